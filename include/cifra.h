@@ -1,0 +1,203 @@
+/* cifra: train, evaluate and save small image classifiers on a CPU.
+ *
+ * A first program. It loads a set, trains, evaluates on data never trained on, and saves the weights:
+ *
+ *     #include <cifra.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         cf_set *digits = NULL;
+ *         cf_split *split = NULL;
+ *         cf_model *net = NULL;
+ *         cf_train_options options = cf_train_defaults();
+ *         cf_split_options parts = cf_split_defaults();
+ *         cf_metrics score;
+ *         options.epochs = 2;
+ *         if (cf_set_load("mnist", NULL, &digits) || cf_split_new(digits, &parts, &split) ||
+ *             cf_model_new("paper", digits, options.seed, &net) ||
+ *             cf_train(net, split, &options, NULL) ||
+ *             cf_evaluate(net, cf_split_part(split, CF_TEST), 0, &score) ||
+ *             cf_model_save(net, "digits.safetensors")) {
+ *             fprintf(stderr, "%s\n", cf_error());
+ *             return 1;
+ *         }
+ *         printf("accuracy %.4f\n", score.accuracy);
+ *         cf_model_free(net), cf_split_free(split), cf_set_free(digits);
+ *         return 0;
+ *     }
+ *
+ * Build it with `cc first.c $(pkg-config --cflags --libs cifra)`.
+ *
+ * Rules that hold for every function here:
+ *   - It returns a cf_status, CF_OK (0) on success; cf_error() then tells what went wrong, where, and what to do.
+ *   - The library never prints, exits or aborts.
+ *   - An object from _new or _load is the caller's to free with _free; _free(NULL) is fine. `const` is borrowed.
+ *   - An output argument is written only on success.
+ *   - The numbers depend on the data, the options and the seed, and never on the number of threads.
+ */
+#ifndef CIFRA_H
+#define CIFRA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CF_API __attribute__((visibility("default")))
+#else
+#define CF_API
+#endif
+
+/* ---- Status ------------------------------------------------------------------------------------------- */
+
+typedef enum cf_status {
+    CF_OK = 0,
+    CF_BAD_INPUT,   /* a file or data set is not what it should be */
+    CF_BAD_USE,     /* an option, name or argument is wrong */
+    CF_IO,          /* the operating system refused to read or write */
+    CF_NO_MEMORY,   /* an allocation failed */
+    CF_DIVERGED,    /* training produced a non-finite loss */
+    CF_INTERRUPTED, /* the caller's callback asked to stop; the checkpoint is written */
+    CF_INTERNAL     /* a defect of the library or of a library below it */
+} cf_status;
+
+/* The message of the last failure on this thread; "" if there was none. Valid until the thread's next failure. */
+CF_API const char *cf_error(void);
+CF_API const char *cf_version(void);
+
+/* What the library has to say besides results (a choice it made, a doubt about a file) goes to this handler;
+ * NULL, the default, is silence. Process-wide; set it before other calls. */
+typedef void (*cf_notice_fn)(const char *text, void *context);
+CF_API void cf_set_notice_handler(cf_notice_fn handler, void *context);
+
+/* ---- Data --------------------------------------------------------------------------------------------- */
+
+/* Labelled images of one shape, unsigned bytes in memory. */
+typedef struct cf_set cf_set;
+
+/* Loads a set by name ("mnist", "svhn", or any folder of the data directory) or by path: a folder of IDX files, an
+ * IDX or MATLAB v5 .mat file, or a folder with one sub-folder of PNG/JPEG files per class. `data_dir` is where names
+ * are looked for first; NULL: $CIFRA_DATA, then $XDG_CACHE_HOME/cifra (~/.cache/cifra). */
+CF_API cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set);
+CF_API void cf_set_free(cf_set *set);
+
+CF_API size_t cf_set_count(const cf_set *set);
+CF_API int cf_set_classes(const cf_set *set);
+/* Lives as long as the set. */
+CF_API const char *cf_set_class_name(const cf_set *set, int label);
+/* Channels, height, width. */
+CF_API void cf_set_shape(const cf_set *set, int chw[3]);
+
+typedef enum cf_part { CF_TRAIN, CF_VALIDATION, CF_TEST, CF_ALL } cf_part;
+typedef enum cf_split_mode {
+    CF_SPLIT_OFFICIAL, /* official train, less a validation part cut from it; official test */
+    CF_SPLIT_POOLED,   /* everything, 70 % / 10 % / 20 % */
+    CF_SPLIT_AT        /* the first `at` images train and validate, the rest test */
+} cf_split_mode;
+
+typedef struct cf_split_options {
+    cf_split_mode mode;      /* default CF_SPLIT_OFFICIAL */
+    size_t at;               /* CF_SPLIT_AT: images before the cut */
+    double validation;       /* share cut from the training images (official, at); default 0.1 */
+    bool stratified;         /* keep class shares equal over the parts; default true */
+    uint64_t seed;           /* which images go where; default 1 */
+    const char *classes;     /* only these classes, by name: "1,2"; NULL: all. Borrowed. */
+    const char *train_limit; /* at most so many training images per class: "1:50,2:1000"; NULL: none. Borrowed. */
+} cf_split_options;
+
+typedef struct cf_split cf_split;     /* three parts of a set */
+typedef struct cf_subset cf_subset;   /* images of a set, in an order; lives as long as its split */
+
+CF_API cf_split_options cf_split_defaults(void);
+/* Borrows `set`, which must outlive the split. */
+CF_API cf_status cf_split_new(const cf_set *set, const cf_split_options *options, cf_split **split);
+CF_API void cf_split_free(cf_split *split);
+/* CF_ALL is every image of the set that the class filter lets through. */
+CF_API const cf_subset *cf_split_part(const cf_split *split, cf_part part);
+CF_API size_t cf_subset_count(const cf_subset *subset);
+
+/* ---- Models ------------------------------------------------------------------------------------------- */
+
+/* A network: its model line, weights, input scaling and class names. */
+typedef struct cf_model cf_model;
+
+/* Builds a model for the shape and classes of `set` from a name ("paper") or a model line such as
+ * "conv 32 3x3 | bn | relu | maxpool 2 | dense classes", with He-normal weights drawn from `seed`. */
+CF_API cf_status cf_model_new(const char *name_or_line, const cf_set *set, uint64_t seed, cf_model **model);
+/* Safetensors, float32, PyTorch's axis order (conv OIHW, dense [out, in] over C x H x W). */
+CF_API cf_status cf_model_load(const char *path, cf_model **model);
+CF_API cf_status cf_model_save(const cf_model *model, const char *path);
+CF_API void cf_model_free(cf_model *model);
+
+/* ---- Training ----------------------------------------------------------------------------------------- */
+
+typedef enum cf_optimizer { CF_SGD, CF_ADAM, CF_ADAMW } cf_optimizer;
+typedef enum cf_schedule { CF_CONSTANT, CF_COSINE, CF_ONE_CYCLE } cf_schedule;
+typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
+
+typedef struct cf_progress {
+    int epoch, epochs;           /* 1-based */
+    int64_t step, steps;         /* of this epoch, 1-based */
+    double loss, accuracy;       /* training means over this epoch so far */
+    double images_per_second;    /* since training began or was resumed */
+    double seconds_left;         /* if every epoch runs */
+    double learning_rate;
+    bool epoch_done;             /* then the next three are set */
+    bool best;                   /* the lowest validation loss so far */
+    double validation_loss, validation_accuracy;
+} cf_progress;
+
+/* Return false to stop: the checkpoint is written and cf_train returns CF_INTERRUPTED. */
+typedef bool (*cf_progress_fn)(const cf_progress *progress, void *context);
+
+typedef struct cf_train_options {
+    int epochs;              /* at most; default 10 */
+    int batch;               /* images per step; larger is faster per image and takes fewer steps; default 128 */
+    cf_optimizer optimizer;  /* default CF_SGD */
+    double learning_rate;    /* the highest of the schedule; default 0.005 */
+    double momentum;         /* SGD; default 0.9 */
+    double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW; default 0 */
+    cf_schedule schedule;    /* default CF_CONSTANT */
+    int patience;            /* epochs without a lower validation loss before stopping; 0: never; default 5 */
+    uint64_t seed;           /* order of images, dropout; default 1 */
+    int threads;             /* 0: all processors; changes speed, never numbers */
+    cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */
+    const char *checkpoint;  /* path of the checkpoint, written aside and renamed; NULL: none. Borrowed. */
+    bool resume;             /* go on from the checkpoint, if it is there, to the bit-identical end */
+    cf_progress_fn progress; /* called after every step; NULL: none */
+    void *progress_context;
+} cf_train_options;
+
+typedef struct cf_train_result {
+    int epochs_run, best_epoch; /* 1-based */
+    double validation_loss, validation_accuracy; /* of the best epoch */
+    double seconds, images_per_second, gflops;   /* of this process's part; gflops over the training steps */
+} cf_train_result;
+
+CF_API cf_train_options cf_train_defaults(void);
+/* Trains on the training part, chooses the epoch with the lowest validation loss, and leaves its weights in `model`.
+ * `result` may be NULL. */
+CF_API cf_status cf_train(cf_model *model, const cf_split *split, const cf_train_options *options,
+                          cf_train_result *result);
+
+/* ---- Evaluation --------------------------------------------------------------------------------------- */
+
+typedef struct cf_metrics {
+    size_t count;
+    double loss; /* mean cross-entropy, natural logarithm */
+    double accuracy, accuracy_low, accuracy_high; /* 95 % Wilson interval */
+    double macro_precision, macro_recall, macro_f1;
+    double weighted_precision, weighted_recall, weighted_f1;
+} cf_metrics;
+
+/* Classes are matched by name, channels and size are converted to the model's input. threads 0: all processors. */
+CF_API cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,180 @@
+#include "base/files.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+cf_status file_join(const char *folder, const char *name, char **path) {
+    size_t length = strlen(folder);
+    return memory_print(path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
+}
+
+bool file_exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+bool file_is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+const char *file_base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+cf_status file_make_folder(const char *path) {
+    char *copy;
+    cf_status status = CF_OK;
+    FORWARD(memory_copy_string(path, &copy));
+    for (char *p = copy + 1; !status; p++) {
+        char kept = *p;
+        if (kept != '/' && kept != '\0') continue;
+        *p = '\0';
+        if (mkdir(copy, 0777) != 0 && !file_is_folder(copy))
+            status = FAIL(CF_IO, "cannot make the folder %s: %s", copy, strerror(errno == EEXIST ? ENOTDIR : errno));
+        *p = kept;
+        if (kept == '\0') break;
+    }
+    free(copy);
+    return status;
+}
+
+static cf_status read_stream(FILE *stream, const char *path, size_t limit, unsigned char **bytes, size_t *size) {
+    struct stat info;
+    unsigned char *buffer;
+    FAIL_IF(fstat(fileno(stream), &info) != 0, CF_IO, "%s: %s", path, strerror(errno));
+    FAIL_IF(S_ISDIR(info.st_mode), CF_BAD_INPUT, "%s is a folder; a file was expected", path);
+    FAIL_IF(info.st_size < 0 || (size_t)info.st_size > limit, CF_BAD_INPUT,
+            "%s has %lld bytes; at most %zu were expected of such a file", path, (long long)info.st_size, limit);
+    size_t expected = (size_t)info.st_size;
+    FORWARD(memory_new(expected + 1, 1, &buffer));
+    size_t got = fread(buffer, 1, expected, stream);
+    if (got != expected) {
+        free(buffer);
+        return FAIL(CF_IO, "%s: %zu of %zu bytes could be read: %s", path, got, expected,
+                    ferror(stream) ? strerror(errno) : "the file became shorter");
+    }
+    *bytes = buffer;
+    *size = expected;
+    return CF_OK;
+}
+
+cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size) {
+    FILE *stream = fopen(path, "rb");
+    FAIL_IF(!stream, CF_IO, "cannot open %s: %s", path, strerror(errno));
+    cf_status status = read_stream(stream, path, limit, bytes, size);
+    fclose(stream);
+    return status;
+}
+
+cf_status file_draft(const char *path, FileDraft *draft) {
+    FileDraft made = {0};
+    cf_status status;
+    FORWARD_TO(failed, memory_copy_string(path, &made.path));
+    FORWARD_TO(failed, memory_print(&made.aside, "%s.%ld.part", path, (long)getpid()));
+    made.stream = fopen(made.aside, "wb");
+    if (!made.stream) {
+        status = FAIL(CF_IO, "cannot write %s: %s", path, strerror(errno));
+        goto failed;
+    }
+    *draft = made;
+    return CF_OK;
+failed:
+    free(made.path);
+    free(made.aside);
+    return status;
+}
+
+/* A renamed file survives a power cut only when its folder's entry is on disk too. */
+static void sync_folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int descriptor = folder ? open(folder, O_RDONLY | O_DIRECTORY) : -1;
+    if (descriptor >= 0) {
+        fsync(descriptor);
+        close(descriptor);
+    }
+    free(folder);
+}
+
+cf_status file_commit(FileDraft *draft) {
+    errno = 0;
+    bool written = !ferror(draft->stream) && fflush(draft->stream) == 0 && fsync(fileno(draft->stream)) == 0;
+    int reason = errno;
+    bool closed = fclose(draft->stream) == 0;
+    draft->stream = NULL;
+    if (written && !closed) reason = errno;
+    if (written && closed) {
+        if (rename(draft->aside, draft->path) == 0) {
+            sync_folder_of(draft->path);
+            free(draft->path);
+            free(draft->aside);
+            *draft = (FileDraft){0};
+            return CF_OK;
+        }
+        reason = errno;
+    }
+    cf_status status = FAIL(CF_IO, "cannot write %s: %s; what was there before is kept", draft->path,
+                            reason ? strerror(reason) : "a write failed");
+    file_abandon(draft);
+    return status;
+}
+
+void file_abandon(FileDraft *draft) {
+    if (draft->stream) fclose(draft->stream);
+    if (draft->aside) unlink(draft->aside);
+    free(draft->path);
+    free(draft->aside);
+    *draft = (FileDraft){0};
+}
+
+cf_status file_write(const char *path, const void *bytes, size_t size) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fwrite(bytes, 1, size, draft.stream);
+    return file_commit(&draft);
+}
+
+struct Sha256 {
+    EVP_MD_CTX *context;
+};
+
+cf_status sha256_new(Sha256 **sha) {
+    Sha256 *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->context = EVP_MD_CTX_new();
+    if (!made->context || EVP_DigestInit_ex(made->context, EVP_sha256(), NULL) != 1) {
+        sha256_free(made);
+        return FAIL(CF_INTERNAL, "SHA-256 is not available from libcrypto");
+    }
+    *sha = made;
+    return CF_OK;
+}
+
+cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size) {
+    FAIL_IF(EVP_DigestUpdate(sha->context, bytes, size) != 1, CF_INTERNAL, "SHA-256 failed in libcrypto");
+    return CF_OK;
+}
+
+cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    int done = EVP_DigestFinal_ex(sha->context, digest, &length);
+    sha256_free(sha);
+    FAIL_IF(done != 1 || length != 32, CF_INTERNAL, "SHA-256 failed in libcrypto");
+    for (unsigned i = 0; i < length; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return CF_OK;
+}
+
+void sha256_free(Sha256 *sha) {
+    if (!sha) return;
+    EVP_MD_CTX_free(sha->context);
+    free(sha);
+}

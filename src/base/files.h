@@ -1,0 +1,45 @@
+/* Files: names, whole reads, writes that are all there or not at all, checksums. */
+#ifndef BASE_FILES_H
+#define BASE_FILES_H
+
+#include "base/status.h"
+
+#include <stdio.h>
+
+enum { SHA256_HEX = 65 }; /* 64 digits and the end */
+
+/* "folder/name" in a new string; release with free(). */
+cf_status file_join(const char *folder, const char *name, char **path);
+bool file_exists(const char *path);
+bool file_is_folder(const char *path);
+/* The part after the last '/'; points into `path`. */
+const char *file_base_name(const char *path);
+/* Makes a folder and those above it; one that is there already is fine. */
+cf_status file_make_folder(const char *path);
+
+/* The whole file in a new buffer with a zero byte after it; at most `limit` bytes, else an error. */
+cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size);
+
+/* A file under way: written beside its final name, and renamed onto it by file_commit after its bytes are on disk. Until
+ * then the old file, if any, is untouched. Either file_commit or file_abandon ends it. */
+typedef struct FileDraft {
+    FILE *stream; /* write here; errors are noticed at commit */
+    char *path, *aside;
+} FileDraft;
+
+cf_status file_draft(const char *path, FileDraft *draft);
+cf_status file_commit(FileDraft *draft);
+/* Fine on a draft that was committed, abandoned, or zeroed. */
+void file_abandon(FileDraft *draft);
+/* All of it in one call. */
+cf_status file_write(const char *path, const void *bytes, size_t size);
+
+/* SHA-256 (FIPS 180-4), streaming. */
+typedef struct Sha256 Sha256;
+cf_status sha256_new(Sha256 **sha);
+cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size);
+/* Ends and frees it; on any path, sha256_free(NULL) is fine. */
+cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]);
+void sha256_free(Sha256 *sha);
+
+#endif

@@ -1,0 +1,38 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+cf_status memory_new(size_t count, size_t size, void *out) {
+    size_t bytes, padded;
+    FAIL_IF(!size_multiply(count, size, &bytes) || __builtin_add_overflow(bytes, 2 * ALIGNMENT - 1, &padded),
+            CF_NO_MEMORY, "out of memory: %zu items of %zu bytes are more than can be addressed", count, size);
+    padded -= padded % ALIGNMENT;
+    void *memory = aligned_alloc(ALIGNMENT, padded);
+    FAIL_IF(!memory, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)bytes / 1e6);
+    memset(memory, 0, padded);
+    memcpy(out, &memory, sizeof memory);
+    return CF_OK;
+}
+
+cf_status memory_print(char **out, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+    if (text) vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    FAIL_IF(!text, CF_NO_MEMORY, "out of memory while making a text");
+    *out = text;
+    return CF_OK;
+}
+
+cf_status memory_copy_string(const char *text, char **out) {
+    return memory_print(out, "%s", text);
+}

@@ -1,0 +1,31 @@
+/* Random numbers as a function of their place, never of a thread or of what was drawn before.
+ *
+ * A stream is named by (seed, purpose, major, minor): for instance the shuffle of epoch 3 is (seed, RNG_SHUFFLE, 3, 0), the
+ * dropout of layer 7 in step 900 is (seed, RNG_DROPOUT, 900, 7). Within it, block i is Philox4x32-10 of counter i
+ * (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011), so any thread can draw any item.
+ */
+#ifndef BASE_RNG_H
+#define BASE_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The values are part of every stored result: add, never renumber. */
+typedef enum RngPurpose { RNG_SPLIT = 1, RNG_WEIGHTS = 2, RNG_SHUFFLE = 3, RNG_DROPOUT = 4, RNG_LIMIT = 5 } RngPurpose;
+
+typedef struct RngStream {
+    uint32_t key[2];
+    uint32_t high[2]; /* the upper half of the counter: (major, minor) folded in */
+} RngStream;
+
+RngStream rng_stream(uint64_t seed, RngPurpose purpose, uint64_t major, uint32_t minor);
+/* The four words of block `item`. */
+void rng_block(const RngStream *stream, uint64_t item, uint32_t words[4]);
+/* Uniform in [0, 1), 24 bits. */
+float rng_uniform(const RngStream *stream, uint64_t item);
+/* Standard normal, by Box and Muller's transform. */
+double rng_normal(const RngStream *stream, uint64_t item);
+/* Shuffles `items` in place (Fisher and Yates); every order is equally likely up to the stream's 2^64 bias. */
+void rng_shuffle(const RngStream *stream, uint32_t *items, size_t count);
+
+#endif

@@ -1,0 +1,47 @@
+/* Safetensors files: named float32 arrays and a table of texts.
+ *
+ * Format: 8 bytes, little-endian, the length of the header; the header, JSON:
+ *   {"__metadata__": {text: text}, name: {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]}, ...}
+ * padded with spaces so that the data begin at a multiple of 8; then the data, without gaps, in the order of the offsets.
+ * Limits of this reader: dtype F32, at most 8 dimensions, 4096 tensors, a header of 1 MB. Everything is checked before use:
+ * the header's length against the file's size, offsets against shapes, no gap, no overlap, nothing left over.
+ */
+#ifndef BASE_SAFETENSORS_H
+#define BASE_SAFETENSORS_H
+
+#include "base/files.h"
+
+enum { TENSOR_MAX_DIMS = 8 };
+
+typedef struct StoredTensor {
+    const char *name;
+    int dims;
+    size_t shape[TENSOR_MAX_DIMS];
+    size_t count;       /* product of the shape */
+    const float *values;
+} StoredTensor;
+
+typedef struct StoredText {
+    const char *key, *value;
+} StoredText;
+
+/* Written aside and renamed. Order is kept. Borrows everything. */
+cf_status safetensors_write(const char *path, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
+                            size_t text_count);
+
+/* A file read: tensors in the order of their data, texts as they stand. Everything in it lives until safetensors_free. */
+typedef struct StoredFile {
+    StoredTensor *tensors;
+    size_t tensor_count;
+    StoredText *texts;
+    size_t text_count;
+    void *owned; /* the file's memory */
+} StoredFile;
+
+cf_status safetensors_read(const char *path, StoredFile *file);
+void safetensors_free(StoredFile *file);
+/* NULL when there is none. */
+const StoredTensor *safetensors_find(const StoredFile *file, const char *name);
+const char *safetensors_text(const StoredFile *file, const char *key);
+
+#endif

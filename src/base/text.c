@@ -1,0 +1,71 @@
+#include "base/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST = 64 };
+
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+static int edit_distance(const char *a, const char *b) {
+    int rows[3][LONGEST + 1];
+    int n = (int)strlen(a), m = (int)strlen(b);
+    if (n > LONGEST || m > LONGEST) return LONGEST;
+    int *before = rows[0], *last = rows[1], *now = rows[2];
+    for (int j = 0; j <= m; j++) last[j] = j;
+    for (int i = 1; i <= n; i++) {
+        now[0] = i;
+        for (int j = 1; j <= m; j++) {
+            int change = last[j - 1] + (a[i - 1] != b[j - 1]);
+            now[j] = smaller(change, smaller(last[j], now[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                now[j] = smaller(now[j], before[j - 2] + 1);
+        }
+        int *spare = before;
+        before = last;
+        last = now;
+        now = spare;
+    }
+    return last[m];
+}
+
+const char *text_nearest(const char *word, const char *const *words) {
+    const char *nearest = NULL;
+    int limit = (int)strlen(word) / 3 + 1, best = limit + 1;
+    for (; *words; words++) {
+        int distance = edit_distance(word, *words);
+        /* A short word changed in every letter is another word. */
+        if (distance < best && distance < (int)strlen(*words)) best = distance, nearest = *words;
+    }
+    return nearest;
+}
+
+const char *text_hint(const char *word, const char *const *words) {
+    static _Thread_local char hint[128];
+    const char *nearest = text_nearest(word, words);
+    hint[0] = '\0';
+    if (nearest) snprintf(hint, sizeof hint, "; did you mean %s?", nearest);
+    return hint;
+}
+
+bool text_to_integer(const char *text, long long lowest, long long highest, long long *value) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno || number < lowest || number > highest) return false;
+    *value = number;
+    return true;
+}
+
+bool text_to_number(const char *text, double *value) {
+    char *end;
+    double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(number)) return false;
+    *value = number;
+    return true;
+}

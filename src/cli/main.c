@@ -1,0 +1,6 @@
+#include "cifra.h"
+#include <stdio.h>
+int main(void) {
+    puts(cf_version());
+    return 0;
+}

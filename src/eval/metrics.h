@@ -1,0 +1,43 @@
+/* Figures of a classifier from its probabilities.
+ *
+ * Definitions are scikit-learn's. A precision whose class was never predicted and a recall whose class has no example are
+ * 0/0: they count as 0, in averages too, as scikit-learn's zero_division=0; the printed report says where that happened.
+ */
+#ifndef EVAL_METRICS_H
+#define EVAL_METRICS_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+typedef struct ClassScore {
+    double precision, recall, f1;
+    size_t support;
+} ClassScore;
+
+typedef struct Metrics {
+    cf_metrics summary;
+    int classes;
+    const char *const *class_names; /* [classes], borrowed */
+    ClassScore *per_class;          /* [classes] */
+    size_t *confusion;              /* [classes true][classes predicted] */
+    size_t undefined;               /* how many precisions and recalls were 0/0 */
+} Metrics;
+
+/* `probabilities` [count][classes], `labels` [count]. The prediction is the first largest probability. The loss is
+ * -log p(label), summed in double. */
+cf_status metrics_new(const float *probabilities, const unsigned char *labels, size_t count, int classes,
+                      const char *const *class_names, Metrics *metrics);
+void metrics_free(Metrics *metrics);
+
+/* 95 % score interval of a proportion (Wilson 1927), z = 1.959964. */
+void wilson_interval(size_t successes, size_t trials, double *low, double *high);
+
+/* Classification report in scikit-learn's layout, 4 digits; then accuracy with its interval and the loss. */
+void metrics_print_report(const Metrics *metrics, FILE *out);
+void metrics_print_confusion(const Metrics *metrics, FILE *out);
+/* {"n", "loss", "accuracy", "accuracy_interval", "macro", "weighted", "per_class", "confusion"}; a new reference. */
+cf_status metrics_json(const Metrics *metrics, json_t **json);
+
+#endif
