@@ -14,7 +14,7 @@
  *         cf_metrics score;
  *         options.epochs = 2;
  *         if (cf_set_load("mnist", NULL, &digits) || cf_split_new(digits, &parts, &split) ||
- *             cf_model_new("paper", digits, options.seed, &net) ||
+ *             cf_model_new("paper", split, options.seed, &net) ||
  *             cf_train(net, split, &options, NULL) ||
  *             cf_evaluate(net, cf_split_part(split, CF_TEST), 0, &score) ||
  *             cf_model_save(net, "digits.safetensors")) {
@@ -125,9 +125,9 @@ CF_API size_t cf_subset_count(const cf_subset *subset);
 /* A network: its model line, weights, input scaling and class names. */
 typedef struct cf_model cf_model;
 
-/* Builds a model for the shape and classes of `set` from a name ("paper") or a model line such as
+/* Builds a model for the shape and classes of `split` from a name ("paper") or a model line such as
  * "conv 32 3x3 | bn | relu | maxpool 2 | dense classes", with He-normal weights drawn from `seed`. */
-CF_API cf_status cf_model_new(const char *name_or_line, const cf_set *set, uint64_t seed, cf_model **model);
+CF_API cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model);
 /* Safetensors, float32, PyTorch's axis order (conv OIHW, dense [out, in] over C x H x W). */
 CF_API cf_status cf_model_load(const char *path, cf_model **model);
 CF_API cf_status cf_model_save(const cf_model *model, const char *path);

@@ -76,7 +76,11 @@ cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_
 
 cf_status file_draft(const char *path, FileDraft *draft) {
     FileDraft made = {0};
+    struct stat info;
     cf_status status;
+    /* The rename at the end would put a file in place of a device such as /dev/stdout. */
+    FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), CF_IO, "cannot write %s: it is %s, not a file", path,
+            S_ISDIR(info.st_mode) ? "a folder" : "a device or a pipe");
     FORWARD_TO(failed, memory_copy_string(path, &made.path));
     FORWARD_TO(failed, memory_print(&made.aside, "%s.%ld.part", path, (long)getpid()));
     made.stream = fopen(made.aside, "wb");

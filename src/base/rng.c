@@ -11,18 +11,19 @@ static void philox_round(uint32_t c[4], const uint32_t k[2]) {
     c[3] = (uint32_t)a;
 }
 
-static void philox(uint32_t c[4], uint32_t k0, uint32_t k1) {
-    uint32_t k[2] = {k0, k1};
+void rng_philox(uint32_t counter[4], const uint32_t key[2]) {
+    uint32_t k[2] = {key[0], key[1]};
     for (int round = 0; round < 10; round++) {
         if (round) k[0] += 0x9E3779B9u, k[1] += 0xBB67AE85u;
-        philox_round(c, k);
+        philox_round(counter, k);
     }
 }
 
 RngStream rng_stream(uint64_t seed, RngPurpose purpose, uint64_t major, uint32_t minor) {
     /* The stream's own name goes through the cipher once, so that streams differ in key and in counter. */
     uint32_t name[4] = {(uint32_t)major, (uint32_t)(major >> 32), minor, (uint32_t)purpose};
-    philox(name, (uint32_t)seed, (uint32_t)(seed >> 32));
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    rng_philox(name, key);
     return (RngStream){{name[0], name[1]}, {name[2], name[3]}};
 }
 
@@ -31,7 +32,7 @@ void rng_block(const RngStream *stream, uint64_t item, uint32_t words[4]) {
     words[1] = (uint32_t)(item >> 32);
     words[2] = stream->high[0];
     words[3] = stream->high[1];
-    philox(words, stream->key[0], stream->key[1]);
+    rng_philox(words, stream->key);
 }
 
 float rng_uniform(const RngStream *stream, uint64_t item) {

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The cipher itself, Philox4x32-10: replaces a counter by its four random words. */
+void rng_philox(uint32_t counter[4], const uint32_t key[2]);
+
 /* The values are part of every stored result: add, never renumber. */
 typedef enum RngPurpose { RNG_SPLIT = 1, RNG_WEIGHTS = 2, RNG_SHUFFLE = 3, RNG_DROPOUT = 4, RNG_LIMIT = 5 } RngPurpose;
 

@@ -12,7 +12,7 @@
 typedef cf_status (*SliceFn)(void *context, int64_t index, int thread);
 
 /* Runs pieces 0 .. count-1 on `threads` threads and waits. If pieces fail, returns the status and message of the failed
- * piece with the lowest index; pieces not yet begun are then left out. */
+ * piece with the lowest index, the same at any number of threads; later pieces not yet begun are then left out. */
 cf_status slices_run(int threads, int64_t count, SliceFn work, void *context);
 
 /* `requested`, or the processors this process may use if it is 0; at least 1, at most SLICES_MAX_THREADS. */

@@ -1,7 +1,7 @@
 /* A set of labelled images in memory, and parts of it.
  *
- * Pixels are unsigned bytes, image after image, each in H x W x C order (channels innermost): what a slice is prepared
- * from. The official training images come first, then the official test images.
+ * Pixels are unsigned bytes, image after image, each in H x W x C order (channels innermost): what a slice is
+ * prepared from. The official training images come first, then the official test images.
  */
 #ifndef DATA_IMAGE_SET_H
 #define DATA_IMAGE_SET_H
@@ -11,25 +11,35 @@
 enum { MAX_CLASSES = 256 };
 
 struct cf_set {
-    char *name;   /* as asked for: "mnist", or the path */
-    char *source; /* the folder or file it came from */
+    char *name;                   /* as asked for: "mnist", or the path */
+    char *source;                 /* the folder or file it came from */
     size_t count, official_train; /* images in all; the first official_train are the official training part */
     int channels, height, width;
     int classes;
     char *class_names[MAX_CLASSES];
-    unsigned char *pixels;      /* [count][height][width][channels] */
-    unsigned char *labels;      /* [count], each below classes */
-    char sha256[SHA256_HEX];    /* over shape, labels and pixels as they stand here: the same whatever file they came in */
+    unsigned char *pixels;   /* [count][height][width][channels] */
+    unsigned char *labels;   /* [count], each below classes */
+    char sha256[SHA256_HEX]; /* over shape, labels and pixels as they stand here: the same whatever file they
+                                came in */
 };
 
-/* An empty set of one part: zeroed pixels and labels to be filled in. class_names stay NULL for the caller to fill. */
-cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width, int classes,
-                  cf_set **set);
+/* An empty set of one part: zeroed pixels and labels to be filled in. class_names stay NULL for the caller to
+ * fill. */
+cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width,
+                  int classes, cf_set **set);
+/* The same around pixels that are there already (from malloc, or anything that free() takes); on success they
+ * are the set's, on failure still the caller's. */
+cf_status set_new_around(const char *name, const char *source, size_t count, int channels, int height,
+                         int width, int classes, unsigned char *pixels, cf_set **set);
 /* Digits "0" .. as names for all classes. */
 cf_status set_name_classes_by_number(cf_set *set);
 /* Bytes of one image. */
 size_t set_image_size(const cf_set *set);
-/* The images of `test` behind those of `train`; frees both, also on failure. Shape and class names must be equal. */
+/* Other names, one per class; copied. */
+cf_status set_name_classes(cf_set *set, const char *const *names);
+/* The images of `test` behind those of `train`; ends both, also on failure. Shapes must be equal, and so must
+ * class names as far as both go (one part may lack the last classes). Takes the memory of the result and of
+ * `test`, not more. */
 cf_status set_join(cf_set *train, cf_set *test, cf_set **joined);
 /* Computes sha256; call it when the set is complete. */
 cf_status set_seal(cf_set *set);
@@ -41,8 +51,8 @@ struct cf_subset {
     const cf_set *set;
     uint32_t *images; /* [count] indices into the set */
     size_t count;
-    int classes;                    /* classes that take part */
-    int class_labels[MAX_CLASSES];  /* [classes] their labels in the set */
+    int classes;                   /* classes that take part */
+    int class_labels[MAX_CLASSES]; /* [classes] their labels in the set */
 };
 
 #endif

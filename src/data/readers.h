@@ -7,19 +7,27 @@
 /* idx.c: IDX files (plain or gzip) of images (3 or 4 dimensions) and labels (1 dimension). */
 cf_status idx_read(const char *images_path, const char *labels_path, cf_set **set);
 
-/* mat.c: MATLAB v5 with X (uint8, H x W x C x N, column-major) and y (N x 1; label 10 is digit 0), as SVHN has it. */
+/* mat.c: MATLAB v5 with X (uint8, H x W x C x N, column-major) and y (N x 1; label 10 is digit 0), as SVHN
+ * has it. */
 cf_status mat_read(const char *path, cf_set **set);
 
-/* folder.c: a folder with one sub-folder per class of PNG and JPEG files; images of other sizes than the most common one
- * are resized to it, grey ones become RGB where any image has colour. Classes and files in order of name. */
+/* folder.c: a folder with one sub-folder per class of PNG and JPEG files; images of other sizes than the most
+ * common one are resized to it, grey ones become RGB where any image has colour. Classes and files in order
+ * of name. */
 cf_status folder_read(const char *path, cf_set **set);
 
-/* image_file.c: one PNG or JPEG file as H x W x C bytes, C 1 or 3, in a new buffer; release with free(). Alpha is laid on
- * black; 16 bits become 8. */
+/* image_file.c: PNG and JPEG, told apart by their first bytes, not by name. */
+typedef enum PictureKind { PICTURE_NONE, PICTURE_PNG, PICTURE_JPEG } PictureKind;
+PictureKind picture_kind(const char *path);
+
+/* One file as H x W x C bytes, C 1 or 3, in a new buffer; release with free(). Alpha is laid on black; 16
+ * bits become 8. */
 typedef struct Picture {
     int channels, height, width;
     unsigned char *pixels;
 } Picture;
 cf_status picture_read(const char *path, Picture *picture);
+/* The same without the pixels, which stay NULL. */
+cf_status picture_measure(const char *path, Picture *picture);
 
 #endif

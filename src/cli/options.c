@@ -1,0 +1,258 @@
+#include "cli/options.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const Option common_options[] = {
+    {.name = "json", .help = "print one JSON document instead of text", OPTION_MEMBER(Arguments, json)},
+    {.name = "quiet", .help = "no progress and no notices", OPTION_MEMBER(Arguments, quiet)},
+    {.name = "help", .help = "show this page", OPTION_MEMBER(Arguments, help)},
+};
+const size_t common_option_count = COUNT_OF(common_options);
+
+/* ---- Commands ----------------------------------------------------------------------------------------- */
+
+bool command_is_in_group(const Command *command, const char *group) {
+    size_t length = strlen(group);
+    return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
+}
+
+/* Names that start with `prefix`, cut after their first word if `first_word`; "data" may stand there more than once. */
+static cf_status fail_with_nearest(const Command *const *commands, const char *typed, const char *group) {
+    enum { MOST = 64, LONGEST = 40 };
+    char names[MOST][LONGEST];
+    const char *words[MOST + 1];
+    int count = 0;
+    for (; *commands && count < MOST; commands++) {
+        if (group && !command_is_in_group(*commands, group)) continue;
+        int length = group ? LONGEST - 1 : (int)strcspn((*commands)->name, " ");
+        snprintf(names[count], LONGEST, "%.*s", length, (*commands)->name);
+        words[count] = names[count];
+        count++;
+    }
+    words[count] = NULL;
+    if (group)
+        return FAIL(CF_BAD_USE, "%s: no such command%s see cifra %s --help", typed, text_hint(typed, words), group);
+    return FAIL(CF_BAD_USE, "%s: no such command%s see cifra help", typed, text_hint(typed, words));
+}
+
+cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command, int *words) {
+    char both[128];
+    bool second = argc > 1 && argv[1][0] != '-', is_group = false;
+    FAIL_IF(argc < 1, CF_BAD_USE, "a command was expected; see cifra help");
+    FAIL_IF(argv[0][0] == '-', CF_BAD_USE, "%s: a command was expected first, then its options; see cifra help", argv[0]);
+    snprintf(both, sizeof both, "%s %s", argv[0], second ? argv[1] : "");
+    for (const Command *const *entry = commands; *entry; entry++) {
+        bool one = strcmp((*entry)->name, argv[0]) == 0;
+        if (command_is_in_group(*entry, argv[0])) is_group = true;
+        if (!one && !(second && strcmp((*entry)->name, both) == 0)) continue;
+        *command = *entry;
+        *words = one ? 1 : 2;
+        return CF_OK;
+    }
+    if (!is_group) return fail_with_nearest(commands, argv[0], NULL);
+    if (second) return fail_with_nearest(commands, both, argv[0]);
+    *command = NULL;
+    *words = 1;
+    return CF_OK;
+}
+
+/* ---- Values ------------------------------------------------------------------------------------------- */
+
+static bool is_bounded(const Option *option) {
+    return option->lowest != 0 || option->highest != 0;
+}
+
+/* "a whole number from 1 to 50" */
+static void describe_range(const Option *option, char *text, size_t size) {
+    const char *what = option->kind == OPTION_INTEGER ? "a whole number" : "a number";
+    if (!is_bounded(option))
+        snprintf(text, size, "%s", what);
+    else if (isinf(option->highest))
+        snprintf(text, size, "%s of at least %.15g", what, option->lowest);
+    else if (isinf(option->lowest))
+        snprintf(text, size, "%s of at most %.15g", what, option->highest);
+    else
+        snprintf(text, size, "%s from %.15g to %.15g", what, option->lowest, option->highest);
+}
+
+static bool in_range(const Option *option, long double value) {
+    return !is_bounded(option) || (value >= (long double)option->lowest && value <= (long double)option->highest);
+}
+
+static bool parse_integer(const Option *option, const char *text, void *member) {
+    long long value;
+    if (option->size == sizeof(int)) {
+        if (!text_to_integer(text, INT_MIN, INT_MAX, &value) || !in_range(option, (long double)value)) return false;
+        int narrow = (int)value;
+        memcpy(member, &narrow, sizeof narrow);
+        return true;
+    }
+    if (!text_to_integer(text, LLONG_MIN, LLONG_MAX, &value) || !in_range(option, (long double)value)) return false;
+    memcpy(member, &value, sizeof value);
+    return true;
+}
+
+static bool parse_number(const Option *option, const char *text, void *member) {
+    double value;
+    if (!text_to_number(text, &value) || !in_range(option, (long double)value)) return false;
+    memcpy(member, &value, sizeof value);
+    return true;
+}
+
+static cf_status parse_choice(const Option *option, const char *text, void *member) {
+    char list[256] = "";
+    for (int i = 0; option->choices[i]; i++) {
+        if (strcmp(option->choices[i], text) == 0) {
+            memcpy(member, &i, sizeof i);
+            return CF_OK;
+        }
+        const char *between = i == 0 ? "" : option->choices[i + 1] ? ", " : " or ";
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", between, option->choices[i]);
+    }
+    return FAIL(CF_BAD_USE, "--%s takes %s; found \"%s\"%s", option->name, list, text, text_hint(text, option->choices));
+}
+
+/* A table that does not fit its struct would write beside a member. */
+static bool size_fits(const Option *option) {
+    switch (option->kind) {
+    case OPTION_FLAG: return option->size == sizeof(bool);
+    case OPTION_INTEGER: return option->size == sizeof(int) || option->size == sizeof(long long);
+    case OPTION_NUMBER: return option->size == sizeof(double);
+    case OPTION_TEXT: return option->size == sizeof(char *);
+    case OPTION_CHOICE: return option->size == sizeof(int) && option->choices;
+    }
+    return false;
+}
+
+/* `text` is NULL for a flag. */
+static cf_status store(const Option *option, const char *text, void *options) {
+    char *member = (char *)options + option->offset, range[128];
+    const bool on = true;
+    bool stored = true;
+    FAIL_IF(!size_fits(option), CF_INTERNAL, "the table of options is wrong at --%s", option->name);
+    switch (option->kind) {
+    case OPTION_FLAG: memcpy(member, &on, sizeof on); break;
+    case OPTION_TEXT: memcpy(member, &text, sizeof text); break;
+    case OPTION_CHOICE: return parse_choice(option, text, member);
+    case OPTION_INTEGER: stored = parse_integer(option, text, member); break;
+    case OPTION_NUMBER: stored = parse_number(option, text, member); break;
+    }
+    if (stored) return CF_OK;
+    describe_range(option, range, sizeof range);
+    return FAIL(CF_BAD_USE, "--%s takes %s; found \"%s\"", option->name, range, text);
+}
+
+/* ---- Parsing ------------------------------------------------------------------------------------------ */
+
+typedef struct Parser {
+    const Command *command;
+    int argc, next;
+    char **argv;
+    void *options;
+    Arguments *arguments;
+    bool common_given[COUNT_OF(common_options)];
+} Parser;
+
+static const Option *find_option(const Option *options, size_t count, const char *name, size_t length) {
+    for (size_t i = 0; i < count; i++)
+        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0) return &options[i];
+    return NULL;
+}
+
+static cf_status fail_unknown(const Command *command, const char *argument) {
+    const char *words[MAX_OPTIONS + COUNT_OF(common_options) + 1];
+    char typed[80];
+    size_t count = 0, dashes = strspn(argument, "-");
+    for (size_t i = 0; i < command->option_count; i++) words[count++] = command->options[i].name;
+    for (size_t i = 0; i < common_option_count; i++) words[count++] = common_options[i].name;
+    words[count] = NULL;
+    snprintf(typed, sizeof typed, "%.*s", (int)strcspn(argument + dashes, "="), argument + dashes);
+    const char *nearest = text_nearest(typed, words);
+    return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes, argument, typed,
+                command->name, nearest ? " did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "",
+                command->name);
+}
+
+static cf_status take_value(Parser *parser, const Option *option, const char *equals, const char **value) {
+    *value = NULL;
+    if (option->kind == OPTION_FLAG) {
+        FAIL_IF(equals, CF_BAD_USE, "--%s takes no value; found \"%s\"", option->name, equals + 1);
+        return CF_OK;
+    }
+    if (equals) {
+        *value = equals + 1;
+        return CF_OK;
+    }
+    /* A word with two dashes is the next option, the value was forgotten; "--out=--odd" is there for those who mean it. */
+    FAIL_IF(parser->next >= parser->argc || strncmp(parser->argv[parser->next], "--", 2) == 0, CF_BAD_USE,
+            "--%s needs a value; see cifra %s --help", option->name, parser->command->name);
+    *value = parser->argv[parser->next++];
+    return CF_OK;
+}
+
+static cf_status take_option(Parser *parser, const char *argument) {
+    const Command *command = parser->command;
+    const char *name = argument + 2, *equals = strchr(argument, '='), *value;
+    size_t length = equals ? (size_t)(equals - name) : strlen(name);
+    const Option *own = find_option(command->options, command->option_count, name, length);
+    const Option *option = own ? own : find_option(common_options, common_option_count, name, length);
+    if (strncmp(argument, "--", 2) != 0 || !option) return fail_unknown(command, argument);
+    uint64_t bit = own ? (uint64_t)1 << (own - command->options) : 0;
+    bool *common = own ? NULL : &parser->common_given[option - common_options];
+    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "--%s is given twice", option->name);
+    parser->arguments->given |= bit;
+    if (common) *common = true;
+    FORWARD(take_value(parser, option, equals, &value));
+    return store(option, value, own ? parser->options : (void *)parser->arguments);
+}
+
+static bool asks_for_help(int argc, char **argv) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    return false;
+}
+
+static cf_status check_positional(const Command *command, const Arguments *arguments) {
+    int count = arguments->positional_count;
+    FAIL_IF(command->max_positional >= 0 && count > command->max_positional, CF_BAD_USE,
+            "\"%s\" was not expected; usage: cifra %s %s", arguments->positional[command->max_positional], command->name,
+            command->usage);
+    FAIL_IF(count < command->min_positional, CF_BAD_USE, "%s missing; usage: cifra %s %s",
+            count ? "an argument is" : command->min_positional == 1 ? "the argument is" : "the arguments are",
+            command->name, command->usage);
+    return CF_OK;
+}
+
+cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments) {
+    Parser parser = {.command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
+    bool only_positional = false;
+    *arguments = (Arguments){.command = command, .positional = (const char **)(void *)argv};
+    FAIL_IF(command->option_count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);
+    if (asks_for_help(argc, argv)) {
+        arguments->help = true;
+        return CF_OK;
+    }
+    while (parser.next < argc) {
+        char *argument = argv[parser.next++];
+        if (!only_positional && strcmp(argument, "--") == 0)
+            only_positional = true;
+        else if (!only_positional && argument[0] == '-' && argument[1] != '\0')
+            FORWARD(take_option(&parser, argument));
+        else
+            argv[arguments->positional_count++] = argument;
+    }
+    return check_positional(command, arguments);
+}
+
+bool options_given(const Arguments *arguments, const char *name) {
+    const Command *command = arguments->command;
+    const Option *option = find_option(command->options, command->option_count, name, strlen(name));
+    return option && (arguments->given >> (option - command->options) & 1);
+}

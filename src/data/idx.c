@@ -1,0 +1,255 @@
+/* IDX, the format of MNIST (http://yann.lecun.com/exdb/mnist/), plain or gzip.
+ *
+ *   offset  bytes  what
+ *   0       2      zero
+ *   2       1      type of the elements; 0x08: unsigned byte, the only one read here
+ *   3       1      number of dimensions D: 1 labels; 3 images N,H,W; 4 images N,H,W,C or N,C,H,W
+ *   4       4 D    the dimensions, big-endian, slowest first
+ *   4+4D    ...    the elements
+ *
+ * With 4 dimensions the axis of length 1 or 3 is the channels; the last one is asked first. A plain file must
+ * have exactly the size its dimensions say, which is checked before memory is taken; what a .gz claims is
+ * believed up to what deflate can pack into its size (1032:1).
+ *
+ * Classes are as many as the highest label says, at least 10. With more than 10, and most of them without a
+ * single example, it is not many classes but a wrong label: the first one beyond the first gap is reported.
+ */
+#include "base/memory.h"
+#include "data/readers.h"
+#include "data/reorder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+enum { ELEMENT_BYTE = 0x08, MAX_DIMS = 4, FEWEST_CLASSES = 10, DEFLATE_RATIO = 1040 };
+
+typedef struct IdxFile {
+    const char *path;
+    gzFile stream;
+    size_t file_size, header_size;
+    int dims;
+    size_t size[MAX_DIMS];
+    size_t bytes;    /* of all elements */
+    size_t position; /* in the unpacked stream */
+} IdxFile;
+
+/* Reads up to `size` bytes; `got` tells how many there were before the end or the fault that the status
+ * reports. */
+static cf_status read_some(IdxFile *file, void *bytes, size_t size, size_t *got) {
+    enum { CHUNK = 1 << 24 };
+    *got = 0;
+    while (*got < size) {
+        size_t wanted = size - *got < CHUNK ? size - *got : CHUNK;
+        int count = gzread(file->stream, (unsigned char *)bytes + *got, (unsigned)wanted);
+        if (count > 0) *got += (size_t)count, file->position += (size_t)count;
+        if (count < (int)wanted) break;
+    }
+    int fault = Z_OK;
+    const char *text = gzerror(file->stream, &fault);
+    if (*got == size || fault == Z_OK || fault == Z_STREAM_END) return CF_OK;
+    FAIL_IF(fault == Z_ERRNO, CF_IO, "cannot read %s: %s", file->path, strerror(errno));
+    FAIL_IF(fault == Z_BUF_ERROR, CF_BAD_INPUT,
+            "%s is truncated: the gzip data end after %zu bytes, %zu were expected; download it again",
+            file->path, file->position, file->header_size + file->bytes);
+    return FAIL(CF_BAD_INPUT, "%s is damaged: %s; download it again", file->path, text);
+}
+
+static cf_status check_magic(const IdxFile *file, const unsigned char magic[4], bool images) {
+    FAIL_IF(magic[0] == '<', CF_BAD_INPUT,
+            "%s is not an IDX file: it begins like a web page, which a download sometimes leaves; get the "
+            "file again",
+            file->path);
+    FAIL_IF(magic[0] != 0 || magic[1] != 0, CF_BAD_INPUT,
+            "%s is not an IDX file: it begins with the bytes %02x %02x %02x %02x; 00 00 08 and the number of "
+            "dimensions were expected",
+            file->path, magic[0], magic[1], magic[2], magic[3]);
+    FAIL_IF(magic[2] != ELEMENT_BYTE, CF_BAD_INPUT,
+            "%s has elements of type 0x%02x (byte 2); only unsigned bytes (0x08) are read", file->path,
+            magic[2]);
+    FAIL_IF(
+        images && magic[3] == 1, CF_BAD_INPUT,
+        "%s has 1 dimension (byte 3), so it is a file of labels; one of images, with 3 or 4, was expected",
+        file->path);
+    FAIL_IF(!images && (magic[3] == 3 || magic[3] == 4), CF_BAD_INPUT,
+            "%s has %d dimensions (byte 3), so it is a file of images; one of labels, with 1, was expected",
+            file->path, magic[3]);
+    FAIL_IF(magic[3] != 1 && magic[3] != 3 && magic[3] != 4, CF_BAD_INPUT,
+            "%s has %d dimensions (byte 3); 1 (labels), 3 or 4 (images) were expected", file->path, magic[3]);
+    return CF_OK;
+}
+
+static cf_status check_size(const IdxFile *file) {
+    size_t expected = file->header_size + file->bytes;
+    if (!gzdirect(file->stream)) {
+        FAIL_IF(file->bytes / DEFLATE_RATIO > file->file_size, CF_BAD_INPUT,
+                "%s claims %zu bytes of elements, more than gzip can pack into its %zu bytes; the dimensions "
+                "(byte 4) "
+                "are damaged",
+                file->path, file->bytes, file->file_size);
+        return CF_OK;
+    }
+    FAIL_IF(file->file_size < expected, CF_BAD_INPUT,
+            "%s is truncated: its dimensions say %zu bytes, it has %zu; download it again", file->path,
+            expected, file->file_size);
+    FAIL_IF(file->file_size > expected, CF_BAD_INPUT,
+            "%s has %zu bytes more than its dimensions say (%zu, not %zu); it is not one whole IDX file",
+            file->path, file->file_size - expected, file->file_size, expected);
+    return CF_OK;
+}
+
+static cf_status read_header(IdxFile *file, bool images) {
+    unsigned char magic[4], sizes[4 * MAX_DIMS];
+    size_t got;
+    file->header_size = sizeof magic;
+    FORWARD(read_some(file, magic, sizeof magic, &got));
+    FAIL_IF(got < sizeof magic, CF_BAD_INPUT, "%s ends after %zu bytes; an IDX header has at least 8",
+            file->path, got);
+    FORWARD(check_magic(file, magic, images));
+    size_t dims = magic[3];
+    FORWARD(read_some(file, sizes, 4 * dims, &got));
+    FAIL_IF(got < 4 * dims, CF_BAD_INPUT, "%s ends inside its header: %zu bytes, %zu were expected",
+            file->path, got + sizeof magic, 4 * dims + sizeof magic);
+    file->bytes = 1;
+    for (size_t i = 0; i < dims; i++) {
+        const unsigned char *b = sizes + 4 * i;
+        file->size[i] = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
+        FAIL_IF(file->size[i] == 0, CF_BAD_INPUT, "%s: dimension %zu (byte %zu) is zero", file->path, i + 1,
+                4 + 4 * i);
+        FAIL_IF(file->size[i] > INT32_MAX || !size_multiply(file->bytes, file->size[i], &file->bytes) ||
+                    file->bytes > SIZE_MAX / 4,
+                CF_BAD_INPUT,
+                "%s: dimension %zu (byte %zu) is %zu, which makes more bytes than can be addressed",
+                file->path, i + 1, 4 + 4 * i, file->size[i]);
+    }
+    file->header_size += 4 * dims;
+    file->dims = (int)dims;
+    return check_size(file);
+}
+
+static void idx_close(IdxFile *file) {
+    if (file->stream) gzclose_r(file->stream);
+    file->stream = NULL;
+}
+
+static cf_status idx_open(const char *path, bool images, IdxFile *file) {
+    struct stat info;
+    *file = (IdxFile){.path = path};
+    FAIL_IF(stat(path, &info) != 0, CF_IO, "cannot open %s: %s", path, strerror(errno));
+    FAIL_IF(S_ISDIR(info.st_mode), CF_BAD_INPUT, "%s is a folder; an IDX file was expected", path);
+    FAIL_IF(info.st_size == 0, CF_BAD_INPUT, "%s is empty; an IDX file was expected", path);
+    file->file_size = (size_t)info.st_size;
+    file->stream = gzopen(path, "rb");
+    FAIL_IF(!file->stream, CF_IO, "cannot open %s: %s", path, strerror(errno));
+    gzbuffer(file->stream, 1 << 18);
+    cf_status status = read_header(file, images);
+    if (status) idx_close(file);
+    return status;
+}
+
+/* All elements into `bytes`; then the end must come, and gzip's checksum agree. */
+static cf_status read_elements(IdxFile *file, unsigned char *bytes) {
+    size_t got;
+    unsigned char extra;
+    FORWARD(read_some(file, bytes, file->bytes, &got));
+    FAIL_IF(got < file->bytes, CF_BAD_INPUT,
+            "%s holds %zu bytes of elements, its dimensions say %zu; it was cut before it was packed",
+            file->path, got, file->bytes);
+    FORWARD(read_some(file, &extra, 1, &got));
+    FAIL_IF(got != 0, CF_BAD_INPUT, "%s goes on after the %zu bytes that its dimensions say", file->path,
+            file->header_size + file->bytes);
+    return CF_OK;
+}
+
+static cf_status count_classes(const char *path, const unsigned char *labels, size_t count, int *classes) {
+    bool seen[MAX_CLASSES] = {false};
+    int highest = 0, missing = 0, gap = FEWEST_CLASSES;
+    for (size_t i = 0; i < count; i++) {
+        seen[labels[i]] = true;
+        if (labels[i] > highest) highest = labels[i];
+    }
+    *classes = highest < FEWEST_CLASSES ? FEWEST_CLASSES : highest + 1;
+    for (int k = 0; k < *classes; k++) missing += !seen[k];
+    if (*classes == FEWEST_CLASSES || missing <= *classes / 2) return CF_OK;
+    while (gap < highest && seen[gap]) gap++;
+    size_t wrong = 0;
+    while (labels[wrong] < gap) wrong++;
+    return FAIL(CF_BAD_INPUT,
+                "%s: label %d (number %zu, byte %zu) is out of range: 0 to %d were expected, as %d of the %d "
+                "classes up "
+                "to label %d have no example",
+                path, labels[wrong], wrong, wrong + 8, gap - 1, missing, *classes, highest);
+}
+
+static cf_status read_labels(const char *path, unsigned char **labels, size_t *count) {
+    IdxFile file;
+    FORWARD(idx_open(path, false, &file));
+    cf_status status = memory_new(file.bytes, 1, labels);
+    if (!status) {
+        status = read_elements(&file, *labels);
+        if (status) free(*labels);
+    }
+    *count = file.bytes;
+    idx_close(&file);
+    return status;
+}
+
+/* Finds channels, height, width, and the strides of the file's order. */
+static cf_status find_shape(const IdxFile *file, int chw[3], size_t stride_hwc[3], bool *in_order) {
+    size_t a = file->size[1], b = file->size[2], c = file->dims == 4 ? file->size[3] : 1;
+    *in_order = c == 1 || c == 3;
+    FAIL_IF(!*in_order && a != 1 && a != 3, CF_BAD_INPUT,
+            "%s has images of %zu x %zu x %zu; the last number (or the first) must be the channels, 1 or 3",
+            file->path, a, b, c);
+    chw[0] = (int)(*in_order ? c : a);
+    chw[1] = (int)(*in_order ? a : b);
+    chw[2] = (int)(*in_order ? b : c);
+    stride_hwc[0] = (size_t)chw[2];
+    stride_hwc[1] = 1;
+    stride_hwc[2] = (size_t)chw[1] * (size_t)chw[2];
+    return CF_OK;
+}
+
+static cf_status read_images(IdxFile *file, int classes, cf_set **set) {
+    int chw[3];
+    size_t stride_hwc[3];
+    bool in_order;
+    cf_set *made;
+    cf_status status;
+    FORWARD(find_shape(file, chw, stride_hwc, &in_order));
+    FORWARD(set_new(file->path, file->path, file->size[0], chw[0], chw[1], chw[2], classes, &made));
+    FORWARD_TO(failed, read_elements(file, made->pixels));
+    if (!in_order) FORWARD_TO(failed, images_reorder(made->pixels, made->count, chw, stride_hwc));
+    FORWARD_TO(failed, set_name_classes_by_number(made));
+    *set = made;
+    return CF_OK;
+failed:
+    cf_set_free(made);
+    return status;
+}
+
+cf_status idx_read(const char *images_path, const char *labels_path, cf_set **set) {
+    IdxFile file;
+    unsigned char *labels = NULL;
+    size_t count = 0;
+    int classes;
+    cf_set *made = NULL;
+    cf_status status;
+    FORWARD(idx_open(images_path, true, &file));
+    FORWARD_TO(done, read_labels(labels_path, &labels, &count));
+    if (count != file.size[0]) {
+        status = FAIL(CF_BAD_INPUT, "%s has %zu images, %s has %zu labels; they must be as many", images_path,
+                      file.size[0], labels_path, count);
+        goto done;
+    }
+    FORWARD_TO(done, count_classes(labels_path, labels, count, &classes));
+    FORWARD_TO(done, read_images(&file, classes, &made));
+    memcpy(made->labels, labels, count);
+    *set = made;
+done:
+    idx_close(&file);
+    free(labels);
+    return status;
+}

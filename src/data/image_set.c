@@ -1,0 +1,189 @@
+#include "data/image_set.h"
+
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static cf_status check_shape(const char *name, size_t count, int channels, int height, int width,
+                             int classes) {
+    size_t size;
+    FAIL_IF(count == 0 || channels < 1 || height < 1 || width < 1, CF_BAD_INPUT,
+            "%s: %zu images of %d x %d x %d (channels, height, width); every number must be at least 1", name,
+            count, channels, height, width);
+    FAIL_IF(count > UINT32_MAX, CF_BAD_INPUT, "%s: %zu images; at most %u can be handled", name, count,
+            UINT32_MAX);
+    FAIL_IF(classes < 1 || classes > MAX_CLASSES, CF_BAD_INPUT, "%s: %d classes; 1 to %d can be handled",
+            name, classes, MAX_CLASSES);
+    FAIL_IF(!size_multiply((size_t)channels * (size_t)height, (size_t)width, &size) ||
+                !size_multiply(size, count, &size),
+            CF_BAD_INPUT, "%s: %zu images of %d x %d x %d are more bytes than can be addressed", name, count,
+            channels, height, width);
+    return CF_OK;
+}
+
+cf_status set_new_around(const char *name, const char *source, size_t count, int channels, int height,
+                         int width, int classes, unsigned char *pixels, cf_set **set) {
+    cf_set *made;
+    cf_status status;
+    FORWARD(check_shape(name, count, channels, height, width, classes));
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->count = made->official_train = count;
+    made->channels = channels;
+    made->height = height;
+    made->width = width;
+    made->classes = classes;
+    FORWARD_TO(failed, memory_copy_string(name, &made->name));
+    FORWARD_TO(failed, memory_copy_string(source, &made->source));
+    FORWARD_TO(failed, memory_new(count, 1, &made->labels));
+    made->pixels = pixels;
+    *set = made;
+    return CF_OK;
+failed:
+    cf_set_free(made);
+    return status;
+}
+
+cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width,
+                  int classes, cf_set **set) {
+    unsigned char *pixels;
+    FORWARD(check_shape(name, count, channels, height, width, classes));
+    FORWARD(memory_new(count, (size_t)channels * (size_t)height * (size_t)width, &pixels));
+    cf_status status = set_new_around(name, source, count, channels, height, width, classes, pixels, set);
+    if (status) free(pixels);
+    return status;
+}
+
+cf_status set_name_classes_by_number(cf_set *set) {
+    for (int k = 0; k < set->classes; k++) {
+        free(set->class_names[k]);
+        set->class_names[k] = NULL;
+        FORWARD(memory_print(&set->class_names[k], "%d", k));
+    }
+    return CF_OK;
+}
+
+cf_status set_name_classes(cf_set *set, const char *const *names) {
+    for (int k = 0; k < set->classes; k++) {
+        free(set->class_names[k]);
+        set->class_names[k] = NULL;
+        FORWARD(memory_copy_string(names[k], &set->class_names[k]));
+    }
+    return CF_OK;
+}
+
+size_t set_image_size(const cf_set *set) {
+    return (size_t)set->channels * (size_t)set->height * (size_t)set->width;
+}
+
+static cf_status check_joinable(const cf_set *train, const cf_set *test) {
+    FAIL_IF(train->channels != test->channels || train->height != test->height || train->width != test->width,
+            CF_BAD_INPUT,
+            "%s has images of %d x %d x %d (channels, height, width), %s of %d x %d x %d; both parts of a "
+            "set must "
+            "have one shape",
+            train->source, train->channels, train->height, train->width, test->source, test->channels,
+            test->height, test->width);
+    int both = train->classes < test->classes ? train->classes : test->classes;
+    for (int k = 0; k < both; k++)
+        FAIL_IF(strcmp(train->class_names[k], test->class_names[k]) != 0, CF_BAD_INPUT,
+                "class %d is \"%s\" in %s and \"%s\" in %s; both parts of a set must have the same classes",
+                k, train->class_names[k], train->source, test->class_names[k], test->source);
+    FAIL_IF(train->count > UINT32_MAX - test->count, CF_BAD_INPUT,
+            "%s and %s have more than %u images together", train->source, test->source, UINT32_MAX);
+    return CF_OK;
+}
+
+/* Large blocks grow in place or are moved by the page table, so no second copy of `train` exists at any time.
+ */
+static cf_status append_bytes(unsigned char **bytes, size_t size, const unsigned char *more,
+                              size_t more_size) {
+    unsigned char *grown = realloc(*bytes, size + more_size);
+    FAIL_IF(!grown, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)(size + more_size) / 1e6);
+    memcpy(grown + size, more, more_size);
+    *bytes = grown;
+    return CF_OK;
+}
+
+cf_status set_join(cf_set *train, cf_set *test, cf_set **joined) {
+    cf_status status;
+    size_t image = set_image_size(train);
+    FORWARD_TO(failed, check_joinable(train, test));
+    FORWARD_TO(failed, append_bytes(&train->labels, train->count, test->labels, test->count));
+    FORWARD_TO(failed, append_bytes(&train->pixels, train->count * image, test->pixels, test->count * image));
+    for (; train->classes < test->classes; train->classes++) {
+        train->class_names[train->classes] = test->class_names[train->classes];
+        test->class_names[train->classes] = NULL;
+    }
+    train->official_train = train->count;
+    train->count += test->count;
+    train->sha256[0] = '\0';
+    cf_set_free(test);
+    *joined = train;
+    return CF_OK;
+failed:
+    cf_set_free(train);
+    cf_set_free(test);
+    return status;
+}
+
+static void put_little_endian(uint64_t value, unsigned char *bytes) {
+    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(value >> 8 * i);
+}
+
+cf_status set_seal(cf_set *set) {
+    Sha256 *sha;
+    cf_status status;
+    unsigned char shape[32];
+    put_little_endian(set->count, shape);
+    put_little_endian((uint64_t)set->channels, shape + 8);
+    put_little_endian((uint64_t)set->height, shape + 16);
+    put_little_endian((uint64_t)set->width, shape + 24);
+    FORWARD(sha256_new(&sha));
+    FORWARD_TO(failed, sha256_add(sha, shape, sizeof shape));
+    FORWARD_TO(failed, sha256_add(sha, set->labels, set->count));
+    FORWARD_TO(failed, sha256_add(sha, set->pixels, set->count * set_image_size(set)));
+    return sha256_finish(sha, set->sha256);
+failed:
+    sha256_free(sha);
+    return status;
+}
+
+int set_find_class(const cf_set *set, const char *name) {
+    for (int k = 0; k < set->classes; k++)
+        if (set->class_names[k] && strcmp(set->class_names[k], name) == 0) return k;
+    return -1;
+}
+
+void cf_set_free(cf_set *set) {
+    if (!set) return;
+    free(set->name);
+    free(set->source);
+    for (int k = 0; k < MAX_CLASSES; k++) free(set->class_names[k]);
+    free(set->pixels);
+    free(set->labels);
+    free(set);
+}
+
+size_t cf_set_count(const cf_set *set) {
+    return set->count;
+}
+
+int cf_set_classes(const cf_set *set) {
+    return set->classes;
+}
+
+const char *cf_set_class_name(const cf_set *set, int label) {
+    return label >= 0 && label < set->classes ? set->class_names[label] : NULL;
+}
+
+void cf_set_shape(const cf_set *set, int chw[3]) {
+    chw[0] = set->channels;
+    chw[1] = set->height;
+    chw[2] = set->width;
+}
+
+size_t cf_subset_count(const cf_subset *subset) {
+    return subset->count;
+}

@@ -1,0 +1,206 @@
+#include "data/prepare.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One axis of a resize: new position i is the sum over t < count[i] of weight[i * taps + t] x old position
+ * start[i] + t. */
+typedef struct Axis {
+    int from, to, taps; /* taps: the most that a position has */
+    int *start, *count;
+    float *weight;
+} Axis;
+
+struct Preparation {
+    int from_channels, channels, to_channels; /* `channels` while resizing: the fewer of both */
+    Axis x, y;
+    bool same_size;
+    float value[256]; /* what a byte becomes */
+    float grey_divisor;
+};
+
+static void axis_free(Axis *axis) {
+    free(axis->start);
+    free(axis->count);
+    free(axis->weight);
+}
+
+/* The share of the new pixel [i s, (i + 1) s), s = from / to, that each old pixel covers. */
+static void average_taps(Axis *axis, int i) {
+    double scale = (double)axis->from / axis->to, begin = i * scale, end = begin + scale;
+    int first = (int)floor(begin), count = 0;
+    axis->start[i] = first;
+    for (int old = first; old < axis->from && count < axis->taps; old++) {
+        double low = old > begin ? old : begin, high = old + 1 < end ? old + 1 : end;
+        /* Rounding can leave a sliver of a pixel that is not covered at all. */
+        if (high - low <= 1e-9 * scale) break;
+        axis->weight[i * axis->taps + count++] = (float)((high - low) / scale);
+    }
+    axis->count[i] = count;
+}
+
+/* Between the two old centres around the new one; beyond the outermost centre, its value. */
+static void linear_taps(Axis *axis, int i) {
+    double centre = (i + 0.5) * axis->from / axis->to - 0.5;
+    if (centre < 0) centre = 0;
+    int first = (int)floor(centre);
+    double fraction = centre - first;
+    if (first >= axis->from - 1) first = axis->from - 1, fraction = 0;
+    axis->start[i] = first;
+    axis->count[i] = fraction > 0 ? 2 : 1;
+    axis->weight[i * axis->taps] = (float)(1 - fraction);
+    if (fraction > 0) axis->weight[i * axis->taps + 1] = (float)fraction;
+}
+
+static cf_status axis_new(int from, int to, Axis *axis) {
+    cf_status status;
+    *axis = (Axis){.from = from, .to = to, .taps = from > to ? from / to + 2 : 2};
+    FORWARD_TO(failed, memory_new((size_t)to, sizeof *axis->start, &axis->start));
+    FORWARD_TO(failed, memory_new((size_t)to, sizeof *axis->count, &axis->count));
+    FORWARD_TO(failed, memory_new((size_t)to * (size_t)axis->taps, sizeof *axis->weight, &axis->weight));
+    for (int i = 0; i < to; i++) {
+        if (from > to)
+            average_taps(axis, i);
+        else
+            linear_taps(axis, i);
+    }
+    return CF_OK;
+failed:
+    axis_free(axis);
+    *axis = (Axis){0};
+    return status;
+}
+
+static cf_status check_shapes(const int from[3], const int to[3]) {
+    for (int i = 0; i < 3; i++)
+        FAIL_IF(from[i] < 1 || to[i] < 1 || from[i] > 65535 || to[i] > 65535, CF_BAD_USE,
+                "images of %d x %d x %d cannot become %d x %d x %d (channels, height, width)", from[0],
+                from[1], from[2], to[0], to[1], to[2]);
+    FAIL_IF(from[0] != to[0] && !((from[0] == 1 && to[0] == 3) || (from[0] == 3 && to[0] == 1)), CF_BAD_USE,
+            "images of %d channels cannot become images of %d; only 1 (grey) and 3 (RGB) are converted",
+            from[0], to[0]);
+    return CF_OK;
+}
+
+/* `full` is what byte 255 becomes. */
+static cf_status new_with_scale(const int from_chw[3], const int to_chw[3], float full,
+                                Preparation **preparation) {
+    Preparation *made;
+    cf_status status;
+    FORWARD(check_shapes(from_chw, to_chw));
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->from_channels = from_chw[0];
+    made->to_channels = to_chw[0];
+    made->channels = from_chw[0] < to_chw[0] ? from_chw[0] : to_chw[0];
+    made->same_size = from_chw[1] == to_chw[1] && from_chw[2] == to_chw[2];
+    made->grey_divisor = 255000.0f / full;
+    for (int v = 0; v < 256; v++) made->value[v] = (float)v / (255.0f / full);
+    FORWARD_TO(failed, axis_new(from_chw[1], to_chw[1], &made->y));
+    FORWARD_TO(failed, axis_new(from_chw[2], to_chw[2], &made->x));
+    *preparation = made;
+    return CF_OK;
+failed:
+    preparation_free(made);
+    return status;
+}
+
+cf_status preparation_new(const int from_chw[3], const int to_chw[3], Preparation **preparation) {
+    return new_with_scale(from_chw, to_chw, 1.0f, preparation);
+}
+
+void preparation_free(Preparation *preparation) {
+    if (!preparation) return;
+    axis_free(&preparation->x);
+    axis_free(&preparation->y);
+    free(preparation);
+}
+
+static size_t area(int height, int width, int channels) {
+    return (size_t)height * (size_t)width * (size_t)channels;
+}
+
+/* Scratch holds, one after the other: the image in floats; after its rows are resized; after its columns are.
+ */
+size_t preparation_scratch(const Preparation *p) {
+    size_t result = area(p->y.to, p->x.to, p->channels);
+    if (p->same_size) return result;
+    return area(p->y.from, p->x.from, p->channels) + area(p->y.from, p->x.to, p->channels) + result;
+}
+
+/* Bytes to floats, RGB to grey. The weights as whole thousands make the sum exact, so that grey in RGB stays
+ * what it is. */
+static void to_floats(const Preparation *p, const unsigned char *pixels, float *out) {
+    size_t count = area(p->y.from, p->x.from, p->channels);
+    if (p->channels == p->from_channels) {
+        for (size_t i = 0; i < count; i++) out[i] = p->value[pixels[i]];
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *rgb = pixels + 3 * i;
+        out[i] = (float)(299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / p->grey_divisor;
+    }
+}
+
+static void resize_rows(const Axis *x, int height, int channels, const float *in, float *out) {
+    for (int h = 0; h < height; h++, in += (size_t)x->from * (size_t)channels)
+        for (int w = 0; w < x->to; w++) {
+            const float *weight = x->weight + (size_t)w * (size_t)x->taps,
+                        *from = in + x->start[w] * channels;
+            for (int c = 0; c < channels; c++) {
+                float sum = 0;
+                for (int t = 0; t < x->count[w]; t++) sum += weight[t] * from[t * channels + c];
+                *out++ = sum;
+            }
+        }
+}
+
+static void resize_columns(const Axis *y, size_t row, const float *restrict in, float *restrict out) {
+    for (int h = 0; h < y->to; h++, out += row) {
+        const float *weight = y->weight + (size_t)h * (size_t)y->taps;
+        const float *from = in + (size_t)y->start[h] * row;
+        for (size_t i = 0; i < row; i++) out[i] = weight[0] * from[i];
+        for (int t = 1; t < y->count[h]; t++) {
+            from += row;
+            for (size_t i = 0; i < row; i++) out[i] += weight[t] * from[i];
+        }
+    }
+}
+
+void preparation_apply(const Preparation *p, const unsigned char *pixels, float *scratch, float *out) {
+    bool replicate = p->to_channels > p->channels;
+    size_t pixel_count = area(p->y.to, p->x.to, 1);
+    float *last = replicate ? scratch : out;
+    if (p->same_size) {
+        to_floats(p, pixels, last);
+    } else {
+        float *whole = scratch + (replicate ? pixel_count : 0);
+        float *rows = whole + area(p->y.from, p->x.from, p->channels);
+        to_floats(p, pixels, whole);
+        resize_rows(&p->x, p->y.from, p->channels, whole, rows);
+        resize_columns(&p->y, (size_t)p->x.to * (size_t)p->channels, rows, last);
+    }
+    for (size_t i = 0; replicate && i < pixel_count; i++)
+        out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = last[i];
+}
+
+cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3],
+                       unsigned char *out) {
+    Preparation *p = NULL;
+    float *memory = NULL;
+    cf_status status;
+    size_t count = area(to_chw[1], to_chw[2], to_chw[0]);
+    FORWARD(new_with_scale(from_chw, to_chw, 255.0f, &p));
+    FORWARD_TO(done, memory_new(count + preparation_scratch(p), sizeof *memory, &memory));
+    preparation_apply(p, pixels, memory + count, memory);
+    for (size_t i = 0; i < count; i++) {
+        long rounded = lrintf(memory[i]);
+        out[i] = (unsigned char)(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
+    }
+done:
+    free(memory);
+    preparation_free(p);
+    return status;
+}

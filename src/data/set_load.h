@@ -1,0 +1,53 @@
+/* Where sets are, and in which form. */
+#ifndef DATA_SET_LOAD_H
+#define DATA_SET_LOAD_H
+
+#include "data/image_set.h"
+
+/* ---- set_form.c: what a path holds ---- */
+
+typedef enum SetKind { SET_NONE, SET_IDX, SET_MAT, SET_FOLDERS } SetKind;
+
+/* The files of a set: [0] the training part (or the only one), [1] the test part or NULLs. */
+typedef struct SetForm {
+    SetKind kind;
+    char *images[2]; /* IDX images, .mat, or folder of class folders */
+    char *labels[2]; /* IDX only */
+    char *missing;   /* SET_NONE, or IDX with only one part: what was expected; else NULL */
+} SetForm;
+
+/* Looks what can be loaded from a folder or file; SET_NONE with `missing` filled in if nothing can. Reads no
+ * pixels. */
+cf_status set_form_find(const char *path, SetForm *form);
+void set_form_free(SetForm *form);
+/* Reads all parts and joins them; not sealed. */
+cf_status set_form_read(const SetForm *form, cf_set **set);
+
+/* ---- set_load.c: names ---- */
+
+enum { MAX_DATA_FOLDERS = 3 };
+
+/* The folders where names are looked for, in order: `data_dir` if it is not NULL, $CIFRA_DATA if set,
+ * $XDG_CACHE_HOME/cifra
+ * (~/.cache/cifra). Release each with free(). */
+cf_status data_folders(const char *data_dir, char *folders[MAX_DATA_FOLDERS], int *count);
+
+typedef struct SetEntry {
+    char *name;
+    char *path; /* where it is; where it would be if it is not there */
+    bool found;
+    char *kind;    /* one line: "IDX, train and test" */
+    char *missing; /* what would have to be there; NULL when found */
+} SetEntry;
+
+typedef struct SetList {
+    SetEntry *entries; /* the known sets first, then other folders by name */
+    size_t count;
+} SetList;
+
+/* For `cifra data list`: every known set, found or not, and every other folder of the data folders that can
+ * be loaded. */
+cf_status set_list(const char *data_dir, SetList *list);
+void set_list_free(SetList *list);
+
+#endif

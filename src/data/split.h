@@ -1,0 +1,15 @@
+/* Parts of a set, beyond what cifra.h says of them. */
+#ifndef DATA_SPLIT_H
+#define DATA_SPLIT_H
+
+#include "data/image_set.h"
+
+/* Images per label of the set. */
+void subset_class_counts(const cf_subset *subset, size_t counts[MAX_CLASSES]);
+
+/* The set as its files have it, for looking at and for evaluating whole: CF_TRAIN is the official training
+ * part uncut, CF_VALIDATION is empty, CF_TEST the official test part (empty if there is none). `classes` as
+ * in cf_split_options. No part has to have images. */
+cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split);
+
+#endif

@@ -1,0 +1,85 @@
+#include "data/split_text.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LONGEST_NAME = 128 };
+
+/* The next piece up to a comma, without blanks around it; false at the end of the text. */
+static bool next_piece(const char **text, char piece[LONGEST_NAME], const char **begin) {
+    if (!*text) return false;
+    const char *from = *text, *comma = strchr(from, ','), *end = comma ? comma : from + strlen(from);
+    while (from < end && *from == ' ') from++;
+    while (end > from && end[-1] == ' ') end--;
+    size_t length = (size_t)(end - from);
+    if (length >= LONGEST_NAME) length = LONGEST_NAME - 1;
+    memcpy(piece, from, length);
+    piece[length] = '\0';
+    *begin = from;
+    *text = comma ? comma + 1 : NULL;
+    return true;
+}
+
+static cf_status find_label(const cf_set *set, const char *option, const char *name, size_t position,
+                            int *label) {
+    *label = set_find_class(set, name);
+    if (*label >= 0) return CF_OK;
+    const char *words[MAX_CLASSES + 1] = {NULL};
+    char all[512] = "";
+    size_t used = 0;
+    for (int k = 0; k < set->classes; k++) {
+        words[k] = set->class_names[k];
+        if (used < sizeof all)
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", words[k]);
+    }
+    return FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name,
+                position, set->name, all, text_hint(name, words));
+}
+
+cf_status split_parse_classes(const cf_set *set, const char *text, bool wanted[MAX_CLASSES]) {
+    const char *rest = text, *begin;
+    char name[LONGEST_NAME];
+    bool all = !text || !*text;
+    int label, count = 0;
+    for (int k = 0; k < MAX_CLASSES; k++) wanted[k] = all && k < set->classes;
+    if (all) return CF_OK;
+    while (next_piece(&rest, name, &begin)) {
+        size_t position = (size_t)(begin - text) + 1;
+        FAIL_IF(!*name, CF_BAD_USE, "classes \"%s\": a name is missing at character %zu", text, position);
+        FORWARD(find_label(set, "classes", name, position, &label));
+        count += !wanted[label];
+        wanted[label] = true;
+    }
+    FAIL_IF(count < 2, CF_BAD_USE, "classes \"%s\": at least two classes are needed to tell apart", text);
+    return CF_OK;
+}
+
+cf_status split_parse_limits(const cf_set *set, const char *text, const bool wanted[MAX_CLASSES],
+                             size_t limits[MAX_CLASSES]) {
+    const char *rest = text && *text ? text : NULL, *begin;
+    char piece[LONGEST_NAME];
+    long long limit;
+    int label;
+    for (int k = 0; k < MAX_CLASSES; k++) limits[k] = SIZE_MAX;
+    while (next_piece(&rest, piece, &begin)) {
+        size_t position = (size_t)(begin - text) + 1;
+        char *colon = strrchr(piece, ':');
+        FAIL_IF(!colon || colon == piece, CF_BAD_USE,
+                "train limit \"%s\": \"%s\" (character %zu) is not CLASS:COUNT, for instance 1:50", text,
+                piece, position);
+        FAIL_IF(!text_to_integer(colon + 1, 1, UINT32_MAX, &limit), CF_BAD_USE,
+                "train limit \"%s\": \"%s\" (character %zu) is not a count of images, a whole number from 1",
+                text, colon + 1, position + (size_t)(colon + 1 - piece));
+        *colon = '\0';
+        FORWARD(find_label(set, "train limit", piece, position, &label));
+        FAIL_IF(!wanted[label], CF_BAD_USE,
+                "train limit \"%s\": class %s (character %zu) is not among the classes that take part", text,
+                piece, position);
+        FAIL_IF(limits[label] != SIZE_MAX, CF_BAD_USE,
+                "train limit \"%s\": class %s (character %zu) has a limit already", text, piece, position);
+        limits[label] = (size_t)limit;
+    }
+    return CF_OK;
+}

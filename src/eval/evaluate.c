@@ -1,0 +1,118 @@
+#include "eval/evaluate.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Keeps the images whose class the model knows, by name. */
+static cf_status choose_images(const cf_model *model, const cf_subset *subset, Evaluation *e) {
+    int class_of[MAX_CLASSES];
+    for (int label = 0; label < subset->set->classes; label++) {
+        class_of[label] = -1;
+        for (int c = 0; c < model->classes; c++)
+            if (strcmp(model->class_names[c], subset->set->class_names[label]) == 0) class_of[label] = c;
+    }
+    FORWARD(memory_new(subset->count, sizeof *e->images, &e->images));
+    FORWARD(memory_new(subset->count, 1, &e->labels));
+    for (size_t i = 0; i < subset->count; i++) {
+        int label = class_of[subset->set->labels[subset->images[i]]];
+        if (label < 0) {
+            e->left_out++;
+            continue;
+        }
+        e->images[e->count] = subset->images[i];
+        e->labels[e->count++] = (unsigned char)label;
+    }
+    FAIL_IF(!e->count, CF_BAD_USE, "none of the %zu images of %s has a class that the model knows (%s, %s ..)",
+            subset->count, subset->set->name, model->class_names[0], model->class_names[model->classes - 1]);
+    if (e->left_out)
+        notice("%zu of %zu images are left out: the model does not know their classes", e->left_out, subset->count);
+    return CF_OK;
+}
+
+cf_status evaluate(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options,
+                   Evaluation *evaluation) {
+    Evaluation e = {0};
+    StepResult result;
+    cf_status status;
+    size_t classes = (size_t)model->classes;
+    FORWARD_TO(failed, choose_images(model, subset, &e));
+    FORWARD_TO(failed, memory_new(e.count * classes, sizeof(float), &e.probabilities));
+    cf_subset kept = *subset;
+    kept.images = e.images;
+    kept.count = e.count;
+    FORWARD_TO(failed, classify(model, &kept, options, e.probabilities, &result));
+    FORWARD_TO(failed, metrics_new(e.probabilities, e.labels, e.count, model->classes,
+                                   (const char *const *)model->class_names, &e.metrics));
+    /* The network's loss is exact where a probability has become 0. */
+    e.metrics.summary.loss = result.loss / (double)e.count;
+    *evaluation = e;
+    return CF_OK;
+failed:
+    evaluation_free(&e);
+    return status;
+}
+
+void evaluation_free(Evaluation *evaluation) {
+    free(evaluation->images);
+    free(evaluation->labels);
+    free(evaluation->probabilities);
+    metrics_free(&evaluation->metrics);
+    *evaluation = (Evaluation){0};
+}
+
+cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics) {
+    Evaluation evaluation;
+    ClassifyOptions options = {engine_of(CF_ENGINE_FAST), threads};
+    FORWARD(evaluate(model, subset, &options, &evaluation));
+    *metrics = evaluation.metrics.summary;
+    evaluation_free(&evaluation);
+    return CF_OK;
+}
+
+void csv_text(FILE *out, const char *text) {
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"') fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+cf_status predictions_write(const char *path, const Evaluation *e) {
+    FileDraft draft;
+    int classes = e->metrics.classes;
+    FORWARD(file_draft(path, &draft));
+    fputs("image,label,predicted,correct,confidence", draft.stream);
+    for (int c = 0; c < classes; c++) {
+        char *name;
+        cf_status status = memory_print(&name, "p_%s", e->metrics.class_names[c]);
+        if (status) {
+            file_abandon(&draft);
+            return status;
+        }
+        fputc(',', draft.stream);
+        csv_text(draft.stream, name);
+        free(name);
+    }
+    fputc('\n', draft.stream);
+    for (size_t i = 0; i < e->count; i++) {
+        const float *p = e->probabilities + i * (size_t)classes;
+        int best = 0;
+        for (int c = 1; c < classes; c++)
+            if (p[c] > p[best]) best = c;
+        fprintf(draft.stream, "%u,", (unsigned)e->images[i]);
+        csv_text(draft.stream, e->metrics.class_names[e->labels[i]]);
+        fputc(',', draft.stream);
+        csv_text(draft.stream, e->metrics.class_names[best]);
+        fprintf(draft.stream, ",%d,%.6g", best == e->labels[i], (double)p[best]);
+        for (int c = 0; c < classes; c++) fprintf(draft.stream, ",%.6g", (double)p[c]);
+        fputc('\n', draft.stream);
+    }
+    return file_commit(&draft);
+}

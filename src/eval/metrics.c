@@ -1,0 +1,157 @@
+#include "eval/metrics.h"
+
+#include "base/memory.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+static cf_status count_predictions(const float *probabilities, const unsigned char *labels, size_t count,
+                                   Metrics *metrics) {
+    size_t classes = (size_t)metrics->classes;
+    double loss = 0;
+    for (size_t i = 0; i < count; i++) {
+        const float *row = probabilities + i * classes;
+        size_t best = 0;
+        FAIL_IF(labels[i] >= classes, CF_INTERNAL, "example %zu has label %d, and there are %zu classes", i,
+                labels[i], classes);
+        for (size_t c = 0; c < classes; c++) {
+            FAIL_IF(!(row[c] >= 0 && row[c] <= FLT_MAX), CF_BAD_INPUT,
+                    "the probability of class %s for example %zu is %g: the model's weights are damaged or "
+                    "diverged",
+                    metrics->class_names[c], i, (double)row[c]);
+            if (row[c] > row[best]) best = c;
+        }
+        metrics->confusion[labels[i] * classes + best]++;
+        /* A float softmax rounds the hopeless to 0, whose logarithm would make the mean infinite: at
+         * most 87.3 each. */
+        loss -= log(fmax((double)row[labels[i]], (double)FLT_MIN));
+    }
+    metrics->summary.loss = loss / (double)count;
+    return CF_OK;
+}
+
+/* part / whole; 0/0 is 0 and counted. */
+static double share(size_t part, size_t whole, size_t *undefined) {
+    if (whole) return (double)part / (double)whole;
+    ++*undefined;
+    return 0;
+}
+
+static void score_classes(Metrics *metrics) {
+    size_t classes = (size_t)metrics->classes, harmless = 0;
+    for (size_t c = 0; c < classes; c++) {
+        ClassScore *score = &metrics->per_class[c];
+        size_t hits = metrics->confusion[c * classes + c], predicted = 0;
+        for (size_t k = 0; k < classes; k++) {
+            score->support += metrics->confusion[c * classes + k];
+            predicted += metrics->confusion[k * classes + c];
+        }
+        score->precision = share(hits, predicted, &metrics->undefined);
+        score->recall = share(hits, score->support, &metrics->undefined);
+        /* The harmonic mean, written so that it is 0/0 only for a class neither predicted nor there. */
+        score->f1 = share(2 * hits, predicted + score->support, &harmless);
+    }
+}
+
+static void summarize(Metrics *metrics) {
+    cf_metrics *sum = &metrics->summary;
+    size_t classes = (size_t)metrics->classes, hits = 0;
+    for (size_t c = 0; c < classes; c++) {
+        const ClassScore *score = &metrics->per_class[c];
+        double equal = 1.0 / (double)classes, weight = (double)score->support / (double)sum->count;
+        hits += metrics->confusion[c * classes + c];
+        sum->macro_precision += equal * score->precision;
+        sum->macro_recall += equal * score->recall;
+        sum->macro_f1 += equal * score->f1;
+        sum->weighted_precision += weight * score->precision;
+        sum->weighted_recall += weight * score->recall;
+        sum->weighted_f1 += weight * score->f1;
+    }
+    sum->accuracy = (double)hits / (double)sum->count;
+    wilson_interval(hits, sum->count, &sum->accuracy_low, &sum->accuracy_high);
+}
+
+cf_status metrics_new(const float *probabilities, const unsigned char *labels, size_t count, int classes,
+                      const char *const *class_names, Metrics *metrics) {
+    Metrics made = {.summary = {.count = count}, .classes = classes, .class_names = class_names};
+    cf_status status;
+    FAIL_IF(count == 0, CF_BAD_USE,
+            "there is no example to evaluate: the data set, or this part of it, is empty");
+    FAIL_IF(classes < 1, CF_INTERNAL, "%d classes cannot be evaluated", classes);
+    FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made.per_class, &made.per_class));
+    FORWARD_TO(failed,
+               memory_new((size_t)classes * (size_t)classes, sizeof *made.confusion, &made.confusion));
+    FORWARD_TO(failed, count_predictions(probabilities, labels, count, &made));
+    score_classes(&made);
+    summarize(&made);
+    *metrics = made;
+    return CF_OK;
+failed:
+    metrics_free(&made);
+    return status;
+}
+
+void metrics_free(Metrics *metrics) {
+    free(metrics->per_class);
+    free(metrics->confusion);
+    *metrics = (Metrics){0};
+}
+
+void wilson_interval(size_t successes, size_t trials, double *low, double *high) {
+    const double z = 1.959964;
+    *low = 0, *high = 1;
+    if (trials == 0) return; /* nothing is known */
+    double n = (double)trials, p = (double)successes / n, square = z * z / n;
+    double middle = p + square / 2, spread = z * sqrt(p * (1 - p) / n + square / (4 * n));
+    /* The ends are exact in theory at 0 and n successes; rounding must not make them -1e-17. */
+    if (successes > 0) *low = (middle - spread) / (1 + square);
+    if (successes < trials) *high = (middle + spread) / (1 + square);
+}
+
+static json_t *averages(double precision, double recall, double f1) {
+    return json_pack("{s:f, s:f, s:f}", "precision", precision, "recall", recall, "f1", f1);
+}
+
+static json_t *class_list(const Metrics *metrics) {
+    json_t *list = json_array();
+    for (int c = 0; c < metrics->classes; c++) {
+        const ClassScore *score = &metrics->per_class[c];
+        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:I}", "class", metrics->class_names[c],
+                                              "precision", score->precision, "recall", score->recall, "f1",
+                                              score->f1, "support", (json_int_t)score->support));
+    }
+    return list;
+}
+
+static json_t *confusion_rows(const Metrics *metrics) {
+    json_t *rows = json_array();
+    for (int truth = 0; truth < metrics->classes; truth++) {
+        json_t *row = json_array();
+        for (int c = 0; c < metrics->classes; c++)
+            json_array_append_new(row,
+                                  json_integer((json_int_t)metrics->confusion[truth * metrics->classes + c]));
+        json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+cf_status metrics_json(const Metrics *metrics, json_t **json) {
+    const cf_metrics *sum = &metrics->summary;
+    json_t *classes = class_list(metrics);
+    /* An append that failed (a name that is no UTF-8) leaves the list short. */
+    if (json_array_size(classes) != (size_t)metrics->classes) {
+        json_decref(classes);
+        return FAIL(CF_BAD_INPUT,
+                    "a class name is not valid UTF-8, so it cannot stand in JSON; rename the class");
+    }
+    json_t *made = json_pack("{s:I, s:f, s:f, s:[f, f], s:o, s:o, s:o, s:o}", "n", (json_int_t)sum->count,
+                             "loss", sum->loss, "accuracy", sum->accuracy, "accuracy_interval",
+                             sum->accuracy_low, sum->accuracy_high, "macro",
+                             averages(sum->macro_precision, sum->macro_recall, sum->macro_f1), "weighted",
+                             averages(sum->weighted_precision, sum->weighted_recall, sum->weighted_f1),
+                             "per_class", classes, "confusion", confusion_rows(metrics));
+    FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making JSON of the metrics");
+    *json = made;
+    return CF_OK;
+}

@@ -1,0 +1,123 @@
+/* Choosing kernels, and measuring the processor's peak. */
+#include "nn/cpu/cpu.h"
+
+#include "base/slices.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+extern const Kernels kernels_baseline;
+#if defined(__x86_64__)
+extern const Kernels kernels_avx2, kernels_avx512;
+
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
+
+static bool has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512cd");
+}
+#endif
+
+const Kernels *cpu_kernels(void) {
+#if defined(__x86_64__)
+    const char *allowed = getenv("CIFRA_ISA");
+    bool any = !allowed || !*allowed || strcmp(allowed, "avx512") == 0;
+    if (any && has_avx512()) return &kernels_avx512;
+    if ((any || strcmp(allowed, "avx2") == 0) && has_avx2()) return &kernels_avx2;
+#endif
+    return &kernels_baseline;
+}
+
+/* ---- Peak: independent chains of fused multiply-adds that never leave the registers ---- */
+
+enum { CHAINS = 12, TURNS = 200000, TRIES = 5 };
+
+/* Returns the operations done. The sum goes to a volatile, so that no compiler leaves the work out. */
+typedef double (*PeakFn)(void);
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static double peak_avx512(void) {
+    __m512 chain[CHAINS], factor = _mm512_set1_ps(0.999f), term = _mm512_set1_ps(0.001f);
+    for (int c = 0; c < CHAINS; c++) chain[c] = _mm512_set1_ps((float)c);
+    for (int t = 0; t < TURNS; t++)
+#pragma GCC unroll 12
+        for (int c = 0; c < CHAINS; c++) chain[c] = _mm512_fmadd_ps(chain[c], factor, term);
+    for (int c = 1; c < CHAINS; c++) chain[0] = _mm512_add_ps(chain[0], chain[c]);
+    volatile float used = _mm512_cvtss_f32(chain[0]);
+    (void)used;
+    return 2.0 * 16 * CHAINS * TURNS;
+}
+
+__attribute__((target("avx2,fma"))) static double peak_avx2(void) {
+    __m256 chain[CHAINS], factor = _mm256_set1_ps(0.999f), term = _mm256_set1_ps(0.001f);
+    for (int c = 0; c < CHAINS; c++) chain[c] = _mm256_set1_ps((float)c);
+    for (int t = 0; t < TURNS; t++)
+#pragma GCC unroll 12
+        for (int c = 0; c < CHAINS; c++) chain[c] = _mm256_fmadd_ps(chain[c], factor, term);
+    for (int c = 1; c < CHAINS; c++) chain[0] = _mm256_add_ps(chain[0], chain[c]);
+    volatile float used = _mm256_cvtss_f32(chain[0]);
+    (void)used;
+    return 2.0 * 8 * CHAINS * TURNS;
+}
+#endif
+
+/* Where there is no FMA to call by name: vectors of four by multiply and add. */
+static double peak_baseline(void) {
+    typedef float Four __attribute__((vector_size(16)));
+    Four chain[CHAINS], factor = {0.999f, 0.999f, 0.999f, 0.999f}, term = {0.001f, 0.001f, 0.001f, 0.001f};
+    for (int c = 0; c < CHAINS; c++) chain[c] = term * (float)c;
+    for (int t = 0; t < TURNS; t++)
+        for (int c = 0; c < CHAINS; c++) chain[c] = chain[c] * factor + term;
+    for (int c = 1; c < CHAINS; c++) chain[0] += chain[c];
+    volatile float used = chain[0][0];
+    (void)used;
+    return 2.0 * 4 * CHAINS * TURNS;
+}
+
+static PeakFn peak_loop(void) {
+#if defined(__x86_64__)
+    const Kernels *kernels = cpu_kernels();
+    if (kernels == &kernels_avx512) return peak_avx512;
+    if (kernels == &kernels_avx2) return peak_avx2;
+#endif
+    return peak_baseline;
+}
+
+typedef struct PeakRun {
+    PeakFn loop;
+    double operations[SLICES_MAX_THREADS];
+} PeakRun;
+
+static cf_status run_peak(void *context, int64_t index, int thread) {
+    PeakRun *run = context;
+    (void)thread;
+    run->operations[index] = run->loop();
+    return CF_OK;
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double cpu_peak_gflops(int threads) {
+    PeakRun run = {.loop = peak_loop()};
+    double best = 0;
+    for (int i = 0; i < TRIES; i++) {
+        double start = seconds_now(), operations = 0;
+        slices_run(threads, threads, run_peak, &run);
+        double seconds = seconds_now() - start;
+        for (int t = 0; t < threads; t++) operations += run.operations[t];
+        if (operations / seconds > best) best = operations / seconds;
+    }
+    return best / 1e9;
+}

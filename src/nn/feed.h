@@ -1,0 +1,26 @@
+/* Images on their way into a network: from the bytes of a set to floats of the network's input shape, with labels as the
+ * network's classes. */
+#ifndef NN_FEED_H
+#define NN_FEED_H
+
+#include "data/prepare.h"
+#include "nn/model_line.h"
+
+typedef struct Feed {
+    const cf_set *set; /* borrowed */
+    Preparation *preparation;
+    Shape input;
+    int class_of[MAX_CLASSES]; /* the set's label -> the network's class, or -1 */
+    int threads;
+    size_t scratch_stride;
+    float *scratch; /* per thread */
+} Feed;
+
+/* Classes are matched by name. */
+cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads, Feed *feed);
+void feed_free(Feed *feed);
+/* One image as H x W x C floats. */
+void feed_image(const Feed *feed, int thread, uint32_t image, float *x);
+int feed_label(const Feed *feed, uint32_t image);
+
+#endif

@@ -1,0 +1,83 @@
+#include "nn/model.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
+                    cf_model **model) {
+    cf_model *made;
+    cf_status status;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    FORWARD_TO(failed, model_line_parse(name_or_line, data, classes, &made->layers));
+    FORWARD_TO(failed, parameters_new(&made->layers, &made->parameters));
+    FORWARD_TO(failed, parameters_initialise(&made->parameters, seed));
+    for (; made->classes < classes; made->classes++)
+        FORWARD_TO(failed, memory_copy_string(class_names[made->classes], &made->class_names[made->classes]));
+    *model = made;
+    return CF_OK;
+failed:
+    cf_model_free(made);
+    return status;
+}
+
+void cf_model_free(cf_model *model) {
+    if (!model) return;
+    for (int c = 0; c < model->classes; c++) free(model->class_names[c]);
+    parameters_free(&model->parameters);
+    layer_list_free(&model->layers);
+    free(model);
+}
+
+void subset_class_names(const cf_subset *subset, const char *names[MAX_CLASSES]) {
+    for (int c = 0; c < subset->classes; c++) names[c] = subset->set->class_names[subset->class_labels[c]];
+}
+
+cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model) {
+    const cf_subset *all = cf_split_part(split, CF_ALL);
+    const char *names[MAX_CLASSES];
+    Shape shape = {all->set->channels, all->set->height, all->set->width};
+    subset_class_names(all, names);
+    return model_new(name_or_line, shape, names, all->classes, seed, model);
+}
+
+const Engine *engine_of(cf_engine engine) {
+    return engine == CF_ENGINE_REFERENCE ? &reference_engine : cpu_engine();
+}
+
+cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
+                        float *probabilities, StepResult *result) {
+    StepResult sum = {0}, part;
+    size_t batch = (size_t)plan_batch(plan);
+    for (size_t first = 0; first < count; first += batch) {
+        int n = (int)(count - first < batch ? count - first : batch);
+        FORWARD(plan_infer(plan, feed, images + first, n,
+                           probabilities ? probabilities + first * (size_t)classes : NULL, &part));
+        sum.loss += part.loss;
+        sum.correct += part.correct;
+    }
+    *result = sum;
+    return CF_OK;
+}
+
+cf_status classify(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options, float *probabilities,
+                   StepResult *result) {
+    enum { BATCH = 128 };
+    Plan *plan = NULL;
+    Feed feed = {0};
+    Parameters borrowed = model->parameters; /* a forward plan does not write to them */
+    cf_status status;
+    int threads = slices_threads(options->threads);
+    PlanOptions plan_options = {.engine = options->engine, .batch = BATCH, .threads = threads};
+    FORWARD_TO(done, plan_new(&model->layers, &borrowed, &plan_options, &plan));
+    FORWARD_TO(done, feed_new(subset->set, model->layers.input, (const char *const *)model->class_names, model->classes,
+                              threads, &feed));
+    FORWARD_TO(done, plan_use_parameters(plan));
+    FORWARD_TO(done, classify_with(plan, &feed, subset->images, subset->count, model->classes, probabilities, result));
+done:
+    feed_free(&feed);
+    plan_free(plan);
+    return status;
+}

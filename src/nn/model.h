@@ -1,0 +1,69 @@
+/* A model: layers, weights, class names. And its files. */
+#ifndef NN_MODEL_H
+#define NN_MODEL_H
+
+#include "base/safetensors.h"
+#include "data/image_set.h"
+#include "nn/plan.h"
+
+struct cf_model {
+    LayerList layers;
+    Parameters parameters;
+    int classes;
+    char *class_names[MAX_CLASSES];
+};
+
+/* Class names are copied. Weights are drawn from `seed`. */
+cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
+                    cf_model **model);
+/* The names of the classes that take part in a subset, in order; pointers live as long as the set. */
+void subset_class_names(const cf_subset *subset, const char *names[MAX_CLASSES]);
+
+/* ---- Weights among the tensors of a file (model.safetensors, checkpoint.safetensors) ---- */
+
+/* Tensors to be written, with their converted values. */
+typedef struct TensorBag {
+    StoredTensor *tensors;
+    char (*names)[64];
+    float **values;
+    int count, room;
+} TensorBag;
+
+cf_status bag_new(int room, TensorBag *bag);
+void bag_free(TensorBag *bag);
+/* Every parameter as "prefix" + name; `values` lie as parameters->values do. */
+cf_status bag_add(TensorBag *bag, const Parameters *parameters, const char *prefix, const float *values,
+                  bool trainable_only);
+/* Reads what bag_add wrote: every tensor must be there with its shape. */
+cf_status bag_take(const StoredFile *file, const Parameters *parameters, const char *prefix, float *values,
+                   bool trainable_only);
+
+/* The texts that describe a model: "format", "model", "input", "classes" (a JSON list), "scaling", "cifra". */
+enum { MODEL_TEXTS = 6 };
+typedef struct ModelTexts {
+    StoredText texts[MODEL_TEXTS];
+    char input[48];
+    char *classes;
+} ModelTexts;
+cf_status model_texts_new(const cf_model *model, ModelTexts *texts);
+void model_texts_free(ModelTexts *texts);
+/* A model, with weights zero, from the texts of a file. `path` is for messages. */
+cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **model);
+
+/* ---- Running a model over many images ---- */
+
+typedef struct ClassifyOptions {
+    const Engine *engine;
+    int threads;
+} ClassifyOptions;
+
+/* Probabilities [count][model->classes] of a subset's images in order. */
+cf_status classify(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options, float *probabilities,
+                   StepResult *result);
+/* The same with a plan at hand whose parameters are in use. */
+cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
+                        float *probabilities, StepResult *result);
+
+const Engine *engine_of(cf_engine engine);
+
+#endif

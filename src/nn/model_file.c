@@ -1,0 +1,175 @@
+/* Models as safetensors files: float32 tensors in PyTorch's order, and texts that say what they are. */
+#include "nn/model.h"
+
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char format_name[] = "cifra-model-1";
+
+/* ---- Tensors ---- */
+
+cf_status bag_new(int room, TensorBag *bag) {
+    TensorBag made = {.room = room};
+    cf_status status;
+    FORWARD_TO(failed, memory_new((size_t)room, sizeof *made.tensors, &made.tensors));
+    FORWARD_TO(failed, memory_new((size_t)room, sizeof *made.names, &made.names));
+    FORWARD_TO(failed, memory_new((size_t)room, sizeof *made.values, &made.values));
+    *bag = made;
+    return CF_OK;
+failed:
+    bag_free(&made);
+    return status;
+}
+
+void bag_free(TensorBag *bag) {
+    for (int i = 0; i < bag->count; i++) free(bag->values[i]);
+    free(bag->tensors);
+    free(bag->names);
+    free(bag->values);
+    *bag = (TensorBag){0};
+}
+
+cf_status bag_add(TensorBag *bag, const Parameters *parameters, const char *prefix, const float *values,
+                  bool trainable_only) {
+    for (int i = 0; i < parameters->count; i++) {
+        const Parameter *parameter = &parameters->table[i];
+        float *copy;
+        if (trainable_only && !parameter->trainable) continue;
+        FAIL_IF(bag->count == bag->room, CF_INTERNAL, "more tensors than were counted");
+        FORWARD(memory_new(parameter->count, sizeof *copy, &copy));
+        parameter_to_file(parameters, parameter, values + parameter->offset, copy);
+        StoredTensor *tensor = &bag->tensors[bag->count];
+        bag->values[bag->count] = copy;
+        snprintf(bag->names[bag->count], sizeof bag->names[0], "%s%s", prefix, parameter->name);
+        tensor->name = bag->names[bag->count];
+        tensor->dims = parameter->dims;
+        memcpy(tensor->shape, parameter->shape, sizeof parameter->shape);
+        tensor->count = parameter->count;
+        tensor->values = copy;
+        bag->count++;
+    }
+    return CF_OK;
+}
+
+cf_status bag_take(const StoredFile *file, const Parameters *parameters, const char *prefix, float *values,
+                   bool trainable_only) {
+    for (int i = 0; i < parameters->count; i++) {
+        const Parameter *parameter = &parameters->table[i];
+        char name[sizeof((TensorBag){0}).names[0]];
+        if (trainable_only && !parameter->trainable) continue;
+        snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
+        const StoredTensor *tensor = safetensors_find(file, name);
+        FAIL_IF(!tensor, CF_BAD_INPUT, "the tensor %s is missing", name);
+        FAIL_IF(tensor->dims != parameter->dims ||
+                    memcmp(tensor->shape, parameter->shape, (size_t)parameter->dims * sizeof(size_t)) != 0,
+                CF_BAD_INPUT, "the tensor %s has another shape than its layer (%zu values were expected, %zu found)", name,
+                parameter->count, tensor->count);
+        parameter_from_file(parameters, parameter, tensor->values, values + parameter->offset);
+    }
+    return CF_OK;
+}
+
+/* ---- Texts ---- */
+
+static cf_status classes_to_text(const cf_model *model, char **text) {
+    json_t *list = json_array();
+    for (int c = 0; c < model->classes; c++) json_array_append_new(list, json_string(model->class_names[c]));
+    *text = list && json_array_size(list) == (size_t)model->classes ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+    FAIL_IF(!*text, CF_INTERNAL, "the class names cannot be written as JSON: they are not UTF-8");
+    return CF_OK;
+}
+
+cf_status model_texts_new(const cf_model *model, ModelTexts *texts) {
+    Shape in = model->layers.input;
+    FORWARD(classes_to_text(model, &texts->classes));
+    snprintf(texts->input, sizeof texts->input, "%dx%dx%d", in.C, in.H, in.W);
+    const StoredText all[MODEL_TEXTS] = {
+        {"format", format_name},    {"model", model->layers.line}, {"input", texts->input},
+        {"classes", texts->classes}, {"scaling", "x/255"},          {"cifra", cf_version()},
+    };
+    memcpy(texts->texts, all, sizeof all);
+    return CF_OK;
+}
+
+void model_texts_free(ModelTexts *texts) {
+    free(texts->classes);
+    texts->classes = NULL;
+}
+
+static cf_status take_classes(const char *text, const char *path, const char *names[MAX_CLASSES], int *count,
+                              json_t **list) {
+    *list = json_loads(text, 0, NULL);
+    size_t classes = json_is_array(*list) ? json_array_size(*list) : 0;
+    FAIL_IF(classes < 1 || classes > MAX_CLASSES, CF_BAD_INPUT,
+            "%s: the text \"classes\" should be a JSON list of 1 to %d names", path, MAX_CLASSES);
+    for (size_t c = 0; c < classes; c++) {
+        names[c] = json_string_value(json_array_get(*list, c));
+        FAIL_IF(!names[c], CF_BAD_INPUT, "%s: class %zu in the text \"classes\" is not a name", path, c);
+    }
+    *count = (int)classes;
+    return CF_OK;
+}
+
+cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **model) {
+    const char *format = safetensors_text(file, "format"), *line = safetensors_text(file, "model");
+    const char *input = safetensors_text(file, "input"), *classes = safetensors_text(file, "classes");
+    const char *scaling = safetensors_text(file, "scaling"), *names[MAX_CLASSES];
+    Shape shape;
+    int count = 0, used = 0;
+    json_t *list = NULL;
+    FAIL_IF(!format || strcmp(format, format_name) != 0 || !line || !input || !classes, CF_BAD_INPUT,
+            "%s is a safetensors file, but not a model that cifra wrote (metadata format, model, input, classes)", path);
+    FAIL_IF(!scaling || strcmp(scaling, "x/255") != 0, CF_BAD_INPUT, "%s: scaling x/255 expected, found %s", path,
+            scaling ? scaling : "none");
+    FAIL_IF(sscanf(input, "%5dx%5dx%5d%n", &shape.C, &shape.H, &shape.W, &used) != 3 || input[used] || shape.C < 1 ||
+                shape.H < 1 || shape.W < 1,
+            CF_BAD_INPUT, "%s: the input %s is no shape such as 1x28x28", path, input);
+    cf_status status = take_classes(classes, path, names, &count, &list);
+    if (!status) {
+        status = model_new(line, shape, names, count, 0, model);
+        if (status) status_prefix(status, "%s", path);
+    }
+    json_decref(list);
+    return status;
+}
+
+/* ---- Files ---- */
+
+cf_status cf_model_save(const cf_model *model, const char *path) {
+    TensorBag bag = {0};
+    ModelTexts texts = {0};
+    cf_status status;
+    FORWARD_TO(done, bag_new(model->parameters.count, &bag));
+    FORWARD_TO(done, bag_add(&bag, &model->parameters, "", model->parameters.values, false));
+    FORWARD_TO(done, model_texts_new(model, &texts));
+    FORWARD_TO(done, safetensors_write(path, bag.tensors, (size_t)bag.count, texts.texts, MODEL_TEXTS));
+done:
+    model_texts_free(&texts);
+    bag_free(&bag);
+    return status;
+}
+
+cf_status cf_model_load(const char *path, cf_model **model) {
+    StoredFile file = {0};
+    cf_model *made = NULL;
+    cf_status status;
+    FORWARD(safetensors_read(path, &file));
+    FORWARD_TO(failed, model_from_texts(&file, path, &made));
+    status = bag_take(&file, &made->parameters, "", made->parameters.values, false);
+    if (status) {
+        status_prefix(status, "%s", path);
+        goto failed;
+    }
+    safetensors_free(&file);
+    *model = made;
+    return CF_OK;
+failed:
+    cf_model_free(made);
+    safetensors_free(&file);
+    return status;
+}

@@ -1,0 +1,65 @@
+#include "nn/optimizer.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { PIECE = 16384 }; /* values */
+
+cf_status optimizer_new(cf_optimizer kind, const Kernels *kernels, double momentum, double weight_decay, size_t count,
+                        Optimizer *optimizer) {
+    Optimizer made = {.kind = kind, .kernels = kernels, .momentum = momentum, .weight_decay = weight_decay, .count = count};
+    FORWARD(memory_new(count, sizeof(float), &made.m));
+    if (kind != CF_SGD) {
+        cf_status status = memory_new(count, sizeof(float), &made.v);
+        if (status) {
+            optimizer_free(&made);
+            return status;
+        }
+    }
+    *optimizer = made;
+    return CF_OK;
+}
+
+void optimizer_free(Optimizer *optimizer) {
+    free(optimizer->m);
+    free(optimizer->v);
+    *optimizer = (Optimizer){0};
+}
+
+typedef struct Update {
+    Optimizer *optimizer;
+    float *weights;
+    const float *gradient;
+    float rate, root, decay, decoupled;
+} Update;
+
+static cf_status update_piece(void *context, int64_t index, int thread) {
+    const Update *u = context;
+    const Optimizer *o = u->optimizer;
+    size_t from = (size_t)index * PIECE, count = o->count - from < PIECE ? o->count - from : PIECE;
+    (void)thread;
+    if (o->kind == CF_SGD)
+        o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, (float)o->momentum, u->decay);
+    else
+        o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, count, u->rate, u->root,
+                         u->decay, u->decoupled);
+    return CF_OK;
+}
+
+cf_status optimizer_step(Optimizer *optimizer, float *weights, const float *gradient, double rate, int threads) {
+    Update update = {.optimizer = optimizer, .weights = weights, .gradient = gradient, .rate = (float)rate};
+    optimizer->steps++;
+    if (optimizer->kind != CF_SGD) {
+        double t = (double)optimizer->steps;
+        update.rate = (float)(rate / (1 - pow(0.9, t)));
+        update.root = (float)(1 / sqrt(1 - pow(0.999, t)));
+    }
+    if (optimizer->kind == CF_ADAMW)
+        update.decoupled = (float)(rate * optimizer->weight_decay);
+    else
+        update.decay = (float)optimizer->weight_decay;
+    return slices_run(threads, ((int64_t)optimizer->count + PIECE - 1) / PIECE, update_piece, &update);
+}

@@ -1,0 +1,23 @@
+/* SGD with momentum, Adam, AdamW: one step over all trainable values. */
+#ifndef NN_OPTIMIZER_H
+#define NN_OPTIMIZER_H
+
+#include "nn/engine.h"
+#include "nn/parameters.h"
+
+typedef struct Optimizer {
+    cf_optimizer kind;
+    const Kernels *kernels;
+    double momentum, weight_decay;
+    size_t count; /* as the trainable values */
+    float *m, *v; /* first and second moments; SGD has no second, its m is the momentum buffer */
+    int64_t steps; /* done */
+} Optimizer;
+
+cf_status optimizer_new(cf_optimizer kind, const Kernels *kernels, double momentum, double weight_decay, size_t count,
+                        Optimizer *optimizer);
+void optimizer_free(Optimizer *optimizer);
+/* weights and gradient have optimizer->count values. */
+cf_status optimizer_step(Optimizer *optimizer, float *weights, const float *gradient, double rate, int threads);
+
+#endif

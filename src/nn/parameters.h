@@ -1,0 +1,43 @@
+/* The weights of a model: one table of tensors over one allocation.
+ *
+ * In memory a dense layer's inputs are in the engine's order (H, W, C); in files they are in PyTorch's (C, H, W), and
+ * parameters_to_file / _from_file convert. Everything else is the same in both.
+ */
+#ifndef NN_PARAMETERS_H
+#define NN_PARAMETERS_H
+
+#include "base/files.h"
+#include "nn/model_line.h"
+
+typedef struct Parameter {
+    char name[48]; /* "conv1.weight", "bn1.running_mean" */
+    int layer;
+    int dims;
+    size_t shape[4]; /* as in files: [K][C][R][S], [outputs][inputs], [channels] */
+    size_t offset, count; /* floats, in `values` */
+    bool trainable;       /* false: the running statistics of batch norm */
+} Parameter;
+
+typedef struct Parameters {
+    const LayerList *layers; /* borrowed */
+    Parameter *table;
+    int count;
+    float *values; /* trainable ones first, [0, trainable); padded to 16 floats each */
+    size_t trainable, total;
+} Parameters;
+
+cf_status parameters_new(const LayerList *layers, Parameters *parameters);
+void parameters_free(Parameters *parameters);
+/* The values of "layer.what" for what = "weight", "bias", "running_mean" ..; NULL where the layer has none. */
+float *parameters_find(const Parameters *parameters, int layer, const char *what);
+/* He-normal weights (He, Zhang, Ren, Sun 2015): N(0, 2 / fan-in); biases 0; batch norm 1, 0, mean 0, variance 1. */
+cf_status parameters_initialise(Parameters *parameters, uint64_t seed);
+
+/* One tensor between the order in memory and the order in files; `from` and `to` have parameter->count floats. */
+void parameter_to_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to);
+void parameter_from_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to);
+
+/* SHA-256 over all tensors in table order, as in files. */
+cf_status parameters_sha256(const Parameters *parameters, char hex[SHA256_HEX]);
+
+#endif

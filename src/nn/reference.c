@@ -1,0 +1,199 @@
+/* The plain-C engine: convolution and dense layer by their definitions. Sums in float, in a fixed order, as an exact
+ * specification on small integers; reference_kernels.c has the rest. */
+#include "nn/engine.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct Conv {
+    Window w;
+    float *weights; /* a copy: the contract says weights are taken into use by conv_pack */
+};
+
+static size_t weight_count(const Window *w) {
+    return (size_t)w->K * (size_t)w->C * (size_t)w->R * (size_t)w->S;
+}
+
+static void conv_free(Conv *conv) {
+    if (!conv) return;
+    free(conv->weights);
+    free(conv);
+}
+
+static cf_status conv_new(const Window *w, bool training, bool input_gradient, int threads, Conv **conv) {
+    (void)training, (void)input_gradient, (void)threads;
+    Conv *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->w = *w;
+    cf_status status = memory_new(weight_count(w), sizeof(float), &made->weights);
+    if (status) {
+        conv_free(made);
+        return status;
+    }
+    *conv = made;
+    return CF_OK;
+}
+
+static cf_status conv_pack(Conv *conv, const float *weights) {
+    memcpy(conv->weights, weights, weight_count(&conv->w) * sizeof *weights);
+    return CF_OK;
+}
+
+/* What the three passes share: every pair of a pixel of one image and filter tap that meet. */
+typedef void (*TapFn)(const Window *w, const float *wt, size_t x_pixel, size_t y_pixel, int r, int s, void *context);
+
+static void each_tap(const Window *w, const float *wt, TapFn visit, void *context) {
+    for (int n = 0; n < w->N; n++)
+        for (int p = 0; p < w->P; p++)
+            for (int q = 0; q < w->Q; q++)
+                for (int r = 0; r < w->R; r++)
+                    for (int s = 0; s < w->S; s++) {
+                        int h = p * w->stride + r - w->pad_h, v = q * w->stride + s - w->pad_w;
+                        if (h < 0 || h >= w->H || v < 0 || v >= w->W) continue;
+                        size_t x = ((size_t)n * (size_t)w->H + (size_t)h) * (size_t)w->W + (size_t)v;
+                        size_t y = ((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q;
+                        visit(w, wt, x, y, r, s, context);
+                    }
+}
+
+static size_t weight_index(const Window *w, int k, int c, int r, int s) {
+    return (((size_t)k * (size_t)w->C + (size_t)c) * (size_t)w->R + (size_t)r) * (size_t)w->S + (size_t)s;
+}
+
+typedef struct Arrays {
+    const float *x, *dy;
+    float *out;
+} Arrays;
+
+static void forward_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
+    Arrays *a = context;
+    for (int k = 0; k < w->K; k++)
+        for (int c = 0; c < w->C; c++)
+            a->out[y * (size_t)w->K + (size_t)k] +=
+                a->x[x * (size_t)w->C + (size_t)c] * wt[weight_index(w, k, c, r, s)];
+}
+
+static void data_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
+    Arrays *a = context;
+    for (int k = 0; k < w->K; k++)
+        for (int c = 0; c < w->C; c++)
+            a->out[x * (size_t)w->C + (size_t)c] +=
+                a->dy[y * (size_t)w->K + (size_t)k] * wt[weight_index(w, k, c, r, s)];
+}
+
+static void weights_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
+    Arrays *a = context;
+    (void)wt;
+    for (int k = 0; k < w->K; k++)
+        for (int c = 0; c < w->C; c++)
+            a->out[weight_index(w, k, c, r, s)] +=
+                a->x[x * (size_t)w->C + (size_t)c] * a->dy[y * (size_t)w->K + (size_t)k];
+}
+
+static cf_status conv_forward(Conv *conv, int thread, const float *x, float *y) {
+    const Window *w = &conv->w;
+    (void)thread;
+    memset(y, 0, (size_t)w->N * (size_t)w->P * (size_t)w->Q * (size_t)w->K * sizeof *y);
+    each_tap(w, conv->weights, forward_tap, &(Arrays){.x = x, .out = y});
+    return CF_OK;
+}
+
+static cf_status conv_backward_data(Conv *conv, int thread, const float *dy, float *dx) {
+    const Window *w = &conv->w;
+    (void)thread;
+    memset(dx, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *dx);
+    each_tap(w, conv->weights, data_tap, &(Arrays){.dy = dy, .out = dx});
+    return CF_OK;
+}
+
+static size_t conv_slot_size(const Conv *conv) {
+    return weight_count(&conv->w);
+}
+
+static cf_status conv_backward_weights(Conv *conv, int thread, const float *x, const float *dy, float *slot) {
+    (void)thread;
+    memset(slot, 0, weight_count(&conv->w) * sizeof *slot);
+    each_tap(&conv->w, NULL, weights_tap, &(Arrays){.x = x, .dy = dy, .out = slot});
+    return CF_OK;
+}
+
+static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
+    memcpy(dw, slot, weight_count(&conv->w) * sizeof *dw);
+    return CF_OK;
+}
+
+struct Dense {
+    int N, slice, inputs, outputs;
+};
+
+static cf_status dense_new(int N, int slice, int inputs, int outputs, bool training, bool input_gradient, int threads,
+                           Dense **dense) {
+    (void)training, (void)input_gradient, (void)threads;
+    Dense *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    *made = (Dense){N, slice, inputs, outputs};
+    *dense = made;
+    return CF_OK;
+}
+
+static void dense_free(Dense *dense) {
+    free(dense);
+}
+
+static int tile_end(const Dense *dense, int tile) {
+    int end = (tile + 1) * DENSE_TILE;
+    return end < dense->outputs ? end : dense->outputs;
+}
+
+static cf_status dense_forward(Dense *dense, int thread, int tile, const float *x, const float *weights, float *y) {
+    size_t inputs = (size_t)dense->inputs;
+    (void)thread;
+    for (int n = 0; n < dense->N; n++)
+        for (int k = tile * DENSE_TILE; k < tile_end(dense, tile); k++) {
+            float sum = 0;
+            for (size_t i = 0; i < inputs; i++) sum += x[(size_t)n * inputs + i] * weights[(size_t)k * inputs + i];
+            y[(size_t)n * (size_t)dense->outputs + (size_t)k] = sum;
+        }
+    return CF_OK;
+}
+
+static cf_status dense_backward_data(Dense *dense, int thread, const float *dy, const float *weights, float *dx) {
+    size_t inputs = (size_t)dense->inputs, outputs = (size_t)dense->outputs;
+    (void)thread;
+    memset(dx, 0, (size_t)dense->slice * inputs * sizeof *dx);
+    for (size_t n = 0; n < (size_t)dense->slice; n++)
+        for (size_t k = 0; k < outputs; k++)
+            for (size_t i = 0; i < inputs; i++) dx[n * inputs + i] += dy[n * outputs + k] * weights[k * inputs + i];
+    return CF_OK;
+}
+
+static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const float *x, const float *dy, float *dw) {
+    size_t inputs = (size_t)dense->inputs, outputs = (size_t)dense->outputs;
+    (void)thread;
+    for (size_t k = (size_t)tile * DENSE_TILE; k < (size_t)tile_end(dense, tile); k++) {
+        memset(dw + k * inputs, 0, inputs * sizeof *dw);
+        for (size_t n = 0; n < (size_t)dense->N; n++)
+            for (size_t i = 0; i < inputs; i++) dw[k * inputs + i] += dy[n * outputs + k] * x[n * inputs + i];
+    }
+    return CF_OK;
+}
+
+const Engine reference_engine = {
+    .name = "reference (plain C)",
+    .kernels = &reference_kernels,
+    .conv_new = conv_new,
+    .conv_free = conv_free,
+    .conv_pack = conv_pack,
+    .conv_forward = conv_forward,
+    .conv_backward_data = conv_backward_data,
+    .conv_slot_size = conv_slot_size,
+    .conv_backward_weights = conv_backward_weights,
+    .conv_unpack = conv_unpack,
+    .dense_new = dense_new,
+    .dense_free = dense_free,
+    .dense_forward = dense_forward,
+    .dense_backward_data = dense_backward_data,
+    .dense_backward_weights = dense_backward_weights,
+};

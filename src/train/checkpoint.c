@@ -1,0 +1,125 @@
+/* checkpoint.safetensors: the tensors of the model ("now/"), of its best epoch ("best/"), of the optimizer ("first/",
+ * "second/"), and two texts: "settings", which must be equal to go on, and "state", JSON. Doubles are written with 17 digits,
+ * which give the same double back. */
+#include "train/fit.h"
+
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char format_name[] = "cifra-checkpoint-1";
+
+/* ---- State as JSON ---- */
+
+static json_t *row_to_json(const EpochRow *row) {
+    return json_pack("[i f f f f f f f]", row->epoch, row->rate, row->train_loss, row->train_accuracy,
+                     row->validation_loss, row->validation_accuracy, row->seconds, row->images_per_second);
+}
+
+static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, char **text) {
+    json_t *rows = json_array();
+    for (int i = 0; i < state->epoch; i++) json_array_append_new(rows, row_to_json(&state->rows[i]));
+    json_t *root = json_pack(
+        "{s:i s:I s:I s:I s:f s:I s:I s:f s:i s:i s:f s:f s:o}", "epoch", state->epoch, "step", (json_int_t)state->step,
+        "steps_done", (json_int_t)state->steps_done, "optimizer_steps", (json_int_t)optimizer_steps, "loss_sum",
+        state->loss_sum, "correct", (json_int_t)state->correct, "seen", (json_int_t)state->seen, "step_seconds",
+        state->step_seconds, "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best, "best_loss",
+        state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
+    *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(root);
+    FAIL_IF(!*text, CF_NO_MEMORY, "out of memory while writing the checkpoint");
+    return CF_OK;
+}
+
+static bool row_from_json(json_t *json, EpochRow *row) {
+    return json_unpack(json, "[i F F F F F F F]", &row->epoch, &row->rate, &row->train_loss, &row->train_accuracy,
+                       &row->validation_loss, &row->validation_accuracy, &row->seconds, &row->images_per_second) == 0;
+}
+
+static cf_status state_from_json(json_t *root, int epochs, FitState *state, int64_t *optimizer_steps) {
+    json_int_t step, done, updates, correct, seen;
+    json_t *rows;
+    int bad = json_unpack(root, "{s:i s:I s:I s:I s:F s:I s:I s:F s:i s:i s:F s:F s:o}", "epoch", &state->epoch, "step",
+                          &step, "steps_done", &done, "optimizer_steps", &updates, "loss_sum", &state->loss_sum,
+                          "correct", &correct, "seen", &seen, "step_seconds", &state->step_seconds, "best_epoch",
+                          &state->best_epoch, "epochs_since_best", &state->epochs_since_best, "best_loss",
+                          &state->best_loss, "best_accuracy", &state->best_accuracy, "rows", &rows);
+    FAIL_IF(bad || state->epoch < 0 || step < 0 || done < 0 || updates < 0 || state->best_epoch < 0 ||
+                state->best_epoch > state->epoch || json_array_size(rows) != (size_t)state->epoch,
+            CF_BAD_INPUT, "its state is damaged");
+    FAIL_IF(state->epoch > epochs, CF_BAD_USE, "it is %d epochs far already; %d were asked for", state->epoch, epochs);
+    for (int i = 0; i < state->epoch; i++)
+        FAIL_IF(!row_from_json(json_array_get(rows, (size_t)i), &state->rows[i]), CF_BAD_INPUT, "its history is damaged");
+    state->step = step;
+    state->steps_done = done;
+    state->correct = correct;
+    state->seen = seen;
+    *optimizer_steps = updates;
+    return CF_OK;
+}
+
+/* ---- Files ---- */
+
+static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
+    const Parameters *parameters = &c->model->parameters;
+    FORWARD(bag_new(4 * parameters->count, bag));
+    FORWARD(bag_add(bag, parameters, "now/", parameters->values, false));
+    FORWARD(bag_add(bag, parameters, "first/", c->optimizer->m, true));
+    if (c->optimizer->v) FORWARD(bag_add(bag, parameters, "second/", c->optimizer->v, true));
+    if (c->state->best_epoch) FORWARD(bag_add(bag, parameters, "best/", c->best, false));
+    return CF_OK;
+}
+
+cf_status checkpoint_write(const char *path, const Checkpoint *c) {
+    TensorBag bag = {0};
+    char *state = NULL;
+    cf_status status;
+    FORWARD_TO(done, fill_bag(c, &bag));
+    FORWARD_TO(done, state_to_text(c->state, c->optimizer->steps, &state));
+    const StoredText texts[] = {
+        {"format", format_name}, {"settings", c->settings}, {"state", state}, {"cifra", cf_version()}};
+    FORWARD_TO(done, safetensors_write(path, bag.tensors, (size_t)bag.count, texts, COUNT_OF(texts)));
+done:
+    free(state);
+    bag_free(&bag);
+    return status;
+}
+
+/* Points at the first setting that differs: both are lists of "name=value" with single spaces. */
+static cf_status fail_settings(const char *stored, const char *now) {
+    size_t i = 0;
+    while (stored[i] && stored[i] == now[i]) i++;
+    while (i > 0 && stored[i - 1] != ' ') i--;
+    return FAIL(CF_BAD_USE, "it was made with other settings: %.*s, now %.*s; resume with the settings it was made with, "
+                            "or train into another folder",
+                (int)strcspn(stored + i, " "), stored + i, (int)strcspn(now + i, " "), now + i);
+}
+
+static cf_status take(const StoredFile *file, Checkpoint *c) {
+    const char *format = safetensors_text(file, "format"), *settings = safetensors_text(file, "settings");
+    const char *text = safetensors_text(file, "state");
+    const Parameters *parameters = &c->model->parameters;
+    FAIL_IF(!format || strcmp(format, format_name) != 0 || !settings || !text, CF_BAD_INPUT,
+            "this is no checkpoint that cifra wrote");
+    if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
+    json_t *root = json_loads(text, 0, NULL);
+    cf_status status = state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
+    json_decref(root);
+    FORWARD(status);
+    FORWARD(bag_take(file, parameters, "now/", parameters->values, false));
+    FORWARD(bag_take(file, parameters, "first/", c->optimizer->m, true));
+    if (c->optimizer->v) FORWARD(bag_take(file, parameters, "second/", c->optimizer->v, true));
+    if (c->state->best_epoch) FORWARD(bag_take(file, parameters, "best/", c->best, false));
+    return CF_OK;
+}
+
+cf_status checkpoint_read(const char *path, Checkpoint *checkpoint) {
+    StoredFile file;
+    FORWARD(safetensors_read(path, &file));
+    cf_status status = take(&file, checkpoint);
+    if (status) status_prefix(status, "checkpoint %s", path);
+    safetensors_free(&file);
+    return status;
+}

@@ -1,0 +1,341 @@
+#include "train/fit.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/slices.h"
+#include "train/schedule.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const double checkpoint_seconds = 20; /* at most so much work is lost to a kill within a long epoch */
+
+typedef struct Fit {
+    cf_model *model;
+    const cf_subset *train, *validation;
+    const cf_train_options *options;
+    const FitFiles *files;
+    int threads;
+    Plan *plan;
+    Feed feed;
+    Optimizer optimizer;
+    FitState state;
+    uint32_t *order; /* the training images of this epoch, shuffled */
+    float *best;
+    char *settings;
+    int64_t steps_per_epoch;
+    /* this process's part */
+    double start, last_checkpoint, training_seconds;
+    int64_t steps_here, images_here;
+} Fit;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+cf_train_options cf_train_defaults(void) {
+    return (cf_train_options){.epochs = 10,
+                              .batch = 128,
+                              .optimizer = CF_SGD,
+                              .learning_rate = 0.005,
+                              .momentum = 0.9,
+                              .schedule = CF_CONSTANT,
+                              .patience = 5,
+                              .seed = 1};
+}
+
+static cf_status check_options(const cf_train_options *o) {
+    FAIL_IF(o->epochs < 1 || o->epochs > 100000, CF_BAD_USE, "epochs: 1 to 100000 expected, found %d", o->epochs);
+    FAIL_IF(o->batch < 1 || o->batch > 65536, CF_BAD_USE, "batch: 1 to 65536 expected, found %d", o->batch);
+    FAIL_IF(!(o->learning_rate > 0) || !isfinite(o->learning_rate), CF_BAD_USE,
+            "learning rate: a number above 0 expected, found %g", o->learning_rate);
+    FAIL_IF(!(o->momentum >= 0 && o->momentum < 1), CF_BAD_USE, "momentum: 0 or more and below 1 expected, found %g",
+            o->momentum);
+    FAIL_IF(!(o->weight_decay >= 0) || !isfinite(o->weight_decay), CF_BAD_USE,
+            "weight decay: 0 or more expected, found %g", o->weight_decay);
+    FAIL_IF(o->patience < 0, CF_BAD_USE, "patience: 0 or more expected, found %d", o->patience);
+    return CF_OK;
+}
+
+/* ---- What a checkpoint must agree with ---- */
+
+static cf_status hash_images(const Fit *fit, char hex[SHA256_HEX]) {
+    Sha256 *sha;
+    FORWARD(sha256_new(&sha));
+    cf_status status = sha256_add(sha, fit->train->images, fit->train->count * sizeof *fit->train->images);
+    if (!status) status = sha256_add(sha, fit->validation->images, fit->validation->count * sizeof(uint32_t));
+    if (status) {
+        sha256_free(sha);
+        return status;
+    }
+    return sha256_finish(sha, hex);
+}
+
+/* Epochs may be added to a run whose rate does not depend on their number; threads and patience change no step. */
+static cf_status describe_settings(Fit *fit) {
+    const cf_train_options *o = fit->options;
+    char images[SHA256_HEX], *line;
+    FORWARD(hash_images(fit, images));
+    FORWARD(memory_copy_string(fit->model->layers.line, &line));
+    for (char *p = line; *p; p++)
+        if (*p == ' ') *p = '_';
+    cf_status status = memory_print(
+        &fit->settings, "model=%s batch=%d optimizer=%d rate=%.17g momentum=%.17g decay=%.17g schedule=%d epochs=%d "
+        "seed=%llu engine=%d data=%.16s images=%.16s", line, o->batch, (int)o->optimizer, o->learning_rate, o->momentum,
+        o->weight_decay, (int)o->schedule, o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
+        (int)o->engine, fit->train->set->sha256, images);
+    free(line);
+    return status;
+}
+
+static Checkpoint checkpoint_of(Fit *fit) {
+    return (Checkpoint){fit->model,  &fit->optimizer,      fit->best, &fit->state,
+                        fit->options->epochs, fit->settings};
+}
+
+static cf_status save(Fit *fit) {
+    if (!fit->options->checkpoint) return CF_OK;
+    Checkpoint checkpoint = checkpoint_of(fit);
+    fit->last_checkpoint = now();
+    return checkpoint_write(fit->options->checkpoint, &checkpoint);
+}
+
+/* ---- Building ---- */
+
+static cf_status prepare(Fit *fit) {
+    const cf_train_options *o = fit->options;
+    cf_model *model = fit->model;
+    const Engine *engine = engine_of(o->engine);
+    PlanOptions plan_options = {engine, o->batch, fit->threads, true, o->seed};
+    FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
+    FORWARD(feed_new(fit->train->set, model->layers.input, (const char *const *)model->class_names, model->classes,
+                     fit->threads, &fit->feed));
+    for (int c = 0; c < fit->train->classes; c++)
+        FAIL_IF(fit->feed.class_of[fit->train->class_labels[c]] < 0, CF_BAD_USE,
+                "the model has no class %s; it was made for other data",
+                fit->train->set->class_names[fit->train->class_labels[c]]);
+    FORWARD(optimizer_new(o->optimizer, engine->kernels, o->momentum, o->weight_decay, model->parameters.trainable,
+                          &fit->optimizer));
+    FORWARD(memory_new(fit->train->count, sizeof *fit->order, &fit->order));
+    FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
+    FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
+    fit->steps_per_epoch = ((int64_t)fit->train->count + o->batch - 1) / o->batch;
+    FORWARD(describe_settings(fit));
+    if (o->resume && o->checkpoint && file_exists(o->checkpoint)) {
+        Checkpoint checkpoint = checkpoint_of(fit);
+        FORWARD(checkpoint_read(o->checkpoint, &checkpoint));
+        notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1, (long long)fit->state.step);
+    }
+    fit->start = fit->last_checkpoint = now();
+    return CF_OK;
+}
+
+static void release(Fit *fit) {
+    plan_free(fit->plan);
+    feed_free(&fit->feed);
+    optimizer_free(&fit->optimizer);
+    free(fit->state.rows);
+    free(fit->order);
+    free(fit->best);
+    free(fit->settings);
+}
+
+/* ---- An epoch ---- */
+
+static void shuffle(Fit *fit) {
+    RngStream stream = rng_stream(fit->options->seed, RNG_SHUFFLE, (uint64_t)fit->state.epoch, 0);
+    memcpy(fit->order, fit->train->images, fit->train->count * sizeof *fit->order);
+    rng_shuffle(&stream, fit->order, fit->train->count);
+}
+
+static double rate_of_step(const Fit *fit, int64_t step) {
+    return schedule_rate(fit->options->schedule, fit->options->learning_rate, step,
+                         fit->steps_per_epoch * fit->options->epochs);
+}
+
+static cf_status fail_diverged(const Fit *fit, double loss, double rate) {
+    const char *layer = plan_first_not_finite(fit->plan);
+    return FAIL(CF_DIVERGED,
+                "the loss became %g in epoch %d, step %lld (step %lld in all), first in the output of %s, at learning rate "
+                "%g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
+                loss, fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1,
+                layer ? layer : "the loss itself", rate, rate / 10);
+}
+
+static cf_status train_step(Fit *fit) {
+    FitState *s = &fit->state;
+    StepResult result;
+    int64_t first = s->step * fit->options->batch, left = (int64_t)fit->train->count - first;
+    int n = (int)(left < fit->options->batch ? left : fit->options->batch);
+    double rate = rate_of_step(fit, s->steps_done), begin = now();
+    FORWARD(plan_train(fit->plan, &fit->feed, fit->order + first, n, s->steps_done, &result));
+    if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
+    FORWARD(optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads));
+    double seconds = now() - begin;
+    s->loss_sum += result.loss;
+    s->correct += result.correct;
+    s->seen += n;
+    s->step++;
+    s->steps_done++;
+    s->step_seconds += seconds;
+    fit->training_seconds += seconds;
+    fit->steps_here++;
+    fit->images_here += n;
+    return CF_OK;
+}
+
+/* Reports; false when the caller wants to stop. */
+static bool report(const Fit *fit, const EpochRow *done, bool best) {
+    const FitState *s = &fit->state;
+    if (!fit->options->progress) return true;
+    double here = now() - fit->start;
+    int64_t left = fit->steps_per_epoch * fit->options->epochs - s->steps_done;
+    cf_progress p = {.epoch = s->epoch + 1,
+                     .epochs = fit->options->epochs,
+                     .step = s->step,
+                     .steps = fit->steps_per_epoch,
+                     .loss = s->loss_sum / (double)s->seen,
+                     .accuracy = (double)s->correct / (double)s->seen,
+                     .images_per_second = (double)fit->images_here / fit->training_seconds,
+                     .seconds_left = here / (double)fit->steps_here * (double)left,
+                     .learning_rate = rate_of_step(fit, s->steps_done - 1),
+                     .best = best};
+    if (done) {
+        p.epoch_done = true;
+        p.validation_loss = done->validation_loss;
+        p.validation_accuracy = done->validation_accuracy;
+    }
+    return fit->options->progress(&p, fit->options->progress_context);
+}
+
+static cf_status interrupted(Fit *fit) {
+    FORWARD(save(fit));
+    return FAIL(CF_INTERRUPTED, "stopped in epoch %d after step %lld of %lld; %s", fit->state.epoch + 1,
+                (long long)fit->state.step, (long long)fit->steps_per_epoch,
+                fit->options->checkpoint ? "the checkpoint holds everything" : "nothing was kept");
+}
+
+static cf_status validate(Fit *fit, EpochRow *row) {
+    StepResult result;
+    FORWARD(plan_use_parameters(fit->plan));
+    FORWARD(classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
+                          NULL, &result));
+    row->validation_loss = result.loss / (double)fit->validation->count;
+    row->validation_accuracy = (double)result.correct / (double)fit->validation->count;
+    FAIL_IF(!isfinite(row->validation_loss), CF_DIVERGED,
+            "the validation loss became %g after epoch %d at learning rate %g; a lower rate (try %.2g) usually helps",
+            row->validation_loss, fit->state.epoch + 1, row->rate, row->rate / 10);
+    return CF_OK;
+}
+
+/* The weights as they are now become the best ones. */
+static cf_status keep_best(Fit *fit, const EpochRow *row) {
+    FitState *s = &fit->state;
+    memcpy(fit->best, fit->model->parameters.values, fit->model->parameters.total * sizeof *fit->best);
+    s->best_epoch = row->epoch;
+    s->best_loss = row->validation_loss;
+    s->best_accuracy = row->validation_accuracy;
+    s->epochs_since_best = 0;
+    return fit->files->best ? cf_model_save(fit->model, fit->files->best) : CF_OK;
+}
+
+static cf_status finish_epoch(Fit *fit, bool *go_on) {
+    FitState *s = &fit->state;
+    EpochRow *row = &s->rows[s->epoch];
+    row->epoch = s->epoch + 1;
+    row->rate = rate_of_step(fit, s->steps_done - 1);
+    row->train_loss = s->loss_sum / (double)s->seen;
+    row->train_accuracy = (double)s->correct / (double)s->seen;
+    row->seconds = s->step_seconds;
+    row->images_per_second = (double)s->seen / s->step_seconds;
+    FORWARD(validate(fit, row));
+    bool best = !s->best_epoch || row->validation_loss < s->best_loss;
+    s->epochs_since_best++;
+    if (best) FORWARD(keep_best(fit, row));
+    *go_on = report(fit, row, best);
+    if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));
+    s->epoch++;
+    s->step = s->seen = s->correct = 0;
+    s->loss_sum = s->step_seconds = 0;
+    return save(fit);
+}
+
+static bool finished(const Fit *fit) {
+    int patience = fit->options->patience;
+    return fit->state.epoch >= fit->options->epochs || (patience && fit->state.epochs_since_best >= patience);
+}
+
+static cf_status run_epoch(Fit *fit) {
+    bool go_on = true;
+    shuffle(fit);
+    while (fit->state.step < fit->steps_per_epoch) {
+        FORWARD(train_step(fit));
+        if (!report(fit, NULL, false)) return interrupted(fit);
+        if (now() - fit->last_checkpoint > checkpoint_seconds) FORWARD(save(fit));
+    }
+    FORWARD(finish_epoch(fit, &go_on));
+    return go_on || finished(fit) ? CF_OK : interrupted(fit);
+}
+
+/* ---- The whole ---- */
+
+static void fill_report(Fit *fit, FitReport *report_out) {
+    cf_train_result *r = &report_out->result;
+    double flops = layer_list_training_flops(&fit->model->layers) * (double)fit->images_here;
+    bool worked = fit->training_seconds > 0;
+    r->epochs_run = fit->state.epoch;
+    r->best_epoch = fit->state.best_epoch;
+    r->validation_loss = fit->state.best_loss;
+    r->validation_accuracy = fit->state.best_accuracy;
+    r->seconds = now() - fit->start;
+    r->images_per_second = worked ? (double)fit->images_here / fit->training_seconds : 0;
+    r->gflops = worked ? flops / fit->training_seconds / 1e9 : 0;
+    report_out->rows = fit->state.rows;
+    fit->state.rows = NULL;
+}
+
+cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *options, const FitFiles *files,
+              FitReport *report_out) {
+    Fit run = {.model = model,
+               .train = cf_split_part(split, CF_TRAIN),
+               .validation = cf_split_part(split, CF_VALIDATION),
+               .options = options,
+               .files = files,
+               .threads = slices_threads(options->threads)};
+    cf_status status;
+    FORWARD(check_options(options));
+    FORWARD_TO(done, prepare(&run));
+    while (!finished(&run)) FORWARD_TO(done, run_epoch(&run));
+    memcpy(model->parameters.values, run.best, model->parameters.total * sizeof *run.best);
+    status = CF_OK;
+    if (report_out) fill_report(&run, report_out);
+done:
+    release(&run);
+    return status;
+}
+
+cf_status cf_train(cf_model *model, const cf_split *split, const cf_train_options *options, cf_train_result *result) {
+    const FitFiles none = {0};
+    FitReport made = {0};
+    FORWARD(fit(model, split, options, &none, &made));
+    if (result) *result = made.result;
+    free(made.rows);
+    return CF_OK;
+}
+
+cf_status history_write(const char *path, const EpochRow *rows, int count) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fputs("epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second\n",
+          draft.stream);
+    for (int i = 0; i < count; i++)
+        fprintf(draft.stream, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%.0f\n", rows[i].epoch, rows[i].rate, rows[i].train_loss,
+                rows[i].train_accuracy, rows[i].validation_loss, rows[i].validation_accuracy, rows[i].seconds,
+                rows[i].images_per_second);
+    return file_commit(&draft);
+}

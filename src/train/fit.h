@@ -1,0 +1,62 @@
+/* The fit loop: epochs over shuffled batches, validation, early stopping, the best weights, checkpoints.
+ *
+ * A run is a function of (data, split, model line, options, seed); the state after any step is in the checkpoint, so a run
+ * that was stopped or killed and resumed ends with the same bits.
+ */
+#ifndef TRAIN_FIT_H
+#define TRAIN_FIT_H
+
+#include "nn/model.h"
+#include "nn/optimizer.h"
+
+typedef struct EpochRow { /* one line of history.csv */
+    int epoch;            /* 1-based */
+    double rate;          /* of its last step */
+    double train_loss, train_accuracy, validation_loss, validation_accuracy;
+    double seconds, images_per_second; /* of its training steps */
+} EpochRow;
+
+/* Where a run stands: what a checkpoint holds besides tensors. */
+typedef struct FitState {
+    int epoch;      /* under way or next, 0-based */
+    int64_t step;   /* done in it */
+    int64_t steps_done; /* since training began */
+    double loss_sum;    /* of this epoch so far */
+    int64_t correct, seen;
+    double step_seconds;             /* of this epoch so far */
+    int best_epoch, epochs_since_best; /* best_epoch is 1-based, 0: none yet */
+    double best_loss, best_accuracy;
+    EpochRow *rows; /* [epoch] */
+} FitState;
+
+typedef struct FitFiles { /* NULL: not written. Borrowed. */
+    const char *history; /* CSV, after each epoch */
+    const char *best;    /* model with the best weights, after each better epoch */
+} FitFiles;
+
+typedef struct FitReport {
+    cf_train_result result;
+    EpochRow *rows; /* [result.epochs_run]; the caller frees */
+} FitReport;
+
+/* As cf_train, with files and the history. `report` may be NULL. */
+cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *options, const FitFiles *files,
+              FitReport *report);
+
+cf_status history_write(const char *path, const EpochRow *rows, int count);
+
+/* ---- checkpoint.c ---- */
+
+typedef struct Checkpoint { /* what is saved and restored; borrows everything */
+    cf_model *model;
+    Optimizer *optimizer;
+    float *best; /* as model->parameters.values */
+    FitState *state;
+    int epochs;           /* room in state->rows */
+    const char *settings; /* what must be equal to go on: "batch=128 optimizer=sgd ..." */
+} Checkpoint;
+
+cf_status checkpoint_write(const char *path, const Checkpoint *checkpoint);
+cf_status checkpoint_read(const char *path, Checkpoint *checkpoint);
+
+#endif

@@ -1,0 +1,203 @@
+#include "testing.h"
+
+#include "base/files.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void assert_holds(const char *path, const char *text) {
+    unsigned char *bytes;
+    size_t size;
+    assert_ok(file_read(path, 1 << 20, &bytes, &size));
+    assert_int_equal(size, strlen(text));
+    assert_string_equal((const char *)bytes, text); /* file_read puts a zero byte after it */
+    free(bytes);
+}
+
+static int entries_in(const char *folder) {
+    int count = 0;
+    DIR *open = opendir(folder);
+    assert_non_null(open);
+    for (struct dirent *entry; (entry = readdir(open));) count += entry->d_name[0] != '.';
+    closedir(open);
+    return count;
+}
+
+static const char *new_folder(const char *name) {
+    const char *path = path_in(scratch_folder(), name);
+    assert_ok(file_make_folder(path));
+    return path;
+}
+
+static void test_names(void **state) {
+    (void)state;
+    char *path;
+    assert_ok(file_join("runs", "a.json", &path));
+    assert_string_equal(path, "runs/a.json");
+    free(path);
+    assert_ok(file_join("runs/", "a.json", &path));
+    assert_string_equal(path, "runs/a.json");
+    free(path);
+    assert_string_equal(file_base_name("a/b/c.png"), "c.png");
+    assert_string_equal(file_base_name("c.png"), "c.png");
+}
+
+static void test_folders(void **state) {
+    (void)state;
+    const char *deep = path_in(scratch_folder(), "one/two/three");
+    assert_false(file_is_folder(deep));
+    assert_ok(file_make_folder(deep));
+    assert_true(file_is_folder(deep));
+    assert_ok(file_make_folder(deep));
+    const char *file = path_in(scratch_folder(), "one/file");
+    write_bytes(file, "x", 1);
+    assert_true(file_exists(file));
+    assert_false(file_is_folder(file));
+    assert_fails(file_make_folder(path_in(scratch_folder(), "one/file/sub")), CF_IO, "Not a directory");
+    assert_fails(file_make_folder(file), CF_IO, "Not a directory");
+}
+
+static void test_read_refusals(void **state) {
+    (void)state;
+    unsigned char *bytes;
+    size_t size;
+    const char *file = path_in(scratch_folder(), "ten");
+    write_bytes(file, "0123456789", 10);
+    assert_ok(file_read(file, 10, &bytes, &size));
+    free(bytes);
+    assert_fails(file_read(file, 9, &bytes, &size), CF_BAD_INPUT, "has 10 bytes; at most 9");
+    assert_fails(file_read(scratch_folder(), 9, &bytes, &size), CF_BAD_INPUT, "is a folder");
+    assert_fails(file_read(path_in(scratch_folder(), "none"), 9, &bytes, &size), CF_IO, "No such file");
+}
+
+static void test_draft_replaces_only_at_commit(void **state) {
+    (void)state;
+    FileDraft draft;
+    const char *folder = new_folder("draft"), *path = path_in(folder, "f");
+    assert_ok(file_write(path, "old", 3));
+    assert_ok(file_draft(path, &draft));
+    fputs("new and longer", draft.stream);
+    fflush(draft.stream);
+    assert_holds(path, "old");
+    assert_ok(file_commit(&draft));
+    assert_holds(path, "new and longer");
+    assert_int_equal(entries_in(folder), 1);
+    file_abandon(&draft); /* after a commit: nothing happens */
+    assert_holds(path, "new and longer");
+}
+
+static void test_draft_left_aside(void **state) {
+    (void)state;
+    FileDraft draft;
+    const char *folder = new_folder("aside"), *path = path_in(folder, "f");
+    assert_ok(file_write(path, "old", 3));
+    assert_ok(file_draft(path, &draft));
+    fputs("half of it", draft.stream);
+    file_abandon(&draft);
+    file_abandon(&draft);
+    assert_holds(path, "old");
+    assert_int_equal(entries_in(folder), 1);
+}
+
+static void test_unwritable_places(void **state) {
+    (void)state;
+    FileDraft draft;
+    assert_fails(file_write(path_in(scratch_folder(), "no-such-folder/f"), "x", 1), CF_IO, "No such file");
+    assert_fails(file_draft(scratch_folder(), &draft), CF_IO, "it is a folder");
+    assert_fails(file_draft("/dev/null", &draft), CF_IO, "it is a device");
+    if (geteuid() == 0) {
+        /* Nothing is unwritable for root, but /proc takes no new files. */
+        assert_fails(file_write("/proc/cifra-test", "x", 1), CF_IO, "cannot write /proc/cifra-test");
+        return;
+    }
+    const char *folder = new_folder("locked");
+    assert_int_equal(chmod(folder, 0555), 0);
+    assert_fails(file_write(path_in(folder, "f"), "x", 1), CF_IO, "Permission denied");
+    chmod(folder, 0755);
+}
+
+/* A full disk, as seen by a program: write fails. A limit on the size of files does the same with another
+ * reason. */
+static void test_full_disk_keeps_the_old_file(void **state) {
+    (void)state;
+    static const char big[100000];
+    const char *folder = new_folder("full"), *path = path_in(folder, "f");
+    struct rlimit before, small;
+    assert_ok(file_write(path, "old", 3));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 10000;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    cf_status status = file_write(path, big, sizeof big);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_fails(status, CF_IO, "what was there before is kept");
+    assert_holds(path, "old");
+    assert_int_equal(entries_in(folder), 1);
+}
+
+/* /dev/full takes nothing; a draft whose stream is exchanged for it sees the reason of a full disk. */
+static void test_full_device_is_noticed(void **state) {
+    (void)state;
+    FileDraft draft;
+    const char *folder = new_folder("full-device"), *path = path_in(folder, "f");
+    if (access("/dev/full", W_OK) != 0) {
+        print_message("SKIPPED: a full disk (no /dev/full)\n");
+        skip();
+    }
+    assert_ok(file_write(path, "old", 3));
+    assert_ok(file_draft(path, &draft));
+    fclose(draft.stream);
+    draft.stream = fopen("/dev/full", "wb");
+    assert_non_null(draft.stream);
+    fputs("x", draft.stream);
+    assert_fails(file_commit(&draft), CF_IO, "No space left");
+    assert_holds(path, "old");
+    assert_int_equal(entries_in(folder), 1);
+}
+
+static void sum_of(const void *bytes, size_t size, size_t step, char hex[SHA256_HEX]) {
+    Sha256 *sha;
+    assert_ok(sha256_new(&sha));
+    for (size_t i = 0; i < size; i += step)
+        assert_ok(sha256_add(sha, (const char *)bytes + i, size - i < step ? size - i : step));
+    assert_ok(sha256_finish(sha, hex));
+}
+
+/* FIPS 180-4's examples: one block, two blocks, and a million letters. */
+static void test_sha256_known_answers(void **state) {
+    (void)state;
+    static char million[1000000];
+    static const char two[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    char hex[SHA256_HEX];
+    memset(million, 'a', sizeof million);
+    sum_of("", 0, 1, hex);
+    assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    sum_of("abc", 3, 1, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    sum_of(two, sizeof two - 1, 7, hex);
+    assert_string_equal(hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    sum_of(million, sizeof million, 4099, hex);
+    assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    sha256_free(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_read_refusals),
+        cmocka_unit_test(test_draft_replaces_only_at_commit),
+        cmocka_unit_test(test_draft_left_aside),
+        cmocka_unit_test(test_unwritable_places),
+        cmocka_unit_test(test_full_disk_keeps_the_old_file),
+        cmocka_unit_test(test_full_device_is_noticed),
+        cmocka_unit_test(test_sha256_known_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

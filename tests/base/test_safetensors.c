@@ -1,0 +1,292 @@
+#include "testing.h"
+
+#include "base/memory.h"
+#include "base/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two floats, 1 and 2, written byte by byte from the format's description: 8 + 72 + 8 bytes. */
+#define EXACT_HEADER                                                                                         \
+    "{\"__metadata__\":{\"k\":\"v\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"
+static const unsigned char two_floats[8] = {0, 0, 0x80, 0x3f, 0, 0, 0, 0x40};
+
+static size_t put_file(const char *path, const char *header, const void *data, size_t data_size) {
+    unsigned char bytes[4096] = {0};
+    size_t length = strlen(header);
+    assert_true(8 + length + data_size <= sizeof bytes);
+    bytes[0] = (unsigned char)(length & 0xff);
+    bytes[1] = (unsigned char)(length >> 8);
+    memcpy(bytes + 8, header, length);
+    if (data_size) memcpy(bytes + 8 + length, data, data_size);
+    write_bytes(path, bytes, 8 + length + data_size);
+    return 8 + length + data_size;
+}
+
+static void test_reads_a_hand_made_file(void **state) {
+    (void)state;
+    StoredFile file;
+    const char *path = path_in(scratch_folder(), "hand.safetensors");
+    put_file(path, EXACT_HEADER, two_floats, 8);
+    assert_ok(safetensors_read(path, &file));
+    assert_int_equal(file.tensor_count, 1);
+    const StoredTensor *w = safetensors_find(&file, "w");
+    assert_non_null(w);
+    assert_int_equal(w->dims, 1);
+    assert_int_equal(w->shape[0], 2);
+    assert_true(w->values[0] == 1.0f && w->values[1] == 2.0f);
+    assert_int_equal(file.text_count, 1);
+    assert_string_equal(safetensors_text(&file, "k"), "v");
+    assert_null(safetensors_find(&file, "x"));
+    assert_null(safetensors_text(&file, "x"));
+    safetensors_free(&file);
+    safetensors_free(&file);
+}
+
+static void test_writes_the_same_bytes(void **state) {
+    (void)state;
+    const float values[2] = {1, 2};
+    const StoredTensor tensor = {.name = "w", .dims = 1, .shape = {2}, .count = 2, .values = values};
+    const StoredText text = {"k", "v"};
+    unsigned char *bytes, expected[256] = {0};
+    size_t size, length = strlen(EXACT_HEADER), padded = (length + 7) / 8 * 8;
+    const char *path = path_in(scratch_folder(), "same.safetensors");
+    assert_ok(safetensors_write(path, &tensor, 1, &text, 1));
+    assert_ok(file_read(path, 1000, &bytes, &size));
+    memset(expected + 8, ' ', padded);
+    expected[0] = (unsigned char)padded;
+    memcpy(expected + 8, EXACT_HEADER, length);
+    memcpy(expected + 8 + padded, two_floats, 8);
+    assert_int_equal(size, 8 + padded + 8);
+    assert_memory_equal(bytes, expected, size);
+    free(bytes);
+}
+
+static void test_header_is_padded_to_eight(void **state) {
+    (void)state;
+    static const char letters[] = "abcdefgh";
+    size_t sizes[8];
+    for (int i = 0; i < 8; i++) {
+        const StoredText text = {"k", letters + i};
+        const char *path = path_in(scratch_folder(), "padded.safetensors");
+        unsigned char *bytes;
+        assert_ok(safetensors_write(path, NULL, 0, &text, 1));
+        assert_ok(file_read(path, 1000, &bytes, &sizes[i]));
+        free(bytes);
+        assert_int_equal(sizes[i] % 8, 0);
+    }
+    /* 25 letters besides the text: 33 down to 26, so that the first needs 40 and the others 32. */
+    for (int i = 0; i < 8; i++) assert_int_equal(sizes[i], 8 + (i < 1 ? 40 : 32));
+}
+
+static void test_round_trip_bit_for_bit(void **state) {
+    (void)state;
+    const float odd[6] = {-0.0f, INFINITY, -NAN, 1e-45f, 3.4028235e38f, 0.1f}, one = 7;
+    const StoredTensor tensors[] = {
+        {.name = "z.last", .dims = 2, .shape = {2, 3}, .count = 6, .values = odd},
+        {.name = "empty", .dims = 2, .shape = {0, 5}, .count = 0, .values = NULL},
+        {.name = "a \"scalar\"\\", .dims = 0, .count = 1, .values = &one},
+        {.name = "eight", .dims = 8, .shape = {1, 1, 1, 1, 1, 1, 1, 1}, .count = 1, .values = &one},
+    };
+    const StoredText texts[] = {{"zeta", "line\nbreak \"quoted\""}, {"alpha", ""}, {"ü", "日本"}};
+    const char *path = path_in(scratch_folder(), "round.safetensors");
+    StoredFile file;
+    assert_ok(safetensors_write(path, tensors, 4, texts, 3));
+    assert_ok(safetensors_read(path, &file));
+    assert_int_equal(file.tensor_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const StoredTensor *got = &file.tensors[i];
+        assert_string_equal(got->name, tensors[i].name);
+        assert_int_equal(got->dims, tensors[i].dims);
+        assert_memory_equal(got->shape, tensors[i].shape, sizeof got->shape);
+        assert_int_equal(got->count, tensors[i].count);
+        if (got->count) assert_memory_equal(got->values, tensors[i].values, got->count * sizeof(float));
+        assert_int_equal((uintptr_t)got->values % sizeof(float), 0);
+    }
+    assert_int_equal(file.text_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(file.texts[i].key, texts[i].key);
+        assert_string_equal(file.texts[i].value, texts[i].value);
+    }
+    safetensors_free(&file);
+    assert_ok(safetensors_write(path, NULL, 0, NULL, 0));
+    assert_ok(safetensors_read(path, &file));
+    assert_int_equal(file.tensor_count + file.text_count, 0);
+    safetensors_free(&file);
+}
+
+static void test_foreign_order_and_padding(void **state) {
+    (void)state;
+    StoredFile file;
+    const char *path = path_in(scratch_folder(), "foreign.safetensors");
+    /* The header names the second tensor first, and its length leaves the data at an odd place. */
+    put_file(path,
+             "{\"b\":{\"data_offsets\":[4,8],\"dtype\":\"F32\",\"shape\":[1,1]},"
+             "\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}} ",
+             two_floats, 8);
+    assert_ok(safetensors_read(path, &file));
+    assert_string_equal(file.tensors[0].name, "a");
+    assert_true(file.tensors[0].values[0] == 1.0f);
+    assert_true(safetensors_find(&file, "b")->values[0] == 2.0f);
+    assert_int_equal((uintptr_t)file.tensors[0].values % 64, 0);
+    safetensors_free(&file);
+}
+
+#define F32(name, shape, offsets)                                                                            \
+    "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
+static void test_hostile_headers(void **state) {
+    (void)state;
+    const struct {
+        const char *header, *message;
+        size_t data;
+    } cases[] = {
+        {"", "'{' was expected", 8},
+        {"[1]", "'{' was expected", 8},
+        {" {}", "'{' was expected", 0},
+        {"{\"w\":", "not valid JSON", 8},
+        {"{} x", "not valid JSON", 0},
+        {"{" F32("w", "[1]", "[0,4]") "," F32("w", "[1]", "[4,8]") "}", "duplicate", 8},
+        {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", "duplicate", 0},
+        {"{\"__metadata__\":null}", "table of texts", 0},
+        {"{\"__metadata__\":{\"a\":1}}", "must be a text", 0},
+        {"{\"w\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}", "dtype F16; F32 was expected",
+         8},
+        {"{\"w\":{\"dtype\":1,\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype of a wrong kind", 8},
+        {"{\"w\":{\"shape\":[2],\"data_offsets\":[0,8]}}", "must have dtype, shape", 8},
+        {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}}", "nothing else", 8},
+        {"{\"w\":3}", "must have dtype, shape", 8},
+        {"{" F32("", "[2]", "[0,8]") "}", "empty name", 8},
+        {"{" F32("w", "2", "[0,8]") "}", "list of at most 8", 8},
+        {"{" F32("w", "[1,1,1,1,1,1,1,1,2]", "[0,8]") "}", "list of at most 8", 8},
+        {"{" F32("w", "[-2]", "[0,8]") "}", "whole number", 8},
+        {"{" F32("w", "[2.0]", "[0,8]") "}", "whole number", 8},
+        {"{" F32("w", "[4294967296,4294967296,2]", "[0,8]") "}", "more elements than can be addressed", 8},
+        {"{" F32("w", "[4611686018427387906]", "[0,8]") "}", "8 bytes of data", 8},
+        {"{" F32("w", "[99999999999999999999]", "[0,8]") "}", "not valid JSON", 8},
+        {"{" F32("w", "[2]", "[0]") "}", "a begin and an end", 8},
+        {"{" F32("w", "[2]", "[-8,0]") "}", "a begin and an end", 8},
+        {"{" F32("w", "[2]", "[8,0]") "}", "a begin and an end", 8},
+        {"{" F32("w", "[2]", "\"08\"") "}", "a begin and an end", 8},
+        {"{" F32("w", "[1]", "[2,6]") "}", "a multiple of 4", 8},
+        {"{" F32("w", "[1]", "[0,8]") "}", "1 elements, but 8 bytes", 8},
+        {"{" F32("w", "[2]", "[0,6]") "}", "2 elements, but 6 bytes", 8},
+        {"{" F32("w", "[1]", "[4,8]") "}", "a gap", 8},
+        {"{" F32("v", "[2]", "[0,8]") "," F32("w", "[1]", "[4,8]") "}", "an overlap", 8},
+        {"{" F32("v", "[2]", "[0,8]") "," F32("w", "[2]", "[0,8]") "}", "an overlap", 8},
+        {"{" F32("w", "[2]", "[0,8]") "}", "cut short", 7},
+        {"{" F32("w", "[2]", "[0,8]") "}", "9 bytes of data are there", 9},
+        {"{}", "4 bytes of data are there", 4},
+    };
+    const char *path = path_in(scratch_folder(), "hostile.safetensors");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        StoredFile file = {0};
+        put_file(path, cases[i].header, "0123456789", cases[i].data);
+        assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, cases[i].message);
+        assert_null(file.owned); /* an output is written only on success */
+    }
+}
+
+static void test_hostile_lengths(void **state) {
+    (void)state;
+    StoredFile file;
+    const char *path = path_in(scratch_folder(), "length.safetensors");
+    write_bytes(path, "", 0);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "has 0 bytes");
+    write_bytes(path, "\2\0\0\0\0\0\0", 7);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "has 7 bytes");
+    write_bytes(path, "\2\0\0\0\0\0\0\0{", 9);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "cut short");
+    write_bytes(path, "\377\377\377\377\377\377\377\377{}", 10);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "at most 1048576");
+    write_bytes(path, "\2\0\0\0\0\0\0\0{}", 10);
+    assert_ok(safetensors_read(path, &file));
+    safetensors_free(&file);
+    assert_fails(safetensors_read(path_in(scratch_folder(), "none"), &file), CF_IO, "No such file");
+}
+
+static void test_too_many_tensors(void **state) {
+    (void)state;
+    enum { TOO_MANY = 4097 };
+    static char header[TOO_MANY * 64 + 16], bytes[sizeof header + 8];
+    StoredFile file;
+    const char *path = path_in(scratch_folder(), "many.safetensors");
+    size_t used = 0;
+    for (int i = 0; i < TOO_MANY; i++)
+        used += (size_t)snprintf(header + used, sizeof header - used, "%c" F32("%04d", "[0]", "[0,0]"),
+                                 i ? ',' : '{', i);
+    header[used++] = '}';
+    for (int i = 0; i < 8; i++) bytes[i] = (char)(used >> 8 * i & 0xff);
+    memcpy(bytes + 8, header, used);
+    write_bytes(path, bytes, used + 8);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "4097 tensors; at most 4096");
+}
+
+static void test_writer_refuses_nonsense(void **state) {
+    (void)state;
+    const float values[2] = {1, 2};
+    const StoredTensor good = {.name = "w", .dims = 1, .shape = {2}, .count = 2, .values = values};
+    const StoredTensor twice[2] = {good, good};
+    const StoredText same[2] = {{"k", "1"}, {"k", "2"}}, latin1 = {"k", "\xe9"};
+    StoredTensor bad = good;
+    const char *path = path_in(scratch_folder(), "refused.safetensors");
+    assert_fails(safetensors_write(path, twice, 2, NULL, 0), CF_BAD_USE, "\"w\" stands twice");
+    assert_fails(safetensors_write(path, &good, 1, same, 2), CF_BAD_USE, "\"k\" stands twice");
+    assert_fails(safetensors_write(path, &good, 1, &latin1, 1), CF_BAD_USE, "UTF-8");
+    bad.count = 3;
+    assert_fails(safetensors_write(path, &bad, 1, NULL, 0), CF_INTERNAL, "do not agree");
+    bad = good, bad.name = "";
+    assert_fails(safetensors_write(path, &bad, 1, NULL, 0), CF_INTERNAL, "do not agree");
+    bad = good, bad.name = "__metadata__";
+    assert_fails(safetensors_write(path, &bad, 1, NULL, 0), CF_INTERNAL, "__metadata__");
+    bad = good, bad.dims = 9;
+    assert_fails(safetensors_write(path, &bad, 1, NULL, 0), CF_INTERNAL, "do not agree");
+    assert_false(file_exists(path));
+}
+
+/* Every single-bit change of a small file is read or refused; run under a sanitizer this finds reads out of
+ * bounds. */
+static void test_bit_flips_and_cuts(void **state) {
+    (void)state;
+    unsigned char bytes[512], changed[512];
+    const char *path = path_in(scratch_folder(), "flip.safetensors");
+    size_t size = put_file(path, EXACT_HEADER, two_floats, 8);
+    FILE *stream = fopen(path, "rb");
+    assert_int_equal(fread(bytes, 1, sizeof bytes, stream), size);
+    fclose(stream);
+    int refused = 0;
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        StoredFile file;
+        memcpy(changed, bytes, size);
+        changed[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        write_bytes(path, changed, size);
+        if (safetensors_read(path, &file)) {
+            refused++;
+            continue;
+        }
+        float sum = 0;
+        for (size_t i = 0; i < file.tensor_count; i++)
+            for (size_t k = 0; k < file.tensors[i].count; k++) sum += file.tensors[i].values[k];
+        assert_true(sum == sum || isnan(sum));
+        safetensors_free(&file);
+    }
+    assert_true(refused > 300);
+    for (size_t cut = 0; cut < size; cut++) {
+        StoredFile file;
+        write_bytes(path, bytes, cut);
+        assert_int_equal(safetensors_read(path, &file), CF_BAD_INPUT);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reads_a_hand_made_file),    cmocka_unit_test(test_writes_the_same_bytes),
+        cmocka_unit_test(test_header_is_padded_to_eight), cmocka_unit_test(test_round_trip_bit_for_bit),
+        cmocka_unit_test(test_foreign_order_and_padding), cmocka_unit_test(test_hostile_headers),
+        cmocka_unit_test(test_hostile_lengths),           cmocka_unit_test(test_too_many_tensors),
+        cmocka_unit_test(test_writer_refuses_nonsense),   cmocka_unit_test(test_bit_flips_and_cuts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

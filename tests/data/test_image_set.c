@@ -1,0 +1,88 @@
+#include "data/image_set.h"
+#include "testing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static cf_set *make_set(const char *name, size_t count, int channels, int classes, int first) {
+    cf_set *set;
+    assert_ok(set_new(name, name, count, channels, 2, 3, classes, &set));
+    assert_ok(set_name_classes_by_number(set));
+    for (size_t i = 0; i < count * set_image_size(set); i++) set->pixels[i] = (unsigned char)(first + (int)i);
+    for (size_t i = 0; i < count; i++) set->labels[i] = (unsigned char)(i % (size_t)classes);
+    return set;
+}
+
+static void test_accessors(void **state) {
+    (void)state;
+    cf_set *set = make_set("s", 5, 3, 4, 0);
+    int chw[3];
+    cf_set_shape(set, chw);
+    assert_int_equal(chw[0], 3);
+    assert_int_equal(chw[1], 2);
+    assert_int_equal(chw[2], 3);
+    assert_int_equal(cf_set_count(set), 5);
+    assert_int_equal(cf_set_classes(set), 4);
+    assert_string_equal(cf_set_class_name(set, 3), "3");
+    assert_null(cf_set_class_name(set, 4));
+    assert_null(cf_set_class_name(set, -1));
+    assert_int_equal(set_find_class(set, "2"), 2);
+    assert_int_equal(set_find_class(set, "4"), -1);
+    cf_set_free(set);
+    cf_set_free(NULL);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    cf_set *set;
+    assert_fails(set_new("s", "s", 1, 1, 1, 1, 257, &set), CF_BAD_INPUT, "257 classes");
+    assert_fails(set_new("s", "s", 0, 1, 1, 1, 2, &set), CF_BAD_INPUT, "at least 1");
+    assert_fails(set_new("s", "s", SIZE_MAX, 1, 1, 1, 2, &set), CF_BAD_INPUT, "at most");
+    assert_fails(set_new("s", "s", UINT32_MAX, 65535, 65535, 65535, 2, &set), CF_BAD_INPUT, "addressed");
+}
+
+static void test_join(void **state) {
+    (void)state;
+    cf_set *joined;
+    assert_ok(set_join(make_set("a", 4, 1, 3, 0), make_set("b", 2, 1, 4, 100), &joined));
+    assert_int_equal(joined->count, 6);
+    assert_int_equal(joined->official_train, 4);
+    assert_int_equal(joined->classes, 4);
+    assert_string_equal(joined->class_names[3], "3");
+    assert_int_equal(joined->pixels[23], 23);
+    assert_int_equal(joined->pixels[24], 100);
+    assert_int_equal(joined->pixels[35], 111);
+    assert_int_equal(joined->labels[3], 0);
+    assert_int_equal(joined->labels[5], 1);
+    cf_set_free(joined);
+    assert_fails(set_join(make_set("a", 4, 1, 3, 0), make_set("b", 2, 3, 3, 0), &joined), CF_BAD_INPUT,
+                 "one shape");
+    cf_set *other = make_set("b", 2, 1, 3, 0);
+    assert_ok(set_name_classes(other, (const char *const[]){"0", "one", "2"}));
+    assert_fails(set_join(make_set("a", 4, 1, 3, 0), other, &joined), CF_BAD_INPUT, "same classes");
+}
+
+/* Computed by hand: `printf` of the 32 shape bytes, labels, pixels | sha256sum. */
+static void test_seal(void **state) {
+    (void)state;
+    cf_set *a = make_set("a", 2, 1, 2, 0), *b = make_set("other name", 2, 1, 2, 0);
+    assert_ok(set_seal(a));
+    assert_ok(set_seal(b));
+    assert_string_equal(a->sha256, "bee66622dc9c3d369b1a1ec013661537673afafcbef2f4590914ba0d09b93e95");
+    assert_string_equal(a->sha256, b->sha256);
+    b->labels[1] = 0;
+    assert_ok(set_seal(b));
+    assert_string_not_equal(a->sha256, b->sha256);
+    cf_set_free(a);
+    cf_set_free(b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_accessors),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_seal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
