@@ -1,6 +1,31 @@
-#include "cifra.h"
-#include <stdio.h>
-int main(void) {
-    puts(cf_version());
-    return 0;
+#include "cli/commands.h"
+#include "cli/program.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static const Command *const commands[] = {&command_train,     &command_eval,      &command_predict,   &command_data_list,
+                                          &command_data_info, &command_runs_list, &command_runs_show, NULL};
+
+static const HelpSection sections[] = {
+    {"Environment", "CIFRA_DATA is the folder where data sets are looked for by name.\n"
+                    "\n"
+                    "CIFRA_ISA=avx2 (or baseline) keeps to an instruction set below what the processor has.\n"
+                    "\n"
+                    "CIFRA_TRACE=1 adds to an error the source lines that it passed."},
+    {"Exit status", "0 done; 1 failed at run time; 2 wrong use."},
+    {NULL, NULL},
+};
+
+static const Program program = {
+    .name = "cifra",
+    .summary = "train, evaluate and explain small image classifiers on a CPU",
+    .description = "Results go to stdout, everything else to stderr. With --json, stdout is one JSON document.",
+    .commands = commands,
+    .sections = sections,
+};
+
+int main(int argc, char **argv) {
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is then an error of write, which is reported */
+    return program_run(&program, argc, argv);
 }

@@ -22,8 +22,8 @@ bool command_is_in_group(const Command *command, const char *group) {
     return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
 }
 
-/* Names that start with `prefix`, cut after their first word if `first_word`; "data" may stand there more than once. */
-static cf_status fail_with_nearest(const Command *const *commands, const char *typed, const char *group) {
+/* Compares with the names of a group, or with all first words if `group` is NULL. */
+static cf_status fail_unknown_command(const Command *const *commands, const char *typed, const char *group) {
     enum { MOST = 64, LONGEST = 40 };
     char names[MOST][LONGEST];
     const char *words[MOST + 1];
@@ -36,16 +36,18 @@ static cf_status fail_with_nearest(const Command *const *commands, const char *t
         count++;
     }
     words[count] = NULL;
-    if (group)
-        return FAIL(CF_BAD_USE, "%s: no such command%s see cifra %s --help", typed, text_hint(typed, words), group);
-    return FAIL(CF_BAD_USE, "%s: no such command%s see cifra help", typed, text_hint(typed, words));
+    const char *hint = text_hint(typed, words);
+    return FAIL(CF_BAD_USE, "%s: no such command%s see cifra %s%s", typed, *hint ? hint : ";",
+                group ? group : "help", group ? " --help" : "");
 }
 
-cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command, int *words) {
+cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command,
+                       int *words) {
     char both[128];
     bool second = argc > 1 && argv[1][0] != '-', is_group = false;
     FAIL_IF(argc < 1, CF_BAD_USE, "a command was expected; see cifra help");
-    FAIL_IF(argv[0][0] == '-', CF_BAD_USE, "%s: a command was expected first, then its options; see cifra help", argv[0]);
+    FAIL_IF(argv[0][0] == '-', CF_BAD_USE,
+            "%s: a command was expected first, then its options; see cifra help", argv[0]);
     snprintf(both, sizeof both, "%s %s", argv[0], second ? argv[1] : "");
     for (const Command *const *entry = commands; *entry; entry++) {
         bool one = strcmp((*entry)->name, argv[0]) == 0;
@@ -55,8 +57,8 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
         *words = one ? 1 : 2;
         return CF_OK;
     }
-    if (!is_group) return fail_with_nearest(commands, argv[0], NULL);
-    if (second) return fail_with_nearest(commands, both, argv[0]);
+    if (!is_group) return fail_unknown_command(commands, argv[0], NULL);
+    if (second) return fail_unknown_command(commands, both, argv[0]);
     *command = NULL;
     *words = 1;
     return CF_OK;
@@ -82,18 +84,21 @@ static void describe_range(const Option *option, char *text, size_t size) {
 }
 
 static bool in_range(const Option *option, long double value) {
-    return !is_bounded(option) || (value >= (long double)option->lowest && value <= (long double)option->highest);
+    return !is_bounded(option) ||
+           (value >= (long double)option->lowest && value <= (long double)option->highest);
 }
 
 static bool parse_integer(const Option *option, const char *text, void *member) {
     long long value;
     if (option->size == sizeof(int)) {
-        if (!text_to_integer(text, INT_MIN, INT_MAX, &value) || !in_range(option, (long double)value)) return false;
+        if (!text_to_integer(text, INT_MIN, INT_MAX, &value) || !in_range(option, (long double)value))
+            return false;
         int narrow = (int)value;
         memcpy(member, &narrow, sizeof narrow);
         return true;
     }
-    if (!text_to_integer(text, LLONG_MIN, LLONG_MAX, &value) || !in_range(option, (long double)value)) return false;
+    if (!text_to_integer(text, LLONG_MIN, LLONG_MAX, &value) || !in_range(option, (long double)value))
+        return false;
     memcpy(member, &value, sizeof value);
     return true;
 }
@@ -116,17 +121,23 @@ static cf_status parse_choice(const Option *option, const char *text, void *memb
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", between, option->choices[i]);
     }
-    return FAIL(CF_BAD_USE, "--%s takes %s; found \"%s\"%s", option->name, list, text, text_hint(text, option->choices));
+    return FAIL(CF_BAD_USE, "--%s takes %s; found \"%s\"%s", option->name, list, text,
+                text_hint(text, option->choices));
 }
 
 /* A table that does not fit its struct would write beside a member. */
 static bool size_fits(const Option *option) {
     switch (option->kind) {
-    case OPTION_FLAG: return option->size == sizeof(bool);
-    case OPTION_INTEGER: return option->size == sizeof(int) || option->size == sizeof(long long);
-    case OPTION_NUMBER: return option->size == sizeof(double);
-    case OPTION_TEXT: return option->size == sizeof(char *);
-    case OPTION_CHOICE: return option->size == sizeof(int) && option->choices;
+    case OPTION_FLAG:
+        return option->size == sizeof(bool);
+    case OPTION_INTEGER:
+        return option->size == sizeof(int) || option->size == sizeof(long long);
+    case OPTION_NUMBER:
+        return option->size == sizeof(double);
+    case OPTION_TEXT:
+        return option->size == sizeof(char *);
+    case OPTION_CHOICE:
+        return option->size == sizeof(int) && option->choices;
     }
     return false;
 }
@@ -138,11 +149,20 @@ static cf_status store(const Option *option, const char *text, void *options) {
     bool stored = true;
     FAIL_IF(!size_fits(option), CF_INTERNAL, "the table of options is wrong at --%s", option->name);
     switch (option->kind) {
-    case OPTION_FLAG: memcpy(member, &on, sizeof on); break;
-    case OPTION_TEXT: memcpy(member, &text, sizeof text); break;
-    case OPTION_CHOICE: return parse_choice(option, text, member);
-    case OPTION_INTEGER: stored = parse_integer(option, text, member); break;
-    case OPTION_NUMBER: stored = parse_number(option, text, member); break;
+    case OPTION_FLAG:
+        memcpy(member, &on, sizeof on);
+        break;
+    case OPTION_TEXT:
+        memcpy(member, &text, sizeof text);
+        break;
+    case OPTION_CHOICE:
+        return parse_choice(option, text, member);
+    case OPTION_INTEGER:
+        stored = parse_integer(option, text, member);
+        break;
+    case OPTION_NUMBER:
+        stored = parse_number(option, text, member);
+        break;
     }
     if (stored) return CF_OK;
     describe_range(option, range, sizeof range);
@@ -162,7 +182,8 @@ typedef struct Parser {
 
 static const Option *find_option(const Option *options, size_t count, const char *name, size_t length) {
     for (size_t i = 0; i < count; i++)
-        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0) return &options[i];
+        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0)
+            return &options[i];
     return NULL;
 }
 
@@ -175,9 +196,9 @@ static cf_status fail_unknown(const Command *command, const char *argument) {
     words[count] = NULL;
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(argument + dashes, "="), argument + dashes);
     const char *nearest = text_nearest(typed, words);
-    return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes, argument, typed,
-                command->name, nearest ? " did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "",
-                command->name);
+    return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes,
+                argument, typed, command->name, nearest ? " did you mean --" : "", nearest ? nearest : "",
+                nearest ? "?" : "", command->name);
 }
 
 static cf_status take_value(Parser *parser, const Option *option, const char *equals, const char **value) {
@@ -190,7 +211,8 @@ static cf_status take_value(Parser *parser, const Option *option, const char *eq
         *value = equals + 1;
         return CF_OK;
     }
-    /* A word with two dashes is the next option, the value was forgotten; "--out=--odd" is there for those who mean it. */
+    /* A word with two dashes is the next option, the value was forgotten; "--out=--odd" is there for those
+     * who mean it. */
     FAIL_IF(parser->next >= parser->argc || strncmp(parser->argv[parser->next], "--", 2) == 0, CF_BAD_USE,
             "--%s needs a value; see cifra %s --help", option->name, parser->command->name);
     *value = parser->argv[parser->next++];
@@ -206,7 +228,8 @@ static cf_status take_option(Parser *parser, const char *argument) {
     if (strncmp(argument, "--", 2) != 0 || !option) return fail_unknown(command, argument);
     uint64_t bit = own ? (uint64_t)1 << (own - command->options) : 0;
     bool *common = own ? NULL : &parser->common_given[option - common_options];
-    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "--%s is given twice", option->name);
+    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "--%s is given twice",
+            option->name);
     parser->arguments->given |= bit;
     if (common) *common = true;
     FORWARD(take_value(parser, option, equals, &value));
@@ -222,16 +245,19 @@ static bool asks_for_help(int argc, char **argv) {
 static cf_status check_positional(const Command *command, const Arguments *arguments) {
     int count = arguments->positional_count;
     FAIL_IF(command->max_positional >= 0 && count > command->max_positional, CF_BAD_USE,
-            "\"%s\" was not expected; usage: cifra %s %s", arguments->positional[command->max_positional], command->name,
-            command->usage);
+            "\"%s\" was not expected; usage: cifra %s %s", arguments->positional[command->max_positional],
+            command->name, command->usage);
     FAIL_IF(count < command->min_positional, CF_BAD_USE, "%s missing; usage: cifra %s %s",
-            count ? "an argument is" : command->min_positional == 1 ? "the argument is" : "the arguments are",
+            count                          ? "an argument is"
+            : command->min_positional == 1 ? "the argument is"
+                                           : "the arguments are",
             command->name, command->usage);
     return CF_OK;
 }
 
 cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments) {
-    Parser parser = {.command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
+    Parser parser = {
+        .command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
     bool only_positional = false;
     *arguments = (Arguments){.command = command, .positional = (const char **)(void *)argv};
     FAIL_IF(command->option_count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);

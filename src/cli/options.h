@@ -1,7 +1,9 @@
-/* Commands and their options, described by tables: from one table come the parser, the help page and the man page.
+/* Commands and their options, described by tables: from one table come the parser, the help page and the man
+ * page.
  *
- * Grammar: cifra COMMAND [--name value | --name=value | --flag | argument]... [-- argument...]. A command's name is one word
- * or two ("data list"). Nothing may be given twice, nothing is abbreviated, and every mistake names the nearest right word.
+ * Grammar: cifra COMMAND [--name value | --name=value | --flag | argument]... [-- argument...]. A command's
+ * name is one word or two ("data list"). Nothing may be given twice, nothing is abbreviated, and every
+ * mistake names the nearest right word.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -17,10 +19,10 @@ typedef enum OptionKind {
 } OptionKind;
 
 typedef struct Option {
-    const char *name;           /* "epochs" for --epochs */
-    const char *argument;       /* what stands for the value in help: "N"; NULL: the choices, or a flag */
+    const char *name;     /* "epochs" for --epochs */
+    const char *argument; /* what stands for the value in help: "N"; NULL: the choices, or a flag */
     OptionKind kind;
-    double lowest, highest;     /* numbers: the bounds, which belong to the range; both 0: any; INFINITY: open */
+    double lowest, highest; /* numbers: the bounds, which belong to the range; both 0: any; INFINITY: open */
     const char *const *choices; /* OPTION_CHOICE: the words, ending with NULL */
     const char *help;           /* one sentence without a full stop */
     const char *default_text;   /* shown in help; NULL: none */
@@ -44,11 +46,12 @@ struct Command {
     const char *name;        /* "train" or "data list" */
     const char *summary;     /* for the list of commands: a few words */
     const char *usage;       /* what follows the name: "--data SET [options]" */
-    const char *description; /* paragraphs between blank lines; lines that begin with a space (examples) stay as they are */
+    const char *description; /* paragraphs between blank lines; lines that begin with a space (examples) stay
+                                as they are */
     const Option *options;
     size_t option_count;
-    int min_positional, max_positional; /* max -1: any number */
-    size_t options_size;                /* of the struct that `options` fill; it begins zeroed */
+    int min_positional, max_positional;  /* max -1: any number */
+    size_t options_size;                 /* of the struct that `options` fill; it begins zeroed */
     void (*set_defaults)(void *options); /* NULL: zeros are the defaults */
     cf_status (*run)(const Arguments *arguments, const void *options);
 };
@@ -59,14 +62,17 @@ enum { MAX_OPTIONS = 64 };
 extern const Option common_options[];
 extern const size_t common_option_count;
 
-/* Finds the command that argv[0] (and argv[1]) name, and in *words how many of them that took. A first word that only opens
- * two-word names gives *command NULL and *words 1: a group, whose help is due. `commands` ends with NULL. */
-cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command, int *words);
+/* Finds the command that argv[0] (and argv[1]) name, and in *words how many of them that took. A first word
+ * that only opens two-word names gives *command NULL and *words 1: a group, whose help is due. `commands`
+ * ends with NULL. */
+cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command,
+                       int *words);
 /* "data list" is of group "data". */
 bool command_is_in_group(const Command *command, const char *group);
 
-/* Parses what follows the command's name into the command's struct, which holds the defaults already, and `arguments`.
- * Moves the positional arguments to the front of argv; they stay there. With --help nothing else is checked. */
+/* Parses what follows the command's name into the command's struct, which holds the defaults already, and
+ * `arguments`. Moves the positional arguments to the front of argv; they stay there. With --help nothing else
+ * is checked. */
 cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments);
 bool options_given(const Arguments *arguments, const char *name);
 

@@ -1,29 +1,29 @@
-/* The frame of a MATLAB v5 file ("MAT-File Format", The MathWorks, chapter 1).
+/* MATLAB v5 files ("MAT-File Format", The MathWorks, chapter 1).
  *
  *   offset  bytes  what
  *   0       116    text, begins with "MATLAB 5.0 MAT-file"
  *   116     8      subsystem data, not used
  *   124     2      version, 0x0100
  *   126     2      the characters 'M','I' as one 16-bit number: in a little-endian file they stand as "IM"
- *   128     ...    elements, each with a tag of two 32-bit numbers, type and bytes, and so many bytes
+ *   128     ...    elements
  *
- * At this level a type is 14, a matrix, or 15, a zlib stream that inflates to a matrix element. (The short
- * form of a tag, bytes in the upper half of the type and data in the second number, is too small for either.)
- *
- * libmatio checks neither that elements end inside the file nor the checksum of a zlib stream, and reports a
- * damaged one as success; so both are checked here.
+ * An element is a tag of two 32-bit numbers, type and bytes, then so many bytes. Short form, for up to 4
+ * bytes: the type in the lower and the bytes in the upper half of the first number, and the data in place of
+ * the second. On top, the type is 14, a matrix, or 15, a zlib stream that inflates to a matrix element. A
+ * matrix is made of elements padded to multiples of 8: flags (type 6, 8 bytes: class in the lowest byte,
+ * 0x0800: complex), dimensions (type 5, 4 bytes each), name (type 1), and for numeric classes the numbers,
+ * column-major, in any type that holds them.
  */
 #include "data/mat_layout.h"
 
 #include "base/memory.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <zlib.h>
 
-enum { HEADER = 128, TAG = 8, MATRIX = 14, COMPRESSED = 15, MAX_ELEMENTS = 4096, WINDOW = 1 << 16 };
+enum { FILE_HEADER = 128, TAG = 8, MATRIX = 14, COMPRESSED = 15, MAX_VARIABLES = 4096 };
+enum { STORED_INT8 = 1, STORED_INT32 = 5, STORED_UINT32 = 6, COMPLEX_FLAG = 0x0800, LONGEST_HEAD = 1024 };
 
 static uint32_t number_at(const unsigned char *bytes, bool swapped) {
     uint32_t number;
@@ -43,6 +43,18 @@ static const char *grouped(size_t number, char text[32]) {
     return text;
 }
 
+const char *mat_class_text(int class_type) {
+    static const char *const names[] = {"unknown", "cell",   "struct", "object", "char",  "sparse",
+                                        "double",  "single", "int8",   "uint8",  "int16", "uint16",
+                                        "int32",   "uint32", "int64",  "uint64"};
+    return class_type >= 0 && (size_t)class_type < COUNT_OF(names) ? names[class_type] : "unknown";
+}
+
+size_t mat_stored_size(uint32_t stored_type) {
+    static const unsigned char sizes[] = {0, 1, 1, 2, 2, 4, 4, 4, 0, 8, 0, 0, 8, 8};
+    return stored_type < sizeof sizes ? sizes[stored_type] : 0;
+}
+
 static cf_status check_header(const char *path, const unsigned char *header, size_t size, bool *swapped) {
     char begin[20] = "";
     for (size_t i = 0; i < sizeof begin - 1 && i < size; i++)
@@ -54,9 +66,9 @@ static cf_status check_header(const char *path, const unsigned char *header, siz
     FAIL_IF(size < 19 || memcmp(header, "MATLAB 5.0 MAT-file", 19) != 0, CF_BAD_INPUT,
             "%s is not a MATLAB v5 file: it begins with \"%s\", expected was \"MATLAB 5.0 MAT-file\"", path,
             begin);
-    FAIL_IF(size < HEADER, CF_BAD_INPUT,
-            "%s is truncated: its header needs %d bytes, the file has %zu; download it again", path, HEADER,
-            size);
+    FAIL_IF(size < FILE_HEADER, CF_BAD_INPUT,
+            "%s is truncated: its header needs %d bytes, the file has %zu; download it again", path,
+            FILE_HEADER, size);
     uint16_t mark, version;
     memcpy(&mark, header + 126, sizeof mark);
     memcpy(&version, header + 124, sizeof version);
@@ -70,179 +82,141 @@ static cf_status check_header(const char *path, const unsigned char *header, siz
     return CF_OK;
 }
 
-static cf_status walk(const char *path, FILE *stream, MatLayout *layout) {
-    size_t at = HEADER, capacity = 0;
+/* ---- The head of a variable ---- */
+
+typedef struct Head {
+    unsigned char bytes[LONGEST_HEAD];
+    size_t size, at; /* at: the next part */
+    bool swapped;
+} Head;
+
+typedef struct Part {
+    uint32_t type;
+    size_t at, size; /* of its data, which may lie beyond the head */
+} Part;
+
+static bool next_part(Head *head, Part *part) {
+    if (head->at > head->size || head->size - head->at < TAG) return false;
+    uint32_t first = number_at(head->bytes + head->at, head->swapped);
+    if (first >> 16) {
+        *part = (Part){first & 0xffff, head->at + 4, first >> 16};
+        head->at += TAG;
+        return part->size <= 4;
+    }
+    *part = (Part){first, head->at + TAG, number_at(head->bytes + head->at + 4, head->swapped)};
+    head->at = part->at + (part->size + 7) / 8 * 8;
+    return true;
+}
+
+static bool next_whole_part(Head *head, uint32_t type, Part *part) {
+    return next_part(head, part) && part->type == type && part->at + part->size <= head->size;
+}
+
+/* False if it is not built as it should be; the name is there then if that much was. */
+static bool parse_head(Head *head, MatVariable *variable) {
+    Part part;
+    if (!next_whole_part(head, STORED_UINT32, &part) || part.size != 8) return false;
+    uint32_t flags = number_at(head->bytes + part.at, head->swapped);
+    variable->class_type = (int)(flags & 0xff);
+    variable->complex_values = flags & COMPLEX_FLAG;
+    if (!next_whole_part(head, STORED_INT32, &part) || part.size % 4 || part.size < 8) return false;
+    variable->rank = (int)(part.size / 4);
+    for (int i = 0; i < variable->rank && i < MAT_DIMS; i++)
+        variable->dims[i] = number_at(head->bytes + part.at + 4 * (size_t)i, head->swapped);
+    if (!next_whole_part(head, STORED_INT8, &part) || part.size >= MAT_NAME) return false;
+    memcpy(variable->name, head->bytes + part.at, part.size);
+    if (variable->class_type < MAT_DOUBLE || variable->class_type > MAT_UINT64) return true;
+    if (!next_part(head, &part)) return false;
+    variable->stored_type = part.type;
+    variable->data_at = part.at;
+    variable->data_size = part.size;
+    return true;
+}
+
+/* A compressed element begins with the tag of the matrix it inflates to; the other's tag is read by the walk.
+ */
+static cf_status read_head(MatStream *stream, const char *path, bool swapped, MatVariable *variable) {
+    Head head = {.swapped = swapped};
+    FORWARD(mat_stream_begin(stream, variable->offset, variable->size, variable->compressed));
+    FORWARD(mat_stream_read(stream, head.bytes, sizeof head.bytes, &head.size));
+    bool sound = true;
+    if (variable->compressed) {
+        sound = head.size >= TAG && number_at(head.bytes, swapped) == MATRIX;
+        head.at = TAG;
+    }
+    sound = sound && parse_head(&head, variable);
+    FAIL_IF(!sound, CF_BAD_INPUT,
+            "%s is damaged: the variable %s at byte %zu has no sound head; download it again", path,
+            variable->name, variable->offset);
+    return CF_OK;
+}
+
+/* ---- The walk over the variables ---- */
+
+static cf_status add_variable(MatLayout *layout, size_t *capacity, const MatVariable *variable,
+                              const char *path) {
+    FAIL_IF(layout->count == MAX_VARIABLES, CF_BAD_INPUT,
+            "%s has more than %d variables; X and y were expected", path, MAX_VARIABLES);
+    if (layout->count == *capacity) {
+        *capacity = *capacity ? 2 * *capacity : 8;
+        MatVariable *grown = realloc(layout->variables, *capacity * sizeof *grown);
+        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while reading %s", path);
+        layout->variables = grown;
+    }
+    layout->variables[layout->count++] = *variable;
+    return CF_OK;
+}
+
+static cf_status walk(MatStream *stream, const char *path, MatLayout *layout) {
+    size_t file_size = mat_stream_file_size(stream), capacity = 0, got;
     char needs[32], left[32];
-    while (at < layout->file_size) {
+    for (size_t at = FILE_HEADER; at < file_size;) {
         unsigned char tag[TAG];
-        FAIL_IF(layout->file_size - at < TAG, CF_BAD_INPUT,
+        FORWARD(mat_stream_raw(stream, at, tag, TAG, &got));
+        FAIL_IF(got < TAG, CF_BAD_INPUT,
                 "%s is truncated: a variable begins at byte %zu, and the file ends at byte %zu; download it "
                 "again",
-                path, at, layout->file_size);
-        FAIL_IF(fseeko(stream, (off_t)at, SEEK_SET) != 0 || fread(tag, 1, TAG, stream) != TAG, CF_IO,
-                "cannot read %s at byte %zu: %s", path, at, strerror(errno));
+                path, at, file_size);
         uint32_t type = number_at(tag, layout->swapped);
-        MatElement element = {at + TAG, number_at(tag + 4, layout->swapped), type == COMPRESSED};
-        FAIL_IF(type != MATRIX && type != COMPRESSED, CF_BAD_INPUT,
-                "%s: the element at byte %zu has type %u; 14 (a matrix) or 15 (a compressed one) was "
-                "expected; the file "
-                "is damaged",
-                path, at, type);
         at += TAG;
-        FAIL_IF(element.size > layout->file_size - at, CF_BAD_INPUT,
+        MatVariable variable = {
+            .offset = at, .size = number_at(tag + 4, layout->swapped), .compressed = type == COMPRESSED};
+        FAIL_IF(type != MATRIX && type != COMPRESSED, CF_BAD_INPUT,
+                "%s is damaged: the element at byte %zu has type %u; 14 (a matrix) or 15 (a compressed one) "
+                "was expected",
+                path, at - TAG, type);
+        FAIL_IF(variable.size > file_size - at, CF_BAD_INPUT,
                 "%s is truncated: the variable at byte %zu needs %s bytes, the file has %s left; download it "
                 "again",
-                path, at, grouped(element.size, needs), grouped(layout->file_size - at, left));
-        FAIL_IF(layout->count == MAX_ELEMENTS, CF_BAD_INPUT,
-                "%s has more than %d variables; X and y were expected", path, MAX_ELEMENTS);
-        if (layout->count == capacity) {
-            capacity = capacity ? 2 * capacity : 8;
-            MatElement *grown = realloc(layout->elements, capacity * sizeof *grown);
-            FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while reading %s", path);
-            layout->elements = grown;
-        }
-        layout->elements[layout->count++] = element;
-        at += element.size;
+                path, at, grouped(variable.size, needs), grouped(file_size - at, left));
+        FORWARD(read_head(stream, path, layout->swapped, &variable));
+        FORWARD(add_variable(layout, &capacity, &variable, path));
+        at += variable.size;
     }
     return CF_OK;
 }
 
-cf_status mat_layout_read(const char *path, MatLayout *layout) {
-    struct stat info;
-    unsigned char header[HEADER];
+cf_status mat_layout_read(MatStream *stream, const char *path, MatLayout *layout) {
+    unsigned char header[FILE_HEADER];
     MatLayout made = {0};
-    FAIL_IF(stat(path, &info) != 0, CF_IO, "cannot open %s: %s", path, strerror(errno));
-    FAIL_IF(S_ISDIR(info.st_mode), CF_BAD_INPUT, "%s is a folder; a .mat file was expected", path);
-    FAIL_IF(info.st_size == 0, CF_BAD_INPUT, "%s is empty; a MATLAB v5 file was expected", path);
-    made.file_size = (size_t)info.st_size;
-    FILE *stream = fopen(path, "rb");
-    FAIL_IF(!stream, CF_IO, "cannot open %s: %s", path, strerror(errno));
-    cf_status status = check_header(path, header, fread(header, 1, HEADER, stream), &made.swapped);
-    if (!status) status = walk(path, stream, &made);
-    fclose(stream);
-    if (status) {
+    size_t got;
+    FORWARD(mat_stream_raw(stream, 0, header, FILE_HEADER, &got));
+    FORWARD(check_header(path, header, got, &made.swapped));
+    cf_status status = walk(stream, path, &made);
+    if (status)
         mat_layout_free(&made);
-        return status;
-    }
-    *layout = made;
-    return CF_OK;
+    else
+        *layout = made;
+    return status;
 }
 
 void mat_layout_free(MatLayout *layout) {
-    free(layout->elements);
+    free(layout->variables);
     *layout = (MatLayout){0};
 }
 
-/* ---- Checksums ---- */
-
-typedef struct Inflation {
-    const char *path;
-    FILE *stream;
-    const MatElement *element;
-    size_t left; /* bytes of the element not yet read */
-    z_stream z;
-    unsigned char in[WINDOW], out[WINDOW];
-} Inflation;
-
-/* Goes on until `out` is full or the stream ends; *got bytes are in `out` then, fewer than `size` only at the
- * end. */
-static cf_status inflate_some(Inflation *inflation, size_t size, size_t *got) {
-    z_stream *z = &inflation->z;
-    z->next_out = inflation->out;
-    z->avail_out = (unsigned)size;
-    int result = Z_OK;
-    while (result == Z_OK && z->avail_out) {
-        if (z->avail_in == 0) {
-            size_t wanted = inflation->left < WINDOW ? inflation->left : WINDOW;
-            FAIL_IF(wanted && fread(inflation->in, 1, wanted, inflation->stream) != wanted, CF_IO,
-                    "cannot read %s", inflation->path);
-            inflation->left -= wanted;
-            z->next_in = inflation->in;
-            z->avail_in = (unsigned)wanted;
-        }
-        result = inflate(z, Z_NO_FLUSH);
-    }
-    *got = size - z->avail_out;
-    FAIL_IF(result == Z_MEM_ERROR, CF_NO_MEMORY, "out of memory while inflating %s", inflation->path);
-    FAIL_IF(result != Z_OK && result != Z_STREAM_END, CF_BAD_INPUT,
-            "%s is damaged: the compressed variable at byte %zu: %s; download it again", inflation->path,
-            inflation->element->offset,
-            z->msg                  ? z->msg
-            : result == Z_BUF_ERROR ? "its zlib stream does not end"
-                                    : "zlib cannot inflate it");
-    return CF_OK;
-}
-
-static cf_status inflation_begin(Inflation *inflation, const MatElement *element) {
-    inflation->element = element;
-    inflation->left = element->size;
-    inflation->z.avail_in = 0;
-    inflation->z.next_in = inflation->in;
-    FAIL_IF(inflateReset(&inflation->z) != Z_OK, CF_INTERNAL, "zlib cannot be reset");
-    FAIL_IF(fseeko(inflation->stream, (off_t)element->offset, SEEK_SET) != 0, CF_IO, "cannot read %s: %s",
-            inflation->path, strerror(errno));
-    return CF_OK;
-}
-
-/* The stream inflates to: tag, some sub-elements (flags, dimensions, name), the data, zeros up to a multiple
- * of 8. Its last four bytes are the Adler-32 of all that. So inflating the beginning alone decides whether
- * `known` are the data. */
-static cf_status is_known(Inflation *inflation, const void *known, size_t known_size, bool swapped,
-                          bool *same) {
-    enum { LONGEST_BEGINNING = 4096 };
-    static const unsigned char zeros[8];
-    unsigned char sum[4];
-    size_t got;
-    *same = false;
-    if (inflation->element->size < sizeof sum) return CF_OK;
-    FORWARD(inflation_begin(inflation, inflation->element));
-    FORWARD(inflate_some(inflation, TAG, &got));
-    if (got < TAG) return CF_OK;
-    size_t total = (size_t)number_at(inflation->out + 4, swapped) + TAG, padding = (8 - known_size % 8) % 8;
-    if (total < known_size + padding + TAG || total - known_size - padding > LONGEST_BEGINNING) return CF_OK;
-    size_t beginning = total - known_size - padding - TAG;
-    uLong adler = adler32(adler32(0, NULL, 0), inflation->out, TAG);
-    FORWARD(inflate_some(inflation, beginning, &got));
-    adler = adler32_z(adler32(adler, inflation->out, (unsigned)got), known, known_size);
-    adler = adler32(adler, zeros, (unsigned)padding);
-    FAIL_IF(fseeko(inflation->stream,
-                   (off_t)(inflation->element->offset + inflation->element->size - sizeof sum),
-                   SEEK_SET) != 0 ||
-                fread(sum, 1, sizeof sum, inflation->stream) != sizeof sum,
-            CF_IO, "cannot read %s: %s", inflation->path, strerror(errno));
-    *same = adler == ((uLong)sum[0] << 24 | (uLong)sum[1] << 16 | (uLong)sum[2] << 8 | sum[3]);
-    return CF_OK;
-}
-
-static cf_status verify_element(Inflation *inflation, const void *known, size_t known_size, bool swapped) {
-    bool same;
-    size_t got = WINDOW;
-    FORWARD(is_known(inflation, known, known_size, swapped, &same));
-    if (same) return CF_OK;
-    FORWARD(inflation_begin(inflation, inflation->element));
-    while (got == WINDOW) FORWARD(inflate_some(inflation, WINDOW, &got));
-    return CF_OK;
-}
-
-cf_status mat_layout_verify(const char *path, const MatLayout *layout, const void *known, size_t known_size) {
-    Inflation *inflation;
-    cf_status status = CF_OK;
-    FORWARD(memory_new(1, sizeof *inflation, &inflation));
-    inflation->path = path;
-    inflation->stream = fopen(path, "rb");
-    if (!inflation->stream)
-        status = FAIL(CF_IO, "cannot open %s: %s", path, strerror(errno));
-    else if (inflateInit(&inflation->z) != Z_OK)
-        status = FAIL(CF_NO_MEMORY, "out of memory while inflating %s", path);
-    else {
-        for (size_t i = 0; i < layout->count && !status; i++) {
-            inflation->element = &layout->elements[i];
-            if (inflation->element->compressed)
-                status = verify_element(inflation, known, known_size, layout->swapped);
-        }
-        inflateEnd(&inflation->z);
-    }
-    if (inflation->stream) fclose(inflation->stream);
-    free(inflation);
-    return status;
+const MatVariable *mat_layout_find(const MatLayout *layout, const char *name) {
+    for (size_t i = 0; i < layout->count; i++)
+        if (strcmp(layout->variables[i].name, name) == 0) return &layout->variables[i];
+    return NULL;
 }

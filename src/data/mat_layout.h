@@ -1,31 +1,42 @@
-/* What stands where in a MATLAB v5 file: for readers, before anything is believed. See mat_layout.c for the
- * format. */
+/* What stands where in a MATLAB v5 file. See mat_layout.c for the format. */
 #ifndef DATA_MAT_LAYOUT_H
 #define DATA_MAT_LAYOUT_H
 
-#include "base/status.h"
+#include "data/mat_stream.h"
 
-#include <stdio.h>
+enum { MAT_DIMS = 8, MAT_NAME = 64 };
 
-/* One top-level element, which is one variable. */
-typedef struct MatElement {
-    size_t offset, size; /* of what comes after its tag, in the file */
+/* Classes of a variable, as numbers of the format, of which only the numeric ones matter here. */
+enum { MAT_DOUBLE = 6, MAT_UINT8 = 9, MAT_UINT64 = 15 };
+
+typedef struct MatVariable {
+    char name[MAT_NAME];
+    size_t offset, size; /* of the element behind its tag, in the file */
     bool compressed;
-} MatElement;
+    int class_type;
+    bool complex_values;
+    int rank; /* may be above MAT_DIMS; then the dims beyond are not kept */
+    size_t dims[MAT_DIMS];
+    uint32_t stored_type;      /* of the data's numbers; 0 for classes that are not numeric */
+    size_t data_at, data_size; /* bytes of the (inflated) element before the data, and of the data */
+} MatVariable;
 
 typedef struct MatLayout {
-    size_t file_size;
     bool swapped; /* the file's byte order is not this machine's */
-    MatElement *elements;
+    MatVariable *variables;
     size_t count;
 } MatLayout;
 
-/* Checks the header and that every element lies inside the file; that is where a cut download is found. */
-cf_status mat_layout_read(const char *path, MatLayout *layout);
+/* Checks the file's header and that every element lies inside the file (that is where a cut download is
+ * found), and reads the head of each variable. */
+cf_status mat_layout_read(MatStream *stream, const char *path, MatLayout *layout);
 void mat_layout_free(MatLayout *layout);
+/* NULL when there is none. */
+const MatVariable *mat_layout_find(const MatLayout *layout, const char *name);
 
-/* Checks the checksums (Adler-32) of all compressed elements. Those of `known` bytes, the largest variable as
- * it was read, are checked against these; everything else is inflated once more. */
-cf_status mat_layout_verify(const char *path, const MatLayout *layout, const void *known, size_t known_size);
+/* "uint8" */
+const char *mat_class_text(int class_type);
+/* Bytes of one number of a stored type; 0 if it is none. */
+size_t mat_stored_size(uint32_t stored_type);
 
 #endif

@@ -1,0 +1,196 @@
+/* cifra data list, cifra data info. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "cli/terminal.h"
+#include "data/set_load.h"
+#include "data/split.h"
+#include "study/run.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- list ---- */
+
+typedef struct ListArguments {
+    const char *data_dir;
+} ListArguments;
+
+static const Option list_options[] = {
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     OPTION_MEMBER(ListArguments, data_dir)},
+};
+
+static cf_status print_folders(const char *data_dir) {
+    char *folders[MAX_DATA_FOLDERS];
+    int count;
+    FORWARD(data_folders(data_dir, folders, &count));
+    printf("looked for in:");
+    for (int i = 0; i < count; i++) {
+        printf("%s %s", i ? "," : "", folders[i]);
+        free(folders[i]);
+    }
+    putchar('\n');
+    return CF_OK;
+}
+
+static void print_list(const SetList *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        const SetEntry *e = &list->entries[i];
+        if (e->found)
+            printf("%-16s %-28s %s\n", e->name, e->kind, e->path);
+        else
+            printf("%-16s %-28s %s\n", e->name, "not there", e->missing);
+    }
+}
+
+static json_t *list_json(const SetList *list) {
+    json_t *sets = json_array();
+    for (size_t i = 0; i < list->count; i++) {
+        const SetEntry *e = &list->entries[i];
+        json_array_append_new(sets, json_pack("{s:s s:s s:b s:s*}", "name", e->name, "path", e->path, "found", e->found,
+                                              e->found ? "kind" : "missing", e->found ? e->kind : e->missing));
+    }
+    return json_pack("{s:o}", "sets", sets);
+}
+
+static cf_status run_list(const Arguments *given, const void *parsed) {
+    const ListArguments *a = parsed;
+    SetList list;
+    terminal_set_quiet(given->quiet);
+    FORWARD(set_list(a->data_dir, &list));
+    cf_status status = CF_OK;
+    if (given->json) {
+        status = print_json(list_json(&list));
+    } else {
+        print_list(&list);
+        status = print_folders(a->data_dir);
+    }
+    set_list_free(&list);
+    return status;
+}
+
+const Command command_data_list = {
+    .name = "data list",
+    .summary = "data sets by name, and where they are",
+    .usage = "[--data-dir DIR]",
+    .description = "Lists the sets that can be named with --data: the known ones, found or not, and every other folder of "
+                   "the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, then "
+                   "$XDG_CACHE_HOME/cifra (~/.cache/cifra).",
+    .options = list_options,
+    .option_count = COUNT_OF(list_options),
+    .options_size = sizeof(ListArguments),
+    .run = run_list,
+};
+
+/* ---- info ---- */
+
+typedef struct InfoArguments {
+    const char *data_dir, *split, *classes, *limit;
+    int64_t split_seed;
+    bool unstratified;
+} InfoArguments;
+
+static const Option info_options[] = {
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     OPTION_MEMBER(InfoArguments, data_dir)},
+    {"split", "MODE", OPTION_TEXT, .help = "official, pooled or at:N",
+     .default_text = "official; pooled for a set without a test part", OPTION_MEMBER(InfoArguments, split)},
+    {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where", .default_text = "1",
+     OPTION_MEMBER(InfoArguments, split_seed)},
+    {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
+     OPTION_MEMBER(InfoArguments, unstratified)},
+    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", OPTION_MEMBER(InfoArguments, classes)},
+    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class",
+     OPTION_MEMBER(InfoArguments, limit)},
+};
+
+static const cf_part parts[] = {CF_TRAIN, CF_VALIDATION, CF_TEST};
+static const char *const part_keys[] = {"train", "validation", "test"};
+
+static void print_info(const cf_set *set, const cf_split *split, const char *mode) {
+    const cf_subset *all = cf_split_part(split, CF_ALL);
+    size_t counts[COUNT_OF(parts)][MAX_CLASSES];
+    for (size_t p = 0; p < COUNT_OF(parts); p++) subset_class_counts(cf_split_part(split, parts[p]), counts[p]);
+    printf("%s\n  from     %s\n  images   %zu of %dx%dx%d (channels, height, width); official train %zu, test %zu\n"
+           "  sha256   %s\n  split    %s\n\n  %-16s %10s %10s %10s\n",
+           set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train,
+           set->count - set->official_train, set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
+    for (int c = 0; c < all->classes; c++) {
+        int label = all->class_labels[c];
+        printf("  %-16s %10zu %10zu %10zu\n", set->class_names[label], counts[0][label], counts[1][label],
+               counts[2][label]);
+    }
+    printf("  %-16s %10zu %10zu %10zu\n", "all", cf_subset_count(cf_split_part(split, CF_TRAIN)),
+           cf_subset_count(cf_split_part(split, CF_VALIDATION)), cf_subset_count(cf_split_part(split, CF_TEST)));
+}
+
+static json_t *info_json(const cf_set *set, const cf_split *split, const char *mode) {
+    const cf_subset *all = cf_split_part(split, CF_ALL);
+    json_t *classes = json_array(), *counts = json_object();
+    for (int c = 0; c < all->classes; c++)
+        json_array_append_new(classes, json_string(set->class_names[all->class_labels[c]]));
+    for (size_t p = 0; p < COUNT_OF(parts); p++) {
+        size_t per_class[MAX_CLASSES];
+        json_t *list = json_array();
+        subset_class_counts(cf_split_part(split, parts[p]), per_class);
+        for (int c = 0; c < all->classes; c++)
+            json_array_append_new(list, json_integer((json_int_t)per_class[all->class_labels[c]]));
+        json_object_set_new(counts, part_keys[p], list);
+    }
+    return json_pack("{s:s s:s s:[i i i] s:I s:I s:o s:s s:o s:s}", "name", set->name, "source", set->source, "shape",
+                     set->channels, set->height, set->width, "images", (json_int_t)set->count, "official_train",
+                     (json_int_t)set->official_train, "classes", classes, "split", mode, "counts", counts, "sha256",
+                     set->sha256);
+}
+
+static cf_status make_split(const Arguments *given, const InfoArguments *a, const cf_set *set, cf_split **split,
+                            char mode[40]) {
+    cf_split_options options = cf_split_defaults();
+    if (a->split)
+        FORWARD(split_from_text(a->split, &options));
+    else if (set->official_train == set->count)
+        options.mode = CF_SPLIT_POOLED;
+    if (options_given(given, "split-seed")) options.seed = (uint64_t)a->split_seed;
+    options.stratified = !a->unstratified;
+    options.classes = a->classes;
+    options.train_limit = a->limit;
+    split_to_text(&options, mode);
+    return cf_split_new(set, &options, split);
+}
+
+static cf_status run_info(const Arguments *given, const void *parsed) {
+    const InfoArguments *a = parsed;
+    cf_set *set;
+    cf_split *split = NULL;
+    char mode[40];
+    terminal_set_quiet(given->quiet);
+    FORWARD(cf_set_load(given->positional[0], a->data_dir, &set));
+    cf_status status = make_split(given, a, set, &split, mode);
+    if (!status && given->json)
+        status = print_json(info_json(set, split, mode));
+    else if (!status)
+        print_info(set, split, mode);
+    cf_split_free(split);
+    cf_set_free(set);
+    return status;
+}
+
+const Command command_data_info = {
+    .name = "data info",
+    .summary = "shape, classes, counts per part, checksum of a set",
+    .usage = "SET [--split official|pooled|at:N]",
+    .description = "Loads a set and tells its shape, its classes, how many images of each class go to which part, and the "
+                   "SHA-256 over shape, labels and pixels, which is the same whatever kind of file the set came in.\n"
+                   "\n"
+                   "Example:\n"
+                   "\n"
+                   "    cifra data info mnist --split pooled",
+    .options = info_options,
+    .option_count = COUNT_OF(info_options),
+    .min_positional = 1,
+    .max_positional = 1,
+    .options_size = sizeof(InfoArguments),
+    .run = run_info,
+};

@@ -1,0 +1,76 @@
+/* cifra eval: a trained run on its own test part or on other data. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "cli/terminal.h"
+#include "study/run.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct EvalArguments {
+    const char *data, *data_dir;
+    int split, threads;
+} EvalArguments;
+
+static const char *const part_words[] = {"test", "official-test", "all", NULL};
+
+static const Option options[] = {
+    {"data", "SET", OPTION_TEXT, .help = "a set by name or path", .default_text = "the run's own",
+     OPTION_MEMBER(EvalArguments, data)},
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     OPTION_MEMBER(EvalArguments, data_dir)},
+    {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "which images",
+     .default_text = "test; for other data official-test, or all where there is none", OPTION_MEMBER(EvalArguments, split)},
+    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+     .default_text = "0", OPTION_MEMBER(EvalArguments, threads)},
+};
+
+static cf_status print(const Run *run, const Evaluation *e, const char *data, const char *part, bool as_json) {
+    json_t *json;
+    if (as_json) {
+        FORWARD(evaluation_json(e, data, part, &json));
+        return print_json(json);
+    }
+    printf("%s on %s, %s: %zu images\n\n", run->folder, data, part, e->count);
+    metrics_print_report(&e->metrics, stdout);
+    putchar('\n');
+    metrics_print_confusion(&e->metrics, stdout);
+    return CF_OK;
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const EvalArguments *a = parsed;
+    const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
+    Evaluation evaluation = {0};
+    Run *run;
+    terminal_set_quiet(given->quiet);
+    FORWARD(run_open(given->positional[0], &run));
+    cf_status status = run_evaluate(run, a->data, a->data_dir, part, a->threads, &evaluation, &part);
+    if (!status) status = print(run, &evaluation, a->data ? a->data : run->config.data, part, given->json);
+    evaluation_free(&evaluation);
+    run_free(run);
+    return status;
+}
+
+const Command command_eval = {
+    .name = "eval",
+    .summary = "classification report of a run, also on other data",
+    .usage = "RUN [--data SET] [--split test|official-test|all]",
+    .description =
+        "Prints the classification report (precision, recall, F1 and support per class; accuracy, macro and weighted "
+        "averages), the accuracy with its 95 % Wilson interval, the loss, and the confusion matrix.\n"
+        "\n"
+        "On other data, images are converted to the model's channels and size, and classes are matched by name. A "
+        "precision or recall of 0/0 counts as 0, and the report says so.\n"
+        "\n"
+        "Example:\n"
+        "\n"
+        "    cifra eval runs/mnist-paper-s1 --data svhn",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .min_positional = 1,
+    .max_positional = 1,
+    .options_size = sizeof(EvalArguments),
+    .run = run_command,
+};

@@ -1,0 +1,198 @@
+/* cifra runs list, cifra runs show. The run folders themselves are read: they are always right. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "cli/terminal.h"
+#include "study/run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- One run, as its files tell it ---- */
+
+typedef struct RunFiles {
+    json_t *config, *metrics; /* metrics NULL: not finished */
+    bool resumable;
+} RunFiles;
+
+static void files_free(RunFiles *files) {
+    json_decref(files->config);
+    json_decref(files->metrics);
+    *files = (RunFiles){0};
+}
+
+/* NULL where there is no such file. */
+static cf_status read_optional(const char *folder, const char *name, json_t **json) {
+    char *path;
+    FORWARD(file_join(folder, name, &path));
+    *json = NULL;
+    cf_status status = file_exists(path) ? json_read(path, json) : CF_OK;
+    free(path);
+    return status;
+}
+
+static cf_status files_read(const char *folder, RunFiles *files) {
+    char *checkpoint;
+    *files = (RunFiles){0};
+    FORWARD(read_optional(folder, "config.json", &files->config));
+    FAIL_IF(!files->config, CF_BAD_USE, "%s is no run folder: there is no config.json in it", folder);
+    cf_status status = read_optional(folder, "metrics.json", &files->metrics);
+    if (!status) status = file_join(folder, "checkpoint.safetensors", &checkpoint);
+    if (status) {
+        files_free(files);
+        return status;
+    }
+    files->resumable = !files->metrics && file_exists(checkpoint);
+    free(checkpoint);
+    return CF_OK;
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "?";
+}
+
+static double number_of(const json_t *object, const char *group, const char *key) {
+    return json_number_value(json_object_get(json_object_get(object, group), key));
+}
+
+static const char *state_of(const RunFiles *files) {
+    return files->metrics ? "done" : files->resumable ? "stopped" : "begun";
+}
+
+static json_t *summary_json(const char *folder, const RunFiles *files) {
+    return json_pack("{s:s s:s s:O s:O?}", "run", folder, "state", state_of(files), "config", files->config, "metrics",
+                     files->metrics);
+}
+
+/* ---- list ---- */
+
+static void print_row(const char *folder, const RunFiles *files) {
+    printf("%-32s %-8s %-14s %-14.14s", folder, state_of(files), file_base_name(text_of(files->config, "data")),
+           text_of(files->config, "model"));
+    if (files->metrics)
+        printf(" %6lld %10.2f %% %8.2f %%", (long long)json_integer_value(json_object_get(files->metrics, "epochs_run")),
+               100 * number_of(files->metrics, "validation", "accuracy"), 100 * number_of(files->metrics, "test", "accuracy"));
+    putchar('\n');
+}
+
+static int is_entry(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+static cf_status list_one(const char *root, const char *name, json_t *list) {
+    char *folder;
+    RunFiles files;
+    FORWARD(file_join(root, name, &folder));
+    if (file_is_folder(folder)) {
+        cf_status status = files_read(folder, &files);
+        if (!status && list) json_array_append_new(list, summary_json(folder, &files));
+        if (!status && !list) print_row(folder, &files);
+        if (status && status != CF_BAD_USE) notice("%s", cf_error()); /* a damaged run must not hide the others */
+        if (!status) files_free(&files);
+    }
+    free(folder);
+    return CF_OK;
+}
+
+static cf_status run_list(const Arguments *given, const void *parsed) {
+    const char *root = given->positional_count ? given->positional[0] : "runs";
+    struct dirent **entries;
+    (void)parsed;
+    terminal_set_quiet(given->quiet);
+    int count = scandir(root, &entries, is_entry, alphasort);
+    if (count < 0 && errno == ENOENT && !given->positional_count) count = 0, entries = NULL;
+    FAIL_IF(count < 0, CF_IO, "cannot read the folder %s: %s", root, strerror(errno));
+    json_t *list = given->json ? json_array() : NULL;
+    if (!list) printf("%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs", "validation",
+                      "test");
+    cf_status status = CF_OK;
+    for (int i = 0; i < count; i++) {
+        if (!status) status = list_one(root, entries[i]->d_name, list);
+        free(entries[i]);
+    }
+    free(entries);
+    if (status) json_decref(list);
+    FORWARD(status);
+    return list ? print_json(json_pack("{s:o}", "runs", list)) : CF_OK;
+}
+
+const Command command_runs_list = {
+    .name = "runs list",
+    .summary = "the runs of a folder",
+    .usage = "[FOLDER]",
+    .description = "Lists the run folders in FOLDER (runs, unless named): state (done; stopped: --resume goes on; begun), data, "
+                   "model, epochs, accuracy on validation and test.",
+    .max_positional = 1,
+    .run = run_list,
+};
+
+/* ---- show ---- */
+
+static void print_object(const char *title, const json_t *object) {
+    const char *key;
+    json_t *value;
+    printf("%s\n", title);
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        printf("  %-20s %s\n", key, text ? text : "?");
+        free(text);
+    }
+}
+
+static void print_scores(const json_t *test) {
+    static const char *const keys[] = {"precision", "recall", "f1"};
+    json_t *row;
+    size_t i;
+    printf("test: %lld images, loss %.4f, accuracy %.4f\n  %-16s %9s %9s %9s %9s\n",
+           (long long)json_integer_value(json_object_get(test, "n")), json_number_value(json_object_get(test, "loss")),
+           json_number_value(json_object_get(test, "accuracy")), "class", keys[0], keys[1], keys[2], "support");
+    json_array_foreach(json_object_get(test, "per_class"), i, row) {
+        printf("  %-16s", text_of(row, "class"));
+        for (size_t k = 0; k < COUNT_OF(keys); k++) printf(" %9.4f", json_number_value(json_object_get(row, keys[k])));
+        printf(" %9lld\n", (long long)json_integer_value(json_object_get(row, "support")));
+    }
+}
+
+static cf_status run_show(const Arguments *given, const void *parsed) {
+    const char *folder = given->positional[0];
+    RunFiles files;
+    (void)parsed;
+    terminal_set_quiet(given->quiet);
+    FORWARD(files_read(folder, &files));
+    cf_status status = CF_OK;
+    if (given->json) {
+        status = print_json(summary_json(folder, &files));
+    } else {
+        printf("%s: %s\ndata %s\nmodel %s\n", folder, state_of(&files), text_of(files.config, "data"),
+               text_of(files.config, "model"));
+        print_object("split", json_object_get(files.config, "split"));
+        print_object("train", json_object_get(files.config, "train"));
+        print_object("machine", json_object_get(files.config, "machine"));
+        if (files.metrics) {
+            printf("best epoch %lld: validation loss %.4f, accuracy %.4f\nweights_sha256 %s\n",
+                   (long long)json_integer_value(json_object_get(files.metrics, "best_epoch")),
+                   number_of(files.metrics, "validation", "loss"), number_of(files.metrics, "validation", "accuracy"),
+                   text_of(files.metrics, "weights_sha256"));
+            print_scores(json_object_get(files.metrics, "test"));
+        } else if (files.resumable) {
+            printf("go on with: cifra train --resume --out %s\n", folder);
+        }
+    }
+    files_free(&files);
+    return status;
+}
+
+const Command command_runs_show = {
+    .name = "runs show",
+    .summary = "configuration and results of a run",
+    .usage = "RUN",
+    .description = "Shows what config.json and metrics.json of a run folder say.",
+    .min_positional = 1,
+    .max_positional = 1,
+    .run = run_show,
+};

@@ -1,0 +1,241 @@
+/* cifra train: one run, from data to a tested model. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "cli/terminal.h"
+#include "data/split.h"
+#include "study/run.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct TrainArguments {
+    const char *data, *data_dir, *model, *split, *classes, *limit, *out, *config;
+    int epochs, batch, optimizer, schedule, patience, threads, precision, engine;
+    double lr, momentum, weight_decay, validation;
+    int64_t seed, split_seed;
+    bool unstratified, resume;
+} TrainArguments;
+
+static const char *const precision_words[] = {"f32", NULL};
+
+#define MEMBER(name) OPTION_MEMBER(TrainArguments, name)
+
+static const Option options[] = {
+    {"data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path", MEMBER(data)},
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     MEMBER(data_dir)},
+    {"model", "NAME|LINE", OPTION_TEXT, .help = "paper, paper-leaky, mlp, linear, or a model line",
+     .default_text = "paper", MEMBER(model)},
+    {"epochs", "N", OPTION_INTEGER, 1, 100000, .help = "at most so many passes over the training images",
+     .default_text = "10", MEMBER(epochs)},
+    {"batch", "N", OPTION_INTEGER, 1, 65536, .help = "images per step", .default_text = "128", MEMBER(batch)},
+    {"optimizer", NULL, OPTION_CHOICE, .choices = optimizer_words, .help = "how weights follow gradients",
+     .default_text = "sgd", MEMBER(optimizer)},
+    {"lr", "X", OPTION_NUMBER, 1e-12, 1e6, .help = "learning rate, the highest of the schedule", .default_text = "0.005",
+     MEMBER(lr)},
+    {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD", .default_text = "0.9", MEMBER(momentum)},
+    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "L2 for sgd and adam, decoupled for adamw", .default_text = "0",
+     MEMBER(weight_decay)},
+    {"schedule", NULL, OPTION_CHOICE, .choices = schedule_words, .help = "of the learning rate over all steps",
+     .default_text = "constant", MEMBER(schedule)},
+    {"patience", "N", OPTION_INTEGER, 0, 100000,
+     .help = "stop after so many epochs without a lower validation loss; 0: never", .default_text = "5",
+     MEMBER(patience)},
+    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of activations and weights",
+     .default_text = "f32", MEMBER(precision)},
+    {"engine", NULL, OPTION_CHOICE, .choices = engine_words,
+     .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification",
+     .default_text = "fast", MEMBER(engine)},
+    {"seed", "S", OPTION_INTEGER, 0, 9e15, .help = "of the weights, the order of images and dropout",
+     .default_text = "1", MEMBER(seed)},
+    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+     .default_text = "0", MEMBER(threads)},
+    {"split", "MODE", OPTION_TEXT,
+     .help = "official, pooled (70/10/20), or at:N (the first N images train and validate, the rest test)",
+     .default_text = "official; pooled for a set without a test part", MEMBER(split)},
+    {"validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = "share of the training images that validate (official, at)",
+     .default_text = "0.1", MEMBER(validation)},
+    {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where; apart from --seed, so that runs compare",
+     .default_text = "1", MEMBER(split_seed)},
+    {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
+     MEMBER(unstratified)},
+    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(classes)},
+    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
+    {"out", "RUN", OPTION_TEXT, .help = "the run folder", .default_text = "runs/SET-MODEL-sSEED", MEMBER(out)},
+    {"config", "FILE", OPTION_TEXT, .help = "repeat the run of a config.json; other options override it", MEMBER(config)},
+    {"resume", NULL, OPTION_FLAG, .help = "go on with the run in --out, to the same end bit for bit", MEMBER(resume)},
+};
+
+/* Lays what was given over what `config` holds. */
+static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
+    char *classes = (char *)(uintptr_t)c->split.classes, *limit = (char *)(uintptr_t)c->split.train_limit;
+    if (a->data) FORWARD(run_config_text(&c->data, a->data));
+    if (a->data_dir) FORWARD(run_config_text(&c->data_dir, a->data_dir));
+    if (a->model) FORWARD(run_config_text(&c->model, a->model));
+    if (a->classes) FORWARD(run_config_text(&classes, a->classes));
+    c->split.classes = classes;
+    if (a->limit) FORWARD(run_config_text(&limit, a->limit));
+    c->split.train_limit = limit;
+    if (!a->split) return CF_OK;
+    c->split_given = true;
+    return split_from_text(a->split, &c->split);
+}
+
+static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c) {
+    cf_train_options *t = &c->train;
+    FORWARD(apply_texts(a, c));
+    if (options_given(g, "epochs")) t->epochs = a->epochs;
+    if (options_given(g, "batch")) t->batch = a->batch;
+    if (options_given(g, "optimizer")) t->optimizer = (cf_optimizer)a->optimizer;
+    if (options_given(g, "lr")) t->learning_rate = a->lr;
+    if (options_given(g, "momentum")) t->momentum = a->momentum;
+    if (options_given(g, "weight-decay")) t->weight_decay = a->weight_decay;
+    if (options_given(g, "schedule")) t->schedule = (cf_schedule)a->schedule;
+    if (options_given(g, "patience")) t->patience = a->patience;
+    if (options_given(g, "engine")) t->engine = (cf_engine)a->engine;
+    if (options_given(g, "seed")) t->seed = (uint64_t)a->seed;
+    if (options_given(g, "split-seed")) c->split.seed = (uint64_t)a->split_seed;
+    if (options_given(g, "validation")) c->split.validation = a->validation;
+    if (a->unstratified) c->split.stratified = false;
+    t->threads = a->threads;
+    return CF_OK;
+}
+
+static cf_status make_config(const Arguments *given, const TrainArguments *a, RunConfig *config) {
+    char *path = NULL;
+    FAIL_IF(a->resume && !a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to go on with");
+    FAIL_IF(a->resume && a->config, CF_BAD_USE, "--resume takes the configuration from the run folder; leave --config out");
+    if (a->resume) FORWARD(file_join(a->out, "config.json", &path));
+    bool begun = path && file_exists(path);
+    cf_status status = begun      ? run_config_read(path, config)
+                       : a->config ? run_config_read(a->config, config)
+                                   : run_config_new(config);
+    if (!status && a->resume && !begun && a->data) notice("%s holds no run yet: a new one begins", a->out);
+    if (!status && a->resume && !begun && !a->data)
+        status = FAIL(CF_BAD_USE, "%s holds no run to go on with (there is no %s)", a->out, path);
+    free(path);
+    FORWARD(status);
+    FORWARD(apply(given, a, config));
+    FAIL_IF(!config->data, CF_BAD_USE, "--data SET is needed: a name (cifra data list shows them) or a path");
+    return CF_OK;
+}
+
+/* "runs/mnist-paper-s1", or with "-2" .. when that is taken. */
+static cf_status default_folder(const RunConfig *c, char **folder) {
+    char data[64];
+    snprintf(data, sizeof data, "%s", file_base_name(c->data));
+    for (char *p = data; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    const char *model = model_named_line(c->model) ? c->model : "custom";
+    for (int n = 1; n < 10000; n++) {
+        char suffix[16] = "";
+        if (n > 1) snprintf(suffix, sizeof suffix, "-%d", n);
+        FORWARD(memory_print(folder, "runs/%s-%s-s%llu%s", data[0] ? data : "data", model,
+                             (unsigned long long)c->train.seed, suffix));
+        if (!file_exists(*folder)) return CF_OK;
+        free(*folder);
+    }
+    return FAIL(CF_BAD_USE, "runs/ is full of runs of this name; choose a folder with --out");
+}
+
+static cf_status print_opening(const Run *run) {
+    const cf_train_options *t = &run->config.train;
+    const cf_set *set = run->set;
+    char *table, mode[40];
+    FORWARD(layer_list_table(&run->model->layers, &table));
+    split_to_text(&run->config.split, mode);
+    printf("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data, set->channels,
+           set->height, set->width, run->model->classes, cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
+           cf_subset_count(cf_split_part(run->split, CF_VALIDATION)), cf_subset_count(cf_split_part(run->split, CF_TEST)),
+           mode);
+    printf("model   %s\n%s", run->model->layers.line, table);
+    printf("train   %s, learning rate %g (%s), batch %d, at most %d epochs, seed %llu\n", optimizer_words[t->optimizer],
+           t->learning_rate, schedule_words[t->schedule], t->batch, t->epochs, (unsigned long long)t->seed);
+    printf("engine  %s, %d threads\n", engine_of(t->engine)->name, run->threads);
+    fflush(stdout);
+    free(table);
+    return CF_OK;
+}
+
+static void print_result(const Run *run) {
+    const cf_train_result *r = &run->fitted.result;
+    printf("\nbest epoch %d of %d: validation loss %.4f, accuracy %.2f %%\n", r->best_epoch, r->epochs_run,
+           r->validation_loss, 100 * r->validation_accuracy);
+    if (r->gflops > 0)
+        printf("%.1f s, %.0f images/s, %.0f GFLOP/s, %.0f %% of the %.0f GFLOP/s that these threads can do\n", r->seconds,
+               r->images_per_second, r->gflops, 100 * r->gflops / run->peak_gflops, run->peak_gflops);
+    printf("\ntest\n");
+    metrics_print_report(&run->test.metrics, stdout);
+    printf("\nrun folder: %s\n", run->folder);
+}
+
+static cf_status train(Run *run, const char *folder, const Arguments *given, bool resume) {
+    if (!given->json && !given->quiet) FORWARD(print_opening(run));
+    FORWARD(run_start(run, folder, resume));
+    terminal_catch_interrupt();
+    cf_status status = run_train(run, resume, terminal_progress, NULL);
+    if (status == CF_INTERRUPTED)
+        return FAIL(status, "stopped; the checkpoint holds everything. Go on with:\n    cifra train --resume --out %s",
+                    folder);
+    FORWARD(status);
+    FORWARD(run_test(run));
+    if (!given->json) {
+        print_result(run);
+        return CF_OK;
+    }
+    json_t *json;
+    FORWARD(run_json(run, &json));
+    return print_json(json);
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const TrainArguments *a = parsed;
+    RunConfig config = {0};
+    Run *run = NULL;
+    char *folder = NULL;
+    terminal_set_quiet(given->quiet);
+    cf_status status = make_config(given, a, &config);
+    if (!status) status = a->out ? memory_copy_string(a->out, &folder) : default_folder(&config, &folder);
+    if (!status) status = run_prepare(&config, &run);
+    if (!status) status = train(run, folder, given, a->resume);
+    free(folder);
+    run_free(run);
+    run_config_free(&config);
+    return status;
+}
+
+const Command command_train = {
+    .name = "train",
+    .summary = "train and test one network",
+    .usage = "--data SET [options]",
+    .description =
+        "Trains a network, keeps the weights of the epoch with the lowest validation loss, evaluates them on the test part, "
+        "and leaves everything in a run folder: config.json, history.csv, model.safetensors (best weights), "
+        "checkpoint.safetensors (latest state), metrics.json, predictions.csv.\n"
+        "\n"
+        "The same seed and configuration give the same bits at any number of threads. Ctrl-C stops with a checkpoint; "
+        "--resume goes on, also after a kill, to the end that an undisturbed run has.\n"
+        "\n"
+        "A model is one line of layers from input to output; \"classes\" stands for the number of classes:\n"
+        "\n"
+        "    conv K RxS [stride N] [pad N|same|valid] [bias|nobias]\n"
+        "    bn | relu | leakyrelu [SLOPE] | dropout [RATE]\n"
+        "    maxpool RxS | avgpool RxS [stride N] [pad N|same|valid] | globalavgpool\n"
+        "    dense K|classes [bias|nobias]\n"
+        "    input CxHxW, first, when images are to be converted to another shape\n"
+        "\n"
+        "Examples:\n"
+        "\n"
+        "    cifra train --data mnist --epochs 3\n"
+        "    cifra train --data svhn --split pooled --optimizer adam --lr 0.001\n"
+        "    cifra train --data mnist --model \"conv 16 5x5 | relu | maxpool 2 | dense classes\"\n"
+        "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .options_size = sizeof(TrainArguments),
+    .run = run_command,
+};

@@ -1,0 +1,10 @@
+/* All commands; each lives in its own file (train in cmd_train.c). */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/options.h"
+
+extern const Command command_train, command_eval, command_predict, command_data_list, command_data_info, command_runs_list,
+    command_runs_show;
+
+#endif

@@ -1,0 +1,80 @@
+#include "cli/program.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static cf_status run_command(const Program *program, const Command *command, int argc, char **argv) {
+    void *options;
+    Arguments arguments;
+    FORWARD(memory_new(1, command->options_size, &options));
+    if (command->set_defaults) command->set_defaults(options);
+    cf_status status = options_parse(command, argc, argv, options, &arguments);
+    if (!status && arguments.help)
+        help_print_command(program, command, stdout);
+    else if (!status)
+        status = command->run(&arguments, options);
+    free(options);
+    return status;
+}
+
+/* cifra help [--man | COMMAND] */
+static cf_status run_help(const Program *program, int argc, char **argv) {
+    const Command *command;
+    int words;
+    if (argc == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) {
+        help_print_overview(program, stdout);
+        return CF_OK;
+    }
+    if (strcmp(argv[0], "--man") == 0) {
+        FAIL_IF(argc > 1, CF_BAD_USE, "\"%s\" was not expected after --man", argv[1]);
+        help_print_man(program, stdout);
+        return CF_OK;
+    }
+    FORWARD(command_find(program->commands, argc, argv, &command, &words));
+    FAIL_IF(words < argc, CF_BAD_USE, "\"%s\" was not expected; usage: %s help [COMMAND]", argv[words],
+            program->name);
+    if (command)
+        help_print_command(program, command, stdout);
+    else
+        help_print_group(program, argv[0], stdout);
+    return CF_OK;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c) {
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+static cf_status dispatch(const Program *program, int argc, char **argv) {
+    const Command *command;
+    int words;
+    if (is_one_of(argv[0], "help", "--help", "-h")) return run_help(program, argc - 1, argv + 1);
+    if (is_one_of(argv[0], "version", "--version", "-V")) {
+        printf("%s %s\n", program->name, cf_version());
+        return CF_OK;
+    }
+    FORWARD(command_find(program->commands, argc, argv, &command, &words));
+    if (command) return run_command(program, command, argc - words, argv + words);
+    if (argc > 1 && is_one_of(argv[1], "--help", "-h", "help")) {
+        help_print_group(program, argv[0], stdout);
+        return CF_OK;
+    }
+    help_print_group(program, argv[0], stderr);
+    return FAIL(CF_BAD_USE, "a command of %s %s was expected", program->name, argv[0]);
+}
+
+int program_run(const Program *program, int argc, char **argv) {
+    if (argc < 2) {
+        help_print_overview(program, stderr);
+        return 2;
+    }
+    cf_status status = dispatch(program, argc - 1, argv + 1);
+    /* Results that did not reach a full disk are no results. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && !status)
+        status = FAIL(CF_IO, "the output could not be written: %s", strerror(errno));
+    if (!status) return 0;
+    fprintf(stderr, "%s: %s\n", program->name, cf_error());
+    return status == CF_BAD_USE ? 2 : 1;
+}

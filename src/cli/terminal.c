@@ -1,0 +1,85 @@
+#include "cli/terminal.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static bool quiet, line_open;
+static volatile sig_atomic_t interrupted;
+
+static void close_line(void) {
+    if (line_open) fputs("\r\033[K", stderr);
+    line_open = false;
+}
+
+static void print_notice(const char *text, void *context) {
+    (void)context;
+    close_line();
+    fprintf(stderr, "cifra: note: %s\n", text);
+}
+
+void terminal_set_quiet(bool be_quiet) {
+    quiet = be_quiet;
+    cf_set_notice_handler(quiet ? NULL : print_notice, NULL);
+}
+
+static void on_interrupt(int signal_number) {
+    interrupted = 1;
+    signal(signal_number, SIG_DFL);
+}
+
+void terminal_catch_interrupt(void) {
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
+}
+
+static void print_left(double seconds) {
+    long s = (long)(seconds + 0.5);
+    if (s >= 3600)
+        fprintf(stderr, "  %ld h %02ld min left", s / 3600, s / 60 % 60);
+    else
+        fprintf(stderr, "  %ld:%02ld left", s / 60, s % 60);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void print_live(const cf_progress *p) {
+    static double last;
+    double time = now();
+    if (time - last < 0.1) return; /* ten times a second are enough to look alive */
+    last = time;
+    fprintf(stderr, "\r\033[Kepoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s", p->epoch, p->epochs,
+            (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second);
+    print_left(p->seconds_left);
+    line_open = true;
+}
+
+static void print_epoch(const cf_progress *p) {
+    close_line();
+    fprintf(stderr, "epoch %*d/%d  loss %.4f  accuracy %6.2f %%  validation: loss %.4f  accuracy %6.2f %%  %6.0f images/s%s\n",
+            p->epochs >= 100 ? 3 : p->epochs >= 10 ? 2 : 1, p->epoch, p->epochs, p->loss, 100 * p->accuracy,
+            p->validation_loss, 100 * p->validation_accuracy, p->images_per_second, p->best ? "  best" : "");
+}
+
+bool terminal_progress(const cf_progress *progress, void *context) {
+    (void)context;
+    if (!quiet && progress->epoch_done)
+        print_epoch(progress);
+    else if (!quiet && isatty(STDERR_FILENO))
+        print_live(progress);
+    if (interrupted) close_line();
+    return !interrupted;
+}
+
+cf_status print_json(json_t *json) {
+    int bad = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    json_decref(json);
+    putchar('\n');
+    FAIL_IF(bad, CF_IO, "the JSON document could not be written to stdout");
+    return CF_OK;
+}

@@ -1,0 +1,20 @@
+/* What goes to the terminal besides results: progress, notices, Ctrl-C. All of it to stderr. */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include "cli/options.h"
+
+#include <jansson.h>
+
+/* Notices are printed as "cifra: note: ..." from now on, unless quiet. */
+void terminal_set_quiet(bool quiet);
+
+/* Shows the progress of training: a line that is renewed on a terminal, and a line per epoch anywhere. `context` is not
+ * used. Returns false once Ctrl-C was pressed (terminal_catch_interrupt); a second Ctrl-C ends the program at once. */
+bool terminal_progress(const cf_progress *progress, void *context);
+void terminal_catch_interrupt(void);
+
+/* Prints a JSON document on stdout and releases it. */
+cf_status print_json(json_t *json);
+
+#endif

@@ -1,0 +1,214 @@
+#include "study/run.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "data/split.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Making and freeing ---- */
+
+static cf_status load_data(Run *run) {
+    RunConfig *c = &run->config;
+    FORWARD(cf_set_load(c->data, c->data_dir, &run->set));
+    if (!c->split_given && run->set->official_train == run->set->count) {
+        c->split.mode = CF_SPLIT_POOLED;
+        notice("%s has no official test part: it is split 70 %% / 10 %% / 20 %% (--split pooled)", c->data);
+    }
+    c->split_given = true;
+    return cf_split_new(run->set, &c->split, &run->split);
+}
+
+cf_status run_prepare(RunConfig *config, Run **run) {
+    Run *made;
+    cf_status status;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->config = *config;
+    *config = (RunConfig){0};
+    made->threads = slices_threads(made->config.train.threads);
+    FORWARD_TO(failed, load_data(made));
+    FORWARD_TO(failed, cf_model_new(made->config.model, made->split, made->config.train.seed, &made->model));
+    *run = made;
+    return CF_OK;
+failed:
+    run_free(made);
+    return status;
+}
+
+void run_free(Run *run) {
+    if (!run) return;
+    char *paths[] = {run->folder,       run->config_path,  run->model_path,      run->checkpoint_path,
+                     run->history_path, run->metrics_path, run->predictions_path};
+    for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
+    evaluation_free(&run->test);
+    free(run->fitted.rows);
+    cf_model_free(run->model);
+    cf_split_free(run->split);
+    cf_set_free(run->set);
+    run_config_free(&run->config);
+    free(run);
+}
+
+static cf_status name_files(Run *run, const char *folder) {
+    const struct {
+        char **path;
+        const char *name;
+    } files[] = {{&run->config_path, "config.json"},
+                 {&run->model_path, "model.safetensors"},
+                 {&run->checkpoint_path, "checkpoint.safetensors"},
+                 {&run->history_path, "history.csv"},
+                 {&run->metrics_path, "metrics.json"},
+                 {&run->predictions_path, "predictions.csv"}};
+    FORWARD(memory_copy_string(folder, &run->folder));
+    for (size_t i = 0; i < COUNT_OF(files); i++) FORWARD(file_join(folder, files[i].name, files[i].path));
+    return CF_OK;
+}
+
+cf_status run_open(const char *folder, Run **run) {
+    Run *made;
+    cf_status status;
+    FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
+            file_exists(folder) ? " but a file" : ": there is nothing of that name");
+    FORWARD(memory_new(1, sizeof *made, &made));
+    FORWARD_TO(failed, name_files(made, folder));
+    FORWARD_TO(failed, run_config_read(made->config_path, &made->config));
+    FORWARD_TO(failed, cf_model_load(made->model_path, &made->model));
+    *run = made;
+    return CF_OK;
+failed:
+    run_free(made);
+    return status;
+}
+
+/* ---- Documents ---- */
+
+/* The processor's name as Linux tells it. */
+static void processor_name(char name[128]) {
+    char line[256];
+    FILE *info = fopen("/proc/cpuinfo", "r");
+    snprintf(name, 128, "unknown");
+    while (info && fgets(line, sizeof line, info)) {
+        char *value = strchr(line, ':');
+        if (!value || strncmp(line, "model name", 10) != 0) continue;
+        value[strcspn(value, "\n")] = '\0';
+        snprintf(name, 128, "%s", value + 1 + strspn(value + 1, " "));
+        break;
+    }
+    if (info) fclose(info);
+}
+
+static json_t *machine_json(const Run *run) {
+    char name[128];
+    processor_name(name);
+    return json_pack("{s:s s:i s:s}", "processor", name, "threads", run->threads, "engine",
+                     engine_of(run->config.train.engine)->name);
+}
+
+static cf_status write_config(const Run *run) {
+    const cf_set *set = run->set;
+    json_t *root;
+    FORWARD(run_config_json(&run->config, &root));
+    json_object_set_new(root, "version", json_string(cf_version()));
+    json_object_set_new(root, "machine", machine_json(run));
+    json_object_set_new(root, "checksums",
+                        json_pack("{s:s s:s s:I s:[i i i]}", "name", set->name, "sha256", set->sha256, "images",
+                                  (json_int_t)set->count, "shape", set->channels, set->height, set->width));
+    cf_status status = json_write(run->config_path, root);
+    json_decref(root);
+    return status;
+}
+
+cf_status run_start(Run *run, const char *folder, bool resume) {
+    FORWARD(name_files(run, folder));
+    FAIL_IF(!resume && file_exists(run->config_path), CF_BAD_USE,
+            "%s holds a run already; go on with it by --resume, or name another folder with --out", folder);
+    FORWARD(file_make_folder(folder));
+    return write_config(run);
+}
+
+cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json) {
+    json_t *root, *rest;
+    FORWARD(metrics_json(&evaluation->metrics, &rest));
+    root = json_pack("{s:s s:s}", "data", data, "split", part);
+    if (evaluation->left_out) json_object_set_new(root, "left_out", json_integer((json_int_t)evaluation->left_out));
+    if (!root || json_object_update(root, rest) != 0) {
+        json_decref(root);
+        json_decref(rest);
+        return FAIL(CF_NO_MEMORY, "out of memory, or a name is not UTF-8");
+    }
+    json_decref(rest);
+    *json = root;
+    return CF_OK;
+}
+
+cf_status run_json(const Run *run, json_t **json) {
+    const cf_train_result *r = &run->fitted.result;
+    char sha256[SHA256_HEX];
+    json_t *test = NULL;
+    FORWARD(parameters_sha256(&run->model->parameters, sha256));
+    if (run->tested) FORWARD(evaluation_json(&run->test, run->config.data, "test", &test));
+    json_t *root = json_pack(
+        "{s:s s:i s:i s:{s:f s:f} s:o s:f s:f s:f s:f s:s s:s s:i s:s}", "run", run->folder, "epochs_run", r->epochs_run,
+        "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss, "accuracy", r->validation_accuracy, "test",
+        test ? test : json_null(), "seconds", r->seconds, "images_per_second", r->images_per_second, "gflops", r->gflops,
+        "share_of_peak", run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
+        run->model->layers.line, "threads", run->threads, "engine", engine_of(run->config.train.engine)->name);
+    FAIL_IF(!root, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
+    *json = root;
+    return CF_OK;
+}
+
+/* ---- Doing ---- */
+
+cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
+    cf_train_options options = run->config.train;
+    const FitFiles files = {run->history_path, run->model_path};
+    options.threads = run->threads;
+    options.checkpoint = run->checkpoint_path;
+    options.resume = resume;
+    options.progress = progress;
+    options.progress_context = context;
+    /* Without --resume a checkpoint that lies here belongs to nothing: run_start has seen that there is no run. */
+    FORWARD(fit(run->model, run->split, &options, &files, &run->fitted));
+    run->peak_gflops = cpu_peak_gflops(run->threads);
+    return cf_model_save(run->model, run->model_path);
+}
+
+cf_status run_test(Run *run) {
+    ClassifyOptions options = {engine_of(run->config.train.engine), run->threads};
+    json_t *root;
+    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_TEST), &options, &run->test));
+    run->tested = true;
+    FORWARD(predictions_write(run->predictions_path, &run->test));
+    FORWARD(run_json(run, &root));
+    cf_status status = json_write(run->metrics_path, root);
+    json_decref(root);
+    return status;
+}
+
+/* The official test part if `part` is CF_TEST, everything if it is CF_ALL; the model's classes only. */
+static cf_status evaluate_uncut(Run *run, cf_part part, const ClassifyOptions *options, Evaluation *evaluation) {
+    FORWARD(split_uncut(run->set, NULL, &run->split));
+    const cf_subset *subset = cf_split_part(run->split, part);
+    FAIL_IF(!cf_subset_count(subset), CF_BAD_USE, "%s has no official test part; choose --split all", run->set->name);
+    return evaluate(run->model, subset, options, evaluation);
+}
+
+cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
+                       Evaluation *evaluation, const char **used_part) {
+    ClassifyOptions options = {engine_of(run->config.train.engine), slices_threads(threads)};
+    bool own = !data || strcmp(data, run->config.data) == 0;
+    FAIL_IF(run->set, CF_INTERNAL, "run_evaluate was called twice on one run");
+    FORWARD(cf_set_load(own ? run->config.data : data, data_dir ? data_dir : run->config.data_dir, &run->set));
+    if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
+    *used_part = part;
+    if (strcmp(part, "test") == 0) {
+        FAIL_IF(!own, CF_BAD_USE, "--split test is the test part of the run's own data (%s); for %s choose official-test or "
+                                  "all", run->config.data, data);
+        FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
+        return evaluate(run->model, cf_split_part(run->split, CF_TEST), &options, evaluation);
+    }
+    return evaluate_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, &options, evaluation);
+}

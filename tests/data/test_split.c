@@ -1,0 +1,315 @@
+#include "data/split.h"
+#include "testing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t mnist_train[10] = {5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949};
+static const size_t mnist_test[10] = {980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009};
+static const size_t svhn_train[10] = {4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659};
+static const size_t svhn_test[10] = {1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595};
+
+/* One-pixel images with these labels, the classes mixed. */
+static size_t fill_labels(unsigned char *labels, const size_t counts[10]) {
+    size_t left[10], n = 0, any = 1;
+    memcpy(left, counts, sizeof left);
+    while (any) {
+        any = 0;
+        for (unsigned char k = 0; k < 10; k++)
+            if (left[k]) labels[n++] = k, left[k]--, any = 1;
+    }
+    return n;
+}
+
+static cf_set *make_set(const size_t train[10], const size_t test[10]) {
+    cf_set *set;
+    size_t count = 0;
+    for (int k = 0; k < 10; k++) count += train[k] + (test ? test[k] : 0);
+    assert_ok(set_new("the set", "memory", count, 1, 1, 1, 10, &set));
+    assert_ok(set_name_classes_by_number(set));
+    set->official_train = fill_labels(set->labels, train);
+    if (test) fill_labels(set->labels + set->official_train, test);
+    return set;
+}
+
+static cf_split *cut(const cf_set *set, cf_split_options options) {
+    cf_split *split;
+    assert_ok(cf_split_new(set, &options, &split));
+    return split;
+}
+
+static size_t count_of(const cf_split *split, cf_part part) {
+    return cf_subset_count(cf_split_part(split, part));
+}
+
+/* Ascending, disjoint, and together CF_ALL, which has every image of the classes that take part. */
+static void check_partition(const cf_set *set, const cf_split *split, size_t left_out) {
+    unsigned char *seen = calloc(set->count, 1);
+    assert_non_null(seen);
+    for (int p = 0; p < 3; p++) {
+        const cf_subset *part = cf_split_part(split, (cf_part)p);
+        assert_ptr_equal(part->set, set);
+        for (size_t i = 0; i < part->count; i++) {
+            assert_true(part->images[i] < set->count);
+            assert_true(i == 0 || part->images[i] > part->images[i - 1]);
+            assert_int_equal(seen[part->images[i]]++, 0);
+        }
+    }
+    const cf_subset *all = cf_split_part(split, CF_ALL);
+    assert_int_equal(count_of(split, CF_TRAIN) + count_of(split, CF_VALIDATION) + count_of(split, CF_TEST) +
+                         left_out,
+                     all->count);
+    for (size_t i = 0; i < all->count; i++) left_out -= !seen[all->images[i]];
+    assert_int_equal(left_out, 0);
+    free(seen);
+}
+
+static void check_counts(const cf_split *split, size_t train, size_t validation, size_t test) {
+    assert_int_equal(count_of(split, CF_TRAIN), train);
+    assert_int_equal(count_of(split, CF_VALIDATION), validation);
+    assert_int_equal(count_of(split, CF_TEST), test);
+}
+
+/* Each class's share of the part is within 1 of `share` of `counts`. */
+static void check_stratified(const cf_split *split, cf_part part, const size_t counts[10], double share,
+                             double within) {
+    size_t got[MAX_CLASSES];
+    subset_class_counts(cf_split_part(split, part), got);
+    for (int k = 0; k < 10; k++) {
+        double difference = (double)got[k] - share * (double)counts[k];
+        assert_true(difference <= within && difference >= -within);
+    }
+}
+
+static void test_split_official(void **state) {
+    (void)state;
+    cf_set *set = make_set(mnist_train, mnist_test);
+    cf_split_options options = cf_split_defaults();
+    cf_split *split = cut(set, options);
+    check_counts(split, 54000, 6000, 10000);
+    check_partition(set, split, 0);
+    check_stratified(split, CF_VALIDATION, mnist_train, 0.1, 1);
+    check_stratified(split, CF_TRAIN, mnist_train, 0.9, 1);
+    const cf_subset *test = cf_split_part(split, CF_TEST);
+    for (size_t i = 0; i < 10000; i++) assert_int_equal(test->images[i], 60000 + i);
+    assert_int_equal(test->classes, 10);
+    assert_int_equal(test->class_labels[9], 9);
+    cf_split_free(split);
+    options.validation = 0.25;
+    options.stratified = false;
+    split = cut(set, options);
+    check_counts(split, 45000, 15000, 10000);
+    check_partition(set, split, 0);
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
+static void test_split_pooled(void **state) {
+    (void)state;
+    cf_split_options options = cf_split_defaults();
+    options.mode = CF_SPLIT_POOLED;
+    size_t pooled[10];
+    cf_set *set = make_set(mnist_train, mnist_test);
+    cf_split *split = cut(set, options);
+    check_counts(split, 49000, 7000, 14000);
+    check_partition(set, split, 0);
+    for (int k = 0; k < 10; k++) pooled[k] = mnist_train[k] + mnist_test[k];
+    check_stratified(split, CF_VALIDATION, pooled, 0.1, 1);
+    check_stratified(split, CF_TEST, pooled, 0.2, 1);
+    check_stratified(split, CF_TRAIN, pooled, 0.7, 2);
+    cf_split_free(split);
+    options.stratified = false;
+    split = cut(set, options);
+    check_counts(split, 49000, 7000, 14000);
+    check_partition(set, split, 0);
+    cf_split_free(split);
+    cf_set_free(set);
+    /* SVHN's test part has the 19,859 images of the study. */
+    options.stratified = true;
+    set = make_set(svhn_train, svhn_test);
+    split = cut(set, options);
+    check_counts(split, 69502, 9928, 19859);
+    check_partition(set, split, 0);
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
+static void test_split_at(void **state) {
+    (void)state;
+    cf_set *set = make_set(mnist_train, NULL);
+    cf_split_options options = cf_split_defaults();
+    options.mode = CF_SPLIT_AT;
+    options.at = 5000;
+    cf_split *split = cut(set, options);
+    check_counts(split, 4500, 500, 55000);
+    check_partition(set, split, 0);
+    assert_int_equal(cf_split_part(split, CF_TEST)->images[0], 5000);
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
+static bool same_parts(const cf_split *a, const cf_split *b) {
+    for (int p = 0; p < 4; p++) {
+        const cf_subset *x = cf_split_part(a, (cf_part)p), *y = cf_split_part(b, (cf_part)p);
+        if (x->count != y->count || memcmp(x->images, y->images, x->count * sizeof *x->images) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void test_split_seed(void **state) {
+    (void)state;
+    cf_set *set = make_set(svhn_train, svhn_test);
+    for (int mode = 0; mode < 3; mode++) {
+        cf_split_options options = cf_split_defaults();
+        options.mode = (cf_split_mode)mode;
+        options.at = 70000;
+        options.train_limit = "1:50,2:1000";
+        cf_split *a = cut(set, options), *b = cut(set, options);
+        options.seed = 2;
+        cf_split *c = cut(set, options);
+        assert_true(same_parts(a, b));
+        assert_false(same_parts(a, c));
+        cf_split_free(a);
+        cf_split_free(b);
+        cf_split_free(c);
+    }
+    cf_set_free(set);
+}
+
+static char last_notice[512];
+
+static void keep_notice(const char *text, void *context) {
+    (void)context;
+    snprintf(last_notice, sizeof last_notice, "%s", text);
+}
+
+/* The study's imbalance: only 1 and 2, few of 1. Validation and test stay whole. */
+static void test_split_limits(void **state) {
+    (void)state;
+    size_t counts[MAX_CLASSES];
+    cf_set *set = make_set(mnist_train, mnist_test);
+    cf_split_options options = cf_split_defaults();
+    options.classes = " 2, 1";
+    options.train_limit = "1:50, 2:1000";
+    cf_split *split = cut(set, options);
+    check_counts(split, 1050, 1270, 1135 + 1032);
+    check_partition(set, split, 6742 + 5958 - 1270 - 1050);
+    subset_class_counts(cf_split_part(split, CF_TRAIN), counts);
+    assert_int_equal(counts[1], 50);
+    assert_int_equal(counts[2], 1000);
+    const cf_subset *train = cf_split_part(split, CF_TRAIN);
+    assert_int_equal(train->classes, 2);
+    assert_int_equal(train->class_labels[0], 1);
+    assert_int_equal(train->class_labels[1], 2);
+    assert_int_equal(count_of(split, CF_ALL), 6742 + 5958 + 1135 + 1032);
+    /* The limit is a choice among the training images of the split without it. */
+    options.train_limit = NULL;
+    cf_split *whole = cut(set, options);
+    const cf_subset *all = cf_split_part(whole, CF_TRAIN);
+    size_t j = 0;
+    for (size_t i = 0; i < train->count; i++) {
+        while (j < all->count && all->images[j] != train->images[i]) j++;
+        assert_true(j < all->count);
+    }
+    cf_split_free(whole);
+    cf_split_free(split);
+    cf_set_notice_handler(keep_notice, NULL);
+    options.train_limit = "1:1000000";
+    split = cut(set, options);
+    cf_set_notice_handler(NULL, NULL);
+    assert_non_null(strstr(last_notice, "fewer than its limit of 1000000"));
+    assert_int_equal(count_of(split, CF_TRAIN), 6742 + 5958 - 1270);
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
+static void test_split_uncut(void **state) {
+    (void)state;
+    cf_set *set = make_set(mnist_train, mnist_test);
+    cf_split *split;
+    assert_ok(split_uncut(set, NULL, &split));
+    check_counts(split, 60000, 0, 10000);
+    check_partition(set, split, 0);
+    cf_split_free(split);
+    assert_ok(split_uncut(set, "3,4", &split));
+    assert_int_equal(count_of(split, CF_ALL), 6131 + 5842 + 1010 + 982);
+    cf_split_free(split);
+    cf_set_free(set);
+    set = make_set(mnist_train, NULL);
+    assert_ok(split_uncut(set, "", &split));
+    check_counts(split, 60000, 0, 0);
+    assert_int_equal(count_of(split, CF_ALL), 60000);
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
+static void expect(const cf_set *set, cf_split_options options, cf_status code, const char *part) {
+    cf_split *split;
+    assert_fails(cf_split_new(set, &options, &split), code, part);
+}
+
+#define WITH(...) ((cf_split_options){.validation = 0.1, .stratified = true, .seed = 1, __VA_ARGS__})
+
+static void test_split_errors(void **state) {
+    (void)state;
+    cf_set *set = make_set(mnist_train, mnist_test), *lone = make_set(mnist_train, NULL);
+    expect(lone, WITH(.mode = CF_SPLIT_OFFICIAL), CF_BAD_USE, "use the split pooled, or at:N");
+    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 0), CF_BAD_USE, "between 1 and 69999");
+    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 70000), CF_BAD_USE, "between 1 and 69999");
+    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 3), CF_BAD_USE, "class 3 of the set has no training image");
+    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 69999), CF_BAD_USE, "has no test image");
+    expect(set, WITH(.mode = (cf_split_mode)7), CF_BAD_USE, "split mode 7");
+    expect(set, WITH(.validation = 0), CF_BAD_USE, "between 0 and 1");
+    expect(set, WITH(.validation = 1), CF_BAD_USE, "between 0 and 1");
+    expect(set, WITH(.validation = 0.00001), CF_BAD_USE, "has no validation image");
+    expect(set, WITH(.validation = 0.99999), CF_BAD_USE, "has no training image");
+    expect(set, WITH(.classes = "1,10"), CF_BAD_USE, "there is no class \"10\" (character 3)");
+    expect(set, WITH(.classes = "1,10"), CF_BAD_USE, "0, 1, 2, 3");
+    expect(set, WITH(.classes = "1"), CF_BAD_USE, "at least two");
+    expect(set, WITH(.classes = "1,1"), CF_BAD_USE, "at least two");
+    expect(set, WITH(.classes = "1,,2"), CF_BAD_USE, "missing at character 3");
+    expect(set, WITH(.classes = "1,2,"), CF_BAD_USE, "missing at character 5");
+    expect(set, WITH(.train_limit = "1"), CF_BAD_USE, "\"1\" (character 1) is not CLASS:COUNT");
+    expect(set, WITH(.train_limit = "1:50,2:x"), CF_BAD_USE, "\"x\" (character 8)");
+    expect(set, WITH(.train_limit = "1:0"), CF_BAD_USE, "not a count");
+    expect(set, WITH(.train_limit = "1:5,1:6"), CF_BAD_USE, "limit already");
+    expect(set, WITH(.train_limit = "eleven:5"), CF_BAD_USE, "no class \"eleven\"");
+    expect(set, WITH(.classes = "1,2", .train_limit = "3:5"), CF_BAD_USE,
+           "class 3 (character 1) is not among");
+    assert_ok(set_name_classes(
+        set, (const char *const[]){"Coat", "Bag", "Shirt", "d", "e", "f", "g", "h", "i", "j"}));
+    expect(set, WITH(.classes = "Coat,Shirts"), CF_BAD_USE, "did you mean Shirt?");
+    cf_set_free(set);
+    cf_set_free(lone);
+}
+
+/* Classes that a set names but never shows take no part. */
+static void test_split_absent_classes(void **state) {
+    (void)state;
+    static const size_t few[10] = {30, 20, 50}, one[10] = {30};
+    cf_set *set = make_set(few, few);
+    cf_set_notice_handler(keep_notice, NULL);
+    cf_split *split = cut(set, cf_split_defaults());
+    cf_set_notice_handler(NULL, NULL);
+    assert_non_null(strstr(last_notice, "no image of class 3 and others"));
+    check_counts(split, 90, 10, 100);
+    assert_int_equal(cf_split_part(split, CF_ALL)->classes, 3);
+    cf_split_free(split);
+    expect(set, WITH(.classes = "1,5"), CF_BAD_USE, "no image of class 5");
+    cf_set_free(set);
+    set = make_set(one, one);
+    expect(set, cf_split_defaults(), CF_BAD_INPUT, "images of 1 class");
+    cf_set_free(set);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_split_official), cmocka_unit_test(test_split_pooled),
+        cmocka_unit_test(test_split_at),       cmocka_unit_test(test_split_seed),
+        cmocka_unit_test(test_split_limits),   cmocka_unit_test(test_split_uncut),
+        cmocka_unit_test(test_split_errors),   cmocka_unit_test(test_split_absent_classes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
