@@ -108,10 +108,19 @@ static void sync_folder_of(const char *path) {
     free(folder);
 }
 
+/* Why an earlier write on the stream failed: stdio keeps that it did, not why, so another byte is tried. */
+static int failed_write_reason(FILE *stream) {
+    clearerr(stream);
+    errno = 0;
+    if (fputc(0, stream) != EOF) fflush(stream);
+    return errno;
+}
+
 cf_status file_commit(FileDraft *draft) {
     errno = 0;
     bool written = !ferror(draft->stream) && fflush(draft->stream) == 0 && fsync(fileno(draft->stream)) == 0;
     int reason = errno;
+    if (!written && !reason) reason = failed_write_reason(draft->stream);
     bool closed = fclose(draft->stream) == 0;
     draft->stream = NULL;
     if (written && !closed) reason = errno;

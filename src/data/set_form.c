@@ -80,7 +80,8 @@ static void close_gap(SetForm *form) {
 static cf_status find_idx_folder(const char *path, SetForm *form) {
     for (int p = 0; p < PARTS; p++)
         FORWARD(find_idx_part(path, idx_stems[p], &form->images[p], &form->labels[p], &form->missing));
-    if (form->images[0] || form->images[1]) form->kind = SET_IDX;
+    /* Half a part is a mistake, not a smaller set. */
+    if ((form->images[0] || form->images[1]) && !form->missing) form->kind = SET_IDX;
     return CF_OK;
 }
 
@@ -193,8 +194,8 @@ static cf_status find_file(const char *path, SetForm *form) {
 
 static cf_status find_folder(const char *path, SetForm *form) {
     FORWARD(find_idx_folder(path, form));
-    if (!form->kind) FORWARD(find_mat_folder(path, form));
-    if (!form->kind) FORWARD(find_class_folders(path, form));
+    if (!form->kind && !form->missing) FORWARD(find_mat_folder(path, form));
+    if (!form->kind && !form->missing) FORWARD(find_class_folders(path, form));
     close_gap(form);
     if (!form->kind && !form->missing)
         return memory_print(

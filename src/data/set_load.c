@@ -80,20 +80,23 @@ failed:
     return status;
 }
 
-/* Looks for a name in all data folders. Not found: form->kind is SET_NONE, and *path and form->missing tell
- * of the first folder of that name, if there is one, else of the first data folder. */
+/* Looks for a name in the data folders, up to the first that has it: one that is incomplete there is not
+ * passed over for another further on. Not found: form->kind is SET_NONE, and *path and form->missing tell of
+ * the first place. */
 static cf_status look_for_name(const char *name, const char *data_dir, char **path, SetForm *form) {
     char *folders[MAX_DATA_FOLDERS];
     int count = 0;
+    bool there = false;
     cf_status status = data_folders(data_dir, folders, &count);
     *path = NULL;
     *form = (SetForm){0};
-    for (int i = 0; i < count && !status && !form->kind; i++) {
+    for (int i = 0; i < count && !status && !there; i++) {
         char *looked;
         SetForm found;
         status = look_in_folder(folders[i], name, &looked, &found);
         if (status) break;
-        if (!*path || found.kind || (!file_exists(*path) && file_exists(looked))) {
+        there = found.kind || file_exists(looked);
+        if (there || !*path) {
             free(*path);
             set_form_free(form);
             *path = looked;

@@ -250,37 +250,41 @@ static void expect(const cf_set *set, cf_split_options options, cf_status code, 
     assert_fails(cf_split_new(set, &options, &split), code, part);
 }
 
-#define WITH(...) ((cf_split_options){.validation = 0.1, .stratified = true, .seed = 1, __VA_ARGS__})
+#define WITH(...) ((cf_split_options){.stratified = true, .seed = 1, __VA_ARGS__})
 
 static void test_split_errors(void **state) {
     (void)state;
     cf_set *set = make_set(mnist_train, mnist_test), *lone = make_set(mnist_train, NULL);
-    expect(lone, WITH(.mode = CF_SPLIT_OFFICIAL), CF_BAD_USE, "use the split pooled, or at:N");
-    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 0), CF_BAD_USE, "between 1 and 69999");
-    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 70000), CF_BAD_USE, "between 1 and 69999");
-    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 3), CF_BAD_USE, "class 3 of the set has no training image");
-    expect(set, WITH(.mode = CF_SPLIT_AT, .at = 69999), CF_BAD_USE, "has no test image");
-    expect(set, WITH(.mode = (cf_split_mode)7), CF_BAD_USE, "split mode 7");
+    expect(lone, WITH(.validation = 0.1, .mode = CF_SPLIT_OFFICIAL), CF_BAD_USE,
+           "use the split pooled, or at:N");
+    expect(set, WITH(.validation = 0.1, .mode = CF_SPLIT_AT, .at = 0), CF_BAD_USE, "between 1 and 69999");
+    expect(set, WITH(.validation = 0.1, .mode = CF_SPLIT_AT, .at = 70000), CF_BAD_USE, "between 1 and 69999");
+    expect(set, WITH(.validation = 0.1, .mode = CF_SPLIT_AT, .at = 3), CF_BAD_USE,
+           "class 3 of the set has no training image");
+    expect(set, WITH(.validation = 0.1, .mode = CF_SPLIT_AT, .at = 69999), CF_BAD_USE, "has no test image");
+    expect(set, WITH(.validation = 0.1, .mode = (cf_split_mode)7), CF_BAD_USE, "split mode 7");
     expect(set, WITH(.validation = 0), CF_BAD_USE, "between 0 and 1");
     expect(set, WITH(.validation = 1), CF_BAD_USE, "between 0 and 1");
     expect(set, WITH(.validation = 0.00001), CF_BAD_USE, "has no validation image");
     expect(set, WITH(.validation = 0.99999), CF_BAD_USE, "has no training image");
-    expect(set, WITH(.classes = "1,10"), CF_BAD_USE, "there is no class \"10\" (character 3)");
-    expect(set, WITH(.classes = "1,10"), CF_BAD_USE, "0, 1, 2, 3");
-    expect(set, WITH(.classes = "1"), CF_BAD_USE, "at least two");
-    expect(set, WITH(.classes = "1,1"), CF_BAD_USE, "at least two");
-    expect(set, WITH(.classes = "1,,2"), CF_BAD_USE, "missing at character 3");
-    expect(set, WITH(.classes = "1,2,"), CF_BAD_USE, "missing at character 5");
-    expect(set, WITH(.train_limit = "1"), CF_BAD_USE, "\"1\" (character 1) is not CLASS:COUNT");
-    expect(set, WITH(.train_limit = "1:50,2:x"), CF_BAD_USE, "\"x\" (character 8)");
-    expect(set, WITH(.train_limit = "1:0"), CF_BAD_USE, "not a count");
-    expect(set, WITH(.train_limit = "1:5,1:6"), CF_BAD_USE, "limit already");
-    expect(set, WITH(.train_limit = "eleven:5"), CF_BAD_USE, "no class \"eleven\"");
-    expect(set, WITH(.classes = "1,2", .train_limit = "3:5"), CF_BAD_USE,
+    expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE,
+           "there is no class \"10\" (character 3)");
+    expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "0, 1, 2, 3");
+    expect(set, WITH(.validation = 0.1, .classes = "1"), CF_BAD_USE, "at least two");
+    expect(set, WITH(.validation = 0.1, .classes = "1,1"), CF_BAD_USE, "at least two");
+    expect(set, WITH(.validation = 0.1, .classes = "1,,2"), CF_BAD_USE, "missing at character 3");
+    expect(set, WITH(.validation = 0.1, .classes = "1,2,"), CF_BAD_USE, "missing at character 5");
+    expect(set, WITH(.validation = 0.1, .train_limit = "1"), CF_BAD_USE,
+           "\"1\" (character 1) is not CLASS:COUNT");
+    expect(set, WITH(.validation = 0.1, .train_limit = "1:50,2:x"), CF_BAD_USE, "\"x\" (character 8)");
+    expect(set, WITH(.validation = 0.1, .train_limit = "1:0"), CF_BAD_USE, "not a count");
+    expect(set, WITH(.validation = 0.1, .train_limit = "1:5,1:6"), CF_BAD_USE, "limit already");
+    expect(set, WITH(.validation = 0.1, .train_limit = "eleven:5"), CF_BAD_USE, "no class \"eleven\"");
+    expect(set, WITH(.validation = 0.1, .classes = "1,2", .train_limit = "3:5"), CF_BAD_USE,
            "class 3 (character 1) is not among");
     assert_ok(set_name_classes(
         set, (const char *const[]){"Coat", "Bag", "Shirt", "d", "e", "f", "g", "h", "i", "j"}));
-    expect(set, WITH(.classes = "Coat,Shirts"), CF_BAD_USE, "did you mean Shirt?");
+    expect(set, WITH(.validation = 0.1, .classes = "Coat,Shirts"), CF_BAD_USE, "did you mean Shirt?");
     cf_set_free(set);
     cf_set_free(lone);
 }
@@ -297,7 +301,7 @@ static void test_split_absent_classes(void **state) {
     check_counts(split, 90, 10, 100);
     assert_int_equal(cf_split_part(split, CF_ALL)->classes, 3);
     cf_split_free(split);
-    expect(set, WITH(.classes = "1,5"), CF_BAD_USE, "no image of class 5");
+    expect(set, WITH(.validation = 0.1, .classes = "1,5"), CF_BAD_USE, "no image of class 5");
     cf_set_free(set);
     set = make_set(one, one);
     expect(set, cf_split_defaults(), CF_BAD_INPUT, "images of 1 class");

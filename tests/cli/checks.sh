@@ -1,0 +1,42 @@
+# What the scripts share: a scratch folder, a small data set, and checks that name themselves when they fail.
+# Read it first: . "$(dirname "$0")/checks.sh"
+set -u
+: "${CIFRA:?the program}" "${MAKE_SET:?the tool that writes a small data set}"
+export CIFRA_TRACE=
+unset CIFRA_TRACE
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+passed=0
+failed=0
+
+ok() { passed=$((passed + 1)); }
+bad() {
+    failed=$((failed + 1))
+    echo "FAILED: $*"
+}
+check() { # check WHAT COMMAND...: the command must succeed
+    local what=$1
+    shift
+    if "$@"; then ok; else bad "$what"; fi
+}
+same() { # same WHAT A B
+    if [ "$2" = "$3" ] && [ -n "$2" ]; then ok; else bad "$1: \"$2\" is not \"$3\""; fi
+}
+# refuses STATUS PART COMMAND...: exits with STATUS, says PART on stderr, and nothing like a crash.
+refuses() {
+    local status=$1 part=$2 got
+    shift 2
+    "$@" >"$work/stdout" 2>"$work/stderr"
+    got=$?
+    if [ "$got" = "$status" ] && grep -qF -- "$part" "$work/stderr"; then
+        ok
+    else
+        bad "$* : exit $got (wanted $status), message without \"$part\": $(cat "$work/stderr")"
+    fi
+}
+sha_of() { sed -n 's/^ *"weights_sha256": "\(.*\)",*$/\1/p' "$1/metrics.json"; }
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# The real program from files to a tested model: the same bits at any thread count, killed or not; what it leaves behind.
+. "$(dirname "$0")/checks.sh"
+"$MAKE_SET" "$work/bars" 1500 300
+model="conv 12 3x3 | bn | relu | maxpool 2 | conv 20 3x3 | leakyrelu | dropout 0.2 | dense 40 | relu | dense classes"
+settings=(--data "$work/bars" --model "$model" --epochs 6 --patience 0 --batch 32 --lr 0.02 --schedule one-cycle)
+
+"$CIFRA" train "${settings[@]}" --threads 1 --out one --json >one.json 2>one.err || bad "train: $(cat one.err)"
+sha=$(sha_of one)
+for file in config.json history.csv model.safetensors checkpoint.safetensors metrics.json predictions.csv; do
+    check "$file is in the run folder" test -s "one/$file"
+done
+for key in run epochs_run best_epoch validation test seconds images_per_second gflops share_of_peak weights_sha256; do
+    check "train --json has $key" grep -q "^  \"$key\":" one.json
+done
+check "the network learns" awk -F '[:,]' '/"accuracy":/ && $2 > 0.9 { found = 1 } END { exit !found }' one.json
+same "rows of history.csv" "$(wc -l <one/history.csv)" 7
+same "rows of predictions.csv" "$(wc -l <one/predictions.csv)" 301
+
+for threads in 2 3 8; do
+    "$CIFRA" train "${settings[@]}" --threads "$threads" --out "t$threads" --quiet >/dev/null
+    same "weights at $threads threads" "$(sha_of "t$threads")" "$sha"
+done
+
+# SIGKILL at five random moments, then to the end.
+kills=0
+for _ in 1 2 3 4 5; do
+    "$CIFRA" train "${settings[@]}" --out killed --resume --quiet >/dev/null 2>&1 &
+    sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+    kill -9 $! 2>/dev/null && kills=$((kills + 1))
+    wait $! 2>/dev/null
+done
+"$CIFRA" train "${settings[@]}" --out killed --resume --quiet >/dev/null
+echo "killed $kills times while it ran"
+same "weights after five kills" "$(sha_of killed)" "$sha"
+same "history after five kills" "$(cut -d, -f1-6 killed/history.csv)" "$(cut -d, -f1-6 one/history.csv)"
+check "no draft is left by finished writes" test -z "$(find one -name '*.part')"
+
+# Ctrl-C: a checkpoint, and how to go on.
+"$CIFRA" train "${settings[@]}" --out stopped >/dev/null 2>stopped.err &
+sleep 0.4
+kill -INT $!
+wait $!
+same "exit status after Ctrl-C" $? 1
+check "Ctrl-C tells how to go on" grep -q "cifra train --resume --out stopped" stopped.err
+check "runs list knows the stopped run" grep -q "stopped  *stopped" <("$CIFRA" runs list .)
+"$CIFRA" train --resume --out stopped --quiet >/dev/null
+same "weights after Ctrl-C" "$(sha_of stopped)" "$sha"
+
+# Repeating a run from its config.json.
+"$CIFRA" train --config one/config.json --out again --quiet >/dev/null
+same "weights of the repeated run" "$(sha_of again)" "$sha"
+refuses 2 "seed" "$CIFRA" train --resume --out again --seed 2
+refuses 2 "holds a run already" "$CIFRA" train "${settings[@]}" --out one
+
+# The other instruction sets and the reference learn the same task (their rounding differs).
+for isa in avx2 baseline; do
+    CIFRA_ISA=$isa "$CIFRA" train "${settings[@]}" --out "isa-$isa" --quiet >/dev/null
+    check "accuracy with $isa" awk -F '[:,]' '/"accuracy":/ && $2 > 0.9 { found = 1 } END { exit !found }' "isa-$isa/metrics.json"
+done
+
+# Evaluation: the run's own test part gives the figures of the training; other shapes and forms are converted.
+"$CIFRA" eval one --json >eval.json
+same "eval repeats the test accuracy" "$(grep -m1 '"accuracy"' eval.json)" "$(grep '"accuracy"' one/metrics.json | sed -n 2p | sed 's/^  //')"
+for key in data split n loss accuracy accuracy_interval macro weighted per_class confusion; do
+    check "eval --json has $key" grep -q "^  \"$key\":" eval.json
+done
+"$CIFRA" eval one --data "$work/bars/pictures" --quiet >eval.txt
+check "eval of a folder of pictures" grep -q "pictures, all: 30 images" eval.txt
+check "the report has scikit-learn's rows" grep -q "^weighted avg" eval.txt
+"$CIFRA" predict one "$work"/bars/pictures/3/*.png >predict.txt
+same "three predictions" "$(wc -l <predict.txt)" 3
+check "most pictures of class 3 are called 3" test "$(grep -c ': 3 (' predict.txt)" -ge 2
+"$CIFRA" predict one "$work/bars/pictures/3/0.png" --json >predict.json
+check "predict --json" grep -q '"probabilities"' predict.json
+check "runs show" grep -q "weights_sha256 $sha" <("$CIFRA" runs show one)
+
+# Part of the classes.
+"$CIFRA" train --data "$work/bars" --classes 1,2 --limit 1:20,2:100 --model "dense classes" --epochs 1 --out two >two.txt 2>/dev/null
+check "limits apply to training" grep -q "120 train" two.txt
+"$CIFRA" eval two --data "$work/bars" --split all >/dev/null 2>two.err
+check "images of unknown classes are left out, and that is said" grep -q "left out" two.err
+finish
