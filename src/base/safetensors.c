@@ -13,8 +13,7 @@
 #include <string.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error                                                                                                       \
-    "safetensors are little-endian, and floats are copied as they are: a big-endian host would need byte swaps here"
+#error "safetensors are little-endian, and floats are copied as they are: a big-endian host would need byte swaps here"
 #endif
 _Static_assert(sizeof(float) == 4, "safetensors F32 is four bytes");
 
@@ -26,9 +25,8 @@ static const size_t MAX_FILE = (size_t)1 << 34;
 /* ---- Reading ------------------------------------------------------------------------------------------ */
 
 typedef struct Memory {
-    unsigned char
-        *bytes;     /* the data are moved to its beginning, which is aligned whatever the header's length */
-    json_t *header; /* owns the names and the texts */
+    unsigned char *bytes; /* the data are moved to its beginning, which is aligned whatever the header's length */
+    json_t *header;       /* owns the names and the texts */
 } Memory;
 
 typedef struct Range {
@@ -45,8 +43,8 @@ static uint64_t little_endian(const unsigned char bytes[LENGTH_BYTES]) {
 static cf_status parse_header(const char *path, Memory *memory, size_t size, size_t *data_begin) {
     json_error_t error;
     FAIL_IF(size < LENGTH_BYTES, CF_BAD_INPUT,
-            "%s is no safetensors file: it has %zu bytes, and the length of the header alone takes %d", path,
-            size, LENGTH_BYTES);
+            "%s is no safetensors file: it has %zu bytes, and the length of the header alone takes %d", path, size,
+            LENGTH_BYTES);
     uint64_t length = little_endian(memory->bytes);
     FAIL_IF(length > MAX_HEADER, CF_BAD_INPUT,
             "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu "
@@ -60,8 +58,8 @@ static cf_status parse_header(const char *path, Memory *memory, size_t size, siz
     FAIL_IF(length == 0 || text[0] != '{', CF_BAD_INPUT,
             "%s is no safetensors file: '{' was expected at byte 8, where the header begins", path);
     memory->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    FAIL_IF(!memory->header, CF_BAD_INPUT, "%s: the header is not valid JSON: %s (at byte %d of the file)",
-            path, error.text, error.position + LENGTH_BYTES);
+    FAIL_IF(!memory->header, CF_BAD_INPUT, "%s: the header is not valid JSON: %s (at byte %d of the file)", path,
+            error.text, error.position + LENGTH_BYTES);
     *data_begin = LENGTH_BYTES + (size_t)length;
     return CF_OK;
 }
@@ -72,8 +70,8 @@ static cf_status read_texts(const char *path, json_t *table, StoredFile *file) {
     FAIL_IF(!json_is_object(table), CF_BAD_INPUT, "%s: %s must be a table of texts", path, METADATA);
     FORWARD(memory_new(json_object_size(table), sizeof *file->texts, &file->texts));
     json_object_foreach(table, key, value) {
-        FAIL_IF(!json_is_string(value), CF_BAD_INPUT, "%s: the value of \"%.80s\" in %s must be a text", path,
-                key, METADATA);
+        FAIL_IF(!json_is_string(value), CF_BAD_INPUT, "%s: the value of \"%.80s\" in %s must be a text", path, key,
+                METADATA);
         file->texts[file->text_count++] = (StoredText){key, json_string_value(value)};
     }
     return CF_OK;
@@ -87,8 +85,7 @@ static bool read_size(const json_t *number, size_t *size) {
 
 static cf_status read_shape(const char *path, const char *name, const json_t *shape, StoredTensor *tensor) {
     FAIL_IF(!json_is_array(shape) || json_array_size(shape) > TENSOR_MAX_DIMS, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\": the shape must be a list of at most %d sizes", path, name,
-            TENSOR_MAX_DIMS);
+            "%s: tensor \"%.80s\": the shape must be a list of at most %d sizes", path, name, TENSOR_MAX_DIMS);
     tensor->dims = (int)json_array_size(shape);
     tensor->count = 1;
     for (int i = 0; i < tensor->dims; i++) {
@@ -114,14 +111,12 @@ static cf_status read_entry(const char *path, const char *name, const json_t *en
     FAIL_IF(!json_is_array(offsets) || json_array_size(offsets) != 2 ||
                 !read_size(json_array_get(offsets, 0), &range->begin) ||
                 !read_size(json_array_get(offsets, 1), &range->end) || range->begin > range->end,
-            CF_BAD_INPUT, "%s: tensor \"%.80s\": data_offsets must be a begin and an end not before it", path,
-            name);
+            CF_BAD_INPUT, "%s: tensor \"%.80s\": data_offsets must be a begin and an end not before it", path, name);
     FAIL_IF(range->begin % sizeof(float) != 0, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" begins at %zu of the data; a multiple of 4 was expected", path, name,
-            range->begin);
+            "%s: tensor \"%.80s\" begins at %zu of the data; a multiple of 4 was expected", path, name, range->begin);
     FAIL_IF(!size_multiply(range->tensor.count, sizeof(float), &bytes) || bytes != range->end - range->begin,
-            CF_BAD_INPUT, "%s: tensor \"%.80s\" has a shape of %zu elements, but %zu bytes of data", path,
-            name, range->tensor.count, range->end - range->begin);
+            CF_BAD_INPUT, "%s: tensor \"%.80s\" has a shape of %zu elements, but %zu bytes of data", path, name,
+            range->tensor.count, range->end - range->begin);
     range->tensor.name = name;
     return CF_OK;
 }
@@ -149,8 +144,8 @@ static cf_status place_tensors(const char *path, Range *ranges, const unsigned c
         file->tensors[i].values = (const float *)(const void *)(data + range->begin);
         end = range->end;
     }
-    FAIL_IF(end != data_size, CF_BAD_INPUT, "%s: the tensors take %zu bytes, but %zu bytes of data are there",
-            path, end, data_size);
+    FAIL_IF(end != data_size, CF_BAD_INPUT, "%s: the tensors take %zu bytes, but %zu bytes of data are there", path,
+            end, data_size);
     return CF_OK;
 }
 
@@ -232,8 +227,7 @@ static cf_status put(json_t *table, const char *key, json_t *value) {
     bool done = value && !taken && json_object_set(table, key, value) == 0;
     json_decref(value);
     FAIL_IF(taken, CF_BAD_USE, "\"%.80s\" stands twice in one safetensors file", key);
-    FAIL_IF(!done, CF_BAD_USE,
-            "\"%.80s\" cannot be stored: it or its value is not valid UTF-8, or memory is out", key);
+    FAIL_IF(!done, CF_BAD_USE, "\"%.80s\" cannot be stored: it or its value is not valid UTF-8, or memory is out", key);
     return CF_OK;
 }
 
@@ -260,26 +254,24 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
            !__builtin_add_overflow(*offset, bytes, &end) && end <= MAX_FILE;
     if (!fits) {
         json_decref(shape);
-        return FAIL(CF_INTERNAL,
-                    "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
+        return FAIL(CF_INTERNAL, "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
                     tensor->name);
     }
     FORWARD(put(header, tensor->name,
-                json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                          (json_int_t)*offset, (json_int_t)end)));
+                json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)*offset,
+                          (json_int_t)end)));
     *offset = end;
     return CF_OK;
 }
 
-static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t tensor_count,
-                             const StoredText *texts, size_t text_count, char **text) {
+static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
+                             size_t text_count, char **text) {
     size_t offset = 0;
-    FAIL_IF(tensor_count > MAX_TENSORS, CF_INTERNAL, "%zu tensors are more than the %d of one file",
-            tensor_count, MAX_TENSORS);
+    FAIL_IF(tensor_count > MAX_TENSORS, CF_INTERNAL, "%zu tensors are more than the %d of one file", tensor_count,
+            MAX_TENSORS);
     FORWARD(add_texts(header, texts, text_count));
     for (size_t i = 0; i < tensor_count; i++) {
-        FAIL_IF(strcmp(tensors[i].name, METADATA) == 0, CF_INTERNAL, "a tensor cannot be called %s",
-                METADATA);
+        FAIL_IF(strcmp(tensors[i].name, METADATA) == 0, CF_INTERNAL, "a tensor cannot be called %s", METADATA);
         FORWARD(add_tensor(header, &tensors[i], &offset));
     }
     *text = json_dumps(header, JSON_COMPACT);
@@ -287,12 +279,11 @@ static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t
     return CF_OK;
 }
 
-static cf_status write_file(const char *path, const char *header, const StoredTensor *tensors,
-                            size_t tensor_count) {
+static cf_status write_file(const char *path, const char *header, const StoredTensor *tensors, size_t tensor_count) {
     FileDraft draft;
     size_t length = strlen(header), padded = (length + LENGTH_BYTES - 1) / LENGTH_BYTES * LENGTH_BYTES;
-    FAIL_IF(padded > MAX_HEADER, CF_BAD_USE,
-            "%s: the names and texts take %zu bytes; at most %d can be read back", path, padded, MAX_HEADER);
+    FAIL_IF(padded > MAX_HEADER, CF_BAD_USE, "%s: the names and texts take %zu bytes; at most %d can be read back",
+            path, padded, MAX_HEADER);
     FORWARD(file_draft(path, &draft));
     for (int i = 0; i < LENGTH_BYTES; i++) fputc((int)((uint64_t)padded >> 8 * i & 0xff), draft.stream);
     fwrite(header, 1, length, draft.stream);
@@ -302,8 +293,8 @@ static cf_status write_file(const char *path, const char *header, const StoredTe
     return file_commit(&draft);
 }
 
-cf_status safetensors_write(const char *path, const StoredTensor *tensors, size_t tensor_count,
-                            const StoredText *texts, size_t text_count) {
+cf_status safetensors_write(const char *path, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
+                            size_t text_count) {
     char *text = NULL;
     json_t *header = json_object();
     FAIL_IF(!header, CF_NO_MEMORY, "out of memory while making the header of %s", path);

@@ -47,8 +47,7 @@ static void print_text(FILE *out, const char *text) {
             continue;
         }
         const char *end = text + line;
-        while (end[0] == '\n' && end[1] != '\n' && end[1] != ' ' && end[1] != '\0')
-            end += 1 + strcspn(end + 1, "\n");
+        while (end[0] == '\n' && end[1] != '\n' && end[1] != ' ' && end[1] != '\0') end += 1 + strcspn(end + 1, "\n");
         print_wrapped(out, text, (size_t)(end - text), 0, 0);
         text = end + (*end == '\n');
     }
@@ -89,8 +88,7 @@ static void print_options(FILE *out, const Option *options, size_t count) {
 
 void help_print_command(const Program *program, const Command *command, FILE *out) {
     fprintf(out, "%s %s: %s\n\n", program->name, command->name, command->summary);
-    fprintf(out, "Usage: %s %s%s%s\n\n", program->name, command->name, *command->usage ? " " : "",
-            command->usage);
+    fprintf(out, "Usage: %s %s%s%s\n\n", program->name, command->name, *command->usage ? " " : "", command->usage);
     print_text(out, command->description);
     fputs("\nOptions:\n", out);
     print_options(out, command->options, command->option_count);

@@ -112,16 +112,14 @@ void help_print_man(const Program *program, FILE *out) {
     fputs(".TH ", out);
     print_capitals(out, program->name);
     /* No date: the same sources give the same page on any day. */
-    fprintf(out, " 1 \"\" \"%s %s\" \"User Commands\"\n.SH NAME\n%s \\- ", program->name, cf_version(),
-            program->name);
+    fprintf(out, " 1 \"\" \"%s %s\" \"User Commands\"\n.SH NAME\n%s \\- ", program->name, cf_version(), program->name);
     print_escaped(out, program->summary, strlen(program->summary), false);
     fprintf(out, "\n.SH SYNOPSIS\n\\fB%s\\fR \\fICOMMAND\\fR [options]\n.br\n", program->name);
-    fprintf(out, "\\fB%s help\\fR [\\fICOMMAND\\fR]\n.br\n\\fB%s \\-\\-version\\fR\n.SH DESCRIPTION\n",
-            program->name, program->name);
+    fprintf(out, "\\fB%s help\\fR [\\fICOMMAND\\fR]\n.br\n\\fB%s \\-\\-version\\fR\n.SH DESCRIPTION\n", program->name,
+            program->name);
     print_text(out, program->description);
     fputs(".SH COMMANDS\n", out);
-    for (const Command *const *command = program->commands; *command; command++)
-        print_command(program, *command, out);
+    for (const Command *const *command = program->commands; *command; command++) print_command(program, *command, out);
     fputs(".SH COMMON OPTIONS\nEvery command has these.\n", out);
     print_options(out, common_options, common_option_count);
     for (const HelpSection *section = program->sections; section && section->title; section++) {

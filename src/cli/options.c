@@ -37,17 +37,16 @@ static cf_status fail_unknown_command(const Command *const *commands, const char
     }
     words[count] = NULL;
     const char *hint = text_hint(typed, words);
-    return FAIL(CF_BAD_USE, "%s: no such command%s see cifra %s%s", typed, *hint ? hint : ";",
-                group ? group : "help", group ? " --help" : "");
+    return FAIL(CF_BAD_USE, "%s: no such command%s see cifra %s%s", typed, *hint ? hint : ";", group ? group : "help",
+                group ? " --help" : "");
 }
 
-cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command,
-                       int *words) {
+cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command, int *words) {
     char both[128];
     bool second = argc > 1 && argv[1][0] != '-', is_group = false;
     FAIL_IF(argc < 1, CF_BAD_USE, "a command was expected; see cifra help");
-    FAIL_IF(argv[0][0] == '-', CF_BAD_USE,
-            "%s: a command was expected first, then its options; see cifra help", argv[0]);
+    FAIL_IF(argv[0][0] == '-', CF_BAD_USE, "%s: a command was expected first, then its options; see cifra help",
+            argv[0]);
     snprintf(both, sizeof both, "%s %s", argv[0], second ? argv[1] : "");
     for (const Command *const *entry = commands; *entry; entry++) {
         bool one = strcmp((*entry)->name, argv[0]) == 0;
@@ -84,21 +83,18 @@ static void describe_range(const Option *option, char *text, size_t size) {
 }
 
 static bool in_range(const Option *option, long double value) {
-    return !is_bounded(option) ||
-           (value >= (long double)option->lowest && value <= (long double)option->highest);
+    return !is_bounded(option) || (value >= (long double)option->lowest && value <= (long double)option->highest);
 }
 
 static bool parse_integer(const Option *option, const char *text, void *member) {
     long long value;
     if (option->size == sizeof(int)) {
-        if (!text_to_integer(text, INT_MIN, INT_MAX, &value) || !in_range(option, (long double)value))
-            return false;
+        if (!text_to_integer(text, INT_MIN, INT_MAX, &value) || !in_range(option, (long double)value)) return false;
         int narrow = (int)value;
         memcpy(member, &narrow, sizeof narrow);
         return true;
     }
-    if (!text_to_integer(text, LLONG_MIN, LLONG_MAX, &value) || !in_range(option, (long double)value))
-        return false;
+    if (!text_to_integer(text, LLONG_MIN, LLONG_MAX, &value) || !in_range(option, (long double)value)) return false;
     memcpy(member, &value, sizeof value);
     return true;
 }
@@ -182,8 +178,7 @@ typedef struct Parser {
 
 static const Option *find_option(const Option *options, size_t count, const char *name, size_t length) {
     for (size_t i = 0; i < count; i++)
-        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0)
-            return &options[i];
+        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0) return &options[i];
     return NULL;
 }
 
@@ -196,9 +191,9 @@ static cf_status fail_unknown(const Command *command, const char *argument) {
     words[count] = NULL;
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(argument + dashes, "="), argument + dashes);
     const char *nearest = text_nearest(typed, words);
-    return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes,
-                argument, typed, command->name, nearest ? " did you mean --" : "", nearest ? nearest : "",
-                nearest ? "?" : "", command->name);
+    return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes, argument,
+                typed, command->name, nearest ? " did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "",
+                command->name);
 }
 
 static cf_status take_value(Parser *parser, const Option *option, const char *equals, const char **value) {
@@ -228,8 +223,7 @@ static cf_status take_option(Parser *parser, const char *argument) {
     if (strncmp(argument, "--", 2) != 0 || !option) return fail_unknown(command, argument);
     uint64_t bit = own ? (uint64_t)1 << (own - command->options) : 0;
     bool *common = own ? NULL : &parser->common_given[option - common_options];
-    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "--%s is given twice",
-            option->name);
+    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "--%s is given twice", option->name);
     parser->arguments->given |= bit;
     if (common) *common = true;
     FORWARD(take_value(parser, option, equals, &value));
@@ -256,8 +250,7 @@ static cf_status check_positional(const Command *command, const Arguments *argum
 }
 
 cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments) {
-    Parser parser = {
-        .command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
+    Parser parser = {.command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
     bool only_positional = false;
     *arguments = (Arguments){.command = command, .positional = (const char **)(void *)argv};
     FAIL_IF(command->option_count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);

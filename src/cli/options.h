@@ -22,7 +22,7 @@ typedef struct Option {
     const char *name;     /* "epochs" for --epochs */
     const char *argument; /* what stands for the value in help: "N"; NULL: the choices, or a flag */
     OptionKind kind;
-    double lowest, highest; /* numbers: the bounds, which belong to the range; both 0: any; INFINITY: open */
+    double lowest, highest;     /* numbers: the bounds, which belong to the range; both 0: any; INFINITY: open */
     const char *const *choices; /* OPTION_CHOICE: the words, ending with NULL */
     const char *help;           /* one sentence without a full stop */
     const char *default_text;   /* shown in help; NULL: none */
@@ -65,8 +65,7 @@ extern const size_t common_option_count;
 /* Finds the command that argv[0] (and argv[1]) name, and in *words how many of them that took. A first word
  * that only opens two-word names gives *command NULL and *words 1: a group, whose help is due. `commands`
  * ends with NULL. */
-cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command,
-                       int *words);
+cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command, int *words);
 /* "data list" is of group "data". */
 bool command_is_in_group(const Command *command, const char *group);
 

@@ -34,8 +34,7 @@ static cf_status run_help(const Program *program, int argc, char **argv) {
         return CF_OK;
     }
     FORWARD(command_find(program->commands, argc, argv, &command, &words));
-    FAIL_IF(words < argc, CF_BAD_USE, "\"%s\" was not expected; usage: %s help [COMMAND]", argv[words],
-            program->name);
+    FAIL_IF(words < argc, CF_BAD_USE, "\"%s\" was not expected; usage: %s help [COMMAND]", argv[words], program->name);
     if (command)
         help_print_command(program, command, stdout);
     else

@@ -66,10 +66,8 @@ static cf_status find_classes(Folder *folder) {
     }
     closedir(stream);
     FORWARD(status);
-    FAIL_IF(folder->classes == 0, CF_BAD_INPUT, "%s has no sub-folders; one per class was expected",
-            folder->path);
-    qsort(folder->names, (size_t)folder->classes, sizeof folder->names[0],
-          numbers ? compare_numbers : compare_names);
+    FAIL_IF(folder->classes == 0, CF_BAD_INPUT, "%s has no sub-folders; one per class was expected", folder->path);
+    qsort(folder->names, (size_t)folder->classes, sizeof folder->names[0], numbers ? compare_numbers : compare_names);
     return CF_OK;
 }
 
@@ -93,8 +91,7 @@ static cf_status list_class(Folder *folder, int label) {
     struct dirent **names;
     FORWARD(file_join(folder->path, folder->names[label], &path));
     int count = scandir(path, &names, NULL, NULL);
-    cf_status status =
-        count < 0 ? FAIL(CF_IO, "cannot open the folder %s: %s", path, strerror(errno)) : CF_OK;
+    cf_status status = count < 0 ? FAIL(CF_IO, "cannot open the folder %s: %s", path, strerror(errno)) : CF_OK;
     size_t first = folder->count;
     for (int i = 0; i < count; i++) {
         if (!status && names[i]->d_name[0] != '.') status = add_file(folder, path, names[i]->d_name, label);
@@ -131,13 +128,12 @@ static cf_status drop_others(Folder *folder) {
             first = folder->files[i].path;
         }
     }
-    if (skipped)
-        notice("%zu files that are neither PNG nor JPEG were passed over, the first is %s", skipped, first);
+    if (skipped) notice("%zu files that are neither PNG nor JPEG were passed over, the first is %s", skipped, first);
     for (size_t i = kept; i < folder->count; i++) free(folder->files[i].path);
     folder->count = kept;
     for (int k = 0; k < folder->classes; k++)
-        FAIL_IF(per_class[k] == 0, CF_BAD_INPUT, "the class folder %s/%s has no PNG or JPEG file",
-                folder->path, folder->names[k]);
+        FAIL_IF(per_class[k] == 0, CF_BAD_INPUT, "the class folder %s/%s has no PNG or JPEG file", folder->path,
+                folder->names[k]);
     return CF_OK;
 }
 
@@ -178,9 +174,8 @@ static cf_status decode(void *context, int64_t index, int thread) {
     (void)thread;
     FORWARD(picture_read(file->path, &picture));
     cf_set_shape(folder->set, chw);
-    cf_status status =
-        resize_bytes(picture.pixels, (const int[3]){picture.channels, picture.height, picture.width}, chw,
-                     folder->set->pixels + (size_t)index * set_image_size(folder->set));
+    cf_status status = resize_bytes(picture.pixels, (const int[3]){picture.channels, picture.height, picture.width},
+                                    chw, folder->set->pixels + (size_t)index * set_image_size(folder->set));
     free(picture.pixels);
     folder->set->labels[index] = (unsigned char)file->label;
     return status;
@@ -193,8 +188,7 @@ static cf_status read_folder(Folder *folder) {
     FORWARD(slices_run(slices_threads(0), (int64_t)folder->count, measure, folder));
     FORWARD(drop_others(folder));
     FORWARD(choose_shape(folder, chw));
-    FORWARD(set_new(folder->path, folder->path, folder->count, chw[0], chw[1], chw[2], folder->classes,
-                    &folder->set));
+    FORWARD(set_new(folder->path, folder->path, folder->count, chw[0], chw[1], chw[2], folder->classes, &folder->set));
     FORWARD(set_name_classes(folder->set, (const char *const *)folder->names));
     return slices_run(slices_threads(0), (int64_t)folder->count, decode, folder);
 }

@@ -52,8 +52,8 @@ static cf_status read_some(IdxFile *file, void *bytes, size_t size, size_t *got)
     if (*got == size || fault == Z_OK || fault == Z_STREAM_END) return CF_OK;
     FAIL_IF(fault == Z_ERRNO, CF_IO, "cannot read %s: %s", file->path, strerror(errno));
     FAIL_IF(fault == Z_BUF_ERROR, CF_BAD_INPUT,
-            "%s is truncated: the gzip data end after %zu bytes, %zu were expected; download it again",
-            file->path, file->position, file->header_size + file->bytes);
+            "%s is truncated: the gzip data end after %zu bytes, %zu were expected; download it again", file->path,
+            file->position, file->header_size + file->bytes);
     return FAIL(CF_BAD_INPUT, "%s is damaged: %s; download it again", file->path, text);
 }
 
@@ -67,15 +67,13 @@ static cf_status check_magic(const IdxFile *file, const unsigned char magic[4], 
             "dimensions were expected",
             file->path, magic[0], magic[1], magic[2], magic[3]);
     FAIL_IF(magic[2] != ELEMENT_BYTE, CF_BAD_INPUT,
-            "%s has elements of type 0x%02x (byte 2); only unsigned bytes (0x08) are read", file->path,
-            magic[2]);
-    FAIL_IF(
-        images && magic[3] == 1, CF_BAD_INPUT,
-        "%s has 1 dimension (byte 3), so it is a file of labels; one of images, with 3 or 4, was expected",
-        file->path);
+            "%s has elements of type 0x%02x (byte 2); only unsigned bytes (0x08) are read", file->path, magic[2]);
+    FAIL_IF(images && magic[3] == 1, CF_BAD_INPUT,
+            "%s has 1 dimension (byte 3), so it is a file of labels; one of images, with 3 or 4, was expected",
+            file->path);
     FAIL_IF(!images && (magic[3] == 3 || magic[3] == 4), CF_BAD_INPUT,
-            "%s has %d dimensions (byte 3), so it is a file of images; one of labels, with 1, was expected",
-            file->path, magic[3]);
+            "%s has %d dimensions (byte 3), so it is a file of images; one of labels, with 1, was expected", file->path,
+            magic[3]);
     FAIL_IF(magic[3] != 1 && magic[3] != 3 && magic[3] != 4, CF_BAD_INPUT,
             "%s has %d dimensions (byte 3); 1 (labels), 3 or 4 (images) were expected", file->path, magic[3]);
     return CF_OK;
@@ -92,11 +90,11 @@ static cf_status check_size(const IdxFile *file) {
         return CF_OK;
     }
     FAIL_IF(file->file_size < expected, CF_BAD_INPUT,
-            "%s is truncated: its dimensions say %zu bytes, it has %zu; download it again", file->path,
-            expected, file->file_size);
+            "%s is truncated: its dimensions say %zu bytes, it has %zu; download it again", file->path, expected,
+            file->file_size);
     FAIL_IF(file->file_size > expected, CF_BAD_INPUT,
-            "%s has %zu bytes more than its dimensions say (%zu, not %zu); it is not one whole IDX file",
-            file->path, file->file_size - expected, file->file_size, expected);
+            "%s has %zu bytes more than its dimensions say (%zu, not %zu); it is not one whole IDX file", file->path,
+            file->file_size - expected, file->file_size, expected);
     return CF_OK;
 }
 
@@ -105,23 +103,20 @@ static cf_status read_header(IdxFile *file, bool images) {
     size_t got;
     file->header_size = sizeof magic;
     FORWARD(read_some(file, magic, sizeof magic, &got));
-    FAIL_IF(got < sizeof magic, CF_BAD_INPUT, "%s ends after %zu bytes; an IDX header has at least 8",
-            file->path, got);
+    FAIL_IF(got < sizeof magic, CF_BAD_INPUT, "%s ends after %zu bytes; an IDX header has at least 8", file->path, got);
     FORWARD(check_magic(file, magic, images));
     size_t dims = magic[3];
     FORWARD(read_some(file, sizes, 4 * dims, &got));
-    FAIL_IF(got < 4 * dims, CF_BAD_INPUT, "%s ends inside its header: %zu bytes, %zu were expected",
-            file->path, got + sizeof magic, 4 * dims + sizeof magic);
+    FAIL_IF(got < 4 * dims, CF_BAD_INPUT, "%s ends inside its header: %zu bytes, %zu were expected", file->path,
+            got + sizeof magic, 4 * dims + sizeof magic);
     file->bytes = 1;
     for (size_t i = 0; i < dims; i++) {
         const unsigned char *b = sizes + 4 * i;
         file->size[i] = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
-        FAIL_IF(file->size[i] == 0, CF_BAD_INPUT, "%s: dimension %zu (byte %zu) is zero", file->path, i + 1,
-                4 + 4 * i);
+        FAIL_IF(file->size[i] == 0, CF_BAD_INPUT, "%s: dimension %zu (byte %zu) is zero", file->path, i + 1, 4 + 4 * i);
         FAIL_IF(file->size[i] > INT32_MAX || !size_multiply(file->bytes, file->size[i], &file->bytes) ||
                     file->bytes > SIZE_MAX / 4,
-                CF_BAD_INPUT,
-                "%s: dimension %zu (byte %zu) is %zu, which makes more bytes than can be addressed",
+                CF_BAD_INPUT, "%s: dimension %zu (byte %zu) is %zu, which makes more bytes than can be addressed",
                 file->path, i + 1, 4 + 4 * i, file->size[i]);
     }
     file->header_size += 4 * dims;
@@ -155,8 +150,8 @@ static cf_status read_elements(IdxFile *file, unsigned char *bytes) {
     unsigned char extra;
     FORWARD(read_some(file, bytes, file->bytes, &got));
     FAIL_IF(got < file->bytes, CF_BAD_INPUT,
-            "%s holds %zu bytes of elements, its dimensions say %zu; it was cut before it was packed",
-            file->path, got, file->bytes);
+            "%s holds %zu bytes of elements, its dimensions say %zu; it was cut before it was packed", file->path, got,
+            file->bytes);
     FORWARD(read_some(file, &extra, 1, &got));
     FAIL_IF(got != 0, CF_BAD_INPUT, "%s goes on after the %zu bytes that its dimensions say", file->path,
             file->header_size + file->bytes);
@@ -185,15 +180,18 @@ static cf_status count_classes(const char *path, const unsigned char *labels, si
 
 static cf_status read_labels(const char *path, unsigned char **labels, size_t *count) {
     IdxFile file;
+    unsigned char *made = NULL;
     FORWARD(idx_open(path, false, &file));
-    cf_status status = memory_new(file.bytes, 1, labels);
-    if (!status) {
-        status = read_elements(&file, *labels);
-        if (status) free(*labels);
-    }
-    *count = file.bytes;
+    cf_status status = memory_new(file.bytes, 1, &made);
+    if (!status) status = read_elements(&file, made);
     idx_close(&file);
-    return status;
+    if (status) {
+        free(made);
+        return status;
+    }
+    *labels = made;
+    *count = file.bytes;
+    return CF_OK;
 }
 
 /* Finds channels, height, width, and the strides of the file's order. */
@@ -201,8 +199,8 @@ static cf_status find_shape(const IdxFile *file, int chw[3], size_t stride_hwc[3
     size_t a = file->size[1], b = file->size[2], c = file->dims == 4 ? file->size[3] : 1;
     *in_order = c == 1 || c == 3;
     FAIL_IF(!*in_order && a != 1 && a != 3, CF_BAD_INPUT,
-            "%s has images of %zu x %zu x %zu; the last number (or the first) must be the channels, 1 or 3",
-            file->path, a, b, c);
+            "%s has images of %zu x %zu x %zu; the last number (or the first) must be the channels, 1 or 3", file->path,
+            a, b, c);
     chw[0] = (int)(*in_order ? c : a);
     chw[1] = (int)(*in_order ? a : b);
     chw[2] = (int)(*in_order ? b : c);

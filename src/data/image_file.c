@@ -37,10 +37,9 @@ PictureKind picture_kind(const char *path) {
 }
 
 static cf_status check_size(const char *path, unsigned long width, unsigned long height) {
-    FAIL_IF(width < 1 || height < 1 || width > LONGEST_SIDE || height > LONGEST_SIDE ||
-                width * height > MOST_PIXELS,
-            CF_BAD_INPUT, "%s is %lu x %lu pixels; at most %d a side and %d million in all can be read", path,
-            width, height, LONGEST_SIDE, MOST_PIXELS / 1000000);
+    FAIL_IF(width < 1 || height < 1 || width > LONGEST_SIDE || height > LONGEST_SIDE || width * height > MOST_PIXELS,
+            CF_BAD_INPUT, "%s is %lu x %lu pixels; at most %d a side and %d million in all can be read", path, width,
+            height, LONGEST_SIDE, MOST_PIXELS / 1000000);
     return CF_OK;
 }
 
@@ -58,8 +57,7 @@ static cf_status png_decode(const char *path, png_image *image, Picture *picture
     FORWARD(check_size(path, image->width, image->height));
     /* 16-bit files without a gamma would be taken for linear light, unlike the 8-bit ones. */
     image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
-    image->format =
-        colour ? (alpha ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB) : (alpha ? PNG_FORMAT_GA : PNG_FORMAT_GRAY);
+    image->format = colour ? (alpha ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB) : (alpha ? PNG_FORMAT_GA : PNG_FORMAT_GRAY);
     picture->channels = colour ? 3 : 1;
     picture->height = (int)image->height;
     picture->width = (int)image->width;
@@ -74,15 +72,12 @@ static cf_status png_decode(const char *path, png_image *image, Picture *picture
     return CF_OK;
 }
 
-static cf_status png_read(const char *path, const unsigned char *bytes, size_t size, bool measure,
-                          Picture *picture) {
+static cf_status png_read(const char *path, const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
     png_image image = {.version = PNG_IMAGE_VERSION};
-    FAIL_IF(!png_image_begin_read_from_memory(&image, bytes, size), CF_BAD_INPUT, "%s is a damaged PNG: %s",
-            path, image.message);
-    *picture =
-        (Picture){image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1, (int)image.height, (int)image.width, NULL};
-    cf_status status =
-        measure ? check_size(path, image.width, image.height) : png_decode(path, &image, picture);
+    FAIL_IF(!png_image_begin_read_from_memory(&image, bytes, size), CF_BAD_INPUT, "%s is a damaged PNG: %s", path,
+            image.message);
+    *picture = (Picture){image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1, (int)image.height, (int)image.width, NULL};
+    cf_status status = measure ? check_size(path, image.width, image.height) : png_decode(path, &image, picture);
     png_image_free(&image);
     return status;
 }
@@ -155,8 +150,7 @@ static cf_status jpeg_decode(struct jpeg_decompress_struct *jpeg, JpegFault *fau
     return CF_OK;
 }
 
-static cf_status jpeg_read(const char *path, const unsigned char *bytes, size_t size, bool measure,
-                           Picture *picture) {
+static cf_status jpeg_read(const char *path, const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
     struct jpeg_decompress_struct jpeg = {0};
     JpegFault fault = {0};
     jpeg.err = jpeg_std_error(&fault.manager);
@@ -184,9 +178,9 @@ static cf_status read_or_measure(const char *path, bool measure, Picture *pictur
         status = jpeg_read(path, bytes, size, measure, &made);
         break;
     default:
-        status = size == 0 ? FAIL(CF_BAD_INPUT, "%s is empty; a PNG or JPEG file was expected", path)
-                           : FAIL(CF_BAD_INPUT, "%s is neither PNG nor JPEG: it begins with the byte %02x",
-                                  path, bytes[0]);
+        status = size == 0
+                     ? FAIL(CF_BAD_INPUT, "%s is empty; a PNG or JPEG file was expected", path)
+                     : FAIL(CF_BAD_INPUT, "%s is neither PNG nor JPEG: it begins with the byte %02x", path, bytes[0]);
     }
     free(bytes);
     if (!status) *picture = made;

@@ -6,25 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static cf_status check_shape(const char *name, size_t count, int channels, int height, int width,
-                             int classes) {
+static cf_status check_shape(const char *name, size_t count, int channels, int height, int width, int classes) {
     size_t size;
     FAIL_IF(count == 0 || channels < 1 || height < 1 || width < 1, CF_BAD_INPUT,
-            "%s: %zu images of %d x %d x %d (channels, height, width); every number must be at least 1", name,
-            count, channels, height, width);
-    FAIL_IF(count > UINT32_MAX, CF_BAD_INPUT, "%s: %zu images; at most %u can be handled", name, count,
-            UINT32_MAX);
-    FAIL_IF(classes < 1 || classes > MAX_CLASSES, CF_BAD_INPUT, "%s: %d classes; 1 to %d can be handled",
-            name, classes, MAX_CLASSES);
+            "%s: %zu images of %d x %d x %d (channels, height, width); every number must be at least 1", name, count,
+            channels, height, width);
+    FAIL_IF(count > UINT32_MAX, CF_BAD_INPUT, "%s: %zu images; at most %u can be handled", name, count, UINT32_MAX);
+    FAIL_IF(classes < 1 || classes > MAX_CLASSES, CF_BAD_INPUT, "%s: %d classes; 1 to %d can be handled", name, classes,
+            MAX_CLASSES);
     FAIL_IF(!size_multiply((size_t)channels * (size_t)height, (size_t)width, &size) ||
                 !size_multiply(size, count, &size),
-            CF_BAD_INPUT, "%s: %zu images of %d x %d x %d are more bytes than can be addressed", name, count,
-            channels, height, width);
+            CF_BAD_INPUT, "%s: %zu images of %d x %d x %d are more bytes than can be addressed", name, count, channels,
+            height, width);
     return CF_OK;
 }
 
-cf_status set_new_around(const char *name, const char *source, size_t count, int channels, int height,
-                         int width, int classes, unsigned char *pixels, cf_set **set) {
+cf_status set_new_around(const char *name, const char *source, size_t count, int channels, int height, int width,
+                         int classes, unsigned char *pixels, cf_set **set) {
     cf_set *made;
     cf_status status;
     FORWARD(check_shape(name, count, channels, height, width, classes));
@@ -45,8 +43,8 @@ failed:
     return status;
 }
 
-cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width,
-                  int classes, cf_set **set) {
+cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width, int classes,
+                  cf_set **set) {
     unsigned char *pixels;
     FORWARD(check_shape(name, count, channels, height, width, classes));
     FORWARD(memory_new(count, (size_t)channels * (size_t)height * (size_t)width, &pixels));
@@ -83,22 +81,21 @@ static cf_status check_joinable(const cf_set *train, const cf_set *test) {
             "%s has images of %d x %d x %d (channels, height, width), %s of %d x %d x %d; both parts of a "
             "set must "
             "have one shape",
-            train->source, train->channels, train->height, train->width, test->source, test->channels,
-            test->height, test->width);
+            train->source, train->channels, train->height, train->width, test->source, test->channels, test->height,
+            test->width);
     int both = train->classes < test->classes ? train->classes : test->classes;
     for (int k = 0; k < both; k++)
         FAIL_IF(strcmp(train->class_names[k], test->class_names[k]) != 0, CF_BAD_INPUT,
-                "class %d is \"%s\" in %s and \"%s\" in %s; both parts of a set must have the same classes",
-                k, train->class_names[k], train->source, test->class_names[k], test->source);
-    FAIL_IF(train->count > UINT32_MAX - test->count, CF_BAD_INPUT,
-            "%s and %s have more than %u images together", train->source, test->source, UINT32_MAX);
+                "class %d is \"%s\" in %s and \"%s\" in %s; both parts of a set must have the same classes", k,
+                train->class_names[k], train->source, test->class_names[k], test->source);
+    FAIL_IF(train->count > UINT32_MAX - test->count, CF_BAD_INPUT, "%s and %s have more than %u images together",
+            train->source, test->source, UINT32_MAX);
     return CF_OK;
 }
 
 /* Large blocks grow in place or are moved by the page table, so no second copy of `train` exists at any time.
  */
-static cf_status append_bytes(unsigned char **bytes, size_t size, const unsigned char *more,
-                              size_t more_size) {
+static cf_status append_bytes(unsigned char **bytes, size_t size, const unsigned char *more, size_t more_size) {
     unsigned char *grown = realloc(*bytes, size + more_size);
     FAIL_IF(!grown, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)(size + more_size) / 1e6);
     memcpy(grown + size, more, more_size);

@@ -38,10 +38,8 @@ static cf_status find_variable(const MatLayout *layout, const char *path, const 
     *variable = mat_layout_find(layout, name);
     if (*variable) return CF_OK;
     for (size_t i = 0, used = 0; i < layout->count && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
-                                 layout->variables[i].name);
-    return FAIL(CF_BAD_INPUT,
-                "%s has no variable %s; X (the images) and y (the labels) were expected, it has %s", path,
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", layout->variables[i].name);
+    return FAIL(CF_BAD_INPUT, "%s has no variable %s; X (the images) and y (the labels) were expected, it has %s", path,
                 name, names);
 }
 
@@ -56,9 +54,8 @@ static cf_status count_numbers(const MatVariable *v, const char *path, size_t *c
                 dims_text(v, dims));
     FAIL_IF(*count == 0, CF_BAD_INPUT, "%s: %s is empty (%s)", path, v->name, dims_text(v, dims));
     size_t each = mat_stored_size(v->stored_type);
-    FAIL_IF(each == 0, CF_BAD_INPUT,
-            "%s: the numbers of %s are stored as type %u, which is none; the file is damaged", path, v->name,
-            v->stored_type);
+    FAIL_IF(each == 0, CF_BAD_INPUT, "%s: the numbers of %s are stored as type %u, which is none; the file is damaged",
+            path, v->name, v->stored_type);
     FAIL_IF(!size_multiply(*count, each, &bytes) || bytes != v->data_size, CF_BAD_INPUT,
             "%s is damaged: %s is %s, with %zu bytes of data; %zu bytes for each number were expected; "
             "download it "
@@ -79,14 +76,13 @@ static cf_status check_images(const MatVariable *x, const char *path) {
             "%s: X is of class %s%s; uint8 was expected (in MATLAB: X = uint8(X))", path,
             x->complex_values ? "complex " : "", mat_class_text(x->class_type));
     FAIL_IF(x->rank != 3 && x->rank != 4, CF_BAD_INPUT,
-            "%s: X has %d dimensions (%s); 4 were expected, height x width x channels x images", path,
-            x->rank, dims_text(x, dims));
-    FORWARD(count_numbers(x, path, &count));
-    FAIL_IF(x->stored_type != STORED_UINT8, CF_BAD_INPUT,
-            "%s: X is stored as type %u; 2, unsigned bytes, was expected", path, x->stored_type);
-    FAIL_IF(x->dims[2] != 1 && x->dims[2] != 3, CF_BAD_INPUT,
-            "%s: X is %s; the third dimension is the channels, 1 or 3 were expected", path,
+            "%s: X has %d dimensions (%s); 4 were expected, height x width x channels x images", path, x->rank,
             dims_text(x, dims));
+    FORWARD(count_numbers(x, path, &count));
+    FAIL_IF(x->stored_type != STORED_UINT8, CF_BAD_INPUT, "%s: X is stored as type %u; 2, unsigned bytes, was expected",
+            path, x->stored_type);
+    FAIL_IF(x->dims[2] != 1 && x->dims[2] != 3, CF_BAD_INPUT,
+            "%s: X is %s; the third dimension is the channels, 1 or 3 were expected", path, dims_text(x, dims));
     FAIL_IF(x->dims[0] > LONGEST_SIDE || x->dims[1] > LONGEST_SIDE, CF_BAD_INPUT,
             "%s: X is %s; images of at most %d a side can be read", path, dims_text(x, dims), LONGEST_SIDE);
     return CF_OK;
@@ -98,11 +94,11 @@ static cf_status check_labels(const MatVariable *y, const char *path, size_t ima
     FAIL_IF(y->class_type < MAT_DOUBLE || y->class_type > MAT_UINT64 || y->complex_values, CF_BAD_INPUT,
             "%s: y is of class %s%s; numbers were expected", path, y->complex_values ? "complex " : "",
             mat_class_text(y->class_type));
-    FAIL_IF(y->rank != 2 || (y->dims[0] != 1 && y->dims[1] != 1), CF_BAD_INPUT,
-            "%s: y is %s; N x 1 was expected", path, dims_text(y, dims));
+    FAIL_IF(y->rank != 2 || (y->dims[0] != 1 && y->dims[1] != 1), CF_BAD_INPUT, "%s: y is %s; N x 1 was expected", path,
+            dims_text(y, dims));
     FORWARD(count_numbers(y, path, &count));
-    FAIL_IF(count != images, CF_BAD_INPUT, "%s: X has %zu images, y has %zu labels; they must be as many",
-            path, images, count);
+    FAIL_IF(count != images, CF_BAD_INPUT, "%s: X has %zu images, y has %zu labels; they must be as many", path, images,
+            count);
     return CF_OK;
 }
 
@@ -114,8 +110,8 @@ static cf_status read_data(MatStream *stream, const MatVariable *variable, const
     FORWARD(mat_stream_skip(stream, variable->data_at));
     FORWARD(mat_stream_read(stream, data, variable->data_size, &got));
     FAIL_IF(got != variable->data_size, CF_BAD_INPUT,
-            "%s is damaged: %s has %zu of the %zu bytes that it should have; download it again", path,
-            variable->name, got, variable->data_size);
+            "%s is damaged: %s has %zu of the %zu bytes that it should have; download it again", path, variable->name,
+            got, variable->data_size);
     return mat_stream_finish(stream);
 }
 
@@ -173,8 +169,8 @@ static cf_status read_labels(MatStream *stream, const MatVariable *y, const char
         if (label >= 0 && label <= DIGITS && label == floor(label))
             labels[i] = (unsigned char)((int)label % DIGITS);
         else
-            status = FAIL(CF_BAD_INPUT, "%s: y(%zu) is %g; labels are 1 to 9, and 10 or 0 for digit 0", path,
-                          i + 1, label);
+            status =
+                FAIL(CF_BAD_INPUT, "%s: y(%zu) is %g; labels are 1 to 9, and 10 or 0 for digit 0", path, i + 1, label);
     }
     free(data);
     return status;
@@ -193,8 +189,7 @@ static cf_status read_set(MatStream *stream, const MatLayout *layout, const char
     FORWARD(set_new(path, path, count, chw[0], chw[1], chw[2], DIGITS, &made));
     FORWARD_TO(failed, read_labels(stream, y, path, layout->swapped, made->labels, count));
     FORWARD_TO(failed, read_data(stream, x, path, made->pixels));
-    FORWARD_TO(failed,
-               images_reorder(made->pixels, count, chw, (const size_t[3]){1, height, height * width}));
+    FORWARD_TO(failed, images_reorder(made->pixels, count, chw, (const size_t[3]){1, height, height * width}));
     FORWARD_TO(failed, set_name_classes_by_number(made));
     *set = made;
     return CF_OK;

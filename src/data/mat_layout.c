@@ -44,9 +44,8 @@ static const char *grouped(size_t number, char text[32]) {
 }
 
 const char *mat_class_text(int class_type) {
-    static const char *const names[] = {"unknown", "cell",   "struct", "object", "char",  "sparse",
-                                        "double",  "single", "int8",   "uint8",  "int16", "uint16",
-                                        "int32",   "uint32", "int64",  "uint64"};
+    static const char *const names[] = {"unknown", "cell",  "struct", "object", "char",  "sparse", "double", "single",
+                                        "int8",    "uint8", "int16",  "uint16", "int32", "uint32", "int64",  "uint64"};
     return class_type >= 0 && (size_t)class_type < COUNT_OF(names) ? names[class_type] : "unknown";
 }
 
@@ -59,26 +58,22 @@ static cf_status check_header(const char *path, const unsigned char *header, siz
     char begin[20] = "";
     for (size_t i = 0; i < sizeof begin - 1 && i < size; i++)
         begin[i] = header[i] >= ' ' && header[i] < 127 ? (char)header[i] : '.';
-    FAIL_IF(
-        size >= 10 && memcmp(header, "MATLAB 7.3", 10) == 0, CF_BAD_INPUT,
-        "%s is a MATLAB 7.3 (HDF5) file; version 5 was expected: save it again in MATLAB with the option -v7",
-        path);
+    FAIL_IF(size >= 10 && memcmp(header, "MATLAB 7.3", 10) == 0, CF_BAD_INPUT,
+            "%s is a MATLAB 7.3 (HDF5) file; version 5 was expected: save it again in MATLAB with the option -v7",
+            path);
     FAIL_IF(size < 19 || memcmp(header, "MATLAB 5.0 MAT-file", 19) != 0, CF_BAD_INPUT,
-            "%s is not a MATLAB v5 file: it begins with \"%s\", expected was \"MATLAB 5.0 MAT-file\"", path,
-            begin);
+            "%s is not a MATLAB v5 file: it begins with \"%s\", expected was \"MATLAB 5.0 MAT-file\"", path, begin);
     FAIL_IF(size < FILE_HEADER, CF_BAD_INPUT,
-            "%s is truncated: its header needs %d bytes, the file has %zu; download it again", path,
-            FILE_HEADER, size);
+            "%s is truncated: its header needs %d bytes, the file has %zu; download it again", path, FILE_HEADER, size);
     uint16_t mark, version;
     memcpy(&mark, header + 126, sizeof mark);
     memcpy(&version, header + 124, sizeof version);
     FAIL_IF(mark != 0x4d49 && mark != 0x494d, CF_BAD_INPUT,
-            "%s: the byte-order mark at byte 126 is %02x %02x; \"IM\" or \"MI\" was expected", path,
-            header[126], header[127]);
+            "%s: the byte-order mark at byte 126 is %02x %02x; \"IM\" or \"MI\" was expected", path, header[126],
+            header[127]);
     *swapped = mark == 0x494d;
     if (*swapped) version = __builtin_bswap16(version);
-    FAIL_IF(version != 0x0100, CF_BAD_INPUT, "%s: version 0x%04x at byte 124; 0x0100 was expected", path,
-            version);
+    FAIL_IF(version != 0x0100, CF_BAD_INPUT, "%s: version 0x%04x at byte 124; 0x0100 was expected", path, version);
     return CF_OK;
 }
 
@@ -145,18 +140,16 @@ static cf_status read_head(MatStream *stream, const char *path, bool swapped, Ma
         head.at = TAG;
     }
     sound = sound && parse_head(&head, variable);
-    FAIL_IF(!sound, CF_BAD_INPUT,
-            "%s is damaged: the variable %s at byte %zu has no sound head; download it again", path,
-            variable->name, variable->offset);
+    FAIL_IF(!sound, CF_BAD_INPUT, "%s is damaged: the variable %s at byte %zu has no sound head; download it again",
+            path, variable->name, variable->offset);
     return CF_OK;
 }
 
 /* ---- The walk over the variables ---- */
 
-static cf_status add_variable(MatLayout *layout, size_t *capacity, const MatVariable *variable,
-                              const char *path) {
-    FAIL_IF(layout->count == MAX_VARIABLES, CF_BAD_INPUT,
-            "%s has more than %d variables; X and y were expected", path, MAX_VARIABLES);
+static cf_status add_variable(MatLayout *layout, size_t *capacity, const MatVariable *variable, const char *path) {
+    FAIL_IF(layout->count == MAX_VARIABLES, CF_BAD_INPUT, "%s has more than %d variables; X and y were expected", path,
+            MAX_VARIABLES);
     if (layout->count == *capacity) {
         *capacity = *capacity ? 2 * *capacity : 8;
         MatVariable *grown = realloc(layout->variables, *capacity * sizeof *grown);

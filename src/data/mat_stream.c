@@ -86,8 +86,8 @@ static cf_status check_inflate(const MatStream *stream, int result) {
     const char *reason = stream->z.msg           ? stream->z.msg
                          : result == Z_BUF_ERROR ? "its zlib stream does not end"
                                                  : "zlib cannot inflate it";
-    return FAIL(CF_BAD_INPUT, "%s is damaged: the compressed variable at byte %zu: %s; download it again",
-                stream->path, stream->offset, reason);
+    return FAIL(CF_BAD_INPUT, "%s is damaged: the compressed variable at byte %zu: %s; download it again", stream->path,
+                stream->offset, reason);
 }
 
 static cf_status inflate_some(MatStream *stream, unsigned char *bytes, size_t size, size_t *got) {

@@ -18,8 +18,7 @@ struct Preparation {
     int from_channels, channels, to_channels; /* `channels` while resizing: the fewer of both */
     Axis x, y;
     bool same_size;
-    float value[256]; /* what a byte becomes */
-    float grey_divisor;
+    float divisor; /* what a byte is divided by */
 };
 
 static void axis_free(Axis *axis) {
@@ -37,7 +36,7 @@ static void average_taps(Axis *axis, int i) {
         double low = old > begin ? old : begin, high = old + 1 < end ? old + 1 : end;
         /* Rounding can leave a sliver of a pixel that is not covered at all. */
         if (high - low <= 1e-9 * scale) break;
-        axis->weight[i * axis->taps + count++] = (float)((high - low) / scale);
+        axis->weight[(size_t)i * (size_t)axis->taps + (size_t)count++] = (float)((high - low) / scale);
     }
     axis->count[i] = count;
 }
@@ -51,8 +50,8 @@ static void linear_taps(Axis *axis, int i) {
     if (first >= axis->from - 1) first = axis->from - 1, fraction = 0;
     axis->start[i] = first;
     axis->count[i] = fraction > 0 ? 2 : 1;
-    axis->weight[i * axis->taps] = (float)(1 - fraction);
-    if (fraction > 0) axis->weight[i * axis->taps + 1] = (float)fraction;
+    axis->weight[2 * i] = (float)(1 - fraction);
+    if (fraction > 0) axis->weight[2 * i + 1] = (float)fraction;
 }
 
 static cf_status axis_new(int from, int to, Axis *axis) {
@@ -77,17 +76,16 @@ failed:
 static cf_status check_shapes(const int from[3], const int to[3]) {
     for (int i = 0; i < 3; i++)
         FAIL_IF(from[i] < 1 || to[i] < 1 || from[i] > 65535 || to[i] > 65535, CF_BAD_USE,
-                "images of %d x %d x %d cannot become %d x %d x %d (channels, height, width)", from[0],
-                from[1], from[2], to[0], to[1], to[2]);
+                "images of %d x %d x %d cannot become %d x %d x %d (channels, height, width)", from[0], from[1],
+                from[2], to[0], to[1], to[2]);
     FAIL_IF(from[0] != to[0] && !((from[0] == 1 && to[0] == 3) || (from[0] == 3 && to[0] == 1)), CF_BAD_USE,
-            "images of %d channels cannot become images of %d; only 1 (grey) and 3 (RGB) are converted",
-            from[0], to[0]);
+            "images of %d channels cannot become images of %d; only 1 (grey) and 3 (RGB) are converted", from[0],
+            to[0]);
     return CF_OK;
 }
 
 /* `full` is what byte 255 becomes. */
-static cf_status new_with_scale(const int from_chw[3], const int to_chw[3], float full,
-                                Preparation **preparation) {
+static cf_status new_with_scale(const int from_chw[3], const int to_chw[3], float full, Preparation **preparation) {
     Preparation *made;
     cf_status status;
     FORWARD(check_shapes(from_chw, to_chw));
@@ -96,8 +94,7 @@ static cf_status new_with_scale(const int from_chw[3], const int to_chw[3], floa
     made->to_channels = to_chw[0];
     made->channels = from_chw[0] < to_chw[0] ? from_chw[0] : to_chw[0];
     made->same_size = from_chw[1] == to_chw[1] && from_chw[2] == to_chw[2];
-    made->grey_divisor = 255000.0f / full;
-    for (int v = 0; v < 256; v++) made->value[v] = (float)v / (255.0f / full);
+    made->divisor = 255.0f / full;
     FORWARD_TO(failed, axis_new(from_chw[1], to_chw[1], &made->y));
     FORWARD_TO(failed, axis_new(from_chw[2], to_chw[2], &made->x));
     *preparation = made;
@@ -132,23 +129,24 @@ size_t preparation_scratch(const Preparation *p) {
 
 /* Bytes to floats, RGB to grey. The weights as whole thousands make the sum exact, so that grey in RGB stays
  * what it is. */
-static void to_floats(const Preparation *p, const unsigned char *pixels, float *out) {
+static void to_floats(const Preparation *p, const unsigned char *pixels, float *restrict out) {
     size_t count = area(p->y.from, p->x.from, p->channels);
+    float divisor = p->divisor;
     if (p->channels == p->from_channels) {
-        for (size_t i = 0; i < count; i++) out[i] = p->value[pixels[i]];
+        for (size_t i = 0; i < count; i++) out[i] = (float)pixels[i] / divisor;
         return;
     }
     for (size_t i = 0; i < count; i++) {
         const unsigned char *rgb = pixels + 3 * i;
-        out[i] = (float)(299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / p->grey_divisor;
+        out[i] = (float)(299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2]) / (1000 * divisor);
     }
 }
 
-static void resize_rows(const Axis *x, int height, int channels, const float *in, float *out) {
+static void resize_rows(const Axis *x, int height, int channels, const float *restrict in, float *restrict out) {
     for (int h = 0; h < height; h++, in += (size_t)x->from * (size_t)channels)
         for (int w = 0; w < x->to; w++) {
             const float *weight = x->weight + (size_t)w * (size_t)x->taps,
-                        *from = in + x->start[w] * channels;
+                        *from = in + (size_t)x->start[w] * (size_t)channels;
             for (int c = 0; c < channels; c++) {
                 float sum = 0;
                 for (int t = 0; t < x->count[w]; t++) sum += weight[t] * from[t * channels + c];
@@ -182,12 +180,10 @@ void preparation_apply(const Preparation *p, const unsigned char *pixels, float 
         resize_rows(&p->x, p->y.from, p->channels, whole, rows);
         resize_columns(&p->y, (size_t)p->x.to * (size_t)p->channels, rows, last);
     }
-    for (size_t i = 0; replicate && i < pixel_count; i++)
-        out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = last[i];
+    for (size_t i = 0; replicate && i < pixel_count; i++) out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = last[i];
 }
 
-cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3],
-                       unsigned char *out) {
+cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3], unsigned char *out) {
     Preparation *p = NULL;
     float *memory = NULL;
     cf_status status;

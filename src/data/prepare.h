@@ -17,12 +17,10 @@ cf_status preparation_new(const int from_chw[3], const int to_chw[3], Preparatio
 void preparation_free(Preparation *preparation);
 /* One image: bytes H x W x C in, floats H x W x C out. `scratch` has preparation_scratch() floats, one
  * thread's own. */
-void preparation_apply(const Preparation *preparation, const unsigned char *pixels, float *scratch,
-                       float *out);
+void preparation_apply(const Preparation *preparation, const unsigned char *pixels, float *scratch, float *out);
 size_t preparation_scratch(const Preparation *preparation);
 
 /* Resize bytes to bytes by the same rule, rounding to nearest; for readers. */
-cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3],
-                       unsigned char *out);
+cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3], unsigned char *out);
 
 #endif

@@ -37,8 +37,7 @@ cf_status images_reorder(unsigned char *pixels, size_t count, const int chw[3], 
     int threads = slices_threads(0);
     unsigned char *scratch;
     FORWARD(memory_new((size_t)threads, image, &scratch));
-    Reordering r = {pixels,         scratch,        count,          image,
-                    (size_t)chw[0], (size_t)chw[1], (size_t)chw[2], stride_hwc};
+    Reordering r = {pixels, scratch, count, image, (size_t)chw[0], (size_t)chw[1], (size_t)chw[2], stride_hwc};
     cf_status status = slices_run(threads, (int64_t)((count + BLOCK - 1) / BLOCK), reorder_block, &r);
     free(scratch);
     return status;

@@ -34,8 +34,7 @@ static cf_status found_in(const char *folder, const char *name, char **path) {
 }
 
 /* The first of the ways to write STEM-WHAT-idxD-ubyte that exists, or NULL. */
-static cf_status find_idx_file(const char *folder, const char *stem, const char *what, const char *dims,
-                               char **path) {
+static cf_status find_idx_file(const char *folder, const char *stem, const char *what, const char *dims, char **path) {
     *path = NULL;
     for (const char *d = dims; *d && !*path; d++)
         for (int way = 0; way < 4 && !*path; way++) {
@@ -181,11 +180,10 @@ static cf_status find_file(const char *path, SetForm *form) {
     if (!is_mat(path)) {
         FORWARD(find_idx_labels(path, &form->labels[0]));
         if (!form->labels[0])
-            return memory_print(
-                &form->missing,
-                "%s is neither a .mat file nor an IDX file of images with its labels beside it (named "
-                "...images...idx3..., ...labels...idx1...)",
-                path);
+            return memory_print(&form->missing,
+                                "%s is neither a .mat file nor an IDX file of images with its labels beside it (named "
+                                "...images...idx3..., ...labels...idx1...)",
+                                path);
     }
     FORWARD(memory_copy_string(path, &form->images[0]));
     form->kind = form->labels[0] ? SET_IDX : SET_MAT;

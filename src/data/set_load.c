@@ -13,8 +13,8 @@ typedef struct KnownSet {
     const char *const *classes; /* NULL: as the reader names them */
 } KnownSet;
 
-#define IDX_FILES                                                                                            \
-    "train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-images-idx3-ubyte[.gz], "              \
+#define IDX_FILES                                                                                                      \
+    "train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-images-idx3-ubyte[.gz], "                        \
     "t10k-labels-idx1-ubyte[.gz]"
 
 static const char *const clothes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -131,8 +131,7 @@ static const char *kind_text(const SetForm *form) {
     return "";
 }
 
-static cf_status add_entry(SetList *list, const char *name, const char *about, const char *path,
-                           const SetForm *form) {
+static cf_status add_entry(SetList *list, const char *name, const char *about, const char *path, const SetForm *form) {
     SetEntry *grown = realloc(list->entries, (list->count + 1) * sizeof *grown);
     FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing data sets");
     list->entries = grown;
@@ -257,15 +256,14 @@ static cf_status fail_unknown(const char *name, const char *data_dir) {
         if (list.entries[i].found) append(found, sizeof found, ", ", list.entries[i].name);
     }
     cf_status status =
-        FAIL(CF_BAD_USE,
-             "there is no data set \"%s\": looked for the path %s and for %s; known names: %s; found: %s%s",
+        FAIL(CF_BAD_USE, "there is no data set \"%s\": looked for the path %s and for %s; known names: %s; found: %s%s",
              name, name, looked, known, found[0] ? found : "none", text_hint(name, words));
     set_list_free(&list);
     return status;
 }
 
-static cf_status fail_not_found(const char *name, const char *data_dir, const KnownSet *known,
-                                const char *path, const SetForm *form) {
+static cf_status fail_not_found(const char *name, const char *data_dir, const KnownSet *known, const char *path,
+                                const SetForm *form) {
     char looked[512];
     if (path && file_exists(path)) return FAIL(CF_BAD_INPUT, "%s: %s", name, form->missing);
     if (!known) return fail_unknown(name, data_dir);

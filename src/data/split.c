@@ -108,8 +108,8 @@ static cf_status begin(Cutting *cutting, size_t train_end) {
     for (size_t i = 0; i < set->count; i++) counts[set->labels[i]]++;
     for (int k = 0; k < set->classes; k++) {
         if (!cutting->wanted[k]) continue;
-        FAIL_IF(filtered && !counts[k], CF_BAD_USE,
-                "%s has no image of class %s; leave it out of the classes", set->name, set->class_names[k]);
+        FAIL_IF(filtered && !counts[k], CF_BAD_USE, "%s has no image of class %s; leave it out of the classes",
+                set->name, set->class_names[k]);
         cutting->wanted[k] = counts[k] > 0;
         if (!counts[k] && absent++ == 0) first_absent = k;
     }
@@ -144,9 +144,8 @@ static cf_status check_parts(const Cutting *cutting) {
     for (int p = 0; p < PARTS; p++) {
         count_classes(cutting, (unsigned char)p, counts);
         for (int k = 0; k < cutting->set->classes; k++)
-            FAIL_IF(cutting->wanted[k] && !counts[k], CF_BAD_USE,
-                    "class %s of %s has no %s image with this split; %s", cutting->set->class_names[k],
-                    cutting->set->name, part_names[p], remedies[p]);
+            FAIL_IF(cutting->wanted[k] && !counts[k], CF_BAD_USE, "class %s of %s has no %s image with this split; %s",
+                    cutting->set->class_names[k], cutting->set->name, part_names[p], remedies[p]);
     }
     return CF_OK;
 }
@@ -175,8 +174,7 @@ static cf_status collect_all(const Cutting *cutting, cf_split **split) {
         allowed[p] = true;
         FORWARD_TO(failed, collect(cutting, allowed, &made->parts[p]));
     }
-    FORWARD_TO(failed,
-               collect(cutting, (const bool[LEFT_OUT + 1]){true, true, true, true}, &made->parts[CF_ALL]));
+    FORWARD_TO(failed, collect(cutting, (const bool[LEFT_OUT + 1]){true, true, true, true}, &made->parts[CF_ALL]));
     *split = made;
     return CF_OK;
 failed:
@@ -185,11 +183,10 @@ failed:
 }
 
 static cf_status check_options(const cf_set *set, const cf_split_options *options) {
-    FAIL_IF((unsigned)options->mode > CF_SPLIT_AT, CF_BAD_USE,
-            "split mode %d is none of official, pooled, at", (int)options->mode);
-    FAIL_IF(options->mode != CF_SPLIT_POOLED && !(options->validation > 0 && options->validation < 1),
-            CF_BAD_USE, "the validation share is %g; it must lie between 0 and 1 (0.1 is usual)",
-            options->validation);
+    FAIL_IF((unsigned)options->mode > CF_SPLIT_AT, CF_BAD_USE, "split mode %d is none of official, pooled, at",
+            (int)options->mode);
+    FAIL_IF(options->mode != CF_SPLIT_POOLED && !(options->validation > 0 && options->validation < 1), CF_BAD_USE,
+            "the validation share is %g; it must lie between 0 and 1 (0.1 is usual)", options->validation);
     FAIL_IF(options->mode == CF_SPLIT_OFFICIAL && set->official_train == set->count, CF_BAD_USE,
             "%s has no official test part; use the split pooled, or at:N for the first N of its %zu images "
             "to train on",
@@ -203,14 +200,13 @@ static cf_status check_options(const cf_set *set, const cf_split_options *option
 static cf_status cut_parts(Cutting *cutting) {
     const cf_split_options *options = cutting->options;
     const cf_set *set = cutting->set;
-    size_t ends[] = {[CF_SPLIT_OFFICIAL] = set->official_train,
-                     [CF_SPLIT_POOLED] = set->count,
-                     [CF_SPLIT_AT] = options->at};
+    size_t ends[] = {
+        [CF_SPLIT_OFFICIAL] = set->official_train, [CF_SPLIT_POOLED] = set->count, [CF_SPLIT_AT] = options->at};
     FORWARD(begin(cutting, ends[options->mode]));
     int present = 0;
     for (int k = 0; k < set->classes; k++) present += cutting->wanted[k];
-    FAIL_IF(present < 2, CF_BAD_INPUT, "%s has images of %d class; at least two are needed to tell apart",
-            set->name, present);
+    FAIL_IF(present < 2, CF_BAD_INPUT, "%s has images of %d class; at least two are needed to tell apart", set->name,
+            present);
     size_t count = list_images(cutting, CF_TRAIN, ALL_CLASSES);
     if (options->mode == CF_SPLIT_POOLED)
         cut(cutting, count - count * 7 / 10 - count / 10, count / 10);

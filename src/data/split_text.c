@@ -22,8 +22,7 @@ static bool next_piece(const char **text, char piece[LONGEST_NAME], const char *
     return true;
 }
 
-static cf_status find_label(const cf_set *set, const char *option, const char *name, size_t position,
-                            int *label) {
+static cf_status find_label(const cf_set *set, const char *option, const char *name, size_t position, int *label) {
     *label = set_find_class(set, name);
     if (*label >= 0) return CF_OK;
     const char *words[MAX_CLASSES + 1] = {NULL};
@@ -31,11 +30,10 @@ static cf_status find_label(const cf_set *set, const char *option, const char *n
     size_t used = 0;
     for (int k = 0; k < set->classes; k++) {
         words[k] = set->class_names[k];
-        if (used < sizeof all)
-            used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", words[k]);
+        if (used < sizeof all) used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", words[k]);
     }
-    return FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name,
-                position, set->name, all, text_hint(name, words));
+    return FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name, position,
+                set->name, all, text_hint(name, words));
 }
 
 cf_status split_parse_classes(const cf_set *set, const char *text, bool wanted[MAX_CLASSES]) {
@@ -67,16 +65,16 @@ cf_status split_parse_limits(const cf_set *set, const char *text, const bool wan
         size_t position = (size_t)(begin - text) + 1;
         char *colon = strrchr(piece, ':');
         FAIL_IF(!colon || colon == piece, CF_BAD_USE,
-                "train limit \"%s\": \"%s\" (character %zu) is not CLASS:COUNT, for instance 1:50", text,
-                piece, position);
+                "train limit \"%s\": \"%s\" (character %zu) is not CLASS:COUNT, for instance 1:50", text, piece,
+                position);
         FAIL_IF(!text_to_integer(colon + 1, 1, UINT32_MAX, &limit), CF_BAD_USE,
-                "train limit \"%s\": \"%s\" (character %zu) is not a count of images, a whole number from 1",
-                text, colon + 1, position + (size_t)(colon + 1 - piece));
+                "train limit \"%s\": \"%s\" (character %zu) is not a count of images, a whole number from 1", text,
+                colon + 1, position + (size_t)(colon + 1 - piece));
         *colon = '\0';
         FORWARD(find_label(set, "train limit", piece, position, &label));
         FAIL_IF(!wanted[label], CF_BAD_USE,
-                "train limit \"%s\": class %s (character %zu) is not among the classes that take part", text,
-                piece, position);
+                "train limit \"%s\": class %s (character %zu) is not among the classes that take part", text, piece,
+                position);
         FAIL_IF(limits[label] != SIZE_MAX, CF_BAD_USE,
                 "train limit \"%s\": class %s (character %zu) has a limit already", text, piece, position);
         limits[label] = (size_t)limit;

@@ -13,8 +13,8 @@ static cf_status count_predictions(const float *probabilities, const unsigned ch
     for (size_t i = 0; i < count; i++) {
         const float *row = probabilities + i * classes;
         size_t best = 0;
-        FAIL_IF(labels[i] >= classes, CF_INTERNAL, "example %zu has label %d, and there are %zu classes", i,
-                labels[i], classes);
+        FAIL_IF(labels[i] >= classes, CF_INTERNAL, "example %zu has label %d, and there are %zu classes", i, labels[i],
+                classes);
         for (size_t c = 0; c < classes; c++) {
             FAIL_IF(!(row[c] >= 0 && row[c] <= FLT_MAX), CF_BAD_INPUT,
                     "the probability of class %s for example %zu is %g: the model's weights are damaged or "
@@ -76,12 +76,10 @@ cf_status metrics_new(const float *probabilities, const unsigned char *labels, s
                       const char *const *class_names, Metrics *metrics) {
     Metrics made = {.summary = {.count = count}, .classes = classes, .class_names = class_names};
     cf_status status;
-    FAIL_IF(count == 0, CF_BAD_USE,
-            "there is no example to evaluate: the data set, or this part of it, is empty");
+    FAIL_IF(count == 0, CF_BAD_USE, "there is no example to evaluate: the data set, or this part of it, is empty");
     FAIL_IF(classes < 1, CF_INTERNAL, "%d classes cannot be evaluated", classes);
     FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made.per_class, &made.per_class));
-    FORWARD_TO(failed,
-               memory_new((size_t)classes * (size_t)classes, sizeof *made.confusion, &made.confusion));
+    FORWARD_TO(failed, memory_new((size_t)classes * (size_t)classes, sizeof *made.confusion, &made.confusion));
     FORWARD_TO(failed, count_predictions(probabilities, labels, count, &made));
     score_classes(&made);
     summarize(&made);
@@ -118,8 +116,8 @@ static json_t *class_list(const Metrics *metrics) {
     for (int c = 0; c < metrics->classes; c++) {
         const ClassScore *score = &metrics->per_class[c];
         json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:I}", "class", metrics->class_names[c],
-                                              "precision", score->precision, "recall", score->recall, "f1",
-                                              score->f1, "support", (json_int_t)score->support));
+                                              "precision", score->precision, "recall", score->recall, "f1", score->f1,
+                                              "support", (json_int_t)score->support));
     }
     return list;
 }
@@ -129,8 +127,7 @@ static json_t *confusion_rows(const Metrics *metrics) {
     for (int truth = 0; truth < metrics->classes; truth++) {
         json_t *row = json_array();
         for (int c = 0; c < metrics->classes; c++)
-            json_array_append_new(row,
-                                  json_integer((json_int_t)metrics->confusion[truth * metrics->classes + c]));
+            json_array_append_new(row, json_integer((json_int_t)metrics->confusion[truth * metrics->classes + c]));
         json_array_append_new(rows, row);
     }
     return rows;
@@ -142,15 +139,14 @@ cf_status metrics_json(const Metrics *metrics, json_t **json) {
     /* An append that failed (a name that is no UTF-8) leaves the list short. */
     if (json_array_size(classes) != (size_t)metrics->classes) {
         json_decref(classes);
-        return FAIL(CF_BAD_INPUT,
-                    "a class name is not valid UTF-8, so it cannot stand in JSON; rename the class");
+        return FAIL(CF_BAD_INPUT, "a class name is not valid UTF-8, so it cannot stand in JSON; rename the class");
     }
-    json_t *made = json_pack("{s:I, s:f, s:f, s:[f, f], s:o, s:o, s:o, s:o}", "n", (json_int_t)sum->count,
-                             "loss", sum->loss, "accuracy", sum->accuracy, "accuracy_interval",
-                             sum->accuracy_low, sum->accuracy_high, "macro",
-                             averages(sum->macro_precision, sum->macro_recall, sum->macro_f1), "weighted",
-                             averages(sum->weighted_precision, sum->weighted_recall, sum->weighted_f1),
-                             "per_class", classes, "confusion", confusion_rows(metrics));
+    json_t *made =
+        json_pack("{s:I, s:f, s:f, s:[f, f], s:o, s:o, s:o, s:o}", "n", (json_int_t)sum->count, "loss", sum->loss,
+                  "accuracy", sum->accuracy, "accuracy_interval", sum->accuracy_low, sum->accuracy_high, "macro",
+                  averages(sum->macro_precision, sum->macro_recall, sum->macro_f1), "weighted",
+                  averages(sum->weighted_precision, sum->weighted_recall, sum->weighted_f1), "per_class", classes,
+                  "confusion", confusion_rows(metrics));
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making JSON of the metrics");
     *json = made;
     return CF_OK;

@@ -35,20 +35,17 @@ static void print_row(FILE *out, int width, const char *name, double precision, 
 
 void metrics_print_report(const Metrics *metrics, FILE *out) {
     const cf_metrics *sum = &metrics->summary;
-    int names = widest_name(metrics), least = (int)strlen("weighted avg"),
-        width = names > least ? names : least;
+    int names = widest_name(metrics), least = (int)strlen("weighted avg"), width = names > least ? names : least;
     fprintf(out, "%*s  %9s %9s %9s %9s\n\n", width, "", "precision", "recall", "f1-score", "support");
     for (int c = 0; c < metrics->classes; c++) {
         const ClassScore *score = &metrics->per_class[c];
-        print_row(out, width, metrics->class_names[c], score->precision, score->recall, score->f1,
-                  score->support);
+        print_row(out, width, metrics->class_names[c], score->precision, score->recall, score->f1, score->support);
     }
     fprintf(out, "\n%*s  %9s %9s %9.4f %9zu\n", width, "accuracy", "", "", sum->accuracy, sum->count);
     print_row(out, width, "macro avg", sum->macro_precision, sum->macro_recall, sum->macro_f1, sum->count);
-    print_row(out, width, "weighted avg", sum->weighted_precision, sum->weighted_recall, sum->weighted_f1,
-              sum->count);
-    fprintf(out, "\naccuracy %.2f %% (95 %% interval %.2f %% to %.2f %%, Wilson), loss %.4f\n",
-            100 * sum->accuracy, 100 * sum->accuracy_low, 100 * sum->accuracy_high, sum->loss);
+    print_row(out, width, "weighted avg", sum->weighted_precision, sum->weighted_recall, sum->weighted_f1, sum->count);
+    fprintf(out, "\naccuracy %.2f %% (95 %% interval %.2f %% to %.2f %%, Wilson), loss %.4f\n", 100 * sum->accuracy,
+            100 * sum->accuracy_low, 100 * sum->accuracy_high, sum->loss);
     if (metrics->undefined)
         fprintf(out,
                 "%zu of the precisions and recalls above %s 0/0 (a class never predicted, or without "
@@ -73,8 +70,7 @@ static void print_cell(const Metrics *metrics, int column, const char *text, int
 
 void metrics_print_confusion(const Metrics *metrics, FILE *out) {
     int names = widest_name(metrics), digits = longest_count(metrics);
-    fprintf(out, "confusion matrix: a row is a true class, a column a predicted one, . is 0\n\n%*s", names,
-            "");
+    fprintf(out, "confusion matrix: a row is a true class, a column a predicted one, . is 0\n\n%*s", names, "");
     for (int c = 0; c < metrics->classes; c++) print_cell(metrics, c, metrics->class_names[c], digits, out);
     for (int truth = 0; truth < metrics->classes; truth++) {
         fputc('\n', out);

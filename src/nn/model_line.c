@@ -202,9 +202,12 @@ static cf_status window_shape(const Reader *reader, Layer *layer) {
 }
 
 static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
+    enum { LARGEST = 1 << 28 }; /* values of one image: far beyond use, and products stay in range */
     double taps;
     layer->in = in;
     size_t inputs = shape_size(in);
+    if (inputs > LARGEST)
+        return fail_at(reader, layer->column, "more than %d values would arrive at this layer", LARGEST);
     switch (layer->kind) {
     case LAYER_CONV:
         FORWARD(window_shape(reader, layer));
@@ -232,7 +235,6 @@ static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
     case LAYER_RELU:
     case LAYER_DROPOUT: layer->out = in; break;
     }
-    enum { LARGEST = 1 << 28 }; /* values of one image: far beyond use, and products stay in range */
     if (shape_size(layer->out) > LARGEST || layer->parameters > LARGEST)
         return fail_at(reader, layer->column, "this layer would have more than %d values or parameters", LARGEST);
     return CF_OK;
@@ -320,7 +322,7 @@ cf_status model_line_parse(const char *name_or_line, Shape data, int classes, La
     cf_status status;
     const char *line = model_named_line(name_or_line);
     /* One word without arguments that is no layer was meant as a name. */
-    if (!line && !strpbrk(name_or_line, " |")) {
+    if (!line && !strpbrk(name_or_line, " \t|")) {
         bool layer = false;
         for (int i = 0; layer_words[i]; i++) layer |= strcmp(name_or_line, layer_words[i]) == 0;
         FAIL_IF(!layer, CF_BAD_USE, "unknown model %s%s (a name or a model line is expected; names: paper, paper-leaky, "

@@ -93,8 +93,7 @@ static void test_shuffle_permutes_evenly(void **state) {
         assert_int_equal((1u << items[0]) | (1u << items[1]) | (1u << items[2]), 7);
         seen[items[0] * 2 + (items[1] > items[2])]++;
     }
-    for (int i = 0; i < 6; i++)
-        assert_true(abs(seen[i] - ROUNDS / 6) < 5 * 92); /* sqrt(60000 * 1/6 * 5/6) = 91.3 */
+    for (int i = 0; i < 6; i++) assert_true(abs(seen[i] - ROUNDS / 6) < 5 * 92); /* sqrt(60000 * 1/6 * 5/6) = 91.3 */
     uint32_t one = 9;
     RngStream stream = rng_stream(5, RNG_SHUFFLE, 0, 0);
     rng_shuffle(&stream, &one, 1);

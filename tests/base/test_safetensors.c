@@ -9,8 +9,7 @@
 #include <string.h>
 
 /* Two floats, 1 and 2, written byte by byte from the format's description: 8 + 72 + 8 bytes. */
-#define EXACT_HEADER                                                                                         \
-    "{\"__metadata__\":{\"k\":\"v\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"
+#define EXACT_HEADER "{\"__metadata__\":{\"k\":\"v\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"
 static const unsigned char two_floats[8] = {0, 0, 0x80, 0x3f, 0, 0, 0, 0x40};
 
 static size_t put_file(const char *path, const char *header, const void *data, size_t data_size) {
@@ -134,8 +133,7 @@ static void test_foreign_order_and_padding(void **state) {
     safetensors_free(&file);
 }
 
-#define F32(name, shape, offsets)                                                                            \
-    "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define F32(name, shape, offsets) "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 static void test_hostile_headers(void **state) {
     (void)state;
@@ -152,8 +150,7 @@ static void test_hostile_headers(void **state) {
         {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", "duplicate", 0},
         {"{\"__metadata__\":null}", "table of texts", 0},
         {"{\"__metadata__\":{\"a\":1}}", "must be a text", 0},
-        {"{\"w\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}", "dtype F16; F32 was expected",
-         8},
+        {"{\"w\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}", "dtype F16; F32 was expected", 8},
         {"{\"w\":{\"dtype\":1,\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype of a wrong kind", 8},
         {"{\"w\":{\"shape\":[2],\"data_offsets\":[0,8]}}", "must have dtype, shape", 8},
         {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}}", "nothing else", 8},
@@ -215,8 +212,8 @@ static void test_too_many_tensors(void **state) {
     const char *path = path_in(scratch_folder(), "many.safetensors");
     size_t used = 0;
     for (int i = 0; i < TOO_MANY; i++)
-        used += (size_t)snprintf(header + used, sizeof header - used, "%c" F32("%04d", "[0]", "[0,0]"),
-                                 i ? ',' : '{', i);
+        used +=
+            (size_t)snprintf(header + used, sizeof header - used, "%c" F32("%04d", "[0]", "[0,0]"), i ? ',' : '{', i);
     header[used++] = '}';
     for (int i = 0; i < 8; i++) bytes[i] = (char)(used >> 8 * i & 0xff);
     memcpy(bytes + 8, header, used);

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-static const char *const words[] = {"epochs", "batch", "optimizer", "learning-rate",
-                                    "seed",   "at",    "threads",   NULL};
+static const char *const words[] = {"epochs", "batch", "optimizer", "learning-rate", "seed", "at", "threads", NULL};
 
 static void test_nearest_word(void **state) {
     (void)state;
@@ -61,10 +60,8 @@ static void test_integers(void **state) {
     assert_true(text_to_integer("9223372036854775807", 0, INT64_MAX, &value));
     assert_true(value == INT64_MAX);
     value = 77;
-    const char *const bad[] = {"",    "x",  "12x", "1.5", "0", "13", " ", "12 ", "99999999999999999999",
-                               "--1", "1e3"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(text_to_integer(bad[i], 1, 12, &value));
+    const char *const bad[] = {"", "x", "12x", "1.5", "0", "13", " ", "12 ", "99999999999999999999", "--1", "1e3"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(text_to_integer(bad[i], 1, 12, &value));
     assert_false(text_to_integer("99999999999999999999", 0, INT64_MAX, &value));
     assert_int_equal(value, 77);
 }

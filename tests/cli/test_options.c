@@ -68,26 +68,21 @@ static const Option train_table[] = {
      .default_text = "sgd",
      .help = "the rule of a step",
      OPTION_MEMBER(TrainOptions, flavour)},
-    {.name = "resume",
-     .help = "go on where the run in --out was stopped",
-     OPTION_MEMBER(TrainOptions, resume)},
+    {.name = "resume", .help = "go on where the run in --out was stopped", OPTION_MEMBER(TrainOptions, resume)},
 };
 
 static TrainOptions seen_options;
 static int runs;
 
 static void train_defaults(void *options) {
-    *(TrainOptions *)options =
-        (TrainOptions){.epochs = 10, .threads = 5, .seed = 1, .rate = 0.005, .guard = 99};
+    *(TrainOptions *)options = (TrainOptions){.epochs = 10, .threads = 5, .seed = 1, .rate = 0.005, .guard = 99};
 }
 
 static cf_status train_run(const Arguments *arguments, const void *options) {
     seen_options = *(const TrainOptions *)options;
     runs++;
-    FAIL_IF(options_given(arguments, "out") && strcmp(seen_options.out, "fail") == 0, CF_IO,
-            "the disk is gone");
-    FAIL_IF(arguments->positional_count > 0 && strcmp(arguments->positional[0], "bad") == 0, CF_BAD_USE,
-            "bad is bad");
+    FAIL_IF(options_given(arguments, "out") && strcmp(seen_options.out, "fail") == 0, CF_IO, "the disk is gone");
+    FAIL_IF(arguments->positional_count > 0 && strcmp(arguments->positional[0], "bad") == 0, CF_BAD_USE, "bad is bad");
     return CF_OK;
 }
 
@@ -117,11 +112,8 @@ static const Command train = {
     .set_defaults = train_defaults,
     .run = train_run,
 };
-static const Command data_list = {.name = "data list",
-                                  .summary = "list the sets",
-                                  .usage = "",
-                                  .description = "Lists.\n",
-                                  .run = nothing_run};
+static const Command data_list = {
+    .name = "data list", .summary = "list the sets", .usage = "", .description = "Lists.\n", .run = nothing_run};
 static const Command data_info = {.name = "data info",
                                   .summary = "describe a set",
                                   .usage = "SET",
@@ -131,8 +123,8 @@ static const Command data_info = {.name = "data info",
                                   .run = nothing_run};
 static const Command *const commands[] = {&train, &data_list, &data_info, NULL};
 static const HelpSection sections[] = {{"Environment", "CIFRA_DATA: where data sets are.\n"}, {NULL, NULL}};
-static const Program program = {"cifra", "train classifiers - quickly", "One program; \"no\" Python.\n",
-                                commands, sections};
+static const Program program = {"cifra", "train classifiers - quickly", "One program; \"no\" Python.\n", commands,
+                                sections};
 
 /* ---- Parsing ------------------------------------------------------------------------------------------ */
 
@@ -143,8 +135,7 @@ static int split(const char *line, char **argv) {
     static char copy[512];
     int argc = 0;
     snprintf(copy, sizeof copy, "%s", line);
-    for (char *word = strtok(copy, " "); word && argc < MOST_WORDS; word = strtok(NULL, " "))
-        argv[argc++] = word;
+    for (char *word = strtok(copy, " "); word && argc < MOST_WORDS; word = strtok(NULL, " ")) argv[argc++] = word;
     return argc;
 }
 
@@ -216,8 +207,7 @@ static void test_two_dashes_end_the_options(void **state) {
 static void test_mistakes_are_named(void **state) {
     (void)state;
     const char *const cases[][2] = {
-        {"m --epohcs 3",
-         "--epohcs: no such option of cifra train; did you mean --epochs? see cifra train --help"},
+        {"m --epohcs 3", "--epohcs: no such option of cifra train; did you mean --epochs? see cifra train --help"},
         {"m --epohcs=3", "--epohcs: no such option of cifra train; did you mean --epochs?"},
         {"m --jsn", "did you mean --json?"},
         {"m --zzzzzz", "--zzzzzz: no such option of cifra train; see cifra train --help"},
@@ -361,10 +351,8 @@ static void test_exit_status(void **state) {
         runs = 0;
         assert_int_equal(run(cases[i].line, out, err), cases[i].status);
         assert_int_equal(runs, cases[i].runs);
-        if (cases[i].out ? !strstr(out, cases[i].out) : *out)
-            fail_msg("%s: stdout is %s", cases[i].line, out);
-        if (cases[i].err ? !strstr(err, cases[i].err) : *err)
-            fail_msg("%s: stderr is %s", cases[i].line, err);
+        if (cases[i].out ? !strstr(out, cases[i].out) : *out) fail_msg("%s: stdout is %s", cases[i].line, out);
+        if (cases[i].err ? !strstr(err, cases[i].err) : *err) fail_msg("%s: stderr is %s", cases[i].line, err);
     }
     assert_int_equal(seen_options.guard, 99);
 }

@@ -11,15 +11,14 @@
 /* After stdio.h, which it needs but does not include. */
 #include <jpeglib.h>
 
-static inline void save_png(const char *path, unsigned width, unsigned height, unsigned format,
-                            const void *pixels) {
+static inline void save_png(const char *path, unsigned width, unsigned height, unsigned format, const void *pixels) {
     png_image image = {.version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = format};
     assert_true(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
 }
 
 /* 3 x 2 pixels as they stand in the file; `row` bytes each row. */
-static inline void save_png_raw(const char *path, int bits, int colour_type, const png_color *palette,
-                                int colours, const unsigned char *rows, size_t row) {
+static inline void save_png_raw(const char *path, int bits, int colour_type, const png_color *palette, int colours,
+                                const unsigned char *rows, size_t row) {
     FILE *stream = fopen(path, "wb");
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     assert_non_null(stream);
@@ -37,8 +36,8 @@ static inline void save_png_raw(const char *path, int bits, int colour_type, con
     fclose(stream);
 }
 
-static inline void save_jpeg(const char *path, unsigned width, unsigned height, int channels,
-                             J_COLOR_SPACE space, const unsigned char *pixels) {
+static inline void save_jpeg(const char *path, unsigned width, unsigned height, int channels, J_COLOR_SPACE space,
+                             const unsigned char *pixels) {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
     FILE *stream = fopen(path, "wb");

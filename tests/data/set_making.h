@@ -54,8 +54,7 @@ static inline Bytes idx_images(uint32_t count, uint32_t height, uint32_t width) 
     Bytes bytes = {0};
     put_idx_header(&bytes, 3, (const uint32_t[]){count, height, width});
     for (uint32_t i = 0; i < count; i++)
-        for (uint32_t j = 0; j < height * width; j++)
-            put(&bytes, &(unsigned char){(unsigned char)(7 * i + j)}, 1);
+        for (uint32_t j = 0; j < height * width; j++) put(&bytes, &(unsigned char){(unsigned char)(7 * i + j)}, 1);
     return bytes;
 }
 
@@ -68,15 +67,7 @@ static inline Bytes idx_labels(uint32_t count, const unsigned char *labels) {
 
 /* ---- MATLAB v5 ---- */
 
-enum {
-    MI_INT8 = 1,
-    MI_UINT8 = 2,
-    MI_INT32 = 5,
-    MI_UINT32 = 6,
-    MI_DOUBLE = 9,
-    MI_MATRIX = 14,
-    MI_COMPRESSED = 15
-};
+enum { MI_INT8 = 1, MI_UINT8 = 2, MI_INT32 = 5, MI_UINT32 = 6, MI_DOUBLE = 9, MI_MATRIX = 14, MI_COMPRESSED = 15 };
 enum { MX_CELL = 1, MX_CHAR = 4, MX_DOUBLE = 6, MX_UINT8 = 9, MX_INT16 = 10 };
 
 static inline Bytes mat_header(void) {

@@ -64,7 +64,7 @@ static void test_folder_mixed(void **state) {
     save_flat(cat, "2.png", 6, true, 60);
     save_jpeg(path_in(cat, "3.jpg"), 4, 4, 3, JCS_RGB, flat);
     save_flat(dog, "1.png", 4, false, 80);
-    write_bytes(path_in(dog, "notes.txt"), "hello", 5);
+    write_bytes(path_in(cat, "0-notes.txt"), "hello", 5);
     write_bytes(path_in(dog, ".hidden.png"), "broken", 6);
     write_bytes(path_in(path_in(scratch_folder(), "mixed"), "README"), "hello", 5);
     class_folder("mixed", ".git");
@@ -73,7 +73,7 @@ static void test_folder_mixed(void **state) {
     assert_ok(folder_read(path_in(scratch_folder(), "mixed"), &set));
     cf_set_notice_handler(NULL, NULL);
     assert_non_null(strstr(notices, "1 files that are neither PNG nor JPEG were passed over"));
-    assert_non_null(strstr(notices, "notes.txt"));
+    assert_non_null(strstr(notices, "0-notes.txt"));
     assert_non_null(strstr(notices, "1 of 4 images"));
     assert_int_equal(set->count, 4);
     assert_int_equal(set->classes, 2);

@@ -181,6 +181,13 @@ static void test_idx_bad_labels(void **state) {
     memcpy(wrong, ten_labels, 12);
     expect_labels(11, wrong, "12 images");
     expect_labels(11, wrong, "11 labels");
+    /* Packed labels that break off; the images are fine. */
+    cf_set *set;
+    const char *path = path_in(scratch_folder(), "broken-labels");
+    Bytes bytes = idx_labels(12, wrong);
+    bytes.size -= 3;
+    save_gz(&bytes, path);
+    assert_fails(idx_read(images, path, &set), CF_BAD_INPUT, "holds 9 bytes of elements");
     wrong[10] = 200;
     expect_labels(12, wrong, "label 200 (number 10, byte 18) is out of range: 0 to 9");
     wrong[10] = 255;

@@ -7,8 +7,7 @@
 #include <zlib.h>
 
 static const unsigned char grey[6] = {0, 50, 100, 150, 200, 255};
-static const unsigned char colour[18] = {255, 0,  0,  0,  255, 0,  0,   0,   255,
-                                         10,  20, 30, 40, 50,  60, 255, 255, 255};
+static const unsigned char colour[18] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30, 40, 50, 60, 255, 255, 255};
 
 static void expect_picture(const char *path, int channels, const unsigned char *pixels, int within) {
     Picture measured, read;
@@ -21,8 +20,7 @@ static void expect_picture(const char *path, int channels, const unsigned char *
     assert_int_equal(read.channels, channels);
     assert_int_equal(read.height, 2);
     assert_int_equal(read.width, 3);
-    for (int i = 0; i < 6 * channels; i++)
-        assert_in_range(read.pixels[i] - pixels[i] + within, 0, 2 * within);
+    for (int i = 0; i < 6 * channels; i++) assert_in_range(read.pixels[i] - pixels[i] + within, 0, 2 * within);
     free(read.pixels);
 }
 
@@ -73,8 +71,7 @@ static void test_png_kinds(void **state) {
 static void test_jpeg(void **state) {
     (void)state;
     const char *path = path_in(scratch_folder(), "really-a-jpeg.png");
-    const unsigned char flat[18] = {90, 120, 150, 90, 120, 150, 90, 120, 150,
-                                    90, 120, 150, 90, 120, 150, 90, 120, 150};
+    const unsigned char flat[18] = {90, 120, 150, 90, 120, 150, 90, 120, 150, 90, 120, 150, 90, 120, 150, 90, 120, 150};
     save_jpeg(path, 3, 2, 3, JCS_RGB, flat);
     assert_int_equal(picture_kind(path), PICTURE_JPEG);
     expect_picture(path, 3, flat, 3);
@@ -123,8 +120,7 @@ static void test_pictures_bad(void **state) {
     expect_bad(bytes, size / 2, "damaged JPEG");
     expect_bad(bytes, 20, "damaged JPEG");
     /* A PNG of a size that is not to be believed. */
-    unsigned char huge[41] =
-        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xff\xff\0\0\xff\xff\x08\0\0\0\0....\0\0\0\0IDAT";
+    unsigned char huge[41] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xff\xff\0\0\xff\xff\x08\0\0\0\0....\0\0\0\0IDAT";
     uint32_t crc = __builtin_bswap32((uint32_t)crc32(crc32(0, NULL, 0), huge + 12, 17));
     memcpy(huge + 29, &crc, 4);
     expect_bad(huge, sizeof huge, "65535 x 65535 pixels");
@@ -157,9 +153,8 @@ static void test_pictures_flips(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),          cmocka_unit_test(test_png_alpha),
-        cmocka_unit_test(test_png_kinds),    cmocka_unit_test(test_jpeg),
-        cmocka_unit_test(test_pictures_bad), cmocka_unit_test(test_pictures_flips),
+        cmocka_unit_test(test_png),  cmocka_unit_test(test_png_alpha),    cmocka_unit_test(test_png_kinds),
+        cmocka_unit_test(test_jpeg), cmocka_unit_test(test_pictures_bad), cmocka_unit_test(test_pictures_flips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

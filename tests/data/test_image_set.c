@@ -55,8 +55,7 @@ static void test_join(void **state) {
     assert_int_equal(joined->labels[3], 0);
     assert_int_equal(joined->labels[5], 1);
     cf_set_free(joined);
-    assert_fails(set_join(make_set("a", 4, 1, 3, 0), make_set("b", 2, 3, 3, 0), &joined), CF_BAD_INPUT,
-                 "one shape");
+    assert_fails(set_join(make_set("a", 4, 1, 3, 0), make_set("b", 2, 3, 3, 0), &joined), CF_BAD_INPUT, "one shape");
     cf_set *other = make_set("b", 2, 1, 3, 0);
     assert_ok(set_name_classes(other, (const char *const[]){"0", "one", "2"}));
     assert_fails(set_join(make_set("a", 4, 1, 3, 0), other, &joined), CF_BAD_INPUT, "same classes");

@@ -93,15 +93,12 @@ static double weight(int from, int to, int i, int old) {
     return fmax(0, 1 - fabs(centre - old));
 }
 
-static double straightforward(const int from[3], const int to[3], const unsigned char *pixels, int h, int w,
-                              int c) {
+static double straightforward(const int from[3], const int to[3], const unsigned char *pixels, int h, int w, int c) {
     double sum = 0;
     for (int y = 0; y < from[1]; y++)
         for (int x = 0; x < from[2]; x++) {
             const unsigned char *p = pixels + (y * from[2] + x) * from[0];
-            double value = from[0] == to[0] ? p[c]
-                           : from[0] == 3   ? 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]
-                                            : p[0];
+            double value = from[0] == to[0] ? p[c] : from[0] == 3 ? 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2] : p[0];
             sum += weight(from[1], to[1], h, y) * weight(from[2], to[2], w, x) * value / 255;
         }
     return sum;
@@ -128,8 +125,8 @@ static void test_prepare_random_shapes(void **state) {
                     double wanted = straightforward(from, to, pixels, h, w, c);
                     double got = (double)out[(h * to[2] + w) * to[0] + c];
                     if (fabs(got - wanted) > 1e-6) {
-                        print_error("%dx%dx%d -> %dx%dx%d at %d,%d,%d: %.9g, wanted %.9g\n", from[0], from[1],
-                                    from[2], to[0], to[1], to[2], h, w, c, got, wanted);
+                        print_error("%dx%dx%d -> %dx%dx%d at %d,%d,%d: %.9g, wanted %.9g\n", from[0], from[1], from[2],
+                                    to[0], to[1], to[2], h, w, c, got, wanted);
                         fail();
                     }
                 }
@@ -179,22 +176,19 @@ static void test_prepare_there_and_back(void **state) {
 static void test_resize_bytes_rounds(void **state) {
     (void)state;
     unsigned char out[8];
-    assert_ok(resize_bytes((const unsigned char[]){0, 255, 100, 103}, (const int[]){1, 1, 4},
-                           (const int[]){1, 1, 2}, out));
+    assert_ok(
+        resize_bytes((const unsigned char[]){0, 255, 100, 103}, (const int[]){1, 1, 4}, (const int[]){1, 1, 2}, out));
     assert_int_equal(out[0], 128); /* 127.5, halves to the even one */
     assert_int_equal(out[1], 102);
-    assert_ok(resize_bytes((const unsigned char[]){9, 8, 7, 6}, (const int[]){1, 2, 2},
-                           (const int[]){1, 2, 2}, out));
+    assert_ok(resize_bytes((const unsigned char[]){9, 8, 7, 6}, (const int[]){1, 2, 2}, (const int[]){1, 2, 2}, out));
     assert_memory_equal(out, ((const unsigned char[]){9, 8, 7, 6}), 4);
 }
 
 static void test_prepare_errors(void **state) {
     (void)state;
     Preparation *p;
-    assert_fails(preparation_new((const int[]){2, 4, 4}, (const int[]){1, 4, 4}, &p), CF_BAD_USE,
-                 "of 2 channels");
-    assert_fails(preparation_new((const int[]){1, 4, 0}, (const int[]){1, 4, 4}, &p), CF_BAD_USE,
-                 "1 x 4 x 0");
+    assert_fails(preparation_new((const int[]){2, 4, 4}, (const int[]){1, 4, 4}, &p), CF_BAD_USE, "of 2 channels");
+    assert_fails(preparation_new((const int[]){1, 4, 0}, (const int[]){1, 4, 4}, &p), CF_BAD_USE, "1 x 4 x 0");
     preparation_free(NULL);
 }
 

@@ -21,8 +21,7 @@ static const char *place(const char *folder, const char *name) {
     return result;
 }
 
-static void save_idx(const char *folder, const char *images, const char *labels, uint32_t count,
-                     bool packed) {
+static void save_idx(const char *folder, const char *images, const char *labels, uint32_t count, bool packed) {
     Bytes a = idx_images(count, 4, 5), b = idx_labels(count, digits);
     if (packed) {
         save_gz(&a, place(folder, images));
@@ -38,8 +37,8 @@ static void save_svhn(const char *folder, const char *name, int32_t count) {
     unsigned char labels[12];
     for (int i = 0; i < 12; i++) labels[i] = (unsigned char)(i % 10 + 1);
     Bytes bytes = mat_header();
-    put_variable(&bytes, &(MatVariable){
-                             "X", MX_UINT8, MI_UINT8, 4, {2, 2, 3, count}, pixels, 12 * (size_t)count, true});
+    put_variable(&bytes,
+                 &(MatVariable){"X", MX_UINT8, MI_UINT8, 4, {2, 2, 3, count}, pixels, 12 * (size_t)count, true});
     put_variable(&bytes, &(MatVariable){"y", MX_UINT8, MI_UINT8, 2, {count, 1}, labels, (size_t)count, true});
     save(&bytes, place(folder, name));
 }
@@ -80,8 +79,7 @@ static cf_set *load(const char *name, const char *folder) {
     return set;
 }
 
-static void expect_set(const char *name, const char *folder, size_t train, size_t test,
-                       const char *second_class) {
+static void expect_set(const char *name, const char *folder, size_t train, size_t test, const char *second_class) {
     cf_set *set = load(name, folder);
     assert_int_equal(set->official_train, train);
     assert_int_equal(set->count, train + test);
@@ -96,6 +94,10 @@ static void test_load_names(void **state) {
     expect_set("letters", "data", 12, 11, "1");
     expect_set("svhn", "data", 12, 5, "1");
     expect_set("svhn", "loose", 12, 0, "1");
+    save_svhn("lone/svhn", "test_32x32.mat", 5);
+    expect_set("svhn", "lone", 5, 0, "1");
+    save_idx("lone/mnist", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 10, false);
+    expect_set("mnist", "lone", 10, 0, "1");
     expect_set("pets", "data", 2, 2, "dog");
     expect_set("birds", "data", 2, 0, "wren");
 }
@@ -159,8 +161,7 @@ static void test_load_errors(void **state) {
     expect_failure("junk", CF_BAD_INPUT, "neither IDX files");
     expect_failure("./nowhere/at-all", CF_IO, "./nowhere/at-all");
     expect_failure(place("data/junk", "notes.txt"), CF_BAD_INPUT, "neither a .mat file nor an IDX file");
-    assert_fails(cf_set_load("svhn", place("plain", ""), &set), CF_BAD_INPUT,
-                 "train_32x32.mat, test_32x32.mat");
+    assert_fails(cf_set_load("svhn", place("plain", ""), &set), CF_BAD_INPUT, "train_32x32.mat, test_32x32.mat");
     save_idx("part/mnist", "train-images-idx3-ubyte", "somewhere-else", 12, false);
     assert_fails(cf_set_load("mnist", place("part", ""), &set), CF_BAD_INPUT, "no train-labels-idx1-ubyte");
     /* Parts of different shapes. */
@@ -250,9 +251,8 @@ static void test_load_real(void **state) {
 int main(void) {
     if (real_data("mnist", "the real MNIST")) real_folder = strdup(getenv("CIFRA_DATA"));
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_load_names),    cmocka_unit_test(test_load_paths),
-        cmocka_unit_test(test_load_checksum), cmocka_unit_test(test_load_order),
-        cmocka_unit_test(test_load_errors),   cmocka_unit_test(test_list),
+        cmocka_unit_test(test_load_names), cmocka_unit_test(test_load_paths),  cmocka_unit_test(test_load_checksum),
+        cmocka_unit_test(test_load_order), cmocka_unit_test(test_load_errors), cmocka_unit_test(test_list),
         cmocka_unit_test(test_load_real),
     };
     int failures = cmocka_run_group_tests(tests, setup, NULL);

@@ -57,8 +57,7 @@ static void check_partition(const cf_set *set, const cf_split *split, size_t lef
         }
     }
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    assert_int_equal(count_of(split, CF_TRAIN) + count_of(split, CF_VALIDATION) + count_of(split, CF_TEST) +
-                         left_out,
+    assert_int_equal(count_of(split, CF_TRAIN) + count_of(split, CF_VALIDATION) + count_of(split, CF_TEST) + left_out,
                      all->count);
     for (size_t i = 0; i < all->count; i++) left_out -= !seen[all->images[i]];
     assert_int_equal(left_out, 0);
@@ -152,8 +151,7 @@ static void test_split_at(void **state) {
 static bool same_parts(const cf_split *a, const cf_split *b) {
     for (int p = 0; p < 4; p++) {
         const cf_subset *x = cf_split_part(a, (cf_part)p), *y = cf_split_part(b, (cf_part)p);
-        if (x->count != y->count || memcmp(x->images, y->images, x->count * sizeof *x->images) != 0)
-            return false;
+        if (x->count != y->count || memcmp(x->images, y->images, x->count * sizeof *x->images) != 0) return false;
     }
     return true;
 }
@@ -161,11 +159,11 @@ static bool same_parts(const cf_split *a, const cf_split *b) {
 static void test_split_seed(void **state) {
     (void)state;
     cf_set *set = make_set(svhn_train, svhn_test);
-    for (int mode = 0; mode < 3; mode++) {
+    for (int run = 0; run < 6; run++) {
         cf_split_options options = cf_split_defaults();
-        options.mode = (cf_split_mode)mode;
+        options.mode = (cf_split_mode)(run / 2);
         options.at = 70000;
-        options.train_limit = "1:50,2:1000";
+        options.stratified = run % 2;
         cf_split *a = cut(set, options), *b = cut(set, options);
         options.seed = 2;
         cf_split *c = cut(set, options);
@@ -208,7 +206,13 @@ static void test_split_limits(void **state) {
     options.train_limit = NULL;
     cf_split *whole = cut(set, options);
     const cf_subset *all = cf_split_part(whole, CF_TRAIN);
-    size_t j = 0;
+    size_t j = 0, first_ones = 0;
+    for (size_t i = 0, ones = 0; ones < 50; i++) {
+        if (set->labels[all->images[i]] != 1) continue;
+        ones++;
+        for (size_t k = 0; k < train->count; k++) first_ones += train->images[k] == all->images[i];
+    }
+    assert_in_range(first_ones, 0, 10); /* drawn, not the first ones */
     for (size_t i = 0; i < train->count; i++) {
         while (j < all->count && all->images[j] != train->images[i]) j++;
         assert_true(j < all->count);
@@ -255,8 +259,7 @@ static void expect(const cf_set *set, cf_split_options options, cf_status code, 
 static void test_split_errors(void **state) {
     (void)state;
     cf_set *set = make_set(mnist_train, mnist_test), *lone = make_set(mnist_train, NULL);
-    expect(lone, WITH(.validation = 0.1, .mode = CF_SPLIT_OFFICIAL), CF_BAD_USE,
-           "use the split pooled, or at:N");
+    expect(lone, WITH(.validation = 0.1, .mode = CF_SPLIT_OFFICIAL), CF_BAD_USE, "use the split pooled, or at:N");
     expect(set, WITH(.validation = 0.1, .mode = CF_SPLIT_AT, .at = 0), CF_BAD_USE, "between 1 and 69999");
     expect(set, WITH(.validation = 0.1, .mode = CF_SPLIT_AT, .at = 70000), CF_BAD_USE, "between 1 and 69999");
     expect(set, WITH(.validation = 0.1, .mode = CF_SPLIT_AT, .at = 3), CF_BAD_USE,
@@ -267,23 +270,20 @@ static void test_split_errors(void **state) {
     expect(set, WITH(.validation = 1), CF_BAD_USE, "between 0 and 1");
     expect(set, WITH(.validation = 0.00001), CF_BAD_USE, "has no validation image");
     expect(set, WITH(.validation = 0.99999), CF_BAD_USE, "has no training image");
-    expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE,
-           "there is no class \"10\" (character 3)");
+    expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "there is no class \"10\" (character 3)");
     expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "0, 1, 2, 3");
     expect(set, WITH(.validation = 0.1, .classes = "1"), CF_BAD_USE, "at least two");
     expect(set, WITH(.validation = 0.1, .classes = "1,1"), CF_BAD_USE, "at least two");
     expect(set, WITH(.validation = 0.1, .classes = "1,,2"), CF_BAD_USE, "missing at character 3");
     expect(set, WITH(.validation = 0.1, .classes = "1,2,"), CF_BAD_USE, "missing at character 5");
-    expect(set, WITH(.validation = 0.1, .train_limit = "1"), CF_BAD_USE,
-           "\"1\" (character 1) is not CLASS:COUNT");
+    expect(set, WITH(.validation = 0.1, .train_limit = "1"), CF_BAD_USE, "\"1\" (character 1) is not CLASS:COUNT");
     expect(set, WITH(.validation = 0.1, .train_limit = "1:50,2:x"), CF_BAD_USE, "\"x\" (character 8)");
     expect(set, WITH(.validation = 0.1, .train_limit = "1:0"), CF_BAD_USE, "not a count");
     expect(set, WITH(.validation = 0.1, .train_limit = "1:5,1:6"), CF_BAD_USE, "limit already");
     expect(set, WITH(.validation = 0.1, .train_limit = "eleven:5"), CF_BAD_USE, "no class \"eleven\"");
     expect(set, WITH(.validation = 0.1, .classes = "1,2", .train_limit = "3:5"), CF_BAD_USE,
            "class 3 (character 1) is not among");
-    assert_ok(set_name_classes(
-        set, (const char *const[]){"Coat", "Bag", "Shirt", "d", "e", "f", "g", "h", "i", "j"}));
+    assert_ok(set_name_classes(set, (const char *const[]){"Coat", "Bag", "Shirt", "d", "e", "f", "g", "h", "i", "j"}));
     expect(set, WITH(.validation = 0.1, .classes = "Coat,Shirts"), CF_BAD_USE, "did you mean Shirt?");
     cf_set_free(set);
     cf_set_free(lone);

@@ -75,18 +75,17 @@ static void test_report_layout(void **state) {
     (void)state;
     Metrics metrics = documented_example();
     char *text = text_of(&metrics, metrics_print_report);
-    static const char expected[] =
-        "              precision    recall  f1-score   support\n"
-        "\n"
-        "     class 0     0.5000    1.0000    0.6667         1\n"
-        "     class 1     0.0000    0.0000    0.0000         1\n"
-        "     class 2     1.0000    0.6667    0.8000         3\n"
-        "\n"
-        "    accuracy                         0.6000         5\n"
-        "   macro avg     0.5000    0.5556    0.4889         5\n"
-        "weighted avg     0.7000    0.6000    0.6133         5\n"
-        "\n"
-        "accuracy 60.00 % (95 % interval 23.07 % to 88.24 %, Wilson), loss 0.9729\n";
+    static const char expected[] = "              precision    recall  f1-score   support\n"
+                                   "\n"
+                                   "     class 0     0.5000    1.0000    0.6667         1\n"
+                                   "     class 1     0.0000    0.0000    0.0000         1\n"
+                                   "     class 2     1.0000    0.6667    0.8000         3\n"
+                                   "\n"
+                                   "    accuracy                         0.6000         5\n"
+                                   "   macro avg     0.5000    0.5556    0.4889         5\n"
+                                   "weighted avg     0.7000    0.6000    0.6133         5\n"
+                                   "\n"
+                                   "accuracy 60.00 % (95 % interval 23.07 % to 88.24 %, Wilson), loss 0.9729\n";
     assert_string_equal(text, expected);
     free(text);
     metrics_free(&metrics);
@@ -170,8 +169,7 @@ static void test_refusals(void **state) {
     const unsigned char label = 0, beyond = 3;
     Metrics metrics;
     assert_fails(metrics_new(row, &label, 0, 3, three, &metrics), CF_BAD_USE, "no example");
-    assert_fails(metrics_new(nan_row, &label, 1, 3, three, &metrics), CF_BAD_INPUT,
-                 "class 1 for example 0 is");
+    assert_fails(metrics_new(nan_row, &label, 1, 3, three, &metrics), CF_BAD_INPUT, "class 1 for example 0 is");
     assert_fails(metrics_new(row, &beyond, 1, 3, three, &metrics), CF_INTERNAL, "label 3");
 }
 

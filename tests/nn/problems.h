@@ -1,0 +1,149 @@
+/* What the tests of nn share: a table of odd windows, arrays between guard words, numbers to fill them with. */
+#ifndef NN_PROBLEMS_H
+#define NN_PROBLEMS_H
+
+#include "testing.h"
+
+#include "base/memory.h"
+#include "nn/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Windows: N, C, H, W, K, R, S, stride, pad_h, pad_w; window_at() adds P and Q ---- */
+
+static const Window window_table[] = {
+    {1, 1, 5, 5, 1, 3, 3, 1, 1, 1, 0, 0},    /* one of everything */
+    {2, 1, 1, 1, 3, 1, 1, 1, 0, 0, 0, 0},    /* one pixel */
+    {2, 3, 7, 6, 5, 3, 3, 1, 1, 1, 0, 0},    /* neither square nor even */
+    {8, 1, 12, 12, 32, 3, 3, 1, 1, 1, 0, 0}, /* grey input, a vector's worth of filters */
+    {8, 32, 6, 6, 64, 3, 3, 1, 1, 1, 0, 0},  /* the study's second convolution, smaller */
+    {3, 17, 9, 4, 10, 3, 3, 2, 1, 1, 0, 0},  /* channels that fill no vector, stride 2 */
+    {2, 16, 8, 8, 16, 1, 1, 1, 0, 0, 0, 0},  /* 1x1 */
+    {1, 3, 11, 9, 7, 5, 3, 1, 2, 1, 0, 0},   /* non-square window, padding as it needs */
+    {2, 3, 10, 13, 7, 2, 4, 3, 0, 0, 0, 0},  /* stride 3 */
+    {1, 65, 5, 5, 33, 3, 3, 1, 1, 1, 0, 0},  /* one channel more than fits */
+    {4, 10, 7, 7, 12, 7, 7, 1, 0, 0, 0, 0},  /* the window is the image */
+    {2, 5, 6, 8, 3, 5, 5, 2, 2, 2, 0, 0},    /* wide padding and a stride */
+    {3, 1, 28, 28, 6, 5, 5, 1, 0, 0, 0, 0},  /* LeNet's first */
+    {1, 2, 4, 4, 3, 3, 3, 1, 2, 2, 0, 0},    /* output larger than input */
+    {2, 4, 9, 9, 8, 3, 3, 4, 0, 0, 0, 0},    /* stride wider than the window, pixels left over */
+    {5, 20, 3, 3, 40, 2, 2, 1, 0, 0, 0, 0},  /* even window */
+    {1, 8, 6, 5, 16, 3, 3, 2, 0, 0, 0, 0},   /* a row left over */
+    {2, 3, 1, 9, 4, 1, 5, 1, 0, 2, 0, 0},    /* one row */
+    {1, 130, 4, 4, 20, 3, 3, 1, 1, 1, 0, 0}, /* many channels */
+    {2, 6, 12, 12, 6, 2, 2, 2, 0, 0, 0, 0},  /* the usual pool */
+};
+
+static inline Window window_at(size_t i) {
+    Window w = window_table[i];
+    w.P = (w.H + 2 * w.pad_h - w.R) / w.stride + 1;
+    w.Q = (w.W + 2 * w.pad_w - w.S) / w.stride + 1;
+    return w;
+}
+
+static inline size_t inputs_of(const Window *w) {
+    return (size_t)w->N * (size_t)w->C * (size_t)w->H * (size_t)w->W;
+}
+
+static inline size_t outputs_of(const Window *w) {
+    return (size_t)w->N * (size_t)w->K * (size_t)w->P * (size_t)w->Q;
+}
+
+static inline size_t weights_of(const Window *w) {
+    return (size_t)w->K * (size_t)w->C * (size_t)w->R * (size_t)w->S;
+}
+
+/* ---- Arrays between guard words ---- */
+
+enum { GUARD = 64, GUARD_BYTE = 0x5c };
+
+/* Bytes that begin `skew` behind a multiple of 64, full of NaN: a value that nothing writes is found. */
+static inline void *guarded_bytes(size_t size, size_t skew) {
+    unsigned char *memory = NULL;
+    size_t whole = (2 * GUARD + skew + size + GUARD + 63) / 64 * 64;
+    assert_int_equal(posix_memalign((void **)&memory, 64, whole), 0);
+    memset(memory, GUARD_BYTE, whole);
+    memcpy(memory, &size, sizeof size);
+    memset(memory + 2 * GUARD + skew, 0xff, size);
+    return memory + 2 * GUARD + skew;
+}
+
+/* Floats as a plan has them at worst: at a multiple of 32 bytes. */
+static inline float *guarded(size_t count) {
+    return guarded_bytes(count * sizeof(float), 32);
+}
+
+static inline void guarded_end(void *array) {
+    unsigned char *bytes = array, *memory = (unsigned char *)((uintptr_t)bytes / 64 * 64) - 2 * GUARD;
+    size_t size, broken = 0;
+    memcpy(&size, memory, sizeof size);
+    for (unsigned char *p = memory + GUARD; p < bytes; p++) broken += *p != GUARD_BYTE;
+    for (size_t i = 0; i < GUARD; i++) broken += bytes[size + i] != GUARD_BYTE;
+    if (broken) print_error("%zu bytes beside an array of %zu were written\n", broken, size);
+    assert_int_equal(broken, 0);
+    free(memory);
+}
+
+/* ---- Numbers ---- */
+
+static inline uint32_t next_number(void) {
+    static uint64_t state = 1; /* SplitMix64 */
+    uint64_t z = state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (uint32_t)((z ^ (z >> 31)) >> 32);
+}
+
+/* -largest .. largest: sums of their products are exact in float. */
+static inline void fill_integers(float *values, size_t count, int largest) {
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)((int)(next_number() % (2 * (uint32_t)largest + 1)) - largest);
+}
+
+/* [-1, 1) */
+static inline void fill_reals(float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) values[i] = (float)next_number() * 0x1p-31f - 1;
+}
+
+static inline void fill_with(float *values, size_t count, float value) {
+    for (size_t i = 0; i < count; i++) values[i] = value;
+}
+
+/* ---- Comparing ---- */
+
+static inline void assert_same_bits(const char *what, const void *a, const void *b, size_t size) {
+    const unsigned char *p = a, *q = b;
+    for (size_t i = 0; i < size; i++) {
+        if (p[i] == q[i]) continue;
+        print_error("%s: byte %zu of %zu differs\n", what, i, size);
+        fail();
+    }
+}
+
+/* Equal as numbers: 0 and -0 are. */
+static inline void assert_equal_floats(const char *what, const float *a, const float *b, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (a[i] == b[i]) continue;
+        print_error("%s: value %zu of %zu is %.9g, %.9g expected\n", what, i, count, (double)a[i], (double)b[i]);
+        fail();
+    }
+}
+
+/* |a - b| <= limit everywhere; a NaN is not near. */
+static inline void assert_near_floats(const char *what, const float *a, const float *b, size_t count, double limit) {
+    for (size_t i = 0; i < count; i++) {
+        if (fabs((double)a[i] - (double)b[i]) <= limit) continue;
+        print_error("%s: value %zu of %zu is %.9g, %.9g expected\n", what, i, count, (double)a[i], (double)b[i]);
+        fail();
+    }
+}
+
+static inline void assert_near_number(const char *what, double a, double b, double limit) {
+    if (fabs(a - b) <= limit) return;
+    print_error("%s: %.17g, %.17g expected, within %g\n", what, a, b, limit);
+    fail();
+}
+
+#endif
