@@ -289,7 +289,8 @@ static void absurd_sizes(void **state) {
         "input 65535x1024x1024 | conv 65536 1024x1024 pad 512 stride 64 | dense 10",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++)
-        assert_fails(model_line_parse(lines[i], grey, 10, &list), CF_BAD_USE, "more than 268435456 values would arrive at this layer");
+        assert_fails(model_line_parse(lines[i], grey, 10, &list), CF_BAD_USE,
+                     "more than 268435456 values would arrive at this layer");
     assert_fails(model_line_parse("dense 1048576 nobias | dense 10", (Shape){99999, 99999, 99999}, 10, &list),
                  CF_BAD_USE, "more than 268435456 values would arrive at this layer");
 }
@@ -405,19 +406,19 @@ static void table_of_paper(void **state) {
     char *text;
     assert_ok(layer_list_table(&list, &text));
     assert_string_equal(text, "  layer        settings                             output   parameters        MFLOP\n"
-                              "  input                                           1x28x28                          \n"
-                              "  conv1        3x3, stride 1, pad 1              32x28x28          288        0.452\n"
-                              "  bn1                                            32x28x28           64\n"
-                              "  relu1                                          32x28x28\n"
-                              "  maxpool1     2x2, stride 2, pad 0              32x14x14\n"
-                              "  conv2        3x3, stride 1, pad 1              64x14x14        18432        7.225\n"
-                              "  bn2                                            64x14x14          128\n"
-                              "  relu2                                          64x14x14\n"
-                              "  maxpool2     2x2, stride 2, pad 0                64x7x7\n"
-                              "  dense1                                              128       401536        0.803\n"
-                              "  relu3                                               128\n"
-                              "  dense2                                               10         1290        0.003\n"
-                              "  total                                                         421738        8.482   "
+                              "  input                                            1x28x28                          \n"
+                              "  conv1        3x3, stride 1, pad 1               32x28x28          288        0.452\n"
+                              "  bn1                                             32x28x28           64\n"
+                              "  relu1                                           32x28x28\n"
+                              "  maxpool1     2x2, stride 2, pad 0               32x14x14\n"
+                              "  conv2        3x3, stride 1, pad 1               64x14x14        18432        7.225\n"
+                              "  bn2                                             64x14x14          128\n"
+                              "  relu2                                           64x14x14\n"
+                              "  maxpool2     2x2, stride 2, pad 0                 64x7x7\n"
+                              "  dense1                                               128       401536        0.803\n"
+                              "  relu3                                                128\n"
+                              "  dense2                                                10         1290        0.003\n"
+                              "  total                                                          421738        8.482   "
                               "(training 24.995) per image\n");
     free(text);
     layer_list_free(&list);

@@ -1,0 +1,606 @@
+/* The plan: its gradient against finite differences, the same bits at any number of threads, filling images that count nowhere,
+ * dropout keyed by place, inference by running statistics. */
+#include "nn/problems.h"
+
+#include "nn/model.h"
+#include "nn/plan_inside.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { IMAGES = 48, CLASSES = 3, C = 2, H = 7, W = 6 };
+
+static const char *const names[CLASSES] = {"a", "b", "c"};
+
+/* Between them: every kind of layer, with and without bias, strides, paddings, overlapping pools, batch norm after both. */
+static const char *const lines[] = {
+    "conv 5 3x3 | leakyrelu 0.2 | maxpool 3x3 stride 1 pad 1 | conv 6 3x2 stride 2 | bn | relu | dropout 0.3 | avgpool "
+    "2 "
+    "stride 1 | dense 9 | bn | leakyrelu 0.1 | dense classes",
+    "bn | conv 4 3x3 nobias | avgpool 2 | leakyrelu 0.3 | conv 7 2x2 | bn | globalavgpool | dense 35 | dropout 0.2 | "
+    "dense "
+    "classes",
+    "dropout 0.1 | dense classes nobias",
+};
+enum { LINES = COUNT_OF(lines) };
+
+typedef struct Bench {
+    cf_set *set;
+    cf_model *model;
+    Plan *plan;
+    Feed feed;
+    uint32_t images[IMAGES];
+} Bench;
+
+static Bench bench_new(const char *line, const Engine *engine, int batch, int threads) {
+    Bench b = {0};
+    uint64_t random = 5;
+    assert_ok(set_new("noise", "noise", IMAGES, C, H, W, CLASSES, &b.set));
+    assert_ok(set_name_classes(b.set, names));
+    for (size_t i = 0; i < (size_t)IMAGES * C * H * W; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        b.set->pixels[i] = (unsigned char)(random >> 56);
+    }
+    for (uint32_t i = 0; i < IMAGES; i++) {
+        b.set->labels[i] = (unsigned char)(i * 7 % 5 % CLASSES);
+        b.images[i] = (i * 11 + 3) % IMAGES; /* every image once, in some order */
+    }
+    assert_ok(model_new(line, (Shape){C, H, W}, names, CLASSES, 4, &b.model));
+    PlanOptions options = {engine, batch, threads, true, 9};
+    assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
+    assert_ok(feed_new(b.set, (Shape){C, H, W}, names, CLASSES, threads, &b.feed));
+    return b;
+}
+
+static void bench_end(Bench *b) {
+    feed_free(&b->feed);
+    plan_free(b->plan);
+    cf_model_free(b->model);
+    cf_set_free(b->set);
+}
+
+static StepResult train(Bench *b, int n, int64_t number) {
+    StepResult result;
+    assert_ok(plan_train(b->plan, &b->feed, b->images, n, number, &result));
+    return result;
+}
+
+static size_t trainable(const Bench *b) {
+    return b->model->parameters.trainable;
+}
+
+/* Weights of batch norm and biases begin as 1 and 0: give them values that show a mistake. */
+static void vary_parameters(Bench *b) {
+    Parameters *p = &b->model->parameters;
+    for (int i = 0; i < p->count; i++)
+        for (size_t k = 0; p->table[i].trainable && p->table[i].dims == 1 && k < p->table[i].count; k++)
+            p->values[p->table[i].offset + k] += (float)((int)(k * 5 % 7) - 3) * 0.1f;
+}
+
+static float *kept(const float *values, size_t count) {
+    float *copy = malloc(count * sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, values, count * sizeof *copy);
+    return copy;
+}
+
+static double relative_error(const float *a, const float *b, size_t count) {
+    double difference = 0, size = 1e-30;
+    for (size_t i = 0; i < count; i++) {
+        difference += pow((double)a[i] - (double)b[i], 2);
+        size += pow((double)b[i], 2);
+    }
+    return sqrt(difference / size);
+}
+
+static void assert_close(const char *what, const float *a, const float *b, size_t count, double limit) {
+    double error = relative_error(a, b, count);
+    if (!(error < limit)) print_error("%s: relative error %g, at most %g expected\n", what, error, limit);
+    assert_true(error < limit);
+}
+
+/* ---- The gradient ---- */
+
+static double mean_loss(Bench *b, int n) {
+    return train(b, n, 3).loss / n;
+}
+
+/* The slope of the loss along `direction`, by central differences: step h, then h/2, extrapolated (Richardson). */
+static double slope(Bench *b, int n, float *weights, const float *direction, size_t count, double h) {
+    float *start = kept(weights, count);
+    double slopes[2];
+    for (int i = 0; i < 2; i++) {
+        double loss[2], step = i ? h / 2 : h;
+        for (int side = 0; side < 2; side++) {
+            for (size_t k = 0; k < count; k++)
+                weights[k] = (float)((double)start[k] + (side ? -step : step) * (double)direction[k]);
+            loss[side] = mean_loss(b, n);
+        }
+        slopes[i] = (loss[0] - loss[1]) / (2 * step);
+    }
+    memcpy(weights, start, count * sizeof *weights);
+    free(start);
+    return (4 * slopes[1] - slopes[0]) / 3;
+}
+
+/* A tensor's gradient along itself (no part of it may be wrong by much) and along random directions (any part shows). */
+static void check_tensor(Bench *b, int n, const Parameter *entry, const float *gradient) {
+    float *weights = b->model->parameters.values + entry->offset, *direction = malloc(entry->count * sizeof *direction);
+    const float *g = gradient + entry->offset;
+    double size = 0;
+    for (size_t k = 0; k < entry->count; k++) size += (double)g[k] * (double)g[k];
+    size = sqrt(size);
+    assert_true(size > 1e-5);
+    for (int turn = 0; turn < 4; turn++) {
+        double length = 0, expected = 0;
+        for (size_t k = 0; k < entry->count; k++) {
+            direction[k] = turn == 0 ? g[k] : (float)next_number() * 0x1p-31f - 1;
+            length += (double)direction[k] * (double)direction[k];
+        }
+        for (size_t k = 0; k < entry->count; k++) {
+            direction[k] = (float)((double)direction[k] / sqrt(length));
+            expected += (double)direction[k] * (double)g[k];
+        }
+        double found = slope(b, n, weights, direction, entry->count, 4e-3);
+        /* The loss is float inside, and a step may cross a kink of an activation or a pool. */
+        double limit = 0.02 * size + 2e-4;
+        if (!(fabs(found - expected) < limit))
+            print_error("%s, direction %d: slope %g by differences, %g by the gradient\n", entry->name, turn, found,
+                        expected);
+        assert_true(fabs(found - expected) < limit);
+    }
+    free(direction);
+}
+
+static void gradient_of_the_loss(void **state) {
+    (void)state;
+    for (int i = 0; i < LINES; i++) {
+        Bench b = bench_new(lines[i], &reference_engine, 16, 1);
+        vary_parameters(&b);
+        train(&b, 13, 3);
+        float *gradient = kept(plan_gradient(b.plan), trainable(&b));
+        const Parameters *p = &b.model->parameters;
+        for (int k = 0; k < p->count; k++)
+            if (p->table[k].trainable) check_tensor(&b, 13, &p->table[k], gradient);
+        free(gradient);
+        bench_end(&b);
+    }
+}
+
+/* Without batch norm and dropout images are independent: the gradient of a batch is the mean of its images' gradients. */
+static void gradient_is_a_mean(void **state) {
+    (void)state;
+    static const char line[] =
+        "conv 5 3x3 | relu | maxpool 2 | conv 4 3x3 | leakyrelu | avgpool 3x2 | dense 40 | relu | dense "
+        "classes";
+    enum { N = 21 };
+    const Engine *const both[] = {&reference_engine, cpu_engine()};
+    for (size_t e = 0; e < 2; e++) {
+        Bench b = bench_new(line, both[e], 24, 1);
+        vary_parameters(&b);
+        StepResult whole = train(&b, N, 0), sum = {0};
+        float *gradient = kept(plan_gradient(b.plan), trainable(&b)), *mean = calloc(trainable(&b), sizeof *mean);
+        for (int i = 0; i < N; i++) {
+            StepResult one;
+            assert_ok(plan_train(b.plan, &b.feed, b.images + i, 1, 0, &one));
+            sum.loss += one.loss;
+            sum.correct += one.correct;
+            for (size_t k = 0; k < trainable(&b); k++) mean[k] += plan_gradient(b.plan)[k] / N;
+        }
+        assert_near_number("loss", whole.loss, sum.loss, 1e-5);
+        assert_int_equal(whole.correct, sum.correct);
+        assert_close("gradient", gradient, mean, trainable(&b), 1e-5);
+        free(gradient);
+        free(mean);
+        bench_end(&b);
+    }
+}
+
+/* Softmax and cross-entropy by hand: weights and bias 0 give log(classes) and (1/classes - target) on the bias. */
+static void loss_by_hand(void **state) {
+    (void)state;
+    Bench b = bench_new("dense classes", cpu_engine(), 8, 1);
+    Parameters *p = &b.model->parameters;
+    memset(p->values, 0, p->total * sizeof *p->values);
+    StepResult result = train(&b, 5, 0);
+    assert_near_number("loss", result.loss, 5 * log(3), 1e-6);
+    const float *bias = plan_gradient(b.plan) + p->table[1].offset;
+    for (int k = 0; k < CLASSES; k++) {
+        double share = 0;
+        for (int i = 0; i < 5; i++) share += b.set->labels[b.images[i]] == k ? 0.2 : 0;
+        assert_near_number("bias", (double)bias[k], 1.0 / 3 - share, 1e-6);
+    }
+    /* One sure class: the loss is the distance of the logits, not infinity. */
+    parameters_find(p, 0, "bias")[0] = 200;
+    result = train(&b, 5, 0);
+    double expected = 0;
+    for (int i = 0; i < 5; i++) expected += b.set->labels[b.images[i]] == 0 ? 0 : 200;
+    assert_near_number("sure loss", result.loss, expected, 1e-4);
+    assert_null(plan_first_not_finite(b.plan));
+    bench_end(&b);
+}
+
+static void fast_is_near_reference(void **state) {
+    (void)state;
+    for (int i = 0; i < LINES; i++) {
+        Bench a = bench_new(lines[i], &reference_engine, 40, 2), b = bench_new(lines[i], cpu_engine(), 40, 2);
+        vary_parameters(&a), vary_parameters(&b);
+        double loss = train(&a, 37, 1).loss;
+        assert_near_number("loss", train(&b, 37, 1).loss, loss, 1e-4);
+        assert_close("logits", plan_logits(b.plan), plan_logits(a.plan), (size_t)37 * CLASSES, 1e-5);
+        assert_close("gradient", plan_gradient(b.plan), plan_gradient(a.plan), trainable(&a), 1e-4);
+        assert_close("running statistics", b.model->parameters.values + trainable(&a),
+                     a.model->parameters.values + trainable(&a), a.model->parameters.total - trainable(&a), 1e-5);
+        bench_end(&a), bench_end(&b);
+    }
+}
+
+/* ---- The same bits ---- */
+
+/* Everything that a few steps leave behind. */
+typedef struct Trace {
+    float *gradient, *parameters, *logits, *probabilities;
+    StepResult train, infer;
+    size_t trainable, total;
+} Trace;
+
+static Trace trace_of(const char *line, const Engine *engine, int threads, int n) {
+    Bench b = bench_new(line, engine, 40, threads);
+    Trace t = {.trainable = trainable(&b), .total = b.model->parameters.total};
+    vary_parameters(&b);
+    for (int step = 0; step < 2; step++) {
+        t.train = train(&b, n, step);
+        const float *gradient = plan_gradient(b.plan);
+        for (size_t k = 0; k < t.trainable; k++) b.model->parameters.values[k] -= 0.1f * gradient[k];
+    }
+    t.gradient = kept(plan_gradient(b.plan), t.trainable);
+    t.logits = kept(plan_logits(b.plan), (size_t)n * CLASSES);
+    t.parameters = kept(b.model->parameters.values, t.total);
+    t.probabilities = calloc((size_t)n * CLASSES, sizeof(float));
+    assert_ok(plan_use_parameters(b.plan));
+    assert_ok(plan_infer(b.plan, &b.feed, b.images, n, t.probabilities, &t.infer));
+    bench_end(&b);
+    return t;
+}
+
+static void trace_end(Trace *t) {
+    free(t->gradient), free(t->parameters), free(t->logits), free(t->probabilities);
+}
+
+static void same_bits_on(const Engine *engine, const char *line, int n) {
+    static const int threads[] = {2, 3, 8};
+    Trace one = trace_of(line, engine, 1, n);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        Trace t = trace_of(line, engine, threads[i], n);
+        size_t outputs = (size_t)n * CLASSES * sizeof(float);
+        assert_same_bits("gradient", t.gradient, one.gradient, one.trainable * sizeof(float));
+        assert_same_bits("weights and running statistics", t.parameters, one.parameters, one.total * sizeof(float));
+        assert_same_bits("logits", t.logits, one.logits, outputs);
+        assert_same_bits("probabilities", t.probabilities, one.probabilities, outputs);
+        assert_same_bits("training loss", &t.train.loss, &one.train.loss, sizeof(double));
+        assert_same_bits("inference loss", &t.infer.loss, &one.infer.loss, sizeof(double));
+        assert_int_equal(t.train.correct, one.train.correct);
+        assert_int_equal(t.infer.correct, one.infer.correct);
+        trace_end(&t);
+    }
+    trace_end(&one);
+}
+
+static void same_bits_at_any_threads(void **state) {
+    (void)state;
+    for (int i = 0; i < LINES; i++) {
+        same_bits_on(cpu_engine(), lines[i], 40);
+        same_bits_on(cpu_engine(), lines[i], 37);
+    }
+    same_bits_on(&reference_engine, lines[0], 37);
+}
+
+/* Large enough for several sums' pieces and dense tiles. */
+static void same_bits_on_the_study_network(void **state) {
+    (void)state;
+    same_bits_on(cpu_engine(), "paper", 37);
+}
+
+/* ---- Filling images ---- */
+
+static void filling_counts_nowhere(void **state) {
+    (void)state;
+    const Engine *const both[] = {&reference_engine, cpu_engine()};
+    static const int counts[] = {24, 21, 8, 3};
+    for (size_t e = 0; e < 2; e++)
+        for (int i = 0; i < LINES; i++)
+            for (size_t k = 0; k < COUNT_OF(counts); k++) {
+                int n = counts[k];
+                Bench exact = bench_new(lines[i], both[e], n, 1), wide = bench_new(lines[i], both[e], 40, 1);
+                vary_parameters(&exact), vary_parameters(&wide);
+                train(&wide, 40, 0); /* leaves values behind where the next batch has filling */
+                memcpy(wide.model->parameters.values, exact.model->parameters.values,
+                       exact.model->parameters.total * sizeof(float));
+                StepResult a = train(&exact, n, 1), b = train(&wide, n, 1);
+                size_t rest = exact.model->parameters.total - trainable(&exact);
+                assert_near_number("loss", b.loss / n, a.loss / n, 1e-6);
+                assert_int_equal(a.correct, b.correct);
+                assert_close("gradient", plan_gradient(wide.plan), plan_gradient(exact.plan), trainable(&exact), 1e-5);
+                assert_close("running statistics", wide.model->parameters.values + trainable(&wide),
+                             exact.model->parameters.values + trainable(&exact), rest, 1e-6);
+                bench_end(&exact), bench_end(&wide);
+            }
+}
+
+/* ---- Dropout ---- */
+
+/* A white image through "dropout RATE": the mask stands in the network's input. */
+static float *mask_of(const char *line, int threads, uint64_t seed, int64_t number, size_t *count) {
+    Bench b = bench_new(line, cpu_engine(), 40, threads);
+    memset(b.set->pixels, 255, (size_t)IMAGES * C * H * W);
+    plan_free(b.plan);
+    PlanOptions options = {cpu_engine(), 40, threads, true, seed};
+    assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
+    train(&b, 40, number);
+    *count = (size_t)40 * C * H * W;
+    float *mask = kept(b.plan->nodes[0].y, *count);
+    bench_end(&b);
+    return mask;
+}
+
+static double share_kept(const float *mask, size_t count, float value) {
+    size_t ones = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (mask[i] != 0) assert_near_number("kept value", (double)mask[i], (double)value, 1e-6);
+        ones += mask[i] != 0;
+    }
+    return (double)ones / (double)count;
+}
+
+static size_t differences(const float *a, const float *b, size_t count) {
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) found += a[i] != b[i];
+    return found;
+}
+
+static void dropout_masks(void **state) {
+    (void)state;
+    static const char line[] = "dropout 0.3 | dense classes", twice[] = "dropout 0.5 | dropout 0.5 | dense classes";
+    size_t count;
+    float *mask = mask_of(line, 1, 9, 4, &count);
+    double share = share_kept(mask, count, 1 / 0.7f), deviation = sqrt(0.3 * 0.7 / (double)count);
+    assert_near_number("share kept", share, 0.7, 4 * deviation);
+    static const int threads[] = {2, 3, 8};
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        float *other = mask_of(line, threads[i], 9, 4, &count);
+        assert_same_bits("mask", other, mask, count * sizeof *mask);
+        free(other);
+    }
+    /* Another step, another seed, another image, another layer: other masks. Independent ones differ in 2 * 0.3 * 0.7. */
+    float *step = mask_of(line, 1, 9, 5, &count), *seed = mask_of(line, 1, 10, 4, &count),
+          *both = mask_of(twice, 1, 9, 4, &count);
+    double expected = 0.42 * (double)count, room = 5 * sqrt(0.42 * 0.58 * (double)count);
+    assert_near_number("another step", (double)differences(step, mask, count), expected, room);
+    assert_near_number("another seed", (double)differences(seed, mask, count), expected, room);
+    size_t half = count / 2;
+    assert_near_number("other images", (double)differences(mask, mask + half, half), expected / 2, room);
+    assert_near_number("two layers", share_kept(both, count, 4), 0.25, 4 * sqrt(0.1875 / (double)count));
+    free(mask), free(step), free(seed), free(both);
+}
+
+/* Backward draws the mask again: what was dropped gets no gradient, the rest is scaled. */
+static void dropout_backward(void **state) {
+    (void)state;
+    Bench b = bench_new("conv 4 1x1 | dropout 0.4 | dense classes", &reference_engine, 16, 1);
+    train(&b, 16, 2);
+    const Node *conv = &b.plan->nodes[0], *drop = &b.plan->nodes[1];
+    size_t count = 16 * drop->x_size, dropped = 0;
+    for (size_t i = 0; i < count; i++) {
+        assert_true((drop->y[i] == 0) == (conv->dy[i] == 0));
+        dropped += conv->dy[i] == 0;
+    }
+    assert_near_number("share dropped", (double)dropped / (double)count, 0.4, 4 * sqrt(0.24 / (double)count));
+    bench_end(&b);
+}
+
+static void inference_drops_nothing(void **state) {
+    (void)state;
+    Bench with = bench_new("dropout 0.4 | dense classes", cpu_engine(), 16, 1),
+          without = bench_new("dense classes", cpu_engine(), 16, 1);
+    StepResult result;
+    memcpy(with.model->parameters.values, without.model->parameters.values,
+           without.model->parameters.total * sizeof(float));
+    assert_ok(plan_infer(with.plan, &with.feed, with.images, 16, NULL, &result));
+    assert_ok(plan_infer(without.plan, &without.feed, without.images, 16, NULL, &result));
+    assert_same_bits("logits", plan_logits(with.plan), plan_logits(without.plan), (size_t)16 * CLASSES * sizeof(float));
+    bench_end(&with), bench_end(&without);
+}
+
+/* ---- Batch norm and inference ---- */
+
+/* Running statistics move a tenth of the way, the variance unbiased; worked from the images themselves. */
+static void running_statistics(void **state) {
+    (void)state;
+    Bench b = bench_new("bn | dense classes", cpu_engine(), 40, 2);
+    enum { N = 37 };
+    train(&b, N, 0);
+    for (size_t c = 0; c < C; c++) {
+        double sum = 0, squares = 0, count = (double)N * H * W;
+        for (int i = 0; i < N; i++)
+            for (size_t k = 0; k < (size_t)H * W; k++)
+                sum += b.set->pixels[(b.images[i] * (size_t)H * W + k) * C + c] / 255.0;
+        for (int i = 0; i < N; i++)
+            for (size_t k = 0; k < (size_t)H * W; k++)
+                squares += pow(b.set->pixels[(b.images[i] * (size_t)H * W + k) * C + c] / 255.0 - sum / count, 2);
+        const Parameters *p = &b.model->parameters;
+        assert_near_number("running mean", (double)parameters_find(p, 0, "running_mean")[c], 0.1 * sum / count, 1e-6);
+        /* 0.9 and not 1 for the biased one: they differ by 6e-5 of it; so a tight limit. */
+        assert_near_number("running variance", (double)parameters_find(p, 0, "running_var")[c],
+                           0.9 + 0.1 * squares / (count - 1), 2e-7);
+        /* The batch itself is normalised with the biased one. */
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i < (size_t)N * H * W; i++) mean += (double)b.plan->nodes[0].y[i * C + c] / count;
+        for (size_t i = 0; i < (size_t)N * H * W; i++)
+            variance += pow((double)b.plan->nodes[0].y[i * C + c] - mean, 2) / count;
+        assert_near_number("normalised mean", mean, 0, 1e-6);
+        assert_near_number("normalised variance", variance, (squares / count) / (squares / count + 1e-5), 1e-6);
+    }
+    bench_end(&b);
+}
+
+/* With 2 values a channel, biased and unbiased variance are a factor 2 apart. */
+static void running_variance_is_unbiased(void **state) {
+    (void)state;
+    Bench b = bench_new("dense 4 nobias | bn | dense classes", &reference_engine, 8, 1);
+    train(&b, 2, 0);
+    const float *x = b.plan->nodes[0].y;
+    for (int c = 0; c < 4; c++) {
+        double half = ((double)x[c] - (double)x[4 + c]) / 2;
+        assert_near_number("running variance", (double)parameters_find(&b.model->parameters, 1, "running_var")[c],
+                           0.9 + 0.1 * 2 * half * half, 1e-5);
+    }
+    bench_end(&b);
+}
+
+static void inference_by_hand(void **state) {
+    (void)state;
+    Bench b = bench_new("bn | globalavgpool | dense classes", cpu_engine(), 8, 1);
+    Parameters *p = &b.model->parameters;
+    StepResult result;
+    const float mean[] = {0.25f, 0.5f}, variance[] = {4, 0.25f}, weight[] = {2, 3}, bias[] = {1, -1};
+    memcpy(parameters_find(p, 0, "running_mean"), mean, sizeof mean);
+    memcpy(parameters_find(p, 0, "running_var"), variance, sizeof variance);
+    memcpy(parameters_find(p, 0, "weight"), weight, sizeof weight);
+    memcpy(parameters_find(p, 0, "bias"), bias, sizeof bias);
+    memcpy(parameters_find(p, 2, "weight"), (const float[]){1, 0, 0, 1, 1, 1}, 6 * sizeof(float));
+    train(&b, 8, 0); /* batch statistics in use... */
+    memcpy(parameters_find(p, 0, "running_mean"), mean, sizeof mean);
+    memcpy(parameters_find(p, 0, "running_var"), variance, sizeof variance);
+    assert_ok(plan_use_parameters(b.plan)); /* ... and now not */
+    float probabilities[CLASSES];
+    assert_ok(plan_infer(b.plan, &b.feed, b.images, 1, probabilities, &result));
+    double y[2] = {0};
+    for (size_t i = 0; i < (size_t)H * W; i++)
+        for (size_t c = 0; c < C; c++) {
+            double x = b.set->pixels[(b.images[0] * (size_t)H * W + i) * C + c] / 255.0;
+            y[c] += ((x - (double)mean[c]) / sqrt((double)variance[c] + 1e-5) * (double)weight[c] + (double)bias[c]) /
+                    (H * W);
+        }
+    const double expected[] = {y[0], y[1], y[0] + y[1]};
+    double sum = exp(y[0]) + exp(y[1]) + exp(y[0] + y[1]);
+    for (int k = 0; k < CLASSES; k++) {
+        assert_near_number("logit", (double)plan_logits(b.plan)[k], expected[k], 1e-5);
+        assert_near_number("probability", (double)probabilities[k], exp(expected[k]) / sum, 1e-6);
+    }
+    assert_near_number("loss", result.loss, log(sum) - expected[b.set->labels[b.images[0]]], 1e-5);
+    bench_end(&b);
+}
+
+/* An image's outputs are its own: whatever else is in the batch, and wherever it stands in it. */
+static void inference_of_one_image(void **state) {
+    (void)state;
+    for (int i = 0; i < LINES; i++) {
+        Bench b = bench_new(lines[i], cpu_engine(), 40, 2);
+        float alone[CLASSES], *all = calloc((size_t)40 * CLASSES, sizeof *all);
+        StepResult result;
+        train(&b, 40, 0);
+        assert_ok(plan_use_parameters(b.plan));
+        assert_ok(plan_infer(b.plan, &b.feed, b.images, 40, all, &result));
+        for (int k = 0; k < 40; k++) {
+            assert_ok(plan_infer(b.plan, &b.feed, b.images + k, 1, alone, &result));
+            assert_same_bits("probabilities", alone, all + k * CLASSES, sizeof alone);
+        }
+        free(all);
+        bench_end(&b);
+    }
+}
+
+/* A forward-only plan and one for training say the same, and a label that the network does not know counts nowhere. */
+static void inference_plans(void **state) {
+    (void)state;
+    Bench b = bench_new(lines[0], cpu_engine(), 40, 1);
+    PlanOptions options = {cpu_engine(), 40, 1, false, 0};
+    Plan *forward;
+    StepResult a, c;
+    train(&b, 40, 0);
+    assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &forward));
+    assert_ok(plan_use_parameters(b.plan));
+    assert_ok(plan_use_parameters(forward));
+    assert_ok(plan_infer(b.plan, &b.feed, b.images, 37, NULL, &a));
+    assert_ok(plan_infer(forward, &b.feed, b.images, 37, NULL, &c));
+    assert_same_bits("logits", plan_logits(b.plan), plan_logits(forward), (size_t)37 * CLASSES * sizeof(float));
+    assert_same_bits("loss", &a.loss, &c.loss, sizeof a.loss);
+    assert_null(plan_gradient(forward));
+    b.feed.class_of[1] = -1;
+    int known = 0;
+    for (int i = 0; i < 37; i++) known += b.set->labels[b.images[i]] != 1;
+    assert_ok(plan_infer(forward, &b.feed, b.images, 37, NULL, &c));
+    assert_true(c.loss < a.loss && c.correct <= known);
+    plan_free(forward);
+    bench_end(&b);
+}
+
+static void not_finite_is_named(void **state) {
+    (void)state;
+    Bench b = bench_new(lines[0], cpu_engine(), 16, 1);
+    parameters_find(&b.model->parameters, 3, "weight")[7] = NAN; /* of the second convolution */
+    StepResult result = train(&b, 16, 0);
+    assert_false(isfinite(result.loss));
+    assert_string_equal(plan_first_not_finite(b.plan), "conv2");
+    bench_end(&b);
+}
+
+/* ---- Other instruction sets, each in a process of its own: an engine is chosen once ---- */
+
+static const struct CMUnitTest some_tests[] = {
+    cmocka_unit_test(gradient_is_a_mean),       cmocka_unit_test(fast_is_near_reference),
+    cmocka_unit_test(same_bits_at_any_threads), cmocka_unit_test(filling_counts_nowhere),
+    cmocka_unit_test(inference_of_one_image),
+};
+
+static void other_instruction_sets(void **state) {
+    (void)state;
+    static const char *const sets[] = {"avx2", "baseline"};
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        if (i == 0 && strcmp(cpu_engine()->kernels->name, "baseline") == 0) {
+            print_message("SKIPPED: CIFRA_ISA=avx2 (this processor has no AVX2)\n");
+            continue;
+        }
+        int status = -1;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            setenv("CIFRA_ISA", sets[i], 1);
+            execl("/proc/self/exe", "test_plan", sets[i], (char *)NULL);
+            _exit(127);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
+static int run_as_child(const char *instruction_set) {
+    if (strcmp(cpu_engine()->kernels->name, instruction_set) != 0) return 125;
+    return cmocka_run_group_tests(some_tests, NULL, NULL);
+}
+
+int main(int count, char **arguments) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradient_of_the_loss),
+        cmocka_unit_test(gradient_is_a_mean),
+        cmocka_unit_test(loss_by_hand),
+        cmocka_unit_test(fast_is_near_reference),
+        cmocka_unit_test(same_bits_at_any_threads),
+        cmocka_unit_test(same_bits_on_the_study_network),
+        cmocka_unit_test(filling_counts_nowhere),
+        cmocka_unit_test(dropout_masks),
+        cmocka_unit_test(dropout_backward),
+        cmocka_unit_test(inference_drops_nothing),
+        cmocka_unit_test(running_statistics),
+        cmocka_unit_test(running_variance_is_unbiased),
+        cmocka_unit_test(inference_by_hand),
+        cmocka_unit_test(inference_of_one_image),
+        cmocka_unit_test(inference_plans),
+        cmocka_unit_test(not_finite_is_named),
+        cmocka_unit_test(other_instruction_sets),
+    };
+    if (count == 2) return run_as_child(arguments[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
