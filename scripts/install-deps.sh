@@ -3,9 +3,9 @@
 # Usage: scripts/install-deps.sh [build|check]     build: to compile;  check: also to run the tests
 set -euo pipefail
 
-build="gcc cmake make pkg-config libc6-dev libdnnl-dev libmatio-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev \
-libjansson-dev libssl-dev"
-check="$build libcmocka-dev"
+build="gcc cmake make pkg-config libc6-dev libdnnl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libjansson-dev \
+libssl-dev"
+check="$build libcmocka-dev libmatio-dev"
 
 case "${1:-build}" in
 build) wanted=$build ;;
