@@ -132,6 +132,7 @@ cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **
     cf_status status = take_classes(classes, path, names, &count, &list);
     if (!status) {
         status = model_new(line, shape, names, count, 0, model);
+        if (status == CF_BAD_USE) status = CF_BAD_INPUT; /* a wrong line is the file's fault here */
         if (status) status_prefix(status, "%s", path);
     }
     json_decref(list);

@@ -15,8 +15,8 @@ const char *const model_names[] = {"paper", "paper-leaky", "mlp", "linear", NULL
 
 static const char *const model_lines[] = {
     "conv 32 3x3 | bn | relu | maxpool 2 | conv 64 3x3 | bn | relu | maxpool 2 | dense 128 | relu | dense classes",
-    "conv 32 3x3 | bn | leakyrelu 0.01 | maxpool 2 | conv 64 3x3 | bn | leakyrelu 0.01 | maxpool 2 | dense 128 | "
-    "leakyrelu 0.01 | dense classes",
+    ("conv 32 3x3 | bn | leakyrelu 0.01 | maxpool 2 | conv 64 3x3 | bn | leakyrelu 0.01 | maxpool 2 | dense 128 | "
+     "leakyrelu 0.01 | dense classes"),
     "dense 256 | relu | dense 128 | relu | dense classes",
     "dense classes",
 };

@@ -59,6 +59,12 @@ static cf_status check_options(const cf_train_options *o) {
     FAIL_IF(!(o->weight_decay >= 0) || !isfinite(o->weight_decay), CF_BAD_USE,
             "weight decay: 0 or more expected, found %g", o->weight_decay);
     FAIL_IF(o->patience < 0, CF_BAD_USE, "patience: 0 or more expected, found %d", o->patience);
+    FAIL_IF((unsigned)o->optimizer > CF_ADAMW, CF_BAD_USE, "optimizer: CF_SGD, CF_ADAM or CF_ADAMW expected, found %d",
+            (int)o->optimizer);
+    FAIL_IF((unsigned)o->schedule > CF_ONE_CYCLE, CF_BAD_USE,
+            "schedule: CF_CONSTANT, CF_COSINE or CF_ONE_CYCLE expected, found %d", (int)o->schedule);
+    FAIL_IF((unsigned)o->engine > CF_ENGINE_REFERENCE, CF_BAD_USE,
+            "engine: CF_ENGINE_FAST or CF_ENGINE_REFERENCE expected, found %d", (int)o->engine);
     return CF_OK;
 }
 
@@ -78,6 +84,8 @@ static cf_status hash_images(const Fit *fit, char hex[SHA256_HEX]) {
 
 /* Epochs may be added to a run whose rate does not depend on their number; threads and patience change no step. */
 static cf_status describe_settings(Fit *fit) {
+    static const char *const optimizers[] = {"sgd", "adam", "adamw"}, *const engines[] = {"fast", "reference"};
+    static const char *const schedules[] = {"constant", "cosine", "one-cycle"};
     const cf_train_options *o = fit->options;
     char images[SHA256_HEX], *line;
     FORWARD(hash_images(fit, images));
@@ -85,10 +93,10 @@ static cf_status describe_settings(Fit *fit) {
     for (char *p = line; *p; p++)
         if (*p == ' ') *p = '_';
     cf_status status = memory_print(
-        &fit->settings, "model=%s batch=%d optimizer=%d rate=%.17g momentum=%.17g decay=%.17g schedule=%d epochs=%d "
-        "seed=%llu engine=%d data=%.16s images=%.16s", line, o->batch, (int)o->optimizer, o->learning_rate, o->momentum,
-        o->weight_decay, (int)o->schedule, o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
-        (int)o->engine, fit->train->set->sha256, images);
+        &fit->settings, "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d "
+        "seed=%llu engine=%s data=%.16s images=%.16s", line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum,
+        o->weight_decay, schedules[o->schedule], o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
+        engines[o->engine], fit->train->set->sha256, images);
     free(line);
     return status;
 }
@@ -106,6 +114,18 @@ static cf_status save(Fit *fit) {
 }
 
 /* ---- Building ---- */
+
+/* The counters of a checkpoint say the same thing several times over; they must agree. */
+static cf_status check_counters(const Fit *fit) {
+    const FitState *s = &fit->state;
+    int64_t begun = s->step * fit->options->batch, images = (int64_t)fit->train->count;
+    FAIL_IF(s->step > fit->steps_per_epoch || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
+                fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) || s->correct < 0 ||
+                s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||
+                (s->epoch > 0 && s->epochs_since_best != s->epoch - s->best_epoch),
+            CF_BAD_INPUT, "checkpoint %s: its counters contradict each other; it is damaged", fit->options->checkpoint);
+    return CF_OK;
+}
 
 static cf_status prepare(Fit *fit) {
     const cf_train_options *o = fit->options;
@@ -129,6 +149,7 @@ static cf_status prepare(Fit *fit) {
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) {
         Checkpoint checkpoint = checkpoint_of(fit);
         FORWARD(checkpoint_read(o->checkpoint, &checkpoint));
+        FORWARD(check_counters(fit));
         notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1, (long long)fit->state.step);
     }
     fit->start = fit->last_checkpoint = now();
@@ -193,7 +214,9 @@ static cf_status train_step(Fit *fit) {
 static bool report(const Fit *fit, const EpochRow *done, bool best) {
     const FitState *s = &fit->state;
     if (!fit->options->progress) return true;
-    double here = now() - fit->start;
+    /* Resumed behind an epoch's last step, nothing was done here yet: the speed is that of the epoch so far. */
+    bool worked = fit->steps_here > 0;
+    double a_step = worked ? (now() - fit->start) / (double)fit->steps_here : s->step_seconds / (double)s->step;
     int64_t left = fit->steps_per_epoch * fit->options->epochs - s->steps_done;
     cf_progress p = {.epoch = s->epoch + 1,
                      .epochs = fit->options->epochs,
@@ -201,8 +224,9 @@ static bool report(const Fit *fit, const EpochRow *done, bool best) {
                      .steps = fit->steps_per_epoch,
                      .loss = s->loss_sum / (double)s->seen,
                      .accuracy = (double)s->correct / (double)s->seen,
-                     .images_per_second = (double)fit->images_here / fit->training_seconds,
-                     .seconds_left = here / (double)fit->steps_here * (double)left,
+                     .images_per_second = worked ? (double)fit->images_here / fit->training_seconds
+                                                 : (double)s->seen / s->step_seconds,
+                     .seconds_left = a_step * (double)left,
                      .learning_rate = rate_of_step(fit, s->steps_done - 1),
                      .best = best};
     if (done) {

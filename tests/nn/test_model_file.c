@@ -1,0 +1,286 @@
+/* Models as files: the same model back to the bit, PyTorch's axis order, and every kind of file that is no such model. */
+#include "nn/problems.h"
+
+#include "nn/model.h"
+
+#include <stdio.h>
+
+enum { C = 2, H = 6, W = 5, CLASSES = 3, IMAGES = 20 };
+
+static const char *const names[CLASSES] = {"zero", "\xc3\xa9l\xc3\xa8ve \"q\"", "two, three"};
+static const char line[] =
+    "conv 4 3x3 | bn | relu | maxpool 2 | conv 3 1x1 | leakyrelu 0.1 | dense 7 | relu | dense classes";
+
+static cf_model *make(const char *text, uint64_t seed) {
+    cf_model *m;
+    assert_ok(model_new(text, (Shape){C, H, W}, names, CLASSES, seed, &m));
+    return m;
+}
+
+/* Weights without any round number, running statistics too. */
+static void scatter(cf_model *m) {
+    for (int i = 0; i < m->parameters.count; i++) {
+        const Parameter *entry = &m->parameters.table[i];
+        for (size_t k = 0; k < entry->count; k++)
+            m->parameters.values[entry->offset + k] =
+                (float)next_number() * 0x1p-31f - (entry->trainable ? 1.0f : 0.0f);
+    }
+}
+
+static cf_set *images(void) {
+    cf_set *set;
+    assert_ok(set_new("noise", "noise", IMAGES, C, H, W, CLASSES, &set));
+    assert_ok(set_name_classes(set, names));
+    for (size_t i = 0; i < (size_t)IMAGES * C * H * W; i++) set->pixels[i] = (unsigned char)next_number();
+    return set;
+}
+
+static void predict(const cf_model *m, const cf_set *set, float probabilities[IMAGES * CLASSES]) {
+    uint32_t all[IMAGES];
+    for (uint32_t i = 0; i < IMAGES; i++) all[i] = i;
+    cf_subset subset = {.set = set, .images = all, .count = IMAGES, .classes = CLASSES};
+    StepResult result;
+    assert_ok(classify(m, &subset, &(ClassifyOptions){cpu_engine(), 1}, probabilities, &result));
+}
+
+static void round_trip(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "model.safetensors");
+    cf_model *m = make(line, 1), *back;
+    cf_set *set = images();
+    float before[IMAGES * CLASSES], after[IMAGES * CLASSES];
+    char sha[SHA256_HEX], sha_back[SHA256_HEX];
+    scatter(m);
+    assert_ok(cf_model_save(m, path));
+    assert_ok(cf_model_load(path, &back));
+    assert_string_equal(back->layers.line, line);
+    assert_int_equal(back->classes, CLASSES);
+    for (int c = 0; c < CLASSES; c++) assert_string_equal(back->class_names[c], names[c]);
+    assert_int_equal(back->layers.input.C, C);
+    assert_int_equal(back->layers.input.H, H);
+    assert_int_equal(back->layers.input.W, W);
+    assert_int_equal(back->parameters.total, m->parameters.total);
+    assert_same_bits("values", back->parameters.values, m->parameters.values, m->parameters.total * sizeof(float));
+    assert_ok(parameters_sha256(&m->parameters, sha));
+    assert_ok(parameters_sha256(&back->parameters, sha_back));
+    assert_string_equal(sha, sha_back);
+    predict(m, set, before);
+    predict(back, set, after);
+    assert_same_bits("probabilities", after, before, sizeof before);
+    cf_model_free(m), cf_model_free(back), cf_model_free(NULL);
+    cf_set_free(set);
+}
+
+static void seeds(void **state) {
+    (void)state;
+    cf_model *a = make(line, 1), *b = make(line, 1), *c = make(line, 2);
+    size_t size = a->parameters.total * sizeof(float);
+    assert_memory_equal(a->parameters.values, b->parameters.values, size);
+    assert_memory_not_equal(a->parameters.values, c->parameters.values, size);
+    cf_model_free(a), cf_model_free(b), cf_model_free(c);
+}
+
+/* He-normal: mean 0, deviation sqrt(2 / fan-in); the rest as batch norm and biases begin. */
+static void initial_weights(void **state) {
+    (void)state;
+    cf_model *m = make("conv 64 3x3 | bn | relu | dense 300 | dense classes", 3);
+    const Parameters *p = &m->parameters;
+    for (int i = 0; i < p->count; i++) {
+        const Parameter *e = &p->table[i];
+        const float *values = p->values + e->offset;
+        bool one = strcmp(e->name, "bn1.weight") == 0 || strcmp(e->name, "bn1.running_var") == 0;
+        if (e->dims == 1) {
+            for (size_t k = 0; k < e->count; k++) assert_true(values[k] == (one ? 1.0f : 0.0f));
+            continue;
+        }
+        double expected = sqrt(2.0 / ((double)e->count / (double)e->shape[0])), sum = 0, squares = 0,
+               n = (double)e->count;
+        for (size_t k = 0; k < e->count; k++)
+            sum += (double)values[k], squares += (double)values[k] * (double)values[k];
+        assert_near_number(e->name, sum / n, 0, 5 * expected / sqrt(n));
+        assert_near_number(e->name, sqrt(squares / n), expected, 5 * expected / sqrt(2 * n));
+    }
+    cf_model_free(m);
+}
+
+/* Dense weights lie as C, H, W in the file and as H, W, C in memory: output k, channel c, pixel i is 1000 k + 100 c + i. */
+static void dense_order_in_files(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "order.safetensors");
+    cf_model *m = make("dense classes", 1);
+    enum { PIXELS = H * W };
+    float *weights = parameters_find(&m->parameters, 0, "weight");
+    for (int k = 0; k < CLASSES; k++)
+        for (int i = 0; i < PIXELS; i++)
+            for (int c = 0; c < C; c++) weights[(k * PIXELS + i) * C + c] = (float)(1000 * k + 100 * c + i);
+    assert_ok(cf_model_save(m, path));
+    StoredFile file;
+    assert_ok(safetensors_read(path, &file));
+    const StoredTensor *stored = safetensors_find(&file, "dense1.weight");
+    assert_non_null(stored);
+    assert_int_equal(stored->dims, 2);
+    assert_int_equal(stored->shape[0], CLASSES);
+    assert_int_equal(stored->shape[1], C * PIXELS);
+    for (int k = 0; k < CLASSES; k++)
+        for (int c = 0; c < C; c++)
+            for (int i = 0; i < PIXELS; i++)
+                assert_true(stored->values[(k * C + c) * PIXELS + i] == (float)(1000 * k + 100 * c + i));
+    assert_string_equal(safetensors_text(&file, "model"), "dense classes");
+    assert_string_equal(safetensors_text(&file, "input"), "2x6x5");
+    assert_string_equal(safetensors_text(&file, "scaling"), "x/255");
+    assert_string_equal(safetensors_text(&file, "format"), "cifra-model-1");
+    safetensors_free(&file);
+    cf_model_free(m);
+}
+
+/* Convolution weights are OIHW in both: the file has them as they lie. */
+static void tensors_in_files(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "tensors.safetensors");
+    cf_model *m = make(line, 1);
+    static const char *const tensors[] = {"conv1.weight",    "bn1.weight",    "bn1.bias",   "bn1.running_mean",
+                                          "bn1.running_var", "conv2.weight",  "conv2.bias", "dense1.weight",
+                                          "dense1.bias",     "dense2.weight", "dense2.bias"};
+    scatter(m);
+    assert_ok(cf_model_save(m, path));
+    StoredFile file;
+    assert_ok(safetensors_read(path, &file));
+    assert_int_equal(file.tensor_count, COUNT_OF(tensors));
+    for (size_t i = 0; i < COUNT_OF(tensors); i++) assert_non_null(safetensors_find(&file, tensors[i]));
+    const StoredTensor *conv = safetensors_find(&file, "conv1.weight");
+    const size_t shape[] = {4, C, 3, 3};
+    assert_int_equal(conv->dims, 4);
+    assert_memory_equal(conv->shape, shape, sizeof shape);
+    assert_same_bits("conv1.weight", conv->values, parameters_find(&m->parameters, 0, "weight"),
+                     conv->count * sizeof(float));
+    safetensors_free(&file);
+    cf_model_free(m);
+}
+
+/* ---- Files that are no model, or not this one ---- */
+
+/* Writes a model's file with one text or one tensor changed: `tensor` renamed (new_name) or left out (new_name NULL). */
+typedef struct Change {
+    const char *text, *value; /* value NULL: left out */
+    const char *tensor;
+    bool reshape; /* the tensor gets one dimension instead of its own */
+} Change;
+
+static const char *write_changed(const Change *change) {
+    const char *path = path_in(scratch_folder(), "changed.safetensors");
+    cf_model *m = make(line, 1);
+    TensorBag bag;
+    ModelTexts texts;
+    StoredText kept_texts[MODEL_TEXTS];
+    size_t text_count = 0;
+    assert_ok(bag_new(m->parameters.count, &bag));
+    assert_ok(bag_add(&bag, &m->parameters, "", m->parameters.values, false));
+    assert_ok(model_texts_new(m, &texts));
+    for (int i = 0; i < MODEL_TEXTS; i++) {
+        bool changed = change->text && strcmp(texts.texts[i].key, change->text) == 0;
+        if (changed && !change->value) continue;
+        kept_texts[text_count++] = (StoredText){texts.texts[i].key, changed ? change->value : texts.texts[i].value};
+    }
+    StoredTensor tensors[16];
+    size_t tensor_count = 0;
+    for (int i = 0; i < bag.count; i++) {
+        bool changed = change->tensor && strcmp(bag.tensors[i].name, change->tensor) == 0;
+        if (changed && !change->reshape) continue;
+        tensors[tensor_count] = bag.tensors[i];
+        if (changed) tensors[tensor_count].dims = 1, tensors[tensor_count].shape[0] = bag.tensors[i].count;
+        tensor_count++;
+    }
+    assert_ok(safetensors_write(path, tensors, tensor_count, kept_texts, text_count));
+    model_texts_free(&texts);
+    bag_free(&bag);
+    cf_model_free(m);
+    return path;
+}
+
+static void changed_files(void **state) {
+    (void)state;
+    static const struct {
+        Change change;
+        const char *message;
+    } cases[] = {
+        {{.text = "format"}, "not a model that cifra wrote"},
+        {{.text = "format", .value = "cifra-model-2"}, "not a model that cifra wrote"},
+        {{.text = "model"}, "not a model that cifra wrote"},
+        {{.text = "input"}, "not a model that cifra wrote"},
+        {{.text = "classes"}, "not a model that cifra wrote"},
+        {{.text = "scaling"}, "scaling x/255 expected, found none"},
+        {{.text = "scaling", .value = "x"}, "scaling x/255 expected, found x"},
+        {{.text = "input", .value = "2x6"}, "the input 2x6 is no shape such as 1x28x28"},
+        {{.text = "input", .value = "2x6x5x"}, "is no shape"},
+        {{.text = "input", .value = "0x6x5"}, "is no shape"},
+        {{.text = "input", .value = "99999x99999x99999"}, "more than 268435456 values"},
+        {{.text = "classes", .value = "zero"}, "should be a JSON list of 1 to 256 names"},
+        {{.text = "classes", .value = "[]"}, "should be a JSON list of 1 to 256 names"},
+        {{.text = "classes", .value = "{\"a\":1}"}, "should be a JSON list of 1 to 256 names"},
+        {{.text = "classes", .value = "[\"a\",2,\"c\"]"}, "class 1 in the text \"classes\" is not a name"},
+        {{.text = "classes", .value = "[\"a\",\"b\"]"}, "the tensor dense2.weight has another shape"},
+        {{.text = "model", .value = "conv 4 3x3 | dense 9"}, "the last layer gives 9 values; the data have 3 classes"},
+        {{.text = "model", .value = "batchnorm | dense 3"}, "unknown layer batchnorm"},
+        {{.text = "model", .value = "dense 8 | dense 3"},
+         "the tensor dense1.weight has another shape than its layer (480 values "
+         "were expected, 126 found)"},
+        {{.tensor = "bn1.running_var"}, "the tensor bn1.running_var is missing"},
+        {{.tensor = "dense2.bias"}, "the tensor dense2.bias is missing"},
+        {{.tensor = "conv1.weight", .reshape = true}, "the tensor conv1.weight has another shape than its layer"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *path = write_changed(&cases[i].change);
+        cf_model *m = (cf_model *)&m; /* written only on success */
+        assert_fails(cf_model_load(path, &m), CF_BAD_INPUT, cases[i].message);
+        assert_non_null(strstr(cf_error(), "changed.safetensors"));
+        assert_ptr_equal(m, &m);
+    }
+}
+
+static void foreign_files(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "foreign.safetensors");
+    cf_model *m;
+    const float values[] = {1, 2};
+    const StoredTensor tensor = {.name = "layer.weight", .dims = 1, .shape = {2}, .count = 2, .values = values};
+    assert_ok(safetensors_write(path, &tensor, 1, NULL, 0));
+    assert_fails(cf_model_load(path, &m), CF_BAD_INPUT, "is a safetensors file, but not a model that cifra wrote");
+    write_bytes(path, "not at all", 10);
+    assert_fails(cf_model_load(path, &m), CF_BAD_INPUT, "foreign.safetensors");
+    write_bytes(path, "", 0);
+    assert_fails(cf_model_load(path, &m), CF_BAD_INPUT, "foreign.safetensors");
+    assert_fails(cf_model_load(path_in(scratch_folder(), "none"), &m), CF_IO, "none");
+    m = make("dense classes", 1);
+    assert_fails(cf_model_save(m, path_in(scratch_folder(), "no/folder/model")), CF_IO, "no/folder");
+    cf_model_free(m);
+}
+
+/* ---- The checksum ---- */
+
+static void checksum(void **state) {
+    (void)state;
+    cf_model *m = make(line, 1);
+    char first[SHA256_HEX], other[SHA256_HEX];
+    assert_ok(parameters_sha256(&m->parameters, first));
+    for (int i = 0; i < m->parameters.count; i++) { /* every tensor is in it, to its last value */
+        float *value = m->parameters.values + m->parameters.table[i].offset + m->parameters.table[i].count - 1,
+              before = *value;
+        *value = nextafterf(before, 9);
+        assert_ok(parameters_sha256(&m->parameters, other));
+        assert_string_not_equal(first, other);
+        *value = before;
+    }
+    assert_ok(parameters_sha256(&m->parameters, other));
+    assert_string_equal(first, other);
+    cf_model_free(m);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip),       cmocka_unit_test(seeds),
+        cmocka_unit_test(initial_weights),  cmocka_unit_test(dense_order_in_files),
+        cmocka_unit_test(tensors_in_files), cmocka_unit_test(changed_files),
+        cmocka_unit_test(foreign_files),    cmocka_unit_test(checksum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,661 @@
+/* Training on a small set made here: it learns, stops early, keeps the best weights, gives the same bits at any number of threads
+ * and however often it was stopped; and what is damaged, wrong or diverging is said, not lived with. */
+#include "testing.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+#include "data/split.h"
+#include "train/fit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { IMAGES = 300, CLASSES = 3, SIDE = 8, STEPS_PER_EPOCH = 7 }; /* 210 of 300 train, in batches of 32 */
+
+static const char net[] = "conv 6 3x3 | bn | leakyrelu | maxpool 2 | dropout 0.2 | dense 12 | relu | dense classes";
+
+static cf_set *set;
+static cf_split *split;
+
+static uint32_t random_number(void) {
+    static uint64_t state = 11;
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(state >> 33);
+}
+
+/* A bright blob per class in a corner of its own, on noise. */
+static cf_set *blobs(bool learnable) {
+    cf_set *made;
+    assert_ok(set_new("blobs", "blobs", IMAGES, 1, SIDE, SIDE, CLASSES, &made));
+    assert_ok(set_name_classes_by_number(made));
+    for (int i = 0; i < IMAGES; i++) {
+        int label = i % CLASSES, row = label == 2 ? 5 : 2, column = label == 1 ? 5 : 2;
+        row += (int)(random_number() % 3) - 1, column += (int)(random_number() % 3) - 1;
+        for (int p = 0; p < SIDE * SIDE; p++) {
+            int near = abs(p / SIDE - row) <= 1 && abs(p % SIDE - column) <= 1;
+            made->pixels[i * SIDE * SIDE + p] = (unsigned char)(random_number() % 100 + (near && learnable ? 150 : 0));
+        }
+        made->labels[i] = (unsigned char)label;
+    }
+    assert_ok(set_seal(made));
+    return made;
+}
+
+static cf_split *pooled(const cf_set *of) {
+    cf_split_options parts = cf_split_defaults();
+    cf_split *made;
+    parts.mode = CF_SPLIT_POOLED;
+    assert_ok(cf_split_new(of, &parts, &made));
+    return made;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    set = blobs(true);
+    split = pooled(set);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    cf_split_free(split);
+    cf_set_free(set);
+    return 0;
+}
+
+static cf_train_options options_for(int epochs) {
+    cf_train_options o = cf_train_defaults();
+    o.epochs = epochs;
+    o.batch = 32;
+    o.learning_rate = 0.02;
+    o.patience = 0;
+    o.threads = 1;
+    return o;
+}
+
+static cf_model *model(const char *line, uint64_t seed) {
+    cf_model *made;
+    assert_ok(cf_model_new(line, split, seed, &made));
+    return made;
+}
+
+static const FitFiles no_files;
+
+/* What a run leaves behind. */
+typedef struct Outcome {
+    char sha[SHA256_HEX];
+    FitReport report;
+} Outcome;
+
+static Outcome outcome_of(cf_model *trained, FitReport report) {
+    Outcome o = {.report = report};
+    assert_ok(parameters_sha256(&trained->parameters, o.sha));
+    cf_model_free(trained);
+    return o;
+}
+
+static Outcome run(const cf_train_options *options) {
+    FitReport report;
+    cf_model *m = model(net, 1);
+    assert_ok(fit(m, split, options, &no_files, &report));
+    return outcome_of(m, report);
+}
+
+/* Everything but the times. */
+static void assert_same_outcome(const Outcome *a, const Outcome *b) {
+    assert_string_equal(a->sha, b->sha);
+    assert_int_equal(a->report.result.epochs_run, b->report.result.epochs_run);
+    assert_int_equal(a->report.result.best_epoch, b->report.result.best_epoch);
+    assert_true(a->report.result.validation_loss == b->report.result.validation_loss);
+    assert_true(a->report.result.validation_accuracy == b->report.result.validation_accuracy);
+    for (int i = 0; i < a->report.result.epochs_run; i++) {
+        const EpochRow *p = &a->report.rows[i], *q = &b->report.rows[i];
+        assert_int_equal(p->epoch, i + 1);
+        assert_int_equal(q->epoch, i + 1);
+        assert_true(p->rate == q->rate);
+        assert_true(p->train_loss == q->train_loss && p->train_accuracy == q->train_accuracy);
+        assert_true(p->validation_loss == q->validation_loss && p->validation_accuracy == q->validation_accuracy);
+    }
+}
+
+/* ---- Learning ---- */
+
+static void learns(void **state) {
+    (void)state;
+    static const struct {
+        cf_optimizer optimizer;
+        double rate;
+        cf_schedule schedule;
+        cf_engine engine;
+    } cases[] = {{CF_SGD, 0.03, CF_CONSTANT, CF_ENGINE_FAST},
+                 {CF_ADAM, 0.01, CF_COSINE, CF_ENGINE_FAST},
+                 {CF_ADAMW, 0.01, CF_ONE_CYCLE, CF_ENGINE_REFERENCE}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        cf_train_options o = options_for(20);
+        cf_train_result result;
+        cf_model *m = model(net, 1);
+        o.optimizer = cases[i].optimizer, o.learning_rate = cases[i].rate;
+        o.schedule = cases[i].schedule, o.engine = cases[i].engine;
+        assert_ok(cf_train(m, split, &o, &result));
+        assert_true(result.validation_accuracy > 0.95);
+        assert_int_equal(result.epochs_run, 20);
+        assert_true(result.seconds > 0 && result.images_per_second > 0 && result.gflops > 0);
+        const cf_subset *test = cf_split_part(split, CF_TEST);
+        StepResult tested;
+        assert_ok(classify(m, test, &(ClassifyOptions){cpu_engine(), 1}, NULL, &tested));
+        assert_true((double)tested.correct / (double)test->count > 0.95);
+        cf_model_free(m);
+    }
+}
+
+/* ---- Early stopping and the best weights ---- */
+
+static void stops_early_with_the_best(void **state) {
+    (void)state;
+    cf_set *noise = blobs(false); /* nothing to learn: soon it only learns by heart */
+    cf_split *parts = pooled(noise);
+    cf_train_options o = options_for(60);
+    cf_model *m = model("dense 40 | relu | dense classes", 1), *best;
+    FitReport report;
+    char path[512], sha[SHA256_HEX], stored[SHA256_HEX];
+    snprintf(path, sizeof path, "%s", path_in(scratch_folder(), "best.safetensors"));
+    o.patience = 3;
+    o.optimizer = CF_ADAM;
+    assert_ok(fit(m, parts, &o, &(FitFiles){.best = path}, &report));
+    const cf_train_result *r = &report.result;
+    assert_true(r->epochs_run < 60 && r->epochs_run > 3);
+    assert_int_equal(r->epochs_run, r->best_epoch + 3);
+    for (int i = 0; i < r->epochs_run; i++)
+        assert_true(report.rows[i].validation_loss >= report.rows[r->best_epoch - 1].validation_loss);
+    assert_true(r->validation_loss == report.rows[r->best_epoch - 1].validation_loss);
+    assert_true(r->validation_accuracy == report.rows[r->best_epoch - 1].validation_accuracy);
+    /* The model is the best epoch's, not the last one's: it validates as that did; and so is the file. */
+    const cf_subset *validation = cf_split_part(parts, CF_VALIDATION);
+    StepResult again;
+    assert_ok(classify(m, validation, &(ClassifyOptions){cpu_engine(), 1}, NULL, &again));
+    assert_true(fabs(again.loss / (double)validation->count - r->validation_loss) < 1e-6);
+    assert_true(fabs(r->validation_loss - report.rows[r->epochs_run - 1].validation_loss) > 1e-3);
+    assert_ok(cf_model_load(path, &best));
+    assert_ok(parameters_sha256(&m->parameters, sha));
+    assert_ok(parameters_sha256(&best->parameters, stored));
+    assert_string_equal(sha, stored);
+    cf_model_free(best), cf_model_free(m);
+    free(report.rows);
+    cf_split_free(parts);
+    cf_set_free(noise);
+}
+
+/* ---- The same bits ---- */
+
+static void same_bits_at_any_threads(void **state) {
+    (void)state;
+    static const int threads[] = {2, 3, 8};
+    cf_train_options o = options_for(2);
+    o.optimizer = CF_ADAM;
+    Outcome one = run(&o);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        o.threads = threads[i];
+        Outcome other = run(&o);
+        assert_same_outcome(&one, &other);
+        free(other.report.rows);
+    }
+    free(one.report.rows);
+}
+
+static void the_seed_matters(void **state) {
+    (void)state;
+    cf_train_options o = options_for(2);
+    Outcome a = run(&o), b = run(&o);
+    assert_same_outcome(&a, &b);
+    free(b.report.rows);
+    o.seed = 2;
+    b = run(&o);
+    assert_string_not_equal(a.sha, b.sha);
+    free(a.report.rows), free(b.report.rows);
+}
+
+/* What a callback sees, and when it stops. */
+typedef struct Watch {
+    int calls, stop_at; /* stop_at 0: never */
+    int epochs_done, best;
+    int64_t last_step;
+    bool sane;
+} Watch;
+
+static bool watch(const cf_progress *p, void *context) {
+    Watch *w = context;
+    w->calls++;
+    w->epochs_done += p->epoch_done;
+    w->best += p->best;
+    w->last_step = p->step;
+    w->sane &=
+        p->epoch >= 1 && p->epoch <= p->epochs && p->step >= 1 && p->step <= p->steps && p->steps == STEPS_PER_EPOCH;
+    w->sane &= isfinite(p->loss) && p->accuracy >= 0 && p->accuracy <= 1 && p->learning_rate > 0;
+    w->sane &= isfinite(p->images_per_second) && isfinite(p->seconds_left) && p->seconds_left >= 0;
+    w->sane &= p->epoch_done ? p->validation_loss > 0 : !p->best && p->validation_loss == 0;
+    return w->calls != w->stop_at;
+}
+
+static void progress_is_told(void **state) {
+    (void)state;
+    cf_train_options o = options_for(3);
+    Watch w = {.sane = true};
+    o.progress = watch;
+    o.progress_context = &w;
+    Outcome done = run(&o);
+    assert_true(w.sane);
+    assert_int_equal(w.calls, 3 * (STEPS_PER_EPOCH + 1));
+    assert_int_equal(w.epochs_done, 3);
+    assert_true(w.best >= 1);
+    free(done.report.rows);
+}
+
+/* Stops at the calls listed, one after the other, each time in a new model that must not matter; then to the end. */
+static Outcome run_in_parts(cf_train_options o, const int *stops, int count) {
+    const char *path = path_in(scratch_folder(), "parts.safetensors");
+    unlink(path);
+    o.checkpoint = path;
+    o.resume = true;
+    o.progress = watch;
+    for (int i = 0; i < count; i++) {
+        Watch w = {.stop_at = stops[i], .sane = true};
+        cf_model *m = model(net, i ? 77 : 1);
+        o.progress_context = &w;
+        assert_fails(fit(m, split, &o, &no_files, NULL), CF_INTERRUPTED, "the checkpoint holds everything");
+        assert_true(w.sane);
+        assert_int_equal(w.calls, stops[i]);
+        cf_model_free(m);
+    }
+    Watch w = {.sane = true};
+    FitReport report;
+    cf_model *m = model(net, 78);
+    o.progress_context = &w;
+    assert_ok(fit(m, split, &o, &no_files, &report));
+    assert_true(w.sane);
+    return outcome_of(m, report);
+}
+
+static void stopped_and_resumed(void **state) {
+    (void)state;
+    static const struct {
+        cf_optimizer optimizer;
+        cf_schedule schedule;
+        double decay;
+    } cases[] = {{CF_SGD, CF_CONSTANT, 0.001}, {CF_ADAM, CF_COSINE, 0}, {CF_ADAMW, CF_ONE_CYCLE, 0.01}};
+    /* After the first step; within an epoch; after an epoch's last step, before its validation; after an epoch; in a later one; and
+     * again and again. */
+    static const int stops[][5] = {{1}, {4}, {7}, {8}, {11}, {4, 4, 1, 2, 3}};
+    static const int counts[] = {1, 1, 1, 1, 1, 5};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        cf_train_options o = options_for(3);
+        o.optimizer = cases[i].optimizer, o.schedule = cases[i].schedule, o.weight_decay = cases[i].decay;
+        Outcome whole = run(&o);
+        for (size_t k = 0; k < COUNT_OF(counts); k++) {
+            Outcome parts = run_in_parts(o, stops[k], counts[k]);
+            assert_same_outcome(&whole, &parts);
+            free(parts.report.rows);
+        }
+        free(whole.report.rows);
+    }
+}
+
+/* Stopped at the very end, or asked to go on when all is done: nothing more happens, the best weights are there. */
+static void resumed_after_the_end(void **state) {
+    (void)state;
+    cf_train_options o = options_for(2);
+    Watch w = {.stop_at = 2 * (STEPS_PER_EPOCH + 1), .sane = true};
+    Outcome whole = run(&o);
+    o.checkpoint = path_in(scratch_folder(), "end.safetensors");
+    o.progress = watch, o.progress_context = &w;
+    Outcome first = run(&o); /* not interrupted: there was nothing left to stop */
+    assert_same_outcome(&whole, &first);
+    o.resume = true;
+    Outcome again = run(&o);
+    assert_same_outcome(&whole, &again);
+    assert_int_equal(w.calls, 2 * (STEPS_PER_EPOCH + 1));
+    free(whole.report.rows), free(first.report.rows), free(again.report.rows);
+}
+
+static void more_epochs(void **state) {
+    (void)state;
+    cf_train_options o = options_for(4);
+    Outcome whole = run(&o);
+    o.checkpoint = path_in(scratch_folder(), "more.safetensors");
+    o.resume = true;
+    o.epochs = 2;
+    Outcome part = run(&o);
+    assert_int_equal(part.report.result.epochs_run, 2);
+    o.epochs = 4;
+    o.threads = 2;  /* may change */
+    o.patience = 4; /* may change */
+    Outcome rest = run(&o);
+    assert_same_outcome(&whole, &rest);
+    free(whole.report.rows), free(part.report.rows), free(rest.report.rows);
+    o.epochs = 3;
+    cf_model *m = model(net, 1);
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "it is 4 epochs far already; 3 were asked for");
+    cf_model_free(m);
+}
+
+/* ---- Resuming what is something else ---- */
+
+static void make_checkpoint(const char *path, int stop_at) {
+    cf_train_options o = options_for(3);
+    Watch w = {.stop_at = stop_at, .sane = true};
+    cf_model *m = model(net, 1);
+    o.checkpoint = path;
+    o.progress = watch, o.progress_context = &w;
+    assert_int_equal(cf_train(m, split, &o, NULL), CF_INTERRUPTED);
+    cf_model_free(m);
+}
+
+static void refuse(const char *path, const char *line, cf_train_options o, const char *message) {
+    cf_model *m = model(line, 1);
+    o.checkpoint = path;
+    o.resume = true;
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, message);
+    assert_non_null(strstr(cf_error(), path));
+    cf_model_free(m);
+}
+
+static void other_settings_are_refused(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "settings.safetensors");
+    make_checkpoint(path, 9);
+    cf_train_options o = options_for(3);
+    refuse(path, "dense classes", o, "model=conv_6_3x3");
+    o.batch = 16;
+    refuse(path, net, o, "other settings: batch=32, now batch=16");
+    o = options_for(3), o.learning_rate = 0.5;
+    refuse(path, net, o, "now rate=0.5");
+    o = options_for(3), o.momentum = 0.5;
+    refuse(path, net, o, "now momentum=0.5");
+    o = options_for(3), o.weight_decay = 0.25;
+    refuse(path, net, o, "other settings: decay=0, now decay=0.25");
+    o = options_for(3), o.optimizer = CF_ADAM;
+    refuse(path, net, o, "other settings: optimizer=sgd, now optimizer=adam");
+    o = options_for(3), o.schedule = CF_COSINE;
+    refuse(path, net, o, "other settings: schedule=constant, now schedule=cosine");
+    o = options_for(3), o.seed = 5;
+    refuse(path, net, o, "other settings: seed=1, now seed=5");
+    o = options_for(3), o.engine = CF_ENGINE_REFERENCE;
+    refuse(path, net, o, "other settings: engine=fast, now engine=reference");
+    /* Other images, with everything else as it was. */
+    cf_set *noise = blobs(false);
+    cf_split *parts = pooled(noise), *mine = split;
+    split = parts;
+    refuse(path, net, options_for(3), "other settings: data=");
+    split = mine;
+    cf_split_free(parts);
+    cf_set_free(noise);
+    /* With a schedule the number of epochs is a setting. */
+    o = options_for(3), o.schedule = CF_COSINE;
+    cf_model *m = model(net, 1);
+    o.checkpoint = path;
+    assert_ok(cf_train(m, split, &o, NULL));
+    cf_model_free(m);
+    o.epochs = 4;
+    refuse(path, net, o, "other settings: epochs=3, now epochs=4");
+}
+
+/* ---- Damage ---- */
+
+static unsigned char *read_all(const char *path, size_t *size) {
+    unsigned char *bytes;
+    assert_ok(file_read(path, 1 << 24, &bytes, size));
+    return bytes;
+}
+
+/* Resumes from these bytes; the status. */
+static cf_status resume_from(const void *bytes, size_t size) {
+    const char *path = path_in(scratch_folder(), "damaged.safetensors");
+    cf_train_options o = options_for(3);
+    cf_model *m = model(net, 1);
+    write_bytes(path, bytes, size);
+    o.checkpoint = path;
+    o.resume = true;
+    cf_status status = cf_train(m, split, &o, NULL);
+    if (status && !strstr(cf_error(), "damaged.safetensors")) print_error("no path in: %s\n", cf_error());
+    if (status) assert_non_null(strstr(cf_error(), "damaged.safetensors"));
+    cf_model_free(m);
+    return status;
+}
+
+static void truncated_checkpoints(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "whole.safetensors");
+    size_t size;
+    make_checkpoint(path, 12);
+    unsigned char *bytes = read_all(path, &size);
+    assert_int_equal(resume_from(bytes, size), CF_OK);
+    const size_t sizes[] = {0, 1, 7, 8, 9, 100, 1000, size / 2, size - 4, size - 1};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) assert_int_equal(resume_from(bytes, sizes[i]), CF_BAD_INPUT);
+    unsigned char *longer = calloc(size + 4, 1);
+    memcpy(longer, bytes, size);
+    assert_int_equal(resume_from(longer, size + 4), CF_BAD_INPUT);
+    free(longer);
+    free(bytes);
+}
+
+/* Replaces `from` by `to` (of the same length) in the header. */
+static cf_status resume_with(const unsigned char *bytes, size_t size, const char *from, const char *to) {
+    unsigned char *copy = malloc(size), *found;
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    assert_int_equal(strlen(from), strlen(to));
+    found = memmem(copy, size, from, strlen(from));
+    if (!found) print_error("no %s in the checkpoint\n", from);
+    assert_non_null(found);
+    memcpy(found, to, strlen(to));
+    cf_status status = resume_from(copy, size);
+    free(copy);
+    return status;
+}
+
+static void damaged_state(void **state) {
+    (void)state;
+    static const char *const changes[][2] = {
+        {"\\\"epoch\\\":1", "\\\"epoch\\\":2"},
+        {"\\\"epoch\\\":1", "\\\"epoch\\\":0"},
+        {"\\\"epoch\\\":1", "\\\"epoch\\\":x"},
+        {"\\\"epoch\\\":1", "\\\"epocs\\\":1"},
+        {"\\\"step\\\":4", "\\\"step\\\":9"},
+        {"\\\"step\\\":4", "\\\"step\\\":3"},
+        {"\\\"steps_done\\\":11", "\\\"steps_done\\\":12"},
+        {"\\\"optimizer_steps\\\":11", "\\\"optimizer_steps\\\":-1"},
+        {"\\\"optimizer_steps\\\":11", "\\\"optimizer_steps\\\":12"},
+        {"\\\"seen\\\":128", "\\\"seen\\\":000"},
+        {"\\\"seen\\\":128", "\\\"seen\\\":129"},
+        {"\\\"best_epoch\\\":1", "\\\"best_epoch\\\":0"},
+        {"\\\"best_epoch\\\":1", "\\\"best_epoch\\\":7"},
+        {"\\\"rows\\\":[[1,", "\\\"rows\\\":[[x,"},
+        {"\\\"rows\\\":[[1,", "\\\"rows\\\":[{1,"},
+        {"cifra-checkpoint-1", "cifra-checkpoint-9"},
+        {"now/conv1.weight", "now/conv9.weight"},
+        {"first/dense2.bias", "first/dense9.bias"},
+        {"best/bn1.running_var", "best/bn1.runningxvar"},
+    };
+    const char *path = path_in(scratch_folder(), "whole.safetensors");
+    size_t size;
+    make_checkpoint(path, 12); /* an epoch and four steps: 7 + 1 + 4 calls */
+    unsigned char *bytes = read_all(path, &size);
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        cf_status status = resume_with(bytes, size, changes[i][0], changes[i][1]);
+        if (status != CF_BAD_INPUT) print_error("%s: status %d: %s\n", changes[i][1], (int)status, cf_error());
+        assert_int_equal(status, CF_BAD_INPUT);
+    }
+    free(bytes);
+}
+
+/* Any byte of the header changed: an error or a run, never a crash. */
+static void damaged_header(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "whole.safetensors");
+    size_t size;
+    uint64_t header;
+    make_checkpoint(path, 12);
+    unsigned char *bytes = read_all(path, &size);
+    memcpy(&header, bytes, 8);
+    int refused = 0;
+    for (int i = 0; i < 60; i++) {
+        size_t at = 8 + random_number() % header;
+        unsigned char before = bytes[at];
+        bytes[at] = (unsigned char)random_number();
+        refused += resume_from(bytes, size) != CF_OK;
+        bytes[at] = before;
+    }
+    assert_true(refused > 30);
+    free(bytes);
+}
+
+/* ---- What goes wrong while training ---- */
+
+static void diverging(void **state) {
+    (void)state;
+    cf_train_options o = options_for(3);
+    cf_model *m = model("conv 4 3x3 | leakyrelu | dense 8 | leakyrelu | dense classes", 1);
+    o.learning_rate = 1e6;
+    assert_fails(cf_train(m, split, &o, NULL), CF_DIVERGED, "in epoch 1, step ");
+    assert_non_null(strstr(cf_error(), "first in the output of "));
+    assert_true(strstr(cf_error(), "of conv1") || strstr(cf_error(), "of dense"));
+    assert_non_null(strstr(cf_error(), "at learning rate 1e+06"));
+    assert_non_null(strstr(cf_error(), "try 1e+05"));
+    cf_model_free(m);
+}
+
+static void bad_options(void **state) {
+    (void)state;
+    cf_model *m = model(net, 1);
+    char before[SHA256_HEX], after[SHA256_HEX];
+    assert_ok(parameters_sha256(&m->parameters, before));
+#define REFUSED(field, value, message)                                                                                 \
+    do {                                                                                                               \
+        cf_train_options o = options_for(2);                                                                           \
+        o.field = (value);                                                                                             \
+        assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, message);                                               \
+    } while (0)
+    REFUSED(epochs, 0, "epochs: 1 to 100000 expected, found 0");
+    REFUSED(epochs, -3, "epochs");
+    REFUSED(epochs, 1000000, "epochs");
+    REFUSED(batch, 0, "batch: 1 to 65536 expected, found 0");
+    REFUSED(batch, 100000, "batch");
+    REFUSED(learning_rate, 0, "learning rate: a number above 0 expected");
+    REFUSED(learning_rate, -1, "learning rate");
+    REFUSED(learning_rate, (double)NAN, "learning rate");
+    REFUSED(learning_rate, (double)INFINITY, "learning rate");
+    REFUSED(momentum, 1, "momentum: 0 or more and below 1 expected, found 1");
+    REFUSED(momentum, -0.1, "momentum");
+    REFUSED(momentum, (double)NAN, "momentum");
+    REFUSED(weight_decay, -1, "weight decay");
+    REFUSED(weight_decay, (double)NAN, "weight decay");
+    REFUSED(patience, -1, "patience");
+    REFUSED(optimizer, (cf_optimizer)7, "optimizer");
+    REFUSED(schedule, (cf_schedule)7, "schedule");
+    REFUSED(engine, (cf_engine)7, "engine");
+#undef REFUSED
+    assert_ok(parameters_sha256(&m->parameters, after));
+    assert_string_equal(before, after);
+    cf_model_free(m);
+}
+
+static void classes_of_other_data(void **state) {
+    (void)state;
+    const char *const names[] = {"x", "y", "z"};
+    cf_train_options o = options_for(1);
+    cf_model *m;
+    assert_ok(model_new(net, (Shape){1, SIDE, SIDE}, names, CLASSES, 1, &m));
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "the model has no class 0");
+    cf_model_free(m);
+}
+
+static void unwritable_checkpoint(void **state) {
+    (void)state;
+    cf_train_options o = options_for(1);
+    cf_model *m = model("dense classes", 1);
+    o.checkpoint = path_in(scratch_folder(), "no/such/folder/checkpoint.safetensors");
+    assert_int_equal(cf_train(m, split, &o, NULL), CF_IO);
+    assert_non_null(strstr(cf_error(), "no/such/folder"));
+    cf_model_free(m);
+}
+
+/* A batch larger than the set, of one, and one that leaves a single image over. */
+static void batches(void **state) {
+    (void)state;
+    static const int sizes[] = {1000, 210, 209, 7};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        cf_train_options o = options_for(1);
+        cf_train_result result;
+        cf_model *m = model(net, 1);
+        o.batch = sizes[i];
+        assert_ok(cf_train(m, split, &o, &result));
+        assert_true(isfinite(result.validation_loss));
+        cf_model_free(m);
+    }
+}
+
+/* ---- history.csv ---- */
+
+static void history(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "history.csv");
+    cf_train_options o = options_for(3);
+    FitReport report;
+    cf_model *m = model(net, 1);
+    o.schedule = CF_COSINE;
+    assert_ok(fit(m, split, &o, &(FitFiles){.history = path}, &report));
+    cf_model_free(m);
+    FILE *stream = fopen(path, "r");
+    char line[512];
+    assert_non_null(stream);
+    assert_non_null(fgets(line, sizeof line, stream));
+    assert_string_equal(line,
+                        "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,"
+                        "images_per_second\n");
+    for (int i = 0; i < 3; i++) {
+        EpochRow row;
+        const EpochRow *r = &report.rows[i];
+        assert_non_null(fgets(line, sizeof line, stream));
+        assert_int_equal(sscanf(line, "%d,%lf,%lf,%lf,%lf,%lf,%lf,%lf\n", &row.epoch, &row.rate, &row.train_loss,
+                                &row.train_accuracy, &row.validation_loss, &row.validation_accuracy, &row.seconds,
+                                &row.images_per_second),
+                         8);
+        assert_int_equal(row.epoch, i + 1);
+        assert_true(fabs(row.rate - r->rate) < 1e-8 * r->rate);
+        assert_true(fabs(row.train_loss - r->train_loss) < 1e-7 && fabs(row.train_accuracy - r->train_accuracy) < 1e-7);
+        assert_true(fabs(row.validation_loss - r->validation_loss) < 1e-7);
+        assert_true(fabs(row.validation_accuracy - r->validation_accuracy) < 1e-7);
+        /* The rate of the epoch's last step. */
+        assert_true(fabs(r->rate - 0.01 * (1 + cos(3.141592653589793 * (7 * (i + 1) - 1) / 21))) < 1e-12);
+    }
+    assert_null(fgets(line, sizeof line, stream));
+    fclose(stream);
+    free(report.rows);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(learns),
+        cmocka_unit_test(stops_early_with_the_best),
+        cmocka_unit_test(same_bits_at_any_threads),
+        cmocka_unit_test(the_seed_matters),
+        cmocka_unit_test(progress_is_told),
+        cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(resumed_after_the_end),
+        cmocka_unit_test(more_epochs),
+        cmocka_unit_test(other_settings_are_refused),
+        cmocka_unit_test(truncated_checkpoints),
+        cmocka_unit_test(damaged_state),
+        cmocka_unit_test(damaged_header),
+        cmocka_unit_test(diverging),
+        cmocka_unit_test(bad_options),
+        cmocka_unit_test(classes_of_other_data),
+        cmocka_unit_test(unwritable_checkpoint),
+        cmocka_unit_test(batches),
+        cmocka_unit_test(history),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
