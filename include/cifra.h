@@ -138,6 +138,8 @@ CF_API void cf_model_free(cf_model *model);
 typedef enum cf_optimizer { CF_SGD, CF_ADAM, CF_ADAMW } cf_optimizer;
 typedef enum cf_schedule { CF_CONSTANT, CF_COSINE, CF_ONE_CYCLE } cf_schedule;
 typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
+/* CF_BF16: activations and copies of weights in bfloat16; weights, statistics, sums and optimizer in float32. */
+typedef enum cf_precision { CF_F32, CF_BF16 } cf_precision;
 
 typedef struct cf_progress {
     int epoch, epochs;           /* 1-based */
@@ -166,6 +168,7 @@ typedef struct cf_train_options {
     uint64_t seed;           /* order of images, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */
     cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */
+    cf_precision precision;  /* default CF_F32; CF_BF16 falls back to it, with a notice, where the processor lacks it */
     const char *checkpoint;  /* path of the checkpoint, written aside and renamed; NULL: none. Borrowed. */
     bool resume;             /* go on from the checkpoint, if it is there, to the bit-identical end */
     cf_progress_fn progress; /* called after every step; NULL: none */

@@ -20,8 +20,6 @@ typedef struct TrainArguments {
     bool unstratified, resume;
 } TrainArguments;
 
-static const char *const precision_words[] = {"f32", NULL};
-
 #define MEMBER(name) OPTION_MEMBER(TrainArguments, name)
 
 static const Option options[] = {
@@ -45,7 +43,7 @@ static const Option options[] = {
     {"patience", "N", OPTION_INTEGER, 0, 100000,
      .help = "stop after so many epochs without a lower validation loss; 0: never", .default_text = "5",
      MEMBER(patience)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of activations and weights",
+    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32",
      .default_text = "f32", MEMBER(precision)},
     {"engine", NULL, OPTION_CHOICE, .choices = engine_words,
      .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification",
@@ -96,6 +94,7 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
     if (options_given(g, "weight-decay")) t->weight_decay = a->weight_decay;
     if (options_given(g, "schedule")) t->schedule = (cf_schedule)a->schedule;
     if (options_given(g, "patience")) t->patience = a->patience;
+    if (options_given(g, "precision")) t->precision = (cf_precision)a->precision;
     if (options_given(g, "engine")) t->engine = (cf_engine)a->engine;
     if (options_given(g, "seed")) t->seed = (uint64_t)a->seed;
     if (options_given(g, "split-seed")) c->split.seed = (uint64_t)a->split_seed;
@@ -155,7 +154,7 @@ static cf_status print_opening(const Run *run) {
     printf("model   %s\n%s", run->model->layers.line, table);
     printf("train   %s, learning rate %g (%s), batch %d, at most %d epochs, seed %llu\n", optimizer_words[t->optimizer],
            t->learning_rate, schedule_words[t->schedule], t->batch, t->epochs, (unsigned long long)t->seed);
-    printf("engine  %s, %d threads\n", engine_of(t->engine)->name, run->threads);
+    printf("engine  %s, %d threads\n", run->engine->name, run->threads);
     fflush(stdout);
     free(table);
     return CF_OK;

@@ -5,6 +5,6 @@
 #include "cli/options.h"
 
 extern const Command command_train, command_eval, command_predict, command_data_list, command_data_info, command_runs_list,
-    command_runs_show;
+    command_runs_show, command_bench_step;
 
 #endif

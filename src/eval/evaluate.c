@@ -64,7 +64,7 @@ void evaluation_free(Evaluation *evaluation) {
 
 cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics) {
     Evaluation evaluation;
-    ClassifyOptions options = {engine_of(CF_ENGINE_FAST), threads};
+    ClassifyOptions options = {cpu_engine(), threads};
     FORWARD(evaluate(model, subset, &options, &evaluation));
     *metrics = evaluation.metrics.summary;
     evaluation_free(&evaluation);

@@ -1,7 +1,9 @@
 /* What a network is computed with: two implementations of one contract, chosen once.
  *
- * Layout, the same for both: activations are float32, image after image, each H x W x C (channels innermost); a dense layer
- * sees an image as H*W*C values in that order. Convolution weights are [K][C][R][S] (OIHW), dense weights [K][inputs].
+ * Layout, the same for both: activations are image after image, each H x W x C (channels innermost); a dense layer sees an
+ * image as H*W*C values in that order. Their elements (`void *`) are float32, or bfloat16 (the upper half of a float32,
+ * rounded to nearest even) where Kernels.element is 2. Everything typed float is float32 in both cases: weights
+ * [K][C][R][S] (OIHW) and [outputs][inputs], gradients of weights, statistics, sums, optimizer state.
  * N is the images of a slice or, where said, of the whole batch. Every function works on one thread and keeps no state
  * but what `thread` (an index) selects.
  *
@@ -17,38 +19,55 @@ typedef struct Window {
     int N, C, H, W, K, R, S, stride, pad_h, pad_w, P, Q;
 } Window;
 
+/* Batch norm (Ioffe, Szegedy 2015), activation and max pool as one operation over an H x W x C image:
+ *   y = act(pool((x - mean) * scale + shift)),   act(v) = v > 0 ? v : slope * v
+ * The pool's windows are R x S, side by side from the top left corner; what is left over at the right and below is in none.
+ * R = S = 1 is no pool, slope 1 no activation. Since act and the norm are monotonic, the pool picks the largest x of a
+ * channel with scale >= 0 and the smallest of another; the first of equals. */
+typedef struct Block {
+    int C, H, W, R, S, P, Q;          /* P x Q: the output's size */
+    float slope;
+    const float *mean, *scale, *shift; /* [C] */
+    const float *a, *b, *c;            /* [C]: dx = a * d + b * (x - mean) + c, d the gradient behind act and pool */
+} Block;
+
 /* ---- Kernels: elementwise, over channels, pools ---- */
 
 /* rows = N*H*W; an array of rows x C. In-place (y == x, dx == dy) is allowed where said. */
 typedef struct Kernels {
     const char *name;
+    size_t element; /* bytes of an activation: 4 float32, 2 bfloat16 */
 
     /* y += bias, per channel. */
-    void (*add_bias)(float *y, size_t rows, int C, const float *bias);
+    void (*add_bias)(void *y, size_t rows, int C, const float *bias);
     /* sums[c] = sum over rows of dy. */
-    void (*channel_sums)(const float *dy, size_t rows, int C, double *sums);
+    void (*channel_sums)(const void *dy, size_t rows, int C, double *sums);
 
-    /* Batch norm (Ioffe, Szegedy 2015). Moments of one slice: mean and sum of squared deviations from it (rows >= 1). */
-    void (*bn_moments)(const float *x, size_t rows, int C, double *mean, double *squares);
-    /* y = (x - mean) * scale + shift. */
-    void (*bn_forward)(const float *x, size_t rows, int C, const float *mean, const float *scale, const float *shift,
-                       float *y);
-    /* sums[c] = sum dy, sums[C + c] = sum dy * (x - mean). */
-    void (*bn_sums)(const float *x, const float *dy, size_t rows, int C, const float *mean, double *sums);
-    /* dx = a * dy + b * (x - mean) + c. */
-    void (*bn_backward)(const float *x, const float *dy, size_t rows, int C, const float *mean, const float *a,
-                        const float *b, const float *c, float *dx);
+    /* Moments of one slice: mean and sum of squared deviations from it (rows >= 1). */
+    void (*bn_moments)(const void *x, size_t rows, int C, double *mean, double *squares);
+    /* `picked` and `place` [N][P][Q][C] keep the x that the pool picked and its index in the window (row * S + column); both
+     * NULL: not kept. Without a pool they are not written: the x picked is x itself. In place allowed without a pool. */
+    void (*block_forward)(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place);
+    /* d = the gradient behind act: sums[c] = sum d, sums[C + c] = sum d * (picked - mean). */
+    void (*block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums);
+    void (*block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy, const uint8_t *place,
+                           void *dx);
 
-    /* y = x where x > 0, slope * x elsewhere; dx = dy where y > 0, slope * dy elsewhere. In place allowed. */
-    void (*relu_forward)(const float *x, size_t count, float slope, float *y);
-    void (*relu_backward)(const float *y, const float *dy, size_t count, float slope, float *dx);
+    /* y = act(x); dx = dy where y > 0, slope * dy elsewhere. In place allowed. */
+    void (*relu_forward)(const void *x, size_t count, float slope, void *y);
+    void (*relu_backward)(const void *y, const void *dy, size_t count, float slope, void *dx);
 
-    /* place[...] is the index in the window (row * S + column) of the first largest value; padding never wins. */
-    void (*maxpool_forward)(const Window *w, const float *x, float *y, uint16_t *place);
-    void (*maxpool_backward)(const Window *w, const float *dy, const uint16_t *place, float *dx);
+    /* Pools with strides and padding. place[...] is the index in the window of the first largest value; padding never
+     * wins, a NaN does. */
+    void (*maxpool_forward)(const Window *w, const void *x, void *y, uint16_t *place);
+    void (*maxpool_backward)(const Window *w, const void *dy, const uint16_t *place, void *dx);
     /* Divides by the taps inside the image. */
-    void (*avgpool_forward)(const Window *w, const float *x, float *y);
-    void (*avgpool_backward)(const Window *w, const float *dy, float *dx);
+    void (*avgpool_forward)(const Window *w, const void *x, void *y);
+    void (*avgpool_backward)(const Window *w, const void *dy, void *dx);
+
+    /* Between float32 and activations. */
+    void (*from_float)(const float *x, size_t count, void *y);
+    void (*to_float)(const void *x, size_t count, float *y);
 
     /* out[i] = slots[0][i] + slots[1][i] + ..., added in that order, for i in [from, to); slots are `stride` apart. */
     void (*sum_slots)(const float *slots, size_t stride, int count, size_t from, size_t to, float *out);
@@ -67,6 +86,14 @@ typedef struct Kernels {
 typedef struct Conv Conv;
 typedef struct Dense Dense;
 
+typedef struct DenseShape {
+    int N, slice; /* images of the whole batch, in slices */
+    int inputs, outputs;
+    float slope;    /* act behind the layer; 1: none */
+    bool bias;
+    bool float_out; /* the outputs are float32 whatever the element: the network's last layer */
+} DenseShape;
+
 typedef struct Engine {
     const char *name; /* printed with the run: library, its version, instruction set */
     const Kernels *kernels;
@@ -76,25 +103,26 @@ typedef struct Engine {
     void (*conv_free)(Conv *conv);
     /* Takes new weights [K][C][R][S] into use; not while slices run. */
     cf_status (*conv_pack)(Conv *conv, const float *weights);
-    cf_status (*conv_forward)(Conv *conv, int thread, const float *x, float *y);
-    cf_status (*conv_backward_data)(Conv *conv, int thread, const float *dy, float *dx);
+    cf_status (*conv_forward)(Conv *conv, int thread, const void *x, void *y);
+    cf_status (*conv_backward_data)(Conv *conv, int thread, const void *dy, void *dx);
     /* A slice's weight gradient goes to a slot of conv_slot_size floats in the engine's own order; slots are added, and
      * conv_unpack turns the sum into [K][C][R][S]. */
     size_t (*conv_slot_size)(const Conv *conv);
-    cf_status (*conv_backward_weights)(Conv *conv, int thread, const float *x, const float *dy, float *slot);
+    cf_status (*conv_backward_weights)(Conv *conv, int thread, const void *x, const void *dy, float *slot);
     cf_status (*conv_unpack)(Conv *conv, const float *slot, float *dw);
 
-    /* N is the whole batch, in slices of `slice` images. Outputs are cut into DENSE_TILE-wide tiles, the last one narrower:
-     * pieces of work whose size depends on nothing but the layer. */
-    cf_status (*dense_new)(int N, int slice, int inputs, int outputs, bool training, bool input_gradient, int threads,
-                           Dense **dense);
+    /* Outputs are cut into DENSE_TILE-wide tiles, the last one narrower: pieces of work whose size depends on nothing but
+     * the layer. `weights` [outputs][inputs] are elements: the float weights themselves, or their rounded copy.
+     * A layer of a single tile goes forward slice by slice instead (dense_by_slice). */
+    cf_status (*dense_new)(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense);
     void (*dense_free)(Dense *dense);
-    /* y[n][tile] = x[n] . w[tile], all n. */
-    cf_status (*dense_forward)(Dense *dense, int thread, int tile, const float *x, const float *weights, float *y);
-    /* dx[n] = dy[n] . w, the n of one slice. */
-    cf_status (*dense_backward_data)(Dense *dense, int thread, const float *dy, const float *weights, float *dx);
+    /* y[n][tile] = act(x[n] . w[tile] + bias[tile]), all n, or those of one slice; bias NULL where the shape has none. */
+    cf_status (*dense_forward)(Dense *dense, int thread, int tile, const void *x, const void *weights, const float *bias,
+                               void *y);
+    /* dx[n] = dy[n] . w, the n of one slice; dy is already behind act. */
+    cf_status (*dense_backward_data)(Dense *dense, int thread, const void *dy, const void *weights, void *dx);
     /* dw[tile] = sum over all n of dy[n][tile] x[n]. */
-    cf_status (*dense_backward_weights)(Dense *dense, int thread, int tile, const float *x, const float *dy, float *dw);
+    cf_status (*dense_backward_weights)(Dense *dense, int thread, int tile, const void *x, const void *dy, float *dw);
 } Engine;
 
 enum { DENSE_TILE = 32 };
@@ -103,14 +131,23 @@ static inline int dense_tiles(int outputs) {
     return (outputs + DENSE_TILE - 1) / DENSE_TILE;
 }
 
+static inline bool dense_by_slice(int outputs) {
+    return outputs <= DENSE_TILE;
+}
+
 extern const Engine reference_engine;
 extern const Kernels reference_kernels;
 
-/* The fast engine of this machine. */
+/* The fast engine of this machine for float32; and for bfloat16, NULL where the processor has no instructions for it. */
 const Engine *cpu_engine(void);
+const Engine *cpu_engine_bf16(void);
 
 /* Measures this machine's peak of fused multiply-adds on so many threads at once: GFLOP/s, a multiply-add is 2. Takes about
  * 50 ms; the best of several short runs. */
 double cpu_peak_gflops(int threads);
+/* The same of bfloat16 products added to float32 sums; 0 where the processor has no such instructions. */
+double cpu_peak_gflops_bf16(int threads);
+/* GB/s from and to memory (two arrays read, one written, each far larger than any cache), best of several passes. */
+cf_status cpu_bandwidth(int threads, double *gigabytes_per_second);
 
 #endif

@@ -64,6 +64,8 @@ cf_status classify(const cf_model *model, const cf_subset *subset, const Classif
 cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
                         float *probabilities, StepResult *result);
 
-const Engine *engine_of(cf_engine engine);
+/* The engine for these options. Where the processor has no bfloat16, *precision becomes CF_F32 with a notice; the reference
+ * knows float32 only: CF_BAD_USE. */
+cf_status engine_choose(cf_engine engine, cf_precision *precision, const Engine **chosen);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct WantTable {
     bool too_large;
 } WantTable;
 
-enum { ALIGN = 64, WANTS_PER_LAYER = 14 };
+enum { ALIGN = 64, WANTS_PER_LAYER = 18 };
 
 static void want(WantTable *table, void *target, size_t count, size_t size) {
     size_t bytes;
@@ -54,7 +54,7 @@ cf_status plan_add(StepList *list, StepKind kind, StepFn work, Node *node, int64
         list->steps = steps;
         list->room = room;
     }
-    list->steps[list->count++] = (Step){kind, work, node, count};
+    list->steps[list->count++] = (Step){kind, work, node, count, false};
     return CF_OK;
 }
 
@@ -73,17 +73,25 @@ static Window slice_window(const Layer *layer) {
                     .Q = layer->out.W};
 }
 
+static cf_status make_dense(Plan *plan, Node *node) {
+    const DenseShape shape = {.N = plan->batch,
+                              .slice = SLICE,
+                              .inputs = (int)node->x.size,
+                              .outputs = node->layer->out.C,
+                              .slope = node->slope,
+                              .bias = node->bias != NULL,
+                              .float_out = node->y.element == sizeof(float)};
+    return plan->options.engine->dense_new(&shape, plan->options.training, node->wants_dx, plan->options.threads,
+                                           &node->dense);
+}
+
 static cf_status make_objects(Plan *plan, Node *node) {
     const Engine *engine = plan->options.engine;
-    const Layer *layer = node->layer;
     bool training = plan->options.training;
-    if (layer->kind == LAYER_CONV) {
-        FORWARD(engine->conv_new(&node->window, training, node->wants_dx, plan->options.threads, &node->conv));
-        if (training) node->slot_size = engine->conv_slot_size(node->conv);
-    } else if (layer->kind == LAYER_DENSE) {
-        FORWARD(engine->dense_new(plan->batch, SLICE, (int)node->x_size, layer->out.C, training, node->wants_dx,
-                                  plan->options.threads, &node->dense));
-    }
+    if (node->kind == NODE_DENSE) return make_dense(plan, node);
+    if (node->kind != NODE_CONV) return CF_OK;
+    FORWARD(engine->conv_new(&node->window, training, node->wants_dx, plan->options.threads, &node->conv));
+    if (training) node->slot_size = engine->conv_slot_size(node->conv);
     return CF_OK;
 }
 
@@ -98,31 +106,148 @@ static void find_parameters(Plan *plan, Node *node) {
     node->running_var = parameters_find(plan->parameters, node->number, "running_var");
 }
 
+/* ---- From layers to nodes ---- */
+
+static NodeKind kind_of(const Layer *layer) {
+    switch (layer->kind) {
+    case LAYER_CONV: return NODE_CONV;
+    case LAYER_BN: return NODE_BLOCK;
+    case LAYER_RELU: return NODE_RELU;
+    case LAYER_MAXPOOL: return NODE_MAXPOOL;
+    case LAYER_AVGPOOL: return NODE_AVGPOOL;
+    case LAYER_DENSE: return NODE_DENSE;
+    default: return NODE_DROPOUT;
+    }
+}
+
+/* Windows side by side, whose places fit a byte. */
+static bool pool_fits_block(const Layer *layer) {
+    return layer->kind == LAYER_MAXPOOL && layer->R == layer->stride && layer->S == layer->stride && !layer->pad_h &&
+           !layer->pad_w && layer->R * layer->S <= 256;
+}
+
+/* How many layers from `first` on are one node. The network's last layer stays alone, so that its outputs are not rounded
+ * behind an activation. */
+static int fuse(const LayerList *list, int first) {
+    const Layer *layers = list->layers;
+    int end = first + 1;
+    if (layers[first].kind == LAYER_BN) {
+        if (end < list->count && layers[end].kind == LAYER_RELU) end++;
+        if (end < list->count && pool_fits_block(&layers[end])) end++;
+    } else if (layers[first].kind == LAYER_DENSE && end + 1 < list->count && layers[end].kind == LAYER_RELU) {
+        end++;
+    }
+    return end - first;
+}
+
+static void fill_block(Node *node) {
+    const Layer *pool = node->last->kind == LAYER_MAXPOOL ? node->last : NULL;
+    Shape in = node->layer->in, out = node->last->out;
+    node->block = (Block){.C = in.C,
+                          .H = in.H,
+                          .W = in.W,
+                          .R = pool ? pool->R : 1,
+                          .S = pool ? pool->S : 1,
+                          .P = out.H,
+                          .Q = out.W,
+                          .slope = node->slope};
+}
+
+static void fill_node(Plan *plan, Node *node, int first, int fused) {
+    const Layer *layers = &plan->layers->layers[first];
+    size_t element = plan->options.engine->kernels->element;
+    bool ends = first + fused == plan->layers->count;
+    node->kind = kind_of(&layers[0]);
+    node->layer = &layers[0];
+    node->last = &layers[fused - 1];
+    node->number = first;
+    node->slope = 1;
+    for (int i = 0; i < fused; i++)
+        if (layers[i].kind == LAYER_RELU) node->slope = layers[i].slope;
+    node->in_place = node->kind == NODE_RELU || node->kind == NODE_DROPOUT;
+    node->window = slice_window(node->layer);
+    node->rows = (size_t)node->last->out.H * (size_t)node->last->out.W;
+    node->x = node->dx = (Values){NULL, shape_size(node->layer->in), element, false};
+    node->y = node->dy = (Values){NULL, shape_size(node->last->out), element, false};
+    if (ends && node->kind == NODE_DENSE) node->y.element = sizeof(float);
+    if (node->kind == NODE_BLOCK) fill_block(node);
+}
+
+/* The first convolution is so cheap per value it gives that doing it again beats keeping its output, where what follows
+ * keeps what it needs of it (a block with a pool). */
+static bool worth_recomputing(const Node *conv, const Node *block) {
+    enum { FEW_TAPS = 32 };
+    return !conv->wants_dx && conv->window.C * conv->window.R * conv->window.S <= FEW_TAPS &&
+           block->block.R * block->block.S > 1;
+}
+
+static cf_status make_nodes(Plan *plan) {
+    bool learns = false;
+    FORWARD(memory_new((size_t)plan->layers->count, sizeof *plan->nodes, &plan->nodes));
+    for (int first = 0; first < plan->layers->count;) {
+        Node *node = &plan->nodes[plan->node_count++];
+        int fused = fuse(plan->layers, first);
+        fill_node(plan, node, first, fused);
+        node->wants_dx = learns;
+        find_parameters(plan, node);
+        learns |= node->weight != NULL;
+        FORWARD(make_objects(plan, node));
+        if (node->kind == NODE_BLOCK && node > plan->nodes && node[-1].kind == NODE_CONV)
+            node[-1].recomputed = worth_recomputing(&node[-1], node);
+        first += fused;
+    }
+    return CF_OK;
+}
+
+/* ---- What a node wants to keep ---- */
+
+static bool before_block(const Plan *plan, const Node *node) {
+    return node->kind == NODE_CONV && node + 1 < plan->nodes + plan->node_count && node[1].kind == NODE_BLOCK;
+}
+
+static void want_conv(Plan *plan, WantTable *table, Node *node) {
+    size_t slices = (size_t)plan->slices;
+    if (before_block(plan, node))
+        want(table, &node->own, (size_t)plan->options.threads * SLICE * node->y.size, node->y.element);
+    if (!plan->options.training) return;
+    want(table, &node->partial, slices * 2 * (size_t)node->layer->out.C, sizeof(double));
+    want(table, &node->slots, slices * node->slot_size, sizeof(float));
+    want(table, &node->slot_sum, node->slot_size, sizeof(float));
+}
+
+static void want_block(Plan *plan, WantTable *table, Node *node) {
+    size_t C = (size_t)node->layer->in.C, values = (size_t)plan->batch * node->y.size;
+    float **vectors[] = {&node->mean, &node->scale, &node->a, &node->b, &node->c};
+    for (size_t i = 0; i < COUNT_OF(vectors); i++) want(table, vectors[i], C, sizeof(float));
+    want(table, &node->inverse_deviation, C, sizeof(double));
+    if (!plan->options.training) return;
+    want(table, &node->partial, (size_t)plan->slices * 2 * C, sizeof(double));
+    if (node->block.R * node->block.S == 1) return;
+    want(table, &node->picked, values, node->y.element);
+    want(table, &node->place_small, values, 1);
+}
+
 static void want_node(Plan *plan, WantTable *table, Node *node) {
-    size_t batch = (size_t)plan->batch, slices = (size_t)plan->slices, C = (size_t)node->layer->out.C;
-    bool training = plan->options.training;
-    if (!node->in_place) {
-        want(table, &node->y, batch * node->y_size, sizeof(float));
-        if (training) want(table, &node->dy, batch * node->y_size, sizeof(float));
-    }
-    if (training && (node->layer->kind == LAYER_BN || node->layer->kind == LAYER_CONV))
-        want(table, &node->partial, slices * 2 * C, sizeof(double));
-    if (training && node->layer->kind == LAYER_CONV) {
-        want(table, &node->slots, slices * node->slot_size, sizeof(float));
-        want(table, &node->slot_sum, node->slot_size, sizeof(float));
-    }
-    if (node->layer->kind == LAYER_BN) {
-        float **vectors[] = {&node->mean, &node->scale, &node->a, &node->b, &node->c};
-        for (size_t i = 0; i < COUNT_OF(vectors); i++) want(table, vectors[i], C, sizeof(float));
-        want(table, &node->inverse_deviation, C, sizeof(double));
-    }
-    if (node->layer->kind == LAYER_MAXPOOL) want(table, &node->place, batch * node->y_size, sizeof(uint16_t));
+    size_t batch = (size_t)plan->batch;
+    bool training = plan->options.training, passed_on = before_block(plan, node);
+    /* A convolution in front of a block keeps its output only for training, and its gradient never. */
+    if (!node->in_place && !(passed_on && (!training || node->recomputed)))
+        want(table, &node->y.base, batch * node->y.size, node->y.element);
+    if (!node->in_place && training && !passed_on) want(table, &node->dy.base, batch * node->y.size, node->dy.element);
+    if (node->kind == NODE_CONV) want_conv(plan, table, node);
+    if (node->kind == NODE_BLOCK) want_block(plan, table, node);
+    if (node->kind == NODE_MAXPOOL) want(table, &node->place, batch * node->y.size, sizeof(uint16_t));
+    if (node->kind == NODE_DENSE && plan->options.engine->kernels->element != sizeof(float))
+        want(table, &node->rounded, node->x.size * node->y.size, plan->options.engine->kernels->element);
 }
 
 static void want_batch(Plan *plan, WantTable *table) {
-    size_t batch = (size_t)plan->batch, slices = (size_t)plan->slices;
-    want(table, &plan->input, batch * shape_size(plan->layers->input), sizeof(float));
-    want(table, &plan->probabilities, batch * (size_t)plan->classes, sizeof(float));
+    size_t batch = (size_t)plan->batch, slices = (size_t)plan->slices, classes = (size_t)plan->classes;
+    const Node *last = &plan->nodes[plan->node_count - 1];
+    want(table, &plan->input.base, batch * plan->input.size, plan->input.element);
+    want(table, &plan->image, (size_t)plan->options.threads * plan->input.size, sizeof(float));
+    want(table, &plan->probabilities, batch * classes, sizeof(float));
+    if (last->y.element != sizeof(float)) want(table, &plan->logits, batch * classes, sizeof(float));
     want(table, &plan->labels, batch, sizeof(int));
     want(table, &plan->losses, slices, sizeof(double));
     want(table, &plan->correct, slices, sizeof(int64_t));
@@ -133,17 +258,18 @@ static cf_status make_memory(Plan *plan) {
     WantTable table = {.room = (plan->layers->count + 1) * WANTS_PER_LAYER};
     FORWARD(memory_new((size_t)table.room, sizeof(Want), &table.wants));
     want_batch(plan, &table);
-    for (int i = 0; i < plan->layers->count; i++) want_node(plan, &table, &plan->nodes[i]);
+    for (int i = 0; i < plan->node_count; i++) want_node(plan, &table, &plan->nodes[i]);
     cf_status status = allot(&table, &plan->memory);
     free(table.wants);
     return status;
 }
 
-/* Joins each layer's input to the output before it; the network's input has no gradient. */
+/* Joins each node's input to the output before it; the network's input has no gradient. */
 static void connect(Plan *plan) {
-    float *y = plan->input, *dy = NULL;
-    for (int i = 0; i < plan->layers->count; i++) {
+    Values y = plan->input, dy = {0};
+    for (int i = 0; i < plan->node_count; i++) {
         Node *node = &plan->nodes[i];
+        if (node->own) node->dy = (Values){node->own, node->y.size, node->dy.element, true};
         node->x = y;
         node->dx = dy;
         if (node->in_place) node->y = node->x, node->dy = node->dx;
@@ -151,43 +277,24 @@ static void connect(Plan *plan) {
             node->dweight = gradient_of(plan, node->weight);
             node->dbias = gradient_of(plan, node->bias);
         }
+        node->block.mean = node->mean, node->block.scale = node->scale, node->block.shift = node->bias;
+        node->block.a = node->a, node->block.b = node->b, node->block.c = node->c;
         y = node->y;
         dy = node->dy;
     }
-}
-
-static cf_status make_nodes(Plan *plan) {
-    bool learns = false;
-    FORWARD(memory_new((size_t)plan->layers->count, sizeof *plan->nodes, &plan->nodes));
-    for (int i = 0; i < plan->layers->count; i++) {
-        Node *node = &plan->nodes[i];
-        const Layer *layer = &plan->layers->layers[i];
-        node->layer = layer;
-        node->number = i;
-        node->x_size = shape_size(layer->in);
-        node->y_size = shape_size(layer->out);
-        node->rows = (size_t)layer->out.H * (size_t)layer->out.W;
-        node->in_place = layer->kind == LAYER_RELU || layer->kind == LAYER_DROPOUT;
-        node->wants_dx = learns;
-        node->window = slice_window(layer);
-        find_parameters(plan, node);
-        learns |= node->weight != NULL;
-        FORWARD(make_objects(plan, node));
-    }
-    return CF_OK;
+    if (!plan->logits) plan->logits = y.base;
 }
 
 static cf_status make_steps(Plan *plan) {
-    int count = plan->layers->count;
+    int count = plan->node_count;
     Node *nodes = plan->nodes;
     FORWARD(plan_add(&plan->training, STEP_SLICES, step_prepare, &nodes[0], 0));
     FORWARD(plan_add(&plan->inference, STEP_SLICES, step_prepare, &nodes[0], 0));
     for (int i = 0; i < count; i++) FORWARD(add_forward_steps(plan, &nodes[i]));
-    FORWARD(plan_add(&plan->training, STEP_SLICES, step_loss, &nodes[count - 1], 0));
-    FORWARD(plan_add(&plan->inference, STEP_SLICES, step_loss, &nodes[count - 1], 0));
+    FORWARD(add_loss_steps(plan, &nodes[count - 1]));
     if (!plan->options.training) return CF_OK;
     for (int i = count - 1; i >= 0; i--) FORWARD(add_backward_steps(plan, &nodes[i]));
-    return CF_OK;
+    return add_closing_steps(plan);
 }
 
 cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOptions *options, Plan **plan) {
@@ -200,6 +307,7 @@ cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOp
     made->layers = layers;
     made->parameters = parameters;
     made->classes = (int)shape_size(layers->layers[layers->count - 1].out);
+    made->input = (Values){NULL, shape_size(layers->input), options->engine->kernels->element, false};
     FORWARD_TO(failed, make_nodes(made));
     FORWARD_TO(failed, make_memory(made));
     connect(made);
@@ -213,7 +321,7 @@ failed:
 
 void plan_free(Plan *plan) {
     if (!plan) return;
-    for (int i = 0; plan->nodes && i < plan->layers->count; i++) {
+    for (int i = 0; i < plan->node_count; i++) {
         plan->options.engine->conv_free(plan->nodes[i].conv);
         plan->options.engine->dense_free(plan->nodes[i].dense);
     }
@@ -222,6 +330,7 @@ void plan_free(Plan *plan) {
     free(plan->training.steps);
     free(plan->inference.steps);
     free(plan->refresh.steps);
+    free(plan->closing.steps);
     free(plan);
 }
 
@@ -234,27 +343,39 @@ typedef struct Group {
     int count;
 } Group;
 
-static cf_status run_group(void *context, int64_t index, int thread) {
+/* All steps on one slice, one after the other. */
+static cf_status run_slice(void *context, int64_t index, int thread) {
     const Group *group = context;
     for (int i = 0; i < group->count; i++)
         FORWARD(group->steps[i].work(group->plan, group->steps[i].node, index, thread));
     return CF_OK;
 }
 
+/* One piece of one of the steps, which are counted through. */
+static cf_status run_piece(void *context, int64_t index, int thread) {
+    const Group *group = context;
+    const Step *step = group->steps;
+    while (index >= step->count) index -= step++->count;
+    return step->work(group->plan, step->node, index, thread);
+}
+
+/* Runs the steps from the first of `steps` on that can run together; *taken is how many that were. */
+static cf_status run_group(Plan *plan, const Step *steps, int count, int *taken) {
+    Group group = {plan, steps, 1};
+    int64_t pieces = steps->count;
+    *taken = 1;
+    if (steps->kind == STEP_ONCE) return steps->work(plan, steps->node, 0, 0);
+    while (group.count < count && steps[group.count].kind == steps->kind &&
+           (steps->kind == STEP_SLICES || steps[group.count].joins_last))
+        pieces += steps[group.count++].count;
+    *taken = group.count;
+    if (steps->kind == STEP_SLICES) return slices_run(plan->options.threads, plan->slices, run_slice, &group);
+    return slices_run(plan->options.threads, pieces, run_piece, &group);
+}
+
 static cf_status run_steps(Plan *plan, const StepList *list) {
-    for (int i = 0; i < list->count;) {
-        const Step *step = &list->steps[i];
-        Group group = {plan, step, 1};
-        if (step->kind == STEP_ONCE) {
-            FORWARD(step->work(plan, step->node, 0, 0));
-        } else if (step->kind == STEP_PIECES) {
-            FORWARD(slices_run(plan->options.threads, step->count, run_group, &group));
-        } else {
-            while (i + group.count < list->count && list->steps[i + group.count].kind == STEP_SLICES) group.count++;
-            FORWARD(slices_run(plan->options.threads, plan->slices, run_group, &group));
-        }
-        i += group.count;
-    }
+    for (int i = 0, taken; i < list->count; i += taken)
+        FORWARD(run_group(plan, list->steps + i, list->count - i, &taken));
     return CF_OK;
 }
 
@@ -275,6 +396,7 @@ static cf_status run_batch(Plan *plan, const StepList *list, const Feed *feed, c
 
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result) {
     plan->number = number;
+    plan->inferring = false;
     FORWARD(run_steps(plan, &plan->refresh));
     return run_batch(plan, &plan->training, feed, images, n, result);
 }
@@ -285,6 +407,7 @@ cf_status plan_use_parameters(Plan *plan) {
 
 cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities,
                      StepResult *result) {
+    plan->inferring = true;
     FORWARD(run_batch(plan, &plan->inference, feed, images, n, result));
     if (probabilities)
         memcpy(probabilities, plan->probabilities, (size_t)n * (size_t)plan->classes * sizeof *probabilities);
@@ -296,18 +419,35 @@ float *plan_gradient(Plan *plan) {
 }
 
 const float *plan_logits(const Plan *plan) {
-    return plan->nodes[plan->layers->count - 1].y;
+    return plan->logits;
 }
 
 int plan_batch(const Plan *plan) {
     return plan->batch;
 }
 
+/* Values are looked at as floats a part at a time: this is no hot path. */
+static bool all_finite(const Plan *plan, const Values *values) {
+    enum { PART = 256 };
+    float part[PART];
+    size_t count = (size_t)plan->n * values->size;
+    for (size_t i = 0; i < count; i += PART) {
+        size_t left = count - i < PART ? count - i : PART;
+        const char *from = (const char *)values->base + i * values->element;
+        if (values->element == sizeof(float))
+            memcpy(part, from, left * sizeof *part);
+        else
+            plan->options.engine->kernels->to_float(from, left, part);
+        for (size_t k = 0; k < left; k++)
+            if (!isfinite(part[k])) return false;
+    }
+    return true;
+}
+
 const char *plan_first_not_finite(const Plan *plan) {
-    for (int i = 0; i < plan->layers->count; i++) {
+    for (int i = 0; i < plan->node_count; i++) {
         const Node *node = &plan->nodes[i];
-        for (size_t k = 0; k < (size_t)plan->n * node->y_size; k++)
-            if (!isfinite(node->y[k])) return node->layer->name;
+        if (node->y.base && !all_finite(plan, &node->y)) return node->layer->name;
     }
     return NULL;
 }

@@ -6,6 +6,9 @@
  * another kind is a barrier. Sums over the batch (batch-norm statistics, gradients, losses) are formed per slice and added
  * in slice order: the same bits on any number of threads.
  *
+ * Batch norm, the activation and the pool behind it are one operation, as are a dense layer and its activation. What a
+ * convolution in front of a batch norm gives, and its gradient, are passed on within a slice and stay in the thread's cache.
+ *
  * A batch with fewer images is filled up with empty ones, which count in no sum. All memory is one allocation, made from
  * one table; nothing is allocated while it runs.
  */

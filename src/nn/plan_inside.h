@@ -4,27 +4,54 @@
 
 #include "nn/plan.h"
 
-/* One layer in the plan. Activations and gradients are of the whole batch; sizes are floats of one image. */
+typedef enum NodeKind {
+    NODE_CONV,
+    NODE_BLOCK, /* batch norm with the activation and the max pool that follow it, if they do */
+    NODE_DENSE, /* with the activation that follows it, if one does */
+    NODE_RELU,
+    NODE_MAXPOOL,
+    NODE_AVGPOOL,
+    NODE_DROPOUT
+} NodeKind;
+
+/* What one operation works on: an array of the whole batch, or one slice's part per thread, overwritten by the next. */
+typedef struct Values {
+    void *base;
+    size_t size;    /* values of one image */
+    size_t element; /* bytes of a value */
+    bool per_thread;
+} Values;
+
+/* One operation in the plan: a layer, or several fused. */
 typedef struct Node {
-    const Layer *layer;
-    int number;     /* of the layer */
-    bool wants_dx;  /* a layer before it has weights */
-    bool in_place;  /* y is x and dy is dx */
-    Window window;  /* convolutions and pools, for one slice */
-    size_t x_size, y_size, rows; /* rows: H*W of y */
-    float *x, *y, *dx, *dy;
+    NodeKind kind;
+    const Layer *layer; /* the first one */
+    const Layer *last;  /* the last one */
+    int number;         /* of the first layer */
+    bool wants_dx;      /* a layer before it has weights */
+    bool in_place;      /* y is x and dy is dx */
+    Window window;      /* convolutions and pools, for one slice */
+    float slope;        /* of the activation; 1: none */
+    size_t rows;        /* H*W of y */
+    Values x, y, dx, dy;
     float *weight, *bias, *dweight, *dbias;
     /* convolution, dense */
     Conv *conv;
     Dense *dense;
-    float *slots; /* a weight gradient per slice */
+    void *rounded;   /* the dense weights as elements, where those are not float */
+    void *own;       /* a convolution's output and its gradient for one slice per thread */
+    bool recomputed; /* a convolution so cheap that it is done again instead of kept */
+    float *slots;    /* a weight gradient per slice */
     size_t slot_size;
     float *slot_sum;
-    double *partial; /* [slices][2 C]: bias sums; or batch norm's moments, then its sums */
-    /* batch norm, [C] each */
-    float *running_mean, *running_var, *mean, *scale, *a, *b, *c;
+    double *partial; /* [slices][2 C]: bias sums; or a block's moments, then its sums */
+    /* block */
+    Block block;
+    float *running_mean, *running_var, *mean, *scale, *a, *b, *c; /* [C] */
     double *inverse_deviation;
-    uint16_t *place; /* max pool */
+    void *picked;
+    uint8_t *place_small;
+    uint16_t *place; /* max pool alone */
 } Node;
 
 typedef enum StepKind { STEP_SLICES, STEP_PIECES, STEP_ONCE } StepKind;
@@ -34,7 +61,8 @@ typedef struct Step {
     StepKind kind;
     StepFn work;
     Node *node;
-    int64_t count; /* STEP_PIECES */
+    int64_t count;   /* STEP_PIECES */
+    bool joins_last; /* STEP_PIECES: may run together with the step before it */
 } Step;
 
 typedef struct StepList {
@@ -48,9 +76,14 @@ struct Plan {
     const LayerList *layers;
     Parameters *parameters;
     Node *nodes;
+    int node_count;
     StepList training, inference, refresh; /* refresh: after the weights changed */
-    void *memory;                          /* everything below and in the nodes */
-    float *input, *gradient, *probabilities;
+    StepList closing;                      /* while building: the gradients' sums, which end a training step */
+    bool inferring;
+    void *memory; /* everything below and in the nodes */
+    Values input;
+    float *image; /* [threads] one prepared image as floats, where elements are not float */
+    float *gradient, *probabilities, *logits;
     int *labels;
     double *losses; /* per slice */
     int64_t *correct;
@@ -66,12 +99,20 @@ int plan_valid(const Plan *plan, int64_t index);
 
 cf_status plan_add(StepList *list, StepKind kind, StepFn work, Node *node, int64_t count);
 
-/* The steps of one layer, added to the lists: forward (both ways of running), and backward. */
-cf_status add_forward_steps(Plan *plan, Node *node);
-cf_status add_backward_steps(Plan *plan, Node *node);
+/* One slice's part of `values`. */
+static inline void *slice_of(const Values *values, int64_t index, int thread) {
+    size_t part = values->per_thread ? (size_t)thread : (size_t)index;
+    return (char *)values->base + part * SLICE * values->size * values->element;
+}
 
-/* The first and the last step of a batch. */
+/* The steps of one node, added to the lists: forward (both ways of running), and backward; the loss between them; and the
+ * sums of the weights' gradients at the end. */
+cf_status add_forward_steps(Plan *plan, Node *node);
+cf_status add_loss_steps(Plan *plan, Node *last);
+cf_status add_backward_steps(Plan *plan, Node *node);
+cf_status add_closing_steps(Plan *plan);
+
+/* The first step of a batch. */
 cf_status step_prepare(Plan *plan, Node *node, int64_t index, int thread);
-cf_status step_loss(Plan *plan, Node *node, int64_t index, int thread);
 
 #endif

@@ -1,4 +1,4 @@
-/* What each kind of layer does to a slice, forward and backward, and how its sums over the batch are closed. */
+/* What each kind of node does to a slice, forward and backward, and how its sums over the batch are closed. */
 #include "nn/plan_inside.h"
 
 #include "base/rng.h"
@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SUM_PIECE = 4096 };                       /* floats of a slot sum that are one piece of work */
+enum { SUM_PIECE = 4096, ROUND_PIECE = 16384 }; /* values of a sum, of a rounded copy, that are one piece of work */
 static const double bn_momentum = 0.1, bn_epsilon = 1e-5; /* PyTorch's defaults */
 
 int plan_valid(const Plan *plan, int64_t index) {
@@ -18,23 +18,41 @@ static const Kernels *kernels(const Plan *plan) {
     return plan->options.engine->kernels;
 }
 
-/* Where slice `index` begins in an array of `size` values per image. */
-static size_t at(int64_t index, size_t size) {
-    return (size_t)index * SLICE * size;
+static void *x_of(const Node *node, int64_t index, int thread) {
+    return slice_of(&node->x, index, thread);
+}
+
+static void *y_of(const Node *node, int64_t index, int thread) {
+    return slice_of(&node->y, index, thread);
+}
+
+static void *dx_of(const Node *node, int64_t index, int thread) {
+    return slice_of(&node->dx, index, thread);
+}
+
+static void *dy_of(const Node *node, int64_t index, int thread) {
+    return slice_of(&node->dy, index, thread);
 }
 
 /* ---- Input and loss ---- */
 
 cf_status step_prepare(Plan *plan, Node *node, int64_t index, int thread) {
     int valid = plan_valid(plan, index);
-    size_t size = node->x_size;
-    float *x = plan->input + at(index, size);
+    size_t size = plan->input.size, bytes = size * plan->input.element;
+    char *x = slice_of(&plan->input, index, thread);
+    (void)node;
     for (int i = 0; i < valid; i++) {
         uint32_t image = plan->images[index * SLICE + i];
-        feed_image(plan->feed, thread, image, x + (size_t)i * size);
         plan->labels[index * SLICE + i] = feed_label(plan->feed, image);
+        if (plan->input.element == sizeof(float)) {
+            feed_image(plan->feed, thread, image, (float *)(void *)(x + (size_t)i * bytes));
+            continue;
+        }
+        float *whole = plan->image + (size_t)thread * size;
+        feed_image(plan->feed, thread, image, whole);
+        kernels(plan)->from_float(whole, size, x + (size_t)i * bytes);
     }
-    memset(x + (size_t)valid * size, 0, (size_t)(SLICE - valid) * size * sizeof *x);
+    memset(x + (size_t)valid * bytes, 0, (size_t)(SLICE - valid) * bytes);
     return CF_OK;
 }
 
@@ -59,6 +77,17 @@ static int first_largest(const float *values, int count) {
     return best;
 }
 
+/* The gradient of the mean loss by the logits of one image: (p - 1 at the label) / n; 0 for a filling image. */
+static void loss_gradient(const Plan *plan, const Node *node, size_t row, bool valid) {
+    size_t classes = (size_t)plan->classes;
+    float d[MAX_CLASSES] = {0};
+    for (size_t k = 0; valid && k < classes; k++) {
+        double p = (double)plan->probabilities[row * classes + k];
+        d[k] = (float)((p - ((int)k == plan->labels[row] ? 1.0 : 0.0)) / plan->n);
+    }
+    kernels(plan)->from_float(d, classes, (char *)node->dy.base + row * classes * node->dy.element);
+}
+
 cf_status step_loss(Plan *plan, Node *node, int64_t index, int thread) {
     int classes = plan->classes, valid = plan_valid(plan, index);
     double loss = 0;
@@ -66,19 +95,23 @@ cf_status step_loss(Plan *plan, Node *node, int64_t index, int thread) {
     (void)thread;
     for (int i = 0; i < SLICE; i++) {
         size_t row = (size_t)(index * SLICE + i), first = row * (size_t)classes;
-        float *p = plan->probabilities + first, *d = node->dy ? node->dy + first : NULL;
-        if (i >= valid) {
-            if (d) memset(d, 0, (size_t)classes * sizeof *d);
-            continue;
+        float *p = plan->probabilities + first;
+        if (i < valid) {
+            int label = plan->labels[row];
+            loss += softmax(plan->logits + first, classes, label, p);
+            correct += first_largest(p, classes) == label;
         }
-        int label = plan->labels[row];
-        loss += softmax(node->y + first, classes, label, p);
-        correct += first_largest(p, classes) == label;
-        for (int k = 0; d && k < classes; k++)
-            d[k] = (float)(((double)p[k] - (k == label ? 1.0 : 0.0)) / plan->n);
+        if (!plan->inferring) loss_gradient(plan, node, row, i < valid);
     }
     plan->losses[index] = loss;
     plan->correct[index] = correct;
+    return CF_OK;
+}
+
+/* The logits as floats, where the last node is not a dense layer that gives them so. */
+static cf_status step_logits(Plan *plan, Node *node, int64_t index, int thread) {
+    size_t classes = (size_t)plan->classes;
+    kernels(plan)->to_float(y_of(node, index, thread), SLICE * classes, plan->logits + (size_t)index * SLICE * classes);
     return CF_OK;
 }
 
@@ -89,22 +122,29 @@ static cf_status conv_refresh(Plan *plan, Node *node, int64_t index, int thread)
     return plan->options.engine->conv_pack(node->conv, node->weight);
 }
 
+/* Where the output of a slice goes: to the thread's own place when nothing but the next node needs it. */
+static void *conv_output(const Plan *plan, const Node *node, int64_t index, int thread) {
+    if (!node->own || !(plan->inferring || node->recomputed)) return y_of(node, index, thread);
+    Values own = {node->own, node->y.size, node->y.element, true};
+    return slice_of(&own, index, thread);
+}
+
 static cf_status conv_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    float *y = node->y + at(index, node->y_size);
-    FORWARD(plan->options.engine->conv_forward(node->conv, thread, node->x + at(index, node->x_size), y));
+    void *y = conv_output(plan, node, index, thread);
+    FORWARD(plan->options.engine->conv_forward(node->conv, thread, x_of(node, index, thread), y));
     if (node->bias) kernels(plan)->add_bias(y, SLICE * node->rows, node->window.K, node->bias);
     return CF_OK;
 }
 
 static cf_status conv_backward(Plan *plan, Node *node, int64_t index, int thread) {
     const Engine *engine = plan->options.engine;
-    const float *x = node->x + at(index, node->x_size), *dy = node->dy + at(index, node->y_size);
+    const void *x = x_of(node, index, thread), *dy = dy_of(node, index, thread);
     FORWARD(engine->conv_backward_weights(node->conv, thread, x, dy, node->slots + (size_t)index * node->slot_size));
     if (node->bias)
         kernels(plan)->channel_sums(dy, SLICE * node->rows, node->window.K,
                                     node->partial + (size_t)index * 2 * (size_t)node->window.K);
     if (!node->wants_dx) return CF_OK;
-    return engine->conv_backward_data(node->conv, thread, dy, node->dx + at(index, node->x_size));
+    return engine->conv_backward_data(node->conv, thread, dy, dx_of(node, index, thread));
 }
 
 static cf_status conv_sum(Plan *plan, Node *node, int64_t index, int thread) {
@@ -128,38 +168,83 @@ static cf_status conv_finish(Plan *plan, Node *node, int64_t index, int thread) 
 
 /* ---- Dense ---- */
 
-static cf_status dense_forward(Plan *plan, Node *node, int64_t tile, int thread) {
-    int K = node->layer->out.C, from = (int)tile * DENSE_TILE, to = from + DENSE_TILE < K ? from + DENSE_TILE : K;
-    FORWARD(plan->options.engine->dense_forward(node->dense, thread, (int)tile, node->x, node->weight, node->y));
-    if (!node->bias) return CF_OK;
-    for (int n = 0; n < plan->batch; n++)
-        for (int k = from; k < to; k++) node->y[(size_t)n * (size_t)K + (size_t)k] += node->bias[k];
+static const void *dense_weights(const Node *node) {
+    return node->rounded ? node->rounded : node->weight;
+}
+
+static cf_status dense_round(Plan *plan, Node *node, int64_t index, int thread) {
+    size_t count = node->x.size * node->y.size, from = (size_t)index * ROUND_PIECE;
+    size_t left = count - from < ROUND_PIECE ? count - from : ROUND_PIECE;
+    (void)thread;
+    kernels(plan)->from_float(node->weight + from, left, (char *)node->rounded + from * kernels(plan)->element);
     return CF_OK;
 }
 
+static cf_status dense_forward(Plan *plan, Node *node, int64_t tile, int thread) {
+    return plan->options.engine->dense_forward(node->dense, thread, (int)tile, node->x.base, dense_weights(node),
+                                               node->bias, node->y.base);
+}
+
+static cf_status dense_forward_slice(Plan *plan, Node *node, int64_t index, int thread) {
+    return plan->options.engine->dense_forward(node->dense, thread, 0, x_of(node, index, thread), dense_weights(node),
+                                               node->bias, y_of(node, index, thread));
+}
+
 static cf_status dense_backward_data(Plan *plan, Node *node, int64_t index, int thread) {
-    return plan->options.engine->dense_backward_data(node->dense, thread, node->dy + at(index, node->y_size), node->weight,
-                                                     node->dx + at(index, node->x_size));
+    return plan->options.engine->dense_backward_data(node->dense, thread, dy_of(node, index, thread), dense_weights(node),
+                                                     dx_of(node, index, thread));
 }
 
 static cf_status dense_backward_weights(Plan *plan, Node *node, int64_t tile, int thread) {
     int K = node->layer->out.C, from = (int)tile * DENSE_TILE, to = from + DENSE_TILE < K ? from + DENSE_TILE : K;
-    for (int k = from; node->bias && k < to; k++) {
-        double sum = 0;
-        for (int n = 0; n < plan->batch; n++) sum += (double)node->dy[(size_t)n * (size_t)K + (size_t)k];
-        node->dbias[k] = (float)sum;
+    if (node->bias) {
+        double sums[DENSE_TILE] = {0};
+        for (size_t n = 0; n < (size_t)plan->batch; n++) {
+            float row[DENSE_TILE];
+            const char *dy = (const char *)node->dy.base + (n * (size_t)K + (size_t)from) * node->dy.element;
+            kernels(plan)->to_float(dy, (size_t)(to - from), row);
+            for (int k = 0; k < to - from; k++) sums[k] += (double)row[k];
+        }
+        for (int k = from; k < to; k++) node->dbias[k] = (float)sums[k - from];
     }
-    return plan->options.engine->dense_backward_weights(node->dense, thread, (int)tile, node->x, node->dy, node->dweight);
+    return plan->options.engine->dense_backward_weights(node->dense, thread, (int)tile, node->x.base, node->dy.base,
+                                                        node->dweight);
 }
 
-/* ---- Batch norm ---- */
+/* The gradient behind the layer's activation, in place of the one in front of it. */
+static cf_status activation_backward(Plan *plan, Node *node, int64_t index, int thread) {
+    void *dy = dy_of(node, index, thread);
+    kernels(plan)->relu_backward(y_of(node, index, thread), dy, SLICE * node->y.size, node->slope, dy);
+    return CF_OK;
+}
+
+/* ---- Block: batch norm, activation, max pool ---- */
+
+static void *block_input(const Plan *plan, const Node *node, int64_t index, int thread) {
+    const Node *before = node->number ? node - 1 : NULL;
+    return before && before->kind == NODE_CONV ? conv_output(plan, before, index, thread) : x_of(node, index, thread);
+}
+
+/* The x behind each output: what the pool picked, or without a pool x itself. */
+static void *block_picked(const Plan *plan, const Node *node, int64_t index, int thread) {
+    Values picked = {node->picked, node->y.size, node->y.element, false};
+    return node->picked ? slice_of(&picked, index, thread) : block_input(plan, node, index, thread);
+}
+
+static uint8_t *block_place(const Node *node, int64_t index) {
+    return node->place_small ? node->place_small + (size_t)index * SLICE * node->y.size : NULL;
+}
 
 static cf_status bn_moments(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t C = (size_t)node->layer->in.C, rows = (size_t)plan_valid(plan, index) * node->rows;
+    size_t C = (size_t)node->layer->in.C, pixels = (size_t)node->layer->in.H * (size_t)node->layer->in.W;
+    size_t rows = (size_t)plan_valid(plan, index) * pixels;
     double *partial = node->partial + (size_t)index * 2 * C;
-    (void)thread;
-    if (rows) kernels(plan)->bn_moments(node->x + at(index, node->x_size), rows, (int)C, partial, partial + C);
+    if (rows) kernels(plan)->bn_moments(block_input(plan, node, index, thread), rows, (int)C, partial, partial + C);
     return CF_OK;
+}
+
+static double pixels_of(const Node *node) {
+    return (double)node->layer->in.H * (double)node->layer->in.W;
 }
 
 /* Slices' moments joined in order (Chan, Golub, LeVeque 1979); then this batch's coefficients and the running statistics. */
@@ -169,7 +254,7 @@ static cf_status bn_close(Plan *plan, Node *node, int64_t index, int thread) {
     for (size_t c = 0; c < C; c++) {
         double count = 0, mean = 0, squares = 0;
         for (int s = 0; s < plan->slices; s++) {
-            double rows = (double)plan_valid(plan, s) * (double)node->rows;
+            double rows = (double)plan_valid(plan, s) * pixels_of(node);
             const double *partial = node->partial + (size_t)s * 2 * C;
             if (rows == 0) break;
             double step = partial[c] - mean, total = count + rows;
@@ -196,26 +281,23 @@ static cf_status bn_use_running(Plan *plan, Node *node, int64_t index, int threa
     return CF_OK;
 }
 
-static cf_status bn_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)thread;
-    kernels(plan)->bn_forward(node->x + at(index, node->x_size), SLICE * node->rows, node->layer->in.C, node->mean,
-                              node->scale, node->bias, node->y + at(index, node->y_size));
+static cf_status block_forward(Plan *plan, Node *node, int64_t index, int thread) {
+    void *picked = node->picked && !plan->inferring ? block_picked(plan, node, index, thread) : NULL;
+    kernels(plan)->block_forward(&node->block, SLICE, block_input(plan, node, index, thread), picked,
+                                 y_of(node, index, thread), picked ? block_place(node, index) : NULL);
     return CF_OK;
 }
 
-static cf_status bn_sums(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t C = (size_t)node->layer->in.C;
-    (void)thread;
-    kernels(plan)->bn_sums(node->x + at(index, node->x_size), node->dy + at(index, node->y_size),
-                           (size_t)plan_valid(plan, index) * node->rows, (int)C, node->mean,
-                           node->partial + (size_t)index * 2 * C);
+static cf_status block_sums(Plan *plan, Node *node, int64_t index, int thread) {
+    kernels(plan)->block_sums(&node->block, plan_valid(plan, index), block_picked(plan, node, index, thread),
+                              dy_of(node, index, thread), node->partial + (size_t)index * 2 * (size_t)node->block.C);
     return CF_OK;
 }
 
-/* dx = scale * (dy - mean(dy) - xhat * mean(dy * xhat)), xhat = (x - mean) * inverse deviation. */
+/* dx = scale * (d - mean(d) - xhat * mean(d * xhat)), xhat = (x - mean) * inverse deviation, d behind the activation. */
 static cf_status bn_close_backward(Plan *plan, Node *node, int64_t index, int thread) {
     size_t C = (size_t)node->layer->in.C;
-    double rows = (double)plan->n * (double)node->rows;
+    double rows = (double)plan->n * pixels_of(node);
     (void)index, (void)thread;
     for (size_t c = 0; c < C; c++) {
         double plain = 0, product = 0, inverse = node->inverse_deviation[c];
@@ -233,83 +315,74 @@ static cf_status bn_close_backward(Plan *plan, Node *node, int64_t index, int th
     return CF_OK;
 }
 
-static cf_status bn_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t valid = (size_t)plan_valid(plan, index), rows = valid * node->rows, size = node->x_size;
-    float *dx = node->dx + at(index, size);
-    (void)thread;
-    kernels(plan)->bn_backward(node->x + at(index, size), node->dy + at(index, size), rows, node->layer->in.C, node->mean,
-                               node->a, node->b, node->c, dx);
+static cf_status block_backward(Plan *plan, Node *node, int64_t index, int thread) {
+    int valid = plan_valid(plan, index);
+    char *dx = dx_of(node, index, thread);
+    size_t bytes = node->x.size * node->dx.element;
+    kernels(plan)->block_backward(&node->block, valid, block_input(plan, node, index, thread),
+                                  block_picked(plan, node, index, thread), dy_of(node, index, thread),
+                                  block_place(node, index), dx);
     /* Filling images have a zero gradient; the formula would give them one. */
-    memset(dx + valid * size, 0, (SLICE - valid) * size * sizeof *dx);
+    memset(dx + (size_t)valid * bytes, 0, (size_t)(SLICE - valid) * bytes);
     return CF_OK;
 }
 
 /* ---- Activations, pools, dropout ---- */
 
 static cf_status relu_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t size = node->x_size;
-    (void)thread;
-    kernels(plan)->relu_forward(node->x + at(index, size), SLICE * size, node->layer->slope, node->y + at(index, size));
-    return CF_OK;
-}
-
-static cf_status relu_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t size = node->x_size;
-    (void)thread;
-    kernels(plan)->relu_backward(node->y + at(index, size), node->dy + at(index, size), SLICE * size, node->layer->slope,
-                                 node->dx + at(index, size));
+    kernels(plan)->relu_forward(x_of(node, index, thread), SLICE * node->x.size, node->slope, y_of(node, index, thread));
     return CF_OK;
 }
 
 static cf_status maxpool_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)thread;
-    kernels(plan)->maxpool_forward(&node->window, node->x + at(index, node->x_size), node->y + at(index, node->y_size),
-                                   node->place + at(index, node->y_size));
+    kernels(plan)->maxpool_forward(&node->window, x_of(node, index, thread), y_of(node, index, thread),
+                                   node->place + (size_t)index * SLICE * node->y.size);
     return CF_OK;
 }
 
 static cf_status maxpool_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)thread;
-    kernels(plan)->maxpool_backward(&node->window, node->dy + at(index, node->y_size),
-                                    node->place + at(index, node->y_size), node->dx + at(index, node->x_size));
+    kernels(plan)->maxpool_backward(&node->window, dy_of(node, index, thread),
+                                    node->place + (size_t)index * SLICE * node->y.size, dx_of(node, index, thread));
     return CF_OK;
 }
 
 static cf_status avgpool_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)thread;
-    kernels(plan)->avgpool_forward(&node->window, node->x + at(index, node->x_size), node->y + at(index, node->y_size));
+    kernels(plan)->avgpool_forward(&node->window, x_of(node, index, thread), y_of(node, index, thread));
     return CF_OK;
 }
 
 static cf_status avgpool_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)thread;
-    kernels(plan)->avgpool_backward(&node->window, node->dy + at(index, node->y_size), node->dx + at(index, node->x_size));
+    kernels(plan)->avgpool_backward(&node->window, dy_of(node, index, thread), dx_of(node, index, thread));
     return CF_OK;
 }
 
 /* Values are kept with probability 1 - rate and scaled up, so that nothing is to be done when not training. The choice is
  * a function of (seed, step, layer, image in the batch, value) and is drawn again on the way back. */
-static void drop(const Plan *plan, const Node *node, int64_t index, float *values) {
-    size_t first = at(index, node->x_size), size = SLICE * node->x_size;
+static void drop(const Plan *plan, const Node *node, int64_t index, void *values) {
+    enum { AT_ONCE = 64 };
+    size_t size = SLICE * node->x.size, first = (size_t)index * size, element = node->x.element;
     RngStream stream = rng_stream(plan->options.seed, RNG_DROPOUT, (uint64_t)plan->number, (uint32_t)node->number);
-    float rate = node->layer->rate, scale = 1 / (1 - rate);
-    for (size_t i = 0; i < size; i += 4) { /* SLICE * x_size is a multiple of 4 */
-        uint32_t words[4];
-        rng_block(&stream, (first + i) / 4, words);
-        for (int k = 0; k < 4; k++)
-            values[first + i + (size_t)k] *= (float)(words[k] >> 8) * 0x1p-24f < rate ? 0.0f : scale;
+    float rate = node->layer->rate, scale = 1 / (1 - rate), part[AT_ONCE];
+    for (size_t i = 0; i < size; i += AT_ONCE) {
+        size_t count = size - i < AT_ONCE ? size - i : AT_ONCE; /* a multiple of 4, as SLICE is of 8 */
+        char *at = (char *)values + i * element;
+        kernels(plan)->to_float(at, count, part);
+        for (size_t k = 0; k < count; k += 4) {
+            uint32_t words[4];
+            rng_block(&stream, (first + i + k) / 4, words);
+            for (size_t j = 0; j < 4; j++) part[k + j] *= (float)(words[j] >> 8) * 0x1p-24f < rate ? 0.0f : scale;
+        }
+        kernels(plan)->from_float(part, count, at);
     }
 }
 
 static cf_status dropout_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)thread;
-    drop(plan, node, index, node->y);
+    drop(plan, node, index, y_of(node, index, thread));
     return CF_OK;
 }
 
 static cf_status dropout_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    (void)thread;
-    drop(plan, node, index, node->dx);
+    drop(plan, node, index, dx_of(node, index, thread));
     return CF_OK;
 }
 
@@ -320,44 +393,85 @@ static cf_status add_both(Plan *plan, StepKind kind, StepFn work, Node *node, in
     return plan_add(&plan->inference, kind, work, node, count);
 }
 
+static cf_status add_dense_forward(Plan *plan, Node *node) {
+    int64_t rounds = (int64_t)((node->x.size * node->y.size + ROUND_PIECE - 1) / ROUND_PIECE);
+    if (node->rounded) FORWARD(plan_add(&plan->refresh, STEP_PIECES, dense_round, node, rounds));
+    if (dense_by_slice(node->layer->out.C)) return add_both(plan, STEP_SLICES, dense_forward_slice, node, 0);
+    return add_both(plan, STEP_PIECES, dense_forward, node, dense_tiles(node->layer->out.C));
+}
+
+static cf_status add_block_forward(Plan *plan, Node *node) {
+    FORWARD(plan_add(&plan->refresh, STEP_ONCE, bn_use_running, node, 1));
+    FORWARD(plan_add(&plan->training, STEP_SLICES, bn_moments, node, 0));
+    FORWARD(plan_add(&plan->training, STEP_ONCE, bn_close, node, 1));
+    if (node->number && node[-1].recomputed) FORWARD(plan_add(&plan->training, STEP_SLICES, conv_forward, node - 1, 0));
+    return add_both(plan, STEP_SLICES, block_forward, node, 0);
+}
+
 cf_status add_forward_steps(Plan *plan, Node *node) {
-    switch (node->layer->kind) {
-    case LAYER_CONV:
+    switch (node->kind) {
+    case NODE_CONV:
         FORWARD(plan_add(&plan->refresh, STEP_ONCE, conv_refresh, node, 1));
         return add_both(plan, STEP_SLICES, conv_forward, node, 0);
-    case LAYER_DENSE: return add_both(plan, STEP_PIECES, dense_forward, node, dense_tiles(node->layer->out.C));
-    case LAYER_BN:
-        FORWARD(plan_add(&plan->refresh, STEP_ONCE, bn_use_running, node, 1));
-        FORWARD(plan_add(&plan->training, STEP_SLICES, bn_moments, node, 0));
-        FORWARD(plan_add(&plan->training, STEP_ONCE, bn_close, node, 1));
-        return add_both(plan, STEP_SLICES, bn_forward, node, 0);
-    case LAYER_RELU: return add_both(plan, STEP_SLICES, relu_forward, node, 0);
-    case LAYER_MAXPOOL: return add_both(plan, STEP_SLICES, maxpool_forward, node, 0);
-    case LAYER_AVGPOOL: return add_both(plan, STEP_SLICES, avgpool_forward, node, 0);
-    case LAYER_DROPOUT: return plan_add(&plan->training, STEP_SLICES, dropout_forward, node, 0);
+    case NODE_DENSE: return add_dense_forward(plan, node);
+    case NODE_BLOCK: return add_block_forward(plan, node);
+    case NODE_RELU: return add_both(plan, STEP_SLICES, relu_forward, node, 0);
+    case NODE_MAXPOOL: return add_both(plan, STEP_SLICES, maxpool_forward, node, 0);
+    case NODE_AVGPOOL: return add_both(plan, STEP_SLICES, avgpool_forward, node, 0);
+    case NODE_DROPOUT: return plan_add(&plan->training, STEP_SLICES, dropout_forward, node, 0);
     }
-    return FAIL(CF_INTERNAL, "a layer without forward steps");
+    return FAIL(CF_INTERNAL, "a node without forward steps");
+}
+
+cf_status add_loss_steps(Plan *plan, Node *last) {
+    if (plan->logits != last->y.base) FORWARD(add_both(plan, STEP_SLICES, step_logits, last, 0));
+    return add_both(plan, STEP_SLICES, step_loss, last, 0);
+}
+
+/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. */
+static cf_status add_closing(Plan *plan, StepFn work, Node *node, int64_t count) {
+    FORWARD(plan_add(&plan->closing, STEP_PIECES, work, node, count));
+    plan->closing.steps[plan->closing.count - 1].joins_last = true;
+    return CF_OK;
+}
+
+static cf_status add_block_backward(Plan *plan, Node *node) {
+    StepList *list = &plan->training;
+    FORWARD(plan_add(list, STEP_SLICES, block_sums, node, 0));
+    FORWARD(plan_add(list, STEP_ONCE, bn_close_backward, node, 1));
+    if (!node->wants_dx) return CF_OK;
+    if (node[-1].recomputed) FORWARD(plan_add(list, STEP_SLICES, conv_forward, node - 1, 0));
+    return plan_add(list, STEP_SLICES, block_backward, node, 0);
 }
 
 cf_status add_backward_steps(Plan *plan, Node *node) {
     StepList *list = &plan->training;
     if (!node->dweight && !node->wants_dx) return CF_OK; /* nothing before it or in it learns */
-    switch (node->layer->kind) {
-    case LAYER_CONV:
+    switch (node->kind) {
+    case NODE_CONV:
         FORWARD(plan_add(list, STEP_SLICES, conv_backward, node, 0));
-        FORWARD(plan_add(list, STEP_PIECES, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE));
-        return plan_add(list, STEP_ONCE, conv_finish, node, 1);
-    case LAYER_DENSE:
-        FORWARD(plan_add(list, STEP_PIECES, dense_backward_weights, node, dense_tiles(node->layer->out.C)));
+        return add_closing(plan, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE);
+    case NODE_DENSE:
+        if (node->slope < 1) FORWARD(plan_add(list, STEP_SLICES, activation_backward, node, 0));
+        FORWARD(add_closing(plan, dense_backward_weights, node, dense_tiles(node->layer->out.C)));
         return node->wants_dx ? plan_add(list, STEP_SLICES, dense_backward_data, node, 0) : CF_OK;
-    case LAYER_BN:
-        FORWARD(plan_add(list, STEP_SLICES, bn_sums, node, 0));
-        FORWARD(plan_add(list, STEP_ONCE, bn_close_backward, node, 1));
-        return node->wants_dx ? plan_add(list, STEP_SLICES, bn_backward, node, 0) : CF_OK;
-    case LAYER_RELU: return plan_add(list, STEP_SLICES, relu_backward, node, 0);
-    case LAYER_MAXPOOL: return plan_add(list, STEP_SLICES, maxpool_backward, node, 0);
-    case LAYER_AVGPOOL: return plan_add(list, STEP_SLICES, avgpool_backward, node, 0);
-    case LAYER_DROPOUT: return plan_add(list, STEP_SLICES, dropout_backward, node, 0);
+    case NODE_BLOCK: return add_block_backward(plan, node);
+    case NODE_RELU: return plan_add(list, STEP_SLICES, activation_backward, node, 0);
+    case NODE_MAXPOOL: return plan_add(list, STEP_SLICES, maxpool_backward, node, 0);
+    case NODE_AVGPOOL: return plan_add(list, STEP_SLICES, avgpool_backward, node, 0);
+    case NODE_DROPOUT: return plan_add(list, STEP_SLICES, dropout_backward, node, 0);
     }
-    return FAIL(CF_INTERNAL, "a layer without backward steps");
+    return FAIL(CF_INTERNAL, "a node without backward steps");
+}
+
+cf_status add_closing_steps(Plan *plan) {
+    for (int i = 0; i < plan->closing.count; i++) {
+        const Step *step = &plan->closing.steps[i];
+        FORWARD(plan_add(&plan->training, step->kind, step->work, step->node, step->count));
+        plan->training.steps[plan->training.count - 1].joins_last = true;
+    }
+    for (int i = 0; i < plan->node_count; i++)
+        if (plan->nodes[i].kind == NODE_CONV)
+            FORWARD(plan_add(&plan->training, STEP_ONCE, conv_finish, &plan->nodes[i], 1));
+    return CF_OK;
 }

@@ -92,18 +92,18 @@ static void weights_tap(const Window *w, const float *wt, size_t x, size_t y, in
                 a->x[x * (size_t)w->C + (size_t)c] * a->dy[y * (size_t)w->K + (size_t)k];
 }
 
-static cf_status conv_forward(Conv *conv, int thread, const float *x, float *y) {
+static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
     const Window *w = &conv->w;
     (void)thread;
-    memset(y, 0, (size_t)w->N * (size_t)w->P * (size_t)w->Q * (size_t)w->K * sizeof *y);
+    memset(y, 0, (size_t)w->N * (size_t)w->P * (size_t)w->Q * (size_t)w->K * sizeof(float));
     each_tap(w, conv->weights, forward_tap, &(Arrays){.x = x, .out = y});
     return CF_OK;
 }
 
-static cf_status conv_backward_data(Conv *conv, int thread, const float *dy, float *dx) {
+static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void *dx) {
     const Window *w = &conv->w;
     (void)thread;
-    memset(dx, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *dx);
+    memset(dx, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof(float));
     each_tap(w, conv->weights, data_tap, &(Arrays){.dy = dy, .out = dx});
     return CF_OK;
 }
@@ -112,7 +112,7 @@ static size_t conv_slot_size(const Conv *conv) {
     return weight_count(&conv->w);
 }
 
-static cf_status conv_backward_weights(Conv *conv, int thread, const float *x, const float *dy, float *slot) {
+static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot) {
     (void)thread;
     memset(slot, 0, weight_count(&conv->w) * sizeof *slot);
     each_tap(&conv->w, NULL, weights_tap, &(Arrays){.x = x, .dy = dy, .out = slot});
@@ -125,15 +125,14 @@ static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
 }
 
 struct Dense {
-    int N, slice, inputs, outputs;
+    DenseShape shape;
 };
 
-static cf_status dense_new(int N, int slice, int inputs, int outputs, bool training, bool input_gradient, int threads,
-                           Dense **dense) {
+static cf_status dense_new(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
     (void)training, (void)input_gradient, (void)threads;
     Dense *made;
     FORWARD(memory_new(1, sizeof *made, &made));
-    *made = (Dense){N, slice, inputs, outputs};
+    made->shape = *shape;
     *dense = made;
     return CF_OK;
 }
@@ -144,37 +143,46 @@ static void dense_free(Dense *dense) {
 
 static int tile_end(const Dense *dense, int tile) {
     int end = (tile + 1) * DENSE_TILE;
-    return end < dense->outputs ? end : dense->outputs;
+    return end < dense->shape.outputs ? end : dense->shape.outputs;
 }
 
-static cf_status dense_forward(Dense *dense, int thread, int tile, const float *x, const float *weights, float *y) {
-    size_t inputs = (size_t)dense->inputs;
+static cf_status dense_forward(Dense *dense, int thread, int tile, const void *input, const void *weights,
+                               const float *bias, void *output) {
+    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
+    const float *x = input, *w = weights;
+    float *y = output;
+    int images = dense_by_slice(dense->shape.outputs) ? dense->shape.slice : dense->shape.N;
     (void)thread;
-    for (int n = 0; n < dense->N; n++)
-        for (int k = tile * DENSE_TILE; k < tile_end(dense, tile); k++) {
+    for (size_t n = 0; n < (size_t)images; n++)
+        for (size_t k = (size_t)tile * DENSE_TILE; k < (size_t)tile_end(dense, tile); k++) {
             float sum = 0;
-            for (size_t i = 0; i < inputs; i++) sum += x[(size_t)n * inputs + i] * weights[(size_t)k * inputs + i];
-            y[(size_t)n * (size_t)dense->outputs + (size_t)k] = sum;
+            for (size_t i = 0; i < inputs; i++) sum += x[n * inputs + i] * w[k * inputs + i];
+            if (bias) sum += bias[k];
+            y[n * outputs + k] = sum > 0 ? sum : dense->shape.slope * sum;
         }
     return CF_OK;
 }
 
-static cf_status dense_backward_data(Dense *dense, int thread, const float *dy, const float *weights, float *dx) {
-    size_t inputs = (size_t)dense->inputs, outputs = (size_t)dense->outputs;
+static cf_status dense_backward_data(Dense *dense, int thread, const void *gradient, const void *weights, void *result) {
+    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
+    const float *dy = gradient, *w = weights;
+    float *dx = result;
     (void)thread;
-    memset(dx, 0, (size_t)dense->slice * inputs * sizeof *dx);
-    for (size_t n = 0; n < (size_t)dense->slice; n++)
+    memset(dx, 0, (size_t)dense->shape.slice * inputs * sizeof *dx);
+    for (size_t n = 0; n < (size_t)dense->shape.slice; n++)
         for (size_t k = 0; k < outputs; k++)
-            for (size_t i = 0; i < inputs; i++) dx[n * inputs + i] += dy[n * outputs + k] * weights[k * inputs + i];
+            for (size_t i = 0; i < inputs; i++) dx[n * inputs + i] += dy[n * outputs + k] * w[k * inputs + i];
     return CF_OK;
 }
 
-static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const float *x, const float *dy, float *dw) {
-    size_t inputs = (size_t)dense->inputs, outputs = (size_t)dense->outputs;
+static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const void *input, const void *gradient,
+                                        float *dw) {
+    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
+    const float *x = input, *dy = gradient;
     (void)thread;
     for (size_t k = (size_t)tile * DENSE_TILE; k < (size_t)tile_end(dense, tile); k++) {
         memset(dw + k * inputs, 0, inputs * sizeof *dw);
-        for (size_t n = 0; n < (size_t)dense->N; n++)
+        for (size_t n = 0; n < (size_t)dense->shape.N; n++)
             for (size_t i = 0; i < inputs; i++) dw[k * inputs + i] += dy[n * outputs + k] * x[n * inputs + i];
     }
     return CF_OK;

@@ -5,19 +5,22 @@
 #include <math.h>
 #include <string.h>
 
-static void add_bias(float *y, size_t rows, int C, const float *bias) {
+static void add_bias(void *output, size_t rows, int C, const float *bias) {
+    float *y = output;
     for (size_t r = 0; r < rows; r++)
         for (int c = 0; c < C; c++) y[r * (size_t)C + (size_t)c] += bias[c];
 }
 
-static void channel_sums(const float *dy, size_t rows, int C, double *sums) {
+static void channel_sums(const void *gradient, size_t rows, int C, double *sums) {
+    const float *dy = gradient;
     for (int c = 0; c < C; c++) {
         sums[c] = 0;
         for (size_t r = 0; r < rows; r++) sums[c] += (double)dy[r * (size_t)C + (size_t)c];
     }
 }
 
-static void bn_moments(const float *x, size_t rows, int C, double *mean, double *squares) {
+static void bn_moments(const void *input, size_t rows, int C, double *mean, double *squares) {
+    const float *x = input;
     channel_sums(x, rows, C, mean);
     for (int c = 0; c < C; c++) {
         mean[c] /= (double)rows;
@@ -29,40 +32,113 @@ static void bn_moments(const float *x, size_t rows, int C, double *mean, double 
     }
 }
 
-static void bn_forward(const float *x, size_t rows, int C, const float *mean, const float *scale, const float *shift,
-                       float *y) {
-    for (size_t r = 0; r < rows; r++)
-        for (int c = 0; c < C; c++) {
-            size_t i = r * (size_t)C + (size_t)c;
-            y[i] = (x[i] - mean[c]) * scale[c] + shift[c];
-        }
+/* ---- Batch norm, activation and max pool ---- */
+
+/* What the kernels of a block see at output (i, p, q, c). */
+typedef struct Place {
+    size_t out, first; /* index of the output; of the window's first input */
+    int c;
+} Place;
+
+typedef void (*BlockFn)(const Block *b, const Place *at, void *context);
+
+static void each_output(const Block *b, int N, BlockFn visit, void *context) {
+    size_t C = (size_t)b->C, W = (size_t)b->W, H = (size_t)b->H;
+    size_t out = 0;
+    for (size_t n = 0; n < (size_t)N; n++)
+        for (int p = 0; p < b->P; p++)
+            for (int q = 0; q < b->Q; q++)
+                for (int c = 0; c < b->C; c++, out++) {
+                    size_t first = ((n * H + (size_t)(p * b->R)) * W + (size_t)(q * b->S)) * C + (size_t)c;
+                    visit(b, &(Place){out, first, c}, context);
+                }
 }
 
-static void bn_sums(const float *x, const float *dy, size_t rows, int C, const float *mean, double *sums) {
-    for (int c = 0; c < C; c++) {
-        sums[c] = sums[C + c] = 0;
-        for (size_t r = 0; r < rows; r++) {
-            size_t i = r * (size_t)C + (size_t)c;
-            sums[c] += (double)dy[i];
-            sums[C + c] += (double)dy[i] * ((double)x[i] - (double)mean[c]);
+static size_t window_index(const Block *b, size_t first, int r, int s) {
+    return first + ((size_t)r * (size_t)b->W + (size_t)s) * (size_t)b->C;
+}
+
+static float normed(const Block *b, float x, int c) {
+    return (x - b->mean[c]) * b->scale[c] + b->shift[c];
+}
+
+typedef struct BlockArrays {
+    const float *x, *kept, *dy;
+    const uint8_t *where;
+    float *picked, *y, *dx;
+    uint8_t *place;
+    double *sums;
+} BlockArrays;
+
+static void forward_output(const Block *b, const Place *at, void *context) {
+    BlockArrays *a = context;
+    float best = a->x[at->first], sign = b->scale[at->c] < 0 ? -1.0f : 1.0f;
+    int where = 0;
+    for (int r = 0; r < b->R; r++)
+        for (int s = 0; s < b->S; s++) {
+            float v = a->x[window_index(b, at->first, r, s)];
+            if (v * sign > best * sign) best = v, where = r * b->S + s;
         }
+    float v = normed(b, best, at->c);
+    a->y[at->out] = v > 0 ? v : b->slope * v;
+    if (!a->picked || (b->R == 1 && b->S == 1)) return;
+    a->picked[at->out] = best;
+    a->place[at->out] = (uint8_t)where;
+}
+
+static void block_forward(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
+    each_output(b, N, forward_output, &(BlockArrays){.x = x, .picked = picked, .y = y, .place = place});
+}
+
+/* The gradient behind the activation. */
+static float behind_activation(const Block *b, const BlockArrays *a, const Place *at) {
+    return normed(b, a->kept[at->out], at->c) > 0 ? a->dy[at->out] : b->slope * a->dy[at->out];
+}
+
+static void sum_output(const Block *b, const Place *at, void *context) {
+    BlockArrays *a = context;
+    double d = (double)behind_activation(b, a, at);
+    a->sums[at->c] += d;
+    a->sums[b->C + at->c] += d * ((double)a->kept[at->out] - (double)b->mean[at->c]);
+}
+
+static void block_sums(const Block *b, int N, const void *picked, const void *dy, double *sums) {
+    memset(sums, 0, 2 * (size_t)b->C * sizeof *sums);
+    each_output(b, N, sum_output, &(BlockArrays){.kept = picked, .dy = dy, .sums = sums});
+}
+
+static void backward_output(const Block *b, const Place *at, void *context) {
+    BlockArrays *a = context;
+    int where = a->where ? a->where[at->out] : 0;
+    size_t i = window_index(b, at->first, where / b->S, where % b->S);
+    a->dx[i] += b->a[at->c] * behind_activation(b, a, at);
+}
+
+static void block_backward(const Block *b, int N, const void *input, const void *picked, const void *dy,
+                           const uint8_t *place, void *dx) {
+    const float *x = input;
+    float *to = dx;
+    BlockArrays arrays = {.kept = picked, .dy = dy, .where = b->R * b->S > 1 ? place : NULL, .dx = dx};
+    if (b->R * b->S == 1) arrays.kept = x;
+    size_t pixels = (size_t)N * (size_t)b->H * (size_t)b->W;
+    for (size_t i = 0; i < pixels * (size_t)b->C; i++) {
+        size_t c = i % (size_t)b->C;
+        to[i] = b->b[c] * (x[i] - b->mean[c]) + b->c[c];
     }
+    each_output(b, N, backward_output, &arrays);
 }
 
-static void bn_backward(const float *x, const float *dy, size_t rows, int C, const float *mean, const float *a,
-                        const float *b, const float *c, float *dx) {
-    for (size_t r = 0; r < rows; r++)
-        for (int k = 0; k < C; k++) {
-            size_t i = r * (size_t)C + (size_t)k;
-            dx[i] = a[k] * dy[i] + (b[k] * (x[i] - mean[k]) + c[k]);
-        }
-}
+/* ---- Activation ---- */
 
-static void relu_forward(const float *x, size_t count, float slope, float *y) {
+static void relu_forward(const void *input, size_t count, float slope, void *output) {
+    const float *x = input;
+    float *y = output;
     for (size_t i = 0; i < count; i++) y[i] = x[i] > 0 ? x[i] : slope * x[i];
 }
 
-static void relu_backward(const float *y, const float *dy, size_t count, float slope, float *dx) {
+static void relu_backward(const void *output, const void *gradient, size_t count, float slope, void *result) {
+    const float *y = output, *dy = gradient;
+    float *dx = result;
     for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : slope * dy[i];
 }
 
@@ -88,7 +164,9 @@ static void clear_input(const Window *w, float *dx) {
             for (int q = 0; q < (w)->Q; q++)                                                                           \
                 for (int c = 0; c < (w)->K; c++)
 
-static void maxpool_forward(const Window *w, const float *x, float *y, uint16_t *place) {
+static void maxpool_forward(const Window *w, const void *input, void *output, uint16_t *place) {
+    const float *x = input;
+    float *y = output;
     EACH_OUTPUT(w) {
         float largest = -INFINITY;
         int where = 0;
@@ -103,7 +181,9 @@ static void maxpool_forward(const Window *w, const float *x, float *y, uint16_t 
     }
 }
 
-static void maxpool_backward(const Window *w, const float *dy, const uint16_t *place, float *dx) {
+static void maxpool_backward(const Window *w, const void *gradient, const uint16_t *place, void *result) {
+    const float *dy = gradient;
+    float *dx = result;
     clear_input(w, dx);
     EACH_OUTPUT(w) {
         size_t o = output_index(w, n, p, q, c);
@@ -119,7 +199,9 @@ static int taps_inside(const Window *w, int p, int q) {
     return count;
 }
 
-static void avgpool_forward(const Window *w, const float *x, float *y) {
+static void avgpool_forward(const Window *w, const void *input, void *output) {
+    const float *x = input;
+    float *y = output;
     EACH_OUTPUT(w) {
         float sum = 0;
         for (int r = 0; r < w->R; r++)
@@ -131,7 +213,9 @@ static void avgpool_forward(const Window *w, const float *x, float *y) {
     }
 }
 
-static void avgpool_backward(const Window *w, const float *dy, float *dx) {
+static void avgpool_backward(const Window *w, const void *gradient, void *result) {
+    const float *dy = gradient;
+    float *dx = result;
     clear_input(w, dx);
     EACH_OUTPUT(w) {
         float share = dy[output_index(w, n, p, q, c)] / (float)taps_inside(w, p, q);
@@ -141,6 +225,14 @@ static void avgpool_backward(const Window *w, const float *dy, float *dx) {
                 if (i >= 0) dx[i] += share;
             }
     }
+}
+
+static void from_float(const float *x, size_t count, void *y) {
+    memcpy(y, x, count * sizeof *x);
+}
+
+static void to_float(const void *x, size_t count, float *y) {
+    memcpy(y, x, count * sizeof *y);
 }
 
 static void sum_slots(const float *slots, size_t stride, int count, size_t from, size_t to, float *out) {
@@ -169,6 +261,23 @@ static void adam(float *w, const float *dw, float *m, float *v, size_t count, fl
 }
 
 const Kernels reference_kernels = {
-    "reference",     add_bias,         channel_sums,    bn_moments,       bn_forward, bn_sums, bn_backward, relu_forward,
-    relu_backward,   maxpool_forward,  maxpool_backward, avgpool_forward, avgpool_backward, sum_slots, sgd, adam,
+    .name = "reference",
+    .element = sizeof(float),
+    .add_bias = add_bias,
+    .channel_sums = channel_sums,
+    .bn_moments = bn_moments,
+    .block_forward = block_forward,
+    .block_sums = block_sums,
+    .block_backward = block_backward,
+    .relu_forward = relu_forward,
+    .relu_backward = relu_backward,
+    .maxpool_forward = maxpool_forward,
+    .maxpool_backward = maxpool_backward,
+    .avgpool_forward = avgpool_forward,
+    .avgpool_backward = avgpool_backward,
+    .from_float = from_float,
+    .to_float = to_float,
+    .sum_slots = sum_slots,
+    .sgd = sgd,
+    .adam = adam,
 };

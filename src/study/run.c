@@ -21,6 +21,10 @@ static cf_status load_data(Run *run) {
     return cf_split_new(run->set, &c->split, &run->split);
 }
 
+static cf_status choose_engine(Run *run) {
+    return engine_choose(run->config.train.engine, &run->config.train.precision, &run->engine);
+}
+
 cf_status run_prepare(RunConfig *config, Run **run) {
     Run *made;
     cf_status status;
@@ -28,6 +32,7 @@ cf_status run_prepare(RunConfig *config, Run **run) {
     made->config = *config;
     *config = (RunConfig){0};
     made->threads = slices_threads(made->config.train.threads);
+    FORWARD_TO(failed, choose_engine(made));
     FORWARD_TO(failed, load_data(made));
     FORWARD_TO(failed, cf_model_new(made->config.model, made->split, made->config.train.seed, &made->model));
     *run = made;
@@ -75,6 +80,7 @@ cf_status run_open(const char *folder, Run **run) {
     FORWARD_TO(failed, name_files(made, folder));
     FORWARD_TO(failed, run_config_read(made->config_path, &made->config));
     FORWARD_TO(failed, cf_model_load(made->model_path, &made->model));
+    FORWARD_TO(failed, choose_engine(made));
     *run = made;
     return CF_OK;
 failed:
@@ -103,7 +109,7 @@ static json_t *machine_json(const Run *run) {
     char name[128];
     processor_name(name);
     return json_pack("{s:s s:i s:s}", "processor", name, "threads", run->threads, "engine",
-                     engine_of(run->config.train.engine)->name);
+                     run->engine->name);
 }
 
 static cf_status write_config(const Run *run) {
@@ -154,7 +160,7 @@ cf_status run_json(const Run *run, json_t **json) {
         "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss, "accuracy", r->validation_accuracy, "test",
         test ? test : json_null(), "seconds", r->seconds, "images_per_second", r->images_per_second, "gflops", r->gflops,
         "share_of_peak", run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
-        run->model->layers.line, "threads", run->threads, "engine", engine_of(run->config.train.engine)->name);
+        run->model->layers.line, "threads", run->threads, "engine", run->engine->name);
     FAIL_IF(!root, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
     *json = root;
     return CF_OK;
@@ -177,7 +183,7 @@ cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *contex
 }
 
 cf_status run_test(Run *run) {
-    ClassifyOptions options = {engine_of(run->config.train.engine), run->threads};
+    ClassifyOptions options = {run->engine, run->threads};
     json_t *root;
     FORWARD(evaluate(run->model, cf_split_part(run->split, CF_TEST), &options, &run->test));
     run->tested = true;
@@ -198,7 +204,7 @@ static cf_status evaluate_uncut(Run *run, cf_part part, const ClassifyOptions *o
 
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part) {
-    ClassifyOptions options = {engine_of(run->config.train.engine), slices_threads(threads)};
+    ClassifyOptions options = {run->engine, slices_threads(threads)};
     bool own = !data || strcmp(data, run->config.data) == 0;
     FAIL_IF(run->set, CF_INTERNAL, "run_evaluate was called twice on one run");
     FORWARD(cf_set_load(own ? run->config.data : data, data_dir ? data_dir : run->config.data_dir, &run->set));

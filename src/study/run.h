@@ -29,7 +29,8 @@ cf_status run_config_read(const char *path, RunConfig *config);
 cf_status run_config_json(const RunConfig *config, json_t **json);
 
 /* The words of options and files: NULL ends each list; the index is the enumeration's value. */
-extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[];
+extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
+    *const precision_words[];
 /* "official", "pooled" or "at:5000". */
 cf_status split_from_text(const char *text, cf_split_options *split);
 /* `text` has room for 40 characters. */
@@ -44,6 +45,7 @@ typedef struct Run {
     cf_split *split;
     cf_model *model;
     int threads;
+    const Engine *engine;
     FitReport fitted;
     Evaluation test;
     bool tested;

@@ -12,6 +12,7 @@ const char *const split_words[] = {"official", "pooled", "at", NULL};
 const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
 const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
 const char *const engine_words[] = {"fast", "reference", NULL};
+const char *const precision_words[] = {"f32", "bf16", NULL};
 
 cf_status run_config_new(RunConfig *config) {
     RunConfig made = {.split = cf_split_defaults(), .train = cf_train_defaults()};
@@ -76,7 +77,7 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
     json_t *train = json_pack(
         "{s:i s:i s:s s:f s:f s:f s:s s:i s:I s:s s:s}", "epochs", t->epochs, "batch", t->batch, "optimizer",
         optimizer_words[t->optimizer], "lr", t->learning_rate, "momentum", t->momentum, "weight_decay", t->weight_decay,
-        "schedule", schedule_words[t->schedule], "patience", t->patience, "seed", (json_int_t)t->seed, "precision", "f32",
+        "schedule", schedule_words[t->schedule], "patience", t->patience, "seed", (json_int_t)t->seed, "precision", precision_words[t->precision],
         "engine", engine_words[t->engine]);
     json_t *root = json_pack("{s:s s:o s:s s:o s:o}", "data", config->data, "data_dir", optional_text(config->data_dir),
                              "model", config->model, "split", split, "train", train);
@@ -181,6 +182,7 @@ static void take_train(Reader *r, cf_train_options *t) {
     t->schedule = (cf_schedule)take_word(r, "schedule", schedule_words);
     take_int(r, "patience", &t->patience);
     take_seed(r, "seed", &t->seed);
+    t->precision = (cf_precision)take_word(r, "precision", precision_words);
     t->engine = (cf_engine)take_word(r, "engine", engine_words);
 }
 

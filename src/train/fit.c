@@ -19,6 +19,7 @@ typedef struct Fit {
     const cf_train_options *options;
     const FitFiles *files;
     int threads;
+    cf_precision precision; /* in use */
     Plan *plan;
     Feed feed;
     Optimizer optimizer;
@@ -93,10 +94,12 @@ static cf_status describe_settings(Fit *fit) {
     for (char *p = line; *p; p++)
         if (*p == ' ') *p = '_';
     cf_status status = memory_print(
-        &fit->settings, "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d "
-        "seed=%llu engine=%s data=%.16s images=%.16s", line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum,
-        o->weight_decay, schedules[o->schedule], o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
-        engines[o->engine], fit->train->set->sha256, images);
+        &fit->settings,
+        "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d seed=%llu engine=%s "
+        "precision=%s data=%.16s images=%.16s",
+        line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum, o->weight_decay, schedules[o->schedule],
+        o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed, engines[o->engine],
+        fit->precision == CF_BF16 ? "bf16" : "f32", fit->train->set->sha256, images);
     free(line);
     return status;
 }
@@ -130,7 +133,8 @@ static cf_status check_counters(const Fit *fit) {
 static cf_status prepare(Fit *fit) {
     const cf_train_options *o = fit->options;
     cf_model *model = fit->model;
-    const Engine *engine = engine_of(o->engine);
+    const Engine *engine;
+    FORWARD(engine_choose(o->engine, &fit->precision, &engine));
     PlanOptions plan_options = {engine, o->batch, fit->threads, true, o->seed};
     FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
     FORWARD(feed_new(fit->train->set, model->layers.input, (const char *const *)model->class_names, model->classes,
@@ -330,7 +334,8 @@ cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *op
                .validation = cf_split_part(split, CF_VALIDATION),
                .options = options,
                .files = files,
-               .threads = slices_threads(options->threads)};
+               .threads = slices_threads(options->threads),
+               .precision = options->precision};
     cf_status status;
     FORWARD(check_options(options));
     FORWARD_TO(done, prepare(&run));

@@ -1,6 +1,7 @@
 /* Choosing kernels, and measuring the processor's peak. */
 #include "nn/cpu/cpu.h"
 
+#include "base/memory.h"
 #include "base/slices.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 extern const Kernels kernels_baseline;
 #if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512_bf16;
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
@@ -36,6 +37,13 @@ const Kernels *cpu_kernels(void) {
     return &kernels_baseline;
 }
 
+const Kernels *cpu_kernels_bf16(void) {
+#if defined(__x86_64__)
+    if (cpu_kernels() == &kernels_avx512 && __builtin_cpu_supports("avx512bf16")) return &kernels_avx512_bf16;
+#endif
+    return NULL;
+}
+
 /* ---- Peak: independent chains of fused multiply-adds that never leave the registers ---- */
 
 enum { CHAINS = 12, TURNS = 200000, TRIES = 5 };
@@ -54,6 +62,20 @@ __attribute__((target("avx512f"))) static double peak_avx512(void) {
     volatile float used = _mm512_cvtss_f32(chain[0]);
     (void)used;
     return 2.0 * 16 * CHAINS * TURNS;
+}
+
+/* A bf16 instruction is two products and two sums per float lane. */
+__attribute__((target("avx512f,avx512bf16"))) static double peak_bf16(void) {
+    __m512 chain[CHAINS];
+    __m512bh factor = _mm512_cvtne2ps_pbh(_mm512_set1_ps(0.001f), _mm512_set1_ps(0.002f));
+    for (int c = 0; c < CHAINS; c++) chain[c] = _mm512_set1_ps((float)c);
+    for (int t = 0; t < TURNS; t++)
+#pragma GCC unroll 12
+        for (int c = 0; c < CHAINS; c++) chain[c] = _mm512_dpbf16_ps(chain[c], factor, factor);
+    for (int c = 1; c < CHAINS; c++) chain[0] = _mm512_add_ps(chain[0], chain[c]);
+    volatile float used = _mm512_cvtss_f32(chain[0]);
+    (void)used;
+    return 4.0 * 16 * CHAINS * TURNS;
 }
 
 __attribute__((target("avx2,fma"))) static double peak_avx2(void) {
@@ -109,8 +131,8 @@ static double seconds_now(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-double cpu_peak_gflops(int threads) {
-    PeakRun run = {.loop = peak_loop()};
+static double measure_peak(PeakFn loop, int threads) {
+    PeakRun run = {.loop = loop};
     double best = 0;
     for (int i = 0; i < TRIES; i++) {
         double start = seconds_now(), operations = 0;
@@ -120,4 +142,50 @@ double cpu_peak_gflops(int threads) {
         if (operations / seconds > best) best = operations / seconds;
     }
     return best / 1e9;
+}
+
+double cpu_peak_gflops(int threads) {
+    return measure_peak(peak_loop(), threads);
+}
+
+double cpu_peak_gflops_bf16(int threads) {
+#if defined(__x86_64__)
+    if (cpu_kernels_bf16()) return measure_peak(peak_bf16, threads);
+#endif
+    (void)threads;
+    return 0;
+}
+
+/* ---- Memory: a = b + c over arrays far larger than any cache ---- */
+
+enum { STREAM_PIECES = 64, STREAM_PIECE = 1 << 20 }; /* floats: three arrays of 268 MB */
+
+typedef struct Stream {
+    float *a;
+    const float *b, *c;
+} Stream;
+
+static cf_status add_piece(void *context, int64_t index, int thread) {
+    const Stream *stream = context;
+    size_t from = (size_t)index * STREAM_PIECE;
+    (void)thread;
+    for (size_t i = from; i < from + STREAM_PIECE; i++) stream->a[i] = stream->b[i] + stream->c[i];
+    return CF_OK;
+}
+
+cf_status cpu_bandwidth(int threads, double *gigabytes_per_second) {
+    size_t count = (size_t)STREAM_PIECES * STREAM_PIECE;
+    float *memory;
+    double best = 0;
+    FORWARD(memory_new(3 * count, sizeof *memory, &memory));
+    Stream stream = {memory, memory + count, memory + 2 * count};
+    for (int i = 0; i < TRIES; i++) {
+        double start = seconds_now();
+        slices_run(threads, STREAM_PIECES, add_piece, &stream);
+        double rate = 3.0 * (double)count * sizeof(float) / (seconds_now() - start);
+        if (rate > best) best = rate;
+    }
+    free(memory);
+    *gigabytes_per_second = best / 1e9;
+    return CF_OK;
 }

@@ -47,7 +47,7 @@ static cf_status use_engine(void) {
 
 /* ---- A primitive with per-thread arguments ---- */
 
-enum { MAX_ARGUMENTS = 3 };
+enum { MAX_ARGUMENTS = 4 }; /* an argument 0 is none */
 
 typedef struct Seat { /* one thread's place */
     dnnl_stream_t stream;
@@ -83,6 +83,7 @@ static dnnl_query_t argument_query(int argument) {
     switch (argument) {
     case DNNL_ARG_SRC: return dnnl_query_src_md;
     case DNNL_ARG_WEIGHTS: return dnnl_query_weights_md;
+    case DNNL_ARG_BIAS: return dnnl_query_weights_md; /* number 1 */
     case DNNL_ARG_DST: return dnnl_query_dst_md;
     case DNNL_ARG_DIFF_SRC: return dnnl_query_diff_src_md;
     case DNNL_ARG_DIFF_WEIGHTS: return dnnl_query_diff_weights_md;
@@ -91,42 +92,60 @@ static dnnl_query_t argument_query(int argument) {
 }
 
 static const dnnl_memory_desc_t *argument_layout(const Primitive *p, int argument) {
-    return dnnl_primitive_desc_query_md(p->desc, argument_query(argument), 0);
+    return dnnl_primitive_desc_query_md(p->desc, argument_query(argument), argument == DNNL_ARG_BIAS);
 }
 
 static cf_status seat_thread(Primitive *p, Seat *seat) {
     const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);
     DNNL(dnnl_stream_create(&seat->stream, engine, dnnl_stream_default_flags));
-    for (int i = 0; i < MAX_ARGUMENTS; i++)
+    for (int i = 0; i < MAX_ARGUMENTS && p->arguments[i]; i++)
         DNNL(dnnl_memory_create(&seat->memory[i], argument_layout(p, p->arguments[i]), engine, DNNL_MEMORY_NONE));
     FORWARD(memory_new(dnnl_memory_desc_get_size(scratch), 1, &seat->scratch_bytes));
     DNNL(dnnl_memory_create(&seat->scratch, scratch, engine, seat->scratch_bytes));
     return CF_OK;
 }
 
-/* Builds from an operation descriptor; `hint` is the forward primitive's, for backward ones. */
-static cf_status build(Primitive *p, const_dnnl_op_desc_t operation, const_dnnl_primitive_desc_t hint, int threads,
-                       const int arguments[MAX_ARGUMENTS]) {
+/* How a primitive is to be built. */
+typedef struct Recipe {
+    const_dnnl_op_desc_t operation;
+    const_dnnl_primitive_desc_t hint; /* the forward primitive's, for backward ones */
+    float slope;                      /* of an activation behind it; 1: none */
+    int threads;
+    int arguments[MAX_ARGUMENTS];
+} Recipe;
+
+static dnnl_status_t describe(Primitive *p, const Recipe *recipe) {
     dnnl_primitive_attr_t attributes;
-    memcpy(p->arguments, arguments, sizeof p->arguments);
-    DNNL(dnnl_primitive_attr_create(&attributes));
-    dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    dnnl_status_t made = dnnl_primitive_desc_create(&p->desc, operation, attributes, engine, hint);
+    dnnl_post_ops_t after = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(&attributes);
+    if (status) return status;
+    status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (!status && recipe->slope < 1) {
+        status = dnnl_post_ops_create(&after);
+        if (!status) status = dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, recipe->slope, 0);
+        if (!status) status = dnnl_primitive_attr_set_post_ops(attributes, after);
+    }
+    if (!status) status = dnnl_primitive_desc_create(&p->desc, recipe->operation, attributes, engine, recipe->hint);
+    if (after) dnnl_post_ops_destroy(after);
     dnnl_primitive_attr_destroy(attributes);
-    DNNL(made);
+    return status;
+}
+
+static cf_status build(Primitive *p, const Recipe *recipe) {
+    memcpy(p->arguments, recipe->arguments, sizeof p->arguments);
+    DNNL(describe(p, recipe));
     DNNL(dnnl_primitive_create(&p->primitive, p->desc));
-    FORWARD(memory_new((size_t)threads, sizeof *p->seats, &p->seats));
-    p->threads = threads;
-    for (int t = 0; t < threads; t++) FORWARD(seat_thread(p, &p->seats[t]));
+    FORWARD(memory_new((size_t)recipe->threads, sizeof *p->seats, &p->seats));
+    p->threads = recipe->threads;
+    for (int t = 0; t < recipe->threads; t++) FORWARD(seat_thread(p, &p->seats[t]));
     return CF_OK;
 }
 
 /* oneDNN plans for the threads that OpenMP would give it: one, while a primitive is made. */
-static cf_status primitive_new(Primitive *p, const_dnnl_op_desc_t operation, const_dnnl_primitive_desc_t hint,
-                               int threads, int first, int second, int third) {
+static cf_status primitive_new(Primitive *p, const Recipe *recipe) {
     int before = omp_get_max_threads();
     omp_set_num_threads(1);
-    cf_status status = build(p, operation, hint, threads, (const int[]){first, second, third});
+    cf_status status = build(p, recipe);
     omp_set_num_threads(before);
     return status;
 }
@@ -147,16 +166,17 @@ static cf_status primitive_share(Primitive *p, int i, const void *bytes) {
     return CF_OK;
 }
 
-static cf_status primitive_run(Primitive *p, int thread, const void *first, const void *second, const void *third) {
+/* The bytes are in the order of the recipe's arguments. */
+static cf_status primitive_run(Primitive *p, int thread, const void *const bytes[MAX_ARGUMENTS]) {
     Seat *seat = &p->seats[thread];
-    const void *bytes[MAX_ARGUMENTS] = {first, second, third};
     dnnl_exec_arg_t arguments[MAX_ARGUMENTS + 1];
-    for (int i = 0; i < MAX_ARGUMENTS; i++) {
-        FORWARD(point(seat, i, bytes[i]));
-        arguments[i] = (dnnl_exec_arg_t){p->arguments[i], seat->memory[i]};
+    int count = 0;
+    for (; count < MAX_ARGUMENTS && p->arguments[count]; count++) {
+        FORWARD(point(seat, count, bytes[count]));
+        arguments[count] = (dnnl_exec_arg_t){p->arguments[count], seat->memory[count]};
     }
-    arguments[MAX_ARGUMENTS] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, seat->scratch};
-    DNNL(dnnl_primitive_execute(p->primitive, seat->stream, MAX_ARGUMENTS + 1, arguments));
+    arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, seat->scratch};
+    DNNL(dnnl_primitive_execute(p->primitive, seat->stream, count, arguments));
     return CF_OK;
 }
 
@@ -167,7 +187,7 @@ struct Conv {
     Primitive forward, backward_data, backward_weights;
     dnnl_memory_desc_t plain;            /* weights as the model keeps them: [K][C][R][S] */
     Primitive pack_forward, pack_backward, unpack;
-    float *forward_weights, *backward_weights_copy; /* in the order the primitives ask for */
+    void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
 };
 
 static void conv_free(Conv *conv) {
@@ -176,7 +196,7 @@ static void conv_free(Conv *conv) {
                         &conv->pack_forward, &conv->pack_backward, &conv->unpack};
     for (size_t i = 0; i < COUNT_OF(all); i++) primitive_free(all[i]);
     free(conv->forward_weights);
-    free(conv->backward_weights_copy);
+    free(conv->data_weights);
     free(conv);
 }
 
@@ -199,7 +219,7 @@ static cf_status reorder_new(Primitive *p, const dnnl_memory_desc_t *from, const
     return status == CF_INTERNAL ? FAIL(CF_INTERNAL, "oneDNN cannot reorder the weights of a convolution") : status;
 }
 
-static cf_status reorder_run(Primitive *p, const float *from, float *to) {
+static cf_status reorder_run(Primitive *p, const void *from, void *to) {
     Seat *seat = &p->seats[0];
     FORWARD(point(seat, 0, from));
     FORWARD(point(seat, 1, to));
@@ -214,15 +234,16 @@ static cf_status reorder_run(Primitive *p, const float *from, float *to) {
 
 /* The memory descriptors of a window: nhwc activations, weights in any order. */
 typedef struct ConvLayout {
-    dnnl_memory_desc_t x, w, y;
+    dnnl_memory_desc_t x, w, dw, y; /* dw, the gradient, is always float */
     dnnl_dims_t strides, pad_before, pad_after;
 } ConvLayout;
 
-static cf_status describe_conv(const Window *w, ConvLayout *layout, dnnl_memory_desc_t *plain) {
+static cf_status describe_conv(const Window *w, dnnl_data_type_t type, ConvLayout *layout, dnnl_memory_desc_t *plain) {
     dnnl_dims_t x = {w->N, w->C, w->H, w->W}, weights = {w->K, w->C, w->R, w->S}, y = {w->N, w->K, w->P, w->Q};
-    DNNL(dnnl_memory_desc_init_by_tag(&layout->x, 4, x, dnnl_f32, dnnl_nhwc));
-    DNNL(dnnl_memory_desc_init_by_tag(&layout->w, 4, weights, dnnl_f32, dnnl_format_tag_any));
-    DNNL(dnnl_memory_desc_init_by_tag(&layout->y, 4, y, dnnl_f32, dnnl_nhwc));
+    DNNL(dnnl_memory_desc_init_by_tag(&layout->x, 4, x, type, dnnl_nhwc));
+    DNNL(dnnl_memory_desc_init_by_tag(&layout->w, 4, weights, type, dnnl_format_tag_any));
+    DNNL(dnnl_memory_desc_init_by_tag(&layout->y, 4, y, type, dnnl_nhwc));
+    DNNL(dnnl_memory_desc_init_by_tag(&layout->dw, 4, weights, dnnl_f32, dnnl_format_tag_any));
     DNNL(dnnl_memory_desc_init_by_tag(plain, 4, weights, dnnl_f32, dnnl_oihw));
     layout->strides[0] = layout->strides[1] = w->stride;
     layout->pad_before[0] = w->pad_h;
@@ -233,43 +254,60 @@ static cf_status describe_conv(const Window *w, ConvLayout *layout, dnnl_memory_
     return CF_OK;
 }
 
-static cf_status weights_buffer(const Primitive *p, int argument, float **buffer) {
-    return memory_new(dnnl_memory_desc_get_size(argument_layout(p, argument)), 1, buffer);
+static cf_status weights_buffer(const Primitive *p, void *buffer) {
+    return memory_new(dnnl_memory_desc_get_size(argument_layout(p, DNNL_ARG_WEIGHTS)), 1, buffer);
 }
 
-static cf_status build_conv(Conv *conv, bool training, bool input_gradient, int threads) {
-    ConvLayout l;
+static cf_status build_forward(Conv *conv, const ConvLayout *l, bool training, int threads) {
     dnnl_convolution_desc_t desc;
-    FORWARD(describe_conv(&conv->w, &l, &conv->plain));
-    DNNL(dnnl_convolution_forward_desc_init(&desc, training ? dnnl_forward_training : dnnl_forward_inference,
-                                            dnnl_convolution_direct, &l.x, &l.w, NULL, &l.y, l.strides, l.pad_before,
-                                            l.pad_after));
-    FORWARD(primitive_new(&conv->forward, &desc, NULL, threads, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST));
-    FORWARD(weights_buffer(&conv->forward, DNNL_ARG_WEIGHTS, &conv->forward_weights));
+    dnnl_prop_kind_t kind = training ? dnnl_forward_training : dnnl_forward_inference;
+    DNNL(dnnl_convolution_forward_desc_init(&desc, kind, dnnl_convolution_direct, &l->x, &l->w, NULL, &l->y, l->strides,
+                                            l->pad_before, l->pad_after));
+    const Recipe recipe = {&desc, NULL, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
+    FORWARD(primitive_new(&conv->forward, &recipe));
+    FORWARD(weights_buffer(&conv->forward, &conv->forward_weights));
     FORWARD(primitive_share(&conv->forward, 1, conv->forward_weights));
-    FORWARD(reorder_new(&conv->pack_forward, &conv->plain, argument_layout(&conv->forward, DNNL_ARG_WEIGHTS)));
-    if (!training) return CF_OK;
-    DNNL(dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &l.x, &l.w, NULL, &l.y, l.strides,
-                                                     l.pad_before, l.pad_after));
-    FORWARD(primitive_new(&conv->backward_weights, &desc, conv->forward.desc, threads, DNNL_ARG_SRC, DNNL_ARG_DIFF_DST,
-                          DNNL_ARG_DIFF_WEIGHTS));
-    FORWARD(reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS), &conv->plain));
-    if (!input_gradient) return CF_OK;
-    DNNL(dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &l.x, &l.w, &l.y, l.strides,
-                                                  l.pad_before, l.pad_after));
-    FORWARD(primitive_new(&conv->backward_data, &desc, conv->forward.desc, threads, DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS,
-                          DNNL_ARG_DIFF_SRC));
-    FORWARD(weights_buffer(&conv->backward_data, DNNL_ARG_WEIGHTS, &conv->backward_weights_copy));
-    FORWARD(primitive_share(&conv->backward_data, 1, conv->backward_weights_copy));
+    return reorder_new(&conv->pack_forward, &conv->plain, argument_layout(&conv->forward, DNNL_ARG_WEIGHTS));
+}
+
+static cf_status build_backward_weights(Conv *conv, const ConvLayout *l, int threads) {
+    dnnl_convolution_desc_t desc;
+    DNNL(dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &l->x, &l->dw, NULL, &l->y,
+                                                     l->strides, l->pad_before, l->pad_after));
+    const Recipe recipe = {
+        &desc, conv->forward.desc, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
+    FORWARD(primitive_new(&conv->backward_weights, &recipe));
+    return reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS), &conv->plain);
+}
+
+static cf_status build_backward_data(Conv *conv, const ConvLayout *l, int threads) {
+    dnnl_convolution_desc_t desc;
+    DNNL(dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &l->x, &l->w, &l->y, l->strides,
+                                                  l->pad_before, l->pad_after));
+    const Recipe recipe = {
+        &desc, conv->forward.desc, 1, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
+    FORWARD(primitive_new(&conv->backward_data, &recipe));
+    FORWARD(weights_buffer(&conv->backward_data, &conv->data_weights));
+    FORWARD(primitive_share(&conv->backward_data, 1, conv->data_weights));
     return reorder_new(&conv->pack_backward, &conv->plain, argument_layout(&conv->backward_data, DNNL_ARG_WEIGHTS));
 }
 
-static cf_status conv_new(const Window *w, bool training, bool input_gradient, int threads, Conv **conv) {
+static cf_status build_conv(Conv *conv, dnnl_data_type_t type, bool training, bool input_gradient, int threads) {
+    ConvLayout layout;
+    FORWARD(describe_conv(&conv->w, type, &layout, &conv->plain));
+    FORWARD(build_forward(conv, &layout, training, threads));
+    if (training) FORWARD(build_backward_weights(conv, &layout, threads));
+    if (training && input_gradient) FORWARD(build_backward_data(conv, &layout, threads));
+    return CF_OK;
+}
+
+static cf_status conv_make(const Window *w, dnnl_data_type_t type, bool training, bool input_gradient, int threads,
+                           Conv **conv) {
     Conv *made;
     FORWARD(use_engine());
     FORWARD(memory_new(1, sizeof *made, &made));
     made->w = *w;
-    cf_status status = build_conv(made, training, input_gradient, threads);
+    cf_status status = build_conv(made, type, training, input_gradient, threads);
     if (status) {
         conv_free(made);
         return status;
@@ -278,18 +316,26 @@ static cf_status conv_new(const Window *w, bool training, bool input_gradient, i
     return CF_OK;
 }
 
+static cf_status conv_new(const Window *w, bool training, bool input_gradient, int threads, Conv **conv) {
+    return conv_make(w, dnnl_f32, training, input_gradient, threads, conv);
+}
+
+static cf_status conv_new_bf16(const Window *w, bool training, bool input_gradient, int threads, Conv **conv) {
+    return conv_make(w, dnnl_bf16, training, input_gradient, threads, conv);
+}
+
 static cf_status conv_pack(Conv *conv, const float *weights) {
     FORWARD(reorder_run(&conv->pack_forward, weights, conv->forward_weights));
-    if (conv->backward_weights_copy) FORWARD(reorder_run(&conv->pack_backward, weights, conv->backward_weights_copy));
+    if (conv->data_weights) FORWARD(reorder_run(&conv->pack_backward, weights, conv->data_weights));
     return CF_OK;
 }
 
-static cf_status conv_forward(Conv *conv, int thread, const float *x, float *y) {
-    return primitive_run(&conv->forward, thread, x, conv->forward_weights, y);
+static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
+    return primitive_run(&conv->forward, thread, (const void *[MAX_ARGUMENTS]){x, conv->forward_weights, y});
 }
 
-static cf_status conv_backward_data(Conv *conv, int thread, const float *dy, float *dx) {
-    return primitive_run(&conv->backward_data, thread, dy, conv->backward_weights_copy, dx);
+static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void *dx) {
+    return primitive_run(&conv->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, conv->data_weights, dx});
 }
 
 static size_t conv_slot_size(const Conv *conv) {
@@ -297,8 +343,8 @@ static size_t conv_slot_size(const Conv *conv) {
     return bytes / sizeof(float);
 }
 
-static cf_status conv_backward_weights(Conv *conv, int thread, const float *x, const float *dy, float *slot) {
-    return primitive_run(&conv->backward_weights, thread, x, dy, slot);
+static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot) {
+    return primitive_run(&conv->backward_weights, thread, (const void *[MAX_ARGUMENTS]){x, dy, slot});
 }
 
 static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
@@ -308,7 +354,9 @@ static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
 /* ---- Dense layer: matrix products; the last tile has primitives of its own ---- */
 
 struct Dense {
-    int inputs, outputs, tiles;
+    DenseShape shape;
+    int tiles;
+    dnnl_data_type_t type;
     Primitive forward[2], backward_weights[2], backward_data; /* [0] full tiles, [1] the last one */
 };
 
@@ -323,51 +371,64 @@ static void dense_free(Dense *dense) {
 }
 
 /* A matrix of rows x columns whose neighbours lie so many values apart. */
-static cf_status matrix(dnnl_memory_desc_t *m, int rows, int columns, int row_step, int column_step) {
-    DNNL(dnnl_memory_desc_init_by_strides(m, 2, (dnnl_dims_t){rows, columns}, dnnl_f32,
-                                          (dnnl_dims_t){row_step, column_step}));
+typedef struct Matrix {
+    int rows, columns, row_step, column_step;
+    dnnl_data_type_t type;
+} Matrix;
+
+static cf_status describe_matrix(dnnl_memory_desc_t *m, Matrix shape) {
+    DNNL(dnnl_memory_desc_init_by_strides(m, 2, (dnnl_dims_t){shape.rows, shape.columns}, shape.type,
+                                          (dnnl_dims_t){shape.row_step, shape.column_step}));
     return CF_OK;
 }
 
-/* c = a . b */
-static cf_status product_new(Primitive *p, const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b,
-                             const dnnl_memory_desc_t *c, int threads) {
+/* c = act(a . b + bias), the bias a row of floats, if any. */
+static cf_status product_new(Primitive *p, Matrix a, Matrix b, Matrix c, bool bias, float slope, int threads) {
+    dnnl_memory_desc_t ma, mb, mc, mbias;
     dnnl_matmul_desc_t desc;
-    DNNL(dnnl_matmul_desc_init(&desc, a, b, NULL, c));
-    return primitive_new(p, &desc, NULL, threads, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
+    FORWARD(describe_matrix(&ma, a));
+    FORWARD(describe_matrix(&mb, b));
+    FORWARD(describe_matrix(&mc, c));
+    FORWARD(describe_matrix(&mbias, (Matrix){1, c.columns, c.columns, 1, dnnl_f32}));
+    DNNL(dnnl_matmul_desc_init(&desc, &ma, &mb, bias ? &mbias : NULL, &mc));
+    const Recipe recipe = {&desc, NULL, slope, threads,
+                           {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, bias ? DNNL_ARG_BIAS : 0}};
+    return primitive_new(p, &recipe);
 }
 
-static cf_status build_dense(Dense *dense, int N, int slice, bool training, bool input_gradient, int threads) {
-    int inputs = dense->inputs, outputs = dense->outputs, last = outputs - (dense->tiles - 1) * DENSE_TILE;
-    dnnl_memory_desc_t a, b, c;
-    for (int i = 0; i < 2; i++) {
-        int width = i ? last : DENSE_TILE;
-        if (!i && dense->tiles == 1) continue;
-        FORWARD(matrix(&a, N, inputs, inputs, 1));
-        FORWARD(matrix(&b, inputs, width, 1, inputs));
-        FORWARD(matrix(&c, N, width, outputs, 1));
-        FORWARD(product_new(&dense->forward[i], &a, &b, &c, threads));
-        if (!training) continue;
-        FORWARD(matrix(&b, width, N, 1, outputs));
-        FORWARD(matrix(&c, width, inputs, inputs, 1));
-        FORWARD(product_new(&dense->backward_weights[i], &b, &a, &c, threads));
-    }
+static cf_status build_tile(Dense *dense, int last, bool training, int threads) {
+    const DenseShape *s = &dense->shape;
+    int width = last ? s->outputs - (dense->tiles - 1) * DENSE_TILE : DENSE_TILE;
+    int images = dense_by_slice(s->outputs) ? s->slice : s->N;
+    dnnl_data_type_t out = s->float_out ? dnnl_f32 : dense->type;
+    FORWARD(product_new(&dense->forward[last], (Matrix){images, s->inputs, s->inputs, 1, dense->type},
+                        (Matrix){s->inputs, width, 1, s->inputs, dense->type},
+                        (Matrix){images, width, s->outputs, 1, out}, s->bias, s->slope, threads));
+    if (!training) return CF_OK;
+    return product_new(&dense->backward_weights[last], (Matrix){width, s->N, 1, s->outputs, dense->type},
+                       (Matrix){s->N, s->inputs, s->inputs, 1, dense->type},
+                       (Matrix){width, s->inputs, s->inputs, 1, dnnl_f32}, false, 1, threads);
+}
+
+static cf_status build_dense(Dense *dense, bool training, bool input_gradient, int threads) {
+    const DenseShape *s = &dense->shape;
+    if (dense->tiles > 1) FORWARD(build_tile(dense, 0, training, threads));
+    FORWARD(build_tile(dense, 1, training, threads));
     if (!training || !input_gradient) return CF_OK;
-    FORWARD(matrix(&a, slice, outputs, outputs, 1));
-    FORWARD(matrix(&b, outputs, inputs, inputs, 1));
-    FORWARD(matrix(&c, slice, inputs, inputs, 1));
-    return product_new(&dense->backward_data, &a, &b, &c, threads);
+    return product_new(&dense->backward_data, (Matrix){s->slice, s->outputs, s->outputs, 1, dense->type},
+                       (Matrix){s->outputs, s->inputs, s->inputs, 1, dense->type},
+                       (Matrix){s->slice, s->inputs, s->inputs, 1, dense->type}, false, 1, threads);
 }
 
-static cf_status dense_new(int N, int slice, int inputs, int outputs, bool training, bool input_gradient, int threads,
-                           Dense **dense) {
+static cf_status dense_make(const DenseShape *shape, dnnl_data_type_t type, bool training, bool input_gradient,
+                            int threads, Dense **dense) {
     Dense *made;
     FORWARD(use_engine());
     FORWARD(memory_new(1, sizeof *made, &made));
-    made->inputs = inputs;
-    made->outputs = outputs;
-    made->tiles = dense_tiles(outputs);
-    cf_status status = build_dense(made, N, slice, training, input_gradient, threads);
+    made->shape = *shape;
+    made->tiles = dense_tiles(shape->outputs);
+    made->type = type;
+    cf_status status = build_dense(made, training, input_gradient, threads);
     if (status) {
         dense_free(made);
         return status;
@@ -376,20 +437,36 @@ static cf_status dense_new(int N, int slice, int inputs, int outputs, bool train
     return CF_OK;
 }
 
-static cf_status dense_forward(Dense *dense, int thread, int tile, const float *x, const float *weights, float *y) {
-    Primitive *p = &dense->forward[tile == dense->tiles - 1];
-    size_t first = (size_t)tile * DENSE_TILE;
-    return primitive_run(p, thread, x, weights + first * (size_t)dense->inputs, y + first);
+static cf_status dense_new(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
+    return dense_make(shape, dnnl_f32, training, input_gradient, threads, dense);
 }
 
-static cf_status dense_backward_data(Dense *dense, int thread, const float *dy, const float *weights, float *dx) {
-    return primitive_run(&dense->backward_data, thread, dy, weights, dx);
+static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
+    return dense_make(shape, dnnl_bf16, training, input_gradient, threads, dense);
 }
 
-static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const float *x, const float *dy, float *dw) {
-    Primitive *p = &dense->backward_weights[tile == dense->tiles - 1];
+static size_t element_size(dnnl_data_type_t type) {
+    return type == dnnl_bf16 ? 2 : 4;
+}
+
+static cf_status dense_forward(Dense *dense, int thread, int tile, const void *x, const void *weights, const float *bias,
+                               void *y) {
+    size_t first = (size_t)tile * DENSE_TILE, in = element_size(dense->type);
+    size_t out = dense->shape.float_out ? sizeof(float) : in;
+    return primitive_run(&dense->forward[tile == dense->tiles - 1], thread,
+                         (const void *[MAX_ARGUMENTS]){x, (const char *)weights + first * (size_t)dense->shape.inputs * in,
+                                                       (char *)y + first * out, bias ? bias + first : NULL});
+}
+
+static cf_status dense_backward_data(Dense *dense, int thread, const void *dy, const void *weights, void *dx) {
+    return primitive_run(&dense->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, weights, dx});
+}
+
+static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const void *x, const void *dy, float *dw) {
     size_t first = (size_t)tile * DENSE_TILE;
-    return primitive_run(p, thread, dy + first, x, dw + first * (size_t)dense->inputs);
+    return primitive_run(&dense->backward_weights[tile == dense->tiles - 1], thread,
+                         (const void *[MAX_ARGUMENTS]){(const char *)dy + first * element_size(dense->type), x,
+                                                       dw + first * (size_t)dense->shape.inputs});
 }
 
 /* ---- The engine of this machine ---- */
@@ -409,19 +486,35 @@ static Engine fast_engine = {
     .dense_backward_data = dense_backward_data,
     .dense_backward_weights = dense_backward_weights,
 };
+static Engine bf16_engine; /* the same but for what makes objects */
 
-static void choose_engine(void) {
-    static char name[96];
+static const char *name_engine(char text[96], const Kernels *kernels) {
     const dnnl_version_t *version = dnnl_version();
-    fast_engine.kernels = cpu_kernels();
-    if (strcmp(fast_engine.kernels->name, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
-    snprintf(name, sizeof name, "oneDNN %d.%d.%d, %s kernels", version->major, version->minor, version->patch,
-             fast_engine.kernels->name);
-    fast_engine.name = name;
+    snprintf(text, 96, "oneDNN %d.%d.%d, %s kernels", version->major, version->minor, version->patch, kernels->name);
+    return text;
 }
 
+static void choose_engines(void) {
+    static char name[96], name_bf16[96];
+    fast_engine.kernels = cpu_kernels();
+    if (strcmp(fast_engine.kernels->name, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+    fast_engine.name = name_engine(name, fast_engine.kernels);
+    bf16_engine = fast_engine;
+    bf16_engine.kernels = cpu_kernels_bf16();
+    if (!bf16_engine.kernels) return;
+    bf16_engine.conv_new = conv_new_bf16;
+    bf16_engine.dense_new = dense_new_bf16;
+    bf16_engine.name = name_engine(name_bf16, bf16_engine.kernels);
+}
+
+static pthread_once_t engines_once = PTHREAD_ONCE_INIT;
+
 const Engine *cpu_engine(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, choose_engine);
+    pthread_once(&engines_once, choose_engines);
     return &fast_engine;
+}
+
+const Engine *cpu_engine_bf16(void) {
+    pthread_once(&engines_once, choose_engines);
+    return bf16_engine.kernels ? &bf16_engine : NULL;
 }

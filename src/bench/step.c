@@ -1,0 +1,97 @@
+#include "bench/bench.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/slices.h"
+#include "nn/optimizer.h"
+
+#include <stdlib.h>
+
+enum { MOST_RUNS = 400, LEAST_RUNS = 5, CLASSES = 10 };
+
+/* What is timed: a batch of training with its update, or of inference. */
+typedef struct Rig {
+    cf_set *set;
+    cf_model *model;
+    Plan *plan;
+    Feed feed;
+    Optimizer optimizer;
+    uint32_t *images;
+    int batch, threads;
+} Rig;
+
+static cf_status make_images(Rig *rig, Shape input) {
+    FORWARD(set_new("random", "random", (size_t)rig->batch, input.C, input.H, input.W, CLASSES, &rig->set));
+    FORWARD(set_name_classes_by_number(rig->set));
+    FORWARD(memory_new((size_t)rig->batch, sizeof *rig->images, &rig->images));
+    RngStream stream = rng_stream(1, RNG_SPLIT, 0, 0);
+    size_t bytes = (size_t)rig->batch * set_image_size(rig->set);
+    for (size_t i = 0; i < bytes; i++) rig->set->pixels[i] = (unsigned char)(256 * rng_uniform(&stream, i));
+    for (int i = 0; i < rig->batch; i++) {
+        rig->set->labels[i] = (unsigned char)(i % CLASSES);
+        rig->images[i] = (uint32_t)i;
+    }
+    return CF_OK;
+}
+
+static cf_status make_rig(Rig *rig, const char *model, Shape input, const Engine *engine) {
+    FORWARD(make_images(rig, input));
+    FORWARD(model_new(model, input, (const char *const *)rig->set->class_names, CLASSES, 1, &rig->model));
+    PlanOptions options = {engine, rig->batch, rig->threads, true, 1};
+    FORWARD(plan_new(&rig->model->layers, &rig->model->parameters, &options, &rig->plan));
+    FORWARD(feed_new(rig->set, input, (const char *const *)rig->model->class_names, CLASSES, rig->threads, &rig->feed));
+    return optimizer_new(CF_SGD, engine->kernels, 0.9, 0, rig->model->parameters.trainable, &rig->optimizer);
+}
+
+static void free_rig(Rig *rig) {
+    optimizer_free(&rig->optimizer);
+    feed_free(&rig->feed);
+    plan_free(rig->plan);
+    cf_model_free(rig->model);
+    cf_set_free(rig->set);
+    free(rig->images);
+}
+
+static cf_status train_batch(Rig *rig) {
+    StepResult result;
+    FORWARD(plan_train(rig->plan, &rig->feed, rig->images, rig->batch, 0, &result));
+    return optimizer_step(&rig->optimizer, rig->model->parameters.values, plan_gradient(rig->plan), 0.005, rig->threads);
+}
+
+static cf_status infer_batch(Rig *rig) {
+    StepResult result;
+    return plan_infer(rig->plan, &rig->feed, rig->images, rig->batch, NULL, &result);
+}
+
+/* The median time of one call, over at least LEAST_RUNS and about `seconds`. */
+static cf_status time_calls(Rig *rig, cf_status (*call)(Rig *), double seconds, double *median) {
+    double times[MOST_RUNS], start = bench_clock();
+    int count = 0;
+    FORWARD(call(rig)); /* the first one finds cold caches and sleeping threads */
+    while (count < MOST_RUNS && (count < LEAST_RUNS || bench_clock() - start < seconds)) {
+        double begin = bench_clock();
+        FORWARD(call(rig));
+        times[count++] = bench_clock() - begin;
+    }
+    *median = bench_median(times, count);
+    return CF_OK;
+}
+
+cf_status step_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, double seconds,
+                     StepBench *result) {
+    Rig rig = {.batch = batch, .threads = slices_threads(threads)};
+    StepBench made = {.input = input, .batch = batch, .threads = rig.threads, .precision = precision};
+    const Engine *engine;
+    cf_status status;
+    FORWARD_TO(done, engine_choose(CF_ENGINE_FAST, &made.precision, &engine));
+    FORWARD_TO(done, make_rig(&rig, model, input, engine));
+    FORWARD_TO(done, time_calls(&rig, train_batch, seconds, &made.train_seconds));
+    FORWARD_TO(done, plan_use_parameters(rig.plan));
+    FORWARD_TO(done, time_calls(&rig, infer_batch, seconds, &made.infer_seconds));
+    made.train_gflops = layer_list_training_flops(&rig.model->layers) * batch / made.train_seconds / 1e9;
+    made.infer_gflops = layer_list_flops(&rig.model->layers) * batch / made.infer_seconds / 1e9;
+    *result = made;
+done:
+    free_rig(&rig);
+    return status;
+}
