@@ -66,6 +66,8 @@ static cf_status check_options(const cf_train_options *o) {
             "schedule: CF_CONSTANT, CF_COSINE or CF_ONE_CYCLE expected, found %d", (int)o->schedule);
     FAIL_IF((unsigned)o->engine > CF_ENGINE_REFERENCE, CF_BAD_USE,
             "engine: CF_ENGINE_FAST or CF_ENGINE_REFERENCE expected, found %d", (int)o->engine);
+    FAIL_IF((unsigned)o->precision > CF_BF16, CF_BAD_USE, "precision: CF_F32 or CF_BF16 expected, found %d",
+            (int)o->precision);
     return CF_OK;
 }
 
