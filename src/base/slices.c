@@ -1,44 +1,49 @@
 #include "base/slices.h"
 
+#include "base/pool.h"
+
 #include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
-typedef struct FirstFailure {
-    int64_t index; /* the lowest that failed; beyond all pieces while none has */
+typedef struct Loop {
+    SliceFn work;
+    void *context;
+    int64_t count;
+    _Atomic int64_t next;   /* the piece to be taken */
+    _Atomic int64_t failed; /* the lowest that failed; beyond all pieces while none has */
+    pthread_mutex_t lock;   /* of what follows: the failure at `failed` */
     cf_status status;
     char message[2048];
-} FirstFailure;
+} Loop;
 
-static void record_failure(FirstFailure *first, int64_t index, cf_status status) {
-#pragma omp critical(slices_failure)
-    if (index < first->index) {
-#pragma omp atomic write
-        first->index = index;
-        first->status = status;
-        snprintf(first->message, sizeof first->message, "%s", cf_error());
+static void record_failure(Loop *loop, int64_t index, cf_status status) {
+    pthread_mutex_lock(&loop->lock);
+    if (index < loop->failed) {
+        loop->failed = index;
+        loop->status = status;
+        snprintf(loop->message, sizeof loop->message, "%s", cf_error());
+    }
+    pthread_mutex_unlock(&loop->lock);
+}
+
+/* Pieces are taken one by one: dealt in advance, they would wait for a thread that a neighbour on the machine slows down.
+ * Only pieces above a failed one are left out, so the lowest failure is found whatever the timing. */
+static void take_pieces(void *context, int thread) {
+    Loop *loop = context;
+    for (int64_t i = loop->next++; i < loop->count && i <= loop->failed; i = loop->next++) {
+        cf_status status = loop->work(loop->context, i, thread);
+        if (status) record_failure(loop, i, status);
     }
 }
 
 cf_status slices_run(int threads, int64_t count, SliceFn work, void *context) {
-    FirstFailure first = {.index = count};
-#pragma omp parallel num_threads(threads) if (threads > 1 && count > 1)
-    {
-        int thread = omp_get_thread_num();
-        omp_set_num_threads(1); /* this thread's own setting: a library called by a piece must not spread out */
-        /* Static chunks would leave a thread idle whenever a neighbour on the machine slows the other one down. */
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t i = 0; i < count; i++) {
-            int64_t failed;
-#pragma omp atomic read
-            failed = first.index;
-            /* Only pieces above a failed one are left out, so the lowest failure is found whatever the timing. */
-            if (i > failed) continue;
-            cf_status status = work(context, i, thread);
-            if (status) record_failure(&first, i, status);
-        }
-    }
-    if (first.status) status_set_message(first.message);
-    return first.status;
+    Loop loop = {
+        .work = work, .context = context, .count = count, .failed = count, .lock = PTHREAD_MUTEX_INITIALIZER};
+    pool_run(count < threads ? (int)count : threads, take_pieces, &loop);
+    if (loop.status) status_set_message(loop.message);
+    return loop.status;
 }
 
 int slices_threads(int requested) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The real program from files to a tested model: the same bits at any thread count, killed or not; what it leaves behind.
 . "$(dirname "$0")/checks.sh"
-"$MAKE_SET" "$work/bars" 1500 300
+"$MAKE_SET" "$work/bars" 6000 300
 model="conv 12 3x3 | bn | relu | maxpool 2 | conv 20 3x3 | leakyrelu | dropout 0.2 | dense 40 | relu | dense classes"
 settings=(--data "$work/bars" --model "$model" --epochs 6 --patience 0 --batch 32 --lr 0.02 --schedule one-cycle)
 
@@ -24,7 +24,7 @@ done
 
 # SIGKILL at five random moments, then to the end.
 kills=0
-for _ in 1 2 3 4 5; do
+while [ "$kills" -lt 5 ] && [ ! -e killed/metrics.json ]; do
     "$CIFRA" train "${settings[@]}" --out killed --resume --quiet >/dev/null 2>&1 &
     sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
     kill -9 $! 2>/dev/null && kills=$((kills + 1))
@@ -32,15 +32,20 @@ for _ in 1 2 3 4 5; do
 done
 "$CIFRA" train "${settings[@]}" --out killed --resume --quiet >/dev/null
 echo "killed $kills times while it ran"
+check "it was killed at least three times before its end" test "$kills" -ge 3
 same "weights after five kills" "$(sha_of killed)" "$sha"
 same "history after five kills" "$(cut -d, -f1-6 killed/history.csv)" "$(cut -d, -f1-6 one/history.csv)"
 check "no draft is left by finished writes" test -z "$(find one -name '*.part')"
 
 # Ctrl-C: a checkpoint, and how to go on.
 "$CIFRA" train "${settings[@]}" --out stopped >/dev/null 2>stopped.err &
-sleep 0.4
-kill -INT $!
-wait $!
+process=$!
+for _ in $(seq 200); do # until the first epoch is done
+    [ -s stopped/history.csv ] && break
+    sleep 0.02
+done
+kill -INT $process
+wait $process
 same "exit status after Ctrl-C" $? 1
 check "Ctrl-C tells how to go on" grep -q "cifra train --resume --out stopped" stopped.err
 check "runs list knows the stopped run" grep -q "stopped  *stopped" <("$CIFRA" runs list .)

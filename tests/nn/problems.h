@@ -1,4 +1,4 @@
-/* What the tests of nn share: a table of odd windows, arrays between guard words, numbers to fill them with. */
+/* What the tests of nn share: a table of odd windows, arrays between guard words, numbers to fill them with, bfloat16. */
 #ifndef NN_PROBLEMS_H
 #define NN_PROBLEMS_H
 
@@ -111,6 +111,71 @@ static inline void fill_with(float *values, size_t count, float value) {
     for (size_t i = 0; i < count; i++) values[i] = value;
 }
 
+/* ---- Elements: float32 or bfloat16, converted by arithmetic of the tests' own ---- */
+
+static inline float float_of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static inline uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* The bfloat16 nearest to a finite value, as a float: eight significant bits, ties to even, subnormals in steps of 2^-133. */
+static inline float nearest_bf16(float value) {
+    int exponent;
+    frexp((double)value, &exponent);
+    if (exponent < -125) exponent = -125;
+    double unit = ldexp(1, exponent - 8), rounded = nearbyint((double)value / unit) * unit;
+    return fabs(rounded) >= 0x1p128 ? (float)copysign(INFINITY, rounded) : (float)copysign(rounded, (double)value);
+}
+
+static inline float nearest_element(const Kernels *k, float value) {
+    return k->element == sizeof(float) ? value : nearest_bf16(value);
+}
+
+/* Rounds floats to what the kernels' elements can hold. */
+static inline void make_representable(const Kernels *k, float *values, size_t count) {
+    for (size_t i = 0; i < count; i++) values[i] = nearest_element(k, values[i]);
+}
+
+/* Elements between guard words, not yet written. */
+static inline void *elements_new(const Kernels *k, size_t count, size_t skew) {
+    return guarded_bytes(count * k->element, skew);
+}
+
+/* Representable values as elements. */
+static inline void *elements_of(const Kernels *k, const float *values, size_t count, size_t skew) {
+    unsigned char *elements = elements_new(k, count, skew);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = bits_of(values[i]);
+        uint16_t upper = (uint16_t)(bits >> 16);
+        if (k->element == sizeof upper) assert_int_equal(bits & 0xffff, 0);
+        memcpy(elements + i * k->element, k->element == sizeof upper ? (void *)&upper : (void *)&bits, k->element);
+    }
+    return elements;
+}
+
+static inline float element_at(const Kernels *k, const void *elements, size_t i) {
+    uint32_t bits;
+    uint16_t upper;
+    const char *at = (const char *)elements + i * k->element;
+    if (k->element == sizeof upper) {
+        memcpy(&upper, at, sizeof upper);
+        return float_of_bits((uint32_t)upper << 16);
+    }
+    memcpy(&bits, at, sizeof bits);
+    return float_of_bits(bits);
+}
+
+static inline void floats_of(const Kernels *k, const void *elements, size_t count, float *values) {
+    for (size_t i = 0; i < count; i++) values[i] = element_at(k, elements, i);
+}
+
 /* ---- Comparing ---- */
 
 static inline void assert_same_bits(const char *what, const void *a, const void *b, size_t size) {
@@ -127,6 +192,17 @@ static inline void assert_equal_floats(const char *what, const float *a, const f
     for (size_t i = 0; i < count; i++) {
         if (a[i] == b[i]) continue;
         print_error("%s: value %zu of %zu is %.9g, %.9g expected\n", what, i, count, (double)a[i], (double)b[i]);
+        fail();
+    }
+}
+
+/* Elements that are `expected`, computed in float and rounded once: equal as numbers. */
+static inline void assert_elements(const char *what, const Kernels *k, const void *elements, const float *expected,
+                                   size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float got = element_at(k, elements, i), wanted = nearest_element(k, expected[i]);
+        if (got == wanted) continue;
+        print_error("%s: value %zu of %zu is %.9g, %.9g expected\n", what, i, count, (double)got, (double)wanted);
         fail();
     }
 }
