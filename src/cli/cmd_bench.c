@@ -6,6 +6,7 @@
 #include "cli/terminal.h"
 #include "study/run.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -95,4 +96,156 @@ const Command command_bench_step = {
     .options_size = sizeof(BenchArguments),
     .set_defaults = set_step_defaults,
     .run = run_step,
+};
+
+/* ---- bench ops ---- */
+
+typedef struct OpsArguments {
+    const char *text;
+    int threads, precision;
+    double seconds;
+    bool lines;
+} OpsArguments;
+
+#undef MEMBER
+#define MEMBER(name) OPTION_MEMBER(OpsArguments, name)
+
+static const Option ops_options[] = {
+    {"case", "TEXT", OPTION_TEXT, .help = "only this problem, in the pass that it ends with or in all of them",
+     .default_text = "a table of problems", MEMBER(text)},
+    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "each with its own arrays; 0: all processors", .default_text = "0",
+     MEMBER(threads)},
+    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "only this one",
+     .default_text = "both, where the processor has both", MEMBER(precision)},
+    {"seconds", "X", OPTION_NUMBER, 0.001, 600, .help = "time for each figure", .default_text = "0.15",
+     MEMBER(seconds)},
+    {"lines", NULL, OPTION_FLAG, .help = "under each case, the line that repeats it", MEMBER(lines)},
+};
+
+static void set_ops_defaults(void *options) {
+    *(OpsArguments *)options = (OpsArguments){.seconds = 0.15};
+}
+
+/* A run over many cases. */
+typedef struct OpsRun {
+    const OpsArguments *a;
+    bool json;
+    Machine machine;
+    json_t *ops;
+    int count, failed;
+} OpsRun;
+
+static void print_op(const OpsRun *run, const OpCase *c, const OpResult *r) {
+    char text[OP_TEXT];
+    bool block = c->kind == OP_BLOCK;
+    double peak = block ? run->machine.bandwidth : machine_peak(&run->machine, c->precision);
+    double rate = block ? r->bandwidth : r->gflops;
+    op_print(c, text);
+    printf("%-40s %-16s %-4s %10.1f us %7.1f %-7s %6.1f %%  %-8.2g %s\n", text, op_pass_words[c->pass],
+           precision_words[c->precision], 1e6 * r->seconds, rate, block ? "GB/s" : "GFLOP/s", 100 * rate / peak,
+           r->residual, r->passed ? "PASS" : "FAIL");
+    if (run->a->lines || !r->passed) printf("    %s\n", r->repeat);
+    fflush(stdout);
+}
+
+/* Null where a figure has no meaning: the share of peak of a block, a residual with a NaN. */
+static json_t *figure(bool has_meaning, double value) {
+    return has_meaning && isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *op_json(const OpsRun *run, const OpCase *c, const OpResult *r) {
+    char problem[OP_TEXT], text[OP_TEXT + 32];
+    bool block = c->kind == OP_BLOCK;
+    op_print(c, problem);
+    snprintf(text, sizeof text, "%s %s", problem, op_pass_words[c->pass]);
+    return json_pack(
+        "{s:s s:s s:i s:f s:o s:o s:o s:o s:o s:b s:s}", "case", text, "precision", precision_words[c->precision],
+        "threads", run->machine.threads, "microseconds", 1e6 * r->seconds, "gflops", figure(!block, r->gflops),
+        "share_of_peak", figure(!block, r->gflops / machine_peak(&run->machine, c->precision)), "gb_s",
+        figure(block, r->bandwidth), "share_of_bandwidth", figure(block, r->bandwidth / run->machine.bandwidth),
+        "residual", figure(true, r->residual), "passed", r->passed, "repeat", r->repeat);
+}
+
+static cf_status run_op(OpsRun *run, const OpCase *c) {
+    OpResult result;
+    FORWARD(op_run(c, &(OpOptions){.threads = run->machine.threads, .seconds = run->a->seconds}, &result));
+    run->count++;
+    run->failed += !result.passed;
+    if (run->json) json_array_append_new(run->ops, op_json(run, c, &result));
+    if (!run->json) print_op(run, c, &result);
+    return CF_OK;
+}
+
+/* A peak that has moved says that something else used the processors: the shares are then not what they seem. */
+static void check_peak(const Machine *before) {
+    double after = cpu_peak_gflops(before->threads);
+    if (fabs(after - before->peak_f32) > 0.1 * before->peak_f32)
+        notice("the peak in f32 was %.0f GFLOP/s before and is %.0f now: other work disturbs this machine",
+               before->peak_f32, after);
+}
+
+/* A problem in its pass, or all of them, and in the precisions wanted. */
+static cf_status run_problem(OpsRun *run, bool one_precision, const char *text) {
+    OpCase parsed;
+    bool has_pass;
+    FORWARD(op_parse(text, &parsed, &has_pass));
+    for (int pass = 0; pass < OP_PASSES; pass++)
+        for (int p = CF_F32; p <= CF_BF16; p++) {
+            OpCase c = parsed;
+            c.pass = (OpPass)pass;
+            c.precision = (cf_precision)p;
+            if (has_pass ? c.pass != parsed.pass : !op_has_pass(c.kind, c.pass)) continue;
+            if (one_precision ? p != run->a->precision : p == CF_BF16 && !cpu_engine_bf16()) continue;
+            FORWARD(run_op(run, &c));
+        }
+    return CF_OK;
+}
+
+static cf_status run_ops(const Arguments *given, const void *parsed) {
+    OpsRun run = {.a = parsed, .json = given->json};
+    OpCase first;
+    bool has_pass, one_precision = options_given(given, "precision");
+    const char *const asked[] = {run.a->text, NULL}, *const *texts = run.a->text ? asked : op_problems;
+    terminal_set_quiet(given->quiet);
+    FORWARD(op_parse(texts[0], &first, &has_pass)); /* before the time that measuring takes */
+    FORWARD(machine_measure(run.a->threads, &run.machine));
+    if (!run.json) print_machine(&run.machine);
+    run.ops = json_array();
+    cf_status status = CF_OK;
+    for (; *texts && !status; texts++) status = run_problem(&run, one_precision, *texts);
+    if (!status) check_peak(&run.machine);
+    if (!status && run.json)
+        status = print_json(json_pack("{s:{s:f s:f} s:f s:O}", "peak_gflops", "f32", run.machine.peak_f32, "bf16",
+                                      run.machine.peak_bf16, "bandwidth_gb_s", run.machine.bandwidth, "ops", run.ops));
+    json_decref(run.ops);
+    FAIL_IF(!status && run.failed, CF_INTERNAL,
+            "%d of %d cases differ from the reference; each has the line that repeats it", run.failed, run.count);
+    return status;
+}
+
+const Command command_bench_ops = {
+    .name = "bench ops",
+    .summary = "time of single operations, as a share of the machine's peak, and their results against the reference",
+    .usage = "[--case TEXT] [--precision f32|bf16] [--threads T]",
+    .description =
+        "Runs convolutions and dense layers forward, backward to the data and backward to the weights, and "
+        "blocks (batch norm, activation and pool), each thread on arrays of its own. Prints the median time of a "
+        "slice (for a dense layer of the whole batch). For products: GFLOP/s and the share of the peak measured "
+        "on the same threads, from arrays that stay in the caches. For blocks: GB/s, each array counted once, "
+        "and the share of the measured memory bandwidth, from arrays that no cache holds. Then the largest "
+        "difference from the plain reference on small integers, over the largest value: PASS if every value is "
+        "the same, or in bf16 the same but for its rounding. The exit status is 1 if a case fails.\n\n"
+        "A case is one of\n\n"
+        "  conv NxCxHxW K RxS [stride T] [pad P [Q]]   forward | backward-data | backward-weights\n"
+        "  dense NxI K [slope X] [float]               forward | backward-data | backward-weights\n"
+        "  block NxCxHxW [pool R [S]] [slope X]        moments | forward | sums | backward\n\n"
+        "with N images (of a slice; for dense of the batch), C channels, K filters or outputs, I inputs; slope is "
+        "the activation's (0: ReLU, 1: none), float makes the outputs float32 in any precision. Without a pass: "
+        "all of them.\n\n"
+        "  cifra bench ops --case \"conv 8x32x14x14 64 3x3 stride 1 pad 1 backward-weights\" --precision f32",
+    .options = ops_options,
+    .option_count = COUNT_OF(ops_options),
+    .options_size = sizeof(OpsArguments),
+    .set_defaults = set_ops_defaults,
+    .run = run_ops,
 };

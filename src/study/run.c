@@ -178,7 +178,8 @@ cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *contex
     options.progress_context = context;
     /* Without --resume a checkpoint that lies here belongs to nothing: run_start has seen that there is no run. */
     FORWARD(fit(run->model, run->split, &options, &files, &run->fitted));
-    run->peak_gflops = cpu_peak_gflops(run->threads);
+    bool bf16 = run->config.train.precision == CF_BF16;
+    run->peak_gflops = bf16 ? cpu_peak_gflops_bf16(run->threads) : cpu_peak_gflops(run->threads);
     return cf_model_save(run->model, run->model_path);
 }
 

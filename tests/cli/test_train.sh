@@ -22,6 +22,22 @@ for threads in 2 3 8; do
     same "weights at $threads threads" "$(sha_of "t$threads")" "$sha"
 done
 
+# bf16, where the processor has it; elsewhere it says that f32 is used, and must then be f32.
+"$CIFRA" train "${settings[@]}" --precision bf16 --threads 1 --out half1 >/dev/null 2>half1.err
+if grep -q "f32 is used" half1.err; then
+    echo "SKIPPED: bf16 (this processor has no instructions for it)"
+    same "bf16 falls back to f32" "$(sha_of half1)" "$sha"
+else
+    check "bf16 is another arithmetic" test "$(sha_of half1)" != "$sha"
+    for threads in 2 3 8; do
+        "$CIFRA" train "${settings[@]}" --precision bf16 --threads "$threads" --out "half$threads" --quiet >/dev/null
+        same "bf16 weights at $threads threads" "$(sha_of "half$threads")" "$(sha_of half1)"
+    done
+    check "bf16 learns" awk -F '[:,]' '/"accuracy":/ && $2 > 0.9 { found = 1 } END { exit !found }' half1/metrics.json
+fi
+CIFRA_ISA=avx2 "$CIFRA" train --data "$work/bars" --model "dense classes" --precision bf16 --epochs 1 --out "half-avx2" >/dev/null 2>half.err
+check "bf16 without its instructions falls back and says so" grep -q "f32 is used" half.err
+
 # SIGKILL at five random moments, then to the end.
 kills=0
 while [ "$kills" -lt 5 ] && [ ! -e killed/metrics.json ]; do

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,20 +28,33 @@ static bool has_avx512(void) {
 }
 #endif
 
+static const char *const isa_words[] = {"baseline", "avx2", "avx512", NULL};
+enum { ISA_BASELINE, ISA_AVX2, ISA_AVX512 };
+
+/* The highest instruction set that $CIFRA_ISA allows. */
+static int isa_allowed(void) {
+    const char *word = getenv("CIFRA_ISA");
+    for (int i = 0; word && isa_words[i]; i++)
+        if (strcmp(word, isa_words[i]) == 0) return i;
+    if (word && *word)
+        notice("CIFRA_ISA=%s is passed over: baseline, avx2 or avx512 expected%s", word, text_hint(word, isa_words));
+    return ISA_AVX512;
+}
+
 const Kernels *cpu_kernels(void) {
 #if defined(__x86_64__)
-    const char *allowed = getenv("CIFRA_ISA");
-    bool any = !allowed || !*allowed || strcmp(allowed, "avx512") == 0;
-    if (any && has_avx512()) return &kernels_avx512;
-    if ((any || strcmp(allowed, "avx2") == 0) && has_avx2()) return &kernels_avx2;
+    int allowed = isa_allowed();
+    if (allowed >= ISA_AVX512 && has_avx512()) return &kernels_avx512;
+    if (allowed >= ISA_AVX2 && has_avx2()) return &kernels_avx2;
 #endif
     return &kernels_baseline;
 }
 
-const Kernels *cpu_kernels_bf16(void) {
+const Kernels *cpu_kernels_bf16(const Kernels *f32) {
 #if defined(__x86_64__)
-    if (cpu_kernels() == &kernels_avx512 && __builtin_cpu_supports("avx512bf16")) return &kernels_avx512_bf16;
+    if (f32 == &kernels_avx512 && __builtin_cpu_supports("avx512bf16")) return &kernels_avx512_bf16;
 #endif
+    (void)f32;
     return NULL;
 }
 
@@ -107,7 +121,7 @@ static double peak_baseline(void) {
 
 static PeakFn peak_loop(void) {
 #if defined(__x86_64__)
-    const Kernels *kernels = cpu_kernels();
+    const Kernels *kernels = cpu_engine()->kernels;
     if (kernels == &kernels_avx512) return peak_avx512;
     if (kernels == &kernels_avx2) return peak_avx2;
 #endif
@@ -151,7 +165,7 @@ double cpu_peak_gflops(int threads) {
 
 double cpu_peak_gflops_bf16(int threads) {
 #if defined(__x86_64__)
-    if (cpu_kernels_bf16()) return measure_peak(peak_bf16, threads);
+    if (cpu_engine_bf16()) return measure_peak(peak_bf16, threads);
 #endif
     (void)threads;
     return 0;

@@ -6,7 +6,7 @@
 
 /* The kernels for the best instruction set that this processor has and $CIFRA_ISA (baseline, avx2, avx512) allows. */
 const Kernels *cpu_kernels(void);
-/* The same on bfloat16 elements; NULL where the processor cannot multiply them (AVX512_BF16) or may not. */
-const Kernels *cpu_kernels_bf16(void);
+/* Their counterpart on bfloat16 elements; NULL where the processor cannot multiply them (AVX512_BF16) or may not. */
+const Kernels *cpu_kernels_bf16(const Kernels *f32);
 
 #endif

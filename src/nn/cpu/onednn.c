@@ -498,9 +498,10 @@ static void choose_engines(void) {
     static char name[96], name_bf16[96];
     fast_engine.kernels = cpu_kernels();
     if (strcmp(fast_engine.kernels->name, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+    if (strcmp(fast_engine.kernels->name, "baseline") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
     fast_engine.name = name_engine(name, fast_engine.kernels);
     bf16_engine = fast_engine;
-    bf16_engine.kernels = cpu_kernels_bf16();
+    bf16_engine.kernels = cpu_kernels_bf16(fast_engine.kernels);
     if (!bf16_engine.kernels) return;
     bf16_engine.conv_new = conv_new_bf16;
     bf16_engine.dense_new = dense_new_bf16;

@@ -1,0 +1,77 @@
+#include "bench/epoch.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/slices.h"
+#include "train/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASSES = 10 };
+
+/* Random images: their values do not matter to the time. */
+static cf_status make_set(Shape input, size_t count, cf_set **set) {
+    FORWARD(set_new("random", "random", count, input.C, input.H, input.W, CLASSES, set));
+    FORWARD(set_name_classes_by_number(*set));
+    RngStream stream = rng_stream(2, RNG_SPLIT, 0, 0);
+    size_t bytes = count * set_image_size(*set);
+    for (size_t i = 0; i + 16 <= bytes; i += 16) {
+        uint32_t words[4];
+        rng_block(&stream, i / 16, words);
+        memcpy((*set)->pixels + i, words, sizeof words);
+    }
+    for (size_t i = 0; i < count; i++) (*set)->labels[i] = (unsigned char)(i % CLASSES);
+    return set_seal(*set);
+}
+
+static cf_status run_epochs(cf_model *model, const cf_split *split, const EpochBench *e, int epochs, double *seconds) {
+    cf_train_options options = cf_train_defaults();
+    cf_train_result result;
+    options.epochs = epochs;
+    options.batch = e->step.batch;
+    options.threads = e->step.threads;
+    options.precision = e->step.precision;
+    options.patience = 0;
+    FORWARD(cf_train(model, split, &options, &result));
+    *seconds = result.seconds;
+    return CF_OK;
+}
+
+static cf_status time_epochs(const char *line, const cf_set *set, EpochBench *e) {
+    enum { EPOCHS = 2 };
+    cf_split_options cut = cf_split_defaults();
+    cf_split *split = NULL;
+    cf_model *model = NULL;
+    double seconds = 0;
+    cf_status status;
+    cut.mode = CF_SPLIT_AT;
+    cut.at = set->count - CLASSES; /* a test part is asked for, and not used */
+    FORWARD_TO(done, cf_split_new(set, &cut, &split));
+    FORWARD_TO(done, cf_model_new(line, split, 1, &model));
+    FORWARD_TO(done, run_epochs(model, split, e, EPOCHS, &seconds));
+    e->seconds = seconds / EPOCHS;
+    e->train = cf_subset_count(cf_split_part(split, CF_TRAIN));
+    e->validation = cf_subset_count(cf_split_part(split, CF_VALIDATION));
+done:
+    cf_model_free(model);
+    cf_split_free(split);
+    return status;
+}
+
+cf_status epoch_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, size_t images,
+                      EpochBench *result) {
+    EpochBench e = {0};
+    cf_set *set = NULL;
+    cf_status status;
+    FORWARD_TO(done, step_bench(model, input, batch, threads, precision, 1, &e.step));
+    FORWARD_TO(done, make_set(input, images, &set));
+    FORWARD_TO(done, time_epochs(model, set, &e));
+    double steps = (double)((e.train + (size_t)batch - 1) / (size_t)batch);
+    double batches = (double)((e.validation + (size_t)batch - 1) / (size_t)batch);
+    e.steps_seconds = steps * e.step.train_seconds + batches * e.step.infer_seconds;
+    *result = e;
+done:
+    cf_set_free(set);
+    return status;
+}

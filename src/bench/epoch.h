@@ -1,0 +1,18 @@
+/* A whole epoch (shuffling, preparation, steps, validation, history) against the steps it consists of. */
+#ifndef BENCH_EPOCH_H
+#define BENCH_EPOCH_H
+
+#include "bench/bench.h"
+
+typedef struct EpochBench {
+    StepBench step;
+    size_t train, validation; /* images of an epoch */
+    double seconds;           /* of a whole epoch: mean over two */
+    double steps_seconds;     /* its training steps and validation batches at their median time */
+} EpochBench;
+
+/* On `images` random images, a tenth of which validate. */
+cf_status epoch_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, size_t images,
+                      EpochBench *result);
+
+#endif

@@ -1,0 +1,94 @@
+#include "bench/mnist99.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/slices.h"
+#include "bench/bench.h"
+#include "data/split.h"
+#include "nn/optimizer.h"
+#include "train/schedule.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const char mnist99_model[] = "conv 16 5x5 stride 2 | bn | relu | conv 32 3x3 | bn | relu | maxpool 2 | "
+                             "conv 64 3x3 | bn | relu | maxpool 2 | dense classes";
+const char mnist99_settings[] = "one epoch, batch 32, adam, one-cycle up to 0.01";
+
+enum { BATCH = 32 };
+static const double highest_rate = 0.01;
+
+typedef struct Sprint {
+    cf_set *set;
+    cf_split *split;
+    cf_model *model;
+    Plan *plan;
+    Feed feed;
+    Optimizer optimizer;
+    uint32_t *order;
+    int threads;
+} Sprint;
+
+static void release(Sprint *s) {
+    free(s->order);
+    optimizer_free(&s->optimizer);
+    feed_free(&s->feed);
+    plan_free(s->plan);
+    cf_model_free(s->model);
+    cf_split_free(s->split);
+    cf_set_free(s->set);
+}
+
+static cf_status prepare(Sprint *s, const char *data_dir, uint64_t seed, const Engine *engine) {
+    FORWARD(cf_set_load("mnist", data_dir, &s->set));
+    FORWARD(split_uncut(s->set, NULL, &s->split));
+    FORWARD(cf_model_new(mnist99_model, s->split, seed, &s->model));
+    cf_model *model = s->model;
+    const cf_subset *train = cf_split_part(s->split, CF_TRAIN);
+    PlanOptions options = {engine, BATCH, s->threads, true, seed};
+    FORWARD(plan_new(&model->layers, &model->parameters, &options, &s->plan));
+    FORWARD(feed_new(s->set, model->layers.input, (const char *const *)model->class_names, model->classes, s->threads,
+                     &s->feed));
+    FORWARD(optimizer_new(CF_ADAM, engine->kernels, 0, 0, model->parameters.trainable, &s->optimizer));
+    FORWARD(memory_new(train->count, sizeof *s->order, &s->order));
+    for (size_t i = 0; i < train->count; i++) s->order[i] = train->images[i];
+    RngStream stream = rng_stream(seed, RNG_SHUFFLE, 0, 0);
+    rng_shuffle(&stream, s->order, train->count);
+    return CF_OK;
+}
+
+static cf_status train(Sprint *s, double *first_step) {
+    size_t count = cf_subset_count(cf_split_part(s->split, CF_TRAIN));
+    int64_t steps = ((int64_t)count + BATCH - 1) / BATCH;
+    for (int64_t step = 0; step < steps; step++) {
+        size_t first = (size_t)step * BATCH;
+        int n = (int)(count - first < BATCH ? count - first : BATCH);
+        double rate = schedule_rate(CF_ONE_CYCLE, highest_rate, step, steps);
+        StepResult result;
+        FORWARD(plan_train(s->plan, &s->feed, s->order + first, n, step, &result));
+        FAIL_IF(!isfinite(result.loss), CF_DIVERGED, "the loss became %g in step %lld", result.loss, (long long)step);
+        FORWARD(optimizer_step(&s->optimizer, s->model->parameters.values, plan_gradient(s->plan), rate, s->threads));
+        if (step == 0) *first_step = bench_clock();
+    }
+    return CF_OK;
+}
+
+cf_status mnist99_run(const char *data_dir, uint64_t seed, int threads, cf_precision precision, Mnist99 *result) {
+    Sprint s = {.threads = slices_threads(threads)};
+    Mnist99 made;
+    StepResult score;
+    const Engine *engine;
+    cf_status status;
+    FORWARD_TO(done, engine_choose(CF_ENGINE_FAST, &precision, &engine));
+    FORWARD_TO(done, prepare(&s, data_dir, seed, engine));
+    FORWARD_TO(done, train(&s, &made.first_step));
+    const cf_subset *test = cf_split_part(s.split, CF_TEST);
+    ClassifyOptions options = {engine, s.threads};
+    FORWARD_TO(done, classify(s.model, test, &options, NULL, &score));
+    made.accuracy = (double)score.correct / (double)test->count;
+    made.loss = score.loss / (double)test->count;
+    *result = made;
+done:
+    release(&s);
+    return status;
+}
