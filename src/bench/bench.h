@@ -23,24 +23,75 @@ double bench_clock(void);
 /* The middle one; sorts `values`. */
 double bench_median(double *values, int count);
 
-/* ---- ops.c: one operation against the reference ---- */
+/* ---- problems.c: operations as texts ---- */
 
-typedef enum OpPass { OP_FORWARD, OP_BACKWARD_DATA, OP_BACKWARD_WEIGHTS } OpPass;
+typedef enum OpKind { OP_CONV, OP_DENSE, OP_BLOCK } OpKind;
 
-typedef struct OpResult {
-    char line[96]; /* what repeats the case: --case "conv 8x32x14x14 64 3x3 stride 1 pad 1 forward" */
-    double seconds, gflops;
-    double residual; /* largest difference from the reference, on small integers, over the largest value */
-    bool passed;     /* float32: equal; bfloat16: within its rounding */
-} OpResult;
+typedef enum OpPass {
+    OP_MOMENTS, /* of a block: batch norm's mean and squares */
+    OP_FORWARD,
+    OP_SUMS,     /* of a block: batch norm's gradient sums */
+    OP_BACKWARD, /* of a block */
+    OP_BACKWARD_DATA,
+    OP_BACKWARD_WEIGHTS,
+    OP_PASSES
+} OpPass;
+
+/* One problem in one pass and precision. */
+typedef struct OpCase {
+    OpKind kind;
+    Window w;         /* OP_CONV; OP_BLOCK, with K = C and the pool's R x S */
+    DenseShape dense; /* OP_DENSE */
+    float slope;      /* of the activation; 1: none */
+    OpPass pass;
+    cf_precision precision;
+} OpCase;
+
+enum { OP_TEXT = 128 }; /* the longest text of a case, with its end */
 
 /* The table of problems, which the tests run over too. Ends with NULL. A problem is
- *   conv NxCxHxW K RxS stride T pad P [Q] | dense NxI K | block NxCxHxW pool R slope S */
+ *   conv NxCxHxW K RxS [stride T] [pad P [Q]] | dense NxI K [slope X] [float] | block NxCxHxW [pool R [S]] [slope X]
+ * where N is the images of a slice, for dense layers of the batch; `float`: outputs are float32 in any precision. */
 extern const char *const op_problems[];
-
-/* Runs one problem in one pass on one thread. A pass that the problem does not have gives CF_BAD_USE. */
-cf_status op_run(const char *problem, OpPass pass, cf_precision precision, OpResult *result);
+/* Indexed by OpPass; ends with NULL. */
 extern const char *const op_pass_words[];
+
+/* Reads a problem, and the pass behind it if it names one: else *has_pass is false and the pass the first it has. The
+ * precision becomes CF_F32. Sizes that would make results inexact or the reference endless are refused. */
+cf_status op_parse(const char *text, OpCase *parsed, bool *has_pass);
+bool op_has_pass(OpKind kind, OpPass pass);
+/* Writes the problem, without its pass, as op_parse reads it. */
+void op_print(const OpCase *c, char text[OP_TEXT]);
+/* Products and sums of a product's pass, those with padding left out; 0 for blocks. */
+double op_flops(const OpCase *c);
+/* How many products the longest sum of a product's pass adds. */
+double op_terms(const OpCase *c);
+
+/* ---- ops.c: one operation against the reference, and its time ---- */
+
+typedef struct OpOptions {
+    const Engine *engine; /* NULL: the fast one of the case's precision */
+    int threads;          /* each works on arrays of its own; 0: all processors */
+    double seconds;       /* for the measurement; 0: only compare */
+} OpOptions;
+
+typedef struct OpResult {
+    char repeat[OP_TEXT + 80]; /* the command line that repeats the case */
+    double seconds;            /* of a unit of work on its thread: a slice; the whole batch of a dense layer */
+    double gflops;             /* of all threads; 0 for blocks */
+    double bandwidth;          /* GB/s of all threads, each array counted once */
+    double residual;           /* largest difference from the reference, on small integers, over its largest value */
+    bool passed;               /* every value within op_tolerance of the reference's */
+} OpResult;
+
+/* Runs one case. A pass that the problem does not have, or a precision that the processor has not, is CF_BAD_USE. */
+cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result);
+/* Everything that an engine computes in a case, one array behind the other; release with free(). */
+cf_status op_values(const OpCase *c, const Engine *engine, double **values, size_t *count);
+/* How far a value may be from the reference's, as a share of it. 0 where the integers make every rounding exact. */
+double op_tolerance(const OpCase *c);
+/* True if |got - wanted| <= tolerance * |wanted| everywhere; a NaN never is. *residual is never less than it was. */
+bool op_compare(const double *got, const double *wanted, size_t count, double tolerance, double *residual);
 
 /* ---- step.c: the whole training step and inference of a model ---- */
 

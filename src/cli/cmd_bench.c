@@ -230,7 +230,8 @@ const Command command_bench_ops = {
     .description =
         "Runs convolutions and dense layers forward, backward to the data and backward to the weights, and "
         "blocks (batch norm, activation and pool), each thread on arrays of its own. Prints the median time of a "
-        "slice (for a dense layer of the whole batch). For products: GFLOP/s and the share of the peak measured "
+        "slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted) and the share of "
+        "the peak measured "
         "on the same threads, from arrays that stay in the caches. For blocks: GB/s, each array counted once, "
         "and the share of the measured memory bandwidth, from arrays that no cache holds. Then the largest "
         "difference from the plain reference on small integers, over the largest value: PASS if every value is "

@@ -1,0 +1,326 @@
+#include "bench/op_rig.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STREAM_BYTES = 128 << 20, /* of all sets of a block: more than the caches hold */
+    CHANNEL_ARRAYS = 6,       /* of a block: mean, scale, shift, a, b, c; a dense layer's bias is the first */
+    LARGEST = 3               /* of the integers in products */
+};
+
+static bool has_pool(const OpCase *c) {
+    return c->w.R * c->w.S > 1;
+}
+
+/* ---- Sizes ---- */
+
+static size_t inputs_of(const OpCase *c) {
+    if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.inputs;
+    return (size_t)c->w.N * (size_t)c->w.C * (size_t)c->w.H * (size_t)c->w.W;
+}
+
+static size_t outputs_of(const OpCase *c) {
+    if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.outputs;
+    return (size_t)c->w.N * (size_t)c->w.K * (size_t)c->w.P * (size_t)c->w.Q;
+}
+
+static size_t weights_of(const OpCase *c) {
+    if (c->kind == OP_DENSE) return (size_t)c->dense.outputs * (size_t)c->dense.inputs;
+    return (size_t)c->w.K * (size_t)c->w.C * (size_t)c->w.R * (size_t)c->w.S;
+}
+
+static void size_block(OpRig *r) {
+    const OpCase *c = r->c;
+    size_t e = r->engine->kernels->element, full = inputs_of(c) * e, pooled = outputs_of(c) * e;
+    OpPass pass = c->pass;
+    bool sums = pass == OP_MOMENTS || pass == OP_SUMS, pool = has_pool(c);
+    if (pass != OP_SUMS || !pool) r->bytes[X] = full;
+    if (pass != OP_MOMENTS && pool) r->bytes[PICKED] = pooled;
+    if ((pass == OP_FORWARD || pass == OP_BACKWARD) && pool) r->bytes[PLACE] = outputs_of(c);
+    if (pass == OP_SUMS || pass == OP_BACKWARD) r->bytes[DY] = pooled;
+    r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
+    r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? outputs_of(c) : inputs_of(c);
+    r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
+}
+
+static void size_product(OpRig *r) {
+    const OpCase *c = r->c;
+    size_t e = r->engine->kernels->element;
+    bool forward = c->pass == OP_FORWARD, weights = c->pass == OP_BACKWARD_WEIGHTS, dense = c->kind == OP_DENSE;
+    if (c->pass != OP_BACKWARD_DATA) r->bytes[X] = inputs_of(c) * e;
+    if (!forward) r->bytes[DY] = outputs_of(c) * e;
+    if (dense && !weights) r->bytes[WEIGHTS] = weights_of(c) * e;
+    r->out_count = forward ? outputs_of(c) : weights ? weights_of(c) : inputs_of(c);
+    if (weights)
+        r->out_type = dense ? OUT_FLOATS : OUT_SLOT;
+    else
+        r->out_type = dense && forward && c->dense.float_out ? OUT_FLOATS : OUT_ELEMENTS;
+    if (r->out_type == OUT_SLOT)
+        r->bytes[OUT] = r->engine->conv_slot_size(r->conv) * sizeof(float);
+    else
+        r->bytes[OUT] = r->out_count * (r->out_type == OUT_FLOATS ? sizeof(float) : e);
+}
+
+double rig_bytes(const OpRig *r) {
+    double sum = 0;
+    for (int i = 0; i < REGIONS; i++) sum += (double)r->bytes[i];
+    return sum;
+}
+
+/* ---- Inputs ---- */
+
+/* -largest .. largest, the same for a purpose in every set. */
+static void fill_integers(float *values, size_t count, int largest, uint32_t purpose) {
+    RngStream stream = rng_stream(1, RNG_WEIGHTS, 0, purpose);
+    for (size_t i = 0; i < count; i++)
+        values[i] = floorf(rng_uniform(&stream, i) * (float)(2 * largest + 1)) - (float)largest;
+}
+
+/* The largest integers, up to LARGEST, whose longest sum of products float32 still holds. */
+static int largest_integer(const OpCase *c) {
+    OpCase in_pass = *c;
+    double terms = 1;
+    for (int p = 0; p < OP_PASSES; p++) {
+        in_pass.pass = (OpPass)p;
+        if (op_has_pass(c->kind, (OpPass)p)) terms = fmax(terms, op_terms(&in_pass));
+    }
+    double largest = floor(sqrt(0x1p23 / terms));
+    return largest < LARGEST ? (int)largest : LARGEST;
+}
+
+static cf_status new_integers(size_t count, int largest, uint32_t purpose, float **values) {
+    FORWARD(memory_new(count, sizeof **values, values));
+    fill_integers(*values, count, largest, purpose);
+    return CF_OK;
+}
+
+static cf_status fill_region(const OpRig *r, char *set, Region region) {
+    size_t count = r->bytes[region] / r->engine->kernels->element;
+    float *values;
+    if (!count) return CF_OK;
+    FORWARD(new_integers(count, largest_integer(r->c), region, &values));
+    /* A share of a mean near 0 says nothing: here no mean is. */
+    for (size_t i = 0; r->c->pass == OP_MOMENTS && i < count; i++) values[i] += LARGEST + 1;
+    r->engine->kernels->from_float(values, count, set + r->at[region]);
+    free(values);
+    return CF_OK;
+}
+
+/* What the pool picked, as the reference does, for the passes that read it. */
+static cf_status fill_picked(const OpRig *r, char *set) {
+    const OpCase *c = r->c;
+    size_t count = outputs_of(c);
+    float *x = NULL, *y = NULL, *picked = NULL;
+    uint8_t *place = NULL;
+    cf_status status;
+    FORWARD_TO(done, new_integers(inputs_of(c), largest_integer(c), X, &x));
+    FORWARD_TO(done, memory_new(count, sizeof *y, &y));
+    FORWARD_TO(done, memory_new(count, sizeof *picked, &picked));
+    FORWARD_TO(done, memory_new(count, sizeof *place, &place));
+    reference_kernels.block_forward(&r->block, c->w.N, x, picked, y, place);
+    r->engine->kernels->from_float(picked, count, set + r->at[PICKED]);
+    memcpy(set + r->at[PLACE], place, r->bytes[PLACE]);
+done:
+    free(x);
+    free(y);
+    free(picked);
+    free(place);
+    return status;
+}
+
+static cf_status fill_set(const OpRig *r, char *set) {
+    memset(set, 0xff, r->set_bytes); /* NaN everywhere: an output that nothing writes is found */
+    FORWARD(fill_region(r, set, X));
+    FORWARD(fill_region(r, set, DY));
+    FORWARD(fill_region(r, set, WEIGHTS));
+    bool reads_picked = r->c->pass == OP_SUMS || r->c->pass == OP_BACKWARD;
+    return reads_picked && has_pool(r->c) ? fill_picked(r, set) : CF_OK;
+}
+
+/* ---- The rig ---- */
+
+void rig_free(OpRig *r) {
+    if (r->engine) {
+        r->engine->conv_free(r->conv);
+        r->engine->dense_free(r->dense);
+    }
+    for (int t = 0; r->seats && t < r->threads; t++) free(r->seats[t].memory);
+    free(r->seats);
+    free(r->channels);
+}
+
+/* Values per channel: small multiples of 1/4, some negative, some 0. */
+static cf_status make_channels(OpRig *r) {
+    size_t K = (size_t)(r->c->kind == OP_DENSE ? r->c->dense.outputs : r->c->w.K);
+    FORWARD(memory_new(CHANNEL_ARRAYS * K, sizeof *r->channels, &r->channels));
+    float *v = r->channels;
+    fill_integers(v, CHANNEL_ARRAYS * K, LARGEST, REGIONS);
+    for (size_t i = K; i < CHANNEL_ARRAYS * K; i++) v[i] *= 0.25f;
+    const Window *w = &r->c->w;
+    r->block = (Block){w->C,        w->H, w->W,  w->R,      w->S,      w->P,      w->Q,
+                       r->c->slope, v,    v + K, v + 2 * K, v + 3 * K, v + 4 * K, v + 5 * K};
+    return CF_OK;
+}
+
+static cf_status make_conv(OpRig *r) {
+    float *weights;
+    FORWARD(r->engine->conv_new(&r->c->w, true, true, r->threads, &r->conv));
+    FORWARD(new_integers(weights_of(r->c), largest_integer(r->c), WEIGHTS, &weights));
+    cf_status status = r->engine->conv_pack(r->conv, weights);
+    free(weights);
+    return status;
+}
+
+static cf_status make_seats(OpRig *r, bool stream) {
+    for (int i = 0; i < REGIONS; i++) {
+        r->at[i] = r->set_bytes;
+        r->set_bytes += (r->bytes[i] + 63) / 64 * 64;
+    }
+    int64_t most = STREAM_BYTES / r->threads / (int64_t)r->set_bytes;
+    r->sets = stream ? most + 1 : 1;
+    FORWARD(memory_new((size_t)r->threads, sizeof *r->seats, &r->seats));
+    for (int t = 0; t < r->threads; t++) {
+        char **memory = &r->seats[t].memory;
+        FORWARD(memory_new((size_t)r->sets, r->set_bytes, memory));
+        FORWARD(fill_set(r, *memory));
+        for (int64_t s = 1; s < r->sets; s++) memcpy(*memory + (size_t)s * r->set_bytes, *memory, r->set_bytes);
+    }
+    return CF_OK;
+}
+
+cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool stream, OpRig *r) {
+    *r = (OpRig){.c = c, .engine = engine, .threads = threads};
+    FORWARD(make_channels(r));
+    if (c->kind == OP_CONV) FORWARD(make_conv(r));
+    if (c->kind == OP_DENSE) FORWARD(engine->dense_new(&c->dense, true, true, threads, &r->dense));
+    if (c->kind == OP_BLOCK)
+        size_block(r);
+    else
+        size_product(r);
+    return make_seats(r, stream);
+}
+
+/* ---- A unit of work ---- */
+
+static cf_status conv_unit(const OpRig *r, char *set, int thread) {
+    const Engine *e = r->engine;
+    void *x = set + r->at[X], *dy = set + r->at[DY], *out = set + r->at[OUT];
+    if (r->c->pass == OP_FORWARD) return e->conv_forward(r->conv, thread, x, out);
+    if (r->c->pass == OP_BACKWARD_DATA) return e->conv_backward_data(r->conv, thread, dy, out);
+    return e->conv_backward_weights(r->conv, thread, x, dy, out);
+}
+
+static cf_status dense_unit(const OpRig *r, char *set, int thread) {
+    const Engine *e = r->engine;
+    const DenseShape *d = &r->c->dense;
+    char *x = set + r->at[X], *dy = set + r->at[DY], *weights = set + r->at[WEIGHTS], *out = set + r->at[OUT];
+    size_t of_x = r->bytes[X] / (size_t)d->N, of_dy = r->bytes[DY] / (size_t)d->N,
+           of_out = r->bytes[OUT] / (size_t)d->N;
+    bool forward = r->c->pass == OP_FORWARD;
+    if (r->c->pass == OP_BACKWARD_WEIGHTS || (forward && !dense_by_slice(d->outputs))) {
+        for (int t = 0; t < dense_tiles(d->outputs); t++) {
+            if (forward) FORWARD(e->dense_forward(r->dense, thread, t, x, weights, r->channels, out));
+            if (!forward) FORWARD(e->dense_backward_weights(r->dense, thread, t, x, dy, (float *)(void *)out));
+        }
+        return CF_OK;
+    }
+    for (size_t n = 0; n < (size_t)d->N; n += (size_t)d->slice) {
+        if (forward)
+            FORWARD(e->dense_forward(r->dense, thread, 0, x + n * of_x, weights, r->channels, out + n * of_out));
+        else
+            FORWARD(e->dense_backward_data(r->dense, thread, dy + n * of_dy, weights, out + n * of_out));
+    }
+    return CF_OK;
+}
+
+static cf_status block_unit(const OpRig *r, char *set) {
+    const Kernels *k = r->engine->kernels;
+    const Block *b = &r->block;
+    void *x = set + r->at[X], *dy = set + r->at[DY], *picked = set + r->at[PICKED], *out = set + r->at[OUT];
+    uint8_t *place = (uint8_t *)set + r->at[PLACE];
+    double *sums = out;
+    int N = r->c->w.N;
+    if (!has_pool(r->c)) picked = x;
+    switch (r->c->pass) {
+    case OP_MOMENTS:
+        k->bn_moments(x, inputs_of(r->c) / (size_t)b->C, b->C, sums, sums + b->C);
+        break;
+    case OP_FORWARD:
+        k->block_forward(b, N, x, has_pool(r->c) ? picked : NULL, out, place);
+        break;
+    case OP_SUMS:
+        k->block_sums(b, N, picked, dy, sums);
+        break;
+    default:
+        k->block_backward(b, N, x, picked, dy, place, out);
+        break;
+    }
+    return CF_OK;
+}
+
+cf_status rig_run(OpRig *r, int seat, int thread) {
+    Seat *s = &r->seats[seat];
+    char *set = s->memory + (size_t)(s->turn++ % r->sets) * r->set_bytes;
+    if (r->c->kind == OP_CONV) return conv_unit(r, set, thread);
+    if (r->c->kind == OP_DENSE) return dense_unit(r, set, thread);
+    return block_unit(r, set);
+}
+
+/* ---- Comparing ---- */
+
+static void widen(const float *from, size_t count, double *to) {
+    for (size_t i = 0; i < count; i++) to[i] = (double)from[i];
+}
+
+static cf_status read_out(const OpRig *r, const char *out, double *values) {
+    float *floats;
+    if (r->out_type == OUT_DOUBLES) {
+        memcpy(values, out, r->out_count * sizeof *values);
+        return CF_OK;
+    }
+    cf_status status = CF_OK;
+    FORWARD(memory_new(r->out_count, sizeof *floats, &floats));
+    if (r->out_type == OUT_SLOT)
+        status = r->engine->conv_unpack(r->conv, (const float *)(const void *)out, floats);
+    else if (r->out_type == OUT_FLOATS)
+        memcpy(floats, out, r->out_count * sizeof *floats);
+    else
+        r->engine->kernels->to_float(out, r->out_count, floats);
+    widen(floats, r->out_count, values);
+    free(floats);
+    return status;
+}
+
+/* A pool's picks and places are outputs too. */
+static cf_status read_picked(const OpRig *r, const char *set, double *values) {
+    size_t count = outputs_of(r->c);
+    float *floats;
+    FORWARD(memory_new(count, sizeof *floats, &floats));
+    r->engine->kernels->to_float(set + r->at[PICKED], count, floats);
+    widen(floats, count, values);
+    for (size_t i = 0; i < count; i++) values[count + i] = (unsigned char)set[r->at[PLACE] + i];
+    free(floats);
+    return CF_OK;
+}
+
+cf_status rig_values(const OpRig *r, int seat, double **values, size_t *count) {
+    const char *set = r->seats[seat].memory;
+    bool picks = r->c->pass == OP_FORWARD && r->bytes[PICKED] > 0;
+    size_t more = picks ? 2 * outputs_of(r->c) : 0;
+    double *made;
+    FORWARD(memory_new(r->out_count + more, sizeof *made, &made));
+    cf_status status = read_out(r, set + r->at[OUT], made);
+    if (!status && picks) status = read_picked(r, set, made + r->out_count);
+    if (status) {
+        free(made);
+        return status;
+    }
+    *values = made;
+    *count = r->out_count + more;
+    return CF_OK;
+}

@@ -1,0 +1,135 @@
+/* One operation: compared with the reference, and timed. */
+#include "bench/op_rig.h"
+
+#include "base/slices.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+double op_tolerance(const OpCase *c) {
+    if (c->pass == OP_MOMENTS)
+        return 1e-6; /* blocks of rows are joined with quotients, squares are sums of roundings */
+    bool floats = c->pass == OP_SUMS || c->pass == OP_BACKWARD_WEIGHTS ||
+                  (c->kind == OP_DENSE && c->pass == OP_FORWARD && c->dense.float_out);
+    return c->precision == CF_BF16 && !floats ? 0x1p-8 : 0; /* half a unit of the last of eight bits */
+}
+
+bool op_compare(const double *got, const double *wanted, size_t count, double tolerance, double *residual) {
+    double largest = 0, difference = 0;
+    bool passed = true;
+    for (size_t i = 0; i < count; i++) {
+        double d = fabs(got[i] - wanted[i]);
+        if (!(d <= tolerance * fabs(wanted[i]))) passed = false;
+        largest = fmax(largest, fabs(wanted[i]));
+        difference = isnan(d) ? INFINITY : fmax(difference, d);
+    }
+    *residual = fmax(*residual, largest > 0 ? difference / largest : difference);
+    return passed;
+}
+
+static cf_status begin_unit(void *context, int64_t seat, int thread) {
+    return rig_run(context, (int)seat, thread);
+}
+
+cf_status op_values(const OpCase *c, const Engine *engine, double **values, size_t *count) {
+    OpRig r = {.c = NULL};
+    cf_status status;
+    FORWARD_TO(done, rig_new(c, engine, 1, false, &r));
+    FORWARD_TO(done, slices_run(1, 1, begin_unit, &r));
+    FORWARD_TO(done, rig_values(&r, 0, values, count));
+done:
+    rig_free(&r);
+    return status;
+}
+
+static cf_status compare_seats(const OpRig *r, OpResult *result) {
+    double *wanted, *got = NULL;
+    size_t count;
+    cf_status status = CF_OK;
+    FORWARD(op_values(r->c, &reference_engine, &wanted, &count));
+    result->passed = true;
+    for (int t = 0; t < r->threads && !status; t++) {
+        status = rig_values(r, t, &got, &count);
+        if (status) break;
+        if (!op_compare(got, wanted, count, op_tolerance(r->c), &result->residual)) result->passed = false;
+        free(got);
+    }
+    free(wanted);
+    return status;
+}
+
+/* ---- Timing ---- */
+
+static cf_status run_piece(void *context, int64_t piece, int thread) {
+    OpRig *r = context;
+    (void)piece;
+    for (int i = 0; i < r->inner; i++) FORWARD(rig_run(r, thread, thread));
+    return CF_OK;
+}
+
+static cf_status time_pieces(OpRig *r, int64_t pieces, double *seconds) {
+    double start = bench_clock();
+    FORWARD(slices_run(r->threads, pieces, run_piece, r));
+    *seconds = bench_clock() - start;
+    return CF_OK;
+}
+
+static int between(double value, int lowest, int highest) {
+    return value < lowest ? lowest : value > highest ? highest : (int)value;
+}
+
+/* The median time of a unit of work on its thread. Units are joined to pieces, and pieces to repetitions, long enough that
+ * starting them costs nothing beside them. */
+static cf_status time_units(OpRig *r, double seconds, double *median) {
+    enum { MOST_RUNS = 400, LEAST_RUNS = 5, MOST_INNER = 1 << 16, MOST_PIECES = 32 };
+    const double piece_seconds = 100e-6, run_seconds = 4e-3;
+    double times[MOST_RUNS], once = 0;
+    r->inner = 1;
+    FORWARD(time_pieces(r, r->threads, &once)); /* the first one finds cold caches and sleeping threads */
+    for (int i = 0; i < 3; i++) {
+        FORWARD(time_pieces(r, r->threads, &once));
+        r->inner = between(r->inner * piece_seconds / once, r->inner, MOST_INNER);
+    }
+    FORWARD(time_pieces(r, r->threads, &once));
+    int64_t pieces = (int64_t)between(run_seconds / once, 1, MOST_PIECES) * r->threads;
+    double start = bench_clock();
+    int count = 0;
+    while (count < MOST_RUNS && (count < LEAST_RUNS || bench_clock() - start < seconds)) {
+        FORWARD(time_pieces(r, pieces, &once));
+        times[count++] = once * r->threads / ((double)pieces * r->inner);
+    }
+    *median = bench_median(times, count);
+    return CF_OK;
+}
+
+static cf_status run(OpRig *r, const OpCase *c, const OpOptions *options, OpResult *result) {
+    int threads = slices_threads(options->threads);
+    bool timed = options->seconds > 0;
+    FORWARD(rig_new(c, options->engine, threads, timed && c->kind == OP_BLOCK, r));
+    FORWARD(slices_run(1, threads, begin_unit, r));
+    if (timed) {
+        FORWARD(time_units(r, options->seconds, &result->seconds));
+        result->gflops = threads * op_flops(c) / result->seconds / 1e9;
+        result->bandwidth = threads * rig_bytes(r) / result->seconds / 1e9;
+    }
+    return compare_seats(r, result);
+}
+
+cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result) {
+    static const char *const precisions[] = {[CF_F32] = "f32", [CF_BF16] = "bf16"};
+    char text[OP_TEXT];
+    OpOptions chosen = *options;
+    OpResult made = {.passed = false};
+    op_print(c, text);
+    FAIL_IF(!op_has_pass(c->kind, c->pass), CF_BAD_USE, "\"%s\" has no pass \"%s\"", text, op_pass_words[c->pass]);
+    if (!chosen.engine) chosen.engine = c->precision == CF_BF16 ? cpu_engine_bf16() : cpu_engine();
+    FAIL_IF(!chosen.engine, CF_BAD_USE, "this processor has no bfloat16 instructions; try --precision f32");
+    snprintf(made.repeat, sizeof made.repeat, "cifra bench ops --case \"%s %s\" --precision %s", text,
+             op_pass_words[c->pass], precisions[c->precision]);
+    OpRig r = {.c = NULL};
+    cf_status status = run(&r, c, &chosen, &made);
+    rig_free(&r);
+    if (!status) *result = made;
+    return status;
+}

@@ -1,0 +1,334 @@
+/* Operations as texts: the table that `cifra bench ops` and its test run over, and the parser that lets anyone add to it. */
+#include "bench/bench.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const op_problems[] = {
+    /* the study's layers */
+    "conv 8x1x28x28 32 3x3 stride 1 pad 1",
+    "conv 8x32x14x14 64 3x3 stride 1 pad 1",
+    "conv 8x3x32x32 32 3x3 stride 1 pad 1",
+    "conv 8x32x16x16 64 3x3 stride 1 pad 1",
+    "dense 128x3136 128",
+    "dense 128x4096 128",
+    "dense 128x128 10 float",
+    "block 8x32x28x28 pool 2 slope 0",
+    "block 8x64x14x14 pool 2 slope 0",
+    "block 8x32x32x32 pool 2 slope 0",
+    "block 8x64x16x16 pool 2 slope 0",
+    /* odd ones */
+    "conv 1x1x1x1 1 1x1 stride 1 pad 0",
+    "conv 1x3x7x6 5 3x3 stride 1 pad 1",
+    "conv 3x17x9x4 33 3x3 stride 2 pad 1",
+    "conv 8x16x8x8 16 1x1 stride 1 pad 0",
+    "conv 2x3x11x9 7 5x3 stride 1 pad 2 1",
+    "conv 1x130x5x5 33 3x3 stride 1 pad 1",
+    "conv 2x3x10x13 130 2x4 stride 3 pad 0",
+    "conv 2x5x6x8 3 5x5 stride 2 pad 2",
+    "conv 1x2x4x4 3 3x3 stride 1 pad 2",
+    "conv 2x4x9x9 8 3x3 stride 4 pad 0",
+    "conv 2x3x1x9 4 1x5 stride 1 pad 0 2",
+    "dense 1x5 1",
+    "dense 16x49 33 slope 0.5",
+    "dense 8x130 17 slope 0.25 float",
+    "dense 24x7 130 slope 0",
+    "block 1x1x1x1 pool 1 slope 1",
+    "block 8x32x14x14 pool 1 slope 0",
+    "block 3x17x9x5 pool 2 slope 0.125",
+    "block 1x130x7x7 pool 3 slope 0",
+    "block 2x33x10x11 pool 2 3 slope 1",
+    "block 5x3x13x13 pool 1 slope 0.5",
+    NULL,
+};
+
+const char *const op_pass_words[] = {"moments",       "forward",          "sums", "backward",
+                                     "backward-data", "backward-weights", NULL};
+
+static const char *const kind_words[] = {"conv", "dense", "block", NULL};
+
+bool op_has_pass(OpKind kind, OpPass pass) {
+    switch (pass) {
+    case OP_FORWARD:
+        return true;
+    case OP_MOMENTS:
+    case OP_SUMS:
+    case OP_BACKWARD:
+        return kind == OP_BLOCK;
+    case OP_BACKWARD_DATA:
+    case OP_BACKWARD_WEIGHTS:
+        return kind != OP_BLOCK;
+    default:
+        return false;
+    }
+}
+
+/* ---- Words ---- */
+
+enum { MAX_WORDS = 16, MOST_EXTENT = 65536, STEPS_OF_SLOPE = 64 };
+
+typedef struct Words {
+    char copy[OP_TEXT];
+    char *word[MAX_WORDS + 1]; /* ends with NULL */
+    int at;
+} Words;
+
+static cf_status split_words(const char *text, Words *words) {
+    int count = 0;
+    *words = (Words){.at = 0};
+    FAIL_IF(strlen(text) >= sizeof words->copy, CF_BAD_USE, "it is longer than %d characters", OP_TEXT - 1);
+    strcpy(words->copy, text);
+    char *rest = words->copy;
+    for (char *word; (word = strtok_r(rest, " ", &rest));) {
+        FAIL_IF(count == MAX_WORDS, CF_BAD_USE, "it has more than %d words", MAX_WORDS);
+        words->word[count++] = word;
+    }
+    return CF_OK;
+}
+
+static bool take_word(Words *words, const char *word) {
+    const char *next = words->word[words->at];
+    if (!next || strcmp(next, word) != 0) return false;
+    words->at++;
+    return true;
+}
+
+static bool number_is_next(const Words *words) {
+    const char *next = words->word[words->at];
+    return next && isdigit((unsigned char)*next);
+}
+
+/* "8x32x14x14": `count` whole numbers joined by x. `form` says so in the message: "NxCxHxW". */
+static cf_status take_extents(Words *words, const char *form, int lowest, int count, int *const extents[]) {
+    const char *word = words->word[words->at];
+    FAIL_IF(!word, CF_BAD_USE, "%s was expected at the end", form);
+    char part[OP_TEXT];
+    const char *rest = word;
+    for (int i = 0; i < count; i++) {
+        size_t length = strcspn(rest, "x");
+        long long value;
+        memcpy(part, rest, length);
+        part[length] = '\0';
+        bool ends_well = rest[length] == (i < count - 1 ? 'x' : '\0');
+        FAIL_IF(!ends_well || !isdigit((unsigned char)*part) || !text_to_integer(part, lowest, MOST_EXTENT, &value),
+                CF_BAD_USE, "%s was expected (whole numbers from %d to %d), not \"%s\"", form, lowest, MOST_EXTENT,
+                word);
+        *extents[i] = (int)value;
+        rest += length + 1;
+    }
+    words->at++;
+    return CF_OK;
+}
+
+static cf_status take_number(Words *words, const char *what, int lowest, int *value) {
+    return take_extents(words, what, lowest, 1, &value);
+}
+
+/* Slopes are such that their products with small integers are exact. */
+static cf_status take_slope(Words *words, float *slope) {
+    double value;
+    *slope = 1;
+    if (!take_word(words, "slope")) return CF_OK;
+    const char *word = words->word[words->at];
+    FAIL_IF(!word, CF_BAD_USE, "a number was expected behind slope");
+    bool good = text_to_number(word, &value) && value >= 0 && value <= 1;
+    FAIL_IF(!good || value * STEPS_OF_SLOPE != floor(value * STEPS_OF_SLOPE), CF_BAD_USE,
+            "slope takes a multiple of 1/%d from 0 to 1, so that results are exact; not \"%s\"", STEPS_OF_SLOPE, word);
+    *slope = (float)value;
+    words->at++;
+    return CF_OK;
+}
+
+/* ---- Problems ---- */
+
+static cf_status parse_images(Words *words, Window *w) {
+    return take_extents(words, "NxCxHxW", 1, 4, (int *[]){&w->N, &w->C, &w->H, &w->W});
+}
+
+static cf_status parse_conv(Words *words, OpCase *c) {
+    Window *w = &c->w;
+    FORWARD(parse_images(words, w));
+    FORWARD(take_number(words, "the number of filters", 1, &w->K));
+    FORWARD(take_extents(words, "the filter's RxS", 1, 2, (int *[]){&w->R, &w->S}));
+    w->stride = 1;
+    if (take_word(words, "stride")) FORWARD(take_number(words, "a stride", 1, &w->stride));
+    if (take_word(words, "pad")) {
+        FORWARD(take_number(words, "a padding", 0, &w->pad_h));
+        w->pad_w = w->pad_h;
+        if (number_is_next(words)) FORWARD(take_number(words, "a padding", 0, &w->pad_w));
+    }
+    FAIL_IF(w->pad_h >= w->R || w->pad_w >= w->S, CF_BAD_USE, "padding %d %d is not smaller than the filter, %dx%d",
+            w->pad_h, w->pad_w, w->R, w->S);
+    FAIL_IF(w->H + 2 * w->pad_h < w->R || w->W + 2 * w->pad_w < w->S, CF_BAD_USE,
+            "a %dx%d filter does not fit into %dx%d pixels with padding %d %d", w->R, w->S, w->H, w->W, w->pad_h,
+            w->pad_w);
+    w->P = (w->H + 2 * w->pad_h - w->R) / w->stride + 1;
+    w->Q = (w->W + 2 * w->pad_w - w->S) / w->stride + 1;
+    return CF_OK;
+}
+
+static cf_status parse_dense(Words *words, OpCase *c) {
+    DenseShape *d = &c->dense;
+    FORWARD(take_extents(words, "NxI (images x inputs)", 1, 2, (int *[]){&d->N, &d->inputs}));
+    FORWARD(take_number(words, "the number of outputs", 1, &d->outputs));
+    FORWARD(take_slope(words, &c->slope));
+    d->float_out = take_word(words, "float");
+    d->slope = c->slope;
+    d->bias = true;
+    d->slice = d->N < SLICE ? d->N : SLICE;
+    FAIL_IF(d->N % d->slice, CF_BAD_USE, "%d images are not a multiple of %d, the images of a slice", d->N, SLICE);
+    return CF_OK;
+}
+
+static cf_status parse_block(Words *words, OpCase *c) {
+    enum { MOST_PLACES = 256 }; /* a place in a window is a byte */
+    Window *w = &c->w;
+    FORWARD(parse_images(words, w));
+    w->K = w->C;
+    w->R = w->S = w->stride = 1;
+    if (take_word(words, "pool")) {
+        FORWARD(take_number(words, "a pool's size", 1, &w->R));
+        w->S = w->R;
+        if (number_is_next(words)) FORWARD(take_number(words, "a pool's size", 1, &w->S));
+    }
+    FORWARD(take_slope(words, &c->slope));
+    FAIL_IF(w->R > w->H || w->S > w->W, CF_BAD_USE, "a %dx%d pool does not fit into %dx%d pixels", w->R, w->S, w->H,
+            w->W);
+    FAIL_IF((long long)w->R * w->S > MOST_PLACES, CF_BAD_USE, "a pool has at most %d places, not %dx%d", MOST_PLACES,
+            w->R, w->S);
+    w->P = w->H / w->R;
+    w->Q = w->W / w->S;
+    return CF_OK;
+}
+
+/* Behind the problem's own words: a pass, or nothing. */
+static cf_status parse_pass(Words *words, OpCase *c, bool *has_pass) {
+    const char *word = words->word[words->at];
+    const char *own[OP_PASSES + 1];
+    int count = 0, first = OP_PASSES;
+    for (int p = OP_PASSES - 1; p >= 0; p--)
+        if (op_has_pass(c->kind, (OpPass)p)) own[count++] = op_pass_words[p], first = p;
+    own[count] = NULL;
+    c->pass = (OpPass)first;
+    *has_pass = word != NULL;
+    if (!word) return CF_OK;
+    for (int p = 0; p < OP_PASSES; p++) {
+        if (strcmp(word, op_pass_words[p]) != 0) continue;
+        FAIL_IF(!op_has_pass(c->kind, (OpPass)p), CF_BAD_USE, "%s has no pass \"%s\"", kind_words[c->kind], word);
+        c->pass = (OpPass)p;
+        word = words->word[words->at + 1];
+        FAIL_IF(word, CF_BAD_USE, "\"%s\" was not expected behind the pass", word);
+        return CF_OK;
+    }
+    return FAIL(CF_BAD_USE, "\"%s\" was not expected there%s", word, text_hint(word, own));
+}
+
+static double images_size(double N, double C, double H, double W) {
+    return N * C * H * W;
+}
+
+/* Sums of small integers are exact in float32 up to 2^24; the reference takes a minute or two for 2^35 operations. */
+static cf_status check_size(const OpCase *c) {
+    const double most_values = 0x1p26, most_terms = 0x1p23, most_flops = 0x1p35;
+    const Window *w = &c->w;
+    const DenseShape *d = &c->dense;
+    double values = fmax(images_size(w->N, w->C, w->H, w->W), images_size(w->N, w->K, w->P, w->Q));
+    if (c->kind == OP_CONV) values = fmax(values, images_size(w->K, w->C, w->R, w->S));
+    if (c->kind == OP_DENSE)
+        values = fmax(fmax((double)d->N * d->inputs, (double)d->N * d->outputs), (double)d->inputs * d->outputs);
+    FAIL_IF(values > most_values, CF_BAD_USE, "an array of %.0f values is too large: at most %.0f", values,
+            most_values);
+    FAIL_IF(op_flops(c) > most_flops, CF_BAD_USE,
+            "%.3g operations are too many for the reference that results are compared with: at most %.3g", op_flops(c),
+            most_flops);
+    for (int p = 0; p < OP_PASSES; p++) {
+        OpCase in_pass = *c;
+        in_pass.pass = (OpPass)p;
+        FAIL_IF(op_has_pass(c->kind, (OpPass)p) && op_terms(&in_pass) > most_terms, CF_BAD_USE,
+                "sums of %.0f products would not be exact: at most %.0f", op_terms(&in_pass), most_terms);
+    }
+    return CF_OK;
+}
+
+static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
+    Words words;
+    FORWARD(split_words(text, &words));
+    const char *kind = words.word[0] ? words.word[0] : "";
+    words.at = 1;
+    c->slope = 1;
+    if (strcmp(kind, "conv") == 0) {
+        c->kind = OP_CONV;
+        FORWARD(parse_conv(&words, c));
+    } else if (strcmp(kind, "dense") == 0) {
+        c->kind = OP_DENSE;
+        FORWARD(parse_dense(&words, c));
+    } else if (strcmp(kind, "block") == 0) {
+        c->kind = OP_BLOCK;
+        FORWARD(parse_block(&words, c));
+    } else
+        return FAIL(CF_BAD_USE, "it begins with conv, dense or block, not \"%s\"%s", kind, text_hint(kind, kind_words));
+    FORWARD(parse_pass(&words, c, has_pass));
+    return check_size(c);
+}
+
+cf_status op_parse(const char *text, OpCase *parsed, bool *has_pass) {
+    *parsed = (OpCase){.precision = CF_F32};
+    cf_status status = parse(text, parsed, has_pass);
+    return status ? status_prefix(status, "the case \"%.*s\"", OP_TEXT, text) : CF_OK;
+}
+
+void op_print(const OpCase *c, char text[OP_TEXT]) {
+    const Window *w = &c->w;
+    const DenseShape *d = &c->dense;
+    char second[16] = "", slope[32] = "";
+    if (c->kind == OP_CONV) {
+        if (w->pad_w != w->pad_h) snprintf(second, sizeof second, " %d", w->pad_w);
+        snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s", w->N, w->C, w->H, w->W, w->K, w->R,
+                 w->S, w->stride, w->pad_h, second);
+    } else if (c->kind == OP_DENSE) {
+        if (c->slope < 1) snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
+        snprintf(text, OP_TEXT, "dense %dx%d %d%s%s", d->N, d->inputs, d->outputs, slope, d->float_out ? " float" : "");
+    } else {
+        if (w->S != w->R) snprintf(second, sizeof second, " %d", w->S);
+        snprintf(text, OP_TEXT, "block %dx%dx%dx%d pool %d%s slope %g", w->N, w->C, w->H, w->W, w->R, second,
+                 (double)c->slope);
+    }
+}
+
+/* Filter rows (or columns) times output rows that meet a pixel, not padding. */
+static double taps_inside(int extent, int taps, int stride, int pad, int outputs) {
+    double inside = 0;
+    for (int p = 0; p < outputs; p++) {
+        int first = p * stride - pad, end = first + taps;
+        inside += (end < extent ? end : extent) - (first > 0 ? first : 0);
+    }
+    return inside;
+}
+
+double op_flops(const OpCase *c) {
+    const Window *w = &c->w;
+    const DenseShape *d = &c->dense;
+    if (c->kind == OP_BLOCK) return 0;
+    if (c->kind == OP_DENSE) return 2.0 * d->N * d->inputs * d->outputs;
+    return 2.0 * w->N * w->K * w->C * taps_inside(w->H, w->R, w->stride, w->pad_h, w->P) *
+           taps_inside(w->W, w->S, w->stride, w->pad_w, w->Q);
+}
+
+double op_terms(const OpCase *c) {
+    const Window *w = &c->w;
+    const DenseShape *d = &c->dense;
+    if (c->kind == OP_BLOCK) return 0;
+    switch (c->pass) {
+    case OP_BACKWARD_DATA:
+        return c->kind == OP_DENSE ? d->outputs : (double)w->K * w->R * w->S;
+    case OP_BACKWARD_WEIGHTS:
+        return c->kind == OP_DENSE ? d->N : (double)w->N * w->P * w->Q;
+    default:
+        return c->kind == OP_DENSE ? d->inputs : (double)w->C * w->R * w->S;
+    }
+}

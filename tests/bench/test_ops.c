@@ -1,0 +1,320 @@
+/* Every problem of `cifra bench ops` in every pass and precision against the reference; that the comparison sees faults; the
+ * texts of problems. */
+#include "testing.h"
+
+#include "base/memory.h"
+#include "bench/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static OpCase parsed(const char *text) {
+    OpCase c;
+    bool has_pass;
+    assert_ok(op_parse(text, &c, &has_pass));
+    return c;
+}
+
+static const char *label(const OpCase *c) {
+    static char text[2 * OP_TEXT];
+    op_print(c, text);
+    snprintf(text + strlen(text), OP_TEXT, " %s in %s", op_pass_words[c->pass],
+             c->precision == CF_BF16 ? "bf16" : "f32");
+    return text;
+}
+
+/* ---- Every case ---- */
+
+typedef void (*CaseFn)(const OpCase *c);
+
+static int each_case(CaseFn check) {
+    int count = 0;
+    for (const char *const *text = op_problems; *text; text++) {
+        OpCase c = parsed(*text);
+        for (int pass = 0; pass < OP_PASSES; pass++)
+            for (int p = CF_F32; p <= CF_BF16; p++) {
+                if (!op_has_pass(c.kind, (OpPass)pass) || (p == CF_BF16 && !cpu_engine_bf16())) continue;
+                c.pass = (OpPass)pass;
+                c.precision = (cf_precision)p;
+                check(&c);
+                count++;
+            }
+    }
+    return count;
+}
+
+static void passes(const OpCase *c) {
+    OpResult result;
+    assert_ok(op_run(c, &(OpOptions){.threads = 1}, &result));
+    if (!result.passed) print_error("%s: residual %g\n    %s\n", label(c), result.residual, result.repeat);
+    assert_true(result.passed);
+    assert_true(result.residual <= op_tolerance(c));
+    assert_true(result.seconds == 0);
+}
+
+static void table_passes(void **state) {
+    (void)state;
+    if (!cpu_engine_bf16()) print_message("SKIPPED: bf16 (this processor has no instructions for it)\n");
+    print_message("%d cases\n", each_case(passes));
+}
+
+/* ---- Faults ---- */
+
+static bool compares(const OpCase *c, const double *got, const double *wanted, size_t count) {
+    double residual = 0;
+    return op_compare(got, wanted, count, op_tolerance(c), &residual);
+}
+
+/* One value that is off by the least that is wrong: 1 % or, near 0, a hundredth; also one that is not a number. */
+static void sees_fault(const OpCase *c) {
+    const Engine *e = c->precision == CF_BF16 ? cpu_engine_bf16() : cpu_engine();
+    double *got, *wanted, largest = 0;
+    size_t count, same;
+    assert_ok(op_values(c, e, &got, &count));
+    assert_ok(op_values(c, &reference_engine, &wanted, &same));
+    assert_int_equal(count, same);
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs(wanted[i]));
+    if (largest == 0) print_message("%s: every value is 0\n", label(c));
+    size_t places[] = {0, count / 2, count - 1};
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        double *value = &got[places[i]], kept = *value;
+        *value = wanted[places[i]] + fmax(0.01 * fabs(wanted[places[i]]), 0.01);
+        assert_false(compares(c, got, wanted, count));
+        *value = NAN;
+        assert_false(compares(c, got, wanted, count));
+        *value = kept;
+        assert_true(compares(c, got, wanted, count));
+    }
+    free(got);
+    free(wanted);
+}
+
+static void faults_are_seen(void **state) {
+    (void)state;
+    each_case(sees_fault);
+}
+
+/* Engines that do one thing wrong, under everything that op_run does. */
+
+static cf_status wrong_forward(Conv *conv, int thread, const void *x, void *y) {
+    FORWARD(cpu_engine()->conv_forward(conv, thread, x, y));
+    ((float *)y)[3] += 1;
+    return CF_OK;
+}
+
+static cf_status zero_weights(Dense *dense, int thread, int tile, const void *x, const void *dy, float *dw) {
+    (void)dense, (void)thread, (void)x, (void)dy;
+    if (tile == 0) memset(dw, 0, sizeof *dw);
+    return CF_OK; /* the rest is not written at all */
+}
+
+static void changed_input(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
+    float *changed = (float *)(uintptr_t)x;
+    changed[0] += 8;
+    cpu_engine()->kernels->block_forward(b, N, x, picked, y, place);
+    changed[0] -= 8;
+}
+
+static void wrong_place(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
+    cpu_engine()->kernels->block_forward(b, N, x, picked, y, place);
+    place[0] ^= 1;
+}
+
+static void wrong_squares(const void *x, size_t rows, int C, double *mean, double *squares) {
+    cpu_engine()->kernels->bn_moments(x, rows, C, mean, squares);
+    squares[C - 1] += 0.01;
+}
+
+static void assert_result(const char *text, const Engine *engine, bool passed) {
+    OpCase c = parsed(text);
+    OpResult result;
+    assert_ok(op_run(&c, &(OpOptions){.engine = engine, .threads = 1}, &result));
+    if (result.passed != passed) print_error("%s: residual %g\n", label(&c), result.residual);
+    assert_true(result.passed == passed);
+    assert_true((result.residual > 0) == !passed);
+}
+
+static void wrong_engines_fail(void **state) {
+    (void)state;
+    Kernels kernels = *cpu_engine()->kernels;
+    Engine engine = *cpu_engine();
+    const char *conv = "conv 2x3x7x6 5 3x3 stride 1 pad 1 forward", *dense = "dense 8x7 33 backward-weights";
+    const char *block = "block 2x5x6x6 pool 2 slope 0.5 forward", *moments = "block 2x5x6x6 pool 2 slope 0.5 moments";
+    engine.kernels = &kernels;
+    assert_result(conv, &engine, true);
+    assert_result(dense, &engine, true);
+    assert_result(block, &engine, true);
+    engine.conv_forward = wrong_forward;
+    engine.dense_backward_weights = zero_weights;
+    assert_result(conv, &engine, false);
+    assert_result(dense, &engine, false);
+    kernels.block_forward = changed_input;
+    assert_result(block, &engine, false);
+    kernels.block_forward = wrong_place;
+    assert_result(block, &engine, false);
+    kernels.bn_moments = wrong_squares;
+    assert_result(moments, &engine, false);
+    assert_result("block 2x5x6x6 pool 2 slope 0.5 sums", &engine, true);
+}
+
+static void comparison_by_hand(void **state) {
+    (void)state;
+    const double wanted[] = {0, 100, -1}, near[] = {0, 100.3, -1}, off[] = {0, 100, -1.5},
+                 not_zero[] = {1e-30, 100, -1};
+    double residual = 0;
+    assert_true(op_compare(wanted, wanted, 3, 0, &residual));
+    assert_true(residual == 0);
+    assert_false(op_compare(near, wanted, 3, 0, &residual));
+    assert_true(fabs(residual - 0.003) < 1e-9);
+    assert_true(op_compare(near, wanted, 3, 0x1p-8, &residual));
+    assert_false(op_compare(off, wanted, 3, 0x1p-8, &residual)); /* small beside the largest, but wrong */
+    assert_true(fabs(residual - 0.005) < 1e-9);
+    assert_false(op_compare(not_zero, wanted, 3, 0x1p-8, &residual));
+    assert_true(fabs(residual - 0.005) < 1e-9); /* never less than it was */
+    assert_false(op_compare((const double[]){NAN, 100, -1}, wanted, 3, 1, &residual));
+    assert_true(isinf(residual));
+}
+
+/* ---- Times ---- */
+
+static void times_are_sane(void **state) {
+    (void)state;
+    const char *const texts[] = {"conv 8x16x8x8 16 3x3 pad 1 forward", "dense 16x64 40 backward-data",
+                                 "block 8x16x8x8 pool 2 slope 0 backward"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        for (int threads = 1; threads <= 3; threads += 2) {
+            OpCase c = parsed(texts[i]);
+            OpResult r;
+            assert_ok(op_run(&c, &(OpOptions){.threads = threads, .seconds = 0.01}, &r));
+            assert_true(r.passed);
+            assert_true(r.seconds > 0 && r.seconds < 1);
+            assert_true(c.kind == OP_BLOCK ? r.gflops == 0 : r.gflops > 0 && r.gflops < 1e5);
+            assert_true(c.kind == OP_BLOCK || fabs(r.gflops * 1e9 * r.seconds / threads / op_flops(&c) - 1) < 1e-6);
+            assert_true(r.bandwidth > 0);
+        }
+}
+
+static void operations_counted(void **state) {
+    (void)state;
+    OpCase c = parsed("conv 2x3x7x6 5 3x3 stride 2 pad 1");
+    /* Padding is no operation: rows 2 + 3 + 3 + 2, columns 2 + 3 + 3. */
+    assert_true(op_flops(&c) == 2.0 * 2 * 5 * 3 * 10 * 8);
+    c = parsed("conv 8x32x14x14 64 1x1");
+    assert_true(op_flops(&c) == 2.0 * 8 * 64 * 32 * 14 * 14);
+    c = parsed("dense 16x7 5");
+    assert_true(op_flops(&c) == 2.0 * 16 * 7 * 5);
+}
+
+/* ---- Texts ---- */
+
+static void table_reads_as_written(void **state) {
+    (void)state;
+    char text[OP_TEXT];
+    for (const char *const *problem = op_problems; *problem; problem++) {
+        OpCase c;
+        bool has_pass = true;
+        assert_ok(op_parse(*problem, &c, &has_pass));
+        assert_false(has_pass);
+        op_print(&c, text);
+        assert_string_equal(text, *problem);
+    }
+}
+
+static void words_are_understood(void **state) {
+    (void)state;
+    char text[OP_TEXT];
+    OpCase c;
+    bool has_pass;
+    assert_ok(op_parse("  conv 1x2x9x8 4 3x2   backward-data ", &c, &has_pass));
+    op_print(&c, text);
+    assert_string_equal(text, "conv 1x2x9x8 4 3x2 stride 1 pad 0");
+    assert_true(has_pass && c.pass == OP_BACKWARD_DATA && c.w.P == 7 && c.w.Q == 7 && c.precision == CF_F32);
+    assert_ok(op_parse("conv 8x1x28x28 32 5x3 stride 2 pad 2 1 forward", &c, &has_pass));
+    assert_true(c.w.pad_h == 2 && c.w.pad_w == 1 && c.w.P == 14 && c.w.Q == 14 && c.pass == OP_FORWARD);
+    assert_ok(op_parse("dense 16x5 33 slope 0.25 float", &c, &has_pass));
+    assert_true(c.dense.slice == 8 && c.dense.float_out && c.dense.slope == 0.25f && c.pass == OP_FORWARD);
+    assert_ok(op_parse("block 3x17x9x5 pool 2 3 slope 1 sums", &c, &has_pass));
+    assert_true(c.pass == OP_SUMS && c.w.R == 2 && c.w.S == 3 && c.w.P == 4 && c.w.Q == 1 && c.slope == 1);
+    assert_ok(op_parse("block 3x17x9x5", &c, &has_pass));
+    assert_true(c.pass == OP_MOMENTS && c.w.R == 1 && c.w.S == 1 && c.slope == 1);
+}
+
+static void mistakes_are_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *part;
+    } mistakes[] = {
+        {"", "begins with conv, dense or block"},
+        {"cnov 1x1x1x1 1 1x1", "did you mean conv?"},
+        {"conv", "NxCxHxW was expected at the end"},
+        {"conv 8x32x14 64 3x3", "not \"8x32x14\""},
+        {"conv 8x32x14x14x2 64 3x3", "NxCxHxW was expected"},
+        {"conv 8x32x14x 64 3x3", "NxCxHxW was expected"},
+        {"conv 8x0x14x14 64 3x3", "from 1 to 65536"},
+        {"conv 8x-3x14x14 64 3x3", "from 1 to 65536"},
+        {"conv 8x3x14x70000 64 3x3", "from 1 to 65536"},
+        {"conv 8x3x14x99999999999999999999 64 3x3", "from 1 to 65536"},
+        {"conv 8x3x14x14", "the number of filters was expected"},
+        {"conv 8x3x14x14 64", "RxS was expected at the end"},
+        {"conv 8x3x14x14 64 3", "not \"3\""},
+        {"conv 8x3x14x14 64 3x3 stride 0", "a stride was expected"},
+        {"conv 8x3x14x14 64 3x3 stride", "a stride was expected at the end"},
+        {"conv 8x3x14x14 64 3x3 pad 1 stride 2", "\"stride\" was not expected there"},
+        {"conv 8x3x14x14 64 3x3 pad 3", "not smaller than the filter"},
+        {"conv 8x3x4x4 64 7x7 pad 1", "does not fit into 4x4 pixels"},
+        {"conv 8x3x14x14 64 3x3 forwards", "did you mean forward?"},
+        {"conv 8x3x14x14 64 3x3 moments", "conv has no pass \"moments\""},
+        {"conv 8x3x14x14 64 3x3 forward backward-data", "\"backward-data\" was not expected behind the pass"},
+        {"dense 16x5 33 backward", "dense has no pass \"backward\""},
+        {"dense 12x5 33", "not a multiple of 8"},
+        {"dense 16x5x2 33", "NxI"},
+        {"dense 16x5 33 slope", "a number was expected behind slope"},
+        {"dense 16x5 33 slope 0.01", "a multiple of 1/64"},
+        {"dense 16x5 33 slope 2", "a multiple of 1/64"},
+        {"dense 16x5 33 slope nan", "a multiple of 1/64"},
+        {"block 1x1x3x3 pool 4", "does not fit into 3x3 pixels"},
+        {"block 1x1x64x64 pool 17 16", "at most 256 places"},
+        {"block 1x1x3x3 slope 1 pool 2", "\"pool\" was not expected there"},
+        {"block 1x1x3x3 backward-data", "block has no pass \"backward-data\""},
+        {"conv 65536x65536x65536x65536 1 1x1", "values is too large"},
+        {"conv 8x64x64x64 512 7x7 pad 3", "too many for the reference"},
+        {"conv 64x1x512x512 1 1x1", "would not be exact"},
+        {"conv 1x1x1x1 1 1x1 a b c d e f g h i j k l m n", "more than 16 words"},
+    };
+    OpCase c;
+    bool has_pass;
+    for (size_t i = 0; i < COUNT_OF(mistakes); i++)
+        assert_fails(op_parse(mistakes[i].text, &c, &has_pass), CF_BAD_USE, mistakes[i].part);
+    assert_fails(op_parse("cnov 1x1x1x1 1 1x1", &c, &has_pass), CF_BAD_USE, "the case \"cnov 1x1x1x1 1 1x1\": ");
+    char longer[2 * OP_TEXT];
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_fails(op_parse(longer, &c, &has_pass), CF_BAD_USE, "longer than");
+}
+
+static void passes_that_are_not(void **state) {
+    (void)state;
+    OpCase c = parsed("conv 1x1x3x3 1 3x3");
+    OpResult result;
+    c.pass = OP_SUMS;
+    assert_fails(op_run(&c, &(OpOptions){.threads = 1}, &result), CF_BAD_USE, "has no pass \"sums\"");
+    c = parsed("block 1x1x3x3");
+    c.pass = OP_BACKWARD_WEIGHTS;
+    assert_fails(op_run(&c, &(OpOptions){.threads = 1}, &result), CF_BAD_USE, "has no pass \"backward-weights\"");
+    if (cpu_engine_bf16()) return;
+    c = parsed("block 1x1x3x3");
+    c.precision = CF_BF16;
+    assert_fails(op_run(&c, &(OpOptions){.threads = 1}, &result), CF_BAD_USE, "no bfloat16");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_passes),           cmocka_unit_test(faults_are_seen),
+        cmocka_unit_test(wrong_engines_fail),     cmocka_unit_test(comparison_by_hand),
+        cmocka_unit_test(times_are_sane),         cmocka_unit_test(operations_counted),
+        cmocka_unit_test(table_reads_as_written), cmocka_unit_test(words_are_understood),
+        cmocka_unit_test(mistakes_are_named),     cmocka_unit_test(passes_that_are_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
