@@ -50,6 +50,7 @@ typedef struct Kernels {
     void (*block_forward)(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place);
     /* d = the gradient behind act: sums[c] = sum d, sums[C + c] = sum d * (picked - mean). */
     void (*block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums);
+    /* dx may be x. Without a pool `picked` and `place` are not read. */
     void (*block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy, const uint8_t *place,
                            void *dx);
 
@@ -65,7 +66,7 @@ typedef struct Kernels {
     void (*avgpool_forward)(const Window *w, const void *x, void *y);
     void (*avgpool_backward)(const Window *w, const void *dy, void *dx);
 
-    /* Between float32 and activations. */
+    /* Between float32 and activations. A bfloat16 below 2^-126 may become 0 of its sign. */
     void (*from_float)(const float *x, size_t count, void *y);
     void (*to_float)(const void *x, size_t count, float *y);
 

@@ -444,10 +444,17 @@ static bool all_finite(const Plan *plan, const Values *values) {
     return true;
 }
 
+/* A convolution that is done again leaves nothing of its output but the means that the block behind it took. */
+static bool means_finite(const Node *block) {
+    for (int c = 0; c < block->block.C; c++)
+        if (!isfinite(block->mean[c])) return false;
+    return true;
+}
+
 const char *plan_first_not_finite(const Plan *plan) {
     for (int i = 0; i < plan->node_count; i++) {
         const Node *node = &plan->nodes[i];
-        if (node->y.base && !all_finite(plan, &node->y)) return node->layer->name;
+        if (!(node->recomputed ? means_finite(node + 1) : all_finite(plan, &node->y))) return node->layer->name;
     }
     return NULL;
 }

@@ -109,23 +109,31 @@ static void block_sums(const Block *b, int N, const void *picked, const void *dy
 
 static void backward_output(const Block *b, const Place *at, void *context) {
     BlockArrays *a = context;
-    int where = a->where ? a->where[at->out] : 0;
-    size_t i = window_index(b, at->first, where / b->S, where % b->S);
+    size_t i = window_index(b, at->first, a->where[at->out] / b->S, a->where[at->out] % b->S);
     a->dx[i] += b->a[at->c] * behind_activation(b, a, at);
+}
+
+static float spread(const Block *b, float x, int c) {
+    return b->b[c] * (x - b->mean[c]) + b->c[c];
+}
+
+static void backward_without_pool(const Block *b, const Place *at, void *context) {
+    BlockArrays *a = context;
+    float d = behind_activation(b, a, at); /* before dx, which may be x */
+    a->dx[at->out] = b->a[at->c] * d + spread(b, a->x[at->out], at->c);
 }
 
 static void block_backward(const Block *b, int N, const void *input, const void *picked, const void *dy,
                            const uint8_t *place, void *dx) {
     const float *x = input;
     float *to = dx;
-    BlockArrays arrays = {.kept = picked, .dy = dy, .where = b->R * b->S > 1 ? place : NULL, .dx = dx};
-    if (b->R * b->S == 1) arrays.kept = x;
-    size_t pixels = (size_t)N * (size_t)b->H * (size_t)b->W;
-    for (size_t i = 0; i < pixels * (size_t)b->C; i++) {
-        size_t c = i % (size_t)b->C;
-        to[i] = b->b[c] * (x[i] - b->mean[c]) + b->c[c];
+    if (b->R == 1 && b->S == 1) {
+        each_output(b, N, backward_without_pool, &(BlockArrays){.x = x, .kept = x, .dy = dy, .dx = to});
+        return;
     }
-    each_output(b, N, backward_output, &arrays);
+    size_t count = (size_t)N * (size_t)b->H * (size_t)b->W * (size_t)b->C;
+    for (size_t i = 0; i < count; i++) to[i] = spread(b, x[i], (int)(i % (size_t)b->C));
+    each_output(b, N, backward_output, &(BlockArrays){.kept = picked, .dy = dy, .where = place, .dx = to});
 }
 
 /* ---- Activation ---- */

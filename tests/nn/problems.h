@@ -61,9 +61,9 @@ enum { GUARD = 64, GUARD_BYTE = 0x5c };
 
 /* Bytes that begin `skew` behind a multiple of 64, full of NaN: a value that nothing writes is found. */
 static inline void *guarded_bytes(size_t size, size_t skew) {
-    unsigned char *memory = NULL;
     size_t whole = (2 * GUARD + skew + size + GUARD + 63) / 64 * 64;
-    assert_int_equal(posix_memalign((void **)&memory, 64, whole), 0);
+    unsigned char *memory = aligned_alloc(64, whole);
+    if (!memory) abort();
     memset(memory, GUARD_BYTE, whole);
     memcpy(memory, &size, sizeof size);
     memset(memory + 2 * GUARD + skew, 0xff, size);

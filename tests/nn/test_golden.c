@@ -1,7 +1,8 @@
-/* Parity with an independent framework: tests/golden/make_golden.py made the figures. Both engines must agree with them. */
+/* Parity with an independent framework: tests/golden/make_golden.py made the figures. Every engine must agree with them,
+ * the one of bfloat16 as nearly as its eight digits allow. */
 #include "testing.h"
 
-#include "base/slices.h"
+#include "base/memory.h"
 #include "nn/model.h"
 #include "nn/optimizer.h"
 
@@ -9,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { N = 12, C = 3, H = 12, W = 10, BATCHES = 4, STEPS = 20, CLASSES = 10 };
 
-static const char line[] = "conv 8 3x3 | bn | relu | maxpool 2 | conv 12 3x3 | bn | relu | maxpool 2 | dense 16 | relu | "
-                           "dense 10";
+static const char line[] =
+    "conv 8 3x3 | bn | relu | maxpool 2 | conv 12 3x3 | bn | relu | maxpool 2 | dense 16 | relu | "
+    "dense 10";
 static const char *const names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 
 typedef struct Bench {
@@ -86,14 +90,24 @@ static void assert_near(const char *what, const float *a, const float *b, size_t
     assert_true(error < limit);
 }
 
-static void check_gradients(const Engine *engine) {
+/* How far from the framework's figures, relative to their norm: the gradient of dense layers, and of what lies before them. */
+typedef struct Limits {
+    double loss, logits, dense, before;
+} Limits;
+
+static const Limits float_limits = {1e-5, 1e-5, 1e-4, 1e-4};
+/* With twelve images rounding changes the way of the gradient at kinks and in pools: in float32 it is off by 0.12 in a tensor
+ * before the dense layers when nothing but the weights is rounded. */
+static const Limits bf16_limits = {0.002, 0.02, 0.02, 0.2};
+
+static void check_gradients(const Engine *engine, const Limits *limits) {
     Bench b = {0};
     StepResult result;
     set_up(&b, engine, 2);
     step(&b, 0, &result);
     float loss = (float)(result.loss / N);
-    assert_near("loss", &loss, tensor(&b, "loss")->values, 1, 1e-5);
-    assert_near("logits", plan_logits(b.plan), tensor(&b, "logits")->values, N * CLASSES, 1e-5);
+    assert_near("loss", &loss, tensor(&b, "loss")->values, 1, limits->loss);
+    assert_near("logits", plan_logits(b.plan), tensor(&b, "logits")->values, N * CLASSES, limits->logits);
     const Parameters *p = &b.model->parameters;
     for (int i = 0; i < p->count; i++) {
         const Parameter *entry = &p->table[i];
@@ -102,7 +116,8 @@ static void check_gradients(const Engine *engine) {
         float *values = malloc(entry->count * sizeof *values);
         snprintf(name, sizeof name, "grad/%s", entry->name);
         parameter_to_file(p, entry, plan_gradient(b.plan) + entry->offset, values);
-        assert_near(name, values, tensor(&b, name)->values, entry->count, 1e-4);
+        assert_near(name, values, tensor(&b, name)->values, entry->count,
+                    strncmp(entry->name, "dense", 5) == 0 ? limits->dense : limits->before);
         free(values);
     }
     tear_down(&b);
@@ -126,12 +141,14 @@ static void check_trajectory(const Engine *engine, cf_optimizer kind, double rat
     if (kind == CF_SGD) {
         uint32_t images[N];
         for (uint32_t i = 0; i < N; i++) images[i] = i;
-        const StoredTensor *mean = tensor(&b, "sgd_final/bn2.running_mean"), *var = tensor(&b, "sgd_final/bn2.running_var");
+        const StoredTensor *mean = tensor(&b, "sgd_final/bn2.running_mean"),
+                           *var = tensor(&b, "sgd_final/bn2.running_var");
         assert_near("running mean", parameters_find(p, 5, "running_mean"), mean->values, mean->count, limit);
         assert_near("running variance", parameters_find(p, 5, "running_var"), var->values, var->count, limit);
         assert_ok(plan_use_parameters(b.plan));
         assert_ok(plan_infer(b.plan, &b.feed, images, N, NULL, &result));
-        assert_near("final logits", plan_logits(b.plan), tensor(&b, "sgd_final_logits")->values, N * CLASSES, 10 * limit);
+        assert_near("final logits", plan_logits(b.plan), tensor(&b, "sgd_final_logits")->values, N * CLASSES,
+                    10 * limit);
     }
     optimizer_free(&optimizer);
     tear_down(&b);
@@ -139,12 +156,20 @@ static void check_trajectory(const Engine *engine, cf_optimizer kind, double rat
 
 static void gradients_fast(void **state) {
     (void)state;
-    check_gradients(cpu_engine());
+    check_gradients(cpu_engine(), &float_limits);
 }
 
 static void gradients_reference(void **state) {
     (void)state;
-    check_gradients(&reference_engine);
+    check_gradients(&reference_engine, &float_limits);
+}
+
+static void gradients_bf16(void **state) {
+    (void)state;
+    if (cpu_engine_bf16())
+        check_gradients(cpu_engine_bf16(), &bf16_limits);
+    else
+        print_message("SKIPPED: the bfloat16 engine (this processor has no bfloat16)\n");
 }
 
 static void trajectories_fast(void **state) {
@@ -161,12 +186,46 @@ static void trajectories_reference(void **state) {
     check_trajectory(&reference_engine, CF_ADAMW, 0.01, 0.05, "adamw_losses", 1e-3);
 }
 
-int main(void) {
+/* ---- Other instruction sets, each in a process of its own: an engine is chosen once ---- */
+
+static const struct CMUnitTest fast_tests[] = {
+    cmocka_unit_test(gradients_fast),
+    cmocka_unit_test(trajectories_fast),
+};
+
+static void other_instruction_sets(void **state) {
+    (void)state;
+    static const char *const sets[] = {"avx2", "baseline"};
+    for (size_t i = 0; i < COUNT_OF(sets); i++) {
+        if (i == 0 && strcmp(cpu_engine()->kernels->name, "baseline") == 0) {
+            print_message("SKIPPED: CIFRA_ISA=avx2 (this processor has no AVX2)\n");
+            continue;
+        }
+        int status = -1;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            setenv("CIFRA_ISA", sets[i], 1);
+            execl("/proc/self/exe", "test_golden", sets[i], (char *)NULL);
+            _exit(127);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
+static int run_as_child(const char *instruction_set) {
+    if (strcmp(cpu_engine()->kernels->name, instruction_set) != 0) return 125;
+    return cmocka_run_group_tests(fast_tests, NULL, NULL);
+}
+
+int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_fast),
-        cmocka_unit_test(gradients_reference),
-        cmocka_unit_test(trajectories_fast),
-        cmocka_unit_test(trajectories_reference),
+        cmocka_unit_test(gradients_fast),         cmocka_unit_test(gradients_reference),
+        cmocka_unit_test(gradients_bf16),         cmocka_unit_test(trajectories_fast),
+        cmocka_unit_test(trajectories_reference), cmocka_unit_test(other_instruction_sets),
     };
+    if (count == 2) return run_as_child(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Every kernel: cases worked by hand for the reference, then each instruction set against the reference. Elementwise kernels do
- * the same roundings in the same order (contraction is off), so they must agree to the bit; sums may round otherwise. */
+/* Every kernel: cases worked by hand, then each instruction set and element type against the reference. Elementwise kernels do
+ * the same roundings in the same order (contraction is off), so in float32 they must agree exactly; sums may round otherwise.
+ * In bfloat16 a result is the reference's on the same values, rounded once. */
 #include "nn/problems.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 extern const Kernels kernels_baseline;
 #if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512_bf16;
 #endif
 
 typedef void (*CheckFn)(const Kernels *kernels);
@@ -26,6 +27,10 @@ static void each_variant(CheckFn check) {
         check(&kernels_avx512);
     else
         print_message("SKIPPED: avx512 kernels (this processor has no AVX-512)\n");
+    if (__builtin_cpu_supports("avx512bf16"))
+        check(&kernels_avx512_bf16);
+    else
+        print_message("SKIPPED: avx512_bf16 kernels (this processor has no AVX512_BF16)\n");
 #endif
 }
 
@@ -50,7 +55,29 @@ static float *copy_of(const float *values, size_t count) {
     return copy;
 }
 
-/* What went wrong, where: "avx2 bn_sums 65x17". */
+/* Reals that the kernels' elements can hold. */
+static float *element_reals(const Kernels *k, size_t count) {
+    float *values = reals(count);
+    make_representable(k, values, count);
+    return values;
+}
+
+static float *integers(size_t count, int largest) {
+    float *values = floats(count);
+    fill_integers(values, count, largest);
+    return values;
+}
+
+/* Arrays of the kernels' elements, likewise at their own size. */
+static void *unwritten(const Kernels *k, size_t count) {
+    return elements_new(k, count, k->element);
+}
+
+static void *packed(const Kernels *k, const float *values, size_t count) {
+    return elements_of(k, values, count, k->element);
+}
+
+/* What went wrong, where: "avx2 block_sums 65x17". */
 static const char *label(const Kernels *k, const char *kernel, size_t rows, int C) {
     static char text[96];
     snprintf(text, sizeof text, "%s %s %zux%d", k->name, kernel, rows, C);
@@ -67,31 +94,143 @@ static void each_size(const Kernels *kernels, SizedFn check) {
         for (size_t j = 0; j < COUNT_OF(row_counts); j++) check(kernels, row_counts[j], channel_counts[i]);
 }
 
+/* ---- Conversion ---- */
+
+typedef struct BitsPair {
+    uint32_t from;
+    uint16_t to;
+} BitsPair;
+
+static const BitsPair rounded_by_hand[] = {
+    {0x3f800000, 0x3f80},                                             /* 1 */
+    {0x3f807fff, 0x3f80}, {0x3f808000, 0x3f80},                       /* a tie: down to the even one */
+    {0x3f808001, 0x3f81}, {0x3f817fff, 0x3f81}, {0x3f818000, 0x3f82}, /* a tie: up to the even one */
+    {0x3f80ffff, 0x3f81}, {0xbf808000, 0xbf80}, {0xbf818000, 0xbf82}, {0x3fff7fff, 0x3fff},
+    {0x3fff8000, 0x4000}, /* carries into the exponent */
+    {0x7f7f7fff, 0x7f7f}, {0x7f7f8000, 0x7f80}, {0x7f7fffff, 0x7f80}, {0xff7fffff, 0xff80}, /* infinite from half on */
+    {0x7f800000, 0x7f80}, {0xff800000, 0xff80}, {0x00000000, 0x0000}, {0x80000000, 0x8000},
+    {0x00000001, 0x0000}, {0x80000001, 0x8000}, {0x00008000, 0x0000}, {0x00008001, 0x0001}, /* subnormals */
+    {0x00018000, 0x0002}, {0x007fffff, 0x0080}, {0x80007fff, 0x8000}, {0x00410000, 0x0041},
+};
+static const uint32_t not_numbers[] = {0x7fc00000, 0x7f800001, 0x7fffffff, 0xffffffff, 0xff800001, 0x7f80ffff};
+
+enum { CONVERTED = 33 }; /* two vectors and one value */
+
+static void convert_bits(const Kernels *k, uint32_t bits, uint16_t results[CONVERTED]) {
+    float *from = floats(CONVERTED);
+    uint16_t *to = unwritten(k, CONVERTED);
+    fill_with(from, CONVERTED, 0);
+    for (size_t i = 0; i < CONVERTED; i++) memcpy(from + i, &bits, sizeof bits);
+    k->from_float(from, CONVERTED, to);
+    memcpy(results, to, CONVERTED * sizeof *to);
+    guarded_end(from), guarded_end(to);
+}
+
+/* The processor's own conversion takes a subnormal float as 0 of its sign. */
+static void assert_bits(uint32_t from, uint16_t got, uint16_t wanted) {
+    bool subnormal = !(from & 0x7f800000);
+    if (subnormal && got == (from >> 16 & 0x8000)) return;
+    if (got != wanted) print_error("%08x is rounded to %04x, %04x expected\n", from, got, wanted);
+    assert_int_equal(got, wanted);
+}
+
+static void rounding_of(const Kernels *k) {
+    enum { RANDOM = 20000 };
+    uint16_t results[CONVERTED];
+    for (size_t i = 0; i < COUNT_OF(rounded_by_hand); i++) {
+        convert_bits(k, rounded_by_hand[i].from, results);
+        for (size_t j = 0; j < CONVERTED; j++) assert_bits(rounded_by_hand[i].from, results[j], rounded_by_hand[i].to);
+    }
+    for (size_t i = 0; i < COUNT_OF(not_numbers); i++) {
+        convert_bits(k, not_numbers[i], results);
+        for (size_t j = 0; j < CONVERTED; j++) assert_true(isnan(float_of_bits((uint32_t)results[j] << 16)));
+    }
+    float *from = floats(RANDOM);
+    uint16_t *to = unwritten(k, RANDOM);
+    for (size_t i = 0; i < RANDOM; i++) {
+        from[i] = float_of_bits(next_number());
+        if (!isfinite(from[i])) from[i] = 1;
+    }
+    k->from_float(from, RANDOM, to);
+    for (size_t i = 0; i < RANDOM; i++)
+        assert_bits(bits_of(from[i]), to[i], (uint16_t)(bits_of(nearest_bf16(from[i])) >> 16));
+    guarded_end(from), guarded_end(to);
+}
+
+/* Every bfloat16 is the upper half of a float. */
+static void widening_of(const Kernels *k) {
+    enum { ALL = 65536 };
+    uint16_t *from = unwritten(k, ALL);
+    float *to = floats(ALL), *few = floats(5);
+    for (size_t i = 0; i < ALL; i++) from[i] = (uint16_t)i;
+    k->to_float(from, ALL, to);
+    for (uint32_t i = 0; i < ALL; i++) {
+        uint32_t bits;
+        memcpy(&bits, to + i, sizeof bits);
+        if (bits != i << 16) print_error("%04x is widened to %08x\n", i, bits);
+        assert_int_equal(bits, i << 16);
+    }
+    k->to_float(from + 0x3f80, 5, few);
+    assert_same_bits("five", few, to + 0x3f80, 5 * sizeof *few);
+    guarded_end(from), guarded_end(to), guarded_end(few);
+}
+
+static void copying_of(const Kernels *k) {
+    enum { COUNT = 1003 };
+    float *x = floats(COUNT), *y = floats(COUNT), *z = floats(COUNT);
+    for (size_t i = 0; i < COUNT; i++) x[i] = float_of_bits(next_number());
+    k->from_float(x, COUNT, y);
+    assert_same_bits("from_float", x, y, COUNT * sizeof *x);
+    k->to_float(y, COUNT, z);
+    assert_same_bits("to_float", x, z, COUNT * sizeof *x);
+    guarded_end(x), guarded_end(y), guarded_end(z);
+}
+
+static void conversion_of(const Kernels *k) {
+    assert_true(k->element == 2 || k->element == 4);
+    if (k->element == 4) {
+        copying_of(k);
+    } else {
+        rounding_of(k);
+        widening_of(k);
+    }
+}
+
+static void conversion(void **state) {
+    (void)state;
+    /* The tests' own rounding is held against the same figures. */
+    for (size_t i = 0; i < COUNT_OF(rounded_by_hand); i++)
+        assert_int_equal(bits_of(nearest_bf16(float_of_bits(rounded_by_hand[i].from))),
+                         (uint32_t)rounded_by_hand[i].to << 16);
+    each_variant(conversion_of);
+}
+
 /* ---- Over channels ---- */
 
 static void bias_sized(const Kernels *k, size_t rows, int C) {
     size_t count = rows * (size_t)C;
-    float *y = reals(count), *expected = copy_of(y, count), *bias = reals((size_t)C);
+    float *expected = element_reals(k, count), *bias = reals((size_t)C);
+    void *y = packed(k, expected, count);
     k->add_bias(y, rows, C, bias);
     for (size_t i = 0; i < count; i++) expected[i] += bias[i % (size_t)C];
-    assert_same_bits(label(k, "add_bias", rows, C), y, expected, count * sizeof *y);
+    assert_elements(label(k, "add_bias", rows, C), k, y, expected, count);
     guarded_end(y), guarded_end(expected), guarded_end(bias);
 }
 
 static void sums_sized(const Kernels *k, size_t rows, int C) {
     size_t count = rows * (size_t)C, channels = (size_t)C;
-    float *dy = floats(count);
+    float *dy = integers(count, k->element == 2 ? 256 : 1000), *dy2 = element_reals(k, count);
+    void *elements = packed(k, dy, count), *elements2 = packed(k, dy2, count);
     double *sums = doubles(channels), *expected = doubles(channels);
-    fill_integers(dy, count, 1000);
     reference_kernels.channel_sums(dy, rows, C, expected);
-    k->channel_sums(dy, rows, C, sums);
+    k->channel_sums(elements, rows, C, sums);
     assert_same_bits(label(k, "channel_sums of integers", rows, C), sums, expected, channels * sizeof *sums);
-    fill_reals(dy, count);
-    reference_kernels.channel_sums(dy, rows, C, expected);
-    k->channel_sums(dy, rows, C, sums);
+    reference_kernels.channel_sums(dy2, rows, C, expected);
+    k->channel_sums(elements2, rows, C, sums);
     for (size_t c = 0; c < channels; c++)
         assert_near_number(label(k, "channel_sums", rows, C), sums[c], expected[c], 2e-6 * (double)rows);
-    guarded_end(dy), guarded_end(sums), guarded_end(expected);
+    guarded_end(dy), guarded_end(dy2), guarded_end(elements), guarded_end(elements2);
+    guarded_end(sums), guarded_end(expected);
 }
 
 static void over_channels(const Kernels *k) {
@@ -108,16 +247,18 @@ static void channels(void **state) {
     each_variant(over_channels);
 }
 
-/* ---- Batch norm ---- */
+/* ---- Moments ---- */
 
 static void moments_by_hand(const Kernels *k) {
     const float x[] = {1, -7, 2, -7, 3, -7, 4, -7};
     double mean[2], squares[2];
-    k->bn_moments(x, 4, 2, mean, squares);
+    void *elements = packed(k, x, 8);
+    k->bn_moments(elements, 4, 2, mean, squares);
     assert_true(mean[0] == 2.5 && mean[1] == -7);
     assert_true(squares[0] == 5 && squares[1] == 0);
-    k->bn_moments(x, 1, 2, mean, squares);
+    k->bn_moments(elements, 1, 2, mean, squares);
     assert_true(mean[0] == 1 && mean[1] == -7 && squares[0] == 0 && squares[1] == 0);
+    guarded_end(elements);
 }
 
 static void moments_sized(const Kernels *k, size_t rows, int C) {
@@ -126,108 +267,309 @@ static void moments_sized(const Kernels *k, size_t rows, int C) {
     double *mean = doubles(channels), *squares = doubles(channels);
     double *mean2 = doubles(channels), *squares2 = doubles(channels);
     for (size_t i = 0; i < count; i++) x[i] += (float)(i % channels % 5); /* means far from 0 */
+    make_representable(k, x, count);
+    void *elements = packed(k, x, count);
     reference_kernels.bn_moments(x, rows, C, mean2, squares2);
-    k->bn_moments(x, rows, C, mean, squares);
+    k->bn_moments(elements, rows, C, mean, squares);
     for (size_t c = 0; c < channels; c++) {
         assert_near_number(label(k, "bn_moments mean", rows, C), mean[c], mean2[c], 1e-5);
         assert_near_number(label(k, "bn_moments squares", rows, C), squares[c], squares2[c],
                            1e-5 * (squares2[c] + 1e-3));
         assert_true(squares[c] >= 0);
     }
-    guarded_end(x), guarded_end(mean), guarded_end(squares), guarded_end(mean2), guarded_end(squares2);
+    guarded_end(x), guarded_end(elements);
+    guarded_end(mean), guarded_end(squares), guarded_end(mean2), guarded_end(squares2);
 }
 
-/* Deviations of 1 around a mean of 10,000: E[x2] - E[x]2 in float would give noise. */
+/* Deviations of 1 around a mean of 10,000: E[x2] - E[x]2 in float would give noise. In bfloat16 64 around 8256, as near as its
+ * neighbours lie there. */
 static void moments_far_from_zero(const Kernels *k) {
     enum { ROWS = 1000 };
-    float x[ROWS];
+    float x[ROWS], middle = k->element == 2 ? 8256 : 10000, step = k->element == 2 ? 64 : 1;
     double mean, squares;
-    for (int i = 0; i < ROWS; i++) x[i] = 10000 + (i % 2 ? 1.0f : -1.0f);
-    k->bn_moments(x, ROWS, 1, &mean, &squares);
-    assert_near_number("far mean", mean, 10000, 1e-2);
-    assert_near_number("far variance", squares / ROWS, 1, 1e-3);
+    for (int i = 0; i < ROWS; i++) x[i] = middle + (i % 2 ? step : -step);
+    void *elements = packed(k, x, ROWS);
+    k->bn_moments(elements, ROWS, 1, &mean, &squares);
+    assert_near_number("far mean", mean, (double)middle, 1e-2);
+    assert_near_number("far variance", squares / ROWS / (double)(step * step), 1, 1e-3);
+    guarded_end(elements);
 }
 
-static void bn_forward_sized(const Kernels *k, size_t rows, int C) {
-    size_t count = rows * (size_t)C, c = (size_t)C;
-    float *x = reals(count), *y = floats(count), *expected = floats(count);
-    float *mean = reals(c), *scale = reals(c), *shift = reals(c);
-    reference_kernels.bn_forward(x, rows, C, mean, scale, shift, expected);
-    k->bn_forward(x, rows, C, mean, scale, shift, y);
-    assert_same_bits(label(k, "bn_forward", rows, C), y, expected, count * sizeof *y);
-    guarded_end(x), guarded_end(y), guarded_end(expected), guarded_end(mean), guarded_end(scale), guarded_end(shift);
-}
-
-static void bn_sums_sized(const Kernels *k, size_t rows, int C) {
-    size_t count = rows * (size_t)C, c = (size_t)C;
-    float *x = floats(count), *dy = floats(count), *mean = floats(c);
-    double *sums = doubles(2 * c), *expected = doubles(2 * c);
-    fill_integers(x, count, 9), fill_integers(dy, count, 9), fill_integers(mean, c, 3);
-    reference_kernels.bn_sums(x, dy, rows, C, mean, expected);
-    k->bn_sums(x, dy, rows, C, mean, sums);
-    assert_same_bits(label(k, "bn_sums of integers", rows, C), sums, expected, 2 * c * sizeof *sums);
-    fill_reals(x, count), fill_reals(dy, count), fill_reals(mean, c);
-    reference_kernels.bn_sums(x, dy, rows, C, mean, expected);
-    k->bn_sums(x, dy, rows, C, mean, sums);
-    for (size_t i = 0; i < 2 * c; i++)
-        assert_near_number(label(k, "bn_sums", rows, C), sums[i], expected[i], 3e-6 * (double)rows);
-    guarded_end(x), guarded_end(dy), guarded_end(mean), guarded_end(sums), guarded_end(expected);
-}
-
-static void bn_backward_sized(const Kernels *k, size_t rows, int C) {
-    size_t count = rows * (size_t)C, n = (size_t)C;
-    float *x = reals(count), *dy = reals(count), *dx = floats(count), *expected = floats(count);
-    float *mean = reals(n), *a = reals(n), *b = reals(n), *c = reals(n);
-    reference_kernels.bn_backward(x, dy, rows, C, mean, a, b, c, expected);
-    k->bn_backward(x, dy, rows, C, mean, a, b, c, dx);
-    assert_same_bits(label(k, "bn_backward", rows, C), dx, expected, count * sizeof *dx);
-    guarded_end(x), guarded_end(dy), guarded_end(dx), guarded_end(expected);
-    guarded_end(mean), guarded_end(a), guarded_end(b), guarded_end(c);
-}
-
-static void bn_by_hand(const Kernels *k) {
-    const float x[] = {1, 2, 3, 4}, dy[] = {1, 0, 2, -1}, mean = 2, scale = 3, shift = 10, a = 2, b = 0.5f, c = -1;
-    float y[4], dx[4];
-    double sums[2];
-    k->bn_forward(x, 4, 1, &mean, &scale, &shift, y);
-    assert_same_bits("y", y, (const float[]){7, 10, 13, 16}, sizeof y);
-    k->bn_sums(x, dy, 4, 1, &mean, sums); /* 1 + 0 + 2 - 1; -1 + 0 + 2 - 2 */
-    assert_true(sums[0] == 2 && sums[1] == -1);
-    k->bn_backward(x, dy, 4, 1, &mean, &a, &b, &c, dx);
-    assert_same_bits("dx", dx, (const float[]){0.5f, -1, 3.5f, -2}, sizeof dx);
-}
-
-static void batch_norm_of(const Kernels *k) {
+static void moments_of(const Kernels *k) {
     moments_by_hand(k);
     moments_far_from_zero(k);
-    bn_by_hand(k);
     each_size(k, moments_sized);
-    each_size(k, bn_forward_sized);
-    each_size(k, bn_sums_sized);
-    each_size(k, bn_backward_sized);
 }
 
-static void batch_norm(void **state) {
+static void moments(void **state) {
     (void)state;
-    each_variant(batch_norm_of);
+    each_variant(moments_of);
+}
+
+/* ---- Blocks: batch norm, activation, max pool ---- */
+
+/* The numbers of a block's channels, which `b` points at. */
+typedef struct BlockNumbers {
+    float *mean, *scale, *shift, *a, *b, *c;
+} BlockNumbers;
+
+/* Scales of either sign, and 0; the rest integers, or reals. */
+static BlockNumbers numbers_new(Block *b, bool whole) {
+    size_t C = (size_t)b->C;
+    BlockNumbers n = {floats(C), floats(C), floats(C), floats(C), floats(C), floats(C)};
+    float *all[] = {n.mean, n.scale, n.shift, n.a, n.b, n.c};
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        if (whole)
+            fill_integers(all[i], C, 2);
+        else
+            fill_reals(all[i], C);
+    }
+    for (size_t c = 0, turn = next_number() % 4; c < C; c++) {
+        if ((c + turn) % 4 == 0) n.scale[c] = -fabsf(n.scale[c]);
+        if ((c + turn) % 4 == 1) n.scale[c] = whole || c % 8 < 4 ? 0 : -0.0f;
+    }
+    b->mean = n.mean, b->scale = n.scale, b->shift = n.shift;
+    b->a = n.a, b->b = n.b, b->c = n.c;
+    return n;
+}
+
+static void numbers_end(BlockNumbers *n) {
+    guarded_end(n->mean), guarded_end(n->scale), guarded_end(n->shift);
+    guarded_end(n->a), guarded_end(n->b), guarded_end(n->c);
+}
+
+/* One block's arrays: as floats for the reference, as elements for the kernels. */
+typedef struct BlockRun {
+    const Kernels *k;
+    Block b;
+    int N;
+    bool pool;
+    char what[128];
+    size_t in, out;
+    float *x, *dy, *y, *picked, *dx;
+    uint8_t *place;
+    void *x_elements, *dy_elements;
+} BlockRun;
+
+static BlockRun block_run(const Kernels *k, const Block *b, int N, bool whole) {
+    size_t images = (size_t)N * (size_t)b->C;
+    BlockRun r = {.k = k, .b = *b, .N = N, .pool = b->R * b->S > 1};
+    r.in = images * (size_t)b->H * (size_t)b->W, r.out = images * (size_t)b->P * (size_t)b->Q;
+    snprintf(r.what, sizeof r.what, "%s block C %d, %dx%d, window %dx%d, slope %g, N %d%s", k->name, b->C, b->H, b->W,
+             b->R, b->S, (double)b->slope, N, whole ? ", integers" : "");
+    r.x = whole ? integers(r.in, 2) : element_reals(k, r.in); /* few values: many equals */
+    r.dy = whole ? integers(r.out, 2) : element_reals(k, r.out);
+    r.y = floats(r.out), r.dx = floats(r.in), r.picked = floats(r.out), r.place = guarded_bytes(r.out, 1);
+    r.x_elements = packed(k, r.x, r.in), r.dy_elements = packed(k, r.dy, r.out);
+    reference_kernels.block_forward(b, N, r.x, r.picked, r.y, r.place);
+    if (!r.pool) memcpy(r.picked, r.x, r.in * sizeof(float));
+    reference_kernels.block_backward(b, N, r.x, r.picked, r.dy, r.place, r.dx);
+    return r;
+}
+
+static void block_end(BlockRun *r) {
+    guarded_end(r->x), guarded_end(r->dy), guarded_end(r->y), guarded_end(r->dx), guarded_end(r->picked);
+    guarded_end(r->place), guarded_end(r->x_elements), guarded_end(r->dy_elements);
+}
+
+static void assert_unwritten(const void *bytes, size_t size) {
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < size; i++) assert_int_equal(p[i], 0xff);
+}
+
+static void check_block_forward(const BlockRun *r) {
+    const Kernels *k = r->k;
+    void *y = unwritten(k, r->out), *picked = unwritten(k, r->out), *alone = unwritten(k, r->out);
+    uint8_t *place = guarded_bytes(r->out, 1);
+    k->block_forward(&r->b, r->N, r->x_elements, picked, y, place);
+    assert_elements(r->what, k, y, r->y, r->out);
+    if (r->pool) {
+        assert_elements(r->what, k, picked, r->picked, r->out);
+        assert_same_bits(r->what, place, r->place, r->out);
+    } else {
+        assert_unwritten(picked, r->out * k->element);
+        assert_unwritten(place, r->out);
+    }
+    k->block_forward(&r->b, r->N, r->x_elements, NULL, alone, NULL);
+    assert_same_bits("without picked and place", alone, y, r->out * k->element);
+    if (!r->pool) {
+        void *x = packed(k, r->x, r->in);
+        k->block_forward(&r->b, r->N, x, NULL, x, NULL);
+        assert_same_bits("in place", x, y, r->out * k->element);
+        guarded_end(x);
+    }
+    guarded_end(y), guarded_end(picked), guarded_end(alone), guarded_end(place);
+}
+
+static void check_block_sums(const BlockRun *r, bool exact) {
+    size_t count = 2 * (size_t)r->b.C;
+    double *sums = doubles(count), *expected = doubles(count), rows = (double)r->out / r->b.C;
+    void *picked = packed(r->k, r->picked, r->out);
+    reference_kernels.block_sums(&r->b, r->N, r->picked, r->dy, expected);
+    r->k->block_sums(&r->b, r->N, picked, r->dy_elements, sums);
+    for (size_t i = 0; i < count; i++) assert_near_number(r->what, sums[i], expected[i], exact ? 0 : 1e-6 * (1 + rows));
+    r->k->block_sums(&r->b, 0, picked, r->dy_elements, sums); /* a slice of filling images */
+    for (size_t i = 0; i < count; i++) assert_true(sums[i] == 0);
+    guarded_end(sums), guarded_end(expected), guarded_end(picked);
+}
+
+static void check_block_backward(const BlockRun *r) {
+    const Kernels *k = r->k;
+    void *dx = unwritten(k, r->in), *x = packed(k, r->x, r->in), *picked = packed(k, r->picked, r->out);
+    const uint8_t *place = r->pool ? r->place : NULL;
+    k->block_backward(&r->b, r->N, r->x_elements, r->pool ? picked : r->x_elements, r->dy_elements, place, dx);
+    assert_elements(r->what, k, dx, r->dx, r->in);
+    k->block_backward(&r->b, r->N, x, r->pool ? picked : x, r->dy_elements, place, x);
+    assert_elements("dx in the place of x", k, x, r->dx, r->in);
+    guarded_end(dx), guarded_end(x), guarded_end(picked);
+}
+
+static void check_block(const Kernels *k, Block *b, int N, bool whole) {
+    BlockNumbers numbers = numbers_new(b, whole);
+    BlockRun r = block_run(k, b, N, whole);
+    void *x = packed(k, r.x, r.in), *dy = packed(k, r.dy, r.out);
+    check_block_forward(&r);
+    check_block_sums(&r, whole && b->slope != 0.01f);
+    check_block_backward(&r);
+    assert_same_bits("the input", x, r.x_elements, r.in * k->element);
+    assert_same_bits("the gradient", dy, r.dy_elements, r.out * k->element);
+    guarded_end(x), guarded_end(dy);
+    block_end(&r);
+    numbers_end(&numbers);
+}
+
+/* Windows and what is left over at the right and below. */
+static const struct {
+    int R, S, below, right;
+} block_windows[] = {
+    {1, 1, 0, 0}, {2, 2, 0, 0}, {2, 2, 1, 0}, {2, 2, 0, 1},
+    {3, 3, 2, 1}, {3, 3, 0, 2}, {2, 3, 1, 2}, {2, 3, 0, 0},
+    {3, 1, 1, 0}, {1, 2, 0, 1}, {1, 3, 0, 0}, {16, 16, 1, 3} /* as many places as a byte has */,
+};
+
+static void blocks_of(const Kernels *k) {
+    static const int widths[] = {1, 3, 10, 16, 17, 32, 65, 128};
+    static const float slopes[] = {0, 0.01f, 1, 0.5f};
+    for (size_t i = 0; i < COUNT_OF(widths); i++)
+        for (size_t j = 0; j < COUNT_OF(block_windows); j++)
+            for (size_t s = 0; s < COUNT_OF(slopes); s++) {
+                int R = block_windows[j].R, S = block_windows[j].S, large = R > 3;
+                int P = large || (i + s) % 3 == 0 ? 1 : 2, Q = large ? 1 : s == 3 ? 5 : 3;
+                Block b = {.C = widths[i], .R = R, .S = S, .P = P, .Q = Q, .slope = slopes[s]};
+                if (large && i % 3) continue;
+                b.H = P * R + block_windows[j].below;
+                b.W = Q * S + block_windows[j].right;
+                check_block(k, &b, s % 2 ? 1 : 3, true);
+                check_block(k, &b, s % 2 ? 3 : 1, false);
+            }
+    /* More rows than one float sum may have. */
+    check_block(k, &(Block){.C = 17, .H = 9, .W = 10, .R = 1, .S = 1, .P = 9, .Q = 10, .slope = 0.01f}, 3, false);
+    check_block(k, &(Block){.C = 32, .H = 18, .W = 21, .R = 2, .S = 2, .P = 9, .Q = 10, .slope = 0}, 3, true);
+}
+
+/* Two channels, the second with a falling scale, of a 3x5 image; a row and a column in no window; equals in both windows.
+ *     1  4 | -2 -2 |  9         5  3 |  8  7 | 0
+ *     3  4 | -5 -2 |  9         2  6 |  9  7 | 0
+ *     9  9    9  9    9         0  0    0  0   0 */
+static void block_by_hand(const Kernels *k) {
+    const float mean[] = {1, 4}, scale[] = {2, -1}, shift[] = {-3, 1}, a[] = {2, 1}, b[] = {1, -1}, c[] = {-1, 2};
+    const float x[] = {1, 5, 4, 3, -2, 8, -2, 7, 9, 0, 3, 2, 4, 6, -5, 9, -2, 7, 9, 0, 9, 0, 9, 0, 9, 0, 9, 0, 9, 0};
+    const float dx[] = {-1, 1,  4,  3, 0, -2, -4, 2, 7, 6, 1, 14, 2, 0, -7,
+                        -3, -4, -1, 7, 6, 7,  6,  7, 6, 7, 6, 7,  6, 7, 6};
+    const float dy[] = {1, 10, 4, 6};
+    const Block block = {2, 3, 5, 2, 2, 1, 2, 0.5f, mean, scale, shift, a, b, c};
+    void *image = packed(k, x, 30), *gradient = packed(k, dy, 4), *out = unwritten(k, 4), *picked = unwritten(k, 4);
+    void *back = unwritten(k, 30);
+    uint8_t place[4];
+    double sums[4];
+    k->block_forward(&block, 1, image, picked, out, place);
+    assert_elements("y", k, out, (const float[]){3, 3, -4.5f, -1}, 4);
+    assert_elements("picked", k, picked, (const float[]){4, 2, -2, 7}, 4);
+    assert_same_bits("place", place, (const uint8_t[]){1, 2, 0, 1}, 4);
+    k->block_sums(&block, 1, picked, gradient, sums); /* d = 1, 10, 4/2, 6/2 */
+    assert_true(sums[0] == 1 + 2 && sums[1] == 10 + 3);
+    assert_true(sums[2] == 1 * 3 + 2 * -3 && sums[3] == 10 * -2 + 3 * 3);
+    k->block_backward(&block, 1, image, picked, gradient, place, back); /* x - 2 and 6 - x; and a * d at the place */
+    assert_elements("dx", k, back, dx, 30);
+    guarded_end(image), guarded_end(gradient), guarded_end(out), guarded_end(picked), guarded_end(back);
+}
+
+static void norm_by_hand(const Kernels *k) {
+    const float x[] = {1, 2, 3, 4}, dy[] = {1, 0, 2, -1}, mean = 2, scale = 3, shift = -1, a = 2, b = 0.5f, c = -1;
+    const Block block = {1, 2, 2, 1, 1, 2, 2, 0.5f, &mean, &scale, &shift, &a, &b, &c};
+    void *image = packed(k, x, 4), *gradient = packed(k, dy, 4), *out = unwritten(k, 4);
+    double sums[2];
+    k->block_forward(&block, 1, image, NULL, out, NULL); /* act(-4, -1, 2, 5) */
+    assert_elements("y", k, out, (const float[]){-2, -0.5f, 2, 5}, 4);
+    k->block_sums(&block, 1, image, gradient, sums); /* d = 1/2, 0, 2, -1 */
+    assert_true(sums[0] == 1.5 && sums[1] == -0.5 + 2 - 2);
+    k->block_backward(&block, 1, image, image, gradient, NULL, out);
+    assert_elements("dx", k, out, (const float[]){1 - 0.5f - 1, -1, 4 + 0.5f - 1, -2 + 1 - 1}, 4);
+    guarded_end(image), guarded_end(gradient), guarded_end(out);
+}
+
+static void block_by_hand_of(const Kernels *k) {
+    block_by_hand(k);
+    norm_by_hand(k);
+}
+
+static void blocks_by_hand(void **state) {
+    (void)state;
+    each_variant(block_by_hand_of);
+}
+
+static void blocks(void **state) {
+    (void)state;
+    each_variant(blocks_of);
+}
+
+/* What the fused operation says it is: the norm of everything, then the activation, then the pool, each on its own. */
+static void block_is_its_parts(void **state) {
+    (void)state;
+    Block b = {.C = 5, .H = 7, .W = 8, .R = 3, .S = 2, .P = 2, .Q = 4, .slope = 0.25f};
+    BlockNumbers numbers = numbers_new(&b, false);
+    Block norm = b;
+    enum { N = 2, IN = N * 5 * 7 * 8, OUT = N * 5 * 2 * 4 };
+    norm.R = norm.S = 1, norm.P = b.H, norm.Q = b.W;
+    float *x = reals(IN), *y = floats(OUT), *picked = floats(OUT), *normed = floats(IN), largest;
+    uint8_t *place = guarded_bytes(OUT, 1);
+    reference_kernels.block_forward(&b, N, x, picked, y, place);
+    reference_kernels.block_forward(&norm, N, x, NULL, normed, NULL);
+    for (size_t i = 0; i < IN; i++) {
+        float v = (x[i] - b.mean[i % 5]) * b.scale[i % 5] + b.shift[i % 5];
+        assert_true(normed[i] == (v > 0 ? v : v / 4));
+    }
+    for (size_t o = 0; o < OUT; o++) {
+        size_t c = o % 5, q = o / 5 % 4, p = o / 20 % 2, n = o / 40, first = ((n * 7 + 3 * p) * 8 + 2 * q) * 5 + c;
+        largest = -INFINITY;
+        for (size_t r = 0; r < 3; r++)
+            for (size_t s = 0; s < 2; s++) largest = fmaxf(largest, normed[first + (r * 8 + s) * 5]);
+        assert_true(y[o] == largest);
+        assert_true(picked[o] == x[first + (place[o] / 2 * 8u + place[o] % 2) * 5]);
+    }
+    guarded_end(x), guarded_end(y), guarded_end(picked), guarded_end(normed), guarded_end(place);
+    numbers_end(&numbers);
 }
 
 /* ---- Activations ---- */
 
-static void relu_by_hand(const Kernels *k) {
+static void relu_case(const Kernels *k, float slope, const float y[5], const float dx[5]) {
     const float x[] = {-2, -0.5f, 0, 0.5f, 2}, dy[] = {1, 2, 3, 4, 5};
-    float y[5], dx[5];
-    k->relu_forward(x, 5, 0, y);
-    assert_equal_floats("relu", y, (const float[]){0, 0, 0, 0.5f, 2}, 5);
-    k->relu_backward(y, dy, 5, 0, dx);
-    assert_equal_floats("relu backward", dx, (const float[]){0, 0, 0, 4, 5}, 5);
-    k->relu_forward(x, 5, 0.25f, y);
-    assert_equal_floats("leaky relu", y, (const float[]){-0.5f, -0.125f, 0, 0.5f, 2}, 5);
-    k->relu_backward(y, dy, 5, 0.25f, dx);
-    assert_equal_floats("leaky relu backward", dx, (const float[]){0.25f, 0.5f, 0.75f, 4, 5}, 5);
-    const float lost = NAN;
-    k->relu_forward(&lost, 1, 0, y);
-    assert_true(isnan(y[0])); /* a NaN must reach the loss */
+    void *in = packed(k, x, 5), *out = unwritten(k, 5), *gradient = packed(k, dy, 5), *back = unwritten(k, 5);
+    k->relu_forward(in, 5, slope, out);
+    assert_elements("relu", k, out, y, 5);
+    k->relu_backward(out, gradient, 5, slope, back);
+    assert_elements("relu backward", k, back, dx, 5);
+    guarded_end(in), guarded_end(out), guarded_end(gradient), guarded_end(back);
+}
+
+static void relu_by_hand(const Kernels *k) {
+    relu_case(k, 0, (const float[]){0, 0, 0, 0.5f, 2}, (const float[]){0, 0, 0, 4, 5});
+    relu_case(k, 0.25f, (const float[]){-0.5f, -0.125f, 0, 0.5f, 2}, (const float[]){0.25f, 0.5f, 0.75f, 4, 5});
+    void *lost = packed(k, (const float[]){float_of_bits(0x7fc00000)}, 1);
+    k->relu_forward(lost, 1, 0, lost);
+    assert_true(isnan(element_at(k, lost, 0))); /* a NaN must reach the loss */
+    guarded_end(lost);
 }
 
 static void relu_of(const Kernels *k) {
@@ -236,19 +578,23 @@ static void relu_of(const Kernels *k) {
     relu_by_hand(k);
     for (size_t i = 0; i < 2 * COUNT_OF(counts); i++) {
         size_t count = counts[i / 2];
-        float slope = slopes[i % 2], *x = reals(count), *dy = reals(count), *y = floats(count), *dx = floats(count);
-        float *y2 = floats(count), *dx2 = floats(count);
+        float slope = slopes[i % 2], *x = element_reals(k, count), *dy = element_reals(k, count), *y2 = floats(count);
+        float *dx2 = floats(count), *rounded = floats(count);
+        void *xe = packed(k, x, count), *dye = packed(k, dy, count), *y = unwritten(k, count),
+             *dx = unwritten(k, count);
         reference_kernels.relu_forward(x, count, slope, y2);
-        k->relu_forward(x, count, slope, y);
-        assert_same_bits(label(k, "relu_forward", count, 1), y, y2, count * sizeof *y);
-        reference_kernels.relu_backward(y, dy, count, slope, dx2);
-        k->relu_backward(y, dy, count, slope, dx);
-        assert_same_bits(label(k, "relu_backward", count, 1), dx, dx2, count * sizeof *dx);
-        k->relu_forward(x, count, slope, x);
-        assert_same_bits(label(k, "relu_forward in place", count, 1), x, y2, count * sizeof *y);
-        k->relu_backward(y, dy, count, slope, dy);
-        assert_same_bits(label(k, "relu_backward in place", count, 1), dy, dx2, count * sizeof *dx);
+        k->relu_forward(xe, count, slope, y);
+        assert_elements(label(k, "relu_forward", count, 1), k, y, y2, count);
+        floats_of(k, y, count, rounded);
+        reference_kernels.relu_backward(rounded, dy, count, slope, dx2);
+        k->relu_backward(y, dye, count, slope, dx);
+        assert_elements(label(k, "relu_backward", count, 1), k, dx, dx2, count);
+        k->relu_forward(xe, count, slope, xe);
+        assert_same_bits(label(k, "relu_forward in place", count, 1), xe, y, count * k->element);
+        k->relu_backward(y, dye, count, slope, dye);
+        assert_same_bits(label(k, "relu_backward in place", count, 1), dye, dx, count * k->element);
         guarded_end(x), guarded_end(dy), guarded_end(y), guarded_end(dx), guarded_end(y2), guarded_end(dx2);
+        guarded_end(xe), guarded_end(dye), guarded_end(rounded);
     }
 }
 
@@ -262,61 +608,83 @@ static void activations(void **state) {
 /* A 3x3 image, window 2, padding 1, stride 2: each output sees 1, 2 or 4 pixels. */
 static void pools_by_hand(const Kernels *k) {
     const Window w = {1, 1, 3, 3, 1, 2, 2, 2, 1, 1, 2, 2};
-    const float x[] = {-1, -2, -3, -4, -5, -6, -7, -8, -9}, dy[] = {1, 10, 100, 1000};
-    float y[4], dx[9];
+    const float image[] = {-1, -2, -3, -4, -5, -6, -7, -8, -9}, gradient[] = {1, 10, 100, 1000};
+    void *x = packed(k, image, 9), *dy = packed(k, gradient, 4), *y = unwritten(k, 4), *dx = unwritten(k, 9);
     uint16_t place[4];
     k->maxpool_forward(&w, x, y, place);
-    assert_equal_floats("max", y, (const float[]){-1, -2, -4, -5}, 4); /* padding, a 0, would win */
+    assert_elements("max", k, y, (const float[]){-1, -2, -4, -5}, 4); /* padding, a 0, would win */
     assert_same_bits("place", place, (const uint16_t[]){3, 2, 1, 0}, sizeof place);
     k->maxpool_backward(&w, dy, place, dx);
-    assert_equal_floats("max backward", dx, (const float[]){1, 10, 0, 100, 1000, 0, 0, 0, 0}, 9);
+    assert_elements("max backward", k, dx, (const float[]){1, 10, 0, 100, 1000, 0, 0, 0, 0}, 9);
     k->avgpool_forward(&w, x, y);
-    assert_equal_floats("average", y, (const float[]){-1, -2.5f, -5.5f, -7}, 4);
+    assert_elements("average", k, y, (const float[]){-1, -2.5f, -5.5f, -7}, 4);
     k->avgpool_backward(&w, dy, dx);
-    assert_equal_floats("average backward", dx, (const float[]){1, 5, 5, 50, 250, 250, 50, 250, 250}, 9);
+    assert_elements("average backward", k, dx, (const float[]){1, 5, 5, 50, 250, 250, 50, 250, 250}, 9);
+    guarded_end(x), guarded_end(dy), guarded_end(y), guarded_end(dx);
 }
 
 /* Windows that overlap: one pixel wins in several, and the first of equals wins. */
 static void overlap_by_hand(const Kernels *k) {
     const Window w = {1, 1, 3, 3, 1, 2, 2, 1, 0, 0, 2, 2};
-    const float x[] = {0, 0, 0, 0, 7, 0, 0, 0, 0}, flat[9] = {0}, dy[] = {1, 10, 100, 1000};
-    float y[4], dx[9];
+    const float peak[] = {0, 0, 0, 0, 7, 0, 0, 0, 0}, zeros[9] = {0}, gradient[] = {1, 10, 100, 16};
+    const float hole[] = {9, 9, 9, 9, float_of_bits(0x7fc00000), 9, 9, 9, 9};
+    void *x = packed(k, peak, 9), *flat = packed(k, zeros, 9), *lost = packed(k, hole, 9), *dy = packed(k, gradient, 4);
+    void *y = unwritten(k, 4), *dx = unwritten(k, 9);
     uint16_t place[4];
     k->maxpool_forward(&w, x, y, place);
     assert_same_bits("place", place, (const uint16_t[]){3, 2, 1, 0}, sizeof place);
     k->maxpool_backward(&w, dy, place, dx);
-    assert_equal_floats("all to the middle", dx, (const float[]){0, 0, 0, 0, 1111, 0, 0, 0, 0}, 9);
+    assert_elements("all to the middle", k, dx, (const float[]){0, 0, 0, 0, 127, 0, 0, 0, 0}, 9);
     k->maxpool_forward(&w, flat, y, place);
     assert_same_bits("first of equals", place, (const uint16_t[]){0, 0, 0, 0}, sizeof place);
-    const float lost[] = {9, 9, 9, 9, NAN, 9, 9, 9, 9};
     k->maxpool_forward(&w, lost, y, place);
-    for (int i = 0; i < 4; i++) assert_true(isnan(y[i]));
+    for (size_t i = 0; i < 4; i++) assert_true(isnan(element_at(k, y, i)));
     assert_same_bits("place of the NaN", place, (const uint16_t[]){3, 2, 1, 0}, sizeof place);
+    guarded_end(x), guarded_end(flat), guarded_end(lost), guarded_end(dy), guarded_end(y), guarded_end(dx);
 }
 
-static void pool_window(const Kernels *k, const Window *w, bool integers) {
+/* Where windows overlap, bfloat16 rounds a sum after each of its terms, none of them above `largest`. */
+static void check_pool_gradient(const char *what, const Kernels *k, const Window *w, const void *dx,
+                                const float *expected, double largest) {
+    size_t in = inputs_of(w);
+    if (k->element == sizeof(float) || (w->stride >= w->R && w->stride >= w->S)) {
+        assert_elements(what, k, dx, expected, in);
+        return;
+    }
+    double overlap = ceil((double)w->R / w->stride) * ceil((double)w->S / w->stride);
+    float *values = floats(in);
+    floats_of(k, dx, in, values);
+    for (size_t i = 0; i < in; i++) {
+        double room = overlap * (fabs((double)expected[i]) + largest) / 256;
+        assert_near_number(what, (double)values[i], (double)expected[i], room);
+    }
+    guarded_end(values);
+}
+
+static void pool_window(const Kernels *k, const Window *w, bool whole) {
     size_t in = inputs_of(w), out = outputs_of(w);
-    float *x = floats(in), *dy = floats(out), *y = floats(out), *y2 = floats(out), *dx = floats(in), *dx2 = floats(in);
+    float *x = whole ? integers(in, 2) : element_reals(k, in); /* few values: many equals */
+    float *dy = whole ? integers(out, 2) : element_reals(k, out), *y2 = floats(out), *dx2 = floats(in);
+    void *xe = packed(k, x, in), *dye = packed(k, dy, out), *y = unwritten(k, out), *dx = unwritten(k, in);
     uint16_t *place = guarded_bytes(out * 2, 2), *place2 = guarded_bytes(out * 2, 2);
-    if (integers) /* few values: many equals */
-        fill_integers(x, in, 2), fill_integers(dy, out, 9);
-    else
-        fill_reals(x, in), fill_reals(dy, out);
     reference_kernels.maxpool_forward(w, x, y2, place2);
-    k->maxpool_forward(w, x, y, place);
-    assert_same_bits(label(k, "maxpool_forward", outputs_of(w), w->C), y, y2, out * sizeof *y);
-    assert_same_bits(label(k, "maxpool_forward's place", outputs_of(w), w->C), place, place2, out * sizeof *place);
+    k->maxpool_forward(w, xe, y, place);
+    assert_elements(label(k, "maxpool_forward", out, w->C), k, y, y2, out);
+    assert_same_bits(label(k, "maxpool_forward's place", out, w->C), place, place2, out * sizeof *place);
     reference_kernels.maxpool_backward(w, dy, place, dx2);
-    k->maxpool_backward(w, dy, place, dx);
-    assert_same_bits(label(k, "maxpool_backward", outputs_of(w), w->C), dx, dx2, in * sizeof *dx);
+    k->maxpool_backward(w, dye, place, dx);
+    if (whole) /* no sum is above 256 */
+        assert_elements(label(k, "maxpool_backward", out, w->C), k, dx, dx2, in);
+    else
+        check_pool_gradient(label(k, "maxpool_backward", out, w->C), k, w, dx, dx2, 1);
     reference_kernels.avgpool_forward(w, x, y2);
-    k->avgpool_forward(w, x, y);
-    assert_same_bits(label(k, "avgpool_forward", outputs_of(w), w->C), y, y2, out * sizeof *y);
+    k->avgpool_forward(w, xe, y);
+    assert_elements(label(k, "avgpool_forward", out, w->C), k, y, y2, out);
     reference_kernels.avgpool_backward(w, dy, dx2);
-    k->avgpool_backward(w, dy, dx);
-    assert_same_bits(label(k, "avgpool_backward", outputs_of(w), w->C), dx, dx2, in * sizeof *dx);
+    k->avgpool_backward(w, dye, dx);
+    check_pool_gradient(label(k, "avgpool_backward", out, w->C), k, w, dx, dx2, whole ? 2 : 1);
     guarded_end(x), guarded_end(dy), guarded_end(y), guarded_end(y2), guarded_end(dx), guarded_end(dx2);
-    guarded_end(place), guarded_end(place2);
+    guarded_end(place), guarded_end(place2), guarded_end(xe), guarded_end(dye);
 }
 
 static void pools_of(const Kernels *k) {
@@ -451,8 +819,16 @@ static void optimizers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(channels),   cmocka_unit_test(batch_norm),         cmocka_unit_test(activations),
-        cmocka_unit_test(pools),      cmocka_unit_test(pools_lose_nothing), cmocka_unit_test(slot_sums),
+        cmocka_unit_test(conversion),
+        cmocka_unit_test(channels),
+        cmocka_unit_test(moments),
+        cmocka_unit_test(blocks_by_hand),
+        cmocka_unit_test(block_is_its_parts),
+        cmocka_unit_test(blocks),
+        cmocka_unit_test(activations),
+        cmocka_unit_test(pools),
+        cmocka_unit_test(pools_lose_nothing),
+        cmocka_unit_test(slot_sums),
         cmocka_unit_test(optimizers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

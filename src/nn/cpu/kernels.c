@@ -9,6 +9,10 @@
 #include <math.h>
 #include <string.h>
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
 #define TEXT_(a)     #a
@@ -36,11 +40,20 @@ INLINE V widen(VT t) {
 }
 
 INLINE VT narrow(V v) {
+#ifdef __AVX512BF16__
+    __m512 lanes;
+    VT t;
+    memcpy(&lanes, &v, sizeof lanes);
+    __m256bh rounded = _mm512_cvtneps_pbh(lanes);
+    memcpy(&t, &rounded, sizeof t);
+    return t;
+#else
     VU bits;
     memcpy(&bits, &v, sizeof bits);
     VU rounded = bits + 0x7fff + ((bits >> 16) & 1);
     VU nan = (VU)((bits << 1) > 0xff000000u); /* rounding must not turn a NaN into a number */
     return __builtin_convertvector(((rounded & ~nan) | ((bits | 0x400000) & nan)) >> 16, VT);
+#endif
 }
 #else
 typedef float T;
