@@ -109,8 +109,8 @@ typedef struct cf_split_options {
     const char *train_limit; /* at most so many training images per class: "1:50,2:1000"; NULL: none. Borrowed. */
 } cf_split_options;
 
-typedef struct cf_split cf_split;     /* three parts of a set */
-typedef struct cf_subset cf_subset;   /* images of a set, in an order; lives as long as its split */
+typedef struct cf_split cf_split;   /* three parts of a set */
+typedef struct cf_subset cf_subset; /* images of a set, in an order; lives as long as its split */
 
 CF_API cf_split_options cf_split_defaults(void);
 /* Borrows `set`, which must outlive the split. */
@@ -142,14 +142,14 @@ typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
 typedef enum cf_precision { CF_F32, CF_BF16 } cf_precision;
 
 typedef struct cf_progress {
-    int epoch, epochs;           /* 1-based */
-    int64_t step, steps;         /* of this epoch, 1-based */
-    double loss, accuracy;       /* training means over this epoch so far */
-    double images_per_second;    /* since training began or was resumed */
-    double seconds_left;         /* if every epoch runs */
+    int epoch, epochs;        /* 1-based */
+    int64_t step, steps;      /* of this epoch, 1-based */
+    double loss, accuracy;    /* training means over this epoch so far */
+    double images_per_second; /* since training began or was resumed */
+    double seconds_left;      /* if every epoch runs */
     double learning_rate;
-    bool epoch_done;             /* then the next three are set */
-    bool best;                   /* the lowest validation loss so far */
+    bool epoch_done; /* then the next three are set */
+    bool best;       /* the lowest validation loss so far */
     double validation_loss, validation_accuracy;
 } cf_progress;
 
@@ -176,7 +176,7 @@ typedef struct cf_train_options {
 } cf_train_options;
 
 typedef struct cf_train_result {
-    int epochs_run, best_epoch; /* 1-based */
+    int epochs_run, best_epoch;                  /* 1-based */
     double validation_loss, validation_accuracy; /* of the best epoch */
     double seconds, images_per_second, gflops;   /* of this process's part; gflops over the training steps */
 } cf_train_result;
@@ -191,7 +191,7 @@ CF_API cf_status cf_train(cf_model *model, const cf_split *split, const cf_train
 
 typedef struct cf_metrics {
     size_t count;
-    double loss; /* mean cross-entropy, natural logarithm */
+    double loss;                                  /* mean cross-entropy, natural logarithm */
     double accuracy, accuracy_low, accuracy_high; /* 95 % Wilson interval */
     double macro_precision, macro_recall, macro_f1;
     double weighted_precision, weighted_recall, weighted_f1;

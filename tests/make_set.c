@@ -38,7 +38,8 @@ static void write_part(const char *folder, const char *part, uint32_t first, uin
     snprintf(path, sizeof path, "%s/%s-labels-idx1-ubyte", folder, part);
     FILE *labels = fopen(path, "wb");
     if (!images || !labels) abort();
-    put_big_endian(images, 0x803), put_big_endian(images, count), put_big_endian(images, SIDE), put_big_endian(images, SIDE);
+    put_big_endian(images, 0x803), put_big_endian(images, count), put_big_endian(images, SIDE),
+        put_big_endian(images, SIDE);
     put_big_endian(labels, 0x801), put_big_endian(labels, count);
     for (uint32_t i = first; i < first + count; i++) {
         int label = (int)((i * 7 + i / CLASSES) % CLASSES);

@@ -20,10 +20,10 @@ static struct Pool {
     /* the job */
     PoolFn work;
     void *context;
-    int wanted;                 /* threads, the owner's included */
-    atomic_uint number, open;   /* of the last job; of the one that may be joined, 0: none */
-    atomic_int inside;          /* workers counted in */
-    atomic_int spins;           /* how long to wait before sleeping; 0 where threads outnumber processors */
+    int wanted;               /* threads, the owner's included */
+    atomic_uint number, open; /* of the last job; of the one that may be joined, 0: none */
+    atomic_int inside;        /* workers counted in */
+    atomic_int spins;         /* how long to wait before sleeping; 0 where threads outnumber processors */
     /* sleeping */
     pthread_mutex_t lock;
     pthread_cond_t opened, left;
@@ -54,8 +54,7 @@ static void wait_for_job(unsigned seen) {
     }
     pthread_mutex_lock(&pool.lock);
     atomic_fetch_add(&pool.sleepers, 1);
-    while (atomic_load(&pool.number) == seen && !atomic_load(&pool.ending))
-        pthread_cond_wait(&pool.opened, &pool.lock);
+    while (atomic_load(&pool.number) == seen && !atomic_load(&pool.ending)) pthread_cond_wait(&pool.opened, &pool.lock);
     atomic_fetch_sub(&pool.sleepers, 1);
     pthread_mutex_unlock(&pool.lock);
 }

@@ -17,7 +17,7 @@ typedef struct StoredTensor {
     const char *name;
     int dims;
     size_t shape[TENSOR_MAX_DIMS];
-    size_t count;       /* product of the shape */
+    size_t count; /* product of the shape */
     const float *values;
 } StoredTensor;
 

@@ -39,8 +39,7 @@ static void take_pieces(void *context, int thread) {
 }
 
 cf_status slices_run(int threads, int64_t count, SliceFn work, void *context) {
-    Loop loop = {
-        .work = work, .context = context, .count = count, .failed = count, .lock = PTHREAD_MUTEX_INITIALIZER};
+    Loop loop = {.work = work, .context = context, .count = count, .failed = count, .lock = PTHREAD_MUTEX_INITIALIZER};
     pool_run(count < threads ? (int)count : threads, take_pieces, &loop);
     if (loop.status) status_set_message(loop.message);
     return loop.status;

@@ -21,23 +21,23 @@ void status_set_message(const char *message);
 void status_clear(void);
 
 #define FAIL(code, ...) status_fail((code), __FILE__, __LINE__, __VA_ARGS__)
-#define FAIL_IF(condition, code, ...)                                                                        \
-    do {                                                                                                     \
-        if (condition) return FAIL((code), __VA_ARGS__);                                                     \
+#define FAIL_IF(condition, code, ...)                                                                                  \
+    do {                                                                                                               \
+        if (condition) return FAIL((code), __VA_ARGS__);                                                               \
     } while (0)
-#define FORWARD(call)                                                                                        \
-    do {                                                                                                     \
-        cf_status forwarded_ = (call);                                                                       \
-        if (forwarded_) return status_pass(forwarded_, __FILE__, __LINE__);                                  \
+#define FORWARD(call)                                                                                                  \
+    do {                                                                                                               \
+        cf_status forwarded_ = (call);                                                                                 \
+        if (forwarded_) return status_pass(forwarded_, __FILE__, __LINE__);                                            \
     } while (0)
 /* For functions that have something to release: needs a `cf_status status` in scope. */
-#define FORWARD_TO(label, call)                                                                              \
-    do {                                                                                                     \
-        status = (call);                                                                                     \
-        if (status) {                                                                                        \
-            status_pass(status, __FILE__, __LINE__);                                                         \
-            goto label;                                                                                      \
-        }                                                                                                    \
+#define FORWARD_TO(label, call)                                                                                        \
+    do {                                                                                                               \
+        status = (call);                                                                                               \
+        if (status) {                                                                                                  \
+            status_pass(status, __FILE__, __LINE__);                                                                   \
+            goto label;                                                                                                \
+        }                                                                                                              \
     } while (0)
 
 /* Says something through the caller's notice handler (cf_set_notice_handler). */

@@ -55,7 +55,8 @@ static void free_rig(Rig *rig) {
 static cf_status train_batch(Rig *rig) {
     StepResult result;
     FORWARD(plan_train(rig->plan, &rig->feed, rig->images, rig->batch, 0, &result));
-    return optimizer_step(&rig->optimizer, rig->model->parameters.values, plan_gradient(rig->plan), 0.005, rig->threads);
+    return optimizer_step(&rig->optimizer, rig->model->parameters.values, plan_gradient(rig->plan), 0.005,
+                          rig->threads);
 }
 
 static cf_status infer_batch(Rig *rig) {

@@ -40,9 +40,10 @@ static void print_machine(const Machine *m) {
 static void print_step(const StepBench *s, double peak) {
     char input[32];
     snprintf(input, sizeof input, "%dx%dx%d", s->input.C, s->input.H, s->input.W);
-    printf("%-9s %5d  %-4s %2d threads   train %8.3f ms %7.1f GFLOP/s %5.1f %%   infer %8.3f ms %7.1f GFLOP/s %5.1f %%\n",
-           input, s->batch, precision_words[s->precision], s->threads, 1e3 * s->train_seconds, s->train_gflops,
-           100 * s->train_gflops / peak, 1e3 * s->infer_seconds, s->infer_gflops, 100 * s->infer_gflops / peak);
+    printf(
+        "%-9s %5d  %-4s %2d threads   train %8.3f ms %7.1f GFLOP/s %5.1f %%   infer %8.3f ms %7.1f GFLOP/s %5.1f %%\n",
+        input, s->batch, precision_words[s->precision], s->threads, 1e3 * s->train_seconds, s->train_gflops,
+        100 * s->train_gflops / peak, 1e3 * s->infer_seconds, s->infer_gflops, 100 * s->infer_gflops / peak);
     fflush(stdout);
 }
 
@@ -87,10 +88,11 @@ const Command command_bench_step = {
     .name = "bench step",
     .summary = "time of a training step and of inference, as a share of the machine's peak",
     .usage = "[--model NAME|LINE] [--batch N] [--threads T]",
-    .description = "Measures this machine's peak of multiply-adds and its memory bandwidth on the same threads, then the time "
-                   "of a whole training step (preparation, forward, backward, update) and of inference on random images of "
-                   "MNIST's and SVHN's shape: the median, in ms for a batch, in GFLOP/s of useful operations, and as a share "
-                   "of the peak.",
+    .description =
+        "Measures this machine's peak of multiply-adds and its memory bandwidth on the same threads, then the time "
+        "of a whole training step (preparation, forward, backward, update) and of inference on random images of "
+        "MNIST's and SVHN's shape: the median, in ms for a batch, in GFLOP/s of useful operations, and as a share "
+        "of the peak.",
     .options = step_options,
     .option_count = COUNT_OF(step_options),
     .options_size = sizeof(BenchArguments),

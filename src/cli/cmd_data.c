@@ -39,9 +39,9 @@ static void print_list(const SetList *list) {
     for (size_t i = 0; i < list->count; i++) {
         const SetEntry *e = &list->entries[i];
         if (e->found)
-            printf("%-16s %-28s %s\n", e->name, e->kind, e->path);
+            printf("%-16s %s: %s\n", e->name, e->path, e->kind);
         else
-            printf("%-16s %-28s %s\n", e->name, "not there", e->missing);
+            printf("%-16s not there; wanted: %s\n", e->name, e->missing);
     }
 }
 
@@ -75,9 +75,10 @@ const Command command_data_list = {
     .name = "data list",
     .summary = "data sets by name, and where they are",
     .usage = "[--data-dir DIR]",
-    .description = "Lists the sets that can be named with --data: the known ones, found or not, and every other folder of "
-                   "the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, then "
-                   "$XDG_CACHE_HOME/cifra (~/.cache/cifra).",
+    .description =
+        "Lists the sets that can be named with --data: the known ones, found or not, and every other folder of "
+        "the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, then "
+        "$XDG_CACHE_HOME/cifra (~/.cache/cifra).",
     .options = list_options,
     .option_count = COUNT_OF(list_options),
     .options_size = sizeof(ListArguments),
@@ -181,12 +182,13 @@ const Command command_data_info = {
     .name = "data info",
     .summary = "shape, classes, counts per part, checksum of a set",
     .usage = "SET [--split official|pooled|at:N]",
-    .description = "Loads a set and tells its shape, its classes, how many images of each class go to which part, and the "
-                   "SHA-256 over shape, labels and pixels, which is the same whatever kind of file the set came in.\n"
-                   "\n"
-                   "Example:\n"
-                   "\n"
-                   "    cifra data info mnist --split pooled",
+    .description =
+        "Loads a set and tells its shape, its classes, how many images of each class go to which part, and the "
+        "SHA-256 over shape, labels and pixels, which is the same whatever kind of file the set came in.\n"
+        "\n"
+        "Example:\n"
+        "\n"
+        "    cifra data info mnist --split pooled",
     .options = info_options,
     .option_count = COUNT_OF(info_options),
     .min_positional = 1,

@@ -39,9 +39,10 @@ static void print_line(const char *input, const EpochBench *e) {
 
 static json_t *to_json(const char *input, const EpochBench *e) {
     return json_pack("{s:s s:s s:i s:i s:I s:I s:f s:f s:f}", "input", input, "precision",
-                     precision_words[e->step.precision], "batch", e->step.batch, "threads", e->step.threads, "train_images",
-                     (json_int_t)e->train, "validation_images", (json_int_t)e->validation, "epoch_seconds", e->seconds,
-                     "steps_seconds", e->steps_seconds, "share", e->steps_seconds / e->seconds);
+                     precision_words[e->step.precision], "batch", e->step.batch, "threads", e->step.threads,
+                     "train_images", (json_int_t)e->train, "validation_images", (json_int_t)e->validation,
+                     "epoch_seconds", e->seconds, "steps_seconds", e->steps_seconds, "share",
+                     e->steps_seconds / e->seconds);
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
@@ -72,8 +73,9 @@ const Command command_bench_epoch = {
     .name = "bench epoch",
     .summary = "a whole epoch with its data against its steps alone",
     .usage = "[--model NAME|LINE] [--images N]",
-    .description = "Trains for two epochs on random images (shuffling, preparation, steps, validation) and compares the time of "
-                   "one with that of its training steps and validation batches at the median time that bench step measures.",
+    .description =
+        "Trains for two epochs on random images (shuffling, preparation, steps, validation) and compares the time of "
+        "one with that of its training steps and validation batches at the median time that bench step measures.",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_size = sizeof(EpochArguments),

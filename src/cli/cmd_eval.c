@@ -21,7 +21,8 @@ static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      OPTION_MEMBER(EvalArguments, data_dir)},
     {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "which images",
-     .default_text = "test; for other data official-test, or all where there is none", OPTION_MEMBER(EvalArguments, split)},
+     .default_text = "test; for other data official-test, or all where there is none",
+     OPTION_MEMBER(EvalArguments, split)},
     {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", OPTION_MEMBER(EvalArguments, threads)},
 };

@@ -61,8 +61,18 @@ static cf_status start_one(const Mnist99Arguments *a, int seed, cf_precision pre
     snprintf(seed_text, sizeof seed_text, "%d", seed);
     snprintf(threads_text, sizeof threads_text, "%d", a->threads);
     snprintf(precision_text, sizeof precision_text, "%s", precision_words[precision]);
-    char *const arguments[] = {"cifra", "bench", "mnist99", "--one", seed_text, "--threads", threads_text, "--precision",
-                               precision_text, a->data_dir ? "--data-dir" : NULL, (char *)(uintptr_t)a->data_dir, NULL};
+    char *const arguments[] = {"cifra",
+                               "bench",
+                               "mnist99",
+                               "--one",
+                               seed_text,
+                               "--threads",
+                               threads_text,
+                               "--precision",
+                               precision_text,
+                               a->data_dir ? "--data-dir" : NULL,
+                               (char *)(uintptr_t)a->data_dir,
+                               NULL};
     FAIL_IF(pipe(ends) != 0, CF_IO, "no pipe to a run: %s", strerror(errno));
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
@@ -91,8 +101,7 @@ static json_t *sprint_json(int seed, const Sprint *s) {
 static cf_status run_all(const Arguments *given, const Mnist99Arguments *a, cf_precision precision) {
     Sprint sum = {0};
     json_t *runs = json_array();
-    if (!given->json)
-        printf("%s\n%s, %s\n\n", mnist99_model, mnist99_settings, precision_words[precision]);
+    if (!given->json) printf("%s\n%s, %s\n\n", mnist99_model, mnist99_settings, precision_words[precision]);
     for (int seed = 1; seed <= a->seeds; seed++) {
         Sprint s;
         cf_status status = start_one(a, seed, precision, &s);
@@ -134,12 +143,14 @@ const Command command_bench_mnist99 = {
     .name = "bench mnist99",
     .summary = "time to 99.0 % on MNIST's test set, from the start of the process",
     .usage = "[--seeds N]",
-    .description =
-        "Trains a small network of its own on MNIST, once per seed, each run a new process, and prints the mean wall time.\n"
-        "\n"
-        "The rules: the time is that of the whole process from its start to its end, the decoding of the files included; "
-        "the 60,000 official training images and nothing else are trained on; the 10,000 official test images are looked "
-        "at once, after training; the mean accuracy over all seeds must be at least 99.0 %.",
+    .description = "Trains a small network of its own on MNIST, once per seed, each run a new process, and prints the "
+                   "mean wall time.\n"
+                   "\n"
+                   "The rules: the time is that of the whole process from its start to its end, the decoding of the "
+                   "files included; "
+                   "the 60,000 official training images and nothing else are trained on; the 10,000 official test "
+                   "images are looked "
+                   "at once, after training; the mean accuracy over all seeds must be at least 99.0 %.",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_size = sizeof(Mnist99Arguments),

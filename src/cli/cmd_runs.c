@@ -75,8 +75,10 @@ static void print_row(const char *folder, const RunFiles *files) {
     printf("%-32s %-8s %-14s %-14.14s", folder, state_of(files), file_base_name(text_of(files->config, "data")),
            text_of(files->config, "model"));
     if (files->metrics)
-        printf(" %6lld %10.2f %% %8.2f %%", (long long)json_integer_value(json_object_get(files->metrics, "epochs_run")),
-               100 * number_of(files->metrics, "validation", "accuracy"), 100 * number_of(files->metrics, "test", "accuracy"));
+        printf(" %6lld %10.2f %% %8.2f %%",
+               (long long)json_integer_value(json_object_get(files->metrics, "epochs_run")),
+               100 * number_of(files->metrics, "validation", "accuracy"),
+               100 * number_of(files->metrics, "test", "accuracy"));
     putchar('\n');
 }
 
@@ -108,8 +110,9 @@ static cf_status run_list(const Arguments *given, const void *parsed) {
     if (count < 0 && errno == ENOENT && !given->positional_count) count = 0, entries = NULL;
     FAIL_IF(count < 0, CF_IO, "cannot read the folder %s: %s", root, strerror(errno));
     json_t *list = given->json ? json_array() : NULL;
-    if (!list) printf("%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs", "validation",
-                      "test");
+    if (!list)
+        printf("%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs", "validation",
+               "test");
     cf_status status = CF_OK;
     for (int i = 0; i < count; i++) {
         if (!status) status = list_one(root, entries[i]->d_name, list);
@@ -125,8 +128,9 @@ const Command command_runs_list = {
     .name = "runs list",
     .summary = "the runs of a folder",
     .usage = "[FOLDER]",
-    .description = "Lists the run folders in FOLDER (runs, unless named): state (done; stopped: --resume goes on; begun), data, "
-                   "model, epochs, accuracy on validation and test.",
+    .description =
+        "Lists the run folders in FOLDER (runs, unless named): state (done; stopped: --resume goes on; begun), data, "
+        "model, epochs, accuracy on validation and test.",
     .max_positional = 1,
     .run = run_list,
 };

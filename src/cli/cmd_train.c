@@ -33,18 +33,19 @@ static const Option options[] = {
     {"batch", "N", OPTION_INTEGER, 1, 65536, .help = "images per step", .default_text = "128", MEMBER(batch)},
     {"optimizer", NULL, OPTION_CHOICE, .choices = optimizer_words, .help = "how weights follow gradients",
      .default_text = "sgd", MEMBER(optimizer)},
-    {"lr", "X", OPTION_NUMBER, 1e-12, 1e6, .help = "learning rate, the highest of the schedule", .default_text = "0.005",
-     MEMBER(lr)},
+    {"lr", "X", OPTION_NUMBER, 1e-12, 1e6, .help = "learning rate, the highest of the schedule",
+     .default_text = "0.005", MEMBER(lr)},
     {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD", .default_text = "0.9", MEMBER(momentum)},
-    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "L2 for sgd and adam, decoupled for adamw", .default_text = "0",
-     MEMBER(weight_decay)},
+    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "L2 for sgd and adam, decoupled for adamw",
+     .default_text = "0", MEMBER(weight_decay)},
     {"schedule", NULL, OPTION_CHOICE, .choices = schedule_words, .help = "of the learning rate over all steps",
      .default_text = "constant", MEMBER(schedule)},
     {"patience", "N", OPTION_INTEGER, 0, 100000,
      .help = "stop after so many epochs without a lower validation loss; 0: never", .default_text = "5",
      MEMBER(patience)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32",
-     .default_text = "f32", MEMBER(precision)},
+    {"precision", NULL, OPTION_CHOICE, .choices = precision_words,
+     .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32", .default_text = "f32",
+     MEMBER(precision)},
     {"engine", NULL, OPTION_CHOICE, .choices = engine_words,
      .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification",
      .default_text = "fast", MEMBER(engine)},
@@ -57,14 +58,15 @@ static const Option options[] = {
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
     {"validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = "share of the training images that validate (official, at)",
      .default_text = "0.1", MEMBER(validation)},
-    {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where; apart from --seed, so that runs compare",
-     .default_text = "1", MEMBER(split_seed)},
+    {"split-seed", "S", OPTION_INTEGER, 0, 9e15,
+     .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(classes)},
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
     {"out", "RUN", OPTION_TEXT, .help = "the run folder", .default_text = "runs/SET-MODEL-sSEED", MEMBER(out)},
-    {"config", "FILE", OPTION_TEXT, .help = "repeat the run of a config.json; other options override it", MEMBER(config)},
+    {"config", "FILE", OPTION_TEXT, .help = "repeat the run of a config.json; other options override it",
+     MEMBER(config)},
     {"resume", NULL, OPTION_FLAG, .help = "go on with the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
 
@@ -107,10 +109,11 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
 static cf_status make_config(const Arguments *given, const TrainArguments *a, RunConfig *config) {
     char *path = NULL;
     FAIL_IF(a->resume && !a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to go on with");
-    FAIL_IF(a->resume && a->config, CF_BAD_USE, "--resume takes the configuration from the run folder; leave --config out");
+    FAIL_IF(a->resume && a->config, CF_BAD_USE,
+            "--resume takes the configuration from the run folder; leave --config out");
     if (a->resume) FORWARD(file_join(a->out, "config.json", &path));
     bool begun = path && file_exists(path);
-    cf_status status = begun      ? run_config_read(path, config)
+    cf_status status = begun       ? run_config_read(path, config)
                        : a->config ? run_config_read(a->config, config)
                                    : run_config_new(config);
     if (!status && a->resume && !begun && a->data) notice("%s holds no run yet: a new one begins", a->out);
@@ -147,10 +150,11 @@ static cf_status print_opening(const Run *run) {
     char *table, mode[40];
     FORWARD(layer_list_table(&run->model->layers, &table));
     split_to_text(&run->config.split, mode);
-    printf("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data, set->channels,
-           set->height, set->width, run->model->classes, cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
-           cf_subset_count(cf_split_part(run->split, CF_VALIDATION)), cf_subset_count(cf_split_part(run->split, CF_TEST)),
-           mode);
+    printf("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data,
+           set->channels, set->height, set->width, run->model->classes,
+           cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
+           cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
+           cf_subset_count(cf_split_part(run->split, CF_TEST)), mode);
     printf("model   %s\n%s", run->model->layers.line, table);
     printf("train   %s, learning rate %g (%s), batch %d, at most %d epochs, seed %llu\n", optimizer_words[t->optimizer],
            t->learning_rate, schedule_words[t->schedule], t->batch, t->epochs, (unsigned long long)t->seed);
@@ -165,8 +169,8 @@ static void print_result(const Run *run) {
     printf("\nbest epoch %d of %d: validation loss %.4f, accuracy %.2f %%\n", r->best_epoch, r->epochs_run,
            r->validation_loss, 100 * r->validation_accuracy);
     if (r->gflops > 0)
-        printf("%.1f s, %.0f images/s, %.0f GFLOP/s, %.0f %% of the %.0f GFLOP/s that these threads can do\n", r->seconds,
-               r->images_per_second, r->gflops, 100 * r->gflops / run->peak_gflops, run->peak_gflops);
+        printf("%.1f s, %.0f images/s, %.0f GFLOP/s, %.0f %% of the %.0f GFLOP/s that these threads can do\n",
+               r->seconds, r->images_per_second, r->gflops, 100 * r->gflops / run->peak_gflops, run->peak_gflops);
     printf("\ntest\n");
     metrics_print_report(&run->test.metrics, stdout);
     printf("\nrun folder: %s\n", run->folder);
@@ -212,7 +216,8 @@ const Command command_train = {
     .summary = "train and test one network",
     .usage = "--data SET [options]",
     .description =
-        "Trains a network, keeps the weights of the epoch with the lowest validation loss, evaluates them on the test part, "
+        "Trains a network, keeps the weights of the epoch with the lowest validation loss, evaluates them on the test "
+        "part, "
         "and leaves everything in a run folder: config.json, history.csv, model.safetensors (best weights), "
         "checkpoint.safetensors (latest state), metrics.json, predictions.csv.\n"
         "\n"

@@ -53,17 +53,21 @@ static void print_live(const cf_progress *p) {
     double time = now();
     if (time - last < 0.1) return; /* ten times a second are enough to look alive */
     last = time;
-    fprintf(stderr, "\r\033[Kepoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s", p->epoch, p->epochs,
-            (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second);
+    fprintf(stderr, "\r\033[Kepoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s", p->epoch,
+            p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second);
     print_left(p->seconds_left);
     line_open = true;
 }
 
 static void print_epoch(const cf_progress *p) {
     close_line();
-    fprintf(stderr, "epoch %*d/%d  loss %.4f  accuracy %6.2f %%  validation: loss %.4f  accuracy %6.2f %%  %6.0f images/s%s\n",
-            p->epochs >= 100 ? 3 : p->epochs >= 10 ? 2 : 1, p->epoch, p->epochs, p->loss, 100 * p->accuracy,
-            p->validation_loss, 100 * p->validation_accuracy, p->images_per_second, p->best ? "  best" : "");
+    fprintf(stderr,
+            "epoch %*d/%d  loss %.4f  accuracy %6.2f %%  validation: loss %.4f  accuracy %6.2f %%  %6.0f images/s%s\n",
+            p->epochs >= 100  ? 3
+            : p->epochs >= 10 ? 2
+                              : 1,
+            p->epoch, p->epochs, p->loss, 100 * p->accuracy, p->validation_loss, 100 * p->validation_accuracy,
+            p->images_per_second, p->best ? "  best" : "");
 }
 
 bool terminal_progress(const cf_progress *progress, void *context) {

@@ -1,14 +1,15 @@
 /* MATLAB v5 files as SVHN has them.
  *
- *   variable  class    dimensions      what
- *   X         uint8    H x W x C x N   pixels, column-major: h runs fastest, then w, c, n. MATLAB drops the
- * last dimension when N is 1. y         numeric  N x 1 or 1 x N  labels 0 .. 10; 10 and 0 are digit 0
+ *   variable  class    dimensions         what
+ *   X         uint8    H x W x C x N      pixels, column-major: h runs fastest, then w, c, n. MATLAB drops the last
+ *                                         dimension when N is 1.
+ *   y         numeric  N x 1 or 1 x N     labels 0 .. 10; 10 and 0 are digit 0
  *
  * X is inflated straight into the set's memory and turned to row-major order there. C is 1 or 3.
  *
- * Why not libmatio: it takes an element that ends beyond the file, data shorter than the dimensions say, and
- * a zlib stream whose data or checksum are wrong, all for success; its log, where some of that is told, is
- * process-wide. What would have to be checked around it is more than reading this one layout.
+ * Why not libmatio: it takes an element that ends beyond the file, data shorter than the dimensions say, and a zlib stream
+ * whose data or checksum are wrong, all for success; its log, where some of that is told, is process-wide. What would have
+ * to be checked around it is more than reading this one layout.
  */
 #include "base/memory.h"
 #include "data/mat_layout.h"

@@ -1,11 +1,13 @@
 /* What a path holds. Asked in this order:
  *
- *   a folder   with IDX files        {train,t10k,test}-images{-,.}idx{3,4}-ubyte[.gz] and labels likewise
- * with idx1 with SVHN's files     train_32x32.mat, test_32x32.mat with train/, test/    each with one folder
- * of PNG/JPEG files per class with class folders a file     beginning "MATL" or named *.mat; any other is
- * taken for IDX images, its labels are looked for beside it
+ *   a folder with IDX files      {train,t10k,test}-images{-,.}idx{3,4}-ubyte[.gz], labels likewise with idx1
+ *     with SVHN's files          train_32x32.mat, test_32x32.mat
+ *     with train/, test/         each with one folder of PNG/JPEG files per class
+ *     with class folders
+ *   a file                       beginning "MATL" or named *.mat; any other is taken for IDX images, its labels are
+ *                                looked for beside it
  *
- * Where only one of train and test is there, it is the whole set.
+ * Where only one of train and test is there, it is the whole set; half of one (images without labels) is an error.
  */
 #include "base/memory.h"
 #include "base/slices.h"

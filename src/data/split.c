@@ -1,16 +1,15 @@
 /* Cutting a set into training, validation and test images.
  *
- *   official  the official test images test; from the official training images, round(validation x count)
- * validate at        the same with the images before and after the cut in the place of the official parts
- *   pooled    of n images floor(7 n / 10) train, floor(n / 10) validate, and the rest, the largest third
- * share, test: 70,000 give 49,000 / 7,000 / 14,000 and SVHN's 99,289 give 69,502 / 9,928 / 19,859, as in the
- * study
+ *   official  the official test images test; of the official training images round(validation x count) validate
+ *   at        the same with the images before and after the cut in the place of the official parts
+ *   pooled    of n images floor(7 n / 10) train, floor(n / 10) validate, the rest test: 70,000 give 49,000 / 7,000 / 14,000,
+ *             SVHN's 99,289 give 69,502 / 9,928 / 19,859, as in the study
  *
- * Stratified, these totals are shared out over the classes by largest remainder (ties to the lower label),
- * and each class is shuffled by the stream (seed, RNG_SPLIT, 0, label); otherwise all images are, by (seed,
- * RNG_SPLIT, 0, 256). The first of a shuffled list test (pooled), the next validate, the others train. A
- * training limit then keeps the first so many of the class's training images as shuffled by (seed, RNG_LIMIT,
- * 0, label); validation and test stay whole. Within a part, images stand in ascending order.
+ * Stratified, these totals are shared out over the classes by largest remainder (ties to the lower label), and each class is
+ * shuffled by the stream (seed, RNG_SPLIT, 0, label); otherwise all images are, by (seed, RNG_SPLIT, 0, 256). The first of a
+ * shuffled list test (pooled), the next validate, the others train. A training limit then keeps the first so many of the
+ * class's training images as shuffled by (seed, RNG_LIMIT, 0, label); validation and test stay whole. Within a part, images
+ * stand in ascending order.
  */
 #include "data/split.h"
 

@@ -25,7 +25,7 @@ typedef struct Window {
  * R = S = 1 is no pool, slope 1 no activation. Since act and the norm are monotonic, the pool picks the largest x of a
  * channel with scale >= 0 and the smallest of another; the first of equals. */
 typedef struct Block {
-    int C, H, W, R, S, P, Q;          /* P x Q: the output's size */
+    int C, H, W, R, S, P, Q; /* P x Q: the output's size */
     float slope;
     const float *mean, *scale, *shift; /* [C] */
     const float *a, *b, *c;            /* [C]: dx = a * d + b * (x - mean) + c, d the gradient behind act and pool */
@@ -51,8 +51,8 @@ typedef struct Kernels {
     /* d = the gradient behind act: sums[c] = sum d, sums[C + c] = sum d * (picked - mean). */
     void (*block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums);
     /* dx may be x. Without a pool `picked` and `place` are not read. */
-    void (*block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy, const uint8_t *place,
-                           void *dx);
+    void (*block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy,
+                           const uint8_t *place, void *dx);
 
     /* y = act(x); dx = dy where y > 0, slope * dy elsewhere. In place allowed. */
     void (*relu_forward)(const void *x, size_t count, float slope, void *y);
@@ -90,7 +90,7 @@ typedef struct Dense Dense;
 typedef struct DenseShape {
     int N, slice; /* images of the whole batch, in slices */
     int inputs, outputs;
-    float slope;    /* act behind the layer; 1: none */
+    float slope; /* act behind the layer; 1: none */
     bool bias;
     bool float_out; /* the outputs are float32 whatever the element: the network's last layer */
 } DenseShape;
@@ -118,8 +118,8 @@ typedef struct Engine {
     cf_status (*dense_new)(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense);
     void (*dense_free)(Dense *dense);
     /* y[n][tile] = act(x[n] . w[tile] + bias[tile]), all n, or those of one slice; bias NULL where the shape has none. */
-    cf_status (*dense_forward)(Dense *dense, int thread, int tile, const void *x, const void *weights, const float *bias,
-                               void *y);
+    cf_status (*dense_forward)(Dense *dense, int thread, int tile, const void *x, const void *weights,
+                               const float *bias, void *y);
     /* dx[n] = dy[n] . w, the n of one slice; dy is already behind act. */
     cf_status (*dense_backward_data)(Dense *dense, int thread, const void *dy, const void *weights, void *dx);
     /* dw[tile] = sum over all n of dy[n][tile] x[n]. */

@@ -17,7 +17,8 @@ typedef struct Feed {
 } Feed;
 
 /* Classes are matched by name. */
-cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads, Feed *feed);
+cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
+                   Feed *feed);
 void feed_free(Feed *feed);
 /* One image as H x W x C floats. */
 void feed_image(const Feed *feed, int thread, uint32_t image, float *x);

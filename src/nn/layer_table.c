@@ -51,8 +51,11 @@ static void print_settings(char *text, size_t size, const Layer *layer) {
     case LAYER_RELU:
         if (layer->slope > 0) snprintf(text, size, "slope %g", (double)layer->slope);
         break;
-    case LAYER_DROPOUT: snprintf(text, size, "rate %g", (double)layer->rate); break;
-    default: break;
+    case LAYER_DROPOUT:
+        snprintf(text, size, "rate %g", (double)layer->rate);
+        break;
+    default:
+        break;
     }
 }
 

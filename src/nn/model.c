@@ -46,7 +46,9 @@ cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t
 cf_status engine_choose(cf_engine engine, cf_precision *precision, const Engine **chosen) {
     FAIL_IF(engine == CF_ENGINE_REFERENCE && *precision == CF_BF16, CF_BAD_USE,
             "the reference engine computes in f32 only; leave bf16 out");
-    *chosen = engine == CF_ENGINE_REFERENCE ? &reference_engine : *precision == CF_BF16 ? cpu_engine_bf16() : cpu_engine();
+    *chosen = engine == CF_ENGINE_REFERENCE ? &reference_engine
+              : *precision == CF_BF16       ? cpu_engine_bf16()
+                                            : cpu_engine();
     if (*chosen) return CF_OK;
     notice("this processor has no instructions for bf16 (AVX512_BF16), or they are switched off: f32 is used");
     *precision = CF_F32;

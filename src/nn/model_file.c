@@ -66,8 +66,8 @@ cf_status bag_take(const StoredFile *file, const Parameters *parameters, const c
         FAIL_IF(!tensor, CF_BAD_INPUT, "the tensor %s is missing", name);
         FAIL_IF(tensor->dims != parameter->dims ||
                     memcmp(tensor->shape, parameter->shape, (size_t)parameter->dims * sizeof(size_t)) != 0,
-                CF_BAD_INPUT, "the tensor %s has another shape than its layer (%zu values were expected, %zu found)", name,
-                parameter->count, tensor->count);
+                CF_BAD_INPUT, "the tensor %s has another shape than its layer (%zu values were expected, %zu found)",
+                name, parameter->count, tensor->count);
         parameter_from_file(parameters, parameter, tensor->values, values + parameter->offset);
     }
     return CF_OK;
@@ -89,7 +89,7 @@ cf_status model_texts_new(const cf_model *model, ModelTexts *texts) {
     FORWARD(classes_to_text(model, &texts->classes));
     snprintf(texts->input, sizeof texts->input, "%dx%dx%d", in.C, in.H, in.W);
     const StoredText all[MODEL_TEXTS] = {
-        {"format", format_name},    {"model", model->layers.line}, {"input", texts->input},
+        {"format", format_name},     {"model", model->layers.line}, {"input", texts->input},
         {"classes", texts->classes}, {"scaling", "x/255"},          {"cifra", cf_version()},
     };
     memcpy(texts->texts, all, sizeof all);
@@ -123,7 +123,8 @@ cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **
     int count = 0, used = 0;
     json_t *list = NULL;
     FAIL_IF(!format || strcmp(format, format_name) != 0 || !line || !input || !classes, CF_BAD_INPUT,
-            "%s is a safetensors file, but not a model that cifra wrote (metadata format, model, input, classes)", path);
+            "%s is a safetensors file, but not a model that cifra wrote (metadata format, model, input, classes)",
+            path);
     FAIL_IF(!scaling || strcmp(scaling, "x/255") != 0, CF_BAD_INPUT, "%s: scaling x/255 expected, found %s", path,
             scaling ? scaling : "none");
     FAIL_IF(sscanf(input, "%5dx%5dx%5d%n", &shape.C, &shape.H, &shape.W, &used) != 3 || input[used] || shape.C < 1 ||

@@ -27,9 +27,8 @@ const char *model_named_line(const char *name) {
     return NULL;
 }
 
-static const char *const layer_words[] = {"input",   "conv",    "bn",            "relu",  "leakyrelu",
-                                          "maxpool", "avgpool", "globalavgpool", "dense", "dropout",
-                                          NULL};
+static const char *const layer_words[] = {"input",   "conv",          "bn",    "relu",    "leakyrelu", "maxpool",
+                                          "avgpool", "globalavgpool", "dense", "dropout", NULL};
 
 typedef struct Word {
     char text[MAX_WORD];
@@ -116,10 +115,11 @@ static cf_status take_optional_number(Reader *reader, const char *what, double h
 static cf_status read_input(Reader *reader, Shape *shape) {
     const Word *word = take(reader);
     int used = 0;
-    if (!word) return fail_at(reader, end_column(reader), "a shape such as 1x28x28 expected, found the end of the layer");
-    if (sscanf(word->text, "%5dx%5dx%5d%n", &shape->C, &shape->H, &shape->W, &used) != 3 ||
-        word->text[used] != '\0' || shape->C < 1 || shape->H < 1 || shape->W < 1 || shape->H > MAX_SIDE ||
-        shape->W > MAX_SIDE || shape->C > MAX_SIDE)
+    if (!word)
+        return fail_at(reader, end_column(reader), "a shape such as 1x28x28 expected, found the end of the layer");
+    if (sscanf(word->text, "%5dx%5dx%5d%n", &shape->C, &shape->H, &shape->W, &used) != 3 || word->text[used] != '\0' ||
+        shape->C < 1 || shape->H < 1 || shape->W < 1 || shape->H > MAX_SIDE || shape->W > MAX_SIDE ||
+        shape->C > MAX_SIDE)
         return fail_at(reader, word->column, "a shape such as 1x28x28 (channels, height, width) expected, found %s",
                        word->text);
     return CF_OK;
@@ -233,7 +233,9 @@ static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
         layer->out = in;
         break;
     case LAYER_RELU:
-    case LAYER_DROPOUT: layer->out = in; break;
+    case LAYER_DROPOUT:
+        layer->out = in;
+        break;
     }
     if (shape_size(layer->out) > LARGEST || layer->parameters > LARGEST)
         return fail_at(reader, layer->column, "this layer would have more than %d values or parameters", LARGEST);
@@ -252,8 +254,8 @@ static cf_status split_words(Reader *reader, int start, int *end) {
         }
         int length = (int)strcspn(line + i, " \t|");
         if (length >= MAX_WORD || reader->count == MAX_WORDS)
-            return fail_at(reader, i + 1, "%s", length >= MAX_WORD ? "a word this long is not known"
-                                                                   : "too many words for one layer");
+            return fail_at(reader, i + 1, "%s",
+                           length >= MAX_WORD ? "a word this long is not known" : "too many words for one layer");
         Word *word = &reader->words[reader->count++];
         memcpy(word->text, line + i, (size_t)length);
         word->text[length] = '\0';
@@ -312,8 +314,10 @@ static cf_status read_line(Reader *reader, LayerList *list) {
     const Layer *last = &list->layers[list->count - 1];
     size_t outputs = shape_size(last->out);
     if (outputs != (size_t)reader->classes)
-        return fail_at(reader, last->column, "the last layer gives %zu values; the data have %d classes (end with: dense "
-                       "classes)", outputs, reader->classes);
+        return fail_at(reader, last->column,
+                       "the last layer gives %zu values; the data have %d classes (end with: dense "
+                       "classes)",
+                       outputs, reader->classes);
     return CF_OK;
 }
 
@@ -325,8 +329,10 @@ cf_status model_line_parse(const char *name_or_line, Shape data, int classes, La
     if (!line && !strpbrk(name_or_line, " \t|")) {
         bool layer = false;
         for (int i = 0; layer_words[i]; i++) layer |= strcmp(name_or_line, layer_words[i]) == 0;
-        FAIL_IF(!layer, CF_BAD_USE, "unknown model %s%s (a name or a model line is expected; names: paper, paper-leaky, "
-                "mlp, linear)", name_or_line, text_hint(name_or_line, model_names));
+        FAIL_IF(!layer, CF_BAD_USE,
+                "unknown model %s%s (a name or a model line is expected; names: paper, paper-leaky, "
+                "mlp, linear)",
+                name_or_line, text_hint(name_or_line, model_names));
     }
     if (!line) line = name_or_line;
     FAIL_IF(strlen(line) > MAX_LINE, CF_BAD_USE, "the model line is longer than %d characters", MAX_LINE);

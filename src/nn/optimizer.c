@@ -10,7 +10,8 @@ enum { PIECE = 16384 }; /* values */
 
 cf_status optimizer_new(cf_optimizer kind, const Kernels *kernels, double momentum, double weight_decay, size_t count,
                         Optimizer *optimizer) {
-    Optimizer made = {.kind = kind, .kernels = kernels, .momentum = momentum, .weight_decay = weight_decay, .count = count};
+    Optimizer made = {
+        .kind = kind, .kernels = kernels, .momentum = momentum, .weight_decay = weight_decay, .count = count};
     FORWARD(memory_new(count, sizeof(float), &made.m));
     if (kind != CF_SGD) {
         cf_status status = memory_new(count, sizeof(float), &made.v);
@@ -42,7 +43,8 @@ static cf_status update_piece(void *context, int64_t index, int thread) {
     size_t from = (size_t)index * PIECE, count = o->count - from < PIECE ? o->count - from : PIECE;
     (void)thread;
     if (o->kind == CF_SGD)
-        o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, (float)o->momentum, u->decay);
+        o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, (float)o->momentum,
+                        u->decay);
     else
         o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, count, u->rate, u->root,
                          u->decay, u->decoupled);

@@ -9,8 +9,8 @@ typedef struct Optimizer {
     cf_optimizer kind;
     const Kernels *kernels;
     double momentum, weight_decay;
-    size_t count; /* as the trainable values */
-    float *m, *v; /* first and second moments; SGD has no second, its m is the momentum buffer */
+    size_t count;  /* as the trainable values */
+    float *m, *v;  /* first and second moments; SGD has no second, its m is the momentum buffer */
     int64_t steps; /* done */
 } Optimizer;
 

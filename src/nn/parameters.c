@@ -27,7 +27,8 @@ static void add_layer(Parameters *p, int i) {
     const Layer *layer = &p->layers->layers[i];
     size_t outputs = (size_t)layer->out.C;
     if (layer->kind == LAYER_CONV)
-        add(p, i, "weight", 4, (const size_t[]){outputs, (size_t)layer->in.C, (size_t)layer->R, (size_t)layer->S}, true);
+        add(p, i, "weight", 4, (const size_t[]){outputs, (size_t)layer->in.C, (size_t)layer->R, (size_t)layer->S},
+            true);
     else if (layer->kind == LAYER_DENSE)
         add(p, i, "weight", 2, (const size_t[]){outputs, shape_size(layer->in), 0, 0}, true);
     else if (layer->kind == LAYER_BN)

@@ -13,7 +13,7 @@ typedef struct Parameter {
     char name[48]; /* "conv1.weight", "bn1.running_mean" */
     int layer;
     int dims;
-    size_t shape[4]; /* as in files: [K][C][R][S], [outputs][inputs], [channels] */
+    size_t shape[4];      /* as in files: [K][C][R][S], [outputs][inputs], [channels] */
     size_t offset, count; /* floats, in `values` */
     bool trainable;       /* false: the running statistics of batch norm */
 } Parameter;

@@ -110,13 +110,20 @@ static void find_parameters(Plan *plan, Node *node) {
 
 static NodeKind kind_of(const Layer *layer) {
     switch (layer->kind) {
-    case LAYER_CONV: return NODE_CONV;
-    case LAYER_BN: return NODE_BLOCK;
-    case LAYER_RELU: return NODE_RELU;
-    case LAYER_MAXPOOL: return NODE_MAXPOOL;
-    case LAYER_AVGPOOL: return NODE_AVGPOOL;
-    case LAYER_DENSE: return NODE_DENSE;
-    default: return NODE_DROPOUT;
+    case LAYER_CONV:
+        return NODE_CONV;
+    case LAYER_BN:
+        return NODE_BLOCK;
+    case LAYER_RELU:
+        return NODE_RELU;
+    case LAYER_MAXPOOL:
+        return NODE_MAXPOOL;
+    case LAYER_AVGPOOL:
+        return NODE_AVGPOOL;
+    case LAYER_DENSE:
+        return NODE_DENSE;
+    default:
+        return NODE_DROPOUT;
     }
 }
 

@@ -27,8 +27,8 @@ typedef struct PlanOptions {
     const Engine *engine;
     int batch; /* images per step, at most; rounded up to whole slices inside */
     int threads;
-    bool training;  /* false: forward only, with running statistics */
-    uint64_t seed;  /* of dropout */
+    bool training; /* false: forward only, with running statistics */
+    uint64_t seed; /* of dropout */
 } PlanOptions;
 
 /* Borrows layers and parameters, which hold the weights it computes with. */

@@ -150,8 +150,8 @@ static cf_status conv_backward(Plan *plan, Node *node, int64_t index, int thread
 static cf_status conv_sum(Plan *plan, Node *node, int64_t index, int thread) {
     size_t from = (size_t)index * SUM_PIECE, to = from + SUM_PIECE;
     (void)thread;
-    kernels(plan)->sum_slots(node->slots, node->slot_size, plan->slices, from, to < node->slot_size ? to : node->slot_size,
-                             node->slot_sum);
+    kernels(plan)->sum_slots(node->slots, node->slot_size, plan->slices, from,
+                             to < node->slot_size ? to : node->slot_size, node->slot_sum);
     return CF_OK;
 }
 
@@ -191,8 +191,8 @@ static cf_status dense_forward_slice(Plan *plan, Node *node, int64_t index, int 
 }
 
 static cf_status dense_backward_data(Plan *plan, Node *node, int64_t index, int thread) {
-    return plan->options.engine->dense_backward_data(node->dense, thread, dy_of(node, index, thread), dense_weights(node),
-                                                     dx_of(node, index, thread));
+    return plan->options.engine->dense_backward_data(node->dense, thread, dy_of(node, index, thread),
+                                                     dense_weights(node), dx_of(node, index, thread));
 }
 
 static cf_status dense_backward_weights(Plan *plan, Node *node, int64_t tile, int thread) {
@@ -330,7 +330,8 @@ static cf_status block_backward(Plan *plan, Node *node, int64_t index, int threa
 /* ---- Activations, pools, dropout ---- */
 
 static cf_status relu_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    kernels(plan)->relu_forward(x_of(node, index, thread), SLICE * node->x.size, node->slope, y_of(node, index, thread));
+    kernels(plan)->relu_forward(x_of(node, index, thread), SLICE * node->x.size, node->slope,
+                                y_of(node, index, thread));
     return CF_OK;
 }
 
@@ -413,12 +414,18 @@ cf_status add_forward_steps(Plan *plan, Node *node) {
     case NODE_CONV:
         FORWARD(plan_add(&plan->refresh, STEP_ONCE, conv_refresh, node, 1));
         return add_both(plan, STEP_SLICES, conv_forward, node, 0);
-    case NODE_DENSE: return add_dense_forward(plan, node);
-    case NODE_BLOCK: return add_block_forward(plan, node);
-    case NODE_RELU: return add_both(plan, STEP_SLICES, relu_forward, node, 0);
-    case NODE_MAXPOOL: return add_both(plan, STEP_SLICES, maxpool_forward, node, 0);
-    case NODE_AVGPOOL: return add_both(plan, STEP_SLICES, avgpool_forward, node, 0);
-    case NODE_DROPOUT: return plan_add(&plan->training, STEP_SLICES, dropout_forward, node, 0);
+    case NODE_DENSE:
+        return add_dense_forward(plan, node);
+    case NODE_BLOCK:
+        return add_block_forward(plan, node);
+    case NODE_RELU:
+        return add_both(plan, STEP_SLICES, relu_forward, node, 0);
+    case NODE_MAXPOOL:
+        return add_both(plan, STEP_SLICES, maxpool_forward, node, 0);
+    case NODE_AVGPOOL:
+        return add_both(plan, STEP_SLICES, avgpool_forward, node, 0);
+    case NODE_DROPOUT:
+        return plan_add(&plan->training, STEP_SLICES, dropout_forward, node, 0);
     }
     return FAIL(CF_INTERNAL, "a node without forward steps");
 }
@@ -455,11 +462,16 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
         if (node->slope < 1) FORWARD(plan_add(list, STEP_SLICES, activation_backward, node, 0));
         FORWARD(add_closing(plan, dense_backward_weights, node, dense_tiles(node->layer->out.C)));
         return node->wants_dx ? plan_add(list, STEP_SLICES, dense_backward_data, node, 0) : CF_OK;
-    case NODE_BLOCK: return add_block_backward(plan, node);
-    case NODE_RELU: return plan_add(list, STEP_SLICES, activation_backward, node, 0);
-    case NODE_MAXPOOL: return plan_add(list, STEP_SLICES, maxpool_backward, node, 0);
-    case NODE_AVGPOOL: return plan_add(list, STEP_SLICES, avgpool_backward, node, 0);
-    case NODE_DROPOUT: return plan_add(list, STEP_SLICES, dropout_backward, node, 0);
+    case NODE_BLOCK:
+        return add_block_backward(plan, node);
+    case NODE_RELU:
+        return plan_add(list, STEP_SLICES, activation_backward, node, 0);
+    case NODE_MAXPOOL:
+        return plan_add(list, STEP_SLICES, maxpool_backward, node, 0);
+    case NODE_AVGPOOL:
+        return plan_add(list, STEP_SLICES, avgpool_backward, node, 0);
+    case NODE_DROPOUT:
+        return plan_add(list, STEP_SLICES, dropout_backward, node, 0);
     }
     return FAIL(CF_INTERNAL, "a node without backward steps");
 }

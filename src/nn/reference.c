@@ -163,7 +163,8 @@ static cf_status dense_forward(Dense *dense, int thread, int tile, const void *i
     return CF_OK;
 }
 
-static cf_status dense_backward_data(Dense *dense, int thread, const void *gradient, const void *weights, void *result) {
+static cf_status dense_backward_data(Dense *dense, int thread, const void *gradient, const void *weights,
+                                     void *result) {
     size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
     const float *dy = gradient, *w = weights;
     float *dx = result;

@@ -108,8 +108,7 @@ static void processor_name(char name[128]) {
 static json_t *machine_json(const Run *run) {
     char name[128];
     processor_name(name);
-    return json_pack("{s:s s:i s:s}", "processor", name, "threads", run->threads, "engine",
-                     run->engine->name);
+    return json_pack("{s:s s:i s:s}", "processor", name, "threads", run->threads, "engine", run->engine->name);
 }
 
 static cf_status write_config(const Run *run) {
@@ -155,12 +154,13 @@ cf_status run_json(const Run *run, json_t **json) {
     json_t *test = NULL;
     FORWARD(parameters_sha256(&run->model->parameters, sha256));
     if (run->tested) FORWARD(evaluation_json(&run->test, run->config.data, "test", &test));
-    json_t *root = json_pack(
-        "{s:s s:i s:i s:{s:f s:f} s:o s:f s:f s:f s:f s:s s:s s:i s:s}", "run", run->folder, "epochs_run", r->epochs_run,
-        "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss, "accuracy", r->validation_accuracy, "test",
-        test ? test : json_null(), "seconds", r->seconds, "images_per_second", r->images_per_second, "gflops", r->gflops,
-        "share_of_peak", run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
-        run->model->layers.line, "threads", run->threads, "engine", run->engine->name);
+    json_t *root =
+        json_pack("{s:s s:i s:i s:{s:f s:f} s:o s:f s:f s:f s:f s:s s:s s:i s:s}", "run", run->folder, "epochs_run",
+                  r->epochs_run, "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss, "accuracy",
+                  r->validation_accuracy, "test", test ? test : json_null(), "seconds", r->seconds, "images_per_second",
+                  r->images_per_second, "gflops", r->gflops, "share_of_peak",
+                  run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
+                  run->model->layers.line, "threads", run->threads, "engine", run->engine->name);
     FAIL_IF(!root, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
     *json = root;
     return CF_OK;
@@ -212,8 +212,10 @@ cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const c
     if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
     *used_part = part;
     if (strcmp(part, "test") == 0) {
-        FAIL_IF(!own, CF_BAD_USE, "--split test is the test part of the run's own data (%s); for %s choose official-test or "
-                                  "all", run->config.data, data);
+        FAIL_IF(!own, CF_BAD_USE,
+                "--split test is the test part of the run's own data (%s); for %s choose official-test or "
+                "all",
+                run->config.data, data);
         FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
         return evaluate(run->model, cf_split_part(run->split, CF_TEST), &options, evaluation);
     }

@@ -10,9 +10,9 @@
 #include "train/fit.h"
 
 typedef struct RunConfig {
-    char *data;     /* name or path */
-    char *data_dir; /* where names are looked for, or NULL */
-    char *model;    /* name or model line */
+    char *data;             /* name or path */
+    char *data_dir;         /* where names are looked for, or NULL */
+    char *model;            /* name or model line */
     cf_split_options split; /* its texts are owned here */
     bool split_given;       /* false: official, or pooled where a set has no test part */
     cf_train_options train; /* checkpoint, resume and progress are not part of the configuration */
@@ -30,7 +30,7 @@ cf_status run_config_json(const RunConfig *config, json_t **json);
 
 /* The words of options and files: NULL ends each list; the index is the enumeration's value. */
 extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
-    *const precision_words[];
+                                                                                               *const precision_words[];
 /* "official", "pooled" or "at:5000". */
 cf_status split_from_text(const char *text, cf_split_options *split);
 /* `text` has room for 40 characters. */

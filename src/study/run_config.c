@@ -74,11 +74,11 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
     json_t *split = json_pack("{s:s s:f s:b s:I s:o s:o}", "mode", mode, "validation", config->split.validation,
                               "stratified", config->split.stratified, "seed", (json_int_t)config->split.seed, "classes",
                               optional_text(config->split.classes), "limit", optional_text(config->split.train_limit));
-    json_t *train = json_pack(
-        "{s:i s:i s:s s:f s:f s:f s:s s:i s:I s:s s:s}", "epochs", t->epochs, "batch", t->batch, "optimizer",
-        optimizer_words[t->optimizer], "lr", t->learning_rate, "momentum", t->momentum, "weight_decay", t->weight_decay,
-        "schedule", schedule_words[t->schedule], "patience", t->patience, "seed", (json_int_t)t->seed, "precision", precision_words[t->precision],
-        "engine", engine_words[t->engine]);
+    json_t *train =
+        json_pack("{s:i s:i s:s s:f s:f s:f s:s s:i s:I s:s s:s}", "epochs", t->epochs, "batch", t->batch, "optimizer",
+                  optimizer_words[t->optimizer], "lr", t->learning_rate, "momentum", t->momentum, "weight_decay",
+                  t->weight_decay, "schedule", schedule_words[t->schedule], "patience", t->patience, "seed",
+                  (json_int_t)t->seed, "precision", precision_words[t->precision], "engine", engine_words[t->engine]);
     json_t *root = json_pack("{s:s s:o s:s s:o s:o}", "data", config->data, "data_dir", optional_text(config->data_dir),
                              "model", config->model, "split", split, "train", train);
     FAIL_IF(!root, CF_BAD_USE, "the configuration cannot be written as JSON: a name is not UTF-8");
@@ -98,7 +98,8 @@ static json_t *take(Reader *r, const char *key, const char *kind, bool (*right)(
     json_t *value = json_object_get(r->object, key);
     if (r->status) return NULL;
     if (value && right(value)) return value;
-    r->status = FAIL(CF_BAD_INPUT, "%s%s: %s expected, %s found", r->group, key, kind, value ? "something else" : "nothing");
+    r->status =
+        FAIL(CF_BAD_INPUT, "%s%s: %s expected, %s found", r->group, key, kind, value ? "something else" : "nothing");
     return NULL;
 }
 
@@ -153,7 +154,8 @@ static int take_word(Reader *r, const char *key, const char *const *words) {
     const char *text = json_string_value(take(r, key, "a word", is_text));
     for (int i = 0; !r->status && words[i]; i++)
         if (strcmp(words[i], text) == 0) return i;
-    if (!r->status) r->status = FAIL(CF_BAD_INPUT, "%s%s: unknown word %s%s", r->group, key, text, text_hint(text, words));
+    if (!r->status)
+        r->status = FAIL(CF_BAD_INPUT, "%s%s: unknown word %s%s", r->group, key, text, text_hint(text, words));
     return 0;
 }
 

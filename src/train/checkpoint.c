@@ -25,8 +25,8 @@ static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, c
         "{s:i s:I s:I s:I s:f s:I s:I s:f s:i s:i s:f s:f s:o}", "epoch", state->epoch, "step", (json_int_t)state->step,
         "steps_done", (json_int_t)state->steps_done, "optimizer_steps", (json_int_t)optimizer_steps, "loss_sum",
         state->loss_sum, "correct", (json_int_t)state->correct, "seen", (json_int_t)state->seen, "step_seconds",
-        state->step_seconds, "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best, "best_loss",
-        state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
+        state->step_seconds, "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best,
+        "best_loss", state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
     *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     FAIL_IF(!*text, CF_NO_MEMORY, "out of memory while writing the checkpoint");
@@ -51,7 +51,8 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
             CF_BAD_INPUT, "its state is damaged");
     FAIL_IF(state->epoch > epochs, CF_BAD_USE, "it is %d epochs far already; %d were asked for", state->epoch, epochs);
     for (int i = 0; i < state->epoch; i++)
-        FAIL_IF(!row_from_json(json_array_get(rows, (size_t)i), &state->rows[i]), CF_BAD_INPUT, "its history is damaged");
+        FAIL_IF(!row_from_json(json_array_get(rows, (size_t)i), &state->rows[i]), CF_BAD_INPUT,
+                "its history is damaged");
     state->step = step;
     state->steps_done = done;
     state->correct = correct;
@@ -92,8 +93,9 @@ static cf_status fail_settings(const char *stored, const char *now) {
     size_t i = 0;
     while (stored[i] && stored[i] == now[i]) i++;
     while (i > 0 && stored[i - 1] != ' ') i--;
-    return FAIL(CF_BAD_USE, "it was made with other settings: %.*s, now %.*s; resume with the settings it was made with, "
-                            "or train into another folder",
+    return FAIL(CF_BAD_USE,
+                "it was made with other settings: %.*s, now %.*s; resume with the settings it was made with, "
+                "or train into another folder",
                 (int)strcspn(stored + i, " "), stored + i, (int)strcspn(now + i, " "), now + i);
 }
 

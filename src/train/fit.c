@@ -95,20 +95,20 @@ static cf_status describe_settings(Fit *fit) {
     FORWARD(memory_copy_string(fit->model->layers.line, &line));
     for (char *p = line; *p; p++)
         if (*p == ' ') *p = '_';
-    cf_status status = memory_print(
-        &fit->settings,
-        "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d seed=%llu engine=%s "
-        "precision=%s data=%.16s images=%.16s",
-        line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum, o->weight_decay, schedules[o->schedule],
-        o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed, engines[o->engine],
-        fit->precision == CF_BF16 ? "bf16" : "f32", fit->train->set->sha256, images);
+    cf_status status =
+        memory_print(&fit->settings,
+                     "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d "
+                     "seed=%llu engine=%s "
+                     "precision=%s data=%.16s images=%.16s",
+                     line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum, o->weight_decay,
+                     schedules[o->schedule], o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
+                     engines[o->engine], fit->precision == CF_BF16 ? "bf16" : "f32", fit->train->set->sha256, images);
     free(line);
     return status;
 }
 
 static Checkpoint checkpoint_of(Fit *fit) {
-    return (Checkpoint){fit->model,  &fit->optimizer,      fit->best, &fit->state,
-                        fit->options->epochs, fit->settings};
+    return (Checkpoint){fit->model, &fit->optimizer, fit->best, &fit->state, fit->options->epochs, fit->settings};
 }
 
 static cf_status save(Fit *fit) {
@@ -125,8 +125,8 @@ static cf_status check_counters(const Fit *fit) {
     const FitState *s = &fit->state;
     int64_t begun = s->step * fit->options->batch, images = (int64_t)fit->train->count;
     FAIL_IF(s->step > fit->steps_per_epoch || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
-                fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) || s->correct < 0 ||
-                s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||
+                fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
+                s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||
                 (s->epoch > 0 && s->epochs_since_best != s->epoch - s->best_epoch),
             CF_BAD_INPUT, "checkpoint %s: its counters contradict each other; it is damaged", fit->options->checkpoint);
     return CF_OK;
@@ -156,7 +156,8 @@ static cf_status prepare(Fit *fit) {
         Checkpoint checkpoint = checkpoint_of(fit);
         FORWARD(checkpoint_read(o->checkpoint, &checkpoint));
         FORWARD(check_counters(fit));
-        notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1, (long long)fit->state.step);
+        notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1,
+               (long long)fit->state.step);
     }
     fit->start = fit->last_checkpoint = now();
     return CF_OK;
@@ -187,11 +188,12 @@ static double rate_of_step(const Fit *fit, int64_t step) {
 
 static cf_status fail_diverged(const Fit *fit, double loss, double rate) {
     const char *layer = plan_first_not_finite(fit->plan);
-    return FAIL(CF_DIVERGED,
-                "the loss became %g in epoch %d, step %lld (step %lld in all), first in the output of %s, at learning rate "
-                "%g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
-                loss, fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1,
-                layer ? layer : "the loss itself", rate, rate / 10);
+    return FAIL(
+        CF_DIVERGED,
+        "the loss became %g in epoch %d, step %lld (step %lld in all), first in the output of %s, at learning rate "
+        "%g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
+        loss, fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1,
+        layer ? layer : "the loss itself", rate, rate / 10);
 }
 
 static cf_status train_step(Fit *fit) {
@@ -202,7 +204,8 @@ static cf_status train_step(Fit *fit) {
     double rate = rate_of_step(fit, s->steps_done), begin = now();
     FORWARD(plan_train(fit->plan, &fit->feed, fit->order + first, n, s->steps_done, &result));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
-    FORWARD(optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads));
+    FORWARD(
+        optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads));
     double seconds = now() - begin;
     s->loss_sum += result.loss;
     s->correct += result.correct;
@@ -230,8 +233,8 @@ static bool report(const Fit *fit, const EpochRow *done, bool best) {
                      .steps = fit->steps_per_epoch,
                      .loss = s->loss_sum / (double)s->seen,
                      .accuracy = (double)s->correct / (double)s->seen,
-                     .images_per_second = worked ? (double)fit->images_here / fit->training_seconds
-                                                 : (double)s->seen / s->step_seconds,
+                     .images_per_second =
+                         worked ? (double)fit->images_here / fit->training_seconds : (double)s->seen / s->step_seconds,
                      .seconds_left = a_step * (double)left,
                      .learning_rate = rate_of_step(fit, s->steps_done - 1),
                      .best = best};
@@ -362,11 +365,12 @@ cf_status cf_train(cf_model *model, const cf_split *split, const cf_train_option
 cf_status history_write(const char *path, const EpochRow *rows, int count) {
     FileDraft draft;
     FORWARD(file_draft(path, &draft));
-    fputs("epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second\n",
-          draft.stream);
+    fputs(
+        "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second\n",
+        draft.stream);
     for (int i = 0; i < count; i++)
-        fprintf(draft.stream, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%.0f\n", rows[i].epoch, rows[i].rate, rows[i].train_loss,
-                rows[i].train_accuracy, rows[i].validation_loss, rows[i].validation_accuracy, rows[i].seconds,
-                rows[i].images_per_second);
+        fprintf(draft.stream, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%.0f\n", rows[i].epoch, rows[i].rate,
+                rows[i].train_loss, rows[i].train_accuracy, rows[i].validation_loss, rows[i].validation_accuracy,
+                rows[i].seconds, rows[i].images_per_second);
     return file_commit(&draft);
 }

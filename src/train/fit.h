@@ -18,20 +18,20 @@ typedef struct EpochRow { /* one line of history.csv */
 
 /* Where a run stands: what a checkpoint holds besides tensors. */
 typedef struct FitState {
-    int epoch;      /* under way or next, 0-based */
-    int64_t step;   /* done in it */
+    int epoch;          /* under way or next, 0-based */
+    int64_t step;       /* done in it */
     int64_t steps_done; /* since training began */
     double loss_sum;    /* of this epoch so far */
     int64_t correct, seen;
-    double step_seconds;             /* of this epoch so far */
+    double step_seconds;               /* of this epoch so far */
     int best_epoch, epochs_since_best; /* best_epoch is 1-based, 0: none yet */
     double best_loss, best_accuracy;
     EpochRow *rows; /* [epoch] */
 } FitState;
 
 typedef struct FitFiles { /* NULL: not written. Borrowed. */
-    const char *history; /* CSV, after each epoch */
-    const char *best;    /* model with the best weights, after each better epoch */
+    const char *history;  /* CSV, after each epoch */
+    const char *best;     /* model with the best weights, after each better epoch */
 } FitFiles;
 
 typedef struct FitReport {

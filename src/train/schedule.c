@@ -11,10 +11,12 @@ double schedule_rate(cf_schedule schedule, double highest, int64_t step, int64_t
     const double start = highest / 25, end = start / 1e4;
     double turn = 0.3 * (double)steps - 1, at = (double)step, last = (double)steps - 1;
     switch (schedule) {
-    case CF_COSINE: return along_cosine(highest, 0, (double)step / (double)steps);
+    case CF_COSINE:
+        return along_cosine(highest, 0, (double)step / (double)steps);
     case CF_ONE_CYCLE:
         if (at <= turn) return along_cosine(start, highest, turn > 0 ? at / turn : 1);
         return along_cosine(highest, end, last > turn ? (at - turn) / (last - turn) : 1);
-    default: return highest;
+    default:
+        return highest;
     }
 }

@@ -121,13 +121,23 @@ INLINE int lanes_at(int C, int c) {
 }
 
 /* Calls body(..., C) with C a constant for the usual numbers of channels. */
-#define SPECIALISE(C, call)                                                                                             \
+#define SPECIALISE(C, call)                                                                                            \
     switch (C) {                                                                                                       \
-    case 16: call(16); break;                                                                                          \
-    case 32: call(32); break;                                                                                          \
-    case 64: call(64); break;                                                                                          \
-    case 128: call(128); break;                                                                                        \
-    default: call(C); break;                                                                                           \
+    case 16:                                                                                                           \
+        call(16);                                                                                                      \
+        break;                                                                                                         \
+    case 32:                                                                                                           \
+        call(32);                                                                                                      \
+        break;                                                                                                         \
+    case 64:                                                                                                           \
+        call(64);                                                                                                      \
+        break;                                                                                                         \
+    case 128:                                                                                                          \
+        call(128);                                                                                                     \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        call(C);                                                                                                       \
+        break;                                                                                                         \
     }
 
 /* ---- Sums over rows ---- */
@@ -177,7 +187,8 @@ INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int c, d
     memcpy(block_sum, &sum, sizeof sum);
     memcpy(block_centre, &centre, sizeof centre);
     memcpy(block_square, &square, sizeof square);
-    double count = (double)rows, total = (double)(before + rows), share = count / total, weight = (double)before * share;
+    double count = (double)rows, total = (double)(before + rows), share = count / total,
+           weight = (double)before * share;
     for (int i = 0; i < n; i++) {
         double block_mean = (double)block_sum[i] / count, off = block_mean - (double)block_centre[i];
         double step = block_mean - mean[c + i];
@@ -192,8 +203,7 @@ static void bn_moments(const void *x, size_t rows, int C, double *mean, double *
     memset(squares, 0, (size_t)C * sizeof *squares);
     for (size_t first = 0; first < rows; first += BLOCK) {
         size_t count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; c < C; c += LANES)
-            join_moments(from + first * (size_t)C, count, first, C, c, mean, squares);
+        for (int c = 0; c < C; c += LANES) join_moments(from + first * (size_t)C, count, first, C, c, mean, squares);
     }
     for (int c = 0; c < C; c++)
         if (squares[c] < 0) squares[c] = 0;
@@ -310,8 +320,8 @@ INLINE void spread_rows(const Block *b, size_t pixels, const T *x, T *dx, int C)
         }
 }
 
-INLINE void unpool_pixel(const Block *b, const T *x, const T *picked, const T *dy, const uint8_t *place, T *dx, size_t row,
-                         int C, int c) {
+INLINE void unpool_pixel(const Block *b, const T *x, const T *picked, const T *dy, const uint8_t *place, T *dx,
+                         size_t row, int C, int c) {
     int n = lanes_at(C, c);
     V d = load_float(b->a + c, n) * behind_activation(b, load(picked + c, n), load(dy + c, n), c, n);
     typedef uint8_t Bytes __attribute__((vector_size(16)));
@@ -357,8 +367,8 @@ INLINE void norm_rows_backward(const Block *b, size_t rows, const T *x, const T 
         }
 }
 
-static void block_backward(const Block *b, int N, const void *x, const void *picked, const void *dy, const uint8_t *place,
-                           void *dx) {
+static void block_backward(const Block *b, int N, const void *x, const void *picked, const void *dy,
+                           const uint8_t *place, void *dx) {
     size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
 #define NORM(channels) norm_rows_backward(b, rows, x, dy, dx, channels)
 #define POOL(channels) unpool_images(b, N, x, picked, dy, place, dx, channels)
@@ -413,11 +423,11 @@ INLINE size_t tap(const Window *w, const Inside *in, int r, int s) {
 }
 
 /* Every output pixel of a window, with `in` set. */
-#define EACH_PIXEL(w)                                                                                                   \
+#define EACH_PIXEL(w)                                                                                                  \
     for (int i = 0; i < (w)->N; i++)                                                                                   \
         for (int p = 0; p < (w)->P; p++)                                                                               \
             for (int q = 0; q < (w)->Q; q++)
-#define EACH_TAP(in)                                                                                                    \
+#define EACH_TAP(in)                                                                                                   \
     for (int r = (in).r0; r < (in).r1; r++)                                                                            \
         for (int s = (in).s0; s < (in).s1; s++)
 
@@ -529,8 +539,8 @@ static void sum_slots(const float *slots, size_t stride, int count, size_t from,
     }
 }
 
-static void sgd(float *restrict w, const float *restrict dw, float *restrict m, size_t count, float rate, float momentum,
-                float decay) {
+static void sgd(float *restrict w, const float *restrict dw, float *restrict m, size_t count, float rate,
+                float momentum, float decay) {
     for (size_t i = 0; i < count; i++) {
         m[i] = momentum * m[i] + (dw[i] + decay * w[i]);
         w[i] -= rate * m[i];

@@ -81,13 +81,20 @@ static void primitive_free(Primitive *p) {
 
 static dnnl_query_t argument_query(int argument) {
     switch (argument) {
-    case DNNL_ARG_SRC: return dnnl_query_src_md;
-    case DNNL_ARG_WEIGHTS: return dnnl_query_weights_md;
-    case DNNL_ARG_BIAS: return dnnl_query_weights_md; /* number 1 */
-    case DNNL_ARG_DST: return dnnl_query_dst_md;
-    case DNNL_ARG_DIFF_SRC: return dnnl_query_diff_src_md;
-    case DNNL_ARG_DIFF_WEIGHTS: return dnnl_query_diff_weights_md;
-    default: return dnnl_query_diff_dst_md;
+    case DNNL_ARG_SRC:
+        return dnnl_query_src_md;
+    case DNNL_ARG_WEIGHTS:
+        return dnnl_query_weights_md;
+    case DNNL_ARG_BIAS:
+        return dnnl_query_weights_md; /* number 1 */
+    case DNNL_ARG_DST:
+        return dnnl_query_dst_md;
+    case DNNL_ARG_DIFF_SRC:
+        return dnnl_query_diff_src_md;
+    case DNNL_ARG_DIFF_WEIGHTS:
+        return dnnl_query_diff_weights_md;
+    default:
+        return dnnl_query_diff_dst_md;
     }
 }
 
@@ -185,7 +192,7 @@ static cf_status primitive_run(Primitive *p, int thread, const void *const bytes
 struct Conv {
     Window w;
     Primitive forward, backward_data, backward_weights;
-    dnnl_memory_desc_t plain;            /* weights as the model keeps them: [K][C][R][S] */
+    dnnl_memory_desc_t plain; /* weights as the model keeps them: [K][C][R][S] */
     Primitive pack_forward, pack_backward, unpack;
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
 };
@@ -391,8 +398,8 @@ static cf_status product_new(Primitive *p, Matrix a, Matrix b, Matrix c, bool bi
     FORWARD(describe_matrix(&mc, c));
     FORWARD(describe_matrix(&mbias, (Matrix){1, c.columns, c.columns, 1, dnnl_f32}));
     DNNL(dnnl_matmul_desc_init(&desc, &ma, &mb, bias ? &mbias : NULL, &mc));
-    const Recipe recipe = {&desc, NULL, slope, threads,
-                           {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, bias ? DNNL_ARG_BIAS : 0}};
+    const Recipe recipe = {
+        &desc, NULL, slope, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, bias ? DNNL_ARG_BIAS : 0}};
     return primitive_new(p, &recipe);
 }
 
@@ -441,7 +448,8 @@ static cf_status dense_new(const DenseShape *shape, bool training, bool input_gr
     return dense_make(shape, dnnl_f32, training, input_gradient, threads, dense);
 }
 
-static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
+static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool input_gradient, int threads,
+                                Dense **dense) {
     return dense_make(shape, dnnl_bf16, training, input_gradient, threads, dense);
 }
 
@@ -449,12 +457,13 @@ static size_t element_size(dnnl_data_type_t type) {
     return type == dnnl_bf16 ? 2 : 4;
 }
 
-static cf_status dense_forward(Dense *dense, int thread, int tile, const void *x, const void *weights, const float *bias,
-                               void *y) {
+static cf_status dense_forward(Dense *dense, int thread, int tile, const void *x, const void *weights,
+                               const float *bias, void *y) {
     size_t first = (size_t)tile * DENSE_TILE, in = element_size(dense->type);
     size_t out = dense->shape.float_out ? sizeof(float) : in;
     return primitive_run(&dense->forward[tile == dense->tiles - 1], thread,
-                         (const void *[MAX_ARGUMENTS]){x, (const char *)weights + first * (size_t)dense->shape.inputs * in,
+                         (const void *[MAX_ARGUMENTS]){x,
+                                                       (const char *)weights + first * (size_t)dense->shape.inputs * in,
                                                        (char *)y + first * out, bias ? bias + first : NULL});
 }
 
