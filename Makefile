@@ -3,6 +3,8 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
+CONFIGURE = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_INSTALL_LIBDIR=lib --log-level=WARNING
+
 .PHONY: all check study install format clean deps
 all: deps $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) -j $(JOBS) --target cifra cifra_static cifra_shared man
@@ -11,13 +13,11 @@ deps:
 	@scripts/install-deps.sh build
 
 $(BUILD)/CMakeCache.txt:
-	@cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_INSTALL_LIBDIR=lib > $(BUILD).log 2>&1 || \
-	    { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }
-	@mv $(BUILD).log $(BUILD)/configure.log
+	@$(CONFIGURE) -DBUILD_TESTING=OFF
 
 check:
 	@scripts/install-deps.sh check
-	@$(MAKE) --no-print-directory $(BUILD)/CMakeCache.txt
+	@$(CONFIGURE) -DBUILD_TESTING=ON
 	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
