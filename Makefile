@@ -1,4 +1,5 @@
 # The short way in; CMake does the work. `make` builds build/cifra, `make check` tests, `make study` shows what it can do.
+MAKEFLAGS += --no-print-directory
 BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
