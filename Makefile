@@ -21,6 +21,7 @@ check:
 	@$(CONFIGURE) -DBUILD_TESTING=ON
 	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+	@grep -h '^SKIPPED' $(BUILD)/Testing/Temporary/LastTest.log || true
 
 # Until the whole study exists: trains and evaluates on the sets found in the data directory.
 study: all

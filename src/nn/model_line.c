@@ -160,10 +160,14 @@ static cf_status read_arguments(Reader *reader, const char *kind, bool bn_follow
         if (conv) FORWARD(take_integer(reader, "the number of filters", 1, 65536, &layer->out.C));
         FORWARD(take_window(reader, &layer->R, &layer->S));
         if (conv) layer->pad_h = (layer->R - 1) / 2, layer->pad_w = (layer->S - 1) / 2;
-        if (pool) layer->stride = layer->R;
+        if (pool) layer->stride = 0; /* as the window, unless it is given */
         layer->kind = conv ? LAYER_CONV : strcmp(kind, "maxpool") == 0 ? LAYER_MAXPOOL : LAYER_AVGPOOL;
         layer->bias = conv && !bn_follows;
-        return read_settings(reader, layer, true, conv);
+        FORWARD(read_settings(reader, layer, true, conv));
+        if (!layer->stride && layer->R != layer->S)
+            return fail_at(reader, end_column(reader), "a pool whose window is not square needs a stride");
+        if (!layer->stride) layer->stride = layer->R;
+        return CF_OK;
     }
     if (strcmp(kind, "dense") == 0) {
         layer->kind = LAYER_DENSE;

@@ -7,8 +7,8 @@
  *            | ("maxpool"|"avgpool") RxS [stride N] [pad N|same|valid] | "globalavgpool"
  *            | "dense" (K|"classes") [bias|nobias]
  *
- * RxS may be one number. Defaults: stride 1 and pad same for conv (same = (R-1)/2), stride = window and no padding for
- * pools, slope 0.01, rate 0.5; a bias unless the next layer is bn. A name ("paper") stands for such a line.
+ * RxS may be one number. Defaults: stride 1 and pad same for conv (same = (R-1)/2), stride = window (which must then be square) and no
+ * padding for pools, slope 0.01, rate 0.5; a bias unless the next layer is bn. A name ("paper") stands for such a line.
  */
 #ifndef NN_MODEL_LINE_H
 #define NN_MODEL_LINE_H

@@ -1,5 +1,6 @@
 /* Parity with an independent framework: tests/golden/make_golden.py made the figures. Every engine must agree with them,
  * the one of bfloat16 as nearly as its eight digits allow. */
+#include "nn/instruction_sets.h"
 #include "testing.h"
 
 #include "base/memory.h"
@@ -10,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { N = 12, C = 3, H = 12, W = 10, BATCHES = 4, STEPS = 20, CLASSES = 10 };
 
@@ -186,39 +185,12 @@ static void trajectories_reference(void **state) {
     check_trajectory(&reference_engine, CF_ADAMW, 0.01, 0.05, "adamw_losses", 1e-3);
 }
 
-/* ---- Other instruction sets, each in a process of its own: an engine is chosen once ---- */
+/* ---- Other instruction sets ---- */
 
 static const struct CMUnitTest fast_tests[] = {
     cmocka_unit_test(gradients_fast),
     cmocka_unit_test(trajectories_fast),
 };
-
-static void other_instruction_sets(void **state) {
-    (void)state;
-    static const char *const sets[] = {"avx2", "baseline"};
-    for (size_t i = 0; i < COUNT_OF(sets); i++) {
-        if (i == 0 && strcmp(cpu_engine()->kernels->name, "baseline") == 0) {
-            print_message("SKIPPED: CIFRA_ISA=avx2 (this processor has no AVX2)\n");
-            continue;
-        }
-        int status = -1;
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            setenv("CIFRA_ISA", sets[i], 1);
-            execl("/proc/self/exe", "test_golden", sets[i], (char *)NULL);
-            _exit(127);
-        }
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 0);
-    }
-}
-
-static int run_as_child(const char *instruction_set) {
-    if (strcmp(cpu_engine()->kernels->name, instruction_set) != 0) return 125;
-    return cmocka_run_group_tests(fast_tests, NULL, NULL);
-}
 
 int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
@@ -226,6 +198,6 @@ int main(int count, char **arguments) {
         cmocka_unit_test(gradients_bf16),         cmocka_unit_test(trajectories_fast),
         cmocka_unit_test(trajectories_reference), cmocka_unit_test(other_instruction_sets),
     };
-    if (count == 2) return run_as_child(arguments[1]);
+    if (count == 2) return run_as_child(arguments[1], fast_tests);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
