@@ -126,7 +126,8 @@ CF_API size_t cf_subset_count(const cf_subset *subset);
 typedef struct cf_model cf_model;
 
 /* Builds a model for the shape and classes of `split` from a name ("paper") or a model line such as
- * "conv 32 3x3 | bn | relu | maxpool 2 | dense classes", with He-normal weights drawn from `seed`. */
+ * "conv 32 3x3 | bn | relu | maxpool 2 | dense classes", with weights drawn from `seed` (He-normal; half the
+ * variance in the last layer). */
 CF_API cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model);
 /* Safetensors, float32, PyTorch's axis order (conv OIHW, dense [out, in] over C x H x W). */
 CF_API cf_status cf_model_load(const char *path, cf_model **model);

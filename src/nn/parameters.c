@@ -79,7 +79,9 @@ float *parameters_find(const Parameters *parameters, int layer, const char *what
 /* Numbers are drawn in the order of the file, so that a weight does not depend on how an engine orders its inputs. */
 static void draw_weights(const Parameters *p, const Parameter *entry, float *scratch, uint64_t seed) {
     RngStream stream = rng_stream(seed, RNG_WEIGHTS, 0, (uint32_t)entry->layer);
-    double deviation = sqrt(2.0 * (double)entry->shape[0] / (double)entry->count);
+    /* The 2 makes up for the half that a rectifier behind the layer takes away; behind the last one there is none. */
+    double gain = entry->layer == p->layers->count - 1 ? 1 : 2;
+    double deviation = sqrt(gain * (double)entry->shape[0] / (double)entry->count);
     for (size_t i = 0; i < entry->count; i++) scratch[i] = (float)(deviation * rng_normal(&stream, i));
     parameter_from_file(p, entry, scratch, p->values + entry->offset);
 }

@@ -30,7 +30,8 @@ cf_status parameters_new(const LayerList *layers, Parameters *parameters);
 void parameters_free(Parameters *parameters);
 /* The values of "layer.what" for what = "weight", "bias", "running_mean" ..; NULL where the layer has none. */
 float *parameters_find(const Parameters *parameters, int layer, const char *what);
-/* He-normal weights (He, Zhang, Ren, Sun 2015): N(0, 2 / fan-in); biases 0; batch norm 1, 0, mean 0, variance 1. */
+/* He-normal weights (He, Zhang, Ren, Sun 2015): N(0, 2 / fan-in), for the last layer, behind which nothing is rectified,
+ * N(0, 1 / fan-in); biases 0; batch norm 1, 0, mean 0, variance 1. */
 cf_status parameters_initialise(Parameters *parameters, uint64_t seed);
 
 /* One tensor between the order in memory and the order in files; `from` and `to` have parameter->count floats. */
