@@ -35,8 +35,6 @@ static struct Pool {
           .left = PTHREAD_COND_INITIALIZER,
           .spins = SPINS};
 
-static _Thread_local bool within; /* this thread is in a job already */
-
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -72,7 +70,6 @@ static void join_job(unsigned seen, int thread) {
 static void *run_worker(void *number) {
     int thread = (int)(intptr_t)number;
     unsigned seen = 0;
-    within = true;
     omp_set_num_threads(1); /* this thread's own setting: oneDNN, called by a piece, must not spread out */
     while (!atomic_load(&pool.ending)) {
         wait_for_job(seen);
@@ -148,27 +145,28 @@ static void watch_forks(void) {
 
 void pool_run(int threads, PoolFn work, void *context) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (threads <= 1 || within || pthread_mutex_trylock(&pool.busy) != 0) {
+    /* Within a job `busy` is held, by this thread or by the owner of the job that it works for. */
+    if (threads <= 1 || pthread_mutex_trylock(&pool.busy) != 0) {
         run_alone(work, context);
         return;
     }
     pthread_once(&once, watch_forks);
-    within = true;
     make_workers(threads - 1);
     open_job(threads, work, context);
     run_alone(work, context);
     close_job();
-    within = false;
     pthread_mutex_unlock(&pool.busy);
 }
 
 /* The workers end before the code that they run is unloaded, at exit or by dlclose. */
 __attribute__((destructor)) static void end_workers(void) {
-    if (within || !pool.count) return; /* exit() from within a job: the process ends anyway */
+    /* exit() from within a job: the process ends anyway, and its workers with it. */
+    if (!pool.count || pthread_mutex_trylock(&pool.busy) != 0) return;
     pthread_mutex_lock(&pool.lock);
     atomic_store(&pool.ending, true);
     pthread_cond_broadcast(&pool.opened);
     pthread_mutex_unlock(&pool.lock);
     for (int i = 0; i < pool.count; i++) pthread_join(pool.threads[i], NULL);
     pool.count = 0;
+    pthread_mutex_unlock(&pool.busy);
 }

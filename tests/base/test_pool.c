@@ -1,0 +1,111 @@
+/* The pool behind slices_run: every piece once whoever does it, loops within loops and beside loops, after a fork. */
+#include "testing.h"
+
+#include "base/slices.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PIECES = 64, LOOPS = 3000 };
+
+typedef struct Count {
+    _Atomic int visits[PIECES];
+    _Atomic int bad_thread, busy[8], overlap;
+    int threads;
+} Count;
+
+static cf_status visit(void *context, int64_t index, int thread) {
+    Count *c = context;
+    if (thread < 0 || thread >= c->threads) {
+        c->bad_thread = 1;
+        return CF_OK;
+    }
+    if (atomic_exchange(&c->busy[thread], 1)) c->overlap = 1; /* two pieces must never share a thread's scratch */
+    c->visits[index]++;
+    c->busy[thread] = 0;
+    return CF_OK;
+}
+
+/* Many short loops in a row: wake-ups that come too late must find nothing to do. */
+static void every_piece_once(void **state) {
+    (void)state;
+    static const int threads[] = {2, 3, 8, 2};
+    for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++)
+        for (int i = 0; i < LOOPS; i++) {
+            Count c = {.threads = threads[t]};
+            int pieces = 1 + i % PIECES;
+            assert_ok(slices_run(threads[t], pieces, visit, &c));
+            for (int k = 0; k < PIECES; k++) assert_int_equal(c.visits[k], k < pieces);
+            assert_int_equal(c.bad_thread, 0);
+            assert_int_equal(c.overlap, 0);
+        }
+}
+
+static cf_status nest(void *context, int64_t index, int thread) {
+    (void)thread;
+    Count *all = context;
+    Count own = {.threads = 1};
+    cf_status status = slices_run(4, 8, visit, &own); /* alone on this thread: index 0 only */
+    for (int k = 0; !status && k < 8; k++)
+        if (own.visits[k] != 1 || own.bad_thread) return CF_INTERNAL;
+    all->visits[index]++;
+    return status;
+}
+
+static void a_loop_within_a_loop(void **state) {
+    (void)state;
+    Count c = {.threads = 2};
+    assert_ok(slices_run(2, PIECES, nest, &c));
+    for (int k = 0; k < PIECES; k++) assert_int_equal(c.visits[k], 1);
+}
+
+static void *run_many(void *context) {
+    for (int i = 0; i < LOOPS; i++) {
+        Count c = {.threads = 3};
+        if (slices_run(3, PIECES, visit, &c)) return NULL;
+        for (int k = 0; k < PIECES; k++)
+            if (c.visits[k] != 1 || c.bad_thread || c.overlap) return NULL;
+    }
+    return context;
+}
+
+static void callers_beside_each_other(void **state) {
+    (void)state;
+    pthread_t callers[3];
+    int token;
+    for (int i = 0; i < 3; i++) assert_int_equal(pthread_create(&callers[i], NULL, run_many, &token), 0);
+    for (int i = 0; i < 3; i++) {
+        void *result = NULL;
+        assert_int_equal(pthread_join(callers[i], &result), 0);
+        assert_ptr_equal(result, &token);
+    }
+}
+
+static void after_a_fork(void **state) {
+    (void)state;
+    Count c = {.threads = 4};
+    int status = -1;
+    assert_ok(slices_run(4, PIECES, visit, &c));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        int token;
+        alarm(20); /* a lock left behind by a thread that is not there would wait for ever */
+        _exit(run_many(&token) == &token ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_piece_once),
+        cmocka_unit_test(a_loop_within_a_loop),
+        cmocka_unit_test(callers_beside_each_other),
+        cmocka_unit_test(after_a_fork),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
