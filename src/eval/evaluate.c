@@ -8,11 +8,7 @@
 /* Keeps the images whose class the model knows, by name. */
 static cf_status choose_images(const cf_model *model, const cf_subset *subset, Evaluation *e) {
     int class_of[MAX_CLASSES];
-    for (int label = 0; label < subset->set->classes; label++) {
-        class_of[label] = -1;
-        for (int c = 0; c < model->classes; c++)
-            if (strcmp(model->class_names[c], subset->set->class_names[label]) == 0) class_of[label] = c;
-    }
+    classes_match(subset->set, (const char *const *)model->class_names, model->classes, class_of);
     FORWARD(memory_new(subset->count, sizeof *e->images, &e->images));
     FORWARD(memory_new(subset->count, 1, &e->labels));
     for (size_t i = 0; i < subset->count; i++) {

@@ -5,16 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+void classes_match(const cf_set *set, const char *const *class_names, int classes, int class_of[MAX_CLASSES]) {
+    for (int label = 0; label < set->classes; label++) {
+        class_of[label] = -1;
+        for (int c = 0; c < classes; c++)
+            if (strcmp(set->class_names[label], class_names[c]) == 0) class_of[label] = c;
+    }
+}
+
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed) {
     Feed made = {.set = set, .input = input, .threads = threads};
     cf_status status;
     const int from[3] = {set->channels, set->height, set->width}, to[3] = {input.C, input.H, input.W};
-    for (int label = 0; label < set->classes; label++) {
-        made.class_of[label] = -1;
-        for (int c = 0; c < classes; c++)
-            if (strcmp(set->class_names[label], class_names[c]) == 0) made.class_of[label] = c;
-    }
+    classes_match(set, class_names, classes, made.class_of);
     FORWARD_TO(failed, preparation_new(from, to, &made.preparation));
     /* A cache line between threads' scratch, so that they do not write to one line. */
     made.scratch_stride = preparation_scratch(made.preparation) + 16;

@@ -16,7 +16,9 @@ typedef struct Feed {
     float *scratch; /* per thread */
 } Feed;
 
-/* Classes are matched by name. */
+/* class_of[label of the set] = the network's class of the same name, or -1. */
+void classes_match(const cf_set *set, const char *const *class_names, int classes, int class_of[MAX_CLASSES]);
+
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed);
 void feed_free(Feed *feed);
