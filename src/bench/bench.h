@@ -18,8 +18,6 @@ typedef struct Machine {
 cf_status machine_measure(int threads, Machine *machine);
 double machine_peak(const Machine *machine, cf_precision precision);
 
-/* Seconds since some point in the past. */
-double bench_clock(void);
 /* The middle one; sorts `values`. */
 double bench_median(double *values, int count);
 
@@ -102,6 +100,9 @@ typedef struct StepBench {
     double train_seconds, infer_seconds; /* of one batch */
     double train_gflops, infer_gflops;
 } StepBench;
+
+/* `count` images of random bytes in ten classes, sealed: their values do not matter to the time. */
+cf_status random_set(Shape input, size_t count, cf_set **set);
 
 /* Random images; `seconds` is the time to spend on each of training and inference. */
 cf_status step_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, double seconds,

@@ -1,29 +1,10 @@
 #include "bench/epoch.h"
 
 #include "base/memory.h"
-#include "base/rng.h"
 #include "base/slices.h"
 #include "train/fit.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-enum { CLASSES = 10 };
-
-/* Random images: their values do not matter to the time. */
-static cf_status make_set(Shape input, size_t count, cf_set **set) {
-    FORWARD(set_new("random", "random", count, input.C, input.H, input.W, CLASSES, set));
-    FORWARD(set_name_classes_by_number(*set));
-    RngStream stream = rng_stream(2, RNG_SPLIT, 0, 0);
-    size_t bytes = count * set_image_size(*set);
-    for (size_t i = 0; i + 16 <= bytes; i += 16) {
-        uint32_t words[4];
-        rng_block(&stream, i / 16, words);
-        memcpy((*set)->pixels + i, words, sizeof words);
-    }
-    for (size_t i = 0; i < count; i++) (*set)->labels[i] = (unsigned char)(i % CLASSES);
-    return set_seal(*set);
-}
 
 static cf_status run_epochs(cf_model *model, const cf_split *split, const EpochBench *e, int epochs, double *seconds) {
     cf_train_options options = cf_train_defaults();
@@ -46,7 +27,7 @@ static cf_status time_epochs(const char *line, const cf_set *set, EpochBench *e)
     double seconds = 0;
     cf_status status;
     cut.mode = CF_SPLIT_AT;
-    cut.at = set->count - CLASSES; /* a test part is asked for, and not used */
+    cut.at = set->count - (size_t)set->classes; /* a test part is asked for, and not used */
     FORWARD_TO(done, cf_split_new(set, &cut, &split));
     FORWARD_TO(done, cf_model_new(line, split, 1, &model));
     FORWARD_TO(done, run_epochs(model, split, e, EPOCHS, &seconds));
@@ -65,7 +46,7 @@ cf_status epoch_bench(const char *model, Shape input, int batch, int threads, cf
     cf_set *set = NULL;
     cf_status status;
     FORWARD_TO(done, step_bench(model, input, batch, threads, precision, 1, &e.step));
-    FORWARD_TO(done, make_set(input, images, &set));
+    FORWARD_TO(done, random_set(input, images, &set));
     FORWARD_TO(done, time_epochs(model, set, &e));
     double steps = (double)((e.train + (size_t)batch - 1) / (size_t)batch);
     double batches = (double)((e.validation + (size_t)batch - 1) / (size_t)batch);

@@ -3,7 +3,6 @@
 #include "base/slices.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 cf_status machine_measure(int threads, Machine *machine) {
     Machine made = {.threads = slices_threads(threads)};
@@ -16,12 +15,6 @@ cf_status machine_measure(int threads, Machine *machine) {
 
 double machine_peak(const Machine *machine, cf_precision precision) {
     return precision == CF_BF16 ? machine->peak_bf16 : machine->peak_f32;
-}
-
-double bench_clock(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static int compare(const void *a, const void *b) {

@@ -14,7 +14,7 @@ extern const char mnist99_settings[]; /* the rest in words */
 
 typedef struct Mnist99 {
     double accuracy, loss;
-    double first_step; /* bench_clock() after the first training step */
+    double first_step; /* clock_seconds() after the first training step */
 } Mnist99;
 
 /* One run, in this process. CF_BF16 where the processor has it. */

@@ -1,6 +1,7 @@
 /* One operation: compared with the reference, and timed. */
 #include "bench/op_rig.h"
 
+#include "base/numbers.h"
 #include "base/slices.h"
 
 #include <math.h>
@@ -69,9 +70,9 @@ static cf_status run_piece(void *context, int64_t piece, int thread) {
 }
 
 static cf_status time_pieces(OpRig *r, int64_t pieces, double *seconds) {
-    double start = bench_clock();
+    double start = clock_seconds();
     FORWARD(slices_run(r->threads, pieces, run_piece, r));
-    *seconds = bench_clock() - start;
+    *seconds = clock_seconds() - start;
     return CF_OK;
 }
 
@@ -93,9 +94,9 @@ static cf_status time_units(OpRig *r, double seconds, double *median) {
     }
     FORWARD(time_pieces(r, r->threads, &once));
     int64_t pieces = (int64_t)between(run_seconds / once, 1, MOST_PIECES) * r->threads;
-    double start = bench_clock();
+    double start = clock_seconds();
     int count = 0;
-    while (count < MOST_RUNS && (count < LEAST_RUNS || bench_clock() - start < seconds)) {
+    while (count < MOST_RUNS && (count < LEAST_RUNS || clock_seconds() - start < seconds)) {
         FORWARD(time_pieces(r, pieces, &once));
         times[count++] = once * r->threads / ((double)pieces * r->inner);
     }

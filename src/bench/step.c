@@ -1,11 +1,13 @@
 #include "bench/bench.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
 #include "nn/optimizer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_RUNS = 400, LEAST_RUNS = 5, CLASSES = 10 };
 
@@ -20,22 +22,24 @@ typedef struct Rig {
     int batch, threads;
 } Rig;
 
-static cf_status make_images(Rig *rig, Shape input) {
-    FORWARD(set_new("random", "random", (size_t)rig->batch, input.C, input.H, input.W, CLASSES, &rig->set));
-    FORWARD(set_name_classes_by_number(rig->set));
-    FORWARD(memory_new((size_t)rig->batch, sizeof *rig->images, &rig->images));
+cf_status random_set(Shape input, size_t count, cf_set **set) {
+    FORWARD(set_new("random", "random", count, input.C, input.H, input.W, CLASSES, set));
+    FORWARD(set_name_classes_by_number(*set));
     RngStream stream = rng_stream(1, RNG_SPLIT, 0, 0);
-    size_t bytes = (size_t)rig->batch * set_image_size(rig->set);
-    for (size_t i = 0; i < bytes; i++) rig->set->pixels[i] = (unsigned char)(256 * rng_uniform(&stream, i));
-    for (int i = 0; i < rig->batch; i++) {
-        rig->set->labels[i] = (unsigned char)(i % CLASSES);
-        rig->images[i] = (uint32_t)i;
+    size_t bytes = count * set_image_size(*set);
+    for (size_t i = 0; i < bytes; i += 16) {
+        uint32_t words[4];
+        rng_block(&stream, i / 16, words);
+        memcpy((*set)->pixels + i, words, bytes - i < sizeof words ? bytes - i : sizeof words);
     }
-    return CF_OK;
+    for (size_t i = 0; i < count; i++) (*set)->labels[i] = (unsigned char)(i % CLASSES);
+    return set_seal(*set);
 }
 
 static cf_status make_rig(Rig *rig, const char *model, Shape input, const Engine *engine) {
-    FORWARD(make_images(rig, input));
+    FORWARD(random_set(input, (size_t)rig->batch, &rig->set));
+    FORWARD(memory_new((size_t)rig->batch, sizeof *rig->images, &rig->images));
+    for (int i = 0; i < rig->batch; i++) rig->images[i] = (uint32_t)i;
     FORWARD(model_new(model, input, (const char *const *)rig->set->class_names, CLASSES, 1, &rig->model));
     PlanOptions options = {engine, rig->batch, rig->threads, true, 1};
     FORWARD(plan_new(&rig->model->layers, &rig->model->parameters, &options, &rig->plan));
@@ -66,13 +70,13 @@ static cf_status infer_batch(Rig *rig) {
 
 /* The median time of one call, over at least LEAST_RUNS and about `seconds`. */
 static cf_status time_calls(Rig *rig, cf_status (*call)(Rig *), double seconds, double *median) {
-    double times[MOST_RUNS], start = bench_clock();
+    double times[MOST_RUNS], start = clock_seconds();
     int count = 0;
     FORWARD(call(rig)); /* the first one finds cold caches and sleeping threads */
-    while (count < MOST_RUNS && (count < LEAST_RUNS || bench_clock() - start < seconds)) {
-        double begin = bench_clock();
+    while (count < MOST_RUNS && (count < LEAST_RUNS || clock_seconds() - start < seconds)) {
+        double begin = clock_seconds();
         FORWARD(call(rig));
-        times[count++] = bench_clock() - begin;
+        times[count++] = clock_seconds() - begin;
     }
     *median = bench_median(times, count);
     return CF_OK;

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "bench/bench.h"
 #include "bench/mnist99.h"
 #include "cli/terminal.h"
@@ -77,14 +78,14 @@ static cf_status start_one(const Mnist99Arguments *a, int seed, cf_precision pre
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_addclose(&actions, ends[0]);
-    double start = bench_clock();
+    double start = clock_seconds();
     int failed = posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     FILE *from = fdopen(ends[0], "r");
     if (!failed && from && !fgets(line, sizeof line, from)) line[0] = '\0';
     if (!failed) waitpid(child, &exit_status, 0);
-    sprint->seconds = bench_clock() - start;
+    sprint->seconds = clock_seconds() - start;
     if (from) fclose(from);
     FAIL_IF(failed, CF_IO, "a run could not be started: %s", strerror(failed));
     FAIL_IF(exit_status || sscanf(line, "accuracy %lf first_step %lf", &sprint->accuracy, &sprint->first_step) != 2,

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "cli/terminal.h"
 #include "eval/predict.h"
 
@@ -21,15 +22,8 @@ static const Option options[] = {
      OPTION_MEMBER(PredictArguments, threads)},
 };
 
-static int best_class(const float *probabilities, int classes) {
-    int best = 0;
-    for (int c = 1; c < classes; c++)
-        if (probabilities[c] > probabilities[best]) best = c;
-    return best;
-}
-
 static void print_line(const cf_model *model, const char *path, const float *p) {
-    int best = best_class(p, model->classes);
+    int best = first_largest(p, model->classes);
     printf("%s: %s (%.2f %%)", path, model->class_names[best], 100 * (double)p[best]);
     /* The runners-up that matter: what is left of one percent and more. */
     for (int c = 0; c < model->classes; c++)
@@ -40,7 +34,7 @@ static void print_line(const cf_model *model, const char *path, const float *p) 
 static json_t *to_json(const cf_model *model, const char *path, const float *p) {
     json_t *list = json_array();
     for (int c = 0; c < model->classes; c++) json_array_append_new(list, json_real((double)p[c]));
-    return json_pack("{s:s s:s s:o}", "file", path, "class", model->class_names[best_class(p, model->classes)],
+    return json_pack("{s:s s:s s:o}", "file", path, "class", model->class_names[first_largest(p, model->classes)],
                      "probabilities", list);
 }
 

@@ -1,8 +1,9 @@
 #include "cli/terminal.h"
 
+#include "base/numbers.h"
+
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static bool quiet, line_open;
@@ -42,15 +43,9 @@ static void print_left(double seconds) {
         fprintf(stderr, "  %ld:%02ld left", s / 60, s % 60);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void print_live(const cf_progress *p) {
     static double last;
-    double time = now();
+    double time = clock_seconds();
     if (time - last < 0.1) return; /* ten times a second are enough to look alive */
     last = time;
     fprintf(stderr, "\r\033[Kepoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s", p->epoch,

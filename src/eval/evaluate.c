@@ -1,6 +1,7 @@
 #include "eval/evaluate.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,9 +100,7 @@ cf_status predictions_write(const char *path, const Evaluation *e) {
     fputc('\n', draft.stream);
     for (size_t i = 0; i < e->count; i++) {
         const float *p = e->probabilities + i * (size_t)classes;
-        int best = 0;
-        for (int c = 1; c < classes; c++)
-            if (p[c] > p[best]) best = c;
+        int best = first_largest(p, classes);
         fprintf(draft.stream, "%u,", (unsigned)e->images[i]);
         csv_text(draft.stream, e->metrics.class_names[e->labels[i]]);
         fputc(',', draft.stream);

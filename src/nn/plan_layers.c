@@ -1,6 +1,7 @@
 /* What each kind of node does to a slice, forward and backward, and how its sums over the batch are closed. */
 #include "nn/plan_inside.h"
 
+#include "base/numbers.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -68,13 +69,6 @@ static double softmax(const float *logits, int classes, int label, float *probab
     }
     for (int k = 0; k < classes; k++) probabilities[k] = (float)((double)probabilities[k] / sum);
     return label < 0 ? 0 : log(sum) + largest - (double)logits[label];
-}
-
-static int first_largest(const float *values, int count) {
-    int best = 0;
-    for (int k = 1; k < count; k++)
-        if (values[k] > values[best]) best = k;
-    return best;
 }
 
 /* The gradient of the mean loss by the logits of one image: (p - 1 at the label) / n; 0 for a filling image. */

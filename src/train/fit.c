@@ -1,6 +1,7 @@
 #include "train/fit.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
 #include "train/schedule.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double checkpoint_seconds = 20; /* at most so much work is lost to a kill within a long epoch */
 
@@ -32,12 +32,6 @@ typedef struct Fit {
     double start, last_checkpoint, training_seconds;
     int64_t steps_here, images_here;
 } Fit;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 cf_train_options cf_train_defaults(void) {
     return (cf_train_options){.epochs = 10,
@@ -114,7 +108,7 @@ static Checkpoint checkpoint_of(Fit *fit) {
 static cf_status save(Fit *fit) {
     if (!fit->options->checkpoint) return CF_OK;
     Checkpoint checkpoint = checkpoint_of(fit);
-    fit->last_checkpoint = now();
+    fit->last_checkpoint = clock_seconds();
     return checkpoint_write(fit->options->checkpoint, &checkpoint);
 }
 
@@ -159,7 +153,7 @@ static cf_status prepare(Fit *fit) {
         notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1,
                (long long)fit->state.step);
     }
-    fit->start = fit->last_checkpoint = now();
+    fit->start = fit->last_checkpoint = clock_seconds();
     return CF_OK;
 }
 
@@ -201,12 +195,12 @@ static cf_status train_step(Fit *fit) {
     StepResult result;
     int64_t first = s->step * fit->options->batch, left = (int64_t)fit->train->count - first;
     int n = (int)(left < fit->options->batch ? left : fit->options->batch);
-    double rate = rate_of_step(fit, s->steps_done), begin = now();
+    double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
     FORWARD(plan_train(fit->plan, &fit->feed, fit->order + first, n, s->steps_done, &result));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
     FORWARD(
         optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads));
-    double seconds = now() - begin;
+    double seconds = clock_seconds() - begin;
     s->loss_sum += result.loss;
     s->correct += result.correct;
     s->seen += n;
@@ -225,7 +219,8 @@ static bool report(const Fit *fit, const EpochRow *done, bool best) {
     if (!fit->options->progress) return true;
     /* Resumed behind an epoch's last step, nothing was done here yet: the speed is that of the epoch so far. */
     bool worked = fit->steps_here > 0;
-    double a_step = worked ? (now() - fit->start) / (double)fit->steps_here : s->step_seconds / (double)s->step;
+    double a_step =
+        worked ? (clock_seconds() - fit->start) / (double)fit->steps_here : s->step_seconds / (double)s->step;
     int64_t left = fit->steps_per_epoch * fit->options->epochs - s->steps_done;
     cf_progress p = {.epoch = s->epoch + 1,
                      .epochs = fit->options->epochs,
@@ -309,7 +304,7 @@ static cf_status run_epoch(Fit *fit) {
     while (fit->state.step < fit->steps_per_epoch) {
         FORWARD(train_step(fit));
         if (!report(fit, NULL, false)) return interrupted(fit);
-        if (now() - fit->last_checkpoint > checkpoint_seconds) FORWARD(save(fit));
+        if (clock_seconds() - fit->last_checkpoint > checkpoint_seconds) FORWARD(save(fit));
     }
     FORWARD(finish_epoch(fit, &go_on));
     return go_on || finished(fit) ? CF_OK : interrupted(fit);
@@ -325,7 +320,7 @@ static void fill_report(Fit *fit, FitReport *report_out) {
     r->best_epoch = fit->state.best_epoch;
     r->validation_loss = fit->state.best_loss;
     r->validation_accuracy = fit->state.best_accuracy;
-    r->seconds = now() - fit->start;
+    r->seconds = clock_seconds() - fit->start;
     r->images_per_second = worked ? (double)fit->images_here / fit->training_seconds : 0;
     r->gflops = worked ? flops / fit->training_seconds / 1e9 : 0;
     report_out->rows = fit->state.rows;

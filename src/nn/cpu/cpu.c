@@ -2,12 +2,12 @@
 #include "nn/cpu/cpu.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/slices.h"
 #include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -140,19 +140,13 @@ static cf_status run_peak(void *context, int64_t index, int thread) {
     return CF_OK;
 }
 
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static double measure_peak(PeakFn loop, int threads) {
     PeakRun run = {.loop = loop};
-    double best = 0, first = seconds_now();
-    while (seconds_now() - first < peak_seconds) {
-        double start = seconds_now(), operations = 0;
+    double best = 0, first = clock_seconds();
+    while (clock_seconds() - first < peak_seconds) {
+        double start = clock_seconds(), operations = 0;
         slices_run(threads, threads, run_peak, &run);
-        double seconds = seconds_now() - start;
+        double seconds = clock_seconds() - start;
         for (int t = 0; t < threads; t++) operations += run.operations[t];
         if (operations / seconds > best) best = operations / seconds;
     }
@@ -195,9 +189,9 @@ cf_status cpu_bandwidth(int threads, double *gigabytes_per_second) {
     FORWARD(memory_new(3 * count, sizeof *memory, &memory));
     Stream stream = {memory, memory + count, memory + 2 * count};
     for (int i = 0; i < TRIES; i++) {
-        double start = seconds_now();
+        double start = clock_seconds();
         slices_run(threads, STREAM_PIECES, add_piece, &stream);
-        double rate = 3.0 * (double)count * sizeof(float) / (seconds_now() - start);
+        double rate = 3.0 * (double)count * sizeof(float) / (clock_seconds() - start);
         if (rate > best) best = rate;
     }
     free(memory);

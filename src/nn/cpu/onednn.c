@@ -207,7 +207,7 @@ static void conv_free(Conv *conv) {
     free(conv);
 }
 
-/* A reorder has two arguments; the third place repeats the first. */
+/* A reorder runs on the calling thread, between the slices: it has one seat, and its own two arguments. */
 static cf_status reorder_new(Primitive *p, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
     int before = omp_get_max_threads();
     cf_status status = CF_INTERNAL;
