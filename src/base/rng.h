@@ -14,7 +14,15 @@
 void rng_philox(uint32_t counter[4], const uint32_t key[2]);
 
 /* The values are part of every stored result: add, never renumber. */
-typedef enum RngPurpose { RNG_SPLIT = 1, RNG_WEIGHTS = 2, RNG_SHUFFLE = 3, RNG_DROPOUT = 4, RNG_LIMIT = 5 } RngPurpose;
+typedef enum RngPurpose {
+    RNG_SPLIT = 1,
+    RNG_WEIGHTS = 2,
+    RNG_SHUFFLE = 3,
+    RNG_DROPOUT = 4,
+    RNG_LIMIT = 5,
+    RNG_IMAGE = 6, /* generated images, and what their writers keep */
+    RNG_WRITER = 7
+} RngPurpose;
 
 typedef struct RngStream {
     uint32_t key[2];

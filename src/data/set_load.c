@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/generate/generated_set.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -301,6 +302,14 @@ static cf_status find_set(const char *name, const char *data_dir, char **path, S
     return status;
 }
 
+static cf_status take_name(cf_set *set, const char *name) {
+    char *own_name;
+    FORWARD(memory_copy_string(name, &own_name));
+    free(set->name);
+    set->name = own_name;
+    return CF_OK;
+}
+
 /* Puts the name asked for and the place found in the place of what the reader knew. */
 static cf_status finish(cf_set *set, const char *name, const char *path) {
     size_t length = strlen(path);
@@ -311,13 +320,25 @@ static cf_status finish(cf_set *set, const char *name, const char *path) {
     set->source = place;
     const KnownSet *known = find_known(file_base_name(place));
     if (known && known->classes && set->classes == 10) FORWARD(set_name_classes(set, known->classes));
-    char *own_name;
-    FORWARD(memory_copy_string(name, &own_name));
-    free(set->name);
-    set->name = own_name;
+    FORWARD(take_name(set, name));
     if (set->official_train == set->count)
         notice("%s has no test part of its own: all %zu images are training images", name, set->count);
     return set_seal(set);
+}
+
+static cf_status generate(const char *name, cf_set **set) {
+    GeneratedSpec spec;
+    cf_set *made;
+    cf_status status;
+    FORWARD(generated_spec_read(name, &spec));
+    FORWARD(generated_set_new(&spec, 0, &made));
+    FORWARD_TO(failed, take_name(made, name));
+    FORWARD_TO(failed, set_seal(made));
+    *set = made;
+    return CF_OK;
+failed:
+    cf_set_free(made);
+    return status;
 }
 
 cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set) {
@@ -325,6 +346,7 @@ cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **s
     SetForm form;
     cf_set *made = NULL;
     FAIL_IF(!name_or_path || !*name_or_path, CF_BAD_USE, "a data set needs a name or a path; \"\" was given");
+    if (generator_named(name_or_path)) return generate(name_or_path, set);
     FORWARD(find_set(name_or_path, data_dir, &path, &form));
     cf_status status = set_form_read(&form, &made);
     if (!status) {

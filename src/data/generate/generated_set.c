@@ -1,0 +1,275 @@
+#include "data/generate/generated_set.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const Generator *const generators[] = {&generator_hand, &generator_street, NULL};
+
+/* Stages of generated_image; the generators' own begin at 0. */
+enum { STAGE_LABEL = 1000, STAGE_FACTORS };
+
+/* ---- The text ---- */
+
+const Generator *generator_named(const char *text) {
+    size_t length = strcspn(text, ":");
+    for (const Generator *const *g = generators; *g; g++)
+        if (strlen((*g)->name) == length && strncmp((*g)->name, text, length) == 0) return *g;
+    return NULL;
+}
+
+static int find_factor(const Generator *generator, const char *name) {
+    for (int f = 0; f < generator->factor_count; f++)
+        if (strcmp(generator->factors[f].name, name) == 0) return f;
+    return -1;
+}
+
+static cf_status fail_unknown_key(const Generator *generator, const char *key) {
+    static const char *const own[] = {"n", "test", "seed", "frequencies"};
+    const char *words[MAX_FACTORS + COUNT_OF(own) + 1];
+    char list[512] = "";
+    size_t count = 0, used = 0;
+    for (int f = 0; f < generator->factor_count; f++) {
+        words[count++] = generator->factors[f].name;
+        if (used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", f ? ", " : "", words[count - 1]);
+    }
+    for (size_t i = 0; i < COUNT_OF(own); i++) words[count++] = own[i];
+    words[count] = NULL;
+    return FAIL(CF_BAD_USE,
+                "%s has no factor \"%s\"%s; its factors are %s; besides there are n, test, seed and frequencies",
+                generator->name, key, text_hint(key, words), list);
+}
+
+static cf_status read_count(const char *key, const char *value, long long lowest, size_t *count) {
+    long long number;
+    FAIL_IF(!text_to_integer(value, lowest, UINT32_MAX, &number), CF_BAD_USE,
+            "%s=%s: a whole number from %lld to %u was expected", key, value, lowest, UINT32_MAX);
+    *count = (size_t)number;
+    return CF_OK;
+}
+
+static cf_status read_frequencies(const char *value, double frequencies[DIGITS]) {
+    double sum = 0;
+    if (strcmp(value, "even") == 0 || strcmp(value, "street") == 0) {
+        const double *chosen = *value == 'e' ? generator_hand.frequencies : generator_street.frequencies;
+        memcpy(frequencies, chosen, DIGITS * sizeof *frequencies);
+        return CF_OK;
+    }
+    const char *at = value;
+    for (int k = 0; k < DIGITS; k++) {
+        char number[32];
+        size_t length = strcspn(at, "/");
+        snprintf(number, sizeof number, "%.*s", (int)length, at);
+        FAIL_IF(length >= sizeof number || !text_to_number(number, &frequencies[k]) || frequencies[k] < 0 ||
+                    at[length] != (k < DIGITS - 1 ? '/' : '\0'),
+                CF_BAD_USE,
+                "frequencies=%s: even, street or ten numbers of at least 0 with / between them were expected, one for "
+                "each digit from 0 to 9",
+                value);
+        sum += frequencies[k];
+        at += length + 1;
+    }
+    FAIL_IF(!(sum > 0), CF_BAD_USE, "frequencies=%s: at least one must be above 0", value);
+    for (int k = 0; k < DIGITS; k++) frequencies[k] /= sum;
+    return CF_OK;
+}
+
+static cf_status read_range(const Factor *factor, const char *value, double *low, double *high) {
+    char first[64];
+    size_t length = strcspn(value, ":");
+    snprintf(first, sizeof first, "%.*s", (int)length, value);
+    double a = 0, b = 0;
+    bool good = length < sizeof first && text_to_number(first, &a);
+    if (good && value[length]) good = text_to_number(value + length + 1, &b);
+    if (good && !value[length]) b = a;
+    FAIL_IF(!good || a > b || a < factor->lowest || b > factor->highest, CF_BAD_USE,
+            "%s=%s: a number or LOW:HIGH within %g:%g was expected (%s)", factor->name, value, factor->lowest,
+            factor->highest, factor->help);
+    *low = a;
+    *high = b;
+    return CF_OK;
+}
+
+/* Where default ranges times the dial leave what is possible, they end there. */
+static void turn_dial(GeneratedSpec *spec, double dial) {
+    for (int f = 0; f < spec->generator->factor_count; f++) {
+        const Factor *factor = &spec->generator->factors[f];
+        spec->low[f] = fmax(dial * factor->low, factor->lowest);
+        spec->high[f] = fmin(dial * factor->high, factor->highest);
+    }
+}
+
+/* One item of the text, cut in place. `pass` 0 takes the dial only, so that it stands below the factors wherever it is. */
+static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test_given) {
+    char *value = strchr(item, '=');
+    double dial;
+    if (!value) {
+        FAIL_IF(!text_to_number(item, &dial) || dial < 0 || dial > 10, CF_BAD_USE,
+                "\"%s\": FACTOR=VALUE, FACTOR=LOW:HIGH, or one number from 0 to 10 for all factors was expected; cifra "
+                "data info %s lists the factors",
+                item, spec->generator->name);
+        if (pass == 0) turn_dial(spec, dial);
+        return CF_OK;
+    }
+    if (pass == 0) return CF_OK;
+    *value++ = '\0';
+    if (strcmp(item, "n") == 0) return read_count(item, value, 1, &spec->train);
+    if (strcmp(item, "test") == 0) {
+        *test_given = true;
+        return read_count(item, value, 0, &spec->test);
+    }
+    if (strcmp(item, "frequencies") == 0) return read_frequencies(value, spec->frequencies);
+    if (strcmp(item, "seed") == 0) {
+        long long seed;
+        FAIL_IF(!text_to_integer(value, 0, 9000000000000000, &seed), CF_BAD_USE,
+                "seed=%s: a whole number from 0 to 9e15 was expected", value);
+        spec->seed = (uint64_t)seed;
+        return CF_OK;
+    }
+    int f = find_factor(spec->generator, item);
+    if (f < 0) return fail_unknown_key(spec->generator, item);
+    return read_range(&spec->generator->factors[f], value, &spec->low[f], &spec->high[f]);
+}
+
+static cf_status read_items(char *text, int pass, GeneratedSpec *spec, bool *test_given) {
+    for (char *item = text, *next; item; item = next) {
+        next = strchr(item, ',');
+        if (next) *next++ = '\0';
+        if (*item) FORWARD(read_item(item, pass, spec, test_given));
+    }
+    return CF_OK;
+}
+
+cf_status generated_spec_read(const char *text, GeneratedSpec *spec) {
+    const Generator *generator = generator_named(text);
+    FAIL_IF(!generator, CF_INTERNAL, "\"%s\" names no generator", text);
+    GeneratedSpec made = {.generator = generator, .train = generator->train, .test = generator->test, .seed = 1};
+    memcpy(made.frequencies, generator->frequencies, sizeof made.frequencies);
+    turn_dial(&made, 1);
+    const char *items = text + strlen(generator->name);
+    bool test_given = false;
+    for (int pass = 0; pass < 2 && *items; pass++) {
+        char *copy;
+        FORWARD(memory_copy_string(items + 1, &copy));
+        cf_status status = read_items(copy, pass, &made, &test_given);
+        free(copy);
+        if (status) return status_prefix(status, "data set %s", text);
+    }
+    /* As many test images for each training image as in the default set. */
+    if (!test_given)
+        made.test = (size_t)((double)made.train * (double)generator->test / (double)generator->train + 0.5);
+    *spec = made;
+    return CF_OK;
+}
+
+cf_status generated_spec_text(const GeneratedSpec *spec, char **text) {
+    const Generator *g = spec->generator;
+    char line[2048];
+    size_t used = (size_t)snprintf(line, sizeof line, "generated (%s version %d): seed %llu", g->name, g->version,
+                                   (unsigned long long)spec->seed);
+    for (int f = 0; f < g->factor_count && used < sizeof line; f++)
+        if (spec->low[f] != g->factors[f].low || spec->high[f] != g->factors[f].high)
+            used += (size_t)snprintf(line + used, sizeof line - used, ", %s %g:%g", g->factors[f].name, spec->low[f],
+                                     spec->high[f]);
+    if (memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0 && used < sizeof line)
+        snprintf(line + used, sizeof line - used, ", other frequencies");
+    return memory_copy_string(line, text);
+}
+
+/* ---- Images ---- */
+
+static int draw_label(const GeneratedSpec *spec, const GeneratedImage *image) {
+    double sum = 0;
+    for (int k = 0; k < DIGITS; k++) sum += spec->frequencies[k];
+    if (sum > 0) {
+        Draws draws = draws_of_image(image, STAGE_LABEL);
+        double at = sum * draw_uniform(&draws);
+        int label = 0, last = 0;
+        for (double above = 0; label < DIGITS; label++) {
+            if (spec->frequencies[label] <= 0) continue;
+            last = label;
+            above += spec->frequencies[label];
+            if (at < above) return label;
+        }
+        return last; /* by rounding */
+    }
+    uint32_t order[DIGITS_PER_WRITER] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    Draws draws = draws_of_writer(image, STAGE_LABEL);
+    rng_shuffle(&draws.stream, order, DIGITS_PER_WRITER);
+    return (int)order[image->index % DIGITS_PER_WRITER];
+}
+
+/* Folded back at both ends, a uniform number with a symmetric step added stays uniform. */
+static double fold(double x) {
+    if (x < 0) x = -x;
+    return x > 1 ? 2 - x : x;
+}
+
+static void draw_factors(const GeneratedSpec *spec, GeneratedImage *image) {
+    const double writers_step = 0.3;
+    const Generator *g = spec->generator;
+    const RngStream own = draws_of_image(image, STAGE_FACTORS).stream,
+                    kept = draws_of_writer(image, STAGE_FACTORS).stream;
+    for (int f = 0; f < g->factor_count; f++) {
+        double u = (double)rng_uniform(&own, (uint64_t)f);
+        if (g->factors[f].keeps) u = fold((double)rng_uniform(&kept, (uint64_t)f) + writers_step * (u - 0.5));
+        image->factor[f] = spec->low[f] + (spec->high[f] - spec->low[f]) * u;
+    }
+}
+
+int generated_image(const GeneratedSpec *spec, int part, uint64_t index, unsigned char *pixels) {
+    GeneratedImage image = {.seed = spec->seed, .index = index, .part = part};
+    image.label = draw_label(spec, &image);
+    draw_factors(spec, &image);
+    spec->generator->draw(&image, pixels);
+    return image.label;
+}
+
+/* ---- Sets ---- */
+
+enum { PIECE = 64 }; /* images that a thread takes at once */
+
+typedef struct Making {
+    const GeneratedSpec *spec;
+    cf_set *set;
+} Making;
+
+static cf_status make_piece(void *context, int64_t piece, int thread) {
+    (void)thread;
+    const Making *making = context;
+    const GeneratedSpec *spec = making->spec;
+    cf_set *set = making->set;
+    size_t first = (size_t)piece * PIECE, end = first + PIECE < set->count ? first + PIECE : set->count;
+    for (size_t i = first; i < end; i++) {
+        int part = i >= spec->train;
+        unsigned char *pixels = set->pixels + i * set_image_size(set);
+        set->labels[i] = (unsigned char)generated_image(spec, part, i - (part ? spec->train : 0), pixels);
+    }
+    return CF_OK;
+}
+
+cf_status generated_set_new(const GeneratedSpec *spec, int threads, cf_set **set) {
+    const Generator *g = spec->generator;
+    char *source;
+    cf_set *made = NULL;
+    FORWARD(generated_spec_text(spec, &source));
+    cf_status status =
+        set_new(g->name, source, spec->train + spec->test, g->channels, g->height, g->width, DIGITS, &made);
+    free(source);
+    FORWARD(status);
+    made->official_train = spec->train;
+    Making making = {spec, made};
+    FORWARD_TO(failed, set_name_classes_by_number(made));
+    FORWARD_TO(failed,
+               slices_run(slices_threads(threads), (int64_t)((made->count + PIECE - 1) / PIECE), make_piece, &making));
+    *set = made;
+    return CF_OK;
+failed:
+    cf_set_free(made);
+    return status;
+}

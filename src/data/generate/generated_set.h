@@ -1,0 +1,37 @@
+/* Sets made by a generator, named by a text:
+ *
+ *   hand                                the default set
+ *   street:blur=0:2,polarity=0.5        factors with other ranges (one number: that value always)
+ *   street:0  street:0.5,noise=0        a number alone is the dial: all default ranges times it; 0 is the clean set
+ *   hand:n=1000,test=200,seed=7         training images, test images (default: in the default sets' ratio), seed
+ *   hand:frequencies=street             shares of the digits: even, street, or ten numbers 0 .. 9 as 5/1/1/1/1/1/1/1/1/1
+ */
+#ifndef DATA_GENERATE_GENERATED_SET_H
+#define DATA_GENERATE_GENERATED_SET_H
+
+#include "data/generate/generator.h"
+#include "data/image_set.h"
+
+/* Ends with NULL. */
+extern const Generator *const generators[];
+
+typedef struct GeneratedSpec {
+    const Generator *generator;
+    size_t train, test;
+    uint64_t seed;
+    double frequencies[DIGITS]; /* shares, of any sum; all 0: each writer writes each digit once */
+    double low[MAX_FACTORS], high[MAX_FACTORS];
+} GeneratedSpec;
+
+/* The generator that `text` asks for ("hand", or "hand:..."), or NULL: then it is some other set. */
+const Generator *generator_named(const char *text);
+/* Reads a set's text, which must name a generator. */
+cf_status generated_spec_read(const char *text, GeneratedSpec *spec);
+/* One line: "generated (hand version 1): seed 7, slant 0:0". Release with free(). */
+cf_status generated_spec_text(const GeneratedSpec *spec, char **text);
+/* Draws one image of a part (0 training, 1 test) and returns its label. */
+int generated_image(const GeneratedSpec *spec, int part, uint64_t index, unsigned char *pixels);
+/* All of it, on all processors; not sealed. The bytes do not depend on the number of threads (0: all processors). */
+cf_status generated_set_new(const GeneratedSpec *spec, int threads, cf_set **set);
+
+#endif
