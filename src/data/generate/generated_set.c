@@ -4,6 +4,7 @@
 #include "base/slices.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
