@@ -1,0 +1,170 @@
+/* A form is a list of points with one to three takes of each. A writer's own shape is a mixture of the takes, a little
+ * beyond them at times, with each point moved; an image moves them again, less. Through the points goes a cubic Hermite
+ * spline with the tangents of Catmull and Rom (1974), longer or shorter by writer; at a corner the tangents are those of the
+ * two sides, as far as the writer does not round it.
+ */
+#include "data/generate/hand_line.h"
+
+#include "data/generate/hand_forms.h"
+
+#include <math.h>
+
+enum { STAGE_FORM, STAGE_MIX, STAGE_POINTS, STAGE_SPLINE, STAGE_REACH };
+
+/* Up to here `shape` also leads from the first take alone to the full mixture. */
+#define TYPICAL_SHAPE 0.03
+
+/* ---- Form and points ---- */
+
+static bool is_last_of_stroke(const HandPoint *points, int count, int i) {
+    return i + 1 == count || points[i + 1].join == 's';
+}
+
+static const HandForm *choose_form(const GeneratedImage *image, double chance) {
+    const double often_own = 0.92; /* how often a writer uses the form that is his */
+    const HandForm *first = hand_forms;
+    double sum = 0;
+    while (first->digit != image->label) first++;
+    int count = 0;
+    for (; first + count < hand_forms + hand_form_count && first[count].digit == image->label; count++)
+        sum += first[count].share;
+    Draws writer = draws_of_writer(image, STAGE_FORM + 10 * (uint32_t)(1 + image->label));
+    Draws own = draws_of_image(image, STAGE_FORM);
+    double writers_kind = draw_uniform(&writer), writers_form = draw_uniform(&writer);
+    double kind = draw_uniform(&own), form = draw_uniform(&own);
+    bool as_ever = draw_chance(&own, often_own);
+    if ((as_ever ? writers_kind : kind) >= chance) return first;
+    double at = sum * (as_ever ? writers_form : form);
+    int chosen = 0;
+    while (chosen < count - 1 && at >= first[chosen].share) at -= first[chosen++].share;
+    return first + chosen;
+}
+
+/* Weights of the takes, of sum 1; at shape 0 the first take alone. */
+static void mix_takes(Draws *draws, const HandForm *form, double amount, double weights[HAND_TAKES]) {
+    double sum = 0;
+    int takes = 0;
+    while (takes < HAND_TAKES && form->takes[takes]) takes++;
+    for (int t = 0; t < takes; t++) {
+        double u = draw_uniform(draws);
+        weights[t] = u * u * u + 0.05;
+        sum += weights[t];
+    }
+    for (int t = 0; t < takes; t++) {
+        double even = 1.0 / takes, mixed = even + 1.2 * (weights[t] / sum - even);
+        weights[t] = (1 - amount) * (t == 0) + amount * mixed;
+    }
+}
+
+/* The mixture of the takes, before any point is moved. */
+static int mix_points(const HandForm *form, const double weights[HAND_TAKES], HandPoint *points) {
+    int count = 0;
+    for (int t = 0; t < HAND_TAKES && form->takes[t]; t++) {
+        HandPoint take[HAND_POINTS];
+        count = hand_take_read(form->takes[t], take);
+        for (int i = 0; i < count; i++) {
+            if (t == 0) points[i] = (HandPoint){0, 0, take[i].join};
+            points[i].x += weights[t] * take[i].x;
+            points[i].y += weights[t] * take[i].y;
+        }
+    }
+    return count;
+}
+
+static int place_points(const GeneratedImage *image, const HandForm *form, double shape, HandPoint *points) {
+    const double ends = 1.5, instance = 0.6;
+    double weights[HAND_TAKES];
+    uint32_t digit = 10 * (uint32_t)(1 + image->label);
+    Draws mix = draws_of_writer(image, STAGE_MIX + digit), kept = draws_of_writer(image, STAGE_POINTS + digit);
+    Draws own = draws_of_image(image, STAGE_POINTS);
+    mix_takes(&mix, form, fmin(shape / TYPICAL_SHAPE, 1), weights);
+    int count = mix_points(form, weights, points);
+    for (int i = 0; i < count; i++) {
+        bool is_end = points[i].join == 's' || is_last_of_stroke(points, count, i);
+        double sd = is_end ? ends * shape : shape;
+        points[i].x += sd * draw_normal(&kept);
+        points[i].y += sd * draw_normal(&kept);
+        points[i].x += instance * sd * draw_normal(&own);
+        points[i].y += instance * sd * draw_normal(&own);
+    }
+    return count;
+}
+
+/* ---- Spline ---- */
+
+typedef struct Vector {
+    double x, y;
+} Vector;
+
+typedef struct Tangents {
+    Vector in, out;
+} Tangents;
+
+static Vector between(const HandPoint *a, const HandPoint *b) {
+    return (Vector){b->x - a->x, b->y - a->y};
+}
+
+static Tangents tangents_at(const HandPoint *points, int count, int i, double length, double rounding) {
+    bool begins = points[i].join == 's', ends = is_last_of_stroke(points, count, i);
+    const Vector none = {0, 0};
+    Vector before = begins ? none : between(&points[i - 1], &points[i]);
+    Vector after = ends ? none : between(&points[i], &points[i + 1]);
+    if (begins) return (Tangents){after, after};
+    if (ends) return (Tangents){before, before};
+    Vector smooth = {length * (before.x + after.x), length * (before.y + after.y)};
+    if (points[i].join != 'c') return (Tangents){smooth, smooth};
+    double sharp = 1 - rounding;
+    return (Tangents){{sharp * before.x + rounding * smooth.x, sharp * before.y + rounding * smooth.y},
+                      {sharp * after.x + rounding * smooth.x, sharp * after.y + rounding * smooth.y}};
+}
+
+static Vector hermite(HandPoint a, Vector da, HandPoint b, Vector db, double t) {
+    double t2 = t * t, t3 = t2 * t, ha = 2 * t3 - 3 * t2 + 1, hda = t3 - 2 * t2 + t, hb = 3 * t2 - 2 * t3,
+           hdb = t3 - t2;
+    return (Vector){ha * a.x + hda * da.x + hb * b.x + hdb * db.x, ha * a.y + hda * da.y + hb * b.y + hdb * db.y};
+}
+
+static void add_point(LinePoint *line, int *count, Vector at, bool begins) {
+    LinePoint *p = &line[*count];
+    *p = (LinePoint){at.x, at.y, 0, begins};
+    if (*count > 0) {
+        double dx = at.x - p[-1].x, dy = at.y - p[-1].y;
+        p->along = p[-1].along + (begins ? 0 : sqrt(dx * dx + dy * dy));
+    }
+    ++*count;
+}
+
+/* Moves the ends of strokes along their own direction. */
+static void move_ends(const GeneratedImage *image, double reach, HandPoint *points, int count) {
+    Draws draws = draws_of_image(image, STAGE_REACH);
+    for (int i = 0; i < count; i++) {
+        bool begins = points[i].join == 's', ends = is_last_of_stroke(points, count, i);
+        if (begins == ends) continue;
+        Vector d = between(&points[begins ? i + 1 : i - 1], &points[i]);
+        double length = sqrt(d.x * d.x + d.y * d.y), step = reach * (2 * draw_uniform(&draws) - 1);
+        if (length < 1e-6) continue;
+        step = fmax(step, -0.8 * length) / length;
+        points[i].x += step * d.x;
+        points[i].y += step * d.y;
+    }
+}
+
+int hand_line(const GeneratedImage *image, const LineStyle *style, LinePoint *line) {
+    const double writers_longer = 0.12;
+    HandPoint points[HAND_POINTS];
+    int given = place_points(image, choose_form(image, style->forms), style->shape, points), count = 0;
+    move_ends(image, style->reach, points, given);
+    Draws spline = draws_of_writer(image, STAGE_SPLINE);
+    double length = 0.5 + writers_longer * (draw_uniform(&spline) - 0.4) * fmin(style->shape / TYPICAL_SHAPE, 1);
+    for (int i = 0; i < given; i++) {
+        if (points[i].join == 's') {
+            add_point(line, &count, (Vector){points[i].x, points[i].y}, true);
+            continue;
+        }
+        Tangents a = tangents_at(points, given, i - 1, length, style->joins);
+        Tangents b = tangents_at(points, given, i, length, style->joins);
+        for (int k = 1; k <= HAND_SAMPLES; k++)
+            add_point(line, &count, hermite(points[i - 1], a.out, points[i], b.in, (double)k / HAND_SAMPLES), false);
+    }
+    return count;
+}
