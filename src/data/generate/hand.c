@@ -33,20 +33,20 @@ enum {
 };
 
 static const Factor factors[FACTORS] = {
-    [SLANT] = {"slant", "degrees", "lean to the right", -20, 35, -60, 60, true},
+    [SLANT] = {"slant", "degrees", "lean to the right", -16, 33, -60, 60, true},
     [ROTATION] = {"rotation", "degrees", "turn clockwise", -10, 10, -180, 180, false},
-    [ASPECT] = {"aspect", "octaves", "wider (above 0) or narrower digits; 1 doubles the width", -0.4, 0.4, -2, 2, true},
+    [ASPECT] = {"aspect", "octaves", "wider (above 0) or narrower digits; 1 doubles the width", -0.45, 0.45, -2, 2, true},
     [WIDTH] = {"width", "octaves", "thicker or thinner strokes than 2.6 pixels; 1 doubles them", -0.6, 0.7, -1.5, 1.5,
                true},
     [PRESSURE] = {"pressure", "share", "change of the stroke's width along its way", 0, 0.3, 0, 0.9, true},
     [NIB] = {"nib", "share", "how much narrower the pen draws one way than the other", 0, 0.35, 0, 0.8, true},
     [FORMS] = {"forms", "chance", "that a digit may have any of its forms, not the plainest", 1, 1, 0, 1, false},
-    [SHAPE] = {"shape", "heights", "departure of the points that make a form", 0.015, 0.045, 0, 0.2, true},
+    [SHAPE] = {"shape", "heights", "departure of the points that make a form", 0.02, 0.06, 0, 0.2, true},
     [REACH] = {"reach", "heights", "how much too long or too short a stroke may be at either end", 0, 0.08, 0, 0.3,
                false},
     [PROPORTIONS] = {"proportions", "share", "larger upper or lower part, wider above or below", 0, 0.3, 0, 0.8, false},
     [JOINS] = {"joins", "share", "rounding of corners", 0, 1, 0, 1, true},
-    [BEND] = {"bend", "heights", "smooth warp of the whole digit", 0, 0.05, 0, 0.3, false},
+    [BEND] = {"bend", "heights", "smooth warp of the whole digit", 0.01, 0.07, 0, 0.3, false},
     [TREMOR] = {"tremor", "heights", "unsteadiness of the hand", 0, 0.008, 0, 0.1, true},
     [SOFTNESS] = {"softness", "pixels", "wider ramp from ink to paper", 0, 0.5, 0, 4, true},
 };
@@ -114,12 +114,13 @@ static void press(const GeneratedImage *image, const LinePoint *line, int count,
 
 /* Scales the line so that its ink fills the box, and puts the box in the middle. */
 static void fit_into_box(const LinePoint *line, int count, float radius, PenPoint *way) {
+    const double edge = 0.7; /* by which a pixel that is touched at all goes beyond the ink, in the mean */
     double left = line[0].x, right = left, top = line[0].y, bottom = top;
     for (int i = 1; i < count; i++) {
         left = fmin(left, line[i].x), right = fmax(right, line[i].x);
         top = fmin(top, line[i].y), bottom = fmax(bottom, line[i].y);
     }
-    double size = fmax(right - left, bottom - top), scale = (BOX - 2 * (double)radius) / fmax(size, 1e-3);
+    double size = fmax(right - left, bottom - top), scale = (BOX - edge - 2 * (double)radius) / fmax(size, 1e-3);
     for (int i = 0; i < count; i++) {
         way[i].x = (float)(SIDE / 2 + scale * (line[i].x - (left + right) / 2));
         way[i].y = (float)(SIDE / 2 + scale * (line[i].y - (top + bottom) / 2));

@@ -6,6 +6,7 @@
 #include "data/generate/hand_line.h"
 
 #include "data/generate/hand_forms.h"
+#include "data/generate/portable.h"
 
 #include <math.h>
 
@@ -13,6 +14,9 @@ enum { STAGE_FORM, STAGE_MIX, STAGE_POINTS, STAGE_SPLINE, STAGE_REACH };
 
 /* Up to here `shape` also leads from the first take alone to the full mixture. */
 #define TYPICAL_SHAPE 0.03
+/* How much weaker each shorter wave is, and how far an image leaves its writer's shape. */
+#define WAVE_DECAY 0.8
+#define OWN_SHAPE  0.6
 
 /* ---- Form and points ---- */
 
@@ -71,22 +75,34 @@ static int mix_points(const HandForm *form, const double weights[HAND_TAKES], Ha
     return count;
 }
 
+/* Moves the points of each stroke by slow waves along it, the shorter the weaker: neighbours move alike, and the line stays
+ * smooth. The same draws serve every stroke's x and y in turn. */
+static void move_points(Draws *draws, double amount, HandPoint *points, int count) {
+    enum { WAVES = 5 };
+    for (int first = 0, last; first < count; first = last + 1) {
+        for (last = first; !is_last_of_stroke(points, count, last);) last++;
+        double strength = amount;
+        for (int wave = 0; wave < WAVES; wave++, strength *= WAVE_DECAY) {
+            double dx = strength * draw_normal(draws), dy = strength * draw_normal(draws);
+            for (int i = first; i <= last; i++) {
+                double along = last > first ? (double)(i - first) / (last - first) : 0;
+                double here = portable_cos(0.5 * wave * along);
+                points[i].x += dx * here;
+                points[i].y += dy * here;
+            }
+        }
+    }
+}
+
 static int place_points(const GeneratedImage *image, const HandForm *form, double shape, HandPoint *points) {
-    const double ends = 1.5, instance = 0.6;
     double weights[HAND_TAKES];
     uint32_t digit = 10 * (uint32_t)(1 + image->label);
     Draws mix = draws_of_writer(image, STAGE_MIX + digit), kept = draws_of_writer(image, STAGE_POINTS + digit);
     Draws own = draws_of_image(image, STAGE_POINTS);
     mix_takes(&mix, form, fmin(shape / TYPICAL_SHAPE, 1), weights);
     int count = mix_points(form, weights, points);
-    for (int i = 0; i < count; i++) {
-        bool is_end = points[i].join == 's' || is_last_of_stroke(points, count, i);
-        double sd = is_end ? ends * shape : shape;
-        points[i].x += sd * draw_normal(&kept);
-        points[i].y += sd * draw_normal(&kept);
-        points[i].x += instance * sd * draw_normal(&own);
-        points[i].y += instance * sd * draw_normal(&own);
-    }
+    move_points(&kept, shape, points, count);
+    move_points(&own, OWN_SHAPE * shape, points, count);
     return count;
 }
 
