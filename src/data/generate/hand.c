@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIDE = 28, BOX = 20, STAGE_BEND = 10, STAGE_PRESSURE, STAGE_TREMOR, STAGE_PROPORTIONS };
+enum { SIDE = 28, BOX = 20, STAGE_BEND = 10, STAGE_PRESSURE, STAGE_TREMOR, STAGE_PROPORTIONS, STAGE_EDGES };
 
 enum {
     SLANT,
@@ -28,6 +28,7 @@ enum {
     JOINS,
     BEND,
     TREMOR,
+    ROUGHNESS,
     SOFTNESS,
     FACTORS
 };
@@ -48,6 +49,7 @@ static const Factor factors[FACTORS] = {
     [JOINS] = {"joins", "share", "rounding of corners", 0, 1, 0, 1, true},
     [BEND] = {"bend", "heights", "smooth warp of the whole digit", 0.01, 0.07, 0, 0.3, false},
     [TREMOR] = {"tremor", "heights", "unsteadiness of the hand", 0, 0.008, 0, 0.1, true},
+    [ROUGHNESS] = {"roughness", "pixels", "uneven edges of the stroke", 0, 0.3, 0, 2, true},
     [SOFTNESS] = {"softness", "pixels", "wider ramp from ink to paper", 0, 0.5, 0, 4, true},
 };
 
@@ -104,11 +106,14 @@ static void slant_and_turn(const GeneratedImage *image, LinePoint *line, int cou
 
 static void press(const GeneratedImage *image, const LinePoint *line, int count, float radius, PenPoint *way) {
     Draws draws = draws_of_image(image, STAGE_PRESSURE);
+    Draws edges = draws_of_image(image, STAGE_EDGES);
+    const float rough = (float)image->factor[ROUGHNESS];
     double slow = draw_between(&draws, 0.2, 0.6), fast = draw_between(&draws, 0.6, 1.5);
     double first = draw_uniform(&draws), second = draw_uniform(&draws), share = image->factor[PRESSURE];
     for (int i = 0; i < count; i++) {
         double wave = portable_sin(slow * line[i].along + first) + 0.5 * portable_sin(fast * line[i].along + second);
-        way[i].radius = radius * (float)(1 + share * wave / 1.5);
+        way[i].radius = radius * (float)(1 + share * wave / 1.5) + rough * (float)draw_normal(&edges);
+        if (way[i].radius < 0.2f) way[i].radius = 0.2f;
     }
 }
 
