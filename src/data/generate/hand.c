@@ -12,7 +12,16 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIDE = 28, BOX = 20, STAGE_BEND = 10, STAGE_PRESSURE, STAGE_TREMOR, STAGE_PROPORTIONS, STAGE_EDGES };
+enum {
+    SIDE = 28,
+    BOX = 20,
+    STAGE_BEND = 10,
+    STAGE_PRESSURE,
+    STAGE_TREMOR,
+    STAGE_PROPORTIONS,
+    STAGE_EDGES,
+    STAGE_POSITION
+};
 
 enum {
     SLANT,
@@ -30,13 +39,15 @@ enum {
     TREMOR,
     ROUGHNESS,
     SOFTNESS,
+    POSITION,
     FACTORS
 };
 
 static const Factor factors[FACTORS] = {
     [SLANT] = {"slant", "degrees", "lean to the right", -16, 33, -60, 60, true},
     [ROTATION] = {"rotation", "degrees", "turn clockwise", -10, 10, -180, 180, false},
-    [ASPECT] = {"aspect", "octaves", "wider (above 0) or narrower digits; 1 doubles the width", -0.45, 0.45, -2, 2, true},
+    [ASPECT] = {"aspect", "octaves", "wider (above 0) or narrower digits; 1 doubles the width", -0.45, 0.45, -2, 2,
+                true},
     [WIDTH] = {"width", "octaves", "thicker or thinner strokes than 2.6 pixels; 1 doubles them", -0.6, 0.7, -1.5, 1.5,
                true},
     [PRESSURE] = {"pressure", "share", "change of the stroke's width along its way", 0, 0.3, 0, 0.9, true},
@@ -51,6 +62,7 @@ static const Factor factors[FACTORS] = {
     [TREMOR] = {"tremor", "heights", "unsteadiness of the hand", 0, 0.008, 0, 0.1, true},
     [ROUGHNESS] = {"roughness", "pixels", "uneven edges of the stroke", 0, 0.3, 0, 2, true},
     [SOFTNESS] = {"softness", "pixels", "wider ramp from ink to paper", 0, 0.5, 0, 4, true},
+    [POSITION] = {"position", "pixels", "how far off the middle, either way", 0, 1, 0, 14, false},
 };
 
 /* ---- The digit's own coordinates ---- */
@@ -139,15 +151,19 @@ static void ink_strokes(const Pen *pen, const LinePoint *line, const PenPoint *w
     }
 }
 
-/* Moves the image by whole pixels so that its centre of mass is nearest to the middle; what leaves it is lost. */
-static void centre_by_mass(float *ink) {
+/* Moves the image by whole pixels so that its centre of mass is nearest to the middle of pixel (14, 14), where it is in MNIST's
+ * files, or as far off as `position` says; what leaves the image is lost. */
+static void centre_by_mass(const GeneratedImage *image, float *ink) {
+    Draws draws = draws_of_image(image, STAGE_POSITION);
+    double off = image->factor[POSITION], middle = SIDE / 2 + 0.5;
+    double to_x = middle + draw_between(&draws, -off, off), to_y = middle + draw_between(&draws, -off, off);
     double mass = 0, mx = 0, my = 0;
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
             double m = (double)ink[y * SIDE + x];
             mass += m, mx += m * (x + 0.5), my += m * (y + 0.5);
         }
-    int dx = (int)floor(SIDE / 2 - mx / mass + 0.5), dy = (int)floor(SIDE / 2 - my / mass + 0.5);
+    int dx = (int)floor(to_x - mx / mass + 0.5), dy = (int)floor(to_y - my / mass + 0.5);
     float moved[SIDE * SIDE] = {0};
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++)
@@ -174,7 +190,7 @@ static void draw(const GeneratedImage *image, unsigned char *pixels) {
     fit_into_box(line, count, radius, way);
     press(image, line, count, radius, way);
     ink_strokes(&pen, line, way, count, ink);
-    centre_by_mass(ink);
+    centre_by_mass(image, ink);
     for (int i = 0; i < SIDE * SIDE; i++) pixels[i] = (unsigned char)(255 * ink[i] + 0.5f);
 }
 
