@@ -168,6 +168,30 @@ cf_status generated_spec_read(const char *text, GeneratedSpec *spec) {
     return CF_OK;
 }
 
+cf_status generated_text_with(const char *text, const char *items, char **laid) {
+    size_t length = strlen(text), more = strlen(items);
+    const bool begun = strchr(text, ':'), open = length && strchr(":,", text[length - 1]);
+    if (length > more && strcmp(text + length - more, items) == 0 && strchr(":,", text[length - more - 1]))
+        return memory_copy_string(text, laid);
+    return memory_print(laid, "%s%s%s", text, open || !more ? "" : begun ? "," : ":", items);
+}
+
+bool generated_text_has(const char *text, const char *key) {
+    size_t length = strlen(key);
+    for (const char *item = strchr(text, ':'); item; item = strchr(item, ',')) {
+        item++;
+        if (strncmp(item, key, length) == 0 && item[length] == '=') return true;
+    }
+    return false;
+}
+
+bool generated_spec_is_shifted(const GeneratedSpec *spec) {
+    const Generator *g = spec->generator;
+    for (int f = 0; f < g->factor_count; f++)
+        if (spec->low[f] != g->factors[f].low || spec->high[f] != g->factors[f].high) return true;
+    return memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0;
+}
+
 cf_status generated_spec_text(const GeneratedSpec *spec, char **text) {
     const Generator *g = spec->generator;
     char line[2048];
