@@ -210,27 +210,40 @@ double text_width(const char *text, TextStyle style) {
     return width;
 }
 
-static void copy_pixels(const CanvasImage *image, unsigned char *data, int stride) {
-    const unsigned char *from = image->pixels;
+/* Each pixel `times` times in both directions, as Cairo's 32 bits. */
+static void copy_pixels(const CanvasImage *image, int times, unsigned char *data, int stride) {
     const int green = image->channels == 3 ? 1 : 0, blue = 2 * green;
-    for (int h = 0; h < image->height; h++)
-        for (int w = 0; w < image->width; w++, from += image->channels) {
-            uint32_t pixel = (uint32_t)from[0] << 16 | (uint32_t)from[green] << 8 | from[blue];
-            memcpy(data + (size_t)h * (size_t)stride + 4 * (size_t)w, &pixel, sizeof pixel);
-        }
+    for (int h = 0; h < image->height * times; h++) {
+        unsigned char *to = data + (size_t)h * (size_t)stride;
+        const unsigned char *from =
+            image->pixels + (size_t)(h / times) * (size_t)image->width * (size_t)image->channels;
+        for (int w = 0; w < image->width; w++, from += image->channels)
+            for (int t = 0; t < times; t++, to += 4) {
+                uint32_t pixel = (uint32_t)from[0] << 16 | (uint32_t)from[green] << 8 | from[blue];
+                memcpy(to, &pixel, sizeof pixel);
+            }
+    }
+}
+
+/* Many readers of SVG and PDF smooth what they enlarge, whatever the file asks for. Of images that are enlarged here already
+ * they can smooth only the seams. */
+static int times_of(const Canvas *canvas, double width, const CanvasImage *image) {
+    int times = (int)(CANVAS_PIXELS_PER_POINT * width / image->width + 0.5);
+    return canvas->kind == CANVAS_PNG || times < 1 ? 1 : times;
 }
 
 void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image) {
     cairo_t *cairo = canvas->cairo;
-    cairo_surface_t *copy = cairo_image_surface_create(CAIRO_FORMAT_RGB24, image->width, image->height);
+    const int times = times_of(canvas, width, image), W = times * image->width, H = times * image->height;
+    cairo_surface_t *copy = cairo_image_surface_create(CAIRO_FORMAT_RGB24, W, H);
     if (cairo_surface_status(copy) == CAIRO_STATUS_SUCCESS) {
         cairo_surface_flush(copy);
-        copy_pixels(image, cairo_image_surface_get_data(copy), cairo_image_surface_get_stride(copy));
+        copy_pixels(image, times, cairo_image_surface_get_data(copy), cairo_image_surface_get_stride(copy));
         cairo_surface_mark_dirty(copy);
     }
     cairo_save(cairo);
     cairo_translate(cairo, x, y);
-    cairo_scale(cairo, width / image->width, height / image->height);
+    cairo_scale(cairo, width / W, height / H);
     cairo_set_source_surface(cairo, copy, 0, 0);
     cairo_pattern_set_filter(cairo_get_source(cairo), CAIRO_FILTER_NEAREST);
     cairo_paint(cairo);
