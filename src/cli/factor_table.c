@@ -53,11 +53,12 @@ void factors_print(const GeneratedSpec *spec) {
     print_frequencies(spec);
     putchar('\n');
     for (int row = 0; row <= g->factor_count; row++) {
-        const char *name = row ? g->factors[row - 1].name : "factor", *help = row ? g->factors[row - 1].help : "";
+        const char *name = row ? g->factors[row - 1].name : "factor",
+                   *help = row ? g->factors[row - 1].help : "what it is";
         const bool turned = row && strcmp(cells[row][0], cells[row][1]) != 0;
         printf("%c %-*s", turned ? '*' : ' ', name_width, name);
         for (int c = 0; c < COLUMNS; c++) printf("  %-*s", wide[c], cells[row][c]);
-        printf("%s%s\n", *help ? "  " : "", help);
+        printf("  %s\n", help);
     }
 }
 
