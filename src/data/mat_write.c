@@ -35,24 +35,23 @@ static void put_tag(Head *head, uint32_t type, size_t bytes) {
     put_u32(head, bytes);
 }
 
-/* The matrix element up to its numbers, of which there are `bytes`. */
+/* The matrix element up to its numbers, of which there are `bytes`. Both ranks are even, so that nothing needs padding. */
 static Head make_head(char name, const size_t *dims, int rank, size_t bytes) {
     const size_t dims_size = 4 * (size_t)rank, padded = (bytes + 7) / 8 * 8;
     Head head = {.size = 0};
-    put_tag(&head, MATRIX, FLAGS + TAG + (dims_size + 7) / 8 * 8 + NAME + TAG + padded);
+    put_tag(&head, MATRIX, FLAGS + TAG + dims_size + NAME + TAG + padded);
     put_tag(&head, UINT32, 8);
     put_u32(&head, CLASS_UINT8);
     put_u32(&head, 0);
     put_tag(&head, INT32, dims_size);
     for (int d = 0; d < rank; d++) put_u32(&head, dims[d]);
-    if (rank % 2) put_u32(&head, 0);
     put_u32(&head, INT8 | 1 << 16); /* the short form: one byte, in the place of the size */
     put_u32(&head, (unsigned char)name);
     put_tag(&head, UINT8, bytes);
     return head;
 }
 
-/* Calls for the numbers of a variable piece by piece. */
+/* Adds the numbers of a variable. */
 typedef cf_status (*AddNumbers)(const cf_set *set, size_t first, size_t count, Packing *packing);
 
 /* Column-major: an image's h runs fastest, then w, then c. */

@@ -1,16 +1,21 @@
 #include "draw/theme.h"
 
-#define GREY(level)                                                                                                    \
-    { (level), (level), (level) }
+/* Of bytes, as style sheets write them. */
+#define RGB(r, g, b)                                                                                                   \
+    { (r) / 255.0, (g) / 255.0, (b) / 255.0 }
 
-const Theme theme_light = {.background = GREY(1),
-                           .text = {0.10, 0.11, 0.14},
-                           .muted = {0.42, 0.44, 0.49},
-                           .line = {0.80, 0.81, 0.84},
-                           .empty = {0.94, 0.945, 0.955}};
+const Theme theme_light = {
+    .background = RGB(0xff, 0xff, 0xff),
+    .text = RGB(0x1a, 0x1c, 0x24),
+    .muted = RGB(0x6b, 0x70, 0x7d),
+    .line = RGB(0xcc, 0xcf, 0xd6),
+    .empty = RGB(0xf0, 0xf1, 0xf4),
+};
 
-const Theme theme_dark = {.background = {0.085, 0.09, 0.11},
-                          .text = {0.92, 0.93, 0.95},
-                          .muted = {0.60, 0.62, 0.67},
-                          .line = {0.28, 0.29, 0.33},
-                          .empty = {0.14, 0.145, 0.17}};
+const Theme theme_dark = {
+    .background = RGB(0x16, 0x17, 0x1c),
+    .text = RGB(0xeb, 0xed, 0xf2),
+    .muted = RGB(0x99, 0x9e, 0xab),
+    .line = RGB(0x47, 0x4a, 0x54),
+    .empty = RGB(0x24, 0x25, 0x2b),
+};
