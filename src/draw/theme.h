@@ -10,7 +10,6 @@ typedef struct Colour {
 typedef struct Theme {
     Colour background;
     Colour text, muted; /* what is read first; what explains it */
-    Colour line;        /* rules and frames */
     Colour empty;       /* where there is nothing to show */
 } Theme;
 
