@@ -196,13 +196,13 @@ const Command command_data_make = {
         "height x width x channels x images, and y, in which 10 is digit 0; the names are the same for images of other "
         "sizes, since they are what tools look for).\n"
         "\n"
-        "The same set gives the same files, byte for byte, on any machine. `cifra data info DIR` tells the same sha256 "
-        "as the set itself.\n"
+        "The same set gives the same files, byte for byte, wherever zlib is the same. `cifra data info DIR` tells the "
+        "same sha256 as the set itself.\n"
         "\n"
         "Examples:\n"
         "\n"
         "    cifra data make hand -n 10000 --out hand-small\n"
-        "    cifra data make street -n 5000 --test 1000 --seed 7 --shift blur=0:2 --out blurred\n"
+        "    cifra data make street -n 5000 --test 1000 --seed 7 --shift blur=2:4 --out blurred\n"
         "    cifra data make mnist --format mat --out mnist-mat",
     .options = options,
     .option_count = COUNT_OF(options),

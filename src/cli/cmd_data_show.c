@@ -227,7 +227,7 @@ const Command command_data_show = {
                    "Examples:\n"
                    "\n"
                    "    cifra data show hand --out hand.svg\n"
-                   "    cifra data show street --shift blur=0:2 --beside none --out blurred.png\n"
+                   "    cifra data show street --shift blur=2:4 --beside none --out blurred.png\n"
                    "    cifra data show street --shift 0 --beside street --out clean-and-not.pdf\n"
                    "    cifra data show mnist --per-class 20 --theme dark --out mnist.png",
     .options = options,

@@ -84,7 +84,7 @@ const Command command_eval = {
         "Examples:\n"
         "\n"
         "    cifra eval runs/mnist-paper-s1 --data svhn\n"
-        "    cifra eval runs/street-paper-s1 --shift blur=0:2",
+        "    cifra eval runs/street-paper-s1 --shift blur=2:4",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,

@@ -269,7 +269,7 @@ const Command command_train = {
         "    cifra train --data mnist --model \"conv 16 5x5 | relu | maxpool 2 | dense classes\"\n"
         "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000\n"
         "    cifra train --data hand -n 10000 --epochs 3\n"
-        "    cifra train --data street --shift blur=0:2,polarity=0.5",
+        "    cifra train --data street --shift blur=2:4,polarity=0.5",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_size = sizeof(TrainArguments),

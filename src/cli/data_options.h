@@ -1,6 +1,6 @@
-/* The options that turn the dials of generated data, wherever a command takes a set. They are laid onto the set's text
- * (--data street --shift blur=0:2 -n 1000 is --data street:blur=0:2,n=1000), so that config.json, messages and the library
- * know one name and a run repeats exactly. */
+/* The options that turn the dials of generated data, wherever a command takes a set. They are laid onto the set's
+ * text (--data street --shift blur=0:2 -n 1000 is --data street:blur=0:2,n=1000), so that config.json, messages and
+ * the library know one name and a run repeats exactly. */
 #ifndef CLI_DATA_OPTIONS_H
 #define CLI_DATA_OPTIONS_H
 
@@ -17,7 +17,7 @@ typedef struct DataDials {
 #define DATA_OPTION_SHIFT(type, dials)                                                                                 \
     {                                                                                                                  \
         "shift", "SPEC", OPTION_TEXT,                                                                                  \
-            .help = "generated data with other factors: \"blur=0:2,noise=0\", or one number "                          \
+            .help = "generated data with other factors: \"blur=2:4,noise=0\", or one number "                          \
                     "for all; cifra data info street lists them",                                                      \
             OPTION_MEMBER(type, dials.shift)                                                                           \
     }

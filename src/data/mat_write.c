@@ -1,7 +1,7 @@
 /* Writes MATLAB v5 files as SVHN has them; mat_layout.c has the format, mat.c the variables.
  *
- * Why not libmatio: it puts the time of writing and the machine's kind into the header, so that the same set never gives the
- * same file twice; and it would be one more library to install, for two variables.
+ * Why not libmatio: it puts the time of writing and the machine's kind into the header, so that the same set never
+ * gives the same file twice; and it would be one more library to install, for two variables.
  */
 #include "base/memory.h"
 #include "data/packing.h"
@@ -35,7 +35,7 @@ static void put_tag(Head *head, uint32_t type, size_t bytes) {
     put_u32(head, bytes);
 }
 
-/* The matrix element up to its numbers, of which there are `bytes`. Both ranks are even, so that nothing needs padding. */
+/* The matrix element up to its numbers, of which there are `bytes`. Ranks are even, so that no part needs padding. */
 static Head make_head(char name, const size_t *dims, int rank, size_t bytes) {
     const size_t dims_size = 4 * (size_t)rank, padded = (bytes + 7) / 8 * 8;
     Head head = {.size = 0};

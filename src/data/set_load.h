@@ -45,8 +45,8 @@ typedef struct SetList {
     size_t count;
 } SetList;
 
-/* For `cifra data list`: the generated sets, every known set, found or not, and every other folder of the data folders that can
- * be loaded. */
+/* For `cifra data list`: the generated sets, every known set, found or not, and every other folder of the data
+ * folders that can be loaded. */
 cf_status set_list(const char *data_dir, SetList *list);
 void set_list_free(SetList *list);
 

@@ -225,8 +225,8 @@ static void copy_pixels(const CanvasImage *image, int times, unsigned char *data
     }
 }
 
-/* Many readers of SVG and PDF smooth what they enlarge, whatever the file asks for. Of images that are enlarged here already
- * they can smooth only the seams. */
+/* Many readers of SVG and PDF smooth what they enlarge, whatever the file asks for. Of images that are enlarged here
+ * already they can smooth only the seams. */
 static int times_of(const Canvas *canvas, double width, const CanvasImage *image) {
     int times = (int)(CANVAS_PIXELS_PER_POINT * width / image->width + 0.5);
     return canvas->kind == CANVAS_PNG || times < 1 ? 1 : times;

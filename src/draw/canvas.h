@@ -1,7 +1,7 @@
 /* A page to draw on, on Cairo: one drawing code for SVG, PNG and PDF.
  *
- * Lengths are points from the upper left corner; a PNG has two pixels a point. What is drawn cannot fail: the first fault is
- * kept and reported by canvas_finish. The same calls give the same bytes.
+ * Lengths are points from the upper left corner; a PNG has two pixels a point. Drawing returns nothing: the first fault
+ * is kept and reported by canvas_finish. The same calls give the same bytes.
  */
 #ifndef DRAW_CANVAS_H
 #define DRAW_CANVAS_H
@@ -32,7 +32,8 @@ typedef struct TextStyle {
     TextAlign align; /* where in the text x is */
 } TextStyle;
 
-/* One line of UTF-8 in the system's sans-serif font; y is the base line. A byte that is no UTF-8 becomes a question mark. */
+/* One line of UTF-8 in the system's sans-serif font; y is the base line. A byte that is no UTF-8 becomes a question
+ * mark. */
 void canvas_text(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
 double text_width(const char *text, TextStyle style);
 

@@ -204,8 +204,8 @@ static cf_status evaluate_uncut(Run *run, cf_part part, const ClassifyOptions *o
     return evaluate(run->model, subset, options, evaluation);
 }
 
-/* The set of which `part` (NULL: the official test part, where there is one) is to be evaluated. Of a generated set hardly
- * more than that is made: an image does not depend on how many others there are. */
+/* The set of which `part` (NULL: the official test part, where there is one) is to be evaluated. Of a generated set
+ * hardly more than that is made: an image does not depend on how many others there are. */
 static cf_status load_other(Run *run, const char *data, const char *data_dir, const char *part) {
     GeneratedSpec spec;
     char items[48], *text;

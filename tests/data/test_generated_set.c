@@ -1,5 +1,5 @@
-/* Names of generated sets and what they mean, on a generator that writes what it was given into the pixels; and what every
- * generator has to keep. */
+/* Names of generated sets and what they mean, on a generator that writes what it was given into the pixels; and what
+ * every generator has to keep. */
 #include "data/generate/generated_set.h"
 
 #include "base/memory.h"

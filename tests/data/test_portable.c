@@ -1,5 +1,5 @@
-/* Against libm to the stated error, where values are known exactly, and bit for bit: the checksum is that of any machine,
- * compiler and libm. */
+/* Against libm to the stated error, where values are known exactly, and bit for bit: the checksum is that of any
+ * machine, compiler and libm. */
 #include "base/files.h"
 #include "data/generate/portable.h"
 #include "testing.h"
