@@ -74,6 +74,8 @@ refuses 1 "full/t" bash -c 'ulimit -f 1; exec "$@"' _ "$CIFRA" data make bars --
 check "nothing of it is left" empty full
 refuses 1 "full/t" bash -c 'ulimit -f 1; exec "$@"' _ "$CIFRA" data make bars --format mat --out full
 check "nothing of it is left either" empty full
+refuses 1 "full/t10k-images" bash -c 'ulimit -f 64; exec "$@"' _ "$CIFRA" data make hand -n 10 --test 400 --plain --out full
+check "nor what was written before it" empty full
 check "then there is room" "$CIFRA" data make bars --out full --quiet --json >/dev/null
 
 # ---- train, eval ----
