@@ -394,7 +394,8 @@ static void test_loading(void **state) {
     cf_set *set, *again;
     assert_ok(cf_set_load("hand:n=30,test=20,seed=4", "/nonexistent", &set));
     assert_string_equal(set->name, "hand:n=30,test=20,seed=4");
-    assert_string_equal(set->source, "generated (hand version 1): seed 4");
+    assert_non_null(strstr(set->source, "generated (hand version "));
+    assert_non_null(strstr(set->source, "): seed 4"));
     assert_int_equal(set->official_train, 30);
     assert_int_equal(set->count, 50);
     assert_int_equal(set->classes, 10);
