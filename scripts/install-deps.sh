@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build="gcc cmake make pkg-config libc6-dev libdnnl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libjansson-dev \
-libssl-dev"
+libssl-dev libcairo2-dev fonts-dejavu-core"
 check="$build libcmocka-dev libmatio-dev"
 
 case "${1:-build}" in

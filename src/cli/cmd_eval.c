@@ -2,14 +2,17 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "study/run.h"
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 typedef struct EvalArguments {
     const char *data, *data_dir;
+    DataDials dials;
     int split, threads;
 } EvalArguments;
 
@@ -20,12 +23,17 @@ static const Option options[] = {
      OPTION_MEMBER(EvalArguments, data)},
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      OPTION_MEMBER(EvalArguments, data_dir)},
+    DATA_OPTIONS(EvalArguments, dials),
     {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "which images",
      .default_text = "test; for other data official-test, or all where there is none",
      OPTION_MEMBER(EvalArguments, split)},
     {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", OPTION_MEMBER(EvalArguments, threads)},
 };
+
+static void set_defaults(void *parsed) {
+    ((EvalArguments *)parsed)->dials = DATA_DIALS_NONE;
+}
 
 static cf_status print(const Run *run, const Evaluation *e, const char *data, const char *part, bool as_json) {
     json_t *json;
@@ -45,10 +53,15 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
     Evaluation evaluation = {0};
     Run *run;
+    char *data;
     terminal_set_quiet(given->quiet);
     FORWARD(run_open(given->positional[0], &run));
-    cf_status status = run_evaluate(run, a->data, a->data_dir, part, a->threads, &evaluation, &part);
-    if (!status) status = print(run, &evaluation, a->data ? a->data : run->config.data, part, given->json);
+    cf_status status = data_dials_lay(a->data ? a->data : run->config.data, &a->dials, &data);
+    if (!status) {
+        status = run_evaluate(run, data, a->data_dir, part, a->threads, &evaluation, &part);
+        if (!status) status = print(run, &evaluation, data, part, given->json);
+        free(data);
+    }
     evaluation_free(&evaluation);
     run_free(run);
     return status;
@@ -57,7 +70,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 const Command command_eval = {
     .name = "eval",
     .summary = "classification report of a run, also on other data",
-    .usage = "RUN [--data SET] [--split test|official-test|all]",
+    .usage = "RUN [--data SET] [--shift SPEC] [--split test|official-test|all]",
     .description =
         "Prints the classification report (precision, recall, F1 and support per class; accuracy, macro and weighted "
         "averages), the accuracy with its 95 % Wilson interval, the loss, and the confusion matrix.\n"
@@ -65,13 +78,18 @@ const Command command_eval = {
         "On other data, images are converted to the model's channels and size, and classes are matched by name. A "
         "precision or recall of 0/0 counts as 0, and the report says so.\n"
         "\n"
-        "Example:\n"
+        "--shift turns the factors of generated data, also of the run's own: the result is other data, of which the "
+        "official test part is evaluated.\n"
         "\n"
-        "    cifra eval runs/mnist-paper-s1 --data svhn",
+        "Examples:\n"
+        "\n"
+        "    cifra eval runs/mnist-paper-s1 --data svhn\n"
+        "    cifra eval runs/street-paper-s1 --shift blur=2:4",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,
     .max_positional = 1,
     .options_size = sizeof(EvalArguments),
+    .set_defaults = set_defaults,
     .run = run_command,
 };

@@ -2,7 +2,9 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "cli/data_options.h"
 #include "cli/terminal.h"
+#include "data/generate/generated_set.h"
 #include "data/split.h"
 #include "study/run.h"
 
@@ -14,6 +16,7 @@
 
 typedef struct TrainArguments {
     const char *data, *data_dir, *model, *split, *classes, *limit, *out, *config;
+    DataDials dials;
     int epochs, batch, optimizer, schedule, patience, threads, precision, engine;
     double lr, momentum, weight_decay, validation;
     int64_t seed, split_seed;
@@ -26,6 +29,7 @@ static const Option options[] = {
     {"data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path", MEMBER(data)},
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      MEMBER(data_dir)},
+    DATA_OPTIONS(TrainArguments, dials),
     {"model", "NAME|LINE", OPTION_TEXT, .help = "paper, paper-leaky, mlp, linear, or a model line",
      .default_text = "paper", MEMBER(model)},
     {"epochs", "N", OPTION_INTEGER, 1, 100000, .help = "at most so many passes over the training images",
@@ -70,10 +74,24 @@ static const Option options[] = {
     {"resume", NULL, OPTION_FLAG, .help = "go on with the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
 
+static void set_defaults(void *parsed) {
+    ((TrainArguments *)parsed)->dials = DATA_DIALS_NONE;
+}
+
+static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
+    char *text;
+    if (!c->data) return CF_OK;
+    FORWARD(data_dials_lay(c->data, &a->dials, &text));
+    free(c->data);
+    c->data = text;
+    return CF_OK;
+}
+
 /* Lays what was given over what `config` holds. */
 static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
     char *classes = (char *)(uintptr_t)c->split.classes, *limit = (char *)(uintptr_t)c->split.train_limit;
     if (a->data) FORWARD(run_config_text(&c->data, a->data));
+    FORWARD(lay_dials(a, c));
     if (a->data_dir) FORWARD(run_config_text(&c->data_dir, a->data_dir));
     if (a->model) FORWARD(run_config_text(&c->model, a->model));
     if (a->classes) FORWARD(run_config_text(&classes, a->classes));
@@ -126,12 +144,24 @@ static cf_status make_config(const Arguments *given, const TrainArguments *a, Ru
     return CF_OK;
 }
 
+/* "mnist", "street", "street-shifted": a set as a part of a folder's name. */
+static cf_status short_name(const char *data, char name[64]) {
+    if (generator_named(data)) {
+        GeneratedSpec spec;
+        FORWARD(generated_spec_read(data, &spec));
+        snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
+        return CF_OK;
+    }
+    snprintf(name, 64, "%s", file_base_name(data));
+    for (char *p = name; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    return CF_OK;
+}
+
 /* "runs/mnist-paper-s1", or with "-2" .. when that is taken. */
 static cf_status default_folder(const RunConfig *c, char **folder) {
     char data[64];
-    snprintf(data, sizeof data, "%s", file_base_name(c->data));
-    for (char *p = data; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    FORWARD(short_name(c->data, data));
     const char *model = model_named_line(c->model) ? c->model : "custom";
     for (int n = 1; n < 10000; n++) {
         char suffix[16] = "";
@@ -237,9 +267,12 @@ const Command command_train = {
         "    cifra train --data mnist --epochs 3\n"
         "    cifra train --data svhn --split pooled --optimizer adam --lr 0.001\n"
         "    cifra train --data mnist --model \"conv 16 5x5 | relu | maxpool 2 | dense classes\"\n"
-        "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000",
+        "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000\n"
+        "    cifra train --data hand -n 10000 --epochs 3\n"
+        "    cifra train --data street --shift blur=2:4,polarity=0.5",
     .options = options,
     .option_count = COUNT_OF(options),
     .options_size = sizeof(TrainArguments),
+    .set_defaults = set_defaults,
     .run = run_command,
 };

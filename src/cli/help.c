@@ -64,14 +64,16 @@ static void print_entry(FILE *out, const char *left, const char *right, int colu
 }
 
 void help_option_synopsis(const Option *option, char *text, size_t size) {
-    snprintf(text, size, "--%s", option->name);
-    if (option->argument) {
-        snprintf(text, size, "--%s %s", option->name, option->argument);
-    } else if (option->kind == OPTION_CHOICE) {
-        for (int i = 0; option->choices[i]; i++) {
-            size_t used = strlen(text);
-            snprintf(text + used, size - used, "%s%s", i ? "|" : " ", option->choices[i]);
-        }
+    char name[64];
+    if (option->letter)
+        snprintf(name, sizeof name, "-%c, --%s", option->letter, option->name);
+    else
+        snprintf(name, sizeof name, "--%s", option->name);
+    snprintf(text, size, "%s%s%s", name, option->argument ? " " : "", option->argument ? option->argument : "");
+    if (option->argument || option->kind != OPTION_CHOICE) return;
+    for (int i = 0; option->choices[i]; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%s", i ? "|" : " ", option->choices[i]);
     }
 }
 

@@ -28,7 +28,7 @@ void help_print_command(const Program *program, const Command *command, FILE *ou
 /* cifra(1) in roff, man(7) macros. */
 void help_print_man(const Program *program, FILE *out);
 
-/* "--epochs N", "--optimizer sgd|adam", "--quiet": the left column of a list of options, for help and man
+/* "--epochs N", "--optimizer sgd|adam", "-n, --count N": the left column of a list of options, for help and man
  * page alike. */
 void help_option_synopsis(const Option *option, char *text, size_t size);
 

@@ -80,7 +80,7 @@ static void print_options(FILE *out, const Option *options, size_t count) {
         const Option *option = &options[i];
         char synopsis[160];
         help_option_synopsis(option, synopsis, sizeof synopsis);
-        size_t name = strcspn(synopsis, " ");
+        size_t letter = option->letter ? strlen("-n, ") : 0, name = letter + strcspn(synopsis + letter, " ");
         fputs(".TP\n\\fB", out);
         print_escaped(out, synopsis, name, false);
         fputs("\\fR", out);

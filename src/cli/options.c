@@ -63,6 +63,16 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
     return CF_OK;
 }
 
+/* "--epochs", or "-n (--count)": an option as messages name it, in a buffer of this thread. */
+static const char *title_of(const Option *option) {
+    static _Thread_local char title[80];
+    if (option->letter)
+        snprintf(title, sizeof title, "-%c (--%s)", option->letter, option->name);
+    else
+        snprintf(title, sizeof title, "--%s", option->name);
+    return title;
+}
+
 /* ---- Values ------------------------------------------------------------------------------------------- */
 
 static bool is_bounded(const Option *option) {
@@ -117,7 +127,7 @@ static cf_status parse_choice(const Option *option, const char *text, void *memb
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", between, option->choices[i]);
     }
-    return FAIL(CF_BAD_USE, "--%s takes %s; found \"%s\"%s", option->name, list, text,
+    return FAIL(CF_BAD_USE, "%s takes %s; found \"%s\"%s", title_of(option), list, text,
                 text_hint(text, option->choices));
 }
 
@@ -162,7 +172,7 @@ static cf_status store(const Option *option, const char *text, void *options) {
     }
     if (stored) return CF_OK;
     describe_range(option, range, sizeof range);
-    return FAIL(CF_BAD_USE, "--%s takes %s; found \"%s\"", option->name, range, text);
+    return FAIL(CF_BAD_USE, "%s takes %s; found \"%s\"", title_of(option), range, text);
 }
 
 /* ---- Parsing ------------------------------------------------------------------------------------------ */
@@ -182,6 +192,12 @@ static const Option *find_option(const Option *options, size_t count, const char
     return NULL;
 }
 
+static const Option *find_letter(const Command *command, char letter) {
+    for (size_t i = 0; i < command->option_count; i++)
+        if (command->options[i].letter == letter) return &command->options[i];
+    return NULL;
+}
+
 static cf_status fail_unknown(const Command *command, const char *argument) {
     const char *words[MAX_OPTIONS + COUNT_OF(common_options) + 1];
     char typed[80];
@@ -196,37 +212,55 @@ static cf_status fail_unknown(const Command *command, const char *argument) {
                 command->name);
 }
 
-static cf_status take_value(Parser *parser, const Option *option, const char *equals, const char **value) {
-    *value = NULL;
+/* `attached` is what stands in the same word, or NULL. */
+static cf_status take_value(Parser *parser, const Option *option, const char *attached, const char **value) {
+    *value = attached;
     if (option->kind == OPTION_FLAG) {
-        FAIL_IF(equals, CF_BAD_USE, "--%s takes no value; found \"%s\"", option->name, equals + 1);
+        FAIL_IF(attached, CF_BAD_USE, "%s takes no value; found \"%s\"", title_of(option), attached);
         return CF_OK;
     }
-    if (equals) {
-        *value = equals + 1;
-        return CF_OK;
-    }
+    if (attached) return CF_OK;
     /* A word with two dashes is the next option, the value was forgotten; "--out=--odd" is there for those
      * who mean it. */
     FAIL_IF(parser->next >= parser->argc || strncmp(parser->argv[parser->next], "--", 2) == 0, CF_BAD_USE,
-            "--%s needs a value; see cifra %s --help", option->name, parser->command->name);
+            "%s needs a value; see cifra %s --help", title_of(option), parser->command->name);
     *value = parser->argv[parser->next++];
     return CF_OK;
 }
 
-static cf_status take_option(Parser *parser, const char *argument) {
-    const Command *command = parser->command;
-    const char *name = argument + 2, *equals = strchr(argument, '='), *value;
+/* "--name", "--name=value": the option, or NULL, and the value in the same word, or NULL. */
+static const Option *match_name(const Command *command, const char *argument, const char **attached) {
+    const char *name = argument + 2, *equals = strchr(argument, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const Option *own = find_option(command->options, command->option_count, name, length);
-    const Option *option = own ? own : find_option(common_options, common_option_count, name, length);
-    if (strncmp(argument, "--", 2) != 0 || !option) return fail_unknown(command, argument);
+    *attached = equals ? equals + 1 : NULL;
+    return own ? own : find_option(common_options, common_option_count, name, length);
+}
+
+/* "-n", "-n=5", "-n5". Only a number may follow at once, so that a long name with one dash stays a mistake. */
+static const Option *match_letter(const Command *command, const char *argument, const char **attached) {
+    const Option *option = find_letter(command, argument[1]);
+    const char *rest = argument + 2;
+    *attached = *rest == '=' ? rest + 1 : *rest ? rest : NULL;
+    if (!option || *rest == '\0' || *rest == '=') return option;
+    bool number = option->kind == OPTION_INTEGER || option->kind == OPTION_NUMBER;
+    return number && strchr("0123456789", *rest) ? option : NULL;
+}
+
+static cf_status take_option(Parser *parser, const char *argument) {
+    const Command *command = parser->command;
+    const char *attached, *value;
+    const Option *option =
+        argument[1] == '-' ? match_name(command, argument, &attached) : match_letter(command, argument, &attached);
+    if (!option) return fail_unknown(command, argument);
+    const bool is_common = option >= common_options && option < common_options + common_option_count;
+    const Option *own = is_common ? NULL : option;
     uint64_t bit = own ? (uint64_t)1 << (own - command->options) : 0;
     bool *common = own ? NULL : &parser->common_given[option - common_options];
-    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "--%s is given twice", option->name);
+    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "%s is given twice", title_of(option));
     parser->arguments->given |= bit;
     if (common) *common = true;
-    FORWARD(take_value(parser, option, equals, &value));
+    FORWARD(take_value(parser, option, attached, &value));
     return store(option, value, own ? parser->options : (void *)parser->arguments);
 }
 

@@ -1,9 +1,9 @@
 /* Commands and their options, described by tables: from one table come the parser, the help page and the man
  * page.
  *
- * Grammar: cifra COMMAND [--name value | --name=value | --flag | argument]... [-- argument...]. A command's
- * name is one word or two ("data list"). Nothing may be given twice, nothing is abbreviated, and every
- * mistake names the nearest right word.
+ * Grammar: cifra COMMAND [--name value | --name=value | --flag | -n value | argument]... [-- argument...].
+ * A command's name is one word or two ("data list"). Some options have a letter too: -n 5, -n=5 and -n5 are --count 5.
+ * Nothing may be given twice, nothing is abbreviated, and every mistake names the nearest right word.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -26,6 +26,7 @@ typedef struct Option {
     const char *const *choices; /* OPTION_CHOICE: the words, ending with NULL */
     const char *help;           /* one sentence without a full stop */
     const char *default_text;   /* shown in help; NULL: none */
+    char letter;                /* 'n' for -n; 0: none */
     size_t offset, size;        /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
 } Option;
 

@@ -132,19 +132,33 @@ static const char *kind_text(const SetForm *form) {
     return "";
 }
 
-static cf_status add_entry(SetList *list, const char *name, const char *about, const char *path, const SetForm *form) {
+static cf_status new_entry(SetList *list, const char *name, bool found, SetEntry **entry) {
     SetEntry *grown = realloc(list->entries, (list->count + 1) * sizeof *grown);
     FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing data sets");
     list->entries = grown;
-    SetEntry *entry = &grown[list->count++];
-    *entry = (SetEntry){.found = form->kind != SET_NONE};
-    FORWARD(memory_copy_string(name, &entry->name));
+    *entry = &grown[list->count++];
+    **entry = (SetEntry){.found = found};
+    return memory_copy_string(name, &(*entry)->name);
+}
+
+static cf_status add_entry(SetList *list, const char *name, const char *about, const char *path, const SetForm *form) {
+    SetEntry *entry = NULL;
+    FORWARD(new_entry(list, name, form->kind != SET_NONE, &entry));
     FORWARD(memory_copy_string(path ? path : "", &entry->path));
     const char *comma = about && form->kind ? ", " : "", *parts = !form->kind       ? ""
                                                                   : form->images[1] ? ", train and test"
                                                                                     : "";
     FORWARD(memory_print(&entry->kind, "%s%s%s%s", about ? about : "", comma, kind_text(form), parts));
     if (form->missing && !entry->found) FORWARD(memory_copy_string(form->missing, &entry->missing));
+    return CF_OK;
+}
+
+static cf_status list_generated(SetList *list) {
+    for (const Generator *const *g = generators; *g; g++) {
+        SetEntry *entry = NULL;
+        FORWARD(new_entry(list, (*g)->name, true, &entry));
+        FORWARD(memory_print(&entry->kind, "built in: %s", (*g)->about));
+    }
     return CF_OK;
 }
 
@@ -200,7 +214,8 @@ cf_status set_list(const char *data_dir, SetList *list) {
     char *folders[MAX_DATA_FOLDERS];
     int count = 0;
     SetList made = {0};
-    cf_status status = list_known(data_dir, &made);
+    cf_status status = list_generated(&made);
+    if (!status) status = list_known(data_dir, &made);
     if (!status) status = data_folders(data_dir, folders, &count);
     for (int i = 0; i < count && !status; i++) status = list_folder(folders[i], &made);
     free_folders(folders, count);
@@ -251,6 +266,7 @@ static cf_status fail_unknown(const char *name, const char *data_dir) {
     SetList list;
     FORWARD(set_list(data_dir, &list));
     name_folders(data_dir, name, looked, sizeof looked);
+    for (const Generator *const *g = generators; *g; g++) append(known, sizeof known, ", ", (*g)->name);
     for (size_t i = 0; i < COUNT_OF(known_sets); i++) append(known, sizeof known, ", ", known_sets[i].name);
     for (size_t i = 0; i < list.count && count < MOST_WORDS; i++) {
         words[count++] = list.entries[i].name;

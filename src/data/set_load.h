@@ -34,19 +34,19 @@ cf_status data_folders(const char *data_dir, char *folders[MAX_DATA_FOLDERS], in
 
 typedef struct SetEntry {
     char *name;
-    char *path; /* where it is; where it would be if it is not there */
+    char *path; /* where it is; where it would be if it is not there; NULL: built in */
     bool found;
     char *kind;    /* one line: "IDX, train and test" */
     char *missing; /* what would have to be there; NULL when found */
 } SetEntry;
 
 typedef struct SetList {
-    SetEntry *entries; /* the known sets first, then other folders by name */
+    SetEntry *entries; /* the generated sets first, then the known ones, then other folders by name */
     size_t count;
 } SetList;
 
-/* For `cifra data list`: every known set, found or not, and every other folder of the data folders that can
- * be loaded. */
+/* For `cifra data list`: the generated sets, every known set, found or not, and every other folder of the data
+ * folders that can be loaded. */
 cf_status set_list(const char *data_dir, SetList *list);
 void set_list_free(SetList *list);
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "data/generate/generated_set.h"
 #include "data/split.h"
 
 #include <stdio.h>
@@ -203,12 +204,29 @@ static cf_status evaluate_uncut(Run *run, cf_part part, const ClassifyOptions *o
     return evaluate(run->model, subset, options, evaluation);
 }
 
+/* The set of which `part` (NULL: the official test part, where there is one) is to be evaluated. Of a generated set
+ * hardly more than that is made: an image does not depend on how many others there are. */
+static cf_status load_other(Run *run, const char *data, const char *data_dir, const char *part) {
+    GeneratedSpec spec;
+    char items[48], *text;
+    if (!generator_named(data) || (part && strcmp(part, "official-test") != 0))
+        return cf_set_load(data, data_dir, &run->set);
+    FORWARD(generated_spec_read(data, &spec));
+    if (!spec.test) return cf_set_load(data, data_dir, &run->set);
+    snprintf(items, sizeof items, "n=1,test=%zu", spec.test);
+    FORWARD(generated_text_with(data, items, &text));
+    cf_status status = cf_set_load(text, data_dir, &run->set);
+    free(text);
+    return status;
+}
+
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part) {
     ClassifyOptions options = {run->engine, slices_threads(threads)};
     bool own = !data || strcmp(data, run->config.data) == 0;
     FAIL_IF(run->set, CF_INTERNAL, "run_evaluate was called twice on one run");
-    FORWARD(cf_set_load(own ? run->config.data : data, data_dir ? data_dir : run->config.data_dir, &run->set));
+    if (!data_dir) data_dir = run->config.data_dir;
+    FORWARD(own ? cf_set_load(run->config.data, data_dir, &run->set) : load_other(run, data, data_dir, part));
     if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
     *used_part = part;
     if (strcmp(part, "test") == 0) {

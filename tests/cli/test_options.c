@@ -38,6 +38,7 @@ static const Option train_table[] = {
      .argument = "T",
      .kind = OPTION_INTEGER,
      .help = "any number",
+     .letter = 't',
      OPTION_MEMBER(TrainOptions, threads)},
     {.name = "seed",
      .argument = "S",
@@ -61,6 +62,7 @@ static const Option train_table[] = {
      .argument = "FOLDER-OF-A-RUN-OR-STUDY",
      .kind = OPTION_TEXT,
      .help = "folder of the run",
+     .letter = 'o',
      OPTION_MEMBER(TrainOptions, out)},
     {.name = "optimizer",
      .kind = OPTION_CHOICE,
@@ -68,7 +70,10 @@ static const Option train_table[] = {
      .default_text = "sgd",
      .help = "the rule of a step",
      OPTION_MEMBER(TrainOptions, flavour)},
-    {.name = "resume", .help = "go on where the run in --out was stopped", OPTION_MEMBER(TrainOptions, resume)},
+    {.name = "resume",
+     .letter = 'r',
+     .help = "go on where the run in --out was stopped",
+     OPTION_MEMBER(TrainOptions, resume)},
 };
 
 static TrainOptions seen_options;
@@ -189,6 +194,25 @@ static void test_every_kind_in_both_spellings(void **state) {
     }
 }
 
+static void test_letters(void **state) {
+    (void)state;
+    TrainOptions options;
+    Arguments arguments;
+    const char *const lines[] = {"m -t 7 -r -o a=b", "-t=7 m -o=a=b -r", "-t7 m --out a=b --resume",
+                                 "-o a=b -r m -t 7"};
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        assert_ok(parse(lines[i], &options, &arguments));
+        assert_int_equal(options.threads, 7);
+        assert_true(options.resume);
+        assert_string_equal(options.out, "a=b");
+        assert_true(options_given(&arguments, "threads") && options_given(&arguments, "out"));
+        assert_int_equal(options.epochs, 10);
+        assert_int_equal(arguments.positional_count, 1);
+    }
+    assert_ok(parse("m -t -7", &options, &arguments));
+    assert_int_equal(options.threads, -7);
+}
+
 static void test_two_dashes_end_the_options(void **state) {
     (void)state;
     TrainOptions options;
@@ -215,14 +239,22 @@ static void test_mistakes_are_named(void **state) {
         {"m --epoch", "did you mean --epochs?"},
         {"m --=3", "--: no such option"},
         {"m --epochs", "--epochs needs a value"},
-        {"m --out --resume", "--out needs a value"},
+        {"m --out --resume", "-o (--out) needs a value"},
+        {"m -t", "-t (--threads) needs a value"},
+        {"m -t 1 --threads 2", "-t (--threads) is given twice"},
+        {"m -t=", "-t (--threads) takes a whole number; found \"\""},
+        {"m -t x", "-t (--threads) takes a whole number; found \"x\""},
+        {"m -r=1", "-r (--resume) takes no value; found \"1\""},
+        {"m -threads 3", "-threads: no such option of cifra train; did you mean --threads?"},
+        {"m -r3", "-r3: no such option"},
+        {"m -x", "-x: no such option"},
         {"m --epochs 3 --epochs 4", "--epochs is given twice"},
-        {"m --resume --resume", "--resume is given twice"},
+        {"m --resume --resume", "-r (--resume) is given twice"},
         {"m --json --json", "--json is given twice"},
-        {"m --resume=1", "--resume takes no value; found \"1\""},
+        {"m --resume=1", "-r (--resume) takes no value; found \"1\""},
         {"m --epochs 0", "--epochs takes a whole number from 1 to 1000; found \"0\""},
         {"m --epochs 1001", "found \"1001\""},
-        {"m --threads 4294967297", "--threads takes a whole number; found \"4294967297\""},
+        {"m --threads 4294967297", "-t (--threads) takes a whole number; found \"4294967297\""},
         {"m --epochs 2.5", "found \"2.5\""},
         {"m --epochs=", "found \"\""},
         {"m --seed -1", "--seed takes a whole number of at least 0; found \"-1\""},
@@ -402,15 +434,15 @@ static void test_help_page(void **state) {
         "\n"
         "Options:\n"
         "  --epochs N                  passes over the training images, at most (default 10)\n"
-        "  --threads T                 any number\n"
+        "  -t, --threads T             any number\n"
         "  --seed S                    start of every random choice; the same seed gives the same bits,\n"
         "                              whatever the number of threads and however often the run was stopped\n"
         "                              and resumed (default 1)\n"
         "  --lr X                      learning rate (default 0.005)\n"
-        "  --out FOLDER-OF-A-RUN-OR-STUDY\n"
+        "  -o, --out FOLDER-OF-A-RUN-OR-STUDY\n"
         "                              folder of the run\n"
         "  --optimizer sgd|adam|adamw  the rule of a step (default sgd)\n"
-        "  --resume                    go on where the run in --out was stopped\n"
+        "  -r, --resume                go on where the run in --out was stopped\n"
         "  --json                      print one JSON document instead of text\n"
         "  --quiet                     no progress and no notices\n"
         "  --help                      show this page\n";
@@ -432,6 +464,7 @@ static void test_man_page_escapes(void **state) {
         "\\(aqx\\(aq and \\en as",
         "\n\\&.hidden \\(aqquoted\\(aq\n.fi\n",
         "\n.TP\n\\fB\\-\\-epochs\\fR N\npasses over the training images, at most (default 10).\n",
+        "\n.TP\n\\fB\\-t, \\-\\-threads\\fR T\nany number.\n",
         "\n.SS data info\n",
         "\n.SH ENVIRONMENT\n",
         "\n.SH EXIT STATUS\n",
@@ -459,6 +492,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_stay),
         cmocka_unit_test(test_every_kind_in_both_spellings),
+        cmocka_unit_test(test_letters),
         cmocka_unit_test(test_two_dashes_end_the_options),
         cmocka_unit_test(test_mistakes_are_named),
         cmocka_unit_test(test_help_needs_nothing_else),

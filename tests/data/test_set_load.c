@@ -154,7 +154,7 @@ static void test_load_errors(void **state) {
     cf_set *set;
     expect_failure("", CF_BAD_USE, "needs a name");
     expect_failure("mnits", CF_BAD_USE, "did you mean mnist?");
-    expect_failure("mnits", CF_BAD_USE, "known names: mnist, fashion-mnist, svhn");
+    expect_failure("mnits", CF_BAD_USE, "known names: hand, street, mnist, fashion-mnist, svhn");
     expect_failure("mnits", CF_BAD_USE, "birds");
     expect_failure("mnits", CF_BAD_USE, place("data", "mnits"));
     expect_failure("letter", CF_BAD_USE, "did you mean letters?");
@@ -185,7 +185,12 @@ static void test_list(void **state) {
     (void)state;
     SetList list;
     assert_ok(set_list(place("data", ""), &list));
-    assert_string_equal(list.entries[0].name, "mnist");
+    assert_string_equal(list.entries[0].name, "hand");
+    assert_string_equal(list.entries[1].name, "street");
+    assert_true(list.entries[1].found);
+    assert_null(list.entries[1].path);
+    assert_non_null(strstr(list.entries[1].kind, "built in"));
+    assert_string_equal(list.entries[2].name, "mnist");
     assert_true(entry(&list, "mnist")->found);
     assert_non_null(strstr(entry(&list, "mnist")->kind, "IDX files, train and test"));
     assert_null(strstr(entry(&list, "fashion-mnist")->kind, "train and test"));

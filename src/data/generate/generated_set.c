@@ -96,12 +96,17 @@ static cf_status read_range(const Factor *factor, const char *value, double *low
     return CF_OK;
 }
 
-/* Where default ranges times the dial leave what is possible, they end there. */
+/* Where default ranges times the dial leave what is possible, they end there. Adding 0 makes a 0 of -0. */
+static double dialled(const Factor *factor, double end, double dial) {
+    return fmin(fmax(dial * end, factor->lowest), factor->highest) + 0.0;
+}
+
 static void turn_dial(GeneratedSpec *spec, double dial) {
+    spec->dial = dial;
     for (int f = 0; f < spec->generator->factor_count; f++) {
         const Factor *factor = &spec->generator->factors[f];
-        spec->low[f] = fmax(dial * factor->low, factor->lowest);
-        spec->high[f] = fmin(dial * factor->high, factor->highest);
+        spec->low[f] = dialled(factor, factor->low, dial);
+        spec->high[f] = dialled(factor, factor->high, dial);
     }
 }
 
@@ -149,6 +154,10 @@ static cf_status read_items(char *text, int pass, GeneratedSpec *spec, bool *tes
 cf_status generated_spec_read(const char *text, GeneratedSpec *spec) {
     const Generator *generator = generator_named(text);
     FAIL_IF(!generator, CF_INTERNAL, "\"%s\" names no generator", text);
+    return generated_spec_read_for(generator, text, spec);
+}
+
+cf_status generated_spec_read_for(const Generator *generator, const char *text, GeneratedSpec *spec) {
     GeneratedSpec made = {.generator = generator, .train = generator->train, .test = generator->test, .seed = 1};
     memcpy(made.frequencies, generator->frequencies, sizeof made.frequencies);
     turn_dial(&made, 1);
@@ -168,15 +177,44 @@ cf_status generated_spec_read(const char *text, GeneratedSpec *spec) {
     return CF_OK;
 }
 
+cf_status generated_text_with(const char *text, const char *items, char **laid) {
+    size_t length = strlen(text), more = strlen(items);
+    const bool begun = strchr(text, ':'), open = length && strchr(":,", text[length - 1]);
+    if (length > more && strcmp(text + length - more, items) == 0 && strchr(":,", text[length - more - 1]))
+        return memory_copy_string(text, laid);
+    return memory_print(laid, "%s%s%s", text, open || !more ? "" : begun ? "," : ":", items);
+}
+
+bool generated_text_has(const char *text, const char *key) {
+    size_t length = strlen(key);
+    for (const char *item = strchr(text, ':'); item; item = strchr(item, ',')) {
+        item++;
+        if (strncmp(item, key, length) == 0 && item[length] == '=') return true;
+    }
+    return false;
+}
+
+bool generated_spec_is_shifted(const GeneratedSpec *spec) {
+    const Generator *g = spec->generator;
+    for (int f = 0; f < g->factor_count; f++)
+        if (spec->low[f] != g->factors[f].low || spec->high[f] != g->factors[f].high) return true;
+    return memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0;
+}
+
 cf_status generated_spec_text(const GeneratedSpec *spec, char **text) {
     const Generator *g = spec->generator;
     char line[2048];
     size_t used = (size_t)snprintf(line, sizeof line, "generated (%s version %d): seed %llu", g->name, g->version,
                                    (unsigned long long)spec->seed);
-    for (int f = 0; f < g->factor_count && used < sizeof line; f++)
-        if (spec->low[f] != g->factors[f].low || spec->high[f] != g->factors[f].high)
-            used += (size_t)snprintf(line + used, sizeof line - used, ", %s %g:%g", g->factors[f].name, spec->low[f],
-                                     spec->high[f]);
+    if (spec->dial != 1) used += (size_t)snprintf(line + used, sizeof line - used, ", all factors x %g", spec->dial);
+    for (int f = 0; f < g->factor_count && used < sizeof line; f++) {
+        const Factor *factor = &g->factors[f];
+        const double low = spec->low[f], high = spec->high[f];
+        if (low == dialled(factor, factor->low, spec->dial) && high == dialled(factor, factor->high, spec->dial))
+            continue;
+        used += (size_t)snprintf(line + used, sizeof line - used, ", %s %g", factor->name, low);
+        if (high != low && used < sizeof line) used += (size_t)snprintf(line + used, sizeof line - used, ":%g", high);
+    }
     if (memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0 && used < sizeof line)
         snprintf(line + used, sizeof line - used, ", other frequencies");
     return memory_copy_string(line, text);

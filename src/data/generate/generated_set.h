@@ -20,6 +20,7 @@ typedef struct GeneratedSpec {
     size_t train, test;
     uint64_t seed;
     double frequencies[DIGITS]; /* shares, of any sum; all 0: each writer writes each digit once */
+    double dial;                /* of all default ranges; those that were given stand apart from it */
     double low[MAX_FACTORS], high[MAX_FACTORS];
 } GeneratedSpec;
 
@@ -27,7 +28,16 @@ typedef struct GeneratedSpec {
 const Generator *generator_named(const char *text);
 /* Reads a set's text, which must name a generator. */
 cf_status generated_spec_read(const char *text, GeneratedSpec *spec);
-/* One line: "generated (hand version 1): seed 7, slant 0:0". Release with free(). */
+/* The same for the text of a generator that is at hand. */
+cf_status generated_spec_read_for(const Generator *generator, const char *text, GeneratedSpec *spec);
+/* A set's text with more items behind its own, which they override: "street" and "blur=0,n=9" give "street:blur=0,n=9".
+ * Items that it ends with already are not written again. Release with free(). */
+cf_status generated_text_with(const char *text, const char *items, char **laid);
+/* Whether the text has an item KEY=..., such as n. */
+bool generated_text_has(const char *text, const char *key);
+/* Whether any factor or the frequencies are other than by default, so that the images are of another kind. */
+bool generated_spec_is_shifted(const GeneratedSpec *spec);
+/* One line: "generated (hand version 1): seed 7, all factors x 0.5, slant 0". Release with free(). */
 cf_status generated_spec_text(const GeneratedSpec *spec, char **text);
 /* Draws one image of a part (0 training, 1 test) and returns its label. */
 int generated_image(const GeneratedSpec *spec, int part, uint64_t index, unsigned char *pixels);

@@ -1,9 +1,11 @@
-/* cifra data list, cifra data info. */
+/* cifra data info: what is in a set, and the factors of a generated one. */
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "cli/data_options.h"
+#include "cli/factor_table.h"
 #include "cli/terminal.h"
-#include "data/set_load.h"
+#include "data/generate/generated_set.h"
 #include "data/split.h"
 #include "study/run.h"
 
@@ -11,91 +13,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- list ---- */
-
-typedef struct ListArguments {
-    const char *data_dir;
-} ListArguments;
-
-static const Option list_options[] = {
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
-     OPTION_MEMBER(ListArguments, data_dir)},
-};
-
-static cf_status print_folders(const char *data_dir) {
-    char *folders[MAX_DATA_FOLDERS];
-    int count;
-    FORWARD(data_folders(data_dir, folders, &count));
-    printf("looked for in:");
-    for (int i = 0; i < count; i++) {
-        printf("%s %s", i ? "," : "", folders[i]);
-        free(folders[i]);
-    }
-    putchar('\n');
-    return CF_OK;
-}
-
-static void print_list(const SetList *list) {
-    for (size_t i = 0; i < list->count; i++) {
-        const SetEntry *e = &list->entries[i];
-        if (e->found)
-            printf("%-16s %s: %s\n", e->name, e->path, e->kind);
-        else
-            printf("%-16s not there; wanted: %s\n", e->name, e->missing);
-    }
-}
-
-static json_t *list_json(const SetList *list) {
-    json_t *sets = json_array();
-    for (size_t i = 0; i < list->count; i++) {
-        const SetEntry *e = &list->entries[i];
-        json_array_append_new(sets, json_pack("{s:s s:s s:b s:s*}", "name", e->name, "path", e->path, "found", e->found,
-                                              e->found ? "kind" : "missing", e->found ? e->kind : e->missing));
-    }
-    return json_pack("{s:o}", "sets", sets);
-}
-
-static cf_status run_list(const Arguments *given, const void *parsed) {
-    const ListArguments *a = parsed;
-    SetList list;
-    terminal_set_quiet(given->quiet);
-    FORWARD(set_list(a->data_dir, &list));
-    cf_status status = CF_OK;
-    if (given->json) {
-        status = print_json(list_json(&list));
-    } else {
-        print_list(&list);
-        status = print_folders(a->data_dir);
-    }
-    set_list_free(&list);
-    return status;
-}
-
-const Command command_data_list = {
-    .name = "data list",
-    .summary = "data sets by name, and where they are",
-    .usage = "[--data-dir DIR]",
-    .description =
-        "Lists the sets that can be named with --data: the known ones, found or not, and every other folder of "
-        "the data directories that holds a set. Names are looked for in --data-dir, then $CIFRA_DATA, then "
-        "$XDG_CACHE_HOME/cifra (~/.cache/cifra).",
-    .options = list_options,
-    .option_count = COUNT_OF(list_options),
-    .options_size = sizeof(ListArguments),
-    .run = run_list,
-};
-
-/* ---- info ---- */
-
 typedef struct InfoArguments {
     const char *data_dir, *split, *classes, *limit;
+    DataDials dials;
     int64_t split_seed;
-    bool unstratified;
+    bool unstratified, factors;
 } InfoArguments;
 
 static const Option info_options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      OPTION_MEMBER(InfoArguments, data_dir)},
+    DATA_OPTIONS(InfoArguments, dials),
+    {"factors", NULL, OPTION_FLAG, .help = "generated data: only the factors and their ranges, without making images",
+     OPTION_MEMBER(InfoArguments, factors)},
     {"split", "MODE", OPTION_TEXT, .help = "official, pooled or at:N",
      .default_text = "official; pooled for a set without a test part", OPTION_MEMBER(InfoArguments, split)},
     {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where", .default_text = "1",
@@ -106,6 +36,10 @@ static const Option info_options[] = {
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class",
      OPTION_MEMBER(InfoArguments, limit)},
 };
+
+static void set_defaults(void *parsed) {
+    ((InfoArguments *)parsed)->dials = DATA_DIALS_NONE;
+}
 
 static const cf_part parts[] = {CF_TRAIN, CF_VALIDATION, CF_TEST};
 static const char *const part_keys[] = {"train", "validation", "test"};
@@ -161,20 +95,53 @@ static cf_status make_split(const Arguments *given, const InfoArguments *a, cons
     return cf_split_new(set, &options, split);
 }
 
-static cf_status run_info(const Arguments *given, const void *parsed) {
-    const InfoArguments *a = parsed;
+/* `spec` is NULL for a set that is not generated. */
+static cf_status tell(const Arguments *given, const InfoArguments *a, const char *name, const GeneratedSpec *spec) {
     cf_set *set;
     cf_split *split = NULL;
     char mode[40];
-    terminal_set_quiet(given->quiet);
-    FORWARD(cf_set_load(given->positional[0], a->data_dir, &set));
+    FORWARD(cf_set_load(name, a->data_dir, &set));
     cf_status status = make_split(given, a, set, &split, mode);
-    if (!status && given->json)
-        status = print_json(info_json(set, split, mode));
-    else if (!status)
+    if (!status && given->json) {
+        json_t *json = info_json(set, split, mode);
+        if (spec) factors_add_json(spec, json);
+        status = print_json(json);
+    } else if (!status) {
         print_info(set, split, mode);
+        if (spec) factors_print(spec);
+    }
     cf_split_free(split);
     cf_set_free(set);
+    return status;
+}
+
+static cf_status tell_factors(const Arguments *given, const char *name, const GeneratedSpec *spec) {
+    const Generator *g = spec->generator;
+    if (given->json) {
+        json_t *json = json_pack("{s:s s:[i i i]}", "name", name, "shape", g->channels, g->height, g->width);
+        factors_add_json(spec, json);
+        return print_json(json);
+    }
+    printf("%s: %s\n", name, g->about);
+    factors_print(spec);
+    return CF_OK;
+}
+
+static cf_status run_info(const Arguments *given, const void *parsed) {
+    const InfoArguments *a = parsed;
+    char *name;
+    GeneratedSpec spec;
+    terminal_set_quiet(given->quiet);
+    FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
+    const bool generated = generator_named(name);
+    cf_status status = generated ? generated_spec_read(name, &spec) : CF_OK;
+    if (!status && a->factors)
+        status = generated
+                     ? tell_factors(given, name, &spec)
+                     : FAIL(CF_BAD_USE, "--factors is for generated data (hand, street); %s is read from files", name);
+    else if (!status)
+        status = tell(given, a, name, generated ? &spec : NULL);
+    free(name);
     return status;
 }
 
@@ -186,13 +153,21 @@ const Command command_data_info = {
         "Loads a set and tells its shape, its classes, how many images of each class go to which part, and the "
         "SHA-256 over shape, labels and pixels, which is the same whatever kind of file the set came in.\n"
         "\n"
-        "Example:\n"
+        "Of a generated set it also lists the factors of variation: the range from which each image draws its value, "
+        "the "
+        "range by default, the range that may be asked for. --shift FACTOR=LOW:HIGH changes one; a number alone, such "
+        "as "
+        "--shift 0.5, multiplies all default ranges.\n"
         "\n"
-        "    cifra data info mnist --split pooled",
+        "Examples:\n"
+        "\n"
+        "    cifra data info mnist --split pooled\n"
+        "    cifra data info street --factors",
     .options = info_options,
     .option_count = COUNT_OF(info_options),
     .min_positional = 1,
     .max_positional = 1,
     .options_size = sizeof(InfoArguments),
+    .set_defaults = set_defaults,
     .run = run_info,
 };

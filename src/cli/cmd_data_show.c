@@ -1,0 +1,240 @@
+/* cifra data show: a figure of images of every class, generated ones beside real ones. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "cli/data_options.h"
+#include "cli/terminal.h"
+#include "data/generate/generated_set.h"
+#include "data/set_load.h"
+#include "draw/image_grid.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct ShowArguments {
+    const char *out, *beside, *data_dir;
+    DataDials dials;
+    int per_class, theme;
+    int64_t seed;
+} ShowArguments;
+
+static const char *const theme_words[] = {"light", "dark", NULL};
+
+#define MEMBER(name) OPTION_MEMBER(ShowArguments, name)
+
+static const Option options[] = {
+    {"out", "FIG", OPTION_TEXT, .help = "the figure: a .svg, .png or .pdf file", MEMBER(out)},
+    {"per-class", "N", OPTION_INTEGER, 1, 100, .help = "images of each class", .default_text = "10", MEMBER(per_class)},
+    {"beside", "SET", OPTION_TEXT, .help = "a second set to compare with, matched by class name; none: no second one",
+     .default_text = "mnist for hand, svhn for street, where they are found", MEMBER(beside)},
+    {"seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images of the training part are shown", .default_text = "1",
+     MEMBER(seed)},
+    DATA_OPTIONS(ShowArguments, dials),
+    {"theme", NULL, OPTION_CHOICE, .choices = theme_words, .help = "colours of the figure", .default_text = "light",
+     MEMBER(theme)},
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     MEMBER(data_dir)},
+};
+
+static void set_defaults(void *parsed) {
+    *(ShowArguments *)parsed = (ShowArguments){.dials = DATA_DIALS_NONE, .per_class = 10, .seed = 1};
+}
+
+/* ---- Which images ---- */
+
+enum { GROUPS = 2 };
+
+/* The images of a set that are shown: row by row, one row for each class of the first set. */
+typedef struct Sample {
+    cf_set *set;
+    char *name, *about;
+    CanvasImage *images; /* [rows][columns]; pixels NULL where the class has no more */
+    uint32_t *indices;   /* [rows][columns] in the set */
+} Sample;
+
+static void sample_free(Sample *sample) {
+    cf_set_free(sample->set);
+    free(sample->name);
+    free(sample->about);
+    free(sample->images);
+    free(sample->indices);
+}
+
+/* Of a generated set only as many images are made as the figure needs, the rarest digit included; they do not depend on
+ * how many there are. */
+static cf_status load(const char *name, const ShowArguments *a, cf_set **set) {
+    char items[48], *text;
+    if (!generator_named(name) || generated_text_has(name, "n")) return cf_set_load(name, a->data_dir, set);
+    snprintf(items, sizeof items, "n=%d,test=0", a->per_class > 20 ? 100 * a->per_class : 2000);
+    FORWARD(generated_text_with(name, items, &text));
+    cf_status status = cf_set_load(text, a->data_dir, set);
+    free(text);
+    return status;
+}
+
+/* The first images of the class as a training limit would choose them (data/split.c). */
+static void choose(const cf_set *set, int label, const ShowArguments *a, uint32_t *list, CanvasImage *images,
+                   uint32_t *indices) {
+    size_t count = 0, wanted = (size_t)a->per_class;
+    if (label < 0) return;
+    for (size_t i = 0; i < set->official_train; i++)
+        if (set->labels[i] == label) list[count++] = (uint32_t)i;
+    RngStream stream = rng_stream((uint64_t)a->seed, RNG_LIMIT, 0, (uint32_t)label);
+    rng_shuffle(&stream, list, count);
+    if (count < wanted)
+        notice("%s: class %s has %zu training images; %zu were wanted", set->name, set->class_names[label], count,
+               wanted);
+    for (size_t i = 0; i < count && i < wanted; i++) {
+        images[i] = (CanvasImage){set->pixels + list[i] * set_image_size(set), set->channels, set->height, set->width};
+        indices[i] = list[i];
+    }
+}
+
+/* `rows` is the set whose classes are the rows; NULL: the sample's own. */
+static cf_status sample_make(const char *name, const cf_set *rows, const ShowArguments *a, Sample *sample) {
+    uint32_t *list = NULL;
+    FORWARD(load(name, a, &sample->set));
+    const cf_set *set = sample->set;
+    if (!rows) rows = set;
+    const size_t columns = (size_t)a->per_class, places = (size_t)rows->classes * columns;
+    const bool generated = generator_named(name);
+    FORWARD(memory_copy_string(generated ? name : file_base_name(name), &sample->name));
+    FORWARD(generated ? memory_copy_string(set->source, &sample->about)
+                      : memory_print(&sample->about, "%zu training images", set->official_train));
+    FORWARD(memory_new(places, sizeof *sample->images, &sample->images));
+    FORWARD(memory_new(places, sizeof *sample->indices, &sample->indices));
+    FORWARD(memory_new(set->official_train, sizeof *list, &list));
+    for (int r = 0; r < rows->classes; r++) {
+        int label = rows == set ? r : set_find_class(set, rows->class_names[r]);
+        choose(set, label, a, list, sample->images + (size_t)r * columns, sample->indices + (size_t)r * columns);
+    }
+    free(list);
+    return CF_OK;
+}
+
+/* The real set that a generated one is like. */
+static const char *counterpart(const char *name) {
+    const Generator *generator = generator_named(name);
+    return generator == &generator_hand ? "mnist" : generator == &generator_street ? "svhn" : NULL;
+}
+
+/* *beside is NULL where there is none. */
+static cf_status choose_beside(const char *name, const ShowArguments *a, const char **beside) {
+    *beside = a->beside;
+    if (a->beside) {
+        if (strcmp(a->beside, "none") == 0) *beside = NULL;
+        return CF_OK;
+    }
+    const char *real = counterpart(name);
+    SetList list;
+    if (!real) return CF_OK;
+    FORWARD(set_list(a->data_dir, &list));
+    for (size_t i = 0; i < list.count; i++)
+        if (list.entries[i].found && strcmp(list.entries[i].name, real) == 0) *beside = real;
+    set_list_free(&list);
+    if (!*beside)
+        notice("%s is not found in the data folders, so no real images stand beside these; --beside takes a name or a "
+               "path, and --data-dir the folder above %s",
+               real, real);
+    return CF_OK;
+}
+
+/* ---- The figure ---- */
+
+static cf_status draw(const Sample *samples, int count, const ShowArguments *a) {
+    static const Theme *const themes[] = {&theme_light, &theme_dark};
+    GridGroup groups[GROUPS];
+    char note[160];
+    const cf_set *rows = samples[0].set;
+    snprintf(note, sizeof note, "Images of each class chosen from the training part by seed %lld", (long long)a->seed);
+    for (int g = 0; g < count; g++)
+        groups[g] = (GridGroup){.heading = samples[g].name,
+                                .about = samples[g].about,
+                                .columns = a->per_class,
+                                .images = samples[g].images};
+    const ImageGrid grid = {.note = note,
+                            .rows = rows->classes,
+                            .row_labels = (const char *const *)rows->class_names,
+                            .group_count = count,
+                            .groups = groups};
+    return image_grid_draw(&grid, themes[a->theme], a->out);
+}
+
+static json_t *sample_json(const Sample *sample, const cf_set *rows, const ShowArguments *a) {
+    json_t *images = json_object();
+    for (int r = 0; r < rows->classes; r++) {
+        json_t *list = json_array();
+        for (int c = 0; c < a->per_class; c++) {
+            int place = r * a->per_class + c;
+            if (sample->images[place].pixels) json_array_append_new(list, json_integer(sample->indices[place]));
+        }
+        json_object_set_new(images, rows->class_names[r], list);
+    }
+    return json_pack("{s:s s:s s:o}", "name", sample->name, "source", sample->set->source, "images", images);
+}
+
+static cf_status print_shown(const Arguments *given, const ShowArguments *a, const Sample *samples, int count) {
+    if (!given->json) {
+        printf("%s\n", a->out);
+        return CF_OK;
+    }
+    json_t *sets = json_array();
+    for (int g = 0; g < count; g++) json_array_append_new(sets, sample_json(&samples[g], samples[0].set, a));
+    return print_json(json_pack("{s:s s:i s:I s:o}", "out", a->out, "per_class", a->per_class, "seed",
+                                (json_int_t)a->seed, "sets", sets));
+}
+
+static cf_status show(const Arguments *given, const ShowArguments *a, const char *name) {
+    Sample samples[GROUPS] = {0};
+    const char *beside;
+    int count = 1;
+    cf_status status;
+    FORWARD(choose_beside(name, a, &beside));
+    FORWARD_TO(done, sample_make(name, NULL, a, &samples[0]));
+    if (beside) FORWARD_TO(done, sample_make(beside, samples[0].set, a, &samples[count++]));
+    FORWARD_TO(done, draw(samples, count, a));
+    status = print_shown(given, a, samples, count);
+done:
+    for (int g = 0; g < GROUPS; g++) sample_free(&samples[g]);
+    return status;
+}
+
+static cf_status run_show(const Arguments *given, const void *parsed) {
+    const ShowArguments *a = parsed;
+    char *name;
+    terminal_set_quiet(given->quiet);
+    FAIL_IF(!a->out, CF_BAD_USE, "--out FIG is needed: the figure to draw, a .svg, .png or .pdf file");
+    FORWARD(canvas_check_path(a->out));
+    FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
+    cf_status status = show(given, a, name);
+    free(name);
+    return status;
+}
+
+const Command command_data_show = {
+    .name = "data show",
+    .summary = "a figure of images of every class",
+    .usage = "SET --out FIG [--per-class N] [--beside SET|none]",
+    .description = "Draws images of every class of a set, one class a row, chosen by a seed from the training part. A "
+                   "generated set "
+                   "is shown beside the real one that it is like, where that is found, so that both can be compared by "
+                   "eye; any two "
+                   "sets can be put side by side with --beside.\n"
+                   "\n"
+                   "Examples:\n"
+                   "\n"
+                   "    cifra data show hand --out hand.svg\n"
+                   "    cifra data show street --shift blur=2:4 --beside none --out blurred.png\n"
+                   "    cifra data show street --shift 0 --beside street --out clean-and-not.pdf\n"
+                   "    cifra data show mnist --per-class 20 --theme dark --out mnist.png",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .min_positional = 1,
+    .max_positional = 1,
+    .options_size = sizeof(ShowArguments),
+    .set_defaults = set_defaults,
+    .run = run_show,
+};

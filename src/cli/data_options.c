@@ -1,0 +1,42 @@
+#include "cli/data_options.h"
+
+#include "base/memory.h"
+#include "data/generate/generated_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static cf_status fail_not_generated(const char *set, const DataDials *dials) {
+    const char *what = dials->shift        ? "--shift"
+                       : dials->count >= 0 ? "-n (--count)"
+                       : dials->test >= 0  ? "--test"
+                                           : "a seed of the data";
+    return FAIL(CF_BAD_USE, "%s is for generated data (hand, street); %s is read from files as they are", what, set);
+}
+
+/* "blur=0:2,n=1000" */
+static cf_status items_of(const DataDials *dials, char **items) {
+    char numbers[3][32] = {"", "", ""};
+    const struct {
+        const char *key;
+        int64_t value;
+    } given[3] = {{"n", dials->count}, {"test", dials->test}, {"seed", dials->seed}};
+    bool any = dials->shift && *dials->shift;
+    for (int i = 0; i < 3; i++) {
+        if (given[i].value < 0) continue;
+        snprintf(numbers[i], sizeof numbers[i], "%s%s=%lld", any ? "," : "", given[i].key, (long long)given[i].value);
+        any = true;
+    }
+    return memory_print(items, "%s%s%s%s", dials->shift ? dials->shift : "", numbers[0], numbers[1], numbers[2]);
+}
+
+cf_status data_dials_lay(const char *set, const DataDials *dials, char **text) {
+    char *items;
+    if (!dials->shift && dials->count < 0 && dials->test < 0 && dials->seed < 0) return memory_copy_string(set, text);
+    if (!generator_named(set)) return fail_not_generated(set, dials);
+    FORWARD(items_of(dials, &items));
+    cf_status status = generated_text_with(set, items, text);
+    free(items);
+    return status;
+}

@@ -1,0 +1,43 @@
+/* The options that turn the dials of generated data, wherever a command takes a set. They are laid onto the set's
+ * text (--data street --shift blur=0:2 -n 1000 is --data street:blur=0:2,n=1000), so that config.json, messages and
+ * the library know one name and a run repeats exactly. */
+#ifndef CLI_DATA_OPTIONS_H
+#define CLI_DATA_OPTIONS_H
+
+#include "cli/options.h"
+
+typedef struct DataDials {
+    const char *shift;         /* items as in a set's text, or NULL */
+    int64_t count, test, seed; /* -1: not given */
+} DataDials;
+
+/* To begin with; a command's set_defaults must use it. */
+#define DATA_DIALS_NONE ((DataDials){.count = -1, .test = -1, .seed = -1})
+
+#define DATA_OPTION_SHIFT(type, dials)                                                                                 \
+    {                                                                                                                  \
+        "shift", "SPEC", OPTION_TEXT,                                                                                  \
+            .help = "generated data with other factors: \"blur=2:4,noise=0\", or one number "                          \
+                    "for all; cifra data info street lists them",                                                      \
+            OPTION_MEMBER(type, dials.shift)                                                                           \
+    }
+#define DATA_OPTION_COUNT(type, dials)                                                                                 \
+    {                                                                                                                  \
+        "count", "N", OPTION_INTEGER, 1, UINT32_MAX, .letter = 'n', .help = "generated data: so many training images", \
+                                                     .default_text = "as many as the real set has",                    \
+                                                     OPTION_MEMBER(type, dials.count)                                  \
+    }
+#define DATA_OPTION_SEED(type, dials, name)                                                                            \
+    {                                                                                                                  \
+        name, "S", OPTION_INTEGER, 0, 9e15, .help = "generated data: which images", .default_text = "1",               \
+                                            OPTION_MEMBER(type, dials.seed)                                            \
+    }
+/* The three, as most commands have them. */
+#define DATA_OPTIONS(type, dials)                                                                                      \
+    DATA_OPTION_SHIFT(type, dials), DATA_OPTION_COUNT(type, dials), DATA_OPTION_SEED(type, dials, "data-seed")
+
+/* The set's text with the dials laid on, in a new string; without any, the text as it is. Dials on a set that is not
+ * generated are an error. */
+cf_status data_dials_lay(const char *set, const DataDials *dials, char **text);
+
+#endif

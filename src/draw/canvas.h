@@ -1,0 +1,49 @@
+/* A page to draw on, on Cairo: one drawing code for SVG, PNG and PDF.
+ *
+ * Lengths are points from the upper left corner; a PNG has two pixels a point. Drawing returns nothing: the first fault
+ * is kept and reported by canvas_finish. The same calls give the same bytes.
+ */
+#ifndef DRAW_CANVAS_H
+#define DRAW_CANVAS_H
+
+#include "base/status.h"
+#include "draw/theme.h"
+
+enum { CANVAS_PIXELS_PER_POINT = 2 };
+
+typedef struct Canvas Canvas;
+
+/* Whether the path ends with .svg, .png or .pdf, which choose the kind; otherwise an error that says so. */
+cf_status canvas_check_path(const char *path);
+
+/* A page of one colour. Nothing is written before canvas_finish. */
+cf_status canvas_new(const char *path, double width, double height, Colour background, Canvas **canvas);
+/* Writes the file, aside and renamed, and ends the canvas, also on failure. */
+cf_status canvas_finish(Canvas *canvas);
+/* Ends it without a file. */
+void canvas_free(Canvas *canvas);
+
+void canvas_rectangle(Canvas *canvas, double x, double y, double width, double height, Colour colour);
+
+typedef enum TextAlign { TEXT_LEFT, TEXT_CENTRE, TEXT_RIGHT } TextAlign;
+typedef struct TextStyle {
+    double size; /* points */
+    bool bold;
+    TextAlign align; /* where in the text x is */
+} TextStyle;
+
+/* One line of UTF-8 in the system's sans-serif font; y is the base line. A byte that is no UTF-8 becomes a question
+ * mark. */
+void canvas_text(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
+double text_width(const char *text, TextStyle style);
+
+/* Bytes [height][width][channels], channels 1 or 3. */
+typedef struct CanvasImage {
+    const unsigned char *pixels;
+    int channels, height, width;
+} CanvasImage;
+
+/* Enlarged by repeating pixels: they stay squares with sharp edges. */
+void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image);
+
+#endif

@@ -1,0 +1,145 @@
+#include "draw/image_grid.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Lengths in points. */
+static const double margin = 22, gap = 3, group_gap = 26, label_gap = 10, caption_height = 11;
+static const TextStyle title_style = {15, true, TEXT_LEFT}, heading_style = {12, true, TEXT_LEFT},
+                       about_style = {9, false, TEXT_LEFT}, label_style = {11, true, TEXT_RIGHT},
+                       caption_style = {8, false, TEXT_CENTRE}, note_style = {9, false, TEXT_LEFT};
+
+enum { MOST_GROUPS = 8 };
+
+typedef struct Layout {
+    double place[MOST_GROUPS], left[MOST_GROUPS],
+        wide[MOST_GROUPS];                             /* side of a place, and the group's left and width */
+    double row;                                        /* from one row to the next */
+    double title, heading, about, captions, top, note; /* base lines; top: of the first row's images */
+    double labels;                                     /* width of the row labels with their gap */
+    double width, height;
+} Layout;
+
+/* A whole number of a PNG's pixels for each of the image's, so that all are alike; about 46 points. */
+static double place_side(const ImageGrid *grid, const GridGroup *group) {
+    const int wanted = 46 * CANVAS_PIXELS_PER_POINT;
+    int longest = 0;
+    for (int i = 0; i < grid->rows * group->columns; i++) {
+        const CanvasImage *image = &group->images[i];
+        if (!image->pixels) continue;
+        if (image->height > longest) longest = image->height;
+        if (image->width > longest) longest = image->width;
+    }
+    if (longest == 0) longest = wanted;
+    return longest * fmax(1, floor((double)wanted / longest + 0.5)) / CANVAS_PIXELS_PER_POINT;
+}
+
+static void lay_columns(const ImageGrid *grid, Layout *layout) {
+    double x = margin;
+    for (int r = 0; r < grid->rows && grid->row_labels; r++)
+        layout->labels = fmax(layout->labels, label_gap + text_width(grid->row_labels[r], label_style));
+    x += layout->labels;
+    for (int g = 0; g < grid->group_count; g++) {
+        const GridGroup *group = &grid->groups[g];
+        layout->place[g] = place_side(grid, group);
+        layout->left[g] = x;
+        layout->wide[g] = group->columns * (layout->place[g] + gap) - gap;
+        layout->row = fmax(layout->row, layout->place[g] + gap + (group->captions ? caption_height : 0));
+        x += layout->wide[g] + group_gap;
+    }
+    layout->width = x - group_gap + margin;
+}
+
+/* Goes down by a line of text if there is one, and returns its base line. */
+static double take_line(double *y, bool there, TextStyle style, double below) {
+    if (!there) return *y;
+    double base = *y + style.size;
+    *y = base + below;
+    return base;
+}
+
+static void lay_rows(const ImageGrid *grid, Layout *layout) {
+    bool heading = false, about = false, captions = false;
+    double y = margin - 4; /* letters do not fill their height */
+    for (int g = 0; g < grid->group_count; g++) {
+        heading |= grid->groups[g].heading != NULL;
+        about |= grid->groups[g].about != NULL;
+        captions |= grid->groups[g].column_captions != NULL;
+    }
+    layout->title = take_line(&y, grid->title, title_style, 12);
+    layout->heading = take_line(&y, heading, heading_style, 4);
+    layout->about = take_line(&y, about, about_style, 4);
+    layout->captions = take_line(&y, captions, caption_style, 1);
+    layout->top = y + 5;
+    y = layout->top + grid->rows * layout->row - gap + 8;
+    layout->note = take_line(&y, grid->note, note_style, 0);
+    layout->height = y + margin - 8;
+}
+
+/* As much of a text as fits, with an ellipsis where something is left out. */
+static const char *fit(const char *text, TextStyle style, double width, char room[512]) {
+    static const char ellipsis[] = "\xe2\x80\xa6";
+    size_t length = strlen(text);
+    if (text_width(text, style) <= width) return text;
+    if (length > 500) length = 500;
+    do {
+        while (length && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
+        memcpy(room, text, length);
+        memcpy(room + length, ellipsis, sizeof ellipsis);
+    } while (length && text_width(room, style) > width && length--);
+    return room;
+}
+
+static void draw_text(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour,
+                      const char *text) {
+    char room[512];
+    if (text) canvas_text(canvas, x, y, style, colour, fit(text, style, width, room));
+}
+
+static void draw_image(Canvas *canvas, const CanvasImage *image, double x, double y, double side, const Theme *theme) {
+    if (!image->pixels) {
+        canvas_rectangle(canvas, x, y, side, side, theme->empty);
+        return;
+    }
+    const double longest = image->height > image->width ? image->height : image->width;
+    const double height = side * image->height / longest, width = side * image->width / longest;
+    canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
+}
+
+static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layout *layout, const Theme *theme) {
+    const GridGroup *group = &grid->groups[g];
+    const double side = layout->place[g], step = side + gap, left = layout->left[g];
+    draw_text(canvas, left, layout->heading, layout->wide[g], heading_style, theme->text, group->heading);
+    draw_text(canvas, left, layout->about, layout->wide[g], about_style, theme->muted, group->about);
+    for (int c = 0; c < group->columns && group->column_captions; c++)
+        draw_text(canvas, left + c * step + side / 2, layout->captions, step, caption_style, theme->muted,
+                  group->column_captions[c]);
+    for (int r = 0; r < grid->rows; r++)
+        for (int c = 0; c < group->columns; c++) {
+            const int place = r * group->columns + c;
+            const double x = left + c * step, y = layout->top + r * layout->row;
+            draw_image(canvas, &group->images[place], x, y, side, theme);
+            if (group->captions)
+                draw_text(canvas, x + side / 2, y + side + caption_style.size, step, caption_style, theme->muted,
+                          group->captions[place]);
+        }
+}
+
+cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, const char *path) {
+    Layout layout = {0};
+    Canvas *canvas;
+    FAIL_IF(grid->group_count < 1 || grid->group_count > MOST_GROUPS, CF_INTERNAL, "a grid of %d groups; 1 to %d",
+            grid->group_count, MOST_GROUPS);
+    lay_columns(grid, &layout);
+    lay_rows(grid, &layout);
+    FORWARD(canvas_new(path, layout.width, layout.height, theme->background, &canvas));
+    const double wide = layout.width - margin - layout.left[0];
+    draw_text(canvas, layout.left[0], layout.title, wide, title_style, theme->text, grid->title);
+    for (int r = 0; r < grid->rows && grid->row_labels; r++)
+        canvas_text(canvas, margin + layout.labels - label_gap,
+                    layout.top + r * layout.row + layout.place[0] / 2 + 0.36 * label_style.size, label_style,
+                    theme->text, grid->row_labels[r]);
+    for (int g = 0; g < grid->group_count; g++) draw_group(canvas, grid, g, &layout, theme);
+    draw_text(canvas, layout.left[0], layout.note, wide, note_style, theme->muted, grid->note);
+    return canvas_finish(canvas);
+}
