@@ -15,7 +15,7 @@ enum { STAGE_FORM, STAGE_MIX, STAGE_POINTS, STAGE_SPLINE, STAGE_REACH };
 /* Up to here `shape` also leads from the first take alone to the full mixture. */
 #define TYPICAL_SHAPE 0.03
 /* How much weaker each shorter wave is, and how far an image leaves its writer's shape. */
-#define WAVE_DECAY 0.8
+#define WAVE_DECAY 0.9
 #define OWN_SHAPE  0.6
 
 /* ---- Form and points ---- */
