@@ -116,7 +116,7 @@ void camera_sharpen(double amount, Picture *picture) {
     float before[CAMERA_SIDE * ROW];
     const int size = picture_size(picture);
     memcpy(before, picture->values, (size_t)size * sizeof *before);
-    camera_blur(1, 1, picture);
+    camera_blur(1.5, 1.5, picture);
     for (int i = 0; i < size; i++) picture->values[i] = before[i] + (float)amount * (before[i] - picture->values[i]);
 }
 

@@ -25,7 +25,7 @@ typedef struct Camera {
     double shade_at, shade_soft; /* distance of its edge from the centre, and the edge's width, in picture widths */
     double haze, haze_level;     /* share of contrast lost, and the level everything moves to */
     double blur_x, blur_y;       /* standard deviation in pixels along each axis, at most MAX_BLUR */
-    double sharpening;           /* how much of what a blur of one pixel takes away is added once more */
+    double sharpening;           /* how much of what a blur of 1.5 pixels takes away is added once more */
     double noise;                /* standard deviation, 1 is the step from black to white */
     double jpeg;                 /* quantisation steps over those of JPEG quality 50 */
     int jpeg_x, jpeg_y;          /* where its 8 x 8 blocks begin, 0 .. 7 */

@@ -62,7 +62,7 @@ void street_number(const GeneratedImage *image, const TypeStyle *style, const do
     memcpy(canvas.map, map, sizeof canvas.map);
     digit_draw(style, image->label, (Point){0, 0}, &canvas);
     Draws draws = draws_of_image(image, STAGE_NEIGHBOURS);
-    const double gap = draw_between(&draws, 0.03, 0.3);
+    const double gap = draw_between(&draws, 0, 0.28);
     for (int side = -1; side <= 1; side += 2) {
         double edge = 0.5 * digit_width(style, image->label);
         bool there = true;
@@ -80,24 +80,23 @@ void street_number(const GeneratedImage *image, const TypeStyle *style, const do
 
 /* ---- Colours ---- */
 
-/* A level with a tint that keeps its brightness (ITU-R BT.601's weights). */
-static void tint(double level, double hue, double saturation, double rgb[3]) {
-    static const double weights[3] = {0.299, 0.587, 0.114};
+/* Colours differ from grey towards orange or blue, as the light of sun and sky does and as most paint and brick, and less
+ * towards green or violet. `warmth` and `green` are steps along these two axes. */
+static void tint(double level, double warmth, double green, double rgb[3]) {
+    static const double weights[3] = {0.299, 0.587, 0.114}; /* of brightness, ITU-R BT.601 */
+    const double steps[3] = {warmth - green, green, -warmth - green};
     double mean = 0;
+    for (int c = 0; c < 3; c++) mean += weights[c] * steps[c];
     for (int c = 0; c < 3; c++) {
-        rgb[c] = saturation * portable_cos(hue - c / 3.0);
-        mean += weights[c] * rgb[c];
-    }
-    for (int c = 0; c < 3; c++) {
-        rgb[c] += level - mean;
-        rgb[c] = rgb[c] < 0 ? 0 : rgb[c] > 1 ? 1 : rgb[c];
+        const double value = level + steps[c] - mean;
+        rgb[c] = value < 0 ? 0 : value > 1 ? 1 : value;
     }
 }
 
-/* Little colour is the rule; the second power of a uniform number leaves room for the plates that have much. */
-static double draw_saturation(Draws *draws, double strength) {
-    const double u = draw_uniform(draws);
-    return 0.5 * strength * u * u;
+/* Little colour is the rule; the third power of a uniform number leaves room for the plates that have much. */
+static double draw_step(Draws *draws, double most) {
+    const double u = draw_either_way(draws);
+    return most * u * u * u;
 }
 
 StreetColours street_colours(const GeneratedImage *image) {
@@ -109,13 +108,13 @@ StreetColours street_colours(const GeneratedImage *image) {
     made.ground_level = dark_on_light ? high : low;
     made.ink_level = dark_on_light ? low : high;
     draws = draws_of_image(image, STAGE_COLOUR);
-    const double ground_hue = draw_uniform(&draws), ground_saturation = draw_saturation(&draws, colour);
-    const double ink_hue = draw_uniform(&draws), ink_saturation = draw_saturation(&draws, colour);
-    tint(made.ground_level, ground_hue, ground_saturation, made.ground);
-    tint(made.ink_level, ink_hue, ink_saturation, made.ink);
+    const double ground_warmth = draw_step(&draws, 0.35 * colour), ground_green = draw_step(&draws, 0.15 * colour);
+    const double ink_warmth = draw_step(&draws, 0.35 * colour), ink_green = draw_step(&draws, 0.15 * colour);
+    tint(made.ground_level, ground_warmth, ground_green, made.ground);
+    tint(made.ink_level, ink_warmth, ink_green, made.ink);
     /* Light has a colour too; shade on a clear day is blue. */
-    const double light[3] = {0.12 * draw_either_way(&draws), 0.04 * draw_either_way(&draws),
-                             0.12 * draw_either_way(&draws)};
+    const double light[3] = {draw_between(&draws, -0.14, 0.08), draw_between(&draws, -0.03, 0.03),
+                             draw_between(&draws, -0.08, 0.14)};
     for (int c = 0; c < 3; c++) {
         made.ground[c] *= 1 + colour * light[c];
         made.ink[c] *= 1 + colour * light[c];

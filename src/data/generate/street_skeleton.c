@@ -16,10 +16,13 @@ static const Node zero_straight[] = {
     START(0, 0), TURN(1, 0, 1, .3), LINE(1, .7), TURN(1, 1, 0, 1), TURN(-1, 1, -1, .7), LINE(-1, .3), TURN(-1, 0, 0, 0),
     STOP};
 
-static const Node one[] = {START(-.9, .24), LINE(.3, 0), FINISH(END_SLAB, .3, 1), STOP};
+static const Node one[] = {START(-1, .25), LINE(.6, 0), FINISH(END_SLAB, .6, 1), STOP};
 static const Node one_bar[] = {BEGIN(END_LEFT, 0, 0), FINISH(END_SLAB, 0, 1), STOP};
-static const Node one_foot[] = {START(-.75, .22), LINE(0, 0), LINE(0, 1), START(-.9, 1), LINE(.9, 1), STOP};
-static const Node one_bent[] = {START(-.9, .2), TURN(.2, .17, .3, 0), FINISH(END_SLAB, .3, 1), STOP};
+static const Node one_foot[] = {START(-.8, .22), LINE(.05, 0), LINE(.05, 1), START(-1, 1), LINE(1, 1), STOP};
+static const Node one_bent[] = {START(-1, .2), TURN(.4, .18, .6, 0), FINISH(END_SLAB, .6, 1), STOP};
+
+/* The long flag of a handwritten 1. */
+static const Node one_flag[] = {START(-1, .4), LINE(.8, 0), FINISH(END_SLAB, .8, 1), STOP};
 
 static const Node two[] = {
     BEGIN(END_BALL, -.95, .27), TURN(-.9, 0, 0, 0), TURN(1, 0, 1, .28), TURN(1, .47, .3, .65), LINE(-1, 1),
@@ -106,7 +109,7 @@ static const Node nine_stem[] = {
 
 const Skeleton skeletons[10][MAX_FORMS] = {
     {{1, zero}, {1, zero_straight}},
-    {{.55, one}, {.3, one_bar}, {.75, one_foot}, {.5, one_bent}},
+    {{.62, one}, {.3, one_bar}, {.8, one_foot}, {.6, one_bent}, {.85, one_flag}},
     {{.97, two}, {.97, two_curved}, {1.05, two_waved}, {.9, two_narrow}},
     {{.97, three}, {.95, three_flat}, {.95, three_pointed}},
     {{1.08, four}, {1, four_open}, {1, four_upright}, {1.05, four_peaked}},

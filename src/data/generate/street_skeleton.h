@@ -23,7 +23,7 @@ typedef struct Skeleton {
     const Node *nodes;
 } Skeleton;
 
-enum { MAX_FORMS = 4 };
+enum { MAX_FORMS = 5 };
 
 /* [digit][form]; the first form is the plain one, and those that do not exist have no nodes. */
 extern const Skeleton skeletons[10][MAX_FORMS];

@@ -144,7 +144,7 @@ static void draw_run(const Pen *pen, const Chain *chain, int first, int last) {
 
 /* Fills what two runs leave open on the outer side of their corner. */
 static void draw_corner(const Pen *pen, Point at, Point arrive, Point leave) {
-    const double longest = 2.2; /* of a sharp corner, in half widths */
+    const double longest = 1.45; /* of a sharp corner, in half widths */
     const double side = arrive.x * leave.y - arrive.y * leave.x > 0 ? -1 : 1;
     const double before = half_width(pen, arrive), behind = half_width(pen, leave);
     const double half = before > behind ? before : behind;
@@ -183,12 +183,12 @@ static void draw_end(const Pen *pen, StrokeEnd end, Point at, Point out) {
     const double serif = pen->style->serif, grow = pen->style->grow, half = half_width(pen, out);
     if (!(serif > 0) || end == END_PLAIN) return;
     if (end == END_BALL) {
-        draw_ball(pen, at, 0.5 * pen->weight * (0.9 + 0.6 * serif) + grow);
+        draw_ball(pen, at, 0.5 * pen->weight * (1 + 0.4 * serif) + grow);
         return;
     }
-    const double thick = 0.03 + 0.3 * pen->level, far = half + serif * (0.06 + 0.5 * pen->weight);
-    const double right = end == END_LEFT ? half : far + (end == END_RIGHT) * 0.05,
-                 left = end == END_RIGHT ? half : far + (end == END_LEFT) * 0.05;
+    const double thick = 0.025 + 0.2 * pen->level, far = half + serif * (0.07 + 0.25 * pen->weight);
+    const double right = end == END_LEFT ? half : far + (end == END_RIGHT) * 0.03,
+                 left = end == END_RIGHT ? half : far + (end == END_LEFT) * 0.03;
     const Point foot[4] = {beside(at, out, right, -thick - grow), beside(at, out, right, grow),
                            beside(at, out, -left, grow), beside(at, out, -left, -thick - grow)};
     canvas_add(pen->canvas, foot, 4);
