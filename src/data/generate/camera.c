@@ -2,6 +2,7 @@
 
 #include "data/generate/jpeg_loss.h"
 #include "data/generate/portable.h"
+#include "data/generate/resize_picture.h"
 
 #include <string.h>
 
@@ -116,7 +117,7 @@ void camera_sharpen(double amount, Picture *picture) {
     float before[CAMERA_SIDE * ROW];
     const int size = picture_size(picture);
     memcpy(before, picture->values, (size_t)size * sizeof *before);
-    camera_blur(1.5, 1.5, picture);
+    camera_blur(1, 1, picture);
     for (int i = 0; i < size; i++) picture->values[i] = before[i] + (float)amount * (before[i] - picture->values[i]);
 }
 
@@ -136,14 +137,28 @@ void camera_add_noise(double deviation, Draws *draws, Picture *picture) {
 
 /* ---- All of it ---- */
 
+static void develop(const Camera *camera, Draws *noise, Picture *picture) {
+    camera_sharpen(camera->sharpening, picture);
+    if (noise) camera_add_noise(camera->noise, noise, picture);
+    jpeg_loss(camera->jpeg, camera->jpeg_x, camera->jpeg_y, picture);
+}
+
 void camera_take(const Camera *camera, Draws *noise, Picture *picture) {
     camera_light(camera, picture);
     add_haze(camera->haze, camera->haze_level, picture);
     camera_blur(camera->blur_x, camera->blur_y, picture);
-    camera_sharpen(camera->sharpening, picture);
-    if (noise) camera_add_noise(camera->noise, noise, picture);
-    jpeg_loss(camera->jpeg, camera->jpeg_x, camera->jpeg_y, picture);
-    camera_blur(camera->enlarging, camera->enlarging, picture);
+    const double octaves = camera->enlarging < MAX_ENLARGING ? camera->enlarging : MAX_ENLARGING;
+    const double share = portable_exp2(-octaves);
+    float values[CAMERA_SIDE * ROW];
+    Picture small = {picture->channels, (int)(picture->height * share + 0.5), (int)(picture->width * share + 0.5),
+                     values};
+    if (small.height == picture->height && small.width == picture->width) {
+        develop(camera, noise, picture);
+        return;
+    }
+    picture_resize(picture, &small);
+    develop(camera, noise, &small);
+    picture_resize(&small, picture);
 }
 
 void picture_to_bytes(const Picture *picture, unsigned char *bytes) {

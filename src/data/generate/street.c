@@ -23,6 +23,8 @@ static const Factor factors[STREET_FACTORS] = {
                       1, false},
     [STREET_WAVER] = {"waver", "share", "of half the digit's size by which its shape is irregular", 0, 0.2, 0, 0.6,
                       false},
+    [STREET_RELIEF] = {"relief", "levels", "of light and dark sides of raised digits, 1 is black to white", 0, 0.3, 0,
+                       1, false},
     [STREET_RIM] = {"rim", "chance", "of a line of another colour around the digits", 0.15, 0.15, 0, 1, false},
     [STREET_SCALE] = {"scale", "octaves", "size of digits: 1 is twice as high", -0.4, 0.3, -2, 1, false},
     [STREET_POSITION] = {"position", "share", "of the picture's side by which a digit may be off-centre", 0, 0.1, 0,
@@ -37,7 +39,7 @@ static const Factor factors[STREET_FACTORS] = {
     [STREET_POLARITY] = {"polarity", "chance", "of dark digits on light ground", 0.5, 0.5, 0, 1, false},
     [STREET_COLOUR] = {"colour", "share", "of the colour that digits, ground and light may have", 0, 1, 0, 1, false},
     [STREET_BACKGROUND] = {"background", "share", "opacity of edges, frames and joints behind", 0, 1, 0, 1, false},
-    [STREET_TEXTURE] = {"texture", "levels", "of the ground's roughness, 1 is black to white", 0, 0.15, 0, 1, false},
+    [STREET_TEXTURE] = {"texture", "levels", "of the ground's roughness, 1 is black to white", 0, 0.1, 0, 1, false},
     [STREET_GRADIENT] = {"gradient", "levels", "over the ground, 1 is black to white", 0, 0.3, 0, 1, false},
     [STREET_SHADOW] = {"shadow", "share", "of light lost in the digits' shadow on the ground", 0, 0.6, 0, 1, false},
     [STREET_LIGHTING] = {"lighting", "share", "unevenness of light: exposure, fall-off, a shadow's edge", 0, 1, 0, 2,
@@ -45,12 +47,12 @@ static const Factor factors[STREET_FACTORS] = {
     [STREET_HAZE] = {"haze", "share", "of the picture's contrast that is lost", 0, 0.3, 0, 1, false},
     [STREET_BLUR] = {"blur", "pixels", "standard deviation of the lens's blur", 0, 2, 0, 4, false},
     [STREET_MOTION] = {"motion", "pixels", "standard deviation of further blur along one axis", 0, 0.8, 0, 4, false},
+    [STREET_ENLARGING] = {"enlarging", "octaves", "by which the picture was made larger: 1 is twice", 0, 1.3, 0, 2,
+                          false},
     [STREET_SHARPENING] = {"sharpening", "share", "of lost detail put back, with light seams", 0, 0.8, 0, 4, false},
     [STREET_NOISE] = {"noise", "levels", "standard deviation of the sensor's noise, 1 is black to white", 0, 0.04, 0, 1,
                       false},
     [STREET_JPEG] = {"jpeg", "steps", "quantisation over that of JPEG quality 50", 0, 0.8, 0, 8, false},
-    [STREET_ENLARGING] = {"enlarging", "pixels", "standard deviation of the blur of a picture that was made larger", 0,
-                          0.9, 0, 4, false},
 };
 
 static double draw_either_way(Draws *draws) {

@@ -21,6 +21,7 @@ typedef enum StreetFactor {
     STREET_SQUARE,
     STREET_FORMS,
     STREET_WAVER,
+    STREET_RELIEF,
     STREET_RIM,
     STREET_SCALE,
     STREET_POSITION,
@@ -38,10 +39,10 @@ typedef enum StreetFactor {
     STREET_HAZE,
     STREET_BLUR,
     STREET_MOTION,
+    STREET_ENLARGING,
     STREET_SHARPENING,
     STREET_NOISE,
     STREET_JPEG,
-    STREET_ENLARGING,
     STREET_FACTORS
 } StreetFactor;
 
@@ -64,7 +65,10 @@ typedef enum StreetStage {
     STAGE_HAZE,
     STAGE_MOTION,
     STAGE_NOISE,
-    STAGE_JPEG
+    STAGE_JPEG,
+    STAGE_RELIEF,
+    STAGE_INK_GRADIENT,
+    STAGE_INK_TEXTURE
 } StreetStage;
 
 #endif

@@ -124,17 +124,20 @@ StreetColours street_colours(const GeneratedImage *image) {
 
 /* ---- Ground ---- */
 
-static void add_gradient(const GeneratedImage *image, float picture[STREET_PIXELS][3]) {
+/* Brightness that changes along some direction, all over (no mask) or where the mask is. */
+static void add_gradient(const GeneratedImage *image, StreetStage stage, const float *mask,
+                         float picture[STREET_PIXELS][3]) {
     const double strength = image->factor[STREET_GRADIENT];
     if (strength == 0) return;
-    Draws draws = draws_of_image(image, STAGE_GRADIENT);
+    Draws draws = draws_of_image(image, stage);
     const double turns = draw_uniform(&draws), reach = strength / STREET_SIDE;
     const double across = reach * portable_cos(turns), down = reach * portable_sin(turns);
     const double middle = STREET_SIDE / 2.0 - 0.5;
-    for (int y = 0; y < STREET_SIDE; y++)
-        for (int x = 0; x < STREET_SIDE; x++)
-            for (int c = 0; c < 3; c++)
-                picture[y * STREET_SIDE + x][c] += (float)(across * (x - middle) + down * (y - middle));
+    for (int i = 0; i < STREET_PIXELS; i++) {
+        const int y = i / STREET_SIDE, x = i % STREET_SIDE;
+        const float step = (float)(across * (x - middle) + down * (y - middle)) * (mask ? mask[i] : 1);
+        for (int c = 0; c < 3; c++) picture[i][c] += step;
+    }
 }
 
 /* Values on a lattice, uniform in -1 .. 1, and smooth between them; with different steps along both axes it is anything from
@@ -169,10 +172,11 @@ static void texture_values(const Texture *t, Draws *draws, float values[STREET_S
     }
 }
 
-static void add_texture(const GeneratedImage *image, float picture[STREET_PIXELS][3]) {
+static void add_texture(const GeneratedImage *image, StreetStage stage, const float *mask,
+                        float picture[STREET_PIXELS][3]) {
     const float strength = (float)image->factor[STREET_TEXTURE];
     if (strength == 0) return;
-    Draws draws = draws_of_image(image, STAGE_TEXTURE);
+    Draws draws = draws_of_image(image, stage);
     float values[STREET_SIDE][STREET_SIDE];
     Texture t;
     /* At most 31 / 1.4 + 1 + 1 < LATTICE - 1 lattice steps; the lean adds less than a third of that where steps are large. */
@@ -182,47 +186,87 @@ static void add_texture(const GeneratedImage *image, float picture[STREET_PIXELS
     t.from_y = draw_uniform(&draws);
     t.lean = 0.3 * draw_uniform(&draws) * (t.step_x > 2);
     texture_values(&t, &draws, values);
-    for (int i = 0; i < STREET_PIXELS; i++)
-        for (int c = 0; c < 3; c++) picture[i][c] += strength * values[i / STREET_SIDE][i % STREET_SIDE];
+    for (int i = 0; i < STREET_PIXELS; i++) {
+        const float step = strength * values[i / STREET_SIDE][i % STREET_SIDE] * (mask ? mask[i] : 1);
+        for (int c = 0; c < 3; c++) picture[i][c] += step;
+    }
 }
 
-/* A bar that crosses the picture: the edge of a plate or of a wall, a frame's line, a joint between stones. */
-static void add_bar(const double map[3][3], double turns, double near, double far, const float colour[3],
-                    float strength, float picture[STREET_PIXELS][3]) {
-    const double c = portable_cos(turns), s = portable_sin(turns), reach = 3;
-    const Point corners[4] = {{near * c + reach * s, near * s - reach * c},
-                              {far * c + reach * s, far * s - reach * c},
-                              {far * c - reach * s, far * s + reach * c},
-                              {near * c - reach * s, near * s + reach * c}};
+/* Lays a colour on a shape given in the number's coordinates, or on everything but the shape. */
+static void add_shape(const double map[3][3], const Point *points, int count, bool outside, const float colour[3],
+                      float opacity, float picture[STREET_PIXELS][3]) {
     Canvas canvas;
     StreetMask mask;
     canvas_clear(&canvas, STREET_SIDE, STREET_SIDE);
     memcpy(canvas.map, map, sizeof canvas.map);
-    canvas_add(&canvas, corners, 4);
+    canvas_add(&canvas, points, count);
     canvas_coverage(&canvas, mask);
-    for (int i = 0; i < STREET_PIXELS; i++)
-        for (int k = 0; k < 3; k++) picture[i][k] += strength * mask[i] * (colour[k] - picture[i][k]);
+    for (int i = 0; i < STREET_PIXELS; i++) {
+        const float share = opacity * (outside ? 1 - mask[i] : mask[i]);
+        for (int c = 0; c < 3; c++) picture[i][c] += share * (colour[c] - picture[i][c]);
+    }
+}
+
+/* What a shape of the background looks like: the colour of the ink, or the ground's at another level. */
+static double draw_surface(Draws *draws, const StreetColours *colours, float colour[3]) {
+    const bool as_ink = draw_chance(draws, 0.3);
+    const double level = draw_uniform(draws);
+    for (int c = 0; c < 3; c++) {
+        const double tinted = colours->ground[c] - colours->ground_level + level;
+        colour[c] = (float)(as_ink ? colours->ink[c] : tinted < 0 ? 0 : tinted);
+    }
+    return draw_between(draws, 0.3, 1);
+}
+
+/* Bars beside, above and below the digit: edges of plates and walls where they are wide and long, lines of frames and joints
+ * where narrow, and parts of letters, screws and leaves where short. */
+static void add_bars(Draws *draws, const StreetColours *colours, const double map[3][3], double strength,
+                     float picture[STREET_PIXELS][3]) {
+    enum { BARS = 6, LONG_BARS = 4 };
+    for (int i = 0; i < BARS; i++) {
+        const bool there = draw_chance(draws, i < LONG_BARS ? 0.3 : 0.15), wide = draw_chance(draws, 0.6);
+        const double turns = 0.25 * draw_index(draws, 4), lean = (i < LONG_BARS ? 0.012 : 0.1) * draw_either_way(draws);
+        const double near = draw_between(draws, 0.45, 0.8), width = draw_between(draws, 0.02, 0.12);
+        const double begin = draw_between(draws, -0.8, 0.6), length = draw_between(draws, 0.05, 0.5);
+        float colour[3];
+        const double opacity = strength * draw_surface(draws, colours, colour);
+        if (!there) continue;
+        const double far = i < LONG_BARS && wide ? 3 : near + width;
+        const double from = i < LONG_BARS ? -3 : begin, to = i < LONG_BARS ? 3 : begin + length;
+        const double c = portable_cos(turns + lean), s = portable_sin(turns + lean);
+        const Point corners[4] = {{near * c - from * s, near * s + from * c},
+                                  {far * c - from * s, far * s + from * c},
+                                  {far * c - to * s, far * s + to * c},
+                                  {near * c - to * s, near * s + to * c}};
+        add_shape(map, corners, 4, false, colour, (float)opacity, picture);
+    }
+}
+
+/* A round plate: beyond its edge there is something else. */
+static void add_disc(Draws *draws, const StreetColours *colours, const double map[3][3], double strength,
+                     float picture[STREET_PIXELS][3]) {
+    enum { CORNERS = 24 };
+    const bool there = draw_chance(draws, 0.1);
+    const double radius = draw_between(draws, 0.58, 0.9), wider = draw_between(draws, 1, 1.5);
+    const double at_x = 0.4 * draw_either_way(draws), at_y = 0.06 * draw_either_way(draws);
+    float colour[3];
+    const double opacity = strength * draw_surface(draws, colours, colour);
+    if (!there) return;
+    Point edge[CORNERS];
+    for (int i = 0; i < CORNERS; i++) {
+        const double turns = (double)i / CORNERS;
+        edge[i] = (Point){at_x + wider * radius * portable_cos(turns), at_y + radius * portable_sin(turns)};
+    }
+    add_shape(map, edge, CORNERS, true, colour, (float)opacity, picture);
 }
 
 static void add_background(const GeneratedImage *image, const StreetColours *colours, const double map[3][3],
                            float picture[STREET_PIXELS][3]) {
-    enum { BARS = 4 };
     const double strength = image->factor[STREET_BACKGROUND];
     if (strength == 0) return;
     Draws draws = draws_of_image(image, STAGE_BACKGROUND);
-    for (int i = 0; i < BARS; i++) {
-        const bool there = draw_chance(&draws, 0.3), wide = draw_chance(&draws, 0.6), as_ink = draw_chance(&draws, 0.3);
-        const double turns = 0.25 * draw_index(&draws, 4) + 0.012 * draw_either_way(&draws);
-        /* Off the digit, mostly: beside it, above or below. */
-        const double near = draw_between(&draws, 0.4, 0.85), width = draw_between(&draws, 0.02, 0.12);
-        const double level = draw_uniform(&draws), opacity = draw_between(&draws, 0.3, 1);
-        float colour[3];
-        for (int c = 0; c < 3; c++) {
-            const double tinted = colours->ground[c] - colours->ground_level + level;
-            colour[c] = (float)(as_ink ? colours->ink[c] : tinted < 0 ? 0 : tinted);
-        }
-        if (there) add_bar(map, turns, near, wide ? 3 : near + width, colour, (float)(strength * opacity), picture);
-    }
+    add_bars(&draws, colours, map, strength, picture);
+    add_disc(&draws, colours, map, strength, picture);
 }
 
 void street_ground(const GeneratedImage *image, const StreetColours *colours, const double map[3][3],
@@ -230,15 +274,25 @@ void street_ground(const GeneratedImage *image, const StreetColours *colours, co
     for (int i = 0; i < STREET_PIXELS; i++)
         for (int c = 0; c < 3; c++) picture[i][c] = (float)colours->ground[c];
     add_background(image, colours, map, picture);
-    add_gradient(image, picture);
-    add_texture(image, picture);
+    add_gradient(image, STAGE_GRADIENT, NULL, picture);
+    add_texture(image, STAGE_TEXTURE, NULL, picture);
 }
 
 /* ---- Shadow and ink ---- */
 
-/* The mask's value at a place between pixels; nothing lies outside. */
-static float mask_at(const StreetMask mask, int y, int x) {
-    return y < 0 || x < 0 || y >= STREET_SIDE || x >= STREET_SIDE ? 0 : mask[y * STREET_SIDE + x];
+/* The mask moved by a distance in pixels; nothing comes in from outside. */
+static void moved_mask(const StreetMask mask, double right, double down, StreetMask moved) {
+    const int whole_x = (int)floor(right), whole_y = (int)floor(down);
+    const float u = (float)(right - whole_x), v = (float)(down - whole_y);
+    const float weights[2][2] = {{(1 - v) * (1 - u), (1 - v) * u}, {v * (1 - u), v * u}};
+    memset(moved, 0, sizeof(StreetMask));
+    for (int part = 0; part < 4; part++) {
+        const int dy = whole_y + part / 2, dx = whole_x + part % 2;
+        const int first_x = dx > 0 ? dx : 0, end_x = dx < 0 ? STREET_SIDE + dx : STREET_SIDE;
+        for (int y = dy > 0 ? dy : 0; y < STREET_SIDE && y - dy < STREET_SIDE; y++)
+            for (int x = first_x; x < end_x; x++)
+                moved[y * STREET_SIDE + x] += weights[part / 2][part % 2] * mask[(y - dy) * STREET_SIDE + x - dx];
+    }
 }
 
 void street_shadow(const GeneratedImage *image, const StreetMask mask, float picture[STREET_PIXELS][3]) {
@@ -246,16 +300,23 @@ void street_shadow(const GeneratedImage *image, const StreetMask mask, float pic
     if (strength == 0) return;
     Draws draws = draws_of_image(image, STAGE_SHADOW);
     const double right = 2.5 * draw_either_way(&draws), down = draw_between(&draws, -0.5, 3);
-    const int whole_x = (int)floor(right), whole_y = (int)floor(down);
-    const float u = (float)(right - whole_x), v = (float)(down - whole_y);
-    for (int y = 0; y < STREET_SIDE; y++)
-        for (int x = 0; x < STREET_SIDE; x++) {
-            const int from_y = y - whole_y, from_x = x - whole_x;
-            const float near = (1 - u) * mask_at(mask, from_y, from_x) + u * mask_at(mask, from_y, from_x - 1),
-                        far = (1 - u) * mask_at(mask, from_y - 1, from_x) + u * mask_at(mask, from_y - 1, from_x - 1);
-            const float light = 1 - strength * ((1 - v) * near + v * far);
-            for (int c = 0; c < 3; c++) picture[y * STREET_SIDE + x][c] *= light;
-        }
+    StreetMask moved;
+    moved_mask(mask, right, down, moved);
+    for (int i = 0; i < STREET_PIXELS; i++)
+        for (int c = 0; c < 3; c++) picture[i][c] *= 1 - strength * moved[i];
+}
+
+/* Raised or sunk digits: one side catches light, the other does not. */
+static void add_relief(const GeneratedImage *image, const StreetMask mask, float picture[STREET_PIXELS][3]) {
+    const float strength = (float)image->factor[STREET_RELIEF];
+    if (strength == 0) return;
+    Draws draws = draws_of_image(image, STAGE_RELIEF);
+    const double right = 1.2 * draw_either_way(&draws), down = 1.2 * draw_either_way(&draws);
+    StreetMask lit, dark;
+    moved_mask(mask, right, down, lit);
+    moved_mask(mask, -right, -down, dark);
+    for (int i = 0; i < STREET_PIXELS; i++)
+        for (int c = 0; c < 3; c++) picture[i][c] += strength * (lit[i] - dark[i]);
 }
 
 static void lay_on(const StreetMask mask, const float colour[3], float picture[STREET_PIXELS][3]) {
@@ -284,4 +345,7 @@ void street_ink(const GeneratedImage *image, const StreetColours *colours, const
     draw_rim(image, colours, style, map, picture);
     const float ink[3] = {(float)colours->ink[0], (float)colours->ink[1], (float)colours->ink[2]};
     lay_on(mask, ink, picture);
+    add_gradient(image, STAGE_INK_GRADIENT, mask, picture);
+    add_texture(image, STAGE_INK_TEXTURE, mask, picture);
+    add_relief(image, mask, picture);
 }
