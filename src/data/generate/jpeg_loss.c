@@ -56,8 +56,8 @@ static void transpose(Block block) {
         }
 }
 
-/* Frequencies come out transposed, [x][y]; the way back begins with them so. Truncation rounds to nearest as floor would
- * (the shift keeps it above 0) and is one instruction on every machine. */
+/* Frequencies come out transposed, [x][y]; the way back begins with them so. Conversion to int truncates, and unlike floor
+ * is no call on any machine. */
 static void quantise(const Block steps, Block values) {
     Block half;
     transform_columns(false, (const float(*)[BLOCK])values, half);
@@ -65,8 +65,8 @@ static void quantise(const Block steps, Block values) {
     transform_columns(false, (const float(*)[BLOCK])half, values);
     for (int u = 0; u < BLOCK; u++)
         for (int v = 0; v < BLOCK; v++) {
-            const int count = (int)(values[u][v] / steps[v][u] + 100000.5f) - 100000;
-            values[u][v] = (float)count * steps[v][u];
+            const float count = values[u][v] / steps[v][u];
+            values[u][v] = (float)(int)(count + (count < 0 ? -0.5f : 0.5f)) * steps[v][u];
         }
     transform_columns(true, (const float(*)[BLOCK])values, half);
     transpose(half);

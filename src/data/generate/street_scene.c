@@ -41,15 +41,17 @@ void street_map(const GeneratedImage *image, double map[3][3]) {
     const double away_x = draw_either_way(&draws), away_y = draw_either_way(&draws);
     draws = draws_of_image(image, STAGE_PERSPECTIVE);
     const double tilt_x = f[STREET_PERSPECTIVE] * draw_either_way(&draws),
-                 tilt_y = f[STREET_PERSPECTIVE] * draw_either_way(&draws);
+                 tilt_y = f[STREET_PERSPECTIVE] * draw_either_way(&draws),
+                 rise = f[STREET_PERSPECTIVE] * draw_either_way(&draws);
     const double height = neutral_height * portable_exp2(f[STREET_SCALE]), turns = f[STREET_ROTATION] / 360;
     const double c = height * portable_cos(turns), s = height * portable_sin(turns);
     const double at_x = middle + STREET_SIDE * f[STREET_POSITION] * away_x,
                  at_y = middle + STREET_SIDE * f[STREET_POSITION] * away_y;
-    /* Slant, then rotation, then perspective with the digit's middle kept in its place. */
-    const double slanted_c = -c * f[STREET_SLANT], slanted_s = -s * f[STREET_SLANT];
-    const double rows[3][3] = {{c + at_x * tilt_x, slanted_c - s + at_x * tilt_y, at_x},
-                               {s + at_y * tilt_x, slanted_s + c + at_y * tilt_y, at_y},
+    /* Slant, then the rising line of a wall seen from the side, then rotation, then perspective with the digit's middle kept
+     * in its place. */
+    const double lean = -f[STREET_SLANT], upright = 1 + rise * lean;
+    const double rows[3][3] = {{c - s * rise + at_x * tilt_x, c * lean - s * upright + at_x * tilt_y, at_x},
+                               {s + c * rise + at_y * tilt_x, s * lean + c * upright + at_y * tilt_y, at_y},
                                {tilt_x, tilt_y, 1}};
     memcpy(map, rows, sizeof rows);
 }
@@ -223,6 +225,7 @@ static double draw_surface(Draws *draws, const StreetColours *colours, float col
 static void add_bars(Draws *draws, const StreetColours *colours, const double map[3][3], double strength,
                      float picture[STREET_PIXELS][3]) {
     enum { BARS = 6, LONG_BARS = 4 };
+    const double reach = 1.8; /* beyond the frame, and before the horizon that strong perspective brings near */
     for (int i = 0; i < BARS; i++) {
         const bool there = draw_chance(draws, i < LONG_BARS ? 0.3 : 0.15), wide = draw_chance(draws, 0.6);
         const double turns = 0.25 * draw_index(draws, 4), lean = (i < LONG_BARS ? 0.012 : 0.1) * draw_either_way(draws);
@@ -231,8 +234,8 @@ static void add_bars(Draws *draws, const StreetColours *colours, const double ma
         float colour[3];
         const double opacity = strength * draw_surface(draws, colours, colour);
         if (!there) continue;
-        const double far = i < LONG_BARS && wide ? 3 : near + width;
-        const double from = i < LONG_BARS ? -3 : begin, to = i < LONG_BARS ? 3 : begin + length;
+        const double far = i < LONG_BARS && wide ? reach : near + width;
+        const double from = i < LONG_BARS ? -reach : begin, to = i < LONG_BARS ? reach : begin + length;
         const double c = portable_cos(turns + lean), s = portable_sin(turns + lean);
         const Point corners[4] = {{near * c - from * s, near * s + from * c},
                                   {far * c - from * s, far * s + from * c},

@@ -21,8 +21,6 @@ static const Node one_bar[] = {BEGIN(END_LEFT, 0, 0), FINISH(END_SLAB, 0, 1), ST
 static const Node one_foot[] = {START(-.8, .22), LINE(.05, 0), LINE(.05, 1), START(-1, 1), LINE(1, 1), STOP};
 static const Node one_bent[] = {START(-1, .2), TURN(.4, .18, .6, 0), FINISH(END_SLAB, .6, 1), STOP};
 
-/* The long flag of a handwritten 1. */
-static const Node one_flag[] = {START(-1, .4), LINE(.8, 0), FINISH(END_SLAB, .8, 1), STOP};
 
 static const Node two[] = {
     BEGIN(END_BALL, -.95, .27), TURN(-.9, 0, 0, 0), TURN(1, 0, 1, .28), TURN(1, .47, .3, .65), LINE(-1, 1),
@@ -85,6 +83,9 @@ static const Node seven_crossed[] = {
     BEGIN(END_LEFT, -1, 0), LINE(1, 0), LINE(-.4, 1), START(-.6, .5), LINE(.75, .5), STOP};
 static const Node seven_hooked[] = {START(-1, .2), LINE(-.95, 0), LINE(1, 0), LINE(-.2, 1), STOP};
 
+/* A short arm and a steep stem: seven in narrow type. */
+static const Node seven_steep[] = {BEGIN(END_LEFT, -1, 0), LINE(.9, 0), LINE(.1, 1), STOP};
+
 static const Node eight[] = {
     START(0, 0), TURN(.88, 0, .88, .24), TURN(.88, .48, 0, .48), TURN(-.88, .48, -.88, .24), TURN(-.88, 0, 0, 0),
     START(0, .48), TURN(1, .48, 1, .74), TURN(1, 1, 0, 1), TURN(-1, 1, -1, .74), TURN(-1, .48, 0, .48), STOP};
@@ -109,13 +110,13 @@ static const Node nine_stem[] = {
 
 const Skeleton skeletons[10][MAX_FORMS] = {
     {{1, zero}, {1, zero_straight}},
-    {{.62, one}, {.3, one_bar}, {.8, one_foot}, {.6, one_bent}, {.85, one_flag}},
+    {{.62, one}, {.3, one_bar}, {.8, one_foot}, {.6, one_bent}},
     {{.97, two}, {.97, two_curved}, {1.05, two_waved}, {.9, two_narrow}},
     {{.97, three}, {.95, three_flat}, {.95, three_pointed}},
     {{1.08, four}, {1, four_open}, {1, four_upright}, {1.05, four_peaked}},
     {{.97, five}, {.95, five_upright}, {1, five_round}},
     {{1, six}, {1, six_straight}, {.97, six_bent}},
-    {{.95, seven}, {.95, seven_curved}, {.95, seven_crossed}, {.95, seven_hooked}},
+    {{.95, seven}, {.95, seven_curved}, {.95, seven_crossed}, {.95, seven_hooked}, {.9, seven_steep}},
     {{1, eight}, {1, eight_crossing}},
     {{1, nine}, {1, nine_straight}, {.97, nine_bent}, {.9, nine_stem}},
 };

@@ -104,7 +104,8 @@ static Point beside(Point at, Point along, double across, double on) {
     return (Point){at.x - along.y * across + along.x * on, at.y + along.x * across + along.y * on};
 }
 
-/* The outline's points around a stroke's end, from its right side to its left. Square ends have them on a rectangle. */
+/* The outline's points around a stroke's end, from its right side to its left; square ends have them on a rectangle. Ends go
+ * on for half a level stroke, so that stems are as high as bowls. */
 static int cap_points(const Pen *pen, Point at, Point out, Point *points) {
     static const double round[CAP][2] = {{0.8660254037844386, 0.5},
                                          {0.5, 0.8660254037844386},
@@ -113,8 +114,7 @@ static int cap_points(const Pen *pen, Point at, Point out, Point *points) {
                                          {-0.8660254037844386, 0.5}};
     static const double square[CAP][2] = {{1, 1}, {0.5, 1}, {0, 1}, {-0.5, 1}, {-1, 1}};
     const double r = pen->style->roundness, half = half_width(pen, out);
-    const double length = pen->style->grow + r * 0.5 * pen->level;
-    if (!(length > 0)) return 0;
+    const double length = pen->style->grow + 0.5 * pen->level;
     for (int i = 0; i < CAP; i++)
         points[i] = beside(at, out, half * (square[i][0] + r * (round[i][0] - square[i][0])),
                            length * (square[i][1] + r * (round[i][1] - square[i][1])));
@@ -189,8 +189,9 @@ static void draw_end(const Pen *pen, StrokeEnd end, Point at, Point out) {
     const double thick = 0.025 + 0.2 * pen->level, far = half + serif * (0.07 + 0.25 * pen->weight);
     const double right = end == END_LEFT ? half : far + (end == END_RIGHT) * 0.03,
                  left = end == END_RIGHT ? half : far + (end == END_LEFT) * 0.03;
-    const Point foot[4] = {beside(at, out, right, -thick - grow), beside(at, out, right, grow),
-                           beside(at, out, -left, grow), beside(at, out, -left, -thick - grow)};
+    const double end_at = 0.5 * pen->level + grow, begin_at = 0.5 * pen->level - thick - grow;
+    const Point foot[4] = {beside(at, out, right, begin_at), beside(at, out, right, end_at),
+                           beside(at, out, -left, end_at), beside(at, out, -left, begin_at)};
     canvas_add(pen->canvas, foot, 4);
 }
 
