@@ -154,7 +154,8 @@ static void test_each_factor_acts(void **state) {
         const Factor *factor = &generator_street.factors[f];
         char turned[256];
         assert_true(factor->lowest <= 0 && factor->low >= factor->lowest && factor->high <= factor->highest);
-        snprintf(turned, sizeof turned, "%s,%s=%g", plain, factor->name, factor->highest > 0 ? factor->highest : factor->lowest);
+        snprintf(turned, sizeof turned, "%s,%s=%g", plain, factor->name,
+                 factor->highest > 0 ? factor->highest : factor->lowest);
         const int different = count_different(plain, turned, 20);
         if (different < 8) {
             print_error("%s changes %d of 20 images\n", factor->name, different);
@@ -182,16 +183,18 @@ static void test_without_colour_grey(void **state) {
 static void test_type_moves_nothing_else(void **state) {
     (void)state;
     const char *hidden = "street:contrast=1,colour=0,background=0,texture=0,gradient=0,shadow=0,relief=0,rim=0";
-    static const char *const type[] = {"weight=0.7",    "width=-0.4",   "stress=0.5",     "serif=1",   "slant=0.3",
-                                       "roundness=0.3", "square=0.6",   "forms=1",        "waver=0.2", "scale=-0.5",
+    static const char *const type[] = {"weight=0.7",    "width=-0.4",   "stress=0.5",     "serif=1",     "slant=0.3",
+                                       "roundness=0.3", "square=0.6",   "forms=1",        "waver=0.2",   "scale=-0.5",
                                        "position=0.3",  "rotation=-20", "perspective=.3", "neighbours=1"};
     for (size_t k = 0; k < sizeof type / sizeof *type; k++) {
         char turned[512];
         snprintf(turned, sizeof turned, "%s,%s", hidden, type[k]);
         assert_int_equal(count_different(hidden, turned, 20), 0);
     }
-    assert_true(count_different(hidden, "street:contrast=0.5,colour=0,background=0,texture=0,gradient=0,shadow=0,relief=0,"
-                                        "rim=0", 20) > 15);
+    assert_true(count_different(hidden,
+                                "street:contrast=0.5,colour=0,background=0,texture=0,gradient=0,shadow=0,relief=0,"
+                                "rim=0",
+                                20) > 15);
 }
 
 /* And the other way: neither the digits' place and shape nor the colours follow from anything but their own factors. */

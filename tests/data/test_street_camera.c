@@ -68,9 +68,21 @@ static void test_camera_all_on(void **state) {
         picture_begin(&g, shapes[s]);
         const int size = picture_size(&g.picture);
         Draws draws = draws_for_test(1);
-        const Camera camera = {.exposure = 1, .slope_x = 1, .slope_y = -1, .shade = 0.5, .shade_x = 1, .haze = 0.1,
-                               .haze_level = 1, .blur_x = 4, .blur_y = 9, .enlarging = 2, .sharpening = 1, .noise = 0.1,
-                               .jpeg = 3, .jpeg_x = 7, .jpeg_y = 1};
+        const Camera camera = {.exposure = 1,
+                               .slope_x = 1,
+                               .slope_y = -1,
+                               .shade = 0.5,
+                               .shade_x = 1,
+                               .haze = 0.1,
+                               .haze_level = 1,
+                               .blur_x = 4,
+                               .blur_y = 9,
+                               .enlarging = 2,
+                               .sharpening = 1,
+                               .noise = 0.1,
+                               .jpeg = 3,
+                               .jpeg_x = 7,
+                               .jpeg_y = 1};
         camera_take(&camera, &draws, &g.picture);
         expect_guards(&g);
         for (int i = 0; i < size; i++) assert_true(fabsf(g.picture.values[i]) < 20);
@@ -92,6 +104,10 @@ static void test_camera_light(void **state) {
     camera_light(&(const Camera){.slope_x = 4}, &picture);
     const double wanted[4] = {0.5, 2, 0.5, 2};
     for (int i = 0; i < 4; i++) assert_true(fabs((double)even[i] - wanted[i]) < 1e-6);
+    float down[4] = {1, 1, 1, 1};
+    picture.values = down;
+    camera_light(&(const Camera){.slope_y = 4}, &picture);
+    for (int i = 0; i < 4; i++) assert_true(fabs((double)down[i] - wanted[i / 2]) < 1e-6);
     /* A shadow over the lower half. */
     float lit[4] = {1, 1, 1, 1};
     picture.values = lit;
@@ -281,11 +297,16 @@ static void test_resize_keeps_even_and_linear(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_camera_zero_is_nothing), cmocka_unit_test(test_camera_all_on),
-        cmocka_unit_test(test_camera_light),           cmocka_unit_test(test_camera_blur_keeps_mean),
-        cmocka_unit_test(test_camera_blur_width),      cmocka_unit_test(test_camera_sharpen),
-        cmocka_unit_test(test_camera_noise),           cmocka_unit_test(test_jpeg_by_formula),
-        cmocka_unit_test(test_jpeg_pictures),          cmocka_unit_test(test_resize_by_hand),
+        cmocka_unit_test(test_camera_zero_is_nothing),
+        cmocka_unit_test(test_camera_all_on),
+        cmocka_unit_test(test_camera_light),
+        cmocka_unit_test(test_camera_blur_keeps_mean),
+        cmocka_unit_test(test_camera_blur_width),
+        cmocka_unit_test(test_camera_sharpen),
+        cmocka_unit_test(test_camera_noise),
+        cmocka_unit_test(test_jpeg_by_formula),
+        cmocka_unit_test(test_jpeg_pictures),
+        cmocka_unit_test(test_resize_by_hand),
         cmocka_unit_test(test_resize_keeps_even_and_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,8 +181,7 @@ static void test_type_strokes_and_counters(void **state) {
     }
     draw_alone(&plain, 8, height, c);
     int changes = 0;
-    for (int y = 1; y < SIDE; y++)
-        changes += (c[y * SIDE + SIDE / 2] > 0.5f) != (c[(y - 1) * SIDE + SIDE / 2] > 0.5f);
+    for (int y = 1; y < SIDE; y++) changes += (c[y * SIDE + SIDE / 2] > 0.5f) != (c[(y - 1) * SIDE + SIDE / 2] > 0.5f);
     assert_int_equal(changes, 6);
 }
 
@@ -199,8 +198,7 @@ static void test_type_all_forms(void **state) {
             draw_alone(&style, digit, 20, forms[form]);
             for (int i = 0; i < SIDE * SIDE; i++) {
                 const double x = fabs(i % SIDE + 0.5 - SIDE / 2.0) - 0.5, y = fabs(i / SIDE + 0.5 - SIDE / 2.0) - 0.5;
-                if (forms[form][i] > 1e-4f)
-                    assert_true(x < 10 * digit_width(&style, digit) + 1.5 && y < 10 + 1.5);
+                if (forms[form][i] > 1e-4f) assert_true(x < 10 * digit_width(&style, digit) + 1.5 && y < 10 + 1.5);
             }
             style.weight = 0.2;
             draw_alone(&style, digit, 20, bold);
