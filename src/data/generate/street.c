@@ -45,7 +45,7 @@ static const Factor factors[STREET_FACTORS] = {
     [STREET_LIGHTING] = {"lighting", "share", "unevenness of light: exposure, fall-off, a shadow's edge", 0, 1, 0, 2,
                          false},
     [STREET_HAZE] = {"haze", "share", "of the picture's contrast that is lost", 0, 0.3, 0, 1, false},
-    [STREET_BLUR] = {"blur", "pixels", "standard deviation of the lens's blur", 0, 1.5, 0, 4, false},
+    [STREET_BLUR] = {"blur", "pixels", "standard deviation of the lens's blur", 0, 1.7, 0, 4, false},
     [STREET_MOTION] = {"motion", "pixels", "standard deviation of further blur along one axis", 0, 0.8, 0, 4, false},
     [STREET_ENLARGING] = {"enlarging", "octaves", "by which the picture was made larger: 1 is twice", 0, 1.3, 0, 2,
                           false},

@@ -263,6 +263,29 @@ static void add_disc(Draws *draws, const StreetColours *colours, const double ma
     add_shape(map, edge, CORNERS, true, colour, (float)opacity, picture);
 }
 
+/* A plate with the number on it: beyond its edges there is the wall, and a line may run along them. */
+static void add_plate(Draws *draws, const StreetColours *colours, const double map[3][3], double strength,
+                      float picture[STREET_PIXELS][3]) {
+    const bool there = draw_chance(draws, 0.25), framed = draw_chance(draws, 0.35);
+    const double left = draw_between(draws, -1.6, -0.36), right = draw_between(draws, 0.36, 1.6);
+    const double top = draw_between(draws, -0.85, -0.54), bottom = draw_between(draws, 0.54, 0.85);
+    const double in = draw_between(draws, 0.02, 0.06), line = draw_between(draws, 0.02, 0.06);
+    float wall[3], frame[3];
+    const double opacity = strength * draw_surface(draws, colours, wall);
+    if (!there) return;
+    const Point edge[4] = {{left, top}, {right, top}, {right, bottom}, {left, bottom}};
+    add_shape(map, edge, 4, true, wall, (float)opacity, picture);
+    if (!framed) return;
+    /* The frame is one polygon: around outside, across, around inside the other way, and back. */
+    const double out = in + line;
+    const Point ring[10] = {{left + in, top + in},      {right - in, top + in},      {right - in, bottom - in},
+                            {left + in, bottom - in},   {left + in, top + in},       {left + out, top + out},
+                            {left + out, bottom - out}, {right - out, bottom - out}, {right - out, top + out},
+                            {left + out, top + out}};
+    for (int c = 0; c < 3; c++) frame[c] = (float)colours->ink[c];
+    add_shape(map, ring, 10, false, frame, (float)strength, picture);
+}
+
 static void add_background(const GeneratedImage *image, const StreetColours *colours, const double map[3][3],
                            float picture[STREET_PIXELS][3]) {
     const double strength = image->factor[STREET_BACKGROUND];
@@ -270,6 +293,7 @@ static void add_background(const GeneratedImage *image, const StreetColours *col
     Draws draws = draws_of_image(image, STAGE_BACKGROUND);
     add_bars(&draws, colours, map, strength, picture);
     add_disc(&draws, colours, map, strength, picture);
+    add_plate(&draws, colours, map, strength, picture);
 }
 
 void street_ground(const GeneratedImage *image, const StreetColours *colours, const double map[3][3],
