@@ -146,7 +146,8 @@ static void test_scale_and_position(void **state) {
 
 /* ---- Factors ---- */
 
-/* Each factor at its greatest does something to a plain picture. What acts on the ground's light or on colours needs some. */
+/* Each factor at its greatest does something to a plain picture. What acts on the ground's light or on colours needs
+ * some. */
 static void test_each_factor_acts(void **state) {
     (void)state;
     const char *plain = "street:0,contrast=0.5";
@@ -178,8 +179,8 @@ static void test_without_colour_grey(void **state) {
     assert_true(differ > 60 * 100);
 }
 
-/* With no contrast and nothing that follows the digits' edges, digits cannot be seen: then what is drawn for them must not
- * show anywhere, so the ground, the light and the noise are the same whatever digits do. */
+/* With no contrast and nothing that follows the digits' edges, digits cannot be seen: then what is drawn for them must
+ * not show anywhere, so the ground, the light and the noise are the same whatever digits do. */
 static void test_type_moves_nothing_else(void **state) {
     (void)state;
     const char *hidden = "street:contrast=1,colour=0,background=0,texture=0,gradient=0,shadow=0,relief=0,rim=0";

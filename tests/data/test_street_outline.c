@@ -48,7 +48,8 @@ static void test_outline_by_hand(void **state) {
     canvas_clear(&canvas, 3, 4);
     canvas_add(&canvas, back, 4);
     expect_shares(&canvas, shares);
-    /* Half of a pixel by its diagonal; a triangle whose long side crosses three pixels of a row: at x its height is x / 3. */
+    /* Half of a pixel by its diagonal; a triangle whose long side crosses three pixels of a row: at x its height is x /
+     * 3. */
     canvas_clear(&canvas, 1, 1);
     canvas_add(&canvas, (const Point[]){{0, 0}, {1, 1}, {0, 1}}, 3);
     expect_shares(&canvas, (const double[]){0.5});

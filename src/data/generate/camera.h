@@ -1,6 +1,6 @@
-/* What light, lens, sensor and file do to a picture, in the order in which they do it: light falling on it, haze, blur; then,
- * in the smaller picture that was really taken, sharpening, noise and JPEG-like loss; then enlarging. Any size up to 32 x 32,
- * one or three channels.
+/* What light, lens, sensor and file do to a picture, in the order in which they do it: light falling on it, haze, blur;
+ * then, in the smaller picture that was really taken, sharpening, noise and JPEG-like loss; then enlarging. Any size up
+ * to 32 x 32, one or three channels.
  *
  * Every value 0 is exactly nothing: the step is left out. Only noise draws random numbers, from the stream it is given.
  * Bounds: pictures are display values (0 black, 1 white), not linear light; blur is Gaussian along the axes.

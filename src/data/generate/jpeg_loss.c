@@ -56,8 +56,8 @@ static void transpose(Block block) {
         }
 }
 
-/* Frequencies come out transposed, [x][y]; the way back begins with them so. Conversion to int truncates, and unlike floor
- * is no call on any machine. */
+/* Frequencies come out transposed, [x][y]; the way back begins with them so. Conversion to int truncates, and unlike
+ * floor is no call on any machine. */
 static void quantise(const Block steps, Block values) {
     Block half;
     transform_columns(false, (const float(*)[BLOCK])values, half);

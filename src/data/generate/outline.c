@@ -14,8 +14,9 @@ Point canvas_to_pixels(const Canvas *canvas, Point p) {
                    (m[1][0] * p.x + m[1][1] * p.y + m[1][2]) * share};
 }
 
-/* The piece of an edge within one row, from `a` to `b` (either way in x), of which `height` counts with its sign. It is cut
- * at the sides of pixels; left of the picture it counts for whole pixels from the first on, right of it for none. */
+/* The piece of an edge within one row, from `a` to `b` (either way in x), of which `height` counts with its sign. It is
+ * cut at the sides of pixels; left of the picture it counts for whole pixels from the first on, right of it for none.
+ * */
 static void add_in_row(float *row, int width, double a, double b, double height) {
     if (a > b) {
         const double kept = a;

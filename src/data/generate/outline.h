@@ -1,9 +1,9 @@
 /* Polygons to coverage: how much of each pixel a shape covers, exactly, after a projective map.
  *
- * Each edge adds to the pixels it crosses the signed area between itself and the pixel's right side, and its height to the
- * next pixel; the running sum along a row is then the winding number averaged over each pixel, which is the covered share
- * where shapes do not overlap. Clamping it to 1 makes the union of shapes that do. What the clamp cannot see: within one
- * pixel, two shapes that cover the same half count as the whole.
+ * Each edge adds to the pixels it crosses the signed area between itself and the pixel's right side, and its height to
+ * the next pixel; the running sum along a row is then the winding number averaged over each pixel, which is the covered
+ * share where shapes do not overlap. Clamping it to 1 makes the union of shapes that do. What the clamp cannot see:
+ * within one pixel, two shapes that cover the same half count as the whole.
  */
 #ifndef DATA_GENERATE_OUTLINE_H
 #define DATA_GENERATE_OUTLINE_H

@@ -1,14 +1,14 @@
 /* House numbers in a street, after SVHN (Netzer, Wang, Coates, Bissacco, Wu, Ng: "Reading digits in natural images with
  * unsupervised feature learning", 2011): one digit of a number, cut out with what stands beside it.
  *
- * Style and place -> coverage of the number -> ground, shadow, ink -> camera -> bytes. The factors' default ranges were set by
- * training on generated digits and reading real ones.
+ * Style and place -> coverage of the number -> ground, shadow, ink -> camera -> bytes. The factors' default ranges were
+ * set by training on generated digits and reading real ones.
  */
 #include "data/generate/street.h"
 
 #include "data/generate/camera.h"
 #include "data/generate/portable.h"
-#include "data/generate/street_scene.h"
+#include "data/generate/street_ground.h"
 
 static const Factor factors[STREET_FACTORS] = {
     [STREET_WEIGHT] = {"weight", "octaves", "width of strokes: 1 is twice as wide", -0.8, 0.8, -1.5, 1, false},
@@ -54,10 +54,6 @@ static const Factor factors[STREET_FACTORS] = {
                       false},
     [STREET_JPEG] = {"jpeg", "steps", "quantisation over that of JPEG quality 50", 0, 1.5, 0, 8, false},
 };
-
-static double draw_either_way(Draws *draws) {
-    return draw_between(draws, -1, 1);
-}
 
 static Camera camera_of(const GeneratedImage *image) {
     const double *f = image->factor, light = f[STREET_LIGHTING];

@@ -1,7 +1,7 @@
 /* The factors and the stages of the street generator, shared by its files.
  *
- * A stage is a stream of random numbers of its own. Within a stage everything is drawn in a fixed order and number whatever
- * the factors are, so that no factor shifts what another one gets.
+ * A stage is a stream of random numbers of its own. Within a stage everything is drawn in a fixed order and number
+ * whatever the factors are, so that no factor shifts what another one gets.
  */
 #ifndef DATA_GENERATE_STREET_H
 #define DATA_GENERATE_STREET_H
@@ -45,6 +45,11 @@ typedef enum StreetFactor {
     STREET_JPEG,
     STREET_FACTORS
 } StreetFactor;
+
+/* Uniform in [-1, 1). */
+static inline double draw_either_way(Draws *draws) {
+    return draw_between(draws, -1, 1);
+}
 
 /* The values are part of every image: add, never renumber. */
 typedef enum StreetStage {

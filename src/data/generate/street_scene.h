@@ -1,7 +1,7 @@
-/* A house number and what it stands on, before a camera sees it: type style, place, colours, ground, shadow.
+/* A house number before a camera sees it: type style, place, colours, shadow and ink.
  *
- * The scene is flat and seen through one projective map, in coordinates whose unit is the digit's height and whose origin is
- * its middle. Everything is in display values, 0 black to 1 white.
+ * The scene is flat and seen through one projective map, in coordinates whose unit is the digit's height and whose
+ * origin is its middle. Everything is in display values, 0 black to 1 white.
  */
 #ifndef DATA_GENERATE_STREET_SCENE_H
 #define DATA_GENERATE_STREET_SCENE_H
@@ -23,9 +23,6 @@ void street_map(const GeneratedImage *image, double map[3][3]);
 /* The digit and its neighbours; what is covered, in shares of 1 / 255, so that exchanging ink and ground is exact. */
 void street_number(const GeneratedImage *image, const TypeStyle *style, const double map[3][3], StreetMask mask);
 StreetColours street_colours(const GeneratedImage *image);
-/* Fills [pixels][3] with the ground: colour, gradient, texture, things behind. */
-void street_ground(const GeneratedImage *image, const StreetColours *colours, const double map[3][3],
-                   float picture[STREET_PIXELS][3]);
 /* The dark copy of the number beside it. */
 void street_shadow(const GeneratedImage *image, const StreetMask mask, float picture[STREET_PIXELS][3]);
 /* The number itself, with its rim. */

@@ -34,8 +34,8 @@ double digit_width(const TypeStyle *style, int digit) {
 
 /* ---- From skeleton to chain ---- */
 
-/* Irregular type: one smooth bend of the whole box, the same for all digits of a style, and a step of each node. Nodes at
- * one place take the same step, so that closed strokes stay closed. */
+/* Irregular type: one smooth bend of the whole box, the same for all digits of a style, and a step of each node. Nodes
+ * at one place take the same step, so that closed strokes stay closed. */
 static Point placed(const Pen *pen, const Node *node) {
     const TypeStyle *s = pen->style;
     double x = node->x, y = 2 * node->y - 1;
@@ -104,8 +104,8 @@ static Point beside(Point at, Point along, double across, double on) {
     return (Point){at.x - along.y * across + along.x * on, at.y + along.x * across + along.y * on};
 }
 
-/* The outline's points around a stroke's end, from its right side to its left; square ends have them on a rectangle. Ends go
- * on for half a level stroke, so that stems are as high as bowls. */
+/* The outline's points around a stroke's end, from its right side to its left; square ends have them on a rectangle.
+ * Ends go on for half a level stroke, so that stems are as high as bowls. */
 static int cap_points(const Pen *pen, Point at, Point out, Point *points) {
     static const double round[CAP][2] = {{0.8660254037844386, 0.5},
                                          {0.5, 0.8660254037844386},

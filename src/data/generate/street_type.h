@@ -1,9 +1,10 @@
-/* Digits as type: skeletons, and a pen that turns them into outlines, in the manner of Knuth's Metafont ("The METAFONTbook",
- * 1986): one set of skeletons gives many type styles through a few parameters.
+/* Digits as type: skeletons, and a pen that turns them into outlines, in the manner of Knuth's Metafont ("The
+ * METAFONTbook", 1986): one set of skeletons gives many type styles through a few parameters.
  *
- * A digit stands in a box of height 1 around its middle, y downward: top -0.5, foot 0.5. Skeletons are lines and quarter
- * turns; the pen is an ellipse of sorts, thinner for strokes along x where there is stress. Numbers below are shares of the
- * digit's height unless said otherwise. Not modelled: brackets and hairlines of real serifs, stencils, segments, script.
+ * A digit stands in a box of height 1 around its middle, y downward: top -0.5, foot 0.5. Skeletons are lines and
+ * quarter turns; the pen is an ellipse of sorts, thinner for strokes along x where there is stress. Numbers below are
+ * shares of the digit's height unless said otherwise. Not modelled: brackets and hairlines of real serifs, stencils,
+ * segments, script.
  */
 #ifndef DATA_GENERATE_STREET_TYPE_H
 #define DATA_GENERATE_STREET_TYPE_H
