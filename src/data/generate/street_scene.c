@@ -111,8 +111,9 @@ StreetColours street_colours(const GeneratedImage *image) {
     tint(made.ground_level, ground_warmth, ground_green, made.ground);
     tint(made.ink_level, ink_warmth, ink_green, made.ink);
     /* Light has a colour too; shade on a clear day is blue. */
-    const double light[3] = {draw_between(&draws, -0.2, 0.08), draw_between(&draws, -0.06, 0.02),
-                             draw_between(&draws, -0.08, 0.2)};
+    const double red = draw_between(&draws, -0.2, 0.08), green = draw_between(&draws, -0.06, 0.02),
+                 blue = draw_between(&draws, -0.08, 0.2);
+    const double light[3] = {red, green, blue};
     for (int c = 0; c < 3; c++) {
         made.ground[c] *= 1 + colour * light[c];
         made.ink[c] *= 1 + colour * light[c];
