@@ -26,7 +26,7 @@ static const Factor factors[STREET_FACTORS] = {
     [STREET_RELIEF] = {"relief", "levels", "of light and dark sides of raised digits, 1 is black to white", 0, 0.3, 0,
                        1, false},
     [STREET_RIM] = {"rim", "chance", "of a line of another colour around the digits", 0.15, 0.15, 0, 1, false},
-    [STREET_SCALE] = {"scale", "octaves", "size of digits: 1 is twice as high", -0.65, 0.2, -2, 1, false},
+    [STREET_SCALE] = {"scale", "octaves", "size of digits: 1 is twice as high", -0.5, 0.28, -2, 1, false},
     [STREET_POSITION] = {"position", "share", "of the picture's side by which a digit may be off-centre", 0, 0.13, 0,
                          0.5, false},
     [STREET_ROTATION] = {"rotation", "degrees", "clockwise", -10, 10, -180, 180, false},
