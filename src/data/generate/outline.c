@@ -1,0 +1,90 @@
+#include "data/generate/outline.h"
+
+#include <stdbool.h>
+
+void canvas_clear(Canvas *canvas, int height, int width) {
+    *canvas = (Canvas){.height = height, .width = width, .map = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
+}
+
+Point canvas_to_pixels(const Canvas *canvas, Point p) {
+    const double(*m)[3] = canvas->map, depth = m[2][0] * p.x + m[2][1] * p.y + m[2][2];
+    /* Behind the eye or nearly: far outside the picture is near enough. */
+    const double near = 0.05, share = 1 / (depth < near ? near : depth);
+    return (Point){(m[0][0] * p.x + m[0][1] * p.y + m[0][2]) * share,
+                   (m[1][0] * p.x + m[1][1] * p.y + m[1][2]) * share};
+}
+
+/* The piece of an edge within one row, from `a` to `b` (either way in x), of which `height` counts with its sign. It is
+ * cut at the sides of pixels; left of the picture it counts for whole pixels from the first on, right of it for none.
+ * */
+static void add_in_row(float *row, int width, double a, double b, double height) {
+    if (a > b) {
+        const double kept = a;
+        a = b, b = kept;
+    }
+    const double slope = b > a ? height / (b - a) : 0;
+    if (b <= 0) {
+        row[0] += (float)height;
+        return;
+    }
+    if (a < 0) {
+        row[0] += (float)(slope * -a);
+        height += slope * a;
+        a = 0;
+    }
+    if (a >= width) return;
+    if (b > width) {
+        height -= slope * (b - width);
+        b = width;
+    }
+    for (int x = (int)a; height != 0; x++) {
+        const double end = b < x + 1 ? b : x + 1, part = b <= x + 1 ? height : slope * (end - a);
+        const double beside = part * (0.5 * (a + end) - x);
+        row[x] += (float)(part - beside);
+        row[x + 1] += (float)beside;
+        if (b <= x + 1) return;
+        height -= part;
+        a = end;
+    }
+}
+
+static void add_edge(Canvas *canvas, Point from, Point to) {
+    double sign = 1;
+    if (from.y > to.y) {
+        const Point kept = from;
+        from = to, to = kept, sign = -1;
+    }
+    if (from.y == to.y || to.y <= 0 || from.y >= canvas->height) return;
+    const double slope = (to.x - from.x) / (to.y - from.y);
+    double y = from.y, x = from.x;
+    if (y < 0) x -= y * slope, y = 0;
+    for (int row = (int)y; row < canvas->height && y < to.y; row++) {
+        const bool last = to.y <= row + 1;
+        const double end = last ? to.y : row + 1, end_x = last ? to.x : from.x + (end - from.y) * slope;
+        add_in_row(canvas->sums[row], canvas->width, x, end_x, sign * (end - y));
+        y = end, x = end_x;
+    }
+}
+
+void canvas_add(Canvas *canvas, const Point *points, int count) {
+    if (count < 3) return;
+    const Point first = canvas_to_pixels(canvas, points[0]);
+    Point from = first;
+    for (int i = 1; i < count; i++) {
+        const Point to = canvas_to_pixels(canvas, points[i]);
+        add_edge(canvas, from, to);
+        from = to;
+    }
+    add_edge(canvas, from, first);
+}
+
+void canvas_coverage(const Canvas *canvas, float *coverage) {
+    for (int y = 0; y < canvas->height; y++) {
+        float sum = 0;
+        for (int x = 0; x < canvas->width; x++) {
+            sum += canvas->sums[y][x];
+            const float share = sum < 0 ? -sum : sum;
+            *coverage++ = share < 1 ? share : 1;
+        }
+    }
+}

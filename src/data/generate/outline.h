@@ -1,0 +1,31 @@
+/* Polygons to coverage: how much of each pixel a shape covers, exactly, after a projective map.
+ *
+ * Each edge adds to the pixels it crosses the signed area between itself and the pixel's right side, and its height to
+ * the next pixel; the running sum along a row is then the winding number averaged over each pixel, which is the covered
+ * share where shapes do not overlap. Clamping it to 1 makes the union of shapes that do. What the clamp cannot see:
+ * within one pixel, two shapes that cover the same half count as the whole.
+ */
+#ifndef DATA_GENERATE_OUTLINE_H
+#define DATA_GENERATE_OUTLINE_H
+
+enum { OUTLINE_SIDE = 32 };
+
+typedef struct Point {
+    double x, y;
+} Point;
+
+typedef struct Canvas {
+    int height, width; /* at most OUTLINE_SIDE */
+    double map[3][3];  /* (x, y, 1) to pixels (X / W, Y / W); pixel (0, 0) is the square from 0 to 1 */
+    float sums[OUTLINE_SIDE][OUTLINE_SIDE + 2];
+} Canvas;
+
+/* Empty, with the identity as map. */
+void canvas_clear(Canvas *canvas, int height, int width);
+Point canvas_to_pixels(const Canvas *canvas, Point point);
+/* Adds a closed polygon. Polygons that overlap must turn the same way round, or they take from each other. */
+void canvas_add(Canvas *canvas, const Point *points, int count);
+/* [height][width] shares from 0 to 1. */
+void canvas_coverage(const Canvas *canvas, float *coverage);
+
+#endif
