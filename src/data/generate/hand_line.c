@@ -3,22 +3,22 @@
  * spline with the tangents of Catmull and Rom (1974), longer or shorter by writer; at a corner the tangents are those of the
  * two sides, as far as the writer does not round it.
  */
-#include "data/generate/hand_line.h"
-
+#include "data/generate/hand.h"
 #include "data/generate/hand_forms.h"
 #include "data/generate/portable.h"
 
-#include <math.h>
-
-enum { STAGE_FORM, STAGE_MIX, STAGE_POINTS, STAGE_SPLINE, STAGE_REACH };
-
-/* Up to here `shape` also leads from the first take alone to the full mixture. */
-#define TYPICAL_SHAPE 0.03
+/* Below this, `shape` also leads back from a mixture of the takes to the first one alone. */
+#define TYPICAL_SHAPE 0.012
 /* How much weaker each shorter wave is, and how far an image leaves its writer's shape. */
 #define WAVE_DECAY 0.9
 #define OWN_SHAPE  0.6
 
 /* ---- Form and points ---- */
+
+/* What a writer keeps for one digit is drawn from the stage plus this. */
+static uint32_t digit_stage(const GeneratedImage *image) {
+    return 100 + 20 * (uint32_t)image->label;
+}
 
 static bool is_last_of_stroke(const HandPoint *points, int count, int i) {
     return i + 1 == count || points[i + 1].join == 's';
@@ -32,8 +32,8 @@ static const HandForm *choose_form(const GeneratedImage *image, double chance) {
     int count = 0;
     for (; first + count < hand_forms + hand_form_count && first[count].digit == image->label; count++)
         sum += first[count].share;
-    Draws writer = draws_of_writer(image, STAGE_FORM + 10 * (uint32_t)(1 + image->label));
-    Draws own = draws_of_image(image, STAGE_FORM);
+    Draws writer = draws_of_writer(image, HAND_STAGE_FORM + digit_stage(image));
+    Draws own = draws_of_image(image, HAND_STAGE_FORM);
     double writers_kind = draw_uniform(&writer), writers_form = draw_uniform(&writer);
     double kind = draw_uniform(&own), form = draw_uniform(&own);
     bool as_ever = draw_chance(&own, often_own);
@@ -96,9 +96,10 @@ static void move_points(Draws *draws, double amount, HandPoint *points, int coun
 
 static int place_points(const GeneratedImage *image, const HandForm *form, double shape, HandPoint *points) {
     double weights[HAND_TAKES];
-    uint32_t digit = 10 * (uint32_t)(1 + image->label);
-    Draws mix = draws_of_writer(image, STAGE_MIX + digit), kept = draws_of_writer(image, STAGE_POINTS + digit);
-    Draws own = draws_of_image(image, STAGE_POINTS);
+    uint32_t digit = digit_stage(image);
+    Draws mix = draws_of_writer(image, HAND_STAGE_MIX + digit),
+          kept = draws_of_writer(image, HAND_STAGE_POINTS + digit);
+    Draws own = draws_of_image(image, HAND_STAGE_POINTS);
     mix_takes(&mix, form, fmin(shape / TYPICAL_SHAPE, 1), weights);
     int count = mix_points(form, weights, points);
     move_points(&kept, shape, points, count);
@@ -152,7 +153,7 @@ static void add_point(LinePoint *line, int *count, Vector at, bool begins) {
 
 /* Moves the ends of strokes along their own direction. */
 static void move_ends(const GeneratedImage *image, double reach, HandPoint *points, int count) {
-    Draws draws = draws_of_image(image, STAGE_REACH);
+    Draws draws = draws_of_image(image, HAND_STAGE_REACH);
     for (int i = 0; i < count; i++) {
         bool begins = points[i].join == 's', ends = is_last_of_stroke(points, count, i);
         if (begins == ends) continue;
@@ -165,20 +166,21 @@ static void move_ends(const GeneratedImage *image, double reach, HandPoint *poin
     }
 }
 
-int hand_line(const GeneratedImage *image, const LineStyle *style, LinePoint *line) {
+int hand_line(const GeneratedImage *image, LinePoint *line) {
+    const double *f = image->factor;
     const double writers_longer = 0.12;
     HandPoint points[HAND_POINTS];
-    int given = place_points(image, choose_form(image, style->forms), style->shape, points), count = 0;
-    move_ends(image, style->reach, points, given);
-    Draws spline = draws_of_writer(image, STAGE_SPLINE);
-    double length = 0.5 + writers_longer * (draw_uniform(&spline) - 0.4) * fmin(style->shape / TYPICAL_SHAPE, 1);
+    int given = place_points(image, choose_form(image, f[HAND_FORMS]), f[HAND_SHAPE], points), count = 0;
+    move_ends(image, f[HAND_REACH], points, given);
+    Draws spline = draws_of_writer(image, HAND_STAGE_SPLINE);
+    double length = 0.5 + writers_longer * (draw_uniform(&spline) - 0.4) * fmin(f[HAND_SHAPE] / TYPICAL_SHAPE, 1);
     for (int i = 0; i < given; i++) {
         if (points[i].join == 's') {
             add_point(line, &count, (Vector){points[i].x, points[i].y}, true);
             continue;
         }
-        Tangents a = tangents_at(points, given, i - 1, length, style->joins);
-        Tangents b = tangents_at(points, given, i, length, style->joins);
+        Tangents a = tangents_at(points, given, i - 1, length, f[HAND_JOINS]);
+        Tangents b = tangents_at(points, given, i, length, f[HAND_JOINS]);
         for (int k = 1; k <= HAND_SAMPLES; k++)
             add_point(line, &count, hermite(points[i - 1], a.out, points[i], b.in, (double)k / HAND_SAMPLES), false);
     }
