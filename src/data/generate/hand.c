@@ -12,7 +12,7 @@
 
 static const Factor factors[HAND_FACTORS] = {
     [HAND_FORMS] = {"forms", "chance", "that a digit may have any of its forms, not the plainest", 1, 1, 0, 1, false},
-    [HAND_SHAPE] = {"shape", "heights", "departure of the points that make a form", 0.012, 0.04, 0, 0.2, true},
+    [HAND_SHAPE] = {"shape", "heights", "departure of the points that make a form", 0.01, 0.03, 0, 0.2, true},
     [HAND_REACH] = {"reach", "heights", "by which a stroke may be too long or too short at either end", 0, 0.08, 0, 0.3,
                     false},
     [HAND_JOINS] = {"joins", "share", "rounding of corners", 0, 1, 0, 1, true},

@@ -8,7 +8,7 @@
 #include "data/generate/portable.h"
 
 /* Below this, `shape` also leads back from a mixture of the takes to the first one alone. */
-#define TYPICAL_SHAPE 0.012
+#define TYPICAL_SHAPE 0.01
 /* How much weaker each shorter wave is, and how far an image leaves its writer's shape. */
 #define WAVE_DECAY 0.9
 #define OWN_SHAPE  0.6
