@@ -6,6 +6,7 @@
 #include "cli/terminal.h"
 #include "data/generate/generated_set.h"
 #include "data/split.h"
+#include "study/report.h"
 #include "study/run.h"
 
 #include <math.h>
@@ -206,6 +207,17 @@ static void print_result(const Run *run) {
     printf("\nrun folder: %s\n", run->folder);
 }
 
+/* Comes last: whatever happens to it, the run is complete and its results are told. */
+static cf_status make_report(const Run *run, bool silent) {
+    cf_status status = report_write(run->folder, run->set, NULL);
+    if (status)
+        return status_prefix(
+            status, "the run is complete, but its report could not be made; when that is mended: cifra report %s",
+            run->folder);
+    if (!silent) printf("report:     %s/report.html\n", run->folder);
+    return CF_OK;
+}
+
 static cf_status train(Run *run, const char *folder, const Arguments *given, bool resume) {
     if (!given->json && !given->quiet) FORWARD(print_opening(run));
     FORWARD(run_start(run, folder, resume));
@@ -216,13 +228,14 @@ static cf_status train(Run *run, const char *folder, const Arguments *given, boo
                     folder);
     FORWARD(status);
     FORWARD(run_test(run));
-    if (!given->json) {
+    if (given->json) {
+        json_t *json;
+        FORWARD(run_json(run, &json));
+        FORWARD(print_json(json));
+    } else {
         print_result(run);
-        return CF_OK;
     }
-    json_t *json;
-    FORWARD(run_json(run, &json));
-    return print_json(json);
+    return make_report(run, given->json);
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {

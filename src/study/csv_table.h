@@ -1,0 +1,21 @@
+/* A CSV file (RFC 4180) as a table of texts in memory. */
+#ifndef STUDY_CSV_TABLE_H
+#define STUDY_CSV_TABLE_H
+
+#include "base/status.h"
+
+typedef struct CsvTable {
+    size_t rows, columns; /* rows without the line of names */
+    const char **cells;   /* [rows + 1][columns]; the names of the columns first */
+    char *owned;          /* the file's bytes, into which the cells point */
+} CsvTable;
+
+/* Every line must have as many fields as the first. A field may stand in quotes, and then hold commas and lines. */
+cf_status csv_table_read(const char *path, CsvTable *table);
+void csv_table_free(CsvTable *table);
+/* Row -1 is the line of names. */
+const char *csv_table_cell(const CsvTable *table, ptrdiff_t row, size_t column);
+/* The column of a name, or -1. */
+int csv_table_column(const CsvTable *table, const char *name);
+
+#endif

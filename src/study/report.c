@@ -1,0 +1,116 @@
+/* Fills the page's template: {{name}} in page.html stands for a section or for one of the page's files. */
+#include "study/report.h"
+
+#include "base/memory.h"
+#include "study/report/assets.h"
+#include "study/report_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *asset(const char *name, size_t length) {
+    for (const ReportAsset *a = report_assets; a->name; a++)
+        if (strlen(a->name) == length && strncmp(a->name, name, length) == 0) return (const char *)a->text;
+    return NULL;
+}
+
+static bool is(const char *name, size_t length, const char *word) {
+    return strlen(word) == length && strncmp(name, word, length) == 0;
+}
+
+static void subtitle(FILE *out, const ReportInput *input) {
+    const char *data = json_string_value(json_object_get(input->config, "data"));
+    const char *model = json_string_value(json_object_get(input->config, "model"));
+    fputs("The model <em>", out);
+    html_text(out, model ? model : "?");
+    fputs("</em> on <em>", out);
+    html_text(out, data ? data : "?");
+    fputs("</em>", out);
+}
+
+static cf_status fill(FILE *out, const char *name, size_t length, const ReportInput *input,
+                      const ReportImages *images) {
+    const char *text = asset(name, length), *version = json_string_value(json_object_get(input->config, "version"));
+    if (text)
+        fputs(text, out);
+    else if (is(name, length, "title"))
+        html_text(out, file_base_name(input->folder));
+    else if (is(name, length, "subtitle"))
+        subtitle(out, input);
+    else if (is(name, length, "version"))
+        html_text(out, version ? version : "?");
+    else if (is(name, length, "network"))
+        fputs(report_has_network(input) ? "" : "hidden", out);
+    else if (is(name, length, "facts"))
+        section_facts(out, input);
+    else if (is(name, length, "run"))
+        section_run(out, input);
+    else if (is(name, length, "scores"))
+        section_scores(out, input);
+    else if (is(name, length, "confusion"))
+        section_confusion(out, input, images);
+    else if (is(name, length, "history"))
+        section_history(out, input);
+    else if (is(name, length, "figures"))
+        return section_figures(out, input, FIGURES_LARGEST);
+    else if (is(name, length, "data"))
+        return data_scripts(out, input, images);
+    else
+        return FAIL(CF_INTERNAL, "page.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+    return CF_OK;
+}
+
+static cf_status write_page(FILE *out, const ReportInput *input, const ReportImages *images) {
+    const char *place = asset("page.html", strlen("page.html")), *open;
+    while ((open = strstr(place, "{{"))) {
+        const char *close = strstr(open, "}}");
+        fwrite(place, 1, (size_t)(open - place), out);
+        FORWARD(fill(out, open + 2, (size_t)(close - open) - 2, input, images));
+        place = close + 2;
+    }
+    fputs(place, out);
+    return CF_OK;
+}
+
+/* What is left for images, in bytes before base64, when weights and figures are in; the rest of the page takes less than
+ * OTHERS. */
+static size_t room_for_images(const ReportInput *input) {
+    enum { OTHERS = 800000 };
+    size_t weights = report_has_network(input) ? input->model->parameters.total * sizeof(float) / 3 * 4 : 0;
+    size_t figures = 0;
+    for (size_t i = 0; i < input->figure_count; i++) figures += input->figures[i].bytes;
+    if (figures > FIGURES_LARGEST) figures = FIGURES_LARGEST;
+    /* Prefixed ids make figures a little longer. */
+    size_t used = OTHERS + weights + figures + figures / 8,
+           room = used < REPORT_LARGEST ? (REPORT_LARGEST - used) / 4 * 3 : 0;
+    return room < IMAGES_LARGEST ? room : IMAGES_LARGEST;
+}
+
+/* The folder is the run's name, also where it was given as "runs/x/". */
+static cf_status trimmed(const char *folder, char **copy) {
+    FORWARD(memory_copy_string(folder, copy));
+    for (size_t n = strlen(*copy); n > 1 && (*copy)[n - 1] == '/';) (*copy)[--n] = '\0';
+    return CF_OK;
+}
+
+cf_status report_write(const char *folder, const cf_set *set, const char *data_dir) {
+    ReportInput input = {0};
+    ReportImages images = {0};
+    FileDraft draft = {0};
+    char *name = NULL, *path = NULL;
+    cf_status status;
+    FORWARD_TO(done, trimmed(folder, &name));
+    FORWARD_TO(done, report_input_read(name, set, data_dir, &input));
+    FORWARD_TO(done, report_images_choose(&input, room_for_images(&input), &images));
+    FORWARD_TO(done, file_join(name, "report.html", &path));
+    FORWARD_TO(done, file_draft(path, &draft));
+    FORWARD_TO(done, write_page(draft.stream, &input, &images));
+    FORWARD_TO(done, file_commit(&draft));
+done:
+    file_abandon(&draft);
+    free(images.list);
+    report_input_free(&input);
+    free(path);
+    free(name);
+    return status;
+}

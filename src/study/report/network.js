@@ -1,0 +1,155 @@
+"use strict";
+/* The trained network in plain JavaScript: what src/nn does, one image at a time, for looking rather than for speed.
+ *
+ * Values are Float32Arrays in C x H x W order; weights lie as in model.safetensors (convolutions [K][C][R][S], dense
+ * [outputs][C x H x W]). Pixels are bytes in H x W x C order, as in the data set. Sums are formed in double.
+ */
+const network = (() => {
+    /* ---- From bytes to the input (src/data/prepare.c) ---- */
+
+    /* One axis of a resize: for each new position the old ones that it is made of, as [position, weight] pairs. Smaller is
+     * the average of the area under the new pixel; larger is linear between pixel centres. */
+    function axis(from, to) {
+        const scale = from / to;
+        return Array.from({ length: to }, (_, i) => {
+            if (from > to) {
+                const begin = i * scale, end = begin + scale, taps = [];
+                for (let old = Math.floor(begin); old < from && old < end; old++) {
+                    const cover = Math.min(old + 1, end) - Math.max(old, begin);
+                    if (cover > 1e-9 * scale) taps.push([old, cover / scale]);
+                }
+                return taps;
+            }
+            const centre = Math.max(0, (i + 0.5) * scale - 0.5), first = Math.min(Math.floor(centre), from - 1);
+            const fraction = first === from - 1 ? 0 : centre - first;
+            return fraction ? [[first, 1 - fraction], [first + 1, fraction]] : [[first, 1]];
+        });
+    }
+
+    function resize(plane, [H, W], [toH, toW]) {
+        if (H === toH && W === toW) return plane;
+        const columns = axis(W, toW), rows = axis(H, toH), wide = new Float32Array(H * toW);
+        const out = new Float32Array(toH * toW);
+        for (let y = 0; y < H; y++)
+            for (let x = 0; x < toW; x++) {
+                let sum = 0;
+                for (const [from, weight] of columns[x]) sum += weight * plane[y * W + from];
+                wide[y * toW + x] = sum;
+            }
+        for (let y = 0; y < toH; y++)
+            for (const [from, weight] of rows[y])
+                for (let x = 0; x < toW; x++) out[y * toW + x] += weight * wide[from * toW + x];
+        return out;
+    }
+
+    /* Grey is 0.299 R + 0.587 G + 0.114 B; colour from grey repeats the value. */
+    function prepare(pixels, [C, H, W], [toC, toH, toW]) {
+        const area = H * W, planes = [];
+        for (let c = 0; c < Math.min(C, toC); c++) {
+            const plane = new Float32Array(area);
+            for (let i = 0; i < area; i++)
+                plane[i] = C > toC ? (299 * pixels[3 * i] + 587 * pixels[3 * i + 1] + 114 * pixels[3 * i + 2]) / 255000
+                                   : pixels[C * i + c] / 255;
+            planes.push(resize(plane, [H, W], [toH, toW]));
+        }
+        const out = new Float32Array(toC * toH * toW);
+        for (let c = 0; c < toC; c++) out.set(planes[Math.min(c, planes.length - 1)], c * toH * toW);
+        return out;
+    }
+
+    /* ---- Layers ---- */
+
+    function conv(x, layer, weight, bias) {
+        const [C, H, W] = layer.in, [K, P, Q] = layer.out, { R, S, stride, padH, padW } = layer;
+        const y = new Float32Array(K * P * Q), plane = new Float64Array(P * Q);
+        for (let k = 0; k < K; k++) {
+            plane.fill(bias ? bias[k] : 0);
+            for (let c = 0; c < C; c++)
+                for (let r = 0; r < R; r++)
+                    for (let s = 0; s < S; s++) {
+                        const w = weight[((k * C + c) * R + r) * S + s];
+                        for (let p = 0; p < P; p++) {
+                            const h = p * stride + r - padH;
+                            if (h < 0 || h >= H) continue;
+                            const line = (c * H + h) * W;
+                            for (let q = 0, v = s - padW; q < Q; q++, v += stride)
+                                if (v >= 0 && v < W) plane[p * Q + q] += w * x[line + v];
+                        }
+                    }
+            y.set(plane, k * P * Q);
+        }
+        return y;
+    }
+
+    /* Padding takes no part: not in the largest, and not in what the average divides by. */
+    function pool(x, layer, average) {
+        const [C, H, W] = layer.in, [, P, Q] = layer.out, { R, S, stride, padH, padW } = layer;
+        const y = new Float32Array(C * P * Q);
+        for (let c = 0; c < C; c++)
+            for (let p = 0; p < P; p++)
+                for (let q = 0; q < Q; q++) {
+                    let best = -Infinity, sum = 0, count = 0;
+                    for (let h = Math.max(0, p * stride - padH); h < Math.min(H, p * stride - padH + R); h++)
+                        for (let w = Math.max(0, q * stride - padW); w < Math.min(W, q * stride - padW + S); w++) {
+                            const value = x[(c * H + h) * W + w];
+                            if (value > best) best = value;
+                            sum += value;
+                            count++;
+                        }
+                    y[(c * P + p) * Q + q] = average ? sum / count : best;
+                }
+        return y;
+    }
+
+    function batchNorm(x, layer, weight, bias, mean, variance) {
+        const [C, H, W] = layer.in, area = H * W, y = new Float32Array(x.length);
+        for (let c = 0; c < C; c++) {
+            const scale = weight[c] / Math.sqrt(variance[c] + 1e-5), shift = bias[c] - mean[c] * scale;
+            for (let i = c * area; i < (c + 1) * area; i++) y[i] = x[i] * scale + shift;
+        }
+        return y;
+    }
+
+    function dense(x, layer, weight, bias) {
+        const K = layer.out[0], N = x.length, y = new Float32Array(K);
+        for (let k = 0; k < K; k++) {
+            let sum = bias ? bias[k] : 0;
+            for (let i = 0, w = k * N; i < N; i++, w++) sum += weight[w] * x[i];
+            y[k] = sum;
+        }
+        return y;
+    }
+
+    function softmax(x) {
+        const largest = x.reduce((a, b) => Math.max(a, b)), e = Array.from(x, v => Math.exp(v - largest));
+        const sum = e.reduce((a, b) => a + b, 0);
+        return e.map(v => v / sum);
+    }
+
+    function run(model, x) {
+        for (const layer of model.layers) {
+            const of = what => {
+                const place = model.tensors[layer.name + "." + what];
+                return place && model.weights.subarray(place[0], place[0] + place[1]);
+            };
+            switch (layer.kind) {
+            case "conv": x = conv(x, layer, of("weight"), of("bias")); break;
+            case "bn": x = batchNorm(x, layer, of("weight"), of("bias"), of("running_mean"), of("running_var")); break;
+            case "relu": x = x.map(v => v > 0 ? v : v * layer.slope); break;
+            case "maxpool": x = pool(x, layer, false); break;
+            case "avgpool": x = pool(x, layer, true); break;
+            case "dense": x = dense(x, layer, of("weight"), of("bias")); break;
+            case "dropout": break; /* the identity outside training */
+            default: throw new Error("unknown layer " + layer.kind);
+            }
+        }
+        return x;
+    }
+
+    /* Probabilities of the model's classes; `shape` is [channels, height, width] of the pixels. */
+    function classify(model, pixels, shape) {
+        return softmax(run(model, prepare(pixels, shape, model.input)));
+    }
+
+    return { prepare, run, classify };
+})();

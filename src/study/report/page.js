@@ -1,0 +1,178 @@
+"use strict";
+/* What the page does when it is touched: tables sort, a cell of the confusion matrix opens its images, an image opens a panel. */
+const report = (() => {
+    const bytes = id => {
+        const element = document.getElementById(id);
+        return element ? Uint8Array.from(atob(element.textContent), c => c.charCodeAt(0)) : new Uint8Array(0);
+    };
+    const data = JSON.parse(document.getElementById("data").textContent);
+    const pixels = bytes("pixels"), probabilities = new Float32Array(bytes("probabilities").buffer);
+    if (data.network) data.network.weights = new Float32Array(bytes("weights").buffer);
+
+    /* An element with attributes and children; texts are always text. */
+    function make(name, attributes = {}, ...children) {
+        const element = document.createElement(name);
+        for (const [key, value] of Object.entries(attributes)) {
+            if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+            else element.setAttribute(key, value);
+        }
+        element.append(...children);
+        return element;
+    }
+
+    const percent = p => p >= 0.9995 && p < 1 ? "> 99.9 %" : p > 0 && p < 0.0005 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
+
+    /* ---- Images ---- */
+
+    const count = data.images ? data.images.index.length : 0;
+    const size = data.images ? data.images.shape.reduce((a, b) => a * b) : 0;
+
+    function image(i) {
+        const classes = data.classes.length, p = probabilities.subarray(i * classes, (i + 1) * classes);
+        return {
+            number: data.images.index[i], label: data.images.label[i], predicted: data.images.predicted[i],
+            pixels: pixels.subarray(i * size, (i + 1) * size), shape: data.images.shape, probabilities: p,
+        };
+    }
+
+    /* Grey or RGB bytes onto a canvas of their own size; style sheets enlarge it with sharp pixels. */
+    function paint(canvas, values, [C, H, W]) {
+        canvas.width = W;
+        canvas.height = H;
+        const context = canvas.getContext("2d"), picture = context.createImageData(W, H);
+        for (let i = 0; i < H * W; i++)
+            for (let c = 0; c < 4; c++) picture.data[4 * i + c] = c === 3 ? 255 : values[C * i + (C === 3 ? c : 0)];
+        context.putImageData(picture, 0, 0);
+        return canvas;
+    }
+
+    /* ---- Bars of probabilities ---- */
+
+    function bars(list, names, p, label) {
+        const best = p.reduce((b, v, i) => v > p[b] ? i : b, 0);
+        const order = Array.from(p, (_, i) => i);
+        /* Many classes: the ten likeliest; few: all, in their own order, so that rows stay where they are. */
+        const rows = names.length <= 12 ? order : order.sort((a, b) => p[b] - p[a]).slice(0, 10);
+        list.replaceChildren(...rows.map(i => {
+            const row = make("li", { class: (i === best ? "best" : "") + (i === label ? " true" : "") },
+                make("span", { class: "name" }, names[i]), make("span", { class: "bar", "aria-hidden": "true" }, make("i")),
+                make("span", { class: "n" }, percent(p[i])));
+            row.querySelector("i").style.width = 100 * p[i] + "%";
+            return row;
+        }));
+        return best;
+    }
+
+    /* ---- The panel of one image ---- */
+
+    const panel = document.getElementById("panel");
+    let sequence = [], at = 0;
+
+    function fillPanel() {
+        const it = image(sequence[at]), right = it.label === it.predicted;
+        paint(panel.querySelector("canvas"), it.pixels, it.shape);
+        panel.querySelector("h3").textContent = right ? data.classes[it.label] + ", recognised"
+            : data.classes[it.label] + " taken for " + data.classes[it.predicted];
+        panel.querySelector(".place").textContent = `image ${it.number} of the set; ${at + 1} of ${sequence.length} shown`;
+        bars(panel.querySelector("ol"), data.classes, it.probabilities, it.label);
+    }
+
+    function openPanel(list, position) {
+        sequence = list;
+        at = position;
+        fillPanel();
+        panel.showModal();
+    }
+
+    function step(by) {
+        at = (at + by + sequence.length) % sequence.length;
+        fillPanel();
+    }
+
+    panel.querySelector(".previous").addEventListener("click", () => step(-1));
+    panel.querySelector(".next").addEventListener("click", () => step(1));
+    panel.querySelector(".close").addEventListener("click", () => panel.close());
+    panel.addEventListener("click", event => event.target === panel && panel.close());
+    panel.addEventListener("keydown", event => {
+        if (event.key === "ArrowLeft") step(-1);
+        if (event.key === "ArrowRight") step(1);
+    });
+
+    /* ---- A cell's images ---- */
+
+    const gallery = document.getElementById("gallery");
+
+    function thumbnail(list, position) {
+        const it = image(list[position]);
+        const text = `image ${it.number}: ${data.classes[it.label]}, said ${data.classes[it.predicted]} with ` +
+            percent(it.probabilities[it.predicted]);
+        return make("li", {}, make("button", { type: "button", "aria-label": text, title: text,
+            onclick: () => openPanel(list, position) }, paint(make("canvas", { "aria-hidden": "true" }), it.pixels, it.shape)));
+    }
+
+    function openCell(label, predicted, button) {
+        const list = [];
+        for (let i = 0; i < count; i++)
+            if (data.images.label[i] === label && data.images.predicted[i] === predicted) list.push(i);
+        const all = data.confusion[label][predicted], name = data.classes[label];
+        gallery.querySelector("h3").textContent = label === predicted ? `${name}, recognised`
+            : `${name} taken for ${data.classes[predicted]}`;
+        gallery.querySelector("p").textContent = list.length === all ? `all ${all}` : `showing ${list.length} of ${all}`;
+        gallery.querySelector("ul").replaceChildren(...list.map((_, position) => thumbnail(list, position)));
+        for (const other of document.querySelectorAll("#matrix button"))
+            other.setAttribute("aria-expanded", other === button ? "true" : "false");
+        gallery.hidden = false;
+        gallery.querySelector("h3").focus({ preventScroll: true });
+        gallery.scrollIntoView({ block: "nearest" });
+        opener = button;
+    }
+
+    let opener = null;
+
+    function closeGallery() {
+        gallery.hidden = true;
+        if (opener) {
+            opener.setAttribute("aria-expanded", "false");
+            opener.focus();
+        }
+    }
+
+    gallery.querySelector(".close").addEventListener("click", closeGallery);
+    gallery.addEventListener("keydown", event => event.key === "Escape" && closeGallery());
+
+    for (const button of document.querySelectorAll("#matrix button")) {
+        if (!count) {
+            button.disabled = true; /* the page carries no images, and says why */
+            continue;
+        }
+        button.setAttribute("aria-expanded", "false");
+        button.setAttribute("aria-controls", "gallery");
+        button.addEventListener("click", () => openCell(+button.dataset.label, +button.dataset.predicted, button));
+    }
+
+    /* ---- Tables that sort ---- */
+
+    function sortTable(table, column, header) {
+        const up = header.getAttribute("aria-sort") !== "ascending", body = table.tBodies[0];
+        const key = row => {
+            const cell = row.cells[column];
+            return cell.dataset.sort ?? cell.textContent;
+        };
+        const order = (a, b) => {
+            const x = key(a), y = key(b), numbers = x !== "" && y !== "" && !isNaN(x) && !isNaN(y);
+            return (up ? 1 : -1) * (numbers ? x - y : x.localeCompare(y));
+        };
+        body.append(...Array.from(body.rows).sort(order));
+        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+        header.setAttribute("aria-sort", up ? "ascending" : "descending");
+    }
+
+    for (const table of document.querySelectorAll("table.sortable"))
+        Array.from(table.tHead.rows[0].cells).forEach((header, column) => {
+            const button = make("button", { type: "button", onclick: () => sortTable(table, column, header) },
+                header.textContent);
+            header.replaceChildren(button);
+        });
+
+    return { data, count, image, paint, bars, percent, openPanel };
+})();

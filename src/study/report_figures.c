@@ -1,0 +1,67 @@
+/* The figures of the folder in the page. */
+#include "study/report_inside.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "most-confused.svg" -> "Most confused" */
+static void title(const char *name, char text[64]) {
+    snprintf(text, 64, "%s", name);
+    text[strcspn(text, ".")] = '\0';
+    for (char *p = text; *p; p++)
+        if (*p == '-' || *p == '_') *p = ' ';
+    text[0] = (char)toupper((unsigned char)text[0]);
+}
+
+static void left_out(FILE *out, const ReportFigure *figure, const char *why) {
+    fputs("<p class=\"note\">figures/", out);
+    html_text(out, figure->name);
+    fputs(" is not shown: ", out);
+    html_text(out, why);
+    fputs(".</p>\n", out);
+}
+
+static cf_status one(FILE *out, const ReportFigure *figure, const char *svg, size_t size, int number) {
+    char *element = NULL, text[64];
+    size_t length = 0;
+    FILE *memory = open_memstream(&element, &length);
+    FAIL_IF(!memory, CF_NO_MEMORY, "out of memory while putting a figure into the report");
+    cf_status status = report_svg_inline(memory, svg, size, number);
+    if (fclose(memory) != 0 && !status)
+        status = FAIL(CF_NO_MEMORY, "out of memory while putting a figure into the report");
+    if (!status) {
+        title(figure->name, text);
+        fputs("<figure><div class=\"plate\" role=\"img\" aria-label=\"", out);
+        html_text(out, text);
+        fputs("\">", out);
+        fwrite(element, 1, length, out);
+        fputs("</div><figcaption>", out);
+        html_text(out, text);
+        fputs("</figcaption></figure>\n", out);
+    }
+    free(element);
+    if (status == CF_NO_MEMORY) return status;
+    if (status) left_out(out, figure, cf_error());
+    return CF_OK;
+}
+
+cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes) {
+    if (!input->figure_count) fputs("<p class=\"note\">There are no figures in the folder.</p>\n", out);
+    for (size_t i = 0; i < input->figure_count; i++) {
+        const ReportFigure *figure = &input->figures[i];
+        unsigned char *svg;
+        size_t size;
+        cf_status status = file_read(figure->path, bytes, &svg, &size);
+        if (status == CF_BAD_INPUT) { /* larger than the room that is left */
+            left_out(out, figure, "it would make this page too large");
+            continue;
+        }
+        FORWARD(status);
+        status = one(out, figure, (const char *)svg, size, (int)i + 1);
+        free(svg);
+        FORWARD(status);
+        bytes -= size;
+    }
+    return CF_OK;
+}

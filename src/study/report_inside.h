@@ -1,0 +1,93 @@
+/* What the files of the report share.
+ *
+ * report.c fills the page's template; report_input.c reads the run folder; report_images.c chooses the images that the page
+ * carries; report_sections.c writes its HTML, report_data.c what its scripts read; report_svg.c takes in figures;
+ * report_escape.c knows HTML, JSON in HTML, and base64. The page itself is src/study/report/: page.html, page.css, *.js.
+ */
+#ifndef STUDY_REPORT_INSIDE_H
+#define STUDY_REPORT_INSIDE_H
+
+#include "nn/model.h"
+#include "study/csv_table.h"
+#include "study/report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* ---- Writing (report_escape.c) ---- */
+
+/* Text in HTML, in attributes too: & < > " ' become references. */
+void html_text(FILE *out, const char *text);
+void html_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* JSON inside a <script>: no "<" is left in it, so that no text can end the element. */
+cf_status html_json(FILE *out, const json_t *json);
+void html_base64(FILE *out, const void *bytes, size_t size);
+
+/* ---- What the folder holds (report_input.c) ---- */
+
+typedef struct ReportFigure {
+    char *name; /* "confusion.svg" */
+    char *path;
+    size_t bytes;
+} ReportFigure;
+
+typedef struct ReportInput {
+    char *folder;
+    json_t *config, *metrics;                 /* metrics NULL: the run is not finished */
+    const json_t *test;                       /* of metrics; NULL: none */
+    CsvTable history, predictions, embedding; /* columns 0: no such file */
+    cf_model *model;                          /* NULL: no such file */
+    const cf_set *set;                        /* NULL: no images, and no_images tells why */
+    cf_set *own_set;
+    char *no_images;
+    ReportFigure *figures;
+    size_t figure_count;
+    int classes; /* of the test's confusion matrix; 0: none */
+} ReportInput;
+
+cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input);
+void report_input_free(ReportInput *input);
+/* The name of a class of the test; lives as long as the input. */
+const char *report_class(const ReportInput *input, int class);
+
+/* ---- Images (report_images.c) ---- */
+
+typedef struct ReportImage {
+    uint32_t image, row; /* in the set; in predictions.csv */
+    int label, predicted;
+    float confidence;
+} ReportImage;
+
+typedef struct ReportImages {
+    ReportImage *list; /* by label, prediction; most confident first */
+    size_t count;
+    size_t wrong, wrong_shown, right, right_shown;
+} ReportImages;
+
+/* As many as fit into `bytes` of pixels and probabilities: wrong ones, the most confident of every cell first; of right ones
+ * at most RIGHT_EACH per class, evenly over the part. */
+enum { RIGHT_EACH = 60 };
+cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportImages *images);
+
+/* ---- Figures (report_svg.c) ---- */
+
+/* Writes an SVG document as an element of the page; ids and references to them get the prefix "f`number`-", as Cairo's are
+ * the same in every file. CF_BAD_INPUT for what is no SVG, or would run or load something. */
+cf_status report_svg_inline(FILE *out, const char *svg, size_t size, int number);
+
+/* ---- The page (report_sections.c, report_data.c) ---- */
+
+void section_facts(FILE *out, const ReportInput *input);
+void section_run(FILE *out, const ReportInput *input);
+void section_scores(FILE *out, const ReportInput *input);
+void section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);
+void section_history(FILE *out, const ReportInput *input);
+/* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
+cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);
+
+/* A network whose weights take more is not put into the page. */
+enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 3 << 20 };
+bool report_has_network(const ReportInput *input);
+cf_status data_scripts(FILE *out, const ReportInput *input, const ReportImages *images);
+
+#endif
