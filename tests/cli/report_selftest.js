@@ -1,0 +1,125 @@
+/* Put into a report by test_report_browser.sh: touches everything, and writes lines into a pre called selftest, "ok WHAT" or
+ * "FAILED WHAT", "error WHAT", and for every image the probabilities of the page's network. */
+const lines = [];
+const check = (what, right, detail = "") => lines.push(right ? "ok " + what : "FAILED " + what + " " + detail);
+const all = (selector, within = document) => Array.from(within.querySelectorAll(selector));
+const one = selector => document.querySelector(selector);
+
+function cells() {
+    const { data } = cifra.report, gallery = one("#gallery");
+    let opened = 0, images = 0;
+    for (const button of all("#matrix button")) {
+        const label = +button.dataset.label, predicted = +button.dataset.predicted, total = data.confusion[label][predicted];
+        button.click();
+        const shown = all("#gallery .thumbnails canvas").length, text = one("#gallery p").textContent;
+        const said = shown === total ? `all ${total}` : `showing ${shown} of ${total}`;
+        if (gallery.hidden || text !== said || shown < 1 || +button.textContent !== total)
+            check(`cell ${label} ${predicted}`, false, `${shown} ${text}`);
+        opened++;
+        images += shown;
+    }
+    check("every cell opens its images", opened > 0 && images === cifra.report.count, `${opened} ${images}`);
+    one("#gallery .close").click();
+    check("closing gives the focus back", gallery.hidden && document.activeElement.closest("#matrix"));
+}
+
+function panel() {
+    const { data } = cifra.report, dialog = one("#panel");
+    const button = all("#matrix button").find(b => b.dataset.label !== b.dataset.predicted) || one("#matrix button");
+    button.click();
+    one("#gallery .thumbnails button").click();
+    check("an image opens the panel", dialog.open);
+    check("bars for all classes", all("li", dialog).length === Math.min(data.classes.length, 12));
+    const title = one("#panel h3").textContent, name = data.classes[button.dataset.label];
+    check("the panel names the class", title.startsWith(name + " taken for " + data.classes[button.dataset.predicted]), title);
+    const first = data.images.index.findIndex((_, i) => data.images.label[i] === +button.dataset.label &&
+        data.images.predicted[i] === +button.dataset.predicted), it = cifra.report.image(first);
+    const canvas = one("#panel canvas"), drawn = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    const [C, H, W] = it.shape;
+    let same = canvas.width === W && canvas.height === H;
+    for (let i = 0; i < H * W; i++) same &&= drawn[4 * i] === it.pixels[C * i] && drawn[4 * i + 2] === it.pixels[C * i + C - 1];
+    check("its pixels are the set's", same);
+    const place = one("#panel .place").textContent;
+    one("#panel .next").click();
+    dialog.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+    check("next and the arrow keys", one("#panel .place").textContent === place);
+    one("#panel .close").click();
+    check("the panel closes", !dialog.open);
+    one("#gallery .close").click();
+}
+
+function sorting() {
+    const table = one("#scores table"), header = table.tHead.rows[0].cells[3], column = row => +row.cells[3].textContent;
+    header.querySelector("button").click();
+    let values = Array.from(table.tBodies[0].rows, column);
+    check("a table sorts upward", values.every((v, i) => !i || values[i - 1] <= v) && header.ariaSort === "ascending");
+    header.querySelector("button").click();
+    values = Array.from(table.tBodies[0].rows, column);
+    check("and downward", values.every((v, i) => !i || values[i - 1] >= v) && header.ariaSort === "descending");
+    check("averages stay below", table.tFoot.rows.length === 2);
+}
+
+/* Moves a pointer over the box, as a hand does. */
+function stroke(points) {
+    const box = one("#box"), at = box.getBoundingClientRect();
+    box.setPointerCapture = () => {}; /* knows only pointers that exist */
+    const send = (type, [x, y]) => box.dispatchEvent(new PointerEvent(type, {
+        clientX: at.left + x * at.width, clientY: at.top + y * at.height, pointerId: 1, bubbles: true, cancelable: true }));
+    send("pointerdown", points[0]);
+    points.slice(1).forEach(point => send("pointermove", point));
+    send("pointerup", points.at(-1));
+}
+
+function drawing() {
+    const line = Array.from({ length: 20 }, (_, i) => [0.52 - 0.004 * i, 0.2 + 0.03 * i]);
+    const ring = Array.from({ length: 40 }, (_, i) => [0.5 + 0.2 * Math.sin(i / 6.2), 0.5 - 0.3 * Math.cos(i / 6.2)]);
+    stroke(line);
+    lines.push("drawn line " + one("#verdict").textContent);
+    check("the remark says it too", one("#draw-remark").textContent.includes(one("#verdict").textContent));
+    const { pixels, shape } = cifra.drawing.prepared();
+    check("the drawing has the model's size", shape[1] === cifra.report.data.network.input[1] && Math.max(...pixels) > 80);
+    let mass = 0, x = 0, y = 0;
+    pixels.forEach((v, i) => (mass += v, x += v * (i % shape[2] + 0.5), y += v * (Math.floor(i / shape[2]) + 0.5)));
+    lines.push(`centre ${(x / mass).toFixed(2)} ${(y / mass).toFixed(2)}`);
+    one("#undo").click();
+    check("undo takes the stroke away", one("#verdict").textContent === "\u2013");
+    stroke(ring);
+    lines.push("drawn ring " + one("#verdict").textContent);
+    one("#clear").click();
+    check("clear clears", one("#verdict").textContent === "\u2013" && !all("#drawn-probabilities .best").length);
+    one("#example").click();
+    check("a test image is classified", one("#draw-remark").textContent.startsWith("Image "));
+}
+
+function probabilities() {
+    for (let i = 0; i < cifra.report.count; i++) {
+        const it = cifra.report.image(i), p = cifra.classify(it.pixels, it.shape);
+        lines.push(`image ${it.number} ` + p.map(v => v.toFixed(7)).join(" "));
+    }
+}
+
+function page() {
+    const ids = all("[id]").map(e => e.id);
+    check("ids are unique", new Set(ids).size === ids.length, ids.filter((id, i) => ids.indexOf(id) !== i).join(" "));
+    check("buttons have names", all("button").every(b => b.textContent.trim() || b.ariaLabel));
+    check("every reference in a figure is met", all("figure use, figure [clip-path]").every(e => {
+        const to = (e.getAttribute("clip-path") || "").match(/url\(#(.*)\)/)?.[1] ?? (e.href?.baseVal || "#").slice(1);
+        return document.getElementById(to);
+    }));
+    lines.push("figures " + all("figure svg").length);
+    lines.push("background " + getComputedStyle(document.documentElement).backgroundColor);
+    check("nothing is wider than the window", document.documentElement.scrollWidth <= innerWidth, document.documentElement.scrollWidth);
+}
+
+for (const part of [page, cells, panel, sorting, drawing, probabilities]) {
+    try {
+        part();
+    } catch (error) {
+        lines.push(`error ${part.name} ${error}`);
+    }
+}
+errors.forEach(error => lines.push("error " + error));
+const results = document.createElement("pre");
+results.id = "selftest";
+results.textContent = "\n" + lines.join("\n") + "\nend\n";
+document.body.append(results);

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# report.html in a browser: touched everywhere, its network against predictions.csv, dark, narrow and on paper.
+# With $REPORT_SCREENSHOTS set to a folder, the screenshots are left there for people to look at.
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/checks.sh"
+browser=
+for name in chromium chromium-browser google-chrome; do
+    [ -z "$browser" ] && browser=$(command -v "$name")
+done
+if [ -z "$browser" ]; then
+    echo "SKIPPED: report.html in a browser: there is no chromium here (apt-get install chromium)"
+    exit 0
+fi
+export CIFRA_DATA=$work/nothing XDG_CACHE_HOME=$work/nothing
+mkdir nothing
+
+headless() { # headless FLAG... PAGE: what Chromium prints, its log on stderr
+    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run \
+        --user-data-dir="$work/profile" --virtual-time-budget=20000 --enable-logging=stderr "$@"
+}
+if ! headless --dump-dom about:blank >blank.html 2>blank.log || ! grep -q "<body>" blank.html; then
+    echo "SKIPPED: report.html in a browser: chromium does not start here: $(tail -1 blank.log)"
+    exit 0
+fi
+
+# A copy of a report that catches errors from its first script on and ends with the self-test.
+with_selftest() { # with_selftest REPORT COPY
+    awk -v script="$here/report_selftest.js" '
+        /^<head>$/ { print; print "<script>const errors = []; addEventListener(\"error\", e => errors.push(e.message));"
+                     print "addEventListener(\"securitypolicyviolation\", e => errors.push(e.violatedDirective));</script>"; next }
+        /^<\/body>$/ { print "<script>(() => {"; while ((getline line < script) > 0) print line; print "})()</script>" }
+        { print }' "$1" >"$2"
+}
+lines() { sed -n '/<pre id="selftest">/,/^end$/p' "$1"; }
+
+# nearest RESULTS PREDICTIONS: how many images were compared and the largest difference of a probability
+nearest() {
+    lines "$1" | awk -F'[ ,]' '
+        NR == FNR { if ($1 == "image") { n++; for (c = 3; c <= NF; c++) p[$2, c - 3] = $c; seen[$2] = NF - 2 } next }
+        FNR > 1 && ($1 in seen) { found++; for (c = 0; c < seen[$1]; c++) { d = p[$1, c] - $(6 + c); if (d < 0) d = -d; if (!(d <= worst)) worst = d } }
+        END { print n + 0, found + 0, worst <= 1e-4 ? "near" : "far: " worst }' - "$2"
+}
+
+# visit RUN: the self-test's lines in RUN.txt
+visit() {
+    local run=$1
+    with_selftest "$run/report.html" "$run/tested.html"
+    headless --dump-dom "file://$work/$run/tested.html" >"$run.html" 2>"$run.log"
+    lines "$run.html" >"$run.txt"
+    check "$run: the self-test ran to its end" grep -qx end "$run.txt"
+    check "$run: no failure: $(grep -E '^(FAILED|error)' "$run.txt" | head -5)" test -z "$(grep -E '^(FAILED|error)' "$run.txt")"
+    check "$run: no console message: $(grep CONSOLE "$run.log" | head -3)" test -z "$(grep CONSOLE "$run.log")"
+    local shown
+    shown=$(grep -c '^image ' "$run.txt")
+    check "$run: images to compare" test "$shown" -ge 40
+    same "$run: probabilities as in predictions.csv to 1e-4" "$(nearest "$run.html" "$run/predictions.csv")" "$shown $shown near"
+}
+
+# ---- Digits ----
+"$CIFRA" train --data hand -n 3000 --epochs 2 --batch 64 --lr 0.01 --out digits >/dev/null 2>&1
+check "train makes the report" test -s digits/report.html
+mkdir digits/figures
+"$CIFRA" data show hand -n 100 --out digits/figures/samples.svg >/dev/null
+cp digits/figures/samples.svg digits/figures/other.svg
+"$CIFRA" report digits >/dev/null
+visit digits
+same "digits: figures" "$(grep '^figures' digits.txt)" "figures 2"
+same "digits: a line is read" "$(grep '^drawn line' digits.txt)" "drawn line 1"
+same "digits: a ring is read" "$(grep '^drawn ring' digits.txt)" "drawn ring 0"
+same "digits: the drawing's centre of mass" "$(grep '^centre' digits.txt)" "centre 14.00 14.00"
+light=$(grep '^background' digits.txt)
+
+# ---- Every kind of layer, a resize of its own on each axis, channels both ways ----
+"$MAKE_SET" bars 400 100
+layers="input 3x16x9 | conv 8 5x3 stride 2 pad 1 | bn | leakyrelu 0.1 | avgpool 3 stride 1 pad 1 | dropout 0.3 | conv 12 3x3 pad valid"
+layers="$layers nobias | relu | maxpool 2 stride 1 pad 1 | conv 10 1x1 | relu | globalavgpool | dense 12 nobias | relu | dense classes"
+"$CIFRA" train --data bars --model "$layers" --epochs 2 --batch 32 --lr 0.02 --out layers >/dev/null 2>&1
+visit layers
+"$CIFRA" train --data street -n 400 --model "input 1x28x28 | conv 4 3x3 | relu | maxpool 4 | dense classes" --epochs 1 --batch 32 \
+    --out colour >/dev/null 2>&1
+visit colour
+"$CIFRA" train --data street -n 400 --model "conv 4 3x3 | bn | relu | avgpool 4 | dense classes" --epochs 1 --batch 32 \
+    --out rgb >/dev/null 2>&1
+visit rgb
+
+# ---- Looks ----
+pictures=${REPORT_SCREENSHOTS:-$work}
+picture() { # picture NAME SIZE FLAG...
+    local name=$1 size=$2
+    shift 2
+    headless --window-size="$size" --screenshot="$pictures/$name.png" "$@" "file://$work/digits/report.html" >/dev/null 2>&1
+    check "screenshot $name" test -s "$pictures/$name.png"
+}
+picture light 1200,4000
+picture dark 1200,4000 --blink-settings=preferredColorScheme=0
+headless --blink-settings=preferredColorScheme=0 --dump-dom "file://$work/digits/tested.html" >dark.html 2>/dev/null
+dark=$(lines dark.html | grep '^background')
+check "dark is dark: $light, $dark" test -n "$dark" -a "$dark" != "$light"
+headless --no-pdf-header-footer --print-to-pdf="$pictures/print.pdf" "file://$work/digits/report.html" >/dev/null 2>&1
+same "a PDF is printed" "$(head -c 4 "$pictures/print.pdf")" "%PDF"
+# A phone's width: Chromium's own window does not get that narrow, a frame does.
+sed 's/.*/<!DOCTYPE html><iframe src="&" width="390" height="5000" style="border:0"><\/iframe>/' <<<"digits/tested.html" >narrow.html
+headless --window-size=420,5000 --screenshot="$pictures/narrow.png" "file://$work/narrow.html" >/dev/null 2>&1
+check "screenshot narrow" test -s "$pictures/narrow.png"
+finish
