@@ -3,7 +3,7 @@
 #define STUDY_REPORT_ASSETS_H
 
 typedef struct ReportAsset {
-    const char *name; /* "page.css"; NULL ends the list */
+    const char *name;          /* "page.css"; NULL ends the list */
     const unsigned char *text; /* ends with a zero byte */
 } ReportAsset;
 

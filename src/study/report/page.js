@@ -110,7 +110,9 @@ const report = (() => {
             onclick: () => openPanel(list, position) }, paint(make("canvas", { "aria-hidden": "true" }), it.pixels, it.shape)));
     }
 
-    function openCell(label, predicted, button) {
+    let opener = null;
+
+    function openCell(label, predicted, button, focus) {
         const list = [];
         for (let i = 0; i < count; i++)
             if (data.images.label[i] === label && data.images.predicted[i] === predicted) list.push(i);
@@ -122,12 +124,11 @@ const report = (() => {
         for (const other of document.querySelectorAll("#matrix button"))
             other.setAttribute("aria-expanded", other === button ? "true" : "false");
         gallery.hidden = false;
+        opener = button;
+        if (!focus) return;
         gallery.querySelector("h3").focus({ preventScroll: true });
         gallery.scrollIntoView({ block: "nearest" });
-        opener = button;
     }
-
-    let opener = null;
 
     function closeGallery() {
         gallery.hidden = true;
@@ -147,7 +148,14 @@ const report = (() => {
         }
         button.setAttribute("aria-expanded", "false");
         button.setAttribute("aria-controls", "gallery");
-        button.addEventListener("click", () => openCell(+button.dataset.label, +button.dataset.predicted, button));
+        button.addEventListener("click", () => openCell(+button.dataset.label, +button.dataset.predicted, button, true));
+    }
+
+    /* The page opens with the commonest mistake, which also shows what a cell does. */
+    const mistakes = Array.from(document.querySelectorAll("#matrix .wrong button:enabled"));
+    if (mistakes.length) {
+        const most = mistakes.reduce((a, b) => +b.textContent > +a.textContent ? b : a);
+        openCell(+most.dataset.label, +most.dataset.predicted, most, false);
     }
 
     /* ---- Tables that sort ---- */
