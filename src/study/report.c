@@ -41,6 +41,8 @@ static cf_status fill(FILE *out, const char *name, size_t length, const ReportIn
         html_text(out, version ? version : "?");
     else if (is(name, length, "network"))
         fputs(report_has_network(input) ? "" : "hidden", out);
+    else if (is(name, length, "features"))
+        fputs(report_has_features(input) ? "" : "hidden", out);
     else if (is(name, length, "facts"))
         section_facts(out, input);
     else if (is(name, length, "run"))
@@ -81,7 +83,8 @@ static size_t room_for_images(const ReportInput *input) {
     for (size_t i = 0; i < input->figure_count; i++) figures += input->figures[i].bytes;
     if (figures > FIGURES_LARGEST) figures = FIGURES_LARGEST;
     /* Prefixed ids make figures a little longer. */
-    size_t used = OTHERS + weights + figures + figures / 8,
+    size_t features = report_features_bytes(input) / 3 * 4;
+    size_t used = OTHERS + features + weights + figures + figures / 8,
            room = used < REPORT_LARGEST ? (REPORT_LARGEST - used) / 4 * 3 : 0;
     return room < IMAGES_LARGEST ? room : IMAGES_LARGEST;
 }

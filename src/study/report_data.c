@@ -54,17 +54,14 @@ static cf_status document(FILE *out, const ReportInput *input, const ReportImage
     if (input->test) json_object_set(root, "confusion", json_object_get(input->test, "confusion"));
     if (input->set) json_object_set_new(root, "images", images_json(input, images));
     if (report_has_network(input)) json_object_set_new(root, "network", network_json(input->model));
-    fputs("<script type=\"application/json\" id=\"data\">", out);
-    cf_status status = html_json(out, root);
-    fputs("</script>\n", out);
+    cf_status status = report_features_data(out, input, root);
+    if (!status) {
+        fputs("<script type=\"application/json\" id=\"data\">", out);
+        status = html_json(out, root);
+        fputs("</script>\n", out);
+    }
     json_decref(root);
     return status;
-}
-
-static void array(FILE *out, const char *id, const void *bytes, size_t size) {
-    fprintf(out, "<script type=\"text/plain\" id=\"%s\">", id);
-    html_base64(out, bytes, size);
-    fputs("</script>\n", out);
 }
 
 static cf_status weights(FILE *out, const cf_model *model) {
@@ -76,7 +73,7 @@ static cf_status weights(FILE *out, const cf_model *model) {
         parameter_to_file(p, &p->table[i], p->values + p->table[i].offset, values + place);
         place += p->table[i].count;
     }
-    array(out, "weights", values, place * sizeof *values);
+    html_array(out, "weights", values, place * sizeof *values);
     free(values);
     return CF_OK;
 }
@@ -105,8 +102,8 @@ static cf_status pictures(FILE *out, const ReportInput *input, const ReportImage
     FORWARD_TO(done, probabilities(input, images, values));
     for (size_t i = 0; i < images->count; i++)
         memcpy(pixels + i * size, input->set->pixels + images->list[i].image * size, size);
-    array(out, "pixels", pixels, images->count * size);
-    array(out, "probabilities", values, images->count * classes * sizeof *values);
+    html_array(out, "pixels", pixels, images->count * size);
+    html_array(out, "probabilities", values, images->count * classes * sizeof *values);
 done:
     free(pixels);
     free(values);

@@ -65,3 +65,9 @@ void html_base64(FILE *out, const void *bytes, size_t size) {
         fwrite(text, 1, 4, out);
     }
 }
+
+void html_array(FILE *out, const char *id, const void *bytes, size_t size) {
+    fprintf(out, "<script type=\"text/plain\" id=\"%s\">", id);
+    html_base64(out, bytes, size);
+    fputs("</script>\n", out);
+}

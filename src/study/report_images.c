@@ -70,7 +70,7 @@ cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportIma
     size_t count = input->predictions.rows, classes = (size_t)input->classes;
     cf_status status = CF_OK;
     *images = made;
-    if (!input->set) return CF_OK;
+    if (!input->set || !count) return CF_OK;
     size_t room = bytes / (set_image_size(input->set) + classes * sizeof(float));
     size_t right_each = room / 4 / classes, wrong_each = 0;
     if (right_each > RIGHT_EACH) right_each = RIGHT_EACH;

@@ -169,8 +169,10 @@ cf_status report_input_read(const char *folder, const cf_set *set, const char *d
     FORWARD_TO(failed, read_model(folder, &made.model));
     FORWARD_TO(failed, check_test(&made));
     FORWARD_TO(failed, check_predictions(&made));
+    FORWARD_TO(failed, report_features_check(&made));
     FORWARD_TO(failed, find_figures(&made));
-    if (made.test && made.predictions.columns) FORWARD_TO(failed, take_set(&made, set, data_dir));
+    if (made.test && (made.predictions.columns || made.embedding.columns))
+        FORWARD_TO(failed, take_set(&made, set, data_dir));
     *input = made;
     return CF_OK;
 failed:

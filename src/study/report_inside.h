@@ -22,6 +22,8 @@ void html_print(FILE *out, const char *format, ...) __attribute__((format(printf
 /* JSON inside a <script>: no "<" is left in it, so that no text can end the element. */
 cf_status html_json(FILE *out, const json_t *json);
 void html_base64(FILE *out, const void *bytes, size_t size);
+/* Bytes for page.js, as base64 in a <script> that nothing runs. */
+void html_array(FILE *out, const char *id, const void *bytes, size_t size);
 
 /* ---- What the folder holds (report_input.c) ---- */
 
@@ -74,6 +76,15 @@ cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportIma
 /* Writes an SVG document as an element of the page; ids and references to them get the prefix "f`number`-", as Cairo's are
  * the same in every file. CF_BAD_INPUT for what is no SVG, or would run or load something. */
 cf_status report_svg_inline(FILE *out, const char *svg, size_t size, int number);
+
+/* ---- Features (report_features.c) ---- */
+
+bool report_has_features(const ReportInput *input);
+cf_status report_features_check(const ReportInput *input);
+/* What they take in the page, before base64. */
+size_t report_features_bytes(const ReportInput *input);
+/* Puts "features" into the document and writes their arrays. */
+cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root);
 
 /* ---- The page (report_sections.c, report_data.c) ---- */
 

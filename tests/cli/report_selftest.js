@@ -91,6 +91,34 @@ function drawing() {
     check("a test image is classified", one("#draw-remark").textContent.startsWith("Image "));
 }
 
+function scatter() {
+    if (!cifra.features) return;
+    const canvas = one("#scatter"), at = canvas.getBoundingClientRect(), set = cifra.report.data.features;
+    let right = 0;
+    for (const i of [0, 7, cifra.features.count - 1]) {
+        const [x, y] = cifra.features.place(i);
+        canvas.dispatchEvent(new PointerEvent("pointermove", { clientX: at.left + x, clientY: at.top + y, pointerId: 1 }));
+        right += one("#scatter-text").textContent === `${set.labels[set.label[i]]}, image ${set.index[i]}`;
+    }
+    check("the pointer over a point shows its image", right === 3 && !one("#scatter-image").hidden, right);
+    const before = cifra.features.place(0);
+    canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+    check("arrow keys pan", cifra.features.place(0)[0] === before[0] + 40);
+    one("#zoom-whole").click();
+    check("and all of it comes back", Math.abs(cifra.features.place(0)[0] - before[0]) < 1e-6);
+    const ink = () => {
+        const copy = document.createElement("canvas");
+        [copy.width, copy.height] = [canvas.width, canvas.height];
+        copy.getContext("2d").drawImage(canvas, 0, 0);
+        return copy.getContext("2d").getImageData(0, 0, copy.width, copy.height).data.reduce((a, b) => a + b, 0);
+    };
+    const all_ink = ink();
+    one("#scatter-classes input").click();
+    check("a class can be hidden", ink() < all_ink);
+    one("#scatter-classes input").click();
+    lines.push("points " + cifra.features.count);
+}
+
 function probabilities() {
     for (let i = 0; i < cifra.report.count; i++) {
         const it = cifra.report.image(i), p = cifra.classify(it.pixels, it.shape);
@@ -111,7 +139,7 @@ function page() {
     check("nothing is wider than the window", document.documentElement.scrollWidth <= innerWidth, document.documentElement.scrollWidth);
 }
 
-for (const part of [page, cells, panel, sorting, drawing, probabilities]) {
+for (const part of [page, cells, panel, sorting, drawing, scatter, probabilities]) {
     try {
         part();
     } catch (error) {

@@ -62,8 +62,12 @@ check "train makes the report" test -s digits/report.html
 mkdir digits/figures
 "$CIFRA" data show hand -n 100 --out digits/figures/samples.svg >/dev/null
 cp digits/figures/samples.svg digits/figures/other.svg
+# Where cifra umap would put the images: each class in a heap of its own.
+awk -F, 'NR == 1 { print "x,y,label,image"; next }
+    { printf "%.3f,%.3f,%s,%s\n", 4 * cos($2) + sin(NR), 4 * sin($2) + cos(1.7 * NR), $2, $1 }' digits/predictions.csv >digits/embedding.csv
 "$CIFRA" report digits >/dev/null
 visit digits
+same "digits: points" "$(grep '^points' digits.txt)" "points 500"
 same "digits: figures" "$(grep '^figures' digits.txt)" "figures 2"
 same "digits: a line is read" "$(grep '^drawn line' digits.txt)" "drawn line 1"
 same "digits: a ring is read" "$(grep '^drawn ring' digits.txt)" "drawn ring 0"

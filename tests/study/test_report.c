@@ -141,8 +141,8 @@ static void escapes(void **state) {
     free(text);
 
     /* RFC 4648, section 10. */
-    static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}};
+    static const char *const pairs[][2] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+                                           {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}};
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         out = open_memstream(&text, &size);
         html_base64(out, pairs[i][0], strlen(pairs[i][0]));
@@ -179,10 +179,21 @@ static void names_cannot_break_the_page(void **state) {
 static void holds_everything(void **state) {
     (void)state;
     char *page = page_of(set);
-    static const char *const parts[] = {"<!DOCTYPE html>", "<html lang=\"en\">", "id=\"confusion\"", "id=\"draw\"",
-                                        "id=\"scores\"",   "id=\"figures\"",     "id=\"history\"",   "id=\"run\"",
-                                        "id=\"weights\"",  "id=\"pixels\"",      "id=\"probabilities\"",
-                                        "prefers-color-scheme: dark", "@media print", "maxpool1", "Wilson"};
+    static const char *const parts[] = {"<!DOCTYPE html>",
+                                        "<html lang=\"en\">",
+                                        "id=\"confusion\"",
+                                        "id=\"draw\"",
+                                        "id=\"scores\"",
+                                        "id=\"figures\"",
+                                        "id=\"history\"",
+                                        "id=\"run\"",
+                                        "id=\"weights\"",
+                                        "id=\"pixels\"",
+                                        "id=\"probabilities\"",
+                                        "prefers-color-scheme: dark",
+                                        "@media print",
+                                        "maxpool1",
+                                        "Wilson"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) assert_has(page, parts[i]);
     assert_lacks(page, "{{");
     assert_lacks(page, "http:");
@@ -257,9 +268,10 @@ static cf_status inlined(const char *svg, char **text) {
 static void prefixes_ids(void **state) {
     (void)state;
     char *text;
-    assert_ok(inlined("<?xml version=\"1.0\"?>\n<svg a=\"1\"><g id=\"g-0\"/><use xlink:href=\"#g-0\"/><use href='#g-0'/>"
-                      "<path clip-path=\"url(#c)\"/><text>id=\"x\" url(#y)</text></svg>\n",
-                      &text));
+    assert_ok(
+        inlined("<?xml version=\"1.0\"?>\n<svg a=\"1\"><g id=\"g-0\"/><use xlink:href=\"#g-0\"/><use href='#g-0'/>"
+                "<path clip-path=\"url(#c)\"/><text>id=\"x\" url(#y)</text></svg>\n",
+                &text));
     assert_string_equal(text, "<svg a=\"1\"><g id=\"f7-g-0\"/><use xlink:href=\"#f7-g-0\"/><use href='#f7-g-0'/>"
                               "<path clip-path=\"url(#f7-c)\"/><text>id=\"x\" url(#y)</text></svg>\n");
     free(text);
@@ -357,14 +369,16 @@ static void refuses_damage(void **state) {
     char *before = page_of(set);
     damaged("metrics.json", "{", "metrics.json, line 1");
     damaged("metrics.json", "[]", "an object expected");
-    damaged("metrics.json", "{\"test\": {\"per_class\": [{}], \"confusion\": [[1, 2]]}}", "row 0 of test.confusion has 2");
+    damaged("metrics.json", "{\"test\": {\"per_class\": [{}], \"confusion\": [[1, 2]]}}",
+            "row 0 of test.confusion has 2");
     damaged("metrics.json", "{\"test\": {}}", "a row per class");
     damaged("predictions.csv", "", "is empty");
     damaged("predictions.csv", "image,label\n1\n", "line 2: 2 fields expected");
     damaged("predictions.csv", "image,\"label\n", "a quote is opened");
     damaged("predictions.csv", "image,label,predicted,correct,confidence,a\n", "8 columns expected");
     damaged("predictions.csv", "image,label,predicted,correct,sureness,a,b,c\n", "should be \"confidence\"");
-    damaged("predictions.csv", "image,label,predicted,correct,confidence,a,b,c\n120,q,q,1,1,0,0,1\n", "line 2: an image");
+    damaged("predictions.csv", "image,label,predicted,correct,confidence,a,b,c\n120,q,q,1,1,0,0,1\n",
+            "line 2: an image");
     damaged("history.csv", "a,b\n1,2,3\n", "line 2: 2 fields expected");
     char *after = text_of(path_in(folder, "report.html"));
     assert_string_equal(before, after); /* a failure leaves the old page */
@@ -433,16 +447,11 @@ static void stays_small(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(escapes),
-        cmocka_unit_test(names_cannot_break_the_page),
-        cmocka_unit_test(holds_everything),
-        cmocka_unit_test(the_same_run_gives_the_same_page),
-        cmocka_unit_test(chooses_images),
-        cmocka_unit_test(prefixes_ids),
-        cmocka_unit_test(takes_figures_in),
-        cmocka_unit_test(says_what_is_missing),
-        cmocka_unit_test(refuses_damage),
-        cmocka_unit_test(reads_csv),
+        cmocka_unit_test(escapes),          cmocka_unit_test(names_cannot_break_the_page),
+        cmocka_unit_test(holds_everything), cmocka_unit_test(the_same_run_gives_the_same_page),
+        cmocka_unit_test(chooses_images),   cmocka_unit_test(prefixes_ids),
+        cmocka_unit_test(takes_figures_in), cmocka_unit_test(says_what_is_missing),
+        cmocka_unit_test(refuses_damage),   cmocka_unit_test(reads_csv),
         cmocka_unit_test(stays_small),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -155,9 +155,3 @@ const drawing = (() => {
 
     return { draw, clear, prepared };
 })();
-
-/* For whoever opens the console: cifra.classify(bytes, [channels, height, width]) gives the network's probabilities. */
-window.cifra = {
-    report, network, drawing,
-    classify: (pixels, shape) => network.classify(report.data.network, pixels, shape),
-};

@@ -182,5 +182,5 @@ const report = (() => {
             header.replaceChildren(button);
         });
 
-    return { data, count, image, paint, bars, percent, openPanel };
+    return { data, count, bytes, make, image, paint, bars, percent, openPanel };
 })();

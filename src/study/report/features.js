@@ -1,0 +1,160 @@
+"use strict";
+/* The scatter of features: each point an image, where the network's last hidden layer puts it. Drawn on a canvas; the point
+ * under the pointer shows its image; wheel, drag, two fingers, keys and buttons move about. */
+const features = (() => {
+    const { data } = report, set = data.features;
+    if (!set) return null;
+    const canvas = document.getElementById("scatter"), filter = document.getElementById("scatter-classes");
+    const seen = document.getElementById("scatter-image"), caption = document.getElementById("scatter-text");
+    const points = new Float32Array(report.bytes("points").buffer), thumbnails = report.bytes("thumbnails");
+    const count = set.index.length, size = set.shape ? set.shape.reduce((a, b) => a * b) : 0;
+    /* Ten hues that stay apart for colour-blind eyes on light and dark (after Okabe and Ito 2008, and Tol 2021). */
+    const colours = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#999933", "#882255", "#44aa99", "#8c8c8c"];
+    const colour = label => colours[label % colours.length];
+    const shown = set.labels.map(() => true);
+
+    /* ---- From points to the canvas ---- */
+
+    let view, picked = -1;
+
+    function whole() {
+        let low = [Infinity, Infinity], high = [-Infinity, -Infinity];
+        for (let i = 0; i < 2 * count; i++) {
+            low[i % 2] = Math.min(low[i % 2], points[i]);
+            high[i % 2] = Math.max(high[i % 2], points[i]);
+        }
+        const width = canvas.clientWidth || 600, height = canvas.clientHeight || 450;
+        const scale = 0.92 * Math.min(width / (high[0] - low[0] || 1), height / (high[1] - low[1] || 1));
+        view = { scale, x: width / 2 - scale * (low[0] + high[0]) / 2, y: height / 2 + scale * (low[1] + high[1]) / 2 };
+    }
+
+    const placeX = i => points[2 * i] * view.scale + view.x, placeY = i => view.y - points[2 * i + 1] * view.scale;
+
+    function redraw() {
+        const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+        canvas.width = width * ratio;
+        canvas.height = height * ratio;
+        const context = canvas.getContext("2d"), radius = Math.max(1.6, Math.min(4, 60 / Math.sqrt(count)));
+        context.scale(ratio, ratio);
+        context.globalAlpha = count > 3000 ? 0.55 : 0.75;
+        for (let label = 0; label < shown.length; label++) {
+            if (!shown[label]) continue;
+            context.fillStyle = colour(label);
+            context.beginPath();
+            for (let i = 0; i < count; i++) {
+                if (set.label[i] !== label) continue;
+                const x = placeX(i), y = placeY(i);
+                context.moveTo(x + radius, y);
+                context.arc(x, y, radius, 0, 7);
+            }
+            context.fill();
+        }
+        if (picked < 0) return;
+        context.globalAlpha = 1;
+        context.strokeStyle = getComputedStyle(canvas).color;
+        context.lineWidth = 2;
+        context.beginPath();
+        context.arc(placeX(picked), placeY(picked), radius + 4, 0, 7);
+        context.stroke();
+    }
+
+    /* ---- The point under the pointer ---- */
+
+    function nearest(x, y, within) {
+        let best = -1, least = within * within;
+        for (let i = 0; i < count; i++) {
+            const d = (placeX(i) - x) ** 2 + (placeY(i) - y) ** 2;
+            if (shown[set.label[i]] && d < least) [best, least] = [i, d];
+        }
+        return best;
+    }
+
+    function pick(i) {
+        if (i === picked || i < 0) return;
+        picked = i;
+        if (size) report.paint(seen, thumbnails.subarray(i * size, (i + 1) * size), set.shape);
+        seen.hidden = !size;
+        caption.textContent = `${set.labels[set.label[i]]}, image ${set.index[i]}`;
+        redraw();
+    }
+
+    /* ---- Moving about ---- */
+
+    function zoom(factor, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) {
+        view = { scale: view.scale * factor, x: x + (view.x - x) * factor, y: y + (view.y - y) * factor };
+        redraw();
+    }
+
+    function pan(dx, dy) {
+        view.x += dx;
+        view.y += dy;
+        redraw();
+    }
+
+    const fingers = new Map();
+    const at = event => {
+        const box = canvas.getBoundingClientRect();
+        return [event.clientX - box.left, event.clientY - box.top];
+    };
+    canvas.addEventListener("pointerdown", event => {
+        canvas.setPointerCapture(event.pointerId);
+        fingers.set(event.pointerId, at(event));
+    });
+    canvas.addEventListener("pointermove", event => {
+        const [x, y] = at(event), before = fingers.get(event.pointerId);
+        if (!before) return pick(nearest(x, y, 14));
+        const other = Array.from(fingers).find(([id]) => id !== event.pointerId)?.[1];
+        fingers.set(event.pointerId, [x, y]);
+        if (!other) return pan(x - before[0], y - before[1]);
+        const apart = p => Math.hypot(p[0] - other[0], p[1] - other[1]) || 1;
+        zoom(apart([x, y]) / apart(before), other[0], other[1]);
+    });
+    for (const end of ["pointerup", "pointercancel"])
+        canvas.addEventListener(end, event => {
+            fingers.delete(event.pointerId);
+            pick(nearest(...at(event), 14));
+        });
+    canvas.addEventListener("wheel", event => {
+        event.preventDefault();
+        zoom(Math.exp(-0.0015 * event.deltaY), ...at(event));
+    }, { passive: false });
+    canvas.addEventListener("keydown", event => {
+        const step = 40, moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
+        if (moves[event.key]) pan(...moves[event.key]);
+        else if (event.key === "+" || event.key === "=") zoom(1.3);
+        else if (event.key === "-") zoom(1 / 1.3);
+        else if (event.key === "0") reset();
+        else if (event.key !== "Enter" && event.key !== " ") return;
+        if (event.key === "Enter" || event.key === " ")
+            pick(nearest(canvas.clientWidth / 2, canvas.clientHeight / 2, Infinity));
+        event.preventDefault();
+    });
+
+    function reset() {
+        whole();
+        redraw();
+    }
+
+    document.getElementById("zoom-in").addEventListener("click", () => zoom(1.4));
+    document.getElementById("zoom-out").addEventListener("click", () => zoom(1 / 1.4));
+    document.getElementById("zoom-whole").addEventListener("click", reset);
+
+    /* ---- Which classes ---- */
+
+    filter.append(...set.labels.map((name, label) => {
+        const box = report.make("input", { type: "checkbox", onchange: () => {
+            shown[label] = box.checked;
+            redraw();
+        } });
+        box.checked = true;
+        const mark = report.make("i", { "aria-hidden": "true" });
+        mark.style.background = colour(label);
+        return report.make("label", {}, box, mark, name);
+    }));
+    document.getElementById("scatter-count").textContent =
+        count === set.all ? `${count} images.` : `Showing ${count} of ${set.all} images, taken evenly.`;
+    window.addEventListener("resize", redraw);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    reset();
+    return { place: i => [placeX(i), placeY(i)], count };
+})();
