@@ -110,8 +110,9 @@ cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root
     FORWARD_TO(done, memory_new(count, size + 1, &thumbnails));
     FORWARD_TO(done, collect(input, count, xy, thumbnails, labels, label, index));
     if (input->set)
-        json_object_set_new(features, "shape", json_pack("[i i i]", input->set->channels, shorter(input->set->height),
-                                                         shorter(input->set->width)));
+        json_object_set_new(
+            features, "shape",
+            json_pack("[i i i]", input->set->channels, shorter(input->set->height), shorter(input->set->width)));
     json_object_set(root, "features", features);
     html_array(out, "points", xy, count * 2 * sizeof *xy);
     html_array(out, "thumbnails", thumbnails, count * size);

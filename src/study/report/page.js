@@ -182,5 +182,9 @@ const report = (() => {
             header.replaceChildren(button);
         });
 
+    /* What scrolls can be reached by keys. */
+    for (const area of document.querySelectorAll(".scroll"))
+        if (area.scrollWidth > area.clientWidth || area.scrollHeight > area.clientHeight) area.tabIndex = 0;
+
     return { data, count, bytes, make, image, paint, bars, percent, openPanel };
 })();
