@@ -34,7 +34,7 @@ static cf_status fill(FILE *out, const char *name, size_t length, const ReportIn
     if (text)
         fputs(text, out);
     else if (is(name, length, "title"))
-        html_text(out, file_base_name(input->folder));
+        html_text(out, input->name);
     else if (is(name, length, "subtitle"))
         subtitle(out, input);
     else if (is(name, length, "version"))
@@ -89,23 +89,15 @@ static size_t room_for_images(const ReportInput *input) {
     return room < IMAGES_LARGEST ? room : IMAGES_LARGEST;
 }
 
-/* The folder is the run's name, also where it was given as "runs/x/". */
-static cf_status trimmed(const char *folder, char **copy) {
-    FORWARD(memory_copy_string(folder, copy));
-    for (size_t n = strlen(*copy); n > 1 && (*copy)[n - 1] == '/';) (*copy)[--n] = '\0';
-    return CF_OK;
-}
-
 cf_status report_write(const char *folder, const cf_set *set, const char *data_dir) {
     ReportInput input = {0};
     ReportImages images = {0};
     FileDraft draft = {0};
-    char *name = NULL, *path = NULL;
+    char *path = NULL;
     cf_status status;
-    FORWARD_TO(done, trimmed(folder, &name));
-    FORWARD_TO(done, report_input_read(name, set, data_dir, &input));
+    FORWARD_TO(done, report_input_read(folder, set, data_dir, &input));
     FORWARD_TO(done, report_images_choose(&input, room_for_images(&input), &images));
-    FORWARD_TO(done, file_join(name, "report.html", &path));
+    FORWARD_TO(done, file_join(folder, "report.html", &path));
     FORWARD_TO(done, file_draft(path, &draft));
     FORWARD_TO(done, write_page(draft.stream, &input, &images));
     FORWARD_TO(done, file_commit(&draft));
@@ -114,6 +106,5 @@ done:
     free(images.list);
     report_input_free(&input);
     free(path);
-    free(name);
     return status;
 }

@@ -151,12 +151,20 @@ static cf_status find_figures(ReportInput *input) {
 
 /* ---- All of it ---- */
 
+static cf_status name_of(const char *folder, char **name) {
+    char *path = realpath(folder, NULL);
+    cf_status status = memory_copy_string(file_base_name(path ? path : folder), name);
+    free(path);
+    return status;
+}
+
 cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input) {
     ReportInput made = {0};
     cf_status status;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
             file_exists(folder) ? " but a file" : ": there is nothing of that name");
     FORWARD_TO(failed, memory_copy_string(folder, &made.folder));
+    FORWARD_TO(failed, name_of(folder, &made.name));
     FORWARD_TO(failed, read_json(folder, "config.json", &made.config));
     if (!made.config) {
         status = FAIL(CF_BAD_USE, "%s is no run folder: there is no config.json in it", folder);
@@ -188,6 +196,7 @@ void report_input_free(ReportInput *input) {
     }
     free(input->figures);
     free(input->folder);
+    free(input->name);
     free(input->no_images);
     json_decref(input->config);
     json_decref(input->metrics);

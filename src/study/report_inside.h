@@ -35,6 +35,7 @@ typedef struct ReportFigure {
 
 typedef struct ReportInput {
     char *folder;
+    char *name;                               /* of the run: the folder's own, also where it was given as "." */
     json_t *config, *metrics;                 /* metrics NULL: the run is not finished */
     const json_t *test;                       /* of metrics; NULL: none */
     CsvTable history, predictions, embedding; /* columns 0: no such file */
@@ -97,7 +98,7 @@ void section_history(FILE *out, const ReportInput *input);
 cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);
 
 /* A network whose weights take more is not put into the page. */
-enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 3 << 20 };
+enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 6 << 20 };
 bool report_has_network(const ReportInput *input);
 cf_status data_scripts(FILE *out, const ReportInput *input, const ReportImages *images);
 

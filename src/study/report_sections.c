@@ -187,6 +187,9 @@ void section_run(FILE *out, const ReportInput *input) {
         layers(out, &input->model->layers);
     else
         note(out, "There is no model.safetensors in the folder, hence no table of layers and no network in this page.");
+    if (input->model && !report_has_network(input))
+        note(out,
+             "The weights are too many for this page, hence no box to draw in; cifra predict classifies image files.");
     fputs("<div class=\"columns\"><div>", out);
     data_rows(out, input);
     fputs("</div><div><h3>Training</h3><dl class=\"pairs\">\n", out);

@@ -1,7 +1,8 @@
 /* A run: one configuration, one folder, from data to a tested model.
  *
  * The folder holds config.json (from which the run can be repeated), history.csv, model.safetensors (best weights),
- * checkpoint.safetensors (latest state), metrics.json, predictions.csv. Keys are those of the design page.
+ * checkpoint.safetensors (latest state), metrics.json, predictions.csv; report.h adds report.html. Keys are those of the
+ * design page.
  */
 #ifndef STUDY_RUN_H
 #define STUDY_RUN_H

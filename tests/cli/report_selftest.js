@@ -21,6 +21,14 @@ function cells() {
     check("every cell opens its images", opened > 0 && images === cifra.report.count, `${opened} ${images}`);
     one("#gallery .close").click();
     check("closing gives the focus back", gallery.hidden && document.activeElement.closest("#matrix"));
+    const start = one('#matrix button[data-label="0"]'), tabs = all("#matrix button").filter(b => b.tabIndex === 0).length;
+    start.focus();
+    for (const key of ["ArrowDown", "ArrowUp"])
+        document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    check("arrow keys go from cell to cell", tabs === 1 && document.activeElement === start);
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+    const end = all('#matrix button[data-label="0"]').length > 1;
+    check("to the next one that has images", document.activeElement === all('#matrix button[data-label="0"]')[end ? 1 : 0]);
 }
 
 function panel() {

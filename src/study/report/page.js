@@ -151,6 +151,32 @@ const report = (() => {
         button.addEventListener("click", () => openCell(+button.dataset.label, +button.dataset.predicted, button, true));
     }
 
+    /* One stop of the tab key for the whole matrix; arrow keys go from cell to cell, over the empty ones. */
+    const matrix = document.getElementById("matrix");
+
+    function beyond(button, [down, right]) {
+        const cell = button.closest("td"), rows = matrix.tBodies[0].rows;
+        let r = cell.parentElement.sectionRowIndex, c = cell.cellIndex;
+        while (rows[r += down] && rows[r].cells[c += right]) {
+            const next = rows[r].cells[c].querySelector("button");
+            if (next) return next;
+        }
+        return null;
+    }
+
+    if (matrix && count) {
+        const buttons = Array.from(matrix.querySelectorAll("button"));
+        const reach = button => buttons.forEach(other => other.tabIndex = other === button ? 0 : -1);
+        reach(buttons[0]);
+        matrix.addEventListener("focusin", event => buttons.includes(event.target) && reach(event.target));
+        matrix.addEventListener("keydown", event => {
+            const way = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+            if (!way || !buttons.includes(event.target)) return;
+            beyond(event.target, way)?.focus();
+            event.preventDefault();
+        });
+    }
+
     /* The page opens with the commonest mistake, which also shows what a cell does. */
     const mistakes = Array.from(document.querySelectorAll("#matrix .wrong button:enabled"));
     if (mistakes.length) {
