@@ -100,7 +100,10 @@ cf_status report_write(const char *folder, const cf_set *set, const char *data_d
     FORWARD_TO(done, file_join(folder, "report.html", &path));
     FORWARD_TO(done, file_draft(path, &draft));
     FORWARD_TO(done, write_page(draft.stream, &input, &images));
+    long size = ftell(draft.stream);
     FORWARD_TO(done, file_commit(&draft));
+    if (size > REPORT_LARGEST) /* thousands of epochs, or hundreds of classes */
+        notice("%s has %.1f MB: its tables are that large", path, (double)size / 1e6);
 done:
     file_abandon(&draft);
     free(images.list);

@@ -189,10 +189,10 @@ failed:
 }
 
 void report_input_free(ReportInput *input) {
+    /* One beyond the count: where reading stopped half-way. */
     for (size_t i = 0; input->figures && i <= input->figure_count; i++) {
         free(input->figures[i].name);
         free(input->figures[i].path);
-        if (i == input->figure_count) break;
     }
     free(input->figures);
     free(input->folder);

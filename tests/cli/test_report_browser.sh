@@ -60,7 +60,7 @@ visit() {
 "$CIFRA" train --data hand -n 3000 --epochs 2 --batch 64 --lr 0.01 --out digits >/dev/null 2>&1
 check "train makes the report" test -s digits/report.html
 mkdir digits/figures
-"$CIFRA" data show hand -n 100 --out digits/figures/samples.svg >/dev/null
+"$CIFRA" data show hand -n 100 --out digits/figures/samples.svg >/dev/null 2>&1
 cp digits/figures/samples.svg digits/figures/other.svg
 # Where cifra umap would put the images: each class in a heap of its own.
 awk -F, 'NR == 1 { print "x,y,label,image"; next }
@@ -86,6 +86,22 @@ visit colour
 "$CIFRA" train --data street -n 400 --model "conv 4 3x3 | bn | relu | avgpool 4 | dense classes" --epochs 1 --batch 32 \
     --out rgb >/dev/null 2>&1
 visit rgb
+
+# ---- Pages that lack something are quiet too ----
+bare() { # bare WHAT FILE: the page of a run without that file
+    mv "$2" aside
+    "$CIFRA" report layers >/dev/null
+    headless --dump-dom "file://$work/layers/report.html" >bare.html 2>bare.log
+    mv aside "$2"
+    check "without $1: the page is there" grep -q "</footer>" bare.html
+    check "without $1: no console message: $(grep CONSOLE bare.log | head -3)" test -z "$(grep CONSOLE bare.log)"
+}
+bare metrics layers/metrics.json
+bare predictions layers/predictions.csv
+bare data bars
+check "without data: the box to draw in works" grep -q "Nothing is drawn yet" bare.html
+bare "a model" layers/model.safetensors
+check "without a model: there is no box" grep -q '<section id="draw".* hidden' bare.html
 
 # ---- Looks ----
 pictures=${REPORT_SCREENSHOTS:-$work}
