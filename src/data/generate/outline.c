@@ -2,11 +2,11 @@
 
 #include <stdbool.h>
 
-void canvas_clear(Canvas *canvas, int height, int width) {
-    *canvas = (Canvas){.height = height, .width = width, .map = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
+void coverage_clear(Coverage *canvas, int height, int width) {
+    *canvas = (Coverage){.height = height, .width = width, .map = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
 }
 
-Point canvas_to_pixels(const Canvas *canvas, Point p) {
+Point coverage_to_pixels(const Coverage *canvas, Point p) {
     const double(*m)[3] = canvas->map, depth = m[2][0] * p.x + m[2][1] * p.y + m[2][2];
     /* Behind the eye or nearly: far outside the picture is near enough. */
     const double near = 0.05, share = 1 / (depth < near ? near : depth);
@@ -48,7 +48,7 @@ static void add_in_row(float *row, int width, double a, double b, double height)
     }
 }
 
-static void add_edge(Canvas *canvas, Point from, Point to) {
+static void add_edge(Coverage *canvas, Point from, Point to) {
     double sign = 1;
     if (from.y > to.y) {
         const Point kept = from;
@@ -66,19 +66,19 @@ static void add_edge(Canvas *canvas, Point from, Point to) {
     }
 }
 
-void canvas_add(Canvas *canvas, const Point *points, int count) {
+void coverage_add(Coverage *canvas, const Point *points, int count) {
     if (count < 3) return;
-    const Point first = canvas_to_pixels(canvas, points[0]);
+    const Point first = coverage_to_pixels(canvas, points[0]);
     Point from = first;
     for (int i = 1; i < count; i++) {
-        const Point to = canvas_to_pixels(canvas, points[i]);
+        const Point to = coverage_to_pixels(canvas, points[i]);
         add_edge(canvas, from, to);
         from = to;
     }
     add_edge(canvas, from, first);
 }
 
-void canvas_coverage(const Canvas *canvas, float *coverage) {
+void coverage_coverage(const Coverage *canvas, float *coverage) {
     for (int y = 0; y < canvas->height; y++) {
         float sum = 0;
         for (int x = 0; x < canvas->width; x++) {

@@ -33,6 +33,6 @@ int digit_forms(int digit);
 /* Width of a digit's box. */
 double digit_width(const TypeStyle *style, int digit);
 /* Draws it with its middle at `middle`, in the canvas's own coordinates. */
-void digit_draw(const TypeStyle *style, int digit, Point middle, Canvas *canvas);
+void digit_draw(const TypeStyle *style, int digit, Point middle, Coverage *canvas);
 
 #endif
