@@ -21,11 +21,11 @@ typedef struct Coverage {
 } Coverage;
 
 /* Empty, with the identity as map. */
-void coverage_clear(Coverage *canvas, int height, int width);
-Point coverage_to_pixels(const Coverage *canvas, Point point);
+void coverage_clear(Coverage *coverage, int height, int width);
+Point coverage_to_pixels(const Coverage *coverage, Point point);
 /* Adds a closed polygon. Polygons that overlap must turn the same way round, or they take from each other. */
-void coverage_add(Coverage *canvas, const Point *points, int count);
+void coverage_add(Coverage *coverage, const Point *points, int count);
 /* [height][width] shares from 0 to 1. */
-void coverage_coverage(const Coverage *canvas, float *coverage);
+void coverage_shares(const Coverage *coverage, float *shares);
 
 #endif
