@@ -8,13 +8,13 @@
 enum { SIDE = OUTLINE_SIDE };
 
 /* Guard words around what is written. */
-static void coverage_of(const Coverage *coverage, float *coverage) {
+static void coverage_of(const Coverage *coverage, float *shares) {
     float guarded[SIDE * SIDE + 2];
     const size_t count = (size_t)(coverage->height * coverage->width);
     guarded[0] = guarded[count + 1] = 12345;
     coverage_shares(coverage, guarded + 1);
     assert_true(guarded[0] == 12345 && guarded[count + 1] == 12345);
-    memcpy(coverage, guarded + 1, count * sizeof *coverage);
+    memcpy(shares, guarded + 1, count * sizeof *coverage);
 }
 
 static void expect_shares(const Coverage *coverage, const double *wanted) {
