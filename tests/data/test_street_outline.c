@@ -14,7 +14,7 @@ static void coverage_of(const Coverage *coverage, float *shares) {
     guarded[0] = guarded[count + 1] = 12345;
     coverage_shares(coverage, guarded + 1);
     assert_true(guarded[0] == 12345 && guarded[count + 1] == 12345);
-    memcpy(shares, guarded + 1, count * sizeof *coverage);
+    memcpy(shares, guarded + 1, count * sizeof *shares);
 }
 
 static void expect_shares(const Coverage *coverage, const double *wanted) {
@@ -125,13 +125,13 @@ static void test_outline_projective(void **state) {
 
 static const TypeStyle plain = {.weight = 0.15, .width = 0.58};
 
-static void draw_alone(const TypeStyle *style, int digit, double height, float *coverage) {
+static void draw_alone(const TypeStyle *style, int digit, double height, float *shares) {
     Coverage coverage;
     coverage_clear(&coverage, SIDE, SIDE);
     coverage.map[0][0] = coverage.map[1][1] = height;
     coverage.map[0][2] = coverage.map[1][2] = SIDE / 2.0;
     digit_draw(style, digit, (Point){0, 0}, &coverage);
-    coverage_of(&coverage, coverage);
+    coverage_of(&coverage, shares);
 }
 
 static double sum_of(const float *coverage) {
