@@ -26,12 +26,9 @@ static double softmax(const double *logits, int classes, double beta, double *q)
 
 /* The first bin whose upper edge the confidence does not pass. */
 static int bin_of(double confidence, int bins) {
-    int b = (int)ceil(confidence * bins) - 1;
-    b = b < 0 ? 0 : b >= bins ? bins - 1 : b;
-    /* The product above is rounded; the edges decide. */
-    if (b > 0 && confidence <= (double)b / bins) b--;
-    if (b + 1 < bins && confidence > (double)(b + 1) / bins) b++;
-    return b;
+    int b = (int)(confidence * bins);
+    if (b >= bins) return bins - 1; /* 1, and what rounding puts above it */
+    return b > 0 && confidence <= (double)b / bins ? b - 1 : b;
 }
 
 /* Adds one example, of probabilities q. */

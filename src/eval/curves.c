@@ -38,13 +38,13 @@ double curve_precision(const Curve *curve, size_t point) {
 
 /* ---- Making ---- */
 
-/* All points of a class, one per distinct score, and the areas; `points` has room for predictions->count + 1. */
-static void trace(const Predictions *p, int class, ScoredExample *scratch, Curve *curve) {
+/* All points of the class `label`, one per distinct score, and the areas; `points` has room for predictions->count + 1. */
+static void trace(const Predictions *p, int label, ScoredExample *scratch, Curve *curve) {
     uint64_t won_twice = 0; /* pairs won count 2, ties 1: fits for any number of images that fits into memory */
     CurvePoint at = {.threshold = INFINITY};
     double precision_sum = 0;
     for (size_t i = 0; i < p->count; i++) {
-        scratch[i] = (ScoredExample){predictions_row(p, i)[class], p->labels[i] == class};
+        scratch[i] = (ScoredExample){predictions_row(p, i)[label], p->labels[i] == label};
         if (scratch[i].positive)
             curve->positives++;
         else

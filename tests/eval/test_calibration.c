@@ -99,6 +99,11 @@ static void test_extremes(void **state) {
     assert_near(c.loss, -log((double)FLT_MIN) / 2, 1e-12);
     assert_ok(calibration_measure(&(Predictions){sure, labels, 2, 2}, 4, CALIBRATION_BINS, &c));
     assert_true(isfinite(c.loss) && isfinite(c.ece));
+    /* As far from a probability as rounding may go: above 1, and nothing at all. */
+    static const float above[] = {1.00005f, 0, 0, 0};
+    assert_ok(calibration_measure(&(Predictions){above, labels, 2, 2}, 1, CALIBRATION_BINS, &c));
+    assert_int_equal(c.bin[CALIBRATION_BINS - 1].count, 1);
+    assert_int_equal(c.bin[0].count, 1);
     assert_ok(calibration_measure(&(Predictions){third, labels, 1, 3}, 1, 1, &c));
     assert_int_equal(c.bin[0].count, 1);
     assert_near(c.ece, 2.0 / 3, 1e-7);

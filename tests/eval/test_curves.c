@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-static void compare_points(const json_t *golden, int class, const Curve *curve) {
-    const json_t *roc = json_array_get(json_object_get(golden, "roc"), (size_t) class),
-                 *pr = json_array_get(json_object_get(golden, "pr"), (size_t) class);
+static void compare_points(const json_t *golden, int label, const Curve *curve) {
+    const json_t *roc = json_array_get(json_object_get(golden, "roc"), (size_t)label),
+                 *pr = json_array_get(json_object_get(golden, "pr"), (size_t)label);
     const json_t *fpr = json_object_get(roc, "fpr"), *tpr = json_object_get(roc, "tpr");
     const json_t *precision = json_object_get(pr, "precision"), *recall = json_object_get(pr, "recall");
     assert_int_equal(curve->count, json_array_size(fpr));
