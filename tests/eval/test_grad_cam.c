@@ -221,12 +221,19 @@ static void test_refusals(void **state) {
     assert_fails(grad_cam_new(flat, &reference_engine, &cam), CF_BAD_USE, "has none: dense 8");
     assert_null(cam);
     if (cpu_engine_bf16()) assert_fails(grad_cam_new(model, cpu_engine_bf16(), &cam), CF_INTERNAL, "float32");
-    parameters_find(&model->parameters, 1, "weight")[0] = NAN; /* of class 0 */
+    float *weight = parameters_find(&model->parameters, 0, "weight"),
+          *bias = parameters_find(&model->parameters, 1, "bias");
+    bias[0] = NAN; /* of class 0 */
     assert_ok(grad_cam_new(model, &reference_engine, &cam));
     assert_fails(grad_cam_map(cam, x, 2, map), CF_BAD_USE, "class number 2");
     assert_fails(grad_cam_map(cam, x, -1, map), CF_BAD_USE, "class number -1");
     assert_ok(grad_cam_map(cam, x, 1, map));
     assert_fails(grad_cam_map(cam, x, 0, map), CF_BAD_INPUT, "not finite");
+    grad_cam_free(cam);
+    bias[0] = 0;
+    weight[0] = NAN;
+    assert_ok(grad_cam_new(model, &reference_engine, &cam));
+    assert_fails(grad_cam_map(cam, x, 1, map), CF_BAD_INPUT, "not finite");
     grad_cam_free(cam);
     grad_cam_free(NULL);
     cf_model_free(model);
