@@ -55,6 +55,31 @@ static void test_by_hand(void **state) {
     cf_model_free(model);
 }
 
+/* A is taken behind the norm and the activation. */
+static void test_norm_and_activation_by_hand(void **state) {
+    (void)state;
+    cf_model *model = make_model("conv 1 1x1 nobias | bn | relu | maxpool 2 | dense 2 nobias", (Shape){1, 2, 2}, 2);
+    Parameters *p = &model->parameters;
+    static const float x[] = {1, 2, 3, 4}, dense[] = {8, -8};
+    float map[4];
+    GradCam *cam;
+    parameters_find(p, 0, "weight")[0] = 2;
+    parameters_find(p, 1, "running_mean")[0] = 5;
+    parameters_find(p, 1, "running_var")[0] = 4;
+    parameters_find(p, 1, "weight")[0] = 6;
+    parameters_find(p, 1, "bias")[0] = -1;
+    memcpy(parameters_find(p, 4, "weight"), dense, sizeof dense);
+    /* max(0, (2x - 5) * 3 - 1) = 0, 0, 2, 8; only the largest has a gradient, 8 for class 0: a channel weight of 2. */
+    assert_ok(grad_cam_new(model, &reference_engine, &cam));
+    assert_ok(grad_cam_map(cam, x, 0, map));
+    static const double expected[] = {0, 0, 4, 16};
+    for (int i = 0; i < 4; i++) assert_near((double)map[i], expected[i], 1e-3); /* the norm's epsilon */
+    assert_ok(grad_cam_map(cam, x, 1, map));
+    for (int i = 0; i < 4; i++) assert_near((double)map[i], 0, 0);
+    grad_cam_free(cam);
+    cf_model_free(model);
+}
+
 /* With a global average pool and one dense layer behind A, Grad-CAM is the class activation map of Zhou et al. (2016) up to
  * the number of places (Selvaraju et al., section 3.1): the dense weights are those of the channels. */
 static void test_is_cam_behind_a_global_pool(void **state) {
@@ -87,9 +112,9 @@ static void test_is_cam_behind_a_global_pool(void **state) {
 /* ---- A network with every kind of layer ---- */
 
 enum { C = 3, H = 13, W = 11, CLASSES = 4, INPUT = C * H * W };
-static const char everything[] =
-    "conv 6 3x3 | bn | relu | maxpool 2 | conv 5 3x3 | bn | leakyrelu 0.1 | maxpool 3 stride 2 "
-    "pad 1 | bn | dropout | avgpool 2 stride 1 | dense 40 | relu | dense 4";
+static const char everything[] = "conv 4 3x3 | leakyrelu 0.2 | conv 6 3x3 | bn | relu | maxpool 2 | conv 5 3x3 | bn | "
+                                 "leakyrelu 0.1 | maxpool 3 stride 2 "
+                                 "pad 1 | bn | dropout | avgpool 2 stride 1 | dense 40 | relu | dense 4";
 
 /* Weights drawn from a seed, and statistics and scales that are not 0 and 1. */
 static cf_model *make_everything(void) {
@@ -161,7 +186,7 @@ static void test_agrees_with_prediction(void **state) {
     const uint32_t first = 0;
     cf_model *model = make_everything();
     cf_set *set;
-    float x[INPUT], map[2][30], p[CLASSES];
+    float x[INPUT], map[2][CLASSES][30], p[CLASSES];
     assert_ok(set_new("random", "random", 1, C, H, W, CLASSES, &set));
     assert_ok(set_name_classes(set, names));
     for (int i = 0; i < INPUT; i++) {
@@ -179,13 +204,13 @@ static void test_agrees_with_prediction(void **state) {
         assert_ok(grad_cam_gradient(cam, x, 0, &A, &dA, &logits));
         for (int c = 0; c < CLASSES; c++) sum += exp((double)logits[c]);
         for (int c = 0; c < CLASSES; c++) assert_near(exp((double)logits[c]) / sum, (double)p[c], 1e-6);
-        assert_ok(grad_cam_map(cam, x, 1, map[e]));
+        for (int c = 0; c < CLASSES; c++) assert_ok(grad_cam_map(cam, x, c, map[e][c]));
         grad_cam_free(cam);
     }
     double largest = 0;
-    for (int i = 0; i < 30; i++) {
-        assert_near((double)map[1][i], (double)map[0][i], 1e-5);
-        largest = fmax(largest, (double)map[0][i]);
+    for (int i = 0; i < CLASSES * 30; i++) {
+        assert_near((double)map[1][i / 30][i % 30], (double)map[0][i / 30][i % 30], 1e-5);
+        largest = fmax(largest, (double)map[0][i / 30][i % 30]);
     }
     assert_true(largest > 1e-2);
     cf_set_free(set);
@@ -221,7 +246,7 @@ static void test_refusals(void **state) {
     assert_fails(grad_cam_new(flat, &reference_engine, &cam), CF_BAD_USE, "has none: dense 8");
     assert_null(cam);
     if (cpu_engine_bf16()) assert_fails(grad_cam_new(model, cpu_engine_bf16(), &cam), CF_INTERNAL, "float32");
-    float *weight = parameters_find(&model->parameters, 0, "weight"),
+    float *weight = parameters_find(&model->parameters, 1, "weight"),
           *bias = parameters_find(&model->parameters, 1, "bias");
     bias[0] = NAN; /* of class 0 */
     assert_ok(grad_cam_new(model, &reference_engine, &cam));
@@ -231,7 +256,7 @@ static void test_refusals(void **state) {
     assert_fails(grad_cam_map(cam, x, 0, map), CF_BAD_INPUT, "not finite");
     grad_cam_free(cam);
     bias[0] = 0;
-    weight[0] = NAN;
+    weight[0] = NAN; /* of class 0 too, but on the way back it reaches every class */
     assert_ok(grad_cam_new(model, &reference_engine, &cam));
     assert_fails(grad_cam_map(cam, x, 1, map), CF_BAD_INPUT, "not finite");
     grad_cam_free(cam);
@@ -243,6 +268,7 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_norm_and_activation_by_hand),
         cmocka_unit_test(test_is_cam_behind_a_global_pool),
         cmocka_unit_test(test_finite_differences),
         cmocka_unit_test(test_agrees_with_prediction),
