@@ -36,8 +36,8 @@ typedef struct Temperature {
     const char *missing; /* why, in a few words, where value is 0; static */
 } Temperature;
 
-/* The temperature between 1/20 and 20 with the lowest mean loss. There is none where the loss has no minimum there: above all
- * where every example is right, since then the loss falls for ever as T goes to 0. */
+/* The temperature between 1/20 and 20 with the lowest mean loss. There is none where the loss has no minimum there: above
+ * all where every example is right, since then the loss falls for ever as T goes to 0. */
 cf_status temperature_fit(const Predictions *predictions, Temperature *temperature);
 
 #endif

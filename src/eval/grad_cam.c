@@ -54,8 +54,8 @@ static Window window_of(const Layer *layer) {
                     .Q = layer->out.W};
 }
 
-/* Batch norm as prediction has it: (x - mean) * scale + bias. With a = scale and b = c = 0 its way back is that of constants,
- * which the running statistics are, and not that of a batch. */
+/* Batch norm as prediction has it: (x - mean) * scale + bias. With a = scale and b = c = 0 its way back is that of
+ * constants, which the running statistics are, and not that of a batch. */
 static cf_status make_norm(const GradCam *cam, int number, Stage *stage) {
     const double epsilon = 1e-5; /* PyTorch's, as in plan_layers.c */
     const Parameters *parameters = &cam->model->parameters;

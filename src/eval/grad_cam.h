@@ -23,8 +23,8 @@ void grad_cam_free(GradCam *cam);
 /* Of A: K channels, H x W places. */
 Shape grad_cam_shape(const GradCam *cam);
 
-/* `image`: floats H x W x C of the network's input, as feed_image prepares them; `label` is the class; `map` has H x W floats. Not finite in, not
- * finite out: CF_BAD_INPUT. */
+/* `image`: floats H x W x C of the network's input, as feed_image prepares them; `label`: the class; `map` has H x W floats.
+ * Values that are not finite: CF_BAD_INPUT. */
 cf_status grad_cam_map(GradCam *cam, const float *image, int label, float *map);
 
 /* ---- The parts, for tests: borrowed, until the next call ---- */

@@ -156,7 +156,7 @@ static void check_finite_differences(const Engine *engine) {
             assert_ok(grad_cam_logits_behind(cam, moved, &logits));
             double low = (double)logits[label], slope = (high - low) / ((double)above - (double)below);
             moved[i] = whole;
-            /* What lies behind A is linear in pieces. Halves that differ have an edge between them: nothing to compare with. */
+            /* What lies behind A is linear in pieces. Halves that differ have an edge between them. */
             if (fabs(high + low - 2 * middle) / step > 2e-3) {
                 edges++;
                 continue;
