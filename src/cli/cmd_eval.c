@@ -36,8 +36,16 @@ static void set_defaults(void *parsed) {
     ((EvalArguments *)parsed)->dials = DATA_DIALS_NONE;
 }
 
-static cf_status print(const Run *run, const Evaluation *e, const char *data, const char *part, bool as_json) {
+static cf_status print_analysis(const Evaluation *e) {
     Analysis analysis;
+    FORWARD(analysis_new(e, &analysis));
+    putchar('\n');
+    analysis_print(&analysis, stdout);
+    analysis_free(&analysis);
+    return CF_OK;
+}
+
+static cf_status print(const Run *run, const Evaluation *e, const char *data, const char *part, bool as_json) {
     json_t *json;
     if (as_json) {
         FORWARD(evaluation_json(e, data, part, &json));
@@ -47,11 +55,7 @@ static cf_status print(const Run *run, const Evaluation *e, const char *data, co
     metrics_print_report(&e->metrics, stdout);
     putchar('\n');
     metrics_print_confusion(&e->metrics, stdout);
-    FORWARD(analysis_new(e, &analysis));
-    putchar('\n');
-    analysis_print(&analysis, stdout);
-    analysis_free(&analysis);
-    return CF_OK;
+    return print_analysis(e);
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {

@@ -16,8 +16,8 @@ static void logits_of(const float *row, int classes, double *logits) {
 
 /* Softmax of beta x logits, the largest of which is 0; returns the logarithm of the sum it divides by. */
 static double softmax(const double *logits, int classes, double beta, double *q) {
-    double sum = 0;
-    for (int c = 0; c < classes; c++) sum += q[c] = exp(beta * logits[c]);
+    double sum = q[0] = exp(beta * logits[0]);
+    for (int c = 1; c < classes; c++) sum += q[c] = exp(beta * logits[c]);
     for (int c = 0; c < classes; c++) q[c] /= sum;
     return log(sum);
 }
