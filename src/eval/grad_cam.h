@@ -16,9 +16,9 @@
 
 typedef struct GradCam GradCam;
 
-/* Borrows the model, whose weights it takes as they are now. The engine must work in float32; &reference_engine is the
- * faster one here (6 ms an image for the study's network at 3 x 32 x 32, oneDNN 40 ms: a single row is no work for its matrix
- * products). A model without a convolution is refused: CF_BAD_USE. */
+/* Borrows the model, whose weights it takes as they are now. The engine must work in float32; &reference_engine was the
+ * faster one for one image at a time (the study's network at 3 x 32 x 32, a busy machine: 6 ms, oneDNN 24 to 54 ms; the
+ * reason was not looked for). A model without a convolution is refused: CF_BAD_USE. */
 cf_status grad_cam_new(const cf_model *model, const Engine *engine, GradCam **cam);
 void grad_cam_free(GradCam *cam);
 /* Of A: K channels, H x W places. */
