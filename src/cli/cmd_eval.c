@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
+#include "eval/analysis.h"
 #include "study/run.h"
 
 #include <stddef.h>
@@ -35,6 +36,15 @@ static void set_defaults(void *parsed) {
     ((EvalArguments *)parsed)->dials = DATA_DIALS_NONE;
 }
 
+static cf_status print_analysis(const Evaluation *e) {
+    Analysis analysis;
+    FORWARD(analysis_new(e, &analysis));
+    putchar('\n');
+    analysis_print(&analysis, stdout);
+    analysis_free(&analysis);
+    return CF_OK;
+}
+
 static cf_status print(const Run *run, const Evaluation *e, const char *data, const char *part, bool as_json) {
     json_t *json;
     if (as_json) {
@@ -45,7 +55,7 @@ static cf_status print(const Run *run, const Evaluation *e, const char *data, co
     metrics_print_report(&e->metrics, stdout);
     putchar('\n');
     metrics_print_confusion(&e->metrics, stdout);
-    return CF_OK;
+    return print_analysis(e);
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
@@ -73,7 +83,18 @@ const Command command_eval = {
     .usage = "RUN [--data SET] [--shift SPEC] [--split test|official-test|all]",
     .description =
         "Prints the classification report (precision, recall, F1 and support per class; accuracy, macro and weighted "
-        "averages), the accuracy with its 95 % Wilson interval, the loss, and the confusion matrix.\n"
+        "averages), the accuracy with its 95 % Wilson interval, the loss, and the confusion matrix; then:\n"
+        "\n"
+        "    calibration error   expected (Guo et al. 2017), 15 bins: how far confidence is from accuracy\n"
+        "    temperature         divides the logits; fitted on the run's validation part, and therefore\n"
+        "                        for the test part of the run's own data only\n"
+        "    Brier score         squared distance of probabilities and truth, 0 best, 2 worst\n"
+        "    area under ROC      how often an image of a class gets more of it than one of another\n"
+        "    average precision   over the gains in recall, as scikit-learn defines it\n"
+        "    most confused       pairs of classes, with the share of the true class\n"
+        "\n"
+        "--json has all of it per class (in the order of per_class) and per bin; what is undefined or not available is "
+        "null.\n"
         "\n"
         "On other data, images are converted to the model's channels and size, and classes are matched by name. A "
         "precision or recall of 0/0 counts as 0, and the report says so.\n"
