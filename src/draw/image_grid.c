@@ -1,7 +1,6 @@
 #include "draw/image_grid.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Lengths in points. */
 static const double margin = 22, gap = 3, group_gap = 26, label_gap = 10, caption_height = 11;
@@ -76,24 +75,10 @@ static void lay_rows(const ImageGrid *grid, Layout *layout) {
     layout->height = y + margin - 8;
 }
 
-/* As much of a text as fits, with an ellipsis where something is left out. */
-static const char *fit(const char *text, TextStyle style, double width, char room[512]) {
-    static const char ellipsis[] = "\xe2\x80\xa6";
-    size_t length = strlen(text);
-    if (text_width(text, style) <= width) return text;
-    if (length > 500) length = 500;
-    do {
-        while (length && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
-        memcpy(room, text, length);
-        memcpy(room + length, ellipsis, sizeof ellipsis);
-    } while (length && text_width(room, style) > width && length--);
-    return room;
-}
-
 static void draw_text(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour,
                       const char *text) {
     char room[512];
-    if (text) canvas_text(canvas, x, y, style, colour, fit(text, style, width, room));
+    if (text) canvas_text(canvas, x, y, style, colour, text_fit(text, style, width, room));
 }
 
 static void draw_image(Canvas *canvas, const CanvasImage *image, double x, double y, double side, const Theme *theme) {

@@ -1,5 +1,7 @@
 #include "draw/theme.h"
 
+#include <math.h>
+
 /* Of bytes, as style sheets write them. */
 #define RGB(r, g, b)                                                                                                   \
     { (r) / 255.0, (g) / 255.0, (b) / 255.0 }
@@ -9,6 +11,12 @@ const Theme theme_light = {
     .text = RGB(0x1a, 0x1c, 0x24),
     .muted = RGB(0x6b, 0x70, 0x7d),
     .empty = RGB(0xf0, 0xf1, 0xf4),
+    .grid = RGB(0xe6, 0xe7, 0xeb),
+    .axis = RGB(0x9a, 0x9e, 0xa8),
+    .heat = {RGB(0xf5, 0xf7, 0xfa), RGB(0x1f, 0x5f, 0xa8)},
+    .classes = {RGB(0x3f, 0x90, 0xda), RGB(0xff, 0xa9, 0x0e), RGB(0xbd, 0x1f, 0x01), RGB(0x94, 0xa4, 0xa2),
+                RGB(0x83, 0x2d, 0xb6), RGB(0xa9, 0x6b, 0x59), RGB(0xe7, 0x63, 0x00), RGB(0xb9, 0xac, 0x70),
+                RGB(0x71, 0x75, 0x81), RGB(0x92, 0xda, 0xdd)},
 };
 
 const Theme theme_dark = {
@@ -16,4 +24,27 @@ const Theme theme_dark = {
     .text = RGB(0xeb, 0xed, 0xf2),
     .muted = RGB(0x99, 0x9e, 0xab),
     .empty = RGB(0x24, 0x25, 0x2b),
+    .grid = RGB(0x2c, 0x2e, 0x36),
+    .axis = RGB(0x66, 0x6b, 0x78),
+    .heat = {RGB(0x1f, 0x21, 0x28), RGB(0x6a, 0xb0, 0xf3)},
+    .classes = {RGB(0x4a, 0x9b, 0xe4), RGB(0xff, 0xb0, 0x24), RGB(0xd8, 0x3a, 0x1c), RGB(0x94, 0xa4, 0xa2),
+                RGB(0xa4, 0x53, 0xd6), RGB(0xb7, 0x7a, 0x68), RGB(0xf0, 0x72, 0x14), RGB(0xb9, 0xac, 0x70),
+                RGB(0x7d, 0x82, 0x90), RGB(0x92, 0xda, 0xdd)},
 };
+
+Colour theme_class(const Theme *theme, int index) {
+    return theme->classes[(unsigned)index % CLASS_COLOURS];
+}
+
+Colour colour_between(Colour a, Colour b, double share) {
+    return (Colour){a.red + share * (b.red - a.red), a.green + share * (b.green - a.green),
+                    a.blue + share * (b.blue - a.blue)};
+}
+
+static double linear(double value) {
+    return value <= 0.04045 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4);
+}
+
+double colour_luminance(Colour colour) {
+    return 0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) + 0.0722 * linear(colour.blue);
+}
