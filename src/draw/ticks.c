@@ -64,7 +64,7 @@ static void power_label(int times, int power, char label[TICK_LABEL]) {
         snprintf(label, TICK_LABEL, "%.*f", power < 0 ? -power : 0, times * pow(10, power));
         return;
     }
-    char digits[8], mantissa[8] = "", exponent[16] = "";
+    char digits[16], mantissa[16] = "", exponent[64] = "";
     snprintf(digits, sizeof digits, "%d", power < 0 ? -power : power);
     for (const char *d = digits; *d; d++) strcat(exponent, raised[*d - '0']);
     if (times > 1) snprintf(mantissa, sizeof mantissa, "%d\xc2\xb7", times);
