@@ -106,7 +106,9 @@ cf_status canvas_new(const char *path, double width, double height, Colour backg
         canvas_free(made);
         return status;
     }
-    canvas_rectangle(made, 0, 0, width, height, background);
+    /* All of it: a PNG's last pixels may be only partly on the page. */
+    cairo_set_source_rgb(made->cairo, background.red, background.green, background.blue);
+    cairo_paint(made->cairo);
     *canvas = made;
     return CF_OK;
 }
@@ -159,6 +161,7 @@ void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle st
     cairo_t *cairo = canvas->cairo;
     if (count < 2) return;
     cairo_save(cairo);
+    cairo_new_path(cairo); /* text leaves its end behind */
     cairo_set_source_rgba(cairo, colour.red, colour.green, colour.blue, style.alpha);
     cairo_set_line_width(cairo, style.width);
     cairo_set_line_join(cairo, CAIRO_LINE_JOIN_ROUND);
@@ -170,7 +173,7 @@ void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle st
 }
 
 static void circle(cairo_t *cairo, Point centre, double radius) {
-    cairo_new_sub_path(cairo);
+    cairo_new_path(cairo);
     cairo_arc(cairo, centre.x, centre.y, radius, 0, 2 * acos(-1));
 }
 

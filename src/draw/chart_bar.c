@@ -29,7 +29,8 @@ static void number_text(const BarChart *chart, double value, char text[32]) {
 
 /* The size at which every number fits above its bar, or 0. */
 static double number_size(const BarChart *chart, double bar) {
-    double widest = 0;
+    /* Charts of percentages side by side have numbers of one size. */
+    double widest = chart->y.percent ? text_width("100", chart_small) : 1;
     if (!chart->numbers) return 0;
     for (int s = 0; s < chart->series_count; s++)
         for (int c = 0; c < chart->category_count; c++) {
@@ -38,7 +39,7 @@ static double number_size(const BarChart *chart, double bar) {
             number_text(chart, chart->series[s].values[c], text);
             widest = fmax(widest, text_width(text, chart_small));
         }
-    const double size = fmin(chart_small.size, chart_small.size * bar / fmax(widest, 1));
+    const double size = fmin(chart_small.size, chart_small.size * bar / widest);
     return size < 5.5 ? 0 : size;
 }
 

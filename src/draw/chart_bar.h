@@ -7,7 +7,7 @@
 typedef struct BarSeries {
     const char *name;     /* for the legend; NULL: not there */
     const double *values; /* [category_count], 0 or more; NaN: no bar */
-    int colour;           /* a class colour, or CHART_MUTED */
+    int colour;           /* a class colour, or CHART_MUTED, CHART_FAINT */
 } BarSeries;
 
 typedef struct BarChart {

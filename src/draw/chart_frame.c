@@ -17,7 +17,7 @@ static TextStyle aligned(TextStyle style, TextAlign align) {
 }
 
 Colour chart_colour(const Theme *theme, int colour) {
-    return colour < 0 ? theme->muted : theme_class(theme, colour);
+    return colour == CHART_FAINT ? theme->faint : colour < 0 ? theme->muted : theme_class(theme, colour);
 }
 
 /* ---- Scales ---- */
@@ -63,6 +63,7 @@ static void choose_range(const Axis *axis, const double data[2], Scale *scale) {
 typedef struct Layout {
     const FrameSpec *spec;
     Ticks x, y;
+    double inner_width;
     int legend_rows;
     bool turned; /* category names */
     int stride;  /* every so manieth category has its name */
@@ -96,8 +97,9 @@ static int legend(Canvas *canvas, const Theme *theme, const FrameSpec *spec, dou
     return rows;
 }
 
+/* At least four digits' width, so that charts one below the other mostly begin at the same place. */
 static double widest(const Ticks *ticks) {
-    double width = 0;
+    double width = text_width("0000", chart_label);
     for (int i = 0; i < ticks->count; i++) width = fmax(width, text_width(ticks->labels[i], chart_label));
     return width;
 }
@@ -121,12 +123,13 @@ static int most_ticks(double length, double each) {
 static void lay(Box box, Layout *layout, Frame *frame) {
     const FrameSpec *spec = layout->spec;
     double left = spec->y.label ? 13 : 0, top = spec->title ? title_height : 4, bottom = spec->x.label ? 13 : 0;
-    layout->legend_rows = legend(NULL, NULL, spec, 0, 0, box.width - left - 34);
+    layout->inner_width = box.width - left - 34; /* about what the plot gets */
+    layout->legend_rows = legend(NULL, NULL, spec, 0, 0, layout->inner_width);
     top += layout->legend_rows * legend_height + (layout->legend_rows ? 3 : 0);
-    bottom += tick_gap + (spec->categories ? lay_categories(spec, box.width - left - 34, layout) : chart_label.size);
+    bottom += tick_gap + (spec->categories ? lay_categories(spec, layout->inner_width, layout) : chart_label.size);
     choose_range(&spec->y, spec->y_data, &frame->y);
     const double height = box.height - top - bottom;
-    ticks_choose(&spec->y, frame->y.low, frame->y.high, most_ticks(height, 22), &layout->y);
+    ticks_choose(&spec->y, frame->y.low, frame->y.high, most_ticks(height, 17), &layout->y);
     left += widest(&layout->y) + tick_gap;
     frame->plot = (Box){box.x + left, box.y + top, box.width - left - 6, height};
     frame->y.from = box.y + top + height, frame->y.to = box.y + top;
@@ -134,7 +137,7 @@ static void lay(Box box, Layout *layout, Frame *frame) {
         frame->x = (Scale){AXIS_LINEAR, 0, spec->category_count, 0, 0};
     } else {
         choose_range(&spec->x, spec->x_data, &frame->x);
-        ticks_choose(&spec->x, frame->x.low, frame->x.high, most_ticks(frame->plot.width, 32), &layout->x);
+        ticks_choose(&spec->x, frame->x.low, frame->x.high, most_ticks(frame->plot.width, 26), &layout->x);
     }
     frame->x.from = frame->plot.x, frame->x.to = frame->plot.x + frame->plot.width;
 }
@@ -191,7 +194,7 @@ void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *sp
     if (spec->title)
         canvas_text(canvas, plot.x, box.y + 10, chart_title, theme->text,
                     text_fit(spec->title, chart_title, box.x + box.width - plot.x, room));
-    legend(canvas, theme, spec, plot.x, top - 2, box.width - (plot.x - box.x));
+    legend(canvas, theme, spec, plot.x, top - 2, layout.inner_width);
     draw_y(canvas, theme, box, &layout, frame);
     const Point base[2] = {{plot.x, plot.y + plot.height}, {plot.x + plot.width, plot.y + plot.height}};
     canvas_line(canvas, base, 2, (LineStyle){0.8, 0, 1}, theme->axis);

@@ -10,13 +10,13 @@
 
 extern const TextStyle chart_title, chart_label, chart_small; /* bold 9.5, 8, 7 points; left */
 
-/* As a series' colour: the theme's muted one, for what is only compared with. */
-enum { CHART_MUTED = -1 };
+/* As a series' colour: the theme's muted one, for lines, or faint one, for bars, of what is only compared with. */
+enum { CHART_MUTED = -1, CHART_FAINT = -2 };
 Colour chart_colour(const Theme *theme, int colour);
 
 typedef struct LegendEntry {
     const char *name; /* NULL: not in the legend */
-    int colour;       /* a class colour, or CHART_MUTED */
+    int colour;       /* a class colour, CHART_MUTED or CHART_FAINT */
     bool line;        /* a line of `dash` instead of a square */
     double dash;
 } LegendEntry;

@@ -36,7 +36,7 @@ static double number_size(const HeatMap *map, double cell) {
         number_text(map, map->values[i], text);
         widest = fmax(widest, text_width(text, chart_label));
     }
-    const double size = fmin(chart_label.size * fmin(1, (cell - 3) / widest), cell * 0.6);
+    const double size = fmin(chart_label.size * fmin(1, (cell - 4.5) / widest), cell * 0.6);
     return size < 4.5 ? 0 : size;
 }
 

@@ -8,7 +8,7 @@ typedef struct LineSeries {
     const char *name;    /* for the legend; NULL: not there */
     const double *x, *y; /* [count]; a point that is not finite (or not above 0 on a logarithmic axis) leaves a gap */
     size_t count;
-    int colour;  /* a class colour, or CHART_MUTED */
+    int colour;  /* a class colour, or CHART_MUTED, CHART_FAINT */
     double dash; /* length of dashes in points; 0: solid */
 } LineSeries;
 

@@ -43,7 +43,7 @@ cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, con
         FAIL_IF(!(values[i] >= 0 && values[i] <= 1), CF_BAD_USE, "class %s: %g is no probability", bars->class_names[c],
                 values[i]);
         names[i] = bars->class_names[c];
-        colours[i] = c == bars->predicted || c == bars->truth ? c : CHART_MUTED;
+        colours[i] = c == bars->predicted || c == bars->truth ? c : CHART_FAINT;
     }
     const double side = fmin(64, box.width), head = (bars->title ? 14 : 0) + (bars->about ? 11 : 0);
     const double centre = box.x + box.width / 2;

@@ -14,6 +14,7 @@ typedef struct Theme {
     Colour text, muted; /* what is read first; what explains it */
     Colour empty;       /* where there is nothing to show */
     Colour grid, axis;  /* lines to read values by; the line that values stand on */
+    Colour faint;       /* bars that only surround those that matter; unlike any class' colour */
     Colour heat[2];     /* of a heat map's lowest and highest cells */
     /* Of classes, the same class in the same colour over all figures; of series, in order. Ten colours that stay apart
      * under the three kinds of colour blindness and in grey: M. A. Petroff, "Accessible Color Sequences for Data

@@ -55,12 +55,17 @@ static void choose_linear(const Axis *axis, double low, double high, int most, T
 
 /* ---- Logarithmic ---- */
 
-/* times x 10^power, in digits while that is short. */
-static void power_label(int times, int power, char label[TICK_LABEL]) {
+/* Whether all powers of a range are short enough to be written out. */
+static bool short_powers(double low, double high) {
+    return low >= 1e-4 * (1 - slack) && high < 1e5;
+}
+
+/* times x 10^power, in digits or with the power raised. */
+static void power_label(int times, int power, bool digits_only, char label[TICK_LABEL]) {
     static const char *const raised[] = {"\xe2\x81\xb0", "\xc2\xb9",     "\xc2\xb2",     "\xc2\xb3",
                                          "\xe2\x81\xb4", "\xe2\x81\xb5", "\xe2\x81\xb6", "\xe2\x81\xb7",
                                          "\xe2\x81\xb8", "\xe2\x81\xb9"};
-    if (power >= -4 && power <= 4) {
+    if (digits_only) {
         snprintf(label, TICK_LABEL, "%.*f", power < 0 ? -power : 0, times * pow(10, power));
         return;
     }
@@ -83,7 +88,7 @@ static void choose_powers(double low, double high, int stride, Ticks *ticks) {
         for (int times = 1; times <= (between ? 9 : 1); times++) {
             char label[TICK_LABEL] = "";
             const double value = times * pow(10, power);
-            if (times == 1 && power % stride == 0) power_label(1, power, label);
+            if (times == 1 && power % stride == 0) power_label(1, power, short_powers(low, high), label);
             if (within(value, low, high)) add(ticks, value, label);
         }
 }
@@ -94,7 +99,7 @@ static void choose_1_2_5(double low, double high, Ticks *ticks) {
         for (int i = 0; i < 3; i++) {
             char label[TICK_LABEL];
             const double value = all[i] * pow(10, power);
-            power_label(all[i], power, label);
+            power_label(all[i], power, short_powers(low, high), label);
             if (within(value, low, high)) add(ticks, value, label);
         }
 }

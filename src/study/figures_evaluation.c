@@ -60,7 +60,7 @@ static cf_status draw_one_confusion(const FigureBook *book, const char *name, co
     char *title;
     fill(m, shares, cells, cells + count);
     FORWARD(write_confusion(book, name, m, shares));
-    FORWARD(memory_print(&title, "%s: %s", book->subject, shares ? "% of each true class" : "images"));
+    FORWARD(memory_print(&title, "%s: %s", book->subject, shares ? "% of each true class" : "number of images"));
     const HeatMap map = {.title = title,
                          .row_label = "true class",
                          .column_label = "predicted class",
@@ -255,15 +255,15 @@ static cf_status write_panels(const FigureBook *book, const Evaluation *e, const
 
 static cf_status draw_probabilities(const FigureBook *book, const cf_set *set, const Evaluation *e,
                                     const Example *examples, const size_t *chosen, int count) {
-    static const char *const abouts[PANELS] = {"among the most confident", "of median confidence",
-                                               "among the least confident"};
+    static const char *const abouts[PANELS] = {"right, among the most confident", "right, of median confidence",
+                                               "right, among the least confident"};
     char titles[PANELS][128];
     Panels panels = {.count = count};
     for (int i = 0; i < count; i++) {
         const Example *x = &examples[chosen[i]];
         char percent[16];
         percent_text((double)x->confidence, percent);
-        snprintf(titles[i], sizeof titles[i], "%s, rightly at %s", e->metrics.class_names[x->truth], percent);
+        snprintf(titles[i], sizeof titles[i], "%s, %s", e->metrics.class_names[x->truth], percent);
         panels.bars[i] = (ProbabilityBars){.title = titles[i],
                                            .about = count == PANELS ? abouts[i] : NULL,
                                            .image = image_of(set, e, x),
