@@ -18,7 +18,7 @@ typedef struct Theme {
     Colour heat[2];     /* of a heat map's lowest and highest cells */
     /* Of classes, the same class in the same colour over all figures; of series, in order. Ten colours that stay apart
      * under the three kinds of colour blindness and in grey: M. A. Petroff, "Accessible Color Sequences for Data
-     * Visualization", arXiv:2107.02270, 2021. The dark theme lightens those that would sink into its ground. */
+     * Visualization", arXiv:2107.02270, 2021. Those of the dark theme are lighter; a test keeps all apart. */
     Colour classes[CLASS_COLOURS];
 } Theme;
 
