@@ -1,7 +1,12 @@
 #include "draw/chart_heat.h"
 
+#include "base/memory.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST_SHAPES = 2500 };
 
 static const double title_height = 18, label_height = 13, name_gap = 4, longest_name = 64;
 static const double middle = 0.36;
@@ -69,6 +74,31 @@ static cf_status check(const HeatMap *map, double *largest) {
     return CF_OK;
 }
 
+static Colour cell_colour(const Theme *theme, const HeatMap *map, int at, double largest) {
+    const double value = map->values[at];
+    const double shade = map->shades ? map->shades[at] : largest > 0 ? value / largest : 0;
+    if (isnan(value)) return theme->empty;
+    return colour_between(theme->heat[0], theme->heat[1], isnan(shade) ? 0 : fmin(1, fmax(0, shade)));
+}
+
+/* Very many cells are one image: as shapes they would make a file of megabytes. */
+static cf_status draw_image(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
+                            double largest) {
+    const int cells = map->rows * map->columns;
+    unsigned char *pixels;
+    FORWARD(memory_new((size_t)cells * 3, 1, &pixels));
+    for (int i = 0; i < cells; i++) {
+        const Colour colour = cell_colour(theme, map, i, largest);
+        pixels[3 * i] = (unsigned char)lrint(255 * colour.red);
+        pixels[3 * i + 1] = (unsigned char)lrint(255 * colour.green);
+        pixels[3 * i + 2] = (unsigned char)lrint(255 * colour.blue);
+    }
+    canvas_image(canvas, box.x + layout->left, box.y + layout->top, map->columns * layout->cell,
+                 map->rows * layout->cell, &(CanvasImage){pixels, 3, map->rows, map->columns});
+    free(pixels);
+    return CF_OK;
+}
+
 static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
                        double largest) {
     const double cell = layout->cell, line = fmin(0.8, cell / 10);
@@ -78,10 +108,7 @@ static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMa
             const int at = r * map->columns + c;
             const double value = map->values[at];
             const double x = box.x + layout->left + c * cell, y = box.y + layout->top + r * cell;
-            const double shade = map->shades ? map->shades[at] : largest > 0 ? value / largest : 0;
-            const Colour ground = isnan(value) ? theme->empty
-                                               : colour_between(theme->heat[0], theme->heat[1],
-                                                                fmin(1, fmax(0, isnan(shade) ? 0 : shade)));
+            const Colour ground = cell_colour(theme, map, at, largest);
             canvas_rectangle(canvas, x, y, cell - line, cell - line, ground);
             if (isnan(value) || layout->number == 0) continue;
             char text[32];
@@ -131,7 +158,10 @@ cf_status heat_map_draw(Canvas *canvas, const Theme *theme, Box box, const HeatM
     if (map->title)
         canvas_text(canvas, box.x + layout.left, box.y + 10, chart_title, theme->text,
                     text_fit(map->title, chart_title, box.width - layout.left, room));
-    draw_cells(canvas, theme, box, map, &layout, largest);
+    if (map->rows * map->columns > MOST_SHAPES)
+        FORWARD(draw_image(canvas, theme, box, map, &layout, largest));
+    else
+        draw_cells(canvas, theme, box, map, &layout, largest);
     draw_names(canvas, theme, box, map, &layout);
     return CF_OK;
 }

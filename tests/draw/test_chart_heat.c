@@ -83,6 +83,10 @@ static void test_many(void **state) {
     for (int i = 0; i < MANY * MANY; i++) values[i] = i;
     const HeatMap map = {.rows = MANY, .columns = MANY, .row_names = many, .column_names = many, .values = values};
     assert_ok(make_chart(draw, &map, &theme_light, "many.svg"));
+    size_t size;
+    free(text_of(in_scratch("many.svg"), &size));
+    assert_true(size < 200000);
+    assert_int_equal(count_in_file("many.svg", "<image "), 1);
     assert_true(letters_in("many.svg") > 10 && letters_in("many.svg") < 100);
     assert_true(heat_map_height(&map, 300) > 280 && heat_map_height(&map, 300) < 320);
 }
