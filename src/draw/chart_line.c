@@ -90,6 +90,8 @@ static void draw_label(Canvas *canvas, const Theme *theme, const LineChart *char
         if (box.x < plot.x || box.x + width > plot.x + plot.width) count += 10000;
         if (corner == 0 || count < fewest) best = box, fewest = count;
     }
+    /* Over lines of the grid, never over a series. */
+    if (fewest == 0) canvas_rectangle(canvas, best.x, best.y + 1, width, height, theme->background);
     canvas_text(canvas, best.x, best.y + chart_label.size, chart_label, theme->muted, label);
 }
 

@@ -18,7 +18,7 @@ static cf_status make_suffix(const Run *run, const char *data, const char *part,
     if (own && test) return memory_copy_string("", suffix);
     FORWARD(memory_print(suffix, "-%s%s%s", short_name(data), own || whole ? "-" : "", own || whole ? part : ""));
     for (char *p = *suffix; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", *p)) *p = '_';
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
     if (strlen(*suffix) > 100) (*suffix)[100] = '\0'; /* a file's name has 255 bytes */
     return CF_OK;
 }
