@@ -69,11 +69,11 @@ static void power_label(int times, int power, bool digits_only, char label[TICK_
         snprintf(label, TICK_LABEL, "%.*f", power < 0 ? -power : 0, times * pow(10, power));
         return;
     }
-    char digits[16], mantissa[16] = "", exponent[64] = "";
+    char digits[16], mantissa[16] = "", exponent[64] = ""; /* of a double: at most three digits */
     snprintf(digits, sizeof digits, "%d", power < 0 ? -power : power);
     for (const char *d = digits; *d; d++) strcat(exponent, raised[*d - '0']);
     if (times > 1) snprintf(mantissa, sizeof mantissa, "%d\xc2\xb7", times);
-    snprintf(label, TICK_LABEL, "%s10%s%s", mantissa, power < 0 ? "\xe2\x81\xbb" : "", exponent);
+    snprintf(label, TICK_LABEL, "%.3s10%s%.12s", mantissa, power < 0 ? "\xe2\x81\xbb" : "", exponent);
 }
 
 static bool within(double value, double low, double high) {
