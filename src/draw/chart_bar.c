@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 enum { MOST_SERIES = 10 };
+static const double widest_bar = 36; /* points */
 
 static cf_status check(const BarChart *chart, double range[2]) {
     size_t bars = 0;
@@ -44,8 +45,9 @@ static double number_size(const BarChart *chart, double bar) {
 }
 
 static void draw_bars(Canvas *canvas, const Theme *theme, const BarChart *chart, const Frame *frame) {
-    const double slot = frame->plot.width / chart->category_count, group = slot * 0.78,
-                 bar = group / chart->series_count, base = frame->plot.y + frame->plot.height;
+    const double slot = frame->plot.width / chart->category_count,
+                 group = fmin(slot * 0.78, widest_bar * chart->series_count), bar = group / chart->series_count,
+                 base = frame->plot.y + frame->plot.height;
     const double size = number_size(chart, chart->series_count == 1 ? slot - 1 : bar);
     const TextStyle style = {size, false, TEXT_CENTRE};
     for (int c = 0; c < chart->category_count; c++)

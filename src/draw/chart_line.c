@@ -79,13 +79,13 @@ static int crossings(const LineChart *chart, const Frame *frame, Box box) {
 /* At the upper or lower end of the mark's line, right or left of it: where the fewest lines are in the way. */
 static void draw_label(Canvas *canvas, const Theme *theme, const LineChart *chart, const Frame *frame, double x,
                        const char *label) {
-    const double width = text_width(label, chart_label), height = chart_label.size + 2;
+    const double width = text_width(label, chart_label), height = chart_label.size + 2, beside = 7; /* of the ring */
     const Box plot = frame->plot;
     Box best = {0};
     int fewest = 0;
     for (int corner = 0; corner < 4; corner++) {
-        const Box box = {corner % 2 ? x - 4 - width : x + 4, corner / 2 ? plot.y + plot.height - height - 2 : plot.y,
-                         width, height};
+        const Box box = {corner % 2 ? x - beside - width : x + beside,
+                         corner / 2 ? plot.y + plot.height - height - 2 : plot.y, width, height};
         int count = crossings(chart, frame, box);
         if (box.x < plot.x || box.x + width > plot.x + plot.width) count += 10000;
         if (corner == 0 || count < fewest) best = box, fewest = count;

@@ -141,7 +141,8 @@ static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layou
         for (int c = 0; c < group->columns; c++) {
             const int place = r * group->columns + c;
             const double x = left + c * step, y = row_top(grid, layout, r);
-            draw_image(canvas, &group->images[place], x, y, side, theme);
+            if (group->images[place].pixels || !group->blank)
+                draw_image(canvas, &group->images[place], x, y, side, theme);
             if (group->captions && group->captions[place])
                 draw_caption(canvas, x + side / 2, y + side + caption_style.size, step, theme, group->captions[place]);
         }

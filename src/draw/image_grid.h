@@ -9,6 +9,7 @@ typedef struct GridGroup {
     int columns;
     const char *const *column_captions; /* [columns] above each column, or NULL */
     const CanvasImage *images;          /* [rows][columns]; pixels NULL: an empty place */
+    bool blank;                         /* empty places show nothing */
     /* [rows][columns] below each image, or NULL; each may be NULL. Lines end with \n, the last is drawn fainter:
      * "4 to 9\n87 %". */
     const char *const *captions;

@@ -177,10 +177,11 @@ static cf_status draw_misclassified(const FigureBook *book, const cf_set *set, c
                  count, e->count);
     else
         snprintf(note, sizeof note, "%s: all %zu mistakes among %zu images", book->subject, count, e->count);
-    const int columns = shown < COLUMNS ? shown : COLUMNS;
-    const GridGroup group = {.columns = columns, .images = images, .captions = (const char *const *)captions};
+    /* Always as wide, so that the note has its room. */
+    const GridGroup group = {
+        .columns = COLUMNS, .images = images, .blank = true, .captions = (const char *const *)captions};
     const ImageGrid grid = {
-        .note = note, .rows = (shown + columns - 1) / columns, .side = 54, .group_count = 1, .groups = &group};
+        .note = note, .rows = (shown + COLUMNS - 1) / COLUMNS, .side = 54, .group_count = 1, .groups = &group};
     if (!status) status = book_grid(book, "misclassified", &grid);
     for (int i = 0; i < shown; i++) free(captions[i]);
     return status;

@@ -107,6 +107,14 @@ static void test_kinds_of_places(void **state) {
     assert_int_equal(black.y0 - empty.y0, 24);
     assert_int_equal(pixel_at(&drawn, 0, 0), 0x16171c);
     free(drawn.rgb);
+    GridGroup bare = group;
+    bare.blank = true;
+    const ImageGrid other = {.rows = 1, .group_count = 1, .groups = &bare};
+    assert_ok(image_grid_draw(&other, &theme_dark, in_scratch("blank.png")));
+    drawn = read_drawn(in_scratch("blank.png"));
+    assert_int_equal(find(&drawn, 0x24252b).count, 0);
+    assert_int_equal(find(&drawn, 0).count, 96 * 48);
+    free(drawn.rgb);
 }
 
 /* Rows that belong together stand closer than blocks, and their label is beside the middle of both. */
