@@ -70,17 +70,6 @@ check "a missing history is said" grep -q "history.csv is not there" eval.err
 same "only the classes that take part" "$(cut -d, -f1 two/figures/distribution.csv | tr '\n' ' ')" "class 1 2 "
 same "the limit shows" "$(awk -F, '$1 == "1" { print $2 }' two/figures/distribution.csv)" 5
 
-# All figures of MNIST in every format within 3 seconds.
-if [ -e "$CIFRA_DATA/mnist/t10k-images-idx3-ubyte.gz" ]; then
-    "$CIFRA" train --data mnist --model linear --epochs 1 --out mnist --figures none --quiet >/dev/null
-    seconds() { local TIMEFORMAT=%R; { time "$CIFRA" eval mnist --quiet --figures "$1" >/dev/null; } 2>&1; }
-    without=$(seconds none) with=$(seconds svg,png,pdf)
-    check "MNIST's figures took $with s, $without s of it not for figures" awk "BEGIN { exit !($with - $without < 3) }"
-    same "MNIST's figures" "$(find mnist/figures -type f | wc -l)" 28
-else
-    echo "SKIPPED: the time that the figures of MNIST take (no mnist in $CIFRA_DATA)"
-fi
-
 # None, and wrong words.
 "$CIFRA" train "${settings[@]}" --out bare --figures none --json >bare.json 2>/dev/null
 check "none draws nothing" test ! -e bare/figures
