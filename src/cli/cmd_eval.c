@@ -4,14 +4,15 @@
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
-#include "study/run.h"
+#include "eval/analysis.h"
+#include "study/figures.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct EvalArguments {
-    const char *data, *data_dir;
+    const char *data, *data_dir, *figures;
     DataDials dials;
     int split, threads;
 } EvalArguments;
@@ -27,39 +28,61 @@ static const Option options[] = {
     {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "which images",
      .default_text = "test; for other data official-test, or all where there is none",
      OPTION_MEMBER(EvalArguments, split)},
+    {"figures", "LIST", OPTION_TEXT,
+     .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
+     OPTION_MEMBER(EvalArguments, figures)},
     {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", OPTION_MEMBER(EvalArguments, threads)},
 };
 
 static void set_defaults(void *parsed) {
-    ((EvalArguments *)parsed)->dials = DATA_DIALS_NONE;
+    *(EvalArguments *)parsed = (EvalArguments){.dials = DATA_DIALS_NONE, .figures = "svg"};
 }
 
-static cf_status print(const Run *run, const Evaluation *e, const char *data, const char *part, bool as_json) {
-    json_t *json;
-    if (as_json) {
-        FORWARD(evaluation_json(e, data, part, &json));
-        return print_json(json);
-    }
+static cf_status print_analysis(const Evaluation *e) {
+    Analysis analysis;
+    FORWARD(analysis_new(e, &analysis));
+    putchar('\n');
+    analysis_print(&analysis, stdout);
+    analysis_free(&analysis);
+    return CF_OK;
+}
+
+static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
     printf("%s on %s, %s: %zu images\n\n", run->folder, data, part, e->count);
     metrics_print_report(&e->metrics, stdout);
     putchar('\n');
     metrics_print_confusion(&e->metrics, stdout);
-    return CF_OK;
+    return print_analysis(e);
+}
+
+/* The result is printed before the figures are drawn, so that a failure of these costs nothing; JSON names them. */
+static cf_status finish(const Run *run, const Evaluation *e, const char *data, const char *part,
+                        const FigureOptions *figures, bool as_json) {
+    FigureList list = {0};
+    json_t *json;
+    cf_status status = as_json ? CF_OK : print_report(run, e, data, part);
+    if (!status) status = figures_make(run, e, data, part, figures, &list);
+    if (!status && as_json) status = evaluation_json(e, data, part, &json);
+    if (!status && as_json) status = print_json_with_figures(json, &list);
+    figure_list_free(&list);
+    return status;
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const EvalArguments *a = parsed;
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
     Evaluation evaluation = {0};
+    FigureOptions figures = {0};
     Run *run;
     char *data;
     terminal_set_quiet(given->quiet);
+    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     FORWARD(run_open(given->positional[0], &run));
     cf_status status = data_dials_lay(a->data ? a->data : run->config.data, &a->dials, &data);
     if (!status) {
         status = run_evaluate(run, data, a->data_dir, part, a->threads, &evaluation, &part);
-        if (!status) status = print(run, &evaluation, data, part, given->json);
+        if (!status) status = finish(run, &evaluation, data, part, &figures, given->json);
         free(data);
     }
     evaluation_free(&evaluation);
@@ -73,7 +96,18 @@ const Command command_eval = {
     .usage = "RUN [--data SET] [--shift SPEC] [--split test|official-test|all]",
     .description =
         "Prints the classification report (precision, recall, F1 and support per class; accuracy, macro and weighted "
-        "averages), the accuracy with its 95 % Wilson interval, the loss, and the confusion matrix.\n"
+        "averages), the accuracy with its 95 % Wilson interval, the loss, and the confusion matrix; then:\n"
+        "\n"
+        "    calibration error   expected (Guo et al. 2017), 15 bins: how far confidence is from accuracy\n"
+        "    temperature         divides the logits; fitted on the run's validation part, and therefore\n"
+        "                        for the test part of the run's own data only\n"
+        "    Brier score         squared distance of probabilities and truth, 0 best, 2 worst\n"
+        "    area under ROC      how often an image of a class gets more of it than one of another\n"
+        "    average precision   over the gains in recall, as scikit-learn defines it\n"
+        "    most confused       pairs of classes, with the share of the true class\n"
+        "\n"
+        "--json has all of it per class (in the order of per_class) and per bin; what is undefined or not available is "
+        "null.\n"
         "\n"
         "On other data, images are converted to the model's channels and size, and classes are matched by name. A "
         "precision or recall of 0/0 counts as 0, and the report says so.\n"
@@ -81,9 +115,12 @@ const Command command_eval = {
         "--shift turns the factors of generated data, also of the run's own: the result is other data, of which the "
         "official test part is evaluated.\n"
         "\n"
+        "Figures go to RUN/figures, each with its data as CSV; those of other data have the set's name in theirs "
+        "(confusion-svhn.svg).\n"
+        "\n"
         "Examples:\n"
         "\n"
-        "    cifra eval runs/mnist-paper-s1 --data svhn\n"
+        "    cifra eval runs/mnist-paper-s1 --data svhn --figures png,pdf\n"
         "    cifra eval runs/street-paper-s1 --shift blur=2:4",
     .options = options,
     .option_count = COUNT_OF(options),

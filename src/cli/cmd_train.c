@@ -6,8 +6,8 @@
 #include "cli/terminal.h"
 #include "data/generate/generated_set.h"
 #include "data/split.h"
+#include "study/figures.h"
 #include "study/report.h"
-#include "study/run.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 
 typedef struct TrainArguments {
-    const char *data, *data_dir, *model, *split, *classes, *limit, *out, *config;
+    const char *data, *data_dir, *model, *split, *classes, *limit, *out, *config, *figures;
     DataDials dials;
     int epochs, batch, optimizer, schedule, patience, threads, precision, engine;
     double lr, momentum, weight_decay, validation;
@@ -70,13 +70,16 @@ static const Option options[] = {
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(classes)},
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
     {"out", "RUN", OPTION_TEXT, .help = "the run folder", .default_text = "runs/SET-MODEL-sSEED", MEMBER(out)},
+    {"figures", "LIST", OPTION_TEXT,
+     .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
+     MEMBER(figures)},
     {"config", "FILE", OPTION_TEXT, .help = "repeat the run of a config.json; other options override it",
      MEMBER(config)},
     {"resume", NULL, OPTION_FLAG, .help = "go on with the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
 
 static void set_defaults(void *parsed) {
-    ((TrainArguments *)parsed)->dials = DATA_DIALS_NONE;
+    *(TrainArguments *)parsed = (TrainArguments){.dials = DATA_DIALS_NONE, .figures = "svg"};
 }
 
 static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
@@ -218,7 +221,20 @@ static cf_status make_report(const Run *run, bool silent) {
     return CF_OK;
 }
 
-static cf_status train(Run *run, const char *folder, const Arguments *given, bool resume) {
+/* The result is printed before the figures are drawn, so that a failure of these costs nothing; JSON names them. */
+static cf_status finish(const Run *run, const FigureOptions *figures, bool as_json) {
+    FigureList list = {0};
+    json_t *json;
+    if (!as_json) print_result(run);
+    cf_status status = figures_make(run, &run->test, run->config.data, "test", figures, &list);
+    if (!status && as_json) status = run_json(run, &json);
+    if (!status && as_json) status = print_json_with_figures(json, &list);
+    figure_list_free(&list);
+    return status ? status : make_report(run, as_json);
+}
+
+static cf_status train(Run *run, const char *folder, const Arguments *given, bool resume,
+                       const FigureOptions *figures) {
     if (!given->json && !given->quiet) FORWARD(print_opening(run));
     FORWARD(run_start(run, folder, resume));
     terminal_catch_interrupt();
@@ -228,14 +244,7 @@ static cf_status train(Run *run, const char *folder, const Arguments *given, boo
                     folder);
     FORWARD(status);
     FORWARD(run_test(run));
-    if (given->json) {
-        json_t *json;
-        FORWARD(run_json(run, &json));
-        FORWARD(print_json(json));
-    } else {
-        print_result(run);
-    }
-    return make_report(run, given->json);
+    return finish(run, figures, given->json);
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
@@ -243,11 +252,13 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     RunConfig config = {0};
     Run *run = NULL;
     char *folder = NULL;
+    FigureOptions figures = {0};
     terminal_set_quiet(given->quiet);
+    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
     if (!status) status = a->out ? memory_copy_string(a->out, &folder) : default_folder(&config, &folder);
     if (!status) status = run_prepare(&config, &run);
-    if (!status) status = train(run, folder, given, a->resume);
+    if (!status) status = train(run, folder, given, a->resume, &figures);
     free(folder);
     run_free(run);
     run_config_free(&config);
@@ -262,8 +273,10 @@ const Command command_train = {
         "Trains a network, keeps the weights of the epoch with the lowest validation loss, evaluates them on the test "
         "part, "
         "and leaves everything in a run folder: config.json, history.csv, model.safetensors (best weights), "
-        "checkpoint.safetensors (latest state), metrics.json, predictions.csv, and report.html, which shows all of "
-        "it.\n"
+        "checkpoint.safetensors (latest state), metrics.json, predictions.csv, and figures/ with the distribution of "
+        "classes, samples, training curves, the confusion matrix in images and in shares, mistakes, and probabilities "
+        "of "
+        "three right predictions, each with its data as CSV; report.html shows all of it.\n"
         "\n"
         "The same seed and configuration give the same bits at any number of threads. Ctrl-C stops with a checkpoint; "
         "--resume goes on, also after a kill, to the end that an undisturbed run has.\n"
@@ -278,7 +291,7 @@ const Command command_train = {
         "\n"
         "Examples:\n"
         "\n"
-        "    cifra train --data mnist --epochs 3\n"
+        "    cifra train --data mnist --epochs 3 --figures svg,pdf\n"
         "    cifra train --data svhn --split pooled --optimizer adam --lr 0.001\n"
         "    cifra train --data mnist --model \"conv 16 5x5 | relu | maxpool 2 | dense classes\"\n"
         "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000\n"

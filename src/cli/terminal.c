@@ -82,3 +82,10 @@ cf_status print_json(json_t *json) {
     FAIL_IF(bad, CF_IO, "the JSON document could not be written to stdout");
     return CF_OK;
 }
+
+cf_status print_json_with_figures(json_t *json, const FigureList *figures) {
+    json_t *paths = json_array();
+    for (size_t i = 0; i < figures->count; i++) json_array_append_new(paths, json_string(figures->paths[i]));
+    json_object_set_new(json, "figures", paths);
+    return print_json(json);
+}

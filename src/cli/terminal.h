@@ -3,6 +3,7 @@
 #define CLI_TERMINAL_H
 
 #include "cli/options.h"
+#include "study/figure_book.h"
 
 #include <jansson.h>
 
@@ -16,5 +17,7 @@ void terminal_catch_interrupt(void);
 
 /* Prints a JSON document on stdout and releases it. */
 cf_status print_json(json_t *json);
+/* With "figures": [paths] in it. */
+cf_status print_json_with_figures(json_t *json, const FigureList *figures);
 
 #endif

@@ -7,6 +7,7 @@
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
 #include <cairo.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -105,7 +106,9 @@ cf_status canvas_new(const char *path, double width, double height, Colour backg
         canvas_free(made);
         return status;
     }
-    canvas_rectangle(made, 0, 0, width, height, background);
+    /* All of it: a PNG's last pixels may be only partly on the page. */
+    cairo_set_source_rgb(made->cairo, background.red, background.green, background.blue);
+    cairo_paint(made->cairo);
     *canvas = made;
     return CF_OK;
 }
@@ -154,6 +157,39 @@ void canvas_rectangle(Canvas *canvas, double x, double y, double width, double h
     cairo_fill(canvas->cairo);
 }
 
+void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle style, Colour colour) {
+    cairo_t *cairo = canvas->cairo;
+    if (count < 2) return;
+    cairo_save(cairo);
+    cairo_new_path(cairo); /* text leaves its end behind */
+    cairo_set_source_rgba(cairo, colour.red, colour.green, colour.blue, style.alpha);
+    cairo_set_line_width(cairo, style.width);
+    cairo_set_line_join(cairo, CAIRO_LINE_JOIN_ROUND);
+    cairo_set_line_cap(cairo, style.dash > 0 ? CAIRO_LINE_CAP_BUTT : CAIRO_LINE_CAP_ROUND);
+    if (style.dash > 0) cairo_set_dash(cairo, &style.dash, 1, 0);
+    for (size_t i = 0; i < count; i++) cairo_line_to(cairo, points[i].x, points[i].y);
+    cairo_stroke(cairo);
+    cairo_restore(cairo);
+}
+
+static void circle(cairo_t *cairo, Point centre, double radius) {
+    cairo_new_path(cairo);
+    cairo_arc(cairo, centre.x, centre.y, radius, 0, 2 * acos(-1));
+}
+
+void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour) {
+    set_colour(canvas->cairo, colour);
+    circle(canvas->cairo, centre, radius);
+    cairo_fill(canvas->cairo);
+}
+
+void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour) {
+    set_colour(canvas->cairo, colour);
+    cairo_set_line_width(canvas->cairo, line);
+    circle(canvas->cairo, centre, radius);
+    cairo_stroke(canvas->cairo);
+}
+
 /* Bytes of the UTF-8 character that `text` begins with, or 0 if it is none. */
 static int utf8_length(const unsigned char *text) {
     const int length = text[0] < 0x80                      ? 1
@@ -198,6 +234,14 @@ void canvas_text(Canvas *canvas, double x, double y, TextStyle style, Colour col
     cairo_show_text(cairo, sound);
 }
 
+void canvas_text_up(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text) {
+    cairo_save(canvas->cairo);
+    cairo_translate(canvas->cairo, x, y);
+    cairo_rotate(canvas->cairo, -acos(-1) / 2);
+    canvas_text(canvas, 0, 0, style, colour, text);
+    cairo_restore(canvas->cairo);
+}
+
 double text_width(const char *text, TextStyle style) {
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
     cairo_t *cairo = cairo_create(surface);
@@ -208,6 +252,19 @@ double text_width(const char *text, TextStyle style) {
     cairo_destroy(cairo);
     cairo_surface_destroy(surface);
     return width;
+}
+
+const char *text_fit(const char *text, TextStyle style, double width, char room[512]) {
+    static const char ellipsis[] = "\xe2\x80\xa6";
+    size_t length = strlen(text);
+    if (text_width(text, style) <= width) return text;
+    if (length > 500) length = 500;
+    do {
+        while (length && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
+        memcpy(room, text, length);
+        memcpy(room + length, ellipsis, sizeof ellipsis);
+    } while (length && text_width(room, style) > width && length--);
+    return room;
 }
 
 /* Each pixel `times` times in both directions, as Cairo's 32 bits. */

@@ -13,6 +13,11 @@ enum { CANVAS_PIXELS_PER_POINT = 2 };
 
 typedef struct Canvas Canvas;
 
+/* A part of a page. */
+typedef struct Box {
+    double x, y, width, height;
+} Box;
+
 /* Whether the path ends with .svg, .png or .pdf, which choose the kind; otherwise an error that says so. */
 cf_status canvas_check_path(const char *path);
 
@@ -25,6 +30,21 @@ void canvas_free(Canvas *canvas);
 
 void canvas_rectangle(Canvas *canvas, double x, double y, double width, double height, Colour colour);
 
+typedef struct Point {
+    double x, y;
+} Point;
+
+typedef struct LineStyle {
+    double width; /* points */
+    double dash;  /* length of dashes and of the gaps between them; 0: solid */
+    double alpha; /* 1: opaque */
+} LineStyle;
+
+/* A line through points, round at its corners and ends. One point alone gives nothing. */
+void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle style, Colour colour);
+void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour);
+void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour);
+
 typedef enum TextAlign { TEXT_LEFT, TEXT_CENTRE, TEXT_RIGHT } TextAlign;
 typedef struct TextStyle {
     double size; /* points */
@@ -35,7 +55,11 @@ typedef struct TextStyle {
 /* One line of UTF-8 in the system's sans-serif font; y is the base line. A byte that is no UTF-8 becomes a question
  * mark. */
 void canvas_text(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
+/* Turned by a quarter, to be read from the right; x is the base line. */
+void canvas_text_up(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
 double text_width(const char *text, TextStyle style);
+/* As much of a text as fits, with an ellipsis where something is left out: the text itself, or in `room`. */
+const char *text_fit(const char *text, TextStyle style, double width, char room[512]);
 
 /* Bytes [height][width][channels], channels 1 or 3. */
 typedef struct CanvasImage {

@@ -1,10 +1,12 @@
 #include "draw/image_grid.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Lengths in points. */
-static const double margin = 22, gap = 3, group_gap = 26, label_gap = 10, caption_height = 11;
+static const double margin = 22, gap = 3, group_gap = 26, label_gap = 10, caption_height = 11, caption_line = 9.5,
+                    block_gap = 9, usual_side = 46;
 static const TextStyle title_style = {15, true, TEXT_LEFT}, heading_style = {12, true, TEXT_LEFT},
                        about_style = {9, false, TEXT_LEFT}, label_style = {11, true, TEXT_RIGHT},
                        caption_style = {8, false, TEXT_CENTRE}, note_style = {9, false, TEXT_LEFT};
@@ -20,9 +22,9 @@ typedef struct Layout {
     double width, height;
 } Layout;
 
-/* A whole number of a PNG's pixels for each of the image's, so that all are alike; about 46 points. */
+/* A whole number of a PNG's pixels for each of the image's, so that all are alike; about as large as wanted. */
 static double place_side(const ImageGrid *grid, const GridGroup *group) {
-    const int wanted = 46 * CANVAS_PIXELS_PER_POINT;
+    const int wanted = (int)((grid->side > 0 ? grid->side : usual_side) * CANVAS_PIXELS_PER_POINT);
     int longest = 0;
     for (int i = 0; i < grid->rows * group->columns; i++) {
         const CanvasImage *image = &group->images[i];
@@ -32,6 +34,29 @@ static double place_side(const ImageGrid *grid, const GridGroup *group) {
     }
     if (longest == 0) longest = wanted;
     return longest * fmax(1, floor((double)wanted / longest + 0.5)) / CANVAS_PIXELS_PER_POINT;
+}
+
+static int line_count(const char *text) {
+    int lines = 1;
+    for (; *text; text++) lines += *text == '\n';
+    return lines;
+}
+
+/* Below the images of a group. */
+static double captions_height(const ImageGrid *grid, const GridGroup *group) {
+    int most = 1;
+    if (!group->captions) return 0;
+    for (int i = 0; i < grid->rows * group->columns; i++)
+        if (group->captions[i] && line_count(group->captions[i]) > most) most = line_count(group->captions[i]);
+    return caption_height + (most - 1) * caption_line;
+}
+
+static int block_rows(const ImageGrid *grid) {
+    return grid->block_rows > 0 ? grid->block_rows : 1;
+}
+
+static double row_top(const ImageGrid *grid, const Layout *layout, int row) {
+    return layout->top + row * layout->row + (grid->block_rows > 0 ? row / block_rows(grid) * block_gap : 0);
 }
 
 static void lay_columns(const ImageGrid *grid, Layout *layout) {
@@ -44,7 +69,7 @@ static void lay_columns(const ImageGrid *grid, Layout *layout) {
         layout->place[g] = place_side(grid, group);
         layout->left[g] = x;
         layout->wide[g] = group->columns * (layout->place[g] + gap) - gap;
-        layout->row = fmax(layout->row, layout->place[g] + gap + (group->captions ? caption_height : 0));
+        layout->row = fmax(layout->row, layout->place[g] + gap + captions_height(grid, group));
         x += layout->wide[g] + group_gap;
     }
     layout->width = x - group_gap + margin;
@@ -71,29 +96,15 @@ static void lay_rows(const ImageGrid *grid, Layout *layout) {
     layout->about = take_line(&y, about, about_style, 4);
     layout->captions = take_line(&y, captions, caption_style, 1);
     layout->top = y + 5;
-    y = layout->top + grid->rows * layout->row - gap + 8;
+    y = row_top(grid, layout, grid->rows - 1) + layout->row - gap + 8;
     layout->note = take_line(&y, grid->note, note_style, 0);
     layout->height = y + margin - 8;
-}
-
-/* As much of a text as fits, with an ellipsis where something is left out. */
-static const char *fit(const char *text, TextStyle style, double width, char room[512]) {
-    static const char ellipsis[] = "\xe2\x80\xa6";
-    size_t length = strlen(text);
-    if (text_width(text, style) <= width) return text;
-    if (length > 500) length = 500;
-    do {
-        while (length && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
-        memcpy(room, text, length);
-        memcpy(room + length, ellipsis, sizeof ellipsis);
-    } while (length && text_width(room, style) > width && length--);
-    return room;
 }
 
 static void draw_text(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour,
                       const char *text) {
     char room[512];
-    if (text) canvas_text(canvas, x, y, style, colour, fit(text, style, width, room));
+    if (text) canvas_text(canvas, x, y, style, colour, text_fit(text, style, width, room));
 }
 
 static void draw_image(Canvas *canvas, const CanvasImage *image, double x, double y, double side, const Theme *theme) {
@@ -104,6 +115,18 @@ static void draw_image(Canvas *canvas, const CanvasImage *image, double x, doubl
     const double longest = image->height > image->width ? image->height : image->width;
     const double height = side * image->height / longest, width = side * image->width / longest;
     canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
+}
+
+/* The last of several lines is what explains the others; so is a single one. */
+static void draw_caption(Canvas *canvas, double x, double y, double width, const Theme *theme, const char *text) {
+    for (;; y += caption_line) {
+        const char *end = strchrnul(text, '\n');
+        char line[256];
+        snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
+        draw_text(canvas, x, y, width, caption_style, *end ? theme->text : theme->muted, line);
+        if (!*end) return;
+        text = end + 1;
+    }
 }
 
 static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layout *layout, const Theme *theme) {
@@ -117,11 +140,11 @@ static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layou
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < group->columns; c++) {
             const int place = r * group->columns + c;
-            const double x = left + c * step, y = layout->top + r * layout->row;
-            draw_image(canvas, &group->images[place], x, y, side, theme);
-            if (group->captions)
-                draw_text(canvas, x + side / 2, y + side + caption_style.size, step, caption_style, theme->muted,
-                          group->captions[place]);
+            const double x = left + c * step, y = row_top(grid, layout, r);
+            if (group->images[place].pixels || !group->blank)
+                draw_image(canvas, &group->images[place], x, y, side, theme);
+            if (group->captions && group->captions[place])
+                draw_caption(canvas, x + side / 2, y + side + caption_style.size, step, theme, group->captions[place]);
         }
 }
 
@@ -135,10 +158,11 @@ cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, const char 
     FORWARD(canvas_new(path, layout.width, layout.height, theme->background, &canvas));
     const double wide = layout.width - margin - layout.left[0];
     draw_text(canvas, layout.left[0], layout.title, wide, title_style, theme->text, grid->title);
-    for (int r = 0; r < grid->rows && grid->row_labels; r++)
+    for (int r = 0; r < grid->rows && grid->row_labels; r += block_rows(grid))
         canvas_text(canvas, margin + layout.labels - label_gap,
-                    layout.top + r * layout.row + layout.place[0] / 2 + 0.36 * label_style.size, label_style,
-                    theme->text, grid->row_labels[r]);
+                    row_top(grid, &layout, r) + (block_rows(grid) - 1) * layout.row / 2 + layout.place[0] / 2 +
+                        0.36 * label_style.size,
+                    label_style, theme->text, grid->row_labels[r]);
     for (int g = 0; g < grid->group_count; g++) draw_group(canvas, grid, g, &layout, theme);
     draw_text(canvas, layout.left[0], layout.note, wide, note_style, theme->muted, grid->note);
     return canvas_finish(canvas);

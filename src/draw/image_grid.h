@@ -9,13 +9,18 @@ typedef struct GridGroup {
     int columns;
     const char *const *column_captions; /* [columns] above each column, or NULL */
     const CanvasImage *images;          /* [rows][columns]; pixels NULL: an empty place */
-    const char *const *captions;        /* [rows][columns] below each image, or NULL; each may be NULL */
+    bool blank;                         /* empty places show nothing */
+    /* [rows][columns] below each image, or NULL; each may be NULL. Lines end with \n, the last is drawn fainter:
+     * "4 to 9\n87 %". */
+    const char *const *captions;
 } GridGroup;
 
 typedef struct ImageGrid {
     const char *title, *note; /* above all, and below; NULL: none */
     int rows;
-    const char *const *row_labels; /* [rows], or NULL */
+    int block_rows;                /* rows that belong together, with some room between blocks; 0: 1, without */
+    const char *const *row_labels; /* [rows], or NULL; of blocks only the first row's, beside the block's middle */
+    double side;                   /* of a place, about, in points; 0: 46 */
     int group_count;
     const GridGroup *groups; /* side by side */
 } ImageGrid;

@@ -7,12 +7,28 @@ typedef struct Colour {
     double red, green, blue;
 } Colour;
 
+enum { CLASS_COLOURS = 10 };
+
 typedef struct Theme {
     Colour background;
     Colour text, muted; /* what is read first; what explains it */
     Colour empty;       /* where there is nothing to show */
+    Colour grid, axis;  /* lines to read values by; the line that values stand on */
+    Colour faint;       /* bars that only surround those that matter; unlike any class' colour */
+    Colour heat[2];     /* of a heat map's lowest and highest cells */
+    /* Of classes, the same class in the same colour over all figures; of series, in order. Ten colours that stay apart
+     * under the three kinds of colour blindness and in grey: M. A. Petroff, "Accessible Color Sequences for Data
+     * Visualization", arXiv:2107.02270, 2021. Those of the dark theme are lighter; a test keeps all apart. */
+    Colour classes[CLASS_COLOURS];
 } Theme;
 
 extern const Theme theme_light, theme_dark;
+
+/* Of class or series `index`; begins again after the tenth. */
+Colour theme_class(const Theme *theme, int index);
+/* From `a` (share 0) to `b` (share 1). */
+Colour colour_between(Colour a, Colour b, double share);
+/* Relative luminance, 0 black to 1 white (WCAG 2). */
+double colour_luminance(Colour colour);
 
 #endif

@@ -30,7 +30,7 @@ static cf_status choose_images(const cf_model *model, const cf_subset *subset, E
 
 cf_status evaluate(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options,
                    Evaluation *evaluation) {
-    Evaluation e = {0};
+    Evaluation e = {.temperature = {0, "no validation part was evaluated"}};
     StepResult result;
     cf_status status;
     size_t classes = (size_t)model->classes;
@@ -57,6 +57,10 @@ void evaluation_free(Evaluation *evaluation) {
     free(evaluation->probabilities);
     metrics_free(&evaluation->metrics);
     *evaluation = (Evaluation){0};
+}
+
+Predictions evaluation_predictions(const Evaluation *e) {
+    return (Predictions){e->probabilities, e->labels, e->count, e->metrics.classes};
 }
 
 cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics) {

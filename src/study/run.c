@@ -4,6 +4,7 @@
 #include "base/slices.h"
 #include "data/generate/generated_set.h"
 #include "data/split.h"
+#include "eval/analysis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +135,14 @@ cf_status run_start(Run *run, const char *folder, bool resume) {
     return write_config(run);
 }
 
+static cf_status add_analysis(const Evaluation *evaluation, json_t *root) {
+    Analysis analysis;
+    FORWARD(analysis_new(evaluation, &analysis));
+    cf_status status = analysis_json(&analysis, root);
+    analysis_free(&analysis);
+    return status;
+}
+
 cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json) {
     json_t *root, *rest;
     FORWARD(metrics_json(&evaluation->metrics, &rest));
@@ -145,6 +154,11 @@ cf_status evaluation_json(const Evaluation *evaluation, const char *data, const 
         return FAIL(CF_NO_MEMORY, "out of memory, or a name is not UTF-8");
     }
     json_decref(rest);
+    cf_status status = add_analysis(evaluation, root);
+    if (status) {
+        json_decref(root);
+        return status;
+    }
     *json = root;
     return CF_OK;
 }
@@ -184,10 +198,31 @@ cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *contex
     return cf_model_save(run->model, run->model_path);
 }
 
+static cf_status fit_temperature(const Run *run, const ClassifyOptions *options, Temperature *temperature) {
+    const cf_subset *part = cf_split_part(run->split, CF_VALIDATION);
+    Evaluation validation;
+    *temperature = (Temperature){0, "the run has no validation part"};
+    if (!cf_subset_count(part)) return CF_OK;
+    FORWARD(evaluate(run->model, part, options, &validation));
+    const Predictions predictions = evaluation_predictions(&validation);
+    cf_status status = temperature_fit(&predictions, temperature);
+    evaluation_free(&validation);
+    return status;
+}
+
+/* The test part of the run's own split, with the temperature that fits its validation part. */
+static cf_status evaluate_own(const Run *run, const ClassifyOptions *options, Evaluation *evaluation) {
+    Temperature temperature;
+    FORWARD(fit_temperature(run, options, &temperature));
+    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_TEST), options, evaluation));
+    evaluation->temperature = temperature;
+    return CF_OK;
+}
+
 cf_status run_test(Run *run) {
     ClassifyOptions options = {run->engine, run->threads};
     json_t *root;
-    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_TEST), &options, &run->test));
+    FORWARD(evaluate_own(run, &options, &run->test));
     run->tested = true;
     FORWARD(predictions_write(run->predictions_path, &run->test));
     FORWARD(run_json(run, &root));
@@ -235,7 +270,11 @@ cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const c
                 "all",
                 run->config.data, data);
         FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
-        return evaluate(run->model, cf_split_part(run->split, CF_TEST), &options, evaluation);
+        return evaluate_own(run, &options, evaluation);
     }
-    return evaluate_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, &options, evaluation);
+    FORWARD(evaluate_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, &options, evaluation));
+    evaluation->temperature.missing = own ? "it is fitted on the run's validation part, for the test part only "
+                                            "(--split test)"
+                                          : "it is fitted on the run's validation part, for the run's own data only";
+    return CF_OK;
 }

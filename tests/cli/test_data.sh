@@ -94,9 +94,9 @@ same "eval of the own test part" "$own" "repeated on hand:n=400,seed=3, test: 67
 same "the own dials again are the own data" "$("$CIFRA" eval repeated --data-seed 3 | head -1)" "$own"
 same "other dials are other data" "$("$CIFRA" eval repeated --shift frequencies=street | head -1)" \
     "repeated on hand:n=400,seed=3,frequencies=street, official-test: 67 images"
-"$CIFRA" eval repeated --data hand:n=400,seed=8 --json >part.json
+"$CIFRA" eval repeated --data hand:n=400,seed=8 --figures none --json >part.json
 "$CIFRA" data make hand -n 400 --seed 8 --out eight >/dev/null
-"$CIFRA" eval repeated --data eight --json >whole.json
+"$CIFRA" eval repeated --data eight --figures none --json >whole.json
 same "the test part alone gives the figures of the whole set" "$(grep -v '"data"' part.json)" "$(grep -v '"data"' whole.json)"
 refuses 2 "--shift is for generated data" "$CIFRA" train --data bars --shift blur=2 "${run[@]}"
 refuses 2 "a seed of the data is for generated data" "$CIFRA" train --data bars --data-seed 2 "${run[@]}"

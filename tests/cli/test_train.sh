@@ -83,12 +83,18 @@ done
 # Evaluation: the run's own test part gives the figures of the training; other shapes and forms are converted.
 "$CIFRA" eval one --json >eval.json
 same "eval repeats the test accuracy" "$(grep -m1 '"accuracy"' eval.json)" "$(grep '"accuracy"' one/metrics.json | sed -n 2p | sed 's/^  //')"
-for key in data split n loss accuracy accuracy_interval macro weighted per_class confusion; do
+for key in data split n loss accuracy accuracy_interval macro weighted per_class confusion calibration roc_auc \
+    average_precision confused; do
     check "eval --json has $key" grep -q "^  \"$key\":" eval.json
 done
 "$CIFRA" eval one --data "$work/bars/pictures" --quiet >eval.txt
 check "eval of a folder of pictures" grep -q "pictures, all: 30 images" eval.txt
 check "the report has scikit-learn's rows" grep -q "^weighted avg" eval.txt
+check "calibration is told" grep -q "^calibration error 0" eval.txt
+check "the area under ROC is told" grep -q "^area under ROC" eval.txt
+check "other data have no temperature, and why" grep -q "^no temperature scaling: .* own data only" eval.txt
+check "nor has a part with other images in it" grep -q "^no temperature scaling: .* (--split test)" \
+    <("$CIFRA" eval one --split all)
 "$CIFRA" predict one "$work"/bars/pictures/3/*.png >predict.txt
 same "three predictions" "$(wc -l <predict.txt)" 3
 check "most pictures of class 3 are called 3" test "$(grep -c ': 3 (' predict.txt)" -ge 2

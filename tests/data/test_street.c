@@ -113,7 +113,7 @@ static void test_neighbours_leave_the_digit(void **state) {
 /* Leaning or turning 0 the other way gives its mirror image. */
 static void test_both_ways_alike(void **state) {
     (void)state;
-    static const char *const pairs[][2] = {{"street:0,slant=0.3", "street:0,slant=-0.3"},
+    static const char *const pairs[][2] = {{"street:0,slant=17", "street:0,slant=-17"},
                                            {"street:0,rotation=11", "street:0,rotation=-11"}};
     for (int k = 0; k < 2; k++) {
         unsigned char a[BYTES], b[BYTES];
@@ -126,7 +126,7 @@ static void test_both_ways_alike(void **state) {
     /* To the right is to the right: the upper half of a slanted bar lies there. */
     unsigned char p[BYTES];
     long upper = 0;
-    draw_digit("street:0,slant=0.3", 0, p);
+    draw_digit("street:0,slant=17", 0, p);
     for (int i = 0; i < STREET_PIXELS / 2; i++) upper += (i % SIDE < SIDE / 2 ? -1 : 1) * (int)p[3 * i];
     assert_true(upper > 0);
 }
@@ -190,7 +190,7 @@ static void test_without_colour_grey(void **state) {
 static void test_type_moves_nothing_else(void **state) {
     (void)state;
     const char *hidden = "street:contrast=1,colour=0,background=0,texture=0,gradient=0,shadow=0,relief=0,rim=0";
-    static const char *const type[] = {"weight=0.7",    "width=-0.4",   "stress=0.5",     "serif=1",     "slant=0.3",
+    static const char *const type[] = {"weight=0.7",    "width=-0.4",   "stress=0.5",     "serif=1",     "slant=17",
                                        "roundness=0.3", "square=0.6",   "forms=1",        "waver=0.2",   "scale=-0.5",
                                        "position=0.3",  "rotation=-20", "perspective=.3", "neighbours=1"};
     for (size_t k = 0; k < sizeof type / sizeof *type; k++) {

@@ -1,6 +1,6 @@
 #include "data/generate/camera.h"
 #include "data/generate/jpeg_loss.h"
-#include "data/generate/resize_picture.h"
+#include "data/generate/resize_photo.h"
 #include "testing.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@ enum { MOST = CAMERA_SIDE * CAMERA_SIDE * CAMERA_CHANNELS };
 /* A picture between guard words. */
 typedef struct Guarded {
     float values[MOST + 2];
-    Picture picture;
+    Photo picture;
 } Guarded;
 
 static const int shapes[][3] = {{3, 32, 32}, {1, 28, 28}, {1, 8, 8}, {3, 9, 31}, {1, 5, 2}};
@@ -25,20 +25,20 @@ static float random_value(void) {
 }
 
 static void picture_begin(Guarded *g, const int shape[3]) {
-    g->picture = (Picture){shape[0], shape[1], shape[2], g->values + 1};
-    const int size = picture_size(&g->picture);
+    g->picture = (Photo){shape[0], shape[1], shape[2], g->values + 1};
+    const int size = photo_size(&g->picture);
     g->values[0] = g->values[size + 1] = 12345;
     for (int i = 0; i < size; i++) g->values[i + 1] = random_value();
 }
 
 static void expect_guards(const Guarded *g) {
-    assert_true(g->values[0] == 12345 && g->values[picture_size(&g->picture) + 1] == 12345);
+    assert_true(g->values[0] == 12345 && g->values[photo_size(&g->picture) + 1] == 12345);
 }
 
-static double mean_of(const Picture *picture) {
+static double mean_of(const Photo *picture) {
     double sum = 0;
-    for (int i = 0; i < picture_size(picture); i++) sum += (double)picture->values[i];
-    return sum / picture_size(picture);
+    for (int i = 0; i < photo_size(picture); i++) sum += (double)picture->values[i];
+    return sum / photo_size(picture);
 }
 
 static Draws draws_for_test(uint32_t stage) {
@@ -55,7 +55,7 @@ static void test_camera_zero_is_nothing(void **state) {
         Draws draws = draws_for_test(1);
         const Camera camera = {0};
         camera_take(&camera, &draws, &g.picture);
-        assert_memory_equal(before.values, g.values, (size_t)(picture_size(&g.picture) + 2) * sizeof *g.values);
+        assert_memory_equal(before.values, g.values, (size_t)(photo_size(&g.picture) + 2) * sizeof *g.values);
     }
 }
 
@@ -66,7 +66,7 @@ static void test_camera_all_on(void **state) {
         Guarded g;
         unsigned char bytes[MOST + 2];
         picture_begin(&g, shapes[s]);
-        const int size = picture_size(&g.picture);
+        const int size = photo_size(&g.picture);
         Draws draws = draws_for_test(1);
         const Camera camera = {.exposure = 1,
                                .slope_x = 1,
@@ -87,7 +87,7 @@ static void test_camera_all_on(void **state) {
         expect_guards(&g);
         for (int i = 0; i < size; i++) assert_true(fabsf(g.picture.values[i]) < 20);
         bytes[0] = bytes[size + 1] = 77;
-        picture_to_bytes(&g.picture, bytes + 1);
+        photo_to_bytes(&g.picture, bytes + 1);
         assert_true(bytes[0] == 77 && bytes[size + 1] == 77);
     }
 }
@@ -95,7 +95,7 @@ static void test_camera_all_on(void **state) {
 static void test_camera_light(void **state) {
     (void)state;
     float values[4] = {0.25f, 0.5f, 0.125f, 1};
-    Picture picture = {1, 2, 2, values};
+    Photo picture = {1, 2, 2, values};
     camera_light(&(const Camera){.exposure = 1}, &picture);
     assert_true(values[0] == 0.5f && values[1] == 1 && values[2] == 0.25f && values[3] == 2);
     /* Pixel centres lie a quarter of the picture from its middle: 4 stops over it are 1 stop down and 1 up. */
@@ -139,7 +139,7 @@ static void test_camera_blur_width(void **state) {
     for (int k = 0; k < 4; k++) {
         Guarded g;
         picture_begin(&g, shapes[0]);
-        memset(g.picture.values, 0, (size_t)picture_size(&g.picture) * sizeof(float));
+        memset(g.picture.values, 0, (size_t)photo_size(&g.picture) * sizeof(float));
         g.picture.values[(16 * 32 + 16) * 3 + 1] = 1;
         camera_blur(sigmas[k], 1.2, &g.picture);
         double sum = 0, across = 0, down = 0;
@@ -172,7 +172,7 @@ static void test_camera_noise(void **state) {
     for (int s = 0; s < 2; s++) {
         Guarded g;
         picture_begin(&g, shapes[s]);
-        const int size = picture_size(&g.picture);
+        const int size = photo_size(&g.picture);
         double sum = 0, squares = 0, pairs = 0, last = 0;
         const int rounds = 40;
         for (int round = 0; round < rounds; round++) {
@@ -240,7 +240,7 @@ static void test_jpeg_pictures(void **state) {
             Guarded g;
             picture_begin(&g, shapes[s]);
             const Guarded before = g;
-            const int size = picture_size(&g.picture);
+            const int size = photo_size(&g.picture);
             /* Steps of 1 / 255 leave little to lose: 64 errors of at most half a step, and colours mix. */
             jpeg_loss(1e-6, first, 7 - first, &g.picture);
             expect_guards(&g);
@@ -258,18 +258,18 @@ static void test_jpeg_pictures(void **state) {
 static void test_resize_by_hand(void **state) {
     (void)state;
     float four[4] = {0, 1, 0.2f, 0.6f}, out[8];
-    Picture from = {1, 1, 4, four}, to = {1, 1, 2, out};
-    picture_resize(&from, &to);
+    Photo from = {1, 1, 4, four}, to = {1, 1, 2, out};
+    photo_resize(&from, &to);
     assert_true(fabsf(out[0] - 0.5f) < 1e-6f && fabsf(out[1] - 0.4f) < 1e-6f);
     to.width = 3; /* 4/3 of a pixel each */
-    picture_resize(&from, &to);
+    photo_resize(&from, &to);
     const double thirds[3] = {0.25, (2.0 / 3 + 0.2 * 2 / 3) * 0.75, (0.2 / 3 + 0.6) * 0.75};
     for (int i = 0; i < 3; i++) assert_true(fabs((double)out[i] - thirds[i]) < 1e-6);
     /* Keys' weights a quarter of a pixel from the middle pixel: -0.0703125 and so on, the edge pixel repeated. */
     float step[4] = {0, 0, 1, 1};
     from.values = step;
     to.width = 8;
-    picture_resize(&from, &to);
+    photo_resize(&from, &to);
     const double wanted[8] = {0, 0, -0.0703125, -0.0234375 + 0.2265625, 0, 0, 1, 1};
     assert_true(fabs((double)out[0]) < 1e-6 && fabs((double)out[7] - 1) < 1e-6);
     assert_true(fabs((double)out[3] - wanted[3]) < 1e-6 && fabs((double)out[4] - (1 - wanted[3])) < 1e-6);
@@ -283,15 +283,15 @@ static void test_resize_keeps_even_and_linear(void **state) {
         picture_begin(&from, shape);
         picture_begin(&to, other);
         for (int i = 0; i < 1200; i++) from.picture.values[i] = 0.3f;
-        picture_resize(&from.picture, &to.picture);
+        photo_resize(&from.picture, &to.picture);
         expect_guards(&to);
-        for (int i = 0; i < picture_size(&to.picture); i++) assert_true(fabsf(to.picture.values[i] - 0.3f) < 1e-5f);
+        for (int i = 0; i < photo_size(&to.picture); i++) assert_true(fabsf(to.picture.values[i] - 0.3f) < 1e-5f);
     }
     /* A ramp stays a ramp away from the edges. */
     float ramp[16], larger[32];
     for (int i = 0; i < 16; i++) ramp[i] = (float)i;
-    Picture from = {1, 1, 16, ramp}, to = {1, 1, 32, larger};
-    picture_resize(&from, &to);
+    Photo from = {1, 1, 16, ramp}, to = {1, 1, 32, larger};
+    photo_resize(&from, &to);
     for (int i = 4; i < 28; i++) assert_true(fabs((double)larger[i] - ((i + 0.5) / 2 - 0.5)) < 1e-5);
 }
 

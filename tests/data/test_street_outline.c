@@ -8,83 +8,83 @@
 enum { SIDE = OUTLINE_SIDE };
 
 /* Guard words around what is written. */
-static void coverage_of(const Canvas *canvas, float *coverage) {
+static void coverage_of(const Coverage *coverage, float *shares) {
     float guarded[SIDE * SIDE + 2];
-    const size_t count = (size_t)(canvas->height * canvas->width);
+    const size_t count = (size_t)(coverage->height * coverage->width);
     guarded[0] = guarded[count + 1] = 12345;
-    canvas_coverage(canvas, guarded + 1);
+    coverage_shares(coverage, guarded + 1);
     assert_true(guarded[0] == 12345 && guarded[count + 1] == 12345);
-    memcpy(coverage, guarded + 1, count * sizeof *coverage);
+    memcpy(shares, guarded + 1, count * sizeof *shares);
 }
 
-static void expect_shares(const Canvas *canvas, const double *wanted) {
+static void expect_shares(const Coverage *coverage, const double *wanted) {
     float got[SIDE * SIDE];
-    coverage_of(canvas, got);
-    for (int i = 0; i < canvas->height * canvas->width; i++)
+    coverage_of(coverage, got);
+    for (int i = 0; i < coverage->height * coverage->width; i++)
         if (fabs((double)got[i] - wanted[i]) > 1e-6) {
             print_error("pixel %d has %.9g, wanted %.9g\n", i, (double)got[i], wanted[i]);
             fail();
         }
 }
 
-static double area_of(const Canvas *canvas) {
+static double area_of(const Coverage *coverage) {
     float got[SIDE * SIDE];
     double sum = 0;
-    coverage_of(canvas, got);
-    for (int i = 0; i < canvas->height * canvas->width; i++) sum += (double)got[i];
+    coverage_of(coverage, got);
+    for (int i = 0; i < coverage->height * coverage->width; i++) sum += (double)got[i];
     return sum;
 }
 
 static void test_outline_by_hand(void **state) {
     (void)state;
-    Canvas canvas;
+    Coverage coverage;
     /* A rectangle from (0.25, 0.5) to (2.5, 2), either way round. */
     const Point rectangle[4] = {{0.25, 0.5}, {2.5, 0.5}, {2.5, 2}, {0.25, 2}},
                 back[4] = {{0.25, 0.5}, {0.25, 2}, {2.5, 2}, {2.5, 0.5}};
     const double shares[12] = {0.375, 0.5, 0.25, 0, 0.75, 1, 0.5, 0, 0, 0, 0, 0};
-    canvas_clear(&canvas, 3, 4);
-    canvas_add(&canvas, rectangle, 4);
-    expect_shares(&canvas, shares);
-    canvas_clear(&canvas, 3, 4);
-    canvas_add(&canvas, back, 4);
-    expect_shares(&canvas, shares);
+    coverage_clear(&coverage, 3, 4);
+    coverage_add(&coverage, rectangle, 4);
+    expect_shares(&coverage, shares);
+    coverage_clear(&coverage, 3, 4);
+    coverage_add(&coverage, back, 4);
+    expect_shares(&coverage, shares);
     /* Half of a pixel by its diagonal; a triangle whose long side crosses three pixels of a row: at x its height is x /
      * 3. */
-    canvas_clear(&canvas, 1, 1);
-    canvas_add(&canvas, (const Point[]){{0, 0}, {1, 1}, {0, 1}}, 3);
-    expect_shares(&canvas, (const double[]){0.5});
-    canvas_clear(&canvas, 1, 3);
-    canvas_add(&canvas, (const Point[]){{0, 1}, {3, 0}, {3, 1}}, 3);
-    expect_shares(&canvas, (const double[]){1.0 / 6, 0.5, 5.0 / 6});
+    coverage_clear(&coverage, 1, 1);
+    coverage_add(&coverage, (const Point[]){{0, 0}, {1, 1}, {0, 1}}, 3);
+    expect_shares(&coverage, (const double[]){0.5});
+    coverage_clear(&coverage, 1, 3);
+    coverage_add(&coverage, (const Point[]){{0, 1}, {3, 0}, {3, 1}}, 3);
+    expect_shares(&coverage, (const double[]){1.0 / 6, 0.5, 5.0 / 6});
 }
 
 static void test_outline_cut_by_frame(void **state) {
     (void)state;
-    Canvas canvas;
-    canvas_clear(&canvas, 2, 2);
-    canvas_add(&canvas, (const Point[]){{-5, -7}, {9, -7}, {9, 11}, {-5, 11}}, 4);
-    expect_shares(&canvas, (const double[]){1, 1, 1, 1});
+    Coverage coverage;
+    coverage_clear(&coverage, 2, 2);
+    coverage_add(&coverage, (const Point[]){{-5, -7}, {9, -7}, {9, 11}, {-5, 11}}, 4);
+    expect_shares(&coverage, (const double[]){1, 1, 1, 1});
     /* Below the line through (-1, 0) and (3, 2), which leaves the picture on both sides: y = (x + 1) / 2. */
-    canvas_clear(&canvas, 2, 2);
-    canvas_add(&canvas, (const Point[]){{-1, 0}, {3, 2}, {-1, 2}}, 3);
-    expect_shares(&canvas, (const double[]){0.25, 0, 1, 0.75});
+    coverage_clear(&coverage, 2, 2);
+    coverage_add(&coverage, (const Point[]){{-1, 0}, {3, 2}, {-1, 2}}, 3);
+    expect_shares(&coverage, (const double[]){0.25, 0, 1, 0.75});
     /* All to the right, to the left, above, below. */
     const double moves[4][2] = {{5, 0}, {-5, 0}, {0, -5}, {0, 5}};
     for (int i = 0; i < 4; i++) {
         const double x = moves[i][0], y = moves[i][1];
-        canvas_clear(&canvas, 2, 2);
-        canvas_add(&canvas, (const Point[]){{x, y}, {x + 2, y}, {x + 2, y + 2}, {x, y + 2}}, 4);
-        expect_shares(&canvas, (const double[]){0, 0, 0, 0});
+        coverage_clear(&coverage, 2, 2);
+        coverage_add(&coverage, (const Point[]){{x, y}, {x + 2, y}, {x + 2, y + 2}, {x, y + 2}}, 4);
+        expect_shares(&coverage, (const double[]){0, 0, 0, 0});
     }
 }
 
 static void test_outline_union(void **state) {
     (void)state;
-    Canvas canvas;
-    canvas_clear(&canvas, 2, 4);
-    canvas_add(&canvas, (const Point[]){{0, 0}, {3, 0}, {3, 2}, {0, 2}}, 4);
-    canvas_add(&canvas, (const Point[]){{1.5, 0}, {4, 0}, {4, 1}, {1.5, 1}}, 4);
-    expect_shares(&canvas, (const double[]){1, 1, 1, 1, 1, 1, 1, 0});
+    Coverage coverage;
+    coverage_clear(&coverage, 2, 4);
+    coverage_add(&coverage, (const Point[]){{0, 0}, {3, 0}, {3, 2}, {0, 2}}, 4);
+    coverage_add(&coverage, (const Point[]){{1.5, 0}, {4, 0}, {4, 1}, {1.5, 1}}, 4);
+    expect_shares(&coverage, (const double[]){1, 1, 1, 1, 1, 1, 1, 0});
 }
 
 /* The area of any triangle inside is its cross product's half. */
@@ -98,11 +98,11 @@ static void test_outline_area(void **state) {
             p[k] = (Point){(double)(random >> 16 & 255) / 8, (double)(random >> 24) / 8};
         }
         const double twice = (p[1].x - p[0].x) * (p[2].y - p[0].y) - (p[2].x - p[0].x) * (p[1].y - p[0].y);
-        Canvas canvas;
-        canvas_clear(&canvas, SIDE, SIDE);
-        canvas_add(&canvas, p, 3);
-        if (fabs(area_of(&canvas) - 0.5 * fabs(twice)) > 1e-3) {
-            print_error("triangle %d has area %.9g, wanted %.9g\n", i, area_of(&canvas), 0.5 * fabs(twice));
+        Coverage coverage;
+        coverage_clear(&coverage, SIDE, SIDE);
+        coverage_add(&coverage, p, 3);
+        if (fabs(area_of(&coverage) - 0.5 * fabs(twice)) > 1e-3) {
+            print_error("triangle %d has area %.9g, wanted %.9g\n", i, area_of(&coverage), 0.5 * fabs(twice));
             fail();
         }
     }
@@ -111,27 +111,27 @@ static void test_outline_area(void **state) {
 /* Perspective: depth 1 + x / 4 takes (4, 2) to (2, 1), and lines stay lines. */
 static void test_outline_projective(void **state) {
     (void)state;
-    Canvas canvas;
-    canvas_clear(&canvas, 4, 4);
-    canvas.map[2][0] = 0.25;
-    const Point p = canvas_to_pixels(&canvas, (Point){4, 2});
+    Coverage coverage;
+    coverage_clear(&coverage, 4, 4);
+    coverage.map[2][0] = 0.25;
+    const Point p = coverage_to_pixels(&coverage, (Point){4, 2});
     assert_true(p.x == 2 && p.y == 1);
-    canvas_add(&canvas, (const Point[]){{0, 0}, {4, 0}, {4, 4}, {0, 4}}, 4);
+    coverage_add(&coverage, (const Point[]){{0, 0}, {4, 0}, {4, 4}, {0, 4}}, 4);
     /* The right side is now at x = 2 and half as high: a trapezium of area (4 + 2) / 2 * 2. */
-    assert_true(fabs(area_of(&canvas) - 6) < 1e-5);
+    assert_true(fabs(area_of(&coverage) - 6) < 1e-5);
 }
 
 /* ---- Type ---- */
 
 static const TypeStyle plain = {.weight = 0.15, .width = 0.58};
 
-static void draw_alone(const TypeStyle *style, int digit, double height, float *coverage) {
-    Canvas canvas;
-    canvas_clear(&canvas, SIDE, SIDE);
-    canvas.map[0][0] = canvas.map[1][1] = height;
-    canvas.map[0][2] = canvas.map[1][2] = SIDE / 2.0;
-    digit_draw(style, digit, (Point){0, 0}, &canvas);
-    coverage_of(&canvas, coverage);
+static void draw_alone(const TypeStyle *style, int digit, double height, float *shares) {
+    Coverage coverage;
+    coverage_clear(&coverage, SIDE, SIDE);
+    coverage.map[0][0] = coverage.map[1][1] = height;
+    coverage.map[0][2] = coverage.map[1][2] = SIDE / 2.0;
+    digit_draw(style, digit, (Point){0, 0}, &coverage);
+    coverage_of(&coverage, shares);
 }
 
 static double sum_of(const float *coverage) {

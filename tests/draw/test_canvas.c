@@ -154,6 +154,65 @@ static void test_text_that_is_not_sound(void **state) {
     assert_true(ink(long_text, plain) > 0);
 }
 
+/* The rectangle around all ink of a drawing on white, in pixels: left, top, right, bottom. */
+static void ink_box(const char *path, int box[4]) {
+    Drawn drawn = read_drawn(path);
+    box[0] = drawn.width, box[1] = drawn.height, box[2] = box[3] = -1;
+    for (int y = 0; y < drawn.height; y++)
+        for (int x = 0; x < drawn.width; x++) {
+            if (pixel_at(&drawn, x, y) == 0xffffff) continue;
+            if (x < box[0]) box[0] = x;
+            if (x > box[2]) box[2] = x;
+            if (y < box[1]) box[1] = y;
+            if (y > box[3]) box[3] = y;
+        }
+    free(drawn.rgb);
+}
+
+/* Upward text ends where it stands at the right of its line; it begins below. */
+static void test_text_up(void **state) {
+    (void)state;
+    int box[4];
+    Canvas *canvas = open_canvas(in_scratch("up.png"), 100, 100);
+    canvas_text_up(canvas, 50, 80, plain, black, "HHHH");
+    assert_ok(canvas_finish(canvas));
+    ink_box(in_scratch("up.png"), box);
+    assert_true(box[2] <= 100 && box[2] >= 97 && box[0] > 70); /* the base line is its right side */
+    assert_true(box[3] <= 160 && box[3] > 154 && abs(box[3] - box[1] - (int)(2 * text_width("HHHH", plain))) < 8);
+}
+
+static void test_lines(void **state) {
+    (void)state;
+    int box[4];
+    const Point corner[] = {{10, 10}, {40, 10}, {40, 30}};
+    Canvas *canvas = open_canvas(in_scratch("lines.png"), 60, 60);
+    canvas_line(canvas, corner, 3, (LineStyle){2, 0, 1}, black);
+    canvas_line(canvas, corner, 1, (LineStyle){2, 0, 1}, red); /* gives nothing */
+    assert_ok(canvas_finish(canvas));
+    ink_box(in_scratch("lines.png"), box);
+    assert_true(box[0] == 18 && box[1] == 18 && box[2] == 81 && box[3] == 61); /* round ends */
+    canvas = open_canvas(in_scratch("lines.png"), 60, 60);
+    canvas_disc(canvas, (Point){20, 30}, 5, black);
+    canvas_ring(canvas, (Point){20, 30}, 9, 2, black);
+    assert_ok(canvas_finish(canvas));
+    ink_box(in_scratch("lines.png"), box);
+    assert_true(box[0] == 20 && box[2] == 59 && box[1] == 40 && box[3] == 79);
+    Drawn drawn = read_drawn(in_scratch("lines.png"));
+    assert_int_equal(pixel_at(&drawn, 40, 60), 0);
+    assert_int_equal(pixel_at(&drawn, 40 + 13, 60), 0xffffff); /* between disc and ring */
+    free(drawn.rgb);
+}
+
+/* All pixels are the ground's, those too that are only partly on the page. */
+static void test_broken_page(void **state) {
+    (void)state;
+    assert_ok(canvas_finish(open_canvas(in_scratch("part.png"), 20.3, 10.4)));
+    Drawn drawn = read_drawn(in_scratch("part.png"));
+    for (int y = 0; y < drawn.height; y++)
+        for (int x = 0; x < drawn.width; x++) assert_int_equal(pixel_at(&drawn, x, y), 0xffffff);
+    free(drawn.rgb);
+}
+
 static void draw_everything(const char *path) {
     Canvas *canvas = open_canvas(path, 60, 60);
     canvas_text(canvas, 5, 20, bold, red, "Text 0123");
@@ -238,6 +297,9 @@ int main(void) {
         cmocka_unit_test(test_image),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_that_is_not_sound),
+        cmocka_unit_test(test_text_up),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_broken_page),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_svg),
         cmocka_unit_test(test_failures),

@@ -107,6 +107,65 @@ static void test_kinds_of_places(void **state) {
     assert_int_equal(black.y0 - empty.y0, 24);
     assert_int_equal(pixel_at(&drawn, 0, 0), 0x16171c);
     free(drawn.rgb);
+    GridGroup bare = group;
+    bare.blank = true;
+    const ImageGrid other = {.rows = 1, .group_count = 1, .groups = &bare};
+    assert_ok(image_grid_draw(&other, &theme_dark, in_scratch("blank.png")));
+    drawn = read_drawn(in_scratch("blank.png"));
+    assert_int_equal(find(&drawn, 0x24252b).count, 0);
+    assert_int_equal(find(&drawn, 0).count, 96 * 48);
+    free(drawn.rgb);
+}
+
+/* Rows that belong together stand closer than blocks, and their label is beside the middle of both. */
+static void test_blocks(void **state) {
+    (void)state;
+    static unsigned char rows[4][8 * 8 * 3];
+    CanvasImage images[4];
+    for (int r = 0; r < 4; r++) {
+        for (int i = 0; i < 8 * 8; i++) rows[r][3 * i] = (unsigned char)(50 + r);
+        images[r] = (CanvasImage){rows[r], 3, 8, 8};
+    }
+    const char *const names[] = {"HHH", "", "HHH", ""};
+    const GridGroup group = {.columns = 1, .images = images};
+    const ImageGrid grid = {
+        .rows = 4, .block_rows = 2, .row_labels = names, .side = 60, .group_count = 1, .groups = &group};
+    assert_ok(image_grid_draw(&grid, &theme_light, in_scratch("blocks.png")));
+    Drawn drawn = read_drawn(in_scratch("blocks.png"));
+    Spot spots[4];
+    for (int r = 0; r < 4; r++) spots[r] = find(&drawn, (uint32_t)(50 + r) << 16);
+    assert_int_equal(spots[0].x1 - spots[0].x0 + 1, 120); /* 15 PNG pixels for each of the image's */
+    assert_int_equal(spots[1].y0 - spots[0].y1, 7);
+    assert_int_equal(spots[2].y0 - spots[1].y1, 7 + 18);
+    assert_int_equal(spots[3].y0 - spots[2].y1, 7);
+    int top = drawn.height, bottom = -1;
+    for (int y = 0; y < spots[2].y0; y++)
+        for (int x = 0; x < spots[0].x0; x++)
+            if (pixel_at(&drawn, x, y) != 0xffffff) top = y < top ? y : top, bottom = y;
+    assert_true(abs((top + bottom) - (spots[0].y0 + spots[1].y1)) <= 4);
+    free(drawn.rgb);
+}
+
+/* Each line of a caption takes its height, in all rows. */
+static void test_captions(void **state) {
+    (void)state;
+    const char *captions[ROWS * LEFT] = {"one"};
+    const GridGroup group = {.columns = LEFT, .images = left, .captions = captions};
+    const ImageGrid grid = {.rows = ROWS, .group_count = 1, .groups = &group};
+    int steps[3];
+    const char *const texts[3] = {"one", "4 \xe2\x86\x92 9\n87 %", "a\nb\nc"};
+    for (int i = 0; i < 3; i++) {
+        captions[0] = texts[i];
+        assert_ok(image_grid_draw(&grid, &theme_light, in_scratch("captions.png")));
+        Drawn drawn = read_drawn(in_scratch("captions.png"));
+        steps[i] = find(&drawn, colour_of(0, 1, 0)).y0 - find(&drawn, colour_of(0, 0, 0)).y0;
+        /* The last line is muted, those above it are not. */
+        assert_true((find(&drawn, 0x1a1c24).count > 0) == (i > 0));
+        assert_true(find(&drawn, 0x6b707d).count > 0);
+        free(drawn.rgb);
+    }
+    assert_int_equal(steps[1] - steps[0], 19);
+    assert_int_equal(steps[2] - steps[1], 19);
 }
 
 /* Headings that are wider than their group are cut, and the figure stays as wide as its images. */
@@ -146,10 +205,8 @@ static void test_same_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_kinds_of_places),
-        cmocka_unit_test(test_long_texts),
-        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_places),   cmocka_unit_test(test_kinds_of_places), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_captions), cmocka_unit_test(test_long_texts),      cmocka_unit_test(test_same_bytes),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

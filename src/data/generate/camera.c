@@ -2,7 +2,7 @@
 
 #include "data/generate/jpeg_loss.h"
 #include "data/generate/portable.h"
-#include "data/generate/resize_picture.h"
+#include "data/generate/resize_photo.h"
 
 #include <string.h>
 
@@ -17,7 +17,7 @@ static double share_in_shade(const Camera *camera, double u, double v) {
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
-void camera_light(const Camera *camera, Picture *picture) {
+void camera_light(const Camera *camera, Photo *picture) {
     const int channels = picture->channels, height = picture->height, width = picture->width;
     float across[CAMERA_SIDE];
     if (camera->exposure == 0 && camera->slope_x == 0 && camera->slope_y == 0 && camera->shade == 0) return;
@@ -36,10 +36,10 @@ void camera_light(const Camera *camera, Picture *picture) {
     }
 }
 
-static void add_haze(double share, double level, Picture *picture) {
+static void add_haze(double share, double level, Photo *picture) {
     if (share == 0) return;
     const float kept = (float)(1 - share), added = (float)(share * level);
-    for (int i = 0; i < picture_size(picture); i++) picture->values[i] = picture->values[i] * kept + added;
+    for (int i = 0; i < photo_size(picture); i++) picture->values[i] = picture->values[i] * kept + added;
 }
 
 /* ---- Blur and its opposite ---- */
@@ -74,7 +74,7 @@ static int mirrored(int i, int count) {
     return i < 0 ? -1 - i : i < count ? i : 2 * count - 1 - i;
 }
 
-static void blur_across(double sigma, Picture *picture) {
+static void blur_across(double sigma, Photo *picture) {
     const int channels = picture->channels, width = picture->width;
     float weights[MAX_RADIUS + 1], padded[ROW + 2 * MAX_RADIUS * CAMERA_CHANNELS];
     const int radius = half_kernel(sigma, width < MAX_RADIUS ? width : MAX_RADIUS, weights);
@@ -92,7 +92,7 @@ static void blur_across(double sigma, Picture *picture) {
     }
 }
 
-static void blur_down(double sigma, Picture *picture) {
+static void blur_down(double sigma, Photo *picture) {
     const int count = picture->width * picture->channels, height = picture->height;
     float weights[MAX_RADIUS + 1], copy[CAMERA_SIDE][ROW];
     const int radius = half_kernel(sigma, height < MAX_RADIUS ? height : MAX_RADIUS, weights);
@@ -105,17 +105,17 @@ static void blur_down(double sigma, Picture *picture) {
     }
 }
 
-void camera_blur(double sigma_x, double sigma_y, Picture *picture) {
+void camera_blur(double sigma_x, double sigma_y, Photo *picture) {
     /* Narrower kernels than this leave less than a thousandth of a byte's step beside the middle. */
     const double least = 0.15;
     if (sigma_x > least) blur_across(sigma_x, picture);
     if (sigma_y > least) blur_down(sigma_y, picture);
 }
 
-void camera_sharpen(double amount, Picture *picture) {
+void camera_sharpen(double amount, Photo *picture) {
     if (amount == 0) return;
     float before[CAMERA_SIDE * ROW];
-    const int size = picture_size(picture);
+    const int size = photo_size(picture);
     memcpy(before, picture->values, (size_t)size * sizeof *before);
     camera_blur(1, 1, picture);
     for (int i = 0; i < size; i++) picture->values[i] = before[i] + (float)amount * (before[i] - picture->values[i]);
@@ -125,10 +125,10 @@ void camera_sharpen(double amount, Picture *picture) {
 
 /* Near enough to normal: the sum of the four bytes of one random word, so a picture costs a quarter of the words that
  * draw_normal would. A byte's variance is (256^2 - 1) / 12. */
-void camera_add_noise(double deviation, Draws *draws, Picture *picture) {
+void camera_add_noise(double deviation, Draws *draws, Photo *picture) {
     if (deviation == 0) return;
     const float scale = (float)(deviation / 147.80054127099806);
-    for (int i = 0; i < picture_size(picture); i++) {
+    for (int i = 0; i < photo_size(picture); i++) {
         const uint32_t word = draw_word(draws);
         const uint32_t sum = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24);
         picture->values[i] += scale * ((float)sum - 510);
@@ -137,32 +137,32 @@ void camera_add_noise(double deviation, Draws *draws, Picture *picture) {
 
 /* ---- All of it ---- */
 
-static void develop(const Camera *camera, Draws *noise, Picture *picture) {
+static void develop(const Camera *camera, Draws *noise, Photo *picture) {
     camera_sharpen(camera->sharpening, picture);
     if (noise) camera_add_noise(camera->noise, noise, picture);
     jpeg_loss(camera->jpeg, camera->jpeg_x, camera->jpeg_y, picture);
 }
 
-void camera_take(const Camera *camera, Draws *noise, Picture *picture) {
+void camera_take(const Camera *camera, Draws *noise, Photo *picture) {
     camera_light(camera, picture);
     add_haze(camera->haze, camera->haze_level, picture);
     camera_blur(camera->blur_x, camera->blur_y, picture);
     const double octaves = camera->enlarging < MAX_ENLARGING ? camera->enlarging : MAX_ENLARGING;
     const double share = portable_exp2(-octaves);
     float values[CAMERA_SIDE * ROW];
-    Picture small = {picture->channels, (int)(picture->height * share + 0.5), (int)(picture->width * share + 0.5),
-                     values};
+    Photo small = {picture->channels, (int)(picture->height * share + 0.5), (int)(picture->width * share + 0.5),
+                   values};
     if (small.height == picture->height && small.width == picture->width) {
         develop(camera, noise, picture);
         return;
     }
-    picture_resize(picture, &small);
+    photo_resize(picture, &small);
     develop(camera, noise, &small);
-    picture_resize(&small, picture);
+    photo_resize(&small, picture);
 }
 
-void picture_to_bytes(const Picture *picture, unsigned char *bytes) {
-    for (int i = 0; i < picture_size(picture); i++) {
+void photo_to_bytes(const Photo *picture, unsigned char *bytes) {
+    for (int i = 0; i < photo_size(picture); i++) {
         const float value = picture->values[i];
         bytes[i] = (unsigned char)((value < 0 ? 0 : value > 1 ? 1 : value) * 255 + 0.5f);
     }

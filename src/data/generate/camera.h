@@ -13,10 +13,10 @@
 enum { CAMERA_SIDE = 32, CAMERA_CHANNELS = 3 };
 
 /* values: [height][width][channels], owned by the caller. */
-typedef struct Picture {
+typedef struct Photo {
     int channels, height, width;
     float *values;
-} Picture;
+} Photo;
 
 typedef struct Camera {
     double exposure;             /* stops: 1 is twice the light */
@@ -37,16 +37,16 @@ typedef struct Camera {
 #define MAX_ENLARGING 2.0
 
 /* Changes `picture` in place; values may leave 0 .. 1. `noise` may be NULL where there is none. */
-void camera_take(const Camera *camera, Draws *noise, Picture *picture);
+void camera_take(const Camera *camera, Draws *noise, Photo *picture);
 /* The steps by themselves. */
-void camera_light(const Camera *camera, Picture *picture);
-void camera_blur(double sigma_x, double sigma_y, Picture *picture);
-void camera_sharpen(double amount, Picture *picture);
-void camera_add_noise(double deviation, Draws *draws, Picture *picture);
+void camera_light(const Camera *camera, Photo *picture);
+void camera_blur(double sigma_x, double sigma_y, Photo *picture);
+void camera_sharpen(double amount, Photo *picture);
+void camera_add_noise(double deviation, Draws *draws, Photo *picture);
 /* Rounds what was clamped to 0 .. 1 to bytes. */
-void picture_to_bytes(const Picture *picture, unsigned char *bytes);
+void photo_to_bytes(const Photo *picture, unsigned char *bytes);
 
-static inline int picture_size(const Picture *picture) {
+static inline int photo_size(const Photo *picture) {
     return picture->channels * picture->height * picture->width;
 }
 

@@ -76,9 +76,9 @@ static void photograph(const GeneratedImage *image, float *values, unsigned char
                            .jpeg = f[HAND_JPEG],
                            .jpeg_x = jpeg_x,
                            .jpeg_y = jpeg_y};
-    Picture picture = {.channels = 1, .height = HAND_SIDE, .width = HAND_SIDE, .values = values};
+    Photo picture = {.channels = 1, .height = HAND_SIDE, .width = HAND_SIDE, .values = values};
     camera_take(&camera, &noise, &picture);
-    picture_to_bytes(&picture, pixels);
+    photo_to_bytes(&picture, pixels);
 }
 
 static void draw(const GeneratedImage *image, unsigned char *pixels) {

@@ -38,7 +38,7 @@ static void tremble(const GeneratedImage *image, LinePoint *line, int count) {
 }
 
 static void slant_and_turn(const GeneratedImage *image, LinePoint *line, int count) {
-    double lean = portable_sin(image->factor[HAND_SLANT] / 360) / portable_cos(image->factor[HAND_SLANT] / 360);
+    double lean = portable_tan(image->factor[HAND_SLANT] / 360);
     double wide = portable_exp2(image->factor[HAND_WIDTH]);
     double c = portable_cos(image->factor[HAND_ROTATION] / 360), s = portable_sin(image->factor[HAND_ROTATION] / 360);
     for (int i = 0; i < count; i++) {

@@ -99,7 +99,7 @@ static int within(int i, int count) {
     return i < 0 ? 0 : i < count ? i : count - 1;
 }
 
-static void lose_block(int y0, int x0, int channel, const Block steps, Picture *picture) {
+static void lose_block(int y0, int x0, int channel, const Block steps, Photo *picture) {
     const int channels = picture->channels, height = picture->height, width = picture->width;
     Block block;
     for (int y = 0; y < BLOCK; y++) {
@@ -115,7 +115,7 @@ static void lose_block(int y0, int x0, int channel, const Block steps, Picture *
     }
 }
 
-void jpeg_loss(double scale, int first_x, int first_y, Picture *picture) {
+void jpeg_loss(double scale, int first_x, int first_y, Photo *picture) {
     if (!(scale > 0)) return;
     /* A real file has no steps below 1 of 255. */
     Block steps[2];

@@ -9,6 +9,6 @@
 #include "data/generate/camera.h"
 
 /* `scale` multiplies the quantisation tables (1: quality 50); 0 does nothing. */
-void jpeg_loss(double scale, int first_x, int first_y, Picture *picture);
+void jpeg_loss(double scale, int first_x, int first_y, Photo *picture);
 
 #endif

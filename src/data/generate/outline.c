@@ -2,12 +2,12 @@
 
 #include <stdbool.h>
 
-void canvas_clear(Canvas *canvas, int height, int width) {
-    *canvas = (Canvas){.height = height, .width = width, .map = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
+void coverage_clear(Coverage *coverage, int height, int width) {
+    *coverage = (Coverage){.height = height, .width = width, .map = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
 }
 
-Point canvas_to_pixels(const Canvas *canvas, Point p) {
-    const double(*m)[3] = canvas->map, depth = m[2][0] * p.x + m[2][1] * p.y + m[2][2];
+Point coverage_to_pixels(const Coverage *coverage, Point p) {
+    const double(*m)[3] = coverage->map, depth = m[2][0] * p.x + m[2][1] * p.y + m[2][2];
     /* Behind the eye or nearly: far outside the picture is near enough. */
     const double near = 0.05, share = 1 / (depth < near ? near : depth);
     return (Point){(m[0][0] * p.x + m[0][1] * p.y + m[0][2]) * share,
@@ -48,43 +48,43 @@ static void add_in_row(float *row, int width, double a, double b, double height)
     }
 }
 
-static void add_edge(Canvas *canvas, Point from, Point to) {
+static void add_edge(Coverage *coverage, Point from, Point to) {
     double sign = 1;
     if (from.y > to.y) {
         const Point kept = from;
         from = to, to = kept, sign = -1;
     }
-    if (from.y == to.y || to.y <= 0 || from.y >= canvas->height) return;
+    if (from.y == to.y || to.y <= 0 || from.y >= coverage->height) return;
     const double slope = (to.x - from.x) / (to.y - from.y);
     double y = from.y, x = from.x;
     if (y < 0) x -= y * slope, y = 0;
-    for (int row = (int)y; row < canvas->height && y < to.y; row++) {
+    for (int row = (int)y; row < coverage->height && y < to.y; row++) {
         const bool last = to.y <= row + 1;
         const double end = last ? to.y : row + 1, end_x = last ? to.x : from.x + (end - from.y) * slope;
-        add_in_row(canvas->sums[row], canvas->width, x, end_x, sign * (end - y));
+        add_in_row(coverage->sums[row], coverage->width, x, end_x, sign * (end - y));
         y = end, x = end_x;
     }
 }
 
-void canvas_add(Canvas *canvas, const Point *points, int count) {
+void coverage_add(Coverage *coverage, const Point *points, int count) {
     if (count < 3) return;
-    const Point first = canvas_to_pixels(canvas, points[0]);
+    const Point first = coverage_to_pixels(coverage, points[0]);
     Point from = first;
     for (int i = 1; i < count; i++) {
-        const Point to = canvas_to_pixels(canvas, points[i]);
-        add_edge(canvas, from, to);
+        const Point to = coverage_to_pixels(coverage, points[i]);
+        add_edge(coverage, from, to);
         from = to;
     }
-    add_edge(canvas, from, first);
+    add_edge(coverage, from, first);
 }
 
-void canvas_coverage(const Canvas *canvas, float *coverage) {
-    for (int y = 0; y < canvas->height; y++) {
+void coverage_shares(const Coverage *coverage, float *shares) {
+    for (int y = 0; y < coverage->height; y++) {
         float sum = 0;
-        for (int x = 0; x < canvas->width; x++) {
-            sum += canvas->sums[y][x];
+        for (int x = 0; x < coverage->width; x++) {
+            sum += coverage->sums[y][x];
             const float share = sum < 0 ? -sum : sum;
-            *coverage++ = share < 1 ? share : 1;
+            *shares++ = share < 1 ? share : 1;
         }
     }
 }

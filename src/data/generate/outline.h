@@ -14,18 +14,18 @@ typedef struct Point {
     double x, y;
 } Point;
 
-typedef struct Canvas {
+typedef struct Coverage {
     int height, width; /* at most OUTLINE_SIDE */
     double map[3][3];  /* (x, y, 1) to pixels (X / W, Y / W); pixel (0, 0) is the square from 0 to 1 */
     float sums[OUTLINE_SIDE][OUTLINE_SIDE + 2];
-} Canvas;
+} Coverage;
 
 /* Empty, with the identity as map. */
-void canvas_clear(Canvas *canvas, int height, int width);
-Point canvas_to_pixels(const Canvas *canvas, Point point);
+void coverage_clear(Coverage *coverage, int height, int width);
+Point coverage_to_pixels(const Coverage *coverage, Point point);
 /* Adds a closed polygon. Polygons that overlap must turn the same way round, or they take from each other. */
-void canvas_add(Canvas *canvas, const Point *points, int count);
+void coverage_add(Coverage *coverage, const Point *points, int count);
 /* [height][width] shares from 0 to 1. */
-void canvas_coverage(const Canvas *canvas, float *coverage);
+void coverage_shares(const Coverage *coverage, float *shares);
 
 #endif

@@ -28,6 +28,11 @@ static inline double portable_cos(double turns) {
     return portable_sin(turns + 0.25);
 }
 
+/* Away from a quarter turn, where there is none. */
+static inline double portable_tan(double turns) {
+    return portable_sin(turns) / portable_cos(turns);
+}
+
 /* 2^x for |x| < 1000. */
 static inline double portable_exp2(double x) {
     const double whole = floor(x + 0.5), z = (x - whole) * 0.6931471805599453;

@@ -16,7 +16,7 @@ static const Factor factors[STREET_FACTORS] = {
     [STREET_STRESS] = {"stress", "share", "by which level strokes are thinner than upright ones", -0.15, 0.6, -0.5, 0.8,
                        false},
     [STREET_SERIF] = {"serif", "chance", "of serifs and ball ends", 0.3, 0.3, 0, 1, false},
-    [STREET_SLANT] = {"slant", "tangent", "of the stems' angle, to the right", -0.15, 0.3, -0.6, 0.6, false},
+    [STREET_SLANT] = {"slant", "degrees", "lean of the stems to the right", -8, 16, -30, 30, false},
     [STREET_ROUNDNESS] = {"roundness", "share", "of ends and corners: 0 square, 1 round", 0, 1, 0, 1, false},
     [STREET_SQUARE] = {"square", "share", "of bowls: 0 elliptic, 1 nearly rectangular", 0, 0.7, 0, 1, false},
     [STREET_FORMS] = {"forms", "chance", "of a less plain form: open 4, flat 3, straight 6, curved 7 ..", 0.6, 0.6, 0,
@@ -101,9 +101,9 @@ static void draw(const GeneratedImage *image, unsigned char *pixels) {
     street_ink(image, &colours, &style, (const double(*)[3])map, mask, values);
     const Camera camera = camera_of(image);
     Draws noise = draws_of_image(image, STAGE_NOISE);
-    Picture picture = {.channels = 3, .height = STREET_SIDE, .width = STREET_SIDE, .values = values[0]};
+    Photo picture = {.channels = 3, .height = STREET_SIDE, .width = STREET_SIDE, .values = values[0]};
     camera_take(&camera, &noise, &picture);
-    picture_to_bytes(&picture, pixels);
+    photo_to_bytes(&picture, pixels);
 }
 
 const Generator generator_street = {

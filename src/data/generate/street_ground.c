@@ -75,12 +75,12 @@ void street_add_texture(const GeneratedImage *image, StreetStage stage, const fl
 /* Lays a colour on a shape given in the number's coordinates, or on everything but the shape. */
 static void add_shape(const double map[3][3], const Point *points, int count, bool outside, const float colour[3],
                       float opacity, float picture[STREET_PIXELS][3]) {
-    Canvas canvas;
+    Coverage coverage;
     StreetMask mask;
-    canvas_clear(&canvas, STREET_SIDE, STREET_SIDE);
-    memcpy(canvas.map, map, sizeof canvas.map);
-    canvas_add(&canvas, points, count);
-    canvas_coverage(&canvas, mask);
+    coverage_clear(&coverage, STREET_SIDE, STREET_SIDE);
+    memcpy(coverage.map, map, sizeof coverage.map);
+    coverage_add(&coverage, points, count);
+    coverage_shares(&coverage, mask);
     for (int i = 0; i < STREET_PIXELS; i++) {
         const float share = opacity * (outside ? 1 - mask[i] : mask[i]);
         for (int c = 0; c < 3; c++) picture[i][c] += share * (colour[c] - picture[i][c]);

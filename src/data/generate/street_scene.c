@@ -45,7 +45,7 @@ void street_map(const GeneratedImage *image, double map[3][3]) {
                  at_y = middle + STREET_SIDE * f[STREET_POSITION] * away_y;
     /* Slant, then the rising line of a wall seen from the side, then rotation, then perspective with the digit's middle
      * kept in its place. */
-    const double lean = -f[STREET_SLANT], upright = 1 + rise * lean;
+    const double lean = -portable_tan(f[STREET_SLANT] / 360), upright = 1 + rise * lean;
     const double rows[3][3] = {{c - s * rise + at_x * tilt_x, c * lean - s * upright + at_x * tilt_y, at_x},
                                {s + c * rise + at_y * tilt_x, s * lean + c * upright + at_y * tilt_y, at_y},
                                {tilt_x, tilt_y, 1}};
@@ -55,10 +55,10 @@ void street_map(const GeneratedImage *image, double map[3][3]) {
 enum { NEIGHBOURS = 2 }; /* on each side, as far as the frame can show */
 
 void street_number(const GeneratedImage *image, const TypeStyle *style, const double map[3][3], StreetMask mask) {
-    Canvas canvas;
-    canvas_clear(&canvas, STREET_SIDE, STREET_SIDE);
-    memcpy(canvas.map, map, sizeof canvas.map);
-    digit_draw(style, image->label, (Point){0, 0}, &canvas);
+    Coverage coverage;
+    coverage_clear(&coverage, STREET_SIDE, STREET_SIDE);
+    memcpy(coverage.map, map, sizeof coverage.map);
+    digit_draw(style, image->label, (Point){0, 0}, &coverage);
     Draws draws = draws_of_image(image, STAGE_NEIGHBOURS);
     const double gap = draw_between(&draws, 0, 0.28);
     for (int side = -1; side <= 1; side += 2) {
@@ -68,11 +68,11 @@ void street_number(const GeneratedImage *image, const TypeStyle *style, const do
             there &= draw_chance(&draws, image->factor[STREET_NEIGHBOURS]);
             const int digit = draw_index(&draws, DIGITS);
             const double step = 0.03 * draw_either_way(&draws), width = digit_width(style, digit);
-            if (there) digit_draw(style, digit, (Point){side * (edge + gap + 0.5 * width), step}, &canvas);
+            if (there) digit_draw(style, digit, (Point){side * (edge + gap + 0.5 * width), step}, &coverage);
             edge += gap + width;
         }
     }
-    canvas_coverage(&canvas, mask);
+    coverage_shares(&coverage, mask);
     for (int i = 0; i < STREET_PIXELS; i++) mask[i] = (float)(int)(mask[i] * 255 + 0.5f) / 255;
 }
 

@@ -12,7 +12,7 @@ typedef struct Pen {
     Point middle;
     double weight, level; /* widths of upright and of level strokes */
     double scale_x, scale_y;
-    Canvas *canvas;
+    Coverage *coverage;
 } Pen;
 
 /* A stroke as a chain of points, each with the direction in which the chain arrives and leaves. */
@@ -139,7 +139,7 @@ static void draw_run(const Pen *pen, const Chain *chain, int first, int last) {
         const Point out = {-chain->leave[0].x, -chain->leave[0].y};
         count += cap_points(pen, chain->at[0], out, outline + count);
     }
-    canvas_add(pen->canvas, outline, count);
+    coverage_add(pen->coverage, outline, count);
 }
 
 /* Fills what two runs leave open on the outer side of their corner. */
@@ -154,7 +154,7 @@ static void draw_corner(const Pen *pen, Point at, Point arrive, Point leave) {
     const double sharp = cosine * longest > 1 ? half / cosine : half * longest;
     const Point tip = beside(at, middle, side * (half + (sharp - half) * (1 - pen->style->roundness)), 0);
     const Point forward[4] = {at, a, tip, b}, back[4] = {at, b, tip, a};
-    canvas_add(pen->canvas, side > 0 ? forward : back, 4);
+    coverage_add(pen->coverage, side > 0 ? forward : back, 4);
 }
 
 static void draw_chain(const Pen *pen, const Chain *chain) {
@@ -176,7 +176,7 @@ static void draw_ball(const Pen *pen, Point at, double radius) {
     Point points[12];
     for (int i = 0; i < 12; i++)
         points[i] = (Point){at.x + radius * circle[i][0], at.y - radius * circle[i][1]}; /* the way runs turn */
-    canvas_add(pen->canvas, points, 12);
+    coverage_add(pen->coverage, points, 12);
 }
 
 static void draw_end(const Pen *pen, StrokeEnd end, Point at, Point out) {
@@ -192,7 +192,7 @@ static void draw_end(const Pen *pen, StrokeEnd end, Point at, Point out) {
     const double end_at = 0.5 * pen->level + grow, begin_at = 0.5 * pen->level - thick - grow;
     const Point foot[4] = {beside(at, out, right, begin_at), beside(at, out, right, end_at),
                            beside(at, out, -left, end_at), beside(at, out, -left, begin_at)};
-    canvas_add(pen->canvas, foot, 4);
+    coverage_add(pen->coverage, foot, 4);
 }
 
 /* Draws the stroke that begins at `node` and returns what follows it. */
@@ -223,10 +223,10 @@ static const Node *draw_stroke(const Pen *pen, const Node *node) {
     return node;
 }
 
-void digit_draw(const TypeStyle *style, int digit, Point middle, Canvas *canvas) {
+void digit_draw(const TypeStyle *style, int digit, Point middle, Coverage *coverage) {
     const Skeleton *skeleton = &skeletons[digit][style->form[digit]];
     const double box = digit_width(style, digit), heaviest = 0.42 * style->width, narrowest = 0.02;
-    Pen pen = {.style = style, .middle = middle, .canvas = canvas};
+    Pen pen = {.style = style, .middle = middle, .coverage = coverage};
     /* Bowls keep a counter inside. */
     pen.weight = style->weight < heaviest ? style->weight : heaviest;
     pen.level = pen.weight * (1 - style->stress);

@@ -32,7 +32,7 @@ typedef struct TypeStyle {
 int digit_forms(int digit);
 /* Width of a digit's box. */
 double digit_width(const TypeStyle *style, int digit);
-/* Draws it with its middle at `middle`, in the canvas's own coordinates. */
-void digit_draw(const TypeStyle *style, int digit, Point middle, Canvas *canvas);
+/* Draws it with its middle at `middle`, in the coverage's own coordinates. */
+void digit_draw(const TypeStyle *style, int digit, Point middle, Coverage *coverage);
 
 #endif

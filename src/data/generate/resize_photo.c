@@ -1,4 +1,4 @@
-#include "data/generate/resize_picture.h"
+#include "data/generate/resize_photo.h"
 
 #include <math.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static void axis_of(int from, int to, ResizeAxis *axis) {
         interpolate(from, to, axis);
 }
 
-void picture_resize(const Picture *from, Picture *to) {
+void photo_resize(const Photo *from, Photo *to) {
     const int channels = from->channels, count = from->width * channels;
     ResizeAxis axis;
     float rows[CAMERA_SIDE][ROW];

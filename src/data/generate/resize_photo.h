@@ -5,6 +5,6 @@
 #include "data/generate/camera.h"
 
 /* Fills `to`, which has its own size and as many channels. At the same size it is a copy. */
-void picture_resize(const Picture *from, Picture *to);
+void photo_resize(const Photo *from, Photo *to);
 
 #endif

@@ -1,0 +1,29 @@
+/* Bars, also in groups: one group for each category. */
+#ifndef DRAW_CHART_BAR_H
+#define DRAW_CHART_BAR_H
+
+#include "draw/chart_frame.h"
+
+typedef struct BarSeries {
+    const char *name;     /* for the legend; NULL: not there */
+    const double *values; /* [category_count], 0 or more; NaN: no bar */
+    int colour;           /* a class colour, or CHART_MUTED, CHART_FAINT */
+} BarSeries;
+
+typedef struct BarChart {
+    const char *title;          /* NULL: none */
+    const char *category_label; /* below the names; NULL: none */
+    Axis y;                     /* from 0, so linear, with low 0; high 0: the highest bar's */
+    int category_count;
+    const char *const *categories;
+    int series_count;
+    const BarSeries *series;
+    const int *colours; /* [category_count] instead of the series' own, for one series; NULL: none */
+    bool numbers;       /* above each bar its value, where all of them fit */
+    int decimals;       /* of those numbers */
+} BarChart;
+
+/* Fails (CF_BAD_USE) without a bar to draw, and for values below 0 or infinite. */
+cf_status bar_chart_draw(Canvas *canvas, const Theme *theme, Box box, const BarChart *chart);
+
+#endif

@@ -1,0 +1,213 @@
+#include "draw/chart_frame.h"
+
+#include <math.h>
+#include <string.h>
+
+const TextStyle chart_title = {9.5, true, TEXT_LEFT}, chart_label = {8, false, TEXT_LEFT},
+                chart_small = {7, false, TEXT_LEFT};
+
+/* Lengths in points. */
+static const double title_height = 16, legend_height = 12, swatch = 8, tick_gap = 4, longest_name = 64;
+/* Half of a capital's height, from its middle down to the base line. */
+static const double middle = 0.36;
+
+static TextStyle aligned(TextStyle style, TextAlign align) {
+    style.align = align;
+    return style;
+}
+
+Colour chart_colour(const Theme *theme, int colour) {
+    return colour == CHART_FAINT ? theme->faint : colour < 0 ? theme->muted : theme_class(theme, colour);
+}
+
+/* ---- Scales ---- */
+
+double scale_place(const Scale *scale, double value) {
+    double low = scale->low, high = scale->high;
+    if (scale->kind == AXIS_LOG) {
+        if (!(value > 0)) return NAN;
+        low = log(low), high = log(high), value = log(value);
+    }
+    return scale->from + (value - low) / (high - low) * (scale->to - scale->from);
+}
+
+size_t range_add(double range[2], AxisKind kind, const double *values, size_t count) {
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(values[i]) || (kind == AXIS_LOG && values[i] <= 0)) continue;
+        range[0] = fmin(range[0], values[i]);
+        range[1] = fmax(range[1], values[i]);
+        used++;
+    }
+    return used;
+}
+
+/* The data's range with room at both ends; around a single value something to see. */
+static void choose_range(const Axis *axis, const double data[2], Scale *scale) {
+    const double room = 0.04;
+    scale->kind = axis->kind;
+    scale->low = axis->low, scale->high = axis->high;
+    if (axis->low < axis->high) return;
+    double low = data[0], high = data[1];
+    if (axis->kind == AXIS_LOG) {
+        double times = high > low ? pow(high / low, room) : 2;
+        scale->low = low / times, scale->high = high * times;
+    } else {
+        double more = high > low ? room * (high - low) : axis->whole ? 0.5 : fmax(fabs(low) / 10, 1e-3);
+        scale->low = low - more, scale->high = high + more;
+    }
+}
+
+/* ---- Layout ---- */
+
+typedef struct Layout {
+    const FrameSpec *spec;
+    Ticks x, y;
+    double inner_width;
+    int legend_rows;
+    bool turned; /* category names */
+    int stride;  /* every so manieth category has its name */
+} Layout;
+
+static double entry_width(const LegendEntry *entry) {
+    return (entry->line ? 2 : 1) * swatch + 4 + text_width(entry->name, chart_label) + 12;
+}
+
+/* Draws the entries in rows of `width`, or, with canvas NULL, only counts the rows. */
+static int legend(Canvas *canvas, const Theme *theme, const FrameSpec *spec, double x0, double y, double width) {
+    int rows = 0;
+    double x = x0;
+    for (int i = 0; i < spec->legend_count; i++) {
+        const LegendEntry *entry = &spec->legend[i];
+        if (!entry->name) continue;
+        const double wide = entry_width(entry);
+        if (rows == 0 || x + wide - 12 > x0 + width) rows++, x = x0;
+        if (canvas) {
+            const double base = y + (rows - 1) * legend_height + 8, long_swatch = (entry->line ? 2 : 1) * swatch;
+            const Colour colour = chart_colour(theme, entry->colour);
+            const Point line[2] = {{x, base - 2.8}, {x + long_swatch, base - 2.8}};
+            if (entry->line)
+                canvas_line(canvas, line, 2, (LineStyle){1.6, entry->dash, 1}, colour);
+            else
+                canvas_rectangle(canvas, x, base - 6.5, swatch, 7, colour);
+            canvas_text(canvas, x + long_swatch + 4, base, chart_label, theme->text, entry->name);
+        }
+        x += wide;
+    }
+    return rows;
+}
+
+/* At least four digits' width, so that charts one below the other mostly begin at the same place. */
+static double widest(const Ticks *ticks) {
+    double width = text_width("0000", chart_label);
+    for (int i = 0; i < ticks->count; i++) width = fmax(width, text_width(ticks->labels[i], chart_label));
+    return width;
+}
+
+/* Whether names stand upright, which are left out, and the height they take. */
+static double lay_categories(const FrameSpec *spec, double width, Layout *layout) {
+    const double slot = width / spec->category_count;
+    double longest = 0;
+    for (int i = 0; i < spec->category_count; i++)
+        longest = fmax(longest, text_width(spec->categories[i], chart_label));
+    layout->turned = longest > slot - 2;
+    layout->stride = layout->turned ? (int)ceil(9 / slot) : 1;
+    return layout->turned ? fmin(longest, longest_name) + 2 : chart_label.size + 1;
+}
+
+static int most_ticks(double length, double each) {
+    return (int)fmax(2, fmin(9, floor(length / each)));
+}
+
+/* Sizes depend on each other only through the widths of numbers, so one pass in this order is enough. */
+static void lay(Box box, Layout *layout, Frame *frame) {
+    const FrameSpec *spec = layout->spec;
+    double left = spec->y.label ? 13 : 0, top = spec->title ? title_height : 4, bottom = spec->x.label ? 13 : 0;
+    layout->inner_width = box.width - left - 34; /* about what the plot gets */
+    layout->legend_rows = legend(NULL, NULL, spec, 0, 0, layout->inner_width);
+    top += layout->legend_rows * legend_height + (layout->legend_rows ? 3 : 0);
+    bottom += tick_gap + (spec->categories ? lay_categories(spec, layout->inner_width, layout) : chart_label.size);
+    choose_range(&spec->y, spec->y_data, &frame->y);
+    const double height = box.height - top - bottom;
+    ticks_choose(&spec->y, frame->y.low, frame->y.high, most_ticks(height, 17), &layout->y);
+    left += widest(&layout->y) + tick_gap;
+    frame->plot = (Box){box.x + left, box.y + top, box.width - left - 6, height};
+    frame->y.from = box.y + top + height, frame->y.to = box.y + top;
+    if (spec->categories) {
+        frame->x = (Scale){AXIS_LINEAR, 0, spec->category_count, 0, 0};
+    } else {
+        choose_range(&spec->x, spec->x_data, &frame->x);
+        ticks_choose(&spec->x, frame->x.low, frame->x.high, most_ticks(frame->plot.width, 26), &layout->x);
+    }
+    frame->x.from = frame->plot.x, frame->x.to = frame->plot.x + frame->plot.width;
+}
+
+/* ---- Drawing ---- */
+
+static void draw_y(Canvas *canvas, const Theme *theme, Box box, const Layout *layout, const Frame *frame) {
+    const Box plot = frame->plot;
+    for (int i = 0; i < layout->y.count; i++) {
+        const double y = scale_place(&frame->y, layout->y.at[i]);
+        const bool small = !layout->y.labels[i][0];
+        const Point line[2] = {{small ? plot.x - 2 : plot.x, y}, {small ? plot.x : plot.x + plot.width, y}};
+        canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, small ? theme->axis : theme->grid);
+        canvas_text(canvas, plot.x - tick_gap, y + middle * chart_label.size, aligned(chart_label, TEXT_RIGHT),
+                    theme->muted, layout->y.labels[i]);
+    }
+    char room[512];
+    if (layout->spec->y.label)
+        canvas_text_up(canvas, box.x + chart_label.size, plot.y + plot.height / 2, aligned(chart_label, TEXT_CENTRE),
+                       theme->text, text_fit(layout->spec->y.label, chart_label, plot.height + 20, room));
+}
+
+static void draw_categories(Canvas *canvas, const Theme *theme, const Layout *layout, const Frame *frame) {
+    const double y = frame->plot.y + frame->plot.height + tick_gap;
+    char room[512];
+    for (int i = 0; i < layout->spec->category_count; i += layout->stride) {
+        const double x = scale_place(&frame->x, i + 0.5);
+        const char *name = text_fit(layout->spec->categories[i], chart_label, longest_name, room);
+        if (layout->turned)
+            canvas_text_up(canvas, x + middle * chart_label.size, y, aligned(chart_label, TEXT_RIGHT), theme->text,
+                           name);
+        else
+            canvas_text(canvas, x, y + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->text, name);
+    }
+}
+
+static void draw_x_ticks(Canvas *canvas, const Theme *theme, const Layout *layout, const Frame *frame) {
+    const double y = frame->plot.y + frame->plot.height;
+    for (int i = 0; i < layout->x.count; i++) {
+        const double x = scale_place(&frame->x, layout->x.at[i]);
+        const Point line[2] = {{x, y}, {x, y + (layout->x.labels[i][0] ? 3 : 2)}};
+        canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, theme->axis);
+        canvas_text(canvas, x, y + tick_gap + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->muted,
+                    layout->x.labels[i]);
+    }
+}
+
+void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *spec, Frame *frame) {
+    Layout layout = {.spec = spec, .stride = 1};
+    char room[512];
+    lay(box, &layout, frame);
+    const Box plot = frame->plot;
+    const double top = box.y + (spec->title ? title_height : 4);
+    if (spec->title)
+        canvas_text(canvas, plot.x, box.y + 10, chart_title, theme->text,
+                    text_fit(spec->title, chart_title, box.x + box.width - plot.x, room));
+    legend(canvas, theme, spec, plot.x, top - 2, layout.inner_width);
+    draw_y(canvas, theme, box, &layout, frame);
+    const Point base[2] = {{plot.x, plot.y + plot.height}, {plot.x + plot.width, plot.y + plot.height}};
+    canvas_line(canvas, base, 2, (LineStyle){0.8, 0, 1}, theme->axis);
+    if (spec->categories)
+        draw_categories(canvas, theme, &layout, frame);
+    else
+        draw_x_ticks(canvas, theme, &layout, frame);
+    if (spec->x.label)
+        canvas_text(canvas, plot.x + plot.width / 2, box.y + box.height - 2, aligned(chart_label, TEXT_CENTRE),
+                    theme->text, spec->x.label);
+}
+
+Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column) {
+    const double width = (box.width - (columns - 1) * gap) / columns, height = (box.height - (rows - 1) * gap) / rows;
+    return (Box){box.x + column * (width + gap), box.y + row * (height + gap), width, height};
+}

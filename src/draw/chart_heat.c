@@ -1,0 +1,167 @@
+#include "draw/chart_heat.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MOST_SHAPES = 2500 };
+
+static const double title_height = 18, label_height = 13, name_gap = 4, longest_name = 64;
+static const double middle = 0.36;
+
+typedef struct Layout {
+    double left, top, cell; /* of the cells, from the box's corner */
+    double bottom;          /* below the cells */
+    bool turned;            /* names of columns */
+    int stride;             /* every so manieth name is written */
+    double number;          /* size of the numbers; 0: none */
+} Layout;
+
+static double longest(const char *const *names, int count) {
+    double width = 0;
+    for (int i = 0; i < count; i++) width = fmax(width, text_width(names[i], chart_label));
+    return fmin(width, longest_name);
+}
+
+static void number_text(const HeatMap *map, double value, char text[32]) {
+    if (value == 0)
+        snprintf(text, 32, "\xc2\xb7");
+    else
+        snprintf(text, 32, "%.*f", map->decimals, value);
+}
+
+/* The largest size, up to that of labels, at which every number fits its cell. */
+static double number_size(const HeatMap *map, double cell) {
+    double widest = 1;
+    for (int i = 0; i < map->rows * map->columns; i++) {
+        char text[32];
+        if (isnan(map->values[i])) continue;
+        number_text(map, map->values[i], text);
+        widest = fmax(widest, text_width(text, chart_label));
+    }
+    const double size = fmin(chart_label.size * fmin(1, (cell - 4.5) / widest), cell * 0.6);
+    return size < 4.5 ? 0 : size;
+}
+
+static void lay(const HeatMap *map, double width, Layout *layout) {
+    const double names = longest(map->column_names, map->columns);
+    layout->left = (map->row_label ? label_height : 0) + longest(map->row_names, map->rows) + name_gap;
+    layout->top = map->title ? title_height : 2;
+    layout->cell = (width - layout->left - 2) / map->columns;
+    layout->turned = names > layout->cell - 2;
+    layout->stride = (int)fmax(1, ceil(9 / layout->cell));
+    layout->bottom =
+        name_gap + (layout->turned ? names : chart_label.size) + (map->column_label ? label_height : 0) + 2;
+}
+
+double heat_map_height(const HeatMap *map, double width) {
+    Layout layout;
+    lay(map, width, &layout);
+    return layout.top + map->rows * layout.cell + layout.bottom;
+}
+
+static cf_status check(const HeatMap *map, double *largest) {
+    *largest = -1;
+    for (int i = 0; i < map->rows * map->columns; i++) {
+        FAIL_IF(map->values[i] < 0 || isinf(map->values[i]), CF_BAD_USE,
+                "a heat map of %g; numbers of 0 or more expected", map->values[i]);
+        *largest = fmax(*largest, map->values[i]);
+    }
+    FAIL_IF(*largest < 0, CF_BAD_USE, "the heat map%s%s has no number to draw", map->title ? " " : "",
+            map->title ? map->title : "");
+    return CF_OK;
+}
+
+static Colour cell_colour(const Theme *theme, const HeatMap *map, int at, double largest) {
+    const double value = map->values[at];
+    const double shade = map->shades ? map->shades[at] : largest > 0 ? value / largest : 0;
+    if (isnan(value)) return theme->empty;
+    return colour_between(theme->heat[0], theme->heat[1], isnan(shade) ? 0 : fmin(1, fmax(0, shade)));
+}
+
+/* Very many cells are one image: as shapes they would make a file of megabytes. */
+static cf_status draw_image(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
+                            double largest) {
+    const int cells = map->rows * map->columns;
+    unsigned char *pixels;
+    FORWARD(memory_new((size_t)cells * 3, 1, &pixels));
+    for (int i = 0; i < cells; i++) {
+        const Colour colour = cell_colour(theme, map, i, largest);
+        pixels[3 * i] = (unsigned char)lrint(255 * colour.red);
+        pixels[3 * i + 1] = (unsigned char)lrint(255 * colour.green);
+        pixels[3 * i + 2] = (unsigned char)lrint(255 * colour.blue);
+    }
+    canvas_image(canvas, box.x + layout->left, box.y + layout->top, map->columns * layout->cell,
+                 map->rows * layout->cell, &(CanvasImage){pixels, 3, map->rows, map->columns});
+    free(pixels);
+    return CF_OK;
+}
+
+static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
+                       double largest) {
+    const double cell = layout->cell, line = fmin(0.8, cell / 10);
+    const TextStyle style = {layout->number, false, TEXT_CENTRE};
+    for (int r = 0; r < map->rows; r++)
+        for (int c = 0; c < map->columns; c++) {
+            const int at = r * map->columns + c;
+            const double value = map->values[at];
+            const double x = box.x + layout->left + c * cell, y = box.y + layout->top + r * cell;
+            const Colour ground = cell_colour(theme, map, at, largest);
+            canvas_rectangle(canvas, x, y, cell - line, cell - line, ground);
+            if (isnan(value) || layout->number == 0) continue;
+            char text[32];
+            number_text(map, value, text);
+            /* The theme's text or its background, whichever stands out more. */
+            const double own = colour_luminance(ground) + 0.05, ink = colour_luminance(theme->text) + 0.05,
+                         paper = colour_luminance(theme->background) + 0.05;
+            const double with_ink = own > ink ? own / ink : ink / own,
+                         with_paper = own > paper ? own / paper : paper / own;
+            const Colour colour = value == 0 ? theme->muted : with_ink >= with_paper ? theme->text : theme->background;
+            canvas_text(canvas, x + (cell - line) / 2, y + (cell - line) / 2 + middle * style.size, style, colour,
+                        text);
+        }
+}
+
+static void draw_names(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout) {
+    const TextStyle right = {chart_label.size, false, TEXT_RIGHT}, centre = {chart_label.size, false, TEXT_CENTRE};
+    const double x0 = box.x + layout->left, y0 = box.y + layout->top, y1 = y0 + map->rows * layout->cell;
+    char room[512];
+    for (int r = 0; r < map->rows; r += layout->stride)
+        canvas_text(canvas, x0 - name_gap, y0 + (r + 0.5) * layout->cell + middle * right.size, right, theme->text,
+                    text_fit(map->row_names[r], right, longest_name, room));
+    for (int c = 0; c < map->columns; c += layout->stride) {
+        const double x = x0 + (c + 0.5) * layout->cell;
+        const char *name = text_fit(map->column_names[c], centre, longest_name, room);
+        if (layout->turned)
+            canvas_text_up(canvas, x + middle * right.size, y1 + name_gap, right, theme->text, name);
+        else
+            canvas_text(canvas, x, y1 + name_gap + centre.size - 1, centre, theme->text, name);
+    }
+    if (map->row_label)
+        canvas_text_up(canvas, box.x + centre.size, (y0 + y1) / 2, centre, theme->muted, map->row_label);
+    if (map->column_label)
+        canvas_text(canvas, x0 + map->columns * layout->cell / 2, y1 + layout->bottom - 3, centre, theme->muted,
+                    map->column_label);
+}
+
+cf_status heat_map_draw(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map) {
+    Layout layout;
+    double largest;
+    char room[512];
+    FAIL_IF(map->rows < 1 || map->columns < 1, CF_BAD_USE, "a heat map of %d x %d cells", map->rows, map->columns);
+    FORWARD(check(map, &largest));
+    lay(map, box.width, &layout);
+    layout.cell = fmin(layout.cell, (box.height - layout.top - layout.bottom) / map->rows);
+    layout.number = number_size(map, layout.cell);
+    if (map->title)
+        canvas_text(canvas, box.x + layout.left, box.y + 10, chart_title, theme->text,
+                    text_fit(map->title, chart_title, box.width - layout.left, room));
+    if (map->rows * map->columns > MOST_SHAPES)
+        FORWARD(draw_image(canvas, theme, box, map, &layout, largest));
+    else
+        draw_cells(canvas, theme, box, map, &layout, largest);
+    draw_names(canvas, theme, box, map, &layout);
+    return CF_OK;
+}

@@ -1,0 +1,24 @@
+/* Many points of classes in the plane: features after UMAP. */
+#ifndef DRAW_CHART_SCATTER_H
+#define DRAW_CHART_SCATTER_H
+
+#include "draw/chart_frame.h"
+
+typedef struct ScatterPlot {
+    const char *title; /* NULL: none */
+    size_t count;
+    const float *points;         /* [count][2]; points that are not finite are left out */
+    const unsigned char *labels; /* [count] classes, which choose the colours */
+    int classes;
+    const char *const *class_names; /* [classes] for the legend */
+    double radius;                  /* of a point; 0: chosen by their number */
+    double alpha;                   /* 0 to 1 of each point; 0: chosen by their number */
+    bool names_inside;              /* each class also has its name at the median of its points */
+} ScatterPlot;
+
+/* Both axes have one scale and no marks: only distances mean something. The points become one image, so that a file of
+ * tens of thousands stays small; their order is mixed, so that no class lies on top. Fails (CF_BAD_USE) without a finite
+ * point. */
+cf_status scatter_plot_draw(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot);
+
+#endif

@@ -1,0 +1,39 @@
+/* Where a network looks: gradient-weighted class activation maps (Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra 2017).
+ *
+ * A are the K channels that the last convolution gives, behind the batch norm and the activation that follow it and in front
+ * of any pool; y the class's logit. The weight of a channel is the mean of dy/dA over its H x W places, and
+ *     map = max(0, sum over channels of weight x A),
+ * H x W values, 0 and more, not scaled: divide by the largest to draw. The batch norm is that of prediction (running
+ * statistics), so the map belongs to the probabilities that `cifra predict` prints.
+ *
+ * One image at a time through the engine's own kernels, forward through all layers and backward only through those behind A:
+ * no weight gradient and no convolution's input gradient is formed.
+ */
+#ifndef EVAL_GRAD_CAM_H
+#define EVAL_GRAD_CAM_H
+
+#include "nn/model.h"
+
+typedef struct GradCam GradCam;
+
+/* Borrows the model, whose weights it takes as they are now. The engine must work in float32; &reference_engine was the
+ * faster one for one image at a time (the study's network at 3 x 32 x 32, a busy machine: 6 ms, oneDNN 24 to 54 ms; the
+ * reason was not looked for). A model without a convolution is refused: CF_BAD_USE. */
+cf_status grad_cam_new(const cf_model *model, const Engine *engine, GradCam **cam);
+void grad_cam_free(GradCam *cam);
+/* Of A: K channels, H x W places. */
+Shape grad_cam_shape(const GradCam *cam);
+
+/* `image`: floats H x W x C of the network's input, as feed_image prepares them; `label`: the class; `map` has H x W floats.
+ * Values that are not finite: CF_BAD_INPUT. */
+cf_status grad_cam_map(GradCam *cam, const float *image, int label, float *map);
+
+/* ---- The parts, for tests: borrowed, until the next call ---- */
+
+/* A and dy/dA, [H][W][K], and the logits of all classes. */
+cf_status grad_cam_gradient(GradCam *cam, const float *image, int label, const float **activations,
+                            const float **gradient, const float **logits);
+/* The logits that other values of A would give. */
+cf_status grad_cam_logits_behind(GradCam *cam, const float *activations, const float **logits);
+
+#endif

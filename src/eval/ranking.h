@@ -1,0 +1,34 @@
+/* What to look at first: pairs of classes that are taken for each other, and single examples. */
+#ifndef EVAL_RANKING_H
+#define EVAL_RANKING_H
+
+#include "eval/metrics.h"
+#include "eval/predictions.h"
+
+typedef struct ConfusedPair {
+    int truth, predicted; /* classes, not equal */
+    size_t count;
+    double share; /* of the examples of the true class */
+} ConfusedPair;
+
+/* The `limit` pairs (0: all) that occur most often, most first; of equals the one with the larger share, then by class.
+ * Release *pairs with free(). */
+cf_status confused_pairs(const Metrics *metrics, size_t limit, ConfusedPair **pairs, size_t *count);
+
+typedef enum Ranking {
+    RANK_TOP_LOSSES,   /* largest -log p(label) first: confidently wrong. All examples. */
+    RANK_UNSURE_RIGHT, /* correct, the smallest confidence first */
+} Ranking;
+
+typedef struct RankedExample {
+    size_t example; /* number among the predictions */
+    int label, predicted;
+    double confidence; /* probability of the predicted class */
+    double loss;       /* a probability that was rounded to 0 counts as FLT_MIN, as in Metrics */
+} RankedExample;
+
+/* The first `limit` examples (0: all) of a ranking; equals in the order of the predictions. Release *ranked with free(). */
+cf_status rank_examples(const Predictions *predictions, Ranking ranking, size_t limit, RankedExample **ranked,
+                        size_t *count);
+
+#endif

@@ -1,0 +1,290 @@
+/* What the network makes of images that it was not trained on. */
+#include "study/figures.h"
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "draw/chart_heat.h"
+#include "draw/chart_probability.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Confusion ---- */
+
+static cf_status draw_confusion(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return heat_map_draw(canvas, theme, box, content);
+}
+
+static cf_status write_confusion(const FigureBook *book, const char *name, const Metrics *m, bool shares) {
+    FileDraft csv;
+    FORWARD(book_csv(book, name, &csv));
+    fputs("true", csv.stream);
+    for (int c = 0; c < m->classes; c++) {
+        fputc(',', csv.stream);
+        csv_text(csv.stream, m->class_names[c]);
+    }
+    for (int r = 0; r < m->classes; r++) {
+        fputc('\n', csv.stream);
+        csv_text(csv.stream, m->class_names[r]);
+        for (int c = 0; c < m->classes; c++) {
+            const size_t count = m->confusion[r * m->classes + c], support = m->per_class[r].support;
+            if (!shares)
+                fprintf(csv.stream, ",%zu", count);
+            else if (support)
+                fprintf(csv.stream, ",%.6f", (double)count / (double)support);
+            else
+                fputc(',', csv.stream);
+        }
+    }
+    fputc('\n', csv.stream);
+    return file_commit(&csv);
+}
+
+/* The diagonal of a good network drowns everything else: colours go with the square root of a row's share. A class
+ * without images has no shares. */
+static void fill(const Metrics *m, bool shares, double *values, double *shades) {
+    for (int r = 0; r < m->classes; r++)
+        for (int c = 0; c < m->classes; c++) {
+            const int at = r * m->classes + c;
+            const double count = (double)m->confusion[at], support = (double)m->per_class[r].support;
+            const double share = support > 0 ? count / support : NAN;
+            shades[at] = support > 0 ? sqrt(share) : 0;
+            values[at] = shares ? 100 * share : count;
+        }
+}
+
+static cf_status draw_one_confusion(const FigureBook *book, const char *name, const Metrics *m, bool shares,
+                                    double *cells) {
+    const size_t count = (size_t)m->classes * (size_t)m->classes;
+    char *title;
+    fill(m, shares, cells, cells + count);
+    FORWARD(write_confusion(book, name, m, shares));
+    FORWARD(memory_print(&title, "%s: %s", book->subject, shares ? "% of each true class" : "number of images"));
+    const HeatMap map = {.title = title,
+                         .row_label = "true class",
+                         .column_label = "predicted class",
+                         .rows = m->classes,
+                         .columns = m->classes,
+                         .row_names = m->class_names,
+                         .column_names = m->class_names,
+                         .values = cells,
+                         .shades = cells + count,
+                         .decimals = shares ? 1 : 0};
+    /* Cells of about 26 points, fewer where there are many classes. */
+    const double width = fmax(220, fmin(640, 60 + 26 * m->classes));
+    cf_status status = book_draw(book, name, width, heat_map_height(&map, width - 20) + 20, draw_confusion, &map);
+    free(title);
+    return status;
+}
+
+cf_status figure_confusion(const FigureBook *book, const Metrics *m) {
+    double *cells;
+    FORWARD(memory_new(2 * (size_t)m->classes * (size_t)m->classes, sizeof *cells, &cells));
+    cf_status status = draw_one_confusion(book, "confusion", m, false, cells);
+    if (!status) status = draw_one_confusion(book, "confusion-normalized", m, true, cells);
+    free(cells);
+    return status;
+}
+
+/* ---- Choosing examples ---- */
+
+typedef struct Example {
+    size_t at; /* in the evaluation */
+    int truth, predicted;
+    float confidence;
+} Example;
+
+static int surest_first(const void *a, const void *b) {
+    const Example *x = a, *y = b;
+    if (x->confidence != y->confidence) return x->confidence < y->confidence ? 1 : -1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* All right or all wrong predictions, the most confident first. Release with free(). */
+static cf_status list_examples(const Evaluation *e, bool right, Example **examples, size_t *count) {
+    Example *list;
+    size_t found = 0;
+    FORWARD(memory_new(e->count, sizeof *list, &list));
+    for (size_t i = 0; i < e->count; i++) {
+        const float *p = e->probabilities + i * (size_t)e->metrics.classes;
+        const int predicted = first_largest(p, e->metrics.classes);
+        if ((predicted == e->labels[i]) == right) list[found++] = (Example){i, e->labels[i], predicted, p[predicted]};
+    }
+    qsort(list, found, sizeof *list, surest_first);
+    *examples = list;
+    *count = found;
+    return CF_OK;
+}
+
+static CanvasImage image_of(const cf_set *set, const Evaluation *e, const Example *example) {
+    return (CanvasImage){set->pixels + e->images[example->at] * set_image_size(set), set->channels, set->height,
+                         set->width};
+}
+
+/* 99.96 % is not 100 %. */
+static void percent_text(double share, char text[16]) {
+    if (share < 1 && share >= 0.9995)
+        snprintf(text, 16, ">99.9 %%");
+    else
+        snprintf(text, 16, share >= 0.995 ? "%.1f %%" : "%.0f %%", 100 * share);
+}
+
+/* ---- Mistakes ---- */
+
+enum { COLUMNS = 8, ROWS = 3, PLACES = COLUMNS * ROWS };
+
+static cf_status write_misclassified(const FigureBook *book, const Evaluation *e, const Example *examples,
+                                     size_t count) {
+    const Metrics *m = &e->metrics;
+    FileDraft csv;
+    FORWARD(book_csv(book, "misclassified", &csv));
+    fputs("image,true,predicted,confidence,probability_of_true\n", csv.stream);
+    for (size_t i = 0; i < count; i++) {
+        const Example *x = &examples[i];
+        fprintf(csv.stream, "%u,", (unsigned)e->images[x->at]);
+        csv_text(csv.stream, m->class_names[x->truth]);
+        fputc(',', csv.stream);
+        csv_text(csv.stream, m->class_names[x->predicted]);
+        fprintf(csv.stream, ",%.6g,%.6g\n", (double)x->confidence,
+                (double)e->probabilities[x->at * (size_t)m->classes + (size_t)x->truth]);
+    }
+    return file_commit(&csv);
+}
+
+/* "4 → 9" and the confidence; long names one below the other. */
+static cf_status caption_of(const Metrics *m, const Example *x, char **caption) {
+    char percent[16];
+    const char *truth = m->class_names[x->truth], *predicted = m->class_names[x->predicted];
+    percent_text((double)x->confidence, percent);
+    return memory_print(caption, "%s%s\xe2\x86\x92 %s\n%s", truth, strlen(truth) + strlen(predicted) > 6 ? "\n" : " ",
+                        predicted, percent);
+}
+
+static cf_status draw_misclassified(const FigureBook *book, const cf_set *set, const Evaluation *e,
+                                    const Example *examples, size_t count) {
+    char *captions[PLACES] = {0};
+    CanvasImage images[PLACES] = {0};
+    char note[160];
+    cf_status status = CF_OK;
+    const int shown = count < PLACES ? (int)count : PLACES;
+    for (int i = 0; i < shown && !status; i++) {
+        images[i] = image_of(set, e, &examples[i]);
+        status = caption_of(&e->metrics, &examples[i], &captions[i]);
+    }
+    if (shown < (int)count)
+        snprintf(note, sizeof note, "%s: the %d most confident of %zu mistakes among %zu images", book->subject, shown,
+                 count, e->count);
+    else
+        snprintf(note, sizeof note, "%s: all %zu mistakes among %zu images", book->subject, count, e->count);
+    /* Always as wide, so that the note has its room. */
+    const GridGroup group = {
+        .columns = COLUMNS, .images = images, .blank = true, .captions = (const char *const *)captions};
+    const ImageGrid grid = {
+        .note = note, .rows = (shown + COLUMNS - 1) / COLUMNS, .side = 54, .group_count = 1, .groups = &group};
+    if (!status) status = book_grid(book, "misclassified", &grid);
+    for (int i = 0; i < shown; i++) free(captions[i]);
+    return status;
+}
+
+cf_status figure_misclassified(const FigureBook *book, const cf_set *set, const Evaluation *e) {
+    Example *examples;
+    size_t count;
+    FORWARD(list_examples(e, false, &examples, &count));
+    cf_status status = write_misclassified(book, e, examples, count);
+    if (count == 0) notice("%s: every image is classified right, so there is no figure of mistakes", book->subject);
+    if (!status && count) status = draw_misclassified(book, set, e, examples, count);
+    free(examples);
+    return status;
+}
+
+/* ---- Probabilities ---- */
+
+enum { PANELS = 3 };
+
+typedef struct Panels {
+    ProbabilityBars bars[PANELS];
+    int count;
+} Panels;
+
+static cf_status draw_panels(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const Panels *panels = content;
+    for (int i = 0; i < panels->count; i++)
+        FORWARD(probability_bars_draw(canvas, theme, box_of_grid(box, 1, PANELS, 12, 0, i), &panels->bars[i]));
+    return CF_OK;
+}
+
+/* From `start` on, forward or back, the first example of a class that is not there yet, or the next one. */
+static size_t of_new_class(const Example *examples, size_t count, size_t start, int direction, const size_t *chosen,
+                           int chosen_count) {
+    for (size_t i = start; i < count; i += (size_t)(ptrdiff_t)direction) {
+        bool there = false;
+        for (int k = 0; k < chosen_count; k++) there |= examples[chosen[k]].truth == examples[i].truth;
+        if (!there) return i;
+    }
+    return start;
+}
+
+static int choose_panels(const Example *examples, size_t count, size_t chosen[PANELS]) {
+    const size_t starts[PANELS] = {0, count / 2, count - 1};
+    const int directions[PANELS] = {1, 1, -1};
+    if (count < PANELS) {
+        for (size_t i = 0; i < count; i++) chosen[i] = i;
+        return (int)count;
+    }
+    for (int i = 0; i < PANELS; i++) chosen[i] = of_new_class(examples, count, starts[i], directions[i], chosen, i);
+    return PANELS;
+}
+
+static cf_status write_panels(const FigureBook *book, const Evaluation *e, const Example *examples,
+                              const size_t *chosen, int count) {
+    const Metrics *m = &e->metrics;
+    FileDraft csv;
+    FORWARD(book_csv(book, "probabilities", &csv));
+    fputs("panel,image,true,class,probability\n", csv.stream);
+    for (int i = 0; i < count; i++)
+        for (int c = 0; c < m->classes; c++) {
+            const Example *x = &examples[chosen[i]];
+            fprintf(csv.stream, "%d,%u,", i + 1, (unsigned)e->images[x->at]);
+            csv_text(csv.stream, m->class_names[x->truth]);
+            fputc(',', csv.stream);
+            csv_text(csv.stream, m->class_names[c]);
+            fprintf(csv.stream, ",%.6g\n", (double)e->probabilities[x->at * (size_t)m->classes + (size_t)c]);
+        }
+    return file_commit(&csv);
+}
+
+static cf_status draw_probabilities(const FigureBook *book, const cf_set *set, const Evaluation *e,
+                                    const Example *examples, const size_t *chosen, int count) {
+    static const char *const abouts[PANELS] = {"right, among the most confident", "right, of median confidence",
+                                               "right, among the least confident"};
+    char titles[PANELS][128];
+    Panels panels = {.count = count};
+    for (int i = 0; i < count; i++) {
+        const Example *x = &examples[chosen[i]];
+        char percent[16];
+        percent_text((double)x->confidence, percent);
+        snprintf(titles[i], sizeof titles[i], "%s, %s", e->metrics.class_names[x->truth], percent);
+        panels.bars[i] = (ProbabilityBars){.title = titles[i],
+                                           .about = count == PANELS ? abouts[i] : NULL,
+                                           .image = image_of(set, e, x),
+                                           .classes = e->metrics.classes,
+                                           .class_names = e->metrics.class_names,
+                                           .probabilities = e->probabilities + x->at * (size_t)e->metrics.classes,
+                                           .predicted = x->predicted,
+                                           .truth = x->truth};
+    }
+    return book_draw(book, "probabilities", 520, 260, draw_panels, &panels);
+}
+
+cf_status figure_probabilities(const FigureBook *book, const cf_set *set, const Evaluation *e) {
+    Example *examples;
+    size_t count, chosen[PANELS];
+    FORWARD(list_examples(e, true, &examples, &count));
+    const int panels = count ? choose_panels(examples, count, chosen) : 0;
+    cf_status status = write_panels(book, e, examples, chosen, panels);
+    if (!panels) notice("%s: no image is classified right, so there is no figure of probabilities", book->subject);
+    if (!status && panels) status = draw_probabilities(book, set, e, examples, chosen, panels);
+    free(examples);
+    return status;
+}

@@ -1,0 +1,12 @@
+/* history.csv, read back: what figures and reports of a run draw, also of one that another process trained. */
+#ifndef STUDY_HISTORY_H
+#define STUDY_HISTORY_H
+
+#include "train/fit.h"
+
+/* The rows of what history_write wrote; release with free(). A file of another form is an error that names the line. */
+cf_status history_read(const char *path, EpochRow **rows, int *count);
+/* The place of the row with the lowest validation loss, the first of equals, as training chooses; -1 without rows. */
+int history_best(const EpochRow *rows, int count);
+
+#endif

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# The figures that train and eval leave in the run folder: every file, and data equal to the run's own tables.
+. "$(dirname "$0")/checks.sh"
+: "${CIFRA_DATA:=}"
+"$MAKE_SET" "$work/bars" 3000 400
+names="distribution samples curves confusion confusion-normalized misclassified probabilities"
+# A network that makes mistakes.
+settings=(--data "$work/bars" --model "maxpool 4 | dense 6 | relu | dense classes" --epochs 3 --patience 0)
+
+"$CIFRA" train "${settings[@]}" --out run --figures svg,png,pdf --json >train.json 2>train.err || bad "train: $(cat train.err)"
+check "a notice says where figures are" grep -q "figures are in run/figures" train.err
+for name in $names; do
+    for ending in svg png pdf csv; do check "$name.$ending is there" test -s "run/figures/$name.$ending"; done
+    for ending in svg png pdf; do check "--json names $name.$ending" grep -q "\"run/figures/$name.$ending\"" train.json; done
+    check "$name.svg is small" test "$(stat -c %s "run/figures/$name.svg")" -lt 250000
+    if command -v xmllint >/dev/null; then check "$name.svg is XML" xmllint --noout "run/figures/$name.svg"; fi
+done
+same "number of figures in --json" "$(grep -c '"run/figures/' train.json)" 21
+
+# Curves: the history's columns, digit for digit; the best epoch is the one that training chose.
+same "curves.csv" "$(cut -d, -f1-5 run/figures/curves.csv)" "$(cut -d, -f1,3-6 run/history.csv)"
+same "best epoch" "$(awk -F, '$6 == 1 { print $1 }' run/figures/curves.csv)" "$(sed -n 's/^  "best_epoch": \([0-9]*\),*$/\1/p' train.json)"
+
+# Confusion: counted again from predictions.csv (image,label,predicted,..).
+recount='FNR == 1 { next } FILENAME == "run/predictions.csv" { n[$2 "," $3]++; t[$2]++; next }'
+check "confusion.csv" awk -F, "$recount"' { for (c = 2; c <= NF; c++) { cells++; if ($c != n[$1 "," c - 2] + 0) bad = 1 } } END { exit bad || cells != 100 }' run/predictions.csv run/figures/confusion.csv
+check "confusion-normalized.csv" awk -F, "$recount"' { for (c = 2; c <= NF; c++) { d = $c - n[$1 "," c - 2] / t[$1]; if (d > 1e-6 || d < -1e-6) bad = 1; cells++ } } END { exit bad || cells != 100 }' run/predictions.csv run/figures/confusion-normalized.csv
+
+# Mistakes: all of them, with predictions.csv's digits, the most confident first.
+same "misclassified.csv" "$(sed 1d run/figures/misclassified.csv | cut -d, -f1-4 | sort)" \
+    "$(awk -F, 'NR > 1 && $4 == 0 { print $1 "," $2 "," $3 "," $5 }' run/predictions.csv | sort)"
+check "some mistakes to look at" test "$(wc -l <run/figures/misclassified.csv)" -gt 3
+check "the most confident come first" awk -F, 'NR > 2 && $4 > last { bad = 1 } NR > 1 { last = $4 } END { exit bad }' run/figures/misclassified.csv
+
+# Probabilities: three right ones of three classes, with predictions.csv's digits.
+same "panels" "$(sed 1d run/figures/probabilities.csv | cut -d, -f1 | sort -u | tr '\n' ' ')" "1 2 3 "
+same "classes of the panels" "$(sed 1d run/figures/probabilities.csv | cut -d, -f3 | sort -u | wc -l)" 3
+check "probabilities.csv" awk -F, 'FNR == 1 { next } FILENAME == "run/predictions.csv" { row[$1] = $0; next }
+    { split(row[$2], f, ","); rows++; if (f[4] != 1 || f[2] != $3 || f[6 + $4] != $5) bad = 1 } END { exit bad || rows != 30 }' run/predictions.csv run/figures/probabilities.csv
+
+# Classes per part and samples.
+same "images in all parts" "$(awk -F, 'NR > 1 { a += $2; b += $3; c += $4 } END { print a, b, c }' run/figures/distribution.csv)" "2700 300 400"
+same "samples" "$(sed 1d run/figures/samples.csv | cut -d, -f1,2 | sort | uniq -c | awk '{ print $1 }' | sort -u)" 2
+same "classes and parts of samples" "$(wc -l <run/figures/samples.csv)" 61
+check "a sample of the test part is one" awk -F, 'FNR == 1 { next } FILENAME == "run/predictions.csv" { label[$1] = $2; next }
+    ($1 == "test") != ($3 in label) || ($3 in label && label[$3] != $2) { bad = 1 } END { exit bad }' run/predictions.csv run/figures/samples.csv
+
+# Eval makes the same files again; those of other data and parts have their own names and touch nothing else.
+cp -r run again
+rm -r again/figures
+"$CIFRA" eval again --quiet >/dev/null 2>eval.err
+check "--quiet says nothing" test ! -s eval.err
+for name in $names; do
+    for ending in svg csv; do check "eval draws $name.$ending again" cmp -s "run/figures/$name.$ending" "again/figures/$name.$ending"; done
+done
+same "svg is the default" "$(find again/figures -name '*.p*' | wc -l)" 0
+"$CIFRA" eval again --data "$work/bars/pictures" --figures png --json >eval.json 2>/dev/null
+same "figures of other data" "$(grep -o 'again/figures/[^"]*' eval.json | sort | tr '\n' ' ')" \
+    "$(for n in confusion confusion-normalized misclassified probabilities; do [ -e "again/figures/$n-pictures.png" ] && echo "again/figures/$n-pictures.png"; done | sort | tr '\n' ' ')"
+check "confusion of other data" test -s again/figures/confusion-pictures.png
+"$CIFRA" eval again --split all --quiet >/dev/null
+check "another part of the own data has its own name" test -s again/figures/confusion-bars-all.svg
+for name in $names; do check "$name.svg is untouched" cmp -s "run/figures/$name.svg" "again/figures/$name.svg"; done
+rm again/history.csv
+"$CIFRA" eval again >/dev/null 2>eval.err
+check "a missing history is said" grep -q "history.csv is not there" eval.err
+
+# Part of the classes, of which one is rare.
+"$CIFRA" train --data "$work/bars" --classes 1,2 --limit 1:5 --model "dense classes" --epochs 1 --out two --quiet >/dev/null
+same "only the classes that take part" "$(cut -d, -f1 two/figures/distribution.csv | tr '\n' ' ')" "class 1 2 "
+same "the limit shows" "$(awk -F, '$1 == "1" { print $2 }' two/figures/distribution.csv)" 5
+
+# None, and wrong words.
+"$CIFRA" train "${settings[@]}" --out bare --figures none --json >bare.json 2>/dev/null
+check "none draws nothing" test ! -e bare/figures
+check "--json has an empty list" grep -q '"figures": \[\]' bare.json
+same "figures change no weight" "$(sha_of bare)" "$(sha_of run)"
+refuses 2 "did you mean png?" "$CIFRA" train "${settings[@]}" --out never --figures svg,pgn
+check "a wrong word is found before training" test ! -e never
+refuses 2 "none stands alone" "$CIFRA" eval run --figures none,svg
+finish

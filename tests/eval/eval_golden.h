@@ -1,0 +1,73 @@
+/* eval_golden.json, what independent implementations say of a few probabilities, for the tests of this folder. */
+#ifndef EVAL_GOLDEN_H
+#define EVAL_GOLDEN_H
+
+#include "testing.h"
+
+#include "base/memory.h"
+#include "eval/predictions.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define assert_near(got, wanted, tolerance) assert_near_((got), (wanted), (tolerance), #got, __FILE__, __LINE__)
+
+static inline void assert_near_(double got, double wanted, double tolerance, const char *what, const char *file,
+                                int line) {
+    if (fabs(got - wanted) <= tolerance) return; /* false for NaN too */
+    print_error("%s is %.17g, not %.17g\n", what, got, wanted);
+    _assert_true(0, what, file, line);
+}
+
+static inline json_t *golden_read(void) {
+    char path[512];
+    json_error_t error;
+    snprintf(path, sizeof path, "%s/tests/golden/eval_golden.json", getenv("CIFRA_SOURCE"));
+    json_t *golden = json_load_file(path, 0, &error);
+    if (!golden) print_error("%s: %s\n", path, error.text);
+    assert_non_null(golden);
+    return golden;
+}
+
+static inline double golden_number(const json_t *golden, const char *key) {
+    const json_t *number = json_object_get(golden, key);
+    assert_true(json_is_number(number));
+    return json_number_value(number);
+}
+
+/* [row][column] of a list of lists, or [row] of a list if column < 0; NaN for null. */
+static inline double golden_at(const json_t *list, size_t row, int column) {
+    const json_t *value = json_array_get(list, row);
+    if (column >= 0) value = json_array_get(value, (size_t)column);
+    assert_true(json_is_number(value) || json_is_null(value));
+    return json_is_null(value) ? NAN : json_number_value(value);
+}
+
+/* "test" or "validation"; release with predictions_release. */
+static inline Predictions golden_predictions(const json_t *golden, const char *part) {
+    const json_t *object = json_object_get(golden, part), *labels = json_object_get(object, "labels"),
+                 *parts = json_object_get(object, "parts");
+    int classes = (int)golden_number(golden, "classes");
+    size_t count = json_array_size(labels);
+    float *probabilities;
+    unsigned char *numbers;
+    assert_true(count > 0);
+    assert_ok(memory_new(count * (size_t)classes, sizeof *probabilities, &probabilities));
+    assert_ok(memory_new(count, 1, &numbers));
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = (unsigned char)golden_at(labels, i, -1);
+        for (int c = 0; c < classes; c++)
+            probabilities[i * (size_t)classes + (size_t)c] =
+                (float)(golden_at(parts, i, c) / golden_number(golden, "denominator"));
+    }
+    return (Predictions){probabilities, numbers, count, classes};
+}
+
+static inline void predictions_release(const Predictions *p) {
+    free((void *)(uintptr_t)p->probabilities);
+    free((void *)(uintptr_t)p->labels);
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* What figures are made of besides drawing: formats, the history, choices that one can work out by hand. */
+#include "study/figures.h"
+#include "study/history.h"
+#include "testing.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void test_formats(void **state) {
+    (void)state;
+    unsigned formats = 99;
+    assert_ok(figure_formats_from_text("svg", &formats));
+    assert_int_equal(formats, FIGURE_SVG);
+    assert_ok(figure_formats_from_text("pdf,png,svg,png", &formats));
+    assert_int_equal(formats, FIGURE_SVG | FIGURE_PNG | FIGURE_PDF);
+    assert_ok(figure_formats_from_text("none", &formats));
+    assert_int_equal(formats, 0);
+    formats = 99;
+    assert_fails(figure_formats_from_text("svg,pgn", &formats), CF_BAD_USE, "did you mean png?");
+    assert_fails(figure_formats_from_text("jpeg", &formats), CF_BAD_USE, "svg, png and pdf between commas, or none");
+    assert_fails(figure_formats_from_text("", &formats), CF_BAD_USE, "expected");
+    assert_fails(figure_formats_from_text("svg,", &formats), CF_BAD_USE, "expected");
+    assert_fails(figure_formats_from_text("none,svg", &formats), CF_BAD_USE, "none stands alone");
+    assert_int_equal(formats, 99);
+}
+
+#define HEAD                                                                                                           \
+    "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second\n"
+
+static const char *history(const char *text) {
+    const char *path = path_in(scratch_folder(), "history.csv");
+    write_bytes(path, text, strlen(text));
+    return path;
+}
+
+static void test_history(void **state) {
+    (void)state;
+    const EpochRow rows[3] = {{1, 0.1, 2.5, 0.5, 1.25, 0.625, 3.5, 1000},
+                              {2, 0.05, 1.1234567, 0.75, 0.5, 0.8125, 3.25, 1100},
+                              {3, 0.025, 1, 0.875, 0.5, 0.75, 3, 1200}};
+    EpochRow *back;
+    int count;
+    const char *path = path_in(scratch_folder(), "history.csv");
+    assert_ok(history_write(path, rows, 3));
+    assert_ok(history_read(path, &back, &count));
+    assert_int_equal(count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(back[i].epoch, rows[i].epoch);
+        assert_true(back[i].rate == rows[i].rate && back[i].train_loss == rows[i].train_loss);
+        assert_true(back[i].train_accuracy == rows[i].train_accuracy);
+        assert_true(back[i].validation_loss == rows[i].validation_loss);
+        assert_true(back[i].validation_accuracy == rows[i].validation_accuracy);
+        assert_true(back[i].seconds == rows[i].seconds && back[i].images_per_second == rows[i].images_per_second);
+    }
+    assert_int_equal(history_best(back, count), 1); /* the first of equals */
+    free(back);
+    assert_ok(history_read(history(HEAD), &back, &count));
+    assert_int_equal(count, 0);
+    assert_int_equal(history_best(back, count), -1);
+    free(back);
+}
+
+static void test_broken_history(void **state) {
+    (void)state;
+    EpochRow *rows;
+    int count;
+    assert_fails(history_read(history(""), &rows, &count), CF_BAD_INPUT, "line 1");
+    assert_fails(history_read(history("epoch,loss\n1,2\n"), &rows, &count), CF_BAD_INPUT, "line 1");
+    assert_fails(history_read(history(HEAD "1,2,3,4,5,6,7,8\n2,2,3,4,5,6,7\n"), &rows, &count), CF_BAD_INPUT, "line 3");
+    assert_fails(history_read(history(HEAD "1,2,3,4,5,6,7,8,9\n"), &rows, &count), CF_BAD_INPUT, "line 2");
+    assert_fails(history_read(history(HEAD "1,x,3,4,5,6,7,8\n"), &rows, &count), CF_BAD_INPUT, "line 2");
+    assert_fails(history_read(history(HEAD "0,1,3,4,5,6,7,8\n"), &rows, &count), CF_BAD_INPUT, "no epoch");
+    assert_fails(history_read(path_in(scratch_folder(), "absent.csv"), &rows, &count), CF_IO, "absent.csv");
+}
+
+/* ---- Figures of an evaluation made up by hand ---- */
+
+enum { IMAGES = 6, CLASSES = 3 };
+
+typedef struct Made {
+    cf_set *set;
+    Evaluation evaluation;
+    FigureList list;
+    FigureBook book;
+} Made;
+
+static const char *const class_names[CLASSES] = {"a,b", "<c>&\"d\"", "e"};
+
+static void make(const float probabilities[IMAGES][CLASSES], const unsigned char labels[IMAGES], Made *made) {
+    *made = (Made){.book = {scratch_folder(), "-x", "made, test", FIGURE_SVG, &theme_light, NULL}};
+    made->book.list = &made->list;
+    assert_ok(set_new("made", "made", IMAGES, 1, 4, 4, CLASSES, &made->set));
+    assert_ok(set_name_classes(made->set, class_names));
+    Evaluation *e = &made->evaluation;
+    e->count = IMAGES;
+    e->images = calloc(IMAGES, sizeof *e->images);
+    e->labels = calloc(IMAGES, 1);
+    e->probabilities = calloc(IMAGES * CLASSES, sizeof(float));
+    assert_true(e->images && e->labels && e->probabilities);
+    for (uint32_t i = 0; i < IMAGES; i++) e->images[i] = IMAGES - 1 - i;
+    memcpy(e->labels, labels, IMAGES);
+    memcpy(e->probabilities, probabilities, IMAGES * CLASSES * sizeof(float));
+    assert_ok(metrics_new(e->probabilities, e->labels, IMAGES, CLASSES, class_names, &e->metrics));
+}
+
+static void end(Made *made) {
+    evaluation_free(&made->evaluation);
+    figure_list_free(&made->list);
+    cf_set_free(made->set);
+}
+
+static void expect_file(const char *name, const char *text) {
+    unsigned char *bytes;
+    size_t size;
+    assert_ok(file_read(path_in(scratch_folder(), name), 1 << 24, &bytes, &size));
+    assert_string_equal((char *)bytes, text);
+    free(bytes);
+}
+
+/* The third class has no example, one image is right, and mistakes come with the most confident first. */
+static void test_evaluation(void **state) {
+    (void)state;
+    static const float p[IMAGES][CLASSES] = {{0.75f, 0.125f, 0.125f}, {0.25f, 0.5f, 0.25f},    {0, 0.0625f, 0.9375f},
+                                             {0.5f, 0.25f, 0.25f},    {0.125f, 0.125f, 0.75f}, {0.625f, 0.25f, 0.125f}};
+    static const unsigned char labels[IMAGES] = {0, 0, 1, 1, 1, 1};
+    Made made;
+    make(p, labels, &made);
+    assert_ok(figure_confusion(&made.book, &made.evaluation.metrics));
+    expect_file("confusion-x.csv",
+                "true,\"a,b\",\"<c>&\"\"d\"\"\",e\n\"a,b\",1,1,0\n\"<c>&\"\"d\"\"\",2,0,2\ne,0,0,0\n");
+    expect_file("confusion-normalized-x.csv", "true,\"a,b\",\"<c>&\"\"d\"\"\",e\n\"a,b\",0.500000,0.500000,0.000000\n"
+                                              "\"<c>&\"\"d\"\"\",0.500000,0.000000,0.500000\ne,,,\n");
+    assert_ok(figure_misclassified(&made.book, made.set, &made.evaluation));
+    expect_file("misclassified-x.csv", "image,true,predicted,confidence,probability_of_true\n"
+                                       "3,\"<c>&\"\"d\"\"\",e,0.9375,0.0625\n"
+                                       "1,\"<c>&\"\"d\"\"\",e,0.75,0.125\n"
+                                       "0,\"<c>&\"\"d\"\"\",\"a,b\",0.625,0.25\n"
+                                       "4,\"a,b\",\"<c>&\"\"d\"\"\",0.5,0.25\n"
+                                       "2,\"<c>&\"\"d\"\"\",\"a,b\",0.5,0.25\n");
+    assert_ok(figure_probabilities(&made.book, made.set, &made.evaluation));
+    expect_file("probabilities-x.csv", "panel,image,true,class,probability\n1,5,\"a,b\",\"a,b\",0.75\n"
+                                       "1,5,\"a,b\",\"<c>&\"\"d\"\"\",0.125\n1,5,\"a,b\",e,0.125\n");
+    assert_int_equal(made.list.count, 4);
+    for (size_t i = 0; i < made.list.count; i++) assert_true(file_exists(made.list.paths[i]));
+    assert_non_null(strstr(made.list.paths[0], "/confusion-x.svg"));
+    end(&made);
+}
+
+/* Of six right ones of three classes: the surest, the one in the middle, the least sure, each of another class. */
+static void test_chosen_examples(void **state) {
+    (void)state;
+    static const float p[IMAGES][CLASSES] = {{0.9f, 0.05f, 0.05f}, {0.8f, 0.1f, 0.1f}, {0.7f, 0.2f, 0.1f},
+                                             {0.6f, 0.2f, 0.2f},   {0.2f, 0.5f, 0.3f}, {0.3f, 0.3f, 0.4f}};
+    static const unsigned char labels[IMAGES] = {0, 0, 0, 0, 1, 2};
+    unsigned char *bytes;
+    size_t size;
+    Made made;
+    make(p, labels, &made);
+    assert_ok(figure_probabilities(&made.book, made.set, &made.evaluation));
+    assert_ok(file_read(path_in(scratch_folder(), "probabilities-x.csv"), 1 << 20, &bytes, &size));
+    assert_non_null(strstr((char *)bytes, "\n1,5,"));
+    assert_non_null(strstr((char *)bytes, "\n2,1,"));
+    assert_non_null(strstr((char *)bytes, "\n3,0,"));
+    free(bytes);
+    /* No mistake: an empty list, no figure. */
+    figure_list_free(&made.list);
+    assert_ok(figure_misclassified(&made.book, made.set, &made.evaluation));
+    expect_file("misclassified-x.csv", "image,true,predicted,confidence,probability_of_true\n");
+    assert_int_equal(made.list.count, 0);
+    end(&made);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats),         cmocka_unit_test(test_history),
+        cmocka_unit_test(test_broken_history),  cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_chosen_examples),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
