@@ -22,6 +22,13 @@ static void left_out(FILE *out, const ReportFigure *figure, const char *why) {
     fputs(".</p>\n", out);
 }
 
+/* Wide figures take the page's width; others stand two by two. */
+static bool is_wide(const char *svg) {
+    const char *box = strstr(svg, "viewBox=\"");
+    double width, height;
+    return box && sscanf(box, "viewBox=\"%*f %*f %lf %lf", &width, &height) == 2 && width > 1.4 * height;
+}
+
 static cf_status one(FILE *out, const ReportFigure *figure, const char *svg, size_t size, int number) {
     char *element = NULL, text[64];
     size_t length = 0;
@@ -32,7 +39,8 @@ static cf_status one(FILE *out, const ReportFigure *figure, const char *svg, siz
         status = FAIL(CF_NO_MEMORY, "out of memory while putting a figure into the report");
     if (!status) {
         title(figure->name, text);
-        fputs("<figure><div class=\"plate\" role=\"img\" aria-label=\"", out);
+        fprintf(out, "<figure%s><div class=\"plate\" role=\"img\" aria-label=\"",
+                is_wide(element) ? " class=\"wide\"" : "");
         html_text(out, text);
         fputs("\">", out);
         fwrite(element, 1, length, out);

@@ -300,12 +300,14 @@ static void takes_figures_in(void **state) {
     static const char good[] = "<svg><g id=\"a\"/><use href=\"#a\"/></svg>", bad[] = "<svg onload=\"alert(2)\"></svg>";
     snprintf(figures, sizeof figures, "%s", path_in(folder, "figures"));
     assert_int_equal(mkdir(figures, 0777), 0);
-    write_bytes(path_in(figures, "alpha.svg"), good, strlen(good));
+    static const char wide[] = "<svg viewBox=\"0 0 300 100\"><g id=\"a\"/></svg>";
+    write_bytes(path_in(figures, "alpha.svg"), wide, strlen(wide));
     write_bytes(path_in(figures, "confusion-matrix.svg"), good, strlen(good));
     write_bytes(path_in(figures, "evil<i>.svg"), bad, strlen(bad));
     write_bytes(path_in(figures, "notes.txt"), bad, strlen(bad));
     char *page = page_of(set);
     assert_has(page, "<figcaption>Alpha</figcaption>");
+    assert_int_equal(count(page, "<figure class=\"wide\">"), 1);
     assert_true(strstr(page, "<figcaption>Confusion matrix</figcaption>") < strstr(page, "<figcaption>Alpha"));
     assert_int_equal(count(page, "id=\"f1-a\""), 1);
     assert_int_equal(count(page, "id=\"f3-a\"") + count(page, "id=\"f2-a\""), 1);
