@@ -74,8 +74,8 @@ static cf_status write_page(FILE *out, const ReportInput *input, const ReportIma
     return CF_OK;
 }
 
-/* What is left for images, in bytes before base64, when weights and figures are in; the rest of the page takes less than
- * OTHERS. */
+/* What is left for images, in bytes before base64, when weights and figures are in; the rest of the page takes less
+ * than OTHERS. */
 static size_t room_for_images(const ReportInput *input) {
     enum { OTHERS = 800000 };
     size_t weights = report_has_network(input) ? input->model->parameters.total * sizeof(float) / 3 * 4 : 0;

@@ -1,4 +1,5 @@
-/* What the page's scripts read: one JSON document, and arrays as base64. All numbers are little-endian, as in safetensors. */
+/* What the page's scripts read: one JSON document, and arrays as base64. All numbers are little-endian, as in
+ * safetensors. */
 #include "base/memory.h"
 #include "base/text.h"
 #include "study/report_inside.h"

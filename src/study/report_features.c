@@ -1,6 +1,7 @@
 /* The scatter of features: embedding.csv (x, y, label, image), as cifra umap leaves it, for features.js.
  *
- * Every point has a small picture of its image. What does not fit is left out evenly, and the page says how many there are.
+ * Every point has a small picture of its image. What does not fit is left out evenly, and the page says how many there
+ * are.
  */
 #include "base/memory.h"
 #include "base/text.h"

@@ -1,8 +1,9 @@
 /* What the files of the report share.
  *
- * report.c fills the page's template; report_input.c reads the run folder; report_images.c chooses the images that the page
- * carries; report_sections.c writes its HTML, report_data.c what its scripts read; report_svg.c takes in figures;
- * report_escape.c knows HTML, JSON in HTML, and base64. The page itself is src/study/report/: page.html, page.css, *.js.
+ * report.c fills the page's template; report_input.c reads the run folder; report_images.c chooses the images that the
+ * page carries; report_sections.c writes its HTML, report_data.c what its scripts read; report_svg.c takes in figures;
+ * report_escape.c knows HTML, JSON in HTML, and base64. The page itself is src/study/report/: page.html, page.css,
+ * *.js.
  */
 #ifndef STUDY_REPORT_INSIDE_H
 #define STUDY_REPORT_INSIDE_H
@@ -67,15 +68,15 @@ typedef struct ReportImages {
     size_t wrong, wrong_shown, right, right_shown;
 } ReportImages;
 
-/* As many as fit into `bytes` of pixels and probabilities: wrong ones, the most confident of every cell first; of right ones
- * at most RIGHT_EACH per class, evenly over the part. */
+/* As many as fit into `bytes` of pixels and probabilities: wrong ones, the most confident of every cell first; of right
+ * ones at most RIGHT_EACH per class, evenly from sure to hesitant. */
 enum { RIGHT_EACH = 60 };
 cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportImages *images);
 
 /* ---- Figures (report_svg.c) ---- */
 
-/* Writes an SVG document as an element of the page; ids and references to them get the prefix "f`number`-", as Cairo's are
- * the same in every file. CF_BAD_INPUT for what is no SVG, or would run or load something. */
+/* Writes an SVG document as an element of the page; ids and references to them get the prefix "f`number`-", as Cairo's
+ * are the same in every file. CF_BAD_INPUT for what is no SVG, or would run or load something. */
 cf_status report_svg_inline(FILE *out, const char *svg, size_t size, int number);
 
 /* ---- Features (report_features.c) ---- */

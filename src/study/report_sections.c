@@ -1,4 +1,4 @@
-/* The page's sections. Everything that can be read without a script is written here; scripts add what answers a click. */
+/* The page's sections: everything that can be read without a script; scripts add what answers a click. */
 #include "base/memory.h"
 #include "study/report_inside.h"
 

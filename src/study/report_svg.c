@@ -1,7 +1,8 @@
 /* SVG files as elements of the page.
  *
- * Ids are one space per page, and Cairo numbers its glyphs and clips from 0 in every file: id="x", href="#x" and url(#x) are
- * therefore prefixed. This is a copy with a few words changed, no parser: a tag ends at the next '>' that is outside quotes.
+ * Ids are one space per page, and Cairo numbers its glyphs and clips from 0 in every file: id="x", href="#x" and
+ * url(#x) are therefore prefixed. This is a copy with a few words changed, no parser: a tag ends at the next '>' that
+ * is outside quotes.
  */
 #include "study/report_inside.h"
 
