@@ -9,6 +9,10 @@
 enum { PLAIN, SCALED, KINDS };
 enum { DIAGONAL = 26 }; /* so many points that they are drawn without dots */
 
+static const int kind_colours[KINDS] = {0, 6};
+/* Points. */
+static const double lines_height = 220, counts_height = 74, label_height = 13, note_height = 16;
+
 typedef struct Reliability {
     const FigureBook *book;
     const Analysis *analysis;
@@ -58,7 +62,7 @@ static cf_status draw_accuracies(Canvas *canvas, const Theme *theme, Box box, co
             x[k][count] = c->bin[b].confidence;
             y[k][count++] = c->bin[b].accuracy;
         }
-        series[k + 1] = (LineSeries){names[k], x[k], y[k], count, k == PLAIN ? 0 : 6, 0};
+        series[k + 1] = (LineSeries){names[k], x[k], y[k], count, kind_colours[k], 0};
     }
     const LineChart chart = {.title = title,
                              .x = {.label = NULL, .percent = true, .high = 1},
@@ -69,39 +73,40 @@ static cf_status draw_accuracies(Canvas *canvas, const Theme *theme, Box box, co
 }
 
 /* How many images each of those points stands for. */
-static cf_status draw_counts(Canvas *canvas, const Theme *theme, Box box, const Reliability *r) {
-    const Calibration *plain = &r->analysis->plain;
-    double counts[KINDS][CALIBRATION_BINS_MAX];
+static cf_status draw_counts(Canvas *canvas, const Theme *theme, Box box, const Reliability *r, int kind) {
+    const Calibration *c = calibration_of(r->analysis, kind);
+    double counts[CALIBRATION_BINS_MAX];
     char names[CALIBRATION_BINS_MAX][16];
     const char *categories[CALIBRATION_BINS_MAX];
-    BarSeries series[KINDS];
-    for (int b = 0; b < plain->bins; b++) {
-        snprintf(names[b], sizeof names[b], "%.0f", 100.0 * (b + 1) / plain->bins);
+    for (int b = 0; b < c->bins; b++) {
+        snprintf(names[b], sizeof names[b], "%.0f", 100.0 * (b + 1) / c->bins);
         categories[b] = names[b];
-        for (int k = 0; k < r->kinds; k++) counts[k][b] = (double)calibration_of(r->analysis, k)->bin[b].count;
+        counts[b] = (double)c->bin[b].count;
     }
-    for (int k = 0; k < r->kinds; k++) series[k] = (BarSeries){NULL, counts[k], k == PLAIN ? 0 : 6};
-    const BarChart chart = {.category_label = "confidence, bins up to %",
+    const BarChart chart = {.category_label = kind == r->kinds - 1 ? "confidence, bins up to %" : NULL,
                             .y = {.label = "images", .whole = true},
-                            .category_count = plain->bins,
+                            .category_count = c->bins,
                             .categories = categories,
-                            .series_count = r->kinds,
-                            .series = series,
+                            .series_count = 1,
+                            .series = &(BarSeries){NULL, counts, kind_colours[kind]},
                             .numbers = true};
     return bar_chart_draw(canvas, theme, box, &chart);
 }
 
 static cf_status draw_reliability(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const Reliability *r = content;
-    const double note = 14, height = box.height - note, upper = 0.64 * height;
     char text[200], room[512];
-    FORWARD(draw_accuracies(canvas, theme, (Box){box.x, box.y, box.width, upper}, r));
-    FORWARD(draw_counts(canvas, theme, (Box){box.x, box.y + upper + 4, box.width, height - upper - 4}, r));
+    Box part = {box.x, box.y, box.width, lines_height};
+    FORWARD(draw_accuracies(canvas, theme, part, r));
+    for (int k = 0; k < r->kinds; k++) {
+        part.y += part.height + 4;
+        part.height = counts_height + (k == r->kinds - 1 ? label_height : 0);
+        FORWARD(draw_counts(canvas, theme, part, r, k));
+    }
     if (r->kinds == KINDS)
         snprintf(text, sizeof text, "ECE: expected calibration error; T was fitted on the validation part");
     else
-        snprintf(text, sizeof text, "ECE: expected calibration error; not scaled: %s",
-                 r->analysis->temperature.missing);
+        snprintf(text, sizeof text, "Not scaled by a temperature: %s", r->analysis->temperature.missing);
     canvas_text(canvas, box.x, box.y + box.height - 1, chart_small, theme->muted,
                 text_fit(text, chart_small, box.width, room));
     return CF_OK;
@@ -110,5 +115,6 @@ static cf_status draw_reliability(Canvas *canvas, const Theme *theme, Box box, c
 cf_status figure_reliability(const FigureBook *book, const Analysis *analysis) {
     const Reliability r = {book, analysis, analysis->temperature.value > 0 ? KINDS : 1};
     FORWARD(write_reliability(book, &r));
-    return book_draw(book, "reliability", 420, 380, draw_reliability, &r);
+    const double height = lines_height + r.kinds * (counts_height + 4) + label_height + note_height;
+    return book_draw(book, "reliability", 420, height + 20, draw_reliability, &r);
 }

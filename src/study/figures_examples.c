@@ -189,8 +189,7 @@ static cf_status figure_ranked(const FigureBook *book, const char *name, const c
     size_t count;
     char note[200];
     FORWARD(rank_examples(&predictions, ranking, PLACES, &ranked, &count));
-    snprintf(note, sizeof note, "%s: the %zu %s among %zu images%s", book->subject, count, about, e->count,
-             ranking == RANK_UNSURE_RIGHT ? ", with the second class" : "");
+    snprintf(note, sizeof note, "%s: the %zu %s of %zu images", book->subject, count, about, e->count);
     cf_status status = write_ranked(book, name, e, ranking, ranked, (int)count);
     if (!status && count) status = draw_ranked(book, name, note, set, e, ranking, ranked, (int)count);
     free(ranked);
@@ -202,5 +201,5 @@ cf_status figure_top_losses(const FigureBook *book, const cf_set *set, const Eva
 }
 
 cf_status figure_unsure(const FigureBook *book, const cf_set *set, const Evaluation *e) {
-    return figure_ranked(book, "unsure", "least confident right predictions", set, e, RANK_UNSURE_RIGHT);
+    return figure_ranked(book, "unsure", "least confident right ones", set, e, RANK_UNSURE_RIGHT);
 }

@@ -57,10 +57,11 @@ static cf_status draw_filters(const FigureBook *book, const Filters *f, const un
     const int shown = f->K < MOST_FILTERS ? f->K : MOST_FILTERS;
     const size_t size = (size_t)f->R * (size_t)f->S * (size_t)f->C;
     CanvasImage images[MOST_FILTERS] = {0};
-    char note[160];
+    char note[160], most[40] = "";
     for (int k = 0; k < shown; k++) images[k] = (CanvasImage){pixels + (size_t)k * size, f->C, f->R, f->S};
-    snprintf(note, sizeof note, "%s, %d of %d filters %d x %d%s; black %.2g, middle grey 0, white %.2g", f->layer->name,
-             shown, f->K, f->R, f->S, f->C == 3 ? " in red, green, blue" : "", -largest, largest);
+    if (shown < f->K) snprintf(most, sizeof most, "the first %d of ", shown);
+    snprintf(note, sizeof note, "%s: %s%d filters %d x %d%s; black %.2g, grey 0, white %.2g", f->layer->name, most,
+             f->K, f->R, f->S, f->C == 3 ? ", RGB" : "", -largest, largest);
     const GridGroup group = {.columns = COLUMNS, .images = images, .blank = true};
     const ImageGrid grid = {
         .note = note, .rows = (shown + COLUMNS - 1) / COLUMNS, .side = 42, .group_count = 1, .groups = &group};

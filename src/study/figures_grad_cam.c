@@ -132,21 +132,21 @@ static cf_status draw_looks(const Looks *l, const int counts[KINDS]) {
     static const char *const headings[KINDS] = {"Wrong", "Right"}, *const abouts[KINDS] = {
                                                                        "the most confident",
                                                                        "the most confident of each class"};
+    const int longest = counts[0] > counts[1] ? counts[0] : counts[1];
     char note[200];
     GridGroup groups[KINDS];
-    int used = 0;
     for (int kind = 0; kind < KINDS; kind++)
-        if (counts[kind])
-            groups[used++] = (GridGroup){.heading = headings[kind],
-                                         .about = abouts[kind],
-                                         .columns = 2 * PAIRS,
-                                         .images = l->images[kind],
-                                         .blank = true,
-                                         .captions = (const char *const *)l->captions[kind]};
+        groups[kind] = (GridGroup){.heading = headings[kind],
+                                   .about = counts[kind] ? abouts[kind] : "none",
+                                   .columns = 2 * PAIRS,
+                                   .images = l->images[kind],
+                                   .blank = true,
+                                   .captions = (const char *const *)l->captions[kind]};
     snprintf(note, sizeof note,
              "%s: Grad-CAM of the predicted class, each to its largest value; yellow speaks most for it",
              l->book->subject);
-    const ImageGrid grid = {.note = note, .rows = ROWS, .side = 56, .group_count = used, .groups = groups};
+    const ImageGrid grid = {
+        .note = note, .rows = (longest + PAIRS - 1) / PAIRS, .side = 56, .group_count = KINDS, .groups = groups};
     return book_grid(l->book, "grad-cam", &grid);
 }
 
