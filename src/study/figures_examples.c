@@ -161,6 +161,8 @@ static cf_status ranked_caption(const Evaluation *e, Ranking ranking, const Rank
     const char *first = m->class_names[ranking == RANK_TOP_LOSSES ? x->label : x->predicted],
                *other = m->class_names[ranking == RANK_TOP_LOSSES ? x->predicted : second];
     const char *between = strlen(first) + strlen(other) > 6 ? "\n" : " ";
+    if (ranking == RANK_TOP_LOSSES && x->label == x->predicted)
+        return memory_print(caption, "%s\nloss %.2f", first, x->loss);
     if (ranking == RANK_TOP_LOSSES)
         return memory_print(caption, "%s%s\xe2\x86\x92 %s\nloss %.2f", first, between, other, x->loss);
     return memory_print(caption, "%s,%snot %s\n%.0f : %.0f %%", first, between, other, 100 * x->confidence,
