@@ -45,7 +45,9 @@ check "top-losses.csv" awk -F, 'FNR == 1 { next } FILENAME == "run/predictions.c
     { d = $5 - loss[$1]; if (d > 1e-4 || d < -1e-4 || said[$1] != $2 "," $3 "," $4 || (rows && $5 > last)) bad = 1; rows++; last = $5; delete loss[$1] }
     END { for (i in loss) if (loss[i] > last + 1e-4) bad = 1; exit bad || rows != 24 }' run/predictions.csv run/figures/top-losses.csv
 check "unsure.csv" awk -F, 'FNR == 1 { next } FILENAME == "run/predictions.csv" { if ($4) { p[$1] = $5; said[$1] = $3; row[$1] = $0 } next }
-    { split(row[$1], f, ","); if ($4 != p[$1] || $2 != said[$1] || f[6 + $3] != $5 || $4 < last) bad = 1; rows++; last = $4; delete p[$1] }
+    { split(row[$1], f, ","); if ($4 != p[$1] || $2 != said[$1] || f[6 + $3] != $5 || $4 < last) bad = 1
+      for (c = 0; c < 10; c++) if (c != $2 && f[6 + c] > $5) bad = 1
+      rows++; last = $4; delete p[$1] }
     END { for (i in p) if (p[i] < last) bad = 1; exit bad || rows != 24 }' run/predictions.csv run/figures/unsure.csv
 
 # Calibration, areas and pairs are those of metrics.json.

@@ -304,6 +304,9 @@ static void test_network(void **state) {
                  1 + 16 * IMAGES);
     expect_lines("grad-cam-x.csv", "\n0,\"<c>&\"\"d\"\"\",\"a,b\",1,1,1\n0,\"<c>&\"\"d\"\"\",\"a,b\",1,2,0.2\n",
                  1 + 16 * IMAGES);
+    /* The overlay's first pixel is the largest value on white; the next 0.2 of it on 0.2. */
+    expect_pixel("grad-cam-x.png", 176, 118, 253, 251, 193);
+    expect_pixel("grad-cam-x.png", 204, 118, 80, 31, 78);
     expect_lines("grad-cam-x.csv", "\n4,\"a,b\",\"<c>&\"\"d\"\"\",1,1,0\n", 1 + 16 * IMAGES);
     assert_int_equal(made.list.count, 2);
     cf_model_free(model);
