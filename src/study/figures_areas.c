@@ -66,9 +66,10 @@ static cf_status draw_areas(Canvas *canvas, const Theme *theme, Box box, const v
     for (int i = 0; i < DIAGONAL; i++) chance[i] = (double)i / (DIAGONAL - 1);
     for (int i = 0; i < f->count; i++) {
         const Curve *curve = &curves->per_class[f->classes[i]];
+        const double dash = 1.5 * (f->classes[i] / CLASS_COLOURS); /* colours begin again */
         snprintf(names[i], sizeof names[i], "%.40s  %.4f", f->analysis->class_names[f->classes[i]],
                  area_of(f, f->classes[i]));
-        series[count++] = (LineSeries){names[i], f->x + at, f->y + at, curve->count, f->classes[i], 0};
+        series[count++] = (LineSeries){names[i], f->x + at, f->y + at, curve->count, f->classes[i], dash};
         at += curve->count;
     }
     if (f->roc)

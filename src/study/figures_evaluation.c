@@ -89,6 +89,8 @@ cf_status figure_confusion(const FigureBook *book, const Metrics *m) {
 
 /* ---- Confused pairs ---- */
 
+enum { PAIR_NAME = 100 };
+
 typedef struct PairBars {
     const char *title;
     int count;
@@ -124,15 +126,24 @@ static cf_status write_pairs(const FigureBook *book, const Analysis *a) {
     return file_commit(&csv);
 }
 
+/* "4 → 9"; of long names the beginnings of both, as wide together as a bar's name may be. */
+static void name_pair(const char *truth, const char *predicted, char name[PAIR_NAME]) {
+    const double room = 62 - text_width(" \xe2\x86\x92 ", chart_label);
+    const double truth_width = text_width(truth, chart_label), predicted_width = text_width(predicted, chart_label);
+    char first[512], second[512];
+    snprintf(name, PAIR_NAME, "%.40s \xe2\x86\x92 %.40s",
+             text_fit(truth, chart_label, fmax(room / 2, room - predicted_width), first),
+             text_fit(predicted, chart_label, fmax(room / 2, room - truth_width), second));
+}
+
 cf_status figure_confused_pairs(const FigureBook *book, const Analysis *a) {
-    char names[CONFUSED_PAIRS][64], title[256];
+    char names[CONFUSED_PAIRS][PAIR_NAME], title[256];
     PairBars bars = {.title = title, .count = (int)a->pair_count};
     FORWARD(write_pairs(book, a));
     if (!a->pair_count) return CF_OK; /* figure_misclassified says so */
     for (int i = 0; i < bars.count; i++) {
         const ConfusedPair *pair = &a->pairs[i];
-        snprintf(names[i], sizeof names[i], "%.24s \xe2\x86\x92 %.24s", a->class_names[pair->truth],
-                 a->class_names[pair->predicted]);
+        name_pair(a->class_names[pair->truth], a->class_names[pair->predicted], names[i]);
         bars.names[i] = names[i];
         bars.counts[i] = (double)pair->count;
         bars.colours[i] = pair->truth;
