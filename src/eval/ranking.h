@@ -16,7 +16,7 @@ typedef struct ConfusedPair {
 cf_status confused_pairs(const Metrics *metrics, size_t limit, ConfusedPair **pairs, size_t *count);
 
 typedef enum Ranking {
-    RANK_TOP_LOSSES,   /* largest -log p(label) first: confidently wrong. All examples. */
+    RANK_TOP_LOSSES,   /* largest -log p(label) first, of equals the more confident: confidently wrong. All examples. */
     RANK_UNSURE_RIGHT, /* correct, the smallest confidence first */
 } Ranking;
 

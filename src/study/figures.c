@@ -26,9 +26,26 @@ static cf_status make_suffix(const Run *run, const char *data, const char *part,
 static cf_status draw_run(const FigureBook *book, const Run *run) {
     FORWARD(figure_distribution(book, run->split));
     FORWARD(figure_samples(book, run->split));
-    if (file_exists(run->history_path)) return figure_curves(book, run->history_path);
+    FORWARD(figure_filters(book, run->model));
+    if (file_exists(run->history_path)) {
+        FORWARD(figure_curves(book, run->history_path));
+        return figure_rates(book, run->history_path);
+    }
     notice("%s is not there, so there is no figure of the training", run->history_path);
     return CF_OK;
+}
+
+static cf_status draw_analysis(const FigureBook *book, const Evaluation *evaluation) {
+    Analysis analysis;
+    cf_status status;
+    FORWARD(analysis_new(evaluation, &analysis));
+    FORWARD_TO(done, figure_confused_pairs(book, &analysis));
+    FORWARD_TO(done, figure_reliability(book, &analysis));
+    FORWARD_TO(done, figure_roc(book, &analysis));
+    FORWARD_TO(done, figure_precision_recall(book, &analysis));
+done:
+    analysis_free(&analysis);
+    return status;
 }
 
 static cf_status draw_all(const FigureBook *book, const Run *run, const Evaluation *evaluation, bool own_test) {
@@ -36,7 +53,11 @@ static cf_status draw_all(const FigureBook *book, const Run *run, const Evaluati
     if (own_test) FORWARD(draw_run(book, run));
     FORWARD(figure_confusion(book, &evaluation->metrics));
     FORWARD(figure_misclassified(book, run->set, evaluation));
-    return figure_probabilities(book, run->set, evaluation);
+    FORWARD(figure_top_losses(book, run->set, evaluation));
+    FORWARD(figure_unsure(book, run->set, evaluation));
+    FORWARD(figure_probabilities(book, run->set, evaluation));
+    FORWARD(figure_grad_cam(book, run->model, run->set, evaluation));
+    return draw_analysis(book, evaluation);
 }
 
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,

@@ -1,8 +1,8 @@
 /* What the network makes of images that it was not trained on. */
-#include "study/figures.h"
+#include "study/figures_examples.h"
 
 #include "base/memory.h"
-#include "base/numbers.h"
+#include "draw/chart_bar.h"
 #include "draw/chart_heat.h"
 #include "draw/chart_probability.h"
 
@@ -87,115 +87,69 @@ cf_status figure_confusion(const FigureBook *book, const Metrics *m) {
     return status;
 }
 
-/* ---- Choosing examples ---- */
+/* ---- Confused pairs ---- */
 
-typedef struct Example {
-    size_t at; /* in the evaluation */
-    int truth, predicted;
-    float confidence;
-} Example;
+enum { PAIR_NAME = 100 };
 
-static int surest_first(const void *a, const void *b) {
-    const Example *x = a, *y = b;
-    if (x->confidence != y->confidence) return x->confidence < y->confidence ? 1 : -1;
-    return (x->at > y->at) - (x->at < y->at);
+typedef struct PairBars {
+    const char *title;
+    int count;
+    const char *names[CONFUSED_PAIRS];
+    double counts[CONFUSED_PAIRS];
+    int colours[CONFUSED_PAIRS];
+} PairBars;
+
+static cf_status draw_pairs(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const PairBars *bars = content;
+    const BarChart chart = {.title = bars->title,
+                            .category_label = "true \xe2\x86\x92 predicted class, coloured as the true one",
+                            .y = {.label = "images", .whole = true},
+                            .category_count = bars->count,
+                            .categories = bars->names,
+                            .series_count = 1,
+                            .series = &(BarSeries){.values = bars->counts},
+                            .colours = bars->colours,
+                            .numbers = true};
+    return bar_chart_draw(canvas, theme, box, &chart);
 }
 
-/* All right or all wrong predictions, the most confident first. Release with free(). */
-static cf_status list_examples(const Evaluation *e, bool right, Example **examples, size_t *count) {
-    Example *list;
-    size_t found = 0;
-    FORWARD(memory_new(e->count, sizeof *list, &list));
-    for (size_t i = 0; i < e->count; i++) {
-        const float *p = e->probabilities + i * (size_t)e->metrics.classes;
-        const int predicted = first_largest(p, e->metrics.classes);
-        if ((predicted == e->labels[i]) == right) list[found++] = (Example){i, e->labels[i], predicted, p[predicted]};
-    }
-    qsort(list, found, sizeof *list, surest_first);
-    *examples = list;
-    *count = found;
-    return CF_OK;
-}
-
-static CanvasImage image_of(const cf_set *set, const Evaluation *e, const Example *example) {
-    return (CanvasImage){set->pixels + e->images[example->at] * set_image_size(set), set->channels, set->height,
-                         set->width};
-}
-
-/* 99.96 % is not 100 %. */
-static void percent_text(double share, char text[16]) {
-    if (share < 1 && share >= 0.9995)
-        snprintf(text, 16, ">99.9 %%");
-    else
-        snprintf(text, 16, share >= 0.995 ? "%.1f %%" : "%.0f %%", 100 * share);
-}
-
-/* ---- Mistakes ---- */
-
-enum { COLUMNS = 8, ROWS = 3, PLACES = COLUMNS * ROWS };
-
-static cf_status write_misclassified(const FigureBook *book, const Evaluation *e, const Example *examples,
-                                     size_t count) {
-    const Metrics *m = &e->metrics;
+static cf_status write_pairs(const FigureBook *book, const Analysis *a) {
     FileDraft csv;
-    FORWARD(book_csv(book, "misclassified", &csv));
-    fputs("image,true,predicted,confidence,probability_of_true\n", csv.stream);
-    for (size_t i = 0; i < count; i++) {
-        const Example *x = &examples[i];
-        fprintf(csv.stream, "%u,", (unsigned)e->images[x->at]);
-        csv_text(csv.stream, m->class_names[x->truth]);
+    FORWARD(book_csv(book, "confused-pairs", &csv));
+    fputs("true,predicted,images,share_of_true\n", csv.stream);
+    for (size_t i = 0; i < a->pair_count; i++) {
+        csv_text(csv.stream, a->class_names[a->pairs[i].truth]);
         fputc(',', csv.stream);
-        csv_text(csv.stream, m->class_names[x->predicted]);
-        fprintf(csv.stream, ",%.6g,%.6g\n", (double)x->confidence,
-                (double)e->probabilities[x->at * (size_t)m->classes + (size_t)x->truth]);
+        csv_text(csv.stream, a->class_names[a->pairs[i].predicted]);
+        fprintf(csv.stream, ",%zu,%.6f\n", a->pairs[i].count, a->pairs[i].share);
     }
     return file_commit(&csv);
 }
 
-/* "4 → 9" and the confidence; long names one below the other. */
-static cf_status caption_of(const Metrics *m, const Example *x, char **caption) {
-    char percent[16];
-    const char *truth = m->class_names[x->truth], *predicted = m->class_names[x->predicted];
-    percent_text((double)x->confidence, percent);
-    return memory_print(caption, "%s%s\xe2\x86\x92 %s\n%s", truth, strlen(truth) + strlen(predicted) > 6 ? "\n" : " ",
-                        predicted, percent);
+/* "4 → 9"; of long names the beginnings of both, as wide together as a bar's name may be. */
+static void name_pair(const char *truth, const char *predicted, char name[PAIR_NAME]) {
+    const double room = 62 - text_width(" \xe2\x86\x92 ", chart_label);
+    const double truth_width = text_width(truth, chart_label), predicted_width = text_width(predicted, chart_label);
+    char first[512], second[512];
+    snprintf(name, PAIR_NAME, "%.40s \xe2\x86\x92 %.40s",
+             text_fit(truth, chart_label, fmax(room / 2, room - predicted_width), first),
+             text_fit(predicted, chart_label, fmax(room / 2, room - truth_width), second));
 }
 
-static cf_status draw_misclassified(const FigureBook *book, const cf_set *set, const Evaluation *e,
-                                    const Example *examples, size_t count) {
-    char *captions[PLACES] = {0};
-    CanvasImage images[PLACES] = {0};
-    char note[160];
-    cf_status status = CF_OK;
-    const int shown = count < PLACES ? (int)count : PLACES;
-    for (int i = 0; i < shown && !status; i++) {
-        images[i] = image_of(set, e, &examples[i]);
-        status = caption_of(&e->metrics, &examples[i], &captions[i]);
+cf_status figure_confused_pairs(const FigureBook *book, const Analysis *a) {
+    char names[CONFUSED_PAIRS][PAIR_NAME], title[256];
+    PairBars bars = {.title = title, .count = (int)a->pair_count};
+    FORWARD(write_pairs(book, a));
+    if (!a->pair_count) return CF_OK; /* figure_misclassified says so */
+    for (int i = 0; i < bars.count; i++) {
+        const ConfusedPair *pair = &a->pairs[i];
+        name_pair(a->class_names[pair->truth], a->class_names[pair->predicted], names[i]);
+        bars.names[i] = names[i];
+        bars.counts[i] = (double)pair->count;
+        bars.colours[i] = pair->truth;
     }
-    if (shown < (int)count)
-        snprintf(note, sizeof note, "%s: the %d most confident of %zu mistakes among %zu images", book->subject, shown,
-                 count, e->count);
-    else
-        snprintf(note, sizeof note, "%s: all %zu mistakes among %zu images", book->subject, count, e->count);
-    /* Always as wide, so that the note has its room. */
-    const GridGroup group = {
-        .columns = COLUMNS, .images = images, .blank = true, .captions = (const char *const *)captions};
-    const ImageGrid grid = {
-        .note = note, .rows = (shown + COLUMNS - 1) / COLUMNS, .side = 54, .group_count = 1, .groups = &group};
-    if (!status) status = book_grid(book, "misclassified", &grid);
-    for (int i = 0; i < shown; i++) free(captions[i]);
-    return status;
-}
-
-cf_status figure_misclassified(const FigureBook *book, const cf_set *set, const Evaluation *e) {
-    Example *examples;
-    size_t count;
-    FORWARD(list_examples(e, false, &examples, &count));
-    cf_status status = write_misclassified(book, e, examples, count);
-    if (count == 0) notice("%s: every image is classified right, so there is no figure of mistakes", book->subject);
-    if (!status && count) status = draw_misclassified(book, set, e, examples, count);
-    free(examples);
-    return status;
+    snprintf(title, sizeof title, "%s: most confused pairs", book->subject);
+    return book_draw(book, "confused-pairs", 420, 200, draw_pairs, &bars);
 }
 
 /* ---- Probabilities ---- */

@@ -11,14 +11,14 @@
 enum { TRAIN, VALIDATION, PARTS };
 
 /* history.csv by columns. */
-typedef struct Curves {
+typedef struct TrainingCurves {
     int count, best;
     double *epoch, *loss[PARTS], *accuracy[PARTS]; /* [count], in one piece of memory that begins with `epoch` */
-} Curves;
+} TrainingCurves;
 
-static cf_status curves_new(const EpochRow *rows, int count, Curves *curves) {
+static cf_status training_curves_new(const EpochRow *rows, int count, TrainingCurves *curves) {
     const size_t n = (size_t)count;
-    *curves = (Curves){.count = count, .best = history_best(rows, count)};
+    *curves = (TrainingCurves){.count = count, .best = history_best(rows, count)};
     FORWARD(memory_new(n * 5, sizeof *curves->epoch, &curves->epoch));
     for (int p = 0; p < PARTS; p++) {
         curves->loss[p] = curves->epoch + (size_t)(1 + p) * n;
@@ -35,14 +35,14 @@ static cf_status curves_new(const EpochRow *rows, int count, Curves *curves) {
 }
 
 /* A loss that falls by more than an order of magnitude is flat at its end on a linear axis. */
-static AxisKind loss_axis(const Curves *curves) {
+static AxisKind loss_axis(const TrainingCurves *curves) {
     double range[2] = {INFINITY, -INFINITY};
     for (int p = 0; p < PARTS; p++) range_add(range, AXIS_LOG, curves->loss[p], (size_t)curves->count);
     return range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR;
 }
 
-static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const Curves *curves, const char *title,
-                            Axis axis, double *const values[PARTS]) {
+static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const TrainingCurves *curves,
+                            const char *title, Axis axis, double *const values[PARTS]) {
     const size_t count = (size_t)curves->count;
     const LineSeries series[PARTS] = {{"train", curves->epoch, values[TRAIN], count, 0, 0},
                                       {"validation", curves->epoch, values[VALIDATION], count, 6, 0}};
@@ -60,14 +60,14 @@ static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const C
 }
 
 static cf_status draw_curves(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const Curves *curves = content;
+    const TrainingCurves *curves = content;
     const Axis loss = {.label = "cross-entropy", .kind = loss_axis(curves)},
                accuracy = {.label = "accuracy, %", .percent = true};
     FORWARD(draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 0), curves, "Loss", loss, curves->loss));
     return draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 1), curves, "Accuracy", accuracy, curves->accuracy);
 }
 
-static cf_status write_curves(const FigureBook *book, const Curves *c) {
+static cf_status write_curves(const FigureBook *book, const TrainingCurves *c) {
     FileDraft csv;
     FORWARD(book_csv(book, "curves", &csv));
     fputs("epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,best\n", csv.stream);
@@ -80,14 +80,14 @@ static cf_status write_curves(const FigureBook *book, const Curves *c) {
 cf_status figure_curves(const FigureBook *book, const char *history_path) {
     EpochRow *rows;
     int count;
-    Curves curves;
+    TrainingCurves curves;
     FORWARD(history_read(history_path, &rows, &count));
     if (count == 0) {
         free(rows);
         notice("%s has no epoch yet, so there is no figure of the training", history_path);
         return CF_OK;
     }
-    cf_status status = curves_new(rows, count, &curves);
+    cf_status status = training_curves_new(rows, count, &curves);
     free(rows);
     FORWARD(status);
     status = write_curves(book, &curves);

@@ -3,7 +3,9 @@
 . "$(dirname "$0")/checks.sh"
 : "${CIFRA_DATA:=}"
 "$MAKE_SET" "$work/bars" 3000 400
-names="distribution samples curves confusion confusion-normalized misclassified probabilities"
+of_run="distribution samples curves rates"
+of_evaluation="confusion confusion-normalized confused-pairs misclassified top-losses unsure probabilities reliability roc precision-recall"
+names="$of_run $of_evaluation"
 # A network that makes mistakes.
 settings=(--data "$work/bars" --model "maxpool 4 | dense 6 | relu | dense classes" --epochs 3 --patience 0)
 
@@ -15,7 +17,7 @@ for name in $names; do
     check "$name.svg is small" test "$(stat -c %s "run/figures/$name.svg")" -lt 250000
     if command -v xmllint >/dev/null; then check "$name.svg is XML" xmllint --noout "run/figures/$name.svg"; fi
 done
-same "number of figures in --json" "$(grep -c '"run/figures/' train.json)" 21
+same "number of figures in --json" "$(grep -c '"run/figures/' train.json)" 42
 
 # Curves: the history's columns, digit for digit; the best epoch is the one that training chose.
 same "curves.csv" "$(cut -d, -f1-5 run/figures/curves.csv)" "$(cut -d, -f1,3-6 run/history.csv)"
@@ -38,6 +40,37 @@ same "classes of the panels" "$(sed 1d run/figures/probabilities.csv | cut -d, -
 check "probabilities.csv" awk -F, 'FNR == 1 { next } FILENAME == "run/predictions.csv" { row[$1] = $0; next }
     { split(row[$2], f, ","); rows++; if (f[4] != 1 || f[2] != $3 || f[6 + $4] != $5) bad = 1 } END { exit bad || rows != 30 }' run/predictions.csv run/figures/probabilities.csv
 
+# Rankings: predictions.csv's numbers in order, and none left out that belongs before the last.
+check "top-losses.csv" awk -F, 'FNR == 1 { next } FILENAME == "run/predictions.csv" { loss[$1] = -log($(6 + $2)); said[$1] = $2 "," $3 "," $5; next }
+    { d = $5 - loss[$1]; if (d > 1e-4 || d < -1e-4 || said[$1] != $2 "," $3 "," $4 || (rows && $5 > last)) bad = 1; rows++; last = $5; delete loss[$1] }
+    END { for (i in loss) if (loss[i] > last + 1e-4) bad = 1; exit bad || rows != 24 }' run/predictions.csv run/figures/top-losses.csv
+check "unsure.csv" awk -F, 'FNR == 1 { next } FILENAME == "run/predictions.csv" { if ($4) { p[$1] = $5; said[$1] = $3; row[$1] = $0 } next }
+    { split(row[$1], f, ","); if ($4 != p[$1] || $2 != said[$1] || f[6 + $3] != $5 || $4 < last) bad = 1
+      for (c = 0; c < 10; c++) if (c != $2 && f[6 + c] > $5) bad = 1
+      rows++; last = $4; delete p[$1] }
+    END { for (i in p) if (p[i] < last) bad = 1; exit bad || rows != 24 }' run/predictions.csv run/figures/unsure.csv
+
+# Calibration, areas and pairs are those of metrics.json.
+after() { sed -n "/\"$1\": [[{]/,/[]}],*\$/p" run/metrics.json; }
+number='s/^ *\(".*": \)\{0,1\}\([-0-9.e]*\),*$/\2/p'
+ece=$(sed -n 's/^ *"ece": \([0-9.e-]*\),*$/\1/p' run/metrics.json)
+check "calibration error" awk -F, -v ece="$ece" '$1 == "no" { n += $4; d = $5 - $6; s += $4 * (d < 0 ? -d : d) }
+    END { e = s / n - ece; exit !(n == 400 && ece > 0 && e < 1e-6 && e > -1e-6) }' run/figures/reliability.csv
+scaled=$(sed -n 's/^ *"ece_scaled": \([0-9.e-]*\),*$/\1/p' run/metrics.json)
+check "calibration error, scaled" awk -F, -v ece="$scaled" '$1 == "yes" { n += $4; d = $5 - $6; s += $4 * (d < 0 ? -d : d) }
+    END { e = s / n - ece; exit !(n == 400 && ece > 0 && e < 1e-6 && e > -1e-6) }' run/figures/reliability.csv
+for pair in roc:roc_auc precision-recall:average_precision; do
+    same "areas of ${pair%:*}" "$(sed 1d "run/figures/${pair%:*}.csv" | cut -d, -f1,2 | sort -u | awk -F, '{ printf "%.6f\n", $2 }')" \
+        "$(after "${pair#*:}" | sed -n "$number" | head -10 | awk '{ printf "%.6f\n", $1 }')"
+done
+check "the area under ROC from its points" awk -F, 'NR > 1 && $1 == "6" { if (n++) a += ($4 - x) * ($5 + y) / 2; x = $4; y = $5; area = $2 }
+    END { d = a - area; exit !(n > 10 && d < 0.005 && d > -0.005) }' run/figures/roc.csv
+same "confused-pairs.csv" "$(sed 1d run/figures/confused-pairs.csv | cut -d, -f1-3)" \
+    "$(sed -n '/"confused": /,$p' run/metrics.json | awk -F'[:,]' '/"true"/ { gsub(/[" ]/, "", $2); t = $2 } /"predicted"/ { gsub(/[" ]/, "", $2); p = $2 } /"count"/ { gsub(/ /, "", $2); print t "," p "," $2 }')"
+
+# Rates: the history's columns.
+same "rates.csv" "$(cat run/figures/rates.csv)" "$(cut -d, -f1,2,8 run/history.csv)"
+
 # Classes per part and samples.
 same "images in all parts" "$(awk -F, 'NR > 1 { a += $2; b += $3; c += $4 } END { print a, b, c }' run/figures/distribution.csv)" "2700 300 400"
 same "samples" "$(sed 1d run/figures/samples.csv | cut -d, -f1,2 | sort | uniq -c | awk '{ print $1 }' | sort -u)" 2
@@ -56,7 +89,7 @@ done
 same "svg is the default" "$(find again/figures -name '*.p*' | wc -l)" 0
 "$CIFRA" eval again --data "$work/bars/pictures" --figures png --json >eval.json 2>/dev/null
 same "figures of other data" "$(grep -o 'again/figures/[^"]*' eval.json | sort | tr '\n' ' ')" \
-    "$(for n in confusion confusion-normalized misclassified probabilities; do [ -e "again/figures/$n-pictures.png" ] && echo "again/figures/$n-pictures.png"; done | sort | tr '\n' ' ')"
+    "$(for n in $of_evaluation; do [ -e "again/figures/$n-pictures.png" ] && echo "again/figures/$n-pictures.png"; done | sort | tr '\n' ' ')"
 check "confusion of other data" test -s again/figures/confusion-pictures.png
 "$CIFRA" eval again --split all --quiet >/dev/null
 check "another part of the own data has its own name" test -s again/figures/confusion-bars-all.svg
@@ -69,6 +102,19 @@ check "a missing history is said" grep -q "history.csv is not there" eval.err
 "$CIFRA" train --data "$work/bars" --classes 1,2 --limit 1:5 --model "dense classes" --epochs 1 --out two --quiet >/dev/null
 same "only the classes that take part" "$(cut -d, -f1 two/figures/distribution.csv | tr '\n' ' ')" "class 1 2 "
 same "the limit shows" "$(awk -F, '$1 == "1" { print $2 }' two/figures/distribution.csv)" 5
+
+# What only a convolution has.
+check "no filters without a convolution" grep -q "no figure of filters" train.err
+"$CIFRA" train --data "$work/bars" --model "conv 5 3x3 stride 4 | relu | dense classes" --epochs 1 --out conv --json >conv.json 2>/dev/null
+for name in $names filters grad-cam; do
+    for ending in svg csv; do check "conv: $name.$ending is there" test -s "conv/figures/$name.$ending"; done
+done
+same "number of figures with a convolution" "$(grep -c '"conv/figures/' conv.json)" 16
+same "filters.csv" "$(wc -l <conv/figures/filters.csv)" 46
+same "examples with a map" "$(sed 1d conv/figures/grad-cam.csv | cut -d, -f1 | uniq | wc -l)" \
+    "$(awk -F, 'NR > 1 && $4 && !seen[$2]++ { n++ } END { print 6 + (n > 6 ? 6 : n) }' conv/predictions.csv)"
+check "their classes" awk -F, 'FNR == 1 { next } FILENAME == "conv/predictions.csv" { row[$1] = $2 "," $3; next }
+    row[$1] != $2 "," $3 { bad = 1 } $6 < 0 { bad = 1 } END { exit bad }' conv/predictions.csv conv/figures/grad-cam.csv
 
 # None, and wrong words.
 "$CIFRA" train "${settings[@]}" --out bare --figures none --json >bare.json 2>/dev/null

@@ -1,4 +1,5 @@
 /* What figures are made of besides drawing: formats, the history, choices that one can work out by hand. */
+#include "data/readers.h"
 #include "study/figures.h"
 #include "study/history.h"
 #include "testing.h"
@@ -171,11 +172,159 @@ static void test_chosen_examples(void **state) {
     end(&made);
 }
 
+/* ---- Rankings, calibration, areas ---- */
+
+static const float six[IMAGES][CLASSES] = {{0.75f, 0.125f, 0.125f}, {0.25f, 0.5f, 0.25f},    {0, 0.0625f, 0.9375f},
+                                           {0.5f, 0.25f, 0.25f},    {0.125f, 0.125f, 0.75f}, {0.625f, 0.25f, 0.125f}};
+static const unsigned char six_labels[IMAGES] = {0, 0, 1, 1, 1, 1};
+
+/* Whether the file has these lines, one after the other, and `count` in all. */
+static void expect_lines(const char *name, const char *lines, int count) {
+    unsigned char *bytes;
+    size_t size;
+    assert_ok(file_read(path_in(scratch_folder(), name), 1 << 24, &bytes, &size));
+    if (!strstr((char *)bytes, lines)) print_error("%s has no\n%s\nin\n%s\n", name, lines, (char *)bytes);
+    assert_non_null(strstr((char *)bytes, lines));
+    for (size_t i = 0; i < size; i++) count -= bytes[i] == '\n';
+    assert_int_equal(count, 0);
+    free(bytes);
+}
+
+/* Losses are -log 1/16, 1/8, 1/4 three times (the surest of these first), 3/4. */
+static void test_rankings(void **state) {
+    (void)state;
+    Made made;
+    make(six, six_labels, &made);
+    assert_ok(figure_top_losses(&made.book, made.set, &made.evaluation));
+    expect_file("top-losses-x.csv", "image,true,predicted,confidence,loss\n"
+                                    "3,\"<c>&\"\"d\"\"\",e,0.9375,2.77259\n"
+                                    "1,\"<c>&\"\"d\"\"\",e,0.75,2.07944\n"
+                                    "0,\"<c>&\"\"d\"\"\",\"a,b\",0.625,1.38629\n"
+                                    "4,\"a,b\",\"<c>&\"\"d\"\"\",0.5,1.38629\n"
+                                    "2,\"<c>&\"\"d\"\"\",\"a,b\",0.5,1.38629\n"
+                                    "5,\"a,b\",\"a,b\",0.75,0.287682\n");
+    assert_ok(figure_unsure(&made.book, made.set, &made.evaluation));
+    expect_file("unsure-x.csv", "image,predicted,second,confidence,probability_of_second\n"
+                                "5,\"a,b\",\"<c>&\"\"d\"\"\",0.75,0.125\n");
+    assert_int_equal(made.list.count, 2);
+    end(&made);
+}
+
+static void test_analysis(void **state) {
+    (void)state;
+    Made made;
+    Analysis analysis;
+    make(six, six_labels, &made);
+    made.evaluation.temperature.missing = "by hand";
+    assert_ok(analysis_new(&made.evaluation, &analysis));
+    assert_ok(figure_confused_pairs(&made.book, &analysis));
+    expect_file("confused-pairs-x.csv", "true,predicted,images,share_of_true\n"
+                                        "\"<c>&\"\"d\"\"\",\"a,b\",2,0.500000\n"
+                                        "\"<c>&\"\"d\"\"\",e,2,0.500000\n"
+                                        "\"a,b\",\"<c>&\"\"d\"\"\",1,0.500000\n");
+    assert_ok(figure_reliability(&made.book, &analysis));
+    expect_lines("reliability-x.csv", "\nno,0.466667,0.533333,2,0.5,0\nno,0.533333,0.600000,0,,\n", 16);
+    expect_lines("reliability-x.csv", "\nno,0.733333,0.800000,2,0.75,0.5\n", 16);
+    /* The third class has no example, so no area. A pair of equal probabilities counts half: 2.5 of 8. */
+    assert_ok(figure_roc(&made.book, &analysis));
+    expect_lines("roc-x.csv",
+                 "class,area,threshold,false_positive_rate,recall\n\"a,b\",0.75,inf,0,0\n\"a,b\",0.75,0.75,0,0.5\n"
+                 "\"a,b\",0.75,0.625,0.25,0.5\n\"a,b\",0.75,0.5,0.5,0.5\n\"a,b\",0.75,0.25,0.5,1\n"
+                 "\"a,b\",0.75,0.125,0.75,1\n\"a,b\",0.75,0,1,1\n\"<c>&\"\"d\"\"\",0.3125,inf,0,0\n",
+                 13);
+    assert_ok(figure_precision_recall(&made.book, &analysis));
+    expect_lines("precision-recall-x.csv",
+                 "class,area,threshold,recall,precision\n\"a,b\",0.75,inf,0,1\n\"a,b\",0.75,0.75,0.5,1\n"
+                 "\"a,b\",0.75,0.625,0.5,0.5\n\"a,b\",0.75,0.5,0.5,0.333333333\n\"a,b\",0.75,0.25,1,0.5\n"
+                 "\"a,b\",0.75,0.125,1,0.4\n\"a,b\",0.75,0,1,0.333333333\n",
+                 13);
+    assert_int_equal(made.list.count, 4);
+    analysis_free(&analysis);
+    /* Temperature 1/2 squares: 0.75 becomes 0.5625 / 0.59375, and three images come into the last bin but none. */
+    made.evaluation.temperature.value = 0.5;
+    assert_ok(analysis_new(&made.evaluation, &analysis));
+    assert_ok(figure_reliability(&made.book, &analysis));
+    expect_lines("reliability-x.csv", "\nyes,0.933333,1.000000,3,0.96343", 31);
+    expect_lines("reliability-x.csv", "\nyes,0.800000,0.866667,1,0.83333", 31);
+    analysis_free(&analysis);
+    end(&made);
+}
+
+static void test_rates(void **state) {
+    (void)state;
+    Made made;
+    make(six, six_labels, &made);
+    assert_ok(figure_rates(&made.book, history(HEAD "1,0.5,3,4,5,6,7,1000\n2,0.25,3,4,5,6,7,1500.5\n")));
+    expect_file("rates-x.csv", "epoch,learning_rate,images_per_second\n1,0.5,1000\n2,0.25,1500.5\n");
+    assert_int_equal(made.list.count, 1);
+    assert_ok(figure_rates(&made.book, history(HEAD)));
+    assert_int_equal(made.list.count, 1);
+    end(&made);
+}
+
+/* ---- What a network of one convolution by hand shows ---- */
+
+static void expect_pixel(const char *name, int x, int y, int red, int green, int blue) {
+    const int wanted[3] = {red, green, blue};
+    Picture picture;
+    assert_ok(picture_read(path_in(scratch_folder(), name), &picture));
+    for (int c = 0; c < 3; c++) {
+        const int at = picture.channels == 3 ? c : 0;
+        const int found = picture.pixels[(y * picture.width + x) * picture.channels + at];
+        if (abs(found - wanted[c]) > 1) print_error("%s at %d,%d: %d, not %d\n", name, x, y, found, wanted[c]);
+        assert_true(abs(found - wanted[c]) <= 1);
+    }
+    free(picture.pixels);
+}
+
+static void test_network(void **state) {
+    (void)state;
+    Made made;
+    cf_model *model;
+    make(six, six_labels, &made);
+    made.book.formats = FIGURE_PNG;
+    /* A[place] = 2x, -x. The classes' channel weights are 1 and 1, -1 and 1, 1 and 0: maps x, 0, 2x. */
+    static const float filters[] = {2, -1}, channel_weights[CLASSES][2] = {{1, 1}, {-1, 1}, {1, 0}};
+    assert_ok(model_new("conv 2 1x1 nobias | dense 3 nobias", (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
+    memcpy(parameters_find(&model->parameters, 0, "weight"), filters, sizeof filters);
+    float *dense = parameters_find(&model->parameters, 1, "weight");
+    for (int c = 0; c < CLASSES; c++)
+        for (int i = 0; i < 32; i++) dense[32 * c + i] = channel_weights[c][i % 2];
+    memset(made.set->pixels, 51, IMAGES * 16);
+    for (int i = 0; i < IMAGES; i++) made.set->pixels[16 * i] = 255;
+
+    assert_ok(figure_filters(&made.book, model));
+    expect_file("filters-x.csv", "filter,channel,row,column,weight\n1,1,1,1,2\n2,1,1,1,-1\n");
+    expect_pixel("filters-x.png", 60, 60, 255, 255, 255);
+    expect_pixel("filters-x.png", 60 + 2 * 45, 60, 64, 64, 64);
+
+    assert_ok(figure_grad_cam(&made.book, model, made.set, &made.evaluation));
+    expect_lines("grad-cam-x.csv",
+                 "image,true,predicted,row,column,value\n3,\"<c>&\"\"d\"\"\",e,1,1,2\n3,\"<c>&\"\"d\"\"\",e,1,2,0.4\n",
+                 1 + 16 * IMAGES);
+    expect_lines("grad-cam-x.csv", "\n0,\"<c>&\"\"d\"\"\",\"a,b\",1,1,1\n0,\"<c>&\"\"d\"\"\",\"a,b\",1,2,0.2\n",
+                 1 + 16 * IMAGES);
+    /* The overlay's first pixel is the largest value on white; the next 0.2 of it on 0.2. */
+    expect_pixel("grad-cam-x.png", 176, 118, 253, 251, 193);
+    expect_pixel("grad-cam-x.png", 204, 118, 80, 31, 78);
+    expect_lines("grad-cam-x.csv", "\n4,\"a,b\",\"<c>&\"\"d\"\"\",1,1,0\n", 1 + 16 * IMAGES);
+    assert_int_equal(made.list.count, 2);
+    cf_model_free(model);
+    assert_ok(model_new("dense 3", (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
+    assert_ok(figure_filters(&made.book, model));
+    assert_ok(figure_grad_cam(&made.book, model, made.set, &made.evaluation));
+    assert_int_equal(made.list.count, 2);
+    cf_model_free(model);
+    end(&made);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),         cmocka_unit_test(test_history),
         cmocka_unit_test(test_broken_history),  cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_chosen_examples),
+        cmocka_unit_test(test_chosen_examples), cmocka_unit_test(test_rankings),
+        cmocka_unit_test(test_analysis),        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
