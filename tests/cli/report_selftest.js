@@ -110,8 +110,29 @@ function maps() {
             one("#panel .next").click();
         }
         check("maps were shown", chosen.length > 0);
+        differences(image(chosen[0]));
     }
     one("#panel .close").click();
+}
+
+/* dy/dA against central differences of the logit, at places where A is not 0. At kinks, as where values of a
+ * pool are equal (white paper gives many), both may be right: a few may differ. */
+function differences(it) {
+    const model = cifra.report.data.network, { network } = cifra, x = network.prepare(it.pixels, it.shape, model.input);
+    const { A, dA, behind } = network.gradient(model, x, it.predicted), step = 1e-3 * Math.max(...A.map(Math.abs));
+    const steepest = Math.max(...dA.map(Math.abs)), places = Array.from(A.keys()).filter(i => Math.abs(A[i]) > 2 * step);
+    let near = 0, tried = 0;
+    for (let n = 0; n < places.length; n += Math.ceil(places.length / 60)) {
+        const moved = by => {
+            const other = A.slice();
+            other[places[n]] += by;
+            return network.run(model, other, behind)[it.predicted];
+        };
+        near += Math.abs((moved(step) - moved(-step)) / (2 * step) - dA[places[n]]) <= 0.02 * steepest;
+        tried++;
+    }
+    check("dy/dA is what differences of the logit say", tried > 10 && near >= 0.8 * tried, `${near} of ${tried}`);
+    lines.push(`differences ${near} of ${tried}`);
 }
 
 /* What is hottest in the picture lies where the map is largest; nothing is hot where nothing spoke. */

@@ -118,7 +118,9 @@ look colour
 visit rgb
 look rgb
 # What can lie behind the last convolution, on the way back; and a model without one.
-behind="conv 6 3x3 | leakyrelu 0.1 | bn | maxpool 3 stride 2 pad 1 | leakyrelu 0.2 | dropout 0.2 | avgpool 3 stride 1 pad 1 | bn"
+# The map takes means of the gradient, to which it is one where a pool sends it, but for the second leakyrelu.
+behind="conv 6 3x3 | leakyrelu 0.1 | bn | leakyrelu 0.3 | maxpool 3 stride 2 pad 1 | leakyrelu 0.2 | dropout 0.2"
+behind="$behind | avgpool 3 stride 1 pad 1 | bn"
 "$CIFRA" train --data bars --model "$behind | dense 12 | bn | relu | dense classes" --epochs 2 --batch 32 --lr 0.02 --out behind \
     >/dev/null 2>&1
 visit behind
