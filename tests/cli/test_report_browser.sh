@@ -163,10 +163,10 @@ same "a PDF is printed" "$(head -c 4 "$pictures/print.pdf")" "%PDF"
 # The panel with its map, and the section below the tables.
 { cat digits/report.html; echo '<script>const list = [...document.querySelectorAll("#matrix .wrong button")]; list[0].click();
 document.querySelector("#gallery .thumbnails button").click()</script>'; } >digits/panel.html
-for look in light dark; do
-    headless --window-size=1200,900 --screenshot="$pictures/panel-$look.png" \
-        --blink-settings=preferredColorScheme=$([ $look = dark ] && echo 0 || echo 1) "file://$work/digits/panel.html" >/dev/null 2>&1
-    check "screenshot panel-$look" test -s "$pictures/panel-$look.png"
+for scheme in dark light; do # Chromium's 0 and 1
+    headless --window-size=1200,900 --screenshot="$pictures/panel-$scheme.png" \
+        --blink-settings="preferredColorScheme=$([ "$scheme" = dark ]; echo $?)" "file://$work/digits/panel.html" >/dev/null 2>&1
+    check "screenshot panel-$scheme" test -s "$pictures/panel-$scheme.png"
 done
 # A phone's width: Chromium's own window does not get that narrow, a frame does.
 sed 's/.*/<!DOCTYPE html><iframe src="&" width="390" height="5000" style="border:0"><\/iframe>/' <<<"digits/tested.html" >narrow.html
