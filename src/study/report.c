@@ -49,6 +49,8 @@ static cf_status fill(FILE *out, const char *name, size_t length, const ReportIn
         section_run(out, input);
     else if (is(name, length, "scores"))
         section_scores(out, input);
+    else if (is(name, length, "sureness"))
+        section_sureness(out, input);
     else if (is(name, length, "confusion"))
         section_confusion(out, input, images);
     else if (is(name, length, "history"))

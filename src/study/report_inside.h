@@ -1,9 +1,9 @@
 /* What the files of the report share.
  *
  * report.c fills the page's template; report_input.c reads the run folder; report_images.c chooses the images that the
- * page carries; report_sections.c writes its HTML, report_data.c what its scripts read; report_svg.c takes in figures;
- * report_escape.c knows HTML, JSON in HTML, and base64. The page itself is src/study/report/: page.html, page.css,
- * *.js.
+ * page carries; report_sections.c, report_confusion.c and report_sureness.c write its HTML, report_data.c what its
+ * scripts read; report_svg.c takes in figures; report_escape.c knows HTML, JSON in HTML, and base64. The page itself is
+ * src/study/report/: page.html, page.css, *.js.
  */
 #ifndef STUDY_REPORT_INSIDE_H
 #define STUDY_REPORT_INSIDE_H
@@ -93,6 +93,7 @@ cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root
 void section_facts(FILE *out, const ReportInput *input);
 void section_run(FILE *out, const ReportInput *input);
 void section_scores(FILE *out, const ReportInput *input);
+void section_sureness(FILE *out, const ReportInput *input);
 void section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);
 void section_history(FILE *out, const ReportInput *input);
 /* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */

@@ -5,6 +5,14 @@ const check = (what, right, detail = "") => lines.push(right ? "ok " + what : "F
 const all = (selector, within = document) => Array.from(within.querySelectorAll(selector));
 const one = selector => document.querySelector(selector);
 
+/* A canvas that is read again and again makes Chromium write about it; a copy is read once. */
+function copied(canvas) {
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [canvas.width, canvas.height];
+    copy.getContext("2d").drawImage(canvas, 0, 0);
+    return copy.getContext("2d");
+}
+
 function cells() {
     const { data } = cifra.report, gallery = one("#gallery");
     let opened = 0, images = 0;
@@ -56,6 +64,88 @@ function panel() {
     one("#gallery .close").click();
 }
 
+function pairs() {
+    const { data, count } = cifra.report, gallery = one("#gallery");
+    for (const button of all("#pairs tbody button")) {
+        const { label, predicted } = button.dataset, row = button.closest("tr"), total = data.confusion[label][predicted];
+        const what = `pair ${label} ${predicted}`, cell = one(`#matrix button[data-label="${label}"][data-predicted="${predicted}"]`);
+        const shown = () => one("#gallery h3").textContent + all("#gallery .thumbnails button").map(b => b.title).join();
+        cell.click();
+        const wanted = shown();
+        one("#gallery .close").click();
+        row.cells[1].click();
+        check(what + " opens what its cell opens", shown() === wanted && !gallery.hidden && +row.cells[1].textContent === total);
+        check(what + " is marked, as its cell is", all('[aria-expanded="true"]').length === 2 && cell.ariaExpanded === "true" &&
+            button.ariaExpanded === "true");
+        one("#gallery .close").click();
+        check(what + " gets the focus back", document.activeElement === button && !all('[aria-expanded="true"]').length);
+    }
+    const wrong = data.confusion.flatMap((row, i) => row.filter((n, j) => n && i !== j)).sort((a, b) => b - a);
+    const listed = all("#pairs tbody tr").map(row => +row.cells[1].textContent);
+    check("the most confused pairs are listed", count && listed.join() === wrong.slice(0, 20).join(), listed.join());
+    check("areas of all classes", all("#areas tbody tr").length === data.classes.length);
+}
+
+/* The page's maps of some images, for the script, and what the panel shows of them. */
+function maps() {
+    const { count, image, data, openPanel } = cifra.report, chosen = [], figure = one("#panel .map");
+    for (let i = 0; i < count; i += Math.ceil(count / 24)) chosen.push(i);
+    openPanel(chosen, 0);
+    if (cifra.network.lookedAt(data.network) < 0) {
+        check("no convolution, no map", figure.hidden && !one("#panel canvas").hidden);
+        check("and none in the box to draw in", one("#drawn-map").hidden);
+        lines.push("without a map");
+    } else {
+        for (const i of chosen) {
+            const it = image(i), map = cifra.network.gradCam(data.network, it.pixels, it.shape, it.predicted);
+            lines.push(`map ${it.number} ` + Array.from(map.values, v => v.toPrecision(7)).join(" "));
+            lines.push(`mapped ${it.number}:${it.predicted}`);
+            const canvas = one("#panel .map canvas"), text = one("#panel .map figcaption").textContent;
+            const spoke = map.values.some(v => v > 0) ? "what" : "nothing";
+            const [, H, W] = it.shape, scale = Math.max(1, Math.round(224 / Math.max(H, W)));
+            const right = !figure.hidden && text === `Grad-CAM: ${spoke} spoke for ${data.classes[it.predicted]}` &&
+                canvas.ariaLabel.startsWith(text) && canvas.width === W * scale && canvas.height === H * scale;
+            if (!right) check(`the map of image ${it.number}`, false, text);
+            heated(canvas, map, it, scale);
+            one("#panel .next").click();
+        }
+        check("maps were shown", chosen.length > 0);
+        differences(image(chosen[0]));
+    }
+    one("#panel .close").click();
+}
+
+/* dy/dA against central differences of the logit, at places where A is not 0. At kinks, as where values of a
+ * pool are equal (white paper gives many), both may be right: a few may differ. */
+function differences(it) {
+    const model = cifra.report.data.network, { network } = cifra, x = network.prepare(it.pixels, it.shape, model.input);
+    const { A, dA, behind } = network.gradient(model, x, it.predicted), step = 1e-3 * Math.max(...A.map(Math.abs));
+    const steepest = Math.max(...dA.map(Math.abs)), places = Array.from(A.keys()).filter(i => Math.abs(A[i]) > 2 * step);
+    let near = 0, tried = 0;
+    for (let n = 0; n < places.length; n += Math.ceil(places.length / 60)) {
+        const moved = by => {
+            const other = A.slice();
+            other[places[n]] += by;
+            return network.run(model, other, behind)[it.predicted];
+        };
+        near += Math.abs((moved(step) - moved(-step)) / (2 * step) - dA[places[n]]) <= 0.02 * steepest;
+        tried++;
+    }
+    check("dy/dA is what differences of the logit say", tried > 10 && near >= 0.8 * tried, `${near} of ${tried}`);
+    lines.push(`differences ${near} of ${tried}`);
+}
+
+/* What is hottest in the picture lies where the map is largest; nothing is hot where nothing spoke. */
+function heated(canvas, map, it, scale) {
+    const drawn = copied(canvas).getImageData(0, 0, canvas.width, canvas.height).data;
+    const [, H, W] = it.shape, [h, w] = map.shape, largest = Math.max(...map.values), at = map.values.indexOf(largest);
+    /* How much redder than blue: grey is as red as blue. */
+    const red = (y, x) => drawn[4 * (y * canvas.width + x)] - drawn[4 * (y * canvas.width + x) + 2];
+    if (!largest) return check("no heat where nothing spoke", drawn.every((v, i) => i % 4 || v === drawn[i + 2]));
+    const y = Math.floor((Math.floor(at / w) + 0.5) / h * H * scale), x = Math.floor((at % w + 0.5) / w * W * scale);
+    if (red(y, x) < 80 && it.shape[0] === 1) check(`heat of image ${it.number} lies at the map's largest`, false, red(y, x));
+}
+
 function sorting() {
     const table = one("#scores table"), header = table.tHead.rows[0].cells[3], column = row => +row.cells[3].textContent;
     header.querySelector("button").click();
@@ -93,8 +183,12 @@ function drawing() {
     check("undo takes the stroke away", one("#verdict").textContent === "\u2013");
     stroke(ring);
     lines.push("drawn ring " + one("#verdict").textContent);
+    const map = one("#drawn-map"), said = "spoke for " + one("#verdict").textContent + ".";
+    check("and what spoke for it", map.hidden !== cifra.report.looks &&
+        (map.hidden || map.ariaLabel.endsWith(said) && one("#drawn-map-text").textContent.endsWith(said)));
     one("#clear").click();
-    check("clear clears", one("#verdict").textContent === "\u2013" && !all("#drawn-probabilities .best").length);
+    check("clear clears", one("#verdict").textContent === "\u2013" && !all("#drawn-probabilities .best").length &&
+        one("#drawn-map").hidden);
     one("#example").click();
     check("a test image is classified", one("#draw-remark").textContent.startsWith("Image "));
 }
@@ -114,12 +208,7 @@ function scatter() {
     check("arrow keys pan", cifra.features.place(0)[0] === before[0] + 40);
     one("#zoom-whole").click();
     check("and all of it comes back", Math.abs(cifra.features.place(0)[0] - before[0]) < 1e-6);
-    const ink = () => {
-        const copy = document.createElement("canvas");
-        [copy.width, copy.height] = [canvas.width, canvas.height];
-        copy.getContext("2d").drawImage(canvas, 0, 0);
-        return copy.getContext("2d").getImageData(0, 0, copy.width, copy.height).data.reduce((a, b) => a + b, 0);
-    };
+    const ink = () => copied(canvas).getImageData(0, 0, canvas.width, canvas.height).data.reduce((a, b) => a + b, 0);
     const all_ink = ink();
     one("#scatter-classes input").click();
     check("a class can be hidden", ink() < all_ink);
@@ -147,7 +236,7 @@ function page() {
     check("nothing is wider than the window", document.documentElement.scrollWidth <= innerWidth, document.documentElement.scrollWidth);
 }
 
-for (const part of [page, cells, panel, sorting, drawing, scatter, probabilities]) {
+for (const part of [page, cells, pairs, panel, maps, sorting, drawing, scatter, probabilities]) {
     try {
         part();
     } catch (error) {

@@ -41,6 +41,33 @@ nearest() {
         END { print n + 0, found + 0, worst <= 1e-4 ? "near" : "far: " worst }' - "$2"
 }
 
+# maps_near RESULTS MAPS: how many maps were compared, whether some are not empty, and the largest difference, of a map's largest
+maps_near() {
+    lines "$1" | awk '
+        $1 != "map" { next }
+        NR == FNR { n++; of[$2] = NF; for (i = 3; i <= NF; i++) value[$2, i] = $i; next }
+        of[$2] == NF {
+            found++; top = 0
+            for (i = 3; i <= NF; i++) if ($i > top) top = $i
+            if (top > 0) spoke++
+            for (i = 3; i <= NF; i++) {
+                d = value[$2, i] - $i; if (d < 0) d = -d
+                if (!(d <= 1e-3 * top + 1e-9)) far = far " image " $2 ": " d " of " top
+            }
+        }
+        END { print n + 0, found + 0, (spoke * 2 > n) ? "spoke" : "empty", (far == "") ? "near" : "far:" substr(far, 1, 200) }' - "$2"
+}
+
+# look RUN: Grad-CAM in the page against src/eval
+look() {
+    local run=$1 count
+    # shellcheck disable=SC2046 # words
+    "$GRAD_CAM_MAPS" "$run" $(sed -n 's/^mapped //p' "$run.txt") >"$run.maps"
+    count=$(grep -c '^mapped ' "$run.txt")
+    check "$run: maps to compare" test "$count" -ge 15
+    same "$run: maps as eval/grad_cam.c has them to 1e-3" "$(maps_near "$run.html" "$run.maps")" "$count $count spoke near"
+}
+
 # visit RUN: the self-test's lines in RUN.txt
 visit() {
     local run=$1
@@ -67,6 +94,7 @@ awk -F, 'NR == 1 { print "x,y,label,image"; next }
     { printf "%.3f,%.3f,%s,%s\n", 4 * cos($2) + sin(NR), 4 * sin($2) + cos(1.7 * NR), $2, $1 }' digits/predictions.csv >digits/embedding.csv
 "$CIFRA" report digits >/dev/null
 visit digits
+look digits
 same "digits: points" "$(grep '^points' digits.txt)" "points 500"
 same "digits: figures" "$(grep '^figures' digits.txt)" "figures $(find digits/figures -name '*.svg' | wc -l)"
 same "digits: a line is read" "$(grep '^drawn line' digits.txt)" "drawn line 1"
@@ -80,12 +108,26 @@ layers="input 3x16x9 | conv 8 5x3 stride 2 pad 1 | bn | leakyrelu 0.1 | avgpool 
 layers="$layers nobias | relu | maxpool 2 stride 1 pad 1 | conv 10 1x1 | relu | globalavgpool | dense 12 nobias | relu | dense classes"
 "$CIFRA" train --data bars --model "$layers" --epochs 2 --batch 32 --lr 0.02 --out layers >/dev/null 2>&1
 visit layers
+look layers
 "$CIFRA" train --data street -n 400 --model "input 1x28x28 | conv 4 3x3 | relu | maxpool 4 | dense classes" --epochs 1 --batch 32 \
     --out colour >/dev/null 2>&1
 visit colour
+look colour
 "$CIFRA" train --data street -n 400 --model "conv 4 3x3 | bn | relu | avgpool 4 | dense classes" --epochs 1 --batch 32 \
     --out rgb >/dev/null 2>&1
 visit rgb
+look rgb
+# What can lie behind the last convolution, on the way back; and a model without one.
+# The map takes means of the gradient, to which it is one where a pool sends it, but for the second leakyrelu.
+behind="conv 6 3x3 | leakyrelu 0.1 | bn | leakyrelu 0.3 | maxpool 3 stride 2 pad 1 | leakyrelu 0.2 | dropout 0.2"
+behind="$behind | avgpool 3 stride 1 pad 1 | bn"
+"$CIFRA" train --data bars --model "$behind | dense 12 | bn | relu | dense classes" --epochs 2 --batch 32 --lr 0.02 --out behind \
+    >/dev/null 2>&1
+visit behind
+look behind
+"$CIFRA" train --data bars --model "dense 12 | relu | dense classes" --epochs 1 --batch 32 --lr 0.02 --out plain >/dev/null 2>&1
+visit plain
+same "plain: no map" "$(grep '^without a map' plain.txt)" "without a map"
 
 # ---- Pages that lack something are quiet too ----
 bare() { # bare WHAT FILE: the page of a run without that file
@@ -118,6 +160,14 @@ dark=$(lines dark.html | grep '^background')
 check "dark is dark: $light, $dark" test -n "$dark" -a "$dark" != "$light"
 headless --no-pdf-header-footer --print-to-pdf="$pictures/print.pdf" "file://$work/digits/report.html" >/dev/null 2>&1
 same "a PDF is printed" "$(head -c 4 "$pictures/print.pdf")" "%PDF"
+# The panel with its map, and the section below the tables.
+{ cat digits/report.html; echo '<script>const list = [...document.querySelectorAll("#matrix .wrong button")]; list[0].click();
+document.querySelector("#gallery .thumbnails button").click()</script>'; } >digits/panel.html
+for scheme in dark light; do # Chromium's 0 and 1
+    headless --window-size=1200,900 --screenshot="$pictures/panel-$scheme.png" \
+        --blink-settings="preferredColorScheme=$([ "$scheme" = dark ]; echo $?)" "file://$work/digits/panel.html" >/dev/null 2>&1
+    check "screenshot panel-$scheme" test -s "$pictures/panel-$scheme.png"
+done
 # A phone's width: Chromium's own window does not get that narrow, a frame does.
 sed 's/.*/<!DOCTYPE html><iframe src="&" width="390" height="5000" style="border:0"><\/iframe>/' <<<"digits/tested.html" >narrow.html
 headless --window-size=420,5000 --screenshot="$pictures/narrow.png" "file://$work/narrow.html" >/dev/null 2>&1

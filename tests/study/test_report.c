@@ -184,6 +184,7 @@ static void holds_everything(void **state) {
                                         "id=\"confusion\"",
                                         "id=\"draw\"",
                                         "id=\"scores\"",
+                                        "id=\"sureness\"",
                                         "id=\"figures\"",
                                         "id=\"history\"",
                                         "id=\"run\"",
@@ -209,6 +210,65 @@ static void holds_everything(void **state) {
     free(values);
     free(weights);
     free(page);
+}
+
+/* Replaces "calibration", "confused" or the like of the test in metrics.json; NULL takes it out. */
+static char *page_with(const char *key, json_t *value) {
+    const char *path = path_in(folder, "metrics.json");
+    char *kept = text_of(path);
+    json_t *metrics = json_loads(kept, 0, NULL), *test = json_object_get(metrics, "test");
+    assert_non_null(json_object_get(test, key));
+    if (value)
+        assert_int_equal(json_object_set_new(test, key, value), 0);
+    else
+        json_object_del(test, key);
+    assert_int_equal(json_dump_file(metrics, path, 0), 0);
+    char *page = page_of(set);
+    write_bytes(path_in(folder, "metrics.json"), kept, strlen(kept));
+    json_decref(metrics);
+    free(kept);
+    char *section = between(page, "<section id=\"sureness\"", "</section>");
+    free(page);
+    return section;
+}
+
+static void tells_how_sure(void **state) {
+    (void)state;
+    char *section =
+        page_with("calibration", json_pack("{s:f s:[{} {}] s:f s:f s:f s:f}", "ece", 0.0125, "bins", "brier", 0.25,
+                                           "temperature", 1.5, "ece_scaled", 0.0075, "loss_scaled", 0.375));
+    static const char *const parts[] = {"<dd>0.0125<small>", "over 2 bins",       "<dd>0.2500<small>",
+                                        "<dd>1.5000<small>", "<dd>0.0075<small>", "the loss becomes 0.3750"};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) assert_has(section, parts[i]);
+    free(section);
+    section = page_with("calibration", json_pack("{s:f s:[] s:f s:n s:s}", "ece", 0.5, "bins", "brier", 0.5,
+                                                 "temperature", "temperature_missing", "a <b> reason"));
+    assert_has(section, "<dd>none<small>a &lt;b&gt; reason");
+    assert_lacks(section, "scaled");
+    free(section);
+    section = page_with("roc_auc", json_pack("{s:[f n f] s:f}", "per_class", 0.875, 0.9375, "macro", 0.90625));
+    assert_has(section, "<dd>0.9062<small>");
+    assert_has(section, "data-sort=\"0.875\">0.8750<");
+    assert_has(section, "data-sort=\"-1\">none<");
+    free(section);
+    section = page_with("average_precision", json_pack("{s:[f f f] s:f}", "per_class", .5, .25, .75, "macro", 0.625));
+    assert_has(section, "<dd>0.6250<small>");
+    assert_has(section, "data-sort=\"0.25\">0.2500<");
+    free(section);
+    /* Class names are those that would end what they stand in. */
+    section = page_with("confused", json_pack("[{s:s s:s s:i s:f} {s:s s:s}]", "true", names[2], "predicted", names[0],
+                                              "count", 7, "share", 0.35, "true", "nobody", "predicted", names[0]));
+    assert_int_equal(count(section, "<button"), 1);
+    assert_has(section, "data-label=\"2\" data-predicted=\"0\">x,\ny&lt;b&gt; taken for &lt;/script&gt;");
+    assert_has(section, "<td class=\"n\">7</td>");
+    assert_has(section, "35.0 %");
+    free(section);
+    section = page_with("confused", json_array());
+    assert_has(section, "No class was taken for another");
+    free(section);
+    section = page_with("calibration", NULL);
+    assert_has(section, "an earlier version wrote it");
+    free(section);
 }
 
 static void the_same_run_gives_the_same_page(void **state) {
@@ -449,11 +509,17 @@ static void stays_small(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(escapes),          cmocka_unit_test(names_cannot_break_the_page),
-        cmocka_unit_test(holds_everything), cmocka_unit_test(the_same_run_gives_the_same_page),
-        cmocka_unit_test(chooses_images),   cmocka_unit_test(prefixes_ids),
-        cmocka_unit_test(takes_figures_in), cmocka_unit_test(says_what_is_missing),
-        cmocka_unit_test(refuses_damage),   cmocka_unit_test(reads_csv),
+        cmocka_unit_test(escapes),
+        cmocka_unit_test(names_cannot_break_the_page),
+        cmocka_unit_test(holds_everything),
+        cmocka_unit_test(the_same_run_gives_the_same_page),
+        cmocka_unit_test(tells_how_sure),
+        cmocka_unit_test(chooses_images),
+        cmocka_unit_test(prefixes_ids),
+        cmocka_unit_test(takes_figures_in),
+        cmocka_unit_test(says_what_is_missing),
+        cmocka_unit_test(refuses_damage),
+        cmocka_unit_test(reads_csv),
         cmocka_unit_test(stays_small),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -67,6 +67,7 @@ const drawing = (() => {
 
     const verdict = document.getElementById("verdict"), seen = document.getElementById("seen");
     const list = document.getElementById("drawn-probabilities"), remark = document.getElementById("draw-remark");
+    const map = document.getElementById("drawn-map"), mapText = document.getElementById("drawn-map-text");
     const grey = C => C === 1 || C === 3;
 
     function redraw() {
@@ -75,10 +76,19 @@ const drawing = (() => {
         trace(box.getContext("2d"), side, 0, 0, thickness.drawn * side, getComputedStyle(box).color);
     }
 
+    function showMap(pixels, shape, label) {
+        if (!report.looks) return;
+        const found = report.heat(map, pixels, shape, label) ? "what" : "nothing";
+        mapText.textContent = `Grad-CAM: ${found} spoke for ${model.classes[label]}.`;
+        map.setAttribute("aria-label", mapText.textContent);
+        map.hidden = false;
+    }
+
     function show(pixels, shape, text) {
         const p = network.classify(model, pixels, shape);
         const best = report.bars(list, model.classes, p, -1);
         report.paint(seen, pixels, shape);
+        showMap(pixels, shape, best);
         verdict.textContent = model.classes[best];
         remark.textContent = text + ": " + model.classes[best] + ", " + report.percent(p[best]);
         return p;
@@ -96,6 +106,8 @@ const drawing = (() => {
         report.bars(list, model.classes, model.classes.map(() => 0), -1);
         list.querySelectorAll(".best").forEach(row => row.classList.remove("best"));
         report.paint(seen, new Uint8Array(model.input[1] * model.input[2]), [1, model.input[1], model.input[2]]);
+        map.hidden = true;
+        mapText.textContent = "";
         verdict.textContent = "\u2013";
         remark.textContent = "Nothing is drawn yet.";
         return null;

@@ -126,22 +126,30 @@ const network = (() => {
         return e.map(v => v / sum);
     }
 
-    function run(model, x) {
-        for (const layer of model.layers) {
-            const of = what => {
-                const place = model.tensors[layer.name + "." + what];
-                return place && model.weights.subarray(place[0], place[0] + place[1]);
-            };
-            switch (layer.kind) {
-            case "conv": x = conv(x, layer, of("weight"), of("bias")); break;
-            case "bn": x = batchNorm(x, layer, of("weight"), of("bias"), of("running_mean"), of("running_var")); break;
-            case "relu": x = x.map(v => v > 0 ? v : v * layer.slope); break;
-            case "maxpool": x = pool(x, layer, false); break;
-            case "avgpool": x = pool(x, layer, true); break;
-            case "dense": x = dense(x, layer, of("weight"), of("bias")); break;
-            case "dropout": break; /* the identity outside training */
-            default: throw new Error("unknown layer " + layer.kind);
-            }
+    function apply(model, layer, x) {
+        const of = what => tensor(model, layer, what);
+        switch (layer.kind) {
+        case "conv": return conv(x, layer, of("weight"), of("bias"));
+        case "bn": return batchNorm(x, layer, of("weight"), of("bias"), of("running_mean"), of("running_var"));
+        case "relu": return x.map(v => v > 0 ? v : v * layer.slope);
+        case "maxpool": return pool(x, layer, false);
+        case "avgpool": return pool(x, layer, true);
+        case "dense": return dense(x, layer, of("weight"), of("bias"));
+        case "dropout": return x; /* the identity outside training */
+        default: throw new Error("unknown layer " + layer.kind);
+        }
+    }
+
+    function tensor(model, layer, what) {
+        const place = model.tensors[layer.name + "." + what];
+        return place && model.weights.subarray(place[0], place[0] + place[1]);
+    }
+
+    /* All layers from number `first` on; `inputs`, where given, gets the input of each. */
+    function run(model, x, first = 0, inputs = null) {
+        for (const layer of model.layers.slice(first)) {
+            inputs?.push(x);
+            x = apply(model, layer, x);
         }
         return x;
     }
@@ -151,5 +159,84 @@ const network = (() => {
         return softmax(run(model, prepare(pixels, shape, model.input)));
     }
 
-    return { prepare, run, classify };
+    /* ---- Grad-CAM: where it looks (src/eval/grad_cam.h defines the map) ---- */
+
+    /* What flows back through a layer, from dy and the layer's input x. */
+    function back(model, layer, x, dy) {
+        switch (layer.kind) {
+        case "bn": return backNorm(layer, tensor(model, layer, "weight"), tensor(model, layer, "running_var"), dy);
+        case "relu": return dy.map((d, i) => x[i] > 0 ? d : d * layer.slope);
+        case "maxpool": return backPool(x, layer, dy, false);
+        case "avgpool": return backPool(x, layer, dy, true);
+        case "dense": return backDense(x.length, tensor(model, layer, "weight"), dy);
+        case "dropout": return dy;
+        default: throw new Error("no way back through layer " + layer.kind);
+        }
+    }
+
+    /* Running statistics are constants. */
+    function backNorm(layer, weight, variance, dy) {
+        const [, H, W] = layer.in;
+        return dy.map((d, i) => {
+            const c = Math.floor(i / (H * W));
+            return d * weight[c] / Math.sqrt(variance[c] + 1e-5);
+        });
+    }
+
+    /* To the first of the largest, or in equal shares to all. */
+    function backPool(x, layer, dy, average) {
+        const [C, H, W] = layer.in, [, P, Q] = layer.out, { R, S, stride, padH, padW } = layer, dx = new Float32Array(x.length);
+        for (let c = 0; c < C; c++)
+            for (let p = 0; p < P; p++)
+                for (let q = 0; q < Q; q++) {
+                    const taps = [];
+                    for (let h = Math.max(0, p * stride - padH); h < Math.min(H, p * stride - padH + R); h++)
+                        for (let w = Math.max(0, q * stride - padW); w < Math.min(W, q * stride - padW + S); w++)
+                            taps.push((c * H + h) * W + w);
+                    const d = dy[(c * P + p) * Q + q];
+                    if (average) taps.forEach(i => dx[i] += d / taps.length);
+                    else dx[taps.reduce((best, i) => x[i] > x[best] ? i : best)] += d;
+                }
+        return dx;
+    }
+
+    function backDense(N, weight, dy) {
+        const dx = new Float64Array(N);
+        for (let k = 0, w = 0; k < dy.length; k++)
+            for (let i = 0; i < N; i++, w++) dx[i] += weight[w] * dy[k];
+        return Float32Array.from(dx);
+    }
+
+    /* The number of the layer that gives A: the last convolution, or the norm and the activation directly behind it; -1: none. */
+    function lookedAt(model) {
+        const kinds = model.layers.map(layer => layer.kind);
+        let at = kinds.lastIndexOf("conv");
+        if (at >= 0 && kinds[at + 1] === "bn") at++;
+        if (at >= 0 && kinds[at + 1] === "relu") at++;
+        return at;
+    }
+
+    /* A and dy/dA of the class's logit y, both C x H x W, for a prepared input x. */
+    function gradient(model, x, label) {
+        const at = lookedAt(model), inputs = [], logits = run(model, x, 0, inputs);
+        let d = new Float32Array(logits.length);
+        d[label] = 1;
+        for (let i = model.layers.length - 1; i > at; i--) d = back(model, model.layers[i], inputs[i], d);
+        return { A: inputs[at + 1] ?? logits, dA: d, shape: model.layers[at].out, behind: at + 1 };
+    }
+
+    /* max(0, sum over channels of mean(dy/dA) x A), as { values, shape: [height, width] }; null without a convolution. */
+    function gradCam(model, pixels, shape, label) {
+        if (lookedAt(model) < 0) return null;
+        const { A, dA, shape: [C, H, W] } = gradient(model, prepare(pixels, shape, model.input), label), area = H * W;
+        const sums = new Float64Array(area);
+        for (let c = 0; c < C; c++) {
+            let weight = 0;
+            for (let i = 0; i < area; i++) weight += dA[c * area + i] / area;
+            for (let i = 0; i < area; i++) sums[i] += weight * A[c * area + i];
+        }
+        return { values: Float32Array.from(sums, v => Math.max(0, v)), shape: [H, W] };
+    }
+
+    return { prepare, resize, run, classify, lookedAt, gradient, gradCam };
 })();

@@ -46,6 +46,28 @@ const report = (() => {
         return canvas;
     }
 
+    /* ---- Where the network looks ---- */
+
+    const looks = data.network && network.lookedAt(data.network) >= 0;
+
+    /* The image in darkened grey, enlarged, with the map of what spoke for a class over it: from nothing to yellow. False where nothing
+     * did. Values that are not finite, of damaged weights, count as nothing. */
+    function heat(canvas, values, [C, H, W], label) {
+        const map = network.gradCam(data.network, values, [C, H, W], label);
+        const largest = map.values.reduce((a, b) => Math.max(a, b), 0);
+        const seen = largest > 0 && largest < Infinity, times = Math.max(1, Math.round(224 / Math.max(H, W)));
+        const wide = W * times, tall = H * times, picture = new Uint8ClampedArray(3 * wide * tall);
+        const over = network.resize(map.values, map.shape, [tall, wide]);
+        for (let i = 0; i < wide * tall; i++) {
+            const from = C * (Math.floor(i / wide / times) * W + Math.floor(i % wide / times));
+            const v = seen ? over[i] / largest : 0, cover = 0.8 * Math.sqrt(v), hot = [255, 60 + 170 * v, 40];
+            const grey = C === 3 ? 0.299 * values[from] + 0.587 * values[from + 1] + 0.114 * values[from + 2] : values[from];
+            for (let c = 0; c < 3; c++) picture[3 * i + c] = (1 - cover) * 0.65 * grey + cover * hot[c];
+        }
+        paint(canvas, picture, [3, tall, wide]);
+        return seen;
+    }
+
     /* ---- Bars of probabilities ---- */
 
     function bars(list, names, p, label) {
@@ -68,9 +90,19 @@ const report = (() => {
     const panel = document.getElementById("panel");
     let sequence = [], at = 0;
 
+    function fillMap(it) {
+        const canvas = panel.querySelector(".map canvas"), name = data.classes[it.predicted];
+        const text = heat(canvas, it.pixels, it.shape, it.predicted) ? "Grad-CAM: what spoke for " + name
+            : "Grad-CAM: nothing spoke for " + name;
+        panel.querySelector(".map figcaption").textContent = text;
+        canvas.setAttribute("aria-label", text + ", laid over the image");
+        panel.querySelector(".map").hidden = false;
+    }
+
     function fillPanel() {
         const it = image(sequence[at]), right = it.label === it.predicted;
         paint(panel.querySelector("canvas"), it.pixels, it.shape);
+        if (looks) fillMap(it);
         panel.querySelector("h3").textContent = right ? data.classes[it.label] + ", recognised"
             : data.classes[it.label] + " taken for " + data.classes[it.predicted];
         panel.querySelector(".place").textContent = `image ${it.number} of the set; ${at + 1} of ${sequence.length} shown`;
@@ -112,6 +144,13 @@ const report = (() => {
 
     let opener = null;
 
+    const cells = Array.from(document.querySelectorAll("#matrix button, #pairs tbody button"));
+
+    function mark(label, predicted) {
+        for (const button of cells)
+            button.setAttribute("aria-expanded", +button.dataset.label === label && +button.dataset.predicted === predicted);
+    }
+
     function openCell(label, predicted, button, focus) {
         const list = [];
         for (let i = 0; i < count; i++)
@@ -121,8 +160,7 @@ const report = (() => {
             : `${name} taken for ${data.classes[predicted]}`;
         gallery.querySelector("p").textContent = list.length === all ? `all ${all}` : `showing ${list.length} of ${all}`;
         gallery.querySelector("ul").replaceChildren(...list.map((_, position) => thumbnail(list, position)));
-        for (const other of document.querySelectorAll("#matrix button"))
-            other.setAttribute("aria-expanded", other === button ? "true" : "false");
+        mark(label, predicted);
         gallery.hidden = false;
         opener = button;
         if (!focus) return;
@@ -132,16 +170,14 @@ const report = (() => {
 
     function closeGallery() {
         gallery.hidden = true;
-        if (opener) {
-            opener.setAttribute("aria-expanded", "false");
-            opener.focus();
-        }
+        mark(-1, -1);
+        opener?.focus();
     }
 
     gallery.querySelector(".close").addEventListener("click", closeGallery);
     gallery.addEventListener("keydown", event => event.key === "Escape" && closeGallery());
 
-    for (const button of document.querySelectorAll("#matrix button")) {
+    for (const button of cells) {
         if (!count) {
             button.disabled = true; /* the page carries no images, and says why */
             continue;
@@ -149,6 +185,8 @@ const report = (() => {
         button.setAttribute("aria-expanded", "false");
         button.setAttribute("aria-controls", "gallery");
         button.addEventListener("click", () => openCell(+button.dataset.label, +button.dataset.predicted, button, true));
+        /* In the table of pairs the whole row answers. */
+        button.closest("#pairs tr")?.addEventListener("click", event => event.target !== button && button.click());
     }
 
     /* One stop of the tab key for the whole matrix; arrow keys go from cell to cell, over the empty ones. */
@@ -212,5 +250,5 @@ const report = (() => {
     for (const area of document.querySelectorAll(".scroll"))
         if (area.scrollWidth > area.clientWidth || area.scrollHeight > area.clientHeight) area.tabIndex = 0;
 
-    return { data, count, bytes, make, image, paint, bars, percent, openPanel };
+    return { data, count, bytes, make, image, paint, looks, heat, bars, percent, openPanel };
 })();
