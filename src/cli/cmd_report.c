@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "cli/terminal.h"
+#include "study/figures.h"
 #include "study/report.h"
 
 #include <stddef.h>
@@ -10,18 +11,54 @@
 #include <stdlib.h>
 
 typedef struct ReportArguments {
-    const char *data_dir;
+    const char *data_dir, *figures;
 } ReportArguments;
 
 static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where the run's data are looked for by name",
      .default_text = "as the run was made", OPTION_MEMBER(ReportArguments, data_dir)},
+    {"figures", "LIST", OPTION_TEXT,
+     .help = "draw the figures in RUN/figures anew: svg, png, pdf between commas, or none",
+     .default_text = "svg where there are none yet", OPTION_MEMBER(ReportArguments, figures)},
 };
+
+/* As cifra eval does of the run's own test part. */
+static cf_status draw_figures(const char *folder, const ReportArguments *a, unsigned formats) {
+    const FigureOptions drawn = {.formats = formats};
+    Evaluation evaluation = {0};
+    FigureList list = {0};
+    const char *part = NULL;
+    Run *run;
+    FORWARD(run_open(folder, &run));
+    cf_status status = run_evaluate(run, NULL, a->data_dir, part, 0, &evaluation, &part);
+    if (!status && !run_has_its_data(run))
+        status = FAIL(CF_BAD_INPUT, "%s holds other data now than the run was made with: their checksums differ",
+                      run->config.data);
+    if (!status) status = figures_make(run, &evaluation, run->config.data, part, &drawn, &list);
+    figure_list_free(&list);
+    evaluation_free(&evaluation);
+    run_free(run);
+    return status;
+}
+
+/* What was asked for must be drawn; what is only missing is drawn where it can be, and the page is made all the same. */
+static cf_status see_to_figures(const char *folder, const ReportArguments *a) {
+    unsigned formats;
+    char *figures;
+    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &formats));
+    if (a->figures) return formats ? draw_figures(folder, a, formats) : CF_OK;
+    FORWARD(file_join(folder, "figures", &figures));
+    const bool there = file_exists(figures);
+    free(figures);
+    if (!there && draw_figures(folder, a, formats)) notice("no figures are drawn: %s", cf_error());
+    return CF_OK;
+}
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const ReportArguments *a = parsed;
     char *path;
     terminal_set_quiet(given->quiet);
+    FORWARD(see_to_figures(given->positional[0], a));
     FORWARD(report_write(given->positional[0], NULL, a->data_dir));
     FORWARD(file_join(given->positional[0], "report.html", &path));
     cf_status status = CF_OK;
@@ -36,7 +73,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 const Command command_report = {
     .name = "report",
     .summary = "a run as one page, report.html",
-    .usage = "RUN [--data-dir DIR]",
+    .usage = "RUN [--figures svg,png,pdf]",
     .description = "Writes RUN/report.html from what the run folder holds: results, a confusion matrix whose cells "
                    "open the images in "
                    "them, the figures, the training history, the settings, and the trained network itself, which "
@@ -46,7 +83,8 @@ const Command command_report = {
                    "\n"
                    "The images come from the run's data. Where these are not at hand, or are others now, the page is "
                    "made without images "
-                   "and says so. SVG files that are put into RUN/figures are shown as well.\n"
+                   "and says so. Figures are drawn where there are none yet, or anew with --figures. SVG files that "
+                   "are put into RUN/figures are shown as well.\n"
                    "\n"
                    "Example:\n"
                    "\n"

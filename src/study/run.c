@@ -73,6 +73,19 @@ static cf_status name_files(Run *run, const char *folder) {
     return CF_OK;
 }
 
+static cf_status read_checksum(Run *run) {
+    json_t *root;
+    FORWARD(json_read(run->config_path, &root));
+    const char *sha256 = json_string_value(json_object_get(json_object_get(root, "checksums"), "sha256"));
+    if (sha256) snprintf(run->trained_on, sizeof run->trained_on, "%s", sha256);
+    json_decref(root);
+    return CF_OK;
+}
+
+bool run_has_its_data(const Run *run) {
+    return run->set && (!run->trained_on[0] || strcmp(run->set->sha256, run->trained_on) == 0);
+}
+
 cf_status run_open(const char *folder, Run **run) {
     Run *made;
     cf_status status;
@@ -81,6 +94,7 @@ cf_status run_open(const char *folder, Run **run) {
     FORWARD(memory_new(1, sizeof *made, &made));
     FORWARD_TO(failed, name_files(made, folder));
     FORWARD_TO(failed, run_config_read(made->config_path, &made->config));
+    FORWARD_TO(failed, read_checksum(made));
     FORWARD_TO(failed, cf_model_load(made->model_path, &made->model));
     FORWARD_TO(failed, choose_engine(made));
     *run = made;
@@ -262,6 +276,8 @@ cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const c
     FAIL_IF(run->set, CF_INTERNAL, "run_evaluate was called twice on one run");
     if (!data_dir) data_dir = run->config.data_dir;
     FORWARD(own ? cf_set_load(run->config.data, data_dir, &run->set) : load_other(run, data, data_dir, part));
+    if (own && !run_has_its_data(run))
+        notice("%s holds other data now than the run was trained on: their checksums differ", run->config.data);
     if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
     *used_part = part;
     if (strcmp(part, "test") == 0) {

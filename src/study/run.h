@@ -50,13 +50,16 @@ typedef struct Run {
     FitReport fitted;
     Evaluation test;
     bool tested;
-    double peak_gflops; /* measured beside the training; 0: not yet */
+    char trained_on[SHA256_HEX]; /* run_open: the set's checksum in config.json; "" where there is none */
+    double peak_gflops;          /* measured beside the training; 0: not yet */
 } Run;
 
 /* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. */
 cf_status run_prepare(RunConfig *config, Run **run);
 /* A finished run, or one under way: its configuration and best weights; no data. */
 cf_status run_open(const char *folder, Run **run);
+/* Whether the set that is loaded is the one the run was trained on, by its checksum. */
+bool run_has_its_data(const Run *run);
 void run_free(Run *run);
 
 /* Names the files, makes the folder, writes config.json. A folder that already holds a run is refused unless resuming. */

@@ -20,13 +20,30 @@ check "a folder given as . has its name all the same" grep -q "<title>run " run/
 check "--help" grep -q "cifra report RUN" help.txt
 check "--help has an example" grep -q "cifra report runs/" help.txt
 
+# ---- Figures ----
+rm -r run/figures
+"$CIFRA" report run >/dev/null
+check "figures that are missing are drawn" test -s run/figures/confusion.svg -a -s run/figures/curves.csv
+check "the folder gives the page that train made, again" cmp -s first.html run/report.html
+check "no other kind than SVG by itself" test -z "$(find run/figures -name '*.png')"
+"$CIFRA" report run --figures png >/dev/null
+check "--figures png" test -s run/figures/confusion.png
+rm -r run/figures
+"$CIFRA" report run --figures none >/dev/null
+check "--figures none draws nothing" test ! -e run/figures
+refuses 2 "did you mean png?" "$CIFRA" report run --figures pgn
+
 # ---- Without its data, and with others of the same name ----
 mv bars elsewhere
-"$CIFRA" report run >/dev/null
+"$CIFRA" report run >/dev/null 2>notes.txt
+check "without data no figures are drawn, and that is said" grep -q "no figures are drawn: .*bars" notes.txt
+refuses 2 "bars" "$CIFRA" report run --figures svg
 check "without data there is a page without images" grep -q "The data could not be loaded" run/report.html
 check "and no image is in it" test -z "$(grep 'id="pixels"' run/report.html)"
 "$MAKE_SET" bars 390 100
-"$CIFRA" report run >/dev/null
+"$CIFRA" report run >/dev/null 2>notes.txt
+check "nor drawn" grep -q "no figures are drawn: bars holds other data now" notes.txt
+check "there is no figure of them" test ! -e run/figures
 check "other data are not shown" grep -q "their checksums differ" run/report.html
 rm -r bars
 mv elsewhere bars
