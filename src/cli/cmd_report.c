@@ -22,46 +22,47 @@ static const Option options[] = {
      .default_text = "svg where there are none yet", OPTION_MEMBER(ReportArguments, figures)},
 };
 
-/* As cifra eval does of the run's own test part. */
-static cf_status draw_figures(const char *folder, const ReportArguments *a, unsigned formats) {
+/* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */
+static cf_status draw_figures(const char *folder, const ReportArguments *a, unsigned formats, Run **run) {
     const FigureOptions drawn = {.formats = formats};
     Evaluation evaluation = {0};
     FigureList list = {0};
     const char *part = NULL;
-    Run *run;
-    FORWARD(run_open(folder, &run));
-    cf_status status = run_evaluate(run, NULL, a->data_dir, part, 0, &evaluation, &part);
-    if (!status && !run_has_its_data(run))
+    FORWARD(run_open(folder, run));
+    cf_status status = run_evaluate(*run, NULL, a->data_dir, part, 0, &evaluation, &part);
+    if (!status && !run_has_its_data(*run))
         status = FAIL(CF_BAD_INPUT, "%s holds other data now than the run was made with: their checksums differ",
-                      run->config.data);
-    if (!status) status = figures_make(run, &evaluation, run->config.data, part, &drawn, &list);
+                      (*run)->config.data);
+    if (!status) status = figures_make(*run, &evaluation, (*run)->config.data, part, &drawn, &list);
     figure_list_free(&list);
     evaluation_free(&evaluation);
-    run_free(run);
     return status;
 }
 
 /* What was asked for must be drawn; what is only missing is drawn where it can be, and the page is made all the same. */
-static cf_status see_to_figures(const char *folder, const ReportArguments *a) {
+static cf_status see_to_figures(const char *folder, const ReportArguments *a, Run **run) {
     unsigned formats;
     char *figures;
     FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &formats));
-    if (a->figures) return formats ? draw_figures(folder, a, formats) : CF_OK;
+    if (a->figures) return formats ? draw_figures(folder, a, formats, run) : CF_OK;
     FORWARD(file_join(folder, "figures", &figures));
     const bool there = file_exists(figures);
     free(figures);
-    if (!there && draw_figures(folder, a, formats)) notice("no figures are drawn: %s", cf_error());
+    if (!there && draw_figures(folder, a, formats, run)) notice("no figures are drawn: %s", cf_error());
     return CF_OK;
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const ReportArguments *a = parsed;
+    const char *folder = given->positional[0];
+    Run *run = NULL;
     char *path;
     terminal_set_quiet(given->quiet);
-    FORWARD(see_to_figures(given->positional[0], a));
-    FORWARD(report_write(given->positional[0], NULL, a->data_dir));
-    FORWARD(file_join(given->positional[0], "report.html", &path));
-    cf_status status = CF_OK;
+    cf_status status = see_to_figures(folder, a, &run);
+    if (!status) status = report_write(folder, run ? run->set : NULL, a->data_dir);
+    run_free(run);
+    FORWARD(status);
+    FORWARD(file_join(folder, "report.html", &path));
     if (given->json)
         status = print_json(json_pack("{s:s}", "report", path));
     else

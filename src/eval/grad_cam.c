@@ -39,25 +39,9 @@ static int find_target(const LayerList *list) {
     return target;
 }
 
-static Window window_of(const Layer *layer) {
-    return (Window){.N = 1,
-                    .C = layer->in.C,
-                    .H = layer->in.H,
-                    .W = layer->in.W,
-                    .K = layer->out.C,
-                    .R = layer->R,
-                    .S = layer->S,
-                    .stride = layer->stride,
-                    .pad_h = layer->pad_h,
-                    .pad_w = layer->pad_w,
-                    .P = layer->out.H,
-                    .Q = layer->out.W};
-}
-
 /* Batch norm as prediction has it: (x - mean) * scale + bias. With a = scale and b = c = 0 its way back is that of
  * constants, which the running statistics are, and not that of a batch. */
 static cf_status make_norm(const GradCam *cam, int number, Stage *stage) {
-    const double epsilon = 1e-5; /* PyTorch's, as in plan_layers.c */
     const Parameters *parameters = &cam->model->parameters;
     const float *mean = parameters_find(parameters, number, "running_mean"),
                 *variance = parameters_find(parameters, number, "running_var");
@@ -65,7 +49,7 @@ static cf_status make_norm(const GradCam *cam, int number, Stage *stage) {
     FORWARD(memory_new(3 * C, sizeof(float), &stage->vectors));
     for (size_t c = 0; c < C; c++) {
         stage->vectors[c] = mean[c];
-        stage->vectors[C + c] = (float)((double)stage->weight[c] / sqrt((double)variance[c] + epsilon));
+        stage->vectors[C + c] = (float)((double)stage->weight[c] / sqrt((double)variance[c] + BN_EPSILON));
     }
     const float *scale = stage->vectors + C, *zeros = scale + C;
     Shape in = stage->layer->in;
@@ -103,7 +87,7 @@ static cf_status make_stage(const GradCam *cam, int number) {
     size_t size = shape_size(layer->out);
     bool behind = number > cam->target;
     stage->layer = layer;
-    stage->window = window_of(layer);
+    stage->window = layer_window(layer, 1);
     stage->weight = parameters_find(&cam->model->parameters, number, "weight");
     stage->bias = parameters_find(&cam->model->parameters, number, "bias");
     FORWARD(memory_new(size, sizeof(float), &stage->y));

@@ -19,6 +19,9 @@ typedef struct Window {
     int N, C, H, W, K, R, S, stride, pad_h, pad_w, P, Q;
 } Window;
 
+/* What is added to a variance before its root is taken: PyTorch's default. */
+#define BN_EPSILON 1e-5
+
 /* Batch norm (Ioffe, Szegedy 2015), activation and max pool as one operation over an H x W x C image:
  *   y = act(pool((x - mean) * scale + shift)),   act(v) = v > 0 ? v : slope * v
  * The pool's windows are R x S, side by side from the top left corner; what is left over at the right and below is in none.

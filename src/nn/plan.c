@@ -58,8 +58,8 @@ cf_status plan_add(StepList *list, StepKind kind, StepFn work, Node *node, int64
     return CF_OK;
 }
 
-static Window slice_window(const Layer *layer) {
-    return (Window){.N = SLICE,
+Window layer_window(const Layer *layer, int N) {
+    return (Window){.N = N,
                     .C = layer->in.C,
                     .H = layer->in.H,
                     .W = layer->in.W,
@@ -172,7 +172,7 @@ static void fill_node(Plan *plan, Node *node, int first, int fused) {
     for (int i = 0; i < fused; i++)
         if (layers[i].kind == LAYER_RELU) node->slope = layers[i].slope;
     node->in_place = node->kind == NODE_RELU || node->kind == NODE_DROPOUT;
-    node->window = slice_window(node->layer);
+    node->window = layer_window(node->layer, SLICE);
     node->rows = (size_t)node->last->out.H * (size_t)node->last->out.W;
     node->x = node->dx = (Values){NULL, shape_size(node->layer->in), element, false};
     node->y = node->dy = (Values){NULL, shape_size(node->last->out), element, false};

@@ -58,4 +58,7 @@ cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n
 const float *plan_logits(const Plan *plan);
 int plan_batch(const Plan *plan);
 
+/* The window of a convolution or pool over N images. */
+Window layer_window(const Layer *layer, int N);
+
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { SUM_PIECE = 4096, ROUND_PIECE = 16384 }; /* values of a sum, of a rounded copy, that are one piece of work */
-static const double bn_momentum = 0.1, bn_epsilon = 1e-5; /* PyTorch's defaults */
+static const double bn_momentum = 0.1;          /* PyTorch's default */
 
 int plan_valid(const Plan *plan, int64_t index) {
     int64_t left = plan->n - index * SLICE;
@@ -257,7 +257,7 @@ static cf_status bn_close(Plan *plan, Node *node, int64_t index, int thread) {
             count = total;
         }
         double variance = squares / count, unbiased = count > 1 ? squares / (count - 1) : variance;
-        node->inverse_deviation[c] = 1 / sqrt(variance + bn_epsilon);
+        node->inverse_deviation[c] = 1 / sqrt(variance + BN_EPSILON);
         node->mean[c] = (float)mean;
         node->scale[c] = (float)((double)node->weight[c] * node->inverse_deviation[c]);
         node->running_mean[c] = (float)((1 - bn_momentum) * (double)node->running_mean[c] + bn_momentum * mean);
@@ -270,7 +270,7 @@ static cf_status bn_use_running(Plan *plan, Node *node, int64_t index, int threa
     (void)plan, (void)index, (void)thread;
     for (int c = 0; c < node->layer->in.C; c++) {
         node->mean[c] = node->running_mean[c];
-        node->scale[c] = (float)((double)node->weight[c] / sqrt((double)node->running_var[c] + bn_epsilon));
+        node->scale[c] = (float)((double)node->weight[c] / sqrt((double)node->running_var[c] + BN_EPSILON));
     }
     return CF_OK;
 }
