@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build="gcc cmake make pkg-config libc6-dev libdnnl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libjansson-dev \
-libssl-dev libcairo2-dev fonts-dejavu-core"
+libssl-dev libcairo2-dev libsqlite3-dev libcyaml-dev fonts-dejavu-core"
 check="$build libcmocka-dev libmatio-dev"
 # Tests that need one of these skip, and say so, where it cannot be had.
 optional=
