@@ -30,6 +30,8 @@ typedef struct Metrics {
 cf_status metrics_new(const float *probabilities, const unsigned char *labels, size_t count, int classes,
                       const char *const *class_names, Metrics *metrics);
 void metrics_free(Metrics *metrics);
+/* Fills per_class and all of the summary but the loss from the confusion matrix and summary.count; all that begins zeroed. */
+void metrics_score(Metrics *metrics);
 
 /* 95 % score interval of a proportion (Wilson 1927), z = 1.959964. */
 void wilson_interval(size_t successes, size_t trials, double *low, double *high);
