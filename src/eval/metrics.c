@@ -100,17 +100,6 @@ void metrics_free(Metrics *metrics) {
     *metrics = (Metrics){0};
 }
 
-void wilson_interval(size_t successes, size_t trials, double *low, double *high) {
-    const double z = 1.959964;
-    *low = 0, *high = 1;
-    if (trials == 0) return; /* nothing is known */
-    double n = (double)trials, p = (double)successes / n, square = z * z / n;
-    double middle = p + square / 2, spread = z * sqrt(p * (1 - p) / n + square / (4 * n));
-    /* The ends are exact in theory at 0 and n successes; rounding must not make them -1e-17. */
-    if (successes > 0) *low = (middle - spread) / (1 + square);
-    if (successes < trials) *high = (middle + spread) / (1 + square);
-}
-
 static json_t *averages(double precision, double recall, double f1) {
     return json_pack("{s:f, s:f, s:f}", "precision", precision, "recall", recall, "f1", f1);
 }

@@ -6,6 +6,7 @@
 #ifndef EVAL_METRICS_H
 #define EVAL_METRICS_H
 
+#include "base/statistics.h"
 #include "base/status.h"
 
 #include <jansson.h>
@@ -32,9 +33,6 @@ cf_status metrics_new(const float *probabilities, const unsigned char *labels, s
 void metrics_free(Metrics *metrics);
 /* Fills per_class and all of the summary but the loss from the confusion matrix and summary.count; all that begins zeroed. */
 void metrics_score(Metrics *metrics);
-
-/* 95 % score interval of a proportion (Wilson 1927), z = 1.959964. */
-void wilson_interval(size_t successes, size_t trials, double *low, double *high);
 
 /* Classification report in scikit-learn's layout, 4 digits; then accuracy with its interval and the loss. */
 void metrics_print_report(const Metrics *metrics, FILE *out);
