@@ -107,7 +107,8 @@ static void take_percentiles(const Draws *d, EvaluationIntervals *made) {
     Interval *const averages[] = {&made->macro.precision,    &made->macro.recall,    &made->macro.f1,
                                   &made->weighted.precision, &made->weighted.recall, &made->weighted.f1};
     made->loss = percentiles(d->results + LOSS * BOOTSTRAP_DRAWS);
-    for (size_t i = 0; i < COUNT_OF(averages); i++) *averages[i] = percentiles(d->results + (MACRO + i) * BOOTSTRAP_DRAWS);
+    for (size_t i = 0; i < COUNT_OF(averages); i++)
+        *averages[i] = percentiles(d->results + (MACRO + i) * BOOTSTRAP_DRAWS);
     for (int c = 0; c < d->classes; c++)
         made->per_class[c].f1 = percentiles(d->results + (F1 + (size_t)c) * BOOTSTRAP_DRAWS);
 }
@@ -150,9 +151,9 @@ static json_t *three(const ClassIntervals *c) {
 cf_status evaluation_intervals_json(const EvaluationIntervals *intervals, json_t **json) {
     json_t *classes = json_array();
     for (int c = 0; c < intervals->classes; c++) json_array_append_new(classes, three(&intervals->per_class[c]));
-    json_t *root = json_pack("{s:o s:o s:o s:o s:o}", "loss", pair(intervals->loss), "accuracy",
-                             pair(intervals->accuracy), "macro", three(&intervals->macro), "weighted",
-                             three(&intervals->weighted), "per_class", classes);
+    json_t *root =
+        json_pack("{s:o s:o s:o s:o s:o}", "loss", pair(intervals->loss), "accuracy", pair(intervals->accuracy),
+                  "macro", three(&intervals->macro), "weighted", three(&intervals->weighted), "per_class", classes);
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory for the intervals of %d classes", intervals->classes);
     *json = root;
     return CF_OK;

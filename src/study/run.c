@@ -14,7 +14,7 @@
 
 static cf_status load_data(Run *run) {
     RunConfig *c = &run->config;
-    FORWARD(cf_set_load(c->data, c->data_dir, &run->set));
+    FORWARD(shelf_take(run->shelf, c->data, c->data_dir, &run->set));
     if (!c->split_given && run->set->official_train == run->set->count) {
         c->split.mode = CF_SPLIT_POOLED;
         notice("%s has no official test part: it is split 70 %% / 10 %% / 20 %% (--split pooled)", c->data);
@@ -27,11 +27,12 @@ static cf_status choose_engine(Run *run) {
     return engine_choose(run->config.train.engine, &run->config.train.precision, &run->engine);
 }
 
-cf_status run_prepare(RunConfig *config, Run **run) {
+cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
     Run *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->config = *config;
+    made->shelf = shelf ? shelf : &made->own_shelf;
     *config = (RunConfig){0};
     made->threads = slices_threads(made->config.train.threads);
     FORWARD_TO(failed, choose_engine(made));
@@ -53,7 +54,7 @@ void run_free(Run *run) {
     free(run->fitted.rows);
     cf_model_free(run->model);
     cf_split_free(run->split);
-    cf_set_free(run->set);
+    shelf_clear(&run->own_shelf);
     run_config_free(&run->config);
     free(run);
 }
@@ -92,6 +93,7 @@ cf_status run_open(const char *folder, Run **run) {
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
             file_exists(folder) ? " but a file" : ": there is nothing of that name");
     FORWARD(memory_new(1, sizeof *made, &made));
+    made->shelf = &made->own_shelf;
     FORWARD_TO(failed, name_files(made, folder));
     FORWARD_TO(failed, run_config_read(made->config_path, &made->config));
     FORWARD_TO(failed, read_checksum(made));
@@ -258,13 +260,13 @@ static cf_status evaluate_uncut(Run *run, cf_part part, const ClassifyOptions *o
 static cf_status load_other(Run *run, const char *data, const char *data_dir, const char *part) {
     GeneratedSpec spec;
     char items[48], *text;
-    if (!generator_named(data) || (part && strcmp(part, "official-test") != 0))
-        return cf_set_load(data, data_dir, &run->set);
+    if (!generator_named(data) || shelf_find(run->shelf, data) || (part && strcmp(part, "official-test") != 0))
+        return shelf_take(run->shelf, data, data_dir, &run->set);
     FORWARD(generated_spec_read(data, &spec));
-    if (!spec.test) return cf_set_load(data, data_dir, &run->set);
+    if (!spec.test) return shelf_take(run->shelf, data, data_dir, &run->set);
     snprintf(items, sizeof items, "n=1,test=%zu", spec.test);
     FORWARD(generated_text_with(data, items, &text));
-    cf_status status = cf_set_load(text, data_dir, &run->set);
+    cf_status status = shelf_take(run->shelf, text, data_dir, &run->set);
     free(text);
     return status;
 }
@@ -275,7 +277,8 @@ cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const c
     bool own = !data || strcmp(data, run->config.data) == 0;
     FAIL_IF(run->set, CF_INTERNAL, "run_evaluate was called twice on one run");
     if (!data_dir) data_dir = run->config.data_dir;
-    FORWARD(own ? cf_set_load(run->config.data, data_dir, &run->set) : load_other(run, data, data_dir, part));
+    FORWARD(own ? shelf_take(run->shelf, run->config.data, data_dir, &run->set)
+                : load_other(run, data, data_dir, part));
     if (own && !run_has_its_data(run))
         notice("%s holds other data now than the run was trained on: their checksums differ", run->config.data);
     if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";

@@ -8,6 +8,7 @@
 #define STUDY_RUN_H
 
 #include "eval/evaluate.h"
+#include "study/set_shelf.h"
 #include "train/fit.h"
 
 typedef struct RunConfig {
@@ -42,7 +43,9 @@ void split_to_text(const cf_split_options *split, char text[40]);
 typedef struct Run {
     RunConfig config;
     char *folder, *config_path, *model_path, *checkpoint_path, *history_path, *metrics_path, *predictions_path;
-    cf_set *set;
+    SetShelf *shelf; /* where sets come from: own_shelf, or one that is shared */
+    SetShelf own_shelf;
+    const cf_set *set; /* the shelf's */
     cf_split *split;
     cf_model *model;
     int threads;
@@ -54,9 +57,11 @@ typedef struct Run {
     double peak_gflops;          /* measured beside the training; 0: not yet */
 } Run;
 
-/* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. */
-cf_status run_prepare(RunConfig *config, Run **run);
-/* A finished run, or one under way: its configuration and best weights; no data. */
+/* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. `shelf` NULL: the data are the
+ * run's own. */
+cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run);
+/* A finished run, or one under way: its configuration and best weights; no data. Before these are loaded, `shelf` may be
+ * set to a shared one. */
 cf_status run_open(const char *folder, Run **run);
 /* Whether the set that is loaded is the one the run was trained on, by its checksum. */
 bool run_has_its_data(const Run *run);
