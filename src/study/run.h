@@ -27,6 +27,8 @@ void run_config_free(RunConfig *config);
 /* Replaces an owned text of a configuration; NULL is fine. */
 cf_status run_config_text(char **field, const char *text);
 cf_status run_config_read(const char *path, RunConfig *config);
+/* The same of a document in memory; a message names the key. */
+cf_status run_config_from_json(const json_t *json, RunConfig *config);
 /* The configuration as JSON objects "data", "split", "model", "train"; a new reference. */
 cf_status run_config_json(const RunConfig *config, json_t **json);
 

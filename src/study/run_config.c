@@ -202,21 +202,23 @@ static cf_status config_from_json(json_t *root, RunConfig *c) {
     return train.status;
 }
 
-cf_status run_config_read(const char *path, RunConfig *config) {
+cf_status run_config_from_json(const json_t *json, RunConfig *config) {
     RunConfig made;
-    json_t *root = NULL;
-    FORWARD(json_read(path, &root));
-    cf_status status = run_config_new(&made);
-    if (!status) {
-        status = config_from_json(root, &made);
-        if (status) {
-            status_prefix(status, "%s", path);
-            run_config_free(&made);
-        }
-    }
-    json_decref(root);
-    if (!status) *config = made;
+    FORWARD(run_config_new(&made));
+    cf_status status = config_from_json((json_t *)(uintptr_t)json, &made);
+    if (status)
+        run_config_free(&made);
+    else
+        *config = made;
     return status;
+}
+
+cf_status run_config_read(const char *path, RunConfig *config) {
+    json_t *root;
+    FORWARD(json_read(path, &root));
+    cf_status status = run_config_from_json(root, config);
+    json_decref(root);
+    return status ? status_prefix(status, "%s", path) : CF_OK;
 }
 
 /* ---- JSON files ---- */

@@ -9,7 +9,8 @@
 
 static const char data_section[] = "2.1 Data", tuning_section[] = "3.3 Best configuration",
                   test_section[] = "4.1 Classification reports", abstract_section[] = "Abstract",
-                  cross_section[] = "5.2 Across data sets", imbalance_sections[2][24] = {"6.1 Imbalance, MNIST", "6.2 Imbalance, SVHN"};
+                  cross_section[] = "5.2 Across data sets",
+                  imbalance_sections[2][24] = {"6.1 Imbalance, MNIST", "6.2 Imbalance, SVHN"};
 
 /* ---- The tables of the report ---- */
 
@@ -66,8 +67,12 @@ static void add(ClaimList *list, const Topic *topic, const Figure *figure, bool 
     Claim *c = list->claims ? &list->claims[list->count] : NULL;
     list->count++;
     if (!c) return;
-    *c = (Claim){.section = topic->section, .roles = topic->roles, .sense = figure->sense, .reported = figure->reported,
-                 .headline = headline, .remark = figure->remark};
+    *c = (Claim){.section = topic->section,
+                 .roles = topic->roles,
+                 .sense = figure->sense,
+                 .reported = figure->reported,
+                 .headline = headline,
+                 .remark = figure->remark};
     snprintf(c->id, sizeof c->id, "%s.%s", topic->list, figure->path);
     snprintf(c->what, sizeof c->what, "%s, %s", topic->name, figure->words);
     snprintf(c->list, sizeof c->list, "%s", topic->list);
@@ -118,8 +123,8 @@ static void add_abstract(ClaimList *list) {
         char name[16];
         snprintf(name, sizeof name, "test.%s", set_keys[set]);
         const Topic topic = {abstract_section, name, set_names[set], 1u << set};
-        add(list, &topic, &(Figure){"accuracy", "accuracy in the abstract", accuracy[set], MORE_IS_BETTER, remarks[set]},
-            true);
+        add(list, &topic,
+            &(Figure){"accuracy", "accuracy in the abstract", accuracy[set], MORE_IS_BETTER, remarks[set]}, true);
         if (claim) snprintf(claim->id, sizeof claim->id, "abstract.%s.accuracy", set_keys[set]);
     }
 }

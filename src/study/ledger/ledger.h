@@ -31,12 +31,13 @@ extern const char *const verdict_words[];
 typedef struct LedgerEntry {
     const Claim *claim;
     Verdict verdict;
-    int runs;           /* 0: not run */
-    double measured;    /* of one run, or the mean of several */
-    bool has_interval;  /* a count has none */
-    double low, high;   /* 95 %: of one run over its test images, of several Student's t over seeds */
-    double chance, majority; /* of an accuracy: guessing, and always saying the commonest class of its images; 0: no accuracy */
-    char data[96];      /* what it was measured on: "street on mnist" */
+    int runs;          /* 0: not run */
+    double measured;   /* of one run, or the mean of several */
+    bool has_interval; /* a count has none */
+    double low, high;  /* 95 %: of one run over its test images, of several Student's t over seeds */
+    double chance,
+        majority;  /* of an accuracy: guessing, and always saying the commonest class of its images; 0: no accuracy */
+    char data[96]; /* what it was measured on: "street on mnist" */
 } LedgerEntry;
 
 typedef struct Ledger {
