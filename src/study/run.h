@@ -24,6 +24,8 @@ typedef struct RunConfig {
 
 cf_status run_config_new(RunConfig *config);
 void run_config_free(RunConfig *config);
+/* One of its own; `from` must have data. */
+cf_status run_config_copy(const RunConfig *from, RunConfig *copy);
 /* Replaces an owned text of a configuration; NULL is fine. */
 cf_status run_config_text(char **field, const char *text);
 cf_status run_config_read(const char *path, RunConfig *config);
@@ -35,6 +37,8 @@ cf_status run_config_json(const RunConfig *config, json_t **json);
 /* The words of options and files: NULL ends each list; the index is the enumeration's value. */
 extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
                                                                                                *const precision_words[];
+/* "mnist", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn": a set as a part of a file's name. */
+cf_status data_short_name(const char *data, char name[64]);
 /* "official", "pooled" or "at:5000". */
 cf_status split_from_text(const char *text, cf_split_options *split);
 /* `text` has room for 40 characters. */

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/generate/generated_set.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,20 @@ cf_status run_config_text(char **field, const char *text) {
     if (text) FORWARD(memory_copy_string(text, &copy));
     free(*field);
     *field = copy;
+    return CF_OK;
+}
+
+cf_status data_short_name(const char *data, char name[64]) {
+    if (generator_named(data)) {
+        GeneratedSpec spec;
+        FORWARD(generated_spec_read(data, &spec));
+        snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
+        return CF_OK;
+    }
+    snprintf(name, 64, "%s", file_base_name(data));
+    for (char *p = name; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    if (!name[0]) snprintf(name, 64, "data");
     return CF_OK;
 }
 
@@ -210,6 +225,14 @@ cf_status run_config_from_json(const json_t *json, RunConfig *config) {
         run_config_free(&made);
     else
         *config = made;
+    return status;
+}
+
+cf_status run_config_copy(const RunConfig *from, RunConfig *copy) {
+    json_t *json;
+    FORWARD(run_config_json(from, &json));
+    cf_status status = run_config_from_json(json, copy);
+    json_decref(json);
     return status;
 }
 

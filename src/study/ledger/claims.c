@@ -54,6 +54,7 @@ typedef struct Topic {
     const char *list; /* begins their ids too */
     const char *name; /* begins what they say: "MNIST" */
     unsigned roles;
+    const char *part; /* NULL: the run itself */
 } Topic;
 
 typedef struct Figure {
@@ -71,9 +72,11 @@ static void add(ClaimList *list, const Topic *topic, const Figure *figure, bool 
                  .roles = topic->roles,
                  .sense = figure->sense,
                  .reported = figure->reported,
+                 .part = topic->part ? topic->part : "",
                  .headline = headline,
                  .remark = figure->remark};
-    snprintf(c->id, sizeof c->id, "%s.%s", topic->list, figure->path);
+    snprintf(c->id, sizeof c->id, "%s%s%s.%s", topic->list, topic->part ? "." : "", topic->part ? topic->part : "",
+             figure->path);
     snprintf(c->what, sizeof c->what, "%s, %s", topic->name, figure->words);
     snprintf(c->list, sizeof c->list, "%s", topic->list);
     snprintf(c->path, sizeof c->path, "%s", figure->path);
@@ -95,7 +98,7 @@ static void add_data(ClaimList *list) {
     for (int set = 0; set < 2; set++) {
         char name[16];
         snprintf(name, sizeof name, "data.%s", set_keys[set]);
-        const Topic topic = {data_section, name, set_names[set], 1u << set};
+        const Topic topic = {data_section, name, set_names[set], 1u << set, NULL};
         add(list, &topic, &(Figure){"official_train", "official training images", train[set], A_COUNT, NULL}, true);
         add(list, &topic, &(Figure){"official_test", "official test images", test[set], A_COUNT, NULL}, true);
     }
@@ -105,8 +108,8 @@ static void add_validation(ClaimList *list) {
     static const double loss[] = {.0349, .3913}, accuracy[] = {.9903, .8899};
     for (int set = 0; set < 2; set++) {
         char name[24];
-        snprintf(name, sizeof name, "validation.%s", set_keys[set]);
-        const Topic topic = {tuning_section, name, set_names[set], 1u << set};
+        snprintf(name, sizeof name, "test.%s", set_keys[set]);
+        const Topic topic = {tuning_section, name, set_names[set], 1u << set, "validation"};
         add(list, &topic, &(Figure){"loss", "validation loss of the best", loss[set], LESS_IS_BETTER, NULL}, true);
         add(list, &topic, &(Figure){"accuracy", "validation accuracy", accuracy[set], MORE_IS_BETTER, NULL}, true);
     }
@@ -122,7 +125,7 @@ static void add_abstract(ClaimList *list) {
         Claim *claim = list->claims ? &list->claims[list->count] : NULL;
         char name[16];
         snprintf(name, sizeof name, "test.%s", set_keys[set]);
-        const Topic topic = {abstract_section, name, set_names[set], 1u << set};
+        const Topic topic = {abstract_section, name, set_names[set], 1u << set, NULL};
         add(list, &topic,
             &(Figure){"accuracy", "accuracy in the abstract", accuracy[set], MORE_IS_BETTER, remarks[set]}, true);
         if (claim) snprintf(claim->id, sizeof claim->id, "abstract.%s.accuracy", set_keys[set]);
@@ -139,7 +142,7 @@ static void add_tests(ClaimList *list) {
     for (int set = 0; set < 2; set++) {
         char name[16];
         snprintf(name, sizeof name, "test.%s", set_keys[set]);
-        const Topic topic = {test_section, name, set_names[set], 1u << set};
+        const Topic topic = {test_section, name, set_names[set], 1u << set, NULL};
         for (size_t i = 0; i < COUNT_OF(paths); i++)
             add(list, &topic, &(Figure){paths[i], words[i], values[set][i], MORE_IS_BETTER, NULL}, true);
         add_classes(list, &topic, set ? svhn_test : mnist_test);
@@ -148,8 +151,8 @@ static void add_tests(ClaimList *list) {
 
 static void add_cross(ClaimList *list) {
     static const Topic topics[] = {
-        {cross_section, "cross.svhn-on-mnist", "SVHN model on MNIST", ROLE_MNIST | ROLE_SVHN},
-        {cross_section, "cross.mnist-on-svhn", "MNIST model on SVHN", ROLE_MNIST | ROLE_SVHN}};
+        {cross_section, "cross.svhn-on-mnist", "SVHN model on MNIST", ROLE_MNIST | ROLE_SVHN, NULL},
+        {cross_section, "cross.mnist-on-svhn", "MNIST model on SVHN", ROLE_MNIST | ROLE_SVHN, NULL}};
     static const double values[2][4] = {{4.8749, .5881, .6281, .5872}, {4.4792, .0715, .5638, .1066}};
     static const char *const below =
         "the report's 7.15 % is below chance (10 %) and below calling everything a 1 (19.6 %): it says that the model "
@@ -172,7 +175,7 @@ static void add_imbalance(ClaimList *list) {
             const double *v = imbalance[set][i];
             snprintf(name, sizeof name, "imbalance.%s.%d", set_keys[set], i + 1);
             snprintf(what, sizeof what, "%s, %s", set_names[set], cases[i]);
-            const Topic topic = {imbalance_sections[set], name, what, 1u << set};
+            const Topic topic = {imbalance_sections[set], name, what, 1u << set, NULL};
             add(list, &topic, &(Figure){"loss", "loss", v[0], LESS_IS_BETTER, NULL}, true);
             add(list, &topic, &(Figure){"accuracy", "accuracy", v[1], MORE_IS_BETTER, NULL}, true);
             add(list, &topic, &(Figure){"macro.precision", "macro precision", v[2], MORE_IS_BETTER, NULL}, true);

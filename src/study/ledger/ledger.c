@@ -49,6 +49,7 @@ static void baselines(const json_t *run, LedgerEntry *e) {
 }
 
 static void measure_one(const json_t *run, LedgerEntry *e) {
+    run = at(run, e->claim->part);
     const json_t *value = at(run, e->claim->path), *interval = below(run, "intervals", e->claim->path);
     if (!json_is_number(value)) return;
     e->runs = 1;
@@ -65,7 +66,7 @@ static cf_status measure_many(const json_t *runs, LedgerEntry *e) {
     size_t found = 0;
     FORWARD(memory_new(count, sizeof *values, &values));
     for (size_t i = 0; i < count; i++) {
-        const json_t *value = at(json_array_get(runs, i), e->claim->path);
+        const json_t *value = at(at(json_array_get(runs, i), e->claim->part), e->claim->path);
         if (json_is_number(value)) values[found++] = json_number_value(value);
     }
     const MeanInterval mean = mean_interval(values, found);
@@ -120,7 +121,8 @@ static cf_status fill(const json_t *results, LedgerEntry *e) {
     else
         measure_one(list ? json_array_get(runs, 0) : runs, e);
     if (!e->runs) return CF_OK;
-    if (strcmp(e->claim->path, "accuracy") == 0) baselines(list ? json_array_get(runs, 0) : runs, e);
+    if (strcmp(e->claim->path, "accuracy") == 0)
+        baselines(at(list ? json_array_get(runs, 0) : runs, e->claim->part), e);
     e->verdict = on_the_reports_data(results, e->claim->roles) ? judge(e) : NOT_COMPARABLE;
     return CF_OK;
 }

@@ -2,9 +2,9 @@
  *
  * Ours comes from the study's results, a JSON object:
  *     "data"        {"mnist": {"name", "other_data": why it is not the report's own, or null, counts ..}, "svhn": ..}
- *     "validation", "test"     {"mnist": [runs], "svhn": [runs]}
- *     "cross"                  {"svhn-on-mnist": [runs], "mnist-on-svhn": [runs]}
- *     "imbalance"              {"mnist": {"1": [runs], "2": .., "3": ..}, "svhn": ..}
+ *     "test"        {"mnist": [runs], "svhn": [runs]}; each run has its "validation" too
+ *     "cross"       {"svhn-on-mnist": [runs], "mnist-on-svhn": [runs]}
+ *     "imbalance"   {"mnist": {"1": [runs], "2": .., "3": ..}, "svhn": ..}
  * "mnist" and "svhn" are places, which other sets may fill. A run is the document of evaluation_json with "intervals", that of
  * evaluation_intervals_json. What is missing has not been run.
  */

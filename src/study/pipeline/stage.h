@@ -16,10 +16,10 @@ typedef struct Stage {
     char *folder;        /* what the work writes into, which makes it itself */
     char fingerprint[SHA256_HEX];
     json_t *inputs;
-    bool done;       /* result and seconds are there */
-    json_t *result;  /* as read from the record, also right after the work: so that both ways give the same digits */
-    double seconds;  /* of work, without those of processes that were killed */
-    double began;    /* clock_seconds */
+    bool done;      /* result and seconds are there */
+    json_t *result; /* as read from the record, also right after the work: so that both ways give the same digits */
+    double seconds; /* of work, without those of processes that were killed */
+    double began;   /* clock_seconds */
 } Stage;
 
 /* `inputs`: what the stage depends on; its keys may come in any order. Takes over the reference. */

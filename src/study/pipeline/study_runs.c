@@ -1,0 +1,165 @@
+/* The trainings of a study, each a run folder like that of cifra train. */
+#include "study/pipeline/study_inside.h"
+
+#include "base/memory.h"
+#include "study/figures.h"
+#include "study/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+cf_status study_run_folder(const Study *study, const StudySet *set, int seed_number, char **folder) {
+    return memory_print(folder, "%s/train-%s-s%d", study->options->folder, set->name, seed_number + 1);
+}
+
+/* ---- What an evaluation leaves ---- */
+
+/* A model that has collapsed calls nearly everything one class: how large the largest share of predictions is, and that of
+ * the images that are of this class. */
+static json_t *most_predicted(const Metrics *m) {
+    const size_t classes = (size_t)m->classes;
+    size_t best = 0, most = 0;
+    for (size_t c = 0; c < classes; c++) {
+        size_t predicted = 0;
+        for (size_t truth = 0; truth < classes; truth++) predicted += m->confusion[truth * classes + c];
+        if (predicted <= most) continue;
+        most = predicted;
+        best = c;
+    }
+    const double n = (double)m->summary.count;
+    return json_pack("{s:s s:f s:f}", "class", m->class_names[best], "share", (double)most / n, "true_share",
+                     (double)m->per_class[best].support / n);
+}
+
+cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation, const char *data, const char *part,
+                                json_t **json) {
+    EvaluationIntervals intervals;
+    json_t *root, *ends;
+    FORWARD(evaluation_intervals(evaluation, study->threads, &intervals));
+    cf_status status = evaluation_intervals_json(&intervals, &ends);
+    evaluation_intervals_free(&intervals);
+    FORWARD(status);
+    status = evaluation_json(evaluation, data, part, &root);
+    if (status) {
+        json_decref(ends);
+        return status;
+    }
+    json_object_set_new(root, "intervals", ends);
+    json_object_set_new(root, "most_predicted", most_predicted(&evaluation->metrics));
+    *json = root;
+    return CF_OK;
+}
+
+static cf_status validation_json(const Study *study, const Run *run, json_t **json) {
+    const ClassifyOptions options = {run->engine, study->threads};
+    Evaluation validation;
+    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_VALIDATION), &options, &validation));
+    cf_status status = study_evaluation_json(study, &validation, run->config.data, "validation", json);
+    evaluation_free(&validation);
+    return status;
+}
+
+/* ---- A training ---- */
+
+static cf_status show(const Study *study, const Run *run) {
+    const FigureOptions options = {.formats = study->options->formats};
+    FigureList list = {0};
+    cf_status status = figures_make(run, &run->test, run->config.data, "test", &options, &list);
+    figure_list_free(&list);
+    FORWARD(status);
+    return report_write(run->folder, run->set, NULL);
+}
+
+/* The evaluation of the test part, with that of the validation part in it. */
+static cf_status result_json(const Study *study, const Run *run, json_t **result) {
+    const cf_train_result *r = &run->fitted.result;
+    json_t *test, *validation;
+    FORWARD(study_evaluation_json(study, &run->test, run->config.data, "test", &test));
+    cf_status status = validation_json(study, run, &validation);
+    if (!status) {
+        json_object_set_new(test, "seed", json_integer((json_int_t)run->config.train.seed));
+        json_object_set_new(test, "epochs_run", json_integer(r->epochs_run));
+        json_object_set_new(test, "best_epoch", json_integer(r->best_epoch));
+        json_object_set_new(test, "validation", validation);
+        *result = test;
+    } else
+        json_decref(test);
+    return status;
+}
+
+/* Trains, or goes on; `shown` makes the figures and the page of the run as well. */
+static cf_status do_run(Study *study, const Stage *stage, RunConfig *config, bool shown, json_t **result) {
+    const StudyOptions *o = study->options;
+    Run *run;
+    FORWARD(run_prepare(config, &study->shelf, &run));
+    run->threads = study->threads;
+    cf_status status = run_start(run, stage->folder, true);
+    if (!status) status = run_train(run, true, o->training, o->context);
+    if (!status) status = run_test(run);
+    if (!status && shown) status = show(study, run);
+    if (!status) status = result_json(study, run, result);
+    run_free(run);
+    return status;
+}
+
+/* The folder of the data does not matter: their checksum is among the inputs. */
+static json_t *inputs_of(const RunConfig *config, const char *data_print, unsigned formats, bool shown) {
+    json_t *json;
+    if (run_config_json(config, &json)) return NULL;
+    json_object_del(json, "data_dir");
+    return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats", shown ? (int)formats : 0);
+}
+
+/* Opens the stage, does the run unless it is done, leaves the result among the others and, where `print` is not NULL, the
+ * fingerprint there. Takes over `config`. */
+static cf_status train_stage(Study *study, const char *name, const char *what, RunConfig *config, const char *data_print,
+                             bool shown, const char *path, char *print) {
+    json_t *result;
+    Stage stage;
+    cf_status status =
+        study_open(study, name, what, inputs_of(config, data_print, study->options->formats, shown), &stage);
+    if (!status && !stage.done) {
+        status = do_run(study, &stage, config, shown, &result);
+        if (!status) status = stage_end(&stage, result);
+        if (status) stage_free(&stage);
+    }
+    run_config_free(config);
+    FORWARD(status);
+    if (print) memcpy(print, stage.fingerprint, SHA256_HEX);
+    return study_close(study, &stage, what, path);
+}
+
+cf_status study_train(Study *study, StudySet *set, int seed_number) {
+    char name[96], what[96], path[32];
+    RunConfig config;
+    FORWARD(run_config_copy(&set->chosen, &config));
+    config.train.seed += (uint64_t)seed_number;
+    snprintf(name, sizeof name, "train-%s-s%d", set->name, seed_number + 1);
+    snprintf(what, sizeof what, "%s: training, seed %llu", set->name, (unsigned long long)config.train.seed);
+    snprintf(path, sizeof path, "test.%s[]", set->key);
+    return train_stage(study, name, what, &config, set->data_print, seed_number == 0, path,
+                       set->trained_print[seed_number]);
+}
+
+cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number) {
+    const Recipe *recipe = study->recipe;
+    const char *limit = recipe->cases[case_number];
+    char name[96], what[128], path[48];
+    char *classes = NULL, *limits = NULL;
+    RunConfig config;
+    FORWARD(run_config_copy(&set->chosen, &config));
+    cf_status status = run_config_text(&classes, recipe->classes);
+    config.split.classes = classes;
+    if (!status) status = run_config_text(&limits, limit[0] ? limit : NULL);
+    config.split.train_limit = limits;
+    if (status) {
+        run_config_free(&config);
+        return status;
+    }
+    config.train.seed += (uint64_t)seed_number;
+    snprintf(name, sizeof name, "imbalance-%s-case%d-s%d", set->name, case_number + 1, seed_number + 1);
+    snprintf(what, sizeof what, "%s: classes %s, %.60s, seed %llu", set->name, recipe->classes, limit[0] ? limit : "all",
+             (unsigned long long)config.train.seed);
+    snprintf(path, sizeof path, "imbalance.%s.%d[]", set->key, case_number + 1);
+    return train_stage(study, name, what, &config, set->data_print, false, path, NULL);
+}

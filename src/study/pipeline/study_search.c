@@ -1,0 +1,125 @@
+/* The search for the configuration that all trainings of a set have; without a search, the recipe's own. */
+#include "study/pipeline/study_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static cf_status search(const Study *study, const Stage *stage, const StudySet *set, const Space *space) {
+    const Recipe *recipe = study->recipe;
+    TuneOptions options = tune_defaults();
+    char split_text[40];
+    cf_split *split;
+    split_to_text(&set->chosen.split, split_text);
+    options.space = space;
+    options.out = stage->folder;
+    options.data = set->chosen.data;
+    options.split_text = split_text;
+    options.train = recipe->base.train;
+    options.train.threads = study->threads;
+    options.pruner = recipe->prune ? PRUNER_ASHA : PRUNER_NONE;
+    options.progress = study->options->tuning;
+    options.context = study->options->context;
+    FORWARD(cf_split_new(set->set, &set->chosen.split, &split));
+    cf_status status = tune_run(split, &options);
+    cf_split_free(split);
+    return status;
+}
+
+static json_t *count_states(const TrialList *trials) {
+    json_t *counts = json_object();
+    for (int s = 0; trial_state_words[s]; s++) {
+        json_int_t count = 0;
+        for (size_t i = 0; i < trials->count; i++) count += (int)trials->trials[i].state == s;
+        json_object_set_new(counts, trial_state_words[s], json_integer(count));
+    }
+    return counts;
+}
+
+/* The set's configuration with the best point laid on. */
+static cf_status choose(const StudySet *set, const Space *space, const Point *point, json_t **config) {
+    RunConfig chosen = set->chosen;
+    char *line;
+    FORWARD(space_apply(space, point, &chosen.train, &line));
+    chosen.model = line;
+    cf_status status = run_config_json(&chosen, config);
+    free(line);
+    return status;
+}
+
+static cf_status conclude(const StudySet *set, Store *store, const Space *space, json_t **result) {
+    TrialList trials;
+    json_t *config, *point;
+    FORWARD(store_trials(store, space, &trials));
+    const Trial *best = trial_best(&trials);
+    cf_status status = best ? choose(set, space, &best->point, &config)
+                            : FAIL(CF_DIVERGED, "not one of %zu configurations could be trained to its end: see tune.db",
+                                   trials.count);
+    if (!status) {
+        status = space_point_json(space, &best->point, &point);
+        if (status) json_decref(config);
+    }
+    if (!status)
+        *result = json_pack("{s:o s:o s:i s:f s:f s:I s:o}", "config", config, "point", point, "trial", best->id, "loss",
+                            best->validation_loss, "accuracy", best->validation_accuracy, "trials",
+                            (json_int_t)trials.count, "states", count_states(&trials));
+    trial_list_free(&trials);
+    return status;
+}
+
+static cf_status search_and_conclude(const Study *study, const Stage *stage, const StudySet *set, const Space *space,
+                                     json_t **result) {
+    Store *store;
+    FORWARD(search(study, stage, set, space));
+    FORWARD(store_open_existing(stage->folder, &store));
+    cf_status status = conclude(set, store, space, result);
+    store_close(store);
+    return status;
+}
+
+static json_t *inputs_of(const StudySet *set, const Recipe *recipe, const Space *space) {
+    json_t *config, *described;
+    if (run_config_json(&set->chosen, &config)) return NULL;
+    if (space_json(space, &described)) {
+        json_decref(config);
+        return NULL;
+    }
+    json_object_del(config, "data_dir");
+    return json_pack("{s:o s:s s:o s:b}", "config", config, "data", set->data_print, "space", described, "prune",
+                     recipe->prune);
+}
+
+/* The place of the data is this call's, not that of the call that searched. */
+static cf_status take_chosen(const Stage *stage, StudySet *set) {
+    RunConfig chosen;
+    FORWARD(run_config_from_json(json_object_get(stage->result, "config"), &chosen));
+    run_config_free(&set->chosen);
+    set->chosen = chosen;
+    return CF_OK;
+}
+
+static cf_status search_stage(Study *study, StudySet *set, const Space *space) {
+    char name[96], what[96], path[32];
+    json_t *result;
+    Stage stage;
+    snprintf(name, sizeof name, "tune-%s", set->name);
+    snprintf(what, sizeof what, "%s: search", set->name);
+    snprintf(path, sizeof path, "search.%s", set->key);
+    FORWARD(study_open(study, name, what, inputs_of(set, study->recipe, space), &stage));
+    cf_status status = stage.done ? CF_OK : search_and_conclude(study, &stage, set, space, &result);
+    if (!status && !stage.done) status = stage_end(&stage, result);
+    if (!status) status = take_chosen(&stage, set);
+    if (status) {
+        stage_free(&stage);
+        return status;
+    }
+    return study_close(study, &stage, what, path);
+}
+
+cf_status study_search(Study *study, StudySet *set) {
+    Space space = {0};
+    if (!study->recipe->grid) return CF_OK;
+    FORWARD(space_read(study->recipe->grid, &space));
+    cf_status status = search_stage(study, set, &space);
+    space_free(&space);
+    return status;
+}
