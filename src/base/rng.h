@@ -22,7 +22,8 @@ typedef enum RngPurpose {
     RNG_LIMIT = 5,
     RNG_IMAGE = 6, /* generated images, and what their writers keep */
     RNG_WRITER = 7,
-    RNG_BOOTSTRAP = 13
+    RNG_TRIAL = 11,    /* which configurations a tune tries */
+    RNG_BOOTSTRAP = 13 /* images drawn anew, for intervals */
 } RngPurpose;
 
 typedef struct RngStream {
