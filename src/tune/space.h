@@ -59,6 +59,9 @@ cf_status space_yaml_read(const char *path, Space *space);
 void space_free(Space *space);
 /* Names, values and places fit together. A message names the parameter. */
 cf_status space_check(const Space *space);
+/* Parts of it: parameter i beside those before it; every place of the model line has a parameter. */
+cf_status space_check_parameter(const Space *space, int i);
+cf_status space_check_model(const Space *space);
 
 /* Points when all parameters are lists (the first varies slowest); 0 when there is a range. */
 int64_t space_points(const Space *space);

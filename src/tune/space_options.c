@@ -65,7 +65,7 @@ static bool has_place(const Space *space, const char *name) {
     return false;
 }
 
-static cf_status check_places(const Space *space) {
+cf_status space_check_model(const Space *space) {
     size_t length = 0;
     for (const char *p = next_place(space->model, &length); p; p = next_place(p + length, &length))
         FAIL_IF(parameter_of_place(space, p, length) < 0, CF_BAD_USE,
@@ -129,7 +129,7 @@ static bool is_name(const char *text) {
     return length > 0 && length < SPACE_TEXT && text[length] == '\0';
 }
 
-static cf_status check_parameter(const Space *space, int i) {
+cf_status space_check_parameter(const Space *space, int i) {
     const SpaceParameter *p = &space->parameters[i];
     int option = option_index(p->name);
     FAIL_IF(!is_name(p->name), CF_BAD_USE,
@@ -148,8 +148,8 @@ static cf_status check_parameter(const Space *space, int i) {
 cf_status space_check(const Space *space) {
     FAIL_IF(space->count < 1 || space->count > SPACE_MAX_PARAMETERS, CF_BAD_USE,
             "1 to %d parameters expected, found %d", SPACE_MAX_PARAMETERS, space->count);
-    for (int i = 0; i < space->count; i++) FORWARD(check_parameter(space, i));
-    return check_places(space);
+    for (int i = 0; i < space->count; i++) FORWARD(space_check_parameter(space, i));
+    return space_check_model(space);
 }
 
 /* ---- A point's meaning ---- */
