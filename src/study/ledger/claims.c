@@ -72,8 +72,8 @@ static void add(ClaimList *list, const Topic *topic, const Figure *figure, bool 
                  .roles = topic->roles,
                  .sense = figure->sense,
                  .reported = figure->reported,
-                 .part = topic->part ? topic->part : "",
                  .headline = headline,
+                 .part = topic->part ? topic->part : "",
                  .remark = figure->remark};
     snprintf(c->id, sizeof c->id, "%s%s%s.%s", topic->list, topic->part ? "." : "", topic->part ? topic->part : "",
              figure->path);

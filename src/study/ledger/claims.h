@@ -27,7 +27,8 @@ typedef struct Claim {
     double reported;    /* shares as shares: 0.9894 */
     bool headline;      /* one of the figures that a reader of the report remembers; the others are class by class */
     char list[40];      /* the runs: "test.mnist" */
-    char path[40];      /* in each: "macro.f1" */
+    const char *part;   /* of each: "" for the run itself, or "validation" */
+    char path[40];      /* in that: "macro.f1" */
     const char *remark; /* where the report compares unlike things; NULL: none */
 } Claim;
 

@@ -26,7 +26,7 @@ static void print_entry(const LedgerEntry *e, FILE *out) {
         interval_text(e, interval);
     }
     if (e->majority > 0) snprintf(baselines, sizeof baselines, "%.4f %.4f", e->chance, e->majority);
-    fprintf(out, "  %-38s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, reported, measured, interval, baselines,
+    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, reported, measured, interval, baselines,
             verdict_words[e->verdict], e->runs ? e->data : "");
 }
 
@@ -49,7 +49,7 @@ static void print_counts(const size_t verdicts[VERDICTS], FILE *out) {
 void ledger_print(const Ledger *ledger, FILE *out) {
     const char *section = "";
     size_t by_class[VERDICTS] = {0}, others = 0;
-    fprintf(out, "  %-38s %8s  %8s  %-18s  %-13s  %-14s %s\n", "", "report", "ours", "95 % interval", "chance, most",
+    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", "", "report", "ours", "95 % interval", "chance, most",
             "verdict", "measured on");
     for (size_t i = 0; i < ledger->count; i++) {
         const LedgerEntry *e = &ledger->entries[i];

@@ -65,8 +65,8 @@ cf_status recipe_use_data(Recipe *recipe, const char *data) {
 cf_status recipe_check(const Recipe *recipe) {
     FAIL_IF(!recipe->data[0], CF_BAD_USE,
             "recipe %s: no data; name one or two sets in it (data: [mnist, street]) or with --data", recipe->name);
-    FAIL_IF(recipe->seeds < 1 || recipe->seeds > RECIPE_MOST_SEEDS, CF_BAD_USE, "recipe %s: 1 to %d seeds expected, found %d",
-            recipe->name, RECIPE_MOST_SEEDS, recipe->seeds);
+    FAIL_IF(recipe->seeds < 1 || recipe->seeds > RECIPE_MOST_SEEDS, CF_BAD_USE,
+            "recipe %s: 1 to %d seeds expected, found %d", recipe->name, RECIPE_MOST_SEEDS, recipe->seeds);
     FAIL_IF(recipe->neighbors < 2 || recipe->neighbors > 200, CF_BAD_USE,
             "recipe %s: 2 to 200 neighbours expected for UMAP, found %d", recipe->name, recipe->neighbors);
     FAIL_IF(recipe->classes && !recipe->case_count, CF_BAD_USE, "recipe %s: imbalance has classes but no cases",
@@ -85,14 +85,14 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_string(recipe->data[i]));
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_string(recipe->cases[i]));
     cf_status status = run_config_json(&base, &config);
-    json_t *root = status ? NULL
-                          : json_pack("{s:s s:O s:o s:b s:O s:O s:O s:i s:b s:b s:i s:f s:o s:O}", "name", recipe->name,
-                                      "data", data, "grid", text_or_null(recipe->grid), "prune", recipe->prune, "model",
-                                      json_object_get(config, "model"), "split", json_object_get(config, "split"),
-                                      "train", json_object_get(config, "train"), "seeds", recipe->seeds, "features",
-                                      recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
-                                      "min_dist", recipe->min_dist, "classes", text_or_null(recipe->classes), "cases",
-                                      cases);
+    json_t *root = status
+                       ? NULL
+                       : json_pack("{s:s s:O s:o s:b s:O s:O s:O s:i s:b s:b s:i s:f s:o s:O}", "name", recipe->name,
+                                   "data", data, "grid", text_or_null(recipe->grid), "prune", recipe->prune, "model",
+                                   json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
+                                   json_object_get(config, "train"), "seeds", recipe->seeds, "features",
+                                   recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
+                                   recipe->min_dist, "classes", text_or_null(recipe->classes), "cases", cases);
     if (!status) json_decref(config);
     json_decref(data);
     json_decref(cases);

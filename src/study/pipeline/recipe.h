@@ -12,13 +12,14 @@ enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50 };
 
 typedef struct Recipe {
     char *name;
-    char *data[RECIPE_SETS]; /* the first stands where the report has MNIST, the second where it has SVHN; NULL: one set */
-    char *grid;              /* "paper", or a file of a search space; NULL: train as `base` says */
-    bool prune;              /* leave poor trials early (ASHA) */
-    RunConfig base;          /* model, split, training: what the search leaves open; its data are NULL */
-    int seeds;               /* trainings of every experiment, with the seeds base.train.seed, + 1 .. */
-    bool features, cross;    /* UMAP of the features; each model on the other set */
-    int neighbors;           /* UMAP's */
+    char *data
+        [RECIPE_SETS];    /* the first stands where the report has MNIST, the second where it has SVHN; NULL: one set */
+    char *grid;           /* "paper", or a file of a search space; NULL: train as `base` says */
+    bool prune;           /* leave poor trials early (ASHA) */
+    RunConfig base;       /* model, split, training: what the search leaves open; its data are NULL */
+    int seeds;            /* trainings of every experiment, with the seeds base.train.seed, + 1 .. */
+    bool features, cross; /* UMAP of the features; each model on the other set */
+    int neighbors;        /* UMAP's */
     double min_dist;
     char *classes;             /* of the imbalance experiment: "1,2"; NULL: there is none */
     char *cases[RECIPE_CASES]; /* limits of the training images: "1:50,2:1000", "" for all */

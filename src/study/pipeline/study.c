@@ -3,33 +3,26 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "study/pipeline/study_figures.h"
+#include "study/pipeline/study_story.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const place_keys[RECIPE_SETS] = {"mnist", "svhn"};
 
-/* ---- Around a stage ---- */
+/* ---- Doing a stage ---- */
 
-static void tell(const Study *study, const char *name, const char *what, const char *result, const Stage *stage,
-                 bool kept) {
+static void tell(const Study *study, const StudyStage *of, const char *result, double seconds, bool kept) {
     if (!study->options->progress) return;
     const StudyProgress progress = {.stage = study->stage,
                                     .stages = study->stages,
-                                    .name = name,
-                                    .what = what,
+                                    .name = of->name,
+                                    .what = of->what,
                                     .result = result,
                                     .kept = kept,
-                                    .seconds = stage ? stage->seconds : 0};
+                                    .seconds = seconds};
     study->options->progress(&progress, study->options->context);
-}
-
-cf_status study_open(Study *study, const char *name, const char *what, json_t *inputs, Stage *stage) {
-    study->stage++;
-    FORWARD(stage_open(study->options->folder, name, inputs, stage));
-    study->kept = stage->done;
-    if (!stage->done) tell(study, name, what, NULL, NULL, false);
-    return CF_OK;
 }
 
 /* A stage's result in a few words. */
@@ -60,7 +53,8 @@ static cf_status put(json_t *root, const char *path, json_t *value) {
         memcpy(key, path, length);
         key[length] = '\0';
         json_t *next = json_object_get(root, key);
-        if (path[length] == '\0') return json_object_set(root, key, value) ? FAIL(CF_NO_MEMORY, "out of memory") : CF_OK;
+        if (path[length] == '\0')
+            return json_object_set(root, key, value) ? FAIL(CF_NO_MEMORY, "out of memory") : CF_OK;
         if (!next) json_object_set_new(root, key, next = path[length] == '[' ? json_array() : json_object());
         if (path[length] == '[') return json_array_append(next, value) ? FAIL(CF_NO_MEMORY, "out of memory") : CF_OK;
         root = next;
@@ -68,13 +62,28 @@ static cf_status put(json_t *root, const char *path, json_t *value) {
     }
 }
 
-cf_status study_close(Study *study, Stage *stage, const char *what, const char *path) {
+static cf_status work_on(Study *study, const StudyStage *of, Stage *stage) {
+    json_t *result = NULL;
+    tell(study, of, NULL, 0, false);
+    FORWARD(of->work(study, stage, of->context, &result));
+    return stage_end(stage, result);
+}
+
+cf_status study_do(Study *study, const StudyStage *of) {
     char words[96];
-    in_words(stage->result, words);
-    tell(study, stage->name, what, words, stage, study->kept);
-    study->seconds += stage->seconds;
-    cf_status status = put(study->results, path, stage->result);
-    stage_free(stage);
+    Stage stage;
+    study->stage++;
+    FORWARD(stage_open(study->options->folder, of->name, of->inputs, &stage));
+    const bool kept = stage.done;
+    cf_status status = kept ? CF_OK : work_on(study, of, &stage);
+    if (!status) {
+        in_words(stage.result, words);
+        tell(study, of, words, stage.seconds, kept);
+        study->seconds += stage.seconds;
+        if (of->print) memcpy(of->print, stage.fingerprint, SHA256_HEX);
+        status = put(study->results, of->path, stage.result);
+    }
+    stage_free(&stage);
     return status;
 }
 
@@ -130,7 +139,8 @@ static cf_status set_place(Study *study, int place) {
     set->key = place_keys[place];
     FORWARD(run_config_copy(&config, &set->chosen));
     FORWARD(data_short_name(config.data, set->name));
-    if (place && strcmp(set->name, study->sets[0].name) == 0) snprintf(set->name, sizeof set->name, "%.60s-2", study->sets[0].name);
+    if (place && strcmp(set->name, study->sets[0].name) == 0)
+        snprintf(set->name, sizeof set->name, "%.58s-2", study->sets[0].name);
     study->set_count = place + 1;
     return CF_OK;
 }
@@ -149,13 +159,91 @@ static void end(Study *study) {
     shelf_clear(&study->shelf);
 }
 
-static cf_status write_all(const Study *study, StudyOutcome *made) {
+/* ---- What comes of them ---- */
+
+/* Each model's recall on its own set and on the other; the cases of imbalance together. */
+static cf_status draw_cross(const Study *study, const FigureBook *book, const StudySet *from, const StudySet *on) {
+    char way[40], name[160], title[200];
+    RecallSeries series[2];
+    snprintf(way, sizeof way, "%s-on-%s", from->key, on->key);
+    series[0].runs = json_object_get(json_object_get(study->results, "test"), from->key);
+    series[1].runs = json_object_get(json_object_get(study->results, "cross"), way);
+    if (!json_array_size(series[1].runs)) return CF_OK;
+    snprintf(series[0].name, sizeof series[0].name, "on %s", from->name);
+    snprintf(series[1].name, sizeof series[1].name, "on %s", on->name);
+    snprintf(name, sizeof name, "cross-%s-on-%s", from->name, on->name);
+    snprintf(title, sizeof title, "The model of %s", from->name);
+    return figure_recalls(book, name, title, series, 2);
+}
+
+static cf_status draw_imbalance(const Study *study, const FigureBook *book, const StudySet *set) {
+    const json_t *cases = json_object_get(json_object_get(study->results, "imbalance"), set->key);
+    const int count = (int)json_object_size(cases);
+    RecallSeries series[RECIPE_CASES];
+    char name[96], title[120];
+    for (int i = 0; i < count; i++) {
+        const char *limit = study->recipe->cases[i];
+        char key[8];
+        snprintf(key, sizeof key, "%d", i + 1);
+        series[i].runs = json_object_get(cases, key);
+        snprintf(series[i].name, sizeof series[i].name, "%.70s", limit[0] ? limit : "all");
+    }
+    snprintf(name, sizeof name, "imbalance-%s", set->name);
+    snprintf(title, sizeof title, "%s, by training images per class", set->name);
+    return count ? figure_recalls(book, name, title, series, count) : CF_OK;
+}
+
+static cf_status draw_all(const Study *study, FigureList *list) {
+    char *folder;
+    FORWARD(file_join(study->options->folder, "figures", &folder));
+    const FigureBook book = {folder, "", study->recipe->name, study->options->formats, &theme_light, list};
+    cf_status status = study->options->formats ? file_make_folder(folder) : CF_OK;
+    if (study->options->formats) {
+        for (int i = 0; !status && i < study->set_count; i++)
+            status = draw_cross(study, &book, &study->sets[i], &study->sets[1 - i]);
+        for (int i = 0; !status && i < study->set_count; i++) status = draw_imbalance(study, &book, &study->sets[i]);
+    }
+    free(folder);
+    return status;
+}
+
+static cf_status write_csv(const Study *study, const Ledger *ledger) {
     char *path;
-    FORWARD(ledger_new(study->results, &made->ledger));
     FORWARD(file_join(study->options->folder, "claims.csv", &path));
-    cf_status status = ledger_write_csv(&made->ledger, path);
+    cf_status status = ledger_write_csv(ledger, path);
     free(path);
     return status;
+}
+
+/* study.json: the recipe, every result, the story and the ledger. */
+static cf_status write_json(const Study *study, const StudyOutcome *made) {
+    json_t *recipe, *claims;
+    char *path;
+    FORWARD(recipe_json(study->recipe, &recipe));
+    json_t *root = json_pack("{s:s s:o s:O s:O s:f}", "version", cf_version(), "recipe", recipe, "results",
+                             study->results, "story", made->story, "seconds", made->seconds);
+    cf_status status = ledger_json(&made->ledger, &claims);
+    if (!status) json_object_set_new(root, "claims", claims);
+    if (!status) status = file_join(study->options->folder, "study.json", &path);
+    if (!status) {
+        status = json_write(path, root);
+        free(path);
+    }
+    json_decref(root);
+    return status;
+}
+
+static cf_status conclude(const Study *study, StudyOutcome *made) {
+    FigureList list = {0};
+    made->seconds = study->seconds;
+    FORWARD(ledger_new(study->results, &made->ledger));
+    FORWARD(study_story(study->results, &made->ledger, &made->story));
+    cf_status status = draw_all(study, &list);
+    figure_list_free(&list);
+    FORWARD(status);
+    FORWARD(write_csv(study, &made->ledger));
+    FORWARD(write_json(study, made));
+    return file_join(study->options->folder, "report.html", &made->report);
 }
 
 cf_status study_run(const Recipe *recipe, const StudyOptions *options, StudyOutcome *outcome) {
@@ -164,8 +252,7 @@ cf_status study_run(const Recipe *recipe, const StudyOptions *options, StudyOutc
     FORWARD(recipe_check(recipe));
     cf_status status = begin(&study);
     if (!status) status = do_stages(&study);
-    if (!status) status = write_all(&study, &made);
-    made.seconds = study.seconds;
+    if (!status) status = conclude(&study, &made);
     end(&study);
     if (status)
         study_outcome_free(&made);

@@ -33,9 +33,9 @@ typedef struct StudyOptions {
 
 typedef struct StudyOutcome {
     Ledger ledger;
-    char *report;       /* the path of report.html */
-    json_t *story;      /* the study in about ten lines of text */
-    double seconds;     /* of all stages, also of earlier processes */
+    char *report;   /* the path of report.html */
+    json_t *story;  /* the study in about ten lines of text */
+    double seconds; /* of all stages, also of earlier processes */
 } StudyOutcome;
 
 cf_status study_run(const Recipe *recipe, const StudyOptions *options, StudyOutcome *outcome);

@@ -13,41 +13,41 @@ static cf_status draw(const Study *study, Run *run, const Evaluation *evaluation
     return status;
 }
 
+/* What the work is about. */
+typedef struct Crossing {
+    const StudySet *from, *on;
+    int seed_number;
+} Crossing;
+
 /* The official test part, or everything where there is none. Figures go to the run's folder, for the first seed. */
-static cf_status cross(Study *study, const StudySet *from, const StudySet *on, int seed_number, json_t **result) {
-    const char *data = on->chosen.data, *part = NULL;
+static cf_status cross(Study *study, const Stage *stage, void *context, json_t **result) {
+    const Crossing *c = context;
+    const char *data = c->on->chosen.data, *part = NULL;
     Evaluation evaluation = {0};
     char *folder;
     Run *run;
-    FORWARD(study_run_folder(study, from, seed_number, &folder));
+    (void)stage;
+    FORWARD(study_run_folder(study, c->from, c->seed_number, &folder));
     cf_status status = run_open(folder, &run);
     free(folder);
     FORWARD(status);
     run->shelf = &study->shelf;
     status = run_evaluate(run, data, study->options->data_dir, part, study->threads, &evaluation, &part);
     if (!status) status = study_evaluation_json(study, &evaluation, data, part, result);
-    if (!status && seed_number == 0) status = draw(study, run, &evaluation, data, part);
+    if (!status && c->seed_number == 0) status = draw(study, run, &evaluation, data, part);
     evaluation_free(&evaluation);
     run_free(run);
     return status;
 }
 
 cf_status study_cross(Study *study, StudySet *from, StudySet *on, int seed_number) {
-    char name[180], what[180], path[48];
-    json_t *result;
-    Stage stage;
-    json_t *inputs = json_pack("{s:s s:s s:i}", "model", from->trained_print[seed_number], "data", on->data_print,
-                               "formats", seed_number ? 0 : (int)study->options->formats);
-    snprintf(name, sizeof name, "cross-%s-on-%s-s%d", from->name, on->name, seed_number + 1);
-    snprintf(what, sizeof what, "the model of %s on %s, seed %llu", from->name, on->name,
+    Crossing crossing = {from, on, seed_number};
+    StudyStage stage = {.work = cross, .context = &crossing};
+    stage.inputs = json_pack("{s:s s:s s:i}", "model", from->trained_print[seed_number], "data", on->data_print,
+                             "formats", seed_number ? 0 : (int)study->options->formats);
+    snprintf(stage.name, sizeof stage.name, "cross-%s-on-%s-s%d", from->name, on->name, seed_number + 1);
+    snprintf(stage.what, sizeof stage.what, "the model of %s on %s, seed %llu", from->name, on->name,
              (unsigned long long)from->chosen.train.seed + (unsigned long long)seed_number);
-    snprintf(path, sizeof path, "cross.%s-on-%s[]", from->key, on->key);
-    FORWARD(study_open(study, name, what, inputs, &stage));
-    cf_status status = stage.done ? CF_OK : cross(study, from, on, seed_number, &result);
-    if (!status && !stage.done) status = stage_end(&stage, result);
-    if (status) {
-        stage_free(&stage);
-        return status;
-    }
-    return study_close(study, &stage, what, path);
+    snprintf(stage.path, sizeof stage.path, "cross.%s-on-%s[]", from->key, on->key);
+    return study_do(study, &stage);
 }

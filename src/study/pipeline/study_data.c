@@ -9,9 +9,8 @@
 #include <string.h>
 
 /* Images per class 0 .. 9 in the official parts of the report's sets: what tells them from others. */
-static const size_t official_train[RECIPE_SETS][10] = {
-    {5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949},
-    {4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659}};
+static const size_t official_train[RECIPE_SETS][10] = {{5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949},
+                                                       {4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659}};
 static const size_t official_test[RECIPE_SETS][10] = {{980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009},
                                                       {1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595}};
 static const char *const report_names[RECIPE_SETS] = {"MNIST", "SVHN"};
@@ -72,7 +71,8 @@ static cf_status draw(const Study *study, const Stage *stage, const StudySet *se
     return status;
 }
 
-static cf_status look(const Study *study, const Stage *stage, const StudySet *set, json_t **result) {
+static cf_status look(Study *study, const Stage *stage, void *context, json_t **result) {
+    const StudySet *set = context;
     const cf_set *s = set->set;
     cf_split *split;
     FORWARD(cf_split_new(s, &set->chosen.split, &split));
@@ -88,24 +88,15 @@ static cf_status look(const Study *study, const Stage *stage, const StudySet *se
 }
 
 cf_status study_data(Study *study, StudySet *set) {
-    char name[96], what[96], path[32];
-    json_t *config, *result;
-    Stage stage;
+    StudyStage stage = {.work = look, .context = set, .print = set->data_print};
+    json_t *config;
     FORWARD(shelf_take(&study->shelf, set->chosen.data, study->options->data_dir, &set->set));
     FORWARD(run_config_json(&set->chosen, &config));
-    json_t *inputs = json_pack("{s:s s:O s:i}", "sha256", set->set->sha256, "split", json_object_get(config, "split"),
-                               "formats", (int)study->options->formats);
+    stage.inputs = json_pack("{s:s s:O s:i}", "sha256", set->set->sha256, "split", json_object_get(config, "split"),
+                             "formats", (int)study->options->formats);
     json_decref(config);
-    snprintf(name, sizeof name, "data-%s", set->name);
-    snprintf(what, sizeof what, "%s: data", set->name);
-    FORWARD(study_open(study, name, what, inputs, &stage));
-    cf_status status = stage.done ? CF_OK : look(study, &stage, set, &result);
-    if (!status && !stage.done) status = stage_end(&stage, result);
-    if (status) {
-        stage_free(&stage);
-        return status;
-    }
-    memcpy(set->data_print, stage.fingerprint, sizeof set->data_print);
-    snprintf(path, sizeof path, "data.%s", set->key);
-    return study_close(study, &stage, what, path);
+    snprintf(stage.name, sizeof stage.name, "data-%s", set->name);
+    snprintf(stage.what, sizeof stage.what, "%s: data", set->name);
+    snprintf(stage.path, sizeof stage.path, "data.%s", set->key);
+    return study_do(study, &stage);
 }

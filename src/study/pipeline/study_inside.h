@@ -24,9 +24,8 @@ typedef struct Study {
     SetShelf shelf;
     StudySet sets[RECIPE_SETS];
     int set_count;
-    json_t *results;    /* as ledger.h has them, and "search", "features" */
-    int stage, stages;  /* the one under way, how many in all */
-    bool kept;          /* it was done already */
+    json_t *results;   /* as ledger.h has them, and "search", "features" */
+    int stage, stages; /* the one under way, how many in all */
     double seconds;
 } Study;
 
@@ -40,13 +39,20 @@ cf_status study_cross(Study *study, StudySet *from, StudySet *on, int seed_numbe
 cf_status study_cross_features(Study *study, StudySet *from, StudySet *on);
 cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number);
 
-/* ---- study.c: around a stage ---- */
+/* ---- study.c: doing a stage ---- */
 
-/* Says that it begins, opens it. Takes over `inputs`. */
-cf_status study_open(Study *study, const char *name, const char *what, json_t *inputs, Stage *stage);
-/* Says how it ended. Puts its result to `path` among the results: "data.mnist" is put, "test.mnist[]" appended to. Frees it. */
-cf_status study_close(Study *study, Stage *stage, const char *what, const char *path);
-void study_abandon(Stage *stage, cf_status status);
+typedef struct StudyStage {
+    char name[160]; /* of its record and its folder: "train-street-s1" */
+    char what[200]; /* for people: "street: training, seed 1" */
+    char path[64];  /* of its result among the results: "data.mnist" is put there, "test.mnist[]" appended */
+    json_t *inputs; /* what it depends on; taken over */
+    cf_status (*work)(Study *study, const Stage *stage, void *context, json_t **result);
+    void *context;
+    char *print; /* [SHA256_HEX] where its fingerprint goes; NULL: not wanted */
+} StudyStage;
+
+/* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
+cf_status study_do(Study *study, const StudyStage *stage);
 
 /* evaluation_json with "intervals", and for how its predictions spread: "most_predicted" {"class", "share", "true_share"}. */
 cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation, const char *data, const char *part,

@@ -87,16 +87,22 @@ static cf_status result_json(const Study *study, const Run *run, json_t **result
     return status;
 }
 
-/* Trains, or goes on; `shown` makes the figures and the page of the run as well. */
-static cf_status do_run(Study *study, const Stage *stage, RunConfig *config, bool shown, json_t **result) {
+/* What the work is about. */
+typedef struct Training {
+    RunConfig config;
+    bool shown; /* makes the figures and the page of the run as well */
+} Training;
+
+static cf_status train(Study *study, const Stage *stage, void *context, json_t **result) {
     const StudyOptions *o = study->options;
+    Training *training = context;
     Run *run;
-    FORWARD(run_prepare(config, &study->shelf, &run));
+    FORWARD(run_prepare(&training->config, &study->shelf, &run));
     run->threads = study->threads;
     cf_status status = run_start(run, stage->folder, true);
     if (!status) status = run_train(run, true, o->training, o->context);
     if (!status) status = run_test(run);
-    if (!status && shown) status = show(study, run);
+    if (!status && training->shown) status = show(study, run);
     if (!status) status = result_json(study, run, result);
     run_free(run);
     return status;
@@ -110,56 +116,51 @@ static json_t *inputs_of(const RunConfig *config, const char *data_print, unsign
     return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats", shown ? (int)formats : 0);
 }
 
-/* Opens the stage, does the run unless it is done, leaves the result among the others and, where `print` is not NULL, the
- * fingerprint there. Takes over `config`. */
-static cf_status train_stage(Study *study, const char *name, const char *what, RunConfig *config, const char *data_print,
-                             bool shown, const char *path, char *print) {
-    json_t *result;
-    Stage stage;
-    cf_status status =
-        study_open(study, name, what, inputs_of(config, data_print, study->options->formats, shown), &stage);
-    if (!status && !stage.done) {
-        status = do_run(study, &stage, config, shown, &result);
-        if (!status) status = stage_end(&stage, result);
-        if (status) stage_free(&stage);
-    }
-    run_config_free(config);
-    FORWARD(status);
-    if (print) memcpy(print, stage.fingerprint, SHA256_HEX);
-    return study_close(study, &stage, what, path);
+static cf_status do_training(Study *study, const StudySet *set, Training *training, StudyStage *stage) {
+    stage->work = train;
+    stage->context = training;
+    stage->inputs = inputs_of(&training->config, set->data_print, study->options->formats, training->shown);
+    cf_status status = study_do(study, stage);
+    run_config_free(&training->config);
+    return status;
 }
 
 cf_status study_train(Study *study, StudySet *set, int seed_number) {
-    char name[96], what[96], path[32];
-    RunConfig config;
-    FORWARD(run_config_copy(&set->chosen, &config));
-    config.train.seed += (uint64_t)seed_number;
-    snprintf(name, sizeof name, "train-%s-s%d", set->name, seed_number + 1);
-    snprintf(what, sizeof what, "%s: training, seed %llu", set->name, (unsigned long long)config.train.seed);
-    snprintf(path, sizeof path, "test.%s[]", set->key);
-    return train_stage(study, name, what, &config, set->data_print, seed_number == 0, path,
-                       set->trained_print[seed_number]);
+    StudyStage stage = {.print = set->trained_print[seed_number]};
+    Training training = {.shown = seed_number == 0};
+    FORWARD(run_config_copy(&set->chosen, &training.config));
+    training.config.train.seed += (uint64_t)seed_number;
+    snprintf(stage.name, sizeof stage.name, "train-%s-s%d", set->name, seed_number + 1);
+    snprintf(stage.what, sizeof stage.what, "%s: training, seed %llu", set->name,
+             (unsigned long long)training.config.train.seed);
+    snprintf(stage.path, sizeof stage.path, "test.%s[]", set->key);
+    return do_training(study, set, &training, &stage);
+}
+
+static cf_status restrict_classes(const Recipe *recipe, int case_number, cf_split_options *split) {
+    const char *limit = recipe->cases[case_number];
+    char *classes = NULL, *limits = NULL;
+    cf_status status = run_config_text(&classes, recipe->classes);
+    if (!status) status = run_config_text(&limits, limit[0] ? limit : NULL);
+    split->classes = classes;
+    split->train_limit = limits;
+    return status;
 }
 
 cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number) {
-    const Recipe *recipe = study->recipe;
-    const char *limit = recipe->cases[case_number];
-    char name[96], what[128], path[48];
-    char *classes = NULL, *limits = NULL;
-    RunConfig config;
-    FORWARD(run_config_copy(&set->chosen, &config));
-    cf_status status = run_config_text(&classes, recipe->classes);
-    config.split.classes = classes;
-    if (!status) status = run_config_text(&limits, limit[0] ? limit : NULL);
-    config.split.train_limit = limits;
+    const char *limit = study->recipe->cases[case_number];
+    StudyStage stage = {0};
+    Training training = {0};
+    FORWARD(run_config_copy(&set->chosen, &training.config));
+    training.config.train.seed += (uint64_t)seed_number;
+    cf_status status = restrict_classes(study->recipe, case_number, &training.config.split);
     if (status) {
-        run_config_free(&config);
+        run_config_free(&training.config);
         return status;
     }
-    config.train.seed += (uint64_t)seed_number;
-    snprintf(name, sizeof name, "imbalance-%s-case%d-s%d", set->name, case_number + 1, seed_number + 1);
-    snprintf(what, sizeof what, "%s: classes %s, %.60s, seed %llu", set->name, recipe->classes, limit[0] ? limit : "all",
-             (unsigned long long)config.train.seed);
-    snprintf(path, sizeof path, "imbalance.%s.%d[]", set->key, case_number + 1);
-    return train_stage(study, name, what, &config, set->data_print, false, path, NULL);
+    snprintf(stage.name, sizeof stage.name, "imbalance-%s-case%d-s%d", set->name, case_number + 1, seed_number + 1);
+    snprintf(stage.what, sizeof stage.what, "%s: classes %.40s, %.60s, seed %llu", set->name, study->recipe->classes,
+             limit[0] ? limit : "all images", (unsigned long long)training.config.train.seed);
+    snprintf(stage.path, sizeof stage.path, "imbalance.%s.%d[]", set->key, case_number + 1);
+    return do_training(study, set, &training, &stage);
 }

@@ -36,7 +36,7 @@ static json_t *count_states(const TrialList *trials) {
 }
 
 /* The set's configuration with the best point laid on. */
-static cf_status choose(const StudySet *set, const Space *space, const Point *point, json_t **config) {
+static cf_status choose(const StudySet *set, const Space *space, const SpacePoint *point, json_t **config) {
     RunConfig chosen = set->chosen;
     char *line;
     FORWARD(space_apply(space, point, &chosen.train, &line));
@@ -51,27 +51,34 @@ static cf_status conclude(const StudySet *set, Store *store, const Space *space,
     json_t *config, *point;
     FORWARD(store_trials(store, space, &trials));
     const Trial *best = trial_best(&trials);
-    cf_status status = best ? choose(set, space, &best->point, &config)
-                            : FAIL(CF_DIVERGED, "not one of %zu configurations could be trained to its end: see tune.db",
-                                   trials.count);
+    cf_status status =
+        best
+            ? choose(set, space, &best->point, &config)
+            : FAIL(CF_DIVERGED, "not one of %zu configurations could be trained to its end: see tune.db", trials.count);
     if (!status) {
         status = space_point_json(space, &best->point, &point);
         if (status) json_decref(config);
     }
     if (!status)
-        *result = json_pack("{s:o s:o s:i s:f s:f s:I s:o}", "config", config, "point", point, "trial", best->id, "loss",
-                            best->validation_loss, "accuracy", best->validation_accuracy, "trials",
+        *result = json_pack("{s:o s:o s:i s:f s:f s:I s:o}", "config", config, "point", point, "trial", best->id,
+                            "loss", best->validation_loss, "accuracy", best->validation_accuracy, "trials",
                             (json_int_t)trials.count, "states", count_states(&trials));
     trial_list_free(&trials);
     return status;
 }
 
-static cf_status search_and_conclude(const Study *study, const Stage *stage, const StudySet *set, const Space *space,
-                                     json_t **result) {
+/* What the work is about. */
+typedef struct Search {
+    StudySet *set;
+    const Space *space;
+} Search;
+
+static cf_status search_and_conclude(Study *study, const Stage *stage, void *context, json_t **result) {
+    const Search *s = context;
     Store *store;
-    FORWARD(search(study, stage, set, space));
+    FORWARD(search(study, stage, s->set, s->space));
     FORWARD(store_open_existing(stage->folder, &store));
-    cf_status status = conclude(set, store, space, result);
+    cf_status status = conclude(s->set, store, s->space, result);
     store_close(store);
     return status;
 }
@@ -88,38 +95,29 @@ static json_t *inputs_of(const StudySet *set, const Recipe *recipe, const Space 
                      recipe->prune);
 }
 
-/* The place of the data is this call's, not that of the call that searched. */
-static cf_status take_chosen(const Stage *stage, StudySet *set) {
+static cf_status take_chosen(const Study *study, StudySet *set) {
+    const json_t *found = json_object_get(json_object_get(study->results, "search"), set->key);
     RunConfig chosen;
-    FORWARD(run_config_from_json(json_object_get(stage->result, "config"), &chosen));
+    FORWARD(run_config_from_json(json_object_get(found, "config"), &chosen));
+    /* Where the data lie is this call's, not that of the call that searched. */
+    cf_status status = run_config_text(&chosen.data_dir, study->options->data_dir);
     run_config_free(&set->chosen);
     set->chosen = chosen;
-    return CF_OK;
-}
-
-static cf_status search_stage(Study *study, StudySet *set, const Space *space) {
-    char name[96], what[96], path[32];
-    json_t *result;
-    Stage stage;
-    snprintf(name, sizeof name, "tune-%s", set->name);
-    snprintf(what, sizeof what, "%s: search", set->name);
-    snprintf(path, sizeof path, "search.%s", set->key);
-    FORWARD(study_open(study, name, what, inputs_of(set, study->recipe, space), &stage));
-    cf_status status = stage.done ? CF_OK : search_and_conclude(study, &stage, set, space, &result);
-    if (!status && !stage.done) status = stage_end(&stage, result);
-    if (!status) status = take_chosen(&stage, set);
-    if (status) {
-        stage_free(&stage);
-        return status;
-    }
-    return study_close(study, &stage, what, path);
+    return status;
 }
 
 cf_status study_search(Study *study, StudySet *set) {
     Space space = {0};
+    Search search = {set, &space};
+    StudyStage stage = {.work = search_and_conclude, .context = &search};
     if (!study->recipe->grid) return CF_OK;
     FORWARD(space_read(study->recipe->grid, &space));
-    cf_status status = search_stage(study, set, &space);
+    stage.inputs = inputs_of(set, study->recipe, &space);
+    snprintf(stage.name, sizeof stage.name, "tune-%s", set->name);
+    snprintf(stage.what, sizeof stage.what, "%s: search", set->name);
+    snprintf(stage.path, sizeof stage.path, "search.%s", set->key);
+    cf_status status = study_do(study, &stage);
+    if (!status) status = take_chosen(study, set);
     space_free(&space);
     return status;
 }
