@@ -53,7 +53,8 @@ static void listen(cyaml_log_t level, void *context, const char *format, va_list
 }
 
 /* In our words where it is one of the usual mistakes. */
-static cf_status tell_complaint(const char *path, const char *text, const char *const *keys, Complaint *c, cyaml_err_t error) {
+static cf_status tell_complaint(const char *path, const char *text, const char *const *keys, Complaint *c,
+                                cyaml_err_t error) {
     char key[100], where[32] = "";
     if (sscanf(c->what, "Unexpected key: %99[^\n]", key) == 1) {
         int line = yaml_line_of_key(text, key, 0);
@@ -72,7 +73,6 @@ static cf_status tell_complaint(const char *path, const char *text, const char *
     return FAIL(error == CYAML_ERR_OOM ? CF_NO_MEMORY : CF_BAD_INPUT, "%s%s: %s", path, where,
                 c->what[0] ? c->what : cyaml_strerror(error));
 }
-
 
 cf_status yaml_load(const char *path, const char *text, size_t size, const cyaml_schema_value_t *schema,
                     const char *const *keys, void *data) {

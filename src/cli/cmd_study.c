@@ -45,6 +45,29 @@ static void set_defaults(void *parsed) {
 
 /* ---- Progress ---- */
 
+/* "2 h 05 min", "3 min", "40 s" */
+static void duration(double seconds, char text[32]) {
+    const long s = (long)(seconds + 0.5);
+    if (s >= 3600)
+        snprintf(text, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    else if (s >= 120)
+        snprintf(text, 32, "%ld min", (s + 30) / 60);
+    else
+        snprintf(text, 32, "%ld s", s);
+}
+
+static void tell_estimate(const StudyEstimate *e, void *context) {
+    char line[200], expected[32], most[32], speeds[64];
+    (void)context;
+    duration(e->expected, expected);
+    duration(e->most, most);
+    snprintf(speeds, sizeof speeds, e->sets == 2 ? "%.0f and %.0f" : "%.0f", e->images_per_second[0],
+             e->images_per_second[1]);
+    snprintf(line, sizeof line, "The trainings will take about %s, at most %s, at the %s images/s measured just now.",
+             expected, most, speeds);
+    terminal_line(line);
+}
+
 static void tell_stage(const StudyProgress *p, void *context) {
     char line[400], time[32] = "";
     (void)context;
@@ -61,8 +84,8 @@ static bool tell_training(const cf_progress *p, void *context) {
     char line[200], left[32];
     (void)context;
     terminal_time_left(p->seconds_left, left);
-    snprintf(line, sizeof line, "        epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  at most %s", p->epoch,
-             p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, left);
+    snprintf(line, sizeof line, "        epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  at most %s",
+             p->epoch, p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, left);
     terminal_live(line);
     return !terminal_interrupted();
 }
@@ -97,8 +120,8 @@ static cf_status print_outcome(const Arguments *given, const StudyOutcome *outco
     json_t *claims;
     if (given->json) {
         FORWARD(ledger_json(&outcome->ledger, &claims));
-        return print_json(json_pack("{s:s s:f s:O s:o}", "report", outcome->report, "seconds", outcome->seconds, "story",
-                                    outcome->story, "claims", claims));
+        return print_json(json_pack("{s:s s:f s:O s:o}", "report", outcome->report, "seconds", outcome->seconds,
+                                    "story", outcome->story, "claims", claims));
     }
     ledger_print(&outcome->ledger, stdout);
     putchar('\n');
@@ -112,6 +135,7 @@ static cf_status run_recipe(const Arguments *given, const StudyArguments *a, con
     StudyOptions o = {.folder = folder,
                       .data_dir = a->data_dir,
                       .threads = a->threads,
+                      .estimated = tell_estimate,
                       .progress = tell_stage,
                       .training = tell_training,
                       .tuning = tell_tuning};
@@ -147,7 +171,8 @@ const Command command_study = {
     .usage = "[RECIPE.yaml] [--profile quick|paper] [--data SETS]",
     .description =
         "Does everything that a report on two data sets of digits did: looks at the data, searches for the best "
-        "configuration of each, trains and evaluates it, looks at its features with UMAP, tests each model on the other "
+        "configuration of each, trains and evaluates it, looks at its features with UMAP, tests each model on the "
+        "other "
         "set, trains on few images of one class, and writes it all into one page, report.html. Each figure of that "
         "report stands beside cifra's own in a ledger (claims.csv), with a 95 % interval and a verdict:\n"
         "\n"

@@ -201,7 +201,7 @@ cf_status run_json(const Run *run, json_t **json) {
 
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
     cf_train_options options = run->config.train;
-    const FitFiles files = {run->history_path, run->model_path};
+    const FitFiles files = {.history = run->history_path, .best = run->model_path};
     options.threads = run->threads;
     options.checkpoint = run->checkpoint_path;
     options.resume = resume;

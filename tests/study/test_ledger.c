@@ -10,9 +10,9 @@
 
 /* A run with an accuracy and a loss, each with an interval. */
 static json_t *run(double accuracy, double a_low, double a_high, double loss, double l_low, double l_high) {
-    return json_pack("{s:f s:f s:[{s:i} {s:i} {s:i}] s:{s:[f f] s:[f f]}}", "accuracy", accuracy, "loss", loss, "per_class",
-                     "support", 30, "support", 50, "support", 20, "intervals", "accuracy", a_low, a_high, "loss", l_low,
-                     l_high);
+    return json_pack("{s:f s:f s:[{s:i} {s:i} {s:i}] s:{s:[f f] s:[f f]}}", "accuracy", accuracy, "loss", loss,
+                     "per_class", "support", 30, "support", 50, "support", 20, "intervals", "accuracy", a_low, a_high,
+                     "loss", l_low, l_high);
 }
 
 static json_t *results_of(json_t *mnist_runs, json_t *imbalance_runs, bool own_data) {
@@ -44,14 +44,16 @@ static Ledger ledger_of(json_t *results) {
 
 /* The report says accuracy 0.9894 of the MNIST test, and loss 0.0573 of imbalance case 1. */
 static Verdict of_accuracy(double low, double high) {
-    Ledger ledger = ledger_of(results_of(json_pack("[o]", run((low + high) / 2, low, high, 1, 1, 1)), json_array(), true));
+    Ledger ledger =
+        ledger_of(results_of(json_pack("[o]", run((low + high) / 2, low, high, 1, 1, 1)), json_array(), true));
     const Verdict verdict = find(&ledger, "test.mnist.accuracy")->verdict;
     ledger_free(&ledger);
     return verdict;
 }
 
 static Verdict of_loss(double low, double high) {
-    Ledger ledger = ledger_of(results_of(json_array(), json_pack("[o]", run(1, 1, 1, (low + high) / 2, low, high)), true));
+    Ledger ledger =
+        ledger_of(results_of(json_array(), json_pack("[o]", run(1, 1, 1, (low + high) / 2, low, high)), true));
     const Verdict verdict = find(&ledger, "imbalance.mnist.1.loss")->verdict;
     ledger_free(&ledger);
     return verdict;
@@ -91,8 +93,7 @@ static void test_other_data_and_what_is_missing(void **state) {
 static void test_cross_needs_both(void **state) {
     (void)state;
     json_t *results = results_of(json_array(), json_array(), true);
-    json_object_set_new(results, "cross",
-                        json_pack("{s:[o]}", "svhn-on-mnist", run(0.5881, 0.5, 0.6, 4.9, 4.8, 5)));
+    json_object_set_new(results, "cross", json_pack("{s:[o]}", "svhn-on-mnist", run(0.5881, 0.5, 0.6, 4.9, 4.8, 5)));
     Ledger ledger = ledger_of(results);
     expect(&ledger, "cross.svhn-on-mnist.accuracy", NOT_COMPARABLE);
     ledger_free(&ledger);
@@ -144,7 +145,8 @@ static void test_the_report_agrees_with_itself(void **state) {
         const double p = find(&ledger, other)->claim->reported;
         snprintf(other, sizeof other, "%.*s.recall", (int)length - 3, f1->id);
         const double r = find(&ledger, other)->claim->reported;
-        if (fabs(f1->reported - 2 * p * r / (p + r)) > 2e-4) fail_msg("%s: %.4f of %.4f and %.4f", f1->id, f1->reported, p, r);
+        if (fabs(f1->reported - 2 * p * r / (p + r)) > 2e-4)
+            fail_msg("%s: %.4f of %.4f and %.4f", f1->id, f1->reported, p, r);
     }
     ledger_free(&ledger);
 }

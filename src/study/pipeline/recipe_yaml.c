@@ -39,9 +39,9 @@ typedef struct YamlRecipe {
     YamlImbalance *imbalance;
 } YamlRecipe;
 
-#define POSSIBLE (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
-#define POSSIBLE_OR_NONE (CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL)
-#define TEXT(type, key) CYAML_FIELD_STRING_PTR(#key, POSSIBLE, type, key, 1, CYAML_UNLIMITED)
+#define POSSIBLE               (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define POSSIBLE_OR_NONE       (CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL)
+#define TEXT(type, key)        CYAML_FIELD_STRING_PTR(#key, POSSIBLE, type, key, 1, CYAML_UNLIMITED)
 #define TEXTS(type, key, most) CYAML_FIELD_SEQUENCE(#key, POSSIBLE, type, key, &text_schema, 1, most)
 
 static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
@@ -69,10 +69,10 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
-static const char *const keys[] = {"data",      "model",     "split",    "grid",    "prune",     "cross",  "seeds",
-                                   "train",     "features",  "imbalance", "classes", "cases",    "neighbors", "min_dist",
-                                   "epochs",    "batch",     "optimizer", "lr",      "momentum", "weight_decay",
-                                   "schedule",  "patience",  "seed",     "precision", "engine",  NULL};
+static const char *const keys[] = {
+    "data",      "model",        "split",    "grid",      "prune",    "cross",     "seeds",  "train",     "features",
+    "imbalance", "classes",      "cases",    "neighbors", "min_dist", "epochs",    "batch",  "optimizer", "lr",
+    "momentum",  "weight_decay", "schedule", "patience",  "seed",     "precision", "engine", NULL};
 
 /* The file under way, for messages. */
 typedef struct Source {
@@ -92,7 +92,7 @@ static cf_status lay_key(const Source *source, const char *key, const char *text
     RunConfig with = *base, made;
     json_t *json;
     if (!text) return CF_OK;
-    with.data = (char *)(uintptr_t)"-"; /* a recipe's configuration has no data yet */
+    with.data = (char *)(uintptr_t) "-"; /* a recipe's configuration has no data yet */
     FORWARD(run_config_json(&with, &json));
     json_object_set_new(json_object_get(json, "train"), key, value_of(text));
     cf_status status = run_config_from_json(json, &made);
@@ -106,10 +106,12 @@ static cf_status lay_key(const Source *source, const char *key, const char *text
 static cf_status lay_train(const Source *source, const YamlTrain *t, RunConfig *base) {
     const struct {
         const char *key, *text;
-    } given[] = {{"epochs", t->epochs},       {"batch", t->batch},       {"optimizer", t->optimizer},
-                 {"lr", t->lr},               {"momentum", t->momentum}, {"weight_decay", t->weight_decay},
-                 {"schedule", t->schedule},   {"patience", t->patience}, {"seed", t->seed},
-                 {"precision", t->precision}, {"engine", t->engine}};
+    } given[] = {{"epochs", t->epochs},       {"batch", t->batch},
+                 {"optimizer", t->optimizer}, {"lr", t->lr},
+                 {"momentum", t->momentum},   {"weight_decay", t->weight_decay},
+                 {"schedule", t->schedule},   {"patience", t->patience},
+                 {"seed", t->seed},           {"precision", t->precision},
+                 {"engine", t->engine}};
     for (size_t i = 0; i < COUNT_OF(given); i++) FORWARD(lay_key(source, given[i].key, given[i].text, base));
     return CF_OK;
 }

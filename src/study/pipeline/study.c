@@ -116,9 +116,32 @@ static cf_status cross_all(Study *study, StudySet *from, StudySet *on) {
     return study->recipe->features ? study_cross_features(study, from, on) : CF_OK;
 }
 
+static cf_status estimate_set(const Study *study, const StudySet *set, int configurations, StudyEstimate *estimate) {
+    double speed;
+    cf_split *split;
+    FORWARD(cf_split_new(set->set, &set->chosen.split, &split));
+    cf_status status = estimate_speed(study->recipe, split, study->threads, &speed);
+    if (!status) estimate_add(study->recipe, split, configurations, speed, estimate);
+    cf_split_free(split);
+    return status;
+}
+
+static cf_status tell_estimate(const Study *study) {
+    StudyEstimate estimate = {0};
+    Space space = {0};
+    if (!study->fresh || !study->options->estimated) return CF_OK;
+    if (study->recipe->grid) FORWARD(space_read(study->recipe->grid, &space));
+    const int configurations = study->recipe->grid ? (int)space_points(&space) : 0;
+    space_free(&space);
+    for (int i = 0; i < study->set_count; i++) FORWARD(estimate_set(study, &study->sets[i], configurations, &estimate));
+    study->options->estimated(&estimate, study->options->context);
+    return CF_OK;
+}
+
 static cf_status do_stages(Study *study) {
     const Recipe *recipe = study->recipe;
     FORWARD(each_set(study, study_data));
+    FORWARD(tell_estimate(study));
     FORWARD(each_set(study, study_search));
     FORWARD(each_set(study, train_all));
     if (recipe->features) FORWARD(each_set(study, study_features));
@@ -146,6 +169,10 @@ static cf_status set_place(Study *study, int place) {
 }
 
 static cf_status begin(Study *study) {
+    char *stages;
+    FORWARD(file_join(study->options->folder, "stages", &stages));
+    study->fresh = !file_exists(stages);
+    free(stages);
     FORWARD(file_make_folder(study->options->folder));
     for (int i = 0; i < RECIPE_SETS && study->recipe->data[i]; i++) FORWARD(set_place(study, i));
     study->stages = count_stages(study->recipe, study->set_count);

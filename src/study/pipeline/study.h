@@ -8,7 +8,7 @@
 #define STUDY_PIPELINE_STUDY_H
 
 #include "study/ledger/ledger.h"
-#include "study/pipeline/recipe.h"
+#include "study/pipeline/estimate.h"
 #include "tune/tune.h"
 
 typedef struct StudyProgress {
@@ -25,10 +25,11 @@ typedef struct StudyOptions {
     const char *data_dir; /* as in cf_set_load */
     int threads;          /* 0: all processors; changes speed, never numbers */
     unsigned formats;     /* of figures: FIGURE_SVG | .. */
+    void (*estimated)(const StudyEstimate *estimate, void *context); /* once, of a study that begins */
     void (*progress)(const StudyProgress *progress, void *context);
     cf_progress_fn training; /* within a training; false stops: CF_INTERRUPTED, everything is kept */
     TuneProgressFn tuning;   /* the same within a search */
-    void *context;           /* of the three */
+    void *context;           /* of the four */
 } StudyOptions;
 
 typedef struct StudyOutcome {

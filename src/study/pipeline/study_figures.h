@@ -14,6 +14,7 @@ typedef struct RecallSeries {
 } RecallSeries;
 
 /* Bars of each class's recall, side by side for each series, as NAME.svg .. with NAME.csv. All runs have the same classes. */
-cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series, int count);
+cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
+                         int count);
 
 #endif

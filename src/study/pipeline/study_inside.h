@@ -25,6 +25,7 @@ typedef struct Study {
     StudySet sets[RECIPE_SETS];
     int set_count;
     json_t *results;   /* as ledger.h has them, and "search", "features" */
+    bool fresh;        /* nothing was done before this call */
     int stage, stages; /* the one under way, how many in all */
     double seconds;
 } Study;

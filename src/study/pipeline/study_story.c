@@ -38,7 +38,8 @@ bool run_has_collapsed(const json_t *run) {
 static double majority(const json_t *run) {
     const json_t *classes = json_object_get(run, "per_class");
     double most = 0;
-    for (size_t i = 0; i < json_array_size(classes); i++) most = fmax(most, number(json_array_get(classes, i), "support"));
+    for (size_t i = 0; i < json_array_size(classes); i++)
+        most = fmax(most, number(json_array_get(classes, i), "support"));
     return most / number(run, "n");
 }
 
@@ -93,8 +94,9 @@ static void tell_test(Story *story, const char *key) {
         tell(story, "On %s's test images, never trained on, %.2f %% are right in the mean of %zu seeds; macro F1 %.4f.",
              set_name(story, key), 100 * runs_mean(runs, NULL, "accuracy"), count, runs_mean(runs, "macro", "f1"));
     else
-        tell(story, "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
-                    "%.4f.",
+        tell(story,
+             "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
+             "%.4f.",
              (long long)number(first, "n"), set_name(story, key), 100 * number(first, "accuracy"),
              100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
              runs_mean(runs, "macro", "f1"));
@@ -110,7 +112,8 @@ static void tell_cross(Story *story, const char *from, const char *on) {
     if (run_has_collapsed(first))
         snprintf(collapse, sizeof collapse, " It has collapsed: %.0f %% of its predictions are %.40s.",
                  100 * number(most, "share"), json_string_value(json_object_get(most, "class")));
-    tell(story, "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f %%.%s",
+    tell(story,
+         "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f %%.%s",
          set_name(story, from), 100 * runs_mean(runs, NULL, "accuracy"), set_name(story, on),
          100.0 / (double)json_array_size(json_object_get(first, "per_class")), 100 * majority(first), collapse);
 }
@@ -132,25 +135,30 @@ static void tell_imbalance(Story *story, const char *key) {
     for (size_t c = 0; c < json_array_size(classes); c++) {
         if (runs_mean_recall(first, c) >= lowest) continue;
         lowest = runs_mean_recall(first, c);
-        snprintf(weakest, sizeof weakest, "%.50s", json_string_value(json_object_get(json_array_get(classes, c), "class")));
+        snprintf(weakest, sizeof weakest, "%.50s",
+                 json_string_value(json_object_get(json_array_get(classes, c), "class")));
     }
-    tell(story, "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, "
-                "%.2f %% of class %s are found.",
+    tell(story,
+         "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, "
+         "%.2f %% of class %s are found.",
          set_name(story, key), text, 100 * lowest, weakest);
 }
 
 static void tell_features(Story *story, const char *key) {
     const json_t *features = result(story, "features", key), *vote = json_object_get(features, "knn_accuracy");
     if (!features) return;
-    tell(story, "UMAP of %s's features keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the images "
-                "have their class from their neighbours.",
+    tell(story,
+         "UMAP of %s's features keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the "
+         "images "
+         "have their class from their neighbours.",
          set_name(story, key), number(features, "trustworthiness"), 100 * json_number_value(vote));
 }
 
 static void tell_ledger(Story *story, const Ledger *ledger) {
     const size_t *v = ledger->verdicts;
-    tell(story, "Of the report's %zu figures, %zu are reproduced, %zu beaten, %zu short; %zu were measured on other data, %zu "
-                "not at all.",
+    tell(story,
+         "Of the report's %zu figures, %zu are reproduced, %zu beaten, %zu short; %zu were measured on other data, %zu "
+         "not at all.",
          ledger->count, v[REPRODUCED], v[BEATEN], v[FELL_SHORT], v[NOT_COMPARABLE], v[NOT_RUN]);
 }
 
