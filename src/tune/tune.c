@@ -36,13 +36,18 @@ static cf_status check_options(const TuneOptions *o) {
     FAIL_IF(space_points(o->space) > 100000 && o->sampler == SAMPLER_GRID, CF_BAD_USE,
             "the grid has %lld points; at most 100000 are tried one by one: take --sampler random or tpe",
             (long long)space_points(o->space));
+    FAIL_IF(o->train.epochs < 1 || o->train.epochs > 100000 || o->train.patience < 0, CF_BAD_USE,
+            "epochs: 1 to 100000 expected, found %d; patience: 0 or more, found %d", o->train.epochs,
+            o->train.patience);
+    FAIL_IF(o->jobs < 0 || o->jobs > SLICES_MAX_THREADS, CF_BAD_USE, "jobs: 0 to %d expected, found %d",
+            SLICES_MAX_THREADS, o->jobs);
     FAIL_IF(
-        o->trials < 1 || o->jobs < 0 || o->jobs > SLICES_MAX_THREADS || o->lookback < 1 || o->startup < 1 ||
-            o->eta < 2 || o->first_rung < 1 || o->seeds < 1 || o->leading < 1,
+        o->trials < 1 || o->lookback < 1 || o->startup < 1 || o->eta < 2 || o->first_rung < 1 || o->seeds < 1 ||
+            o->leading < 1,
         CF_BAD_USE,
-        "tune: at least 1 trial, 0 to %d jobs, a lookback, startup, first rung, seeds and leading of at least 1, eta "
-        "of at least 2 expected",
-        SLICES_MAX_THREADS);
+        "trials, lookback, startup, first rung, seeds, leading: 1 or more expected, eta: 2 or more; found %d, %d, %d, "
+        "%d, %d, %d and %d",
+        o->trials, o->lookback, o->startup, o->first_rung, o->seeds, o->leading, o->eta);
     return CF_OK;
 }
 
@@ -207,11 +212,14 @@ static int wanted_trials(const TuneOptions *o) {
     return search + (o->seeds - 1) * (o->leading < search ? o->leading : search);
 }
 
-/* Whole trials side by side waste nothing at barriers: one thread each, as many as there are. */
+/* Trials side by side wait for nothing, threads of one trial for each other: a job per thread, as far as there is work for
+ * them. */
 static void share_threads(Tune *tune) {
-    int threads = slices_threads(tune->options.train.threads);
-    if (!tune->options.jobs) tune->options.jobs = threads;
-    tune->threads = threads / tune->options.jobs;
+    TuneOptions *o = &tune->options;
+    int threads = slices_threads(o->train.threads), most = tune->wanted;
+    if (tune_is_adaptive(o) && o->lookback < most) most = o->lookback;
+    if (!o->jobs) o->jobs = threads < most ? threads : most;
+    tune->threads = threads / o->jobs;
     if (tune->threads < 1) tune->threads = 1;
 }
 
@@ -221,8 +229,8 @@ cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     FORWARD(check_options(options));
     FORWARD(engine_choose(options->train.engine, &tune.options.train.precision, &engine));
     FORWARD(check_models(&tune));
-    share_threads(&tune);
     tune.wanted = wanted_trials(options);
+    share_threads(&tune);
     FORWARD(settle(&tune));
     return run_workers(&tune);
 }
