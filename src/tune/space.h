@@ -1,0 +1,83 @@
+/* What a tune searches: parameters with their values or ranges, and a model line with places for them.
+ *
+ * A parameter is one of the training options below, or a name that stands in braces in the model line:
+ *
+ *     model       conv {width} 3x3 | bn | {activation} | maxpool 2 | dense classes
+ *     optimizer   sgd, adam                   a list
+ *     lr          0.0001 to 0.1, log          a range, uniform in the logarithm; also: uniform, integer
+ *     width       16, 32
+ *     activation  relu, leakyrelu
+ *
+ * Numbers of ranges have six significant digits, so that a point and its texts say the same.
+ */
+#ifndef TUNE_SPACE_H
+#define TUNE_SPACE_H
+
+#include "base/files.h"
+
+#include <jansson.h>
+
+typedef enum ParameterKind {
+    PARAMETER_LIST,
+    PARAMETER_UNIFORM,
+    PARAMETER_LOG_UNIFORM,
+    PARAMETER_INTEGER
+} ParameterKind;
+
+enum { SPACE_MAX_PARAMETERS = 16, SPACE_MAX_VALUES = 256, SPACE_TEXT = 48 };
+
+typedef struct SpaceParameter {
+    char *name; /* "lr", or a place in the model line */
+    ParameterKind kind;
+    char **texts; /* PARAMETER_LIST: [count], as they were given */
+    int count;
+    double low, high; /* ranges: both belong to it */
+} SpaceParameter;
+
+typedef struct Space {
+    char *name;  /* "paper", or the file's name without folder and ending */
+    char *model; /* name of a model, or a line with {places} */
+    SpaceParameter *parameters;
+    int count;
+} Space;
+
+/* One value per parameter: its index in a list, or a number of its range. */
+typedef struct Point {
+    double values[SPACE_MAX_PARAMETERS];
+} Point;
+
+/* The training options that may be parameters: optimizer, lr, batch, momentum, weight_decay, schedule, patience. Ends with
+ * NULL. */
+extern const char *const space_option_names[];
+
+/* The study's: optimizer x lr x batch x activation, 24 points. */
+cf_status space_paper(Space *space);
+/* "paper", or the path of a YAML file (space_yaml.c). */
+cf_status space_read(const char *name_or_path, Space *space);
+cf_status space_yaml_read(const char *path, Space *space);
+/* Fine on a zeroed one. */
+void space_free(Space *space);
+/* Names, values and places fit together. A message names the parameter. */
+cf_status space_check(const Space *space);
+
+/* Points when all parameters are lists (the first varies slowest); 0 when there is a range. */
+int64_t space_points(const Space *space);
+/* Point `index` of a space of lists, below space_points. */
+Point space_point(const Space *space, int64_t index);
+bool space_points_equal(const Space *space, const Point *a, const Point *b);
+
+/* The value of parameter i: "adam", "0.00512". */
+void space_value_text(const Space *space, const Point *point, int i, char text[SPACE_TEXT]);
+/* "optimizer=sgd lr=0.001 batch=64 activation=relu" in a new string; release with free(). */
+cf_status space_point_text(const Space *space, const Point *point, char **text);
+/* Lays the point's options onto `options`, and makes its model line; release that with free(). */
+cf_status space_apply(const Space *space, const Point *point, cf_train_options *options, char **model_line);
+
+/* {"optimizer": "sgd", "lr": 0.001, ...}: numbers where the text is one. A new reference. */
+cf_status space_point_json(const Space *space, const Point *point, json_t **json);
+cf_status space_point_from_json(const Space *space, const json_t *json, Point *point);
+/* The whole space, and back; a new reference. */
+cf_status space_json(const Space *space, json_t **json);
+cf_status space_from_json(const json_t *json, Space *space);
+
+#endif

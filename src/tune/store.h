@@ -1,0 +1,118 @@
+/* OUT/tune.db: everything that a tune knows, in one SQLite file.
+ *
+ *     settings  key, value (JSON): what must be equal to go on, and the space
+ *     trials    one configuration with one seed, and where it stands
+ *     epochs    its learning curve
+ *     jobs      the work in the order in which it was decided: a trial and the epochs to which it is trained
+ *
+ * Every change is one transaction that begins as a writer (BEGIN IMMEDIATE), with a rollback journal: safe under kill -9,
+ * for several processes, and one file when nobody writes. A trial under way is locked by its worker (flock on its folder's
+ * file `lock`); the kernel gives the lock back whatever ends the worker, so the dead are known without clocks.
+ *
+ * Every thread opens a store of its own.
+ */
+#ifndef TUNE_STORE_H
+#define TUNE_STORE_H
+
+#include "tune/space.h"
+
+typedef enum TrialState {
+    TRIAL_WAITING, /* paused after some epochs, may go on */
+    TRIAL_RUNNING,
+    TRIAL_DONE,   /* all its epochs, or stopped early for want of a lower validation loss */
+    TRIAL_PRUNED, /* left at fewer epochs */
+    TRIAL_FAILED  /* diverged, or cannot be built: `reason` */
+} TrialState;
+
+/* "waiting", "running", "done", "pruned", "failed"; ends with NULL. */
+extern const char *const trial_state_words[];
+
+typedef struct Trial {
+    int id; /* from 1; its folder is OUT/trials/0001 */
+    Point point;
+    uint64_t seed;
+    int repeats; /* the trial whose configuration this repeats with another seed; 0: one of the search */
+    TrialState state;
+    int budget;   /* epochs to which it is or was last trained, at most */
+    char *worker; /* who works or worked on it last: host, process, thread */
+    char *reason; /* of a failure, else NULL */
+    /* Of the best epoch so far; best_epoch 0: none yet. */
+    int best_epoch, epochs_run;
+    double validation_loss, validation_accuracy;
+    double seconds;                  /* of all work on it */
+    char weights_sha256[SHA256_HEX]; /* "": not yet */
+    unsigned char *correct;          /* [validation images] 1 where the best weights are right, in the order of the
+                                       validation part; NULL: not yet */
+    size_t correct_count;
+} Trial;
+
+typedef struct TrialEpoch {
+    int epoch; /* 1-based */
+    double rate, train_loss, train_accuracy, validation_loss, validation_accuracy;
+    double seconds; /* its validation included */
+} TrialEpoch;
+
+typedef struct TrialList {
+    Trial *trials; /* by id */
+    size_t count;
+} TrialList;
+
+typedef struct Store Store;
+
+/* Opens FOLDER/tune.db, made if it is not there. */
+cf_status store_open(const char *folder, Store **store);
+/* The same of one that must be there, for reading. */
+cf_status store_open_existing(const char *folder, Store **store);
+void store_close(Store *store);
+
+/* ---- Reading ---- */
+
+/* The space and the settings that were stored; `settings` is a new reference. */
+cf_status store_space(Store *store, Space *space);
+cf_status store_settings(Store *store, json_t **settings);
+cf_status store_trials(Store *store, const Space *space, TrialList *list);
+void trial_list_free(TrialList *list);
+/* The learning curve of a trial, in a new array. */
+cf_status store_epochs(Store *store, int trial, TrialEpoch **epochs, int *count);
+/* The search's done trial with the lowest validation loss (of equals the lower id), or NULL. Points into the list. */
+const Trial *trial_best(const TrialList *list);
+
+/* ---- Working (tune.c, worker.c) ---- */
+
+/* Stores the settings of a new tune; refuses others than those stored, and names what differs. */
+cf_status store_settle(Store *store, const json_t *settings);
+
+/* A transaction; work between the two is seen by others all at once or not at all. */
+cf_status store_begin(Store *store);
+cf_status store_commit(Store *store);
+void store_rollback(Store *store);
+
+/* One piece of work, decided in the order of its number. */
+typedef struct Job {
+    int number; /* from 0 */
+    int trial;  /* 0: nothing was to be done */
+    int budget; /* epochs */
+    bool done;
+    double loss; /* done: the lowest validation loss so far; INFINITY: failed */
+    bool over;   /* done: the trial will not be trained on, whatever its loss */
+} Job;
+
+cf_status store_jobs(Store *store, Job **jobs, int *count);
+cf_status store_add_trial(Store *store, const Space *space, const Trial *trial);
+cf_status store_add_job(Store *store, const Job *job);
+/* The trial is running under `worker` from now on, to the job's budget. */
+cf_status store_mark_running(Store *store, const Job *job, const char *worker);
+/* Takes the lock of a trial's folder, which is made; *lock is -1 while someone else has it. Close it to give it back. */
+cf_status store_lock_trial(Store *store, int trial, int *lock);
+
+/* Each of these is a transaction of its own. */
+cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch);
+/* Ends a job: the trial takes over state, reason, results and `correct` from `trial`. */
+cf_status store_finish(Store *store, const Job *job, const Trial *trial);
+/* Trials that wait become pruned: the search is over. */
+cf_status store_prune_waiting(Store *store);
+
+/* "FOLDER/trials/0007" in a new string. */
+cf_status store_trial_folder(const Store *store, int trial, char **folder);
+
+#endif
