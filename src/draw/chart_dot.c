@@ -73,8 +73,7 @@ static double row_middle(const DotChart *chart, const Layout *layout, int row) {
 static void draw_table(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart, const Layout *layout) {
     char room[512];
     for (int r = -1; r < chart->row_count; r++) {
-        const double y =
-            r < 0 ? layout->top - 4 : row_middle(chart, layout, r) + middle * chart_label.size;
+        const double y = r < 0 ? layout->top - 4 : row_middle(chart, layout, r) + middle * chart_label.size;
         TextStyle style = chart_label;
         style.bold = r >= 0 && r == chart->best;
         for (int c = 0; c < chart->column_count; c++) {
@@ -165,8 +164,8 @@ cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotC
         canvas_text(canvas, box.x, box.y + 10, chart_title, theme->text,
                     text_fit(chart->title, chart_title, box.width, room));
     for (int p = 0; p < chart->panel_count; p++) {
-        const Scale scale =
-            scale_of(chart, &chart->panels[p], layout.panels + p * (layout.panel_width + panel_gap), layout.panel_width);
+        const Scale scale = scale_of(chart, &chart->panels[p], layout.panels + p * (layout.panel_width + panel_gap),
+                                     layout.panel_width);
         draw_axis(canvas, theme, &chart->panels[p], &layout, &scale);
         draw_points(canvas, theme, chart, &chart->panels[p], &layout, &scale);
     }

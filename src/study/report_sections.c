@@ -1,5 +1,6 @@
 /* The page's sections: everything that can be read without a script; scripts add what answers a click. */
 #include "base/memory.h"
+#include "base/text.h"
 #include "study/report_inside.h"
 
 #include <stdlib.h>
@@ -62,18 +63,6 @@ static void note(FILE *out, const char *text) {
     fputs("</p>\n", out);
 }
 
-/* "12,345" */
-static const char *thousands(long long n, char text[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", n), at = 0;
-    for (int i = 0; i < length; i++) {
-        if (i && digits[i - 1] != '-' && (length - i) % 3 == 0) text[at++] = ',';
-        text[at++] = digits[i];
-    }
-    text[at] = '\0';
-    return text;
-}
-
 /* ---- The facts at the top ---- */
 
 static void test_facts(FILE *out, const json_t *test) {
@@ -85,7 +74,8 @@ static void test_facts(FILE *out, const json_t *test) {
              100 * json_number_value(json_array_get(interval, 1)));
     fact(out, "Test accuracy", text, remark);
     snprintf(text, sizeof text, "%.4f", number(test, "loss"));
-    snprintf(remark, sizeof remark, "cross-entropy, over %s images", thousands((long long)number(test, "n"), count));
+    snprintf(remark, sizeof remark, "cross-entropy, over %s images",
+             text_thousands((long long)number(test, "n"), count));
     fact(out, "Test loss", text, remark);
     snprintf(text, sizeof text, "%.4f", number(json_object_get(test, "macro"), "f1"));
     fact(out, "F1", text, "mean over the classes");
@@ -106,7 +96,7 @@ void section_facts(FILE *out, const ReportInput *input) {
     fact(out, "Best epoch", text, remark);
     snprintf(text, sizeof text, "%.1f s", number(m, "seconds"));
     snprintf(remark, sizeof remark, "of training, %s images/s",
-             thousands((long long)number(m, "images_per_second"), count));
+             text_thousands((long long)number(m, "images_per_second"), count));
     fact(out, "Time", text, remark);
     snprintf(text, sizeof text, "%.0f GFLOP/s", number(m, "gflops"));
     snprintf(remark, sizeof remark, "%.0f %% of these threads\xe2\x80\x99 measured peak",
@@ -153,14 +143,14 @@ static void layers(FILE *out, const LayerList *list) {
         fputs("</td><td class=\"n\">", out);
         shape(out, l->out);
         fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">",
-                l->parameters ? thousands((long long)l->parameters, text) : "");
+                l->parameters ? text_thousands((long long)l->parameters, text) : "");
         if (l->flops > 0) fprintf(out, "%.3f", l->flops / 1e6);
         fputs("</td></tr>\n", out);
     }
     fprintf(out,
             "</tbody><tfoot><tr><th scope=\"row\">total</th><td></td><td></td><td class=\"n\">%s</td>"
             "<td class=\"n\">%.3f</td></tr></tfoot></table></div>\n",
-            thousands((long long)layer_list_parameters(list), text), layer_list_flops(list) / 1e6);
+            text_thousands((long long)layer_list_parameters(list), text), layer_list_flops(list) / 1e6);
 }
 
 static void data_rows(FILE *out, const ReportInput *input) {
@@ -213,7 +203,7 @@ static void scores_row(FILE *out, const char *name, const json_t *scores, long l
     html_text(out, name);
     fputs("</th>", out);
     for (size_t k = 0; k < COUNT_OF(keys); k++) fprintf(out, "<td class=\"n\">%.4f</td>", number(scores, keys[k]));
-    fprintf(out, "<td class=\"n\" data-sort=\"%lld\">%s</td></tr>\n", support, thousands(support, text));
+    fprintf(out, "<td class=\"n\" data-sort=\"%lld\">%s</td></tr>\n", support, text_thousands(support, text));
 }
 
 void section_scores(FILE *out, const ReportInput *input) {

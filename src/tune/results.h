@@ -17,11 +17,12 @@
 typedef struct Configuration {
     const Trial **trials; /* [count] the search's own first, then its repeats by id; point into the list */
     size_t count;
-    size_t done, failed;             /* of them */
-    MeanInterval loss, accuracy;     /* on the validation part, of the done ones; without one: the first trial's best so far */
+    size_t done, failed; /* of them */
+    MeanInterval loss,
+        accuracy; /* on the validation part, of the done ones; without one: the first trial's best so far */
     double accuracy_low, accuracy_high; /* 95 %: Student t over two or more seeds, of one Wilson's; NaN: not known */
-    double seconds;                  /* of all its trials */
-    char **values;                   /* [space.count] texts */
+    double seconds;                     /* of all its trials */
+    char **values;                      /* [space.count] texts */
 } Configuration;
 
 typedef struct TrialCurve {

@@ -1,6 +1,7 @@
 #include "tune/results.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,18 +56,6 @@ bool comparison_is_noise(const Comparison *comparison) {
 
 /* ---- Saying it ---- */
 
-/* "12,345" */
-static const char *grouped(size_t n, char text[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%zu", n), at = 0;
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0) text[at++] = ',';
-        text[at++] = digits[i];
-    }
-    text[at] = '\0';
-    return text;
-}
-
 static const char *p_text(double p, char text[32]) {
     if (p < 0.0001)
         snprintf(text, 32, "p < 0.0001");
@@ -79,7 +68,8 @@ static void print_images(const Comparison *c, FILE *out) {
     const int best = c->best->trials[0]->id, other = c->other->trials[0]->id;
     char one[32], two[32], all[32], p[32], test[64] = "McNemar, exact";
     if (c->seeds > 1) snprintf(test, sizeof test, "sign test over images, %zu seeds each", c->seeds);
-    grouped(c->only_best, one), grouped(c->only_other, two), grouped(c->images, all), p_text(c->p, p);
+    text_thousands((long long)c->only_best, one), text_thousands((long long)c->only_other, two);
+    text_thousands((long long)c->images, all), p_text(c->p, p);
     fprintf(out, "trial %d against trial %d: ", best, other);
     if (c->only_best + c->only_other == 0)
         fprintf(out, "no difference: each of the %s validation images is right with both or with neither.\n", all);
@@ -98,8 +88,8 @@ static void print_losses(const Comparison *c, FILE *out) {
     const bool sure = c->loss.low > 0 || c->loss.high < 0;
     if (c->seeds < 2) return;
     fprintf(out, "Its mean loss over %zu seeds is %s by %.4g (95 %% interval %.4g to %.4g): %s.\n", c->seeds,
-            c->loss.mean >= 0 ? "lower" : "higher", fabs(c->loss.mean),
-            c->loss.mean >= 0 ? c->loss.low : -c->loss.high, c->loss.mean >= 0 ? c->loss.high : -c->loss.low,
+            c->loss.mean >= 0 ? "lower" : "higher", fabs(c->loss.mean), c->loss.mean >= 0 ? c->loss.low : -c->loss.high,
+            c->loss.mean >= 0 ? c->loss.high : -c->loss.low,
             sure ? "more than what seeds do" : "no more than what seeds do");
 }
 
@@ -116,14 +106,14 @@ static json_t *number_or_null(double value) {
 }
 
 cf_status comparison_json(const Comparison *c, json_t **json) {
-    json_t *made = c->best ? json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:b, s:{s:o, s:[o, o]}}", "best",
-                                       c->best->trials[0]->id, "other", c->other->trials[0]->id, "seeds",
-                                       (json_int_t)c->seeds, "images", (json_int_t)c->images, "only_best",
-                                       (json_int_t)c->only_best, "only_other", (json_int_t)c->only_other, "p", c->p,
-                                       "noise", comparison_is_noise(c), "loss_difference", "mean",
-                                       number_or_null(c->loss.mean), "interval", number_or_null(c->loss.low),
-                                       number_or_null(c->loss.high))
-                           : json_null();
+    json_t *made =
+        c->best ? json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:b, s:{s:o, s:[o, o]}}", "best",
+                            c->best->trials[0]->id, "other", c->other->trials[0]->id, "seeds", (json_int_t)c->seeds,
+                            "images", (json_int_t)c->images, "only_best", (json_int_t)c->only_best, "only_other",
+                            (json_int_t)c->only_other, "p", c->p, "noise", comparison_is_noise(c), "loss_difference",
+                            "mean", number_or_null(c->loss.mean), "interval", number_or_null(c->loss.low),
+                            number_or_null(c->loss.high))
+                : json_null();
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making JSON of a comparison");
     *json = made;
     return CF_OK;
