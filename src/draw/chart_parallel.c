@@ -185,7 +185,6 @@ static void draw_all(Canvas *canvas, const Theme *theme, Box box, const Parallel
     if (chart->title)
         canvas_text(canvas, box.x, box.y + 10, chart_title, theme->text,
                     text_fit(chart->title, chart_title, box.width, room));
-    draw_strip(canvas, theme, chart, layout);
     for (int i = chart->line_count - 1; i >= 0; i--) { /* the best come last, on top */
         if (layout->order[i] == chart->best) continue;
         draw_line(canvas, theme, chart, layout, places, layout->order[i], 1.1, NULL);
@@ -194,6 +193,7 @@ static void draw_all(Canvas *canvas, const Theme *theme, Box box, const Parallel
         draw_line(canvas, theme, chart, layout, places, chart->best, 5, &theme->background);
         draw_line(canvas, theme, chart, layout, places, chart->best, 2.8, NULL);
     }
+    draw_strip(canvas, theme, chart, layout); /* over the lines' round ends */
     for (int a = 0; a < chart->axis_count; a++) draw_axis(canvas, theme, chart, layout, a);
     draw_names(canvas, theme, box, chart, layout);
 }

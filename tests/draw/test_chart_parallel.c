@@ -37,10 +37,10 @@ static void test_places(void **state) {
     assert_ok(make_chart(draw, &chart, &theme_light, "two.png"));
     Drawn drawn = read_drawn(in_scratch("two.png"));
     /* The best line is broad, in the colour of the highest result, which it has here. */
-    const Ink broad = ink_between(&drawn, bytes_of(theme_sequence(&theme_light, 1)), 80, 400);
-    const Ink thin = ink_between(&drawn, bytes_of(theme_sequence(&theme_light, 0)), 80, 480);
+    const Ink broad = ink_between(&drawn, bytes_of(theme_sequence(&theme_light, 1)), 80, 488);
+    const Ink thin = ink_between(&drawn, bytes_of(theme_sequence(&theme_light, 0)), 80, 488);
     assert_true(broad.count > 3 * thin.count && thin.count > 0);
-    assert_true(broad.top < 60 && thin.bottom > 330);
+    assert_true(broad.top < 70 && thin.bottom > 355);
     /* Near the first axis, at the middle of the height, the better one is above. */
     const Ink first = ink_between(&drawn, bytes_of(theme_sequence(&theme_light, 0)), 60, 110);
     const Ink second = ink_between(&drawn, bytes_of(theme_sequence(&theme_light, 1)), 60, 110);
