@@ -109,7 +109,7 @@ static void draw_axis(Canvas *canvas, const Theme *theme, const DotPanel *panel,
     const double width = scale->to - scale->from, y = layout->bottom;
     char room[512];
     Ticks ticks;
-    ticks_choose(&panel->x, scale->low, scale->high, (int)fmax(2, fmin(7, width / 28)), &ticks);
+    ticks_choose(&panel->x, scale->low, scale->high, (int)fmax(2, fmin(7, width / 22)), &ticks);
     for (int i = 0; i < ticks.count; i++) {
         const double x = scale_place(scale, ticks.at[i]);
         const bool small = !ticks.labels[i][0];

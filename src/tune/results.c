@@ -135,6 +135,7 @@ void results_free(TuneResults *results) {
     free(results->curves);
     trial_list_free(&results->list);
     space_free(&results->space);
+    json_decref(results->settings);
     *results = (TuneResults){0};
 }
 
@@ -160,13 +161,18 @@ cf_status results_read(const char *folder, TuneResults *results) {
     Space space = {0};
     TrialList list = {0};
     TrialCurve *curves = NULL;
+    json_t *settings = NULL;
     cf_status status;
     FORWARD(store_open_existing(folder, &store));
     FORWARD_TO(done, store_space(store, &space));
+    FORWARD_TO(done, store_settings(store, &settings));
     FORWARD_TO(done, store_trials(store, &space, &list));
     FORWARD_TO(done, read_curves(store, &list, &curves));
     FORWARD_TO(done, results_new(&space, &list, curves, results));
+    results->settings = settings;
+    settings = NULL;
 done:
+    json_decref(settings);
     store_close(store);
     trial_list_free(&list);
     space_free(&space);

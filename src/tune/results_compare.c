@@ -87,9 +87,9 @@ static void print_images(const Comparison *c, FILE *out) {
 static void print_losses(const Comparison *c, FILE *out) {
     const bool sure = c->loss.low > 0 || c->loss.high < 0;
     if (c->seeds < 2) return;
-    fprintf(out, "Its mean loss over %zu seeds is %s by %.4g (95 %% interval %.4g to %.4g): %s.\n", c->seeds,
-            c->loss.mean >= 0 ? "lower" : "higher", fabs(c->loss.mean), c->loss.mean >= 0 ? c->loss.low : -c->loss.high,
-            c->loss.mean >= 0 ? c->loss.high : -c->loss.low,
+    fprintf(out, "trial %d's mean loss over %zu seeds is %s by %.2g (95 %% interval %.2g to %.2g): %s.\n",
+            c->best->trials[0]->id, c->seeds, c->loss.mean >= 0 ? "lower" : "higher", fabs(c->loss.mean),
+            c->loss.mean >= 0 ? c->loss.low : -c->loss.high, c->loss.mean >= 0 ? c->loss.high : -c->loss.low,
             sure ? "more than what seeds do" : "no more than what seeds do");
 }
 

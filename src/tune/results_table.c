@@ -30,9 +30,11 @@ static void epochs_text(const Configuration *c, char *text) {
         snprintf(text, CELL, "%d", t->epochs_run);
 }
 
-static void state_text(const TuneResults *r, const Configuration *c, char *text) {
-    if (r->seeds > 1 && c->count > 1)
-        snprintf(text, CELL, "%zu of %zu seeds done%s", c->done, c->count, c->failed ? ", failed: see below" : "");
+static void state_text(const Configuration *c, char *text) {
+    if (c->count > 1 && c->done == c->count)
+        snprintf(text, CELL, "%zu seeds", c->count);
+    else if (c->count > 1)
+        snprintf(text, CELL, "%zu of %zu seeds", c->done, c->count);
     else
         snprintf(text, CELL, "%s", trial_state_words[c->trials[0]->state]);
 }
@@ -57,7 +59,7 @@ static void fill_row(const TuneResults *r, const Configuration *c, const Table *
                  100 * fmin(1, c->accuracy_high));
     epochs_text(c, cell(table, row, 5 + P));
     snprintf(cell(table, row, 6 + P), CELL, "%.1f", c->seconds);
-    state_text(r, c, cell(table, row, 7 + P));
+    state_text(c, cell(table, row, 7 + P));
 }
 
 static cf_status make_table(const TuneResults *r, size_t rows, Table *table) {
@@ -99,14 +101,21 @@ static void print_table(const Table *table, FILE *out) {
     }
 }
 
+/* What the intervals are, where there are any. */
+static void print_key(const TuneResults *r, FILE *out) {
+    char images[32];
+    if (!r->images) return;
+    fprintf(out, "\n95 %%: Wilson's interval over the %s validation images",
+            text_thousands((long long)r->images, images));
+    if (r->seeds > 1) fputs("; over seeds, behind the mean, Student's t, as after \xc2\xb1", out);
+    fputc('\n', out);
+}
+
 /* Why trials failed, below the table: a reason is a sentence. */
 static void print_reasons(const TuneResults *r, FILE *out) {
-    bool any = false;
     for (size_t i = 0; i < r->list.count; i++) {
         const Trial *t = &r->list.trials[i];
         if (t->state != TRIAL_FAILED) continue;
-        if (!any) fputc('\n', out);
-        any = true;
         fprintf(out, "trial %d failed: %s\n", t->id, t->reason ? t->reason : "no reason was recorded");
     }
 }
@@ -122,6 +131,7 @@ cf_status results_print(const TuneResults *results, size_t rows, FILE *out) {
     FORWARD_TO(done, make_table(results, shown, &table));
     print_table(&table, out);
     if (shown < results->count) fprintf(out, "... and %zu more; trials.csv has all of them\n", results->count - shown);
+    print_key(results, out);
     print_reasons(results, out);
 done:
     free(table.cells);
