@@ -21,7 +21,8 @@ typedef enum RngPurpose {
     RNG_DROPOUT = 4,
     RNG_LIMIT = 5,
     RNG_IMAGE = 6, /* generated images, and what their writers keep */
-    RNG_WRITER = 7
+    RNG_WRITER = 7,
+    RNG_TRIAL = 11 /* which configurations a tune tries */
 } RngPurpose;
 
 typedef struct RngStream {

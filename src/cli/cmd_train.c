@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
-#include "data/generate/generated_set.h"
 #include "data/split.h"
 #include "study/figures.h"
 #include "study/report.h"
@@ -148,30 +147,15 @@ static cf_status make_config(const Arguments *given, const TrainArguments *a, Ru
     return CF_OK;
 }
 
-/* "mnist", "street", "street-shifted": a set as a part of a folder's name. */
-static cf_status short_name(const char *data, char name[64]) {
-    if (generator_named(data)) {
-        GeneratedSpec spec;
-        FORWARD(generated_spec_read(data, &spec));
-        snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
-        return CF_OK;
-    }
-    snprintf(name, 64, "%s", file_base_name(data));
-    for (char *p = name; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
-    return CF_OK;
-}
-
 /* "runs/mnist-paper-s1", or with "-2" .. when that is taken. */
 static cf_status default_folder(const RunConfig *c, char **folder) {
     char data[64];
-    FORWARD(short_name(c->data, data));
+    FORWARD(data_short_name(c->data, data));
     const char *model = model_named_line(c->model) ? c->model : "custom";
     for (int n = 1; n < 10000; n++) {
         char suffix[16] = "";
         if (n > 1) snprintf(suffix, sizeof suffix, "-%d", n);
-        FORWARD(memory_print(folder, "runs/%s-%s-s%llu%s", data[0] ? data : "data", model,
-                             (unsigned long long)c->train.seed, suffix));
+        FORWARD(memory_print(folder, "runs/%s-%s-s%llu%s", data, model, (unsigned long long)c->train.seed, suffix));
         if (!file_exists(*folder)) return CF_OK;
         free(*folder);
     }

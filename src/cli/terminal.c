@@ -35,23 +35,40 @@ void terminal_catch_interrupt(void) {
     signal(SIGTERM, on_interrupt);
 }
 
-static void print_left(double seconds) {
+bool terminal_interrupted(void) {
+    return interrupted;
+}
+
+void terminal_time_left(double seconds, char text[32]) {
     long s = (long)(seconds + 0.5);
     if (s >= 3600)
-        fprintf(stderr, "  %ld h %02ld min left", s / 3600, s / 60 % 60);
+        snprintf(text, 32, "%ld h %02ld min left", s / 3600, s / 60 % 60);
     else
-        fprintf(stderr, "  %ld:%02ld left", s / 60, s % 60);
+        snprintf(text, 32, "%ld:%02ld left", s / 60, s % 60);
+}
+
+void terminal_live(const char *text) {
+    static double last;
+    double time = clock_seconds();
+    if (quiet || !isatty(STDERR_FILENO) || time - last < 0.1) return; /* ten times a second are enough to look alive */
+    last = time;
+    fprintf(stderr, "\r\033[K%s", text);
+    line_open = true;
+}
+
+void terminal_line(const char *text) {
+    if (quiet) return;
+    close_line();
+    fprintf(stderr, "%s\n", text);
 }
 
 static void print_live(const cf_progress *p) {
-    static double last;
-    double time = clock_seconds();
-    if (time - last < 0.1) return; /* ten times a second are enough to look alive */
-    last = time;
-    fprintf(stderr, "\r\033[Kepoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s", p->epoch,
-            p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second);
-    print_left(p->seconds_left);
-    line_open = true;
+    char text[200], left[32];
+    terminal_time_left(p->seconds_left, left);
+    snprintf(text, sizeof text, "epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s  %s", p->epoch,
+             p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second,
+             left);
+    terminal_live(text);
 }
 
 static void print_epoch(const cf_progress *p) {
@@ -69,7 +86,7 @@ bool terminal_progress(const cf_progress *progress, void *context) {
     (void)context;
     if (!quiet && progress->epoch_done)
         print_epoch(progress);
-    else if (!quiet && isatty(STDERR_FILENO))
+    else
         print_live(progress);
     if (interrupted) close_line();
     return !interrupted;

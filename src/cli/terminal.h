@@ -14,6 +14,12 @@ void terminal_set_quiet(bool quiet);
  * used. Returns false once Ctrl-C was pressed (terminal_catch_interrupt); a second Ctrl-C ends the program at once. */
 bool terminal_progress(const cf_progress *progress, void *context);
 void terminal_catch_interrupt(void);
+bool terminal_interrupted(void);
+/* On a terminal the line that is renewed, at most ten times a second; a line that stays. Nothing when quiet. */
+void terminal_live(const char *text);
+void terminal_line(const char *text);
+/* "12:05 left". */
+void terminal_time_left(double seconds, char text[32]);
 
 /* Prints a JSON document on stdout and releases it. */
 cf_status print_json(json_t *json);

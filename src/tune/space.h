@@ -42,9 +42,9 @@ typedef struct Space {
 } Space;
 
 /* One value per parameter: its index in a list, or a number of its range. */
-typedef struct Point {
+typedef struct SpacePoint {
     double values[SPACE_MAX_PARAMETERS];
-} Point;
+} SpacePoint;
 
 /* The training options that may be parameters: optimizer, lr, batch, momentum, weight_decay, schedule, patience. Ends with
  * NULL. */
@@ -59,23 +59,26 @@ cf_status space_yaml_read(const char *path, Space *space);
 void space_free(Space *space);
 /* Names, values and places fit together. A message names the parameter. */
 cf_status space_check(const Space *space);
+/* Parts of it: parameter i beside those before it; every place of the model line has a parameter. */
+cf_status space_check_parameter(const Space *space, int i);
+cf_status space_check_model(const Space *space);
 
 /* Points when all parameters are lists (the first varies slowest); 0 when there is a range. */
 int64_t space_points(const Space *space);
-/* Point `index` of a space of lists, below space_points. */
-Point space_point(const Space *space, int64_t index);
-bool space_points_equal(const Space *space, const Point *a, const Point *b);
+/* SpacePoint `index` of a space of lists, below space_points. */
+SpacePoint space_point(const Space *space, int64_t index);
+bool space_points_equal(const Space *space, const SpacePoint *a, const SpacePoint *b);
 
 /* The value of parameter i: "adam", "0.00512". */
-void space_value_text(const Space *space, const Point *point, int i, char text[SPACE_TEXT]);
+void space_value_text(const Space *space, const SpacePoint *point, int i, char text[SPACE_TEXT]);
 /* "optimizer=sgd lr=0.001 batch=64 activation=relu" in a new string; release with free(). */
-cf_status space_point_text(const Space *space, const Point *point, char **text);
+cf_status space_point_text(const Space *space, const SpacePoint *point, char **text);
 /* Lays the point's options onto `options`, and makes its model line; release that with free(). */
-cf_status space_apply(const Space *space, const Point *point, cf_train_options *options, char **model_line);
+cf_status space_apply(const Space *space, const SpacePoint *point, cf_train_options *options, char **model_line);
 
 /* {"optimizer": "sgd", "lr": 0.001, ...}: numbers where the text is one. A new reference. */
-cf_status space_point_json(const Space *space, const Point *point, json_t **json);
-cf_status space_point_from_json(const Space *space, const json_t *json, Point *point);
+cf_status space_point_json(const Space *space, const SpacePoint *point, json_t **json);
+cf_status space_point_from_json(const Space *space, const json_t *json, SpacePoint *point);
 /* The whole space, and back; a new reference. */
 cf_status space_json(const Space *space, json_t **json);
 cf_status space_from_json(const json_t *json, Space *space);

@@ -29,7 +29,7 @@ extern const char *const trial_state_words[];
 
 typedef struct Trial {
     int id; /* from 1; its folder is OUT/trials/0001 */
-    Point point;
+    SpacePoint point;
     uint64_t seed;
     int repeats; /* the trial whose configuration this repeats with another seed; 0: one of the search */
     TrialState state;
@@ -107,8 +107,10 @@ cf_status store_lock_trial(Store *store, int trial, int *lock);
 
 /* Each of these is a transaction of its own. */
 cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch);
-/* Ends a job: the trial takes over state, reason, results and `correct` from `trial`. */
+/* Ends a job: the trial takes over state, reason, weights_sha256 and `correct` from `trial`, whose seconds are added. */
 cf_status store_finish(Store *store, const Job *job, const Trial *trial);
+/* The trial waits for a worker to go on with its job. */
+cf_status store_pause(Store *store, int trial);
 /* Trials that wait become pruned: the search is over. */
 cf_status store_prune_waiting(Store *store);
 

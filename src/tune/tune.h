@@ -15,12 +15,12 @@ typedef enum TunePruner { PRUNER_NONE, PRUNER_ASHA } TunePruner;
 /* End with NULL; the index is the enumeration's value. */
 extern const char *const sampler_words[], *const pruner_words[];
 
-typedef enum TuneEvent { TUNE_STEP, TUNE_EPOCH, TUNE_BEGUN, TUNE_ENDED } TuneEvent;
+typedef enum TuneEvent { TUNE_STEP, TUNE_EPOCH, TUNE_BEGUN, TUNE_ENDED, TUNE_IDLE } TuneEvent;
 
 typedef struct TuneProgress {
-    TuneEvent event;
+    TuneEvent event;                  /* TUNE_IDLE: nothing to do until others are done; no trial then */
     int trial;                        /* of which */
-    const Point *point;               /* its configuration */
+    const SpacePoint *point;          /* its configuration */
     const Trial *ended;               /* TUNE_ENDED: as it stands now; else NULL */
     const cf_progress *step;          /* TUNE_STEP, TUNE_EPOCH; else NULL */
     int trials, trials_ended, failed; /* so far, of all workers on the store; as of the last TUNE_ENDED here */

@@ -1,0 +1,369 @@
+/* cifra tune: many runs, to find the best configuration. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "cli/data_options.h"
+#include "cli/terminal.h"
+#include "study/run.h"
+#include "tune/tune.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct TuneArguments {
+    const char *data, *data_dir, *grid, *split, *classes, *limit, *out;
+    DataDials dials;
+    int sampler, pruner, trials, jobs, seeds, leading, lookback, startup, eta, first_rung;
+    int epochs, patience, precision, engine, threads;
+    double momentum, weight_decay, validation;
+    int64_t seed, split_seed;
+    bool unstratified;
+} TuneArguments;
+
+#define MEMBER(name) OPTION_MEMBER(TuneArguments, name)
+
+static const Option options[] = {
+    {"data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path", MEMBER(data)},
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     MEMBER(data_dir)},
+    DATA_OPTIONS(TuneArguments, dials),
+    {"grid", "paper|FILE", OPTION_TEXT, .help = "the space: the study's 24 configurations, or a YAML file",
+     .default_text = "paper", MEMBER(grid)},
+    {"sampler", NULL, OPTION_CHOICE, .choices = sampler_words,
+     .help = "grid: every point of lists; random; tpe: where good ones are dense (Bergstra et al. 2011)",
+     .default_text = "grid", MEMBER(sampler)},
+    {"trials", "N", OPTION_INTEGER, 1, 100000, .help = "random, tpe: so many configurations", .default_text = "24",
+     MEMBER(trials)},
+    {"startup", "N", OPTION_INTEGER, 1, 100000, .help = "tpe: so many of them at random first", .default_text = "8",
+     MEMBER(startup)},
+    {"pruner", NULL, OPTION_CHOICE, .choices = pruner_words,
+     .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .default_text = "none", MEMBER(pruner)},
+    {"eta", "N", OPTION_INTEGER, 2, 100, .help = "asha: one in N goes on, to N times the epochs", .default_text = "3",
+     MEMBER(eta)},
+    {"first-rung", "N", OPTION_INTEGER, 1, 100000, .help = "asha: epochs that every configuration gets",
+     .default_text = "1", MEMBER(first_rung)},
+    {"lookback", "N", OPTION_INTEGER, 1, 1000,
+     .help = "tpe, asha: decide from all jobs but the last N-1, so that N may run at once; changes what is tried",
+     .default_text = "4", MEMBER(lookback)},
+    {"seeds", "N", OPTION_INTEGER, 1, 1000,
+     .help = "train the leading configurations with so many seeds in all, after the search", .default_text = "1",
+     MEMBER(seeds)},
+    {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .default_text = "3", MEMBER(leading)},
+    {"jobs", "J", OPTION_INTEGER, 0, 256, .help = "trials at once; changes speed, never numbers",
+     .default_text = "0: one per thread", MEMBER(jobs)},
+    {"epochs", "N", OPTION_INTEGER, 1, 100000, .help = "at most so many passes over the training images",
+     .default_text = "50", MEMBER(epochs)},
+    {"patience", "N", OPTION_INTEGER, 0, 100000,
+     .help = "end a trial after so many epochs without a lower validation loss; 0: never", .default_text = "5",
+     MEMBER(patience)},
+    {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD, where the space leaves it open", .default_text = "0.9",
+     MEMBER(momentum)},
+    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "where the space leaves it open", .default_text = "0",
+     MEMBER(weight_decay)},
+    {"precision", NULL, OPTION_CHOICE, .choices = precision_words,
+     .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32", .default_text = "f32",
+     MEMBER(precision)},
+    {"engine", NULL, OPTION_CHOICE, .choices = engine_words, .help = "as for cifra train", .default_text = "fast",
+     MEMBER(engine)},
+    {"seed", "S", OPTION_INTEGER, 0, 9e15,
+     .help = "of weights, order of images and dropout, the same for every trial, and of the sampler",
+     .default_text = "1", MEMBER(seed)},
+    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "of all trials together; 0: all processors", .default_text = "0",
+     MEMBER(threads)},
+    {"split", "MODE", OPTION_TEXT, .help = "official, pooled (70/10/20), or at:N; the test part is never looked at",
+     .default_text = "official; pooled for a set without a test part", MEMBER(split)},
+    {"validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = "share of the training images that validate (official, at)",
+     .default_text = "0.1", MEMBER(validation)},
+    {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where", .default_text = "1",
+     MEMBER(split_seed)},
+    {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
+     MEMBER(unstratified)},
+    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(classes)},
+    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
+    {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is gone on with",
+     .default_text = "tune/SET-GRID", MEMBER(out)},
+};
+
+static void set_defaults(void *parsed) {
+    const TuneOptions d = tune_defaults();
+    const cf_split_options split = cf_split_defaults();
+    *(TuneArguments *)parsed = (TuneArguments){.dials = DATA_DIALS_NONE,
+                                               .grid = "paper",
+                                               .trials = d.trials,
+                                               .startup = d.startup,
+                                               .eta = d.eta,
+                                               .first_rung = d.first_rung,
+                                               .lookback = d.lookback,
+                                               .seeds = d.seeds,
+                                               .leading = d.leading,
+                                               .epochs = d.train.epochs,
+                                               .patience = d.train.patience,
+                                               .momentum = d.train.momentum,
+                                               .weight_decay = d.train.weight_decay,
+                                               .validation = split.validation,
+                                               .seed = (int64_t)d.train.seed,
+                                               .split_seed = (int64_t)split.seed};
+}
+
+/* ---- Data ---- */
+
+typedef struct Session { /* what one call of the command works with */
+    Space space;
+    char *data, *out;
+    cf_set *set;
+    cf_split_options parts; /* its texts are the arguments' */
+    cf_split *split;
+    char split_text[40];
+    TuneOptions tune;
+} Session;
+
+static void session_free(Session *s) {
+    space_free(&s->space);
+    free(s->data);
+    free(s->out);
+    cf_split_free(s->split);
+    cf_set_free(s->set);
+}
+
+static cf_status load_data(const TuneArguments *a, Session *s) {
+    s->parts = (cf_split_options){.validation = a->validation,
+                                  .stratified = !a->unstratified,
+                                  .seed = (uint64_t)a->split_seed,
+                                  .classes = a->classes,
+                                  .train_limit = a->limit};
+    if (a->split) FORWARD(split_from_text(a->split, &s->parts));
+    FORWARD(cf_set_load(s->data, a->data_dir, &s->set));
+    if (!a->split && s->set->official_train == s->set->count) s->parts.mode = CF_SPLIT_POOLED;
+    split_to_text(&s->parts, s->split_text);
+    return cf_split_new(s->set, &s->parts, &s->split);
+}
+
+static cf_status name_folder(const TuneArguments *a, Session *s) {
+    char data[64];
+    if (a->out) return memory_copy_string(a->out, &s->out);
+    FORWARD(data_short_name(s->data, data));
+    return memory_print(&s->out, "tune/%s-%s", data, s->space.name);
+}
+
+static void fill_options(const TuneArguments *a, Session *s) {
+    TuneOptions *t = &s->tune;
+    *t = tune_defaults();
+    t->space = &s->space;
+    t->out = s->out;
+    t->data = s->data;
+    t->split_text = s->split_text;
+    t->sampler = (TuneSampler)a->sampler;
+    t->pruner = (TunePruner)a->pruner;
+    t->trials = a->trials;
+    t->startup = a->startup;
+    t->eta = a->eta;
+    t->first_rung = a->first_rung;
+    t->lookback = a->lookback;
+    t->jobs = a->jobs;
+    t->seeds = a->seeds;
+    t->leading = a->leading;
+    t->train.epochs = a->epochs;
+    t->train.patience = a->patience;
+    t->train.momentum = a->momentum;
+    t->train.weight_decay = a->weight_decay;
+    t->train.precision = (cf_precision)a->precision;
+    t->train.engine = (cf_engine)a->engine;
+    t->train.seed = (uint64_t)a->seed;
+    t->train.threads = a->threads;
+}
+
+static cf_status prepare(const Arguments *given, const TuneArguments *a, Session *s) {
+    FAIL_IF(!a->data, CF_BAD_USE, "--data SET is needed: a name (cifra data list shows them) or a path");
+    FAIL_IF(a->sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
+            "a grid has as many trials as points; --trials goes with --sampler random or tpe");
+    FORWARD(space_read(a->grid, &s->space));
+    FORWARD(data_dials_lay(a->data, &a->dials, &s->data));
+    FORWARD(name_folder(a, s));
+    FORWARD(load_data(a, s));
+    fill_options(a, s);
+    return CF_OK;
+}
+
+/* ---- Progress ---- */
+
+static void tell_ended(const Session *s, const TuneProgress *p) {
+    const Trial *t = p->ended;
+    char *configuration, line[400], left[32] = "";
+    if (space_point_text(&s->space, p->point, &configuration)) return;
+    if (p->seconds_left >= 0) terminal_time_left(p->seconds_left, left);
+    int used = snprintf(line, sizeof line, "trial %d (%d of %d)  %s  ", t->id, p->trials_ended, p->trials_wanted,
+                        configuration);
+    if (used > 0 && used < (int)sizeof line && t->state == TRIAL_FAILED)
+        snprintf(line + used, sizeof line - (size_t)used, "failed: %.200s", t->reason ? t->reason : "");
+    else if (used > 0 && used < (int)sizeof line)
+        snprintf(line + used, sizeof line - (size_t)used,
+                 "validation: loss %.4f  accuracy %.2f %%  best epoch %d of %d  %.1f s  %s", t->validation_loss,
+                 100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds, left);
+    terminal_line(line);
+    free(configuration);
+}
+
+static bool on_progress(const TuneProgress *p, void *context) {
+    char line[200];
+    if (p->event == TUNE_ENDED) tell_ended(context, p);
+    if (p->step) {
+        snprintf(line, sizeof line, "%d of %d trials  trial %d: epoch %d  step %lld/%lld  loss %.4f", p->trials_ended,
+                 p->trials_wanted, p->trial, p->step->epoch, (long long)p->step->step, (long long)p->step->steps,
+                 p->step->loss);
+        terminal_live(line);
+    }
+    return !terminal_interrupted();
+}
+
+static void print_opening(const Session *s) {
+    const TuneOptions *t = &s->tune;
+    int64_t points = space_points(&s->space);
+    printf("data    %s: %zu train, %zu validation (%s); the test part is not looked at\n", s->data,
+           cf_subset_count(cf_split_part(s->split, CF_TRAIN)), cf_subset_count(cf_split_part(s->split, CF_VALIDATION)),
+           s->split_text);
+    printf("space   %s: %s\n", s->space.name, s->space.model);
+    for (int i = 0; i < s->space.count; i++) {
+        const SpaceParameter *p = &s->space.parameters[i];
+        printf("        %-12s", p->name);
+        for (int v = 0; v < p->count; v++) printf(" %s", p->texts[v]);
+        if (p->kind != PARAMETER_LIST)
+            printf(" %g to %g%s", p->low, p->high,
+                   p->kind == PARAMETER_INTEGER       ? ", whole"
+                   : p->kind == PARAMETER_LOG_UNIFORM ? ", log"
+                                                      : "");
+        putchar('\n');
+    }
+    printf("search  %s", sampler_words[t->sampler]);
+    if (t->sampler == SAMPLER_GRID)
+        printf(", %lld configurations", (long long)points);
+    else
+        printf(", %d configurations", points && points < t->trials ? (int)points : t->trials);
+    printf(", pruner %s, at most %d epochs each, patience %d, seed %llu, %s\n", pruner_words[t->pruner],
+           t->train.epochs, t->train.patience, (unsigned long long)t->train.seed, precision_words[t->train.precision]);
+    printf("folder  %s\n\n", s->out);
+    fflush(stdout);
+}
+
+/* ---- Results ---- */
+
+static json_t *number_or_null(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static cf_status trial_json(const Space *space, const Trial *t, json_t **json) {
+    json_t *config;
+    FORWARD(space_point_json(space, &t->point, &config));
+    json_t *made = json_pack("{s:i s:s s:o s:I s:i s:{s:o s:o} s:i s:i s:f s:s s:o}", "id", t->id, "state",
+                             trial_state_words[t->state], "config", config, "seed", (json_int_t)t->seed, "repeats",
+                             t->repeats, "validation", "loss", number_or_null(t->validation_loss), "accuracy",
+                             t->best_epoch ? json_real(t->validation_accuracy) : json_null(), "best_epoch",
+                             t->best_epoch, "epochs_run", t->epochs_run, "seconds", t->seconds, "weights_sha256",
+                             t->weights_sha256, "reason", t->reason ? json_string(t->reason) : json_null());
+    FAIL_IF(!made, CF_NO_MEMORY, "out of memory, or a text is not UTF-8");
+    *json = made;
+    return CF_OK;
+}
+
+static cf_status print_trials_json(const Session *s, const TrialList *list) {
+    const Trial *best = trial_best(list);
+    json_t *trials = json_array(), *best_json = json_null(), *one;
+    cf_status status = CF_OK;
+    for (size_t i = 0; i < list->count && !status; i++) {
+        status = trial_json(&s->space, &list->trials[i], &one);
+        if (!status) json_array_append_new(trials, one);
+    }
+    if (!status && best) status = trial_json(&s->space, best, &best_json);
+    json_t *json = json_pack("{s:s s:s s:s s:o s:o}", "tune", s->out, "data", s->data, "grid", s->space.name, "trials",
+                             trials, "best", best_json);
+    if (!status) return print_json(json);
+    json_decref(json);
+    return status;
+}
+
+static void print_table(const Session *s, const TrialList *list) {
+    const Trial *best = trial_best(list);
+    char text[SPACE_TEXT];
+    printf("trial  state   ");
+    for (int i = 0; i < s->space.count; i++) printf("  %-12s", s->space.parameters[i].name);
+    printf("  seed  val. loss  val. acc.  epoch  of  seconds\n");
+    for (size_t i = 0; i < list->count; i++) {
+        const Trial *t = &list->trials[i];
+        printf("%5d  %-8s", t->id, trial_state_words[t->state]);
+        for (int p = 0; p < s->space.count; p++) {
+            space_value_text(&s->space, &t->point, p, text);
+            printf("  %-12s", text);
+        }
+        printf("  %4llu  %9.4f  %7.2f %%  %5d  %2d  %7.1f%s\n", (unsigned long long)t->seed, t->validation_loss,
+               100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds, t == best ? "  best" : "");
+    }
+}
+
+static cf_status finish(const Arguments *given, const Session *s) {
+    Store *store;
+    TrialList list;
+    FORWARD(store_open_existing(s->out, &store));
+    cf_status status = store_trials(store, &s->space, &list);
+    store_close(store);
+    FORWARD(status);
+    const Trial *best = trial_best(&list);
+    if (given->json)
+        status = print_trials_json(s, &list);
+    else
+        print_table(s, &list);
+    trial_list_free(&list);
+    FORWARD(status);
+    FAIL_IF(!best, CF_DIVERGED, "no trial came to its end; see the reasons above, and try lower rates");
+    return CF_OK;
+}
+
+static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {
+    FORWARD(prepare(given, a, s));
+    if (!given->json && !given->quiet) print_opening(s);
+    s->tune.progress = on_progress;
+    s->tune.context = s;
+    terminal_catch_interrupt();
+    cf_status status = tune_run(s->split, &s->tune);
+    if (status == CF_INTERRUPTED)
+        return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
+    FORWARD(status);
+    return finish(given, s);
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    Session session = {0};
+    terminal_set_quiet(given->quiet);
+    cf_status status = run_session(given, parsed, &session);
+    session_free(&session);
+    return status;
+}
+
+const Command command_tune = {
+    .name = "tune",
+    .summary = "search for the best configuration",
+    .usage = "--data SET [options]",
+    .description =
+        "Trains one network per configuration of a space and tells which has the lowest validation loss. The test part "
+        "of "
+        "the data is never looked at.\n"
+        "\n"
+        "Everything is kept in the folder: tune.db (SQLite) with every trial, its learning curve and what it gets "
+        "right, and "
+        "trials/ with the best weights of each. The same command goes on where it stopped, also after a kill, and "
+        "several may work "
+        "on one folder at once; the end is the same, bit for bit. A trial that diverges is put down as failed.\n"
+        "\n"
+        "Examples:\n"
+        "\n"
+        "    cifra tune --data mnist --split pooled --grid paper\n"
+        "    cifra tune --data street -n 10000 --pruner asha --seeds 5\n"
+        "    cifra tune --data mnist --grid space.yaml --sampler tpe --trials 40",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .options_size = sizeof(TuneArguments),
+    .set_defaults = set_defaults,
+    .run = run_command,
+};

@@ -1,0 +1,212 @@
+/* What the names of a space mean: training options, and places in the model line. */
+#include "tune/space.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct OptionRule {
+    const char *const *words; /* NULL: a number */
+    double low, high;         /* both allowed */
+    bool whole;
+} OptionRule;
+
+static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
+static const char *const schedules[] = {"constant", "cosine", "one-cycle", NULL};
+
+const char *const space_option_names[] = {"optimizer",    "lr",       "batch",    "momentum",
+                                          "weight_decay", "schedule", "patience", NULL};
+
+static const OptionRule rules[] = {{optimizers, 0, 0, false}, {NULL, 1e-12, 1e6, false}, {NULL, 1, 65536, true},
+                                   {NULL, 0, 0.9999, false},  {NULL, 0, 1e6, false},     {schedules, 0, 0, false},
+                                   {NULL, 0, 100000, true}};
+
+/* The index among space_option_names, or -1. */
+static int option_index(const char *name) {
+    for (int i = 0; space_option_names[i]; i++)
+        if (strcmp(space_option_names[i], name) == 0) return i;
+    return -1;
+}
+
+static int word_index(const char *const *words, const char *text) {
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], text) == 0) return i;
+    return -1;
+}
+
+/* ---- Places in the model line ---- */
+
+/* The next {name} from `from` on: its brace and its length with both braces; NULL when there is none. */
+static const char *next_place(const char *from, size_t *length) {
+    const char *open = strchr(from, '{');
+    const char *close = open ? strchr(open, '}') : NULL;
+    if (!close) return NULL;
+    *length = (size_t)(close - open) + 1;
+    return open;
+}
+
+static bool place_is(const char *place, size_t length, const char *name) {
+    return strlen(name) + 2 == length && strncmp(place + 1, name, length - 2) == 0;
+}
+
+static int parameter_of_place(const Space *space, const char *place, size_t length) {
+    for (int i = 0; i < space->count; i++)
+        if (place_is(place, length, space->parameters[i].name)) return i;
+    return -1;
+}
+
+static bool has_place(const Space *space, const char *name) {
+    size_t length = 0;
+    for (const char *p = next_place(space->model, &length); p; p = next_place(p + length, &length))
+        if (place_is(p, length, name)) return true;
+    return false;
+}
+
+cf_status space_check_model(const Space *space) {
+    size_t length = 0;
+    for (const char *p = next_place(space->model, &length); p; p = next_place(p + length, &length))
+        FAIL_IF(parameter_of_place(space, p, length) < 0, CF_BAD_USE,
+                "the model line has %.*s, but no parameter has that name", (int)length, p);
+    return CF_OK;
+}
+
+/* ---- Checks ---- */
+
+static cf_status check_value(const SpaceParameter *p, const OptionRule *rule, const char *text) {
+    double number;
+    if (rule->words) {
+        FAIL_IF(word_index(rule->words, text) < 0, CF_BAD_USE, "parameter %s: unknown value %s%s", p->name, text,
+                text_hint(text, rule->words));
+        return CF_OK;
+    }
+    FAIL_IF(!text_to_number(text, &number) || number < rule->low || number > rule->high ||
+                (rule->whole && number != floor(number)),
+            CF_BAD_USE, "parameter %s: a %snumber from %g to %g expected, found %s", p->name,
+            rule->whole ? "whole " : "", rule->low, rule->high, text);
+    return CF_OK;
+}
+
+static cf_status check_list(const SpaceParameter *p, const OptionRule *rule) {
+    FAIL_IF(p->count < 1 || p->count > SPACE_MAX_VALUES, CF_BAD_USE, "parameter %s: 1 to %d values expected, found %d",
+            p->name, SPACE_MAX_VALUES, p->count);
+    for (int v = 0; v < p->count; v++) {
+        const char *text = p->texts[v];
+        FAIL_IF(strlen(text) >= SPACE_TEXT || !*text || strpbrk(text, "{}\n"), CF_BAD_USE,
+                "parameter %s: value %d must be 1 to %d characters without braces, found \"%.60s\"", p->name, v + 1,
+                SPACE_TEXT - 1, text);
+        for (int u = 0; u < v; u++)
+            FAIL_IF(strcmp(p->texts[u], text) == 0, CF_BAD_USE, "parameter %s: the value %s stands there twice",
+                    p->name, text);
+        if (rule) FORWARD(check_value(p, rule, text));
+    }
+    return CF_OK;
+}
+
+static cf_status check_range(const SpaceParameter *p, const OptionRule *rule) {
+    bool whole = p->kind == PARAMETER_INTEGER;
+    FAIL_IF(!isfinite(p->low) || !isfinite(p->high) || !(p->low < p->high), CF_BAD_USE,
+            "parameter %s: a range [low, high] with low below high expected, found [%g, %g]", p->name, p->low, p->high);
+    FAIL_IF(p->kind == PARAMETER_LOG_UNIFORM && p->low <= 0, CF_BAD_USE,
+            "parameter %s: a logarithmic range must begin above 0, found %g", p->name, p->low);
+    FAIL_IF(whole &&
+                (p->low != floor(p->low) || p->high != floor(p->high) || fabs(p->low) > 1e9 || fabs(p->high) > 1e9),
+            CF_BAD_USE, "parameter %s: whole numbers of at most nine digits expected, found [%.10g, %.10g]", p->name,
+            p->low, p->high);
+    if (!rule) return CF_OK;
+    FAIL_IF(rule->words, CF_BAD_USE, "parameter %s: a list of values expected, found a range", p->name);
+    FAIL_IF(rule->whole && !whole, CF_BAD_USE, "parameter %s: an integer range expected", p->name);
+    FAIL_IF(p->low < rule->low || p->high > rule->high, CF_BAD_USE,
+            "parameter %s: a range within %g to %g expected, found [%g, %g]", p->name, rule->low, rule->high, p->low,
+            p->high);
+    return CF_OK;
+}
+
+static bool is_name(const char *text) {
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    return length > 0 && length < SPACE_TEXT && text[length] == '\0';
+}
+
+cf_status space_check_parameter(const Space *space, int i) {
+    const SpaceParameter *p = &space->parameters[i];
+    int option = option_index(p->name);
+    FAIL_IF(!is_name(p->name), CF_BAD_USE,
+            "parameter %d: a name of at most %d letters, digits, - and _ expected, found \"%.60s\"", i + 1,
+            SPACE_TEXT - 1, p->name);
+    for (int j = 0; j < i; j++)
+        FAIL_IF(strcmp(space->parameters[j].name, p->name) == 0, CF_BAD_USE, "parameter %s stands there twice",
+                p->name);
+    FAIL_IF(option < 0 && !has_place(space, p->name), CF_BAD_USE,
+            "parameter %s: neither a training option nor a place {%s} in the model line%s", p->name, p->name,
+            text_hint(p->name, space_option_names));
+    const OptionRule *rule = option < 0 ? NULL : &rules[option];
+    return p->kind == PARAMETER_LIST ? check_list(p, rule) : check_range(p, rule);
+}
+
+cf_status space_check(const Space *space) {
+    FAIL_IF(space->count < 1 || space->count > SPACE_MAX_PARAMETERS, CF_BAD_USE,
+            "1 to %d parameters expected, found %d", SPACE_MAX_PARAMETERS, space->count);
+    for (int i = 0; i < space->count; i++) FORWARD(space_check_parameter(space, i));
+    return space_check_model(space);
+}
+
+/* ---- A point's meaning ---- */
+
+static void lay_option(int option, const char *text, cf_train_options *o) {
+    double number = 0;
+    if (!rules[option].words) text_to_number(text, &number);
+    switch (option) {
+    case 0:
+        o->optimizer = (cf_optimizer)word_index(optimizers, text);
+        break;
+    case 1:
+        o->learning_rate = number;
+        break;
+    case 2:
+        o->batch = (int)number;
+        break;
+    case 3:
+        o->momentum = number;
+        break;
+    case 4:
+        o->weight_decay = number;
+        break;
+    case 5:
+        o->schedule = (cf_schedule)word_index(schedules, text);
+        break;
+    default:
+        o->patience = (int)number;
+    }
+}
+
+/* The model line with texts in its places. */
+static cf_status fill_places(const Space *space, const SpacePoint *point, char **line) {
+    char text[SPACE_TEXT], *made = NULL, *longer;
+    size_t length = 0;
+    const char *from = space->model;
+    FORWARD(memory_copy_string("", &made));
+    for (const char *p = next_place(from, &length); p; p = next_place(from, &length)) {
+        space_value_text(space, point, parameter_of_place(space, p, length), text);
+        cf_status status = memory_print(&longer, "%s%.*s%s", made, (int)(p - from), from, text);
+        free(made);
+        FORWARD(status);
+        made = longer;
+        from = p + length;
+    }
+    cf_status status = memory_print(line, "%s%s", made, from);
+    free(made);
+    return status;
+}
+
+cf_status space_apply(const Space *space, const SpacePoint *point, cf_train_options *options, char **model_line) {
+    char text[SPACE_TEXT];
+    for (int i = 0; i < space->count; i++) {
+        int option = option_index(space->parameters[i].name);
+        if (option < 0) continue;
+        space_value_text(space, point, i, text);
+        lay_option(option, text, options);
+    }
+    return fill_places(space, point, model_line);
+}

@@ -1,0 +1,289 @@
+#include "tune/store_inside.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { APPLICATION = 0x63667475 /* "cftu" */, VERSION = 1, BUSY_MILLISECONDS = 60000 };
+
+const char *const trial_state_words[] = {"waiting", "running", "done", "pruned", "failed", NULL};
+
+/* `correct` comes last: a row's other columns are then read without it. */
+static const char schema[] =
+    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+    "CREATE TABLE trials (id INTEGER PRIMARY KEY, point TEXT NOT NULL, seed INTEGER NOT NULL, repeats INTEGER,"
+    " state TEXT NOT NULL, budget INTEGER NOT NULL DEFAULT 0, worker TEXT, reason TEXT, best_epoch INTEGER NOT NULL "
+    "DEFAULT 0,"
+    " epochs_run INTEGER NOT NULL DEFAULT 0, validation_loss REAL, validation_accuracy REAL,"
+    " seconds REAL NOT NULL DEFAULT 0, weights_sha256 TEXT, correct BLOB);"
+    "CREATE TABLE epochs (trial INTEGER NOT NULL REFERENCES trials, epoch INTEGER NOT NULL, rate REAL, train_loss REAL,"
+    " train_accuracy REAL, validation_loss REAL, validation_accuracy REAL, seconds REAL, PRIMARY KEY (trial, epoch));"
+    "CREATE TABLE jobs (number INTEGER PRIMARY KEY, trial INTEGER NOT NULL, budget INTEGER NOT NULL,"
+    " done INTEGER NOT NULL, loss REAL, over INTEGER NOT NULL DEFAULT 0);";
+
+/* ---- SQLite ---- */
+
+cf_status store_fail(Store *store, const char *doing) {
+    int code = sqlite3_errcode(store->db);
+    if (code == SQLITE_BUSY)
+        return FAIL(CF_IO,
+                    "%s: another process has held it for %d seconds (%s); is a program stopped in the middle of it?",
+                    store->path, BUSY_MILLISECONDS / 1000, doing);
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+        return FAIL(CF_BAD_INPUT, "%s is damaged, or not made by cifra tune (%s): %s", store->path, doing,
+                    sqlite3_errmsg(store->db));
+    return FAIL(code == SQLITE_NOMEM ? CF_NO_MEMORY : CF_IO, "%s: %s (%s)", store->path, sqlite3_errmsg(store->db),
+                doing);
+}
+
+static int bind_values(sqlite3_stmt *statement, const char *types, va_list values) {
+    int code = SQLITE_OK;
+    for (int i = 1; *types && code == SQLITE_OK; types++, i++) {
+        if (*types == 'i') code = sqlite3_bind_int64(statement, i, va_arg(values, int64_t));
+        if (*types == 'd') code = sqlite3_bind_double(statement, i, va_arg(values, double));
+        if (*types == 't') code = sqlite3_bind_text(statement, i, va_arg(values, const char *), -1, SQLITE_TRANSIENT);
+        if (*types == 'b') {
+            const void *bytes = va_arg(values, const void *);
+            size_t size = va_arg(values, size_t);
+            code = sqlite3_bind_blob64(statement, i, bytes, size, SQLITE_TRANSIENT);
+        }
+    }
+    return code;
+}
+
+static cf_status prepare_list(Store *store, sqlite3_stmt **statement, const char *sql, const char *types,
+                              va_list values) {
+    if (sqlite3_prepare_v2(store->db, sql, -1, statement, NULL) != SQLITE_OK) return store_fail(store, sql);
+    if (bind_values(*statement, types, values) == SQLITE_OK) return CF_OK;
+    cf_status status = store_fail(store, sql);
+    sqlite3_finalize(*statement);
+    return status;
+}
+
+cf_status store_prepare(Store *store, sqlite3_stmt **statement, const char *sql, const char *types, ...) {
+    va_list values;
+    va_start(values, types);
+    cf_status status = prepare_list(store, statement, sql, types, values);
+    va_end(values);
+    return status;
+}
+
+cf_status store_step(Store *store, sqlite3_stmt *statement, bool *row) {
+    int code = sqlite3_step(statement);
+    *row = code == SQLITE_ROW;
+    if (*row) return CF_OK;
+    cf_status status = code == SQLITE_DONE ? CF_OK : store_fail(store, sqlite3_sql(statement));
+    sqlite3_finalize(statement);
+    return status;
+}
+
+cf_status store_run(Store *store, const char *sql, const char *types, ...) {
+    sqlite3_stmt *statement;
+    bool row = true;
+    va_list values;
+    va_start(values, types);
+    cf_status status = prepare_list(store, &statement, sql, types, values);
+    va_end(values);
+    while (!status && row) status = store_step(store, statement, &row);
+    return status;
+}
+
+cf_status store_begin(Store *store) {
+    return store_run(store, "BEGIN IMMEDIATE", "");
+}
+
+cf_status store_commit(Store *store) {
+    return store_run(store, "COMMIT", "");
+}
+
+void store_rollback(Store *store) {
+    if (!sqlite3_get_autocommit(store->db)) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Ends a transaction by what came of it. */
+static cf_status end_with(Store *store, cf_status status) {
+    if (!status) status = store_commit(store);
+    if (status) store_rollback(store);
+    return status;
+}
+
+/* ---- Opening ---- */
+
+static cf_status read_number(Store *store, const char *sql, int64_t *number) {
+    sqlite3_stmt *statement;
+    bool row;
+    FORWARD(store_prepare(store, &statement, sql, ""));
+    FORWARD(store_step(store, statement, &row));
+    *number = row ? sqlite3_column_int64(statement, 0) : 0;
+    if (row) sqlite3_finalize(statement);
+    return CF_OK;
+}
+
+static cf_status make_tables(Store *store) {
+    if (sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK) return store_fail(store, "making its tables");
+    char pragmas[96];
+    snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
+    if (sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK) return store_fail(store, "making its tables");
+    return CF_OK;
+}
+
+static cf_status check_version(Store *store, bool may_make) {
+    int64_t application, version, tables;
+    FORWARD(read_number(store, "PRAGMA application_id", &application));
+    FORWARD(read_number(store, "PRAGMA user_version", &version));
+    FORWARD(read_number(store, "SELECT count(*) FROM sqlite_master", &tables));
+    if (may_make && !application && !version && !tables) return make_tables(store);
+    FAIL_IF(application != APPLICATION, CF_BAD_INPUT, "%s is an SQLite file of something else than cifra tune",
+            store->path);
+    FAIL_IF(version != VERSION, CF_BAD_INPUT, "%s has version %lld of its tables; this program knows version %d",
+            store->path, (long long)version, VERSION);
+    return CF_OK;
+}
+
+static cf_status open_store(Store *store, const char *folder, bool may_make) {
+    FORWARD(memory_copy_string(folder, &store->folder));
+    FORWARD(file_join(folder, "tune.db", &store->path));
+    FAIL_IF(!may_make && !file_exists(store->path), CF_BAD_USE, "%s holds no tune: there is no %s", folder,
+            store->path);
+    if (may_make) FORWARD(file_make_folder(folder));
+    int code = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (code != SQLITE_OK) return store_fail(store, "opening");
+    sqlite3_busy_timeout(store->db, BUSY_MILLISECONDS);
+    FORWARD(store_begin(store));
+    return end_with(store, check_version(store, may_make));
+}
+
+static cf_status new_store(const char *folder, bool may_make, Store **store) {
+    Store *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    cf_status status = open_store(made, folder, may_make);
+    if (status)
+        store_close(made);
+    else
+        *store = made;
+    return status;
+}
+
+cf_status store_open(const char *folder, Store **store) {
+    return new_store(folder, true, store);
+}
+
+cf_status store_open_existing(const char *folder, Store **store) {
+    return new_store(folder, false, store);
+}
+
+void store_close(Store *store) {
+    if (!store) return;
+    sqlite3_close(store->db);
+    free(store->folder);
+    free(store->path);
+    free(store);
+}
+
+/* ---- Writing ---- */
+
+cf_status store_add_trial(Store *store, const Space *space, const Trial *trial) {
+    json_t *json;
+    FORWARD(space_point_json(space, &trial->point, &json));
+    char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    json_decref(json);
+    FAIL_IF(!text, CF_NO_MEMORY, "out of memory while writing a configuration");
+    cf_status status = store_run(store, "INSERT INTO trials (id, point, seed, repeats, state) VALUES (?, ?, ?, ?, ?)",
+                                 "itiit", (int64_t)trial->id, text, (int64_t)trial->seed, (int64_t)trial->repeats,
+                                 trial_state_words[trial->state]);
+    free(text);
+    return status;
+}
+
+cf_status store_add_job(Store *store, const Job *job) {
+    return store_run(store, "INSERT INTO jobs (number, trial, budget, done) VALUES (?, ?, ?, ?)", "iiii",
+                     (int64_t)job->number, (int64_t)job->trial, (int64_t)job->budget, (int64_t)job->done);
+}
+
+cf_status store_mark_running(Store *store, const Job *job, const char *worker) {
+    return store_run(store, "UPDATE trials SET state = 'running', budget = ?, worker = ? WHERE id = ?", "iti",
+                     (int64_t)job->budget, worker, (int64_t)job->trial);
+}
+
+static cf_status record_epoch(Store *store, int trial, const TrialEpoch *e) {
+    FORWARD(store_run(store, "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "iidddddd",
+                      (int64_t)trial, (int64_t)e->epoch, e->rate, e->train_loss, e->train_accuracy, e->validation_loss,
+                      e->validation_accuracy, e->seconds));
+    return store_run(
+        store,
+        "UPDATE trials SET (best_epoch, validation_loss, validation_accuracy) = (SELECT epoch, "
+        "validation_loss, validation_accuracy FROM epochs WHERE trial = id ORDER BY validation_loss, epoch "
+        "LIMIT 1), epochs_run = (SELECT max(epoch) FROM epochs WHERE trial = id), seconds = seconds + ? "
+        "WHERE id = ?",
+        "di", e->seconds, (int64_t)trial);
+}
+
+cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch) {
+    FORWARD(store_begin(store));
+    return end_with(store, record_epoch(store, trial, epoch));
+}
+
+/* What the trial reached stands in its row already, epoch by epoch. */
+static cf_status finish(Store *store, const Job *job, const Trial *t) {
+    FORWARD(store_run(store,
+                      "UPDATE trials SET state = ?, reason = ?, weights_sha256 = ?, correct = ?, seconds = seconds + ? "
+                      "WHERE id = ?",
+                      "tttbdi", trial_state_words[t->state], t->reason, t->weights_sha256[0] ? t->weights_sha256 : NULL,
+                      t->correct, t->correct_count, t->seconds, (int64_t)job->trial));
+    if (t->state == TRIAL_FAILED)
+        return store_run(store, "UPDATE jobs SET done = 1, over = 1, loss = ? WHERE number = ?", "di", INFINITY,
+                         (int64_t)job->number);
+    return store_run(store,
+                     "UPDATE jobs SET done = 1, over = ?, loss = (SELECT validation_loss FROM trials WHERE id = trial) "
+                     "WHERE number = ?",
+                     "ii", (int64_t)(t->state != TRIAL_WAITING), (int64_t)job->number);
+}
+
+cf_status store_finish(Store *store, const Job *job, const Trial *trial) {
+    FORWARD(store_begin(store));
+    return end_with(store, finish(store, job, trial));
+}
+
+cf_status store_pause(Store *store, int trial) {
+    return store_run(store, "UPDATE trials SET state = 'waiting' WHERE id = ?", "i", (int64_t)trial);
+}
+
+cf_status store_prune_waiting(Store *store) {
+    return store_run(store, "UPDATE trials SET state = 'pruned' WHERE state = 'waiting'", "");
+}
+
+/* ---- Folders and locks ---- */
+
+cf_status store_trial_folder(const Store *store, int trial, char **folder) {
+    return memory_print(folder, "%s/trials/%04d", store->folder, trial);
+}
+
+static cf_status lock_file(const char *path, int *lock) {
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    FAIL_IF(descriptor < 0, CF_IO, "cannot open %s: %s", path, strerror(errno));
+    *lock = descriptor;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return CF_OK;
+    int reason = errno;
+    close(descriptor);
+    *lock = -1;
+    FAIL_IF(reason != EWOULDBLOCK, CF_IO, "cannot lock %s: %s", path, strerror(reason));
+    return CF_OK;
+}
+
+cf_status store_lock_trial(Store *store, int trial, int *lock) {
+    char *folder, *path = NULL;
+    FORWARD(store_trial_folder(store, trial, &folder));
+    cf_status status = file_make_folder(folder);
+    if (!status) status = file_join(folder, "lock", &path);
+    if (!status) status = lock_file(path, lock);
+    free(path);
+    free(folder);
+    return status;
+}

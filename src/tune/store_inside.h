@@ -1,0 +1,23 @@
+/* What store.c and store_read.c share. */
+#ifndef TUNE_STORE_INSIDE_H
+#define TUNE_STORE_INSIDE_H
+
+#include "tune/store.h"
+
+#include <sqlite3.h>
+
+struct Store {
+    sqlite3 *db;
+    char *folder, *path;
+};
+
+/* Records SQLite's own message. */
+cf_status store_fail(Store *store, const char *doing);
+/* One statement with its values: `types` has a letter for each (i: int64_t, d: double, t: text or NULL, b: pointer and size_t; a
+ * NULL pointer is NULL). */
+cf_status store_prepare(Store *store, sqlite3_stmt **statement, const char *sql, const char *types, ...);
+cf_status store_run(Store *store, const char *sql, const char *types, ...);
+/* *row: there is another one. On failure, and behind the last row, the statement is finalized. */
+cf_status store_step(Store *store, sqlite3_stmt *statement, bool *row);
+
+#endif

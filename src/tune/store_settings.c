@@ -1,0 +1,135 @@
+/* What a tune was begun with: it must be equal to go on. */
+#include "tune/store_inside.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static cf_status read_text(Store *store, const char *key, char **text) {
+    sqlite3_stmt *statement;
+    bool row;
+    *text = NULL;
+    FORWARD(store_prepare(store, &statement, "SELECT value FROM settings WHERE key = ?", "t", key));
+    FORWARD(store_step(store, statement, &row));
+    if (!row) return CF_OK;
+    const char *value = (const char *)sqlite3_column_text(statement, 0);
+    cf_status status = memory_copy_string(value ? value : "", text);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+/* NULL when nothing is stored yet. */
+static cf_status read_settings(Store *store, json_t **settings) {
+    char *text;
+    json_error_t error;
+    *settings = NULL;
+    FORWARD(read_text(store, "settings", &text));
+    if (!text) return CF_OK;
+    *settings = json_loads(text, 0, &error);
+    free(text);
+    FAIL_IF(!*settings, CF_BAD_INPUT, "%s: its settings are damaged: %s", store->path, error.text);
+    return CF_OK;
+}
+
+cf_status store_settings(Store *store, json_t **settings) {
+    FORWARD(read_settings(store, settings));
+    FAIL_IF(!*settings, CF_BAD_INPUT, "%s has no settings: no tune was begun in it", store->path);
+    return CF_OK;
+}
+
+cf_status store_space(Store *store, Space *space) {
+    json_t *settings;
+    FORWARD(store_settings(store, &settings));
+    cf_status status = space_from_json(json_object_get(settings, "space"), space);
+    json_decref(settings);
+    return status ? status_prefix(status, "%s", store->path) : CF_OK;
+}
+
+/* ---- What differs ---- */
+
+typedef struct Differences {
+    char text[1200];
+    size_t used;
+} Differences;
+
+static void tell(Differences *d, const char *path, const json_t *there, const json_t *now) {
+    char *a = there ? json_dumps(there, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+    char *b = now ? json_dumps(now, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+    if (d->used < sizeof d->text)
+        d->used += (size_t)snprintf(d->text + d->used, sizeof d->text - d->used, "\n    %s: %.180s there, %.180s now",
+                                    path, a ? a : "nothing", b ? b : "nothing");
+    free(a);
+    free(b);
+}
+
+static void compare(Differences *d, const char *path, const json_t *there, const json_t *now);
+
+/* An element of a list of parameters goes by its name. */
+static void compare_elements(Differences *d, const char *path, const json_t *there, const json_t *now) {
+    for (size_t i = 0; i < json_array_size(now); i++) {
+        const json_t *a = json_array_get(there, i), *b = json_array_get(now, i);
+        const char *name = json_string_value(json_object_get(b, "name"));
+        char longer[160];
+        if (name)
+            snprintf(longer, sizeof longer, "%s.%s", path, name);
+        else
+            snprintf(longer, sizeof longer, "%s[%zu]", path, i);
+        if (!json_equal(a, b)) tell(d, longer, a, b);
+    }
+}
+
+static void compare_members(Differences *d, const char *path, const json_t *there, const json_t *now) {
+    const char *key;
+    json_t *value;
+    char longer[160];
+    json_object_foreach((json_t *)(uintptr_t)now, key, value) {
+        snprintf(longer, sizeof longer, "%s%s%s", path, *path ? "." : "", key);
+        compare(d, longer, json_object_get(there, key), value);
+    }
+    json_object_foreach((json_t *)(uintptr_t)there, key, value) {
+        snprintf(longer, sizeof longer, "%s%s%s", path, *path ? "." : "", key);
+        if (!json_object_get(now, key)) tell(d, longer, value, NULL);
+    }
+}
+
+static void compare(Differences *d, const char *path, const json_t *there, const json_t *now) {
+    if (there && json_equal(there, now)) return;
+    if (json_is_object(there) && json_is_object(now))
+        compare_members(d, path, there, now);
+    else if (json_is_array(there) && json_is_array(now) && json_is_object(json_array_get(now, 0)) &&
+             json_array_size(there) == json_array_size(now))
+        compare_elements(d, path, there, now);
+    else
+        tell(d, path, there, now);
+}
+
+static cf_status write_settings(Store *store, const json_t *settings) {
+    char *text = json_dumps(settings, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    FAIL_IF(!text, CF_NO_MEMORY, "out of memory while writing the settings");
+    cf_status status = store_run(store, "INSERT INTO settings VALUES ('settings', ?)", "t", text);
+    free(text);
+    return status;
+}
+
+static cf_status settle(Store *store, const json_t *settings) {
+    json_t *there;
+    FORWARD(read_settings(store, &there));
+    if (!there) return write_settings(store, settings);
+    Differences d = {.used = 0};
+    compare(&d, "", there, settings);
+    json_decref(there);
+    FAIL_IF(d.used, CF_BAD_USE,
+            "%s holds a tune with other settings, so its trials would not compare:%s\nGo on with the settings that it "
+            "was begun with, or name another folder with --out",
+            store->folder, d.text);
+    return CF_OK;
+}
+
+cf_status store_settle(Store *store, const json_t *settings) {
+    FORWARD(store_begin(store));
+    cf_status status = settle(store, settings);
+    if (!status) status = store_commit(store);
+    if (status) store_rollback(store);
+    return status;
+}

@@ -1,0 +1,166 @@
+#include "tune/trial.h"
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "base/slices.h"
+#include "train/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Work {
+    Worker *worker;
+    const Job *job;
+    const Trial *trial;
+    char *folder, *checkpoint, *history, *best, *line;
+    cf_train_options options;
+    double last;      /* when the time was last put down */
+    bool paused;      /* its epochs are done, more may come */
+    cf_status status; /* of the store, from within the fit loop */
+    char message[2048];
+} Work;
+
+static double take_seconds(Work *work) {
+    double now = clock_seconds(), passed = now - work->last;
+    work->last = now;
+    return passed;
+}
+
+/* ---- Within the fit loop ---- */
+
+static bool record(Work *work, const cf_progress *p) {
+    const TrialEpoch epoch = {p->epoch,           p->learning_rate,       p->loss,           p->accuracy,
+                              p->validation_loss, p->validation_accuracy, take_seconds(work)};
+    work->status = store_record_epoch(work->worker->store, work->trial->id, &epoch);
+    if (work->status) snprintf(work->message, sizeof work->message, "%s", cf_error());
+    return !work->status;
+}
+
+static bool on_progress(const cf_progress *p, void *context) {
+    Work *work = context;
+    Tune *tune = work->worker->tune;
+    /* A checkpoint from behind the last epoch of this job: its worker died between that and the store. */
+    if (p->epoch > work->job->budget) {
+        work->paused = true;
+        return false;
+    }
+    if (p->epoch_done && !record(work, p)) return false;
+    TuneProgress told = {.event = p->epoch_done ? TUNE_EPOCH : TUNE_STEP,
+                         .trial = work->trial->id,
+                         .point = &work->trial->point,
+                         .step = p};
+    tune_tell(tune, &told);
+    work->paused = p->epoch_done && p->epoch == work->job->budget && p->epoch < p->epochs;
+    return !work->paused && !atomic_load(&tune->stop);
+}
+
+/* ---- Around it ---- */
+
+static cf_status prepare(Work *work) {
+    const Tune *tune = work->worker->tune;
+    FORWARD(store_trial_folder(work->worker->store, work->trial->id, &work->folder));
+    FORWARD(file_join(work->folder, "checkpoint.safetensors", &work->checkpoint));
+    FORWARD(file_join(work->folder, "history.csv", &work->history));
+    FORWARD(file_join(work->folder, "model.safetensors", &work->best));
+    work->options = tune->options.train;
+    FORWARD(space_apply(tune->options.space, &work->trial->point, &work->options, &work->line));
+    work->options.seed = work->trial->seed;
+    work->options.threads = tune->threads;
+    work->options.checkpoint = work->checkpoint;
+    work->options.resume = true;
+    work->options.progress = on_progress;
+    work->options.progress_context = work;
+    work->last = clock_seconds();
+    return CF_OK;
+}
+
+static void release(Work *work) {
+    char *owned[] = {work->folder, work->checkpoint, work->history, work->best, work->line};
+    for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
+}
+
+/* Which validation images the best weights get right. */
+static cf_status mark_correct(const cf_model *model, const cf_subset *subset, const float *probabilities,
+                              unsigned char *correct) {
+    int class_of[MAX_CLASSES];
+    classes_match(subset->set, (const char *const *)model->class_names, model->classes, class_of);
+    for (size_t i = 0; i < subset->count; i++) {
+        int predicted = first_largest(probabilities + i * (size_t)model->classes, model->classes);
+        correct[i] = predicted == class_of[subset->set->labels[subset->images[i]]];
+    }
+    return CF_OK;
+}
+
+static cf_status look_at_validation(const Work *work, const cf_model *model, Trial *result) {
+    const cf_subset *subset = cf_split_part(work->worker->tune->split, CF_VALIDATION);
+    cf_precision precision = work->options.precision;
+    ClassifyOptions how = {.threads = work->options.threads};
+    StepResult sums;
+    float *probabilities = NULL;
+    cf_status status;
+    FORWARD(engine_choose(work->options.engine, &precision, &how.engine));
+    FORWARD(memory_new(subset->count * (size_t)model->classes, sizeof *probabilities, &probabilities));
+    FORWARD_TO(done, classify(model, subset, &how, probabilities, &sums));
+    FORWARD_TO(done, memory_new(subset->count, 1, &result->correct));
+    result->correct_count = subset->count;
+    FORWARD_TO(done, mark_correct(model, subset, probabilities, result->correct));
+    FORWARD_TO(done, parameters_sha256(&model->parameters, result->weights_sha256));
+done:
+    free(probabilities);
+    return status;
+}
+
+static cf_status fail_trial(Trial *result) {
+    result->state = TRIAL_FAILED;
+    return memory_copy_string(cf_error(), &result->reason);
+}
+
+/* A configuration that diverges or cannot be built is a result; any other failure is one of the tune. */
+static cf_status train(Work *work, Trial *result) {
+    const Tune *tune = work->worker->tune;
+    const FitFiles files = {work->history, work->best};
+    cf_model *model = NULL;
+    cf_status status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
+    if (status == CF_BAD_USE) return fail_trial(result);
+    FORWARD(status);
+    status = fit(model, tune->split, &work->options, &files, NULL);
+    if (work->status) {
+        status_set_message(work->message);
+        status = work->status;
+    } else if (status == CF_DIVERGED) {
+        status = fail_trial(result);
+    } else if (status == CF_INTERRUPTED && work->paused) {
+        result->state = TRIAL_WAITING;
+        status = CF_OK;
+    } else if (!status) {
+        result->state = TRIAL_DONE;
+        status = look_at_validation(work, model, result);
+    }
+    cf_model_free(model);
+    return status;
+}
+
+static cf_status work_on(Work *work, Trial *result) {
+    FORWARD(prepare(work));
+    cf_status status = train(work, result);
+    if (status == CF_INTERRUPTED) {
+        FORWARD(store_pause(work->worker->store, work->trial->id));
+        return FAIL(CF_INTERRUPTED, "trial %d was stopped; it goes on where it is", work->trial->id);
+    }
+    if (status) return status_prefix(status, "trial %d", work->trial->id);
+    result->seconds = take_seconds(work);
+    FORWARD(store_finish(work->worker->store, work->job, result));
+    if (result->state != TRIAL_WAITING) unlink(work->checkpoint);
+    return CF_OK;
+}
+
+cf_status trial_work(Worker *worker, const Job *job, const Trial *trial) {
+    Work work = {.worker = worker, .job = job, .trial = trial};
+    Trial result = {.id = trial->id};
+    cf_status status = work_on(&work, &result);
+    release(&work);
+    free(result.reason);
+    free(result.correct);
+    return status;
+}

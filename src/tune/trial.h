@@ -1,0 +1,34 @@
+/* One job of one trial: trained, its result in the store. */
+#ifndef TUNE_TRIAL_H
+#define TUNE_TRIAL_H
+
+#include "tune/tune.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct Tune { /* what the workers of a process share */
+    const cf_split *split;
+    TuneOptions options;  /* completed: jobs, precision in use */
+    int threads;          /* of each worker */
+    atomic_bool stop;     /* the caller asked for it, or a worker failed */
+    pthread_mutex_t lock; /* of what follows, and of calls of options.progress */
+    int trials, ended, failed, wanted;
+    double seconds_left;
+    cf_status status; /* of the first worker that failed */
+    char message[2048];
+} Tune;
+
+typedef struct Worker {
+    Tune *tune;
+    Store *store; /* its own */
+    char name[96];
+} Worker;
+
+/* Works on a job whose trial is locked by this worker. CF_INTERRUPTED: the rest is for another time. */
+cf_status trial_work(Worker *worker, const Job *job, const Trial *trial);
+
+/* Calls options.progress under the lock, with the counters filled in. */
+void tune_tell(Tune *tune, TuneProgress *progress);
+
+#endif

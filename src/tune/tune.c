@@ -1,0 +1,228 @@
+#include "tune/tune.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "nn/model.h"
+#include "tune/decide.h"
+#include "tune/worker.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+TuneOptions tune_defaults(void) {
+    TuneOptions options = {.train = cf_train_defaults(),
+                           .sampler = SAMPLER_GRID,
+                           .pruner = PRUNER_NONE,
+                           .trials = 24,
+                           .lookback = 4,
+                           .startup = 8,
+                           .eta = 3,
+                           .first_rung = 1,
+                           .seeds = 1,
+                           .leading = 3};
+    options.train.epochs = 50;
+    return options;
+}
+
+/* ---- Before the first trial ---- */
+
+static cf_status check_options(const TuneOptions *o) {
+    FORWARD(space_check(o->space));
+    FAIL_IF(o->sampler == SAMPLER_GRID && !space_points(o->space), CF_BAD_USE,
+            "a grid needs lists, but the space %s has a range; take --sampler random or tpe, or list values",
+            o->space->name);
+    FAIL_IF(space_points(o->space) > 100000 && o->sampler == SAMPLER_GRID, CF_BAD_USE,
+            "the grid has %lld points; at most 100000 are tried one by one: take --sampler random or tpe",
+            (long long)space_points(o->space));
+    FAIL_IF(
+        o->trials < 1 || o->jobs < 0 || o->jobs > SLICES_MAX_THREADS || o->lookback < 1 || o->startup < 1 ||
+            o->eta < 2 || o->first_rung < 1 || o->seeds < 1 || o->leading < 1,
+        CF_BAD_USE,
+        "tune: at least 1 trial, 0 to %d jobs, a lookback, startup, first rung, seeds and leading of at least 1, eta "
+        "of at least 2 expected",
+        SLICES_MAX_THREADS);
+    return CF_OK;
+}
+
+static cf_status check_model(const Tune *tune, const SpacePoint *point) {
+    const cf_subset *part = cf_split_part(tune->split, CF_TRAIN);
+    const Shape shape = {part->set->channels, part->set->height, part->set->width};
+    cf_train_options options = tune->options.train;
+    LayerList layers;
+    char *line, *text;
+    FORWARD(space_apply(tune->options.space, point, &options, &line));
+    cf_status status = model_line_parse(line, shape, part->classes, &layers);
+    free(line);
+    if (!status) {
+        layer_list_free(&layers);
+        return CF_OK;
+    }
+    FORWARD(space_point_text(tune->options.space, point, &text));
+    status_prefix(status, "configuration %s", text);
+    free(text);
+    return status;
+}
+
+/* What can be known to be wrong with a model is found before hours of training. */
+static cf_status check_models(const Tune *tune) {
+    enum { MOST = 4096 };
+    int64_t points = space_points(tune->options.space);
+    for (int64_t i = 0; i < points && i < MOST; i++) {
+        SpacePoint point = space_point(tune->options.space, i);
+        FORWARD(check_model(tune, &point));
+    }
+    return CF_OK;
+}
+
+static cf_status hash_part(const cf_subset *part, char hex[SHA256_HEX]) {
+    Sha256 *sha;
+    FORWARD(sha256_new(&sha));
+    cf_status status = sha256_add(sha, part->images, part->count * sizeof *part->images);
+    if (!status) return sha256_finish(sha, hex);
+    sha256_free(sha);
+    return status;
+}
+
+/* ---- What must be equal to go on ---- */
+
+static const char *const optimizer_names[] = {"sgd", "adam", "adamw"}, *const schedule_names[] = {"constant", "cosine",
+                                                                                                  "one-cycle"};
+
+static json_t *train_json(const cf_train_options *t) {
+    return json_pack("{s:i s:i s:s s:f s:i s:f s:f s:s s:I s:s s:s}", "epochs", t->epochs, "patience", t->patience,
+                     "optimizer", optimizer_names[t->optimizer], "lr", t->learning_rate, "batch", t->batch, "momentum",
+                     t->momentum, "weight_decay", t->weight_decay, "schedule", schedule_names[t->schedule], "seed",
+                     (json_int_t)t->seed, "precision", t->precision == CF_BF16 ? "bf16" : "f32", "engine",
+                     t->engine == CF_ENGINE_FAST ? "fast" : "reference");
+}
+
+/* Only what the decisions depend on. */
+static json_t *search_json(const TuneOptions *o) {
+    json_t *json = json_pack("{s:s s:s s:i}", "sampler", sampler_words[o->sampler], "pruner", pruner_words[o->pruner],
+                             "trials", tune_search_trials(o));
+    if (tune_is_adaptive(o)) json_object_set_new(json, "lookback", json_integer(o->lookback));
+    if (o->sampler == SAMPLER_TPE) json_object_set_new(json, "startup", json_integer(o->startup));
+    if (o->pruner == PRUNER_ASHA) {
+        json_object_set_new(json, "eta", json_integer(o->eta));
+        json_object_set_new(json, "first_rung", json_integer(o->first_rung));
+    }
+    return json;
+}
+
+static cf_status settings_json(const Tune *tune, json_t **json) {
+    const TuneOptions *o = &tune->options;
+    const cf_subset *train = cf_split_part(tune->split, CF_TRAIN);
+    const cf_subset *validation = cf_split_part(tune->split, CF_VALIDATION);
+    char trained[SHA256_HEX], validated[SHA256_HEX];
+    json_t *space;
+    FORWARD(hash_part(train, trained));
+    FORWARD(hash_part(validation, validated));
+    FORWARD(space_json(o->space, &space));
+    json_t *data = json_pack("{s:s s:s s:s s:s s:I s:I}", "sha256", train->set->sha256, "split", o->split_text,
+                             "train_images_sha256", trained, "validation_images_sha256", validated, "train",
+                             (json_int_t)train->count, "validation", (json_int_t)validation->count);
+    json_t *made = json_pack("{s:o s:o s:o s:o}", "data", data, "train", train_json(&o->train), "search",
+                             search_json(o), "space", space);
+    FAIL_IF(!made, CF_NO_MEMORY, "out of memory, or a name is not UTF-8");
+    *json = made;
+    return CF_OK;
+}
+
+static cf_status settle(const Tune *tune) {
+    Store *store;
+    json_t *settings;
+    FORWARD(store_open(tune->options.out, &store));
+    cf_status status = settings_json(tune, &settings);
+    if (!status) {
+        status = store_settle(store, settings);
+        json_decref(settings);
+    }
+    store_close(store);
+    return status;
+}
+
+/* ---- Workers ---- */
+
+void tune_tell(Tune *tune, TuneProgress *progress) {
+    if (!tune->options.progress) return;
+    pthread_mutex_lock(&tune->lock);
+    progress->trials = tune->trials;
+    progress->trials_ended = tune->ended;
+    progress->failed = tune->failed;
+    progress->trials_wanted = tune->wanted;
+    progress->seconds_left = tune->seconds_left;
+    if (!tune->options.progress(progress, tune->options.context)) atomic_store(&tune->stop, true);
+    pthread_mutex_unlock(&tune->lock);
+}
+
+/* The first failure is the tune's; the others stop, and what they say of it does not matter. */
+static void note_failure(Tune *tune, cf_status status) {
+    pthread_mutex_lock(&tune->lock);
+    if (!tune->status || (tune->status == CF_INTERRUPTED && status != CF_INTERRUPTED)) {
+        tune->status = status;
+        snprintf(tune->message, sizeof tune->message, "%s", cf_error());
+    }
+    pthread_mutex_unlock(&tune->lock);
+    atomic_store(&tune->stop, true);
+}
+
+typedef struct Seat {
+    Tune *tune;
+    int number;
+    pthread_t thread;
+} Seat;
+
+static void *run_worker(void *context) {
+    const Seat *seat = context;
+    Worker worker = {.tune = seat->tune};
+    char host[48] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(worker.name, sizeof worker.name, "%s:%ld.%d", host, (long)getpid(), seat->number + 1);
+    cf_status status = store_open(seat->tune->options.out, &worker.store);
+    if (!status) status = worker_run(&worker);
+    if (status) note_failure(seat->tune, status);
+    store_close(worker.store);
+    return NULL;
+}
+
+/* The calling thread is the first worker. */
+static cf_status run_workers(Tune *tune) {
+    int jobs = tune->options.jobs, begun = 1;
+    Seat *seats;
+    FORWARD(memory_new((size_t)jobs, sizeof *seats, &seats));
+    for (int j = 0; j < jobs; j++) seats[j] = (Seat){.tune = tune, .number = j};
+    /* A thread that cannot be made is done without. */
+    while (begun < jobs && pthread_create(&seats[begun].thread, NULL, run_worker, &seats[begun]) == 0) begun++;
+    run_worker(&seats[0]);
+    for (int j = 1; j < begun; j++) pthread_join(seats[j].thread, NULL);
+    free(seats);
+    if (tune->status) status_set_message(tune->message);
+    return tune->status;
+}
+
+static int wanted_trials(const TuneOptions *o) {
+    int search = tune_search_trials(o);
+    return search + (o->seeds - 1) * (o->leading < search ? o->leading : search);
+}
+
+/* Whole trials side by side waste nothing at barriers: one thread each, as many as there are. */
+static void share_threads(Tune *tune) {
+    int threads = slices_threads(tune->options.train.threads);
+    if (!tune->options.jobs) tune->options.jobs = threads;
+    tune->threads = threads / tune->options.jobs;
+    if (tune->threads < 1) tune->threads = 1;
+}
+
+cf_status tune_run(const cf_split *split, const TuneOptions *options) {
+    Tune tune = {.split = split, .options = *options, .lock = PTHREAD_MUTEX_INITIALIZER, .seconds_left = -1};
+    const Engine *engine;
+    FORWARD(check_options(options));
+    FORWARD(engine_choose(options->train.engine, &tune.options.train.precision, &engine));
+    FORWARD(check_models(&tune));
+    share_threads(&tune);
+    tune.wanted = wanted_trials(options);
+    FORWARD(settle(&tune));
+    return run_workers(&tune);
+}

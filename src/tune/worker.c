@@ -1,0 +1,250 @@
+#include "tune/worker.h"
+
+#include "base/memory.h"
+#include "tune/decide.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WAIT_MILLISECONDS = 50 };
+
+typedef struct Claim {
+    enum { CLAIM_JOB, CLAIM_WAIT, CLAIM_END } kind;
+    Job job;
+    Trial trial; /* its point and seed */
+    int lock;    /* of its folder; -1: none */
+} Claim;
+
+/* What a claim is decided from, read within its transaction. */
+typedef struct View {
+    TrialList list;
+    Job *jobs;
+    int count, search; /* jobs; those of the search, which come first */
+} View;
+
+static void view_free(View *view) {
+    trial_list_free(&view->list);
+    free(view->jobs);
+    *view = (View){0};
+}
+
+static const Trial *trial_of(const View *view, int id) {
+    for (size_t i = 0; i < view->list.count; i++)
+        if (view->list.trials[i].id == id) return &view->list.trials[i];
+    return NULL;
+}
+
+static cf_status read_view(Worker *worker, View *view) {
+    FORWARD(store_trials(worker->store, worker->tune->options.space, &view->list));
+    FORWARD(store_jobs(worker->store, &view->jobs, &view->count));
+    for (int j = 0; j < view->count; j++) {
+        const Job *job = &view->jobs[j];
+        const Trial *trial = trial_of(view, job->trial);
+        FAIL_IF(job->number != j || (job->trial && !trial), CF_BAD_INPUT, "%s/tune.db: job %d is damaged",
+                worker->tune->options.out, job->number);
+        view->search += !trial || !trial->repeats;
+    }
+    return CF_OK;
+}
+
+/* ---- Claiming, within a transaction ---- */
+
+static cf_status take(Worker *worker, const Job *job, const Trial *trial, Claim *claim) {
+    FORWARD(store_lock_trial(worker->store, job->trial, &claim->lock));
+    if (claim->lock < 0) return CF_OK;
+    FORWARD(store_mark_running(worker->store, job, worker->name));
+    claim->kind = CLAIM_JOB;
+    claim->job = *job;
+    claim->trial = (Trial){.id = trial->id, .point = trial->point, .seed = trial->seed, .repeats = trial->repeats};
+    return CF_OK;
+}
+
+/* A job that was begun and that nobody works on: its lock is free. */
+static cf_status take_over(Worker *worker, const View *view, Claim *claim) {
+    for (int j = 0; j < view->count && claim->kind != CLAIM_JOB; j++)
+        if (!view->jobs[j].done) FORWARD(take(worker, &view->jobs[j], trial_of(view, view->jobs[j].trial), claim));
+    return CF_OK;
+}
+
+static cf_status begin_trial(Worker *worker, const View *view, const Trial *trial, int budget, Claim *claim) {
+    const Job job = {.number = view->count, .trial = trial->id, .budget = budget};
+    FORWARD(store_add_trial(worker->store, worker->tune->options.space, trial));
+    FORWARD(store_add_job(worker->store, &job));
+    return take(worker, &job, trial, claim);
+}
+
+/* Its lock may still be held for a moment by who worked on it last; the job is then left to be decided again. */
+static cf_status go_on(Worker *worker, const View *view, const Decision *decision, Claim *claim) {
+    const Job job = {.number = view->count, .trial = decision->trial, .budget = decision->budget};
+    FORWARD(take(worker, &job, trial_of(view, job.trial), claim));
+    return claim->kind == CLAIM_JOB ? store_add_job(worker->store, &job) : CF_OK;
+}
+
+static int compare_losses(const void *a, const void *b) {
+    const Trial *x = *(const Trial *const *)a, *y = *(const Trial *const *)b;
+    if (x->validation_loss != y->validation_loss) return x->validation_loss < y->validation_loss ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static bool has_repeat(const View *view, const Trial *trial, uint64_t seed) {
+    for (size_t i = 0; i < view->list.count; i++)
+        if (view->list.trials[i].repeats == trial->id && view->list.trials[i].seed == seed) return true;
+    return false;
+}
+
+/* The leading configurations with further seeds, once the search is over. */
+static cf_status begin_repeat(Worker *worker, const View *view, Claim *claim) {
+    const TuneOptions *o = &worker->tune->options;
+    const Trial **done;
+    int count = 0;
+    FORWARD(memory_new(view->list.count, sizeof(const Trial *), &done));
+    for (size_t i = 0; i < view->list.count; i++)
+        if (view->list.trials[i].state == TRIAL_DONE && !view->list.trials[i].repeats)
+            done[count++] = &view->list.trials[i];
+    qsort(done, (size_t)count, sizeof(const Trial *), compare_losses);
+    cf_status status = CF_OK;
+    for (int s = 1; s < o->seeds && claim->kind == CLAIM_END; s++)
+        for (int i = 0; i < count && i < o->leading && claim->kind == CLAIM_END && !status; i++) {
+            uint64_t seed = o->train.seed + (uint64_t)s;
+            if (has_repeat(view, done[i], seed)) continue;
+            const Trial repeat = {
+                .id = (int)view->list.count + 1, .point = done[i]->point, .seed = seed, .repeats = done[i]->id};
+            claim->kind = CLAIM_WAIT;
+            status = begin_trial(worker, view, &repeat, o->train.epochs, claim);
+        }
+    free((void *)done);
+    return status;
+}
+
+static cf_status after_search(Worker *worker, const View *view, Claim *claim) {
+    claim->kind = CLAIM_END;
+    FORWARD(store_prune_waiting(worker->store));
+    FORWARD(begin_repeat(worker, view, claim));
+    /* Others work on the last ones: when they die, somebody must go on. */
+    for (int j = 0; j < view->count; j++)
+        if (claim->kind == CLAIM_END && !view->jobs[j].done) claim->kind = CLAIM_WAIT;
+    return CF_OK;
+}
+
+static cf_status claim_next(Worker *worker, const View *view, Claim *claim, bool *again) {
+    const TuneOptions *o = &worker->tune->options;
+    const DecideInput input = {o, &view->list, view->jobs, view->search};
+    Decision decision;
+    FORWARD(decide(&input, &decision));
+    if (decision.kind == DECIDE_OVER) return after_search(worker, view, claim);
+    if (decision.kind == DECIDE_GO_ON) return go_on(worker, view, &decision, claim);
+    if (decision.kind == DECIDE_NEW) {
+        const Trial trial = {.id = (int)view->list.count + 1, .point = decision.point, .seed = o->train.seed};
+        return begin_trial(worker, view, &trial, decision.budget, claim);
+    }
+    if (decision.kind == DECIDE_WAIT) return CF_OK;
+    /* Nothing to do by what this job may look at: it is put down as done, and the next one may look further. */
+    const Job nothing = {.number = view->count, .done = true};
+    *again = true;
+    return store_add_job(worker->store, &nothing);
+}
+
+static cf_status claim_within(Worker *worker, Claim *claim, bool *again) {
+    View view = {0};
+    cf_status status = read_view(worker, &view);
+    if (!status) status = take_over(worker, &view, claim);
+    if (!status && claim->kind != CLAIM_JOB) status = claim_next(worker, &view, claim, again);
+    view_free(&view);
+    return status;
+}
+
+static cf_status claim_once(Worker *worker, Claim *claim, bool *again) {
+    *again = false;
+    FORWARD(store_begin(worker->store));
+    cf_status status = claim_within(worker, claim, again);
+    if (!status) status = store_commit(worker->store);
+    if (!status) return CF_OK;
+    store_rollback(worker->store);
+    if (claim->lock >= 0) close(claim->lock);
+    return status;
+}
+
+static cf_status claim_job(Worker *worker, Claim *claim) {
+    bool again = true;
+    *claim = (Claim){.kind = CLAIM_WAIT, .lock = -1};
+    while (again) FORWARD(claim_once(worker, claim, &again));
+    return CF_OK;
+}
+
+/* ---- Working ---- */
+
+/* Counts the store's trials, and how long the rest will take at the pace of those that have ended. */
+static cf_status count_trials(Worker *worker, int id, Trial *ended) {
+    Tune *tune = worker->tune;
+    TrialList list;
+    double seconds = 0, spent = 0;
+    int count = 0, over = 0, failed = 0;
+    FORWARD(store_trials(worker->store, tune->options.space, &list));
+    for (size_t i = 0; i < list.count; i++) {
+        Trial *t = &list.trials[i];
+        bool has_ended = t->state >= TRIAL_DONE;
+        over += has_ended;
+        failed += t->state == TRIAL_FAILED;
+        if (has_ended) seconds += t->seconds;
+        if (t->state == TRIAL_RUNNING) spent += t->seconds;
+        count++;
+        if (t->id != id) continue;
+        *ended = *t; /* its texts go over to the caller */
+        t->worker = t->reason = NULL;
+        t->correct = NULL;
+    }
+    pthread_mutex_lock(&tune->lock);
+    tune->trials = count;
+    tune->ended = over;
+    tune->failed = failed;
+    double left = over ? seconds / over * (tune->wanted - over) - spent : -1;
+    bool steady = over && tune->options.pruner == PRUNER_NONE;
+    tune->seconds_left = steady ? (left > 0 ? left : 0) / tune->options.jobs : -1;
+    pthread_mutex_unlock(&tune->lock);
+    trial_list_free(&list);
+    return CF_OK;
+}
+
+static cf_status tell_ended(Worker *worker, int id) {
+    Trial *ended;
+    FORWARD(memory_new(1, sizeof *ended, &ended));
+    TrialList one = {ended, 1};
+    cf_status status = count_trials(worker, id, ended);
+    if (!status) {
+        TuneProgress told = {.event = TUNE_ENDED, .trial = id, .point = &ended->point, .ended = ended};
+        tune_tell(worker->tune, &told);
+    }
+    trial_list_free(&one);
+    return status;
+}
+
+static cf_status work_on(Worker *worker, const Claim *claim) {
+    TuneProgress told = {.event = TUNE_BEGUN, .trial = claim->trial.id, .point = &claim->trial.point};
+    tune_tell(worker->tune, &told);
+    cf_status status = trial_work(worker, &claim->job, &claim->trial);
+    close(claim->lock);
+    FORWARD(status);
+    return tell_ended(worker, claim->trial.id);
+}
+
+static void wait_a_little(Worker *worker) {
+    const struct timespec pause = {0, WAIT_MILLISECONDS * 1000000L};
+    TuneProgress told = {.event = TUNE_IDLE};
+    tune_tell(worker->tune, &told);
+    nanosleep(&pause, NULL);
+}
+
+cf_status worker_run(Worker *worker) {
+    Claim claim;
+    while (!atomic_load(&worker->tune->stop)) {
+        FORWARD(claim_job(worker, &claim));
+        if (claim.kind == CLAIM_END) return CF_OK;
+        if (claim.kind == CLAIM_WAIT)
+            wait_a_little(worker);
+        else
+            FORWARD(work_on(worker, &claim));
+    }
+    return FAIL(CF_INTERRUPTED, "stopped; what was done is kept");
+}
