@@ -106,6 +106,7 @@ static void test_lines(void **state) {
     p.ended = repeat; /* pruned: not the best, whatever its loss */
     expect_line(&p, "trial 4 (24 of 24)  optimizer=sgd lr=0.0005 seed=4  loss 0.0100  accuracy 90.00 %  epoch 2 of 3  "
                     "10.0 s  pruned");
+    expect_table("23 of 24 trials done, 0 running   best: trial 1, loss 0.0625");
 }
 
 /* More trials at once than the first room, and one that is known from before. */
