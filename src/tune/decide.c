@@ -41,12 +41,14 @@ static cf_status new_trial(const DecideInput *input, int visible, Decision *deci
     FORWARD(memory_new((size_t)count, sizeof *seen, &seen));
     observe(input, visible, count, seen);
     const SamplerInput sampling = {o->space, o->sampler, o->train.seed, o->startup, seen, count};
-    if (sampler_next(&sampling, &decision->point)) {
+    bool found;
+    cf_status status = sampler_next(&sampling, &decision->point, &found);
+    if (!status && found) {
         decision->kind = DECIDE_NEW;
         decision->budget = o->pruner == PRUNER_ASHA ? asha_budget(o, 0) : o->train.epochs;
     }
     free(seen);
-    return CF_OK;
+    return status;
 }
 
 /* The W-1 jobs before this one, which it may not look at, did nothing. */

@@ -72,16 +72,16 @@ static bool random_next(const SamplerInput *input, SpacePoint *point) {
     return next_unused(input, (int64_t)(sampler_uniform(input, SPACE_MAX_PARAMETERS, 0) * (double)points), point);
 }
 
-bool sampler_next(const SamplerInput *input, SpacePoint *point) {
+cf_status sampler_next(const SamplerInput *input, SpacePoint *point, bool *found) {
     int64_t points = space_points(input->space);
-    if (points && input->count >= points) return false;
-    switch (input->sampler) {
-    case SAMPLER_GRID:
+    *found = false;
+    if (points && input->count >= points) return CF_OK;
+    if (input->sampler == SAMPLER_TPE) FORWARD(tpe_next(input, point, found));
+    if (*found) return CF_OK;
+    *found = true;
+    if (input->sampler == SAMPLER_GRID)
         *point = space_point(input->space, input->count);
-        return true;
-    case SAMPLER_TPE:
-        return tpe_next(input, point);
-    default:
-        return random_next(input, point);
-    }
+    else
+        *found = random_next(input, point);
+    return CF_OK;
 }

@@ -20,8 +20,8 @@ typedef struct SamplerInput {
     int count;
 } SamplerInput;
 
-/* The next configuration. false: every point of a space of lists was proposed (grid, random and tpe alike repeat none). */
-bool sampler_next(const SamplerInput *input, SpacePoint *point);
+/* The next configuration. *found false: every point of a space of lists was proposed; none is proposed twice. */
+cf_status sampler_next(const SamplerInput *input, SpacePoint *point, bool *found);
 
 /* ---- For the samplers: draws of the configuration under way ---- */
 
@@ -33,7 +33,7 @@ double sampler_draw(const SamplerInput *input, int i, uint32_t item);
 /* Six significant digits, whole where it must be, within the range. */
 double sampler_round(const SpaceParameter *parameter, double value);
 
-/* tpe.c */
-bool tpe_next(const SamplerInput *input, SpacePoint *point);
+/* tpe.c. *found false: a random one is due. */
+cf_status tpe_next(const SamplerInput *input, SpacePoint *point, bool *found);
 
 #endif

@@ -207,11 +207,14 @@ static int wanted_trials(const TuneOptions *o) {
     return search + (o->seeds - 1) * (o->leading < search ? o->leading : search);
 }
 
-/* Whole trials side by side waste nothing at barriers: one thread each, as many as there are. */
+/* Trials side by side wait for nothing, threads of one trial for each other: a job per thread, as far as there is work for
+ * them. */
 static void share_threads(Tune *tune) {
-    int threads = slices_threads(tune->options.train.threads);
-    if (!tune->options.jobs) tune->options.jobs = threads;
-    tune->threads = threads / tune->options.jobs;
+    TuneOptions *o = &tune->options;
+    int threads = slices_threads(o->train.threads), most = tune->wanted;
+    if (tune_is_adaptive(o) && o->lookback < most) most = o->lookback;
+    if (!o->jobs) o->jobs = threads < most ? threads : most;
+    tune->threads = threads / o->jobs;
     if (tune->threads < 1) tune->threads = 1;
 }
 
@@ -221,8 +224,8 @@ cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     FORWARD(check_options(options));
     FORWARD(engine_choose(options->train.engine, &tune.options.train.precision, &engine));
     FORWARD(check_models(&tune));
-    share_threads(&tune);
     tune.wanted = wanted_trials(options);
+    share_threads(&tune);
     FORWARD(settle(&tune));
     return run_workers(&tune);
 }
