@@ -1,6 +1,7 @@
 #include "draw/chart_dot.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { MOST_COLUMNS = 16, MOST_PANELS = 4 };
 
@@ -89,14 +90,29 @@ static void draw_table(Canvas *canvas, const Theme *theme, Box box, const DotCha
     }
 }
 
-/* Points, and the ends of intervals that belong to one. */
+/* An end of an interval as far as it widens the axis: by half of what the points span, at most, so that one interval of two
+ * wild values does not press all points together; what goes on is cut at the edge. */
+static double within_reach(double end, const double points[2], AxisKind kind) {
+    if (points[0] == points[1]) return end;
+    if (kind == AXIS_LOG) {
+        const double times = sqrt(points[1] / points[0]);
+        return end > 0 ? fmin(fmax(end, points[0] / times), points[1] * times) : points[0] / times;
+    }
+    const double room = (points[1] - points[0]) / 2;
+    return fmin(fmax(end, points[0] - room), points[1] + room);
+}
+
 static Scale scale_of(const DotChart *chart, const DotPanel *panel, double left, double width) {
-    double range[2] = {INFINITY, -INFINITY};
+    double points[2] = {INFINITY, -INFINITY}, range[2];
+    const AxisKind kind = panel->x.kind;
     Scale scale;
-    for (int r = 0; r < chart->row_count; r++) {
-        if (!range_add(range, panel->x.kind, &panel->values[r], 1) || !panel->low) continue;
-        range_add(range, panel->x.kind, &panel->low[r], 1);
-        range_add(range, panel->x.kind, &panel->high[r], 1);
+    range_add(points, kind, panel->values, (size_t)chart->row_count);
+    memcpy(range, points, sizeof range);
+    for (int r = 0; r < chart->row_count && panel->low; r++) {
+        double own[2] = {INFINITY, -INFINITY};
+        if (!range_add(own, kind, &panel->values[r], 1) || isnan(panel->low[r]) || isnan(panel->high[r])) continue;
+        const double ends[2] = {within_reach(panel->low[r], points, kind), within_reach(panel->high[r], points, kind)};
+        range_add(range, kind, ends, 2);
     }
     scale_choose(&panel->x, range, &scale);
     scale.from = left, scale.to = left + width;
