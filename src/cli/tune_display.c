@@ -95,7 +95,8 @@ cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
     RunningTrial *trial = find(d, p->trial);
     if (p->event == TUNE_ENDED) {
         const Trial *t = p->ended;
-        const bool better = t->state == TRIAL_DONE && (!d->best_trial || t->validation_loss < d->best_loss);
+        const bool better =
+            t->state == TRIAL_DONE && !t->repeats && (!d->best_trial || t->validation_loss < d->best_loss);
         if (better) d->best_trial = t->id, d->best_loss = t->validation_loss;
         if (trial) end(d, trial);
         return CF_OK;

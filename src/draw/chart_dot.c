@@ -90,15 +90,15 @@ static void draw_table(Canvas *canvas, const Theme *theme, Box box, const DotCha
     }
 }
 
-/* An end of an interval as far as it widens the axis: by half of what the points span, at most, so that one interval of two
- * wild values does not press all points together; what goes on is cut at the edge. */
-static double within_reach(double end, const double points[2], AxisKind kind) {
+/* An end of an interval as far as it widens the axis. */
+static double within_reach(double end, const double points[2], const DotPanel *panel) {
+    const double reach = panel->reach > 0 ? panel->reach : 0.5;
     if (points[0] == points[1]) return end;
-    if (kind == AXIS_LOG) {
-        const double times = sqrt(points[1] / points[0]);
+    if (panel->x.kind == AXIS_LOG) {
+        const double times = pow(points[1] / points[0], reach);
         return end > 0 ? fmin(fmax(end, points[0] / times), points[1] * times) : points[0] / times;
     }
-    const double room = (points[1] - points[0]) / 2;
+    const double room = (points[1] - points[0]) * reach;
     return fmin(fmax(end, points[0] - room), points[1] + room);
 }
 
@@ -111,7 +111,8 @@ static Scale scale_of(const DotChart *chart, const DotPanel *panel, double left,
     for (int r = 0; r < chart->row_count && panel->low; r++) {
         double own[2] = {INFINITY, -INFINITY};
         if (!range_add(own, kind, &panel->values[r], 1) || isnan(panel->low[r]) || isnan(panel->high[r])) continue;
-        const double ends[2] = {within_reach(panel->low[r], points, kind), within_reach(panel->high[r], points, kind)};
+        const double ends[2] = {within_reach(panel->low[r], points, panel),
+                                within_reach(panel->high[r], points, panel)};
         range_add(range, kind, ends, 2);
     }
     scale_choose(&panel->x, range, &scale);

@@ -9,6 +9,9 @@ typedef struct DotPanel {
     Axis x;
     const double *values;     /* [row_count]; NaN: no point */
     const double *low, *high; /* [row_count] ends of the interval, NaN: none; both NULL: none anywhere */
+    /* How far intervals may widen the axis at each end, in spans of the points, so that one of two wild values does not press
+     * all points together; what goes on is cut at the edge. 0: half a span. */
+    double reach;
 } DotPanel;
 
 typedef struct DotChart {

@@ -156,8 +156,9 @@ cf_status figure_tune_configurations(const FigureBook *book, const TuneResults *
         {{.label = "validation loss", .kind = kind_of(rows.loss, (size_t)rows.count)},
          rows.loss,
          rows.loss_low,
-         rows.loss_high},
-        {{.label = "validation accuracy, %", .percent = true}, rows.accuracy, rows.low, rows.high}};
+         rows.loss_high,
+         0},
+        {{.label = "validation accuracy, %", .percent = true}, rows.accuracy, rows.low, rows.high, 0}};
     const DotChart chart = {.title = title,
                             .row_count = rows.count,
                             .column_count = rows.columns,

@@ -100,8 +100,8 @@ cf_status figure_tune_effects(const FigureBook *book, const TuneResults *results
     FORWARD_TO(done, write_effects(book, effects, results->space.count));
     snprintf(title, sizeof title, "%s: effect of each parameter", book->subject);
     const DotPanel panels[] = {
-        {{.label = "validation loss"}, rows.loss, rows.loss_low, rows.loss_high},
-        {{.label = "validation accuracy, %", .percent = true}, rows.accuracy, rows.low, rows.high}};
+        {{.label = "validation loss"}, rows.loss, rows.loss_low, rows.loss_high, 2.5},
+        {{.label = "validation accuracy, %", .percent = true}, rows.accuracy, rows.low, rows.high, 2.5}};
     const DotChart chart = {.title = title,
                             .row_count = rows.count,
                             .column_count = COUNT_OF(headings),

@@ -152,10 +152,13 @@ static void row(FILE *out, const TuneResults *r, size_t place) {
 }
 
 static void table(FILE *out, const TuneResults *r) {
-    fputs("<div class=\"scroll tall\"><table class=\"sortable\" id=\"configurations\"><caption>All configurations by "
-          "validation loss; the best one is marked</caption>\n<thead><tr>",
-          out);
-    head(out, "", true);
+    const size_t many = 32;
+    fprintf(
+        out,
+        "<div class=\"scroll%s\"><table class=\"sortable dense\" id=\"configurations\"><caption>All configurations by "
+        "validation loss; the best one is marked</caption>\n<thead><tr>",
+        r->count > many ? " tall" : "");
+    head(out, "#", true);
     head(out, "Trial", true);
     for (int p = 0; p < r->space.count; p++)
         head(out, r->space.parameters[p].name, r->count && is_number(r->configurations[0].values[p]));
@@ -254,7 +257,7 @@ void section_tune_settings(FILE *out, const TuneResults *results) {
     for (int p = 0; p < results->space.count; p++) parameter(out, &results->space.parameters[p]);
     fputs("</dl></div>\n", out);
     group(out, results, "Search", "search");
-    group(out, results, "Training", "train");
+    group(out, results, "Training, where the space leaves it open", "train");
     group(out, results, "Data", "data");
     fputs("</div>\n", out);
 }

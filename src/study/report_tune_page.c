@@ -22,7 +22,13 @@ typedef struct TunePage {
 static void subtitle(FILE *out, const TuneResults *r) {
     fprintf(out, "%zu configuration%s of the space <em>", r->count, r->count == 1 ? "" : "s");
     html_text(out, r->space.name ? r->space.name : "?");
-    fputs("</em>: ", out);
+    fputs("</em>", out);
+    if (r->data) {
+        fputs(" on <em>", out);
+        html_text(out, r->data);
+        fputs("</em>", out);
+    }
+    fputs(": ", out);
     for (int p = 0; p < r->space.count; p++) {
         if (p) fputs(p + 1 == r->space.count ? " and " : ", ", out);
         fputs("<em>", out);

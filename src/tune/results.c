@@ -136,6 +136,7 @@ void results_free(TuneResults *results) {
     trial_list_free(&results->list);
     space_free(&results->space);
     json_decref(results->settings);
+    free(results->data);
     *results = (TuneResults){0};
 }
 
@@ -162,16 +163,20 @@ cf_status results_read(const char *folder, TuneResults *results) {
     TrialList list = {0};
     TrialCurve *curves = NULL;
     json_t *settings = NULL;
+    char *data = NULL;
     cf_status status;
     FORWARD(store_open_existing(folder, &store));
     FORWARD_TO(done, store_space(store, &space));
     FORWARD_TO(done, store_settings(store, &settings));
+    FORWARD_TO(done, store_data_name(store, &data));
     FORWARD_TO(done, store_trials(store, &space, &list));
     FORWARD_TO(done, read_curves(store, &list, &curves));
     FORWARD_TO(done, results_new(&space, &list, curves, results));
     results->settings = settings;
-    settings = NULL;
+    results->data = data;
+    settings = NULL, data = NULL;
 done:
+    free(data);
     json_decref(settings);
     store_close(store);
     trial_list_free(&list);

@@ -33,6 +33,7 @@ typedef struct TrialCurve {
 typedef struct TuneResults { /* owns all of it */
     Space space;
     json_t *settings; /* as stored; NULL: not known */
+    char *data;       /* what they were called; NULL: not known */
     TrialList list;
     TrialCurve *curves; /* [list.count] */
     Configuration *configurations;

@@ -70,7 +70,7 @@ static void print_images(const Comparison *c, FILE *out) {
     if (c->seeds > 1) snprintf(test, sizeof test, "sign test over images, %zu seeds each", c->seeds);
     text_thousands((long long)c->only_best, one), text_thousands((long long)c->only_other, two);
     text_thousands((long long)c->images, all), p_text(c->p, p);
-    fprintf(out, "trial %d against trial %d: ", best, other);
+    fprintf(out, "Trial %d against trial %d: ", best, other);
     if (c->only_best + c->only_other == 0)
         fprintf(out, "no difference: each of the %s validation images is right with both or with neither.\n", all);
     else if (comparison_is_noise(c))
@@ -87,7 +87,7 @@ static void print_images(const Comparison *c, FILE *out) {
 static void print_losses(const Comparison *c, FILE *out) {
     const bool sure = c->loss.low > 0 || c->loss.high < 0;
     if (c->seeds < 2) return;
-    fprintf(out, "trial %d's mean loss over %zu seeds is %s by %.2g (95 %% interval %.2g to %.2g): %s.\n",
+    fprintf(out, "Trial %d's mean loss over %zu seeds is %s by %.2g (95 %% interval %.2g to %.2g): %s.\n",
             c->best->trials[0]->id, c->seeds, c->loss.mean >= 0 ? "lower" : "higher", fabs(c->loss.mean),
             c->loss.mean >= 0 ? c->loss.low : -c->loss.high, c->loss.mean >= 0 ? c->loss.high : -c->loss.low,
             sure ? "more than what seeds do" : "no more than what seeds do");

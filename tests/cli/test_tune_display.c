@@ -99,14 +99,17 @@ static void test_lines(void **state) {
                     "1 h 01 min left");
     Trial *failed = add_trial(&made, TRIAL_FAILED, 0, 0);
     set_reason(failed, "the loss is not finite");
-    p.ended = failed, p.trials_ended = 24;
+    p.ended = failed, p.trials_ended = 24, p.failed = 1, p.seconds_left = -1;
     expect_line(&p, "trial 3 (24 of 24)  optimizer=sgd lr=0.0005  failed: the loss is not finite");
     Trial *repeat = add_trial(&made, TRIAL_PRUNED, 0.01, 0.9);
     repeat->repeats = 1, repeat->seed = 4;
     p.ended = repeat; /* pruned: not the best, whatever its loss */
     expect_line(&p, "trial 4 (24 of 24)  optimizer=sgd lr=0.0005 seed=4  loss 0.0100  accuracy 90.00 %  epoch 2 of 3  "
                     "10.0 s  pruned");
-    expect_table("23 of 24 trials done, 0 running   best: trial 1, loss 0.0625");
+    p.ended = add_trial(&made, TRIAL_DONE, 0.02, 0.9); /* a lucky seed of a repeat is no new best */
+    made.list.trials[4].repeats = 1;
+    assert_ok(tune_display_note(display, &p));
+    expect_table("23 of 24 trials done, 0 running, 1 failed   best: trial 1, loss 0.0625");
 }
 
 /* More trials at once than the first room, and one that is known from before. */

@@ -25,8 +25,8 @@ static void test_sound(void **state) {
     (void)state;
     const double loss[ROWS] = {0.02, 0.05, 1.5, NAN}, low[ROWS] = {0.01, -1, NAN, NAN},
                  high[ROWS] = {0.03, 9, NAN, NAN}, accuracy[ROWS] = {0.99, 0.98, 0.5, NAN};
-    const DotPanel panels[] = {{{.label = awkward_name, .kind = AXIS_LOG}, loss, low, high},
-                               {{.label = "accuracy", .percent = true}, accuracy, NULL, NULL}};
+    const DotPanel panels[] = {{{.label = awkward_name, .kind = AXIS_LOG}, loss, low, high, 0},
+                               {{.label = "accuracy", .percent = true}, accuracy, NULL, NULL, 0}};
     const char *const notes[ROWS] = {NULL, NULL, NULL, awkward_name};
     const bool opens[ROWS] = {true, false, true, false};
     DotChart chart = chart_of(panels, 2);
@@ -40,7 +40,7 @@ static void test_sound(void **state) {
 static void test_places(void **state) {
     (void)state;
     const double values[ROWS] = {3, 1, 2, NAN};
-    const DotPanel panel = {{.low = 0, .high = 4}, values, NULL, NULL};
+    const DotPanel panel = {{.low = 0, .high = 4}, values, NULL, NULL, 0};
     DotChart chart = chart_of(&panel, 1);
     assert_ok(make_chart(draw, &chart, &theme_light, "best.png"));
     const Ink best = ink_of("best.png", theme_light.classes[0]);
@@ -79,7 +79,7 @@ static int width_of_row(const char *name, int y) {
 static void test_intervals(void **state) {
     (void)state;
     const double values[ROWS] = {2, 3, NAN, NAN}, low[ROWS] = {1, NAN, 0, 0}, high[ROWS] = {3, NAN, 9, 9};
-    DotPanel panel = {{.low = 0, .high = 4}, values, low, high};
+    DotPanel panel = {{.low = 0, .high = 4}, values, low, high, 0};
     DotChart chart = chart_of(&panel, 1);
     assert_ok(make_chart(draw, &chart, &theme_light, "in.png"));
     const Ink disc = ink_of("in.png", theme_light.classes[0]);
@@ -96,11 +96,11 @@ static void test_intervals(void **state) {
     assert_true(width_of_row("without.png", y) < 16);
     /* Points at 2 and 3: the axis ends at 1.5 and 3.5 and a little, whatever the interval. */
     const double wild_low[ROWS] = {-1000, NAN, NAN, NAN}, wild_high[ROWS] = {1000, NAN, NAN, NAN};
-    panel = (DotPanel){{0}, values, wild_low, wild_high};
+    panel = (DotPanel){{0}, values, wild_low, wild_high, 0};
     chart.best = 1;
     assert_ok(make_chart(draw, &chart, &theme_light, "wild.png"));
     const Ink wild = ink_of("wild.png", theme_light.classes[0]);
-    panel = (DotPanel){{.low = 1.5 - 0.08, .high = 3.5 + 0.08}, values, NULL, NULL};
+    panel = (DotPanel){{.low = 1.5 - 0.08, .high = 3.5 + 0.08}, values, NULL, NULL, 0};
     assert_ok(make_chart(draw, &chart, &theme_light, "calm.png"));
     const Ink calm = ink_of("calm.png", theme_light.classes[0]);
     assert_true(wild.count > 0 && abs(wild.left - calm.left) <= 1);
@@ -109,7 +109,7 @@ static void test_intervals(void **state) {
 static void test_groups(void **state) {
     (void)state;
     const double values[ROWS] = {1, 1, 1, 2};
-    const DotPanel panel = {{.low = 0, .high = 4}, values, NULL, NULL};
+    const DotPanel panel = {{.low = 0, .high = 4}, values, NULL, NULL, 0};
     const bool opens[ROWS] = {true, false, true, false};
     DotChart chart = chart_of(&panel, 1);
     const double plain = dot_chart_height(&chart);
@@ -122,7 +122,7 @@ static void test_groups(void **state) {
 static void test_refused(void **state) {
     (void)state;
     const double none[ROWS] = {NAN, NAN, INFINITY, NAN}, negative[ROWS] = {-1, -2, 0, NAN};
-    DotPanel panel = {{.low = 0, .high = 0}, none, NULL, NULL};
+    DotPanel panel = {{.low = 0, .high = 0}, none, NULL, NULL, 0};
     DotChart chart = chart_of(&panel, 1);
     assert_fails(make_chart(draw, &chart, &theme_light, "no.png"), CF_BAD_USE, "no point");
     panel.values = negative;

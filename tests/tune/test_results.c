@@ -104,7 +104,7 @@ static void test_one_seed(void **state) {
         double p;
         const char *said;
     } cases[] = {{14, 11, 0.6900379657745361,
-                  "trial 1 against trial 2: the difference is noise: 14 images against 11 of "
+                  "Trial 1 against trial 2: the difference is noise: 14 images against 11 of "
                   "1,200 (p = 0.69; McNemar, exact).\n"},
                  {15, 3, 0.007537841796875,
                   "trial 1 is better: it alone gets 15 images right, the other alone 3, of 1,200 "
@@ -194,7 +194,7 @@ static void test_golden_images(void **state) {
     /* 0.10, 0.11 and 0.07. */
     assert_near(c.loss.mean, 0.28 / 3, 1e-12);
     expect_said(&r, &c, "3 seeds each");
-    expect_said(&r, &c, "trial 1's mean loss over 3 seeds is lower by 0.093 (95 % interval 0.042 to 0.15): more than");
+    expect_said(&r, &c, "Trial 1's mean loss over 3 seeds is lower by 0.093 (95 % interval 0.042 to 0.15): more than");
     results_free(&r);
     json_decref(golden);
 }
