@@ -5,9 +5,12 @@
 #include "base/slices.h"
 #include "train/fit.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const char checkpoint_name[] = "checkpoint.safetensors";
 
 typedef struct Work {
     Worker *worker;
@@ -57,10 +60,23 @@ static bool on_progress(const cf_progress *p, void *context) {
 
 /* ---- Around it ---- */
 
+/* Files that a killed worker had under way. Nobody else writes here: this worker has the trial's lock. */
+static void remove_drafts(const char *folder) {
+    static const char ending[] = ".part";
+    DIR *entries = opendir(folder);
+    struct dirent *entry;
+    while (entries && (entry = readdir(entries))) {
+        size_t length = strlen(entry->d_name);
+        if (length >= sizeof ending && strcmp(entry->d_name + length - (sizeof ending - 1), ending) == 0)
+            unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    if (entries) closedir(entries);
+}
+
 static cf_status prepare(Work *work) {
     const Tune *tune = work->worker->tune;
     FORWARD(store_trial_folder(work->worker->store, work->trial->id, &work->folder));
-    FORWARD(file_join(work->folder, "checkpoint.safetensors", &work->checkpoint));
+    FORWARD(file_join(work->folder, checkpoint_name, &work->checkpoint));
     FORWARD(file_join(work->folder, "history.csv", &work->history));
     FORWARD(file_join(work->folder, "model.safetensors", &work->best));
     work->options = tune->options.train;
@@ -72,6 +88,7 @@ static cf_status prepare(Work *work) {
     work->options.progress = on_progress;
     work->options.progress_context = work;
     work->last = clock_seconds();
+    remove_drafts(work->folder);
     return CF_OK;
 }
 
@@ -81,15 +98,14 @@ static void release(Work *work) {
 }
 
 /* Which validation images the best weights get right. */
-static cf_status mark_correct(const cf_model *model, const cf_subset *subset, const float *probabilities,
-                              unsigned char *correct) {
+static void mark_correct(const cf_model *model, const cf_subset *subset, const float *probabilities,
+                         unsigned char *correct) {
     int class_of[MAX_CLASSES];
     classes_match(subset->set, (const char *const *)model->class_names, model->classes, class_of);
     for (size_t i = 0; i < subset->count; i++) {
         int predicted = first_largest(probabilities + i * (size_t)model->classes, model->classes);
         correct[i] = predicted == class_of[subset->set->labels[subset->images[i]]];
     }
-    return CF_OK;
 }
 
 static cf_status look_at_validation(const Work *work, const cf_model *model, Trial *result) {
@@ -104,7 +120,7 @@ static cf_status look_at_validation(const Work *work, const cf_model *model, Tri
     FORWARD_TO(done, classify(model, subset, &how, probabilities, &sums));
     FORWARD_TO(done, memory_new(subset->count, 1, &result->correct));
     result->correct_count = subset->count;
-    FORWARD_TO(done, mark_correct(model, subset, probabilities, result->correct));
+    mark_correct(model, subset, probabilities, result->correct);
     FORWARD_TO(done, parameters_sha256(&model->parameters, result->weights_sha256));
 done:
     free(probabilities);
@@ -163,4 +179,15 @@ cf_status trial_work(Worker *worker, const Job *job, const Trial *trial) {
     free(result.reason);
     free(result.correct);
     return status;
+}
+
+cf_status trial_tidy(Store *store, int trial) {
+    char *folder, *path;
+    FORWARD(store_trial_folder(store, trial, &folder));
+    cf_status status = file_join(folder, checkpoint_name, &path);
+    free(folder);
+    FORWARD(status);
+    unlink(path);
+    free(path);
+    return CF_OK;
 }

@@ -28,6 +28,9 @@ typedef struct Worker {
 /* Works on a job whose trial is locked by this worker. CF_INTERRUPTED: the rest is for another time. */
 cf_status trial_work(Worker *worker, const Job *job, const Trial *trial);
 
+/* Removes what a trial that has ended needs no more: a worker that died right behind its end has left it. */
+cf_status trial_tidy(Store *store, int trial);
+
 /* Calls options.progress under the lock, with the counters filled in. */
 void tune_tell(Tune *tune, TuneProgress *progress);
 

@@ -36,13 +36,18 @@ static cf_status check_options(const TuneOptions *o) {
     FAIL_IF(space_points(o->space) > 100000 && o->sampler == SAMPLER_GRID, CF_BAD_USE,
             "the grid has %lld points; at most 100000 are tried one by one: take --sampler random or tpe",
             (long long)space_points(o->space));
+    FAIL_IF(o->train.epochs < 1 || o->train.epochs > 100000 || o->train.patience < 0, CF_BAD_USE,
+            "epochs: 1 to 100000 expected, found %d; patience: 0 or more, found %d", o->train.epochs,
+            o->train.patience);
+    FAIL_IF(o->jobs < 0 || o->jobs > SLICES_MAX_THREADS, CF_BAD_USE, "jobs: 0 to %d expected, found %d",
+            SLICES_MAX_THREADS, o->jobs);
     FAIL_IF(
-        o->trials < 1 || o->jobs < 0 || o->jobs > SLICES_MAX_THREADS || o->lookback < 1 || o->startup < 1 ||
-            o->eta < 2 || o->first_rung < 1 || o->seeds < 1 || o->leading < 1,
+        o->trials < 1 || o->lookback < 1 || o->startup < 1 || o->eta < 2 || o->first_rung < 1 || o->seeds < 1 ||
+            o->leading < 1,
         CF_BAD_USE,
-        "tune: at least 1 trial, 0 to %d jobs, a lookback, startup, first rung, seeds and leading of at least 1, eta "
-        "of at least 2 expected",
-        SLICES_MAX_THREADS);
+        "trials, lookback, startup, first rung, seeds, leading: 1 or more expected, eta: 2 or more; found %d, %d, %d, "
+        "%d, %d, %d and %d",
+        o->trials, o->lookback, o->startup, o->first_rung, o->seeds, o->leading, o->eta);
     return CF_OK;
 }
 

@@ -236,11 +236,21 @@ static void wait_a_little(Worker *worker) {
     nanosleep(&pause, NULL);
 }
 
+static cf_status tidy(Worker *worker) {
+    TrialList list;
+    FORWARD(store_trials(worker->store, worker->tune->options.space, &list));
+    cf_status status = CF_OK;
+    for (size_t i = 0; i < list.count && !status; i++)
+        if (list.trials[i].state >= TRIAL_DONE) status = trial_tidy(worker->store, list.trials[i].id);
+    trial_list_free(&list);
+    return status;
+}
+
 cf_status worker_run(Worker *worker) {
     Claim claim;
     while (!atomic_load(&worker->tune->stop)) {
         FORWARD(claim_job(worker, &claim));
-        if (claim.kind == CLAIM_END) return CF_OK;
+        if (claim.kind == CLAIM_END) return tidy(worker);
         if (claim.kind == CLAIM_WAIT)
             wait_a_little(worker);
         else

@@ -1,0 +1,170 @@
+/* tune_run from C: the test part is not looked at, what is kept of a trial is its network's, stopping keeps everything. */
+#include "testing.h"
+
+#include "data/image_set.h"
+#include "nn/model.h"
+#include "tune/tune.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Fixture {
+    cf_set *set;
+    cf_split *split;
+    Space space;
+    TuneOptions options;
+} Fixture;
+
+static void fill(Fixture *f, const char *out) {
+    static const char yaml[] = "model: dense {width} | relu | dense classes\n"
+                               "parameters:\n  - {name: lr, values: [0.05, 0.1]}\n  - {name: width, values: [8, 16]}\n";
+    const char *path = path_in(scratch_folder(), "small.yaml");
+    write_bytes(path, yaml, sizeof yaml - 1);
+    *f = (Fixture){.options = tune_defaults()};
+    assert_ok(cf_set_load("hand:n=300,test=100", NULL, &f->set));
+    assert_ok(cf_split_new(f->set, NULL, &f->split));
+    assert_ok(space_read(path, &f->space));
+    f->options.space = &f->space;
+    f->options.out = out;
+    f->options.data = "hand";
+    f->options.split_text = "official";
+    f->options.train.epochs = 2;
+}
+
+static void empty(Fixture *f) {
+    space_free(&f->space);
+    cf_split_free(f->split);
+    cf_set_free(f->set);
+}
+
+static TrialList trials_of(const Fixture *f) {
+    Store *store;
+    TrialList list;
+    assert_ok(store_open_existing(f->options.out, &store));
+    assert_ok(store_trials(store, &f->space, &list));
+    store_close(store);
+    return list;
+}
+
+static void the_test_part_is_not_looked_at(void **state) {
+    (void)state;
+    char out[2][300];
+    TrialList lists[2];
+    for (int i = 0; i < 2; i++) {
+        Fixture f;
+        snprintf(out[i], sizeof out[i], "%s/look%d", scratch_folder(), i);
+        fill(&f, out[i]);
+        size_t size = set_image_size(f.set);
+        if (i) { /* other test images with other labels */
+            memset(f.set->pixels + f.set->official_train * size, 77, (f.set->count - f.set->official_train) * size);
+            memset(f.set->labels + f.set->official_train, 0, f.set->count - f.set->official_train);
+        }
+        assert_ok(tune_run(f.split, &f.options));
+        lists[i] = trials_of(&f);
+        empty(&f);
+    }
+    assert_int_equal(lists[0].count, 4);
+    for (int t = 0; t < 4; t++) {
+        const Trial *a = &lists[0].trials[t], *b = &lists[1].trials[t];
+        assert_int_equal(a->state, TRIAL_DONE);
+        assert_string_equal(a->weights_sha256, b->weights_sha256);
+        assert_true(a->validation_loss == b->validation_loss);
+        assert_memory_equal(a->correct, b->correct, a->correct_count);
+    }
+    trial_list_free(&lists[0]), trial_list_free(&lists[1]);
+}
+
+static void what_is_kept_is_the_networks(void **state) {
+    (void)state;
+    Fixture f;
+    cf_model *model;
+    char path[400];
+    cf_metrics metrics;
+    snprintf(path, sizeof path, "%s/kept", scratch_folder());
+    fill(&f, path);
+    f.options.jobs = 3;
+    assert_ok(tune_run(f.split, &f.options));
+    TrialList list = trials_of(&f);
+    const cf_subset *validation = cf_split_part(f.split, CF_VALIDATION);
+    for (size_t t = 0; t < list.count; t++) {
+        const Trial *trial = &list.trials[t];
+        char sha[SHA256_HEX];
+        size_t right = 0;
+        snprintf(path, sizeof path, "%s/kept/trials/%04d/model.safetensors", scratch_folder(), trial->id);
+        assert_ok(cf_model_load(path, &model));
+        assert_ok(parameters_sha256(&model->parameters, sha));
+        assert_string_equal(sha, trial->weights_sha256);
+        assert_ok(cf_evaluate(model, validation, 1, &metrics));
+        assert_true(metrics.accuracy == trial->validation_accuracy);
+        assert_int_equal(trial->correct_count, cf_subset_count(validation));
+        for (size_t i = 0; i < trial->correct_count; i++) right += trial->correct[i];
+        assert_true((double)right / (double)trial->correct_count == trial->validation_accuracy);
+        cf_model_free(model);
+    }
+    trial_list_free(&list);
+    empty(&f);
+}
+
+static bool stop_at_third_epoch(const TuneProgress *p, void *context) {
+    int *epochs = context;
+    *epochs += p->event == TUNE_EPOCH;
+    return *epochs < 3;
+}
+
+static void stopping_keeps_everything(void **state) {
+    (void)state;
+    Fixture f;
+    char out[300];
+    int epochs = 0;
+    snprintf(out, sizeof out, "%s/stopped", scratch_folder());
+    fill(&f, out);
+    f.options.jobs = 1;
+    f.options.progress = stop_at_third_epoch;
+    f.options.context = &epochs;
+    assert_int_equal(tune_run(f.split, &f.options), CF_INTERRUPTED);
+    TrialList list = trials_of(&f);
+    assert_int_equal(list.count, 2);
+    assert_int_equal(list.trials[0].state, TRIAL_DONE);
+    assert_int_equal(list.trials[1].state, TRIAL_WAITING);
+    assert_int_equal(list.trials[1].epochs_run, 1);
+    trial_list_free(&list);
+    f.options.progress = NULL;
+    assert_ok(tune_run(f.split, &f.options));
+    list = trials_of(&f);
+    assert_int_equal(list.count, 4);
+    for (size_t t = 0; t < 4; t++) assert_int_equal(list.trials[t].state, TRIAL_DONE);
+    trial_list_free(&list);
+    empty(&f);
+}
+
+static void wrong_use_is_refused(void **state) {
+    (void)state;
+    Fixture f;
+    char out[300];
+    snprintf(out, sizeof out, "%s/wrong", scratch_folder());
+    fill(&f, out);
+    TuneOptions wrong = f.options;
+    wrong.lookback = 0;
+    assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "lookback");
+    wrong = f.options;
+    wrong.jobs = -1;
+    assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "jobs");
+    wrong = f.options;
+    wrong.train.epochs = 0;
+    assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "epochs: 1 to 100000 expected");
+    free(f.space.model);
+    f.space.model = strdup("conv {width} 99x99 pad 0 | dense classes");
+    assert_fails(tune_run(f.split, &f.options), CF_BAD_USE, "configuration lr=0.05 width=8: model line");
+    assert_false(file_exists(out)); /* nothing was begun */
+    empty(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_test_part_is_not_looked_at),
+        cmocka_unit_test(what_is_kept_is_the_networks),
+        cmocka_unit_test(stopping_keeps_everything),
+        cmocka_unit_test(wrong_use_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
