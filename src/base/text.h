@@ -1,8 +1,10 @@
-/* Words and numbers in texts that people type. */
+/* Words and numbers in texts that people type, and as people and programs read them. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
 #include "base/status.h"
+
+#include <stdio.h>
 
 /* The word nearest to `word` (edit distance with transpositions: Damerau 1964, restricted), or NULL when none is near
  * enough to be meant. `words` ends with NULL. The pointer is one of `words`. */
@@ -14,5 +16,12 @@ const char *text_hint(const char *word, const char *const *words);
 /* Whole strings only: "12x" is not a number. NaN and infinity are refused. */
 bool text_to_integer(const char *text, long long lowest, long long highest, long long *value);
 bool text_to_number(const char *text, double *value);
+
+/* "12,345" in `text`, which is returned. */
+const char *text_thousands(long long n, char text[32]);
+/* Code points of UTF-8: the columns that a text takes on a terminal, as far as it is no wide script. */
+int text_columns(const char *text);
+/* A text as one field of CSV (RFC 4180): quoted where it has to be. */
+void csv_text(FILE *out, const char *text);
 
 #endif

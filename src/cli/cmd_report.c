@@ -1,10 +1,11 @@
-/* cifra report: a run as one page. */
+/* cifra report: a run, or a tune, as one page. */
 #include "cli/commands.h"
 
 #include "base/memory.h"
 #include "cli/terminal.h"
-#include "study/figures.h"
+#include "study/figures_tune.h"
 #include "study/report.h"
+#include "study/report_tune.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -52,15 +53,36 @@ static cf_status see_to_figures(const char *folder, const ReportArguments *a, Ru
     return CF_OK;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
-    const ReportArguments *a = parsed;
-    const char *folder = given->positional[0];
+/* A tune has no model and no test of its own: its figures come from its trials. */
+static cf_status report_tune(const char *folder, const ReportArguments *a) {
+    TuneResults results = {0};
+    FigureOptions drawn = {0};
+    FigureList list = {0};
+    cf_status status;
+    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &drawn.formats));
+    FORWARD_TO(done, results_read(folder, &results));
+    FORWARD_TO(done, figures_tune_make(folder, &results, &drawn, &list));
+    FORWARD_TO(done, report_tune_write(folder));
+done:
+    figure_list_free(&list);
+    results_free(&results);
+    return status;
+}
+
+static cf_status report_run(const char *folder, const ReportArguments *a) {
     Run *run = NULL;
-    char *path;
-    terminal_set_quiet(given->quiet);
     cf_status status = see_to_figures(folder, a, &run);
     if (!status) status = report_write(folder, run ? run->set : NULL, a->data_dir);
     run_free(run);
+    return status;
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const ReportArguments *a = parsed;
+    const char *folder = given->positional[0];
+    char *path;
+    terminal_set_quiet(given->quiet);
+    cf_status status = folder_is_tune(folder) ? report_tune(folder, a) : report_run(folder, a);
     FORWARD(status);
     FORWARD(file_join(folder, "report.html", &path));
     if (given->json)
@@ -73,8 +95,8 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 
 const Command command_report = {
     .name = "report",
-    .summary = "a run as one page, report.html",
-    .usage = "RUN [--figures svg,png,pdf]",
+    .summary = "a run or a tune as one page, report.html",
+    .usage = "RUN|TUNE [--figures svg,png,pdf]",
     .description = "Writes RUN/report.html from what the run folder holds: results, a confusion matrix whose cells "
                    "open the images in "
                    "them, the figures, the training history, the settings, and the trained network itself, which "
@@ -87,9 +109,13 @@ const Command command_report = {
                    "and says so. Figures are drawn where there are none yet, or anew with --figures. SVG files that "
                    "are put into RUN/figures are shown as well.\n"
                    "\n"
-                   "Example:\n"
+                   "Of the folder of a cifra tune, finished or not, the page tells which configuration is best and "
+                   "whether it really is, with all trials and their figures.\n"
                    "\n"
-                   "    cifra report runs/mnist-paper-s1",
+                   "Examples:\n"
+                   "\n"
+                   "    cifra report runs/mnist-paper-s1\n"
+                   "    cifra report tune/mnist-paper",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,

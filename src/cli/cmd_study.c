@@ -57,7 +57,7 @@ static void duration(double seconds, char text[32]) {
 }
 
 static void tell_estimate(const StudyEstimate *e, void *context) {
-    char line[200], expected[32], most[32], speeds[64];
+    char line[300], expected[32], most[32], speeds[64];
     (void)context;
     duration(e->expected, expected);
     duration(e->most, most);

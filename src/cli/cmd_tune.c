@@ -5,6 +5,9 @@
 #include "base/slices.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
+#include "cli/tune_display.h"
+#include "cli/tune_output.h"
+#include "study/report_tune.h"
 #include "study/run.h"
 #include "tune/tune.h"
 
@@ -15,7 +18,7 @@
 #include <string.h>
 
 typedef struct TuneArguments {
-    const char *data, *data_dir, *grid, *split, *classes, *limit, *out;
+    const char *data, *data_dir, *grid, *split, *classes, *limit, *out, *figures;
     DataDials dials;
     int sampler, pruner, trials, jobs, seeds, leading, lookback, startup, eta, first_rung;
     int epochs, patience, precision, engine, threads;
@@ -86,6 +89,9 @@ static const Option options[] = {
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
     {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is gone on with",
      .default_text = "tune/SET-GRID", MEMBER(out)},
+    {"figures", "LIST", OPTION_TEXT,
+     .help = "formats of the figures in DIR/figures: svg, png, pdf between commas, or none", .default_text = "svg",
+     MEMBER(figures)},
 };
 
 static void set_defaults(void *parsed) {
@@ -93,6 +99,7 @@ static void set_defaults(void *parsed) {
     const cf_split_options split = cf_split_defaults();
     *(TuneArguments *)parsed = (TuneArguments){.dials = DATA_DIALS_NONE,
                                                .grid = "paper",
+                                               .figures = "svg",
                                                .trials = d.trials,
                                                .startup = d.startup,
                                                .eta = d.eta,
@@ -188,36 +195,7 @@ static cf_status prepare(const Arguments *given, const TuneArguments *a, Session
     return CF_OK;
 }
 
-/* ---- Progress ---- */
-
-static void tell_ended(const Session *s, const TuneProgress *p) {
-    const Trial *t = p->ended;
-    char *configuration, line[400], left[32] = "";
-    if (space_point_text(&s->space, p->point, &configuration)) return;
-    if (p->seconds_left >= 0) terminal_time_left(p->seconds_left, left);
-    int used = snprintf(line, sizeof line, "trial %d (%d of %d)  %s  ", t->id, p->trials_ended, p->trials_wanted,
-                        configuration);
-    if (used > 0 && used < (int)sizeof line && t->state == TRIAL_FAILED)
-        snprintf(line + used, sizeof line - (size_t)used, "failed: %.200s", t->reason ? t->reason : "");
-    else if (used > 0 && used < (int)sizeof line)
-        snprintf(line + used, sizeof line - (size_t)used,
-                 "validation: loss %.4f  accuracy %.2f %%  best epoch %d of %d  %.1f s  %s", t->validation_loss,
-                 100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds, left);
-    terminal_line(line);
-    free(configuration);
-}
-
-static bool on_progress(const TuneProgress *p, void *context) {
-    char line[200];
-    if (p->event == TUNE_ENDED) tell_ended(context, p);
-    if (p->step) {
-        snprintf(line, sizeof line, "%d of %d trials  trial %d: epoch %d  step %lld/%lld  loss %.4f", p->trials_ended,
-                 p->trials_wanted, p->trial, p->step->epoch, (long long)p->step->step, (long long)p->step->steps,
-                 p->step->loss);
-        terminal_live(line);
-    }
-    return !terminal_interrupted();
-}
+/* ---- Search ---- */
 
 static void print_opening(const Session *s) {
     const TuneOptions *t = &s->tune;
@@ -248,89 +226,45 @@ static void print_opening(const Session *s) {
     fflush(stdout);
 }
 
-/* ---- Results ---- */
-
-static json_t *number_or_null(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static cf_status trial_json(const Space *space, const Trial *t, json_t **json) {
-    json_t *config;
-    FORWARD(space_point_json(space, &t->point, &config));
-    json_t *made = json_pack("{s:i s:s s:o s:I s:i s:{s:o s:o} s:i s:i s:f s:s s:o}", "id", t->id, "state",
-                             trial_state_words[t->state], "config", config, "seed", (json_int_t)t->seed, "repeats",
-                             t->repeats, "validation", "loss", number_or_null(t->validation_loss), "accuracy",
-                             t->best_epoch ? json_real(t->validation_accuracy) : json_null(), "best_epoch",
-                             t->best_epoch, "epochs_run", t->epochs_run, "seconds", t->seconds, "weights_sha256",
-                             t->weights_sha256, "reason", t->reason ? json_string(t->reason) : json_null());
-    FAIL_IF(!made, CF_NO_MEMORY, "out of memory, or a text is not UTF-8");
-    *json = made;
-    return CF_OK;
-}
-
-static cf_status print_trials_json(const Session *s, const TrialList *list) {
-    const Trial *best = trial_best(list);
-    json_t *trials = json_array(), *best_json = json_null(), *one;
-    cf_status status = CF_OK;
-    for (size_t i = 0; i < list->count && !status; i++) {
-        status = trial_json(&s->space, &list->trials[i], &one);
-        if (!status) json_array_append_new(trials, one);
-    }
-    if (!status && best) status = trial_json(&s->space, best, &best_json);
-    json_t *json = json_pack("{s:s s:s s:s s:o s:o}", "tune", s->out, "data", s->data, "grid", s->space.name, "trials",
-                             trials, "best", best_json);
-    if (!status) return print_json(json);
-    json_decref(json);
+/* The best trial of an earlier call, for the display. */
+static cf_status known_best(const Session *s, TrialList *list, const Trial **best) {
+    Store *store;
+    *best = NULL;
+    if (!folder_is_tune(s->out)) return CF_OK;
+    FORWARD(store_open_existing(s->out, &store));
+    cf_status status = store_trials(store, &s->space, list);
+    store_close(store);
+    if (!status) *best = trial_best(list);
     return status;
 }
 
-static void print_table(const Session *s, const TrialList *list) {
-    const Trial *best = trial_best(list);
-    char text[SPACE_TEXT];
-    printf("trial  state   ");
-    for (int i = 0; i < s->space.count; i++) printf("  %-12s", s->space.parameters[i].name);
-    printf("  seed  val. loss  val. acc.  epoch  of  seconds\n");
-    for (size_t i = 0; i < list->count; i++) {
-        const Trial *t = &list->trials[i];
-        printf("%5d  %-8s", t->id, trial_state_words[t->state]);
-        for (int p = 0; p < s->space.count; p++) {
-            space_value_text(&s->space, &t->point, p, text);
-            printf("  %-12s", text);
-        }
-        printf("  %4llu  %9.4f  %7.2f %%  %5d  %2d  %7.1f%s\n", (unsigned long long)t->seed, t->validation_loss,
-               100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds, t == best ? "  best" : "");
-    }
-}
-
-static cf_status finish(const Arguments *given, const Session *s) {
-    Store *store;
-    TrialList list;
-    FORWARD(store_open_existing(s->out, &store));
-    cf_status status = store_trials(store, &s->space, &list);
-    store_close(store);
-    FORWARD(status);
-    const Trial *best = trial_best(&list);
-    if (given->json)
-        status = print_trials_json(s, &list);
-    else
-        print_table(s, &list);
+static cf_status search(Session *s) {
+    TrialList list = {0};
+    TuneDisplay *display = NULL;
+    const Trial *best;
+    /* Of another space, or damaged: tune_run says so. */
+    if (known_best(s, &list, &best)) best = NULL;
+    cf_status status = tune_display_new(&s->space, best, &display);
     trial_list_free(&list);
     FORWARD(status);
-    FAIL_IF(!best, CF_DIVERGED, "no trial came to its end; see the reasons above, and try lower rates");
-    return CF_OK;
+    s->tune.progress = tune_display_progress;
+    s->tune.context = display;
+    terminal_catch_interrupt();
+    status = tune_run(s->split, &s->tune);
+    tune_display_free(display);
+    return status;
 }
 
 static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {
+    unsigned formats;
+    FORWARD(figure_formats_from_text(a->figures, &formats));
     FORWARD(prepare(given, a, s));
     if (!given->json && !given->quiet) print_opening(s);
-    s->tune.progress = on_progress;
-    s->tune.context = s;
-    terminal_catch_interrupt();
-    cf_status status = tune_run(s->split, &s->tune);
+    cf_status status = search(s);
     if (status == CF_INTERRUPTED)
         return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
     FORWARD(status);
-    return finish(given, s);
+    return tune_output(given, &(TuneOutput){s->out, s->data, formats});
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {

@@ -4,14 +4,19 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-static bool quiet, line_open;
+static bool quiet;
+static int lines_open; /* of what is renewed; the cursor stands in the last */
+static double last_live;
 static volatile sig_atomic_t interrupted;
 
 static void close_line(void) {
-    if (line_open) fputs("\r\033[K", stderr);
-    line_open = false;
+    if (lines_open > 1) fprintf(stderr, "\033[%dA", lines_open - 1);
+    if (lines_open) fputs("\r\033[J", stderr);
+    lines_open = 0;
 }
 
 static void print_notice(const char *text, void *context) {
@@ -47,13 +52,39 @@ void terminal_time_left(double seconds, char text[32]) {
         snprintf(text, 32, "%ld:%02ld left", s / 60, s % 60);
 }
 
+bool terminal_live_is_due(void) {
+    return !quiet && isatty(STDERR_FILENO) && clock_seconds() - last_live >= 0.1; /* enough to look alive */
+}
+
+/* A line that wraps would be counted as one, and leave its rest behind: it is cut instead. */
+static int terminal_width(void) {
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
+}
+
+/* Bytes of a line that take `width` columns at most. */
+static int cut(const char *line, int length, int width) {
+    int columns = 0;
+    for (int i = 0; i < length; i++)
+        if (((unsigned char)line[i] & 0xc0) != 0x80 && ++columns > width) return i;
+    return length;
+}
+
 void terminal_live(const char *text) {
-    static double last;
-    double time = clock_seconds();
-    if (quiet || !isatty(STDERR_FILENO) || time - last < 0.1) return; /* ten times a second are enough to look alive */
-    last = time;
-    fprintf(stderr, "\r\033[K%s", text);
-    line_open = true;
+    if (!terminal_live_is_due()) return;
+    const int width = terminal_width();
+    last_live = clock_seconds();
+    close_line();
+    for (const char *line = text; line;) {
+        const char *end = strchrnul(line, '\n');
+        fprintf(stderr, "%s%.*s", lines_open++ ? "\n" : "", cut(line, (int)(end - line), width), line);
+        line = *end ? end + 1 : NULL;
+    }
+    fflush(stderr);
+}
+
+void terminal_live_end(void) {
+    close_line();
 }
 
 void terminal_line(const char *text) {

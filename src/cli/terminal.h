@@ -15,8 +15,14 @@ void terminal_set_quiet(bool quiet);
 bool terminal_progress(const cf_progress *progress, void *context);
 void terminal_catch_interrupt(void);
 bool terminal_interrupted(void);
-/* On a terminal the line that is renewed, at most ten times a second; a line that stays. Nothing when quiet. */
+/* On a terminal what is renewed in place, at most ten times a second: a line, or several with \n between them, each cut to the
+ * terminal's width. Nothing when quiet. */
 void terminal_live(const char *text);
+/* Whether terminal_live would show a text now, for those that take time to make. */
+bool terminal_live_is_due(void);
+/* Takes away what terminal_live has shown. */
+void terminal_live_end(void);
+/* A line that stays, above what is renewed. Nothing when quiet. */
 void terminal_line(const char *text);
 /* "12:05 left". */
 void terminal_time_left(double seconds, char text[32]);

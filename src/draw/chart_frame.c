@@ -42,8 +42,7 @@ size_t range_add(double range[2], AxisKind kind, const double *values, size_t co
     return used;
 }
 
-/* The data's range with room at both ends; around a single value something to see. */
-static void choose_range(const Axis *axis, const double data[2], Scale *scale) {
+void scale_choose(const Axis *axis, const double data[2], Scale *scale) {
     const double room = 0.04;
     scale->kind = axis->kind;
     scale->low = axis->low, scale->high = axis->high;
@@ -127,7 +126,7 @@ static void lay(Box box, Layout *layout, Frame *frame) {
     layout->legend_rows = legend(NULL, NULL, spec, 0, 0, layout->inner_width);
     top += layout->legend_rows * legend_height + (layout->legend_rows ? 3 : 0);
     bottom += tick_gap + (spec->categories ? lay_categories(spec, layout->inner_width, layout) : chart_label.size);
-    choose_range(&spec->y, spec->y_data, &frame->y);
+    scale_choose(&spec->y, spec->y_data, &frame->y);
     const double height = box.height - top - bottom;
     ticks_choose(&spec->y, frame->y.low, frame->y.high, most_ticks(height, 17), &layout->y);
     left += widest(&layout->y) + tick_gap;
@@ -136,7 +135,7 @@ static void lay(Box box, Layout *layout, Frame *frame) {
     if (spec->categories) {
         frame->x = (Scale){AXIS_LINEAR, 0, spec->category_count, 0, 0};
     } else {
-        choose_range(&spec->x, spec->x_data, &frame->x);
+        scale_choose(&spec->x, spec->x_data, &frame->x);
         ticks_choose(&spec->x, frame->x.low, frame->x.high, most_ticks(frame->plot.width, 26), &layout->x);
     }
     frame->x.from = frame->plot.x, frame->x.to = frame->plot.x + frame->plot.width;

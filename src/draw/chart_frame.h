@@ -42,6 +42,9 @@ typedef struct Frame {
     Scale x, y; /* x: categories 0 .. count, each one wide */
 } Frame;
 
+/* The axis's own range, or that of the data (least and largest) with room at both ends; around a single value something to
+ * see. Leaves `from` and `to`. */
+void scale_choose(const Axis *axis, const double data[2], Scale *scale);
 /* The place of a value; NaN where the scale has none. */
 double scale_place(const Scale *scale, double value);
 /* Draws all of it and tells where the data belong. */

@@ -7,21 +7,26 @@
 
 enum { MOST_SERIES = 32, MOST_DOTS = 24 };
 
+static size_t add_range(const LineChart *chart, const double *xs, const double *ys, size_t n, double x[2],
+                        double y[2]) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        double own_x[2] = {INFINITY, -INFINITY}, own_y[2] = {INFINITY, -INFINITY};
+        /* Only points that have both. */
+        if (!range_add(own_x, chart->x.kind, &xs[i], 1) || !range_add(own_y, chart->y.kind, &ys[i], 1)) continue;
+        range_add(x, chart->x.kind, own_x, 1);
+        range_add(y, chart->y.kind, own_y, 1);
+        count++;
+    }
+    return count;
+}
+
 static size_t find_ranges(const LineChart *chart, double x[2], double y[2]) {
     size_t count = 0;
-    for (int s = 0; s < chart->series_count; s++) {
-        const LineSeries *series = &chart->series[s];
-        for (size_t i = 0; i < series->count; i++) {
-            double own_x[2] = {INFINITY, -INFINITY}, own_y[2] = {INFINITY, -INFINITY};
-            /* Only points that have both. */
-            if (!range_add(own_x, chart->x.kind, &series->x[i], 1) ||
-                !range_add(own_y, chart->y.kind, &series->y[i], 1))
-                continue;
-            range_add(x, chart->x.kind, own_x, 1);
-            range_add(y, chart->y.kind, own_y, 1);
-            count++;
-        }
-    }
+    for (int s = 0; s < chart->series_count; s++)
+        count += add_range(chart, chart->series[s].x, chart->series[s].y, chart->series[s].count, x, y);
+    for (int b = 0; b < chart->behind_count; b++)
+        count += add_range(chart, chart->behind[b].x, chart->behind[b].y, chart->behind[b].count, x, y);
     return count;
 }
 
@@ -35,18 +40,17 @@ static Point place(const Frame *frame, double x, double y) {
     return (Point){scale_place(&frame->x, x), scale_place(&frame->y, y)};
 }
 
-/* Stretches between gaps; a point outside the axes' own range is a gap as well. */
-static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSeries *series, const Frame *frame) {
-    const Colour colour = chart_colour(theme, series->colour);
-    const LineStyle style = {1.6, series->dash, 1};
+/* Stretches between gaps; a point outside the axes' own range is a gap as well. *last is the last point that was drawn. */
+static cf_status draw_stretches(Canvas *canvas, const Frame *frame, const double *x, const double *y, size_t count,
+                                LineStyle style, Colour colour, double dots, Point *last) {
     Point *points;
     size_t run = 0;
-    FORWARD(memory_new(series->count, sizeof *points, &points));
-    for (size_t i = 0; i < series->count; i++) {
-        const Point p = place(frame, series->x[i], series->y[i]);
+    FORWARD(memory_new(count, sizeof *points, &points));
+    for (size_t i = 0; i < count; i++) {
+        const Point p = place(frame, x[i], y[i]);
         if (inside(frame, p)) {
-            points[run++] = p;
-            if (series->count <= MOST_DOTS) canvas_disc(canvas, p, 1.9, colour);
+            points[run++] = *last = p;
+            if (dots > 0) canvas_disc(canvas, p, dots, colour);
         } else {
             canvas_line(canvas, points, run, style, colour);
             run = 0;
@@ -54,6 +58,31 @@ static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSerie
     }
     canvas_line(canvas, points, run, style, colour);
     free(points);
+    return CF_OK;
+}
+
+static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSeries *series, const Frame *frame) {
+    Point last;
+    return draw_stretches(canvas, frame, series->x, series->y, series->count, (LineStyle){1.6, series->dash, 1},
+                          chart_colour(theme, series->colour), series->count <= MOST_DOTS ? 1.9 : 0, &last);
+}
+
+static cf_status draw_behind(Canvas *canvas, const Theme *theme, const LineBehind *line, const Frame *frame) {
+    const Colour colour = isnan(line->shade) ? theme->muted : theme_sequence(theme, line->shade);
+    const LineStyle thin = {0.9, 0, 0.9}, cross = {1.2, 0, 1};
+    const double r = 2.4;
+    Point p = {NAN, NAN};
+    FORWARD(draw_stretches(canvas, frame, line->x, line->y, line->count, thin, colour, 0, &p));
+    if (line->end == LINE_ENDS || isnan(p.x)) return CF_OK;
+    if (line->end == LINE_ENDS_CROSS) {
+        const Point rising[2] = {{p.x - r, p.y + r}, {p.x + r, p.y - r}},
+                    falling[2] = {{p.x - r, p.y - r}, {p.x + r, p.y + r}};
+        canvas_line(canvas, rising, 2, cross, colour);
+        canvas_line(canvas, falling, 2, cross, colour);
+    } else {
+        canvas_disc(canvas, p, 2, theme->background);
+        canvas_ring(canvas, p, 2, 1, colour);
+    }
     return CF_OK;
 }
 
@@ -126,6 +155,7 @@ cf_status line_chart_draw(Canvas *canvas, const Theme *theme, Box box, const Lin
     for (int s = 0; s < chart->series_count; s++)
         legend[s] = (LegendEntry){chart->series[s].name, chart->series[s].colour, true, chart->series[s].dash};
     frame_draw(canvas, theme, box, &spec, &frame);
+    for (int b = 0; b < chart->behind_count; b++) FORWARD(draw_behind(canvas, theme, &chart->behind[b], &frame));
     for (int s = 0; s < chart->series_count; s++) FORWARD(draw_series(canvas, theme, &chart->series[s], &frame));
     for (int m = 0; m < chart->mark_count; m++) draw_mark(canvas, theme, chart, &chart->marks[m], &frame);
     return CF_OK;

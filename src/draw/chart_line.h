@@ -19,16 +19,27 @@ typedef struct LineMark {
     int colour;
 } LineMark;
 
+typedef enum LineEnd { LINE_ENDS, LINE_ENDS_RING, LINE_ENDS_CROSS } LineEnd; /* how a last point is marked */
+
+/* One of many thin lines behind the series, without dots. */
+typedef struct LineBehind {
+    const double *x, *y; /* [count] */
+    size_t count;
+    double shade; /* 0 to 1 of the theme's sequence; NaN: the muted colour */
+    LineEnd end;
+} LineBehind;
+
 typedef struct LineChart {
     const char *title; /* NULL: none */
     Axis x, y;
-    int series_count, mark_count;
+    int series_count, mark_count, behind_count;
     const LineSeries *series;
     const LineMark *marks;
+    const LineBehind *behind; /* the last is drawn over the first */
 } LineChart;
 
-/* Up to 24 points of a series are drawn as dots, too: what was measured is then told from what joins it. Fails
- * (CF_BAD_USE) where no series has a point to show. */
+/* Up to 24 points of a series are drawn as dots, too: what was measured is then told from what joins it. A series
+ * without points is only named in the legend. Fails (CF_BAD_USE) where no line has a point to show. */
 cf_status line_chart_draw(Canvas *canvas, const Theme *theme, Box box, const LineChart *chart);
 
 #endif

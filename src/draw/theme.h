@@ -7,7 +7,7 @@ typedef struct Colour {
     double red, green, blue;
 } Colour;
 
-enum { CLASS_COLOURS = 10 };
+enum { CLASS_COLOURS = 10, SEQUENCE_COLOURS = 5 };
 
 typedef struct Theme {
     Colour background;
@@ -16,6 +16,9 @@ typedef struct Theme {
     Colour grid, axis;  /* lines to read values by; the line that values stand on */
     Colour faint;       /* bars that only surround those that matter; unlike any class' colour */
     Colour heat[2];     /* of a heat map's lowest and highest cells */
+    /* Of lines by a value, from what matters most to what matters least: their lightness goes one way, towards the ground,
+     * so that grey and every kind of colour blindness keep their order. */
+    Colour sequence[SEQUENCE_COLOURS];
     /* Of classes, the same class in the same colour over all figures; of series, in order. Ten colours that stay apart
      * under the three kinds of colour blindness and in grey: M. A. Petroff, "Accessible Color Sequences for Data
      * Visualization", arXiv:2107.02270, 2021. Those of the dark theme are lighter; a test keeps all apart. */
@@ -26,6 +29,8 @@ extern const Theme theme_light, theme_dark;
 
 /* Of class or series `index`; begins again after the tenth. */
 Colour theme_class(const Theme *theme, int index);
+/* Of share 0 (what matters most) to 1; beyond them as at them. */
+Colour theme_sequence(const Theme *theme, double share);
 /* From `a` (share 0) to `b` (share 1). */
 Colour colour_between(Colour a, Colour b, double share);
 /* Relative luminance, 0 black to 1 white (WCAG 2). */

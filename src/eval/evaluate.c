@@ -72,19 +72,6 @@ cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int thread
     return CF_OK;
 }
 
-void csv_text(FILE *out, const char *text) {
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
 cf_status predictions_write(const char *path, const Evaluation *e) {
     FileDraft draft;
     int classes = e->metrics.classes;

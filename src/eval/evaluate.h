@@ -2,6 +2,7 @@
 #ifndef EVAL_EVALUATE_H
 #define EVAL_EVALUATE_H
 
+#include "base/text.h"
 #include "eval/calibration.h"
 #include "eval/metrics.h"
 #include "nn/model.h"
@@ -25,8 +26,5 @@ Predictions evaluation_predictions(const Evaluation *evaluation);
 
 /* predictions.csv: image, label, predicted, correct, confidence, then a column of probability per class. */
 cf_status predictions_write(const char *path, const Evaluation *evaluation);
-
-/* A text as one field of CSV (RFC 4180): quoted where it has to be. */
-void csv_text(FILE *out, const char *text);
 
 #endif

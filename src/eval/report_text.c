@@ -2,26 +2,19 @@
  * character, so that scripts and eyes used to it need not change. */
 #include "eval/metrics.h"
 
-#include "base/memory.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Code points, as scikit-learn counts: bytes that go on a UTF-8 character take no column. */
-static int text_width(const char *text) {
-    int width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void print_right(FILE *out, const char *text, int width) {
-    fprintf(out, "%*s%s", width - text_width(text) > 0 ? width - text_width(text) : 0, "", text);
+    fprintf(out, "%*s%s", width - text_columns(text) > 0 ? width - text_columns(text) : 0, "", text);
 }
 
 static int widest_name(const Metrics *metrics) {
     int width = 0;
     for (int c = 0; c < metrics->classes; c++) {
-        int own = text_width(metrics->class_names[c]);
+        int own = text_columns(metrics->class_names[c]);
         if (own > width) width = own;
     }
     return width;
@@ -63,7 +56,7 @@ static int longest_count(const Metrics *metrics) {
 }
 
 static void print_cell(const Metrics *metrics, int column, const char *text, int digits, FILE *out) {
-    int name = text_width(metrics->class_names[column]);
+    int name = text_columns(metrics->class_names[column]);
     fputs("  ", out);
     print_right(out, text, name > digits ? name : digits);
 }

@@ -1,22 +1,10 @@
-/* Fills the page's template: {{name}} in page.html stands for a section or for one of the page's files. */
+/* report.html of a run. */
 #include "study/report.h"
 
 #include "base/memory.h"
-#include "study/report/assets.h"
 #include "study/report_inside.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static const char *asset(const char *name, size_t length) {
-    for (const EmbeddedFile *a = report_assets; a->name; a++)
-        if (strlen(a->name) == length && strncmp(a->name, name, length) == 0) return (const char *)a->text;
-    return NULL;
-}
-
-static bool is(const char *name, size_t length, const char *word) {
-    return strlen(word) == length && strncmp(name, word, length) == 0;
-}
 
 static void subtitle(FILE *out, const ReportInput *input) {
     const char *data = json_string_value(json_object_get(input->config, "data"));
@@ -28,51 +16,43 @@ static void subtitle(FILE *out, const ReportInput *input) {
     fputs("</em>", out);
 }
 
-static cf_status fill(FILE *out, const char *name, size_t length, const ReportInput *input,
-                      const ReportImages *images) {
-    const char *text = asset(name, length), *version = json_string_value(json_object_get(input->config, "version"));
-    if (text)
-        fputs(text, out);
-    else if (is(name, length, "title"))
+typedef struct ReportContent {
+    const ReportInput *input;
+    const ReportImages *images;
+} ReportContent;
+
+static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+    const ReportContent *content = context;
+    const ReportInput *input = content->input;
+    const char *version = json_string_value(json_object_get(input->config, "version"));
+    if (page_place_is(name, length, "title"))
         html_text(out, input->name);
-    else if (is(name, length, "subtitle"))
+    else if (page_place_is(name, length, "subtitle"))
         subtitle(out, input);
-    else if (is(name, length, "version"))
+    else if (page_place_is(name, length, "version"))
         html_text(out, version ? version : "?");
-    else if (is(name, length, "network"))
+    else if (page_place_is(name, length, "network"))
         fputs(report_has_network(input) ? "" : "hidden", out);
-    else if (is(name, length, "features"))
+    else if (page_place_is(name, length, "features"))
         fputs(report_has_features(input) ? "" : "hidden", out);
-    else if (is(name, length, "facts"))
+    else if (page_place_is(name, length, "facts"))
         section_facts(out, input);
-    else if (is(name, length, "run"))
+    else if (page_place_is(name, length, "run"))
         section_run(out, input);
-    else if (is(name, length, "scores"))
+    else if (page_place_is(name, length, "scores"))
         section_scores(out, input);
-    else if (is(name, length, "sureness"))
+    else if (page_place_is(name, length, "sureness"))
         section_sureness(out, input);
-    else if (is(name, length, "confusion"))
-        section_confusion(out, input, images);
-    else if (is(name, length, "history"))
+    else if (page_place_is(name, length, "confusion"))
+        section_confusion(out, input, content->images);
+    else if (page_place_is(name, length, "history"))
         section_history(out, input);
-    else if (is(name, length, "figures"))
+    else if (page_place_is(name, length, "figures"))
         return section_figures(out, input, FIGURES_LARGEST);
-    else if (is(name, length, "data"))
-        return data_scripts(out, input, images);
+    else if (page_place_is(name, length, "data"))
+        return data_scripts(out, input, content->images);
     else
         return FAIL(CF_INTERNAL, "page.html asks for {{%.*s}}, which nobody writes", (int)length, name);
-    return CF_OK;
-}
-
-static cf_status write_page(FILE *out, const ReportInput *input, const ReportImages *images) {
-    const char *place = asset("page.html", strlen("page.html")), *open;
-    while ((open = strstr(place, "{{"))) {
-        const char *close = strstr(open, "}}");
-        fwrite(place, 1, (size_t)(open - place), out);
-        FORWARD(fill(out, open + 2, (size_t)(close - open) - 2, input, images));
-        place = close + 2;
-    }
-    fputs(place, out);
     return CF_OK;
 }
 
@@ -101,7 +81,7 @@ cf_status report_write(const char *folder, const cf_set *set, const char *data_d
     FORWARD_TO(done, report_images_choose(&input, room_for_images(&input), &images));
     FORWARD_TO(done, file_join(folder, "report.html", &path));
     FORWARD_TO(done, file_draft(path, &draft));
-    FORWARD_TO(done, write_page(draft.stream, &input, &images));
+    FORWARD_TO(done, page_write(draft.stream, "page.html", fill, &(ReportContent){&input, &images}));
     long size = ftell(draft.stream);
     FORWARD_TO(done, file_commit(&draft));
     if (size > REPORT_LARGEST) /* thousands of epochs, or hundreds of classes */

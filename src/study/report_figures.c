@@ -29,7 +29,8 @@ static bool is_wide(const char *svg) {
     return box && sscanf(box, "viewBox=\"%*f %*f %lf %lf", &width, &height) == 2 && width > 1.4 * height;
 }
 
-static cf_status one(FILE *out, const ReportFigure *figure, const char *svg, size_t size, int number) {
+static cf_status one(FILE *out, const ReportFigure *figure, const char *caption, const char *svg, size_t size,
+                     int number) {
     char *element = NULL, text[64];
     size_t length = 0;
     FILE *memory = open_memstream(&element, &length);
@@ -40,12 +41,12 @@ static cf_status one(FILE *out, const ReportFigure *figure, const char *svg, siz
     if (!status) {
         title(figure->name, text);
         fprintf(out, "<figure%s><div class=\"plate\" role=\"img\" aria-label=\"",
-                is_wide(element) ? " class=\"wide\"" : "");
+                caption || is_wide(element) ? " class=\"wide\"" : "");
         html_text(out, text);
         fputs("\">", out);
         fwrite(element, 1, length, out);
         fputs("</div><figcaption>", out);
-        html_text(out, text);
+        html_text(out, caption ? caption : text);
         fputs("</figcaption></figure>\n", out);
     }
     free(element);
@@ -54,22 +55,25 @@ static cf_status one(FILE *out, const ReportFigure *figure, const char *svg, siz
     return CF_OK;
 }
 
-cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes) {
-    if (!input->figure_count) fputs("<p class=\"note\">There are no figures in the folder.</p>\n", out);
-    for (size_t i = 0; i < input->figure_count; i++) {
-        const ReportFigure *figure = &input->figures[i];
-        unsigned char *svg;
-        size_t size;
-        cf_status status = file_read(figure->path, bytes, &svg, &size);
-        if (status == CF_BAD_INPUT) { /* larger than the room that is left */
-            left_out(out, figure, "it would make this page too large");
-            continue;
-        }
-        FORWARD(status);
-        status = one(out, figure, (const char *)svg, size, (int)i + 1);
-        free(svg);
-        FORWARD(status);
-        bytes -= size;
+cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number) {
+    unsigned char *svg;
+    size_t size;
+    cf_status status = file_read(figure->path, *bytes, &svg, &size);
+    if (status == CF_BAD_INPUT) { /* larger than the room that is left */
+        left_out(out, figure, "it would make this page too large");
+        return CF_OK;
     }
+    FORWARD(status);
+    status = one(out, figure, caption, (const char *)svg, size, number);
+    free(svg);
+    FORWARD(status);
+    *bytes -= size;
+    return CF_OK;
+}
+
+cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes) {
+    if (!input->figure_count) html_note(out, "There are no figures in the folder.");
+    for (size_t i = 0; i < input->figure_count; i++)
+        FORWARD(report_figure(out, &input->figures[i], NULL, &bytes, (int)i + 1));
     return CF_OK;
 }

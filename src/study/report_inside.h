@@ -1,8 +1,9 @@
 /* What the files of the report share.
  *
- * report.c fills the page's template; report_input.c reads the run folder; report_images.c chooses the images that the
+ * report.c fills the page's template (report_page.c); report_input.c reads the run folder; report_images.c chooses the images that the
  * page carries; report_sections.c, report_confusion.c and report_sureness.c write its HTML, report_data.c what its
- * scripts read; report_svg.c takes in figures; report_escape.c knows HTML, JSON in HTML, and base64. The page itself is
+ * scripts read; report_svg.c takes in figures;
+ * report_tune.c writes what a tune has found, and a page of its own for it; report_escape.c knows HTML, JSON in HTML, and base64. The page itself is
  * src/study/report/: page.html, page.css, *.js.
  */
 #ifndef STUDY_REPORT_INSIDE_H
@@ -23,8 +24,25 @@ void html_print(FILE *out, const char *format, ...) __attribute__((format(printf
 /* JSON inside a <script>: no "<" is left in it, so that no text can end the element. */
 cf_status html_json(FILE *out, const json_t *json);
 void html_base64(FILE *out, const void *bytes, size_t size);
+/* A number among the facts at the top, with what it is above and a remark below. */
+void html_fact(FILE *out, const char *name, const char *text, const char *remark);
+/* A remark on the page itself. */
+void html_note(FILE *out, const char *text);
+/* A JSON value as people write it. */
+void html_value(FILE *out, const json_t *json);
+/* The plain values of an object, but one, as rows of a <dl>. */
+void html_rows(FILE *out, const json_t *object, const char *skipped);
 /* Bytes for page.js, as base64 in a <script> that nothing runs. */
 void html_array(FILE *out, const char *id, const void *bytes, size_t size);
+
+/* ---- A page (report_page.c) ---- */
+
+/* Writes what stands for {{name}}, of `length` letters; CF_INTERNAL for a name that it does not know. */
+typedef cf_status (*PagePlace)(FILE *out, const char *name, size_t length, const void *context);
+/* The page's template, a file of src/study/report; names of such files stand for the files themselves, others for what
+ * `place` writes. */
+cf_status page_write(FILE *out, const char *template, PagePlace place, const void *context);
+bool page_place_is(const char *name, size_t length, const char *word);
 
 /* ---- What the folder holds (report_input.c) ---- */
 
@@ -98,6 +116,8 @@ void section_confusion(FILE *out, const ReportInput *input, const ReportImages *
 void section_history(FILE *out, const ReportInput *input);
 /* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
 cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);
+/* One of them, with `caption` and the page's width, or NULL: what its name says, and as wide as it is. One that cannot be read, or is no figure, is named instead. */
+cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number);
 
 /* A network whose weights take more is not put into the page. */
 enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 6 << 20 };

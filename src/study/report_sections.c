@@ -1,5 +1,6 @@
 /* The page's sections: everything that can be read without a script; scripts add what answers a click. */
 #include "base/memory.h"
+#include "base/text.h"
 #include "study/report_inside.h"
 
 #include <stdlib.h>
@@ -11,67 +12,12 @@ static double number(const json_t *object, const char *key) {
     return json_number_value(json_object_get(object, key));
 }
 
-/* A JSON value as people write it. */
-static void value(FILE *out, const json_t *json) {
-    if (json_is_string(json))
-        html_text(out, json_string_value(json));
-    else if (json_is_null(json) || !json)
-        fputs("none", out);
-    else if (json_is_boolean(json))
-        fputs(json_is_true(json) ? "yes" : "no", out);
-    else if (json_is_integer(json))
-        fprintf(out, "%lld", (long long)json_integer_value(json));
-    else
-        fprintf(out, "%.6g", json_number_value(json));
-}
-
 static void row(FILE *out, const char *name, const char *text) {
     fputs("<div><dt>", out);
     html_text(out, name);
     fputs("</dt><dd>", out);
     html_text(out, text);
     fputs("</dd></div>\n", out);
-}
-
-static void rows_of(FILE *out, const json_t *object, const char *skipped) {
-    const char *key;
-    json_t *item;
-    json_object_foreach((json_t *)(uintptr_t)object, key, item) {
-        if (json_is_object(item) || json_is_array(item) || strcmp(key, skipped) == 0) continue;
-        fputs("<div><dt>", out);
-        for (const char *p = key; *p; p++) fputc(*p == '_' ? ' ' : *p, out);
-        fputs("</dt><dd>", out);
-        value(out, item);
-        fputs("</dd></div>\n", out);
-    }
-}
-
-static void fact(FILE *out, const char *name, const char *text, const char *remark) {
-    fputs("<div><dt>", out);
-    html_text(out, name);
-    fputs("</dt><dd>", out);
-    html_text(out, text);
-    fputs("<small>", out);
-    html_text(out, remark);
-    fputs("</small></dd></div>\n", out);
-}
-
-static void note(FILE *out, const char *text) {
-    fputs("<p class=\"note\">", out);
-    html_text(out, text);
-    fputs("</p>\n", out);
-}
-
-/* "12,345" */
-static const char *thousands(long long n, char text[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", n), at = 0;
-    for (int i = 0; i < length; i++) {
-        if (i && digits[i - 1] != '-' && (length - i) % 3 == 0) text[at++] = ',';
-        text[at++] = digits[i];
-    }
-    text[at] = '\0';
-    return text;
 }
 
 /* ---- The facts at the top ---- */
@@ -83,19 +29,20 @@ static void test_facts(FILE *out, const json_t *test) {
     snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)",
              100 * json_number_value(json_array_get(interval, 0)),
              100 * json_number_value(json_array_get(interval, 1)));
-    fact(out, "Test accuracy", text, remark);
+    html_fact(out, "Test accuracy", text, remark);
     snprintf(text, sizeof text, "%.4f", number(test, "loss"));
-    snprintf(remark, sizeof remark, "cross-entropy, over %s images", thousands((long long)number(test, "n"), count));
-    fact(out, "Test loss", text, remark);
+    snprintf(remark, sizeof remark, "cross-entropy, over %s images",
+             text_thousands((long long)number(test, "n"), count));
+    html_fact(out, "Test loss", text, remark);
     snprintf(text, sizeof text, "%.4f", number(json_object_get(test, "macro"), "f1"));
-    fact(out, "F1", text, "mean over the classes");
+    html_fact(out, "F1", text, "mean over the classes");
 }
 
 void section_facts(FILE *out, const ReportInput *input) {
     const json_t *m = input->metrics, *validation = json_object_get(m, "validation");
     char text[64], remark[96], count[32];
     if (!m) {
-        note(out, "This run is not finished: there is no metrics.json yet.");
+        html_note(out, "This run is not finished: there is no metrics.json yet.");
         return;
     }
     fputs("<dl class=\"facts\">\n", out);
@@ -103,15 +50,15 @@ void section_facts(FILE *out, const ReportInput *input) {
     snprintf(text, sizeof text, "%d of %d", (int)number(m, "best_epoch"), (int)number(m, "epochs_run"));
     snprintf(remark, sizeof remark, "validation loss %.4f, accuracy %.2f %%", number(validation, "loss"),
              100 * number(validation, "accuracy"));
-    fact(out, "Best epoch", text, remark);
+    html_fact(out, "Best epoch", text, remark);
     snprintf(text, sizeof text, "%.1f s", number(m, "seconds"));
     snprintf(remark, sizeof remark, "of training, %s images/s",
-             thousands((long long)number(m, "images_per_second"), count));
-    fact(out, "Time", text, remark);
+             text_thousands((long long)number(m, "images_per_second"), count));
+    html_fact(out, "Time", text, remark);
     snprintf(text, sizeof text, "%.0f GFLOP/s", number(m, "gflops"));
     snprintf(remark, sizeof remark, "%.0f %% of these threads\xe2\x80\x99 measured peak",
              100 * number(m, "share_of_peak"));
-    if (number(m, "gflops") > 0) fact(out, "Speed", text, remark);
+    if (number(m, "gflops") > 0) html_fact(out, "Speed", text, remark);
     fputs("</dl>\n", out);
 }
 
@@ -153,27 +100,27 @@ static void layers(FILE *out, const LayerList *list) {
         fputs("</td><td class=\"n\">", out);
         shape(out, l->out);
         fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">",
-                l->parameters ? thousands((long long)l->parameters, text) : "");
+                l->parameters ? text_thousands((long long)l->parameters, text) : "");
         if (l->flops > 0) fprintf(out, "%.3f", l->flops / 1e6);
         fputs("</td></tr>\n", out);
     }
     fprintf(out,
             "</tbody><tfoot><tr><th scope=\"row\">total</th><td></td><td></td><td class=\"n\">%s</td>"
             "<td class=\"n\">%.3f</td></tr></tfoot></table></div>\n",
-            thousands((long long)layer_list_parameters(list), text), layer_list_flops(list) / 1e6);
+            text_thousands((long long)layer_list_parameters(list), text), layer_list_flops(list) / 1e6);
 }
 
 static void data_rows(FILE *out, const ReportInput *input) {
     const json_t *sums = json_object_get(input->config, "checksums"), *chw = json_object_get(sums, "shape");
     char text[64];
     fputs("<h3>Data</h3><dl class=\"pairs\">\n", out);
-    rows_of(out, input->config, "model");
+    html_rows(out, input->config, "model");
     snprintf(text, sizeof text, "%d\xc3\x97%d\xc3\x97%d", (int)json_integer_value(json_array_get(chw, 0)),
              (int)json_integer_value(json_array_get(chw, 1)), (int)json_integer_value(json_array_get(chw, 2)));
     if (chw) row(out, "shape", text);
-    rows_of(out, sums, "name");
+    html_rows(out, sums, "name");
     fputs("</dl>\n<h3>Split</h3><dl class=\"pairs\">\n", out);
-    rows_of(out, json_object_get(input->config, "split"), "");
+    html_rows(out, json_object_get(input->config, "split"), "");
     fputs("</dl>\n", out);
 }
 
@@ -186,19 +133,21 @@ void section_run(FILE *out, const ReportInput *input) {
     if (input->model)
         layers(out, &input->model->layers);
     else
-        note(out, "There is no model.safetensors in the folder, hence no table of layers and no network in this page.");
+        html_note(out,
+                  "There is no model.safetensors in the folder, hence no table of layers and no network in this page.");
     if (input->model && !report_has_network(input))
-        note(out,
-             "The weights are too many for this page, hence no box to draw in; cifra predict classifies image files.");
+        html_note(
+            out,
+            "The weights are too many for this page, hence no box to draw in; cifra predict classifies image files.");
     fputs("<div class=\"columns\"><div>", out);
     data_rows(out, input);
     fputs("</div><div><h3>Training</h3><dl class=\"pairs\">\n", out);
-    rows_of(out, json_object_get(input->config, "train"), "");
+    html_rows(out, json_object_get(input->config, "train"), "");
     fputs("</dl></div><div><h3>Machine</h3><dl class=\"pairs\">\n", out);
-    rows_of(out, json_object_get(input->config, "machine"), "");
+    html_rows(out, json_object_get(input->config, "machine"), "");
     if (input->metrics) {
         fputs("<div><dt>weights sha256</dt><dd>", out);
-        value(out, json_object_get(input->metrics, "weights_sha256"));
+        html_value(out, json_object_get(input->metrics, "weights_sha256"));
         fputs("</dd></div>\n", out);
     }
     fputs("</dl></div></div>\n", out);
@@ -213,14 +162,14 @@ static void scores_row(FILE *out, const char *name, const json_t *scores, long l
     html_text(out, name);
     fputs("</th>", out);
     for (size_t k = 0; k < COUNT_OF(keys); k++) fprintf(out, "<td class=\"n\">%.4f</td>", number(scores, keys[k]));
-    fprintf(out, "<td class=\"n\" data-sort=\"%lld\">%s</td></tr>\n", support, thousands(support, text));
+    fprintf(out, "<td class=\"n\" data-sort=\"%lld\">%s</td></tr>\n", support, text_thousands(support, text));
 }
 
 void section_scores(FILE *out, const ReportInput *input) {
     json_t *item;
     size_t i;
     if (!input->test) {
-        note(out, "The run has not been tested yet.");
+        html_note(out, "The run has not been tested yet.");
         return;
     }
     fputs("<div class=\"scroll\"><table class=\"sortable\"><caption>Precision, recall and F1 of each class</caption>\n"
@@ -242,7 +191,7 @@ void section_history(FILE *out, const ReportInput *input) {
     const CsvTable *h = &input->history;
     char best[32];
     if (!h->columns) {
-        note(out, "There is no history.csv in the folder.");
+        html_note(out, "There is no history.csv in the folder.");
         return;
     }
     snprintf(best, sizeof best, "%d", (int)number(input->metrics, "best_epoch"));

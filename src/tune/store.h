@@ -70,6 +70,8 @@ void store_close(Store *store);
 /* The space and the settings that were stored; `settings` is a new reference. */
 cf_status store_space(Store *store, Space *space);
 cf_status store_settings(Store *store, json_t **settings);
+/* What the data were called when the tune began, in a new string; NULL: not known. */
+cf_status store_data_name(Store *store, char **name);
 cf_status store_trials(Store *store, const Space *space, TrialList *list);
 void trial_list_free(TrialList *list);
 /* The learning curve of a trial, in a new array. */
@@ -81,6 +83,8 @@ const Trial *trial_best(const TrialList *list);
 
 /* Stores the settings of a new tune; refuses others than those stored, and names what differs. */
 cf_status store_settle(Store *store, const json_t *settings);
+/* Keeps the first name: data are the same by their checksum, whatever they are called. */
+cf_status store_name_data(Store *store, const char *name);
 
 /* A transaction; work between the two is seen by others all at once or not at all. */
 cf_status store_begin(Store *store);

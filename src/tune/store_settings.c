@@ -46,6 +46,10 @@ cf_status store_space(Store *store, Space *space) {
     return status ? status_prefix(status, "%s", store->path) : CF_OK;
 }
 
+cf_status store_data_name(Store *store, char **name) {
+    return read_text(store, "data", name);
+}
+
 /* ---- What differs ---- */
 
 typedef struct Differences {
@@ -132,4 +136,8 @@ cf_status store_settle(Store *store, const json_t *settings) {
     if (!status) status = store_commit(store);
     if (status) store_rollback(store);
     return status;
+}
+
+cf_status store_name_data(Store *store, const char *name) {
+    return store_run(store, "INSERT OR IGNORE INTO settings VALUES ('data', ?)", "t", name);
 }

@@ -143,6 +143,7 @@ static cf_status settle(const Tune *tune) {
     if (!status) {
         status = store_settle(store, settings);
         json_decref(settings);
+        if (!status && tune->options.data) status = store_name_data(store, tune->options.data);
     }
     store_close(store);
     return status;

@@ -26,8 +26,8 @@ YAML
 data=(--data hand -n 600)
 grid=(tune "${data[@]}" --grid space.yaml --epochs 3 --patience 2)
 
-# What must not depend on time, jobs, workers or kills: everything but seconds and the folder.
-table() { grep -v '"seconds"\|"tune"' "$1"; }
+# What must not depend on time, jobs, workers or kills: everything but seconds, the folder, and what lies in it.
+table() { grep -v '"seconds"\|"tune"\|"report"\|/figures/' "$1"; }
 # Runs in the background until it is killed, at a random moment, or done.
 kill_at_random() { # kill_at_random TIMES COMMAND...
     local left=$1 kills=0

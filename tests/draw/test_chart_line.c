@@ -113,10 +113,45 @@ static void test_mark(void **state) {
     assert_int_equal(with - letters_in("mark.svg"), 4);
 }
 
+/* Thin lines behind have the colours of the sequence, count for the range, and a ring or a cross at the end takes ink. */
+static void test_behind(void **state) {
+    (void)state;
+    const LineSeries series = {"best", xs, falling, 6, 0, 0}, named = {"pruned", NULL, NULL, 0, CHART_MUTED, 0};
+    const LineSeries both[] = {series, named};
+    double level[6] = {9, 9, 9, 9, 9, 9};
+    LineBehind lines[] = {{xs, level, 6, 1, LINE_ENDS}, {xs, falling, 3, NAN, LINE_ENDS_CROSS}};
+    LineChart chart = chart_of(both, 2);
+    chart.behind = lines, chart.behind_count = 2;
+    expect_sound(draw, &chart);
+    assert_ok(make_chart(draw, &chart, &theme_light, "behind.svg"));
+    size_t plain, ring, cross;
+    free(text_of(in_scratch("behind.svg"), &plain));
+    lines[0].end = LINE_ENDS_RING;
+    assert_ok(make_chart(draw, &chart, &theme_light, "behind.svg"));
+    free(text_of(in_scratch("behind.svg"), &ring));
+    lines[0].end = LINE_ENDS_CROSS;
+    assert_ok(make_chart(draw, &chart, &theme_light, "behind.svg"));
+    free(text_of(in_scratch("behind.svg"), &cross));
+    assert_true(ring > plain + 100 && cross > plain + 100 && cross != ring);
+    /* The level line widens the axis: the series takes a fifth of the height and not all of it. */
+    const LineSeries alone = {NULL, xs, falling, 6, 0, 0};
+    chart.series = &alone, chart.series_count = 1;
+    assert_ok(make_chart(draw, &chart, &theme_light, "behind.png"));
+    const Ink with = ink_of("behind.png", theme_light.classes[0]);
+    chart.behind_count = 0;
+    assert_ok(make_chart(draw, &chart, &theme_light, "behind.png"));
+    const Ink without = ink_of("behind.png", theme_light.classes[0]);
+    assert_true(3 * (with.bottom - with.top) < without.bottom - without.top);
+    chart = (LineChart){.y = {.low = 0, .high = 10}, .behind = lines, .behind_count = 1};
+    assert_ok(make_chart(draw, &chart, &theme_light, "behind.svg"));
+    lines[0].count = 0;
+    assert_fails(make_chart(draw, &chart, &theme_light, "no.png"), CF_BAD_USE, "no point to draw");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound),      cmocka_unit_test(test_place), cmocka_unit_test(test_gaps),
-        cmocka_unit_test(test_few_points), cmocka_unit_test(test_mark),
+        cmocka_unit_test(test_few_points), cmocka_unit_test(test_mark),  cmocka_unit_test(test_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,27 @@ static void test_classes(void **state) {
     assert_true(theme_class(&theme_light, 13).red == theme_light.classes[3].red);
 }
 
+/* Lightness goes one way for every eye, in steps that are seen, and the last is still seen on the ground. */
+static void test_sequence(void **state) {
+    (void)state;
+    const Theme *const themes[] = {&theme_light, &theme_dark};
+    for (int t = 0; t < 2; t++) {
+        for (int eye = 0; eye < 4; eye++)
+            for (int i = 1; i < SEQUENCE_COLOURS; i++) {
+                double before[3], now[3];
+                lab_of(themes[t]->sequence[i - 1], seen_by[eye], before);
+                lab_of(themes[t]->sequence[i], seen_by[eye], now);
+                const double step = t == 0 ? now[0] - before[0] : before[0] - now[0];
+                if (step < 4) fail_msg("theme %d: step %d is only %.1f for eye %d", t, i, step, eye);
+            }
+        assert_true(contrast(theme_sequence(themes[t], 1), themes[t]->background) > 1.5);
+        assert_true(contrast(theme_sequence(themes[t], 0), themes[t]->background) > 7);
+        assert_true(theme_sequence(themes[t], 0.25).red == themes[t]->sequence[1].red);
+        assert_true(theme_sequence(themes[t], 7).red == themes[t]->sequence[SEQUENCE_COLOURS - 1].red);
+        assert_true(theme_sequence(themes[t], -1).red == themes[t]->sequence[0].red);
+    }
+}
+
 static void test_arithmetic(void **state) {
     (void)state;
     const Colour white = {1, 1, 1}, black = {0, 0, 0};
@@ -71,6 +92,7 @@ static void test_arithmetic(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes), cmocka_unit_test(test_arithmetic)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_classes), cmocka_unit_test(test_sequence),
+                                       cmocka_unit_test(test_arithmetic)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,6 @@ void estimate_add(const Recipe *recipe, const cf_split *split, int configuration
     const double halving = halving_epochs(configurations, epochs);
     estimate->images_per_second[estimate->sets++] = images_per_second;
     estimate->most += epoch * epochs * others + epoch * (recipe->prune ? halving : (double)configurations * epochs);
-    estimate->expected += epoch * epochs * share * others +
-                          epoch * (recipe->prune ? halving : (double)configurations * epochs * share);
+    estimate->expected +=
+        epoch * epochs * share * others + epoch * (recipe->prune ? halving : (double)configurations * epochs * share);
 }

@@ -1,5 +1,5 @@
 "use strict";
-/* What the page does when it is touched: tables sort, a cell of the confusion matrix opens its images, an image opens a panel. */
+/* What the page does when it is touched: a cell of the confusion matrix opens its images, an image opens a panel. */
 const report = (() => {
     const bytes = id => {
         const element = document.getElementById(id);
@@ -221,34 +221,6 @@ const report = (() => {
         const most = mistakes.reduce((a, b) => +b.textContent > +a.textContent ? b : a);
         openCell(+most.dataset.label, +most.dataset.predicted, most, false);
     }
-
-    /* ---- Tables that sort ---- */
-
-    function sortTable(table, column, header) {
-        const up = header.getAttribute("aria-sort") !== "ascending", body = table.tBodies[0];
-        const key = row => {
-            const cell = row.cells[column];
-            return cell.dataset.sort ?? cell.textContent;
-        };
-        const order = (a, b) => {
-            const x = key(a), y = key(b), numbers = x !== "" && y !== "" && !isNaN(x) && !isNaN(y);
-            return (up ? 1 : -1) * (numbers ? x - y : x.localeCompare(y));
-        };
-        body.append(...Array.from(body.rows).sort(order));
-        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-        header.setAttribute("aria-sort", up ? "ascending" : "descending");
-    }
-
-    for (const table of document.querySelectorAll("table.sortable"))
-        Array.from(table.tHead.rows[0].cells).forEach((header, column) => {
-            const button = make("button", { type: "button", onclick: () => sortTable(table, column, header) },
-                header.textContent);
-            header.replaceChildren(button);
-        });
-
-    /* What scrolls can be reached by keys. */
-    for (const area of document.querySelectorAll(".scroll"))
-        if (area.scrollWidth > area.clientWidth || area.scrollHeight > area.clientHeight) area.tabIndex = 0;
 
     return { data, count, bytes, make, image, paint, looks, heat, bars, percent, openPanel };
 })();

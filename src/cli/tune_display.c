@@ -1,0 +1,199 @@
+#include "cli/tune_display.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "cli/terminal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct RunningTrial {
+    int trial;
+    SpacePoint point;
+    int epoch, epochs, best_epoch; /* best_epoch 0: none yet */
+    double loss, best_loss;        /* of training over the epoch so far; of validation */
+} RunningTrial;
+
+struct TuneDisplay {
+    const Space *space;
+    int widths[SPACE_MAX_PARAMETERS];
+    RunningTrial *running;
+    size_t count, room;
+    int trials_ended, failed, wanted, best_trial; /* best_trial 0: none yet */
+    double best_loss, seconds_left;
+};
+
+/* Numbers of ranges have six digits, a point, and perhaps an exponent. */
+static int width_of(const SpaceParameter *p) {
+    int width = text_columns(p->name);
+    for (int i = 0; i < p->count; i++)
+        if (text_columns(p->texts[i]) > width) width = text_columns(p->texts[i]);
+    return p->kind != PARAMETER_LIST && width < 10 ? 10 : width;
+}
+
+cf_status tune_display_new(const Space *space, const Trial *known, TuneDisplay **display) {
+    TuneDisplay *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->space = space;
+    made->seconds_left = -1;
+    for (int i = 0; i < space->count; i++) made->widths[i] = width_of(&space->parameters[i]);
+    if (known) made->best_trial = known->id, made->best_loss = known->validation_loss;
+    *display = made;
+    return CF_OK;
+}
+
+void tune_display_free(TuneDisplay *display) {
+    terminal_live_end();
+    if (display) free(display->running);
+    free(display);
+}
+
+/* ---- Taking note ---- */
+
+static RunningTrial *find(TuneDisplay *d, int trial) {
+    for (size_t i = 0; i < d->count; i++)
+        if (d->running[i].trial == trial) return &d->running[i];
+    return NULL;
+}
+
+/* Rows stay in the order in which trials began. */
+static cf_status begin(TuneDisplay *d, const TuneProgress *p, RunningTrial **trial) {
+    if (d->count == d->room) {
+        const size_t room = 2 * d->room + 8;
+        RunningTrial *grown = realloc(d->running, room * sizeof *grown);
+        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory for the table of %zu trials", room);
+        d->running = grown;
+        d->room = room;
+    }
+    *trial = &d->running[d->count++];
+    **trial = (RunningTrial){.trial = p->trial, .point = *p->point};
+    return CF_OK;
+}
+
+static void end(TuneDisplay *d, RunningTrial *trial) {
+    const size_t at = (size_t)(trial - d->running);
+    memmove(trial, trial + 1, (--d->count - at) * sizeof *trial);
+}
+
+static void take_step(RunningTrial *trial, const cf_progress *step) {
+    trial->epoch = step->epoch;
+    trial->epochs = step->epochs;
+    trial->loss = step->loss;
+    if (!step->epoch_done) return;
+    if (trial->best_epoch && step->validation_loss >= trial->best_loss) return;
+    trial->best_loss = step->validation_loss;
+    trial->best_epoch = step->epoch;
+}
+
+cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
+    d->trials_ended = p->trials_ended;
+    d->failed = p->failed;
+    d->wanted = p->trials_wanted;
+    d->seconds_left = p->seconds_left;
+    if (p->event == TUNE_IDLE) return CF_OK;
+    RunningTrial *trial = find(d, p->trial);
+    if (p->event == TUNE_ENDED) {
+        const Trial *t = p->ended;
+        const bool better =
+            t->state == TRIAL_DONE && !t->repeats && (!d->best_trial || t->validation_loss < d->best_loss);
+        if (better) d->best_trial = t->id, d->best_loss = t->validation_loss;
+        if (trial) end(d, trial);
+        return CF_OK;
+    }
+    if (!trial) FORWARD(begin(d, p, &trial));
+    if (p->step) take_step(trial, p->step);
+    return CF_OK;
+}
+
+/* ---- Showing ---- */
+
+static void print_row(const TuneDisplay *d, const RunningTrial *t, FILE *out) {
+    char text[SPACE_TEXT];
+    fprintf(out, "%5d", t->trial);
+    for (int i = 0; i < d->space->count; i++) {
+        space_value_text(d->space, &t->point, i, text);
+        fprintf(out, "  %s%*s", text, d->widths[i] - text_columns(text), "");
+    }
+    if (t->epoch) fprintf(out, "  %3d/%-3d  %8.4f", t->epoch, t->epochs, t->loss);
+    if (t->best_epoch) fprintf(out, "  %8.4f in epoch %d", t->best_loss, t->best_epoch);
+    fputc('\n', out);
+}
+
+static void print_counts(const TuneDisplay *d, FILE *out) {
+    const int running = (int)d->count, waiting = d->wanted - d->trials_ended - running;
+    char left[32];
+    fprintf(out, "%d of %d trials done, %d running", d->trials_ended - d->failed, d->wanted, running);
+    if (d->failed) fprintf(out, ", %d failed", d->failed);
+    if (waiting > 0) fprintf(out, ", %d waiting", waiting);
+    if (d->best_trial) fprintf(out, "   best: trial %d, loss %.4f", d->best_trial, d->best_loss);
+    if (d->seconds_left < 0) return;
+    terminal_time_left(d->seconds_left, left);
+    fprintf(out, "   %s", left);
+}
+
+static cf_status opened(char **text, size_t *size, FILE **out) {
+    *out = open_memstream(text, size);
+    FAIL_IF(!*out, CF_NO_MEMORY, "out of memory while showing a trial");
+    return CF_OK;
+}
+
+cf_status tune_display_table(const TuneDisplay *d, char **text) {
+    FILE *out;
+    size_t size;
+    FORWARD(opened(text, &size, &out));
+    if (d->count) {
+        fputs("trial", out);
+        for (int i = 0; i < d->space->count; i++) {
+            const char *name = d->space->parameters[i].name;
+            fprintf(out, "  %s%*s", name, d->widths[i] - text_columns(name), "");
+        }
+        fputs("   epoch      loss  best on validation\n", out);
+    }
+    for (size_t i = 0; i < d->count; i++) print_row(d, &d->running[i], out);
+    print_counts(d, out);
+    fclose(out);
+    return CF_OK;
+}
+
+cf_status tune_display_line(const TuneDisplay *d, const TuneProgress *p, char **text) {
+    const Trial *t = p->ended;
+    char *configuration, left[32];
+    FILE *out;
+    size_t size;
+    FORWARD(space_point_text(d->space, p->point, &configuration));
+    cf_status status = opened(text, &size, &out);
+    if (!status) {
+        fprintf(out, "trial %d (%d of %d)  %s", t->id, p->trials_ended, p->trials_wanted, configuration);
+        if (t->repeats) fprintf(out, " seed=%llu", (unsigned long long)t->seed);
+        if (t->state == TRIAL_FAILED)
+            fprintf(out, "  failed: %s", t->reason ? t->reason : "no reason was recorded");
+        else if (t->best_epoch)
+            fprintf(out, "  loss %.4f  accuracy %.2f %%  epoch %d of %d  %.1f s", t->validation_loss,
+                    100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds);
+        if (t->state == TRIAL_PRUNED || t->state == TRIAL_WAITING) fprintf(out, "  %s", trial_state_words[t->state]);
+        if (t->state == TRIAL_DONE && d->best_trial == t->id) fputs("  best", out);
+        if (p->seconds_left >= 0 && p->trials_ended < p->trials_wanted) {
+            terminal_time_left(p->seconds_left, left);
+            fprintf(out, "  %s", left);
+        }
+        fclose(out);
+    }
+    free(configuration);
+    return status;
+}
+
+bool tune_display_progress(const TuneProgress *progress, void *display) {
+    char *text;
+    if (!tune_display_note(display, progress)) {
+        if (progress->event == TUNE_ENDED && !tune_display_line(display, progress, &text)) {
+            terminal_line(text);
+            free(text);
+        }
+        if (terminal_live_is_due() && !tune_display_table(display, &text)) {
+            terminal_live(text);
+            free(text);
+        }
+    }
+    return !terminal_interrupted();
+}

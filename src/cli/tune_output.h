@@ -1,0 +1,16 @@
+/* What cifra tune prints and leaves behind when the search is over. */
+#ifndef CLI_TUNE_OUTPUT_H
+#define CLI_TUNE_OUTPUT_H
+
+#include "cli/options.h"
+
+typedef struct TuneOutput {
+    const char *folder, *data;
+    unsigned formats; /* of figures */
+} TuneOutput;
+
+/* Draws the figures, writes trials.csv and report.html, and prints the table with the comparison, or one JSON document. CF_DIVERGED
+ * where no trial came to its end. */
+cf_status tune_output(const Arguments *given, const TuneOutput *output);
+
+#endif

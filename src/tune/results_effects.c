@@ -1,0 +1,90 @@
+#include "tune/results.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+typedef struct Member { /* a done trial of the search under one parameter */
+    double value, loss, accuracy;
+} Member;
+
+static int by_value(const void *a, const void *b) {
+    const double one = ((const Member *)a)->value, other = ((const Member *)b)->value;
+    return (one > other) - (one < other);
+}
+
+static size_t collect(const TuneResults *results, int parameter, Member *members) {
+    size_t count = 0;
+    for (size_t i = 0; i < results->list.count; i++) {
+        const Trial *t = &results->list.trials[i];
+        if (t->repeats || t->state != TRIAL_DONE || t->best_epoch == 0) continue;
+        members[count++] = (Member){t->point.values[parameter], t->validation_loss, t->validation_accuracy};
+    }
+    return count;
+}
+
+/* Of members from..to; `room` has 2 x (to - from) places. */
+static EffectGroup group_of(const Member *members, size_t from, size_t to, double *room) {
+    EffectGroup group;
+    const size_t n = to - from;
+    for (size_t i = 0; i < n; i++) {
+        room[i] = members[from + i].loss;
+        room[n + i] = members[from + i].accuracy;
+    }
+    group.loss = mean_interval(room, n);
+    group.accuracy = mean_interval(room + n, n);
+    return group;
+}
+
+/* Sorted members fall into groups: of a list one for each value; of a range bins of equal size, and equal values are never
+ * torn apart. */
+static void fill(const SpaceParameter *p, const Member *members, size_t count, double *room, Effect *effect) {
+    const bool listed = p->kind == PARAMETER_LIST;
+    for (size_t from = 0, to; from < count; from = to) {
+        const size_t wanted = listed ? from + 1 : (effect->count + 1) * count / EFFECT_BINS;
+        for (to = from + 1; to < count && (to < wanted || members[to].value == members[from].value ||
+                                           (!listed && members[to].value == members[to - 1].value));
+             to++) {
+        }
+        EffectGroup *group = &effect->groups[effect->count++];
+        *group = group_of(members, from, to, room);
+        const double low = members[from].value, high = members[to - 1].value;
+        if (listed)
+            snprintf(group->text, sizeof group->text, "%s", p->texts[(int)low]);
+        else if (low == high)
+            snprintf(group->text, sizeof group->text, "%.3g", low);
+        else
+            snprintf(group->text, sizeof group->text, "%.3g to %.3g", low, high);
+    }
+}
+
+cf_status results_effects(const TuneResults *results, Effect **effects) {
+    Effect *made = NULL;
+    Member *members = NULL;
+    double *room = NULL;
+    cf_status status;
+    FORWARD_TO(done, memory_new((size_t)results->space.count, sizeof *made, &made));
+    FORWARD_TO(done, memory_new(results->list.count, sizeof *members, &members));
+    FORWARD_TO(done, memory_new(2 * results->list.count, sizeof *room, &room));
+    for (int p = 0; p < results->space.count; p++) {
+        const SpaceParameter *parameter = &results->space.parameters[p];
+        const size_t count = collect(results, p, members);
+        const size_t most = parameter->kind == PARAMETER_LIST ? (size_t)parameter->count : EFFECT_BINS;
+        made[p].name = parameter->name;
+        FORWARD_TO(done, memory_new(most, sizeof *made[p].groups, &made[p].groups));
+        qsort(members, count, sizeof *members, by_value);
+        fill(parameter, members, count, room, &made[p]);
+    }
+    *effects = made;
+    made = NULL;
+done:
+    effects_free(results, made);
+    free(members);
+    free(room);
+    return status;
+}
+
+void effects_free(const TuneResults *results, Effect *effects) {
+    for (int p = 0; p < results->space.count && effects; p++) free(effects[p].groups);
+    free(effects);
+}

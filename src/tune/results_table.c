@@ -1,0 +1,170 @@
+/* The table of configurations as text, and all trials as CSV. */
+#include "tune/results.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CELL = 64, FIXED = 8 }; /* columns besides the parameters */
+
+/* [rows + 1][columns] of texts; the names first. */
+typedef struct Table {
+    size_t rows, columns;
+    char (*cells)[CELL];
+    bool *left; /* [columns] */
+} Table;
+
+static char *cell(const Table *table, size_t row, size_t column) {
+    return table->cells[row * table->columns + column];
+}
+
+/* Best and last epoch of the first trial. */
+static void epochs_text(const Configuration *c, char *text) {
+    const Trial *t = c->trials[0];
+    if (t->best_epoch)
+        snprintf(text, CELL, "%d/%d", t->best_epoch, t->epochs_run);
+    else
+        snprintf(text, CELL, "%d", t->epochs_run);
+}
+
+static void state_text(const Configuration *c, char *text) {
+    if (c->count > 1 && c->done == c->count)
+        snprintf(text, CELL, "%zu seeds", c->count);
+    else if (c->count > 1)
+        snprintf(text, CELL, "%zu of %zu seeds", c->done, c->count);
+    else
+        snprintf(text, CELL, "%s", trial_state_words[c->trials[0]->state]);
+}
+
+/* "0.0312" or, over seeds, "0.0312 +- 0.0007", half of the 95 % interval. */
+static void loss_text(const Configuration *c, char *text) {
+    if (c->loss.count > 1)
+        snprintf(text, CELL, "%.4f \xc2\xb1 %.4f", c->loss.mean, (c->loss.high - c->loss.low) / 2);
+    else if (c->loss.count)
+        snprintf(text, CELL, "%.4f", c->loss.mean);
+}
+
+static void fill_row(const TuneResults *r, const Configuration *c, const Table *table, size_t row) {
+    const size_t P = (size_t)r->space.count;
+    snprintf(cell(table, row, 0), CELL, "%s%zu", c == results_best(r) ? "* " : "", row);
+    snprintf(cell(table, row, 1), CELL, "%d", c->trials[0]->id);
+    for (size_t p = 0; p < P; p++) snprintf(cell(table, row, 2 + p), CELL, "%s", c->values[p]);
+    loss_text(c, cell(table, row, 2 + P));
+    if (c->accuracy.count) snprintf(cell(table, row, 3 + P), CELL, "%.2f", 100 * c->accuracy.mean);
+    if (isfinite(c->accuracy_low))
+        snprintf(cell(table, row, 4 + P), CELL, "%.2f to %.2f", 100 * fmax(0, c->accuracy_low),
+                 100 * fmin(1, c->accuracy_high));
+    epochs_text(c, cell(table, row, 5 + P));
+    snprintf(cell(table, row, 6 + P), CELL, "%.1f", c->seconds);
+    state_text(c, cell(table, row, 7 + P));
+}
+
+static cf_status make_table(const TuneResults *r, size_t rows, Table *table) {
+    static const char *const fixed[FIXED] = {"", "trial", "loss", "accuracy %", "95 %", "epochs", "seconds", "state"};
+    const size_t P = (size_t)r->space.count;
+    *table = (Table){.rows = rows, .columns = FIXED + P};
+    FORWARD(memory_new((rows + 1) * table->columns, CELL, &table->cells));
+    FORWARD(memory_new(table->columns, 1, &table->left));
+    for (size_t c = 0; c < FIXED; c++) snprintf(cell(table, 0, c < 2 ? c : c + P), CELL, "%s", fixed[c]);
+    for (size_t p = 0; p < P; p++) {
+        snprintf(cell(table, 0, 2 + p), CELL, "%s", r->space.parameters[p].name);
+        table->left[2 + p] = true;
+        for (size_t i = 0; i < r->count && table->left[2 + p]; i++) { /* numbers stand at the right */
+            char *end;
+            strtod(r->configurations[i].values[p], &end);
+            if (!*end) table->left[2 + p] = false;
+        }
+    }
+    table->left[FIXED + P - 1] = true;
+    for (size_t i = 0; i < rows; i++) fill_row(r, &r->configurations[i], table, i + 1);
+    return CF_OK;
+}
+
+static void print_table(const Table *table, FILE *out) {
+    for (size_t row = 0; row <= table->rows; row++) {
+        for (size_t c = 0; c < table->columns; c++) {
+            int wide = 0;
+            for (size_t i = 0; i <= table->rows; i++)
+                if (text_columns(cell(table, i, c)) > wide) wide = text_columns(cell(table, i, c));
+            const char *text = cell(table, row, c);
+            const int room = wide - text_columns(text);
+            if (c) fputs("  ", out);
+            if (table->left[c])
+                fprintf(out, "%s%*s", text, c + 1 < table->columns ? room : 0, "");
+            else
+                fprintf(out, "%*s%s", room, "", text);
+        }
+        fputs(row ? "\n" : "\n\n", out);
+    }
+}
+
+/* What the intervals are, where there are any. */
+static void print_key(const TuneResults *r, FILE *out) {
+    char images[32];
+    if (!r->images) return;
+    fprintf(out, "\n95 %%: Wilson's interval over the %s validation images",
+            text_thousands((long long)r->images, images));
+    if (r->seeds > 1) fputs("; over seeds, behind the mean, Student's t, as after \xc2\xb1", out);
+    fputc('\n', out);
+}
+
+/* Why trials failed, below the table: a reason is a sentence. */
+static void print_reasons(const TuneResults *r, FILE *out) {
+    for (size_t i = 0; i < r->list.count; i++) {
+        const Trial *t = &r->list.trials[i];
+        if (t->state != TRIAL_FAILED) continue;
+        fprintf(out, "trial %d failed: %s\n", t->id, t->reason ? t->reason : "no reason was recorded");
+    }
+}
+
+cf_status results_print(const TuneResults *results, size_t rows, FILE *out) {
+    const size_t shown = rows && rows < results->count ? rows : results->count;
+    Table table = {0};
+    cf_status status;
+    if (results->count == 0) {
+        fputs("no trial yet\n", out);
+        return CF_OK;
+    }
+    FORWARD_TO(done, make_table(results, shown, &table));
+    print_table(&table, out);
+    if (shown < results->count) fprintf(out, "... and %zu more; trials.csv has all of them\n", results->count - shown);
+    print_key(results, out);
+    print_reasons(results, out);
+done:
+    free(table.cells);
+    free(table.left);
+    return status;
+}
+
+static void write_trial(const TuneResults *r, const Trial *t, FILE *out) {
+    char text[SPACE_TEXT];
+    fprintf(out, "%d,%s,%d,%llu", t->id, trial_state_words[t->state], t->repeats, (unsigned long long)t->seed);
+    for (int p = 0; p < r->space.count; p++) {
+        fputc(',', out);
+        space_value_text(&r->space, &t->point, p, text);
+        csv_text(out, text);
+    }
+    if (t->best_epoch)
+        fprintf(out, ",%.9g,%.9g,%d", t->validation_loss, t->validation_accuracy, t->best_epoch);
+    else
+        fputs(",,,", out);
+    fprintf(out, ",%d,%.3f,%s,", t->epochs_run, t->seconds, t->weights_sha256);
+    csv_text(out, t->reason ? t->reason : "");
+    fputc('\n', out);
+}
+
+cf_status results_write(const TuneResults *results, const char *path) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fputs("trial,state,repeats,seed", draft.stream);
+    for (int p = 0; p < results->space.count; p++) {
+        fputc(',', draft.stream);
+        csv_text(draft.stream, results->space.parameters[p].name);
+    }
+    fputs(",validation_loss,validation_accuracy,best_epoch,epochs,seconds,weights_sha256,reason\n", draft.stream);
+    for (size_t i = 0; i < results->list.count; i++) write_trial(results, &results->list.trials[i], draft.stream);
+    return file_commit(&draft);
+}
