@@ -22,8 +22,9 @@ typedef enum RngPurpose {
     RNG_LIMIT = 5,
     RNG_IMAGE = 6, /* generated images, and what their writers keep */
     RNG_WRITER = 7,
-    RNG_NEIGHBORS = 8, /* trees and candidates of the approximate search */
-    RNG_QUALITY = 12   /* samples that an embedding is judged on */
+    RNG_NEIGHBORS = 8,  /* trees and candidates of the approximate search */
+    RNG_QUALITY = 12,   /* samples that an embedding is judged on */
+    RNG_COMPONENTS = 13 /* the first guess of principal components */
 } RngPurpose;
 
 typedef struct RngStream {

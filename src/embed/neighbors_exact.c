@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "embed/columns.h"
 #include "embed/row_math.h"
 #include "nn/cpu/matrix_product.h"
 
@@ -31,8 +32,8 @@ typedef struct Search {
     Metric metric;
     int dim, k, kept; /* kept: candidates of a row */
     Matrix ma, mb;
-    double *means; /* [dim] */
-    double scale;  /* of ma and mb against the points: a power of two that makes the largest value about 1 */
+    double *means; /* [2 dim]: the second half is room */
+    double scale;  /* of ma and mb against the points: a power of two, so that no value exceeds 1 */
     float *limits; /* [a->n] the worst candidate's approximate distance */
     float *approximate;
     uint32_t *candidates; /* [a->n][kept], ascending by (approximate, candidate) */
@@ -40,7 +41,6 @@ typedef struct Search {
     int64_t blocks, round;
     Nearest *nearest;
     const NeighborOptions *options;
-    int64_t done, pieces; /* for the progress */
 } Search;
 
 static size_t block_size(size_t n, int64_t block) {
@@ -67,25 +67,19 @@ double side_distance(const Side *a, size_t i, const Side *b, size_t j, Metric me
     return fmax(0, 1 - row_dot(side_row(a, i), side_row(b, j), dim) / sqrt(product));
 }
 
-/* Column means of the reference, piece after piece in order: they need not be exact, only the same. And the largest value. */
+/* Of the reference: what is subtracted need not be the mean of anything, only the same for both sides. */
 static cf_status find_means(Search *search) {
-    const Side *b = search->b;
-    double largest = 0;
-    FORWARD(memory_new((size_t)search->dim, sizeof(double), &search->means));
+    const Side *a = search->a, *b = search->b;
+    double largest, other = 0, *unused;
+    FORWARD(memory_new(2 * (size_t)search->dim, sizeof(double), &search->means));
     search->scale = 1;
     if (search->metric == METRIC_COSINE) return CF_OK;
-    for (size_t i = 0; i < b->n; i++)
-        for (int d = 0; d < search->dim; d++) search->means[d] += (double)side_row(b, i)[d];
-    for (int d = 0; d < search->dim; d++) search->means[d] /= (double)b->n;
-    for (int side = 0; side < (search->a == b ? 1 : 2); side++) {
-        const Side *s = side ? search->a : b;
-        for (size_t i = 0; i < s->n; i++)
-            for (int d = 0; d < search->dim; d++)
-                largest = fmax(largest, fabs((double)side_row(s, i)[d] - search->means[d]));
-    }
+    unused = search->means + search->dim;
+    if (a != b) FORWARD(column_means(a->points, a->rows, a->n, search->options->threads, unused, &other));
+    FORWARD(column_means(b->points, b->rows, b->n, search->options->threads, search->means, &largest));
     int exponent;
-    frexp(largest, &exponent);
-    if (largest > 0) search->scale = ldexp(1, -exponent);
+    frexp(largest > other ? largest : other, &exponent);
+    search->scale = ldexp(1, -exponent - 1);
     return CF_OK;
 }
 
