@@ -11,8 +11,7 @@ enum { MOST_PIECES = 32 };
 
 typedef struct Sums {
     const Points *points;
-    const uint32_t *rows;
-    size_t n, pieces;
+    size_t pieces;
     double *partial; /* [pieces][dim] */
     float largest[MOST_PIECES];
 } Sums;
@@ -29,17 +28,16 @@ EVERY_ISA static float add_row(const float *row, int dim, double *sums, float la
 static cf_status sum_piece(void *context, int64_t index, int thread) {
     Sums *sums = context;
     size_t piece = (size_t)index, dim = (size_t)sums->points->dim;
-    size_t from = sums->n * piece / sums->pieces, to = sums->n * (piece + 1) / sums->pieces;
+    size_t from = sums->points->n * piece / sums->pieces, to = sums->points->n * (piece + 1) / sums->pieces;
     (void)thread;
     for (size_t i = from; i < to; i++)
-        sums->largest[piece] = add_row(points_row(sums->points, sums->rows ? sums->rows[i] : i), sums->points->dim,
-                                       sums->partial + piece * dim, sums->largest[piece]);
+        sums->largest[piece] =
+            add_row(points_row(sums->points, i), sums->points->dim, sums->partial + piece * dim, sums->largest[piece]);
     return CF_OK;
 }
 
-cf_status column_means(const Points *points, const uint32_t *rows, size_t n, int threads, double *means,
-                       double *largest) {
-    Sums sums = {.points = points, .rows = rows, .n = n, .pieces = n < MOST_PIECES ? n : MOST_PIECES};
+cf_status column_means(const Points *points, int threads, double *means, double *largest) {
+    Sums sums = {.points = points, .pieces = points->n < MOST_PIECES ? points->n : MOST_PIECES};
     size_t dim = (size_t)points->dim;
     float most = 0;
     FORWARD(memory_new(sums.pieces * dim, sizeof(double), &sums.partial));
@@ -47,7 +45,7 @@ cf_status column_means(const Points *points, const uint32_t *rows, size_t n, int
     for (size_t d = 0; d < dim && !status; d++) {
         double sum = 0;
         for (size_t p = 0; p < sums.pieces; p++) sum += sums.partial[p * dim + d];
-        means[d] = sum / (double)n;
+        means[d] = sum / (double)points->n;
     }
     for (size_t p = 0; p < sums.pieces; p++) most = sums.largest[p] > most ? sums.largest[p] : most;
     if (largest) *largest = (double)most;

@@ -4,9 +4,8 @@
 
 #include "embed/points.h"
 
-/* means[dim] of the rows `rows` [n] of the points (NULL: all of them, n their number), summed in double in fixed pieces;
+/* means[dim] of the points, summed in double in fixed pieces;
  * *largest, if not NULL, is the largest absolute value. */
-cf_status column_means(const Points *points, const uint32_t *rows, size_t n, int threads, double *means,
-                       double *largest);
+cf_status column_means(const Points *points, int threads, double *means, double *largest);
 
 #endif

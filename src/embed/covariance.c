@@ -157,7 +157,7 @@ cf_status covariance_make(const Points *points, int threads, Covariance *covaria
     int exponent;
     cf_status status;
     FORWARD(memory_new((size_t)points->dim, sizeof(double), &made.means));
-    FORWARD_TO(failed, column_means(points, NULL, points->n, threads, made.means, &largest));
+    FORWARD_TO(failed, column_means(points, threads, made.means, &largest));
     frexp(largest, &exponent);
     made.scale = ldexp(1, -exponent);
     if (points->dim <= MOST_COLUMNS)
