@@ -17,7 +17,8 @@
 #include <string.h>
 
 enum { WHOLE = 64, SPARE = 8, MOST_ITERATIONS = 400, PIECE = 256 };
-static const double tolerance = 1e-8; /* of a residual, against the largest variance */
+/* Against the largest variance: of a residual, and of the float products that the covariance is made of. */
+static const double tolerance = 1e-8, rounding = 1e-7;
 
 typedef struct Pca {
     const Points *points;
@@ -117,7 +118,7 @@ static void settle_vectors(Pca *pca) {
         for (int d = 1; d < pca->dim; d++)
             if (fabs(v[d]) > fabs(v[largest])) largest = d;
         double factor = v[largest] < 0 ? -1 : 1;
-        if (!(pca->variance[i] > 1e-12 * pca->variance[0])) factor = pca->variance[i] = 0;
+        if (!(pca->variance[i] > rounding * pca->variance[0])) factor = pca->variance[i] = 0;
         for (int d = 0; d < pca->dim; d++) v[d] *= factor;
     }
 }
@@ -168,6 +169,7 @@ cf_status pca_fit(const Points *points, int components, int threads, float *scor
                .threads = slices_threads(threads)};
     FAIL_IF(components < 1, CF_BAD_USE, "%d principal components were asked for; at least 1 is needed", components);
     pca.wanted = components < pca.dim ? components : pca.dim;
+    if ((size_t)pca.wanted > points->n - 1) pca.wanted = (int)(points->n - 1);
     pca.block = pca.dim <= WHOLE || pca.wanted > pca.dim / 2 ? pca.dim : 2 * pca.wanted + SPARE;
     if (pca.block > pca.dim) pca.block = pca.dim;
     cf_status status = fit(&pca, explained);

@@ -8,7 +8,7 @@ enum {
     QUALITY_K = 15,
     QUALITY_MOST_COMPONENTS = 64,
     QUALITY_EXACT = 20000,        /* up to so many points everything is measured on all of them */
-    QUALITY_RANK_SAMPLE = 2500,   /* beyond: points whose ranks among all others are taken */
+    QUALITY_RANK_SAMPLE = 2000,   /* beyond: points whose ranks among all others are taken */
     QUALITY_PLANE_SAMPLE = 10000, /* and points whose embedded distances to all others are */
 };
 

@@ -41,7 +41,7 @@ EVERY_ISA double plane_sum(const Plane *plane, const float *x, size_t from, size
     return sum;
 }
 
-EVERY_ISA static int any_below(const float *distances, float limit) {
+static inline __attribute__((always_inline)) int any_below(const float *distances, float limit) {
     int any = 0;
     for (int l = 0; l < LANES; l++) any |= distances[l] < limit;
     return any;
