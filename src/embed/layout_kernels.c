@@ -125,7 +125,7 @@ INLINE void pull(const LayoutPass *pass, VU to, VI active, V *y, V *off, int com
     V square = differences(y, off, components), power = power_of(square, pass->b);
     V factor = (-2 * pass->a * pass->b) * power / (square * (1.0f + pass->a * power));
     active &= square > 0.0f; /* together already: no direction */
-    for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->pull, (V){0});
+    for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->step, (V){0});
 }
 
 /* Down the gradient of -log(1 - 1 / (1 + a d^2b)), with umap-learn's 0.001 against the pole at 0. */
@@ -134,31 +134,38 @@ INLINE void push(const LayoutPass *pass, VU from, VI active, V *y, V *off, int c
     V square = differences(y, off, components), power = power_of(square, pass->b);
     V factor = (2 * pass->repulsion * pass->b) / ((0.001f + square) * (1.0f + pass->a * power));
     active &= square > 0.0f;
-    for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->push, (V){0});
+    for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->step, (V){0});
+}
+
+INLINE int32_t largest(const int32_t *values) {
+    int32_t most = 0;
+    for (int l = 0; l < LANES; l++) most = values[l] > most ? values[l] : most;
+    return most;
 }
 
 INLINE void move(const LayoutPass *pass, const LayoutGroup *group, float *coordinates, int components) {
     V y[LAYOUT_MOST_COMPONENTS], off[LAYOUT_MOST_COMPONENTS];
-    VI count;
+    VI count, pushed;
     VU own, key, words[4] = {{0}};
-    int32_t most = 0, drawn = 0;
+    const int32_t most = largest(group->pull_count), most_pushed = largest(group->push_count);
+    int32_t drawn = 0;
     memcpy(y, coordinates, (size_t)components * sizeof *y);
     memcpy(&count, group->pull_count, sizeof count);
+    memcpy(&pushed, group->push_count, sizeof pushed);
     memcpy(&own, group->own, sizeof own);
     memcpy(&key, group->key, sizeof key);
-    for (int l = 0; l < LANES; l++) most = group->pull_count[l] > most ? group->pull_count[l] : most;
     for (int32_t r = 0; r < most; r++) {
         uint32_t to[LANES];
         VU target;
-        VI active = r < count;
         for (int l = 0; l < LANES; l++) to[l] = group->pulls[l][r < group->pull_count[l] ? r : 0];
         memcpy(&target, to, sizeof target);
-        pull(pass, target, active, y, off, components);
+        pull(pass, target, r < count, y, off, components);
+        if (r >= most_pushed) continue;
         for (int s = 0; s < pass->negatives; s++, drawn++) {
             VU from, unused;
             if (drawn % 4 == 0) random_block(&pass->random, key, (uint32_t)drawn / 4, words);
             wide_multiply(words[drawn % 4], pass->count, &from, &unused);
-            push(pass, from, active & (VI)(from != own), y, off, components);
+            push(pass, from, (r < pushed) & (VI)(from != own), y, off, components);
         }
     }
     memcpy(coordinates, y, (size_t)components * sizeof *y);

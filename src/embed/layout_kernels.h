@@ -11,17 +11,16 @@
 
 enum { LAYOUT_LANES = 16, LAYOUT_MOST_COMPONENTS = 64 };
 
-/* What holds for all points of one pass. */
+/* What holds for all points of one round. */
 typedef struct LayoutPass {
     const float *others; /* [count][components], what is pulled to and pushed from; not written to meanwhile */
     uint32_t count;
-    int components; /* 1 .. LAYOUT_MOST_COMPONENTS */
-    int negatives;  /* points pushed from after each pull */
-    float a, b;     /* closeness 1 / (1 + a d^(2b)) */
-    float pull;     /* step size of a pull */
-    float push;     /* step size of a push, times the repulsion's weight inside the clip */
-    float repulsion;
-    RngStream random; /* of the epoch; a point draws the items key << 32 | block */
+    int components;   /* 1 .. LAYOUT_MOST_COMPONENTS */
+    int negatives;    /* points pushed from after a pull */
+    float a, b;       /* closeness 1 / (1 + a d^(2b)) */
+    float repulsion;  /* weight of a push */
+    float step;       /* times the clipped gradient */
+    RngStream random; /* of the round; a point draws the items key << 32 | block */
 } LayoutPass;
 
 /* The lanes; unused ones have no pulls. */
@@ -29,7 +28,8 @@ typedef struct LayoutGroup {
     const uint32_t
         *pulls[LAYOUT_LANES]; /* indices among the others; pulls[lane][0] must be readable even if there is none */
     int32_t pull_count[LAYOUT_LANES];
-    uint32_t own[LAYOUT_LANES]; /* never pushed from this one; UINT32_MAX: none */
+    int32_t push_count[LAYOUT_LANES]; /* so many of the first pulls are each followed by pushes */
+    uint32_t own[LAYOUT_LANES];       /* never pushed from this one; UINT32_MAX: none */
     uint32_t key[LAYOUT_LANES];
 } LayoutGroup;
 
