@@ -14,8 +14,9 @@ enum { PIECE = 512, BUCKETS = 64, MOST_SORTED = 7 };
 
 /* What a thread needs for a piece of points. */
 typedef struct Scratch {
-    uint32_t *due;       /* the targets of all events of the piece that are due */
-    size_t begin[PIECE]; /* of each point's in `due` */
+    uint32_t *due;         /* the targets of all events of the piece that are due */
+    uint32_t *before;      /* for each event, due or not, how many before it are due */
+    uint32_t begin[PIECE]; /* of each point's in `due` */
     int32_t pulls[PIECE], pushes[PIECE];
     uint16_t order[PIECE]; /* the points by their numbers of events, so that lanes end together */
 } Scratch;
@@ -28,29 +29,30 @@ typedef struct Layout {
     const float *now; /* positions at the round's beginning */
     float *next;      /* and at its end */
     Scratch *scratch; /* [threads] */
-    uint32_t *due;
+    uint32_t *lists;  /* theirs */
     uint32_t epoch;
     int round;
 } Layout;
 
 /* ---- A piece of points in one round ---- */
 
+/* One run over all events of the piece, without a branch: which are due is as good as random. */
 static void list_due(const Layout *layout, size_t first, int count, Scratch *s) {
     const LayoutEvents *events = &layout->events;
-    const size_t *start = events->start + (size_t)layout->round * events->n + first;
-    size_t listed = 0;
+    const size_t *start = events->start + event_slot(events, layout->round, first);
+    const Event *event = events->event + start[0];
+    const size_t total = start[2 * count] - start[0];
+    uint32_t listed = 0;
+    for (size_t e = 0; e < total; e++) {
+        s->before[e] = listed;
+        s->due[listed] = event[e].target;
+        listed += event_due(event[e], layout->epoch);
+    }
+    s->before[total] = listed;
     for (int p = 0; p < count; p++) {
-        int32_t pushes = 0;
-        s->begin[p] = listed;
-        for (size_t e = start[p]; e < start[p + 1]; e++) {
-            Event event = events->event[e];
-            bool due = event_due(event, layout->epoch);
-            s->due[listed] = event.target & ~EVENT_PUSHES;
-            listed += due;
-            pushes += due && event.target & EVENT_PUSHES;
-        }
-        s->pulls[p] = (int32_t)(listed - s->begin[p]);
-        s->pushes[p] = pushes;
+        s->begin[p] = s->before[start[2 * p] - start[0]];
+        s->pushes[p] = (int32_t)(s->before[start[2 * p + 1] - start[0]] - s->begin[p]);
+        s->pulls[p] = (int32_t)(s->before[start[2 * p + 2] - start[0]] - s->begin[p]);
     }
 }
 
@@ -123,12 +125,12 @@ static cf_status run_epoch(Layout *layout) {
 }
 
 /* Events of the piece and round with the most. */
-static size_t most_due(const LayoutEvents *events) {
+static size_t most_events(const LayoutEvents *events) {
     size_t most = 0;
     for (int r = 0; r < events->rounds; r++)
         for (size_t i = 0; i < events->n; i += PIECE) {
-            size_t end = i + PIECE < events->n ? i + PIECE : events->n, slot = (size_t)r * events->n;
-            size_t count = events->start[slot + end] - events->start[slot + i];
+            size_t end = i + PIECE < events->n ? i + PIECE : events->n;
+            size_t count = events->start[event_slot(events, r, end)] - events->start[event_slot(events, r, i)];
             if (count > most) most = count;
         }
     return most;
@@ -136,11 +138,16 @@ static size_t most_due(const LayoutEvents *events) {
 
 static cf_status prepare(Layout *layout) {
     const LayoutJob *job = layout->job;
+    const size_t threads = (size_t)job->threads;
     FORWARD(layout_events_new(job->graph, !job->fixed, job->fixed ? 1 : LAYOUT_ROUNDS, job->threads, &layout->events));
-    const size_t due = most_due(&layout->events) + 1; /* one more to be written or read without use */
-    FORWARD(memory_new((size_t)job->threads, sizeof(Scratch), &layout->scratch));
-    FORWARD(memory_new((size_t)job->threads * due, sizeof(uint32_t), &layout->due));
-    for (int t = 0; t < job->threads; t++) layout->scratch[t].due = layout->due + (size_t)t * due;
+    const size_t room = most_events(&layout->events) + 1; /* one more is written or read without use */
+    FAIL_IF(room > INT32_MAX, CF_BAD_INPUT, "a few points have %zu edges: more than a layout can take", room);
+    FORWARD(memory_new(threads, sizeof(Scratch), &layout->scratch));
+    FORWARD(memory_new(2 * threads * room, sizeof(uint32_t), &layout->lists));
+    for (size_t t = 0; t < threads; t++) {
+        layout->scratch[t].due = layout->lists + 2 * t * room;
+        layout->scratch[t].before = layout->scratch[t].due + room;
+    }
     return CF_OK;
 }
 
@@ -170,7 +177,7 @@ done:
     layout_events_free(&layout.events);
     free(second);
     free(layout.scratch);
-    free(layout.due);
+    free(layout.lists);
     return status;
 }
 

@@ -38,40 +38,38 @@ static double scale_of(const Making *making, size_t i) {
     return (double)strongest;
 }
 
-/* Gives every event of point i to `take`, in the order of its row. */
-typedef struct Placing {
-    size_t count[LAYOUT_MOST_ROUNDS]; /* counted, or where the next one goes */
-    Event *event;                     /* NULL: only count */
-} Placing;
+/* Counts in [round], or where each round's next event goes. */
+typedef size_t PerRound[LAYOUT_MOST_ROUNDS];
 
-static void place(Placing *placing, int round, Event event) {
-    if (placing->event) placing->event[placing->count[round]] = event;
-    placing->count[round]++;
-}
-
-/* The events of point i that push, or those that do not. */
-static void place_events(const Making *making, size_t i, bool pushing, Placing *placing) {
+/* The events of point i that push, or those that do not: counted, and put in place if `event` is there. */
+static void place_events(const Making *making, size_t i, bool pushing, PerRound place, Event *event) {
     const FuzzyGraph *graph = making->graph;
     const double scale = scale_of(making, i);
+    if (!making->both && !pushing) return;
     for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
-        uint32_t j = graph->column[e];
-        Event event = {pushing ? j | EVENT_PUSHES : j, (uint32_t)((double)graph->weight[e] / scale * EVENT_WHOLE)};
-        uint32_t own = i > j; /* the event in which i itself is pushed */
+        uint32_t j = graph->column[e], own = i > j; /* the event in which i itself is pushed */
         int round = making->both ? round_of((uint32_t)i, j, pushing ? own : !own, making->events->rounds) : 0;
-        if (making->both || pushing) place(placing, round, event);
+        if (event) event[place[round]] = (Event){j, (uint32_t)((double)graph->weight[e] / scale * EVENT_WHOLE)};
+        place[round]++;
     }
+}
+
+static size_t piece_end(int64_t piece, size_t n) {
+    size_t end = ((size_t)piece + 1) * ROWS;
+    return end < n ? end : n;
 }
 
 static cf_status count_rows(void *context, int64_t piece, int thread) {
     const Making *making = context;
     LayoutEvents *events = making->events;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < events->n && i < ((size_t)piece + 1) * ROWS; i++) {
-        Placing placing = {0};
-        place_events(making, i, true, &placing);
-        place_events(making, i, false, &placing);
-        for (int r = 0; r < events->rounds; r++) events->start[(size_t)r * events->n + i + 1] = placing.count[r];
-    }
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
+        for (int kind = 0; kind < 2; kind++) {
+            PerRound count = {0};
+            place_events(making, i, !kind, count, NULL);
+            for (int r = 0; r < events->rounds; r++)
+                events->start[event_slot(events, r, i) + (size_t)kind + 1] = count[r];
+        }
     return CF_OK;
 }
 
@@ -79,17 +77,17 @@ static cf_status fill_rows(void *context, int64_t piece, int thread) {
     const Making *making = context;
     LayoutEvents *events = making->events;
     (void)thread;
-    for (size_t i = (size_t)piece * ROWS; i < events->n && i < ((size_t)piece + 1) * ROWS; i++) {
-        Placing placing = {.event = events->event};
-        for (int r = 0; r < events->rounds; r++) placing.count[r] = events->start[(size_t)r * events->n + i];
-        place_events(making, i, true, &placing);
-        place_events(making, i, false, &placing);
-    }
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
+        for (int kind = 0; kind < 2; kind++) {
+            PerRound place;
+            for (int r = 0; r < events->rounds; r++) place[r] = events->start[event_slot(events, r, i) + (size_t)kind];
+            place_events(making, i, !kind, place, events->event);
+        }
     return CF_OK;
 }
 
 cf_status layout_events_new(const FuzzyGraph *graph, bool both, int rounds, int threads, LayoutEvents *events) {
-    const size_t slots = graph->n * (size_t)rounds;
+    const size_t slots = 2 * graph->n * (size_t)rounds;
     const int64_t pieces = (int64_t)((graph->n + ROWS - 1) / ROWS);
     LayoutEvents made = {.n = graph->n, .rounds = rounds};
     Making making = {graph, &made, both, fuzzy_graph_strongest(graph)};

@@ -13,21 +13,24 @@ enum { LAYOUT_MOST_ROUNDS = 64 };
 
 /* The rate of an edge that is used in every epoch. */
 #define EVENT_WHOLE (1u << 31)
-/* In a target: the point is pushed from random ones after the pull. */
-#define EVENT_PUSHES (1u << 31)
 
 typedef struct Event {
-    uint32_t target; /* with EVENT_PUSHES or without */
+    uint32_t target; /* what the point is pulled to */
     uint32_t rate;   /* share of the epochs, in units of 1 / EVENT_WHOLE */
 } Event;
 
-/* Round r has, for point i, the events start[r n + i] .. start[r n + i + 1] - 1; those with pushes come first. */
+/* In round r, point i has the events start[s] .. start[s + 1] - 1 with pushes after the pull, and start[s + 1] ..
+ * start[s + 2] - 1 without, s = 2 (r n + i). */
 typedef struct LayoutEvents {
     size_t n;
     int rounds;
-    size_t *start; /* [rounds n + 1] */
+    size_t *start; /* [2 rounds n + 1] */
     Event *event;
 } LayoutEvents;
+
+static inline size_t event_slot(const LayoutEvents *events, int round, size_t i) {
+    return 2 * ((size_t)round * events->n + i);
+}
 
 /* One event per entry of the graph, all with pushes, in one round (`both` false: the columns are fixed points, and each row's
  * strongest edge is used in every epoch); or two in `rounds` rounds (`both`: the graph is symmetric, and its strongest edge is
