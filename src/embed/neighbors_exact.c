@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "embed/product_rows.h"
 #include "embed/row_math.h"
 #include "nn/cpu/matrix_product.h"
 
@@ -20,19 +21,12 @@
 enum { BLOCK = 512, ROWS_PER_PIECE = 64, CHUNK = 16 };
 static const uint32_t nobody = UINT32_MAX;
 
-/* What the products work on. */
-typedef struct Matrix {
-    float *rows;  /* [n][dim]: less the column means and scaled, or of length 1 */
-    float *norms; /* [n]: |row|^2, or 1 for METRIC_COSINE, so that norm + norm - 2 product is the distance */
-} Matrix;
-
 typedef struct Search {
     const Side *a, *b; /* the same pointer: among themselves */
     Metric metric;
     int dim, k, kept; /* kept: candidates of a row */
-    Matrix ma, mb;
-    double *means; /* [dim] */
-    double scale;  /* of ma and mb against the points: a power of two that makes the largest value about 1 */
+    ProductFrame frame;
+    ProductRows ma, mb;
     float *limits; /* [a->n] the worst candidate's approximate distance */
     float *approximate;
     uint32_t *candidates; /* [a->n][kept], ascending by (approximate, candidate) */
@@ -40,7 +34,6 @@ typedef struct Search {
     int64_t blocks, round;
     Nearest *nearest;
     const NeighborOptions *options;
-    int64_t done, pieces; /* for the progress */
 } Search;
 
 static size_t block_size(size_t n, int64_t block) {
@@ -65,61 +58,6 @@ double side_distance(const Side *a, size_t i, const Side *b, size_t j, Metric me
     if (product == 0) return 1; /* no direction */
     /* One root of the product: exactly 1 for rows that are multiples by a power of two. */
     return fmax(0, 1 - row_dot(side_row(a, i), side_row(b, j), dim) / sqrt(product));
-}
-
-/* Column means of the reference, piece after piece in order: they need not be exact, only the same. And the largest value. */
-static cf_status find_means(Search *search) {
-    const Side *b = search->b;
-    double largest = 0;
-    FORWARD(memory_new((size_t)search->dim, sizeof(double), &search->means));
-    search->scale = 1;
-    if (search->metric == METRIC_COSINE) return CF_OK;
-    for (size_t i = 0; i < b->n; i++)
-        for (int d = 0; d < search->dim; d++) search->means[d] += (double)side_row(b, i)[d];
-    for (int d = 0; d < search->dim; d++) search->means[d] /= (double)b->n;
-    for (int side = 0; side < (search->a == b ? 1 : 2); side++) {
-        const Side *s = side ? search->a : b;
-        for (size_t i = 0; i < s->n; i++)
-            for (int d = 0; d < search->dim; d++)
-                largest = fmax(largest, fabs((double)side_row(s, i)[d] - search->means[d]));
-    }
-    int exponent;
-    frexp(largest, &exponent);
-    if (largest > 0) search->scale = ldexp(1, -exponent);
-    return CF_OK;
-}
-
-typedef struct Preparation {
-    const Search *search;
-    const Side *side;
-    Matrix *matrix;
-} Preparation;
-
-static cf_status prepare_piece(void *context, int64_t index, int thread) {
-    const Preparation *work = context;
-    const Search *search = work->search;
-    size_t from = (size_t)index * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE, dim = (size_t)search->dim;
-    (void)thread;
-    for (size_t i = from; i < to && i < work->side->n; i++) {
-        const float *row = side_row(work->side, i);
-        float *made = work->matrix->rows + i * dim;
-        bool cosine = search->metric == METRIC_COSINE;
-        double factor = search->scale;
-        if (cosine) factor = work->side->square[i] > 0 ? 1 / sqrt(work->side->square[i]) : 0;
-        for (size_t d = 0; d < dim; d++) made[d] = (float)(((double)row[d] - search->means[d]) * factor);
-        work->matrix->norms[i] = cosine ? 1 : (float)row_dot(made, made, search->dim);
-    }
-    return CF_OK;
-}
-
-static cf_status prepare(Search *search, const Side *side, Matrix *matrix) {
-    Preparation work = {search, side, matrix};
-    size_t size;
-    FAIL_IF(!size_multiply(side->n, (size_t)search->dim, &size), CF_NO_MEMORY, "these points are too many");
-    FORWARD(memory_new(size, sizeof(float), &matrix->rows));
-    FORWARD(memory_new(side->n, sizeof(float), &matrix->norms));
-    return slices_run(search->options->threads, (int64_t)((side->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE),
-                      prepare_piece, &work);
 }
 
 /* ---- Candidates ---- */
@@ -187,7 +125,7 @@ static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const 
 static cf_status multiply_block(const Search *search, int64_t I, int64_t J, float *products) {
     size_t dim = (size_t)search->dim;
     return matrix_product((int)block_size(search->a->n, I), (int)block_size(search->b->n, J), search->dim,
-                          search->ma.rows + (size_t)I * BLOCK * dim, search->mb.rows + (size_t)J * BLOCK * dim,
+                          search->ma.values + (size_t)I * BLOCK * dim, search->mb.values + (size_t)J * BLOCK * dim,
                           products);
 }
 
@@ -273,7 +211,7 @@ static void finish_row(const Search *search, size_t i) {
         nearest_insert(distance, index, search->k, side_distance(search->a, i, search->b, names[c], search->metric),
                        names[c]);
     double reach = distance[search->k - 1];
-    reach *= search->metric == METRIC_COSINE ? 2 : search->scale * search->scale;
+    reach *= search->metric == METRIC_COSINE ? 2 : search->frame.scale * search->frame.scale;
     double surely = (double)search->limits[i] - worst_error(search, (double)search->ma.norms[i], reach);
     if (!(surely > reach)) search_in_double(search, i, distance, index);
 }
@@ -309,16 +247,18 @@ static cf_status find_candidates(Search *search) {
 }
 
 static cf_status run_search(Search *search) {
-    FORWARD(find_means(search));
-    FORWARD(prepare(search, search->b, &search->mb));
+    const Side *a = search->a, *b = search->b;
+    const NeighborOptions *options = search->options;
+    FORWARD(product_frame_new(b->points, a == b ? NULL : a->points, search->metric, options->threads, &search->frame));
+    FORWARD(product_rows_new(&search->frame, b->points, b->rows, b->n, options->threads, &search->mb));
     search->ma = search->mb;
-    if (search->a != search->b) {
-        search->ma = (Matrix){0};
-        FORWARD(prepare(search, search->a, &search->ma));
+    if (a != b) {
+        search->ma = (ProductRows){0};
+        FORWARD(product_rows_new(&search->frame, a->points, a->rows, a->n, options->threads, &search->ma));
     }
     FORWARD(find_candidates(search));
-    FORWARD(slices_run(search->options->threads, (int64_t)((search->a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE),
-                       finish_piece, search));
+    FORWARD(
+        slices_run(options->threads, (int64_t)((a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE), finish_piece, search));
     report(search, 1);
     return CF_OK;
 }
@@ -335,12 +275,10 @@ cf_status nearest_exact(const Side *a, const Side *b, const NeighborOptions *opt
                      .options = options};
     cf_status status = nearest_new(a->n, k, &made);
     if (!status) status = run_search(&search);
-    if (search.ma.rows != search.mb.rows) {
-        free(search.ma.rows);
-        free(search.ma.norms);
-    }
-    void *own[] = {search.mb.rows,     search.mb.norms,   search.means,   search.limits,
-                   search.approximate, search.candidates, search.products};
+    if (a != b) product_rows_free(&search.ma);
+    product_rows_free(&search.mb);
+    product_frame_free(&search.frame);
+    void *own[] = {search.limits, search.approximate, search.candidates, search.products};
     for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
     if (status) nearest_free(&made);
     if (!status) *nearest = made;
