@@ -23,6 +23,8 @@ typedef enum RngPurpose {
     RNG_IMAGE = 6, /* generated images, and what their writers keep */
     RNG_WRITER = 7,
     RNG_NEIGHBORS = 8,  /* trees and candidates of the approximate search */
+    RNG_EMBED_INIT = 9, /* first coordinates of an embedding */
+    RNG_LAYOUT = 10,    /* points that an embedding pushes away from */
     RNG_QUALITY = 12,   /* samples that an embedding is judged on */
     RNG_COMPONENTS = 13 /* the first guess of principal components */
 } RngPurpose;
