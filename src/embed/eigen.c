@@ -269,3 +269,7 @@ done:
     free(b.values);
     return status;
 }
+
+size_t eigen_memory(size_t n, int count) {
+    return 2 * n * (size_t)(count + GUARD) * sizeof(double);
+}

@@ -35,4 +35,7 @@ typedef struct EigenJob {
  * positive. `residual`: the largest length of M v - value v; above the tolerance where the iteration ended without success. */
 cf_status eigen_largest(const EigenJob *job, double *values, double *vectors, double *residual);
 
+/* Bytes that eigen_largest takes, the matrix not counted. */
+size_t eigen_memory(size_t n, int count);
+
 #endif

@@ -311,6 +311,14 @@ cf_status fuzzy_graph_parts(const FuzzyGraph *graph, uint32_t *part, size_t *par
     return CF_OK;
 }
 
+size_t fuzzy_graph_size(size_t n, int others) {
+    return (n + 1) * sizeof(size_t) + 2 * n * (size_t)others * (sizeof(uint32_t) + sizeof(float));
+}
+
+size_t fuzzy_graph_memory(size_t n, int others) {
+    return fuzzy_graph_size(n, others) + (n + 2) * sizeof(size_t) + 2 * n * (size_t)others * sizeof(Link);
+}
+
 void fuzzy_graph_free(FuzzyGraph *graph) {
     free(graph->start);
     free(graph->column);

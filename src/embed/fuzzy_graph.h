@@ -37,6 +37,9 @@ cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double wei
 void fuzzy_graph_prune(FuzzyGraph *graph, int epochs);
 /* The number of connected parts, and each vertex's in part [n]; parts are numbered by their lowest vertex. */
 cf_status fuzzy_graph_parts(const FuzzyGraph *graph, uint32_t *part, size_t *parts);
+/* Bytes of a graph of so many points with `others` neighbours each, at most, and bytes that making it takes, itself included. */
+size_t fuzzy_graph_size(size_t n, int others);
+size_t fuzzy_graph_memory(size_t n, int others);
 float fuzzy_graph_strongest(const FuzzyGraph *graph);
 void fuzzy_graph_free(FuzzyGraph *graph);
 

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LAYOUT_ROUNDS = 8;
-enum { PIECE = 512, BUCKETS = 64, MOST_SORTED = 7 };
+enum { LAYOUT_ROUNDS = 8, PIECE = 512, BUCKETS = 64, MOST_SORTED = 7 };
 
 /* What a thread needs for a piece of points. */
 typedef struct Scratch {
@@ -179,6 +178,11 @@ done:
     free(layout.scratch);
     free(layout.lists);
     return status;
+}
+
+size_t layout_memory(size_t n, int others, int components) {
+    const size_t positions = n * (size_t)components * sizeof(float), slots = 2 * n * LAYOUT_ROUNDS * sizeof(size_t);
+    return positions + slots + 4 * n * (size_t)others * sizeof(Event);
 }
 
 /* ---- Choosing ---- */

@@ -4,7 +4,7 @@
  * umap-learn: an edge is used in weight / strongest of the epochs, each use is followed by pushes from random points, the
  * step size falls linearly to 0. umap-learn moves both ends of an edge in place, one after the other. Here each point moves
  * itself, by its own edges in order, and reads where the others were; as an undirected edge stands in both ends' rows, a pull
- * has twice the step, and the movement is the same. An epoch goes over the points in LAYOUT_TURNS fixed turns, those of one
+ * has twice the step, and the movement is the same. 
  * turn at the same time, so that most of what a point reads is as new as in the sequential method.
  */
 #ifndef EMBED_LAYOUT_H
@@ -31,7 +31,7 @@ typedef struct LayoutJob {
 
 /* `points` [graph->n][components]: where they begin, and where they end. */
 cf_status layout_run(const LayoutJob *job, float *points);
-/* Bytes that layout_run takes at most. */
-size_t layout_memory(size_t n, size_t entries, int components);
+/* Bytes that layout_run takes for a graph of so many points with `others` neighbours each. */
+size_t layout_memory(size_t n, int others, int components);
 
 #endif

@@ -136,3 +136,10 @@ done:
     free(part);
     return status;
 }
+
+size_t spectral_memory(size_t n, int others, int components) {
+    const size_t values = 2 * n * (size_t)others * sizeof(float), known = n * sizeof(double);
+    /* A graph in parts has a part's copy beside it. */
+    return fuzzy_graph_size(n, others) + values + known + n * (size_t)components * sizeof(double) +
+           eigen_memory(n, components);
+}

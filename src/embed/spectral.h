@@ -26,4 +26,7 @@ cf_status spectral_layout(const SpectralJob *job, float *coordinates, char *why)
 /* eigenvalues [components] of the Laplacian of a connected graph, smallest first, the 0 left out; vectors [components][n]. */
 cf_status spectral_vectors(const SpectralJob *job, double *values, double *vectors, double *residual);
 
+/* Bytes that spectral_layout takes at most, the graph not counted. */
+size_t spectral_memory(size_t n, int others, int components);
+
 #endif

@@ -15,7 +15,7 @@
 
 #include "embed/neighbors.h"
 
-enum { UMAP_MOST_COMPONENTS = 64, UMAP_MOST_NEIGHBORS = 1024, UMAP_MOST_EPOCHS = 100000 };
+enum { UMAP_MOST_COMPONENTS = 64, UMAP_MOST_NEIGHBORS = 1024, UMAP_MOST_EPOCHS = 100000, UMAP_INIT_TEXT = 160 };
 
 typedef enum UmapInit {
     UMAP_SPECTRAL, /* eigenvectors of the graph's Laplacian; where they cannot be had, principal components, and it is said */
@@ -33,7 +33,7 @@ typedef struct UmapOptions {
     int neighbors;             /* a point counts as one of its own; more: coarser structure; default 15, at least 2 */
     int components;            /* coordinates; default 2 */
     double min_dist;           /* how close points may lie, in units of spread; default 0.1 */
-    double spread;             /* scale of the embedding; default 1; above min_dist / 3 */
+    double spread;             /* scale of the embedding; default 1; at least min_dist */
     Metric metric;             /* default METRIC_EUCLIDEAN */
     NeighborMethod method;     /* default NEIGHBORS_AUTO */
     int epochs;                /* of the layout; default 0: 500 up to 10,000 points, 200 beyond */
@@ -61,11 +61,11 @@ typedef struct Umap {
     double a, b; /* of the curve 1 / (1 + a d^(2b)) that stands for closeness in the embedding */
     size_t n;
     int dim;
-    float *points;                /* [n][dim], a copy: umap_transform looks for neighbours there */
-    float *embedding;             /* [n][components] */
-    char init_used[160];          /* "spectral", "pca", "random", or why not as asked: "pca (..)" */
-    const char *neighbors_method; /* of Neighbors; static; "" in a model that was read */
-    size_t edges;                 /* of the graph, each counted once; 0 in a model that was read */
+    float *points;                  /* [n][dim], a copy: umap_transform looks for neighbours there */
+    float *embedding;               /* [n][components] */
+    char init_used[UMAP_INIT_TEXT]; /* "spectral", "pca", "random", or why not as asked: "pca (..)" */
+    const char *neighbors_method;   /* of Neighbors; static; "" in a model that was read */
+    size_t edges;                   /* of the graph, each counted once; 0 in a model that was read */
     double seconds[UMAP_STAGES];
 } Umap;
 
