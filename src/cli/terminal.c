@@ -80,15 +80,17 @@ bool terminal_progress(const cf_progress *progress, void *context) {
 bool terminal_stage(const char *stage, double done) {
     static char name[32];
     static double begin, last;
+    static bool ended;
     double time = clock_seconds();
     if (strcmp(name, stage) != 0) {
         snprintf(name, sizeof name, "%s", stage);
         begin = last = time;
+        ended = false;
     }
     if (done >= 1) {
         close_line();
-        if (!quiet) fprintf(stderr, "%-10s %.2f s\n", name, time - begin);
-        name[0] = '\0';
+        if (!quiet && !ended) fprintf(stderr, "%-10s %.2f s\n", name, time - begin);
+        ended = true;
     } else if (!quiet && isatty(STDERR_FILENO) && time - last >= 0.1) {
         last = time;
         fprintf(stderr, "\r\033[K%-10s %3.0f %%", name, 100 * done);
