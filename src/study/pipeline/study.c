@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "study/pipeline/page.h"
 #include "study/pipeline/study_figures.h"
 #include "study/pipeline/study_story.h"
 
@@ -65,8 +66,10 @@ static cf_status put(json_t *root, const char *path, json_t *value) {
 static cf_status work_on(Study *study, const StudyStage *of, Stage *stage) {
     json_t *result = NULL;
     tell(study, of, NULL, 0, false);
-    FORWARD(of->work(study, stage, of->context, &result));
-    return stage_end(stage, result);
+    cf_status status = of->work(study, stage, of->context, &result);
+    if (!status) return stage_end(stage, result);
+    json_decref(result);
+    return status;
 }
 
 cf_status study_do(Study *study, const StudyStage *of) {
@@ -270,7 +273,8 @@ static cf_status conclude(const Study *study, StudyOutcome *made) {
     FORWARD(status);
     FORWARD(write_csv(study, &made->ledger));
     FORWARD(write_json(study, made));
-    return file_join(study->options->folder, "report.html", &made->report);
+    FORWARD(file_join(study->options->folder, "report.html", &made->report));
+    return study_page_write(study, made);
 }
 
 cf_status study_run(const Recipe *recipe, const StudyOptions *options, StudyOutcome *outcome) {

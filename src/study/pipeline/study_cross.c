@@ -13,6 +13,15 @@ static cf_status draw(const Study *study, Run *run, const Evaluation *evaluation
     return status;
 }
 
+/* What the names of the figures end with. */
+static cf_status add_suffix(const Run *run, const char *data, const char *part, json_t *result) {
+    char *suffix;
+    FORWARD(figures_suffix(run, data, part, &suffix));
+    json_object_set_new(result, "suffix", json_string(suffix));
+    free(suffix);
+    return CF_OK;
+}
+
 /* What the work is about. */
 typedef struct Crossing {
     const StudySet *from, *on;
@@ -34,6 +43,7 @@ static cf_status cross(Study *study, const Stage *stage, void *context, json_t *
     run->shelf = &study->shelf;
     status = run_evaluate(run, data, study->options->data_dir, part, study->threads, &evaluation, &part);
     if (!status) status = study_evaluation_json(study, &evaluation, data, part, result);
+    if (!status) status = add_suffix(run, data, part, *result);
     if (!status && c->seed_number == 0) status = draw(study, run, &evaluation, data, part);
     evaluation_free(&evaluation);
     run_free(run);

@@ -58,6 +58,8 @@ cf_status study_do(Study *study, const StudyStage *stage);
 /* evaluation_json with "intervals", and for how its predictions spread: "most_predicted" {"class", "share", "true_share"}. */
 cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation, const char *data, const char *part,
                                 json_t **json);
+/* UMAP of the run's model on the test images of `data`; no data must have been loaded into the run yet. */
+cf_status study_embed_run(Study *study, Run *run, const char *data, json_t **result);
 /* The run's folder of a stage that trained. */
 cf_status study_run_folder(const Study *study, const StudySet *set, int seed_number, char **folder);
 

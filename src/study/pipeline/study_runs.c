@@ -108,6 +108,19 @@ static cf_status train(Study *study, const Stage *stage, void *context, json_t *
     return status;
 }
 
+/* The same of few images of one class: the first seed's features are looked at as well. */
+static cf_status train_and_embed(Study *study, const Stage *stage, void *context, json_t **result) {
+    json_t *features;
+    Run *run;
+    FORWARD(train(study, stage, context, result));
+    FORWARD(run_open(stage->folder, &run));
+    run->shelf = &study->shelf;
+    cf_status status = study_embed_run(study, run, run->config.data, &features);
+    if (!status) json_object_set_new(*result, "features", features);
+    run_free(run);
+    return status;
+}
+
 /* The folder of the data does not matter: their checksum is among the inputs. */
 static json_t *inputs_of(const RunConfig *config, const char *data_print, unsigned formats, bool shown) {
     json_t *json;
@@ -116,17 +129,23 @@ static json_t *inputs_of(const RunConfig *config, const char *data_print, unsign
     return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats", shown ? (int)formats : 0);
 }
 
+static void add_embedding(const Study *study, json_t *inputs) {
+    json_object_set_new(inputs, "neighbors", json_integer(study->recipe->neighbors));
+    json_object_set_new(inputs, "min_dist", json_real(study->recipe->min_dist));
+    json_object_set_new(inputs, "formats", json_integer((json_int_t)study->options->formats));
+}
+
 static cf_status do_training(Study *study, const StudySet *set, Training *training, StudyStage *stage) {
-    stage->work = train;
     stage->context = training;
     stage->inputs = inputs_of(&training->config, set->data_print, study->options->formats, training->shown);
+    if (stage->work == train_and_embed) add_embedding(study, stage->inputs);
     cf_status status = study_do(study, stage);
     run_config_free(&training->config);
     return status;
 }
 
 cf_status study_train(Study *study, StudySet *set, int seed_number) {
-    StudyStage stage = {.print = set->trained_print[seed_number]};
+    StudyStage stage = {.work = train, .print = set->trained_print[seed_number]};
     Training training = {.shown = seed_number == 0};
     FORWARD(run_config_copy(&set->chosen, &training.config));
     training.config.train.seed += (uint64_t)seed_number;
@@ -149,7 +168,8 @@ static cf_status restrict_classes(const Recipe *recipe, int case_number, cf_spli
 
 cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number) {
     const char *limit = study->recipe->cases[case_number];
-    StudyStage stage = {0};
+    const bool embedded = study->recipe->features && seed_number == 0;
+    StudyStage stage = {.work = embedded ? train_and_embed : train};
     Training training = {0};
     FORWARD(run_config_copy(&set->chosen, &training.config));
     training.config.train.seed += (uint64_t)seed_number;

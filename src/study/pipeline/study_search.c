@@ -1,6 +1,9 @@
 /* The search for the configuration that all trainings of a set have; without a search, the recipe's own. */
 #include "study/pipeline/study_inside.h"
 
+#include "study/figures_tune.h"
+#include "study/report_tune.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +26,18 @@ static cf_status search(const Study *study, const Stage *stage, const StudySet *
     cf_status status = tune_run(split, &options);
     cf_split_free(split);
     return status;
+}
+
+/* The tune's own figures and page; the study's page shows the same figures. */
+static cf_status show(const Study *study, const Stage *stage) {
+    const FigureOptions options = {.formats = study->options->formats};
+    FigureList list = {0};
+    TuneResults results;
+    FORWARD(results_read(stage->folder, &results));
+    cf_status status = figures_tune_make(stage->folder, &results, &options, &list);
+    figure_list_free(&list);
+    results_free(&results);
+    return status ? status : report_tune_write(stage->folder);
 }
 
 static json_t *count_states(const TrialList *trials) {
@@ -77,6 +92,7 @@ static cf_status search_and_conclude(Study *study, const Stage *stage, void *con
     const Search *s = context;
     Store *store;
     FORWARD(search(study, stage, s->set, s->space));
+    FORWARD(show(study, stage));
     FORWARD(store_open_existing(stage->folder, &store));
     cf_status status = conclude(s->set, store, s->space, result);
     store_close(store);
