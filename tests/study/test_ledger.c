@@ -16,10 +16,11 @@ static json_t *run(double accuracy, double a_low, double a_high, double loss, do
 }
 
 static json_t *results_of(json_t *mnist_runs, json_t *imbalance_runs, bool own_data) {
-    return json_pack("{s:{s:{s:s s:o s:i s:i} s:{s:s s:s}} s:{s:o} s:{s:{s:o}}}", "data", "mnist", "name", "mnist",
-                     "other_data", own_data ? json_null() : json_string("generated images"), "official_train", 60000,
-                     "official_test", 9999, "svhn", "name", "street", "other_data", "generated images", "test", "mnist",
-                     mnist_runs, "imbalance", "mnist", "1", imbalance_runs);
+    return json_pack("{s:{s:s} s:{s:{s:s s:o s:i s:i} s:{s:s s:s}} s:{s:o} s:{s:{s:o}}}", "conditions",
+                     "imbalance.mnist.1", "1,2 1:50,2:1000", "data", "mnist", "name", "mnist", "other_data",
+                     own_data ? json_null() : json_string("generated images"), "official_train", 60000, "official_test",
+                     9999, "svhn", "name", "street", "other_data", "generated images", "test", "mnist", mnist_runs,
+                     "imbalance", "mnist", "1", imbalance_runs);
 }
 
 static const LedgerEntry *find(const Ledger *ledger, const char *id) {
@@ -121,6 +122,15 @@ static void test_several_seeds(void **state) {
     ledger_free(&ledger);
 }
 
+static void test_other_limits(void **state) {
+    (void)state;
+    json_t *results = results_of(json_array(), json_pack("[o]", run(1, 1, 1, 0.05, 0.04, 0.06)), true);
+    json_object_set_new(json_object_get(results, "conditions"), "imbalance.mnist.1", json_string("1,2 1:20,2:1000"));
+    Ledger ledger = ledger_of(results);
+    expect(&ledger, "imbalance.mnist.1.loss", NOT_COMPARABLE);
+    ledger_free(&ledger);
+}
+
 static void test_baselines(void **state) {
     (void)state;
     Ledger ledger = ledger_of(results_of(json_pack("[o]", run(0.99, 0.98, 1, 0.1, 0, 1)), json_array(), true));
@@ -189,6 +199,7 @@ int main(void) {
         cmocka_unit_test(test_cross_needs_both),
         cmocka_unit_test(test_counts_are_the_same_or_not),
         cmocka_unit_test(test_several_seeds),
+        cmocka_unit_test(test_other_limits),
         cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_the_report_agrees_with_itself),
         cmocka_unit_test(test_forms),

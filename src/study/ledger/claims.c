@@ -55,6 +55,7 @@ typedef struct Topic {
     const char *name; /* begins what they say: "MNIST" */
     unsigned roles;
     const char *part; /* NULL: the run itself */
+    const char *condition;
 } Topic;
 
 typedef struct Figure {
@@ -74,6 +75,7 @@ static void add(ClaimList *list, const Topic *topic, const Figure *figure, bool 
                  .reported = figure->reported,
                  .headline = headline,
                  .part = topic->part ? topic->part : "",
+                 .condition = topic->condition,
                  .remark = figure->remark};
     snprintf(c->id, sizeof c->id, "%s%s%s.%s", topic->list, topic->part ? "." : "", topic->part ? topic->part : "",
              figure->path);
@@ -98,7 +100,7 @@ static void add_data(ClaimList *list) {
     for (int set = 0; set < 2; set++) {
         char name[16];
         snprintf(name, sizeof name, "data.%s", set_keys[set]);
-        const Topic topic = {data_section, name, set_names[set], 1u << set, NULL};
+        const Topic topic = {data_section, name, set_names[set], 1u << set, NULL, NULL};
         add(list, &topic, &(Figure){"official_train", "official training images", train[set], A_COUNT, NULL}, true);
         add(list, &topic, &(Figure){"official_test", "official test images", test[set], A_COUNT, NULL}, true);
     }
@@ -109,7 +111,7 @@ static void add_validation(ClaimList *list) {
     for (int set = 0; set < 2; set++) {
         char name[24];
         snprintf(name, sizeof name, "test.%s", set_keys[set]);
-        const Topic topic = {tuning_section, name, set_names[set], 1u << set, "validation"};
+        const Topic topic = {tuning_section, name, set_names[set], 1u << set, "validation", NULL};
         add(list, &topic, &(Figure){"loss", "validation loss of the best", loss[set], LESS_IS_BETTER, NULL}, true);
         add(list, &topic, &(Figure){"accuracy", "validation accuracy", accuracy[set], MORE_IS_BETTER, NULL}, true);
     }
@@ -125,7 +127,7 @@ static void add_abstract(ClaimList *list) {
         Claim *claim = list->claims ? &list->claims[list->count] : NULL;
         char name[16];
         snprintf(name, sizeof name, "test.%s", set_keys[set]);
-        const Topic topic = {abstract_section, name, set_names[set], 1u << set, NULL};
+        const Topic topic = {abstract_section, name, set_names[set], 1u << set, NULL, NULL};
         add(list, &topic,
             &(Figure){"accuracy", "accuracy in the abstract", accuracy[set], MORE_IS_BETTER, remarks[set]}, true);
         if (claim) snprintf(claim->id, sizeof claim->id, "abstract.%s.accuracy", set_keys[set]);
@@ -142,7 +144,7 @@ static void add_tests(ClaimList *list) {
     for (int set = 0; set < 2; set++) {
         char name[16];
         snprintf(name, sizeof name, "test.%s", set_keys[set]);
-        const Topic topic = {test_section, name, set_names[set], 1u << set, NULL};
+        const Topic topic = {test_section, name, set_names[set], 1u << set, NULL, NULL};
         for (size_t i = 0; i < COUNT_OF(paths); i++)
             add(list, &topic, &(Figure){paths[i], words[i], values[set][i], MORE_IS_BETTER, NULL}, true);
         add_classes(list, &topic, set ? svhn_test : mnist_test);
@@ -151,8 +153,8 @@ static void add_tests(ClaimList *list) {
 
 static void add_cross(ClaimList *list) {
     static const Topic topics[] = {
-        {cross_section, "cross.svhn-on-mnist", "SVHN model on MNIST", ROLE_MNIST | ROLE_SVHN, NULL},
-        {cross_section, "cross.mnist-on-svhn", "MNIST model on SVHN", ROLE_MNIST | ROLE_SVHN, NULL}};
+        {cross_section, "cross.svhn-on-mnist", "SVHN model on MNIST", ROLE_MNIST | ROLE_SVHN, NULL, NULL},
+        {cross_section, "cross.mnist-on-svhn", "MNIST model on SVHN", ROLE_MNIST | ROLE_SVHN, NULL, NULL}};
     static const double values[2][4] = {{4.8749, .5881, .6281, .5872}, {4.4792, .0715, .5638, .1066}};
     static const char *const below =
         "the report's 7.15 % is below chance (10 %) and below calling everything a 1 (19.6 %): it says that the model "
@@ -169,13 +171,14 @@ static void add_cross(ClaimList *list) {
 
 static void add_imbalance(ClaimList *list) {
     static const char *const cases[] = {"50 against 1000", "500 against 1000", "all"};
+    static const char *const conditions[] = {"1,2 1:50,2:1000", "1,2 1:500,2:1000", "1,2 all"};
     for (int set = 0; set < 2; set++)
         for (int i = 0; i < 3; i++) {
             char name[32], what[40];
             const double *v = imbalance[set][i];
             snprintf(name, sizeof name, "imbalance.%s.%d", set_keys[set], i + 1);
             snprintf(what, sizeof what, "%s, %s", set_names[set], cases[i]);
-            const Topic topic = {imbalance_sections[set], name, what, 1u << set, NULL};
+            const Topic topic = {imbalance_sections[set], name, what, 1u << set, NULL, conditions[i]};
             add(list, &topic, &(Figure){"loss", "loss", v[0], LESS_IS_BETTER, NULL}, true);
             add(list, &topic, &(Figure){"accuracy", "accuracy", v[1], MORE_IS_BETTER, NULL}, true);
             add(list, &topic, &(Figure){"macro.precision", "macro precision", v[2], MORE_IS_BETTER, NULL}, true);

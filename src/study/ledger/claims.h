@@ -24,12 +24,13 @@ typedef struct Claim {
     char what[64];       /* "MNIST, macro F1" */
     unsigned roles;      /* ROLE_..: whose data must be the report's own for a comparison */
     ClaimSense sense;
-    double reported;    /* shares as shares: 0.9894 */
-    bool headline;      /* one of the figures that a reader of the report remembers; the others are class by class */
-    char list[40];      /* the runs: "test.mnist" */
-    const char *part;   /* of each: "" for the run itself, or "validation" */
-    char path[40];      /* in that: "macro.f1" */
-    const char *remark; /* where the report compares unlike things; NULL: none */
+    double reported;       /* shares as shares: 0.9894 */
+    bool headline;         /* one of the figures that a reader of the report remembers; the others are class by class */
+    char list[40];         /* the runs: "test.mnist" */
+    const char *part;      /* of each: "" for the run itself, or "validation" */
+    char path[40];         /* in that: "macro.f1" */
+    const char *condition; /* of the runs, to be comparable: results["conditions"][list]; NULL: none */
+    const char *remark;    /* where the report compares unlike things; NULL: none */
 } Claim;
 
 /* In the order of the report. Release with free(). */

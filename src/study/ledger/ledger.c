@@ -111,6 +111,16 @@ static Verdict judge(const LedgerEntry *e) {
     return e->claim->sense != A_COUNT && more == (e->claim->sense == MORE_IS_BETTER) ? BEATEN : FELL_SHORT;
 }
 
+/* The same classes, and as many training images of each. */
+static bool under_the_reports_conditions(const json_t *results, const Claim *claim) {
+    const char *condition = json_string_value(json_object_get(json_object_get(results, "conditions"), claim->list));
+    return !claim->condition || (condition && strcmp(condition, claim->condition) == 0);
+}
+
+static bool is_comparable(const json_t *results, const Claim *claim) {
+    return on_the_reports_data(results, claim->roles) && under_the_reports_conditions(results, claim);
+}
+
 static cf_status fill(const json_t *results, LedgerEntry *e) {
     const json_t *runs = at(results, e->claim->list);
     const bool list = json_is_array(runs);
@@ -123,7 +133,7 @@ static cf_status fill(const json_t *results, LedgerEntry *e) {
     if (!e->runs) return CF_OK;
     if (strcmp(e->claim->path, "accuracy") == 0)
         baselines(at(list ? json_array_get(runs, 0) : runs, e->claim->part), e);
-    e->verdict = on_the_reports_data(results, e->claim->roles) ? judge(e) : NOT_COMPARABLE;
+    e->verdict = is_comparable(results, e->claim) ? judge(e) : NOT_COMPARABLE;
     return CF_OK;
 }
 

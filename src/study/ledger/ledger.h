@@ -5,6 +5,7 @@
  *     "test"        {"mnist": [runs], "svhn": [runs]}; each run has its "validation" too
  *     "cross"       {"svhn-on-mnist": [runs], "mnist-on-svhn": [runs]}
  *     "imbalance"   {"mnist": {"1": [runs], "2": .., "3": ..}, "svhn": ..}
+ *     "conditions"  {"imbalance.mnist.1": "1,2 1:50,2:1000"}: classes and limits
  * "mnist" and "svhn" are places, which other sets may fill. A run is the document of evaluation_json with "intervals", that of
  * evaluation_intervals_json. What is missing has not been run.
  */

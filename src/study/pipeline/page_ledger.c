@@ -62,11 +62,13 @@ static void entry(FILE *out, const LedgerEntry *e) {
 
 static void table(FILE *out, const Ledger *ledger, bool headline) {
     const char *section = "";
-    fputs("<div class=\"scroll\"><table class=\"ledger\">\n<thead><tr><th scope=\"col\"></th><th scope=\"col\" "
-          "class=\"n\">Report</th><th scope=\"col\" class=\"n\">Ours</th><th scope=\"col\" class=\"n\">95 % interval</th>"
-          "<th scope=\"col\" class=\"n\">Chance, most</th><th scope=\"col\">Verdict</th><th scope=\"col\">Measured on</th>"
-          "</tr></thead>\n<tbody>\n",
-          out);
+    fputs(
+        "<div class=\"scroll\"><table class=\"ledger\">\n<thead><tr><th scope=\"col\"></th><th scope=\"col\" "
+        "class=\"n\">Report</th><th scope=\"col\" class=\"n\">Ours</th><th scope=\"col\" class=\"n\">95 % interval</th>"
+        "<th scope=\"col\" class=\"n\">Chance, most</th><th scope=\"col\">Verdict</th><th scope=\"col\">Measured "
+        "on</th>"
+        "</tr></thead>\n<tbody>\n",
+        out);
     for (size_t i = 0; i < ledger->count; i++) {
         const LedgerEntry *e = &ledger->entries[i];
         if (e->claim->headline != headline) continue;

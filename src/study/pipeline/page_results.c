@@ -75,8 +75,8 @@ static void classification_report(FILE *out, const char *caption, const json_t *
 /* ---- Training ---- */
 
 static void training_table(FILE *out, const json_t *runs) {
-    static const char *const columns[] = {"Epochs", "Best epoch", "Validation loss", "Validation accuracy",
-                                          "Test loss", "Test accuracy", NULL};
+    static const char *const columns[] = {
+        "Epochs", "Best epoch", "Validation loss", "Validation accuracy", "Test loss", "Test accuracy", NULL};
     head(out, "Every training, with the epoch whose weights were kept", columns);
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i), *validation = json_object_get(run, "validation");
@@ -102,7 +102,8 @@ static void configuration(FILE *out, const StudySet *set) {
     fprintf(out, "%s, learning rate %g, batches of %d, %s", optimizer_words[t->optimizer], t->learning_rate, t->batch,
             precision_words[t->precision]);
     fprintf(out,
-            "; at most %d epochs, patience %d. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a page "
+            "; at most %d epochs, patience %d. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a "
+            "page "
             "of its own, with the network in it to draw for.</p>\n",
             t->epochs, t->patience, set->name);
 }
@@ -166,8 +167,8 @@ static void features_row(FILE *out, const char *name, const json_t *f) {
     fputs("</tr>\n", out);
 }
 
-static const char *const features_columns[] = {"Images", "Trustworthiness", "Continuity", "Class by neighbours",
-                                               "Silhouette", NULL};
+static const char *const features_columns[] = {
+    "Images", "Trustworthiness", "Continuity", "Class by neighbours", "Silhouette", NULL};
 
 cf_status page_features(FILE *out, const StudyPage *page) {
     fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "

@@ -166,6 +166,17 @@ static cf_status restrict_classes(const Recipe *recipe, int case_number, cf_spli
     return status;
 }
 
+/* For the ledger: "1,2 1:50,2:1000". */
+static void note_condition(Study *study, const StudySet *set, int case_number) {
+    const char *limit = study->recipe->cases[case_number];
+    char list[48], condition[200];
+    json_t *conditions = json_object_get(study->results, "conditions");
+    if (!conditions) json_object_set_new(study->results, "conditions", conditions = json_object());
+    snprintf(list, sizeof list, "imbalance.%s.%d", set->key, case_number + 1);
+    snprintf(condition, sizeof condition, "%.90s %.90s", study->recipe->classes, limit[0] ? limit : "all");
+    json_object_set_new(conditions, list, json_string(condition));
+}
+
 cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number) {
     const char *limit = study->recipe->cases[case_number];
     const bool embedded = study->recipe->features && seed_number == 0;
@@ -182,5 +193,6 @@ cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed
     snprintf(stage.what, sizeof stage.what, "%s: classes %.40s, %.60s, seed %llu", set->name, study->recipe->classes,
              limit[0] ? limit : "all images", (unsigned long long)training.config.train.seed);
     snprintf(stage.path, sizeof stage.path, "imbalance.%s.%d[]", set->key, case_number + 1);
+    note_condition(study, set, case_number);
     return do_training(study, set, &training, &stage);
 }

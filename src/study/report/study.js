@@ -25,12 +25,13 @@
         }
         aim(turn.querySelector("[rel=prev]"), sections[at - 1]);
         aim(turn.querySelector("[rel=next]"), sections[at + 1]);
-        if (inside && inside !== sections[at]) inside.scrollIntoView();
-        else if (wanted) scrollTo(0, 0);
+        // The browser scrolls to what the address names, which leaves the links to the pages out of sight.
+        requestAnimationFrame(() => inside && inside !== sections[at] ? inside.scrollIntoView() : scrollTo(0, 0));
     }
 
     document.body.classList.add("paged");
     turn.hidden = false;
     addEventListener("hashchange", show);
+    addEventListener("load", show);
     show();
 })();
