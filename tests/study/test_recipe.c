@@ -1,7 +1,8 @@
 /* Recipes: those that come with cifra, own ones, and data laid over them. */
-#include "testing.h"
-
+/* Before testing.h: cmocka has a macro run_test. */
 #include "study/pipeline/recipe.h"
+
+#include "testing.h"
 
 #include <string.h>
 

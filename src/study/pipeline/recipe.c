@@ -57,7 +57,7 @@ cf_status recipe_use_data(Recipe *recipe, const char *data) {
         FORWARD(memory_print(&recipe->data[i], "%.*s", (int)(end - place), place));
         place = end + (*end == ',');
     }
-    FAIL_IF(*place || !recipe->data[0][0], CF_BAD_USE,
+    FAIL_IF(*place || !recipe->data[0], CF_BAD_USE,
             "data %s: \"generated\", \"real\", or one or two sets between commas expected", data);
     return CF_OK;
 }
