@@ -1,9 +1,8 @@
 #include "testing.h"
 
-#include <stdlib.h>
-
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const words[] = {"epochs", "batch", "optimizer", "learning-rate", "seed", "at", "threads", NULL};
@@ -91,6 +90,7 @@ static void test_for_people(void **state) {
     assert_string_equal(text_thousands(-123, text), "-123");
     assert_string_equal(text_loss(0.03125, text), "0.0312");
     assert_string_equal(text_loss(9999.5, text), "9999.5000");
+    assert_string_equal(text_loss(10000, text), "1e+04");
     assert_string_equal(text_loss(5.6835e21, text), "5.68e+21");
     assert_int_equal(text_columns("a\xc3\xa9\xe2\x80\x99"), 3);
 }

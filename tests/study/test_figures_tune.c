@@ -105,6 +105,32 @@ static void test_shapes(void **state) {
     }
 }
 
+/* One that diverged without becoming infinite is told in words, and leaves means and axes as they are. */
+static void test_diverged(void **state) {
+    (void)state;
+    size_t sizes[2];
+    for (int far = 0; far < 2; far++) {
+        MadeTrials made = trials_begin(4);
+        FigureList list = {0};
+        add_parameter(&made.space, "kind", kinds, 2);
+        for (int i = 0; i < 3; i++) set_curve(&made, add_trial(&made, TRIAL_DONE, 0.1 + 0.1 * i, 0.9), 3);
+        if (far) set_curve(&made, add_trial(&made, TRIAL_DONE, 1e9, 0.1), 3);
+        TuneResults r = results_of(&made);
+        const FigureBook book = {scratch_folder(), far ? "-far" : "-near", "x", FIGURE_SVG, &theme_light, &list};
+        assert_ok(figures_tune_draw(&book, &r));
+        free(text_of(path_in(book.folder, far ? "tune-effects-far.svg" : "tune-effects-near.svg"), &sizes[far]));
+        char *curves = far ? file_text(book.folder, "tune-curves-far.csv") : NULL;
+        assert_true(!far || strstr(curves, ",1e+09,"));
+        free(curves);
+        figure_list_free(&list);
+        results_free(&r);
+    }
+    assert_int_equal(sizes[0], sizes[1]);
+    expect_file(scratch_folder(), "tune-effects-far.csv",
+                "parameter,value,trials,loss,loss_low,loss_high,accuracy,accuracy_low,accuracy_high\n"
+                "kind,sgd,3,0.2,-0.0484137712,0.448413771,0.9,0.9,0.9\n");
+}
+
 static int notices;
 static void count_notice(const char *text, void *context) {
     (void)context;
@@ -237,8 +263,8 @@ static void test_page(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_data), cmocka_unit_test(test_shapes),
-                                       cmocka_unit_test(test_nothing), cmocka_unit_test(test_section),
-                                       cmocka_unit_test(test_page)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_data),    cmocka_unit_test(test_shapes),
+                                       cmocka_unit_test(test_nothing), cmocka_unit_test(test_diverged),
+                                       cmocka_unit_test(test_section), cmocka_unit_test(test_page)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
