@@ -111,6 +111,10 @@ static bool stop_at_third_epoch(const TuneProgress *p, void *context) {
     return *epochs < 3;
 }
 
+static void hear(const char *text, void *context) {
+    if (strstr(text, "going on from") && strstr(text, "trials/0002/checkpoint.safetensors: epoch 2")) ++*(int *)context;
+}
+
 static void stopping_keeps_everything(void **state) {
     (void)state;
     Fixture f;
@@ -129,7 +133,11 @@ static void stopping_keeps_everything(void **state) {
     assert_int_equal(list.trials[1].epochs_run, 1);
     trial_list_free(&list);
     f.options.progress = NULL;
+    int heard = 0;
+    cf_set_notice_handler(hear, &heard);
     assert_ok(tune_run(f.split, &f.options));
+    cf_set_notice_handler(NULL, NULL);
+    assert_int_equal(heard, 1); /* not from its beginning */
     list = trials_of(&f);
     assert_int_equal(list.count, 4);
     for (size_t t = 0; t < 4; t++) assert_int_equal(list.trials[t].state, TRIAL_DONE);
