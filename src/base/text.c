@@ -81,6 +81,11 @@ const char *text_thousands(long long n, char text[32]) {
     return text;
 }
 
+const char *text_loss(double loss, char text[32]) {
+    snprintf(text, 32, loss < 1e4 ? "%.4f" : "%.3g", loss);
+    return text;
+}
+
 /* Bytes that go on a character count as none. */
 int text_columns(const char *text) {
     int columns = 0;

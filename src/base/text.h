@@ -19,6 +19,8 @@ bool text_to_number(const char *text, double *value);
 
 /* "12,345" in `text`, which is returned. */
 const char *text_thousands(long long n, char text[32]);
+/* A loss in `text`, which is returned: "0.0312"; from 10,000 on, where something diverges, "5.68e+21". */
+const char *text_loss(double loss, char text[32]);
 /* Code points of UTF-8: the columns that a text takes on a terminal, as far as it is no wide script. */
 int text_columns(const char *text);
 /* A text as one field of CSV (RFC 4180): quoted where it has to be. */

@@ -109,24 +109,24 @@ cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
 /* ---- Showing ---- */
 
 static void print_row(const TuneDisplay *d, const RunningTrial *t, FILE *out) {
-    char text[SPACE_TEXT];
+    char text[SPACE_TEXT], loss[32];
     fprintf(out, "%5d", t->trial);
     for (int i = 0; i < d->space->count; i++) {
         space_value_text(d->space, &t->point, i, text);
         fprintf(out, "  %s%*s", text, d->widths[i] - text_columns(text), "");
     }
-    if (t->epoch) fprintf(out, "  %3d/%-3d  %8.4f", t->epoch, t->epochs, t->loss);
-    if (t->best_epoch) fprintf(out, "  %8.4f in epoch %d", t->best_loss, t->best_epoch);
+    if (t->epoch) fprintf(out, "  %3d/%-3d  %8s", t->epoch, t->epochs, text_loss(t->loss, loss));
+    if (t->best_epoch) fprintf(out, "  %8s in epoch %d", text_loss(t->best_loss, loss), t->best_epoch);
     fputc('\n', out);
 }
 
 static void print_counts(const TuneDisplay *d, FILE *out) {
     const int running = (int)d->count, waiting = d->wanted - d->trials_ended - running;
-    char left[32];
+    char left[32], loss[32];
     fprintf(out, "%d of %d trials done, %d running", d->trials_ended - d->failed, d->wanted, running);
     if (d->failed) fprintf(out, ", %d failed", d->failed);
     if (waiting > 0) fprintf(out, ", %d waiting", waiting);
-    if (d->best_trial) fprintf(out, "   best: trial %d, loss %.4f", d->best_trial, d->best_loss);
+    if (d->best_trial) fprintf(out, "   best: trial %d, loss %s", d->best_trial, text_loss(d->best_loss, loss));
     if (d->seconds_left < 0) return;
     terminal_time_left(d->seconds_left, left);
     fprintf(out, "   %s", left);
@@ -158,7 +158,7 @@ cf_status tune_display_table(const TuneDisplay *d, char **text) {
 
 cf_status tune_display_line(const TuneDisplay *d, const TuneProgress *p, char **text) {
     const Trial *t = p->ended;
-    char *configuration, left[32];
+    char *configuration, left[32], loss[32];
     FILE *out;
     size_t size;
     FORWARD(space_point_text(d->space, p->point, &configuration));
@@ -169,7 +169,7 @@ cf_status tune_display_line(const TuneDisplay *d, const TuneProgress *p, char **
         if (t->state == TRIAL_FAILED)
             fprintf(out, "  failed: %s", t->reason ? t->reason : "no reason was recorded");
         else if (t->best_epoch)
-            fprintf(out, "  loss %.4f  accuracy %.2f %%  epoch %d of %d  %.1f s", t->validation_loss,
+            fprintf(out, "  loss %s  accuracy %.2f %%  epoch %d of %d  %.1f s", text_loss(t->validation_loss, loss),
                     100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds);
         if (t->state == TRIAL_PRUNED || t->state == TRIAL_WAITING) fprintf(out, "  %s", trial_state_words[t->state]);
         if (t->state == TRIAL_DONE && d->best_trial == t->id) fputs("  best", out);

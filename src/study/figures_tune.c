@@ -78,6 +78,7 @@ static void rows_free(Rows *rows) {
 static void fill_row(const TuneResults *r, size_t i, Rows *rows) {
     const Configuration *c = &r->configurations[i];
     const Trial *first = c->trials[0];
+    char loss[32];
     rows->loss[i] = c->loss.mean, rows->loss_low[i] = c->loss.low, rows->loss_high[i] = c->loss.high;
     rows->accuracy[i] = c->accuracy.mean, rows->low[i] = c->accuracy_low, rows->high[i] = c->accuracy_high;
     const char **cells = rows->cells + i * (size_t)rows->columns;
@@ -85,9 +86,13 @@ static void fill_row(const TuneResults *r, size_t i, Rows *rows) {
     cells[0] = rows->ranks[i];
     for (int p = 0; p < r->space.count; p++) cells[1 + p] = c->values[p];
     cells[rows->columns - 1] = c->done ? "" : trial_state_words[first->state];
-    if (c->loss.count) return;
+    if (c->loss.count && c->loss.mean <= r->far) return;
     rows->notes[i] = rows->reasons[i];
-    if (first->state == TRIAL_FAILED)
+    rows->loss[i] = rows->accuracy[i] = NAN;
+    if (c->loss.count)
+        snprintf(rows->reasons[i], NOTE, "loss %s, accuracy %.2f %%: it diverged, and is left out",
+                 text_loss(c->loss.mean, loss), 100 * c->accuracy.mean);
+    else if (first->state == TRIAL_FAILED)
         snprintf(rows->reasons[i], NOTE, "%s", first->reason ? first->reason : "no reason was recorded");
     else
         snprintf(rows->reasons[i], NOTE, "no epoch is done yet");
@@ -217,7 +222,8 @@ cf_status figure_tune_parallel(const FigureBook *book, const TuneResults *result
     FORWARD_TO(done, memory_new((P + 1) * n, sizeof *values, &values));
     for (size_t i = 0; i < n; i++) {
         for (size_t p = 0; p < P; p++) values[p * n + i] = results->configurations[i].trials[0]->point.values[p];
-        values[P * n + i] = results->configurations[i].loss.mean;
+        const double loss = results->configurations[i].loss.mean;
+        values[P * n + i] = loss > results->far ? NAN : loss; /* as a failed one */
     }
     for (size_t p = 0; p < P; p++) axes[p] = axis_of(&results->space.parameters[p], values + p * n);
     axes[P] = (ParallelAxis){"validation loss", values + P * n, NULL, 0, {.kind = kind_of(values + P * n, n)}};

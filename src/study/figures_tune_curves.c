@@ -81,7 +81,7 @@ static cf_status draw_effects(Canvas *canvas, const Theme *theme, Box box, const
     const Box above = {box.x, box.y, box.width, box.height - note};
     FORWARD(dot_chart_draw(canvas, theme, above, content));
     canvas_text(canvas, box.x, box.y + box.height - 1, chart_small, theme->muted,
-                "Means over the finished trials with a value, whatever else they have; 95 % Student t intervals");
+                "Means over the finished trials with a value, without those that diverged; 95 % Student t intervals");
     return CF_OK;
 }
 
@@ -193,6 +193,18 @@ static void legend(const TuneResults *r, const TrialLines *curves, char name[96]
     if (r->failed) series[(*count)++] = (LineSeries){"cross: failed", NULL, NULL, 0, CHART_MUTED, 0};
 }
 
+/* Of what has not diverged; lines leave the chart for the rest. */
+static Axis axis_of(const TuneResults *r, const TrialLines *curves) {
+    double near[2] = {INFINITY, -INFINITY}, all[2] = {INFINITY, -INFINITY};
+    for (size_t i = 0; i < curves->points; i++) {
+        range_add(all, AXIS_LOG, &curves->losses[i], 1);
+        if (curves->losses[i] <= r->far) range_add(near, AXIS_LOG, &curves->losses[i], 1);
+    }
+    Axis axis = {.label = "validation loss", .kind = near[1] / near[0] > 10 ? AXIS_LOG : AXIS_LINEAR};
+    if (near[0] < near[1] && near[1] < all[1]) axis.low = 0.95 * near[0], axis.high = 1.05 * near[1];
+    return axis;
+}
+
 cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results) {
     TrialLines curves = {0};
     LineSeries series[3];
@@ -212,14 +224,14 @@ cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results)
         snprintf(title, sizeof title, "%s: validation loss of %zu trials, the lighter the better", book->subject,
                  results->list.count);
     legend(results, &curves, name, series, &count);
-    const LineChart chart = {
-        .title = title,
-        .x = {.label = "epoch", .whole = true},
-        .y = {.label = "validation loss", .kind = range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR},
-        .series_count = count,
-        .series = series,
-        .behind_count = (int)curves.count,
-        .behind = curves.lines};
+    const Axis y = axis_of(results, &curves);
+    const LineChart chart = {.title = title,
+                             .x = {.label = "epoch", .whole = true},
+                             .y = y,
+                             .series_count = count,
+                             .series = series,
+                             .behind_count = (int)curves.count,
+                             .behind = curves.lines};
     FORWARD_TO(done, book_draw(book, "tune-curves", 504, 300, draw_curves, &chart));
 done:
     free(curves.epochs);

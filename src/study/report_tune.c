@@ -12,9 +12,9 @@
 /* ---- Facts ---- */
 
 static void best_facts(FILE *out, const TuneResults *r, const Configuration *best) {
-    char text[64], remark[256], configuration[160];
+    char text[32], remark[256], configuration[160];
     configuration_text(r, best, configuration, sizeof configuration);
-    snprintf(text, sizeof text, "%.4f", best->loss.mean);
+    text_loss(best->loss.mean, text);
     if (best->loss.count > 1)
         snprintf(remark, sizeof remark, "mean over %zu seeds, 95 %% interval %.4f to %.4f; %s", best->loss.count,
                  best->loss.low, best->loss.high, configuration);
@@ -109,10 +109,19 @@ static void number_cell(FILE *out, double value, int digits) {
         fputs("<td class=\"n\"></td>", out);
 }
 
-static void interval_cell(FILE *out, double low, double high, double unit, int digits) {
+static void loss_cell(FILE *out, double loss) {
+    char text[32];
+    if (isfinite(loss))
+        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%s</td>", loss, text_loss(loss, text));
+    else
+        fputs("<td class=\"n\"></td>", out);
+}
+
+/* Of shares, in percent; a mean's interval may go beyond them. */
+static void interval_cell(FILE *out, double low, double high) {
     if (isfinite(low) && isfinite(high))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.*f to %.*f</td>", unit * low, digits, unit * low, digits,
-                unit * high);
+        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.2f to %.2f</td>", low, 100 * fmax(0, low),
+                100 * fmin(1, high));
     else
         fputs("<td class=\"n\"></td>", out);
 }
@@ -124,7 +133,9 @@ static bool is_number(const char *text) {
 
 static void state_cell(FILE *out, const Configuration *c) {
     fputs("<td>", out);
-    if (c->count > 1)
+    if (c->count > 1 && c->done == c->count)
+        fprintf(out, "%zu seeds", c->count);
+    else if (c->count > 1)
         fprintf(out, "%zu of %zu seeds", c->done, c->count);
     else
         fputs(trial_state_words[c->trials[0]->state], out);
@@ -141,11 +152,11 @@ static void row(FILE *out, const TuneResults *r, size_t place) {
         html_text(out, c->values[p]);
         fputs("</td>", out);
     }
-    number_cell(out, c->loss.mean, 4);
-    if (r->seeds > 1) interval_cell(out, c->loss.low, c->loss.high, 1, 4);
+    loss_cell(out, c->loss.mean);
+    if (r->seeds > 1) loss_cell(out, (c->loss.high - c->loss.low) / 2);
     number_cell(out, 100 * c->accuracy.mean, 2);
-    interval_cell(out, fmax(0, c->accuracy_low), fmin(1, c->accuracy_high), isfinite(c->accuracy_low) ? 100 : NAN, 2);
-    fprintf(out, "<td class=\"n\" data-sort=\"%d\">%d of %d</td>", t->best_epoch, t->best_epoch, t->epochs_run);
+    interval_cell(out, c->accuracy_low, c->accuracy_high);
+    fprintf(out, "<td class=\"n\" data-sort=\"%d\">%d/%d</td>", t->best_epoch, t->best_epoch, t->epochs_run);
     number_cell(out, c->seconds, 1);
     state_cell(out, c);
     fputs("</tr>\n", out);
@@ -163,12 +174,12 @@ static void table(FILE *out, const TuneResults *r) {
     for (int p = 0; p < r->space.count; p++)
         head(out, r->space.parameters[p].name, r->count && is_number(r->configurations[0].values[p]));
     head(out, "Loss", true);
-    if (r->seeds > 1) head(out, "95 %", true);
+    if (r->seeds > 1) head(out, "\xc2\xb1", true);
     head(out, "Accuracy, %", true);
     head(out, "95 %", true);
-    head(out, "Best epoch", true);
+    head(out, "Epochs", true);
     head(out, "Seconds", true);
-    head(out, r->seeds > 1 ? "State, seeds" : "State", false);
+    head(out, "State", false);
     fputs("</tr></thead>\n<tbody>\n", out);
     for (size_t i = 0; i < r->count; i++) row(out, r, i);
     fputs("</tbody></table></div>\n", out);
@@ -188,12 +199,14 @@ cf_status section_tune_trials(FILE *out, const TuneResults *results) {
         html_text(out, t->reason ? t->reason : "no reason was recorded");
         fputs("</p>\n", out);
     }
-    html_note(out,
-              results->seeds > 1
-                  ? "Of one trial the interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images; of "
-                    "several seeds Student\xe2\x80\x99s t of the mean. Configurations with several seeds come first."
-                  : "The interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images: what another "
-                    "seed would bring is not in it. cifra tune --seeds N tells that of the leading ones.");
+    html_note(out, results->seeds > 1
+                       ? "Of one trial the 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the "
+                         "validation images; of several seeds it is Student\xe2\x80\x99s t of the mean, and "
+                         "\xc2\xb1 half of that of the loss. Configurations with several seeds come first. "
+                         "Epochs: the best of how many."
+                       : "The 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation "
+                         "images: what another seed would bring is not in it; cifra tune --seeds N tells that "
+                         "of the leading ones. Epochs: the best of how many.");
     return CF_OK;
 }
 
@@ -202,7 +215,8 @@ cf_status section_tune_trials(FILE *out, const TuneResults *results) {
 cf_status section_tune_figures(FILE *out, const TuneFigures *figures) {
     static const char *const captions[] = {
         "Configurations by validation loss, with accuracy beside it; bars are 95 % intervals, of the loss over seeds",
-        "A line per configuration through its parameters to its loss; the best one is broad, failed ones are dashed",
+        "A line per configuration through its parameters to its loss; the best one is broad, failed and diverged ones "
+        "are dashed",
         "Effect of each parameter: means over the configurations that share a value",
         "Learning curves of all trials; pruned ones end in a ring, failed ones in a cross"};
     size_t bytes = figures->bytes;

@@ -95,6 +95,24 @@ static int compare(const void *a, const void *b) {
     return one->trials[0]->id - other->trials[0]->id;
 }
 
+static int by_number(const void *a, const void *b) {
+    const double one = *(const double *)a, other = *(const double *)b;
+    return (one > other) - (one < other);
+}
+
+static cf_status find_far(TuneResults *r) {
+    double *losses;
+    size_t n = 0;
+    r->far = INFINITY;
+    FORWARD(memory_new(r->count, sizeof *losses, &losses));
+    for (size_t i = 0; i < r->count; i++)
+        if (isfinite(r->configurations[i].loss.mean)) losses[n++] = r->configurations[i].loss.mean;
+    qsort(losses, n, sizeof *losses, by_number);
+    if (n) r->far = FAR_AWAY * losses[(n - 1) / 2];
+    free(losses);
+    return CF_OK;
+}
+
 static void count_all(TuneResults *r) {
     for (size_t i = 0; i < r->list.count; i++) {
         const Trial *t = &r->list.trials[i];
@@ -115,6 +133,7 @@ cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneRes
     FORWARD_TO(failed, group(&made));
     for (size_t i = 0; i < made.count; i++) FORWARD_TO(failed, measure(&made.configurations[i]));
     if (made.count) qsort(made.configurations, made.count, sizeof *made.configurations, compare);
+    FORWARD_TO(failed, find_far(&made));
     count_all(&made);
     *results = made;
     return CF_OK;

@@ -41,7 +41,12 @@ typedef struct TuneResults { /* owns all of it */
     size_t images;                      /* of the validation part; 0: not known */
     size_t seeds;                       /* the most done trials of one configuration */
     double seconds;                     /* of all trials */
+    /* A loss above FAR_AWAY times the configurations' median: the trial diverged without becoming infinite. Such a loss would
+     * swallow every mean and every axis, so these leave it out and say so. INFINITY where none is known. */
+    double far;
 } TuneResults;
+
+enum { FAR_AWAY = 100 };
 
 /* Of a folder's tune.db, also of a tune that is not finished. */
 cf_status results_read(const char *folder, TuneResults *results);
@@ -94,9 +99,9 @@ typedef struct Effect { /* of one parameter */
     size_t count;
 } Effect;
 
-/* [space.count] means over the done trials of the search (repeats would weigh the leaders twice), with Student t intervals
- * over the configurations of a group. Values of a list in the list's order, without those that no trial has; those of a
- * range in up to EFFECT_BINS groups of equal size. Release with effects_free. */
+/* [space.count] means over the done trials of the search, with Student t intervals over the configurations of a group; without
+ * repeats, which would weigh the leaders twice, and without losses beyond results->far. Values of a list in the list's order,
+ * without those that no trial has; those of a range in up to EFFECT_BINS groups of equal size. Release with effects_free. */
 enum { EFFECT_BINS = 4 };
 cf_status results_effects(const TuneResults *results, Effect **effects);
 void effects_free(const TuneResults *results, Effect *effects);

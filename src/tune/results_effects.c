@@ -17,7 +17,7 @@ static size_t collect(const TuneResults *results, int parameter, Member *members
     size_t count = 0;
     for (size_t i = 0; i < results->list.count; i++) {
         const Trial *t = &results->list.trials[i];
-        if (t->repeats || t->state != TRIAL_DONE || t->best_epoch == 0) continue;
+        if (t->repeats || t->state != TRIAL_DONE || t->best_epoch == 0 || t->validation_loss > results->far) continue;
         members[count++] = (Member){t->point.values[parameter], t->validation_loss, t->validation_accuracy};
     }
     return count;

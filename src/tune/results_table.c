@@ -41,10 +41,12 @@ static void state_text(const Configuration *c, char *text) {
 
 /* "0.0312" or, over seeds, "0.0312 +- 0.0007", half of the 95 % interval. */
 static void loss_text(const Configuration *c, char *text) {
+    char mean[32], half[32];
     if (c->loss.count > 1)
-        snprintf(text, CELL, "%.4f \xc2\xb1 %.4f", c->loss.mean, (c->loss.high - c->loss.low) / 2);
+        snprintf(text, CELL, "%s \xc2\xb1 %s", text_loss(c->loss.mean, mean),
+                 text_loss((c->loss.high - c->loss.low) / 2, half));
     else if (c->loss.count)
-        snprintf(text, CELL, "%.4f", c->loss.mean);
+        text_loss(c->loss.mean, text);
 }
 
 static void fill_row(const TuneResults *r, const Configuration *c, const Table *table, size_t row) {

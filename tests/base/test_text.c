@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const words[] = {"epochs", "batch", "optimizer", "learning-rate", "seed", "at", "threads", NULL};
@@ -79,8 +80,41 @@ static void test_numbers(void **state) {
     assert_true(value == 77);
 }
 
+static void test_for_people(void **state) {
+    (void)state;
+    char text[32];
+    assert_string_equal(text_thousands(0, text), "0");
+    assert_string_equal(text_thousands(999, text), "999");
+    assert_string_equal(text_thousands(1000, text), "1,000");
+    assert_string_equal(text_thousands(-1234567, text), "-1,234,567");
+    assert_string_equal(text_thousands(-123, text), "-123");
+    assert_string_equal(text_loss(0.03125, text), "0.0312");
+    assert_string_equal(text_loss(9999.5, text), "9999.5000");
+    assert_string_equal(text_loss(10000, text), "1e+04");
+    assert_string_equal(text_loss(5.6835e21, text), "5.68e+21");
+    assert_int_equal(text_columns("a\xc3\xa9\xe2\x80\x99"), 3);
+}
+
+static void test_csv(void **state) {
+    (void)state;
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    csv_text(out, "plain; text");
+    fputc('|', out);
+    csv_text(out, "a,b");
+    fputc('|', out);
+    csv_text(out, "say \"x\"\r\n");
+    fclose(out);
+    assert_string_equal(text, "plain; text|\"a,b\"|\"say \"\"x\"\"\r\n\"");
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_for_people),
+        cmocka_unit_test(test_csv),
         cmocka_unit_test(test_nearest_word),
         cmocka_unit_test(test_first_of_equally_near),
         cmocka_unit_test(test_hint_ends_a_message),

@@ -109,6 +109,8 @@ static void test_lines(void **state) {
     p.ended = add_trial(&made, TRIAL_DONE, 0.02, 0.9); /* a lucky seed of a repeat is no new best */
     made.list.trials[4].repeats = 1;
     assert_ok(tune_display_note(display, &p));
+    p.ended = add_trial(&made, TRIAL_PRUNED, 0.02, 0.9);
+    assert_ok(tune_display_note(display, &p));
     expect_table("23 of 24 trials done, 0 running, 1 failed   best: trial 1, loss 0.0625");
 }
 

@@ -266,6 +266,28 @@ static void test_range_effects(void **state) {
     results_free(&r);
 }
 
+/* What diverged without becoming infinite is in no mean; a bad one is. */
+static void test_far(void **state) {
+    (void)state;
+    MadeTrials made = two_parameters(6);
+    Effect *effects;
+    const double losses[] = {0.25, 0.5, 2, 49, 51, 1e6};
+    for (int i = 0; i < 6; i++) add_trial(&made, TRIAL_DONE, losses[i], 0.5);
+    made.list.trials[3].state = TRIAL_PRUNED; /* the median is of all that have a loss */
+    TuneResults r = results_of(&made);
+    assert_true(r.far == 200);
+    assert_ok(results_effects(&r, &effects));
+    assert_int_equal(effects[0].count, 1);
+    assert_int_equal(effects[0].groups[0].loss.count, 4);
+    assert_near(effects[0].groups[0].loss.mean, (0.25 + 0.5 + 2 + 51) / 4, 1e-12);
+    effects_free(&r, effects);
+    results_free(&r);
+    made = two_parameters(1);
+    r = results_of(&made);
+    assert_true(isinf(r.far));
+    results_free(&r);
+}
+
 static void expect_table(const TuneResults *r, size_t rows, const char *expected) {
     char *text;
     size_t size;
@@ -330,6 +352,7 @@ int main(void) {
         cmocka_unit_test(test_one_seed),      cmocka_unit_test(test_no_comparison),
         cmocka_unit_test(test_golden_images), cmocka_unit_test(test_golden_effects),
         cmocka_unit_test(test_range_effects), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
