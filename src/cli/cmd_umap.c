@@ -28,6 +28,7 @@ enum { METHOD_UMAP, METHOD_PCA };
 static const char *const part_words[] = {"test", "official-test", "all", NULL};
 static const char *const method_words[] = {"umap", "pca", NULL};
 static const char *const metric_words[] = {"euclidean", "cosine", NULL};
+static const char *const search_words[] = {"auto", "exact", "descent", NULL};
 static const char *const init_words[] = {"spectral", "pca", "random", NULL};
 
 static const Option options[] = {
@@ -58,6 +59,8 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, fit.spread)},
     {"metric", NULL, OPTION_CHOICE, .choices = metric_words, .help = "distance between rows",
      .default_text = "euclidean", OPTION_MEMBER(UmapArguments, fit.metric)},
+    {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
+     .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OPTION_MEMBER(UmapArguments, fit.method)},
     {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
      .default_text = "0: 500 up to 10,000 points, 200 beyond", OPTION_MEMBER(UmapArguments, fit.epochs)},
     {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .default_text = "spectral",
@@ -100,21 +103,18 @@ static cf_status refuse_all(const Arguments *given, const char *const *names, co
 static cf_status check_together(const Arguments *given, const UmapArguments *a) {
     static const char *const of_runs[] = {"data", "data-dir", "shift", "count", "data-seed", "split", "layer", NULL};
     static const char *const of_files[] = {"labels", NULL};
-    static const char *const of_fits[] = {
-        "components", "neighbors",     "min-dist",   "spread", "metric", "epochs",        "init",
-        "seed",       "learning-rate", "save-model", "target", "method", "target-weight", "negative-sample-rate",
-        NULL};
-    static const char *const of_umap[] = {"neighbors",
-                                          "min-dist",
-                                          "spread",
-                                          "epochs",
-                                          "init",
-                                          "learning-rate",
-                                          "save-model",
-                                          "target",
-                                          "target-weight",
-                                          "negative-sample-rate",
-                                          NULL};
+    static const char *const of_fits[] = {"components",    "neighbors",
+                                          "min-dist",      "spread",
+                                          "metric",        "epochs",
+                                          "init",          "seed",
+                                          "learning-rate", "save-model",
+                                          "target",        "method",
+                                          "target-weight", "negative-sample-rate",
+                                          "search",        NULL};
+    static const char *const of_umap[] = {
+        "neighbors",     "min-dist",   "spread", "epochs",        "init",
+        "learning-rate", "save-model", "target", "target-weight", "negative-sample-rate",
+        "search",        NULL};
     static const char *const of_targets[] = {"target-weight", NULL};
     bool run = given->positional_count > 0;
     FAIL_IF(run == (a->features != NULL), CF_BAD_USE,
@@ -324,8 +324,9 @@ const Command command_umap = {
         "test "
         "part, names have the set's name in them (embedding-svhn.csv).\n"
         "\n"
-        "Neighbours are exact up to a size, beyond it found by NN-descent (Dong, Moses, Li 2011); the output says "
-        "which.\n"
+        "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. "
+        "The "
+        "output says which.\n"
         "\n"
         "--save-model keeps a fitted embedding; --model puts new rows into it, each where it would lie had it come "
         "alone.\n"

@@ -56,6 +56,10 @@ check "pca tells what is explained" grep -q '"explained": \[' pca.json
 "${umap[@]}" --features X.npy --method pca --threads 3 --json --quiet >t.json
 same "pca at 3 threads" "$(value t.json points_sha256)" "$(value pca.json points_sha256)"
 
+"${umap[@]}" --features X.npy --search descent --json --quiet >t.json || bad "--search descent"
+same "the search is told" "$(value t.json neighbors_method)" NN-descent
+same "and else" "$(value one.json neighbors_method)" exact
+
 # ---- Supervised, and new points into a fitted embedding ----
 "${umap[@]}" --features X.npy --labels y.npy --target --threads 1 --json --quiet >t.json || bad "--target"
 supervised=$(value t.json points_sha256)
