@@ -102,9 +102,8 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_papers), cmocka_unit_test(test_the_quick_one),
-        cmocka_unit_test(test_own),        cmocka_unit_test(test_data_between_commas),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_the_papers),          cmocka_unit_test(test_the_quick_one), cmocka_unit_test(test_own),
+        cmocka_unit_test(test_data_between_commas), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
