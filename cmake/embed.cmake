@@ -1,5 +1,5 @@
 # Writes a C file that holds text files as arrays of bytes, so that the program needs nothing beside itself.
-# cmake -D OUT=file.c -D FILES="a.css;b.js" -P embed.cmake
+# cmake -D OUT=file.c -D LIST=name -D FILES="a.css;b.js" -P embed.cmake   makes `const EmbeddedFile name[]`
 set(table "")
 set(arrays "")
 set(number 0)
@@ -13,4 +13,4 @@ foreach(file IN LISTS FILES)
   string(APPEND table "    {\"${name}\", file_${number}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-file(WRITE ${OUT} "/* Made by cmake/embed.cmake. */\n#include \"study/report/assets.h\"\n\n${arrays}\nconst ReportAsset report_assets[] = {\n${table}    {0, 0},\n};\n")
+file(WRITE ${OUT} "/* Made by cmake/embed.cmake. */\n#include \"base/embedded.h\"\n\n${arrays}\nextern const EmbeddedFile ${LIST}[];\nconst EmbeddedFile ${LIST}[] = {\n${table}    {0, 0},\n};\n")

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,19 @@ cf_status file_make_folder(const char *path) {
     }
     free(copy);
     return status;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place) {
+    (void)info, (void)kind, (void)place;
+    return remove(path) != 0 && errno != ENOENT ? errno : 0;
+}
+
+cf_status file_remove_tree(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) != 0 && errno == ENOENT) return CF_OK;
+    const int failure = nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    FAIL_IF(failure != 0, CF_IO, "cannot remove %s: %s", path, strerror(failure > 0 ? failure : errno));
+    return CF_OK;
 }
 
 static cf_status read_stream(FILE *stream, const char *path, size_t limit, unsigned char **bytes, size_t *size) {
@@ -190,4 +204,13 @@ void sha256_free(Sha256 *sha) {
     if (!sha) return;
     EVP_MD_CTX_free(sha->context);
     free(sha);
+}
+
+cf_status sha256_text(const char *text, char hex[SHA256_HEX]) {
+    Sha256 *sha;
+    FORWARD(sha256_new(&sha));
+    cf_status status = sha256_add(sha, text, strlen(text));
+    if (!status) return sha256_finish(sha, hex);
+    sha256_free(sha);
+    return status;
 }

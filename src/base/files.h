@@ -17,6 +17,9 @@ const char *file_base_name(const char *path);
 /* Makes a folder and those above it; one that is there already is fine. */
 cf_status file_make_folder(const char *path);
 
+/* Removes a file, or a folder with all that is in it; links are removed, not followed. What is not there is fine. */
+cf_status file_remove_tree(const char *path);
+
 /* The whole file in a new buffer with a zero byte after it; at most `limit` bytes, else an error. */
 cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size);
 
@@ -41,5 +44,7 @@ cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size);
 /* Ends and frees it; on any path, sha256_free(NULL) is fine. */
 cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]);
 void sha256_free(Sha256 *sha);
+/* Of a text, in one call. */
+cf_status sha256_text(const char *text, char hex[SHA256_HEX]);
 
 #endif

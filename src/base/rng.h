@@ -22,7 +22,13 @@ typedef enum RngPurpose {
     RNG_LIMIT = 5,
     RNG_IMAGE = 6, /* generated images, and what their writers keep */
     RNG_WRITER = 7,
-    RNG_TRIAL = 11 /* which configurations a tune tries */
+    RNG_NEIGHBORS = 8,   /* trees and candidates of the approximate search */
+    RNG_EMBED_INIT = 9,  /* first coordinates of an embedding */
+    RNG_LAYOUT = 10,     /* points that an embedding pushes away from */
+    RNG_TRIAL = 11,      /* which configurations a tune tries */
+    RNG_QUALITY = 12,    /* samples that an embedding is judged on */
+    RNG_COMPONENTS = 13, /* the first guess of principal components */
+    RNG_BOOTSTRAP = 14   /* images drawn anew, for intervals */
 } RngPurpose;
 
 typedef struct RngStream {

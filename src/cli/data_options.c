@@ -40,17 +40,3 @@ cf_status data_dials_lay(const char *set, const DataDials *dials, char **text) {
     free(items);
     return status;
 }
-
-cf_status data_short_name(const char *data, char name[64]) {
-    if (generator_named(data)) {
-        GeneratedSpec spec;
-        FORWARD(generated_spec_read(data, &spec));
-        snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
-        return CF_OK;
-    }
-    snprintf(name, 64, "%s", file_base_name(data));
-    for (char *p = name; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
-    if (!name[0]) snprintf(name, 64, "data");
-    return CF_OK;
-}

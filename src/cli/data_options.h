@@ -40,7 +40,4 @@ typedef struct DataDials {
  * generated are an error. */
 cf_status data_dials_lay(const char *set, const DataDials *dials, char **text);
 
-/* "mnist", "street", "street-shifted": a set as a part of a folder's name. */
-cf_status data_short_name(const char *data, char name[64]);
-
 #endif

@@ -3,6 +3,7 @@
 #include "base/numbers.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,40 @@ bool terminal_progress(const cf_progress *progress, void *context) {
         print_live(progress);
     if (interrupted) close_line();
     return !interrupted;
+}
+
+bool terminal_stage(const char *stage, double done) {
+    static char name[32];
+    static double begin;
+    static bool ended;
+    double time = clock_seconds();
+    if (strcmp(name, stage) != 0) {
+        snprintf(name, sizeof name, "%s", stage);
+        begin = time;
+        ended = false;
+    }
+    if (done >= 1) {
+        close_line();
+        if (!quiet && !ended) fprintf(stderr, "%-10s %.2f s\n", name, time - begin);
+        ended = true;
+    } else if (terminal_live_is_due()) {
+        char text[80], left[32] = "";
+        if (done > 0.01) terminal_time_left((time - begin) * (1 - done) / done, left);
+        snprintf(text, sizeof text, "%-10s %3.0f %%  %s", name, 100 * done, left);
+        terminal_live(text);
+    }
+    if (interrupted) close_line();
+    return !interrupted;
+}
+
+void terminal_say(const char *format, ...) {
+    va_list arguments;
+    if (quiet) return;
+    close_line();
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
 }
 
 cf_status print_json(json_t *json) {

@@ -26,6 +26,11 @@ void terminal_live_end(void);
 void terminal_line(const char *text);
 /* "12:05 left". */
 void terminal_time_left(double seconds, char text[32]);
+/* Shows how much of a stage of work is done, 0 to 1: a line that is renewed on a terminal, and the stage's seconds at its end
+ * anywhere. Returns as terminal_progress. */
+bool terminal_stage(const char *stage, double done);
+/* A line to stderr, unless quiet. */
+void terminal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Prints a JSON document on stdout and releases it. */
 cf_status print_json(json_t *json);

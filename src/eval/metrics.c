@@ -72,6 +72,11 @@ static void summarize(Metrics *metrics) {
     wilson_interval(hits, sum->count, &sum->accuracy_low, &sum->accuracy_high);
 }
 
+void metrics_score(Metrics *metrics) {
+    score_classes(metrics);
+    summarize(metrics);
+}
+
 cf_status metrics_new(const float *probabilities, const unsigned char *labels, size_t count, int classes,
                       const char *const *class_names, Metrics *metrics) {
     Metrics made = {.summary = {.count = count}, .classes = classes, .class_names = class_names};
@@ -81,8 +86,7 @@ cf_status metrics_new(const float *probabilities, const unsigned char *labels, s
     FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made.per_class, &made.per_class));
     FORWARD_TO(failed, memory_new((size_t)classes * (size_t)classes, sizeof *made.confusion, &made.confusion));
     FORWARD_TO(failed, count_predictions(probabilities, labels, count, &made));
-    score_classes(&made);
-    summarize(&made);
+    metrics_score(&made);
     *metrics = made;
     return CF_OK;
 failed:

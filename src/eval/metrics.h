@@ -31,6 +31,8 @@ typedef struct Metrics {
 cf_status metrics_new(const float *probabilities, const unsigned char *labels, size_t count, int classes,
                       const char *const *class_names, Metrics *metrics);
 void metrics_free(Metrics *metrics);
+/* Fills per_class and all of the summary but the loss from the confusion matrix and summary.count; all that begins zeroed. */
+void metrics_score(Metrics *metrics);
 
 /* Classification report in scikit-learn's layout, 4 digits; then accuracy with its interval and the loss. */
 void metrics_print_report(const Metrics *metrics, FILE *out);

@@ -3,6 +3,7 @@
 #include "nn/engine.h"
 
 #include "base/memory.h"
+#include "nn/cpu/matrix_product.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -206,3 +207,13 @@ const Engine reference_engine = {
     .dense_backward_data = dense_backward_data,
     .dense_backward_weights = dense_backward_weights,
 };
+
+void matrix_product_reference(int m, int n, int k, const float *a, const float *b, float *c) {
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            float sum = 0;
+            for (int l = 0; l < k; l++)
+                sum += a[(size_t)i * (size_t)k + (size_t)l] * b[(size_t)j * (size_t)k + (size_t)l];
+            c[(size_t)i * (size_t)n + (size_t)j] = sum;
+        }
+}

@@ -41,7 +41,7 @@ static cf_status one(FILE *out, const ReportFigure *figure, const char *caption,
     if (!status) {
         title(figure->name, text);
         fprintf(out, "<figure%s><div class=\"plate\" role=\"img\" aria-label=\"",
-                caption || is_wide(element) ? " class=\"wide\"" : "");
+                is_wide(element) ? " class=\"wide\"" : "");
         html_text(out, text);
         fputs("\">", out);
         fwrite(element, 1, length, out);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *asset(const char *name, size_t length) {
-    for (const ReportAsset *a = report_assets; a->name; a++)
+    for (const EmbeddedFile *a = report_assets; a->name; a++)
         if (strlen(a->name) == length && strncmp(a->name, name, length) == 0) return (const char *)a->text;
     return NULL;
 }

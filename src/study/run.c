@@ -14,7 +14,7 @@
 
 static cf_status load_data(Run *run) {
     RunConfig *c = &run->config;
-    FORWARD(cf_set_load(c->data, c->data_dir, &run->set));
+    FORWARD(shelf_take(run->shelf, c->data, c->data_dir, &run->set));
     if (!c->split_given && run->set->official_train == run->set->count) {
         c->split.mode = CF_SPLIT_POOLED;
         notice("%s has no official test part: it is split 70 %% / 10 %% / 20 %% (--split pooled)", c->data);
@@ -27,11 +27,12 @@ static cf_status choose_engine(Run *run) {
     return engine_choose(run->config.train.engine, &run->config.train.precision, &run->engine);
 }
 
-cf_status run_prepare(RunConfig *config, Run **run) {
+cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
     Run *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->config = *config;
+    made->shelf = shelf ? shelf : &made->own_shelf;
     *config = (RunConfig){0};
     made->threads = slices_threads(made->config.train.threads);
     FORWARD_TO(failed, choose_engine(made));
@@ -53,7 +54,7 @@ void run_free(Run *run) {
     free(run->fitted.rows);
     cf_model_free(run->model);
     cf_split_free(run->split);
-    cf_set_free(run->set);
+    shelf_clear(&run->own_shelf);
     run_config_free(&run->config);
     free(run);
 }
@@ -92,6 +93,7 @@ cf_status run_open(const char *folder, Run **run) {
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
             file_exists(folder) ? " but a file" : ": there is nothing of that name");
     FORWARD(memory_new(1, sizeof *made, &made));
+    made->shelf = &made->own_shelf;
     FORWARD_TO(failed, name_files(made, folder));
     FORWARD_TO(failed, run_config_read(made->config_path, &made->config));
     FORWARD_TO(failed, read_checksum(made));
@@ -199,7 +201,7 @@ cf_status run_json(const Run *run, json_t **json) {
 
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
     cf_train_options options = run->config.train;
-    const FitFiles files = {run->history_path, run->model_path};
+    const FitFiles files = {.history = run->history_path, .best = run->model_path};
     options.threads = run->threads;
     options.checkpoint = run->checkpoint_path;
     options.resume = resume;
@@ -245,51 +247,64 @@ cf_status run_test(Run *run) {
     return status;
 }
 
-/* The official test part if `part` is CF_TEST, everything if it is CF_ALL; the model's classes only. */
-static cf_status evaluate_uncut(Run *run, cf_part part, const ClassifyOptions *options, Evaluation *evaluation) {
-    FORWARD(split_uncut(run->set, NULL, &run->split));
-    const cf_subset *subset = cf_split_part(run->split, part);
-    FAIL_IF(!cf_subset_count(subset), CF_BAD_USE, "%s has no official test part; choose --split all", run->set->name);
-    return evaluate(run->model, subset, options, evaluation);
-}
-
 /* The set of which `part` (NULL: the official test part, where there is one) is to be evaluated. Of a generated set
  * hardly more than that is made: an image does not depend on how many others there are. */
 static cf_status load_other(Run *run, const char *data, const char *data_dir, const char *part) {
     GeneratedSpec spec;
     char items[48], *text;
-    if (!generator_named(data) || (part && strcmp(part, "official-test") != 0))
-        return cf_set_load(data, data_dir, &run->set);
+    if (!generator_named(data) || shelf_find(run->shelf, data) || (part && strcmp(part, "official-test") != 0))
+        return shelf_take(run->shelf, data, data_dir, &run->set);
     FORWARD(generated_spec_read(data, &spec));
-    if (!spec.test) return cf_set_load(data, data_dir, &run->set);
+    if (!spec.test) return shelf_take(run->shelf, data, data_dir, &run->set);
     snprintf(items, sizeof items, "n=1,test=%zu", spec.test);
     FORWARD(generated_text_with(data, items, &text));
-    cf_status status = cf_set_load(text, data_dir, &run->set);
+    cf_status status = shelf_take(run->shelf, text, data_dir, &run->set);
     free(text);
     return status;
+}
+
+/* The official test part if `part` is CF_TEST, everything if it is CF_ALL. */
+static cf_status choose_uncut(Run *run, cf_part part, const cf_subset **images) {
+    FORWARD(split_uncut(run->set, NULL, &run->split));
+    *images = cf_split_part(run->split, part);
+    FAIL_IF(!cf_subset_count(*images), CF_BAD_USE, "%s has no official test part; choose --split all", run->set->name);
+    return CF_OK;
+}
+
+static bool is_own(const Run *run, const char *data) {
+    return !data || strcmp(data, run->config.data) == 0;
+}
+
+cf_status run_choose_images(Run *run, const char *data, const char *data_dir, const char *part,
+                            const cf_subset **images, const char **used_part) {
+    bool own = is_own(run, data);
+    FAIL_IF(run->set, CF_INTERNAL, "the data of one run were chosen twice");
+    if (!data_dir) data_dir = run->config.data_dir;
+    FORWARD(own ? shelf_take(run->shelf, run->config.data, data_dir, &run->set)
+                : load_other(run, data, data_dir, part));
+    if (own && !run_has_its_data(run))
+        notice("%s holds other data now than the run was trained on: their checksums differ", run->config.data);
+    if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
+    *used_part = part;
+    if (strcmp(part, "test") != 0) return choose_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, images);
+    FAIL_IF(!own, CF_BAD_USE,
+            "--split test is the test part of the run's own data (%s); for %s choose official-test or "
+            "all",
+            run->config.data, data);
+    FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
+    *images = cf_split_part(run->split, CF_TEST);
+    return CF_OK;
 }
 
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part) {
     ClassifyOptions options = {run->engine, slices_threads(threads)};
-    bool own = !data || strcmp(data, run->config.data) == 0;
-    FAIL_IF(run->set, CF_INTERNAL, "run_evaluate was called twice on one run");
-    if (!data_dir) data_dir = run->config.data_dir;
-    FORWARD(own ? cf_set_load(run->config.data, data_dir, &run->set) : load_other(run, data, data_dir, part));
-    if (own && !run_has_its_data(run))
-        notice("%s holds other data now than the run was trained on: their checksums differ", run->config.data);
-    if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
-    *used_part = part;
-    if (strcmp(part, "test") == 0) {
-        FAIL_IF(!own, CF_BAD_USE,
-                "--split test is the test part of the run's own data (%s); for %s choose official-test or "
-                "all",
-                run->config.data, data);
-        FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
-        return evaluate_own(run, &options, evaluation);
-    }
-    FORWARD(evaluate_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, &options, evaluation));
-    evaluation->temperature.missing = own ? "it is fitted on the run's validation part, for the test part only "
+    const cf_subset *images;
+    FORWARD(run_choose_images(run, data, data_dir, part, &images, used_part));
+    if (strcmp(*used_part, "test") == 0) return evaluate_own(run, &options, evaluation);
+    FORWARD(evaluate(run->model, images, &options, evaluation));
+    evaluation->temperature.missing = is_own(run, data)
+                                          ? "it is fitted on the run's validation part, for the test part only "
                                             "(--split test)"
                                           : "it is fitted on the run's validation part, for the run's own data only";
     return CF_OK;

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/generate/generated_set.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,20 @@ cf_status run_config_text(char **field, const char *text) {
     if (text) FORWARD(memory_copy_string(text, &copy));
     free(*field);
     *field = copy;
+    return CF_OK;
+}
+
+cf_status data_short_name(const char *data, char name[64]) {
+    if (generator_named(data)) {
+        GeneratedSpec spec;
+        FORWARD(generated_spec_read(data, &spec));
+        snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
+        return CF_OK;
+    }
+    snprintf(name, 64, "%s", file_base_name(data));
+    for (char *p = name; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    if (!name[0]) snprintf(name, 64, "data");
     return CF_OK;
 }
 
@@ -202,21 +217,31 @@ static cf_status config_from_json(json_t *root, RunConfig *c) {
     return train.status;
 }
 
-cf_status run_config_read(const char *path, RunConfig *config) {
+cf_status run_config_from_json(const json_t *json, RunConfig *config) {
     RunConfig made;
-    json_t *root = NULL;
-    FORWARD(json_read(path, &root));
-    cf_status status = run_config_new(&made);
-    if (!status) {
-        status = config_from_json(root, &made);
-        if (status) {
-            status_prefix(status, "%s", path);
-            run_config_free(&made);
-        }
-    }
-    json_decref(root);
-    if (!status) *config = made;
+    FORWARD(run_config_new(&made));
+    cf_status status = config_from_json((json_t *)(uintptr_t)json, &made);
+    if (status)
+        run_config_free(&made);
+    else
+        *config = made;
     return status;
+}
+
+cf_status run_config_copy(const RunConfig *from, RunConfig *copy) {
+    json_t *json;
+    FORWARD(run_config_json(from, &json));
+    cf_status status = run_config_from_json(json, copy);
+    json_decref(json);
+    return status;
+}
+
+cf_status run_config_read(const char *path, RunConfig *config) {
+    json_t *root;
+    FORWARD(json_read(path, &root));
+    cf_status status = run_config_from_json(root, config);
+    json_decref(root);
+    return status ? status_prefix(status, "%s", path) : CF_OK;
 }
 
 /* ---- JSON files ---- */

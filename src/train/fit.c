@@ -150,8 +150,9 @@ static cf_status prepare(Fit *fit) {
         Checkpoint checkpoint = checkpoint_of(fit);
         FORWARD(checkpoint_read(o->checkpoint, &checkpoint));
         FORWARD(check_counters(fit));
-        notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1,
-               (long long)fit->state.step);
+        if (!fit->files->silent)
+            notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1,
+                   (long long)fit->state.step);
     }
     fit->start = fit->last_checkpoint = clock_seconds();
     return CF_OK;

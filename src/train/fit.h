@@ -32,6 +32,7 @@ typedef struct FitState {
 typedef struct FitFiles { /* NULL: not written. Borrowed. */
     const char *history;  /* CSV, after each epoch */
     const char *best;     /* model with the best weights, after each better epoch */
+    bool silent;          /* no notice when a checkpoint is gone on with: the caller does that all the time */
 } FitFiles;
 
 typedef struct FitReport {

@@ -7,15 +7,13 @@
  *       - name: lr
  *         log: [0.0001, 0.1]          # or uniform: [low, high], or integer: [low, high]
  *
- * libcyaml checks the form and tells lines in its log, of which the first complaint and the innermost line are kept. What a
- * value means is checked afterwards (space_options.c); its line is that of the parameter's name. */
+ * The form is checked as it is read (base/yaml.h). What a value means is checked afterwards (space_options.c); its line is
+ * that of the parameter's name. */
 #include "tune/space.h"
 
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/yaml.h"
 
-#include <cyaml/cyaml.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,75 +53,6 @@ static const cyaml_schema_field_t space_fields[] = {
 static const cyaml_schema_value_t space_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlSpace, space_fields)};
 static const char *const keys[] = {"model", "parameters", "name", "values", "uniform", "log", "integer", NULL};
 
-/* ---- Lines ---- */
-
-/* Whether the line (up to its end or a comment) has `key:`, not as a part of another word. */
-static bool line_has_key(const char *line, const char *key) {
-    size_t length = strlen(key);
-    for (const char *p = line; *p && *p != '\n'; p++) {
-        if (*p == '#' && (p == line || p[-1] == ' ')) return false;
-        if (strncmp(p, key, length) != 0 || (p > line && !strchr(" -{,\"'", p[-1]))) continue;
-        const char *after = p + length;
-        after += strspn(after, " \"'");
-        if (*after == ':') return true;
-    }
-    return false;
-}
-
-/* The line (from 1) that has `key` for the time number `which` (from 0); 0: none. */
-static int line_of_key(const char *text, const char *key, int which) {
-    int number = 1;
-    for (const char *line = text; line; number++) {
-        if (line_has_key(line, key) && which-- == 0) return number;
-        line = strchr(line, '\n');
-        if (line) line++;
-    }
-    return 0;
-}
-
-/* ---- What libcyaml complains of ---- */
-
-typedef struct Complaint {
-    char what[200];
-    int line; /* 0: not told */
-} Complaint;
-
-static void listen(cyaml_log_t level, void *context, const char *format, va_list arguments) {
-    static const char opening[] = "Load: ";
-    Complaint *complaint = context;
-    char text[256];
-    (void)level;
-    vsnprintf(text, sizeof text, format, arguments);
-    text[strcspn(text, "\n")] = '\0';
-    const char *told = strncmp(text, opening, sizeof opening - 1) == 0 ? text + sizeof opening - 1 : text;
-    const char *line = strstr(text, "(line: ");
-    if (!complaint->what[0])
-        snprintf(complaint->what, sizeof complaint->what, "%.199s", told);
-    else if (line && !complaint->line)
-        complaint->line = atoi(line + 7);
-}
-
-/* In our words where it is one of the usual mistakes. */
-static cf_status tell_complaint(const char *path, const char *text, Complaint *c, cyaml_err_t error) {
-    char key[100], where[32] = "";
-    if (sscanf(c->what, "Unexpected key: %99[^\n]", key) == 1) {
-        int line = line_of_key(text, key, 0);
-        return FAIL(CF_BAD_INPUT, "%s:%d: unknown key %s%s", path, line ? line : c->line, key, text_hint(key, keys));
-    }
-    if (c->line) snprintf(where, sizeof where, ":%d", c->line);
-    if (sscanf(c->what, "Missing required mapping field: %99s", key) == 1)
-        return FAIL(CF_BAD_INPUT, "%s%s: the key %s is missing", path, where, key);
-    if (sscanf(c->what, "Invalid FLOAT value: %99[^\n]", key) == 1)
-        return FAIL(CF_BAD_INPUT, "%s%s: a number expected, found %s", path, where, key);
-    if (strstr(c->what, "Expecting SEQUENCE"))
-        return FAIL(CF_BAD_INPUT, "%s%s: a list such as [a, b] expected, found something else", path, where);
-    if (strstr(c->what, "entries") && strstr(c->what, "sequence"))
-        return FAIL(CF_BAD_INPUT, "%s%s: a list of another length expected (a range has two numbers): %s", path, where,
-                    c->what);
-    return FAIL(error == CYAML_ERR_OOM ? CF_NO_MEMORY : CF_BAD_INPUT, "%s%s: %s", path, where,
-                c->what[0] ? c->what : cyaml_strerror(error));
-}
-
 /* ---- Into a space ---- */
 
 static cf_status copy_values(const YamlParameter *yaml, SpaceParameter *p) {
@@ -149,13 +78,6 @@ static cf_status copy_parameter(const YamlParameter *yaml, SpaceParameter *p) {
     return yaml->values ? copy_values(yaml, p) : CF_OK;
 }
 
-/* A failure, with the file and the line of the key that it is about. */
-static cf_status at_key(cf_status status, const char *path, const char *text, const char *key, int which) {
-    int line = line_of_key(text, key, which);
-    if (status && line) return status_prefix(status, "%s:%d", path, line);
-    return status ? status_prefix(status, "%s", path) : CF_OK;
-}
-
 static cf_status name_space(const char *path, Space *space) {
     const char *name = file_base_name(path), *end = strrchr(name, '.');
     return memory_print(&space->name, "%.*s", (int)(end && end > name ? end - name : (long)strlen(name)), name);
@@ -166,26 +88,17 @@ static cf_status fill(const YamlSpace *yaml, const char *path, const char *text,
     FORWARD(memory_copy_string(yaml->model ? yaml->model : "paper", &space->model));
     FORWARD(memory_new(yaml->parameters_count, sizeof *space->parameters, &space->parameters));
     for (; space->count < (int)yaml->parameters_count; space->count++)
-        FORWARD(at_key(copy_parameter(&yaml->parameters[space->count], &space->parameters[space->count]), path, text,
-                       "name", space->count));
-    for (int i = 0; i < space->count; i++) FORWARD(at_key(space_check_parameter(space, i), path, text, "name", i));
-    return at_key(space_check_model(space), path, text, "model", 0);
+        FORWARD(yaml_at_key(copy_parameter(&yaml->parameters[space->count], &space->parameters[space->count]), path,
+                            text, "name", space->count));
+    for (int i = 0; i < space->count; i++) FORWARD(yaml_at_key(space_check_parameter(space, i), path, text, "name", i));
+    return yaml_at_key(space_check_model(space), path, text, "model", 0);
 }
 
 static cf_status load(const char *path, const char *text, size_t size, Space *space) {
-    Complaint complaint = {.line = 0};
-    const cyaml_config_t config = {.log_fn = listen,
-                                   .log_ctx = &complaint,
-                                   .mem_fn = cyaml_mem,
-                                   .log_level = CYAML_LOG_ERROR,
-                                   .flags = CYAML_CFG_NO_ALIAS};
-    YamlSpace *yaml = NULL;
-    cyaml_err_t error =
-        cyaml_load_data((const uint8_t *)text, size, &config, &space_schema, (cyaml_data_t **)&yaml, NULL);
-    if (error) return tell_complaint(path, text, &complaint, error);
-    FAIL_IF(!yaml, CF_BAD_INPUT, "%s is empty; the keys model and parameters were expected", path);
+    YamlSpace *yaml;
+    FORWARD(yaml_load(path, text, size, &space_schema, keys, &yaml));
     cf_status status = fill(yaml, path, text, space);
-    cyaml_free(&config, &space_schema, yaml, 0);
+    yaml_free(&space_schema, yaml);
     return status;
 }
 

@@ -135,7 +135,7 @@ static cf_status fail_trial(Trial *result) {
 /* A configuration that diverges or cannot be built is a result; any other failure is one of the tune. */
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
-    const FitFiles files = {work->history, work->best};
+    const FitFiles files = {.history = work->history, .best = work->best, .silent = true};
     cf_model *model = NULL;
     cf_status status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
     if (status == CF_BAD_USE) return fail_trial(result);

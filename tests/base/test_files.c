@@ -187,6 +187,28 @@ static void test_sha256_known_answers(void **state) {
     sha256_free(NULL);
 }
 
+static void test_remove_tree(void **state) {
+    (void)state;
+    const char *folder = new_folder("tree/a/b"), *outside = new_folder("outside"), *kept = path_in(outside, "kept");
+    write_bytes(kept, "x", 1);
+    write_bytes(path_in(folder, "file"), "x", 1);
+    assert_int_equal(symlink(outside, path_in(folder, "link")), 0);
+    const char *tree = path_in(scratch_folder(), "tree");
+    assert_ok(file_remove_tree(tree));
+    assert_false(file_exists(tree));
+    assert_true(file_exists(kept)); /* a link's target is not what the link's owner may remove */
+    assert_ok(file_remove_tree(tree));
+    assert_ok(file_remove_tree(kept)); /* a file */
+    assert_false(file_exists(kept));
+}
+
+static void test_sha256_of_a_text(void **state) {
+    (void)state;
+    char hex[SHA256_HEX];
+    assert_ok(sha256_text("abc", hex));
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); /* FIPS 180-4 */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
@@ -198,6 +220,8 @@ int main(void) {
         cmocka_unit_test(test_full_disk_keeps_the_old_file),
         cmocka_unit_test(test_full_device_is_noticed),
         cmocka_unit_test(test_sha256_known_answers),
+        cmocka_unit_test(test_remove_tree),
+        cmocka_unit_test(test_sha256_of_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

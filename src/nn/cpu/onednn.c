@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "nn/cpu/cpu.h"
+#include "nn/cpu/matrix_product.h"
 
 #include <dnnl.h>
 #include <omp.h>
@@ -527,4 +528,12 @@ const Engine *cpu_engine(void) {
 const Engine *cpu_engine_bf16(void) {
     pthread_once(&engines_once, choose_engines);
     return bf16_engine.kernels ? &bf16_engine : NULL;
+}
+
+/* ---- A product outside of a network ---- */
+
+cf_status matrix_product(int m, int n, int k, const float *a, const float *b, float *c) {
+    pthread_once(&engines_once, choose_engines); /* which settles the instruction set */
+    DNNL(dnnl_sgemm('N', 'T', m, n, k, 1, a, k, b, k, 0, c, n));
+    return CF_OK;
 }

@@ -1,0 +1,202 @@
+/* cifra study: the whole study with one command. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "cli/terminal.h"
+#include "study/pipeline/study.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct StudyArguments {
+    const char *data, *data_dir, *out, *figures;
+    int profile, seeds, precision, threads;
+} StudyArguments;
+
+static const char *const profile_words[] = {"quick", "paper", NULL};
+
+#define MEMBER(name) OPTION_MEMBER(StudyArguments, name)
+
+static const Option options[] = {
+    {"profile", NULL, OPTION_CHOICE, .choices = profile_words,
+     .help = "a recipe that comes with cifra, instead of a file of your own", .default_text = "quick", MEMBER(profile)},
+    {"data", "SETS", OPTION_TEXT,
+     .help = "generated (hand,street), real (mnist,svhn), or one or two sets between commas: mnist,street",
+     .default_text = "the recipe's", MEMBER(data)},
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     MEMBER(data_dir)},
+    {"seeds", "N", OPTION_INTEGER, 1, RECIPE_MOST_SEEDS,
+     .help = "train everything with so many seeds; intervals are then over these", .default_text = "the recipe's",
+     MEMBER(seeds)},
+    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of all trainings",
+     .default_text = "the recipe's", MEMBER(precision)},
+    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+     .default_text = "0", MEMBER(threads)},
+    {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
+     .default_text = "svg", MEMBER(figures)},
+    {"out", "DIR", OPTION_TEXT, .help = "the study's folder; one that holds this study is gone on with",
+     .default_text = "studies/RECIPE", MEMBER(out)},
+};
+
+static void set_defaults(void *parsed) {
+    *(StudyArguments *)parsed = (StudyArguments){.figures = "svg"};
+}
+
+/* ---- Progress ---- */
+
+/* "2 h 05 min", "3 min", "40 s" */
+static void duration(double seconds, char text[32]) {
+    const long s = (long)(seconds + 0.5);
+    if (s >= 3600)
+        snprintf(text, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    else if (s >= 120)
+        snprintf(text, 32, "%ld min", (s + 30) / 60);
+    else
+        snprintf(text, 32, "%ld s", s);
+}
+
+static void tell_estimate(const StudyEstimate *e, void *context) {
+    char line[300], expected[32], most[32], speeds[64];
+    (void)context;
+    duration(e->expected, expected);
+    duration(e->most, most);
+    snprintf(speeds, sizeof speeds, e->sets == 2 ? "%.0f and %.0f" : "%.0f", e->images_per_second[0],
+             e->images_per_second[1]);
+    snprintf(line, sizeof line, "The trainings will take about %s, at most %s, at the %s images/s measured just now.",
+             expected, most, speeds);
+    terminal_line(line);
+}
+
+static void tell_stage(const StudyProgress *p, void *context) {
+    char line[400], time[32] = "";
+    (void)context;
+    if (p->result && !p->kept) snprintf(time, sizeof time, "  %.1f s", p->seconds);
+    snprintf(line, sizeof line, "[%2d/%d] %s%s%s%s%s", p->stage, p->stages, p->what, p->result ? ": " : " ..",
+             p->result ? p->result : "", p->kept ? "  (kept)" : "", time);
+    if (p->result)
+        terminal_line(line);
+    else
+        terminal_live(line);
+}
+
+static bool tell_training(const cf_progress *p, void *context) {
+    char line[200], left[32];
+    (void)context;
+    terminal_time_left(p->seconds_left, left);
+    snprintf(line, sizeof line, "        epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  at most %s",
+             p->epoch, p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, left);
+    terminal_live(line);
+    return !terminal_interrupted();
+}
+
+static bool tell_tuning(const TuneProgress *p, void *context) {
+    char line[200], left[32] = "";
+    (void)context;
+    if (p->seconds_left >= 0) terminal_time_left(p->seconds_left, left);
+    if (p->step) {
+        snprintf(line, sizeof line, "        %d of %d trials  trial %d: epoch %d  step %lld/%lld  loss %.4f  %s",
+                 p->trials_ended, p->trials_wanted, p->trial, p->step->epoch, (long long)p->step->step,
+                 (long long)p->step->steps, p->step->loss, left);
+        terminal_live(line);
+    }
+    return !terminal_interrupted();
+}
+
+/* ---- The command ---- */
+
+static cf_status make_recipe(const Arguments *given, const StudyArguments *a, Recipe *recipe) {
+    const bool file = given->positional_count > 0;
+    FAIL_IF(file && options_given(given, "profile"), CF_BAD_USE,
+            "a recipe (%s) and --profile were given; one of the two is enough", given->positional[0]);
+    FORWARD(recipe_read(file ? given->positional[0] : profile_words[a->profile], recipe));
+    if (a->data) FORWARD(recipe_use_data(recipe, a->data));
+    if (options_given(given, "seeds")) recipe->seeds = a->seeds;
+    if (options_given(given, "precision")) recipe->base.train.precision = (cf_precision)a->precision;
+    return recipe_check(recipe);
+}
+
+static cf_status print_outcome(const Arguments *given, const StudyOutcome *outcome) {
+    json_t *claims;
+    if (given->json) {
+        FORWARD(ledger_json(&outcome->ledger, &claims));
+        return print_json(json_pack("{s:s s:f s:O s:o}", "report", outcome->report, "seconds", outcome->seconds,
+                                    "story", outcome->story, "claims", claims));
+    }
+    ledger_print(&outcome->ledger, stdout);
+    putchar('\n');
+    for (size_t i = 0; i < json_array_size(outcome->story); i++)
+        printf("%s\n", json_string_value(json_array_get(outcome->story, i)));
+    printf("\nThe whole study, with its figures: %s\n", outcome->report);
+    return CF_OK;
+}
+
+static cf_status run_recipe(const Arguments *given, const StudyArguments *a, const Recipe *recipe, const char *folder) {
+    StudyOptions o = {.folder = folder,
+                      .data_dir = a->data_dir,
+                      .threads = a->threads,
+                      .estimated = tell_estimate,
+                      .progress = tell_stage,
+                      .training = tell_training,
+                      .tuning = tell_tuning};
+    StudyOutcome outcome;
+    FORWARD(figure_formats_from_text(a->figures, &o.formats));
+    terminal_catch_interrupt();
+    cf_status status = study_run(recipe, &o, &outcome);
+    if (status == CF_INTERRUPTED)
+        return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
+    FORWARD(status);
+    status = print_outcome(given, &outcome);
+    study_outcome_free(&outcome);
+    return status;
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const StudyArguments *a = parsed;
+    Recipe recipe = {0};
+    char *folder = NULL;
+    terminal_set_quiet(given->quiet);
+    cf_status status = make_recipe(given, a, &recipe);
+    if (!status)
+        status = a->out ? memory_copy_string(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name);
+    if (!status) status = run_recipe(given, a, &recipe, folder);
+    free(folder);
+    recipe_free(&recipe);
+    return status;
+}
+
+const Command command_study = {
+    .name = "study",
+    .summary = "the whole study: search, training, evaluation, features, report",
+    .usage = "[RECIPE.yaml] [--profile quick|paper] [--data SETS]",
+    .description =
+        "Does everything that a report on two data sets of digits did: looks at the data, searches for the best "
+        "configuration of each, trains and evaluates it, looks at its features with UMAP, tests each model on the "
+        "other "
+        "set, trains on few images of one class, and writes it all into one page, report.html. Each figure of that "
+        "report stands beside cifra's own in a ledger (claims.csv), with a 95 % interval and a verdict:\n"
+        "\n"
+        "    reproduced       what the report says lies in our interval\n"
+        "    beaten, short    our whole interval is better, or worse\n"
+        "    not comparable   measured, but on other data than the report's\n"
+        "    not run\n"
+        "\n"
+        "Everything is kept in the folder, stage by stage: a study that was stopped or killed goes on with the same "
+        "command and ends with the same ledger. A changed recipe does anew what depends on the change.\n"
+        "\n"
+        "A recipe is a YAML file; recipes/paper.yaml shows and explains every key. Without real data, generated digits "
+        "take their place.\n"
+        "\n"
+        "Examples:\n"
+        "\n"
+        "    cifra study\n"
+        "    cifra study --data mnist,street\n"
+        "    cifra study --profile paper --data mnist,street --precision bf16 --seeds 5\n"
+        "    cifra study my.yaml --out studies/mine",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .max_positional = 1,
+    .options_size = sizeof(StudyArguments),
+    .set_defaults = set_defaults,
+    .run = run_command,
+};

@@ -1,0 +1,327 @@
+#include "embed/fuzzy_graph.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "data/generate/portable.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 512, MOST_STEPS = 200 }; /* rows a piece */
+
+static size_t piece_end(int64_t piece, size_t n) {
+    size_t end = ((size_t)piece + 1) * ROWS;
+    return end < n ? end : n;
+}
+
+static int64_t pieces_of(size_t n) {
+    return (int64_t)((n + ROWS - 1) / ROWS);
+}
+
+/* e^-x for x >= 0. */
+static double decay(double x) {
+    return x > 600 ? 0 : portable_exp2(-x * 1.4426950408889634);
+}
+
+/* ---- One point's memberships ---- */
+
+/* The local_connectivity-th distance above zero, between two of them where it is no whole number (umap-learn). */
+static double nearest(const float *distance, int count, double local_connectivity) {
+    const int index = (int)local_connectivity;
+    const double between = local_connectivity - index;
+    int zeros = 0;
+    while (zeros < count && distance[zeros] <= 0) zeros++;
+    const float *above = distance + zeros;
+    const int left = count - zeros;
+    if (left < local_connectivity) return left ? (double)above[left - 1] : 0;
+    if (!left) return 0;
+    if (!index) return between * (double)above[0];
+    double rho = (double)above[index - 1];
+    if (between > 1e-5) rho += between * ((double)above[index] - rho);
+    return rho;
+}
+
+/* Newton's method for t = 1 / sigma on log(sum exp(-t (d - rho))) - log(target). That function of t is convex and falls, so
+ * from t = 0 the steps go up to the root and never beyond. Infinite sigma comes back as 0 / t = a large number. */
+static double solve_sigma(const float *distance, int count, double rho) {
+    const double target = portable_log2(count + 1.0);
+    double t = 0;
+    int within = 0;
+    while (within < count && (double)distance[within] <= rho) within++;
+    if (within >= target) return 0;
+    for (int step = 0; step < MOST_STEPS; step++) {
+        double sum = within, slope = 0;
+        for (int j = within; j < count; j++) {
+            double d = (double)distance[j] - rho, e = decay(t * d);
+            sum += e;
+            slope += d * e;
+        }
+        if (sum - target < 1e-6 && t > 0) break;
+        double next = t + portable_log2(sum / target) * 0.6931471805599453 * sum / slope;
+        if (!(next > t && next < 1e300)) break;
+        t = next;
+    }
+    return t > 1e-30 ? 1 / t : 1e30;
+}
+
+Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean) {
+    Smooth smooth = {.rho = nearest(distance, count, local_connectivity)};
+    double own = 0;
+    for (int j = 0; j < count; j++) own += (double)distance[j];
+    own /= count + 1;
+    smooth.sigma = solve_sigma(distance, count, smooth.rho);
+    double lowest = 1e-3 * (smooth.rho > 0 ? own : mean);
+    if (smooth.sigma < lowest) smooth.sigma = lowest;
+    return smooth;
+}
+
+float fuzzy_membership(float distance, Smooth smooth) {
+    double beyond = (double)distance - smooth.rho;
+    return beyond <= 0 || smooth.sigma <= 0 ? 1 : (float)decay(beyond / smooth.sigma);
+}
+
+/* ---- Both directions joined ---- */
+
+typedef struct Link {
+    uint32_t to;
+    float weight;
+} Link;
+
+typedef struct Joining {
+    const Neighbors *neighbors;
+    double local_connectivity, mix, mean;
+    Link *out;        /* [n][k], ascending */
+    Link *in;         /* ascending in each point's range */
+    size_t *in_start; /* [n + 1] */
+    FuzzyGraph *graph;
+} Joining;
+
+static int by_target(const void *left, const void *right) {
+    const Link *a = left, *b = right;
+    return (a->to > b->to) - (a->to < b->to);
+}
+
+static cf_status weigh_rows(void *context, int64_t piece, int thread) {
+    const Joining *joining = context;
+    const Neighbors *neighbors = joining->neighbors;
+    const int k = neighbors->k;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, neighbors->n); i++) {
+        const float *distance = neighbors->distance + i * (size_t)k;
+        Link *out = joining->out + i * (size_t)k;
+        Smooth smooth = fuzzy_smooth(distance, k, joining->local_connectivity, joining->mean);
+        for (int j = 0; j < k; j++)
+            out[j] = (Link){neighbors->index[i * (size_t)k + (size_t)j], fuzzy_membership(distance[j], smooth)};
+        qsort(out, (size_t)k, sizeof *out, by_target);
+    }
+    return CF_OK;
+}
+
+/* Every link seen from its other end. Sources come in ascending order, so each range is sorted. */
+static void turn_around(Joining *joining) {
+    const size_t n = joining->neighbors->n, k = (size_t)joining->neighbors->k;
+    size_t *start = joining->in_start;
+    for (size_t e = 0; e < n * k; e++) start[joining->out[e].to + 1]++;
+    for (size_t i = 0; i < n; i++) start[i + 1] += start[i];
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < k; j++) {
+            const Link *link = &joining->out[i * k + j];
+            joining->in[start[link->to]++] = (Link){(uint32_t)i, link->weight};
+        }
+    memmove(start + 1, start, n * sizeof *start); /* each start has moved to its range's end */
+    start[0] = 0;
+}
+
+static float join(double mix, double v, double w) {
+    return (float)(mix * (v + w - v * w) + (1 - mix) * (v * w));
+}
+
+/* Merges point i's two lists into `column` and `weight`, or only counts where these are NULL. */
+static size_t merge_row(const Joining *joining, size_t i, uint32_t *column, float *weight) {
+    const size_t k = (size_t)joining->neighbors->k;
+    const Link *out = joining->out + i * k, *out_end = out + k;
+    const Link *in = joining->in + joining->in_start[i], *in_end = joining->in + joining->in_start[i + 1];
+    size_t count = 0;
+    while (out < out_end || in < in_end) {
+        bool take_out = out < out_end && (in == in_end || out->to <= in->to);
+        bool take_in = in < in_end && (!take_out || in->to == out->to);
+        uint32_t to = take_out ? out->to : in->to;
+        float joined = join(joining->mix, take_out ? (double)out->weight : 0, take_in ? (double)in->weight : 0);
+        out += take_out;
+        in += take_in;
+        if (!(joined > 0)) continue;
+        if (column) column[count] = to, weight[count] = joined;
+        count++;
+    }
+    return count;
+}
+
+static cf_status count_rows(void *context, int64_t piece, int thread) {
+    const Joining *joining = context;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, joining->neighbors->n); i++)
+        joining->graph->start[i + 1] = merge_row(joining, i, NULL, NULL);
+    return CF_OK;
+}
+
+static cf_status fill_rows(void *context, int64_t piece, int thread) {
+    const Joining *joining = context;
+    FuzzyGraph *graph = joining->graph;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, joining->neighbors->n); i++)
+        merge_row(joining, i, graph->column + graph->start[i], graph->weight + graph->start[i]);
+    return CF_OK;
+}
+
+static double mean_distance(const Neighbors *neighbors) {
+    double sum = 0;
+    const size_t count = neighbors->n * (size_t)neighbors->k;
+    for (size_t e = 0; e < count; e++) sum += (double)neighbors->distance[e];
+    return sum / ((double)neighbors->n * (neighbors->k + 1));
+}
+
+cf_status fuzzy_graph_new(const Neighbors *neighbors, double set_op_mix, double local_connectivity, int threads,
+                          FuzzyGraph *graph) {
+    const size_t n = neighbors->n, links = n * (size_t)neighbors->k;
+    const int64_t pieces = pieces_of(n);
+    FuzzyGraph made = {.n = n};
+    Joining joining = {neighbors, local_connectivity, set_op_mix, mean_distance(neighbors), NULL, NULL, NULL, &made};
+    cf_status status;
+    FORWARD_TO(done, memory_new(links, sizeof(Link), &joining.out));
+    FORWARD_TO(done, memory_new(links, sizeof(Link), &joining.in));
+    FORWARD_TO(done, memory_new(n + 2, sizeof(size_t), &joining.in_start));
+    FORWARD_TO(done, memory_new(n + 1, sizeof(size_t), &made.start));
+    FORWARD_TO(done, slices_run(threads, pieces, weigh_rows, &joining));
+    turn_around(&joining);
+    FORWARD_TO(done, slices_run(threads, pieces, count_rows, &joining));
+    for (size_t i = 0; i < n; i++) made.start[i + 1] += made.start[i];
+    FORWARD_TO(done, memory_new(made.start[n], sizeof *made.column, &made.column));
+    FORWARD_TO(done, memory_new(made.start[n], sizeof *made.weight, &made.weight));
+    FORWARD_TO(done, slices_run(threads, pieces, fill_rows, &joining));
+    *graph = made;
+done:
+    if (status) fuzzy_graph_free(&made);
+    free(joining.out);
+    free(joining.in);
+    free(joining.in_start);
+    return status;
+}
+
+/* ---- Classes ---- */
+
+typedef struct Supervising {
+    FuzzyGraph *graph;
+    const int *target;
+    double far, unknown; /* factors */
+    float *strongest;    /* [n] of each row, after the factors */
+} Supervising;
+
+static cf_status weaken_rows(void *context, int64_t piece, int thread) {
+    const Supervising *s = context;
+    FuzzyGraph *graph = s->graph;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, graph->n); i++) {
+        float strongest = 0;
+        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+            int own = s->target[i], other = s->target[graph->column[e]];
+            double factor = own < 0 || other < 0 ? s->unknown : own == other ? 1 : s->far;
+            graph->weight[e] = (float)((double)graph->weight[e] * factor);
+            if (graph->weight[e] > strongest) strongest = graph->weight[e];
+        }
+        s->strongest[i] = strongest;
+    }
+    return CF_OK;
+}
+
+/* The two directions of an edge are its weight over either end's strongest. */
+static cf_status rejoin_rows(void *context, int64_t piece, int thread) {
+    const Supervising *s = context;
+    FuzzyGraph *graph = s->graph;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, graph->n); i++)
+        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+            double w = (double)graph->weight[e];
+            if (w > 0)
+                graph->weight[e] = join(1, w / (double)s->strongest[i], w / (double)s->strongest[graph->column[e]]);
+        }
+    return CF_OK;
+}
+
+static void keep_from(FuzzyGraph *graph, float lowest) {
+    size_t kept = 0, begin = 0;
+    for (size_t i = 0; i < graph->n; i++) {
+        size_t end = graph->start[i + 1];
+        for (size_t e = begin; e < end; e++)
+            if (graph->weight[e] >= lowest && graph->weight[e] > 0) {
+                graph->column[kept] = graph->column[e];
+                graph->weight[kept++] = graph->weight[e];
+            }
+        graph->start[i + 1] = kept;
+        begin = end;
+    }
+}
+
+cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double weight, int threads) {
+    Supervising s = {graph, target, weight < 1 ? decay(2.5 / (1 - weight)) : 0, decay(1), NULL};
+    cf_status status;
+    FORWARD(memory_new(graph->n, sizeof *s.strongest, &s.strongest));
+    FORWARD_TO(done, slices_run(threads, pieces_of(graph->n), weaken_rows, &s));
+    FORWARD_TO(done, slices_run(threads, pieces_of(graph->n), rejoin_rows, &s));
+    keep_from(graph, 0); /* what has become 0 is no edge */
+done:
+    free(s.strongest);
+    return status;
+}
+
+/* ---- The whole graph ---- */
+
+float fuzzy_graph_strongest(const FuzzyGraph *graph) {
+    float strongest = 0;
+    for (size_t e = 0; e < graph->start[graph->n]; e++)
+        if (graph->weight[e] > strongest) strongest = graph->weight[e];
+    return strongest;
+}
+
+void fuzzy_graph_prune(FuzzyGraph *graph, int epochs) {
+    keep_from(graph, fuzzy_graph_strongest(graph) / (float)epochs);
+}
+
+cf_status fuzzy_graph_parts(const FuzzyGraph *graph, uint32_t *part, size_t *parts) {
+    const uint32_t none = UINT32_MAX;
+    uint32_t *queue, count = 0;
+    FORWARD(memory_new(graph->n, sizeof *queue, &queue));
+    memset(part, 0xff, graph->n * sizeof *part);
+    for (size_t i = 0; i < graph->n; i++) {
+        if (part[i] != none) continue;
+        size_t first = 0, last = 0;
+        part[i] = count;
+        queue[last++] = (uint32_t)i;
+        while (first < last) {
+            uint32_t v = queue[first++];
+            for (size_t e = graph->start[v]; e < graph->start[v + 1]; e++)
+                if (part[graph->column[e]] == none) {
+                    part[graph->column[e]] = count;
+                    queue[last++] = graph->column[e];
+                }
+        }
+        count++;
+    }
+    *parts = count;
+    free(queue);
+    return CF_OK;
+}
+
+size_t fuzzy_graph_size(size_t n, int others) {
+    return (n + 1) * sizeof(size_t) + 2 * n * (size_t)others * (sizeof(uint32_t) + sizeof(float));
+}
+
+size_t fuzzy_graph_memory(size_t n, int others) {
+    return fuzzy_graph_size(n, others) + (n + 2) * sizeof(size_t) + 2 * n * (size_t)others * sizeof(Link);
+}
+
+void fuzzy_graph_free(FuzzyGraph *graph) {
+    free(graph->start);
+    free(graph->column);
+    free(graph->weight);
+    *graph = (FuzzyGraph){0};
+}

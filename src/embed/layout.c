@@ -1,0 +1,202 @@
+#include "embed/layout.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "embed/layout_events.h"
+#include "embed/layout_kernels.h"
+#include "nn/cpu/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LAYOUT_ROUNDS = 16, PIECE = 512, BUCKETS = 64, MOST_SORTED = 7 };
+
+/* What a thread needs for a piece of points. */
+typedef struct Scratch {
+    uint32_t *due;         /* the targets of all events of the piece that are due */
+    uint32_t *before;      /* for each event, due or not, how many before it are due */
+    uint32_t begin[PIECE]; /* of each point's in `due` */
+    int32_t pulls[PIECE], pushes[PIECE];
+    uint16_t order[PIECE]; /* the points by their numbers of events, so that lanes end together */
+} Scratch;
+
+typedef struct Layout {
+    const LayoutJob *job;
+    const LayoutKernels *kernels;
+    LayoutPass pass;
+    LayoutEvents events;
+    const float *now; /* positions at the round's beginning */
+    float *next;      /* and at its end */
+    Scratch *scratch; /* [threads] */
+    uint32_t *lists;  /* theirs */
+    uint32_t epoch;
+    int round;
+} Layout;
+
+/* ---- A piece of points in one round ---- */
+
+/* One run over all events of the piece, without a branch: which are due is as good as random. */
+static void list_due(const Layout *layout, size_t first, int count, Scratch *s) {
+    const LayoutEvents *events = &layout->events;
+    const size_t *start = events->start + event_slot(events, layout->round, first);
+    const Event *event = events->event + start[0];
+    const size_t total = start[2 * count] - start[0];
+    uint32_t listed = 0;
+    for (size_t e = 0; e < total; e++) {
+        s->before[e] = listed;
+        s->due[listed] = event[e].target;
+        listed += event_due(event[e], layout->epoch);
+    }
+    s->before[total] = listed;
+    for (int p = 0; p < count; p++) {
+        s->begin[p] = s->before[start[2 * p] - start[0]];
+        s->pushes[p] = (int32_t)(s->before[start[2 * p + 1] - start[0]] - s->begin[p]);
+        s->pulls[p] = (int32_t)(s->before[start[2 * p + 2] - start[0]] - s->begin[p]);
+    }
+}
+
+static int bucket_of(const Scratch *s, int p) {
+    int32_t pulls = s->pulls[p], pushes = s->pushes[p];
+    return (pushes < MOST_SORTED ? pushes : MOST_SORTED) * (MOST_SORTED + 1) +
+           (pulls - pushes < MOST_SORTED ? pulls - pushes : MOST_SORTED);
+}
+
+/* Returns how many points have no event at all; they come first. */
+static int order_by_events(Scratch *s, int count) {
+    int start[BUCKETS + 1] = {0};
+    for (int p = 0; p < count; p++) start[bucket_of(s, p) + 1]++;
+    int idle = start[1];
+    for (int b = 0; b < BUCKETS; b++) start[b + 1] += start[b];
+    for (int p = 0; p < count; p++) s->order[start[bucket_of(s, p)]++] = (uint16_t)p;
+    return idle;
+}
+
+static void move_group(const Layout *layout, size_t first, const uint16_t *order, int count, const Scratch *s) {
+    const LayoutJob *job = layout->job;
+    const int components = job->components;
+    float y[LAYOUT_MOST_COMPONENTS * LAYOUT_LANES] __attribute__((aligned(64)));
+    LayoutGroup group = {0};
+    for (int l = 0; l < LAYOUT_LANES; l++) {
+        int p = order[l < count ? l : 0];
+        size_t i = first + (size_t)p;
+        group.pulls[l] = s->due + s->begin[p];
+        group.pull_count[l] = l < count ? s->pulls[p] : 0;
+        group.push_count[l] = l < count ? s->pushes[p] : 0;
+        group.own[l] = job->fixed ? UINT32_MAX : (uint32_t)i;
+        group.key[l] = job->key ? job->key[i] : (uint32_t)i;
+        for (int c = 0; c < components; c++) y[c * LAYOUT_LANES + l] = layout->now[i * (size_t)components + (size_t)c];
+    }
+    layout->kernels->move(&layout->pass, &group, y);
+    for (int l = 0; l < count; l++)
+        for (int c = 0; c < components; c++)
+            layout->next[(first + order[l]) * (size_t)components + (size_t)c] = y[c * LAYOUT_LANES + l];
+}
+
+static cf_status move_piece(void *context, int64_t piece, int thread) {
+    const Layout *layout = context;
+    const size_t first = (size_t)piece * PIECE, n = layout->events.n, components = (size_t)layout->job->components;
+    const int count = n - first < PIECE ? (int)(n - first) : PIECE;
+    Scratch *s = &layout->scratch[thread];
+    list_due(layout, first, count, s);
+    memcpy(layout->next + first * components, layout->now + first * components,
+           (size_t)count * components * sizeof(float));
+    for (int g = order_by_events(s, count); g < count; g += LAYOUT_LANES)
+        move_group(layout, first, s->order + g, count - g < LAYOUT_LANES ? count - g : LAYOUT_LANES, s);
+    return CF_OK;
+}
+
+/* ---- Epochs ---- */
+
+static cf_status run_epoch(Layout *layout) {
+    const LayoutJob *job = layout->job;
+    const int64_t pieces = (int64_t)((layout->events.n + PIECE - 1) / PIECE);
+    /* umap-learn's: the step of an epoch is the one set at the end of the epoch before. */
+    layout->pass.step = (float)(job->learning_rate * (1 - (double)(layout->epoch - 1) / job->epochs));
+    for (layout->round = 0; layout->round < layout->events.rounds; layout->round++) {
+        layout->pass.random = rng_stream(job->seed, RNG_LAYOUT, layout->epoch, (uint32_t)layout->round);
+        layout->pass.others = job->fixed ? job->fixed : layout->now;
+        FORWARD(slices_run(job->threads, pieces, move_piece, layout));
+        float *reached = layout->next;
+        layout->next = (float *)layout->now;
+        layout->now = reached;
+    }
+    return CF_OK;
+}
+
+/* Events of the piece and round with the most. */
+static size_t most_events(const LayoutEvents *events) {
+    size_t most = 0;
+    for (int r = 0; r < events->rounds; r++)
+        for (size_t i = 0; i < events->n; i += PIECE) {
+            size_t end = i + PIECE < events->n ? i + PIECE : events->n;
+            size_t count = events->start[event_slot(events, r, end)] - events->start[event_slot(events, r, i)];
+            if (count > most) most = count;
+        }
+    return most;
+}
+
+static cf_status prepare(Layout *layout) {
+    const LayoutJob *job = layout->job;
+    const size_t threads = (size_t)job->threads;
+    FORWARD(layout_events_new(job->graph, !job->fixed, job->fixed ? 1 : LAYOUT_ROUNDS, job->threads, &layout->events));
+    const size_t room = most_events(&layout->events) + 1; /* one more is written or read without use */
+    FAIL_IF(room > INT32_MAX, CF_BAD_INPUT, "a few points have %zu edges: more than a layout can take", room);
+    FORWARD(memory_new(threads, sizeof(Scratch), &layout->scratch));
+    FORWARD(memory_new(2 * threads * room, sizeof(uint32_t), &layout->lists));
+    for (size_t t = 0; t < threads; t++) {
+        layout->scratch[t].due = layout->lists + 2 * t * room;
+        layout->scratch[t].before = layout->scratch[t].due + room;
+    }
+    return CF_OK;
+}
+
+cf_status layout_run(const LayoutJob *job, float *points) {
+    const size_t values = job->graph->n * (size_t)job->components;
+    Layout layout = {.job = job, .kernels = layout_kernels(), .now = points};
+    float *second;
+    cf_status status;
+    FORWARD(memory_new(values, sizeof *second, &second));
+    layout.next = second;
+    layout.pass = (LayoutPass){.count = (uint32_t)(job->fixed ? job->fixed_count : job->graph->n),
+                               .components = job->components,
+                               .negatives = job->negatives,
+                               .a = (float)job->a,
+                               .b = (float)job->b,
+                               .repulsion = (float)job->repulsion};
+    FORWARD_TO(done, prepare(&layout));
+    for (layout.epoch = 1; layout.epoch < (uint32_t)job->epochs; layout.epoch++) {
+        FORWARD_TO(done, run_epoch(&layout));
+        if (job->progress && !job->progress((double)layout.epoch / job->epochs, job->progress_context)) {
+            status = FAIL(CF_INTERRUPTED, "stopped in epoch %u of %d of the layout", layout.epoch, job->epochs);
+            goto done;
+        }
+    }
+    if (layout.now == second) memcpy(points, second, values * sizeof *points);
+done:
+    layout_events_free(&layout.events);
+    free(second);
+    free(layout.scratch);
+    free(layout.lists);
+    return status;
+}
+
+size_t layout_memory(size_t n, int others, int components) {
+    const size_t positions = n * (size_t)components * sizeof(float), slots = 2 * n * LAYOUT_ROUNDS * sizeof(size_t);
+    return positions + slots + 4 * n * (size_t)others * sizeof(Event);
+}
+
+/* ---- Choosing ---- */
+
+extern const LayoutKernels layout_kernels_baseline;
+#if defined(__x86_64__)
+extern const LayoutKernels layout_kernels_avx2, layout_kernels_avx512;
+#endif
+
+const LayoutKernels *layout_kernels(void) {
+#if defined(__x86_64__)
+    const char *isa = cpu_kernels()->name;
+    if (strcmp(isa, layout_kernels_avx512.name) == 0) return &layout_kernels_avx512;
+    if (strcmp(isa, layout_kernels_avx2.name) == 0) return &layout_kernels_avx2;
+#endif
+    return &layout_kernels_baseline;
+}

@@ -1,0 +1,201 @@
+/* The kernels of layout_kernels.h, compiled once per instruction set (KERNEL_ISA). The compiler turns a vector of 16 lanes
+ * into one AVX-512, two AVX2 or four SSE registers. */
+#include "embed/layout_kernels.h"
+
+#include <string.h>
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b)  PASTE_(a, b)
+#define TEXT_(a)     #a
+#define TEXT(a)      TEXT_(a)
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float V __attribute__((vector_size(64)));
+typedef int32_t VI __attribute__((vector_size(64)));
+typedef uint32_t VU __attribute__((vector_size(64)));
+typedef uint64_t VW __attribute__((vector_size(64))); /* 8 lanes */
+
+enum { LANES = LAYOUT_LANES };
+static const float farthest_move = 4; /* of a coordinate, in units of the step size */
+
+INLINE V choose(VI mask, V yes, V no) {
+    return (V)((mask & (VI)yes) | (~mask & (VI)no));
+}
+
+/* ---- x^p ---- */
+
+/* Polynomials in the least-maximum sense: log2(1 + f) / f for 1 + f from sqrt(1/2) to sqrt(2), to 2.5e-7; 2^f for |f| up to
+ * 1/2, to 8e-8. */
+INLINE V log2_of(V x) {
+    VI bits = (VI)x, exponent = (bits - 0x3f3504f3) >> 23; /* the mantissa's interval begins at sqrt(1/2) */
+    V f = (V)(bits - (exponent << 23)) - 1.0f, f2 = f * f, f4 = f2 * f2;
+    V low = (1.442694902420044f - 0.7213524580001831f * f) + (0.4809311628341675f - 0.360263466835022f * f) * f2;
+    V high = (0.2868689000606537f - 0.24832284450531006f * f) + (0.2357095628976822f - 0.14973308145999908f * f) * f2;
+    return __builtin_convertvector(exponent, V) + f * (low + high * f4);
+}
+
+INLINE V exp2_of(V x) {
+    V shifted = x + 12582912.0f; /* 1.5 x 2^23: rounds to a whole number, which then stands in the lowest bits */
+    V f = x - (shifted - 12582912.0f), f2 = f * f;
+    V power = (1.0f + 0.6931472420692444f * f) + (0.2402210682630539f + 0.05550297349691391f * f) * f2 +
+              (0.009676036424934864f + 0.0013410004321485758f * f) * (f2 * f2);
+    return (V)((VI)power + ((VI)shifted << 23));
+}
+
+INLINE V power_of(V x, float p) {
+    return exp2_of(log2_of(x) * p);
+}
+
+/* ---- Philox4x32-10, a key of the stream's and a counter per lane ---- */
+
+INLINE void wide_multiply(VU x, uint32_t factor, VU *high, VU *low) {
+    VW even = ((VW)x & 0xffffffffu) * factor, odd = ((VW)x >> 32) * factor;
+    *high = (VU)((even >> 32) | (odd & 0xffffffff00000000u));
+    *low = x * factor;
+}
+
+INLINE void random_block(const RngStream *stream, VU key, uint32_t block, VU words[4]) {
+    VU c0 = (VU){0} + block, c1 = key, c2 = (VU){0} + stream->high[0], c3 = (VU){0} + stream->high[1];
+    uint32_t k0 = stream->key[0], k1 = stream->key[1];
+    for (int round = 0; round < 10; round++) {
+        VU high0, low0, high2, low2;
+        wide_multiply(c0, 0xD2511F53u, &high0, &low0);
+        wide_multiply(c2, 0xCD9E8D57u, &high2, &low2);
+        c0 = high2 ^ c1 ^ k0;
+        c1 = low2;
+        c2 = high0 ^ c3 ^ k1;
+        c3 = low0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
+}
+
+/* ---- Moves ---- */
+
+INLINE V clip(V x) {
+    V low = choose(x < -farthest_move, (V){0} - farthest_move, x);
+    return choose(x > farthest_move, (V){0} + farthest_move, low);
+}
+
+/* Two floats, as one word: half the loads of taking coordinates one by one. */
+INLINE uint64_t pair_at(const float *others, uint32_t index) {
+    uint64_t pair;
+    memcpy(&pair, others + 2 * (size_t)index, sizeof pair);
+    return pair;
+}
+
+INLINE void fetch_pairs(const float *p, const uint32_t *i, V at[2]) {
+    V first = (V)(VW){pair_at(p, i[0]), pair_at(p, i[1]), pair_at(p, i[2]), pair_at(p, i[3]),
+                      pair_at(p, i[4]), pair_at(p, i[5]), pair_at(p, i[6]), pair_at(p, i[7])};
+    V second = (V)(VW){pair_at(p, i[8]),  pair_at(p, i[9]),  pair_at(p, i[10]), pair_at(p, i[11]),
+                       pair_at(p, i[12]), pair_at(p, i[13]), pair_at(p, i[14]), pair_at(p, i[15])};
+    at[0] = __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    at[1] = __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+INLINE void fetch(const LayoutPass *pass, VU index, V *at, int components) {
+    uint32_t lanes[LANES];
+    memcpy(lanes, &index, sizeof lanes);
+    if (components == 2) {
+        fetch_pairs(pass->others, lanes, at);
+        return;
+    }
+    for (int c = 0; c < components; c++) {
+        float values[LANES];
+        for (int l = 0; l < LANES; l++) values[l] = pass->others[(size_t)lanes[l] * (size_t)components + (size_t)c];
+        memcpy(&at[c], values, sizeof values);
+    }
+}
+
+/* Differences to the others, in `off`; returns their squared length. */
+INLINE V differences(const V *y, V *off, int components) {
+    V square = {0};
+    for (int c = 0; c < components; c++) {
+        off[c] = y[c] - off[c];
+        square += off[c] * off[c];
+    }
+    return square;
+}
+
+/* Down the gradient of -log(1 / (1 + a d^2b)). */
+INLINE void pull(const LayoutPass *pass, VU to, VI active, V *y, V *off, int components) {
+    fetch(pass, to, off, components);
+    V square = differences(y, off, components), power = power_of(square, pass->b);
+    V factor = (-2 * pass->a * pass->b) * power / (square * (1.0f + pass->a * power));
+    active &= square > 0.0f; /* together already: no direction */
+    for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->step, (V){0});
+}
+
+/* Down the gradient of -log(1 - 1 / (1 + a d^2b)), with umap-learn's 0.001 against the pole at 0. */
+INLINE void push(const LayoutPass *pass, VU from, VI active, V *y, V *off, int components) {
+    fetch(pass, from, off, components);
+    V square = differences(y, off, components), power = power_of(square, pass->b);
+    V factor = (2 * pass->repulsion * pass->b) / ((0.001f + square) * (1.0f + pass->a * power));
+    active &= square > 0.0f;
+    for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->step, (V){0});
+}
+
+INLINE int32_t largest(const int32_t *values) {
+    int32_t most = 0;
+    for (int l = 0; l < LANES; l++) most = values[l] > most ? values[l] : most;
+    return most;
+}
+
+INLINE void move(const LayoutPass *pass, const LayoutGroup *group, float *coordinates, int components) {
+    V y[LAYOUT_MOST_COMPONENTS], off[LAYOUT_MOST_COMPONENTS];
+    VI count, pushed;
+    VU own, key, words[4] = {{0}};
+    const int32_t most = largest(group->pull_count), most_pushed = largest(group->push_count);
+    int32_t drawn = 0;
+    memcpy(y, coordinates, (size_t)components * sizeof *y);
+    memcpy(&count, group->pull_count, sizeof count);
+    memcpy(&pushed, group->push_count, sizeof pushed);
+    memcpy(&own, group->own, sizeof own);
+    memcpy(&key, group->key, sizeof key);
+    for (int32_t r = 0; r < most; r++) {
+        uint32_t to[LANES];
+        VU target;
+        for (int l = 0; l < LANES; l++) to[l] = group->pulls[l][r < group->pull_count[l] ? r : 0];
+        memcpy(&target, to, sizeof target);
+        pull(pass, target, r < count, y, off, components);
+        if (r >= most_pushed) continue;
+        for (int s = 0; s < pass->negatives; s++, drawn++) {
+            VU from, unused;
+            if (drawn % 4 == 0) random_block(&pass->random, key, (uint32_t)drawn / 4, words);
+            wide_multiply(words[drawn % 4], pass->count, &from, &unused);
+            push(pass, from, (r < pushed) & (VI)(from != own), y, off, components);
+        }
+    }
+    memcpy(coordinates, y, (size_t)components * sizeof *y);
+}
+
+/* ---- The table ---- */
+
+static void move_any(const LayoutPass *pass, const LayoutGroup *group, float *y) {
+    if (pass->components == 2)
+        move(pass, group, y, 2);
+    else if (pass->components == 3)
+        move(pass, group, y, 3);
+    else
+        move(pass, group, y, pass->components);
+}
+
+static void power_lanes(const float *x, float p, float *out) {
+    V v;
+    memcpy(&v, x, sizeof v);
+    v = power_of(v, p);
+    memcpy(out, &v, sizeof v);
+}
+
+static void random_lanes(const RngStream *stream, const uint32_t *key, uint32_t block, uint32_t words[LANES][4]) {
+    VU keys, drawn[4];
+    memcpy(&keys, key, sizeof keys);
+    random_block(stream, keys, block, drawn);
+    for (int l = 0; l < LANES; l++)
+        for (int w = 0; w < 4; w++) words[l][w] = drawn[w][l];
+}
+
+extern const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA);
+const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA) = {TEXT(KERNEL_ISA), move_any, power_lanes, random_lanes};

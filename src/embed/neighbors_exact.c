@@ -1,0 +1,276 @@
+/* Exact neighbours by blocks of the distance matrix.
+ *
+ * A block of 512 x 512 products gives approximate distances in float32; each row keeps the best k + spare of them. Of these
+ * the distances are formed anew in double. Whether a row that fell out could still belong to the k is decided by the worst
+ * case of the rounding (Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1); where it could, the row is
+ * searched in double from one end to the other. So the result is that of the definition, whatever computed the products,
+ * and a query's neighbours cannot depend on its company.
+ */
+#include "embed/neighbors_inside.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "embed/product_rows.h"
+#include "embed/row_math.h"
+#include "nn/cpu/matrix_product.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 512, ROWS_PER_PIECE = 64, CHUNK = 16 };
+static const uint32_t nobody = UINT32_MAX;
+
+typedef struct Search {
+    const Side *a, *b; /* the same pointer: among themselves */
+    Metric metric;
+    int dim, k, kept; /* kept: candidates of a row */
+    ProductFrame frame;
+    ProductRows ma, mb;
+    float *limits; /* [a->n] the worst candidate's approximate distance */
+    float *approximate;
+    uint32_t *candidates; /* [a->n][kept], ascending by (approximate, candidate) */
+    float *products;      /* [threads][BLOCK * BLOCK] */
+    int64_t blocks, round;
+    Nearest *nearest;
+    const NeighborOptions *options;
+} Search;
+
+static size_t block_size(size_t n, int64_t block) {
+    size_t from = (size_t)block * BLOCK;
+    return n - from < BLOCK ? n - from : BLOCK;
+}
+
+static int64_t blocks_of(size_t n) {
+    return (int64_t)((n + BLOCK - 1) / BLOCK);
+}
+
+/* ---- Preparation ---- */
+
+static const float *side_row(const Side *side, size_t i) {
+    return points_row(side->points, side->rows[i]);
+}
+
+double side_distance(const Side *a, size_t i, const Side *b, size_t j, Metric metric) {
+    int dim = a->points->dim;
+    if (metric == METRIC_EUCLIDEAN) return row_squared_distance(side_row(a, i), side_row(b, j), dim);
+    double product = a->square[i] * b->square[j];
+    if (product == 0) return 1; /* no direction */
+    /* One root of the product: exactly 1 for rows that are multiples by a power of two. */
+    return fmax(0, 1 - row_dot(side_row(a, i), side_row(b, j), dim) / sqrt(product));
+}
+
+/* ---- Candidates ---- */
+
+static void keep(Search *search, size_t row, float d, uint32_t candidate) {
+    float *list = search->approximate + row * (size_t)search->kept;
+    uint32_t *names = search->candidates + row * (size_t)search->kept;
+    int at = search->kept - 1;
+    if (d > list[at] || (d == list[at] && candidate >= names[at])) return;
+    for (; at > 0 && (d < list[at - 1] || (d == list[at - 1] && candidate < names[at - 1])); at--) {
+        list[at] = list[at - 1];
+        names[at] = names[at - 1];
+    }
+    list[at] = d;
+    names[at] = candidate;
+    search->limits[row] = list[search->kept - 1];
+}
+
+/* The columns j whose distance norm + norms[j] - 2 products[j] is at most `limit` or limits[j]; returns how many. Most chunks
+ * have none. */
+EVERY_ISA static int find_hits(const float *products, float norm, const float *norms, float limit, const float *limits,
+                               int count, float *distances, uint16_t *hits) {
+    int found = 0, j = 0;
+    for (; j + CHUNK <= count; j += CHUNK) {
+        int any = 0;
+        for (int l = 0; l < CHUNK; l++) {
+            float d = (norm + norms[j + l]) - 2 * products[j + l];
+            distances[l] = d;
+            any |= (d <= limit) | (d <= limits[j + l]);
+        }
+        if (!any) continue;
+        for (int l = 0; l < CHUNK; l++)
+            if (distances[l] <= limit || distances[l] <= limits[j + l]) hits[found++] = (uint16_t)(j + l);
+    }
+    for (; j < count; j++) {
+        float d = (norm + norms[j]) - 2 * products[j];
+        if (d <= limit || d <= limits[j]) hits[found++] = (uint16_t)j;
+    }
+    return found;
+}
+
+/* Rows of block I of a against block J of b. `mutual`: the rows of J, which are rows of a too, take candidates from I. */
+static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const float *products) {
+    size_t m = block_size(search->a->n, I), n = block_size(search->b->n, J);
+    size_t i0 = (size_t)I * BLOCK, j0 = (size_t)J * BLOCK;
+    bool among_themselves = search->a == search->b;
+    float closed[BLOCK], distances[CHUNK];
+    uint16_t hits[BLOCK];
+    for (size_t j = 0; j < n; j++) closed[j] = -INFINITY;
+    for (size_t i = 0; i < m; i++) {
+        const float *row = products + i * n, *norms = search->mb.norms + j0;
+        float norm = search->ma.norms[i0 + i];
+        int found = find_hits(row, norm, norms, search->limits[i0 + i], mutual ? search->limits + j0 : closed, (int)n,
+                              distances, hits);
+        for (int h = 0; h < found; h++) {
+            size_t j = hits[h];
+            float d = (norm + norms[j]) - 2 * row[j];
+            if (among_themselves && i0 + i == j0 + j) continue;
+            keep(search, i0 + i, d, (uint32_t)(j0 + j));
+            if (mutual) keep(search, j0 + j, d, (uint32_t)(i0 + i));
+        }
+    }
+}
+
+static cf_status multiply_block(const Search *search, int64_t I, int64_t J, float *products) {
+    size_t dim = (size_t)search->dim;
+    return matrix_product((int)block_size(search->a->n, I), (int)block_size(search->b->n, J), search->dim,
+                          search->ma.values + (size_t)I * BLOCK * dim, search->mb.values + (size_t)J * BLOCK * dim,
+                          products);
+}
+
+/* Piece `index` of a round is the index-th pair I <= J with I + J = round (modulo the number of blocks). No block is in two
+ * pairs of a round, so pieces write only to rows of their own; after all rounds every pair was had once. */
+static cf_status meet_pair(void *context, int64_t index, int thread) {
+    Search *search = context;
+    float *products = search->products + (size_t)thread * BLOCK * BLOCK;
+    int64_t low = search->round / 2; /* pairs with I + J = round: I from 0 to low; the others: I + J = round + blocks */
+    int64_t I = index <= low ? index : index - low - 1 + search->round + 1;
+    int64_t J = index <= low ? search->round - I : search->round + search->blocks - I;
+    FORWARD(multiply_block(search, I, J, products));
+    scan_block(search, I, J, I != J, products);
+    return CF_OK;
+}
+
+static void report(const Search *search, double done) {
+    if (search->options->progress) search->options->progress(done, search->options->progress_context);
+}
+
+static cf_status meet_all(Search *search) {
+    int64_t blocks = search->blocks;
+    for (search->round = 0; search->round < blocks; search->round++) {
+        int64_t low = search->round / 2 + 1, high = (search->round + blocks) / 2 - search->round;
+        FORWARD(slices_run(search->options->threads, low + high, meet_pair, search));
+        report(search, 0.95 * (double)(search->round + 1) / (double)blocks);
+    }
+    return CF_OK;
+}
+
+/* A block of queries against all of the reference. */
+static cf_status meet_reference(void *context, int64_t index, int thread) {
+    Search *search = context;
+    float *products = search->products + (size_t)thread * BLOCK * BLOCK;
+    for (int64_t J = 0; J < search->blocks; J++) {
+        FORWARD(multiply_block(search, index, J, products));
+        scan_block(search, index, J, false, products);
+        if (thread == 0) report(search, 0.95 * (double)index / (double)blocks_of(search->a->n));
+    }
+    return CF_OK;
+}
+
+/* ---- The end in double ---- */
+
+/* By how much an approximate distance may be wrong, of a pair that is within `reach` of each other. u is a float's unit
+ * roundoff. A product of dim terms is within dim u |x| |y| in any order of summation, |x| |y| <= (|x|^2 + |y|^2) / 2; the rest
+ * are the roundings of rows, norms and of the last two sums. The last term stands for values too small for a float. */
+static double worst_error(const Search *search, double norm, double reach) {
+    const double u = 0x1p-24;
+    double other = sqrt(norm) + sqrt(reach);
+    double size = search->metric == METRIC_COSINE ? 2 : norm + other * other;
+    return 1.1 * u * (search->dim + 12) * size + search->dim * 0x1p-120;
+}
+
+static void search_in_double(const Search *search, size_t i, double *distance, uint32_t *index) {
+    for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
+    for (size_t j = 0; j < search->b->n; j++)
+        if (search->a != search->b || i != j)
+            nearest_insert(distance, index, search->k, side_distance(search->a, i, search->b, j, search->metric),
+                           (uint32_t)j);
+}
+
+static void finish_row(const Search *search, size_t i) {
+    const uint32_t *names = search->candidates + i * (size_t)search->kept;
+    double *distance = search->nearest->distance + i * (size_t)search->k;
+    uint32_t *index = search->nearest->index + i * (size_t)search->k;
+    if (search->metric == METRIC_COSINE && search->a->square[i] == 0) {
+        nearest_take_first(search->a == search->b ? i : SIZE_MAX, search->k, distance, index);
+        return;
+    }
+    for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
+    for (int c = 0; c < search->kept && names[c] != nobody; c++)
+        nearest_insert(distance, index, search->k, side_distance(search->a, i, search->b, names[c], search->metric),
+                       names[c]);
+    double reach = distance[search->k - 1];
+    reach *= search->metric == METRIC_COSINE ? 2 : search->frame.scale * search->frame.scale;
+    double surely = (double)search->limits[i] - worst_error(search, (double)search->ma.norms[i], reach);
+    if (!(surely > reach)) search_in_double(search, i, distance, index);
+}
+
+static cf_status finish_piece(void *context, int64_t index, int thread) {
+    const Search *search = context;
+    size_t from = (size_t)index * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE;
+    (void)thread;
+    for (size_t i = from; i < to && i < search->a->n; i++) finish_row(search, i);
+    return CF_OK;
+}
+
+/* ---- All of it ---- */
+
+/* More candidates than asked for, so that rounding seldom decides: on images 1 row in 10,000 is searched in double. */
+static int candidates_kept(int k) {
+    return k + k / 4 + 8;
+}
+
+static cf_status find_candidates(Search *search) {
+    size_t count, rows = search->a->n;
+    FAIL_IF(!size_multiply(rows, (size_t)search->kept, &count), CF_NO_MEMORY,
+            "%d neighbours of %zu points are too many", search->k, rows);
+    FORWARD(memory_new(rows, sizeof(float), &search->limits));
+    FORWARD(memory_new(count, sizeof(float), &search->approximate));
+    FORWARD(memory_new(count, sizeof(uint32_t), &search->candidates));
+    FORWARD(memory_new((size_t)search->options->threads * BLOCK * BLOCK, sizeof(float), &search->products));
+    for (size_t i = 0; i < rows; i++) search->limits[i] = INFINITY;
+    for (size_t i = 0; i < count; i++) search->approximate[i] = INFINITY, search->candidates[i] = nobody;
+    search->blocks = blocks_of(search->b->n);
+    if (search->a == search->b) return meet_all(search);
+    return slices_run(search->options->threads, blocks_of(rows), meet_reference, search);
+}
+
+static cf_status run_search(Search *search) {
+    const Side *a = search->a, *b = search->b;
+    const NeighborOptions *options = search->options;
+    FORWARD(product_frame_new(b->points, a == b ? NULL : a->points, search->metric, options->threads, &search->frame));
+    FORWARD(product_rows_new(&search->frame, b->points, b->rows, b->n, options->threads, &search->mb));
+    search->ma = search->mb;
+    if (a != b) {
+        search->ma = (ProductRows){0};
+        FORWARD(product_rows_new(&search->frame, a->points, a->rows, a->n, options->threads, &search->ma));
+    }
+    FORWARD(find_candidates(search));
+    FORWARD(
+        slices_run(options->threads, (int64_t)((a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE), finish_piece, search));
+    report(search, 1);
+    return CF_OK;
+}
+
+cf_status nearest_exact(const Side *a, const Side *b, const NeighborOptions *options, int k, Nearest *nearest) {
+    Nearest made = {0};
+    Search search = {.a = a,
+                     .b = b,
+                     .metric = options->metric,
+                     .dim = a->points->dim,
+                     .k = k,
+                     .kept = candidates_kept(k),
+                     .nearest = &made,
+                     .options = options};
+    cf_status status = nearest_new(a->n, k, &made);
+    if (!status) status = run_search(&search);
+    if (a != b) product_rows_free(&search.ma);
+    product_rows_free(&search.mb);
+    product_frame_free(&search.frame);
+    void *own[] = {search.limits, search.approximate, search.candidates, search.products};
+    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+    if (status) nearest_free(&made);
+    if (!status) *nearest = made;
+    return status;
+}

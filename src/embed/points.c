@@ -1,0 +1,26 @@
+#include "embed/points.h"
+
+#include <math.h>
+
+cf_status points_check(const Points *points, const char *what) {
+    /* Squares of differences and their sums must fit a float with room to spare. */
+    const float largest = 1e16f;
+    FAIL_IF(points->n == 0, CF_BAD_INPUT, "%s: there are no rows", what);
+    FAIL_IF(points->n > MOST_POINTS, CF_BAD_INPUT, "%s: %zu rows, and at most %d can be embedded", what, points->n,
+            MOST_POINTS);
+    FAIL_IF(points->dim < 1 || points->dim > MOST_DIMENSIONS, CF_BAD_INPUT,
+            "%s: rows of %d values, and 1 to %d are expected", what, points->dim, MOST_DIMENSIONS);
+    for (size_t i = 0; i < points->n; i++) {
+        const float *row = points_row(points, i);
+        for (int d = 0; d < points->dim; d++) {
+            FAIL_IF(!isfinite(row[d]), CF_BAD_INPUT,
+                    "%s: row %zu (counted from 0) has %s in column %d; take such rows out, or put a number there", what,
+                    i, isnan(row[d]) ? "NaN" : "infinity", d);
+            FAIL_IF(fabsf(row[d]) > largest, CF_BAD_INPUT,
+                    "%s: row %zu (counted from 0) has %g in column %d; distances of values beyond %g do not fit a "
+                    "float, so scale the columns first",
+                    what, i, (double)row[d], d, (double)largest);
+        }
+    }
+    return CF_OK;
+}

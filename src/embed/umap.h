@@ -1,0 +1,91 @@
+/* UMAP: few coordinates for many-dimensional points, so that neighbours stay neighbours (McInnes, Healy, Melville 2018).
+ *
+ * Usage:
+ *   UmapOptions options = umap_options_defaults();
+ *   Umap *umap;
+ *   if (points_check(&points, "X.npy") || umap_fit(&points, &options, &umap)) ... cf_error();
+ *   umap->embedding[i * umap->options.components + c] ...
+ *   umap_transform(umap, &new_points, threads, coordinates);   umap_write(umap, path);   umap_free(umap);
+ *
+ * Stages: nearest neighbours (neighbors.h), their fuzzy graph (fuzzy_graph.h), first coordinates (spectral.h), layout
+ * (layout.h). Options and their defaults are those of umap-learn. Every stage gives the same bits at any number of threads.
+ */
+#ifndef EMBED_UMAP_H
+#define EMBED_UMAP_H
+
+#include "embed/neighbors.h"
+
+enum { UMAP_MOST_COMPONENTS = 64, UMAP_MOST_NEIGHBORS = 1024, UMAP_MOST_EPOCHS = 100000, UMAP_INIT_TEXT = 160 };
+
+typedef enum UmapInit {
+    UMAP_SPECTRAL, /* eigenvectors of the graph's Laplacian; where they cannot be had, principal components, and it is said */
+    UMAP_PCA,
+    UMAP_RANDOM
+} UmapInit;
+
+typedef enum UmapStage { UMAP_NEIGHBORS, UMAP_GRAPH, UMAP_START, UMAP_LAYOUT, UMAP_STAGES } UmapStage;
+
+/* Told how much of a stage is done, 0 to 1, by the calling thread. Return false to stop: CF_INTERRUPTED (the stage of the
+ * neighbours is finished first). */
+typedef bool (*UmapProgressFn)(UmapStage stage, double done, void *context);
+
+typedef struct UmapOptions {
+    int neighbors;             /* a point counts as one of its own; more: coarser structure; default 15, at least 2 */
+    int components;            /* coordinates; default 2 */
+    double min_dist;           /* how close points may lie, in units of spread; default 0.1 */
+    double spread;             /* scale of the embedding; default 1; at least min_dist */
+    Metric metric;             /* default METRIC_EUCLIDEAN */
+    NeighborMethod method;     /* default NEIGHBORS_AUTO */
+    int epochs;                /* of the layout; default 0: 500 up to 10,000 points, 200 beyond */
+    UmapInit init;             /* default UMAP_SPECTRAL */
+    int negative_sample_rate;  /* points pushed away from per neighbour pulled to; default 5 */
+    double learning_rate;      /* first step size of the layout, falls to 0; default 1 */
+    double repulsion;          /* weight of pushing away; default 1 */
+    double set_op_mix;         /* 1: an edge in either direction counts (union), 0: in both (intersection); default 1 */
+    double local_connectivity; /* nearest neighbours that count as fully connected; default 1 */
+    const int *target;       /* [n] classes, negative: unknown; NULL: unsupervised, the default. Borrowed by umap_fit */
+    double target_weight;    /* 0: the points alone, 1: the classes above all; default 0.5 */
+    uint64_t seed;           /* default 1 */
+    int threads;             /* 0: all processors; changes no numbers */
+    UmapProgressFn progress; /* NULL: none */
+    void *progress_context;
+} UmapOptions;
+
+UmapOptions umap_options_defaults(void);
+/* Refuses options out of their ranges, with the name of the option (as on the command line) and what is possible. */
+cf_status umap_options_check(const UmapOptions *options);
+
+typedef struct Umap {
+    UmapOptions
+        options; /* as used: epochs filled in, neighbors lowered where there are fewer points; no target, no progress */
+    double a, b; /* of the curve 1 / (1 + a d^(2b)) that stands for closeness in the embedding */
+    size_t n;
+    int dim;
+    float *points;                  /* [n][dim], a copy: umap_transform looks for neighbours there */
+    float *embedding;               /* [n][components] */
+    char init_used[UMAP_INIT_TEXT]; /* "spectral", "pca", "random", or why not as asked: "pca (..)" */
+    const char *neighbors_method;   /* of Neighbors; static; "" in a model that was read */
+    size_t edges;                   /* of the graph, each counted once; 0 in a model that was read */
+    double seconds[UMAP_STAGES];
+} Umap;
+
+/* `points` are taken as checked (points_check). Fewer points than neighbors: neighbors is lowered, with a notice. */
+cf_status umap_fit(const Points *points, const UmapOptions *options, Umap **umap);
+/* Where new points come to lie; the embedding itself stays as it is. [points->n][components]. A point's coordinates depend on
+ * itself alone, not on the others it comes with, to the bit. */
+cf_status umap_transform(const Umap *umap, const Points *points, int threads, float *embedding);
+void umap_free(Umap *umap);
+
+/* Bytes that umap_fit takes at most, the points themselves not counted; known before they are taken. */
+size_t umap_memory(size_t n, int dim, const UmapOptions *options);
+
+/* A safetensors file that holds all that umap_transform needs. */
+cf_status umap_write(const Umap *umap, const char *path);
+cf_status umap_read(const char *path, Umap **umap);
+
+/* "neighbors", "graph", "init", "layout". */
+const char *umap_stage_name(UmapStage stage);
+/* "spectral", "pca", "random". */
+const char *umap_init_name(UmapInit init);
+
+#endif

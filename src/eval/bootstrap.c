@@ -1,0 +1,160 @@
+#include "eval/bootstrap.h"
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "base/rng.h"
+#include "base/slices.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is drawn: each example's cell of the confusion matrix and its loss. A draw's results are a row of numbers: loss, six
+ * averages, then F1 of each class. */
+enum { LOSS, MACRO, WEIGHTED = MACRO + 3, F1 = WEIGHTED + 3 };
+
+typedef struct Draws {
+    size_t count;
+    int classes;
+    uint32_t *cells;
+    double *losses;
+    double *results; /* [F1 + classes][BOOTSTRAP_DRAWS] */
+} Draws;
+
+static void note_averages(const cf_metrics *sum, double *result) {
+    const double averages[] = {sum->macro_precision,    sum->macro_recall,    sum->macro_f1,
+                               sum->weighted_precision, sum->weighted_recall, sum->weighted_f1};
+    for (size_t i = 0; i < COUNT_OF(averages); i++) result[(MACRO + i) * BOOTSTRAP_DRAWS] = averages[i];
+}
+
+static cf_status draw(void *context, int64_t index, int thread) {
+    const Draws *d = context;
+    const RngStream stream = rng_stream(0, RNG_BOOTSTRAP, (uint64_t)index, 0);
+    Metrics metrics = {.summary = {.count = d->count}, .classes = d->classes};
+    const size_t classes = (size_t)d->classes;
+    double loss = 0;
+    cf_status status;
+    (void)thread;
+    FORWARD_TO(done, memory_new(classes, sizeof *metrics.per_class, &metrics.per_class));
+    FORWARD_TO(done, memory_new(classes * classes, sizeof *metrics.confusion, &metrics.confusion));
+    for (size_t i = 0; i < d->count; i += 4) {
+        uint32_t words[4];
+        rng_block(&stream, i / 4, words);
+        for (size_t k = 0; k < 4 && i + k < d->count; k++) {
+            const size_t example = (size_t)(((uint64_t)words[k] * d->count) >> 32);
+            metrics.confusion[d->cells[example]]++;
+            loss += d->losses[example];
+        }
+    }
+    metrics_score(&metrics);
+    d->results[LOSS * BOOTSTRAP_DRAWS + index] = loss / (double)d->count;
+    note_averages(&metrics.summary, d->results + index);
+    for (size_t c = 0; c < classes; c++)
+        d->results[(F1 + c) * BOOTSTRAP_DRAWS + (size_t)index] = metrics.per_class[c].f1;
+done:
+    metrics_free(&metrics);
+    return status;
+}
+
+static void fill(const Evaluation *evaluation, Draws *d) {
+    const Predictions predictions = evaluation_predictions(evaluation);
+    for (size_t i = 0; i < d->count; i++) {
+        const float *row = predictions_row(&predictions, i);
+        const int label = predictions.labels[i];
+        d->cells[i] = (uint32_t)(label * d->classes + first_largest(row, d->classes));
+        d->losses[i] = -log(fmax((double)row[label], (double)FLT_MIN));
+    }
+}
+
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The 2.5 and 97.5 percentiles, between neighbours by their distance. */
+static Interval percentiles(double *values) {
+    const double places[2] = {0.025 * (BOOTSTRAP_DRAWS - 1), 0.975 * (BOOTSTRAP_DRAWS - 1)};
+    double ends[2];
+    qsort(values, BOOTSTRAP_DRAWS, sizeof *values, by_size);
+    for (int i = 0; i < 2; i++) {
+        const size_t below = (size_t)places[i];
+        const double part = places[i] - (double)below;
+        ends[i] = values[below] + part * (values[below + 1] - values[below]);
+    }
+    return (Interval){ends[0], ends[1]};
+}
+
+static Interval share_interval(size_t part, size_t whole) {
+    Interval made;
+    wilson_interval(part, whole, &made.low, &made.high);
+    return made;
+}
+
+static void take_shares(const Metrics *metrics, EvaluationIntervals *made) {
+    const size_t classes = (size_t)metrics->classes;
+    made->accuracy = (Interval){metrics->summary.accuracy_low, metrics->summary.accuracy_high};
+    for (size_t c = 0; c < classes; c++) {
+        const size_t hits = metrics->confusion[c * classes + c];
+        size_t predicted = 0;
+        for (size_t truth = 0; truth < classes; truth++) predicted += metrics->confusion[truth * classes + c];
+        made->per_class[c].precision = share_interval(hits, predicted);
+        made->per_class[c].recall = share_interval(hits, metrics->per_class[c].support);
+    }
+}
+
+static void take_percentiles(const Draws *d, EvaluationIntervals *made) {
+    Interval *const averages[] = {&made->macro.precision,    &made->macro.recall,    &made->macro.f1,
+                                  &made->weighted.precision, &made->weighted.recall, &made->weighted.f1};
+    made->loss = percentiles(d->results + LOSS * BOOTSTRAP_DRAWS);
+    for (size_t i = 0; i < COUNT_OF(averages); i++)
+        *averages[i] = percentiles(d->results + (MACRO + i) * BOOTSTRAP_DRAWS);
+    for (int c = 0; c < d->classes; c++)
+        made->per_class[c].f1 = percentiles(d->results + (F1 + (size_t)c) * BOOTSTRAP_DRAWS);
+}
+
+cf_status evaluation_intervals(const Evaluation *evaluation, int threads, EvaluationIntervals *intervals) {
+    EvaluationIntervals made = {.classes = evaluation->metrics.classes};
+    Draws d = {.count = evaluation->count, .classes = made.classes};
+    cf_status status;
+    FORWARD_TO(done, memory_new((size_t)made.classes, sizeof *made.per_class, &made.per_class));
+    FORWARD_TO(done, memory_new(d.count, sizeof *d.cells, &d.cells));
+    FORWARD_TO(done, memory_new(d.count, sizeof *d.losses, &d.losses));
+    FORWARD_TO(done, memory_new((size_t)(F1 + d.classes) * BOOTSTRAP_DRAWS, sizeof *d.results, &d.results));
+    fill(evaluation, &d);
+    FORWARD_TO(done, slices_run(threads, BOOTSTRAP_DRAWS, draw, &d));
+    take_shares(&evaluation->metrics, &made);
+    take_percentiles(&d, &made);
+    *intervals = made;
+    made.per_class = NULL;
+done:
+    free(made.per_class);
+    free(d.cells);
+    free(d.losses);
+    free(d.results);
+    return status;
+}
+
+void evaluation_intervals_free(EvaluationIntervals *intervals) {
+    free(intervals->per_class);
+    *intervals = (EvaluationIntervals){0};
+}
+
+static json_t *pair(Interval i) {
+    return json_pack("[f f]", i.low, i.high);
+}
+
+static json_t *three(const ClassIntervals *c) {
+    return json_pack("{s:o s:o s:o}", "precision", pair(c->precision), "recall", pair(c->recall), "f1", pair(c->f1));
+}
+
+cf_status evaluation_intervals_json(const EvaluationIntervals *intervals, json_t **json) {
+    json_t *classes = json_array();
+    for (int c = 0; c < intervals->classes; c++) json_array_append_new(classes, three(&intervals->per_class[c]));
+    json_t *root =
+        json_pack("{s:o s:o s:o s:o s:o}", "loss", pair(intervals->loss), "accuracy", pair(intervals->accuracy),
+                  "macro", three(&intervals->macro), "weighted", three(&intervals->weighted), "per_class", classes);
+    FAIL_IF(!root, CF_NO_MEMORY, "out of memory for the intervals of %d classes", intervals->classes);
+    *json = root;
+    return CF_OK;
+}

@@ -1,0 +1,63 @@
+/* The claims ledger: each figure of the report beside ours, with an interval and a verdict.
+ *
+ * Ours comes from the study's results, a JSON object:
+ *     "data"        {"mnist": {"name", "other_data": why it is not the report's own, or null, counts ..}, "svhn": ..}
+ *     "test"        {"mnist": [runs], "svhn": [runs]}; each run has its "validation" too
+ *     "cross"       {"svhn-on-mnist": [runs], "mnist-on-svhn": [runs]}
+ *     "imbalance"   {"mnist": {"1": [runs], "2": .., "3": ..}, "svhn": ..}
+ *     "conditions"  {"imbalance.mnist.1": "1,2 1:50,2:1000"}: classes and limits
+ * "mnist" and "svhn" are places, which other sets may fill. A run is the document of evaluation_json with "intervals", that of
+ * evaluation_intervals_json. What is missing has not been run.
+ */
+#ifndef STUDY_LEDGER_LEDGER_H
+#define STUDY_LEDGER_LEDGER_H
+
+#include "study/ledger/claims.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+typedef enum Verdict {
+    REPRODUCED,     /* what the report says, to its four digits, lies in our interval */
+    BEATEN,         /* our whole interval is on the better side */
+    FELL_SHORT,     /* on the worse side */
+    NOT_COMPARABLE, /* measured, but on other data */
+    NOT_RUN,
+    VERDICTS
+} Verdict;
+
+/* "reproduced", "beaten", "short", "not comparable", "not run"; ends with NULL. */
+extern const char *const verdict_words[];
+
+typedef struct LedgerEntry {
+    const Claim *claim;
+    Verdict verdict;
+    int runs;          /* 0: not run */
+    double measured;   /* of one run, or the mean of several */
+    bool has_interval; /* a count has none */
+    double low, high;  /* 95 %: of one run over its test images, of several Student's t over seeds */
+    double chance,
+        majority;  /* of an accuracy: guessing, and always saying the commonest class of its images; 0: no accuracy */
+    char data[96]; /* what it was measured on: "street on mnist" */
+} LedgerEntry;
+
+typedef struct Ledger {
+    Claim *claims;
+    LedgerEntry *entries; /* [count] */
+    size_t count;
+    size_t verdicts[VERDICTS]; /* how often each was given */
+} Ledger;
+
+cf_status ledger_new(const json_t *results, Ledger *ledger);
+void ledger_free(Ledger *ledger);
+
+/* The headline figures as a table, and how the others fared. */
+void ledger_print(const Ledger *ledger, FILE *out);
+/* Every claim: id, section, what, data, reported, measured, low, high, runs, chance, majority, verdict, remark. */
+cf_status ledger_write_csv(const Ledger *ledger, const char *path);
+/* [{"id", "section", "what", "data", "reported", "measured", "interval", "runs", "verdict", ..}]; a new reference. */
+cf_status ledger_json(const Ledger *ledger, json_t **json);
+/* "0.9881" or "7000": as the claim's own figure is written. */
+void ledger_number(const Claim *claim, double value, char text[24]);
+
+#endif

@@ -1,0 +1,131 @@
+/* The ledger as a table for the terminal, as CSV and as JSON. */
+#include "study/ledger/ledger.h"
+
+#include "base/files.h"
+#include "eval/evaluate.h"
+
+#include <string.h>
+
+void ledger_number(const Claim *claim, double value, char text[24]) {
+    snprintf(text, 24, claim->sense == A_COUNT ? "%.0f" : "%.4f", value);
+}
+
+/* "0.9877 to 0.9911", "" where there is none. */
+static void interval_text(const LedgerEntry *e, char text[56]) {
+    char low[24], high[24];
+    ledger_number(e->claim, e->low, low);
+    ledger_number(e->claim, e->high, high);
+    snprintf(text, 56, e->has_interval ? "%s to %s" : "", low, high);
+}
+
+static void print_entry(const LedgerEntry *e, FILE *out) {
+    char reported[24], measured[24] = "", interval[56] = "", baselines[40] = "";
+    ledger_number(e->claim, e->claim->reported, reported);
+    if (e->runs) {
+        ledger_number(e->claim, e->measured, measured);
+        interval_text(e, interval);
+    }
+    if (e->majority > 0) snprintf(baselines, sizeof baselines, "%.4f %.4f", e->chance, e->majority);
+    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, reported, measured, interval, baselines,
+            verdict_words[e->verdict], e->runs ? e->data : "");
+}
+
+static void print_remarks(const Ledger *ledger, FILE *out) {
+    for (size_t i = 0; i < ledger->count; i++) {
+        const Claim *c = &ledger->claims[i];
+        if (c->headline && c->remark) fprintf(out, "  %s: %s.\n", c->what, c->remark);
+    }
+}
+
+static void print_counts(const size_t verdicts[VERDICTS], FILE *out) {
+    const char *between = "";
+    for (int v = 0; v < VERDICTS; v++) {
+        if (!verdicts[v]) continue;
+        fprintf(out, "%s%zu %s", between, verdicts[v], verdict_words[v]);
+        between = ", ";
+    }
+}
+
+void ledger_print(const Ledger *ledger, FILE *out) {
+    const char *section = "";
+    size_t by_class[VERDICTS] = {0}, others = 0;
+    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", "", "report", "ours", "95 % interval", "chance, most",
+            "verdict", "measured on");
+    for (size_t i = 0; i < ledger->count; i++) {
+        const LedgerEntry *e = &ledger->entries[i];
+        if (!e->claim->headline) {
+            by_class[e->verdict]++;
+            others++;
+            continue;
+        }
+        if (strcmp(section, e->claim->section) != 0) fprintf(out, "%s\n", section = e->claim->section);
+        print_entry(e, out);
+    }
+    fprintf(out, "\nOf the %zu figures above: ", ledger->count - others);
+    size_t headline[VERDICTS];
+    for (int v = 0; v < VERDICTS; v++) headline[v] = ledger->verdicts[v] - by_class[v];
+    print_counts(headline, out);
+    fprintf(out, ".\nOf the %zu figures of single classes (claims.csv): ", others);
+    print_counts(by_class, out);
+    fputs(".\nNot like with like in the report:\n", out);
+    print_remarks(ledger, out);
+}
+
+static void csv_number(FILE *out, bool there, double value) {
+    if (there)
+        fprintf(out, ",%.6g", value);
+    else
+        fputc(',', out);
+}
+
+static void csv_entry(FILE *out, const LedgerEntry *e) {
+    const char *const texts[] = {e->claim->id, e->claim->section, e->claim->what, e->runs ? e->data : ""};
+    for (size_t i = 0; i < 4; i++) {
+        if (i) fputc(',', out);
+        csv_text(out, texts[i]);
+    }
+    csv_number(out, true, e->claim->reported);
+    csv_number(out, e->runs > 0, e->measured);
+    csv_number(out, e->has_interval, e->low);
+    csv_number(out, e->has_interval, e->high);
+    fprintf(out, ",%d", e->runs);
+    csv_number(out, e->majority > 0, e->chance);
+    csv_number(out, e->majority > 0, e->majority);
+    fprintf(out, ",%s,", verdict_words[e->verdict]);
+    csv_text(out, e->claim->remark ? e->claim->remark : "");
+    fputc('\n', out);
+}
+
+cf_status ledger_write_csv(const Ledger *ledger, const char *path) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fputs("id,section,what,data,reported,measured,low,high,runs,chance,majority,verdict,remark\n", draft.stream);
+    for (size_t i = 0; i < ledger->count; i++) csv_entry(draft.stream, &ledger->entries[i]);
+    return file_commit(&draft);
+}
+
+static json_t *number_or_null(bool there, double value) {
+    return there ? json_real(value) : json_null();
+}
+
+static json_t *entry_json(const LedgerEntry *e) {
+    const Claim *c = e->claim;
+    json_t *interval = e->has_interval ? json_pack("[f f]", e->low, e->high) : json_null();
+    return json_pack("{s:s s:s s:s s:s? s:f s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
+                     "what", c->what, "data", e->runs ? e->data : NULL, "reported", c->reported, "measured",
+                     number_or_null(e->runs > 0, e->measured), "interval", interval, "runs", e->runs, "chance",
+                     number_or_null(e->majority > 0, e->chance), "majority",
+                     number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict], "headline",
+                     c->headline, "remark", c->remark);
+}
+
+cf_status ledger_json(const Ledger *ledger, json_t **json) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < ledger->count; i++) json_array_append_new(list, entry_json(&ledger->entries[i]));
+    if (json_array_size(list) != ledger->count) {
+        json_decref(list);
+        return FAIL(CF_BAD_INPUT, "the ledger cannot be written as JSON: the name of a data set is not UTF-8");
+    }
+    *json = list;
+    return CF_OK;
+}

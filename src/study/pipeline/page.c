@@ -1,0 +1,221 @@
+#include "study/pipeline/page.h"
+
+#include "base/memory.h"
+#include "study/figures_tune.h"
+#include "study/report_inside.h"
+#include "study/report_tune.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { STUDY_FIGURES_LARGEST = 8 << 20 };
+
+/* ---- Shared ---- */
+
+cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption) {
+    ReportFigure figure = {0};
+    cf_status status = memory_print(&figure.name, "%s.svg", name);
+    if (!status) status = memory_print(&figure.path, "%s/%s/%s", page->study->options->folder, stage, figure.name);
+    if (!status && file_exists(figure.path))
+        status = report_figure(out, &figure, caption, page->bytes, (*page->number)++);
+    free(figure.name);
+    free(figure.path);
+    return status;
+}
+
+void page_figures_begin(FILE *out) {
+    fputs("<div class=\"figures\">\n", out);
+}
+
+void page_figures_end(FILE *out) {
+    fputs("</div>\n", out);
+}
+
+void page_set_heading(FILE *out, const StudySet *set) {
+    fputs("<h3 class=\"set\">", out);
+    html_text(out, set->name);
+    fputs("</h3>\n", out);
+}
+
+const json_t *page_result(const StudyPage *page, const char *group, const char *key) {
+    return json_object_get(json_object_get(page->study->results, group), key);
+}
+
+/* ---- Opening ---- */
+
+static void subtitle(FILE *out, const StudyPage *page) {
+    const Study *s = page->study;
+    fputs("The recipe <em>", out);
+    html_text(out, s->recipe->name);
+    fputs("</em> on <em>", out);
+    html_text(out, s->sets[0].chosen.data);
+    if (s->set_count == 2) {
+        fputs("</em> and <em>", out);
+        html_text(out, s->sets[1].chosen.data);
+    }
+    fputs("</em>", out);
+}
+
+static void story(FILE *out, const StudyPage *page) {
+    const json_t *lines = page->outcome->story;
+    fputs("<ol class=\"story\">\n", out);
+    for (size_t i = 0; i < json_array_size(lines); i++) {
+        fputs("<li>", out);
+        html_text(out, json_string_value(json_array_get(lines, i)));
+        fputs("</li>\n", out);
+    }
+    fputs("</ol>\n", out);
+}
+
+/* ---- Data ---- */
+
+static void count_row(FILE *out, const json_t *counts, const char *part) {
+    const json_t *list = json_object_get(counts, part);
+    json_int_t sum = 0;
+    fprintf(out, "<tr><th scope=\"row\">%s</th>", part);
+    for (size_t c = 0; c < json_array_size(list); c++) {
+        sum += json_integer_value(json_array_get(list, c));
+        fprintf(out, "<td class=\"n\">%lld</td>", (long long)json_integer_value(json_array_get(list, c)));
+    }
+    fprintf(out, "<td class=\"n\">%lld</td></tr>\n", (long long)sum);
+}
+
+static void count_table(FILE *out, const json_t *data) {
+    const json_t *classes = json_object_get(data, "classes"), *counts = json_object_get(data, "counts");
+    fputs("<div class=\"scroll\"><table><caption>Images per class</caption>\n<thead><tr><th scope=\"col\"></th>", out);
+    for (size_t c = 0; c < json_array_size(classes); c++) {
+        fputs("<th scope=\"col\" class=\"n\">", out);
+        html_text(out, json_string_value(json_array_get(classes, c)));
+        fputs("</th>", out);
+    }
+    fputs("<th scope=\"col\" class=\"n\">all</th></tr></thead>\n<tbody>\n", out);
+    count_row(out, counts, "train");
+    count_row(out, counts, "validation");
+    count_row(out, counts, "test");
+    fputs("</tbody></table></div>\n", out);
+}
+
+static cf_status data(FILE *out, const StudyPage *page) {
+    for (int i = 0; i < page->study->set_count; i++) {
+        const StudySet *set = &page->study->sets[i];
+        const json_t *d = page_result(page, "data", set->key), *other = json_object_get(d, "other_data");
+        char stage[96];
+        page_set_heading(out, set);
+        if (json_is_string(other)) {
+            fputs("<p class=\"note\">Not compared with the report\xe2\x80\x99s figures: ", out);
+            html_text(out, json_string_value(other));
+            fputs(".</p>\n", out);
+        }
+        count_table(out, d);
+        snprintf(stage, sizeof stage, "data-%s", set->name);
+        page_figures_begin(out);
+        FORWARD(page_figure(out, page, stage, "distribution", NULL));
+        FORWARD(page_figure(out, page, stage, "samples", "Two images of each class in each part"));
+        page_figures_end(out);
+    }
+    return CF_OK;
+}
+
+/* ---- Search ---- */
+
+static cf_status search_of(FILE *out, const StudyPage *page, const StudySet *set) {
+    TuneResults results;
+    char *folder, *figures = NULL;
+    FORWARD(memory_print(&folder, "%s/tune-%s", page->study->options->folder, set->name));
+    cf_status status = file_join(folder, "figures", &figures);
+    if (!status) status = results_read(folder, &results);
+    if (!status) {
+        const TuneFigures shown = {figures, "", *page->bytes, *page->number};
+        status = section_tune(out, &results, &shown);
+        for (int i = 0; figures_tune_names[i]; i++) ++*page->number;
+        results_free(&results);
+    }
+    free(folder);
+    free(figures);
+    return status;
+}
+
+static cf_status search(FILE *out, const StudyPage *page) {
+    for (int i = 0; page->study->recipe->grid && i < page->study->set_count; i++) {
+        page_set_heading(out, &page->study->sets[i]);
+        FORWARD(search_of(out, page, &page->study->sets[i]));
+    }
+    return CF_OK;
+}
+
+/* ---- Settings ---- */
+
+static cf_status settings(FILE *out, const StudyPage *page) {
+    json_t *recipe;
+    FORWARD(recipe_json(page->study->recipe, &recipe));
+    fputs("<div class=\"columns\"><div><h3>Study</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, recipe, "");
+    fputs("</dl></div><div><h3>Split</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(recipe, "split"), "");
+    fputs("</dl></div><div><h3>Training, where the search leaves it open</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(recipe, "train"), "");
+    fputs("</dl></div></div>\n", out);
+    fprintf(out, "<p class=\"aside\">All stages took %.0f s of work.</p>\n", page->outcome->seconds);
+    json_decref(recipe);
+    return CF_OK;
+}
+
+/* ---- The template ---- */
+
+static const char *hidden_unless(bool shown) {
+    return shown ? "" : "hidden";
+}
+
+static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+    static const struct {
+        const char *name;
+        cf_status (*write)(FILE *out, const StudyPage *page);
+    } sections[] = {{"data", data},
+                    {"search", search},
+                    {"training", page_training},
+                    {"evaluation", page_evaluation},
+                    {"features", page_features},
+                    {"cross", page_cross},
+                    {"imbalance", page_imbalance},
+                    {"ledger", page_ledger},
+                    {"settings", settings}};
+    const StudyPage *page = context;
+    const Recipe *recipe = page->study->recipe;
+    for (size_t i = 0; i < COUNT_OF(sections); i++)
+        if (page_place_is(name, length, sections[i].name)) return sections[i].write(out, page);
+    if (page_place_is(name, length, "title"))
+        html_text(out, recipe->name);
+    else if (page_place_is(name, length, "subtitle"))
+        subtitle(out, page);
+    else if (page_place_is(name, length, "version"))
+        html_text(out, cf_version());
+    else if (page_place_is(name, length, "story"))
+        story(out, page);
+    else if (page_place_is(name, length, "verdicts"))
+        page_verdicts(out, page);
+    else if (page_place_is(name, length, "with-search"))
+        fputs(hidden_unless(recipe->grid != NULL), out);
+    else if (page_place_is(name, length, "with-features"))
+        fputs(hidden_unless(recipe->features), out);
+    else if (page_place_is(name, length, "with-cross"))
+        fputs(hidden_unless(recipe->cross && page->study->set_count == 2), out);
+    else if (page_place_is(name, length, "with-imbalance"))
+        fputs(hidden_unless(recipe->classes != NULL), out);
+    else
+        return FAIL(CF_INTERNAL, "study.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+    return CF_OK;
+}
+
+cf_status study_page_write(const Study *study, const StudyOutcome *outcome) {
+    size_t bytes = STUDY_FIGURES_LARGEST;
+    int number = 1;
+    const StudyPage page = {study, outcome, &bytes, &number};
+    FileDraft draft;
+    FORWARD(file_draft(outcome->report, &draft));
+    cf_status status = page_write(draft.stream, "study.html", fill, &page);
+    if (status) {
+        file_abandon(&draft);
+        return status;
+    }
+    return file_commit(&draft);
+}

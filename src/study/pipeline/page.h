@@ -1,0 +1,40 @@
+/* report.html of a study: its pages in the order of the report, filled from the results, with the figures inlined.
+ *
+ * page.c has the template's places, page_results.c what was trained and measured, page_ledger.c the ledger.
+ */
+#ifndef STUDY_PIPELINE_PAGE_H
+#define STUDY_PIPELINE_PAGE_H
+
+#include "study/pipeline/study_inside.h"
+
+/* Writes outcome->report. */
+cf_status study_page_write(const Study *study, const StudyOutcome *outcome);
+
+/* ---- What the files of the page share ---- */
+
+typedef struct StudyPage {
+    const Study *study;
+    const StudyOutcome *outcome;
+    size_t *bytes; /* left for figures */
+    int *number;   /* of the next figure */
+} StudyPage;
+
+/* STUDY/`stage`/`name`.svg; left out where there is no such file. `caption` NULL: made of the name. */
+cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption);
+void page_figures_begin(FILE *out);
+void page_figures_end(FILE *out);
+/* <h3> of a set. */
+void page_set_heading(FILE *out, const StudySet *set);
+/* results[group][key]; NULL: it is not there. */
+const json_t *page_result(const StudyPage *page, const char *group, const char *key);
+
+cf_status page_training(FILE *out, const StudyPage *page);
+cf_status page_evaluation(FILE *out, const StudyPage *page);
+cf_status page_features(FILE *out, const StudyPage *page);
+cf_status page_cross(FILE *out, const StudyPage *page);
+cf_status page_imbalance(FILE *out, const StudyPage *page);
+/* How often each verdict was given, as facts; the table. */
+void page_verdicts(FILE *out, const StudyPage *page);
+cf_status page_ledger(FILE *out, const StudyPage *page);
+
+#endif

@@ -1,0 +1,340 @@
+/* The pages of what was trained and measured. */
+#include "study/pipeline/page.h"
+
+#include "base/memory.h"
+#include "study/pipeline/study_story.h"
+#include "study/report_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Tables ---- */
+
+static double number(const json_t *object, const char *key) {
+    return json_number_value(json_object_get(object, key));
+}
+
+static void head(FILE *out, const char *caption, const char *const *columns) {
+    fputs("<div class=\"scroll\"><table><caption>", out);
+    html_text(out, caption);
+    fputs("</caption>\n<thead><tr><th scope=\"col\"></th>", out);
+    for (; *columns; columns++) {
+        fputs("<th scope=\"col\" class=\"n\">", out);
+        html_text(out, *columns);
+        fputs("</th>", out);
+    }
+    fputs("</tr></thead>\n<tbody>\n", out);
+}
+
+static void end(FILE *out) {
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void row(FILE *out, const char *name) {
+    fputs("<tr><th scope=\"row\">", out);
+    html_text(out, name);
+    fputs("</th>", out);
+}
+
+static void percent(FILE *out, double share) {
+    fprintf(out, "<td class=\"n\">%.2f %%</td>", 100 * share);
+}
+
+static void decimal(FILE *out, double value) {
+    fprintf(out, "<td class=\"n\">%.4f</td>", value);
+}
+
+static void whole(FILE *out, double value) {
+    fprintf(out, "<td class=\"n\">%.0f</td>", value);
+}
+
+static void scores(FILE *out, const char *name, const json_t *scores, double support) {
+    row(out, name);
+    decimal(out, number(scores, "precision"));
+    decimal(out, number(scores, "recall"));
+    decimal(out, number(scores, "f1"));
+    whole(out, support);
+    fputs("</tr>\n", out);
+}
+
+/* As scikit-learn lays it out. */
+static void classification_report(FILE *out, const char *caption, const json_t *run) {
+    static const char *const columns[] = {"Precision", "Recall", "F1", "Support", NULL};
+    const json_t *classes = json_object_get(run, "per_class");
+    const double n = number(run, "n");
+    head(out, caption, columns);
+    for (size_t c = 0; c < json_array_size(classes); c++) {
+        const json_t *one = json_array_get(classes, c);
+        scores(out, json_string_value(json_object_get(one, "class")), one, number(one, "support"));
+    }
+    scores(out, "macro average", json_object_get(run, "macro"), n);
+    scores(out, "weighted average", json_object_get(run, "weighted"), n);
+    end(out);
+}
+
+/* ---- Training ---- */
+
+static void training_table(FILE *out, const json_t *runs) {
+    static const char *const columns[] = {
+        "Epochs", "Best epoch", "Validation loss", "Validation accuracy", "Test loss", "Test accuracy", NULL};
+    head(out, "Every training, with the epoch whose weights were kept", columns);
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i), *validation = json_object_get(run, "validation");
+        char name[32];
+        snprintf(name, sizeof name, "seed %lld", (long long)number(run, "seed"));
+        row(out, name);
+        whole(out, number(run, "epochs_run"));
+        whole(out, number(run, "best_epoch"));
+        decimal(out, number(validation, "loss"));
+        percent(out, number(validation, "accuracy"));
+        decimal(out, number(run, "loss"));
+        percent(out, number(run, "accuracy"));
+        fputs("</tr>\n", out);
+    }
+    end(out);
+}
+
+static void configuration(FILE *out, const StudySet *set) {
+    const cf_train_options *t = &set->chosen.train;
+    fputs("<pre class=\"line\"><code>", out);
+    html_text(out, set->chosen.model);
+    fputs("</code></pre>\n<p>", out);
+    fprintf(out, "%s, learning rate %g, batches of %d, %s", optimizer_words[t->optimizer], t->learning_rate, t->batch,
+            precision_words[t->precision]);
+    fprintf(out,
+            "; at most %d epochs, patience %d. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a "
+            "page "
+            "of its own, with the network in it to draw for.</p>\n",
+            t->epochs, t->patience, set->name);
+}
+
+cf_status page_training(FILE *out, const StudyPage *page) {
+    for (int i = 0; i < page->study->set_count; i++) {
+        const StudySet *set = &page->study->sets[i];
+        char stage[96];
+        page_set_heading(out, set);
+        configuration(out, set);
+        training_table(out, page_result(page, "test", set->key));
+        snprintf(stage, sizeof stage, "train-%s-s1/figures", set->name);
+        page_figures_begin(out);
+        FORWARD(page_figure(out, page, stage, "curves", "Loss and accuracy, epoch by epoch, of the first seed"));
+        FORWARD(page_figure(out, page, stage, "filters", "Filters of the first convolution"));
+        page_figures_end(out);
+    }
+    return CF_OK;
+}
+
+/* ---- Evaluation ---- */
+
+/* The figures of an evaluation; `suffix` as figures_suffix makes it. */
+static cf_status evaluation_figures(FILE *out, const StudyPage *page, const StudySet *model_of, const char *suffix) {
+    static const struct {
+        const char *name, *caption;
+    } figures[] = {{"confusion", "Confusion matrix"},
+                   {"misclassified", "Mistakes, the most confident first"},
+                   {"probabilities", "Probabilities of three right predictions"},
+                   {"reliability", "How right it is when it is so sure"}};
+    char stage[96], name[160];
+    snprintf(stage, sizeof stage, "train-%s-s1/figures", model_of->name);
+    page_figures_begin(out);
+    for (size_t i = 0; i < COUNT_OF(figures); i++) {
+        snprintf(name, sizeof name, "%s%s", figures[i].name, suffix);
+        FORWARD(page_figure(out, page, stage, name, figures[i].caption));
+    }
+    page_figures_end(out);
+    return CF_OK;
+}
+
+cf_status page_evaluation(FILE *out, const StudyPage *page) {
+    for (int i = 0; i < page->study->set_count; i++) {
+        const StudySet *set = &page->study->sets[i];
+        page_set_heading(out, set);
+        classification_report(out, "Of the first seed", json_array_get(page_result(page, "test", set->key), 0));
+        FORWARD(evaluation_figures(out, page, set, ""));
+    }
+    return CF_OK;
+}
+
+/* ---- Features ---- */
+
+static void features_row(FILE *out, const char *name, const json_t *f) {
+    row(out, name);
+    whole(out, number(f, "n"));
+    decimal(out, number(f, "trustworthiness"));
+    decimal(out, number(f, "continuity"));
+    percent(out, number(f, "knn_accuracy"));
+    decimal(out, number(f, "silhouette"));
+    fputs("</tr>\n", out);
+}
+
+static const char *const features_columns[] = {
+    "Images", "Trustworthiness", "Continuity", "Class by neighbours", "Silhouette", NULL};
+
+cf_status page_features(FILE *out, const StudyPage *page) {
+    fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "
+          "neighbourhoods are kept; the classes of the nearest points in the plane say how far they are apart.</p>\n",
+          out);
+    head(out, "Quality of the embeddings", features_columns);
+    for (int i = 0; i < page->study->set_count; i++)
+        features_row(out, page->study->sets[i].name, page_result(page, "features", page->study->sets[i].key));
+    end(out);
+    page_figures_begin(out);
+    for (int i = 0; i < page->study->set_count; i++) {
+        char stage[96];
+        snprintf(stage, sizeof stage, "train-%s-s1/figures", page->study->sets[i].name);
+        FORWARD(page_figure(out, page, stage, "umap", page->study->sets[i].name));
+    }
+    page_figures_end(out);
+    return CF_OK;
+}
+
+/* ---- The other set ---- */
+
+static double majority_of(const json_t *run) {
+    const json_t *classes = json_object_get(run, "per_class");
+    double most = 0;
+    for (size_t c = 0; c < json_array_size(classes); c++) {
+        const double support = number(json_array_get(classes, c), "support");
+        if (support > most) most = support;
+    }
+    return most / number(run, "n");
+}
+
+static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, const json_t *runs) {
+    static const char *const columns[] = {"Loss",         "Accuracy", "Chance", "Commonest class", "Macro precision",
+                                          "Macro recall", NULL};
+    const json_t *first = json_array_get(runs, 0), *most = json_object_get(first, "most_predicted");
+    char name[160];
+    snprintf(name, sizeof name, "%s on %s", from->name, on->name);
+    head(out, "Mean over the seeds, with what guessing and always saying the commonest class would get", columns);
+    row(out, name);
+    decimal(out, runs_mean(runs, NULL, "loss"));
+    percent(out, runs_mean(runs, NULL, "accuracy"));
+    percent(out, 1.0 / (double)json_array_size(json_object_get(first, "per_class")));
+    percent(out, majority_of(first));
+    decimal(out, runs_mean(runs, "macro", "precision"));
+    decimal(out, runs_mean(runs, "macro", "recall"));
+    fputs("</tr>\n", out);
+    end(out);
+    fputs(run_has_collapsed(first) ? "<p class=\"warning\">It has collapsed: " : "<p class=\"aside\">", out);
+    fprintf(out, "%.1f %% of its predictions are ", 100 * number(most, "share"));
+    html_text(out, json_string_value(json_object_get(most, "class")));
+    fprintf(out, ", where %.1f %% of the images are.</p>\n", 100 * number(most, "true_share"));
+}
+
+/* The difference of the two accuracies, split: what each class loses, weighed by its share of the other set's images, and
+ * what the other shares of the classes do. */
+static void drop_table(FILE *out, const json_t *own, const json_t *other) {
+    static const char *const columns[] = {"Found at home", "Found there", "Share of images there", "Points lost", NULL};
+    const json_t *first = json_array_get(other, 0), *classes = json_object_get(first, "per_class");
+    const double n = number(first, "n");
+    const double drop = runs_mean(own, NULL, "accuracy") - runs_mean(other, NULL, "accuracy");
+    double explained = 0;
+    head(out, "Where the accuracy is lost", columns);
+    for (size_t c = 0; c < json_array_size(classes); c++) {
+        const json_t *class = json_array_get(classes, c);
+        const double home = runs_mean_recall(own, c), there = runs_mean_recall(other, c),
+                     share = number(class, "support") / n, lost = share * (home - there);
+        explained += lost;
+        row(out, json_string_value(json_object_get(class, "class")));
+        percent(out, home);
+        percent(out, there);
+        percent(out, share);
+        fprintf(out, "<td class=\"n\">%.2f</td></tr>\n", 100 * lost);
+    }
+    row(out, "other shares of the classes");
+    fprintf(out, "<td></td><td></td><td></td><td class=\"n\">%.2f</td></tr>\n", 100 * (drop - explained));
+    row(out, "all");
+    percent(out, runs_mean(own, NULL, "accuracy"));
+    percent(out, runs_mean(other, NULL, "accuracy"));
+    fprintf(out, "<td></td><td class=\"n\">%.2f</td></tr>\n", 100 * drop);
+    end(out);
+}
+
+static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from, const StudySet *on) {
+    const json_t *own = page_result(page, "test", from->key), *runs;
+    char way[40], name[180];
+    snprintf(way, sizeof way, "%s-on-%s", from->key, on->key);
+    runs = page_result(page, "cross", way);
+    fputs("<h3 class=\"set\">The model of ", out);
+    html_text(out, from->name);
+    fputs(" on ", out);
+    html_text(out, on->name);
+    fputs("</h3>\n", out);
+    cross_summary(out, from, on, runs);
+    drop_table(out, own, runs);
+    page_figures_begin(out);
+    snprintf(name, sizeof name, "cross-%s-on-%s", from->name, on->name);
+    FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, at home and there"));
+    page_figures_end(out);
+    const char *suffix = json_string_value(json_object_get(json_array_get(runs, 0), "suffix"));
+    FORWARD(evaluation_figures(out, page, from, suffix));
+    if (page->study->recipe->features) {
+        char stage[96];
+        snprintf(stage, sizeof stage, "train-%s-s1/figures", from->name);
+        snprintf(name, sizeof name, "umap%.100s", suffix);
+        page_figures_begin(out);
+        FORWARD(page_figure(out, page, stage, name, "UMAP of the features that the model has of these images"));
+        page_figures_end(out);
+    }
+    fputs("<details><summary>Class by class</summary>\n", out);
+    classification_report(out, "Of the first seed", json_array_get(runs, 0));
+    fputs("</details>\n", out);
+    return CF_OK;
+}
+
+cf_status page_cross(FILE *out, const StudyPage *page) {
+    const StudySet *sets = page->study->sets;
+    if (page->study->set_count < 2 || !page->study->recipe->cross) return CF_OK;
+    FORWARD(cross_of(out, page, &sets[1], &sets[0]));
+    return cross_of(out, page, &sets[0], &sets[1]);
+}
+
+/* ---- Imbalance ---- */
+
+static void imbalance_table(FILE *out, const StudyPage *page, const json_t *cases) {
+    const Recipe *recipe = page->study->recipe;
+    const json_t *classes = json_object_get(json_array_get(json_object_get(cases, "1"), 0), "per_class");
+    const char *columns[4 + MAX_CLASSES + 1] = {"Loss", "Accuracy", "Macro precision", "Macro recall"};
+    char found[MAX_CLASSES][48];
+    size_t count = json_array_size(classes);
+    for (size_t c = 0; c < count; c++) {
+        snprintf(found[c], sizeof found[c], "Found of %.36s",
+                 json_string_value(json_object_get(json_array_get(classes, c), "class")));
+        columns[4 + c] = found[c];
+    }
+    head(out, "By training images per class; mean over the seeds", columns);
+    for (int i = 0; i < recipe->case_count; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "%d", i + 1);
+        const json_t *runs = json_object_get(cases, key);
+        row(out, recipe->cases[i][0] ? recipe->cases[i] : "all");
+        decimal(out, runs_mean(runs, NULL, "loss"));
+        percent(out, runs_mean(runs, NULL, "accuracy"));
+        decimal(out, runs_mean(runs, "macro", "precision"));
+        decimal(out, runs_mean(runs, "macro", "recall"));
+        for (size_t c = 0; c < count; c++) percent(out, runs_mean_recall(runs, c));
+        fputs("</tr>\n", out);
+    }
+    end(out);
+}
+
+cf_status page_imbalance(FILE *out, const StudyPage *page) {
+    for (int i = 0; page->study->recipe->classes && i < page->study->set_count; i++) {
+        const StudySet *set = &page->study->sets[i];
+        char name[96], stage[120], caption[120];
+        page_set_heading(out, set);
+        imbalance_table(out, page, page_result(page, "imbalance", set->key));
+        page_figures_begin(out);
+        snprintf(name, sizeof name, "imbalance-%s", set->name);
+        FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, case by case"));
+        for (int c = 0; c < page->study->recipe->case_count; c++) {
+            const char *limit = page->study->recipe->cases[c];
+            snprintf(stage, sizeof stage, "imbalance-%s-case%d-s1/figures", set->name, c + 1);
+            snprintf(caption, sizeof caption, "UMAP of the features, %.80s", limit[0] ? limit : "all images");
+            FORWARD(page_figure(out, page, stage, "umap", caption));
+        }
+        page_figures_end(out);
+    }
+    return CF_OK;
+}

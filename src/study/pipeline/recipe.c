@@ -1,0 +1,103 @@
+#include "study/pipeline/recipe.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+cf_status recipe_new(Recipe *recipe) {
+    static const char *const cases[] = {"1:50,2:1000", "1:500,2:1000", ""};
+    Recipe made = {.seeds = 1, .features = true, .cross = true, .neighbors = 15, .min_dist = 0.1};
+    cf_status status = run_config_new(&made.base);
+    made.base.split.mode = CF_SPLIT_POOLED;
+    made.base.split_given = true;
+    made.base.train.epochs = 50;
+    if (!status) status = run_config_text(&made.name, "recipe");
+    if (!status) status = run_config_text(&made.grid, "paper");
+    if (!status) status = run_config_text(&made.classes, "1,2");
+    for (size_t i = 0; !status && i < COUNT_OF(cases); i++)
+        status = run_config_text(&made.cases[made.case_count++], cases[i]);
+    if (status)
+        recipe_free(&made);
+    else
+        *recipe = made;
+    return status;
+}
+
+void recipe_free(Recipe *recipe) {
+    free(recipe->name);
+    free(recipe->grid);
+    free(recipe->classes);
+    for (int i = 0; i < RECIPE_SETS; i++) free(recipe->data[i]);
+    for (int i = 0; i < RECIPE_CASES; i++) free(recipe->cases[i]);
+    run_config_free(&recipe->base);
+    *recipe = (Recipe){0};
+}
+
+/* The comma between two sets is the one in front of which no factor of a generated set can end: "street:blur=2:4,n=1000" is
+ * one set, "mnist,street:n=1000" two. A list of factors has '=' or digits behind its comma. */
+static const char *end_of_set(const char *text) {
+    for (const char *comma = text; (comma = strchr(comma, ',')); comma++) {
+        const size_t item = strcspn(comma + 1, ",=:");
+        const bool factor = comma[1 + item] == '=' || strspn(comma + 1, "0123456789.") == item;
+        if (!factor) return comma;
+    }
+    return text + strlen(text);
+}
+
+cf_status recipe_use_data(Recipe *recipe, const char *data) {
+    const char *text = strcmp(data, "generated") == 0 ? "hand,street" : strcmp(data, "real") == 0 ? "mnist,svhn" : data;
+    const char *place = text;
+    for (int i = 0; i < RECIPE_SETS; i++) {
+        free(recipe->data[i]);
+        recipe->data[i] = NULL;
+        if (!*place) continue;
+        const char *end = end_of_set(place);
+        FORWARD(memory_print(&recipe->data[i], "%.*s", (int)(end - place), place));
+        place = end + (*end == ',');
+    }
+    FAIL_IF(*place || !recipe->data[0], CF_BAD_USE,
+            "data %s: \"generated\", \"real\", or one or two sets between commas expected", data);
+    return CF_OK;
+}
+
+cf_status recipe_check(const Recipe *recipe) {
+    FAIL_IF(!recipe->data[0], CF_BAD_USE,
+            "recipe %s: no data; name one or two sets in it (data: [mnist, street]) or with --data", recipe->name);
+    FAIL_IF(recipe->seeds < 1 || recipe->seeds > RECIPE_MOST_SEEDS, CF_BAD_USE,
+            "recipe %s: 1 to %d seeds expected, found %d", recipe->name, RECIPE_MOST_SEEDS, recipe->seeds);
+    FAIL_IF(recipe->neighbors < 2 || recipe->neighbors > 200, CF_BAD_USE,
+            "recipe %s: 2 to 200 neighbours expected for UMAP, found %d", recipe->name, recipe->neighbors);
+    FAIL_IF(recipe->classes && !recipe->case_count, CF_BAD_USE, "recipe %s: imbalance has classes but no cases",
+            recipe->name);
+    return CF_OK;
+}
+
+static json_t *text_or_null(const char *text) {
+    return text ? json_string(text) : json_null();
+}
+
+cf_status recipe_json(const Recipe *recipe, json_t **json) {
+    RunConfig base = recipe->base;
+    json_t *config, *data = json_array(), *cases = json_array();
+    base.data = recipe->data[0];
+    for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_string(recipe->data[i]));
+    for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_string(recipe->cases[i]));
+    cf_status status = run_config_json(&base, &config);
+    json_t *root = status
+                       ? NULL
+                       : json_pack("{s:s s:O s:o s:b s:O s:O s:O s:i s:b s:b s:i s:f s:o s:O}", "name", recipe->name,
+                                   "data", data, "grid", text_or_null(recipe->grid), "prune", recipe->prune, "model",
+                                   json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
+                                   json_object_get(config, "train"), "seeds", recipe->seeds, "features",
+                                   recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
+                                   recipe->min_dist, "classes", text_or_null(recipe->classes), "cases", cases);
+    if (!status) json_decref(config);
+    json_decref(data);
+    json_decref(cases);
+    FORWARD(status);
+    FAIL_IF(!root, CF_BAD_USE, "recipe %s: a name in it is not UTF-8", recipe->name);
+    *json = root;
+    return CF_OK;
+}

@@ -1,0 +1,41 @@
+/* The recipe of a study: which data, which search, which experiments.
+ *
+ * A recipe is a YAML file (recipes/ has those that come with cifra; their texts are in the program too), read by
+ * recipe_yaml.c. What it leaves out has the defaults of the study's report.
+ */
+#ifndef STUDY_PIPELINE_RECIPE_H
+#define STUDY_PIPELINE_RECIPE_H
+
+#include "study/run.h"
+
+enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50 };
+
+typedef struct Recipe {
+    char *name;
+    char *data
+        [RECIPE_SETS];    /* the first stands where the report has MNIST, the second where it has SVHN; NULL: one set */
+    char *grid;           /* "paper", or a file of a search space; NULL: train as `base` says */
+    bool prune;           /* leave poor trials early (ASHA) */
+    RunConfig base;       /* model, split, training: what the search leaves open; its data are NULL */
+    int seeds;            /* trainings of every experiment, with the seeds base.train.seed, + 1 .. */
+    bool features, cross; /* UMAP of the features; each model on the other set */
+    int neighbors;        /* UMAP's */
+    double min_dist;
+    char *classes;             /* of the imbalance experiment: "1,2"; NULL: there is none */
+    char *cases[RECIPE_CASES]; /* limits of the training images: "1:50,2:1000", "" for all */
+    int case_count;
+} Recipe;
+
+/* The study's, without data. */
+cf_status recipe_new(Recipe *recipe);
+void recipe_free(Recipe *recipe);
+/* "quick", "paper", or the path of a YAML file. */
+cf_status recipe_read(const char *name_or_path, Recipe *recipe);
+/* "generated", "real", or one or two sets between commas, laid over what the recipe has. */
+cf_status recipe_use_data(Recipe *recipe, const char *data);
+/* Everything fits together: data are there, cases name classes. */
+cf_status recipe_check(const Recipe *recipe);
+/* For study.json; a new reference. */
+cf_status recipe_json(const Recipe *recipe, json_t **json);
+
+#endif

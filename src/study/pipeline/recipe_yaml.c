@@ -1,0 +1,218 @@
+/* A recipe from YAML; recipes/paper.yaml shows every key.
+ *
+ * The options of training are those of config.json, with the same checks (run_config.c): they are taken as texts and laid over
+ * a configuration's document.
+ */
+#include "study/pipeline/recipe.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/yaml.h"
+#include "study/pipeline/recipe_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGEST_FILE = 1 << 20 };
+
+typedef struct YamlTrain {
+    char *epochs, *batch, *optimizer, *lr, *momentum, *weight_decay, *schedule, *patience, *seed, *precision, *engine;
+} YamlTrain;
+
+typedef struct YamlFeatures {
+    int *neighbors;
+    double *min_dist;
+} YamlFeatures;
+
+typedef struct YamlImbalance {
+    char **classes, **cases;
+    unsigned classes_count, cases_count;
+} YamlImbalance;
+
+typedef struct YamlRecipe {
+    char **data, *model, *split, *grid;
+    unsigned data_count;
+    bool *prune, *cross;
+    int *seeds;
+    YamlTrain *train;
+    YamlFeatures *features;
+    YamlImbalance *imbalance;
+} YamlRecipe;
+
+#define POSSIBLE               (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define POSSIBLE_OR_NONE       (CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL)
+#define TEXT(type, key)        CYAML_FIELD_STRING_PTR(#key, POSSIBLE, type, key, 1, CYAML_UNLIMITED)
+#define TEXTS(type, key, most) CYAML_FIELD_SEQUENCE(#key, POSSIBLE, type, key, &text_schema, 1, most)
+
+static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
+static const cyaml_schema_field_t train_fields[] = {
+    TEXT(YamlTrain, epochs),   TEXT(YamlTrain, batch),        TEXT(YamlTrain, optimizer), TEXT(YamlTrain, lr),
+    TEXT(YamlTrain, momentum), TEXT(YamlTrain, weight_decay), TEXT(YamlTrain, schedule),  TEXT(YamlTrain, patience),
+    TEXT(YamlTrain, seed),     TEXT(YamlTrain, precision),    TEXT(YamlTrain, engine),    CYAML_FIELD_END};
+static const cyaml_schema_field_t features_fields[] = {
+    CYAML_FIELD_INT_PTR("neighbors", POSSIBLE, YamlFeatures, neighbors),
+    CYAML_FIELD_FLOAT_PTR("min_dist", POSSIBLE, YamlFeatures, min_dist), CYAML_FIELD_END};
+static const cyaml_schema_field_t imbalance_fields[] = {
+    CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER, YamlImbalance, classes, &text_schema, 1, MAX_CLASSES),
+    CYAML_FIELD_SEQUENCE("cases", CYAML_FLAG_POINTER, YamlImbalance, cases, &text_schema, 1, RECIPE_CASES),
+    CYAML_FIELD_END};
+static const cyaml_schema_field_t recipe_fields[] = {
+    TEXTS(YamlRecipe, data, RECIPE_SETS),
+    TEXT(YamlRecipe, model),
+    TEXT(YamlRecipe, split),
+    TEXT(YamlRecipe, grid),
+    CYAML_FIELD_BOOL_PTR("prune", POSSIBLE, YamlRecipe, prune),
+    CYAML_FIELD_BOOL_PTR("cross", POSSIBLE, YamlRecipe, cross),
+    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlRecipe, seeds),
+    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlRecipe, train, train_fields),
+    CYAML_FIELD_MAPPING_PTR("features", POSSIBLE_OR_NONE, YamlRecipe, features, features_fields),
+    CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
+    CYAML_FIELD_END};
+static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
+static const char *const keys[] = {
+    "data",      "model",        "split",    "grid",      "prune",    "cross",     "seeds",  "train",     "features",
+    "imbalance", "classes",      "cases",    "neighbors", "min_dist", "epochs",    "batch",  "optimizer", "lr",
+    "momentum",  "weight_decay", "schedule", "patience",  "seed",     "precision", "engine", NULL};
+
+/* The file under way, for messages. */
+typedef struct Source {
+    const char *path, *text;
+} Source;
+
+/* ---- Training ---- */
+
+static json_t *value_of(const char *text) {
+    long long whole;
+    double number;
+    if (text_to_integer(text, INT64_MIN, INT64_MAX, &whole)) return json_integer(whole);
+    return text_to_number(text, &number) ? json_real(number) : json_string(text);
+}
+
+static cf_status lay_key(const Source *source, const char *key, const char *text, RunConfig *base) {
+    RunConfig with = *base, made;
+    json_t *json;
+    if (!text) return CF_OK;
+    with.data = (char *)(uintptr_t) "-"; /* a recipe's configuration has no data yet */
+    FORWARD(run_config_json(&with, &json));
+    json_object_set_new(json_object_get(json, "train"), key, value_of(text));
+    cf_status status = run_config_from_json(json, &made);
+    json_decref(json);
+    FORWARD(yaml_at_key(status, source->path, source->text, key, 0));
+    run_config_free(base);
+    *base = made;
+    return run_config_text(&base->data, NULL);
+}
+
+static cf_status lay_train(const Source *source, const YamlTrain *t, RunConfig *base) {
+    const struct {
+        const char *key, *text;
+    } given[] = {{"epochs", t->epochs},       {"batch", t->batch},
+                 {"optimizer", t->optimizer}, {"lr", t->lr},
+                 {"momentum", t->momentum},   {"weight_decay", t->weight_decay},
+                 {"schedule", t->schedule},   {"patience", t->patience},
+                 {"seed", t->seed},           {"precision", t->precision},
+                 {"engine", t->engine}};
+    for (size_t i = 0; i < COUNT_OF(given); i++) FORWARD(lay_key(source, given[i].key, given[i].text, base));
+    return CF_OK;
+}
+
+/* ---- The rest ---- */
+
+static cf_status take_imbalance(const Source *source, const YamlImbalance *yaml, Recipe *recipe) {
+    char *list = NULL;
+    for (unsigned i = 0; i < yaml->classes_count; i++) {
+        char *longer;
+        FORWARD(memory_print(&longer, "%s%s%s", list ? list : "", list ? "," : "", yaml->classes[i]));
+        free(list);
+        list = longer;
+    }
+    free(recipe->classes);
+    recipe->classes = list;
+    recipe->case_count = (int)yaml->cases_count;
+    for (int i = 0; i < recipe->case_count; i++)
+        FORWARD(run_config_text(&recipe->cases[i], strcmp(yaml->cases[i], "all") == 0 ? "" : yaml->cases[i]));
+    return yaml->classes_count > 1 ? CF_OK
+                                   : yaml_at_key(FAIL(CF_BAD_INPUT, "two classes or more expected, found one"),
+                                                 source->path, source->text, "classes", 0);
+}
+
+/* A space lies beside the recipe, unless it is there as it is named. */
+static cf_status take_grid(const Source *source, const char *grid, Recipe *recipe) {
+    const size_t folder = (size_t)(file_base_name(source->path) - source->path);
+    if (strcmp(grid, "none") == 0) return run_config_text(&recipe->grid, NULL);
+    if (strcmp(grid, "paper") == 0 || file_exists(grid) || !folder) return run_config_text(&recipe->grid, grid);
+    free(recipe->grid);
+    return memory_print(&recipe->grid, "%.*s%s", (int)folder, source->path, grid);
+}
+
+static cf_status take_data(const YamlRecipe *yaml, Recipe *recipe) {
+    for (unsigned i = 0; i < yaml->data_count; i++) FORWARD(run_config_text(&recipe->data[i], yaml->data[i]));
+    return CF_OK;
+}
+
+/* `features: null` and `imbalance: null` are keys without a mapping. */
+static bool key_is_null(const Source *source, const char *key, const void *mapping) {
+    return !mapping && yaml_line_of_key(source->text, key, 0) > 0;
+}
+
+static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *recipe) {
+    FORWARD(take_data(yaml, recipe));
+    if (yaml->model) FORWARD(run_config_text(&recipe->base.model, yaml->model));
+    if (yaml->split)
+        FORWARD(yaml_at_key(split_from_text(yaml->split, &recipe->base.split), source->path, source->text, "split", 0));
+    if (yaml->grid) FORWARD(take_grid(source, yaml->grid, recipe));
+    if (yaml->prune) recipe->prune = *yaml->prune;
+    if (yaml->cross) recipe->cross = *yaml->cross;
+    if (yaml->seeds) recipe->seeds = *yaml->seeds;
+    if (yaml->train) FORWARD(lay_train(source, yaml->train, &recipe->base));
+    if (yaml->features && yaml->features->neighbors) recipe->neighbors = *yaml->features->neighbors;
+    if (yaml->features && yaml->features->min_dist) recipe->min_dist = *yaml->features->min_dist;
+    if (key_is_null(source, "features", yaml->features)) recipe->features = false;
+    if (key_is_null(source, "imbalance", yaml->imbalance)) {
+        recipe->case_count = 0;
+        return run_config_text(&recipe->classes, NULL);
+    }
+    return yaml->imbalance ? take_imbalance(source, yaml->imbalance, recipe) : CF_OK;
+}
+
+/* ---- Reading ---- */
+
+static cf_status load(const char *path, const char *text, Recipe *recipe) {
+    const Source source = {path, text};
+    YamlRecipe *yaml;
+    FORWARD(yaml_load(path, text, strlen(text), &recipe_schema, keys, &yaml));
+    cf_status status = recipe_new(recipe);
+    if (!status) status = fill(&source, yaml, recipe);
+    yaml_free(&recipe_schema, yaml);
+    return status;
+}
+
+static const char *built_in(const char *name) {
+    char file[64];
+    snprintf(file, sizeof file, "%.50s.yaml", name);
+    for (const EmbeddedFile *f = recipe_files; f->name; f++)
+        if (strcmp(f->name, file) == 0) return (const char *)f->text;
+    return NULL;
+}
+
+static cf_status name_recipe(const char *path, Recipe *recipe) {
+    const char *name = file_base_name(path), *end = strrchr(name, '.');
+    free(recipe->name);
+    return memory_print(&recipe->name, "%.*s", end && end > name ? (int)(end - name) : (int)strlen(name), name);
+}
+
+cf_status recipe_read(const char *name_or_path, Recipe *recipe) {
+    const char *text = built_in(name_or_path);
+    Recipe made = {0};
+    unsigned char *bytes = NULL;
+    size_t size;
+    if (!text) FORWARD(file_read(name_or_path, LARGEST_FILE, &bytes, &size));
+    cf_status status = load(name_or_path, text ? text : (const char *)bytes, &made);
+    if (!status) status = name_recipe(name_or_path, &made);
+    free(bytes);
+    if (status)
+        recipe_free(&made);
+    else
+        *recipe = made;
+    return status;
+}

@@ -1,0 +1,69 @@
+#include "study/pipeline/study_figures.h"
+
+#include "base/memory.h"
+#include "data/image_set.h"
+#include "draw/chart_bar.h"
+#include "eval/evaluate.h"
+#include "study/pipeline/study_story.h"
+
+#include <stdlib.h>
+
+typedef struct Recalls {
+    const char *title;
+    int classes, count;
+    const char *names[MAX_CLASSES];
+    double values[RECALL_MOST_SERIES][MAX_CLASSES]; /* in percent */
+    BarSeries series[RECALL_MOST_SERIES];
+} Recalls;
+
+static cf_status draw(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const Recalls *r = content;
+    const BarChart chart = {.title = r->title,
+                            .category_label = "class",
+                            .y = {.label = "found, %", .low = 0, .high = 100},
+                            .category_count = r->classes,
+                            .categories = r->names,
+                            .series_count = r->count,
+                            .series = r->series,
+                            .numbers = r->classes * r->count <= 12,
+                            .decimals = 1};
+    return bar_chart_draw(canvas, theme, box, &chart);
+}
+
+static cf_status write_csv(const FigureBook *book, const char *name, const Recalls *r) {
+    FileDraft csv;
+    FORWARD(book_csv(book, name, &csv));
+    fputs("class", csv.stream);
+    for (int s = 0; s < r->count; s++) {
+        fputc(',', csv.stream);
+        csv_text(csv.stream, r->series[s].name);
+    }
+    fputc('\n', csv.stream);
+    for (int c = 0; c < r->classes; c++) {
+        csv_text(csv.stream, r->names[c]);
+        for (int s = 0; s < r->count; s++) fprintf(csv.stream, ",%.6f", r->values[s][c] / 100);
+        fputc('\n', csv.stream);
+    }
+    return file_commit(&csv);
+}
+
+cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
+                         int count) {
+    const json_t *classes = json_object_get(json_array_get(series[0].runs, 0), "per_class");
+    Recalls *r;
+    FAIL_IF(count > RECALL_MOST_SERIES, CF_INTERNAL, "%d series of recalls", count);
+    FORWARD(memory_new(1, sizeof *r, &r));
+    r->title = title;
+    r->count = count;
+    r->classes = (int)json_array_size(classes);
+    for (int c = 0; c < r->classes; c++)
+        r->names[c] = json_string_value(json_object_get(json_array_get(classes, (size_t)c), "class"));
+    for (int s = 0; s < count; s++) {
+        for (int c = 0; c < r->classes; c++) r->values[s][c] = 100 * runs_mean_recall(series[s].runs, (size_t)c);
+        r->series[s] = (BarSeries){.name = series[s].name, .values = r->values[s], .colour = s};
+    }
+    cf_status status = write_csv(book, name, r);
+    if (!status) status = book_draw(book, name, r->classes > 4 ? 460 : 340, 220, draw, r);
+    free(r);
+    return status;
+}

@@ -1,0 +1,178 @@
+#include "study/pipeline/study_story.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Numbers of runs ---- */
+
+static double number(const json_t *object, const char *key) {
+    return json_number_value(json_object_get(object, key));
+}
+
+double runs_mean(const json_t *runs, const char *group, const char *key) {
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        sum += number(group ? json_object_get(run, group) : run, key);
+    }
+    return json_array_size(runs) ? sum / (double)json_array_size(runs) : NAN;
+}
+
+double runs_mean_recall(const json_t *runs, size_t c) {
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(runs); i++)
+        sum += number(json_array_get(json_object_get(json_array_get(runs, i), "per_class"), c), "recall");
+    return json_array_size(runs) ? sum / (double)json_array_size(runs) : NAN;
+}
+
+bool run_has_collapsed(const json_t *run) {
+    const json_t *most = json_object_get(run, "most_predicted");
+    return number(most, "share") >= 0.5 && number(most, "share") >= 2 * number(most, "true_share");
+}
+
+/* The share of the commonest class: what always saying that one would get. */
+static double majority(const json_t *run) {
+    const json_t *classes = json_object_get(run, "per_class");
+    double most = 0;
+    for (size_t i = 0; i < json_array_size(classes); i++)
+        most = fmax(most, number(json_array_get(classes, i), "support"));
+    return most / number(run, "n");
+}
+
+/* ---- Lines ---- */
+
+typedef struct Story {
+    const json_t *results;
+    json_t *lines;
+} Story;
+
+__attribute__((format(printf, 2, 3))) static void tell(Story *story, const char *format, ...) {
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    json_array_append_new(story->lines, json_string(line));
+}
+
+static const json_t *result(const Story *story, const char *group, const char *key) {
+    return json_object_get(json_object_get(story->results, group), key);
+}
+
+static const char *set_name(const Story *story, const char *key) {
+    return json_string_value(json_object_get(result(story, "data", key), "name"));
+}
+
+static void tell_search(Story *story, const char *key) {
+    const json_t *search = result(story, "search", key), *value;
+    const char *name;
+    char point[200] = "";
+    size_t used = 0;
+    if (!search) return;
+    json_object_foreach((json_t *)(uintptr_t)json_object_get(search, "point"), name, value) {
+        char number_text[32] = "";
+        if (json_is_number(value)) snprintf(number_text, sizeof number_text, "%g", json_number_value(value));
+        const int more = snprintf(point + used, sizeof point - used, "%s%s %s", used ? ", " : "", name,
+                                  json_is_string(value) ? json_string_value(value) : number_text);
+        if (more > 0 && used + (size_t)more < sizeof point) used += (size_t)more;
+    }
+    tell(story, "The best of %lld configurations on %s is %s: %.2f %% of the validation images right, loss %.4f.",
+         (long long)json_integer_value(json_object_get(search, "trials")), set_name(story, key), point,
+         100 * number(search, "accuracy"), number(search, "loss"));
+}
+
+static void tell_test(Story *story, const char *key) {
+    const json_t *runs = result(story, "test", key), *first = json_array_get(runs, 0);
+    const json_t *interval = json_object_get(first, "accuracy_interval");
+    const size_t count = json_array_size(runs);
+    if (!count) return;
+    if (count > 1)
+        tell(story, "On %s's test images, never trained on, %.2f %% are right in the mean of %zu seeds; macro F1 %.4f.",
+             set_name(story, key), 100 * runs_mean(runs, NULL, "accuracy"), count, runs_mean(runs, "macro", "f1"));
+    else
+        tell(story,
+             "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
+             "%.4f.",
+             (long long)number(first, "n"), set_name(story, key), 100 * number(first, "accuracy"),
+             100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
+             runs_mean(runs, "macro", "f1"));
+}
+
+static void tell_cross(Story *story, const char *from, const char *on) {
+    char way[40];
+    snprintf(way, sizeof way, "%s-on-%s", from, on);
+    const json_t *runs = result(story, "cross", way), *first = json_array_get(runs, 0);
+    const json_t *most = json_object_get(first, "most_predicted");
+    char collapse[120] = "";
+    if (!first) return;
+    if (run_has_collapsed(first))
+        snprintf(collapse, sizeof collapse, " It has collapsed: %.0f %% of its predictions are %.40s.",
+                 100 * number(most, "share"), json_string_value(json_object_get(most, "class")));
+    tell(story,
+         "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f %%.%s",
+         set_name(story, from), 100 * runs_mean(runs, NULL, "accuracy"), set_name(story, on),
+         100.0 / (double)json_array_size(json_object_get(first, "per_class")), 100 * majority(first), collapse);
+}
+
+static void tell_imbalance(Story *story, const char *key) {
+    const json_t *cases = result(story, "imbalance", key), *runs;
+    const char *name;
+    char text[256] = "", weakest[64] = "";
+    size_t used = 0;
+    if (!cases) return;
+    json_object_foreach((json_t *)(uintptr_t)cases, name, runs) {
+        const int more = snprintf(text + used, sizeof text - used, "%s%.2f", used ? ", " : "",
+                                  100 * runs_mean(runs, NULL, "accuracy"));
+        if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
+    }
+    const json_t *first = json_object_get(cases, "1");
+    const json_t *classes = json_object_get(json_array_get(first, 0), "per_class");
+    double lowest = 2;
+    for (size_t c = 0; c < json_array_size(classes); c++) {
+        if (runs_mean_recall(first, c) >= lowest) continue;
+        lowest = runs_mean_recall(first, c);
+        snprintf(weakest, sizeof weakest, "%.50s",
+                 json_string_value(json_object_get(json_array_get(classes, c), "class")));
+    }
+    tell(story,
+         "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, "
+         "%.2f %% of class %s are found.",
+         set_name(story, key), text, 100 * lowest, weakest);
+}
+
+static void tell_features(Story *story, const char *key) {
+    const json_t *features = result(story, "features", key), *vote = json_object_get(features, "knn_accuracy");
+    if (!features) return;
+    tell(story,
+         "UMAP of %s's features keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the "
+         "images "
+         "have their class from their neighbours.",
+         set_name(story, key), number(features, "trustworthiness"), 100 * json_number_value(vote));
+}
+
+static void tell_ledger(Story *story, const Ledger *ledger) {
+    const size_t *v = ledger->verdicts;
+    tell(story,
+         "Of the report's %zu figures, %zu are reproduced, %zu beaten, %zu short; %zu were measured on other data, %zu "
+         "not at all.",
+         ledger->count, v[REPRODUCED], v[BEATEN], v[FELL_SHORT], v[NOT_COMPARABLE], v[NOT_RUN]);
+}
+
+cf_status study_story(const json_t *results, const Ledger *ledger, json_t **story) {
+    static const char *const keys[] = {"mnist", "svhn"};
+    Story s = {results, json_array()};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_search(&s, keys[i]);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_test(&s, keys[i]);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_features(&s, keys[i]);
+    tell_cross(&s, "svhn", "mnist");
+    tell_cross(&s, "mnist", "svhn");
+    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_imbalance(&s, keys[i]);
+    tell_ledger(&s, ledger);
+    FAIL_IF(!s.lines, CF_NO_MEMORY, "out of memory for the story of the study");
+    *story = s.lines;
+    return CF_OK;
+}

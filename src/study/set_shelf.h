@@ -1,0 +1,23 @@
+/* Sets that several runs look at: each is loaded once and stays until the shelf is cleared. */
+#ifndef STUDY_SET_SHELF_H
+#define STUDY_SET_SHELF_H
+
+#include "data/image_set.h"
+
+enum { SHELF_PLACES = 8 };
+
+typedef struct SetShelf {
+    struct {
+        char *data; /* as asked for */
+        cf_set *set;
+    } places[SHELF_PLACES];
+    int count;
+} SetShelf; /* begins zeroed */
+
+/* The set, which stays the shelf's; loaded if it is not there yet (cf_set_load). */
+cf_status shelf_take(SetShelf *shelf, const char *data, const char *data_dir, const cf_set **set);
+/* NULL: it is not there. */
+const cf_set *shelf_find(const SetShelf *shelf, const char *data);
+void shelf_clear(SetShelf *shelf);
+
+#endif

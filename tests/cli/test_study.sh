@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# cifra study as a whole, on a recipe of seconds: everything is there, kept, the same after kills, and done anew only as far as
+# a change reaches; one set of pictures; what is refused.
+[ -w /dev/shm ] && export TMPDIR=/dev/shm # many small synced writes, which are not what is tested
+. "$(dirname "$0")/checks.sh"
+export CIFRA_DATA=$work/nothing XDG_CACHE_HOME=$work/nothing
+mkdir nothing
+cat >grid.yaml <<'YAML'
+model: conv 4 5x5 | relu | maxpool 4 | dense {width} | relu | dense classes
+parameters:
+  - {name: optimizer, values: [sgd, adam]}
+  - {name: width, values: [8, 16]}
+YAML
+cat >tiny.yaml <<'YAML'
+data: ["hand:n=400,test=120", "street:n=500,test=120"]
+grid: grid.yaml
+train: {epochs: 2, lr: 0.01, batch: 32}
+features: {neighbors: 8}
+imbalance:
+  classes: [1, 2]
+  cases: ["1:10,2:30", all]
+YAML
+claims() { cut -d, -f1-12 "$1/claims.csv"; }
+
+"$CIFRA" study tiny.yaml --out whole --json >whole.json 2>whole.err || bad "study: $(cat whole.err)"
+for key in report seconds claims story; do check "study --json has $key" grep -q "^  \"$key\":" whole.json; done
+for key in id section data reported measured interval verdict; do
+    check "a claim has $key" grep -q "^      \"$key\":" whole.json
+done
+same "claims" "$(grep -c '"verdict":' whole.json)" 176
+same "lines of claims.csv" "$(wc -l <whole/claims.csv)" 177
+for file in report.html study.json claims.csv figures/cross-hand-on-street.svg figures/imbalance-street.csv \
+    tune-hand/tune.db train-street-s1/report.html train-hand-s1/figures/umap.svg train-hand-s1/embedding.csv \
+    imbalance-hand-case1-s1/figures/umap.svg; do
+    check "$file is left" test -s "whole/$file"
+done
+check "other data are not compared" grep -q 'test.mnist.accuracy,.*,not comparable,' whole/claims.csv
+check "the third case was not run" grep -q 'imbalance.mnist.3.accuracy,.*,not run,' whole/claims.csv
+check "a time is told beforehand" grep -q 'The trainings will take about .*images/s' whole.err
+same "stages told" "$(grep -c '^\[' whole.err)" 16
+check "the page has every section" test "$(grep -c '<section id=' whole/report.html)" = 10
+check "the page has the figures" test "$(grep -c '<svg ' whole/report.html)" -gt 30
+check "the page loads nothing" test "$(grep -c 'src="http\|href="http' whole/report.html)" = 0
+
+# Again: nothing is done, and the same is told.
+"$CIFRA" study tiny.yaml --out whole --json >again.json 2>again.err
+same "stages kept" "$(grep -c '(kept)$' again.err)" 16
+same "the same document" "$(cat again.json)" "$(cat whole.json)"
+
+# Other threads, no figures: the same ledger.
+"$CIFRA" study tiny.yaml --out three --threads 3 --figures none --quiet >/dev/null || bad "study with 3 threads"
+same "claims at 3 threads" "$(claims three)" "$(claims whole)"
+
+# Killed at ten random moments.
+kills=0
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    "$CIFRA" study tiny.yaml --out killed --quiet >/dev/null 2>&1 &
+    sleep "0.$((RANDOM % 6))$((RANDOM % 10))"
+    kill -9 $! 2>/dev/null && kills=$((kills + 1))
+    wait $! 2>/dev/null
+done
+echo "killed $kills times while it ran"
+"$CIFRA" study tiny.yaml --out killed --quiet >/dev/null || bad "study after kills"
+same "claims after kills" "$(claims killed)" "$(claims whole)"
+same "results after kills" "$(grep -v '"seconds"' killed/study.json)" "$(grep -v '"seconds"' whole/study.json)"
+
+# A change does anew what depends on it, and no more: first the embeddings, then one search and all after it.
+sed 's/neighbors: 8/neighbors: 12/' tiny.yaml >changed.yaml
+"$CIFRA" study changed.yaml --out whole >/dev/null 2>changed.err || bad "study of a changed recipe"
+same "stages kept when UMAP changes" "$(grep -c '(kept)$' changed.err)" 8
+check "the search is kept" grep -q 'hand: search.*(kept)$' changed.err
+sed 's/street:n=500/street:n=510/' changed.yaml >changed2.yaml
+"$CIFRA" study changed2.yaml --out whole >/dev/null 2>changed2.err || bad "study of other data"
+check "the other set's search is kept" grep -q 'hand: search.*(kept)$' changed2.err
+check "what depends on the data is done anew" test "$(grep -c '^\[.*street.*s$' changed2.err)" = 10
+
+# Several seeds: Student's intervals.
+"$CIFRA" study tiny.yaml --out seeds --seeds 2 --figures none --quiet >seeds.txt || bad "study with seeds"
+check "two trainings" test -s seeds/train-hand-s2/metrics.json
+same "runs in the ledger" "$(grep '^test.mnist.accuracy,' seeds/claims.csv | cut -d, -f10)" 2
+
+# One's own pictures, no search, no second set.
+"$MAKE_SET" own 10 10 2>/dev/null
+for picture in own/pictures/*/*.png; do # 3 of a class are too few for three parts
+    for copy in a b c; do cp "$picture" "${picture%.png}$copy.png"; done
+done
+cat >own.yaml <<'YAML'
+data: [own/pictures]
+model: conv 4 3x3 | relu | dense classes
+grid: none
+train: {epochs: 2}
+imbalance: null
+YAML
+"$CIFRA" study own.yaml --out own-study >own.txt 2>own.err || bad "study of pictures: $(tail -3 own.err)"
+same "stages of pictures" "$(grep -c '^\[' own.err)" 3
+check "a page of pictures" test -s own-study/report.html
+
+# What is refused, with the line.
+printf 'data: [hand]\nseedz: 3\n' >bad.yaml
+refuses 1 'bad.yaml:2: unknown key seedz; did you mean seeds?' "$CIFRA" study bad.yaml --out bad
+printf 'data: [hand]\ntrain:\n  optimizer: adm\n' >bad.yaml
+refuses 1 'bad.yaml:3: train.optimizer: unknown word adm; did you mean adam?' "$CIFRA" study bad.yaml --out bad
+printf 'data: [hand]\nsplit: halves\n' >bad.yaml
+refuses 2 'bad.yaml:2: split halves' "$CIFRA" study bad.yaml --out bad
+printf 'data: [hand, street, hand]\n' >bad.yaml
+refuses 1 'bad.yaml:1' "$CIFRA" study bad.yaml --out bad
+printf 'data: [hand]\nimbalance: {classes: [1], cases: [all]}\n' >bad.yaml
+refuses 1 'bad.yaml:2: two classes or more expected' "$CIFRA" study bad.yaml --out bad
+printf 'model: paper\n' >bad.yaml
+refuses 2 'no data; name one or two sets' "$CIFRA" study bad.yaml --out bad
+refuses 2 'one or two sets between commas' "$CIFRA" study tiny.yaml --data hand,street,hand --out bad
+refuses 2 'one of the two is enough' "$CIFRA" study tiny.yaml --profile quick --out bad
+refuses 1 'nowhere.yaml' "$CIFRA" study nowhere.yaml --out bad
+check "a refused study leaves nothing" test ! -e bad
+
+finish

@@ -1,0 +1,208 @@
+/* Verdicts by hand, and the ledger's three forms. */
+#include "testing.h"
+
+#include "study/csv_table.h"
+#include "study/ledger/ledger.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A run with an accuracy and a loss, each with an interval. */
+static json_t *run(double accuracy, double a_low, double a_high, double loss, double l_low, double l_high) {
+    return json_pack("{s:f s:f s:[{s:i} {s:i} {s:i}] s:{s:[f f] s:[f f]}}", "accuracy", accuracy, "loss", loss,
+                     "per_class", "support", 30, "support", 50, "support", 20, "intervals", "accuracy", a_low, a_high,
+                     "loss", l_low, l_high);
+}
+
+static json_t *results_of(json_t *mnist_runs, json_t *imbalance_runs, bool own_data) {
+    return json_pack("{s:{s:s} s:{s:{s:s s:o s:i s:i} s:{s:s s:s}} s:{s:o} s:{s:{s:o}}}", "conditions",
+                     "imbalance.mnist.1", "1,2 1:50,2:1000", "data", "mnist", "name", "mnist", "other_data",
+                     own_data ? json_null() : json_string("generated images"), "official_train", 60000, "official_test",
+                     9999, "svhn", "name", "street", "other_data", "generated images", "test", "mnist", mnist_runs,
+                     "imbalance", "mnist", "1", imbalance_runs);
+}
+
+static const LedgerEntry *find(const Ledger *ledger, const char *id) {
+    for (size_t i = 0; i < ledger->count; i++)
+        if (strcmp(ledger->claims[i].id, id) == 0) return &ledger->entries[i];
+    fail_msg("there is no claim %s", id);
+    return NULL;
+}
+
+static void expect(const Ledger *ledger, const char *id, Verdict verdict) {
+    const LedgerEntry *e = find(ledger, id);
+    if (e->verdict != verdict)
+        fail_msg("%s: %s expected, found %s", id, verdict_words[verdict], verdict_words[e->verdict]);
+}
+
+static Ledger ledger_of(json_t *results) {
+    Ledger ledger;
+    assert_ok(ledger_new(results, &ledger));
+    json_decref(results);
+    return ledger;
+}
+
+/* The report says accuracy 0.9894 of the MNIST test, and loss 0.0573 of imbalance case 1. */
+static Verdict of_accuracy(double low, double high) {
+    Ledger ledger =
+        ledger_of(results_of(json_pack("[o]", run((low + high) / 2, low, high, 1, 1, 1)), json_array(), true));
+    const Verdict verdict = find(&ledger, "test.mnist.accuracy")->verdict;
+    ledger_free(&ledger);
+    return verdict;
+}
+
+static Verdict of_loss(double low, double high) {
+    Ledger ledger =
+        ledger_of(results_of(json_array(), json_pack("[o]", run(1, 1, 1, (low + high) / 2, low, high)), true));
+    const Verdict verdict = find(&ledger, "imbalance.mnist.1.loss")->verdict;
+    ledger_free(&ledger);
+    return verdict;
+}
+
+static void test_verdicts(void **state) {
+    (void)state;
+    assert_int_equal(of_accuracy(0.98, 0.99), REPRODUCED);
+    assert_int_equal(of_accuracy(0.9895, 0.9960), BEATEN);
+    assert_int_equal(of_accuracy(0.97, 0.9893), FELL_SHORT);
+    /* Four digits: 0.9894 may be anything from 0.98935 on. */
+    assert_int_equal(of_accuracy(0.97, 0.98936), REPRODUCED);
+    assert_int_equal(of_accuracy(0.989449, 0.9960), REPRODUCED);
+    /* Less is better of a loss. */
+    assert_int_equal(of_loss(0.05, 0.06), REPRODUCED);
+    assert_int_equal(of_loss(0.01, 0.05), BEATEN);
+    assert_int_equal(of_loss(0.06, 0.07), FELL_SHORT);
+}
+
+static void test_other_data_and_what_is_missing(void **state) {
+    (void)state;
+    Ledger ledger = ledger_of(results_of(json_pack("[o]", run(0.99, 0.98, 1, 0.1, 0, 1)), json_array(), false));
+    expect(&ledger, "test.mnist.accuracy", NOT_COMPARABLE);
+    expect(&ledger, "abstract.mnist.accuracy", NOT_COMPARABLE);
+    expect(&ledger, "imbalance.mnist.1.loss", NOT_RUN);
+    expect(&ledger, "cross.svhn-on-mnist.accuracy", NOT_RUN);
+    expect(&ledger, "test.mnist.per_class.3.f1", NOT_RUN); /* the run has no such figure */
+    assert_string_equal(find(&ledger, "test.mnist.accuracy")->data, "mnist");
+    assert_string_equal(find(&ledger, "cross.svhn-on-mnist.accuracy")->data, "street on mnist");
+    size_t sum = 0;
+    for (int v = 0; v < VERDICTS; v++) sum += ledger.verdicts[v];
+    assert_int_equal(sum, ledger.count);
+    ledger_free(&ledger);
+}
+
+/* What needs both sets is not compared when one of them is another. */
+static void test_cross_needs_both(void **state) {
+    (void)state;
+    json_t *results = results_of(json_array(), json_array(), true);
+    json_object_set_new(results, "cross", json_pack("{s:[o]}", "svhn-on-mnist", run(0.5881, 0.5, 0.6, 4.9, 4.8, 5)));
+    Ledger ledger = ledger_of(results);
+    expect(&ledger, "cross.svhn-on-mnist.accuracy", NOT_COMPARABLE);
+    ledger_free(&ledger);
+}
+
+static void test_counts_are_the_same_or_not(void **state) {
+    (void)state;
+    Ledger ledger = ledger_of(results_of(json_array(), json_array(), true));
+    expect(&ledger, "data.mnist.official_train", REPRODUCED);
+    expect(&ledger, "data.mnist.official_test", FELL_SHORT); /* 9999 */
+    ledger_free(&ledger);
+}
+
+/* 0.987, 0.989, 0.991: mean 0.989, deviation 0.002, t of 2 degrees 4.3027: 0.989 -+ 0.004968. */
+static void test_several_seeds(void **state) {
+    (void)state;
+    Ledger ledger = ledger_of(results_of(
+        json_pack("[o o o]", run(0.987, 0, 0, 0, 0, 0), run(0.989, 0, 0, 0, 0, 0), run(0.991, 0, 0, 0, 0, 0)),
+        json_array(), true));
+    const LedgerEntry *e = find(&ledger, "test.mnist.accuracy");
+    assert_int_equal(e->runs, 3);
+    assert_true(fabs(e->measured - 0.989) < 1e-12);
+    assert_true(fabs(e->low - 0.984032) < 1e-5 && fabs(e->high - 0.993968) < 1e-5);
+    assert_int_equal(e->verdict, REPRODUCED);
+    ledger_free(&ledger);
+}
+
+static void test_other_limits(void **state) {
+    (void)state;
+    json_t *results = results_of(json_array(), json_pack("[o]", run(1, 1, 1, 0.05, 0.04, 0.06)), true);
+    json_object_set_new(json_object_get(results, "conditions"), "imbalance.mnist.1", json_string("1,2 1:20,2:1000"));
+    Ledger ledger = ledger_of(results);
+    expect(&ledger, "imbalance.mnist.1.loss", NOT_COMPARABLE);
+    ledger_free(&ledger);
+}
+
+static void test_baselines(void **state) {
+    (void)state;
+    Ledger ledger = ledger_of(results_of(json_pack("[o]", run(0.99, 0.98, 1, 0.1, 0, 1)), json_array(), true));
+    const LedgerEntry *e = find(&ledger, "test.mnist.accuracy");
+    assert_true(fabs(e->chance - 1.0 / 3) < 1e-12 && fabs(e->majority - 0.5) < 1e-12);
+    assert_true(find(&ledger, "test.mnist.macro.f1")->majority == 0);
+    ledger_free(&ledger);
+}
+
+/* What the report says of itself must agree: recalls weighted by supports are the accuracy, F1 is the harmonic mean. */
+static void test_the_report_agrees_with_itself(void **state) {
+    (void)state;
+    Ledger ledger = ledger_of(results_of(json_array(), json_array(), true));
+    assert_int_equal(ledger.count, 176);
+    for (size_t i = 0; i < ledger.count; i++) {
+        for (size_t k = 0; k < i; k++) assert_string_not_equal(ledger.claims[i].id, ledger.claims[k].id);
+        char other[64];
+        const Claim *f1 = &ledger.claims[i];
+        const size_t length = strlen(f1->id);
+        if (!strstr(f1->id, "per_class") || strcmp(f1->id + length - 3, ".f1") != 0) continue;
+        snprintf(other, sizeof other, "%.*s.precision", (int)length - 3, f1->id);
+        const double p = find(&ledger, other)->claim->reported;
+        snprintf(other, sizeof other, "%.*s.recall", (int)length - 3, f1->id);
+        const double r = find(&ledger, other)->claim->reported;
+        if (fabs(f1->reported - 2 * p * r / (p + r)) > 2e-4)
+            fail_msg("%s: %.4f of %.4f and %.4f", f1->id, f1->reported, p, r);
+    }
+    ledger_free(&ledger);
+}
+
+static void test_forms(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "claims.csv");
+    Ledger ledger = ledger_of(results_of(json_pack("[o]", run(0.99, 0.98, 0.995, 0.1, 0, 1)), json_array(), true));
+    CsvTable table;
+    json_t *json;
+    assert_ok(ledger_write_csv(&ledger, path));
+    assert_ok(csv_table_read(path, &table));
+    assert_int_equal(table.rows, ledger.count);
+    assert_ok(ledger_json(&ledger, &json));
+    assert_int_equal(json_array_size(json), ledger.count);
+    for (size_t i = 0; i < table.rows; i++) {
+        const json_t *claim = json_array_get(json, i);
+        assert_string_equal(csv_table_cell(&table, (ptrdiff_t)i, 0), json_string_value(json_object_get(claim, "id")));
+        const char *verdict = csv_table_cell(&table, (ptrdiff_t)i, (size_t)csv_table_column(&table, "verdict"));
+        assert_string_equal(verdict, json_string_value(json_object_get(claim, "verdict")));
+    }
+    csv_table_free(&table);
+    json_decref(json);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    ledger_print(&ledger, out);
+    fclose(out);
+    assert_non_null(strstr(text, "0.9800 to 0.9950"));
+    assert_non_null(strstr(text, "0.3333 0.5000"));
+    assert_non_null(strstr(text, "below chance"));
+    free(text);
+    ledger_free(&ledger);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_other_data_and_what_is_missing),
+        cmocka_unit_test(test_cross_needs_both),
+        cmocka_unit_test(test_counts_are_the_same_or_not),
+        cmocka_unit_test(test_several_seeds),
+        cmocka_unit_test(test_other_limits),
+        cmocka_unit_test(test_baselines),
+        cmocka_unit_test(test_the_report_agrees_with_itself),
+        cmocka_unit_test(test_forms),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

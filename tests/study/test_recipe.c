@@ -1,0 +1,109 @@
+/* Recipes: those that come with cifra, own ones, and data laid over them. */
+/* Before testing.h: cmocka has a macro run_test. */
+#include "study/pipeline/recipe.h"
+
+#include "testing.h"
+
+#include <string.h>
+
+static Recipe read_text(const char *text) {
+    const char *path = path_in(scratch_folder(), "own.yaml");
+    Recipe recipe;
+    write_bytes(path, text, strlen(text));
+    assert_ok(recipe_read(path, &recipe));
+    return recipe;
+}
+
+static void test_the_papers(void **state) {
+    (void)state;
+    static const char *const cases[] = {"1:50,2:1000", "1:500,2:1000", ""};
+    Recipe r;
+    assert_ok(recipe_read("paper", &r));
+    assert_string_equal(r.name, "paper");
+    assert_string_equal(r.data[0], "mnist");
+    assert_string_equal(r.data[1], "svhn");
+    assert_string_equal(r.grid, "paper");
+    assert_int_equal(r.base.train.epochs, 50);
+    assert_int_equal(r.base.train.patience, 5);
+    assert_int_equal(r.base.split.mode, CF_SPLIT_POOLED);
+    assert_string_equal(r.classes, "1,2");
+    assert_int_equal(r.case_count, 3);
+    for (int i = 0; i < 3; i++) assert_string_equal(r.cases[i], cases[i]);
+    assert_false(r.prune);
+    assert_ok(recipe_check(&r));
+    recipe_free(&r);
+}
+
+static void test_the_quick_one(void **state) {
+    (void)state;
+    Recipe r;
+    assert_ok(recipe_read("quick", &r));
+    assert_true(r.prune && r.features && r.cross);
+    assert_int_equal(strncmp(r.data[0], "hand", 4), 0);
+    assert_ok(recipe_check(&r));
+    recipe_free(&r);
+}
+
+static void test_own(void **state) {
+    (void)state;
+    Recipe r = read_text("data: [pictures]\nmodel: dense classes\nsplit: at:100\ngrid: none\nseeds: 3\nfeatures: null\n"
+                         "imbalance: null\ncross: false\ntrain: {epochs: 7, optimizer: adam, lr: 0.01, batch: 32}\n");
+    assert_string_equal(r.name, "own");
+    assert_string_equal(r.data[0], "pictures");
+    assert_null(r.data[1]);
+    assert_null(r.grid);
+    assert_null(r.classes);
+    assert_false(r.features || r.cross);
+    assert_int_equal(r.seeds, 3);
+    assert_int_equal(r.base.split.at, 100);
+    assert_int_equal(r.base.train.epochs, 7);
+    assert_int_equal(r.base.train.batch, 32);
+    assert_int_equal(r.base.train.optimizer, CF_ADAM);
+    assert_true(r.base.train.learning_rate == 0.01 && r.base.train.momentum == 0.9);
+    assert_ok(recipe_check(&r));
+    recipe_free(&r);
+}
+
+static void expect_data(const char *text, const char *first, const char *second) {
+    Recipe r;
+    assert_ok(recipe_read("quick", &r));
+    assert_ok(recipe_use_data(&r, text));
+    assert_string_equal(r.data[0], first);
+    if (second)
+        assert_string_equal(r.data[1], second);
+    else
+        assert_null(r.data[1]);
+    recipe_free(&r);
+}
+
+static void test_data_between_commas(void **state) {
+    (void)state;
+    expect_data("generated", "hand", "street");
+    expect_data("real", "mnist", "svhn");
+    expect_data("mnist", "mnist", NULL);
+    expect_data("mnist,street", "mnist", "street");
+    expect_data("street:blur=2:4,n=1000", "street:blur=2:4,n=1000", NULL);
+    expect_data("hand:0.5,n=100,mnist", "hand:0.5,n=100", "mnist");
+    expect_data("mnist,street:blur=2:4,n=1000", "mnist", "street:blur=2:4,n=1000");
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    Recipe r;
+    assert_ok(recipe_read("quick", &r));
+    assert_fails(recipe_use_data(&r, "a,b,c"), CF_BAD_USE, "one or two sets");
+    assert_fails(recipe_use_data(&r, ""), CF_BAD_USE, "one or two sets");
+    assert_ok(recipe_use_data(&r, "mnist"));
+    r.seeds = 0;
+    assert_fails(recipe_check(&r), CF_BAD_USE, "1 to 50 seeds");
+    recipe_free(&r);
+    assert_fails(recipe_read("nothing.yaml", &r), CF_IO, "nothing.yaml");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_papers),          cmocka_unit_test(test_the_quick_one), cmocka_unit_test(test_own),
+        cmocka_unit_test(test_data_between_commas), cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
