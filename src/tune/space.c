@@ -47,8 +47,8 @@ static cf_status fill_paper(Space *space) {
                                "maxpool 2 | dense 128 | {activation} | dense classes",
                                &space->model));
     FORWARD(memory_new(COUNT_OF(lists), sizeof *space->parameters, &space->parameters));
-    for (; space->count < (int)COUNT_OF(lists); space->count++)
-        FORWARD(list_parameter(&space->parameters[space->count], lists[space->count].name, lists[space->count].texts));
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        FORWARD(list_parameter(&space->parameters[space->count++], lists[i].name, lists[i].texts));
     return CF_OK;
 }
 
@@ -228,9 +228,8 @@ static cf_status fill_from_json(const json_t *json, Space *space) {
     FORWARD(memory_copy_string(name, &space->name));
     FORWARD(memory_copy_string(model, &space->model));
     FORWARD(memory_new((size_t)count, sizeof *space->parameters, &space->parameters));
-    for (; space->count < count; space->count++)
-        FORWARD(
-            parameter_from_json(json_array_get(parameters, (size_t)space->count), &space->parameters[space->count]));
+    for (int i = 0; i < count; i++)
+        FORWARD(parameter_from_json(json_array_get(parameters, (size_t)i), &space->parameters[space->count++]));
     return space_check(space);
 }
 

@@ -87,9 +87,9 @@ static cf_status fill(const YamlSpace *yaml, const char *path, const char *text,
     FORWARD(name_space(path, space));
     FORWARD(memory_copy_string(yaml->model ? yaml->model : "paper", &space->model));
     FORWARD(memory_new(yaml->parameters_count, sizeof *space->parameters, &space->parameters));
-    for (; space->count < (int)yaml->parameters_count; space->count++)
-        FORWARD(yaml_at_key(copy_parameter(&yaml->parameters[space->count], &space->parameters[space->count]), path,
-                            text, "name", space->count));
+    for (int i = 0; i < (int)yaml->parameters_count; i++)
+        FORWARD(yaml_at_key(copy_parameter(&yaml->parameters[i], &space->parameters[space->count++]), path, text,
+                            "name", i));
     for (int i = 0; i < space->count; i++) FORWARD(yaml_at_key(space_check_parameter(space, i), path, text, "name", i));
     return yaml_at_key(space_check_model(space), path, text, "model", 0);
 }
