@@ -111,10 +111,10 @@ static bool stop_at_third_epoch(const TuneProgress *p, void *context) {
     return *epochs < 3;
 }
 
-/* The epoch in which trial 2 goes on. */
-static bool first_epoch_of_second(const TuneProgress *p, void *context) {
-    int *first = context;
-    if (p->trial == 2 && p->step && !*first) *first = p->step->epoch;
+/* The first epoch that trial 2 is in. */
+static bool note_epoch(const TuneProgress *p, void *context) {
+    int *epoch = context;
+    if (p->event == TUNE_STEP && p->trial == 2 && !*epoch) *epoch = p->step->epoch;
     return true;
 }
 
@@ -135,11 +135,11 @@ static void stopping_keeps_everything(void **state) {
     assert_int_equal(list.trials[1].state, TRIAL_WAITING);
     assert_int_equal(list.trials[1].epochs_run, 1);
     trial_list_free(&list);
-    int first = 0;
-    f.options.progress = first_epoch_of_second;
-    f.options.context = &first;
+    int epoch = 0;
+    f.options.progress = note_epoch;
+    f.options.context = &epoch;
     assert_ok(tune_run(f.split, &f.options));
-    assert_int_equal(first, 2); /* not from its beginning */
+    assert_int_equal(epoch, 2); /* not from its beginning */
     list = trials_of(&f);
     assert_int_equal(list.count, 4);
     for (size_t t = 0; t < 4; t++) assert_int_equal(list.trials[t].state, TRIAL_DONE);
