@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAYOUT_ROUNDS = 8, PIECE = 512, BUCKETS = 64, MOST_SORTED = 7 };
+enum { LAYOUT_ROUNDS = 16, PIECE = 512, BUCKETS = 64, MOST_SORTED = 7 };
 
 /* What a thread needs for a piece of points. */
 typedef struct Scratch {

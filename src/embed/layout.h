@@ -1,11 +1,12 @@
 /* UMAP's layout: points pulled to their neighbours in a graph and pushed away from random others.
  *
  * Stochastic gradient descent on the cross entropy between the graph's weights and closeness in the embedding, after
- * umap-learn: an edge is used in weight / strongest of the epochs, each use is followed by pushes from random points, the
- * step size falls linearly to 0. umap-learn moves both ends of an edge in place, one after the other. Here each point moves
- * itself, by its own edges in order, and reads where the others were; as an undirected edge stands in both ends' rows, a pull
- * has twice the step, and the movement is the same. 
- * turn at the same time, so that most of what a point reads is as new as in the sequential method.
+ * umap-learn: an edge is used in weight / strongest of the epochs, in either direction; a use moves both ends towards each
+ * other and then pushes the one it starts from away from random points; the step falls linearly to 0. umap-learn moves points
+ * in place, one use after the other. Here an epoch has rounds: the uses of an edge fall into rounds that its ends give
+ * (layout_events.h); in a round each point moves itself through its own events in order, and reads where the others were when
+ * the round began. So both ends of an edge still move at once and by equal steps, which is what keeps clusters whole (measured,
+ * docs/design.md), and points move in parallel.
  */
 #ifndef EMBED_LAYOUT_H
 #define EMBED_LAYOUT_H

@@ -37,7 +37,7 @@ typedef struct LayoutKernels {
     const char *name;
     /* Moves the points in y [components][LAYOUT_LANES]. */
     void (*move)(const LayoutPass *pass, const LayoutGroup *group, float *y);
-    /* out[lane] = x[lane]^p for 1e-37 < x < 1e37 and |p log2 x| < 120, to some units of 1e-6, relative. */
+    /* out[lane] = x[lane]^p for 1e-37 < x < 1e37 and |p log2 x| < 120; the relative error is below 1.2e-7 (5 + |p log2 x|). */
     void (*power)(const float *x, float p, float *out);
     /* words[lane][4] = block `block` of each key's numbers. */
     void (*random)(const RngStream *stream, const uint32_t *key, uint32_t block, uint32_t words[LAYOUT_LANES][4]);

@@ -1,0 +1,261 @@
+#include "umap_making.h"
+
+#include "embed_golden.h"
+
+#include "embed/layout.h"
+#include "embed/layout_events.h"
+
+/* ---- The timetable ---- */
+
+static int round_of_event(const LayoutEvents *events, uint32_t i, uint32_t j, bool pushes, uint32_t *rate) {
+    int round = -1;
+    for (int r = 0; r < events->rounds; r++) {
+        size_t slot = event_slot(events, r, i) + !pushes;
+        for (size_t e = events->start[slot]; e < events->start[slot + 1]; e++)
+            if (events->event[e].target == j) {
+                assert_int_equal(round, -1); /* once only */
+                round = r;
+                *rate = events->event[e].rate;
+            }
+    }
+    return round;
+}
+
+static void test_both_ends_in_one_round(void **state) {
+    (void)state;
+    Points points = grouped_points(700, 4, 2, 2, 1);
+    FuzzyGraph graph = graph_of(&points, 10, 1);
+    LayoutEvents events;
+    size_t used[8] = {0};
+    assert_ok(layout_events_new(&graph, true, 8, 2, &events));
+    assert_int_equal(events.start[2 * 8 * graph.n], 2 * graph.start[graph.n]);
+    const float strongest = fuzzy_graph_strongest(&graph);
+    for (uint32_t i = 0; i < graph.n; i++)
+        for (size_t e = graph.start[i]; e < graph.start[i + 1]; e++) {
+            uint32_t j = graph.column[e], rate, other_rate;
+            int round = round_of_event(&events, i, j, true, &rate);
+            assert_true(round >= 0);
+            assert_int_equal(round_of_event(&events, j, i, false, &other_rate), round);
+            assert_int_equal(rate, other_rate);
+            assert_near((double)rate / EVENT_WHOLE, (double)graph.weight[e] / (double)strongest, 1e-9);
+            used[round]++;
+        }
+    for (int r = 0; r < 8; r++) /* about an eighth each */
+        assert_near((double)used[r] / (double)graph.start[graph.n], 0.125, 0.02);
+    layout_events_free(&events);
+    fuzzy_graph_free(&graph);
+    points_release(&points);
+}
+
+static void test_due(void **state) {
+    (void)state;
+    static const uint32_t rates[] = {EVENT_WHOLE, EVENT_WHOLE / 2, EVENT_WHOLE / 3, 1u << 24, EVENT_WHOLE - 1, 1, 0};
+    for (size_t r = 0; r < COUNT_OF(rates); r++) {
+        uint64_t uses = 0;
+        for (uint32_t epoch = 1; epoch <= 5000; epoch++) {
+            uses += event_due((Event){0, rates[r]}, epoch);
+            assert_int_equal(uses, (uint64_t)epoch * rates[r] / EVENT_WHOLE);
+        }
+    }
+}
+
+static void test_rows_of_their_own_scale(void **state) {
+    (void)state;
+    static const Edge edges[] = {{0, 1, 0.5f}, {0, 2, 0.25f}};
+    FuzzyGraph graph = graph_from(3, edges, 2);
+    LayoutEvents events;
+    assert_ok(layout_events_new(&graph, false, 1, 1, &events));
+    assert_int_equal(events.start[6], 4); /* one event an entry, all with pushes */
+    assert_int_equal(events.start[1], 2);
+    assert_int_equal(events.start[2], 2);
+    assert_int_equal(events.event[0].rate, EVENT_WHOLE);
+    assert_int_equal(events.event[1].rate, EVENT_WHOLE / 2);
+    assert_int_equal(events.event[3].rate, EVENT_WHOLE); /* the only one of vertex 2 */
+    layout_events_free(&events);
+    fuzzy_graph_free(&graph);
+}
+
+/* ---- The layout ---- */
+
+static LayoutJob job_of(const FuzzyGraph *graph, int threads) {
+    return (LayoutJob){.graph = graph,
+                       .components = 2,
+                       .epochs = 50,
+                       .negatives = 5,
+                       .a = 1.577,
+                       .b = 0.895,
+                       .learning_rate = 1,
+                       .repulsion = 1,
+                       .seed = 5,
+                       .threads = threads};
+}
+
+static float *start_of(size_t n, int components) {
+    Points points = normal_points(n, components, 11);
+    return values_of(&points);
+}
+
+static void test_same_bits(void **state) {
+    (void)state;
+    Points points = grouped_points(2500, 5, 3, 5, 2);
+    FuzzyGraph graph = graph_of(&points, 15, 2);
+    static const int components[] = {2, 3, 7};
+    for (size_t c = 0; c < COUNT_OF(components); c++) {
+        const size_t bytes = graph.n * (size_t)components[c] * sizeof(float);
+        float *first = NULL;
+        for (size_t t = 0; t < COUNT_OF(embed_thread_counts); t++) {
+            LayoutJob job = job_of(&graph, embed_thread_counts[t]);
+            float *y = start_of(graph.n, components[c]);
+            job.components = components[c];
+            assert_ok(layout_run(&job, y));
+            if (first) assert_memory_equal(y, first, bytes);
+            if (first)
+                free(y);
+            else
+                first = y;
+        }
+        free(first);
+    }
+    fuzzy_graph_free(&graph);
+    points_release(&points);
+}
+
+static void test_groups_part(void **state) {
+    (void)state;
+    Points points = grouped_points(900, 5, 3, 12, 2);
+    FuzzyGraph graph = graph_of(&points, 15, 2);
+    LayoutJob job = job_of(&graph, 2);
+    float *y = start_of(graph.n, 2); /* all three groups on one heap */
+    job.epochs = 300;
+    assert_ok(layout_run(&job, y));
+    double centre[3][2] = {{0}}, within = 0;
+    for (size_t i = 0; i < 900; i++)
+        for (int c = 0; c < 2; c++) centre[i % 3][c] += (double)y[2 * i + (size_t)c] / 300;
+    for (size_t i = 0; i < 900; i++)
+        within += hypot((double)y[2 * i] - centre[i % 3][0], (double)y[2 * i + 1] - centre[i % 3][1]) / 900;
+    for (int g = 0; g < 3; g++) {
+        int h = (g + 1) % 3;
+        assert_true(hypot(centre[g][0] - centre[h][0], centre[g][1] - centre[h][1]) > 3 * within);
+    }
+    free(y);
+    fuzzy_graph_free(&graph);
+    points_release(&points);
+}
+
+/* Two points and no pushes: all moves are pulls by equal steps, so their middle stays. */
+static void test_middle_stays(void **state) {
+    (void)state;
+    static const Edge edges[] = {{0, 1, 1}};
+    FuzzyGraph graph = graph_from(2, edges, 1);
+    LayoutJob job = job_of(&graph, 1);
+    float y[] = {-3, 1, 4, 2};
+    job.negatives = 0;
+    assert_ok(layout_run(&job, y));
+    assert_near((double)y[0] + (double)y[2], 1, 1e-4);
+    assert_near((double)y[1] + (double)y[3], 3, 1e-4);
+    assert_true(hypot((double)y[0] - (double)y[2], (double)y[1] - (double)y[3]) < 0.5);
+    fuzzy_graph_free(&graph);
+}
+
+static void test_one_epoch_moves_nothing(void **state) {
+    (void)state; /* as in umap-learn, whose first uses fall into the second epoch */
+    static const Edge edges[] = {{0, 1, 1}};
+    FuzzyGraph graph = graph_from(2, edges, 1);
+    LayoutJob job = job_of(&graph, 1);
+    float y[] = {-3, 1, 4, 2}, before[4];
+    memcpy(before, y, sizeof y);
+    job.epochs = 1;
+    assert_ok(layout_run(&job, y));
+    assert_memory_equal(y, before, sizeof y);
+    job.epochs = 2;
+    assert_ok(layout_run(&job, y));
+    assert_memory_not_equal(y, before, sizeof y);
+    fuzzy_graph_free(&graph);
+}
+
+/* One point, two fixed ones, no pushes: pulls of single steps, each from where the last one led. One round an epoch, so that
+ * odd and even numbers of rounds must both end in the caller's array. */
+static void test_fixed(void **state) {
+    (void)state;
+    static const float fixed[] = {1, 2, -2, 0.5f};
+    static size_t start[] = {0, 2};
+    static uint32_t column[] = {0, 1};
+    static float weight[] = {0.3f, 0.15f}; /* the second in every other epoch */
+    const FuzzyGraph graph = {.n = 1, .start = start, .column = column, .weight = weight};
+    for (int epochs = 1; epochs <= 6; epochs++) {
+        LayoutJob job = job_of(&graph, 1);
+        float y[] = {4, 4};
+        double x[] = {4, 4};
+        job.fixed = fixed;
+        job.fixed_count = 2;
+        job.negatives = 0;
+        job.epochs = epochs;
+        assert_ok(layout_run(&job, y));
+        for (int epoch = 1; epoch < epochs; epoch++)
+            for (int k = 0; k < (epoch % 2 ? 1 : 2); k++) {
+                double off[] = {x[0] - (double)fixed[2 * k], x[1] - (double)fixed[2 * k + 1]};
+                double square = off[0] * off[0] + off[1] * off[1], power = pow(square, 0.895);
+                double step =
+                    (1 - (epoch - 1.0) / epochs) * -2 * 1.577 * 0.895 * power / (square * (1 + 1.577 * power));
+                x[0] += step * off[0];
+                x[1] += step * off[1];
+            }
+        assert_near((double)y[0], x[0], 1e-4);
+        assert_near((double)y[1], x[1], 1e-4);
+    }
+}
+
+/* A star: one vertex with an edge to every other. */
+static void test_hub(void **state) {
+    (void)state;
+    enum { RAYS = 1500 };
+    FuzzyGraph graph = {.n = RAYS + 1};
+    assert_ok(memory_new(graph.n + 1, sizeof *graph.start, &graph.start));
+    assert_ok(memory_new(2 * RAYS, sizeof *graph.column, &graph.column));
+    assert_ok(memory_new(2 * RAYS, sizeof *graph.weight, &graph.weight));
+    for (uint32_t e = 0; e < 2 * RAYS; e++) {
+        graph.column[e] = e < RAYS ? e + 1 : 0;
+        graph.weight[e] = 1;
+    }
+    for (size_t i = 1; i <= graph.n; i++) graph.start[i] = RAYS + i - 1;
+    LayoutJob job = job_of(&graph, 2);
+    float *y = start_of(graph.n, 2);
+    assert_ok(layout_run(&job, y));
+    for (size_t v = 0; v < 2 * graph.n; v++) assert_true(fabsf(y[v]) < 1000);
+    free(y);
+    fuzzy_graph_free(&graph);
+}
+
+static bool stop_late(double done, void *context) {
+    int *asked = context;
+    assert_true(done > 0 && done < 1);
+    return ++*asked < 3;
+}
+
+static void test_stopped(void **state) {
+    (void)state;
+    static const Edge edges[] = {{0, 1, 1}};
+    FuzzyGraph graph = graph_from(2, edges, 1);
+    LayoutJob job = job_of(&graph, 1);
+    float y[] = {-3, 1, 4, 2};
+    int asked = 0;
+    job.progress = stop_late;
+    job.progress_context = &asked;
+    assert_fails(layout_run(&job, y), CF_INTERRUPTED, "stopped in epoch 3 of 50");
+    fuzzy_graph_free(&graph);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_ends_in_one_round),
+        cmocka_unit_test(test_due),
+        cmocka_unit_test(test_rows_of_their_own_scale),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_groups_part),
+        cmocka_unit_test(test_middle_stays),
+        cmocka_unit_test(test_one_epoch_moves_nothing),
+        cmocka_unit_test(test_hub),
+        cmocka_unit_test(test_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
