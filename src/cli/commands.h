@@ -6,6 +6,6 @@
 
 extern const Command command_train, command_eval, command_predict, command_report, command_data_list, command_data_info,
     command_data_make, command_data_show, command_runs_list, command_runs_show, command_bench_step, command_bench_ops,
-    command_bench_epoch, command_bench_mnist99;
+    command_bench_epoch, command_bench_mnist99, command_umap;
 
 #endif

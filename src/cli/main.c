@@ -5,9 +5,10 @@
 #include <stddef.h>
 
 static const Command *const commands[] = {
-    &command_train,      &command_eval,      &command_predict,     &command_report,        &command_data_list,
-    &command_data_info,  &command_data_make, &command_data_show,   &command_runs_list,     &command_runs_show,
-    &command_bench_step, &command_bench_ops, &command_bench_epoch, &command_bench_mnist99, NULL};
+    &command_train,     &command_eval,        &command_predict,       &command_umap,
+    &command_report,    &command_data_list,   &command_data_info,     &command_data_make,
+    &command_data_show, &command_runs_list,   &command_runs_show,     &command_bench_step,
+    &command_bench_ops, &command_bench_epoch, &command_bench_mnist99, NULL};
 
 static const HelpSection sections[] = {
     {"Environment", "CIFRA_DATA is the folder where data sets are looked for by name.\n"

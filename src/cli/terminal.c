@@ -3,7 +3,9 @@
 #include "base/numbers.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool quiet, line_open;
@@ -73,6 +75,40 @@ bool terminal_progress(const cf_progress *progress, void *context) {
         print_live(progress);
     if (interrupted) close_line();
     return !interrupted;
+}
+
+bool terminal_stage(const char *stage, double done) {
+    static char name[32];
+    static double begin, last;
+    static bool ended;
+    double time = clock_seconds();
+    if (strcmp(name, stage) != 0) {
+        snprintf(name, sizeof name, "%s", stage);
+        begin = last = time;
+        ended = false;
+    }
+    if (done >= 1) {
+        close_line();
+        if (!quiet && !ended) fprintf(stderr, "%-10s %.2f s\n", name, time - begin);
+        ended = true;
+    } else if (!quiet && isatty(STDERR_FILENO) && time - last >= 0.1) {
+        last = time;
+        fprintf(stderr, "\r\033[K%-10s %3.0f %%", name, 100 * done);
+        if (done > 0.01) print_left((time - begin) * (1 - done) / done);
+        line_open = true;
+    }
+    if (interrupted) close_line();
+    return !interrupted;
+}
+
+void terminal_say(const char *format, ...) {
+    va_list arguments;
+    if (quiet) return;
+    close_line();
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
 }
 
 cf_status print_json(json_t *json) {

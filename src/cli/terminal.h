@@ -14,6 +14,11 @@ void terminal_set_quiet(bool quiet);
  * used. Returns false once Ctrl-C was pressed (terminal_catch_interrupt); a second Ctrl-C ends the program at once. */
 bool terminal_progress(const cf_progress *progress, void *context);
 void terminal_catch_interrupt(void);
+/* Shows how much of a stage of work is done, 0 to 1: a line that is renewed on a terminal, and the stage's seconds at its end
+ * anywhere. Returns as terminal_progress. */
+bool terminal_stage(const char *stage, double done);
+/* A line to stderr, unless quiet. */
+void terminal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Prints a JSON document on stdout and releases it. */
 cf_status print_json(json_t *json);

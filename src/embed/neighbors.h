@@ -15,7 +15,7 @@ typedef enum Metric {
 } Metric;
 
 typedef enum NeighborMethod {
-    NEIGHBORS_AUTO, /* exact up to a size that was measured, see neighbors.c */
+    NEIGHBORS_AUTO, /* exact up to 100,000 points, or for more than 32 neighbours; see neighbors.c */
     NEIGHBORS_EXACT,
     NEIGHBORS_DESCENT
 } NeighborMethod;

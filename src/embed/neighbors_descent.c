@@ -1,5 +1,367 @@
+/* Approximate neighbours by NN-descent (Dong, Moses, Li: "Efficient k-nearest neighbor graph construction for generic
+ * similarity measures", WWW 2011): neighbours of neighbours are likely neighbours.
+ *
+ * Lists begin with the leaves of random projection trees. In an iteration every point joins those around it (its list, and
+ * points that have it in theirs): the distances among them come from one small matrix product, as long as one of the two is
+ * new to its list. Unlike the paper's, an iteration reads a snapshot: joins of a chunk of points write what they found to
+ * places of their own, and then every point gathers what was found for it, in a fixed order. So the lists do not depend on
+ * the number of threads. At the end distances are formed anew in double.
+ */
 #include "embed/neighbors_inside.h"
 
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/slices.h"
+#include "embed/neighbors_tree.h"
+#include "embed/product_rows.h"
+#include "nn/cpu/matrix_product.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TREES = 5,
+    MORE = 5,     /* entries of a list beyond k */
+    JOINED = 48,  /* points around a point at most */
+    FOUND = 8,    /* of a join, for one of its points, at most */
+    CHUNK = 4096, /* points whose joins are gathered together */
+    MOST_ROUNDS = 16,
+    ROWS_PER_PIECE = 64
+};
+static const double few_changes = 0.003; /* of all entries, that end the search */
+static const uint32_t nobody = UINT32_MAX;
+
+typedef struct Entry {
+    float distance;
+    uint32_t row;
+} Entry;
+
+typedef struct Descent {
+    const Side *side;
+    const NeighborOptions *options;
+    ProductRows rows;
+    Forest forest;
+    size_t n;
+    int k, kept;        /* kept: entries of a list */
+    Entry *lists;       /* [n][kept] ascending by (distance, row) */
+    bool *fresh;        /* [n][kept] not yet joined */
+    uint32_t *around;   /* [n][JOINED] */
+    bool *around_fresh; /* [n][JOINED] */
+    int *around_count;  /* [n] */
+    bool *worth;        /* [n] some around it is fresh */
+    size_t *back_first; /* [n + 1] of a point: the places in `around` that name it */
+    size_t *back;       /* [n * JOINED] j * JOINED + place, ascending */
+    size_t *cursor;     /* [n] how far `back` has been gathered */
+    Entry *found;       /* [CHUNK][JOINED][FOUND] */
+    size_t chunk;       /* first point of the chunk under way */
+    int tree;
+    uint32_t round;
+    float *gathered, *products; /* [threads][JOINED][dim], [threads][JOINED][JOINED] */
+    size_t *changes;            /* [pieces] */
+    Nearest *nearest;
+} Descent;
+
+static int64_t pieces_of(size_t n) {
+    return (int64_t)((n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE);
+}
+
+static bool before(Entry a, Entry b) {
+    return a.distance < b.distance || (a.distance == b.distance && a.row < b.row);
+}
+
+/* Whether the entry was new and good enough. */
+static bool insert(Descent *search, size_t i, Entry entry) {
+    size_t kept = (size_t)search->kept, at = kept - 1;
+    Entry *list = search->lists + i * kept;
+    bool *fresh = search->fresh + i * kept;
+    if (!before(entry, list[at])) return false;
+    for (size_t c = 0; c < kept; c++)
+        if (list[c].row == entry.row) return false;
+    for (; at > 0 && before(entry, list[at - 1]); at--) {
+        list[at] = list[at - 1];
+        fresh[at] = fresh[at - 1];
+    }
+    list[at] = entry;
+    fresh[at] = true;
+    return true;
+}
+
+/* Squared distances (of the product rows' scale) among `count` rows, to products[count][count]. */
+static cf_status join_rows(const Descent *search, const uint32_t *rows, int count, int thread,
+                           const float **distances) {
+    size_t dim = (size_t)search->rows.dim;
+    float *gathered = search->gathered + (size_t)thread * JOINED * dim;
+    float *products = search->products + (size_t)thread * JOINED * JOINED;
+    for (int a = 0; a < count; a++)
+        memcpy(gathered + (size_t)a * dim, search->rows.values + rows[a] * dim, dim * sizeof *gathered);
+    FORWARD(matrix_product(count, count, search->rows.dim, gathered, gathered, products));
+    for (int a = 0; a < count; a++)
+        for (int b = 0; b < count; b++) {
+            float *value = &products[a * count + b];
+            *value = (search->rows.norms[rows[a]] + search->rows.norms[rows[b]]) - 2 * *value;
+        }
+    *distances = products;
+    return CF_OK;
+}
+
+/* ---- The beginning ---- */
+
+/* No two leaves of a tree share a point. */
+static cf_status join_leaf(void *context, int64_t index, int thread) {
+    Descent *search = context;
+    const Forest *forest = &search->forest;
+    size_t from = forest->first[index], count = forest->first[index + 1] - from;
+    const uint32_t *rows = forest->order + (size_t)search->tree * forest->n + from;
+    const float *distances;
+    FORWARD(join_rows(search, rows, (int)count, thread, &distances));
+    for (size_t a = 0; a < count; a++)
+        for (size_t b = 0; b < count; b++)
+            if (a != b) insert(search, rows[a], (Entry){distances[a * count + b], rows[b]});
+    return CF_OK;
+}
+
+/* ---- One round ---- */
+
+/* Who of those that name a point stands around it, if there are too many: the lowest by chance. */
+static uint32_t chance(const Descent *search, size_t of, size_t by) {
+    uint32_t counter[4] = {(uint32_t)of, (uint32_t)by, search->round, RNG_NEIGHBORS};
+    const uint32_t key[2] = {(uint32_t)search->options->seed, (uint32_t)(search->options->seed >> 32)};
+    rng_philox(counter, key);
+    return counter[0];
+}
+
+typedef struct Namer {
+    uint32_t chance, row;
+    bool fresh;
+} Namer;
+
+static int compare_namers(const void *left, const void *right) {
+    const Namer *a = left, *b = right;
+    if (a->fresh != b->fresh) return a->fresh ? -1 : 1;
+    if (a->chance != b->chance) return a->chance < b->chance ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static void put_around(Descent *search, size_t i, uint32_t row, bool fresh) {
+    uint32_t *around = search->around + i * JOINED;
+    int *count = &search->around_count[i];
+    if (*count == JOINED) return;
+    for (int c = 0; c < *count; c++) {
+        if (around[c] != row) continue;
+        search->around_fresh[i * JOINED + (size_t)c] |= fresh;
+        return;
+    }
+    search->around_fresh[i * JOINED + (size_t)*count] = fresh;
+    around[(*count)++] = row;
+}
+
+/* Point i's list, then those that have it in theirs (`back` holds i's places in lists). */
+static cf_status gather_around(void *context, int64_t piece, int thread) {
+    enum { MOST_NAMERS = 512 };
+    Descent *search = context;
+    size_t from = (size_t)piece * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE, kept = (size_t)search->kept;
+    Namer namers[MOST_NAMERS];
+    (void)thread;
+    for (size_t i = from; i < to && i < search->n; i++) {
+        size_t count = 0;
+        search->around_count[i] = 0;
+        search->worth[i] = false;
+        for (size_t c = 0; c < kept && c < JOINED / 2; c++)
+            if (search->lists[i * kept + c].row != nobody)
+                put_around(search, i, search->lists[i * kept + c].row, search->fresh[i * kept + c]);
+        for (size_t b = search->back_first[i]; b < search->back_first[i + 1] && count < MOST_NAMERS; b++) {
+            size_t by = search->back[b] / kept;
+            namers[count++] = (Namer){chance(search, i, by), (uint32_t)by, search->fresh[search->back[b]]};
+        }
+        qsort(namers, count, sizeof *namers, compare_namers);
+        for (size_t c = 0; c < count; c++) put_around(search, i, namers[c].row, namers[c].fresh);
+        for (int c = 0; c < search->around_count[i]; c++)
+            search->worth[i] |= search->around_fresh[i * JOINED + (size_t)c];
+    }
+    return CF_OK;
+}
+
+/* back[first[i] ..]: the places of row i in a table of `width` columns, `count` of them used (NULL: all). */
+static void index_back(Descent *search, const uint32_t *rows, size_t stride, size_t width, const int *counts) {
+    size_t n = search->n, *first = search->back_first;
+    memset(first, 0, (n + 1) * sizeof *first);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t j = 0; j < n; j++)
+            for (size_t c = 0; c < (counts ? (size_t)counts[j] : width); c++) {
+                uint32_t row = rows[(j * width + c) * stride];
+                if (row == nobody) continue;
+                if (pass)
+                    search->back[search->cursor[row]++] = j * width + c;
+                else
+                    first[row + 1]++;
+            }
+        for (size_t i = 0; i < n && !pass; i++) first[i + 1] += first[i];
+        memcpy(search->cursor, first, n * sizeof *first);
+    }
+}
+
+/* The joins of one point of the chunk. */
+static cf_status join_point(void *context, int64_t index, int thread) {
+    Descent *search = context;
+    size_t j = search->chunk + (size_t)index, kept = (size_t)search->kept;
+    const uint32_t *rows = search->around + j * JOINED;
+    const bool *fresh = search->around_fresh + j * JOINED;
+    int count = search->around_count[j];
+    Entry *found = search->found + (size_t)index * JOINED * FOUND;
+    const float *distances;
+    for (int f = 0; f < count * FOUND; f++) found[f] = (Entry){INFINITY, nobody};
+    if (!search->worth[j]) return CF_OK;
+    FORWARD(join_rows(search, rows, count, thread, &distances));
+    for (int a = 0; a < count; a++) {
+        Entry *best = found + a * FOUND, worst = search->lists[rows[a] * kept + kept - 1];
+        for (int b = 0; b < count; b++) {
+            Entry entry = {distances[a * count + b], rows[b]};
+            int at = FOUND - 1;
+            if (a == b || !(fresh[a] || fresh[b]) || !before(entry, worst) || !before(entry, best[at])) continue;
+            for (; at > 0 && before(entry, best[at - 1]); at--) best[at] = best[at - 1];
+            best[at] = entry;
+        }
+    }
+    return CF_OK;
+}
+
+/* Every point takes what the chunk's joins found for it, in the order of the joins. */
+static cf_status gather_found(void *context, int64_t piece, int thread) {
+    Descent *search = context;
+    size_t from = (size_t)piece * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE;
+    (void)thread;
+    for (size_t i = from; i < to && i < search->n; i++)
+        for (; search->cursor[i] < search->back_first[i + 1]; search->cursor[i]++) {
+            size_t place = search->back[search->cursor[i]];
+            if (place >= (search->chunk + CHUNK) * JOINED) break;
+            const Entry *found = search->found + (place - search->chunk * JOINED) * FOUND;
+            for (int f = 0; f < FOUND && found[f].row != nobody; f++)
+                search->changes[piece] += insert(search, i, found[f]);
+        }
+    return CF_OK;
+}
+
+static cf_status run_round(Descent *search, size_t *changes) {
+    int threads = search->options->threads;
+    size_t n = search->n;
+    index_back(search, &search->lists->row, sizeof(Entry) / sizeof(uint32_t), (size_t)search->kept, NULL);
+    FORWARD(slices_run(threads, pieces_of(n), gather_around, search));
+    memset(search->fresh, 0, n * (size_t)search->kept);
+    memset(search->changes, 0, (size_t)pieces_of(n) * sizeof *search->changes);
+    index_back(search, search->around, 1, JOINED, search->around_count);
+    memcpy(search->cursor, search->back_first, n * sizeof *search->cursor);
+    for (search->chunk = 0; search->chunk < n; search->chunk += CHUNK) {
+        size_t count = n - search->chunk < CHUNK ? n - search->chunk : CHUNK;
+        FORWARD(slices_run(threads, (int64_t)count, join_point, search));
+        FORWARD(slices_run(threads, pieces_of(n), gather_found, search));
+    }
+    *changes = 0;
+    for (int64_t p = 0; p < pieces_of(n); p++) *changes += search->changes[p];
+    return CF_OK;
+}
+
+/* ---- All of it ---- */
+
+/* For lists longer than what the leaves of few points can fill. */
+static void look_at_all(const Descent *search, size_t i, double *distance, uint32_t *index) {
+    for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
+    for (size_t j = 0; j < search->n; j++)
+        if (j != i)
+            nearest_insert(distance, index, search->k,
+                           side_distance(search->side, i, search->side, j, search->options->metric), (uint32_t)j);
+}
+
+static cf_status finish_piece(void *context, int64_t piece, int thread) {
+    const Descent *search = context;
+    size_t from = (size_t)piece * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE;
+    (void)thread;
+    for (size_t i = from; i < to && i < search->n; i++) {
+        double *distance = search->nearest->distance + i * (size_t)search->k;
+        uint32_t *index = search->nearest->index + i * (size_t)search->k;
+        if (search->options->metric == METRIC_COSINE && search->side->square[i] == 0) {
+            nearest_take_first(i, search->k, distance, index);
+            continue;
+        }
+        for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;
+        for (int c = 0; c < search->kept; c++) {
+            uint32_t j = search->lists[i * (size_t)search->kept + (size_t)c].row;
+            if (j == nobody) continue;
+            nearest_insert(distance, index, search->k,
+                           side_distance(search->side, i, search->side, j, search->options->metric), j);
+        }
+        if (index[search->k - 1] == nobody) look_at_all(search, i, distance, index);
+    }
+    return CF_OK;
+}
+
+static cf_status allocate(Descent *search) {
+    size_t n = search->n, kept = (size_t)search->kept, threads = (size_t)search->options->threads;
+    size_t dim = (size_t)search->rows.dim, count;
+    FAIL_IF(!size_multiply(n, kept > JOINED ? kept : JOINED, &count), CF_NO_MEMORY,
+            "%d neighbours of %zu points are too many", search->k, n);
+    FORWARD(memory_new(n * kept, sizeof *search->lists, &search->lists));
+    FORWARD(memory_new(n * kept, sizeof *search->fresh, &search->fresh));
+    FORWARD(memory_new(n * JOINED, sizeof *search->around, &search->around));
+    FORWARD(memory_new(n * JOINED, sizeof *search->around_fresh, &search->around_fresh));
+    FORWARD(memory_new(n, sizeof *search->around_count, &search->around_count));
+    FORWARD(memory_new(n, sizeof *search->worth, &search->worth));
+    FORWARD(memory_new(n + 1, sizeof *search->back_first, &search->back_first));
+    FORWARD(memory_new(count, sizeof *search->back, &search->back));
+    FORWARD(memory_new(n, sizeof *search->cursor, &search->cursor));
+    FORWARD(memory_new((size_t)CHUNK * JOINED * FOUND, sizeof *search->found, &search->found));
+    FORWARD(memory_new(threads * JOINED * dim, sizeof(float), &search->gathered));
+    FORWARD(memory_new(threads * JOINED * JOINED, sizeof(float), &search->products));
+    FORWARD(memory_new((size_t)pieces_of(n), sizeof *search->changes, &search->changes));
+    for (size_t i = 0; i < n * kept; i++) search->lists[i] = (Entry){INFINITY, nobody};
+    return CF_OK;
+}
+
+static void report(const Descent *search, double done) {
+    if (search->options->progress) search->options->progress(done, search->options->progress_context);
+}
+
+static cf_status descend(Descent *search) {
+    const NeighborOptions *options = search->options;
+    size_t changes = 0;
+    FORWARD(allocate(search));
+    FORWARD(forest_new(&search->rows, TREES, options->seed, options->threads, &search->forest));
+    for (search->tree = 0; search->tree < TREES; search->tree++)
+        FORWARD(slices_run(options->threads, (int64_t)search->forest.leaves, join_leaf, search));
+    forest_free(&search->forest);
+    report(search, 0.2);
+    for (search->round = 1; search->round <= MOST_ROUNDS; search->round++) {
+        FORWARD(run_round(search, &changes));
+        if ((double)changes < few_changes * (double)search->n * search->kept) break;
+        report(search, 0.2 + 0.75 * search->round / MOST_ROUNDS);
+    }
+    FORWARD(slices_run(options->threads, pieces_of(search->n), finish_piece, search));
+    report(search, 1);
+    return CF_OK;
+}
+
+static void descent_free(Descent *search) {
+    void *own[] = {search->lists,    search->fresh,      search->around, search->around_fresh, search->around_count,
+                   search->worth,    search->back_first, search->back,   search->cursor,       search->found,
+                   search->gathered, search->products,   search->changes};
+    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+    product_rows_free(&search->rows);
+    forest_free(&search->forest);
+}
+
 cf_status nearest_descent(const Side *a, const NeighborOptions *options, int k, Nearest *nearest) {
-    return nearest_exact(a, a, options, k, nearest);
+    Nearest made = {0};
+    ProductFrame frame = {0};
+    Descent search = {.side = a, .options = options, .n = a->n, .k = k, .kept = k + MORE, .nearest = &made};
+    cf_status status;
+    FORWARD_TO(done, nearest_new(a->n, k, &made));
+    FORWARD_TO(done, product_frame_new(a->points, NULL, options->metric, options->threads, &frame));
+    FORWARD_TO(done, product_rows_new(&frame, a->points, a->rows, a->n, options->threads, &search.rows));
+    FORWARD_TO(done, descend(&search));
+done:
+    product_frame_free(&frame);
+    descent_free(&search);
+    if (status) nearest_free(&made);
+    if (!status) *nearest = made;
+    return status;
 }

@@ -188,22 +188,12 @@ static void search_in_double(const Search *search, size_t i, double *distance, u
                            (uint32_t)j);
 }
 
-/* All distances of a row without direction are 1: the first rows are its nearest. */
-static void take_first(const Search *search, size_t i, double *distance, uint32_t *index) {
-    uint32_t j = 0;
-    for (int c = 0; c < search->k; c++, j++) {
-        if (search->a == search->b && j == i) j++;
-        distance[c] = 1;
-        index[c] = j;
-    }
-}
-
 static void finish_row(const Search *search, size_t i) {
     const uint32_t *names = search->candidates + i * (size_t)search->kept;
     double *distance = search->nearest->distance + i * (size_t)search->k;
     uint32_t *index = search->nearest->index + i * (size_t)search->k;
     if (search->metric == METRIC_COSINE && search->a->square[i] == 0) {
-        take_first(search, i, distance, index);
+        nearest_take_first(search->a == search->b ? i : SIZE_MAX, search->k, distance, index);
         return;
     }
     for (int c = 0; c < search->k; c++) distance[c] = INFINITY, index[c] = nobody;

@@ -38,6 +38,9 @@ static inline void nearest_insert(double *distance, uint32_t *index, int k, doub
     index[at] = i;
 }
 
+/* The nearest of row `self` (SIZE_MAX: of a query), which has no direction: all distances are 1, so the first rows. */
+void nearest_take_first(size_t self, int k, double *distance, uint32_t *index);
+
 /* neighbors_exact.c: for each row of `a` its k nearest of `b`; b == a: of the other rows. 1 <= k <= what there is. */
 cf_status nearest_exact(const Side *a, const Side *b, const NeighborOptions *options, int k, Nearest *nearest);
 /* neighbors_descent.c: as nearest_exact(a, a, ..), nearly. */

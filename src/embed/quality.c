@@ -70,7 +70,7 @@ cf_status quality_measure(const Points *points, const Points *embedding, const i
 }
 
 size_t quality_memory(size_t n, int dim, int threads) {
-    double strips = 4.0 * (1 << 22), rows = n > QUALITY_EXACT ? QUALITY_RANK_SAMPLE : (double)n;
+    double strips = 4.0 * fmin(1 << 23, 256.0 * (double)n), rows = n > QUALITY_EXACT ? QUALITY_RANK_SAMPLE : (double)n;
     double total = (strips + 8.0 * (double)n) * slices_threads(threads) + 4.0 * (dim + 1.0) * ((double)n + rows) +
                    64.0 * (double)n;
     return total < 9e18 ? (size_t)total : SIZE_MAX;

@@ -3,8 +3,9 @@
 #include "embed/row_math.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { LANES = 16, PART = 1024 };
+enum { LANES = 16, CHUNK = 64, PART = 1024 };
 
 EVERY_ISA void plane_distances(const Plane *plane, size_t i, float *distances) {
     for (size_t from = 0; from < plane->n; from += PART) {
@@ -41,17 +42,35 @@ EVERY_ISA double plane_sum(const Plane *plane, const float *x, size_t from, size
     return sum;
 }
 
-static inline __attribute__((always_inline)) int any_below(const float *distances, float limit) {
-    int any = 0;
-    for (int l = 0; l < LANES; l++) any |= distances[l] < limit;
-    return any;
+/* How many of CHUNK distances are below the limit. A plain sum: compilers make vectors of it, and not of "any". */
+static inline __attribute__((always_inline)) int chunk_below(const float *distances, float limit) {
+    int below = 0;
+    for (int l = 0; l < CHUNK; l++) below += distances[l] < limit;
+    return below;
+}
+
+/* A value that at least k of the distances are below: the minima of CHUNK interleaved parts are that many of them. */
+static inline __attribute__((always_inline)) float enough(const float *distances, size_t n, int k) {
+    float least[CHUNK], sorted[CHUNK];
+    if (n < CHUNK || k > CHUNK) return INFINITY;
+    memcpy(least, distances, sizeof least);
+    for (size_t from = CHUNK; from + CHUNK <= n; from += CHUNK)
+        for (int l = 0; l < CHUNK; l++)
+            least[l] = distances[from + (size_t)l] < least[l] ? distances[from + (size_t)l] : least[l];
+    for (int l = 0; l < CHUNK; l++) {
+        int at = l;
+        for (; at > 0 && least[l] < sorted[at - 1]; at--) sorted[at] = sorted[at - 1];
+        sorted[at] = least[l];
+    }
+    return nextafterf(sorted[k - 1], INFINITY);
 }
 
 EVERY_ISA void smallest(const float *distances, size_t n, int k, float *values, uint32_t *places) {
-    for (int c = 0; c < k; c++) values[c] = INFINITY, places[c] = UINT32_MAX;
-    for (size_t from = 0; from < n; from += LANES) {
-        size_t to = from + LANES < n ? from + LANES : n;
-        if (to - from == LANES && !any_below(distances + from, values[k - 1])) continue;
+    float limit = enough(distances, n, k);
+    for (int c = 0; c < k; c++) values[c] = limit, places[c] = UINT32_MAX;
+    for (size_t from = 0; from < n; from += CHUNK) {
+        size_t to = from + CHUNK < n ? from + CHUNK : n;
+        if (to - from == CHUNK && !chunk_below(distances + from, values[k - 1])) continue;
         for (size_t j = from; j < to; j++) {
             int at = k - 1;
             if (!(distances[j] < values[at])) continue;

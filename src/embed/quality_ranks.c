@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROWS = 128, STRIP = 1 << 22 }; /* of a strip: points, and floats */
+enum { MOST_ROWS = 256, STRIP = 1 << 23 }; /* of a strip: points, and floats */
 
 typedef struct Ranks {
     ProductRows all, asked;

@@ -39,8 +39,7 @@ void figure_list_free(FigureList *list) {
     *list = (FigureList){0};
 }
 
-/* Takes over `path`. */
-static cf_status list_add(FigureList *list, char *path) {
+cf_status figure_list_add(FigureList *list, char *path) {
     if (list->count == list->room) {
         const size_t room = 2 * list->room + 16;
         char **grown = realloc(list->paths, room * sizeof *grown);
@@ -88,7 +87,7 @@ static cf_status draw_all(const FigureBook *book, const char *name, const Drawin
             free(path);
             return status;
         }
-        FORWARD(list_add(book->list, path));
+        FORWARD(figure_list_add(book->list, path));
     }
     return CF_OK;
 }

@@ -14,12 +14,14 @@ enum { FIGURE_SVG = 1, FIGURE_PNG = 2, FIGURE_PDF = 4 };
 /* "svg", "png" and "pdf" between commas, or "none". */
 cf_status figure_formats_from_text(const char *text, unsigned *formats);
 
-/* The figures that were made, in order, without their CSV files. Begins zeroed. */
+/* The files that were made, in order: figures without their CSV files. Begins zeroed. */
 typedef struct FigureList {
     char **paths;
     size_t count, room;
 } FigureList;
 void figure_list_free(FigureList *list);
+/* Takes over `path`, also on failure. */
+cf_status figure_list_add(FigureList *list, char *path);
 
 typedef struct FigureBook {
     const char *folder;  /* RUN/figures; exists */

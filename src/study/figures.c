@@ -11,8 +11,8 @@ static const char *short_name(const char *data) {
     return generator_named(data) ? data : file_base_name(data);
 }
 
-/* "" for the run's own test part, else "-svhn", "-mnist-all", "-street_blur_2_4". */
-static cf_status make_suffix(const Run *run, const char *data, const char *part, char **suffix) {
+/* Of generated data "-street_blur_2_4". */
+cf_status figures_suffix(const Run *run, const char *data, const char *part, char **suffix) {
     const bool own = strcmp(data, run->config.data) == 0, test = strcmp(part, "test") == 0;
     const bool whole = strcmp(part, "all") == 0 && run->set->official_train < run->set->count;
     if (own && test) return memory_copy_string("", suffix);
@@ -21,6 +21,10 @@ static cf_status make_suffix(const Run *run, const char *data, const char *part,
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
     if (strlen(*suffix) > 100) (*suffix)[100] = '\0'; /* a file's name has 255 bytes */
     return CF_OK;
+}
+
+cf_status figures_subject(const char *data, const char *part, char **subject) {
+    return memory_print(subject, "%s, %s", short_name(data), part);
 }
 
 static cf_status draw_run(const FigureBook *book, const Run *run) {
@@ -66,8 +70,8 @@ cf_status figures_make(const Run *run, const Evaluation *evaluation, const char 
     cf_status status;
     if (options->formats == 0) return CF_OK;
     FORWARD_TO(done, file_join(run->folder, "figures", &folder));
-    FORWARD_TO(done, make_suffix(run, data, part, &suffix));
-    FORWARD_TO(done, memory_print(&subject, "%s, %s", short_name(data), part));
+    FORWARD_TO(done, figures_suffix(run, data, part, &suffix));
+    FORWARD_TO(done, figures_subject(data, part, &subject));
     const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light,
                              list};
     FORWARD_TO(done, draw_all(&book, run, evaluation, !*suffix));

@@ -22,6 +22,11 @@ typedef struct FigureOptions {
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,
                        const FigureOptions *options, FigureList *list);
 
+/* What is put behind a file's name: "" for the run's own test part, else "-svhn", "-mnist-all"; and what titles say, "mnist,
+ * test". New strings. */
+cf_status figures_suffix(const Run *run, const char *data, const char *part, char **suffix);
+cf_status figures_subject(const char *data, const char *part, char **subject);
+
 /* ---- figures_*.c: each writes its data and its drawings ---- */
 
 cf_status figure_distribution(const FigureBook *book, const cf_split *split);

@@ -6,8 +6,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/prepare.h"
+#include "draw/theme.h"
 #include "study/report_inside.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,14 +100,28 @@ static cf_status collect(const ReportInput *input, size_t count, float *xy, unsi
     return CF_OK;
 }
 
+/* "#3f90da" of each class colour, in order. */
+static json_t *colours(const Theme *theme) {
+    json_t *list = json_array();
+    for (int c = 0; c < CLASS_COLOURS; c++) {
+        const Colour colour = theme_class(theme, c);
+        char text[8];
+        snprintf(text, sizeof text, "#%02x%02x%02x", (unsigned)lrint(255 * colour.red),
+                 (unsigned)lrint(255 * colour.green), (unsigned)lrint(255 * colour.blue));
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
 cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root) {
     if (!report_has_features(input)) return CF_OK;
     size_t count = points_shown(input), size = input->set ? thumbnail_size(input->set) : 0;
     float *xy = NULL;
     unsigned char *thumbnails = NULL;
     json_t *labels = json_array(), *label = json_array(), *index = json_array();
-    json_t *features = json_pack("{s:o s:o s:o s:I}", "labels", labels, "label", label, "index", index, "all",
-                                 (json_int_t)input->embedding.rows);
+    json_t *features = json_pack("{s:o s:o s:o s:I s:{s:o s:o}}", "labels", labels, "label", label, "index", index,
+                                 "all", (json_int_t)input->embedding.rows, "colours", "light", colours(&theme_light),
+                                 "dark", colours(&theme_dark));
     cf_status status;
     FORWARD_TO(done, memory_new(count, 2 * sizeof *xy, &xy));
     FORWARD_TO(done, memory_new(count, size + 1, &thumbnails));

@@ -245,14 +245,6 @@ cf_status run_test(Run *run) {
     return status;
 }
 
-/* The official test part if `part` is CF_TEST, everything if it is CF_ALL; the model's classes only. */
-static cf_status evaluate_uncut(Run *run, cf_part part, const ClassifyOptions *options, Evaluation *evaluation) {
-    FORWARD(split_uncut(run->set, NULL, &run->split));
-    const cf_subset *subset = cf_split_part(run->split, part);
-    FAIL_IF(!cf_subset_count(subset), CF_BAD_USE, "%s has no official test part; choose --split all", run->set->name);
-    return evaluate(run->model, subset, options, evaluation);
-}
-
 /* The set of which `part` (NULL: the official test part, where there is one) is to be evaluated. Of a generated set
  * hardly more than that is made: an image does not depend on how many others there are. */
 static cf_status load_other(Run *run, const char *data, const char *data_dir, const char *part) {
@@ -269,27 +261,47 @@ static cf_status load_other(Run *run, const char *data, const char *data_dir, co
     return status;
 }
 
-cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
-                       Evaluation *evaluation, const char **used_part) {
-    ClassifyOptions options = {run->engine, slices_threads(threads)};
-    bool own = !data || strcmp(data, run->config.data) == 0;
-    FAIL_IF(run->set, CF_INTERNAL, "run_evaluate was called twice on one run");
+/* The official test part if `part` is CF_TEST, everything if it is CF_ALL. */
+static cf_status choose_uncut(Run *run, cf_part part, const cf_subset **images) {
+    FORWARD(split_uncut(run->set, NULL, &run->split));
+    *images = cf_split_part(run->split, part);
+    FAIL_IF(!cf_subset_count(*images), CF_BAD_USE, "%s has no official test part; choose --split all", run->set->name);
+    return CF_OK;
+}
+
+static bool is_own(const Run *run, const char *data) {
+    return !data || strcmp(data, run->config.data) == 0;
+}
+
+cf_status run_choose_images(Run *run, const char *data, const char *data_dir, const char *part,
+                            const cf_subset **images, const char **used_part) {
+    bool own = is_own(run, data);
+    FAIL_IF(run->set, CF_INTERNAL, "the data of one run were chosen twice");
     if (!data_dir) data_dir = run->config.data_dir;
     FORWARD(own ? cf_set_load(run->config.data, data_dir, &run->set) : load_other(run, data, data_dir, part));
     if (own && !run_has_its_data(run))
         notice("%s holds other data now than the run was trained on: their checksums differ", run->config.data);
     if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
     *used_part = part;
-    if (strcmp(part, "test") == 0) {
-        FAIL_IF(!own, CF_BAD_USE,
-                "--split test is the test part of the run's own data (%s); for %s choose official-test or "
-                "all",
-                run->config.data, data);
-        FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
-        return evaluate_own(run, &options, evaluation);
-    }
-    FORWARD(evaluate_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, &options, evaluation));
-    evaluation->temperature.missing = own ? "it is fitted on the run's validation part, for the test part only "
+    if (strcmp(part, "test") != 0) return choose_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, images);
+    FAIL_IF(!own, CF_BAD_USE,
+            "--split test is the test part of the run's own data (%s); for %s choose official-test or "
+            "all",
+            run->config.data, data);
+    FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
+    *images = cf_split_part(run->split, CF_TEST);
+    return CF_OK;
+}
+
+cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
+                       Evaluation *evaluation, const char **used_part) {
+    ClassifyOptions options = {run->engine, slices_threads(threads)};
+    const cf_subset *images;
+    FORWARD(run_choose_images(run, data, data_dir, part, &images, used_part));
+    if (strcmp(*used_part, "test") == 0) return evaluate_own(run, &options, evaluation);
+    FORWARD(evaluate(run->model, images, &options, evaluation));
+    evaluation->temperature.missing = is_own(run, data)
+                                          ? "it is fitted on the run's validation part, for the test part only "
                                             "(--split test)"
                                           : "it is fitted on the run's validation part, for the run's own data only";
     return CF_OK;

@@ -73,8 +73,11 @@ cf_status run_json(const Run *run, json_t **json);
 
 /* ---- Evaluating an opened run ---- */
 
-/* `data` NULL: the run's own. `part`: "test", "official-test", "all", or NULL: the run's own test part; for other data the
+/* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. `part`: "test", "official-test", "all", or NULL: the run's own test part; for other data the
  * official test part, or everything where there is none. `*used_part` is the word of what was taken. */
+cf_status run_choose_images(Run *run, const char *data, const char *data_dir, const char *part,
+                            const cf_subset **images, const char **used_part);
+/* The same, and the model over these images. */
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part);
 /* The document of `eval --json`; a new reference. */

@@ -175,6 +175,89 @@ static void test_a_query_does_not_depend_on_its_company(void **state) {
     points_release(&queries);
 }
 
+/* ---- NN-descent ---- */
+
+static Neighbors descend(const Points *points, int k, Metric metric, int threads) {
+    const NeighborOptions options = {
+        .k = k, .metric = metric, .method = NEIGHBORS_DESCENT, .seed = 4, .threads = threads};
+    Neighbors found;
+    assert_ok(neighbors_find(points, &options, &found));
+    assert_false(found.exact);
+    assert_string_equal(found.method, "NN-descent");
+    return found;
+}
+
+static double recall(const Neighbors *got, const Neighbors *wanted) {
+    size_t hits = 0, k = (size_t)wanted->k;
+    for (size_t i = 0; i < wanted->n; i++)
+        for (size_t a = 0; a < k; a++)
+            for (size_t b = 0; b < k; b++) hits += got->index[i * k + a] == wanted->index[i * k + b];
+    return (double)hits / (double)(wanted->n * k);
+}
+
+/* Points near a sheet of five dimensions in thirty. */
+static Points sheet(size_t n) {
+    Points flat = normal_points(n, 5, 21), turn = normal_points(5, 30, 22), noise = normal_points(n, 30, 23);
+    for (size_t i = 0; i < n; i++)
+        for (size_t d = 0; d < 30; d++) {
+            float *value = &values_of(&noise)[i * 30 + d];
+            *value *= 0.1f;
+            for (size_t c = 0; c < 5; c++) *value += flat.values[i * 5 + c] * turn.values[c * 30 + d];
+        }
+    points_release(&flat);
+    points_release(&turn);
+    return noise;
+}
+
+static void test_descent_finds_most_neighbours(void **state) {
+    (void)state;
+    const Metric metrics[] = {METRIC_EUCLIDEAN, METRIC_COSINE};
+    Points points = sheet(3000);
+    memcpy(values_of(&points) + 17 * 30, points.values, 30 * sizeof(float));
+    memset(values_of(&points) + 18 * 30, 0, 30 * sizeof(float));
+    for (size_t m = 0; m < COUNT_OF(metrics); m++) {
+        Neighbors exact = find(&points, 15, metrics[m], 2), expected = descend(&points, 15, metrics[m], 1);
+        assert_true(recall(&expected, &exact) > 0.97);
+        assert_int_equal(expected.index[17 * 15], 0);
+        assert_true(expected.distance[17 * 15] == 0);
+        for (size_t i = 0; i < 3000 * 15; i++) { /* distances are those of the pairs, ascending */
+            double distance =
+                plain_distance(points_row(&points, i / 15), points_row(&points, expected.index[i]), 30, metrics[m]);
+            assert_true(fabs((double)expected.distance[i] - distance) <= 1e-6 * distance + 1e-12);
+            assert_true(i % 15 == 0 || expected.distance[i] >= expected.distance[i - 1]);
+        }
+        for (size_t t = 0; t < COUNT_OF(embed_thread_counts); t++) {
+            Neighbors found = descend(&points, 15, metrics[m], embed_thread_counts[t]);
+            assert_memory_equal(found.index, expected.index, 3000 * 15 * sizeof(uint32_t));
+            assert_memory_equal(found.distance, expected.distance, 3000 * 15 * sizeof(float));
+            neighbors_free(&found);
+        }
+        neighbors_free(&exact);
+        neighbors_free(&expected);
+    }
+    points_release(&points);
+}
+
+/* Lists that the trees cannot fill are filled all the same. */
+static void test_descent_of_few_points(void **state) {
+    (void)state;
+    const size_t sizes[] = {2, 3, 40, 49, 300};
+    for (size_t s = 0; s < COUNT_OF(sizes); s++) {
+        Points points = normal_points(sizes[s], 4, 1);
+        int k = sizes[s] > 250 ? 250 : (int)sizes[s] - 1;
+        Neighbors found = descend(&points, k, METRIC_EUCLIDEAN, 2), exact = find(&points, k, METRIC_EUCLIDEAN, 2);
+        assert_true(recall(&found, &exact) > 0.97);
+        neighbors_free(&found);
+        neighbors_free(&exact);
+        points_release(&points);
+    }
+    Points equal = whole_points(100, 3, 1, 1);
+    Neighbors found = descend(&equal, 5, METRIC_EUCLIDEAN, 1);
+    assert_int_equal(found.index[50 * 5 + 4], 4);
+    neighbors_free(&found);
+    points_release(&equal);
+}
+
 static void test_wrong_use_says_what_is_wrong(void **state) {
     (void)state;
     Points points = normal_points(10, 3, 1), other = normal_points(4, 2, 1);
@@ -213,6 +296,8 @@ int main(void) {
         cmocka_unit_test(test_rows_of_zeros_have_no_direction),
         cmocka_unit_test(test_same_bits_at_any_number_of_threads),
         cmocka_unit_test(test_a_query_does_not_depend_on_its_company),
+        cmocka_unit_test(test_descent_finds_most_neighbours),
+        cmocka_unit_test(test_descent_of_few_points),
         cmocka_unit_test(test_wrong_use_says_what_is_wrong),
         cmocka_unit_test(test_points_are_checked),
     };

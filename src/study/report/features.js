@@ -8,9 +8,12 @@ const features = (() => {
     const seen = document.getElementById("scatter-image"), caption = document.getElementById("scatter-text");
     const points = new Float32Array(report.bytes("points").buffer), thumbnails = report.bytes("thumbnails");
     const count = set.index.length, size = set.shape ? set.shape.reduce((a, b) => a * b) : 0;
-    /* Ten hues that stay apart for colour-blind eyes on light and dark (after Okabe and Ito 2008, and Tol 2021). */
-    const colours = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#999933", "#882255", "#44aa99", "#8c8c8c"];
-    const colour = label => colours[label % colours.length];
+    /* The classes' colours are those of the figures, on light and dark. */
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const colour = label => {
+        const colours = set.colours[dark.matches ? "dark" : "light"];
+        return colours[label % colours.length];
+    };
     const shown = set.labels.map(() => true);
 
     /* ---- From points to the canvas ---- */
@@ -141,20 +144,24 @@ const features = (() => {
 
     /* ---- Which classes ---- */
 
+    const marks = set.labels.map(() => report.make("i", { "aria-hidden": "true" }));
+    const paint = () => marks.forEach((mark, label) => mark.style.background = colour(label));
+    paint();
     filter.append(...set.labels.map((name, label) => {
         const box = report.make("input", { type: "checkbox", onchange: () => {
             shown[label] = box.checked;
             redraw();
         } });
         box.checked = true;
-        const mark = report.make("i", { "aria-hidden": "true" });
-        mark.style.background = colour(label);
-        return report.make("label", {}, box, mark, name);
+        return report.make("label", {}, box, marks[label], name);
     }));
     document.getElementById("scatter-count").textContent =
         count === set.all ? `${count} images.` : `Showing ${count} of ${set.all} images, taken evenly.`;
     window.addEventListener("resize", redraw);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    dark.addEventListener("change", () => {
+        paint();
+        redraw();
+    });
     reset();
     return { place: i => [placeX(i), placeY(i)], count };
 })();

@@ -1,0 +1,359 @@
+/* cifra umap: features of a run, or any matrix, in the plane. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "cli/data_options.h"
+#include "cli/terminal.h"
+#include "embed/pca.h"
+#include "embed/umap.h"
+#include "study/embedding.h"
+#include "study/figures.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct UmapArguments {
+    const char *data, *data_dir, *layer, *features, *labels, *model, *save_model, *out, *figures;
+    DataDials dials;
+    int split, method, threads;
+    bool target;
+    int64_t seed;
+    UmapOptions fit; /* what the options below it fill */
+} UmapArguments;
+
+enum { METHOD_UMAP, METHOD_PCA };
+static const char *const part_words[] = {"test", "official-test", "all", NULL};
+static const char *const method_words[] = {"umap", "pca", NULL};
+static const char *const metric_words[] = {"euclidean", "cosine", NULL};
+static const char *const search_words[] = {"auto", "exact", "descent", NULL};
+static const char *const init_words[] = {"spectral", "pca", "random", NULL};
+
+static const Option options[] = {
+    {"data", "SET", OPTION_TEXT, .help = "of a run: a set by name or path", .default_text = "the run's own",
+     OPTION_MEMBER(UmapArguments, data)},
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     OPTION_MEMBER(UmapArguments, data_dir)},
+    DATA_OPTIONS(UmapArguments, dials),
+    {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "of a run: which images",
+     .default_text = "test; for other data official-test, or all where there is none",
+     OPTION_MEMBER(UmapArguments, split)},
+    {"layer", "NAME", OPTION_TEXT, .help = "of a run: the layer whose values are taken, as in the table of layers",
+     .default_text = "what goes into the last dense layer", OPTION_MEMBER(UmapArguments, layer)},
+    {"features", "X.npy", OPTION_TEXT, .help = "instead of a run: rows of float32, float64 or uint8",
+     OPTION_MEMBER(UmapArguments, features)},
+    {"labels", "Y.npy", OPTION_TEXT, .help = "a whole number for each row of --features; a negative one is unknown",
+     OPTION_MEMBER(UmapArguments, labels)},
+    {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "pca: principal components instead",
+     .default_text = "umap", OPTION_MEMBER(UmapArguments, method)},
+    {"components", "N", OPTION_INTEGER, 1, UMAP_MOST_COMPONENTS, .help = "dimensions of the embedding",
+     .default_text = "2", OPTION_MEMBER(UmapArguments, fit.components)},
+    {"neighbors", "K", OPTION_INTEGER, 2, UMAP_MOST_NEIGHBORS,
+     .help = "neighbours that a point is held near to, itself counted; more show coarser structure",
+     .default_text = "15", OPTION_MEMBER(UmapArguments, fit.neighbors)},
+    {"min-dist", "X", OPTION_NUMBER, 0, INFINITY, .help = "how close points may lie; smaller: tighter clumps",
+     .default_text = "0.1", OPTION_MEMBER(UmapArguments, fit.min_dist)},
+    {"spread", "X", OPTION_NUMBER, 0, INFINITY, .help = "scale of the embedding", .default_text = "1",
+     OPTION_MEMBER(UmapArguments, fit.spread)},
+    {"metric", NULL, OPTION_CHOICE, .choices = metric_words, .help = "distance between rows",
+     .default_text = "euclidean", OPTION_MEMBER(UmapArguments, fit.metric)},
+    {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
+     .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OPTION_MEMBER(UmapArguments, fit.method)},
+    {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
+     .default_text = "0: 500 up to 10,000 points, 200 beyond", OPTION_MEMBER(UmapArguments, fit.epochs)},
+    {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .default_text = "spectral",
+     OPTION_MEMBER(UmapArguments, fit.init)},
+    {"negative-sample-rate", "N", OPTION_INTEGER, 0, 1000,
+     .help = "points pushed away from for each neighbour pulled to", .default_text = "5",
+     OPTION_MEMBER(UmapArguments, fit.negative_sample_rate)},
+    {"learning-rate", "X", OPTION_NUMBER, 0, INFINITY, .help = "first step size of the layout", .default_text = "1",
+     OPTION_MEMBER(UmapArguments, fit.learning_rate)},
+    {"seed", "S", OPTION_INTEGER, 0, 9e15, .help = "of all random numbers", .default_text = "1",
+     OPTION_MEMBER(UmapArguments, seed)},
+    {"target", NULL, OPTION_FLAG, .help = "supervised: the labels take part in the layout",
+     OPTION_MEMBER(UmapArguments, target)},
+    {"target-weight", "X", OPTION_NUMBER, 0, 1, .help = "with --target; 0: the rows alone, 1: the labels above all",
+     .default_text = "0.5", OPTION_MEMBER(UmapArguments, fit.target_weight)},
+    {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model",
+     OPTION_MEMBER(UmapArguments, save_model)},
+    {"model", "FILE", OPTION_TEXT, .help = "puts the rows into a fitted embedding, which stays as it is",
+     OPTION_MEMBER(UmapArguments, model)},
+    {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap",
+     OPTION_MEMBER(UmapArguments, out)},
+    {"figures", "LIST", OPTION_TEXT, .help = "formats of the figure: svg, png, pdf between commas, or none",
+     .default_text = "svg", OPTION_MEMBER(UmapArguments, figures)},
+    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+     .default_text = "0", OPTION_MEMBER(UmapArguments, threads)},
+};
+
+static void set_defaults(void *parsed) {
+    *(UmapArguments *)parsed =
+        (UmapArguments){.dials = DATA_DIALS_NONE, .figures = "svg", .seed = 1, .fit = umap_options_defaults()};
+}
+
+/* ---- Options that do not go together ---- */
+
+static cf_status refuse_all(const Arguments *given, const char *const *names, const char *why) {
+    for (; *names; names++) FAIL_IF(options_given(given, *names), CF_BAD_USE, "--%s %s", *names, why);
+    return CF_OK;
+}
+
+static cf_status check_together(const Arguments *given, const UmapArguments *a) {
+    static const char *const of_runs[] = {"data", "data-dir", "shift", "count", "data-seed", "split", "layer", NULL};
+    static const char *const of_files[] = {"labels", NULL};
+    static const char *const of_fits[] = {"components",    "neighbors",
+                                          "min-dist",      "spread",
+                                          "metric",        "epochs",
+                                          "init",          "seed",
+                                          "learning-rate", "save-model",
+                                          "target",        "method",
+                                          "target-weight", "negative-sample-rate",
+                                          "search",        NULL};
+    static const char *const of_umap[] = {
+        "neighbors",     "min-dist",   "spread", "epochs",        "init",
+        "learning-rate", "save-model", "target", "target-weight", "negative-sample-rate",
+        "search",        NULL};
+    static const char *const of_targets[] = {"target-weight", NULL};
+    bool run = given->positional_count > 0;
+    FAIL_IF(run == (a->features != NULL), CF_BAD_USE,
+            "%s: a run's folder or --features X.npy is what is embedded; one of them was expected",
+            run ? "both a run and --features are given" : "nothing to embed");
+    if (run) FORWARD(refuse_all(given, of_files, "goes with --features; a run's images have their own labels"));
+    if (!run) FORWARD(refuse_all(given, of_runs, "goes with a run, not with --features"));
+    if (a->model) FORWARD(refuse_all(given, of_fits, "has no meaning with --model, whose embedding is fitted already"));
+    if (a->method == METHOD_PCA) FORWARD(refuse_all(given, of_umap, "has no meaning with --method pca"));
+    if (!a->target) FORWARD(refuse_all(given, of_targets, "goes with --target"));
+    FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE,
+            "--target needs the labels of the rows: --labels Y.npy");
+    return umap_options_check(&a->fit);
+}
+
+/* ---- The embedding ---- */
+
+static bool show_stage(UmapStage stage, double done, void *context) {
+    (void)context;
+    return terminal_stage(umap_stage_name(stage), done);
+}
+
+static void say_memory(const UmapArguments *a, const EmbedInput *input, const UmapOptions *fit) {
+    size_t n = input->points.n, values = n * (size_t)input->points.dim * sizeof(float), work = values;
+    int dim = input->points.dim;
+    if (a->model || a->method == METHOD_UMAP) work = umap_memory(n, dim, fit);
+    size_t judge = quality_memory(n, dim, a->threads);
+    terminal_say("%zu rows of %d values: %.1f MB, and up to %.1f MB to work in", n, dim, (double)values / 1e6,
+                 (double)(work > judge ? work : judge) / 1e6);
+}
+
+static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embedding *embedding) {
+    const EmbedInput *input = embedding->input;
+    size_t size = input->points.n * (size_t)fit->components * sizeof(float);
+    Umap *umap;
+    FORWARD(umap_fit(&input->points, fit, &umap));
+    cf_status status = memory_new(size, 1, &embedding->coordinates);
+    if (!status) {
+        const double *s = umap->seconds;
+        memcpy(embedding->coordinates, umap->embedding, size);
+        memcpy(embedding->init_used, umap->init_used, sizeof embedding->init_used);
+        embedding->neighbors_method = umap->neighbors_method;
+        embedding->seconds.neighbors = s[UMAP_NEIGHBORS];
+        embedding->seconds.graph = s[UMAP_GRAPH];
+        embedding->seconds.init = s[UMAP_START];
+        embedding->seconds.layout = s[UMAP_LAYOUT];
+        if (a->save_model) status = umap_write(umap, a->save_model);
+    }
+    umap_free(umap);
+    return status;
+}
+
+static cf_status embed_into(const Umap *umap, int threads, Embedding *embedding) {
+    const EmbedInput *input = embedding->input;
+    FAIL_IF(umap->dim != input->points.dim, CF_BAD_USE,
+            "the embedding was fitted to rows of %d values, and these have %d", umap->dim, input->points.dim);
+    embedding->components = umap->options.components;
+    embedding->metric = metric_name(umap->options.metric);
+    snprintf(embedding->init_used, sizeof embedding->init_used, "fitted embedding of %zu rows", umap->n);
+    FORWARD(memory_new(input->points.n, (size_t)embedding->components * sizeof(float), &embedding->coordinates));
+    return umap_transform(umap, &input->points, threads, embedding->coordinates);
+}
+
+static cf_status embed_transform(const UmapArguments *a, Embedding *embedding) {
+    Umap *umap;
+    FORWARD(umap_read(a->model, &umap));
+    cf_status status = embed_into(umap, a->threads, embedding);
+    umap_free(umap);
+    return status;
+}
+
+static cf_status embed_pca(const UmapArguments *a, Embedding *embedding) {
+    const EmbedInput *input = embedding->input;
+    FORWARD(memory_new(input->points.n, (size_t)embedding->components * sizeof(float), &embedding->coordinates));
+    return pca_fit(&input->points, embedding->components, a->threads, embedding->coordinates, embedding->explained);
+}
+
+static cf_status embed(const UmapArguments *a, Embedding *embedding) {
+    const EmbedInput *input = embedding->input;
+    UmapOptions fit = a->fit;
+    QualityOptions judge = {a->fit.metric, (uint64_t)a->seed, a->threads};
+    double begin = clock_seconds();
+    fit.seed = (uint64_t)a->seed;
+    fit.threads = a->threads;
+    fit.progress = show_stage;
+    if (a->target) fit.target = input->labels;
+    FORWARD(points_check(&input->points, input->subject));
+    say_memory(a, input, &fit);
+    if (a->model)
+        FORWARD(embed_transform(a, embedding));
+    else if (a->method == METHOD_PCA)
+        FORWARD(embed_pca(a, embedding));
+    else
+        FORWARD(embed_umap(a, &fit, embedding));
+    embedding->seconds.total = clock_seconds() - begin;
+    if (strcmp(embedding->metric, "cosine") == 0) judge.metric = METRIC_COSINE;
+    begin = clock_seconds();
+    terminal_stage("quality", 0);
+    FORWARD(embedding_judge(embedding, &judge));
+    embedding->seconds.quality = clock_seconds() - begin;
+    terminal_stage("quality", 1);
+    return CF_OK;
+}
+
+/* ---- Files and results ---- */
+
+static cf_status tell(const Embedding *embedding, const FigureList *files, bool as_json) {
+    json_t *json, *paths;
+    if (as_json) {
+        FORWARD(embedding_json(embedding, &json));
+        paths = json_array();
+        for (size_t i = 0; i < files->count; i++) json_array_append_new(paths, json_string(files->paths[i]));
+        json_object_set_new(json, "files", paths);
+        return print_json(json);
+    }
+    embedding_print(embedding, stdout);
+    for (size_t i = 0; i < files->count; i++)
+        printf("%s%s\n", i ? "                   " : "files              ", files->paths[i]);
+    return CF_OK;
+}
+
+static cf_status embed_and_write(const UmapArguments *a, const EmbedInput *input, const EmbeddingPlace *place,
+                                 double feature_seconds, bool as_json) {
+    Embedding embedding = {.input = input,
+                           .method = method_words[a->method],
+                           .components = a->fit.components,
+                           .neighbors_method = "",
+                           .metric = metric_words[a->fit.metric],
+                           .seconds.features = feature_seconds};
+    FigureList files = {0};
+    cf_status status = embed(a, &embedding);
+    if (!status) status = embedding_write(&embedding, place, &files);
+    if (!status) status = tell(&embedding, &files, as_json);
+    figure_list_free(&files);
+    free(embedding.coordinates);
+    return status;
+}
+
+static cf_status umap_of_files(const UmapArguments *a, unsigned formats, bool as_json) {
+    EmbedInput input;
+    char *folder = NULL;
+    cf_status status;
+    FORWARD(embed_input_from_files(a->features, a->labels, &input));
+    int length = (int)strlen(input.subject);
+    if (length > 4 && strcmp(input.subject + length - 4, ".npy") == 0) length -= 4;
+    FORWARD_TO(done, memory_print(&folder, "%.*s-umap", length, input.subject));
+    const EmbeddingPlace place = {a->out ? a->out : folder, "", formats};
+    FORWARD_TO(done, embed_and_write(a, &input, &place, 0, as_json));
+done:
+    free(folder);
+    embed_input_free(&input);
+    return status;
+}
+
+static cf_status umap_of_images(const UmapArguments *a, Run *run, const char *data, const char *part, unsigned formats,
+                                bool as_json) {
+    EmbedInput input;
+    char *suffix = NULL;
+    cf_status status;
+    double begin = clock_seconds();
+    FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &input, &part));
+    double seconds = clock_seconds() - begin;
+    FORWARD_TO(done, figures_suffix(run, data, part, &suffix));
+    const EmbeddingPlace place = {a->out ? a->out : run->folder, suffix, formats};
+    FORWARD_TO(done, embed_and_write(a, &input, &place, seconds, as_json));
+done:
+    free(suffix);
+    embed_input_free(&input);
+    return status;
+}
+
+static cf_status umap_of_run(const Arguments *given, const UmapArguments *a, unsigned formats) {
+    const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
+    Run *run;
+    char *data;
+    FORWARD(run_open(given->positional[0], &run));
+    cf_status status = data_dials_lay(a->data ? a->data : run->config.data, &a->dials, &data);
+    if (!status) {
+        status = umap_of_images(a, run, data, part, formats, given->json);
+        free(data);
+    }
+    run_free(run);
+    return status;
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const UmapArguments *a = parsed;
+    unsigned formats;
+    terminal_set_quiet(given->quiet);
+    FORWARD(figure_formats_from_text(a->figures, &formats));
+    FORWARD(check_together(given, a));
+    terminal_catch_interrupt();
+    return a->features ? umap_of_files(a, formats, given->json) : umap_of_run(given, a, formats);
+}
+
+const Command command_umap = {
+    .name = "umap",
+    .summary = "features of a run, or any matrix, in the plane",
+    .usage = "RUN [--data SET] [--layer NAME] | --features X.npy [--labels Y.npy] [options]",
+    .description =
+        "Puts points of many dimensions into few, so that neighbours stay neighbours (UMAP: McInnes, Healy, Melville "
+        "2018). The points are what a trained network makes of images before its last layer, or the rows of a NumPy "
+        "file; axes after the first count as one. Options have umap-learn's names and defaults. The result does not "
+        "depend on the number of threads.\n"
+        "\n"
+        "Prints how good the embedding is:\n"
+        "\n"
+        "    trustworthiness  1 where neighbours in the embedding were neighbours before (Venna, Kaski 2001)\n"
+        "    continuity       1 where neighbours before are neighbours in the embedding\n"
+        "    k-NN accuracy    with labels: how often the majority of the neighbours has a point's label\n"
+        "    silhouette       with labels: 1 where classes lie apart, 0 where they overlap (Rousseeuw 1987)\n"
+        "\n"
+        "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, "
+        "the last "
+        "two of 10,000, and that is said.\n"
+        "\n"
+        "Writes embedding.csv (x, y, label, image), embedding.npy and figures/umap.svg into the run's folder, where "
+        "'cifra report RUN' finds them, or into --out. Of other data or another part of the set than the run's own "
+        "test "
+        "part, names have the set's name in them (embedding-svhn.csv).\n"
+        "\n"
+        "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. "
+        "The "
+        "output says which.\n"
+        "\n"
+        "--save-model keeps a fitted embedding; --model puts new rows into it, each where it would lie had it come "
+        "alone.\n"
+        "\n"
+        "Examples:\n"
+        "\n"
+        "    cifra umap runs/mnist-paper-s1\n"
+        "    cifra umap runs/mnist-paper-s1 --data svhn --figures svg,png\n"
+        "    cifra umap --features X.npy --labels y.npy --metric cosine --out plane\n"
+        "    cifra umap --features train.npy --save-model plane.safetensors\n"
+        "    cifra umap --features new.npy --model plane.safetensors",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .max_positional = 1,
+    .options_size = sizeof(UmapArguments),
+    .set_defaults = set_defaults,
+    .run = run_command,
+};

@@ -1,0 +1,19 @@
+/* What a trained network makes of images before it decides: the values of a hidden layer. */
+#ifndef NN_FEATURES_H
+#define NN_FEATURES_H
+
+#include "nn/model.h"
+
+/* How many of the model's layers, from the first on, give the features: up to the layer of that name (as in the table of
+ * layers: "conv2", "relu3", "dense1"), or, for NULL, up to what goes into the last dense layer. An unknown name, or a
+ * network without a hidden layer, is CF_BAD_USE. */
+cf_status features_depth(const cf_model *model, const char *layer, int *depth);
+/* Values per image of the first `depth` layers. */
+size_t features_size(const cf_model *model, int depth);
+
+/* values[count][features_size] of a subset's images in order, as inference sees them (running statistics, no dropout);
+ * a convolution's values in H x W x C order. Classes of the images do not matter. */
+cf_status features_compute(const cf_model *model, int depth, const cf_subset *subset, const ClassifyOptions *options,
+                           float *values);
+
+#endif
