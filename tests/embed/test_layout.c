@@ -253,6 +253,7 @@ int main(void) {
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_groups_part),
         cmocka_unit_test(test_middle_stays),
+        cmocka_unit_test(test_fixed),
         cmocka_unit_test(test_one_epoch_moves_nothing),
         cmocka_unit_test(test_hub),
         cmocka_unit_test(test_stopped),
