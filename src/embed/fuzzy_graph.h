@@ -27,6 +27,8 @@ typedef struct Smooth {
  * counted in). local_connectivity 0 puts rho at 0. */
 Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean);
 float fuzzy_membership(float distance, Smooth smooth);
+/* e^-x for x >= 0, the same bits everywhere. */
+double fuzzy_decay(double x);
 
 cf_status fuzzy_graph_new(const Neighbors *neighbors, double set_op_mix, double local_connectivity, int threads,
                           FuzzyGraph *graph);

@@ -243,9 +243,11 @@ done:
     return status;
 }
 
-/* The copies of the rows, their candidates, and lists in double and float; what depends on the threads is small. */
+/* The copies of the rows, candidates, and lists in double and float; for NN-descent its lists and tables; a thread's blocks. */
 size_t neighbors_memory(size_t n, int dim, const NeighborOptions *options) {
-    double per_row = 4.0 * dim + 8.0 * (1.25 * options->k + 8) + 20.0 * options->k + 48;
-    double total = per_row * (double)n + 1048576.0 * slices_threads(options->threads);
+    bool exact = is_exact(n, options);
+    double per_row = 4.0 * dim + 20.0 * options->k + 48 + (exact ? 10.0 * options->k + 64 : 9.0 * options->k + 900);
+    double per_thread = exact ? 1048576.0 : 200.0 * dim + 10000;
+    double total = per_row * (double)n + per_thread * slices_threads(options->threads) + (exact ? 0 : 13e6);
     return total < 9e18 ? (size_t)total : SIZE_MAX;
 }

@@ -12,13 +12,14 @@
 #include "base/slices.h"
 #include "embed/product_rows.h"
 #include "embed/row_math.h"
+#include "embed/whole_rows.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 512, ROWS_PER_PIECE = 64, CHUNK = 16 };
+enum { BLOCK = 512, ROWS_PER_PIECE = 64, CHUNK = 16, FEW_POINTS = 1024 };
 static const uint32_t nobody = UINT32_MAX;
 
 typedef struct Search {
@@ -26,7 +27,9 @@ typedef struct Search {
     Metric metric;
     int dim, k, kept; /* kept: candidates of a row */
     ProductFrame frame;
-    ProductRows ma, mb;
+    ProductRows ma, mb; /* of whole numbers only the norms, borrowed */
+    HalfProduct *half;  /* NULL: rows are floats */
+    WholeRows wa, wb;
     float *limits; /* [a->n] the worst candidate's approximate distance */
     float *approximate;
     uint32_t *candidates; /* [a->n][kept], ascending by (approximate, candidate) */
@@ -108,7 +111,7 @@ static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const 
     uint16_t hits[BLOCK];
     for (size_t j = 0; j < n; j++) closed[j] = -INFINITY;
     for (size_t i = 0; i < m; i++) {
-        const float *row = products + i * n, *norms = search->mb.norms + j0;
+        const float *row = products + i * (search->half ? BLOCK : n), *norms = search->mb.norms + j0;
         float norm = search->ma.norms[i0 + i];
         int found = find_hits(row, norm, norms, search->limits[i0 + i], mutual ? search->limits + j0 : closed, (int)n,
                               distances, hits);
@@ -122,11 +125,12 @@ static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const 
     }
 }
 
-static cf_status multiply_block(const Search *search, int64_t I, int64_t J, float *products) {
-    size_t dim = (size_t)search->dim;
+static cf_status multiply_block(const Search *search, int64_t I, int64_t J, int thread, float *products) {
+    size_t dim = (size_t)search->dim, a = (size_t)I * BLOCK * dim, b = (size_t)J * BLOCK * dim;
+    if (search->half)
+        return half_product_run(search->half, thread, search->wa.values + a, search->wb.values + b, products);
     return matrix_product((int)block_size(search->a->n, I), (int)block_size(search->b->n, J), search->dim,
-                          search->ma.values + (size_t)I * BLOCK * dim, search->mb.values + (size_t)J * BLOCK * dim,
-                          products);
+                          search->ma.values + a, search->mb.values + b, products);
 }
 
 /* Piece `index` of a round is the index-th pair I <= J with I + J = round (modulo the number of blocks). No block is in two
@@ -137,7 +141,7 @@ static cf_status meet_pair(void *context, int64_t index, int thread) {
     int64_t low = search->round / 2; /* pairs with I + J = round: I from 0 to low; the others: I + J = round + blocks */
     int64_t I = index <= low ? index : index - low - 1 + search->round + 1;
     int64_t J = index <= low ? search->round - I : search->round + search->blocks - I;
-    FORWARD(multiply_block(search, I, J, products));
+    FORWARD(multiply_block(search, I, J, thread, products));
     scan_block(search, I, J, I != J, products);
     return CF_OK;
 }
@@ -161,7 +165,7 @@ static cf_status meet_reference(void *context, int64_t index, int thread) {
     Search *search = context;
     float *products = search->products + (size_t)thread * BLOCK * BLOCK;
     for (int64_t J = 0; J < search->blocks; J++) {
-        FORWARD(multiply_block(search, index, J, products));
+        FORWARD(multiply_block(search, index, J, thread, products));
         scan_block(search, index, J, false, products);
         if (thread == 0) report(search, 0.95 * (double)index / (double)blocks_of(search->a->n));
     }
@@ -177,7 +181,7 @@ static double worst_error(const Search *search, double norm, double reach) {
     const double u = 0x1p-24;
     double other = sqrt(norm) + sqrt(reach);
     double size = search->metric == METRIC_COSINE ? 2 : norm + other * other;
-    return 1.1 * u * (search->dim + 12) * size + search->dim * 0x1p-120;
+    return 1.1 * u * (search->dim + 32) * size + search->dim * 0x1p-120;
 }
 
 static void search_in_double(const Search *search, size_t i, double *distance, uint32_t *index) {
@@ -236,19 +240,51 @@ static cf_status find_candidates(Search *search) {
     return slices_run(search->options->threads, blocks_of(rows), meet_reference, search);
 }
 
-static cf_status run_search(Search *search) {
+/* Whole numbers, as images have them, go through bfloat16 where the processor is fast with it. */
+static cf_status prepare_whole(Search *search, bool *done) {
     const Side *a = search->a, *b = search->b;
-    const NeighborOptions *options = search->options;
-    FORWARD(product_frame_new(b->points, a == b ? NULL : a->points, search->metric, options->threads, &search->frame));
-    FORWARD(product_rows_new(&search->frame, b->points, b->rows, b->n, options->threads, &search->mb));
-    search->ma = search->mb;
+    int threads = search->options->threads;
+    size_t room = (size_t)blocks_of(b->n) * BLOCK;
+    double scale = 0;
+    *done = false;
+    if (search->metric != METRIC_EUCLIDEAN || b->n < FEW_POINTS) return CF_OK;
+    FORWARD(whole_rows_scale(b->points, a == b ? NULL : a->points, threads, &scale));
+    if (scale == 0) return CF_OK;
+    FORWARD(half_product_new(BLOCK, BLOCK, search->dim, threads, &search->half));
+    if (!search->half) return CF_OK;
+    FORWARD(whole_rows_new(b->points, b->rows, b->n, room, scale, threads, &search->wb));
+    search->wa = search->wb;
     if (a != b) {
-        search->ma = (ProductRows){0};
-        FORWARD(product_rows_new(&search->frame, a->points, a->rows, a->n, options->threads, &search->ma));
+        search->wa = (WholeRows){0};
+        room = (size_t)blocks_of(a->n) * BLOCK;
+        FORWARD(whole_rows_new(a->points, a->rows, a->n, room, scale, threads, &search->wa));
     }
+    search->frame.scale = scale;
+    search->ma.norms = search->wa.norms;
+    search->mb.norms = search->wb.norms;
+    *done = true;
+    return CF_OK;
+}
+
+static cf_status prepare(Search *search) {
+    const Side *a = search->a, *b = search->b;
+    int threads = search->options->threads;
+    bool done;
+    FORWARD(prepare_whole(search, &done));
+    if (done) return CF_OK;
+    FORWARD(product_frame_new(b->points, a == b ? NULL : a->points, search->metric, threads, &search->frame));
+    FORWARD(product_rows_new(&search->frame, b->points, b->rows, b->n, threads, &search->mb));
+    search->ma = search->mb;
+    if (a == b) return CF_OK;
+    search->ma = (ProductRows){0};
+    return product_rows_new(&search->frame, a->points, a->rows, a->n, threads, &search->ma);
+}
+
+static cf_status run_search(Search *search) {
+    FORWARD(prepare(search));
     FORWARD(find_candidates(search));
-    FORWARD(
-        slices_run(options->threads, (int64_t)((a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE), finish_piece, search));
+    FORWARD(slices_run(search->options->threads, (int64_t)((search->a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE),
+                       finish_piece, search));
     report(search, 1);
     return CF_OK;
 }
@@ -265,8 +301,12 @@ cf_status nearest_exact(const Side *a, const Side *b, const NeighborOptions *opt
                      .options = options};
     cf_status status = nearest_new(a->n, k, &made);
     if (!status) status = run_search(&search);
+    if (search.half) search.ma = search.mb = (ProductRows){0};
     if (a != b) product_rows_free(&search.ma);
+    if (a != b) whole_rows_free(&search.wa);
     product_rows_free(&search.mb);
+    whole_rows_free(&search.wb);
+    half_product_free(search.half);
     product_frame_free(&search.frame);
     void *own[] = {search.limits, search.approximate, search.candidates, search.products};
     for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);

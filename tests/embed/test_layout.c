@@ -167,10 +167,42 @@ static void test_one_epoch_moves_nothing(void **state) {
     job.epochs = 1;
     assert_ok(layout_run(&job, y));
     assert_memory_equal(y, before, sizeof y);
-    job.epochs = 2; /* an odd number of rounds must end in the caller's array too */
+    job.epochs = 2;
     assert_ok(layout_run(&job, y));
     assert_memory_not_equal(y, before, sizeof y);
     fuzzy_graph_free(&graph);
+}
+
+/* One point, two fixed ones, no pushes: pulls of single steps, each from where the last one led. One round an epoch, so that
+ * odd and even numbers of rounds must both end in the caller's array. */
+static void test_fixed(void **state) {
+    (void)state;
+    static const float fixed[] = {1, 2, -2, 0.5f};
+    static size_t start[] = {0, 2};
+    static uint32_t column[] = {0, 1};
+    static float weight[] = {0.3f, 0.15f}; /* the second in every other epoch */
+    const FuzzyGraph graph = {.n = 1, .start = start, .column = column, .weight = weight};
+    for (int epochs = 1; epochs <= 6; epochs++) {
+        LayoutJob job = job_of(&graph, 1);
+        float y[] = {4, 4};
+        double x[] = {4, 4};
+        job.fixed = fixed;
+        job.fixed_count = 2;
+        job.negatives = 0;
+        job.epochs = epochs;
+        assert_ok(layout_run(&job, y));
+        for (int epoch = 1; epoch < epochs; epoch++)
+            for (int k = 0; k < (epoch % 2 ? 1 : 2); k++) {
+                double off[] = {x[0] - (double)fixed[2 * k], x[1] - (double)fixed[2 * k + 1]};
+                double square = off[0] * off[0] + off[1] * off[1], power = pow(square, 0.895);
+                double step =
+                    (1 - (epoch - 1.0) / epochs) * -2 * 1.577 * 0.895 * power / (square * (1 + 1.577 * power));
+                x[0] += step * off[0];
+                x[1] += step * off[1];
+            }
+        assert_near((double)y[0], x[0], 1e-4);
+        assert_near((double)y[1], x[1], 1e-4);
+    }
 }
 
 /* A star: one vertex with an edge to every other. */
@@ -221,6 +253,7 @@ int main(void) {
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_groups_part),
         cmocka_unit_test(test_middle_stays),
+        cmocka_unit_test(test_fixed),
         cmocka_unit_test(test_one_epoch_moves_nothing),
         cmocka_unit_test(test_hub),
         cmocka_unit_test(test_stopped),

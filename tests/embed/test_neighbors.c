@@ -1,6 +1,7 @@
 #include "embed_making.h"
 
 #include "embed/neighbors.h"
+#include "embed/whole_rows.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -175,6 +176,54 @@ static void test_a_query_does_not_depend_on_its_company(void **state) {
     points_release(&queries);
 }
 
+/* ---- Whole numbers, whose products may be taken in bfloat16 ---- */
+
+static double scale_of(const Points *points) {
+    double scale;
+    assert_ok(whole_rows_scale(points, NULL, 2, &scale));
+    return scale;
+}
+
+static void test_whole_numbers_are_noticed(void **state) {
+    (void)state;
+    Points points = whole_points(200, 7, 256, 1);
+    float *value = values_of(&points);
+    assert_true(scale_of(&points) == 1);
+    value[150 * 7 + 3] = 256;
+    value[3] = -255;
+    assert_true(scale_of(&points) == 1);
+    value[150 * 7 + 3] = 257;
+    assert_true(scale_of(&points) == 0);
+    value[150 * 7 + 3] = 1.5f;
+    assert_true(scale_of(&points) == 0);
+    value[150 * 7 + 3] = 0;
+    for (size_t i = 0; i < 200 * 7; i++) value[i] /= 255.0f;
+    assert_true(scale_of(&points) == 255);
+    value[199 * 7] = 0.5f;
+    assert_true(scale_of(&points) == 0);
+    points_release(&points);
+}
+
+static void test_whole_numbers_equal_the_definition(void **state) {
+    (void)state;
+    Points points = whole_points(1300, 40, 256, 5), queries = whole_points(700, 40, 256, 6);
+    const NeighborOptions options = {.k = 9, .threads = 2};
+    check_against_definition(&points, 15, METRIC_EUCLIDEAN);
+    for (int turn = 0; turn < 2; turn++) {
+        Neighbors found;
+        assert_ok(neighbors_query(&points, &queries, &options, &found));
+        for (size_t i = 0; i < 700; i += 7)
+            check_row(&points, points_row(&queries, i), SIZE_MAX, &found, i, METRIC_EUCLIDEAN);
+        neighbors_free(&found);
+        for (size_t i = 0; i < 700 * 40; i++) values_of(&queries)[i] /= 255.0f;
+        for (size_t i = 0; i < 1300 * 40; i++) values_of(&points)[i] /= 255.0f;
+    }
+    check_against_definition(&points, 15, METRIC_EUCLIDEAN);
+    points_release(&points);
+    points_release(&queries);
+    check_and_release(whole_points(1500, 3, 6, 2), 10); /* 216 places */
+}
+
 /* ---- NN-descent ---- */
 
 static Neighbors descend(const Points *points, int k, Metric metric, int threads) {
@@ -296,6 +345,8 @@ int main(void) {
         cmocka_unit_test(test_rows_of_zeros_have_no_direction),
         cmocka_unit_test(test_same_bits_at_any_number_of_threads),
         cmocka_unit_test(test_a_query_does_not_depend_on_its_company),
+        cmocka_unit_test(test_whole_numbers_are_noticed),
+        cmocka_unit_test(test_whole_numbers_equal_the_definition),
         cmocka_unit_test(test_descent_finds_most_neighbours),
         cmocka_unit_test(test_descent_of_few_points),
         cmocka_unit_test(test_wrong_use_says_what_is_wrong),

@@ -105,6 +105,23 @@ static void test_ring(void **state) {
     fuzzy_graph_free(&graph);
 }
 
+/* All others of a complete graph's eigenvalues are n / (n - 1), above 1: the known one must not come between. */
+static void test_complete(void **state) {
+    (void)state;
+    Edge edges[15];
+    size_t count = 0;
+    double values[2], vectors[12], residual;
+    for (uint32_t i = 0; i < 6; i++)
+        for (uint32_t j = i + 1; j < 6; j++) edges[count++] = (Edge){i, j, 0.25f};
+    FuzzyGraph graph = graph_from(6, edges, count);
+    SpectralJob job = job_of(&graph, 2, 1);
+    assert_ok(spectral_vectors(&job, values, vectors, &residual));
+    assert_near(values[0], 1.2, 1e-6);
+    assert_near(values[1], 1.2, 1e-6);
+    check_vectors(&graph, values, vectors, 2, 1e-6);
+    fuzzy_graph_free(&graph);
+}
+
 static void test_same_bits(void **state) {
     (void)state;
     Points points = grouped_points(5000, 4, 3, 3, 9);
@@ -128,6 +145,38 @@ static void test_same_bits(void **state) {
 
 static double distance_of(const float *y, size_t i, size_t j) {
     return hypot((double)y[2 * i] - (double)y[2 * j], (double)y[2 * i + 1] - (double)y[2 * j + 1]);
+}
+
+/* Two rings: each must come out as a circle, at (1, 0) and (-1, 0), with half of the 2 between these as room. */
+static void test_two_rings(void **state) {
+    (void)state;
+    enum { FIRST = 150, BOTH = 240 }; /* the second is small enough for rotations */
+    Edge edges[BOTH];
+    Points points = normal_points(BOTH, 2, 1);
+    float *y = floats_new(2 * BOTH);
+    char why[100];
+    for (uint32_t i = 0; i < BOTH; i++) {
+        uint32_t first = i < FIRST ? 0 : FIRST, end = i < FIRST ? FIRST : BOTH;
+        edges[i] = i + 1 < end ? (Edge){i, i + 1, 0.5f} : (Edge){first, i, 0.5f};
+    }
+    FuzzyGraph graph = graph_from(BOTH, edges, BOTH);
+    SpectralJob job = job_of(&graph, 2, 1);
+    job.points = &points;
+    assert_ok(spectral_layout(&job, y, why));
+    assert_string_equal(why, "");
+    for (int ring = 0; ring < 2; ring++) {
+        const size_t first = ring ? FIRST : 0, end = ring ? BOTH : FIRST;
+        const double centre = ring ? -1 : 1;
+        double farthest = 0, radius = hypot((double)y[2 * first] - centre, (double)y[2 * first + 1]);
+        for (size_t i = first; i < end; i++) {
+            assert_near(hypot((double)y[2 * i] - centre, (double)y[2 * i + 1]), radius, 1e-4);
+            farthest = fmax(farthest, fmax(fabs((double)y[2 * i] - centre), fabs((double)y[2 * i + 1])));
+        }
+        assert_near(farthest, 1, 1e-5);
+    }
+    free(y);
+    fuzzy_graph_free(&graph);
+    points_release(&points);
 }
 
 static void test_parts_stay_apart(void **state) {
@@ -218,8 +267,10 @@ static void test_stopped(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_dense),    cmocka_unit_test(test_ring),   cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_parts_stay_apart), cmocka_unit_test(test_no_way), cmocka_unit_test(test_not_converged),
+        cmocka_unit_test(test_against_dense), cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_complete),      cmocka_unit_test(test_two_rings),
+        cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_parts_stay_apart),
+        cmocka_unit_test(test_no_way),        cmocka_unit_test(test_not_converged),
         cmocka_unit_test(test_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -530,10 +530,40 @@ const Engine *cpu_engine_bf16(void) {
     return bf16_engine.kernels ? &bf16_engine : NULL;
 }
 
-/* ---- A product outside of a network ---- */
+/* ---- Products outside of a network ---- */
 
 cf_status matrix_product(int m, int n, int k, const float *a, const float *b, float *c) {
     pthread_once(&engines_once, choose_engines); /* which settles the instruction set */
     DNNL(dnnl_sgemm('N', 'T', m, n, k, 1, a, k, b, k, 0, c, n));
     return CF_OK;
+}
+
+struct HalfProduct {
+    Primitive primitive;
+};
+
+void half_product_free(HalfProduct *product) {
+    if (!product) return;
+    primitive_free(&product->primitive);
+    free(product);
+}
+
+cf_status half_product_new(int m, int n, int k, int threads, HalfProduct **product) {
+    HalfProduct *made;
+    *product = NULL;
+    if (!cpu_engine_bf16()) return CF_OK;
+    FORWARD(use_engine());
+    FORWARD(memory_new(1, sizeof *made, &made));
+    cf_status status = product_new(&made->primitive, (Matrix){m, k, k, 1, dnnl_bf16}, (Matrix){k, n, 1, k, dnnl_bf16},
+                                   (Matrix){m, n, n, 1, dnnl_f32}, false, 1, threads);
+    if (status) {
+        half_product_free(made);
+        return status;
+    }
+    *product = made;
+    return CF_OK;
+}
+
+cf_status half_product_run(HalfProduct *product, int thread, const uint16_t *a, const uint16_t *b, float *c) {
+    return primitive_run(&product->primitive, thread, (const void *[MAX_ARGUMENTS]){a, b, c});
 }
