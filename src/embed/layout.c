@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LAYOUT_ROUNDS = 16, PIECE = 512, BUCKETS = 64, MOST_SORTED = 7 };
+enum { LAYOUT_ROUNDS = 32, PIECE = 1024, BUCKETS = 64, MOST_SORTED = 7 };
 
 /* What a thread needs for a piece of points. */
 typedef struct Scratch {
@@ -17,6 +17,7 @@ typedef struct Scratch {
     uint32_t *before;      /* for each event, due or not, how many before it are due */
     uint32_t begin[PIECE]; /* of each point's in `due` */
     int32_t pulls[PIECE], pushes[PIECE];
+    uint8_t bucket[PIECE];
     uint16_t order[PIECE]; /* the points by their numbers of events, so that lanes end together */
 } Scratch;
 
@@ -55,19 +56,24 @@ static void list_due(const Layout *layout, size_t first, int count, Scratch *s) 
     }
 }
 
-static int bucket_of(const Scratch *s, int p) {
-    int32_t pulls = s->pulls[p], pushes = s->pushes[p];
-    return (pushes < MOST_SORTED ? pushes : MOST_SORTED) * (MOST_SORTED + 1) +
-           (pulls - pushes < MOST_SORTED ? pulls - pushes : MOST_SORTED);
+/* Points with equal numbers of pushes and of other pulls, up to MOST_SORTED of each, make a bucket. */
+static void fill_buckets(Scratch *s, int count) {
+    for (int p = 0; p < count; p++) {
+        int32_t pushes = s->pushes[p], others = s->pulls[p] - pushes;
+        pushes = pushes < MOST_SORTED ? pushes : MOST_SORTED;
+        others = others < MOST_SORTED ? others : MOST_SORTED;
+        s->bucket[p] = (uint8_t)(pushes * (MOST_SORTED + 1) + others);
+    }
 }
 
 /* Returns how many points have no event at all; they come first. */
 static int order_by_events(Scratch *s, int count) {
     int start[BUCKETS + 1] = {0};
-    for (int p = 0; p < count; p++) start[bucket_of(s, p) + 1]++;
+    fill_buckets(s, count);
+    for (int p = 0; p < count; p++) start[s->bucket[p] + 1]++;
     int idle = start[1];
     for (int b = 0; b < BUCKETS; b++) start[b + 1] += start[b];
-    for (int p = 0; p < count; p++) s->order[start[bucket_of(s, p)]++] = (uint16_t)p;
+    for (int p = 0; p < count; p++) s->order[start[s->bucket[p]]++] = (uint16_t)p;
     return idle;
 }
 
