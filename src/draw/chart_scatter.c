@@ -135,15 +135,23 @@ static cf_status draw_names(Canvas *canvas, const Theme *theme, const ScatterPlo
     return CF_OK;
 }
 
+/* The classes that a point has; a legend of the others would name colours that are not there. */
+static void find_classes(const ScatterPlot *plot, bool there[256]) {
+    for (size_t i = 0; i < plot->count; i++) there[plot->labels[i]] = true;
+}
+
 /* Title and legend above; the rest is for the points. */
 static Box draw_head(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot) {
     double x = box.x, y = box.y + 10;
+    bool there[256] = {false};
     char room[512];
+    find_classes(plot, there);
     if (plot->title) {
         canvas_text(canvas, x, y, chart_title, theme->text, text_fit(plot->title, chart_title, box.width, room));
         y += 14;
     }
     for (int c = 0; c < plot->classes; c++) {
+        if (!there[c]) continue;
         const double width = 10 + text_width(plot->class_names[c], chart_label) + 10;
         if (x > box.x && x + width - 10 > box.x + box.width) x = box.x, y += 12;
         canvas_disc(canvas, (Point){x + 3.5, y - 2.8}, 3, theme_class(theme, c));

@@ -3,6 +3,8 @@
 #include "draw/chart_scatter.h"
 #include "testing.h"
 
+#include <string.h>
+
 static cf_status draw(Canvas *canvas, const Theme *theme, Box box, const void *plot) {
     return scatter_plot_draw(canvas, theme, box, plot);
 }
@@ -74,6 +76,17 @@ static void test_mixing(void **state) {
     free(drawn.rgb);
 }
 
+/* The legend has the classes that are there. */
+static void test_legend(void **state) {
+    (void)state;
+    const float two[] = {0, 0, 1, 1};
+    const unsigned char classes[] = {0, 3};
+    static const char *const four[] = {"ant", "bee", "cow", "dog"};
+    ScatterPlot plot = {.count = 2, .points = two, .labels = classes, .classes = 4, .class_names = four};
+    assert_ok(make_chart(draw, &plot, &theme_light, "legend.svg"));
+    assert_int_equal(letters_in("legend.svg"), strlen("ant") + strlen("dog"));
+}
+
 static void test_few(void **state) {
     (void)state;
     const float lost[] = {NAN, 0, 0, INFINITY}, kept[] = {NAN, 0, 1, 1};
@@ -90,10 +103,8 @@ static void test_few(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many),
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_mixing),
-        cmocka_unit_test(test_few),
+        cmocka_unit_test(test_many),   cmocka_unit_test(test_place), cmocka_unit_test(test_mixing),
+        cmocka_unit_test(test_legend), cmocka_unit_test(test_few),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

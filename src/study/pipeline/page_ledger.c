@@ -38,8 +38,10 @@ static void entry(FILE *out, const LedgerEntry *e) {
     char text[64], low[24], high[24];
     fputs("<tr><th scope=\"row\">", out);
     html_text(out, e->claim->what);
+    if (e->majority > 0)
+        fprintf(out, "<small>chance %.1f %%, the commonest class %.1f %%</small>", 100 * e->chance, 100 * e->majority);
     if (e->claim->remark) {
-        fputs("<br><small>", out);
+        fputs("<small>", out);
         html_text(out, e->claim->remark);
         fputs("</small>", out);
     }
@@ -52,8 +54,6 @@ static void entry(FILE *out, const LedgerEntry *e) {
     ledger_number(e->claim, e->high, high);
     snprintf(text, sizeof text, "%s to %s", low, high);
     cell(out, e->has_interval ? text : "");
-    snprintf(text, sizeof text, "%.4f, %.4f", e->chance, e->majority);
-    cell(out, e->majority > 0 ? text : "");
     verdict_cell(out, e->verdict);
     fputs("<td>", out);
     html_text(out, e->runs ? e->data : "");
@@ -65,7 +65,7 @@ static void table(FILE *out, const Ledger *ledger, bool headline) {
     fputs(
         "<div class=\"scroll\"><table class=\"ledger\">\n<thead><tr><th scope=\"col\"></th><th scope=\"col\" "
         "class=\"n\">Report</th><th scope=\"col\" class=\"n\">Ours</th><th scope=\"col\" class=\"n\">95 % interval</th>"
-        "<th scope=\"col\" class=\"n\">Chance, most</th><th scope=\"col\">Verdict</th><th scope=\"col\">Measured "
+        "<th scope=\"col\">Verdict</th><th scope=\"col\">Measured "
         "on</th>"
         "</tr></thead>\n<tbody>\n",
         out);
@@ -74,7 +74,7 @@ static void table(FILE *out, const Ledger *ledger, bool headline) {
         if (e->claim->headline != headline) continue;
         if (strcmp(section, e->claim->section) != 0) {
             section = e->claim->section;
-            fputs("<tr class=\"heading\"><th colspan=\"7\" scope=\"rowgroup\">", out);
+            fputs("<tr class=\"heading\"><th colspan=\"6\" scope=\"rowgroup\">", out);
             html_text(out, section);
             fputs("</th></tr>\n", out);
         }

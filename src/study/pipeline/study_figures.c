@@ -63,7 +63,7 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
         r->series[s] = (BarSeries){.name = series[s].name, .values = r->values[s], .colour = s};
     }
     cf_status status = write_csv(book, name, r);
-    if (!status) status = book_draw(book, name, r->classes > 4 ? 460 : 340, 220, draw, r);
+    if (!status) status = book_draw(book, name, 460, 200, draw, r);
     free(r);
     return status;
 }
