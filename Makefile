@@ -1,4 +1,4 @@
-# The short way in; CMake does the work. `make` builds build/cifra, `make check` tests, `make study` shows what it can do.
+# The short way in; CMake does the work. `make` builds build/cifra, `make check` tests, `make study` does the study at quick scale.
 MAKEFLAGS += --no-print-directory
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -23,9 +23,8 @@ check:
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 	@grep -h '^SKIPPED' $(BUILD)/Testing/Temporary/LastTest.log || true
 
-# Until the whole study exists: trains and evaluates on the sets found in the data directory.
 study: all
-	@scripts/study.sh $(BUILD)/cifra
+	@$(BUILD)/cifra study --profile quick
 
 install: all
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix $(PREFIX)

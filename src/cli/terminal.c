@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -14,10 +15,14 @@ static int lines_open; /* of what is renewed; the cursor stands in the last */
 static double last_live;
 static volatile sig_atomic_t interrupted;
 
-static void close_line(void) {
-    if (lines_open > 1) fprintf(stderr, "\033[%dA", lines_open - 1);
-    if (lines_open) fputs("\r\033[J", stderr);
+static void take_away(FILE *out) {
+    if (lines_open > 1) fprintf(out, "\033[%dA", lines_open - 1);
+    if (lines_open) fputs("\r\033[J", out);
     lines_open = 0;
+}
+
+static void close_line(void) {
+    take_away(stderr);
 }
 
 static void print_notice(const char *text, void *context) {
@@ -71,17 +76,24 @@ static int cut(const char *line, int length, int width) {
     return length;
 }
 
+/* In one piece, so that nobody sees half of it. */
 void terminal_live(const char *text) {
+    char *frame;
+    size_t size;
     if (!terminal_live_is_due()) return;
     const int width = terminal_width();
+    FILE *out = open_memstream(&frame, &size);
+    if (!out) return;
     last_live = clock_seconds();
-    close_line();
+    take_away(out);
     for (const char *line = text; line;) {
         const char *end = strchrnul(line, '\n');
-        fprintf(stderr, "%s%.*s", lines_open++ ? "\n" : "", cut(line, (int)(end - line), width), line);
+        fprintf(out, "%s%.*s", lines_open++ ? "\n" : "", cut(line, (int)(end - line), width), line);
         line = *end ? end + 1 : NULL;
     }
-    fflush(stderr);
+    fclose(out);
+    fwrite(frame, 1, size, stderr);
+    free(frame);
 }
 
 void terminal_live_end(void) {

@@ -215,8 +215,7 @@ cf_status section_tune_trials(FILE *out, const TuneResults *results) {
 cf_status section_tune_figures(FILE *out, const TuneFigures *figures) {
     static const char *const captions[] = {
         "Configurations by validation loss, with accuracy beside it; bars are 95 % intervals, of the loss over seeds",
-        "A line per configuration through its parameters to its loss; the best one is broad, failed and diverged ones "
-        "are dashed",
+        "A line per configuration to its loss; the best one is broad, failed and diverged ones are dashed",
         "Effect of each parameter: means over the configurations that share a value",
         "Learning curves of all trials; pruned ones end in a ring, failed ones in a cross"};
     size_t bytes = figures->bytes;

@@ -3,25 +3,11 @@
 # With $REPORT_SCREENSHOTS set to a folder, the screenshots are left there for people to look at.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
-browser=
-for name in chromium chromium-browser google-chrome; do
-    [ -z "$browser" ] && browser=$(command -v "$name")
-done
-if [ -z "$browser" ]; then
-    echo "SKIPPED: report.html in a browser: there is no chromium here (apt-get install chromium)"
-    exit 0
-fi
+BROWSER_BUDGET=20000
+. "$here/browser.sh"
+browser_starts "report.html in a browser" || exit 0
 export CIFRA_DATA=$work/nothing XDG_CACHE_HOME=$work/nothing
 mkdir nothing
-
-headless() { # headless FLAG... PAGE: what Chromium prints, its log on stderr
-    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run \
-        --user-data-dir="$work/profile" --virtual-time-budget=20000 --enable-logging=stderr "$@"
-}
-if ! headless --dump-dom about:blank >blank.html 2>blank.log || ! grep -q "<body>" blank.html; then
-    echo "SKIPPED: report.html in a browser: chromium does not start here: $(tail -1 blank.log)"
-    exit 0
-fi
 
 # A copy of a report that catches errors from its first script on and ends with the self-test.
 with_selftest() { # with_selftest REPORT COPY

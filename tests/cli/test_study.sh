@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # cifra study as a whole, on a recipe of seconds: everything is there, kept, the same after kills, and done anew only as far as
-# a change reaches; one set of pictures; what is refused.
+# a change reaches; one set of pictures; what is refused; its page in a browser.
+# With $REPORT_SCREENSHOTS set to a folder, screenshots of the page are left there for people to look at.
 [ -w /dev/shm ] && export TMPDIR=/dev/shm # many small synced writes, which are not what is tested
-. "$(dirname "$0")/checks.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/checks.sh"
 export CIFRA_DATA=$work/nothing XDG_CACHE_HOME=$work/nothing
 mkdir nothing
 cat >grid.yaml <<'YAML'
@@ -113,4 +115,57 @@ refuses 2 'one of the two is enough' "$CIFRA" study tiny.yaml --profile quick --
 refuses 1 'nowhere.yaml' "$CIFRA" study nowhere.yaml --out bad
 check "a refused study leaves nothing" test ! -e bad
 
+# ---- The page in a browser: one section at a time, by its links and by the address ----
+. "$here/browser.sh"
+if ! browser_starts "the page of a study in a browser"; then
+    finish
+    exit
+fi
+cat >touch.html <<'HTML'
+<script>addEventListener("load", async () => {
+    const lines = [], later = () => new Promise(done => setTimeout(done, 250));
+    const shown = () => [...document.querySelectorAll("main > section")].filter(s => s.offsetParent).map(s => s.querySelector("h2").id.slice(2)).join(" ");
+    const marked = () => [...document.querySelectorAll("nav a[aria-current]")].map(a => a.hash).join(" ");
+    await later();
+    lines.push("first " + shown() + " " + marked());
+    for (const link of document.querySelectorAll("nav a")) {
+        link.click();
+        await later();
+        lines.push("page " + (shown() === link.hash.slice(1) && marked() === link.hash && scrollY === 0));
+        lines.push("narrow " + (document.documentElement.scrollWidth <= innerWidth));
+    }
+    document.querySelector(".skip").click();
+    await later();
+    lines.push("stays " + shown());
+    location.hash = "#data";
+    await later();
+    document.querySelector(".turn [rel=next]").click();
+    await later();
+    lines.push("next " + shown());
+    document.querySelector(".turn [rel=prev]").click();
+    await later();
+    lines.push("previous " + shown());
+    lines.push("figures " + (document.querySelectorAll("figure svg").length > 30));
+    document.body.append(Object.assign(document.createElement("pre"), { id: "touched", textContent: lines.join("\n") + "\nend" }));
+});</script>
+HTML
+cat whole/report.html touch.html >whole/touched.html
+BROWSER_BUDGET=15000
+headless --window-size=1000,900 --dump-dom "file://$work/whole/touched.html" >touched.html 2>touched.log
+sed -n '/<pre id="touched">/,/^end/p' touched.html | sed 's/<[^>]*>//g' >touched.txt
+check "no console message: $(grep CONSOLE touched.log | head -3)" test -z "$(grep CONSOLE touched.log)"
+same "the page that opens" "$(grep '^first' touched.txt)" "first opening #opening"
+same "links show their pages" "$(grep -c '^page true' touched.txt)" 10
+same "nothing is wider than the page" "$(grep -c '^narrow true' touched.txt)" 10
+same "to the content of the page that is shown" "$(grep '^stays' touched.txt)" "stays settings"
+same "the next page" "$(grep '^next' touched.txt)" "next search"
+same "and back" "$(grep '^previous' touched.txt)" "previous data"
+same "figures in the page" "$(grep '^figures' touched.txt)" "figures true"
+pictures=${REPORT_SCREENSHOTS:-$work}
+for scheme in dark light; do # Chromium's 0 and 1
+    headless --window-size=1100,2600 --screenshot="$pictures/study-$scheme.png" \
+        --blink-settings="preferredColorScheme=$([ "$scheme" = dark ]; echo $?)" "file://$work/whole/report.html#cross" \
+        >/dev/null 2>&1
+    check "screenshot study-$scheme" test -s "$pictures/study-$scheme.png"
+done
 finish

@@ -74,17 +74,10 @@ else
 fi
 
 # ---- The page in a browser ----
-browser=
-for name in chromium chromium-browser google-chrome; do
-    [ -z "$browser" ] && browser=$(command -v "$name")
-done
-headless() { # headless FLAG... PAGE: what Chromium prints, its log on stderr
-    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --no-first-run \
-        --user-data-dir="$work/profile" --virtual-time-budget=5000 --enable-logging=stderr "$@"
-}
-if [ -z "$browser" ] || ! headless --dump-dom about:blank >blank.html 2>blank.log || ! grep -q "<body>" blank.html; then
-    echo "SKIPPED: the page of a tune in a browser: there is no chromium here, or it does not start (apt-get install chromium)"
+. "$here/browser.sh"
+if ! browser_starts "the page of a tune in a browser"; then
     finish
+    exit
 fi
 mv "t<u>ne" page
 cat >touch.html <<'HTML'

@@ -126,22 +126,21 @@ cf_status page_training(FILE *out, const StudyPage *page) {
 
 /* ---- Evaluation ---- */
 
-/* The figures of an evaluation; `suffix` as figures_suffix makes it. */
+/* The figures of an evaluation; `suffix` as figures_suffix makes it. Those that are narrow stand two by two. */
 static cf_status evaluation_figures(FILE *out, const StudyPage *page, const StudySet *model_of, const char *suffix) {
     static const struct {
         const char *name, *caption;
     } figures[] = {{"confusion", "Confusion matrix"},
+                   {"umap", "UMAP of the features that the model has of these images"},
                    {"misclassified", "Mistakes, the most confident first"},
                    {"probabilities", "Probabilities of three right predictions"},
                    {"reliability", "How right it is when it is so sure"}};
     char stage[96], name[160];
     snprintf(stage, sizeof stage, "train-%s-s1/figures", model_of->name);
-    page_figures_begin(out);
     for (size_t i = 0; i < COUNT_OF(figures); i++) {
         snprintf(name, sizeof name, "%s%s", figures[i].name, suffix);
         FORWARD(page_figure(out, page, stage, name, figures[i].caption));
     }
-    page_figures_end(out);
     return CF_OK;
 }
 
@@ -150,7 +149,9 @@ cf_status page_evaluation(FILE *out, const StudyPage *page) {
         const StudySet *set = &page->study->sets[i];
         page_set_heading(out, set);
         classification_report(out, "Of the first seed", json_array_get(page_result(page, "test", set->key), 0));
+        page_figures_begin(out);
         FORWARD(evaluation_figures(out, page, set, ""));
+        page_figures_end(out);
     }
     return CF_OK;
 }
@@ -266,17 +267,8 @@ static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from
     page_figures_begin(out);
     snprintf(name, sizeof name, "cross-%s-on-%s", from->name, on->name);
     FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, at home and there"));
+    FORWARD(evaluation_figures(out, page, from, json_string_value(json_object_get(json_array_get(runs, 0), "suffix"))));
     page_figures_end(out);
-    const char *suffix = json_string_value(json_object_get(json_array_get(runs, 0), "suffix"));
-    FORWARD(evaluation_figures(out, page, from, suffix));
-    if (page->study->recipe->features) {
-        char stage[96];
-        snprintf(stage, sizeof stage, "train-%s-s1/figures", from->name);
-        snprintf(name, sizeof name, "umap%.100s", suffix);
-        page_figures_begin(out);
-        FORWARD(page_figure(out, page, stage, name, "UMAP of the features that the model has of these images"));
-        page_figures_end(out);
-    }
     fputs("<details><summary>Class by class</summary>\n", out);
     classification_report(out, "Of the first seed", json_array_get(runs, 0));
     fputs("</details>\n", out);
