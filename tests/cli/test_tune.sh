@@ -132,7 +132,7 @@ adaptive() { # adaptive NAME OPTIONS...
     kill_at_random 5 "$CIFRA" "${command[@]}" --out "$name-k" --quiet
     "$CIFRA" "${command[@]}" --out "$name-k" --json --quiet >"$name-k.json"
     same "$name after kills" "$(table "$name-k.json")" "$(table "$name.json")"
-    check "$name leaves nothing under way" test -z "$(find "$name" "$name-k" -name 'checkpoint*' -o -name '*.part')"
+    check "$name leaves nothing under way" test -z "$(find "$name/trials" "$name-k/trials" -name 'checkpoint*' -o -name '*.part')"
 }
 adaptive random --grid ranges.yaml --sampler random --trials 6
 adaptive tpe --grid ranges.yaml --sampler tpe --trials 14 --startup 5
