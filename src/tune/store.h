@@ -73,6 +73,8 @@ cf_status store_settings(Store *store, json_t **settings);
 /* What the data were called when the tune began, in a new string; NULL: not known. */
 cf_status store_data_name(Store *store, char **name);
 cf_status store_trials(Store *store, const Space *space, TrialList *list);
+/* The same without `correct`, which is most of it: for what is asked again and again. */
+cf_status store_trials_brief(Store *store, const Space *space, TrialList *list);
 void trial_list_free(TrialList *list);
 /* The learning curve of a trial, in a new array. */
 cf_status store_epochs(Store *store, int trial, TrialEpoch **epochs, int *count);

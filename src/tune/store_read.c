@@ -85,22 +85,31 @@ static cf_status read_trials(Store *store, const Space *space, sqlite3_stmt *s, 
     }
 }
 
-cf_status store_trials(Store *store, const Space *space, TrialList *list) {
+/* The last column is `correct`, or NULL. */
+static cf_status select_trials(Store *store, const Space *space, const char *sql, TrialList *list) {
     sqlite3_stmt *statement;
     TrialList made = {0};
     size_t room;
     FORWARD(count_rows(store, "SELECT count(*) FROM trials", 0, "", &room));
-    FORWARD(
-        store_prepare(store, &statement,
-                      "SELECT id, point, seed, repeats, state, budget, worker, reason, best_epoch, epochs_run, "
-                      "validation_loss, validation_accuracy, seconds, weights_sha256, correct FROM trials ORDER BY id",
-                      ""));
+    FORWARD(store_prepare(store, &statement, sql, ""));
     cf_status status = read_trials(store, space, statement, room, &made);
     if (status)
         trial_list_free(&made);
     else
         *list = made;
     return status;
+}
+
+#define SELECT_TRIALS(last)                                                                                            \
+    "SELECT id, point, seed, repeats, state, budget, worker, reason, best_epoch, epochs_run, validation_loss, "        \
+    "validation_accuracy, seconds, weights_sha256, " last " FROM trials ORDER BY id"
+
+cf_status store_trials(Store *store, const Space *space, TrialList *list) {
+    return select_trials(store, space, SELECT_TRIALS("correct"), list);
+}
+
+cf_status store_trials_brief(Store *store, const Space *space, TrialList *list) {
+    return select_trials(store, space, SELECT_TRIALS("NULL"), list);
 }
 
 void trial_list_free(TrialList *list) {

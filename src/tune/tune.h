@@ -21,7 +21,7 @@ typedef struct TuneProgress {
     TuneEvent event;                  /* TUNE_IDLE: nothing to do until others are done; no trial then */
     int trial;                        /* of which */
     const SpacePoint *point;          /* its configuration */
-    const Trial *ended;               /* TUNE_ENDED: as it stands now; else NULL */
+    const Trial *ended;               /* TUNE_ENDED: as it stands now, without `correct`; else NULL */
     const cf_progress *step;          /* TUNE_STEP, TUNE_EPOCH; else NULL */
     int trials, trials_ended, failed; /* so far, of all workers on the store; as of the last TUNE_ENDED here */
     int trials_wanted;                /* of the search and its repeats, as far as known */

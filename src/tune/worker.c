@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT_MILLISECONDS = 50 };
+enum { FIRST_WAIT = 25, LONGEST_WAIT = 400 }; /* milliseconds */
 
 typedef struct Claim {
     enum { CLAIM_JOB, CLAIM_WAIT, CLAIM_END } kind;
@@ -37,7 +37,7 @@ static const Trial *trial_of(const View *view, int id) {
 }
 
 static cf_status read_view(Worker *worker, View *view) {
-    FORWARD(store_trials(worker->store, worker->tune->options.space, &view->list));
+    FORWARD(store_trials_brief(worker->store, worker->tune->options.space, &view->list));
     FORWARD(store_jobs(worker->store, &view->jobs, &view->count));
     for (int j = 0; j < view->count; j++) {
         const Job *job = &view->jobs[j];
@@ -181,7 +181,7 @@ static cf_status count_trials(Worker *worker, int id, Trial *ended) {
     TrialList list;
     double seconds = 0, spent = 0;
     int count = 0, over = 0, failed = 0;
-    FORWARD(store_trials(worker->store, tune->options.space, &list));
+    FORWARD(store_trials_brief(worker->store, tune->options.space, &list));
     for (size_t i = 0; i < list.count; i++) {
         Trial *t = &list.trials[i];
         bool has_ended = t->state >= TRIAL_DONE;
@@ -229,16 +229,27 @@ static cf_status work_on(Worker *worker, const Claim *claim) {
     return tell_ended(worker, claim->trial.id);
 }
 
-static void wait_a_little(Worker *worker) {
-    const struct timespec pause = {0, WAIT_MILLISECONDS * 1000000L};
+/* Longer each time, until there is a job again. */
+static void wait_a_little(Worker *worker, int *milliseconds) {
+    const struct timespec pause = {0, *milliseconds * 1000000L};
     TuneProgress told = {.event = TUNE_IDLE};
     tune_tell(worker->tune, &told);
     nanosleep(&pause, NULL);
+    if (*milliseconds < LONGEST_WAIT) *milliseconds *= 2;
+}
+
+static cf_status work_or_wait(Worker *worker, const Claim *claim, int *milliseconds) {
+    if (claim->kind == CLAIM_WAIT) {
+        wait_a_little(worker, milliseconds);
+        return CF_OK;
+    }
+    *milliseconds = FIRST_WAIT;
+    return work_on(worker, claim);
 }
 
 static cf_status tidy(Worker *worker) {
     TrialList list;
-    FORWARD(store_trials(worker->store, worker->tune->options.space, &list));
+    FORWARD(store_trials_brief(worker->store, worker->tune->options.space, &list));
     cf_status status = CF_OK;
     for (size_t i = 0; i < list.count && !status; i++)
         if (list.trials[i].state >= TRIAL_DONE) status = trial_tidy(worker->store, list.trials[i].id);
@@ -247,14 +258,12 @@ static cf_status tidy(Worker *worker) {
 }
 
 cf_status worker_run(Worker *worker) {
+    int milliseconds = FIRST_WAIT;
     Claim claim;
     while (!atomic_load(&worker->tune->stop)) {
         FORWARD(claim_job(worker, &claim));
         if (claim.kind == CLAIM_END) return tidy(worker);
-        if (claim.kind == CLAIM_WAIT)
-            wait_a_little(worker);
-        else
-            FORWARD(work_on(worker, &claim));
+        FORWARD(work_or_wait(worker, &claim, &milliseconds));
     }
     return FAIL(CF_INTERRUPTED, "stopped; what was done is kept");
 }

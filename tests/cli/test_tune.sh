@@ -87,19 +87,22 @@ wait $dying 2>/dev/null
 wait $other
 same "a dead process's trials are taken over" "$(table taken.json)" "$(table one.json)"
 
-# Ctrl-C.
-"$CIFRA" "${grid[@]}" --jobs 1 --out stopped >/dev/null 2>stopped.err &
+# Ctrl-C, in trials long enough to be met.
+grep -v 1e6 space.yaml | sed 's/8, 24/24/; s/relu, leakyrelu/relu/; /name: lr/d' >long.yaml
+long=(tune "${data[@]}" --grid long.yaml --epochs 200 --patience 0)
+"$CIFRA" "${long[@]}" --out long --json --quiet >long.json
+"$CIFRA" "${long[@]}" --jobs 1 --out stopped >/dev/null 2>stopped.err &
 process=$!
 for _ in $(seq 200); do
-    grep -q '^trial 2' stopped.err && break
+    grep -q '^trial 1' stopped.err && break
     sleep 0.02
 done
 kill -INT $process
 wait $process
 same "exit status after Ctrl-C" $? 1
 check "Ctrl-C tells how to go on" grep -q "same command goes on" stopped.err
-"$CIFRA" "${grid[@]}" --jobs 1 --out stopped --json --quiet >stopped.json
-same "trials after Ctrl-C" "$(table stopped.json)" "$(table one.json)"
+"$CIFRA" "${long[@]}" --jobs 1 --out stopped --json --quiet >stopped.json
+same "trials after Ctrl-C" "$(table stopped.json)" "$(table long.json)"
 
 # Another tune is refused, with what differs.
 refuses 2 "train.epochs: 3 there, 4 now" "$CIFRA" "${grid[@]/3/4}" --out one
@@ -110,7 +113,7 @@ refuses 2 'space.parameters.lr: {"name":"lr","values":["0.1","0.02","1e6"]} ther
 refuses 2 "a grid needs lists" "$CIFRA" tune "${data[@]}" --grid ranges.yaml --out never
 refuses 2 "a grid has as many trials as points" "$CIFRA" tune "${data[@]}" --trials 3 --out never
 check "what is refused makes no folder" test ! -e never
-echo "no database" >"$work/file" && mkdir bad && cp file bad/tune.db
+mkdir bad && echo "no database" >bad/tune.db
 refuses 1 "damaged, or not made by cifra tune" "$CIFRA" "${grid[@]}" --out bad
 
 # Repeats of the leading configurations with other seeds, added to a finished tune.
@@ -129,7 +132,7 @@ adaptive() { # adaptive NAME OPTIONS...
     kill_at_random 5 "$CIFRA" "${command[@]}" --out "$name-k" --quiet
     "$CIFRA" "${command[@]}" --out "$name-k" --json --quiet >"$name-k.json"
     same "$name after kills" "$(table "$name-k.json")" "$(table "$name.json")"
-    check "$name leaves nothing under way" test -z "$(find "$name" "$name-k" -name 'checkpoint*' -o -name '*.part')"
+    check "$name leaves nothing under way" test -z "$(find "$name/trials" "$name-k/trials" -name 'checkpoint*' -o -name '*.part')"
 }
 adaptive random --grid ranges.yaml --sampler random --trials 6
 adaptive tpe --grid ranges.yaml --sampler tpe --trials 14 --startup 5
