@@ -1,7 +1,7 @@
 /* Rows that are equal to the bit.
  *
- * Thousands of equal rows (dead features, empty images) would make every one of them a tie of all others. They are taken as
- * one point with several members.
+ * Thousands of equal rows (dead features, empty images) would make every one of them a tie of all others. They are
+ * taken as one point with several members.
  */
 #ifndef EMBED_DUPLICATES_H
 #define EMBED_DUPLICATES_H

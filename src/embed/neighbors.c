@@ -162,9 +162,10 @@ static cf_status expand(const Duplicates *owners, const Duplicates *members, con
 
 /* ---- The two questions ---- */
 
-/* Measured with 784 columns, one core's seconds: 14,000 points exact 1.7, NN-descent 3; 70,000 points 43 and 18.5, with 0.996
- * of the exact neighbours found. So NN-descent is the faster from some 30,000 on; but what is exact need not be doubted, and
- * up to 100,000 it costs a minute at most. A join holds few more than DESCENT_NEIGHBORS: longer lists lose neighbours. */
+/* Measured with 784 columns, one core's seconds: 14,000 points exact 1.7, NN-descent 3; 70,000 points 43 and 18.5,
+ * with 0.996 of the exact neighbours found. So NN-descent is the faster from some 30,000 on; but what is exact need
+ * not be doubted, and up to 100,000 it costs a minute at most. A join holds few more than DESCENT_NEIGHBORS: longer
+ * lists lose neighbours. */
 enum { EXACT_POINTS = 100000, DESCENT_NEIGHBORS = 32 };
 
 static bool is_exact(size_t n, const NeighborOptions *options) {
@@ -243,7 +244,8 @@ done:
     return status;
 }
 
-/* The copies of the rows, candidates, and lists in double and float; for NN-descent its lists and tables; a thread's blocks. */
+/* The copies of the rows, candidates, and lists in double and float; for NN-descent its lists and tables; a thread's
+ * blocks. */
 size_t neighbors_memory(size_t n, int dim, const NeighborOptions *options) {
     bool exact = is_exact(n, options);
     double per_row = 4.0 * dim + 20.0 * options->k + 48 + (exact ? 10.0 * options->k + 64 : 9.0 * options->k + 900);

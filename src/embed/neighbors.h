@@ -42,8 +42,8 @@ typedef struct Neighbors {
 /* The points are taken as checked (points_check). Fewer points than k + 1 is an error: lower k first. Release with
  * neighbors_free, which is fine on a zeroed one. */
 cf_status neighbors_find(const Points *points, const NeighborOptions *options, Neighbors *neighbors);
-/* For each query its k nearest among `reference`, always exact. A query that is itself a reference point finds that point.
- * A query's row does not depend on what other queries come with it, to the bit. */
+/* For each query its k nearest among `reference`, always exact. A query that is itself a reference point finds that
+ * point. A query's row does not depend on what other queries come with it, to the bit. */
 cf_status neighbors_query(const Points *reference, const Points *queries, const NeighborOptions *options,
                           Neighbors *neighbors);
 void neighbors_free(Neighbors *neighbors);

@@ -1,11 +1,11 @@
 /* Approximate neighbours by NN-descent (Dong, Moses, Li: "Efficient k-nearest neighbor graph construction for generic
  * similarity measures", WWW 2011): neighbours of neighbours are likely neighbours.
  *
- * Lists begin with the leaves of random projection trees. In an iteration every point joins those around it (its list, and
- * points that have it in theirs): the distances among them come from one small matrix product, as long as one of the two is
- * new to its list. Unlike the paper's, an iteration reads a snapshot: joins of a chunk of points write what they found to
- * places of their own, and then every point gathers what was found for it, in a fixed order. So the lists do not depend on
- * the number of threads. At the end distances are formed anew in double.
+ * Lists begin with the leaves of random projection trees. In an iteration every point joins those around it (its list,
+ * and points that have it in theirs): the distances among them come from one small matrix product, as long as one of
+ * the two is new to its list. Unlike the paper's, an iteration reads a snapshot: joins of a chunk of points write what
+ * they found to places of their own, and then every point gathers what was found for it, in a fixed order. So the
+ * lists do not depend on the number of threads. At the end distances are formed anew in double.
  */
 #include "embed/neighbors_inside.h"
 

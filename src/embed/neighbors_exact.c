@@ -1,10 +1,10 @@
 /* Exact neighbours by blocks of the distance matrix.
  *
- * A block of 512 x 512 products gives approximate distances in float32; each row keeps the best k + spare of them. Of these
- * the distances are formed anew in double. Whether a row that fell out could still belong to the k is decided by the worst
- * case of the rounding (Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1); where it could, the row is
- * searched in double from one end to the other. So the result is that of the definition, whatever computed the products,
- * and a query's neighbours cannot depend on its company.
+ * A block of 512 x 512 products gives approximate distances in float32; each row keeps the best k + spare of them. Of
+ * these the distances are formed anew in double. Whether a row that fell out could still belong to the k is decided by
+ * the worst case of the rounding (Higham, Accuracy and Stability of Numerical Algorithms, 2002, 3.1); where it could,
+ * the row is searched in double from one end to the other. So the result is that of the definition, whatever computed
+ * the products, and a query's neighbours cannot depend on its company.
  */
 #include "embed/neighbors_inside.h"
 
@@ -79,8 +79,8 @@ static void keep(Search *search, size_t row, float d, uint32_t candidate) {
     search->limits[row] = list[search->kept - 1];
 }
 
-/* The columns j whose distance norm + norms[j] - 2 products[j] is at most `limit` or limits[j]; returns how many. Most chunks
- * have none. */
+/* The columns j whose distance norm + norms[j] - 2 products[j] is at most `limit` or limits[j]; returns how many. Most
+ * chunks have none. */
 EVERY_ISA static int find_hits(const float *products, float norm, const float *norms, float limit, const float *limits,
                                int count, float *distances, uint16_t *hits) {
     int found = 0, j = 0;
@@ -133,8 +133,8 @@ static cf_status multiply_block(const Search *search, int64_t I, int64_t J, int 
                           search->ma.values + a, search->mb.values + b, products);
 }
 
-/* Piece `index` of a round is the index-th pair I <= J with I + J = round (modulo the number of blocks). No block is in two
- * pairs of a round, so pieces write only to rows of their own; after all rounds every pair was had once. */
+/* Piece `index` of a round is the index-th pair I <= J with I + J = round (modulo the number of blocks). No block is
+ * in two pairs of a round, so pieces write only to rows of their own; after all rounds every pair was had once. */
 static cf_status meet_pair(void *context, int64_t index, int thread) {
     Search *search = context;
     float *products = search->products + (size_t)thread * BLOCK * BLOCK;
@@ -174,9 +174,10 @@ static cf_status meet_reference(void *context, int64_t index, int thread) {
 
 /* ---- The end in double ---- */
 
-/* By how much an approximate distance may be wrong, of a pair that is within `reach` of each other. u is a float's unit
- * roundoff. A product of dim terms is within dim u |x| |y| in any order of summation, |x| |y| <= (|x|^2 + |y|^2) / 2; the rest
- * are the roundings of rows, norms and of the last two sums. The last term stands for values too small for a float. */
+/* By how much an approximate distance may be wrong, of a pair that is within `reach` of each other. u is a float's
+ * unit roundoff. A product of dim terms is within dim u |x| |y| in any order of summation, |x| |y| <= (|x|^2 + |y|^2)
+ * / 2; the rest are the roundings of rows, norms and of the last two sums. The last term stands for values too small
+ * for a float. */
 static double worst_error(const Search *search, double norm, double reach) {
     const double u = 0x1p-24;
     double other = sqrt(norm) + sqrt(reach);

@@ -26,7 +26,8 @@ typedef struct Side {
 /* The distance of row i of `a` from row j of `b` (squared for METRIC_EUCLIDEAN). */
 double side_distance(const Side *a, size_t i, const Side *b, size_t j, Metric metric);
 
-/* Puts (distance, index) in its place in the ascending list, whose last entry falls out; nothing if it is no better than the last. */
+/* Puts (distance, index) in its place in the ascending list, whose last entry falls out; nothing if it is no better
+ * than the last. */
 static inline void nearest_insert(double *distance, uint32_t *index, int k, double d, uint32_t i) {
     int at = k - 1;
     if (d > distance[at] || (d == distance[at] && i >= index[at])) return;

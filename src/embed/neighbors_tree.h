@@ -6,9 +6,9 @@
 
 enum { LEAF = 48 }; /* points at most */
 
-/* One tree over all rows, from (seed, number): `order` [n] has the rows leaf after leaf, and first[leaf] .. first[leaf + 1] is
- * where one lies; first[leaves] = n. Splits are at the median along the line through two random rows, so leaves are of
- * nearly equal size whatever the rows are. */
+/* One tree over all rows, from (seed, number): `order` [n] has the rows leaf after leaf, and first[leaf] .. first[leaf
+ * + 1] is where one lies; first[leaves] = n. Splits are at the median along the line through two random rows, so
+ * leaves are of nearly equal size whatever the rows are. */
 typedef struct Forest {
     int trees;
     size_t n, leaves;

@@ -1,7 +1,9 @@
-/* Principal components by subspace iteration with Rayleigh and Ritz's values (Golub, Van Loan, Matrix Computations, 8.2.4).
+/* Principal components by subspace iteration with Rayleigh and Ritz's values (Golub, Van Loan, Matrix Computations,
+ * 8.2.4).
  *
- * Up to 2,048 columns the covariance is formed once, from blocked float products that are added in double; beyond, every
- * iteration goes over the points. Either way sums are formed in pieces that do not depend on the number of threads.
+ * Up to 2,048 columns the covariance is formed once, from blocked float products that are added in double; beyond,
+ * every iteration goes over the points. Either way sums are formed in pieces that do not depend on the number of
+ * threads.
  */
 #include "embed/pca.h"
 

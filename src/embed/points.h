@@ -12,8 +12,8 @@ typedef struct Points {
 
 enum { MOST_POINTS = 100000000, MOST_DIMENSIONS = 1 << 20 };
 
-/* Refuses no points, no dimension, more than the limits, and values that are NaN or infinite, naming the first row. `what`
- * stands before the message: "X.npy", "the features". */
+/* Refuses no points, no dimension, more than the limits, and values that are NaN or infinite, naming the first row.
+ * `what` stands before the message: "X.npy", "the features". */
 cf_status points_check(const Points *points, const char *what);
 
 static inline const float *points_row(const Points *points, size_t i) {

@@ -4,8 +4,8 @@
 
 #include "embed/neighbors.h"
 
-/* norm[i] + norm[j] - 2 values[i] . values[j] is the squared distance times `scale` squared; for METRIC_COSINE it is 2 (1 - cos),
- * 2 for a row of zeros. */
+/* norm[i] + norm[j] - 2 values[i] . values[j] is the squared distance times `scale` squared; for METRIC_COSINE it is 2
+ * (1 - cos), 2 for a row of zeros. */
 typedef struct ProductRows {
     float *values; /* [n][dim]: less the means, against cancellation, and scaled; or of length 1 */
     float *norms;  /* [n]: |values|^2; or 1 */
@@ -20,7 +20,8 @@ typedef struct ProductFrame {
     double scale;  /* a power of two, so that no value exceeds 1 */
 } ProductFrame;
 
-/* `rows` [n] of the points, NULL: all. The means are those of `points`; `others` (NULL: none) are only not to overflow. */
+/* `rows` [n] of the points, NULL: all. The means are those of `points`; `others` (NULL: none) are only not to
+ * overflow. */
 cf_status product_frame_new(const Points *points, const Points *others, Metric metric, int threads,
                             ProductFrame *frame);
 void product_frame_free(ProductFrame *frame);

@@ -17,8 +17,8 @@ typedef struct Quality {
     int k; /* QUALITY_K, lowered to less than half the points */
     /* Venna, Kaski 2001. Of equally distant points the one asked about counts as the nearest. */
     double trustworthiness, continuity;
-    /* Share of labelled points that the majority of their k nearest labelled neighbours in the embedding gives their label; of classes with
-     * equal votes the one with the nearest neighbour wins. */
+    /* Share of labelled points that the majority of their k nearest labelled neighbours in the embedding gives their
+     * label; of classes with equal votes the one with the nearest neighbour wins. */
     double knn_accuracy;
     /* Rousseeuw 1987, mean over the labelled points; 0 for the only point of its class. */
     double silhouette;

@@ -31,7 +31,8 @@ typedef struct Votes {
     double *silhouettes; /* [pieces] */
 } Votes;
 
-/* The class with most of the votes, of equal ones that of the nearest neighbour. Leaves the tally as it found it, zero. */
+/* The class with most of the votes, of equal ones that of the nearest neighbour. Leaves the tally as it found it,
+ * zero. */
 static int winner(const Votes *votes, const uint32_t *near, int *tally) {
     int best = votes->labels[near[0]];
     for (int c = 0; c < votes->k; c++) tally[votes->labels[near[c]]]++;

@@ -1,7 +1,8 @@
 /* Trustworthiness and continuity: ranks in one space of neighbours in the other.
  *
- * A strip of points against all others at once, its distances from a matrix product; then each point's row is gone over a
- * few times: for its nearest, and for how many are nearer than each of the other space's nearest. Nothing is sorted.
+ * A strip of points against all others at once, its distances from a matrix product; then each point's row is gone
+ * over a few times: for its nearest, and for how many are nearer than each of the other space's nearest. Nothing is
+ * sorted.
  */
 #include "embed/quality_inside.h"
 

@@ -1,7 +1,7 @@
 /* Sums over one or two rows in double.
  *
- * Eight partial sums whose order is part of the definition: the bits depend neither on the compiler nor on the instruction
- * set, which is chosen when the program starts.
+ * Eight partial sums whose order is part of the definition: the bits depend neither on the compiler nor on the
+ * instruction set, which is chosen when the program starts.
  */
 #ifndef EMBED_ROW_MATH_H
 #define EMBED_ROW_MATH_H

@@ -12,8 +12,8 @@ typedef struct WholeRows {
     float *norms;     /* [room] sums of squares */
 } WholeRows;
 
-/* The factor that makes all values whole, within two units in a float's last place; 0 where there is none. `others` may be
- * NULL. */
+/* The factor that makes all values whole, within two units in a float's last place; 0 where there is none. `others`
+ * may be NULL. */
 cf_status whole_rows_scale(const Points *points, const Points *others, int threads, double *scale);
 /* `rows` [n] of the points; room >= n. */
 cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, size_t room, double scale, int threads,

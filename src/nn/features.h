@@ -4,9 +4,9 @@
 
 #include "nn/model.h"
 
-/* How many of the model's layers, from the first on, give the features: up to the layer of that name (as in the table of
- * layers: "conv2", "relu3", "dense1"), or, for NULL, up to what goes into the last dense layer. An unknown name, or a
- * network without a hidden layer, is CF_BAD_USE. */
+/* How many of the model's layers, from the first on, give the features: up to the layer of that name (as in the table
+ * of layers: "conv2", "relu3", "dense1"), or, for NULL, up to what goes into the last dense layer. An unknown name, or
+ * a network without a hidden layer, is CF_BAD_USE. */
 cf_status features_depth(const cf_model *model, const char *layer, int *depth);
 /* Values per image of the first `depth` layers. */
 size_t features_size(const cf_model *model, int depth);

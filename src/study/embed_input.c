@@ -21,6 +21,8 @@ void embed_input_free(EmbedInput *input) {
 
 /* ---- From a run ---- */
 
+enum { MANY_VALUES = 1 << 27 }; /* half a GB is said before it is taken */
+
 static cf_status copy_classes(const cf_subset *images, EmbedInput *input) {
     const cf_set *set = images->set;
     FORWARD(memory_new((size_t)set->classes, sizeof *input->names, &input->names));
@@ -44,6 +46,8 @@ static cf_status fill_from_run(const Run *run, const cf_subset *images, const ch
     size_t size = features_size(run->model, depth);
     FAIL_IF(!size_multiply(images->count, size, &count) || size > INT_MAX, CF_NO_MEMORY,
             "%zu images with %zu values each are too many", images->count, size);
+    if (count > MANY_VALUES)
+        notice("%zu images with %zu values each take %.1f GB", images->count, size, 4e-9 * (double)count);
     FORWARD(copy_classes(images, input));
     FORWARD(memory_print(&input->origin, "features of %s", run->model->layers.layers[depth - 1].name));
     FORWARD(memory_new(count, sizeof *input->values, &input->values));

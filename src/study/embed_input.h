@@ -16,8 +16,8 @@ typedef struct EmbedInput {
     char *origin;     /* "features of relu3" or "" */
 } EmbedInput;
 
-/* The values of a layer (features_depth) for images chosen as by run_choose_images; images of classes that the model does
- * not know are taken too. */
+/* The values of a layer (features_depth) for images chosen as by run_choose_images; images of classes that the model
+ * does not know are taken too. */
 cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,
                                int threads, EmbedInput *input, const char **used_part);
 /* .npy files; `labels` may be NULL. Labels are any whole numbers, a negative one means unknown. */

@@ -101,7 +101,8 @@ static cf_status draw_scatter(Canvas *canvas, const Theme *theme, Box box, const
     return scatter_plot_draw(canvas, theme, box, content);
 }
 
-/* Points without a label are drawn in the colour behind the last class; more classes than a byte counts are not told apart. */
+/* Points without a label are drawn in the colour behind the last class; more classes than a byte counts are not told
+ * apart. */
 static void fill_plot(const Embedding *embedding, float *points, unsigned char *labels, const char **names,
                       ScatterPlot *plot) {
     const EmbedInput *input = embedding->input;
