@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "eval/grad_cam.h"
 #include "nn/feed.h"
-#include "study/report_inside.h"
+#include "study/report/report_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>

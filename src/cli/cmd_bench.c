@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "bench/bench.h"
 #include "cli/terminal.h"
-#include "study/run.h"
+#include "study/run/run.h"
 
 #include <math.h>
 #include <stddef.h>

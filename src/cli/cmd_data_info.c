@@ -7,7 +7,7 @@
 #include "cli/terminal.h"
 #include "data/generate/generated_set.h"
 #include "data/split.h"
-#include "study/run.h"
+#include "study/run/run.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "eval/analysis.h"
-#include "study/figures.h"
+#include "study/figures/figures.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 #include "bench/bench.h"
 #include "bench/mnist99.h"
 #include "cli/terminal.h"
-#include "study/run.h"
+#include "study/run/run.h"
 
 #include <errno.h>
 #include <spawn.h>

@@ -3,9 +3,9 @@
 
 #include "base/memory.h"
 #include "cli/terminal.h"
-#include "study/figures_tune.h"
-#include "study/report.h"
-#include "study/report_tune.h"
+#include "study/figures/figures_tune.h"
+#include "study/report/report.h"
+#include "study/report/report_tune.h"
 
 #include <stddef.h>
 #include <stdio.h>

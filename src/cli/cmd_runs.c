@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "cli/terminal.h"
-#include "study/run.h"
+#include "study/run/run.h"
 
 #include <dirent.h>
 #include <errno.h>

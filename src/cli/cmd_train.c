@@ -5,8 +5,8 @@
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
-#include "study/figures.h"
-#include "study/report.h"
+#include "study/figures/figures.h"
+#include "study/report/report.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
 #include "cli/terminal.h"
 #include "cli/tune_display.h"
 #include "cli/tune_output.h"
-#include "study/report_tune.h"
-#include "study/run.h"
+#include "study/report/report_tune.h"
+#include "study/run/run.h"
 #include "tune/tune.h"
 
 #include <math.h>

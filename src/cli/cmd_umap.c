@@ -7,8 +7,8 @@
 #include "cli/terminal.h"
 #include "embed/pca.h"
 #include "embed/umap.h"
-#include "study/embedding.h"
-#include "study/figures.h"
+#include "study/figures/figures.h"
+#include "study/run/embedding.h"
 
 #include <math.h>
 #include <stddef.h>

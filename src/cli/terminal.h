@@ -3,7 +3,7 @@
 #define CLI_TERMINAL_H
 
 #include "cli/options.h"
-#include "study/figure_book.h"
+#include "study/figures/figure_book.h"
 
 #include <jansson.h>
 

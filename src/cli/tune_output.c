@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 #include "cli/terminal.h"
-#include "study/figures_tune.h"
-#include "study/report_tune.h"
+#include "study/figures/figures_tune.h"
+#include "study/report/report_tune.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* What figures are made of besides drawing: formats, the history, choices that one can work out by hand. */
 #include "data/readers.h"
-#include "study/figures.h"
-#include "study/history.h"
+#include "study/figures/figures.h"
+#include "study/run/history.h"
 #include "testing.h"
 
 #include <math.h>

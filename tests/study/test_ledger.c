@@ -1,8 +1,8 @@
 /* Verdicts by hand, and the ledger's three forms. */
 #include "testing.h"
 
-#include "study/csv_table.h"
 #include "study/ledger/ledger.h"
+#include "study/run/csv_table.h"
 
 #include <math.h>
 #include <stdlib.h>

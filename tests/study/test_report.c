@@ -1,7 +1,7 @@
 /* report.html from run folders that are whole, lack pieces, are damaged, or have names that would break a page. */
 #include "base/memory.h"
-#include "study/report_inside.h"
-#include "study/run.h"
+#include "study/report/report_inside.h"
+#include "study/run/run.h"
 
 #include "testing.h"
 #undef run_test /* cmocka has a macro of this name */

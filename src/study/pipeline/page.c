@@ -1,9 +1,9 @@
 #include "study/pipeline/page.h"
 
 #include "base/memory.h"
-#include "study/figures_tune.h"
-#include "study/report_inside.h"
-#include "study/report_tune.h"
+#include "study/figures/figures_tune.h"
+#include "study/report/report_inside.h"
+#include "study/report/report_tune.h"
 
 #include <stdlib.h>
 #include <string.h>

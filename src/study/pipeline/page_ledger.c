@@ -1,5 +1,5 @@
 #include "study/pipeline/page.h"
-#include "study/report_inside.h"
+#include "study/report/report_inside.h"
 
 #include <string.h>
 

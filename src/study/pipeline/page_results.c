@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "study/pipeline/study_story.h"
-#include "study/report_inside.h"
+#include "study/report/report_inside.h"
 
 #include <stdlib.h>
 #include <string.h>

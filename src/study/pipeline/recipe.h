@@ -6,7 +6,7 @@
 #ifndef STUDY_PIPELINE_RECIPE_H
 #define STUDY_PIPELINE_RECIPE_H
 
-#include "study/run.h"
+#include "study/run/run.h"
 
 enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50 };
 

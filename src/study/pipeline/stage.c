@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "study/run.h"
+#include "study/run/run.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* A model of one set on the images of the other: converted to its channels and size, classes matched by name. */
 #include "study/pipeline/study_inside.h"
 
-#include "study/figures.h"
+#include "study/figures/figures.h"
 
 #include <stdlib.h>
 

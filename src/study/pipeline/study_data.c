@@ -3,7 +3,7 @@
 
 #include "data/generate/generated_set.h"
 #include "data/split.h"
-#include "study/figures.h"
+#include "study/figures/figures.h"
 
 #include <stdlib.h>
 #include <string.h>

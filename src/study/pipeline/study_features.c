@@ -1,9 +1,9 @@
 /* UMAP of what a trained network makes of images: files and figures go to the run's folder, as with cifra umap. */
 #include "study/pipeline/study_inside.h"
 
-#include "study/embedding.h"
-#include "study/figures.h"
-#include "study/report.h"
+#include "study/figures/figures.h"
+#include "study/report/report.h"
+#include "study/run/embedding.h"
 
 #include <stdlib.h>
 

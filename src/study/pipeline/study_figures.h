@@ -2,7 +2,7 @@
 #ifndef STUDY_PIPELINE_STUDY_FIGURES_H
 #define STUDY_PIPELINE_STUDY_FIGURES_H
 
-#include "study/figure_book.h"
+#include "study/figures/figure_book.h"
 
 #include <jansson.h>
 

@@ -2,8 +2,8 @@
 #include "study/pipeline/study_inside.h"
 
 #include "base/memory.h"
-#include "study/figures.h"
-#include "study/report.h"
+#include "study/figures/figures.h"
+#include "study/report/report.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* The search for the configuration that all trainings of a set have; without a search, the recipe's own. */
 #include "study/pipeline/study_inside.h"
 
-#include "study/figures_tune.h"
-#include "study/report_tune.h"
+#include "study/figures/figures_tune.h"
+#include "study/report/report_tune.h"
 
 #include <stdlib.h>
 #include <string.h>

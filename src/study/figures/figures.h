@@ -1,0 +1,61 @@
+/* The figures of a run, into RUN/figures: NAME.svg (.png, .pdf) with its data as NAME.csv.
+ *
+ * Of the run and its own test part: distribution, samples, curves, rates, filters, and of the evaluation: confusion,
+ * confusion-normalized, confused-pairs, misclassified, top-losses, unsure, probabilities, reliability, roc,
+ * precision-recall, grad-cam. Of other data or another part only those of the evaluation, with "-SET" in the name:
+ * confusion-svhn.svg. Where there is nothing to draw (no mistake, no convolution) a figure is left out with a notice.
+ */
+#ifndef STUDY_FIGURES_H
+#define STUDY_FIGURES_H
+
+#include "eval/analysis.h"
+#include "study/figures/figure_book.h"
+#include "study/run/run.h"
+
+typedef struct FigureOptions {
+    unsigned formats;   /* FIGURE_SVG | ..; 0: no figure, no file */
+    const Theme *theme; /* NULL: light */
+} FigureOptions;
+
+/* `evaluation` over images of run->set, which is `data`, and `part` as in run_evaluate ("test": run->split is the run's
+ * own). Paths are added to `list`. */
+cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,
+                       const FigureOptions *options, FigureList *list);
+
+/* What is put behind a file's name: "" for the run's own test part, else "-svhn", "-mnist-all"; and what titles say, "mnist,
+ * test". New strings. */
+cf_status figures_suffix(const Run *run, const char *data, const char *part, char **suffix);
+cf_status figures_subject(const char *data, const char *part, char **subject);
+
+/* ---- figures_*.c: each writes its data and its drawings ---- */
+
+cf_status figure_distribution(const FigureBook *book, const cf_split *split);
+/* Two images of each class in each part, the first of the part. */
+cf_status figure_samples(const FigureBook *book, const cf_split *split);
+/* Of history.csv. */
+cf_status figure_curves(const FigureBook *book, const char *history_path);
+/* Learning rate and speed, of history.csv. */
+cf_status figure_rates(const FigureBook *book, const char *history_path);
+/* Of the first convolution; all on one scale. */
+cf_status figure_filters(const FigureBook *book, const cf_model *model);
+cf_status figure_confusion(const FigureBook *book, const Metrics *metrics);
+/* The first CONFUSED_PAIRS. Nothing to draw without a mistake. */
+cf_status figure_confused_pairs(const FigureBook *book, const Analysis *analysis);
+/* The most confident mistakes first. Nothing to draw without a mistake. */
+cf_status figure_misclassified(const FigureBook *book, const cf_set *set, const Evaluation *evaluation);
+/* The largest losses: confidently wrong first. */
+cf_status figure_top_losses(const FigureBook *book, const cf_set *set, const Evaluation *evaluation);
+/* The least confident of the right ones, with the class that was second. */
+cf_status figure_unsure(const FigureBook *book, const cf_set *set, const Evaluation *evaluation);
+/* Three right predictions of different classes: the most confident, the median, the least confident. */
+cf_status figure_probabilities(const FigureBook *book, const cf_set *set, const Evaluation *evaluation);
+/* Accuracy by confidence with images per bin, before and after temperature scaling, or why there is none. */
+cf_status figure_reliability(const FigureBook *book, const Analysis *analysis);
+/* Each class against the rest. Of more than ten classes those with the smallest areas are drawn; the data have all. */
+cf_status figure_roc(const FigureBook *book, const Analysis *analysis);
+cf_status figure_precision_recall(const FigureBook *book, const Analysis *analysis);
+/* Wrong and right examples beside Grad-CAM of the predicted class. */
+cf_status figure_grad_cam(const FigureBook *book, const cf_model *model, const cf_set *set,
+                          const Evaluation *evaluation);
+
+#endif

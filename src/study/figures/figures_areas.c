@@ -1,0 +1,134 @@
+/* ROC and precision-recall, one class against the rest. */
+#include "study/figures/figures.h"
+
+#include "base/memory.h"
+#include "draw/chart_line.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_CURVES = 10 }; /* as many as there are colours */
+enum { DIAGONAL = 26 };    /* so many points that they are drawn without dots */
+
+typedef struct AreaFigure {
+    const FigureBook *book;
+    const Analysis *analysis;
+    bool roc;
+    int count, classes[MOST_CURVES], left_out; /* left_out: classes with an area that are not drawn */
+    double *x, *y;                             /* of all those curves, one behind the other */
+} AreaFigure;
+
+static double area_of(const AreaFigure *f, int label) {
+    const Curve *curve = &f->analysis->curves.per_class[label];
+    return f->roc ? curve->roc_auc : curve->average_precision;
+}
+
+/* Of many classes those with the smallest areas, in the order of the classes. */
+static void choose_classes(AreaFigure *f) {
+    const int classes = f->analysis->curves.classes;
+    for (int c = 0; c < classes; c++) {
+        int smaller = 0;
+        if (isnan(area_of(f, c))) continue;
+        for (int other = 0; other < classes; other++)
+            smaller += area_of(f, other) < area_of(f, c) || (area_of(f, other) == area_of(f, c) && other < c);
+        if (smaller < MOST_CURVES)
+            f->classes[f->count++] = c;
+        else
+            f->left_out++;
+    }
+}
+
+static cf_status write_areas(const AreaFigure *f, const char *name) {
+    FileDraft csv;
+    FORWARD(book_csv(f->book, name, &csv));
+    fprintf(csv.stream, "class,area,threshold,%s\n", f->roc ? "false_positive_rate,recall" : "recall,precision");
+    for (int c = 0; c < f->analysis->curves.classes; c++) {
+        const Curve *curve = &f->analysis->curves.per_class[c];
+        for (size_t i = 0; i < curve->count && !isnan(area_of(f, c)); i++) {
+            csv_text(csv.stream, f->analysis->class_names[c]);
+            fprintf(csv.stream, ",%.9g,%.9g,%.9g,%.9g\n", area_of(f, c), curve->points[i].threshold,
+                    f->roc ? curve_false_positive_rate(curve, i) : curve_recall(curve, i),
+                    f->roc ? curve_recall(curve, i) : curve_precision(curve, i));
+        }
+    }
+    return file_commit(&csv);
+}
+
+static cf_status draw_areas(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    double chance[DIAGONAL];
+    const AreaFigure *f = content;
+    const Curves *curves = &f->analysis->curves;
+    LineSeries series[MOST_CURVES + 1] = {{"chance", chance, chance, DIAGONAL, CHART_MUTED, 3}};
+    char names[MOST_CURVES][64], title[256], room[512];
+    int count = f->roc;
+    size_t at = 0;
+    for (int i = 0; i < DIAGONAL; i++) chance[i] = (double)i / (DIAGONAL - 1);
+    for (int i = 0; i < f->count; i++) {
+        const Curve *curve = &curves->per_class[f->classes[i]];
+        const double dash = 1.5 * (f->classes[i] / CLASS_COLOURS); /* colours begin again */
+        snprintf(names[i], sizeof names[i], "%.40s  %.4f", f->analysis->class_names[f->classes[i]],
+                 area_of(f, f->classes[i]));
+        series[count++] = (LineSeries){names[i], f->x + at, f->y + at, curve->count, f->classes[i], dash};
+        at += curve->count;
+    }
+    if (f->roc)
+        snprintf(title, sizeof title, "%s: mean area under ROC %.4f", f->book->subject, curves->macro_roc_auc);
+    else
+        snprintf(title, sizeof title, "%s: mean average precision %.4f", f->book->subject,
+                 curves->macro_average_precision);
+    const double low = -0.02, high = 1.02, note = 12;
+    const LineChart chart = {
+        .title = title,
+        .x = {.label = f->roc ? "false positives, % of the other classes" : "recall, %",
+              .percent = true,
+              .low = low,
+              .high = high},
+        .y = {.label = f->roc ? "recall, %" : "precision, %", .percent = true, .low = low, .high = high},
+        .series_count = count,
+        .series = series};
+    box.height -= note;
+    FORWARD(line_chart_draw(canvas, theme, box, &chart));
+    if (f->left_out)
+        snprintf(title, sizeof title,
+                 "Each class against the rest, mean over all in the title; the %d smallest areas of %d", f->count,
+                 f->count + f->left_out);
+    else
+        snprintf(title, sizeof title, "Each class against the rest; in the title the mean over the classes");
+    canvas_text(canvas, box.x, box.y + box.height + note - 1, chart_small, theme->muted,
+                text_fit(title, chart_small, box.width, room));
+    return CF_OK;
+}
+
+static cf_status draw_one(const FigureBook *book, const Analysis *analysis, bool roc) {
+    AreaFigure f = {.book = book, .analysis = analysis, .roc = roc};
+    const char *name = roc ? "roc" : "precision-recall";
+    size_t points = 0, at = 0;
+    choose_classes(&f);
+    FORWARD(write_areas(&f, name));
+    if (!f.count) {
+        notice("%s: no class has both examples and others, so there is no figure %s", book->subject, name);
+        return CF_OK;
+    }
+    for (int i = 0; i < f.count; i++) points += analysis->curves.per_class[f.classes[i]].count;
+    FORWARD(memory_new(2 * points, sizeof *f.x, &f.x));
+    f.y = f.x + points;
+    for (int i = 0; i < f.count; i++) {
+        const Curve *curve = &analysis->curves.per_class[f.classes[i]];
+        for (size_t k = 0; k < curve->count; k++, at++) {
+            f.x[at] = roc ? curve_false_positive_rate(curve, k) : curve_recall(curve, k);
+            f.y[at] = roc ? curve_recall(curve, k) : curve_precision(curve, k);
+        }
+    }
+    cf_status status = book_draw(book, name, 340, 330, draw_areas, &f);
+    free(f.x);
+    return status;
+}
+
+cf_status figure_roc(const FigureBook *book, const Analysis *analysis) {
+    return draw_one(book, analysis, true);
+}
+
+cf_status figure_precision_recall(const FigureBook *book, const Analysis *analysis) {
+    return draw_one(book, analysis, false);
+}

@@ -1,0 +1,134 @@
+/* What the data are: classes and samples of each part. */
+#include "study/figures/figures.h"
+
+#include "base/memory.h"
+#include "data/split.h"
+#include "draw/chart_bar.h"
+
+#include <stdlib.h>
+
+enum { PARTS = 3, SAMPLES = 2, MOST_SAMPLED = 20 };
+static const char *const part_names[PARTS] = {"train", "validation", "test"};
+
+/* ---- Distribution ---- */
+
+typedef struct Distribution {
+    int classes;
+    const char *names[MAX_CLASSES];
+    double counts[PARTS][MAX_CLASSES];
+    size_t totals[PARTS];
+} Distribution;
+
+static void count_classes(const cf_split *split, Distribution *d) {
+    const cf_subset *all = cf_split_part(split, CF_ALL);
+    d->classes = all->classes;
+    for (int p = 0; p < PARTS; p++) {
+        const cf_subset *subset = cf_split_part(split, (cf_part)p);
+        size_t counts[MAX_CLASSES];
+        subset_class_counts(subset, counts);
+        d->totals[p] = subset->count;
+        for (int c = 0; c < d->classes; c++) d->counts[p][c] = (double)counts[all->class_labels[c]];
+    }
+    for (int c = 0; c < d->classes; c++) d->names[c] = all->set->class_names[all->class_labels[c]];
+}
+
+static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const Distribution *d = content;
+    for (int p = 0; p < PARTS; p++) {
+        char title[64];
+        snprintf(title, sizeof title, "%s, %zu images", part_names[p], d->totals[p]);
+        const BarChart chart = {.title = title,
+                                .category_label = p == PARTS - 1 ? "class" : NULL,
+                                .y = {.label = "images", .whole = true},
+                                .category_count = d->classes,
+                                .categories = d->names,
+                                .series_count = 1,
+                                .series = &(BarSeries){.values = d->counts[p], .colour = 0},
+                                .numbers = true};
+        /* The last is higher by what its axis' label takes. */
+        const double label = 13, height = (box.height - label) / PARTS;
+        const Box panel = {box.x, box.y + p * height, box.width, height - 6 + (p == PARTS - 1 ? label + 6 : 0)};
+        FORWARD(bar_chart_draw(canvas, theme, panel, &chart));
+    }
+    return CF_OK;
+}
+
+cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
+    Distribution d = {0};
+    FileDraft csv;
+    count_classes(split, &d);
+    FORWARD(book_csv(book, "distribution", &csv));
+    fputs("class,train,validation,test\n", csv.stream);
+    for (int c = 0; c < d.classes; c++) {
+        csv_text(csv.stream, d.names[c]);
+        fprintf(csv.stream, ",%.0f,%.0f,%.0f\n", d.counts[0][c], d.counts[1][c], d.counts[2][c]);
+    }
+    FORWARD(file_commit(&csv));
+    return book_draw(book, "distribution", 310, 360, draw_distribution, &d);
+}
+
+/* ---- Samples ---- */
+
+typedef struct Samples {
+    CanvasImage images[PARTS * SAMPLES][MOST_SAMPLED]; /* only the first `columns` of each row */
+    uint32_t indices[PARTS * SAMPLES][MOST_SAMPLED];
+    int columns;
+} Samples;
+
+static void choose_samples(const cf_split *split, Samples *samples) {
+    const cf_subset *all = cf_split_part(split, CF_ALL);
+    const cf_set *set = all->set;
+    samples->columns = all->classes < MOST_SAMPLED ? all->classes : MOST_SAMPLED;
+    for (int p = 0; p < PARTS; p++) {
+        const cf_subset *subset = cf_split_part(split, (cf_part)p);
+        for (int c = 0; c < samples->columns; c++) {
+            int found = 0;
+            for (size_t i = 0; i < subset->count && found < SAMPLES; i++) {
+                const uint32_t image = subset->images[i];
+                if (set->labels[image] != all->class_labels[c]) continue;
+                const int row = SAMPLES * p + found++;
+                samples->images[row][c] =
+                    (CanvasImage){set->pixels + image * set_image_size(set), set->channels, set->height, set->width};
+                samples->indices[row][c] = image;
+            }
+        }
+    }
+}
+
+static cf_status write_samples(const FigureBook *book, const cf_subset *all, const Samples *samples) {
+    FileDraft csv;
+    FORWARD(book_csv(book, "samples", &csv));
+    fputs("split,class,image\n", csv.stream);
+    for (int row = 0; row < PARTS * SAMPLES; row++)
+        for (int c = 0; c < samples->columns; c++) {
+            if (!samples->images[row][c].pixels) continue;
+            fprintf(csv.stream, "%s,", part_names[row / SAMPLES]);
+            csv_text(csv.stream, all->set->class_names[all->class_labels[c]]);
+            fprintf(csv.stream, ",%u\n", (unsigned)samples->indices[row][c]);
+        }
+    return file_commit(&csv);
+}
+
+cf_status figure_samples(const FigureBook *book, const cf_split *split) {
+    static const char *const labels[PARTS * SAMPLES] = {"train", "", "validation", "", "test", ""};
+    const cf_subset *all = cf_split_part(split, CF_ALL);
+    const char *names[MOST_SAMPLED];
+    CanvasImage images[PARTS * SAMPLES * MOST_SAMPLED];
+    char note[80];
+    Samples samples = {0};
+    choose_samples(split, &samples);
+    FORWARD(write_samples(book, all, &samples));
+    for (int c = 0; c < samples.columns; c++) names[c] = all->set->class_names[all->class_labels[c]];
+    for (int row = 0; row < PARTS * SAMPLES; row++)
+        for (int c = 0; c < samples.columns; c++) images[row * samples.columns + c] = samples.images[row][c];
+    snprintf(note, sizeof note, "The first %d of %d classes", samples.columns, all->classes);
+    const GridGroup group = {.columns = samples.columns, .column_captions = names, .images = images};
+    const ImageGrid grid = {.note = samples.columns < all->classes ? note : NULL,
+                            .rows = PARTS * SAMPLES,
+                            .block_rows = SAMPLES,
+                            .row_labels = labels,
+                            .side = 42,
+                            .group_count = 1,
+                            .groups = &group};
+    return book_grid(book, "samples", &grid);
+}

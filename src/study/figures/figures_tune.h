@@ -1,0 +1,29 @@
+/* The figures of a tune: NAME.svg (.png, .pdf) with its data as NAME.csv.
+ *
+ * tune-configurations: validation loss and accuracy in order, with intervals; tune-parallel: a line per configuration through
+ * its parameters to its loss; tune-effects: means of the configurations that share a value; tune-curves: the validation loss
+ * of every trial, epoch by epoch. A figure for which nothing is known yet (no loss, no epoch) is left out with a notice.
+ */
+#ifndef STUDY_FIGURES_TUNE_H
+#define STUDY_FIGURES_TUNE_H
+
+#include "study/figures/figures.h"
+#include "tune/results.h"
+
+/* Into a book whose folder is made. Its subject ("mnist, paper") opens the titles. */
+cf_status figures_tune_draw(const FigureBook *book, const TuneResults *results);
+/* The same into FOLDER/figures of a tune, of its name; paths are added to `list`. */
+cf_status figures_tune_make(const char *folder, const TuneResults *results, const FigureOptions *options,
+                            FigureList *list);
+
+/* Their names in order, ending with NULL. */
+extern const char *const figures_tune_names[];
+
+/* ---- Each writes its data and its drawing ---- */
+
+cf_status figure_tune_configurations(const FigureBook *book, const TuneResults *results);
+cf_status figure_tune_parallel(const FigureBook *book, const TuneResults *results);
+cf_status figure_tune_effects(const FigureBook *book, const TuneResults *results);
+cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results);
+
+#endif

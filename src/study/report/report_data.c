@@ -1,0 +1,118 @@
+/* What the page's scripts read: one JSON document, and arrays as base64. All numbers are little-endian, as in
+ * safetensors. */
+#include "base/memory.h"
+#include "base/text.h"
+#include "study/report/report_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool report_has_network(const ReportInput *input) {
+    return input->model && input->model->parameters.total * sizeof(float) <= WEIGHTS_LARGEST;
+}
+
+static json_t *shape_json(Shape s) {
+    return json_pack("[i i i]", s.C, s.H, s.W);
+}
+
+static json_t *layer_json(const Layer *l) {
+    static const char *const kinds[] = {"conv", "bn", "relu", "maxpool", "avgpool", "dense", "dropout"};
+    return json_pack("{s:s s:s s:o s:o s:i s:i s:i s:i s:i s:f}", "kind", kinds[l->kind], "name", l->name, "in",
+                     shape_json(l->in), "out", shape_json(l->out), "R", l->R, "S", l->S, "stride", l->stride, "padH",
+                     l->pad_h, "padW", l->pad_w, "slope", (double)l->slope);
+}
+
+/* Where each tensor lies in the array of all weights, in floats. */
+static json_t *network_json(const cf_model *model) {
+    json_t *layers = json_array(), *tensors = json_object(), *classes = json_array();
+    json_int_t place = 0;
+    for (int i = 0; i < model->layers.count; i++) json_array_append_new(layers, layer_json(&model->layers.layers[i]));
+    for (int i = 0; i < model->parameters.count; i++) {
+        const Parameter *p = &model->parameters.table[i];
+        json_object_set_new(tensors, p->name, json_pack("[I I]", place, (json_int_t)p->count));
+        place += (json_int_t)p->count;
+    }
+    for (int c = 0; c < model->classes; c++) json_array_append_new(classes, json_string(model->class_names[c]));
+    return json_pack("{s:s s:o s:o s:o s:o}", "line", model->layers.line, "input", shape_json(model->layers.input),
+                     "classes", classes, "layers", layers, "tensors", tensors);
+}
+
+static json_t *images_json(const ReportInput *input, const ReportImages *images) {
+    json_t *index = json_array(), *label = json_array(), *predicted = json_array();
+    for (size_t i = 0; i < images->count; i++) {
+        json_array_append_new(index, json_integer((json_int_t)images->list[i].image));
+        json_array_append_new(label, json_integer(images->list[i].label));
+        json_array_append_new(predicted, json_integer(images->list[i].predicted));
+    }
+    return json_pack("{s:[i i i] s:o s:o s:o}", "shape", input->set->channels, input->set->height, input->set->width,
+                     "index", index, "label", label, "predicted", predicted);
+}
+
+static cf_status document(FILE *out, const ReportInput *input, const ReportImages *images) {
+    json_t *root = json_object(), *classes = json_array();
+    for (int c = 0; c < input->classes; c++) json_array_append_new(classes, json_string(report_class(input, c)));
+    json_object_set_new(root, "classes", classes);
+    if (input->test) json_object_set(root, "confusion", json_object_get(input->test, "confusion"));
+    if (input->set) json_object_set_new(root, "images", images_json(input, images));
+    if (report_has_network(input)) json_object_set_new(root, "network", network_json(input->model));
+    cf_status status = report_features_data(out, input, root);
+    if (!status) {
+        fputs("<script type=\"application/json\" id=\"data\">", out);
+        status = html_json(out, root);
+        fputs("</script>\n", out);
+    }
+    json_decref(root);
+    return status;
+}
+
+static cf_status weights(FILE *out, const cf_model *model) {
+    const Parameters *p = &model->parameters;
+    float *values;
+    size_t place = 0;
+    FORWARD(memory_new(p->total, sizeof *values, &values));
+    for (int i = 0; i < p->count; i++) {
+        parameter_to_file(p, &p->table[i], p->values + p->table[i].offset, values + place);
+        place += p->table[i].count;
+    }
+    html_array(out, "weights", values, place * sizeof *values);
+    free(values);
+    return CF_OK;
+}
+
+/* As predictions.csv tells them, which is what the page's network is held against. */
+static cf_status probabilities(const ReportInput *input, const ReportImages *images, float *values) {
+    size_t classes = (size_t)input->classes;
+    for (size_t i = 0; i < images->count; i++)
+        for (size_t c = 0; c < classes; c++) {
+            double p;
+            const char *text = csv_table_cell(&input->predictions, images->list[i].row, 5 + c);
+            FAIL_IF(!text_to_number(text, &p), CF_BAD_INPUT, "%s/predictions.csv, line %u: %s is no probability",
+                    input->folder, images->list[i].row + 2, text);
+            values[i * classes + c] = (float)p;
+        }
+    return CF_OK;
+}
+
+static cf_status pictures(FILE *out, const ReportInput *input, const ReportImages *images) {
+    size_t size = set_image_size(input->set), classes = (size_t)input->classes;
+    unsigned char *pixels = NULL;
+    float *values = NULL;
+    cf_status status;
+    FORWARD_TO(done, memory_new(images->count, size, &pixels));
+    FORWARD_TO(done, memory_new(images->count, classes * sizeof *values, &values));
+    FORWARD_TO(done, probabilities(input, images, values));
+    for (size_t i = 0; i < images->count; i++)
+        memcpy(pixels + i * size, input->set->pixels + images->list[i].image * size, size);
+    html_array(out, "pixels", pixels, images->count * size);
+    html_array(out, "probabilities", values, images->count * classes * sizeof *values);
+done:
+    free(pixels);
+    free(values);
+    return status;
+}
+
+cf_status data_scripts(FILE *out, const ReportInput *input, const ReportImages *images) {
+    FORWARD(document(out, input, images));
+    if (input->set) FORWARD(pictures(out, input, images));
+    return report_has_network(input) ? weights(out, input->model) : CF_OK;
+}

@@ -1,0 +1,141 @@
+/* The scatter of features: embedding.csv (x, y, label, image), as cifra umap leaves it, for features.js.
+ *
+ * Every point has a small picture of its image. What does not fit is left out evenly, and the page says how many there
+ * are.
+ */
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/prepare.h"
+#include "draw/theme.h"
+#include "study/report/report_inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_POINTS = 12000, THUMBNAIL = 14, THUMBNAILS_LARGEST = 2400000 };
+
+static int shorter(int side) {
+    return side < THUMBNAIL ? side : THUMBNAIL;
+}
+
+static size_t thumbnail_size(const cf_set *set) {
+    return (size_t)set->channels * (size_t)shorter(set->height) * (size_t)shorter(set->width);
+}
+
+bool report_has_features(const ReportInput *input) {
+    return input->embedding.rows > 0;
+}
+
+static size_t points_shown(const ReportInput *input) {
+    size_t most = MOST_POINTS, rows = input->embedding.rows;
+    if (input->set && THUMBNAILS_LARGEST / thumbnail_size(input->set) < most)
+        most = THUMBNAILS_LARGEST / thumbnail_size(input->set);
+    return rows < most ? rows : most;
+}
+
+size_t report_features_bytes(const ReportInput *input) {
+    size_t each = 2 * sizeof(float) + 8 + (input->set ? thumbnail_size(input->set) : 0);
+    return report_has_features(input) ? points_shown(input) * each : 0;
+}
+
+cf_status report_features_check(const ReportInput *input) {
+    static const char *const names[] = {"x", "y", "label", "image"};
+    const CsvTable *table = &input->embedding;
+    for (size_t c = 0; table->columns && c < COUNT_OF(names); c++)
+        FAIL_IF(csv_table_column(table, names[c]) < 0, CF_BAD_INPUT, "%s/embedding.csv: the column \"%s\" is missing",
+                input->folder, names[c]);
+    return CF_OK;
+}
+
+typedef struct Point {
+    float xy[2];
+    long long image;
+    const char *label;
+} Point;
+
+static cf_status read_point(const ReportInput *input, size_t row, Point *point) {
+    const CsvTable *table = &input->embedding;
+    const char *cells[4];
+    static const char *const names[] = {"x", "y", "label", "image"};
+    double xy[2];
+    for (size_t c = 0; c < 4; c++)
+        cells[c] = csv_table_cell(table, (ptrdiff_t)row, (size_t)csv_table_column(table, names[c]));
+    long long most = input->set ? (long long)input->set->count - 1 : UINT32_MAX;
+    FAIL_IF(!text_to_number(cells[0], &xy[0]) || !text_to_number(cells[1], &xy[1]) ||
+                !text_to_integer(cells[3], 0, most, &point->image),
+            CF_BAD_INPUT, "%s/embedding.csv, line %zu: two numbers and an image of the set expected", input->folder,
+            row + 2);
+    for (int i = 0; i < 2; i++) point->xy[i] = (float)xy[i];
+    point->label = cells[2];
+    return CF_OK;
+}
+
+/* The place of a label in the list, where it is put if it is new. */
+static size_t label_place(json_t *labels, const char *label) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(labels, i, item) if (strcmp(json_string_value(item), label) == 0) return i;
+    json_array_append_new(labels, json_string(label));
+    return json_array_size(labels) - 1;
+}
+
+/* The classes of the test first, so that their colours are those of their numbers. */
+static cf_status collect(const ReportInput *input, size_t count, float *xy, unsigned char *thumbnails, json_t *labels,
+                         json_t *label, json_t *index) {
+    const cf_set *set = input->set;
+    for (int c = 0; c < input->classes; c++) json_array_append_new(labels, json_string(report_class(input, c)));
+    for (size_t i = 0; i < count; i++) {
+        Point point;
+        FORWARD(read_point(input, i * input->embedding.rows / count, &point));
+        memcpy(xy + 2 * i, point.xy, sizeof point.xy);
+        json_array_append_new(label, json_integer((json_int_t)label_place(labels, point.label)));
+        json_array_append_new(index, json_integer(point.image));
+        if (!set) continue;
+        const int from[3] = {set->channels, set->height, set->width};
+        const int to[3] = {set->channels, shorter(set->height), shorter(set->width)};
+        FORWARD(resize_bytes(set->pixels + (size_t)point.image * set_image_size(set), from, to,
+                             thumbnails + i * thumbnail_size(set)));
+    }
+    return CF_OK;
+}
+
+/* "#3f90da" of each class colour, in order. */
+static json_t *colours(const Theme *theme) {
+    json_t *list = json_array();
+    for (int c = 0; c < CLASS_COLOURS; c++) {
+        const Colour colour = theme_class(theme, c);
+        char text[8];
+        snprintf(text, sizeof text, "#%02x%02x%02x", (unsigned)lrint(255 * colour.red),
+                 (unsigned)lrint(255 * colour.green), (unsigned)lrint(255 * colour.blue));
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root) {
+    if (!report_has_features(input)) return CF_OK;
+    size_t count = points_shown(input), size = input->set ? thumbnail_size(input->set) : 0;
+    float *xy = NULL;
+    unsigned char *thumbnails = NULL;
+    json_t *labels = json_array(), *label = json_array(), *index = json_array();
+    json_t *features = json_pack("{s:o s:o s:o s:I s:{s:o s:o}}", "labels", labels, "label", label, "index", index,
+                                 "all", (json_int_t)input->embedding.rows, "colours", "light", colours(&theme_light),
+                                 "dark", colours(&theme_dark));
+    cf_status status;
+    FORWARD_TO(done, memory_new(count, 2 * sizeof *xy, &xy));
+    FORWARD_TO(done, memory_new(count, size + 1, &thumbnails));
+    FORWARD_TO(done, collect(input, count, xy, thumbnails, labels, label, index));
+    if (input->set)
+        json_object_set_new(
+            features, "shape",
+            json_pack("[i i i]", input->set->channels, shorter(input->set->height), shorter(input->set->width)));
+    json_object_set(root, "features", features);
+    html_array(out, "points", xy, count * 2 * sizeof *xy);
+    html_array(out, "thumbnails", thumbnails, count * size);
+done:
+    json_decref(features);
+    free(xy);
+    free(thumbnails);
+    return status;
+}

@@ -1,0 +1,79 @@
+/* The figures of the folder in the page. */
+#include "study/report/report_inside.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "most-confused.svg" -> "Most confused" */
+static void title(const char *name, char text[64]) {
+    snprintf(text, 64, "%s", name);
+    text[strcspn(text, ".")] = '\0';
+    for (char *p = text; *p; p++)
+        if (*p == '-' || *p == '_') *p = ' ';
+    text[0] = (char)toupper((unsigned char)text[0]);
+}
+
+static void left_out(FILE *out, const ReportFigure *figure, const char *why) {
+    fputs("<p class=\"note\">figures/", out);
+    html_text(out, figure->name);
+    fputs(" is not shown: ", out);
+    html_text(out, why);
+    fputs(".</p>\n", out);
+}
+
+/* Wide figures take the page's width; others stand two by two. */
+static bool is_wide(const char *svg) {
+    const char *box = strstr(svg, "viewBox=\"");
+    double width, height;
+    return box && sscanf(box, "viewBox=\"%*f %*f %lf %lf", &width, &height) == 2 && width > 1.4 * height;
+}
+
+static cf_status one(FILE *out, const ReportFigure *figure, const char *caption, const char *svg, size_t size,
+                     int number) {
+    char *element = NULL, text[64];
+    size_t length = 0;
+    FILE *memory = open_memstream(&element, &length);
+    FAIL_IF(!memory, CF_NO_MEMORY, "out of memory while putting a figure into the report");
+    cf_status status = report_svg_inline(memory, svg, size, number);
+    if (fclose(memory) != 0 && !status)
+        status = FAIL(CF_NO_MEMORY, "out of memory while putting a figure into the report");
+    if (!status) {
+        title(figure->name, text);
+        fprintf(out, "<figure%s><div class=\"plate\" role=\"img\" aria-label=\"",
+                is_wide(element) ? " class=\"wide\"" : "");
+        html_text(out, text);
+        fputs("\">", out);
+        fwrite(element, 1, length, out);
+        fputs("</div><figcaption>", out);
+        html_text(out, caption ? caption : text);
+        fputs("</figcaption></figure>\n", out);
+    }
+    free(element);
+    if (status == CF_NO_MEMORY) return status;
+    if (status) left_out(out, figure, cf_error());
+    return CF_OK;
+}
+
+cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number) {
+    unsigned char *svg;
+    size_t size;
+    cf_status status = file_read(figure->path, *bytes, &svg, &size);
+    if (status == CF_BAD_INPUT) { /* larger than the room that is left */
+        left_out(out, figure, "it would make this page too large");
+        return CF_OK;
+    }
+    FORWARD(status);
+    status = one(out, figure, caption, (const char *)svg, size, number);
+    free(svg);
+    FORWARD(status);
+    *bytes -= size;
+    return CF_OK;
+}
+
+cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes) {
+    if (!input->figure_count) html_note(out, "There are no figures in the folder.");
+    for (size_t i = 0; i < input->figure_count; i++)
+        FORWARD(report_figure(out, &input->figures[i], NULL, &bytes, (int)i + 1));
+    return CF_OK;
+}

@@ -1,0 +1,91 @@
+/* Which images the page carries. */
+#include "base/memory.h"
+#include "base/text.h"
+#include "study/report/report_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int class_named(const ReportInput *input, const char *name) {
+    for (int c = 0; c < input->classes; c++)
+        if (strcmp(report_class(input, c), name) == 0) return c;
+    return -1;
+}
+
+static cf_status read_row(const ReportInput *input, size_t row, ReportImage *image) {
+    const CsvTable *table = &input->predictions;
+    long long index;
+    double confidence;
+    image->row = (uint32_t)row;
+    image->label = class_named(input, csv_table_cell(table, (ptrdiff_t)row, 1));
+    image->predicted = class_named(input, csv_table_cell(table, (ptrdiff_t)row, 2));
+    FAIL_IF(!text_to_integer(csv_table_cell(table, (ptrdiff_t)row, 0), 0, (long long)input->set->count - 1, &index) ||
+                image->label < 0 || image->predicted < 0 ||
+                !text_to_number(csv_table_cell(table, (ptrdiff_t)row, 4), &confidence),
+            CF_BAD_INPUT, "%s/predictions.csv, line %zu: an image of the set, two of its classes and a number expected",
+            input->folder, row + 2);
+    image->image = (uint32_t)index;
+    image->confidence = (float)confidence;
+    return CF_OK;
+}
+
+/* By label, prediction; most confident first; then as they stand in the file. */
+static int by_cell(const void *a, const void *b) {
+    const ReportImage *x = a, *y = b;
+    if (x->label != y->label) return x->label - y->label;
+    if (x->predicted != y->predicted) return x->predicted - y->predicted;
+    if (x->confidence != y->confidence) return x->confidence < y->confidence ? 1 : -1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static bool same_cell(const ReportImage *a, const ReportImage *b) {
+    return a->label == b->label && a->predicted == b->predicted;
+}
+
+/* How many wrong ones would be shown if every cell showed `each` at most. */
+static size_t wrong_with(const ReportImage *all, size_t count, size_t each) {
+    size_t sum = 0, in_cell = 0;
+    for (size_t i = 0; i < count; i++) {
+        in_cell = i && same_cell(&all[i], &all[i - 1]) ? in_cell + 1 : 0;
+        sum += all[i].label != all[i].predicted && in_cell < each;
+    }
+    return sum;
+}
+
+/* The right ones are spread evenly over the cell's sorted list, so that hesitant ones are among them. */
+static void take(const ReportImage *all, size_t count, size_t wrong_each, size_t right_each, ReportImages *images) {
+    for (size_t begin = 0, end; begin < count; begin = end) {
+        for (end = begin + 1; end < count && same_cell(&all[begin], &all[end]);) end++;
+        bool right = all[begin].label == all[begin].predicted;
+        size_t size = end - begin, most = right ? right_each : wrong_each, shown = size < most ? size : most;
+        for (size_t i = 0; i < shown; i++) images->list[images->count++] = all[begin + (right ? i * size / shown : i)];
+        *(right ? &images->right : &images->wrong) += size;
+        *(right ? &images->right_shown : &images->wrong_shown) += shown;
+    }
+}
+
+cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportImages *images) {
+    ReportImages made = {0};
+    ReportImage *all = NULL;
+    size_t count = input->predictions.rows, classes = (size_t)input->classes;
+    cf_status status = CF_OK;
+    *images = made;
+    if (!input->set || !count) return CF_OK;
+    size_t room = bytes / (set_image_size(input->set) + classes * sizeof(float));
+    size_t right_each = room / 4 / classes, wrong_each = 0;
+    if (right_each > RIGHT_EACH) right_each = RIGHT_EACH;
+    FORWARD_TO(done, memory_new(count, sizeof *all, &all));
+    for (size_t i = 0; i < count; i++) FORWARD_TO(done, read_row(input, i, &all[i]));
+    qsort(all, count, sizeof *all, by_cell);
+    size_t wrong_room = room - right_each * classes, every_wrong = wrong_with(all, count, count);
+    while (wrong_each < count && wrong_with(all, count, wrong_each + 1) <= wrong_room) {
+        wrong_each++;
+        if (wrong_with(all, count, wrong_each) == every_wrong) break;
+    }
+    FORWARD_TO(done, memory_new(count, sizeof *made.list, &made.list));
+    take(all, count, wrong_each, right_each, &made);
+    *images = made;
+done:
+    free(all);
+    return status;
+}

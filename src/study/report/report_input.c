@@ -1,0 +1,209 @@
+/* Reads a run folder for the report: what is missing is left out, what is damaged is an error. */
+#include "base/memory.h"
+#include "study/report/report_inside.h"
+#include "study/run/run.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *report_class(const ReportInput *input, int class) {
+    const json_t *row = json_array_get(json_object_get(input->test, "per_class"), (size_t) class);
+    const char *name = json_string_value(json_object_get(row, "class"));
+    return name ? name : "?";
+}
+
+/* "folder/name" where there is such a file, else NULL. */
+static cf_status find(const char *folder, const char *name, char **path) {
+    FORWARD(file_join(folder, name, path));
+    if (file_exists(*path)) return CF_OK;
+    free(*path);
+    *path = NULL;
+    return CF_OK;
+}
+
+static cf_status read_json(const char *folder, const char *name, json_t **json) {
+    char *path;
+    FORWARD(find(folder, name, &path));
+    if (!path) return CF_OK;
+    cf_status status = json_read(path, json);
+    if (!status && !json_is_object(*json)) status = FAIL(CF_BAD_INPUT, "%s: an object expected", path);
+    free(path);
+    return status;
+}
+
+static cf_status read_csv(const char *folder, const char *name, CsvTable *table) {
+    char *path;
+    FORWARD(find(folder, name, &path));
+    cf_status status = path ? csv_table_read(path, table) : CF_OK;
+    free(path);
+    return status;
+}
+
+static cf_status read_model(const char *folder, cf_model **model) {
+    char *path;
+    FORWARD(find(folder, "model.safetensors", &path));
+    cf_status status = path ? cf_model_load(path, model) : CF_OK;
+    free(path);
+    return status;
+}
+
+/* ---- The test's documents fit each other ---- */
+
+static cf_status check_test(ReportInput *input) {
+    json_t *test = json_object_get(input->metrics, "test"), *row;
+    if (!json_is_object(test)) return CF_OK;
+    json_t *confusion = json_object_get(test, "confusion"), *names = json_object_get(test, "per_class");
+    size_t classes = json_array_size(names), i;
+    FAIL_IF(classes < 1 || classes > MAX_CLASSES || json_array_size(confusion) != classes, CF_BAD_INPUT,
+            "%s/metrics.json: test.per_class and test.confusion should have a row per class, 1 to %d", input->folder,
+            MAX_CLASSES);
+    json_array_foreach(confusion, i, row) {
+        FAIL_IF(json_array_size(row) != classes, CF_BAD_INPUT,
+                "%s/metrics.json: row %zu of test.confusion has %zu numbers, not %zu", input->folder, i,
+                json_array_size(row), classes);
+    }
+    input->test = test;
+    input->classes = (int)classes;
+    return CF_OK;
+}
+
+static cf_status check_predictions(const ReportInput *input) {
+    static const char *const columns[] = {"image", "label", "predicted", "correct", "confidence"};
+    const CsvTable *table = &input->predictions;
+    if (!table->columns || !input->classes) return CF_OK;
+    FAIL_IF(table->columns != COUNT_OF(columns) + (size_t)input->classes, CF_BAD_INPUT,
+            "%s/predictions.csv: %zu columns expected (5 and a probability per class), found %zu", input->folder,
+            COUNT_OF(columns) + (size_t)input->classes, table->columns);
+    for (size_t c = 0; c < COUNT_OF(columns); c++)
+        FAIL_IF(strcmp(csv_table_cell(table, -1, c), columns[c]) != 0, CF_BAD_INPUT,
+                "%s/predictions.csv: column %zu should be \"%s\", and is \"%s\"", input->folder, c + 1, columns[c],
+                csv_table_cell(table, -1, c));
+    return CF_OK;
+}
+
+/* ---- Data ---- */
+
+/* The images must be those of the run: an index into other data would show a wrong picture. */
+static cf_status take_set(ReportInput *input, const cf_set *set, const char *data_dir) {
+    const char *name = json_string_value(json_object_get(input->config, "data"));
+    const char *wanted = json_string_value(json_object_get(json_object_get(input->config, "checksums"), "sha256"));
+    if (!data_dir) data_dir = json_string_value(json_object_get(input->config, "data_dir"));
+    FAIL_IF(!name, CF_BAD_INPUT, "%s/config.json: data: a text expected", input->folder);
+    if (!set) {
+        cf_status status = cf_set_load(name, data_dir, &input->own_set);
+        if (status == CF_NO_MEMORY) return status;
+        if (status) return memory_print(&input->no_images, "The data could not be loaded: %s", cf_error());
+        set = input->own_set;
+    }
+    if (wanted && strcmp(set->sha256, wanted) != 0)
+        return memory_print(&input->no_images,
+                            "%s holds other data now than the run was made with: their checksums differ.", name);
+    input->set = set;
+    return CF_OK;
+}
+
+/* ---- Figures ---- */
+
+static int is_figure(const struct dirent *entry) {
+    size_t length = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && length > 4 && strcmp(entry->d_name + length - 4, ".svg") == 0;
+}
+
+/* Where a figure belongs in the page, by how its name begins; others follow, by name. */
+static int rank(const char *name) {
+    static const char *const order[] = {
+        "class",         "distribution", "samples",     "curves",   "training",  "loss",     "accuracy",
+        "confusion.",    "confusion-",   "most-conf",   "confused", "misclass",  "top-loss", "least-conf",
+        "probabilities", "reliab",       "calibration", "roc",      "precision", "filters",  "grad"};
+    int i = 0;
+    while (i < (int)COUNT_OF(order) && strncmp(name, order[i], strlen(order[i])) != 0) i++;
+    return i;
+}
+
+static int by_rank(const void *a, const void *b) {
+    const char *x = ((const ReportFigure *)a)->name, *y = ((const ReportFigure *)b)->name;
+    return rank(x) != rank(y) ? rank(x) - rank(y) : strcmp(x, y);
+}
+
+static cf_status find_figures(ReportInput *input) {
+    char *folder;
+    struct dirent **entries = NULL;
+    FORWARD(file_join(input->folder, "figures", &folder));
+    int count = file_is_folder(folder) ? scandir(folder, &entries, is_figure, alphasort) : 0;
+    cf_status status = count < 0 ? FAIL(CF_IO, "cannot read the folder %s", folder)
+                                 : memory_new((size_t)count + 1, sizeof *input->figures, &input->figures);
+    for (int i = 0; i < count; i++) {
+        ReportFigure *figure = input->figures ? &input->figures[input->figure_count] : NULL;
+        if (!status) status = memory_copy_string(entries[i]->d_name, &figure->name);
+        if (!status) status = file_join(folder, figure->name, &figure->path);
+        struct stat info;
+        if (!status && stat(figure->path, &info) == 0) figure->bytes = (size_t)info.st_size;
+        if (!status) input->figure_count++;
+        free(entries[i]);
+    }
+    free(entries);
+    free(folder);
+    if (!status) qsort(input->figures, input->figure_count, sizeof *input->figures, by_rank);
+    return status;
+}
+
+/* ---- All of it ---- */
+
+static cf_status name_of(const char *folder, char **name) {
+    char *path = realpath(folder, NULL);
+    cf_status status = memory_copy_string(file_base_name(path ? path : folder), name);
+    free(path);
+    return status;
+}
+
+cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input) {
+    ReportInput made = {0};
+    cf_status status;
+    FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
+            file_exists(folder) ? " but a file" : ": there is nothing of that name");
+    FORWARD_TO(failed, memory_copy_string(folder, &made.folder));
+    FORWARD_TO(failed, name_of(folder, &made.name));
+    FORWARD_TO(failed, read_json(folder, "config.json", &made.config));
+    if (!made.config) {
+        status = FAIL(CF_BAD_USE, "%s is no run folder: there is no config.json in it", folder);
+        goto failed;
+    }
+    FORWARD_TO(failed, read_json(folder, "metrics.json", &made.metrics));
+    FORWARD_TO(failed, read_csv(folder, "history.csv", &made.history));
+    FORWARD_TO(failed, read_csv(folder, "predictions.csv", &made.predictions));
+    FORWARD_TO(failed, read_csv(folder, "embedding.csv", &made.embedding));
+    FORWARD_TO(failed, read_model(folder, &made.model));
+    FORWARD_TO(failed, check_test(&made));
+    FORWARD_TO(failed, check_predictions(&made));
+    FORWARD_TO(failed, report_features_check(&made));
+    FORWARD_TO(failed, find_figures(&made));
+    if (made.test && (made.predictions.columns || made.embedding.columns))
+        FORWARD_TO(failed, take_set(&made, set, data_dir));
+    *input = made;
+    return CF_OK;
+failed:
+    report_input_free(&made);
+    return status;
+}
+
+void report_input_free(ReportInput *input) {
+    /* One beyond the count: where reading stopped half-way. */
+    for (size_t i = 0; input->figures && i <= input->figure_count; i++) {
+        free(input->figures[i].name);
+        free(input->figures[i].path);
+    }
+    free(input->figures);
+    free(input->folder);
+    free(input->name);
+    free(input->no_images);
+    json_decref(input->config);
+    json_decref(input->metrics);
+    csv_table_free(&input->history);
+    csv_table_free(&input->predictions);
+    csv_table_free(&input->embedding);
+    cf_model_free(input->model);
+    cf_set_free(input->own_set);
+    *input = (ReportInput){0};
+}

@@ -1,0 +1,127 @@
+/* What the files of the report share.
+ *
+ * report.c fills the page's template (report_page.c); report_input.c reads the run folder; report_images.c chooses the images that the
+ * page carries; report_sections.c, report_confusion.c and report_sureness.c write its HTML, report_data.c what its
+ * scripts read; report_svg.c takes in figures;
+ * report_tune.c writes what a tune has found, and a page of its own for it; report_escape.c knows HTML, JSON in HTML, and base64. The page itself is
+ * src/study/report/: page.html, page.css, *.js.
+ */
+#ifndef STUDY_REPORT_INSIDE_H
+#define STUDY_REPORT_INSIDE_H
+
+#include "nn/model.h"
+#include "study/report/report.h"
+#include "study/run/csv_table.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* ---- Writing (report_escape.c) ---- */
+
+/* Text in HTML, in attributes too: & < > " ' become references. */
+void html_text(FILE *out, const char *text);
+void html_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* JSON inside a <script>: no "<" is left in it, so that no text can end the element. */
+cf_status html_json(FILE *out, const json_t *json);
+void html_base64(FILE *out, const void *bytes, size_t size);
+/* A number among the facts at the top, with what it is above and a remark below. */
+void html_fact(FILE *out, const char *name, const char *text, const char *remark);
+/* A remark on the page itself. */
+void html_note(FILE *out, const char *text);
+/* A JSON value as people write it. */
+void html_value(FILE *out, const json_t *json);
+/* The plain values of an object, but one, as rows of a <dl>. */
+void html_rows(FILE *out, const json_t *object, const char *skipped);
+/* Bytes for page.js, as base64 in a <script> that nothing runs. */
+void html_array(FILE *out, const char *id, const void *bytes, size_t size);
+
+/* ---- A page (report_page.c) ---- */
+
+/* Writes what stands for {{name}}, of `length` letters; CF_INTERNAL for a name that it does not know. */
+typedef cf_status (*PagePlace)(FILE *out, const char *name, size_t length, const void *context);
+/* The page's template, a file of src/study/report; names of such files stand for the files themselves, others for what
+ * `place` writes. */
+cf_status page_write(FILE *out, const char *template, PagePlace place, const void *context);
+bool page_place_is(const char *name, size_t length, const char *word);
+
+/* ---- What the folder holds (report_input.c) ---- */
+
+typedef struct ReportFigure {
+    char *name; /* "confusion.svg" */
+    char *path;
+    size_t bytes;
+} ReportFigure;
+
+typedef struct ReportInput {
+    char *folder;
+    char *name;                               /* of the run: the folder's own, also where it was given as "." */
+    json_t *config, *metrics;                 /* metrics NULL: the run is not finished */
+    const json_t *test;                       /* of metrics; NULL: none */
+    CsvTable history, predictions, embedding; /* columns 0: no such file */
+    cf_model *model;                          /* NULL: no such file */
+    const cf_set *set;                        /* NULL: no images, and no_images tells why */
+    cf_set *own_set;
+    char *no_images;
+    ReportFigure *figures;
+    size_t figure_count;
+    int classes; /* of the test's confusion matrix; 0: none */
+} ReportInput;
+
+cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input);
+void report_input_free(ReportInput *input);
+/* The name of a class of the test; lives as long as the input. */
+const char *report_class(const ReportInput *input, int class);
+
+/* ---- Images (report_images.c) ---- */
+
+typedef struct ReportImage {
+    uint32_t image, row; /* in the set; in predictions.csv */
+    int label, predicted;
+    float confidence;
+} ReportImage;
+
+typedef struct ReportImages {
+    ReportImage *list; /* by label, prediction; most confident first */
+    size_t count;
+    size_t wrong, wrong_shown, right, right_shown;
+} ReportImages;
+
+/* As many as fit into `bytes` of pixels and probabilities: wrong ones, the most confident of every cell first; of right
+ * ones at most RIGHT_EACH per class, evenly from sure to hesitant. */
+enum { RIGHT_EACH = 60 };
+cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportImages *images);
+
+/* ---- Figures (report_svg.c) ---- */
+
+/* Writes an SVG document as an element of the page; ids and references to them get the prefix "f`number`-", as Cairo's
+ * are the same in every file. CF_BAD_INPUT for what is no SVG, or would run or load something. */
+cf_status report_svg_inline(FILE *out, const char *svg, size_t size, int number);
+
+/* ---- Features (report_features.c) ---- */
+
+bool report_has_features(const ReportInput *input);
+cf_status report_features_check(const ReportInput *input);
+/* What they take in the page, before base64. */
+size_t report_features_bytes(const ReportInput *input);
+/* Puts "features" into the document and writes their arrays. */
+cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root);
+
+/* ---- The page (report_sections.c, report_data.c) ---- */
+
+void section_facts(FILE *out, const ReportInput *input);
+void section_run(FILE *out, const ReportInput *input);
+void section_scores(FILE *out, const ReportInput *input);
+void section_sureness(FILE *out, const ReportInput *input);
+void section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);
+void section_history(FILE *out, const ReportInput *input);
+/* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
+cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);
+/* One of them, with `caption` and the page's width, or NULL: what its name says, and as wide as it is. One that cannot be read, or is no figure, is named instead. */
+cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number);
+
+/* A network whose weights take more is not put into the page. */
+enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 6 << 20 };
+bool report_has_network(const ReportInput *input);
+cf_status data_scripts(FILE *out, const ReportInput *input, const ReportImages *images);
+
+#endif

@@ -1,0 +1,33 @@
+/* Fills a page's template: {{name}} in it stands for a section or for one of the page's files. */
+#include "study/report/assets.h"
+#include "study/report/report_inside.h"
+
+#include <string.h>
+
+static const char *asset(const char *name, size_t length) {
+    for (const EmbeddedFile *a = report_assets; a->name; a++)
+        if (strlen(a->name) == length && strncmp(a->name, name, length) == 0) return (const char *)a->text;
+    return NULL;
+}
+
+bool page_place_is(const char *name, size_t length, const char *word) {
+    return strlen(word) == length && strncmp(name, word, length) == 0;
+}
+
+cf_status page_write(FILE *out, const char *template, PagePlace place, const void *context) {
+    const char *at = asset(template, strlen(template)), *open;
+    FAIL_IF(!at, CF_INTERNAL, "there is no page %s in the library", template);
+    while ((open = strstr(at, "{{"))) {
+        const char *name = open + 2, *close = strstr(open, "}}");
+        const size_t length = (size_t)(close - name);
+        const char *text = asset(name, length);
+        fwrite(at, 1, (size_t)(open - at), out);
+        if (text)
+            fputs(text, out);
+        else
+            FORWARD(place(out, name, length, context));
+        at = close + 2;
+    }
+    fputs(at, out);
+    return CF_OK;
+}

@@ -1,0 +1,226 @@
+/* The page's sections: everything that can be read without a script; scripts add what answers a click. */
+#include "base/memory.h"
+#include "base/text.h"
+#include "study/report/report_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Small pieces ---- */
+
+static double number(const json_t *object, const char *key) {
+    return json_number_value(json_object_get(object, key));
+}
+
+static void row(FILE *out, const char *name, const char *text) {
+    fputs("<div><dt>", out);
+    html_text(out, name);
+    fputs("</dt><dd>", out);
+    html_text(out, text);
+    fputs("</dd></div>\n", out);
+}
+
+/* ---- The facts at the top ---- */
+
+static void test_facts(FILE *out, const json_t *test) {
+    char text[64], remark[96], count[32];
+    const json_t *interval = json_object_get(test, "accuracy_interval");
+    snprintf(text, sizeof text, "%.2f %%", 100 * number(test, "accuracy"));
+    snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)",
+             100 * json_number_value(json_array_get(interval, 0)),
+             100 * json_number_value(json_array_get(interval, 1)));
+    html_fact(out, "Test accuracy", text, remark);
+    snprintf(text, sizeof text, "%.4f", number(test, "loss"));
+    snprintf(remark, sizeof remark, "cross-entropy, over %s images",
+             text_thousands((long long)number(test, "n"), count));
+    html_fact(out, "Test loss", text, remark);
+    snprintf(text, sizeof text, "%.4f", number(json_object_get(test, "macro"), "f1"));
+    html_fact(out, "F1", text, "mean over the classes");
+}
+
+void section_facts(FILE *out, const ReportInput *input) {
+    const json_t *m = input->metrics, *validation = json_object_get(m, "validation");
+    char text[64], remark[96], count[32];
+    if (!m) {
+        html_note(out, "This run is not finished: there is no metrics.json yet.");
+        return;
+    }
+    fputs("<dl class=\"facts\">\n", out);
+    if (input->test) test_facts(out, input->test);
+    snprintf(text, sizeof text, "%d of %d", (int)number(m, "best_epoch"), (int)number(m, "epochs_run"));
+    snprintf(remark, sizeof remark, "validation loss %.4f, accuracy %.2f %%", number(validation, "loss"),
+             100 * number(validation, "accuracy"));
+    html_fact(out, "Best epoch", text, remark);
+    snprintf(text, sizeof text, "%.1f s", number(m, "seconds"));
+    snprintf(remark, sizeof remark, "of training, %s images/s",
+             text_thousands((long long)number(m, "images_per_second"), count));
+    html_fact(out, "Time", text, remark);
+    snprintf(text, sizeof text, "%.0f GFLOP/s", number(m, "gflops"));
+    snprintf(remark, sizeof remark, "%.0f %% of these threads\xe2\x80\x99 measured peak",
+             100 * number(m, "share_of_peak"));
+    if (number(m, "gflops") > 0) html_fact(out, "Speed", text, remark);
+    fputs("</dl>\n", out);
+}
+
+/* ---- The run ---- */
+
+/* "3x3, stride 1, pad 1" */
+static void settings(FILE *out, const Layer *l) {
+    bool windowed = l->kind == LAYER_CONV || l->kind == LAYER_MAXPOOL || l->kind == LAYER_AVGPOOL;
+    if (windowed) fprintf(out, "%d\xc3\x97%d, stride %d", l->R, l->S, l->stride);
+    if (windowed && l->pad_h == l->pad_w && l->pad_h) fprintf(out, ", padding %d", l->pad_h);
+    if (windowed && l->pad_h != l->pad_w) fprintf(out, ", padding %d\xc3\x97%d", l->pad_h, l->pad_w);
+    if (l->kind == LAYER_RELU && l->slope > 0) fprintf(out, "slope %g", (double)l->slope);
+    if (l->kind == LAYER_DROPOUT) fprintf(out, "rate %g", (double)l->rate);
+}
+
+static void shape(FILE *out, Shape s) {
+    if (s.H == 1 && s.W == 1)
+        fprintf(out, "%d", s.C);
+    else
+        fprintf(out, "%d\xc3\x97%d\xc3\x97%d", s.C, s.H, s.W);
+}
+
+static void layers(FILE *out, const LayerList *list) {
+    char text[32];
+    fputs(
+        "<div class=\"scroll\"><table><caption>Layers; operations are of one image\xe2\x80\x99s forward "
+        "pass</caption>\n"
+        "<thead><tr><th scope=\"col\">Layer</th><th scope=\"col\">Settings</th><th scope=\"col\" "
+        "class=\"n\">Output</th>"
+        "<th scope=\"col\" class=\"n\">Parameters</th><th scope=\"col\" class=\"n\">MFLOP</th></tr></thead>\n<tbody>\n"
+        "<tr><th scope=\"row\">input</th><td></td><td class=\"n\">",
+        out);
+    shape(out, list->input);
+    fputs("</td><td></td><td></td></tr>\n", out);
+    for (int i = 0; i < list->count; i++) {
+        const Layer *l = &list->layers[i];
+        fprintf(out, "<tr><th scope=\"row\">%s</th><td>", l->name);
+        settings(out, l);
+        fputs("</td><td class=\"n\">", out);
+        shape(out, l->out);
+        fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">",
+                l->parameters ? text_thousands((long long)l->parameters, text) : "");
+        if (l->flops > 0) fprintf(out, "%.3f", l->flops / 1e6);
+        fputs("</td></tr>\n", out);
+    }
+    fprintf(out,
+            "</tbody><tfoot><tr><th scope=\"row\">total</th><td></td><td></td><td class=\"n\">%s</td>"
+            "<td class=\"n\">%.3f</td></tr></tfoot></table></div>\n",
+            text_thousands((long long)layer_list_parameters(list), text), layer_list_flops(list) / 1e6);
+}
+
+static void data_rows(FILE *out, const ReportInput *input) {
+    const json_t *sums = json_object_get(input->config, "checksums"), *chw = json_object_get(sums, "shape");
+    char text[64];
+    fputs("<h3>Data</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, input->config, "model");
+    snprintf(text, sizeof text, "%d\xc3\x97%d\xc3\x97%d", (int)json_integer_value(json_array_get(chw, 0)),
+             (int)json_integer_value(json_array_get(chw, 1)), (int)json_integer_value(json_array_get(chw, 2)));
+    if (chw) row(out, "shape", text);
+    html_rows(out, sums, "name");
+    fputs("</dl>\n<h3>Split</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(input->config, "split"), "");
+    fputs("</dl>\n", out);
+}
+
+void section_run(FILE *out, const ReportInput *input) {
+    const char *line =
+        input->model ? input->model->layers.line : json_string_value(json_object_get(input->config, "model"));
+    fputs("<h3>Model</h3><pre class=\"line\"><code>", out);
+    html_text(out, line ? line : "?");
+    fputs("</code></pre>\n", out);
+    if (input->model)
+        layers(out, &input->model->layers);
+    else
+        html_note(out,
+                  "There is no model.safetensors in the folder, hence no table of layers and no network in this page.");
+    if (input->model && !report_has_network(input))
+        html_note(
+            out,
+            "The weights are too many for this page, hence no box to draw in; cifra predict classifies image files.");
+    fputs("<div class=\"columns\"><div>", out);
+    data_rows(out, input);
+    fputs("</div><div><h3>Training</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(input->config, "train"), "");
+    fputs("</dl></div><div><h3>Machine</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(input->config, "machine"), "");
+    if (input->metrics) {
+        fputs("<div><dt>weights sha256</dt><dd>", out);
+        html_value(out, json_object_get(input->metrics, "weights_sha256"));
+        fputs("</dd></div>\n", out);
+    }
+    fputs("</dl></div></div>\n", out);
+}
+
+/* ---- Tables ---- */
+
+static void scores_row(FILE *out, const char *name, const json_t *scores, long long support) {
+    static const char *const keys[] = {"precision", "recall", "f1"};
+    char text[32];
+    fputs("<tr><th scope=\"row\">", out);
+    html_text(out, name);
+    fputs("</th>", out);
+    for (size_t k = 0; k < COUNT_OF(keys); k++) fprintf(out, "<td class=\"n\">%.4f</td>", number(scores, keys[k]));
+    fprintf(out, "<td class=\"n\" data-sort=\"%lld\">%s</td></tr>\n", support, text_thousands(support, text));
+}
+
+void section_scores(FILE *out, const ReportInput *input) {
+    json_t *item;
+    size_t i;
+    if (!input->test) {
+        html_note(out, "The run has not been tested yet.");
+        return;
+    }
+    fputs("<div class=\"scroll\"><table class=\"sortable\"><caption>Precision, recall and F1 of each class</caption>\n"
+          "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Precision</th><th scope=\"col\" "
+          "class=\"n\">"
+          "Recall</th><th scope=\"col\" class=\"n\">F1</th><th scope=\"col\" "
+          "class=\"n\">Support</th></tr></thead>\n<tbody>\n",
+          out);
+    json_array_foreach(json_object_get(input->test, "per_class"), i, item)
+        scores_row(out, report_class(input, (int)i), item, (long long)number(item, "support"));
+    fputs("</tbody><tfoot>\n", out);
+    long long n = (long long)number(input->test, "n");
+    scores_row(out, "macro average", json_object_get(input->test, "macro"), n);
+    scores_row(out, "weighted average", json_object_get(input->test, "weighted"), n);
+    fputs("</tfoot></table></div>\n", out);
+}
+
+void section_history(FILE *out, const ReportInput *input) {
+    const CsvTable *h = &input->history;
+    char best[32];
+    if (!h->columns) {
+        html_note(out, "There is no history.csv in the folder.");
+        return;
+    }
+    snprintf(best, sizeof best, "%d", (int)number(input->metrics, "best_epoch"));
+    fputs("<div class=\"scroll tall\"><table class=\"sortable\"><caption>Every epoch; the best one, whose weights were "
+          "kept, is "
+          "marked</caption>\n<thead><tr>",
+          out);
+    for (size_t c = 0; c < h->columns; c++) {
+        fputs("<th scope=\"col\" class=\"n\">", out);
+        for (const char *p = csv_table_cell(h, -1, c); *p; p++) html_print(out, "%c", *p == '_' ? ' ' : *p);
+        fputs("</th>", out);
+    }
+    fputs("</tr></thead>\n<tbody>\n", out);
+    for (size_t r = 0; r < h->rows; r++) {
+        bool is_best = input->metrics && strcmp(csv_table_cell(h, (ptrdiff_t)r, 0), best) == 0;
+        fprintf(out, "<tr%s>", is_best ? " class=\"best\"" : "");
+        for (size_t c = 0; c < h->columns; c++) {
+            const char *text = csv_table_cell(h, (ptrdiff_t)r, c);
+            fputs("<td class=\"n\" data-sort=\"", out);
+            html_text(out, text);
+            fputs("\">", out);
+            /* Nine digits are for programs; whole numbers stay as they are. */
+            if (strpbrk(text, ".e"))
+                html_print(out, "%.5g", strtod(text, NULL));
+            else
+                html_text(out, text);
+            fputs("</td>", out);
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}

@@ -1,0 +1,124 @@
+/* How sure the network may be: calibration, areas under curves and the most confused pairs, from metrics.json. */
+#include "study/report/report_inside.h"
+
+#include <string.h>
+
+/* A number, or "none" for one that is undefined. */
+static void four_digits(FILE *out, const json_t *number) {
+    if (json_is_number(number))
+        fprintf(out, "%.4f", json_number_value(number));
+    else
+        fputs("none", out);
+}
+
+static void fact(FILE *out, const char *name, const json_t *number, const char *remark) {
+    fprintf(out, "<div><dt>%s</dt><dd>", name);
+    four_digits(out, number);
+    fputs("<small>", out);
+    html_text(out, remark);
+    fputs("</small></dd></div>\n", out);
+}
+
+static void facts(FILE *out, const json_t *test, const json_t *calibration) {
+    const json_t *temperature = json_object_get(calibration, "temperature");
+    const char *missing = json_string_value(json_object_get(calibration, "temperature_missing"));
+    char remark[96];
+    fputs("<dl class=\"facts\">\n", out);
+    snprintf(remark, sizeof remark, "between confidence and accuracy, expected over %zu bins",
+             json_array_size(json_object_get(calibration, "bins")));
+    fact(out, "Calibration error", json_object_get(calibration, "ece"), remark);
+    if (json_is_number(temperature)) {
+        fact(out, "Temperature", temperature, "divides the logits; fitted on the validation part");
+        snprintf(remark, sizeof remark, "with the temperature; the loss becomes %.4f",
+                 json_number_value(json_object_get(calibration, "loss_scaled")));
+        fact(out, "Calibration error, scaled", json_object_get(calibration, "ece_scaled"), remark);
+    } else
+        fact(out, "Temperature", NULL, missing ? missing : "none was fitted");
+    fact(out, "Brier score", json_object_get(calibration, "brier"), "squared error of the probabilities; 0 is best");
+    fact(out, "Area under ROC", json_object_get(json_object_get(test, "roc_auc"), "macro"),
+         "mean over the classes, each against the rest");
+    fact(out, "Average precision", json_object_get(json_object_get(test, "average_precision"), "macro"),
+         "mean over the classes, each against the rest");
+    fputs("</dl>\n", out);
+}
+
+/* A class that has no examples, or no others beside it, has no area; it sorts below all. */
+static void area(FILE *out, const json_t *number) {
+    fprintf(out, "<td class=\"n\" data-sort=\"%.9g\">", json_is_number(number) ? json_number_value(number) : -1);
+    four_digits(out, number);
+    fputs("</td>", out);
+}
+
+static void areas(FILE *out, const ReportInput *input) {
+    const json_t *roc = json_object_get(json_object_get(input->test, "roc_auc"), "per_class"),
+                 *precision = json_object_get(json_object_get(input->test, "average_precision"), "per_class");
+    fputs("<div class=\"scroll tall\"><table class=\"sortable\" id=\"areas\"><caption>Each class against the "
+          "rest</caption>\n<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Area under ROC</th>"
+          "<th scope=\"col\" class=\"n\">Average precision</th></tr></thead>\n<tbody>\n",
+          out);
+    for (int c = 0; c < input->classes; c++) {
+        fputs("<tr><th scope=\"row\">", out);
+        html_text(out, report_class(input, c));
+        fputs("</th>", out);
+        area(out, json_array_get(roc, (size_t)c));
+        area(out, json_array_get(precision, (size_t)c));
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* The number of the class that a pair names, or -1. */
+static int class_named(const ReportInput *input, const json_t *name) {
+    for (int c = 0; c < input->classes && json_is_string(name); c++)
+        if (strcmp(report_class(input, c), json_string_value(name)) == 0) return c;
+    return -1;
+}
+
+/* The button is that of the matrix's cell. */
+static void pair_row(FILE *out, const ReportInput *input, const json_t *pair) {
+    int label = class_named(input, json_object_get(pair, "true")),
+        predicted = class_named(input, json_object_get(pair, "predicted"));
+    if (label < 0 || predicted < 0) return;
+    double count = json_number_value(json_object_get(pair, "count")),
+           share = json_number_value(json_object_get(pair, "share"));
+    fprintf(out, "<tr><th scope=\"row\"><button type=\"button\" data-label=\"%d\" data-predicted=\"%d\">", label,
+            predicted);
+    html_text(out, report_class(input, label));
+    fputs(" taken for ", out);
+    html_text(out, report_class(input, predicted));
+    fprintf(out, "</button></th><td class=\"n\">%.0f</td><td class=\"n\" data-sort=\"%.9g\">%.1f %%</td></tr>\n", count,
+            share, 100 * share);
+}
+
+static void pairs(FILE *out, const ReportInput *input) {
+    const json_t *list = json_object_get(input->test, "confused");
+    json_t *pair;
+    size_t i;
+    if (!json_array_size(list)) {
+        fputs("<p class=\"note\">No class was taken for another.</p>\n", out);
+        return;
+    }
+    fputs("<div class=\"scroll tall\"><table class=\"sortable\" id=\"pairs\"><caption>The most confused pairs; a row "
+          "opens its images</caption>\n<thead><tr><th scope=\"col\">Pair</th>"
+          "<th scope=\"col\" class=\"n\">Images</th><th scope=\"col\" class=\"n\">Of the class</th></tr></thead>\n"
+          "<tbody>\n",
+          out);
+    json_array_foreach((json_t *)(uintptr_t)list, i, pair) pair_row(out, input, pair);
+    fputs("</tbody></table></div>\n", out);
+}
+
+void section_sureness(FILE *out, const ReportInput *input) {
+    const json_t *calibration = json_object_get(input->test, "calibration");
+    if (!input->test || !calibration) {
+        fprintf(out, "<p class=\"note\">%s</p>\n",
+                input->test ? "metrics.json tells nothing of it: an earlier version wrote it."
+                            : "The run has not been tested yet.");
+        return;
+    }
+    facts(out, input->test, calibration);
+    fputs("<div class=\"columns after-facts\"><div>\n", out);
+    pairs(out, input);
+    fputs("</div><div>\n", out);
+    areas(out, input);
+    fputs("</div></div>\n", out);
+}

@@ -1,0 +1,89 @@
+#include "study/run/csv_table.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Ends the field that begins at *place with a zero byte, quotes taken off in place, and moves on behind its separator,
+ * which it returns: ',', '\n', or 0 at the end of the file. A quote that nobody closes reads as '"'. */
+static char end_field(char **place, char **field) {
+    char *in = *place, *out = in, separator;
+    *field = in;
+    if (*in == '"') {
+        for (in++; *in; *out++ = *in++) {
+            if (*in != '"') continue;
+            if (in[1] != '"') break;
+            in++;
+        }
+        if (*in != '"') return '"';
+        in++;
+    }
+    while (*in && *in != ',' && *in != '\n' && *in != '\r') *out++ = *in++;
+    if (*in == '\r' && in[1] == '\n') in++;
+    separator = *in;
+    *out = '\0';
+    *place = in + (separator != '\0');
+    return separator;
+}
+
+/* One field at least per separator and one at the end. */
+static size_t most_fields(const char *bytes) {
+    size_t count = 1;
+    for (; *bytes; bytes++) count += *bytes == ',' || *bytes == '\n';
+    return count;
+}
+
+static cf_status take_line(CsvTable *table, char **place, size_t *count, const char *path) {
+    size_t begin = *count, line = table->columns ? begin / table->columns + 1 : 1;
+    char separator, *field;
+    do {
+        separator = end_field(place, &field);
+        FAIL_IF(separator == '"', CF_BAD_INPUT, "%s, line %zu: a quote is opened and not closed", path, line);
+        FAIL_IF(separator == '\r', CF_BAD_INPUT, "%s, line %zu: a carriage return stands alone", path, line);
+        table->cells[(*count)++] = field;
+    } while (separator == ',');
+    if (!table->columns) table->columns = *count;
+    FAIL_IF(*count - begin != table->columns, CF_BAD_INPUT,
+            "%s, line %zu: %zu fields expected, as in line 1; found %zu", path, line, table->columns, *count - begin);
+    return CF_OK;
+}
+
+cf_status csv_table_read(const char *path, CsvTable *table) {
+    enum { LARGEST = 256 << 20 };
+    CsvTable made = {0};
+    unsigned char *bytes;
+    size_t size, count = 0;
+    cf_status status;
+    FORWARD(file_read(path, LARGEST, &bytes, &size));
+    made.owned = (char *)bytes;
+    if (!size || memchr(bytes, '\0', size)) {
+        status = FAIL(CF_BAD_INPUT, "%s is no CSV file: it %s", path, size ? "holds zero bytes" : "is empty");
+        goto failed;
+    }
+    FORWARD_TO(failed, memory_new(most_fields(made.owned), sizeof *made.cells, &made.cells));
+    for (char *place = made.owned; *place;) FORWARD_TO(failed, take_line(&made, &place, &count, path));
+    made.rows = count / made.columns - 1;
+    *table = made;
+    return CF_OK;
+failed:
+    csv_table_free(&made);
+    return status;
+}
+
+void csv_table_free(CsvTable *table) {
+    free(table->cells);
+    free(table->owned);
+    *table = (CsvTable){0};
+}
+
+const char *csv_table_cell(const CsvTable *table, ptrdiff_t row, size_t column) {
+    return table->cells[(size_t)(row + 1) * table->columns + column];
+}
+
+int csv_table_column(const CsvTable *table, const char *name) {
+    for (size_t c = 0; table->cells && c < table->columns; c++)
+        if (strcmp(table->cells[c], name) == 0) return (int)c;
+    return -1;
+}

@@ -1,0 +1,133 @@
+#include "study/run/embed_input.h"
+
+#include "base/memory.h"
+#include "data/npy.h"
+#include "nn/features.h"
+#include "study/figures/figures.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+void embed_input_free(EmbedInput *input) {
+    for (int c = 0; c < input->classes && input->names; c++) free(input->names[c]);
+    free(input->names);
+    free(input->values);
+    free(input->labels);
+    free(input->images);
+    free(input->subject);
+    free(input->origin);
+    *input = (EmbedInput){0};
+}
+
+/* ---- From a run ---- */
+
+enum { MANY_VALUES = 1 << 27 }; /* half a GB is said before it is taken */
+
+static cf_status copy_classes(const cf_subset *images, EmbedInput *input) {
+    const cf_set *set = images->set;
+    FORWARD(memory_new((size_t)set->classes, sizeof *input->names, &input->names));
+    for (; input->classes < set->classes; input->classes++)
+        FORWARD(memory_copy_string(set->class_names[input->classes], &input->names[input->classes]));
+    FORWARD(memory_new(images->count, sizeof *input->labels, &input->labels));
+    FORWARD(memory_new(images->count, sizeof *input->images, &input->images));
+    for (size_t i = 0; i < images->count; i++) {
+        input->images[i] = images->images[i];
+        input->labels[i] = set->labels[images->images[i]];
+    }
+    return CF_OK;
+}
+
+static cf_status fill_from_run(const Run *run, const cf_subset *images, const char *layer, int threads,
+                               EmbedInput *input) {
+    const ClassifyOptions options = {run->engine, threads};
+    int depth;
+    size_t count;
+    FORWARD(features_depth(run->model, layer, &depth));
+    size_t size = features_size(run->model, depth);
+    FAIL_IF(!size_multiply(images->count, size, &count) || size > INT_MAX, CF_NO_MEMORY,
+            "%zu images with %zu values each are too many", images->count, size);
+    if (count > MANY_VALUES)
+        notice("%zu images with %zu values each take %.1f GB", images->count, size, 4e-9 * (double)count);
+    FORWARD(copy_classes(images, input));
+    FORWARD(memory_print(&input->origin, "features of %s", run->model->layers.layers[depth - 1].name));
+    FORWARD(memory_new(count, sizeof *input->values, &input->values));
+    input->points = (Points){input->values, images->count, (int)size};
+    return features_compute(run->model, depth, images, &options, input->values);
+}
+
+cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,
+                               int threads, EmbedInput *input, const char **used_part) {
+    EmbedInput made = {0};
+    const cf_subset *images;
+    cf_status status;
+    FORWARD(run_choose_images(run, data, data_dir, part, &images, used_part));
+    FAIL_IF(!cf_subset_count(images), CF_BAD_USE, "%s has no images in this part", run->set->name);
+    FORWARD_TO(failed, fill_from_run(run, images, layer, threads, &made));
+    FORWARD_TO(failed, figures_subject(data ? data : run->config.data, *used_part, &made.subject));
+    *input = made;
+    return CF_OK;
+failed:
+    embed_input_free(&made);
+    return status;
+}
+
+/* ---- From files ---- */
+
+static int compare_integers(const void *left, const void *right) {
+    const int64_t *a = left, *b = right;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* The different labels that are not negative, ascending, at the front of `values`; returns how many. */
+static int distinct(int64_t *values, size_t n) {
+    int count = 0;
+    qsort(values, n, sizeof *values, compare_integers);
+    for (size_t i = 0; i < n; i++)
+        if (values[i] >= 0 && (count == 0 || values[count - 1] != values[i])) values[count++] = values[i];
+    return count;
+}
+
+static cf_status number_classes(const int64_t *found, size_t n, int64_t *sorted, EmbedInput *input) {
+    for (size_t i = 0; i < n; i++) sorted[i] = found[i];
+    int classes = distinct(sorted, n);
+    FORWARD(memory_new(n, sizeof *input->labels, &input->labels));
+    FORWARD(memory_new((size_t)classes, sizeof *input->names, &input->names));
+    for (; input->classes < classes; input->classes++)
+        FORWARD(memory_print(&input->names[input->classes], "%lld", (long long)sorted[input->classes]));
+    for (size_t i = 0; i < n; i++) {
+        const int64_t *place = bsearch(&found[i], sorted, (size_t)classes, sizeof *sorted, compare_integers);
+        input->labels[i] = place ? (int)(place - sorted) : -1;
+    }
+    return CF_OK;
+}
+
+static cf_status read_labels(const char *path, EmbedInput *input) {
+    int64_t *found, *sorted = NULL;
+    size_t n;
+    cf_status status;
+    FORWARD(npy_read_labels(path, &found, &n));
+    if (n != input->points.n)
+        status = FAIL(CF_BAD_INPUT, "%s has %zu labels, and there are %zu rows of features", path, n, input->points.n);
+    else
+        status = memory_new(n, sizeof *sorted, &sorted);
+    if (!status) status = number_classes(found, n, sorted, input);
+    free(found);
+    free(sorted);
+    return status;
+}
+
+static cf_status fill_from_files(const char *features, const char *labels, EmbedInput *input) {
+    FORWARD(npy_read_rows(features, &input->values, &input->points.n, &input->points.dim));
+    input->points.values = input->values;
+    if (labels) FORWARD(read_labels(labels, input));
+    FORWARD(memory_copy_string("", &input->origin));
+    return memory_copy_string(file_base_name(features), &input->subject);
+}
+
+cf_status embed_input_from_files(const char *features, const char *labels, EmbedInput *input) {
+    EmbedInput made = {0};
+    cf_status status = fill_from_files(features, labels, &made);
+    if (status) embed_input_free(&made);
+    if (!status) *input = made;
+    return status;
+}

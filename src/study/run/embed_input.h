@@ -1,0 +1,27 @@
+/* What is embedded, and what is known of it: features of a run's images, or matrices from files. */
+#ifndef STUDY_EMBED_INPUT_H
+#define STUDY_EMBED_INPUT_H
+
+#include "embed/points.h"
+#include "study/run/run.h"
+
+typedef struct EmbedInput {
+    Points points;
+    float *values;    /* what points looks at; owned */
+    int *labels;      /* [points.n] classes, -1: none; NULL: no labels */
+    int classes;      /* 0 without labels */
+    char **names;     /* [classes] */
+    uint32_t *images; /* [points.n] indices into the run's set; NULL: rows of a file */
+    char *subject;    /* "mnist, test", "X.npy": for titles */
+    char *origin;     /* "features of relu3" or "" */
+} EmbedInput;
+
+/* The values of a layer (features_depth) for images chosen as by run_choose_images; images of classes that the model
+ * does not know are taken too. */
+cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,
+                               int threads, EmbedInput *input, const char **used_part);
+/* .npy files; `labels` may be NULL. Labels are any whole numbers, a negative one means unknown. */
+cf_status embed_input_from_files(const char *features, const char *labels, EmbedInput *input);
+void embed_input_free(EmbedInput *input);
+
+#endif

@@ -1,0 +1,233 @@
+#include "study/run/embedding.h"
+
+#include "base/memory.h"
+#include "data/npy.h"
+#include "draw/chart_scatter.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+cf_status embedding_take(Embedding *embedding, const Umap *umap) {
+    const size_t size = umap->n * (size_t)umap->options.components * sizeof(float);
+    FORWARD(memory_new(size, 1, &embedding->coordinates));
+    memcpy(embedding->coordinates, umap->embedding, size);
+    memcpy(embedding->init_used, umap->init_used, sizeof embedding->init_used);
+    embedding->components = umap->options.components;
+    embedding->neighbors_method = umap->neighbors_method;
+    embedding->metric = metric_name(umap->options.metric);
+    embedding->seconds.neighbors = umap->seconds[UMAP_NEIGHBORS];
+    embedding->seconds.graph = umap->seconds[UMAP_GRAPH];
+    embedding->seconds.init = umap->seconds[UMAP_START];
+    embedding->seconds.layout = umap->seconds[UMAP_LAYOUT];
+    return CF_OK;
+}
+
+cf_status embedding_judge(Embedding *embedding, const QualityOptions *options) {
+    const EmbedInput *input = embedding->input;
+    const Points plane = {embedding->coordinates, input->points.n, embedding->components};
+    Sha256 *sha;
+    FORWARD(points_check(&plane, "the embedding"));
+    FORWARD(quality_measure(&input->points, &plane, input->labels, options, &embedding->quality));
+    FORWARD(sha256_new(&sha));
+    cf_status status = sha256_add(sha, plane.values, plane.n * (size_t)plane.dim * sizeof *plane.values);
+    if (status) {
+        sha256_free(sha);
+        return status;
+    }
+    return sha256_finish(sha, embedding->sha256);
+}
+
+/* ---- Files ---- */
+
+static float component(const Embedding *embedding, size_t i, int c) {
+    return c < embedding->components ? embedding->coordinates[i * (size_t)embedding->components + (size_t)c] : 0;
+}
+
+static const char *class_of(const Embedding *embedding, size_t i) {
+    const EmbedInput *input = embedding->input;
+    return input->labels && input->labels[i] >= 0 ? input->names[input->labels[i]] : "";
+}
+
+static cf_status write_table(const Embedding *embedding, const char *path) {
+    const EmbedInput *input = embedding->input;
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fputs("x,y,label,image", draft.stream);
+    for (int c = 2; c < embedding->components; c++) {
+        if (c == 2)
+            fputs(",z", draft.stream);
+        else
+            fprintf(draft.stream, ",c%d", c + 1);
+    }
+    fputc('\n', draft.stream);
+    for (size_t i = 0; i < input->points.n; i++) {
+        /* Nine digits give the float back. */
+        fprintf(draft.stream, "%.9g,%.9g,", (double)component(embedding, i, 0), (double)component(embedding, i, 1));
+        csv_text(draft.stream, class_of(embedding, i));
+        fprintf(draft.stream, ",%zu", input->images ? (size_t)input->images[i] : i);
+        for (int c = 2; c < embedding->components; c++)
+            fprintf(draft.stream, ",%.9g", (double)component(embedding, i, c));
+        fputc('\n', draft.stream);
+    }
+    return file_commit(&draft);
+}
+
+static cf_status write_table_to(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
+    char *path;
+    FORWARD(memory_print(&path, "%s/embedding%s.csv", place->folder, place->suffix));
+    cf_status status = write_table(embedding, path);
+    if (status) {
+        free(path);
+        return status;
+    }
+    return figure_list_add(files, path);
+}
+
+static cf_status write_matrix_to(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
+    char *path;
+    FORWARD(memory_print(&path, "%s/embedding%s.npy", place->folder, place->suffix));
+    cf_status status = npy_write_rows(path, embedding->coordinates, embedding->input->points.n, embedding->components);
+    if (status) {
+        free(path);
+        return status;
+    }
+    return figure_list_add(files, path);
+}
+
+/* ---- The figure ---- */
+
+static cf_status draw_scatter(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return scatter_plot_draw(canvas, theme, box, content);
+}
+
+/* Points without a label are drawn in the colour behind the last class; more classes than a byte counts are not told
+ * apart. */
+static void fill_plot(const Embedding *embedding, float *points, unsigned char *labels, const char **names,
+                      ScatterPlot *plot) {
+    const EmbedInput *input = embedding->input;
+    bool unknown = false, classes = input->classes > 0 && input->classes < MAX_CLASSES;
+    for (size_t i = 0; i < input->points.n; i++) {
+        bool known = input->labels && input->labels[i] >= 0;
+        for (int c = 0; c < 2; c++) points[2 * i + (size_t)c] = component(embedding, i, c);
+        labels[i] = (unsigned char)(!classes ? 0 : known ? input->labels[i] : input->classes);
+        unknown |= classes && !known;
+    }
+    plot->count = input->points.n;
+    plot->points = points;
+    plot->labels = labels;
+    plot->class_names = names;
+    if (!classes) return;
+    for (int c = 0; c < input->classes; c++) names[c] = input->names[c];
+    names[input->classes] = "no label";
+    plot->classes = input->classes + unknown;
+    plot->names_inside = input->classes <= 20;
+}
+
+static cf_status draw_figure(const Embedding *embedding, const FigureBook *book) {
+    float *points = NULL;
+    unsigned char *labels = NULL;
+    const char *names[MAX_CLASSES + 1];
+    char title[300];
+    ScatterPlot plot = {.title = title};
+    cf_status status;
+    size_t n = embedding->input->points.n;
+    const char *origin = embedding->input->origin;
+    snprintf(title, sizeof title, "%s of %s%s%s", strcmp(embedding->method, "pca") == 0 ? "PCA" : "UMAP",
+             embedding->input->subject, *origin ? ": " : "", origin);
+    FORWARD_TO(done, memory_new(n, 2 * sizeof *points, &points));
+    FORWARD_TO(done, memory_new(n, 1, &labels));
+    fill_plot(embedding, points, labels, names, &plot);
+    FORWARD_TO(done, book_draw(book, embedding->method, 430, 470, draw_scatter, &plot));
+done:
+    free(points);
+    free(labels);
+    return status;
+}
+
+static cf_status make_figure(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
+    char *folder, *path = NULL;
+    cf_status status;
+    if (!place->formats) return CF_OK;
+    FORWARD(file_join(place->folder, "figures", &folder));
+    const FigureBook book = {folder, place->suffix, embedding->input->subject, place->formats, &theme_light, files};
+    FORWARD_TO(done, file_make_folder(folder));
+    FORWARD_TO(done, memory_print(&path, "%s/%s%s.csv", folder, embedding->method, place->suffix));
+    FORWARD_TO(done, write_table(embedding, path));
+    FORWARD_TO(done, draw_figure(embedding, &book));
+done:
+    free(folder);
+    free(path);
+    return status;
+}
+
+cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
+    FORWARD(file_make_folder(place->folder));
+    FORWARD(write_table_to(embedding, place, files));
+    FORWARD(write_matrix_to(embedding, place, files));
+    return make_figure(embedding, place, files);
+}
+
+/* ---- What is told ---- */
+
+static void print_quality(const Embedding *embedding, FILE *out) {
+    const Quality *q = &embedding->quality;
+    size_t n = embedding->input->points.n;
+    if (!isnan(q->trustworthiness))
+        fprintf(out, "trustworthiness    %.4f\ncontinuity         %.4f   k = %d, %s%zu points\n", q->trustworthiness,
+                q->continuity, q->k, q->rank_points < n ? "a sample of " : "all ", q->rank_points);
+    if (!isnan(q->knn_accuracy))
+        fprintf(out, "k-NN accuracy      %.4f   of %zu labelled points by %d neighbours in the embedding\n",
+                q->knn_accuracy, q->plane_points, q->k);
+    if (!isnan(q->silhouette)) fprintf(out, "silhouette         %.4f\n", q->silhouette);
+}
+
+void embedding_print(const Embedding *embedding, FILE *out) {
+    const EmbedInput *input = embedding->input;
+    const EmbeddingTimes *s = &embedding->seconds;
+    fprintf(out, "%s of %s: %zu x %d%s%s%s, %d component%s\n\n", embedding->method, input->subject, input->points.n,
+            input->points.dim, *input->origin ? " (" : "", input->origin, *input->origin ? ")" : "",
+            embedding->components, embedding->components == 1 ? "" : "s");
+    if (*embedding->neighbors_method)
+        fprintf(out, "neighbours         %s, %s\n", embedding->neighbors_method, embedding->metric);
+    if (*embedding->init_used) fprintf(out, "first coordinates  %s\n", embedding->init_used);
+    if (strcmp(embedding->method, "pca") == 0) {
+        fputs("explained          ", out);
+        for (int c = 0; c < embedding->components; c++) fprintf(out, "%s%.4f", c ? " " : "", embedding->explained[c]);
+        fputs(" of the variance\n", out);
+    }
+    print_quality(embedding, out);
+    fputs("seconds            ", out);
+    if (s->features > 0) fprintf(out, "features %.2f, ", s->features);
+    if (s->layout > 0)
+        fprintf(out, "neighbours %.2f, graph %.2f, init %.2f, layout %.2f, ", s->neighbors, s->graph, s->init,
+                s->layout);
+    fprintf(out, "fit %.2f, quality %.2f\n", s->total, s->quality);
+    fprintf(out, "points             sha256 %s\n", embedding->sha256);
+}
+
+static json_t *number(double value) {
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+cf_status embedding_json(const Embedding *embedding, json_t **json) {
+    const EmbedInput *input = embedding->input;
+    const EmbeddingTimes *s = &embedding->seconds;
+    const Quality *q = &embedding->quality;
+    json_t *explained = json_array();
+    for (int c = 0; c < embedding->components && strcmp(embedding->method, "pca") == 0; c++)
+        json_array_append_new(explained, json_real(embedding->explained[c]));
+    json_t *made = json_pack(
+        "{s:s s:s s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:s}",
+        "data", input->subject, "origin", input->origin, "method", embedding->method, "n", (json_int_t)input->points.n,
+        "dim", input->points.dim, "components", embedding->components, "seconds", "features", s->features, "knn",
+        s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total", s->total, "quality", s->quality,
+        "trustworthiness", number(q->trustworthiness), "continuity", number(q->continuity), "knn_accuracy",
+        number(q->knn_accuracy), "silhouette", number(q->silhouette), "k", q->k, "rank_points",
+        (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used", embedding->init_used,
+        "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained", explained,
+        "points_sha256", embedding->sha256);
+    FAIL_IF(!made, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
+    *json = made;
+    return CF_OK;
+}

@@ -1,0 +1,102 @@
+/* A run: one configuration, one folder, from data to a tested model.
+ *
+ * The folder holds config.json (from which the run can be repeated), history.csv, model.safetensors (best weights),
+ * checkpoint.safetensors (latest state), metrics.json, predictions.csv; report.h adds report.html. Keys are those of the
+ * design page.
+ */
+#ifndef STUDY_RUN_H
+#define STUDY_RUN_H
+
+#include "eval/evaluate.h"
+#include "study/run/set_shelf.h"
+#include "train/fit.h"
+
+typedef struct RunConfig {
+    char *data;             /* name or path */
+    char *data_dir;         /* where names are looked for, or NULL */
+    char *model;            /* name or model line */
+    cf_split_options split; /* its texts are owned here */
+    bool split_given;       /* false: official, or pooled where a set has no test part */
+    cf_train_options train; /* checkpoint, resume and progress are not part of the configuration */
+} RunConfig;
+
+/* ---- run_config.c ---- */
+
+cf_status run_config_new(RunConfig *config);
+void run_config_free(RunConfig *config);
+/* One of its own; `from` must have data. */
+cf_status run_config_copy(const RunConfig *from, RunConfig *copy);
+/* Replaces an owned text of a configuration; NULL is fine. */
+cf_status run_config_text(char **field, const char *text);
+cf_status run_config_read(const char *path, RunConfig *config);
+/* The same of a document in memory; a message names the key. */
+cf_status run_config_from_json(const json_t *json, RunConfig *config);
+/* The configuration as JSON objects "data", "split", "model", "train"; a new reference. */
+cf_status run_config_json(const RunConfig *config, json_t **json);
+
+/* The words of options and files: NULL ends each list; the index is the enumeration's value. */
+extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
+                                                                                               *const precision_words[];
+/* "mnist", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn": a set as a part of a file's name. */
+cf_status data_short_name(const char *data, char name[64]);
+/* "official", "pooled" or "at:5000". */
+cf_status split_from_text(const char *text, cf_split_options *split);
+/* `text` has room for 40 characters. */
+void split_to_text(const cf_split_options *split, char text[40]);
+
+/* ---- run.c ---- */
+
+typedef struct Run {
+    RunConfig config;
+    char *folder, *config_path, *model_path, *checkpoint_path, *history_path, *metrics_path, *predictions_path;
+    SetShelf *shelf; /* where sets come from: own_shelf, or one that is shared */
+    SetShelf own_shelf;
+    const cf_set *set; /* the shelf's */
+    cf_split *split;
+    cf_model *model;
+    int threads;
+    const Engine *engine;
+    FitReport fitted;
+    Evaluation test;
+    bool tested;
+    char trained_on[SHA256_HEX]; /* run_open: the set's checksum in config.json; "" where there is none */
+    double peak_gflops;          /* measured beside the training; 0: not yet */
+} Run;
+
+/* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. `shelf` NULL: the data are the
+ * run's own. */
+cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run);
+/* A finished run, or one under way: its configuration and best weights; no data. Before these are loaded, `shelf` may be
+ * set to a shared one. */
+cf_status run_open(const char *folder, Run **run);
+/* Whether the set that is loaded is the one the run was trained on, by its checksum. */
+bool run_has_its_data(const Run *run);
+void run_free(Run *run);
+
+/* Names the files, makes the folder, writes config.json. A folder that already holds a run is refused unless resuming. */
+cf_status run_start(Run *run, const char *folder, bool resume);
+/* Trains into the folder. */
+cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context);
+/* Evaluates on the test part; writes predictions.csv and metrics.json. */
+cf_status run_test(Run *run);
+/* The document of `train --json` and metrics.json; a new reference. */
+cf_status run_json(const Run *run, json_t **json);
+
+/* ---- Evaluating an opened run ---- */
+
+/* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. `part`: "test", "official-test", "all", or NULL: the run's own test part; for other data the
+ * official test part, or everything where there is none. `*used_part` is the word of what was taken. */
+cf_status run_choose_images(Run *run, const char *data, const char *data_dir, const char *part,
+                            const cf_subset **images, const char **used_part);
+/* The same, and the model over these images. */
+cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
+                       Evaluation *evaluation, const char **used_part);
+/* The document of `eval --json`; a new reference. */
+cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json);
+
+/* ---- JSON files ---- */
+
+cf_status json_write(const char *path, const json_t *json);
+cf_status json_read(const char *path, json_t **json);
+
+#endif

@@ -1,0 +1,273 @@
+/* config.json, to and from. Every key is checked: one that is missing, unknown or of another type is an error that names it. */
+#include "study/run/run.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/generate/generated_set.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const split_words[] = {"official", "pooled", "at", NULL};
+const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
+const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
+const char *const engine_words[] = {"fast", "reference", NULL};
+const char *const precision_words[] = {"f32", "bf16", NULL};
+
+cf_status run_config_new(RunConfig *config) {
+    RunConfig made = {.split = cf_split_defaults(), .train = cf_train_defaults()};
+    FORWARD(memory_copy_string("paper", &made.model));
+    *config = made;
+    return CF_OK;
+}
+
+void run_config_free(RunConfig *config) {
+    char *owned[] = {config->data, config->data_dir, config->model, (char *)(uintptr_t)config->split.classes,
+                     (char *)(uintptr_t)config->split.train_limit};
+    for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
+    *config = (RunConfig){0};
+}
+
+cf_status run_config_text(char **field, const char *text) {
+    char *copy = NULL;
+    if (text) FORWARD(memory_copy_string(text, &copy));
+    free(*field);
+    *field = copy;
+    return CF_OK;
+}
+
+cf_status data_short_name(const char *data, char name[64]) {
+    if (generator_named(data)) {
+        GeneratedSpec spec;
+        FORWARD(generated_spec_read(data, &spec));
+        snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
+        return CF_OK;
+    }
+    snprintf(name, 64, "%s", file_base_name(data));
+    for (char *p = name; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    if (!name[0]) snprintf(name, 64, "data");
+    return CF_OK;
+}
+
+cf_status split_from_text(const char *text, cf_split_options *split) {
+    long long at;
+    if (strncmp(text, "at:", 3) == 0) {
+        FAIL_IF(!text_to_integer(text + 3, 1, UINT32_MAX, &at), CF_BAD_USE,
+                "split %s: at:N expected, N the number of images before the cut", text);
+        split->mode = CF_SPLIT_AT;
+        split->at = (size_t)at;
+        return CF_OK;
+    }
+    split->at = 0;
+    if (strcmp(text, "official") == 0)
+        split->mode = CF_SPLIT_OFFICIAL;
+    else if (strcmp(text, "pooled") == 0)
+        split->mode = CF_SPLIT_POOLED;
+    else
+        return FAIL(CF_BAD_USE, "split %s: official, pooled or at:N expected%s", text, text_hint(text, split_words));
+    return CF_OK;
+}
+
+void split_to_text(const cf_split_options *split, char text[40]) {
+    if (split->mode == CF_SPLIT_AT)
+        snprintf(text, 40, "at:%zu", split->at);
+    else
+        snprintf(text, 40, "%s", split_words[split->mode]);
+}
+
+/* A text or null. */
+static json_t *optional_text(const char *text) {
+    return text ? json_string(text) : json_null();
+}
+
+cf_status run_config_json(const RunConfig *config, json_t **json) {
+    const cf_train_options *t = &config->train;
+    char mode[40];
+    split_to_text(&config->split, mode);
+    json_t *split = json_pack("{s:s s:f s:b s:I s:o s:o}", "mode", mode, "validation", config->split.validation,
+                              "stratified", config->split.stratified, "seed", (json_int_t)config->split.seed, "classes",
+                              optional_text(config->split.classes), "limit", optional_text(config->split.train_limit));
+    json_t *train =
+        json_pack("{s:i s:i s:s s:f s:f s:f s:s s:i s:I s:s s:s}", "epochs", t->epochs, "batch", t->batch, "optimizer",
+                  optimizer_words[t->optimizer], "lr", t->learning_rate, "momentum", t->momentum, "weight_decay",
+                  t->weight_decay, "schedule", schedule_words[t->schedule], "patience", t->patience, "seed",
+                  (json_int_t)t->seed, "precision", precision_words[t->precision], "engine", engine_words[t->engine]);
+    json_t *root = json_pack("{s:s s:o s:s s:o s:o}", "data", config->data, "data_dir", optional_text(config->data_dir),
+                             "model", config->model, "split", split, "train", train);
+    FAIL_IF(!root, CF_BAD_USE, "the configuration cannot be written as JSON: a name is not UTF-8");
+    *json = root;
+    return CF_OK;
+}
+
+/* ---- Reading ---- */
+
+typedef struct Reader {
+    json_t *object;
+    const char *group; /* for messages: "train." */
+    cf_status status;  /* of the first failure; then the rest is passed over */
+} Reader;
+
+static json_t *take(Reader *r, const char *key, const char *kind, bool (*right)(const json_t *)) {
+    json_t *value = json_object_get(r->object, key);
+    if (r->status) return NULL;
+    if (value && right(value)) return value;
+    r->status =
+        FAIL(CF_BAD_INPUT, "%s%s: %s expected, %s found", r->group, key, kind, value ? "something else" : "nothing");
+    return NULL;
+}
+
+static bool is_text(const json_t *v) {
+    return json_is_string(v);
+}
+static bool is_text_or_null(const json_t *v) {
+    return json_is_string(v) || json_is_null(v);
+}
+static bool is_integer(const json_t *v) {
+    return json_is_integer(v);
+}
+static bool is_number(const json_t *v) {
+    return json_is_number(v) && isfinite(json_number_value(v));
+}
+static bool is_boolean(const json_t *v) {
+    return json_is_boolean(v);
+}
+
+static void take_text(Reader *r, const char *key, bool null_allowed, char **field) {
+    json_t *value = take(r, key, null_allowed ? "a text or null" : "a text", null_allowed ? is_text_or_null : is_text);
+    if (!r->status) r->status = run_config_text(field, json_string_value(value));
+}
+
+static void take_integer(Reader *r, const char *key, json_int_t lowest, json_int_t highest, json_int_t *field) {
+    json_t *value = take(r, key, "a whole number", is_integer);
+    if (r->status) return;
+    *field = json_integer_value(value);
+    if (*field < lowest || *field > highest)
+        r->status = FAIL(CF_BAD_INPUT, "%s%s: %lld to %lld expected, found %lld", r->group, key, (long long)lowest,
+                         (long long)highest, (long long)*field);
+}
+
+static void take_int(Reader *r, const char *key, int *field) {
+    json_int_t value = 0;
+    take_integer(r, key, 0, INT32_MAX, &value);
+    if (!r->status) *field = (int)value;
+}
+
+static void take_seed(Reader *r, const char *key, uint64_t *field) {
+    json_int_t value = 0;
+    take_integer(r, key, 0, INT64_MAX, &value);
+    if (!r->status) *field = (uint64_t)value;
+}
+
+static void take_number(Reader *r, const char *key, double *field) {
+    json_t *value = take(r, key, "a number", is_number);
+    if (!r->status) *field = json_number_value(value);
+}
+
+static int take_word(Reader *r, const char *key, const char *const *words) {
+    const char *text = json_string_value(take(r, key, "a word", is_text));
+    for (int i = 0; !r->status && words[i]; i++)
+        if (strcmp(words[i], text) == 0) return i;
+    if (!r->status)
+        r->status = FAIL(CF_BAD_INPUT, "%s%s: unknown word %s%s", r->group, key, text, text_hint(text, words));
+    return 0;
+}
+
+static void take_split(Reader *r, RunConfig *c) {
+    char *mode = NULL, *classes = NULL, *limit = NULL;
+    take_text(r, "mode", false, &mode);
+    if (!r->status) r->status = split_from_text(mode, &c->split);
+    free(mode);
+    take_number(r, "validation", &c->split.validation);
+    c->split.stratified = json_is_true(take(r, "stratified", "true or false", is_boolean));
+    take_seed(r, "seed", &c->split.seed);
+    take_text(r, "classes", true, &classes);
+    take_text(r, "limit", true, &limit);
+    c->split.classes = classes;
+    c->split.train_limit = limit;
+    c->split_given = true;
+}
+
+static void take_train(Reader *r, cf_train_options *t) {
+    take_int(r, "epochs", &t->epochs);
+    take_int(r, "batch", &t->batch);
+    t->optimizer = (cf_optimizer)take_word(r, "optimizer", optimizer_words);
+    take_number(r, "lr", &t->learning_rate);
+    take_number(r, "momentum", &t->momentum);
+    take_number(r, "weight_decay", &t->weight_decay);
+    t->schedule = (cf_schedule)take_word(r, "schedule", schedule_words);
+    take_int(r, "patience", &t->patience);
+    take_seed(r, "seed", &t->seed);
+    t->precision = (cf_precision)take_word(r, "precision", precision_words);
+    t->engine = (cf_engine)take_word(r, "engine", engine_words);
+}
+
+static cf_status config_from_json(json_t *root, RunConfig *c) {
+    Reader top = {root, "", CF_OK};
+    Reader split = {json_object_get(root, "split"), "split.", CF_OK};
+    Reader train = {json_object_get(root, "train"), "train.", CF_OK};
+    take_text(&top, "data", false, &c->data);
+    take_text(&top, "data_dir", true, &c->data_dir);
+    take_text(&top, "model", false, &c->model);
+    FORWARD(top.status);
+    take_split(&split, c);
+    FORWARD(split.status);
+    take_train(&train, &c->train);
+    return train.status;
+}
+
+cf_status run_config_from_json(const json_t *json, RunConfig *config) {
+    RunConfig made;
+    FORWARD(run_config_new(&made));
+    cf_status status = config_from_json((json_t *)(uintptr_t)json, &made);
+    if (status)
+        run_config_free(&made);
+    else
+        *config = made;
+    return status;
+}
+
+cf_status run_config_copy(const RunConfig *from, RunConfig *copy) {
+    json_t *json;
+    FORWARD(run_config_json(from, &json));
+    cf_status status = run_config_from_json(json, copy);
+    json_decref(json);
+    return status;
+}
+
+cf_status run_config_read(const char *path, RunConfig *config) {
+    json_t *root;
+    FORWARD(json_read(path, &root));
+    cf_status status = run_config_from_json(root, config);
+    json_decref(root);
+    return status ? status_prefix(status, "%s", path) : CF_OK;
+}
+
+/* ---- JSON files ---- */
+
+cf_status json_write(const char *path, const json_t *json) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    /* A failed write shows in the stream's error flag, which file_commit looks at; -1 may also be a lack of memory. */
+    int bad = json_dumpf(json, draft.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    fputc('\n', draft.stream);
+    if (bad && !ferror(draft.stream)) {
+        file_abandon(&draft);
+        return FAIL(CF_NO_MEMORY, "out of memory while writing %s", path);
+    }
+    return file_commit(&draft);
+}
+
+cf_status json_read(const char *path, json_t **json) {
+    enum { LARGEST = 64 << 20 };
+    unsigned char *bytes;
+    size_t size;
+    json_error_t error;
+    FORWARD(file_read(path, LARGEST, &bytes, &size));
+    json_t *root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &error);
+    free(bytes);
+    FAIL_IF(!root, CF_BAD_INPUT, "%s, line %d: %s", path, error.line, error.text);
+    *json = root;
+    return CF_OK;
+}
