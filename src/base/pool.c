@@ -17,6 +17,7 @@ static struct Pool {
     pthread_mutex_t busy; /* held by the owner of the job */
     pthread_t threads[SLICES_MAX_THREADS];
     int count;
+    int processors; /* asked for once: the answer is read from a file */
     /* the job */
     PoolFn work;
     void *context;
@@ -96,7 +97,7 @@ static void open_job(int threads, PoolFn work, void *context) {
     pool.work = work;
     pool.context = context;
     pool.wanted = threads;
-    atomic_store(&pool.spins, threads <= (int)sysconf(_SC_NPROCESSORS_ONLN) ? SPINS : 0);
+    atomic_store(&pool.spins, threads <= pool.processors ? SPINS : 0);
     atomic_store(&pool.open, number);
     atomic_store(&pool.number, number);
     if (atomic_load(&pool.sleepers)) {
@@ -139,7 +140,8 @@ static void forget_workers(void) {
     pthread_cond_init(&pool.left, NULL);
 }
 
-static void watch_forks(void) {
+static void begin(void) {
+    pool.processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     pthread_atfork(NULL, NULL, forget_workers);
 }
 
@@ -150,7 +152,7 @@ void pool_run(int threads, PoolFn work, void *context) {
         run_alone(work, context);
         return;
     }
-    pthread_once(&once, watch_forks);
+    pthread_once(&once, begin);
     make_workers(threads - 1);
     open_job(threads, work, context);
     run_alone(work, context);
