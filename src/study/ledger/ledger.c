@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/statistics.h"
-#include "base/text.h"
+#include "study/ledger/study_results.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,45 +12,19 @@ const char *const verdict_words[] = {"reproduced", "beaten", "short", "not compa
 
 /* ---- Finding ours ---- */
 
-/* The value at "a.b.3.c": keys of objects, places in arrays; NULL: it is not there. */
-static const json_t *at(const json_t *json, const char *path) {
-    char key[64];
-    while (json && *path) {
-        const size_t length = strcspn(path, ".");
-        long long place;
-        if (length >= sizeof key) return NULL;
-        memcpy(key, path, length);
-        key[length] = '\0';
-        if (json_is_array(json))
-            json = text_to_integer(key, 0, INT32_MAX, &place) ? json_array_get(json, (size_t)place) : NULL;
-        else
-            json = json_object_get(json, key);
-        path += length + (path[length] == '.');
-    }
-    return json;
-}
-
 /* A claim's path below `group` of a run: "intervals" + "macro.f1". */
 static const json_t *below(const json_t *run, const char *group, const char *path) {
-    return at(json_object_get(run, group), path);
+    return result_at(json_object_get(run, group), path);
 }
 
 static void baselines(const json_t *run, LedgerEntry *e) {
-    const json_t *classes = json_object_get(run, "per_class");
-    double most = 0, n = 0;
-    for (size_t i = 0; i < json_array_size(classes); i++) {
-        const double support = json_number_value(json_object_get(json_array_get(classes, i), "support"));
-        n += support;
-        if (support > most) most = support;
-    }
-    if (n <= 0) return;
-    e->chance = 1.0 / (double)json_array_size(classes);
-    e->majority = most / n;
+    e->majority = run_majority(run);
+    e->chance = run_chance(run);
 }
 
 static void measure_one(const json_t *run, LedgerEntry *e) {
-    run = at(run, e->claim->part);
-    const json_t *value = at(run, e->claim->path), *interval = below(run, "intervals", e->claim->path);
+    run = result_at(run, e->claim->part);
+    const json_t *value = result_at(run, e->claim->path), *interval = below(run, "intervals", e->claim->path);
     if (!json_is_number(value)) return;
     e->runs = 1;
     e->measured = json_number_value(value);
@@ -66,7 +40,7 @@ static cf_status measure_many(const json_t *runs, LedgerEntry *e) {
     size_t found = 0;
     FORWARD(memory_new(count, sizeof *values, &values));
     for (size_t i = 0; i < count; i++) {
-        const json_t *value = at(at(json_array_get(runs, i), e->claim->part), e->claim->path);
+        const json_t *value = result_at(result_at(json_array_get(runs, i), e->claim->part), e->claim->path);
         if (json_is_number(value)) values[found++] = json_number_value(value);
     }
     const MeanInterval mean = mean_interval(values, found);
@@ -83,7 +57,8 @@ static cf_status measure_many(const json_t *runs, LedgerEntry *e) {
 /* "street", or "street on mnist" where a model of one set is measured on another. */
 static void name_data(const json_t *results, const Claim *claim, char text[96]) {
     const json_t *data = json_object_get(results, "data");
-    const char *mnist = json_string_value(at(data, "mnist.name")), *svhn = json_string_value(at(data, "svhn.name"));
+    const char *mnist = json_string_value(result_at(data, "mnist.name")),
+               *svhn = json_string_value(result_at(data, "svhn.name"));
     if (!mnist) mnist = "-";
     if (!svhn) svhn = "-";
     if (claim->roles == ROLE_MNIST || claim->roles == ROLE_SVHN)
@@ -98,8 +73,8 @@ static void name_data(const json_t *results, const Claim *claim, char text[96]) 
 
 static bool on_the_reports_data(const json_t *results, unsigned roles) {
     const json_t *data = json_object_get(results, "data");
-    if (roles & ROLE_MNIST && !json_is_null(at(data, "mnist.other_data"))) return false;
-    return !(roles & ROLE_SVHN) || json_is_null(at(data, "svhn.other_data"));
+    if (roles & ROLE_MNIST && !json_is_null(result_at(data, "mnist.other_data"))) return false;
+    return !(roles & ROLE_SVHN) || json_is_null(result_at(data, "svhn.other_data"));
 }
 
 /* The report rounds to four digits: what it says is anywhere in half a digit around. */
@@ -122,7 +97,7 @@ static bool is_comparable(const json_t *results, const Claim *claim) {
 }
 
 static cf_status fill(const json_t *results, LedgerEntry *e) {
-    const json_t *runs = at(results, e->claim->list);
+    const json_t *runs = result_at(results, e->claim->list);
     const bool list = json_is_array(runs);
     name_data(results, e->claim, e->data);
     e->verdict = NOT_RUN;
@@ -132,7 +107,7 @@ static cf_status fill(const json_t *results, LedgerEntry *e) {
         measure_one(list ? json_array_get(runs, 0) : runs, e);
     if (!e->runs) return CF_OK;
     if (strcmp(e->claim->path, "accuracy") == 0)
-        baselines(at(list ? json_array_get(runs, 0) : runs, e->claim->part), e);
+        baselines(result_at(list ? json_array_get(runs, 0) : runs, e->claim->part), e);
     e->verdict = is_comparable(results, e->claim) ? judge(e) : NOT_COMPARABLE;
     return CF_OK;
 }

@@ -2,17 +2,13 @@
 #include "study/pipeline/page.h"
 
 #include "base/memory.h"
-#include "study/pipeline/study_story.h"
+#include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Tables ---- */
-
-static double number(const json_t *object, const char *key) {
-    return json_number_value(json_object_get(object, key));
-}
 
 static void head(FILE *out, const char *caption, const char *const *columns) {
     fputs("<div class=\"scroll\"><table><caption>", out);
@@ -50,9 +46,9 @@ static void whole(FILE *out, double value) {
 
 static void scores(FILE *out, const char *name, const json_t *scores, double support) {
     row(out, name);
-    decimal(out, number(scores, "precision"));
-    decimal(out, number(scores, "recall"));
-    decimal(out, number(scores, "f1"));
+    decimal(out, result_number(scores, "precision"));
+    decimal(out, result_number(scores, "recall"));
+    decimal(out, result_number(scores, "f1"));
     whole(out, support);
     fputs("</tr>\n", out);
 }
@@ -61,11 +57,11 @@ static void scores(FILE *out, const char *name, const json_t *scores, double sup
 static void classification_report(FILE *out, const char *caption, const json_t *run) {
     static const char *const columns[] = {"Precision", "Recall", "F1", "Support", NULL};
     const json_t *classes = json_object_get(run, "per_class");
-    const double n = number(run, "n");
+    const double n = result_number(run, "n");
     head(out, caption, columns);
     for (size_t c = 0; c < json_array_size(classes); c++) {
         const json_t *one = json_array_get(classes, c);
-        scores(out, json_string_value(json_object_get(one, "class")), one, number(one, "support"));
+        scores(out, json_string_value(json_object_get(one, "class")), one, result_number(one, "support"));
     }
     scores(out, "macro average", json_object_get(run, "macro"), n);
     scores(out, "weighted average", json_object_get(run, "weighted"), n);
@@ -81,14 +77,14 @@ static void training_table(FILE *out, const json_t *runs) {
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i), *validation = json_object_get(run, "validation");
         char name[32];
-        snprintf(name, sizeof name, "seed %lld", (long long)number(run, "seed"));
+        snprintf(name, sizeof name, "seed %lld", (long long)result_number(run, "seed"));
         row(out, name);
-        whole(out, number(run, "epochs_run"));
-        whole(out, number(run, "best_epoch"));
-        decimal(out, number(validation, "loss"));
-        percent(out, number(validation, "accuracy"));
-        decimal(out, number(run, "loss"));
-        percent(out, number(run, "accuracy"));
+        whole(out, result_number(run, "epochs_run"));
+        whole(out, result_number(run, "best_epoch"));
+        decimal(out, result_number(validation, "loss"));
+        percent(out, result_number(validation, "accuracy"));
+        decimal(out, result_number(run, "loss"));
+        percent(out, result_number(run, "accuracy"));
         fputs("</tr>\n", out);
     }
     end(out);
@@ -160,11 +156,11 @@ cf_status page_evaluation(FILE *out, const StudyPage *page) {
 
 static void features_row(FILE *out, const char *name, const json_t *f) {
     row(out, name);
-    whole(out, number(f, "n"));
-    decimal(out, number(f, "trustworthiness"));
-    decimal(out, number(f, "continuity"));
-    percent(out, number(f, "knn_accuracy"));
-    decimal(out, number(f, "silhouette"));
+    whole(out, result_number(f, "n"));
+    decimal(out, result_number(f, "trustworthiness"));
+    decimal(out, result_number(f, "continuity"));
+    percent(out, result_number(f, "knn_accuracy"));
+    decimal(out, result_number(f, "silhouette"));
     fputs("</tr>\n", out);
 }
 
@@ -191,16 +187,6 @@ cf_status page_features(FILE *out, const StudyPage *page) {
 
 /* ---- The other set ---- */
 
-static double majority_of(const json_t *run) {
-    const json_t *classes = json_object_get(run, "per_class");
-    double most = 0;
-    for (size_t c = 0; c < json_array_size(classes); c++) {
-        const double support = number(json_array_get(classes, c), "support");
-        if (support > most) most = support;
-    }
-    return most / number(run, "n");
-}
-
 static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, const json_t *runs) {
     static const char *const columns[] = {"Loss",         "Accuracy", "Chance", "Commonest class", "Macro precision",
                                           "Macro recall", NULL};
@@ -209,18 +195,18 @@ static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, c
     snprintf(name, sizeof name, "%s on %s", from->name, on->name);
     head(out, "Mean over the seeds, with what guessing and always saying the commonest class would get", columns);
     row(out, name);
-    decimal(out, runs_mean(runs, NULL, "loss"));
-    percent(out, runs_mean(runs, NULL, "accuracy"));
-    percent(out, 1.0 / (double)json_array_size(json_object_get(first, "per_class")));
-    percent(out, majority_of(first));
-    decimal(out, runs_mean(runs, "macro", "precision"));
-    decimal(out, runs_mean(runs, "macro", "recall"));
+    decimal(out, runs_mean(runs, "loss"));
+    percent(out, runs_mean(runs, "accuracy"));
+    percent(out, run_chance(first));
+    percent(out, run_majority(first));
+    decimal(out, runs_mean(runs, "macro.precision"));
+    decimal(out, runs_mean(runs, "macro.recall"));
     fputs("</tr>\n", out);
     end(out);
     fputs(run_has_collapsed(first) ? "<p class=\"warning\">It has collapsed: " : "<p class=\"aside\">", out);
-    fprintf(out, "%.1f %% of its predictions are ", 100 * number(most, "share"));
+    fprintf(out, "%.1f %% of its predictions are ", 100 * result_number(most, "share"));
     html_text(out, json_string_value(json_object_get(most, "class")));
-    fprintf(out, ", where %.1f %% of the images are.</p>\n", 100 * number(most, "true_share"));
+    fprintf(out, ", where %.1f %% of the images are.</p>\n", 100 * result_number(most, "true_share"));
 }
 
 /* The difference of the two accuracies, split: what each class loses, weighed by its share of the other set's images, and
@@ -228,14 +214,14 @@ static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, c
 static void drop_table(FILE *out, const json_t *own, const json_t *other) {
     static const char *const columns[] = {"Found at home", "Found there", "Share of images there", "Points lost", NULL};
     const json_t *first = json_array_get(other, 0), *classes = json_object_get(first, "per_class");
-    const double n = number(first, "n");
-    const double drop = runs_mean(own, NULL, "accuracy") - runs_mean(other, NULL, "accuracy");
+    const double n = result_number(first, "n");
+    const double drop = runs_mean(own, "accuracy") - runs_mean(other, "accuracy");
     double explained = 0;
     head(out, "Where the accuracy is lost", columns);
     for (size_t c = 0; c < json_array_size(classes); c++) {
         const json_t *class = json_array_get(classes, c);
         const double home = runs_mean_recall(own, c), there = runs_mean_recall(other, c),
-                     share = number(class, "support") / n, lost = share * (home - there);
+                     share = result_number(class, "support") / n, lost = share * (home - there);
         explained += lost;
         row(out, json_string_value(json_object_get(class, "class")));
         percent(out, home);
@@ -246,8 +232,8 @@ static void drop_table(FILE *out, const json_t *own, const json_t *other) {
     row(out, "other shares of the classes");
     fprintf(out, "<td></td><td></td><td></td><td class=\"n\">%.2f</td></tr>\n", 100 * (drop - explained));
     row(out, "all");
-    percent(out, runs_mean(own, NULL, "accuracy"));
-    percent(out, runs_mean(other, NULL, "accuracy"));
+    percent(out, runs_mean(own, "accuracy"));
+    percent(out, runs_mean(other, "accuracy"));
     fprintf(out, "<td></td><td class=\"n\">%.2f</td></tr>\n", 100 * drop);
     end(out);
 }
@@ -301,10 +287,10 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
         snprintf(key, sizeof key, "%d", i + 1);
         const json_t *runs = json_object_get(cases, key);
         row(out, recipe->cases[i][0] ? recipe->cases[i] : "all");
-        decimal(out, runs_mean(runs, NULL, "loss"));
-        percent(out, runs_mean(runs, NULL, "accuracy"));
-        decimal(out, runs_mean(runs, "macro", "precision"));
-        decimal(out, runs_mean(runs, "macro", "recall"));
+        decimal(out, runs_mean(runs, "loss"));
+        percent(out, runs_mean(runs, "accuracy"));
+        decimal(out, runs_mean(runs, "macro.precision"));
+        decimal(out, runs_mean(runs, "macro.recall"));
         for (size_t c = 0; c < count; c++) percent(out, runs_mean_recall(runs, c));
         fputs("</tr>\n", out);
     }

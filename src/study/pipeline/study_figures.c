@@ -4,7 +4,7 @@
 #include "data/image_set.h"
 #include "draw/chart_bar.h"
 #include "eval/evaluate.h"
-#include "study/pipeline/study_story.h"
+#include "study/ledger/study_results.h"
 
 #include <stdlib.h>
 

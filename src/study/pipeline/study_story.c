@@ -1,47 +1,12 @@
 #include "study/pipeline/study_story.h"
 
 #include "base/memory.h"
+#include "study/ledger/study_results.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Numbers of runs ---- */
-
-static double number(const json_t *object, const char *key) {
-    return json_number_value(json_object_get(object, key));
-}
-
-double runs_mean(const json_t *runs, const char *group, const char *key) {
-    double sum = 0;
-    for (size_t i = 0; i < json_array_size(runs); i++) {
-        const json_t *run = json_array_get(runs, i);
-        sum += number(group ? json_object_get(run, group) : run, key);
-    }
-    return json_array_size(runs) ? sum / (double)json_array_size(runs) : NAN;
-}
-
-double runs_mean_recall(const json_t *runs, size_t c) {
-    double sum = 0;
-    for (size_t i = 0; i < json_array_size(runs); i++)
-        sum += number(json_array_get(json_object_get(json_array_get(runs, i), "per_class"), c), "recall");
-    return json_array_size(runs) ? sum / (double)json_array_size(runs) : NAN;
-}
-
-bool run_has_collapsed(const json_t *run) {
-    const json_t *most = json_object_get(run, "most_predicted");
-    return number(most, "share") >= 0.5 && number(most, "share") >= 2 * number(most, "true_share");
-}
-
-/* The share of the commonest class: what always saying that one would get. */
-static double majority(const json_t *run) {
-    const json_t *classes = json_object_get(run, "per_class");
-    double most = 0;
-    for (size_t i = 0; i < json_array_size(classes); i++)
-        most = fmax(most, number(json_array_get(classes, i), "support"));
-    return most / number(run, "n");
-}
 
 /* ---- Lines ---- */
 
@@ -82,7 +47,7 @@ static void tell_search(Story *story, const char *key) {
     }
     tell(story, "The best of %lld configurations on %s is %s: %.2f %% of the validation images right, loss %.4f.",
          (long long)json_integer_value(json_object_get(search, "trials")), set_name(story, key), point,
-         100 * number(search, "accuracy"), number(search, "loss"));
+         100 * result_number(search, "accuracy"), result_number(search, "loss"));
 }
 
 static void tell_test(Story *story, const char *key) {
@@ -92,14 +57,14 @@ static void tell_test(Story *story, const char *key) {
     if (!count) return;
     if (count > 1)
         tell(story, "On %s's test images, never trained on, %.2f %% are right in the mean of %zu seeds; macro F1 %.4f.",
-             set_name(story, key), 100 * runs_mean(runs, NULL, "accuracy"), count, runs_mean(runs, "macro", "f1"));
+             set_name(story, key), 100 * runs_mean(runs, "accuracy"), count, runs_mean(runs, "macro.f1"));
     else
         tell(story,
              "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
              "%.4f.",
-             (long long)number(first, "n"), set_name(story, key), 100 * number(first, "accuracy"),
+             (long long)result_number(first, "n"), set_name(story, key), 100 * result_number(first, "accuracy"),
              100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
-             runs_mean(runs, "macro", "f1"));
+             runs_mean(runs, "macro.f1"));
 }
 
 static void tell_cross(Story *story, const char *from, const char *on) {
@@ -111,11 +76,11 @@ static void tell_cross(Story *story, const char *from, const char *on) {
     if (!first) return;
     if (run_has_collapsed(first))
         snprintf(collapse, sizeof collapse, " It has collapsed: %.0f %% of its predictions are %.40s.",
-                 100 * number(most, "share"), json_string_value(json_object_get(most, "class")));
+                 100 * result_number(most, "share"), json_string_value(json_object_get(most, "class")));
     tell(story,
          "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f %%.%s",
-         set_name(story, from), 100 * runs_mean(runs, NULL, "accuracy"), set_name(story, on),
-         100.0 / (double)json_array_size(json_object_get(first, "per_class")), 100 * majority(first), collapse);
+         set_name(story, from), 100 * runs_mean(runs, "accuracy"), set_name(story, on), 100 * run_chance(first),
+         100 * run_majority(first), collapse);
 }
 
 static void tell_imbalance(Story *story, const char *key) {
@@ -125,8 +90,8 @@ static void tell_imbalance(Story *story, const char *key) {
     size_t used = 0;
     if (!cases) return;
     json_object_foreach((json_t *)(uintptr_t)cases, name, runs) {
-        const int more = snprintf(text + used, sizeof text - used, "%s%.2f", used ? ", " : "",
-                                  100 * runs_mean(runs, NULL, "accuracy"));
+        const int more =
+            snprintf(text + used, sizeof text - used, "%s%.2f", used ? ", " : "", 100 * runs_mean(runs, "accuracy"));
         if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
     }
     const json_t *first = json_object_get(cases, "1");
@@ -151,7 +116,7 @@ static void tell_features(Story *story, const char *key) {
          "UMAP of %s's features keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the "
          "images "
          "have their class from their neighbours.",
-         set_name(story, key), number(features, "trustworthiness"), 100 * json_number_value(vote));
+         set_name(story, key), result_number(features, "trustworthiness"), 100 * json_number_value(vote));
 }
 
 static void tell_ledger(Story *story, const Ledger *ledger) {

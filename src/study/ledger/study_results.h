@@ -1,0 +1,25 @@
+/* Numbers out of a study's results, which ledger.h describes: documents of runs, and lists of them over seeds. */
+#ifndef STUDY_LEDGER_STUDY_RESULTS_H
+#define STUDY_LEDGER_STUDY_RESULTS_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+
+/* The value at "a.b.3.c": keys of objects, places in arrays; "" is the value itself; NULL: it is not there. */
+const json_t *result_at(const json_t *json, const char *path);
+/* The number at a path, 0 where there is none. */
+double result_number(const json_t *json, const char *path);
+
+/* Mean over a list of runs of the number at `path` of each; NaN without runs. */
+double runs_mean(const json_t *runs, const char *path);
+double runs_mean_recall(const json_t *runs, size_t class);
+
+/* The share of the commonest class of a run's images: what always saying that one would get; 0: not known. */
+double run_majority(const json_t *run);
+/* One over the number of classes: what guessing would get; 0: not known. */
+double run_chance(const json_t *run);
+/* Nearly everything is called one class: half of the images or more, and at least twice as many as belong to it. */
+bool run_has_collapsed(const json_t *run);
+
+#endif
