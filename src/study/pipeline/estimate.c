@@ -45,7 +45,8 @@ cf_status estimate_speed(const Recipe *recipe, const cf_split *split, int thread
     return CF_OK;
 }
 
-/* The epochs of a search with halving: all configurations get the first, one in three the next two, one in nine six more .. */
+/* The epochs of a search with halving: all configurations get the first, one in three the next two, one in nine six more ..
+ * Those that are promoted early, among few, come on top: 71 and 78 epochs of 24 configurations instead of 57. */
 static double halving_epochs(int configurations, int most) {
     double sum = 0, left = configurations;
     for (int reached = 0, rung = 1; reached < most && left >= 1; left /= 3) {
@@ -54,7 +55,7 @@ static double halving_epochs(int configurations, int most) {
         reached = to;
         rung *= 3;
     }
-    return sum;
+    return 1.3 * sum;
 }
 
 void estimate_add(const Recipe *recipe, const cf_split *split, int configurations, double images_per_second,
