@@ -64,6 +64,7 @@ static cf_status finish(const Run *run, const Evaluation *e, const char *data, c
     cf_status status = as_json ? CF_OK : print_report(run, e, data, part);
     if (!status) status = figures_make(run, e, data, part, figures, &list);
     if (!status && as_json) status = evaluation_json(e, data, part, &json);
+    if (!status) terminal_figures(&list);
     if (!status && as_json) status = print_json_with_figures(json, &list);
     figure_list_free(&list);
     return status;

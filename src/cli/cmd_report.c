@@ -35,6 +35,7 @@ static cf_status draw_figures(const char *folder, const ReportArguments *a, unsi
         status = FAIL(CF_BAD_INPUT, "%s holds other data now than the run was made with: their checksums differ",
                       (*run)->config.data);
     if (!status) status = figures_make(*run, &evaluation, (*run)->config.data, part, &drawn, &list);
+    if (!status) terminal_figures(&list);
     figure_list_free(&list);
     evaluation_free(&evaluation);
     return status;

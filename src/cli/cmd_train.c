@@ -212,6 +212,7 @@ static cf_status finish(const Run *run, const FigureOptions *figures, bool as_js
     if (!as_json) print_result(run);
     cf_status status = figures_make(run, &run->test, run->config.data, "test", figures, &list);
     if (!status && as_json) status = run_json(run, &json);
+    if (!status) terminal_figures(&list);
     if (!status && as_json) status = print_json_with_figures(json, &list);
     figure_list_free(&list);
     return status ? status : make_report(run, as_json);

@@ -178,6 +178,12 @@ cf_status print_json(json_t *json) {
     return CF_OK;
 }
 
+void terminal_figures(const FigureList *figures) {
+    if (!figures->count) return;
+    const char *first = figures->paths[0];
+    notice("figures are in %.*s", (int)(file_base_name(first) - first - 1), first);
+}
+
 cf_status print_json_with_figures(json_t *json, const FigureList *figures) {
     json_t *paths = json_array();
     for (size_t i = 0; i < figures->count; i++) json_array_append_new(paths, json_string(figures->paths[i]));

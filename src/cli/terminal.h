@@ -34,6 +34,8 @@ void terminal_say(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /* Prints a JSON document on stdout and releases it. */
 cf_status print_json(json_t *json);
+/* Says where the figures of a list are, if there are any. */
+void terminal_figures(const FigureList *figures);
 /* With "figures": [paths] in it. */
 cf_status print_json_with_figures(json_t *json, const FigureList *figures);
 

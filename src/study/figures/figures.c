@@ -75,7 +75,6 @@ cf_status figures_make(const Run *run, const Evaluation *evaluation, const char 
     const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light,
                              list};
     FORWARD_TO(done, draw_all(&book, run, evaluation, !*suffix));
-    notice("figures are in %s", folder);
 done:
     free(folder);
     free(suffix);
