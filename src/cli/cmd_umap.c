@@ -5,6 +5,7 @@
 #include "base/numbers.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
+#include "data/npy.h"
 #include "embed/pca.h"
 #include "embed/umap.h"
 #include "study/figures/figures.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 
 typedef struct UmapArguments {
-    const char *data, *data_dir, *layer, *features, *labels, *model, *save_model, *out, *figures;
+    const char *data, *data_dir, *layer, *features, *labels, *model, *save_model, *save_features, *out, *figures;
     DataDials dials;
     int split, method, threads;
     bool target;
@@ -76,6 +77,8 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, target)},
     {"target-weight", "X", OPTION_NUMBER, 0, 1, .help = "with --target; 0: the rows alone, 1: the labels above all",
      .default_text = "0.5", OPTION_MEMBER(UmapArguments, fit.target_weight)},
+    {"save-features", "FILE", OPTION_TEXT, .help = "of a run: writes what is embedded as a .npy file, a row per image",
+     OPTION_MEMBER(UmapArguments, save_features)},
     {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model",
      OPTION_MEMBER(UmapArguments, save_model)},
     {"model", "FILE", OPTION_TEXT, .help = "puts the rows into a fitted embedding, which stays as it is",
@@ -101,7 +104,8 @@ static cf_status refuse_all(const Arguments *given, const char *const *names, co
 }
 
 static cf_status check_together(const Arguments *given, const UmapArguments *a) {
-    static const char *const of_runs[] = {"data", "data-dir", "shift", "count", "data-seed", "split", "layer", NULL};
+    static const char *const of_runs[] = {"data",  "data-dir", "shift",         "count", "data-seed",
+                                          "split", "layer",    "save-features", NULL};
     static const char *const of_files[] = {"labels", NULL};
     static const char *const of_fits[] = {"components",    "neighbors",
                                           "min-dist",      "spread",
@@ -265,6 +269,8 @@ static cf_status umap_of_images(const UmapArguments *a, Run *run, const char *da
     double begin = clock_seconds();
     FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &input, &part));
     double seconds = clock_seconds() - begin;
+    if (a->save_features)
+        FORWARD_TO(done, npy_write_rows(a->save_features, input.points.values, input.points.n, input.points.dim));
     FORWARD_TO(done, figures_suffix(run, data, part, &suffix));
     const EmbeddingPlace place = {a->out ? a->out : run->folder, suffix, formats};
     FORWARD_TO(done, embed_and_write(a, &input, &place, seconds, as_json));
@@ -328,7 +334,8 @@ const Command command_umap = {
         "The "
         "output says which.\n"
         "\n"
-        "--save-model keeps a fitted embedding; --model puts new rows into it, each where it would lie had it come "
+        "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a "
+        "fitted embedding; --model puts new rows into it, each where it would lie had it come "
         "alone.\n"
         "\n"
         "Examples:\n"

@@ -133,6 +133,11 @@ same "the run's points at 3 threads" "$(value t.json points_sha256)" "$(value ru
 "$CIFRA" report run >/dev/null 2>&1
 check "the page shows the scatter" test -z "$(grep '<section id="features".* hidden>' run/report.html)"
 check "in the figures' colours" grep -q '"light": *\["#3f90da"' run/report.html
+# What is embedded can be had, and embeds to the same points.
+"${umap[@]}" run --save-features F.npy --out kept --quiet >/dev/null || bad "--save-features"
+"${umap[@]}" --features F.npy --json --quiet >t.json
+same "points of the features as a file" "$(value t.json points_sha256)" "$(value run.json points_sha256)"
+refuses 2 "goes with a run" "$CIFRA" umap --features F.npy --save-features G.npy
 "$CIFRA" umap run --layer conv1 --out conv --json --quiet >t.json
 same "of another layer" "$(value t.json dim)" 864
 "$CIFRA" umap run --data others --quiet >/dev/null || bad "other data"
