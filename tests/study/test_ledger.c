@@ -131,6 +131,18 @@ static void test_other_limits(void **state) {
     ledger_free(&ledger);
 }
 
+/* 0.9 and 1: Student's interval would reach from 0.31 to 1.59; of losses 0.1 and 0.9 from -4.6 to 5.6. */
+static void test_intervals_stay_where_figures_can_be(void **state) {
+    (void)state;
+    Ledger ledger = ledger_of(
+        results_of(json_array(), json_pack("[o o]", run(0.9, 0, 0, 0.1, 0, 0), run(1, 0, 0, 0.9, 0, 0)), true));
+    const LedgerEntry *accuracy = find(&ledger, "imbalance.mnist.1.accuracy");
+    const LedgerEntry *loss = find(&ledger, "imbalance.mnist.1.loss");
+    assert_true(accuracy->high == 1 && accuracy->low > 0.3 && accuracy->low < 0.32);
+    assert_true(loss->low == 0 && loss->high > 5.5 && loss->high < 5.7);
+    ledger_free(&ledger);
+}
+
 static void test_baselines(void **state) {
     (void)state;
     Ledger ledger = ledger_of(results_of(json_pack("[o]", run(0.99, 0.98, 1, 0.1, 0, 1)), json_array(), true));
@@ -200,6 +212,7 @@ int main(void) {
         cmocka_unit_test(test_counts_are_the_same_or_not),
         cmocka_unit_test(test_several_seeds),
         cmocka_unit_test(test_other_limits),
+        cmocka_unit_test(test_intervals_stay_where_figures_can_be),
         cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_the_report_agrees_with_itself),
         cmocka_unit_test(test_forms),

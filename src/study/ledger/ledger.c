@@ -49,8 +49,9 @@ static cf_status measure_many(const json_t *runs, LedgerEntry *e) {
     e->runs = (int)found;
     e->measured = mean.mean;
     e->has_interval = true;
-    e->low = mean.low;
-    e->high = mean.high;
+    /* A loss is not negative, and a share lies within 0 and 1; Student's interval does not know. */
+    e->low = fmax(mean.low, 0);
+    e->high = strcmp(e->claim->path, "loss") == 0 ? mean.high : fmin(mean.high, 1);
     return CF_OK;
 }
 
