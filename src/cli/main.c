@@ -23,7 +23,7 @@ static const HelpSection sections[] = {
 
 static const Program program = {
     .name = "cifra",
-    .summary = "train and evaluate small image classifiers on a CPU",
+    .summary = "train, tune, evaluate and explain small image classifiers on a CPU",
     .description = "Results go to stdout, everything else to stderr. With --json, stdout is one JSON document.",
     .commands = commands,
     .sections = sections,
