@@ -1,11 +1,11 @@
 /* Intervals and the paired test against scipy and statsmodels (tests/golden/make_tune_golden.py) and cases worked by hand. */
 #include "base/statistics.h"
+#include "golden.h"
 #include "testing.h"
-#include "tune_golden.h"
 
 static void test_student_t(void **state) {
     (void)state;
-    json_t *golden = tune_golden_read();
+    json_t *golden = golden_open("tune_golden.json");
     const json_t *rows = json_object_get(golden, "student_t");
     assert_int_equal(json_array_size(rows), 10);
     for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -19,7 +19,7 @@ static void test_student_t(void **state) {
 
 static void test_means(void **state) {
     (void)state;
-    json_t *golden = tune_golden_read(), *item;
+    json_t *golden = golden_open("tune_golden.json"), *item;
     size_t i;
     json_array_foreach(json_object_get(golden, "means"), i, item) {
         const json_t *list = json_object_get(item, "values");
@@ -28,10 +28,10 @@ static void test_means(void **state) {
         for (size_t k = 0; k < count; k++) values[k] = json_number_value(json_array_get(list, k));
         const MeanInterval m = mean_interval(values, count);
         assert_int_equal(m.count, count);
-        assert_near(m.mean, golden_of(item, "mean"), 1e-12);
-        assert_near(m.deviation, golden_of(item, "deviation"), 1e-12);
-        assert_near(m.low, golden_of(item, "low"), 1e-9);
-        assert_near(m.high, golden_of(item, "high"), 1e-9);
+        assert_near(m.mean, golden_number(item, "mean"), 1e-12);
+        assert_near(m.deviation, golden_number(item, "deviation"), 1e-12);
+        assert_near(m.low, golden_number(item, "low"), 1e-9);
+        assert_near(m.high, golden_number(item, "high"), 1e-9);
     }
     json_decref(golden);
     const double one = 3;
@@ -42,7 +42,7 @@ static void test_means(void **state) {
 
 static void test_sign(void **state) {
     (void)state;
-    json_t *golden = tune_golden_read();
+    json_t *golden = golden_open("tune_golden.json");
     const json_t *rows = json_object_get(golden, "sign");
     assert_int_equal(json_array_size(rows), 9);
     for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -61,7 +61,7 @@ static void test_sign(void **state) {
 
 static void test_wilson(void **state) {
     (void)state;
-    json_t *golden = tune_golden_read();
+    json_t *golden = golden_open("tune_golden.json");
     const json_t *rows = json_object_get(golden, "wilson");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         double low, high;

@@ -13,7 +13,7 @@ static void check_golden(const Points *points, const json_t *golden, double tole
         assert_near(explained[c], json_number_value(json_array_get(json_object_get(wanted, "explained"), c)),
                     tolerance);
         for (size_t i = 0; i < points->n; i++)
-            assert_near((double)got[i * 3 + c], embed_golden_at(scores, i, c), 4 * tolerance);
+            assert_near((double)got[i * 3 + c], golden_cell(scores, i, c), 4 * tolerance);
     }
     free(got);
 }

@@ -12,7 +12,7 @@ static double lowest_of(const json_t *golden, const char *key) {
     const json_t *runs = json_object_get(golden, "runs"), *run;
     double lowest = INFINITY;
     size_t index;
-    json_array_foreach(runs, index, run) lowest = fmin(lowest, embed_golden_number(run, key));
+    json_array_foreach(runs, index, run) lowest = fmin(lowest, golden_number(run, key));
     return lowest;
 }
 

@@ -2,39 +2,13 @@
 #ifndef EVAL_GOLDEN_H
 #define EVAL_GOLDEN_H
 
-#include "testing.h"
+#include "golden.h"
 
 #include "base/memory.h"
 #include "eval/predictions.h"
 
-#include <jansson.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#define assert_near(got, wanted, tolerance) assert_near_((got), (wanted), (tolerance), #got, __FILE__, __LINE__)
-
-static inline void assert_near_(double got, double wanted, double tolerance, const char *what, const char *file,
-                                int line) {
-    if (fabs(got - wanted) <= tolerance) return; /* false for NaN too */
-    print_error("%s is %.17g, not %.17g\n", what, got, wanted);
-    _assert_true(0, what, file, line);
-}
-
 static inline json_t *golden_read(void) {
-    char path[512];
-    json_error_t error;
-    snprintf(path, sizeof path, "%s/tests/golden/eval_golden.json", getenv("CIFRA_SOURCE"));
-    json_t *golden = json_load_file(path, 0, &error);
-    if (!golden) print_error("%s: %s\n", path, error.text);
-    assert_non_null(golden);
-    return golden;
-}
-
-static inline double golden_number(const json_t *golden, const char *key) {
-    const json_t *number = json_object_get(golden, key);
-    assert_true(json_is_number(number));
-    return json_number_value(number);
+    return golden_open("eval_golden.json");
 }
 
 /* [row][column] of a list of lists, or [row] of a list if column < 0; NaN for null. */

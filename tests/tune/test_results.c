@@ -1,6 +1,6 @@
 /* The order of trials, the paired test and the means of parameters: by hand, and against statsmodels. */
+#include "golden.h"
 #include "trial_making.h"
-#include "tune_golden.h"
 
 static const char *const optimizers[] = {"sgd", "adam"}, *const rates[] = {"0.01", "0.001", "a,b"};
 
@@ -135,7 +135,7 @@ static void test_one_seed(void **state) {
         expect_said(&r, &c, cases[k].said);
         json_t *json;
         assert_ok(comparison_json(&c, &json));
-        assert_int_equal(golden_of(json, "only_best"), cases[k].one);
+        assert_int_equal(golden_number(json, "only_best"), cases[k].one);
         assert_true(
             json_is_null(json_array_get(json_object_get(json_object_get(json, "loss_difference"), "interval"), 0)));
         json_decref(json);
@@ -170,7 +170,7 @@ static void test_no_comparison(void **state) {
 /* Three seeds each: an image counts once. */
 static void test_golden_images(void **state) {
     (void)state;
-    json_t *golden = tune_golden_read();
+    json_t *golden = golden_open("tune_golden.json");
     const json_t *images = json_object_get(golden, "images"), *right = json_object_get(images, "right");
     MadeTrials made = two_parameters(6);
     const double losses[6] = {0.10, 0.20, 0.11, 0.12, 0.22, 0.19};
@@ -188,9 +188,9 @@ static void test_golden_images(void **state) {
     assert_ok(results_compare(&r, &c));
     assert_int_equal(c.seeds, 3);
     assert_int_equal(c.images, 200);
-    assert_int_equal(c.only_best, golden_of(images, "one"));
-    assert_int_equal(c.only_other, golden_of(images, "other"));
-    assert_near(c.p, golden_of(images, "p"), 1e-12);
+    assert_int_equal(c.only_best, golden_number(images, "one"));
+    assert_int_equal(c.only_other, golden_number(images, "other"));
+    assert_near(c.p, golden_number(images, "p"), 1e-12);
     /* 0.10, 0.11 and 0.07. */
     assert_near(c.loss.mean, 0.28 / 3, 1e-12);
     expect_said(&r, &c, "3 seeds each");
@@ -203,7 +203,7 @@ static void test_golden_effects(void **state) {
     (void)state;
     static const char *const words[] = {"a", "b", "c"};
     static const char *const keys[] = {"loss", "accuracy"};
-    json_t *golden = tune_golden_read(), *item;
+    json_t *golden = golden_open("tune_golden.json"), *item;
     const json_t *marginals = json_object_get(golden, "marginals");
     MadeTrials made = trials_begin(16);
     Effect *effects;
@@ -212,7 +212,7 @@ static void test_golden_effects(void **state) {
     add_parameter(&made.space, "q", words, 3);
     add_parameter(&made.space, "r", words, 2);
     json_array_foreach(json_object_get(golden, "trials"), i, item) {
-        Trial *t = add_trial(&made, TRIAL_DONE, golden_of(item, "loss"), golden_of(item, "accuracy"));
+        Trial *t = add_trial(&made, TRIAL_DONE, golden_number(item, "loss"), golden_number(item, "accuracy"));
         for (size_t p = 0; p < 3; p++)
             t->point.values[p] = json_number_value(json_array_get(json_object_get(item, "values"), p));
     }
@@ -228,13 +228,13 @@ static void test_golden_effects(void **state) {
             const EffectGroup *own = &effects[p].groups[g];
             const json_t *group = json_array_get(groups, g);
             assert_string_equal(own->text, words[g]);
-            assert_int_equal(own->loss.count, golden_of(group, "count"));
+            assert_int_equal(own->loss.count, golden_number(group, "count"));
             for (int k = 0; k < 2; k++) {
                 const MeanInterval *m = k ? &own->accuracy : &own->loss;
                 const json_t *wanted = json_object_get(group, keys[k]);
-                assert_near(m->mean, golden_of(wanted, "mean"), 1e-12);
-                assert_near(m->low, golden_of(wanted, "low"), 1e-9);
-                assert_near(m->high, golden_of(wanted, "high"), 1e-9);
+                assert_near(m->mean, golden_number(wanted, "mean"), 1e-12);
+                assert_near(m->low, golden_number(wanted, "low"), 1e-9);
+                assert_near(m->high, golden_number(wanted, "high"), 1e-9);
             }
         }
     }

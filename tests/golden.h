@@ -1,6 +1,6 @@
-/* tune_golden.json, what independent implementations say of a few tables of trials. */
-#ifndef TUNE_GOLDEN_H
-#define TUNE_GOLDEN_H
+/* What the tests share that compare with golden files (tests/golden): what independent implementations say. */
+#ifndef GOLDEN_H
+#define GOLDEN_H
 
 #include "testing.h"
 
@@ -18,17 +18,18 @@ static inline void assert_near_(double got, double wanted, double tolerance, con
     _assert_true(0, what, file, line);
 }
 
-static inline json_t *tune_golden_read(void) {
+/* A file of tests/golden. */
+static inline json_t *golden_open(const char *name) {
     char path[512];
     json_error_t error;
-    snprintf(path, sizeof path, "%s/tests/golden/tune_golden.json", getenv("CIFRA_SOURCE"));
+    snprintf(path, sizeof path, "%s/tests/golden/%s", getenv("CIFRA_SOURCE"), name);
     json_t *golden = json_load_file(path, 0, &error);
     if (!golden) print_error("%s: %s\n", path, error.text);
     assert_non_null(golden);
     return golden;
 }
 
-static inline double golden_of(const json_t *object, const char *key) {
+static inline double golden_number(const json_t *object, const char *key) {
     const json_t *number = json_object_get(object, key);
     assert_true(json_is_number(number));
     return json_number_value(number);
