@@ -14,15 +14,23 @@ bool page_place_is(const char *name, size_t length, const char *word) {
     return strlen(word) == length && strncmp(name, word, length) == 0;
 }
 
-cf_status page_write(FILE *out, const char *template, PagePlace place, const void *context) {
-    const char *at = asset(template, strlen(template)), *open;
-    FAIL_IF(!at, CF_INTERNAL, "there is no page %s in the library", template);
+static bool is_html(const char *name, size_t length) {
+    static const char ending[] = ".html";
+    const size_t of = sizeof ending - 1;
+    return length > of && strncmp(name + length - of, ending, of) == 0;
+}
+
+/* A file of HTML has places of its own; styles and scripts are taken as they are. */
+static cf_status page_fill(FILE *out, const char *at, PagePlace place, const void *context) {
+    const char *open;
     while ((open = strstr(at, "{{"))) {
         const char *name = open + 2, *close = strstr(open, "}}");
         const size_t length = (size_t)(close - name);
         const char *text = asset(name, length);
         fwrite(at, 1, (size_t)(open - at), out);
-        if (text)
+        if (text && is_html(name, length))
+            FORWARD(page_fill(out, text, place, context));
+        else if (text)
             fputs(text, out);
         else
             FORWARD(place(out, name, length, context));
@@ -30,4 +38,10 @@ cf_status page_write(FILE *out, const char *template, PagePlace place, const voi
     }
     fputs(at, out);
     return CF_OK;
+}
+
+cf_status page_write(FILE *out, const char *template, PagePlace place, const void *context) {
+    const char *text = asset(template, strlen(template));
+    FAIL_IF(!text, CF_INTERNAL, "there is no page %s in the library", template);
+    return page_fill(out, text, place, context);
 }
