@@ -74,10 +74,6 @@ cf_status recipe_check(const Recipe *recipe) {
     return CF_OK;
 }
 
-static json_t *text_or_null(const char *text) {
-    return text ? json_string(text) : json_null();
-}
-
 cf_status recipe_json(const Recipe *recipe, json_t **json) {
     RunConfig base = recipe->base;
     json_t *config, *data = json_array(), *cases = json_array();
@@ -85,14 +81,13 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_string(recipe->data[i]));
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_string(recipe->cases[i]));
     cf_status status = run_config_json(&base, &config);
-    json_t *root = status
-                       ? NULL
-                       : json_pack("{s:s s:O s:o s:b s:O s:O s:O s:i s:b s:b s:i s:f s:o s:O}", "name", recipe->name,
-                                   "data", data, "grid", text_or_null(recipe->grid), "prune", recipe->prune, "model",
-                                   json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
-                                   json_object_get(config, "train"), "seeds", recipe->seeds, "features",
-                                   recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
-                                   recipe->min_dist, "classes", text_or_null(recipe->classes), "cases", cases);
+    json_t *root = status ? NULL
+                          : json_pack("{s:s s:O s:s? s:b s:O s:O s:O s:i s:b s:b s:i s:f s:s? s:O}", "name",
+                                      recipe->name, "data", data, "grid", recipe->grid, "prune", recipe->prune, "model",
+                                      json_object_get(config, "model"), "split", json_object_get(config, "split"),
+                                      "train", json_object_get(config, "train"), "seeds", recipe->seeds, "features",
+                                      recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
+                                      "min_dist", recipe->min_dist, "classes", recipe->classes, "cases", cases);
     if (!status) json_decref(config);
     json_decref(data);
     json_decref(cases);

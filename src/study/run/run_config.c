@@ -77,25 +77,20 @@ void split_to_text(const cf_split_options *split, char text[40]) {
         snprintf(text, 40, "%s", split_words[split->mode]);
 }
 
-/* A text or null. */
-static json_t *optional_text(const char *text) {
-    return text ? json_string(text) : json_null();
-}
-
 cf_status run_config_json(const RunConfig *config, json_t **json) {
     const cf_train_options *t = &config->train;
     char mode[40];
     split_to_text(&config->split, mode);
-    json_t *split = json_pack("{s:s s:f s:b s:I s:o s:o}", "mode", mode, "validation", config->split.validation,
+    json_t *split = json_pack("{s:s s:f s:b s:I s:s? s:s?}", "mode", mode, "validation", config->split.validation,
                               "stratified", config->split.stratified, "seed", (json_int_t)config->split.seed, "classes",
-                              optional_text(config->split.classes), "limit", optional_text(config->split.train_limit));
+                              config->split.classes, "limit", config->split.train_limit);
     json_t *train =
         json_pack("{s:i s:i s:s s:f s:f s:f s:s s:i s:I s:s s:s}", "epochs", t->epochs, "batch", t->batch, "optimizer",
                   optimizer_words[t->optimizer], "lr", t->learning_rate, "momentum", t->momentum, "weight_decay",
                   t->weight_decay, "schedule", schedule_words[t->schedule], "patience", t->patience, "seed",
                   (json_int_t)t->seed, "precision", precision_words[t->precision], "engine", engine_words[t->engine]);
-    json_t *root = json_pack("{s:s s:o s:s s:o s:o}", "data", config->data, "data_dir", optional_text(config->data_dir),
-                             "model", config->model, "split", split, "train", train);
+    json_t *root = json_pack("{s:s s:s? s:s s:o s:o}", "data", config->data, "data_dir", config->data_dir, "model",
+                             config->model, "split", split, "train", train);
     FAIL_IF(!root, CF_BAD_USE, "the configuration cannot be written as JSON: a name is not UTF-8");
     *json = root;
     return CF_OK;
