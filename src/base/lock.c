@@ -1,0 +1,96 @@
+#include "base/lock.h"
+
+#include "base/files.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OWNER = 160 };
+
+bool lock_try(int descriptor, bool *held) {
+    int result;
+    do result = flock(descriptor, LOCK_EX | LOCK_NB);
+    while (result != 0 && errno == EINTR);
+    *held = result == 0;
+    return *held || errno == EWOULDBLOCK;
+}
+
+bool lock_is_of(int descriptor, const char *path) {
+    struct stat ours, there;
+    return fstat(descriptor, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
+/* The date is for people alone. What cannot be written on a full disk is left out: the lock holds without it. */
+static void tell_owner(int descriptor) {
+    char host[64] = "", date[32] = "", text[OWNER];
+    const time_t now = time(NULL);
+    struct tm local;
+    gethostname(host, sizeof host - 1);
+    if (localtime_r(&now, &local)) strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &local);
+    const int length = snprintf(text, sizeof text, "process %ld on %s since %s\n", (long)getpid(), host, date);
+    if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, text, (size_t)length, 0) != length) errno = 0;
+}
+
+static cf_status fail_held(int descriptor, const char *path) {
+    char owner[OWNER];
+    const ssize_t got = pread(descriptor, owner, sizeof owner - 1, 0);
+    owner[got > 0 ? got : 0] = '\0';
+    owner[strcspn(owner, "\n")] = '\0';
+    const size_t folder = (size_t)(file_base_name(path) - path);
+    return FAIL(CF_IO, "%.*s is in use by another process (%s); wait until that has ended, or stop it",
+                folder > 1 ? (int)folder - 1 : (int)strlen(path), folder > 1 ? path : "this folder",
+                owner[0] ? owner : "it has not said which");
+}
+
+/* `descriptor` is closed where this fails. *again: the file was removed by who had the lock until now. */
+static cf_status take_open(int descriptor, const char *path, bool *again) {
+    bool held;
+    *again = false;
+    if (!lock_try(descriptor, &held)) {
+        notice("%s: this file system has no locks (%s); nothing keeps a second process out", path, strerror(errno));
+    } else if (!held) {
+        const cf_status status = fail_held(descriptor, path);
+        close(descriptor);
+        return status;
+    } else if (!lock_is_of(descriptor, path)) {
+        close(descriptor);
+        *again = true;
+        return CF_OK;
+    }
+    tell_owner(descriptor);
+    return CF_OK;
+}
+
+cf_status lock_take(const char *path, Lock *lock) {
+    bool again = true;
+    Lock made = {0};
+    FORWARD(memory_copy_string(path, &made.path));
+    cf_status status = CF_OK;
+    while (again && !status) {
+        made.descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        status = made.descriptor < 0 ? FAIL(CF_IO, "cannot write %s: %s", path, strerror(errno))
+                                     : take_open(made.descriptor, path, &again);
+    }
+    if (status)
+        free(made.path);
+    else
+        *lock = made;
+    return status;
+}
+
+void lock_release(Lock *lock) {
+    if (!lock->path) return;
+    /* While it is still held: afterwards the file might be another's. */
+    unlink(lock->path);
+    close(lock->descriptor);
+    free(lock->path);
+    *lock = (Lock){0};
+}

@@ -1,0 +1,29 @@
+/* A folder for one process at a time.
+ *
+ * The lock is the kernel's (flock on a small file that tells who holds it): whatever ends the process gives it back, so none
+ * is ever left behind, and no clock or process number decides. A file system without locks cannot guard; a notice says so, and the
+ * work goes on.
+ */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+#include "base/status.h"
+
+typedef struct Lock { /* zeroed: none */
+    char *path;
+    int descriptor;
+} Lock;
+
+/* Locks with the file `path`, by custom FOLDER/lock, which is made. Held by somebody else, also in this process: CF_IO, told
+ * who and since when. */
+cf_status lock_take(const char *path, Lock *lock);
+/* Gives it back and removes the file. Fine on a zeroed one. */
+void lock_release(Lock *lock);
+
+/* For files that are locked under other rules. Locks the open file without waiting; *held false: somebody else has it. A file
+ * system without locks is an error, with errno. */
+bool lock_try(int descriptor, bool *held);
+/* Whether `path` still is the open file: between open and lock it may have been removed or renamed by who had the lock. */
+bool lock_is_of(int descriptor, const char *path);
+
+#endif
