@@ -4,8 +4,8 @@
 set -euo pipefail
 
 build="gcc cmake make pkg-config libc6-dev libdnnl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libjansson-dev \
-libssl-dev libcairo2-dev libsqlite3-dev libcyaml-dev fonts-dejavu-core"
-check="$build libcmocka-dev libmatio-dev"
+libssl-dev libcairo2-dev libsqlite3-dev libcyaml-dev libcurl4-openssl-dev ca-certificates fonts-dejavu-core"
+check="$build libcmocka-dev libmatio-dev python3"
 # Tests that need one of these skip, and say so, where it cannot be had.
 optional=
 
