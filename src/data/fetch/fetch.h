@@ -66,10 +66,10 @@ typedef bool (*FetchProgressFn)(const FetchProgress *progress, void *context);
 
 typedef struct FetchOptions {
     const char *mirror; /* asked before the set's own; NULL: none */
-    int stall;          /* seconds below FETCH_SLOWEST bytes a second after which a transfer is given up; also the longest
+    int stall;   /* seconds below FETCH_SLOWEST bytes a second after which a transfer is given up; also the longest
                            wait for a connection */
-    int tries;          /* of a mirror whose transfers break off */
-    bool verify;        /* read again what was verified before */
+    int tries;   /* of a mirror whose transfers break off */
+    bool verify; /* read again what was verified before */
     FetchProgressFn progress; /* NULL: none */
     void *context;
 } FetchOptions;

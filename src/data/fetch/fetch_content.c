@@ -44,7 +44,8 @@ static cf_status wrong(ContentCheck *check, const char *format, ...) {
 static cf_status read_piece(Reading *r, size_t *got) {
     const FetchOptions *o = r->check->options;
     const FetchProgress progress = {r->check->set, r->check->file, FETCH_VERIFIES, r->read, r->file_size};
-    FAIL_IF(o->progress && !o->progress(&progress, o->context), CF_INTERRUPTED, "stopped while %s was verified", r->path);
+    FAIL_IF(o->progress && !o->progress(&progress, o->context), CF_INTERRUPTED, "stopped while %s was verified",
+            r->path);
     ssize_t count;
     do count = read(r->descriptor, r->in, sizeof r->in);
     while (count < 0 && errno == EINTR);
@@ -70,12 +71,13 @@ static cf_status judge(Reading *r, ContentKind right) {
     char hex[2 * EVP_MAX_MD_SIZE + 1];
     unsigned length = 0;
     if (r->content != file->size)
-        return wrong(r->check, "it ends after %llu bytes of content; %llu were expected", (unsigned long long)r->content,
-                     (unsigned long long)file->size);
+        return wrong(r->check, "it ends after %llu bytes of content; %llu were expected",
+                     (unsigned long long)r->content, (unsigned long long)file->size);
     FAIL_IF(EVP_DigestFinal_ex(r->digest, digest, &length) != 1, CF_INTERNAL, "a checksum failed in libcrypto");
     for (unsigned i = 0; i < length; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     if (strcmp(hex, expected) != 0)
-        return wrong(r->check, "its content has %s %.16s.., not %.16s..", is_sha256(file) ? "SHA-256" : "MD5", hex, expected);
+        return wrong(r->check, "its content has %s %.16s.., not %.16s..", is_sha256(file) ? "SHA-256" : "MD5", hex,
+                     expected);
     r->check->kind = right;
     return CF_OK;
 }

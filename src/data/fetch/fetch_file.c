@@ -70,8 +70,7 @@ static cf_status name_all(Job *job, const char *data_folder) {
     FORWARD(file_join(data_folder, job->set->folder, &job->folder));
     FORWARD(file_join(job->folder, name, &job->name));
     FORWARD(memory_print(&job->part, "%s.part", job->name));
-    if (fetch_is_packed(name))
-        FORWARD(memory_print(&job->bare, "%.*s", (int)(strlen(job->name) - 3), job->name));
+    if (fetch_is_packed(name)) FORWARD(memory_print(&job->bare, "%.*s", (int)(strlen(job->name) - 3), job->name));
     return memory_copy_string(job->name, &job->result->path);
 }
 
@@ -90,7 +89,6 @@ static cf_status fetch(Job *job) {
         drop_left_over(job);
         return CF_OK;
     }
-    FORWARD(file_make_folder(job->folder));
     FORWARD(part_take(job));
     /* Who had it until now may have been quicker. */
     FORWARD(look(job, false));

@@ -43,13 +43,18 @@ static const char *code_text(long code) {
     static const struct {
         long code;
         const char *text;
-    } known[] = {{400, "Bad Request"},         {401, "Unauthorized"},
-                 {403, "Forbidden"},           {404, "Not Found"},
+    } known[] = {{400, "Bad Request"},
+                 {401, "Unauthorized"},
+                 {403, "Forbidden"},
+                 {404, "Not Found"},
                  {407, "Proxy Authentication Required"},
-                 {408, "Request Timeout"},     {410, "Gone"},
+                 {408, "Request Timeout"},
+                 {410, "Gone"},
                  {416, "Range Not Satisfiable"},
-                 {429, "Too Many Requests"},   {500, "Internal Server Error"},
-                 {502, "Bad Gateway"},         {503, "Service Unavailable"},
+                 {429, "Too Many Requests"},
+                 {500, "Internal Server Error"},
+                 {502, "Bad Gateway"},
+                 {503, "Service Unavailable"},
                  {504, "Gateway Timeout"}};
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (known[i].code == code) return known[i].text;
@@ -84,7 +89,8 @@ static bool begin_part(Session *s) {
     if (!range || sscanf(range, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64, &first, &last, &total) < 2)
         return refuse(s, TRANSFER_OTHER, "a part was sent without saying which");
     if (first != t->size)
-        return refuse(s, TRANSFER_OTHER, "byte %" PRIu64 " and on were asked for, %" PRIu64 " and on were sent", t->size, first);
+        return refuse(s, TRANSFER_OTHER, "byte %" PRIu64 " and on were asked for, %" PRIu64 " and on were sent",
+                      t->size, first);
     s->total = total;
     return true;
 }
@@ -107,8 +113,10 @@ static bool check_room(Session *s) {
     if (!s->total || s->total <= t->size || fstatvfs(t->descriptor, &disk) != 0) return true;
     const uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize, wanted = s->total - t->size;
     if (room >= wanted) return true;
-    s->disk = FAIL(CF_IO, "cannot write %s: %" PRIu64 " more bytes are to come, the disk has room for %" PRIu64
-                          "; make room, or choose another folder with --data-dir", t->path, wanted, room);
+    s->disk = FAIL(CF_IO,
+                   "cannot write %s: %" PRIu64 " more bytes are to come, the disk has room for %" PRIu64
+                   "; make room, or choose another folder with --data-dir",
+                   t->path, wanted, room);
     return false;
 }
 
@@ -167,8 +175,10 @@ static size_t on_bytes(char *bytes, size_t one, size_t count, void *context) {
         const ssize_t written = pwrite(t->descriptor, bytes + done, count * one - done, (off_t)t->size);
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) {
-            s->disk = FAIL(CF_IO, "cannot write %s: %s; the %" PRIu64 " bytes there are kept, the same command goes on "
-                                  "behind them", t->path, strerror(written < 0 ? errno : ENOSPC), t->size);
+            s->disk = FAIL(CF_IO,
+                           "cannot write %s: %s; the %" PRIu64 " bytes there are kept, the same command goes on "
+                           "behind them",
+                           t->path, strerror(written < 0 ? errno : ENOSPC), t->size);
             return 0;
         }
         done += (size_t)written;
@@ -275,9 +285,9 @@ cf_status http_transfer(Transfer *transfer) {
     session.curl = curl_easy_init();
     FAIL_IF(!session.curl, CF_NO_MEMORY, "out of memory while starting libcurl");
     CURLcode result = set_up(&session, &headers);
-    cf_status status = result ? FAIL(CF_INTERNAL, "libcurl refuses its settings for %s: %s", transfer->url,
-                                     curl_easy_strerror(result))
-                              : answer(&session, curl_easy_perform(session.curl));
+    cf_status status =
+        result ? FAIL(CF_INTERNAL, "libcurl refuses its settings for %s: %s", transfer->url, curl_easy_strerror(result))
+               : answer(&session, curl_easy_perform(session.curl));
     curl_slist_free_all(headers);
     curl_easy_cleanup(session.curl);
     return status;

@@ -19,12 +19,12 @@ typedef struct Transfer {
     const FetchSet *set;
     const FetchFile *file;
     const FetchOptions *options;
-    const char *url, *shown; /* `shown` in messages */
-    int descriptor;       /* of the partial file; its offset is not used */
-    const char *path;     /* its name, for messages */
-    uint64_t size;        /* of what is there; counts on. 0: from the beginning */
-    uint64_t most;        /* the file cannot be larger */
-    bool exact;           /* nor smaller: `most` is its size */
+    const char *url, *shown;   /* `shown` in messages */
+    int descriptor;            /* of the partial file; its offset is not used */
+    const char *path;          /* its name, for messages */
+    uint64_t size;             /* of what is there; counts on. 0: from the beginning */
+    uint64_t most;             /* the file cannot be larger */
+    bool exact;                /* nor smaller: `most` is its size */
     char validator[VALIDATOR]; /* of the file that the bytes there are of: If-Range; "": not known. Kept up to date */
     /* The answer. */
     TransferEnd end;

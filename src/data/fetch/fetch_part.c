@@ -44,11 +44,14 @@ cf_status job_sleep(const Job *job, int milliseconds) {
 cf_status part_try(Job *job, bool *taken) {
     bool held;
     *taken = false;
+    FORWARD(file_make_folder(job->folder));
     const int descriptor = open(job->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0 && errno == ENOENT) return part_try(job, taken); /* another process removed the empty folder */
     FAIL_IF(descriptor < 0, CF_IO, "cannot write %s: %s; choose another folder with --data-dir", job->part,
             strerror(errno));
     if (!lock_try(descriptor, &held)) {
-        notice("%s: this file system has no locks (%s); nothing keeps a second process out", job->part, strerror(errno));
+        notice("%s: this file system has no locks (%s); nothing keeps a second process out", job->part,
+               strerror(errno));
         held = true;
     }
     if (held && lock_is_of(descriptor, job->part)) {
@@ -81,12 +84,13 @@ cf_status part_empty(Job *job) {
     return CF_OK;
 }
 
-/* Lets go of it; one without a byte is no use to anyone. */
+/* One without a byte is no use to anyone, nor is a folder without a file. */
 void part_leave(Job *job) {
     if (job->descriptor < 0) return;
     if (part_size(job) == 0 && lock_is_of(job->descriptor, job->part)) unlink(job->part);
     close(job->descriptor);
     job->descriptor = -1;
+    rmdir(job->folder);
 }
 
 /* The verified part gets its name: on disk first, then renamed. */

@@ -71,8 +71,8 @@ static const char *const keys[] = {"only", "sets", "name", "folder", "mirrors", 
 static cf_status check_name(const char *what, const char *name) {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     FAIL_IF(strlen(name) >= FETCH_NAME || name[0] == '.' || name[strspn(name, allowed)] != '\0', CF_BAD_INPUT,
-            "the %s \"%.80s\" is to be a file name of at most %d letters, digits and ._-, not beginning with a dot", what,
-            name, FETCH_NAME - 1);
+            "the %s \"%.80s\" is to be a file name of at most %d letters, digits and ._-, not beginning with a dot",
+            what, name, FETCH_NAME - 1);
     return CF_OK;
 }
 
@@ -118,7 +118,8 @@ static cf_status find_or_add(const YamlSet *yaml, FetchCatalog *catalog, FetchSe
     *set = catalog_set(catalog, yaml->name);
     if (*set) {
         FAIL_IF(yaml->files || yaml->folder, CF_BAD_INPUT,
-                (*set)->own ? "the set %s is given twice" : "%s is built in: its files and its folder are known", yaml->name);
+                (*set)->own ? "the set %s is given twice" : "%s is built in: its files and its folder are known",
+                yaml->name);
         return CF_OK;
     }
     FORWARD(check_name("set's name", yaml->name));

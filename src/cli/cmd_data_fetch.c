@@ -1,0 +1,320 @@
+/* cifra data fetch: downloads sets, verified, into the data folder. */
+#include "cli/commands.h"
+
+#include "base/memory.h"
+#include "base/numbers.h"
+#include "base/text.h"
+#include "cli/terminal.h"
+#include "data/fetch/fetch.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct FetchArguments {
+    const char *data_dir, *mirror, *mirrors;
+    int stall, tries;
+    bool verify, by_hand;
+} FetchArguments;
+
+static const Option options[] = {
+    {"data-dir", "DIR", OPTION_TEXT, .help = "the folder to fetch into, a sub-folder for each set",
+     .default_text = "$CIFRA_DATA, else ~/.cache/cifra", OPTION_MEMBER(FetchArguments, data_dir)},
+    {"mirror", "URL", OPTION_TEXT,
+     .help = "ask URL/FILE first; \"{set}\" in it stands for the set's name: http://files.lab/{set}/",
+     OPTION_MEMBER(FetchArguments, mirror)},
+    {"mirrors", "FILE", OPTION_TEXT, .help = "more mirrors, and sets of your own, in YAML (see above)",
+     OPTION_MEMBER(FetchArguments, mirrors)},
+    {"verify", NULL, OPTION_FLAG, .help = "read again what was verified before", OPTION_MEMBER(FetchArguments, verify)},
+    {"stall", "SECONDS", OPTION_INTEGER, 1, 86400,
+     .help = "give up a transfer that is below 1000 bytes a second for so long, and a connection that takes so long "
+             "(15 at most)",
+     .default_text = "30", OPTION_MEMBER(FetchArguments, stall)},
+    {"tries", "N", OPTION_INTEGER, 1, 1000,
+     .help = "how often a mirror is asked whose transfers break off; one that brought a megabyte is not counted",
+     .default_text = "3", OPTION_MEMBER(FetchArguments, tries)},
+    {"by-hand", NULL, OPTION_FLAG, .help = "fetch nothing; tell addresses, sizes, checksums and the folder",
+     OPTION_MEMBER(FetchArguments, by_hand)},
+};
+
+static void set_defaults(void *parsed) {
+    const FetchOptions defaults = fetch_defaults();
+    *(FetchArguments *)parsed = (FetchArguments){.stall = defaults.stall, .tries = defaults.tries};
+}
+
+/* ---- Progress ---- */
+
+typedef struct Rate {
+    const FetchFile *file;
+    double begin;
+    uint64_t from; /* bytes that were there at the beginning */
+} Rate;
+
+static void megabytes(uint64_t bytes, char text[32]) {
+    snprintf(text, 32, bytes < 10000000 ? "%.2f" : "%.0f", (double)bytes / 1e6);
+}
+
+static void show_transfer(const FetchProgress *p, const Rate *rate, double now) {
+    char text[320], done[32], total[32], left[32] = "";
+    const double seconds = now - rate->begin;
+    const double speed = seconds > 0.5 ? (double)(p->done - rate->from) / seconds : 0;
+    megabytes(p->done, done);
+    megabytes(p->total, total);
+    if (p->total > p->done && speed > 0) terminal_time_left((double)(p->total - p->done) / speed, left);
+    if (p->total)
+        snprintf(text, sizeof text, "%s/%s  %3.0f %%  %s of %s MB  %.2f MB/s  %s", p->set->name, p->file->name,
+                 100 * (double)p->done / (double)p->total, done, total, speed / 1e6, left);
+    else
+        snprintf(text, sizeof text, "%s/%s  %s MB  %.2f MB/s", p->set->name, p->file->name, done, speed / 1e6);
+    terminal_live(text);
+}
+
+static bool show_progress(const FetchProgress *p, void *context) {
+    Rate *rate = context;
+    const double now = clock_seconds();
+    if (rate->file != p->file || p->stage != FETCH_TRANSFERS || p->done < rate->from)
+        *rate = (Rate){p->file, now, p->done};
+    if (terminal_interrupted()) {
+        terminal_live_end();
+        return false;
+    }
+    if (!terminal_live_is_due()) return true;
+    if (p->stage == FETCH_TRANSFERS) {
+        show_transfer(p, rate, now);
+    } else {
+        char text[200];
+        snprintf(text, sizeof text, "%s/%s  %s", p->set->name, p->file->name,
+                 p->stage == FETCH_VERIFIES ? "being verified" : "waiting");
+        terminal_live(text);
+    }
+    return true;
+}
+
+/* ---- What is told ---- */
+
+static void print_result(const FetchSet *set, const FetchResult *r) {
+    char bytes[32];
+    text_thousands((long long)r->bytes, bytes);
+    if (r->state == FETCH_THERE)
+        printf("%s/%s: there already, verified\n", set->name, file_base_name(r->path));
+    else if (r->state == FETCH_FETCHED)
+        printf("%s/%s: %s bytes from %s, verified\n", set->name, file_base_name(r->path), bytes, r->url);
+    fflush(stdout);
+}
+
+static cf_status mirror_urls(const FetchSet *set, const FetchFile *file, const char *mirror, json_t *urls) {
+    for (size_t m = 0; m < set->mirror_count + (mirror ? 1 : 0); m++) {
+        char *url, *shown;
+        const char *base = !mirror ? set->mirrors[m] : m ? set->mirrors[m - 1] : mirror;
+        FORWARD(fetch_url(base, set, file, &url));
+        cf_status status = fetch_shown_url(url, &shown);
+        free(url);
+        FORWARD(status);
+        json_array_append_new(urls, json_string(shown));
+        free(shown);
+    }
+    return CF_OK;
+}
+
+static json_t *file_json(const FetchFile *file) {
+    return json_pack("{s:s s:I s:s* s:s*}", "name", file->name, "content_bytes", (json_int_t)file->size, "sha256",
+                     file->sha256[0] ? file->sha256 : NULL, "md5", file->md5[0] ? file->md5 : NULL);
+}
+
+static json_t *result_json(const FetchFile *file, const FetchResult *r) {
+    static const char *const words[] = {"missing", "there", "fetched"};
+    json_t *json = file_json(file), *faults = json_array();
+    for (size_t i = 0; i < r->fault_count; i++) json_array_append_new(faults, json_string(r->faults[i]));
+    json_object_set_new(json, "state", json_string(words[r->state]));
+    if (r->path) json_object_set_new(json, "path", json_string(r->path));
+    if (r->state != FETCH_MISSING) json_object_set_new(json, "bytes", json_integer((json_int_t)r->bytes));
+    if (r->url) json_object_set_new(json, "url", json_string(r->url));
+    json_object_set_new(json, "faults", faults);
+    return json;
+}
+
+static cf_status print_file_by_hand(FILE *out, const FetchSet *set, const FetchFile *file, const char *mirror) {
+    char bytes[32];
+    json_t *urls = json_array(), *url;
+    size_t i;
+    cf_status status = mirror_urls(set, file, mirror, urls);
+    fprintf(out, "  %s: %s bytes%s\n", file->name, text_thousands((long long)file->size, bytes),
+            fetch_is_packed(file->name) ? " unpacked" : "");
+    const char *of = fetch_is_packed(file->name) ? " of the unpacked content" : "";
+    if (file->sha256[0]) fprintf(out, "    SHA-256 %s%s\n", file->sha256, of);
+    if (file->md5[0]) fprintf(out, "    MD5 %s%s%s\n", file->md5, of, file->sha256[0] ? "" : " (no SHA-256 is known)");
+    json_array_foreach(urls, i, url) fprintf(out, "    %s\n", json_string_value(url));
+    json_decref(urls);
+    return status;
+}
+
+static cf_status print_by_hand(FILE *out, const FetchSet *set, const char *folder, const char *mirror) {
+    char *place;
+    FORWARD(file_join(folder, set->folder, &place));
+    fprintf(out, "%s by hand: bring these files into %s, then `cifra data fetch %s` verifies them\n", set->name, place,
+            set->name);
+    free(place);
+    for (size_t f = 0; f < set->file_count; f++) FORWARD(print_file_by_hand(out, set, &set->files[f], mirror));
+    return CF_OK;
+}
+
+static cf_status by_hand_json(const FetchSet *set, const char *folder, const char *mirror, json_t *sets) {
+    char *place;
+    json_t *files = json_array();
+    cf_status status = CF_OK;
+    for (size_t f = 0; f < set->file_count && !status; f++) {
+        json_t *file = file_json(&set->files[f]), *urls = json_array();
+        status = mirror_urls(set, &set->files[f], mirror, urls);
+        json_object_set_new(file, "urls", urls);
+        json_array_append_new(files, file);
+    }
+    if (!status) status = file_join(folder, set->folder, &place);
+    if (status) {
+        json_decref(files);
+        return status;
+    }
+    json_array_append_new(sets, json_pack("{s:s s:s s:o}", "name", set->name, "folder", place, "files", files));
+    free(place);
+    return CF_OK;
+}
+
+/* ---- The work ---- */
+
+typedef struct Session {
+    const Arguments *given;
+    const FetchArguments *a;
+    FetchOptions fetch;
+    char *folder;
+    json_t *sets;         /* with --json */
+    char missing[256]; /* the names of the sets that could not be had */
+} Session;
+
+static void tell_missing(const Session *s, const FetchSet *set, const FetchFile *file, const FetchResult *r) {
+    terminal_live_end();
+    fprintf(stderr, "%s/%s could not be fetched:\n", set->name, file->name);
+    for (size_t i = 0; i < r->fault_count; i++) fprintf(stderr, "  %s\n", r->faults[i]);
+    if (!r->fault_count) fprintf(stderr, "  %s\n", cf_error());
+    if (print_by_hand(stderr, set, s->folder, s->a->mirror)) fprintf(stderr, "  %s\n", cf_error());
+}
+
+/* CF_BAD_INPUT: a file of it is not to be had, which has been told. */
+static cf_status fetch_set(Session *s, const FetchSet *set, json_t *files) {
+    for (size_t f = 0; f < set->file_count; f++) {
+        FetchResult r;
+        cf_status status = fetch_file(set, &set->files[f], s->folder, &s->fetch, &r);
+        terminal_live_end();
+        if (files) json_array_append_new(files, result_json(&set->files[f], &r));
+        if (!status && !files) print_result(set, &r);
+        if (status == CF_BAD_INPUT) tell_missing(s, set, &set->files[f], &r);
+        fetch_result_free(&r);
+        FORWARD(status);
+    }
+    return CF_OK;
+}
+
+static cf_status one_set(Session *s, const FetchSet *set) {
+    json_t *files = NULL;
+    char *place;
+    if (s->a->by_hand)
+        return s->sets ? by_hand_json(set, s->folder, s->a->mirror, s->sets)
+                       : print_by_hand(stdout, set, s->folder, s->a->mirror);
+    FORWARD(file_join(s->folder, set->folder, &place));
+    if (s->sets) {
+        files = json_array();
+        json_array_append_new(s->sets, json_pack("{s:s s:s s:o}", "name", set->name, "folder", place, "files", files));
+    }
+    cf_status status = fetch_set(s, set, files);
+    if (!status && !files) printf("%s is in %s\n", set->name, place);
+    free(place);
+    if (status != CF_BAD_INPUT) return status;
+    const size_t used = strlen(s->missing);
+    snprintf(s->missing + used, sizeof s->missing - used, "%s%s", used ? ", " : "", set->name);
+    return CF_OK;
+}
+
+static cf_status all_sets(Session *s, const FetchCatalog *catalog) {
+    const FetchSet *sets[64];
+    const int count = s->given->positional_count;
+    FAIL_IF(count > (int)COUNT_OF(sets), CF_BAD_USE, "more than %zu sets at once", COUNT_OF(sets));
+    /* A wrong name is told before anything is fetched. */
+    for (int i = 0; i < count; i++) FORWARD(fetch_catalog_find(catalog, s->given->positional[i], &sets[i]));
+    for (int i = 0; i < count; i++) FORWARD(one_set(s, sets[i]));
+    return CF_OK;
+}
+
+static cf_status finish(const Session *s, cf_status status) {
+    if (status == CF_INTERRUPTED)
+        return FAIL(status, "stopped; what has come is kept. The same command goes on from there");
+    FORWARD(status);
+    if (s->sets) FORWARD(print_json(json_pack("{s:s s:O}", "data_dir", s->folder, "sets", s->sets)));
+    FAIL_IF(s->missing[0], CF_IO, "could not be fetched: %s; what was wrong, and what to do by hand, stands above",
+            s->missing);
+    return CF_OK;
+}
+
+static cf_status run_fetch(const Arguments *given, const void *parsed) {
+    const FetchArguments *a = parsed;
+    Rate rate = {.file = NULL};
+    FetchCatalog catalog;
+    Session s = {.given = given, .a = a};
+    terminal_set_quiet(given->quiet);
+    s.fetch = (FetchOptions){a->mirror, a->stall, a->tries, a->verify, show_progress, &rate};
+    if (a->mirror) FORWARD(fetch_check_mirror(a->mirror));
+    FORWARD(fetch_catalog_new(&catalog));
+    cf_status status = a->mirrors ? fetch_catalog_read(a->mirrors, &catalog) : CF_OK;
+    if (!status) status = fetch_folder(a->data_dir, &s.folder);
+    if (given->json) s.sets = json_array();
+    terminal_catch_interrupt();
+    if (!status) status = finish(&s, all_sets(&s, &catalog));
+    json_decref(s.sets);
+    free(s.folder);
+    fetch_catalog_free(&catalog);
+    return status;
+}
+
+const Command command_data_fetch = {
+    .name = "data fetch",
+    .summary = "download sets, verified",
+    .usage = "SET... [--data-dir DIR] [--mirror URL] [--mirrors FILE]",
+    .description =
+        "Downloads mnist, fashion-mnist, svhn or svhn-extra (extra_32x32.mat, 1.3 GB, into svhn's folder; name it by its "
+        "path), each file from the first mirror that has it, into the folder where it is found by name afterwards.\n"
+        "\n"
+        "A file gets its name only after its content was verified: size and SHA-256, or MD5 where nothing else is known. "
+        "What counts is the unpacked content, so a .gz may be packed by anyone; one that a server sends unpacked is kept "
+        "without the .gz. Until then it is FILE.part. Interrupted anywhere, the same command goes on; two at once wait for "
+        "each other. What is there and verified is left alone; what is there and damaged is told, and replaced once the "
+        "new one is verified.\n"
+        "\n"
+        "Where no mirror has a file, it is told what each one said, and what to bring by hand: --by-hand tells it at once. "
+        "Files brought by hand are verified by the same command. Proxies are those of http_proxy, https_proxy, "
+        "all_proxy and no_proxy.\n"
+        "\n"
+        "A mirrors file names mirrors to ask before those that are built in (or, with only: true, in their place), and "
+        "sets of your own:\n"
+        "\n"
+        "    only: true\n"
+        "    sets:\n"
+        "      - name: mnist\n"
+        "        mirrors: [http://files.lab.example/mnist/]\n"
+        "      - name: lab-digits\n"
+        "        mirrors: [http://files.lab.example/digits/]\n"
+        "        files:\n"
+        "          - name: train-images-idx3-ubyte.gz\n"
+        "            size: 7840016       # of the unpacked content\n"
+        "            sha256: 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7\n"
+        "\n"
+        "Examples:\n"
+        "\n"
+        "    cifra data fetch mnist svhn\n"
+        "    cifra data fetch mnist fashion-mnist --mirror http://files.lab.example/{set}/\n"
+        "    cifra data fetch svhn --by-hand",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .min_positional = 1,
+    .max_positional = -1,
+    .options_size = sizeof(FetchArguments),
+    .set_defaults = set_defaults,
+    .run = run_fetch,
+};
