@@ -186,7 +186,7 @@ typedef struct Session {
     const FetchArguments *a;
     FetchOptions fetch;
     char *folder;
-    json_t *sets;         /* with --json */
+    json_t *sets;      /* with --json */
     char missing[256]; /* the names of the sets that could not be had */
 } Session;
 
@@ -278,16 +278,22 @@ const Command command_data_fetch = {
     .summary = "download sets, verified",
     .usage = "SET... [--data-dir DIR] [--mirror URL] [--mirrors FILE]",
     .description =
-        "Downloads mnist, fashion-mnist, svhn or svhn-extra (extra_32x32.mat, 1.3 GB, into svhn's folder; name it by its "
+        "Downloads mnist, fashion-mnist, svhn or svhn-extra (extra_32x32.mat, 1.3 GB, into svhn's folder; name it by "
+        "its "
         "path), each file from the first mirror that has it, into the folder where it is found by name afterwards.\n"
         "\n"
-        "A file gets its name only after its content was verified: size and SHA-256, or MD5 where nothing else is known. "
-        "What counts is the unpacked content, so a .gz may be packed by anyone; one that a server sends unpacked is kept "
-        "without the .gz. Until then it is FILE.part. Interrupted anywhere, the same command goes on; two at once wait for "
-        "each other. What is there and verified is left alone; what is there and damaged is told, and replaced once the "
+        "A file gets its name only after its content was verified: size and SHA-256, or MD5 where nothing else is "
+        "known. "
+        "What counts is the unpacked content, so a .gz may be packed by anyone; one that a server sends unpacked is "
+        "kept "
+        "without the .gz. Until then it is FILE.part. Interrupted anywhere, the same command goes on; two at once wait "
+        "for "
+        "each other. What is there and verified is left alone; what is there and damaged is told, and replaced once "
+        "the "
         "new one is verified.\n"
         "\n"
-        "Where no mirror has a file, it is told what each one said, and what to bring by hand: --by-hand tells it at once. "
+        "Where no mirror has a file, it is told what each one said, and what to bring by hand: --by-hand tells it at "
+        "once. "
         "Files brought by hand are verified by the same command. Proxies are those of http_proxy, https_proxy, "
         "all_proxy and no_proxy.\n"
         "\n"

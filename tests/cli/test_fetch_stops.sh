@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# cifra data fetch stopped: by a line that stands still, Ctrl-C, SIGKILL; and several at once. It goes on, and ends right.
+. "$(dirname "$0")/fetching.sh"
+part=$CIFRA_DATA/blob/blob.bin.part
+fetching=("$CIFRA" data fetch --mirrors mirrors.yaml --quiet) # not the function: a signal is for the program itself
+
+grown_beyond() { # grown_beyond BYTES: waits until the part is larger
+    for ((n = 0; n < 400; n++)); do
+        [ "$(size_of "$part")" -gt "$1" ] && return
+        sleep 0.01
+    done
+    bad "the part did not grow beyond $1 bytes"
+}
+
+# ---- A line that stands still ----
+fresh
+mirrors stall
+refuses 1 "too slow" fetch blob --stall 1 --tries 1
+same "what came is kept" "$(size_of "$part")" 2000
+mirrors hang good
+check "one that says nothing, then a good one" fetch blob --stall 1 >/dev/null
+there blob
+same "which goes on" "$(cut -d' ' -f1,3,4 log | tail -1)" "good bytes=2000- 206"
+
+# ---- Ctrl-C ----
+for signal in INT TERM; do
+    fresh
+    mirrors slow
+    "${fetching[@]}" blob >out.txt 2>err.txt &
+    process=$!
+    grown_beyond 100000
+    kill -$signal $process
+    wait $process
+    same "$signal: exit" $? 1
+    check "$signal: says how to go on" grep -q "stopped; what has come is kept. The same command goes on" err.txt
+    check "$signal: the part is kept" test "$(size_of "$part")" -gt 100000
+    check "$signal: nothing has the name" test ! -e "${part%.part}"
+    mirrors good
+    fetch blob >/dev/null
+    there blob
+    same "$signal: it goes on" "$(tail -1 log | cut -d' ' -f4)" 206
+done
+
+# ---- SIGKILL, twenty times within one file ----
+fresh
+mirrors slow
+before=0
+for ((kills = 0; kills < 20; kills++)); do
+    "${fetching[@]}" blob >/dev/null 2>&1 &
+    process=$!
+    grown_beyond "$before"
+    kill -9 $process
+    wait $process 2>/dev/null
+    now=$(size_of "$part")
+    [ "$now" -gt "$before" ] || bad "kill $kills: the part went from $before to $now bytes"
+    [ ! -e "${part%.part}" ] || break
+    before=$now
+done
+same "killed" "$kills" 20
+mirrors good
+fetch blob >/dev/null
+there blob
+same "each goes on where the last one was killed" "$(grep -c ' 206$' log)" 20
+
+# ---- SIGKILL at any moment of four files ----
+fresh
+for ((kills = 0; kills < 20; kills++)); do
+    "${fetching[@]}" lab >/dev/null 2>&1 &
+    process=$!
+    sleep "0.0$((10 + 3 * kills))"
+    kill -9 $process 2>/dev/null
+    wait $process 2>/dev/null
+    clean lab
+    [ $((kills % 5)) = 4 ] && rm -rf "$CIFRA_DATA/lab"
+done
+fetch lab >/dev/null
+there lab
+same "nothing but the files and their records" "$(find "$CIFRA_DATA/lab" -type f ! -name '*.verified' | wc -l)" 4
+same "a record each" "$(find "$CIFRA_DATA/lab" -name '*.verified' | wc -l)" 4
+
+# ---- Several at once ----
+fresh
+mirrors slow
+"${fetching[@]}" blob >first.txt &
+first=$!
+grown_beyond 0
+"$CIFRA" data fetch --mirrors mirrors.yaml blob >second.txt 2>err.txt
+same "the second ends well" $? 0
+wait $first
+same "so does the first" $? 0
+there blob
+same "only one has asked" "$(requests)" 1
+check "it has fetched" grep -q "2,000,000 bytes from" first.txt
+check "the other has found it there" grep -q "there already, verified" second.txt
+check "and said what it waited for" grep -q "another process is fetching $CIFRA_DATA/blob/blob.bin; waiting" err.txt
+fresh
+"${fetching[@]}" blob >/dev/null 2>&1 &
+first=$!
+grown_beyond 100000
+"${fetching[@]}" blob >second.txt &
+second=$!
+sleep 0.1
+kill -9 $first
+wait $first 2>/dev/null
+wait $second
+same "the first is killed: the second goes on" $? 0
+there blob
+same "where it was" "$(tail -1 log | cut -d' ' -f4)" 206
+fresh
+mirrors good
+processes=()
+for n in 1 2 3 4 5 6; do
+    "${fetching[@]}" lab one >several-$n.txt &
+    processes+=($!)
+done
+for process in "${processes[@]}"; do check "six at once" wait "$process"; done
+there lab
+there one
+same "five files, five requests" "$(requests)" 5
+fresh
+mirrors slow
+"${fetching[@]}" blob >/dev/null 2>&1 &
+first=$!
+grown_beyond 0
+"${fetching[@]}" blob >/dev/null 2>err.txt &
+second=$!
+sleep 0.3
+kill -INT $second
+wait $second
+same "Ctrl-C while waiting" $? 1
+kill -INT $first
+wait $first 2>/dev/null
+
+# ---- A terminal ----
+if command -v script >/dev/null; then
+    fresh
+    script -qec "'$CIFRA' data fetch --mirrors mirrors.yaml blob" terminal.txt >/dev/null </dev/null
+    check "progress on a terminal" grep -q 'blob/blob.bin  *[0-9]* %  [0-9.]* of 2.00 MB  [0-9.]* MB/s' terminal.txt
+    check "none without" test ! -s err.txt -o -z "$(grep '%' err.txt)"
+    there blob
+else
+    echo "SKIPPED: progress on a terminal (no script)"
+fi
+finish
