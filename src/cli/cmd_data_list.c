@@ -39,7 +39,7 @@ static void print_list(const SetList *list) {
         else if (e->found)
             printf("%-16s %s: %s\n", e->name, e->path, e->kind);
         else
-            printf("%-16s not there; wanted: %s\n", e->name, e->missing);
+            printf("%-16s not there (cifra data fetch %s); wanted: %s\n", e->name, e->name, e->missing);
     }
 }
 

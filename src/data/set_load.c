@@ -286,10 +286,9 @@ static cf_status fail_not_found(const char *name, const char *data_dir, const Kn
     if (!known) return fail_unknown(name, data_dir);
     name_folders(data_dir, name, looked, sizeof looked);
     return FAIL(CF_BAD_INPUT,
-                "the files of %s are not there: looked for %s in %s; put them there, or give the folder "
-                "above (--data-dir "
-                "or $CIFRA_DATA)",
-                name, known->files, looked);
+                "the files of %s are not there: looked for %s in %s; get them with `cifra data fetch %s`, or give the "
+                "folder above (--data-dir or $CIFRA_DATA)",
+                name, known->files, looked, name);
 }
 
 /* Data folders first, for what has no '/' in it; then the path as it is. */

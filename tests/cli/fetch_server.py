@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A web server on 127.0.0.1 that misbehaves as it is asked to, for the tests of `cifra data fetch`.
 
-Usage: fetch_server.py ROOT PORT_FILE LOG
+Usage: fetch_server.py ROOT PORT_FILE LOG [CERTIFICATE]
 
 /KIND/SET/NAME answers with ROOT/SET/NAME in the manner of KIND (the functions below that begin with "answer_", and
 numbers: /404/..). A request for a whole address (http://anything/KIND/..) is one to a proxy, and answered like any other.
-The port, one that is free, is written into PORT_FILE when the server listens; LOG gets a line for each request:
+The port, one that is free, is written into PORT_FILE when the server listens, and with a CERTIFICATE (PEM, with its key) the
+port of the same over TLS behind it; LOG gets a line for each request:
 KIND NAME RANGE STATUS. It ends with its parent, and after three minutes in any case.
 """
 import gzip
@@ -13,6 +14,7 @@ import hashlib
 import http.server
 import os
 import re
+import ssl
 import sys
 import threading
 import time
@@ -165,6 +167,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.send(self.begin(self.data, conditions=False))
 
+    def answer_gated(self):
+        """Half, and the rest when the file "gate" is there."""
+        body = self.begin(self.data)
+        self.send(body[:len(body) // 2])
+        self.wfile.flush()
+        while not os.path.exists("gate"):
+            time.sleep(0.02)
+        self.send(body[len(body) // 2:])
+
     # ---- Kinds that do not
 
     def answer_wrong(self):
@@ -200,6 +211,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         self.wait_for_client()
 
+    def answer_steps(self):
+        """40,000 bytes further each time."""
+        self.send(self.begin(self.data)[:40000])
+        self.wfile.flush()
+        self.wait_for_client()
+
+    def answer_drip(self):
+        """Never still, but it would take a day."""
+        body = self.begin(self.data)
+        for at in range(0, len(body), 20):
+            self.wfile.write(body[at:at + 20])
+            time.sleep(0.1)
+
     def answer_hang(self):
         self.note(0)
         self.wait_for_client()
@@ -229,8 +253,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send(self.data)
 
     def answer_gzbomb(self):
-        """64 MB of zeros in 64 KB."""
-        self.send(self.begin(gzip.compress(bytes(64 << 20), 6)))
+        """16 MB of zeros in 16 KB."""
+        self.send(self.begin(gzip.compress(bytes(16 << 20), 6)))
 
     def answer_unasked(self):
         self.note(206)
@@ -266,11 +290,22 @@ def watch(server, parent):
     server.shutdown()
 
 
-def main():
+def serve(certificate):
     server = Server(("127.0.0.1", 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def main():
+    server = serve(None)
+    ports = [server.server_port] + [serve(file).server_port for file in sys.argv[4:]]
     threading.Thread(target=watch, args=(server, os.getppid()), daemon=True).start()
     with open(PORT_FILE + ".new", "w") as file:
-        print(server.server_port, file=file)
+        print(*ports, sep="\n", file=file)
     os.rename(PORT_FILE + ".new", PORT_FILE)
     server.serve_forever(poll_interval=0.1)
 

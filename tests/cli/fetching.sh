@@ -1,5 +1,6 @@
 # What the scripts on `cifra data fetch` share: a web server on 127.0.0.1, sets to fetch from it, and nothing else in reach.
 # Read it first: . "$(dirname "$0")/fetching.sh"
+command -v python3 >/dev/null || { echo "SKIPPED: fetching (no python3 to serve the files)"; exit 0; }
 . "$(dirname "$0")/checks.sh"
 # Whatever is not asked on this machine meets a closed door.
 export http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 all_proxy=http://127.0.0.1:9 no_proxy=127.0.0.1
@@ -14,7 +15,13 @@ cp root/lab/train-images-idx3-ubyte.gz root/one
 python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(7).randbytes(2000000))' >root/blob/blob.bin
 touch log
 
-python3 "$(dirname "$0")/fetch_server.py" root port log >server.txt 2>&1 &
+certificate=()
+if openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out certificate.pem -days 2 \
+    -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1; then
+    cat key.pem >>certificate.pem
+    certificate=(certificate.pem)
+fi
+python3 "$(dirname "$0")/fetch_server.py" root port log "${certificate[@]}" >server.txt 2>&1 &
 server=$!
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
 for ((i = 0; i < 200; i++)); do
@@ -22,7 +29,7 @@ for ((i = 0; i < 200; i++)); do
     sleep 0.05
 done
 [ -s port ] || { echo "the server did not start: $(cat server.txt)"; exit 1; }
-url=http://127.0.0.1:$(cat port)
+url=http://127.0.0.1:$(head -1 port)
 
 content() { gzip -cdf "$1"; } # unpacked or as it is
 describe_file() {

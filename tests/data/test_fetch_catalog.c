@@ -232,22 +232,26 @@ static void test_mistakes(void **state) {
     }
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    snprintf(text, sizeof text, "sets: [{name: %s, mirrors: [http://a], files: [{name: a, size: 1, sha256: %s}]}]\n", name,
-             sha);
+    snprintf(text, sizeof text, "sets: [{name: %s, mirrors: [http://a], files: [{name: a, size: 1, sha256: %s}]}]\n",
+             name, sha);
     check_mistake(text, "the set's name");
-    snprintf(text, sizeof text,
-             "sets: [&lab {name: lab, mirrors: [http://a], files: [{name: a, size: 1, sha256: %s}]}, {name: lab, mirrors: "
-             "[http://a], files: [{name: a, size: 1, sha256: %s}]}]\n",
-             sha, sha);
+    snprintf(
+        text, sizeof text,
+        "sets: [&lab {name: lab, mirrors: [http://a], files: [{name: a, size: 1, sha256: %s}]}, {name: lab, mirrors: "
+        "[http://a], files: [{name: a, size: 1, sha256: %s}]}]\n",
+        sha, sha);
     check_mistake(text, "the set lab is given twice");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_built_in),   cmocka_unit_test(test_real_files),
-        cmocka_unit_test(test_find),       cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_built_in),
+        cmocka_unit_test(test_real_files),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_mirrors_before_the_built_in),
-        cmocka_unit_test(test_only),       cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_only),
+        cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

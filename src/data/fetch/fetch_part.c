@@ -41,10 +41,18 @@ cf_status job_sleep(const Job *job, int milliseconds) {
 }
 
 /* Opens and locks; *taken false: another process works on it. */
+static cf_status make_folder(const Job *job) {
+    char why[512];
+    const cf_status status = file_make_folder(job->folder);
+    if (status != CF_IO) return status;
+    snprintf(why, sizeof why, "%s", cf_error());
+    return FAIL(status, "%s; choose another folder with --data-dir", why);
+}
+
 cf_status part_try(Job *job, bool *taken) {
     bool held;
     *taken = false;
-    FORWARD(file_make_folder(job->folder));
+    FORWARD(make_folder(job));
     const int descriptor = open(job->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor < 0 && errno == ENOENT) return part_try(job, taken); /* another process removed the empty folder */
     FAIL_IF(descriptor < 0, CF_IO, "cannot write %s: %s; choose another folder with --data-dir", job->part,
