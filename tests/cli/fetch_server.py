@@ -7,7 +7,7 @@ Usage: fetch_server.py ROOT PORT_FILE LOG [CERTIFICATE]
 numbers: /404/..). A request for a whole address (http://anything/KIND/..) is one to a proxy, and answered like any other.
 The port, one that is free, is written into PORT_FILE when the server listens, and with a CERTIFICATE (PEM, with its key) the
 port of the same over TLS behind it; LOG gets a line for each request:
-KIND NAME RANGE STATUS. It ends with its parent, and after three minutes in any case.
+KIND NAME RANGE STATUS. It ends with its parent, and after a quarter of an hour in any case.
 """
 import gzip
 import hashlib
@@ -21,7 +21,7 @@ import time
 from urllib.parse import urlsplit
 
 ROOT, PORT_FILE, LOG = sys.argv[1:4]
-LIFETIME = 180
+LIFETIME = 900
 PIECE = 16 << 10
 log_lock = threading.Lock()
 asked = {}  # how often each address was asked

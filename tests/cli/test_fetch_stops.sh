@@ -5,14 +5,14 @@ part=$CIFRA_DATA/blob/blob.bin.part
 fetching=("$CIFRA" data fetch --mirrors mirrors.yaml --quiet) # not the function: a signal is for the program itself
 
 grown_beyond() { # grown_beyond BYTES: waits until the part is larger
-    for ((n = 0; n < 6000; n++)); do
+    for ((n = 0; n < 1500; n++)); do
         [ "$(size_of "$part")" -gt "$1" ] && return
         sleep 0.01
     done
     bad "the part did not grow beyond $1 bytes"
 }
 said() { # said TEXT: waits until it stands in err.txt
-    for ((n = 0; n < 6000; n++)); do
+    for ((n = 0; n < 1500; n++)); do
         grep -qF "$1" err.txt && return
         sleep 0.01
     done
