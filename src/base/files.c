@@ -181,12 +181,10 @@ static int failed_write_reason(FILE *stream) {
     return errno;
 }
 
-/* A link, so that `path` is there at every moment; where there are no links, the moment before the draft's own rename is the
- * exception, and who looks for `path` finds `previous`. */
+/* By a link, so that `path` is there at every moment. */
 static void keep_as(const char *path, const char *previous) {
-    if (!file_exists(path)) return;
     unlink(previous);
-    if (link(path, previous) != 0) rename(path, previous);
+    (void)!link(path, previous);
 }
 
 /* The lock goes with the stream, so that is closed last: until then nobody takes the draft for one that was left. */

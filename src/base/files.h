@@ -33,7 +33,8 @@ typedef struct FileDraft {
 
 cf_status file_draft(const char *path, FileDraft *draft);
 cf_status file_commit(FileDraft *draft);
-/* The same; the old file, if any, then has the name `previous`, in place of what that was. */
+/* The same; the old file, if any, then has the name `previous`, in place of what that was. Where the file system has no links, it
+ * is not kept. */
 cf_status file_commit_keeping(FileDraft *draft, const char *previous);
 /* Fine on a draft that was committed, abandoned, or zeroed. */
 void file_abandon(FileDraft *draft);
