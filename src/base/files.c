@@ -39,8 +39,9 @@ cf_status file_make_folder(const char *path) {
         char kept = *p;
         if (kept != '/' && kept != '\0') continue;
         *p = '\0';
-        if (mkdir(copy, 0777) != 0 && !file_is_folder(copy))
-            status = FAIL(CF_IO, "cannot make the folder %s: %s", copy, strerror(errno == EEXIST ? ENOTDIR : errno));
+        const int reason = mkdir(copy, 0777) != 0 ? errno : 0;
+        if (reason && !file_is_folder(copy))
+            status = FAIL(CF_IO, "cannot make the folder %s: %s", copy, strerror(reason == EEXIST ? ENOTDIR : reason));
         *p = kept;
         if (kept == '\0') break;
     }
@@ -125,13 +126,14 @@ static cf_status open_aside(FileDraft *draft, int *descriptor) {
         draft->aside = NULL;
         FORWARD(memory_print(&draft->aside, "%s%s.part", draft->path, number));
         *descriptor = open(draft->aside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        const int reason = errno;
         if (*descriptor >= 0) {
             if (own_draft(*descriptor, draft->aside)) return CF_OK;
             const bool locks = has_locks(*descriptor);
             close(*descriptor);
             if (!locks) return open_by_process(draft, descriptor);
         } else if (lstat(draft->aside, &info) != 0)
-            return FAIL(CF_IO, "cannot write %s: %s", draft->path, strerror(errno));
+            return FAIL(CF_IO, "cannot write %s: %s", draft->path, strerror(reason));
     }
     return FAIL(CF_IO, "cannot write %s: %s and all such names before it are taken", draft->path, draft->aside);
 }

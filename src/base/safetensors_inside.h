@@ -8,8 +8,8 @@
 
 #include "base/safetensors.h"
 
-#define METADATA "__metadata__"
-#define SEAL_KEY "file_sha256"
+#define METADATA   "__metadata__"
+#define SEAL_KEY   "file_sha256"
 #define SEAL_ZEROS "0000000000000000000000000000000000000000000000000000000000000000" /* before it is known */
 
 enum { LENGTH_BYTES = 8, MAX_TENSORS = 4096, MAX_HEADER = 1 << 20 };
