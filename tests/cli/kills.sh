@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SIGKILL at random moments, again and again. Read it behind checks.sh.
 #
 # die_often TOTAL FOLDER FINISHED COMMAND...: runs COMMAND, which goes on in FOLDER with what was done, until TOTAL processes were
