@@ -1,5 +1,6 @@
 #include "base/files.h"
 
+#include "base/lock.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -38,8 +39,9 @@ cf_status file_make_folder(const char *path) {
         char kept = *p;
         if (kept != '/' && kept != '\0') continue;
         *p = '\0';
-        if (mkdir(copy, 0777) != 0 && !file_is_folder(copy))
-            status = FAIL(CF_IO, "cannot make the folder %s: %s", copy, strerror(errno == EEXIST ? ENOTDIR : errno));
+        const int reason = mkdir(copy, 0777) != 0 ? errno : 0;
+        if (reason && !file_is_folder(copy))
+            status = FAIL(CF_IO, "cannot make the folder %s: %s", copy, strerror(reason == EEXIST ? ENOTDIR : reason));
         *p = kept;
         if (kept == '\0') break;
     }
@@ -88,18 +90,69 @@ cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_
     return status;
 }
 
+/* Whether an open draft is this process's alone. */
+static bool own_draft(int descriptor, const char *aside) {
+    struct stat info;
+    bool held;
+    return lock_try(descriptor, &held) && held && lock_is_of(descriptor, aside) && fstat(descriptor, &info) == 0 &&
+           S_ISREG(info.st_mode) && info.st_nlink == 1 && ftruncate(descriptor, 0) == 0;
+}
+
+static bool has_locks(int descriptor) {
+    bool held;
+    return lock_try(descriptor, &held);
+}
+
+/* Without locks, a draft is told from those of other processes by their numbers, and those of killed ones stay. */
+static cf_status open_by_process(FileDraft *draft, int *descriptor) {
+    unlink(draft->aside);
+    free(draft->aside);
+    draft->aside = NULL;
+    FORWARD(memory_print(&draft->aside, "%s.%ld.part", draft->path, (long)getpid()));
+    *descriptor = open(draft->aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+    FAIL_IF(*descriptor < 0, CF_IO, "cannot write %s: %s", draft->path, strerror(errno));
+    return CF_OK;
+}
+
+/* The first name beside the path that nobody writes to: PATH.part, PATH.2.part .. A draft is locked by its writer, so one that a
+ * killed process has left is taken over, and there are never more of them than there were writers at once. */
+static cf_status open_aside(FileDraft *draft, int *descriptor) {
+    enum { MOST = 100 };
+    struct stat info;
+    for (int n = 1; n <= MOST; n++) {
+        char number[16] = "";
+        if (n > 1) snprintf(number, sizeof number, ".%d", n);
+        free(draft->aside);
+        draft->aside = NULL;
+        FORWARD(memory_print(&draft->aside, "%s%s.part", draft->path, number));
+        *descriptor = open(draft->aside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        const int reason = errno;
+        if (*descriptor >= 0) {
+            if (own_draft(*descriptor, draft->aside)) return CF_OK;
+            const bool locks = has_locks(*descriptor);
+            close(*descriptor);
+            if (!locks) return open_by_process(draft, descriptor);
+        } else if (lstat(draft->aside, &info) != 0)
+            return FAIL(CF_IO, "cannot write %s: %s", draft->path, strerror(reason));
+    }
+    return FAIL(CF_IO, "cannot write %s: %s and all such names before it are taken", draft->path, draft->aside);
+}
+
 cf_status file_draft(const char *path, FileDraft *draft) {
     FileDraft made = {0};
     struct stat info;
+    int descriptor = -1;
     cf_status status;
     /* The rename at the end would put a file in place of a device such as /dev/stdout. */
     FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), CF_IO, "cannot write %s: it is %s, not a file", path,
             S_ISDIR(info.st_mode) ? "a folder" : "a device or a pipe");
     FORWARD_TO(failed, memory_copy_string(path, &made.path));
-    FORWARD_TO(failed, memory_print(&made.aside, "%s.%ld.part", path, (long)getpid()));
-    made.stream = fopen(made.aside, "wb");
+    FORWARD_TO(failed, open_aside(&made, &descriptor));
+    made.stream = fdopen(descriptor, "wb");
     if (!made.stream) {
-        status = FAIL(CF_IO, "cannot write %s: %s", path, strerror(errno));
+        status = FAIL(CF_NO_MEMORY, "out of memory while opening %s", path);
+        unlink(made.aside);
+        close(descriptor);
         goto failed;
     }
     *draft = made;
@@ -130,17 +183,23 @@ static int failed_write_reason(FILE *stream) {
     return errno;
 }
 
-cf_status file_commit(FileDraft *draft) {
+/* By a link, so that `path` is there at every moment. */
+static void keep_as(const char *path, const char *previous) {
+    unlink(previous);
+    (void)!link(path, previous);
+}
+
+/* The lock goes with the stream, so that is closed last: until then nobody takes the draft for one that was left. */
+cf_status file_commit_keeping(FileDraft *draft, const char *previous) {
     errno = 0;
     bool written = !ferror(draft->stream) && fflush(draft->stream) == 0 && fsync(fileno(draft->stream)) == 0;
     int reason = errno;
     if (!written && !reason) reason = failed_write_reason(draft->stream);
-    bool closed = fclose(draft->stream) == 0;
-    draft->stream = NULL;
-    if (written && !closed) reason = errno;
-    if (written && closed) {
+    if (written) {
+        if (previous) keep_as(draft->path, previous);
         if (rename(draft->aside, draft->path) == 0) {
             sync_folder_of(draft->path);
+            fclose(draft->stream);
             free(draft->path);
             free(draft->aside);
             *draft = (FileDraft){0};
@@ -154,9 +213,13 @@ cf_status file_commit(FileDraft *draft) {
     return status;
 }
 
+cf_status file_commit(FileDraft *draft) {
+    return file_commit_keeping(draft, NULL);
+}
+
 void file_abandon(FileDraft *draft) {
-    if (draft->stream) fclose(draft->stream);
     if (draft->aside) unlink(draft->aside);
+    if (draft->stream) fclose(draft->stream);
     free(draft->path);
     free(draft->aside);
     *draft = (FileDraft){0};

@@ -24,7 +24,8 @@ cf_status file_remove_tree(const char *path);
 cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size);
 
 /* A file under way: written beside its final name, and renamed onto it by file_commit after its bytes are on disk. Until
- * then the old file, if any, is untouched. Either file_commit or file_abandon ends it. */
+ * then the old file, if any, is untouched. Either file_commit or file_abandon ends it. Several processes may have drafts of
+ * one path at once; what a killed one has left is taken over by the next. */
 typedef struct FileDraft {
     FILE *stream; /* write here; errors are noticed at commit */
     char *path, *aside;
@@ -32,6 +33,9 @@ typedef struct FileDraft {
 
 cf_status file_draft(const char *path, FileDraft *draft);
 cf_status file_commit(FileDraft *draft);
+/* The same; the old file, if any, then has the name `previous`, in place of what that was. Where the file system has no links, it
+ * is not kept. */
+cf_status file_commit_keeping(FileDraft *draft, const char *previous);
 /* Fine on a draft that was committed, abandoned, or zeroed. */
 void file_abandon(FileDraft *draft);
 /* All of it in one call. */

@@ -86,6 +86,14 @@ cf_status lock_take(const char *path, Lock *lock) {
     return status;
 }
 
+cf_status lock_folder(const char *folder, Lock *lock) {
+    char *path;
+    FORWARD(file_join(folder, "lock", &path));
+    cf_status status = lock_take(path, lock);
+    free(path);
+    return status;
+}
+
 void lock_release(Lock *lock) {
     if (!lock->path) return;
     /* While it is still held: afterwards the file might be another's. */

@@ -14,9 +14,11 @@ typedef struct Lock { /* zeroed: none */
     int descriptor;
 } Lock;
 
-/* Locks with the file `path`, by custom FOLDER/lock, which is made. Held by somebody else, also in this process: CF_IO, told
+/* Locks with the file `path`, which is made. Held by somebody else, also in this process: CF_IO, told
  * who and since when. */
 cf_status lock_take(const char *path, Lock *lock);
+/* lock_take of FOLDER/lock. */
+cf_status lock_folder(const char *folder, Lock *lock);
 /* Gives it back and removes the file. Fine on a zeroed one. */
 void lock_release(Lock *lock);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 64 };
 
@@ -16,6 +17,16 @@ cf_status memory_new(size_t count, size_t size, void *out) {
     FAIL_IF(!memory, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)bytes / 1e6);
     memset(memory, 0, padded);
     memcpy(out, &memory, sizeof memory);
+    return CF_OK;
+}
+
+cf_status memory_reserve(size_t bytes) {
+    void *probe = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    FAIL_IF(probe == MAP_FAILED, CF_NO_MEMORY,
+            "out of memory: less than %.0f MB are left to this process, which libraries may need at once (a limit by "
+            "ulimit -v?)",
+            (double)bytes / 1e6);
+    munmap(probe, bytes);
     return CF_OK;
 }
 

@@ -1,10 +1,10 @@
-/* Reading and writing safetensors; the format and its limits are in the header.
+/* Reading safetensors; the format and its limits are in the header.
  *
  * The reader trusts nothing: the JSON header gives each tensor a shape and a range, and a tensor is handed
  * out only after all ranges, in the order of the data, are shown to fill the file exactly. The values
  * themselves may be any bits, NaN included.
  */
-#include "base/safetensors.h"
+#include "base/safetensors_inside.h"
 
 #include "base/memory.h"
 
@@ -17,16 +17,10 @@
 #endif
 _Static_assert(sizeof(float) == 4, "safetensors F32 is four bytes");
 
-#define METADATA "__metadata__"
-
-enum { LENGTH_BYTES = 8, MAX_TENSORS = 4096, MAX_HEADER = 1 << 20 };
-static const size_t MAX_FILE = (size_t)1 << 34;
-
-/* ---- Reading ------------------------------------------------------------------------------------------ */
-
 typedef struct Memory {
-    unsigned char *bytes; /* the data are moved to its beginning, which is aligned whatever the header's length */
-    json_t *header;       /* owns the names and the texts */
+    unsigned char *bytes;  /* the data are moved to its beginning, which is aligned whatever the header's length */
+    json_t *header;        /* owns the names and the texts */
+    char seal[SHA256_HEX]; /* the checksum that the bytes have; "" where the file has none to compare with */
 } Memory;
 
 typedef struct Range {
@@ -173,12 +167,44 @@ done:
     return status;
 }
 
+/* Before the header's bytes are overwritten; the digits become zeros on the way. */
+static cf_status take_checksum(Memory *memory, size_t size, size_t data_begin) {
+    Sha256 *sha;
+    if (!json_object_get(json_object_get(memory->header, METADATA), SEAL_KEY)) return CF_OK;
+    char *digits = seal_place((char *)memory->bytes + LENGTH_BYTES, data_begin - LENGTH_BYTES);
+    snprintf(memory->seal, sizeof memory->seal, "no place"); /* written anew by another program: fits nothing */
+    if (!digits) return CF_OK;
+    memcpy(digits, SEAL_ZEROS, SHA256_HEX - 1);
+    FORWARD(sha256_new(&sha));
+    cf_status status = sha256_add(sha, memory->bytes, size);
+    if (!status) return sha256_finish(sha, memory->seal);
+    sha256_free(sha);
+    return status;
+}
+
+/* Comes last, since what else is wrong says more. The checksum is then no text of the file's any more. */
+static cf_status compare_checksum(const char *path, const Memory *memory, StoredFile *file) {
+    if (!memory->seal[0]) return CF_OK;
+    for (size_t i = 0; i < file->text_count; i++) {
+        if (strcmp(file->texts[i].key, SEAL_KEY) != 0) continue;
+        FAIL_IF(strcmp(file->texts[i].value, memory->seal) != 0, CF_BAD_INPUT,
+                "%s is damaged: its bytes do not have the checksum that it carries (if another program changed it on "
+                "purpose, that must take %s out of its metadata)",
+                path, SEAL_KEY);
+        memmove(&file->texts[i], &file->texts[i + 1], (--file->text_count - i) * sizeof *file->texts);
+        file->sealed = true;
+    }
+    return CF_OK;
+}
+
 static cf_status read_into(const char *path, Memory *memory, StoredFile *file) {
     size_t size, data_begin = 0;
     FORWARD(file_read(path, MAX_FILE, &memory->bytes, &size));
     FORWARD(parse_header(path, memory, size, &data_begin));
+    FORWARD(take_checksum(memory, size, data_begin));
     memmove(memory->bytes, memory->bytes + data_begin, size - data_begin);
-    return read_tensors(path, memory, size - data_begin, file);
+    FORWARD(read_tensors(path, memory, size - data_begin, file));
+    return compare_checksum(path, memory, file);
 }
 
 cf_status safetensors_read(const char *path, StoredFile *file) {
@@ -217,90 +243,4 @@ const char *safetensors_text(const StoredFile *file, const char *key) {
     for (size_t i = 0; i < file->text_count; i++)
         if (strcmp(file->texts[i].key, key) == 0) return file->texts[i].value;
     return NULL;
-}
-
-/* ---- Writing ------------------------------------------------------------------------------------------ */
-
-/* Steals `value`. Duplicates are refused here because jansson would quietly replace the first. */
-static cf_status put(json_t *table, const char *key, json_t *value) {
-    bool taken = json_object_get(table, key) != NULL;
-    bool done = value && !taken && json_object_set(table, key, value) == 0;
-    json_decref(value);
-    FAIL_IF(taken, CF_BAD_USE, "\"%.80s\" stands twice in one safetensors file", key);
-    FAIL_IF(!done, CF_BAD_USE, "\"%.80s\" cannot be stored: it or its value is not valid UTF-8, or memory is out", key);
-    return CF_OK;
-}
-
-static cf_status add_texts(json_t *header, const StoredText *texts, size_t count) {
-    json_t *table = json_object();
-    if (count == 0) {
-        json_decref(table);
-        return CF_OK;
-    }
-    FORWARD(put(header, METADATA, table)); /* the header holds it now; `table` stays valid */
-    for (size_t i = 0; i < count; i++) FORWARD(put(table, texts[i].key, json_string(texts[i].value)));
-    return CF_OK;
-}
-
-static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *offset) {
-    size_t count = 1, bytes, end;
-    json_t *shape = json_array();
-    bool fits = tensor->dims >= 0 && tensor->dims <= TENSOR_MAX_DIMS && *tensor->name;
-    for (int i = 0; fits && i < tensor->dims; i++) {
-        fits = size_multiply(count, tensor->shape[i], &count);
-        json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
-    }
-    fits = fits && count == tensor->count && size_multiply(count, sizeof(float), &bytes) &&
-           !__builtin_add_overflow(*offset, bytes, &end) && end <= MAX_FILE;
-    if (!fits) {
-        json_decref(shape);
-        return FAIL(CF_INTERNAL, "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
-                    tensor->name);
-    }
-    FORWARD(put(header, tensor->name,
-                json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)*offset,
-                          (json_int_t)end)));
-    *offset = end;
-    return CF_OK;
-}
-
-static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
-                             size_t text_count, char **text) {
-    size_t offset = 0;
-    FAIL_IF(tensor_count > MAX_TENSORS, CF_INTERNAL, "%zu tensors are more than the %d of one file", tensor_count,
-            MAX_TENSORS);
-    FORWARD(add_texts(header, texts, text_count));
-    for (size_t i = 0; i < tensor_count; i++) {
-        FAIL_IF(strcmp(tensors[i].name, METADATA) == 0, CF_INTERNAL, "a tensor cannot be called %s", METADATA);
-        FORWARD(add_tensor(header, &tensors[i], &offset));
-    }
-    *text = json_dumps(header, JSON_COMPACT);
-    FAIL_IF(!*text, CF_NO_MEMORY, "out of memory while making the header of a safetensors file");
-    return CF_OK;
-}
-
-static cf_status write_file(const char *path, const char *header, const StoredTensor *tensors, size_t tensor_count) {
-    FileDraft draft;
-    size_t length = strlen(header), padded = (length + LENGTH_BYTES - 1) / LENGTH_BYTES * LENGTH_BYTES;
-    FAIL_IF(padded > MAX_HEADER, CF_BAD_USE, "%s: the names and texts take %zu bytes; at most %d can be read back",
-            path, padded, MAX_HEADER);
-    FORWARD(file_draft(path, &draft));
-    for (int i = 0; i < LENGTH_BYTES; i++) fputc((int)((uint64_t)padded >> 8 * i & 0xff), draft.stream);
-    fwrite(header, 1, length, draft.stream);
-    for (size_t i = length; i < padded; i++) fputc(' ', draft.stream);
-    for (size_t i = 0; i < tensor_count; i++)
-        if (tensors[i].count) fwrite(tensors[i].values, sizeof(float), tensors[i].count, draft.stream);
-    return file_commit(&draft);
-}
-
-cf_status safetensors_write(const char *path, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
-                            size_t text_count) {
-    char *text = NULL;
-    json_t *header = json_object();
-    FAIL_IF(!header, CF_NO_MEMORY, "out of memory while making the header of %s", path);
-    cf_status status = make_header(header, tensors, tensor_count, texts, text_count, &text);
-    json_decref(header);
-    if (!status) status = write_file(path, text, tensors, tensor_count);
-    free(text);
-    return status;
 }

@@ -4,7 +4,8 @@
  *   {"__metadata__": {text: text}, name: {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]}, ...}
  * padded with spaces so that the data begin at a multiple of 8; then the data, without gaps, in the order of the offsets.
  * Limits of this reader: dtype F32, at most 8 dimensions, 4096 tensors, a header of 1 MB. Everything is checked before use:
- * the header's length against the file's size, offsets against shapes, no gap, no overlap, nothing left over.
+ * the header's length against the file's size, offsets against shapes, no gap, no overlap, nothing left over; and the
+ * checksum, where the file has one.
  */
 #ifndef BASE_SAFETENSORS_H
 #define BASE_SAFETENSORS_H
@@ -25,9 +26,12 @@ typedef struct StoredText {
     const char *key, *value;
 } StoredText;
 
-/* Written aside and renamed. Order is kept. Borrows everything. */
+/* Written aside and renamed, with a checksum (file_sha256) among the texts, which is none of `texts`. Order is kept. Borrows everything. */
 cf_status safetensors_write(const char *path, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
                             size_t text_count);
+/* The same; a file that was there is kept as `previous` (file_commit_keeping). */
+cf_status safetensors_write_keeping(const char *path, const StoredTensor *tensors, size_t tensor_count,
+                                    const StoredText *texts, size_t text_count, const char *previous);
 
 /* A file read: tensors in the order of their data, texts as they stand. Everything in it lives until safetensors_free. */
 typedef struct StoredFile {
@@ -35,6 +39,7 @@ typedef struct StoredFile {
     size_t tensor_count;
     StoredText *texts;
     size_t text_count;
+    bool sealed; /* it has a checksum, which was compared; it is not among the texts */
     void *owned; /* the file's memory */
 } StoredFile;
 

@@ -220,8 +220,8 @@ static cf_status finish(const Run *run, const FigureOptions *figures, bool as_js
 
 static cf_status train(Run *run, const char *folder, const Arguments *given, bool resume,
                        const FigureOptions *figures) {
-    if (!given->json && !given->quiet) FORWARD(print_opening(run));
     FORWARD(run_start(run, folder, resume));
+    if (!given->json && !given->quiet) FORWARD(print_opening(run));
     terminal_catch_interrupt();
     cf_status status = run_train(run, resume, terminal_progress, NULL);
     if (status == CF_INTERRUPTED)

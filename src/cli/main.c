@@ -1,8 +1,10 @@
 #include "cli/commands.h"
 #include "cli/program.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
 static const Command *const commands[] = {&command_study,
                                           &command_train,
@@ -42,7 +44,18 @@ static const Program program = {
     .sections = sections,
 };
 
+/* A stream that was closed by who started the program: its number would go to the first file opened, and messages into that. What
+ * is written to a closed stdout must fail, so its place is taken by what cannot be written to. */
+static bool fill_closed_streams(void) {
+    static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", modes[stream]) != stream) return false;
+    return true;
+}
+
 int main(int argc, char **argv) {
+    if (!fill_closed_streams()) return 1;
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is then an error of write, which is reported */
+    signal(SIGPIPE, SIG_IGN); /* work goes on to its end when nobody reads what it says; program_run has the rest */
     return program_run(&program, argc, argv);
 }

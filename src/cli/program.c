@@ -3,12 +3,16 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static cf_status run_command(const Program *program, const Command *command, int argc, char **argv) {
     void *options;
     Arguments arguments;
+    FORWARD(memory_reserve(MEMORY_OF_LIBRARIES));
     FORWARD(memory_new(1, command->options_size, &options));
     if (command->set_defaults) command->set_defaults(options);
     cf_status status = options_parse(command, argc, argv, options, &arguments);
@@ -64,15 +68,33 @@ static cf_status dispatch(const Program *program, int argc, char **argv) {
     return FAIL(CF_BAD_USE, "a command of %s %s was expected", program->name, argv[0]);
 }
 
+/* Whether the reader of stdout has gone. */
+static bool nobody_reads(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
+/* Results that did not reach a full disk are no results. Where the reader of a pipe has seen enough (cifra .. | head), there is
+ * nobody to tell: the end is that of other programs, by SIGPIPE. */
+static cf_status finish_output(cf_status status) {
+    errno = 0;
+    const bool failed = fflush(stdout) != 0, failed_before = ferror(stdout);
+    const int reason = errno;
+    if (status || (!failed && !failed_before)) return status;
+    if (nobody_reads()) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    return FAIL(CF_IO, "the output could not be written%s%s", failed && reason ? ": " : "",
+                failed && reason ? strerror(reason) : "");
+}
+
 int program_run(const Program *program, int argc, char **argv) {
     if (argc < 2) {
         help_print_overview(program, stderr);
         return 2;
     }
-    cf_status status = dispatch(program, argc - 1, argv + 1);
-    /* Results that did not reach a full disk are no results. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && !status)
-        status = FAIL(CF_IO, "the output could not be written: %s", strerror(errno));
+    cf_status status = finish_output(dispatch(program, argc - 1, argv + 1));
     if (!status) return 0;
     fprintf(stderr, "%s: %s\n", program->name, cf_error());
     return status == CF_BAD_USE ? 2 : 1;

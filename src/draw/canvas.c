@@ -91,6 +91,7 @@ static void choose_font(cairo_t *cairo, TextStyle style) {
 cf_status canvas_new(const char *path, double width, double height, Colour background, Canvas **canvas) {
     Canvas *made;
     FORWARD(canvas_check_path(path));
+    FORWARD(memory_reserve(MEMORY_OF_LIBRARIES)); /* fonts are looked for at the first text */
     FORWARD(memory_new(1, sizeof *made, &made));
     cf_status status = memory_copy_string(path, &made->path);
     if (!status) {

@@ -319,6 +319,7 @@ cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOp
     FORWARD_TO(failed, make_memory(made));
     connect(made);
     FORWARD_TO(failed, make_steps(made));
+    FORWARD_TO(failed, memory_reserve(MEMORY_OF_LIBRARIES)); /* some of oneDNN's code is made at the first use */
     *plan = made;
     return CF_OK;
 failed:

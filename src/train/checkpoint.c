@@ -1,6 +1,7 @@
 /* checkpoint.safetensors: the tensors of the model ("now/"), of its best epoch ("best/"), of the optimizer ("first/",
- * "second/"), and two texts: "settings", which must be equal to go on, and "state", JSON. Doubles are written with 17 digits,
- * which give the same double back. */
+ * "second/"), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
+ * are written with 17 digits, which give the same double back. The file's checksum is needed from format 2 on, so that no changed
+ * byte passes, be it in the checksum's own name. */
 #include "train/fit.h"
 
 #include "base/memory.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char format_name[] = "cifra-checkpoint-1";
+static const char format_name[] = "cifra-checkpoint-2", format_before[] = "cifra-checkpoint-1";
 
 /* ---- State as JSON ---- */
 
@@ -73,15 +74,18 @@ static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
     return CF_OK;
 }
 
-cf_status checkpoint_write(const char *path, const Checkpoint *c) {
+cf_status checkpoint_write(const char *path, const Checkpoint *c, const char *previous) {
     TensorBag bag = {0};
     char *state = NULL;
     cf_status status;
     FORWARD_TO(done, fill_bag(c, &bag));
     FORWARD_TO(done, state_to_text(c->state, c->optimizer->steps, &state));
-    const StoredText texts[] = {
-        {"format", format_name}, {"settings", c->settings}, {"state", state}, {"cifra", cf_version()}};
-    FORWARD_TO(done, safetensors_write(path, bag.tensors, (size_t)bag.count, texts, COUNT_OF(texts)));
+    const StoredText texts[] = {{"format", format_name},
+                                {"settings", c->settings},
+                                {"kernels", c->kernels},
+                                {"state", state},
+                                {"cifra", cf_version()}};
+    FORWARD_TO(done, safetensors_write_keeping(path, bag.tensors, (size_t)bag.count, texts, COUNT_OF(texts), previous));
 done:
     free(state);
     bag_free(&bag);
@@ -99,12 +103,29 @@ static cf_status fail_settings(const char *stored, const char *now) {
                 (int)strcspn(stored + i, " "), stored + i, (int)strcspn(now + i, " "), now + i);
 }
 
+static cf_status check_format(const StoredFile *file) {
+    const char *format = safetensors_text(file, "format");
+    bool before = format && strcmp(format, format_before) == 0;
+    FAIL_IF(!format || (!before && strcmp(format, format_name) != 0) || !safetensors_text(file, "settings") ||
+                !safetensors_text(file, "state"),
+            CF_BAD_INPUT, "this is no checkpoint that cifra wrote");
+    FAIL_IF(!before && !file->sealed, CF_BAD_INPUT, "it is damaged: its checksum is missing");
+    return CF_OK;
+}
+
+/* Rounding differs between instruction sets, and between versions of oneDNN. */
+static void tell_other_kernels(const StoredFile *file, const Checkpoint *c) {
+    const char *kernels = safetensors_text(file, "kernels");
+    if (kernels && strcmp(kernels, c->kernels) != 0)
+        notice("the checkpoint was made by %s, and goes on by %s: the end is as good, but not the same to the bit as "
+               "that of an undisturbed run",
+               kernels, c->kernels);
+}
+
 static cf_status take(const StoredFile *file, Checkpoint *c) {
-    const char *format = safetensors_text(file, "format"), *settings = safetensors_text(file, "settings");
-    const char *text = safetensors_text(file, "state");
     const Parameters *parameters = &c->model->parameters;
-    FAIL_IF(!format || strcmp(format, format_name) != 0 || !settings || !text, CF_BAD_INPUT,
-            "this is no checkpoint that cifra wrote");
+    FORWARD(check_format(file));
+    const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state");
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
     json_t *root = json_loads(text, 0, NULL);
     cf_status status = state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
@@ -114,7 +135,15 @@ static cf_status take(const StoredFile *file, Checkpoint *c) {
     FORWARD(bag_take(file, parameters, "first/", c->optimizer->m, true));
     if (c->optimizer->v) FORWARD(bag_take(file, parameters, "second/", c->optimizer->v, true));
     if (c->state->best_epoch) FORWARD(bag_take(file, parameters, "best/", c->best, false));
+    tell_other_kernels(file, c);
     return CF_OK;
+}
+
+cf_status checkpoint_previous(const char *path, char **previous) {
+    static const char ending[] = ".safetensors";
+    const size_t length = strlen(path), tail = sizeof ending - 1;
+    const bool ends = length > tail && strcmp(path + length - tail, ending) == 0;
+    return memory_print(previous, "%.*s.previous%s", (int)(ends ? length - tail : length), path, ends ? ending : "");
 }
 
 cf_status checkpoint_read(const char *path, Checkpoint *checkpoint) {

@@ -26,7 +26,9 @@ typedef struct Fit {
     FitState state;
     uint32_t *order; /* the training images of this epoch, shuffled */
     float *best;
-    char *settings;
+    char *settings, *previous; /* previous: where the checkpoint before the latest is kept */
+    bool keep;                 /* the latest is known to be good */
+    const Engine *engine;
     int64_t steps_per_epoch;
     /* this process's part */
     double start, last_checkpoint, training_seconds;
@@ -102,28 +104,66 @@ static cf_status describe_settings(Fit *fit) {
 }
 
 static Checkpoint checkpoint_of(Fit *fit) {
-    return (Checkpoint){fit->model, &fit->optimizer, fit->best, &fit->state, fit->options->epochs, fit->settings};
+    return (Checkpoint){fit->model,           &fit->optimizer, fit->best,        &fit->state,
+                        fit->options->epochs, fit->settings,   fit->engine->name};
 }
 
 static cf_status save(Fit *fit) {
     if (!fit->options->checkpoint) return CF_OK;
     Checkpoint checkpoint = checkpoint_of(fit);
     fit->last_checkpoint = clock_seconds();
-    return checkpoint_write(fit->options->checkpoint, &checkpoint);
+    FORWARD(checkpoint_write(fit->options->checkpoint, &checkpoint, fit->keep ? fit->previous : NULL));
+    fit->keep = true;
+    return CF_OK;
 }
 
 /* ---- Building ---- */
 
 /* The counters of a checkpoint say the same thing several times over; they must agree. */
-static cf_status check_counters(const Fit *fit) {
+static cf_status check_counters(const Fit *fit, const char *path) {
     const FitState *s = &fit->state;
     int64_t begun = s->step * fit->options->batch, images = (int64_t)fit->train->count;
     FAIL_IF(s->step > fit->steps_per_epoch || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
                 fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
                 s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||
                 (s->epoch > 0 && s->epochs_since_best != s->epoch - s->best_epoch),
-            CF_BAD_INPUT, "checkpoint %s: its counters contradict each other; it is damaged", fit->options->checkpoint);
+            CF_BAD_INPUT, "checkpoint %s: its counters contradict each other; it is damaged", path);
     return CF_OK;
+}
+
+static cf_status load(Fit *fit, const char *path) {
+    Checkpoint checkpoint = checkpoint_of(fit);
+    FORWARD(checkpoint_read(path, &checkpoint));
+    FORWARD(check_counters(fit, path));
+    if (!fit->files->silent)
+        notice("going on from %s: epoch %d, step %lld", path, fit->state.epoch + 1, (long long)fit->state.step);
+    return CF_OK;
+}
+
+/* Settings that differ, or a lack of memory, are not the file's fault: another checkpoint would not help. */
+static bool is_damage(cf_status status) {
+    return status == CF_BAD_INPUT || status == CF_IO;
+}
+
+/* The last checkpoint, or where that is damaged the one before it. A damaged one is not kept at the next, lest it take the place
+ * of the good one. */
+static cf_status go_on(Fit *fit) {
+    const char *latest = fit->options->checkpoint;
+    char damage[1024];
+    cf_status status = load(fit, latest);
+    fit->keep = !status;
+    if (!is_damage(status)) return status;
+    snprintf(damage, sizeof damage, "%s", cf_error());
+    FAIL_IF(!file_exists(fit->previous), status,
+            "%s; there is no other to go on from. To begin anew, remove it and give the same command again", damage);
+    notice("%s; the one before it is used", damage);
+    status = load(fit, fit->previous);
+    if (!is_damage(status)) return status;
+    snprintf(damage, sizeof damage, "%s", cf_error());
+    return FAIL(status,
+                "%s; %s is damaged, too. To begin anew, remove both and give the same command again; nothing else "
+                "is lost",
+                damage, latest);
 }
 
 static cf_status prepare(Fit *fit) {
@@ -131,6 +171,7 @@ static cf_status prepare(Fit *fit) {
     cf_model *model = fit->model;
     const Engine *engine;
     FORWARD(engine_choose(o->engine, &fit->precision, &engine));
+    fit->engine = engine;
     PlanOptions plan_options = {engine, o->batch, fit->threads, true, o->seed};
     FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
     FORWARD(feed_new(fit->train->set, model->layers.input, (const char *const *)model->class_names, model->classes,
@@ -146,14 +187,8 @@ static cf_status prepare(Fit *fit) {
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
     fit->steps_per_epoch = ((int64_t)fit->train->count + o->batch - 1) / o->batch;
     FORWARD(describe_settings(fit));
-    if (o->resume && o->checkpoint && file_exists(o->checkpoint)) {
-        Checkpoint checkpoint = checkpoint_of(fit);
-        FORWARD(checkpoint_read(o->checkpoint, &checkpoint));
-        FORWARD(check_counters(fit));
-        if (!fit->files->silent)
-            notice("going on from %s: epoch %d, step %lld", o->checkpoint, fit->state.epoch + 1,
-                   (long long)fit->state.step);
-    }
+    if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
+    if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(go_on(fit));
     fit->start = fit->last_checkpoint = clock_seconds();
     return CF_OK;
 }
@@ -166,6 +201,7 @@ static void release(Fit *fit) {
     free(fit->order);
     free(fit->best);
     free(fit->settings);
+    free(fit->previous);
 }
 
 /* ---- An epoch ---- */

@@ -55,9 +55,13 @@ typedef struct Checkpoint { /* what is saved and restored; borrows everything */
     FitState *state;
     int epochs;           /* room in state->rows */
     const char *settings; /* what must be equal to go on: "batch=128 optimizer=sgd ..." */
+    const char *kernels;  /* the engine's name: other kernels are told */
 } Checkpoint;
 
-cf_status checkpoint_write(const char *path, const Checkpoint *checkpoint);
+/* The checkpoint that was there gets the name `previous`; NULL: it is not kept. */
+cf_status checkpoint_write(const char *path, const Checkpoint *checkpoint, const char *previous);
+/* "RUN/checkpoint.previous.safetensors", where the one before "RUN/checkpoint.safetensors" is kept; release with free(). */
+cf_status checkpoint_previous(const char *path, char **previous);
 cf_status checkpoint_read(const char *path, Checkpoint *checkpoint);
 
 #endif

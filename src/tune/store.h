@@ -85,6 +85,8 @@ const Trial *trial_best(const TrialList *list);
 
 /* Stores the settings of a new tune; refuses others than those stored, and names what differs. */
 cf_status store_settle(Store *store, const json_t *settings);
+/* The instruction set is that of the first worker; refuses another. A store without one takes this one. */
+cf_status store_settle_kernels(Store *store, const char *kernels);
 /* Keeps the first name: data are the same by their checksum, whatever they are called. */
 cf_status store_name_data(Store *store, const char *name);
 

@@ -130,6 +130,22 @@ static cf_status settle(Store *store, const json_t *settings) {
     return CF_OK;
 }
 
+/* Apart from the settings, so that tunes from before it was known go on. */
+cf_status store_settle_kernels(Store *store, const char *kernels) {
+    char *there;
+    FORWARD(store_run(store, "INSERT OR IGNORE INTO settings VALUES ('kernels', ?)", "t", kernels));
+    FORWARD(read_text(store, "kernels", &there));
+    cf_status status = CF_OK;
+    if (!there || strcmp(there, kernels) != 0)
+        status = FAIL(CF_BAD_USE,
+                      "%s holds a tune of %s kernels, and this processor works with %s: rounding differs, so its "
+                      "trials would not be the same. CIFRA_ISA=avx2 (or baseline) keeps a processor to a lower "
+                      "instruction set; else name another folder with --out",
+                      store->folder, there ? there : "unknown", kernels);
+    free(there);
+    return status;
+}
+
 cf_status store_settle(Store *store, const json_t *settings) {
     FORWARD(store_begin(store));
     cf_status status = settle(store, settings);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char checkpoint_name[] = "checkpoint.safetensors";
+static const char *const checkpoint_names[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};
 
 typedef struct Work {
     Worker *worker;
@@ -76,7 +76,7 @@ static void remove_drafts(const char *folder) {
 static cf_status prepare(Work *work) {
     const Tune *tune = work->worker->tune;
     FORWARD(store_trial_folder(work->worker->store, work->trial->id, &work->folder));
-    FORWARD(file_join(work->folder, checkpoint_name, &work->checkpoint));
+    FORWARD(file_join(work->folder, checkpoint_names[0], &work->checkpoint));
     FORWARD(file_join(work->folder, "history.csv", &work->history));
     FORWARD(file_join(work->folder, "model.safetensors", &work->best));
     work->options = tune->options.train;
@@ -167,8 +167,7 @@ static cf_status work_on(Work *work, Trial *result) {
     if (status) return status_prefix(status, "trial %d", work->trial->id);
     result->seconds = take_seconds(work);
     FORWARD(store_finish(work->worker->store, work->job, result));
-    if (result->state != TRIAL_WAITING) unlink(work->checkpoint);
-    return CF_OK;
+    return result->state == TRIAL_WAITING ? CF_OK : trial_tidy(work->worker->store, work->trial->id);
 }
 
 cf_status trial_work(Worker *worker, const Job *job, const Trial *trial) {
@@ -182,12 +181,16 @@ cf_status trial_work(Worker *worker, const Job *job, const Trial *trial) {
 }
 
 cf_status trial_tidy(Store *store, int trial) {
-    char *folder, *path;
+    char *folder;
+    cf_status status = CF_OK;
     FORWARD(store_trial_folder(store, trial, &folder));
-    cf_status status = file_join(folder, checkpoint_name, &path);
+    for (size_t i = 0; i < COUNT_OF(checkpoint_names) && !status; i++) {
+        char *path;
+        status = file_join(folder, checkpoint_names[i], &path);
+        if (status) break;
+        unlink(path);
+        free(path);
+    }
     free(folder);
-    FORWARD(status);
-    unlink(path);
-    free(path);
-    return CF_OK;
+    return status;
 }

@@ -135,7 +135,7 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
     return CF_OK;
 }
 
-static cf_status settle(const Tune *tune) {
+static cf_status settle(const Tune *tune, const char *kernels) {
     Store *store;
     json_t *settings;
     FORWARD(store_open(tune->options.out, &store));
@@ -143,6 +143,7 @@ static cf_status settle(const Tune *tune) {
     if (!status) {
         status = store_settle(store, settings);
         json_decref(settings);
+        if (!status) status = store_settle_kernels(store, kernels);
         if (!status && tune->options.data) status = store_name_data(store, tune->options.data);
     }
     store_close(store);
@@ -232,6 +233,6 @@ cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     FORWARD(check_models(&tune));
     tune.wanted = wanted_trials(options);
     share_threads(&tune);
-    FORWARD(settle(&tune));
+    FORWARD(settle(&tune, engine->kernels->name));
     return run_workers(&tune);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void assert_holds(const char *path, const char *text) {
@@ -102,6 +103,85 @@ static void test_draft_left_aside(void **state) {
     file_abandon(&draft);
     assert_holds(path, "old");
     assert_int_equal(entries_in(folder), 1);
+}
+
+/* Two writers of one path do not meet, and the last to commit wins. */
+static void test_drafts_at_once(void **state) {
+    (void)state;
+    FileDraft first, second;
+    const char *folder = new_folder("at-once"), *path = path_in(folder, "f");
+    assert_ok(file_draft(path, &first));
+    assert_ok(file_draft(path, &second));
+    assert_string_not_equal(first.aside, second.aside);
+    fputs("first", first.stream);
+    fputs("the second", second.stream);
+    assert_ok(file_commit(&first));
+    assert_holds(path, "first");
+    assert_ok(file_commit(&second));
+    assert_holds(path, "the second");
+    assert_int_equal(entries_in(folder), 1);
+}
+
+static void die_with_drafts(const char *path) {
+    FileDraft one, two;
+    if (file_draft(path, &one) || file_draft(path, &two)) _exit(1);
+    fputs("longer than what comes next", one.stream);
+    fflush(one.stream);
+    kill(getpid(), SIGKILL);
+}
+
+/* However many processes are killed, no more is left than one of them had under way. */
+static void test_drafts_of_the_dead_are_taken_over(void **state) {
+    (void)state;
+    const char *folder = new_folder("dead"), *path = path_in(folder, "f");
+    for (int i = 0; i < 5; i++) {
+        int status;
+        const pid_t child = fork();
+        if (child == 0) die_with_drafts(path);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(entries_in(folder), 2);
+    }
+    assert_ok(file_write(path, "short", 5));
+    assert_holds(path, "short");
+    assert_int_equal(entries_in(folder), 2); /* the file, and the second draft */
+}
+
+/* Names beside a path that are no drafts of ours are passed over and stay as they are. */
+static void test_drafts_leave_others_alone(void **state) {
+    (void)state;
+    const char *folder = new_folder("others"), *path = path_in(folder, "f"), *target = path_in(folder, "target");
+    write_bytes(target, "kept", 4);
+    assert_int_equal(symlink(target, path_in(folder, "f.part")), 0);
+    assert_int_equal(link(target, path_in(folder, "f.2.part")), 0);
+    assert_ok(file_make_folder(path_in(folder, "f.3.part")));
+    assert_ok(file_write(path, "new", 3));
+    assert_holds(path, "new");
+    assert_holds(target, "kept");
+    assert_int_equal(entries_in(folder), 5);
+}
+
+static void test_commit_keeps_the_one_before(void **state) {
+    (void)state;
+    FileDraft draft;
+    const char *folder = new_folder("keeping"), *path = path_in(folder, "f"), *before = path_in(folder, "before");
+    const char *texts[] = {"one", "two", "three"};
+    for (int i = 0; i < 3; i++) {
+        assert_ok(file_draft(path, &draft));
+        fputs(texts[i], draft.stream);
+        assert_ok(file_commit_keeping(&draft, before));
+        assert_holds(path, texts[i]);
+        if (i) assert_holds(before, texts[i - 1]);
+        assert_int_equal(entries_in(folder), i ? 2 : 1);
+    }
+    assert_ok(file_draft(path, &draft)); /* a write that fails changes neither */
+    fclose(draft.stream);
+    draft.stream = fopen("/dev/full", "wb");
+    if (!draft.stream) return;
+    fputs("x", draft.stream);
+    assert_fails(file_commit_keeping(&draft, before), CF_IO, "No space left");
+    assert_holds(path, "three");
+    assert_holds(before, "two");
 }
 
 static void test_unwritable_places(void **state) {
@@ -216,6 +296,10 @@ int main(void) {
         cmocka_unit_test(test_read_refusals),
         cmocka_unit_test(test_draft_replaces_only_at_commit),
         cmocka_unit_test(test_draft_left_aside),
+        cmocka_unit_test(test_drafts_at_once),
+        cmocka_unit_test(test_drafts_of_the_dead_are_taken_over),
+        cmocka_unit_test(test_drafts_leave_others_alone),
+        cmocka_unit_test(test_commit_keeps_the_one_before),
         cmocka_unit_test(test_unwritable_places),
         cmocka_unit_test(test_full_disk_keeps_the_old_file),
         cmocka_unit_test(test_full_device_is_noticed),

@@ -44,19 +44,25 @@ static void test_reads_a_hand_made_file(void **state) {
     safetensors_free(&file);
 }
 
+/* SHA-256 of the file below with zeros for the digits; from Python's hashlib. */
+#define SEALED "9d0e7156cd97c98f3641207f6a0e38256c8bfe49b9057f68016049088821e9b6"
+#define SEALED_HEADER                                                                                                  \
+    "{\"__metadata__\":{\"k\":\"v\",\"file_sha256\":\"" SEALED                                                         \
+    "\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"
+
 static void test_writes_the_same_bytes(void **state) {
     (void)state;
     const float values[2] = {1, 2};
     const StoredTensor tensor = {.name = "w", .dims = 1, .shape = {2}, .count = 2, .values = values};
     const StoredText text = {"k", "v"};
-    unsigned char *bytes, expected[256] = {0};
-    size_t size, length = strlen(EXACT_HEADER), padded = (length + 7) / 8 * 8;
+    unsigned char *bytes, expected[512] = {0};
+    size_t size, length = strlen(SEALED_HEADER), padded = (length + 7) / 8 * 8;
     const char *path = path_in(scratch_folder(), "same.safetensors");
     assert_ok(safetensors_write(path, &tensor, 1, &text, 1));
     assert_ok(file_read(path, 1000, &bytes, &size));
     memset(expected + 8, ' ', padded);
     expected[0] = (unsigned char)padded;
-    memcpy(expected + 8, EXACT_HEADER, length);
+    memcpy(expected + 8, SEALED_HEADER, length);
     memcpy(expected + 8 + padded, two_floats, 8);
     assert_int_equal(size, 8 + padded + 8);
     assert_memory_equal(bytes, expected, size);
@@ -76,8 +82,8 @@ static void test_header_is_padded_to_eight(void **state) {
         free(bytes);
         assert_int_equal(sizes[i] % 8, 0);
     }
-    /* 25 letters besides the text: 33 down to 26, so that the first needs 40 and the others 32. */
-    for (int i = 0; i < 8; i++) assert_int_equal(sizes[i], 8 + (i < 1 ? 40 : 32));
+    /* 106 letters besides the text of 8 to 1: the first three need 120 at most, the others 112. */
+    for (int i = 0; i < 8; i++) assert_int_equal(sizes[i], 8 + (i < 2 ? 120 : 112));
 }
 
 static void test_round_trip_bit_for_bit(void **state) {
@@ -277,6 +283,66 @@ static void test_bit_flips_and_cuts(void **state) {
     }
 }
 
+static size_t write_sealed(const char *path, unsigned char bytes[512]) {
+    static const float values[3] = {1, -2, 0};
+    const StoredTensor tensor = {.name = "w", .dims = 1, .shape = {3}, .count = 3, .values = values};
+    const StoredText texts[] = {{"k", "\"file_sha256\":\"" SEALED "\""}, {"j", "v"}};
+    unsigned char *whole;
+    size_t size;
+    assert_ok(safetensors_write(path, &tensor, 1, texts, 2));
+    assert_ok(file_read(path, 512, &whole, &size));
+    memcpy(bytes, whole, size);
+    free(whole);
+    return size;
+}
+
+/* No changed byte of a file with a checksum passes as undamaged; where it hits the checksum's own name, the file is one without,
+ * and what it holds is right. */
+static void test_changed_bytes_show(void **state) {
+    (void)state;
+    unsigned char bytes[512], changed[512];
+    const char *path = path_in(scratch_folder(), "sealed.safetensors");
+    const size_t size = write_sealed(path, bytes);
+    StoredFile file;
+    assert_ok(safetensors_read(path, &file));
+    assert_true(file.sealed);
+    assert_int_equal(file.text_count, 2);
+    assert_string_equal(safetensors_text(&file, "j"), "v");
+    safetensors_free(&file);
+    int told = 0;
+    for (size_t at = 0; at < size; at++)
+        for (int flip = 1; flip < 256; flip = flip < 128 ? 2 * flip : flip + 127) { /* each bit, and all */
+            memcpy(changed, bytes, size);
+            changed[at] ^= (unsigned char)flip;
+            write_bytes(path, changed, size);
+            const cf_status status = safetensors_read(path, &file);
+            if (status) {
+                assert_int_equal(status, CF_BAD_INPUT);
+                told += strstr(cf_error(), "is damaged: its bytes do not have the checksum") != NULL;
+                continue;
+            }
+            assert_false(file.sealed);
+            assert_int_equal(file.tensor_count, 1);
+            assert_true(file.tensors[0].values[0] == 1 && file.tensors[0].values[1] == -2);
+            assert_string_equal(safetensors_text(&file, "j"), "v");
+            safetensors_free(&file);
+        }
+    assert_true(told > 600);
+}
+
+static void test_rewritten_by_others(void **state) {
+    (void)state;
+    StoredFile file;
+    const char *path = path_in(scratch_folder(), "rewritten.safetensors");
+    /* Another program keeps the texts, with its own spaces. */
+    put_file(path, "{\"__metadata__\": {\"file_sha256\": \"" SEALED "\"}}", NULL, 0);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "must take file_sha256 out");
+    put_file(path, "{\"__metadata__\":{\"file_sha256\":\"short\"}}", NULL, 0);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "must take file_sha256 out");
+    put_file(path, "{\"__metadata__\":{\"file_sha256\":7}}", NULL, 0);
+    assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, "must be a text");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_hand_made_file),    cmocka_unit_test(test_writes_the_same_bytes),
@@ -284,6 +350,7 @@ int main(void) {
         cmocka_unit_test(test_foreign_order_and_padding), cmocka_unit_test(test_hostile_headers),
         cmocka_unit_test(test_hostile_lengths),           cmocka_unit_test(test_too_many_tensors),
         cmocka_unit_test(test_writer_refuses_nonsense),   cmocka_unit_test(test_bit_flips_and_cuts),
+        cmocka_unit_test(test_changed_bytes_show),        cmocka_unit_test(test_rewritten_by_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

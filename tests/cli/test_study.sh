@@ -64,6 +64,7 @@ done
 echo "killed $kills times while it ran"
 "$CIFRA" study tiny.yaml --out killed --quiet >/dev/null || bad "study after kills"
 same "claims after kills" "$(claims killed)" "$(claims whole)"
+same "files after kills" "$(cd killed && find . | sort)" "$(cd whole && find . | sort)"
 same "results after kills" "$(grep -v '"seconds"' killed/study.json)" "$(grep -v '"seconds"' whole/study.json)"
 
 # A change does anew what depends on it, and no more: first the embeddings, then one search and all after it.

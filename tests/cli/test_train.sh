@@ -51,6 +51,7 @@ echo "killed $kills times while it ran"
 check "it was killed at least three times before its end" test "$kills" -ge 3
 same "weights after five kills" "$(sha_of killed)" "$sha"
 same "history after five kills" "$(cut -d, -f1-6 killed/history.csv)" "$(cut -d, -f1-6 one/history.csv)"
+same "files after five kills" "$(cd killed && find . | sort)" "$(cd one && find . | sort)"
 check "no draft is left by finished writes" test -z "$(find one -name '*.part')"
 
 # Ctrl-C: a checkpoint, and how to go on.

@@ -64,6 +64,7 @@ done
 kill_at_random 10 "$CIFRA" "${grid[@]}" --out killed --quiet
 "$CIFRA" "${grid[@]}" --out killed --json --quiet >killed.json
 same "trials after kills" "$(table killed.json)" "$(table one.json)"
+same "files after kills" "$(cd killed && find . | sort)" "$(cd one && find . | sort)"
 
 # A finished tune is told again without work.
 "$CIFRA" "${grid[@]}" --out one --json >again.json 2>again.err

@@ -387,6 +387,8 @@ static void test_damaged(void **state) {
     for (size_t f = 0; f < COUNT_OF(faults); f++) {
         assert_ok(umap_write(umap, path));
         spoil(path, faults[f][0], faults[f][1]);
+        assert_fails(umap_read(path, &read), CF_BAD_INPUT, path);
+        spoil(path, "file_sha256", "something_x"); /* the same without a checksum that would tell */
         assert_fails(umap_read(path, &read), CF_BAD_INPUT, faults[f][2]);
         assert_non_null(strstr(cf_error(), path));
         assert_null(read);

@@ -415,6 +415,7 @@ static cf_status resume_from(const void *bytes, size_t size) {
     const char *path = path_in(scratch_folder(), "damaged.safetensors");
     cf_train_options o = options_for(3);
     cf_model *m = model(net, 1);
+    unlink(path_in(scratch_folder(), "damaged.previous.safetensors"));
     write_bytes(path, bytes, size);
     o.checkpoint = path;
     o.resume = true;
@@ -441,16 +442,28 @@ static void truncated_checkpoints(void **state) {
     free(bytes);
 }
 
-/* Replaces `from` by `to` (of the same length) in the header. */
-static cf_status resume_with(const unsigned char *bytes, size_t size, const char *from, const char *to) {
-    unsigned char *copy = malloc(size), *found;
-    assert_non_null(copy);
-    memcpy(copy, bytes, size);
+/* `from` becomes `to`, of the same length. */
+static void replace(unsigned char *bytes, size_t size, const char *from, const char *to) {
     assert_int_equal(strlen(from), strlen(to));
-    found = memmem(copy, size, from, strlen(from));
+    unsigned char *found = memmem(bytes, size, from, strlen(from));
     if (!found) print_error("no %s in the checkpoint\n", from);
     assert_non_null(found);
     memcpy(found, to, strlen(to));
+}
+
+/* As a program wrote it that knew no checksums. */
+static void unseal(unsigned char *bytes, size_t size) {
+    replace(bytes, size, "file_sha256", "something_x");
+    replace(bytes, size, "cifra-checkpoint-2", "cifra-checkpoint-1");
+}
+
+/* Replaces a text in the header of a checkpoint without a checksum, which would tell. */
+static cf_status resume_with(const unsigned char *bytes, size_t size, const char *from, const char *to) {
+    unsigned char *copy = malloc(size);
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    unseal(copy, size);
+    replace(copy, size, from, to);
     cf_status status = resume_from(copy, size);
     free(copy);
     return status;
@@ -483,6 +496,7 @@ static void damaged_state(void **state) {
     size_t size;
     make_checkpoint(path, 12); /* an epoch and four steps: 7 + 1 + 4 calls */
     unsigned char *bytes = read_all(path, &size);
+    assert_int_equal(resume_with(bytes, size, "something_x", "something_y"), CF_OK);
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         cf_status status = resume_with(bytes, size, changes[i][0], changes[i][1]);
         if (status != CF_BAD_INPUT) print_error("%s: status %d: %s\n", changes[i][1], (int)status, cf_error());
@@ -509,6 +523,115 @@ static void damaged_header(void **state) {
         bytes[at] = before;
     }
     assert_true(refused > 30);
+    free(bytes);
+}
+
+static char told[2048];
+
+static void remember(const char *text, void *context) {
+    (void)context;
+    snprintf(told, sizeof told, "%s", text);
+    cf_set_notice_handler(NULL, NULL); /* the first */
+}
+
+/* Changes each of some bytes in turn: whichever it is, the one before is gone on with, to the same end. */
+static void the_one_before_is_used(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "latest.safetensors");
+    const char *before = path_in(scratch_folder(), "latest.previous.safetensors");
+    cf_train_options o = options_for(3);
+    Outcome whole = run(&o);
+    size_t size, size_before;
+    make_checkpoint(path, 17); /* after two epochs and one step: checkpoints of both epochs, and one on top */
+    unsigned char *bytes = read_all(path, &size), *bytes_before = read_all(before, &size_before);
+    o.checkpoint = path;
+    o.resume = true;
+    for (size_t i = 0; i < 24; i++) {
+        const size_t at = i < 12 ? i : i < 18 ? 8 + random_number() % 1000 : random_number() % size;
+        bytes[at] ^= 0x21;
+        write_bytes(path, bytes, size);
+        bytes[at] ^= 0x21;
+        write_bytes(before, bytes_before, size_before);
+        cf_set_notice_handler(remember, NULL);
+        cf_model *m = model(net, 1);
+        FitReport report;
+        assert_ok(fit(m, split, &o, &no_files, &report));
+        assert_non_null(strstr(told, "; the one before it is used"));
+        Outcome done = outcome_of(m, report);
+        assert_same_outcome(&whole, &done);
+        free(done.report.rows);
+    }
+    free(bytes);
+    free(bytes_before);
+    free(whole.report.rows);
+}
+
+/* The damaged one must not take the place of the good one at the next save, where it is damaged again. */
+static void damage_does_not_spread(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "spread.safetensors");
+    const char *before = path_in(scratch_folder(), "spread.previous.safetensors");
+    size_t size, size_before;
+    make_checkpoint(path, 17);
+    unsigned char *good = read_all(before, &size_before);
+    write_bytes(path, "damaged", 7);
+    cf_train_options o = options_for(3);
+    Watch w = {.stop_at = 1, .sane = true};
+    cf_model *m = model(net, 1);
+    o.checkpoint = path, o.resume = true;
+    o.progress = watch, o.progress_context = &w;
+    assert_int_equal(fit(m, split, &o, &no_files, NULL), CF_INTERRUPTED);
+    cf_model_free(m);
+    unsigned char *still = read_all(before, &size);
+    assert_int_equal(size, size_before);
+    assert_memory_equal(still, good, size);
+    free(still);
+    free(good);
+}
+
+static void all_damaged(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "both.safetensors");
+    const char *before = path_in(scratch_folder(), "both.previous.safetensors");
+    cf_train_options o = options_for(3);
+    cf_model *m = model(net, 1);
+    o.checkpoint = path, o.resume = true;
+    write_bytes(path, "", 0);
+    assert_fails(fit(m, split, &o, &no_files, NULL), CF_BAD_INPUT, "no other to go on from. To begin anew, remove it");
+    write_bytes(before, "damaged", 7);
+    assert_fails(fit(m, split, &o, &no_files, NULL), CF_BAD_INPUT, "both.safetensors is damaged, too");
+    assert_non_null(strstr(cf_error(), "both.previous.safetensors"));
+    unlink(path);
+    unlink(before);
+    assert_ok(fit(m, split, &o, &no_files, NULL));
+    cf_model_free(m);
+}
+
+/* A changed byte in the checksum's own name does not make the file one that has none. */
+static void a_missing_checksum_is_damage(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "whole.safetensors");
+    size_t size;
+    make_checkpoint(path, 12);
+    unsigned char *bytes = read_all(path, &size);
+    replace(bytes, size, "file_sha256", "file_sha257");
+    assert_int_equal(resume_from(bytes, size), CF_BAD_INPUT);
+    assert_non_null(strstr(cf_error(), "its checksum is missing"));
+    free(bytes);
+}
+
+static void other_kernels_are_told(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "kernels.safetensors");
+    size_t size;
+    make_checkpoint(path, 12);
+    unsigned char *bytes = read_all(path, &size);
+    unseal(bytes, size);
+    replace(bytes, size, "oneDNN", "theirs");
+    told[0] = '\0';
+    cf_set_notice_handler(remember, NULL);
+    assert_int_equal(resume_from(bytes, size), CF_OK);
+    assert_non_null(strstr(told, "made by theirs "));
     free(bytes);
 }
 
@@ -653,6 +776,11 @@ int main(void) {
         cmocka_unit_test(diverging),
         cmocka_unit_test(bad_options),
         cmocka_unit_test(classes_of_other_data),
+        cmocka_unit_test(the_one_before_is_used),
+        cmocka_unit_test(damage_does_not_spread),
+        cmocka_unit_test(all_damaged),
+        cmocka_unit_test(a_missing_checksum_is_damage),
+        cmocka_unit_test(other_kernels_are_told),
         cmocka_unit_test(unwritable_checkpoint),
         cmocka_unit_test(batches),
         cmocka_unit_test(history),

@@ -112,6 +112,9 @@ static void other_settings_are_refused_and_named(void **state) {
     assert_ok(store_settings(store, &there));
     assert_true(json_real_value(json_object_get(json_object_get(there, "train"), "decay")) == 0.1);
     json_decref(first), json_decref(epochs), json_decref(rates), json_decref(there);
+    assert_ok(store_settle_kernels(store, "avx512")); /* a store from before kernels were known takes these */
+    assert_ok(store_settle_kernels(store, "avx512"));
+    assert_fails(store_settle_kernels(store, "avx2"), CF_BAD_USE, "a tune of avx512 kernels, and this processor works");
     store_close(store);
 }
 

@@ -151,6 +151,7 @@ static cf_status build(Primitive *p, const Recipe *recipe) {
 
 /* oneDNN plans for the threads that OpenMP would give it: one, while a primitive is made. */
 static cf_status primitive_new(Primitive *p, const Recipe *recipe) {
+    FORWARD(memory_reserve(MEMORY_OF_LIBRARIES)); /* 2.6 crashes where its code finds no place */
     int before = omp_get_max_threads();
     omp_set_num_threads(1);
     cf_status status = build(p, recipe);

@@ -1,5 +1,6 @@
 #include "study/pipeline/stage.h"
 
+#include "base/lock.h"
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "study/run/run.h"
@@ -51,6 +52,16 @@ static cf_status write_record(const Stage *stage, json_t *result) {
     return status;
 }
 
+/* What another process works on is not removed from under it. */
+static cf_status remove_folder(const char *folder) {
+    Lock lock = {0};
+    if (!file_is_folder(folder)) return file_remove_tree(folder);
+    FORWARD(lock_folder(folder, &lock));
+    cf_status status = file_remove_tree(folder);
+    lock_release(&lock);
+    return status;
+}
+
 static cf_status open_record(const char *study, const char *name, Stage *stage) {
     char *folder;
     bool same;
@@ -63,7 +74,7 @@ static cf_status open_record(const char *study, const char *name, Stage *stage) 
     cf_status status = file_make_folder(folder);
     free(folder);
     FORWARD(status);
-    FORWARD(file_remove_tree(stage->folder));
+    FORWARD(remove_folder(stage->folder));
     return write_record(stage, NULL);
 }
 

@@ -177,10 +177,11 @@ static cf_status set_place(Study *study, int place) {
 
 static cf_status begin(Study *study) {
     char *stages;
+    FORWARD(file_make_folder(study->options->folder));
+    FORWARD(lock_folder(study->options->folder, &study->lock));
     FORWARD(file_join(study->options->folder, "stages", &stages));
     study->fresh = !file_exists(stages);
     free(stages);
-    FORWARD(file_make_folder(study->options->folder));
     for (int i = 0; i < RECIPE_SETS && study->recipe->data[i]; i++) FORWARD(set_place(study, i));
     study->stages = count_stages(study->recipe, study->set_count);
     study->results = json_object();
@@ -191,6 +192,7 @@ static void end(Study *study) {
     for (int i = 0; i < RECIPE_SETS; i++) run_config_free(&study->sets[i].chosen);
     json_decref(study->results);
     shelf_clear(&study->shelf);
+    lock_release(&study->lock);
 }
 
 /* ---- What comes of them ---- */

@@ -3,6 +3,7 @@
 #ifndef STUDY_PIPELINE_STUDY_INSIDE_H
 #define STUDY_PIPELINE_STUDY_INSIDE_H
 
+#include "base/lock.h"
 #include "eval/bootstrap.h"
 #include "study/pipeline/stage.h"
 #include "study/pipeline/study.h"
@@ -22,6 +23,7 @@ typedef struct Study {
     const StudyOptions *options;
     int threads;
     SetShelf shelf;
+    Lock lock; /* of the study's folder */
     StudySet sets[RECIPE_SETS];
     int set_count;
     json_t *results;   /* as ledger.h has them, and "search", "features" */

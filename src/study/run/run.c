@@ -47,6 +47,7 @@ failed:
 
 void run_free(Run *run) {
     if (!run) return;
+    lock_release(&run->lock);
     char *paths[] = {run->folder,       run->config_path,  run->model_path,      run->checkpoint_path,
                      run->history_path, run->metrics_path, run->predictions_path};
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
@@ -145,9 +146,10 @@ static cf_status write_config(const Run *run) {
 
 cf_status run_start(Run *run, const char *folder, bool resume) {
     FORWARD(name_files(run, folder));
+    FORWARD(file_make_folder(folder));
+    FORWARD(lock_folder(folder, &run->lock));
     FAIL_IF(!resume && file_exists(run->config_path), CF_BAD_USE,
             "%s holds a run already; go on with it by --resume, or name another folder with --out", folder);
-    FORWARD(file_make_folder(folder));
     return write_config(run);
 }
 

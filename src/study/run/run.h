@@ -1,12 +1,13 @@
 /* A run: one configuration, one folder, from data to a tested model.
  *
  * The folder holds config.json (from which the run can be repeated), history.csv, model.safetensors (best weights),
- * checkpoint.safetensors (latest state), metrics.json, predictions.csv; report.h adds report.html. Keys are those of the
+ * checkpoint.safetensors (latest state) and the one before it, metrics.json, predictions.csv; report.h adds report.html. Keys are those of the
  * design page.
  */
 #ifndef STUDY_RUN_H
 #define STUDY_RUN_H
 
+#include "base/lock.h"
 #include "eval/evaluate.h"
 #include "study/run/set_shelf.h"
 #include "train/fit.h"
@@ -60,6 +61,7 @@ typedef struct Run {
     Evaluation test;
     bool tested;
     char trained_on[SHA256_HEX]; /* run_open: the set's checksum in config.json; "" where there is none */
+    Lock lock;                   /* of the folder, from run_start on */
     double peak_gflops;          /* measured beside the training; 0: not yet */
 } Run;
 
@@ -73,7 +75,8 @@ cf_status run_open(const char *folder, Run **run);
 bool run_has_its_data(const Run *run);
 void run_free(Run *run);
 
-/* Names the files, makes the folder, writes config.json. A folder that already holds a run is refused unless resuming. */
+/* Names the files, makes the folder, locks it until run_free, writes config.json. A folder that already holds a run is refused
+ * unless resuming, and one that another process works in. */
 cf_status run_start(Run *run, const char *folder, bool resume);
 /* Trains into the folder. */
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context);
