@@ -6,6 +6,7 @@
  */
 #include "base/safetensors.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -19,8 +20,7 @@ _Static_assert(sizeof(float) == 4, "safetensors F32 is four bytes");
 
 #define METADATA "__metadata__"
 
-enum { LENGTH_BYTES = 8, MAX_TENSORS = 4096, MAX_HEADER = 1 << 20 };
-static const size_t MAX_FILE = (size_t)1 << 34;
+enum { LENGTH_BYTES = 8 };
 
 /* ---- Reading ------------------------------------------------------------------------------------------ */
 
@@ -46,11 +46,11 @@ static cf_status parse_header(const char *path, Memory *memory, size_t size, siz
             "%s is no safetensors file: it has %zu bytes, and the length of the header alone takes %d", path, size,
             LENGTH_BYTES);
     uint64_t length = little_endian(memory->bytes);
-    FAIL_IF(length > MAX_HEADER, CF_BAD_INPUT,
+    FAIL_IF(length > MOST_TENSOR_HEADER, CF_BAD_INPUT,
             "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu "
             "bytes; at most "
             "%d were expected",
-            path, (unsigned long long)length, MAX_HEADER);
+            path, (unsigned long long)length, MOST_TENSOR_HEADER);
     FAIL_IF(length > size - LENGTH_BYTES, CF_BAD_INPUT,
             "%s is cut short or damaged: its header should have %llu bytes, and %zu follow", path,
             (unsigned long long)length, size - LENGTH_BYTES);
@@ -156,8 +156,8 @@ static cf_status read_tensors(const char *path, Memory *memory, size_t data_size
     cf_status status;
     json_t *texts = json_object_get(memory->header, METADATA);
     size_t count = json_object_size(memory->header) - (texts != NULL), used = 0;
-    FAIL_IF(count > MAX_TENSORS, CF_BAD_INPUT, "%s holds %zu tensors; at most %d were expected", path, count,
-            MAX_TENSORS);
+    FAIL_IF(count > MOST_TENSORS, CF_BAD_INPUT, "%s holds %zu tensors; at most %d were expected", path, count,
+            MOST_TENSORS);
     if (texts) FORWARD(read_texts(path, texts, file));
     FORWARD(memory_new(count, sizeof *file->tensors, &file->tensors));
     FORWARD(memory_new(count, sizeof *ranges, &ranges));
@@ -175,7 +175,7 @@ done:
 
 static cf_status read_into(const char *path, Memory *memory, StoredFile *file) {
     size_t size, data_begin = 0;
-    FORWARD(file_read(path, MAX_FILE, &memory->bytes, &size));
+    FORWARD(file_read(path, MOST_TENSOR_FILE, &memory->bytes, &size));
     FORWARD(parse_header(path, memory, size, &data_begin));
     memmove(memory->bytes, memory->bytes + data_begin, size - data_begin);
     return read_tensors(path, memory, size - data_begin, file);
@@ -251,7 +251,7 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
         json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
     }
     fits = fits && count == tensor->count && size_multiply(count, sizeof(float), &bytes) &&
-           !__builtin_add_overflow(*offset, bytes, &end) && end <= MAX_FILE;
+           !__builtin_add_overflow(*offset, bytes, &end) && end <= MOST_TENSOR_FILE;
     if (!fits) {
         json_decref(shape);
         return FAIL(CF_INTERNAL, "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
@@ -267,8 +267,8 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
 static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
                              size_t text_count, char **text) {
     size_t offset = 0;
-    FAIL_IF(tensor_count > MAX_TENSORS, CF_INTERNAL, "%zu tensors are more than the %d of one file", tensor_count,
-            MAX_TENSORS);
+    FAIL_IF(tensor_count > MOST_TENSORS, CF_INTERNAL, "%zu tensors are more than the %d of one file", tensor_count,
+            MOST_TENSORS);
     FORWARD(add_texts(header, texts, text_count));
     for (size_t i = 0; i < tensor_count; i++) {
         FAIL_IF(strcmp(tensors[i].name, METADATA) == 0, CF_INTERNAL, "a tensor cannot be called %s", METADATA);
@@ -282,8 +282,8 @@ static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t
 static cf_status write_file(const char *path, const char *header, const StoredTensor *tensors, size_t tensor_count) {
     FileDraft draft;
     size_t length = strlen(header), padded = (length + LENGTH_BYTES - 1) / LENGTH_BYTES * LENGTH_BYTES;
-    FAIL_IF(padded > MAX_HEADER, CF_BAD_USE, "%s: the names and texts take %zu bytes; at most %d can be read back",
-            path, padded, MAX_HEADER);
+    FAIL_IF(padded > MOST_TENSOR_HEADER, CF_BAD_USE,
+            "%s: the names and texts take %zu bytes; at most %d can be read back", path, padded, MOST_TENSOR_HEADER);
     FORWARD(file_draft(path, &draft));
     for (int i = 0; i < LENGTH_BYTES; i++) fputc((int)((uint64_t)padded >> 8 * i & 0xff), draft.stream);
     fwrite(header, 1, length, draft.stream);

@@ -248,6 +248,15 @@ static void make_lines(const Corpus *corpus) {
                                        NULL};
     static const char *const splits[] = {"official\n1,2\n1:5,2:10", "at:50\n\n", "pooled\ncat,a:b,</script>\na:b:7",
                                          "at:1\n0, 1\n0:1", NULL};
+    static const char *const figures[] = {
+        "<?xml version=\"1.0\"?>\n<svg viewBox=\"0 0 9 9\"><g id=\"g-0\"><use xlink:href=\"#g-0\"/></g><path "
+        "clip-path=\"url(#c)\" style=\"fill:rgb(0%,0%,0%)\"/><text>a</text></svg>\n",
+        "<svg><g a\"><script>alert(1)</script><g b\"/></svg>",
+        "<svg><g a=\" onload=alert(1) b\"/><use href='javascript:alert(1)'/></svg>",
+        "<svg><image href=\"data:image/png;base64,AAAA\"/><a href=\"#x\"/><rect onclick=\"x\" fill=\"url(http://x)\"/>"
+        "<!-- --><style>*{}</style></svg>",
+        NULL};
+    put_texts(corpus, "svg", figures);
     put_texts(corpus, "model_line", lines);
     put_texts(corpus, "data_text", sets);
     put_texts(corpus, "split", splits);
