@@ -13,7 +13,8 @@
 /* ---- Documents, in bytes ---- */
 
 enum {
-    MOST_JSON_BYTES = 32 << 20, /* config.json, metrics.json, a study's records; takes up to 100 times as much in memory */
+    MOST_JSON_BYTES =
+        32 << 20, /* config.json, metrics.json, a study's records; takes up to 100 times as much in memory */
     MOST_YAML_BYTES = 1 << 20,  /* recipes, search spaces */
     MOST_CSV_BYTES = 256 << 20, /* predictions.csv, embedding.csv, history.csv */
 };
@@ -38,8 +39,8 @@ static const size_t MOST_SET_BYTES = (size_t)1 << 36;
 enum {
     LONGEST_MODEL_LINE = 8192, /* characters */
     MOST_LAYERS = 200,
-    LARGEST_LAYER = 1 << 28,    /* values of one image, and weights, of one layer */
-    MOST_PARAMETERS = 1 << 28,  /* of a network: 1 GiB of float32 */
+    LARGEST_LAYER = 1 << 28,   /* values of one image, and weights, of one layer */
+    MOST_PARAMETERS = 1 << 28, /* of a network: 1 GiB of float32 */
 };
 
 /* ---- Safetensors ---- */

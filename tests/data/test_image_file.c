@@ -164,6 +164,31 @@ static void test_jpeg_scans(void **state) {
     expect_bad(bytes, size, "more than 100 scans");
 }
 
+/* Flipped bits do not crash. */
+static void test_pictures_flips(void **state) {
+    (void)state;
+    static unsigned char bytes[100000], noise[16 * 16 * 3];
+    const char *path = path_in(scratch_folder(), "flip");
+    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (unsigned char)(i * 2654435761u >> 13);
+    for (int jpeg = 0; jpeg < 2; jpeg++) {
+        if (jpeg)
+            save_jpeg(path, 16, 16, 3, JCS_RGB, noise);
+        else
+            save_png(path, 16, 16, PNG_FORMAT_RGB, noise);
+        size_t size = load(path, bytes, sizeof bytes);
+        uint32_t random = 99;
+        for (int i = 0; i < 200; i++) {
+            Picture picture;
+            random = random * 1664525 + 1013904223;
+            size_t at = (random >> 8) % size;
+            bytes[at] ^= (unsigned char)(1u << (i % 8));
+            write_bytes(path, bytes, size);
+            bytes[at] ^= (unsigned char)(1u << (i % 8));
+            if (!picture_read(path, &picture)) free(picture.pixels);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_png),

@@ -10,7 +10,8 @@
 
 /* From "<" up to ">", quotes or not: no attribute on... can stand there. */
 static void check_tag(const char *tag) {
-    PROMISE(strncasecmp(tag, "<script", 7) != 0 && strncasecmp(tag, "<foreign", 8) != 0 && strncasecmp(tag, "<!", 2) != 0);
+    PROMISE(strncasecmp(tag, "<script", 7) != 0 && strncasecmp(tag, "<foreign", 8) != 0 &&
+            strncasecmp(tag, "<!", 2) != 0);
     char quote = 0;
     for (const char *p = tag + 1; *p && (quote || *p != '>'); p++) {
         /* HTML: a quote begins a value only directly behind '='. */
