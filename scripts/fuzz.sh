@@ -19,7 +19,11 @@ findings=$PWD/fuzzing/findings
 mkdir -p "$findings" fuzzing/seeds
 # Third-party libraries keep some memory until the process ends.
 ASAN_OPTIONS=detect_leaks=0 ./tests/fuzz/make_corpus fuzzing/seeds
-[ $# -gt 0 ] || set -- $(cd tests/fuzz && ls | sed -n 's/^fuzz_\(.*\)$/\1/p' | grep -v '[.]')
+if [ $# = 0 ]; then
+    for target in tests/fuzz/fuzz_*; do
+        [[ $target == *.* ]] || set -- "$@" "${target#tests/fuzz/fuzz_}"
+    done
+fi
 failed=0
 table=fuzzing/table
 [ -f "$table" ] || printf '%-12s %8s %12s %8s %8s %s\n' target seconds executions coverage features result >"$table"
