@@ -255,6 +255,8 @@ static void make_lines(const Corpus *corpus) {
         "<svg><g a=\" onload=alert(1) b\"/><use href='javascript:alert(1)'/></svg>",
         "<svg><image href=\"data:image/png;base64,AAAA\"/><a href=\"#x\"/><rect onclick=\"x\" fill=\"url(http://x)\"/>"
         "<!-- --><style>*{}</style></svg>",
+        "<svg><rect onclick=\"x\"/></svg>",
+        "<svg><use href=\"#a\"/><rect fill=\"url(#b)\"/></svg>",
         NULL};
     put_texts(corpus, "svg", figures);
     put_texts(corpus, "model_line", lines);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MUTATIONS = 200, LARGEST = 1 << 20, MOST_CHANGES = 4, GROWTH = 64 };
+enum { MUTATIONS = 1000, LARGEST = 1 << 20, MOST_CHANGES = 4, GROWTH = 64 };
 
 /* For the handler: where we are. */
 static char place[600];
@@ -94,7 +94,9 @@ static size_t change(Chances *chances, unsigned char *bytes, size_t size) {
 }
 
 static size_t mutate(int copy, unsigned char *bytes, size_t size) {
-    Chances chances = {rng_stream((uint64_t)copy, RNG_SPLIT, (uint32_t)size, 0), 0};
+    uint64_t sum = 14695981039346656037u; /* of the bytes: FNV-1a */
+    for (size_t i = 0; i < size; i++) sum = (sum ^ bytes[i]) * 1099511628211u;
+    Chances chances = {rng_stream(sum, RNG_SPLIT, (uint64_t)copy, 0), 0};
     for (size_t changes = 1 + below(&chances, MOST_CHANGES); changes; changes--) size = change(&chances, bytes, size);
     return size;
 }
