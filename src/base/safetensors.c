@@ -6,6 +6,7 @@
  */
 #include "base/safetensors_inside.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -40,11 +41,11 @@ static cf_status parse_header(const char *path, Memory *memory, size_t size, siz
             "%s is no safetensors file: it has %zu bytes, and the length of the header alone takes %d", path, size,
             LENGTH_BYTES);
     uint64_t length = little_endian(memory->bytes);
-    FAIL_IF(length > MAX_HEADER, CF_BAD_INPUT,
+    FAIL_IF(length > MOST_TENSOR_HEADER, CF_BAD_INPUT,
             "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu "
             "bytes; at most "
             "%d were expected",
-            path, (unsigned long long)length, MAX_HEADER);
+            path, (unsigned long long)length, MOST_TENSOR_HEADER);
     FAIL_IF(length > size - LENGTH_BYTES, CF_BAD_INPUT,
             "%s is cut short or damaged: its header should have %llu bytes, and %zu follow", path,
             (unsigned long long)length, size - LENGTH_BYTES);
@@ -150,8 +151,8 @@ static cf_status read_tensors(const char *path, Memory *memory, size_t data_size
     cf_status status;
     json_t *texts = json_object_get(memory->header, METADATA);
     size_t count = json_object_size(memory->header) - (texts != NULL), used = 0;
-    FAIL_IF(count > MAX_TENSORS, CF_BAD_INPUT, "%s holds %zu tensors; at most %d were expected", path, count,
-            MAX_TENSORS);
+    FAIL_IF(count > MOST_TENSORS, CF_BAD_INPUT, "%s holds %zu tensors; at most %d were expected", path, count,
+            MOST_TENSORS);
     if (texts) FORWARD(read_texts(path, texts, file));
     FORWARD(memory_new(count, sizeof *file->tensors, &file->tensors));
     FORWARD(memory_new(count, sizeof *ranges, &ranges));
@@ -199,7 +200,7 @@ static cf_status compare_checksum(const char *path, const Memory *memory, Stored
 
 static cf_status read_into(const char *path, Memory *memory, StoredFile *file) {
     size_t size, data_begin = 0;
-    FORWARD(file_read(path, MAX_FILE, &memory->bytes, &size));
+    FORWARD(file_read(path, MOST_TENSOR_FILE, &memory->bytes, &size));
     FORWARD(parse_header(path, memory, size, &data_begin));
     FORWARD(take_checksum(memory, size, data_begin));
     memmove(memory->bytes, memory->bytes + data_begin, size - data_begin);

@@ -3,9 +3,9 @@
  * Format: 8 bytes, little-endian, the length of the header; the header, JSON:
  *   {"__metadata__": {text: text}, name: {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]}, ...}
  * padded with spaces so that the data begin at a multiple of 8; then the data, without gaps, in the order of the offsets.
- * Limits of this reader: dtype F32, at most 8 dimensions, 4096 tensors, a header of 1 MB. Everything is checked before use:
- * the header's length against the file's size, offsets against shapes, no gap, no overlap, nothing left over; and the
- * checksum, where the file has one.
+ * Limits of this reader: dtype F32, at most 8 dimensions, as many tensors and so long a header as base/limits.h says.
+ * Everything is checked before use: the header's length against the file's size, offsets against shapes, no gap, no overlap,
+ * nothing left over; and the checksum, where the file has one.
  */
 #ifndef BASE_SAFETENSORS_H
 #define BASE_SAFETENSORS_H

@@ -12,8 +12,7 @@
 #define SEAL_KEY   "file_sha256"
 #define SEAL_ZEROS "0000000000000000000000000000000000000000000000000000000000000000" /* before it is known */
 
-enum { LENGTH_BYTES = 8, MAX_TENSORS = 4096, MAX_HEADER = 1 << 20 };
-static const size_t MAX_FILE = (size_t)1 << 34;
+enum { LENGTH_BYTES = 8 };
 
 /* Where the checksum's digits stand in a header (JSON, compact), or NULL. */
 char *seal_place(char *header, size_t length);

@@ -1,6 +1,7 @@
 /* Writing safetensors; the format is in the header. */
 #include "base/safetensors_inside.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -44,7 +45,7 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
         json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
     }
     fits = fits && count == tensor->count && size_multiply(count, sizeof(float), &bytes) &&
-           !__builtin_add_overflow(*offset, bytes, &end) && end <= MAX_FILE;
+           !__builtin_add_overflow(*offset, bytes, &end) && end <= MOST_TENSOR_FILE;
     if (!fits) {
         json_decref(shape);
         return FAIL(CF_INTERNAL, "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
@@ -60,8 +61,8 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
 static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
                              size_t text_count, char **text) {
     size_t offset = 0;
-    FAIL_IF(tensor_count > MAX_TENSORS, CF_INTERNAL, "%zu tensors are more than the %d of one file", tensor_count,
-            MAX_TENSORS);
+    FAIL_IF(tensor_count > MOST_TENSORS, CF_INTERNAL, "%zu tensors are more than the %d of one file", tensor_count,
+            MOST_TENSORS);
     FORWARD(add_texts(header, texts, text_count));
     for (size_t i = 0; i < tensor_count; i++) {
         FAIL_IF(strcmp(tensors[i].name, METADATA) == 0, CF_INTERNAL, "a tensor cannot be called %s", METADATA);
@@ -75,8 +76,8 @@ static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t
 /* The length and the header as they stand in the file, in one piece. */
 static cf_status pad_header(const char *path, const char *header, char **bytes, size_t *size) {
     size_t length = strlen(header), padded = (length + LENGTH_BYTES - 1) / LENGTH_BYTES * LENGTH_BYTES;
-    FAIL_IF(padded > MAX_HEADER, CF_BAD_USE, "%s: the names and texts take %zu bytes; at most %d can be read back",
-            path, padded, MAX_HEADER);
+    FAIL_IF(padded > MOST_TENSOR_HEADER, CF_BAD_USE, "%s: the names and texts take %zu bytes; at most %d can be read back",
+            path, padded, MOST_TENSOR_HEADER);
     FORWARD(memory_new(LENGTH_BYTES + padded, 1, bytes));
     for (int i = 0; i < LENGTH_BYTES; i++) (*bytes)[i] = (char)((uint64_t)padded >> 8 * i & 0xff);
     memset(*bytes + LENGTH_BYTES, ' ', padded);

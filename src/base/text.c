@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -91,6 +93,33 @@ int text_columns(const char *text) {
     int columns = 0;
     for (; *text; text++) columns += ((unsigned char)*text & 0xc0) != 0x80;
     return columns;
+}
+
+/* The character at *place, which moves on; -1 where the bytes are no UTF-8: overlong forms, surrogates and what is beyond
+ * U+10FFFF are none. */
+static int32_t next_character(const unsigned char **place) {
+    static const int32_t least[] = {0, 0x80, 0x800, 0x10000};
+    const unsigned char *p = *place;
+    const int more = *p < 0x80 ? 0 : *p >> 5 == 6 ? 1 : *p >> 4 == 14 ? 2 : *p >> 3 == 30 ? 3 : -1;
+    if (more < 0) return -1;
+    int32_t character = more ? *p & (0x3f >> more) : *p;
+    for (int i = 1; i <= more; i++) {
+        if (p[i] >> 6 != 2) return -1; /* the end of the text, too */
+        character = character << 6 | (p[i] & 0x3f);
+    }
+    *place += 1 + more;
+    return character < least[more] || character > 0x10ffff || character >> 11 == 27 ? -1 : character;
+}
+
+bool text_is_name(const char *text) {
+    const size_t length = strlen(text);
+    if (length < 1 || length > LONGEST_NAME) return false;
+    for (const unsigned char *place = (const unsigned char *)text; *place;) {
+        const int32_t c = next_character(&place);
+        if (c < ' ' || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfffe || c == 0xffff)
+            return false;
+    }
+    return true;
 }
 
 void csv_text(FILE *out, const char *text) {

@@ -23,6 +23,9 @@ const char *text_thousands(long long n, char text[32]);
 const char *text_loss(double loss, char text[32]);
 /* Code points of UTF-8: the columns that a text takes on a terminal, as far as it is no wide script. */
 int text_columns(const char *text);
+/* Whether a text may be the name of something: 1 to LONGEST_NAME bytes of UTF-8 (RFC 3629) without control characters (C0,
+ * DEL, C1, and the separators U+2028 and U+2029). Such a name can stand in JSON, XML, a line of a table and on a terminal. */
+bool text_is_name(const char *text);
 /* A text as one field of CSV (RFC 4180): quoted where it has to be. */
 void csv_text(FILE *out, const char *text);
 

@@ -43,6 +43,26 @@ static int compare_numbers(const void *a, const void *b) {
     return x != y ? (x > y) - (x < y) : compare_names(a, b);
 }
 
+/* The name of a class goes into tables, figures and pages; what could break their lines is refused here. */
+static cf_status add_class(Folder *folder, const char *name) {
+    FAIL_IF(folder->classes == MAX_CLASSES, CF_BAD_INPUT, "%s has more than %d class folders", folder->path,
+            MAX_CLASSES);
+    if (!text_is_name(name)) {
+        char shown[LONGEST_NAME + 1];
+        size_t length = 0;
+        for (; name[length] && length < LONGEST_NAME; length++)
+            shown[length] = name[length] >= ' ' && name[length] < 127 ? name[length] : '?';
+        shown[length] = '\0';
+        return FAIL(CF_BAD_INPUT,
+                    "the class folder %s/%s has a name with control characters, or one that is not UTF-8 (shown as ?); "
+                    "rename it",
+                    folder->path, shown);
+    }
+    FORWARD(memory_copy_string(name, &folder->names[folder->classes]));
+    folder->classes++;
+    return CF_OK;
+}
+
 static cf_status find_classes(Folder *folder) {
     DIR *stream = opendir(folder->path);
     cf_status status = CF_OK;
@@ -57,11 +77,7 @@ static cf_status find_classes(Folder *folder) {
         bool is_class = file_is_folder(path);
         free(path);
         if (!is_class) continue;
-        if (folder->classes == MAX_CLASSES)
-            status = FAIL(CF_BAD_INPUT, "%s has more than %d class folders", folder->path, MAX_CLASSES);
-        else
-            status = memory_copy_string(entry->d_name, &folder->names[folder->classes]);
-        if (!status) folder->classes++;
+        status = add_class(folder, entry->d_name);
         numbers = numbers && text_to_integer(entry->d_name, INT64_MIN, INT64_MAX, &number);
     }
     closedir(stream);

@@ -14,6 +14,7 @@
  * Classes are as many as the highest label says, at least 10. With more than 10, and most of them without a
  * single example, it is not many classes but a wrong label: the first one beyond the first gap is reported.
  */
+#include "base/limits.h"
 #include "base/memory.h"
 #include "data/readers.h"
 #include "data/reorder.h"
@@ -24,7 +25,7 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-enum { ELEMENT_BYTE = 0x08, MAX_DIMS = 4, FEWEST_CLASSES = 10, DEFLATE_RATIO = 1040 };
+enum { ELEMENT_BYTE = 0x08, MAX_DIMS = 4, FEWEST_CLASSES = 10 };
 
 typedef struct IdxFile {
     const char *path;

@@ -4,8 +4,9 @@
  * A picture is grey where the file says so (PNG without colour, JPEG of one component), else RGB. Alpha
  * multiplies the values as they stand in the file. CMYK is refused: what it looks like depends on a profile.
  * A JPEG whose data end early or decode wrongly is an error too, where libjpeg itself goes on with a warning.
- * A rotation noted in EXIF is not applied. Limits: 65,535 pixels a side, 100 million in all, files of 512 MB.
+ * A rotation noted in EXIF is not applied. Limits: base/limits.h.
  */
+#include "base/limits.h"
 #include "base/memory.h"
 #include "data/readers.h"
 
@@ -17,8 +18,6 @@
 /* After stdio.h, which they need but do not include. */
 #include <jerror.h>
 #include <jpeglib.h>
-
-enum { LONGEST_SIDE = 65535, MOST_PIXELS = 100000000, MOST_BYTES = 512 << 20 };
 
 static PictureKind kind_of_bytes(const unsigned char *bytes, size_t size) {
     if (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) return PICTURE_PNG;
@@ -43,6 +42,15 @@ static cf_status check_size(const char *path, unsigned long width, unsigned long
     return CF_OK;
 }
 
+/* A file of a few bytes may claim any size: no more pixels than its bytes can hold at best, at so many a byte. */
+static cf_status check_density(const char *path, const Picture *picture, size_t per_byte, size_t size) {
+    const size_t pixels = (size_t)picture->width * (size_t)picture->height;
+    FAIL_IF(pixels / per_byte > size, CF_BAD_INPUT,
+            "%s claims %d x %d pixels, more than its %zu bytes can hold; it is damaged", path, picture->width,
+            picture->height, size);
+    return CF_OK;
+}
+
 /* ---- PNG ---- */
 
 /* In place: each pixel's last byte is its alpha; the others stay, times it. */
@@ -54,7 +62,6 @@ static void lay_on_black(unsigned char *pixels, size_t count, int channels) {
 
 static cf_status png_decode(const char *path, png_image *image, Picture *picture) {
     bool colour = image->format & PNG_FORMAT_FLAG_COLOR, alpha = image->format & PNG_FORMAT_FLAG_ALPHA;
-    FORWARD(check_size(path, image->width, image->height));
     /* 16-bit files without a gamma would be taken for linear light, unlike the 8-bit ones. */
     image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
     image->format = colour ? (alpha ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB) : (alpha ? PNG_FORMAT_GA : PNG_FORMAT_GRAY);
@@ -77,7 +84,10 @@ static cf_status png_read(const char *path, const unsigned char *bytes, size_t s
     FAIL_IF(!png_image_begin_read_from_memory(&image, bytes, size), CF_BAD_INPUT, "%s is a damaged PNG: %s", path,
             image.message);
     *picture = (Picture){image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1, (int)image.height, (int)image.width, NULL};
-    cf_status status = measure ? check_size(path, image.width, image.height) : png_decode(path, &image, picture);
+    cf_status status = check_size(path, image.width, image.height);
+    /* A bit is the least that a pixel takes, before it is deflated. */
+    if (!status) status = check_density(path, picture, (size_t)8 * DEFLATE_RATIO, size);
+    if (!status && !measure) status = png_decode(path, &image, picture);
     png_image_free(&image);
     return status;
 }
@@ -114,6 +124,15 @@ static void jpeg_hear(j_common_ptr jpeg, int level) {
     }
 }
 
+/* Asked between the pieces of work: a file of many scans would keep the processor busy for hours. */
+static void jpeg_watch(j_common_ptr jpeg) {
+    JpegFault *fault = (JpegFault *)jpeg->err;
+    const bool many = ((j_decompress_ptr)jpeg)->input_scan_number > MOST_JPEG_SCANS;
+    if (many && !fault->failed) snprintf(fault->text, sizeof fault->text, "it has more than %d scans", MOST_JPEG_SCANS);
+    fault->failed = fault->failed || many;
+    if (fault->failed) longjmp(fault->back, 1);
+}
+
 static cf_status jpeg_begin(struct jpeg_decompress_struct *jpeg, const char *path, Picture *picture) {
     bool grey = jpeg->jpeg_color_space == JCS_GRAYSCALE;
     FAIL_IF(jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK, CF_BAD_INPUT,
@@ -132,12 +151,17 @@ static cf_status jpeg_begin(struct jpeg_decompress_struct *jpeg, const char *pat
 /* All that libjpeg can jump out of. picture->pixels is allocated here and stays the caller's on any path. */
 static cf_status jpeg_decode(struct jpeg_decompress_struct *jpeg, JpegFault *fault, const char *path,
                              const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
+    struct jpeg_progress_mgr watcher = {.progress_monitor = jpeg_watch};
     if (setjmp(fault->back)) return FAIL(CF_BAD_INPUT, "%s is a damaged JPEG: %s", path, fault->text);
     jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, bytes, size);
+    jpeg->mem->max_memory_to_use = MOST_JPEG_MEMORY;
     jpeg_read_header(jpeg, TRUE);
     FORWARD(jpeg_begin(jpeg, path, picture));
+    /* Each block of 8 x 8 takes a bit at least, unless it is coded arithmetically. */
+    if (!jpeg->arith_code) FORWARD(check_density(path, picture, (size_t)8 * 8 * 8, size));
     if (measure) return CF_OK;
+    jpeg->progress = &watcher;
     size_t row = (size_t)picture->width * (size_t)picture->channels;
     FORWARD(memory_new((size_t)picture->height, row, &picture->pixels));
     jpeg_start_decompress(jpeg);
@@ -169,7 +193,7 @@ static cf_status read_or_measure(const char *path, bool measure, Picture *pictur
     size_t size;
     Picture made = {0};
     cf_status status;
-    FORWARD(file_read(path, MOST_BYTES, &bytes, &size));
+    FORWARD(file_read(path, MOST_PICTURE_BYTES, &bytes, &size));
     switch (kind_of_bytes(bytes, size)) {
     case PICTURE_PNG:
         status = png_read(path, bytes, size, measure, &made);

@@ -15,9 +15,11 @@ static cf_status check_shape(const char *name, size_t count, int channels, int h
     FAIL_IF(classes < 1 || classes > MAX_CLASSES, CF_BAD_INPUT, "%s: %d classes; 1 to %d can be handled", name, classes,
             MAX_CLASSES);
     FAIL_IF(!size_multiply((size_t)channels * (size_t)height, (size_t)width, &size) ||
-                !size_multiply(size, count, &size),
-            CF_BAD_INPUT, "%s: %zu images of %d x %d x %d are more bytes than can be addressed", name, count, channels,
-            height, width);
+                !size_multiply(size, count, &size) || size > MOST_SET_BYTES,
+            CF_BAD_INPUT,
+            "%s: %zu images of %d x %d x %d (channels, height, width) are more than the %zu GiB that a set "
+            "may have",
+            name, count, channels, height, width, MOST_SET_BYTES >> 30);
     return CF_OK;
 }
 

@@ -7,8 +7,7 @@
 #define DATA_IMAGE_SET_H
 
 #include "base/files.h"
-
-enum { MAX_CLASSES = 256 };
+#include "base/limits.h"
 
 struct cf_set {
     char *name;                   /* as asked for: "mnist", or the path */

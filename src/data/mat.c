@@ -11,6 +11,7 @@
  * whose data or checksum are wrong, all for success; its log, where some of that is told, is process-wide. What would have
  * to be checked around it is more than reading this one layout.
  */
+#include "base/limits.h"
 #include "base/memory.h"
 #include "data/mat_layout.h"
 #include "data/readers.h"
@@ -21,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS = 10, DEFLATE_RATIO = 1040, STORED_UINT8 = 2, LONGEST_SIDE = 65535 };
+enum { DIGITS = 10, STORED_UINT8 = 2 };
 
 /* ---- Checks before any data are read ---- */
 

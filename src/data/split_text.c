@@ -1,20 +1,21 @@
 #include "data/split_text.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST_NAME = 128 };
+enum { MOST_PIECE = LONGEST_NAME + 32 }; /* a class with its count */
 
 /* The next piece up to a comma, without blanks around it; false at the end of the text. */
-static bool next_piece(const char **text, char piece[LONGEST_NAME], const char **begin) {
+static bool next_piece(const char **text, char piece[MOST_PIECE], const char **begin) {
     if (!*text) return false;
     const char *from = *text, *comma = strchr(from, ','), *end = comma ? comma : from + strlen(from);
     while (from < end && *from == ' ') from++;
     while (end > from && end[-1] == ' ') end--;
     size_t length = (size_t)(end - from);
-    if (length >= LONGEST_NAME) length = LONGEST_NAME - 1;
+    if (length >= MOST_PIECE) length = MOST_PIECE - 1;
     memcpy(piece, from, length);
     piece[length] = '\0';
     *begin = from;
@@ -38,7 +39,7 @@ static cf_status find_label(const cf_set *set, const char *option, const char *n
 
 cf_status split_parse_classes(const cf_set *set, const char *text, bool wanted[MAX_CLASSES]) {
     const char *rest = text, *begin;
-    char name[LONGEST_NAME];
+    char name[MOST_PIECE];
     bool all = !text || !*text;
     int label, count = 0;
     for (int k = 0; k < MAX_CLASSES; k++) wanted[k] = all && k < set->classes;
@@ -57,7 +58,7 @@ cf_status split_parse_classes(const cf_set *set, const char *text, bool wanted[M
 cf_status split_parse_limits(const cf_set *set, const char *text, const bool wanted[MAX_CLASSES],
                              size_t limits[MAX_CLASSES]) {
     const char *rest = text && *text ? text : NULL, *begin;
-    char piece[LONGEST_NAME];
+    char piece[MOST_PIECE];
     long long limit;
     int label;
     for (int k = 0; k < MAX_CLASSES; k++) limits[k] = SIZE_MAX;

@@ -1,7 +1,9 @@
 /* Models as safetensors files: float32 tensors in PyTorch's order, and texts that say what they are. */
 #include "nn/model.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -109,9 +111,26 @@ static cf_status take_classes(const char *text, const char *path, const char *na
             "%s: the text \"classes\" should be a JSON list of 1 to %d names", path, MAX_CLASSES);
     for (size_t c = 0; c < classes; c++) {
         names[c] = json_string_value(json_array_get(*list, c));
-        FAIL_IF(!names[c], CF_BAD_INPUT, "%s: class %zu in the text \"classes\" is not a name", path, c);
+        FAIL_IF(
+            !names[c] || !text_is_name(names[c]), CF_BAD_INPUT,
+            "%s: class %zu in the text \"classes\" is not a name: 1 to %d bytes of UTF-8 without control characters "
+            "expected",
+            path, c, LONGEST_NAME);
     }
     *count = (int)classes;
+    return CF_OK;
+}
+
+/* The file must hold what its model line asks for: that is looked at before memory is taken for it. */
+static cf_status check_weights(const StoredFile *file, const char *line, Shape shape, int classes) {
+    LayerList list;
+    size_t stored = 0;
+    FORWARD(model_line_parse(line, shape, classes, &list));
+    const size_t wanted = layer_list_parameters(&list);
+    layer_list_free(&list);
+    for (size_t t = 0; t < file->tensor_count; t++) stored += file->tensors[t].count;
+    FAIL_IF(stored < wanted, CF_BAD_INPUT, "its model line has %zu parameters, its tensors have %zu values", wanted,
+            stored);
     return CF_OK;
 }
 
@@ -128,11 +147,13 @@ cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **
     FAIL_IF(!scaling || strcmp(scaling, "x/255") != 0, CF_BAD_INPUT, "%s: scaling x/255 expected, found %s", path,
             scaling ? scaling : "none");
     FAIL_IF(sscanf(input, "%5dx%5dx%5d%n", &shape.C, &shape.H, &shape.W, &used) != 3 || input[used] || shape.C < 1 ||
-                shape.H < 1 || shape.W < 1,
+                shape.H < 1 || shape.W < 1 || shape.C > LONGEST_SIDE || shape.H > LONGEST_SIDE ||
+                shape.W > LONGEST_SIDE,
             CF_BAD_INPUT, "%s: the input %s is no shape such as 1x28x28", path, input);
     cf_status status = take_classes(classes, path, names, &count, &list);
     if (!status) {
-        status = model_new(line, shape, names, count, 0, model);
+        status = check_weights(file, line, shape, count);
+        if (!status) status = model_new(line, shape, names, count, 0, model);
         if (status == CF_BAD_USE) status = CF_BAD_INPUT; /* a wrong line is the file's fault here */
         if (status) status_prefix(status, "%s", path);
     }

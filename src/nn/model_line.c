@@ -1,6 +1,7 @@
 /* Reads the line from left to right: words, then per layer its arguments, then its shape from the one before. */
 #include "nn/model_line.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LAYERS = 200, MAX_WORDS = 12, MAX_WORD = 32, MAX_LINE = 8192, MAX_SIDE = 65535 };
+enum { MAX_WORDS = 12, MAX_WORD = 32 };
 
 const char *const model_names[] = {"paper", "paper-leaky", "mlp", "linear", NULL};
 
@@ -118,8 +119,8 @@ static cf_status read_input(Reader *reader, Shape *shape) {
     if (!word)
         return fail_at(reader, end_column(reader), "a shape such as 1x28x28 expected, found the end of the layer");
     if (sscanf(word->text, "%5dx%5dx%5d%n", &shape->C, &shape->H, &shape->W, &used) != 3 || word->text[used] != '\0' ||
-        shape->C < 1 || shape->H < 1 || shape->W < 1 || shape->H > MAX_SIDE || shape->W > MAX_SIDE ||
-        shape->C > MAX_SIDE)
+        shape->C < 1 || shape->H < 1 || shape->W < 1 || shape->H > LONGEST_SIDE || shape->W > LONGEST_SIDE ||
+        shape->C > LONGEST_SIDE)
         return fail_at(reader, word->column, "a shape such as 1x28x28 (channels, height, width) expected, found %s",
                        word->text);
     return CF_OK;
@@ -206,12 +207,11 @@ static cf_status window_shape(const Reader *reader, Layer *layer) {
 }
 
 static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
-    enum { LARGEST = 1 << 28 }; /* values of one image: far beyond use, and products stay in range */
     double taps;
     layer->in = in;
     size_t inputs = shape_size(in);
-    if (inputs > LARGEST)
-        return fail_at(reader, layer->column, "more than %d values would arrive at this layer", LARGEST);
+    if (inputs > LARGEST_LAYER)
+        return fail_at(reader, layer->column, "more than %d values would arrive at this layer", LARGEST_LAYER);
     switch (layer->kind) {
     case LAYER_CONV:
         FORWARD(window_shape(reader, layer));
@@ -241,8 +241,8 @@ static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
         layer->out = in;
         break;
     }
-    if (shape_size(layer->out) > LARGEST || layer->parameters > LARGEST)
-        return fail_at(reader, layer->column, "this layer would have more than %d values or parameters", LARGEST);
+    if (shape_size(layer->out) > LARGEST_LAYER || layer->parameters > LARGEST_LAYER)
+        return fail_at(reader, layer->column, "this layer would have more than %d values or parameters", LARGEST_LAYER);
     return CF_OK;
 }
 
@@ -297,13 +297,16 @@ static cf_status read_layer(Reader *reader, int start, int *end, LayerList *list
         FORWARD(read_input(reader, &list->input));
         return read_settings(reader, &(Layer){0}, false, false);
     }
-    if (list->count == MAX_LAYERS) return fail_at(reader, kind->column, "more than %d layers", MAX_LAYERS);
+    if (list->count == MOST_LAYERS) return fail_at(reader, kind->column, "more than %d layers", MOST_LAYERS);
     Layer *layer = &list->layers[list->count];
     layer->column = kind->column;
     number_layer(list, kind->text, layer);
     FORWARD(read_arguments(reader, kind->text, next_is_bn(reader->line + *end), layer));
     FORWARD(infer_shape(reader, list->count ? list->layers[list->count - 1].out : list->input, layer));
     list->count++;
+    if (layer_list_parameters(list) > MOST_PARAMETERS)
+        return fail_at(reader, layer->column, "up to here the network would have more than %d parameters",
+                       MOST_PARAMETERS);
     return CF_OK;
 }
 
@@ -339,9 +342,10 @@ cf_status model_line_parse(const char *name_or_line, Shape data, int classes, La
                 name_or_line, text_hint(name_or_line, model_names));
     }
     if (!line) line = name_or_line;
-    FAIL_IF(strlen(line) > MAX_LINE, CF_BAD_USE, "the model line is longer than %d characters", MAX_LINE);
+    FAIL_IF(strlen(line) > LONGEST_MODEL_LINE, CF_BAD_USE, "the model line is longer than %d characters",
+            LONGEST_MODEL_LINE);
     FORWARD_TO(failed, memory_copy_string(line, &made.line));
-    FORWARD_TO(failed, memory_new(MAX_LAYERS, sizeof(Layer), &made.layers));
+    FORWARD_TO(failed, memory_new(MOST_LAYERS, sizeof(Layer), &made.layers));
     Reader reader = {.line = made.line, .classes = classes};
     FORWARD_TO(failed, read_line(&reader, &made));
     *list = made;

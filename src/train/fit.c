@@ -122,8 +122,10 @@ static cf_status save(Fit *fit) {
 /* The counters of a checkpoint say the same thing several times over; they must agree. */
 static cf_status check_counters(const Fit *fit, const char *path) {
     const FitState *s = &fit->state;
-    int64_t begun = s->step * fit->options->batch, images = (int64_t)fit->train->count;
-    FAIL_IF(s->step > fit->steps_per_epoch || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
+    /* Only what is below its bound is multiplied. */
+    const bool far = s->step > fit->steps_per_epoch;
+    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)fit->train->count;
+    FAIL_IF(far || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
                 fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
                 s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||
                 (s->epoch > 0 && s->epochs_since_best != s->epoch - s->best_epoch),

@@ -11,13 +11,12 @@
  * that of the parameter's name. */
 #include "tune/space.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/yaml.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { LARGEST_FILE = 1 << 20 };
 
 typedef struct YamlParameter {
     char *name, **values;
@@ -106,7 +105,7 @@ cf_status space_yaml_read(const char *path, Space *space) {
     Space made = {0};
     unsigned char *bytes;
     size_t size;
-    FORWARD(file_read(path, LARGEST_FILE, &bytes, &size));
+    FORWARD(file_read(path, MOST_YAML_BYTES, &bytes, &size));
     cf_status status = load(path, (const char *)bytes, size, &made);
     free(bytes);
     if (status)

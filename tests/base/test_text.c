@@ -1,5 +1,7 @@
 #include "testing.h"
 
+#include "base/limits.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -111,6 +113,25 @@ static void test_csv(void **state) {
     free(text);
 }
 
+static void test_names(void **state) {
+    (void)state;
+    char long_name[LONGEST_NAME + 2];
+    static const char *const good[] = {
+        "0", "a b", "</script>", "T-shirt/top", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "..", "\"&']]>"};
+    static const char *const bad[] = {
+        "",          "a\nb", "\t",       "\x7f",         "\x1b[2J",          "\xc2\x85",
+        "\xff",      "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x80\xa8",
+        "a\xe2\x82", "\x80"};
+    for (size_t i = 0; i < COUNT_OF(good); i++) assert_true(text_is_name(good[i]));
+    for (size_t i = 0; i < COUNT_OF(bad); i++) assert_false(text_is_name(bad[i]));
+    memset(long_name, 'x', sizeof long_name);
+    long_name[LONGEST_NAME] = '\0';
+    assert_true(text_is_name(long_name));
+    long_name[LONGEST_NAME] = 'x';
+    long_name[LONGEST_NAME + 1] = '\0';
+    assert_false(text_is_name(long_name));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_for_people),
@@ -121,6 +142,7 @@ int main(void) {
         cmocka_unit_test(test_long_words_are_safe),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

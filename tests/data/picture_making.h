@@ -36,8 +36,8 @@ static inline void save_png_raw(const char *path, int bits, int colour_type, con
     fclose(stream);
 }
 
-static inline void save_jpeg(const char *path, unsigned width, unsigned height, int channels, J_COLOR_SPACE space,
-                             const unsigned char *pixels) {
+static inline void save_jpeg_as(const char *path, unsigned width, unsigned height, int channels, J_COLOR_SPACE space,
+                                const unsigned char *pixels, bool progressive) {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
     FILE *stream = fopen(path, "wb");
@@ -51,6 +51,7 @@ static inline void save_jpeg(const char *path, unsigned width, unsigned height, 
     jpeg.in_color_space = space;
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, 98, TRUE);
+    if (progressive) jpeg_simple_progression(&jpeg);
     jpeg_start_compress(&jpeg, TRUE);
     while (jpeg.next_scanline < height) {
         unsigned char line[1024];
@@ -61,6 +62,15 @@ static inline void save_jpeg(const char *path, unsigned width, unsigned height, 
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
     fclose(stream);
+}
+
+static inline void save_jpeg(const char *path, unsigned width, unsigned height, int channels, J_COLOR_SPACE space,
+                             const unsigned char *pixels) {
+    save_jpeg_as(path, width, height, channels, space, pixels, false);
+}
+
+static inline void save_progressive_jpeg(const char *path, unsigned width, unsigned height, const unsigned char *rgb) {
+    save_jpeg_as(path, width, height, 3, JCS_RGB, rgb, true);
 }
 
 #endif

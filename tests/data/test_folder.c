@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "data/picture_making.h"
 #include "data/readers.h"
 #include "testing.h"
@@ -101,6 +102,17 @@ static void test_folder_bad(void **state) {
     save_flat(class_folder("bad", "hollow"), "a.png", 4, false, 1);
     write_bytes(path_in(full, "b.png"), "\x89PNG\r\n\x1a\n and so on", 18);
     assert_fails(folder_read(root, &set), CF_BAD_INPUT, "bad/full/b.png");
+    /* Names that would break a line, a page or a document. */
+    static const char *const names[][2] = {{"a\nb", "names/a?b has"},
+                                           {"a\033[2Jb", "names/a?[2Jb has"},
+                                           {"\xff", "names/? has"},
+                                           {"\xc2\x85", "names/?? has"}};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        snprintf(root, sizeof root, "%s/names", scratch_folder());
+        save_flat(class_folder("names", names[i][0]), "a.png", 4, false, 1);
+        assert_fails(folder_read(root, &set), CF_BAD_INPUT, names[i][1]);
+        assert_ok(file_remove_tree(root));
+    }
 }
 
 /* The first damaged file is named, whatever the order in which threads meet them. */

@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "data/picture_making.h"
 #include "data/readers.h"
 #include "testing.h"
@@ -126,6 +127,43 @@ static void test_pictures_bad(void **state) {
     expect_bad(huge, sizeof huge, "65535 x 65535 pixels");
 }
 
+/* Small files that ask for much: refused before memory is taken, or work begun. */
+static void test_pictures_bombs(void **state) {
+    (void)state;
+    static unsigned char bytes[100000];
+    unsigned char png[41] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x27\x0f\0\0\x27\x0f\x08\0\0\0\0....\0\0\0\0IDAT";
+    uint32_t crc = __builtin_bswap32((uint32_t)crc32(crc32(0, NULL, 0), png + 12, 17));
+    const char *path = path_in(scratch_folder(), "bomb");
+    memcpy(png + 29, &crc, 4);
+    expect_bad(png, sizeof png, "claims 9999 x 9999 pixels, more than its 41 bytes can hold");
+    save_jpeg(path, 3, 2, 3, JCS_RGB, colour);
+    size_t size = load(path, bytes, sizeof bytes);
+    unsigned char *frame = memmem(bytes, size, "\xff\xc0", 2);
+    assert_non_null(frame);
+    memcpy(frame + 5, "\x27\x0f\x27\x0f", 4);
+    expect_bad(bytes, size, "claims 9999 x 9999 pixels");
+}
+
+/* The first scan of a progressive JPEG, again and again. */
+static void test_jpeg_scans(void **state) {
+    (void)state;
+    static unsigned char bytes[100000];
+    Picture picture;
+    const char *path = path_in(scratch_folder(), "scans");
+    save_progressive_jpeg(path, 3, 2, colour);
+    size_t size = load(path, bytes, sizeof bytes), scan = 2;
+    assert_ok(picture_read(path, &picture));
+    free(picture.pixels);
+    unsigned char *begin = memmem(bytes, size, "\xff\xda", 2);
+    assert_non_null(begin);
+    while (begin[scan] != 0xff || begin[scan + 1] == 0) scan++; /* up to the next marker */
+    for (int more = 0; more < MOST_JPEG_SCANS; more++, size += scan) {
+        assert_true(size + scan < sizeof bytes);
+        memmove(begin + scan, begin, size - (size_t)(begin - bytes));
+    }
+    expect_bad(bytes, size, "more than 100 scans");
+}
+
 /* Flipped bits do not crash. */
 static void test_pictures_flips(void **state) {
     (void)state;
@@ -153,8 +191,14 @@ static void test_pictures_flips(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),  cmocka_unit_test(test_png_alpha),    cmocka_unit_test(test_png_kinds),
-        cmocka_unit_test(test_jpeg), cmocka_unit_test(test_pictures_bad), cmocka_unit_test(test_pictures_flips),
+        cmocka_unit_test(test_png),
+        cmocka_unit_test(test_png_alpha),
+        cmocka_unit_test(test_png_kinds),
+        cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_pictures_bad),
+        cmocka_unit_test(test_pictures_flips),
+        cmocka_unit_test(test_pictures_bombs),
+        cmocka_unit_test(test_jpeg_scans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,8 @@ static void test_limits(void **state) {
     assert_fails(set_new("s", "s", 1, 1, 1, 1, 257, &set), CF_BAD_INPUT, "257 classes");
     assert_fails(set_new("s", "s", 0, 1, 1, 1, 2, &set), CF_BAD_INPUT, "at least 1");
     assert_fails(set_new("s", "s", SIZE_MAX, 1, 1, 1, 2, &set), CF_BAD_INPUT, "at most");
-    assert_fails(set_new("s", "s", UINT32_MAX, 65535, 65535, 65535, 2, &set), CF_BAD_INPUT, "addressed");
+    assert_fails(set_new("s", "s", UINT32_MAX, 65535, 65535, 65535, 2, &set), CF_BAD_INPUT, "64 GiB");
+    assert_fails(set_new("s", "s", UINT32_MAX, 3, 32, 32, 2, &set), CF_BAD_INPUT, "64 GiB");
 }
 
 static void test_join(void **state) {

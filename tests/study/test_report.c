@@ -15,7 +15,7 @@
 enum { CLASSES = 3, SIDE = 6, IMAGES = 120 };
 
 /* Each would end what it stands in, if it were not escaped. */
-static const char *const names[CLASSES] = {"</script><script>alert(1)</script>", "a \"b\" & 'c'", "x,\ny<b>"};
+static const char *const names[CLASSES] = {"</script><script>alert(1)</script>", "a \"b\" & 'c'", "x, y<b>"};
 
 /* ---- A run, made once ---- */
 
@@ -259,7 +259,7 @@ static void tells_how_sure(void **state) {
     section = page_with("confused", json_pack("[{s:s s:s s:i s:f} {s:s s:s}]", "true", names[2], "predicted", names[0],
                                               "count", 7, "share", 0.35, "true", "nobody", "predicted", names[0]));
     assert_int_equal(count(section, "<button"), 1);
-    assert_has(section, "data-label=\"2\" data-predicted=\"0\">x,\ny&lt;b&gt; taken for &lt;/script&gt;");
+    assert_has(section, "data-label=\"2\" data-predicted=\"0\">x, y&lt;b&gt; taken for &lt;/script&gt;");
     assert_has(section, "<td class=\"n\">7</td>");
     assert_has(section, "35.0 %");
     free(section);
@@ -335,18 +335,18 @@ static void prefixes_ids(void **state) {
     assert_string_equal(text, "<svg a=\"1\"><g id=\"f7-g-0\"/><use xlink:href=\"#f7-g-0\"/><use href='#f7-g-0'/>"
                               "<path clip-path=\"url(#f7-c)\"/><text>id=\"x\" url(#y)</text></svg>\n");
     free(text);
-    static const char *const bad[] = {"<svg><script>1</script></svg>",
-                                      "<svg onload=\"x\"></svg>",
-                                      "<svg><g a='1'ONCLICK=\"x\"/></svg>",
-                                      "<svg><image href=\"http://x/y.png\"/></svg>",
-                                      "<svg><use href=\"javascript:x\"/></svg>",
-                                      "<svg><image xlink:href = \"file:///x\"/></svg>",
-                                      "<svg><rect fill=\"url(http://x)\"/></svg>",
-                                      "<svg><foreignObject/></svg>",
-                                      "<svg><style>*{}</style></svg>",
-                                      "<svg><!-- x --></svg>",
-                                      "<svg a=\"",
-                                      "<html></html>"};
+    static const char *const bad[] = {
+        "<svg><script>1</script></svg>", "<svg onload=\"x\"></svg>", "<svg><g a='1'ONCLICK=\"x\"/></svg>",
+        "<svg><image href=\"http://x/y.png\"/></svg>", "<svg><use href=\"javascript:x\"/></svg>",
+        "<svg><image xlink:href = \"file:///x\"/></svg>", "<svg><rect fill=\"url(http://x)\"/></svg>",
+        "<svg><foreignObject/></svg>", "<svg><style>*{}</style></svg>", "<svg><!-- x --></svg>",
+        /* What HTML reads otherwise than it looks. */
+        "<svg><g a\"><script>alert(1)</script><g b\"/></svg>", "<svg><g a\" onload=alert(1) b\"/></svg>",
+        "<svg><g a==\" onload=alert(1) \"/></svg>", "<svg><g =\" onload=alert(1) \"/></svg>",
+        "<svg><g=\" onload=alert(1) \"/></svg>", "<svg><g a= b=\" onload=alert(1) \"/></svg>",
+        "<svg><g/onload=\"alert(1)\"/></svg>", "<svg><rect style=\"fill:&#117;rl(http://x)\"/></svg>",
+        "<svg><rect style=\"fill:u\\72l(http://x)\"/></svg>", "<svg><img src=\"http://x\"/></svg>",
+        "<svg></svg><svg onload=\"x\"/>", "<svg></svg></div>", "<svg><g>", "<svg a=\"", "<html></html>"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         if (inlined(bad[i], &text) != CF_BAD_INPUT) fail_msg("taken: %s", bad[i]);
         assert_string_equal(text, "");

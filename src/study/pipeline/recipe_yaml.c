@@ -5,6 +5,7 @@
  */
 #include "study/pipeline/recipe.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/yaml.h"
@@ -12,8 +13,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { LARGEST_FILE = 1 << 20 };
 
 typedef struct YamlTrain {
     char *epochs, *batch, *optimizer, *lr, *momentum, *weight_decay, *schedule, *patience, *seed, *precision, *engine;
@@ -222,7 +221,7 @@ cf_status recipe_read(const char *name_or_path, Recipe *recipe) {
     Recipe made = {0};
     unsigned char *bytes = NULL;
     size_t size;
-    if (!text) FORWARD(file_read(name_or_path, LARGEST_FILE, &bytes, &size));
+    if (!text) FORWARD(file_read(name_or_path, MOST_YAML_BYTES, &bytes, &size));
     cf_status status = load(name_or_path, text ? text : (const char *)bytes, &made);
     if (!status) status = name_recipe(name_or_path, &made);
     free(bytes);

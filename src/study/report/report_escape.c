@@ -73,7 +73,7 @@ void html_rows(FILE *out, const json_t *object, const char *skipped) {
     json_object_foreach((json_t *)(uintptr_t)object, key, item) {
         if (json_is_object(item) || json_is_array(item) || strcmp(key, skipped) == 0) continue;
         fputs("<div><dt>", out);
-        for (const char *p = key; *p; p++) fputc(*p == '_' ? ' ' : *p, out);
+        for (const char *p = key; *p; p++) html_text(out, (const char[]){*p == '_' ? ' ' : *p, '\0'});
         fputs("</dt><dd>", out);
         html_value(out, item);
         fputs("</dd></div>\n", out);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "study/report/report_inside.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,12 @@
 
 static double number(const json_t *object, const char *key) {
     return json_number_value(json_object_get(object, key));
+}
+
+/* A count. What is none, as 1e300 is in a damaged document, is 0: the conversion would not be defined. */
+static long long whole(const json_t *object, const char *key) {
+    const double value = number(object, key);
+    return fabs(value) < 1e15 ? (long long)value : 0;
 }
 
 static void row(FILE *out, const char *name, const char *text) {
@@ -31,8 +38,7 @@ static void test_facts(FILE *out, const json_t *test) {
              100 * json_number_value(json_array_get(interval, 1)));
     html_fact(out, "Test accuracy", text, remark);
     snprintf(text, sizeof text, "%.4f", number(test, "loss"));
-    snprintf(remark, sizeof remark, "cross-entropy, over %s images",
-             text_thousands((long long)number(test, "n"), count));
+    snprintf(remark, sizeof remark, "cross-entropy, over %s images", text_thousands(whole(test, "n"), count));
     html_fact(out, "Test loss", text, remark);
     snprintf(text, sizeof text, "%.4f", number(json_object_get(test, "macro"), "f1"));
     html_fact(out, "F1", text, "mean over the classes");
@@ -47,13 +53,12 @@ void section_facts(FILE *out, const ReportInput *input) {
     }
     fputs("<dl class=\"facts\">\n", out);
     if (input->test) test_facts(out, input->test);
-    snprintf(text, sizeof text, "%d of %d", (int)number(m, "best_epoch"), (int)number(m, "epochs_run"));
+    snprintf(text, sizeof text, "%lld of %lld", whole(m, "best_epoch"), whole(m, "epochs_run"));
     snprintf(remark, sizeof remark, "validation loss %.4f, accuracy %.2f %%", number(validation, "loss"),
              100 * number(validation, "accuracy"));
     html_fact(out, "Best epoch", text, remark);
     snprintf(text, sizeof text, "%.1f s", number(m, "seconds"));
-    snprintf(remark, sizeof remark, "of training, %s images/s",
-             text_thousands((long long)number(m, "images_per_second"), count));
+    snprintf(remark, sizeof remark, "of training, %s images/s", text_thousands(whole(m, "images_per_second"), count));
     html_fact(out, "Time", text, remark);
     snprintf(text, sizeof text, "%.0f GFLOP/s", number(m, "gflops"));
     snprintf(remark, sizeof remark, "%.0f %% of these threads\xe2\x80\x99 measured peak",
@@ -179,9 +184,9 @@ void section_scores(FILE *out, const ReportInput *input) {
           "class=\"n\">Support</th></tr></thead>\n<tbody>\n",
           out);
     json_array_foreach(json_object_get(input->test, "per_class"), i, item)
-        scores_row(out, report_class(input, (int)i), item, (long long)number(item, "support"));
+        scores_row(out, report_class(input, (int)i), item, whole(item, "support"));
     fputs("</tbody><tfoot>\n", out);
-    long long n = (long long)number(input->test, "n");
+    long long n = whole(input->test, "n");
     scores_row(out, "macro average", json_object_get(input->test, "macro"), n);
     scores_row(out, "weighted average", json_object_get(input->test, "weighted"), n);
     fputs("</tfoot></table></div>\n", out);
@@ -194,7 +199,7 @@ void section_history(FILE *out, const ReportInput *input) {
         html_note(out, "There is no history.csv in the folder.");
         return;
     }
-    snprintf(best, sizeof best, "%d", (int)number(input->metrics, "best_epoch"));
+    snprintf(best, sizeof best, "%lld", whole(input->metrics, "best_epoch"));
     fputs("<div class=\"scroll tall\"><table class=\"sortable\"><caption>Every epoch; the best one, whose weights were "
           "kept, is "
           "marked</caption>\n<thead><tr>",

@@ -1,6 +1,7 @@
 #include "study/run/csv_table.h"
 
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -51,12 +52,11 @@ static cf_status take_line(CsvTable *table, char **place, size_t *count, const c
 }
 
 cf_status csv_table_read(const char *path, CsvTable *table) {
-    enum { LARGEST = 256 << 20 };
     CsvTable made = {0};
     unsigned char *bytes;
     size_t size, count = 0;
     cf_status status;
-    FORWARD(file_read(path, LARGEST, &bytes, &size));
+    FORWARD(file_read(path, MOST_CSV_BYTES, &bytes, &size));
     made.owned = (char *)bytes;
     if (!size || memchr(bytes, '\0', size)) {
         status = FAIL(CF_BAD_INPUT, "%s is no CSV file: it %s", path, size ? "holds zero bytes" : "is empty");

@@ -1,6 +1,7 @@
 #include "study/run/history.h"
 
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -42,10 +43,9 @@ static cf_status read_rows(const char *path, char *text, EpochRow **rows, int *c
 }
 
 cf_status history_read(const char *path, EpochRow **rows, int *count) {
-    enum { LARGEST = 64 << 20 };
     unsigned char *bytes;
     size_t size;
-    FORWARD(file_read(path, LARGEST, &bytes, &size));
+    FORWARD(file_read(path, MOST_CSV_BYTES, &bytes, &size));
     cf_status status = read_rows(path, (char *)bytes, rows, count);
     free(bytes);
     return status;

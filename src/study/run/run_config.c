@@ -1,6 +1,7 @@
 /* config.json, to and from. Every key is checked: one that is missing, unknown or of another type is an error that names it. */
 #include "study/run/run.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
@@ -255,11 +256,10 @@ cf_status json_write(const char *path, const json_t *json) {
 }
 
 cf_status json_read(const char *path, json_t **json) {
-    enum { LARGEST = 64 << 20 };
     unsigned char *bytes;
     size_t size;
     json_error_t error;
-    FORWARD(file_read(path, LARGEST, &bytes, &size));
+    FORWARD(file_read(path, MOST_JSON_BYTES, &bytes, &size));
     json_t *root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &error);
     free(bytes);
     FAIL_IF(!root, CF_BAD_INPUT, "%s, line %d: %s", path, error.line, error.text);

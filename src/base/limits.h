@@ -1,0 +1,51 @@
+/* What files and texts from outside may ask for. Each limit is checked before memory is taken for what it limits, and the
+ * message of a breach names it. They are far beyond what the program is made for, and keep a file of a few bytes from taking
+ * the machine: together with a file's own size, which every reader holds its claims against, they bound what reading takes.
+ *
+ * Where a limit belongs to one format only it still stands here, so that one page tells them all. Depth: JSON may be nested
+ * 2048 deep (jansson's own limit), YAML as deep as the schema at hand; aliases in YAML are refused.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <stddef.h>
+
+/* ---- Documents, in bytes ---- */
+
+enum {
+    MOST_JSON_BYTES =
+        32 << 20, /* config.json, metrics.json, a study's records; takes up to 100 times as much in memory */
+    MOST_YAML_BYTES = 1 << 20,  /* recipes, search spaces */
+    MOST_CSV_BYTES = 256 << 20, /* predictions.csv, embedding.csv, history.csv */
+};
+
+/* ---- Images ---- */
+
+enum {
+    LONGEST_SIDE = 65535,         /* pixels of a side */
+    MOST_PIXELS = 100000000,      /* of one picture, PNG or JPEG; 400 MB decoded */
+    MOST_PICTURE_BYTES = 1 << 29, /* of its file */
+    MOST_JPEG_SCANS = 100,        /* each scan of a progressive JPEG goes over all pixels; files in use have about 10 */
+    MOST_JPEG_MEMORY = 1 << 30,   /* that libjpeg may take, beside the decoded pixels */
+    DEFLATE_RATIO = 1040,         /* deflate packs at most 1032 bytes into one: what claims more is damaged */
+    MAX_CLASSES = 256,
+    LONGEST_NAME = 255, /* bytes of a class's name */
+};
+/* Pixels of a whole set, in bytes: 64 GiB. */
+static const size_t MOST_SET_BYTES = (size_t)1 << 36;
+
+/* ---- Models ---- */
+
+enum {
+    LONGEST_MODEL_LINE = 8192, /* characters */
+    MOST_LAYERS = 200,
+    LARGEST_LAYER = 1 << 28,   /* values of one image, and weights, of one layer */
+    MOST_PARAMETERS = 1 << 28, /* of a network: 1 GiB of float32 */
+};
+
+/* ---- Safetensors ---- */
+
+enum { MOST_TENSORS = 4096, MOST_TENSOR_HEADER = 1 << 20 };
+static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
+
+#endif

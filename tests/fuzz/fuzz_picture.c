@@ -1,0 +1,51 @@
+/* A PNG or JPEG file of a class folder: its size is asked for, then it is decoded and resized, as the folder's reader does. A PNG
+ * is read twice, the second time with its checksums put right. */
+#include "fuzz.h"
+
+#include "data/prepare.h"
+#include "data/readers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+/* Puts right the checksums of a PNG's chunks, which mutations never do. */
+static void mend_checksums(uint8_t *png, size_t size) {
+    for (size_t at = 8, length; size - at >= 12; at += 12 + length) {
+        length = (size_t)png[at] << 24 | (size_t)png[at + 1] << 16 | (size_t)png[at + 2] << 8 | png[at + 3];
+        if (length > size - at - 12) break;
+        const uint32_t sum = (uint32_t)crc32(0, png + at + 4, (unsigned)length + 4);
+        for (size_t i = 0; i < 4; i++) png[at + 8 + length + i] = (uint8_t)(sum >> (24 - 8 * i));
+    }
+}
+
+static void read_picture(const uint8_t *data, size_t size) {
+    static const int small[3] = {3, 4, 5};
+    unsigned char out[3 * 4 * 5];
+    Picture measured, picture;
+    const char *path = fuzz_file(0, data, size);
+    const cf_status measuring = picture_measure(path, &measured);
+    fuzz_settled(measuring);
+    const cf_status status = picture_read(path, &picture);
+    fuzz_settled(status);
+    PROMISE(!measuring || status);
+    if (status) return;
+    PROMISE(picture.channels == measured.channels && picture.height == measured.height &&
+            picture.width == measured.width);
+    PROMISE(picture_kind(path) != PICTURE_NONE);
+    fuzz_settled(
+        resize_bytes(picture.pixels, (const int[3]){picture.channels, picture.height, picture.width}, small, out));
+    free(picture.pixels);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    read_picture(data, size);
+    if (size < 20 || memcmp(data, "\x89PNG\r\n\x1a\n", 8) != 0) return 0;
+    uint8_t *mended = malloc(size);
+    PROMISE(mended);
+    memcpy(mended, data, size);
+    mend_checksums(mended, size);
+    read_picture(mended, size);
+    free(mended);
+    return 0;
+}
