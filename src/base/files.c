@@ -179,7 +179,7 @@ cf_status sha256_new(Sha256 **sha) {
     made->context = EVP_MD_CTX_new();
     if (!made->context || EVP_DigestInit_ex(made->context, EVP_sha256(), NULL) != 1) {
         sha256_free(made);
-        return FAIL(CF_INTERNAL, "SHA-256 is not available from libcrypto");
+        return FAIL(CF_NO_MEMORY, "libcrypto makes no SHA-256: out of memory, or a libcrypto without it");
     }
     *sha = made;
     return CF_OK;

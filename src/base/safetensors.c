@@ -6,6 +6,7 @@
  */
 #include "base/safetensors.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -57,7 +58,9 @@ static cf_status parse_header(const char *path, Memory *memory, size_t size, siz
     const char *text = (const char *)memory->bytes + LENGTH_BYTES;
     FAIL_IF(length == 0 || text[0] != '{', CF_BAD_INPUT,
             "%s is no safetensors file: '{' was expected at byte 8, where the header begins", path);
+    json_memory_begin();
     memory->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading the header of %s", path);
     FAIL_IF(!memory->header, CF_BAD_INPUT, "%s: the header is not valid JSON: %s (at byte %d of the file)", path,
             error.text, error.position + LENGTH_BYTES);
     *data_begin = LENGTH_BYTES + (size_t)length;
@@ -227,7 +230,8 @@ static cf_status put(json_t *table, const char *key, json_t *value) {
     bool done = value && !taken && json_object_set(table, key, value) == 0;
     json_decref(value);
     FAIL_IF(taken, CF_BAD_USE, "\"%.80s\" stands twice in one safetensors file", key);
-    FAIL_IF(!done, CF_BAD_USE, "\"%.80s\" cannot be stored: it or its value is not valid UTF-8, or memory is out", key);
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making the header of a safetensors file");
+    FAIL_IF(!done, CF_BAD_USE, "\"%.80s\" cannot be stored: it or its value is not valid UTF-8", key);
     return CF_OK;
 }
 
@@ -296,6 +300,7 @@ static cf_status write_file(const char *path, const char *header, const StoredTe
 cf_status safetensors_write(const char *path, const StoredTensor *tensors, size_t tensor_count, const StoredText *texts,
                             size_t text_count) {
     char *text = NULL;
+    json_memory_begin();
     json_t *header = json_object();
     FAIL_IF(!header, CF_NO_MEMORY, "out of memory while making the header of %s", path);
     cf_status status = make_header(header, tensors, tensor_count, texts, text_count, &text);

@@ -132,7 +132,10 @@ static cf_status jpeg_begin(struct jpeg_decompress_struct *jpeg, const char *pat
 /* All that libjpeg can jump out of. picture->pixels is allocated here and stays the caller's on any path. */
 static cf_status jpeg_decode(struct jpeg_decompress_struct *jpeg, JpegFault *fault, const char *path,
                              const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
-    if (setjmp(fault->back)) return FAIL(CF_BAD_INPUT, "%s is a damaged JPEG: %s", path, fault->text);
+    if (setjmp(fault->back)) {
+        FAIL_IF(jpeg->err->msg_code == JERR_OUT_OF_MEMORY, CF_NO_MEMORY, "out of memory while reading %s", path);
+        return FAIL(CF_BAD_INPUT, "%s is a damaged JPEG: %s", path, fault->text);
+    }
     jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, bytes, size);
     jpeg_read_header(jpeg, TRUE);

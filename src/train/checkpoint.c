@@ -3,6 +3,7 @@
  * which give the same double back. */
 #include "train/fit.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -19,6 +20,7 @@ static json_t *row_to_json(const EpochRow *row) {
 }
 
 static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, char **text) {
+    json_memory_begin();
     json_t *rows = json_array();
     for (int i = 0; i < state->epoch; i++) json_array_append_new(rows, row_to_json(&state->rows[i]));
     json_t *root = json_pack(
@@ -29,7 +31,11 @@ static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, c
         "best_loss", state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
     *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
-    FAIL_IF(!*text, CF_NO_MEMORY, "out of memory while writing the checkpoint");
+    if (json_memory_failed() || !*text) {
+        free(*text);
+        *text = NULL;
+        return FAIL(CF_NO_MEMORY, "out of memory while writing the checkpoint");
+    }
     return CF_OK;
 }
 
@@ -106,8 +112,10 @@ static cf_status take(const StoredFile *file, Checkpoint *c) {
     FAIL_IF(!format || strcmp(format, format_name) != 0 || !settings || !text, CF_BAD_INPUT,
             "this is no checkpoint that cifra wrote");
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
+    json_memory_begin();
     json_t *root = json_loads(text, 0, NULL);
-    cf_status status = state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
+    cf_status status = json_memory_failed() ? FAIL(CF_NO_MEMORY, "out of memory while reading its state")
+                                            : state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
     json_decref(root);
     FORWARD(status);
     FORWARD(bag_take(file, parameters, "now/", parameters->values, false));
