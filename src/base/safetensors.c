@@ -278,8 +278,9 @@ static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t
         FAIL_IF(strcmp(tensors[i].name, METADATA) == 0, CF_INTERNAL, "a tensor cannot be called %s", METADATA);
         FORWARD(add_tensor(header, &tensors[i], &offset));
     }
-    *text = json_dumps(header, JSON_COMPACT);
-    FAIL_IF(!*text, CF_NO_MEMORY, "out of memory while making the header of a safetensors file");
+    *text = json_dumps(header, JSON_COMPACT); /* the caller's on any path */
+    FAIL_IF(json_memory_failed() || !*text, CF_NO_MEMORY,
+            "out of memory while making the header of a safetensors file");
     return CF_OK;
 }
 

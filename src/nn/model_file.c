@@ -82,7 +82,11 @@ static cf_status classes_to_text(const cf_model *model, char **text) {
     for (int c = 0; c < model->classes; c++) json_array_append_new(list, json_string(model->class_names[c]));
     *text = list && json_array_size(list) == (size_t)model->classes ? json_dumps(list, JSON_COMPACT) : NULL;
     json_decref(list);
-    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while writing the class names");
+    if (json_memory_failed()) {
+        free(*text);
+        *text = NULL;
+        return FAIL(CF_NO_MEMORY, "out of memory while writing the class names");
+    }
     FAIL_IF(!*text, CF_INTERNAL, "the class names cannot be written as JSON: they are not UTF-8");
     return CF_OK;
 }

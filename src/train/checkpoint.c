@@ -114,8 +114,8 @@ static cf_status take(const StoredFile *file, Checkpoint *c) {
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
     json_memory_begin();
     json_t *root = json_loads(text, 0, NULL);
-    cf_status status = json_memory_failed() ? FAIL(CF_NO_MEMORY, "out of memory while reading its state")
-                                            : state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
+    cf_status status = state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
+    if (json_memory_failed()) status = FAIL(CF_NO_MEMORY, "out of memory while reading its state");
     json_decref(root);
     FORWARD(status);
     FORWARD(bag_take(file, parameters, "now/", parameters->values, false));

@@ -29,8 +29,8 @@ static cf_status read_point(Store *store, const Space *space, sqlite3_stmt *s, T
     const char *text = (const char *)sqlite3_column_text(s, 1);
     json_memory_begin();
     json_t *json = json_loads(text ? text : "", 0, NULL);
-    cf_status status = json_memory_failed() ? FAIL(CF_NO_MEMORY, "out of memory while reading a configuration")
-                                            : space_point_from_json(space, json, &trial->point);
+    cf_status status = space_point_from_json(space, json, &trial->point);
+    if (json_memory_failed()) status = FAIL(CF_NO_MEMORY, "out of memory while reading a configuration");
     json_decref(json);
     return status ? status_prefix(status, "%s, trial %d", store->path, trial->id) : CF_OK;
 }

@@ -249,7 +249,7 @@ cf_status json_write(const char *path, const json_t *json) {
     /* A failed write shows in the stream's error flag, which file_commit looks at; -1 may also be a lack of memory. */
     int bad = json_dumpf(json, draft.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     fputc('\n', draft.stream);
-    if (bad && !ferror(draft.stream)) {
+    if ((bad && !ferror(draft.stream)) || json_memory_failed()) {
         file_abandon(&draft);
         return FAIL(CF_NO_MEMORY, "out of memory while writing %s", path);
     }
