@@ -30,7 +30,7 @@ PictureKind picture_kind(const char *path) {
     unsigned char begin[8];
     if (file_is_folder(path)) return PICTURE_NONE;
     FILE *stream = fopen(path, "rb");
-    if (!stream) return PICTURE_NONE;
+    if (!stream) return PICTURE_UNREADABLE;
     size_t got = fread(begin, 1, sizeof begin, stream);
     fclose(stream);
     return kind_of_bytes(begin, got);

@@ -192,6 +192,7 @@ void store_close(Store *store) {
 
 cf_status store_add_trial(Store *store, const Space *space, const Trial *trial) {
     json_t *json;
+    json_memory_begin();
     FORWARD(space_point_json(space, &trial->point, &json));
     char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(json);
