@@ -75,6 +75,12 @@ sed 's/street:n=500/street:n=510/' changed.yaml >changed2.yaml
 "$CIFRA" study changed2.yaml --out whole >/dev/null 2>changed2.err || bad "study of other data"
 check "the other set's search is kept" grep -q 'hand: search.*(kept)$' changed2.err
 check "what depends on the data is done anew" test "$(grep -c '^\[.*street.*s$' changed2.err)" = 10
+{ cat changed2.yaml; echo 'final: {schedule: one-cycle}'; } >changed3.yaml
+"$CIFRA" study changed3.yaml --out whole >/dev/null 2>changed3.err || bad "study with other final trainings"
+same "both searches are kept" "$(grep -c 'search.*(kept)$' changed3.err)" 2
+same "nothing but data and searches is kept" "$(grep -c '(kept)$' changed3.err)" 4
+check "the trainings have what the recipe's final says" grep -q one-cycle whole/imbalance-hand-case1-s1/config.json
+check "the page tells the schedule" grep -q 'one-cycle learning rate' whole/report.html
 
 # Several seeds: Student's intervals.
 "$CIFRA" study tiny.yaml --out seeds --seeds 2 --figures none --quiet >seeds.txt || bad "study with seeds"

@@ -34,6 +34,43 @@ static void test_the_papers(void **state) {
     recipe_free(&r);
 }
 
+/* "final" leaves the search alone, and the trainings have it over what was found. */
+static void test_after_the_search(void **state) {
+    (void)state;
+    Recipe r = read_text("data: [pictures]\nfinal:\n  schedule: one-cycle\n  patience: 0\n  lr: 0.02\n"
+                         "train:\n  lr: 0.01\n  epochs: 7\n");
+    RunConfig found;
+    assert_true(r.base.train.learning_rate == 0.01 && r.base.train.schedule == CF_CONSTANT);
+    assert_int_equal(r.base.train.patience, 5);
+    assert_ok(run_config_copy(&(RunConfig){.data = "pictures", .model = "mlp", .train = r.base.train}, &found));
+    found.train.optimizer = CF_ADAM;
+    assert_ok(recipe_lay(r.final, &found));
+    assert_string_equal(found.data, "pictures");
+    assert_int_equal(found.train.optimizer, CF_ADAM);
+    assert_int_equal(found.train.schedule, CF_ONE_CYCLE);
+    assert_int_equal(found.train.patience, 0);
+    assert_int_equal(found.train.epochs, 7);
+    assert_true(found.train.learning_rate == 0.02);
+    run_config_free(&found);
+    recipe_free(&r);
+}
+
+static void refuse(const char *text, const char *message) {
+    const char *path = path_in(scratch_folder(), "bad.yaml");
+    Recipe r;
+    write_bytes(path, text, strlen(text));
+    assert_fails(recipe_read(path, &r), CF_BAD_INPUT, message);
+}
+
+/* Both have the same keys: the line told is that of the bad one. */
+static void test_lines_of_bad_values(void **state) {
+    (void)state;
+    refuse("data: [a]\ntrain:\n  epochs: -3\nfinal:\n  epochs: 4\n", "bad.yaml:3");
+    refuse("data: [a]\ntrain:\n  epochs: 3\nfinal:\n  epochs: -4\n", "bad.yaml:5");
+    refuse("data: [a]\nfinal:\n  epochs: -4\ntrain:\n  epochs: 3\n", "bad.yaml:3");
+    refuse("data: [a]\nfinal:\n  schedule: falling\n", "bad.yaml:3");
+}
+
 static void test_the_quick_one(void **state) {
     (void)state;
     Recipe r;
@@ -102,8 +139,13 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_papers),          cmocka_unit_test(test_the_quick_one), cmocka_unit_test(test_own),
-        cmocka_unit_test(test_data_between_commas), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_the_papers),
+        cmocka_unit_test(test_the_quick_one),
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_after_the_search),
+        cmocka_unit_test(test_lines_of_bad_values),
+        cmocka_unit_test(test_data_between_commas),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,18 +57,22 @@ static double halving_epochs(int configurations, int most) {
     return 1.3 * sum;
 }
 
-void estimate_add(const Recipe *recipe, const cf_split *split, int configurations, double images_per_second,
-                  StudyEstimate *estimate) {
-    const int epochs = recipe->base.train.epochs;
+/* Of the epochs that a training may take, those that it usually takes. */
+static double usual(const cf_train_options *options) {
+    return options->patience ? usual_share : 1;
+}
+
+void estimate_add(const Recipe *recipe, const cf_train_options *trained, const cf_split *split, int configurations,
+                  double images_per_second, StudyEstimate *estimate) {
+    const cf_train_options *searched = &recipe->base.train;
     const double train = (double)cf_subset_count(cf_split_part(split, CF_TRAIN)),
                  validation = (double)cf_subset_count(cf_split_part(split, CF_VALIDATION)),
                  epoch = (train + evaluated * validation) / images_per_second;
     /* Two classes of ten have a fifth of the images, and the limited cases hardly any. */
-    const double others = recipe->seeds * (1 + (recipe->classes ? 0.2 : 0));
-    const double share = recipe->base.train.patience ? usual_share : 1;
-    const double halving = halving_epochs(configurations, epochs);
+    const double trainings = recipe->seeds * (1 + (recipe->classes ? 0.2 : 0)) * trained->epochs,
+                 halving = halving_epochs(configurations, searched->epochs),
+                 whole = (double)configurations * searched->epochs;
     estimate->images_per_second[estimate->sets++] = images_per_second;
-    estimate->most += epoch * epochs * others + epoch * (recipe->prune ? halving : (double)configurations * epochs);
-    estimate->expected +=
-        epoch * epochs * share * others + epoch * (recipe->prune ? halving : (double)configurations * epochs * share);
+    estimate->most += epoch * (trainings + (recipe->prune ? halving : whole));
+    estimate->expected += epoch * (trainings * usual(trained) + (recipe->prune ? halving : whole * usual(searched)));
 }

@@ -12,9 +12,9 @@ typedef struct StudyEstimate {
 
 /* Training images a second of the recipe's model on the training part. Takes a second or two. */
 cf_status estimate_speed(const Recipe *recipe, const cf_split *split, int threads, double *images_per_second);
-/* Adds what the trainings on one set take: the search, the seeds, the cases of imbalance. `configurations`: of the search,
- * 0: none. */
-void estimate_add(const Recipe *recipe, const cf_split *split, int configurations, double images_per_second,
-                  StudyEstimate *estimate);
+/* Adds what the trainings on one set take: the search, the seeds, the cases of imbalance. `trained`: the last two, as the recipe
+ * trains them; `configurations`: of the search, 0: none. */
+void estimate_add(const Recipe *recipe, const cf_train_options *trained, const cf_split *split, int configurations,
+                  double images_per_second, StudyEstimate *estimate);
 
 #endif

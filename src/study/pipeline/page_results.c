@@ -95,8 +95,8 @@ static void configuration(FILE *out, const StudySet *set) {
     fputs("<pre class=\"line\"><code>", out);
     html_text(out, set->chosen.model);
     fputs("</code></pre>\n<p>", out);
-    fprintf(out, "%s, learning rate %g, batches of %d, %s", optimizer_words[t->optimizer], t->learning_rate, t->batch,
-            precision_words[t->precision]);
+    fprintf(out, "%s, %s learning rate %g, batches of %d, %s", optimizer_words[t->optimizer],
+            schedule_words[t->schedule], t->learning_rate, t->batch, precision_words[t->precision]);
     fprintf(out,
             "; at most %d epochs, patience %d. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a "
             "page "

@@ -32,6 +32,7 @@ void recipe_free(Recipe *recipe) {
     for (int i = 0; i < RECIPE_SETS; i++) free(recipe->data[i]);
     for (int i = 0; i < RECIPE_CASES; i++) free(recipe->cases[i]);
     run_config_free(&recipe->base);
+    json_decref(recipe->final);
     *recipe = (Recipe){0};
 }
 
@@ -74,6 +75,22 @@ cf_status recipe_check(const Recipe *recipe) {
     return CF_OK;
 }
 
+cf_status recipe_lay(const json_t *train, RunConfig *config) {
+    RunConfig with = *config, laid;
+    json_t *json;
+    if (!train) return CF_OK;
+    if (!config->data) with.data = (char *)(uintptr_t) "-"; /* config.json must have one */
+    FORWARD(run_config_json(&with, &json));
+    json_object_update(json_object_get(json, "train"), (json_t *)(uintptr_t)train);
+    cf_status status = run_config_from_json(json, &laid);
+    json_decref(json);
+    if (!status && !config->data) status = run_config_text(&laid.data, NULL);
+    FORWARD(status);
+    run_config_free(config);
+    *config = laid;
+    return CF_OK;
+}
+
 cf_status recipe_json(const Recipe *recipe, json_t **json) {
     RunConfig base = recipe->base;
     json_t *config, *data = json_array(), *cases = json_array();
@@ -81,13 +98,14 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_string(recipe->data[i]));
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_string(recipe->cases[i]));
     cf_status status = run_config_json(&base, &config);
-    json_t *root = status ? NULL
-                          : json_pack("{s:s s:O s:s? s:b s:O s:O s:O s:i s:b s:b s:i s:f s:s? s:O}", "name",
-                                      recipe->name, "data", data, "grid", recipe->grid, "prune", recipe->prune, "model",
-                                      json_object_get(config, "model"), "split", json_object_get(config, "split"),
-                                      "train", json_object_get(config, "train"), "seeds", recipe->seeds, "features",
-                                      recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
-                                      "min_dist", recipe->min_dist, "classes", recipe->classes, "cases", cases);
+    json_t *root = status
+                       ? NULL
+                       : json_pack("{s:s s:O s:s? s:b s:O s:O s:O s:O? s:i s:b s:b s:i s:f s:s? s:O}", "name",
+                                   recipe->name, "data", data, "grid", recipe->grid, "prune", recipe->prune, "model",
+                                   json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
+                                   json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds,
+                                   "features", recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
+                                   "min_dist", recipe->min_dist, "classes", recipe->classes, "cases", cases);
     if (!status) json_decref(config);
     json_decref(data);
     json_decref(cases);

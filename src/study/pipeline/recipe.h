@@ -17,6 +17,7 @@ typedef struct Recipe {
     char *grid;           /* "paper", or a file of a search space; NULL: train as `base` says */
     bool prune;           /* leave poor trials early (ASHA) */
     RunConfig base;       /* model, split, training: what the search leaves open; its data are NULL */
+    json_t *final;        /* keys of config.json's "train" that the trainings after the search have anew; NULL: none */
     int seeds;            /* trainings of every experiment, with the seeds base.train.seed, + 1 .. */
     bool features, cross; /* UMAP of the features; each model on the other set */
     int neighbors;        /* UMAP's */
@@ -35,6 +36,8 @@ cf_status recipe_read(const char *name_or_path, Recipe *recipe);
 cf_status recipe_use_data(Recipe *recipe, const char *data);
 /* Everything fits together: data are there, cases name classes. */
 cf_status recipe_check(const Recipe *recipe);
+/* Lays keys of config.json's "train" over a configuration, which may have no data yet; NULL: nothing. */
+cf_status recipe_lay(const json_t *train, RunConfig *config);
 /* For study.json; a new reference. */
 cf_status recipe_json(const Recipe *recipe, json_t **json);
 

@@ -34,7 +34,7 @@ typedef struct YamlRecipe {
     unsigned data_count;
     bool *prune, *cross;
     int *seeds;
-    YamlTrain *train;
+    YamlTrain *train, *final;
     YamlFeatures *features;
     YamlImbalance *imbalance;
 } YamlRecipe;
@@ -65,6 +65,7 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_BOOL_PTR("cross", POSSIBLE, YamlRecipe, cross),
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlRecipe, seeds),
     CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlRecipe, train, train_fields),
+    CYAML_FIELD_MAPPING_PTR("final", POSSIBLE, YamlRecipe, final, train_fields),
     CYAML_FIELD_MAPPING_PTR("features", POSSIBLE_OR_NONE, YamlRecipe, features, features_fields),
     CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
     CYAML_FIELD_END};
@@ -72,7 +73,7 @@ static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLA
 static const char *const keys[] = {
     "data",      "model",        "split",    "grid",      "prune",    "cross",     "seeds",  "train",     "features",
     "imbalance", "classes",      "cases",    "neighbors", "min_dist", "epochs",    "batch",  "optimizer", "lr",
-    "momentum",  "weight_decay", "schedule", "patience",  "seed",     "precision", "engine", NULL};
+    "momentum",  "weight_decay", "schedule", "patience",  "seed",     "precision", "engine", "final",     NULL};
 
 /* The file under way, for messages. */
 typedef struct Source {
@@ -88,22 +89,18 @@ static json_t *value_of(const char *text) {
     return text_to_number(text, &number) ? json_real(number) : json_string(text);
 }
 
-static cf_status lay_key(const Source *source, const char *key, const char *text, RunConfig *base) {
-    RunConfig with = *base, made;
-    json_t *json;
-    if (!text) return CF_OK;
-    with.data = (char *)(uintptr_t) "-"; /* a recipe's configuration has no data yet */
-    FORWARD(run_config_json(&with, &json));
-    json_object_set_new(json_object_get(json, "train"), key, value_of(text));
-    cf_status status = run_config_from_json(json, &made);
-    json_decref(json);
-    FORWARD(yaml_at_key(status, source->path, source->text, key, 0));
-    run_config_free(base);
-    *base = made;
-    return run_config_text(&base->data, NULL);
+/* Of the key's places in the file, the number of the first in `section` or behind it: "train" and "final" have the same keys. */
+static int which_place(const Source *source, const char *section, const char *key) {
+    const int begins = yaml_line_of_key(source->text, section, 0);
+    for (int which = 0;; which++) {
+        const int line = yaml_line_of_key(source->text, key, which);
+        if (!line || line >= begins) return which;
+    }
 }
 
-static cf_status lay_train(const Source *source, const YamlTrain *t, RunConfig *base) {
+/* Lays the given keys over `config`, one by one, so that a bad one is told with its line; and collects them in `kept`. */
+static cf_status lay_train(const Source *source, const char *section, const YamlTrain *t, RunConfig *config,
+                           json_t *kept) {
     const struct {
         const char *key, *text;
     } given[] = {{"epochs", t->epochs},       {"batch", t->batch},
@@ -112,8 +109,26 @@ static cf_status lay_train(const Source *source, const YamlTrain *t, RunConfig *
                  {"schedule", t->schedule},   {"patience", t->patience},
                  {"seed", t->seed},           {"precision", t->precision},
                  {"engine", t->engine}};
-    for (size_t i = 0; i < COUNT_OF(given); i++) FORWARD(lay_key(source, given[i].key, given[i].text, base));
+    for (size_t i = 0; i < COUNT_OF(given); i++) {
+        const char *key = given[i].key;
+        if (!given[i].text) continue;
+        json_t *one = json_pack("{s:o}", key, value_of(given[i].text));
+        cf_status status = recipe_lay(one, config);
+        json_object_update(kept, one);
+        json_decref(one);
+        FORWARD(yaml_at_key(status, source->path, source->text, key, which_place(source, section, key)));
+    }
     return CF_OK;
+}
+
+/* `final` will be laid over what the search finds; here over anything, to be checked. */
+static cf_status take_final(const Source *source, const YamlTrain *final, Recipe *recipe) {
+    RunConfig any;
+    FORWARD(run_config_new(&any));
+    recipe->final = json_object();
+    cf_status status = lay_train(source, "final", final, &any, recipe->final);
+    run_config_free(&any);
+    return status;
 }
 
 /* ---- The rest ---- */
@@ -164,7 +179,8 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
     if (yaml->prune) recipe->prune = *yaml->prune;
     if (yaml->cross) recipe->cross = *yaml->cross;
     if (yaml->seeds) recipe->seeds = *yaml->seeds;
-    if (yaml->train) FORWARD(lay_train(source, yaml->train, &recipe->base));
+    if (yaml->train) FORWARD(lay_train(source, "train", yaml->train, &recipe->base, NULL));
+    if (yaml->final) FORWARD(take_final(source, yaml->final, recipe));
     if (yaml->features && yaml->features->neighbors) recipe->neighbors = *yaml->features->neighbors;
     if (yaml->features && yaml->features->min_dist) recipe->min_dist = *yaml->features->min_dist;
     if (key_is_null(source, "features", yaml->features)) recipe->features = false;

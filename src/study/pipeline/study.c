@@ -121,10 +121,14 @@ static cf_status cross_all(Study *study, StudySet *from, StudySet *on) {
 
 static cf_status estimate_set(const Study *study, const StudySet *set, int configurations, StudyEstimate *estimate) {
     double speed;
+    RunConfig trained = {0};
     cf_split *split;
     FORWARD(cf_split_new(set->set, &set->chosen.split, &split));
-    cf_status status = estimate_speed(study->recipe, split, study->threads, &speed);
-    if (!status) estimate_add(study->recipe, split, configurations, speed, estimate);
+    cf_status status = run_config_copy(&set->chosen, &trained);
+    if (!status) status = recipe_lay(study->recipe->final, &trained);
+    if (!status) status = estimate_speed(study->recipe, split, study->threads, &speed);
+    if (!status) estimate_add(study->recipe, &trained.train, split, configurations, speed, estimate);
+    run_config_free(&trained);
     cf_split_free(split);
     return status;
 }

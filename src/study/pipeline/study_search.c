@@ -114,19 +114,20 @@ static json_t *inputs_of(const StudySet *set, const Recipe *recipe, const Space 
 static cf_status take_chosen(const Study *study, StudySet *set) {
     const json_t *found = json_object_get(json_object_get(study->results, "search"), set->key);
     RunConfig chosen;
+    if (!study->recipe->grid) return recipe_lay(study->recipe->final, &set->chosen);
     FORWARD(run_config_from_json(json_object_get(found, "config"), &chosen));
     /* Where the data lie is this call's, not that of the call that searched. */
     cf_status status = run_config_text(&chosen.data_dir, study->options->data_dir);
     run_config_free(&set->chosen);
     set->chosen = chosen;
-    return status;
+    return status ? status : recipe_lay(study->recipe->final, &set->chosen);
 }
 
 cf_status study_search(Study *study, StudySet *set) {
     Space space = {0};
     Search search = {set, &space};
     StudyStage stage = {.work = search_and_conclude, .context = &search};
-    if (!study->recipe->grid) return CF_OK;
+    if (!study->recipe->grid) return take_chosen(study, set);
     FORWARD(space_read(study->recipe->grid, &space));
     stage.inputs = inputs_of(set, study->recipe, &space);
     snprintf(stage.name, sizeof stage.name, "tune-%s", set->name);
