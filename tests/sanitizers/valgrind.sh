@@ -28,6 +28,6 @@ watched train train --data hand:n=200,test=20 --split pooled --model "conv 4 3x3
 watched eval eval run --threads 2
 watched umap umap run --data hand:n=200,test=20 --epochs 10 --threads 2 --out map
 watched tune tune --data hand:n=200,test=20 --split pooled --grid "$sanitizers/tiny.yaml" --epochs 1 --jobs 2 --out tune
-watched data data make street -n 4 --test 2 --out set --format mat
+watched data data make hand -n 200 --test 20 --out set --format mat
 watched read data info set
 echo "valgrind: clean"
