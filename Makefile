@@ -6,7 +6,11 @@ JOBS ?= $(shell nproc)
 
 CONFIGURE = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_INSTALL_LIBDIR=lib --log-level=WARNING
 
-.PHONY: all check study install format clean deps
+# Of the long checks: how long each fuzz target runs, how often each script of tests/long kills or repeats.
+FUZZ_SECONDS ?= 1800
+KILLS ?= 1000
+
+.PHONY: all check study install format clean deps check-asan check-tsan check-valgrind check-long
 all: deps $(BUILD)/CMakeCache.txt
 	@cmake --build $(BUILD) -j $(JOBS) --target cifra cifra_static cifra_shared man
 
@@ -23,6 +27,29 @@ check:
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 	@grep -h '^SKIPPED' $(BUILD)/Testing/Temporary/LastTest.log || true
 
+# The long checks; docs/design.md says what each finds, and what it passes over.
+check-asan: BUILD = build-asan
+check-asan: SANITIZE = address,undefined,float-cast-overflow
+check-asan: SELECT = -LE plain
+check-tsan: BUILD = build-tsan
+check-tsan: SANITIZE = thread
+check-tsan: SELECT = -L threads
+check-asan check-tsan:
+	@scripts/install-deps.sh check
+	@$(CONFIGURE) -DBUILD_TESTING=ON -DCIFRA_SANITIZE=$(SANITIZE)
+	@cmake --build $(BUILD) -j $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error $(SELECT)
+
+check-valgrind: all
+	@scripts/install-deps.sh long
+	@tests/sanitizers/valgrind.sh $(BUILD)
+
+check-long: check check-asan check-tsan check-valgrind
+	@scripts/install-deps.sh long
+	@CIFRA_EVERY_ALLOCATION=1 ctest --test-dir $(BUILD) -R '^test_failing' --output-on-failure --no-tests=error
+	@set -e; for script in $(wildcard tests/long/*.sh); do echo "$$script"; case $$script in \
+	    */fuzz.sh) bash $$script $(BUILD) $(FUZZ_SECONDS);; *) bash $$script $(BUILD) $(KILLS);; esac; done
+
 study: all
 	@$(BUILD)/cifra study --profile quick
 
@@ -33,4 +60,4 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	@rm -rf $(BUILD)
+	@rm -rf $(BUILD) build-asan build-tsan

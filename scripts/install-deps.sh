@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that cifra needs and that are missing, saying which; does nothing when all are there.
-# Usage: scripts/install-deps.sh [build|check]     build: to compile;  check: also to run the tests
+# Usage: scripts/install-deps.sh [build|check|long]     build: to compile;  check: also to run the tests;  long: and the long ones
 set -euo pipefail
 
 build="gcc cmake make pkg-config libc6-dev libdnnl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libjansson-dev \
 libssl-dev libcairo2-dev libsqlite3-dev libcyaml-dev libcurl4-openssl-dev ca-certificates fonts-dejavu-core"
 check="$build libcmocka-dev libmatio-dev python3"
+long="$check valgrind libc6-dbg clang"
 # Tests that need one of these skip, and say so, where it cannot be had.
 optional=
 
 case "${1:-build}" in
 build) wanted=$build ;;
 check) wanted=$check optional=chromium ;;
-*) echo "install-deps.sh: build or check expected, found $1" >&2; exit 2 ;;
+long) wanted=$long optional=chromium ;;
+*) echo "install-deps.sh: build, check or long expected, found $1" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,10 +240,13 @@ struct Sha256 {
 cf_status sha256_new(Sha256 **sha) {
     Sha256 *made;
     FORWARD(memory_new(1, sizeof *made, &made));
+    ERR_set_mark(); /* errors that libcrypto notes for this thread are not left to whoever asks next, nor their memory */
     made->context = EVP_MD_CTX_new();
-    if (!made->context || EVP_DigestInit_ex(made->context, EVP_sha256(), NULL) != 1) {
+    bool ready = made->context && EVP_DigestInit_ex(made->context, EVP_sha256(), NULL) == 1;
+    ERR_pop_to_mark();
+    if (!ready) {
         sha256_free(made);
-        return FAIL(CF_INTERNAL, "SHA-256 is not available from libcrypto");
+        return FAIL(CF_NO_MEMORY, "libcrypto makes no SHA-256: out of memory, or a libcrypto without it");
     }
     *sha = made;
     return CF_OK;

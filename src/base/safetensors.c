@@ -6,6 +6,7 @@
  */
 #include "base/safetensors_inside.h"
 
+#include "base/json_memory.h"
 #include "base/limits.h"
 #include "base/memory.h"
 
@@ -52,7 +53,9 @@ static cf_status parse_header(const char *path, Memory *memory, size_t size, siz
     const char *text = (const char *)memory->bytes + LENGTH_BYTES;
     FAIL_IF(length == 0 || text[0] != '{', CF_BAD_INPUT,
             "%s is no safetensors file: '{' was expected at byte 8, where the header begins", path);
+    json_memory_begin();
     memory->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading the header of %s", path);
     FAIL_IF(!memory->header, CF_BAD_INPUT, "%s: the header is not valid JSON: %s (at byte %d of the file)", path,
             error.text, error.position + LENGTH_BYTES);
     *data_begin = LENGTH_BYTES + (size_t)length;

@@ -1,6 +1,7 @@
 /* Writing safetensors; the format is in the header. */
 #include "base/safetensors_inside.h"
 
+#include "base/json_memory.h"
 #include "base/limits.h"
 #include "base/memory.h"
 
@@ -25,7 +26,8 @@ static cf_status put(json_t *table, const char *key, json_t *value) {
     bool done = value && !taken && json_object_set(table, key, value) == 0;
     json_decref(value);
     FAIL_IF(taken, CF_BAD_USE, "\"%.80s\" stands twice in one safetensors file", key);
-    FAIL_IF(!done, CF_BAD_USE, "\"%.80s\" cannot be stored: it or its value is not valid UTF-8, or memory is out", key);
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making the header of a safetensors file");
+    FAIL_IF(!done, CF_BAD_USE, "\"%.80s\" cannot be stored: it or its value is not valid UTF-8", key);
     return CF_OK;
 }
 
@@ -68,16 +70,17 @@ static cf_status make_header(json_t *header, const StoredTensor *tensors, size_t
         FAIL_IF(strcmp(tensors[i].name, METADATA) == 0, CF_INTERNAL, "a tensor cannot be called %s", METADATA);
         FORWARD(add_tensor(header, &tensors[i], &offset));
     }
-    *text = json_dumps(header, JSON_COMPACT);
-    FAIL_IF(!*text, CF_NO_MEMORY, "out of memory while making the header of a safetensors file");
+    *text = json_dumps(header, JSON_COMPACT); /* the caller's on any path */
+    FAIL_IF(json_memory_failed() || !*text, CF_NO_MEMORY,
+            "out of memory while making the header of a safetensors file");
     return CF_OK;
 }
 
 /* The length and the header as they stand in the file, in one piece. */
 static cf_status pad_header(const char *path, const char *header, char **bytes, size_t *size) {
     size_t length = strlen(header), padded = (length + LENGTH_BYTES - 1) / LENGTH_BYTES * LENGTH_BYTES;
-    FAIL_IF(padded > MOST_TENSOR_HEADER, CF_BAD_USE, "%s: the names and texts take %zu bytes; at most %d can be read back",
-            path, padded, MOST_TENSOR_HEADER);
+    FAIL_IF(padded > MOST_TENSOR_HEADER, CF_BAD_USE,
+            "%s: the names and texts take %zu bytes; at most %d can be read back", path, padded, MOST_TENSOR_HEADER);
     FORWARD(memory_new(LENGTH_BYTES + padded, 1, bytes));
     for (int i = 0; i < LENGTH_BYTES; i++) (*bytes)[i] = (char)((uint64_t)padded >> 8 * i & 0xff);
     memset(*bytes + LENGTH_BYTES, ' ', padded);
@@ -122,6 +125,7 @@ cf_status safetensors_write_keeping(const char *path, const StoredTensor *tensor
                                     const StoredText *texts, size_t text_count, const char *previous) {
     char *text = NULL, *bytes = NULL;
     size_t size = 0;
+    json_memory_begin();
     json_t *header = json_object();
     FAIL_IF(!header, CF_NO_MEMORY, "out of memory while making the header of %s", path);
     cf_status status = make_header(header, tensors, tensor_count, texts, text_count, &text);

@@ -70,8 +70,10 @@ static cf_status tell_complaint(const char *path, const char *text, const char *
     if (strstr(c->what, "entries") && strstr(c->what, "sequence"))
         return FAIL(CF_BAD_INPUT, "%s%s: a list of another length expected (a range has two numbers): %s", path, where,
                     c->what);
-    return FAIL(error == CYAML_ERR_OOM ? CF_NO_MEMORY : CF_BAD_INPUT, "%s%s: %s", path, where,
-                c->what[0] ? c->what : cyaml_strerror(error));
+    /* libyaml has a text for each of its errors but this one. */
+    FAIL_IF(error == CYAML_ERR_OOM || strcmp(c->what, "libyaml: (null)") == 0, CF_NO_MEMORY,
+            "%s%s: out of memory while reading it", path, where);
+    return FAIL(CF_BAD_INPUT, "%s%s: %s", path, where, c->what[0] ? c->what : cyaml_strerror(error));
 }
 
 cf_status yaml_load(const char *path, const char *text, size_t size, const cyaml_schema_value_t *schema,

@@ -126,6 +126,7 @@ static cf_status measure(void *context, int64_t index, int thread) {
     ImageFile *file = &((Folder *)context)->files[index];
     (void)thread;
     file->kind = picture_kind(file->path);
+    FAIL_IF(file->kind == PICTURE_UNREADABLE, CF_IO, "cannot open %s: %s", file->path, strerror(errno));
     if (file->kind == PICTURE_NONE) return CF_OK;
     return picture_measure(file->path, &file->shape);
 }

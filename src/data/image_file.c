@@ -29,7 +29,7 @@ PictureKind picture_kind(const char *path) {
     unsigned char begin[8];
     if (file_is_folder(path)) return PICTURE_NONE;
     FILE *stream = fopen(path, "rb");
-    if (!stream) return PICTURE_NONE;
+    if (!stream) return PICTURE_UNREADABLE;
     size_t got = fread(begin, 1, sizeof begin, stream);
     fclose(stream);
     return kind_of_bytes(begin, got);
@@ -152,7 +152,10 @@ static cf_status jpeg_begin(struct jpeg_decompress_struct *jpeg, const char *pat
 static cf_status jpeg_decode(struct jpeg_decompress_struct *jpeg, JpegFault *fault, const char *path,
                              const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
     struct jpeg_progress_mgr watcher = {.progress_monitor = jpeg_watch};
-    if (setjmp(fault->back)) return FAIL(CF_BAD_INPUT, "%s is a damaged JPEG: %s", path, fault->text);
+    if (setjmp(fault->back)) {
+        FAIL_IF(jpeg->err->msg_code == JERR_OUT_OF_MEMORY, CF_NO_MEMORY, "out of memory while reading %s", path);
+        return FAIL(CF_BAD_INPUT, "%s is a damaged JPEG: %s", path, fault->text);
+    }
     jpeg_create_decompress(jpeg);
     jpeg_mem_src(jpeg, bytes, size);
     jpeg->mem->max_memory_to_use = MOST_JPEG_MEMORY;

@@ -92,33 +92,35 @@ static cf_status find_mat_folder(const char *path, SetForm *form) {
     return CF_OK;
 }
 
-/* Whether a folder has a PNG or JPEG among its first files. */
+/* Whether a folder has a PNG or JPEG among its first files. What cannot be opened counts as well: the reader will say why. */
 static bool has_pictures(const char *folder) {
     enum { LOOK_AT = 32 };
     bool found = false;
     DIR *stream = opendir(folder);
     int looked = 0;
-    for (struct dirent *entry; stream && !found && looked < LOOK_AT && (entry = readdir(stream));) {
+    if (!stream) return file_is_folder(folder);
+    for (struct dirent *entry; !found && looked < LOOK_AT && (entry = readdir(stream));) {
         char *path;
         if (entry->d_name[0] == '.' || file_join(folder, entry->d_name, &path)) continue;
         found = picture_kind(path) != PICTURE_NONE;
         looked++;
         free(path);
     }
-    if (stream) closedir(stream);
+    closedir(stream);
     return found;
 }
 
 static bool has_class_folders(const char *folder) {
     bool found = false;
     DIR *stream = opendir(folder);
-    for (struct dirent *entry; stream && !found && (entry = readdir(stream));) {
+    if (!stream) return file_is_folder(folder);
+    for (struct dirent *entry; !found && (entry = readdir(stream));) {
         char *path;
         if (entry->d_name[0] == '.' || file_join(folder, entry->d_name, &path)) continue;
         found = file_is_folder(path) && has_pictures(path);
         free(path);
     }
-    if (stream) closedir(stream);
+    closedir(stream);
     return found;
 }
 

@@ -1,6 +1,7 @@
 #include "draw/svg_text.h"
 
 #include "base/memory.h"
+#include "base/text_draft.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,18 +70,11 @@ static cf_status settle(const char *svg, const char *end, Numbering *numbering, 
 
 cf_status svg_text_settle(const char *svg, size_t size, char **settled, size_t *settled_size) {
     Numbering numbering = {0};
-    char *text = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    FAIL_IF(!out, CF_NO_MEMORY, "out of memory while drawing");
-    cf_status status = settle(svg, svg + size, &numbering, out);
+    TextDraft draft;
+    FORWARD(text_draft(&draft));
+    cf_status status = settle(svg, svg + size, &numbering, draft.stream);
     free(numbering.seen);
-    if (fclose(out) != 0 && !status) status = FAIL(CF_NO_MEMORY, "out of memory while drawing");
-    if (status) {
-        free(text);
-        return status;
-    }
-    *settled = text;
-    *settled_size = length;
-    return CF_OK;
+    if (!status) return text_draft_finish(&draft, settled, settled_size);
+    text_draft_abandon(&draft);
+    return status;
 }

@@ -1,9 +1,8 @@
 /* What the layers come to: sizes, parameters, operations, and the table that shows them. */
-#include "base/memory.h"
+#include "base/text_draft.h"
 #include "nn/model_line.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 size_t shape_size(Shape shape) {
     return (size_t)shape.C * (size_t)shape.H * (size_t)shape.W;
@@ -60,10 +59,10 @@ static void print_settings(char *text, size_t size, const Layer *layer) {
 }
 
 cf_status layer_list_table(const LayerList *list, char **text) {
-    char *buffer = NULL, shape[48], settings[64];
-    size_t size;
-    FILE *out = open_memstream(&buffer, &size);
-    FAIL_IF(!out, CF_NO_MEMORY, "out of memory while making the table of layers");
+    char shape[48], settings[64];
+    TextDraft draft;
+    FORWARD(text_draft(&draft));
+    FILE *out = draft.stream;
     fprintf(out, "  %-12s %-28s %14s %12s %12s\n", "layer", "settings", "output", "parameters", "MFLOP");
     print_shape(shape, sizeof shape, list->input);
     fprintf(out, "  %-12s %-28s %14s %12s %12s\n", "input", "", shape, "", "");
@@ -78,10 +77,5 @@ cf_status layer_list_table(const LayerList *list, char **text) {
     }
     fprintf(out, "  %-12s %-28s %14s %12zu %12.3f   (training %.3f) per image\n", "total", "", "",
             layer_list_parameters(list), layer_list_flops(list) / 1e6, layer_list_training_flops(list) / 1e6);
-    if (fclose(out) != 0) {
-        free(buffer);
-        return FAIL(CF_NO_MEMORY, "out of memory while making the table of layers");
-    }
-    *text = buffer;
-    return CF_OK;
+    return text_draft_finish(&draft, text, NULL);
 }

@@ -1,6 +1,7 @@
 /* Models as safetensors files: float32 tensors in PyTorch's order, and texts that say what they are. */
 #include "nn/model.h"
 
+#include "base/json_memory.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -78,10 +79,16 @@ cf_status bag_take(const StoredFile *file, const Parameters *parameters, const c
 /* ---- Texts ---- */
 
 static cf_status classes_to_text(const cf_model *model, char **text) {
+    json_memory_begin();
     json_t *list = json_array();
     for (int c = 0; c < model->classes; c++) json_array_append_new(list, json_string(model->class_names[c]));
     *text = list && json_array_size(list) == (size_t)model->classes ? json_dumps(list, JSON_COMPACT) : NULL;
     json_decref(list);
+    if (json_memory_failed()) {
+        free(*text);
+        *text = NULL;
+        return FAIL(CF_NO_MEMORY, "out of memory while writing the class names");
+    }
     FAIL_IF(!*text, CF_INTERNAL, "the class names cannot be written as JSON: they are not UTF-8");
     return CF_OK;
 }
@@ -105,7 +112,9 @@ void model_texts_free(ModelTexts *texts) {
 
 static cf_status take_classes(const char *text, const char *path, const char *names[MAX_CLASSES], int *count,
                               json_t **list) {
+    json_memory_begin();
     *list = json_loads(text, 0, NULL);
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading the class names of %s", path);
     size_t classes = json_is_array(*list) ? json_array_size(*list) : 0;
     FAIL_IF(classes < 1 || classes > MAX_CLASSES, CF_BAD_INPUT,
             "%s: the text \"classes\" should be a JSON list of 1 to %d names", path, MAX_CLASSES);

@@ -4,6 +4,7 @@
  * byte passes, be it in the checksum's own name. */
 #include "train/fit.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -20,6 +21,7 @@ static json_t *row_to_json(const EpochRow *row) {
 }
 
 static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, char **text) {
+    json_memory_begin();
     json_t *rows = json_array();
     for (int i = 0; i < state->epoch; i++) json_array_append_new(rows, row_to_json(&state->rows[i]));
     json_t *root = json_pack(
@@ -30,7 +32,11 @@ static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, c
         "best_loss", state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
     *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
-    FAIL_IF(!*text, CF_NO_MEMORY, "out of memory while writing the checkpoint");
+    if (json_memory_failed() || !*text) {
+        free(*text);
+        *text = NULL;
+        return FAIL(CF_NO_MEMORY, "out of memory while writing the checkpoint");
+    }
     return CF_OK;
 }
 
@@ -127,8 +133,10 @@ static cf_status take(const StoredFile *file, Checkpoint *c) {
     FORWARD(check_format(file));
     const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state");
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
+    json_memory_begin();
     json_t *root = json_loads(text, 0, NULL);
     cf_status status = state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
+    if (json_memory_failed()) status = FAIL(CF_NO_MEMORY, "out of memory while reading its state");
     json_decref(root);
     FORWARD(status);
     FORWARD(bag_take(file, parameters, "now/", parameters->values, false));

@@ -1,5 +1,6 @@
 #include "tune/space.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -192,6 +193,7 @@ cf_status space_json(const Space *space, json_t **json) {
     json_t *object = json_pack("{s:s s:s s:o}", "name", space->name, "model", space->model, "parameters", parameters);
     if (!object || json_array_size(parameters) != (size_t)space->count) {
         json_decref(object);
+        FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while writing the space");
         return FAIL(CF_BAD_USE, "the space cannot be written as JSON: a name or value is not UTF-8");
     }
     *json = object;

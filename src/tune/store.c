@@ -1,5 +1,6 @@
 #include "tune/store_inside.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -191,10 +192,14 @@ void store_close(Store *store) {
 
 cf_status store_add_trial(Store *store, const Space *space, const Trial *trial) {
     json_t *json;
+    json_memory_begin();
     FORWARD(space_point_json(space, &trial->point, &json));
     char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
     json_decref(json);
-    FAIL_IF(!text, CF_NO_MEMORY, "out of memory while writing a configuration");
+    if (json_memory_failed() || !text) {
+        free(text);
+        return FAIL(CF_NO_MEMORY, "out of memory while writing a configuration");
+    }
     cf_status status = store_run(store, "INSERT INTO trials (id, point, seed, repeats, state) VALUES (?, ?, ?, ?, ?)",
                                  "itiit", (int64_t)trial->id, text, (int64_t)trial->seed, (int64_t)trial->repeats,
                                  trial_state_words[trial->state]);

@@ -1,5 +1,6 @@
 #include "tune/store_inside.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -26,8 +27,10 @@ static cf_status copy_column(sqlite3_stmt *s, int column, char **text) {
 
 static cf_status read_point(Store *store, const Space *space, sqlite3_stmt *s, Trial *trial) {
     const char *text = (const char *)sqlite3_column_text(s, 1);
+    json_memory_begin();
     json_t *json = json_loads(text ? text : "", 0, NULL);
     cf_status status = space_point_from_json(space, json, &trial->point);
+    if (json_memory_failed()) status = FAIL(CF_NO_MEMORY, "out of memory while reading a configuration");
     json_decref(json);
     return status ? status_prefix(status, "%s, trial %d", store->path, trial->id) : CF_OK;
 }

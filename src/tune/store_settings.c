@@ -1,6 +1,7 @@
 /* What a tune was begun with: it must be equal to go on. */
 #include "tune/store_inside.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -26,8 +27,14 @@ static cf_status read_settings(Store *store, json_t **settings) {
     *settings = NULL;
     FORWARD(read_text(store, "settings", &text));
     if (!text) return CF_OK;
+    json_memory_begin();
     *settings = json_loads(text, 0, &error);
     free(text);
+    if (json_memory_failed()) {
+        json_decref(*settings);
+        *settings = NULL;
+        return FAIL(CF_NO_MEMORY, "%s: out of memory while reading its settings", store->path);
+    }
     FAIL_IF(!*settings, CF_BAD_INPUT, "%s: its settings are damaged: %s", store->path, error.text);
     return CF_OK;
 }
@@ -110,7 +117,10 @@ static void compare(Differences *d, const char *path, const json_t *there, const
 
 static cf_status write_settings(Store *store, const json_t *settings) {
     char *text = json_dumps(settings, JSON_COMPACT | JSON_REAL_PRECISION(17));
-    FAIL_IF(!text, CF_NO_MEMORY, "out of memory while writing the settings");
+    if (json_memory_failed() || !text) {
+        free(text);
+        return FAIL(CF_NO_MEMORY, "out of memory while writing the settings");
+    }
     cf_status status = store_run(store, "INSERT INTO settings VALUES ('settings', ?)", "t", text);
     free(text);
     return status;

@@ -1,5 +1,6 @@
 #include "tune/tune.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "nn/model.h"
@@ -124,6 +125,7 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
     json_t *space;
     FORWARD(hash_part(train, trained));
     FORWARD(hash_part(validation, validated));
+    json_memory_begin();
     FORWARD(space_json(o->space, &space));
     json_t *data = json_pack("{s:s s:s s:s s:s s:I s:I}", "sha256", train->set->sha256, "split", o->split_text,
                              "train_images_sha256", trained, "validation_images_sha256", validated, "train",

@@ -1,14 +1,29 @@
-/* The pool behind slices_run: every piece once whoever does it, loops within loops and beside loops, after a fork. */
+/* The pool behind slices_run: every piece once whoever does it, loops within loops and beside loops, after a fork, and with the
+ * threads that the system grants. */
 #include "testing.h"
 
 #include "base/slices.h"
 
+#include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { PIECES = 64, LOOPS = 3000 };
+
+/* The linker sends the pool's calls here (--wrap): so many threads are granted, and no more. */
+static atomic_int granted = 1000000, asked;
+int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *context) {
+    asked++;
+    if (granted <= 0) return EAGAIN;
+    granted--;
+    return __real_pthread_create(thread, attributes, work, context);
+}
 
 typedef struct Count {
     _Atomic int visits[PIECES];
@@ -100,8 +115,41 @@ static void after_a_fork(void **state) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static cf_status take_root(void *context, int64_t index, int thread) {
+    (void)thread;
+    ((double *)context)[index] = sqrt((double)index + 0.1);
+    return CF_OK;
+}
+
+/* In the order of the pieces, as any sum over them is formed. */
+static double sum_of_roots(int threads) {
+    double parts[PIECES], sum = 0;
+    assert_ok(slices_run(threads, PIECES, take_root, parts));
+    for (int k = 0; k < PIECES; k++) sum += parts[k];
+    return sum;
+}
+
+/* First of all, while there are no workers: none can be made, then one of seven, then all. */
+static void threads_that_cannot_be_made(void **state) {
+    (void)state;
+    static const int grants[] = {0, 1, 1000000};
+    double alone = sum_of_roots(1);
+    for (size_t g = 0; g < sizeof grants / sizeof grants[0]; g++) {
+        Count c = {.threads = 8};
+        asked = 0;
+        granted = grants[g];
+        assert_ok(slices_run(8, PIECES, visit, &c));
+        assert_true(asked > 0);
+        for (int k = 0; k < PIECES; k++) assert_int_equal(c.visits[k], 1);
+        assert_int_equal(c.bad_thread, 0);
+        double sum = sum_of_roots(8);
+        assert_memory_equal(&sum, &alone, sizeof sum);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_that_cannot_be_made),
         cmocka_unit_test(every_piece_once),
         cmocka_unit_test(a_loop_within_a_loop),
         cmocka_unit_test(callers_beside_each_other),

@@ -105,7 +105,7 @@ static void test_pictures_bad(void **state) {
     Picture picture;
     const char *path = path_in(scratch_folder(), "good");
     assert_fails(picture_read("/nonexistent/a.png", &picture), CF_IO, "/nonexistent/a.png");
-    assert_int_equal(picture_kind("/nonexistent/a.png"), PICTURE_NONE);
+    assert_int_equal(picture_kind("/nonexistent/a.png"), PICTURE_UNREADABLE);
     assert_int_equal(picture_kind(scratch_folder()), PICTURE_NONE);
     expect_bad(bytes, 0, "is empty");
     expect_bad((const unsigned char *)"GIF89a..", 8, "neither PNG nor JPEG");

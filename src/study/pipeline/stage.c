@@ -1,5 +1,6 @@
 #include "study/pipeline/stage.h"
 
+#include "base/json_memory.h"
 #include "base/lock.h"
 #include "base/memory.h"
 #include "base/numbers.h"
@@ -10,7 +11,10 @@
 
 static cf_status take_fingerprint(const json_t *inputs, char fingerprint[SHA256_HEX]) {
     char *text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(12));
-    FAIL_IF(!text, CF_NO_MEMORY, "out of memory for what a stage depends on");
+    if (json_memory_failed() || !text) {
+        free(text);
+        return FAIL(CF_NO_MEMORY, "out of memory for what a stage depends on");
+    }
     cf_status status = sha256_text(text, fingerprint);
     free(text);
     return status;

@@ -1,5 +1,7 @@
 #include "study/report/report_inside.h"
 
+#include "base/json_memory.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +84,10 @@ void html_rows(FILE *out, const json_t *object, const char *skipped) {
 
 cf_status html_json(FILE *out, const json_t *json) {
     char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    FAIL_IF(!text, CF_NO_MEMORY, "out of memory while writing the report's data");
+    if (json_memory_failed() || !text) {
+        free(text);
+        return FAIL(CF_NO_MEMORY, "out of memory while writing the report's data");
+    }
     /* In JSON a "<" can only stand inside a string. */
     for (const char *p = text; *p; p++) {
         if (*p == '<')

@@ -1,6 +1,8 @@
 /* The figures of the folder in the page. */
 #include "study/report/report_inside.h"
 
+#include "base/text_draft.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +35,13 @@ static cf_status one(FILE *out, const ReportFigure *figure, const char *caption,
                      int number) {
     char *element = NULL, text[64];
     size_t length = 0;
-    FILE *memory = open_memstream(&element, &length);
-    FAIL_IF(!memory, CF_NO_MEMORY, "out of memory while putting a figure into the report");
-    cf_status status = report_svg_inline(memory, svg, size, number);
-    if (fclose(memory) != 0 && !status)
-        status = FAIL(CF_NO_MEMORY, "out of memory while putting a figure into the report");
+    TextDraft draft;
+    FORWARD(text_draft(&draft));
+    cf_status status = report_svg_inline(draft.stream, svg, size, number);
+    if (!status)
+        status = text_draft_finish(&draft, &element, &length);
+    else
+        text_draft_abandon(&draft);
     if (!status) {
         title(figure->name, text);
         fprintf(out, "<figure%s><div class=\"plate\" role=\"img\" aria-label=\"",

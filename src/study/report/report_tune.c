@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/text_draft.h"
 #include "study/figures/figures_tune.h"
 #include "study/report/report_inside.h"
 
@@ -78,13 +79,12 @@ cf_status section_tune_facts(FILE *out, const TuneResults *results) {
 /* The sentences of comparison_print, each a paragraph. */
 static cf_status verdict(FILE *out, const TuneResults *results) {
     Comparison comparison;
-    char *text = NULL;
-    size_t size = 0;
+    char *text;
+    TextDraft draft;
     FORWARD(results_compare(results, &comparison));
-    FILE *memory = open_memstream(&text, &size);
-    FAIL_IF(!memory, CF_NO_MEMORY, "out of memory while writing a comparison");
-    comparison_print(results, &comparison, memory);
-    fclose(memory);
+    FORWARD(text_draft(&draft));
+    comparison_print(results, &comparison, draft.stream);
+    FORWARD(text_draft_finish(&draft, &text, NULL));
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
         fputs("<p class=\"verdict-line\">", out);

@@ -1,6 +1,7 @@
 /* config.json, to and from. Every key is checked: one that is missing, unknown or of another type is an error that names it. */
 #include "study/run/run.h"
 
+#include "base/json_memory.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -244,11 +245,12 @@ cf_status run_config_read(const char *path, RunConfig *config) {
 
 cf_status json_write(const char *path, const json_t *json) {
     FileDraft draft;
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making %s", path);
     FORWARD(file_draft(path, &draft));
     /* A failed write shows in the stream's error flag, which file_commit looks at; -1 may also be a lack of memory. */
     int bad = json_dumpf(json, draft.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     fputc('\n', draft.stream);
-    if (bad && !ferror(draft.stream)) {
+    if ((bad && !ferror(draft.stream)) || json_memory_failed()) {
         file_abandon(&draft);
         return FAIL(CF_NO_MEMORY, "out of memory while writing %s", path);
     }
@@ -260,8 +262,13 @@ cf_status json_read(const char *path, json_t **json) {
     size_t size;
     json_error_t error;
     FORWARD(file_read(path, MOST_JSON_BYTES, &bytes, &size));
+    json_memory_begin();
     json_t *root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &error);
     free(bytes);
+    if (json_memory_failed()) {
+        json_decref(root);
+        return FAIL(CF_NO_MEMORY, "out of memory while reading %s", path);
+    }
     FAIL_IF(!root, CF_BAD_INPUT, "%s, line %d: %s", path, error.line, error.text);
     *json = root;
     return CF_OK;

@@ -1,0 +1,161 @@
+/* Readers and writers of files with every allocation failing in turn. */
+#include "failing_memory.h"
+
+#include "base/safetensors.h"
+#include "data/image_set.h"
+#include "data/npy.h"
+#include "data/readers.h"
+#include "data/writers.h"
+
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* After stdio.h, which it needs but does not include. */
+#include <jpeglib.h>
+
+enum { IMAGES = 8, SIDE = 6, PIXELS = SIDE * SIDE };
+
+static const char *in_scratch(const char *name) {
+    return path_in(scratch_folder(), name);
+}
+
+static cf_set *made_set(void) {
+    cf_set *set;
+    assert_ok(set_new("made", "made", IMAGES, 1, SIDE, SIDE, 2, &set));
+    assert_ok(set_name_classes_by_number(set));
+    for (int i = 0; i < IMAGES * PIXELS; i++) set->pixels[i] = (unsigned char)(i * 7);
+    for (int i = 0; i < IMAGES; i++) set->labels[i] = (unsigned char)(i % 2);
+    assert_ok(set_seal(set));
+    return set;
+}
+
+static uint64_t take_set(cf_set *set, uint64_t before) {
+    uint64_t sum = checksum(before, set->pixels, IMAGES * PIXELS);
+    sum = checksum(sum, set->labels, IMAGES);
+    cf_set_free(set);
+    return sum;
+}
+
+static cf_status idx(void *context, uint64_t *result) {
+    cf_set *set = NULL;
+    const char *images = in_scratch("images.gz"), *labels = in_scratch("labels");
+    cf_status status = idx_write(context, 0, IMAGES, images, labels);
+    if (!status) status = idx_read(images, labels, &set);
+    if (!status) *result = take_set(set, 1);
+    return status;
+}
+
+static cf_status mat(void *context, uint64_t *result) {
+    cf_set *set = NULL;
+    const char *path = in_scratch("set.mat");
+    cf_status status = mat_write(context, 0, IMAGES, path);
+    if (!status) status = mat_read(path, &set);
+    if (!status) *result = take_set(set, 1);
+    return status;
+}
+
+static cf_status folder(void *context, uint64_t *result) {
+    cf_set *set = NULL;
+    (void)context;
+    cf_status status = folder_read(in_scratch("pictures"), &set);
+    if (!status) *result = checksum(1, set->pixels, set_image_size(set) * cf_set_count(set));
+    if (!status) cf_set_free(set);
+    return status;
+}
+
+static cf_status named(void *context, uint64_t *result) {
+    cf_set *set = NULL;
+    cf_status status = cf_set_load(in_scratch(context), NULL, &set);
+    if (!status) *result = checksum(1, set->pixels, set_image_size(set) * cf_set_count(set));
+    if (!status) cf_set_free(set);
+    return status;
+}
+
+static cf_status tensors(void *context, uint64_t *result) {
+    const float values[6] = {1, 2, 3, 4, 5, 6};
+    const StoredTensor all[] = {
+        {.name = "a", .dims = 2, .shape = {2, 2}, .count = 4, .values = values},
+        {.name = "a name that is longer", .dims = 1, .shape = {2}, .count = 2, .values = values}};
+    const StoredText texts[] = {{"format", "made"}, {"text", "a text that does not fit into the first sixteen bytes"}};
+    const char *path = in_scratch("made.safetensors");
+    StoredFile file;
+    (void)context;
+    cf_status status = safetensors_write(path, all, 2, texts, 2);
+    if (!status) status = safetensors_read(path, &file);
+    if (status) return status;
+    *result = file_checksum(checksum(1, safetensors_text(&file, "text"), 53), path);
+    safetensors_free(&file);
+    return CF_OK;
+}
+
+static cf_status npy(void *context, uint64_t *result) {
+    const float values[6] = {1, 2, 3, 4, 5, 6};
+    const char *path = in_scratch("made.npy");
+    float *rows = NULL;
+    size_t n;
+    int dim;
+    (void)context;
+    cf_status status = npy_write_rows(path, values, 3, 2);
+    if (!status) status = npy_read_rows(path, &rows, &n, &dim);
+    if (!status) *result = checksum(1, rows, n * (size_t)dim * sizeof *rows);
+    free(rows);
+    return status;
+}
+
+static void write_png(const char *path, int seed) {
+    unsigned char pixels[PIXELS];
+    png_image png = {.version = PNG_IMAGE_VERSION, .width = SIDE, .height = SIDE, .format = PNG_FORMAT_GRAY};
+    for (int p = 0; p < PIXELS; p++) pixels[p] = (unsigned char)(p * seed);
+    assert_true(png_image_write_to_file(&png, path, 0, pixels, 0, NULL));
+}
+
+static void write_jpeg(const char *path) {
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    unsigned char row[SIDE] = {1, 50, 100, 150, 200, 250};
+    JSAMPROW line = row;
+    FILE *out = fopen(path, "wb");
+    assert_non_null(out);
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_stdio_dest(&jpeg, out);
+    jpeg.image_width = jpeg.image_height = SIDE;
+    jpeg.input_components = 1;
+    jpeg.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < SIDE; y++) jpeg_write_scanlines(&jpeg, &line, 1);
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void make_pictures(void) {
+    assert_int_equal(mkdir(in_scratch("pictures"), 0700), 0);
+    assert_int_equal(mkdir(in_scratch("pictures/a"), 0700), 0);
+    assert_int_equal(mkdir(in_scratch("pictures/b"), 0700), 0);
+    write_png(in_scratch("pictures/a/1.png"), 3);
+    write_png(in_scratch("pictures/b/1.png"), 5);
+    write_jpeg(in_scratch("pictures/b/2.jpg"));
+}
+
+static void readers_and_writers(void **state) {
+    (void)state;
+    cf_set *set = made_set();
+    make_pictures();
+    for_each_failing_allocation("IDX", idx, set);
+    for_each_failing_allocation("MATLAB", mat, set);
+    for_each_failing_allocation("pictures", folder, NULL);
+    for_each_failing_allocation("pictures by name", named, "pictures");
+    for_each_failing_allocation("MATLAB by name", named, "set.mat");
+    for_each_failing_allocation("safetensors", tensors, NULL);
+    for_each_failing_allocation("NumPy", npy, NULL);
+    cf_set_free(set);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(readers_and_writers)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
