@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     PROMISE(optimizer_new(data[0] == 'a' ? CF_ADAM : CF_SGD, cpu_kernels(), 0.9, 0, count, &optimizer) == CF_OK);
     float *best = malloc(model->parameters.total * sizeof *best);
     PROMISE(best);
-    Checkpoint checkpoint = {model, &optimizer, best, &state, EPOCHS, "model=tiny seed=1"};
+    Checkpoint checkpoint = {model, &optimizer, best, &state, EPOCHS, "model=tiny seed=1", "plain"};
     read_into(fuzz_safetensors(data + 1, size - 1), &checkpoint);
     free(best);
     optimizer_free(&optimizer);
