@@ -6,7 +6,7 @@ JOBS ?= $(shell nproc)
 
 CONFIGURE = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_INSTALL_LIBDIR=lib --log-level=WARNING
 
-# Of the long checks: how long each fuzz target runs, how often each script of tests/long kills or repeats.
+# Of the long checks: how long each fuzz target runs, how often trainings are killed (tunes and studies a tenth of that).
 FUZZ_SECONDS ?= 1800
 KILLS ?= 1000
 
@@ -47,8 +47,9 @@ check-valgrind: all
 check-long: check check-asan check-tsan check-valgrind
 	@scripts/install-deps.sh long
 	@CIFRA_EVERY_ALLOCATION=1 ctest --test-dir $(BUILD) -R '^test_failing' --output-on-failure --no-tests=error
-	@set -e; for script in $(wildcard tests/long/*.sh); do echo "$$script"; case $$script in \
-	    */fuzz.sh) bash $$script $(BUILD) $(FUZZ_SECONDS);; *) bash $$script $(BUILD) $(KILLS);; esac; done
+	@tests/long/kill_train.sh $(BUILD)/cifra $(KILLS)
+	@tests/long/kill_tune_study.sh $(BUILD)/cifra $$(($(KILLS) / 10))
+	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 study: all
 	@$(BUILD)/cifra study --profile quick
