@@ -172,11 +172,11 @@ memory() { # memory NAME FIRST STEP LAST COMMAND...: megabytes
         esac
     done
 }
-memory train 72 24 168 "${train[@]}" --epochs 1 --threads 8 --out little
-memory tune 80 48 176 "${tune[@]}" --quiet --threads 4 --out little
-memory study 80 48 176 "${study[@]}" --quiet --out little
-memory umap 72 48 168 "$CIFRA" umap run --quiet --figures svg --out little
-memory data 72 24 120 "$CIFRA" data info hand:n=2000
+memory train 72 24 216 "${train[@]}" --epochs 1 --threads 8 --out little
+memory tune 80 48 272 "${tune[@]}" --quiet --threads 4 --out little
+memory study 80 48 272 "${study[@]}" --quiet --out little
+memory umap 72 48 264 "$CIFRA" umap run --quiet --figures svg --out little
+memory data 72 24 192 "$CIFRA" data info hand:n=2000
 check "some of them had enough" test "$enough" -gt 3
 
 # Decimal commas.
