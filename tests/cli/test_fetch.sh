@@ -276,6 +276,13 @@ fetch one blob --json --data-dir failed >failed.json 2>/dev/null
 same "--json exits 1 too" $? 1
 check "and tells the faults" grep -q '"404 Not Found, from' failed.json
 
+# ---- libcurl is loaded when it is needed, and only then ----
+mkdir broken
+echo "no library" >broken/libcurl.so.4
+mirrors good
+LD_LIBRARY_PATH=broken refuses 1 "libcurl.so.4 cannot be loaded" fetch one --data-dir without
+check "nothing else needs it" env LD_LIBRARY_PATH=broken "$CIFRA" data list >/dev/null
+
 # ---- The real set, against the table ----
 if [ -d "$real/mnist" ]; then
     fresh

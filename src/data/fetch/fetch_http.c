@@ -1,11 +1,10 @@
 #include "data/fetch/fetch_http.h"
 
 #include "base/memory.h"
+#include "data/fetch/fetch_curl.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@ enum { MOST_REDIRECTS = 5, LONGEST_CONNECT = 15 };
 /* A transfer under way. */
 typedef struct Session {
     Transfer *t;
+    const Curl *lib;
     CURL *curl;
     char error[CURL_ERROR_SIZE];
     bool begun, interrupted; /* the answer's head was looked at; the caller wants to stop */
@@ -29,14 +29,14 @@ typedef struct Session {
 
 static long response_code(const Session *s) {
     long code = 0;
-    curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &code);
+    s->lib->easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &code);
     return code;
 }
 
 /* A header of the last answer, redirects left behind; NULL: not there. */
 static const char *header(const Session *s, const char *name) {
     struct curl_header *found;
-    return curl_easy_header(s->curl, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : NULL;
+    return s->lib->easy_header(s->curl, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : NULL;
 }
 
 static const char *code_text(long code) {
@@ -101,7 +101,7 @@ static bool begin_whole(Session *s) {
     const char *type = header(s, "Content-Type");
     if (s->t->size && type && strncmp(type, "text/html", 9) == 0)
         return refuse(s, TRANSFER_REFUSED, "a web page was sent, not the file");
-    curl_easy_getinfo(s->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    s->lib->easy_getinfo(s->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     s->total = length > 0 ? (uint64_t)length : 0;
     return true;
 }
@@ -196,7 +196,7 @@ static CURLcode set_up(Session *s, struct curl_slist **headers) {
     CURL *c = s->curl;
     CURLcode bad = CURLE_OK;
 #define SET(option, value)                                                                                             \
-    if (!bad) bad = curl_easy_setopt(c, option, value)
+    if (!bad) bad = s->lib->easy_setopt(c, option, value)
     SET(CURLOPT_ERRORBUFFER, s->error);
     SET(CURLOPT_URL, t->url);
     SET(CURLOPT_USERAGENT, "cifra/" CIFRA_VERSION);
@@ -219,7 +219,7 @@ static CURLcode set_up(Session *s, struct curl_slist **headers) {
     SET(CURLOPT_RANGE, range);
     if (!t->validator[0]) return bad;
     snprintf(condition, sizeof condition, "If-Range: %s", t->validator);
-    *headers = curl_slist_append(NULL, condition);
+    *headers = s->lib->slist_append(NULL, condition);
     if (!*headers) return CURLE_OUT_OF_MEMORY;
     SET(CURLOPT_HTTPHEADER, *headers);
 #undef SET
@@ -230,8 +230,8 @@ static void tell_why(Session *s, const char *why) {
     Transfer *t = s->t;
     const char *end = NULL;
     long redirects = 0;
-    curl_easy_getinfo(s->curl, CURLINFO_REDIRECT_COUNT, &redirects);
-    curl_easy_getinfo(s->curl, CURLINFO_EFFECTIVE_URL, &end);
+    s->lib->easy_getinfo(s->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+    s->lib->easy_getinfo(s->curl, CURLINFO_EFFECTIVE_URL, &end);
     const bool moved = redirects > 0 && end;
     snprintf(t->why, sizeof t->why, "%s, from %.300s%s%.160s%s", why, t->shown, moved ? " (redirected to " : "",
              moved ? end : "", moved ? ")" : "");
@@ -265,30 +265,22 @@ static cf_status answer(Session *s, CURLcode result) {
         tell_why(s, text);
     } else {
         if (s->begun && breaks_off(result)) t->end = TRANSFER_BROKEN;
-        tell_why(s, s->error[0] ? s->error : curl_easy_strerror(result));
+        tell_why(s, s->error[0] ? s->error : s->lib->easy_strerror(result));
     }
     return CF_OK;
 }
 
-static CURLcode global_result;
-
-static void start_libcurl(void) {
-    global_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 cf_status http_transfer(Transfer *transfer) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    Session session = {.t = transfer};
+    Session s = {.t = transfer};
     struct curl_slist *headers = NULL;
-    pthread_once(&once, start_libcurl);
-    FAIL_IF(global_result, CF_INTERNAL, "libcurl cannot be used: %s", curl_easy_strerror(global_result));
-    session.curl = curl_easy_init();
-    FAIL_IF(!session.curl, CF_NO_MEMORY, "out of memory while starting libcurl");
-    CURLcode result = set_up(&session, &headers);
-    cf_status status =
-        result ? FAIL(CF_INTERNAL, "libcurl refuses its settings for %s: %s", transfer->url, curl_easy_strerror(result))
-               : answer(&session, curl_easy_perform(session.curl));
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(session.curl);
+    FORWARD(curl_load(&s.lib));
+    s.curl = s.lib->easy_init();
+    FAIL_IF(!s.curl, CF_NO_MEMORY, "out of memory while starting libcurl");
+    const CURLcode result = set_up(&s, &headers);
+    cf_status status = result ? FAIL(CF_INTERNAL, "libcurl refuses its settings for %s: %s", transfer->url,
+                                     s.lib->easy_strerror(result))
+                              : answer(&s, s.lib->easy_perform(s.curl));
+    s.lib->slist_free_all(headers);
+    s.lib->easy_cleanup(s.curl);
     return status;
 }
