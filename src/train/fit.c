@@ -1,4 +1,4 @@
-#include "train/fit.h"
+#include "train/fit_inside.h"
 
 #include "base/memory.h"
 #include "base/numbers.h"
@@ -12,28 +12,6 @@
 #include <string.h>
 
 static const double checkpoint_seconds = 20; /* at most so much work is lost to a kill within a long epoch */
-
-typedef struct Fit {
-    cf_model *model;
-    const cf_subset *train, *validation;
-    const cf_train_options *options;
-    const FitFiles *files;
-    int threads;
-    cf_precision precision; /* in use */
-    Plan *plan;
-    Feed feed;
-    Optimizer optimizer;
-    FitState state;
-    uint32_t *order; /* the training images of this epoch, shuffled */
-    float *best;
-    char *settings, *previous; /* previous: where the checkpoint before the latest is kept */
-    bool keep;                 /* the latest is known to be good */
-    const Engine *engine;
-    int64_t steps_per_epoch;
-    /* this process's part */
-    double start, last_checkpoint, training_seconds;
-    int64_t steps_here, images_here;
-} Fit;
 
 cf_train_options cf_train_defaults(void) {
     return (cf_train_options){.epochs = 10,
@@ -67,106 +45,7 @@ static cf_status check_options(const cf_train_options *o) {
     return CF_OK;
 }
 
-/* ---- What a checkpoint must agree with ---- */
-
-static cf_status hash_images(const Fit *fit, char hex[SHA256_HEX]) {
-    Sha256 *sha;
-    FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, fit->train->images, fit->train->count * sizeof *fit->train->images);
-    if (!status) status = sha256_add(sha, fit->validation->images, fit->validation->count * sizeof(uint32_t));
-    if (status) {
-        sha256_free(sha);
-        return status;
-    }
-    return sha256_finish(sha, hex);
-}
-
-/* Epochs may be added to a run whose rate does not depend on their number; threads and patience change no step. */
-static cf_status describe_settings(Fit *fit) {
-    static const char *const optimizers[] = {"sgd", "adam", "adamw"}, *const engines[] = {"fast", "reference"};
-    static const char *const schedules[] = {"constant", "cosine", "one-cycle"};
-    const cf_train_options *o = fit->options;
-    char images[SHA256_HEX], *line;
-    FORWARD(hash_images(fit, images));
-    FORWARD(memory_copy_string(fit->model->layers.line, &line));
-    for (char *p = line; *p; p++)
-        if (*p == ' ') *p = '_';
-    cf_status status =
-        memory_print(&fit->settings,
-                     "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d "
-                     "seed=%llu engine=%s "
-                     "precision=%s data=%.16s images=%.16s",
-                     line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum, o->weight_decay,
-                     schedules[o->schedule], o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
-                     engines[o->engine], fit->precision == CF_BF16 ? "bf16" : "f32", fit->train->set->sha256, images);
-    free(line);
-    return status;
-}
-
-static Checkpoint checkpoint_of(Fit *fit) {
-    return (Checkpoint){fit->model,           &fit->optimizer, fit->best,        &fit->state,
-                        fit->options->epochs, fit->settings,   fit->engine->name};
-}
-
-static cf_status save(Fit *fit) {
-    if (!fit->options->checkpoint) return CF_OK;
-    Checkpoint checkpoint = checkpoint_of(fit);
-    fit->last_checkpoint = clock_seconds();
-    FORWARD(checkpoint_write(fit->options->checkpoint, &checkpoint, fit->keep ? fit->previous : NULL));
-    fit->keep = true;
-    return CF_OK;
-}
-
 /* ---- Building ---- */
-
-/* The counters of a checkpoint say the same thing several times over; they must agree. */
-static cf_status check_counters(const Fit *fit, const char *path) {
-    const FitState *s = &fit->state;
-    /* Only what is below its bound is multiplied. */
-    const bool far = s->step > fit->steps_per_epoch;
-    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)fit->train->count;
-    FAIL_IF(far || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
-                fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
-                s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||
-                (s->epoch > 0 && s->epochs_since_best != s->epoch - s->best_epoch),
-            CF_BAD_INPUT, "checkpoint %s: its counters contradict each other; it is damaged", path);
-    return CF_OK;
-}
-
-static cf_status load(Fit *fit, const char *path) {
-    Checkpoint checkpoint = checkpoint_of(fit);
-    FORWARD(checkpoint_read(path, &checkpoint));
-    FORWARD(check_counters(fit, path));
-    if (!fit->files->silent)
-        notice("going on from %s: epoch %d, step %lld", path, fit->state.epoch + 1, (long long)fit->state.step);
-    return CF_OK;
-}
-
-/* Settings that differ, or a lack of memory, are not the file's fault: another checkpoint would not help. */
-static bool is_damage(cf_status status) {
-    return status == CF_BAD_INPUT || status == CF_IO;
-}
-
-/* The last checkpoint, or where that is damaged the one before it. A damaged one is not kept at the next, lest it take the place
- * of the good one. */
-static cf_status go_on(Fit *fit) {
-    const char *latest = fit->options->checkpoint;
-    char damage[1024];
-    cf_status status = load(fit, latest);
-    fit->keep = !status;
-    if (!is_damage(status)) return status;
-    snprintf(damage, sizeof damage, "%s", cf_error());
-    FAIL_IF(!file_exists(fit->previous), status,
-            "%s; there is no other to go on from. To begin anew, remove it and give the same command again", damage);
-    notice("%s; the one before it is used", damage);
-    status = load(fit, fit->previous);
-    if (!is_damage(status)) return status;
-    snprintf(damage, sizeof damage, "%s", cf_error());
-    return FAIL(status,
-                "%s; %s is damaged, too. To begin anew, remove both and give the same command again; nothing else "
-                "is lost",
-                damage, latest);
-}
 
 static cf_status prepare(Fit *fit) {
     const cf_train_options *o = fit->options;
@@ -188,9 +67,9 @@ static cf_status prepare(Fit *fit) {
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
     fit->steps_per_epoch = ((int64_t)fit->train->count + o->batch - 1) / o->batch;
-    FORWARD(describe_settings(fit));
+    FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
-    if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(go_on(fit));
+    if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
     fit->start = fit->last_checkpoint = clock_seconds();
     return CF_OK;
 }
@@ -281,7 +160,7 @@ static bool report(const Fit *fit, const EpochRow *done, bool best) {
 }
 
 static cf_status interrupted(Fit *fit) {
-    FORWARD(save(fit));
+    FORWARD(fit_save(fit));
     return FAIL(CF_INTERRUPTED, "stopped in epoch %d after step %lld of %lld; %s", fit->state.epoch + 1,
                 (long long)fit->state.step, (long long)fit->steps_per_epoch,
                 fit->options->checkpoint ? "the checkpoint holds everything" : "nothing was kept");
@@ -329,7 +208,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     s->epoch++;
     s->step = s->seen = s->correct = 0;
     s->loss_sum = s->step_seconds = 0;
-    return save(fit);
+    return fit_save(fit);
 }
 
 static bool finished(const Fit *fit) {
@@ -343,7 +222,7 @@ static cf_status run_epoch(Fit *fit) {
     while (fit->state.step < fit->steps_per_epoch) {
         FORWARD(train_step(fit));
         if (!report(fit, NULL, false)) return interrupted(fit);
-        if (clock_seconds() - fit->last_checkpoint > checkpoint_seconds) FORWARD(save(fit));
+        if (clock_seconds() - fit->last_checkpoint > checkpoint_seconds) FORWARD(fit_save(fit));
     }
     FORWARD(finish_epoch(fit, &go_on));
     return go_on || finished(fit) ? CF_OK : interrupted(fit);

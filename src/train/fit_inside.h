@@ -1,0 +1,36 @@
+/* A training under way: fit.c trains, fit_resume.c keeps what it can be gone on with. */
+#ifndef TRAIN_FIT_INSIDE_H
+#define TRAIN_FIT_INSIDE_H
+
+#include "train/fit.h"
+
+typedef struct Fit {
+    cf_model *model;
+    const cf_subset *train, *validation;
+    const cf_train_options *options;
+    const FitFiles *files;
+    int threads;
+    cf_precision precision; /* in use */
+    Plan *plan;
+    Feed feed;
+    Optimizer optimizer;
+    FitState state;
+    uint32_t *order; /* the training images of this epoch, shuffled */
+    float *best;
+    char *settings, *previous; /* previous: where the checkpoint before the latest is kept */
+    bool keep;                 /* the latest is known to be good */
+    const Engine *engine;
+    int64_t steps_per_epoch;
+    /* this process's part */
+    double start, last_checkpoint, training_seconds;
+    int64_t steps_here, images_here;
+} Fit;
+
+/* What another process must have in common to go on, as text in fit->settings. */
+cf_status fit_describe_settings(Fit *fit);
+/* Writes a checkpoint where one is wanted; the one before it is kept. */
+cf_status fit_save(Fit *fit);
+/* Reads the last checkpoint, or, where that is damaged, the one before it. */
+cf_status fit_go_on(Fit *fit);
+
+#endif

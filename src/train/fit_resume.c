@@ -1,0 +1,109 @@
+/* What a training leaves to be gone on with, and going on. */
+#include "train/fit_inside.h"
+
+#include "base/memory.h"
+#include "base/numbers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- What a checkpoint must agree with ---- */
+
+static cf_status hash_images(const Fit *fit, char hex[SHA256_HEX]) {
+    Sha256 *sha;
+    FORWARD(sha256_new(&sha));
+    cf_status status = sha256_add(sha, fit->train->images, fit->train->count * sizeof *fit->train->images);
+    if (!status) status = sha256_add(sha, fit->validation->images, fit->validation->count * sizeof(uint32_t));
+    if (status) {
+        sha256_free(sha);
+        return status;
+    }
+    return sha256_finish(sha, hex);
+}
+
+/* Epochs may be added to a run whose rate does not depend on their number; threads and patience change no step. */
+cf_status fit_describe_settings(Fit *fit) {
+    static const char *const optimizers[] = {"sgd", "adam", "adamw"}, *const engines[] = {"fast", "reference"};
+    static const char *const schedules[] = {"constant", "cosine", "one-cycle"};
+    const cf_train_options *o = fit->options;
+    char images[SHA256_HEX], *line;
+    FORWARD(hash_images(fit, images));
+    FORWARD(memory_copy_string(fit->model->layers.line, &line));
+    for (char *p = line; *p; p++)
+        if (*p == ' ') *p = '_';
+    cf_status status =
+        memory_print(&fit->settings,
+                     "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d "
+                     "seed=%llu engine=%s "
+                     "precision=%s data=%.16s images=%.16s",
+                     line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum, o->weight_decay,
+                     schedules[o->schedule], o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
+                     engines[o->engine], fit->precision == CF_BF16 ? "bf16" : "f32", fit->train->set->sha256, images);
+    free(line);
+    return status;
+}
+
+static Checkpoint checkpoint_of(Fit *fit) {
+    return (Checkpoint){fit->model,           &fit->optimizer, fit->best,        &fit->state,
+                        fit->options->epochs, fit->settings,   fit->engine->name};
+}
+
+cf_status fit_save(Fit *fit) {
+    if (!fit->options->checkpoint) return CF_OK;
+    Checkpoint checkpoint = checkpoint_of(fit);
+    fit->last_checkpoint = clock_seconds();
+    FORWARD(checkpoint_write(fit->options->checkpoint, &checkpoint, fit->keep ? fit->previous : NULL));
+    fit->keep = true;
+    return CF_OK;
+}
+
+/* ---- Going on ---- */
+
+/* The counters of a checkpoint say the same thing several times over; they must agree. */
+static cf_status check_counters(const Fit *fit, const char *path) {
+    const FitState *s = &fit->state;
+    /* Only what is below its bound is multiplied. */
+    const bool far = s->step > fit->steps_per_epoch;
+    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)fit->train->count;
+    FAIL_IF(far || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
+                fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
+                s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||
+                (s->epoch > 0 && s->epochs_since_best != s->epoch - s->best_epoch),
+            CF_BAD_INPUT, "checkpoint %s: its counters contradict each other; it is damaged", path);
+    return CF_OK;
+}
+
+static cf_status load(Fit *fit, const char *path) {
+    Checkpoint checkpoint = checkpoint_of(fit);
+    FORWARD(checkpoint_read(path, &checkpoint));
+    FORWARD(check_counters(fit, path));
+    if (!fit->files->silent)
+        notice("going on from %s: epoch %d, step %lld", path, fit->state.epoch + 1, (long long)fit->state.step);
+    return CF_OK;
+}
+
+/* Settings that differ, or a lack of memory, are not the file's fault: another checkpoint would not help. */
+static bool is_damage(cf_status status) {
+    return status == CF_BAD_INPUT || status == CF_IO;
+}
+
+/* A damaged checkpoint is not kept at the next, lest it take the place of the good one. */
+cf_status fit_go_on(Fit *fit) {
+    const char *latest = fit->options->checkpoint;
+    char damage[1024];
+    cf_status status = load(fit, latest);
+    fit->keep = !status;
+    if (!is_damage(status)) return status;
+    snprintf(damage, sizeof damage, "%s", cf_error());
+    FAIL_IF(!file_exists(fit->previous), status,
+            "%s; there is no other to go on from. To begin anew, remove it and give the same command again", damage);
+    notice("%s; the one before it is used", damage);
+    status = load(fit, fit->previous);
+    if (!is_damage(status)) return status;
+    snprintf(damage, sizeof damage, "%s", cf_error());
+    return FAIL(status,
+                "%s; %s is damaged, too. To begin anew, remove both and give the same command again; nothing else "
+                "is lost",
+                damage, latest);
+}
