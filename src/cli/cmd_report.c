@@ -78,11 +78,25 @@ static cf_status report_run(const char *folder, const ReportArguments *a) {
     return status;
 }
 
+/* A study's page is its last stage: its own command makes it. */
+static cf_status refuse_study(const char *folder) {
+    char *path;
+    FORWARD(file_join(folder, "study.json", &path));
+    const bool is_study = file_exists(path);
+    free(path);
+    FAIL_IF(is_study, CF_BAD_USE,
+            "%s is a study: give cifra study its recipe and --out %s again; what is done is kept, and the page is "
+            "written anew",
+            folder, folder);
+    return CF_OK;
+}
+
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const ReportArguments *a = parsed;
     const char *folder = given->positional[0];
     char *path;
     terminal_set_quiet(given->quiet);
+    FORWARD(refuse_study(folder));
     cf_status status = folder_is_tune(folder) ? report_tune(folder, a) : report_run(folder, a);
     FORWARD(status);
     FORWARD(file_join(folder, "report.html", &path));
@@ -111,7 +125,8 @@ const Command command_report = {
                    "are put into RUN/figures are shown as well.\n"
                    "\n"
                    "Of the folder of a cifra tune, finished or not, the page tells which configuration is best and "
-                   "whether it really is, with all trials and their figures.\n"
+                   "whether it really is, with all trials and their figures. The page of a study is made anew by "
+                   "cifra study itself.\n"
                    "\n"
                    "Examples:\n"
                    "\n"

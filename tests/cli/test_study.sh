@@ -49,6 +49,8 @@ check "the page loads nothing" test "$(grep -c 'src="http\|href="http' whole/rep
 same "stages kept" "$(grep -c '(kept)$' again.err)" 16
 same "the same document" "$(cat again.json)" "$(cat whole.json)"
 
+refuses 2 "whole is a study: give cifra study its recipe" "$CIFRA" report whole
+
 # Other threads, no figures: the same ledger.
 "$CIFRA" study tiny.yaml --out three --threads 3 --figures none --quiet >/dev/null || bad "study with 3 threads"
 same "claims at 3 threads" "$(claims three)" "$(claims whole)"
