@@ -77,6 +77,7 @@ there() {
     done
     check "$1: nothing is left under way" test -z "$(find "$CIFRA_DATA/$1" -name '*.part')"
 }
-fresh() { rm -rf "$CIFRA_DATA" && mkdir "$CIFRA_DATA" && : >log; }
+# Nothing of before is left: what a script waits for in err.txt must be of the process at hand.
+fresh() { rm -rf "$CIFRA_DATA" && mkdir "$CIFRA_DATA" && : >log && : >err.txt; }
 requests() { grep -c . log; }
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
