@@ -91,17 +91,13 @@ cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_
     return status;
 }
 
-/* Whether an open draft is this process's alone. */
-static bool own_draft(int descriptor, const char *aside) {
+/* Whether an open draft is this process's alone; *locks: whether the file system can tell. */
+static bool own_draft(int descriptor, const char *aside, bool *locks) {
     struct stat info;
     bool held;
-    return lock_try(descriptor, &held) && held && lock_is_of(descriptor, aside) && fstat(descriptor, &info) == 0 &&
-           S_ISREG(info.st_mode) && info.st_nlink == 1 && ftruncate(descriptor, 0) == 0;
-}
-
-static bool has_locks(int descriptor) {
-    bool held;
-    return lock_try(descriptor, &held);
+    *locks = lock_try(descriptor, &held);
+    return *locks && held && lock_is_of(descriptor, aside) && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) &&
+           info.st_nlink == 1 && ftruncate(descriptor, 0) == 0;
 }
 
 /* Without locks, a draft is told from those of other processes by their numbers, and those of killed ones stay. */
@@ -129,8 +125,8 @@ static cf_status open_aside(FileDraft *draft, int *descriptor) {
         *descriptor = open(draft->aside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         const int reason = errno;
         if (*descriptor >= 0) {
-            if (own_draft(*descriptor, draft->aside)) return CF_OK;
-            const bool locks = has_locks(*descriptor);
+            bool locks;
+            if (own_draft(*descriptor, draft->aside, &locks)) return CF_OK;
             close(*descriptor);
             if (!locks) return open_by_process(draft, descriptor);
         } else if (lstat(draft->aside, &info) != 0)

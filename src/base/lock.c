@@ -22,6 +22,13 @@ bool lock_try(int descriptor, bool *held) {
     return *held || errno == EWOULDBLOCK;
 }
 
+bool lock_hold(int descriptor, const char *path) {
+    bool held;
+    if (lock_try(descriptor, &held)) return held;
+    notice("%s: this file system has no locks (%s); nothing keeps a second process out", path, strerror(errno));
+    return true;
+}
+
 bool lock_is_of(int descriptor, const char *path) {
     struct stat ours, there;
     return fstat(descriptor, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
@@ -52,21 +59,15 @@ static cf_status fail_held(int descriptor, const char *path) {
 
 /* `descriptor` is closed where this fails. *again: the file was removed by who had the lock until now. */
 static cf_status take_open(int descriptor, const char *path, bool *again) {
-    bool held;
-    *again = false;
-    if (!lock_try(descriptor, &held)) {
-        notice("%s: this file system has no locks (%s); nothing keeps a second process out", path, strerror(errno));
-    } else if (!held) {
-        const cf_status status = fail_held(descriptor, path);
-        close(descriptor);
-        return status;
-    } else if (!lock_is_of(descriptor, path)) {
-        close(descriptor);
-        *again = true;
+    const bool held = lock_hold(descriptor, path);
+    *again = held && !lock_is_of(descriptor, path);
+    if (held && !*again) {
+        tell_owner(descriptor);
         return CF_OK;
     }
-    tell_owner(descriptor);
-    return CF_OK;
+    cf_status status = held ? CF_OK : fail_held(descriptor, path);
+    close(descriptor);
+    return status;
 }
 
 cf_status lock_take(const char *path, Lock *lock) {

@@ -6,26 +6,12 @@ CIFRA=$(realpath "${1:?the program}") count=${2:-100} seed=${3:-1} MAKE_SET=none
 cli=$(cd "$(dirname "$0")/../cli" && pwd)
 . "$cli/checks.sh"
 . "$cli/kills.sh"
-cat >space.yaml <<'YAML'
-model: conv 4 5x5 | relu | maxpool 4 | dense {width} | relu | dense classes
-parameters:
-  - {name: optimizer, values: [sgd, adam]}
-  - {name: width, values: [8, 16]}
-YAML
-cat >study.yaml <<'YAML'
-data: ["hand:n=400,test=120", "street:n=500,test=120"]
-grid: space.yaml
-train: {epochs: 2, lr: 0.01, batch: 32}
-features: {neighbors: 8}
-imbalance:
-  classes: [1, 2]
-  cases: ["1:10,2:30", all]
-YAML
+. "$cli/tiny_study.sh"
 # Everything but seconds and the folder's name.
 trials() { "$CIFRA" "${tune[@]}" --out "$1" --json --quiet | grep -v '"seconds"\|"tune"\|"report"\|/figures/'; }
 results() { grep -v '"seconds"' "$1/study.json"; }
 
-tune=(tune --data hand -n 600 --grid space.yaml --epochs 6 --patience 0 --pruner asha --seeds 2 --leading 1)
+tune=(tune --data hand -n 600 --grid grid.yaml --epochs 6 --patience 0 --pruner asha --seeds 2 --leading 1)
 begin=$(now_ms)
 "$CIFRA" "${tune[@]}" --out whole --quiet >/dev/null || bad "the undisturbed tune"
 life=$((($(now_ms) - begin) / 2 + 50))
@@ -39,7 +25,7 @@ die_often $((count / 2)) killed look_at_tune "$CIFRA" "${tune[@]}" --out killed 
 said="$kills kills over tunes ($ends came to their end, at most $most names, $(list whole | wc -l) undisturbed)"
 
 begin=$(now_ms)
-"$CIFRA" study study.yaml --out whole-study --quiet >/dev/null || bad "the undisturbed study"
+"$CIFRA" study tiny.yaml --out whole-study --quiet >/dev/null || bad "the undisturbed study"
 life=$((($(now_ms) - begin) / 3 + 50))
 wanted=$(results whole-study) names=$(list whole-study) claims=$(cut -d, -f1-12 whole-study/claims.csv)
 look_at_study() {
@@ -48,7 +34,7 @@ look_at_study() {
     same "files after $kills kills" "$(list killed-study)" "$names"
     [ "$failed" = 0 ]
 }
-die_often $((count - count / 2)) killed-study look_at_study "$CIFRA" study study.yaml --out killed-study --quiet
+die_often $((count - count / 2)) killed-study look_at_study "$CIFRA" study tiny.yaml --out killed-study --quiet
 echo "kill_tune_study: $said, $kills over studies ($ends, at most $most names, $(list whole-study | wc -l) undisturbed);" \
     "all as the undisturbed one: $([ "$failed" = 0 ] && echo yes || echo NO)"
 finish >/dev/null

@@ -40,7 +40,6 @@ cf_status job_sleep(const Job *job, int milliseconds) {
     return CF_OK;
 }
 
-/* Opens and locks; *taken false: another process works on it. */
 static cf_status make_folder(const Job *job) {
     char why[512];
     const cf_status status = file_make_folder(job->folder);
@@ -50,18 +49,13 @@ static cf_status make_folder(const Job *job) {
 }
 
 cf_status part_try(Job *job, bool *taken) {
-    bool held;
     *taken = false;
     FORWARD(make_folder(job));
     const int descriptor = open(job->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor < 0 && errno == ENOENT) return part_try(job, taken); /* another process removed the empty folder */
     FAIL_IF(descriptor < 0, CF_IO, "cannot write %s: %s; choose another folder with --data-dir", job->part,
             strerror(errno));
-    if (!lock_try(descriptor, &held)) {
-        notice("%s: this file system has no locks (%s); nothing keeps a second process out", job->part,
-               strerror(errno));
-        held = true;
-    }
+    const bool held = lock_hold(descriptor, job->part);
     if (held && lock_is_of(descriptor, job->part)) {
         job->descriptor = descriptor;
         *taken = true;

@@ -18,6 +18,7 @@
 #include "data/fetch/fetch_catalog.h"
 
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/yaml.h"
 #include "data/generate/generated_set.h"
@@ -25,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_FILE = 1 << 20, MOST_SETS = 256, MOST_FILES = 64, MOST_MIRRORS = 16 };
+enum { MOST_SETS = 256, MOST_FILES = 64, MOST_MIRRORS = 16 };
 #define LARGEST_CONTENT ((uint64_t)1 << 42)
 
 typedef struct YamlFile {
@@ -163,7 +164,7 @@ static cf_status lay_over(const char *path, const char *text, size_t size, Fetch
 cf_status fetch_catalog_read(const char *path, FetchCatalog *catalog) {
     unsigned char *bytes;
     size_t size;
-    FORWARD(file_read(path, LARGEST_FILE, &bytes, &size));
+    FORWARD(file_read(path, MOST_YAML_BYTES, &bytes, &size));
     const cf_status status = lay_over(path, (const char *)bytes, size, catalog);
     free(bytes);
     return status;
