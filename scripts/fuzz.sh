@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Fuzzes every reader of the program's input with libFuzzer (clang), one target after the other; exits 1 when one has a finding.
-# Usage: scripts/fuzz.sh BUILD SECONDS [NAME...]      BUILD: a folder, configured here where it is not yet; NAME: some targets
-# The corpus that was found stays in BUILD/fuzzing/NAME, a finding in BUILD/fuzzing/findings; the last table tells how far each came.
+# Fuzzes every reader of the program's input with libFuzzer (clang), some targets at a time; exits 1 when one has a finding.
+# Usage: [FUZZ_JOBS=N] scripts/fuzz.sh BUILD SECONDS [NAME...]
+# BUILD: a folder, configured here where it is not yet; NAME: some targets. N targets at a time (as many as there are processors).
+# The corpus that was found stays in BUILD/fuzzing/NAME, a finding in BUILD/fuzzing/findings; BUILD/fuzzing/table tells how far each
+# came: seconds by the clock and of a processor, inputs executed, edges and features (libFuzzer's terms) that were seen.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n 3p "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n 3,4p "$0" >&2; exit 2; }
 build=$1 seconds=$2
 shift 2
 source=$(cd "$(dirname "$0")/.." && pwd)
@@ -24,25 +26,36 @@ if [ $# = 0 ]; then
         [[ $target == *.* ]] || set -- "$@" "${target#tests/fuzz/fuzz_}"
     done
 fi
-failed=0
 table=fuzzing/table
-[ -f "$table" ] || printf '%-12s %8s %12s %8s %8s %s\n' target seconds executions coverage features result >"$table"
-for name; do
+[ -f "$table" ] || printf '%-12s %8s %8s %12s %8s %8s %s\n' target seconds cpu executions coverage features result >"$table"
+
+# fuzz NAME: one target for the time given; a line in the table, status 1 with a finding.
+fuzz() {
+    local name=$1 log=fuzzing/$1.log result=clean cpu executions last
+    local folders=("fuzzing/$name" "fuzzing/seeds/$name") dictionary=()
     mkdir -p "fuzzing/$name"
-    folders=("fuzzing/$name" "fuzzing/seeds/$name")
     [ -d "$source/tests/fuzz/found/$name" ] && folders+=("$source/tests/fuzz/found/$name")
-    dictionary=()
     [ -f "$source/tests/fuzz/$name.dict" ] && dictionary=("-dict=$source/tests/fuzz/$name.dict")
-    log=fuzzing/$name.log result=clean
     # The limits of base/limits.h, with what an input of this length can ask for at most below them.
-    "./tests/fuzz/fuzz_$name" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=768 -timeout=20 -max_len=16384 \
-        -print_final_stats=1 -artifact_prefix="$findings/$name-" "${dictionary[@]}" "${folders[@]}" >"$log" 2>&1 || {
-        result="FINDING, see $build/$log"
-        failed=1
-    }
+    { time "./tests/fuzz/fuzz_$name" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=768 -timeout=20 \
+        -max_len=16384 -print_final_stats=1 -artifact_prefix="$findings/$name-" "${dictionary[@]}" "${folders[@]}" \
+        >"$log" 2>&1; } 2>"fuzzing/$name.cpu" || result="FINDING, see $build/$log"
+    cpu=$(awk '{ printf "%.0f", $1 + $2 }' "fuzzing/$name.cpu")
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | tail -1)
     last=$(grep -E '^#[0-9]+.*cov: ' "$log" | tail -1)
-    printf '%-12s %8s %12s %8s %8s %s\n' "$name" "$seconds" "${executions:-?}" "$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' <<<"$last")" \
-        "$(sed -n 's/.*ft: \([0-9]*\).*/\1/p' <<<"$last")" "$result" | tee -a "$table"
+    printf '%-12s %8s %8s %12s %8s %8s %s\n' "$name" "$seconds" "$cpu" "${executions:-?}" \
+        "$(sed -n 's/.*cov: \([0-9]*\).*/\1/p' <<<"$last")" "$(sed -n 's/.*ft: \([0-9]*\).*/\1/p' <<<"$last")" "$result" |
+        tee -a "$table"
+    [ "$result" = clean ]
+}
+
+TIMEFORMAT='%U %S'
+failed=0 running=0
+for name; do
+    if [ $((running += 1)) -gt "${FUZZ_JOBS:-$(nproc)}" ]; then
+        wait -n || failed=1
+    fi
+    fuzz "$name" &
 done
+for ((; running > 0; running--)); do wait -n || [ $? = 127 ] || failed=1; done
 exit $failed
