@@ -1,5 +1,6 @@
 #include "fuzz.h"
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "data/packing.h"
 
@@ -60,6 +61,24 @@ const char *fuzz_gzip_file(int number, const void *data, size_t size) {
     packing_free(packing);
     PROMISE(fclose(stream) == 0);
     return slot->path;
+}
+
+static char folder[] = "/dev/shm/cifra-fuzz-XXXXXX";
+
+static void remove_folder(void) {
+    file_remove_tree(folder);
+}
+
+const char *fuzz_folder(void) {
+    static bool made;
+    if (made) return folder;
+    if (!mkdtemp(folder)) {
+        memcpy(folder, "/var/tmp", 8); /* as long, where there is no memory filesystem */
+        PROMISE(mkdtemp(folder));
+    }
+    made = true;
+    atexit(remove_folder);
+    return folder;
 }
 
 char *fuzz_text(const uint8_t *data, size_t size) {

@@ -388,6 +388,7 @@ int main(int argc, char **argv) {
     make_yaml(&corpus);
     make_json(&corpus);
     make_run(&corpus);
+    make_study(&corpus);
     for (size_t i = 0; i < COUNT_OF(scratch); i++) {
         must(file_remove_tree(scratch[i]));
         free(scratch[i]);

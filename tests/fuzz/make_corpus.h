@@ -27,4 +27,7 @@ const char *corpus_path(const Corpus *corpus, const char *target, const char *na
 /* make_pictures.c */
 void make_pictures(const Corpus *corpus);
 
+/* make_study.c; after the run was made */
+void make_study(const Corpus *corpus);
+
 #endif

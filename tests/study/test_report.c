@@ -58,6 +58,7 @@ static void make_run(const char *where, cf_set *data) {
     char *paths[] = {run.folder,       run.config_path,  run.model_path,      run.checkpoint_path,
                      run.history_path, run.metrics_path, run.predictions_path};
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
+    lock_release(&run.lock);
     evaluation_free(&run.test);
     free(run.fitted.rows);
     cf_model_free(run.model);

@@ -1,5 +1,6 @@
 #include "study/ledger/study_results.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -25,6 +26,37 @@ const json_t *result_at(const json_t *json, const char *path) {
 
 double result_number(const json_t *json, const char *path) {
     return json_number_value(result_at(json, path));
+}
+
+const char *result_text(const json_t *json, const char *path) {
+    const char *text = json_string_value(result_at(json, path));
+    return text ? text : "?";
+}
+
+long long result_whole(const json_t *json, const char *path) {
+    const double number = result_number(json, path);
+    return fabs(number) < 9e15 ? (long long)number : 0;
+}
+
+static cf_status check_member(const char *key, const json_t *value) {
+    if (strcmp(key, "per_class") == 0)
+        FAIL_IF(json_array_size(value) > MAX_CLASSES, CF_BAD_INPUT, "per_class: at most %d classes expected, found %zu",
+                MAX_CLASSES, json_array_size(value));
+    if (strcmp(key, "suffix") == 0)
+        FAIL_IF(!json_is_string(value) || strchr(json_string_value(value), '/'), CF_BAD_INPUT,
+                "suffix: the end of a file's name expected");
+    return CF_OK;
+}
+
+cf_status result_check(const json_t *result) {
+    const char *key;
+    const json_t *value;
+    for (size_t i = 0; i < json_array_size(result); i++) FORWARD(result_check(json_array_get(result, i)));
+    json_object_foreach((json_t *)(uintptr_t)result, key, value) {
+        FORWARD(check_member(key, value));
+        FORWARD(result_check(value));
+    }
+    return CF_OK;
 }
 
 double runs_mean(const json_t *runs, const char *path) {

@@ -11,6 +11,14 @@ const json_t *result_at(const json_t *json, const char *path);
 /* The number at a path, 0 where there is none. */
 double result_number(const json_t *json, const char *path);
 
+/* The text at a path, "?" where there is none. */
+const char *result_text(const json_t *json, const char *path);
+/* The number at a path as a whole one, 0 where there is none. */
+long long result_whole(const json_t *json, const char *path);
+/* A result that was read from a file, before it is taken among the others: no list of classes is longer than MAX_CLASSES, a
+ * suffix of figures leads into no other folder. CF_BAD_INPUT. */
+cf_status result_check(const json_t *result);
+
 /* Mean over a list of runs of the number at `path` of each; NaN without runs. */
 double runs_mean(const json_t *runs, const char *path);
 double runs_mean_recall(const json_t *runs, size_t class);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "study/figures/figures_tune.h"
+#include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
 #include "study/report/report_tune.h"
 
@@ -71,13 +72,14 @@ static void story(FILE *out, const StudyPage *page) {
 
 static void count_row(FILE *out, const json_t *counts, const char *part) {
     const json_t *list = json_object_get(counts, part);
-    json_int_t sum = 0;
+    double sum = 0;
     fprintf(out, "<tr><th scope=\"row\">%s</th>", part);
     for (size_t c = 0; c < json_array_size(list); c++) {
-        sum += json_integer_value(json_array_get(list, c));
-        fprintf(out, "<td class=\"n\">%lld</td>", (long long)json_integer_value(json_array_get(list, c)));
+        const double count = json_number_value(json_array_get(list, c));
+        sum += count;
+        fprintf(out, "<td class=\"n\">%.0f</td>", count);
     }
-    fprintf(out, "<td class=\"n\">%lld</td></tr>\n", (long long)sum);
+    fprintf(out, "<td class=\"n\">%.0f</td></tr>\n", sum);
 }
 
 static void count_table(FILE *out, const json_t *data) {
@@ -85,7 +87,7 @@ static void count_table(FILE *out, const json_t *data) {
     fputs("<div class=\"scroll\"><table><caption>Images per class</caption>\n<thead><tr><th scope=\"col\"></th>", out);
     for (size_t c = 0; c < json_array_size(classes); c++) {
         fputs("<th scope=\"col\" class=\"n\">", out);
-        html_text(out, json_string_value(json_array_get(classes, c)));
+        html_text(out, result_text(json_array_get(classes, c), ""));
         fputs("</th>", out);
     }
     fputs("<th scope=\"col\" class=\"n\">all</th></tr></thead>\n<tbody>\n", out);

@@ -61,7 +61,7 @@ static void classification_report(FILE *out, const char *caption, const json_t *
     head(out, caption, columns);
     for (size_t c = 0; c < json_array_size(classes); c++) {
         const json_t *one = json_array_get(classes, c);
-        scores(out, json_string_value(json_object_get(one, "class")), one, result_number(one, "support"));
+        scores(out, result_text(one, "class"), one, result_number(one, "support"));
     }
     scores(out, "macro average", json_object_get(run, "macro"), n);
     scores(out, "weighted average", json_object_get(run, "weighted"), n);
@@ -77,7 +77,7 @@ static void training_table(FILE *out, const json_t *runs) {
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i), *validation = json_object_get(run, "validation");
         char name[32];
-        snprintf(name, sizeof name, "seed %lld", (long long)result_number(run, "seed"));
+        snprintf(name, sizeof name, "seed %lld", result_whole(run, "seed"));
         row(out, name);
         whole(out, result_number(run, "epochs_run"));
         whole(out, result_number(run, "best_epoch"));
@@ -205,7 +205,7 @@ static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, c
     end(out);
     fputs(run_has_collapsed(first) ? "<p class=\"warning\">It has collapsed: " : "<p class=\"aside\">", out);
     fprintf(out, "%.1f %% of its predictions are ", 100 * result_number(most, "share"));
-    html_text(out, json_string_value(json_object_get(most, "class")));
+    html_text(out, result_text(most, "class"));
     fprintf(out, ", where %.1f %% of the images are.</p>\n", 100 * result_number(most, "true_share"));
 }
 
@@ -223,7 +223,7 @@ static void drop_table(FILE *out, const json_t *own, const json_t *other) {
         const double home = runs_mean_recall(own, c), there = runs_mean_recall(other, c),
                      share = result_number(class, "support") / n, lost = share * (home - there);
         explained += lost;
-        row(out, json_string_value(json_object_get(class, "class")));
+        row(out, result_text(class, "class"));
         percent(out, home);
         percent(out, there);
         percent(out, share);
@@ -253,7 +253,7 @@ static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from
     page_figures_begin(out);
     snprintf(name, sizeof name, "cross-%s-on-%s", from->name, on->name);
     FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, at home and there"));
-    FORWARD(evaluation_figures(out, page, from, json_string_value(json_object_get(json_array_get(runs, 0), "suffix"))));
+    FORWARD(evaluation_figures(out, page, from, result_text(json_array_get(runs, 0), "suffix")));
     page_figures_end(out);
     fputs("<details><summary>Class by class</summary>\n", out);
     classification_report(out, "Of the first seed", json_array_get(runs, 0));
@@ -274,16 +274,15 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
     const Recipe *recipe = page->study->recipe;
     const json_t *classes = json_object_get(json_array_get(json_object_get(cases, "1"), 0), "per_class");
     const char *columns[4 + MAX_CLASSES + 1] = {"Loss", "Accuracy", "Macro precision", "Macro recall"};
-    char found[MAX_CLASSES][48];
+    char found[MAX_CLASSES][LONGEST_NAME + 16];
     size_t count = json_array_size(classes);
     for (size_t c = 0; c < count; c++) {
-        snprintf(found[c], sizeof found[c], "Found of %.36s",
-                 json_string_value(json_object_get(json_array_get(classes, c), "class")));
+        snprintf(found[c], sizeof found[c], "Found of %s", result_text(json_array_get(classes, c), "class"));
         columns[4 + c] = found[c];
     }
     head(out, "By training images per class; mean over the seeds", columns);
     for (int i = 0; i < recipe->case_count; i++) {
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "%d", i + 1);
         const json_t *runs = json_object_get(cases, key);
         row(out, recipe->cases[i][0] ? recipe->cases[i] : "all");

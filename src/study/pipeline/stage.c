@@ -4,6 +4,7 @@
 #include "base/lock.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "study/ledger/study_results.h"
 #include "study/run/run.h"
 
 #include <stdlib.h>
@@ -34,14 +35,17 @@ static cf_status read_record(Stage *stage, bool *same) {
     const char *fingerprint = json_string_value(json_object_get(root, "fingerprint"));
     json_t *result = json_object_get(root, "result");
     *same = fingerprint && strcmp(fingerprint, stage->fingerprint) == 0;
-    if (*same && result) {
+    cf_status status = *same && result ? result_check(result) : CF_OK;
+    if (*same && result && !status) {
         stage->done = true;
         json_decref(stage->result);
         stage->result = json_incref(result);
         stage->seconds = json_number_value(json_object_get(root, "seconds"));
     }
     json_decref(root);
-    return CF_OK;
+    return status ? status_prefix(status, "%s is not as a study leaves it; remove it, and the stage is done anew",
+                                  stage->record)
+                  : CF_OK;
 }
 
 /* The inputs stand in the record for people: what the fingerprint is of. */

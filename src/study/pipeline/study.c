@@ -219,7 +219,7 @@ static cf_status draw_imbalance(const Study *study, const FigureBook *book, cons
     char name[96], title[120];
     for (int i = 0; i < count; i++) {
         const char *limit = study->recipe->cases[i];
-        char key[8];
+        char key[16];
         snprintf(key, sizeof key, "%d", i + 1);
         series[i].runs = json_object_get(cases, key);
         snprintf(series[i].name, sizeof series[i].name, "%.70s", limit[0] ? limit : "all");

@@ -56,8 +56,7 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
     r->title = title;
     r->count = count;
     r->classes = (int)json_array_size(classes);
-    for (int c = 0; c < r->classes; c++)
-        r->names[c] = json_string_value(json_object_get(json_array_get(classes, (size_t)c), "class"));
+    for (int c = 0; c < r->classes; c++) r->names[c] = result_text(json_array_get(classes, (size_t)c), "class");
     for (int s = 0; s < count; s++) {
         for (int c = 0; c < r->classes; c++) r->values[s][c] = 100 * runs_mean_recall(series[s].runs, (size_t)c);
         r->series[s] = (BarSeries){.name = series[s].name, .values = r->values[s], .colour = s};

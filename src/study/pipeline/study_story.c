@@ -1,5 +1,6 @@
 #include "study/pipeline/study_story.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "study/ledger/study_results.h"
 
@@ -16,12 +17,10 @@ typedef struct Story {
 } Story;
 
 __attribute__((format(printf, 2, 3))) static void tell(Story *story, const char *format, ...) {
-    char line[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    json_array_append_new(story->lines, json_vsprintf(format, arguments));
     va_end(arguments);
-    json_array_append_new(story->lines, json_string(line));
 }
 
 static const json_t *result(const Story *story, const char *group, const char *key) {
@@ -29,7 +28,7 @@ static const json_t *result(const Story *story, const char *group, const char *k
 }
 
 static const char *set_name(const Story *story, const char *key) {
-    return json_string_value(json_object_get(result(story, "data", key), "name"));
+    return result_text(result(story, "data", key), "name");
 }
 
 static void tell_search(Story *story, const char *key) {
@@ -46,8 +45,8 @@ static void tell_search(Story *story, const char *key) {
         if (more > 0 && used + (size_t)more < sizeof point) used += (size_t)more;
     }
     tell(story, "The best of %lld configurations on %s is %s: %.2f %% of the validation images right, loss %.4f.",
-         (long long)json_integer_value(json_object_get(search, "trials")), set_name(story, key), point,
-         100 * result_number(search, "accuracy"), result_number(search, "loss"));
+         result_whole(search, "trials"), set_name(story, key), point, 100 * result_number(search, "accuracy"),
+         result_number(search, "loss"));
 }
 
 static void tell_test(Story *story, const char *key) {
@@ -62,7 +61,7 @@ static void tell_test(Story *story, const char *key) {
         tell(story,
              "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
              "%.4f.",
-             (long long)result_number(first, "n"), set_name(story, key), 100 * result_number(first, "accuracy"),
+             result_whole(first, "n"), set_name(story, key), 100 * result_number(first, "accuracy"),
              100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
              runs_mean(runs, "macro.f1"));
 }
@@ -72,11 +71,11 @@ static void tell_cross(Story *story, const char *from, const char *on) {
     snprintf(way, sizeof way, "%s-on-%s", from, on);
     const json_t *runs = result(story, "cross", way), *first = json_array_get(runs, 0);
     const json_t *most = json_object_get(first, "most_predicted");
-    char collapse[120] = "";
+    char collapse[80 + LONGEST_NAME] = "";
     if (!first) return;
     if (run_has_collapsed(first))
-        snprintf(collapse, sizeof collapse, " It has collapsed: %.0f %% of its predictions are %.40s.",
-                 100 * result_number(most, "share"), json_string_value(json_object_get(most, "class")));
+        snprintf(collapse, sizeof collapse, " It has collapsed: %.0f %% of its predictions are %s.",
+                 100 * result_number(most, "share"), result_text(most, "class"));
     tell(story,
          "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f %%.%s",
          set_name(story, from), 100 * runs_mean(runs, "accuracy"), set_name(story, on), 100 * run_chance(first),
@@ -86,7 +85,8 @@ static void tell_cross(Story *story, const char *from, const char *on) {
 static void tell_imbalance(Story *story, const char *key) {
     const json_t *cases = result(story, "imbalance", key), *runs;
     const char *name;
-    char text[256] = "", weakest[64] = "";
+    char text[256] = "";
+    const char *weakest = "?";
     size_t used = 0;
     if (!cases) return;
     json_object_foreach((json_t *)(uintptr_t)cases, name, runs) {
@@ -100,8 +100,7 @@ static void tell_imbalance(Story *story, const char *key) {
     for (size_t c = 0; c < json_array_size(classes); c++) {
         if (runs_mean_recall(first, c) >= lowest) continue;
         lowest = runs_mean_recall(first, c);
-        snprintf(weakest, sizeof weakest, "%.50s",
-                 json_string_value(json_object_get(json_array_get(classes, c), "class")));
+        weakest = result_text(json_array_get(classes, c), "class");
     }
     tell(story,
          "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, "
