@@ -9,13 +9,14 @@
 #define BASE_LIMITS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* ---- Documents, in bytes ---- */
 
 enum {
     MOST_JSON_BYTES =
         32 << 20, /* config.json, metrics.json, a study's records; takes up to 100 times as much in memory */
-    MOST_YAML_BYTES = 1 << 20,  /* recipes, search spaces */
+    MOST_YAML_BYTES = 1 << 20,  /* recipes, search spaces, mirrors files */
     MOST_CSV_BYTES = 256 << 20, /* predictions.csv, embedding.csv, history.csv */
 };
 
@@ -47,5 +48,10 @@ enum {
 
 enum { MOST_TENSORS = 4096, MOST_TENSOR_HEADER = 1 << 20 };
 static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
+
+/* ---- Downloads: a mirrors file ---- */
+
+enum { MOST_FETCH_SETS = 256, MOST_FETCH_FILES = 64, MOST_FETCH_MIRRORS = 16, LONGEST_ADDRESS = 2048 };
+static const uint64_t LARGEST_CONTENT = (uint64_t)1 << 42; /* of one file, unpacked */
 
 #endif
