@@ -37,6 +37,7 @@ static void check_address(const char *mirror, const FetchSet *set, const FetchFi
     char *url, *shown;
     PROMISE(fetch_check_mirror(mirror) == CF_OK && strlen(mirror) <= LONGEST_ADDRESS);
     PROMISE(fetch_url(mirror, set, file, &url) == CF_OK);
+    PROMISE(strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0);
     PROMISE(fetch_check_mirror(url) == CF_OK || strlen(url) > LONGEST_ADDRESS);
     const size_t length = strlen(url), name = strlen(file->name);
     PROMISE(length > name && url[length - name - 1] == '/' && strcmp(url + length - name, file->name) == 0);

@@ -19,7 +19,9 @@ static void make_mirrors(const Corpus *corpus) {
         "      - {name: test.mat, size: 1, md5: " MD5 "}\n",
         "sets:\n  - {name: a, mirrors: [http://a], files: [{name: x, size: 4398046511104, md5: " MD5 "}]}\n"
         "  - {name: b, folder: a, mirrors: [http://b], files: [{name: y.gz, size: 2, md5: " MD5 "}]}\n",
-        "sets: [{name: lab, folder: .., mirrors: [file:///etc], files: [{name: ../../x, size: 0, md5: " MD5 "}]}]\n",
+        "sets: [{name: lab, folder: .., mirrors: [http://a], files: [{name: x, size: 1, md5: " MD5 "}]}]\n",
+        "sets: [{name: lab, mirrors: [http://a], files: [{name: ../../x, size: 1, md5: " MD5 "}]}]\n",
+        "sets: [{name: lab, mirrors: [file:///etc], files: [{name: x, size: 1, md5: " MD5 "}]}]\n",
         "sets: [{name: lab, folder: mnist, mirrors: [http://a], files: [{name: train-images-idx3-ubyte, size: 9, md5: "
         "" MD5 "}]}]\n",
         "sets: [{name: lab, mirrors: [http://a], files: [{name: a.part.gz, size: 9, md5: " MD5 "}]}]\n",
