@@ -49,6 +49,17 @@ enum {
 enum { MOST_TENSORS = 4096, MOST_TENSOR_HEADER = 1 << 20 };
 static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
 
+/* ---- The store of a tune ---- */
+
+enum {
+    MOST_TRIALS = 1 << 20,
+    MOST_TUNE_EPOCHS = 100000,  /* of a trial */
+    MOST_JOBS = 1 << 25,        /* a trial is gone on with some times */
+    MOST_STORE_TEXT = 4 << 20,  /* bytes of a text: the settings with the whole space, a reason */
+    MOST_STORE_VALUE = 1 << 27, /* of any value: one for each validation image of a trial */
+};
+static const double LARGEST_LOSS = 1e300; /* float32 ends at 3e38 */
+
 /* ---- Downloads: a mirrors file ---- */
 
 enum { MOST_FETCH_SETS = 256, MOST_FETCH_FILES = 64, MOST_FETCH_MIRRORS = 16, LONGEST_ADDRESS = 2048 };

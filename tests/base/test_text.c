@@ -138,9 +138,13 @@ static void test_taming(void **state) {
         {"", ""},
         {"a b\n\tc \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "a b\n\tc \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
         {"\x1b[2J\x07\x7f\r", "?[2J???"},
-        {"\xc2\x9b" "31m", "?31m"},                     /* C1: begins a sequence as ESC [ does */
-        {"\xff\x80" "a\xc3", "??a?"},                  /* no UTF-8, and a character that was cut off */
-        {"\xe2\x82\x1b[m", "???[m"},                   /* what follows is looked at, too */
+        {"\xc2\x9b"
+         "31m",
+         "?31m"}, /* C1: begins a sequence as ESC [ does */
+        {"\xff\x80"
+         "a\xc3",
+         "??a?"},                    /* no UTF-8, and a character that was cut off */
+        {"\xe2\x82\x1b[m", "???[m"}, /* what follows is looked at, too */
     };
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         char text[64];

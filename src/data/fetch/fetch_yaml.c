@@ -59,7 +59,8 @@ static const cyaml_schema_field_t set_fields[] = {
 static const cyaml_schema_value_t set_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlSet, set_fields)};
 static const cyaml_schema_field_t mirrors_fields[] = {
     CYAML_FIELD_BOOL_PTR("only", POSSIBLE, YamlMirrors, only),
-    CYAML_FIELD_SEQUENCE("sets", CYAML_FLAG_POINTER, YamlMirrors, sets, &set_schema, 1, MOST_FETCH_SETS), CYAML_FIELD_END};
+    CYAML_FIELD_SEQUENCE("sets", CYAML_FLAG_POINTER, YamlMirrors, sets, &set_schema, 1, MOST_FETCH_SETS),
+    CYAML_FIELD_END};
 static const cyaml_schema_value_t mirrors_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlMirrors, mirrors_fields)};
 static const char *const keys[] = {"only", "sets", "name", "folder", "mirrors", "files", "size", "sha256", "md5", NULL};
