@@ -88,6 +88,10 @@ cf_status store_begin(Store *store) {
     return store_run(store, "BEGIN IMMEDIATE", "");
 }
 
+cf_status store_keep_still(Store *store) {
+    return store_run(store, "BEGIN", "");
+}
+
 cf_status store_commit(Store *store) {
     return store_run(store, "COMMIT", "");
 }

@@ -1,5 +1,6 @@
 #include "fuzz.h"
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "data/packing.h"
 
@@ -60,6 +61,32 @@ const char *fuzz_gzip_file(int number, const void *data, size_t size) {
     packing_free(packing);
     PROMISE(fclose(stream) == 0);
     return slot->path;
+}
+
+static char folder[] = "/dev/shm/cifra-fuzz-XXXXXX";
+
+static void remove_folder(void) {
+    file_remove_tree(folder);
+}
+
+const char *fuzz_folder(void) {
+    static bool made;
+    if (made) return folder;
+    if (!mkdtemp(folder)) {
+        memcpy(folder, "/var/tmp", 8); /* as long, where there is no memory filesystem */
+        PROMISE(mkdtemp(folder));
+    }
+    made = true;
+    atexit(remove_folder);
+    return folder;
+}
+
+void fuzz_put(const char *name, const void *data, size_t size) {
+    char *path;
+    PROMISE(file_join(fuzz_folder(), name, &path) == CF_OK);
+    FILE *file = fopen(path, "wb");
+    PROMISE(file && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    free(path);
 }
 
 char *fuzz_text(const uint8_t *data, size_t size) {

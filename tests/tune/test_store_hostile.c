@@ -86,9 +86,9 @@ static void write_journal(const char *folder, const char *super) {
     unsigned sum = 0;
     for (size_t i = 0; i < length; i++) sum += (unsigned)(signed char)super[i];
     memcpy(journal, magic, sizeof magic);
-    journal[19] = 2;           /* pages of the file */
-    journal[22] = 2;           /* 512: a sector */
-    journal[26] = 4096 >> 8;   /* a page */
+    journal[19] = 2;         /* pages of the file */
+    journal[22] = 2;         /* 512: a sector */
+    journal[26] = 4096 >> 8; /* a page */
     unsigned char *end = journal + 512 + 4;
     journal[515] = 1;
     memcpy(end, super, length);
@@ -169,10 +169,11 @@ static void rows_without_end_are_refused(void **state) {
     sqlite3_stmt *s;
     const char *folder = make_tune();
     assert_int_equal(sqlite3_open(path_in(folder, "tune.db"), &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_prepare_v2(db, "SELECT rootpage, (SELECT * FROM pragma_page_count) FROM sqlite_master WHERE name = 'trials'",
-                           -1, &s, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(
+                         db,
+                         "SELECT rootpage, (SELECT * FROM pragma_page_count) FROM sqlite_master WHERE name = 'trials'",
+                         -1, &s, NULL),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_step(s), SQLITE_ROW);
     const int root = sqlite3_column_int(s, 0), pages = sqlite3_column_int(s, 1);
     sqlite3_finalize(s);
@@ -227,7 +228,8 @@ static void values_out_of_range_are_refused(void **state) {
         {"UPDATE trials SET id = -5 WHERE id = 1", "id: a whole number from 0 to"},
         {"UPDATE trials SET id = 2147483647 WHERE id = 2", "id: a whole number from 0 to"},
         {"UPDATE trials SET id = 4 WHERE id = 2", "trial 2 expected, found trial 4"},
-        {"UPDATE trials SET repeats = 2 WHERE id = 2", "trial 2: repeats: a whole number from 0 to 1 expected, found 2"},
+        {"UPDATE trials SET repeats = 2 WHERE id = 2",
+         "trial 2: repeats: a whole number from 0 to 1 expected, found 2"},
         {"UPDATE trials SET repeats = -1 WHERE id = 2", "trial 2: repeats"},
         {"UPDATE trials SET budget = 4294967297", "budget"},
         {"UPDATE trials SET budget = 'many'", "trial 1: budget: a whole number from 0 to 100000 expected, found many"},
@@ -235,12 +237,14 @@ static void values_out_of_range_are_refused(void **state) {
         {"UPDATE trials SET best_epoch = 2", "best_epoch: a whole number from 0 to 1"},
         {"UPDATE trials SET validation_loss = 9e999", "validation_loss"},
         {"UPDATE trials SET validation_loss = -9e999", "validation_loss"},
-        {"UPDATE trials SET validation_accuracy = 1.5", "validation_accuracy: a number from 0 to 1 expected, found 1.5"},
+        {"UPDATE trials SET validation_accuracy = 1.5",
+         "validation_accuracy: a number from 0 to 1 expected, found 1.5"},
         {"UPDATE trials SET seconds = -1", "seconds"},
         {"UPDATE trials SET weights_sha256 = 'a,b'", "weights_sha256: hexadecimal digits expected, found a,b"},
         {"UPDATE trials SET weights_sha256 = substr(hex(zeroblob(99)), 1, 65)", "weights_sha256"},
         {"UPDATE trials SET correct = x'000102'", "correct: 0 or 1 for each image expected, found 2 for image 2"},
-        {"UPDATE trials SET state = 'asleep'", "state: waiting, running, done, pruned or failed expected, found asleep"},
+        {"UPDATE trials SET state = 'asleep'",
+         "state: waiting, running, done, pruned or failed expected, found asleep"},
         {"UPDATE trials SET point = '[]'", "a configuration has no optimizer"},
         {"UPDATE trials SET reason = zeroblob(4194305)", "reason: a shorter text expected"},
         {"UPDATE trials SET worker = hex(zeroblob(2097153))", "worker: a shorter text expected"},
