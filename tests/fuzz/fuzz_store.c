@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text_draft.h"
+#include "study/figures/figures_tune.h"
 #include "study/report/report_tune.h"
 #include "tune/decide.h"
 #include "tune/results.h"
@@ -216,7 +217,15 @@ static void write_results(const TuneResults *r) {
     free(text);
 }
 
-static void read_results(void) {
+/* The figures take ten times as long as all the rest. */
+static void draw_figures(const TuneResults *results) {
+    const FigureOptions options = {.formats = FIGURE_SVG};
+    FigureList list = {0};
+    fuzz_settled(figures_tune_make(folder, results, &options, &list));
+    figure_list_free(&list);
+}
+
+static void read_results(bool and_draw) {
     TuneResults results;
     const cf_status status = results_read(folder, &results);
     fuzz_settled(status);
@@ -226,6 +235,7 @@ static void read_results(void) {
         check_curve(&results.curves[i]);
     }
     write_results(&results);
+    if (and_draw) draw_figures(&results);
     results_free(&results);
 }
 
@@ -324,7 +334,7 @@ static void check_outside(void) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     make_template();
     put_input(data, size);
-    read_results();
+    read_results(size % 16 == 0);
     go_on_with_it(size % 4 == 0);
     check_outside();
     return 0;

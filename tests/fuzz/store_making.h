@@ -23,9 +23,9 @@ static inline void store_sql(const char *folder, const char *sql) {
 /* So many trials of the paper's space, all of them done, the last one paused. */
 static inline void store_make(const char *folder, int trials) {
     static unsigned char right[] = {1, 0, 1, 1, 0, 1, 1, 1};
-    Store *store;
+    Store *store = NULL;
     Space space;
-    json_t *json, *settings;
+    json_t *json = NULL, *settings;
     store_must(!space_paper(&space) && !space_json(&space, &json));
     settings = json_pack("{s:{s:i s:s} s:{s:s} s:o}", "train", "epochs", 3, "schedule", "cosine", "search", "sampler",
                          "tpe", "space", json);
