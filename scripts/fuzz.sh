@@ -50,6 +50,7 @@ fuzz() {
 }
 
 TIMEFORMAT='%U %S'
+export LSAN_OPTIONS=suppressions=$source/tests/sanitizers/leaks.supp:print_suppressions=0
 failed=0 running=0
 for name; do
     if [ $((running += 1)) -gt "${FUZZ_JOBS:-$(nproc)}" ]; then

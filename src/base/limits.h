@@ -9,13 +9,14 @@
 #define BASE_LIMITS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* ---- Documents, in bytes ---- */
 
 enum {
     MOST_JSON_BYTES =
         32 << 20, /* config.json, metrics.json, a study's records; takes up to 100 times as much in memory */
-    MOST_YAML_BYTES = 1 << 20,  /* recipes, search spaces */
+    MOST_YAML_BYTES = 1 << 20,  /* recipes, search spaces, mirrors files */
     MOST_CSV_BYTES = 256 << 20, /* predictions.csv, embedding.csv, history.csv */
 };
 
@@ -47,5 +48,21 @@ enum {
 
 enum { MOST_TENSORS = 4096, MOST_TENSOR_HEADER = 1 << 20 };
 static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
+
+/* ---- The store of a tune ---- */
+
+enum {
+    MOST_TRIALS = 1 << 20,
+    MOST_TUNE_EPOCHS = 100000,  /* of a trial */
+    MOST_JOBS = 1 << 25,        /* a trial is gone on with some times */
+    MOST_STORE_TEXT = 4 << 20,  /* bytes of a text: the settings with the whole space, a reason */
+    MOST_STORE_VALUE = 1 << 27, /* of any value: one for each validation image of a trial */
+};
+static const double LARGEST_LOSS = 1e300; /* float32 ends at 3e38 */
+
+/* ---- Downloads: a mirrors file ---- */
+
+enum { MOST_FETCH_SETS = 256, MOST_FETCH_FILES = 64, MOST_FETCH_MIRRORS = 16, LONGEST_ADDRESS = 2048 };
+static const uint64_t LARGEST_CONTENT = (uint64_t)1 << 42; /* of one file, unpacked */
 
 #endif

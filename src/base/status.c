@@ -1,5 +1,8 @@
-/* The message of a failure lives in a fixed per-thread buffer: reporting "out of memory" must not allocate. */
+/* The message of a failure lives in a fixed per-thread buffer: reporting "out of memory" must not allocate. What it quotes may
+ * be from anywhere, so it is tamed. */
 #include "base/status.h"
+
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +27,7 @@ cf_status status_fail(cf_status code, const char *file, int line, const char *fo
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    text_tame(message);
     if (tracing()) append_place(file, line);
     return code;
 }
@@ -42,6 +46,7 @@ cf_status status_prefix(cf_status code, const char *format, ...) {
     va_end(arguments);
     if (used >= 0 && (size_t)used < sizeof message)
         snprintf(message + used, sizeof message - (size_t)used, ": %s", rest);
+    text_tame(message);
     return code;
 }
 
@@ -73,5 +78,6 @@ void notice(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    text_tame(text);
     notice_handler(text, notice_context);
 }

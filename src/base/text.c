@@ -122,6 +122,19 @@ bool text_is_name(const char *text) {
     return true;
 }
 
+void text_tame(char *text) {
+    const unsigned char *place = (const unsigned char *)text;
+    while (*place) {
+        const unsigned char *begin = place;
+        const int32_t c = next_character(&place);
+        const bool fine = c == '\n' || c == '\t' || (c >= ' ' && (c < 0x7f || c >= 0xa0));
+        if (place == begin) place++;
+        if (!fine) *text++ = '?';
+        while (fine && begin < place) *text++ = (char)*begin++;
+    }
+    *text = '\0';
+}
+
 void csv_text(FILE *out, const char *text) {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, out);

@@ -26,6 +26,9 @@ int text_columns(const char *text);
 /* Whether a text may be the name of something: 1 to LONGEST_NAME bytes of UTF-8 (RFC 3629) without control characters (C0,
  * DEL, C1, and the separators U+2028 and U+2029). Such a name can stand in JSON, XML, a line of a table and on a terminal. */
 bool text_is_name(const char *text);
+/* Question marks in place of control characters, line ends and tabs left out, and of bytes that are no UTF-8: whatever a text
+ * from outside holds, it can go to a terminal. */
+void text_tame(char *text);
 /* A text as one field of CSV (RFC 4180): quoted where it has to be. */
 void csv_text(FILE *out, const char *text);
 

@@ -185,6 +185,7 @@ cf_status results_read(const char *folder, TuneResults *results) {
     char *data = NULL;
     cf_status status;
     FORWARD(store_open_existing(folder, &store));
+    FORWARD_TO(done, store_keep_still(store));
     FORWARD_TO(done, store_space(store, &space));
     FORWARD_TO(done, store_settings(store, &settings));
     FORWARD_TO(done, store_data_name(store, &data));

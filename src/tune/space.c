@@ -153,7 +153,8 @@ static bool value_from_json(const SpaceParameter *p, const json_t *json, double 
     bool found = false;
     if (p->kind != PARAMETER_LIST) {
         *value = json_number_value(json);
-        return json_is_number(json) && *value >= p->low && *value <= p->high;
+        return json_is_number(json) && *value >= p->low && *value <= p->high &&
+               (p->kind != PARAMETER_INTEGER || *value == floor(*value));
     }
     for (int v = 0; v < p->count && !found; v++) {
         json_t *candidate = text_json(p->texts[v]);

@@ -94,9 +94,10 @@ static cf_status check_list(const SpaceParameter *p, const OptionRule *rule) {
             p->name, SPACE_MAX_VALUES, p->count);
     for (int v = 0; v < p->count; v++) {
         const char *text = p->texts[v];
-        FAIL_IF(strlen(text) >= SPACE_TEXT || !*text || strpbrk(text, "{}\n"), CF_BAD_USE,
-                "parameter %s: value %d must be 1 to %d characters without braces, found \"%.60s\"", p->name, v + 1,
-                SPACE_TEXT - 1, text);
+        FAIL_IF(
+            strlen(text) >= SPACE_TEXT || !text_is_name(text) || strpbrk(text, "{}"), CF_BAD_USE,
+            "parameter %s: value %d must be 1 to %d characters without braces and control characters, found \"%.60s\"",
+            p->name, v + 1, SPACE_TEXT - 1, text);
         for (int u = 0; u < v; u++)
             FAIL_IF(strcmp(p->texts[u], text) == 0, CF_BAD_USE, "parameter %s: the value %s stands there twice",
                     p->name, text);

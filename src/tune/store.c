@@ -1,3 +1,4 @@
+/* Statements, and what a tune writes. */
 #include "tune/store_inside.h"
 
 #include "base/json_memory.h"
@@ -12,22 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { APPLICATION = 0x63667475 /* "cftu" */, VERSION = 1, BUSY_MILLISECONDS = 60000 };
-
 const char *const trial_state_words[] = {"waiting", "running", "done", "pruned", "failed", NULL};
-
-/* `correct` comes last: a row's other columns are then read without it. */
-static const char schema[] =
-    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
-    "CREATE TABLE trials (id INTEGER PRIMARY KEY, point TEXT NOT NULL, seed INTEGER NOT NULL, repeats INTEGER,"
-    " state TEXT NOT NULL, budget INTEGER NOT NULL DEFAULT 0, worker TEXT, reason TEXT, best_epoch INTEGER NOT NULL "
-    "DEFAULT 0,"
-    " epochs_run INTEGER NOT NULL DEFAULT 0, validation_loss REAL, validation_accuracy REAL,"
-    " seconds REAL NOT NULL DEFAULT 0, weights_sha256 TEXT, correct BLOB);"
-    "CREATE TABLE epochs (trial INTEGER NOT NULL REFERENCES trials, epoch INTEGER NOT NULL, rate REAL, train_loss REAL,"
-    " train_accuracy REAL, validation_loss REAL, validation_accuracy REAL, seconds REAL, PRIMARY KEY (trial, epoch));"
-    "CREATE TABLE jobs (number INTEGER PRIMARY KEY, trial INTEGER NOT NULL, budget INTEGER NOT NULL,"
-    " done INTEGER NOT NULL, loss REAL, over INTEGER NOT NULL DEFAULT 0);";
 
 /* ---- SQLite ---- */
 
@@ -36,8 +22,10 @@ cf_status store_fail(Store *store, const char *doing) {
     if (code == SQLITE_BUSY)
         return FAIL(CF_IO,
                     "%s: another process has held it for %d seconds (%s); is a program stopped in the middle of it?",
-                    store->path, BUSY_MILLISECONDS / 1000, doing);
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+                    store->path, STORE_BUSY_MILLISECONDS / 1000, doing);
+    /* Beyond a limit, or longer at work than any sound file takes: a file made to be so. */
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_TOOBIG || code == SQLITE_INTERRUPT ||
+        code == SQLITE_ERROR)
         return FAIL(CF_BAD_INPUT, "%s is damaged, or not made by cifra tune (%s): %s", store->path, doing,
                     sqlite3_errmsg(store->db));
     return FAIL(code == SQLITE_NOMEM ? CF_NO_MEMORY : CF_IO, "%s: %s (%s)", store->path, sqlite3_errmsg(store->db),
@@ -100,6 +88,10 @@ cf_status store_begin(Store *store) {
     return store_run(store, "BEGIN IMMEDIATE", "");
 }
 
+cf_status store_keep_still(Store *store) {
+    return store_run(store, "BEGIN", "");
+}
+
 cf_status store_commit(Store *store) {
     return store_run(store, "COMMIT", "");
 }
@@ -108,84 +100,10 @@ void store_rollback(Store *store) {
     if (!sqlite3_get_autocommit(store->db)) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* Ends a transaction by what came of it. */
-static cf_status end_with(Store *store, cf_status status) {
+cf_status store_end_with(Store *store, cf_status status) {
     if (!status) status = store_commit(store);
     if (status) store_rollback(store);
     return status;
-}
-
-/* ---- Opening ---- */
-
-static cf_status read_number(Store *store, const char *sql, int64_t *number) {
-    sqlite3_stmt *statement;
-    bool row;
-    FORWARD(store_prepare(store, &statement, sql, ""));
-    FORWARD(store_step(store, statement, &row));
-    *number = row ? sqlite3_column_int64(statement, 0) : 0;
-    if (row) sqlite3_finalize(statement);
-    return CF_OK;
-}
-
-static cf_status make_tables(Store *store) {
-    if (sqlite3_exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK) return store_fail(store, "making its tables");
-    char pragmas[96];
-    snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION, VERSION);
-    if (sqlite3_exec(store->db, pragmas, NULL, NULL, NULL) != SQLITE_OK) return store_fail(store, "making its tables");
-    return CF_OK;
-}
-
-static cf_status check_version(Store *store, bool may_make) {
-    int64_t application, version, tables;
-    FORWARD(read_number(store, "PRAGMA application_id", &application));
-    FORWARD(read_number(store, "PRAGMA user_version", &version));
-    FORWARD(read_number(store, "SELECT count(*) FROM sqlite_master", &tables));
-    if (may_make && !application && !version && !tables) return make_tables(store);
-    FAIL_IF(application != APPLICATION, CF_BAD_INPUT, "%s is an SQLite file of something else than cifra tune",
-            store->path);
-    FAIL_IF(version != VERSION, CF_BAD_INPUT, "%s has version %lld of its tables; this program knows version %d",
-            store->path, (long long)version, VERSION);
-    return CF_OK;
-}
-
-static cf_status open_store(Store *store, const char *folder, bool may_make) {
-    FORWARD(memory_copy_string(folder, &store->folder));
-    FORWARD(file_join(folder, "tune.db", &store->path));
-    FAIL_IF(!may_make && !file_exists(store->path), CF_BAD_USE, "%s holds no tune: there is no %s", folder,
-            store->path);
-    if (may_make) FORWARD(file_make_folder(folder));
-    int code = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    if (code != SQLITE_OK) return store_fail(store, "opening");
-    sqlite3_busy_timeout(store->db, BUSY_MILLISECONDS);
-    FORWARD(store_begin(store));
-    return end_with(store, check_version(store, may_make));
-}
-
-static cf_status new_store(const char *folder, bool may_make, Store **store) {
-    Store *made;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    cf_status status = open_store(made, folder, may_make);
-    if (status)
-        store_close(made);
-    else
-        *store = made;
-    return status;
-}
-
-cf_status store_open(const char *folder, Store **store) {
-    return new_store(folder, true, store);
-}
-
-cf_status store_open_existing(const char *folder, Store **store) {
-    return new_store(folder, false, store);
-}
-
-void store_close(Store *store) {
-    if (!store) return;
-    sqlite3_close(store->db);
-    free(store->folder);
-    free(store->path);
-    free(store);
 }
 
 /* ---- Writing ---- */
@@ -232,7 +150,7 @@ static cf_status record_epoch(Store *store, int trial, const TrialEpoch *e) {
 
 cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch) {
     FORWARD(store_begin(store));
-    return end_with(store, record_epoch(store, trial, epoch));
+    return store_end_with(store, record_epoch(store, trial, epoch));
 }
 
 /* What the trial reached stands in its row already, epoch by epoch. */
@@ -253,7 +171,7 @@ static cf_status finish(Store *store, const Job *job, const Trial *t) {
 
 cf_status store_finish(Store *store, const Job *job, const Trial *trial) {
     FORWARD(store_begin(store));
-    return end_with(store, finish(store, job, trial));
+    return store_end_with(store, finish(store, job, trial));
 }
 
 cf_status store_pause(Store *store, int trial) {

@@ -67,6 +67,8 @@ void store_close(Store *store);
 
 /* ---- Reading ---- */
 
+/* What is read from now on is of one moment, whatever others write; until the store is closed. */
+cf_status store_keep_still(Store *store);
 /* The space and the settings that were stored; `settings` is a new reference. */
 cf_status store_space(Store *store, Space *space);
 cf_status store_settings(Store *store, json_t **settings);

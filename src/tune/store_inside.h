@@ -1,10 +1,12 @@
-/* What store.c and store_read.c share. */
+/* What store.c, store_open.c, store_read.c and store_settings.c share. */
 #ifndef TUNE_STORE_INSIDE_H
 #define TUNE_STORE_INSIDE_H
 
 #include "tune/store.h"
 
 #include <sqlite3.h>
+
+enum { STORE_BUSY_MILLISECONDS = 60000 };
 
 struct Store {
     sqlite3 *db;
@@ -19,5 +21,10 @@ cf_status store_prepare(Store *store, sqlite3_stmt **statement, const char *sql,
 cf_status store_run(Store *store, const char *sql, const char *types, ...);
 /* *row: there is another one. On failure, and behind the last row, the statement is finalized. */
 cf_status store_step(Store *store, sqlite3_stmt *statement, bool *row);
+/* Ends a transaction by what came of it. */
+cf_status store_end_with(Store *store, cf_status status);
+
+/* store_files.c: the name of a VFS that opens and removes a store's own files only. */
+cf_status store_files(const char **vfs);
 
 #endif

@@ -2,7 +2,9 @@
 #include "tune/store_inside.h"
 
 #include "base/json_memory.h"
+#include "base/limits.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,10 @@ static cf_status read_text(Store *store, const char *key, char **text) {
     FORWARD(store_step(store, statement, &row));
     if (!row) return CF_OK;
     const char *value = (const char *)sqlite3_column_text(statement, 0);
-    cf_status status = memory_copy_string(value ? value : "", text);
+    const int length = sqlite3_column_bytes(statement, 0);
+    cf_status status = length > MOST_STORE_TEXT ? FAIL(CF_BAD_INPUT, "%s: %s: at most %d bytes expected, found %d",
+                                                       store->path, key, MOST_STORE_TEXT, length)
+                                                : memory_copy_string(value ? value : "", text);
     sqlite3_finalize(statement);
     return status;
 }
@@ -54,7 +59,9 @@ cf_status store_space(Store *store, Space *space) {
 }
 
 cf_status store_data_name(Store *store, char **name) {
-    return read_text(store, "data", name);
+    FORWARD(read_text(store, "data", name));
+    if (*name) text_tame(*name);
+    return CF_OK;
 }
 
 /* ---- What differs ---- */

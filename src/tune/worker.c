@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "tune/decide.h"
+#include "tune/view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,38 +18,6 @@ typedef struct Claim {
     int lock;    /* of its folder; -1: none */
 } Claim;
 
-/* What a claim is decided from, read within its transaction. */
-typedef struct View {
-    TrialList list;
-    Job *jobs;
-    int count, search; /* jobs; those of the search, which come first */
-} View;
-
-static void view_free(View *view) {
-    trial_list_free(&view->list);
-    free(view->jobs);
-    *view = (View){0};
-}
-
-static const Trial *trial_of(const View *view, int id) {
-    for (size_t i = 0; i < view->list.count; i++)
-        if (view->list.trials[i].id == id) return &view->list.trials[i];
-    return NULL;
-}
-
-static cf_status read_view(Worker *worker, View *view) {
-    FORWARD(store_trials_brief(worker->store, worker->tune->options.space, &view->list));
-    FORWARD(store_jobs(worker->store, &view->jobs, &view->count));
-    for (int j = 0; j < view->count; j++) {
-        const Job *job = &view->jobs[j];
-        const Trial *trial = trial_of(view, job->trial);
-        FAIL_IF(job->number != j || (job->trial && !trial), CF_BAD_INPUT, "%s/tune.db: job %d is damaged",
-                worker->tune->options.out, job->number);
-        view->search += !trial || !trial->repeats;
-    }
-    return CF_OK;
-}
-
 /* ---- Claiming, within a transaction ---- */
 
 static cf_status take(Worker *worker, const Job *job, const Trial *trial, Claim *claim) {
@@ -62,13 +31,13 @@ static cf_status take(Worker *worker, const Job *job, const Trial *trial, Claim 
 }
 
 /* A job that was begun and that nobody works on: its lock is free. */
-static cf_status take_over(Worker *worker, const View *view, Claim *claim) {
+static cf_status take_over(Worker *worker, const TuneView *view, Claim *claim) {
     for (int j = 0; j < view->count && claim->kind != CLAIM_JOB; j++)
-        if (!view->jobs[j].done) FORWARD(take(worker, &view->jobs[j], trial_of(view, view->jobs[j].trial), claim));
+        if (!view->jobs[j].done) FORWARD(take(worker, &view->jobs[j], view_trial(view, view->jobs[j].trial), claim));
     return CF_OK;
 }
 
-static cf_status begin_trial(Worker *worker, const View *view, const Trial *trial, int budget, Claim *claim) {
+static cf_status begin_trial(Worker *worker, const TuneView *view, const Trial *trial, int budget, Claim *claim) {
     const Job job = {.number = view->count, .trial = trial->id, .budget = budget};
     FORWARD(store_add_trial(worker->store, worker->tune->options.space, trial));
     FORWARD(store_add_job(worker->store, &job));
@@ -76,9 +45,9 @@ static cf_status begin_trial(Worker *worker, const View *view, const Trial *tria
 }
 
 /* Its lock may still be held for a moment by who worked on it last; the job is then left to be decided again. */
-static cf_status go_on(Worker *worker, const View *view, const Decision *decision, Claim *claim) {
+static cf_status go_on(Worker *worker, const TuneView *view, const Decision *decision, Claim *claim) {
     const Job job = {.number = view->count, .trial = decision->trial, .budget = decision->budget};
-    FORWARD(take(worker, &job, trial_of(view, job.trial), claim));
+    FORWARD(take(worker, &job, view_trial(view, job.trial), claim));
     return claim->kind == CLAIM_JOB ? store_add_job(worker->store, &job) : CF_OK;
 }
 
@@ -88,14 +57,14 @@ static int compare_losses(const void *a, const void *b) {
     return (x->id > y->id) - (x->id < y->id);
 }
 
-static bool has_repeat(const View *view, const Trial *trial, uint64_t seed) {
+static bool has_repeat(const TuneView *view, const Trial *trial, uint64_t seed) {
     for (size_t i = 0; i < view->list.count; i++)
         if (view->list.trials[i].repeats == trial->id && view->list.trials[i].seed == seed) return true;
     return false;
 }
 
 /* The leading configurations with further seeds, once the search is over. */
-static cf_status begin_repeat(Worker *worker, const View *view, Claim *claim) {
+static cf_status begin_repeat(Worker *worker, const TuneView *view, Claim *claim) {
     const TuneOptions *o = &worker->tune->options;
     const Trial **done;
     int count = 0;
@@ -118,7 +87,7 @@ static cf_status begin_repeat(Worker *worker, const View *view, Claim *claim) {
     return status;
 }
 
-static cf_status after_search(Worker *worker, const View *view, Claim *claim) {
+static cf_status after_search(Worker *worker, const TuneView *view, Claim *claim) {
     claim->kind = CLAIM_END;
     FORWARD(store_prune_waiting(worker->store));
     FORWARD(begin_repeat(worker, view, claim));
@@ -128,7 +97,7 @@ static cf_status after_search(Worker *worker, const View *view, Claim *claim) {
     return CF_OK;
 }
 
-static cf_status claim_next(Worker *worker, const View *view, Claim *claim, bool *again) {
+static cf_status claim_next(Worker *worker, const TuneView *view, Claim *claim, bool *again) {
     const TuneOptions *o = &worker->tune->options;
     const DecideInput input = {o, &view->list, view->jobs, view->search};
     Decision decision;
@@ -147,8 +116,8 @@ static cf_status claim_next(Worker *worker, const View *view, Claim *claim, bool
 }
 
 static cf_status claim_within(Worker *worker, Claim *claim, bool *again) {
-    View view = {0};
-    cf_status status = read_view(worker, &view);
+    TuneView view = {0};
+    cf_status status = view_read(worker->store, worker->tune->options.space, &view);
     if (!status) status = take_over(worker, &view, claim);
     if (!status && claim->kind != CLAIM_JOB) status = claim_next(worker, &view, claim, again);
     view_free(&view);

@@ -4,6 +4,7 @@
 #include "base/status.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,24 @@ static void test_message_is_kept(void **state) {
     assert_string_equal(cf_error(), "4 is more than 3");
     assert_ok(forwards(1));
     assert_string_equal(cf_error(), "4 is more than 3");
+}
+
+static void keep_notice(const char *text, void *context) {
+    snprintf(context, 64, "%s", text);
+}
+
+/* What they quote may be from a file that someone else has made. */
+static void test_messages_control_no_terminal(void **state) {
+    (void)state;
+    char kept[64];
+    assert_int_equal(FAIL(CF_IO, "no %s\nhere", "\x1b]0;x\x07"), CF_IO);
+    assert_string_equal(cf_error(), "no ?]0;x?\nhere");
+    assert_int_equal(status_prefix(CF_IO, "%s", "a\rb"), CF_IO);
+    assert_string_equal(cf_error(), "a?b: no ?]0;x?\nhere");
+    cf_set_notice_handler(keep_notice, kept);
+    notice("%s", "\x1b[2J");
+    cf_set_notice_handler(NULL, NULL);
+    assert_string_equal(kept, "?[2J");
 }
 
 static void test_forward_to_releases(void **state) {
@@ -136,7 +155,7 @@ int main(void) {
         cmocka_unit_test(test_message_is_kept),       cmocka_unit_test(test_forward_to_releases),
         cmocka_unit_test(test_trace_names_the_lines), cmocka_unit_test(test_prefix_and_length),
         cmocka_unit_test(test_message_is_per_thread), cmocka_unit_test(test_notice_reaches_the_handler),
-        cmocka_unit_test(test_memory_sizes),
+        cmocka_unit_test(test_memory_sizes),          cmocka_unit_test(test_messages_control_no_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,28 @@ static void test_names(void **state) {
     assert_false(text_is_name(long_name));
 }
 
+static void test_taming(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"a b\n\tc \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "a b\n\tc \xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+        {"\x1b[2J\x07\x7f\r", "?[2J???"},
+        {"\xc2\x9b"
+         "31m",
+         "?31m"}, /* C1: begins a sequence as ESC [ does */
+        {"\xff\x80"
+         "a\xc3",
+         "??a?"},                    /* no UTF-8, and a character that was cut off */
+        {"\xe2\x82\x1b[m", "???[m"}, /* what follows is looked at, too */
+    };
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", pairs[i][0]);
+        text_tame(text);
+        assert_string_equal(text, pairs[i][1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_for_people),
@@ -143,6 +165,7 @@ int main(void) {
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_taming),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "base/memory.h"
 #include "data/fetch/fetch_catalog.h"
 #include "data/fetch/fetch_content.h"
@@ -107,6 +108,11 @@ static void test_addresses(void **state) {
     static const char *const wrong[] = {"",          "host/data",          "ftp://host/",   "file:///etc", "http://",
                                         "http:///x", "http://host/a file", "http://h/\n/x", "HTTP//host"};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) assert_fails(fetch_check_mirror(wrong[i]), CF_BAD_USE, "mirror");
+    char longest[LONGEST_ADDRESS + 2] = "http://";
+    memset(longest + 7, 'a', sizeof longest - 8);
+    assert_fails(fetch_check_mirror(longest), CF_BAD_USE, "at most 2048 characters; found 2049");
+    longest[LONGEST_ADDRESS] = '\0';
+    assert_ok(fetch_check_mirror(longest));
 }
 
 /* ---- Mirrors files ---- */
@@ -191,6 +197,8 @@ static const Mistake file_mistakes[] = {
     {"name: \"a\\nb\", size: 1, md5: 0123456789abcdef0123456789abcdef", "the file's name"},
     {"name: a.part, size: 1, md5: 0123456789abcdef0123456789abcdef", "ends in .part"},
     {"name: a.verified, size: 1, md5: 0123456789abcdef0123456789abcdef", "ends in .verified"},
+    {"name: a.part.gz, size: 1, md5: 0123456789abcdef0123456789abcdef", "ends in .part"},
+    {"name: a.gz.verified.gz, size: 1, md5: 0123456789abcdef0123456789abcdef", "ends in .verified"},
     {"name: b.gz, size: 1, md5: 0123456789abcdef0123456789abcdef}, {name: b, size: 1, md5: "
      "0123456789abcdef0123456789abcdef",
      "b.gz and b of the set lab are one file"},
@@ -229,6 +237,15 @@ static void test_mistakes(void **state) {
                  "sha256: %s}]\n",
                  folders[i], sha);
         check_mistake(text, "mirrors.yaml:2: the folder");
+    }
+    /* A set of one's own puts nothing in place of a file of another one, packed or not. */
+    static const char *const taken[] = {"train-images-idx3-ubyte.gz", "train-images-idx3-ubyte"};
+    for (size_t i = 0; i < COUNT_OF(taken); i++) {
+        snprintf(text, sizeof text,
+                 "sets:\n  - name: lab\n    folder: mnist\n    mirrors: [http://a]\n    files: [{name: %s, size: 1, "
+                 "sha256: %s}]\n",
+                 taken[i], sha);
+        check_mistake(text, "are one file: that of the set mnist is in this folder, too");
     }
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';

@@ -81,6 +81,14 @@ const char *fuzz_folder(void) {
     return folder;
 }
 
+void fuzz_put(const char *name, const void *data, size_t size) {
+    char *path;
+    PROMISE(file_join(fuzz_folder(), name, &path) == CF_OK);
+    FILE *file = fopen(path, "wb");
+    PROMISE(file && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    free(path);
+}
+
 char *fuzz_text(const uint8_t *data, size_t size) {
     char *text;
     PROMISE(memory_print(&text, "%.*s", (int)size, size ? (const char *)data : "") == CF_OK);

@@ -27,8 +27,10 @@ enum { FUZZ_SLOTS = 3 };
 const char *fuzz_file(int slot, const void *data, size_t size);
 /* The same with the bytes packed by gzip. */
 const char *fuzz_gzip_file(int slot, const void *data, size_t size);
-/* A folder in memory that is removed when the process ends. */
+/* For readers of folders: one that is made at the first call, in memory where there is room, and removed at exit. */
 const char *fuzz_folder(void);
+/* A file in it. */
+void fuzz_put(const char *name, const void *data, size_t size);
 /* The bytes as a text in a new string, up to the first zero byte. */
 char *fuzz_text(const uint8_t *data, size_t size);
 /* A safetensors file. An input that begins with '{' is its header, up to a zero byte, and its data: the length in front is

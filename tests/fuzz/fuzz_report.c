@@ -11,14 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void put(const char *name, const uint8_t *bytes, size_t size) {
-    char *path;
-    PROMISE(file_join(fuzz_folder(), name, &path) == CF_OK);
-    FILE *file = fopen(path, "wb");
-    PROMISE(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
-    free(path);
-}
-
 /* Everything of the page that is made of what the folder holds. */
 static void write_sections(const ReportInput *input) {
     char *page = NULL;
@@ -49,14 +41,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const names[] = {"metrics.json", "config.json", "history.csv", "predictions.csv"};
     static const char config[] = "{\"data\": \"\" , \"train\": {}}";
     ReportInput input;
-    put("config.json", (const uint8_t *)config, sizeof config - 1);
+    fuzz_put("config.json", (const uint8_t *)config, sizeof config - 1);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char *path;
         PROMISE(file_join(fuzz_folder(), names[i], &path) == CF_OK);
         if (size || i == 0) {
             const uint8_t *end = size ? memchr(data, 0, size) : NULL;
             const size_t length = end ? (size_t)(end - data) : size;
-            put(names[i], data, length);
+            fuzz_put(names[i], data, length);
             data += length + !!end;
             size -= length + !!end;
         } else if (i > 1) {

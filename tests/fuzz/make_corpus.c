@@ -1,5 +1,5 @@
 /* The inputs that the fuzz targets begin with, made by the project's own writers: make_corpus OUT writes OUT/NAME/... for every
- * target fuzz_NAME.c, whose head says how its input is laid out. Other files of the corpus stand beside: make_pictures.c. */
+ * target fuzz_NAME.c, whose head says how its input is laid out. Other files of the corpus stand beside: make_pictures.c, make_downloads.c, make_store.c. */
 #include "make_corpus.h"
 
 #include "base/memory.h"
@@ -38,11 +38,11 @@ const char *corpus_path(const Corpus *corpus, const char *target, const char *na
     return path;
 }
 
-static void put(const Corpus *corpus, const char *target, const char *name, const void *bytes, size_t size) {
+void put(const Corpus *corpus, const char *target, const char *name, const void *bytes, size_t size) {
     must(file_write(corpus_path(corpus, target, name), bytes, size));
 }
 
-static void put_texts(const Corpus *corpus, const char *target, const char *const *texts) {
+void put_texts(const Corpus *corpus, const char *target, const char *const *texts) {
     char name[16];
     for (int i = 0; texts[i]; i++) {
         snprintf(name, sizeof name, "text%02d", i);
@@ -389,6 +389,8 @@ int main(int argc, char **argv) {
     make_json(&corpus);
     make_run(&corpus);
     make_study(&corpus);
+    make_downloads(&corpus);
+    make_store(&corpus);
     for (size_t i = 0; i < COUNT_OF(scratch); i++) {
         must(file_remove_tree(scratch[i]));
         free(scratch[i]);

@@ -16,8 +16,10 @@ static json_t *evaluation(const Corpus *corpus, const char *suffix) {
     /* What the study's page does not read is left out: a fuzzer gets further with a short input. */
     for (size_t i = 0; i < COUNT_OF(unread); i++) json_object_del(test, unread[i]);
     while (json_array_size(classes) > 2) json_array_remove(classes, 2);
-    json_object_set_new(test, "intervals", json_pack("{s:[f f] s:{s:[f f]}}", "accuracy", 0.1, 0.2, "macro", "f1", 0.1, 0.3));
-    json_object_set_new(test, "most_predicted", json_pack("{s:s s:f s:f}", "class", "<fuzz", "share", 0.9, "true_share", 0.1));
+    json_object_set_new(test, "intervals",
+                        json_pack("{s:[f f] s:{s:[f f]}}", "accuracy", 0.1, 0.2, "macro", "f1", 0.1, 0.3));
+    json_object_set_new(test, "most_predicted",
+                        json_pack("{s:s s:f s:f}", "class", "<fuzz", "share", 0.9, "true_share", 0.1));
     json_object_set_new(test, "validation", json_pack("{s:f s:f}", "loss", 0.5, "accuracy", 0.9));
     json_object_set_new(test, "seed", json_integer(1));
     json_object_set_new(test, "suffix", json_string(suffix));
@@ -27,17 +29,17 @@ static json_t *evaluation(const Corpus *corpus, const char *suffix) {
 }
 
 static json_t *data(const char *name) {
-    return json_pack("{s:s s:n s:[s s] s:{s:[i i] s:[i i] s:[i i]}}", "name", name, "other_data", "classes", "1", "<fuzz",
-                     "counts", "train", 10, 20, "validation", 3, 4, "test", 5, 6);
+    return json_pack("{s:s s:n s:[s s] s:{s:[i i] s:[i i] s:[i i]}}", "name", name, "other_data", "classes", "1",
+                     "<fuzz", "counts", "train", 10, 20, "validation", 3, 4, "test", 5, 6);
 }
 
 void make_study(const Corpus *corpus) {
     json_t *one = evaluation(corpus, "-street");
     json_t *results =
-        json_pack("{s:{s:o s:o} s:{s:[O O] s:[O]} s:{s:[O] s:[O O]} s:{s:{s:[O] s:[O] s:[O O]}} s:{s:s}}", "data", "mnist",
-                  data("hand"), "svhn", data("street"), "test", "mnist", one, one, "svhn", one, "cross", "svhn-on-mnist", one,
-                  "mnist-on-svhn", one, one, "imbalance", "mnist", "1", one, "2", one, "3", one, one, "conditions",
-                  "imbalance.mnist.1", "1,2 1:50,2:1000");
+        json_pack("{s:{s:o s:o} s:{s:[O O] s:[O]} s:{s:[O] s:[O O]} s:{s:{s:[O] s:[O] s:[O O]}} s:{s:s}}", "data",
+                  "mnist", data("hand"), "svhn", data("street"), "test", "mnist", one, one, "svhn", one, "cross",
+                  "svhn-on-mnist", one, "mnist-on-svhn", one, one, "imbalance", "mnist", "1", one, "2", one, "3", one,
+                  one, "conditions", "imbalance.mnist.1", "1,2 1:50,2:1000");
     json_object_set_new(results, "search",
                         json_pack("{s:{s:{s:s s:f} s:i s:f s:f}}", "mnist", "point", "optimizer", "sgd", "lr", 0.005,
                                   "trials", 24, "accuracy", 0.9, "loss", 0.3));

@@ -15,7 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MUTATIONS = 1000, LARGEST = 1 << 20, MOST_CHANGES = 4, GROWTH = 64 };
+#ifndef MUTATIONS
+#define MUTATIONS 1000
+#endif
+enum { LARGEST = 1 << 20, MOST_CHANGES = 4, GROWTH = 64 };
 
 /* For the handler: where we are. */
 static char place[600];

@@ -174,6 +174,45 @@ static void processes_take_turns(void **state) {
     store_close(store);
 }
 
+static int count_jobs(Store *store) {
+    Job *jobs;
+    int count;
+    assert_ok(store_jobs(store, &jobs, &count));
+    free(jobs);
+    return count;
+}
+
+/* The child is made before a store is open here: SQLite's locks do not survive a fork. */
+static void a_reader_keeps_still(void **state) {
+    (void)state;
+    const char *folder = fresh();
+    const struct timespec pause = {0, 200 * 1000000L};
+    Store *store;
+    int exit_status, go[2];
+    char byte;
+    assert_int_equal(pipe(go), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        if (read(go[0], &byte, 1) != 1) _exit(9);
+        add_jobs(folder, 1);
+    }
+    assert_ok(store_open(folder, &store));
+    store_close(store);
+    assert_ok(store_open_existing(folder, &store));
+    assert_ok(store_keep_still(store));
+    assert_int_equal(count_jobs(store), 0);
+    assert_int_equal(write(go[1], "x", 1), 1);
+    nanosleep(&pause, NULL); /* time for the child to write, if it were let */
+    assert_int_equal(count_jobs(store), 0);
+    store_close(store);
+    waitpid(child, &exit_status, 0);
+    assert_int_equal(exit_status, 0);
+    assert_ok(store_open_existing(folder, &store));
+    assert_int_equal(count_jobs(store), 1);
+    store_close(store);
+    close(go[0]), close(go[1]);
+}
+
 static void a_killed_writer_leaves_whole_transactions(void **state) {
     (void)state;
     const char *folder = fresh();
@@ -229,11 +268,9 @@ static void a_dead_workers_lock_is_free(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trials_come_back_to_the_bit),
-        cmocka_unit_test(other_settings_are_refused_and_named),
-        cmocka_unit_test(foreign_files_are_refused),
-        cmocka_unit_test(processes_take_turns),
-        cmocka_unit_test(a_killed_writer_leaves_whole_transactions),
+        cmocka_unit_test(trials_come_back_to_the_bit), cmocka_unit_test(other_settings_are_refused_and_named),
+        cmocka_unit_test(foreign_files_are_refused),   cmocka_unit_test(processes_take_turns),
+        cmocka_unit_test(a_reader_keeps_still),        cmocka_unit_test(a_killed_writer_leaves_whole_transactions),
         cmocka_unit_test(a_dead_workers_lock_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
  */
 #include "data/fetch/fetch_catalog.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
@@ -155,7 +156,9 @@ bool fetch_is_packed(const char *name) {
 cf_status fetch_check_mirror(const char *url) {
     const size_t scheme = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
     FAIL_IF(!scheme || !url[scheme] || url[scheme] == '/', CF_BAD_USE,
-            "a mirror is an address that begins with http:// or https://; found \"%s\"", url);
+            "a mirror is an address that begins with http:// or https://; found \"%.200s\"", url);
+    FAIL_IF(strlen(url) > LONGEST_ADDRESS, CF_BAD_USE, "a mirror's address has at most %d characters; found %zu",
+            LONGEST_ADDRESS, strlen(url));
     for (const char *p = url; *p; p++)
         FAIL_IF(*p <= ' ' || *p == 0x7f, CF_BAD_USE, "the mirror's address has a blank or a control character in it");
     return CF_OK;

@@ -26,9 +26,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SETS = 256, MOST_FILES = 64, MOST_MIRRORS = 16 };
-#define LARGEST_CONTENT ((uint64_t)1 << 42)
-
 typedef struct YamlFile {
     char *name, *sha256, *md5;
     uint64_t size;
@@ -57,12 +54,13 @@ static const cyaml_schema_field_t file_fields[] = {
 static const cyaml_schema_value_t file_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlFile, file_fields)};
 static const cyaml_schema_field_t set_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlSet, name, 1, CYAML_UNLIMITED), TEXT(YamlSet, folder),
-    CYAML_FIELD_SEQUENCE("mirrors", CYAML_FLAG_POINTER, YamlSet, mirrors, &text_schema, 1, MOST_MIRRORS),
-    CYAML_FIELD_SEQUENCE("files", POSSIBLE, YamlSet, files, &file_schema, 1, MOST_FILES), CYAML_FIELD_END};
+    CYAML_FIELD_SEQUENCE("mirrors", CYAML_FLAG_POINTER, YamlSet, mirrors, &text_schema, 1, MOST_FETCH_MIRRORS),
+    CYAML_FIELD_SEQUENCE("files", POSSIBLE, YamlSet, files, &file_schema, 1, MOST_FETCH_FILES), CYAML_FIELD_END};
 static const cyaml_schema_value_t set_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlSet, set_fields)};
 static const cyaml_schema_field_t mirrors_fields[] = {
     CYAML_FIELD_BOOL_PTR("only", POSSIBLE, YamlMirrors, only),
-    CYAML_FIELD_SEQUENCE("sets", CYAML_FLAG_POINTER, YamlMirrors, sets, &set_schema, 1, MOST_SETS), CYAML_FIELD_END};
+    CYAML_FIELD_SEQUENCE("sets", CYAML_FLAG_POINTER, YamlMirrors, sets, &set_schema, 1, MOST_FETCH_SETS),
+    CYAML_FIELD_END};
 static const cyaml_schema_value_t mirrors_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlMirrors, mirrors_fields)};
 static const char *const keys[] = {"only", "sets", "name", "folder", "mirrors", "files", "size", "sha256", "md5", NULL};
@@ -86,26 +84,45 @@ static cf_status copy_checksum(const char *what, const char *given, char *hex, s
     return CF_OK;
 }
 
-/* Names that would meet on the disk: those of a file's own .part and .verified, and the same name packed and not. */
-static cf_status check_beside(const FetchSet *set, const char *name) {
+/* The length of a name without its .gz: what it is called where a server sends it unpacked. */
+static size_t bare_length(const char *name) {
+    return strlen(name) - (fetch_is_packed(name) ? 3 : 0);
+}
+
+static cf_status check_ending(const char *name) {
     static const char *const ours[] = {".part", ".verified"};
-    const size_t length = strlen(name), bare = length - (fetch_is_packed(name) ? 3 : 0);
-    for (size_t i = 0; i < COUNT_OF(ours); i++)
-        FAIL_IF(length > strlen(ours[i]) && strcmp(name + length - strlen(ours[i]), ours[i]) == 0, CF_BAD_INPUT,
+    const size_t length = bare_length(name);
+    for (size_t i = 0; i < COUNT_OF(ours); i++) {
+        const size_t ending = strlen(ours[i]);
+        FAIL_IF(length > ending && strncmp(name + length - ending, ours[i], ending) == 0, CF_BAD_INPUT,
                 "the file's name \"%s\" ends in %s, which is for files that are under way", name, ours[i]);
-    for (size_t i = 0; i < set->file_count; i++) {
-        const char *other = set->files[i].name;
-        const size_t other_bare = strlen(other) - (fetch_is_packed(other) ? 3 : 0);
-        FAIL_IF(bare == other_bare && strncmp(name, other, bare) == 0, CF_BAD_INPUT,
-                "%s and %s of the set %s are one file", other, name, set->name);
     }
     return CF_OK;
 }
 
-static cf_status add_file(const YamlFile *yaml, FetchSet *set) {
+/* Names that would meet on the disk: those of a file's own .part and .verified, and the same name packed and not, also of
+ * another set in that folder. */
+static cf_status check_beside(const FetchCatalog *catalog, const FetchSet *set, const char *name) {
+    const size_t bare = bare_length(name);
+    FORWARD(check_ending(name));
+    for (size_t s = 0; s < catalog->count; s++) {
+        const FetchSet *beside = &catalog->sets[s];
+        if (strcmp(beside->folder, set->folder) != 0) continue;
+        for (size_t i = 0; i < beside->file_count; i++) {
+            const char *other = beside->files[i].name;
+            FAIL_IF(bare == bare_length(other) && strncmp(name, other, bare) == 0, CF_BAD_INPUT,
+                    beside == set ? "%s and %s of the set %s are one file"
+                                  : "%s and %s are one file: that of the set %s is in this folder, too",
+                    other, name, beside->name);
+        }
+    }
+    return CF_OK;
+}
+
+static cf_status add_file(const YamlFile *yaml, const FetchCatalog *catalog, FetchSet *set) {
     FetchFile file = {.size = yaml->size};
     FORWARD(check_name("file's name", yaml->name));
-    FORWARD(check_beside(set, yaml->name));
+    FORWARD(check_beside(catalog, set, yaml->name));
     FAIL_IF(yaml->size < 1 || yaml->size > LARGEST_CONTENT, CF_BAD_INPUT,
             "%s: size is to be the number of bytes of its content, at least 1", yaml->name);
     FAIL_IF(!yaml->sha256 && !yaml->md5, CF_BAD_INPUT, "%s: sha256 or md5 expected, found neither", yaml->name);
@@ -144,7 +161,7 @@ static cf_status add_set(const YamlSet *yaml, const char *path, const char *text
         FORWARD(catalog_add_mirror(set, yaml->mirrors[m], m));
     }
     for (unsigned f = 0; f < yaml->files_count; f++)
-        FORWARD(yaml_at_key(add_file(&yaml->files[f], set), path, text, "name", (*names)++));
+        FORWARD(yaml_at_key(add_file(&yaml->files[f], catalog, set), path, text, "name", (*names)++));
     return CF_OK;
 }
 

@@ -170,10 +170,9 @@ static cf_status trial_lines_new(const TuneResults *r, TrialLines *curves) {
         const double shade = !c->loss.count || r->count < 2 ? NAN : (double)(i - 1) / (double)(r->count - 1);
         for (size_t k = c->count; k > 0; k--) add_line(r, c->trials[k - 1], shade, curves);
     }
-    const LineBehind *last = &curves->lines[curves->count - 1];
     if (results_best(r)) {
+        const LineBehind *last = &curves->lines[--curves->count];
         curves->best = (LineSeries){"", last->x, last->y, last->count, 0, 0};
-        curves->count--;
     }
     return CF_OK;
 }

@@ -13,9 +13,11 @@ void ledger_number(const Claim *claim, double value, char text[24]) {
 /* "0.9877 to 0.9911", "" where there is none. */
 static void interval_text(const LedgerEntry *e, char text[56]) {
     char low[24], high[24];
+    text[0] = '\0';
+    if (!e->has_interval) return;
     ledger_number(e->claim, e->low, low);
     ledger_number(e->claim, e->high, high);
-    snprintf(text, 56, e->has_interval ? "%s to %s" : "", low, high);
+    snprintf(text, 56, "%s to %s", low, high);
 }
 
 static void print_entry(const LedgerEntry *e, FILE *out) {
