@@ -139,7 +139,7 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
 
 static cf_status settle(const Tune *tune, const char *kernels) {
     Store *store;
-    json_t *settings;
+    json_t *settings = NULL;
     FORWARD(store_open(tune->options.out, &store));
     cf_status status = settings_json(tune, &settings);
     if (!status) {

@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "study/ledger/ledger.h"
+#include "study/ledger/study_results.h"
 #include "study/run/csv_table.h"
 
 #include <math.h>
@@ -204,6 +205,20 @@ static void test_forms(void **state) {
     ledger_free(&ledger);
 }
 
+/* What a hand has changed, or left out, is shown as such. */
+static void test_values_of_another_kind(void **state) {
+    (void)state;
+    json_t *json =
+        json_pack("{s:s s:i s:f s:f s:[s]}", "class", "cat", "n", 12, "seed", 1e300, "loss", -2.5, "list", "a");
+    assert_string_equal(result_text(json, "class"), "cat");
+    assert_string_equal(result_text(json, "list.0"), "a");
+    assert_string_equal(result_text(json, "n"), "?");
+    assert_string_equal(result_text(NULL, "class"), "?");
+    assert_true(result_whole(json, "n") == 12 && result_whole(json, "seed") == 0 && result_whole(json, "loss") == -2);
+    assert_true(result_whole(json, "class") == 0);
+    json_decref(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
@@ -216,6 +231,7 @@ int main(void) {
         cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_the_report_agrees_with_itself),
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_values_of_another_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

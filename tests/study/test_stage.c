@@ -1,6 +1,7 @@
 /* Stages are kept, gone on with, and begun anew as their inputs say. */
 #include "testing.h"
 
+#include "base/memory.h"
 #include "study/pipeline/stage.h"
 
 static Stage open_stage(const char *study, const char *data, int epochs) {
@@ -81,6 +82,40 @@ static void test_damaged_record_is_told(void **state) {
     assert_fails(stage_open(study, "train", json_pack("{s:i}", "x", 1), &stage), CF_BAD_INPUT, "train.json, line 1");
 }
 
+/* A list of `count` classes without names. */
+static json_t *classes(int count) {
+    json_t *list = json_array();
+    while (count--) json_array_append_new(list, json_object());
+    return list;
+}
+
+/* A record from elsewhere: what would overrun a table of the page, or read a figure of another folder. */
+static void test_foreign_result_is_refused(void **state) {
+    (void)state;
+    static const char *const messages[] = {NULL, "per_class: at most 256 classes expected, found 257", "suffix:"};
+    json_t *results[] = {json_pack("{s:{s:o}}", "validation", "per_class", classes(256)),
+                         json_pack("[{s:{s:o}}]", "validation", "per_class", classes(257)),
+                         json_pack("{s:s}", "suffix", "/../../elsewhere")};
+    for (size_t i = 0; i < COUNT_OF(results); i++) {
+        char study[32];
+        snprintf(study, sizeof study, "foreign%zu", i);
+        const char *folder = path_in(scratch_folder(), study);
+        Stage stage = open_stage(folder, "hand", 3);
+        json_t *root = json_pack("{s:s s:o}", "fingerprint", stage.fingerprint, "result", results[i]);
+        assert_int_equal(json_dump_file(root, stage.record, 0), 0);
+        json_decref(root);
+        stage_free(&stage);
+        json_t *inputs = json_pack("{s:s s:i}", "data", "hand", "epochs", 3);
+        if (messages[i]) {
+            assert_fails(stage_open(folder, "train", inputs, &stage), CF_BAD_INPUT, messages[i]);
+        } else {
+            assert_ok(stage_open(folder, "train", inputs, &stage));
+            assert_true(stage.done);
+            stage_free(&stage);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_done_is_kept),
@@ -88,6 +123,7 @@ int main(void) {
         cmocka_unit_test(test_other_inputs_begin_anew),
         cmocka_unit_test(test_order_of_keys_does_not_matter),
         cmocka_unit_test(test_damaged_record_is_told),
+        cmocka_unit_test(test_foreign_result_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
