@@ -1,6 +1,7 @@
 /* The results of a study, as ledger.h has them, made of the evaluation of the run in the corpus. */
 #include "make_corpus.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "study/run/run.h"
 
@@ -33,6 +34,18 @@ static json_t *data(const char *name) {
                      "<fuzz", "counts", "train", 10, 20, "validation", 3, 4, "test", 5, 6);
 }
 
+static void write(const Corpus *corpus, const char *name, json_t *results) {
+    if (!results || json_dump_file(results, corpus_path(corpus, "study", name), JSON_COMPACT)) abort();
+    json_decref(results);
+}
+
+/* More classes than there may be, in the table that has a column for each. */
+static json_t *crowd(void) {
+    json_t *classes = json_array();
+    for (int c = 0; c < 4 * MAX_CLASSES; c++) json_array_append_new(classes, json_object());
+    return json_pack("{s:{s:{s:[{s:o}]}}}", "imbalance", "mnist", "1", "per_class", classes);
+}
+
 void make_study(const Corpus *corpus) {
     json_t *one = evaluation(corpus, "-street");
     json_t *results =
@@ -45,7 +58,7 @@ void make_study(const Corpus *corpus) {
                                   "trials", 24, "accuracy", 0.9, "loss", 0.3));
     json_object_set_new(results, "features",
                         json_pack("{s:{s:i s:f s:f}}", "mnist", "n", 100, "trustworthiness", 0.9, "knn_accuracy", 0.8));
-    if (!results || json_dump_file(results, corpus_path(corpus, "study", "results"), JSON_COMPACT)) abort();
-    json_decref(results);
+    write(corpus, "results", results);
+    write(corpus, "crowd", crowd());
     json_decref(one);
 }
