@@ -59,6 +59,7 @@ static void make_run(const char *where, cf_set *data) {
                      run.history_path, run.metrics_path, run.predictions_path};
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
     evaluation_free(&run.test);
+    lock_release(&run.lock);
     free(run.fitted.rows);
     cf_model_free(run.model);
     cf_split_free(run.split);
