@@ -1,5 +1,6 @@
 #include "cli/terminal.h"
 
+#include "base/json_memory.h"
 #include "base/numbers.h"
 #include "base/text_draft.h"
 
@@ -174,11 +175,16 @@ void terminal_say(const char *format, ...) {
 }
 
 cf_status print_json(json_t *json) {
+    if (json_memory_failed()) { /* it may lack members */
+        json_decref(json);
+        return FAIL(CF_NO_MEMORY, "out of memory while making the JSON document");
+    }
     int bad = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     json_decref(json);
     putchar('\n');
     /* What stdout does not take is told at the end, as of all output (program.c). */
-    FAIL_IF(bad && !ferror(stdout), CF_NO_MEMORY, "out of memory while writing the JSON document");
+    const bool lost = json_memory_failed();
+    FAIL_IF(lost || (bad && !ferror(stdout)), CF_NO_MEMORY, "out of memory while writing the JSON document");
     return CF_OK;
 }
 
