@@ -75,7 +75,6 @@ static cf_status read_trial(Store *store, const Space *space, sqlite3_stmt *s, T
 
 static cf_status read_trials(Store *store, const Space *space, sqlite3_stmt *s, size_t room, TrialList *list) {
     bool row;
-    FORWARD(memory_new(room, sizeof *list->trials, &list->trials));
     for (;;) {
         FORWARD(store_step(store, s, &row));
         if (!row) return CF_OK;
@@ -94,8 +93,9 @@ static cf_status select_trials(Store *store, const Space *space, const char *sql
     TrialList made = {0};
     size_t room;
     FORWARD(count_rows(store, "SELECT count(*) FROM trials", 0, "", &room));
-    FORWARD(store_prepare(store, &statement, sql, ""));
-    cf_status status = read_trials(store, space, statement, room, &made);
+    FORWARD(memory_new(room, sizeof *made.trials, &made.trials));
+    cf_status status = store_prepare(store, &statement, sql, "");
+    if (!status) status = read_trials(store, space, statement, room, &made);
     if (status)
         trial_list_free(&made);
     else

@@ -69,9 +69,9 @@ static cf_status look(Made *made, cf_status status, const char *const *before, u
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
         bool new = name[0] != '.';
-        for (const char *const *old = before; *old; old++) new = new && strcmp(*old, name) != 0;
+        for (const char *const *old = before; *old; old++) new = new &&strcmp(*old, name) != 0;
         if (new && !first && !found) found = look_at(made, name);
-        if (new && first) remember(made, name);
+        if (new &&first) remember(made, name);
         if (new && !status) *result = checksum(*result, name, strlen(name));
         free(entries[i]);
     }
@@ -117,20 +117,22 @@ static int end_run(void **state) {
     return 0;
 }
 
-static const char *const files_of_run[] = {"config.json",  "history.csv",     "model.safetensors",
-                                           "metrics.json", "predictions.csv", "checkpoint.safetensors",
-                                           "lock",         "figures",         "checkpoint.previous.safetensors",
+static const char *const files_of_run[] = {"config.json",
+                                           "history.csv",
+                                           "model.safetensors",
+                                           "metrics.json",
+                                           "predictions.csv",
+                                           "checkpoint.safetensors",
+                                           "lock",
+                                           "figures",
+                                           "checkpoint.previous.safetensors",
                                            NULL};
 
 /* predictions.csv and metrics.json. */
 static cf_status tables(void *context, uint64_t *result) {
-    static const char *const before[] = {"config.json",
-                                         "history.csv",
-                                         "model.safetensors",
-                                         "checkpoint.safetensors",
-                                         "checkpoint.previous.safetensors",
-                                         "lock",
-                                         NULL};
+    static const char *const before[] = {
+        "config.json", "history.csv", "model.safetensors", "checkpoint.safetensors", "checkpoint.previous.safetensors",
+        "lock",        NULL};
     begin_anew(context, "predictions.csv");
     begin_anew(context, "metrics.json");
     evaluation_free(&run->test);
@@ -143,6 +145,7 @@ static void tables_of_a_run(void **state) {
     Made made = {.folder = folder};
     for_each_failing_allocation("a run's tables", tables, &made);
     assert_int_equal(made.count, 2);
+    evaluation_free(&run->test);
     assert_ok(run_test(run)); /* whole again, for what follows */
 }
 
