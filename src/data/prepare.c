@@ -27,16 +27,15 @@ static void axis_free(Axis *axis) {
     free(axis->weight);
 }
 
-/* The share of the new pixel [i s, (i + 1) s), s = from / to, that each old pixel covers. */
+/* The share of the new pixel that each old pixel covers. In whole numbers, an old pixel being `to` long and a new one `from`, so
+ * that no edge is rounded past the one that it falls on. */
 static void average_taps(Axis *axis, int i) {
-    double scale = (double)axis->from / axis->to, begin = i * scale, end = begin + scale;
-    int first = (int)floor(begin), count = 0;
-    axis->start[i] = first;
-    for (int old = first; old < axis->from && count < axis->taps; old++) {
-        double low = old > begin ? old : begin, high = old + 1 < end ? old + 1 : end;
-        /* Rounding can leave a sliver of a pixel that is not covered at all. */
-        if (high - low <= 1e-9 * scale) break;
-        axis->weight[(size_t)i * (size_t)axis->taps + (size_t)count++] = (float)((high - low) / scale);
+    const int64_t from = axis->from, to = axis->to, begin = i * from, end = begin + from;
+    int count = 0;
+    axis->start[i] = (int)(begin / to);
+    for (int64_t old = axis->start[i]; old * to < end; old++) {
+        const int64_t low = old * to > begin ? old * to : begin, high = (old + 1) * to < end ? (old + 1) * to : end;
+        axis->weight[(size_t)i * (size_t)axis->taps + (size_t)count++] = (float)((double)(high - low) / (double)from);
     }
     axis->count[i] = count;
 }
@@ -119,21 +118,17 @@ static size_t area(int height, int width, int channels) {
     return (size_t)height * (size_t)width * (size_t)channels;
 }
 
-/* Scratch holds, one after the other: the image in floats; after its rows are resized; after its columns are.
- */
+/* Scratch holds, one after the other: a row of the image in floats; the same resized; what is replicated in the end. */
 size_t preparation_scratch(const Preparation *p) {
-    size_t result = area(p->y.to, p->x.to, p->channels);
-    if (p->same_size) return result;
-    return area(p->y.from, p->x.from, p->channels) + area(p->y.from, p->x.to, p->channels) + result;
+    return area(1, p->x.from, p->channels) + area(1, p->x.to, p->channels) + area(p->y.to, p->x.to, p->channels);
 }
 
-/* Bytes to floats, RGB to grey. The weights as whole thousands make the sum exact, so that grey in RGB stays
+/* `count` pixels, bytes to floats, RGB to grey. The weights as whole thousands make the sum exact, so that grey in RGB stays
  * what it is. */
-static void to_floats(const Preparation *p, const unsigned char *pixels, float *restrict out) {
-    size_t count = area(p->y.from, p->x.from, p->channels);
+static void to_floats(const Preparation *p, size_t count, const unsigned char *pixels, float *restrict out) {
     float divisor = p->divisor;
     if (p->channels == p->from_channels) {
-        for (size_t i = 0; i < count; i++) out[i] = (float)pixels[i] / divisor;
+        for (size_t i = 0; i < count * (size_t)p->channels; i++) out[i] = (float)pixels[i] / divisor;
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -142,44 +137,50 @@ static void to_floats(const Preparation *p, const unsigned char *pixels, float *
     }
 }
 
-static void resize_rows(const Axis *x, int height, int channels, const float *restrict in, float *restrict out) {
-    for (int h = 0; h < height; h++, in += (size_t)x->from * (size_t)channels)
-        for (int w = 0; w < x->to; w++) {
-            const float *weight = x->weight + (size_t)w * (size_t)x->taps,
-                        *from = in + (size_t)x->start[w] * (size_t)channels;
-            for (int c = 0; c < channels; c++) {
-                float sum = 0;
-                for (int t = 0; t < x->count[w]; t++) sum += weight[t] * from[t * channels + c];
-                *out++ = sum;
-            }
+static void resize_row(const Axis *x, int channels, const float *restrict in, float *restrict out) {
+    for (int w = 0; w < x->to; w++) {
+        const float *weight = x->weight + (size_t)w * (size_t)x->taps,
+                    *from = in + (size_t)x->start[w] * (size_t)channels;
+        for (int c = 0; c < channels; c++) {
+            float sum = 0;
+            for (int t = 0; t < x->count[w]; t++) sum += weight[t] * from[t * channels + c];
+            *out++ = sum;
         }
+    }
 }
 
-static void resize_columns(const Axis *y, size_t row, const float *restrict in, float *restrict out) {
-    for (int h = 0; h < y->to; h++, out += row) {
-        const float *weight = y->weight + (size_t)h * (size_t)y->taps;
-        const float *from = in + (size_t)y->start[h] * row;
-        for (size_t i = 0; i < row; i++) out[i] = weight[0] * from[i];
-        for (int t = 1; t < y->count[h]; t++) {
-            from += row;
-            for (size_t i = 0; i < row; i++) out[i] += weight[t] * from[i];
+/* Adds an old row to the new row, which it is the `tap`-th of. */
+static void add_row(size_t length, int tap, float weight, const float *restrict row, float *restrict out) {
+    if (tap == 0)
+        for (size_t i = 0; i < length; i++) out[i] = weight * row[i];
+    else
+        for (size_t i = 0; i < length; i++) out[i] += weight * row[i];
+}
+
+/* Row by row, each added to the new rows that it is a part of: a large picture takes no more memory than a small one. */
+static void resize(const Preparation *p, const unsigned char *pixels, float *scratch, float *out) {
+    const Axis *x = &p->x, *y = &p->y;
+    const size_t length = area(1, x->to, p->channels);
+    float *wide = scratch, *row = scratch + area(1, x->from, p->channels);
+    for (int h = 0, first = 0; h < y->from; h++, pixels += area(1, x->from, p->from_channels)) {
+        to_floats(p, (size_t)x->from, pixels, wide);
+        resize_row(x, p->channels, wide, row);
+        while (first < y->to && y->start[first] + y->count[first] <= h) first++;
+        for (int to = first; to < y->to && y->start[to] <= h; to++) {
+            const int tap = h - y->start[to];
+            add_row(length, tap, y->weight[(size_t)to * (size_t)y->taps + (size_t)tap], row, out + (size_t)to * length);
         }
     }
 }
 
 void preparation_apply(const Preparation *p, const unsigned char *pixels, float *scratch, float *out) {
-    bool replicate = p->to_channels > p->channels;
-    size_t pixel_count = area(p->y.to, p->x.to, 1);
-    float *last = replicate ? scratch : out;
-    if (p->same_size) {
-        to_floats(p, pixels, last);
-    } else {
-        float *whole = scratch + (replicate ? pixel_count : 0);
-        float *rows = whole + area(p->y.from, p->x.from, p->channels);
-        to_floats(p, pixels, whole);
-        resize_rows(&p->x, p->y.from, p->channels, whole, rows);
-        resize_columns(&p->y, (size_t)p->x.to * (size_t)p->channels, rows, last);
-    }
+    const bool replicate = p->to_channels > p->channels;
+    const size_t pixel_count = area(p->y.to, p->x.to, 1);
+    float *last = replicate ? scratch + area(1, p->x.from + p->x.to, p->channels) : out;
+    if (p->same_size)
+        to_floats(p, pixel_count, pixels, last);
+    else
+        resize(p, pixels, scratch, last);
     for (size_t i = 0; replicate && i < pixel_count; i++) out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = last[i];
 }
 

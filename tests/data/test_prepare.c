@@ -159,6 +159,31 @@ static void test_prepare_mean(void **state) {
     }
 }
 
+/* Every pair of lengths, among them those whose quotient is rounded down past a whole number (30 -> 22). */
+static void test_prepare_every_length(void **state) {
+    (void)state;
+    enum { LONGEST = 100 };
+    static unsigned char pixels[LONGEST];
+    static float out[LONGEST];
+    memset(pixels, 255, sizeof pixels);
+    for (int from = 1; from <= LONGEST; from++)
+        for (int to = 1; to <= LONGEST; to++) {
+            prepare((const int[]){1, 1, from}, (const int[]){1, 1, to}, pixels, out);
+            for (int i = 0; i < to; i++) assert_true(fabs((double)out[i] - 1) < 3e-6);
+            prepare((const int[]){1, from, 1}, (const int[]){1, to, 1}, pixels, out);
+            for (int i = 0; i < to; i++) assert_true(fabs((double)out[i] - 1) < 3e-6);
+        }
+}
+
+/* A picture of any height takes a row of floats, not four bytes for each of its own. */
+static void test_prepare_memory(void **state) {
+    (void)state;
+    Preparation *p;
+    assert_ok(preparation_new((const int[]){3, 65535, 1000}, (const int[]){3, 28, 28}, &p));
+    assert_in_range(preparation_scratch(p), 3 * 1000, 3 * (1000 + 28 + 28 * 28));
+    preparation_free(p);
+}
+
 /* 28 -> 32 -> 28, as a crossing of sets does it: a smooth image comes back almost as it was. */
 static void test_prepare_there_and_back(void **state) {
     (void)state;
@@ -198,6 +223,7 @@ int main(void) {
         cmocka_unit_test(test_prepare_grey_exact),  cmocka_unit_test(test_prepare_random_shapes),
         cmocka_unit_test(test_prepare_mean),        cmocka_unit_test(test_prepare_there_and_back),
         cmocka_unit_test(test_resize_bytes_rounds), cmocka_unit_test(test_prepare_errors),
+        cmocka_unit_test(test_prepare_every_length), cmocka_unit_test(test_prepare_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
