@@ -219,10 +219,10 @@ static void test_prepare_errors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prepare_identity),    cmocka_unit_test(test_prepare_by_hand),
-        cmocka_unit_test(test_prepare_grey_exact),  cmocka_unit_test(test_prepare_random_shapes),
-        cmocka_unit_test(test_prepare_mean),        cmocka_unit_test(test_prepare_there_and_back),
-        cmocka_unit_test(test_resize_bytes_rounds), cmocka_unit_test(test_prepare_errors),
+        cmocka_unit_test(test_prepare_identity),     cmocka_unit_test(test_prepare_by_hand),
+        cmocka_unit_test(test_prepare_grey_exact),   cmocka_unit_test(test_prepare_random_shapes),
+        cmocka_unit_test(test_prepare_mean),         cmocka_unit_test(test_prepare_there_and_back),
+        cmocka_unit_test(test_resize_bytes_rounds),  cmocka_unit_test(test_prepare_errors),
         cmocka_unit_test(test_prepare_every_length), cmocka_unit_test(test_prepare_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
