@@ -6,7 +6,27 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#ifdef WATCHED
+#include <sanitizer/asan_interface.h>
+#endif
+
 enum { ALIGNMENT = 64 };
+
+/* What lies between the bytes that were asked for and the next multiple of the alignment: AddressSanitizer takes it for ours. */
+static void forbid(unsigned char *from, size_t size) {
+#ifdef WATCHED
+    ASAN_POISON_MEMORY_REGION(from, size);
+#else
+    (void)from, (void)size;
+#endif
+}
 
 cf_status memory_new(size_t count, size_t size, void *out) {
     size_t bytes, padded;
@@ -16,6 +36,7 @@ cf_status memory_new(size_t count, size_t size, void *out) {
     void *memory = aligned_alloc(ALIGNMENT, padded);
     FAIL_IF(!memory, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)bytes / 1e6);
     memset(memory, 0, padded);
+    forbid((unsigned char *)memory + bytes, padded - bytes);
     memcpy(out, &memory, sizeof memory);
     return CF_OK;
 }

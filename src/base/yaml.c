@@ -71,8 +71,8 @@ static cf_status tell_complaint(const char *path, const char *text, const char *
         return FAIL(CF_BAD_INPUT, "%s%s: a list of another length expected (a range has two numbers): %s", path, where,
                     c->what);
     /* libyaml has a text for each of its errors but this one. */
-    FAIL_IF(error == CYAML_ERR_OOM || strcmp(c->what, "libyaml: (null)") == 0, CF_NO_MEMORY,
-            "%s%s: out of memory while reading it", path, where);
+    FAIL_IF(error == CYAML_ERR_OOM || error == CYAML_ERR_LIBYAML_PARSER_INIT || strcmp(c->what, "libyaml: (null)") == 0,
+            CF_NO_MEMORY, "%s%s: out of memory while reading it", path, where);
     return FAIL(CF_BAD_INPUT, "%s%s: %s", path, where, c->what[0] ? c->what : cyaml_strerror(error));
 }
 

@@ -1,6 +1,8 @@
 #include "cli/terminal.h"
 
+#include "base/json_memory.h"
 #include "base/numbers.h"
+#include "base/text_draft.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -76,22 +78,24 @@ static int cut(const char *line, int length, int width) {
     return length;
 }
 
-/* In one piece, so that nobody sees half of it. */
+/* In one piece, so that nobody sees half of it; where there is no memory for it, what was shown stays. */
 void terminal_live(const char *text) {
+    TextDraft draft;
     char *frame;
     size_t size;
-    if (!terminal_live_is_due()) return;
-    const int width = terminal_width();
-    FILE *out = open_memstream(&frame, &size);
-    if (!out) return;
+    if (!terminal_live_is_due() || text_draft(&draft)) return;
+    const int width = terminal_width(), lines_before = lines_open;
     last_live = clock_seconds();
-    take_away(out);
+    take_away(draft.stream);
     for (const char *line = text; line;) {
         const char *end = strchrnul(line, '\n');
-        fprintf(out, "%s%.*s", lines_open++ ? "\n" : "", cut(line, (int)(end - line), width), line);
+        fprintf(draft.stream, "%s%.*s", lines_open++ ? "\n" : "", cut(line, (int)(end - line), width), line);
         line = *end ? end + 1 : NULL;
     }
-    fclose(out);
+    if (text_draft_finish(&draft, &frame, &size)) {
+        lines_open = lines_before;
+        return;
+    }
     fwrite(frame, 1, size, stderr);
     free(frame);
 }
@@ -171,11 +175,16 @@ void terminal_say(const char *format, ...) {
 }
 
 cf_status print_json(json_t *json) {
+    if (json_memory_failed()) { /* it may lack members */
+        json_decref(json);
+        return FAIL(CF_NO_MEMORY, "out of memory while making the JSON document");
+    }
     int bad = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     json_decref(json);
     putchar('\n');
     /* What stdout does not take is told at the end, as of all output (program.c). */
-    FAIL_IF(bad && !ferror(stdout), CF_NO_MEMORY, "out of memory while writing the JSON document");
+    const bool lost = json_memory_failed();
+    FAIL_IF(lost || (bad && !ferror(stdout)), CF_NO_MEMORY, "out of memory while writing the JSON document");
     return CF_OK;
 }
 

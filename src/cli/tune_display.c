@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/text_draft.h"
 #include "cli/terminal.h"
 
 #include <stdio.h>
@@ -132,16 +133,10 @@ static void print_counts(const TuneDisplay *d, FILE *out) {
     fprintf(out, "   %s", left);
 }
 
-static cf_status opened(char **text, size_t *size, FILE **out) {
-    *out = open_memstream(text, size);
-    FAIL_IF(!*out, CF_NO_MEMORY, "out of memory while showing a trial");
-    return CF_OK;
-}
-
 cf_status tune_display_table(const TuneDisplay *d, char **text) {
-    FILE *out;
-    size_t size;
-    FORWARD(opened(text, &size, &out));
+    TextDraft draft;
+    FORWARD(text_draft(&draft));
+    FILE *out = draft.stream;
     if (d->count) {
         fputs("trial", out);
         for (int i = 0; i < d->space->count; i++) {
@@ -152,32 +147,35 @@ cf_status tune_display_table(const TuneDisplay *d, char **text) {
     }
     for (size_t i = 0; i < d->count; i++) print_row(d, &d->running[i], out);
     print_counts(d, out);
-    fclose(out);
-    return CF_OK;
+    return text_draft_finish(&draft, text, NULL);
+}
+
+static void print_ended(const TuneDisplay *d, const TuneProgress *p, FILE *out) {
+    const Trial *t = p->ended;
+    char left[32], loss[32];
+    if (t->repeats) fprintf(out, " seed=%llu", (unsigned long long)t->seed);
+    if (t->state == TRIAL_FAILED)
+        fprintf(out, "  failed: %s", t->reason ? t->reason : "no reason was recorded");
+    else if (t->best_epoch)
+        fprintf(out, "  loss %s  accuracy %.2f %%  epoch %d of %d  %.1f s", text_loss(t->validation_loss, loss),
+                100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds);
+    if (t->state == TRIAL_PRUNED || t->state == TRIAL_WAITING) fprintf(out, "  %s", trial_state_words[t->state]);
+    if (t->state == TRIAL_DONE && d->best_trial == t->id) fputs("  best", out);
+    if (p->seconds_left < 0 || p->trials_ended >= p->trials_wanted) return;
+    terminal_time_left(p->seconds_left, left);
+    fprintf(out, "  %s", left);
 }
 
 cf_status tune_display_line(const TuneDisplay *d, const TuneProgress *p, char **text) {
-    const Trial *t = p->ended;
-    char *configuration, left[32], loss[32];
-    FILE *out;
-    size_t size;
+    TextDraft draft;
+    char *configuration;
     FORWARD(space_point_text(d->space, p->point, &configuration));
-    cf_status status = opened(text, &size, &out);
+    cf_status status = text_draft(&draft);
     if (!status) {
-        fprintf(out, "trial %d (%d of %d)  %s", t->id, p->trials_ended, p->trials_wanted, configuration);
-        if (t->repeats) fprintf(out, " seed=%llu", (unsigned long long)t->seed);
-        if (t->state == TRIAL_FAILED)
-            fprintf(out, "  failed: %s", t->reason ? t->reason : "no reason was recorded");
-        else if (t->best_epoch)
-            fprintf(out, "  loss %s  accuracy %.2f %%  epoch %d of %d  %.1f s", text_loss(t->validation_loss, loss),
-                    100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds);
-        if (t->state == TRIAL_PRUNED || t->state == TRIAL_WAITING) fprintf(out, "  %s", trial_state_words[t->state]);
-        if (t->state == TRIAL_DONE && d->best_trial == t->id) fputs("  best", out);
-        if (p->seconds_left >= 0 && p->trials_ended < p->trials_wanted) {
-            terminal_time_left(p->seconds_left, left);
-            fprintf(out, "  %s", left);
-        }
-        fclose(out);
+        fprintf(draft.stream, "trial %d (%d of %d)  %s", p->ended->id, p->trials_ended, p->trials_wanted,
+                configuration);
+        print_ended(d, p, draft.stream);
+        status = text_draft_finish(&draft, text, NULL);
     }
     free(configuration);
     return status;

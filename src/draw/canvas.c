@@ -14,6 +14,9 @@
 
 typedef enum CanvasKind { CANVAS_NONE, CANVAS_SVG, CANVAS_PNG, CANVAS_PDF } CanvasKind;
 
+/* text_width found no memory in this thread: what is laid out by it is wrong. Told by the figure at hand, when it ends. */
+static _Thread_local bool measured_badly;
+
 struct Canvas {
     char *path;
     CanvasKind kind;
@@ -100,7 +103,8 @@ cf_status canvas_new(const char *path, double width, double height, Colour backg
         made->cairo = cairo_create(made->surface);
         cairo_status_t fault = cairo_status(made->cairo);
         if (fault)
-            status = FAIL(CF_BAD_USE, "%s: a page of %.0f x %.0f points cannot be drawn: %s", path, width, height,
+            status = FAIL(fault == CAIRO_STATUS_NO_MEMORY ? CF_NO_MEMORY : CF_BAD_USE,
+                          "%s: a page of %.0f x %.0f points cannot be drawn: %s", path, width, height,
                           cairo_status_to_string(fault));
     }
     if (status) {
@@ -116,6 +120,7 @@ cf_status canvas_new(const char *path, double width, double height, Colour backg
 
 void canvas_free(Canvas *canvas) {
     if (!canvas) return;
+    measured_badly = false;
     if (canvas->cairo) cairo_destroy(canvas->cairo);
     if (canvas->surface) cairo_surface_destroy(canvas->surface);
     free(canvas->bytes);
@@ -123,14 +128,19 @@ void canvas_free(Canvas *canvas) {
     free(canvas);
 }
 
+/* What is kept in memory can fail in libpng for one reason only. */
+static bool is_lack_of_memory(cairo_status_t fault) {
+    return fault == CAIRO_STATUS_NO_MEMORY || fault == CAIRO_STATUS_PNG_ERROR;
+}
+
 static cf_status write_file(Canvas *canvas) {
-    cairo_status_t fault = cairo_status(canvas->cairo);
+    cairo_status_t fault = measured_badly ? CAIRO_STATUS_NO_MEMORY : cairo_status(canvas->cairo);
     if (!fault && canvas->kind == CANVAS_PNG)
         fault = cairo_surface_write_to_png_stream(canvas->surface, keep_bytes, canvas);
     cairo_surface_finish(canvas->surface);
     if (!fault) fault = cairo_surface_status(canvas->surface);
-    FAIL_IF(fault, fault == CAIRO_STATUS_NO_MEMORY ? CF_NO_MEMORY : CF_INTERNAL, "%s could not be drawn: %s",
-            canvas->path, cairo_status_to_string(fault));
+    FAIL_IF(is_lack_of_memory(fault), CF_NO_MEMORY, "%s could not be drawn: out of memory", canvas->path);
+    FAIL_IF(fault, CF_INTERNAL, "%s could not be drawn: %s", canvas->path, cairo_status_to_string(fault));
     if (canvas->kind != CANVAS_SVG) return file_write(canvas->path, canvas->bytes, canvas->size);
     char *text;
     size_t size;
@@ -250,6 +260,7 @@ double text_width(const char *text, TextStyle style) {
     make_sound(text, sound);
     choose_font(cairo, style);
     double width = advance(cairo, sound);
+    measured_badly = measured_badly || cairo_status(cairo);
     cairo_destroy(cairo);
     cairo_surface_destroy(surface);
     return width;

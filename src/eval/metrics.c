@@ -1,5 +1,6 @@
 #include "eval/metrics.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 
 #include <float.h>
@@ -132,6 +133,7 @@ cf_status metrics_json(const Metrics *metrics, json_t **json) {
     /* An append that failed (a name that is no UTF-8) leaves the list short. */
     if (json_array_size(classes) != (size_t)metrics->classes) {
         json_decref(classes);
+        FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making JSON of the metrics");
         return FAIL(CF_BAD_INPUT, "a class name is not valid UTF-8, so it cannot stand in JSON; rename the class");
     }
     json_t *made =

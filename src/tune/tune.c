@@ -196,14 +196,27 @@ static void *run_worker(void *context) {
     return NULL;
 }
 
+/* A thread that cannot be made is done without: the trials are the same, later. Told under the lock, as those who work already
+ * tell of themselves. */
+static void make_do(Tune *tune, int workers, int reason) {
+    pthread_mutex_lock(&tune->lock);
+    notice("%d trial%s at a time instead of %d: the system grants no more threads (%s)", workers,
+           workers == 1 ? "" : "s", tune->options.jobs, strerror(reason));
+    tune->options.jobs = workers; /* by which the time left is estimated */
+    pthread_mutex_unlock(&tune->lock);
+}
+
 /* The calling thread is the first worker. */
 static cf_status run_workers(Tune *tune) {
-    int jobs = tune->options.jobs, begun = 1;
+    int jobs = tune->options.jobs, begun = 1, bad = 0;
     Seat *seats;
     FORWARD(memory_new((size_t)jobs, sizeof *seats, &seats));
     for (int j = 0; j < jobs; j++) seats[j] = (Seat){.tune = tune, .number = j};
-    /* A thread that cannot be made is done without. */
-    while (begun < jobs && pthread_create(&seats[begun].thread, NULL, run_worker, &seats[begun]) == 0) begun++;
+    while (begun < jobs && !bad) {
+        bad = pthread_create(&seats[begun].thread, NULL, run_worker, &seats[begun]);
+        if (!bad) begun++;
+    }
+    if (bad) make_do(tune, begun, bad);
     run_worker(&seats[0]);
     for (int j = 1; j < begun; j++) pthread_join(seats[j].thread, NULL);
     free(seats);

@@ -126,6 +126,9 @@ const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";
 }
 
+/* There under AddressSanitizer only. */
+int __asan_address_is_poisoned(const volatile void *address) __attribute__((weak));
+
 static void test_memory_sizes(void **state) {
     (void)state;
     size_t product;
@@ -141,6 +144,8 @@ static void test_memory_sizes(void **state) {
     assert_ok(memory_new(1001, sizeof *numbers, &numbers));
     assert_int_equal((uintptr_t)numbers % 64, 0);
     for (int i = 0; i < 1001; i++) assert_true(numbers[i] == 0.0);
+    /* What lies beyond is no number of ours, also where it belongs to the alignment. */
+    if (__asan_address_is_poisoned) assert_true(__asan_address_is_poisoned(numbers + 1001));
     free(numbers);
     assert_ok(memory_new(0, 8, &nothing));
     assert_non_null(nothing);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# cifra data fetch stopped: by a line that stands still, Ctrl-C, SIGKILL; and several at once. It goes on, and ends right.
+# cifra data fetch stopped: by a line that stands still, Ctrl-C, SIGKILL, a full disk; and several at once. It goes on, and ends
+# right.
 . "$(dirname "$0")/fetching.sh"
 part=$CIFRA_DATA/blob/blob.bin.part
 fetching=("$CIFRA" data fetch --mirrors mirrors.yaml --quiet) # not the function: a signal is for the program itself
@@ -99,6 +100,39 @@ fetch lab >/dev/null
 there lab
 same "nothing but the files and their records" "$(find "$CIFRA_DATA/lab" -type f ! -name '*.verified' | wc -l)" 4
 same "a record each" "$(find "$CIFRA_DATA/lab" -name '*.verified' | wc -l)" 4
+
+# ---- A disk that is full, which then gets larger ----
+fresh
+mkdir disk
+on_disk=disk/blob/blob.bin
+if mount -t tmpfs -o size=1m tmpfs disk 2>/dev/null; then
+    mirrors nolength # nobody can tell before the first byte that it will not do
+    refuses 1 "cannot write $on_disk.part: No space left on device" fetch blob --data-dir disk
+    kept=$(size_of $on_disk.part)
+    check "what fitted is kept" test "$kept" -gt 900000
+    check "it is the file's beginning" cmp -s -n "$kept" root/blob/blob.bin $on_disk.part
+    check "it is told" grep -qF "the $kept bytes there are kept" stderr
+    check "and what to do" grep -qF "make room and the same command goes on" stderr
+    check "a full disk: nothing has the name" test ! -e $on_disk
+    mirrors good # one that tells its size: no byte is asked for in vain
+    refuses 1 "$((2000000 - kept)) more bytes are to come, the disk has room for" fetch blob --data-dir disk
+    check "nothing is lost of it" cmp -s -n "$kept" root/blob/blob.bin $on_disk.part
+    same "nothing is added" "$(size_of $on_disk.part)" "$kept"
+    mount -o remount,size=2002944 disk # the file's pages and no more: the record of its verification finds no room
+    check "room was made" fetch blob --data-dir disk >/dev/null
+    same "it goes on where it was" "$(tail -1 log)" "good blob.bin bytes=$kept- 206"
+    check "and ends right" cmp -s root/blob/blob.bin $on_disk
+    same "with nothing beside it" "$(ls disk/blob)" blob.bin
+    check "there is nothing to do" fetch blob --data-dir disk >/dev/null
+    same "and nothing is asked for" "$(requests)" 3
+    umount disk
+    mount -t tmpfs -o size=1m tmpfs disk
+    refuses 1 "2000000 more bytes are to come, the disk has room for" fetch blob --data-dir disk
+    same "where nothing came, nothing is left" "$(find disk -mindepth 1 | wc -l)" 0
+    umount disk
+else
+    echo "SKIPPED: fetching onto a full disk (this user may not mount one)"
+fi
 
 # ---- Several at once ----
 fresh

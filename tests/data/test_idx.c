@@ -177,10 +177,11 @@ static void expect_labels(uint32_t count, const unsigned char *values, const cha
 
 static void test_idx_bad_labels(void **state) {
     (void)state;
-    unsigned char wrong[12];
+    unsigned char wrong[12], many[500] = {0};
     memcpy(wrong, ten_labels, 12);
     expect_labels(11, wrong, "12 images");
     expect_labels(11, wrong, "11 labels");
+    expect_labels(500, many, "500 labels");
     /* Packed labels that break off; the images are fine. */
     cf_set *set;
     const char *path = path_in(scratch_folder(), "broken-labels");

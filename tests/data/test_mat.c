@@ -260,6 +260,25 @@ static void test_mat_bad_frame(void **state) {
     free(good.at);
 }
 
+/* A name as long as the room for it, and one longer than all that is kept of a variable; the longest that fits is told. */
+static void test_mat_long_names(void **state) {
+    (void)state;
+    enum { ROOM = 64 }; /* MAT_NAME */
+    char name[900];
+    memset(name, 'n', sizeof name);
+    for (int compress = 0; compress < 2; compress++) {
+        MatVariable x = good_x(compress), y = good_y(compress);
+        x.name = name;
+        name[ROOM - 1] = '\0';
+        expect_pair(x, y, "it has nnn");
+        name[ROOM - 1] = 'n', name[ROOM] = '\0';
+        expect_pair(x, y, "has no sound head");
+        name[ROOM] = 'n', name[sizeof name - 1] = '\0';
+        expect_pair(x, y, "has no sound head");
+        name[sizeof name - 1] = 'n';
+    }
+}
+
 static bool same_data(const cf_set *a, const cf_set *b) {
     return a->count == b->count && set_image_size(a) == set_image_size(b) &&
            memcmp(a->labels, b->labels, a->count) == 0 &&
@@ -346,6 +365,7 @@ int main(void) {
         cmocka_unit_test(test_mat_huge),        cmocka_unit_test(test_mat_huge_tag),
         cmocka_unit_test(test_mat_big_endian),  cmocka_unit_test(test_mat_bad_frame),
         cmocka_unit_test(test_mat_flips),       cmocka_unit_test(test_mat_real),
+        cmocka_unit_test(test_mat_long_names),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

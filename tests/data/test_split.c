@@ -283,6 +283,18 @@ static void test_split_errors(void **state) {
     expect(set, WITH(.validation = 0.1, .train_limit = "eleven:5"), CF_BAD_USE, "no class \"eleven\"");
     expect(set, WITH(.validation = 0.1, .classes = "1,2", .train_limit = "3:5"), CF_BAD_USE,
            "class 3 (character 1) is not among");
+    /* Longer than what is taken of a piece, and as long: what is beyond must not be written anywhere. */
+    char pieces[900];
+    for (size_t length = 280; length < 300; length++) {
+        memset(pieces, 'c', length);
+        memcpy(pieces + length, ",1", 3);
+        expect(set, WITH(.validation = 0.1, .classes = pieces), CF_BAD_USE, "there is no class \"ccc");
+        memcpy(pieces + length, ":5", 3);
+        expect(set, WITH(.validation = 0.1, .train_limit = pieces), CF_BAD_USE, "\"ccc");
+    }
+    memset(pieces, 'c', sizeof pieces - 1);
+    pieces[sizeof pieces - 1] = '\0';
+    expect(set, WITH(.validation = 0.1, .classes = pieces), CF_BAD_USE, "there is no class \"ccc");
     assert_ok(set_name_classes(set, (const char *const[]){"Coat", "Bag", "Shirt", "d", "e", "f", "g", "h", "i", "j"}));
     expect(set, WITH(.validation = 0.1, .classes = "Coat,Shirts"), CF_BAD_USE, "did you mean Shirt?");
     cf_set_free(set);

@@ -393,6 +393,12 @@ static void test_damaged(void **state) {
         assert_non_null(strstr(cf_error(), path));
         assert_null(read);
     }
+    /* Columns as the options say, but fewer rows than points. */
+    assert_ok(umap_write(umap, path));
+    spoil(path, "\"components\":\"2\"", "\"components\":\"4\"");
+    spoil(path, "\"shape\":[40,2]", "\"shape\":[20,4]");
+    spoil(path, "file_sha256", "something_x");
+    assert_fails(umap_read(path, &read), CF_BAD_INPUT, "\"embedding\" is 20 x 4, and does not fit the rest");
     umap->embedding[5] = NAN;
     assert_ok(umap_write(umap, path));
     assert_fails(umap_read(path, &read), CF_BAD_INPUT, "embedding");

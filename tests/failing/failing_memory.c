@@ -23,44 +23,62 @@
 #endif
 #endif
 
-enum { MOST_FAILURES = 150, MOST_SPARED = 16 };
+enum { MOST_FAILURES = 150, MOST_RANGES = 16 };
 
 /* ---- Which allocation fails ---- */
 
 static struct Faults {
     atomic_bool armed;
-    atomic_long seen; /* allocations that could have failed, since it was armed */
-    long first, last; /* those that fail, counted from 1 */
-    bool show;        /* the stack of the first */
-    atomic_long live; /* blocks */
+    atomic_long seen;  /* allocations that could have failed, since it was armed */
+    long first, last;  /* those that fail, counted from 1 */
+    bool show;         /* the stack of the first */
+    atomic_bool leaks; /* a library failed that keeps blocks then */
+    atomic_long live;  /* blocks */
 } faults;
 
+/* Code of a library that is not as others are when it has no memory. */
+typedef enum Manner { SOUND, SPARED, LEAKS } Manner;
 typedef struct Range {
     uintptr_t from, to;
+    Manner manner;
 } Range;
-static Range spared[MOST_SPARED];
-static int spared_count;
+typedef struct Library {
+    const char *name;
+    Manner manner;
+} Library;
+static Range ranges[MOST_RANGES];
+static int range_count;
 
-static int find_spared(struct dl_phdr_info *object, size_t size, void *context) {
-    static const char *const names[] = {"libdnnl", "libstdc++", "libgomp", "ld-linux"};
-    (void)size, (void)context;
-    for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-        if (!strstr(object->dlpi_name, names[n])) continue;
-        for (int i = 0; i < object->dlpi_phnum && spared_count < MOST_SPARED; i++) {
-            const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-            uintptr_t from = object->dlpi_addr + part->p_vaddr;
-            if (part->p_type == PT_LOAD && part->p_flags & PF_X)
-                spared[spared_count++] = (Range){from, from + part->p_memsz};
-        }
+static void note_code(const struct dl_phdr_info *object, Manner manner) {
+    for (int i = 0; i < object->dlpi_phnum && range_count < MOST_RANGES; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        const uintptr_t from = object->dlpi_addr + part->p_vaddr;
+        if (part->p_type == PT_LOAD && part->p_flags & PF_X)
+            ranges[range_count++] = (Range){from, from + part->p_memsz, manner};
     }
+}
+
+static int find_libraries(struct dl_phdr_info *object, size_t size, void *context) {
+    (void)size;
+    for (const Library *library = context; library->name; library++)
+        if (strstr(object->dlpi_name, library->name)) note_code(object, library->manner);
     return 0;
 }
 
-static bool is_spared(const void *caller) {
+static Library known[] = {{"libdnnl", SPARED},    {"libstdc++", SPARED},    {"libgomp", SPARED},
+                          {"ld-linux", SPARED},   {"libcairo", LEAKS},      {"libpixman", LEAKS},
+                          {"libfreetype", LEAKS}, {"libfontconfig", LEAKS}, {NULL, SOUND}};
+
+void failing_spares(const char *name) {
+    Library library[] = {{name, SPARED}, {NULL, SOUND}};
+    dl_iterate_phdr(find_libraries, library);
+}
+
+static Manner manner_of(const void *caller) {
     uintptr_t at = (uintptr_t)caller;
-    for (int i = 0; i < spared_count; i++)
-        if (at >= spared[i].from && at < spared[i].to) return true;
-    return false;
+    for (int i = range_count - 1; i >= 0; i--) /* the last word counts */
+        if (at >= ranges[i].from && at < ranges[i].to) return ranges[i].manner;
+    return SOUND;
 }
 
 static void show_stack(int fd) {
@@ -73,9 +91,11 @@ static void show_stack(int fd) {
 static int own_stderr = STDERR_FILENO; /* while 2 is a file */
 
 static bool fails(const void *caller) {
-    if (!atomic_load(&faults.armed) || is_spared(caller)) return false;
+    const Manner manner = atomic_load(&faults.armed) ? manner_of(caller) : SPARED;
+    if (manner == SPARED) return false;
     long number = atomic_fetch_add(&faults.seen, 1) + 1;
     if (number < faults.first || number > faults.last) return false;
+    if (manner == LEAKS) atomic_store(&faults.leaks, true);
     if (faults.show && number == faults.first) show_stack(own_stderr);
     errno = ENOMEM;
     return true;
@@ -232,10 +252,14 @@ static void watch_end(void) {
 
 /* ---- One run ---- */
 
+bool failing_allowed(bool allowed) {
+    return atomic_exchange(&faults.armed, allowed);
+}
+
 typedef struct Outcome {
     cf_status status;
     uint64_t result;
-    long seen, left; /* allocations; blocks that were not there before */
+    long seen, left; /* allocations; blocks that were not there before, where they are ours to release */
     char message[512];
 } Outcome;
 
@@ -245,11 +269,12 @@ static Outcome run(FailingWork work, void *context, long first, long last) {
     faults.first = first;
     faults.last = last;
     atomic_store(&faults.seen, 0);
+    atomic_store(&faults.leaks, false);
     long live = atomic_load(&faults.live);
     atomic_store(&faults.armed, true);
     outcome.status = work(context, &outcome.result);
     atomic_store(&faults.armed, false);
-    outcome.left = atomic_load(&faults.live) - live;
+    outcome.left = atomic_load(&faults.leaks) ? 0 : atomic_load(&faults.live) - live;
     outcome.seen = atomic_load(&faults.seen);
     snprintf(outcome.message, sizeof outcome.message, "%s", cf_error());
     return outcome;
@@ -296,7 +321,7 @@ void for_each_failing_allocation(const char *name, FailingWork work, void *conte
     const char *only = getenv("CIFRA_FAIL_AT");
     Outcome whole = {0}, outcome;
     Tally tally = {0};
-    if (!spared_count) dl_iterate_phdr(find_spared, NULL);
+    if (!range_count) dl_iterate_phdr(find_libraries, known);
     for (int i = 0; i < 3; i++) { /* the third finds what the first two left for good */
         whole = run(work, context, LONG_MAX, 0);
         if (whole.status) print_error("%s: %s\n", name, whole.message);

@@ -1,15 +1,19 @@
 /* Readers and writers of files with every allocation failing in turn. */
-#include "failing_memory.h"
-
+#include "base/json_memory.h"
 #include "base/safetensors.h"
 #include "data/image_set.h"
 #include "data/npy.h"
 #include "data/readers.h"
 #include "data/writers.h"
+#include "study/pipeline/recipe.h"
+#include "tune/space.h"
+
+#include "failing_memory.h"
 
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* After stdio.h, which it needs but does not include. */
@@ -104,6 +108,40 @@ static cf_status npy(void *context, uint64_t *result) {
     return status;
 }
 
+static uint64_t take_json(uint64_t before, json_t *json) {
+    char *text = json_dumps(json, JSON_COMPACT);
+    const uint64_t sum = text ? checksum(before, text, strlen(text)) : 0;
+    free(text);
+    json_decref(json);
+    return sum;
+}
+
+/* YAML into a search space, and as JSON, as a tune's store has it. */
+static cf_status space(void *context, uint64_t *result) {
+    Space space = {0};
+    json_t *json = NULL;
+    (void)context;
+    json_memory_begin();
+    cf_status status = space_read(in_scratch("space.yaml"), &space);
+    if (!status) status = space_json(&space, &json);
+    if (!status) *result = take_json(1, json);
+    space_free(&space);
+    return json_memory_failed() && !status ? FAIL(CF_NO_MEMORY, "out of memory for the space's JSON") : status;
+}
+
+/* YAML over a configuration, by way of JSON. */
+static cf_status recipe(void *context, uint64_t *result) {
+    Recipe recipe = {0};
+    json_t *json = NULL;
+    (void)context;
+    json_memory_begin();
+    cf_status status = recipe_read(in_scratch("mine.yaml"), &recipe);
+    if (!status) status = recipe_json(&recipe, &json);
+    if (!status) *result = take_json(1, json);
+    recipe_free(&recipe);
+    return json_memory_failed() && !status ? FAIL(CF_NO_MEMORY, "out of memory for the recipe's JSON") : status;
+}
+
 static void write_png(const char *path, int seed) {
     unsigned char pixels[PIXELS];
     png_image png = {.version = PNG_IMAGE_VERSION, .width = SIDE, .height = SIDE, .format = PNG_FORMAT_GRAY};
@@ -155,7 +193,20 @@ static void readers_and_writers(void **state) {
     cf_set_free(set);
 }
 
+static void yaml(void **state) {
+    (void)state;
+    static const char text[] = "model: dense {width} | relu | dense classes\n"
+                               "parameters:\n  - {name: width, values: [4, 6]}\n  - {name: lr, log: [0.001, 0.1]}\n";
+    write_bytes(in_scratch("space.yaml"), text, sizeof text - 1);
+    for_each_failing_allocation("a space in YAML", space, NULL);
+    static const char mine[] = "data: [hand, street]\nmodel: dense 8 | relu | dense classes\ngrid: space.yaml\n"
+                               "train: {epochs: 2}\nfinal: {epochs: 3, lr: 0.1}\n"
+                               "imbalance: {classes: [1, 2, 3], cases: [\"1:50,2:100\", all]}\n";
+    write_bytes(in_scratch("mine.yaml"), mine, sizeof mine - 1);
+    for_each_failing_allocation("a recipe in YAML", recipe, NULL);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(readers_and_writers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(readers_and_writers), cmocka_unit_test(yaml)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
-/* UMAP, principal components and a tune of two trials with every allocation failing in turn. */
+/* UMAP, principal components, a tune of two trials and what it shows with every allocation failing in turn. */
 #include "failing_memory.h"
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "cli/tune_display.h"
 #include "embed/umap.h"
+#include "tune/trial_making.h"
 #include "tune/tune.h"
 
 #include <stdio.h>
@@ -83,7 +85,52 @@ static void tuning(void **state) {
     cf_set_free(set);
 }
 
+static uint64_t take_text(uint64_t before, char *text) {
+    const uint64_t sum = checksum(before, text, strlen(text));
+    free(text);
+    return sum;
+}
+
+enum { SHOWN = 40 }; /* rows: the table outgrows its first room */
+
+static cf_status show(void *context, uint64_t *result) {
+    MadeTrials *made = context;
+    TuneDisplay *display = NULL;
+    const SpacePoint point = {{1, 0}};
+    char *text;
+    cf_status status = tune_display_new(&made->space, NULL, &display);
+    for (int i = 1; !status && i <= SHOWN; i++) {
+        const TuneProgress begun = {.event = TUNE_BEGUN, .trial = i, .point = &point, .trials_wanted = SHOWN};
+        status = tune_display_note(display, &begun);
+    }
+    if (!status) status = tune_display_table(display, &text);
+    if (!status) *result = take_text(1, text);
+    const TuneProgress ended = {
+        .event = TUNE_ENDED, .trial = 1, .point = &point, .ended = made->list.trials, .trials_wanted = SHOWN};
+    if (!status) status = tune_display_line(display, &ended, &text);
+    if (!status) *result = take_text(*result, text);
+    tune_display_free(display);
+    return status;
+}
+
+static void showing(void **state) {
+    (void)state;
+    /* A reason that outgrows a text's first room. */
+    char reason[3000];
+    static const char *const optimizers[] = {"sgd", "adam"}, *const rates[] = {"0.005", "0.0005"};
+    MadeTrials made = trials_begin(1);
+    add_parameter(&made.space, "optimizer", optimizers, 2);
+    add_parameter(&made.space, "lr", rates, 2);
+    memset(reason, 'r', sizeof reason - 1);
+    reason[sizeof reason - 1] = '\0';
+    set_reason(add_trial(&made, TRIAL_FAILED, 0, 0), reason);
+    for_each_failing_allocation("what a tune shows", show, &made);
+    trial_list_free(&made.list);
+    space_free(&made.space);
+    free(made.curves);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(umap), cmocka_unit_test(tuning)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(umap), cmocka_unit_test(tuning), cmocka_unit_test(showing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,35 @@
 /* A safetensors file (fuzz_safetensors says how it is made of the input), as such and as a model. */
 #include "fuzz.h"
 
+#include "base/files.h"
 #include "nn/model.h"
 
-static void use(const StoredFile *file) {
+#include <stdlib.h>
+
+/* The tensors lie one behind the other: a shape that is larger than its range would reach into the next, or behind the data. */
+static void use(const StoredFile *file, size_t data_size) {
+    const float *end = file->tensor_count ? file->tensors[0].values : NULL;
     for (size_t t = 0; t < file->tensor_count; t++) {
         const StoredTensor *tensor = &file->tensors[t];
         PROMISE(safetensors_find(file, tensor->name));
+        PROMISE(tensor->values == end && tensor->count <= data_size / sizeof *end);
+        end += tensor->count;
+        data_size -= tensor->count * sizeof *end;
         for (size_t i = 0; i < tensor->count; i++) fuzz_seen += (double)tensor->values[i];
     }
+    PROMISE(data_size == 0);
     for (size_t t = 0; t < file->text_count; t++) PROMISE(safetensors_text(file, file->texts[t].key));
+}
+
+/* Of the file at `path`. */
+static size_t size_of_data(const char *path) {
+    unsigned char *bytes;
+    size_t size, header = 0;
+    PROMISE(file_read(path, SIZE_MAX, &bytes, &size) == CF_OK && size >= 8);
+    for (int i = 7; i >= 0; i--) header = header << 8 | bytes[i];
+    free(bytes);
+    PROMISE(header <= size - 8);
+    return size - 8 - header;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -19,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     cf_status status = safetensors_read(path, &file);
     fuzz_settled(status);
     if (!status) {
-        use(&file);
+        use(&file, size_of_data(path));
         safetensors_free(&file);
     }
     status = cf_model_load(path, &model);

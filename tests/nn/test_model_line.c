@@ -213,6 +213,8 @@ static void errors(void **state) {
         {"conv 8 0x3 | dense 10", "column 8: a window"},
         {"conv 8 2000 | dense 10", "column 8: a window"},
         {"conv 8 29x29 pad 0 | dense 10", "column 1: a window of 29x29 does not fit on the 28x28 that arrives here"},
+        {"conv 8 1x29 pad 0 | dense 10", "column 1: a window of 1x29 does not fit on the 28x28"},
+        {"conv 8 29x1 pad 0 | dense 10", "column 1: a window of 29x1 does not fit on the 28x28"},
         {"maxpool 14 | maxpool 3 | dense 10", "column 14: a window of 3x3 does not fit on the 2x2"},
         {"maxpool 2 pad 2 | dense 10", "column 1: a padding as wide as the window"},
         {"avgpool 1 pad 1 | dense 10", "column 1: a padding as wide as the window"},

@@ -60,6 +60,7 @@ static void make_run(const char *where, cf_set *data) {
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
     lock_release(&run.lock);
     evaluation_free(&run.test);
+    lock_release(&run.lock);
     free(run.fitted.rows);
     cf_model_free(run.model);
     cf_split_free(run.split);

@@ -484,6 +484,7 @@ static void damaged_state(void **state) {
         {"\\\"seen\\\":128", "\\\"seen\\\":000"},
         {"\\\"seen\\\":128", "\\\"seen\\\":129"},
         {"\\\"best_epoch\\\":1", "\\\"best_epoch\\\":0"},
+        {"\\\"best_epoch\\\":1", "\\\"best_epoch\\\":2"},
         {"\\\"best_epoch\\\":1", "\\\"best_epoch\\\":7"},
         {"\\\"rows\\\":[[1,", "\\\"rows\\\":[[x,"},
         {"\\\"rows\\\":[[1,", "\\\"rows\\\":[{1,"},

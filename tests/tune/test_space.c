@@ -167,12 +167,56 @@ static void yaml_errors_name_line_and_way_out(void **state) {
     assert_fails(space_read(scratch_folder(), &space), CF_BAD_INPUT, "is a folder");
 }
 
+/* A list of `count` values in a new array, 0, 1, 2 .. as texts. */
+static json_t *many_values(int count) {
+    json_t *values = json_array();
+    for (int v = 0; v < count; v++) json_array_append_new(values, json_sprintf("%d", v));
+    return values;
+}
+
+static json_t *many_parameters(int count) {
+    json_t *parameters = json_array();
+    for (int i = 0; i < count; i++)
+        json_array_append_new(parameters,
+                              json_pack("{s:o s:o}", "name", json_sprintf("p%d", i), "values", many_values(2)));
+    return parameters;
+}
+
+/* `parameters` is taken over; the model has places for p0 and p1. */
+static void expect_json(json_t *parameters, cf_status code, const char *part) {
+    Space space = {0};
+    json_t *json = json_pack("{s:s s:s s:o}", "name", "made", "model", "dense {p0} | dense {p1} | dense classes",
+                             "parameters", parameters);
+    assert_non_null(json);
+    assert_fails(space_from_json(json, &space), code, part);
+    assert_null(space.parameters);
+    json_decref(json);
+}
+
+/* As a damaged store holds it: more than there is room for, values that are none. */
+static void json_is_not_believed(void **state) {
+    (void)state;
+    static const char damaged[] = "a parameter of the space is damaged";
+    expect_json(json_array(), CF_BAD_INPUT, "the space is damaged");
+    expect_json(many_parameters(SPACE_MAX_PARAMETERS + 1), CF_BAD_INPUT, "the space is damaged");
+    expect_json(json_pack("[{s:s s:o}]", "name", "p0", "values", many_values(SPACE_MAX_VALUES + 1)), CF_BAD_INPUT,
+                damaged);
+    expect_json(json_pack("[{s:s s:o}]", "name", "p0", "values", many_values(0)), CF_BAD_INPUT, damaged);
+    expect_json(json_pack("[{s:o}]", "values", many_values(2)), CF_BAD_INPUT, damaged);
+    expect_json(json_pack("[{s:s}]", "name", "p0"), CF_BAD_INPUT, damaged);
+    expect_json(json_pack("[s]", "p0"), CF_BAD_INPUT, damaged);
+    expect_json(json_pack("[{s:s s:[s i s]}]", "name", "p0", "values", "8", 16, "32"), CF_BAD_INPUT,
+                "a value of p0 in the space is damaged");
+    expect_json(json_pack("[{s:s s:[n]}]", "name", "p0", "values"), CF_BAD_INPUT, "a value of p0");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paper_has_the_studys_24_points),
         cmocka_unit_test(a_point_is_options_and_a_model_line),
         cmocka_unit_test(yaml_has_every_kind),
         cmocka_unit_test(space_and_point_survive_json),
+        cmocka_unit_test(json_is_not_believed),
         cmocka_unit_test(yaml_errors_name_line_and_way_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,30 @@
-/* tune_run from C: the test part is not looked at, what is kept of a trial is its network's, stopping keeps everything. */
+/* tune_run from C: the test part is not looked at, what is kept of a trial is its network's, stopping keeps everything, and the
+ * trials are the same with the threads that the system grants. */
 #include "testing.h"
 
 #include "data/image_set.h"
 #include "nn/model.h"
 #include "tune/tune.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The linker sends calls here (--wrap): so many threads are granted, and no more. */
+static atomic_int granted = 1000000, refused;
+int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *context) {
+    if (granted <= 0) {
+        refused++;
+        return EAGAIN;
+    }
+    granted--;
+    return __real_pthread_create(thread, attributes, work, context);
+}
 
 typedef struct Fixture {
     cf_set *set;
@@ -147,6 +165,55 @@ static void stopping_keeps_everything(void **state) {
     empty(&f);
 }
 
+static void note_in(const char *text, void *context) {
+    snprintf(context, 200, "%s", text);
+}
+
+static TrialList trials_by(int threads_granted, const char *told) {
+    Fixture f;
+    char out[300], notice[200] = "";
+    snprintf(out, sizeof out, "%s/granted%d", scratch_folder(), threads_granted);
+    fill(&f, out);
+    f.options.jobs = 3;
+    f.options.seeds = 2;
+    f.options.leading = 2;
+    f.options.train.threads = 6;
+    granted = threads_granted;
+    refused = 0;
+    cf_set_notice_handler(note_in, notice);
+    assert_ok(tune_run(f.split, &f.options));
+    cf_set_notice_handler(NULL, NULL);
+    assert_int_equal(refused > 0, threads_granted < 1000000);
+    granted = 1000000;
+    assert_string_equal(notice, told);
+    TrialList list = trials_of(&f);
+    empty(&f);
+    return list;
+}
+
+/* First of all, while the pool has no workers of its own yet: no thread but the caller's, then one more, then all. */
+static void threads_that_cannot_be_made(void **state) {
+    (void)state;
+    static const int grants[] = {0, 1, 1000000};
+    static const char *const told[] = {
+        "1 trial at a time instead of 3: the system grants no more threads (Resource temporarily unavailable)",
+        "2 trials at a time instead of 3: the system grants no more threads (Resource temporarily unavailable)", ""};
+    TrialList lists[3];
+    for (int g = 0; g < 3; g++) lists[g] = trials_by(grants[g], told[g]);
+    for (int g = 0; g < 3; g++) {
+        assert_int_equal(lists[g].count, 6);
+        for (int t = 0; t < 6; t++) {
+            const Trial *a = &lists[2].trials[t], *b = &lists[g].trials[t];
+            assert_int_equal(b->state, TRIAL_DONE);
+            assert_memory_equal(&a->point, &b->point, sizeof a->point);
+            assert_int_equal(a->seed, b->seed);
+            assert_string_equal(a->weights_sha256, b->weights_sha256);
+            assert_true(a->validation_loss == b->validation_loss);
+        }
+    }
+    for (int g = 0; g < 3; g++) trial_list_free(&lists[g]);
+}
+
 static void wrong_use_is_refused(void **state) {
     (void)state;
     Fixture f;
@@ -171,9 +238,8 @@ static void wrong_use_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_test_part_is_not_looked_at),
-        cmocka_unit_test(what_is_kept_is_the_networks),
-        cmocka_unit_test(stopping_keeps_everything),
+        cmocka_unit_test(threads_that_cannot_be_made),  cmocka_unit_test(the_test_part_is_not_looked_at),
+        cmocka_unit_test(what_is_kept_is_the_networks), cmocka_unit_test(stopping_keeps_everything),
         cmocka_unit_test(wrong_use_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,15 @@ static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off
     return tell(context) ? 0 : 1;
 }
 
+/* As many bytes as were taken: none, which ends the transfer. */
+static size_t cannot_write(Session *s, int reason) {
+    const Transfer *t = s->t;
+    s->disk =
+        FAIL(CF_IO, "cannot write %s: %s; the %" PRIu64 " bytes there are kept; %s same command goes on behind them",
+             t->path, strerror(reason), t->size, reason == ENOSPC || reason == EDQUOT ? "make room and the" : "the");
+    return 0;
+}
+
 /* Returns less than it was given to end the transfer. */
 static size_t on_bytes(char *bytes, size_t one, size_t count, void *context) {
     Session *s = context;
@@ -174,13 +183,7 @@ static size_t on_bytes(char *bytes, size_t one, size_t count, void *context) {
     for (size_t done = 0; done < count * one;) {
         const ssize_t written = pwrite(t->descriptor, bytes + done, count * one - done, (off_t)t->size);
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) {
-            s->disk = FAIL(CF_IO,
-                           "cannot write %s: %s; the %" PRIu64 " bytes there are kept, the same command goes on "
-                           "behind them",
-                           t->path, strerror(written < 0 ? errno : ENOSPC), t->size);
-            return 0;
-        }
+        if (written <= 0) return cannot_write(s, written < 0 ? errno : ENOSPC);
         done += (size_t)written;
         t->size += (uint64_t)written;
     }

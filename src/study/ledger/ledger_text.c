@@ -2,6 +2,7 @@
 #include "study/ledger/ledger.h"
 
 #include "base/files.h"
+#include "base/json_memory.h"
 #include "eval/evaluate.h"
 
 #include <string.h>
@@ -126,6 +127,7 @@ cf_status ledger_json(const Ledger *ledger, json_t **json) {
     for (size_t i = 0; i < ledger->count; i++) json_array_append_new(list, entry_json(&ledger->entries[i]));
     if (json_array_size(list) != ledger->count) {
         json_decref(list);
+        FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making the ledger's JSON");
         return FAIL(CF_BAD_INPUT, "the ledger cannot be written as JSON: the name of a data set is not UTF-8");
     }
     *json = list;

@@ -1,5 +1,6 @@
 #include "study/pipeline/recipe.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -110,6 +111,7 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     json_decref(data);
     json_decref(cases);
     FORWARD(status);
+    FAIL_IF(!root && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the recipe's JSON");
     FAIL_IF(!root, CF_BAD_USE, "recipe %s: a name in it is not UTF-8", recipe->name);
     *json = root;
     return CF_OK;

@@ -135,9 +135,10 @@ static cf_status take_final(const Source *source, const YamlTrain *final, Recipe
 static cf_status take_imbalance(const Source *source, const YamlImbalance *yaml, Recipe *recipe) {
     char *list = NULL;
     for (unsigned i = 0; i < yaml->classes_count; i++) {
-        char *longer;
-        FORWARD(memory_print(&longer, "%s%s%s", list ? list : "", list ? "," : "", yaml->classes[i]));
+        char *longer = NULL;
+        const cf_status status = memory_print(&longer, "%s%s%s", list ? list : "", list ? "," : "", yaml->classes[i]);
         free(list);
+        FORWARD(status);
         list = longer;
     }
     free(recipe->classes);
@@ -155,8 +156,11 @@ static cf_status take_grid(const Source *source, const char *grid, Recipe *recip
     const size_t folder = (size_t)(file_base_name(source->path) - source->path);
     if (strcmp(grid, "none") == 0) return run_config_text(&recipe->grid, NULL);
     if (strcmp(grid, "paper") == 0 || file_exists(grid) || !folder) return run_config_text(&recipe->grid, grid);
+    char *path;
+    FORWARD(memory_print(&path, "%.*s%s", (int)folder, source->path, grid));
     free(recipe->grid);
-    return memory_print(&recipe->grid, "%.*s%s", (int)folder, source->path, grid);
+    recipe->grid = path;
+    return CF_OK;
 }
 
 static cf_status take_data(const YamlRecipe *yaml, Recipe *recipe) {
@@ -211,9 +215,12 @@ static const char *built_in(const char *name) {
 }
 
 static cf_status name_recipe(const char *path, Recipe *recipe) {
-    const char *name = file_base_name(path), *end = strrchr(name, '.');
+    const char *file = file_base_name(path), *end = strrchr(file, '.');
+    char *name;
+    FORWARD(memory_print(&name, "%.*s", end && end > file ? (int)(end - file) : (int)strlen(file), file));
     free(recipe->name);
-    return memory_print(&recipe->name, "%.*s", end && end > name ? (int)(end - name) : (int)strlen(name), name);
+    recipe->name = name;
+    return CF_OK;
 }
 
 cf_status recipe_read(const char *name_or_path, Recipe *recipe) {

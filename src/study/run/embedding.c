@@ -1,5 +1,6 @@
 #include "study/run/embedding.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 #include "data/npy.h"
 #include "draw/chart_scatter.h"
@@ -227,6 +228,7 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
         (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used", embedding->init_used,
         "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained", explained,
         "points_sha256", embedding->sha256);
+    FAIL_IF(!made && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the result's JSON");
     FAIL_IF(!made, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
     *json = made;
     return CF_OK;

@@ -1,5 +1,6 @@
 #include "study/run/run.h"
 
+#include "base/json_memory.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "data/generate/generated_set.h"
@@ -194,6 +195,7 @@ cf_status run_json(const Run *run, json_t **json) {
                   r->images_per_second, "gflops", r->gflops, "share_of_peak",
                   run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
                   run->model->layers.line, "threads", run->threads, "engine", run->engine->name);
+    FAIL_IF(!root && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the result's JSON");
     FAIL_IF(!root, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
     *json = root;
     return CF_OK;

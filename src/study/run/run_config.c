@@ -93,6 +93,7 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
                   (json_int_t)t->seed, "precision", precision_words[t->precision], "engine", engine_words[t->engine]);
     json_t *root = json_pack("{s:s s:s? s:s s:o s:o}", "data", config->data, "data_dir", config->data_dir, "model",
                              config->model, "split", split, "train", train);
+    FAIL_IF(!root && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the configuration's JSON");
     FAIL_IF(!root, CF_BAD_USE, "the configuration cannot be written as JSON: a name is not UTF-8");
     *json = root;
     return CF_OK;
