@@ -28,8 +28,9 @@ cf_status store_fail(Store *store, const char *doing) {
         code == SQLITE_ERROR)
         return FAIL(CF_BAD_INPUT, "%s is damaged, or not made by cifra tune (%s): %s", store->path, doing,
                     sqlite3_errmsg(store->db));
-    return FAIL(code == SQLITE_NOMEM ? CF_NO_MEMORY : CF_IO, "%s: %s (%s)", store->path, sqlite3_errmsg(store->db),
-                doing);
+    /* SQLite's own message may tell of what it was at instead. */
+    FAIL_IF(code == SQLITE_NOMEM, CF_NO_MEMORY, "%s: out of memory (%s)", store->path, doing);
+    return FAIL(CF_IO, "%s: %s (%s)", store->path, sqlite3_errmsg(store->db), doing);
 }
 
 static int bind_values(sqlite3_stmt *statement, const char *types, va_list values) {
