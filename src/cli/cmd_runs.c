@@ -2,6 +2,8 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "base/text.h"
+#include "base/text_draft.h"
 #include "cli/terminal.h"
 #include "study/run/run.h"
 
@@ -69,36 +71,63 @@ static json_t *summary_json(const char *folder, const RunFiles *files) {
                      files->metrics);
 }
 
+/* ---- Tables: whatever the names and texts in a folder from elsewhere hold, the terminal is safe from them ---- */
+
+static cf_status print_tamed(TextDraft *draft) {
+    char *text;
+    FORWARD(text_draft_finish(draft, &text, NULL));
+    text_tame(text);
+    fputs(text, stdout);
+    free(text);
+    return CF_OK;
+}
+
 /* ---- list ---- */
 
-static void print_row(const char *folder, const RunFiles *files) {
-    printf("%-32s %-8s %-14s %-14.14s", folder, state_of(files), file_base_name(text_of(files->config, "data")),
-           text_of(files->config, "model"));
+static void print_row(FILE *out, const char *folder, const RunFiles *files) {
+    fprintf(out, "%-32s %-8s %-14s %-14.14s", folder, state_of(files), file_base_name(text_of(files->config, "data")),
+            text_of(files->config, "model"));
     if (files->metrics)
-        printf(" %6lld %10.2f %% %8.2f %%",
-               (long long)json_integer_value(json_object_get(files->metrics, "epochs_run")),
-               100 * number_of(files->metrics, "validation", "accuracy"),
-               100 * number_of(files->metrics, "test", "accuracy"));
-    putchar('\n');
+        fprintf(out, " %6lld %10.2f %% %8.2f %%",
+                (long long)json_integer_value(json_object_get(files->metrics, "epochs_run")),
+                100 * number_of(files->metrics, "validation", "accuracy"),
+                100 * number_of(files->metrics, "test", "accuracy"));
+    fputc('\n', out);
 }
 
 static int is_entry(const struct dirent *entry) {
     return entry->d_name[0] != '.';
 }
 
-static cf_status list_one(const char *root, const char *name, json_t *list) {
+/* Into `list`, or as a row of the table. */
+static cf_status list_one(const char *root, const char *name, json_t *list, FILE *out) {
     char *folder;
     RunFiles files;
     FORWARD(file_join(root, name, &folder));
     if (file_is_folder(folder)) {
         cf_status status = files_read(folder, &files);
         if (!status && list) json_array_append_new(list, summary_json(folder, &files));
-        if (!status && !list) print_row(folder, &files);
+        if (!status && !list) print_row(out, folder, &files);
         if (status && status != CF_BAD_USE) notice("%s", cf_error()); /* a damaged run must not hide the others */
         if (!status) files_free(&files);
     }
     free(folder);
     return CF_OK;
+}
+
+static cf_status list_all(const char *root, struct dirent **entries, int count, bool as_json) {
+    TextDraft draft;
+    cf_status status = CF_OK;
+    FORWARD(text_draft(&draft));
+    json_t *list = as_json ? json_array() : NULL;
+    fprintf(draft.stream, "%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs",
+            "validation", "test");
+    for (int i = 0; !status && i < count; i++) status = list_one(root, entries[i]->d_name, list, draft.stream);
+    if (!status && !list) return print_tamed(&draft);
+    text_draft_abandon(&draft);
+    if (!status) return print_json(json_pack("{s:o}", "runs", list));
+    json_decref(list);
+    return status;
 }
 
 static cf_status run_list(const Arguments *given, const void *parsed) {
@@ -109,19 +138,10 @@ static cf_status run_list(const Arguments *given, const void *parsed) {
     int count = scandir(root, &entries, is_entry, alphasort);
     if (count < 0 && errno == ENOENT && !given->positional_count) count = 0, entries = NULL;
     FAIL_IF(count < 0, CF_IO, "cannot read the folder %s: %s", root, strerror(errno));
-    json_t *list = given->json ? json_array() : NULL;
-    if (!list)
-        printf("%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs", "validation",
-               "test");
-    cf_status status = CF_OK;
-    for (int i = 0; i < count; i++) {
-        if (!status) status = list_one(root, entries[i]->d_name, list);
-        free(entries[i]);
-    }
+    cf_status status = list_all(root, entries, count, given->json);
+    for (int i = 0; i < count; i++) free(entries[i]);
     free(entries);
-    if (status) json_decref(list);
-    FORWARD(status);
-    return list ? print_json(json_pack("{s:o}", "runs", list)) : CF_OK;
+    return status;
 }
 
 const Command command_runs_list = {
@@ -137,29 +157,54 @@ const Command command_runs_list = {
 
 /* ---- show ---- */
 
-static void print_object(const char *title, const json_t *object) {
+static void print_object(FILE *out, const char *title, const json_t *object) {
     const char *key;
     json_t *value;
-    printf("%s\n", title);
+    fprintf(out, "%s\n", title);
     json_object_foreach((json_t *)(uintptr_t)object, key, value) {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-        printf("  %-20s %s\n", key, text ? text : "?");
+        fprintf(out, "  %-20s %s\n", key, text ? text : "?");
         free(text);
     }
 }
 
-static void print_scores(const json_t *test) {
+static void print_scores(FILE *out, const json_t *test) {
     static const char *const keys[] = {"precision", "recall", "f1"};
     json_t *row;
     size_t i;
-    printf("test: %lld images, loss %.4f, accuracy %.4f\n  %-16s %9s %9s %9s %9s\n",
-           (long long)json_integer_value(json_object_get(test, "n")), json_number_value(json_object_get(test, "loss")),
-           json_number_value(json_object_get(test, "accuracy")), "class", keys[0], keys[1], keys[2], "support");
+    fprintf(out, "test: %lld images, loss %.4f, accuracy %.4f\n  %-16s %9s %9s %9s %9s\n",
+            (long long)json_integer_value(json_object_get(test, "n")), json_number_value(json_object_get(test, "loss")),
+            json_number_value(json_object_get(test, "accuracy")), "class", keys[0], keys[1], keys[2], "support");
     json_array_foreach(json_object_get(test, "per_class"), i, row) {
-        printf("  %-16s", text_of(row, "class"));
-        for (size_t k = 0; k < COUNT_OF(keys); k++) printf(" %9.4f", json_number_value(json_object_get(row, keys[k])));
-        printf(" %9lld\n", (long long)json_integer_value(json_object_get(row, "support")));
+        fprintf(out, "  %-16s", text_of(row, "class"));
+        for (size_t k = 0; k < COUNT_OF(keys); k++)
+            fprintf(out, " %9.4f", json_number_value(json_object_get(row, keys[k])));
+        fprintf(out, " %9lld\n", (long long)json_integer_value(json_object_get(row, "support")));
     }
+}
+
+static void print_run(FILE *out, const char *folder, const RunFiles *files) {
+    fprintf(out, "%s: %s\ndata %s\nmodel %s\n", folder, state_of(files), text_of(files->config, "data"),
+            text_of(files->config, "model"));
+    print_object(out, "split", json_object_get(files->config, "split"));
+    print_object(out, "train", json_object_get(files->config, "train"));
+    print_object(out, "machine", json_object_get(files->config, "machine"));
+    if (files->metrics) {
+        fprintf(out, "best epoch %lld: validation loss %.4f, accuracy %.4f\nweights_sha256 %s\n",
+                (long long)json_integer_value(json_object_get(files->metrics, "best_epoch")),
+                number_of(files->metrics, "validation", "loss"), number_of(files->metrics, "validation", "accuracy"),
+                text_of(files->metrics, "weights_sha256"));
+        print_scores(out, json_object_get(files->metrics, "test"));
+    } else if (files->resumable) {
+        fprintf(out, "go on with: cifra train --resume --out %s\n", folder);
+    }
+}
+
+static cf_status show(const char *folder, const RunFiles *files) {
+    TextDraft draft;
+    FORWARD(text_draft(&draft));
+    print_run(draft.stream, folder, files);
+    return print_tamed(&draft);
 }
 
 static cf_status run_show(const Arguments *given, const void *parsed) {
@@ -168,25 +213,7 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
     (void)parsed;
     terminal_set_quiet(given->quiet);
     FORWARD(files_read(folder, &files));
-    cf_status status = CF_OK;
-    if (given->json) {
-        status = print_json(summary_json(folder, &files));
-    } else {
-        printf("%s: %s\ndata %s\nmodel %s\n", folder, state_of(&files), text_of(files.config, "data"),
-               text_of(files.config, "model"));
-        print_object("split", json_object_get(files.config, "split"));
-        print_object("train", json_object_get(files.config, "train"));
-        print_object("machine", json_object_get(files.config, "machine"));
-        if (files.metrics) {
-            printf("best epoch %lld: validation loss %.4f, accuracy %.4f\nweights_sha256 %s\n",
-                   (long long)json_integer_value(json_object_get(files.metrics, "best_epoch")),
-                   number_of(files.metrics, "validation", "loss"), number_of(files.metrics, "validation", "accuracy"),
-                   text_of(files.metrics, "weights_sha256"));
-            print_scores(json_object_get(files.metrics, "test"));
-        } else if (files.resumable) {
-            printf("go on with: cifra train --resume --out %s\n", folder);
-        }
-    }
+    const cf_status status = given->json ? print_json(summary_json(folder, &files)) : show(folder, &files);
     files_free(&files);
     return status;
 }

@@ -68,6 +68,17 @@ cp good/pictures/0/0.png lines/a/ && cp good/pictures/1/0.png $'lines/b\033[2J\n
 refuses 1 'lines/b?[2J?c has a name with control characters' "$CIFRA" train --data ./lines --model "dense classes" --quiet
 check "no control character reached the terminal" test "$(tr -d '\n' <stderr | grep -c "$(printf '[\001-\037]')")" = 0
 
+# A run from elsewhere, whose texts would clear the screen.
+mkdir -p "foreign/r"$'\033[2J'
+cat >"foreign/r"$'\033[2J/config.json' <<'JSON'
+{"data": "\u001b[2Jset", "model": "\u001b]0;title\u0007", "train": {"a\u001b[2J": 1}, "split": {}, "machine": {}}
+JSON
+for what in "list foreign" "show foreign/r"$'\033[2J'; do
+    "$CIFRA" runs $what >seen || bad "runs $what"
+    check "runs $what shows the set" grep -qF '?[2Jset' seen
+    check "runs $what controls no terminal" test "$(tr -d '\n' <seen | grep -c "$(printf '[\001-\037]')")" = 0
+done
+
 # Nothing outside the study's folder: sets are named by paths that lead out of it.
 mkdir -p deep/er out/er && mv "$set" "out/er/..set"
 cat >deep/er/recipe.yaml <<'YAML'
