@@ -6,8 +6,10 @@
 # came: seconds by the clock and of a processor, inputs executed, edges and features (libFuzzer's terms) that were seen.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n 3,4p "$0" >&2; exit 2; }
-build=$1 seconds=$2
+build=$1 seconds=$2 jobs=${FUZZ_JOBS:-$(nproc)}
 shift 2
+# Seconds for one input, by the clock: more of them where several targets share a processor.
+timeout=$((20 * ((jobs + $(nproc) - 1) / $(nproc))))
 source=$(cd "$(dirname "$0")/.." && pwd)
 if ! command -v clang >/dev/null; then
     echo "SKIPPED: fuzzing: there is no clang here (apt-get install clang libclang-rt-dev libomp-dev)"
@@ -37,7 +39,7 @@ fuzz() {
     [ -d "$source/tests/fuzz/found/$name" ] && folders+=("$source/tests/fuzz/found/$name")
     [ -f "$source/tests/fuzz/$name.dict" ] && dictionary=("-dict=$source/tests/fuzz/$name.dict")
     # The limits of base/limits.h, with what an input of this length can ask for at most below them.
-    { time "./tests/fuzz/fuzz_$name" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=768 -timeout=20 \
+    { time "./tests/fuzz/fuzz_$name" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=768 -timeout="$timeout" \
         -max_len=16384 -print_final_stats=1 -artifact_prefix="$findings/$name-" "${dictionary[@]}" "${folders[@]}" \
         >"$log" 2>&1; } 2>"fuzzing/$name.cpu" || result="FINDING, see $build/$log"
     cpu=$(awk '{ printf "%.0f", $1 + $2 }' "fuzzing/$name.cpu")
@@ -53,7 +55,7 @@ TIMEFORMAT='%U %S'
 export LSAN_OPTIONS=suppressions=$source/tests/sanitizers/leaks.supp:print_suppressions=0
 failed=0 running=0
 for name; do
-    if [ $((running += 1)) -gt "${FUZZ_JOBS:-$(nproc)}" ]; then
+    if [ $((running += 1)) -gt "$jobs" ]; then
         wait -n || failed=1
     fi
     fuzz "$name" &
