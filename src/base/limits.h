@@ -44,6 +44,10 @@ enum {
     MOST_PARAMETERS = 1 << 28, /* of a network: 1 GiB of float32 */
 };
 
+/* ---- Training ---- */
+
+enum { MOST_EPOCHS = 100000 }; /* of a training, a trial too */
+
 /* ---- Safetensors ---- */
 
 enum { MOST_TENSORS = 4096, MOST_TENSOR_HEADER = 1 << 20 };
@@ -53,7 +57,6 @@ static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
 
 enum {
     MOST_TRIALS = 1 << 20,
-    MOST_TUNE_EPOCHS = 100000,  /* of a trial */
     MOST_JOBS = 1 << 25,        /* a trial is gone on with some times */
     MOST_STORE_TEXT = 4 << 20,  /* bytes of a text: the settings with the whole space, a reason */
     MOST_STORE_VALUE = 1 << 27, /* of any value: one for each validation image of a trial */

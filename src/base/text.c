@@ -111,13 +111,17 @@ static int32_t next_character(const unsigned char **place) {
     return character < least[more] || character > 0x10ffff || character >> 11 == 27 ? -1 : character;
 }
 
+/* C0, DEL and C1, which a terminal obeys; and bytes that are no UTF-8. */
+static bool is_control(int32_t character) {
+    return character < ' ' || (character >= 0x7f && character < 0xa0);
+}
+
 bool text_is_name(const char *text) {
     const size_t length = strlen(text);
     if (length < 1 || length > LONGEST_NAME) return false;
     for (const unsigned char *place = (const unsigned char *)text; *place;) {
         const int32_t c = next_character(&place);
-        if (c < ' ' || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfffe || c == 0xffff)
-            return false;
+        if (is_control(c) || c == 0x2028 || c == 0x2029 || c == 0xfffe || c == 0xffff) return false;
     }
     return true;
 }
@@ -127,7 +131,7 @@ void text_tame(char *text) {
     while (*place) {
         const unsigned char *begin = place;
         const int32_t c = next_character(&place);
-        const bool fine = c == '\n' || c == '\t' || (c >= ' ' && (c < 0x7f || c >= 0xa0));
+        const bool fine = c == '\n' || c == '\t' || !is_control(c);
         if (place == begin) place++;
         if (!fine) *text++ = '?';
         while (fine && begin < place) *text++ = (char)*begin++;

@@ -1,6 +1,7 @@
 /* cifra train: one run, from data to a tested model. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
@@ -32,7 +33,7 @@ static const Option options[] = {
     DATA_OPTIONS(TrainArguments, dials),
     {"model", "NAME|LINE", OPTION_TEXT, .help = "paper, paper-leaky, mlp, linear, or a model line",
      .default_text = "paper", MEMBER(model)},
-    {"epochs", "N", OPTION_INTEGER, 1, 100000, .help = "at most so many passes over the training images",
+    {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
      .default_text = "10", MEMBER(epochs)},
     {"batch", "N", OPTION_INTEGER, 1, 65536, .help = "images per step", .default_text = "128", MEMBER(batch)},
     {"optimizer", NULL, OPTION_CHOICE, .choices = optimizer_words, .help = "how weights follow gradients",
@@ -44,7 +45,7 @@ static const Option options[] = {
      .default_text = "0", MEMBER(weight_decay)},
     {"schedule", NULL, OPTION_CHOICE, .choices = schedule_words, .help = "of the learning rate over all steps",
      .default_text = "constant", MEMBER(schedule)},
-    {"patience", "N", OPTION_INTEGER, 0, 100000,
+    {"patience", "N", OPTION_INTEGER, 0, MOST_EPOCHS,
      .help = "stop after so many epochs without a lower validation loss; 0: never", .default_text = "5",
      MEMBER(patience)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words,

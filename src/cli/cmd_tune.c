@@ -1,6 +1,7 @@
 /* cifra tune: many runs, to find the best configuration. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
@@ -47,7 +48,7 @@ static const Option options[] = {
      .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .default_text = "none", MEMBER(pruner)},
     {"eta", "N", OPTION_INTEGER, 2, 100, .help = "asha: one in N goes on, to N times the epochs", .default_text = "3",
      MEMBER(eta)},
-    {"first-rung", "N", OPTION_INTEGER, 1, 100000, .help = "asha: epochs that every configuration gets",
+    {"first-rung", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "asha: epochs that every configuration gets",
      .default_text = "1", MEMBER(first_rung)},
     {"lookback", "N", OPTION_INTEGER, 1, 1000,
      .help = "tpe, asha: decide from all jobs but the last N-1, so that N may run at once; changes what is tried",
@@ -58,9 +59,9 @@ static const Option options[] = {
     {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .default_text = "3", MEMBER(leading)},
     {"jobs", "J", OPTION_INTEGER, 0, 256, .help = "trials at once; changes speed, never numbers",
      .default_text = "0: one per thread", MEMBER(jobs)},
-    {"epochs", "N", OPTION_INTEGER, 1, 100000, .help = "at most so many passes over the training images",
+    {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
      .default_text = "50", MEMBER(epochs)},
-    {"patience", "N", OPTION_INTEGER, 0, 100000,
+    {"patience", "N", OPTION_INTEGER, 0, MOST_EPOCHS,
      .help = "end a trial after so many epochs without a lower validation loss; 0: never", .default_text = "5",
      MEMBER(patience)},
     {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD, where the space leaves it open", .default_text = "0.9",

@@ -1,5 +1,6 @@
 #include "train/fit_inside.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/rng.h"
@@ -25,7 +26,8 @@ cf_train_options cf_train_defaults(void) {
 }
 
 static cf_status check_options(const cf_train_options *o) {
-    FAIL_IF(o->epochs < 1 || o->epochs > 100000, CF_BAD_USE, "epochs: 1 to 100000 expected, found %d", o->epochs);
+    FAIL_IF(o->epochs < 1 || o->epochs > MOST_EPOCHS, CF_BAD_USE, "epochs: 1 to %d expected, found %d", MOST_EPOCHS,
+            o->epochs);
     FAIL_IF(o->batch < 1 || o->batch > 65536, CF_BAD_USE, "batch: 1 to 65536 expected, found %d", o->batch);
     FAIL_IF(!(o->learning_rate > 0) || !isfinite(o->learning_rate), CF_BAD_USE,
             "learning rate: a number above 0 expected, found %g", o->learning_rate);

@@ -76,8 +76,8 @@ static cf_status read_trial(const Row *row, const Space *space, int id, Trial *t
     FAIL_IF(t->id != id, CF_BAD_INPUT, "%s: trial %d expected, found trial %d", row->store->path, id, t->id);
     t->seed = (uint64_t)sqlite3_column_int64(row->s, 2);
     FORWARD(row_whole(row, 3, id - 1, &t->repeats));
-    FORWARD(row_whole(row, 5, MOST_TUNE_EPOCHS, &t->budget));
-    FORWARD(row_whole(row, 9, MOST_TUNE_EPOCHS, &t->epochs_run));
+    FORWARD(row_whole(row, 5, MOST_EPOCHS, &t->budget));
+    FORWARD(row_whole(row, 9, MOST_EPOCHS, &t->epochs_run));
     FORWARD(row_whole(row, 8, t->epochs_run, &t->best_epoch));
     FORWARD(row_loss(row, 10, &t->validation_loss));
     if (!t->best_epoch) t->validation_loss = INFINITY;
@@ -157,7 +157,7 @@ const Trial *trial_best(const TrialList *list) {
 /* ---- Epochs and jobs ---- */
 
 static cf_status read_epoch(const Row *row, TrialEpoch *e) {
-    FORWARD(row_whole(row, 0, MOST_TUNE_EPOCHS, &e->epoch));
+    FORWARD(row_whole(row, 0, MOST_EPOCHS, &e->epoch));
     FORWARD(row_number(row, 1, 0, LARGEST_LOSS, &e->rate));
     FORWARD(row_loss(row, 2, &e->train_loss));
     FORWARD(row_share(row, 3, &e->train_accuracy));
@@ -170,7 +170,7 @@ static cf_status read_job(const Row *row, Job *job) {
     int done, over;
     FORWARD(row_whole(row, 0, MOST_JOBS, &job->number));
     FORWARD(row_whole(row, 1, INT_MAX, &job->trial));
-    FORWARD(row_whole(row, 2, MOST_TUNE_EPOCHS, &job->budget));
+    FORWARD(row_whole(row, 2, MOST_EPOCHS, &job->budget));
     FORWARD(row_whole(row, 3, 1, &done));
     FORWARD(row_number(row, 4, -LARGEST_LOSS, INFINITY, &job->loss));
     FORWARD(row_whole(row, 5, 1, &over));
@@ -208,7 +208,7 @@ static cf_status read_rows(Store *store, const char *sql, const char *types, int
 
 cf_status store_epochs(Store *store, int trial, TrialEpoch **epochs, int *count) {
     Rows rows = {0};
-    FORWARD(count_rows(store, "SELECT count(*) FROM epochs WHERE trial = ?", trial, "i", MOST_TUNE_EPOCHS, &rows.room));
+    FORWARD(count_rows(store, "SELECT count(*) FROM epochs WHERE trial = ?", trial, "i", MOST_EPOCHS, &rows.room));
     FORWARD(memory_new(rows.room, sizeof *rows.epochs, &rows.epochs));
     const cf_status status = read_rows(store,
                                        "SELECT epoch, rate, train_loss, train_accuracy, validation_loss, "

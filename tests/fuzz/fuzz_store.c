@@ -172,8 +172,8 @@ static void put_input(const uint8_t *data, size_t size) {
 
 static void check_trial(const Trial *t, int id) {
     PROMISE(t->id == id && t->repeats >= 0 && t->repeats < id);
-    PROMISE(t->budget >= 0 && t->budget <= MOST_TUNE_EPOCHS);
-    PROMISE(t->best_epoch >= 0 && t->best_epoch <= t->epochs_run && t->epochs_run <= MOST_TUNE_EPOCHS);
+    PROMISE(t->budget >= 0 && t->budget <= MOST_EPOCHS);
+    PROMISE(t->best_epoch >= 0 && t->best_epoch <= t->epochs_run && t->epochs_run <= MOST_EPOCHS);
     PROMISE(t->best_epoch ? fabs(t->validation_loss) <= LARGEST_LOSS : isinf(t->validation_loss));
     PROMISE(t->validation_accuracy >= 0 && t->validation_accuracy <= 1 && t->seconds >= 0 && isfinite(t->seconds));
     PROMISE(strspn(t->weights_sha256, "0123456789abcdef") == strlen(t->weights_sha256));
@@ -185,7 +185,7 @@ static void check_trial(const Trial *t, int id) {
 static void check_curve(const TrialCurve *curve) {
     for (int e = 0; e < curve->count; e++) {
         const TrialEpoch *row = &curve->epochs[e];
-        PROMISE(row->epoch >= 0 && row->epoch <= MOST_TUNE_EPOCHS);
+        PROMISE(row->epoch >= 0 && row->epoch <= MOST_EPOCHS);
         PROMISE(isfinite(row->rate) && fabs(row->train_loss) <= LARGEST_LOSS &&
                 fabs(row->validation_loss) <= LARGEST_LOSS);
         PROMISE(row->train_accuracy >= 0 && row->train_accuracy <= 1);
