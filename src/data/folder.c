@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
+#include "data/picture/picture.h"
 #include "data/prepare.h"
 #include "data/readers.h"
 
@@ -189,7 +190,7 @@ static cf_status decode(void *context, int64_t index, int thread) {
     Picture picture;
     int chw[3];
     (void)thread;
-    FORWARD(picture_read(file->path, &picture));
+    FORWARD(picture_read(file->path, NULL, &picture));
     cf_set_shape(folder->set, chw);
     cf_status status = resize_bytes(picture.pixels, (const int[3]){picture.channels, picture.height, picture.width},
                                     chw, folder->set->pixels + (size_t)index * set_image_size(folder->set));

@@ -11,6 +11,7 @@
  */
 #include "base/memory.h"
 #include "base/slices.h"
+#include "data/picture/picture.h"
 #include "data/readers.h"
 #include "data/set_load.h"
 

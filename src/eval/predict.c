@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "data/readers.h"
+#include "data/picture/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +39,10 @@ void predictor_free(Predictor *predictor) {
 
 /* A picture is a set of one image, whose class nobody knows. */
 static cf_status picture_to_set(const char *path, bool invert, cf_set **set) {
+    /* Of a drawing on transparent paper, the paper is white. */
+    const PictureOptions options = {.ground = invert ? 255 : 0};
     Picture picture;
-    FORWARD(picture_read(path, &picture));
+    FORWARD(picture_read(path, &options, &picture));
     size_t size = (size_t)picture.channels * (size_t)picture.height * (size_t)picture.width;
     cf_status status = set_new(path, path, 1, picture.channels, picture.height, picture.width, 1, set);
     if (!status) status = set_name_classes_by_number(*set);

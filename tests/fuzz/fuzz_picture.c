@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "data/prepare.h"
-#include "data/readers.h"
+#include "data/picture/picture.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void read_picture(const uint8_t *data, size_t size) {
     const char *path = fuzz_file(0, data, size);
     const cf_status measuring = picture_measure(path, &measured);
     fuzz_settled(measuring);
-    const cf_status status = picture_read(path, &picture);
+    const cf_status status = picture_read(path, NULL, &picture);
     fuzz_settled(status);
     PROMISE(!measuring || status);
     if (status) return;

@@ -6,9 +6,11 @@
  * A JPEG whose data end early or decode wrongly is an error too, where libjpeg itself goes on with a warning.
  * A rotation noted in EXIF is not applied. Limits: base/limits.h.
  */
+#include "data/picture/picture.h"
+
+#include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "data/readers.h"
 
 #include <png.h>
 #include <setjmp.h>
@@ -83,7 +85,7 @@ static cf_status png_read(const char *path, const unsigned char *bytes, size_t s
     png_image image = {.version = PNG_IMAGE_VERSION};
     FAIL_IF(!png_image_begin_read_from_memory(&image, bytes, size), CF_BAD_INPUT, "%s is a damaged PNG: %s", path,
             image.message);
-    *picture = (Picture){image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1, (int)image.height, (int)image.width, NULL};
+    *picture = (Picture){image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1, (int)image.height, (int)image.width, .kind = PICTURE_PNG};
     cf_status status = check_size(path, image.width, image.height);
     /* A bit is the least that a pixel takes, before it is deflated. */
     if (!status) status = check_density(path, picture, (size_t)8 * DEFLATE_RATIO, size);
@@ -209,12 +211,19 @@ static cf_status read_or_measure(const char *path, bool measure, Picture *pictur
                      ? FAIL(CF_BAD_INPUT, "%s is empty; a PNG or JPEG file was expected", path)
                      : FAIL(CF_BAD_INPUT, "%s is neither PNG nor JPEG: it begins with the byte %02x", path, bytes[0]);
     }
+    made.kind = kind_of_bytes(bytes, size);
     free(bytes);
     if (!status) *picture = made;
     return status;
 }
 
-cf_status picture_read(const char *path, Picture *picture) {
+const char *picture_kind_name(PictureKind kind) {
+    static const char *const names[] = {"no picture", "PNG", "JPEG", "BMP", "GIF", "TIFF", "WebP"};
+    return kind < 0 ? "unreadable" : names[kind];
+}
+
+cf_status picture_read(const char *path, const PictureOptions *options, Picture *picture) {
+    (void)options;
     return read_or_measure(path, false, picture);
 }
 

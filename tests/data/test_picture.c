@@ -1,6 +1,6 @@
 #include "base/limits.h"
 #include "data/picture_making.h"
-#include "data/readers.h"
+#include "data/picture/picture.h"
 #include "testing.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static const unsigned char colour[18] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20
 static void expect_picture(const char *path, int channels, const unsigned char *pixels, int within) {
     Picture measured, read;
     assert_ok(picture_measure(path, &measured));
-    assert_ok(picture_read(path, &read));
+    assert_ok(picture_read(path, NULL, &read));
     assert_null(measured.pixels);
     assert_int_equal(measured.channels, channels);
     assert_int_equal(measured.height, 2);
@@ -80,7 +80,7 @@ static void test_jpeg(void **state) {
     expect_picture(path, 1, grey, 6);
     save_jpeg(path, 3, 2, 4, JCS_CMYK, (const unsigned char[24]){1, 2, 3});
     Picture picture;
-    assert_fails(picture_read(path, &picture), CF_BAD_INPUT, "CMYK");
+    assert_fails(picture_read(path, NULL, &picture), CF_BAD_INPUT, "CMYK");
 }
 
 static size_t load(const char *path, unsigned char *bytes, size_t room) {
@@ -95,8 +95,8 @@ static void expect_bad(const unsigned char *bytes, size_t size, const char *part
     Picture picture;
     const char *path = path_in(scratch_folder(), "bad");
     write_bytes(path, bytes, size);
-    assert_fails(picture_read(path, &picture), CF_BAD_INPUT, part);
-    assert_fails(picture_read(path, &picture), CF_BAD_INPUT, path);
+    assert_fails(picture_read(path, NULL, &picture), CF_BAD_INPUT, part);
+    assert_fails(picture_read(path, NULL, &picture), CF_BAD_INPUT, path);
 }
 
 static void test_pictures_bad(void **state) {
@@ -104,7 +104,7 @@ static void test_pictures_bad(void **state) {
     static unsigned char bytes[100000], noise[64 * 64 * 3];
     Picture picture;
     const char *path = path_in(scratch_folder(), "good");
-    assert_fails(picture_read("/nonexistent/a.png", &picture), CF_IO, "/nonexistent/a.png");
+    assert_fails(picture_read("/nonexistent/a.png", NULL, &picture), CF_IO, "/nonexistent/a.png");
     assert_int_equal(picture_kind("/nonexistent/a.png"), PICTURE_UNREADABLE);
     assert_int_equal(picture_kind(scratch_folder()), PICTURE_NONE);
     expect_bad(bytes, 0, "is empty");
@@ -152,7 +152,7 @@ static void test_jpeg_scans(void **state) {
     const char *path = path_in(scratch_folder(), "scans");
     save_progressive_jpeg(path, 3, 2, colour);
     size_t size = load(path, bytes, sizeof bytes), scan = 2;
-    assert_ok(picture_read(path, &picture));
+    assert_ok(picture_read(path, NULL, &picture));
     free(picture.pixels);
     unsigned char *begin = memmem(bytes, size, "\xff\xda", 2);
     assert_non_null(begin);
@@ -184,7 +184,7 @@ static void test_pictures_flips(void **state) {
             bytes[at] ^= (unsigned char)(1u << (i % 8));
             write_bytes(path, bytes, size);
             bytes[at] ^= (unsigned char)(1u << (i % 8));
-            if (!picture_read(path, &picture)) free(picture.pixels);
+            if (!picture_read(path, NULL, &picture)) free(picture.pixels);
         }
     }
 }
