@@ -14,7 +14,7 @@ static const char *short_name(const char *data) {
 /* Of generated data "-street_blur_2_4". */
 cf_status figures_suffix(const Run *run, const char *data, const char *part, char **suffix) {
     const bool own = strcmp(data, run->config.data) == 0, test = strcmp(part, "test") == 0;
-    const bool whole = strcmp(part, "all") == 0 && run->set->official_train < run->set->count;
+    const bool whole = strcmp(part, "all") == 0 && set_test_begin(run->set) < run->set->count;
     if (own && test) return memory_copy_string("", suffix);
     FORWARD(memory_print(suffix, "-%s%s%s", short_name(data), own || whole ? "-" : "", own || whole ? part : ""));
     for (char *p = *suffix; *p; p++)
