@@ -1,232 +1,180 @@
-/* PNG by libpng's simplified interface, JPEG by libjpeg-turbo; from memory, so that one open file serves
- * both.
+/* What all formats share: the file and its kind, what a file may claim, transparency, turning.
  *
- * A picture is grey where the file says so (PNG without colour, JPEG of one component), else RGB. Alpha
- * multiplies the values as they stand in the file. CMYK is refused: what it looks like depends on a profile.
- * A JPEG whose data end early or decode wrongly is an error too, where libjpeg itself goes on with a warning.
- * A rotation noted in EXIF is not applied. Limits: base/limits.h.
+ * The readers take the file from a stream, WebP's as a whole; none maps it into memory, where a file that becomes shorter would end
+ * the process.
  */
 #include "data/picture/picture.h"
 
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "data/picture/picture_format.h"
 
-#include <png.h>
-#include <setjmp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-/* After stdio.h, which they need but do not include. */
-#include <jerror.h>
-#include <jpeglib.h>
+enum { HEAD = 18 }; /* bytes that tell the kinds apart */
 
-static PictureKind kind_of_bytes(const unsigned char *bytes, size_t size) {
-    if (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) return PICTURE_PNG;
-    if (size >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0) return PICTURE_JPEG;
-    return PICTURE_NONE;
+static const struct {
+    const char *name;
+    PictureReader *read;
+} formats[] = {
+    [PICTURE_NONE] = {"no picture", NULL},   [PICTURE_PNG] = {"PNG", png_picture},
+    [PICTURE_JPEG] = {"JPEG", jpeg_picture}, [PICTURE_BMP] = {"BMP", bmp_picture},
+    [PICTURE_GIF] = {"GIF", gif_picture},    [PICTURE_TIFF] = {"TIFF", tiff_picture},
+    [PICTURE_WEBP] = {"WebP", webp_picture},
+};
+
+const char *picture_kind_name(PictureKind kind) {
+    return kind == PICTURE_UNREADABLE ? "unreadable" : formats[kind].name;
+}
+
+static bool begins_with(const unsigned char *head, const char *magic, size_t size) {
+    return memcmp(head, magic, size) == 0;
+}
+
+/* "BM" alone begins many a text: a BMP has the size of its second header, too. */
+static bool is_bmp(const unsigned char head[HEAD]) {
+    return begins_with(head, "BM", 2) && head[14] >= 12 && head[14] <= 124 && head[15] == 0 && head[16] == 0 &&
+           head[17] == 0;
+}
+
+/* Of a file that is shorter, zeros stand for the rest. */
+static PictureKind kind_of_head(const unsigned char head[HEAD]) {
+    if (begins_with(head, "\x89PNG\r\n\x1a\n", 8)) return PICTURE_PNG;
+    if (begins_with(head, "\xff\xd8\xff", 3)) return PICTURE_JPEG;
+    if (begins_with(head, "GIF87a", 6) || begins_with(head, "GIF89a", 6)) return PICTURE_GIF;
+    if (begins_with(head, "RIFF", 4) && begins_with(head + 8, "WEBP", 4)) return PICTURE_WEBP;
+    /* The second pair: BigTIFF. */
+    if (begins_with(head, "II*\0", 4) || begins_with(head, "MM\0*", 4)) return PICTURE_TIFF;
+    if (begins_with(head, "II+\0", 4) || begins_with(head, "MM\0+", 4)) return PICTURE_TIFF;
+    return is_bmp(head) ? PICTURE_BMP : PICTURE_NONE;
 }
 
 PictureKind picture_kind(const char *path) {
-    unsigned char begin[8];
+    unsigned char head[HEAD] = {0};
     if (file_is_folder(path)) return PICTURE_NONE;
     FILE *stream = fopen(path, "rb");
     if (!stream) return PICTURE_UNREADABLE;
-    size_t got = fread(begin, 1, sizeof begin, stream);
+    fread(head, 1, HEAD, stream);
     fclose(stream);
-    return kind_of_bytes(begin, got);
+    return kind_of_head(head);
 }
 
-static cf_status check_size(const char *path, unsigned long width, unsigned long height) {
+/* ---- For the readers ---- */
+
+cf_status picture_set_size(const PictureFile *file, uint64_t width, uint64_t height, Picture *picture) {
     FAIL_IF(width < 1 || height < 1 || width > LONGEST_SIDE || height > LONGEST_SIDE || width * height > MOST_PIXELS,
-            CF_BAD_INPUT, "%s is %lu x %lu pixels; at most %d a side and %d million in all can be read", path, width,
-            height, LONGEST_SIDE, MOST_PIXELS / 1000000);
+            CF_BAD_INPUT, "%s is %llu x %llu pixels; at most %d a side and %d million in all can be read", file->path,
+            (unsigned long long)width, (unsigned long long)height, LONGEST_SIDE, MOST_PIXELS / 1000000);
+    picture->width = (int)width;
+    picture->height = (int)height;
     return CF_OK;
 }
 
-/* A file of a few bytes may claim any size: no more pixels than its bytes can hold at best, at so many a byte. */
-static cf_status check_density(const char *path, const Picture *picture, size_t per_byte, size_t size) {
-    const size_t pixels = (size_t)picture->width * (size_t)picture->height;
-    FAIL_IF(pixels / per_byte > size, CF_BAD_INPUT,
-            "%s claims %d x %d pixels, more than its %zu bytes can hold; it is damaged", path, picture->width,
-            picture->height, size);
+cf_status picture_check_rate(const PictureFile *file, const Picture *picture, size_t bits_per_pixel, size_t rate) {
+    const size_t bits = (size_t)picture->width * (size_t)picture->height * bits_per_pixel;
+    FAIL_IF(bits / 8 / rate > file->size, CF_BAD_INPUT,
+            "%s claims %d x %d pixels, more than its %zu bytes can hold; it is damaged", file->path, picture->width,
+            picture->height, file->size);
     return CF_OK;
 }
 
-/* ---- PNG ---- */
-
-/* In place: each pixel's last byte is its alpha; the others stay, times it. */
-static void lay_on_black(unsigned char *pixels, size_t count, int channels) {
-    const unsigned char *in = pixels;
-    for (size_t i = 0; i < count; i++, in += channels + 1)
-        for (int c = 0; c < channels; c++) *pixels++ = (unsigned char)((in[c] * in[channels] + 127) / 255);
-}
-
-static cf_status png_decode(const char *path, png_image *image, Picture *picture) {
-    bool colour = image->format & PNG_FORMAT_FLAG_COLOR, alpha = image->format & PNG_FORMAT_FLAG_ALPHA;
-    /* 16-bit files without a gamma would be taken for linear light, unlike the 8-bit ones. */
-    image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
-    image->format = colour ? (alpha ? PNG_FORMAT_RGBA : PNG_FORMAT_RGB) : (alpha ? PNG_FORMAT_GA : PNG_FORMAT_GRAY);
-    picture->channels = colour ? 3 : 1;
-    picture->height = (int)image->height;
-    picture->width = (int)image->width;
-    size_t count = (size_t)image->width * image->height;
-    FORWARD(memory_new(count, (size_t)picture->channels + alpha, &picture->pixels));
-    if (!png_image_finish_read(image, NULL, picture->pixels, 0, NULL) || PNG_IMAGE_FAILED(*image)) {
-        free(picture->pixels);
-        picture->pixels = NULL;
-        return FAIL(CF_BAD_INPUT, "%s is a damaged PNG: %s", path, image->message);
-    }
-    if (alpha) lay_on_black(picture->pixels, count, picture->channels);
-    return CF_OK;
-}
-
-static cf_status png_read(const char *path, const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
-    png_image image = {.version = PNG_IMAGE_VERSION};
-    FAIL_IF(!png_image_begin_read_from_memory(&image, bytes, size), CF_BAD_INPUT, "%s is a damaged PNG: %s", path,
-            image.message);
-    *picture = (Picture){image.format & PNG_FORMAT_FLAG_COLOR ? 3 : 1, (int)image.height, (int)image.width, .kind = PICTURE_PNG};
-    cf_status status = check_size(path, image.width, image.height);
-    /* A bit is the least that a pixel takes, before it is deflated. */
-    if (!status) status = check_density(path, picture, (size_t)8 * DEFLATE_RATIO, size);
-    if (!status && !measure) status = png_decode(path, &image, picture);
-    png_image_free(&image);
-    return status;
-}
-
-/* ---- JPEG ---- */
-
-typedef struct JpegFault {
-    struct jpeg_error_mgr manager; /* first: libjpeg hands out its address */
-    jmp_buf back;
-    char text[JMSG_LENGTH_MAX];
-    bool failed;
-} JpegFault;
-
-static void jpeg_fail(j_common_ptr jpeg) {
-    JpegFault *fault = (JpegFault *)jpeg->err;
-    if (!fault->failed) jpeg->err->format_message(jpeg, fault->text);
-    fault->failed = true;
-    longjmp(fault->back, 1);
-}
-
-/* Warnings: those that mean lost pixels are remembered. */
-static void jpeg_hear(j_common_ptr jpeg, int level) {
-    JpegFault *fault = (JpegFault *)jpeg->err;
-    if (level >= 0 || fault->failed) return;
-    switch (jpeg->err->msg_code) {
-    case JWRN_JPEG_EOF:
-    case JWRN_HIT_MARKER:
-    case JWRN_HUFF_BAD_CODE:
-    case JWRN_MUST_RESYNC:
-        jpeg->err->format_message(jpeg, fault->text);
-        fault->failed = true;
-    default:
-        break;
+void picture_lay(const PictureFile *file, Picture *picture, bool multiplied) {
+    const int channels = picture->channels, ground = file->options.ground;
+    const size_t count = (size_t)picture->width * (size_t)picture->height;
+    const unsigned char *in = picture->pixels;
+    unsigned char *out = picture->pixels;
+    for (size_t i = 0; i < count; i++, in += channels + 1) {
+        const int alpha = in[channels], through = ground * (255 - alpha);
+        for (int c = 0; c < channels; c++) {
+            const int value = (in[c] * (multiplied ? 255 : alpha) + through + 127) / 255;
+            *out++ = (unsigned char)(value < 255 ? value : 255);
+        }
     }
 }
 
-/* Asked between the pieces of work: a file of many scans would keep the processor busy for hours. */
-static void jpeg_watch(j_common_ptr jpeg) {
-    JpegFault *fault = (JpegFault *)jpeg->err;
-    const bool many = ((j_decompress_ptr)jpeg)->input_scan_number > MOST_JPEG_SCANS;
-    if (many && !fault->failed) snprintf(fault->text, sizeof fault->text, "it has more than %d scans", MOST_JPEG_SCANS);
-    fault->failed = fault->failed || many;
-    if (fault->failed) longjmp(fault->back, 1);
-}
+/* ---- Turning ---- */
 
-static cf_status jpeg_begin(struct jpeg_decompress_struct *jpeg, const char *path, Picture *picture) {
-    bool grey = jpeg->jpeg_color_space == JCS_GRAYSCALE;
-    FAIL_IF(jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK, CF_BAD_INPUT,
-            "%s is a JPEG in CMYK; RGB or grey was expected: convert it first (for instance `convert IN "
-            "-colorspace sRGB "
-            "OUT`)",
-            path);
-    FORWARD(check_size(path, jpeg->image_width, jpeg->image_height));
-    jpeg->out_color_space = grey ? JCS_GRAYSCALE : JCS_RGB;
-    picture->channels = grey ? 1 : 3;
-    picture->height = (int)jpeg->image_height;
-    picture->width = (int)jpeg->image_width;
+/* In place, or into new memory. Of the eight orientations of EXIF, from 5 on rows become columns. */
+static cf_status turn(Picture *picture, int orientation) {
+    const bool swap = orientation >= 5;
+    const bool rows_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    const bool columns_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const int H = picture->height, W = picture->width;
+    picture->height = swap ? W : H;
+    picture->width = swap ? H : W;
+    picture->turned = orientation != 1;
+    if (!picture->turned || !picture->pixels) return CF_OK;
+    const size_t pixel = (size_t)picture->channels;
+    unsigned char *turned;
+    FORWARD(memory_new((size_t)H * (size_t)W, pixel, &turned));
+    unsigned char *out = turned;
+    for (int y = 0; y < picture->height; y++)
+        for (int x = 0; x < picture->width; x++, out += pixel) {
+            const int row = swap ? x : y, column = swap ? y : x;
+            const size_t at =
+                (size_t)(rows_back ? H - 1 - row : row) * (size_t)W + (size_t)(columns_back ? W - 1 - column : column);
+            for (size_t c = 0; c < pixel; c++) out[c] = picture->pixels[at * pixel + c];
+        }
+    free(picture->pixels);
+    picture->pixels = turned;
     return CF_OK;
 }
 
-/* All that libjpeg can jump out of. picture->pixels is allocated here and stays the caller's on any path. */
-static cf_status jpeg_decode(struct jpeg_decompress_struct *jpeg, JpegFault *fault, const char *path,
-                             const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
-    struct jpeg_progress_mgr watcher = {.progress_monitor = jpeg_watch};
-    if (setjmp(fault->back)) {
-        FAIL_IF(jpeg->err->msg_code == JERR_OUT_OF_MEMORY, CF_NO_MEMORY, "out of memory while reading %s", path);
-        return FAIL(CF_BAD_INPUT, "%s is a damaged JPEG: %s", path, fault->text);
-    }
-    jpeg_create_decompress(jpeg);
-    jpeg_mem_src(jpeg, bytes, size);
-    jpeg->mem->max_memory_to_use = MOST_JPEG_MEMORY;
-    jpeg_read_header(jpeg, TRUE);
-    FORWARD(jpeg_begin(jpeg, path, picture));
-    /* Each block of 8 x 8 takes a bit at least, unless it is coded arithmetically. */
-    if (!jpeg->arith_code) FORWARD(check_density(path, picture, (size_t)8 * 8 * 8, size));
-    if (measure) return CF_OK;
-    jpeg->progress = &watcher;
-    size_t row = (size_t)picture->width * (size_t)picture->channels;
-    FORWARD(memory_new((size_t)picture->height, row, &picture->pixels));
-    jpeg_start_decompress(jpeg);
-    while (jpeg->output_scanline < jpeg->output_height) {
-        JSAMPROW line = picture->pixels + jpeg->output_scanline * row;
-        jpeg_read_scanlines(jpeg, &line, 1);
-    }
-    jpeg_finish_decompress(jpeg);
-    FAIL_IF(fault->failed, CF_BAD_INPUT, "%s is a damaged JPEG: %s", path, fault->text);
+/* ---- One file ---- */
+
+static cf_status take_kind(PictureFile *file, PictureKind *kind) {
+    unsigned char head[HEAD] = {0};
+    struct stat info;
+    FAIL_IF(fstat(fileno(file->stream), &info) != 0, CF_IO, "%s: %s", file->path, strerror(errno));
+    FAIL_IF(S_ISDIR(info.st_mode), CF_BAD_INPUT, "%s is a folder; a picture was expected", file->path);
+    FAIL_IF(info.st_size > MOST_PICTURE_BYTES, CF_BAD_INPUT, "%s has %lld bytes; at most %d were expected of a picture",
+            file->path, (long long)info.st_size, MOST_PICTURE_BYTES);
+    file->size = (size_t)info.st_size;
+    const size_t got = fread(head, 1, HEAD, file->stream);
+    FAIL_IF(ferror(file->stream), CF_IO, "%s: %s", file->path, strerror(errno));
+    FAIL_IF(got == 0, CF_BAD_INPUT, "%s is empty; a picture was expected", file->path);
+    rewind(file->stream);
+    *kind = kind_of_head(head);
+    FAIL_IF(*kind == PICTURE_NONE, CF_BAD_INPUT,
+            "%s is none of PNG, JPEG, BMP, GIF, TIFF and WebP: it begins with the byte %02x", file->path, head[0]);
     return CF_OK;
 }
 
-static cf_status jpeg_read(const char *path, const unsigned char *bytes, size_t size, bool measure, Picture *picture) {
-    struct jpeg_decompress_struct jpeg = {0};
-    JpegFault fault = {0};
-    jpeg.err = jpeg_std_error(&fault.manager);
-    fault.manager.error_exit = jpeg_fail;
-    fault.manager.emit_message = jpeg_hear;
-    cf_status status = jpeg_decode(&jpeg, &fault, path, bytes, size, measure, picture);
-    jpeg_destroy_decompress(&jpeg);
-    if (status) free(picture->pixels);
-    return status;
+/* What a library takes for damage may be memory or the disk: then errno tells. */
+static cf_status read_format(const PictureFile *file, Picture *picture) {
+    int orientation = 1;
+    errno = 0;
+    const cf_status status = formats[picture->kind].read(file, picture, &orientation);
+    FAIL_IF(status == CF_BAD_INPUT && errno == ENOMEM, CF_NO_MEMORY, "out of memory while reading %s", file->path);
+    FAIL_IF(status == CF_BAD_INPUT && errno == EIO, CF_IO, "%s: %s", file->path, strerror(errno));
+    FORWARD(status);
+    return turn(picture, orientation);
 }
 
-/* ---- Both ---- */
-
-static cf_status read_or_measure(const char *path, bool measure, Picture *picture) {
-    unsigned char *bytes;
-    size_t size;
+static cf_status read_or_measure(PictureFile *file, Picture *picture) {
     Picture made = {0};
-    cf_status status;
-    FORWARD(file_read(path, MOST_PICTURE_BYTES, &bytes, &size));
-    switch (kind_of_bytes(bytes, size)) {
-    case PICTURE_PNG:
-        status = png_read(path, bytes, size, measure, &made);
-        break;
-    case PICTURE_JPEG:
-        status = jpeg_read(path, bytes, size, measure, &made);
-        break;
-    default:
-        status = size == 0
-                     ? FAIL(CF_BAD_INPUT, "%s is empty; a PNG or JPEG file was expected", path)
-                     : FAIL(CF_BAD_INPUT, "%s is neither PNG nor JPEG: it begins with the byte %02x", path, bytes[0]);
-    }
-    made.kind = kind_of_bytes(bytes, size);
-    free(bytes);
-    if (!status) *picture = made;
+    file->stream = fopen(file->path, "rb");
+    FAIL_IF(!file->stream, CF_IO, "cannot open %s: %s", file->path, strerror(errno));
+    cf_status status = take_kind(file, &made.kind);
+    if (!status) status = read_format(file, &made);
+    fclose(file->stream);
+    if (status)
+        free(made.pixels);
+    else
+        *picture = made;
     return status;
-}
-
-const char *picture_kind_name(PictureKind kind) {
-    static const char *const names[] = {"no picture", "PNG", "JPEG", "BMP", "GIF", "TIFF", "WebP"};
-    return kind < 0 ? "unreadable" : names[kind];
 }
 
 cf_status picture_read(const char *path, const PictureOptions *options, Picture *picture) {
-    (void)options;
-    return read_or_measure(path, false, picture);
+    PictureFile file = {.path = path, .options = options ? *options : (PictureOptions){0}};
+    return read_or_measure(&file, picture);
 }
 
 cf_status picture_measure(const char *path, Picture *picture) {
-    return read_or_measure(path, true, picture);
+    PictureFile file = {.path = path, .measure = true};
+    return read_or_measure(&file, picture);
 }
