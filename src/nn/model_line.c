@@ -283,11 +283,14 @@ static bool next_is_bn(const char *after) {
     return strncmp(after, "bn", 2) == 0 && (after[2] == '\0' || strchr(" \t|", after[2]));
 }
 
+/* A name is its word and a number; a word may begin another one. */
 static void number_layer(LayerList *list, const char *word, Layer *layer) {
     int number = 1;
     size_t length = strlen(word);
-    for (int i = 0; i < list->count; i++)
-        if (strncmp(list->layers[i].name, word, length) == 0) number++;
+    for (int i = 0; i < list->count; i++) {
+        const char *name = list->layers[i].name;
+        if (strcspn(name, "0123456789") == length && strncmp(name, word, length) == 0) number++;
+    }
     snprintf(layer->name, sizeof layer->name, "%.13s%d", word, number);
 }
 

@@ -24,6 +24,7 @@ typedef enum LayerKind {
     LAYER_DENSE,
     LAYER_DROPOUT
 } LayerKind;
+enum { LAYER_KINDS = LAYER_DROPOUT + 1 };
 
 typedef struct Shape {
     int C, H, W;
