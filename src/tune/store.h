@@ -42,8 +42,8 @@ typedef struct Trial {
     double seconds;                  /* of all work on it */
     char weights_sha256[SHA256_HEX]; /* "": not yet */
     unsigned char *correct;          /* [validation images] 1 where the best weights are right, in the order of the
-                                       validation part; NULL: not yet */
-    size_t correct_count;
+                                       validation part; NULL: not yet, or not read (store_correct) */
+    size_t correct_count;            /* also of one that was not read */
 } Trial;
 
 typedef struct TrialEpoch {
@@ -74,9 +74,10 @@ cf_status store_space(Store *store, Space *space);
 cf_status store_settings(Store *store, json_t **settings);
 /* What the data were called when the tune began, in a new string; NULL: not known. */
 cf_status store_data_name(Store *store, char **name);
+/* Without `correct`, which is most of a store; how many images it has is told. */
 cf_status store_trials(Store *store, const Space *space, TrialList *list);
-/* The same without `correct`, which is most of it: for what is asked again and again. */
-cf_status store_trials_brief(Store *store, const Space *space, TrialList *list);
+/* Reads a trial's `correct`, where there is one. */
+cf_status store_correct(Store *store, Trial *trial);
 void trial_list_free(TrialList *list);
 /* The learning curve of a trial, in a new array. */
 cf_status store_epochs(Store *store, int trial, TrialEpoch **epochs, int *count);

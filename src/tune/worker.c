@@ -150,7 +150,7 @@ static cf_status count_trials(Worker *worker, int id, Trial *ended) {
     TrialList list;
     double seconds = 0, spent = 0;
     int count = 0, over = 0, failed = 0;
-    FORWARD(store_trials_brief(worker->store, tune->options.space, &list));
+    FORWARD(store_trials(worker->store, tune->options.space, &list));
     for (size_t i = 0; i < list.count; i++) {
         Trial *t = &list.trials[i];
         bool has_ended = t->state >= TRIAL_DONE;
@@ -162,7 +162,6 @@ static cf_status count_trials(Worker *worker, int id, Trial *ended) {
         if (t->id != id) continue;
         *ended = *t; /* its texts go over to the caller */
         t->worker = t->reason = NULL;
-        t->correct = NULL;
     }
     pthread_mutex_lock(&tune->lock);
     tune->trials = count;
@@ -218,7 +217,7 @@ static cf_status work_or_wait(Worker *worker, const Claim *claim, int *milliseco
 
 static cf_status tidy(Worker *worker) {
     TrialList list;
-    FORWARD(store_trials_brief(worker->store, worker->tune->options.space, &list));
+    FORWARD(store_trials(worker->store, worker->tune->options.space, &list));
     cf_status status = CF_OK;
     for (size_t i = 0; i < list.count && !status; i++)
         if (list.trials[i].state >= TRIAL_DONE) status = trial_tidy(worker->store, list.trials[i].id);
