@@ -134,7 +134,7 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
     if (strcmp(item, "seed") == 0) {
         long long seed;
         FAIL_IF(!text_to_integer(value, 0, (long long)LARGEST_SEED, &seed), CF_BAD_USE,
-                "seed=%s: a whole number from 0 to %lld was expected", value, (long long)LARGEST_SEED);
+                "seed=%s: a whole number from 0 to " LARGEST_SEED_TEXT " was expected", value);
         spec->seed = (uint64_t)seed;
         return CF_OK;
     }
