@@ -7,7 +7,8 @@
  *
  * Every change is one transaction that begins as a writer (BEGIN IMMEDIATE), with a rollback journal: safe under kill -9,
  * for several processes, and one file when nobody writes. A trial under way is locked by its worker (flock on its folder's
- * file `lock`); the kernel gives the lock back whatever ends the worker, so the dead are known without clocks.
+ * file `lock`); the kernel gives the lock back whatever ends the worker, so the dead are known without clocks. Where a file system has no
+ * locks, a notice says so, and the tune is for one process at a time.
  *
  * Every thread opens a store of its own.
  */
@@ -113,8 +114,10 @@ cf_status store_add_trial(Store *store, const Space *space, const Trial *trial);
 cf_status store_add_job(Store *store, const Job *job);
 /* The trial is running under `worker` from now on, to the job's budget. */
 cf_status store_mark_running(Store *store, const Job *job, const char *worker);
-/* Takes the lock of a trial's folder, which is made; *lock is -1 while someone else has it. Close it to give it back. */
+/* Takes the lock of a trial's folder, which is made; *lock is -1 while someone else has it. */
 cf_status store_lock_trial(Store *store, int trial, int *lock);
+/* Gives it back; -1 is fine. */
+void store_unlock_trial(int lock);
 
 /* Each of these is a transaction of its own. */
 cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch);

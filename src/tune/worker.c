@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { FIRST_WAIT = 25, LONGEST_WAIT = 400 }; /* milliseconds */
 
@@ -131,7 +130,7 @@ static cf_status claim_once(Worker *worker, Claim *claim, bool *again) {
     if (!status) status = store_commit(worker->store);
     if (!status) return CF_OK;
     store_rollback(worker->store);
-    if (claim->lock >= 0) close(claim->lock);
+    store_unlock_trial(claim->lock);
     return status;
 }
 
@@ -192,7 +191,7 @@ static cf_status work_on(Worker *worker, const Claim *claim) {
     TuneProgress told = {.event = TUNE_BEGUN, .trial = claim->trial.id, .point = &claim->trial.point};
     tune_tell(worker->tune, &told);
     cf_status status = trial_work(worker, &claim->job, &claim->trial);
-    close(claim->lock);
+    store_unlock_trial(claim->lock);
     FORWARD(status);
     return tell_ended(worker, claim->trial.id);
 }
