@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
+#include "data/set_sample.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -326,7 +327,7 @@ static cf_status take_name(cf_set *set, const char *name) {
 }
 
 /* Puts the name asked for and the place found in the place of what the reader knew. */
-static cf_status finish(cf_set *set, const char *name, const char *path) {
+static cf_status finish(cf_set *set, const char *name, const char *path, const SetSample *sample) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
     char *place;
@@ -338,6 +339,7 @@ static cf_status finish(cf_set *set, const char *name, const char *path) {
     FORWARD(take_name(set, name));
     if (set->official_train == set->count)
         notice("%s has no test part of its own: all %zu images are training images", name, set->count);
+    if (sample) FORWARD(set_take_sample(set, sample));
     return set_seal(set);
 }
 
@@ -356,16 +358,16 @@ failed:
     return status;
 }
 
-cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set) {
+/* `text` is what was asked for: the set's name or path, and its sample or NULL behind it. */
+static cf_status read_set(const char *text, const char *name_or_path, const SetSample *sample, const char *data_dir,
+                          cf_set **set) {
     char *path;
     SetForm form;
     cf_set *made = NULL;
-    FAIL_IF(!name_or_path || !*name_or_path, CF_BAD_USE, "a data set needs a name or a path; \"\" was given");
-    if (generator_named(name_or_path)) return generate(name_or_path, set);
     FORWARD(find_set(name_or_path, data_dir, &path, &form));
     cf_status status = set_form_read(&form, &made);
     if (!status) {
-        status = finish(made, name_or_path, path);
+        status = finish(made, text, path, sample);
         if (status)
             cf_set_free(made);
         else
@@ -373,5 +375,17 @@ cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **s
     }
     set_form_free(&form);
     free(path);
+    return status;
+}
+
+cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set) {
+    SetSample sample;
+    bool sampled;
+    char *name;
+    FAIL_IF(!name_or_path || !*name_or_path, CF_BAD_USE, "a data set needs a name or a path; \"\" was given");
+    if (generator_named(name_or_path)) return generate(name_or_path, set);
+    FORWARD(sample_from_text(name_or_path, &name, &sample, &sampled));
+    cf_status status = read_set(name_or_path, name, sampled ? &sample : NULL, data_dir, set);
+    free(name);
     return status;
 }
