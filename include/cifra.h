@@ -83,8 +83,8 @@ typedef struct cf_set cf_set;
  * IDX or MATLAB v5 .mat file, or a folder with one sub-folder of pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) per class, also in
  * parts: train/, val/, test/. "hand" and "street" are generated; "street:blur=2:4,n=1000" turns their dials (`cifra data info
  * street`). "photos:size=96x64,fit=crop,broken=skip" reads images at a size (width x height), crop, pad or squash, and leaves
- * broken pictures out. `data_dir` is where names are looked for first; NULL: $CIFRA_DATA, then $XDG_CACHE_HOME/cifra
- * (~/.cache/cifra). */
+ * broken pictures out; "mnist:n=1000,test=200" has so many of a set's images, always the same ones, without test= in proportion.
+ * `data_dir` is where names are looked for first; NULL: $CIFRA_DATA, then $XDG_CACHE_HOME/cifra (~/.cache/cifra). */
 CF_API cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set);
 CF_API void cf_set_free(cf_set *set);
 

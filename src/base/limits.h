@@ -47,7 +47,10 @@ enum {
 
 /* ---- Training ---- */
 
-enum { MOST_EPOCHS = 100000 }; /* of a training, a trial too */
+enum { MOST_EPOCHS = 100000, MOST_BATCH = 65536 }; /* of a training, a trial too */
+/* JSON's numbers keep it exactly. */
+#define LARGEST_SEED      9e15
+#define LARGEST_SEED_TEXT "9e15"
 
 /* ---- Safetensors ---- */
 

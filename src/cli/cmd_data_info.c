@@ -1,6 +1,7 @@
 /* cifra data info: what is in a set, and the factors of a generated one. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/factor_table.h"
@@ -31,7 +32,7 @@ static const Option info_options[] = {
      OPTION_MEMBER(InfoArguments, factors)},
     {"split", "MODE", OPTION_TEXT, .help = "official, pooled or at:N",
      .default_text = "official; pooled for a set without a test part", OPTION_MEMBER(InfoArguments, split)},
-    {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where", .default_text = "1",
+    {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images go where", .default_text = "1",
      OPTION_MEMBER(InfoArguments, split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      OPTION_MEMBER(InfoArguments, unstratified)},

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/slices.h"
 #include "cli/terminal.h"
 #include "eval/predict.h"
 
@@ -18,7 +19,7 @@ typedef struct PredictArguments {
 static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
      OPTION_MEMBER(PredictArguments, invert)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors", .default_text = "0",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors", .default_text = "0",
      OPTION_MEMBER(PredictArguments, threads)},
 };
 

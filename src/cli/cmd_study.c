@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "base/slices.h"
 #include "cli/terminal.h"
 #include "study/pipeline/study.h"
 
@@ -31,7 +32,7 @@ static const Option options[] = {
      MEMBER(seeds)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of all trainings",
      .default_text = "the recipe's", MEMBER(precision)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(threads)},
     {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
      .default_text = "svg", MEMBER(figures)},

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/slices.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
@@ -35,7 +36,7 @@ static const Option options[] = {
      .default_text = "paper", MEMBER(model)},
     {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
      .default_text = "10", MEMBER(epochs)},
-    {"batch", "N", OPTION_INTEGER, 1, 65536, .help = "images per step", .default_text = "128", MEMBER(batch)},
+    {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .default_text = "128", MEMBER(batch)},
     {"optimizer", NULL, OPTION_CHOICE, .choices = optimizer_words, .help = "how weights follow gradients",
      .default_text = "sgd", MEMBER(optimizer)},
     {"lr", "X", OPTION_NUMBER, 1e-12, 1e6, .help = "learning rate, the highest of the schedule",
@@ -54,9 +55,9 @@ static const Option options[] = {
     {"engine", NULL, OPTION_CHOICE, .choices = engine_words,
      .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification",
      .default_text = "fast", MEMBER(engine)},
-    {"seed", "S", OPTION_INTEGER, 0, 9e15, .help = "of the weights, the order of images and dropout",
+    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of the weights, the order of images and dropout",
      .default_text = "1", MEMBER(seed)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(threads)},
     {"split", "MODE", OPTION_TEXT,
      .help =
@@ -66,7 +67,7 @@ static const Option options[] = {
     {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
      .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
      MEMBER(validation)},
-    {"split-seed", "S", OPTION_INTEGER, 0, 9e15,
+    {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
      .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},

@@ -4,6 +4,7 @@
 #ifndef CLI_DATA_OPTIONS_H
 #define CLI_DATA_OPTIONS_H
 
+#include "base/limits.h"
 #include "cli/options.h"
 
 typedef struct DataDials {
@@ -31,8 +32,8 @@ typedef struct DataDials {
     }
 #define DATA_OPTION_SEED(type, dials, name)                                                                            \
     {                                                                                                                  \
-        name, "S", OPTION_INTEGER, 0, 9e15, .help = "generated data: which images", .default_text = "1",               \
-                                            OPTION_MEMBER(type, dials.seed)                                            \
+        name, "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "generated data: which images", .default_text = "1",       \
+                                                    OPTION_MEMBER(type, dials.seed)                                    \
     }
 /* How images are read, of any set. */
 #define DATA_OPTION_READING(type, dials)                                                                               \

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/image_fit.h"
+#include "data/set_sample.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -328,7 +329,7 @@ static cf_status take_name(cf_set *set, const char *name) {
 }
 
 /* Puts the name asked for and the place found in the place of what the reader knew. */
-static cf_status finish(cf_set *set, const char *name, const char *path) {
+static cf_status finish(cf_set *set, const char *name, const char *path, const SetSample *sample) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
     char *place;
@@ -343,6 +344,7 @@ static cf_status finish(cf_set *set, const char *name, const char *path) {
     else if (set_test_begin(set) == set->count)
         notice("%s has no test part of its own: %zu images are training images, %zu validation images", name,
                set->official_train, set->official_validation);
+    FORWARD(set_take_sample(set, sample));
     return set_seal(set);
 }
 
@@ -371,7 +373,7 @@ static cf_status load(const char *plain, const char *text, const ReadOptions *op
     FORWARD(find_set(plain, data_dir, &path, &form));
     cf_status status = set_form_read(&form, options, record, &made);
     if (!status) {
-        status = finish(made, text, path);
+        status = finish(made, text, path, &options->sample);
         if (status)
             cf_set_free(made);
         else

@@ -11,7 +11,9 @@
 
 const char *const fit_words[] = {"squash", "crop", "pad", NULL};
 
-static const char *const keys[] = {"size", "most", "fit", "broken", NULL};
+/* The last two are a generated set's own. */
+enum { KEY_SIZE, KEY_MOST, KEY_FIT, KEY_BROKEN, KEY_TRAIN, KEY_TEST, GENERATED_KEYS = KEY_TRAIN };
+static const char *const keys[] = {"size", "most", "fit", "broken", "n", "test", NULL};
 
 /* What a text says; what it does not say is zero. */
 typedef struct Said {
@@ -19,18 +21,20 @@ typedef struct Said {
     int width, height, most_width, most_height;
     int fit; /* 1 more than the Fit */
     bool skip_broken;
+    SetSample sample;
 } Said;
 
-static const char *key_of(const char *item) {
-    for (int k = 0; keys[k]; k++) {
+/* The place in `keys` of an item's key, among the first `count`, or -1. */
+static int key_of(const char *item, int count) {
+    for (int k = 0; k < count; k++) {
         const size_t length = strlen(keys[k]);
-        if (strncmp(item, keys[k], length) == 0 && item[length] == '=') return keys[k];
+        if (strncmp(item, keys[k], length) == 0 && item[length] == '=') return k;
     }
-    return NULL;
+    return -1;
 }
 
 bool set_text_has_key(const char *item) {
-    return key_of(item) != NULL;
+    return key_of(item, GENERATED_KEYS) >= 0;
 }
 
 cf_status set_size_read(const char *text, int *width, int *height) {
@@ -47,24 +51,41 @@ cf_status set_size_read(const char *text, int *width, int *height) {
     return CF_OK;
 }
 
-static cf_status read_item(const char *item, Said *said) {
-    const char *value = strchr(item, '=') + 1;
-    switch (*item) {
-    case 's':
+static cf_status read_fit(const char *value, int *fit) {
+    for (int f = 0; fit_words[f]; f++) {
+        if (strcmp(fit_words[f], value) != 0) continue;
+        *fit = f + 1;
+        return CF_OK;
+    }
+    return FAIL(CF_BAD_USE, "fit %s: squash, crop or pad was expected%s", value, text_hint(value, fit_words));
+}
+
+static cf_status read_count(int key, const char *value, size_t *count, bool *given) {
+    const int least = key == KEY_TRAIN;
+    long long number;
+    FAIL_IF(!text_to_integer(value, least, UINT32_MAX, &number), CF_BAD_USE,
+            "%s=%s: a whole number from %d to %u was expected", keys[key], value, least, UINT32_MAX);
+    *count = (size_t)number;
+    *given = true;
+    return CF_OK;
+}
+
+static cf_status read_item(int key, const char *value, Said *said) {
+    switch (key) {
+    case KEY_SIZE:
         return set_size_read(value, &said->width, &said->height);
-    case 'm':
+    case KEY_MOST:
         return set_size_read(value, &said->most_width, &said->most_height);
-    case 'b':
+    case KEY_FIT:
+        return read_fit(value, &said->fit);
+    case KEY_TRAIN:
+        return read_count(key, value, &said->sample.train, &said->sample.train_given);
+    case KEY_TEST:
+        return read_count(key, value, &said->sample.test, &said->sample.test_given);
+    default:
         FAIL_IF(strcmp(value, "skip") != 0, CF_BAD_USE, "broken=%s: broken=skip was expected", value);
         said->skip_broken = true;
         return CF_OK;
-    default:
-        for (int f = 0; fit_words[f]; f++)
-            if (strcmp(fit_words[f], value) == 0) {
-                said->fit = f + 1;
-                return CF_OK;
-            }
-        return FAIL(CF_BAD_USE, "fit %s: squash, crop or pad was expected%s", value, text_hint(value, fit_words));
     }
 }
 
@@ -73,16 +94,17 @@ static cf_status read_items(char *text, Said *said, char *rest) {
     for (char *item = text, *next; item; item = next) {
         next = strchr(item, ',');
         if (next) *next++ = '\0';
-        if (key_of(item)) {
-            FORWARD(read_item(item, said));
+        const int key = key_of(item, rest ? GENERATED_KEYS : (int)COUNT_OF(keys) - 1);
+        if (key >= 0) {
+            FORWARD(read_item(key, strchr(item, '=') + 1, said));
         } else if (rest && *item) {
             if (*rest) strcat(rest, ",");
             strcat(rest, item);
         } else if (*item) {
-            char key[32];
-            snprintf(key, sizeof key, "%.*s", (int)strcspn(item, "="), item);
-            return FAIL(CF_BAD_USE, "\"%s\" says nothing of how a set is read: size, fit and broken do%s", item,
-                        text_hint(key, keys));
+            char word[32];
+            snprintf(word, sizeof word, "%.*s", (int)strcspn(item, "="), item);
+            return FAIL(CF_BAD_USE, "\"%s\" says nothing of how a set is read: size, fit, broken, n and test do%s",
+                        item, text_hint(word, keys));
         }
     }
     return CF_OK;
@@ -114,7 +136,8 @@ static cf_status read_text(const char *text, Said *said) {
     *said = (Said){0};
     if (generator_named(text)) return read_generated(text, said);
     const char *colon = strrchr(text, ':');
-    if (!colon || !looks_like_items(colon + 1) || file_exists(text)) return memory_copy_string(text, &said->plain);
+    if (!colon || colon == text || !looks_like_items(colon + 1) || file_exists(text))
+        return memory_copy_string(text, &said->plain);
     FORWARD(memory_print(&said->plain, "%.*s", (int)(colon - text), text));
     FORWARD(memory_copy_string(colon + 1, &copy));
     cf_status status = read_items(copy, said, NULL);
@@ -131,6 +154,8 @@ static cf_status write_text(const Said *said, char **text) {
         used += (size_t)snprintf(items + used, room - used, ",most=%dx%d", said->most_width, said->most_height);
     if (said->fit > 1) used += (size_t)snprintf(items + used, room - used, ",fit=%s", fit_words[said->fit - 1]);
     if (said->skip_broken) used += (size_t)snprintf(items + used, room - used, ",broken=skip");
+    if (said->sample.train_given) used += (size_t)snprintf(items + used, room - used, ",n=%zu", said->sample.train);
+    if (said->sample.test_given) used += (size_t)snprintf(items + used, room - used, ",test=%zu", said->sample.test);
     const bool open = generator_named(said->plain) && strchr(said->plain, ':');
     if (used && !open) items[0] = ':';
     return memory_print(text, "%s%s", said->plain, items);
@@ -143,9 +168,13 @@ cf_status set_text_read(const char *text, char **plain, ReadOptions *options) {
         free(said.plain);
         return status;
     }
-    *options = (ReadOptions){
-        said.height,     said.width, said.most_height, said.most_width, said.fit ? (Fit)(said.fit - 1) : FIT_SQUASH,
-        said.skip_broken};
+    *options = (ReadOptions){.height = said.height,
+                             .width = said.width,
+                             .most_height = said.most_height,
+                             .most_width = said.most_width,
+                             .fit = said.fit ? (Fit)(said.fit - 1) : FIT_SQUASH,
+                             .skip_broken = said.skip_broken,
+                             .sample = said.sample};
     *plain = said.plain;
     return CF_OK;
 }

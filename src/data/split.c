@@ -41,8 +41,7 @@ typedef struct Cutting {
 
 static const char *const part_names[PARTS] = {"training", "validation", "test"};
 
-/* Shares `total` out in proportion to counts, by largest remainder: each share is within 1 of exact. */
-static void share_out(const size_t counts[MAX_CLASSES], size_t total, size_t shares[MAX_CLASSES]) {
+void split_share_out(const size_t counts[MAX_CLASSES], size_t total, size_t shares[MAX_CLASSES]) {
     size_t all = 0, given = 0, remainders[MAX_CLASSES];
     for (int k = 0; k < MAX_CLASSES; k++) all += counts[k];
     for (int k = 0; k < MAX_CLASSES; k++) {
@@ -105,8 +104,8 @@ static void cut(Cutting *cutting, size_t tests, size_t validations) {
     }
     const size_t least = (size_t)1 + (tests > 0) + (validations > 0);
     count_classes(cutting, CF_TRAIN, counts);
-    share_out(counts, tests, test_shares);
-    share_out(counts, validations, validation_shares);
+    split_share_out(counts, tests, test_shares);
+    split_share_out(counts, validations, validation_shares);
     if (tests) give_each_one(counts, least, test_shares);
     if (validations) give_each_one(counts, least, validation_shares);
     for (int k = 0; k < cutting->set->classes; k++)

@@ -28,7 +28,8 @@ cf_train_options cf_train_defaults(void) {
 static cf_status check_options(const cf_train_options *o) {
     FAIL_IF(o->epochs < 1 || o->epochs > MOST_EPOCHS, CF_BAD_USE, "epochs: 1 to %d expected, found %d", MOST_EPOCHS,
             o->epochs);
-    FAIL_IF(o->batch < 1 || o->batch > 65536, CF_BAD_USE, "batch: 1 to 65536 expected, found %d", o->batch);
+    FAIL_IF(o->batch < 1 || o->batch > MOST_BATCH, CF_BAD_USE, "batch: 1 to %d expected, found %d", MOST_BATCH,
+            o->batch);
     FAIL_IF(!(o->learning_rate > 0) || !isfinite(o->learning_rate), CF_BAD_USE,
             "learning rate: a number above 0 expected, found %g", o->learning_rate);
     FAIL_IF(!(o->momentum >= 0 && o->momentum < 1), CF_BAD_USE, "momentum: 0 or more and below 1 expected, found %g",

@@ -1,5 +1,6 @@
 #include "data/generate/generated_set.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
@@ -133,8 +134,8 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
     if (strcmp(item, "frequencies") == 0) return read_frequencies(value, spec->frequencies);
     if (strcmp(item, "seed") == 0) {
         long long seed;
-        FAIL_IF(!text_to_integer(value, 0, 9000000000000000, &seed), CF_BAD_USE,
-                "seed=%s: a whole number from 0 to 9e15 was expected", value);
+        FAIL_IF(!text_to_integer(value, 0, (long long)LARGEST_SEED, &seed), CF_BAD_USE,
+                "seed=%s: a whole number from 0 to " LARGEST_SEED_TEXT " was expected", value);
         spec->seed = (uint64_t)seed;
         return CF_OK;
     }

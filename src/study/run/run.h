@@ -39,7 +39,7 @@ cf_status run_config_json(const RunConfig *config, json_t **json);
 /* The words of options and files: NULL ends each list; the index is the enumeration's value. */
 extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
                                                                                                *const precision_words[];
-/* "mnist", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn": a set as a part of a file's name. */
+/* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn": a set as a part of a file's name. */
 cf_status data_short_name(const char *data, char name[64]);
 /* "official", "pooled" or "at:5000". */
 cf_status split_from_text(const char *text, cf_split_options *split);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
+#include "data/set_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,7 +47,11 @@ cf_status data_short_name(const char *data, char name[64]) {
         snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
         return CF_OK;
     }
-    snprintf(name, 64, "%s", file_base_name(data));
+    ReadOptions options;
+    char *set;
+    FORWARD(set_text_read(data, &set, &options));
+    snprintf(name, 64, "%s", file_base_name(set));
+    free(set);
     for (char *p = name; *p; p++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
     if (!name[0]) snprintf(name, 64, "data");
