@@ -258,6 +258,7 @@ static void make_lines(const Corpus *corpus) {
                                        "hand:frequencies=5/1/1/1/1/1/1/1/1/1",
                                        "hand:frequencies=street,10",
                                        "mnist,street:polarity=0.5",
+                                       "mnist:n=500,test=20,a/b:c:test=0",
                                        "../../x,/etc/passwd",
                                        "generated",
                                        NULL};
@@ -289,7 +290,7 @@ static void make_yaml(const Corpus *corpus) {
     static const char *const recipes[] = {
         "data: [../../x, '</script><script>']\nfeatures: null\nimbalance: null\ngrid: none\n",
         "data: &x [hand, street]\nimbalance: {classes: *x, cases: *x}\n",
-        "train: {epochs: 3, lr: 1e-3, optimizer: adamw, seed: 7, schedule: cosine}\nsplit: at:100\n",
+        "train: {epochs: 3, lr: 1e-3, optimizer: adamw, seed: 7, schedule: cosine}\nsplit: at:100\nimages: 500\n",
         LAUGHS,
         "data: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
         NULL};
