@@ -80,7 +80,7 @@ CF_API void cf_set_notice_handler(cf_notice_fn handler, void *context);
 typedef struct cf_set cf_set;
 
 /* Loads a set by name ("mnist", "svhn", or any folder of the data directory) or by path: a folder of IDX files, an
- * IDX or MATLAB v5 .mat file, or a folder with one sub-folder of PNG/JPEG files per class. "hand" and "street" are
+ * IDX or MATLAB v5 .mat file, or a folder with one sub-folder of pictures per class. "hand" and "street" are
  * generated; "street:blur=2:4,n=1000" turns their dials (`cifra data info street`). `data_dir` is where names are
  * looked for first; NULL: $CIFRA_DATA, then $XDG_CACHE_HOME/cifra (~/.cache/cifra). */
 CF_API cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set);
