@@ -89,7 +89,9 @@ static cf_status tiff_begin(TIFF *tiff, const TiffFault *fault, const PictureFil
             "%s is a TIFF that cannot be read: grey of 16 bits with transparency", file->path);
     picture->channels = grey ? 1 : 3;
     *orientation = turned >= 1 && turned <= 8 ? turned : 1;
-    return picture_check_rate(file, picture, grey ? bits : (size_t)1, unpacked_rate(tiff));
+    /* Colours of a YCbCr picture may be stored for four pixels at once. */
+    const size_t least = photometric == PHOTOMETRIC_YCBCR ? bits : (size_t)bits * samples;
+    return picture_check_rate(file, picture, least, unpacked_rate(tiff));
 }
 
 /* From libtiff's R + 256 (G + 256 (B + 256 A)) to values and alpha, in place. */
