@@ -59,10 +59,13 @@ static const Option options[] = {
     {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(threads)},
     {"split", "MODE", OPTION_TEXT,
-     .help = "official, pooled (70/10/20), or at:N (the first N images train and validate, the rest test)",
+     .help =
+         "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images "
+         "train and validate, the rest test)",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
-    {"validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = "share of the training images that validate (official, at)",
-     .default_text = "0.1", MEMBER(validation)},
+    {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
+     .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
+     MEMBER(validation)},
     {"split-seed", "S", OPTION_INTEGER, 0, 9e15,
      .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
@@ -122,7 +125,10 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
     if (options_given(g, "engine")) t->engine = (cf_engine)a->engine;
     if (options_given(g, "seed")) t->seed = (uint64_t)a->seed;
     if (options_given(g, "split-seed")) c->split.seed = (uint64_t)a->split_seed;
-    if (options_given(g, "validation")) c->split.validation = a->validation;
+    if (options_given(g, "validation")) {
+        c->split.validation = a->validation;
+        c->validation_given = true;
+    }
     if (a->unstratified) c->split.stratified = false;
     t->threads = a->threads;
     return CF_OK;

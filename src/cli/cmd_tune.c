@@ -8,6 +8,7 @@
 #include "cli/terminal.h"
 #include "cli/tune_display.h"
 #include "cli/tune_output.h"
+#include "data/split.h"
 #include "study/report/report_tune.h"
 #include "study/run/run.h"
 #include "tune/tune.h"
@@ -80,8 +81,9 @@ static const Option options[] = {
      MEMBER(threads)},
     {"split", "MODE", OPTION_TEXT, .help = "official, pooled (70/10/20), or at:N; the test part is never looked at",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
-    {"validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = "share of the training images that validate (official, at)",
-     .default_text = "0.1", MEMBER(validation)},
+    {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
+     .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
+     MEMBER(validation)},
     {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where", .default_text = "1",
      MEMBER(split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
@@ -137,7 +139,7 @@ static void session_free(Session *s) {
     cf_set_free(s->set);
 }
 
-static cf_status load_data(const TuneArguments *a, Session *s) {
+static cf_status load_data(const Arguments *given, const TuneArguments *a, Session *s) {
     s->parts = (cf_split_options){.validation = a->validation,
                                   .stratified = !a->unstratified,
                                   .seed = (uint64_t)a->split_seed,
@@ -147,6 +149,7 @@ static cf_status load_data(const TuneArguments *a, Session *s) {
     FORWARD(cf_set_load(s->data, a->data_dir, &s->set));
     if (!a->split && s->set->official_train == s->set->count) s->parts.mode = CF_SPLIT_POOLED;
     split_to_text(&s->parts, s->split_text);
+    if (options_given(given, "validation")) FORWARD(split_check_validation(s->set, &s->parts));
     return cf_split_new(s->set, &s->parts, &s->split);
 }
 
@@ -191,7 +194,7 @@ static cf_status prepare(const Arguments *given, const TuneArguments *a, Session
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->data, &a->dials, &s->data));
     FORWARD(name_folder(a, s));
-    FORWARD(load_data(a, s));
+    FORWARD(load_data(given, a, s));
     fill_options(a, s);
     return CF_OK;
 }

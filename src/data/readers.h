@@ -11,9 +11,4 @@ cf_status idx_read(const char *images_path, const char *labels_path, cf_set **se
  * has it. */
 cf_status mat_read(const char *path, cf_set **set);
 
-/* folder.c: a folder with one sub-folder per class of PNG and JPEG files; images of other sizes than the most
- * common one are resized to it, grey ones become RGB where any image has colour. Classes and files in order
- * of name. */
-cf_status folder_read(const char *path, cf_set **set);
-
 #endif

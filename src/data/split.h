@@ -11,5 +11,7 @@ void subset_class_counts(const cf_subset *subset, size_t counts[MAX_CLASSES]);
  * part uncut, CF_VALIDATION is empty, CF_TEST the official test part (empty if there is none). `classes` as
  * in cf_split_options. No part has to have images. */
 cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split);
+/* Refuses a validation share that was asked for where the set has validation images of its own, which this split takes. */
+cf_status split_check_validation(const cf_set *set, const cf_split_options *options);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/slices.h"
 #include "data/picture/picture.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,17 @@ static cf_status picture_to_set(const char *path, bool invert, cf_set **set) {
     return status;
 }
 
+/* Weights are finite: sums of them were too large for a float. */
+static cf_status check_outputs(const cf_model *model, const char *path, const float *probabilities) {
+    for (int c = 0; c < model->classes; c++)
+        FAIL_IF(!isfinite(probabilities[c]), CF_BAD_INPUT,
+                "%s: the network gives no probabilities, since its outputs are not finite (class %s: %g): the model's "
+                "weights "
+                "are so large that their sums overflow; train it again with a lower learning rate",
+                path, model->class_names[c], (double)probabilities[c]);
+    return CF_OK;
+}
+
 cf_status predictor_file(Predictor *p, const char *path, bool invert, float *probabilities) {
     const cf_model *model = p->model;
     const uint32_t first = 0;
@@ -63,6 +75,7 @@ cf_status predictor_file(Predictor *p, const char *path, bool invert, float *pro
     FORWARD_TO(done, feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes,
                               p->threads, &feed));
     FORWARD_TO(done, plan_infer(p->plan, &feed, &first, 1, probabilities, &result));
+    FORWARD_TO(done, check_outputs(model, path, probabilities));
 done:
     feed_free(&feed);
     cf_set_free(set);

@@ -110,6 +110,49 @@ static cf_status fail_diverged(const Fit *fit, double loss, double rate) {
         layer ? layer : "the loss itself", rate, rate / 10);
 }
 
+static bool is_sound(const Parameters *parameters, int i) {
+    const Parameter *parameter = &parameters->table[i];
+    return parameter_first_unsound(parameter, parameters->values + parameter->offset) == parameter->count;
+}
+
+static cf_status fail_tensor(const Fit *fit, int i, double rate) {
+    const Parameters *parameters = &fit->model->parameters;
+    const Parameter *parameter = &parameters->table[i];
+    const float *values = parameters->values + parameter->offset;
+    return FAIL(CF_DIVERGED,
+                "%s became %g in epoch %d, step %lld (step %lld in all), though the loss was still finite, at learning "
+                "rate %g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
+                parameter->name, (double)values[parameter_first_unsound(parameter, values)], fit->state.epoch + 1,
+                (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate, rate / 10);
+}
+
+/* Finite losses do not show it: batch norm divides by an infinite variance and goes on with zeros. */
+static cf_status check_statistics(const Fit *fit, double rate) {
+    const Parameters *parameters = &fit->model->parameters;
+    for (int i = 0; i < parameters->count; i++)
+        if (!parameters->table[i].trainable && !is_sound(parameters, i)) return fail_tensor(fit, i, rate);
+    return CF_OK;
+}
+
+/* Names the first tensor in the model's order, whatever thread met it first. */
+static cf_status fail_update(const Fit *fit, double rate) {
+    const Parameters *parameters = &fit->model->parameters;
+    for (int i = 0; i < parameters->count; i++)
+        if (!is_sound(parameters, i)) return fail_tensor(fit, i, rate);
+    return FAIL(
+        CF_DIVERGED,
+        "the squares of the gradients, of which Adam keeps a mean, became infinite in epoch %d, step %lld "
+        "(step %lld in all), at learning rate %g; a batch norm (bn) before the activations or another optimizer "
+        "usually helps",
+        fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate);
+}
+
+static cf_status update(Fit *fit, double rate) {
+    cf_status status =
+        optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads);
+    return status == CF_DIVERGED ? fail_update(fit, rate) : status;
+}
+
 static cf_status train_step(Fit *fit) {
     FitState *s = &fit->state;
     StepResult result;
@@ -118,8 +161,8 @@ static cf_status train_step(Fit *fit) {
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
     FORWARD(plan_train(fit->plan, &fit->feed, fit->order + first, n, s->steps_done, &result));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
-    FORWARD(
-        optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads));
+    FORWARD(check_statistics(fit, rate));
+    FORWARD(update(fit, rate));
     double seconds = clock_seconds() - begin;
     s->loss_sum += result.loss;
     s->correct += result.correct;

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
+#include "data/set_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -122,7 +123,7 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
         if (pass == 0) turn_dial(spec, dial);
         return CF_OK;
     }
-    if (pass == 0) return CF_OK;
+    if (pass == 0 || set_text_has_key(item)) return CF_OK;
     *value++ = '\0';
     if (strcmp(item, "n") == 0) return read_count(item, value, 1, &spec->train);
     if (strcmp(item, "test") == 0) {

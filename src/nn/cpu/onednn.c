@@ -128,7 +128,7 @@ static dnnl_status_t describe(Primitive *p, const Recipe *recipe) {
     dnnl_status_t status = dnnl_primitive_attr_create(&attributes);
     if (status) return status;
     status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (!status && recipe->slope < 1) {
+    if (!status && recipe->slope < 1 && recipe->slope > 0) { /* rectifying is rectify's: oneDNN's makes 0 of NaN */
         status = dnnl_post_ops_create(&after);
         if (!status) status = dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, recipe->slope, 0);
         if (!status) status = dnnl_primitive_attr_set_post_ops(attributes, after);
@@ -366,6 +366,7 @@ struct Dense {
     DenseShape shape;
     int tiles;
     dnnl_data_type_t type;
+    const Kernels *kernels;                                   /* of the outputs' type */
     Primitive forward[2], backward_weights[2], backward_data; /* [0] full tiles, [1] the last one */
 };
 
@@ -437,6 +438,7 @@ static cf_status dense_make(const DenseShape *shape, dnnl_data_type_t type, bool
     made->shape = *shape;
     made->tiles = dense_tiles(shape->outputs);
     made->type = type;
+    made->kernels = (shape->float_out || type == dnnl_f32 ? cpu_engine() : cpu_engine_bf16())->kernels;
     cf_status status = build_dense(made, training, input_gradient, threads);
     if (status) {
         dense_free(made);
@@ -459,14 +461,28 @@ static size_t element_size(dnnl_data_type_t type) {
     return type == dnnl_bf16 ? 2 : 4;
 }
 
+/* max(0, y) on a tile's columns; NaN stays NaN, as in the reference: a network that has diverged must not look sound. */
+static void rectify(const Dense *dense, int tile, void *y) {
+    const DenseShape *s = &dense->shape;
+    const Kernels *kernels = dense->kernels;
+    const int first = tile * DENSE_TILE, left = s->outputs - first,
+              images = dense_by_slice(s->outputs) ? s->slice : s->N;
+    const size_t width = (size_t)(left < DENSE_TILE ? left : DENSE_TILE);
+    char *row = (char *)y + (size_t)first * kernels->element;
+    for (int n = 0; n < images; n++, row += (size_t)s->outputs * kernels->element)
+        kernels->relu_forward(row, width, 0, row);
+}
+
 static cf_status dense_forward(Dense *dense, int thread, int tile, const void *x, const void *weights,
                                const float *bias, void *y) {
     size_t first = (size_t)tile * DENSE_TILE, in = element_size(dense->type);
     size_t out = dense->shape.float_out ? sizeof(float) : in;
-    return primitive_run(&dense->forward[tile == dense->tiles - 1], thread,
-                         (const void *[MAX_ARGUMENTS]){x,
-                                                       (const char *)weights + first * (size_t)dense->shape.inputs * in,
-                                                       (char *)y + first * out, bias ? bias + first : NULL});
+    FORWARD(
+        primitive_run(&dense->forward[tile == dense->tiles - 1], thread,
+                      (const void *[MAX_ARGUMENTS]){x, (const char *)weights + first * (size_t)dense->shape.inputs * in,
+                                                    (char *)y + first * out, bias ? bias + first : NULL}));
+    if (dense->shape.slope <= 0) rectify(dense, tile, y);
+    return CF_OK;
 }
 
 static cf_status dense_backward_data(Dense *dense, int thread, const void *dy, const void *weights, void *dx) {

@@ -92,7 +92,7 @@ const network = (() => {
                     for (let h = Math.max(0, p * stride - padH); h < Math.min(H, p * stride - padH + R); h++)
                         for (let w = Math.max(0, q * stride - padW); w < Math.min(W, q * stride - padW + S); w++) {
                             const value = x[(c * H + h) * W + w];
-                            if (value > best) best = value;
+                            if (value > best || Number.isNaN(value)) best = value; /* a NaN wins, as in src/nn */
                             sum += value;
                             count++;
                         }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "data/generate/generated_set.h"
+#include "data/set_load.h"
 #include "data/split.h"
 #include "eval/analysis.h"
 
@@ -13,14 +14,28 @@
 
 /* ---- Making and freeing ---- */
 
+/* Photographs of a model that asks for smaller images are read at that size. */
+static cf_status lay_input_size(RunConfig *c) {
+    Shape input;
+    char items[48], *text;
+    if (!model_line_input(c->model, &input) || !set_is_of_pictures(c->data, c->data_dir)) return CF_OK;
+    snprintf(items, sizeof items, "most=%dx%d", input.W, input.H);
+    FORWARD(set_text_with(c->data, items, &text));
+    free(c->data);
+    c->data = text;
+    return CF_OK;
+}
+
 static cf_status load_data(Run *run) {
     RunConfig *c = &run->config;
+    FORWARD(lay_input_size(c));
     FORWARD(shelf_take(run->shelf, c->data, c->data_dir, &run->set));
     if (!c->split_given && run->set->official_train == run->set->count) {
         c->split.mode = CF_SPLIT_POOLED;
         notice("%s has no official test part: it is split 70 %% / 10 %% / 20 %% (--split pooled)", c->data);
     }
     c->split_given = true;
+    if (c->validation_given) FORWARD(split_check_validation(run->set, &c->split));
     return cf_split_new(run->set, &c->split, &run->split);
 }
 
@@ -288,7 +303,7 @@ cf_status run_choose_images(Run *run, const char *data, const char *data_dir, co
                 : load_other(run, data, data_dir, part));
     if (own && !run_has_its_data(run))
         notice("%s holds other data now than the run was trained on: their checksums differ", run->config.data);
-    if (!part) part = own ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
+    if (!part) part = own ? "test" : set_test_begin(run->set) < run->set->count ? "official-test" : "all";
     *used_part = part;
     if (strcmp(part, "test") != 0) return choose_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, images);
     FAIL_IF(!own, CF_BAD_USE,

@@ -18,6 +18,7 @@ typedef struct RunConfig {
     char *model;            /* name or model line */
     cf_split_options split; /* its texts are owned here */
     bool split_given;       /* false: official, or pooled where a set has no test part */
+    bool validation_given;  /* the share was asked for, which a set with validation images of its own refuses */
     cf_train_options train; /* checkpoint, resume and progress are not part of the configuration */
 } RunConfig;
 
