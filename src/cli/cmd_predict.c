@@ -90,13 +90,12 @@ const Command command_predict = {
     .name = "predict",
     .summary = "classify image files",
     .usage = "RUN IMAGE...",
-    .description =
-        "Classifies PNG and JPEG files with a run's best weights (or those of a model.safetensors). Images are "
-        "converted to the model's channels and size.\n"
-        "\n"
-        "Example:\n"
-        "\n"
-        "    cifra predict runs/mnist-paper-s1 scan.png --invert",
+    .description = "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
+                   "model.safetensors). Images are converted to the model's channels and size.\n"
+                   "\n"
+                   "Example:\n"
+                   "\n"
+                   "    cifra predict runs/mnist-paper-s1 scan.png --invert",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

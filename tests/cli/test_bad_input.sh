@@ -86,4 +86,12 @@ refuses 1 "model.safetensors" "$CIFRA" eval damaged --quiet
 echo '{"data": 3}' >damaged/config.json
 refuses 1 "config.json" "$CIFRA" eval damaged --quiet
 refuses 1 "no-such.png" "$CIFRA" predict undisturbed no-such.png
+
+# libtiff is loaded when it is needed, and only then.
+mkdir broken
+echo "no library" >broken/libtiff.so.6
+printf 'II*\0\10\0\0\0\0\0' >page.tif
+refuses 1 "page.tif is a damaged TIFF" "$CIFRA" predict undisturbed page.tif
+refuses 1 "libtiff.so.6 cannot be loaded" env LD_LIBRARY_PATH=broken "$CIFRA" predict undisturbed page.tif
+refuses 1 "no-such.png" env LD_LIBRARY_PATH=broken "$CIFRA" predict undisturbed no-such.png
 finish

@@ -18,9 +18,14 @@
 
 typedef struct jpeg_decompress_struct Jpeg;
 
+/* Of the file at once: near the end of what it has, libjpeg decodes at half its speed. */
+enum { TAKE_BYTES = 1 << 17 };
+
 typedef struct JpegFault {
     struct jpeg_error_mgr manager; /* first: libjpeg hands out its address */
     jmp_buf back;
+    FILE *stream;
+    unsigned char *taken;
     char text[JMSG_LENGTH_MAX];
     bool failed;
 } JpegFault;
@@ -55,6 +60,20 @@ static void jpeg_watch(j_common_ptr jpeg) {
     if (many && !fault->failed) snprintf(fault->text, sizeof fault->text, "it has more than %d scans", MOST_JPEG_SCANS);
     fault->failed = fault->failed || many;
     if (fault->failed) longjmp(fault->back, 1);
+}
+
+/* In place of libjpeg's own, which takes 4096 bytes at a time. */
+static boolean jpeg_take(j_decompress_ptr jpeg) {
+    const JpegFault *fault = (const JpegFault *)jpeg->err;
+    size_t got = fread(fault->taken, 1, TAKE_BYTES, fault->stream);
+    if (got == 0) {
+        WARNMS(jpeg, JWRN_JPEG_EOF);
+        fault->taken[got++] = 0xff;
+        fault->taken[got++] = JPEG_EOI;
+    }
+    jpeg->src->next_input_byte = fault->taken;
+    jpeg->src->bytes_in_buffer = got;
+    return TRUE;
 }
 
 static int orientation_of(const Jpeg *jpeg) {
@@ -113,6 +132,7 @@ static cf_status jpeg_work(Jpeg *jpeg, JpegFault *fault, const PictureFile *file
     }
     jpeg_create_decompress(jpeg);
     jpeg_stdio_src(jpeg, file->stream);
+    jpeg->src->fill_input_buffer = jpeg_take;
     jpeg->mem->max_memory_to_use = MOST_JPEG_MEMORY;
     jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(jpeg, TRUE);
@@ -134,7 +154,8 @@ static cf_status jpeg_work(Jpeg *jpeg, JpegFault *fault, const PictureFile *file
 
 cf_status jpeg_picture(const PictureFile *file, Picture *picture, int *orientation) {
     Jpeg jpeg = {0};
-    JpegFault fault = {0};
+    unsigned char taken[TAKE_BYTES];
+    JpegFault fault = {.stream = file->stream, .taken = taken};
     jpeg.err = jpeg_std_error(&fault.manager);
     fault.manager.error_exit = jpeg_fail;
     fault.manager.emit_message = jpeg_hear;

@@ -89,7 +89,9 @@ static cf_status tiff_begin(TIFF *tiff, const TiffFault *fault, const PictureFil
             "%s is a TIFF that cannot be read: grey of 16 bits with transparency", file->path);
     picture->channels = grey ? 1 : 3;
     *orientation = turned >= 1 && turned <= 8 ? turned : 1;
-    return picture_check_rate(file, picture, grey ? bits : (size_t)1, unpacked_rate(tiff));
+    /* Colours of a YCbCr picture may be stored for four pixels at once. */
+    const size_t least = photometric == PHOTOMETRIC_YCBCR ? bits : (size_t)bits * samples;
+    return picture_check_rate(file, picture, least, unpacked_rate(tiff));
 }
 
 /* From libtiff's R + 256 (G + 256 (B + 256 A)) to values and alpha, in place. */
@@ -130,6 +132,7 @@ cf_status tiff_picture(const PictureFile *file, Picture *picture, int *orientati
     pthread_once(&once, load);
     FAIL_IF(library.fault[0], CF_IO, "%s: %s %s; reading a TIFF needs it (Debian: apt-get install libtiff6)",
             file->path, library.name, library.fault);
+    FORWARD(memory_reserve(MEMORY_OF_LIBRARIES)); /* 4.5 crashes where it finds no place for its table of tags */
     TIFFOpenOptions *options = lib.OpenOptionsAlloc();
     FAIL_IF(!options, CF_NO_MEMORY, "out of memory while reading %s", file->path);
     lib.OpenOptionsSetErrorHandlerExtR(options, tiff_fail, &fault);

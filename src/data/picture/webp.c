@@ -16,6 +16,8 @@ static cf_status webp_decode(const WebPIterator *frame, const PictureFile *file,
     const size_t size = row * (size_t)picture->height;
     FORWARD(memory_new((size_t)picture->height, row, &picture->pixels));
     const size_t at = (size_t)frame->y_offset * row + (size_t)frame->x_offset * values;
+    /* 1.2.4 frees twice what it finds no place for: tables, and an integer for each pixel. */
+    FORWARD(memory_reserve(MEMORY_OF_LIBRARIES + size / values * 8));
     const WebPData data = frame->fragment;
     unsigned char *first = picture->pixels + at;
     const bool decoded = alpha ? WebPDecodeRGBAInto(data.bytes, data.size, first, size - at, (int)row) != NULL
