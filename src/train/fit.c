@@ -101,14 +101,19 @@ static double rate_of_step(const Fit *fit, int64_t step) {
                          fit->steps_per_epoch * fit->options->epochs);
 }
 
+/* The sign of a NaN says nothing. */
+static double without_sign_of_nan(double value) {
+    return isnan(value) ? (double)NAN : value;
+}
+
 static cf_status fail_diverged(const Fit *fit, double loss, double rate) {
     const char *layer = plan_first_not_finite(fit->plan);
     return FAIL(
         CF_DIVERGED,
         "the loss became %g in epoch %d, step %lld (step %lld in all), first in the output of %s, at learning rate "
         "%g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
-        loss, fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1,
-        layer ? layer : "the loss itself", rate, rate / 10);
+        without_sign_of_nan(loss), fit->state.epoch + 1, (long long)fit->state.step + 1,
+        (long long)fit->state.steps_done + 1, layer ? layer : "the loss itself", rate, rate / 10);
 }
 
 static bool is_sound(const Parameters *parameters, int i) {
@@ -123,8 +128,9 @@ static cf_status fail_tensor(const Fit *fit, int i, double rate) {
     return FAIL(CF_DIVERGED,
                 "%s became %g in epoch %d, step %lld (step %lld in all), though the loss was still finite, at learning "
                 "rate %g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
-                parameter->name, (double)values[parameter_first_unsound(parameter, values)], fit->state.epoch + 1,
-                (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate, rate / 10);
+                parameter->name, without_sign_of_nan((double)values[parameter_first_unsound(parameter, values)]),
+                fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate,
+                rate / 10);
 }
 
 /* Finite losses do not show it: batch norm divides by an infinite variance and goes on with zeros. */
@@ -221,7 +227,7 @@ static cf_status validate(Fit *fit, EpochRow *row) {
     row->validation_accuracy = (double)result.correct / (double)fit->validation->count;
     FAIL_IF(!isfinite(row->validation_loss), CF_DIVERGED,
             "the validation loss became %g after epoch %d at learning rate %g; a lower rate (try %.2g) usually helps",
-            row->validation_loss, fit->state.epoch + 1, row->rate, row->rate / 10);
+            without_sign_of_nan(row->validation_loss), fit->state.epoch + 1, row->rate, row->rate / 10);
     return CF_OK;
 }
 
