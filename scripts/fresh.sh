@@ -72,7 +72,7 @@ settings_of_apt() {
     done >"$dir/etc/apt/sources.list"
     apt-config dump | grep -iE '^Acquire::(http|https|ftp|Retries|ForceIPv[46]|Check-Date|Check-Valid-Until)\b' \
         >"$dir/etc/apt/apt.conf.d/90here" || true
-    echo 'Acquire::Languages "none";' >>"$dir/etc/apt/apt.conf.d/90here"
+    printf '%s\n' 'Acquire::Retries "3";' 'Acquire::Languages "none";' >>"$dir/etc/apt/apt.conf.d/90here"
     mkdir -p "$dir/etc/ssl/certs"
     [ ! -e /etc/ssl/certs/ca-certificates.crt ] || cp -L /etc/ssl/certs/ca-certificates.crt "$dir/etc/ssl/certs/"
     cp -L /etc/resolv.conf /etc/hosts "$dir/etc/" 2>/dev/null || true
