@@ -47,7 +47,7 @@ apt_sources() {
 }
 mirror() { apt_sources | awk 'NF == 1 { print $1; exit }'; }
 
-# ---- Within the name spaces: fresh.sh --inside DIR SUITE BASE COMMAND... ----
+# ---- Within the name spaces: fresh.sh --inside DIR SUITE BASE TARGET... (of make; "": none) ----
 
 bare_system() {
     local mirror include=()
@@ -109,11 +109,10 @@ inside() {
     local target begin
     for target; do
         begin=$SECONDS
-        say "make $target"
-        # shellcheck disable=SC2086  # none: what is built
-        in_there make $target
+        say "make${target:+ $target}"
+        in_there make ${target:+"$target"}
         [ -n "$target" ] || in_there build/cifra train --data hand -n 300 --epochs 1 --figures none --out /root/run
-        say "make $target took $((SECONDS - begin)) s"
+        say "make${target:+ $target} took $((SECONDS - begin)) s"
     done
 }
 
