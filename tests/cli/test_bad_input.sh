@@ -55,7 +55,7 @@ fi
 mkdir -p pictures/a pictures/b && cp good/pictures/0/0.png pictures/a/ && head -c 60 good/pictures/1/0.png >pictures/b/0.png
 refuses 1 "pictures/b/0.png" "${train[@]}" --data pictures
 rm pictures/b/0.png
-refuses 1 "b" "${train[@]}" --data pictures
+refuses 1 "pictures has images of 1 class" "${train[@]}" --data pictures
 
 # Training that fails leaves its message; the run folder stays resumable or absent.
 refuses 1 "learning rate" "$CIFRA" train --data good --model "dense 30 | leakyrelu | dense 30 | leakyrelu | dense classes" --lr 1e6 --epochs 3 --quiet --out diverged
