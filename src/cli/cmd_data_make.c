@@ -1,6 +1,7 @@
 /* cifra data make: a set as files that other tools read. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
@@ -125,18 +126,18 @@ static json_t *counts_json(const cf_set *set, size_t first, size_t end) {
 static cf_status print_made(const Arguments *given, const MakeArguments *a, int format, const cf_set *set,
                             const MadeFiles *files) {
     if (!given->json) {
-        printf("%s, %s: %zu training and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n", set->name,
-               set->source, set->official_train, set->count - set->official_train, set->channels, set->height,
-               set->width, set->sha256);
-        for (int i = 0; i < files->count; i++) printf("%s\n", files->path[i]);
+        print_tamed("%s, %s: %zu training and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
+                    set->name, set->source, set->official_train, set->count - set->official_train, set->channels,
+                    set->height, set->width, set->sha256);
+        for (int i = 0; i < files->count; i++) print_tamed("%s\n", files->path[i]);
         return CF_OK;
     }
     json_t *paths = json_array();
-    for (int i = 0; i < files->count; i++) json_array_append_new(paths, json_string(files->path[i]));
-    return print_json(json_pack("{s:s s:s s:s s:s s:o s:[i i i] s:{s:o s:o} s:s}", "name", set->name, "source",
-                                set->source, "out", a->out, "format", format_words[format], "files", paths, "shape",
-                                set->channels, set->height, set->width, "counts", "train",
-                                counts_json(set, 0, set->official_train), "test",
+    for (int i = 0; i < files->count; i++) json_array_append_new(paths, json_text(files->path[i]));
+    return print_json(json_pack("{s:o s:o s:o s:s s:o s:[i i i] s:{s:o s:o} s:s}", "name", json_text(set->name),
+                                "source", json_text(set->source), "out", json_text(a->out), "format",
+                                format_words[format], "files", paths, "shape", set->channels, set->height, set->width,
+                                "counts", "train", counts_json(set, 0, set->official_train), "test",
                                 counts_json(set, set->official_train, set->count), "sha256", set->sha256));
 }
 

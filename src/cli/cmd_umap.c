@@ -1,6 +1,7 @@
 /* cifra umap: features of a run, or any matrix, in the plane. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "cli/data_options.h"
@@ -215,16 +216,19 @@ static cf_status embed(const UmapArguments *a, Embedding *embedding) {
 
 static cf_status tell(const Embedding *embedding, const FigureList *files, bool as_json) {
     json_t *json, *paths;
+    TextDraft draft;
     if (as_json) {
         FORWARD(embedding_json(embedding, &json));
         paths = json_array();
-        for (size_t i = 0; i < files->count; i++) json_array_append_new(paths, json_string(files->paths[i]));
+        for (size_t i = 0; i < files->count; i++) json_array_append_new(paths, json_text(files->paths[i]));
         json_object_set_new(json, "files", paths);
         return print_json(json);
     }
-    embedding_print(embedding, stdout);
+    FORWARD(text_draft(&draft));
+    embedding_print(embedding, draft.stream);
+    FORWARD(print_draft(&draft));
     for (size_t i = 0; i < files->count; i++)
-        printf("%s%s\n", i ? "                   " : "files              ", files->paths[i]);
+        print_tamed("%s%s\n", i ? "                   " : "files              ", files->paths[i]);
     return CF_OK;
 }
 
