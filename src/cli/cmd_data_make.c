@@ -148,7 +148,8 @@ static cf_status make(const Arguments *given, const MakeArguments *a, const char
     GeneratedSpec spec;
     int format = a->format, channels = 0;
     bool test = true;
-    /* A folder that is in use is told before the images are made. */
+    /* A folder that cannot be made or is in use is told before the images are made. */
+    FORWARD(file_check_folder(a->out));
     if (generator_named(name)) {
         FORWARD(generated_spec_read(name, &spec));
         channels = spec.generator->channels;

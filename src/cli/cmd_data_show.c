@@ -210,6 +210,7 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FAIL_IF(!a->out, CF_BAD_USE, "--out FIG is needed: the figure to draw, a .svg, .png or .pdf file");
     FORWARD(canvas_check_path(a->out));
+    FORWARD(file_check_output(a->out));
     FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
     cf_status status = show(given, a, name);
     free(name);

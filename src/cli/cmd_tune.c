@@ -191,6 +191,7 @@ static cf_status prepare(const Arguments *given, const TuneArguments *a, Session
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->data, &a->dials, &s->data));
     FORWARD(name_folder(a, s));
+    FORWARD(file_check_folder(s->out));
     FORWARD(load_data(a, s));
     fill_options(a, s);
     return CF_OK;

@@ -249,15 +249,24 @@ static cf_status embed_and_write(const UmapArguments *a, const EmbedInput *input
     return status;
 }
 
+/* Before the work: where everything will go. */
+static cf_status check_places(const UmapArguments *a, const char *folder) {
+    if (a->save_features) FORWARD(file_check_output(a->save_features));
+    if (a->save_model) FORWARD(file_check_output(a->save_model));
+    return file_check_folder(folder);
+}
+
 static cf_status umap_of_files(const UmapArguments *a, unsigned formats, bool as_json) {
-    EmbedInput input;
+    EmbedInput input = {0};
     char *folder = NULL;
     cf_status status;
-    FORWARD(embed_input_from_files(a->features, a->labels, &input));
-    int length = (int)strlen(input.subject);
-    if (length > 4 && strcmp(input.subject + length - 4, ".npy") == 0) length -= 4;
-    FORWARD_TO(done, memory_print(&folder, "%.*s-umap", length, input.subject));
+    const char *name = file_base_name(a->features);
+    int length = (int)strlen(name);
+    if (length > 4 && strcmp(name + length - 4, ".npy") == 0) length -= 4;
+    FORWARD(memory_print(&folder, "%.*s-umap", length, name));
     const EmbeddingPlace place = {a->out ? a->out : folder, "", formats};
+    FORWARD_TO(done, check_places(a, place.folder));
+    FORWARD_TO(done, embed_input_from_files(a->features, a->labels, &input));
     FORWARD_TO(done, embed_and_write(a, &input, &place, 0, as_json));
 done:
     free(folder);
@@ -271,6 +280,7 @@ static cf_status umap_of_images(const UmapArguments *a, Run *run, const char *da
     char *suffix = NULL;
     cf_status status;
     double begin = clock_seconds();
+    FORWARD(check_places(a, a->out ? a->out : run->folder));
     FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &input, &part));
     double seconds = clock_seconds() - begin;
     if (a->save_features)
