@@ -77,20 +77,26 @@ static cf_status try_folder(const char *folder, int *reason) {
     return CF_OK;
 }
 
-/* Cuts the last name off a path: "a/b/" becomes "a", "a" ".", "/a" "/". */
-static void cut_last_name(char *path) {
+static void cut_slashes(char *path) {
     size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/') length--;
-    while (length > 0 && path[length - 1] != '/') length--;
-    while (length > 1 && path[length - 1] == '/') length--;
-    if (length == 0) path[length++] = '.';
-    path[length] = '\0';
+    while (length > 1 && path[length - 1] == '/') path[--length] = '\0';
+}
+
+/* "a/b" becomes "a", "a" ".", "/a" "/". */
+static void cut_last_name(char *path) {
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path] = '\0';
+    else
+        strcpy(path, ".");
+    cut_slashes(path);
 }
 
 /* The nearest folder above that is there decides. */
 static cf_status check_above(const char *path, char *above) {
     struct stat info;
     int reason;
+    cut_slashes(above);
     while (stat(above, &info) != 0) {
         const int why = errno;
         FAIL_IF(why != ENOENT && why != ENOTDIR, CF_IO, "cannot make the folder %s: %s", path, strerror(why));
@@ -115,6 +121,7 @@ cf_status file_check_output(const char *path) {
     struct stat info;
     char *folder;
     int reason = 0;
+    FAIL_IF(!*path, CF_BAD_USE, "a file to be written has an empty name");
     FORWARD(check_no_device(path));
     FAIL_IF(stat(path, &info) != 0 && errno != ENOENT, CF_IO, "cannot write %s: %s", path, strerror(errno));
     FORWARD(memory_copy_string(path, &folder));
