@@ -50,6 +50,93 @@ cf_status file_make_folder(const char *path) {
     return status;
 }
 
+/* The rename at the end of a draft would put a file in place of a device such as /dev/stdout. */
+static cf_status check_no_device(const char *path) {
+    struct stat info;
+    FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), CF_IO, "cannot write %s: it is %s, not a file", path,
+            S_ISDIR(info.st_mode) ? "a folder" : "a device or a pipe");
+    return CF_OK;
+}
+
+/* Whether something can be made in a folder that is there: by doing it, since permissions, quotas and kinds of file systems have
+ * more to say than access tells. A file without a name leaves no trace; where there are none, a folder is made and removed. */
+static cf_status try_folder(const char *folder, int *reason) {
+    char *probe;
+    const int descriptor = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    *reason = 0;
+    if (descriptor >= 0) {
+        close(descriptor);
+        return CF_OK;
+    }
+    FORWARD(file_join(folder, ".cifra-XXXXXX", &probe));
+    if (!mkdtemp(probe))
+        *reason = errno;
+    else
+        rmdir(probe);
+    free(probe);
+    return CF_OK;
+}
+
+static void cut_slashes(char *path) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') path[--length] = '\0';
+}
+
+/* "a/b" becomes "a", "a" ".", "/a" "/". */
+static void cut_last_name(char *path) {
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path] = '\0';
+    else
+        strcpy(path, ".");
+    cut_slashes(path);
+}
+
+/* The nearest folder above that is there decides. */
+static cf_status check_above(const char *path, char *above) {
+    struct stat info;
+    int reason;
+    cut_slashes(above);
+    while (stat(above, &info) != 0) {
+        const int why = errno;
+        FAIL_IF(why != ENOENT && why != ENOTDIR, CF_IO, "cannot make the folder %s: %s", path, strerror(why));
+        FAIL_IF(lstat(above, &info) == 0, CF_IO, "cannot make the folder %s: %s is a link to nothing", path, above);
+        cut_last_name(above);
+    }
+    FAIL_IF(!S_ISDIR(info.st_mode), CF_IO, "cannot make the folder %s: %s is a file", path, above);
+    FORWARD(try_folder(above, &reason));
+    FAIL_IF(reason != 0, CF_IO, "cannot write into the folder %s: %s", above, strerror(reason));
+    return CF_OK;
+}
+
+cf_status file_check_folder(const char *path) {
+    char *above;
+    FORWARD(memory_copy_string(*path ? path : ".", &above));
+    cf_status status = check_above(path, above);
+    free(above);
+    return status;
+}
+
+cf_status file_check_output(const char *path) {
+    struct stat info;
+    char *folder;
+    int reason = 0;
+    FAIL_IF(!*path, CF_BAD_USE, "a file to be written has an empty name");
+    FORWARD(check_no_device(path));
+    FAIL_IF(stat(path, &info) != 0 && errno != ENOENT, CF_IO, "cannot write %s: %s", path, strerror(errno));
+    FORWARD(memory_copy_string(path, &folder));
+    cut_last_name(folder);
+    cf_status status = CF_OK;
+    if (stat(folder, &info) != 0)
+        reason = errno;
+    else
+        status = try_folder(folder, &reason);
+    free(folder);
+    FORWARD(status);
+    FAIL_IF(reason != 0, CF_IO, "cannot write %s: %s", path, strerror(reason));
+    return CF_OK;
+}
+
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place) {
     (void)info, (void)kind, (void)place;
     return remove(path) != 0 && errno != ENOENT ? errno : 0;
@@ -137,12 +224,9 @@ static cf_status open_aside(FileDraft *draft, int *descriptor) {
 
 cf_status file_draft(const char *path, FileDraft *draft) {
     FileDraft made = {0};
-    struct stat info;
     int descriptor = -1;
     cf_status status;
-    /* The rename at the end would put a file in place of a device such as /dev/stdout. */
-    FAIL_IF(stat(path, &info) == 0 && !S_ISREG(info.st_mode), CF_IO, "cannot write %s: it is %s, not a file", path,
-            S_ISDIR(info.st_mode) ? "a folder" : "a device or a pipe");
+    FORWARD(check_no_device(path));
     FORWARD_TO(failed, memory_copy_string(path, &made.path));
     FORWARD_TO(failed, open_aside(&made, &descriptor));
     made.stream = fdopen(descriptor, "wb");

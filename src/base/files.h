@@ -16,6 +16,10 @@ bool file_is_folder(const char *path);
 const char *file_base_name(const char *path);
 /* Makes a folder and those above it; one that is there already is fine. */
 cf_status file_make_folder(const char *path);
+/* Whether a folder could be made now, or written into where it is there; and whether a file could be written, in a folder that is
+ * there. For before the work: both leave everything as it is. */
+cf_status file_check_folder(const char *path);
+cf_status file_check_output(const char *path);
 
 /* Removes a file, or a folder with all that is in it; links are removed, not followed. What is not there is fine. */
 cf_status file_remove_tree(const char *path);

@@ -95,9 +95,7 @@ int text_columns(const char *text) {
     return columns;
 }
 
-/* The character at *place, which moves on; -1 where the bytes are no UTF-8: overlong forms, surrogates and what is beyond
- * U+10FFFF are none. */
-static int32_t next_character(const unsigned char **place) {
+int32_t text_next_character(const unsigned char **place) {
     static const int32_t least[] = {0, 0x80, 0x800, 0x10000};
     const unsigned char *p = *place;
     const int more = *p < 0x80 ? 0 : *p >> 5 == 6 ? 1 : *p >> 4 == 14 ? 2 : *p >> 3 == 30 ? 3 : -1;
@@ -120,7 +118,7 @@ bool text_is_name(const char *text) {
     const size_t length = strlen(text);
     if (length < 1 || length > LONGEST_NAME) return false;
     for (const unsigned char *place = (const unsigned char *)text; *place;) {
-        const int32_t c = next_character(&place);
+        const int32_t c = text_next_character(&place);
         if (is_control(c) || c == 0x2028 || c == 0x2029 || c == 0xfffe || c == 0xffff) return false;
     }
     return true;
@@ -130,7 +128,7 @@ void text_tame(char *text) {
     const unsigned char *place = (const unsigned char *)text;
     while (*place) {
         const unsigned char *begin = place;
-        const int32_t c = next_character(&place);
+        const int32_t c = text_next_character(&place);
         const bool fine = c == '\n' || c == '\t' || !is_control(c);
         if (place == begin) place++;
         if (!fine) *text++ = '?';

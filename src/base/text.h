@@ -23,6 +23,9 @@ const char *text_thousands(long long n, char text[32]);
 const char *text_loss(double loss, char text[32]);
 /* Code points of UTF-8: the columns that a text takes on a terminal, as far as it is no wide script. */
 int text_columns(const char *text);
+/* The character at *place, which moves on; -1 where the bytes are no UTF-8 (RFC 3629): overlong forms, surrogates and what is
+ * beyond U+10FFFF are none. */
+int32_t text_next_character(const unsigned char **place);
 /* Whether a text may be the name of something: 1 to LONGEST_NAME bytes of UTF-8 (RFC 3629) without control characters (C0,
  * DEL, C1, and the separators U+2028 and U+2029). Such a name can stand in JSON, XML, a line of a table and on a terminal. */
 bool text_is_name(const char *text);

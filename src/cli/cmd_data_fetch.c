@@ -1,6 +1,7 @@
 /* cifra data fetch: downloads sets, verified, into the data folder. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/text.h"
@@ -97,9 +98,9 @@ static void print_result(const FetchSet *set, const FetchResult *r) {
     char bytes[32];
     text_thousands((long long)r->bytes, bytes);
     if (r->state == FETCH_THERE)
-        printf("%s/%s: there already, verified\n", set->name, file_base_name(r->path));
+        print_tamed("%s/%s: there already, verified\n", set->name, file_base_name(r->path));
     else if (r->state == FETCH_FETCHED)
-        printf("%s/%s: %s bytes from %s, verified\n", set->name, file_base_name(r->path), bytes, r->url);
+        print_tamed("%s/%s: %s bytes from %s, verified\n", set->name, file_base_name(r->path), bytes, r->url);
     fflush(stdout);
 }
 
@@ -111,7 +112,7 @@ static cf_status mirror_urls(const FetchSet *set, const FetchFile *file, const c
         cf_status status = fetch_shown_url(url, &shown);
         free(url);
         FORWARD(status);
-        json_array_append_new(urls, json_string(shown));
+        json_array_append_new(urls, json_text(shown));
         free(shown);
     }
     return CF_OK;
@@ -125,11 +126,11 @@ static json_t *file_json(const FetchFile *file) {
 static json_t *result_json(const FetchFile *file, const FetchResult *r) {
     static const char *const words[] = {"missing", "there", "fetched"};
     json_t *json = file_json(file), *faults = json_array();
-    for (size_t i = 0; i < r->fault_count; i++) json_array_append_new(faults, json_string(r->faults[i]));
+    for (size_t i = 0; i < r->fault_count; i++) json_array_append_new(faults, json_text(r->faults[i]));
     json_object_set_new(json, "state", json_string(words[r->state]));
-    if (r->path) json_object_set_new(json, "path", json_string(r->path));
+    if (r->path) json_object_set_new(json, "path", json_text(r->path));
     if (r->state != FETCH_MISSING) json_object_set_new(json, "bytes", json_integer((json_int_t)r->bytes));
-    if (r->url) json_object_set_new(json, "url", json_string(r->url));
+    if (r->url) json_object_set_new(json, "url", json_text(r->url));
     json_object_set_new(json, "faults", faults);
     return json;
 }
@@ -174,7 +175,8 @@ static cf_status by_hand_json(const FetchSet *set, const char *folder, const cha
         json_decref(files);
         return status;
     }
-    json_array_append_new(sets, json_pack("{s:s s:s s:o}", "name", set->name, "folder", place, "files", files));
+    json_array_append_new(sets,
+                          json_pack("{s:s s:o s:o}", "name", set->name, "folder", json_text(place), "files", files));
     free(place);
     return CF_OK;
 }
@@ -222,10 +224,11 @@ static cf_status one_set(Session *s, const FetchSet *set) {
     FORWARD(file_join(s->folder, set->folder, &place));
     if (s->sets) {
         files = json_array();
-        json_array_append_new(s->sets, json_pack("{s:s s:s s:o}", "name", set->name, "folder", place, "files", files));
+        json_array_append_new(
+            s->sets, json_pack("{s:s s:o s:o}", "name", set->name, "folder", json_text(place), "files", files));
     }
     cf_status status = fetch_set(s, set, files);
-    if (!status && !files) printf("%s is in %s\n", set->name, place);
+    if (!status && !files) print_tamed("%s is in %s\n", set->name, place);
     free(place);
     if (status != CF_BAD_INPUT) return status;
     const size_t used = strlen(s->missing);
@@ -247,7 +250,7 @@ static cf_status finish(const Session *s, cf_status status) {
     if (status == CF_INTERRUPTED)
         return FAIL(status, "stopped; what has come is kept. The same command goes on from there");
     FORWARD(status);
-    if (s->sets) FORWARD(print_json(json_pack("{s:s s:O}", "data_dir", s->folder, "sets", s->sets)));
+    if (s->sets) FORWARD(print_json(json_pack("{s:o s:O}", "data_dir", json_text(s->folder), "sets", s->sets)));
     FAIL_IF(s->missing[0], CF_IO, "could not be fetched: %s; what was wrong, and what to do by hand, stands above",
             s->missing);
     return CF_OK;

@@ -1,6 +1,7 @@
 /* cifra data info: what is in a set, and the factors of a generated one. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "cli/data_options.h"
@@ -58,10 +59,11 @@ static void print_info(const cf_set *set, const cf_split *split, const char *mod
     for (size_t p = 0; p < COUNT_OF(parts); p++) subset_class_counts(cf_split_part(split, parts[p]), counts[p]);
     char validation[48] = "";
     if (set->official_validation) snprintf(validation, sizeof validation, ", validation %zu", set->official_validation);
-    printf("%s\n  from     %s\n  images   %zu of %dx%dx%d (channels, height, width); official train %zu%s, test %zu\n"
-           "  sha256   %s\n  split    %s\n\n  %-16s %10s %10s %10s\n",
-           set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train, validation,
-           set->count - set_test_begin(set), set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
+    print_tamed(
+        "%s\n  from     %s\n  images   %zu of %dx%dx%d (channels, height, width); official train %zu%s, test %zu\n"
+        "  sha256   %s\n  split    %s\n\n  %-16s %10s %10s %10s\n",
+        set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train, validation,
+        set->count - set_test_begin(set), set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
     for (int c = 0; c < all->classes; c++) {
         int label = all->class_labels[c];
         printf("  %-16s %10zu %10zu %10zu\n", set->class_names[label], counts[0][label], counts[1][label],
@@ -75,7 +77,7 @@ static json_t *info_json(const cf_set *set, const cf_split *split, const char *m
     const cf_subset *all = cf_split_part(split, CF_ALL);
     json_t *classes = json_array(), *counts = json_object();
     for (int c = 0; c < all->classes; c++)
-        json_array_append_new(classes, json_string(set->class_names[all->class_labels[c]]));
+        json_array_append_new(classes, json_text(set->class_names[all->class_labels[c]]));
     for (size_t p = 0; p < COUNT_OF(parts); p++) {
         size_t per_class[MAX_CLASSES];
         json_t *list = json_array();
@@ -84,9 +86,9 @@ static json_t *info_json(const cf_set *set, const cf_split *split, const char *m
             json_array_append_new(list, json_integer((json_int_t)per_class[all->class_labels[c]]));
         json_object_set_new(counts, part_keys[p], list);
     }
-    return json_pack("{s:s s:s s:[i i i] s:I s:I s:I s:o s:s s:o s:s}", "name", set->name, "source", set->source,
-                     "shape", set->channels, set->height, set->width, "images", (json_int_t)set->count,
-                     "official_train", (json_int_t)set->official_train, "official_validation",
+    return json_pack("{s:o s:o s:[i i i] s:I s:I s:I s:o s:s s:o s:s}", "name", json_text(set->name), "source",
+                     json_text(set->source), "shape", set->channels, set->height, set->width, "images",
+                     (json_int_t)set->count, "official_train", (json_int_t)set->official_train, "official_validation",
                      (json_int_t)set->official_validation, "classes", classes, "split", mode, "counts", counts,
                      "sha256", set->sha256);
 }
@@ -173,11 +175,11 @@ static cf_status tell(const Arguments *given, const InfoArguments *a, const char
 static cf_status tell_factors(const Arguments *given, const char *name, const GeneratedSpec *spec) {
     const Generator *g = spec->generator;
     if (given->json) {
-        json_t *json = json_pack("{s:s s:[i i i]}", "name", name, "shape", g->channels, g->height, g->width);
+        json_t *json = json_pack("{s:o s:[i i i]}", "name", json_text(name), "shape", g->channels, g->height, g->width);
         factors_add_json(spec, json);
         return print_json(json);
     }
-    printf("%s: %s\n", name, g->about);
+    print_tamed("%s: %s\n", name, g->about);
     factors_print(spec);
     return CF_OK;
 }

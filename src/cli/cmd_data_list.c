@@ -1,6 +1,7 @@
 /* cifra data list: sets by name. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
 #include "data/set_load.h"
@@ -24,7 +25,7 @@ static cf_status print_folders(const char *data_dir) {
     FORWARD(data_folders(data_dir, folders, &count));
     printf("looked for in:");
     for (int i = 0; i < count; i++) {
-        printf("%s %s", i ? "," : "", folders[i]);
+        print_tamed("%s %s", i ? "," : "", folders[i]);
         free(folders[i]);
     }
     putchar('\n');
@@ -35,11 +36,11 @@ static void print_list(const SetList *list) {
     for (size_t i = 0; i < list->count; i++) {
         const SetEntry *e = &list->entries[i];
         if (e->found && !e->path)
-            printf("%-16s %s\n", e->name, e->kind);
+            print_tamed("%-16s %s\n", e->name, e->kind);
         else if (e->found)
-            printf("%-16s %s: %s\n", e->name, e->path, e->kind);
+            print_tamed("%-16s %s: %s\n", e->name, e->path, e->kind);
         else
-            printf("%-16s not there (cifra data fetch %s); wanted: %s\n", e->name, e->name, e->missing);
+            print_tamed("%-16s not there (cifra data fetch %s); wanted: %s\n", e->name, e->name, e->missing);
     }
 }
 
@@ -47,9 +48,9 @@ static json_t *list_json(const SetList *list) {
     json_t *sets = json_array();
     for (size_t i = 0; i < list->count; i++) {
         const SetEntry *e = &list->entries[i];
-        json_array_append_new(sets,
-                              json_pack("{s:s s:s? s:b s:s*}", "name", e->name, "path", e->path, "found", e->found,
-                                        e->found ? "kind" : "missing", e->found ? e->kind : e->missing));
+        json_array_append_new(sets, json_pack("{s:o s:o s:b s:o}", "name", json_text(e->name), "path",
+                                              json_text(e->path), "found", e->found, e->found ? "kind" : "missing",
+                                              json_text(e->found ? e->kind : e->missing)));
     }
     return json_pack("{s:o}", "sets", sets);
 }

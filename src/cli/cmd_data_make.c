@@ -1,6 +1,7 @@
 /* cifra data make: a set as files that other tools read. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
@@ -140,21 +141,22 @@ static cf_status print_made(const Arguments *given, const MakeArguments *a, int 
         char validation[48] = "";
         if (set->official_validation)
             snprintf(validation, sizeof validation, ", %zu validation", set->official_validation);
-        printf("%s, %s: %zu training%s and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
-               set->name, set->source, set->official_train, validation, set->count - set_test_begin(set), set->channels,
-               set->height, set->width, set->sha256);
-        for (int i = 0; i < files->count; i++) printf("%s\n", files->path[i]);
-        if (files->class_list) printf("%s\n", files->class_list);
+        print_tamed("%s, %s: %zu training%s and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
+                    set->name, set->source, set->official_train, validation, set->count - set_test_begin(set),
+                    set->channels, set->height, set->width, set->sha256);
+        for (int i = 0; i < files->count; i++) print_tamed("%s\n", files->path[i]);
+        if (files->class_list) print_tamed("%s\n", files->class_list);
         return CF_OK;
     }
     json_t *paths = json_array();
-    for (int i = 0; i < files->count; i++) json_array_append_new(paths, json_string(files->path[i]));
-    if (files->class_list) json_array_append_new(paths, json_string(files->class_list));
+    for (int i = 0; i < files->count; i++) json_array_append_new(paths, json_text(files->path[i]));
+    if (files->class_list) json_array_append_new(paths, json_text(files->class_list));
     json_t *counts = json_pack("{s:o s:o s:o}", "train", counts_json(set, 0), "validation", counts_json(set, 1), "test",
                                counts_json(set, 2));
-    return print_json(json_pack("{s:s s:s s:s s:s s:o s:[i i i] s:o s:s}", "name", set->name, "source", set->source,
-                                "out", a->out, "format", format_words[format], "files", paths, "shape", set->channels,
-                                set->height, set->width, "counts", counts, "sha256", set->sha256));
+    return print_json(json_pack("{s:o s:o s:o s:s s:o s:[i i i] s:o s:s}", "name", json_text(set->name), "source",
+                                json_text(set->source), "out", json_text(a->out), "format", format_words[format],
+                                "files", paths, "shape", set->channels, set->height, set->width, "counts", counts,
+                                "sha256", set->sha256));
 }
 
 /* Labels are numbers in these files: what the classes are called stands beside them, unless the numbers say it. */
@@ -174,7 +176,8 @@ static cf_status make(const Arguments *given, const MakeArguments *a, const char
     GeneratedSpec spec;
     int format = a->format, channels = 0, classes = 0;
     bool parts[SET_PARTS] = {true};
-    /* A folder that is in use is told before the images are made. */
+    /* A folder that cannot be made or is in use is told before the images are made. */
+    FORWARD(file_check_folder(a->out));
     if (generator_named(name)) {
         FORWARD(generated_spec_read(name, &spec));
         channels = spec.generator->channels;

@@ -1,6 +1,7 @@
 /* cifra data show: a figure of images of every class, generated ones beside real ones. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -174,17 +175,18 @@ static json_t *sample_json(const Sample *sample, const cf_set *rows, const ShowA
         }
         json_object_set_new(images, rows->class_names[r], list);
     }
-    return json_pack("{s:s s:s s:o}", "name", sample->name, "source", sample->set->source, "images", images);
+    return json_pack("{s:o s:o s:o}", "name", json_text(sample->name), "source", json_text(sample->set->source),
+                     "images", images);
 }
 
 static cf_status print_shown(const Arguments *given, const ShowArguments *a, const Sample *samples, int count) {
     if (!given->json) {
-        printf("%s\n", a->out);
+        print_tamed("%s\n", a->out);
         return CF_OK;
     }
     json_t *sets = json_array();
     for (int g = 0; g < count; g++) json_array_append_new(sets, sample_json(&samples[g], samples[0].set, a));
-    return print_json(json_pack("{s:s s:i s:I s:o}", "out", a->out, "per_class", a->per_class, "seed",
+    return print_json(json_pack("{s:o s:i s:I s:o}", "out", json_text(a->out), "per_class", a->per_class, "seed",
                                 (json_int_t)a->seed, "sets", sets));
 }
 
@@ -209,6 +211,7 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FAIL_IF(!a->out, CF_BAD_USE, "--out FIG is needed: the figure to draw, a .svg, .png or .pdf file");
     FORWARD(canvas_check_path(a->out));
+    FORWARD(file_check_output(a->out));
     FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
     cf_status status = show(given, a, name);
     free(name);

@@ -50,7 +50,7 @@ static cf_status print_analysis(const Evaluation *e) {
 }
 
 static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
-    printf("%s on %s, %s: %zu images\n\n", run->folder, data, part, e->count);
+    print_tamed("%s on %s, %s: %zu images\n\n", run->folder, data, part, e->count);
     metrics_print_report(&e->metrics, stdout);
     putchar('\n');
     metrics_print_confusion(&e->metrics, stdout);

@@ -1,9 +1,10 @@
 /* cifra predict: image files through a trained network. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
-#include "base/numbers.h"
 #include "base/slices.h"
+#include "base/text.h"
 #include "cli/terminal.h"
 #include "eval/predict.h"
 
@@ -12,52 +13,136 @@
 #include <stdlib.h>
 
 typedef struct PredictArguments {
-    int threads;
+    const char *csv;
+    int threads, top;
     bool invert;
 } PredictArguments;
 
 static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
      OPTION_MEMBER(PredictArguments, invert)},
-    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors", .default_text = "0",
-     OPTION_MEMBER(PredictArguments, threads)},
+    {"top", "K", OPTION_INTEGER, 0, MAX_CLASSES, .help = "how many classes are told of each image, the likeliest first",
+     .default_text = "0: the first, and those of 1 % and more", OPTION_MEMBER(PredictArguments, top)},
+    {"csv", "FILE", OPTION_TEXT,
+     .help = "writes file, class, confidence and the probability of each class (p_CLASS) as a table",
+     OPTION_MEMBER(PredictArguments, csv)},
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
+     .default_text = "0", OPTION_MEMBER(PredictArguments, threads)},
 };
 
-static void print_line(const cf_model *model, const char *path, const float *p) {
-    int best = first_largest(p, model->classes);
-    printf("%s: %s (%.2f %%)", path, model->class_names[best], 100 * (double)p[best]);
-    /* The runners-up that matter: what is left of one percent and more. */
-    for (int c = 0; c < model->classes; c++)
-        if (c != best && p[c] >= 0.01f) printf("  %s %.2f %%", model->class_names[c], 100 * (double)p[c]);
+/* What the answers go to, one by one. */
+typedef struct Answers {
+    const cf_model *model;
+    int top;
+    json_t *list;    /* with --json */
+    FileDraft table; /* with --csv */
+    size_t failed;
+} Answers;
+
+/* ---- The likeliest ---- */
+
+typedef struct Ranked {
+    float p;
+    int class;
+} Ranked;
+
+/* Equal ones in the order of the classes. */
+static int by_probability(const void *left, const void *right) {
+    const Ranked *a = left, *b = right;
+    return a->p != b->p ? (a->p < b->p) - (a->p > b->p) : a->class - b->class;
+}
+
+/* Ranks all classes; returns how many are told. */
+static int rank(const Answers *answers, const float *p, Ranked ranked[MAX_CLASSES]) {
+    const int classes = answers->model->classes;
+    int told = 1;
+    for (int c = 0; c < classes; c++) ranked[c] = (Ranked){p[c], c};
+    qsort(ranked, (size_t)classes, sizeof *ranked, by_probability);
+    if (answers->top) return answers->top < classes ? answers->top : classes;
+    while (told < classes && ranked[told].p >= 0.01f) told++;
+    return told;
+}
+
+/* ---- Answers ---- */
+
+static void print_line(const Answers *answers, const PredictedPicture *picture) {
+    char *const *names = answers->model->class_names;
+    Ranked ranked[MAX_CLASSES];
+    if (picture->error) {
+        fprintf(stderr, "cifra: %s\n", picture->error);
+        return;
+    }
+    const int told = rank(answers, picture->probabilities, ranked);
+    print_tamed("%s: %s (%.2f %%)", picture->path, names[ranked[0].class], 100 * (double)ranked[0].p);
+    for (int i = 1; i < told; i++) printf("  %s %.2f %%", names[ranked[i].class], 100 * (double)ranked[i].p);
     putchar('\n');
 }
 
-static json_t *to_json(const cf_model *model, const char *path, const float *p) {
-    json_t *list = json_array();
-    for (int c = 0; c < model->classes; c++) json_array_append_new(list, json_real((double)p[c]));
-    return json_pack("{s:s s:s s:o}", "file", path, "class", model->class_names[first_largest(p, model->classes)],
-                     "probabilities", list);
+static json_t *to_json(const Answers *answers, const PredictedPicture *picture) {
+    char *const *names = answers->model->class_names;
+    json_t *all, *top;
+    Ranked ranked[MAX_CLASSES];
+    if (picture->error)
+        return json_pack("{s:o s:o}", "file", json_text(picture->path), "error", json_text(picture->error));
+    all = json_array(), top = json_array();
+    const int told = rank(answers, picture->probabilities, ranked);
+    for (int c = 0; c < answers->model->classes; c++)
+        json_array_append_new(all, json_real((double)picture->probabilities[c]));
+    for (int i = 0; i < told; i++)
+        json_array_append_new(top, json_pack("{s:o s:f}", "class", json_text(names[ranked[i].class]), "probability",
+                                             (double)ranked[i].p));
+    return json_pack("{s:o s:o s:f s:o s:o}", "file", json_text(picture->path), "class",
+                     json_text(names[ranked[0].class]), "confidence", (double)ranked[0].p, "top", top, "probabilities",
+                     all);
 }
 
-static cf_status predict_all(const cf_model *model, const Arguments *given, const PredictArguments *a, json_t *list) {
-    Predictor *predictor = NULL;
-    float *p = NULL;
-    cf_status status;
-    ClassifyOptions how = {cpu_engine(), a->threads};
-    FORWARD_TO(done, memory_new((size_t)model->classes, sizeof *p, &p));
-    FORWARD_TO(done, predictor_new(model, &how, &predictor));
-    for (int i = 1; i < given->positional_count; i++) {
-        FORWARD_TO(done, predictor_file(predictor, given->positional[i], a->invert, p));
-        if (given->json)
-            json_array_append_new(list, to_json(model, given->positional[i], p));
-        else
-            print_line(model, given->positional[i], p);
+static cf_status begin_table(const char *path, Answers *answers) {
+    FORWARD(file_draft(path, &answers->table));
+    fputs("file,class,confidence", answers->table.stream);
+    for (int c = 0; c < answers->model->classes; c++) {
+        char *name;
+        FORWARD(memory_print(&name, "p_%s", answers->model->class_names[c]));
+        fputc(',', answers->table.stream);
+        csv_text(answers->table.stream, name);
+        free(name);
     }
-done:
-    free(p);
-    predictor_free(predictor);
-    return status;
+    fputc('\n', answers->table.stream);
+    return CF_OK;
 }
+
+/* A file that could not be read has its row, with empty cells. */
+static cf_status add_row(const Answers *answers, const PredictedPicture *picture) {
+    FILE *out = answers->table.stream;
+    Ranked ranked[MAX_CLASSES];
+    json_t *path = json_text(picture->path); /* the table is UTF-8, as the document is */
+    FAIL_IF(!path, CF_NO_MEMORY, "out of memory for a row of the table");
+    csv_text(out, json_string_value(path));
+    json_decref(path);
+    if (picture->error) {
+        for (int c = 0; c < answers->model->classes + 2; c++) fputc(',', out);
+    } else {
+        rank(answers, picture->probabilities, ranked);
+        fputc(',', out);
+        csv_text(out, answers->model->class_names[ranked[0].class]);
+        fprintf(out, ",%.9g", (double)ranked[0].p); /* nine digits give the float back */
+        for (int c = 0; c < answers->model->classes; c++) fprintf(out, ",%.9g", (double)picture->probabilities[c]);
+    }
+    fputc('\n', out);
+    return CF_OK;
+}
+
+static cf_status take_answer(const PredictedPicture *picture, void *context) {
+    Answers *answers = context;
+    answers->failed += picture->error != NULL;
+    if (answers->table.stream) FORWARD(add_row(answers, picture));
+    if (answers->list)
+        json_array_append_new(answers->list, to_json(answers, picture));
+    else
+        print_line(answers, picture);
+    return CF_OK;
+}
+
+/* ---- The command ---- */
 
 /* RUN may be a run folder or a model file. */
 static cf_status load_model(const char *run, cf_model **model) {
@@ -69,19 +154,53 @@ static cf_status load_model(const char *run, cf_model **model) {
     return status;
 }
 
+static cf_status list_pictures(const Arguments *given, PictureList *list) {
+    for (int i = 1; i < given->positional_count; i++) FORWARD(picture_list_add(list, given->positional[i]));
+    if (list->others)
+        notice("%zu files that are no pictures were passed over, the first is %s", list->others, list->first_other);
+    FAIL_IF(!list->count, CF_BAD_INPUT, "%s holds no picture that can be read", given->positional[1]);
+    return CF_OK;
+}
+
+static cf_status print_document(const Answers *answers) {
+    json_t *classes = json_array();
+    for (int c = 0; c < answers->model->classes; c++)
+        json_array_append_new(classes, json_text(answers->model->class_names[c]));
+    return print_json(json_pack("{s:o s:O}", "classes", classes, "predictions", answers->list));
+}
+
+static cf_status answer_all(const PredictArguments *a, const PictureList *list, Answers *answers) {
+    const ClassifyOptions how = {cpu_engine(), a->threads};
+    if (a->csv) FORWARD(begin_table(a->csv, answers));
+    FORWARD(predict_pictures(answers->model, list, a->invert, &how, take_answer, answers));
+    if (answers->list) FORWARD(print_document(answers));
+    return a->csv ? file_commit(&answers->table) : CF_OK;
+}
+
+/* What could be read is told, in whatever form, before it is said that something could not. */
+static cf_status predict(const Arguments *given, const PredictArguments *a, const PictureList *list,
+                         const cf_model *model) {
+    Answers answers = {.model = model, .top = a->top, .list = given->json ? json_array() : NULL};
+    cf_status status = answer_all(a, list, &answers);
+    file_abandon(&answers.table);
+    json_decref(answers.list);
+    FORWARD(status);
+    FAIL_IF(answers.failed, CF_BAD_INPUT, "%zu of %zu files could not be read", answers.failed, list->count);
+    return CF_OK;
+}
+
 static cf_status run_command(const Arguments *given, const void *parsed) {
-    cf_model *model;
+    const PredictArguments *a = parsed;
+    PictureList list = {0};
+    cf_model *model = NULL;
+    cf_status status;
     terminal_set_quiet(given->quiet);
-    FORWARD(load_model(given->positional[0], &model));
-    json_t *list = json_array(), *classes = json_array();
-    for (int c = 0; c < model->classes; c++) json_array_append_new(classes, json_string(model->class_names[c]));
-    cf_status status = predict_all(model, given, parsed, list);
-    if (!status && given->json) {
-        status = print_json(json_pack("{s:o s:o}", "classes", classes, "predictions", list));
-    } else {
-        json_decref(classes);
-        json_decref(list);
-    }
+    if (a->csv) FORWARD(file_check_output(a->csv));
+    FORWARD_TO(done, load_model(given->positional[0], &model));
+    FORWARD_TO(done, list_pictures(given, &list));
+    status = predict(given, a, &list, model);
+done:
+    picture_list_free(&list);
     cf_model_free(model);
     return status;
 }
@@ -89,13 +208,21 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 const Command command_predict = {
     .name = "predict",
     .summary = "classify image files",
-    .usage = "RUN IMAGE...",
-    .description = "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
-                   "model.safetensors). Images are converted to the model's channels and size.\n"
-                   "\n"
-                   "Example:\n"
-                   "\n"
-                   "    cifra predict runs/mnist-paper-s1 scan.png --invert",
+    .usage = "RUN FILE|FOLDER... [--top K] [--csv FILE]",
+    .description =
+        "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
+        "model.safetensors). Images are converted to the "
+        "model's channels and size. Of a folder, the pictures in it and in its folders are taken in the order of their "
+        "paths; hidden files are passed over, and so is what is no picture, which is told by count.\n"
+        "\n"
+        "A picture that cannot be read does not end the work: it is told on stderr, has an \"error\" instead of a "
+        "class "
+        "with --json and a row without a class in the table, and the exit status is 1 at the end.\n"
+        "\n"
+        "Examples:\n"
+        "\n"
+        "    cifra predict runs/mnist-paper-s1 scan.png --invert\n"
+        "    cifra predict runs/mnist-paper-s1 scans/ --top 3 --csv scans.csv",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

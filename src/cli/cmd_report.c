@@ -1,6 +1,7 @@
 /* cifra report: a run, or a tune, as one page. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
 #include "study/figures/figures_tune.h"
@@ -101,9 +102,9 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     FORWARD(status);
     FORWARD(file_join(folder, "report.html", &path));
     if (given->json)
-        status = print_json(json_pack("{s:s}", "report", path));
+        status = print_json(json_pack("{s:o}", "report", json_text(path)));
     else
-        printf("%s\n", path);
+        print_tamed("%s\n", path);
     free(path);
     return status;
 }

@@ -1,8 +1,8 @@
 /* cifra runs list, cifra runs show. The run folders themselves are read: they are always right. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "base/text_draft.h"
 #include "cli/terminal.h"
 #include "study/run/run.h"
@@ -67,19 +67,8 @@ static const char *state_of(const RunFiles *files) {
 }
 
 static json_t *summary_json(const char *folder, const RunFiles *files) {
-    return json_pack("{s:s s:s s:O s:O?}", "run", folder, "state", state_of(files), "config", files->config, "metrics",
-                     files->metrics);
-}
-
-/* ---- Tables: whatever the names and texts in a folder from elsewhere hold, the terminal is safe from them ---- */
-
-static cf_status print_tamed(TextDraft *draft) {
-    char *text;
-    FORWARD(text_draft_finish(draft, &text, NULL));
-    text_tame(text);
-    fputs(text, stdout);
-    free(text);
-    return CF_OK;
+    return json_pack("{s:o s:s s:O s:O?}", "run", json_text(folder), "state", state_of(files), "config", files->config,
+                     "metrics", files->metrics);
 }
 
 /* ---- list ---- */
@@ -123,7 +112,7 @@ static cf_status list_all(const char *root, struct dirent **entries, int count, 
     fprintf(draft.stream, "%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs",
             "validation", "test");
     for (int i = 0; !status && i < count; i++) status = list_one(root, entries[i]->d_name, list, draft.stream);
-    if (!status && !list) return print_tamed(&draft);
+    if (!status && !list) return print_draft(&draft);
     text_draft_abandon(&draft);
     if (!status) return print_json(json_pack("{s:o}", "runs", list));
     json_decref(list);
@@ -204,7 +193,7 @@ static cf_status show(const char *folder, const RunFiles *files) {
     TextDraft draft;
     FORWARD(text_draft(&draft));
     print_run(draft.stream, folder, files);
-    return print_tamed(&draft);
+    return print_draft(&draft);
 }
 
 static cf_status run_show(const Arguments *given, const void *parsed) {

@@ -1,6 +1,7 @@
 /* cifra study: the whole study with one command. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "cli/terminal.h"
@@ -121,14 +122,14 @@ static cf_status print_outcome(const Arguments *given, const StudyOutcome *outco
     json_t *claims;
     if (given->json) {
         FORWARD(ledger_json(&outcome->ledger, &claims));
-        return print_json(json_pack("{s:s s:f s:O s:o}", "report", outcome->report, "seconds", outcome->seconds,
-                                    "story", outcome->story, "claims", claims));
+        return print_json(json_pack("{s:o s:f s:O s:o}", "report", json_text(outcome->report), "seconds",
+                                    outcome->seconds, "story", outcome->story, "claims", claims));
     }
     ledger_print(&outcome->ledger, stdout);
     putchar('\n');
     for (size_t i = 0; i < json_array_size(outcome->story); i++)
-        printf("%s\n", json_string_value(json_array_get(outcome->story, i)));
-    printf("\nThe whole study, with its figures: %s\n", outcome->report);
+        print_tamed("%s\n", json_string_value(json_array_get(outcome->story, i)));
+    print_tamed("\nThe whole study, with its figures: %s\n", outcome->report);
     return CF_OK;
 }
 
@@ -160,6 +161,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     cf_status status = make_recipe(given, a, &recipe);
     if (!status)
         status = a->out ? memory_copy_string(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name);
+    if (!status) status = file_check_folder(folder);
     if (!status) status = run_recipe(given, a, &recipe, folder);
     free(folder);
     recipe_free(&recipe);

@@ -176,11 +176,11 @@ static cf_status print_opening(const Run *run) {
     char *table, mode[40];
     FORWARD(layer_list_table(&run->model->layers, &table));
     split_to_text(&run->config.split, mode);
-    printf("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data,
-           set->channels, set->height, set->width, run->model->classes,
-           cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
-           cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
-           cf_subset_count(cf_split_part(run->split, CF_TEST)), mode);
+    print_tamed("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data,
+                set->channels, set->height, set->width, run->model->classes,
+                cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
+                cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
+                cf_subset_count(cf_split_part(run->split, CF_TEST)), mode);
     printf("model   %s\n%s", run->model->layers.line, table);
     printf("train   %s, learning rate %g (%s), batch %d, at most %d epochs, seed %llu\n", optimizer_words[t->optimizer],
            t->learning_rate, schedule_words[t->schedule], t->batch, t->epochs, (unsigned long long)t->seed);
@@ -199,7 +199,7 @@ static void print_result(const Run *run) {
                r->seconds, r->images_per_second, r->gflops, 100 * r->gflops / run->peak_gflops, run->peak_gflops);
     printf("\ntest\n");
     metrics_print_report(&run->test.metrics, stdout);
-    printf("\nrun folder: %s\n", run->folder);
+    print_tamed("\nrun folder: %s\n", run->folder);
 }
 
 /* Comes last: whatever happens to it, the run is complete and its results are told. */
@@ -209,7 +209,7 @@ static cf_status make_report(const Run *run, bool silent) {
         return status_prefix(
             status, "the run is complete, but its report could not be made; when that is mended: cifra report %s",
             run->folder);
-    if (!silent) printf("report:     %s/report.html\n", run->folder);
+    if (!silent) print_tamed("report:     %s/report.html\n", run->folder);
     return CF_OK;
 }
 
@@ -250,6 +250,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
     if (!status) status = a->out ? memory_copy_string(a->out, &folder) : default_folder(&config, &folder);
+    if (!status) status = file_check_folder(folder); /* before the data are loaded */
     if (!status) status = run_prepare(&config, NULL, &run);
     if (!status) status = train(run, folder, given, a->resume, &figures);
     free(folder);

@@ -194,6 +194,7 @@ static cf_status prepare(const Arguments *given, const TuneArguments *a, Session
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->data, &a->dials, &s->data));
     FORWARD(name_folder(a, s));
+    FORWARD(file_check_folder(s->out));
     FORWARD(load_data(given, a, s));
     fill_options(a, s);
     return CF_OK;
@@ -204,10 +205,10 @@ static cf_status prepare(const Arguments *given, const TuneArguments *a, Session
 static void print_opening(const Session *s) {
     const TuneOptions *t = &s->tune;
     int64_t points = space_points(&s->space);
-    printf("data    %s: %zu train, %zu validation (%s); the test part is not looked at\n", s->data,
-           cf_subset_count(cf_split_part(s->split, CF_TRAIN)), cf_subset_count(cf_split_part(s->split, CF_VALIDATION)),
-           s->split_text);
-    printf("space   %s: %s\n", s->space.name, s->space.model);
+    print_tamed("data    %s: %zu train, %zu validation (%s); the test part is not looked at\n", s->data,
+                cf_subset_count(cf_split_part(s->split, CF_TRAIN)),
+                cf_subset_count(cf_split_part(s->split, CF_VALIDATION)), s->split_text);
+    print_tamed("space   %s: %s\n", s->space.name, s->space.model);
     for (int i = 0; i < s->space.count; i++) {
         const SpaceParameter *p = &s->space.parameters[i];
         printf("        %-12s", p->name);
@@ -226,7 +227,7 @@ static void print_opening(const Session *s) {
         printf(", %d configurations", points && points < t->trials ? (int)points : t->trials);
     printf(", pruner %s, at most %d epochs each, patience %d, seed %llu, %s\n", pruner_words[t->pruner],
            t->train.epochs, t->train.patience, (unsigned long long)t->train.seed, precision_words[t->train.precision]);
-    printf("folder  %s\n\n", s->out);
+    print_tamed("folder  %s\n\n", s->out);
     fflush(stdout);
 }
 

@@ -1,9 +1,11 @@
 #include "cli/terminal.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/numbers.h"
-#include "base/text_draft.h"
+#include "base/text.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,8 +62,15 @@ void terminal_time_left(double seconds, char text[32]) {
         snprintf(text, 32, "%ld:%02ld left", s / 60, s % 60);
 }
 
+/* Escape sequences are for terminals that say what they are. An editor's shell or a serial line is "dumb", and what starts a
+ * program without $TERM shows its bytes as they are. */
+static bool obeys_escapes(void) {
+    const char *kind = getenv("TERM");
+    return isatty(STDERR_FILENO) && kind && *kind && strcmp(kind, "dumb") != 0;
+}
+
 bool terminal_live_is_due(void) {
-    return !quiet && isatty(STDERR_FILENO) && clock_seconds() - last_live >= 0.1; /* enough to look alive */
+    return !quiet && obeys_escapes() && clock_seconds() - last_live >= 0.1; /* enough to look alive */
 }
 
 /* A line that wraps would be counted as one, and leave its rest behind: it is cut instead. */
@@ -174,6 +183,29 @@ void terminal_say(const char *format, ...) {
     fputc('\n', stderr);
 }
 
+void print_tamed(const char *format, ...) {
+    char line[2 * PATH_MAX], *whole = NULL, *text = line;
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    const int length = vsnprintf(line, sizeof line, format, arguments);
+    if (length >= (int)sizeof line && vasprintf(&whole, format, again) >= 0) text = whole;
+    va_end(again);
+    va_end(arguments);
+    text_tame(text);
+    fputs(text, stdout);
+    if (text == whole) free(whole);
+}
+
+cf_status print_draft(TextDraft *draft) {
+    char *text;
+    FORWARD(text_draft_finish(draft, &text, NULL));
+    text_tame(text);
+    fputs(text, stdout);
+    free(text);
+    return CF_OK;
+}
+
 cf_status print_json(json_t *json) {
     if (json_memory_failed()) { /* it may lack members */
         json_decref(json);
@@ -196,7 +228,7 @@ void terminal_figures(const FigureList *figures) {
 
 cf_status print_json_with_figures(json_t *json, const FigureList *figures) {
     json_t *paths = json_array();
-    for (size_t i = 0; i < figures->count; i++) json_array_append_new(paths, json_string(figures->paths[i]));
+    for (size_t i = 0; i < figures->count; i++) json_array_append_new(paths, json_text(figures->paths[i]));
     json_object_set_new(json, "figures", paths);
     return print_json(json);
 }

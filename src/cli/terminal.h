@@ -2,6 +2,7 @@
 #ifndef CLI_TERMINAL_H
 #define CLI_TERMINAL_H
 
+#include "base/text_draft.h"
 #include "cli/options.h"
 #include "study/figures/figure_book.h"
 
@@ -16,7 +17,7 @@ bool terminal_progress(const cf_progress *progress, void *context);
 void terminal_catch_interrupt(void);
 bool terminal_interrupted(void);
 /* On a terminal what is renewed in place, at most ten times a second: a line, or several with \n between them, each cut to the
- * terminal's width. Nothing when quiet. */
+ * terminal's width. Nothing when quiet, nor where $TERM is "dumb", empty or unset. */
 void terminal_live(const char *text);
 /* Whether terminal_live would show a text now, for those that take time to make. */
 bool terminal_live_is_due(void);
@@ -32,6 +33,10 @@ bool terminal_stage(const char *stage, double done);
 /* A line to stderr, unless quiet. */
 void terminal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* printf to stdout of lines with names and paths in them: whatever these hold, the terminal is safe from it (text_tame). */
+void print_tamed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same of a whole text; it ends the draft on any path. */
+cf_status print_draft(TextDraft *draft);
 /* Prints a JSON document on stdout and releases it. */
 cf_status print_json(json_t *json);
 /* Says where the figures of a list are, if there are any. */

@@ -1,5 +1,6 @@
 #include "cli/tune_output.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
 #include "study/figures/figures_tune.h"
@@ -25,8 +26,8 @@ static cf_status trial_json(const Space *space, const Trial *t, json_t **json) {
                              t->repeats, "validation", "loss", number_or_null(t->validation_loss), "accuracy",
                              t->best_epoch ? json_real(t->validation_accuracy) : json_null(), "best_epoch",
                              t->best_epoch, "epochs_run", t->epochs_run, "seconds", t->seconds, "weights_sha256",
-                             t->weights_sha256, "reason", t->reason ? json_string(t->reason) : json_null());
-    FAIL_IF(!made, CF_NO_MEMORY, "out of memory, or a text is not UTF-8");
+                             t->weights_sha256, "reason", json_text(t->reason));
+    FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making the JSON of trial %d", t->id);
     *json = made;
     return CF_OK;
 }
@@ -44,13 +45,16 @@ static cf_status print_results_json(const TuneOutput *o, const TuneResults *r, c
     const Configuration *best = results_best(r);
     json_t *trials = json_array(), *best_json = json_null(), *comparison_made = json_null();
     Comparison comparison;
+    char *report = NULL;
     cf_status status = trials_json(r, trials);
     if (!status && best) status = trial_json(&r->space, best->trials[0], &best_json);
     if (!status) status = results_compare(r, &comparison);
     if (!status) status = comparison_json(&comparison, &comparison_made);
-    json_t *json =
-        json_pack("{s:s s:s s:s s:o s:o s:o s:s+}", "tune", o->folder, "data", o->data, "grid", r->space.name, "trials",
-                  trials, "best", best_json, "comparison", comparison_made, "report", o->folder, "/report.html");
+    if (!status) status = memory_print(&report, "%s/report.html", o->folder);
+    json_t *json = json_pack("{s:o s:o s:o s:o s:o s:o s:o}", "tune", json_text(o->folder), "data", json_text(o->data),
+                             "grid", json_text(r->space.name), "trials", trials, "best", best_json, "comparison",
+                             comparison_made, "report", json_text(report));
+    free(report);
     if (!status) return print_json_with_figures(json, figures);
     json_decref(json);
     return status;
@@ -64,7 +68,7 @@ static cf_status print_results(const TuneOutput *o, const TuneResults *r) {
     FORWARD(results_compare(r, &comparison));
     if (comparison.best) putchar('\n');
     comparison_print(r, &comparison, stdout);
-    printf("\nreport: %s/report.html\n", o->folder);
+    print_tamed("\nreport: %s/report.html\n", o->folder);
     return CF_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,9 +199,13 @@ static void keep_from(FuzzyGraph *graph, float lowest) {
     }
 }
 
+/* umap-learn has exp(-2.5 / (1 - weight)) and exp(-1), which leave the classes most of their say at weight 0 (lmcinnes/umap, issue
+ * 474). Here what stands in the exponents goes from 0 at weight 0 to umap-learn's at 0.5, the default. */
 cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double weight, int threads) {
-    Supervising s = {graph, target, weight < 1 ? fuzzy_decay(2.5 / (1 - weight)) : 0, fuzzy_decay(1), NULL};
+    const double odds = weight < 1 ? weight / (1 - weight) : INFINITY;
+    Supervising s = {graph, target, fuzzy_decay(5 * odds), fuzzy_decay(odds < 1 ? odds : 1), NULL};
     cf_status status;
+    if (weight <= 0) return CF_OK; /* also not each point's strongest edge as 1, which is of this step */
     FORWARD(memory_new(graph->n, sizeof *s.strongest, &s.strongest));
     FORWARD_TO(done, slices_run(threads, pieces_of(graph->n), weaken_rows, &s));
     FORWARD_TO(done, slices_run(threads, pieces_of(graph->n), rejoin_rows, &s));

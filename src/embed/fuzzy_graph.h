@@ -32,8 +32,9 @@ double fuzzy_decay(double x);
 
 cf_status fuzzy_graph_new(const Neighbors *neighbors, double set_op_mix, double local_connectivity, int threads,
                           FuzzyGraph *graph);
-/* Weakens edges between different classes of `target` ([n], negative: unknown) by exp(-2.5 / (1 - weight)), and those to
- * unknown ones by exp(-1); then each point's strongest edge counts as 1 again, and directions are joined as before. */
+/* Weakens edges between different classes of `target` ([n], negative: unknown) by exp(-5 odds) with odds = weight / (1 - weight),
+ * and those to unknown ones by exp(-min(odds, 1)); then each point's strongest edge counts as 1 again, and directions are joined
+ * as before. Weight 0 leaves the graph as it is, to the bit. */
 cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double weight, int threads);
 /* Drops edges that a layout of so many epochs would not use once: weight below the largest / epochs. */
 void fuzzy_graph_prune(FuzzyGraph *graph, int epochs);

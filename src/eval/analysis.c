@@ -1,5 +1,6 @@
 #include "eval/analysis.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -124,9 +125,9 @@ static json_t *pair_list(const Analysis *a) {
     json_t *list = json_array();
     for (size_t i = 0; i < a->pair_count; i++) {
         const ConfusedPair *pair = &a->pairs[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:f}", "true", a->class_names[pair->truth], "predicted",
-                                              a->class_names[pair->predicted], "count", (json_int_t)pair->count,
-                                              "share", pair->share));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:f}", "true", json_text(a->class_names[pair->truth]),
+                                              "predicted", json_text(a->class_names[pair->predicted]), "count",
+                                              (json_int_t)pair->count, "share", pair->share));
     }
     return list;
 }

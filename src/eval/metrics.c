@@ -1,6 +1,7 @@
 #include "eval/metrics.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 
 #include <float.h>
@@ -109,7 +110,7 @@ static json_t *class_list(const Metrics *metrics) {
     json_t *list = json_array();
     for (int c = 0; c < metrics->classes; c++) {
         const ClassScore *score = &metrics->per_class[c];
-        json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:f, s:I}", "class", metrics->class_names[c],
+        json_array_append_new(list, json_pack("{s:o, s:f, s:f, s:f, s:I}", "class", json_text(metrics->class_names[c]),
                                               "precision", score->precision, "recall", score->recall, "f1", score->f1,
                                               "support", (json_int_t)score->support));
     }

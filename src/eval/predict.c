@@ -1,3 +1,4 @@
+/* Pictures are read and prepared by all threads, some at a time, and go through the network together. */
 #include "eval/predict.h"
 
 #include "base/memory.h"
@@ -8,35 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct Predictor {
+enum { BATCH = 128, LEAST = 8, MOST_BYTES = 1 << 26 }; /* at a time; fewer where prepared images are large */
+
+typedef struct Prediction {
     const cf_model *model;
-    Parameters parameters; /* borrowed values; a forward plan does not write to them */
-    Plan *plan;
-    int threads;
-};
-
-cf_status predictor_new(const cf_model *model, const ClassifyOptions *options, Predictor **predictor) {
-    Predictor *made;
-    cf_status status;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    made->model = model;
-    made->parameters = model->parameters;
-    made->threads = slices_threads(options->threads);
-    PlanOptions plan_options = {.engine = options->engine, .batch = 1, .threads = made->threads};
-    FORWARD_TO(failed, plan_new(&model->layers, &made->parameters, &plan_options, &made->plan));
-    FORWARD_TO(failed, plan_use_parameters(made->plan));
-    *predictor = made;
-    return CF_OK;
-failed:
-    predictor_free(made);
-    return status;
-}
-
-void predictor_free(Predictor *predictor) {
-    if (!predictor) return;
-    plan_free(predictor->plan);
-    free(predictor);
-}
+    const PictureList *list;
+    bool invert;
+    int batch, threads;
+    size_t size;  /* of a prepared image */
+    size_t first; /* of the pictures at work */
+    float *images, *probabilities;
+    char *errors[BATCH]; /* of those that could not be read */
+    uint32_t read[BATCH];
+} Prediction;
 
 /* A picture is a set of one image, whose class nobody knows. */
 static cf_status picture_to_set(const char *path, bool invert, cf_set **set) {
@@ -53,31 +38,100 @@ static cf_status picture_to_set(const char *path, bool invert, cf_set **set) {
     return status;
 }
 
-/* Weights are finite: sums of them were too large for a float. */
-static cf_status check_outputs(const cf_model *model, const char *path, const float *probabilities) {
-    for (int c = 0; c < model->classes; c++)
-        FAIL_IF(!isfinite(probabilities[c]), CF_BAD_INPUT,
-                "%s: the network gives no probabilities, since its outputs are not finite (class %s: %g): the model's "
-                "weights "
-                "are so large that their sums overflow; train it again with a lower learning rate",
-                path, model->class_names[c], (double)probabilities[c]);
-    return CF_OK;
-}
-
-cf_status predictor_file(Predictor *p, const char *path, bool invert, float *probabilities) {
+static cf_status prepare_picture(const Prediction *p, const char *path, float *image) {
     const cf_model *model = p->model;
-    const uint32_t first = 0;
     cf_set *set = NULL;
     Feed feed = {0};
-    StepResult result;
     cf_status status;
-    FORWARD_TO(done, picture_to_set(path, invert, &set));
-    FORWARD_TO(done, feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes,
-                              p->threads, &feed));
-    FORWARD_TO(done, plan_infer(p->plan, &feed, &first, 1, probabilities, &result));
-    FORWARD_TO(done, check_outputs(model, path, probabilities));
+    FORWARD_TO(done, picture_to_set(path, p->invert, &set));
+    FORWARD_TO(done,
+               feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, 1, &feed));
+    feed_image(&feed, 0, 0, image);
 done:
     feed_free(&feed);
     cf_set_free(set);
+    return status;
+}
+
+/* What is wrong with one picture is its own matter. */
+static cf_status prepare_piece(void *context, int64_t index, int thread) {
+    Prediction *p = context;
+    const ListedPicture *file = &p->list->files[p->first + (size_t)index];
+    (void)thread;
+    if (file->error) return memory_copy_string(file->error, &p->errors[index]);
+    if (!prepare_picture(p, file->path, p->images + (size_t)index * p->size)) return CF_OK;
+    return memory_copy_string(cf_error(), &p->errors[index]);
+}
+
+/* Weights are finite, as their file was checked: sums of them were too large for a float. */
+static cf_status check_finite(Prediction *p, size_t i, const float *row) {
+    for (int c = 0; c < p->model->classes; c++)
+        if (!isfinite(row[c]))
+            return memory_print(
+                &p->errors[i],
+                "%s: the network gives no probabilities, since its outputs are not finite (class %s: %g): "
+                "the model's weights are so large that their sums overflow; train it again with a lower "
+                "learning rate",
+                p->list->files[p->first + i].path, p->model->class_names[c], (double)row[c]);
+    return CF_OK;
+}
+
+static cf_status tell_all(Prediction *p, size_t count, PredictedFn tell, void *context) {
+    const float *row = p->probabilities;
+    for (size_t i = 0; i < count; i++) {
+        const bool read = !p->errors[i];
+        if (read) FORWARD(check_finite(p, i, row));
+        FORWARD(tell(&(PredictedPicture){p->list->files[p->first + i].path, p->errors[i], p->errors[i] ? NULL : row},
+                     context));
+        if (read) row += p->model->classes;
+    }
+    return CF_OK;
+}
+
+static cf_status predict_some(Prediction *p, Plan *plan, PredictedFn tell, void *context) {
+    const size_t left = p->list->count - p->first, count = left < (size_t)p->batch ? left : (size_t)p->batch;
+    const Feed ready = {.ready = p->images, .input = p->model->layers.input, .threads = p->threads};
+    StepResult unused;
+    int n = 0;
+    cf_status status = slices_run(p->threads, (int64_t)count, prepare_piece, p);
+    for (size_t i = 0; i < count; i++)
+        if (!p->errors[i]) p->read[n++] = (uint32_t)i;
+    if (!status && n) status = plan_infer(plan, &ready, p->read, n, p->probabilities, &unused);
+    if (!status) status = tell_all(p, count, tell, context);
+    for (size_t i = 0; i < count; i++) {
+        free(p->errors[i]);
+        p->errors[i] = NULL;
+    }
+    p->first += count;
+    return status;
+}
+
+static int batch_of(size_t pictures, size_t image_bytes) {
+    size_t batch = MOST_BYTES / image_bytes;
+    if (batch < LEAST) batch = LEAST;
+    if (batch > BATCH) batch = BATCH;
+    return (int)(pictures < batch ? pictures : batch);
+}
+
+cf_status predict_pictures(const cf_model *model, const PictureList *list, bool invert, const ClassifyOptions *options,
+                           PredictedFn tell, void *context) {
+    const Shape input = model->layers.input;
+    Prediction p = {.model = model, .list = list, .invert = invert, .threads = slices_threads(options->threads)};
+    Parameters borrowed = model->parameters; /* a forward plan does not write to them */
+    Plan *plan = NULL;
+    cf_status status;
+    if (list->count == 0) return CF_OK;
+    p.size = (size_t)input.C * (size_t)input.H * (size_t)input.W;
+    p.batch = batch_of(list->count, p.size * sizeof(float));
+    const PlanOptions plan_options = {.engine = options->engine, .batch = p.batch, .threads = p.threads};
+    FORWARD_TO(done, memory_new((size_t)p.batch * p.size, sizeof(float), &p.images));
+    FORWARD_TO(done, memory_new((size_t)p.batch * (size_t)model->classes, sizeof(float), &p.probabilities));
+    FORWARD_TO(done, plan_new(&model->layers, &borrowed, &plan_options, &plan));
+    FORWARD_TO(done, plan_use_parameters(plan));
+    while (p.first < list->count) FORWARD_TO(done, predict_some(&p, plan, tell, context));
+done:
+    free(p.images);
+    free(p.probabilities);
+    plan_free(plan);
     return status;
 }

@@ -1,16 +1,23 @@
-/* A model on single pictures of any size. */
+/* A model on pictures of any size. */
 #ifndef EVAL_PREDICT_H
 #define EVAL_PREDICT_H
 
+#include "data/picture_list.h"
 #include "nn/model.h"
 
-typedef struct Predictor Predictor;
+typedef struct PredictedPicture {
+    const char *path;
+    const char *error;          /* why it could not be read; NULL: it could */
+    const float *probabilities; /* [model->classes]; NULL with an error. Until the call returns */
+} PredictedPicture;
 
-/* Borrows the model. */
-cf_status predictor_new(const cf_model *model, const ClassifyOptions *options, Predictor **predictor);
-void predictor_free(Predictor *predictor);
-/* A picture file; probabilities [model->classes]. `invert` takes 255 - value first: for dark strokes on light ground
- * where the model was trained on the opposite; there a transparent ground is white, else black. */
-cf_status predictor_file(Predictor *predictor, const char *path, bool invert, float *probabilities);
+/* Told of every picture, in the order of the list, by the calling thread. */
+typedef cf_status (*PredictedFn)(const PredictedPicture *picture, void *context);
+
+/* `invert` takes 255 - value first: for dark strokes on light ground where the model was trained on the
+ * opposite; there a transparent ground is white, else black. What is said of a
+ * picture does not depend on the others, nor on the number of threads, to the bit. */
+cf_status predict_pictures(const cf_model *model, const PictureList *list, bool invert, const ClassifyOptions *options,
+                           PredictedFn tell, void *context);
 
 #endif

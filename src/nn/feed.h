@@ -8,6 +8,8 @@
 
 typedef struct Feed {
     const cf_set *set; /* borrowed */
+    const float
+        *ready; /* [images][H][W][C], borrowed: images that are prepared already, without labels, instead of a set */
     Preparation *preparation;
     Shape input;
     int class_of[MAX_CLASSES]; /* the set's label -> the network's class, or -1 */

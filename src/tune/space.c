@@ -1,6 +1,7 @@
 #include "tune/space.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -125,7 +126,7 @@ static json_t *text_json(const char *text) {
     long long whole;
     double number;
     if (text_to_integer(text, -(1LL << 53), 1LL << 53, &whole)) return json_integer(whole);
-    return text_to_number(text, &number) ? json_real(number) : json_string(text);
+    return text_to_number(text, &number) ? json_real(number) : json_text(text);
 }
 
 cf_status space_point_json(const Space *space, const SpacePoint *point, json_t **json) {
@@ -135,7 +136,7 @@ cf_status space_point_json(const Space *space, const SpacePoint *point, json_t *
         space_value_text(space, point, i, text);
         if (json_object_set_new(object, space->parameters[i].name, text_json(text)) != 0) {
             json_decref(object);
-            return FAIL(CF_NO_MEMORY, "out of memory, or a name or value of the space is not UTF-8");
+            return FAIL(CF_NO_MEMORY, "out of memory while making the JSON of a configuration");
         }
     }
     *json = object;
@@ -180,22 +181,22 @@ static const char *const kind_keys[] = {"values", "uniform", "log", "integer"};
 static json_t *parameter_json(const SpaceParameter *p) {
     json_t *values = json_array();
     for (int v = 0; p->kind == PARAMETER_LIST && v < p->count; v++)
-        json_array_append_new(values, json_string(p->texts[v]));
+        json_array_append_new(values, json_text(p->texts[v]));
     if (p->kind != PARAMETER_LIST) {
         json_array_append_new(values, json_real(p->low));
         json_array_append_new(values, json_real(p->high));
     }
-    return json_pack("{s:s s:o}", "name", p->name, kind_keys[p->kind], values);
+    return json_pack("{s:o s:o}", "name", json_text(p->name), kind_keys[p->kind], values);
 }
 
 cf_status space_json(const Space *space, json_t **json) {
     json_t *parameters = json_array();
     for (int i = 0; i < space->count; i++) json_array_append_new(parameters, parameter_json(&space->parameters[i]));
-    json_t *object = json_pack("{s:s s:s s:o}", "name", space->name, "model", space->model, "parameters", parameters);
+    json_t *object = json_pack("{s:o s:o s:o}", "name", json_text(space->name), "model", json_text(space->model),
+                               "parameters", parameters);
     if (!object || json_array_size(parameters) != (size_t)space->count) {
         json_decref(object);
-        FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while writing the space");
-        return FAIL(CF_BAD_USE, "the space cannot be written as JSON: a name or value is not UTF-8");
+        return FAIL(CF_NO_MEMORY, "out of memory while writing the space");
     }
     *json = object;
     return CF_OK;

@@ -133,7 +133,7 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
                              (json_int_t)train->count, "validation", (json_int_t)validation->count);
     json_t *made = json_pack("{s:o s:o s:o s:o}", "data", data, "train", train_json(&o->train), "search",
                              search_json(o), "space", space);
-    FAIL_IF(!made, CF_NO_MEMORY, "out of memory, or a name is not UTF-8");
+    FAIL_IF(!made, CF_NO_MEMORY, "out of memory while writing the settings of the tune");
     *json = made;
     return CF_OK;
 }

@@ -289,10 +289,55 @@ static void test_sha256_of_a_text(void **state) {
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); /* FIPS 180-4 */
 }
 
+/* Before the work it is told what would fail after it; and nothing is left by asking. */
+static void test_checks_before(void **state) {
+    (void)state;
+    const char *folder = new_folder("checks");
+    char long_name[400], text[5000], linked[5000];
+    write_bytes(path_in(folder, "file"), "x", 1);
+    snprintf(linked, sizeof linked, "%s/link", folder);
+    assert_int_equal(symlink("nothing", linked), 0);
+    memset(long_name, 'n', sizeof long_name);
+    long_name[sizeof long_name - 1] = '\0';
+    const int before = entries_in(folder);
+    assert_ok(file_check_folder(folder));
+    static const char *const good[] = {"", "/", "/new", "/new/", "/new/deep//er", "/./new"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        snprintf(text, sizeof text, "%s%s", folder, good[i]);
+        assert_ok(file_check_folder(text));
+    }
+    static const char *const bad[] = {"/file", "/file/", "/file/new", "/./file/deep/er", "/link", "/link/new"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "%s%s", folder, bad[i]);
+        assert_fails(file_check_folder(text), CF_IO, i < 4 ? "is a file" : "is a link to nothing");
+    }
+    assert_fails(file_check_folder("/dev/null/new"), CF_IO, "/dev/null is a file");
+    snprintf(text, sizeof text, "%s/%s", folder, long_name);
+    assert_fails(file_check_folder(text), CF_IO, "too long");
+    assert_fails(file_check_output(text), CF_IO, "too long");
+    assert_fails(file_check_folder("/proc/new"), CF_IO, "/proc");
+    assert_fails(file_check_output("/proc/new"), CF_IO, "/proc/new");
+    assert_ok(file_check_output(path_in(folder, "file")));
+    assert_ok(file_check_output(path_in(folder, "new")));
+    assert_ok(file_check_output("new-in-this-folder"));
+    assert_fails(file_check_output(folder), CF_IO, "a folder, not a file");
+    assert_fails(file_check_output("/dev/null"), CF_IO, "a device");
+    assert_fails(file_check_output(path_in(folder, "new/file")), CF_IO, "No such file");
+    assert_fails(file_check_output(path_in(folder, "file/new")), CF_IO, "Not a directory");
+    assert_int_equal(entries_in(folder), before);
+    if (geteuid() != 0) {
+        assert_int_equal(chmod(folder, 0555), 0);
+        assert_fails(file_check_folder(path_in(folder, "new")), CF_IO, "Permission denied");
+        assert_fails(file_check_output(path_in(folder, "new")), CF_IO, "Permission denied");
+        assert_int_equal(chmod(folder, 0755), 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_checks_before),
         cmocka_unit_test(test_read_refusals),
         cmocka_unit_test(test_draft_replaces_only_at_commit),
         cmocka_unit_test(test_draft_left_aside),

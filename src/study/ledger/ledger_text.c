@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "eval/evaluate.h"
 
 #include <string.h>
@@ -114,8 +115,8 @@ static json_t *number_or_null(bool there, double value) {
 static json_t *entry_json(const LedgerEntry *e) {
     const Claim *c = e->claim;
     json_t *interval = e->has_interval ? json_pack("[f f]", e->low, e->high) : json_null();
-    return json_pack("{s:s s:s s:s s:s? s:f s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
-                     "what", c->what, "data", e->runs ? e->data : NULL, "reported", c->reported, "measured",
+    return json_pack("{s:s s:s s:s s:o s:f s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
+                     "what", c->what, "data", json_text(e->runs ? e->data : NULL), "reported", c->reported, "measured",
                      number_or_null(e->runs > 0, e->measured), "interval", interval, "runs", e->runs, "chance",
                      number_or_null(e->majority > 0, e->chance), "majority",
                      number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict], "headline",
@@ -127,8 +128,7 @@ cf_status ledger_json(const Ledger *ledger, json_t **json) {
     for (size_t i = 0; i < ledger->count; i++) json_array_append_new(list, entry_json(&ledger->entries[i]));
     if (json_array_size(list) != ledger->count) {
         json_decref(list);
-        FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making the ledger's JSON");
-        return FAIL(CF_BAD_INPUT, "the ledger cannot be written as JSON: the name of a data set is not UTF-8");
+        return FAIL(CF_NO_MEMORY, "out of memory while making the ledger's JSON");
     }
     *json = list;
     return CF_OK;

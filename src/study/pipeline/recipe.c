@@ -1,6 +1,7 @@
 #include "study/pipeline/recipe.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
@@ -108,24 +109,24 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     RunConfig base = recipe->base;
     json_t *config, *data = json_array(), *cases = json_array();
     base.data = recipe->data[0];
-    for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_string(recipe->data[i]));
-    for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_string(recipe->cases[i]));
+    for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_text(recipe->data[i]));
+    for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_text(recipe->cases[i]));
     cf_status status = run_config_json(&base, &config);
     json_t *images = recipe->images ? json_integer(recipe->images) : json_null();
-    json_t *root =
-        status ? NULL
-               : json_pack("{s:s s:O s:o s:s? s:b s:O s:O s:O s:O? s:i s:b s:b s:i s:f s:s? s:O}", "name", recipe->name,
-                           "data", data, "images", images, "grid", recipe->grid, "prune", recipe->prune, "model",
-                           json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
-                           json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds, "features",
-                           recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
-                           recipe->min_dist, "classes", recipe->classes, "cases", cases);
+    json_t *root = status
+                       ? NULL
+                       : json_pack("{s:o s:O s:o s:o s:b s:O s:O s:O s:O? s:i s:b s:b s:i s:f s:o s:O}", "name",
+                                   json_text(recipe->name), "data", data, "images", images, "grid",
+                                   json_text(recipe->grid), "prune", recipe->prune, "model",
+                                   json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
+                                   json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds,
+                                   "features", recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
+                                   "min_dist", recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
     if (!status) json_decref(config);
     json_decref(data);
     json_decref(cases);
     FORWARD(status);
-    FAIL_IF(!root && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the recipe's JSON");
-    FAIL_IF(!root, CF_BAD_USE, "recipe %s: a name in it is not UTF-8", recipe->name);
+    FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the recipe's JSON");
     *json = root;
     return CF_OK;
 }

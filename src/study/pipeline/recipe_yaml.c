@@ -5,6 +5,7 @@
  */
 #include "study/pipeline/recipe.h"
 
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -88,7 +89,7 @@ static json_t *value_of(const char *text) {
     long long whole;
     double number;
     if (text_to_integer(text, INT64_MIN, INT64_MAX, &whole)) return json_integer(whole);
-    return text_to_number(text, &number) ? json_real(number) : json_string(text);
+    return text_to_number(text, &number) ? json_real(number) : json_text(text);
 }
 
 /* Of the key's places in the file, the number of the first in `section` or behind it: "train" and "final" have the same keys. */

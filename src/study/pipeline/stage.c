@@ -88,7 +88,7 @@ static cf_status open_record(const char *study, const char *name, Stage *stage) 
 
 cf_status stage_open(const char *study, const char *name, json_t *inputs, Stage *stage) {
     Stage made = {.inputs = inputs};
-    FAIL_IF(!inputs, CF_NO_MEMORY, "out of memory, or a name in the recipe is not UTF-8");
+    FAIL_IF(!inputs, CF_NO_MEMORY, "out of memory for what a stage depends on");
     cf_status status = open_record(study, name, &made);
     if (status)
         stage_free(&made);
@@ -99,7 +99,7 @@ cf_status stage_open(const char *study, const char *name, json_t *inputs, Stage 
 
 cf_status stage_end(Stage *stage, json_t *result) {
     bool same;
-    FAIL_IF(!result, CF_NO_MEMORY, "out of memory for the result of %s, or a name in it is not UTF-8", stage->name);
+    FAIL_IF(!result, CF_NO_MEMORY, "out of memory for the result of %s", stage->name);
     stage->seconds = clock_seconds() - stage->began;
     cf_status status = write_record(stage, result);
     json_decref(result);

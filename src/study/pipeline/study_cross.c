@@ -1,6 +1,7 @@
 /* A model of one set on the images of the other: converted to its channels and size, classes matched by name. */
 #include "study/pipeline/study_inside.h"
 
+#include "base/json_text.h"
 #include "study/figures/figures.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ static cf_status draw(const Study *study, Run *run, const Evaluation *evaluation
 static cf_status add_suffix(const Run *run, const char *data, const char *part, json_t *result) {
     char *suffix;
     FORWARD(figures_suffix(run, data, part, &suffix));
-    json_object_set_new(result, "suffix", json_string(suffix));
+    json_object_set_new(result, "suffix", json_text(suffix));
     free(suffix);
     return CF_OK;
 }

@@ -1,6 +1,7 @@
 /* The data of a study: counts, figures, and whether they are the report's own. */
 #include "study/pipeline/study_inside.h"
 
+#include "base/json_text.h"
 #include "data/generate/generated_set.h"
 #include "data/split.h"
 #include "study/figures/figures.h"
@@ -56,7 +57,7 @@ static json_t *counts(const cf_split *split) {
 static json_t *class_names(const cf_subset *all) {
     json_t *list = json_array();
     for (int c = 0; c < all->classes; c++)
-        json_array_append_new(list, json_string(all->set->class_names[all->class_labels[c]]));
+        json_array_append_new(list, json_text(all->set->class_names[all->class_labels[c]]));
     return list;
 }
 
@@ -78,11 +79,11 @@ static cf_status look(Study *study, const Stage *stage, void *context, json_t **
     FORWARD(cf_split_new(s, &set->chosen.split, &split));
     cf_status status = draw(study, stage, set, split);
     if (!status)
-        *result = json_pack("{s:s s:s s:s s:[i i i] s:I s:I s:o s:o s:o}", "name", set->name, "data", set->chosen.data,
-                            "sha256", s->sha256, "shape", s->channels, s->height, s->width, "official_train",
-                            (json_int_t)s->official_train, "official_test", (json_int_t)(s->count - s->official_train),
-                            "classes", class_names(cf_split_part(split, CF_ALL)), "counts", counts(split), "other_data",
-                            other_data(study, set));
+        *result = json_pack(
+            "{s:s s:o s:s s:[i i i] s:I s:I s:o s:o s:o}", "name", set->name, "data", json_text(set->chosen.data),
+            "sha256", s->sha256, "shape", s->channels, s->height, s->width, "official_train",
+            (json_int_t)s->official_train, "official_test", (json_int_t)(s->count - s->official_train), "classes",
+            class_names(cf_split_part(split, CF_ALL)), "counts", counts(split), "other_data", other_data(study, set));
     cf_split_free(split);
     return status;
 }

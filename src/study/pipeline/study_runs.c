@@ -1,6 +1,7 @@
 /* The trainings of a study, each a run folder like that of cifra train. */
 #include "study/pipeline/study_inside.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "study/figures/figures.h"
 #include "study/report/report.h"
@@ -27,7 +28,7 @@ static json_t *most_predicted(const Metrics *m) {
         best = c;
     }
     const double n = (double)m->summary.count;
-    return json_pack("{s:s s:f s:f}", "class", m->class_names[best], "share", (double)most / n, "true_share",
+    return json_pack("{s:o s:f s:f}", "class", json_text(m->class_names[best]), "share", (double)most / n, "true_share",
                      (double)m->per_class[best].support / n);
 }
 

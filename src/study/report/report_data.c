@@ -1,5 +1,6 @@
 /* What the page's scripts read: one JSON document, and arrays as base64. All numbers are little-endian, as in
  * safetensors. */
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "study/report/report_inside.h"
@@ -36,7 +37,7 @@ static json_t *network_json(const cf_model *model) {
         json_object_set_new(tensors, p->name, json_pack("[I I]", place, (json_int_t)p->count));
         place += (json_int_t)p->count;
     }
-    for (int c = 0; c < model->classes; c++) json_array_append_new(classes, json_string(model->class_names[c]));
+    for (int c = 0; c < model->classes; c++) json_array_append_new(classes, json_text(model->class_names[c]));
     return json_pack("{s:s s:o s:o s:o s:o}", "line", model->layers.line, "input", shape_json(model->layers.input),
                      "classes", classes, "layers", layers, "tensors", tensors);
 }
@@ -54,7 +55,7 @@ static json_t *images_json(const ReportInput *input, const ReportImages *images)
 
 static cf_status document(FILE *out, const ReportInput *input, const ReportImages *images) {
     json_t *root = json_object(), *classes = json_array();
-    for (int c = 0; c < input->classes; c++) json_array_append_new(classes, json_string(report_class(input, c)));
+    for (int c = 0; c < input->classes; c++) json_array_append_new(classes, json_text(report_class(input, c)));
     json_object_set_new(root, "classes", classes);
     if (input->test) json_object_set(root, "confusion", json_object_get(input->test, "confusion"));
     if (input->set) json_object_set_new(root, "images", images_json(input, images));

@@ -3,6 +3,7 @@
  * Every point has a small picture of its image. What does not fit is left out evenly, and the page says how many there
  * are.
  */
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/prepare.h"
@@ -75,8 +76,12 @@ static cf_status read_point(const ReportInput *input, size_t row, Point *point) 
 static size_t label_place(json_t *labels, const char *label) {
     size_t i;
     json_t *item;
-    json_array_foreach(labels, i, item) if (strcmp(json_string_value(item), label) == 0) return i;
-    json_array_append_new(labels, json_string(label));
+    json_t *wanted = json_text(label);
+    json_array_foreach(labels, i, item) if (json_equal(item, wanted)) {
+        json_decref(wanted);
+        return i;
+    }
+    json_array_append_new(labels, wanted);
     return json_array_size(labels) - 1;
 }
 
@@ -84,7 +89,7 @@ static size_t label_place(json_t *labels, const char *label) {
 static cf_status collect(const ReportInput *input, size_t count, float *xy, unsigned char *thumbnails, json_t *labels,
                          json_t *label, json_t *index) {
     const cf_set *set = input->set;
-    for (int c = 0; c < input->classes; c++) json_array_append_new(labels, json_string(report_class(input, c)));
+    for (int c = 0; c < input->classes; c++) json_array_append_new(labels, json_text(report_class(input, c)));
     for (size_t i = 0; i < count; i++) {
         Point point;
         FORWARD(read_point(input, i * input->embedding.rows / count, &point));

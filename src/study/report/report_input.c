@@ -1,4 +1,5 @@
 /* Reads a run folder for the report: what is missing is left out, what is damaged is an error. */
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "study/report/report_inside.h"
 #include "study/run/run.h"
@@ -85,21 +86,32 @@ static cf_status check_predictions(const ReportInput *input) {
 
 /* ---- Data ---- */
 
+static cf_status load_own_set(ReportInput *input, const char *data_dir) {
+    char *name = NULL, *own_dir = NULL;
+    cf_status status;
+    FORWARD_TO(done, json_text_value(json_object_get(input->config, "data"), &name));
+    FORWARD_TO(done, json_text_value(json_object_get(input->config, "data_dir"), &own_dir));
+    status = cf_set_load(name, data_dir ? data_dir : own_dir, &input->own_set);
+done:
+    free(name);
+    free(own_dir);
+    return status;
+}
+
 /* The images must be those of the run: an index into other data would show a wrong picture. */
 static cf_status take_set(ReportInput *input, const cf_set *set, const char *data_dir) {
-    const char *name = json_string_value(json_object_get(input->config, "data"));
+    const char *shown = json_string_value(json_object_get(input->config, "data"));
     const char *wanted = json_string_value(json_object_get(json_object_get(input->config, "checksums"), "sha256"));
-    if (!data_dir) data_dir = json_string_value(json_object_get(input->config, "data_dir"));
-    FAIL_IF(!name, CF_BAD_INPUT, "%s/config.json: data: a text expected", input->folder);
+    FAIL_IF(!shown, CF_BAD_INPUT, "%s/config.json: data: a text expected", input->folder);
     if (!set) {
-        cf_status status = cf_set_load(name, data_dir, &input->own_set);
+        cf_status status = load_own_set(input, data_dir);
         if (status == CF_NO_MEMORY) return status;
         if (status) return memory_print(&input->no_images, "The data could not be loaded: %s", cf_error());
         set = input->own_set;
     }
     if (wanted && strcmp(set->sha256, wanted) != 0)
         return memory_print(&input->no_images,
-                            "%s holds other data now than the run was made with: their checksums differ.", name);
+                            "%s holds other data now than the run was made with: their checksums differ.", shown);
     input->set = set;
     return CF_OK;
 }

@@ -1,6 +1,7 @@
 #include "study/run/embedding.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "data/npy.h"
 #include "draw/chart_scatter.h"
@@ -219,17 +220,16 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
     for (int c = 0; c < embedding->components && strcmp(embedding->method, "pca") == 0; c++)
         json_array_append_new(explained, json_real(embedding->explained[c]));
     json_t *made = json_pack(
-        "{s:s s:s s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:s}",
-        "data", input->subject, "origin", input->origin, "method", embedding->method, "n", (json_int_t)input->points.n,
-        "dim", input->points.dim, "components", embedding->components, "seconds", "features", s->features, "knn",
-        s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total", s->total, "quality", s->quality,
-        "trustworthiness", number(q->trustworthiness), "continuity", number(q->continuity), "knn_accuracy",
-        number(q->knn_accuracy), "silhouette", number(q->silhouette), "k", q->k, "rank_points",
-        (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used", embedding->init_used,
-        "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained", explained,
-        "points_sha256", embedding->sha256);
-    FAIL_IF(!made && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the result's JSON");
-    FAIL_IF(!made, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
+        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:s}",
+        "data", json_text(input->subject), "origin", json_text(input->origin), "method", embedding->method, "n",
+        (json_int_t)input->points.n, "dim", input->points.dim, "components", embedding->components, "seconds",
+        "features", s->features, "knn", s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total",
+        s->total, "quality", s->quality, "trustworthiness", number(q->trustworthiness), "continuity",
+        number(q->continuity), "knn_accuracy", number(q->knn_accuracy), "silhouette", number(q->silhouette), "k", q->k,
+        "rank_points", (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used",
+        embedding->init_used, "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained",
+        explained, "points_sha256", embedding->sha256);
+    FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making the result's JSON");
     *json = made;
     return CF_OK;
 }

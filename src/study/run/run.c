@@ -1,6 +1,7 @@
 #include "study/run/run.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "data/generate/generated_set.h"
@@ -143,7 +144,8 @@ static void processor_name(char name[128]) {
 static json_t *machine_json(const Run *run) {
     char name[128];
     processor_name(name);
-    return json_pack("{s:s s:i s:s}", "processor", name, "threads", run->threads, "engine", run->engine->name);
+    return json_pack("{s:o s:i s:s}", "processor", json_text(name), "threads", run->threads, "engine",
+                     run->engine->name);
 }
 
 static cf_status write_config(const Run *run) {
@@ -153,8 +155,8 @@ static cf_status write_config(const Run *run) {
     json_object_set_new(root, "version", json_string(cf_version()));
     json_object_set_new(root, "machine", machine_json(run));
     json_object_set_new(root, "checksums",
-                        json_pack("{s:s s:s s:I s:[i i i]}", "name", set->name, "sha256", set->sha256, "images",
-                                  (json_int_t)set->count, "shape", set->channels, set->height, set->width));
+                        json_pack("{s:o s:s s:I s:[i i i]}", "name", json_text(set->name), "sha256", set->sha256,
+                                  "images", (json_int_t)set->count, "shape", set->channels, set->height, set->width));
     cf_status status = json_write(run->config_path, root);
     json_decref(root);
     return status;
@@ -180,12 +182,12 @@ static cf_status add_analysis(const Evaluation *evaluation, json_t *root) {
 cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json) {
     json_t *root, *rest;
     FORWARD(metrics_json(&evaluation->metrics, &rest));
-    root = json_pack("{s:s s:s}", "data", data, "split", part);
+    root = json_pack("{s:o s:s}", "data", json_text(data), "split", part);
     if (evaluation->left_out) json_object_set_new(root, "left_out", json_integer((json_int_t)evaluation->left_out));
     if (!root || json_object_update(root, rest) != 0) {
         json_decref(root);
         json_decref(rest);
-        return FAIL(CF_NO_MEMORY, "out of memory, or a name is not UTF-8");
+        return FAIL(CF_NO_MEMORY, "out of memory while making the JSON of an evaluation");
     }
     json_decref(rest);
     cf_status status = add_analysis(evaluation, root);
@@ -204,14 +206,13 @@ cf_status run_json(const Run *run, json_t **json) {
     FORWARD(parameters_sha256(&run->model->parameters, sha256));
     if (run->tested) FORWARD(evaluation_json(&run->test, run->config.data, "test", &test));
     json_t *root =
-        json_pack("{s:s s:i s:i s:{s:f s:f} s:o s:f s:f s:f s:f s:s s:s s:i s:s}", "run", run->folder, "epochs_run",
-                  r->epochs_run, "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss, "accuracy",
-                  r->validation_accuracy, "test", test ? test : json_null(), "seconds", r->seconds, "images_per_second",
-                  r->images_per_second, "gflops", r->gflops, "share_of_peak",
+        json_pack("{s:o s:i s:i s:{s:f s:f} s:o s:f s:f s:f s:f s:s s:o s:i s:s}", "run", json_text(run->folder),
+                  "epochs_run", r->epochs_run, "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss,
+                  "accuracy", r->validation_accuracy, "test", test ? test : json_null(), "seconds", r->seconds,
+                  "images_per_second", r->images_per_second, "gflops", r->gflops, "share_of_peak",
                   run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
-                  run->model->layers.line, "threads", run->threads, "engine", run->engine->name);
-    FAIL_IF(!root && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the result's JSON");
-    FAIL_IF(!root, CF_BAD_USE, "the result cannot be written as JSON: a name is not UTF-8");
+                  json_text(run->model->layers.line), "threads", run->threads, "engine", run->engine->name);
+    FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the result's JSON");
     *json = root;
     return CF_OK;
 }

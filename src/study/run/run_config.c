@@ -2,6 +2,7 @@
 #include "study/run/run.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -88,18 +89,18 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
     const cf_train_options *t = &config->train;
     char mode[40];
     split_to_text(&config->split, mode);
-    json_t *split = json_pack("{s:s s:f s:b s:I s:s? s:s?}", "mode", mode, "validation", config->split.validation,
+    json_t *split = json_pack("{s:s s:f s:b s:I s:o s:o}", "mode", mode, "validation", config->split.validation,
                               "stratified", config->split.stratified, "seed", (json_int_t)config->split.seed, "classes",
-                              config->split.classes, "limit", config->split.train_limit);
+                              json_text(config->split.classes), "limit", json_text(config->split.train_limit));
     json_t *train =
         json_pack("{s:i s:i s:s s:f s:f s:f s:s s:i s:I s:s s:s}", "epochs", t->epochs, "batch", t->batch, "optimizer",
                   optimizer_words[t->optimizer], "lr", t->learning_rate, "momentum", t->momentum, "weight_decay",
                   t->weight_decay, "schedule", schedule_words[t->schedule], "patience", t->patience, "seed",
                   (json_int_t)t->seed, "precision", precision_words[t->precision], "engine", engine_words[t->engine]);
-    json_t *root = json_pack("{s:s s:s? s:s s:o s:o}", "data", config->data, "data_dir", config->data_dir, "model",
-                             config->model, "split", split, "train", train);
-    FAIL_IF(!root && json_memory_failed(), CF_NO_MEMORY, "out of memory while making the configuration's JSON");
-    FAIL_IF(!root, CF_BAD_USE, "the configuration cannot be written as JSON: a name is not UTF-8");
+    json_t *root =
+        json_pack("{s:o s:o s:o s:o s:o}", "data", json_text(config->data), "data_dir", json_text(config->data_dir),
+                  "model", json_text(config->model), "split", split, "train", train);
+    FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the configuration's JSON");
     *json = root;
     return CF_OK;
 }
@@ -139,7 +140,9 @@ static bool is_boolean(const json_t *v) {
 
 static void take_text(Reader *r, const char *key, bool null_allowed, char **field) {
     json_t *value = take(r, key, null_allowed ? "a text or null" : "a text", null_allowed ? is_text_or_null : is_text);
-    if (!r->status) r->status = run_config_text(field, json_string_value(value));
+    if (r->status) return;
+    free(*field);
+    r->status = json_text_value(value, field);
 }
 
 static void take_integer(Reader *r, const char *key, json_int_t lowest, json_int_t highest, json_int_t *field) {
