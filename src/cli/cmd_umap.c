@@ -44,7 +44,7 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, split)},
     {"layer", "NAME", OPTION_TEXT, .help = "of a run: the layer whose values are taken, as in the table of layers",
      .default_text = "what goes into the last dense layer", OPTION_MEMBER(UmapArguments, layer)},
-    {"features", "X.npy", OPTION_TEXT, .help = "instead of a run: rows of float32, float64 or uint8",
+    {"features", "X.npy", OPTION_TEXT, .help = "instead of a run: rows of float32, float64, int32, int64 or uint8",
      OPTION_MEMBER(UmapArguments, features)},
     {"labels", "Y.npy", OPTION_TEXT, .help = "a whole number for each row of --features; a negative one is unknown",
      OPTION_MEMBER(UmapArguments, labels)},
@@ -151,10 +151,20 @@ static void say_memory(const UmapArguments *a, const EmbedInput *input, const Um
                  (double)(work > judge ? work : judge) / 1e6);
 }
 
+/* For new points, which are to be moved as these were. */
+static cf_status remember_offset(const EmbedInput *input, Umap *umap) {
+    const size_t dim = (size_t)input->points.dim;
+    if (!input->offset) return CF_OK;
+    FORWARD(memory_new(dim, sizeof(double), &umap->offset));
+    memcpy(umap->offset, input->offset, dim * sizeof(double));
+    return CF_OK;
+}
+
 static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embedding *embedding) {
     Umap *umap;
     FORWARD(umap_fit(&embedding->input->points, fit, &umap));
     cf_status status = embedding_take(embedding, umap);
+    if (!status) status = remember_offset(embedding->input, umap);
     if (!status && a->save_model) status = umap_write(umap, a->save_model);
     umap_free(umap);
     return status;
@@ -171,21 +181,13 @@ static cf_status embed_into(const Umap *umap, int threads, Embedding *embedding)
     return umap_transform(umap, &input->points, threads, embedding->coordinates);
 }
 
-static cf_status embed_transform(const UmapArguments *a, Embedding *embedding) {
-    Umap *umap;
-    FORWARD(umap_read(a->model, &umap));
-    cf_status status = embed_into(umap, a->threads, embedding);
-    umap_free(umap);
-    return status;
-}
-
 static cf_status embed_pca(const UmapArguments *a, Embedding *embedding) {
     const EmbedInput *input = embedding->input;
     FORWARD(memory_new(input->points.n, (size_t)embedding->components * sizeof(float), &embedding->coordinates));
     return pca_fit(&input->points, embedding->components, a->threads, embedding->coordinates, embedding->explained);
 }
 
-static cf_status embed(const UmapArguments *a, Embedding *embedding) {
+static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *embedding) {
     const EmbedInput *input = embedding->input;
     UmapOptions fit = a->fit;
     QualityOptions judge = {a->fit.metric, (uint64_t)a->seed, a->threads};
@@ -196,8 +198,8 @@ static cf_status embed(const UmapArguments *a, Embedding *embedding) {
     if (a->target) fit.target = input->labels;
     FORWARD(points_check(&input->points, input->subject));
     say_memory(a, input, &fit);
-    if (a->model)
-        FORWARD(embed_transform(a, embedding));
+    if (fitted)
+        FORWARD(embed_into(fitted, a->threads, embedding));
     else if (a->method == METHOD_PCA)
         FORWARD(embed_pca(a, embedding));
     else
@@ -232,8 +234,9 @@ static cf_status tell(const Embedding *embedding, const FigureList *files, bool 
     return CF_OK;
 }
 
-static cf_status embed_and_write(const UmapArguments *a, const EmbedInput *input, const EmbeddingPlace *place,
-                                 double feature_seconds, bool as_json) {
+/* `fitted`: of --model, else NULL. */
+static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, const EmbedInput *input,
+                                 const EmbeddingPlace *place, double feature_seconds, bool as_json) {
     Embedding embedding = {.input = input,
                            .method = method_words[a->method],
                            .components = a->fit.components,
@@ -241,7 +244,7 @@ static cf_status embed_and_write(const UmapArguments *a, const EmbedInput *input
                            .metric = metric_words[a->fit.metric],
                            .seconds.features = feature_seconds};
     FigureList files = {0};
-    cf_status status = embed(a, &embedding);
+    cf_status status = embed(a, fitted, &embedding);
     if (!status) status = embedding_write(&embedding, place, &files);
     if (!status) status = tell(&embedding, &files, as_json);
     figure_list_free(&files);
@@ -256,7 +259,17 @@ static cf_status check_places(const UmapArguments *a, const char *folder) {
     return file_check_folder(folder);
 }
 
-static cf_status umap_of_files(const UmapArguments *a, unsigned formats, bool as_json) {
+/* As the rows of the fitted embedding were made floats; else as suits the metric. */
+static RowsFrame frame_of(const UmapArguments *a, const Umap *fitted) {
+    const Metric metric = fitted ? fitted->options.metric : a->fit.metric;
+    return (RowsFrame){.angles = metric == METRIC_COSINE,
+                       .stay = fitted != NULL,
+                       .offset = fitted ? fitted->offset : NULL,
+                       .dim = fitted ? fitted->dim : 0};
+}
+
+static cf_status umap_of_files(const UmapArguments *a, const Umap *fitted, unsigned formats, bool as_json) {
+    const RowsFrame frame = frame_of(a, fitted);
     EmbedInput input = {0};
     char *folder = NULL;
     cf_status status;
@@ -266,16 +279,17 @@ static cf_status umap_of_files(const UmapArguments *a, unsigned formats, bool as
     FORWARD(memory_print(&folder, "%.*s-umap", length, name));
     const EmbeddingPlace place = {a->out ? a->out : folder, "", formats};
     FORWARD_TO(done, check_places(a, place.folder));
-    FORWARD_TO(done, embed_input_from_files(a->features, a->labels, &input));
-    FORWARD_TO(done, embed_and_write(a, &input, &place, 0, as_json));
+    FORWARD_TO(done, embed_input_from_files(a->features, a->labels, &frame, &input));
+    FORWARD_TO(done, embed_and_write(a, fitted, &input, &place, 0, as_json));
 done:
     free(folder);
     embed_input_free(&input);
     return status;
 }
 
-static cf_status umap_of_images(const UmapArguments *a, Run *run, const char *data, const char *part, unsigned formats,
-                                bool as_json) {
+static cf_status umap_of_images(const UmapArguments *a, const Umap *fitted, Run *run, const char *data,
+                                const char *part, unsigned formats, bool as_json) {
+    const RowsFrame frame = frame_of(a, fitted);
     EmbedInput input;
     char *suffix = NULL;
     cf_status status;
@@ -285,23 +299,24 @@ static cf_status umap_of_images(const UmapArguments *a, Run *run, const char *da
     double seconds = clock_seconds() - begin;
     if (a->save_features)
         FORWARD_TO(done, npy_write_rows(a->save_features, input.points.values, input.points.n, input.points.dim));
+    embed_input_move(&input, &frame);
     FORWARD_TO(done, figures_suffix(run, data, part, &suffix));
     const EmbeddingPlace place = {a->out ? a->out : run->folder, suffix, formats};
-    FORWARD_TO(done, embed_and_write(a, &input, &place, seconds, as_json));
+    FORWARD_TO(done, embed_and_write(a, fitted, &input, &place, seconds, as_json));
 done:
     free(suffix);
     embed_input_free(&input);
     return status;
 }
 
-static cf_status umap_of_run(const Arguments *given, const UmapArguments *a, unsigned formats) {
+static cf_status umap_of_run(const Arguments *given, const UmapArguments *a, const Umap *fitted, unsigned formats) {
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
     Run *run;
     char *data;
     FORWARD(run_open(given->positional[0], &run));
     cf_status status = data_dials_lay(a->data ? a->data : run->config.data, &a->dials, &data);
     if (!status) {
-        status = umap_of_images(a, run, data, part, formats, given->json);
+        status = umap_of_images(a, fitted, run, data, part, formats, given->json);
         free(data);
     }
     run_free(run);
@@ -310,12 +325,17 @@ static cf_status umap_of_run(const Arguments *given, const UmapArguments *a, uns
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const UmapArguments *a = parsed;
+    Umap *fitted = NULL;
     unsigned formats;
     terminal_set_quiet(given->quiet);
     FORWARD(figure_formats_from_text(a->figures, &formats));
     FORWARD(check_together(given, a));
+    if (a->model) FORWARD(umap_read(a->model, &fitted));
     terminal_catch_interrupt();
-    return a->features ? umap_of_files(a, formats, given->json) : umap_of_run(given, a, formats);
+    cf_status status =
+        a->features ? umap_of_files(a, fitted, formats, given->json) : umap_of_run(given, a, fitted, formats);
+    umap_free(fitted);
+    return status;
 }
 
 const Command command_umap = {
@@ -351,6 +371,11 @@ const Command command_umap = {
         "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a "
         "fitted embedding; --model puts new rows into it, each where it would lie had it come "
         "alone.\n"
+        "\n"
+        "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) "
+        "are "
+        "moved there first, so that their distances survive, except with --metric cosine; where float32 is too coarse "
+        "all the same, a note says by how much.\n"
         "\n"
         "Examples:\n"
         "\n"

@@ -8,7 +8,7 @@
  *                  {'descr': '<f4', 'fortran_order': False, 'shape': (60000, 784), }
  *   ...     ...    the elements in C order, the last axis fastest
  *
- * Read are little-endian f4, f8 and u1 as rows, i8, i4 and u1 as labels, of 1 to 8 axes. A file must have exactly the size
+ * Read are little-endian f4, f8, i8, i4 and u1 as rows, i8, i4 and u1 as labels, of 1 to 8 axes. A file must have exactly the size
  * that its header says, which is checked before memory is taken. The dictionary is parsed, never evaluated.
  */
 #include "data/npy.h"
@@ -198,12 +198,21 @@ static cf_status npy_open(const char *path, NpyFile *file) {
 
 /* ---- Elements ---- */
 
-/* `part` holds count elements of the file's type. */
-static void to_floats(const char *type, const void *part, size_t count, float *values) {
+/* `part` holds count elements of the file's type. Of int64 beyond 2^53 the nearest double. */
+static void to_doubles(const char *type, const void *part, size_t count, double *values) {
     const double *doubles = part;
+    const float *floats = part;
+    const int64_t *longs = part;
+    const int32_t *words = part;
     const unsigned char *bytes = part;
     if (strcmp(type, "<f8") == 0)
-        for (size_t i = 0; i < count; i++) values[i] = (float)doubles[i];
+        for (size_t i = 0; i < count; i++) values[i] = doubles[i];
+    else if (strcmp(type, "<f4") == 0)
+        for (size_t i = 0; i < count; i++) values[i] = (double)floats[i];
+    else if (strcmp(type, "<i8") == 0)
+        for (size_t i = 0; i < count; i++) values[i] = (double)longs[i];
+    else if (strcmp(type, "<i4") == 0)
+        for (size_t i = 0; i < count; i++) values[i] = words[i];
     else
         for (size_t i = 0; i < count; i++) values[i] = bytes[i];
 }
@@ -224,26 +233,51 @@ static size_t element_size(const char *type, const char *const *types) {
     return 0;
 }
 
-static cf_status read_rows(NpyFile *file, float **values, size_t *n, int *dim) {
-    static const char *const types[] = {"<f4", "<f8", "|u1", NULL};
+typedef enum NarrowStep { NARROW_LOOK, NARROW_WEIGH, NARROW_CONVERT } NarrowStep;
+
+/* Goes over the elements once. */
+static cf_status narrow_step(NpyFile *file, size_t element, Narrow *narrow, NarrowStep step, float *values) {
     _Alignas(8) unsigned char part[PART * sizeof(double)];
+    double doubles[PART];
+    FAIL_IF(fseek(file->stream, (long)file->begin, SEEK_SET) != 0, CF_IO, "cannot read %s: %s", file->path,
+            strerror(errno));
+    for (size_t i = 0; i < file->count; i += PART) {
+        size_t count = file->count - i < PART ? file->count - i : PART;
+        FORWARD(read_exactly(file, part, count * element, "its elements"));
+        to_doubles(file->type, part, count, doubles);
+        if (step == NARROW_LOOK) narrow_look(narrow, doubles, i, count);
+        if (step == NARROW_WEIGH) narrow_weigh(narrow, doubles, i, count);
+        if (step == NARROW_CONVERT) narrow_convert(narrow, doubles, i, count, values);
+    }
+    return CF_OK;
+}
+
+static cf_status narrow_rows(NpyFile *file, size_t element, const RowsFrame *frame, NpyRows *rows) {
+    Narrow *narrow;
+    FORWARD(narrow_new(rows->n, rows->dim, frame, &narrow));
+    cf_status status = CF_OK;
+    if (strcmp(file->type, "|u1") != 0) status = narrow_step(file, element, narrow, NARROW_LOOK, NULL);
+    if (!status && narrow_wants_weighing(narrow)) status = narrow_step(file, element, narrow, NARROW_WEIGH, NULL);
+    if (!status) status = narrow_step(file, element, narrow, NARROW_CONVERT, rows->values);
+    if (!status) status = narrow_finish(narrow, rows->values, &rows->offset, &rows->loss);
+    narrow_free(narrow);
+    return status;
+}
+
+static cf_status read_rows(NpyFile *file, const RowsFrame *frame, NpyRows *rows) {
+    static const char *const types[] = {"<f4", "<f8", "<i8", "<i4", "|u1", NULL};
     size_t element = element_size(file->type, types), columns = file->count / file->axes[0];
     FAIL_IF(!element, CF_BAD_INPUT,
-            "%s has elements of type '%s'; float32 ('<f4'), float64 ('<f8') and uint8 ('|u1') are read: save "
-            "x.astype('float32')",
+            "%s has elements of type '%s'; float32 ('<f4'), float64 ('<f8'), int32 ('<i4'), int64 ('<i8') and uint8 "
+            "('|u1') are read: save x.astype('float64')",
             file->path, file->type);
     FAIL_IF(columns > INT_MAX, CF_BAD_INPUT, "%s has rows of %zu values, which are too many", file->path, columns);
     FORWARD(check_size(file, element));
-    FORWARD(memory_new(file->count, sizeof(float), values));
-    if (element == sizeof(float)) FORWARD(read_exactly(file, *values, file->count * element, "its elements"));
-    for (size_t i = 0; i < file->count && element != sizeof(float); i += PART) {
-        size_t count = file->count - i < PART ? file->count - i : PART;
-        FORWARD(read_exactly(file, part, count * element, "its elements"));
-        to_floats(file->type, part, count, *values + i);
-    }
-    *n = file->axes[0];
-    *dim = (int)columns;
-    return CF_OK;
+    FORWARD(memory_new(file->count, sizeof(float), &rows->values));
+    rows->n = file->axes[0];
+    rows->dim = (int)columns;
+    if (strcmp(file->type, "<f4") != 0 || frame->offset) return narrow_rows(file, element, frame, rows);
+    return read_exactly(file, rows->values, file->count * element, "its elements");
 }
 
 static cf_status read_labels(NpyFile *file, int64_t **labels, size_t *n) {
@@ -268,15 +302,21 @@ static cf_status read_labels(NpyFile *file, int64_t **labels, size_t *n) {
     return CF_OK;
 }
 
-cf_status npy_read_rows(const char *path, float **values, size_t *n, int *dim) {
+cf_status npy_read_rows(const char *path, const RowsFrame *frame, NpyRows *rows) {
     NpyFile file;
-    float *made = NULL;
+    NpyRows made = {0};
     cf_status status = npy_open(path, &file);
-    if (!status) status = read_rows(&file, &made, n, dim);
+    if (!status) status = read_rows(&file, frame, &made);
     npy_close(&file);
-    if (status) free(made);
-    if (!status) *values = made;
+    if (status) npy_rows_free(&made);
+    if (!status) *rows = made;
     return status;
+}
+
+void npy_rows_free(NpyRows *rows) {
+    free(rows->values);
+    free(rows->offset);
+    *rows = (NpyRows){0};
 }
 
 cf_status npy_read_labels(const char *path, int64_t **labels, size_t *n) {

@@ -2,12 +2,20 @@
 #ifndef DATA_NPY_H
 #define DATA_NPY_H
 
-#include "base/status.h"
+#include "data/narrow.h"
 
-/* Rows of floats in a new array *values [*n][*dim]; release with free(). The first axis is the rows; further axes
- * become one: (60000, 28, 28) gives rows of 784, (500,) rows of 1. float32, float64 and uint8; a float64 is rounded to
- * the nearest float32. Values are not looked at: NaN and infinity pass. */
-cf_status npy_read_rows(const char *path, float **values, size_t *n, int *dim);
+typedef struct NpyRows {
+    float *values; /* [n][dim] */
+    size_t n;
+    int dim;
+    double *offset; /* [dim] what was taken off each column; NULL: nothing was */
+    NarrowLoss loss;
+} NpyRows;
+
+/* Rows of floats. The first axis is the rows; further axes become one: (60000, 28, 28) gives rows of 784, (500,) rows of 1.
+ * float32, float64, int32, int64 and uint8; what is no float32 becomes one by narrow.h. NaN and infinity pass. */
+cf_status npy_read_rows(const char *path, const RowsFrame *frame, NpyRows *rows);
+void npy_rows_free(NpyRows *rows);
 /* Whole numbers, one per row, in a new array: int64, int32 or uint8, of shape (n,) or (n, 1). */
 cf_status npy_read_labels(const char *path, int64_t **labels, size_t *n);
 /* float32 of shape (n, dim), written aside and renamed. */

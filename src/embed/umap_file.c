@@ -1,6 +1,7 @@
 /* A fitted embedding as a file: safetensors with
  *   points     [n, dim]         what was embedded
  *   embedding  [n, components]  where it lies
+ *   offset     [2, dim]         only in cifra-umap-2: what was taken off each column before, in two summands
  * and the options as texts, one each, named as on the command line. The curve's a and b follow from min-dist and spread. */
 #include "base/memory.h"
 #include "base/safetensors.h"
@@ -8,11 +9,12 @@
 #include "embed/umap.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char format_name[] = "cifra-umap-1";
+static const char format_name[] = "cifra-umap-1", format_moved[] = "cifra-umap-2";
 
 /* ---- Options as texts ---- */
 
@@ -79,11 +81,24 @@ static cf_status take_option(const char *text, const StoredOption *option, UmapO
 
 /* ---- Writing ---- */
 
-cf_status umap_write(const Umap *umap, const char *path) {
+/* An offset as the sum of two floats, which it is. */
+static cf_status split_offset(const Umap *umap, float **halves) {
+    const size_t dim = (size_t)umap->dim;
+    *halves = NULL;
+    if (!umap->offset) return CF_OK;
+    FORWARD(memory_new(2 * dim, sizeof(float), halves));
+    for (size_t d = 0; d < dim; d++) {
+        (*halves)[d] = (float)umap->offset[d];
+        (*halves)[dim + d] = (float)(umap->offset[d] - (double)(*halves)[d]);
+    }
+    return CF_OK;
+}
+
+static cf_status write_with(const Umap *umap, const float *halves, const char *path) {
     const UmapOptions *options = &umap->options;
     const size_t components = (size_t)options->components, dim = (size_t)umap->dim;
     char numbers[COUNT_OF(stored)][NUMBER_LENGTH];
-    StoredText texts[COUNT_OF(stored) + OTHER_TEXTS] = {{"format", format_name},
+    StoredText texts[COUNT_OF(stored) + OTHER_TEXTS] = {{"format", halves ? format_moved : format_name},
                                                         {"metric", metric_name(options->metric)},
                                                         {"init", umap->init_used},
                                                         {"cifra", cf_version()}};
@@ -94,12 +109,21 @@ cf_status umap_write(const Umap *umap, const char *path) {
          .shape = {umap->n, components},
          .count = umap->n * components,
          .values = umap->embedding},
+        {.name = "offset", .dims = 2, .shape = {2, dim}, .count = 2 * dim, .values = halves},
     };
     for (size_t o = 0; o < COUNT_OF(stored); o++) {
         print_option(options, &stored[o], numbers[o]);
         texts[OTHER_TEXTS + o] = (StoredText){stored[o].name, numbers[o]};
     }
-    return safetensors_write(path, tensors, COUNT_OF(tensors), texts, COUNT_OF(texts));
+    return safetensors_write(path, tensors, COUNT_OF(tensors) - !halves, texts, COUNT_OF(texts));
+}
+
+cf_status umap_write(const Umap *umap, const char *path) {
+    float *halves;
+    FORWARD(split_offset(umap, &halves));
+    cf_status status = write_with(umap, halves, path);
+    free(halves);
+    return status;
 }
 
 /* ---- Reading ---- */
@@ -108,8 +132,9 @@ static cf_status take_texts(const StoredFile *file, Umap *umap) {
     const char *format = safetensors_text(file, "format"), *metric = safetensors_text(file, "metric");
     const char *init = safetensors_text(file, "init");
     UmapOptions *options = &umap->options;
-    FAIL_IF(!format || strcmp(format, format_name) != 0, CF_BAD_INPUT,
-            "a safetensors file, but not an embedding that cifra wrote (metadata format %s)", format_name);
+    FAIL_IF(!format || (strcmp(format, format_name) != 0 && strcmp(format, format_moved) != 0), CF_BAD_INPUT,
+            "a safetensors file, but not an embedding that cifra wrote (metadata format %s or %s)", format_name,
+            format_moved);
     *options = umap_options_defaults();
     for (size_t o = 0; o < COUNT_OF(stored); o++)
         FORWARD(take_option(safetensors_text(file, stored[o].name), &stored[o], options));
@@ -138,6 +163,22 @@ static cf_status take_tensor(const StoredFile *file, const char *name, size_t ro
     return CF_OK;
 }
 
+static cf_status take_offset(const StoredFile *file, Umap *umap) {
+    const StoredTensor *tensor = safetensors_find(file, "offset");
+    const size_t dim = (size_t)umap->dim;
+    const bool moved = strcmp(safetensors_text(file, "format"), format_moved) == 0;
+    FAIL_IF(moved != (tensor != NULL), CF_BAD_INPUT, "the tensor \"offset\" is %s in a file of the format %s",
+            tensor ? "unknown" : "missing", moved ? format_moved : format_name);
+    if (!tensor) return CF_OK;
+    FAIL_IF(tensor->dims != 2 || tensor->shape[0] != 2 || tensor->shape[1] != dim, CF_BAD_INPUT,
+            "the tensor \"offset\" should be 2 x %zu", dim);
+    for (size_t i = 0; i < 2 * dim; i++)
+        FAIL_IF(!isfinite(tensor->values[i]), CF_BAD_INPUT, "the tensor \"offset\" has a value that is not finite");
+    FORWARD(memory_new(dim, sizeof(double), &umap->offset));
+    for (size_t d = 0; d < dim; d++) umap->offset[d] = (double)tensor->values[d] + (double)tensor->values[dim + d];
+    return CF_OK;
+}
+
 static cf_status take_file(const StoredFile *file, Umap *umap) {
     FORWARD(take_texts(file, umap));
     FORWARD(take_tensor(file, "points", 0, 0, &umap->points));
@@ -145,6 +186,7 @@ static cf_status take_file(const StoredFile *file, Umap *umap) {
     umap->n = points->shape[0];
     umap->dim = (int)points->shape[1];
     umap->neighbors_method = "";
+    FORWARD(take_offset(file, umap));
     return take_tensor(file, "embedding", umap->n, (size_t)umap->options.components, &umap->embedding);
 }
 

@@ -167,6 +167,7 @@ failed:
 void umap_free(Umap *umap) {
     if (!umap) return;
     free(umap->points);
+    free(umap->offset);
     free(umap->embedding);
     free(umap);
 }

@@ -48,8 +48,6 @@ same "a row for every file" "$(cut -d, -f1 bad.csv | tr '\n' ' ')" "file bad/1.p
 same "one that could not be read has empty cells" "$(sed -n 3p bad.csv)" "bad/2.png,,,,,,,,,,,,"
 
 # ---- The same bits alone and together, at any number of threads ----
-find bars/pictures -name '*.png' | LC_ALL=C sort >list
-for k in 1 2 3 4 5 6 7; do sed "s|^|$k/|" list; done >names
 for k in 1 2 3 4 5 6 7; do mkdir -p "many/$k" && cp -r bars "many/$k/"; done
 "$CIFRA" predict run many --threads 1 --json >one.json 2>/dev/null || bad "many pictures"
 same "more than one batch" "$(files one.json | wc -l)" 210

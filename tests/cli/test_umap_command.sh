@@ -74,6 +74,45 @@ check "new points find their groups" above "$(value t.json knn_accuracy)" 0.99
 "${umap[@]}" --features few.npy --model plane --threads 3 --json --quiet >t.json
 same "new points at 3 threads" "$(value t.json points_sha256)" "$moved"
 
+# ---- Rows far from 0, in float64 ----
+"$MAKE_POINTS" times 300 8 times.npy times-y.npy
+"${umap[@]}" --features times.npy --labels times-y.npy --threads 1 --json --quiet >times.json 2>times.err || bad "times: $(cat times.err)"
+check "groups around 1.7e9 can be told" above "$(value times.json knn_accuracy)" 0.99
+"${umap[@]}" --features times.npy --threads 3 --json --quiet >t.json
+same "times at 3 threads" "$(value t.json points_sha256)" "$(value times.json points_sha256)"
+"${umap[@]}" --features times.npy --save-model times-plane >/dev/null 2>times.err
+check "nothing is lost, and no note says so" test "$(grep -c float32 times.err)" = 0
+"$MAKE_POINTS" times 90 8 new-times.npy new-times-y.npy
+"${umap[@]}" --features new-times.npy --labels new-times-y.npy --model times-plane --json --quiet >t.json || bad "new times"
+check "new times find their groups in a kept embedding" above "$(value t.json knn_accuracy)" 0.99
+"${umap[@]}" --features times.npy --labels times-y.npy --method pca --json --quiet >t.json || bad "pca of times"
+check "pca tells them apart" above "$(value t.json knn_accuracy)" 0.95
+"$MAKE_POINTS" coarse 300 8 coarse.npy
+"${umap[@]}" --features coarse.npy >/dev/null 2>coarse.err || bad "coarse: $(cat coarse.err)"
+check "a loss is told, with its extent" grep -q "note: coarse.npy: [0-9]* of 300 different rows are equal to another one in float32" coarse.err
+"${umap[@]}" --features times.npy --metric cosine >/dev/null 2>cosine.err
+check "for angles nothing is moved, and the loss is told" grep -q "note: times.npy: .* float32.*--metric euclidean" cosine.err
+
+# ---- The weight of the labels ----
+"$MAKE_POINTS" groups 300 6 W.npy w-y.npy
+"${umap[@]}" --features W.npy --labels w-y.npy --json --quiet >plain.json
+"${umap[@]}" --features W.npy --labels w-y.npy --target --target-weight 0 --json --quiet >t.json
+same "--target-weight 0 is the rows alone, to the bit" "$(value t.json points_sha256)" "$(value plain.json points_sha256)"
+"${umap[@]}" --features W.npy --labels w-y.npy --target --json --quiet >half.json
+"${umap[@]}" --features W.npy --labels w-y.npy --target --target-weight 0.5 --json --quiet >t.json
+same "0.5 is the default" "$(value t.json points_sha256)" "$(value half.json points_sha256)"
+
+# ---- Where it goes is looked at first ----
+echo text >file
+for place in "--out file/u" "--save-model nowhere/m" "--save-model X-umap"; do
+    # shellcheck disable=SC2086
+    refuses 1 "cannot " "${umap[@]}" --features X.npy $place
+    check "$place is told before the work" test "$(grep -c '^neighbors\|rows of' stderr)" = 0
+done
+check "a refused call makes no folder" test ! -e file-umap
+"${umap[@]}" --features nowhere.npy --out never >/dev/null 2>&1
+check "nor does one that fails for another reason" test ! -e never
+
 # ---- Odd input ----
 for kind in far equal pairs; do
     "$MAKE_POINTS" $kind 300 5 odd.npy

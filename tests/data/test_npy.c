@@ -27,15 +27,16 @@ static const float floats[6] = {1, -2.5f, 3, 4, 5, 6};
 static const double doubles[6] = {1, -2.5, 3, 4, 5, 6};
 static const unsigned char bytes[6] = {0, 1, 2, 3, 254, 255};
 
+static const RowsFrame distances = {.angles = false};
+
 static void check_rows(const char *path, size_t n, int dim, double first, double second, double last) {
-    float *values;
-    size_t got_n;
-    int got_dim;
-    assert_ok(npy_read_rows(path, &values, &got_n, &got_dim));
-    assert_int_equal(got_n, n);
-    assert_int_equal(got_dim, dim);
-    assert_true((double)values[0] == first && (double)values[1] == second && (double)values[5] == last);
-    free(values);
+    NpyRows rows;
+    assert_ok(npy_read_rows(path, &distances, &rows));
+    assert_int_equal(rows.n, n);
+    assert_int_equal(rows.dim, dim);
+    assert_null(rows.offset);
+    assert_true((double)rows.values[0] == first && (double)rows.values[1] == second && (double)rows.values[5] == last);
+    npy_rows_free(&rows);
 }
 
 static void test_reads_types_versions_and_shapes(void **state) {
@@ -77,9 +78,9 @@ static void test_reads_labels(void **state) {
 static void test_reads_what_it_writes(void **state) {
     (void)state;
     const char *path = path_in(scratch_folder(), "written.npy");
-    float *values, *many;
-    size_t n, count = 40000;
-    int dim;
+    NpyRows rows;
+    float *many;
+    size_t count = 40000;
     assert_ok(npy_write_rows(path, floats, 3, 2));
     check_rows(path, 3, 2, 1, -2.5, 6);
     FILE *file = fopen(path, "rb");
@@ -94,9 +95,9 @@ static void test_reads_what_it_writes(void **state) {
     for (size_t i = 0; i < count; i++) many[i] = (float)i;
     many[count - 1] = NAN;
     assert_ok(npy_write_rows(path, many, count / 2, 2));
-    assert_ok(npy_read_rows(path, &values, &n, &dim));
-    assert_memory_equal(values, many, count * sizeof *many);
-    free(values);
+    assert_ok(npy_read_rows(path, &distances, &rows));
+    assert_memory_equal(rows.values, many, count * sizeof *many);
+    npy_rows_free(&rows);
     free(many);
 }
 
@@ -106,9 +107,7 @@ static void test_long_files_are_converted_in_parts(void **state) {
     const char *path = path_in(scratch_folder(), "long.npy");
     char header[128];
     double *file;
-    float *values;
-    size_t n;
-    int dim;
+    NpyRows rows;
     memset(header, ' ', sizeof header);
     memcpy(header, "\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (40001,)}", 69);
     header[127] = '\n';
@@ -116,18 +115,16 @@ static void test_long_files_are_converted_in_parts(void **state) {
     memcpy(file, header, sizeof header);
     for (int i = 0; i < N; i++) file[16 + i] = i;
     write_bytes(path, file, (N + 16) * sizeof *file);
-    assert_ok(npy_read_rows(path, &values, &n, &dim));
-    assert_int_equal(n, N);
-    for (int i = 0; i < N; i++) assert_true(values[i] == (float)i);
-    free(values);
+    assert_ok(npy_read_rows(path, &distances, &rows));
+    assert_int_equal(rows.n, N);
+    for (int i = 0; i < N; i++) assert_true(rows.values[i] == (float)i);
+    npy_rows_free(&rows);
     free(file);
 }
 
 static void refused(const char *path, cf_status code, const char *message) {
-    float *values;
-    size_t n;
-    int dim;
-    assert_fails(npy_read_rows(path, &values, &n, &dim), code, message);
+    NpyRows rows;
+    assert_fails(npy_read_rows(path, &distances, &rows), code, message);
 }
 
 static void test_refuses_what_is_not_whole(void **state) {
@@ -139,7 +136,7 @@ static void test_refuses_what_is_not_whole(void **state) {
     refused(write_npy("b.npy", 1, good, doubles, sizeof floats + 1), CF_BAD_INPUT, "1 bytes more");
     refused(write_npy("c.npy", 4, good, floats, sizeof floats), CF_BAD_INPUT, "version 4.0");
     refused(write_npy("d.npy", 1, HEADER(">f4", "(2, 3)"), floats, sizeof floats), CF_BAD_INPUT, "'>f4'");
-    refused(write_npy("e.npy", 1, HEADER("<i8", "(3,)"), floats, sizeof floats), CF_BAD_INPUT, "astype('float32')");
+    refused(write_npy("e.npy", 1, HEADER("<i2", "(3,)"), floats, sizeof floats), CF_BAD_INPUT, "astype('float64')");
     refused(write_npy("f.npy", 1, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", floats, sizeof floats),
             CF_BAD_INPUT, "ascontiguousarray");
     refused(write_npy("g.npy", 1, HEADER("<f4", "()"), floats, 4), CF_BAD_INPUT, "single number");

@@ -123,6 +123,19 @@ static void test_supervise_by_hand(void **state) {
     assert_near((double)weight_of(&graph, 1, 2), v + w - v * w, 1e-6);
     assert_near((double)weight_of(&graph, 2, 3), 1, 1e-6);
     fuzzy_graph_free(&graph);
+    graph = graph_from(4, edges, 3); /* weight 0: as it was */
+    FuzzyGraph as_it_was = graph_from(4, edges, 3);
+    assert_ok(fuzzy_graph_supervise(&graph, target, 0, 1));
+    assert_int_equal(graph.start[4], 6);
+    assert_memory_equal(graph.weight, as_it_was.weight, 6 * sizeof(float));
+    fuzzy_graph_free(&as_it_was);
+    fuzzy_graph_free(&graph);
+    graph = graph_from(4, edges, 3); /* weight 0.2: a fourth of the exponents */
+    assert_ok(fuzzy_graph_supervise(&graph, target, 0.2, 1));
+    const double little = 0.5 * exp(-1.25), less = exp(-0.25);
+    v = little / 0.8, w = little / less;
+    assert_near((double)weight_of(&graph, 1, 2), v + w - v * w, 1e-6);
+    fuzzy_graph_free(&graph);
     graph = graph_from(4, edges, 3); /* weight 1: nothing is left between classes */
     assert_ok(fuzzy_graph_supervise(&graph, target, 1, 1));
     assert_int_equal(graph.start[4], 4);

@@ -97,14 +97,14 @@ static cf_status tensors(void *context, uint64_t *result) {
 static cf_status npy(void *context, uint64_t *result) {
     const float values[6] = {1, 2, 3, 4, 5, 6};
     const char *path = in_scratch("made.npy");
-    float *rows = NULL;
-    size_t n;
-    int dim;
+    const double offset[2] = {1, 2}; /* so that they go through all of it */
+    const RowsFrame frame = {.offset = offset, .dim = 2};
+    NpyRows rows = {0};
     (void)context;
     cf_status status = npy_write_rows(path, values, 3, 2);
-    if (!status) status = npy_read_rows(path, &rows, &n, &dim);
-    if (!status) *result = checksum(1, rows, n * (size_t)dim * sizeof *rows);
-    free(rows);
+    if (!status) status = npy_read_rows(path, &frame, &rows);
+    if (!status) *result = checksum(1, rows.values, rows.n * (size_t)rows.dim * sizeof *rows.values);
+    npy_rows_free(&rows);
     return status;
 }
 

@@ -16,6 +16,7 @@ void embed_input_free(EmbedInput *input) {
     free(input->images);
     free(input->subject);
     free(input->origin);
+    free(input->offset);
     *input = (EmbedInput){0};
 }
 
@@ -116,17 +117,45 @@ static cf_status read_labels(const char *path, EmbedInput *input) {
     return status;
 }
 
-static cf_status fill_from_files(const char *features, const char *labels, EmbedInput *input) {
-    FORWARD(npy_read_rows(features, &input->values, &input->points.n, &input->points.dim));
-    input->points.values = input->values;
+/* A hundredth of the rows, an eighth of a sample: some rows always fall together, and distances change a little. */
+static void tell_loss(const char *path, const NarrowLoss *loss, bool angles) {
+    if (loss->merged > loss->different / 100)
+        notice(
+            "%s: %zu of %zu different rows are equal to another one in float32, in which rows are compared, and will "
+            "not be told apart; %s",
+            path, loss->merged, loss->different,
+            angles ? "angles between them are too small: subtract the means of the columns, or take --metric euclidean"
+                   : "scale or clip the columns that span more than their detail times 10,000,000");
+    else if (loss->changed > loss->sampled / 8)
+        notice("%s: rounded to float32, in which rows are compared, the distance from the nearest other row changes by "
+               "more than 10 %% for %zu of %zu rows of a sample; %s",
+               path, loss->changed, loss->sampled,
+               angles ? "subtract the means of the columns, or take --metric euclidean"
+                      : "scale or clip the columns that span more than their detail times 10,000,000");
+}
+
+static cf_status fill_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input) {
+    NpyRows rows;
+    FORWARD(npy_read_rows(features, frame, &rows));
+    input->values = rows.values;
+    input->offset = rows.offset;
+    input->points = (Points){rows.values, rows.n, rows.dim};
+    tell_loss(features, &rows.loss, frame->angles);
     if (labels) FORWARD(read_labels(labels, input));
     FORWARD(memory_copy_string("", &input->origin));
     return memory_copy_string(file_base_name(features), &input->subject);
 }
 
-cf_status embed_input_from_files(const char *features, const char *labels, EmbedInput *input) {
+void embed_input_move(EmbedInput *input, const RowsFrame *frame) {
+    const size_t dim = (size_t)input->points.dim;
+    if (!frame->offset || frame->dim != input->points.dim) return; /* rows of another kind, which is told later */
+    for (size_t i = 0; i < input->points.n * dim; i++)
+        input->values[i] = (float)((double)input->values[i] - frame->offset[i % dim]);
+}
+
+cf_status embed_input_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input) {
     EmbedInput made = {0};
-    cf_status status = fill_from_files(features, labels, &made);
+    cf_status status = fill_from_files(features, labels, frame, &made);
     if (status) embed_input_free(&made);
     if (!status) *input = made;
     return status;
