@@ -1,6 +1,5 @@
 #include "eval/metrics.h"
 
-#include "base/json_memory.h"
 #include "base/json_text.h"
 #include "base/memory.h"
 
@@ -131,11 +130,9 @@ static json_t *confusion_rows(const Metrics *metrics) {
 cf_status metrics_json(const Metrics *metrics, json_t **json) {
     const cf_metrics *sum = &metrics->summary;
     json_t *classes = class_list(metrics);
-    /* An append that failed (a name that is no UTF-8) leaves the list short. */
-    if (json_array_size(classes) != (size_t)metrics->classes) {
+    if (json_array_size(classes) != (size_t)metrics->classes) { /* an append that failed leaves the list short */
         json_decref(classes);
-        FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making JSON of the metrics");
-        return FAIL(CF_BAD_INPUT, "a class name is not valid UTF-8, so it cannot stand in JSON; rename the class");
+        return FAIL(CF_NO_MEMORY, "out of memory while making JSON of the metrics");
     }
     json_t *made =
         json_pack("{s:I, s:f, s:f, s:[f, f], s:o, s:o, s:o, s:o}", "n", (json_int_t)sum->count, "loss", sum->loss,

@@ -1,6 +1,5 @@
 #include "tune/space.h"
 
-#include "base/json_memory.h"
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"

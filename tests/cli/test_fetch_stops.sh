@@ -196,7 +196,7 @@ wait $first 2>/dev/null
 if terminal "progress on a terminal"; then
     fresh
     mirrors slow
-    script -qec "'$CIFRA' data fetch --mirrors mirrors.yaml blob" terminal.txt >/dev/null </dev/null
+    TERM=xterm script -qec "'$CIFRA' data fetch --mirrors mirrors.yaml blob" terminal.txt >/dev/null </dev/null
     check "progress on a terminal" grep -q 'blob/blob.bin  *[0-9]* %  [0-9.]* of 2.00 MB  [0-9.]* MB/s' terminal.txt
     there blob
     rm "$CIFRA_DATA/blob/blob.bin"

@@ -79,6 +79,48 @@ for what in "list foreign" "show foreign/r"$'\033[2J'; do
     check "runs $what controls no terminal" test "$(tr -d '\n' <seen | grep -c "$(printf '[\001-\037]')")" = 0
 done
 
+# Names that are no UTF-8: in every document, with every entry, and back from it. \xff and what looks like its escape already.
+raw=$'set\xff\\x41' shown='set\\xff\\x5cx41'
+mkdir bytes && cd bytes || exit 1
+"$MAKE_SET" "$raw" 200 50
+mkdir found && cp -r ../good "found/$raw"
+named() { grep -qF -- "$shown" "$1" && [ "$(LC_ALL=C grep -c $'\xff' "$1")" = 0 ]; }
+"$CIFRA" data info "./$raw" --json >seen 2>err || bad "data info: $(cat err)"
+check "data info names the set" named seen
+"$CIFRA" data list --data-dir found --json >seen || bad "data list"
+check "data list names the set" named seen
+"$CIFRA" data make "./$raw" --out "made-$raw" --json >seen 2>err || bad "data make: $(cat err)"
+same "data make names the set, the folder and four files" "$(grep -cF -- "$shown" seen)" 7
+"$CIFRA" data show "./$raw" --beside none --out "$raw.svg" --json >seen 2>err || bad "data show: $(cat err)"
+check "data show names the figure" named seen
+"$CIFRA" train --data "./$raw" --model "dense 4 | relu | dense classes" --epochs 2 --threads 2 --out "run-$raw" --json >train.json 2>err || bad "train: $(cat err)"
+check "train names the run" named train.json
+same "its figures are all there" "$(grep -c "\"run-$(printf '%s' "$shown" | sed 's/\\/\\\\/g')/figures/" train.json)" \
+    "$(find "run-$raw/figures" -name '*.svg' | wc -l)"
+check "config.json has the path" named "run-$raw/config.json"
+"$CIFRA" eval "run-$raw" --json >seen 2>err || bad "eval finds the data again: $(cat err)"
+check "eval names the set" named seen
+"$CIFRA" train --resume --out "run-$raw" --epochs 3 --json >seen 2>err || bad "--resume finds the data again: $(cat err)"
+check "one more epoch was made" grep -q '"epochs_run": 3' seen
+"$CIFRA" report "run-$raw" --json >seen 2>err || bad "report: $(cat err)"
+check "report names the page" named seen
+check "the page has its images" test "$(grep -c 'could not be loaded' "run-$raw/report.html")" = 0
+"$CIFRA" umap "run-$raw" --epochs 5 --json >seen 2>err || bad "umap: $(cat err)"
+check "umap names its files" named seen
+mkdir runs-odd && cp -r "run-$raw" runs-odd/
+"$CIFRA" runs list runs-odd --json >seen || bad "runs list"
+check "runs list names the run" named seen
+printf 'model: dense classes\nparameters:\n  - {name: lr, values: [0.1, 0.01]}\n' >space.yaml
+"$CIFRA" tune --data "./$raw" --grid space.yaml --epochs 1 --out "tune-$raw" --json >seen 2>err || bad "tune: $(cat err)"
+check "tune names its folder and data" named seen
+same "and its page" "$(grep -c '"report": "tune-.*/report.html"' seen)" 1
+for what in "data info ./$raw" "data list --data-dir found" "runs list runs-odd" "eval run-$raw"; do
+    "$CIFRA" $what >seen 2>err
+    check "$what writes UTF-8" test "$(LC_ALL=C grep -c $'\xff' seen)" = 0
+done
+
+cd "$work" && rm -rf bytes
+
 # Nothing outside the study's folder: sets are named by paths that lead out of it.
 mkdir -p deep/er out/er && mv "$set" "out/er/..set"
 cat >deep/er/recipe.yaml <<'YAML'

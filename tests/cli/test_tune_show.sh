@@ -61,7 +61,7 @@ refuses 1 "damaged" "$CIFRA" report damaged
 
 # ---- On a terminal ----
 if terminal "the live table on a terminal"; then
-    script -qec "stty cols 60; '$CIFRA' ${tune[*]} --out live" typescript >/dev/null 2>&1
+    TERM=xterm script -qec "stty cols 60; '$CIFRA' ${tune[*]} --out live" typescript >/dev/null 2>&1
     same "a line per trial on a terminal" "$(grep -c 'trial [0-9]* ([0-9]* of' typescript)" 8
     check "the table is renewed in place" grep -q $'\033\[[0-9]*A' typescript
     check "it tells counts" grep -qE '[0-9] of [0-9]* trials done, 1 running' typescript
@@ -69,6 +69,16 @@ if terminal "the live table on a terminal"; then
         grep -E 'running|best on validation' | awk 'length > 60')"
     check "the results are the same" diff <(grep -oE '^\* .*seeds' table.txt | sed 's/ [0-9.]*  2 seeds//') \
         <(tr -d '\r' <typescript | grep -oE '^\* .*seeds' | sed 's/ [0-9.]*  2 seeds//')
+    # What shows escape sequences as they are gets none, and no line that would have to be taken away.
+    for kind in TERM=dumb TERM= -uTERM; do
+        env "$kind" script -qec "'$CIFRA' ${tune[*]} --out live$kind" typescript >/dev/null 2>&1
+        same "a line per trial, $kind" "$(grep -c 'trial [0-9]* ([0-9]* of' typescript)" 8
+        same "no escape sequence, $kind" "$(grep -c $'\033' typescript)" 0
+        env "$kind" script -qec "'$CIFRA' train --data hand -n 600 --model 'dense classes' --epochs 3 --figures none --out run$kind" typescript \
+            >/dev/null 2>&1
+        same "a line per epoch, $kind" "$(grep -c '^epoch [0-9]' typescript)" 3
+        same "no escape sequence of train, $kind" "$(grep -c $'\033' typescript)" 0
+    done
 fi
 
 # ---- The page in a browser ----

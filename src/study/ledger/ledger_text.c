@@ -2,7 +2,6 @@
 #include "study/ledger/ledger.h"
 
 #include "base/files.h"
-#include "base/json_memory.h"
 #include "base/json_text.h"
 #include "eval/evaluate.h"
 

@@ -1,6 +1,5 @@
 #include "study/pipeline/recipe.h"
 
-#include "base/json_memory.h"
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text.h"

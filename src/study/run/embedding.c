@@ -1,6 +1,5 @@
 #include "study/run/embedding.h"
 
-#include "base/json_memory.h"
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "data/npy.h"

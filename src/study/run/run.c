@@ -1,6 +1,5 @@
 #include "study/run/run.h"
 
-#include "base/json_memory.h"
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/slices.h"
