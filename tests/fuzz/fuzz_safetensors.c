@@ -5,6 +5,7 @@
 #include "nn/model.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The tensors lie one behind the other: a shape that is larger than its range would reach into the next, or behind the data. */
 static void use(const StoredFile *file, size_t data_size) {
