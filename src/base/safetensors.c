@@ -161,6 +161,8 @@ static cf_status place_tensors(const char *path, Range *ranges, const unsigned c
                 "%s is cut short: tensor \"%.80s\" ends at %zu of the data, which have %zu bytes", path,
                 range->tensor.name, range->end, data_size);
         file->tensors[i] = range->tensor;
+        file->tensors[i].begin = range->begin;
+        file->tensors[i].end = range->end;
         if (is_float(&range->tensor)) file->tensors[i].values = (const float *)(const void *)(data + range->begin);
         end = range->end;
     }

@@ -21,7 +21,9 @@ typedef struct StoredTensor {
     size_t shape[TENSOR_MAX_DIMS];
     size_t count;        /* product of the shape */
     const float *values; /* NULL in a file read: of another type than F32 */
-    const char *type;    /* in a file read: its dtype; not looked at when written */
+    /* Of a file read; not looked at when written. */
+    const char *type;  /* dtype */
+    size_t begin, end; /* bytes of the data */
 } StoredTensor;
 
 typedef struct StoredText {

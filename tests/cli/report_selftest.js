@@ -46,6 +46,7 @@ function panel() {
     one("#gallery .thumbnails button").click();
     check("an image opens the panel", dialog.open);
     check("bars for all classes", all("li", dialog).length === Math.min(data.classes.length, 12));
+    check("no percentage of what is no number", cifra.report.percent(NaN) === "overflow" && cifra.report.percent(0.5) === "50.0 %");
     const title = one("#panel h3").textContent, name = data.classes[button.dataset.label];
     check("the panel names the class", title.startsWith(name + " taken for " + data.classes[button.dataset.predicted]), title);
     const first = data.images.index.findIndex((_, i) => data.images.label[i] === +button.dataset.label &&

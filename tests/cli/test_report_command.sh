@@ -20,6 +20,13 @@ check "a folder given as . has its name all the same" grep -q "<title>run " run/
 check "--help" grep -q "cifra report RUN" help.txt
 check "--help has an example" grep -q "cifra report runs/" help.txt
 
+# ---- The network in the page: its words for each kind of layer ----
+"$CIFRA" train --data bars --model "conv 4 3x3 | bn | relu | maxpool 2 | avgpool 2 | dropout 0.1 | dense classes" --epochs 1 --out kinds \
+    --figures none --quiet >/dev/null
+for layer in conv:conv1 bn:bn1 relu:relu1 maxpool:maxpool1 avgpool:avgpool1 dropout:dropout1 dense:dense1; do
+    check "the page calls ${layer#*:} ${layer%:*}" grep -qE "\"kind\": ?\"${layer%:*}\", ?\"name\": ?\"${layer#*:}\"" kinds/report.html
+done
+
 # ---- Figures ----
 rm -r run/figures
 "$CIFRA" report run >/dev/null

@@ -5,19 +5,25 @@
 #include "nn/model.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The tensors lie one behind the other: a shape that is larger than its range would reach into the next, or behind the data. */
 static void use(const StoredFile *file, size_t data_size) {
-    const float *end = file->tensor_count ? file->tensors[0].values : NULL;
+    const char *data = NULL; /* as the first tensor of floats tells */
+    size_t end = 0;
     for (size_t t = 0; t < file->tensor_count; t++) {
         const StoredTensor *tensor = &file->tensors[t];
         PROMISE(safetensors_find(file, tensor->name));
-        PROMISE(tensor->values == end && tensor->count <= data_size / sizeof *end);
-        end += tensor->count;
-        data_size -= tensor->count * sizeof *end;
+        PROMISE(tensor->begin == end && tensor->end >= end && tensor->end <= data_size);
+        end = tensor->end;
+        PROMISE((tensor->values != NULL) == (strcmp(tensor->type, "F32") == 0));
+        if (!tensor->values) continue;
+        if (!data) data = (const char *)tensor->values - tensor->begin;
+        PROMISE((const char *)tensor->values == data + tensor->begin);
+        PROMISE(tensor->end - tensor->begin == tensor->count * sizeof(float));
         for (size_t i = 0; i < tensor->count; i++) fuzz_seen += (double)tensor->values[i];
     }
-    PROMISE(data_size == 0);
+    PROMISE(end == data_size);
     for (size_t t = 0; t < file->text_count; t++) PROMISE(safetensors_text(file, file->texts[t].key));
 }
 
