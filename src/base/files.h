@@ -14,8 +14,14 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 /* The part after the last '/'; points into `path`. */
 const char *file_base_name(const char *path);
-/* Makes a folder and those above it; one that is there already is fine. */
+/* The path without slashes at its end, in a new string; "/" stays. */
+cf_status file_trim(const char *path, char **trimmed);
+/* Makes a folder and those above it; one that is there already is fine. Where it fails, none is left. */
 cf_status file_make_folder(const char *path);
+/* The same; *made is the outermost folder that was not there, for file_unmake_folder, or NULL. Release with free(). */
+cf_status file_make_folders(const char *path, char **made);
+/* Takes away what file_make_folders has made, as far as it is empty; `made` NULL is fine. */
+void file_unmake_folders(const char *path, const char *made);
 
 /* Removes a file, or a folder with all that is in it; links are removed, not followed. What is not there is fine. */
 cf_status file_remove_tree(const char *path);

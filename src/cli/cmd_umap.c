@@ -271,7 +271,7 @@ static cf_status umap_of_images(const UmapArguments *a, Run *run, const char *da
     double seconds = clock_seconds() - begin;
     if (a->save_features)
         FORWARD_TO(done, npy_write_rows(a->save_features, input.points.values, input.points.n, input.points.dim));
-    FORWARD_TO(done, figures_suffix(run, data, part, &suffix));
+    FORWARD_TO(done, figures_suffix(run, data ? data : run->config.data, part, !a->out, &suffix));
     const EmbeddingPlace place = {a->out ? a->out : run->folder, suffix, formats};
     FORWARD_TO(done, embed_and_write(a, &input, &place, seconds, as_json));
 done:
@@ -285,11 +285,9 @@ static cf_status umap_of_run(const Arguments *given, const UmapArguments *a, uns
     Run *run;
     char *data;
     FORWARD(run_open(given->positional[0], &run));
-    cf_status status = data_dials_lay(a->data ? a->data : run->config.data, &a->dials, &data);
-    if (!status) {
-        status = umap_of_images(a, run, data, part, formats, given->json);
-        free(data);
-    }
+    cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
+    if (!status) status = umap_of_images(a, run, data, part, formats, given->json);
+    if (!status) free(data);
     run_free(run);
     return status;
 }

@@ -31,9 +31,18 @@ static cf_status items_of(const DataDials *dials, char **items) {
     return memory_print(items, "%s%s%s%s", dials->shift ? dials->shift : "", numbers[0], numbers[1], numbers[2]);
 }
 
+static bool are_turned(const DataDials *dials) {
+    return dials->shift || dials->count >= 0 || dials->test >= 0 || dials->seed >= 0;
+}
+
+cf_status data_chosen(const char *given, const char *own, const DataDials *dials, char **text) {
+    *text = NULL;
+    return given || are_turned(dials) ? data_dials_lay(given ? given : own, dials, text) : CF_OK;
+}
+
 cf_status data_dials_lay(const char *set, const DataDials *dials, char **text) {
     char *items;
-    if (!dials->shift && dials->count < 0 && dials->test < 0 && dials->seed < 0) return memory_copy_string(set, text);
+    if (!are_turned(dials)) return memory_copy_string(set, text);
     if (!generator_named(set)) return fail_not_generated(set, dials);
     FORWARD(items_of(dials, &items));
     cf_status status = generated_text_with(set, items, text);

@@ -16,8 +16,10 @@ struct cf_set {
     int channels, height, width;
     int classes;
     char *class_names[MAX_CLASSES];
-    unsigned char *pixels;   /* [count][height][width][channels] */
-    unsigned char *labels;   /* [count], each below classes */
+    unsigned char *pixels; /* [count][height][width][channels] */
+    unsigned char *labels; /* [count], each below classes */
+    char **
+        files; /* [count] path of each image's file relative to the set's source, or NULL: images without files of their own */
     char sha256[SHA256_HEX]; /* over shape, labels and pixels as they stand here: the same whatever file they
                                 came in */
 };
