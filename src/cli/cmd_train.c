@@ -244,7 +244,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
-    if (!status) status = a->out ? memory_copy_string(a->out, &folder) : default_folder(&config, &folder);
+    if (!status) status = a->out ? file_trim(a->out, &folder) : default_folder(&config, &folder);
     if (!status) status = run_prepare(&config, NULL, &run);
     if (!status) status = train(run, folder, given, a->resume, &figures);
     free(folder);

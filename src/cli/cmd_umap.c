@@ -238,6 +238,8 @@ static cf_status embed_and_write(const UmapArguments *a, const EmbedInput *input
                            .seconds.features = feature_seconds};
     FigureList files = {0};
     cf_status status = embed(a, &embedding);
+    if (!status && a->save_features)
+        status = npy_write_rows(a->save_features, input->points.values, input->points.n, input->points.dim);
     if (!status) status = embedding_write(&embedding, place, &files);
     if (!status) status = tell(&embedding, &files, as_json);
     figure_list_free(&files);
@@ -269,8 +271,6 @@ static cf_status umap_of_images(const UmapArguments *a, Run *run, const char *da
     double begin = clock_seconds();
     FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &input, &part));
     double seconds = clock_seconds() - begin;
-    if (a->save_features)
-        FORWARD_TO(done, npy_write_rows(a->save_features, input.points.values, input.points.n, input.points.dim));
     FORWARD_TO(done, figures_suffix(run, data ? data : run->config.data, part, !a->out, &suffix));
     const EmbeddingPlace place = {a->out ? a->out : run->folder, suffix, formats};
     FORWARD_TO(done, embed_and_write(a, &input, &place, seconds, as_json));

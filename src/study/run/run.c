@@ -19,7 +19,7 @@
 
 static cf_status load_data(Run *run) {
     RunConfig *c = &run->config;
-    FORWARD(run_config_load(c, c->data_dir, run->shelf, &run->set));
+    FORWARD(run_data_load(c->data, &c->record, c->data_dir, run->shelf, &run->set));
     if (!data_record_fits(&c->record, run->set))
         notice("%s holds other data now than the configuration was made with: their checksums differ", c->data);
     if (!c->split_given && run->set->official_train == run->set->count) {
@@ -357,7 +357,7 @@ static cf_status load_chosen(Run *run, const char *data, const char *data_dir, c
     const DataRecord *record = &run->config.record;
     const char *dir = data_dir ? data_dir : run->config.data_dir;
     if (!data)
-        FORWARD(run_config_load(&run->config, dir, run->shelf, &run->set));
+        FORWARD(run_data_load(run->config.data, record, dir, run->shelf, &run->set));
     else if (generator_named(data) && !shelf_find(run->shelf, data, NULL))
         FORWARD(load_generated(run, data, part));
     else
@@ -380,7 +380,8 @@ static bool same_shape(const cf_set *a, const cf_set *b) {
 static cf_status load_own(Run *run, const cf_set **own) {
     char why[sizeof run->overlap.unchecked];
     *own = NULL;
-    const cf_status status = run_config_load(&run->config, run->config.data_dir, run->shelf, own);
+    const cf_status status =
+        run_data_load(run->config.data, &run->config.record, run->config.data_dir, run->shelf, own);
     if (status == CF_NO_MEMORY) return status;
     snprintf(why, sizeof why, "%s", status ? cf_error() : "");
     if (!status && !data_record_fits(&run->config.record, *own)) {

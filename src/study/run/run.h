@@ -52,12 +52,15 @@ cf_status data_short_name(const char *data, char name[64]);
 cf_status data_title(const char *data, char **title);
 /* Forgets what is known of the set of before: another is asked for. */
 void data_record_clear(DataRecord *record);
+/* From a config.json; what somebody wrote by hand tells of nothing. `record` was cleared. */
+cf_status data_record_read(const json_t *config, DataRecord *record);
 /* Whether a set is the one that was recorded, by its checksum and where its training part ends; a record that tells of neither
  * fits all. */
 bool data_record_fits(const DataRecord *record, const cf_set *set);
 /* The set of a configuration: as it was asked for, with names looked for in `data_dir` first; where that is not there, or holds
  * another set than was recorded, at the place that was recorded, with a notice. Nothing that fits, but a set: that one. */
-cf_status run_config_load(const RunConfig *config, const char *data_dir, SetShelf *shelf, const cf_set **set);
+cf_status run_data_load(const char *data, const DataRecord *record, const char *data_dir, SetShelf *shelf,
+                        const cf_set **set);
 /* "official", "pooled" or "at:5000". */
 cf_status split_from_text(const char *text, cf_split_options *split);
 /* `text` has room for 40 characters. */

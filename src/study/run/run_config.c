@@ -31,38 +31,37 @@ bool data_record_fits(const DataRecord *record, const cf_set *set) {
 }
 
 /* The path is as it was typed. */
-static cf_status explain_not_found(const RunConfig *config, cf_status status) {
+static cf_status explain_not_found(const char *data, const DataRecord *record, cf_status status) {
     char *why;
-    if (!config->record.sha256[0] || generator_named(config->data) || config->data[0] == '/') return status;
+    if (!record->sha256[0] || generator_named(data) || data[0] == '/') return status;
     FORWARD(memory_copy_string(cf_error(), &why));
     status = FAIL(
         status,
         "%s; the configuration names the data as they were asked for, relative to the folder in which the training "
         "was started%s%s. Call cifra there, or say where they are now with --data or --data-dir: the run's own data "
         "are known by their checksum",
-        why, config->record.path ? ", and there is nothing at their place of then, " : "",
-        config->record.path ? config->record.path : "");
+        why, record->path ? ", and there is nothing at their place of then, " : "", record->path ? record->path : "");
     free(why);
     return status;
 }
 
-cf_status run_config_load(const RunConfig *config, const char *data_dir, SetShelf *shelf, const cf_set **set) {
-    const DataRecord *record = &config->record;
+cf_status run_data_load(const char *data, const DataRecord *record, const char *data_dir, SetShelf *shelf,
+                        const cf_set **set) {
     const cf_set *moved;
-    const cf_status status = shelf_take(shelf, config->data, data_dir, set);
+    const cf_status status = shelf_take(shelf, data, data_dir, set);
     if (status == CF_NO_MEMORY || (!status && data_record_fits(record, *set))) return status;
     if (record->path && file_exists(record->path)) {
         const cf_status second = shelf_take(shelf, record->path, NULL, &moved);
         if (second == CF_NO_MEMORY) return second;
         if (!second && data_record_fits(record, moved)) {
-            notice("%s is %s: the run's data are taken from %s, where they were when it was trained", config->data,
+            notice("%s is %s: the run's data are taken from %s, where they were when it was trained", data,
                    status ? "not to be found here" : "another set here", record->path);
             *set = moved;
             return CF_OK;
         }
-        if (status) shelf_take(shelf, config->data, data_dir, set); /* its message */
+        if (status) shelf_take(shelf, data, data_dir, set); /* its message */
     }
-    return status ? explain_not_found(config, status) : CF_OK;
+    return status ? explain_not_found(data, record, status) : CF_OK;
 }
 
 cf_status run_config_new(RunConfig *config) {
@@ -288,8 +287,7 @@ static void take_train(Reader *r, cf_train_options *t) {
     t->engine = (cf_engine)take_word(r, "engine", engine_words);
 }
 
-/* A configuration that somebody wrote has none of it. */
-static cf_status take_record(const json_t *root, DataRecord *record) {
+cf_status data_record_read(const json_t *root, DataRecord *record) {
     const json_t *checksums = json_object_get(root, "checksums"), *train = json_object_get(checksums, "official_train");
     const char *sha256 = json_string_value(json_object_get(checksums, "sha256"));
     if (sha256) snprintf(record->sha256, sizeof record->sha256, "%s", sha256);
@@ -311,7 +309,7 @@ static cf_status config_from_json(json_t *root, RunConfig *c) {
     FORWARD(refuse_others(&split));
     take_train(&train, &c->train);
     FORWARD(refuse_others(&train));
-    return take_record(root, &c->record);
+    return data_record_read(root, &c->record);
 }
 
 cf_status run_config_from_json(const json_t *json, RunConfig *config) {
