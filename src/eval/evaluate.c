@@ -7,12 +7,18 @@
 #include <string.h>
 
 void overlap_tell(const Overlap *o, size_t count) {
+    char others[96] = "";
     if (!o->asked || o->quiet) return;
+    if (o->checked && o->trained && o->validated)
+        snprintf(others, sizeof others, ", and its best epoch was chosen by %zu others", o->validated);
     if (!o->checked)
         notice("whether the model was trained on some of these images could not be checked: %s", o->unchecked);
-    else if (o->trained || o->validated)
-        notice("the model was trained on %zu of these %zu images%s: of new ones, fewer will be right", o->trained,
-               count, o->validated ? ", and its best epoch was chosen by others of them" : "");
+    else if (o->trained)
+        notice("the model was trained on %zu of these %zu images%s: it will do worse on new ones", o->trained, count,
+               others);
+    else if (o->validated)
+        notice("the model's best epoch was chosen by %zu of these %zu images: it may do worse on new ones",
+               o->validated, count);
 }
 
 /* Keeps the images whose class the model knows, by name. */

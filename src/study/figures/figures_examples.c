@@ -73,16 +73,19 @@ cf_status caption_of(const Metrics *m, const Example *x, char **caption) {
                         predicted, percent);
 }
 
-/* What fits below an image of a file's name: its end, where numbers are. Drawn as it can be: see text_tame. */
+/* What fits below an image of a file's name: the end of its stem, where numbers are. Drawn as it can be: see text_tame. */
 static cf_status short_file(const char *file, char **text) {
-    enum { COLUMNS_OF_TEXT = 12 };
+    enum { COLUMNS_OF_TEXT = 9 };
     char *name;
     FORWARD(memory_copy_string(file_base_name(file), &name));
     text_tame(name);
+    char *ending = strrchr(name, '.');
+    if (ending && ending > name) *ending = '\0';
     const char *from = name;
-    while (text_columns(from) > COLUMNS_OF_TEXT) do
-            from++;
-        while (((unsigned char)*from & 0xc0) == 0x80); /* within a code point of UTF-8 */
+    while (text_columns(from) > COLUMNS_OF_TEXT) {
+        from++;
+        while (((unsigned char)*from & 0xc0) == 0x80) from++; /* within a code point of UTF-8 */
+    }
     cf_status status = memory_print(text, "%s%s", from > name ? "\xe2\x80\xa6" : "", from);
     free(name);
     return status;
