@@ -193,6 +193,7 @@ before=$(snapshot runs/one)
 same "each keeps its name" "$(snapshot runs/one | grep -v other-data | cut -c 66-)" "$(grep -v other-data <<<"$before" | cut -c 66-)"
 check "the own test part's file is named, too" grep -q '"predictions": "runs/one/predictions.csv"' <("$CIFRA" eval runs/one --figures none --json)
 same "a run's folder has no slash" "$("$CIFRA" eval runs/one/ --figures none --quiet | head -1 | cut -d' ' -f1)" runs/one
+check "nor have the files of umap" test "$("$CIFRA" umap runs/one --epochs 5 --out plane// --figures none --quiet | grep -c 'plane/embedding')" = 2
 same "nor in report" "$("$CIFRA" report runs/one// --quiet)" runs/one/report.html
 
 # ---- Keys of config.json ----

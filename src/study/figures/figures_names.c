@@ -24,11 +24,12 @@ static cf_status plain_suffix(const Run *run, const char *data, const char *part
     return CF_OK;
 }
 
-/* What is evaluated, as it stands in other-data.json. */
+/* What is evaluated, as it stands in other-data.json. A text that is not UTF-8 is left out: the checksum tells sets apart. */
 static json_t *describe(const Run *run, const char *data, const char *part) {
     char *place = generator_named(data) ? NULL : realpath(run->set->source, NULL);
-    json_t *json = json_pack("{s:s* s:s* s:s s:s}", "data", data, "place", place ? place : data, "part", part, "sha256",
-                             run->set->sha256);
+    json_t *json = json_pack("{s:s s:s}", "part", part, "sha256", run->set->sha256);
+    json_object_set_new(json, "data", json_string(data));
+    json_object_set_new(json, "place", json_string(place ? place : data));
     free(place);
     return json;
 }
