@@ -10,14 +10,19 @@ CONFIGURE = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_INST
 FUZZ_SECONDS ?= 1800
 KILLS ?= 1000
 
-.PHONY: all check study install format clean deps check-asan check-tsan check-valgrind check-long
-all: deps $(BUILD)/CMakeCache.txt
+.PHONY: all check study install format clean deps check-asan check-tsan check-valgrind check-fresh check-long
+# One target after the other, whatever -j says: all would install packages and build in the same folder. JOBS is for what is built.
+.NOTPARALLEL:
+# CMake writes this file once a folder is configured to the end; CMakeCache.txt is there after a failure, too.
+CONFIGURED = $(BUILD)/cmake_install.cmake
+
+all: deps $(CONFIGURED)
 	@cmake --build $(BUILD) -j $(JOBS) --target cifra cifra_static cifra_shared man
 
 deps:
 	@scripts/install-deps.sh build
 
-$(BUILD)/CMakeCache.txt:
+$(CONFIGURED): | deps
 	@$(CONFIGURE) -DBUILD_TESTING=OFF
 
 check:
@@ -44,7 +49,11 @@ check-valgrind: all
 	@scripts/install-deps.sh long
 	@tests/sanitizers/valgrind.sh $(BUILD)
 
-check-long: check check-asan check-tsan check-valgrind
+# README's commands on a bare Debian; 77: skipped, with its reason.
+check-fresh:
+	@for suite in bookworm trixie; do scripts/fresh.sh $$suite || [ $$? = 77 ] || exit 1; done
+
+check-long: check check-fresh check-asan check-tsan check-valgrind
 	@scripts/install-deps.sh long
 	@CIFRA_EVERY_ALLOCATION=1 ctest --test-dir $(BUILD) -R '^test_failing' --output-on-failure --no-tests=error
 	@tests/long/kill_train.sh $(BUILD)/cifra $(KILLS)

@@ -80,9 +80,11 @@ CF_API void cf_set_notice_handler(cf_notice_fn handler, void *context);
 typedef struct cf_set cf_set;
 
 /* Loads a set by name ("mnist", "svhn", or any folder of the data directory) or by path: a folder of IDX files, an
- * IDX or MATLAB v5 .mat file, or a folder with one sub-folder of PNG/JPEG files per class. "hand" and "street" are
- * generated; "street:blur=2:4,n=1000" turns their dials (`cifra data info street`). `data_dir` is where names are
- * looked for first; NULL: $CIFRA_DATA, then $XDG_CACHE_HOME/cifra (~/.cache/cifra). */
+ * IDX or MATLAB v5 .mat file, or a folder with one sub-folder of pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) per class, also in
+ * parts: train/, val/, test/. "hand" and "street" are generated; "street:blur=2:4,n=1000" turns their dials (`cifra data info
+ * street`). "photos:size=96x64,fit=crop,broken=skip" reads images at a size (width x height), crop, pad or squash, and leaves
+ * broken pictures out; "mnist:n=1000,test=200" has so many of a set's images, always the same ones, without test= in proportion.
+ * `data_dir` is where names are looked for first; NULL: $CIFRA_DATA, then $XDG_CACHE_HOME/cifra (~/.cache/cifra). */
 CF_API cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set);
 CF_API void cf_set_free(cf_set *set);
 
@@ -95,17 +97,17 @@ CF_API void cf_set_shape(const cf_set *set, int chw[3]);
 
 typedef enum cf_part { CF_TRAIN, CF_VALIDATION, CF_TEST, CF_ALL } cf_part;
 typedef enum cf_split_mode {
-    CF_SPLIT_OFFICIAL, /* official train, less a validation part cut from it; official test */
-    CF_SPLIT_POOLED,   /* everything, 70 % / 10 % / 20 % */
-    CF_SPLIT_AT        /* the first `at` images train and validate, the rest test */
+    CF_SPLIT_OFFICIAL, /* official train, less a validation part cut from it where the set has none of its own; official test */
+    CF_SPLIT_POOLED, /* everything, 70 % / 10 % / 20 % */
+    CF_SPLIT_AT      /* the first `at` images train and validate, the rest test */
 } cf_split_mode;
 
 typedef struct cf_split_options {
-    cf_split_mode mode;      /* default CF_SPLIT_OFFICIAL */
-    size_t at;               /* CF_SPLIT_AT: images before the cut */
-    double validation;       /* share cut from the training images (official, at); default 0.1 */
-    bool stratified;         /* keep class shares equal over the parts; default true */
-    uint64_t seed;           /* which images go where; default 1 */
+    cf_split_mode mode; /* default CF_SPLIT_OFFICIAL */
+    size_t at;          /* CF_SPLIT_AT: images before the cut */
+    double validation; /* share that validates, of the training images (official, at) or of all (pooled); default 0.1 */
+    bool stratified;   /* keep class shares equal over the parts, with an image of each class in each; default true */
+    uint64_t seed;     /* which images go where; default 1 */
     const char *classes;     /* only these classes, by name: "1,2"; NULL: all. Borrowed. */
     const char *train_limit; /* at most so many training images per class: "1:50,2:1000"; NULL: none. Borrowed. */
 } cf_split_options;

@@ -3,8 +3,10 @@
 # Usage: scripts/install-deps.sh [build|check|long]     build: to compile;  check: also to run the tests;  long: and the long ones
 set -euo pipefail
 
-build="gcc cmake make pkg-config libc6-dev libdnnl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libjansson-dev \
-libssl-dev libcairo2-dev libsqlite3-dev libcyaml-dev libcurl4-openssl-dev ca-certificates fonts-dejavu-core"
+# libcyaml's own list of libraries has libyaml, which its package does not bring.
+build="gcc cmake make pkg-config libc6-dev libdnnl-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libgif-dev \
+libtiff-dev libwebp-dev libjansson-dev libssl-dev libcairo2-dev libsqlite3-dev libcyaml-dev libyaml-dev \
+libcurl4-openssl-dev ca-certificates fonts-dejavu-core"
 check="$build libcmocka-dev libmatio-dev python3"
 long="$check valgrind libc6-dbg clang"
 # Tests that need one of these skip, and say so, where it cannot be had.

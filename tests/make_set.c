@@ -1,5 +1,6 @@
 /* Writes a small data set for the scripts that test the program: ten classes of a bright bar in ten directions, with noise.
- * Usage: make_set DIR TRAIN TEST      IDX files as MNIST has them (12 x 12), and pictures/CLASS/N.png of some test images. */
+ * Usage: make_set DIR TRAIN TEST      IDX files as MNIST has them (12 x 12), and pictures/CLASS/N.png of some test images;
+ *                                  ink/CLASS-N.png: these in black on a transparent ground. */
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -50,6 +51,14 @@ static void write_part(const char *folder, const char *part, uint32_t first, uin
     if (fclose(images) || fclose(labels)) abort();
 }
 
+/* As opaque as the picture is bright. */
+static void write_ink(const char *path, const unsigned char pixels[SIDE * SIDE]) {
+    png_image png = {.version = PNG_IMAGE_VERSION, .width = SIDE, .height = SIDE, .format = PNG_FORMAT_GA};
+    unsigned char ink[SIDE * SIDE * 2] = {0};
+    for (int i = 0; i < SIDE * SIDE; i++) ink[2 * i + 1] = pixels[i];
+    if (!png_image_write_to_file(&png, path, 0, ink, 0, NULL)) abort();
+}
+
 static void write_pictures(const char *folder, uint32_t first) {
     unsigned char pixels[SIDE * SIDE];
     for (int label = 0; label < CLASSES; label++)
@@ -61,6 +70,10 @@ static void write_pictures(const char *folder, uint32_t first) {
             snprintf(path, sizeof path, "%s/pictures/%d/%u.png", folder, label, n);
             draw(first + n, label, pixels);
             if (!png_image_write_to_file(&png, path, 0, pixels, 0, NULL)) abort();
+            snprintf(path, sizeof path, "%s/ink", folder);
+            if (file_make_folder(path)) abort();
+            snprintf(path, sizeof path, "%s/ink/%d-%u.png", folder, label, n);
+            write_ink(path, pixels);
         }
 }
 

@@ -24,10 +24,11 @@ enum {
 
 enum {
     LONGEST_SIDE = 65535,         /* pixels of a side */
-    MOST_PIXELS = 100000000,      /* of one picture, PNG or JPEG; 400 MB decoded */
+    MOST_PIXELS = 100000000,      /* of one picture; 400 MB decoded */
     MOST_PICTURE_BYTES = 1 << 29, /* of its file */
     MOST_JPEG_SCANS = 100,        /* each scan of a progressive JPEG goes over all pixels; files in use have about 10 */
     MOST_JPEG_MEMORY = 1 << 30,   /* that libjpeg may take, beside the decoded pixels */
+    MOST_TIFF_BLOCK = 1 << 29,    /* that libtiff may take at once: a strip or tile, unpacked */
     DEFLATE_RATIO = 1040,         /* deflate packs at most 1032 bytes into one: what claims more is damaged */
     MAX_CLASSES = 256,
     LONGEST_NAME = 255, /* bytes of a class's name */
@@ -46,7 +47,10 @@ enum {
 
 /* ---- Training ---- */
 
-enum { MOST_EPOCHS = 100000 }; /* of a training, a trial too */
+enum { MOST_EPOCHS = 100000, MOST_BATCH = 65536 }; /* of a training, a trial too */
+/* JSON's numbers keep it exactly. */
+#define LARGEST_SEED      9e15
+#define LARGEST_SEED_TEXT "9e15"
 
 /* ---- Safetensors ---- */
 

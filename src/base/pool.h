@@ -12,8 +12,8 @@
 typedef void (*PoolFn)(void *context, int thread);
 
 /* Runs work(context, 0) on the calling thread and work(context, 1 ..) on up to threads-1 others; which of them come in time
- * is left open, so the pieces must be taken, not dealt. Returns when all that came are done. A call from within `work`, or
- * while another thread of the process is in here, runs on its own thread alone. */
+ * is left open, so the pieces must be taken, not dealt. Returns when all that came are done. Calls of several threads go on
+ * side by side, each with its own others. A call from within `work` runs on its own thread alone. */
 void pool_run(int threads, PoolFn work, void *context);
 
 #endif

@@ -28,7 +28,8 @@ typedef enum RngPurpose {
     RNG_TRIAL = 11,      /* which configurations a tune tries */
     RNG_QUALITY = 12,    /* samples that an embedding is judged on */
     RNG_COMPONENTS = 13, /* the first guess of principal components */
-    RNG_BOOTSTRAP = 14   /* images drawn anew, for intervals */
+    RNG_BOOTSTRAP = 14,  /* images drawn anew, for intervals */
+    RNG_SAMPLE = 15      /* images of a set that stand for all of it */
 } RngPurpose;
 
 typedef struct RngStream {

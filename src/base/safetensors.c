@@ -2,7 +2,7 @@
  *
  * The reader trusts nothing: the JSON header gives each tensor a shape and a range, and a tensor is handed
  * out only after all ranges, in the order of the data, are shown to fill the file exactly. The values
- * themselves may be any bits, NaN included.
+ * themselves may be any bits, NaN included; those of other types than F32 are not handed out.
  */
 #include "base/safetensors_inside.h"
 
@@ -95,26 +95,48 @@ static cf_status read_shape(const char *path, const char *name, const json_t *sh
     return CF_OK;
 }
 
+/* The bytes of a value; 0 for a type that is not known, whose size cannot be checked. */
+static size_t type_size(const char *type) {
+    static const struct {
+        const char *type;
+        size_t size;
+    } all[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
+               {"I8", 1},  {"U64", 8}, {"U32", 4}, {"U16", 2},  {"U8", 1},  {"BOOL", 1}};
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        if (strcmp(all[i].type, type) == 0) return all[i].size;
+    return 0;
+}
+
+static bool is_float(const StoredTensor *tensor) {
+    return strcmp(tensor->type, "F32") == 0;
+}
+
+static cf_status check_size(const char *path, const char *name, const Range *range) {
+    const size_t size = type_size(range->tensor.type);
+    size_t bytes;
+    FAIL_IF(is_float(&range->tensor) && range->begin % sizeof(float) != 0, CF_BAD_INPUT,
+            "%s: tensor \"%.80s\" begins at %zu of the data; a multiple of 4 was expected", path, name, range->begin);
+    FAIL_IF(size && (!size_multiply(range->tensor.count, size, &bytes) || bytes != range->end - range->begin),
+            CF_BAD_INPUT, "%s: tensor \"%.80s\" has a shape of %zu elements, but %zu bytes of data", path, name,
+            range->tensor.count, range->end - range->begin);
+    return CF_OK;
+}
+
 static cf_status read_entry(const char *path, const char *name, const json_t *entry, Range *range) {
     const json_t *type = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
     const json_t *offsets = json_object_get(entry, "data_offsets");
-    size_t bytes;
     FAIL_IF(!*name, CF_BAD_INPUT, "%s: a tensor has an empty name", path);
     FAIL_IF(!type || !shape || !offsets || json_object_size(entry) != 3, CF_BAD_INPUT,
             "%s: tensor \"%.80s\" must have dtype, shape and data_offsets, and nothing else", path, name);
-    FAIL_IF(!json_is_string(type) || strcmp(json_string_value(type), "F32") != 0, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" has dtype %.20s; F32 was expected", path, name,
-            json_is_string(type) ? json_string_value(type) : "of a wrong kind");
+    FAIL_IF(!json_is_string(type), CF_BAD_INPUT,
+            "%s: tensor \"%.80s\" has a dtype of a wrong kind; a text such as F32 was expected", path, name);
+    range->tensor.type = json_string_value(type);
     FORWARD(read_shape(path, name, shape, &range->tensor));
     FAIL_IF(!json_is_array(offsets) || json_array_size(offsets) != 2 ||
                 !read_size(json_array_get(offsets, 0), &range->begin) ||
                 !read_size(json_array_get(offsets, 1), &range->end) || range->begin > range->end,
             CF_BAD_INPUT, "%s: tensor \"%.80s\": data_offsets must be a begin and an end not before it", path, name);
-    FAIL_IF(range->begin % sizeof(float) != 0, CF_BAD_INPUT,
-            "%s: tensor \"%.80s\" begins at %zu of the data; a multiple of 4 was expected", path, name, range->begin);
-    FAIL_IF(!size_multiply(range->tensor.count, sizeof(float), &bytes) || bytes != range->end - range->begin,
-            CF_BAD_INPUT, "%s: tensor \"%.80s\" has a shape of %zu elements, but %zu bytes of data", path, name,
-            range->tensor.count, range->end - range->begin);
+    FORWARD(check_size(path, name, range));
     range->tensor.name = name;
     return CF_OK;
 }
@@ -139,7 +161,7 @@ static cf_status place_tensors(const char *path, Range *ranges, const unsigned c
                 "%s is cut short: tensor \"%.80s\" ends at %zu of the data, which have %zu bytes", path,
                 range->tensor.name, range->end, data_size);
         file->tensors[i] = range->tensor;
-        file->tensors[i].values = (const float *)(const void *)(data + range->begin);
+        if (is_float(&range->tensor)) file->tensors[i].values = (const float *)(const void *)(data + range->begin);
         end = range->end;
     }
     FAIL_IF(end != data_size, CF_BAD_INPUT, "%s: the tensors take %zu bytes, but %zu bytes of data are there", path,
@@ -241,6 +263,22 @@ const StoredTensor *safetensors_find(const StoredFile *file, const char *name) {
     for (size_t i = 0; i < file->tensor_count; i++)
         if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
     return NULL;
+}
+
+cf_status safetensors_find_float(const StoredFile *file, const char *name, const StoredTensor **tensor) {
+    const StoredTensor *found = safetensors_find(file, name);
+    FAIL_IF(!found, CF_BAD_INPUT, "the tensor %s is missing", name);
+    FAIL_IF(!is_float(found), CF_BAD_INPUT,
+            "the tensor %s has dtype %.20s; F32 was expected (store it as float32: in PyTorch by .float())", name,
+            found->type);
+    *tensor = found;
+    return CF_OK;
+}
+
+void shape_to_text(const size_t *shape, int dims, char text[SHAPE_TEXT]) {
+    int at = snprintf(text, SHAPE_TEXT, "[");
+    for (int i = 0; i < dims; i++) at += snprintf(text + at, SHAPE_TEXT - (size_t)at, "%s%zu", i ? ", " : "", shape[i]);
+    snprintf(text + at, SHAPE_TEXT - (size_t)at, "]");
 }
 
 const char *safetensors_text(const StoredFile *file, const char *key) {

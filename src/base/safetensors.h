@@ -3,7 +3,8 @@
  * Format: 8 bytes, little-endian, the length of the header; the header, JSON:
  *   {"__metadata__": {text: text}, name: {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]}, ...}
  * padded with spaces so that the data begin at a multiple of 8; then the data, without gaps, in the order of the offsets.
- * Limits of this reader: dtype F32, at most 8 dimensions, as many tensors and so long a header as base/limits.h says.
+ * Limits of this reader: values of dtype F32 only (others are listed without values, since many files carry counters that
+ * nobody asks for), at most 8 dimensions, as many tensors and so long a header as base/limits.h says.
  * Everything is checked before use: the header's length against the file's size, offsets against shapes, no gap, no overlap,
  * nothing left over; and the checksum, where the file has one.
  */
@@ -18,8 +19,9 @@ typedef struct StoredTensor {
     const char *name;
     int dims;
     size_t shape[TENSOR_MAX_DIMS];
-    size_t count; /* product of the shape */
-    const float *values;
+    size_t count;        /* product of the shape */
+    const float *values; /* NULL in a file read: of another type than F32 */
+    const char *type;    /* in a file read: its dtype; not looked at when written */
 } StoredTensor;
 
 typedef struct StoredText {
@@ -47,6 +49,11 @@ cf_status safetensors_read(const char *path, StoredFile *file);
 void safetensors_free(StoredFile *file);
 /* NULL when there is none. */
 const StoredTensor *safetensors_find(const StoredFile *file, const char *name);
+/* The same, of float32: CF_BAD_INPUT where it is missing or of another type. */
+cf_status safetensors_find_float(const StoredFile *file, const char *name, const StoredTensor **tensor);
+/* "[8, 512]", for messages. */
+enum { SHAPE_TEXT = TENSOR_MAX_DIMS * 22 + 3 };
+void shape_to_text(const size_t *shape, int dims, char text[SHAPE_TEXT]);
 const char *safetensors_text(const StoredFile *file, const char *key);
 
 #endif

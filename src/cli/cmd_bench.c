@@ -1,7 +1,9 @@
 /* cifra bench: how fast, against what this machine can do. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
+#include "base/slices.h"
 #include "bench/bench.h"
 #include "cli/terminal.h"
 #include "study/run/run.h"
@@ -20,8 +22,9 @@ typedef struct BenchArguments {
 
 static const Option step_options[] = {
     {"model", "NAME|LINE", OPTION_TEXT, .help = "the network", .default_text = "paper", MEMBER(model)},
-    {"batch", "N", OPTION_INTEGER, 1, 65536, .help = "images per step", .default_text = "128", MEMBER(batch)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors", .default_text = "0", MEMBER(threads)},
+    {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .default_text = "128", MEMBER(batch)},
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors", .default_text = "0",
+     MEMBER(threads)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "only this one",
      .default_text = "both, where the processor has both", MEMBER(precision)},
     {"seconds", "X", OPTION_NUMBER, 0.01, 600, .help = "time for each figure", .default_text = "1.5", MEMBER(seconds)},
@@ -115,8 +118,8 @@ typedef struct OpsArguments {
 static const Option ops_options[] = {
     {"case", "TEXT", OPTION_TEXT, .help = "only this problem, in the pass that it ends with or in all of them",
      .default_text = "a table of problems", MEMBER(text)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "each with its own arrays; 0: all processors", .default_text = "0",
-     MEMBER(threads)},
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "each with its own arrays; 0: all processors",
+     .default_text = "0", MEMBER(threads)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "only this one",
      .default_text = "both, where the processor has both", MEMBER(precision)},
     {"seconds", "X", OPTION_NUMBER, 0.001, 600, .help = "time for each figure", .default_text = "0.15",

@@ -1,20 +1,24 @@
 /* cifra data info: what is in a set, and the factors of a generated one. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "cli/data_options.h"
 #include "cli/factor_table.h"
 #include "cli/terminal.h"
 #include "data/generate/generated_set.h"
+#include "data/set_load.h"
 #include "data/split.h"
+#include "study/report/report_files.h"
 #include "study/run/run.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct InfoArguments {
-    const char *data_dir, *split, *classes, *limit;
+    const char *data_dir, *split, *classes, *limit, *files;
     DataDials dials;
     int64_t split_seed;
     bool unstratified, factors;
@@ -28,13 +32,17 @@ static const Option info_options[] = {
      OPTION_MEMBER(InfoArguments, factors)},
     {"split", "MODE", OPTION_TEXT, .help = "official, pooled or at:N",
      .default_text = "official; pooled for a set without a test part", OPTION_MEMBER(InfoArguments, split)},
-    {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where", .default_text = "1",
+    {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images go where", .default_text = "1",
      OPTION_MEMBER(InfoArguments, split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      OPTION_MEMBER(InfoArguments, unstratified)},
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", OPTION_MEMBER(InfoArguments, classes)},
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class",
      OPTION_MEMBER(InfoArguments, limit)},
+    {"files", "FILE", OPTION_TEXT,
+     .help = "pictures in folders: what was done with each file, as a page (.html) or a table (.csv), also where some "
+             "cannot be read",
+     OPTION_MEMBER(InfoArguments, files)},
 };
 
 static void set_defaults(void *parsed) {
@@ -48,10 +56,12 @@ static void print_info(const cf_set *set, const cf_split *split, const char *mod
     const cf_subset *all = cf_split_part(split, CF_ALL);
     size_t counts[COUNT_OF(parts)][MAX_CLASSES];
     for (size_t p = 0; p < COUNT_OF(parts); p++) subset_class_counts(cf_split_part(split, parts[p]), counts[p]);
-    printf("%s\n  from     %s\n  images   %zu of %dx%dx%d (channels, height, width); official train %zu, test %zu\n"
+    char validation[48] = "";
+    if (set->official_validation) snprintf(validation, sizeof validation, ", validation %zu", set->official_validation);
+    printf("%s\n  from     %s\n  images   %zu of %dx%dx%d (channels, height, width); official train %zu%s, test %zu\n"
            "  sha256   %s\n  split    %s\n\n  %-16s %10s %10s %10s\n",
-           set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train,
-           set->count - set->official_train, set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
+           set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train, validation,
+           set->count - set_test_begin(set), set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
     for (int c = 0; c < all->classes; c++) {
         int label = all->class_labels[c];
         printf("  %-16s %10zu %10zu %10zu\n", set->class_names[label], counts[0][label], counts[1][label],
@@ -74,10 +84,11 @@ static json_t *info_json(const cf_set *set, const cf_split *split, const char *m
             json_array_append_new(list, json_integer((json_int_t)per_class[all->class_labels[c]]));
         json_object_set_new(counts, part_keys[p], list);
     }
-    return json_pack("{s:s s:s s:[i i i] s:I s:I s:o s:s s:o s:s}", "name", set->name, "source", set->source, "shape",
-                     set->channels, set->height, set->width, "images", (json_int_t)set->count, "official_train",
-                     (json_int_t)set->official_train, "classes", classes, "split", mode, "counts", counts, "sha256",
-                     set->sha256);
+    return json_pack("{s:s s:s s:[i i i] s:I s:I s:I s:o s:s s:o s:s}", "name", set->name, "source", set->source,
+                     "shape", set->channels, set->height, set->width, "images", (json_int_t)set->count,
+                     "official_train", (json_int_t)set->official_train, "official_validation",
+                     (json_int_t)set->official_validation, "classes", classes, "split", mode, "counts", counts,
+                     "sha256", set->sha256);
 }
 
 static cf_status make_split(const Arguments *given, const InfoArguments *a, const cf_set *set, cf_split **split,
@@ -92,7 +103,51 @@ static cf_status make_split(const Arguments *given, const InfoArguments *a, cons
     options.classes = a->classes;
     options.train_limit = a->limit;
     split_to_text(&options, mode);
-    return cf_split_new(set, &options, split);
+    cf_status status = cf_split_new(set, &options, split);
+    if (!status || a->split || status == CF_NO_MEMORY) return status;
+    /* What is in a set can be looked at where nothing can be learned from it. */
+    notice("it cannot be split for training: %s; the classes are shown as they lie in the files", cf_error());
+    snprintf(mode, 40, "none");
+    return split_uncut(set, options.classes, split);
+}
+
+/* The kind of page is told by the name, and before anything is read. */
+static cf_status check_files(const InfoArguments *a, const char *name) {
+    const char *dot = a->files ? strrchr(file_base_name(a->files), '.') : NULL;
+    if (!a->files) return CF_OK;
+    FAIL_IF(!dot || (strcmp(dot, ".html") != 0 && strcmp(dot, ".csv") != 0), CF_BAD_USE,
+            "--files %s: a name that ends with .html or .csv was expected", a->files);
+    FAIL_IF(!set_is_of_pictures(name, a->data_dir), CF_BAD_USE,
+            "--files is for folders of pictures; the images of %s do not have files of their own", name);
+    return CF_OK;
+}
+
+static cf_status write_files(const char *path, const char *name, const FolderListing *listing) {
+    const size_t length = strlen(path);
+    FORWARD(strcmp(path + length - 4, ".csv") == 0 ? folder_record_csv(path, listing)
+                                                   : report_files_write(path, name, listing));
+    notice("what was done with each file is in %s", path);
+    return CF_OK;
+}
+
+/* The record is written where reading failed, too: that is when one wants to see it. */
+static cf_status load(const InfoArguments *a, const char *name, cf_set **set) {
+    FolderListing listing = {0};
+    FORWARD(check_files(a, name));
+    cf_status status = set_load_recorded(name, a->data_dir, a->files ? &listing : NULL, set);
+    if (a->files && listing.count) {
+        char reason[512];
+        snprintf(reason, sizeof reason, "%s", status ? cf_error() : "");
+        cf_status written = write_files(a->files, name, &listing);
+        if (written && !status) {
+            cf_set_free(*set);
+            status = written;
+        } else if (status && !written) {
+            status_set_message(reason);
+        }
+    }
+    folder_listing_free(&listing);
+    return status;
 }
 
 /* `spec` is NULL for a set that is not generated. */
@@ -100,7 +155,7 @@ static cf_status tell(const Arguments *given, const InfoArguments *a, const char
     cf_set *set;
     cf_split *split = NULL;
     char mode[40];
-    FORWARD(cf_set_load(name, a->data_dir, &set));
+    FORWARD(load(a, name, &set));
     cf_status status = make_split(given, a, set, &split, mode);
     if (!status && given->json) {
         json_t *json = info_json(set, split, mode);
@@ -162,6 +217,7 @@ const Command command_data_info = {
         "Examples:\n"
         "\n"
         "    cifra data info mnist --split pooled\n"
+        "    cifra data info photos --size 64 --skip-broken --files photos.html\n"
         "    cifra data info street --factors",
     .options = info_options,
     .option_count = COUNT_OF(info_options),

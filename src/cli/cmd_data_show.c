@@ -1,6 +1,7 @@
 /* cifra data show: a figure of images of every class, generated ones beside real ones. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "cli/data_options.h"
@@ -31,8 +32,8 @@ static const Option options[] = {
     {"per-class", "N", OPTION_INTEGER, 1, 100, .help = "images of each class", .default_text = "10", MEMBER(per_class)},
     {"beside", "SET", OPTION_TEXT, .help = "a second set to compare with, matched by class name; none: no second one",
      .default_text = "mnist for hand, svhn for street, where they are found", MEMBER(beside)},
-    {"seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images of the training part are shown", .default_text = "1",
-     MEMBER(seed)},
+    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images of the training part are shown",
+     .default_text = "1", MEMBER(seed)},
     DATA_OPTIONS(ShowArguments, dials),
     {"theme", NULL, OPTION_CHOICE, .choices = theme_words, .help = "colours of the figure", .default_text = "light",
      MEMBER(theme)},

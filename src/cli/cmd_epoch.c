@@ -1,7 +1,9 @@
 /* cifra bench epoch: what an epoch costs beyond its steps. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
+#include "base/slices.h"
 #include "bench/epoch.h"
 #include "cli/terminal.h"
 #include "study/run/run.h"
@@ -18,8 +20,9 @@ typedef struct EpochArguments {
 
 static const Option options[] = {
     {"model", "NAME|LINE", OPTION_TEXT, .help = "the network", .default_text = "paper", MEMBER(model)},
-    {"batch", "N", OPTION_INTEGER, 1, 65536, .help = "images per step", .default_text = "128", MEMBER(batch)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors", .default_text = "0", MEMBER(threads)},
+    {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .default_text = "128", MEMBER(batch)},
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors", .default_text = "0",
+     MEMBER(threads)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "only this one",
      .default_text = "both, where the processor has both", MEMBER(precision)},
     {"images", "N", OPTION_INTEGER, 1000, 1000000, .help = "images of the epoch, a tenth of which validate",

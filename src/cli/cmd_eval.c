@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "base/slices.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "eval/analysis.h"
@@ -31,7 +32,7 @@ static const Option options[] = {
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      OPTION_MEMBER(EvalArguments, figures)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", OPTION_MEMBER(EvalArguments, threads)},
 };
 

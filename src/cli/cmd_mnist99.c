@@ -1,8 +1,10 @@
 /* cifra bench mnist99: time to 99.0 % on MNIST, each run a process of its own. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/slices.h"
 #include "bench/bench.h"
 #include "bench/mnist99.h"
 #include "cli/terminal.h"
@@ -28,10 +30,11 @@ typedef struct Mnist99Arguments {
 static const Option options[] = {
     {"seeds", "N", OPTION_INTEGER, 1, 1000, .help = "how many runs, with the seeds 1 to N", .default_text = "10",
      MEMBER(seeds)},
-    {"one", "S", OPTION_INTEGER, 0, 9e15, .help = "a single run with this seed, in this process", MEMBER(one)},
+    {"one", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "a single run with this seed, in this process", MEMBER(one)},
     {"data-dir", "DIR", OPTION_TEXT, .help = "where mnist is looked for first", .default_text = "$CIFRA_DATA",
      MEMBER(data_dir)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors", .default_text = "0", MEMBER(threads)},
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors", .default_text = "0",
+     MEMBER(threads)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of activations and weight copies",
      .default_text = "bf16 where the processor has it", MEMBER(precision)},
 };

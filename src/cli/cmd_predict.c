@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/slices.h"
 #include "cli/terminal.h"
 #include "eval/predict.h"
 
@@ -18,7 +19,7 @@ typedef struct PredictArguments {
 static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
      OPTION_MEMBER(PredictArguments, invert)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors", .default_text = "0",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors", .default_text = "0",
      OPTION_MEMBER(PredictArguments, threads)},
 };
 
@@ -89,13 +90,12 @@ const Command command_predict = {
     .name = "predict",
     .summary = "classify image files",
     .usage = "RUN IMAGE...",
-    .description =
-        "Classifies PNG and JPEG files with a run's best weights (or those of a model.safetensors). Images are "
-        "converted to the model's channels and size.\n"
-        "\n"
-        "Example:\n"
-        "\n"
-        "    cifra predict runs/mnist-paper-s1 scan.png --invert",
+    .description = "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
+                   "model.safetensors). Images are converted to the model's channels and size.\n"
+                   "\n"
+                   "Example:\n"
+                   "\n"
+                   "    cifra predict runs/mnist-paper-s1 scan.png --invert",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 
 #include "base/memory.h"
+#include "base/slices.h"
 #include "cli/terminal.h"
 #include "study/pipeline/study.h"
 
@@ -31,7 +32,7 @@ static const Option options[] = {
      MEMBER(seeds)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of all trainings",
      .default_text = "the recipe's", MEMBER(precision)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(threads)},
     {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
      .default_text = "svg", MEMBER(figures)},
@@ -184,7 +185,9 @@ const Command command_study = {
         "command and ends with the same ledger. A changed recipe does anew what depends on the change.\n"
         "\n"
         "A recipe is a YAML file; recipes/paper.yaml shows and explains every key. Without real data, generated digits "
-        "take their place.\n"
+        "take their place. mnist:n=5000 is 5000 of a set's training images, with test images in proportion; the key "
+        "images "
+        "gives that number to all sets that have none in their names, and the quick profile's is 5000.\n"
         "\n"
         "Examples:\n"
         "\n"

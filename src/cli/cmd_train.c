@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/slices.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
@@ -35,7 +36,7 @@ static const Option options[] = {
      .default_text = "paper", MEMBER(model)},
     {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
      .default_text = "10", MEMBER(epochs)},
-    {"batch", "N", OPTION_INTEGER, 1, 65536, .help = "images per step", .default_text = "128", MEMBER(batch)},
+    {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .default_text = "128", MEMBER(batch)},
     {"optimizer", NULL, OPTION_CHOICE, .choices = optimizer_words, .help = "how weights follow gradients",
      .default_text = "sgd", MEMBER(optimizer)},
     {"lr", "X", OPTION_NUMBER, 1e-12, 1e6, .help = "learning rate, the highest of the schedule",
@@ -54,16 +55,19 @@ static const Option options[] = {
     {"engine", NULL, OPTION_CHOICE, .choices = engine_words,
      .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification",
      .default_text = "fast", MEMBER(engine)},
-    {"seed", "S", OPTION_INTEGER, 0, 9e15, .help = "of the weights, the order of images and dropout",
+    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of the weights, the order of images and dropout",
      .default_text = "1", MEMBER(seed)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(threads)},
     {"split", "MODE", OPTION_TEXT,
-     .help = "official, pooled (70/10/20), or at:N (the first N images train and validate, the rest test)",
+     .help =
+         "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images "
+         "train and validate, the rest test)",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
-    {"validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = "share of the training images that validate (official, at)",
-     .default_text = "0.1", MEMBER(validation)},
-    {"split-seed", "S", OPTION_INTEGER, 0, 9e15,
+    {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
+     .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
+     MEMBER(validation)},
+    {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
      .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},
@@ -124,7 +128,10 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
     if (options_given(g, "engine")) t->engine = (cf_engine)a->engine;
     if (options_given(g, "seed")) t->seed = (uint64_t)a->seed;
     if (options_given(g, "split-seed")) c->split.seed = (uint64_t)a->split_seed;
-    if (options_given(g, "validation")) c->split.validation = a->validation;
+    if (options_given(g, "validation")) {
+        c->split.validation = a->validation;
+        c->validation_given = true;
+    }
     if (a->unstratified) c->split.stratified = false;
     t->threads = a->threads;
     return CF_OK;

@@ -8,6 +8,7 @@
 #include "cli/terminal.h"
 #include "cli/tune_display.h"
 #include "cli/tune_output.h"
+#include "data/split.h"
 #include "study/report/report_tune.h"
 #include "study/run/run.h"
 #include "tune/tune.h"
@@ -40,10 +41,10 @@ static const Option options[] = {
     {"sampler", NULL, OPTION_CHOICE, .choices = sampler_words,
      .help = "grid: every point of lists; random; tpe: where good ones are dense (Bergstra et al. 2011)",
      .default_text = "grid", MEMBER(sampler)},
-    {"trials", "N", OPTION_INTEGER, 1, 100000, .help = "random, tpe: so many configurations", .default_text = "24",
-     MEMBER(trials)},
-    {"startup", "N", OPTION_INTEGER, 1, 100000, .help = "tpe: so many of them at random first", .default_text = "8",
-     MEMBER(startup)},
+    {"trials", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "random, tpe: so many configurations",
+     .default_text = "24", MEMBER(trials)},
+    {"startup", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "tpe: so many of them at random first",
+     .default_text = "8", MEMBER(startup)},
     {"pruner", NULL, OPTION_CHOICE, .choices = pruner_words,
      .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .default_text = "none", MEMBER(pruner)},
     {"eta", "N", OPTION_INTEGER, 2, 100, .help = "asha: one in N goes on, to N times the epochs", .default_text = "3",
@@ -57,7 +58,7 @@ static const Option options[] = {
      .help = "train the leading configurations with so many seeds in all, after the search", .default_text = "1",
      MEMBER(seeds)},
     {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .default_text = "3", MEMBER(leading)},
-    {"jobs", "J", OPTION_INTEGER, 0, 256, .help = "trials at once; changes speed, never numbers",
+    {"jobs", "J", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "trials at once; changes speed, never numbers",
      .default_text = "0: one per thread", MEMBER(jobs)},
     {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
      .default_text = "50", MEMBER(epochs)},
@@ -73,16 +74,17 @@ static const Option options[] = {
      MEMBER(precision)},
     {"engine", NULL, OPTION_CHOICE, .choices = engine_words, .help = "as for cifra train", .default_text = "fast",
      MEMBER(engine)},
-    {"seed", "S", OPTION_INTEGER, 0, 9e15,
+    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
      .help = "of weights, order of images and dropout, the same for every trial, and of the sampler",
      .default_text = "1", MEMBER(seed)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "of all trials together; 0: all processors", .default_text = "0",
-     MEMBER(threads)},
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "of all trials together; 0: all processors",
+     .default_text = "0", MEMBER(threads)},
     {"split", "MODE", OPTION_TEXT, .help = "official, pooled (70/10/20), or at:N; the test part is never looked at",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
-    {"validation", "X", OPTION_NUMBER, 0.001, 0.9, .help = "share of the training images that validate (official, at)",
-     .default_text = "0.1", MEMBER(validation)},
-    {"split-seed", "S", OPTION_INTEGER, 0, 9e15, .help = "which images go where", .default_text = "1",
+    {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
+     .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
+     MEMBER(validation)},
+    {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images go where", .default_text = "1",
      MEMBER(split_seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},
@@ -137,7 +139,7 @@ static void session_free(Session *s) {
     cf_set_free(s->set);
 }
 
-static cf_status load_data(const TuneArguments *a, Session *s) {
+static cf_status load_data(const Arguments *given, const TuneArguments *a, Session *s) {
     s->parts = (cf_split_options){.validation = a->validation,
                                   .stratified = !a->unstratified,
                                   .seed = (uint64_t)a->split_seed,
@@ -147,6 +149,7 @@ static cf_status load_data(const TuneArguments *a, Session *s) {
     FORWARD(cf_set_load(s->data, a->data_dir, &s->set));
     if (!a->split && s->set->official_train == s->set->count) s->parts.mode = CF_SPLIT_POOLED;
     split_to_text(&s->parts, s->split_text);
+    if (options_given(given, "validation")) FORWARD(split_check_validation(s->set, &s->parts));
     return cf_split_new(s->set, &s->parts, &s->split);
 }
 
@@ -191,7 +194,7 @@ static cf_status prepare(const Arguments *given, const TuneArguments *a, Session
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->data, &a->dials, &s->data));
     FORWARD(name_folder(a, s));
-    FORWARD(load_data(a, s));
+    FORWARD(load_data(given, a, s));
     fill_options(a, s);
     return CF_OK;
 }

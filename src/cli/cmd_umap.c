@@ -1,8 +1,10 @@
 /* cifra umap: features of a run, or any matrix, in the plane. */
 #include "cli/commands.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/slices.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "data/npy.h"
@@ -71,7 +73,7 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, fit.negative_sample_rate)},
     {"learning-rate", "X", OPTION_NUMBER, 0, INFINITY, .help = "first step size of the layout", .default_text = "1",
      OPTION_MEMBER(UmapArguments, fit.learning_rate)},
-    {"seed", "S", OPTION_INTEGER, 0, 9e15, .help = "of all random numbers", .default_text = "1",
+    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of all random numbers", .default_text = "1",
      OPTION_MEMBER(UmapArguments, seed)},
     {"target", NULL, OPTION_FLAG, .help = "supervised: the labels take part in the layout",
      OPTION_MEMBER(UmapArguments, target)},
@@ -87,7 +89,7 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, out)},
     {"figures", "LIST", OPTION_TEXT, .help = "formats of the figure: svg, png, pdf between commas, or none",
      .default_text = "svg", OPTION_MEMBER(UmapArguments, figures)},
-    {"threads", "T", OPTION_INTEGER, 0, 256, .help = "0: all processors; changes speed, never numbers",
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", OPTION_MEMBER(UmapArguments, threads)},
 };
 

@@ -3,6 +3,7 @@
 #include "data/packing.h"
 #include "data/writers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_DIMS = 4, ELEMENT_BYTE = 0x08 };
@@ -35,10 +36,16 @@ failed:
     return status;
 }
 
-cf_status idx_write(const cf_set *set, size_t first, size_t count, const char *images_path, const char *labels_path) {
+cf_status idx_write(const cf_set *set, const unsigned char *values, size_t first, size_t count, const char *images_path,
+                    const char *labels_path) {
     const uint32_t sizes[MOST_DIMS] = {(uint32_t)count, (uint32_t)set->height, (uint32_t)set->width,
                                        (uint32_t)set->channels};
     const size_t image = set_image_size(set);
+    unsigned char *labels;
     FORWARD(write_elements(images_path, sizes, set->channels == 1 ? 3 : 4, set->pixels + first * image, count * image));
-    return write_elements(labels_path, sizes, 1, set->labels + first, count);
+    FORWARD(memory_new(count, 1, &labels));
+    for (size_t i = 0; i < count; i++) labels[i] = values[set->labels[first + i]];
+    cf_status status = write_elements(labels_path, sizes, 1, labels, count);
+    free(labels);
+    return status;
 }

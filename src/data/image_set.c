@@ -77,6 +77,10 @@ size_t set_image_size(const cf_set *set) {
     return (size_t)set->channels * (size_t)set->height * (size_t)set->width;
 }
 
+size_t set_test_begin(const cf_set *set) {
+    return set->official_train + set->official_validation;
+}
+
 static cf_status check_joinable(const cf_set *train, const cf_set *test) {
     FAIL_IF(train->channels != test->channels || train->height != test->height || train->width != test->width,
             CF_BAD_INPUT,
@@ -178,10 +182,10 @@ void cf_set_free(cf_set *set) {
     free(set->name);
     free(set->source);
     for (int k = 0; k < MAX_CLASSES; k++) free(set->class_names[k]);
-    for (size_t i = 0; set->files && i < set->count; i++) free(set->files[i]);
-    free(set->files);
     free(set->pixels);
     free(set->labels);
+    for (size_t i = 0; set->files && i < set->count; i++) free(set->files[i]);
+    free(set->files);
     free(set);
 }
 

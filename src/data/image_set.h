@@ -1,7 +1,8 @@
 /* A set of labelled images in memory, and parts of it.
  *
  * Pixels are unsigned bytes, image after image, each in H x W x C order (channels innermost): what a slice is
- * prepared from. The official training images come first, then the official test images.
+ * prepared from. The official training images come first, then those of an official validation part, then the official test
+ * images.
  */
 #ifndef DATA_IMAGE_SET_H
 #define DATA_IMAGE_SET_H
@@ -10,9 +11,10 @@
 #include "base/limits.h"
 
 struct cf_set {
-    char *name;                   /* as asked for: "mnist", or the path */
-    char *source;                 /* the folder or file it came from */
-    size_t count, official_train; /* images in all; the first official_train are the official training part */
+    char *name;                                 /* as asked for: "mnist", or the path */
+    char *source;                               /* the folder or file it came from */
+    size_t count;                               /* images in all */
+    size_t official_train, official_validation; /* the first so many train, the next so many validate, the rest test */
     int channels, height, width;
     int classes;
     char *class_names[MAX_CLASSES];
@@ -38,6 +40,8 @@ cf_status set_name_classes_by_number(cf_set *set);
 size_t set_image_size(const cf_set *set);
 /* Other names, one per class; copied. */
 cf_status set_name_classes(cf_set *set, const char *const *names);
+/* The first image that is none of the training and the validation part: where the official test images begin. */
+size_t set_test_begin(const cf_set *set);
 /* The images of `test` behind those of `train`; ends both, also on failure. Shapes must be equal, and so must
  * class names as far as both go (one part may lack the last classes). Takes the memory of the result and of
  * `test`, not more. */

@@ -51,16 +51,24 @@ static Head make_head(char name, const size_t *dims, int rank, size_t bytes) {
     return head;
 }
 
+/* Some images of a set, and the numbers of its classes. */
+typedef struct Images {
+    const cf_set *set;
+    const unsigned char *values;
+    size_t first, count;
+} Images;
+
 /* Adds the numbers of a variable. */
-typedef cf_status (*AddNumbers)(const cf_set *set, size_t first, size_t count, Packing *packing);
+typedef cf_status (*AddNumbers)(const Images *images, Packing *packing);
 
 /* Column-major: an image's h runs fastest, then w, then c. */
-static cf_status add_pixels(const cf_set *set, size_t first, size_t count, Packing *packing) {
+static cf_status add_pixels(const Images *images, Packing *packing) {
+    const cf_set *set = images->set;
     const size_t H = (size_t)set->height, W = (size_t)set->width, C = (size_t)set->channels, image = H * W * C;
     unsigned char *turned;
     cf_status status = CF_OK;
     FORWARD(memory_new(image, 1, &turned));
-    for (size_t i = first; i < first + count && !status; i++) {
+    for (size_t i = images->first; i < images->first + images->count && !status; i++) {
         const unsigned char *pixels = set->pixels + i * image;
         for (size_t c = 0; c < C; c++)
             for (size_t w = 0; w < W; w++)
@@ -71,9 +79,9 @@ static cf_status add_pixels(const cf_set *set, size_t first, size_t count, Packi
     return status;
 }
 
-static cf_status add_labels(const cf_set *set, size_t first, size_t count, Packing *packing) {
-    for (size_t i = first; i < first + count; i++) {
-        const unsigned char label = set->labels[i] ? set->labels[i] : DIGIT_0;
+static cf_status add_labels(const Images *images, Packing *packing) {
+    for (size_t i = images->first; i < images->first + images->count; i++) {
+        const unsigned char value = images->values[images->set->labels[i]], label = value ? value : DIGIT_0;
         FORWARD(packing_add(packing, &label, 1));
     }
     return CF_OK;
@@ -88,7 +96,7 @@ typedef struct Variable {
 } Variable;
 
 /* The size of a compressed element stands before it and is known after it. */
-static cf_status write_variable(FILE *stream, const Variable *variable, const cf_set *set, size_t first, size_t count) {
+static cf_status write_variable(FILE *stream, const Variable *variable, const Images *from) {
     const Head head = make_head(variable->name, variable->dims, variable->rank, variable->bytes);
     unsigned char tag[TAG];
     Packing *packing;
@@ -100,7 +108,7 @@ static cf_status write_variable(FILE *stream, const Variable *variable, const cf
     store_u32(tag + 4, 0);
     fwrite(tag, 1, TAG, stream);
     FORWARD_TO(done, packing_add(packing, head.bytes, head.size));
-    FORWARD_TO(done, variable->add(set, first, count, packing));
+    FORWARD_TO(done, variable->add(from, packing));
     FORWARD_TO(done, packing_add(packing, (const unsigned char[8]){0}, (8 - variable->bytes % 8) % 8));
     FORWARD_TO(done, packing_finish(packing, &written));
     store_u32(tag + 4, written);
@@ -126,12 +134,13 @@ static cf_status check(const cf_set *set, size_t count, const char *path, size_t
     return CF_OK;
 }
 
-cf_status mat_write(const cf_set *set, size_t first, size_t count, const char *path) {
+cf_status mat_write(const cf_set *set, const unsigned char *values, size_t first, size_t count, const char *path) {
     unsigned char header[FILE_HEADER];
     size_t bytes = 0;
     FileDraft draft;
     cf_status status;
     FORWARD(check(set, count, path, &bytes));
+    const Images from = {set, values, first, count};
     const Variable images = {
         'X', {(size_t)set->height, (size_t)set->width, (size_t)set->channels, count}, 4, bytes, add_pixels};
     const Variable labels = {'y', {count, 1}, 2, count, add_labels};
@@ -141,8 +150,8 @@ cf_status mat_write(const cf_set *set, size_t first, size_t count, const char *p
     memcpy(header + 124, (const unsigned char[]){0x00, 0x01, 'I', 'M'}, 4); /* version 0x0100, little-endian */
     FORWARD(file_draft(path, &draft));
     fwrite(header, 1, sizeof header, draft.stream);
-    FORWARD_TO(failed, write_variable(draft.stream, &images, set, first, count));
-    FORWARD_TO(failed, write_variable(draft.stream, &labels, set, first, count));
+    FORWARD_TO(failed, write_variable(draft.stream, &images, &from));
+    FORWARD_TO(failed, write_variable(draft.stream, &labels, &from));
     return file_commit(&draft);
 failed:
     file_abandon(&draft);

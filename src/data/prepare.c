@@ -1,5 +1,6 @@
 #include "data/prepare.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -74,7 +75,7 @@ failed:
 
 static cf_status check_shapes(const int from[3], const int to[3]) {
     for (int i = 0; i < 3; i++)
-        FAIL_IF(from[i] < 1 || to[i] < 1 || from[i] > 65535 || to[i] > 65535, CF_BAD_USE,
+        FAIL_IF(from[i] < 1 || to[i] < 1 || from[i] > LONGEST_SIDE || to[i] > LONGEST_SIDE, CF_BAD_USE,
                 "images of %d x %d x %d cannot become %d x %d x %d (channels, height, width)", from[0], from[1],
                 from[2], to[0], to[1], to[2]);
     FAIL_IF(from[0] != to[0] && !((from[0] == 1 && to[0] == 3) || (from[0] == 3 && to[0] == 1)), CF_BAD_USE,

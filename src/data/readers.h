@@ -11,24 +11,4 @@ cf_status idx_read(const char *images_path, const char *labels_path, cf_set **se
  * has it. */
 cf_status mat_read(const char *path, cf_set **set);
 
-/* folder.c: a folder with one sub-folder per class of PNG and JPEG files; images of other sizes than the most
- * common one are resized to it, grey ones become RGB where any image has colour. Classes and files in order
- * of name. */
-cf_status folder_read(const char *path, cf_set **set);
-
-/* image_file.c: PNG and JPEG, told apart by their first bytes, not by name. */
-typedef enum PictureKind { PICTURE_UNREADABLE = -1, PICTURE_NONE, PICTURE_PNG, PICTURE_JPEG } PictureKind;
-/* PICTURE_UNREADABLE: it cannot be opened, for the reason in errno. */
-PictureKind picture_kind(const char *path);
-
-/* One file as H x W x C bytes, C 1 or 3, in a new buffer; release with free(). Alpha is laid on black; 16
- * bits become 8. */
-typedef struct Picture {
-    int channels, height, width;
-    unsigned char *pixels;
-} Picture;
-cf_status picture_read(const char *path, Picture *picture);
-/* The same without the pixels, which stay NULL. */
-cf_status picture_measure(const char *path, Picture *picture);
-
 #endif

@@ -1,16 +1,19 @@
 /* What a path holds. Asked in this order:
  *
- *   a folder with IDX files      {train,t10k,test}-images{-,.}idx{3,4}-ubyte[.gz], labels likewise with idx1
- *     with SVHN's files          train_32x32.mat, test_32x32.mat
- *     with train/, test/         each with one folder of PNG/JPEG files per class
- *     with class folders
+ *   a folder with IDX files      {train,val,t10k,test}-images{-,.}idx{3,4}-ubyte[.gz], labels likewise with idx1
+ *     with SVHN's files          train_32x32.mat, val_32x32.mat, test_32x32.mat
+ *     with pictures              data/folder/folder.h
  *   a file                       beginning "MATL" or named *.mat; any other is taken for IDX images, its labels are
  *                                looked for beside it
  *
- * Where only one of train and test is there, it is the whole set; half of one (images without labels) is an error.
+ * Where only one of train and test is there, it is the whole set; half of one (images without labels) is an error. A classes.txt
+ * beside IDX or .mat files names the classes (data/class_list.h).
  */
 #include "base/memory.h"
 #include "base/slices.h"
+#include "data/class_list.h"
+#include "data/folder/folder.h"
+#include "data/image_fit.h"
 #include "data/readers.h"
 #include "data/set_load.h"
 
@@ -18,11 +21,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 2 };
+enum { TRAIN, VALIDATION, TEST };
 
-static const char *const idx_stems[PARTS][3] = {{"train", NULL}, {"t10k", "test", NULL}};
-static const char *const mat_names[PARTS] = {"train_32x32.mat", "test_32x32.mat"};
-static const char *const folder_names[PARTS] = {"train", "test"};
+static const char *const idx_stems[SET_PARTS][3] = {{"train", NULL}, {"val", NULL}, {"t10k", "test", NULL}};
+static const char *const mat_names[SET_PARTS] = {"train_32x32.mat", "val_32x32.mat", "test_32x32.mat"};
 
 static cf_status found_in(const char *folder, const char *name, char **path) {
     char *candidate;
@@ -70,75 +72,42 @@ static cf_status find_idx_part(const char *folder, const char *const *stems, cha
     return CF_OK;
 }
 
-/* Moves a lone test part to the front. */
+/* Without a training part the first one is the only part, or is trained on. */
 static void close_gap(SetForm *form) {
-    if (form->images[0] || !form->images[1]) return;
-    form->images[0] = form->images[1];
-    form->labels[0] = form->labels[1];
-    form->images[1] = form->labels[1] = NULL;
+    for (int p = VALIDATION; p < SET_PARTS && !form->images[TRAIN]; p++) {
+        form->images[TRAIN] = form->images[p];
+        form->labels[TRAIN] = form->labels[p];
+        form->images[p] = form->labels[p] = NULL;
+    }
+}
+
+static bool has_any(const SetForm *form) {
+    return form->images[TRAIN] || form->images[VALIDATION] || form->images[TEST];
 }
 
 static cf_status find_idx_folder(const char *path, SetForm *form) {
-    for (int p = 0; p < PARTS; p++)
+    for (int p = 0; p < SET_PARTS; p++)
         FORWARD(find_idx_part(path, idx_stems[p], &form->images[p], &form->labels[p], &form->missing));
     /* Half a part is a mistake, not a smaller set. */
-    if ((form->images[0] || form->images[1]) && !form->missing) form->kind = SET_IDX;
+    if (has_any(form) && !form->missing) form->kind = SET_IDX;
     return CF_OK;
 }
 
 static cf_status find_mat_folder(const char *path, SetForm *form) {
-    for (int p = 0; p < PARTS; p++) FORWARD(found_in(path, mat_names[p], &form->images[p]));
-    if (form->images[0] || form->images[1]) form->kind = SET_MAT;
+    for (int p = 0; p < SET_PARTS; p++) FORWARD(found_in(path, mat_names[p], &form->images[p]));
+    if (has_any(form)) form->kind = SET_MAT;
     return CF_OK;
 }
 
-/* Whether a folder has a PNG or JPEG among its first files. What cannot be opened counts as well: the reader will say why. */
-static bool has_pictures(const char *folder) {
-    enum { LOOK_AT = 32 };
-    bool found = false;
-    DIR *stream = opendir(folder);
-    int looked = 0;
-    if (!stream) return file_is_folder(folder);
-    for (struct dirent *entry; !found && looked < LOOK_AT && (entry = readdir(stream));) {
-        char *path;
-        if (entry->d_name[0] == '.' || file_join(folder, entry->d_name, &path)) continue;
-        found = picture_kind(path) != PICTURE_NONE;
-        looked++;
-        free(path);
+static cf_status find_pictures(const char *path, SetForm *form) {
+    FolderLayout layout = {0};
+    FORWARD(folder_layout_find(path, &layout));
+    for (int p = 0; p < SET_PARTS; p++) {
+        form->images[p] = layout.parts[p];
+        layout.parts[p] = NULL;
     }
-    closedir(stream);
-    return found;
-}
-
-static bool has_class_folders(const char *folder) {
-    bool found = false;
-    DIR *stream = opendir(folder);
-    if (!stream) return file_is_folder(folder);
-    for (struct dirent *entry; !found && (entry = readdir(stream));) {
-        char *path;
-        if (entry->d_name[0] == '.' || file_join(folder, entry->d_name, &path)) continue;
-        found = file_is_folder(path) && has_pictures(path);
-        free(path);
-    }
-    closedir(stream);
-    return found;
-}
-
-static cf_status find_class_folders(const char *path, SetForm *form) {
-    for (int p = 0; p < PARTS; p++) {
-        char *part;
-        FORWARD(file_join(path, folder_names[p], &part));
-        if (file_is_folder(part) && has_class_folders(part))
-            form->images[p] = part;
-        else
-            free(part);
-    }
-    if (!form->images[0] && has_class_folders(path)) {
-        free(form->images[1]); /* a class that happens to be called test */
-        form->images[1] = NULL;
-        FORWARD(memory_copy_string(path, &form->images[0]));
-    }
-    if (form->images[0] || form->images[1]) form->kind = SET_FOLDERS;
+    form->beside = layout.beside;
+    if (form->images[TRAIN]) form->kind = SET_FOLDERS;
     return CF_OK;
 }
 
@@ -197,22 +166,38 @@ static cf_status find_file(const char *path, SetForm *form) {
 static cf_status find_folder(const char *path, SetForm *form) {
     FORWARD(find_idx_folder(path, form));
     if (!form->kind && !form->missing) FORWARD(find_mat_folder(path, form));
-    if (!form->kind && !form->missing) FORWARD(find_class_folders(path, form));
+    if (!form->kind && !form->missing) FORWARD(find_pictures(path, form));
     close_gap(form);
     if (!form->kind && !form->missing)
         return memory_print(
             &form->missing,
             "%s has neither IDX files (train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz]) nor %s "
-            "nor one folder of PNG or JPEG files per class",
+            "nor one folder of pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) per class",
             path, mat_names[0]);
+    return CF_OK;
+}
+
+/* DIR/classes.txt, DIR the folder of the files. */
+static cf_status find_class_list(SetForm *form) {
+    const char *images = form->images[TRAIN];
+    char *list;
+    if (form->kind != SET_IDX && form->kind != SET_MAT) return CF_OK;
+    FORWARD(memory_print(&list, "%.*s%s", (int)(file_base_name(images) - images), images, CLASS_LIST_NAME));
+    if (file_exists(list))
+        form->class_list = list;
+    else
+        free(list);
     return CF_OK;
 }
 
 cf_status set_form_find(const char *path, SetForm *form) {
     SetForm found = {0};
-    cf_status status = file_is_folder(path) ? find_folder(path, &found)
-                       : file_exists(path)  ? find_file(path, &found)
-                                            : memory_print(&found.missing, "%s does not exist", path);
+    cf_status status = memory_copy_string(path, &found.path);
+    if (!status)
+        status = file_is_folder(path) ? find_folder(path, &found)
+                 : file_exists(path)  ? find_file(path, &found)
+                                      : memory_print(&found.missing, "%s does not exist", path);
+    if (!status) status = find_class_list(&found);
     if (status) {
         set_form_free(&found);
         return status;
@@ -222,49 +207,84 @@ cf_status set_form_find(const char *path, SetForm *form) {
 }
 
 void set_form_free(SetForm *form) {
-    for (int p = 0; p < PARTS; p++) {
+    for (int p = 0; p < SET_PARTS; p++) {
         free(form->images[p]);
         free(form->labels[p]);
     }
-    free(form->missing);
+    char *owned[] = {form->path, form->beside, form->class_list, form->missing};
+    for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
     *form = (SetForm){0};
+}
+
+/* ---- Reading ---- */
+
+static cf_status read_folders(const SetForm *form, const ReadOptions *options, FolderListing *record, cf_set **set) {
+    FolderLayout layout = {.beside = form->beside};
+    FolderListing listing;
+    for (int p = 0; p < SET_PARTS; p++) layout.parts[p] = form->images[p];
+    FORWARD(folder_list(form->path, &layout, &listing));
+    if (form->beside)
+        notice("%s lies beside the parts of %s and is passed over", file_base_name(form->beside), form->path);
+    cf_status status = folder_read(&listing, options, set);
+    if (!status) folder_record_notice(&listing, options);
+    if (record)
+        *record = listing;
+    else
+        folder_listing_free(&listing);
+    return status;
 }
 
 typedef struct Reading {
     const SetForm *form;
-    cf_set *parts[PARTS];
+    cf_set *parts[SET_PARTS];
 } Reading;
 
 static cf_status read_part(void *context, int64_t index, int thread) {
     Reading *reading = context;
     const SetForm *form = reading->form;
     (void)thread;
-    switch (form->kind) {
-    case SET_IDX:
-        return idx_read(form->images[index], form->labels[index], &reading->parts[index]);
-    case SET_MAT:
-        return mat_read(form->images[index], &reading->parts[index]);
-    case SET_FOLDERS:
-        return folder_read(form->images[index], &reading->parts[index]);
-    case SET_NONE:
-        break;
-    }
-    return FAIL(CF_BAD_INPUT, "%s", form->missing);
+    if (!form->images[index]) return CF_OK;
+    return form->kind == SET_IDX ? idx_read(form->images[index], form->labels[index], &reading->parts[index])
+                                 : mat_read(form->images[index], &reading->parts[index]);
 }
 
-cf_status set_form_read(const SetForm *form, cf_set **set) {
+/* The parts behind each other; ends them, also on failure. */
+static cf_status join_parts(cf_set *parts[SET_PARTS], cf_set **set) {
+    cf_set *joined = parts[TRAIN];
+    const size_t train = joined->count, validation = parts[VALIDATION] ? parts[VALIDATION]->count : 0;
+    cf_status status = CF_OK;
+    for (int p = VALIDATION; p < SET_PARTS; p++) {
+        if (parts[p] && !status)
+            status = set_join(joined, parts[p], &joined);
+        else
+            cf_set_free(parts[p]);
+    }
+    FORWARD(status);
+    joined->official_train = train;
+    joined->official_validation = validation;
+    *set = joined;
+    return CF_OK;
+}
+
+static cf_status read_files(const SetForm *form, const ReadOptions *options, cf_set **set) {
     Reading reading = {.form = form};
-    int parts = form->images[1] ? PARTS : 1;
-    /* Folders decode in parallel by themselves. */
-    int threads = form->kind == SET_FOLDERS ? 1 : slices_threads(parts < slices_threads(0) ? parts : 0);
-    cf_status status = slices_run(threads, parts, read_part, &reading);
-    if (status) {
-        for (int p = 0; p < PARTS; p++) cf_set_free(reading.parts[p]);
-        return status_pass(status, __FILE__, __LINE__);
-    }
-    if (parts == 1) {
-        *set = reading.parts[0];
-        return CF_OK;
-    }
-    return set_join(reading.parts[0], reading.parts[1], set);
+    cf_set *made = NULL;
+    cf_status status =
+        slices_run(slices_threads(0) < SET_PARTS ? slices_threads(0) : SET_PARTS, SET_PARTS, read_part, &reading);
+    if (status)
+        for (int p = 0; p < SET_PARTS; p++) cf_set_free(reading.parts[p]);
+    FORWARD(status);
+    FORWARD(join_parts(reading.parts, &made));
+    if (form->class_list) status = class_list_apply(form->class_list, made);
+    if (!status) status = set_take_size(made, options);
+    if (status)
+        cf_set_free(made);
+    else
+        *set = made;
+    return status;
+}
+
+cf_status set_form_read(const SetForm *form, const ReadOptions *options, FolderListing *record, cf_set **set) {
+    FAIL_IF(form->kind == SET_NONE, CF_BAD_INPUT, "%s", form->missing);
+    return form->kind == SET_FOLDERS ? read_folders(form, options, record, set) : read_files(form, options, set);
 }

@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
+#include "data/image_fit.h"
+#include "data/set_sample.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -125,7 +127,7 @@ static const char *kind_text(const SetForm *form) {
     case SET_MAT:
         return "MATLAB files";
     case SET_FOLDERS:
-        return "folders of PNG or JPEG files";
+        return "folders of pictures";
     case SET_NONE:
         break;
     }
@@ -145,9 +147,10 @@ static cf_status add_entry(SetList *list, const char *name, const char *about, c
     SetEntry *entry = NULL;
     FORWARD(new_entry(list, name, form->kind != SET_NONE, &entry));
     FORWARD(memory_copy_string(path ? path : "", &entry->path));
-    const char *comma = about && form->kind ? ", " : "", *parts = !form->kind       ? ""
-                                                                  : form->images[1] ? ", train and test"
-                                                                                    : "";
+    const char *comma = about && form->kind ? ", " : "", *parts = !form->images[1] && !form->images[2] ? ""
+                                                                  : !form->images[1] ? ", train and test"
+                                                                  : !form->images[2] ? ", train and validation"
+                                                                                     : ", train, validation and test";
     FORWARD(memory_print(&entry->kind, "%s%s%s%s", about ? about : "", comma, kind_text(form), parts));
     if (form->missing && !entry->found) FORWARD(memory_copy_string(form->missing, &entry->missing));
     return CF_OK;
@@ -326,7 +329,7 @@ static cf_status take_name(cf_set *set, const char *name) {
 }
 
 /* Puts the name asked for and the place found in the place of what the reader knew. */
-static cf_status finish(cf_set *set, const char *name, const char *path) {
+static cf_status finish(cf_set *set, const char *name, const char *path, const SetSample *sample) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
     char *place;
@@ -342,15 +345,20 @@ static cf_status finish(cf_set *set, const char *name, const char *path) {
     FORWARD(take_name(set, name));
     if (set->official_train == set->count)
         notice("%s has no test part of its own: all %zu images are training images", name, set->count);
+    else if (set_test_begin(set) == set->count)
+        notice("%s has no test part of its own: %zu images are training images, %zu validation images", name,
+               set->official_train, set->official_validation);
+    FORWARD(set_take_sample(set, sample));
     return set_seal(set);
 }
 
-static cf_status generate(const char *name, cf_set **set) {
+static cf_status generate(const char *name, const ReadOptions *options, cf_set **set) {
     GeneratedSpec spec;
     cf_set *made;
     cf_status status;
     FORWARD(generated_spec_read(name, &spec));
     FORWARD(generated_set_new(&spec, 0, &made));
+    FORWARD_TO(failed, set_take_size(made, options));
     FORWARD_TO(failed, take_name(made, name));
     FORWARD_TO(failed, set_seal(made));
     *set = made;
@@ -360,16 +368,16 @@ failed:
     return status;
 }
 
-cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set) {
+/* `plain` is the set's name or path, `text` that with how it is read. */
+static cf_status load(const char *plain, const char *text, const ReadOptions *options, const char *data_dir,
+                      FolderListing *record, cf_set **set) {
     char *path;
     SetForm form;
     cf_set *made = NULL;
-    FAIL_IF(!name_or_path || !*name_or_path, CF_BAD_USE, "a data set needs a name or a path; \"\" was given");
-    if (generator_named(name_or_path)) return generate(name_or_path, set);
-    FORWARD(find_set(name_or_path, data_dir, &path, &form));
-    cf_status status = set_form_read(&form, &made);
+    FORWARD(find_set(plain, data_dir, &path, &form));
+    cf_status status = set_form_read(&form, options, record, &made);
     if (!status) {
-        status = finish(made, name_or_path, path);
+        status = finish(made, text, path, &options->sample);
         if (status)
             cf_set_free(made);
         else
@@ -378,4 +386,33 @@ cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **s
     set_form_free(&form);
     free(path);
     return status;
+}
+
+cf_status set_load_recorded(const char *name_or_path, const char *data_dir, FolderListing *record, cf_set **set) {
+    ReadOptions options;
+    char *plain;
+    FAIL_IF(!name_or_path || !*name_or_path, CF_BAD_USE, "a data set needs a name or a path; \"\" was given");
+    FORWARD(set_text_read(name_or_path, &plain, &options));
+    cf_status status = generator_named(plain) ? generate(name_or_path, &options, set)
+                                              : load(plain, name_or_path, &options, data_dir, record, set);
+    free(plain);
+    return status;
+}
+
+cf_status cf_set_load(const char *name_or_path, const char *data_dir, cf_set **set) {
+    return set_load_recorded(name_or_path, data_dir, NULL, set);
+}
+
+bool set_is_of_pictures(const char *name_or_path, const char *data_dir) {
+    ReadOptions options;
+    SetForm form;
+    char *plain, *path;
+    if (generator_named(name_or_path) || set_text_read(name_or_path, &plain, &options)) return false;
+    cf_status status = find_set(plain, data_dir, &path, &form);
+    free(plain);
+    if (status) return false;
+    const bool pictures = form.kind == SET_FOLDERS;
+    set_form_free(&form);
+    free(path);
+    return pictures;
 }

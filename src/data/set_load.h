@@ -2,28 +2,41 @@
 #ifndef DATA_SET_LOAD_H
 #define DATA_SET_LOAD_H
 
+#include "data/folder/folder.h"
 #include "data/image_set.h"
+#include "data/set_text.h"
 
 /* ---- set_form.c: what a path holds ---- */
 
 typedef enum SetKind { SET_NONE, SET_IDX, SET_MAT, SET_FOLDERS } SetKind;
 
-/* The files of a set: [0] the training part (or the only one), [1] the test part or NULLs. */
+enum { SET_PARTS = 3 }; /* training (or the only one), validation, test */
+
+/* The files of a set, by part; NULL where it has no such part. */
 typedef struct SetForm {
     SetKind kind;
-    char *images[2]; /* IDX images, .mat, or folder of class folders */
-    char *labels[2]; /* IDX only */
-    char *missing;   /* SET_NONE, or IDX with only one part: what was expected; else NULL */
+    char *path;              /* what was looked at */
+    char *images[SET_PARTS]; /* IDX images, .mat, or folder of class folders */
+    char *labels[SET_PARTS]; /* IDX only */
+    char *class_list;        /* IDX and .mat: classes.txt beside them, or NULL */
+    char *beside;            /* a folder of pictures that belongs to no part, or NULL */
+    char *missing;           /* SET_NONE, or IDX with only one part: what was expected; else NULL */
 } SetForm;
 
 /* Looks what can be loaded from a folder or file; SET_NONE with `missing` filled in if nothing can. Reads no
  * pixels. */
 cf_status set_form_find(const char *path, SetForm *form);
 void set_form_free(SetForm *form);
-/* Reads all parts and joins them; not sealed. */
-cf_status set_form_read(const SetForm *form, cf_set **set);
+/* Reads all parts and joins them; not sealed. `record`, unless NULL, takes what was done with each file of a set of pictures, also
+ * on failure; release it with folder_listing_free, and begin it zeroed. */
+cf_status set_form_read(const SetForm *form, const ReadOptions *options, FolderListing *record, cf_set **set);
 
 /* ---- set_load.c: names ---- */
+
+/* cf_set_load, with the record of set_form_read. */
+cf_status set_load_recorded(const char *name_or_path, const char *data_dir, FolderListing *record, cf_set **set);
+/* Whether a set's text names folders of pictures, whose size is chosen when they are read. Where it cannot be told: no. */
+bool set_is_of_pictures(const char *name_or_path, const char *data_dir);
 
 enum { MAX_DATA_FOLDERS = 3 };
 

@@ -1,11 +1,13 @@
 /* Cutting a set into training, validation and test images.
  *
- *   official  the official test images test; of the official training images round(validation x count) validate
- *   at        the same with the images before and after the cut in the place of the official parts
- *   pooled    of n images floor(7 n / 10) train, floor(n / 10) validate, the rest test: 70,000 give 49,000 / 7,000 / 14,000,
- *             SVHN's 99,289 give 69,502 / 9,928 / 19,859, as in the study
+ *   official  the official test images test; those of an official validation part validate, or else round(validation x count) of
+ *             the official training images; a set with a validation but no test part tests on a fifth of its training images
+ *   at        the images before the cut train, round(validation x count) of them validate; the images behind it test
+ *   pooled    of n images floor(validation x n) validate, n - floor(7 n / 10) - floor(n / 10) test, the rest train: with a share of
+ *             0.1, 70,000 give 49,000 / 7,000 / 14,000, SVHN's 99,289 give 69,502 / 9,928 / 19,859, as in the study
  *
- * Stratified, these totals are shared out over the classes by largest remainder (ties to the lower label), and each class is
+ * Stratified, these totals are shared out over the classes by largest remainder (ties to the lower label); a class with enough
+ * images has at least one in each part, for which the largest classes give some up, or else the part is larger. Each class is
  * shuffled by the stream (seed, RNG_SPLIT, 0, label); otherwise all images are, by (seed, RNG_SPLIT, 0, 256). The first of a
  * shuffled list test (pooled), the next validate, the others train. A training limit then keeps the first so many of the
  * class's training images as shuffled by (seed, RNG_LIMIT, 0, label); validation and test stay whole. Within a part, images
@@ -39,8 +41,7 @@ typedef struct Cutting {
 
 static const char *const part_names[PARTS] = {"training", "validation", "test"};
 
-/* Shares `total` out in proportion to counts, by largest remainder: each share is within 1 of exact. */
-static void share_out(const size_t counts[MAX_CLASSES], size_t total, size_t shares[MAX_CLASSES]) {
+void split_share_out(const size_t counts[MAX_CLASSES], size_t total, size_t shares[MAX_CLASSES]) {
     size_t all = 0, given = 0, remainders[MAX_CLASSES];
     for (int k = 0; k < MAX_CLASSES; k++) all += counts[k];
     for (int k = 0; k < MAX_CLASSES; k++) {
@@ -82,6 +83,18 @@ static void move_shuffled(Cutting *cutting, int label, size_t tests, size_t vali
         cutting->part[cutting->list[i]] = i < tests ? CF_TEST : CF_VALIDATION;
 }
 
+/* Gives each class that has `least` images one image of the part, taken from the classes that have most of it. */
+static void give_each_one(const size_t counts[MAX_CLASSES], size_t least, size_t shares[MAX_CLASSES]) {
+    for (int k = 0; k < MAX_CLASSES; k++) {
+        if (counts[k] < least || shares[k]) continue;
+        int largest = 0;
+        for (int j = 1; j < MAX_CLASSES; j++)
+            if (shares[j] > shares[largest]) largest = j;
+        if (shares[largest] > 1) shares[largest]--;
+        shares[k] = 1;
+    }
+}
+
 /* Moves so many of the training images to test and validation. */
 static void cut(Cutting *cutting, size_t tests, size_t validations) {
     size_t counts[MAX_CLASSES], test_shares[MAX_CLASSES], validation_shares[MAX_CLASSES];
@@ -89,15 +102,18 @@ static void cut(Cutting *cutting, size_t tests, size_t validations) {
         move_shuffled(cutting, ALL_CLASSES, tests, validations);
         return;
     }
+    const size_t least = (size_t)1 + (tests > 0) + (validations > 0);
     count_classes(cutting, CF_TRAIN, counts);
-    share_out(counts, tests, test_shares);
-    share_out(counts, validations, validation_shares);
+    split_share_out(counts, tests, test_shares);
+    split_share_out(counts, validations, validation_shares);
+    if (tests) give_each_one(counts, least, test_shares);
+    if (validations) give_each_one(counts, least, validation_shares);
     for (int k = 0; k < cutting->set->classes; k++)
         if (counts[k]) move_shuffled(cutting, k, test_shares[k], validation_shares[k]);
 }
 
-/* The classes that take part, and no image in any part but training and, from `train_end` on, test. */
-static cf_status begin(Cutting *cutting, size_t train_end) {
+/* The classes that take part, and each image in training, from `train_end` on in validation, from `validation_end` on in test. */
+static cf_status begin(Cutting *cutting, size_t train_end, size_t validation_end) {
     const cf_set *set = cutting->set;
     size_t counts[MAX_CLASSES] = {0}, absent = 0;
     int first_absent = -1;
@@ -116,7 +132,10 @@ static cf_status begin(Cutting *cutting, size_t train_end) {
         notice("%s has no image of class %s%s; left out", set->name, set->class_names[first_absent],
                absent > 1 ? " and others" : "");
     for (size_t i = 0; i < set->count; i++)
-        cutting->part[i] = !cutting->wanted[set->labels[i]] ? LEFT_OUT : i < train_end ? CF_TRAIN : CF_TEST;
+        cutting->part[i] = !cutting->wanted[set->labels[i]] ? LEFT_OUT
+                           : i < train_end                  ? CF_TRAIN
+                           : i < validation_end             ? CF_VALIDATION
+                                                            : CF_TEST;
     return CF_OK;
 }
 
@@ -133,20 +152,66 @@ static void apply_limits(Cutting *cutting) {
     }
 }
 
-static cf_status check_parts(const Cutting *cutting) {
-    static const char *const remedies[PARTS] = {
-        "use pooled, move the cut, or leave the class out with the class filter",
-        "raise the validation share, or leave the class out with the class filter",
-        "use pooled, move the cut, or leave the class out with the class filter",
-    };
-    size_t counts[MAX_CLASSES];
-    for (int p = 0; p < PARTS; p++) {
-        count_classes(cutting, (unsigned char)p, counts);
-        for (int k = 0; k < cutting->set->classes; k++)
-            FAIL_IF(cutting->wanted[k] && !counts[k], CF_BAD_USE, "class %s of %s has no %s image with this split; %s",
-                    cutting->set->class_names[k], cutting->set->name, part_names[p], remedies[p]);
+static void leave_out_class(Cutting *cutting, int label) {
+    cutting->wanted[label] = false;
+    for (size_t i = 0; i < cutting->set->count; i++)
+        if (cutting->set->labels[i] == label) cutting->part[i] = LEFT_OUT;
+}
+
+static bool is_trained_officially(const cf_set *set, int label) {
+    for (size_t i = 0; i < set->official_train; i++)
+        if (set->labels[i] == label) return true;
+    return false;
+}
+
+/* A class without training images cannot be learned: an official part may be so, a cut of ours is to be another one. */
+static cf_status check_training(Cutting *cutting, size_t counts[PARTS][MAX_CLASSES]) {
+    const cf_set *set = cutting->set;
+    const bool official = cutting->options->mode == CF_SPLIT_OFFICIAL;
+    for (int k = 0; k < set->classes; k++) {
+        if (!cutting->wanted[k] || counts[CF_TRAIN][k]) continue;
+        FAIL_IF(!official || is_trained_officially(set, k), CF_BAD_USE,
+                "class %s of %s has no training image with this split; use pooled, move the cut, or leave the class "
+                "out with "
+                "the class filter",
+                set->class_names[k], set->name);
+        notice("class %s of %s has no training image, so it cannot be learned: its %zu images are left out",
+               set->class_names[k], set->name, counts[CF_VALIDATION][k] + counts[CF_TEST][k]);
+        leave_out_class(cutting, k);
     }
     return CF_OK;
+}
+
+/* A class that a part lacks is told; a part without any image is none. */
+static cf_status check_parts(Cutting *cutting) {
+    static const char *const remedies[PARTS] = {
+        "", "raise the validation share", "use pooled, move the cut, or leave the class out with the class filter"};
+    const cf_set *set = cutting->set;
+    size_t counts[PARTS][MAX_CLASSES];
+    for (int p = 0; p < PARTS; p++) count_classes(cutting, (unsigned char)p, counts[p]);
+    FORWARD(check_training(cutting, counts));
+    for (int p = CF_VALIDATION; p < PARTS; p++) {
+        size_t all = 0;
+        for (int k = 0; k < set->classes; k++) all += cutting->wanted[k] ? counts[p][k] : 0;
+        FAIL_IF(!all, CF_BAD_USE, "%s has no %s image with this split; %s", set->name, part_names[p], remedies[p]);
+        int lacking = 0, first = -1;
+        for (int k = 0; k < set->classes; k++)
+            if (cutting->wanted[k] && !counts[p][k] && lacking++ == 0) first = k;
+        if (!lacking) continue;
+        FAIL_IF(p == CF_TEST && cutting->options->mode == CF_SPLIT_AT, CF_BAD_USE,
+                "class %s of %s has no %s image with this split; %s", set->class_names[first], set->name, part_names[p],
+                remedies[p]);
+        notice("class %s%s of %s has no %s image with this split; it has %zu images in all", set->class_names[first],
+               lacking > 1 ? " (and others)" : "", set->name, part_names[p],
+               counts[0][first] + counts[1][first] + counts[2][first]);
+    }
+    return CF_OK;
+}
+
+static int count_wanted(const Cutting *cutting) {
+    int wanted = 0;
+    for (int k = 0; k < cutting->set->classes; k++) wanted += cutting->wanted[k];
+    return wanted;
 }
 
 /* The images whose part is one of those allowed, in ascending order. */
@@ -184,8 +249,9 @@ failed:
 static cf_status check_options(const cf_set *set, const cf_split_options *options) {
     FAIL_IF((unsigned)options->mode > CF_SPLIT_AT, CF_BAD_USE, "split mode %d is none of official, pooled, at",
             (int)options->mode);
-    FAIL_IF(options->mode != CF_SPLIT_POOLED && !(options->validation > 0 && options->validation < 1), CF_BAD_USE,
-            "the validation share is %g; it must lie between 0 and 1 (0.1 is usual)", options->validation);
+    const double most = options->mode == CF_SPLIT_POOLED ? 0.8 : 1;
+    FAIL_IF(!(options->validation > 0 && options->validation < most), CF_BAD_USE,
+            "the validation share is %g; it must lie between 0 and %g (0.1 is usual)", options->validation, most);
     FAIL_IF(options->mode == CF_SPLIT_OFFICIAL && set->official_train == set->count, CF_BAD_USE,
             "%s has no official test part; use the split pooled, or at:N for the first N of its %zu images "
             "to train on",
@@ -196,23 +262,36 @@ static cf_status check_options(const cf_set *set, const cf_split_options *option
     return CF_OK;
 }
 
+cf_status split_check_validation(const cf_set *set, const cf_split_options *options) {
+    FAIL_IF(
+        options->mode == CF_SPLIT_OFFICIAL && set->official_validation, CF_BAD_USE,
+        "%s has %zu validation images of its own; leave the share of validation images out, or use the split pooled",
+        set->name, set->official_validation);
+    return CF_OK;
+}
+
 static cf_status cut_parts(Cutting *cutting) {
     const cf_split_options *options = cutting->options;
     const cf_set *set = cutting->set;
-    size_t ends[] = {
-        [CF_SPLIT_OFFICIAL] = set->official_train, [CF_SPLIT_POOLED] = set->count, [CF_SPLIT_AT] = options->at};
-    FORWARD(begin(cutting, ends[options->mode]));
-    int present = 0;
-    for (int k = 0; k < set->classes; k++) present += cutting->wanted[k];
-    FAIL_IF(present < 2, CF_BAD_INPUT, "%s has images of %d class; at least two are needed to tell apart", set->name,
-            present);
-    size_t count = list_images(cutting, CF_TRAIN, ALL_CLASSES);
+    const bool official = options->mode == CF_SPLIT_OFFICIAL;
+    const size_t end = official ? set->official_train : options->mode == CF_SPLIT_AT ? options->at : set->count;
+    FORWARD(begin(cutting, end, official ? set_test_begin(set) : end));
+    FAIL_IF(count_wanted(cutting) < 2, CF_BAD_INPUT, "%s has images of %d class; at least two are needed to tell apart",
+            set->name, count_wanted(cutting));
+    const size_t count = list_images(cutting, CF_TRAIN, ALL_CLASSES);
+    const size_t fifth = count - count * 7 / 10 - count / 10;
     if (options->mode == CF_SPLIT_POOLED)
-        cut(cutting, count - count * 7 / 10 - count / 10, count / 10);
-    else
+        cut(cutting, fifth, (size_t)((double)count * options->validation + 1e-9));
+    else if (!official || !set->official_validation)
         cut(cutting, 0, (size_t)llround((double)count * options->validation));
+    else if (set_test_begin(set) == set->count)
+        cut(cutting, fifth, 0);
     apply_limits(cutting);
-    return check_parts(cutting);
+    FORWARD(check_parts(cutting));
+    FAIL_IF(count_wanted(cutting) < 2, CF_BAD_INPUT,
+            "%s has training images of %d class with this split; at least two are needed to tell apart", set->name,
+            count_wanted(cutting));
+    return CF_OK;
 }
 
 static cf_status cutting_new(const cf_set *set, const cf_split_options *options, Cutting *cutting) {
@@ -245,7 +324,7 @@ cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split) 
     cf_split_options options = cf_split_defaults();
     options.classes = classes;
     FORWARD(cutting_new(set, &options, &cutting));
-    cf_status status = begin(&cutting, set->official_train);
+    cf_status status = begin(&cutting, set->official_train, set_test_begin(set));
     if (!status) status = collect_all(&cutting, split);
     cutting_free(&cutting);
     return status;

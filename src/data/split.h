@@ -7,9 +7,15 @@
 /* Images per label of the set. */
 void subset_class_counts(const cf_subset *subset, size_t counts[MAX_CLASSES]);
 
+/* Shares `total` out in proportion to counts, by largest remainder: each share is within 1 of exact, and none above its count
+ * while `total` is not above their sum. */
+void split_share_out(const size_t counts[MAX_CLASSES], size_t total, size_t shares[MAX_CLASSES]);
+
 /* The set as its files have it, for looking at and for evaluating whole: CF_TRAIN is the official training
  * part uncut, CF_VALIDATION is empty, CF_TEST the official test part (empty if there is none). `classes` as
  * in cf_split_options. No part has to have images. */
 cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split);
+/* Refuses a validation share that was asked for where the set has validation images of its own, which this split takes. */
+cf_status split_check_validation(const cf_set *set, const cf_split_options *options);
 
 #endif

@@ -1,4 +1,5 @@
-/* The writers of image sets: images first .. first+count-1 of a set, in files that other tools read. Files are written
+/* The writers of image sets: images first .. first+count-1 of a set, in files that other tools read; values[k] is the number that
+ * stands for class k (data/class_list.h). Files are written
  * aside and renamed. The same images give the same bytes, where zlib is the same: no time and no machine's name goes in.
  */
 #ifndef DATA_WRITERS_H
@@ -8,10 +9,11 @@
 
 /* idx_write.c: unsigned bytes, 3 dimensions N,H,W for grey and 4 N,H,W,C for colour; labels with 1. A path that ends
  * with .gz is packed. */
-cf_status idx_write(const cf_set *set, size_t first, size_t count, const char *images_path, const char *labels_path);
+cf_status idx_write(const cf_set *set, const unsigned char *values, size_t first, size_t count, const char *images_path,
+                    const char *labels_path);
 
-/* mat_write.c: MATLAB v5 with SVHN's X (uint8, H x W x C x N) and y (uint8, N x 1; 10 is the first class, digit 0),
+/* mat_write.c: MATLAB v5 with SVHN's X (uint8, H x W x C x N) and y (uint8, N x 1; 10 is digit 0),
  * each compressed. At most 10 classes and, as MATLAB's v5 has it, less than 2 GB of pixels. */
-cf_status mat_write(const cf_set *set, size_t first, size_t count, const char *path);
+cf_status mat_write(const cf_set *set, const unsigned char *values, size_t first, size_t count, const char *path);
 
 #endif

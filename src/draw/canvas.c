@@ -64,7 +64,9 @@ static cairo_surface_t *make_surface(Canvas *canvas, double width, double height
     cairo_surface_t *surface;
     switch (canvas->kind) {
     case CANVAS_SVG:
-        return cairo_svg_surface_create_for_stream(keep_bytes, canvas, width, height);
+        surface = cairo_svg_surface_create_for_stream(keep_bytes, canvas, width, height);
+        cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PT); /* Cairo 1.18 would choose pixels */
+        return surface;
     case CANVAS_PDF:
         surface = cairo_pdf_surface_create_for_stream(keep_bytes, canvas, width, height);
         /* No date: the same figure gives the same file on any day. */

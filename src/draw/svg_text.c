@@ -33,16 +33,19 @@ static cf_status number_of(Numbering *numbering, long id, size_t *number) {
     return CF_OK;
 }
 
-/* The length of "image12" or "surface3" at `at`, with its number, or 0. */
-static size_t match_id(const char *at, const char *end, size_t *word, long *id) {
-    static const char *const words[] = {"image", "surface"};
+/* The length of "image12", "surface3" or, since Cairo 1.18, an image's "source-12" at `at`; with its number and our word for it.
+ * Or 0. */
+static size_t match_id(const char *at, const char *end, const char **word, long *id) {
+    static const struct {
+        const char *theirs, *ours;
+    } words[] = {{"image", "image"}, {"surface", "surface"}, {"source-", "image"}};
     for (size_t i = 0; i < COUNT_OF(words); i++) {
-        size_t length = strlen(words[i]);
-        if ((size_t)(end - at) <= length || memcmp(at, words[i], length) != 0) continue;
+        size_t length = strlen(words[i].theirs);
+        if ((size_t)(end - at) <= length || memcmp(at, words[i].theirs, length) != 0) continue;
         size_t digits = 0;
         for (*id = 0; at + length + digits < end && at[length + digits] >= '0' && at[length + digits] <= '9'; digits++)
             *id = 10 * *id + (at[length + digits] - '0');
-        *word = length;
+        *word = words[i].ours;
         return digits ? length + digits : 0;
     }
     return 0;
@@ -52,14 +55,15 @@ static size_t match_id(const char *at, const char *end, size_t *word, long *id) 
 static cf_status settle(const char *svg, const char *end, Numbering *numbering, FILE *out) {
     static const char image[] = "<image";
     for (const char *at = svg; at < end;) {
-        size_t word, number, length;
+        size_t number, length;
+        const char *word;
         long id;
         if (*at == '<' && (size_t)(end - at) > strlen(image) && memcmp(at, image, strlen(image)) == 0) {
             fputs(SHARP, out);
             at += strlen(image);
         } else if ((*at == '"' || *at == '#') && (length = match_id(at + 1, end, &word, &id)) > 0) {
             FORWARD(number_of(numbering, id, &number));
-            fprintf(out, "%.*s%zu", (int)word + 1, at, number);
+            fprintf(out, "%c%s%zu", *at, word, number);
             at += 1 + length;
         } else {
             fputc(*at++, out);

@@ -127,6 +127,7 @@ static cf_status take_texts(const StoredFile *file, Umap *umap) {
 static cf_status take_tensor(const StoredFile *file, const char *name, size_t rows, size_t columns, float **values) {
     const StoredTensor *tensor = safetensors_find(file, name);
     FAIL_IF(!tensor || tensor->dims != 2, CF_BAD_INPUT, "the tensor \"%s\" with two dimensions is missing", name);
+    FORWARD(safetensors_find_float(file, name, &tensor));
     FAIL_IF((rows && tensor->shape[0] != rows) || (columns && tensor->shape[1] != columns), CF_BAD_INPUT,
             "the tensor \"%s\" is %zu x %zu, and does not fit the rest", name, tensor->shape[0], tensor->shape[1]);
     FAIL_IF(tensor->shape[1] > MOST_DIMENSIONS, CF_BAD_INPUT, "the tensor \"%s\" has %zu columns; %d are possible",

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,18 @@ static cf_status choose_images(const cf_model *model, const cf_subset *subset, E
     return CF_OK;
 }
 
+/* Every image has a label here, so that a loss of all tells of each: weights are finite, but sums of them were too large. */
+static cf_status check_loss(const cf_model *model, const cf_subset *subset, const Evaluation *e, double loss) {
+    size_t i = 0;
+    if (isfinite(loss)) return CF_OK;
+    while (i + 1 < e->count && isfinite(e->probabilities[i * (size_t)model->classes])) i++;
+    return FAIL(CF_DIVERGED,
+                "the loss over %zu images of %s is %g: the outputs of the network overflow (first seen at image %u); "
+                "its weights are "
+                "too large, so train it again with a lower learning rate",
+                e->count, subset->set->name, loss, (unsigned)subset->images[i]);
+}
+
 cf_status evaluate(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options,
                    Evaluation *evaluation) {
     Evaluation e = {.files = subset->set->files, .temperature = {0, "no validation part was evaluated"}};
@@ -55,6 +68,7 @@ cf_status evaluate(const cf_model *model, const cf_subset *subset, const Classif
     kept.images = e.images;
     kept.count = e.count;
     FORWARD_TO(failed, classify(model, &kept, options, e.probabilities, &result));
+    FORWARD_TO(failed, check_loss(model, &kept, &e, result.loss));
     FORWARD_TO(failed, metrics_new(e.probabilities, e.labels, e.count, model->classes,
                                    (const char *const *)model->class_names, &e.metrics));
     /* The network's loss is exact where a probability has become 0. */

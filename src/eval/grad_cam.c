@@ -262,6 +262,8 @@ cf_status grad_cam_map(GradCam *cam, const float *image, int label, float *map) 
         finite = finite && isfinite(sum);
     }
     free(weights);
-    FAIL_IF(!finite, CF_BAD_INPUT, "the map is not finite: the model's weights are damaged or diverged");
+    FAIL_IF(!finite, CF_BAD_INPUT,
+            "the map is not finite: the model's weights are so "
+            "large that its gradients overflow");
     return CF_OK;
 }

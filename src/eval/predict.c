@@ -2,8 +2,9 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "data/readers.h"
+#include "data/picture/picture.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +40,10 @@ void predictor_free(Predictor *predictor) {
 
 /* A picture is a set of one image, whose class nobody knows. */
 static cf_status picture_to_set(const char *path, bool invert, cf_set **set) {
+    /* Of a drawing on transparent paper, the paper is white. */
+    const PictureOptions options = {.ground = invert ? 255 : 0};
     Picture picture;
-    FORWARD(picture_read(path, &picture));
+    FORWARD(picture_read(path, &options, &picture));
     size_t size = (size_t)picture.channels * (size_t)picture.height * (size_t)picture.width;
     cf_status status = set_new(path, path, 1, picture.channels, picture.height, picture.width, 1, set);
     if (!status) status = set_name_classes_by_number(*set);
@@ -48,6 +51,17 @@ static cf_status picture_to_set(const char *path, bool invert, cf_set **set) {
         (*set)->pixels[i] = (unsigned char)(invert ? 255 - picture.pixels[i] : picture.pixels[i]);
     free(picture.pixels);
     return status;
+}
+
+/* Weights are finite: sums of them were too large for a float. */
+static cf_status check_outputs(const cf_model *model, const char *path, const float *probabilities) {
+    for (int c = 0; c < model->classes; c++)
+        FAIL_IF(!isfinite(probabilities[c]), CF_BAD_INPUT,
+                "%s: the network gives no probabilities, since its outputs are not finite (class %s: %g): the model's "
+                "weights "
+                "are so large that their sums overflow; train it again with a lower learning rate",
+                path, model->class_names[c], (double)probabilities[c]);
+    return CF_OK;
 }
 
 cf_status predictor_file(Predictor *p, const char *path, bool invert, float *probabilities) {
@@ -61,6 +75,7 @@ cf_status predictor_file(Predictor *p, const char *path, bool invert, float *pro
     FORWARD_TO(done, feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes,
                               p->threads, &feed));
     FORWARD_TO(done, plan_infer(p->plan, &feed, &first, 1, probabilities, &result));
+    FORWARD_TO(done, check_outputs(model, path, probabilities));
 done:
     feed_free(&feed);
     cf_set_free(set);

@@ -9,8 +9,8 @@ typedef struct Predictor Predictor;
 /* Borrows the model. */
 cf_status predictor_new(const cf_model *model, const ClassifyOptions *options, Predictor **predictor);
 void predictor_free(Predictor *predictor);
-/* A PNG or JPEG file; probabilities [model->classes]. `invert` takes 255 - value first: for dark strokes on light ground
- * where the model was trained on the opposite. */
+/* A picture file; probabilities [model->classes]. `invert` takes 255 - value first: for dark strokes on light ground
+ * where the model was trained on the opposite; there a transparent ground is white, else black. */
 cf_status predictor_file(Predictor *predictor, const char *path, bool invert, float *probabilities);
 
 #endif

@@ -79,9 +79,9 @@ typedef struct Kernels {
     /* One step of an optimizer over `count` values. SGD with momentum: m = momentum * m + g; w -= rate * m, where
      * g = dw + decay * w. Adam (Kingma, Ba 2015): m, v the moments, `rate` with the bias corrections' first factor in it,
      * `root` = 1 / sqrt(1 - beta2^t); decay as in SGD when `decoupled` is 0, else w -= decoupled * w first (AdamW:
-     * Loshchilov, Hutter 2019). */
-    void (*sgd)(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay);
-    void (*adam)(float *w, const float *dw, float *m, float *v, size_t count, float rate, float root, float decay,
+     * Loshchilov, Hutter 2019). True if every w (and v) is finite after it; a moment m that is not makes its w the same. */
+    bool (*sgd)(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay);
+    bool (*adam)(float *w, const float *dw, float *m, float *v, size_t count, float rate, float root, float decay,
                  float decoupled);
 } Kernels;
 
@@ -93,7 +93,7 @@ typedef struct Dense Dense;
 typedef struct DenseShape {
     int N, slice; /* images of the whole batch, in slices */
     int inputs, outputs;
-    float slope; /* act behind the layer; 1: none */
+    float slope; /* act behind the layer, through which NaN passes; 1: none */
     bool bias;
     bool float_out; /* the outputs are float32 whatever the element: the network's last layer */
 } DenseShape;

@@ -13,6 +13,14 @@ cf_status model_new(const char *name_or_line, Shape data, const char *const *cla
     FORWARD(memory_new(1, sizeof *made, &made));
     FORWARD_TO(failed, model_line_parse(name_or_line, data, classes, &made->layers));
     FORWARD_TO(failed, parameters_new(&made->layers, &made->parameters));
+    if (!made->parameters.trainable) {
+        status =
+            FAIL(CF_BAD_USE,
+                 "the model \"%s\" has no weights, so there is nothing that it could learn: a layer of dense, conv "
+                 "or bn is needed",
+                 made->layers.line);
+        goto failed;
+    }
     FORWARD_TO(failed, parameters_initialise(&made->parameters, seed));
     for (; made->classes < classes; made->classes++)
         FORWARD_TO(failed, memory_copy_string(class_names[made->classes], &made->class_names[made->classes]));

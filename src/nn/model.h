@@ -31,10 +31,11 @@ typedef struct TensorBag {
 
 cf_status bag_new(int room, TensorBag *bag);
 void bag_free(TensorBag *bag);
-/* Every parameter as "prefix" + name; `values` lie as parameters->values do. */
+/* Every parameter as "prefix" + name; `values` lie as parameters->values do. CF_DIVERGED where one of them may be no model's
+ * (parameter_first_unsound). */
 cf_status bag_add(TensorBag *bag, const Parameters *parameters, const char *prefix, const float *values,
                   bool trainable_only);
-/* Reads what bag_add wrote: every tensor must be there with its shape. */
+/* Reads what bag_add wrote: every tensor must be there with its shape and with values that a model may have. */
 cf_status bag_take(const StoredFile *file, const Parameters *parameters, const char *prefix, float *values,
                    bool trainable_only);
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,23 +55,48 @@ cf_status bag_add(TensorBag *bag, const Parameters *parameters, const char *pref
         tensor->count = parameter->count;
         tensor->values = copy;
         bag->count++;
+        const size_t unsound = parameter_first_unsound(parameter, copy);
+        FAIL_IF(unsound < parameter->count, CF_DIVERGED,
+                "%s: value %zu is %g: weights that are not finite, or a variance below 0, are not written",
+                tensor->name, unsound, (double)copy[unsound]);
     }
     return CF_OK;
+}
+
+/* A tensor of a file as this parameter's: there, of float32 and with its shape. */
+static cf_status find_tensor(const StoredFile *file, const Parameter *parameter, const char *prefix,
+                             const StoredTensor **tensor) {
+    char name[sizeof((TensorBag){0}).names[0]], expected[SHAPE_TEXT], found[SHAPE_TEXT];
+    snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
+    FORWARD(safetensors_find_float(file, name, tensor));
+    const size_t bytes = (size_t)parameter->dims * sizeof(size_t);
+    if ((*tensor)->dims == parameter->dims && memcmp((*tensor)->shape, parameter->shape, bytes) == 0) return CF_OK;
+    shape_to_text(parameter->shape, parameter->dims, expected);
+    shape_to_text((*tensor)->shape, (*tensor)->dims, found);
+    return FAIL(CF_BAD_INPUT, "the tensor %s: shape %s expected, %s found", name, expected, found);
+}
+
+static cf_status check_values(const StoredTensor *tensor, const Parameter *parameter) {
+    const size_t i = parameter_first_unsound(parameter, tensor->values);
+    if (i == parameter->count) return CF_OK;
+    const double value = (double)tensor->values[i];
+    FAIL_IF(isfinite(value), CF_BAD_INPUT,
+            "the tensor %s: value %zu is %g, and a variance is 0 or more; the file is damaged", tensor->name, i, value);
+    return FAIL(
+        CF_BAD_INPUT,
+        "the tensor %s: value %zu is %g, and weights are finite numbers; the training that gave them diverged, or "
+        "the file is damaged",
+        tensor->name, i, value);
 }
 
 cf_status bag_take(const StoredFile *file, const Parameters *parameters, const char *prefix, float *values,
                    bool trainable_only) {
     for (int i = 0; i < parameters->count; i++) {
         const Parameter *parameter = &parameters->table[i];
-        char name[sizeof((TensorBag){0}).names[0]];
+        const StoredTensor *tensor;
         if (trainable_only && !parameter->trainable) continue;
-        snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
-        const StoredTensor *tensor = safetensors_find(file, name);
-        FAIL_IF(!tensor, CF_BAD_INPUT, "the tensor %s is missing", name);
-        FAIL_IF(tensor->dims != parameter->dims ||
-                    memcmp(tensor->shape, parameter->shape, (size_t)parameter->dims * sizeof(size_t)) != 0,
-                CF_BAD_INPUT, "the tensor %s has another shape than its layer (%zu values were expected, %zu found)",
-                name, parameter->count, tensor->count);
+        FORWARD(find_tensor(file, parameter, prefix, &tensor));
+        FORWARD(check_values(tensor, parameter));
         parameter_from_file(parameters, parameter, tensor->values, values + parameter->offset);
     }
     return CF_OK;
@@ -133,14 +159,16 @@ static cf_status take_classes(const char *text, const char *path, const char *na
 /* The file must hold what its model line asks for: that is looked at before memory is taken for it. */
 static cf_status check_weights(const StoredFile *file, const char *line, Shape shape, int classes) {
     LayerList list;
-    size_t stored = 0;
+    Parameters layout = {0};
     FORWARD(model_line_parse(line, shape, classes, &list));
-    const size_t wanted = layer_list_parameters(&list);
+    cf_status status = parameters_layout(&list, &layout);
+    for (int i = 0; i < layout.count && !status; i++) {
+        const StoredTensor *tensor;
+        status = find_tensor(file, &layout.table[i], "", &tensor);
+    }
+    parameters_free(&layout);
     layer_list_free(&list);
-    for (size_t t = 0; t < file->tensor_count; t++) stored += file->tensors[t].count;
-    FAIL_IF(stored < wanted, CF_BAD_INPUT, "its model line has %zu parameters, its tensors have %zu values", wanted,
-            stored);
-    return CF_OK;
+    return status;
 }
 
 cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **model) {
@@ -186,6 +214,22 @@ done:
     return status;
 }
 
+/* PyTorch's own state has counters of batches that nobody needs for predicting. */
+static void tell_surplus(const StoredFile *file, const Parameters *parameters, const char *path) {
+    const size_t surplus = file->tensor_count - (size_t)parameters->count; /* the model's are all there */
+    for (size_t t = 0; surplus && t < file->tensor_count; t++) {
+        int i = 0;
+        while (i < parameters->count && strcmp(parameters->table[i].name, file->tensors[t].name) != 0) i++;
+        if (i < parameters->count) continue;
+        if (surplus == 1)
+            notice("%s: a tensor that the model does not need is passed over: %.80s", path, file->tensors[t].name);
+        else
+            notice("%s: %zu tensors that the model does not need are passed over, the first of them %.80s", path,
+                   surplus, file->tensors[t].name);
+        return;
+    }
+}
+
 cf_status cf_model_load(const char *path, cf_model **model) {
     StoredFile file = {0};
     cf_model *made = NULL;
@@ -197,6 +241,7 @@ cf_status cf_model_load(const char *path, cf_model **model) {
         status_prefix(status, "%s", path);
         goto failed;
     }
+    tell_surplus(&file, &made->parameters, path);
     safetensors_free(&file);
     *model = made;
     return CF_OK;

@@ -211,7 +211,10 @@ static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
     layer->in = in;
     size_t inputs = shape_size(in);
     if (inputs > LARGEST_LAYER)
-        return fail_at(reader, layer->column, "more than %d values would arrive at this layer", LARGEST_LAYER);
+        return fail_at(
+            reader, layer->column,
+            "more than %d values would arrive at this layer; smaller images have fewer (--size 64 reads them so)",
+            LARGEST_LAYER);
     switch (layer->kind) {
     case LAYER_CONV:
         FORWARD(window_shape(reader, layer));
@@ -242,7 +245,10 @@ static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
         break;
     }
     if (shape_size(layer->out) > LARGEST_LAYER || layer->parameters > LARGEST_LAYER)
-        return fail_at(reader, layer->column, "this layer would have more than %d values or parameters", LARGEST_LAYER);
+        return fail_at(reader, layer->column,
+                       "this layer would have more than %d values or parameters; smaller images have fewer (--size 64 "
+                       "reads them so)",
+                       LARGEST_LAYER);
     return CF_OK;
 }
 
@@ -277,11 +283,14 @@ static bool next_is_bn(const char *after) {
     return strncmp(after, "bn", 2) == 0 && (after[2] == '\0' || strchr(" \t|", after[2]));
 }
 
+/* A name is its word and a number; a word may begin another one. */
 static void number_layer(LayerList *list, const char *word, Layer *layer) {
     int number = 1;
     size_t length = strlen(word);
-    for (int i = 0; i < list->count; i++)
-        if (strncmp(list->layers[i].name, word, length) == 0) number++;
+    for (int i = 0; i < list->count; i++) {
+        const char *name = list->layers[i].name;
+        if (strcspn(name, "0123456789") == length && strncmp(name, word, length) == 0) number++;
+    }
     snprintf(layer->name, sizeof layer->name, "%.13s%d", word, number);
 }
 
@@ -353,6 +362,17 @@ cf_status model_line_parse(const char *name_or_line, Shape data, int classes, La
 failed:
     layer_list_free(&made);
     return status;
+}
+
+bool model_line_input(const char *name_or_line, Shape *shape) {
+    const char *line = model_named_line(name_or_line);
+    Shape found;
+    char end[2] = "";
+    if (!line) line = name_or_line;
+    const int read = sscanf(line, " input %5dx%5dx%5d %1s", &found.C, &found.H, &found.W, end);
+    if (read < 3 || (read == 4 && end[0] != '|') || found.C < 1 || found.H < 1 || found.W < 1) return false;
+    *shape = found;
+    return true;
 }
 
 void layer_list_free(LayerList *list) {

@@ -24,6 +24,7 @@ typedef enum LayerKind {
     LAYER_DENSE,
     LAYER_DROPOUT
 } LayerKind;
+enum { LAYER_KINDS = LAYER_DROPOUT + 1 };
 
 typedef struct Shape {
     int C, H, W;
@@ -53,6 +54,8 @@ typedef struct LayerList {
 /* `data` is the shape of the images, `classes` what the last layer must give. An error points at the column. */
 cf_status model_line_parse(const char *name_or_line, Shape data, int classes, LayerList *list);
 void layer_list_free(LayerList *list);
+/* Whether the line begins with `input`, and the shape that it names; false, too, where that is none. */
+bool model_line_input(const char *name_or_line, Shape *shape);
 
 /* The named models: names end with NULL; the line of a name, or NULL. */
 extern const char *const model_names[];

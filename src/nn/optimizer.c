@@ -4,6 +4,7 @@
 #include "base/slices.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { PIECE = 16384 }; /* values */
@@ -35,19 +36,22 @@ typedef struct Update {
     float *weights;
     const float *gradient;
     float rate, root, decay, decoupled;
+    atomic_bool not_finite; /* in any piece; all are done even so, lest the outcome depend on their order */
 } Update;
 
 static cf_status update_piece(void *context, int64_t index, int thread) {
-    const Update *u = context;
+    Update *u = context;
     const Optimizer *o = u->optimizer;
     size_t from = (size_t)index * PIECE, count = o->count - from < PIECE ? o->count - from : PIECE;
+    bool finite;
     (void)thread;
     if (o->kind == CF_SGD)
-        o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, (float)o->momentum,
-                        u->decay);
+        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, (float)o->momentum,
+                                 u->decay);
     else
-        o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, count, u->rate, u->root,
-                         u->decay, u->decoupled);
+        finite = o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, count, u->rate,
+                                  u->root, u->decay, u->decoupled);
+    if (!finite) atomic_store(&u->not_finite, true);
     return CF_OK;
 }
 
@@ -63,5 +67,9 @@ cf_status optimizer_step(Optimizer *optimizer, float *weights, const float *grad
         update.decoupled = (float)(rate * optimizer->weight_decay);
     else
         update.decay = (float)optimizer->weight_decay;
-    return slices_run(threads, ((int64_t)optimizer->count + PIECE - 1) / PIECE, update_piece, &update);
+    FORWARD(slices_run(threads, ((int64_t)optimizer->count + PIECE - 1) / PIECE, update_piece, &update));
+    FAIL_IF(atomic_load(&update.not_finite), CF_DIVERGED,
+            "the weights are not finite any more after step %lld at learning rate %g", (long long)optimizer->steps,
+            rate);
+    return CF_OK;
 }

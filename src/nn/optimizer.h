@@ -17,7 +17,7 @@ typedef struct Optimizer {
 cf_status optimizer_new(cf_optimizer kind, const Kernels *kernels, double momentum, double weight_decay, size_t count,
                         Optimizer *optimizer);
 void optimizer_free(Optimizer *optimizer);
-/* weights and gradient have optimizer->count values. */
+/* weights and gradient have optimizer->count values. CF_DIVERGED: a weight, or a second moment, is not finite any more. */
 cf_status optimizer_step(Optimizer *optimizer, float *weights, const float *gradient, double rate, int threads);
 
 #endif

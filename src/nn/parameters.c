@@ -40,7 +40,7 @@ static void add_layer(Parameters *p, int i) {
     }
 }
 
-cf_status parameters_new(const LayerList *layers, Parameters *parameters) {
+cf_status parameters_layout(const LayerList *layers, Parameters *parameters) {
     Parameters made = {.layers = layers};
     FORWARD(memory_new((size_t)layers->count * PER_LAYER + 1, sizeof *made.table, &made.table));
     for (int i = 0; i < layers->count; i++) add_layer(&made, i);
@@ -52,6 +52,13 @@ cf_status parameters_new(const LayerList *layers, Parameters *parameters) {
         }
         if (trainable) made.trainable = made.total;
     }
+    *parameters = made;
+    return CF_OK;
+}
+
+cf_status parameters_new(const LayerList *layers, Parameters *parameters) {
+    Parameters made;
+    FORWARD(parameters_layout(layers, &made));
     cf_status status = memory_new(made.total, sizeof(float), &made.values);
     if (status) {
         parameters_free(&made);
@@ -135,6 +142,13 @@ void parameter_to_file(const Parameters *parameters, const Parameter *parameter,
 
 void parameter_from_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to) {
     permute(parameters, parameter, from, to, false);
+}
+
+size_t parameter_first_unsound(const Parameter *parameter, const float *values) {
+    const bool variance = ends_with(parameter->name, "running_var");
+    size_t i = 0;
+    while (i < parameter->count && isfinite(values[i]) && !(variance && values[i] < 0)) i++;
+    return i;
 }
 
 static cf_status hash_all(const Parameters *p, float *scratch, Sha256 *sha) {

@@ -26,6 +26,8 @@ typedef struct Parameters {
     size_t trainable, total;
 } Parameters;
 
+/* The table alone, values NULL: where what a file holds is to be looked at before memory is taken. */
+cf_status parameters_layout(const LayerList *layers, Parameters *parameters);
 cf_status parameters_new(const LayerList *layers, Parameters *parameters);
 void parameters_free(Parameters *parameters);
 /* The values of "layer.what" for what = "weight", "bias", "running_mean" ..; NULL where the layer has none. */
@@ -37,6 +39,10 @@ cf_status parameters_initialise(Parameters *parameters, uint64_t seed);
 /* One tensor between the order in memory and the order in files; `from` and `to` have parameter->count floats. */
 void parameter_to_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to);
 void parameter_from_file(const Parameters *parameters, const Parameter *parameter, const float *from, float *to);
+
+/* The place of the first of parameter->count values that no model may have: not finite, or a variance below 0;
+ * parameter->count where there is none. In whatever order the values lie. */
+size_t parameter_first_unsound(const Parameter *parameter, const float *values);
 
 /* SHA-256 over all tensors in table order, as in files. */
 cf_status parameters_sha256(const Parameters *parameters, char hex[SHA256_HEX]);

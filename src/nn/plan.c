@@ -402,8 +402,18 @@ static cf_status run_batch(Plan *plan, const StepList *list, const Feed *feed, c
     return CF_OK;
 }
 
+static int count_labelled(const Plan *plan, const Feed *feed, const uint32_t *images, int n) {
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        const int label = feed_label(feed, images[i]);
+        count += label >= 0 && label < plan->classes;
+    }
+    return count;
+}
+
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result) {
     plan->number = number;
+    plan->labelled = count_labelled(plan, feed, images, n);
     plan->inferring = false;
     FORWARD(run_steps(plan, &plan->refresh));
     return run_batch(plan, &plan->training, feed, images, n, result);

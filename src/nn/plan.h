@@ -41,7 +41,8 @@ typedef struct StepResult {
 } StepResult;
 
 /* Forward and backward over n <= batch images; `number` is the step's number since training began (it names the random
- * numbers of dropout). Updates the running statistics; leaves the gradient of the mean loss in plan_gradient. */
+ * numbers of dropout). Updates the running statistics; leaves the gradient of the mean loss in plan_gradient. Labels outside
+ * the network's classes count neither in loss, nor in correct, nor in the gradient. */
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result);
 /* As the parameters' trainable values lie. Lives as long as the plan. */
 float *plan_gradient(Plan *plan);

@@ -90,7 +90,7 @@ struct Plan {
     /* the batch under way */
     const Feed *feed;
     const uint32_t *images;
-    int n;
+    int n, labelled; /* labelled: those of the n whose label the network knows */
     int64_t number;
 };
 

@@ -44,7 +44,9 @@ cf_status step_prepare(Plan *plan, Node *node, int64_t index, int thread) {
     (void)node;
     for (int i = 0; i < valid; i++) {
         uint32_t image = plan->images[index * SLICE + i];
-        plan->labels[index * SLICE + i] = feed_label(plan->feed, image);
+        const int label = feed_label(plan->feed, image);
+        /* The model may know more classes than a plan of its first layers has outputs. */
+        plan->labels[index * SLICE + i] = label < plan->classes ? label : -1;
         if (plan->input.element == sizeof(float)) {
             feed_image(plan->feed, thread, image, (float *)(void *)(x + (size_t)i * bytes));
             continue;
@@ -71,13 +73,14 @@ static double softmax(const float *logits, int classes, int label, float *probab
     return label < 0 ? 0 : log(sum) + largest - (double)logits[label];
 }
 
-/* The gradient of the mean loss by the logits of one image: (p - 1 at the label) / n; 0 for a filling image. */
+/* The gradient of the mean loss by the logits of one image: (p - 1 at the label) / n, n the images that have a loss; 0 for
+ * one without: a filling image, or one whose label the network does not know. */
 static void loss_gradient(const Plan *plan, const Node *node, size_t row, bool valid) {
     size_t classes = (size_t)plan->classes;
     float d[MAX_CLASSES] = {0};
-    for (size_t k = 0; valid && k < classes; k++) {
+    for (size_t k = 0; valid && plan->labels[row] >= 0 && k < classes; k++) {
         double p = (double)plan->probabilities[row * classes + k];
-        d[k] = (float)((p - ((int)k == plan->labels[row] ? 1.0 : 0.0)) / plan->n);
+        d[k] = (float)((p - ((int)k == plan->labels[row] ? 1.0 : 0.0)) / plan->labelled);
     }
     kernels(plan)->from_float(d, classes, (char *)node->dy.base + row * classes * node->dy.element);
 }

@@ -251,21 +251,27 @@ static void sum_slots(const float *slots, size_t stride, int count, size_t from,
     }
 }
 
-static void sgd(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay) {
+static bool sgd(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay) {
+    bool finite = true;
     for (size_t i = 0; i < count; i++) {
         m[i] = momentum * m[i] + (dw[i] + decay * w[i]);
         w[i] -= rate * m[i];
+        finite = finite && isfinite(w[i]);
     }
+    return finite;
 }
 
-static void adam(float *w, const float *dw, float *m, float *v, size_t count, float rate, float root, float decay,
+static bool adam(float *w, const float *dw, float *m, float *v, size_t count, float rate, float root, float decay,
                  float decoupled) {
+    bool finite = true;
     for (size_t i = 0; i < count; i++) {
         float kept = w[i] - decoupled * w[i], g = dw[i] + decay * w[i];
         m[i] = 0.9f * m[i] + 0.1f * g;
         v[i] = 0.999f * v[i] + 0.001f * (g * g);
         w[i] = kept - rate * m[i] / (sqrtf(v[i]) * root + 1e-8f);
+        finite = finite && isfinite(w[i]) && isfinite(v[i]);
     }
+    return finite;
 }
 
 const Kernels reference_kernels = {

@@ -28,7 +28,8 @@ cf_train_options cf_train_defaults(void) {
 static cf_status check_options(const cf_train_options *o) {
     FAIL_IF(o->epochs < 1 || o->epochs > MOST_EPOCHS, CF_BAD_USE, "epochs: 1 to %d expected, found %d", MOST_EPOCHS,
             o->epochs);
-    FAIL_IF(o->batch < 1 || o->batch > 65536, CF_BAD_USE, "batch: 1 to 65536 expected, found %d", o->batch);
+    FAIL_IF(o->batch < 1 || o->batch > MOST_BATCH, CF_BAD_USE, "batch: 1 to %d expected, found %d", MOST_BATCH,
+            o->batch);
     FAIL_IF(!(o->learning_rate > 0) || !isfinite(o->learning_rate), CF_BAD_USE,
             "learning rate: a number above 0 expected, found %g", o->learning_rate);
     FAIL_IF(!(o->momentum >= 0 && o->momentum < 1), CF_BAD_USE, "momentum: 0 or more and below 1 expected, found %g",
@@ -100,14 +101,63 @@ static double rate_of_step(const Fit *fit, int64_t step) {
                          fit->steps_per_epoch * fit->options->epochs);
 }
 
+/* The sign of a NaN says nothing. */
+static double without_sign_of_nan(double value) {
+    return isnan(value) ? (double)NAN : value;
+}
+
 static cf_status fail_diverged(const Fit *fit, double loss, double rate) {
     const char *layer = plan_first_not_finite(fit->plan);
     return FAIL(
         CF_DIVERGED,
         "the loss became %g in epoch %d, step %lld (step %lld in all), first in the output of %s, at learning rate "
         "%g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
-        loss, fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1,
-        layer ? layer : "the loss itself", rate, rate / 10);
+        without_sign_of_nan(loss), fit->state.epoch + 1, (long long)fit->state.step + 1,
+        (long long)fit->state.steps_done + 1, layer ? layer : "the loss itself", rate, rate / 10);
+}
+
+static bool is_sound(const Parameters *parameters, int i) {
+    const Parameter *parameter = &parameters->table[i];
+    return parameter_first_unsound(parameter, parameters->values + parameter->offset) == parameter->count;
+}
+
+static cf_status fail_tensor(const Fit *fit, int i, double rate) {
+    const Parameters *parameters = &fit->model->parameters;
+    const Parameter *parameter = &parameters->table[i];
+    const float *values = parameters->values + parameter->offset;
+    return FAIL(CF_DIVERGED,
+                "%s became %g in epoch %d, step %lld (step %lld in all), though the loss was still finite, at learning "
+                "rate %g; a lower rate (try %.2g) or a batch norm (bn) before the activations usually helps",
+                parameter->name, without_sign_of_nan((double)values[parameter_first_unsound(parameter, values)]),
+                fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate,
+                rate / 10);
+}
+
+/* Finite losses do not show it: batch norm divides by an infinite variance and goes on with zeros. */
+static cf_status check_statistics(const Fit *fit, double rate) {
+    const Parameters *parameters = &fit->model->parameters;
+    for (int i = 0; i < parameters->count; i++)
+        if (!parameters->table[i].trainable && !is_sound(parameters, i)) return fail_tensor(fit, i, rate);
+    return CF_OK;
+}
+
+/* Names the first tensor in the model's order, whatever thread met it first. */
+static cf_status fail_update(const Fit *fit, double rate) {
+    const Parameters *parameters = &fit->model->parameters;
+    for (int i = 0; i < parameters->count; i++)
+        if (!is_sound(parameters, i)) return fail_tensor(fit, i, rate);
+    return FAIL(
+        CF_DIVERGED,
+        "the squares of the gradients, of which Adam keeps a mean, became infinite in epoch %d, step %lld "
+        "(step %lld in all), at learning rate %g; a batch norm (bn) before the activations or another optimizer "
+        "usually helps",
+        fit->state.epoch + 1, (long long)fit->state.step + 1, (long long)fit->state.steps_done + 1, rate);
+}
+
+static cf_status update(Fit *fit, double rate) {
+    cf_status status =
+        optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads);
+    return status == CF_DIVERGED ? fail_update(fit, rate) : status;
 }
 
 static cf_status train_step(Fit *fit) {
@@ -118,8 +168,8 @@ static cf_status train_step(Fit *fit) {
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
     FORWARD(plan_train(fit->plan, &fit->feed, fit->order + first, n, s->steps_done, &result));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
-    FORWARD(
-        optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads));
+    FORWARD(check_statistics(fit, rate));
+    FORWARD(update(fit, rate));
     double seconds = clock_seconds() - begin;
     s->loss_sum += result.loss;
     s->correct += result.correct;
@@ -177,7 +227,7 @@ static cf_status validate(Fit *fit, EpochRow *row) {
     row->validation_accuracy = (double)result.correct / (double)fit->validation->count;
     FAIL_IF(!isfinite(row->validation_loss), CF_DIVERGED,
             "the validation loss became %g after epoch %d at learning rate %g; a lower rate (try %.2g) usually helps",
-            row->validation_loss, fit->state.epoch + 1, row->rate, row->rate / 10);
+            without_sign_of_nan(row->validation_loss), fit->state.epoch + 1, row->rate, row->rate / 10);
     return CF_OK;
 }
 

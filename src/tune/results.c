@@ -176,11 +176,22 @@ static cf_status read_curves(Store *store, const TrialList *list, TrialCurve **c
     return CF_OK;
 }
 
+/* Of the two that results_compare sets beside each other. */
+static cf_status read_correct(Store *store, TuneResults *results) {
+    for (size_t c = 0; c < results->count && c < 2; c++)
+        for (size_t i = 0; i < results->configurations[c].count; i++) {
+            Trial *trial = &results->list.trials[results->configurations[c].trials[i]->id - 1];
+            if (trial->state == TRIAL_DONE) FORWARD(store_correct(store, trial));
+        }
+    return CF_OK;
+}
+
 cf_status results_read(const char *folder, TuneResults *results) {
     Store *store = NULL;
     Space space = {0};
     TrialList list = {0};
     TrialCurve *curves = NULL;
+    TuneResults made = {0};
     json_t *settings = NULL;
     char *data = NULL;
     cf_status status;
@@ -191,11 +202,15 @@ cf_status results_read(const char *folder, TuneResults *results) {
     FORWARD_TO(done, store_data_name(store, &data));
     FORWARD_TO(done, store_trials(store, &space, &list));
     FORWARD_TO(done, read_curves(store, &list, &curves));
-    FORWARD_TO(done, results_new(&space, &list, curves, results));
-    results->settings = settings;
-    results->data = data;
+    FORWARD_TO(done, results_new(&space, &list, curves, &made));
+    made.settings = settings;
+    made.data = data;
     settings = NULL, data = NULL;
+    FORWARD_TO(done, read_correct(store, &made));
+    *results = made;
+    made = (TuneResults){0};
 done:
+    results_free(&made);
     free(data);
     json_decref(settings);
     store_close(store);

@@ -77,7 +77,7 @@ typedef struct Comparison {
 
 enum { NOISE_PERCENT = 5 }; /* a p of so many percent and more is called noise */
 
-/* The first two configurations; pairs without the images' results (`correct`) are left out. */
+/* The first two configurations, the only ones whose `correct` results_read reads; pairs without the images' results (`correct`) are left out. */
 cf_status results_compare(const TuneResults *results, Comparison *comparison);
 bool comparison_is_noise(const Comparison *comparison);
 /* Sentences that say it plainly, ending with a newline each; nothing where there is nothing to compare. */

@@ -1,6 +1,7 @@
 /* What the names of a space mean: training options, and places in the model line. */
 #include "tune/space.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -20,9 +21,9 @@ static const char *const schedules[] = {"constant", "cosine", "one-cycle", NULL}
 const char *const space_option_names[] = {"optimizer",    "lr",       "batch",    "momentum",
                                           "weight_decay", "schedule", "patience", NULL};
 
-static const OptionRule rules[] = {{optimizers, 0, 0, false}, {NULL, 1e-12, 1e6, false}, {NULL, 1, 65536, true},
-                                   {NULL, 0, 0.9999, false},  {NULL, 0, 1e6, false},     {schedules, 0, 0, false},
-                                   {NULL, 0, 100000, true}};
+static const OptionRule rules[] = {{optimizers, 0, 0, false},   {NULL, 1e-12, 1e6, false}, {NULL, 1, MOST_BATCH, true},
+                                   {NULL, 0, 0.9999, false},    {NULL, 0, 1e6, false},     {schedules, 0, 0, false},
+                                   {NULL, 0, MOST_EPOCHS, true}};
 
 /* The index among space_option_names, or -1. */
 static int option_index(const char *name) {

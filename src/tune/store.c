@@ -4,14 +4,10 @@
 #include "base/json_memory.h"
 #include "base/memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 const char *const trial_state_words[] = {"waiting", "running", "done", "pruned", "failed", NULL};
 
@@ -183,31 +179,8 @@ cf_status store_prune_waiting(Store *store) {
     return store_run(store, "UPDATE trials SET state = 'pruned' WHERE state = 'waiting'", "");
 }
 
-/* ---- Folders and locks ---- */
+/* ---- Folders ---- */
 
 cf_status store_trial_folder(const Store *store, int trial, char **folder) {
     return memory_print(folder, "%s/trials/%04d", store->folder, trial);
-}
-
-static cf_status lock_file(const char *path, int *lock) {
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    FAIL_IF(descriptor < 0, CF_IO, "cannot open %s: %s", path, strerror(errno));
-    *lock = descriptor;
-    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return CF_OK;
-    int reason = errno;
-    close(descriptor);
-    *lock = -1;
-    FAIL_IF(reason != EWOULDBLOCK, CF_IO, "cannot lock %s: %s", path, strerror(reason));
-    return CF_OK;
-}
-
-cf_status store_lock_trial(Store *store, int trial, int *lock) {
-    char *folder, *path = NULL;
-    FORWARD(store_trial_folder(store, trial, &folder));
-    cf_status status = file_make_folder(folder);
-    if (!status) status = file_join(folder, "lock", &path);
-    if (!status) status = lock_file(path, lock);
-    free(path);
-    free(folder);
-    return status;
 }

@@ -7,7 +7,8 @@
  *
  * Every change is one transaction that begins as a writer (BEGIN IMMEDIATE), with a rollback journal: safe under kill -9,
  * for several processes, and one file when nobody writes. A trial under way is locked by its worker (flock on its folder's
- * file `lock`); the kernel gives the lock back whatever ends the worker, so the dead are known without clocks.
+ * file `lock`); the kernel gives the lock back whatever ends the worker, so the dead are known without clocks. Where a file system has no
+ * locks, a notice says so, and the tune is for one process at a time.
  *
  * Every thread opens a store of its own.
  */
@@ -42,8 +43,8 @@ typedef struct Trial {
     double seconds;                  /* of all work on it */
     char weights_sha256[SHA256_HEX]; /* "": not yet */
     unsigned char *correct;          /* [validation images] 1 where the best weights are right, in the order of the
-                                       validation part; NULL: not yet */
-    size_t correct_count;
+                                       validation part; NULL: not yet, or not read (store_correct) */
+    size_t correct_count;            /* also of one that was not read */
 } Trial;
 
 typedef struct TrialEpoch {
@@ -74,9 +75,10 @@ cf_status store_space(Store *store, Space *space);
 cf_status store_settings(Store *store, json_t **settings);
 /* What the data were called when the tune began, in a new string; NULL: not known. */
 cf_status store_data_name(Store *store, char **name);
+/* Without `correct`, which is most of a store; how many images it has is told. */
 cf_status store_trials(Store *store, const Space *space, TrialList *list);
-/* The same without `correct`, which is most of it: for what is asked again and again. */
-cf_status store_trials_brief(Store *store, const Space *space, TrialList *list);
+/* Reads a trial's `correct`, where there is one. */
+cf_status store_correct(Store *store, Trial *trial);
 void trial_list_free(TrialList *list);
 /* The learning curve of a trial, in a new array. */
 cf_status store_epochs(Store *store, int trial, TrialEpoch **epochs, int *count);
@@ -112,8 +114,10 @@ cf_status store_add_trial(Store *store, const Space *space, const Trial *trial);
 cf_status store_add_job(Store *store, const Job *job);
 /* The trial is running under `worker` from now on, to the job's budget. */
 cf_status store_mark_running(Store *store, const Job *job, const char *worker);
-/* Takes the lock of a trial's folder, which is made; *lock is -1 while someone else has it. Close it to give it back. */
+/* Takes the lock of a trial's folder, which is made; *lock is -1 while someone else has it. */
 cf_status store_lock_trial(Store *store, int trial, int *lock);
+/* Gives it back; -1 is fine. */
+void store_unlock_trial(int lock);
 
 /* Each of these is a transaction of its own. */
 cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch);

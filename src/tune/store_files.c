@@ -39,6 +39,7 @@ static int registered = SQLITE_ERROR;
 static void make(void) {
     below = sqlite3_vfs_find(NULL);
     if (!below) return;
+    store_do_without_locks(below);
     own = *below;
     own.pNext = NULL;
     own.zName = "cifra-tune";

@@ -1,4 +1,4 @@
-/* What store.c, store_open.c, store_read.c and store_settings.c share. */
+/* What the files of the store share. */
 #ifndef TUNE_STORE_INSIDE_H
 #define TUNE_STORE_INSIDE_H
 
@@ -26,5 +26,7 @@ cf_status store_end_with(Store *store, cf_status status);
 
 /* store_files.c: the name of a VFS that opens and removes a store's own files only. */
 cf_status store_files(const char **vfs);
+/* store_locks.c: where a file system has no locks, those of `vfs` are for this process alone. */
+void store_do_without_locks(sqlite3_vfs *vfs);
 
 #endif

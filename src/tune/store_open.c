@@ -20,7 +20,7 @@ enum {
     MOST_STEPS = 100000 /* of SQLite's machine until the schema is known; ours takes some hundred */
 };
 
-/* `correct` comes last: a row's other columns are then read without it. */
+/* `correct` comes last: a row's other columns, and its length, are then read without it. */
 static const char *const schema[] = {
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE trials (id INTEGER PRIMARY KEY, point TEXT NOT NULL, seed INTEGER NOT NULL, repeats INTEGER,"

@@ -57,16 +57,11 @@ static cf_status read_sha256(const Row *row, char sha256[SHA256_HEX]) {
     return CF_OK;
 }
 
-static cf_status read_correct(const Row *row, Trial *trial) {
-    const unsigned char *bytes = sqlite3_column_blob(row->s, 14);
-    if (!bytes) return CF_OK;
-    const size_t count = (size_t)sqlite3_column_bytes(row->s, 14);
-    for (size_t i = 0; i < count; i++)
-        FAIL_IF(bytes[i] > 1, CF_BAD_INPUT, "%s, %s: correct: 0 or 1 for each image expected, found %d for image %zu",
-                row->store->path, row->name, bytes[i], i);
-    FORWARD(memory_new(count, 1, &trial->correct));
-    memcpy(trial->correct, bytes, count);
-    trial->correct_count = count;
+/* How many images `correct` has; -1 stands for what is no blob. */
+static cf_status read_correct_count(const Row *row, Trial *trial) {
+    int count;
+    FORWARD(row_whole(row, 14, MOST_STORE_VALUE, &count));
+    trial->correct_count = (size_t)count;
     return CF_OK;
 }
 
@@ -88,7 +83,7 @@ static cf_status read_trial(const Row *row, const Space *space, int id, Trial *t
     FORWARD(read_state(row, &t->state));
     FORWARD(row_text(row, 6, &t->worker));
     FORWARD(row_text(row, 7, &t->reason));
-    return read_correct(row, t);
+    return read_correct_count(row, t);
 }
 
 static cf_status read_trials(Store *store, const Space *space, sqlite3_stmt *s, size_t room, TrialList *list) {
@@ -107,14 +102,20 @@ static cf_status read_trials(Store *store, const Space *space, sqlite3_stmt *s, 
     }
 }
 
-/* The last column is `correct`, or NULL. */
-static cf_status select_trials(Store *store, const Space *space, const char *sql, TrialList *list) {
+/* SQLite tells the length of a blob without reading it. */
+cf_status store_trials(Store *store, const Space *space, TrialList *list) {
     sqlite3_stmt *statement;
     TrialList made = {0};
     size_t room = 0;
     FORWARD(count_rows(store, "SELECT count(*) FROM trials", 0, "", MOST_TRIALS, &room));
     FORWARD(memory_new(room, sizeof *made.trials, &made.trials));
-    cf_status status = store_prepare(store, &statement, sql, "");
+    cf_status status = store_prepare(
+        store, &statement,
+        "SELECT id, point, seed, repeats, state, budget, worker, reason, best_epoch, epochs_run, validation_loss, "
+        "validation_accuracy, seconds, weights_sha256, "
+        "CASE WHEN typeof(correct) IN ('blob', 'null') THEN length(correct) ELSE -1 END AS correct FROM trials ORDER "
+        "BY id",
+        "");
     if (!status) status = read_trials(store, space, statement, room, &made);
     if (status)
         trial_list_free(&made);
@@ -123,16 +124,30 @@ static cf_status select_trials(Store *store, const Space *space, const char *sql
     return status;
 }
 
-#define SELECT_TRIALS(last)                                                                                            \
-    "SELECT id, point, seed, repeats, state, budget, worker, reason, best_epoch, epochs_run, validation_loss, "        \
-    "validation_accuracy, seconds, weights_sha256, " last " FROM trials ORDER BY id"
-
-cf_status store_trials(Store *store, const Space *space, TrialList *list) {
-    return select_trials(store, space, SELECT_TRIALS("correct"), list);
+static cf_status take_correct(const Row *row, Trial *trial) {
+    const unsigned char *bytes = sqlite3_column_blob(row->s, 0);
+    const size_t count = (size_t)sqlite3_column_bytes(row->s, 0);
+    if (!bytes) return CF_OK;
+    for (size_t i = 0; i < count; i++)
+        FAIL_IF(bytes[i] > 1, CF_BAD_INPUT, "%s, %s: correct: 0 or 1 for each image expected, found %d for image %zu",
+                row->store->path, row->name, bytes[i], i);
+    FORWARD(memory_new(count, 1, &trial->correct));
+    memcpy(trial->correct, bytes, count);
+    trial->correct_count = count;
+    return CF_OK;
 }
 
-cf_status store_trials_brief(Store *store, const Space *space, TrialList *list) {
-    return select_trials(store, space, SELECT_TRIALS("NULL"), list);
+cf_status store_correct(Store *store, Trial *trial) {
+    Row row = {.store = store};
+    bool there;
+    if (trial->correct) return CF_OK;
+    snprintf(row.name, sizeof row.name, "trial %d", trial->id);
+    FORWARD(store_prepare(store, &row.s, "SELECT correct FROM trials WHERE id = ?", "i", (int64_t)trial->id));
+    FORWARD(store_step(store, row.s, &there));
+    if (!there) return CF_OK;
+    const cf_status status = take_correct(&row, trial);
+    sqlite3_finalize(row.s);
+    return status;
 }
 
 void trial_list_free(TrialList *list) {

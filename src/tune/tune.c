@@ -1,6 +1,7 @@
 #include "tune/tune.h"
 
 #include "base/json_memory.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "nn/model.h"
@@ -34,11 +35,11 @@ static cf_status check_options(const TuneOptions *o) {
     FAIL_IF(o->sampler == SAMPLER_GRID && !space_points(o->space), CF_BAD_USE,
             "a grid needs lists, but the space %s has a range; take --sampler random or tpe, or list values",
             o->space->name);
-    FAIL_IF(space_points(o->space) > 100000 && o->sampler == SAMPLER_GRID, CF_BAD_USE,
-            "the grid has %lld points; at most 100000 are tried one by one: take --sampler random or tpe",
-            (long long)space_points(o->space));
-    FAIL_IF(o->train.epochs < 1 || o->train.epochs > 100000 || o->train.patience < 0, CF_BAD_USE,
-            "epochs: 1 to 100000 expected, found %d; patience: 0 or more, found %d", o->train.epochs,
+    FAIL_IF(space_points(o->space) > TUNE_MOST_POINTS && o->sampler == SAMPLER_GRID, CF_BAD_USE,
+            "the grid has %lld points; at most %d are tried one by one: take --sampler random or tpe",
+            (long long)space_points(o->space), TUNE_MOST_POINTS);
+    FAIL_IF(o->train.epochs < 1 || o->train.epochs > MOST_EPOCHS || o->train.patience < 0, CF_BAD_USE,
+            "epochs: 1 to %d expected, found %d; patience: 0 or more, found %d", MOST_EPOCHS, o->train.epochs,
             o->train.patience);
     FAIL_IF(o->jobs < 0 || o->jobs > SLICES_MAX_THREADS, CF_BAD_USE, "jobs: 0 to %d expected, found %d",
             SLICES_MAX_THREADS, o->jobs);

@@ -10,6 +10,8 @@
 
 #include "tune/store.h"
 
+enum { TUNE_MOST_POINTS = 100000 }; /* configurations of one search */
+
 typedef enum TuneSampler { SAMPLER_GRID, SAMPLER_RANDOM, SAMPLER_TPE } TuneSampler;
 typedef enum TunePruner { PRUNER_NONE, PRUNER_ASHA } TunePruner;
 /* End with NULL; the index is the enumeration's value. */

@@ -15,7 +15,7 @@ const Trial *view_trial(const TuneView *view, int id) {
 }
 
 static cf_status fill(Store *store, const Space *space, TuneView *view) {
-    FORWARD(store_trials_brief(store, space, &view->list));
+    FORWARD(store_trials(store, space, &view->list));
     FORWARD(store_jobs(store, &view->jobs, &view->count));
     for (int j = 0; j < view->count; j++) {
         const Job *job = &view->jobs[j];

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { FIRST_WAIT = 25, LONGEST_WAIT = 400 }; /* milliseconds */
 
@@ -131,7 +130,7 @@ static cf_status claim_once(Worker *worker, Claim *claim, bool *again) {
     if (!status) status = store_commit(worker->store);
     if (!status) return CF_OK;
     store_rollback(worker->store);
-    if (claim->lock >= 0) close(claim->lock);
+    store_unlock_trial(claim->lock);
     return status;
 }
 
@@ -150,7 +149,7 @@ static cf_status count_trials(Worker *worker, int id, Trial *ended) {
     TrialList list;
     double seconds = 0, spent = 0;
     int count = 0, over = 0, failed = 0;
-    FORWARD(store_trials_brief(worker->store, tune->options.space, &list));
+    FORWARD(store_trials(worker->store, tune->options.space, &list));
     for (size_t i = 0; i < list.count; i++) {
         Trial *t = &list.trials[i];
         bool has_ended = t->state >= TRIAL_DONE;
@@ -162,7 +161,6 @@ static cf_status count_trials(Worker *worker, int id, Trial *ended) {
         if (t->id != id) continue;
         *ended = *t; /* its texts go over to the caller */
         t->worker = t->reason = NULL;
-        t->correct = NULL;
     }
     pthread_mutex_lock(&tune->lock);
     tune->trials = count;
@@ -193,7 +191,7 @@ static cf_status work_on(Worker *worker, const Claim *claim) {
     TuneProgress told = {.event = TUNE_BEGUN, .trial = claim->trial.id, .point = &claim->trial.point};
     tune_tell(worker->tune, &told);
     cf_status status = trial_work(worker, &claim->job, &claim->trial);
-    close(claim->lock);
+    store_unlock_trial(claim->lock);
     FORWARD(status);
     return tell_ended(worker, claim->trial.id);
 }
@@ -218,7 +216,7 @@ static cf_status work_or_wait(Worker *worker, const Claim *claim, int *milliseco
 
 static cf_status tidy(Worker *worker) {
     TrialList list;
-    FORWARD(store_trials_brief(worker->store, worker->tune->options.space, &list));
+    FORWARD(store_trials(worker->store, worker->tune->options.space, &list));
     cf_status status = CF_OK;
     for (size_t i = 0; i < list.count && !status; i++)
         if (list.trials[i].state >= TRIAL_DONE) status = trial_tidy(worker->store, list.trials[i].id);

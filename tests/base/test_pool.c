@@ -1,5 +1,5 @@
-/* The pool behind slices_run: every piece once whoever does it, loops within loops and beside loops, after a fork, and with the
- * threads that the system grants. */
+/* The pool behind slices_run: every piece once whoever does it, loops within loops and beside loops, each with its threads, after
+ * a fork, and with the threads that the system grants. */
 #include "testing.h"
 
 #include "base/slices.h"
@@ -115,6 +115,65 @@ static void after_a_fork(void **state) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* A piece ends only when all pieces of all loops have begun, so each has a thread of its own at the same time. */
+typedef struct Meeting {
+    pthread_mutex_t lock;
+    pthread_cond_t all_here;
+    int wanted, here, threads; /* threads of each loop */
+} Meeting;
+
+/* The time limit is for failing instead of hanging. */
+static cf_status meet(void *context, int64_t index, int thread) {
+    Meeting *m = context;
+    struct timespec end;
+    int late = 0;
+    (void)index, (void)thread;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 60;
+    pthread_mutex_lock(&m->lock);
+    if (++m->here == m->wanted) pthread_cond_broadcast(&m->all_here);
+    while (m->here < m->wanted && !late) late = pthread_cond_timedwait(&m->all_here, &m->lock, &end);
+    pthread_mutex_unlock(&m->lock);
+    return late ? CF_INTERNAL : CF_OK;
+}
+
+static void *hold_meeting(void *context) {
+    const Meeting *m = context;
+    return slices_run(m->threads, m->threads, meet, context) ? NULL : context;
+}
+
+static bool all_meet(int owners, int threads) {
+    Meeting m = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, owners * threads, 0, threads};
+    pthread_t callers[8];
+    bool met = true;
+    for (int i = 0; i < owners; i++) assert_int_equal(pthread_create(&callers[i], NULL, hold_meeting, &m), 0);
+    for (int i = 0; i < owners; i++) {
+        void *result = NULL;
+        assert_int_equal(pthread_join(callers[i], &result), 0);
+        met = met && result;
+    }
+    return met;
+}
+
+static void every_owner_has_its_threads(void **state) {
+    (void)state;
+    static const int owners[] = {4, 1, 3, 8, 2}, threads[] = {4, 8, 5, 2, 7};
+    for (int round = 0; round < 4; round++)
+        for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) assert_true(all_meet(owners[i], threads[i]));
+}
+
+/* Workers that loops of two threads have no use for sleep, and come again when they are asked for. */
+static void spare_workers_come_again(void **state) {
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        Count c = {.threads = 2};
+        Meeting m = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 8, 0, 8};
+        for (int i = 0; i < LOOPS; i++) assert_ok(slices_run(2, PIECES, visit, &c));
+        assert_ok(slices_run(8, 8, meet, &m));
+        assert_int_equal(c.bad_thread + c.overlap, 0);
+    }
+}
+
 static cf_status take_root(void *context, int64_t index, int thread) {
     (void)thread;
     ((double *)context)[index] = sqrt((double)index + 0.1);
@@ -153,6 +212,8 @@ int main(void) {
         cmocka_unit_test(every_piece_once),
         cmocka_unit_test(a_loop_within_a_loop),
         cmocka_unit_test(callers_beside_each_other),
+        cmocka_unit_test(every_owner_has_its_threads),
+        cmocka_unit_test(spare_workers_come_again),
         cmocka_unit_test(after_a_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

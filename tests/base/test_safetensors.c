@@ -156,7 +156,9 @@ static void test_hostile_headers(void **state) {
         {"{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}", "duplicate", 0},
         {"{\"__metadata__\":null}", "table of texts", 0},
         {"{\"__metadata__\":{\"a\":1}}", "must be a text", 0},
-        {"{\"w\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}", "dtype F16; F32 was expected", 8},
+        {"{\"w\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,6]}}", "4 elements, but 6 bytes", 6},
+        {"{\"w\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,4]}}", "1 elements, but 4 bytes", 4},
+        {"{\"w\":{\"dtype\":\"F9\",\"shape\":[4],\"data_offsets\":[0,9]}}", "cut short", 8},
         {"{\"w\":{\"dtype\":1,\"shape\":[2],\"data_offsets\":[0,8]}}", "dtype of a wrong kind", 8},
         {"{\"w\":{\"shape\":[2],\"data_offsets\":[0,8]}}", "must have dtype, shape", 8},
         {"{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}}", "nothing else", 8},
@@ -190,6 +192,46 @@ static void test_hostile_headers(void **state) {
         assert_fails(safetensors_read(path, &file), CF_BAD_INPUT, cases[i].message);
         assert_null(file.owned); /* an output is written only on success */
     }
+}
+
+/* PyTorch's counter of batches is an int64 without dimensions; what is not known has no size to be checked against. */
+static void test_other_types(void **state) {
+    (void)state;
+    StoredFile file;
+    const StoredTensor *w = NULL;
+    const unsigned char data[8 + 8 + 2 + 3] = {0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, 7};
+    const char *path = path_in(scratch_folder(), "types.safetensors");
+    put_file(
+        path,
+        "{" F32("w", "[2]", "[0,8]") ",\"bn1.num_batches_tracked\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":"
+                                     "[8,16]},\"h\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[16,18]},\"odd\":"
+                                     "{\"dtype\":\"F6\",\"shape\":"
+                                     "[4],\"data_offsets\":[18,21]}}",
+        data, sizeof data);
+    assert_ok(safetensors_read(path, &file));
+    assert_int_equal(file.tensor_count, 4);
+    assert_ok(safetensors_find_float(&file, "w", &w));
+    assert_true(w->values[0] == 1.0f && w->values[1] == 2.0f);
+    const StoredTensor *counter = safetensors_find(&file, "bn1.num_batches_tracked");
+    assert_null(counter->values);
+    assert_string_equal(counter->type, "I64");
+    assert_int_equal(counter->dims, 0);
+    assert_null(safetensors_find(&file, "odd")->values);
+    assert_fails(safetensors_find_float(&file, "h", &w), CF_BAD_INPUT, "the tensor h has dtype F16; F32 was expected");
+    assert_fails(safetensors_find_float(&file, "x", &w), CF_BAD_INPUT, "the tensor x is missing");
+    safetensors_free(&file);
+}
+
+static void test_shapes_as_text(void **state) {
+    (void)state;
+    char text[SHAPE_TEXT];
+    const size_t shape[TENSOR_MAX_DIMS] = {8, 512, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX};
+    shape_to_text(shape, 0, text);
+    assert_string_equal(text, "[]");
+    shape_to_text(shape, 2, text);
+    assert_string_equal(text, "[8, 512]");
+    shape_to_text(shape, TENSOR_MAX_DIMS, text);
+    assert_int_equal(text[strlen(text) - 1], ']');
 }
 
 static void test_hostile_lengths(void **state) {
@@ -345,12 +387,20 @@ static void test_rewritten_by_others(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_a_hand_made_file),    cmocka_unit_test(test_writes_the_same_bytes),
-        cmocka_unit_test(test_header_is_padded_to_eight), cmocka_unit_test(test_round_trip_bit_for_bit),
-        cmocka_unit_test(test_foreign_order_and_padding), cmocka_unit_test(test_hostile_headers),
-        cmocka_unit_test(test_hostile_lengths),           cmocka_unit_test(test_too_many_tensors),
-        cmocka_unit_test(test_writer_refuses_nonsense),   cmocka_unit_test(test_bit_flips_and_cuts),
-        cmocka_unit_test(test_changed_bytes_show),        cmocka_unit_test(test_rewritten_by_others),
+        cmocka_unit_test(test_reads_a_hand_made_file),
+        cmocka_unit_test(test_writes_the_same_bytes),
+        cmocka_unit_test(test_header_is_padded_to_eight),
+        cmocka_unit_test(test_round_trip_bit_for_bit),
+        cmocka_unit_test(test_foreign_order_and_padding),
+        cmocka_unit_test(test_hostile_headers),
+        cmocka_unit_test(test_hostile_lengths),
+        cmocka_unit_test(test_too_many_tensors),
+        cmocka_unit_test(test_writer_refuses_nonsense),
+        cmocka_unit_test(test_bit_flips_and_cuts),
+        cmocka_unit_test(test_other_types),
+        cmocka_unit_test(test_shapes_as_text),
+        cmocka_unit_test(test_changed_bytes_show),
+        cmocka_unit_test(test_rewritten_by_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,17 @@ refuses() {
         bad "$* : exit $got (wanted $status), message without \"$part\": $(cat "$work/stderr")"
     fi
 }
+# terminal WHAT: whether `script` can give a command a terminal here; says that WHAT is skipped where it cannot.
+terminal() {
+    if ! command -v script >/dev/null; then
+        echo "SKIPPED: $1 (there is no script: apt-get install bsdutils)"
+    elif ! script -qec true /dev/null </dev/null >"$work/stdout" 2>&1; then
+        echo "SKIPPED: $1 (no terminal can be made, as without /dev/pts: $(head -1 "$work/stdout"))"
+    else
+        return 0
+    fi
+    return 1
+}
 sha_of() { sed -n 's/^ *"weights_sha256": "\(.*\)",*$/\1/p' "$1/metrics.json"; }
 finish() {
     echo "$passed passed, $failed failed"

@@ -223,6 +223,22 @@ function probabilities() {
     }
 }
 
+/* The images and the hash of tests/prepared_images.c. */
+function preparing() {
+    const largest = 40, float = new Float32Array(1), bits = new Uint32Array(float.buffer);
+    const pixels = Uint8Array.from({ length: 3 * largest * (largest + 3) }, (_, i) => i * 37 + i * i % 97 * 11);
+    for (const [channels, toChannels] of [[1, 1], [3, 1], [1, 3], [3, 3]])
+        for (let size = 1; size <= largest; size++) {
+            let hash = 2166136261;
+            for (let n = 1; n <= largest; n++)
+                for (const value of network.prepare(pixels, [channels, size, size + 3], [toChannels, n, n + 1])) {
+                    float[0] = value;
+                    hash = Math.imul(hash ^ bits[0], 16777619);
+                }
+            lines.push(`prepared ${channels} ${toChannels} ${size} ${(hash >>> 0).toString(16).padStart(8, "0")}`);
+        }
+}
+
 function page() {
     const ids = all("[id]").map(e => e.id);
     check("ids are unique", new Set(ids).size === ids.length, ids.filter((id, i) => ids.indexOf(id) !== i).join(" "));
@@ -236,7 +252,7 @@ function page() {
     check("nothing is wider than the window", document.documentElement.scrollWidth <= innerWidth, document.documentElement.scrollWidth);
 }
 
-for (const part of [page, cells, pairs, panel, maps, sorting, drawing, scatter, probabilities]) {
+for (const part of [page, cells, pairs, panel, maps, sorting, drawing, scatter, probabilities, preparing]) {
     try {
         part();
     } catch (error) {

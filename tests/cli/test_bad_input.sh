@@ -55,7 +55,7 @@ fi
 mkdir -p pictures/a pictures/b && cp good/pictures/0/0.png pictures/a/ && head -c 60 good/pictures/1/0.png >pictures/b/0.png
 refuses 1 "pictures/b/0.png" "${train[@]}" --data pictures
 rm pictures/b/0.png
-refuses 1 "b" "${train[@]}" --data pictures
+refuses 1 "pictures has images of 1 class" "${train[@]}" --data pictures
 
 # Training that fails leaves its message; the run folder stays resumable or absent.
 refuses 1 "learning rate" "$CIFRA" train --data good --model "dense 30 | leakyrelu | dense 30 | leakyrelu | dense classes" --lr 1e6 --epochs 3 --quiet --out diverged
@@ -86,4 +86,12 @@ refuses 1 "model.safetensors" "$CIFRA" eval damaged --quiet
 echo '{"data": 3}' >damaged/config.json
 refuses 1 "config.json" "$CIFRA" eval damaged --quiet
 refuses 1 "no-such.png" "$CIFRA" predict undisturbed no-such.png
+
+# libtiff is loaded when it is needed, and only then.
+mkdir broken
+echo "no library" >broken/libtiff.so.6
+printf 'II*\0\10\0\0\0\0\0' >page.tif
+refuses 1 "page.tif is a damaged TIFF" "$CIFRA" predict undisturbed page.tif
+refuses 1 "libtiff.so.6 cannot be loaded" env LD_LIBRARY_PATH=broken "$CIFRA" predict undisturbed page.tif
+refuses 1 "no-such.png" env LD_LIBRARY_PATH=broken "$CIFRA" predict undisturbed no-such.png
 finish

@@ -146,6 +146,40 @@ else
     echo "SKIPPED: clocks that jump (no compiler: $(head -1 jump.err))"
 fi
 
+# A file system without locks: told once, and the work goes on; so it does after a kill.
+cat >nolocks.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+int flock(int descriptor, int operation) { (void)descriptor; (void)operation; errno = ENOLCK; return -1; }
+#define WITHOUT_LOCKS(name) int name(int descriptor, int command, ...) { \
+    va_list values; va_start(values, command); void *value = va_arg(values, void *); va_end(values); \
+    if (command == F_GETLK || command == F_SETLK || command == F_SETLKW) { errno = ENOLCK; return -1; } \
+    return ((int (*)(int, int, ...))dlsym(RTLD_NEXT, #name))(descriptor, command, value); }
+WITHOUT_LOCKS(fcntl)
+WITHOUT_LOCKS(fcntl64)
+C
+without_locks() { LD_PRELOAD=$work/nolocks.so "$@"; }
+results_of() { cut -d, -f1-9,11- "$1/trials.csv"; } # without seconds
+if [ -z "${CIFRA_SANITIZE-}" ] && "${CC:-cc}" -shared -fPIC -o nolocks.so nolocks.c -ldl 2>nolocks.err; then
+    without_locks "${train[@]}" --epochs 4 --out lockless >/dev/null || bad "training without locks"
+    same "weights without locks" "$(sha_of lockless)" "$sha"
+    without_locks "${tune[@]}" --jobs 2 --threads 2 --out lockless-tune >/dev/null 2>lockless.err || bad "a tune without locks: $(cat lockless.err)"
+    same "a tune tells it once" "$(grep -c 'this file system has no locks' lockless.err)" 1
+    "${tune[@]}" --jobs 2 --threads 2 --out locked-tune --quiet >/dev/null || bad "the tune with locks"
+    same "trials without locks" "$(results_of lockless-tune)" "$(results_of locked-tune)"
+    for at in 0.05 0.1 0.2; do
+        without_locks timeout -s KILL $at "${tune[@]}" --jobs 2 --threads 2 --out killed-tune --quiet >/dev/null 2>&1
+    done
+    without_locks "${tune[@]}" --jobs 2 --threads 2 --out killed-tune --quiet >/dev/null || bad "a tune without locks after kills"
+    same "trials after kills without locks" "$(results_of killed-tune)" "$(results_of locked-tune)"
+    without_locks "$CIFRA" report lockless-tune --quiet >/dev/null || bad "the page of a tune without locks"
+else
+    echo "SKIPPED: a file system without locks (a sanitizer comes first in the process, or no compiler: $(head -1 nolocks.err 2>/dev/null))"
+fi
+
 # Streams that are closed: no file takes their place, and output that is lost is no success.
 "${train[@]}" --epochs 4 --out silent <&- 2>&- >/dev/null || bad "training without stdin and stderr"
 same "weights without stdin and stderr" "$(sha_of silent)" "$sha"

@@ -81,6 +81,8 @@ awk -F, 'NR == 1 { print "x,y,label,image"; next }
 "$CIFRA" report digits >/dev/null
 visit digits
 look digits
+"$PREPARED_IMAGES" >prepared.txt
+same "images prepared as data/prepare.c does, to the bit" "$(grep '^prepared' digits.txt)" "$(cat prepared.txt)"
 same "digits: points" "$(grep '^points' digits.txt)" "points 500"
 same "digits: figures" "$(grep '^figures' digits.txt)" "figures $(find digits/figures -name '*.svg' | wc -l)"
 same "digits: a line is read" "$(grep '^drawn line' digits.txt)" "drawn line 1"

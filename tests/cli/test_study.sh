@@ -92,11 +92,42 @@ YAML
 same "stages of pictures" "$(grep -c '^\[' own.err)" 3
 check "a page of pictures" test -s own-study/report.html
 
+# A number of images, whatever sets there are: generated ones, and those of files.
+cat >sized.yaml <<'YAML'
+data: [hand, street]
+images: 300
+model: conv 4 5x5 | relu | maxpool 4 | dense classes
+grid: none
+train: {epochs: 1, batch: 32}
+features: null
+imbalance: null
+YAML
+"$MAKE_SET" bars 900 300
+"$MAKE_SET" few 200 40
+"$CIFRA" study sized.yaml --data generated --out generated --figures none >/dev/null 2>generated.err || bad "study of generated sets"
+check "generated sets have the number of images" grep -q 'hand: data: 300 and 50 images' generated.err
+"$CIFRA" study sized.yaml --data bars,street:n=250 --out sized --figures none --json >sized.json 2>sized.err || bad "study of 300 images: $(tail -3 sized.err)"
+check "a set of files has the number, in proportion" grep -q 'bars: data: 300 and 100 images' sized.err
+check "a set's own number goes before the recipe's" grep -q 'street: data: 250 and 89 images' sized.err
+check "trainings are of these" grep -q '"data": "bars:n=300"' sized/train-bars-s1/config.json
+check "a part of a set is not compared" grep -q 'test.mnist.accuracy,.*,not comparable,' sized/claims.csv
+"$CIFRA" eval sized/train-bars-s1 --figures none >eval.txt 2>eval.err || bad "eval of a run of a part"
+check "its own images are known" grep -q 'test: 80 images' eval.txt
+same "and are the same" "$(grep -c 'other data' eval.err)" 0
+sed 's/images: 300/images: 400/' sized.yaml >more.yaml
+"$CIFRA" study more.yaml --data bars,street:n=250 --out sized --figures none >/dev/null 2>more.err || bad "study of 400 images"
+check "another number is done anew" grep -q 'bars: data: 400 and 133 images  [0-9.]* s' more.err
+same "and nothing of the other set but what crosses" "$(grep -c '(kept)$' more.err)" 2
+"$CIFRA" study sized.yaml --data few --out few-study --figures none >/dev/null 2>few.err || bad "study of a set that has fewer"
+check "a set with fewer is taken whole, with a word" grep -q 'few:n=300 has 200 training images, fewer than the 300' few.err
+
 # What is refused, with the line.
 printf 'data: [hand]\nseedz: 3\n' >bad.yaml
 refuses 1 'bad.yaml:2: unknown key seedz; did you mean seeds?' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\ntrain:\n  optimizer: adm\n' >bad.yaml
 refuses 1 'bad.yaml:3: train.optimizer: unknown word adm; did you mean adam?' "$CIFRA" study bad.yaml --out bad
+printf 'data: [hand]\nimages: 0\n' >bad.yaml
+refuses 1 'bad.yaml:2: images: 1 to 4294967295' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\nsplit: halves\n' >bad.yaml
 refuses 2 'bad.yaml:2: split halves' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand, street, hand]\n' >bad.yaml

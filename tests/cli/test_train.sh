@@ -101,6 +101,12 @@ same "three predictions" "$(wc -l <predict.txt)" 3
 check "most pictures of class 3 are called 3" test "$(grep -c ': 3 (' predict.txt)" -ge 2
 "$CIFRA" predict one "$work/bars/pictures/3/0.png" --json >predict.json
 check "predict --json" grep -q '"probabilities"' predict.json
+# White bars, and the same in black ink on a transparent ground.
+for picture in 3/0 7/1 9/2; do
+    same "ink on a transparent ground, inverted, is the picture ($picture)" \
+        "$("$CIFRA" predict one --invert "$work/bars/ink/${picture/\//-}.png" | sed 's/^[^:]*: //')" \
+        "$("$CIFRA" predict one "$work/bars/pictures/$picture.png" | sed 's/^[^:]*: //')"
+done
 check "runs show" grep -q "weights_sha256 $sha" <("$CIFRA" runs show one)
 
 # Part of the classes.

@@ -60,7 +60,7 @@ mkdir damaged && echo "no database" >damaged/tune.db
 refuses 1 "damaged" "$CIFRA" report damaged
 
 # ---- On a terminal ----
-if command -v script >/dev/null; then
+if terminal "the live table on a terminal"; then
     script -qec "stty cols 60; '$CIFRA' ${tune[*]} --out live" typescript >/dev/null 2>&1
     same "a line per trial on a terminal" "$(grep -c 'trial [0-9]* ([0-9]* of' typescript)" 8
     check "the table is renewed in place" grep -q $'\033\[[0-9]*A' typescript
@@ -69,8 +69,6 @@ if command -v script >/dev/null; then
         grep -E 'running|best on validation' | awk 'length > 60')"
     check "the results are the same" diff <(grep -oE '^\* .*seeds' table.txt | sed 's/ [0-9.]*  2 seeds//') \
         <(tr -d '\r' <typescript | grep -oE '^\* .*seeds' | sed 's/ [0-9.]*  2 seeds//')
-else
-    echo "SKIPPED: the live table on a terminal: there is no script (apt-get install bsdutils)"
 fi
 
 # ---- The page in a browser ----

@@ -195,7 +195,7 @@ static void test_list(void **state) {
     assert_non_null(strstr(entry(&list, "mnist")->kind, "IDX files, train and test"));
     assert_null(strstr(entry(&list, "fashion-mnist")->kind, "train and test"));
     assert_string_equal(entry(&list, "svhn")->path, place("data/svhn", ""));
-    assert_non_null(strstr(entry(&list, "pets")->kind, "PNG or JPEG files, train and test"));
+    assert_non_null(strstr(entry(&list, "pets")->kind, "folders of pictures, train and test"));
     assert_null(entry(&list, "junk"));
     set_list_free(&list);
     assert_ok(set_list(place("loose", ""), &list));

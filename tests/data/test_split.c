@@ -268,7 +268,7 @@ static void test_split_errors(void **state) {
     expect(set, WITH(.validation = 0.1, .mode = (cf_split_mode)7), CF_BAD_USE, "split mode 7");
     expect(set, WITH(.validation = 0), CF_BAD_USE, "between 0 and 1");
     expect(set, WITH(.validation = 1), CF_BAD_USE, "between 0 and 1");
-    expect(set, WITH(.validation = 0.00001), CF_BAD_USE, "has no validation image");
+    expect(set, WITH(.validation = 0.000001), CF_BAD_USE, "has no validation image");
     expect(set, WITH(.validation = 0.99999), CF_BAD_USE, "has no training image");
     expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "there is no class \"10\" (character 3)");
     expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "0, 1, 2, 3");
@@ -301,6 +301,93 @@ static void test_split_errors(void **state) {
     cf_set_free(lone);
 }
 
+/* A validation part of the set's own validates; what the files lack is told. */
+static void test_split_own_validation(void **state) {
+    (void)state;
+    static const size_t train[10] = {50, 40, 30}, validation[10] = {5, 6, 7, 8}, test[10] = {9, 0, 11};
+    size_t counts[MAX_CLASSES];
+    cf_set *set;
+    assert_ok(set_new("own", "memory", 120 + 26 + 20, 1, 1, 1, 10, &set));
+    assert_ok(set_name_classes_by_number(set));
+    set->official_train = fill_labels(set->labels, train);
+    set->official_validation = fill_labels(set->labels + 120, validation);
+    fill_labels(set->labels + 146, test);
+    assert_int_equal(set_test_begin(set), 146);
+    const cf_split_options options = cf_split_defaults();
+    cf_set_notice_handler(keep_notice, NULL);
+    cf_split *split = cut(set, options);
+    cf_set_notice_handler(NULL, NULL);
+    check_counts(split, 120, 18, 20); /* class 3 cannot be learned */
+    assert_non_null(strstr(last_notice, "class 1 of own has no test image with this split; it has 46 images in all"));
+    subset_class_counts(cf_split_part(split, CF_VALIDATION), counts);
+    assert_int_equal(counts[1], 6);
+    assert_int_equal(cf_split_part(split, CF_VALIDATION)->images[0], 120);
+    assert_int_equal(cf_split_part(split, CF_TEST)->images[0], 146);
+    assert_int_equal(cf_split_part(split, CF_ALL)->classes, 3);
+    cf_split_free(split);
+    assert_ok(split_uncut(set, NULL, &split));
+    check_counts(split, 120, 26, 20);
+    cf_split_free(split);
+    /* Pooled, everything is cut anew; a share that was asked for is heeded there, and refused where the set has its own. */
+    cf_split_options pooled = options;
+    pooled.mode = CF_SPLIT_POOLED;
+    pooled.classes = "0,1,2";
+    pooled.validation = 0.3;
+    split = cut(set, pooled);
+    check_counts(split, 158 - 47 - 33, 47, 33);
+    cf_split_free(split);
+    assert_ok(split_check_validation(set, &pooled));
+    assert_fails(split_check_validation(set, &options), CF_BAD_USE, "own has 26 validation images of its own");
+    expect(set, WITH(.mode = CF_SPLIT_POOLED, .validation = 0.8), CF_BAD_USE, "between 0 and 0.8");
+    cf_set_free(set);
+}
+
+/* Without a test part a fifth of the training images tests, and the validation part stays what it is. */
+static void test_split_validation_but_no_test(void **state) {
+    (void)state;
+    static const size_t train[10] = {50, 50}, validation[10] = {5, 5};
+    cf_set *set;
+    assert_ok(set_new("no test", "memory", 110, 1, 1, 1, 2, &set));
+    assert_ok(set_name_classes_by_number(set));
+    set->official_train = fill_labels(set->labels, train);
+    set->official_validation = fill_labels(set->labels + 100, validation);
+    cf_split *split = cut(set, cf_split_defaults());
+    check_counts(split, 80, 10, 20);
+    check_partition(set, split, 0);
+    assert_int_equal(cf_split_part(split, CF_VALIDATION)->images[0], 100);
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
+/* Five classes of six images: an image of each in each part; of a class of two, none tests, and that is told. */
+static void test_split_small_classes(void **state) {
+    (void)state;
+    static const size_t six[10] = {6, 6, 6, 6, 6}, uneven[10] = {60, 6, 2};
+    size_t counts[MAX_CLASSES];
+    cf_split_options options = cf_split_defaults();
+    options.mode = CF_SPLIT_POOLED;
+    cf_set *set = make_set(six, NULL);
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        options.seed = seed;
+        cf_split *split = cut(set, options);
+        check_partition(set, split, 0);
+        for (int p = 0; p < 3; p++) {
+            subset_class_counts(cf_split_part(split, (cf_part)p), counts);
+            for (int k = 0; k < 5; k++) assert_in_range(counts[k], 1, 4);
+        }
+        cf_split_free(split);
+    }
+    cf_set_free(set);
+    set = make_set(uneven, NULL);
+    cf_set_notice_handler(keep_notice, NULL);
+    cf_split *split = cut(set, options);
+    cf_set_notice_handler(NULL, NULL);
+    assert_non_null(strstr(last_notice, "class 2 of the set has no"));
+    check_counts(split, 47, 6, 15); /* the totals stay: the largest class gives an image up */
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
 /* Classes that a set names but never shows take no part. */
 static void test_split_absent_classes(void **state) {
     (void)state;
@@ -322,10 +409,17 @@ static void test_split_absent_classes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split_official), cmocka_unit_test(test_split_pooled),
-        cmocka_unit_test(test_split_at),       cmocka_unit_test(test_split_seed),
-        cmocka_unit_test(test_split_limits),   cmocka_unit_test(test_split_uncut),
-        cmocka_unit_test(test_split_errors),   cmocka_unit_test(test_split_absent_classes),
+        cmocka_unit_test(test_split_official),
+        cmocka_unit_test(test_split_pooled),
+        cmocka_unit_test(test_split_at),
+        cmocka_unit_test(test_split_seed),
+        cmocka_unit_test(test_split_limits),
+        cmocka_unit_test(test_split_uncut),
+        cmocka_unit_test(test_split_errors),
+        cmocka_unit_test(test_split_absent_classes),
+        cmocka_unit_test(test_split_own_validation),
+        cmocka_unit_test(test_split_validation_but_no_test),
+        cmocka_unit_test(test_split_small_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,15 @@ static Bytes read_all(const char *path) {
     return (Bytes){bytes, size};
 }
 
+/* Labels that stand in the file as they are. */
+static unsigned char as_they_are[MAX_CLASSES];
+
+static int setup(void **state) {
+    (void)state;
+    for (int k = 0; k < MAX_CLASSES; k++) as_they_are[k] = (unsigned char)k;
+    return 0;
+}
+
 /* The images first .. first+count-1 must be all of `read`. */
 static void expect_part(cf_set *read, const cf_set *set, size_t first, size_t count) {
     const size_t image = set_image_size(set);
@@ -62,7 +71,7 @@ static void check_idx(int channels, const char *end, size_t first, size_t count)
     snprintf(images, sizeof images, "images-%d%s", channels, end);
     snprintf(labels, sizeof labels, "labels-%d%s", channels, end);
     const char *a = in_scratch(images), *b = in_scratch(labels);
-    assert_ok(idx_write(set, first, count, a, b));
+    assert_ok(idx_write(set, as_they_are, first, count, a, b));
     assert_ok(idx_read(a, b, &read));
     expect_part(read, set, first, count);
     cf_set_free(set);
@@ -83,7 +92,7 @@ static void test_idx_bytes(void **state) {
     static const unsigned char colour[] = {0, 0, 8, 4, 0, 0, 0, N, 0, 0, 0, H, 0, 0, 0, W, 0, 0, 0, 3};
     static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, N};
     cf_set *set = new_set(N, 1, 10);
-    assert_ok(idx_write(set, 0, N, in_scratch("a"), in_scratch("b")));
+    assert_ok(idx_write(set, as_they_are, 0, N, in_scratch("a"), in_scratch("b")));
     Bytes bytes = read_all(in_scratch("a"));
     assert_int_equal(bytes.size, sizeof grey + H * W * N);
     assert_memory_equal(bytes.at, grey, sizeof grey);
@@ -96,7 +105,7 @@ static void test_idx_bytes(void **state) {
     free(bytes.at);
     cf_set_free(set);
     set = new_set(N, 3, 10);
-    assert_ok(idx_write(set, 0, N, in_scratch("a"), in_scratch("b")));
+    assert_ok(idx_write(set, as_they_are, 0, N, in_scratch("a"), in_scratch("b")));
     bytes = read_all(in_scratch("a"));
     assert_int_equal(bytes.size, sizeof colour + 3 * H * W * N);
     assert_memory_equal(bytes.at, colour, sizeof colour);
@@ -117,8 +126,8 @@ static void test_gzip_header(void **state) {
     (void)state;
     static const unsigned char header[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0};
     cf_set *set = new_set(N, 1, 10);
-    assert_ok(idx_write(set, 0, N, in_scratch("a.gz"), in_scratch("b.gz")));
-    assert_ok(idx_write(set, 0, N, in_scratch("c.gz"), in_scratch("d.gz")));
+    assert_ok(idx_write(set, as_they_are, 0, N, in_scratch("a.gz"), in_scratch("b.gz")));
+    assert_ok(idx_write(set, as_they_are, 0, N, in_scratch("c.gz"), in_scratch("d.gz")));
     Bytes bytes = read_all(in_scratch("a.gz"));
     assert_memory_equal(bytes.at, header, sizeof header);
     free(bytes.at);
@@ -137,7 +146,7 @@ static void test_mat_round_trip(void **state) {
     for (int channels = 1; channels <= 3; channels += 2)
         for (size_t count = 1; count <= N; count++) { /* so that data end at any place of eight */
             cf_set *set = new_set(N, channels, 10), *read;
-            assert_ok(mat_write(set, N - count, count, in_scratch("set.mat")));
+            assert_ok(mat_write(set, as_they_are, N - count, count, in_scratch("set.mat")));
             assert_ok(mat_read(in_scratch("set.mat"), &read));
             expect_part(read, set, N - count, count);
             cf_set_free(set);
@@ -146,7 +155,7 @@ static void test_mat_round_trip(void **state) {
 
 /* Every number of the format by hand, the packed element inflated by zlib's one call. */
 static void check_mat_bytes(const cf_set *set, uint32_t count) {
-    assert_ok(mat_write(set, 0, count, in_scratch("set.mat")));
+    assert_ok(mat_write(set, as_they_are, 0, count, in_scratch("set.mat")));
     Bytes bytes = read_all(in_scratch("set.mat"));
     assert_memory_equal(bytes.at, "MATLAB 5.0 MAT-file", 19);
     for (int i = 0; i < 116; i++) assert_in_range(bytes.at[i], ' ', '~');
@@ -179,7 +188,7 @@ static void test_mat_bytes(void **state) {
     check_mat_bytes(set, 8); /* 360 bytes, which need no padding */
     check_mat_bytes(set, N);
     sleep(1);
-    assert_ok(mat_write(set, 0, N, in_scratch("again.mat"))); /* a second later */
+    assert_ok(mat_write(set, as_they_are, 0, N, in_scratch("again.mat"))); /* a second later */
     expect_same_bytes(in_scratch("set.mat"), in_scratch("again.mat"));
     cf_set_free(set);
 }
@@ -187,7 +196,7 @@ static void test_mat_bytes(void **state) {
 static void test_mat_by_libmatio(void **state) {
     (void)state;
     cf_set *set = new_set(N, 3, 10);
-    assert_ok(mat_write(set, 0, N, in_scratch("set.mat")));
+    assert_ok(mat_write(set, as_they_are, 0, N, in_scratch("set.mat")));
     mat_t *file = Mat_Open(in_scratch("set.mat"), MAT_ACC_RDONLY);
     assert_non_null(file);
     assert_int_equal(Mat_GetVersion(file), MAT_FT_MAT5);
@@ -216,11 +225,11 @@ static void test_mat_by_libmatio(void **state) {
 static void test_mat_limits(void **state) {
     (void)state;
     cf_set *set = new_set(N, 1, 11);
-    assert_fails(mat_write(set, 0, N, in_scratch("no.mat")), CF_BAD_INPUT, "has 11 classes");
+    assert_fails(mat_write(set, as_they_are, 0, N, in_scratch("no.mat")), CF_BAD_INPUT, "has 11 classes");
     cf_set_free(set);
     /* 699,051 images of 32 x 32 x 3 are the first that are more than 2^31; no pixel is looked at. */
     cf_set large = {.name = (char *)"large", .count = 699051, .channels = 3, .height = 32, .width = 32, .classes = 10};
-    assert_fails(mat_write(&large, 0, large.count, in_scratch("no.mat")), CF_BAD_INPUT, "may have 2 GB");
+    assert_fails(mat_write(&large, as_they_are, 0, large.count, in_scratch("no.mat")), CF_BAD_INPUT, "may have 2 GB");
     assert_int_not_equal(access(in_scratch("no.mat"), F_OK), 0);
 }
 
@@ -243,8 +252,8 @@ static void test_full_disk(void **state) {
     small = before;
     small.rlim_cur = 100000;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    cf_status mat = mat_write(set, 0, set->count, in_scratch("old.mat"));
-    cf_status idx = idx_write(set, 0, set->count, in_scratch("full.gz"), in_scratch("full-labels.gz"));
+    cf_status mat = mat_write(set, as_they_are, 0, set->count, in_scratch("old.mat"));
+    cf_status idx = idx_write(set, as_they_are, 0, set->count, in_scratch("full.gz"), in_scratch("full-labels.gz"));
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(mat, CF_IO);
     assert_int_equal(idx, CF_IO);
@@ -253,8 +262,8 @@ static void test_full_disk(void **state) {
     Bytes bytes = read_all(in_scratch("old.mat"));
     assert_int_equal(bytes.size, 3);
     free(bytes.at);
-    assert_fails(mat_write(set, 0, 5, in_scratch("none/a.mat")), CF_IO, "none/a.mat");
-    assert_fails(idx_write(set, 0, 5, in_scratch("none/a"), in_scratch("b")), CF_IO, "none/a");
+    assert_fails(mat_write(set, as_they_are, 0, 5, in_scratch("none/a.mat")), CF_IO, "none/a.mat");
+    assert_fails(idx_write(set, as_they_are, 0, 5, in_scratch("none/a"), in_scratch("b")), CF_IO, "none/a");
     cf_set_free(set);
 }
 
@@ -264,5 +273,5 @@ int main(void) {
         cmocka_unit_test(test_mat_round_trip), cmocka_unit_test(test_mat_bytes), cmocka_unit_test(test_mat_by_libmatio),
         cmocka_unit_test(test_mat_limits),     cmocka_unit_test(test_full_disk),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, NULL);
 }

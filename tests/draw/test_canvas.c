@@ -250,6 +250,7 @@ static void test_svg(void **state) {
     (void)state;
     draw_everything(in_scratch("look.svg"));
     char *text = text_of(in_scratch("look.svg"), NULL);
+    assert_int_equal(count_of(text, " width=\"60pt\" height=\"60pt\""), 1);
     assert_int_equal(count_of(text, "<image "), 3);
     assert_int_equal(count_of(text, "image-rendering:pixelated"), 3);
     assert_int_equal(count_of(text, "data:image/png;base64,"), 3);

@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "data/generate/generated_set.h"
+#include "data/set_sample.h"
 #include "study/pipeline/recipe.h"
 
 #include <stdlib.h>
@@ -26,12 +27,26 @@ static void use_spec(const GeneratedSpec *spec) {
     }
 }
 
+static void use_sample(const char *data) {
+    SetSample sample;
+    bool sampled;
+    char *set;
+    const cf_status status = sample_from_text(data, &set, &sample, &sampled);
+    fuzz_settled(status);
+    if (status) return;
+    PROMISE(strncmp(set, data, strlen(set)) == 0 &&
+            (sampled ? *set && strlen(set) < strlen(data) : !strcmp(set, data)));
+    PROMISE(sample.train > 0);
+    free(set);
+}
+
 static void use_name(const char *data) {
     char name[64];
     GeneratedSpec spec;
     cf_status status = data_short_name(data, name);
     fuzz_settled(status);
     if (!status) PROMISE(*name && !strpbrk(name, "/.\\\n") && strlen(name) < sizeof name);
+    use_sample(data);
     if (!generator_named(data)) return;
     status = generated_spec_read(data, &spec);
     fuzz_settled(status);

@@ -177,7 +177,7 @@ static void check_trial(const Trial *t, int id) {
     PROMISE(t->best_epoch ? fabs(t->validation_loss) <= LARGEST_LOSS : isinf(t->validation_loss));
     PROMISE(t->validation_accuracy >= 0 && t->validation_accuracy <= 1 && t->seconds >= 0 && isfinite(t->seconds));
     PROMISE(strspn(t->weights_sha256, "0123456789abcdef") == strlen(t->weights_sha256));
-    for (size_t i = 0; i < t->correct_count; i++) PROMISE(t->correct[i] <= 1);
+    for (size_t i = 0; t->correct && i < t->correct_count; i++) PROMISE(t->correct[i] <= 1);
     const char *texts[] = {t->worker, t->reason};
     for (size_t i = 0; i < COUNT_OF(texts); i++) PROMISE(!texts[i] || !strchr(texts[i], '\x1b'));
 }

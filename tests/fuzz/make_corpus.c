@@ -115,14 +115,16 @@ static void make_idx(const Corpus *corpus) {
     for (int kind = 0; kind < 8; kind++) {
         char name[32];
         cf_set *set = make_set(kind & 4 ? 3 : 1, 3, 4);
-        must(idx_write(set, 0, IMAGES, corpus->images, corpus->labels));
+        must(idx_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->images,
+                       corpus->labels));
         Bytes images = bytes_read(corpus->images), labels = bytes_read(corpus->labels);
         const unsigned char head[3] = {(unsigned char)(kind & 3), (unsigned char)images.size,
                                        (unsigned char)(images.size >> 8)};
         snprintf(name, sizeof name, "kind%d", kind);
         put_joined(corpus, "idx", name, head, sizeof head, &images, &labels);
         if (kind == 0 || kind == 4) put(corpus, "gzip", name, images.bytes, images.size);
-        must(idx_write(set, 0, IMAGES, corpus->packed, corpus->labels));
+        must(idx_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->packed,
+                       corpus->labels));
         free(images.bytes);
         images = bytes_read(corpus->packed);
         if (kind == 1 || kind == 5) put(corpus, "gzip", name, images.bytes, images.size);
@@ -152,7 +154,7 @@ static void make_mat(const Corpus *corpus) {
         cf_set *set = make_set(channels, 3, 4);
         snprintf(name, sizeof name, "channels%d", channels);
         const char *path = corpus_path(corpus, "mat", name);
-        must(mat_write(set, 0, IMAGES, path));
+        must(mat_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, path));
         Bytes file = bytes_read(path), x = inflate_element(&file, &at), y = inflate_element(&file, &at);
         const unsigned char head[3] = {'U', (unsigned char)x.size, (unsigned char)(x.size >> 8)};
         snprintf(name, sizeof name, "inside%d", channels);
@@ -256,6 +258,7 @@ static void make_lines(const Corpus *corpus) {
                                        "hand:frequencies=5/1/1/1/1/1/1/1/1/1",
                                        "hand:frequencies=street,10",
                                        "mnist,street:polarity=0.5",
+                                       "mnist:n=500,test=20,a/b:c:test=0",
                                        "../../x,/etc/passwd",
                                        "generated",
                                        NULL};
@@ -287,7 +290,7 @@ static void make_yaml(const Corpus *corpus) {
     static const char *const recipes[] = {
         "data: [../../x, '</script><script>']\nfeatures: null\nimbalance: null\ngrid: none\n",
         "data: &x [hand, street]\nimbalance: {classes: *x, cases: *x}\n",
-        "train: {epochs: 3, lr: 1e-3, optimizer: adamw, seed: 7, schedule: cosine}\nsplit: at:100\n",
+        "train: {epochs: 3, lr: 1e-3, optimizer: adamw, seed: 7, schedule: cosine}\nsplit: at:100\nimages: 500\n",
         LAUGHS,
         "data: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
         NULL};

@@ -34,6 +34,9 @@ static const Window window_table[] = {
     {2, 3, 1, 9, 4, 1, 5, 1, 0, 2, 0, 0},    /* one row */
     {1, 130, 4, 4, 20, 3, 3, 1, 1, 1, 0, 0}, /* many channels */
     {2, 6, 12, 12, 6, 2, 2, 2, 0, 0, 0, 0},  /* the usual pool */
+    {2, 3, 4, 5, 7, 3, 3, 1, 3, 3, 0, 0},    /* a rim of nothing but padding */
+    {1, 16, 3, 4, 16, 2, 3, 2, 5, 7, 0, 0},  /* padding wider than the window, and than the image */
+    {8, 32, 5, 5, 33, 1, 1, 1, 4, 4, 0, 0},  /* around a single tap */
 };
 
 static inline Window window_at(size_t i) {

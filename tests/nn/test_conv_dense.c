@@ -451,6 +451,31 @@ static void dense_near_on_reals(void **state) {
     }
 }
 
+/* NaN of any image and column passes the activation, whatever its slope, and nothing else is touched. */
+static void dense_keeps_nan(void **state) {
+    (void)state;
+    static const int widths[] = {1, 7, 32, 33, 70};
+    static const float slopes[] = {0, 0.25f, 1};
+    for (int i = 0; engines()[i]; i++)
+        for (size_t k = 0; k < COUNT_OF(widths) * COUNT_OF(slopes); k++) {
+            const int width = widths[k % COUNT_OF(widths)];
+            const float slope = slopes[k / COUNT_OF(widths)];
+            DenseRun r = dense_run((DenseShape){16, 8, 5, width, slope, true, false}, true);
+            DenseRun sound = dense_run((DenseShape){16, 8, 5, width, slope, true, false}, true);
+            memcpy(sound.x, r.x, r.nx * sizeof(float)), memcpy(sound.weights, r.weights, r.nw * sizeof(float));
+            memcpy(sound.bias, r.bias, (size_t)width * sizeof(float));
+            r.bias[width / 2] = NAN;
+            compute_dense(engines()[i], 0, &r);
+            compute_dense(engines()[i], 0, &sound);
+            for (size_t n = 0; n < 16; n++)
+                for (size_t c = 0; c < (size_t)width; c++) {
+                    const float y = r.y[n * (size_t)width + c], was = sound.y[n * (size_t)width + c];
+                    assert_true((int)c == width / 2 ? isnan(y) : y == was);
+                }
+            end_dense(&r), end_dense(&sound);
+        }
+}
+
 /* Without training, or where nothing wants the input's gradient, an object goes forward just the same. */
 static void forward_alone(void **state) {
     (void)state;
@@ -510,6 +535,7 @@ int main(void) {
         cmocka_unit_test(dense_seats_agree),
         cmocka_unit_test(dense_near_on_reals),
         cmocka_unit_test(forward_alone),
+        cmocka_unit_test(dense_keeps_nan),
         cmocka_unit_test(engine_names_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

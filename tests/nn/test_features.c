@@ -126,6 +126,32 @@ static void test_layers_by_name_follow_from_each_other(void **state) {
     cf_set_free(set);
 }
 
+/* Layers that work in place, in front of all others: what they make of the input. */
+static void test_layers_in_place_alone(void **state) {
+    (void)state;
+    static const char *const layers[] = {"leakyrelu1", "dropout1", "relu1"};
+    cf_set *set = make_noise();
+    cf_model *model;
+    assert_ok(model_new("leakyrelu 0.5 | dropout 0.4 | relu | dense 2 | relu | dense classes", (Shape){C, H, W}, names,
+                        CLASSES, 4, &model));
+    for (int e = 0; e < 3; e++) {
+        const Engine *engine = e == 0 ? &reference_engine : e == 1 ? cpu_engine() : cpu_engine_bf16();
+        for (size_t l = 0; engine && l < COUNT_OF(layers); l++) {
+            size_t size;
+            float *values = compute(model, set, layers[l], engine, 2, &size);
+            assert_int_equal(size, C * H * W);
+            for (size_t i = 0; i < IMAGES; i++)
+                for (size_t k = 0; k < size; k++) {
+                    const double pixel = set->pixels[images[i] * size + k] / 255.0; /* H x W x C, as they lie */
+                    assert_true(fabs((double)values[i * size + k] - pixel) < (e == 2 ? 4e-3 : 1e-6));
+                }
+            free(values);
+        }
+    }
+    cf_model_free(model);
+    cf_set_free(set);
+}
+
 static void test_wrong_layers_are_told(void **state) {
     (void)state;
     cf_model *model;
@@ -143,6 +169,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_features_times_the_last_weights_are_the_logits),
         cmocka_unit_test(test_layers_by_name_follow_from_each_other),
+        cmocka_unit_test(test_layers_in_place_alone),
         cmocka_unit_test(test_wrong_layers_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

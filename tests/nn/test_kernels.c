@@ -3,6 +3,8 @@
  * In bfloat16 a result is the reference's on the same values, rounded once. */
 #include "nn/problems.h"
 
+#include <float.h>
+
 #include <stdio.h>
 
 /* ---- The variants ---- */
@@ -788,10 +790,38 @@ static void adam_by_hand(const Kernels *k) {
     assert_near_number("decoupled", (double)one, 0.99, 1e-6);
 }
 
+/* Wherever it is, and whatever its sign; the largest float is one. */
+static void not_finite_of(const Kernels *k, size_t count) {
+    static const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < count; i += count / 7 + 1) {
+        float *w = reals(count), *dw = floats(count), *m = floats(count), *v = floats(count);
+        memset(dw, 0, count * sizeof *dw), memset(m, 0, count * sizeof *m), memset(v, 0, count * sizeof *v);
+        w[i] = -FLT_MAX;
+        assert_true(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0));
+        assert_true(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        v[i] = FLT_MAX;
+        assert_true(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        v[i] = INFINITY;
+        assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        v[i] = 0;
+        for (size_t j = 0; j < COUNT_OF(bad); j++) {
+            w[i] = bad[j];
+            assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0));
+            assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        }
+        w[i] = 1, dw[i] = INFINITY;
+        assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0));
+        w[i] = 1, m[i] = 0;
+        assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        guarded_end(w), guarded_end(dw), guarded_end(m), guarded_end(v);
+    }
+}
+
 static void optimizers_of(const Kernels *k) {
     static const size_t counts[] = {1, 3, 16, 17, 1000};
     sgd_by_hand(k);
     adam_by_hand(k);
+    for (size_t i = 0; i < COUNT_OF(counts); i++) not_finite_of(k, counts[i]);
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
         size_t count = counts[i], size = count * sizeof(float);
         float *w = reals(count), *dw = reals(count), *m = reals(count), *v = reals(count);

@@ -220,19 +220,22 @@ static void changed_files(void **state) {
         {{.text = "classes", .value = "[]"}, "should be a JSON list of 1 to 256 names"},
         {{.text = "classes", .value = "{\"a\":1}"}, "should be a JSON list of 1 to 256 names"},
         {{.text = "classes", .value = "[\"a\",2,\"c\"]"}, "class 1 in the text \"classes\" is not a name"},
-        {{.text = "classes", .value = "[\"a\",\"b\"]"}, "the tensor dense2.weight has another shape"},
+        {{.text = "classes", .value = "[\"a\",\"b\"]"},
+         "the tensor dense2.weight: shape [2, 7] expected, [3, 7] found"},
         {{.text = "model", .value = "conv 4 3x3 | dense 9"}, "the last layer gives 9 values; the data have 3 classes"},
         {{.text = "classes", .value = "[\"a\",\"b\\n\",\"c\"]"}, "class 1 in the text \"classes\" is not a name"},
         {{.text = "classes", .value = "[\"a\",\"\",\"c\"]"}, "class 1 in the text \"classes\" is not a name"},
         /* Never taken: the file is too small for it. */
-        {{.text = "model", .value = "dense 262144 | dense 256 | dense 3"}, "parameters, its tensors have"},
+        {{.text = "model", .value = "dense 262144 | dense 256 | dense 3"},
+         "the tensor dense1.weight: shape [262144, 60] expected, [7, 18] found"},
         {{.text = "model", .value = "batchnorm | dense 3"}, "unknown layer batchnorm"},
         {{.text = "model", .value = "dense 4 | dense 3"},
-         "the tensor dense1.weight has another shape than its layer (240 values "
-         "were expected, 126 found)"},
+         "the tensor dense1.weight: shape [4, 60] expected, [7, 18] found"},
+        {{.text = "model", .value = "relu | globalavgpool | dropout | avgpool 1"}, "gives 2 values"},
         {{.tensor = "bn1.running_var"}, "the tensor bn1.running_var is missing"},
         {{.tensor = "dense2.bias"}, "the tensor dense2.bias is missing"},
-        {{.tensor = "conv1.weight", .reshape = true}, "the tensor conv1.weight has another shape than its layer"},
+        {{.tensor = "conv1.weight", .reshape = true},
+         "the tensor conv1.weight: shape [4, 2, 3, 3] expected, [72] found"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const char *path = write_changed(&cases[i].change);
@@ -241,6 +244,146 @@ static void changed_files(void **state) {
         assert_non_null(strstr(cf_error(), "changed.safetensors"));
         assert_ptr_equal(m, &m);
     }
+}
+
+/* The same number of values in another order of dimensions. */
+static void transposed(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "transposed.safetensors");
+    cf_model *m = make("dense 8 | relu | dense classes", 1);
+    TensorBag bag;
+    ModelTexts texts;
+    assert_ok(bag_new(m->parameters.count, &bag));
+    assert_ok(bag_add(&bag, &m->parameters, "", m->parameters.values, false));
+    assert_ok(model_texts_new(m, &texts));
+    bag.tensors[0].shape[0] = 60, bag.tensors[0].shape[1] = 8;
+    assert_ok(safetensors_write(path, bag.tensors, (size_t)bag.count, texts.texts, MODEL_TEXTS));
+    cf_model_free(m);
+    assert_fails(cf_model_load(path, &m), CF_BAD_INPUT,
+                 "the tensor dense1.weight: shape [8, 60] expected, [60, 8] found");
+    model_texts_free(&texts);
+    bag_free(&bag);
+}
+
+static char told[512];
+static int times_told;
+
+static void remember(const char *text, void *context) {
+    (void)context;
+    snprintf(told, sizeof told, "%s", text);
+    times_told++;
+}
+
+/* A model's file with `count` tensors more, int64 numbers without dimensions where `type` says so. */
+static const char *write_with_more(const char *const *more, int count, const char *type) {
+    static const float counter[2] = {0};
+    const char *path = path_in(scratch_folder(), "more.safetensors");
+    cf_model *m = make(line, 1);
+    TensorBag bag;
+    ModelTexts texts;
+    size_t size;
+    assert_ok(bag_new(m->parameters.count + count, &bag));
+    assert_ok(bag_add(&bag, &m->parameters, "", m->parameters.values, false));
+    assert_ok(model_texts_new(m, &texts));
+    for (int i = 0; i < count; i++)
+        bag.tensors[bag.count + i] =
+            (StoredTensor){.name = more[i], .dims = 1, .shape = {2}, .count = 2, .values = counter};
+    assert_ok(safetensors_write(path, bag.tensors, (size_t)(bag.count + count), texts.texts, MODEL_TEXTS));
+    model_texts_free(&texts);
+    bag_free(&bag);
+    cf_model_free(m);
+    unsigned char *bytes;
+    assert_ok(file_read(path, 1 << 20, &bytes, &size));
+    memcpy(memmem(bytes, size, "file_sha256", 11), "something_x", 11); /* or the change would show */
+    char *at = memmem(bytes, size, more[0], strlen(more[0]));
+    for (int i = 0; i < count; i++) {
+        char *shape = strstr(at = strstr(at, "\"F32\""), "[2]");
+        memcpy(at + 1, type, 3);
+        memcpy(shape, strcmp(type, "I64") == 0 ? "[ ]" : "[2]", 3);
+        at = shape;
+    }
+    write_bytes(path, bytes, size);
+    free(bytes);
+    return path;
+}
+
+static void surplus_tensors(void **state) {
+    (void)state;
+    static const char *const more[] = {"bn1.num_batches_tracked", "bn2.num_batches_tracked", "epoch"};
+    static const char *const types[] = {"F32", "I64"};
+    cf_set_notice_handler(remember, NULL);
+    for (int t = 0; t < 2; t++)
+        for (int count = 1; count <= 3; count += 2) {
+            cf_model *m;
+            times_told = 0;
+            assert_ok(cf_model_load(write_with_more(more, count, types[t]), &m));
+            assert_int_equal(times_told, 1);
+            assert_non_null(strstr(told, count == 1 ? "a tensor that the model does not need is passed over"
+                                                    : "3 tensors that the model does not need are passed over"));
+            assert_non_null(strstr(told, "bn1.num_batches_tracked"));
+            cf_model_free(m);
+        }
+    cf_set_notice_handler(NULL, NULL);
+}
+
+/* ---- Values that no model may have ---- */
+
+static void values_that_are_none(void **state) {
+    (void)state;
+    static const struct {
+        int layer;
+        const char *what;
+        size_t place; /* as the file has it */
+        float value;
+        const char *message;
+    } cases[] = {
+        {0, "weight", 5, NAN, "the tensor conv1.weight: value 5 is nan"},
+        {0, "weight", 71, INFINITY, "the tensor conv1.weight: value 71 is inf"},
+        {1, "running_mean", 0, -INFINITY, "the tensor bn1.running_mean: value 0 is -inf"},
+        {1, "running_var", 3, NAN, "the tensor bn1.running_var: value 3 is nan"},
+        {1, "running_var", 2, -0.5f, "the tensor bn1.running_var: value 2 is -0.5, and a variance is 0 or more"},
+    };
+    const char *path = path_in(scratch_folder(), "values.safetensors");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        cf_model *m = make(line, 1);
+        TensorBag bag;
+        ModelTexts texts;
+        char name[64];
+        snprintf(name, sizeof name, "%s.%s", m->layers.layers[cases[i].layer].name, cases[i].what);
+        assert_ok(bag_new(m->parameters.count, &bag));
+        assert_ok(bag_add(&bag, &m->parameters, "", m->parameters.values, false));
+        assert_ok(model_texts_new(m, &texts));
+        for (int t = 0; t < bag.count; t++)
+            if (strcmp(bag.names[t], name) == 0) bag.values[t][cases[i].place] = cases[i].value;
+        assert_ok(safetensors_write(path, bag.tensors, (size_t)bag.count, texts.texts, MODEL_TEXTS));
+        model_texts_free(&texts);
+        bag_free(&bag);
+        cf_model_free(m);
+        assert_fails(cf_model_load(path, &m), CF_BAD_INPUT, cases[i].message);
+        /* Neither is such a model written; what is there stays. */
+        m = make(line, 1);
+        parameters_find(&m->parameters, cases[i].layer, cases[i].what)[cases[i].place] = cases[i].value;
+        const char *kept = path_in(scratch_folder(), "kept");
+        write_bytes(kept, "kept", 4);
+        assert_fails(cf_model_save(m, kept), CF_DIVERGED, name);
+        unsigned char *bytes;
+        size_t size;
+        assert_ok(file_read(kept, 100, &bytes, &size));
+        assert_int_equal(size, 4);
+        free(bytes);
+        cf_model_free(m);
+    }
+}
+
+static void nothing_to_learn(void **state) {
+    (void)state;
+    static const char *const none[] = {"relu | dropout 0.2", "maxpool 1 | leakyrelu", "dropout 0 | relu | avgpool 1"};
+    const char *const classes[] = {"a", "b", "c", "d", "e", "f"};
+    cf_model *m = NULL;
+    for (size_t i = 0; i < COUNT_OF(none); i++)
+        assert_fails(model_new(none[i], (Shape){1, 2, 3}, classes, 6, 1, &m), CF_BAD_USE, "has no weights");
+    assert_ok(model_new("relu | dropout 0.2 | bn", (Shape){1, 2, 3}, classes, 6, 1, &m));
+    cf_model_free(m);
 }
 
 static void foreign_files(void **state) {
@@ -283,10 +426,12 @@ static void checksum(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),       cmocka_unit_test(seeds),
-        cmocka_unit_test(initial_weights),  cmocka_unit_test(dense_order_in_files),
-        cmocka_unit_test(tensors_in_files), cmocka_unit_test(changed_files),
-        cmocka_unit_test(foreign_files),    cmocka_unit_test(checksum),
+        cmocka_unit_test(round_trip),           cmocka_unit_test(seeds),
+        cmocka_unit_test(initial_weights),      cmocka_unit_test(dense_order_in_files),
+        cmocka_unit_test(tensors_in_files),     cmocka_unit_test(changed_files),
+        cmocka_unit_test(foreign_files),        cmocka_unit_test(checksum),
+        cmocka_unit_test(transposed),           cmocka_unit_test(surplus_tensors),
+        cmocka_unit_test(values_that_are_none), cmocka_unit_test(nothing_to_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,21 @@ static void paper_on_colour(void **state) {
     layer_list_free(&list);
 }
 
+/* Every word is numbered by itself, also where it is a part of another. */
+static void numbers_of_layers(void **state) {
+    (void)state;
+    static const char *const names[] = {"avgpool1", "globalavgpool1", "leakyrelu1", "relu1",      "bn1",
+                                        "avgpool2", "leakyrelu2",     "relu2",      "leakyrelu3", "globalavgpool2",
+                                        "dropout1", "dense1",         "dropout2",   "dense2"};
+    LayerList list =
+        parse("avgpool 1 | globalavgpool | leakyrelu | relu | bn | avgpool 1 | leakyrelu | relu | leakyrelu | "
+              "globalavgpool | dropout | dense 4 | dropout | dense classes",
+              grey, 10);
+    assert_int_equal(list.count, COUNT_OF(names));
+    for (int i = 0; i < list.count; i++) assert_string_equal(list.layers[i].name, names[i]);
+    layer_list_free(&list);
+}
+
 static void names_stand_for_lines(void **state) {
     (void)state;
     for (int i = 0; model_names[i]; i++) {
@@ -438,6 +453,7 @@ int main(void) {
         cmocka_unit_test(paper_on_grey),
         cmocka_unit_test(paper_on_colour),
         cmocka_unit_test(names_stand_for_lines),
+        cmocka_unit_test(numbers_of_layers),
         cmocka_unit_test(window_settings),
         cmocka_unit_test(other_settings),
         cmocka_unit_test(input_line),

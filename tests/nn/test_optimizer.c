@@ -111,12 +111,41 @@ static void zeros_stay(void **state) {
     }
 }
 
+/* One value of many, at either end of a piece, on any number of threads; and what is merely large is no failure. */
+static void not_finite_is_told(void **state) {
+    (void)state;
+    enum { COUNT = 16384 * 2 + 37 };
+    static const size_t places[] = {0, 15, 16, 16383, 16384, COUNT - 38, COUNT - 1};
+    static const float values[] = {NAN, INFINITY, -INFINITY, -NAN};
+    for (int kind = CF_SGD; kind <= CF_ADAMW; kind++)
+        for (size_t k = 0; k < 2; k++)
+            for (size_t p = 0; p < COUNT_OF(places); p++) {
+                float *w = guarded(COUNT), *gradient = guarded(COUNT);
+                fill_reals(w, COUNT), fill_reals(gradient, COUNT);
+                Optimizer o = make((cf_optimizer)kind, k, 0.9, 0.01, COUNT);
+                gradient[places[p]] = 1e18f; /* its square is a float, and so is what it makes of the weight */
+                assert_ok(optimizer_step(&o, w, gradient, 0.1, 3));
+                gradient[places[p]] = values[p % COUNT_OF(values)];
+                assert_fails(optimizer_step(&o, w, gradient, 0.1, p % 2 ? 3 : 1), CF_DIVERGED, "after step 2");
+                optimizer_free(&o);
+                guarded_end(w), guarded_end(gradient);
+            }
+    /* A second moment of infinity would hold its weight where it is for ever. */
+    float w[2] = {1, 1}, gradient[2] = {0, 1e20f};
+    for (size_t k = 0; k < 2; k++) {
+        Optimizer o = make(CF_ADAM, k, 0, 0, 2);
+        assert_fails(optimizer_step(&o, w, gradient, 0.1, 1), CF_DIVERGED, "not finite");
+        optimizer_free(&o);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sgd),
         cmocka_unit_test(adam),
         cmocka_unit_test(pieces),
         cmocka_unit_test(zeros_stay),
+        cmocka_unit_test(not_finite_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

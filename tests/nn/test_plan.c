@@ -26,6 +26,9 @@ static const char *const lines[] = {
     "dense "
     "classes",
     "conv 5 5x5 | bn | relu | maxpool 3x3 stride 3 | dense 34 | bn | relu | dense classes | leakyrelu 0.2",
+    "relu | dropout 0.1 | dense classes", /* what works in place has no place of its own here */
+    "dropout 0.2 | conv 3 3x2 | leakyrelu 0.4 | leakyrelu 0.5 | dropout 0.1 | globalavgpool | relu",
+    "relu | bn | leakyrelu 0.1 | leakyrelu 0.2 | conv 3 5x5 pad 6 | relu | bn | globalavgpool | dropout 0.1",
     "bn | leakyrelu 0.3 | maxpool 2 | conv 5 1x1 | bn | relu | maxpool 1 | conv 4 2x2 | bn | relu | dense 33 | relu | "
     "dropout 0.2 | dense classes",
 };
@@ -215,6 +218,70 @@ static void gradient_is_a_mean(void **state) {
         assert_close("gradient", gradient, mean, trainable(&b), 1e-5);
         free(gradient);
         free(mean);
+        bench_end(&b);
+    }
+}
+
+/* Images of classes that the network does not know: no loss, no gradient, not counted, wherever they stand in the batch. */
+static void unknown_labels(void **state) {
+    (void)state;
+    static const char line[] = "conv 5 3x3 | relu | maxpool 2 | dense 40 | relu | dense classes";
+    enum { N = 21 };
+    for (int e = 0; e < 2; e++) {
+        Bench b = bench_new(line, e ? cpu_engine() : &reference_engine, 24, 1);
+        Feed some = b.feed; /* the model knows a and c alone */
+        uint32_t known[N];
+        int count = 0;
+        some.class_of[1] = -1;
+        vary_parameters(&b);
+        for (int i = 0; i < N; i++)
+            if (b.set->labels[b.images[i]] != 1) known[count++] = b.images[i];
+        assert_in_range(count, 5, N - 5);
+        StepResult alone, mixed, inferred;
+        assert_ok(plan_train(b.plan, &some, known, count, 0, &alone));
+        float *gradient = kept(plan_gradient(b.plan), trainable(&b));
+        assert_ok(plan_train(b.plan, &some, b.images, N, 0, &mixed));
+        assert_near_number("loss", mixed.loss, alone.loss, 1e-6);
+        assert_int_equal(mixed.correct, alone.correct);
+        assert_close("gradient", plan_gradient(b.plan), gradient, trainable(&b), 1e-5);
+        assert_ok(plan_infer(b.plan, &some, b.images, N, NULL, &inferred));
+        assert_near_number("loss inferred", inferred.loss, alone.loss, 1e-5);
+        assert_int_equal(inferred.correct, alone.correct);
+        /* None known: nothing is learnt. */
+        some.class_of[0] = some.class_of[2] = -1;
+        assert_ok(plan_train(b.plan, &some, b.images, N, 0, &mixed));
+        assert_true(mixed.loss == 0 && mixed.correct == 0);
+        for (size_t k = 0; k < trainable(&b); k++) assert_true(plan_gradient(b.plan)[k] == 0);
+        free(gradient);
+        bench_end(&b);
+    }
+}
+
+/* The first layers alone may have fewer outputs than the model has classes, whose labels lie beyond a row of them. */
+static void labels_beyond_the_outputs(void **state) {
+    (void)state;
+    for (int e = 0; engines()[e]; e++) {
+        Bench b = bench_new("dense 2 | relu | dense classes", engines()[e], 8, 1);
+        LayerList first = b.model->layers;
+        PlanOptions options = {engines()[e], 16, 1, false, 9};
+        Plan *plan;
+        StepResult result;
+        double expected = 0;
+        int64_t correct = 0;
+        first.count = 1;
+        assert_ok(plan_new(&first, &b.model->parameters, &options, &plan));
+        assert_ok(plan_use_parameters(plan));
+        assert_ok(plan_infer(plan, &b.feed, b.images, 13, NULL, &result));
+        for (int i = 0; i < 13; i++) {
+            const float *row = plan_logits(plan) + 2 * i;
+            const int label = b.set->labels[b.images[i]];
+            if (label > 1) continue;
+            expected += log(1 + exp((double)row[1 - label] - (double)row[label]));
+            correct += label == (row[1] > row[0]);
+        }
+        assert_near_number("loss", result.loss, expected, 1e-5);
+        assert_int_equal(result.correct, correct);
+        plan_free(plan);
         bench_end(&b);
     }
 }
@@ -764,6 +831,8 @@ int main(int count, char **arguments) {
         cmocka_unit_test(gradient_of_the_loss),
         cmocka_unit_test(gradient_is_a_mean),
         cmocka_unit_test(loss_by_hand),
+        cmocka_unit_test(unknown_labels),
+        cmocka_unit_test(labels_beyond_the_outputs),
         cmocka_unit_test(fast_is_near_reference),
         cmocka_unit_test(bf16_is_near_float),
         cmocka_unit_test(fused_is_near_apart),

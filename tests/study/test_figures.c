@@ -1,5 +1,5 @@
 /* What figures are made of besides drawing: formats, the history, choices that one can work out by hand. */
-#include "data/readers.h"
+#include "data/picture/picture.h"
 #include "study/figures/figures.h"
 #include "study/run/history.h"
 #include "testing.h"
@@ -371,7 +371,7 @@ static void test_rates(void **state) {
 static void expect_pixel(const char *name, int x, int y, int red, int green, int blue) {
     const int wanted[3] = {red, green, blue};
     Picture picture;
-    assert_ok(picture_read(path_in(scratch_folder(), name), &picture));
+    assert_ok(picture_read(path_in(scratch_folder(), name), NULL, &picture));
     for (int c = 0; c < 3; c++) {
         const int at = picture.channels == 3 ? c : 0;
         const int found = picture.pixels[(y * picture.width + x) * picture.channels + at];

@@ -4,6 +4,7 @@
 
 #include "testing.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static Recipe read_text(const char *text) {
@@ -124,6 +125,55 @@ static void test_data_between_commas(void **state) {
     expect_data("mnist,street:blur=2:4,n=1000", "mnist", "street:blur=2:4,n=1000");
 }
 
+static void expect_sized(const char *recipe, const char *data, const char *first, const char *second) {
+    const char *expected[] = {first, second};
+    Recipe r = read_text(recipe);
+    if (data) assert_ok(recipe_use_data(&r, data));
+    assert_ok(recipe_check(&r));
+    for (int i = 0; i < 2; i++) {
+        char *text;
+        assert_ok(recipe_set_text(&r, i, &text));
+        assert_string_equal(text, expected[i]);
+        free(text);
+    }
+    recipe_free(&r);
+}
+
+/* Whatever sets it is given; a set that says its own number keeps it. */
+static void test_a_number_of_images(void **state) {
+    (void)state;
+    Recipe r;
+    json_t *json;
+    const char *sized = "data: [mnist, \"street:n=70,test=3\"]\nimages: 500\n",
+               *whole = "data: [mnist, street]\nimages: null\n";
+    expect_sized(sized, NULL, "mnist:n=500", "street:n=70,test=3");
+    expect_sized(sized, "generated", "hand:n=500", "street:n=500");
+    expect_sized(sized, "real", "mnist:n=500", "svhn:n=500");
+    expect_sized(sized, "svhn:n=9,street:0.5", "svhn:n=9", "street:0.5,n=500");
+    expect_sized(whole, NULL, "mnist", "street");
+    expect_sized("data: [mnist, street]\n", "real", "mnist", "svhn");
+    r = read_text(sized);
+    assert_ok(recipe_json(&r, &json));
+    assert_int_equal(json_integer_value(json_object_get(json, "images")), 500);
+    json_decref(json);
+    recipe_free(&r);
+    r = read_text(whole);
+    assert_ok(recipe_json(&r, &json));
+    assert_true(json_is_null(json_object_get(json, "images")));
+    json_decref(json);
+    recipe_free(&r);
+    refuse("data: [a]\nimages: 0\n", "bad.yaml:2: images: 1 to 4294967295 training images of each set expected");
+    refuse("data: [a]\nimages: -5\n", "bad.yaml:2");
+    refuse("data: [a]\nimages: many\n", "bad.yaml:2");
+    refuse("data: [a]\nimages: [1, 2]\n", "bad.yaml:2");
+    assert_ok(recipe_read("quick", &r));
+    assert_int_equal(r.images, 5000);
+    recipe_free(&r);
+    assert_ok(recipe_read("paper", &r));
+    assert_int_equal(r.images, 0);
+    recipe_free(&r);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     Recipe r;
@@ -145,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_after_the_search),
         cmocka_unit_test(test_lines_of_bad_values),
         cmocka_unit_test(test_data_between_commas),
+        cmocka_unit_test(test_a_number_of_images),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

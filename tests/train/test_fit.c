@@ -648,7 +648,124 @@ static void diverging(void **state) {
     assert_true(strstr(cf_error(), "of conv1") || strstr(cf_error(), "of dense"));
     assert_non_null(strstr(cf_error(), "at learning rate 1e+06"));
     assert_non_null(strstr(cf_error(), "try 1e+05"));
+    assert_null(strstr(cf_error(), "-nan")); /* the sign of what is no number says nothing */
     cf_model_free(m);
+}
+
+/* A model file or checkpoint that holds what is not finite. */
+static bool holds_bad_values(const char *path) {
+    StoredFile file;
+    bool bad = false;
+    if (!file_exists(path)) return false;
+    assert_ok(safetensors_read(path, &file));
+    for (size_t t = 0; t < file.tensor_count; t++)
+        for (size_t i = 0; i < file.tensors[t].count; i++)
+            if (!isfinite(file.tensors[t].values[i])) bad = true;
+    safetensors_free(&file);
+    return bad;
+}
+
+/* Each way to overflow ends in CF_DIVERGED on every engine, with a place, a rate and a way out; and no file has such values. */
+static void diverging_is_never_done(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        cf_optimizer optimizer;
+        double rate;
+    } cases[] = {
+        {"conv 4 3x3 | relu | maxpool 2 | dense 8 | relu | dense classes", CF_SGD, 1e12},
+        {"conv 4 3x3 | relu | conv 4 3x3 | relu | dense 8 | relu | dense 8 | relu | dense classes", CF_SGD, 1e6},
+        {"dense 64 | relu | dense 64 | relu | dense classes", CF_SGD, 1e6},
+        {"conv 4 3x3 | bn | relu | conv 4 3x3 | bn | relu | dense 8 | relu | dense classes", CF_SGD, 1e6},
+        {"conv 4 3x3 | bn | leakyrelu | maxpool 2 | dense 8 | leakyrelu | dense classes", CF_SGD, 1e30},
+        {"conv 4 3x3 | relu | conv 4 3x3 | relu | dense 8 | relu | dense classes", CF_ADAM, 1e12},
+        {"conv 4 3x3 | relu | conv 4 3x3 | relu | dense 8 | relu | dense classes", CF_ADAMW, 1e12},
+        {"dropout 0.1 | dense classes", CF_SGD, 1e38},
+    };
+    const char *best = path_in(scratch_folder(), "diverged.safetensors");
+    const char *checkpoint = path_in(scratch_folder(), "diverging.safetensors");
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        for (int e = 0; e < 3; e++) {
+            cf_train_options o = options_for(12);
+            const FitFiles files = {.best = best};
+            cf_model *m = model(cases[i].line, 1);
+            unlink(best), unlink(checkpoint);
+            o.optimizer = cases[i].optimizer;
+            o.learning_rate = cases[i].rate;
+            o.engine = e == 1 ? CF_ENGINE_REFERENCE : CF_ENGINE_FAST;
+            o.precision = e == 2 ? CF_BF16 : CF_F32;
+            o.checkpoint = checkpoint;
+            cf_status status = fit(m, split, &o, &files, NULL);
+            if (status != CF_DIVERGED) print_error("%s, engine %d: status %d\n", cases[i].line, e, (int)status);
+            assert_int_equal(status, CF_DIVERGED);
+            assert_non_null(strstr(cf_error(), "epoch "));
+            assert_non_null(strstr(cf_error(), "at learning rate "));
+            assert_non_null(strstr(cf_error(), "helps"));
+            assert_false(holds_bad_values(best) || holds_bad_values(checkpoint));
+            cf_model_free(m);
+        }
+}
+
+/* The message is the same however many threads there are: it names the first tensor of the model, not the first found. */
+static void divergence_is_told_alike(void **state) {
+    (void)state;
+    char first[1024] = "";
+    for (int threads = 1; threads <= 3; threads++) {
+        cf_train_options o = options_for(12);
+        cf_model *m = model("dense 400 | relu | dense 400 | relu | dense classes", 1);
+        o.learning_rate = 1e6;
+        o.threads = threads;
+        assert_int_equal(cf_train(m, split, &o, NULL), CF_DIVERGED);
+        if (threads == 1) snprintf(first, sizeof first, "%s", cf_error());
+        assert_string_equal(first, cf_error());
+        cf_model_free(m);
+    }
+}
+
+/* An infinite variance makes zeros of all that is behind it, so the loss alone would never tell. */
+static void statistics_are_watched(void **state) {
+    (void)state;
+    cf_train_options o = options_for(3);
+    cf_model *m = model("conv 4 3x3 | bn | relu | dense classes", 1);
+    float *weight = parameters_find(&m->parameters, 0, "weight");
+    for (int i = 0; i < 36; i++) weight[i] = 1e20f;
+    assert_fails(cf_train(m, split, &o, NULL), CF_DIVERGED, "bn1.running_var became inf in epoch 1, step 1");
+    cf_model_free(m);
+}
+
+static void checkpoints_with_bad_values(void **state) {
+    (void)state;
+    static const struct {
+        const char *tensor, *message;
+        float value;
+    } cases[] = {
+        {"now/conv1.weight", "the tensor now/conv1.weight: value 3 is nan", NAN},
+        {"first/dense1.weight", "the tensor first/dense1.weight: value 3 is inf", INFINITY},
+        {"best/bn1.running_var", "the tensor best/bn1.running_var: value 3 is -1, and a variance is 0 or more", -1},
+        {"now/bn1.running_mean", "the tensor now/bn1.running_mean: value 3 is nan", NAN},
+    };
+    const char *path = path_in(scratch_folder(), "whole.safetensors");
+    size_t size;
+    make_checkpoint(path, 12);
+    unsigned char *bytes = read_all(path, &size);
+    unseal(bytes, size);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        unsigned char *copy = malloc(size);
+        uint64_t header;
+        size_t begin;
+        char name[80];
+        assert_non_null(copy);
+        memcpy(copy, bytes, size);
+        memcpy(&header, copy, 8);
+        snprintf(name, sizeof name, "\"%s\"", cases[i].tensor);
+        const char *offsets = strstr(strstr((char *)copy + 8, name), "data_offsets\":[");
+        assert_int_equal(sscanf(offsets, "data_offsets\":[%zu", &begin), 1);
+        memcpy(copy + 8 + header + begin + 12, &cases[i].value, 4);
+        assert_int_equal(resume_from(copy, size), CF_BAD_INPUT);
+        assert_non_null(strstr(cf_error(), cases[i].message));
+        free(copy);
+    }
+    free(bytes);
 }
 
 static void bad_options(void **state) {
@@ -775,6 +892,10 @@ int main(void) {
         cmocka_unit_test(damaged_state),
         cmocka_unit_test(damaged_header),
         cmocka_unit_test(diverging),
+        cmocka_unit_test(diverging_is_never_done),
+        cmocka_unit_test(divergence_is_told_alike),
+        cmocka_unit_test(statistics_are_watched),
+        cmocka_unit_test(checkpoints_with_bad_values),
         cmocka_unit_test(bad_options),
         cmocka_unit_test(classes_of_other_data),
         cmocka_unit_test(the_one_before_is_used),

@@ -62,8 +62,12 @@ static void trials_come_back_to_the_bit(void **state) {
     assert_true(t->validation_loss == 1.0 / 7 && t->validation_accuracy == 0.75 && t->seconds == 4.75);
     assert_string_equal(t->weights_sha256, "abc");
     assert_string_equal(t->worker, "here:1.1");
+    assert_int_equal(t->correct_count, 5); /* known, and not read */
+    assert_null(t->correct);
+    for (int i = 0; i < 3; i++) assert_ok(store_correct(store, &list.trials[i]));
     assert_int_equal(t->correct_count, 5);
     assert_memory_equal(t->correct, right, 5);
+    assert_null(list.trials[2].correct);
     assert_ptr_equal(trial_best(&list), t);
     assert_int_equal(list.trials[1].state, TRIAL_FAILED);
     assert_string_equal(list.trials[1].reason, failed.reason);

@@ -257,6 +257,7 @@ static void values_out_of_range_are_refused(void **state) {
         {"UPDATE trials SET weights_sha256 = 'a,b'", "weights_sha256: hexadecimal digits expected, found a,b"},
         {"UPDATE trials SET weights_sha256 = substr(hex(zeroblob(99)), 1, 65)", "weights_sha256"},
         {"UPDATE trials SET correct = x'000102'", "correct: 0 or 1 for each image expected, found 2 for image 2"},
+        {"UPDATE trials SET correct = 'yes'", "trial 1: correct: a whole number from 0 to"},
         {"UPDATE trials SET state = 'asleep'",
          "state: waiting, running, done, pruned or failed expected, found asleep"},
         {"UPDATE trials SET point = '[]'", "a configuration has no optimizer"},
@@ -316,12 +317,33 @@ static void texts_are_tame(void **state) {
     results_free(&results);
 }
 
+/* Only the two trials that are compared need theirs: a damaged one of a third is not even read. */
+static void only_what_is_compared_is_read(void **state) {
+    (void)state;
+    TuneResults results;
+    Comparison comparison;
+    const char *folder = make_tune();
+    change(folder,
+           "INSERT INTO trials SELECT 3, point, seed, 0, state, budget, worker, reason, best_epoch, epochs_run, "
+           "9 + validation_loss, validation_accuracy, seconds, weights_sha256, x'0102' FROM trials WHERE id = 2");
+    assert_ok(results_read(folder, &results));
+    assert_ok(results_compare(&results, &comparison));
+    assert_int_equal(comparison.images, 4);
+    assert_int_equal(results.list.count, 3);
+    assert_true(results.list.trials[0].correct && results.list.trials[1].correct);
+    assert_int_equal(results.list.trials[1].correct_count, 4);
+    assert_null(results.list.trials[2].correct);
+    assert_int_equal(results.list.trials[2].correct_count, 2);
+    results_free(&results);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(foreign_pieces_are_refused),      cmocka_unit_test(a_journal_removes_no_other_file),
         cmocka_unit_test(a_link_is_not_followed),          cmocka_unit_test(rows_without_end_are_refused),
         cmocka_unit_test(a_schema_without_end_is_refused), cmocka_unit_test(values_out_of_range_are_refused),
         cmocka_unit_test(jobs_out_of_range_are_refused),   cmocka_unit_test(texts_are_tame),
+        cmocka_unit_test(only_what_is_compared_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

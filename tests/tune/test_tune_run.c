@@ -60,6 +60,7 @@ static TrialList trials_of(const Fixture *f) {
     TrialList list;
     assert_ok(store_open_existing(f->options.out, &store));
     assert_ok(store_trials(store, &f->space, &list));
+    for (size_t i = 0; i < list.count; i++) assert_ok(store_correct(store, &list.trials[i]));
     store_close(store);
     return list;
 }

@@ -93,7 +93,7 @@ void catalog_drop_mirrors(FetchSet *set) {
 }
 
 static cf_status add_built_in(const BuiltIn *known, FetchCatalog *catalog) {
-    FetchSet *set;
+    FetchSet *set = NULL;
     FORWARD(catalog_add_set(catalog, known->name, &set));
     snprintf(set->folder, sizeof set->folder, "%s", known->folder);
     for (size_t f = 0; f < COUNT_OF(known->files) && known->files[f].name[0]; f++)

@@ -1,8 +1,10 @@
 #include "data/generate/generated_set.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
+#include "data/set_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -122,7 +124,7 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
         if (pass == 0) turn_dial(spec, dial);
         return CF_OK;
     }
-    if (pass == 0) return CF_OK;
+    if (pass == 0 || set_text_has_key(item)) return CF_OK;
     *value++ = '\0';
     if (strcmp(item, "n") == 0) return read_count(item, value, 1, &spec->train);
     if (strcmp(item, "test") == 0) {
@@ -132,8 +134,8 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
     if (strcmp(item, "frequencies") == 0) return read_frequencies(value, spec->frequencies);
     if (strcmp(item, "seed") == 0) {
         long long seed;
-        FAIL_IF(!text_to_integer(value, 0, 9000000000000000, &seed), CF_BAD_USE,
-                "seed=%s: a whole number from 0 to 9e15 was expected", value);
+        FAIL_IF(!text_to_integer(value, 0, (long long)LARGEST_SEED, &seed), CF_BAD_USE,
+                "seed=%s: a whole number from 0 to " LARGEST_SEED_TEXT " was expected", value);
         spec->seed = (uint64_t)seed;
         return CF_OK;
     }

@@ -539,22 +539,41 @@ static void sum_slots(const float *slots, size_t stride, int count, size_t from,
     }
 }
 
-static void sgd(float *restrict w, const float *restrict dw, float *restrict m, size_t count, float rate,
+/* The largest of these tells whether all values are finite; as integers, their largest is found in any order. */
+INLINE uint32_t magnitude_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits & 0x7fffffff;
+}
+
+INLINE uint32_t larger_bits(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+enum { INFINITY_BITS = 0x7f800000 };
+
+static bool sgd(float *restrict w, const float *restrict dw, float *restrict m, size_t count, float rate,
                 float momentum, float decay) {
+    uint32_t largest = 0;
     for (size_t i = 0; i < count; i++) {
         m[i] = momentum * m[i] + (dw[i] + decay * w[i]);
         w[i] -= rate * m[i];
+        largest = larger_bits(largest, magnitude_bits(w[i]));
     }
+    return largest < INFINITY_BITS;
 }
 
-static void adam(float *restrict w, const float *restrict dw, float *restrict m, float *restrict v, size_t count,
+static bool adam(float *restrict w, const float *restrict dw, float *restrict m, float *restrict v, size_t count,
                  float rate, float root, float decay, float decoupled) {
+    uint32_t largest = 0;
     for (size_t i = 0; i < count; i++) {
         float kept = w[i] - decoupled * w[i], g = dw[i] + decay * w[i];
         m[i] = 0.9f * m[i] + 0.1f * g;
         v[i] = 0.999f * v[i] + 0.001f * (g * g);
         w[i] = kept - rate * m[i] / (sqrtf(v[i]) * root + 1e-8f);
+        largest = larger_bits(largest, larger_bits(magnitude_bits(w[i]), magnitude_bits(v[i])));
     }
+    return largest < INFINITY_BITS;
 }
 
 extern const Kernels PASTE(kernels_, KERNEL_ISA);

@@ -1,4 +1,4 @@
-/* The one file that knows oneDNN's API (2.x).
+/* The one file that knows oneDNN's API, as version 3 has it (onednn_api.h makes it of version 2's).
  *
  * Primitives are built for one slice and one thread (OpenMP's maximum is 1 while they are made, and in the thread that runs
  * them), so that oneDNN never starts threads of its own and its results do not depend on their number. Each thread has its
@@ -9,17 +9,13 @@
 #include "base/memory.h"
 #include "nn/cpu/cpu.h"
 #include "nn/cpu/matrix_product.h"
+#include "nn/cpu/onednn_api.h"
 
-#include <dnnl.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if DNNL_VERSION_MAJOR != 2
-#error "nn/cpu/onednn.c is written for oneDNN 2.x; other versions have another C API"
-#endif
 
 #define DNNL(call)                                                                                                     \
     do {                                                                                                               \
@@ -99,12 +95,12 @@ static dnnl_query_t argument_query(int argument) {
     }
 }
 
-static const dnnl_memory_desc_t *argument_layout(const Primitive *p, int argument) {
+static ConstLayout argument_layout(const Primitive *p, int argument) {
     return dnnl_primitive_desc_query_md(p->desc, argument_query(argument), argument == DNNL_ARG_BIAS);
 }
 
 static cf_status seat_thread(Primitive *p, Seat *seat) {
-    const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);
+    ConstLayout scratch = dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);
     DNNL(dnnl_stream_create(&seat->stream, engine, dnnl_stream_default_flags));
     for (int i = 0; i < MAX_ARGUMENTS && p->arguments[i]; i++)
         DNNL(dnnl_memory_create(&seat->memory[i], argument_layout(p, p->arguments[i]), engine, DNNL_MEMORY_NONE));
@@ -115,9 +111,10 @@ static cf_status seat_thread(Primitive *p, Seat *seat) {
 
 /* How a primitive is to be built. */
 typedef struct Recipe {
-    const_dnnl_op_desc_t operation;
-    const_dnnl_primitive_desc_t hint; /* the forward primitive's, for backward ones */
-    float slope;                      /* of an activation behind it; 1: none */
+    dnnl_status_t (*describe)(const void *operation, const_dnnl_primitive_attr_t attributes,
+                              dnnl_primitive_desc_t *made);
+    const void *operation; /* what describe() gets */
+    float slope;           /* of an activation behind it; 1: none */
     int threads;
     int arguments[MAX_ARGUMENTS];
 } Recipe;
@@ -128,12 +125,12 @@ static dnnl_status_t describe(Primitive *p, const Recipe *recipe) {
     dnnl_status_t status = dnnl_primitive_attr_create(&attributes);
     if (status) return status;
     status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (!status && recipe->slope < 1) {
+    if (!status && recipe->slope < 1 && recipe->slope > 0) { /* rectifying is rectify's: oneDNN's makes 0 of NaN */
         status = dnnl_post_ops_create(&after);
-        if (!status) status = dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, recipe->slope, 0);
+        if (!status) status = dnnl_post_ops_append_eltwise(after, dnnl_eltwise_relu, recipe->slope, 0);
         if (!status) status = dnnl_primitive_attr_set_post_ops(attributes, after);
     }
-    if (!status) status = dnnl_primitive_desc_create(&p->desc, recipe->operation, attributes, engine, recipe->hint);
+    if (!status) status = recipe->describe(recipe->operation, attributes, &p->desc);
     if (after) dnnl_post_ops_destroy(after);
     dnnl_primitive_attr_destroy(attributes);
     return status;
@@ -191,10 +188,17 @@ static cf_status primitive_run(Primitive *p, int thread, const void *const bytes
 
 /* ---- Convolution ---- */
 
+/* nhwc activations, weights in any order; dw, their gradient, is always float. */
+typedef struct ConvLayout {
+    Layout x, w, dw, y, plain; /* plain: weights as the model keeps them, [K][C][R][S] */
+    dnnl_dims_t strides, dilates, pad_before, pad_after;
+} ConvLayout;
+
 struct Conv {
     Window w;
+    ConvLayout layout;
+    bool training;
     Primitive forward, backward_data, backward_weights;
-    dnnl_memory_desc_t plain; /* weights as the model keeps them: [K][C][R][S] */
     Primitive pack_forward, pack_backward, unpack;
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
 };
@@ -203,14 +207,16 @@ static void conv_free(Conv *conv) {
     if (!conv) return;
     Primitive *all[] = {&conv->forward,      &conv->backward_data, &conv->backward_weights,
                         &conv->pack_forward, &conv->pack_backward, &conv->unpack};
+    Layout layouts[] = {conv->layout.x, conv->layout.w, conv->layout.dw, conv->layout.y, conv->layout.plain};
     for (size_t i = 0; i < COUNT_OF(all); i++) primitive_free(all[i]);
+    for (size_t i = 0; i < COUNT_OF(layouts); i++) dnnl_memory_desc_destroy(layouts[i]);
     free(conv->forward_weights);
     free(conv->data_weights);
     free(conv);
 }
 
 /* A reorder runs on the calling thread, between the slices: it has one seat, and its own two arguments. */
-static cf_status reorder_new(Primitive *p, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to) {
+static cf_status reorder_new(Primitive *p, ConstLayout from, ConstLayout to) {
     int before = omp_get_max_threads();
     cf_status status = CF_INTERNAL;
     omp_set_num_threads(1);
@@ -241,19 +247,13 @@ static cf_status reorder_run(Primitive *p, const void *from, void *to) {
     return CF_OK;
 }
 
-/* The memory descriptors of a window: nhwc activations, weights in any order. */
-typedef struct ConvLayout {
-    dnnl_memory_desc_t x, w, dw, y; /* dw, the gradient, is always float */
-    dnnl_dims_t strides, pad_before, pad_after;
-} ConvLayout;
-
-static cf_status describe_conv(const Window *w, dnnl_data_type_t type, ConvLayout *layout, dnnl_memory_desc_t *plain) {
+static cf_status describe_window(const Window *w, dnnl_data_type_t type, ConvLayout *layout) {
     dnnl_dims_t x = {w->N, w->C, w->H, w->W}, weights = {w->K, w->C, w->R, w->S}, y = {w->N, w->K, w->P, w->Q};
-    DNNL(dnnl_memory_desc_init_by_tag(&layout->x, 4, x, type, dnnl_nhwc));
-    DNNL(dnnl_memory_desc_init_by_tag(&layout->w, 4, weights, type, dnnl_format_tag_any));
-    DNNL(dnnl_memory_desc_init_by_tag(&layout->y, 4, y, type, dnnl_nhwc));
-    DNNL(dnnl_memory_desc_init_by_tag(&layout->dw, 4, weights, dnnl_f32, dnnl_format_tag_any));
-    DNNL(dnnl_memory_desc_init_by_tag(plain, 4, weights, dnnl_f32, dnnl_oihw));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->x, 4, x, type, dnnl_nhwc));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->w, 4, weights, type, dnnl_format_tag_any));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->y, 4, y, type, dnnl_nhwc));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->dw, 4, weights, dnnl_f32, dnnl_format_tag_any));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->plain, 4, weights, dnnl_f32, dnnl_oihw));
     layout->strides[0] = layout->strides[1] = w->stride;
     layout->pad_before[0] = w->pad_h;
     layout->pad_before[1] = w->pad_w;
@@ -263,50 +263,69 @@ static cf_status describe_conv(const Window *w, dnnl_data_type_t type, ConvLayou
     return CF_OK;
 }
 
+static dnnl_status_t describe_forward(const void *operation, const_dnnl_primitive_attr_t attributes,
+                                      dnnl_primitive_desc_t *made) {
+    const Conv *conv = operation;
+    const ConvLayout *l = &conv->layout;
+    dnnl_prop_kind_t kind = conv->training ? dnnl_forward_training : dnnl_forward_inference;
+    return dnnl_convolution_forward_primitive_desc_create(made, engine, kind, dnnl_convolution_direct, l->x, l->w, NULL,
+                                                          l->y, l->strides, l->dilates, l->pad_before, l->pad_after,
+                                                          attributes);
+}
+
+static dnnl_status_t describe_backward_weights(const void *operation, const_dnnl_primitive_attr_t attributes,
+                                               dnnl_primitive_desc_t *made) {
+    const Conv *conv = operation;
+    const ConvLayout *l = &conv->layout;
+    return dnnl_convolution_backward_weights_primitive_desc_create(made, engine, dnnl_convolution_direct, l->x, l->dw,
+                                                                   NULL, l->y, l->strides, l->dilates, l->pad_before,
+                                                                   l->pad_after, conv->forward.desc, attributes);
+}
+
+static dnnl_status_t describe_backward_data(const void *operation, const_dnnl_primitive_attr_t attributes,
+                                            dnnl_primitive_desc_t *made) {
+    const Conv *conv = operation;
+    const ConvLayout *l = &conv->layout;
+    return dnnl_convolution_backward_data_primitive_desc_create(made, engine, dnnl_convolution_direct, l->x, l->w, l->y,
+                                                                l->strides, l->dilates, l->pad_before, l->pad_after,
+                                                                conv->forward.desc, attributes);
+}
+
 static cf_status weights_buffer(const Primitive *p, void *buffer) {
     return memory_new(dnnl_memory_desc_get_size(argument_layout(p, DNNL_ARG_WEIGHTS)), 1, buffer);
 }
 
-static cf_status build_forward(Conv *conv, const ConvLayout *l, bool training, int threads) {
-    dnnl_convolution_desc_t desc;
-    dnnl_prop_kind_t kind = training ? dnnl_forward_training : dnnl_forward_inference;
-    DNNL(dnnl_convolution_forward_desc_init(&desc, kind, dnnl_convolution_direct, &l->x, &l->w, NULL, &l->y, l->strides,
-                                            l->pad_before, l->pad_after));
-    const Recipe recipe = {&desc, NULL, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
+static cf_status build_forward(Conv *conv, int threads) {
+    const Recipe recipe = {describe_forward, conv, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
     FORWARD(primitive_new(&conv->forward, &recipe));
     FORWARD(weights_buffer(&conv->forward, &conv->forward_weights));
     FORWARD(primitive_share(&conv->forward, 1, conv->forward_weights));
-    return reorder_new(&conv->pack_forward, &conv->plain, argument_layout(&conv->forward, DNNL_ARG_WEIGHTS));
+    return reorder_new(&conv->pack_forward, conv->layout.plain, argument_layout(&conv->forward, DNNL_ARG_WEIGHTS));
 }
 
-static cf_status build_backward_weights(Conv *conv, const ConvLayout *l, int threads) {
-    dnnl_convolution_desc_t desc;
-    DNNL(dnnl_convolution_backward_weights_desc_init(&desc, dnnl_convolution_direct, &l->x, &l->dw, NULL, &l->y,
-                                                     l->strides, l->pad_before, l->pad_after));
+static cf_status build_backward_weights(Conv *conv, int threads) {
     const Recipe recipe = {
-        &desc, conv->forward.desc, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
+        describe_backward_weights, conv, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
     FORWARD(primitive_new(&conv->backward_weights, &recipe));
-    return reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS), &conv->plain);
+    return reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS),
+                       conv->layout.plain);
 }
 
-static cf_status build_backward_data(Conv *conv, const ConvLayout *l, int threads) {
-    dnnl_convolution_desc_t desc;
-    DNNL(dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &l->x, &l->w, &l->y, l->strides,
-                                                  l->pad_before, l->pad_after));
+static cf_status build_backward_data(Conv *conv, int threads) {
     const Recipe recipe = {
-        &desc, conv->forward.desc, 1, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
+        describe_backward_data, conv, 1, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
     FORWARD(primitive_new(&conv->backward_data, &recipe));
     FORWARD(weights_buffer(&conv->backward_data, &conv->data_weights));
     FORWARD(primitive_share(&conv->backward_data, 1, conv->data_weights));
-    return reorder_new(&conv->pack_backward, &conv->plain, argument_layout(&conv->backward_data, DNNL_ARG_WEIGHTS));
+    return reorder_new(&conv->pack_backward, conv->layout.plain,
+                       argument_layout(&conv->backward_data, DNNL_ARG_WEIGHTS));
 }
 
-static cf_status build_conv(Conv *conv, dnnl_data_type_t type, bool training, bool input_gradient, int threads) {
-    ConvLayout layout;
-    FORWARD(describe_conv(&conv->w, type, &layout, &conv->plain));
-    FORWARD(build_forward(conv, &layout, training, threads));
-    if (training) FORWARD(build_backward_weights(conv, &layout, threads));
-    if (training && input_gradient) FORWARD(build_backward_data(conv, &layout, threads));
+static cf_status build_conv(Conv *conv, dnnl_data_type_t type, bool input_gradient, int threads) {
+    FORWARD(describe_window(&conv->w, type, &conv->layout));
+    FORWARD(build_forward(conv, threads));
+    if (conv->training) FORWARD(build_backward_weights(conv, threads));
+    if (conv->training && input_gradient) FORWARD(build_backward_data(conv, threads));
     return CF_OK;
 }
 
@@ -316,7 +335,8 @@ static cf_status conv_make(const Window *w, dnnl_data_type_t type, bool training
     FORWARD(use_engine());
     FORWARD(memory_new(1, sizeof *made, &made));
     made->w = *w;
-    cf_status status = build_conv(made, type, training, input_gradient, threads);
+    made->training = training;
+    cf_status status = build_conv(made, type, input_gradient, threads);
     if (status) {
         conv_free(made);
         return status;
@@ -366,7 +386,9 @@ struct Dense {
     DenseShape shape;
     int tiles;
     dnnl_data_type_t type;
+    const Kernels *kernels;                                   /* of the outputs' type */
     Primitive forward[2], backward_weights[2], backward_data; /* [0] full tiles, [1] the last one */
+    char *column; /* where the last tile is one and COLUMNS_LIE_CLOSE: its y, or dy, for now; else NULL */
 };
 
 static void dense_free(Dense *dense) {
@@ -376,6 +398,7 @@ static void dense_free(Dense *dense) {
         primitive_free(&dense->backward_weights[i]);
     }
     primitive_free(&dense->backward_data);
+    free(dense->column);
     free(dense);
 }
 
@@ -385,36 +408,71 @@ typedef struct Matrix {
     dnnl_data_type_t type;
 } Matrix;
 
-static cf_status describe_matrix(dnnl_memory_desc_t *m, Matrix shape) {
-    DNNL(dnnl_memory_desc_init_by_strides(m, 2, (dnnl_dims_t){shape.rows, shape.columns}, shape.type,
-                                          (dnnl_dims_t){shape.row_step, shape.column_step}));
+static cf_status describe_matrix(Matrix shape, Layout *layout) {
+    DNNL(dnnl_memory_desc_create_with_strides(layout, 2, (dnnl_dims_t){shape.rows, shape.columns}, shape.type,
+                                              (dnnl_dims_t){shape.row_step, shape.column_step}));
     return CF_OK;
+}
+
+typedef struct ProductLayout {
+    Layout a, b, c, bias; /* bias NULL: none */
+} ProductLayout;
+
+static dnnl_status_t describe_product(const void *operation, const_dnnl_primitive_attr_t attributes,
+                                      dnnl_primitive_desc_t *made) {
+    const ProductLayout *l = operation;
+    return dnnl_matmul_primitive_desc_create(made, engine, l->a, l->b, l->bias, l->c, attributes);
+}
+
+static cf_status describe_matrices(Matrix a, Matrix b, Matrix c, bool bias, ProductLayout *layout) {
+    FORWARD(describe_matrix(a, &layout->a));
+    FORWARD(describe_matrix(b, &layout->b));
+    FORWARD(describe_matrix(c, &layout->c));
+    if (!bias) return CF_OK;
+    return describe_matrix((Matrix){1, c.columns, c.columns, 1, dnnl_f32}, &layout->bias);
 }
 
 /* c = act(a . b + bias), the bias a row of floats, if any. */
 static cf_status product_new(Primitive *p, Matrix a, Matrix b, Matrix c, bool bias, float slope, int threads) {
-    dnnl_memory_desc_t ma, mb, mc, mbias;
-    dnnl_matmul_desc_t desc;
-    FORWARD(describe_matrix(&ma, a));
-    FORWARD(describe_matrix(&mb, b));
-    FORWARD(describe_matrix(&mc, c));
-    FORWARD(describe_matrix(&mbias, (Matrix){1, c.columns, c.columns, 1, dnnl_f32}));
-    DNNL(dnnl_matmul_desc_init(&desc, &ma, &mb, bias ? &mbias : NULL, &mc));
-    const Recipe recipe = {
-        &desc, NULL, slope, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, bias ? DNNL_ARG_BIAS : 0}};
-    return primitive_new(p, &recipe);
+    ProductLayout layout = {0};
+    const Recipe recipe = {describe_product,
+                           &layout,
+                           slope,
+                           threads,
+                           {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, bias ? DNNL_ARG_BIAS : 0}};
+    cf_status status = describe_matrices(a, b, c, bias, &layout);
+    if (!status) status = primitive_new(p, &recipe);
+    dnnl_memory_desc_destroy(layout.a);
+    dnnl_memory_desc_destroy(layout.b);
+    dnnl_memory_desc_destroy(layout.c);
+    dnnl_memory_desc_destroy(layout.bias);
+    return status;
+}
+
+static size_t element_size(dnnl_data_type_t type) {
+    return type == dnnl_bf16 ? 2 : 4;
+}
+
+static dnnl_data_type_t output_type(const Dense *dense) {
+    return dense->shape.float_out ? dnnl_f32 : dense->type;
+}
+
+/* Values of `size` bytes that lie so many values apart. */
+static void copy_column(size_t count, size_t size, const char *from, size_t from_step, char *to, size_t to_step) {
+    for (size_t n = 0; n < count; n++) memcpy(to + n * to_step * size, from + n * from_step * size, size);
 }
 
 static cf_status build_tile(Dense *dense, int last, bool training, int threads) {
     const DenseShape *s = &dense->shape;
     int width = last ? s->outputs - (dense->tiles - 1) * DENSE_TILE : DENSE_TILE;
     int images = dense_by_slice(s->outputs) ? s->slice : s->N;
-    dnnl_data_type_t out = s->float_out ? dnnl_f32 : dense->type;
+    int row_step = COLUMNS_LIE_CLOSE && width == 1 ? 1 : s->outputs;
+    if (row_step < s->outputs) FORWARD(memory_new((size_t)images, sizeof(float), &dense->column));
     FORWARD(product_new(&dense->forward[last], (Matrix){images, s->inputs, s->inputs, 1, dense->type},
                         (Matrix){s->inputs, width, 1, s->inputs, dense->type},
-                        (Matrix){images, width, s->outputs, 1, out}, s->bias, s->slope, threads));
+                        (Matrix){images, width, row_step, 1, output_type(dense)}, s->bias, s->slope, threads));
     if (!training) return CF_OK;
-    return product_new(&dense->backward_weights[last], (Matrix){width, s->N, 1, s->outputs, dense->type},
+    return product_new(&dense->backward_weights[last], (Matrix){width, s->N, 1, row_step, dense->type},
                        (Matrix){s->N, s->inputs, s->inputs, 1, dense->type},
                        (Matrix){width, s->inputs, s->inputs, 1, dnnl_f32}, false, 1, threads);
 }
@@ -437,6 +495,7 @@ static cf_status dense_make(const DenseShape *shape, dnnl_data_type_t type, bool
     made->shape = *shape;
     made->tiles = dense_tiles(shape->outputs);
     made->type = type;
+    made->kernels = (shape->float_out || type == dnnl_f32 ? cpu_engine() : cpu_engine_bf16())->kernels;
     cf_status status = build_dense(made, training, input_gradient, threads);
     if (status) {
         dense_free(made);
@@ -455,18 +514,30 @@ static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool inp
     return dense_make(shape, dnnl_bf16, training, input_gradient, threads, dense);
 }
 
-static size_t element_size(dnnl_data_type_t type) {
-    return type == dnnl_bf16 ? 2 : 4;
+/* max(0, y) on a tile's columns; NaN stays NaN, as in the reference: a network that has diverged must not look sound. */
+static void rectify(const Dense *dense, int tile, void *y) {
+    const DenseShape *s = &dense->shape;
+    const Kernels *kernels = dense->kernels;
+    const int first = tile * DENSE_TILE, left = s->outputs - first,
+              images = dense_by_slice(s->outputs) ? s->slice : s->N;
+    const size_t width = (size_t)(left < DENSE_TILE ? left : DENSE_TILE);
+    char *row = (char *)y + (size_t)first * kernels->element;
+    for (int n = 0; n < images; n++, row += (size_t)s->outputs * kernels->element)
+        kernels->relu_forward(row, width, 0, row);
 }
 
 static cf_status dense_forward(Dense *dense, int thread, int tile, const void *x, const void *weights,
                                const float *bias, void *y) {
-    size_t first = (size_t)tile * DENSE_TILE, in = element_size(dense->type);
-    size_t out = dense->shape.float_out ? sizeof(float) : in;
-    return primitive_run(&dense->forward[tile == dense->tiles - 1], thread,
-                         (const void *[MAX_ARGUMENTS]){x,
-                                                       (const char *)weights + first * (size_t)dense->shape.inputs * in,
-                                                       (char *)y + first * out, bias ? bias + first : NULL});
+    const DenseShape *s = &dense->shape;
+    size_t first = (size_t)tile * DENSE_TILE, size = element_size(output_type(dense));
+    bool last = tile == dense->tiles - 1;
+    const char *w = (const char *)weights + first * (size_t)s->inputs * element_size(dense->type);
+    char *to = (char *)y + first * size, *column = last ? dense->column : NULL;
+    FORWARD(primitive_run(&dense->forward[last], thread,
+                          (const void *[MAX_ARGUMENTS]){x, w, column ? column : to, bias ? bias + first : NULL}));
+    if (column) copy_column((size_t)s->N, size, column, 1, to, (size_t)s->outputs);
+    if (s->slope <= 0) rectify(dense, tile, y);
+    return CF_OK;
 }
 
 static cf_status dense_backward_data(Dense *dense, int thread, const void *dy, const void *weights, void *dx) {
@@ -474,10 +545,14 @@ static cf_status dense_backward_data(Dense *dense, int thread, const void *dy, c
 }
 
 static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const void *x, const void *dy, float *dw) {
-    size_t first = (size_t)tile * DENSE_TILE;
-    return primitive_run(&dense->backward_weights[tile == dense->tiles - 1], thread,
-                         (const void *[MAX_ARGUMENTS]){(const char *)dy + first * element_size(dense->type), x,
-                                                       dw + first * (size_t)dense->shape.inputs});
+    const DenseShape *s = &dense->shape;
+    size_t first = (size_t)tile * DENSE_TILE, size = element_size(dense->type);
+    bool last = tile == dense->tiles - 1;
+    const char *from = (const char *)dy + first * size;
+    char *column = last ? dense->column : NULL;
+    if (column) copy_column((size_t)s->N, size, from, (size_t)s->outputs, column, 1);
+    return primitive_run(&dense->backward_weights[last], thread,
+                         (const void *[MAX_ARGUMENTS]){column ? column : from, x, dw + first * (size_t)s->inputs});
 }
 
 /* ---- The engine of this machine ---- */

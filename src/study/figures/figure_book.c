@@ -3,8 +3,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const double page_margin = 10; /* points */
 
@@ -107,4 +109,18 @@ cf_status book_csv(const FigureBook *book, const char *name, FileDraft *draft) {
     cf_status status = file_draft(path, draft);
     free(path);
     return status;
+}
+
+cf_status book_leave_out(const FigureBook *book, const char *name, const char *why) {
+    static const char *const endings[] = {"svg", "png", "pdf", "csv"};
+    notice("there is no figure %s: %s", name, why);
+    for (size_t i = 0; i < COUNT_OF(endings); i++) {
+        char *path;
+        FORWARD(path_of(book, name, endings[i], &path));
+        const bool gone = unlink(path) == 0 || errno == ENOENT;
+        cf_status status = gone ? CF_OK : FAIL(CF_IO, "%s cannot be removed: %s", path, strerror(errno));
+        free(path);
+        FORWARD(status);
+    }
+    return CF_OK;
 }

@@ -38,6 +38,8 @@ typedef cf_status (*DrawFigure)(Canvas *canvas, const Theme *theme, Box box, con
 cf_status book_draw(const FigureBook *book, const char *name, double width, double height, DrawFigure draw,
                     const void *content);
 cf_status book_grid(const FigureBook *book, const char *name, const ImageGrid *grid);
+/* Says that there is no figure of that name, and why; removes what an earlier drawing left under it. */
+cf_status book_leave_out(const FigureBook *book, const char *name, const char *why);
 /* The figure's data, NAME.csv: write to draft->stream, then file_commit. */
 cf_status book_csv(const FigureBook *book, const char *name, FileDraft *draft);
 

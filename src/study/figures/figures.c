@@ -5,41 +5,54 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Numbers that no chart can show (CF_BAD_USE: not finite, or beyond what an axis has) cost one figure, not those behind it;
+ * a full disk or a lack of memory is an error. */
+static cf_status unless_undrawable(const FigureBook *book, const char *name, cf_status status) {
+    return status == CF_BAD_USE ? book_leave_out(book, name, cf_error()) : status;
+}
+
+#define DRAW(name, call) FORWARD(unless_undrawable(book, (name), (call)))
+
 static cf_status draw_run(const FigureBook *book, const Run *run) {
-    FORWARD(figure_distribution(book, run->split));
-    FORWARD(figure_samples(book, run->split));
-    FORWARD(figure_filters(book, run->model));
+    DRAW("distribution", figure_distribution(book, run->split));
+    DRAW("samples", figure_samples(book, run->split));
+    DRAW("filters", figure_filters(book, run->model));
     if (file_exists(run->history_path)) {
-        FORWARD(figure_curves(book, run->history_path));
-        return figure_rates(book, run->history_path);
+        DRAW("curves", figure_curves(book, run->history_path));
+        DRAW("rates", figure_rates(book, run->history_path));
+        return CF_OK;
     }
     notice("%s is not there, so there is no figure of the training", run->history_path);
     return CF_OK;
 }
 
-static cf_status draw_analysis(const FigureBook *book, const Evaluation *evaluation) {
-    Analysis analysis;
-    cf_status status;
-    FORWARD(analysis_new(evaluation, &analysis));
-    FORWARD_TO(done, figure_confused_pairs(book, &analysis));
-    FORWARD_TO(done, figure_reliability(book, &analysis));
-    FORWARD_TO(done, figure_roc(book, &analysis));
-    FORWARD_TO(done, figure_precision_recall(book, &analysis));
-done:
-    analysis_free(&analysis);
-    return status;
+static cf_status draw_analysis(const FigureBook *book, const Analysis *analysis) {
+    DRAW("confused-pairs", figure_confused_pairs(book, analysis));
+    DRAW("reliability", figure_reliability(book, analysis));
+    DRAW("roc", figure_roc(book, analysis));
+    DRAW("precision-recall", figure_precision_recall(book, analysis));
+    return CF_OK;
+}
+
+static cf_status draw_evaluation(const FigureBook *book, const Run *run, const Evaluation *evaluation) {
+    DRAW("confusion", figure_confusion(book, &evaluation->metrics));
+    DRAW("misclassified", figure_misclassified(book, run->set, evaluation));
+    DRAW("top-losses", figure_top_losses(book, run->set, evaluation));
+    DRAW("unsure", figure_unsure(book, run->set, evaluation));
+    DRAW("probabilities", figure_probabilities(book, run->set, evaluation));
+    DRAW("grad-cam", figure_grad_cam(book, run->model, run->set, evaluation));
+    return CF_OK;
 }
 
 static cf_status draw_all(const FigureBook *book, const Run *run, const Evaluation *evaluation, bool own_test) {
+    Analysis analysis;
     FORWARD(file_make_folder(book->folder));
     if (own_test) FORWARD(draw_run(book, run));
-    FORWARD(figure_confusion(book, &evaluation->metrics));
-    FORWARD(figure_misclassified(book, run->set, evaluation));
-    FORWARD(figure_top_losses(book, run->set, evaluation));
-    FORWARD(figure_unsure(book, run->set, evaluation));
-    FORWARD(figure_probabilities(book, run->set, evaluation));
-    FORWARD(figure_grad_cam(book, run->model, run->set, evaluation));
-    return draw_analysis(book, evaluation);
+    FORWARD(draw_evaluation(book, run, evaluation));
+    FORWARD(analysis_new(evaluation, &analysis));
+    cf_status status = draw_analysis(book, &analysis);
+    analysis_free(&analysis);
+    return status;
 }
 
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,

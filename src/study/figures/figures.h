@@ -3,7 +3,8 @@
  * Of the run and its own test part: distribution, samples, curves, rates, filters, and of the evaluation: confusion,
  * confusion-normalized, confused-pairs, misclassified, top-losses, unsure, probabilities, reliability, roc,
  * precision-recall, grad-cam. Of other data or another part only those of the evaluation, with "-SET" in the name:
- * confusion-svhn.svg. Where there is nothing to draw (no mistake, no convolution) a figure is left out with a notice.
+ * confusion-svhn.svg. Where there is nothing to draw (no mistake, no convolution), or numbers that cannot be drawn (they are
+ * not finite), a figure is left out with a notice.
  */
 #ifndef STUDY_FIGURES_H
 #define STUDY_FIGURES_H

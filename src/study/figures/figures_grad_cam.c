@@ -96,11 +96,19 @@ static void write_map(const Looks *l, const Example *x) {
         }
 }
 
+/* Weights so large that gradients overflow are not this figure's fault: what cannot be drawn is CF_BAD_USE (figures.c). */
+static cf_status map_of(Looks *l, const Example *x) {
+    cf_status status = grad_cam_map(l->cam, l->input, x->predicted, l->map);
+    if (status != CF_BAD_INPUT) return status;
+    status_prefix(status, "image %u", (unsigned)l->evaluation->images[x->at]);
+    return CF_BAD_USE;
+}
+
 static cf_status add_example(Looks *l, int kind, int place, const Example *x) {
     const CanvasImage image = image_of(l->set, l->evaluation, x);
     unsigned char *out = l->overlays + (size_t)(kind * EXAMPLES + place) * 3 * pixel_count(l);
     feed_image(&l->feed, 0, l->evaluation->images[x->at], l->input);
-    FORWARD(grad_cam_map(l->cam, l->input, x->predicted, l->map));
+    FORWARD(map_of(l, x));
     write_map(l, x);
     FORWARD(overlay(l, &image, out));
     l->images[kind][2 * place] = image;

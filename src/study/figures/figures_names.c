@@ -11,7 +11,7 @@ enum { LONGEST_SUFFIX = 100 }; /* a file's name has 255 bytes */
 
 /* "-svhn", "-mnist-all"; of generated data "-street_blur_2_4". */
 static cf_status plain_suffix(const Run *run, const char *data, const char *part, char **suffix) {
-    const bool whole = strcmp(part, "all") == 0 && run->set->official_train < run->set->count;
+    const bool whole = strcmp(part, "all") == 0 && set_test_begin(run->set) < run->set->count;
     const char *ending = !run->other || whole ? part : "";
     char *title;
     FORWARD(data_title(data, &title));

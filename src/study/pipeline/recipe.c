@@ -3,6 +3,7 @@
 #include "base/json_memory.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/generate/generated_set.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +65,20 @@ cf_status recipe_use_data(Recipe *recipe, const char *data) {
     return CF_OK;
 }
 
+cf_status recipe_set_text(const Recipe *recipe, int place, char **text) {
+    const char *data = recipe->data[place];
+    char items[32];
+    if (!recipe->images || generated_text_has(data, "n")) return memory_copy_string(data, text);
+    snprintf(items, sizeof items, "n=%lld", (long long)recipe->images);
+    return generated_text_with(data, items, text);
+}
+
 cf_status recipe_check(const Recipe *recipe) {
     FAIL_IF(!recipe->data[0], CF_BAD_USE,
             "recipe %s: no data; name one or two sets in it (data: [mnist, street]) or with --data", recipe->name);
+    FAIL_IF(recipe->images < 0 || recipe->images > UINT32_MAX, CF_BAD_USE,
+            "recipe %s: images: 1 to %u training images expected, found %lld", recipe->name, UINT32_MAX,
+            (long long)recipe->images);
     FAIL_IF(recipe->seeds < 1 || recipe->seeds > RECIPE_MOST_SEEDS, CF_BAD_USE,
             "recipe %s: 1 to %d seeds expected, found %d", recipe->name, RECIPE_MOST_SEEDS, recipe->seeds);
     FAIL_IF(recipe->neighbors < 2 || recipe->neighbors > 200, CF_BAD_USE,
@@ -99,14 +111,15 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_string(recipe->data[i]));
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_string(recipe->cases[i]));
     cf_status status = run_config_json(&base, &config);
-    json_t *root = status
-                       ? NULL
-                       : json_pack("{s:s s:O s:s? s:b s:O s:O s:O s:O? s:i s:b s:b s:i s:f s:s? s:O}", "name",
-                                   recipe->name, "data", data, "grid", recipe->grid, "prune", recipe->prune, "model",
-                                   json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
-                                   json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds,
-                                   "features", recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
-                                   "min_dist", recipe->min_dist, "classes", recipe->classes, "cases", cases);
+    json_t *images = recipe->images ? json_integer(recipe->images) : json_null();
+    json_t *root =
+        status ? NULL
+               : json_pack("{s:s s:O s:o s:s? s:b s:O s:O s:O s:O? s:i s:b s:b s:i s:f s:s? s:O}", "name", recipe->name,
+                           "data", data, "images", images, "grid", recipe->grid, "prune", recipe->prune, "model",
+                           json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
+                           json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds, "features",
+                           recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
+                           recipe->min_dist, "classes", recipe->classes, "cases", cases);
     if (!status) json_decref(config);
     json_decref(data);
     json_decref(cases);

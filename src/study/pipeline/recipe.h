@@ -14,6 +14,7 @@ typedef struct Recipe {
     char *name;
     char *data
         [RECIPE_SETS];    /* the first stands where the report has MNIST, the second where it has SVHN; NULL: one set */
+    int64_t images;       /* training images of each set whose text says no number itself; 0: all */
     char *grid;           /* "paper", or a file of a search space; NULL: train as `base` says */
     bool prune;           /* leave poor trials early (ASHA) */
     RunConfig base;       /* model, split, training: what the search leaves open; its data are NULL */
@@ -34,6 +35,8 @@ void recipe_free(Recipe *recipe);
 cf_status recipe_read(const char *name_or_path, Recipe *recipe);
 /* "generated", "real", or one or two sets between commas, laid over what the recipe has. */
 cf_status recipe_use_data(Recipe *recipe, const char *data);
+/* The set's text with the recipe's number of images, in a new string: "mnist:n=5000". */
+cf_status recipe_set_text(const Recipe *recipe, int place, char **text);
 /* Everything fits together: data are there, cases name classes. */
 cf_status recipe_check(const Recipe *recipe);
 /* Lays keys of config.json's "train" over a configuration, which may have no data yet; NULL: nothing. */

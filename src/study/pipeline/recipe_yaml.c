@@ -33,6 +33,7 @@ typedef struct YamlRecipe {
     unsigned data_count;
     bool *prune, *cross;
     int *seeds;
+    int64_t *images;
     YamlTrain *train, *final;
     YamlFeatures *features;
     YamlImbalance *imbalance;
@@ -57,6 +58,7 @@ static const cyaml_schema_field_t imbalance_fields[] = {
     CYAML_FIELD_END};
 static const cyaml_schema_field_t recipe_fields[] = {
     TEXTS(YamlRecipe, data, RECIPE_SETS),
+    CYAML_FIELD_INT_PTR("images", POSSIBLE_OR_NONE, YamlRecipe, images),
     TEXT(YamlRecipe, model),
     TEXT(YamlRecipe, split),
     TEXT(YamlRecipe, grid),
@@ -69,10 +71,11 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
-static const char *const keys[] = {
-    "data",      "model",        "split",    "grid",      "prune",    "cross",     "seeds",  "train",     "features",
-    "imbalance", "classes",      "cases",    "neighbors", "min_dist", "epochs",    "batch",  "optimizer", "lr",
-    "momentum",  "weight_decay", "schedule", "patience",  "seed",     "precision", "engine", "final",     NULL};
+static const char *const keys[] = {"data",      "model",        "split",    "grid",      "prune",     "cross",
+                                   "seeds",     "train",        "features", "imbalance", "classes",   "cases",
+                                   "neighbors", "min_dist",     "epochs",   "batch",     "optimizer", "lr",
+                                   "momentum",  "weight_decay", "schedule", "patience",  "seed",      "precision",
+                                   "engine",    "final",        "images",   NULL};
 
 /* The file under way, for messages. */
 typedef struct Source {
@@ -168,6 +171,15 @@ static cf_status take_data(const YamlRecipe *yaml, Recipe *recipe) {
     return CF_OK;
 }
 
+static cf_status take_images(const Source *source, int64_t images, Recipe *recipe) {
+    recipe->images = images;
+    if (images >= 1 && images <= UINT32_MAX) return CF_OK;
+    return yaml_at_key(FAIL(CF_BAD_INPUT,
+                            "images: 1 to %u training images of each set expected, or null for all; found %lld",
+                            UINT32_MAX, (long long)images),
+                       source->path, source->text, "images", 0);
+}
+
 /* `features: null` and `imbalance: null` are keys without a mapping. */
 static bool key_is_null(const Source *source, const char *key, const void *mapping) {
     return !mapping && yaml_line_of_key(source->text, key, 0) > 0;
@@ -175,6 +187,7 @@ static bool key_is_null(const Source *source, const char *key, const void *mappi
 
 static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *recipe) {
     FORWARD(take_data(yaml, recipe));
+    if (yaml->images) FORWARD(take_images(source, *yaml->images, recipe));
     if (yaml->model) FORWARD(run_config_text(&recipe->base.model, yaml->model));
     if (yaml->split)
         FORWARD(yaml_at_key(split_from_text(yaml->split, &recipe->base.split), source->path, source->text, "split", 0));

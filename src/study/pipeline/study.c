@@ -164,11 +164,13 @@ static cf_status do_stages(Study *study) {
 static cf_status set_place(Study *study, int place) {
     StudySet *set = &study->sets[place];
     RunConfig config = study->recipe->base;
-    config.data = study->recipe->data[place];
+    FORWARD(recipe_set_text(study->recipe, place, &config.data));
     config.data_dir = (char *)(uintptr_t)study->options->data_dir;
     set->key = place_keys[place];
-    FORWARD(run_config_copy(&config, &set->chosen));
-    FORWARD(data_short_name(config.data, set->name));
+    cf_status status = run_config_copy(&config, &set->chosen);
+    if (!status) status = data_short_name(config.data, set->name);
+    free(config.data);
+    FORWARD(status);
     if (place && strcmp(set->name, study->sets[0].name) == 0)
         snprintf(set->name, sizeof set->name, "%.58s-2", study->sets[0].name);
     study->set_count = place + 1;

@@ -8,21 +8,21 @@ const network = (() => {
     /* ---- From bytes to the input (src/data/prepare.c) ---- */
 
     /* One axis of a resize: for each new position the old ones that it is made of, as [position, weight] pairs. Smaller is
-     * the average of the area under the new pixel; larger is linear between pixel centres. */
+     * the average of the area under the new pixel, an old pixel being `to` long and a new one `from`, so that every edge is a
+     * whole number; larger is linear between pixel centres. Weights and sums are rounded to float32 where prepare.c has floats. */
     function axis(from, to) {
-        const scale = from / to;
         return Array.from({ length: to }, (_, i) => {
             if (from > to) {
-                const begin = i * scale, end = begin + scale, taps = [];
-                for (let old = Math.floor(begin); old < from && old < end; old++) {
-                    const cover = Math.min(old + 1, end) - Math.max(old, begin);
-                    if (cover > 1e-9 * scale) taps.push([old, cover / scale]);
+                const begin = i * from, end = begin + from, taps = [];
+                for (let old = Math.floor(begin / to); old * to < end; old++) {
+                    const cover = Math.min((old + 1) * to, end) - Math.max(old * to, begin);
+                    taps.push([old, Math.fround(cover / from)]);
                 }
                 return taps;
             }
-            const centre = Math.max(0, (i + 0.5) * scale - 0.5), first = Math.min(Math.floor(centre), from - 1);
+            const centre = Math.max(0, (i + 0.5) * from / to - 0.5), first = Math.min(Math.floor(centre), from - 1);
             const fraction = first === from - 1 ? 0 : centre - first;
-            return fraction ? [[first, 1 - fraction], [first + 1, fraction]] : [[first, 1]];
+            return fraction ? [[first, Math.fround(1 - fraction)], [first + 1, Math.fround(fraction)]] : [[first, 1]];
         });
     }
 
@@ -31,14 +31,12 @@ const network = (() => {
         const columns = axis(W, toW), rows = axis(H, toH), wide = new Float32Array(H * toW);
         const out = new Float32Array(toH * toW);
         for (let y = 0; y < H; y++)
-            for (let x = 0; x < toW; x++) {
-                let sum = 0;
-                for (const [from, weight] of columns[x]) sum += weight * plane[y * W + from];
-                wide[y * toW + x] = sum;
-            }
+            for (let x = 0; x < toW; x++)
+                for (const [from, weight] of columns[x])
+                    wide[y * toW + x] += Math.fround(weight * plane[y * W + from]);
         for (let y = 0; y < toH; y++)
             for (const [from, weight] of rows[y])
-                for (let x = 0; x < toW; x++) out[y * toW + x] += weight * wide[from * toW + x];
+                for (let x = 0; x < toW; x++) out[y * toW + x] += Math.fround(weight * wide[from * toW + x]);
         return out;
     }
 
@@ -92,7 +90,7 @@ const network = (() => {
                     for (let h = Math.max(0, p * stride - padH); h < Math.min(H, p * stride - padH + R); h++)
                         for (let w = Math.max(0, q * stride - padW); w < Math.min(W, q * stride - padW + S); w++) {
                             const value = x[(c * H + h) * W + w];
-                            if (value > best) best = value;
+                            if (value > best || Number.isNaN(value)) best = value; /* a NaN wins, as in src/nn */
                             sum += value;
                             count++;
                         }

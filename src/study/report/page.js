@@ -20,7 +20,7 @@ const report = (() => {
         return element;
     }
 
-    const percent = p => p >= 0.9995 && p < 1 ? "> 99.9 %" : p > 0 && p < 0.0005 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
+    const percent = p => !Number.isFinite(p) ? "overflow" : p >= 0.9995 && p < 1 ? "> 99.9 %" : p > 0 && p < 0.0005 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
 
     /* ---- Images ---- */
 
@@ -79,7 +79,7 @@ const report = (() => {
             const row = make("li", { class: (i === best ? "best" : "") + (i === label ? " true" : "") },
                 make("span", { class: "name" }, names[i]), make("span", { class: "bar", "aria-hidden": "true" }, make("i")),
                 make("span", { class: "n" }, percent(p[i])));
-            row.querySelector("i").style.width = 100 * p[i] + "%";
+            row.querySelector("i").style.width = (Number.isFinite(p[i]) ? 100 * p[i] : 0) + "%";
             return row;
         }));
         return best;

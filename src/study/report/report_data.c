@@ -16,7 +16,11 @@ static json_t *shape_json(Shape s) {
 }
 
 static json_t *layer_json(const Layer *l) {
-    static const char *const kinds[] = {"conv", "bn", "relu", "maxpool", "avgpool", "dense", "dropout"};
+    /* The words of network.js. */
+    static const char *const kinds[] = {
+        [LAYER_CONV] = "conv",       [LAYER_BN] = "bn",       [LAYER_RELU] = "relu",      [LAYER_MAXPOOL] = "maxpool",
+        [LAYER_AVGPOOL] = "avgpool", [LAYER_DENSE] = "dense", [LAYER_DROPOUT] = "dropout"};
+    _Static_assert(COUNT_OF(kinds) == LAYER_KINDS, "every kind of layer needs its word for the page");
     return json_pack("{s:s s:s s:o s:o s:i s:i s:i s:i s:i s:f}", "kind", kinds[l->kind], "name", l->name, "in",
                      shape_json(l->in), "out", shape_json(l->out), "R", l->R, "S", l->S, "stride", l->stride, "padH",
                      l->pad_h, "padW", l->pad_w, "slope", (double)l->slope);

@@ -119,7 +119,7 @@ static cf_status find_set(ReportInput *input, const DataRecord *record, const cf
 }
 
 static cf_status take_set(ReportInput *input, const cf_set *set, const char *data_dir) {
-    DataRecord record = {.official_train = -1};
+    DataRecord record = {.official_train = -1, .official_validation = -1};
     FORWARD(data_record_read(input->config, &record));
     cf_status status = find_set(input, &record, set, data_dir);
     data_record_clear(&record);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/same_images.h"
+#include "data/set_load.h"
 #include "data/split.h"
 #include "eval/analysis.h"
 
@@ -17,8 +18,21 @@
 
 /* ---- Making and freeing ---- */
 
+/* Photographs of a model that asks for smaller images are read at that size. */
+static cf_status lay_input_size(RunConfig *c) {
+    Shape input;
+    char items[48], *text;
+    if (!model_line_input(c->model, &input) || !set_is_of_pictures(c->data, c->data_dir)) return CF_OK;
+    snprintf(items, sizeof items, "most=%dx%d", input.W, input.H);
+    FORWARD(set_text_with(c->data, items, &text));
+    free(c->data);
+    c->data = text;
+    return CF_OK;
+}
+
 static cf_status load_data(Run *run) {
     RunConfig *c = &run->config;
+    FORWARD(lay_input_size(c));
     FORWARD(run_data_load(c->data, &c->record, c->data_dir, run->shelf, &run->set));
     if (!data_record_fits(&c->record, run->set))
         notice("%s holds other data now than the configuration was made with: their checksums differ", c->data);
@@ -27,6 +41,7 @@ static cf_status load_data(Run *run) {
         notice("%s has no official test part: it is split 70 %% / 10 %% / 20 %% (--split pooled)", c->data);
     }
     c->split_given = true;
+    if (c->validation_given) FORWARD(split_check_validation(run->set, &c->split));
     return cf_split_new(run->set, &c->split, &run->split);
 }
 
@@ -128,16 +143,34 @@ static json_t *machine_json(const Run *run) {
 
 static json_t *checksums_json(const Run *run) {
     const cf_set *set = run->set;
-    return json_pack("{s:s s:s s:I s:I s:[i i i]}", "name", run->config.data, "sha256", set->sha256, "images",
-                     (json_int_t)set->count, "official_train", (json_int_t)set->official_train, "shape", set->channels,
-                     set->height, set->width);
+    return json_pack("{s:s s:s s:I s:I s:I s:[i i i]}", "name", run->config.data, "sha256", set->sha256, "images",
+                     (json_int_t)set->count, "official_train", (json_int_t)set->official_train, "official_validation",
+                     (json_int_t)set->official_validation, "shape", set->channels, set->height, set->width);
+}
+
+/* "/data/photos:size=64" of "photos:size=64". *path NULL: generated, or not to be told. */
+static cf_status place_of_data(const Run *run, char **path) {
+    ReadOptions options;
+    char *plain, *place;
+    *path = NULL;
+    if (generator_named(run->config.data) || !(place = realpath(run->set->source, NULL))) return CF_OK;
+    cf_status status = set_text_read(run->config.data, &plain, &options);
+    if (!status) {
+        status = memory_print(path, "%s%s", place, run->config.data + strlen(plain));
+        free(plain);
+    }
+    free(place);
+    return status;
 }
 
 /* The path that was asked for stays as it is, so that a tree can be moved; beside it stands where the set lies now. */
 static cf_status write_config(const Run *run) {
+    char *place;
     json_t *root;
-    FORWARD(run_config_json(&run->config, &root));
-    char *place = generator_named(run->config.data) ? NULL : realpath(run->set->source, NULL);
+    FORWARD(place_of_data(run, &place));
+    cf_status made = run_config_json(&run->config, &root);
+    if (made) free(place);
+    FORWARD(made);
     if (place) json_object_set_new(root, "data_path", json_string(place));
     free(place);
     json_object_set_new(root, "version", json_string(cf_version()));
@@ -333,6 +366,19 @@ cf_status run_test(Run *run) {
 
 /* ---- Which images ---- */
 
+/* At one size, by one fit. */
+static bool read_alike(const char *a, const char *b) {
+    ReadOptions of_a = {0}, of_b = {0};
+    char *plain = NULL;
+    bool alike = !set_text_read(a, &plain, &of_a);
+    free(plain);
+    plain = NULL;
+    alike = alike && !set_text_read(b, &plain, &of_b);
+    free(plain);
+    return alike && of_a.height == of_b.height && of_a.width == of_b.width && of_a.most_height == of_b.most_height &&
+           of_a.most_width == of_b.most_width && of_a.fit == of_b.fit;
+}
+
 /* Of a generated set hardly more is made than the official test part, where that is what `part` (NULL: where there is one) asks
  * for: an image does not depend on how many others there are. */
 static cf_status load_generated(Run *run, const char *data, const char *part) {
@@ -341,13 +387,25 @@ static cf_status load_generated(Run *run, const char *data, const char *part) {
     FORWARD(generated_spec_read(data, &spec));
     if (generator_named(run->config.data)) {
         FORWARD(generated_spec_read(run->config.data, &own));
-        if (generated_spec_equal(&spec, &own)) return shelf_take(run->shelf, run->config.data, NULL, &run->set);
+        if (generated_spec_equal(&spec, &own) && read_alike(data, run->config.data))
+            return shelf_take(run->shelf, run->config.data, NULL, &run->set);
     }
     if (!spec.test || (part && strcmp(part, "official-test") != 0))
         return shelf_take(run->shelf, data, NULL, &run->set);
     snprintf(items, sizeof items, "n=1,test=%zu", spec.test);
     FORWARD(generated_text_with(data, items, &text));
     cf_status status = shelf_take(run->shelf, text, NULL, &run->set);
+    free(text);
+    return status;
+}
+
+/* Pictures are read at the size at which the run's own were, unless the text says another: at another they are other images. */
+static cf_status load_named(Run *run, const char *data, const char *data_dir) {
+    char *text;
+    if (generator_named(data) || !set_is_of_pictures(data, data_dir))
+        return shelf_take(run->shelf, data, data_dir, &run->set);
+    FORWARD(set_text_like(data, run->config.data, &text));
+    cf_status status = shelf_take(run->shelf, text, data_dir, &run->set);
     free(text);
     return status;
 }
@@ -361,7 +419,7 @@ static cf_status load_chosen(Run *run, const char *data, const char *data_dir, c
     else if (generator_named(data) && !shelf_find(run->shelf, data, NULL))
         FORWARD(load_generated(run, data, part));
     else
-        FORWARD(shelf_take(run->shelf, data, generator_named(data) ? NULL : dir, &run->set));
+        FORWARD(load_named(run, data, dir));
     run->other = record->sha256[0] ? !data_record_fits(record, run->set) : data && strcmp(data, run->config.data) != 0;
     return CF_OK;
 }
@@ -374,6 +432,17 @@ static bool cannot_overlap(const Run *run, const char *part) {
 
 static bool same_shape(const cf_set *a, const cf_set *b) {
     return a->channels == b->channels && a->height == b->height && a->width == b->width;
+}
+
+/* Sets of one place in two shapes: images of one are in the other, though they cannot be compared. */
+static bool same_origin(const cf_set *a, const cf_set *b) {
+    const Generator *generator = generator_named(a->name);
+    if (generator) return generator == generator_named(b->name);
+    char *of_a = realpath(a->source, NULL), *of_b = realpath(b->source, NULL);
+    const bool same = of_a && of_b && strcmp(of_a, of_b) == 0;
+    free(of_a);
+    free(of_b);
+    return same;
 }
 
 /* The run's own set, beside another that is evaluated. NULL: not to be had, and run->overlap says why. */
@@ -420,7 +489,7 @@ static cf_status find_overlap(Run *run, const cf_subset *images, const char *par
     if (own && !same_shape(own, run->set)) {
         snprintf(run->overlap.unchecked, sizeof run->overlap.unchecked, "%s",
                  "images of another shape than the run's own are not compared");
-        run->overlap.quiet = true;
+        run->overlap.quiet = !same_origin(own, run->set);
     } else if (own) {
         return count_overlap(run, images, own);
     }
@@ -459,7 +528,7 @@ static cf_status choose(Run *run, const char *data, const char *data_dir, const 
     FAIL_IF(run->set, CF_INTERNAL, "the data of one run were chosen twice");
     FORWARD(load_chosen(run, data, data_dir, part));
     FORWARD(check_part(run, data, part));
-    if (!part) part = !run->other ? "test" : run->set->official_train < run->set->count ? "official-test" : "all";
+    if (!part) part = !run->other ? "test" : set_test_begin(run->set) < run->set->count ? "official-test" : "all";
     *used_part = part;
     if (strcmp(part, "test") != 0) {
         FORWARD(choose_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, images));

@@ -14,9 +14,9 @@
 
 /* What config.json tells of the set that a run was trained on, besides how it was asked for. */
 typedef struct DataRecord {
-    char *path;              /* where it lay, absolute; NULL: generated, or not told */
-    char sha256[SHA256_HEX]; /* "": not told */
-    int64_t official_train;  /* -1: not told */
+    char *path; /* where it lay, absolute, with how it was read: "/data/photos:size=64"; NULL: generated, or not told */
+    char sha256[SHA256_HEX];                     /* "": not told */
+    int64_t official_train, official_validation; /* -1: not told */
 } DataRecord;
 
 typedef struct RunConfig {
@@ -25,6 +25,7 @@ typedef struct RunConfig {
     char *model;            /* name or model line */
     cf_split_options split; /* its texts are owned here */
     bool split_given;       /* false: official, or pooled where a set has no test part */
+    bool validation_given;  /* the share was asked for, which a set with validation images of its own refuses */
     cf_train_options train; /* checkpoint, resume and progress are not part of the configuration */
     DataRecord record;      /* read, never part of run_config_json: a run writes its own */
 } RunConfig;
@@ -46,9 +47,11 @@ cf_status run_config_json(const RunConfig *config, json_t **json);
 /* The words of options and files: NULL ends each list; the index is the enumeration's value. */
 extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
                                                                                                *const precision_words[];
-/* "mnist", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn/": a set as a part of a file's name. */
+/* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn/": a set as a part of a
+ * file's name. */
 cf_status data_short_name(const char *data, char name[64]);
-/* What people call a set: "street:blur=2:4" whole, "svhn" of "/data/svhn/", the folder's own name of "." or "..". A new string. */
+/* What people call a set: "street:blur=2:4" whole, "svhn:n=500" of "/data/svhn/:n=500", the folder's own name of "." or "..". A
+ * new string. */
 cf_status data_title(const char *data, char **title);
 /* Forgets what is known of the set of before: another is asked for. */
 void data_record_clear(DataRecord *record);

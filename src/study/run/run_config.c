@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
+#include "data/set_text.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,13 +22,17 @@ const char *const precision_words[] = {"f32", "bf16", NULL};
 
 void data_record_clear(DataRecord *record) {
     free(record->path);
-    *record = (DataRecord){.official_train = -1};
+    *record = (DataRecord){.official_train = -1, .official_validation = -1};
+}
+
+static bool count_fits(int64_t recorded, size_t count) {
+    return recorded < 0 || (size_t)recorded == count;
 }
 
 bool data_record_fits(const DataRecord *record, const cf_set *set) {
     return !record->sha256[0] ||
-           (strcmp(record->sha256, set->sha256) == 0 &&
-            (record->official_train < 0 || (size_t)record->official_train == set->official_train));
+           (strcmp(record->sha256, set->sha256) == 0 && count_fits(record->official_train, set->official_train) &&
+            count_fits(record->official_validation, set->official_validation));
 }
 
 /* The path is as it was typed. */
@@ -50,7 +55,7 @@ cf_status run_data_load(const char *data, const DataRecord *record, const char *
     const cf_set *moved;
     const cf_status status = shelf_take(shelf, data, data_dir, set);
     if (status == CF_NO_MEMORY || (!status && data_record_fits(record, *set))) return status;
-    if (record->path && file_exists(record->path)) {
+    if (record->path) {
         const cf_status second = shelf_take(shelf, record->path, NULL, &moved);
         if (second == CF_NO_MEMORY) return second;
         if (!second && data_record_fits(record, moved)) {
@@ -65,7 +70,9 @@ cf_status run_data_load(const char *data, const DataRecord *record, const char *
 }
 
 cf_status run_config_new(RunConfig *config) {
-    RunConfig made = {.split = cf_split_defaults(), .train = cf_train_defaults(), .record = {.official_train = -1}};
+    RunConfig made = {.split = cf_split_defaults(),
+                      .train = cf_train_defaults(),
+                      .record = {.official_train = -1, .official_validation = -1}};
     FORWARD(memory_copy_string("paper", &made.model));
     *config = made;
     return CF_OK;
@@ -88,15 +95,24 @@ cf_status run_config_text(char **field, const char *text) {
 }
 
 /* "." and ".." and what ends in them have the name of the folder that they are. */
-cf_status data_title(const char *data, char **title) {
+static cf_status folder_title(const char *folder, const char *items, char **title) {
     char *path, *real = NULL;
-    if (generator_named(data)) return memory_copy_string(data, title);
-    FORWARD(file_trim(data, &path));
+    FORWARD(file_trim(folder, &path));
     const char *name = file_base_name(path);
     if (!strcmp(name, ".") || !strcmp(name, "..") || !*name) real = realpath(path, NULL);
-    cf_status status = memory_copy_string(real ? file_base_name(real) : name, title);
+    cf_status status = memory_print(title, "%s%s", real ? file_base_name(real) : name, items);
     free(real);
     free(path);
+    return status;
+}
+
+cf_status data_title(const char *data, char **title) {
+    ReadOptions options;
+    char *set;
+    if (generator_named(data)) return memory_copy_string(data, title);
+    if (set_text_read(data, &set, &options)) return memory_copy_string(file_base_name(data), title);
+    cf_status status = folder_title(set, data + strlen(set), title);
+    free(set);
     return status;
 }
 
@@ -108,7 +124,12 @@ cf_status data_short_name(const char *data, char name[64]) {
         snprintf(name, 64, "%s%s", spec.generator->name, generated_spec_is_shifted(&spec) ? "-shifted" : "");
         return CF_OK;
     }
-    FORWARD(data_title(data, &title));
+    ReadOptions options;
+    char *set;
+    FORWARD(set_text_read(data, &set, &options));
+    cf_status status = folder_title(set, "", &title);
+    free(set);
+    FORWARD(status);
     snprintf(name, 64, "%s", title);
     free(title);
     for (char *p = name; *p; p++)
@@ -287,11 +308,16 @@ static void take_train(Reader *r, cf_train_options *t) {
     t->engine = (cf_engine)take_word(r, "engine", engine_words);
 }
 
+static int64_t count_or_none(const json_t *count) {
+    return json_is_integer(count) ? json_integer_value(count) : -1;
+}
+
 cf_status data_record_read(const json_t *root, DataRecord *record) {
-    const json_t *checksums = json_object_get(root, "checksums"), *train = json_object_get(checksums, "official_train");
+    const json_t *checksums = json_object_get(root, "checksums");
     const char *sha256 = json_string_value(json_object_get(checksums, "sha256"));
     if (sha256) snprintf(record->sha256, sizeof record->sha256, "%s", sha256);
-    record->official_train = json_is_integer(train) ? json_integer_value(train) : -1;
+    record->official_train = count_or_none(json_object_get(checksums, "official_train"));
+    record->official_validation = count_or_none(json_object_get(checksums, "official_validation"));
     return run_config_text(&record->path, json_string_value(json_object_get(root, "data_path")));
 }
 

@@ -1,0 +1,263 @@
+/* What lies in the folders of a set. Each file is looked at once, in parallel: whether it is a picture, and of which size. */
+#include "base/files.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/slices.h"
+#include "base/text.h"
+#include "data/folder/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *const file_fate_words[] = {"read", "hidden", "other", "loose", "broken", NULL};
+
+enum { DEEPEST = 16, MOST_FOLDERS = 4096 };
+
+/* Folders of classes as they are found; one without pictures is no class, so there may be more of them than classes. */
+typedef struct Found {
+    char *name;
+    int index; /* the label of its files until all are found */
+    size_t pictures;
+} Found;
+
+typedef struct Names {
+    Found *found; /* [MOST_FOLDERS] */
+    int count;
+} Names;
+
+static cf_status add_file(FolderListing *listing, char *path, int part, int label, FileFate fate) {
+    if (listing->count == listing->capacity) {
+        const size_t capacity = listing->capacity ? 2 * listing->capacity : 256;
+        FolderFile *grown = realloc(listing->files, capacity * sizeof *grown);
+        if (!grown) free(path);
+        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing %s", listing->source);
+        listing->files = grown;
+        listing->capacity = capacity;
+    }
+    listing->files[listing->count++] = (FolderFile){.path = path, .part = part, .label = label, .fate = fate};
+    return CF_OK;
+}
+
+static cf_status name_index(Names *names, const char *part, const char *name, int *index) {
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->found[i].name, name) == 0) {
+            *index = i;
+            return CF_OK;
+        }
+    FAIL_IF(names->count == MOST_FOLDERS, CF_BAD_INPUT, "%s has more than %d folders; one per class was expected", part,
+            MOST_FOLDERS);
+    FORWARD(memory_copy_string(name, &names->found[names->count].name));
+    *index = names->found[names->count].index = names->count;
+    names->count++;
+    return CF_OK;
+}
+
+/* All files below a folder of class `label`; hidden folders as one entry each. */
+static cf_status walk(FolderListing *listing, const char *folder, int part, int label, int depth) {
+    struct dirent **names;
+    FAIL_IF(depth > DEEPEST, CF_BAD_INPUT, "%s: folders lie more than %d deep; is there a link that leads back?",
+            folder, DEEPEST);
+    int count = scandir(folder, &names, NULL, NULL);
+    FAIL_IF(count < 0, errno == ENOMEM ? CF_NO_MEMORY : CF_IO, "cannot open the folder %s: %s", folder,
+            strerror(errno));
+    cf_status status = CF_OK;
+    for (int i = 0; i < count; i++) {
+        const char *name = names[i]->d_name;
+        char *path = NULL;
+        if (!status && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) status = file_join(folder, name, &path);
+        if (!path) {
+        } else if (name[0] != '.' && file_is_folder(path)) {
+            status = walk(listing, path, part, label, depth + 1);
+            free(path);
+        } else {
+            status = add_file(listing, path, part, label, name[0] == '.' ? FILE_HIDDEN : FILE_READ);
+        }
+        free(names[i]);
+    }
+    free(names);
+    return status;
+}
+
+static cf_status list_part(FolderListing *listing, const char *folder, int part, Names *names) {
+    struct dirent **entries;
+    int count = scandir(folder, &entries, NULL, alphasort);
+    FAIL_IF(count < 0, errno == ENOMEM ? CF_NO_MEMORY : CF_IO, "cannot open the folder %s: %s", folder,
+            strerror(errno));
+    cf_status status = CF_OK;
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        char *path = NULL;
+        int index = -1;
+        if (!status && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) status = file_join(folder, name, &path);
+        if (!path) {
+        } else if (name[0] != '.' && file_is_folder(path)) {
+            status = name_index(names, folder, name, &index);
+            if (!status) status = walk(listing, path, part, index, 1);
+            free(path);
+        } else {
+            status = add_file(listing, path, part, -1, name[0] == '.' ? FILE_HIDDEN : FILE_READ);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
+}
+
+/* ---- Pictures ---- */
+
+/* A file that is called a picture and is none is a broken one. */
+static bool has_picture_name(const char *path) {
+    static const char *const ends[] = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"};
+    const char *dot = strrchr(file_base_name(path), '.');
+    for (size_t i = 0; dot && i < COUNT_OF(ends); i++)
+        if (strcasecmp(ends[i], dot) == 0) return true;
+    return false;
+}
+
+static cf_status call_broken(FolderFile *file, const char *why) {
+    file->fate = FILE_BROKEN;
+    return memory_copy_string(why, &file->why);
+}
+
+static cf_status look_at(void *context, int64_t index, int thread) {
+    FolderFile *file = &((FolderListing *)context)->files[index];
+    char why[256];
+    (void)thread;
+    if (file->fate == FILE_HIDDEN) return CF_OK;
+    const PictureKind kind = picture_kind(file->path);
+    file->shape.kind = kind;
+    if (kind == PICTURE_UNREADABLE) {
+        snprintf(why, sizeof why, "cannot be opened: %s", strerror(errno));
+        return call_broken(file, why);
+    }
+    if (kind == PICTURE_NONE) {
+        file->fate = FILE_OTHER;
+        return has_picture_name(file->path) ? call_broken(file, "is called a picture, and is none by its first bytes")
+                                            : CF_OK;
+    }
+    if (file->label < 0) {
+        file->fate = FILE_LOOSE;
+        return CF_OK;
+    }
+    cf_status status = picture_measure(file->path, &file->shape);
+    if (!status || status == CF_NO_MEMORY) return status;
+    return call_broken(file, cf_error());
+}
+
+/* ---- Classes ---- */
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(((const Found *)a)->name, ((const Found *)b)->name);
+}
+
+static int compare_numbers(const void *a, const void *b) {
+    const long long x = strtoll(((const Found *)a)->name, NULL, 10), y = strtoll(((const Found *)b)->name, NULL, 10);
+    return x != y ? (x > y) - (x < y) : compare_names(a, b);
+}
+
+/* The name of a class goes into tables, figures and pages; what could break their lines is refused here. */
+static cf_status add_class(FolderListing *listing, const char *name) {
+    FAIL_IF(listing->classes == MAX_CLASSES, CF_BAD_INPUT, "%s has more than %d class folders", listing->source,
+            MAX_CLASSES);
+    if (!text_is_name(name)) {
+        char shown[LONGEST_NAME + 1];
+        size_t length = 0;
+        for (; name[length] && length < LONGEST_NAME; length++)
+            shown[length] = name[length] >= ' ' && name[length] < 127 ? name[length] : '?';
+        shown[length] = '\0';
+        return FAIL(CF_BAD_INPUT,
+                    "the class folder %s/%s has a name with control characters, or one that is not UTF-8 (shown as ?); "
+                    "rename it",
+                    listing->source, shown);
+    }
+    FORWARD(memory_copy_string(name, &listing->names[listing->classes]));
+    listing->classes++;
+    return CF_OK;
+}
+
+/* Classes in their order, and each file's label among them. */
+static cf_status number_classes(FolderListing *listing, Names *names) {
+    int label[MOST_FOLDERS];
+    bool numbers = true;
+    long long number;
+    size_t empty = 0;
+    const char *first_empty = NULL;
+    for (size_t i = 0; i < listing->count; i++) {
+        const FolderFile *file = &listing->files[i];
+        if (file->label >= 0)
+            names->found[file->label].pictures += file->fate == FILE_READ || file->fate == FILE_BROKEN;
+    }
+    for (int k = 0; k < names->count; k++)
+        numbers = numbers &&
+                  (!names->found[k].pictures || text_to_integer(names->found[k].name, INT64_MIN, INT64_MAX, &number));
+    qsort(names->found, (size_t)names->count, sizeof *names->found, numbers ? compare_numbers : compare_names);
+    for (int k = 0; k < names->count; k++) {
+        const Found *found = &names->found[k];
+        label[found->index] = found->pictures ? listing->classes : -1;
+        if (found->pictures)
+            FORWARD(add_class(listing, found->name));
+        else if (empty++ == 0)
+            first_empty = found->name;
+    }
+    for (size_t i = 0; i < listing->count; i++)
+        if (listing->files[i].label >= 0) listing->files[i].label = label[listing->files[i].label];
+    if (empty)
+        notice("%zu %s in %s without a picture is no class: %s%s", empty, empty > 1 ? "folders" : "folder",
+               listing->source, first_empty, empty > 1 ? ", .." : "");
+    return CF_OK;
+}
+
+/* Part, class, name. Files of no class come last in their part. */
+static int compare_files(const void *a, const void *b) {
+    const FolderFile *x = a, *y = b;
+    if (x->part != y->part) return x->part - y->part;
+    if (x->label != y->label) return (unsigned)x->label < (unsigned)y->label ? -1 : 1;
+    return strcmp(x->path, y->path);
+}
+
+static cf_status list_all(const FolderLayout *layout, FolderListing *listing, Names *names) {
+    FORWARD(memory_new(MOST_FOLDERS, sizeof *names->found, &names->found));
+    for (int p = 0; p < FOLDER_PARTS; p++)
+        if (layout->parts[p]) FORWARD(list_part(listing, layout->parts[p], p, names));
+    FORWARD(slices_run(slices_threads(0), (int64_t)listing->count, look_at, listing));
+    FORWARD(number_classes(listing, names));
+    FAIL_IF(listing->classes == 0, CF_BAD_INPUT, "%s has no sub-folders with pictures; one per class was expected",
+            listing->source);
+    qsort(listing->files, listing->count, sizeof *listing->files, compare_files);
+    return CF_OK;
+}
+
+cf_status folder_list(const char *source, const FolderLayout *layout, FolderListing *listing) {
+    FolderListing made = {0};
+    Names names = {0};
+    cf_status status = memory_copy_string(source, &made.source);
+    if (!status) status = list_all(layout, &made, &names);
+    for (int i = 0; i < names.count; i++) free(names.found[i].name);
+    free(names.found);
+    if (status)
+        folder_listing_free(&made);
+    else
+        *listing = made;
+    return status;
+}
+
+void folder_listing_free(FolderListing *listing) {
+    for (size_t i = 0; i < listing->count; i++) {
+        free(listing->files[i].path);
+        free(listing->files[i].why);
+    }
+    free(listing->files);
+    for (int k = 0; k < listing->classes; k++) free(listing->names[k]);
+    free(listing->source);
+    *listing = (FolderListing){0};
+}
+
+const char *folder_file_name(const FolderListing *listing, const FolderFile *file) {
+    const size_t length = strlen(listing->source);
+    if (strncmp(file->path, listing->source, length) != 0) return file->path;
+    const char *rest = file->path + length;
+    return rest + strspn(rest, "/");
+}

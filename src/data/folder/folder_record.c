@@ -1,0 +1,96 @@
+/* What was done with each file of a folder: in notices, and as a table. */
+#include "base/files.h"
+#include "base/text.h"
+#include "data/folder/folder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "a/x.txt, b/y.txt and 3 more" */
+static size_t name_some(const FolderListing *listing, FileFate fate, char *text, size_t size) {
+    enum { SHOWN = 3 };
+    size_t count = 0, used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < listing->count; i++) {
+        if (listing->files[i].fate != fate || count++ >= SHOWN || used >= size) continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%.120s", count > 1 ? ", " : "",
+                                 folder_file_name(listing, &listing->files[i]));
+    }
+    if (count > SHOWN && used < size) snprintf(text + used, size - used, " and %zu more", count - SHOWN);
+    return count;
+}
+
+static void notice_passed_over(const FolderListing *listing) {
+    static const char *const one[] = {NULL, "hidden file was passed over", "file that is no picture was passed over",
+                                      "picture beside the class folders was passed over",
+                                      "picture cannot be read and was left out"};
+    static const char *const many[] = {
+        NULL, "hidden files were passed over", "files that are no pictures were passed over",
+        "pictures beside the class folders were passed over", "pictures cannot be read and were left out"};
+    char some[512];
+    for (int fate = FILE_HIDDEN; fate <= FILE_BROKEN; fate++) {
+        const size_t count = name_some(listing, (FileFate)fate, some, sizeof some);
+        if (count) notice("%zu %s in %s: %s", count, count > 1 ? many[fate] : one[fate], listing->source, some);
+    }
+}
+
+/* A class without images in a part is the set's own affair, but nobody should have to find out. */
+static void notice_lacking(const FolderListing *listing) {
+    size_t counts[FOLDER_PARTS][MAX_CLASSES] = {{0}}, totals[FOLDER_PARTS] = {0};
+    for (size_t i = 0; i < listing->count; i++) {
+        const FolderFile *file = &listing->files[i];
+        if (file->fate != FILE_READ) continue;
+        counts[file->part][file->label]++;
+        totals[file->part]++;
+    }
+    for (int p = 0; p < FOLDER_PARTS; p++)
+        for (int k = 0; k < listing->classes && totals[p]; k++)
+            if (!counts[p][k])
+                notice("%s has no image of class %s in its %s part", listing->source, listing->names[k],
+                       folder_part_words[p]);
+}
+
+void folder_record_notice(const FolderListing *listing, const ReadOptions *options) {
+    size_t resized = 0, turned = 0, read = 0;
+    notice_passed_over(listing);
+    notice_lacking(listing);
+    for (size_t i = 0; i < listing->count; i++) {
+        const FolderFile *file = &listing->files[i];
+        if (file->fate != FILE_READ) continue;
+        read++;
+        turned += file->shape.turned;
+        resized += file->shape.height != listing->height || file->shape.width != listing->width;
+    }
+    const char *why = options->height ? ""
+                      : options->most_height == listing->height && options->most_width == listing->width
+                          ? ", the model's input"
+                          : ", the commonest size (--size chooses another)";
+    if (resized)
+        notice("%zu of %zu images in %s are read at %d x %d pixels (width x height)%s", resized, read, listing->source,
+               listing->width, listing->height, why);
+    if (turned)
+        notice("%zu of %zu images in %s were turned as their camera notes (EXIF)", turned, read, listing->source);
+}
+
+cf_status folder_record_csv(const char *path, const FolderListing *listing) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fputs("file,part,class,fate,width,height,channels,format,turned,why\n", draft.stream);
+    for (size_t i = 0; i < listing->count; i++) {
+        const FolderFile *file = &listing->files[i];
+        const bool read = file->fate == FILE_READ;
+        csv_text(draft.stream, folder_file_name(listing, file));
+        fprintf(draft.stream, ",%s,", folder_part_words[file->part]);
+        csv_text(draft.stream, file->label >= 0 ? listing->names[file->label] : "");
+        fprintf(draft.stream, ",%s,", file_fate_words[file->fate]);
+        if (read)
+            fprintf(draft.stream, "%d,%d,%d,%s,%d,", file->shape.width, file->shape.height, file->shape.channels,
+                    picture_kind_name(file->shape.kind), file->shape.turned);
+        else
+            fprintf(draft.stream, ",,,%s,,",
+                    file->shape.kind > PICTURE_NONE ? picture_kind_name(file->shape.kind) : "");
+        csv_text(draft.stream, file->why ? file->why : "");
+        fputc('\n', draft.stream);
+    }
+    return file_commit(&draft);
+}

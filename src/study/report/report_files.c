@@ -1,0 +1,159 @@
+#include "study/report/report_files.h"
+
+#include "data/image_fit.h"
+#include "study/report/report_inside.h"
+
+#include <string.h>
+
+typedef struct FilesPage {
+    const char *name;
+    const FolderListing *listing;
+} FilesPage;
+
+static size_t count_of(const FolderListing *listing, FileFate fate) {
+    size_t count = 0;
+    for (size_t i = 0; i < listing->count; i++) count += listing->files[i].fate == fate;
+    return count;
+}
+
+static const char *part_title(int part) {
+    static const char *const titles[] = {"Training", "Validation", "Test"};
+    return titles[part];
+}
+
+static void facts(FILE *out, const FolderListing *l) {
+    char text[64];
+    fputs("<dl class=\"facts\">\n", out);
+    snprintf(text, sizeof text, "%zu of %zu", count_of(l, FILE_READ), l->count);
+    html_fact(out, "Files that are images", text, "the others are listed first");
+    snprintf(text, sizeof text, "%zu", count_of(l, FILE_BROKEN));
+    html_fact(out, "Pictures that cannot be read", text, "each with its reason");
+    snprintf(text, sizeof text, "%d × %d", l->width, l->height);
+    html_fact(out, "Size in pixels", text, l->channels == 1 ? "width × height, grey" : "width × height, RGB");
+    fputs("</dl>\n", out);
+}
+
+static const char *reason(const FolderFile *file) {
+    switch (file->fate) {
+    case FILE_HIDDEN:
+        return "hidden: its name begins with a dot";
+    case FILE_OTHER:
+        return "no picture, by its first bytes";
+    case FILE_LOOSE:
+        return "a picture in no class folder";
+    case FILE_BROKEN:
+        return file->why;
+    case FILE_READ:
+        break;
+    }
+    return "";
+}
+
+static void passed(FILE *out, const FolderListing *l) {
+    if (count_of(l, FILE_READ) == l->count) {
+        fputs("<p>All files are images of the set.</p>\n", out);
+        return;
+    }
+    fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">File</th><th "
+          "scope=\"col\">Why</th></tr></thead><tbody>\n",
+          out);
+    /* What is wrong stands before what is merely something else. */
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < l->count; i++) {
+            const FolderFile *file = &l->files[i];
+            if (file->fate == FILE_READ || (file->fate == FILE_BROKEN) != (pass == 0)) continue;
+            fputs("<tr><td>", out);
+            html_text(out, folder_file_name(l, file));
+            fputs("</td><td>", out);
+            html_text(out, reason(file));
+            fputs("</td></tr>\n", out);
+        }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void classes(FILE *out, const FolderListing *l) {
+    size_t counts[MAX_CLASSES][FOLDER_PARTS] = {{0}}, totals[FOLDER_PARTS] = {0};
+    for (size_t i = 0; i < l->count; i++) {
+        if (l->files[i].fate != FILE_READ) continue;
+        counts[l->files[i].label][l->files[i].part]++;
+        totals[l->files[i].part]++;
+    }
+    fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">Class</th>", out);
+    for (int p = 0; p < FOLDER_PARTS; p++)
+        if (totals[p]) fprintf(out, "<th scope=\"col\" class=\"number\">%s</th>", part_title(p));
+    fputs("</tr></thead><tbody>\n", out);
+    for (int k = 0; k < l->classes; k++) {
+        fputs("<tr><th scope=\"row\">", out);
+        html_text(out, l->names[k]);
+        fputs("</th>", out);
+        for (int p = 0; p < FOLDER_PARTS; p++)
+            if (totals[p]) fprintf(out, "<td class=\"number\">%zu</td>", counts[k][p]);
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* "resized from 4000 × 3000, the middle; turned (EXIF); grey to RGB" */
+static void what_was_done(FILE *out, const FolderListing *l, const FolderFile *file) {
+    static const char *const fits[] = {"", ", the middle", ", black beside it"};
+    const Picture *shape = &file->shape;
+    const char *between = "";
+    if (shape->width != l->width || shape->height != l->height) {
+        const bool other_shape = (int64_t)shape->width * l->height != (int64_t)shape->height * l->width;
+        fprintf(out, "resized%s", other_shape ? (l->fit == FIT_SQUASH ? ", sides stretched" : fits[l->fit]) : "");
+        between = "; ";
+    }
+    if (shape->turned) fprintf(out, "%sturned (EXIF)", between), between = "; ";
+    if (shape->channels < l->channels) fprintf(out, "%sgrey to RGB", between);
+}
+
+static void images(FILE *out, const FolderListing *l) {
+    fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">File</th><th scope=\"col\">Part</th>"
+          "<th scope=\"col\">Class</th><th scope=\"col\">Format</th><th scope=\"col\">Pixels in the file</th>"
+          "<th scope=\"col\">What was done</th></tr></thead><tbody>\n",
+          out);
+    for (size_t i = 0; i < l->count; i++) {
+        const FolderFile *file = &l->files[i];
+        if (file->fate != FILE_READ) continue;
+        fputs("<tr><td>", out);
+        html_text(out, folder_file_name(l, file));
+        fprintf(out, "</td><td>%s</td><td>", part_title(file->part));
+        html_text(out, l->names[file->label]);
+        fprintf(out, "</td><td>%s</td><td>%d × %d</td><td>", picture_kind_name(file->shape.kind), file->shape.width,
+                file->shape.height);
+        what_was_done(out, l, file);
+        fputs("</td></tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+    const FilesPage *page = context;
+    if (page_place_is(name, length, "title"))
+        html_text(out, page->name);
+    else if (page_place_is(name, length, "subtitle"))
+        html_print(out, "What was done with each file of %s", page->listing->source);
+    else if (page_place_is(name, length, "version"))
+        html_text(out, CIFRA_VERSION);
+    else if (page_place_is(name, length, "facts"))
+        facts(out, page->listing);
+    else if (page_place_is(name, length, "passed"))
+        passed(out, page->listing);
+    else if (page_place_is(name, length, "classes"))
+        classes(out, page->listing);
+    else if (page_place_is(name, length, "read"))
+        images(out, page->listing);
+    else
+        return FAIL(CF_INTERNAL, "files.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+    return CF_OK;
+}
+
+cf_status report_files_write(const char *path, const char *name, const FolderListing *listing) {
+    FileDraft draft;
+    const FilesPage page = {name, listing};
+    FORWARD(file_draft(path, &draft));
+    cf_status status = page_write(draft.stream, "files.html", fill, &page);
+    if (!status) return file_commit(&draft);
+    file_abandon(&draft);
+    return status;
+}
