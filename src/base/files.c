@@ -32,21 +32,38 @@ const char *file_base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
-cf_status file_make_folder(const char *path) {
-    char *copy;
+cf_status file_trim(const char *path, char **trimmed) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return memory_print(trimmed, "%.*s", (int)length, path);
+}
+
+/* Makes the folder that `path` ends with at this moment. */
+static cf_status make_one_folder(const char *path, char **made) {
+    const int reason = mkdir(path, 0777) != 0 ? errno : 0;
+    FAIL_IF(reason && !file_is_folder(path), CF_IO, "cannot make the folder %s: %s", path,
+            strerror(reason == EEXIST ? ENOTDIR : reason));
+    return reason || *made ? CF_OK : memory_copy_string(path, made);
+}
+
+cf_status file_make_folders(const char *path, char **made) {
+    char *copy, *outermost = NULL;
     cf_status status = CF_OK;
     FORWARD(memory_copy_string(path, &copy));
-    for (char *p = copy + 1; !status; p++) {
+    for (char *p = copy + (*copy != '\0'); !status; p++) {
         char kept = *p;
         if (kept != '/' && kept != '\0') continue;
         *p = '\0';
-        const int reason = mkdir(copy, 0777) != 0 ? errno : 0;
-        if (reason && !file_is_folder(copy))
-            status = FAIL(CF_IO, "cannot make the folder %s: %s", copy, strerror(reason == EEXIST ? ENOTDIR : reason));
+        status = make_one_folder(copy, &outermost);
+        if (status) file_unmake_folders(copy, outermost);
         *p = kept;
         if (kept == '\0') break;
     }
     free(copy);
+    if (status)
+        free(outermost);
+    else
+        *made = outermost;
     return status;
 }
 
@@ -135,6 +152,27 @@ cf_status file_check_output(const char *path) {
     FORWARD(status);
     FAIL_IF(reason != 0, CF_IO, "cannot write %s: %s", path, strerror(reason));
     return CF_OK;
+}
+
+cf_status file_make_folder(const char *path) {
+    char *made;
+    FORWARD(file_make_folders(path, &made));
+    free(made);
+    return CF_OK;
+}
+
+/* A folder that is not there, or not empty, is passed over: that is no failure of what came to nothing before. */
+void file_unmake_folders(const char *path, const char *made) {
+    char *copy;
+    if (!made || file_trim(path, &copy)) return;
+    for (size_t length = strlen(copy); length >= strlen(made); length = strlen(copy)) {
+        rmdir(copy);
+        while (length && copy[length - 1] != '/') length--;
+        while (length && copy[length - 1] == '/') length--;
+        if (!length) break;
+        copy[length] = '\0';
+    }
+    free(copy);
 }
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place) {

@@ -14,8 +14,14 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 /* The part after the last '/'; points into `path`. */
 const char *file_base_name(const char *path);
-/* Makes a folder and those above it; one that is there already is fine. */
+/* The path without slashes at its end, in a new string; "/" stays. */
+cf_status file_trim(const char *path, char **trimmed);
+/* Makes a folder and those above it; one that is there already is fine. Where it fails, none is left. */
 cf_status file_make_folder(const char *path);
+/* The same; *made is the outermost folder that was not there, for file_unmake_folder, or NULL. Release with free(). */
+cf_status file_make_folders(const char *path, char **made);
+/* Takes away what file_make_folders has made, as far as it is empty; `made` NULL is fine. */
+void file_unmake_folders(const char *path, const char *made);
 /* Whether a folder could be made now, or written into where it is there; and whether a file could be written, in a folder that is
  * there. For before the work: both leave everything as it is. */
 cf_status file_check_folder(const char *path);

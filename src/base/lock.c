@@ -59,7 +59,13 @@ static cf_status fail_held(int descriptor, const char *path) {
 
 /* `descriptor` is closed where this fails. *again: the file was removed by who had the lock until now. */
 static cf_status take_open(int descriptor, const char *path, bool *again) {
-    const bool held = lock_hold(descriptor, path);
+    enum { TRIES = 5 };
+    static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    bool held = lock_hold(descriptor, path);
+    for (int n = 1; n < TRIES && !held; n++) { /* lock_folder_is_held may look at it just now */
+        nanosleep(&pause, NULL);
+        held = lock_hold(descriptor, path);
+    }
     *again = held && !lock_is_of(descriptor, path);
     if (held && !*again) {
         tell_owner(descriptor);
@@ -93,6 +99,21 @@ cf_status lock_folder(const char *folder, Lock *lock) {
     cf_status status = lock_take(path, lock);
     free(path);
     return status;
+}
+
+/* A shared lock, for a moment: who comes for the folder just then tries again (take_open). */
+bool lock_folder_is_held(const char *folder) {
+    char *path;
+    if (file_join(folder, "lock", &path)) return false;
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    free(path);
+    if (descriptor < 0) return false;
+    int result;
+    do result = flock(descriptor, LOCK_SH | LOCK_NB);
+    while (result != 0 && errno == EINTR);
+    const bool held = result != 0 && errno == EWOULDBLOCK;
+    close(descriptor);
+    return held;
 }
 
 void lock_release(Lock *lock) {

@@ -19,6 +19,8 @@ typedef struct Lock { /* zeroed: none */
 cf_status lock_take(const char *path, Lock *lock);
 /* lock_take of FOLDER/lock. */
 cf_status lock_folder(const char *folder, Lock *lock);
+/* Whether some process holds the lock of FOLDER/lock. Makes no file; without locks in the file system: false. */
+bool lock_folder_is_held(const char *folder);
 /* Gives it back and removes the file. Fine on a zeroed one. */
 void lock_release(Lock *lock);
 

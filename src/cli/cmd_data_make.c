@@ -173,6 +173,7 @@ static cf_status make(const Arguments *given, const MakeArguments *a, const char
     cf_set *set = NULL;
     MadeFiles files = {0};
     cf_status status;
+    char *made = NULL;
     GeneratedSpec spec;
     int format = a->format, channels = 0, classes = 0;
     bool parts[SET_PARTS] = {true};
@@ -198,10 +199,13 @@ static cf_status make(const Arguments *given, const MakeArguments *a, const char
     FORWARD_TO(done, check_folder(a->out, &files));
     if (!set) FORWARD_TO(done, cf_set_load(name, a->data_dir, &set));
     FORWARD_TO(done, name_class_list(a, set, &files));
-    FORWARD_TO(done, file_make_folder(a->out));
-    FORWARD_TO(done, write_files(set, &files));
+    FORWARD_TO(done, file_make_folders(a->out, &made));
+    status = write_files(set, &files);
+    if (status) file_unmake_folders(a->out, made);
+    FORWARD_TO(done, status);
     status = print_made(given, a, format, set, &files);
 done:
+    free(made);
     free_files(&files);
     cf_set_free(set);
     return status;

@@ -10,6 +10,7 @@
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
 #include "draw/image_grid.h"
+#include "study/run/run.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -103,7 +104,7 @@ static cf_status sample_make(const char *name, const cf_set *rows, const ShowArg
     if (!rows) rows = set;
     const size_t columns = (size_t)a->per_class, places = (size_t)rows->classes * columns;
     const bool generated = generator_named(name);
-    FORWARD(memory_copy_string(generated ? name : file_base_name(name), &sample->name));
+    FORWARD(data_title(name, &sample->name));
     FORWARD(generated ? memory_copy_string(set->source, &sample->about)
                       : memory_print(&sample->about, "%zu training images", set->official_train));
     FORWARD(memory_new(places, sizeof *sample->images, &sample->images));

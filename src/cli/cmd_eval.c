@@ -1,6 +1,7 @@
 /* cifra eval: a trained run on its own test part or on other data. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
@@ -50,23 +51,45 @@ static cf_status print_analysis(const Evaluation *e) {
 }
 
 static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
-    print_tamed("%s on %s, %s: %zu images\n\n", run->folder, data, part, e->count);
+    print_tamed("%s on %s, %s: %zu images", run->folder, data, part, e->count);
+    if (e->overlap.trained) printf(", of which it was trained on %zu", e->overlap.trained);
+    printf("\n\n");
     metrics_print_report(&e->metrics, stdout);
     putchar('\n');
     metrics_print_confusion(&e->metrics, stdout);
     return print_analysis(e);
 }
 
-/* The result is printed before the figures are drawn, so that a failure of these costs nothing; JSON names them. */
+/* RUN/predictions-SET.csv. Those of the run's own test part are there since the training. */
+static cf_status write_predictions(const Run *run, const Evaluation *e, const char *data, const char *part,
+                                   char **path) {
+    char *suffix;
+    FORWARD(figures_suffix(run, data, part, true, &suffix));
+    cf_status status = memory_print(path, "%s/predictions%s.csv", run->folder, suffix);
+    if (!status && *suffix) status = predictions_write(*path, e);
+    free(suffix);
+    return status;
+}
+
+static cf_status finish_json(const Evaluation *e, const char *data, const char *part, const char *predictions,
+                             const FigureList *list) {
+    json_t *json;
+    FORWARD(evaluation_json(e, data, part, &json));
+    if (file_exists(predictions)) json_object_set_new(json, "predictions", json_text(predictions));
+    return print_json_with_figures(json, list);
+}
+
+/* The result is printed before files are written, so that a failure of these costs nothing; JSON names them. */
 static cf_status finish(const Run *run, const Evaluation *e, const char *data, const char *part,
                         const FigureOptions *figures, bool as_json) {
     FigureList list = {0};
-    json_t *json;
+    char *predictions = NULL;
     cf_status status = as_json ? CF_OK : print_report(run, e, data, part);
+    if (!status) status = write_predictions(run, e, data, part, &predictions);
     if (!status) status = figures_make(run, e, data, part, figures, &list);
-    if (!status && as_json) status = evaluation_json(e, data, part, &json);
     if (!status) terminal_figures(&list);
-    if (!status && as_json) status = print_json_with_figures(json, &list);
+    if (!status && as_json) status = finish_json(e, data, part, predictions, &list);
+    free(predictions);
     figure_list_free(&list);
     return status;
 }
@@ -81,10 +104,10 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     FORWARD(run_open(given->positional[0], &run));
-    cf_status status = data_dials_lay(a->data ? a->data : run->config.data, &a->dials, &data);
+    cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
     if (!status) {
         status = run_evaluate(run, data, a->data_dir, part, a->threads, &evaluation, &part);
-        if (!status) status = finish(run, &evaluation, data, part, &figures, given->json);
+        if (!status) status = finish(run, &evaluation, data ? data : run->config.data, part, &figures, given->json);
         free(data);
     }
     evaluation_free(&evaluation);
@@ -111,6 +134,11 @@ const Command command_eval = {
         "--json has all of it per class (in the order of per_class) and per bin; what is undefined or not available is "
         "null.\n"
         "\n"
+        "A set is the run's own by its checksum, however it is named. Of parts and sets with images that the run was "
+        "trained on, it is said how many these are, by their pixels (in --json trained_on, and validated_on for those "
+        "that "
+        "chose the best epoch).\n"
+        "\n"
         "On other data, images are converted to the model's channels and size, and classes are matched by name. A "
         "precision or recall of 0/0 counts as 0, and the report says so.\n"
         "\n"
@@ -118,7 +146,10 @@ const Command command_eval = {
         "official test part is evaluated.\n"
         "\n"
         "Figures go to RUN/figures, each with its data as CSV; those of other data have the set's name in theirs "
-        "(confusion-svhn.svg). Those of the data, the training and the filters are made for the run's own test part "
+        "(confusion-svhn.svg), and a number where two sets have one name. What the model said of each image of other "
+        "data, "
+        "or of another part, goes to RUN/predictions-SET.csv. Figures of the data, the training and the filters are "
+        "made for the run's own test part "
         "only.\n"
         "\n"
         "Examples:\n"

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text_draft.h"
 #include "cli/terminal.h"
+#include "study/run/history.h"
 #include "study/run/run.h"
 
 #include <dirent.h>
@@ -17,13 +18,15 @@
 /* ---- One run, as its files tell it ---- */
 
 typedef struct RunFiles {
-    json_t *config, *metrics; /* metrics NULL: not finished */
-    bool resumable;
+    json_t *config, *metrics, *failure; /* NULL where there is no such file */
+    const char *state;                  /* done; training; stopped: --resume goes on; diverged; begun */
+    int epochs;                         /* done, by history.csv */
 } RunFiles;
 
 static void files_free(RunFiles *files) {
     json_decref(files->config);
     json_decref(files->metrics);
+    json_decref(files->failure);
     *files = (RunFiles){0};
 }
 
@@ -37,20 +40,52 @@ static cf_status read_optional(const char *folder, const char *name, json_t **js
     return status;
 }
 
+/* A history that cannot be read, or is not there, tells of no epoch. */
+static cf_status count_epochs(const char *folder, int *epochs) {
+    char *path;
+    EpochRow *rows = NULL;
+    *epochs = 0;
+    FORWARD(file_join(folder, "history.csv", &path));
+    cf_status status = file_exists(path) ? history_read(path, &rows, epochs) : CF_OK;
+    free(path);
+    free(rows);
+    return status == CF_NO_MEMORY ? status : CF_OK;
+}
+
+static cf_status has_checkpoint(const char *folder, bool *has) {
+    char *path;
+    FORWARD(file_join(folder, "checkpoint.safetensors", &path));
+    *has = file_exists(path);
+    free(path);
+    return CF_OK;
+}
+
+/* Who works in the folder holds its lock, whatever lies in it. Results of fewer epochs than were trained since are not the last. */
+static cf_status tell_state(const char *folder, RunFiles *files) {
+    bool resumable = false;
+    FORWARD(count_epochs(folder, &files->epochs));
+    FORWARD(has_checkpoint(folder, &resumable));
+    const json_int_t tested = json_integer_value(json_object_get(files->metrics, "epochs_run"));
+    if (lock_folder_is_held(folder))
+        files->state = "training";
+    else if (files->failure)
+        files->state = "diverged";
+    else if (files->metrics && (!resumable || files->epochs <= tested))
+        files->state = "done";
+    else
+        files->state = resumable ? "stopped" : "begun";
+    return CF_OK;
+}
+
 static cf_status files_read(const char *folder, RunFiles *files) {
-    char *checkpoint;
     *files = (RunFiles){0};
     FORWARD(read_optional(folder, "config.json", &files->config));
     FAIL_IF(!files->config, CF_BAD_USE, "%s is no run folder: there is no config.json in it", folder);
     cf_status status = read_optional(folder, "metrics.json", &files->metrics);
-    if (!status) status = file_join(folder, "checkpoint.safetensors", &checkpoint);
-    if (status) {
-        files_free(files);
-        return status;
-    }
-    files->resumable = !files->metrics && file_exists(checkpoint);
-    free(checkpoint);
-    return CF_OK;
+    if (!status) status = read_optional(folder, "failure.json", &files->failure);
+    if (!status) status = tell_state(folder, files);
+    if (status) files_free(files);
+    return status;
 }
 
 static const char *text_of(const json_t *object, const char *key) {
@@ -62,26 +97,48 @@ static double number_of(const json_t *object, const char *group, const char *key
     return json_number_value(json_object_get(json_object_get(object, group), key));
 }
 
-static const char *state_of(const RunFiles *files) {
-    return files->metrics ? "done" : files->resumable ? "stopped" : "begun";
+static bool is_state(const RunFiles *files, const char *state) {
+    return strcmp(files->state, state) == 0;
 }
 
 static json_t *summary_json(const char *folder, const RunFiles *files) {
-    return json_pack("{s:o s:s s:O s:O?}", "run", json_text(folder), "state", state_of(files), "config", files->config,
+    return json_pack("{s:o s:s s:i s:O? s:O s:O?}", "run", json_text(folder), "state", files->state, "epochs",
+                     files->epochs, "reason", json_object_get(files->failure, "reason"), "config", files->config,
                      "metrics", files->metrics);
+}
+
+/* "epoch 4 of 10" while it trains, "stopped after epoch 3 of 10; go on with: ..". */
+static void print_progress(FILE *out, const char *folder, const RunFiles *files) {
+    const long long most =
+        (long long)json_integer_value(json_object_get(json_object_get(files->config, "train"), "epochs"));
+    if (is_state(files, "training") && files->epochs < most)
+        fprintf(out, "in epoch %d of %lld", files->epochs + 1, most);
+    else if (is_state(files, "training"))
+        fputs("in its last steps", out);
+    else if (is_state(files, "diverged")) /* what may help comes behind; runs show has the whole */
+        fprintf(out, "%.*s", (int)strcspn(text_of(files->failure, "reason"), ";"), text_of(files->failure, "reason"));
+    else if (is_state(files, "stopped") && files->epochs)
+        fprintf(out, "after epoch %d of %lld; go on with: cifra train --resume --out %s", files->epochs, most, folder);
+    else
+        fprintf(out, "in epoch 1 of %lld; go on with: cifra train --resume --out %s", most, folder);
 }
 
 /* ---- list ---- */
 
-static void print_row(FILE *out, const char *folder, const RunFiles *files) {
-    fprintf(out, "%-32s %-8s %-14s %-14.14s", folder, state_of(files), file_base_name(text_of(files->config, "data")),
-            text_of(files->config, "model"));
-    if (files->metrics)
-        fprintf(out, " %6lld %10.2f %% %8.2f %%",
+static cf_status print_row(FILE *out, const char *folder, const RunFiles *files) {
+    char *data;
+    FORWARD(data_title(text_of(files->config, "data"), &data));
+    fprintf(out, "%-32s %-8s %-14s %-14.14s ", folder, files->state, data, text_of(files->config, "model"));
+    free(data);
+    if (is_state(files, "done"))
+        fprintf(out, "%6lld %10.2f %% %8.2f %%",
                 (long long)json_integer_value(json_object_get(files->metrics, "epochs_run")),
                 100 * number_of(files->metrics, "validation", "accuracy"),
                 100 * number_of(files->metrics, "test", "accuracy"));
+    else
+        print_progress(out, folder, files);
     fputc('\n', out);
+    return CF_OK;
 }
 
 static int is_entry(const struct dirent *entry) {
@@ -92,16 +149,18 @@ static int is_entry(const struct dirent *entry) {
 static cf_status list_one(const char *root, const char *name, json_t *list, FILE *out) {
     char *folder;
     RunFiles files;
+    cf_status status = CF_OK;
     FORWARD(file_join(root, name, &folder));
     if (file_is_folder(folder)) {
-        cf_status status = files_read(folder, &files);
+        status = files_read(folder, &files);
         if (!status && list) json_array_append_new(list, summary_json(folder, &files));
-        if (!status && !list) print_row(out, folder, &files);
+        const cf_status printed = !status && !list ? print_row(out, folder, &files) : CF_OK;
         if (status && status != CF_BAD_USE) notice("%s", cf_error()); /* a damaged run must not hide the others */
         if (!status) files_free(&files);
+        status = printed;
     }
     free(folder);
-    return CF_OK;
+    return status;
 }
 
 static cf_status list_all(const char *root, struct dirent **entries, int count, bool as_json) {
@@ -138,8 +197,10 @@ const Command command_runs_list = {
     .summary = "the runs of a folder",
     .usage = "[FOLDER]",
     .description =
-        "Lists the run folders in FOLDER (runs, unless named): state (done; stopped: --resume goes on; begun), data, "
-        "model, epochs, accuracy on validation and test.",
+        "Lists the run folders in FOLDER (runs, unless named): state, data, model, and of a run that is done its "
+        "epochs "
+        "and its accuracy on validation and test. Other states are training (a process works in the folder), stopped "
+        "(--resume goes on), diverged, and begun (nothing is kept of it yet).",
     .max_positional = 1,
     .run = run_list,
 };
@@ -173,8 +234,13 @@ static void print_scores(FILE *out, const json_t *test) {
 }
 
 static void print_run(FILE *out, const char *folder, const RunFiles *files) {
-    fprintf(out, "%s: %s\ndata %s\nmodel %s\n", folder, state_of(files), text_of(files->config, "data"),
-            text_of(files->config, "model"));
+    fprintf(out, "%s: %s", folder, files->state);
+    if (!is_state(files, "done")) fputs(", ", out);
+    if (is_state(files, "diverged"))
+        fputs(text_of(files->failure, "reason"), out);
+    else if (!is_state(files, "done"))
+        print_progress(out, folder, files);
+    fprintf(out, "\ndata %s\nmodel %s\n", text_of(files->config, "data"), text_of(files->config, "model"));
     print_object(out, "split", json_object_get(files->config, "split"));
     print_object(out, "train", json_object_get(files->config, "train"));
     print_object(out, "machine", json_object_get(files->config, "machine"));
@@ -184,8 +250,6 @@ static void print_run(FILE *out, const char *folder, const RunFiles *files) {
                 number_of(files->metrics, "validation", "loss"), number_of(files->metrics, "validation", "accuracy"),
                 text_of(files->metrics, "weights_sha256"));
         print_scores(out, json_object_get(files->metrics, "test"));
-    } else if (files->resumable) {
-        fprintf(out, "go on with: cifra train --resume --out %s\n", folder);
     }
 }
 
@@ -197,13 +261,17 @@ static cf_status show(const char *folder, const RunFiles *files) {
 }
 
 static cf_status run_show(const Arguments *given, const void *parsed) {
-    const char *folder = given->positional[0];
+    char *folder;
     RunFiles files;
     (void)parsed;
     terminal_set_quiet(given->quiet);
-    FORWARD(files_read(folder, &files));
-    const cf_status status = given->json ? print_json(summary_json(folder, &files)) : show(folder, &files);
-    files_free(&files);
+    FORWARD(file_trim(given->positional[0], &folder));
+    cf_status status = files_read(folder, &files);
+    if (!status) {
+        status = given->json ? print_json(summary_json(folder, &files)) : show(folder, &files);
+        files_free(&files);
+    }
+    free(folder);
     return status;
 }
 

@@ -159,8 +159,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     char *folder = NULL;
     terminal_set_quiet(given->quiet);
     cf_status status = make_recipe(given, a, &recipe);
-    if (!status)
-        status = a->out ? memory_copy_string(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name);
+    if (!status) status = a->out ? file_trim(a->out, &folder) : memory_print(&folder, "studies/%s", recipe.name);
     if (!status) status = file_check_folder(folder);
     if (!status) status = run_recipe(given, a, &recipe, folder);
     free(folder);

@@ -90,6 +90,7 @@ static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
     char *text;
     if (!c->data) return CF_OK;
     FORWARD(data_dials_lay(c->data, &a->dials, &text));
+    if (strcmp(text, c->data) != 0) data_record_clear(&c->record);
     free(c->data);
     c->data = text;
     return CF_OK;
@@ -100,6 +101,7 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
     char *classes = (char *)(uintptr_t)c->split.classes, *limit = (char *)(uintptr_t)c->split.train_limit;
     if (a->data) FORWARD(run_config_text(&c->data, a->data));
     FORWARD(lay_dials(a, c));
+    if (a->data || a->data_dir) data_record_clear(&c->record);
     if (a->data_dir) FORWARD(run_config_text(&c->data_dir, a->data_dir));
     if (a->model) FORWARD(run_config_text(&c->model, a->model));
     if (a->classes) FORWARD(run_config_text(&classes, a->classes));
@@ -249,7 +251,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
-    if (!status) status = a->out ? memory_copy_string(a->out, &folder) : default_folder(&config, &folder);
+    if (!status) status = a->out ? file_trim(a->out, &folder) : default_folder(&config, &folder);
     if (!status) status = file_check_folder(folder); /* before the data are loaded */
     if (!status) status = run_prepare(&config, NULL, &run);
     if (!status) status = train(run, folder, given, a->resume, &figures);

@@ -155,7 +155,7 @@ static cf_status load_data(const Arguments *given, const TuneArguments *a, Sessi
 
 static cf_status name_folder(const TuneArguments *a, Session *s) {
     char data[64];
-    if (a->out) return memory_copy_string(a->out, &s->out);
+    if (a->out) return file_trim(a->out, &s->out);
     FORWARD(data_short_name(s->data, data));
     return memory_print(&s->out, "tune/%s-%s", data, s->space.name);
 }

@@ -237,8 +237,10 @@ static cf_status tell(const Embedding *embedding, const FigureList *files, bool 
 }
 
 /* `fitted`: of --model, else NULL. */
+/* `features`, unless NULL: the values of --save-features, written when nothing can be refused any more. */
 static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, const EmbedInput *input,
-                                 const EmbeddingPlace *place, double feature_seconds, bool as_json) {
+                                 const float *features, const EmbeddingPlace *place, double feature_seconds,
+                                 bool as_json) {
     Embedding embedding = {.input = input,
                            .method = method_words[a->method],
                            .components = a->fit.components,
@@ -247,6 +249,7 @@ static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, con
                            .seconds.features = feature_seconds};
     FigureList files = {0};
     cf_status status = embed(a, fitted, &embedding);
+    if (!status && features) status = npy_write_rows(a->save_features, features, input->points.n, input->points.dim);
     if (!status) status = embedding_write(&embedding, place, &files);
     if (!status) status = tell(&embedding, &files, as_json);
     figure_list_free(&files);
@@ -282,31 +285,40 @@ static cf_status umap_of_files(const UmapArguments *a, const Umap *fitted, unsig
     const EmbeddingPlace place = {a->out ? a->out : folder, "", formats};
     FORWARD_TO(done, check_places(a, place.folder));
     FORWARD_TO(done, embed_input_from_files(a->features, a->labels, &frame, &input));
-    FORWARD_TO(done, embed_and_write(a, fitted, &input, &place, 0, as_json));
+    FORWARD_TO(done, embed_and_write(a, fitted, &input, NULL, &place, 0, as_json));
 done:
     free(folder);
     embed_input_free(&input);
     return status;
 }
 
+/* The features as the network gives them: a fitted embedding may move its own. */
+static cf_status copy_values(const EmbedInput *input, float **values) {
+    const size_t count = input->points.n * (size_t)input->points.dim;
+    FORWARD(memory_new(count, sizeof **values, values));
+    memcpy(*values, input->points.values, count * sizeof **values);
+    return CF_OK;
+}
+
 static cf_status umap_of_images(const UmapArguments *a, const Umap *fitted, Run *run, const char *data,
                                 const char *part, unsigned formats, bool as_json) {
     const RowsFrame frame = frame_of(a, fitted);
     EmbedInput input;
+    float *features = NULL;
     char *suffix = NULL;
     cf_status status;
     double begin = clock_seconds();
     FORWARD(check_places(a, a->out ? a->out : run->folder));
     FORWARD(embed_input_from_run(run, data, a->data_dir, part, a->layer, a->threads, &input, &part));
     double seconds = clock_seconds() - begin;
-    if (a->save_features)
-        FORWARD_TO(done, npy_write_rows(a->save_features, input.points.values, input.points.n, input.points.dim));
+    if (a->save_features) FORWARD_TO(done, copy_values(&input, &features));
     embed_input_move(&input, &frame);
-    FORWARD_TO(done, figures_suffix(run, data, part, &suffix));
+    FORWARD_TO(done, figures_suffix(run, data ? data : run->config.data, part, !a->out, &suffix));
     const EmbeddingPlace place = {a->out ? a->out : run->folder, suffix, formats};
-    FORWARD_TO(done, embed_and_write(a, fitted, &input, &place, seconds, as_json));
+    FORWARD_TO(done, embed_and_write(a, fitted, &input, features, &place, seconds, as_json));
 done:
     free(suffix);
+    free(features);
     embed_input_free(&input);
     return status;
 }
@@ -316,11 +328,9 @@ static cf_status umap_of_run(const Arguments *given, const UmapArguments *a, con
     Run *run;
     char *data;
     FORWARD(run_open(given->positional[0], &run));
-    cf_status status = data_dials_lay(a->data ? a->data : run->config.data, &a->dials, &data);
-    if (!status) {
-        status = umap_of_images(a, fitted, run, data, part, formats, given->json);
-        free(data);
-    }
+    cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
+    if (!status) status = umap_of_images(a, fitted, run, data, part, formats, given->json);
+    if (!status) free(data);
     run_free(run);
     return status;
 }

@@ -32,9 +32,17 @@ static cf_status items_of(const DataDials *dials, char **items) {
     return memory_print(items, "%s%s%s%s", dials->shift ? dials->shift : "", numbers[0], numbers[1], numbers[2]);
 }
 
+static bool are_generators(const DataDials *dials) {
+    return dials->shift || dials->count >= 0 || dials->test >= 0 || dials->seed >= 0;
+}
+
+static bool are_readings(const DataDials *dials) {
+    return dials->size || dials->fit || dials->skip_broken;
+}
+
 static cf_status lay_generated(const char *set, const DataDials *dials, char **text) {
     char *items;
-    if (!dials->shift && dials->count < 0 && dials->test < 0 && dials->seed < 0) return memory_copy_string(set, text);
+    if (!are_generators(dials)) return memory_copy_string(set, text);
     if (!generator_named(set)) return fail_not_generated(set, dials);
     FORWARD(items_of(dials, &items));
     cf_status status = generated_text_with(set, items, text);
@@ -45,7 +53,7 @@ static cf_status lay_generated(const char *set, const DataDials *dials, char **t
 /* "size=64,fit=crop"; commas in what was typed would become items of their own. */
 static cf_status lay_reading(const char *set, const DataDials *dials, char **text) {
     char *items;
-    if (!dials->size && !dials->fit && !dials->skip_broken) return memory_copy_string(set, text);
+    if (!are_readings(dials)) return memory_copy_string(set, text);
     FAIL_IF(dials->size && strchr(dials->size, ','), CF_BAD_USE, "--size takes N or WIDTHxHEIGHT; found \"%s\"",
             dials->size);
     FAIL_IF(dials->fit && strchr(dials->fit, ','), CF_BAD_USE, "--fit takes squash, crop or pad; found \"%s\"",
@@ -64,4 +72,10 @@ cf_status data_dials_lay(const char *set, const DataDials *dials, char **text) {
     cf_status status = lay_reading(laid, dials, text);
     free(laid);
     return status;
+}
+
+cf_status data_chosen(const char *given, const char *own, const DataDials *dials, char **text) {
+    *text = NULL;
+    if (!given && !are_generators(dials) && !are_readings(dials)) return CF_OK;
+    return data_dials_lay(given ? given : own, dials, text);
 }

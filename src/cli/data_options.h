@@ -62,5 +62,8 @@ typedef struct DataDials {
 /* The set's text with the dials laid on, in a new string; without any, the text as it is. Dials on a set that is not
  * generated are an error. */
 cf_status data_dials_lay(const char *set, const DataDials *dials, char **text);
+/* What a command on a run evaluates: `given`, or the run's `own` set with the dials laid on; NULL where neither is asked for: the
+ * run's own as it is. Release with free(). */
+cf_status data_chosen(const char *given, const char *own, const DataDials *dials, char **text);
 
 #endif

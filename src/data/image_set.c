@@ -109,12 +109,30 @@ static cf_status append_bytes(unsigned char **bytes, size_t size, const unsigned
     return CF_OK;
 }
 
+/* The names of both parts, in the training part's list; none, where a part has none. `train` and `test` still have their own counts. */
+static cf_status join_files(cf_set *train, cf_set *test) {
+    if (train->files && test->files) {
+        char **grown = realloc(train->files, (train->count + test->count) * sizeof *grown);
+        FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while joining two parts of a set");
+        memcpy(grown + train->count, test->files, test->count * sizeof *grown);
+        train->files = grown;
+        free(test->files);
+        test->files = NULL;
+        return CF_OK;
+    }
+    for (size_t i = 0; train->files && i < train->count; i++) free(train->files[i]);
+    free(train->files);
+    train->files = NULL;
+    return CF_OK;
+}
+
 cf_status set_join(cf_set *train, cf_set *test, cf_set **joined) {
     cf_status status;
     size_t image = set_image_size(train);
     FORWARD_TO(failed, check_joinable(train, test));
     FORWARD_TO(failed, append_bytes(&train->labels, train->count, test->labels, test->count));
     FORWARD_TO(failed, append_bytes(&train->pixels, train->count * image, test->pixels, test->count * image));
+    FORWARD_TO(failed, join_files(train, test));
     for (; train->classes < test->classes; train->classes++) {
         train->class_names[train->classes] = test->class_names[train->classes];
         test->class_names[train->classes] = NULL;

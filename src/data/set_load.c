@@ -336,7 +336,11 @@ static cf_status finish(cf_set *set, const char *name, const char *path, const S
     FORWARD(memory_print(&place, "%.*s", (int)length, path));
     free(set->source);
     set->source = place;
+    /* A link may have the name, or what it leads to; "." has that of the folder. */
+    char *real = realpath(place, NULL);
     const KnownSet *known = find_known(file_base_name(place));
+    if (!known && real) known = find_known(file_base_name(real));
+    free(real);
     if (known && known->classes && set->classes == 10) FORWARD(set_name_classes(set, known->classes));
     FORWARD(take_name(set, name));
     if (set->official_train == set->count)

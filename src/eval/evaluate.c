@@ -7,6 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+void overlap_tell(const Overlap *o, size_t count) {
+    char others[96] = "";
+    if (!o->asked || o->quiet) return;
+    if (o->checked && o->trained && o->validated)
+        snprintf(others, sizeof others, ", and its best epoch was chosen by %zu others", o->validated);
+    if (!o->checked)
+        notice("whether the model was trained on some of these images could not be checked: %s", o->unchecked);
+    else if (o->trained)
+        notice("the model was trained on %zu of these %zu images%s: it will do worse on new ones", o->trained, count,
+               others);
+    else if (o->validated)
+        notice("the model's best epoch was chosen by %zu of these %zu images: it may do worse on new ones",
+               o->validated, count);
+}
+
 /* Keeps the images whose class the model knows, by name. */
 static cf_status choose_images(const cf_model *model, const cf_subset *subset, Evaluation *e) {
     int class_of[MAX_CLASSES];
@@ -43,7 +58,7 @@ static cf_status check_loss(const cf_model *model, const cf_subset *subset, cons
 
 cf_status evaluate(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options,
                    Evaluation *evaluation) {
-    Evaluation e = {.temperature = {0, "no validation part was evaluated"}};
+    Evaluation e = {.files = subset->set->files, .temperature = {0, "no validation part was evaluated"}};
     StepResult result;
     cf_status status;
     size_t classes = (size_t)model->classes;
@@ -86,11 +101,18 @@ cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int thread
     return CF_OK;
 }
 
+void evaluation_write_image(FILE *out, const Evaluation *e, size_t at) {
+    fprintf(out, "%u,", (unsigned)e->images[at]);
+    if (!e->files) return;
+    csv_text(out, e->files[e->images[at]]);
+    fputc(',', out);
+}
+
 cf_status predictions_write(const char *path, const Evaluation *e) {
     FileDraft draft;
     int classes = e->metrics.classes;
     FORWARD(file_draft(path, &draft));
-    fputs("image,label,predicted,correct,confidence", draft.stream);
+    fprintf(draft.stream, "image,%slabel,predicted,correct,confidence", e->files ? "file," : "");
     for (int c = 0; c < classes; c++) {
         char *name;
         cf_status status = memory_print(&name, "p_%s", e->metrics.class_names[c]);
@@ -106,7 +128,7 @@ cf_status predictions_write(const char *path, const Evaluation *e) {
     for (size_t i = 0; i < e->count; i++) {
         const float *p = e->probabilities + i * (size_t)classes;
         int best = first_largest(p, classes);
-        fprintf(draft.stream, "%u,", (unsigned)e->images[i]);
+        evaluation_write_image(draft.stream, e, i);
         csv_text(draft.stream, e->metrics.class_names[e->labels[i]]);
         fputc(',', draft.stream);
         csv_text(draft.stream, e->metrics.class_names[best]);

@@ -7,13 +7,25 @@
 #include "eval/metrics.h"
 #include "nn/model.h"
 
+/* How many of the images a model has seen before, which makes its figures better than those of new images. */
+typedef struct Overlap {
+    bool asked, checked;       /* asked, and not checked: `unchecked` says why */
+    bool quiet;                /* that it is not checked is no news */
+    size_t trained, validated; /* images it was trained on; others, by which its best epoch was chosen */
+    char unchecked[400];
+} Overlap;
+/* A notice, where there is something to say. `count`: how many images there are. */
+void overlap_tell(const Overlap *overlap, size_t count);
+
 typedef struct Evaluation {
     uint32_t *images;      /* [count] indices into the set */
     unsigned char *labels; /* [count] as the model's classes */
     float *probabilities;  /* [count][model->classes] */
     size_t count;
-    size_t left_out; /* images of classes that the model does not know */
+    size_t left_out;    /* images of classes that the model does not know */
+    char *const *files; /* the set's (image_set.h), borrowed; NULL: images without files of their own */
     Metrics metrics;
+    Overlap overlap;         /* not asked, unless the caller does */
     Temperature temperature; /* none, unless the caller fits one on other examples */
 } Evaluation;
 
@@ -24,7 +36,10 @@ void evaluation_free(Evaluation *evaluation);
 /* A view of it, borrowed. */
 Predictions evaluation_predictions(const Evaluation *evaluation);
 
-/* predictions.csv: image, label, predicted, correct, confidence, then a column of probability per class. */
+/* predictions.csv: image, file (where images have some), label, predicted, correct, confidence, then a column of probability per
+ * class. */
 cf_status predictions_write(const char *path, const Evaluation *evaluation);
+/* How a line of a table begins that tells of the image at a place of the evaluation: "17," or "17,cats/a.png,". */
+void evaluation_write_image(FILE *out, const Evaluation *evaluation, size_t at);
 
 #endif

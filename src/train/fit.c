@@ -309,6 +309,7 @@ cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *op
     cf_status status;
     FORWARD(check_options(options));
     FORWARD_TO(done, prepare(&run));
+    if (files->accepted) FORWARD_TO(done, files->accepted(files->context));
     while (!finished(&run)) FORWARD_TO(done, run_epoch(&run));
     memcpy(model->parameters.values, run.best, model->parameters.total * sizeof *run.best);
     status = CF_OK;

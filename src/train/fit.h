@@ -33,6 +33,9 @@ typedef struct FitFiles { /* NULL: not written. Borrowed. */
     const char *history;  /* CSV, after each epoch */
     const char *best;     /* model with the best weights, after each better epoch */
     bool silent;          /* no notice when a checkpoint is gone on with: the caller does that all the time */
+    /* Called when nothing is refused any more, settings, data and checkpoint, and before anything is written. NULL: nobody waits. */
+    cf_status (*accepted)(void *context);
+    void *context;
 } FitFiles;
 
 typedef struct FitReport {

@@ -63,6 +63,45 @@ static void test_folders(void **state) {
     assert_fails(file_make_folder(file), CF_IO, "Not a directory");
 }
 
+static void test_folders_that_go_again(void **state) {
+    (void)state;
+    char *made, *trimmed;
+    const char *deep = path_in(scratch_folder(), "kept/a//b/c/"), *kept = path_in(scratch_folder(), "kept");
+    assert_ok(file_make_folder(kept));
+    assert_ok(file_make_folders(deep, &made));
+    assert_string_equal(made, path_in(scratch_folder(), "kept/a"));
+    assert_true(file_is_folder(deep));
+    file_unmake_folders(deep, made);
+    free(made);
+    assert_true(file_is_folder(kept));
+    assert_false(file_exists(path_in(scratch_folder(), "kept/a")));
+    assert_ok(file_make_folders(kept, &made));
+    assert_null(made);
+    file_unmake_folders(kept, made);
+    assert_true(file_is_folder(kept));
+    /* What holds something stays, and so does what is above it. */
+    assert_ok(file_make_folders(deep, &made));
+    write_bytes(path_in(scratch_folder(), "kept/a/b/file"), "x", 1);
+    file_unmake_folders(deep, made);
+    free(made);
+    assert_false(file_exists(deep));
+    assert_true(file_exists(path_in(scratch_folder(), "kept/a/b/file")));
+    /* Where one cannot be made, none of those above it is left. */
+    char longest[400];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    assert_fails(file_make_folder(path_in(path_in(scratch_folder(), "new/er"), longest)), CF_IO,
+                 "cannot make the folder");
+    assert_false(file_exists(path_in(scratch_folder(), "new")));
+    static const char *const trims[][2] = {{"a/", "a"}, {"a//", "a"}, {"/", "/"},
+                                           {"//", "/"}, {"", ""},     {"a/b", "a/b"}};
+    for (size_t i = 0; i < sizeof trims / sizeof trims[0]; i++) {
+        assert_ok(file_trim(trims[i][0], &trimmed));
+        assert_string_equal(trimmed, trims[i][1]);
+        free(trimmed);
+    }
+}
+
 static void test_read_refusals(void **state) {
     (void)state;
     unsigned char *bytes;
@@ -338,6 +377,7 @@ int main(void) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_checks_before),
+        cmocka_unit_test(test_folders_that_go_again),
         cmocka_unit_test(test_read_refusals),
         cmocka_unit_test(test_draft_replaces_only_at_commit),
         cmocka_unit_test(test_draft_left_aside),

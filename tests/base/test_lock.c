@@ -46,6 +46,22 @@ static void test_one_at_a_time(void **state) {
     lock_release(&second);
 }
 
+static void test_whether_it_is_held(void **state) {
+    (void)state;
+    const char *folder = scratch_folder(), *path = path_in(folder, "lock");
+    Lock lock = {0};
+    assert_false(lock_folder_is_held(folder));
+    assert_false(file_exists(path));
+    assert_ok(lock_folder(folder, &lock));
+    assert_true(lock_folder_is_held(folder));
+    lock_release(&lock);
+    assert_false(lock_folder_is_held(folder));
+    assert_ok(file_write(path, "left by a killed one", 20));
+    assert_false(lock_folder_is_held(folder));
+    assert_ok(lock_folder(folder, &lock));
+    lock_release(&lock);
+}
+
 static void test_the_owner_is_told_and_a_kill_gives_it_back(void **state) {
     (void)state;
     Lock lock = {0};
@@ -113,6 +129,7 @@ static void test_removed_files_do_not_lock(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_whether_it_is_held),
         cmocka_unit_test(test_the_owner_is_told_and_a_kill_gives_it_back),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_removed_files_do_not_lock),

@@ -191,6 +191,8 @@ mirrors wrong
 refuses 1 "not the file: its content has SHA-256" fetch blob
 same "a wrong end does, and the whole is tried" "$(began)" "bytes=500000- 206 - 200 "
 check "then nothing is left" test ! -e "$CIFRA_DATA/blob"
+refuses 1 "not the file: its content has SHA-256" fetch blob --data-dir nowhere/deep
+check "nor a folder that was made for nothing" test ! -e nowhere
 goes_on() { # goes_on REQUESTS KIND...
     local requests=$1
     shift

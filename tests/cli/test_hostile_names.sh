@@ -43,7 +43,8 @@ rows = list(csv.reader(open("r<u>n/predictions.csv", newline="")))
 assert all(len(row) == len(rows[0]) for row in rows), "rows of other lengths"
 names = {c["class"] for c in json.load(open("r<u>n/metrics.json"))["test"]["per_class"]}
 assert names == set(sys.argv[1:]), names
-assert {row[1] for row in rows[1:]} <= names, "another label"
+label = rows[0].index("label")
+assert {row[label] for row in rows[1:]} <= names, "another label"
 json.load(open("train.json"))' "$@"; }
     check "CSV and JSON give the names back" names "${classes[@]}"
 else

@@ -23,7 +23,7 @@ lines() { sed -n '/<pre id="selftest">/,/^end$/p' "$1"; }
 nearest() {
     lines "$1" | awk -F'[ ,]' '
         NR == FNR { if ($1 == "image") { n++; for (c = 3; c <= NF; c++) p[$2, c - 3] = $c; seen[$2] = NF - 2 } next }
-        FNR > 1 && ($1 in seen) { found++; for (c = 0; c < seen[$1]; c++) { d = p[$1, c] - $(6 + c); if (d < 0) d = -d; if (!(d <= worst)) worst = d } }
+        FNR > 1 && ($1 in seen) { found++; for (c = 0; c < seen[$1]; c++) { d = p[$1, c] - $(NF - seen[$1] + 1 + c); if (d < 0) d = -d; if (!(d <= worst)) worst = d } }
         END { print n + 0, found + 0, worst <= 1e-4 ? "near" : "far: " worst }' - "$2"
 }
 

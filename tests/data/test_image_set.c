@@ -1,6 +1,7 @@
 #include "data/image_set.h"
 #include "testing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,37 @@ static void test_join(void **state) {
     assert_fails(set_join(make_set("a", 4, 1, 3, 0), other, &joined), CF_BAD_INPUT, "same classes");
 }
 
+static void give_files(cf_set *set, const char *stem) {
+    set->files = calloc(set->count, sizeof *set->files);
+    assert_non_null(set->files);
+    for (size_t i = 0; i < set->count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s/%zu.png", stem, i);
+        assert_non_null(set->files[i] = strdup(name));
+    }
+}
+
+/* The names of files follow their images; a part without names leaves none. */
+static void test_join_files(void **state) {
+    (void)state;
+    cf_set *joined, *train = make_set("a", 4, 1, 3, 0), *test = make_set("b", 2, 1, 3, 100);
+    give_files(train, "train");
+    give_files(test, "test");
+    assert_ok(set_join(train, test, &joined));
+    assert_string_equal(joined->files[3], "train/3.png");
+    assert_string_equal(joined->files[4], "test/0.png");
+    assert_string_equal(joined->files[5], "test/1.png");
+    cf_set_free(joined);
+    for (int with = 0; with < 2; with++) {
+        train = make_set("a", 4, 1, 3, 0);
+        test = make_set("b", 2, 1, 3, 100);
+        give_files(with ? train : test, "x");
+        assert_ok(set_join(train, test, &joined));
+        assert_null(joined->files);
+        cf_set_free(joined);
+    }
+}
+
 /* Computed by hand: `printf` of the 32 shape bytes, labels, pixels | sha256sum. */
 static void test_seal(void **state) {
     (void)state;
@@ -79,10 +111,8 @@ static void test_seal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accessors),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_join),
-        cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_accessors),  cmocka_unit_test(test_limits), cmocka_unit_test(test_join),
+        cmocka_unit_test(test_join_files), cmocka_unit_test(test_seal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

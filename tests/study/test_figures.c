@@ -172,6 +172,110 @@ static void test_chosen_examples(void **state) {
     end(&made);
 }
 
+/* Where images are files, tables and captions name them; a caption has room for the end. */
+static void test_files(void **state) {
+    (void)state;
+    static const float p[IMAGES][CLASSES] = {
+        {0.75f, 0.125f, 0.125f}, {0.25f, 0.5f, 0.25f}, {1, 0, 0}, {1, 0, 0}, {1, 0, 0}, {1, 0, 0}};
+    static const unsigned char labels[IMAGES] = {0, 0, 0, 0, 0, 0};
+    char *files[IMAGES] = {"a", "b", "c", "d", "cats/a, rather long \xc3\xa4nd 0017.png", "e"};
+    unsigned char *svg;
+    size_t size;
+    Made made;
+    make(p, labels, &made);
+    made.evaluation.files = files;
+    assert_ok(figure_misclassified(&made.book, made.set, &made.evaluation));
+    expect_file("misclassified-x.csv",
+                "image,file,true,predicted,confidence,probability_of_true\n"
+                "4,\"cats/a, rather long \xc3\xa4nd 0017.png\",\"a,b\",\"<c>&\"\"d\"\"\",0.5,0.25\n");
+    assert_ok(file_read(made.list.paths[0], 1 << 20, &svg, &size));
+    assert_ok(predictions_write(path_in(scratch_folder(), "predictions.csv"), &made.evaluation));
+    free(svg);
+    assert_ok(file_read(path_in(scratch_folder(), "predictions.csv"), 1 << 20, &svg, &size));
+    assert_non_null(strstr((char *)svg, "image,file,label,predicted,correct,confidence,\"p_a,b\","));
+    assert_non_null(strstr((char *)svg, "\n3,d,\"a,b\",\"a,b\",1,1,1,0,0\n"));
+    free(svg);
+    assert_ok(figure_top_losses(&made.book, made.set, &made.evaluation));
+    assert_ok(file_read(path_in(scratch_folder(), "top-losses-x.csv"), 1 << 20, &svg, &size));
+    assert_non_null(strstr((char *)svg, "image,file,true,predicted,confidence,loss\n4,\"cats/"));
+    free(svg);
+    made.evaluation.files = NULL;
+    end(&made);
+}
+
+/* ---- Names ---- */
+
+static void expect_suffix(Run *run, const char *data, const char *part, const char *expected) {
+    char *suffix;
+    assert_ok(figures_suffix(run, data, part, true, &suffix));
+    assert_string_equal(suffix, expected);
+    free(suffix);
+}
+
+static cf_set *set_in(const char *place, unsigned char pixel) {
+    cf_set *set;
+    assert_ok(file_make_folder(place));
+    assert_ok(set_new(place, place, 2, 1, 2, 2, CLASSES, &set));
+    assert_ok(set_name_classes(set, class_names));
+    set->pixels[0] = pixel;
+    assert_ok(set_seal(set));
+    return set;
+}
+
+static void test_suffixes(void **state) {
+    (void)state;
+    const char *folder = scratch_folder();
+    char first[600], second[600];
+    snprintf(first, sizeof first, "%s", path_in(folder, "first/set"));
+    snprintf(second, sizeof second, "%s", path_in(folder, "second/set"));
+    cf_set *a = set_in(first, 1), *b = set_in(second, 2), *changed = set_in(second, 3),
+           *copy = set_in(path_in(folder, "copy"), 1);
+    Run run = {.folder = (char *)(uintptr_t)folder, .set = a};
+    expect_suffix(&run, "set", "test", "");
+    expect_suffix(&run, "street:blur=2:4", "all", "-street_blur_2_4-all");
+    run.other = true;
+    expect_suffix(&run, "first/set/", "all", "-set");
+    run.set = b;
+    expect_suffix(&run, "second/set", "all", "-set-2");
+    expect_suffix(&run, path_in(second, "."), "all", "-set-2");
+    run.set = changed; /* what lies there now */
+    expect_suffix(&run, "second/set", "all", "-set-2");
+    run.set = a;
+    expect_suffix(&run, "set", "all", "-set");
+    run.set = copy;
+    expect_suffix(&run, "copy//", "all", "-copy");
+    expect_suffix(&run, "elsewhere/set", "all", "-set"); /* the same images */
+    char long_name[300];
+    memset(long_name, 'x', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    char *suffix;
+    assert_ok(figures_suffix(&run, long_name, "all", false, &suffix));
+    assert_int_equal(strlen(suffix), 100);
+    free(suffix);
+    cf_set_free(a), cf_set_free(b), cf_set_free(changed), cf_set_free(copy);
+}
+
+static void test_titles(void **state) {
+    (void)state;
+    static const char *const titles[][2] = {
+        {"svhn", "svhn"},
+        {"/data/svhn", "svhn"},
+        {"/data/svhn//", "svhn"},
+        {"./a b/", "a b"},
+        {"street:blur=2:4", "street:blur=2:4"},
+        {"hand:frequencies=5/1/1/1/1/1/1/1/1/1", "hand:frequencies=5/1/1/1/1/1/1/1/1/1"}};
+    char *title, name[64];
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
+        assert_ok(data_title(titles[i][0], &title));
+        assert_string_equal(title, titles[i][1]);
+        free(title);
+    }
+    assert_ok(data_short_name("a/set/..", name));
+    assert_string_equal(name, "__"); /* not there: only a folder that is there has a name of its own */
+    assert_ok(data_short_name("/", name));
+    assert_string_equal(name, "data");
+}
+
 /* ---- Rankings, calibration, areas ---- */
 
 static const float six[IMAGES][CLASSES] = {{0.75f, 0.125f, 0.125f}, {0.25f, 0.5f, 0.25f},    {0, 0.0625f, 0.9375f},
@@ -324,7 +428,8 @@ int main(void) {
         cmocka_unit_test(test_broken_history),  cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_chosen_examples), cmocka_unit_test(test_rankings),
         cmocka_unit_test(test_analysis),        cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_network),         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_suffixes),        cmocka_unit_test(test_titles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,8 +55,8 @@ static void make_run(const char *where, cf_set *data) {
     assert_ok(run_start(&run, where, false));
     assert_ok(run_train(&run, false, NULL, NULL));
     assert_ok(run_test(&run));
-    char *paths[] = {run.folder,       run.config_path,  run.model_path,      run.checkpoint_path,
-                     run.history_path, run.metrics_path, run.predictions_path};
+    char *paths[] = {run.folder,       run.config_path,  run.model_path,       run.checkpoint_path,
+                     run.history_path, run.metrics_path, run.predictions_path, run.failure_path};
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
     lock_release(&run.lock);
     evaluation_free(&run.test);
@@ -509,6 +509,46 @@ static void stays_small(void **state) {
     report_input_free(&input);
 }
 
+/* A column of files behind the images' numbers, as of a set whose images are files: the page names them, and finds the others. */
+static void names_files(void **state) {
+    (void)state;
+    const char *path = path_in(folder, "predictions.csv");
+    char *kept = text_of(path), *without = page_of(set), *csv = NULL, *line, *rest = kept;
+    size_t size;
+    int number = 0;
+    FILE *out = open_memstream(&csv, &size);
+    while ((line = strsep(&rest, "\n")) && *line) {
+        const size_t comma = strcspn(line, ",");
+        if (number++)
+            fprintf(out, "%.*s,\"<b>/%.*s, 1.png\"%s\n", (int)comma, line, (int)comma, line, line + comma);
+        else
+            fprintf(out, "image,file%s\n", line + comma);
+        if (rest) rest[-1] = '\n';
+    }
+    fclose(out);
+    write_bytes(path, csv, size);
+    char *page = page_of(set);
+    char *data = between(page, "<script type=\"application/json\" id=\"data\">", "</script>");
+    json_t *json = json_loads(data, 0, NULL), *images = json_object_get(json, "images");
+    assert_int_equal(json_array_size(json_object_get(images, "file")), 24);
+    for (size_t i = 0; i < 24; i++) {
+        char file[64];
+        snprintf(file, sizeof file, "<b>/%lld, 1.png",
+                 json_integer_value(json_array_get(json_object_get(images, "index"), i)));
+        assert_string_equal(json_string_value(json_array_get(json_object_get(images, "file"), i)), file);
+    }
+    assert_lacks(page, "<b>");
+    /* Labels and probabilities are read from where they stand now. */
+    char *before = between(without, "id=\"probabilities\">", "<"), *after = between(page, "id=\"probabilities\">", "<");
+    assert_string_equal(before, after);
+    damaged("predictions.csv", "image,file,label\n", "9 columns expected (6 and a probability per class), found 3");
+    damaged("predictions.csv", "image,label,file,correct,confidence,a,b,c\n",
+            "column 3 should be \"predicted\", and is \"file\"");
+    write_bytes(path, kept, strlen(kept));
+    free(kept), free(without), free(csv), free(page), free(data), free(before), free(after);
+    json_decref(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(escapes),
@@ -521,6 +561,7 @@ int main(void) {
         cmocka_unit_test(takes_figures_in),
         cmocka_unit_test(says_what_is_missing),
         cmocka_unit_test(refuses_damage),
+        cmocka_unit_test(names_files),
         cmocka_unit_test(reads_csv),
         cmocka_unit_test(stays_small),
     };

@@ -76,11 +76,65 @@ static void every_key_is_needed(void **state) {
     expect("", "split", NULL, "split.mode: a text expected, nothing found");
 }
 
+/* `key` is put into `group` of a sound configuration. */
+static void expect_no_such_key(const char *group, const char *key, const char *part) {
+    RunConfig config = {0};
+    json_t *json = sound();
+    json_object_set_new(*group ? json_object_get(json, group) : json, key, json_integer(1));
+    assert_fails(run_config_from_json(json, &config), CF_BAD_INPUT, part);
+    assert_null(config.data);
+    json_decref(json);
+}
+
+static void other_keys_are_refused(void **state) {
+    (void)state;
+    expect_no_such_key("", "mdoel", "mdoel: there is no such key; did you mean model?");
+    expect_no_such_key("", "epochs", "epochs: there is no such key");
+    expect_no_such_key("split", "clases", "split.clases: there is no such key; did you mean classes?");
+    expect_no_such_key("train", "learning_rate", "train.learning_rate: there is no such key");
+    /* The misspelt one is told, not that the right one is missing. */
+    json_t *json = sound(), *train = json_object_get(json, "train");
+    RunConfig config = {0};
+    json_object_set(train, "bacth", json_object_get(train, "batch"));
+    json_object_del(train, "batch");
+    assert_fails(run_config_from_json(json, &config), CF_BAD_INPUT,
+                 "train.bacth: there is no such key; did you mean batch?");
+    json_decref(json);
+}
+
+/* What a run writes beside its configuration. */
+static void the_record_is_read(void **state) {
+    (void)state;
+    json_t *json = sound();
+    RunConfig config;
+    cf_set set = {.official_train = 7, .sha256 = "abc"};
+    assert_ok(run_config_from_json(json, &config));
+    assert_null(config.record.path);
+    assert_true(data_record_fits(&config.record, &set)); /* nothing is known */
+    run_config_free(&config);
+    json_object_set_new(json, "version", json_string("1"));
+    json_object_set_new(json, "machine", json_object());
+    json_object_set_new(json, "data_path", json_string("/data/digits"));
+    json_object_set_new(json, "checksums", json_pack("{s:s s:i}", "sha256", "abc", "official_train", 7));
+    assert_ok(run_config_from_json(json, &config));
+    assert_string_equal(config.record.path, "/data/digits");
+    assert_true(data_record_fits(&config.record, &set));
+    set.official_train = 6; /* the same images, cut elsewhere: another test part */
+    assert_false(data_record_fits(&config.record, &set));
+    set.official_train = 7;
+    set.sha256[0] = 'b';
+    assert_false(data_record_fits(&config.record, &set));
+    data_record_clear(&config.record);
+    assert_true(data_record_fits(&config.record, &set));
+    run_config_free(&config);
+    json_decref(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_survives_json),
-        cmocka_unit_test(whole_numbers_have_bounds),
-        cmocka_unit_test(every_key_is_needed),
+        cmocka_unit_test(it_survives_json),    cmocka_unit_test(whole_numbers_have_bounds),
+        cmocka_unit_test(every_key_is_needed), cmocka_unit_test(other_keys_are_refused),
+        cmocka_unit_test(the_record_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

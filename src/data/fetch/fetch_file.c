@@ -104,6 +104,7 @@ cf_status fetch_file(const FetchSet *set, const FetchFile *file, const char *dat
     if (!status) status = fetch(&job);
     part_leave(&job);
     free(job.folder);
+    free(job.made);
     free(job.name);
     free(job.bare);
     free(job.part);

@@ -10,6 +10,7 @@ typedef struct Job {
     const FetchOptions *options;
     FetchResult *result;
     char *folder, *name, *bare, *part; /* bare: without .gz, NULL where the name has none */
+    char *made;                        /* what had to be made for the folder (file_make_folders) */
     int descriptor;                    /* of the partial file, locked; -1: none */
 } Job;
 

@@ -40,9 +40,13 @@ cf_status job_sleep(const Job *job, int milliseconds) {
     return CF_OK;
 }
 
-static cf_status make_folder(const Job *job) {
-    char why[512];
-    const cf_status status = file_make_folder(job->folder);
+static cf_status make_folder(Job *job) {
+    char why[512], *made;
+    const cf_status status = file_make_folders(job->folder, &made);
+    if (!status && !job->made)
+        job->made = made;
+    else if (!status)
+        free(made);
     if (status != CF_IO) return status;
     snprintf(why, sizeof why, "%s", cf_error());
     return FAIL(status, "%s; choose another folder with --data-dir", why);
@@ -93,6 +97,7 @@ void part_leave(Job *job) {
     close(job->descriptor);
     job->descriptor = -1;
     rmdir(job->folder);
+    file_unmake_folders(job->folder, job->made);
 }
 
 /* The verified part gets its name: on disk first, then renamed. */

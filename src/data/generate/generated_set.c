@@ -196,6 +196,15 @@ bool generated_text_has(const char *text, const char *key) {
     return false;
 }
 
+/* The dial stands in the ranges. */
+bool generated_spec_equal(const GeneratedSpec *a, const GeneratedSpec *b) {
+    bool equal = a->generator == b->generator && a->train == b->train && a->test == b->test && a->seed == b->seed &&
+                 memcmp(a->frequencies, b->frequencies, sizeof a->frequencies) == 0;
+    for (int f = 0; equal && f < a->generator->factor_count; f++)
+        equal = a->low[f] == b->low[f] && a->high[f] == b->high[f];
+    return equal;
+}
+
 bool generated_spec_is_shifted(const GeneratedSpec *spec) {
     const Generator *g = spec->generator;
     for (int f = 0; f < g->factor_count; f++)

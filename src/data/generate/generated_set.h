@@ -35,6 +35,8 @@ cf_status generated_spec_read_for(const Generator *generator, const char *text, 
 cf_status generated_text_with(const char *text, const char *items, char **laid);
 /* Whether the text has an item KEY=..., such as n. */
 bool generated_text_has(const char *text, const char *key);
+/* Whether two texts ask for the same images in the same order. */
+bool generated_spec_equal(const GeneratedSpec *a, const GeneratedSpec *b);
 /* Whether any factor or the frequencies are other than by default, so that the images are of another kind. */
 bool generated_spec_is_shifted(const GeneratedSpec *spec);
 /* One line: "generated (hand version 1): seed 7, all factors x 0.5, slant 0". Release with free(). */

@@ -1,31 +1,9 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
-#include "data/generate/generated_set.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* "street:blur=2:4" whole, "svhn" of "/data/svhn": what people call a set. */
-static const char *short_name(const char *data) {
-    return generator_named(data) ? data : file_base_name(data);
-}
-
-/* Of generated data "-street_blur_2_4". */
-cf_status figures_suffix(const Run *run, const char *data, const char *part, char **suffix) {
-    const bool own = strcmp(data, run->config.data) == 0, test = strcmp(part, "test") == 0;
-    const bool whole = strcmp(part, "all") == 0 && set_test_begin(run->set) < run->set->count;
-    if (own && test) return memory_copy_string("", suffix);
-    FORWARD(memory_print(suffix, "-%s%s%s", short_name(data), own || whole ? "-" : "", own || whole ? part : ""));
-    for (char *p = *suffix; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
-    if (strlen(*suffix) > 100) (*suffix)[100] = '\0'; /* a file's name has 255 bytes */
-    return CF_OK;
-}
-
-cf_status figures_subject(const char *data, const char *part, char **subject) {
-    return memory_print(subject, "%s, %s", short_name(data), part);
-}
 
 /* Numbers that no chart can show (CF_BAD_USE: not finite, or beyond what an axis has) cost one figure, not those behind it;
  * a full disk or a lack of memory is an error. */
@@ -83,7 +61,7 @@ cf_status figures_make(const Run *run, const Evaluation *evaluation, const char 
     cf_status status;
     if (options->formats == 0) return CF_OK;
     FORWARD_TO(done, file_join(run->folder, "figures", &folder));
-    FORWARD_TO(done, figures_suffix(run, data, part, &suffix));
+    FORWARD_TO(done, figures_suffix(run, data, part, true, &suffix));
     FORWARD_TO(done, figures_subject(data, part, &subject));
     const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light,
                              list};

@@ -23,9 +23,13 @@ typedef struct FigureOptions {
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,
                        const FigureOptions *options, FigureList *list);
 
-/* What is put behind a file's name: "" for the run's own test part, else "-svhn", "-mnist-all"; and what titles say, "mnist,
- * test". New strings. */
-cf_status figures_suffix(const Run *run, const char *data, const char *part, char **suffix);
+/* ---- figures_names.c ---- */
+
+/* What is put behind a file's name: "" for the run's own test part, else "-svhn", "-mnist-all"; a new string. Two sets of one name
+ * get different ones, "-digits" and "-digits-2": RUN/other-data.json keeps which is whose. `keep`: it is written there, with a
+ * notice where there is a number; false: files go elsewhere. */
+cf_status figures_suffix(const Run *run, const char *data, const char *part, bool keep, char **suffix);
+/* What titles say: "mnist, test"; a new string. */
 cf_status figures_subject(const char *data, const char *part, char **subject);
 
 /* ---- figures_*.c: each writes its data and its drawings ---- */

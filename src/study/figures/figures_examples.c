@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +52,10 @@ static cf_status write_misclassified(const FigureBook *book, const Evaluation *e
     const Metrics *m = &e->metrics;
     FileDraft csv;
     FORWARD(book_csv(book, "misclassified", &csv));
-    fputs("image,true,predicted,confidence,probability_of_true\n", csv.stream);
+    fprintf(csv.stream, "image,%strue,predicted,confidence,probability_of_true\n", e->files ? "file," : "");
     for (size_t i = 0; i < count; i++) {
         const Example *x = &examples[i];
-        fprintf(csv.stream, "%u,", (unsigned)e->images[x->at]);
+        evaluation_write_image(csv.stream, e, x->at);
         csv_text(csv.stream, m->class_names[x->truth]);
         fputc(',', csv.stream);
         csv_text(csv.stream, m->class_names[x->predicted]);
@@ -72,11 +73,45 @@ cf_status caption_of(const Metrics *m, const Example *x, char **caption) {
                         predicted, percent);
 }
 
+/* What fits below an image of a file's name: the end of its stem, where numbers are. Drawn as it can be: see text_tame. */
+static cf_status short_file(const char *file, char **text) {
+    enum { COLUMNS_OF_TEXT = 9 };
+    char *name;
+    FORWARD(memory_copy_string(file_base_name(file), &name));
+    text_tame(name);
+    char *ending = strrchr(name, '.');
+    if (ending && ending > name) *ending = '\0';
+    const char *from = name;
+    while (text_columns(from) > COLUMNS_OF_TEXT) {
+        from++;
+        while (((unsigned char)*from & 0xc0) == 0x80) from++; /* within a code point of UTF-8 */
+    }
+    cf_status status = memory_print(text, "%s%s", from > name ? "\xe2\x80\xa6" : "", from);
+    free(name);
+    return status;
+}
+
+/* The caption with the name of the image's file below it, where it has one. */
+static cf_status add_file(const Evaluation *e, size_t at, char **caption) {
+    char *file, *longer;
+    if (!e->files) return CF_OK;
+    FORWARD(short_file(e->files[e->images[at]], &file));
+    cf_status status = memory_print(&longer, "%s\n%s", *caption, file);
+    free(file);
+    FORWARD(status);
+    free(*caption);
+    *caption = longer;
+    return CF_OK;
+}
+
 /* Up to PLACES examples with their captions. */
 static cf_status draw_examples(const FigureBook *book, const char *name, const char *note, const cf_set *set,
                                const Evaluation *e, const Example *examples, int shown, char **captions) {
     CanvasImage images[PLACES] = {0};
-    for (int i = 0; i < shown; i++) images[i] = image_of(set, e, &examples[i]);
+    for (int i = 0; i < shown; i++) {
+        images[i] = image_of(set, e, &examples[i]);
+        FORWARD(add_file(e, examples[i].at, &captions[i]));
+    }
     /* Always as wide, so that the note has its room. */
     const GridGroup group = {
         .columns = COLUMNS, .images = images, .blank = true, .captions = (const char *const *)captions};
@@ -136,15 +171,15 @@ static cf_status write_ranked(const FigureBook *book, const char *name, const Ev
     const Metrics *m = &e->metrics;
     FileDraft csv;
     FORWARD(book_csv(book, name, &csv));
-    fputs(ranking == RANK_TOP_LOSSES ? "image,true,predicted,confidence,loss\n"
-                                     : "image,predicted,second,confidence,probability_of_second\n",
-          csv.stream);
+    fprintf(csv.stream, "image,%s%s\n", e->files ? "file," : "",
+            ranking == RANK_TOP_LOSSES ? "true,predicted,confidence,loss"
+                                       : "predicted,second,confidence,probability_of_second");
     for (int i = 0; i < count; i++) {
         const RankedExample *x = &ranked[i];
         const float *p = probabilities_of(e, x->example);
         const int second = second_class(m, p, x->predicted);
         const bool losses = ranking == RANK_TOP_LOSSES;
-        fprintf(csv.stream, "%u,", (unsigned)e->images[x->example]);
+        evaluation_write_image(csv.stream, e, x->example);
         csv_text(csv.stream, m->class_names[losses ? x->label : x->predicted]);
         fputc(',', csv.stream);
         csv_text(csv.stream, m->class_names[losses ? x->predicted : second]);

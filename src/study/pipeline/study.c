@@ -177,14 +177,54 @@ static cf_status set_place(Study *study, int place) {
     return CF_OK;
 }
 
+/* The cases of imbalance. */
+static cf_status check_cases(const Study *study, const StudySet *set) {
+    cf_split *split;
+    for (int c = 0; study->recipe->classes && c < study->recipe->case_count; c++) {
+        cf_split_options options = set->chosen.split;
+        options.classes = study->recipe->classes;
+        options.train_limit = study->recipe->cases[c][0] ? study->recipe->cases[c] : NULL;
+        FORWARD(cf_split_new(set->set, &options, &split));
+        cf_split_free(split);
+    }
+    return CF_OK;
+}
+
+/* The sets are there and can be cut, and the models can be made of them. */
+static cf_status check_set(Study *study, StudySet *set) {
+    cf_split *split;
+    cf_model *model = NULL;
+    FORWARD(shelf_take(&study->shelf, set->chosen.data, study->options->data_dir, &set->set));
+    FORWARD(cf_split_new(set->set, &set->chosen.split, &split));
+    cf_status status =
+        study->recipe->grid ? CF_OK : cf_model_new(set->chosen.model, split, set->chosen.train.seed, &model);
+    cf_model_free(model);
+    cf_split_free(split);
+    if (!status) status = check_cases(study, set);
+    return status ? status_prefix(status, "%s", set->chosen.data) : CF_OK;
+}
+
+/* What can be refused is looked at before a folder is made, or a stage of another recipe taken away. */
+static cf_status check(Study *study) {
+    Space space = {0};
+    for (int i = 0; i < RECIPE_SETS && study->recipe->data[i]; i++) FORWARD(set_place(study, i));
+    FORWARD(each_set(study, check_set));
+    if (study->recipe->grid) FORWARD(space_read(study->recipe->grid, &space));
+    space_free(&space);
+    return CF_OK;
+}
+
 static cf_status begin(Study *study) {
-    char *stages;
-    FORWARD(file_make_folder(study->options->folder));
-    FORWARD(lock_folder(study->options->folder, &study->lock));
+    char *stages, *made;
+    FORWARD(check(study));
+    FORWARD(file_make_folders(study->options->folder, &made));
+    cf_status status = lock_folder(study->options->folder, &study->lock);
+    if (status) file_unmake_folders(study->options->folder, made);
+    free(made);
+    FORWARD(status);
     FORWARD(file_join(study->options->folder, "stages", &stages));
     study->fresh = !file_exists(stages);
     free(stages);
-    for (int i = 0; i < RECIPE_SETS && study->recipe->data[i]; i++) FORWARD(set_place(study, i));
     study->stages = count_stages(study->recipe, study->set_count);
     study->results = json_object();
     return study->results ? CF_OK : FAIL(CF_NO_MEMORY, "out of memory");

@@ -17,7 +17,7 @@ static cf_status draw(const Study *study, Run *run, const Evaluation *evaluation
 /* What the names of the figures end with. */
 static cf_status add_suffix(const Run *run, const char *data, const char *part, json_t *result) {
     char *suffix;
-    FORWARD(figures_suffix(run, data, part, &suffix));
+    FORWARD(figures_suffix(run, data, part, true, &suffix));
     json_object_set_new(result, "suffix", json_text(suffix));
     free(suffix);
     return CF_OK;

@@ -13,7 +13,7 @@ static cf_status judge_and_write(const Study *study, const Run *run, const char 
     FigureList files = {0};
     char *suffix;
     FORWARD(embedding_judge(embedding, &judge));
-    FORWARD(figures_suffix(run, data, part, &suffix));
+    FORWARD(figures_suffix(run, data, part, true, &suffix));
     const EmbeddingPlace place = {run->folder, suffix, study->options->formats};
     cf_status status = embedding_write(embedding, &place, &files);
     figure_list_free(&files);

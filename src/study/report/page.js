@@ -30,7 +30,7 @@ const report = (() => {
     function image(i) {
         const classes = data.classes.length, p = probabilities.subarray(i * classes, (i + 1) * classes);
         return {
-            number: data.images.index[i], label: data.images.label[i], predicted: data.images.predicted[i],
+            number: data.images.index[i], file: data.images.file[i] ?? "", label: data.images.label[i], predicted: data.images.predicted[i],
             pixels: pixels.subarray(i * size, (i + 1) * size), shape: data.images.shape, probabilities: p,
         };
     }
@@ -105,7 +105,8 @@ const report = (() => {
         if (looks) fillMap(it);
         panel.querySelector("h3").textContent = right ? data.classes[it.label] + ", recognised"
             : data.classes[it.label] + " taken for " + data.classes[it.predicted];
-        panel.querySelector(".place").textContent = `image ${it.number} of the set; ${at + 1} of ${sequence.length} shown`;
+        panel.querySelector(".place").textContent =
+            `image ${it.number} of the set${it.file && ", " + it.file}; ${at + 1} of ${sequence.length} shown`;
         bars(panel.querySelector("ol"), data.classes, it.probabilities, it.label);
     }
 
@@ -136,7 +137,7 @@ const report = (() => {
 
     function thumbnail(list, position) {
         const it = image(list[position]);
-        const text = `image ${it.number}: ${data.classes[it.label]}, said ${data.classes[it.predicted]} with ` +
+        const text = `image ${it.number}${it.file && ", " + it.file}: ${data.classes[it.label]}, said ${data.classes[it.predicted]} with ` +
             percent(it.probabilities[it.predicted]);
         return make("li", {}, make("button", { type: "button", "aria-label": text, title: text,
             onclick: () => openPanel(list, position) }, paint(make("canvas", { "aria-hidden": "true" }), it.pixels, it.shape)));

@@ -43,14 +43,17 @@ static json_t *network_json(const cf_model *model) {
 }
 
 static json_t *images_json(const ReportInput *input, const ReportImages *images) {
-    json_t *index = json_array(), *label = json_array(), *predicted = json_array();
+    json_t *index = json_array(), *label = json_array(), *predicted = json_array(), *files = json_array();
+    char text[256];
     for (size_t i = 0; i < images->count; i++) {
         json_array_append_new(index, json_integer((json_int_t)images->list[i].image));
         json_array_append_new(label, json_integer(images->list[i].label));
         json_array_append_new(predicted, json_integer(images->list[i].predicted));
+        const char *file = report_file(input, images->list[i].row, text);
+        if (file) json_array_append_new(files, json_text(file));
     }
-    return json_pack("{s:[i i i] s:o s:o s:o}", "shape", input->set->channels, input->set->height, input->set->width,
-                     "index", index, "label", label, "predicted", predicted);
+    return json_pack("{s:[i i i] s:o s:o s:o s:o}", "shape", input->set->channels, input->set->height,
+                     input->set->width, "index", index, "label", label, "predicted", predicted, "file", files);
 }
 
 static cf_status document(FILE *out, const ReportInput *input, const ReportImages *images) {
@@ -90,7 +93,7 @@ static cf_status probabilities(const ReportInput *input, const ReportImages *ima
     for (size_t i = 0; i < images->count; i++)
         for (size_t c = 0; c < classes; c++) {
             double p;
-            const char *text = csv_table_cell(&input->predictions, images->list[i].row, 5 + c);
+            const char *text = csv_table_cell(&input->predictions, images->list[i].row, input->label_column + 4 + c);
             FAIL_IF(!text_to_number(text, &p), CF_BAD_INPUT, "%s/predictions.csv, line %u: %s is no probability",
                     input->folder, images->list[i].row + 2, text);
             values[i * classes + c] = (float)p;

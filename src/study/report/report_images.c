@@ -17,11 +17,11 @@ static cf_status read_row(const ReportInput *input, size_t row, ReportImage *ima
     long long index;
     double confidence;
     image->row = (uint32_t)row;
-    image->label = class_named(input, csv_table_cell(table, (ptrdiff_t)row, 1));
-    image->predicted = class_named(input, csv_table_cell(table, (ptrdiff_t)row, 2));
+    image->label = class_named(input, csv_table_cell(table, (ptrdiff_t)row, input->label_column));
+    image->predicted = class_named(input, csv_table_cell(table, (ptrdiff_t)row, input->label_column + 1));
     FAIL_IF(!text_to_integer(csv_table_cell(table, (ptrdiff_t)row, 0), 0, (long long)input->set->count - 1, &index) ||
                 image->label < 0 || image->predicted < 0 ||
-                !text_to_number(csv_table_cell(table, (ptrdiff_t)row, 4), &confidence),
+                !text_to_number(csv_table_cell(table, (ptrdiff_t)row, input->label_column + 3), &confidence),
             CF_BAD_INPUT, "%s/predictions.csv, line %zu: an image of the set, two of its classes and a number expected",
             input->folder, row + 2);
     image->image = (uint32_t)index;
@@ -71,7 +71,8 @@ cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportIma
     cf_status status = CF_OK;
     *images = made;
     if (!input->set || !count) return CF_OK;
-    size_t room = bytes / (set_image_size(input->set) + classes * sizeof(float));
+    size_t name = input->label_column > 1 ? 64 : 0; /* about, of a file */
+    size_t room = bytes / (set_image_size(input->set) + classes * sizeof(float) + name);
     size_t right_each = room / 4 / classes, wrong_each = 0;
     if (right_each > RIGHT_EACH) right_each = RIGHT_EACH;
     FORWARD_TO(done, memory_new(count, sizeof *all, &all));

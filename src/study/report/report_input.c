@@ -1,6 +1,7 @@
 /* Reads a run folder for the report: what is missing is left out, what is damaged is an error. */
 #include "base/json_text.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "study/report/report_inside.h"
 #include "study/run/run.h"
 
@@ -70,28 +71,43 @@ static cf_status check_test(ReportInput *input) {
     return CF_OK;
 }
 
-static cf_status check_predictions(const ReportInput *input) {
-    static const char *const columns[] = {"image", "label", "predicted", "correct", "confidence"};
+/* Where images are files, their names stand behind the images' numbers. */
+static cf_status check_predictions(ReportInput *input) {
+    static const char *const columns[] = {"image", "file", "label", "predicted", "correct", "confidence"};
     const CsvTable *table = &input->predictions;
+    const size_t files = table->columns > 1 && strcmp(csv_table_cell(table, -1, 1), columns[1]) == 0;
+    const size_t heads = COUNT_OF(columns) - 1 + files;
+    input->label_column = 1 + files;
     if (!table->columns || !input->classes) return CF_OK;
-    FAIL_IF(table->columns != COUNT_OF(columns) + (size_t)input->classes, CF_BAD_INPUT,
-            "%s/predictions.csv: %zu columns expected (5 and a probability per class), found %zu", input->folder,
-            COUNT_OF(columns) + (size_t)input->classes, table->columns);
-    for (size_t c = 0; c < COUNT_OF(columns); c++)
-        FAIL_IF(strcmp(csv_table_cell(table, -1, c), columns[c]) != 0, CF_BAD_INPUT,
-                "%s/predictions.csv: column %zu should be \"%s\", and is \"%s\"", input->folder, c + 1, columns[c],
+    FAIL_IF(table->columns != heads + (size_t)input->classes, CF_BAD_INPUT,
+            "%s/predictions.csv: %zu columns expected (%zu and a probability per class), found %zu", input->folder,
+            heads + (size_t)input->classes, heads, table->columns);
+    for (size_t c = 0; c < heads; c++) {
+        const char *name = columns[c && !files ? c + 1 : c];
+        FAIL_IF(strcmp(csv_table_cell(table, -1, c), name) != 0, CF_BAD_INPUT,
+                "%s/predictions.csv: column %zu should be \"%s\", and is \"%s\"", input->folder, c + 1, name,
                 csv_table_cell(table, -1, c));
+    }
     return CF_OK;
+}
+
+const char *report_file(const ReportInput *input, size_t row, char text[256]) {
+    if (input->label_column < 2) return NULL;
+    const char *file = csv_table_cell(&input->predictions, (ptrdiff_t)row, 1);
+    const size_t length = strlen(file);
+    snprintf(text, 256, "%s%s", length > 250 ? ".." : "", length > 250 ? file + length - 250 : file);
+    text_tame(text);
+    return text;
 }
 
 /* ---- Data ---- */
 
-static cf_status load_own_set(ReportInput *input, const char *data_dir) {
+static cf_status load_own_set(ReportInput *input, const DataRecord *record, const char *data_dir, const cf_set **set) {
     char *name = NULL, *own_dir = NULL;
     cf_status status;
     FORWARD_TO(done, json_text_value(json_object_get(input->config, "data"), &name));
     FORWARD_TO(done, json_text_value(json_object_get(input->config, "data_dir"), &own_dir));
-    status = cf_set_load(name, data_dir ? data_dir : own_dir, &input->own_set);
+    status = run_data_load(name, record, data_dir ? data_dir : own_dir, &input->shelf, set);
 done:
     free(name);
     free(own_dir);
@@ -99,21 +115,27 @@ done:
 }
 
 /* The images must be those of the run: an index into other data would show a wrong picture. */
-static cf_status take_set(ReportInput *input, const cf_set *set, const char *data_dir) {
+static cf_status find_set(ReportInput *input, const DataRecord *record, const cf_set *set, const char *data_dir) {
     const char *shown = json_string_value(json_object_get(input->config, "data"));
-    const char *wanted = json_string_value(json_object_get(json_object_get(input->config, "checksums"), "sha256"));
     FAIL_IF(!shown, CF_BAD_INPUT, "%s/config.json: data: a text expected", input->folder);
     if (!set) {
-        cf_status status = load_own_set(input, data_dir);
+        cf_status status = load_own_set(input, record, data_dir, &set);
         if (status == CF_NO_MEMORY) return status;
         if (status) return memory_print(&input->no_images, "The data could not be loaded: %s", cf_error());
-        set = input->own_set;
     }
-    if (wanted && strcmp(set->sha256, wanted) != 0)
+    if (!data_record_fits(record, set))
         return memory_print(&input->no_images,
                             "%s holds other data now than the run was made with: their checksums differ.", shown);
     input->set = set;
     return CF_OK;
+}
+
+static cf_status take_set(ReportInput *input, const cf_set *set, const char *data_dir) {
+    DataRecord record = {.official_train = -1, .official_validation = -1};
+    FORWARD(data_record_read(input->config, &record));
+    cf_status status = find_set(input, &record, set, data_dir);
+    data_record_clear(&record);
+    return status;
 }
 
 /* ---- Figures ---- */
@@ -170,7 +192,7 @@ static cf_status name_of(const char *folder, char **name) {
     return status;
 }
 
-cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input) {
+static cf_status read_folder(const char *folder, ReportInput *input) {
     ReportInput made = {0};
     cf_status status;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
@@ -191,13 +213,30 @@ cf_status report_input_read(const char *folder, const cf_set *set, const char *d
     FORWARD_TO(failed, check_predictions(&made));
     FORWARD_TO(failed, report_features_check(&made));
     FORWARD_TO(failed, find_figures(&made));
-    if (made.test && (made.predictions.columns || made.embedding.columns))
-        FORWARD_TO(failed, take_set(&made, set, data_dir));
     *input = made;
     return CF_OK;
 failed:
     report_input_free(&made);
     return status;
+}
+
+cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input) {
+    ReportInput made;
+    FORWARD(read_folder(folder, &made));
+    cf_status status = CF_OK;
+    if (made.test && (made.predictions.columns || made.embedding.columns)) status = take_set(&made, set, data_dir);
+    if (status)
+        report_input_free(&made);
+    else
+        *input = made;
+    return status;
+}
+
+cf_status report_check(const char *folder) {
+    ReportInput input;
+    FORWARD(read_folder(folder, &input));
+    report_input_free(&input);
+    return CF_OK;
 }
 
 void report_input_free(ReportInput *input) {
@@ -216,6 +255,6 @@ void report_input_free(ReportInput *input) {
     csv_table_free(&input->predictions);
     csv_table_free(&input->embedding);
     cf_model_free(input->model);
-    cf_set_free(input->own_set);
+    shelf_clear(&input->shelf);
     *input = (ReportInput){0};
 }

@@ -12,6 +12,7 @@
 #include "nn/model.h"
 #include "study/report/report.h"
 #include "study/run/csv_table.h"
+#include "study/run/set_shelf.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -60,13 +61,16 @@ typedef struct ReportInput {
     CsvTable history, predictions, embedding; /* columns 0: no such file */
     cf_model *model;                          /* NULL: no such file */
     const cf_set *set;                        /* NULL: no images, and no_images tells why */
-    cf_set *own_set;
+    SetShelf shelf;                           /* of its own */
     char *no_images;
     ReportFigure *figures;
     size_t figure_count;
-    int classes; /* of the test's confusion matrix; 0: none */
+    int classes;         /* of the test's confusion matrix; 0: none */
+    size_t label_column; /* of predictions: 1, or 2 where the images' files stand before it */
 } ReportInput;
 
+/* The file of the image in a row of the predictions, tamed and shortened to the buffer; NULL: it has none. */
+const char *report_file(const ReportInput *input, size_t row, char text[256]);
 cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input);
 void report_input_free(ReportInput *input);
 /* The name of a class of the test; lives as long as the input. */

@@ -162,11 +162,19 @@ done:
     return status;
 }
 
-cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
+static cf_status write_all(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
     FORWARD(file_make_folder(place->folder));
     FORWARD(write_table_to(embedding, place, files));
     FORWARD(write_matrix_to(embedding, place, files));
     return make_figure(embedding, place, files);
+}
+
+cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
+    char *folder;
+    FORWARD(file_trim(place->folder, &folder));
+    cf_status status = write_all(embedding, &(EmbeddingPlace){folder, place->suffix, place->formats}, files);
+    free(folder);
+    return status;
 }
 
 /* ---- What is told ---- */

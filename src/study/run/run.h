@@ -1,8 +1,8 @@
 /* A run: one configuration, one folder, from data to a tested model.
  *
  * The folder holds config.json (from which the run can be repeated), history.csv, model.safetensors (best weights),
- * checkpoint.safetensors (latest state) and the one before it, metrics.json, predictions.csv; report.h adds report.html. Keys are those of the
- * design page.
+ * checkpoint.safetensors (latest state) and the one before it, metrics.json, predictions.csv; failure.json where it diverged;
+ * report.h adds report.html. Keys are those of the design page.
  */
 #ifndef STUDY_RUN_H
 #define STUDY_RUN_H
@@ -12,6 +12,13 @@
 #include "study/run/set_shelf.h"
 #include "train/fit.h"
 
+/* What config.json tells of the set that a run was trained on, besides how it was asked for. */
+typedef struct DataRecord {
+    char *path; /* where it lay, absolute, with how it was read: "/data/photos:size=64"; NULL: generated, or not told */
+    char sha256[SHA256_HEX];                     /* "": not told */
+    int64_t official_train, official_validation; /* -1: not told */
+} DataRecord;
+
 typedef struct RunConfig {
     char *data;             /* name or path */
     char *data_dir;         /* where names are looked for, or NULL */
@@ -20,6 +27,7 @@ typedef struct RunConfig {
     bool split_given;       /* false: official, or pooled where a set has no test part */
     bool validation_given;  /* the share was asked for, which a set with validation images of its own refuses */
     cf_train_options train; /* checkpoint, resume and progress are not part of the configuration */
+    DataRecord record;      /* read, never part of run_config_json: a run writes its own */
 } RunConfig;
 
 /* ---- run_config.c ---- */
@@ -39,8 +47,23 @@ cf_status run_config_json(const RunConfig *config, json_t **json);
 /* The words of options and files: NULL ends each list; the index is the enumeration's value. */
 extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
                                                                                                *const precision_words[];
-/* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn": a set as a part of a file's name. */
+/* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn/": a set as a part of a
+ * file's name. */
 cf_status data_short_name(const char *data, char name[64]);
+/* What people call a set: "street:blur=2:4" whole, "svhn:n=500" of "/data/svhn/:n=500", the folder's own name of "." or "..". A
+ * new string. */
+cf_status data_title(const char *data, char **title);
+/* Forgets what is known of the set of before: another is asked for. */
+void data_record_clear(DataRecord *record);
+/* From a config.json; what somebody wrote by hand tells of nothing. `record` was cleared. */
+cf_status data_record_read(const json_t *config, DataRecord *record);
+/* Whether a set is the one that was recorded, by its checksum and where its training part ends; a record that tells of neither
+ * fits all. */
+bool data_record_fits(const DataRecord *record, const cf_set *set);
+/* The set of a configuration: as it was asked for, with names looked for in `data_dir` first; where that is not there, or holds
+ * another set than was recorded, at the place that was recorded, with a notice. Nothing that fits, but a set: that one. */
+cf_status run_data_load(const char *data, const DataRecord *record, const char *data_dir, SetShelf *shelf,
+                        const cf_set **set);
 /* "official", "pooled" or "at:5000". */
 cf_status split_from_text(const char *text, cf_split_options *split);
 /* `text` has room for 40 characters. */
@@ -51,7 +74,8 @@ void split_to_text(const cf_split_options *split, char text[40]);
 typedef struct Run {
     RunConfig config;
     char *folder, *config_path, *model_path, *checkpoint_path, *history_path, *metrics_path, *predictions_path;
-    SetShelf *shelf; /* where sets come from: own_shelf, or one that is shared */
+    char *failure_path; /* written where a training diverges */
+    SetShelf *shelf;    /* where sets come from: own_shelf, or one that is shared */
     SetShelf own_shelf;
     const cf_set *set; /* the shelf's */
     cf_split *split;
@@ -61,9 +85,11 @@ typedef struct Run {
     FitReport fitted;
     Evaluation test;
     bool tested;
-    char trained_on[SHA256_HEX]; /* run_open: the set's checksum in config.json; "" where there is none */
-    Lock lock;                   /* of the folder, from run_start on */
-    double peak_gflops;          /* measured beside the training; 0: not yet */
+    bool other;         /* the set is another than the one that the run was trained on */
+    Overlap overlap;    /* of the images that run_choose_images chose with those that the run was trained on */
+    Lock lock;          /* of the folder, from run_start on */
+    char *made_folder;  /* what run_start made, while nothing is written into it */
+    double peak_gflops; /* measured beside the training; 0: not yet */
 } Run;
 
 /* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. `shelf` NULL: the data are the
@@ -72,14 +98,12 @@ cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run);
 /* A finished run, or one under way: its configuration and best weights; no data. Before these are loaded, `shelf` may be
  * set to a shared one. */
 cf_status run_open(const char *folder, Run **run);
-/* Whether the set that is loaded is the one the run was trained on, by its checksum. */
-bool run_has_its_data(const Run *run);
 void run_free(Run *run);
 
-/* Names the files, makes the folder, locks it until run_free, writes config.json. A folder that already holds a run is refused
- * unless resuming, and one that another process works in. */
+/* Names the files, makes the folder, locks it until run_free. A folder that already holds a run is refused unless resuming, and one
+ * that another process works in. Nothing is written: a folder that was made goes with run_free. */
 cf_status run_start(Run *run, const char *folder, bool resume);
-/* Trains into the folder. */
+/* Trains into the folder. config.json is written when all that can be refused was looked at: settings, data, the checkpoint. */
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context);
 /* Evaluates on the test part; writes predictions.csv and metrics.json. */
 cf_status run_test(Run *run);
@@ -88,8 +112,10 @@ cf_status run_json(const Run *run, json_t **json);
 
 /* ---- Evaluating an opened run ---- */
 
-/* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. `part`: "test", "official-test", "all", or NULL: the run's own test part; for other data the
- * official test part, or everything where there is none. `*used_part` is the word of what was taken. */
+/* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. A set is the run's
+ * own by its checksum, however it is named. `part`: "test", "official-test", "all", or NULL: the run's own test part; for other
+ * data the official test part, or everything where there is none. `*used_part` is the word of what was taken. How many of the
+ * images the run was trained on is told, and kept in run->overlap. */
 cf_status run_choose_images(Run *run, const char *data, const char *data_dir, const char *part,
                             const cf_subset **images, const char **used_part);
 /* The same, and the model over these images. */

@@ -19,8 +19,61 @@ const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
 const char *const engine_words[] = {"fast", "reference", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
 
+/* ---- The set ---- */
+
+void data_record_clear(DataRecord *record) {
+    free(record->path);
+    *record = (DataRecord){.official_train = -1, .official_validation = -1};
+}
+
+static bool count_fits(int64_t recorded, size_t count) {
+    return recorded < 0 || (size_t)recorded == count;
+}
+
+bool data_record_fits(const DataRecord *record, const cf_set *set) {
+    return !record->sha256[0] ||
+           (strcmp(record->sha256, set->sha256) == 0 && count_fits(record->official_train, set->official_train) &&
+            count_fits(record->official_validation, set->official_validation));
+}
+
+/* The path is as it was typed. */
+static cf_status explain_not_found(const char *data, const DataRecord *record, cf_status status) {
+    char *why;
+    if (!record->sha256[0] || generator_named(data) || data[0] == '/') return status;
+    FORWARD(memory_copy_string(cf_error(), &why));
+    status = FAIL(
+        status,
+        "%s; the configuration names the data as they were asked for, relative to the folder in which the training "
+        "was started%s%s. Call cifra there, or say where they are now with --data or --data-dir: the run's own data "
+        "are known by their checksum",
+        why, record->path ? ", and there is nothing at their place of then, " : "", record->path ? record->path : "");
+    free(why);
+    return status;
+}
+
+cf_status run_data_load(const char *data, const DataRecord *record, const char *data_dir, SetShelf *shelf,
+                        const cf_set **set) {
+    const cf_set *moved;
+    const cf_status status = shelf_take(shelf, data, data_dir, set);
+    if (status == CF_NO_MEMORY || (!status && data_record_fits(record, *set))) return status;
+    if (record->path) {
+        const cf_status second = shelf_take(shelf, record->path, NULL, &moved);
+        if (second == CF_NO_MEMORY) return second;
+        if (!second && data_record_fits(record, moved)) {
+            notice("%s is %s: the run's data are taken from %s, where they were when it was trained", data,
+                   status ? "not to be found here" : "another set here", record->path);
+            *set = moved;
+            return CF_OK;
+        }
+        if (status) shelf_take(shelf, data, data_dir, set); /* its message */
+    }
+    return status ? explain_not_found(data, record, status) : CF_OK;
+}
+
 cf_status run_config_new(RunConfig *config) {
-    RunConfig made = {.split = cf_split_defaults(), .train = cf_train_defaults()};
+    RunConfig made = {.split = cf_split_defaults(),
+                      .train = cf_train_defaults(),
+                      .record = {.official_train = -1, .official_validation = -1}};
     FORWARD(memory_copy_string("paper", &made.model));
     *config = made;
     return CF_OK;
@@ -30,6 +83,7 @@ void run_config_free(RunConfig *config) {
     char *owned[] = {config->data, config->data_dir, config->model, (char *)(uintptr_t)config->split.classes,
                      (char *)(uintptr_t)config->split.train_limit};
     for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
+    data_record_clear(&config->record);
     *config = (RunConfig){0};
 }
 
@@ -41,7 +95,30 @@ cf_status run_config_text(char **field, const char *text) {
     return CF_OK;
 }
 
+/* "." and ".." and what ends in them have the name of the folder that they are. */
+static cf_status folder_title(const char *folder, const char *items, char **title) {
+    char *path, *real = NULL;
+    FORWARD(file_trim(folder, &path));
+    const char *name = file_base_name(path);
+    if (!strcmp(name, ".") || !strcmp(name, "..") || !*name) real = realpath(path, NULL);
+    cf_status status = memory_print(title, "%s%s", real ? file_base_name(real) : name, items);
+    free(real);
+    free(path);
+    return status;
+}
+
+cf_status data_title(const char *data, char **title) {
+    ReadOptions options;
+    char *set;
+    if (generator_named(data)) return memory_copy_string(data, title);
+    if (set_text_read(data, &set, &options)) return memory_copy_string(file_base_name(data), title);
+    cf_status status = folder_title(set, data + strlen(set), title);
+    free(set);
+    return status;
+}
+
 cf_status data_short_name(const char *data, char name[64]) {
+    char *title;
     if (generator_named(data)) {
         GeneratedSpec spec;
         FORWARD(generated_spec_read(data, &spec));
@@ -51,8 +128,11 @@ cf_status data_short_name(const char *data, char name[64]) {
     ReadOptions options;
     char *set;
     FORWARD(set_text_read(data, &set, &options));
-    snprintf(name, 64, "%s", file_base_name(set));
+    cf_status status = folder_title(set, "", &title);
     free(set);
+    FORWARD(status);
+    snprintf(name, 64, "%s", title);
+    free(title);
     for (char *p = name; *p; p++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
     if (!name[0]) snprintf(name, 64, "data");
@@ -107,19 +187,41 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
 
 /* ---- Reading ---- */
 
+enum { MOST_KEYS = 24 };
+
 typedef struct Reader {
     json_t *object;
-    const char *group; /* for messages: "train." */
-    cf_status status;  /* of the first failure; then the rest is passed over */
+    const char *group;               /* for messages: "train." */
+    cf_status status;                /* of the first failure; then the rest is passed over */
+    const char *keys[MOST_KEYS + 1]; /* what was asked for, and a NULL */
+    int count;
 } Reader;
+
+/* A key that is not read here, or is not needed. */
+static void know(Reader *r, const char *key) {
+    if (r->count < MOST_KEYS) r->keys[r->count++] = key;
+}
 
 static json_t *take(Reader *r, const char *key, const char *kind, bool (*right)(const json_t *)) {
     json_t *value = json_object_get(r->object, key);
+    know(r, key);
     if (r->status) return NULL;
     if (value && right(value)) return value;
     r->status =
         FAIL(CF_BAD_INPUT, "%s%s: %s expected, %s found", r->group, key, kind, value ? "something else" : "nothing");
     return NULL;
+}
+
+/* Comes last: a key that is misspelt is told of, rather than that the right one is missing. */
+static cf_status refuse_others(const Reader *r) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(r->object, key, value) {
+        bool known = false;
+        for (int i = 0; i < r->count && !known; i++) known = strcmp(r->keys[i], key) == 0;
+        FAIL_IF(!known, CF_BAD_INPUT, "%s%s: there is no such key%s", r->group, key, text_hint(key, r->keys));
+    }
+    return r->status;
 }
 
 static bool is_text(const json_t *v) {
@@ -209,18 +311,34 @@ static void take_train(Reader *r, cf_train_options *t) {
     t->engine = (cf_engine)take_word(r, "engine", engine_words);
 }
 
+static int64_t count_or_none(const json_t *count) {
+    return json_is_integer(count) ? json_integer_value(count) : -1;
+}
+
+cf_status data_record_read(const json_t *root, DataRecord *record) {
+    const json_t *checksums = json_object_get(root, "checksums");
+    const char *sha256 = json_string_value(json_object_get(checksums, "sha256"));
+    if (sha256) snprintf(record->sha256, sizeof record->sha256, "%s", sha256);
+    record->official_train = count_or_none(json_object_get(checksums, "official_train"));
+    record->official_validation = count_or_none(json_object_get(checksums, "official_validation"));
+    return run_config_text(&record->path, json_string_value(json_object_get(root, "data_path")));
+}
+
 static cf_status config_from_json(json_t *root, RunConfig *c) {
-    Reader top = {root, "", CF_OK};
-    Reader split = {json_object_get(root, "split"), "split.", CF_OK};
-    Reader train = {json_object_get(root, "train"), "train.", CF_OK};
+    static const char *const others[] = {"split", "train", "version", "machine", "checksums", "data_path"};
+    Reader top = {.object = root, .group = ""};
+    Reader split = {.object = json_object_get(root, "split"), .group = "split."};
+    Reader train = {.object = json_object_get(root, "train"), .group = "train."};
     take_text(&top, "data", false, &c->data);
     take_text(&top, "data_dir", true, &c->data_dir);
     take_text(&top, "model", false, &c->model);
-    FORWARD(top.status);
+    for (size_t i = 0; i < COUNT_OF(others); i++) know(&top, others[i]);
+    FORWARD(refuse_others(&top));
     take_split(&split, c);
-    FORWARD(split.status);
+    FORWARD(refuse_others(&split));
     take_train(&train, &c->train);
-    return train.status;
+    FORWARD(refuse_others(&train));
+    return data_record_read(root, &c->record);
 }
 
 cf_status run_config_from_json(const json_t *json, RunConfig *config) {

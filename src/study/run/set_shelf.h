@@ -8,7 +8,7 @@ enum { SHELF_PLACES = 8 };
 
 typedef struct SetShelf {
     struct {
-        char *data; /* as asked for */
+        char *data, *data_dir; /* as asked for; data_dir may be NULL: one name means another set elsewhere */
         cf_set *set;
     } places[SHELF_PLACES];
     int count;
@@ -17,7 +17,7 @@ typedef struct SetShelf {
 /* The set, which stays the shelf's; loaded if it is not there yet (cf_set_load). */
 cf_status shelf_take(SetShelf *shelf, const char *data, const char *data_dir, const cf_set **set);
 /* NULL: it is not there. */
-const cf_set *shelf_find(const SetShelf *shelf, const char *data);
+const cf_set *shelf_find(const SetShelf *shelf, const char *data, const char *data_dir);
 void shelf_clear(SetShelf *shelf);
 
 #endif
