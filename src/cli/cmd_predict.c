@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "eval/predict.h"
+#include "study/run/run.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -16,11 +17,16 @@ typedef struct PredictArguments {
     const char *csv;
     int threads, top;
     bool invert;
+    const char *fit;
 } PredictArguments;
 
 static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
      OPTION_MEMBER(PredictArguments, invert)},
+    {"fit", "HOW", OPTION_TEXT,
+     .help = "pictures of another shape than the model's input: squash (sides stretched), crop (the middle), pad "
+             "(black beside it)",
+     .default_text = "as the run's own pictures", OPTION_MEMBER(PredictArguments, fit)},
     {"top", "K", OPTION_INTEGER, 0, MAX_CLASSES, .help = "how many classes are told of each image, the likeliest first",
      .default_text = "0: the first, and those of 1 % and more", OPTION_MEMBER(PredictArguments, top)},
     {"csv", "FILE", OPTION_TEXT,
@@ -169,19 +175,20 @@ static cf_status print_document(const Answers *answers) {
     return print_json(json_pack("{s:o s:O}", "classes", classes, "predictions", answers->list));
 }
 
-static cf_status answer_all(const PredictArguments *a, const PictureList *list, Answers *answers) {
+static cf_status answer_all(const PredictArguments *a, const PictureReading *reading, const PictureList *list,
+                            Answers *answers) {
     const ClassifyOptions how = {cpu_engine(), a->threads};
     if (a->csv) FORWARD(begin_table(a->csv, answers));
-    FORWARD(predict_pictures(answers->model, list, a->invert, &how, take_answer, answers));
+    FORWARD(predict_pictures(answers->model, list, reading, &how, take_answer, answers));
     if (answers->list) FORWARD(print_document(answers));
     return a->csv ? file_commit(&answers->table) : CF_OK;
 }
 
 /* What could be read is told, in whatever form, before it is said that something could not. */
-static cf_status predict(const Arguments *given, const PredictArguments *a, const PictureList *list,
-                         const cf_model *model) {
+static cf_status predict(const Arguments *given, const PredictArguments *a, const PictureReading *reading,
+                         const PictureList *list, const cf_model *model) {
     Answers answers = {.model = model, .top = a->top, .list = given->json ? json_array() : NULL};
-    cf_status status = answer_all(a, list, &answers);
+    cf_status status = answer_all(a, reading, list, &answers);
     file_abandon(&answers.table);
     json_decref(answers.list);
     FORWARD(status);
@@ -189,16 +196,38 @@ static cf_status predict(const Arguments *given, const PredictArguments *a, cons
     return CF_OK;
 }
 
+/* As --fit says, or else as the run's own pictures were fitted; a model file alone does not tell. */
+static cf_status choose_fit(const char *run, const char *asked, Fit *fit) {
+    char *path, *plain;
+    RunConfig config = {0};
+    ReadOptions reading = {0};
+    *fit = FIT_SQUASH;
+    if (asked) return fit_read(asked, fit);
+    if (!file_is_folder(run)) return CF_OK;
+    FORWARD(file_join(run, "config.json", &path));
+    cf_status status = file_exists(path) ? run_config_read(path, &config) : CF_OK;
+    if (!status && config.data) {
+        status = set_text_read(config.data, &plain, &reading);
+        if (!status) free(plain);
+        *fit = reading.fit;
+    }
+    run_config_free(&config);
+    free(path);
+    return status;
+}
+
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const PredictArguments *a = parsed;
+    PictureReading reading = {.invert = a->invert};
     PictureList list = {0};
     cf_model *model = NULL;
     cf_status status;
     terminal_set_quiet(given->quiet);
     if (a->csv) FORWARD(file_check_output(a->csv));
+    FORWARD(choose_fit(given->positional[0], a->fit, &reading.fit));
     FORWARD_TO(done, load_model(given->positional[0], &model));
     FORWARD_TO(done, list_pictures(given, &list));
-    status = predict(given, a, &list, model);
+    status = predict(given, a, &reading, &list, model);
 done:
     picture_list_free(&list);
     cf_model_free(model);

@@ -51,13 +51,20 @@ cf_status set_size_read(const char *text, int *width, int *height) {
     return CF_OK;
 }
 
-static cf_status read_fit(const char *value, int *fit) {
+cf_status fit_read(const char *text, Fit *fit) {
     for (int f = 0; fit_words[f]; f++) {
-        if (strcmp(fit_words[f], value) != 0) continue;
-        *fit = f + 1;
+        if (strcmp(fit_words[f], text) != 0) continue;
+        *fit = (Fit)f;
         return CF_OK;
     }
-    return FAIL(CF_BAD_USE, "fit %s: squash, crop or pad was expected%s", value, text_hint(value, fit_words));
+    return FAIL(CF_BAD_USE, "fit %s: squash, crop or pad was expected%s", text, text_hint(text, fit_words));
+}
+
+static cf_status read_fit(const char *value, int *fit) {
+    Fit read = FIT_SQUASH;
+    FORWARD(fit_read(value, &read));
+    *fit = (int)read + 1;
+    return CF_OK;
 }
 
 static cf_status read_count(int key, const char *value, size_t *count, bool *given) {

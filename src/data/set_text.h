@@ -46,6 +46,8 @@ cf_status set_text_read(const char *text, char **plain, ReadOptions *options);
 cf_status set_text_with(const char *text, const char *items, char **laid);
 /* The same with the size and the fit that `from`, the text of another set, asks for, below what `text` itself says. */
 cf_status set_text_like(const char *text, const char *from, char **laid);
+/* "squash", "crop" or "pad". */
+cf_status fit_read(const char *text, Fit *fit);
 /* "64" or "96x64" (width x height). */
 cf_status set_size_read(const char *text, int *width, int *height);
 /* Whether an item KEY=VALUE of a generated set's text is one of these. */

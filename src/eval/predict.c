@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "data/image_fit.h"
 #include "data/picture/picture.h"
 
 #include <math.h>
@@ -14,7 +15,7 @@ enum { BATCH = 128, LEAST = 8, MOST_BYTES = 1 << 26 }; /* at a time; fewer where
 typedef struct Prediction {
     const cf_model *model;
     const PictureList *list;
-    bool invert;
+    const PictureReading *reading;
     int batch, threads;
     size_t size;  /* of a prepared image */
     size_t first; /* of the pictures at work */
@@ -23,17 +24,30 @@ typedef struct Prediction {
     uint32_t read[BATCH];
 } Prediction;
 
+/* Read as the pictures of a folder are, so that a picture of a set is told what the evaluation of the set told of it. */
+static cf_status read_picture(const char *path, const PictureReading *reading, Shape input, Picture *picture) {
+    PictureOptions options = {
+        .ground = reading->invert ? 255 : 0}; /* of a drawing on transparent paper, the paper is white */
+    const int to[2] = {input.H, input.W};
+    int wanted[2];
+    FORWARD(picture_measure(path, picture));
+    fit_size(reading->fit, (const int[]){picture->height, picture->width}, to, wanted);
+    options.height = wanted[0];
+    options.width = wanted[1];
+    FORWARD(picture_read(path, &options, picture));
+    const size_t size = (size_t)picture->channels * (size_t)picture->height * (size_t)picture->width;
+    for (size_t i = 0; reading->invert && i < size; i++) picture->pixels[i] = (unsigned char)(255 - picture->pixels[i]);
+    return CF_OK;
+}
+
 /* A picture is a set of one image, whose class nobody knows. */
-static cf_status picture_to_set(const char *path, bool invert, cf_set **set) {
-    /* Of a drawing on transparent paper, the paper is white. */
-    const PictureOptions options = {.ground = invert ? 255 : 0};
+static cf_status picture_to_set(const char *path, const PictureReading *reading, Shape input, cf_set **set) {
     Picture picture;
-    FORWARD(picture_read(path, &options, &picture));
-    size_t size = (size_t)picture.channels * (size_t)picture.height * (size_t)picture.width;
-    cf_status status = set_new(path, path, 1, picture.channels, picture.height, picture.width, 1, set);
+    FORWARD(read_picture(path, reading, input, &picture));
+    const int from[3] = {picture.channels, picture.height, picture.width}, to[3] = {picture.channels, input.H, input.W};
+    cf_status status = set_new(path, path, 1, to[0], to[1], to[2], 1, set);
     if (!status) status = set_name_classes_by_number(*set);
-    for (size_t i = 0; !status && i < size; i++)
-        (*set)->pixels[i] = (unsigned char)(invert ? 255 - picture.pixels[i] : picture.pixels[i]);
+    if (!status) status = fit_bytes(reading->fit, picture.pixels, from, to, (*set)->pixels);
     free(picture.pixels);
     return status;
 }
@@ -43,7 +57,7 @@ static cf_status prepare_picture(const Prediction *p, const char *path, float *i
     cf_set *set = NULL;
     Feed feed = {0};
     cf_status status;
-    FORWARD_TO(done, picture_to_set(path, p->invert, &set));
+    FORWARD_TO(done, picture_to_set(path, p->reading, model->layers.input, &set));
     FORWARD_TO(done,
                feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, 1, &feed));
     feed_image(&feed, 0, 0, image);
@@ -113,10 +127,10 @@ static int batch_of(size_t pictures, size_t image_bytes) {
     return (int)(pictures < batch ? pictures : batch);
 }
 
-cf_status predict_pictures(const cf_model *model, const PictureList *list, bool invert, const ClassifyOptions *options,
-                           PredictedFn tell, void *context) {
+cf_status predict_pictures(const cf_model *model, const PictureList *list, const PictureReading *reading,
+                           const ClassifyOptions *options, PredictedFn tell, void *context) {
     const Shape input = model->layers.input;
-    Prediction p = {.model = model, .list = list, .invert = invert, .threads = slices_threads(options->threads)};
+    Prediction p = {.model = model, .list = list, .reading = reading, .threads = slices_threads(options->threads)};
     Parameters borrowed = model->parameters; /* a forward plan does not write to them */
     Plan *plan = NULL;
     cf_status status;

@@ -3,6 +3,7 @@
 #define EVAL_PREDICT_H
 
 #include "data/picture_list.h"
+#include "data/set_text.h"
 #include "nn/model.h"
 
 typedef struct PredictedPicture {
@@ -14,10 +15,15 @@ typedef struct PredictedPicture {
 /* Told of every picture, in the order of the list, by the calling thread. */
 typedef cf_status (*PredictedFn)(const PredictedPicture *picture, void *context);
 
-/* `invert` takes 255 - value first: for dark strokes on light ground where the model was trained on the
- * opposite; there a transparent ground is white, else black. What is said of a
- * picture does not depend on the others, nor on the number of threads, to the bit. */
-cf_status predict_pictures(const cf_model *model, const PictureList *list, bool invert, const ClassifyOptions *options,
-                           PredictedFn tell, void *context);
+typedef struct PictureReading {
+    bool
+        invert; /* 255 - value first: for dark strokes on light ground where the model was trained on the opposite; there a
+                    transparent ground is white, else black */
+    Fit fit;    /* how a picture takes the shape of the model's input: as the pictures that it was trained on */
+} PictureReading;
+
+/* What is said of a picture does not depend on the others, nor on the number of threads, to the bit. */
+cf_status predict_pictures(const cf_model *model, const PictureList *list, const PictureReading *reading,
+                           const ClassifyOptions *options, PredictedFn tell, void *context);
 
 #endif

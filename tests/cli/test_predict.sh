@@ -48,7 +48,7 @@ same "a row for every file" "$(cut -d, -f1 bad.csv | tr '\n' ' ')" "file bad/1.p
 same "one that could not be read has empty cells" "$(sed -n 3p bad.csv)" "bad/2.png,,,,,,,,,,,,"
 
 # ---- The same bits alone and together, at any number of threads ----
-for k in 1 2 3 4 5 6 7; do mkdir -p "many/$k" && cp -r bars "many/$k/"; done
+for k in 1 2 3 4 5 6 7; do mkdir -p "many/$k/bars" && cp -r bars/pictures "many/$k/bars/"; done
 "$CIFRA" predict run many --threads 1 --json >one.json 2>/dev/null || bad "many pictures"
 same "more than one batch" "$(files one.json | wc -l)" 210
 for threads in 2 3 8; do

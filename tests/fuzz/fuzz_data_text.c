@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "data/generate/generated_set.h"
-#include "data/set_sample.h"
+#include "data/set_text.h"
 #include "study/pipeline/recipe.h"
 
 #include <stdlib.h>
@@ -27,17 +27,24 @@ static void use_spec(const GeneratedSpec *spec) {
     }
 }
 
-static void use_sample(const char *data) {
-    SetSample sample;
-    bool sampled;
-    char *set;
-    const cf_status status = sample_from_text(data, &set, &sample, &sampled);
+/* What is read of a set's text stands in the text that is written of it, too. */
+static void use_reading(const char *data) {
+    ReadOptions options, again;
+    char *plain, *laid, *plain_again;
+    const cf_status status = set_text_read(data, &plain, &options);
     fuzz_settled(status);
     if (status) return;
-    PROMISE(strncmp(set, data, strlen(set)) == 0 &&
-            (sampled ? *set && strlen(set) < strlen(data) : !strcmp(set, data)));
-    PROMISE(sample.train > 0);
-    free(set);
+    PROMISE((!options.height) == (!options.width) && options.height >= 0 && options.fit <= FIT_PAD);
+    PROMISE(!options.sample.train_given || options.sample.train > 0);
+    PROMISE(set_text_with(data, "", &laid) == CF_OK);
+    PROMISE(set_text_read(laid, &plain_again, &again) == CF_OK);
+    PROMISE(strcmp(plain, plain_again) == 0 && options.height == again.height && options.width == again.width &&
+            options.most_height == again.most_height && options.fit == again.fit &&
+            options.skip_broken == again.skip_broken && options.sample.train == again.sample.train &&
+            options.sample.test_given == again.sample.test_given);
+    free(laid);
+    free(plain);
+    free(plain_again);
 }
 
 static void use_name(const char *data) {
@@ -46,7 +53,7 @@ static void use_name(const char *data) {
     cf_status status = data_short_name(data, name);
     fuzz_settled(status);
     if (!status) PROMISE(*name && !strpbrk(name, "/.\\\n") && strlen(name) < sizeof name);
-    use_sample(data);
+    use_reading(data);
     if (!generator_named(data)) return;
     status = generated_spec_read(data, &spec);
     fuzz_settled(status);

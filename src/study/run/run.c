@@ -18,11 +18,12 @@
 
 /* ---- Making and freeing ---- */
 
-/* Photographs of a model that asks for smaller images are read at that size. */
+/* Photographs of a model that asks for smaller images are read at that size; those of a run that is there, as they were. */
 static cf_status lay_input_size(RunConfig *c) {
     Shape input;
     char items[48], *text;
-    if (!model_line_input(c->model, &input) || !set_is_of_pictures(c->data, c->data_dir)) return CF_OK;
+    if (c->record.sha256[0] || !model_line_input(c->model, &input) || !set_is_of_pictures(c->data, c->data_dir))
+        return CF_OK;
     snprintf(items, sizeof items, "most=%dx%d", input.W, input.H);
     FORWARD(set_text_with(c->data, items, &text));
     free(c->data);
@@ -400,13 +401,25 @@ static cf_status load_generated(Run *run, const char *data, const char *part) {
     return status;
 }
 
-/* Pictures are read at the size at which the run's own were, unless the text says another: at another they are other images. */
+/* Pictures are read at the size at which the run's own were, unless the text says another: at another they are other images. Where
+ * nothing is said, those that are larger than the model's input take its size. */
 static cf_status load_named(Run *run, const char *data, const char *data_dir) {
-    char *text;
+    const Shape input = run->model->layers.input;
+    ReadOptions options;
+    Shape asked;
+    char *text, *plain, *sized = NULL, items[48];
     if (generator_named(data) || !set_is_of_pictures(data, data_dir))
         return shelf_take(run->shelf, data, data_dir, &run->set);
     FORWARD(set_text_like(data, run->config.data, &text));
-    cf_status status = shelf_take(run->shelf, text, data_dir, &run->set);
+    cf_status status = set_text_read(text, &plain, &options);
+    if (!status) free(plain);
+    /* A line with `input` whose own data say no size is of a time when there was none. */
+    if (!status && !options.height && !options.most_height && !model_line_input(run->config.model, &asked)) {
+        snprintf(items, sizeof items, "most=%dx%d", input.W, input.H);
+        status = set_text_with(text, items, &sized);
+    }
+    if (!status) status = shelf_take(run->shelf, sized ? sized : text, data_dir, &run->set);
+    free(sized);
     free(text);
     return status;
 }
