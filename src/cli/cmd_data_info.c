@@ -124,10 +124,10 @@ static cf_status check_files(const InfoArguments *a, const char *name) {
     return CF_OK;
 }
 
-static cf_status write_files(const char *path, const char *name, const FolderListing *listing) {
+static cf_status write_files(const char *path, const FolderListing *listing) {
     const size_t length = strlen(path);
     FORWARD(strcmp(path + length - 4, ".csv") == 0 ? folder_record_csv(path, listing)
-                                                   : report_files_write(path, name, listing));
+                                                   : report_files_write(path, listing));
     notice("what was done with each file is in %s", path);
     return CF_OK;
 }
@@ -140,7 +140,7 @@ static cf_status load(const InfoArguments *a, const char *name, cf_set **set) {
     if (a->files && listing.count) {
         char reason[512];
         snprintf(reason, sizeof reason, "%s", status ? cf_error() : "");
-        cf_status written = write_files(a->files, name, &listing);
+        cf_status written = write_files(a->files, &listing);
         if (written && !status) {
             cf_set_free(*set);
             status = written;

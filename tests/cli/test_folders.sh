@@ -46,9 +46,10 @@ cp $pictures/0/1.png messy/extra/0/
 cp $pictures/0/2.png messy/train/stray.png
 echo notes >messy/train/0/notes.txt
 echo store >messy/train/.DS_Store
+echo thumbs >messy/Thumbs.db
 "$CIFRA" data info messy >info.txt 2>info.err
 same "pictures in nested folders count" "$(counts info.txt)" "10 9 9"
-for said in "extra lies beside the parts" "train/0/notes.txt" "train/.DS_Store" "train/stray.png" "hollow"; do
+for said in "extra lies beside the parts" "train/0/notes.txt" "train/.DS_Store" "train/stray.png" "Thumbs.db" "hollow"; do
     check "told: $said" grep -q "$said" info.err
 done
 head -c 200 $pictures/1/1.png >messy/train/1/cut.png
@@ -59,8 +60,9 @@ check "the page of files is made all the same" grep -q "cut.png" files.html
 check "it is complete" grep -q "</html>" files.html
 "$CIFRA" data info messy --skip-broken --files files.csv >info.txt 2>info.err
 same "without them" "$(counts info.txt)" "10 9 9"
-same "every file has a line" "$(wc -l <files.csv)" 34
+same "every file has a line" "$(wc -l <files.csv)" 35
 check "a broken one tells why" grep -q "^test/2/page.jpg,test,2,broken,.*is called a picture" files.csv
+check "a file beside the parts is of none" grep -q "^Thumbs.db,,,other,,,,,,$" files.csv
 check "a nested one is read" grep -q "^train/0/more/deeper/x.png,train,0,read,12,12,1,PNG,0,$" files.csv
 refuses 2 "ends with .html or .csv" "$CIFRA" data info messy --files files.txt
 refuses 2 "--files is for folders of pictures" "$CIFRA" data info bars --files files.csv

@@ -42,11 +42,11 @@ extern const char *const file_fate_words[]; /* "read", "hidden", "other", "loose
 
 typedef struct FolderFile {
     char *path; /* with the set's folder before it */
-    int part;   /* FOLDER_TRAIN .. */
+    int part;   /* FOLDER_TRAIN ..; -1: beside the parts */
     int label;  /* of its class; -1: of none */
     FileFate fate;
     Picture shape; /* FILE_READ: as it is in the file, without pixels */
-    char *why;     /* FILE_BROKEN: one sentence; else NULL */
+    char *why;     /* FILE_BROKEN: "is a damaged PNG: .."; else NULL */
 } FolderFile;
 
 /* All files of a set: part after part, class after class, by name. Classes are those of any part, in the order of their names, as
@@ -64,6 +64,10 @@ typedef struct FolderListing {
 /* Looks at every file, at pictures no further than their size. */
 cf_status folder_list(const char *source, const FolderLayout *layout, FolderListing *listing);
 void folder_listing_free(FolderListing *listing);
+/* Makes a file a broken one, for a reason that may begin with its path. */
+cf_status folder_file_break(FolderFile *file, const char *why);
+/* "validation" .., or "" beside the parts. */
+const char *folder_part_word(int part);
 /* The file's path within the set's folder. */
 const char *folder_file_name(const FolderListing *listing, const FolderFile *file);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 const char *const file_fate_words[] = {"read", "hidden", "other", "loose", "broken", NULL};
 
@@ -117,9 +118,22 @@ static bool has_picture_name(const char *path) {
     return false;
 }
 
-static cf_status call_broken(FolderFile *file, const char *why) {
+cf_status folder_file_break(FolderFile *file, const char *why) {
+    const size_t length = strlen(file->path);
+    if (strncmp(why, file->path, length) == 0) {
+        why += length;
+        why += strspn(why, ": ");
+    }
     file->fate = FILE_BROKEN;
     return memory_copy_string(why, &file->why);
+}
+
+static cf_status look_at_stranger(FolderFile *file) {
+    struct stat info;
+    file->fate = FILE_OTHER;
+    if (!has_picture_name(file->path)) return CF_OK;
+    const bool empty = stat(file->path, &info) == 0 && info.st_size == 0;
+    return folder_file_break(file, empty ? "is empty" : "is called a picture, and is none by its first bytes");
 }
 
 static cf_status look_at(void *context, int64_t index, int thread) {
@@ -131,20 +145,16 @@ static cf_status look_at(void *context, int64_t index, int thread) {
     file->shape.kind = kind;
     if (kind == PICTURE_UNREADABLE) {
         snprintf(why, sizeof why, "cannot be opened: %s", strerror(errno));
-        return call_broken(file, why);
+        return folder_file_break(file, why);
     }
-    if (kind == PICTURE_NONE) {
-        file->fate = FILE_OTHER;
-        return has_picture_name(file->path) ? call_broken(file, "is called a picture, and is none by its first bytes")
-                                            : CF_OK;
-    }
+    if (kind == PICTURE_NONE) return look_at_stranger(file);
     if (file->label < 0) {
         file->fate = FILE_LOOSE;
         return CF_OK;
     }
     cf_status status = picture_measure(file->path, &file->shape);
     if (!status || status == CF_NO_MEMORY) return status;
-    return call_broken(file, cf_error());
+    return folder_file_break(file, cf_error());
 }
 
 /* ---- Classes ---- */
@@ -210,18 +220,40 @@ static cf_status number_classes(FolderListing *listing, Names *names) {
     return CF_OK;
 }
 
-/* Part, class, name. Files of no class come last in their part. */
+/* Part, class, name. Files of no class come last in their part, those of no part at the end. */
 static int compare_files(const void *a, const void *b) {
     const FolderFile *x = a, *y = b;
-    if (x->part != y->part) return x->part - y->part;
+    if (x->part != y->part) return (unsigned)x->part < (unsigned)y->part ? -1 : 1;
     if (x->label != y->label) return (unsigned)x->label < (unsigned)y->label ? -1 : 1;
     return strcmp(x->path, y->path);
+}
+
+/* Files beside the parts, which people leave there and wonder about. */
+static cf_status list_beside(FolderListing *listing, const FolderLayout *layout) {
+    struct dirent **entries;
+    if (!layout->parts[FOLDER_TRAIN] || strcmp(layout->parts[FOLDER_TRAIN], listing->source) == 0) return CF_OK;
+    int count = scandir(listing->source, &entries, NULL, NULL);
+    FAIL_IF(count < 0, errno == ENOMEM ? CF_NO_MEMORY : CF_IO, "cannot open the folder %s: %s", listing->source,
+            strerror(errno));
+    cf_status status = CF_OK;
+    for (int i = 0; i < count; i++) {
+        char *path = NULL;
+        if (!status) status = file_join(listing->source, entries[i]->d_name, &path);
+        if (path && !file_is_folder(path))
+            status = add_file(listing, path, -1, -1, entries[i]->d_name[0] == '.' ? FILE_HIDDEN : FILE_READ);
+        else
+            free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    return status;
 }
 
 static cf_status list_all(const FolderLayout *layout, FolderListing *listing, Names *names) {
     FORWARD(memory_new(MOST_FOLDERS, sizeof *names->found, &names->found));
     for (int p = 0; p < FOLDER_PARTS; p++)
         if (layout->parts[p]) FORWARD(list_part(listing, layout->parts[p], p, names));
+    FORWARD(list_beside(listing, layout));
     FORWARD(slices_run(slices_threads(0), (int64_t)listing->count, look_at, listing));
     FORWARD(number_classes(listing, names));
     FAIL_IF(listing->classes == 0, CF_BAD_INPUT, "%s has no sub-folders with pictures; one per class was expected",
@@ -253,6 +285,10 @@ void folder_listing_free(FolderListing *listing) {
     for (int k = 0; k < listing->classes; k++) free(listing->names[k]);
     free(listing->source);
     *listing = (FolderListing){0};
+}
+
+const char *folder_part_word(int part) {
+    return part < 0 ? "" : folder_part_words[part];
 }
 
 const char *folder_file_name(const FolderListing *listing, const FolderFile *file) {

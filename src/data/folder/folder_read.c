@@ -116,10 +116,7 @@ static cf_status decode(void *context, int64_t index, int thread) {
     fit_size(r->listing->fit, (const int[2]){file->shape.height, file->shape.width}, chw + 1, wanted);
     cf_status status = picture_read(file->path, &(PictureOptions){.height = wanted[0], .width = wanted[1]}, &picture);
     if (status == CF_NO_MEMORY) return status;
-    if (status) {
-        file->fate = FILE_BROKEN;
-        return memory_copy_string(cf_error(), &file->why);
-    }
+    if (status) return folder_file_break(file, cf_error());
     file->shape.turned = picture.turned;
     status = fit_bytes(r->listing->fit, picture.pixels, (const int[3]){picture.channels, picture.height, picture.width},
                        chw, r->set->pixels + (size_t)index * set_image_size(r->set));
@@ -141,9 +138,7 @@ static cf_status fail_broken(const FolderListing *listing, size_t broken) {
     for (size_t i = 0; i < listing->count && shown < SHOWN && used < sizeof list; i++) {
         const FolderFile *file = &listing->files[i];
         if (file->fate != FILE_BROKEN) continue;
-        const bool named = strstr(file->why, file->path) != NULL;
-        used += (size_t)snprintf(list + used, sizeof list - used, "\n  %s%s%.200s", named ? "" : file->path,
-                                 named ? "" : ": ", file->why);
+        used += (size_t)snprintf(list + used, sizeof list - used, "\n  %s %.200s", file->path, file->why);
         shown++;
     }
     if (broken > shown && used < sizeof list)

@@ -80,7 +80,7 @@ cf_status folder_record_csv(const char *path, const FolderListing *listing) {
         const FolderFile *file = &listing->files[i];
         const bool read = file->fate == FILE_READ;
         csv_text(draft.stream, folder_file_name(listing, file));
-        fprintf(draft.stream, ",%s,", folder_part_words[file->part]);
+        fprintf(draft.stream, ",%s,", folder_part_word(file->part));
         csv_text(draft.stream, file->label >= 0 ? listing->names[file->label] : "");
         fprintf(draft.stream, ",%s,", file_fate_words[file->fate]);
         if (read)

@@ -3,7 +3,7 @@
 #include "data/image_fit.h"
 #include "study/report/report_inside.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 typedef struct FilesPage {
     const char *name;
@@ -80,14 +80,14 @@ static void classes(FILE *out, const FolderListing *l) {
     }
     fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">Class</th>", out);
     for (int p = 0; p < FOLDER_PARTS; p++)
-        if (totals[p]) fprintf(out, "<th scope=\"col\" class=\"number\">%s</th>", part_title(p));
+        if (totals[p]) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", part_title(p));
     fputs("</tr></thead><tbody>\n", out);
     for (int k = 0; k < l->classes; k++) {
         fputs("<tr><th scope=\"row\">", out);
         html_text(out, l->names[k]);
         fputs("</th>", out);
         for (int p = 0; p < FOLDER_PARTS; p++)
-            if (totals[p]) fprintf(out, "<td class=\"number\">%zu</td>", counts[k][p]);
+            if (totals[p]) fprintf(out, "<td class=\"n\">%zu</td>", counts[k][p]);
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
@@ -127,12 +127,19 @@ static void images(FILE *out, const FolderListing *l) {
     fputs("</tbody></table></div>\n", out);
 }
 
+static void subtitle(FILE *out, const FolderListing *l) {
+    static const char *const fits[] = {"", ", cropped to the middle", ", with black beside them"};
+    fputs("What was done with each file of <em>", out);
+    html_text(out, l->source);
+    fprintf(out, "</em>: images of %d × %d pixels%s", l->width, l->height, fits[l->fit]);
+}
+
 static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
     const FilesPage *page = context;
     if (page_place_is(name, length, "title"))
         html_text(out, page->name);
     else if (page_place_is(name, length, "subtitle"))
-        html_print(out, "What was done with each file of %s", page->listing->source);
+        subtitle(out, page->listing);
     else if (page_place_is(name, length, "version"))
         html_text(out, CIFRA_VERSION);
     else if (page_place_is(name, length, "facts"))
@@ -148,12 +155,17 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
     return CF_OK;
 }
 
-cf_status report_files_write(const char *path, const char *name, const FolderListing *listing) {
+cf_status report_files_write(const char *path, const FolderListing *listing) {
     FileDraft draft;
-    const FilesPage page = {name, listing};
-    FORWARD(file_draft(path, &draft));
-    cf_status status = page_write(draft.stream, "files.html", fill, &page);
-    if (!status) return file_commit(&draft);
-    file_abandon(&draft);
+    char *name;
+    FORWARD(file_trim(listing->source, &name));
+    const FilesPage page = {file_base_name(name), listing};
+    cf_status status = file_draft(path, &draft);
+    if (!status) {
+        status = page_write(draft.stream, "files.html", fill, &page);
+        status = status ? status : file_commit(&draft);
+        file_abandon(&draft); /* nothing, once it was committed */
+    }
+    free(name);
     return status;
 }

@@ -4,7 +4,6 @@
 
 #include "data/folder/folder.h"
 
-/* `name` is what the set is called. */
-cf_status report_files_write(const char *path, const char *name, const FolderListing *listing);
+cf_status report_files_write(const char *path, const FolderListing *listing);
 
 #endif

@@ -321,7 +321,7 @@ cf_status data_record_read(const json_t *root, DataRecord *record) {
     if (sha256) snprintf(record->sha256, sizeof record->sha256, "%s", sha256);
     record->official_train = count_or_none(json_object_get(checksums, "official_train"));
     record->official_validation = count_or_none(json_object_get(checksums, "official_validation"));
-    return run_config_text(&record->path, json_string_value(json_object_get(root, "data_path")));
+    return json_text_value(json_object_get(root, "data_path"), &record->path);
 }
 
 static cf_status config_from_json(json_t *root, RunConfig *c) {
