@@ -81,8 +81,9 @@ check "two are counted" grep -q "2 tensors that the model does not need are pass
 overflow=("conv1.weight*=1e18" "bn1.weight*=1e18" "dense1.weight*=1e18" "dense2.weight*=1e18")
 refuses 1 "its outputs are not finite" predict "${overflow[@]}"
 python3 "$change" $good changed.safetensors "${overflow[@]}"
-refuses 1 "its outputs are not finite" "$CIFRA" predict changed.safetensors "$picture" --json
-check "nothing is printed as a number" test "$(grep -c nan stdout)" = 0
+refuses 1 "1 of 1 files could not be read" "$CIFRA" predict changed.safetensors "$picture" --json
+check "the entry says why" grep -q '"error": ".*its outputs are not finite' stdout
+check "and has nothing like an answer" test "$(grep -c 'probabilit.*\[\|"class"\|"confidence"\|"top"' stdout)" = 0
 cp -r run overflow
 cp changed.safetensors overflow/model.safetensors
 refuses 1 "the outputs of the network overflow" "$CIFRA" eval overflow --quiet --json
