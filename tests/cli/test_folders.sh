@@ -60,7 +60,7 @@ check "the page of files is made all the same" grep -q "cut.png" files.html
 check "it is complete" grep -q "</html>" files.html
 "$CIFRA" data info messy --skip-broken --files files.csv >info.txt 2>info.err
 same "without them" "$(counts info.txt)" "10 9 9"
-same "every file has a line" "$(wc -l <files.csv)" 35
+same "every file has a line" "$(wc -l <files.csv)" 36
 check "a broken one tells why" grep -q "^test/2/page.jpg,test,2,broken,.*is called a picture" files.csv
 check "a file beside the parts is of none" grep -q "^Thumbs.db,,,other,,,,,,$" files.csv
 check "a nested one is read" grep -q "^train/0/more/deeper/x.png,train,0,read,12,12,1,PNG,0,$" files.csv
@@ -69,6 +69,12 @@ refuses 2 "--files is for folders of pictures" "$CIFRA" data info bars --files f
 "$CIFRA" train --data messy --skip-broken --model linear --epochs 1 --figures none --out skipped >/dev/null 2>&1
 same "a run remembers that" "$(sed -n 's/^  "data": "\(.*\)",$/\1/p' skipped/config.json)" "messy:broken=skip"
 check "and is evaluated again" "$CIFRA" eval skipped --figures none --quiet >/dev/null
+
+# A link back to a folder on the way, and a slash behind the name.
+cp -r set looped && ln -s .. looped/train/0/back
+"$CIFRA" data info looped/ --files looped.csv >info.txt 2>/dev/null
+same "a link that leads back is not followed" "$(counts info.txt)" "9 9 9"
+check "names begin within the set" grep -q "^train/0/train-0.png,train,0,read" looped.csv
 
 # ---- Sizes, on every command that reads a set ----
 "$CIFRA" data info set --size 6x8 >info.txt 2>/dev/null

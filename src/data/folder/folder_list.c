@@ -1,4 +1,5 @@
 /* What lies in the folders of a set. Each file is looked at once, in parallel: whether it is a picture, and of which size. */
+#include "base/file_walk.h"
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -6,7 +7,6 @@
 #include "base/text.h"
 #include "data/folder/folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 const char *const file_fate_words[] = {"read", "hidden", "other", "loose", "broken", NULL};
 
-enum { DEEPEST = 16, MOST_FOLDERS = 4096 };
+enum { MOST_FOLDERS = 4096 };
 
 /* Folders of classes as they are found; one without pictures is no class, so there may be more of them than classes. */
 typedef struct Found {
@@ -25,86 +25,73 @@ typedef struct Found {
 } Found;
 
 typedef struct Names {
-    Found *found; /* [MOST_FOLDERS] */
-    int count;
+    Found *found;    /* [MOST_FOLDERS] */
+    int count, last; /* the one that was asked for last */
 } Names;
 
-static cf_status add_file(FolderListing *listing, char *path, int part, int label, FileFate fate) {
+typedef struct Listing {
+    FolderListing *listing;
+    const FolderLayout *layout;
+    Names names;
+} Listing;
+
+static cf_status add_file(FolderListing *listing, const FolderFile *file) {
     if (listing->count == listing->capacity) {
         const size_t capacity = listing->capacity ? 2 * listing->capacity : 256;
         FolderFile *grown = realloc(listing->files, capacity * sizeof *grown);
-        if (!grown) free(path);
         FAIL_IF(!grown, CF_NO_MEMORY, "out of memory while listing %s", listing->source);
         listing->files = grown;
         listing->capacity = capacity;
     }
-    listing->files[listing->count++] = (FolderFile){.path = path, .part = part, .label = label, .fate = fate};
+    FolderFile *added = &listing->files[listing->count];
+    *added = *file;
+    FORWARD(memory_copy_string(file->path, &added->path));
+    listing->count++;
     return CF_OK;
 }
 
+/* The place of a folder of a class, whose name ends at a '/' or with the text. */
 static cf_status name_index(Names *names, const char *part, const char *name, int *index) {
-    for (int i = 0; i < names->count; i++)
-        if (strcmp(names->found[i].name, name) == 0) {
-            *index = i;
-            return CF_OK;
-        }
+    const size_t length = strcspn(name, "/");
+    for (int i = names->last, tried = 0; tried < names->count; i = (i + 1) % names->count, tried++) {
+        const char *known = names->found[i].name;
+        if (strncmp(known, name, length) != 0 || known[length]) continue;
+        *index = names->last = i;
+        return CF_OK;
+    }
     FAIL_IF(names->count == MOST_FOLDERS, CF_BAD_INPUT, "%s has more than %d folders; one per class was expected", part,
             MOST_FOLDERS);
-    FORWARD(memory_copy_string(name, &names->found[names->count].name));
-    *index = names->found[names->count].index = names->count;
+    FORWARD(memory_print(&names->found[names->count].name, "%.*s", (int)length, name));
+    *index = names->last = names->found[names->count].index = names->count;
     names->count++;
     return CF_OK;
 }
 
-/* All files below a folder of class `label`; hidden folders as one entry each. */
-static cf_status walk(FolderListing *listing, const char *folder, int part, int label, int depth) {
-    struct dirent **names;
-    FAIL_IF(depth > DEEPEST, CF_BAD_INPUT, "%s: folders lie more than %d deep; is there a link that leads back?",
-            folder, DEEPEST);
-    int count = scandir(folder, &names, NULL, NULL);
-    FAIL_IF(count < 0, errno == ENOMEM ? CF_NO_MEMORY : CF_IO, "cannot open the folder %s: %s", folder,
-            strerror(errno));
-    cf_status status = CF_OK;
-    for (int i = 0; i < count; i++) {
-        const char *name = names[i]->d_name;
-        char *path = NULL;
-        if (!status && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) status = file_join(folder, name, &path);
-        if (!path) {
-        } else if (name[0] != '.' && file_is_folder(path)) {
-            status = walk(listing, path, part, label, depth + 1);
-            free(path);
-        } else {
-            status = add_file(listing, path, part, label, name[0] == '.' ? FILE_HIDDEN : FILE_READ);
-        }
-        free(names[i]);
+/* Which part a path lies in, and what follows the part's folder; -1: in none. */
+static int part_of(const FolderLayout *layout, const char *path, const char **rest) {
+    for (int p = 0; p < FOLDER_PARTS; p++) {
+        const char *part = layout->parts[p];
+        size_t length = part ? strlen(part) : 0;
+        while (length > 1 && part[length - 1] == '/') length--;
+        if (!part || strncmp(path, part, length) != 0 || path[length] != '/') continue;
+        *rest = path + length + strspn(path + length, "/");
+        return p;
     }
-    free(names);
-    return status;
+    return -1;
 }
 
-static cf_status list_part(FolderListing *listing, const char *folder, int part, Names *names) {
-    struct dirent **entries;
-    int count = scandir(folder, &entries, NULL, alphasort);
-    FAIL_IF(count < 0, errno == ENOMEM ? CF_NO_MEMORY : CF_IO, "cannot open the folder %s: %s", folder,
-            strerror(errno));
-    cf_status status = CF_OK;
-    for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
-        char *path = NULL;
-        int index = -1;
-        if (!status && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) status = file_join(folder, name, &path);
-        if (!path) {
-        } else if (name[0] != '.' && file_is_folder(path)) {
-            status = name_index(names, folder, name, &index);
-            if (!status) status = walk(listing, path, part, index, 1);
-            free(path);
-        } else {
-            status = add_file(listing, path, part, -1, name[0] == '.' ? FILE_HIDDEN : FILE_READ);
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return status;
+/* A folder within a part is one of a class, with all that is in it. */
+static cf_status take(const WalkedFile *walked, void *context) {
+    Listing *l = context;
+    const char *rest = "";
+    const int part = part_of(l->layout, walked->path, &rest);
+    FolderFile file = {.path = (char *)(uintptr_t)walked->path, .part = part, .label = -1};
+    FAIL_IF(walked->error, CF_IO, "%s", walked->error);
+    if (part >= 0 && (walked->folder || strchr(rest, '/')))
+        FORWARD(name_index(&l->names, l->layout->parts[part], rest, &file.label));
+    if (walked->folder) return CF_OK;
+    file.fate = file_base_name(walked->path)[0] == '.' ? FILE_HIDDEN : FILE_READ;
+    return add_file(l->listing, &file);
 }
 
 /* ---- Pictures ---- */
@@ -228,34 +215,12 @@ static int compare_files(const void *a, const void *b) {
     return strcmp(x->path, y->path);
 }
 
-/* Files beside the parts, which people leave there and wonder about. */
-static cf_status list_beside(FolderListing *listing, const FolderLayout *layout) {
-    struct dirent **entries;
-    if (!layout->parts[FOLDER_TRAIN] || strcmp(layout->parts[FOLDER_TRAIN], listing->source) == 0) return CF_OK;
-    int count = scandir(listing->source, &entries, NULL, NULL);
-    FAIL_IF(count < 0, errno == ENOMEM ? CF_NO_MEMORY : CF_IO, "cannot open the folder %s: %s", listing->source,
-            strerror(errno));
-    cf_status status = CF_OK;
-    for (int i = 0; i < count; i++) {
-        char *path = NULL;
-        if (!status) status = file_join(listing->source, entries[i]->d_name, &path);
-        if (path && !file_is_folder(path))
-            status = add_file(listing, path, -1, -1, entries[i]->d_name[0] == '.' ? FILE_HIDDEN : FILE_READ);
-        else
-            free(path);
-        free(entries[i]);
-    }
-    free(entries);
-    return status;
-}
-
-static cf_status list_all(const FolderLayout *layout, FolderListing *listing, Names *names) {
-    FORWARD(memory_new(MOST_FOLDERS, sizeof *names->found, &names->found));
-    for (int p = 0; p < FOLDER_PARTS; p++)
-        if (layout->parts[p]) FORWARD(list_part(listing, layout->parts[p], p, names));
-    FORWARD(list_beside(listing, layout));
+static cf_status list_all(Listing *l) {
+    FolderListing *listing = l->listing;
+    FORWARD(memory_new(MOST_FOLDERS, sizeof *l->names.found, &l->names.found));
+    FORWARD(file_walk(listing->source, true, take, l));
     FORWARD(slices_run(slices_threads(0), (int64_t)listing->count, look_at, listing));
-    FORWARD(number_classes(listing, names));
+    FORWARD(number_classes(listing, &l->names));
     FAIL_IF(listing->classes == 0, CF_BAD_INPUT, "%s has no sub-folders with pictures; one per class was expected",
             listing->source);
     qsort(listing->files, listing->count, sizeof *listing->files, compare_files);
@@ -264,11 +229,11 @@ static cf_status list_all(const FolderLayout *layout, FolderListing *listing, Na
 
 cf_status folder_list(const char *source, const FolderLayout *layout, FolderListing *listing) {
     FolderListing made = {0};
-    Names names = {0};
+    Listing l = {.listing = &made, .layout = layout};
     cf_status status = memory_copy_string(source, &made.source);
-    if (!status) status = list_all(layout, &made, &names);
-    for (int i = 0; i < names.count; i++) free(names.found[i].name);
-    free(names.found);
+    if (!status) status = list_all(&l);
+    for (int i = 0; i < l.names.count; i++) free(l.names.found[i].name);
+    free(l.names.found);
     if (status)
         folder_listing_free(&made);
     else
