@@ -228,6 +228,12 @@ static void test_layout_others(void **state) {
     expect_counts(set, 2, 0, 0);
     assert_string_equal(set->class_names[1], "test");
     cf_set_free(set);
+    save_flat(class_folder("quiz/test", "2020"), "1.png", 4, false, 1);
+    save_flat(class_folder("quiz", "homework"), "1.png", 4, false, 1);
+    set = load("quiz");
+    assert_int_equal(set->classes, 2);
+    assert_string_equal(set->files[1], "test/2020/1.png");
+    cf_set_free(set);
     save_flat(class_folder("alone/test", "a"), "1.png", 4, false, 1);
     save_flat(class_folder("alone/test", "b"), "1.png", 4, false, 1);
     set = load("alone");

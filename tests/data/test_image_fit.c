@@ -38,6 +38,10 @@ static void test_fit_edges(void **state) {
     (void)state;
     static const unsigned char row[] = {10, 20, 30, 40, 50};
     expect(FIT_CROP, row, 1, 5, 1, 2, (const unsigned char[]){20, 30});
+    /* Of 5 x 9 into 2 x 3 the middle is 7.5 wide, rounded to 8. */
+    unsigned char rows[45];
+    for (int i = 0; i < 45; i++) rows[i] = (unsigned char)(10 + 10 * (i % 9));
+    expect(FIT_CROP, rows, 5, 9, 2, 3, (const unsigned char[]){19, 45, 71, 19, 45, 71});
     unsigned char line[200], out[4];
     memset(line, 80, sizeof line);
     assert_ok(fit_bytes(FIT_PAD, line, (const int[]){1, 1, 200}, (const int[]){1, 2, 2}, out));

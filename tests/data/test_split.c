@@ -362,7 +362,7 @@ static void test_split_validation_but_no_test(void **state) {
 /* Five classes of six images: an image of each in each part; of a class of two, none tests, and that is told. */
 static void test_split_small_classes(void **state) {
     (void)state;
-    static const size_t six[10] = {6, 6, 6, 6, 6}, uneven[10] = {60, 6, 2};
+    static const size_t six[10] = {6, 6, 6, 6, 6}, uneven[10] = {60, 6, 2}, rare[10] = {60, 6, 3};
     size_t counts[MAX_CLASSES];
     cf_split_options options = cf_split_defaults();
     options.mode = CF_SPLIT_POOLED;
@@ -383,7 +383,15 @@ static void test_split_small_classes(void **state) {
     cf_split *split = cut(set, options);
     cf_set_notice_handler(NULL, NULL);
     assert_non_null(strstr(last_notice, "class 2 of the set has no"));
-    check_counts(split, 47, 6, 15); /* the totals stay: the largest class gives an image up */
+    check_counts(split, 47, 6, 15);
+    cf_split_free(split);
+    cf_set_free(set);
+    set = make_set(rare, NULL);
+    split = cut(set, options);
+    check_counts(split, 48, 6, 15); /* the totals stay: the largest class gives an image up */
+    subset_class_counts(cf_split_part(split, CF_VALIDATION), counts);
+    assert_int_equal(counts[0], 4);
+    assert_int_equal(counts[2], 1);
     cf_split_free(split);
     cf_set_free(set);
 }
