@@ -150,6 +150,7 @@ static void test_a_number_of_images(void **state) {
     expect_sized(sized, "generated", "hand:n=500", "street:n=500");
     expect_sized(sized, "real", "mnist:n=500", "svhn:n=500");
     expect_sized(sized, "svhn:n=9,street:0.5", "svhn:n=9", "street:0.5,n=500");
+    expect_sized(sized, "a/photos:size=64,fit=crop,b:c", "a/photos:size=64x64,fit=crop,n=500", "b:c:n=500");
     expect_sized(whole, NULL, "mnist", "street");
     expect_sized("data: [mnist, street]\n", "real", "mnist", "svhn");
     r = read_text(sized);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
+#include "data/set_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -67,10 +68,15 @@ cf_status recipe_use_data(Recipe *recipe, const char *data) {
 
 cf_status recipe_set_text(const Recipe *recipe, int place, char **text) {
     const char *data = recipe->data[place];
-    char items[32];
-    if (!recipe->images || generated_text_has(data, "n")) return memory_copy_string(data, text);
+    ReadOptions options = {0};
+    char items[32], *plain;
+    if (!recipe->images) return memory_copy_string(data, text);
     snprintf(items, sizeof items, "n=%lld", (long long)recipe->images);
-    return generated_text_with(data, items, text);
+    if (generator_named(data))
+        return generated_text_has(data, "n") ? memory_copy_string(data, text) : generated_text_with(data, items, text);
+    FORWARD(set_text_read(data, &plain, &options));
+    free(plain);
+    return options.sample.train_given ? memory_copy_string(data, text) : set_text_with(data, items, text);
 }
 
 cf_status recipe_check(const Recipe *recipe) {
