@@ -95,6 +95,20 @@ static void give_each_one(const size_t counts[MAX_CLASSES], size_t least, size_t
     }
 }
 
+/* A class that is too small for all parts trains first of all: another one validates or tests in its place, if one can. */
+static void keep_one(const size_t counts[MAX_CLASSES], int small, size_t tests[MAX_CLASSES],
+                     size_t validations[MAX_CLASSES]) {
+    while (counts[small] && tests[small] + validations[small] >= counts[small]) {
+        size_t *shares = validations[small] ? validations : tests;
+        shares[small]--;
+        for (int k = 0; k < MAX_CLASSES; k++)
+            if (counts[k] >= tests[k] + validations[k] + 2) {
+                shares[k]++;
+                break;
+            }
+    }
+}
+
 /* Moves so many of the training images to test and validation. */
 static void cut(Cutting *cutting, size_t tests, size_t validations) {
     size_t counts[MAX_CLASSES], test_shares[MAX_CLASSES], validation_shares[MAX_CLASSES];
@@ -108,6 +122,8 @@ static void cut(Cutting *cutting, size_t tests, size_t validations) {
     split_share_out(counts, validations, validation_shares);
     if (tests) give_each_one(counts, least, test_shares);
     if (validations) give_each_one(counts, least, validation_shares);
+    for (int k = 0; k < cutting->set->classes; k++)
+        if (counts[k] < least) keep_one(counts, k, test_shares, validation_shares);
     for (int k = 0; k < cutting->set->classes; k++)
         if (counts[k]) move_shuffled(cutting, k, test_shares[k], validation_shares[k]);
 }
@@ -167,14 +183,16 @@ static bool is_trained_officially(const cf_set *set, int label) {
 /* A class without training images cannot be learned: an official part may be so, a cut of ours is to be another one. */
 static cf_status check_training(Cutting *cutting, size_t counts[PARTS][MAX_CLASSES]) {
     const cf_set *set = cutting->set;
+    static const char *const remedies[] = {[CF_SPLIT_OFFICIAL] = "use pooled, or lower the validation share",
+                                           [CF_SPLIT_POOLED] = "add images to it, lower the validation share",
+                                           [CF_SPLIT_AT] = "use pooled, move the cut"};
     const bool official = cutting->options->mode == CF_SPLIT_OFFICIAL;
     for (int k = 0; k < set->classes; k++) {
         if (!cutting->wanted[k] || counts[CF_TRAIN][k]) continue;
-        FAIL_IF(!official || is_trained_officially(set, k), CF_BAD_USE,
-                "class %s of %s has no training image with this split; use pooled, move the cut, or leave the class "
-                "out with "
-                "the class filter",
-                set->class_names[k], set->name);
+        FAIL_IF(
+            !official || is_trained_officially(set, k), CF_BAD_USE,
+            "class %s of %s has no training image with this split; %s, or leave the class out with the class filter",
+            set->class_names[k], set->name, remedies[cutting->options->mode]);
         notice("class %s of %s has no training image, so it cannot be learned: its %zu images are left out",
                set->class_names[k], set->name, counts[CF_VALIDATION][k] + counts[CF_TEST][k]);
         leave_out_class(cutting, k);
@@ -185,7 +203,8 @@ static cf_status check_training(Cutting *cutting, size_t counts[PARTS][MAX_CLASS
 /* A class that a part lacks is told; a part without any image is none. */
 static cf_status check_parts(Cutting *cutting) {
     static const char *const remedies[PARTS] = {
-        "", "raise the validation share", "use pooled, move the cut, or leave the class out with the class filter"};
+        "", "raise the validation share, or add images",
+        "add images, use pooled, move the cut, or leave the class out with the class filter"};
     const cf_set *set = cutting->set;
     size_t counts[PARTS][MAX_CLASSES];
     for (int p = 0; p < PARTS; p++) count_classes(cutting, (unsigned char)p, counts[p]);

@@ -396,6 +396,26 @@ static void test_split_small_classes(void **state) {
     cf_set_free(set);
 }
 
+/* Classes of two train first; where there is one image of each, nothing is left to test. */
+static void test_split_tiny_classes(void **state) {
+    (void)state;
+    static const size_t two[10] = {2, 2, 2, 2, 2}, one[10] = {1, 1, 1, 1, 1};
+    size_t counts[MAX_CLASSES];
+    cf_split_options options = cf_split_defaults();
+    options.mode = CF_SPLIT_POOLED;
+    cf_set *set = make_set(two, NULL);
+    cf_split *split = cut(set, options);
+    check_partition(set, split, 0);
+    subset_class_counts(cf_split_part(split, CF_TRAIN), counts);
+    for (int k = 0; k < 5; k++) assert_in_range(counts[k], 1, 2);
+    cf_split_free(split);
+    cf_set_free(set);
+    set = make_set(one, NULL);
+    expect(set, options, CF_BAD_USE,
+           "has no validation image with this split; raise the validation share, or add images");
+    cf_set_free(set);
+}
+
 /* Classes that a set names but never shows take no part. */
 static void test_split_absent_classes(void **state) {
     (void)state;
@@ -428,6 +448,7 @@ int main(void) {
         cmocka_unit_test(test_split_own_validation),
         cmocka_unit_test(test_split_validation_but_no_test),
         cmocka_unit_test(test_split_small_classes),
+        cmocka_unit_test(test_split_tiny_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
