@@ -255,6 +255,8 @@ static void make_lines(const Corpus *corpus) {
                                        "street:blur=2:4,n=1000",
                                        "street:0.5,noise=0",
                                        "hand:n=1000,test=200,seed=7",
+                                       "photos:size=96x64,most=32x32,fit=crop,broken=skip,n=5,test=0",
+                                       "street:blur=0:2,size=16,fit=pad",
                                        "hand:frequencies=5/1/1/1/1/1/1/1/1/1",
                                        "hand:frequencies=street,10",
                                        "mnist,street:polarity=0.5",
@@ -262,6 +264,8 @@ static void make_lines(const Corpus *corpus) {
                                        "../../x,/etc/passwd",
                                        "generated",
                                        NULL};
+    static const char *const class_lists[] = {"cat\ndog\nbird\n", "0\tcat\r\n2\tdog\r\n1\tT-shirt/top",
+                                              "3\t3\n5\t5\n8\t8\n", "\xc3\xa9t\xc3\xa9\nb\nc\n\n", NULL};
     static const char *const splits[] = {"official\n1,2\n1:5,2:10", "at:50\n\n", "pooled\ncat,a:b,</script>\na:b:7",
                                          "at:1\n0, 1\n0:1", NULL};
     static const char *const figures[] = {
@@ -278,6 +282,7 @@ static void make_lines(const Corpus *corpus) {
     put_texts(corpus, "model_line", lines);
     put_texts(corpus, "data_text", sets);
     put_texts(corpus, "split", splits);
+    put_texts(corpus, "class_list", class_lists);
 }
 
 /* Each line is nine times the one before: a reader that follows aliases runs out of memory. */
