@@ -29,7 +29,7 @@ static const Option options[] = {
     {"out", "DIR", OPTION_TEXT, .help = "the folder to write, which must not hold a set yet",
      OPTION_MEMBER(MakeArguments, out)},
     {"format", NULL, OPTION_CHOICE, .choices = format_words, .help = "MNIST's IDX files, or SVHN's .mat files",
-     .default_text = "mat for RGB images, else idx", OPTION_MEMBER(MakeArguments, format)},
+     .default_text = "mat for RGB images of at most 10 classes, else idx", OPTION_MEMBER(MakeArguments, format)},
     DATA_OPTION_COUNT(MakeArguments, dials),
     {"test", "M", OPTION_INTEGER, 0, UINT32_MAX, .help = "generated data: so many test images",
      .default_text = "in the real set's ratio to the training images", OPTION_MEMBER(MakeArguments, dials.test)},

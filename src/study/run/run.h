@@ -110,7 +110,7 @@ cf_status run_test(Run *run);
 /* The document of `train --json` and metrics.json; a new reference. */
 cf_status run_json(const Run *run, json_t **json);
 
-/* ---- Evaluating an opened run ---- */
+/* ---- run_evaluate.c: an opened run ---- */
 
 /* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. A set is the run's
  * own by its checksum, however it is named. `part`: "test", "official-test", "all", or NULL: the run's own test part; for other
