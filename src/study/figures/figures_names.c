@@ -4,6 +4,7 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "data/generate/generated_set.h"
+#include "data/set_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,10 +99,14 @@ done:
     return status;
 }
 
+/* How a set's images are read is left out: a line below a figure has no room for it. */
 cf_status figures_subject(const char *data, const char *part, char **subject) {
-    char *title;
-    FORWARD(data_title(data, &title));
-    cf_status status = memory_print(subject, "%s, %s", title, part);
+    ReadOptions options;
+    char *plain, *title = NULL;
+    FORWARD(set_text_read(data, &plain, &options));
+    cf_status status = data_title(generator_named(data) ? data : plain, &title);
+    if (!status) status = memory_print(subject, "%s, %s", title, part);
     free(title);
+    free(plain);
     return status;
 }
