@@ -149,6 +149,23 @@ failed:
     return status;
 }
 
+void set_keep(cf_set *set, const unsigned char *stays) {
+    const size_t size = set_image_size(set);
+    size_t kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (!stays[i]) {
+            if (set->files) free(set->files[i]);
+            continue;
+        }
+        if (kept < i) memmove(set->pixels + kept * size, set->pixels + i * size, size);
+        if (set->files) set->files[kept] = set->files[i];
+        set->labels[kept++] = set->labels[i];
+    }
+    set->count = kept;
+    unsigned char *smaller = kept ? realloc(set->pixels, kept * size) : NULL;
+    if (smaller) set->pixels = smaller;
+}
+
 static void put_little_endian(uint64_t value, unsigned char *bytes) {
     for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(value >> 8 * i);
 }

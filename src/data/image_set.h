@@ -46,6 +46,8 @@ size_t set_test_begin(const cf_set *set);
  * class names as far as both go (one part may lack the last classes). Takes the memory of the result and of
  * `test`, not more. */
 cf_status set_join(cf_set *train, cf_set *test, cf_set **joined);
+/* Leaves the images with stays[i] in the set, in their order; what the parts are is the caller's to say. */
+void set_keep(cf_set *set, const unsigned char *stays);
 /* Computes sha256; call it when the set is complete. */
 cf_status set_seal(cf_set *set);
 /* Label of a class name, or -1. */

@@ -31,24 +31,6 @@ static void choose(const cf_set *set, const Part *part, unsigned char *stays, ui
     }
 }
 
-/* Moves those that stay to the front, in their order. */
-static void close_up(cf_set *set, const unsigned char *stays) {
-    const size_t size = set_image_size(set);
-    size_t kept = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        if (!stays[i]) {
-            if (set->files) free(set->files[i]);
-            continue;
-        }
-        memmove(set->pixels + kept * size, set->pixels + i * size, size);
-        if (set->files) set->files[kept] = set->files[i];
-        set->labels[kept++] = set->labels[i];
-    }
-    set->count = kept;
-    unsigned char *smaller = realloc(set->pixels, kept * size);
-    if (smaller) set->pixels = smaller;
-}
-
 /* As many as are there of what was asked for. */
 static size_t bounded(const cf_set *set, const Part *part, size_t wanted) {
     const size_t there = part->to - part->from;
@@ -77,7 +59,7 @@ cf_status set_take_sample(cf_set *set, const SetSample *sample) {
     FORWARD_TO(done, memory_new(set->count, 1, &stays));
     FORWARD_TO(done, memory_new(set->count, sizeof *list, &list));
     for (int p = 0; p < PARTS; p++) choose(set, &parts[p], stays, list);
-    close_up(set, stays);
+    set_keep(set, stays);
     set->official_train = train->wanted;
     set->official_validation = validation->wanted;
 done:

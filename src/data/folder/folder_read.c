@@ -150,32 +150,26 @@ static cf_status fail_broken(const FolderListing *listing, size_t broken) {
                 broken > 1 ? "them" : "it", list);
 }
 
-/* Moves the images that were read to the front, with their labels, names and parts. */
-static void settle(Reading *r) {
+/* Labels, names and parts of the images that were read; the others go. */
+static cf_status settle(Reading *r) {
     cf_set *set = r->set;
-    const size_t size = set_image_size(set);
-    size_t kept = 0, parts[FOLDER_PARTS] = {0};
-    for (size_t i = 0; i < r->count; i++) {
+    unsigned char *stays;
+    size_t parts[FOLDER_PARTS] = {0};
+    cf_status status = CF_OK;
+    FORWARD(memory_new(r->count, 1, &stays));
+    for (size_t i = 0; i < r->count && !status; i++) {
         const FolderFile *file = &r->listing->files[r->files[i]];
         if (file->fate != FILE_READ) continue;
-        if (kept < i) memmove(set->pixels + kept * size, set->pixels + i * size, size);
-        set->labels[kept++] = (unsigned char)file->label;
+        stays[i] = true;
         parts[file->part]++;
+        set->labels[i] = (unsigned char)file->label;
+        status = memory_copy_string(folder_file_name(r->listing, file), &set->files[i]);
     }
-    set->count = kept;
+    if (!status) set_keep(set, stays);
     set->official_train = parts[FOLDER_TRAIN];
     set->official_validation = parts[FOLDER_VALIDATION];
-}
-
-static cf_status name_images(Reading *r) {
-    size_t image = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        const FolderFile *file = &r->listing->files[r->files[i]];
-        if (file->fate != FILE_READ) continue;
-        FORWARD(memory_copy_string(folder_file_name(r->listing, file), &r->set->files[image]));
-        image++;
-    }
-    return CF_OK;
+    free(stays);
+    return status;
 }
 
 static size_t count_broken(const FolderListing *listing) {
@@ -194,9 +188,9 @@ static cf_status read_all(Reading *r, const ReadOptions *options) {
     FORWARD(slices_run(slices_threads(0), (int64_t)r->count, decode, r));
     const size_t broken = count_broken(listing);
     if (broken && !options->skip_broken) return fail_broken(listing, broken);
-    settle(r);
+    FORWARD(settle(r));
     FAIL_IF(!r->set->count, CF_BAD_INPUT, "%s: none of its %zu pictures can be read", listing->source, broken);
-    return name_images(r);
+    return CF_OK;
 }
 
 cf_status folder_read(FolderListing *listing, const ReadOptions *options, cf_set **set) {
