@@ -1,5 +1,6 @@
 #include "failing_memory.h"
 
+#include "base/slices.h"
 #include "base/status.h"
 
 #include <errno.h>
@@ -317,11 +318,29 @@ static void sweep(FailingWork work, void *context, long step, const Outcome *who
         }
 }
 
+static atomic_int come;
+
+static cf_status wait_for_all(void *context, int64_t index, int thread) {
+    const int threads = *(const int *)context;
+    (void)index, (void)thread;
+    atomic_fetch_add(&come, 1);
+    for (int tenths = 0; atomic_load(&come) < threads && tenths < 20000; tenths++) usleep(100);
+    return CF_OK;
+}
+
+/* A worker that the system lets begin late would be counted with the work that it falls into: libgomp has a block for each. */
+static void wake_workers(void) {
+    int threads = slices_threads(0);
+    if (atomic_load(&come)) return;
+    assert_int_equal(slices_run(threads, threads, wait_for_all, &threads), CF_OK);
+}
+
 void for_each_failing_allocation(const char *name, FailingWork work, void *context) {
     const char *only = getenv("CIFRA_FAIL_AT");
     Outcome whole = {0}, outcome;
     Tally tally = {0};
     if (!range_count) dl_iterate_phdr(find_libraries, known);
+    wake_workers();
     for (int i = 0; i < 3; i++) { /* the third finds what the first two left for good */
         whole = run(work, context, LONG_MAX, 0);
         if (whole.status) print_error("%s: %s\n", name, whole.message);
