@@ -113,7 +113,7 @@ static cf_status make_split(const Arguments *given, const InfoArguments *a, cons
     return split_uncut(set, options.classes, split);
 }
 
-/* The kind of page is told by the name, and before anything is read. */
+/* The kind of page is told by the name; what cannot be is told before anything is read. */
 static cf_status check_files(const InfoArguments *a, const char *name) {
     const char *dot = a->files ? strrchr(file_base_name(a->files), '.') : NULL;
     if (!a->files) return CF_OK;
@@ -121,7 +121,7 @@ static cf_status check_files(const InfoArguments *a, const char *name) {
             "--files %s: a name that ends with .html or .csv was expected", a->files);
     FAIL_IF(!set_is_of_pictures(name, a->data_dir), CF_BAD_USE,
             "--files is for folders of pictures; the images of %s do not have files of their own", name);
-    return CF_OK;
+    return file_check_output(a->files);
 }
 
 static cf_status write_files(const char *path, const FolderListing *listing) {

@@ -65,6 +65,8 @@ check "a broken one tells why" grep -q "^test/2/page.jpg,test,2,broken,.*is call
 check "a file beside the parts is of none" grep -q "^Thumbs.db,,,other,,,,,,$" files.csv
 check "a nested one is read" grep -q "^train/0/more/deeper/x.png,train,0,read,12,12,1,PNG,0,$" files.csv
 refuses 2 "ends with .html or .csv" "$CIFRA" data info messy --files files.txt
+refuses 1 "nowhere/files.csv" "$CIFRA" data info set --size 6 --files nowhere/files.csv
+check "which is told before anything is read" test "$(grep -c 'are read at' stderr)" = 0
 refuses 2 "--files is for folders of pictures" "$CIFRA" data info bars --files files.csv
 "$CIFRA" train --data messy --skip-broken --model linear --epochs 1 --figures none --out skipped >/dev/null 2>&1
 same "a run remembers that" "$(sed -n 's/^  "data": "\(.*\)",$/\1/p' skipped/config.json)" "messy:broken=skip"
