@@ -137,6 +137,11 @@ void text_tame(char *text) {
     *text = '\0';
 }
 
+void text_to_file_name(char *text) {
+    for (; *text; text++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *text)) *text = '_';
+}
+
 void csv_text(FILE *out, const char *text) {
     if (!strpbrk(text, ",\"\r\n")) {
         fputs(text, out);

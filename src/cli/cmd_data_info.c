@@ -98,8 +98,8 @@ static cf_status make_split(const Arguments *given, const InfoArguments *a, cons
     cf_split_options options = cf_split_defaults();
     if (a->split)
         FORWARD(split_from_text(a->split, &options));
-    else if (set->official_train == set->count)
-        options.mode = CF_SPLIT_POOLED;
+    else
+        options.mode = split_usual_mode(set);
     if (options_given(given, "split-seed")) options.seed = (uint64_t)a->split_seed;
     options.stratified = !a->unstratified;
     options.classes = a->classes;

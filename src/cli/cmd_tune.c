@@ -147,7 +147,7 @@ static cf_status load_data(const Arguments *given, const TuneArguments *a, Sessi
                                   .train_limit = a->limit};
     if (a->split) FORWARD(split_from_text(a->split, &s->parts));
     FORWARD(cf_set_load(s->data, a->data_dir, &s->set));
-    if (!a->split && s->set->official_train == s->set->count) s->parts.mode = CF_SPLIT_POOLED;
+    if (!a->split) s->parts.mode = split_usual_mode(s->set);
     split_to_text(&s->parts, s->split_text);
     if (options_given(given, "validation")) FORWARD(split_check_validation(s->set, &s->parts));
     return cf_split_new(s->set, &s->parts, &s->split);

@@ -281,6 +281,10 @@ static cf_status check_options(const cf_set *set, const cf_split_options *option
     return CF_OK;
 }
 
+cf_split_mode split_usual_mode(const cf_set *set) {
+    return set->official_train == set->count ? CF_SPLIT_POOLED : CF_SPLIT_OFFICIAL;
+}
+
 cf_status split_check_validation(const cf_set *set, const cf_split_options *options) {
     FAIL_IF(
         options->mode == CF_SPLIT_OFFICIAL && set->official_validation, CF_BAD_USE,

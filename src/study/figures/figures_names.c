@@ -3,6 +3,7 @@
 
 #include "base/json_text.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/set_text.h"
 
@@ -20,8 +21,7 @@ static cf_status plain_suffix(const Run *run, const char *data, const char *part
     cf_status status = memory_print(suffix, "-%s%s%s", title, *ending ? "-" : "", ending);
     free(title);
     FORWARD(status);
-    for (char *p = *suffix; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    text_to_file_name(*suffix);
     if (strlen(*suffix) > LONGEST_SUFFIX) (*suffix)[LONGEST_SUFFIX] = '\0';
     return CF_OK;
 }

@@ -36,7 +36,7 @@ static cf_status load_data(Run *run) {
     FORWARD(run_data_load(c->data, &c->record, c->data_dir, run->shelf, &run->set));
     if (!data_record_fits(&c->record, run->set))
         notice("%s holds other data now than the configuration was made with: their checksums differ", c->data);
-    if (!c->split_given && run->set->official_train == run->set->count) {
+    if (!c->split_given && split_usual_mode(run->set) == CF_SPLIT_POOLED) {
         c->split.mode = CF_SPLIT_POOLED;
         notice("%s has no official test part: it is split 70 %% / 10 %% / 20 %% (--split pooled)", c->data);
     }

@@ -133,8 +133,7 @@ cf_status data_short_name(const char *data, char name[64]) {
     FORWARD(status);
     snprintf(name, 64, "%s", title);
     free(title);
-    for (char *p = name; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *p)) *p = '_';
+    text_to_file_name(name);
     if (!name[0]) snprintf(name, 64, "data");
     return CF_OK;
 }
