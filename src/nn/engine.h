@@ -98,9 +98,41 @@ typedef struct DenseShape {
     bool float_out; /* the outputs are float32 whatever the element: the network's last layer */
 } DenseShape;
 
+/* The network's first convolution with the batch norm, activation and pool behind it, whose output is never written: it has few
+ * taps, so its moments and gradients follow from sums over its patches. With p the patch of an output pixel (the taps' values),
+ * x = w . p its output and n their number, S = sum p and M = sum p p^T - S S^T / n give
+ *   mean(x) = w . S / n,   variance(x) = w . M w / n,
+ * and with D = sum d p over the pixels that the pool picked, d the gradient behind it, and Block's a, b, c:
+ *   sum d (x - mean) = w . D - mean sum d,   dw = a D + b M w + c S.
+ * w is rounded as an element is. A bias would only move the mean: it has no part here, and no gradient. */
+typedef struct Stem Stem;
+
+typedef struct StemEngine {
+    bool (*fits)(const Window *w, const Block *b);
+    /* w and b as above; for at most `threads` threads. `kernels` are the engine's. */
+    cf_status (*create)(const Kernels *kernels, const Window *w, const Block *b, int threads, Stem **stem);
+    void (*destroy)(Stem *stem);
+    void (*pack)(Stem *stem, const float *weights); /* [K][C][R][S]; not while slices run */
+    /* Doubles that a slice's sums take, of patches as of gradients. */
+    size_t (*sums_size)(const Stem *stem);
+    /* Sums over the patches of N images of a slice. */
+    void (*patches)(Stem *stem, int thread, int N, const void *x, double *sums);
+    /* Adds the sums of so many slices in order: mean and variance [K] of `count` outputs; kept for gradient(). */
+    void (*moments)(Stem *stem, const double *sums, int slices, double count, double *mean, double *variance);
+    /* y and place as of block_forward, for a whole slice. */
+    void (*forward)(Stem *stem, int thread, const Block *b, const void *x, void *y, uint8_t *place);
+    /* Sums over the gradients of N images of a slice. */
+    void (*backward)(Stem *stem, int thread, const Block *b, int N, const void *x, const void *y, const void *dy,
+                     const uint8_t *place, double *sums);
+    /* Adds them in order: sum d and sum d (x - mean), [K] each; kept for gradient(). */
+    void (*gradient_sums)(Stem *stem, const double *sums, int slices, double *plain, double *product);
+    void (*gradient)(const Stem *stem, const Block *b, float *dw); /* [K][C][R][S] */
+} StemEngine;
+
 typedef struct Engine {
     const char *name; /* printed with the run: library, its version, instruction set */
     const Kernels *kernels;
+    const StemEngine *stem; /* NULL: none */
 
     /* `training` builds the backward passes, `input_gradient` the one for the input; for at most `threads` threads. */
     cf_status (*conv_new)(const Window *w, bool training, bool input_gradient, int threads, Conv **conv);

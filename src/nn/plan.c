@@ -85,11 +85,19 @@ static cf_status make_dense(Plan *plan, Node *node) {
                                            &node->dense);
 }
 
-static cf_status make_objects(Plan *plan, Node *node) {
+static bool before_block(const Plan *plan, const Node *node) {
+    return node->kind == NODE_CONV && node + 1 < plan->nodes + plan->node_count && node[1].kind == NODE_BLOCK;
+}
+
+static cf_status make_conv(Plan *plan, Node *node) {
     const Engine *engine = plan->options.engine;
     bool training = plan->options.training;
-    if (node->kind == NODE_DENSE) return make_dense(plan, node);
-    if (node->kind != NODE_CONV) return CF_OK;
+    if (engine->stem && !node->wants_dx && before_block(plan, node) &&
+        engine->stem->fits(&node->window, &node[1].block)) {
+        FORWARD(engine->stem->create(engine->kernels, &node->window, &node[1].block, plan->options.threads, &node->stem));
+        node[1].stem = node->stem;
+        return CF_OK;
+    }
     FORWARD(engine->conv_new(&node->window, training, node->wants_dx, plan->options.threads, &node->conv));
     if (training) node->slot_size = engine->conv_slot_size(node->conv);
     return CF_OK;
@@ -180,14 +188,6 @@ static void fill_node(Plan *plan, Node *node, int first, int fused) {
     if (node->kind == NODE_BLOCK) fill_block(node);
 }
 
-/* The first convolution is so cheap per value it gives that doing it again beats keeping its output, where what follows
- * keeps what it needs of it (a block with a pool). */
-static bool worth_recomputing(const Node *conv, const Node *block) {
-    enum { FEW_TAPS = 32 };
-    return !conv->wants_dx && conv->window.C * conv->window.R * conv->window.S <= FEW_TAPS &&
-           block->block.R * block->block.S > 1;
-}
-
 static cf_status make_nodes(Plan *plan) {
     bool learns = false;
     FORWARD(memory_new((size_t)plan->layers->count, sizeof *plan->nodes, &plan->nodes));
@@ -198,22 +198,21 @@ static cf_status make_nodes(Plan *plan) {
         node->wants_dx = learns;
         find_parameters(plan, node);
         learns |= node->weight != NULL;
-        FORWARD(make_objects(plan, node));
-        if (node->kind == NODE_BLOCK && node > plan->nodes && node[-1].kind == NODE_CONV)
-            node[-1].recomputed = worth_recomputing(&node[-1], node);
         first += fused;
+    }
+    for (int i = 0; i < plan->node_count; i++) {
+        Node *node = &plan->nodes[i];
+        if (node->kind == NODE_DENSE) FORWARD(make_dense(plan, node));
+        if (node->kind == NODE_CONV) FORWARD(make_conv(plan, node));
     }
     return CF_OK;
 }
 
 /* ---- What a node wants to keep ---- */
 
-static bool before_block(const Plan *plan, const Node *node) {
-    return node->kind == NODE_CONV && node + 1 < plan->nodes + plan->node_count && node[1].kind == NODE_BLOCK;
-}
-
 static void want_conv(Plan *plan, WantTable *table, Node *node) {
     size_t slices = (size_t)plan->slices;
+    if (node->stem) return;
     if (before_block(plan, node))
         want(table, &node->own, (size_t)plan->options.threads * SLICE * node->y.size, node->y.element);
     if (!plan->options.training) return;
@@ -226,11 +225,12 @@ static void want_block(Plan *plan, WantTable *table, Node *node) {
     size_t C = (size_t)node->layer->in.C, values = (size_t)plan->batch * node->y.size;
     float **vectors[] = {&node->mean, &node->scale, &node->a, &node->b, &node->c};
     for (size_t i = 0; i < COUNT_OF(vectors); i++) want(table, vectors[i], C, sizeof(float));
-    want(table, &node->inverse_deviation, C, sizeof(double));
+    want(table, &node->moments, 3 * C, sizeof(double));
     if (!plan->options.training) return;
-    want(table, &node->partial, (size_t)plan->slices * 2 * C, sizeof(double));
+    size_t sums = node->stem ? plan->options.engine->stem->sums_size(node->stem) : 2 * C;
+    want(table, &node->partial, (size_t)plan->slices * sums, sizeof(double));
     if (node->block.R * node->block.S == 1) return;
-    want(table, &node->picked, values, node->y.element);
+    if (!node->stem) want(table, &node->picked, values, node->y.element);
     want(table, &node->place_small, values, 1);
 }
 
@@ -238,7 +238,7 @@ static void want_node(Plan *plan, WantTable *table, Node *node) {
     size_t batch = (size_t)plan->batch;
     bool training = plan->options.training, passed_on = before_block(plan, node);
     /* A convolution in front of a block keeps its output only for training, and its gradient never. */
-    if (!node->in_place && !(passed_on && (!training || node->recomputed)))
+    if (!node->in_place && !(passed_on && (!training || node->stem)))
         want(table, &node->y.base, batch * node->y.size, node->y.element);
     if (!node->in_place && training && !passed_on) want(table, &node->dy.base, batch * node->y.size, node->dy.element);
     if (node->kind == NODE_CONV) want_conv(plan, table, node);
@@ -330,6 +330,8 @@ failed:
 void plan_free(Plan *plan) {
     if (!plan) return;
     for (int i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].kind == NODE_CONV && plan->nodes[i].stem)
+            plan->options.engine->stem->destroy(plan->nodes[i].stem);
         plan->options.engine->conv_free(plan->nodes[i].conv);
         plan->options.engine->dense_free(plan->nodes[i].dense);
     }
@@ -462,7 +464,7 @@ static bool all_finite(const Plan *plan, const Values *values) {
     return true;
 }
 
-/* A convolution that is done again leaves nothing of its output but the means that the block behind it took. */
+/* A stem's convolution leaves nothing of its output but the means that the block behind it took. */
 static bool means_finite(const Node *block) {
     for (int c = 0; c < block->block.C; c++)
         if (!isfinite(block->mean[c])) return false;
@@ -472,7 +474,7 @@ static bool means_finite(const Node *block) {
 const char *plan_first_not_finite(const Plan *plan) {
     for (int i = 0; i < plan->node_count; i++) {
         const Node *node = &plan->nodes[i];
-        if (!(node->recomputed ? means_finite(node + 1) : all_finite(plan, &node->y))) return node->layer->name;
+        if (!(node->kind == NODE_CONV && node->stem ? means_finite(node + 1) : all_finite(plan, &node->y))) return node->layer->name;
     }
     return NULL;
 }

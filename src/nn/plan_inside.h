@@ -39,16 +39,16 @@ typedef struct Node {
     Conv *conv;
     Dense *dense;
     void *rounded;   /* the dense weights as elements, where those are not float */
+    Stem *stem;      /* of a convolution, which then has nothing else, and of the block behind it: they are one operation */
     void *own;       /* a convolution's output and its gradient for one slice per thread */
-    bool recomputed; /* a convolution so cheap that it is done again instead of kept */
     float *slots;    /* a weight gradient per slice */
     size_t slot_size;
     float *slot_sum;
-    double *partial; /* [slices][2 C]: bias sums; or a block's moments, then its sums */
+    double *partial; /* [slices][2 C]: bias sums; or a block's moments, then its sums; or a stem's sums */
     /* block */
     Block block;
     float *running_mean, *running_var, *mean, *scale, *a, *b, *c; /* [C] */
-    double *inverse_deviation;
+    double *moments; /* [3 C]: the batch's mean, variance and 1 / deviation */
     void *picked;
     uint8_t *place_small;
     uint16_t *place; /* max pool alone */

@@ -116,12 +116,14 @@ static cf_status step_logits(Plan *plan, Node *node, int64_t index, int thread) 
 
 static cf_status conv_refresh(Plan *plan, Node *node, int64_t index, int thread) {
     (void)index, (void)thread;
-    return plan->options.engine->conv_pack(node->conv, node->weight);
+    if (!node->stem) return plan->options.engine->conv_pack(node->conv, node->weight);
+    plan->options.engine->stem->pack(node->stem, node->weight);
+    return CF_OK;
 }
 
 /* Where the output of a slice goes: to the thread's own place when nothing but the next node needs it. */
 static void *conv_output(const Plan *plan, const Node *node, int64_t index, int thread) {
-    if (!node->own || !(plan->inferring || node->recomputed)) return y_of(node, index, thread);
+    if (!node->own || !plan->inferring) return y_of(node, index, thread);
     Values own = {node->own, node->y.size, node->y.element, true};
     return slice_of(&own, index, thread);
 }
@@ -244,10 +246,9 @@ static double pixels_of(const Node *node) {
     return (double)node->layer->in.H * (double)node->layer->in.W;
 }
 
-/* Slices' moments joined in order (Chan, Golub, LeVeque 1979); then this batch's coefficients and the running statistics. */
-static cf_status bn_close(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t C = (size_t)node->layer->in.C;
-    (void)index, (void)thread;
+/* Slices' moments joined in order (Chan, Golub, LeVeque 1979). */
+static void join_moments(const Plan *plan, const Node *node, double *means, double *variances) {
+    size_t C = (size_t)node->block.C;
     for (size_t c = 0; c < C; c++) {
         double count = 0, mean = 0, squares = 0;
         for (int s = 0; s < plan->slices; s++) {
@@ -259,11 +260,32 @@ static cf_status bn_close(Plan *plan, Node *node, int64_t index, int thread) {
             squares += partial[C + c] + step * step * count * rows / total;
             count = total;
         }
-        double variance = squares / count, unbiased = count > 1 ? squares / (count - 1) : variance;
-        node->inverse_deviation[c] = 1 / sqrt(variance + BN_EPSILON);
-        node->mean[c] = (float)mean;
-        node->scale[c] = (float)((double)node->weight[c] * node->inverse_deviation[c]);
-        node->running_mean[c] = (float)((1 - bn_momentum) * (double)node->running_mean[c] + bn_momentum * mean);
+        means[c] = mean;
+        variances[c] = squares / count;
+    }
+}
+
+/* The bias of a stem's convolution, which its outputs lack: it only moves their mean. */
+static double stem_bias(const Node *node, size_t c) {
+    return node->stem && node[-1].bias ? (double)node[-1].bias[c] : 0;
+}
+
+/* This batch's coefficients and the running statistics. */
+static cf_status bn_close(Plan *plan, Node *node, int64_t index, int thread) {
+    size_t C = (size_t)node->block.C;
+    double *mean = node->moments, *variance = mean + C, *inverse = mean + 2 * C, rows = plan->n * pixels_of(node);
+    (void)index, (void)thread;
+    if (node->stem)
+        plan->options.engine->stem->moments(node->stem, node->partial, plan->slices, rows, mean, variance);
+    else
+        join_moments(plan, node, mean, variance);
+    for (size_t c = 0; c < C; c++) {
+        double unbiased = rows > 1 ? variance[c] * rows / (rows - 1) : variance[c];
+        inverse[c] = 1 / sqrt(variance[c] + BN_EPSILON);
+        node->mean[c] = (float)mean[c];
+        node->scale[c] = (float)((double)node->weight[c] * inverse[c]);
+        node->running_mean[c] = (float)((1 - bn_momentum) * (double)node->running_mean[c] +
+                                        bn_momentum * (mean[c] + stem_bias(node, c)));
         node->running_var[c] = (float)((1 - bn_momentum) * (double)node->running_var[c] + bn_momentum * unbiased);
     }
     return CF_OK;
@@ -271,8 +293,8 @@ static cf_status bn_close(Plan *plan, Node *node, int64_t index, int thread) {
 
 static cf_status bn_use_running(Plan *plan, Node *node, int64_t index, int thread) {
     (void)plan, (void)index, (void)thread;
-    for (int c = 0; c < node->layer->in.C; c++) {
-        node->mean[c] = node->running_mean[c];
+    for (size_t c = 0; c < (size_t)node->block.C; c++) {
+        node->mean[c] = (float)((double)node->running_mean[c] - stem_bias(node, c));
         node->scale[c] = (float)((double)node->weight[c] / sqrt((double)node->running_var[c] + BN_EPSILON));
     }
     return CF_OK;
@@ -291,24 +313,61 @@ static cf_status block_sums(Plan *plan, Node *node, int64_t index, int thread) {
     return CF_OK;
 }
 
-/* dx = scale * (d - mean(d) - xhat * mean(d * xhat)), xhat = (x - mean) * inverse deviation, d behind the activation. */
-static cf_status bn_close_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t C = (size_t)node->layer->in.C;
-    double rows = (double)plan->n * pixels_of(node);
-    (void)index, (void)thread;
+static void join_sums(const Plan *plan, const Node *node, double *plain, double *product) {
+    size_t C = (size_t)node->block.C;
     for (size_t c = 0; c < C; c++) {
-        double plain = 0, product = 0, inverse = node->inverse_deviation[c];
+        plain[c] = product[c] = 0;
         for (int s = 0; s < plan->slices; s++) {
-            plain += node->partial[(size_t)s * 2 * C + c];
-            product += node->partial[(size_t)s * 2 * C + C + c] * inverse;
+            plain[c] += node->partial[(size_t)s * 2 * C + c];
+            product[c] += node->partial[(size_t)s * 2 * C + C + c];
         }
-        double scale = (double)node->weight[c] * inverse;
-        node->dbias[c] = (float)plain;
-        node->dweight[c] = (float)product;
-        node->a[c] = (float)scale;
-        node->b[c] = (float)(-scale * inverse * product / rows);
-        node->c[c] = (float)(-scale * plain / rows);
     }
+}
+
+/* dx = scale * (d - mean(d) - xhat * mean(d * xhat)), xhat = (x - mean) * inverse deviation, d behind the activation. Of the
+ * moments only the deviation is needed any longer. */
+static cf_status bn_close_backward(Plan *plan, Node *node, int64_t index, int thread) {
+    size_t C = (size_t)node->block.C;
+    double *plain = node->moments, *product = plain + C, *inverse = plain + 2 * C, rows = plan->n * pixels_of(node);
+    (void)index, (void)thread;
+    if (node->stem)
+        plan->options.engine->stem->gradient_sums(node->stem, node->partial, plan->slices, plain, product);
+    else
+        join_sums(plan, node, plain, product);
+    for (size_t c = 0; c < C; c++) {
+        double scale = (double)node->weight[c] * inverse[c], along = product[c] * inverse[c];
+        node->dbias[c] = (float)plain[c];
+        node->dweight[c] = (float)along;
+        node->a[c] = (float)scale;
+        node->b[c] = (float)(-scale * inverse[c] * along / rows);
+        node->c[c] = (float)(-scale * plain[c] / rows);
+    }
+    if (!node->stem) return CF_OK;
+    plan->options.engine->stem->gradient(node->stem, &node->block, node[-1].dweight);
+    if (node[-1].bias) memset(node[-1].dbias, 0, C * sizeof *node[-1].dbias);
+    return CF_OK;
+}
+
+/* ---- Stem: a convolution and its block ---- */
+
+static cf_status stem_patches(Plan *plan, Node *node, int64_t index, int thread) {
+    const StemEngine *engine = plan->options.engine->stem;
+    engine->patches(node->stem, thread, plan_valid(plan, index), x_of(node - 1, index, thread),
+                    node->partial + (size_t)index * engine->sums_size(node->stem));
+    return CF_OK;
+}
+
+static cf_status stem_forward(Plan *plan, Node *node, int64_t index, int thread) {
+    plan->options.engine->stem->forward(node->stem, thread, &node->block, x_of(node - 1, index, thread),
+                                        y_of(node, index, thread), plan->inferring ? NULL : block_place(node, index));
+    return CF_OK;
+}
+
+static cf_status stem_backward(Plan *plan, Node *node, int64_t index, int thread) {
+    const StemEngine *engine = plan->options.engine->stem;
+    engine->backward(node->stem, thread, &node->block, plan_valid(plan, index), x_of(node - 1, index, thread),
+                     y_of(node, index, thread), dy_of(node, index, thread), block_place(node, index),
+                     node->partial + (size_t)index * engine->sums_size(node->stem));
     return CF_OK;
 }
 
@@ -400,17 +459,16 @@ static cf_status add_dense_forward(Plan *plan, Node *node) {
 
 static cf_status add_block_forward(Plan *plan, Node *node) {
     FORWARD(plan_add(&plan->refresh, STEP_ONCE, bn_use_running, node, 1));
-    FORWARD(plan_add(&plan->training, STEP_SLICES, bn_moments, node, 0));
+    FORWARD(plan_add(&plan->training, STEP_SLICES, node->stem ? stem_patches : bn_moments, node, 0));
     FORWARD(plan_add(&plan->training, STEP_ONCE, bn_close, node, 1));
-    if (node->number && node[-1].recomputed) FORWARD(plan_add(&plan->training, STEP_SLICES, conv_forward, node - 1, 0));
-    return add_both(plan, STEP_SLICES, block_forward, node, 0);
+    return add_both(plan, STEP_SLICES, node->stem ? stem_forward : block_forward, node, 0);
 }
 
 cf_status add_forward_steps(Plan *plan, Node *node) {
     switch (node->kind) {
     case NODE_CONV:
         FORWARD(plan_add(&plan->refresh, STEP_ONCE, conv_refresh, node, 1));
-        return add_both(plan, STEP_SLICES, conv_forward, node, 0);
+        return node->stem ? CF_OK : add_both(plan, STEP_SLICES, conv_forward, node, 0);
     case NODE_DENSE:
         return add_dense_forward(plan, node);
     case NODE_BLOCK:
@@ -441,10 +499,9 @@ static cf_status add_closing(Plan *plan, StepFn work, Node *node, int64_t count)
 
 static cf_status add_block_backward(Plan *plan, Node *node) {
     StepList *list = &plan->training;
-    FORWARD(plan_add(list, STEP_SLICES, block_sums, node, 0));
+    FORWARD(plan_add(list, STEP_SLICES, node->stem ? stem_backward : block_sums, node, 0));
     FORWARD(plan_add(list, STEP_ONCE, bn_close_backward, node, 1));
-    if (!node->wants_dx) return CF_OK;
-    if (node[-1].recomputed) FORWARD(plan_add(list, STEP_SLICES, conv_forward, node - 1, 0));
+    if (!node->wants_dx || node->stem) return CF_OK;
     return plan_add(list, STEP_SLICES, block_backward, node, 0);
 }
 
@@ -453,6 +510,7 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
     if (!node->dweight && !node->wants_dx) return CF_OK; /* nothing before it or in it learns */
     switch (node->kind) {
     case NODE_CONV:
+        if (node->stem) return CF_OK;
         FORWARD(plan_add(list, STEP_SLICES, conv_backward, node, 0));
         return add_closing(plan, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE);
     case NODE_DENSE:
@@ -480,7 +538,7 @@ cf_status add_closing_steps(Plan *plan) {
         plan->training.steps[plan->training.count - 1].joins_last = true;
     }
     for (int i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].kind == NODE_CONV)
+        if (plan->nodes[i].kind == NODE_CONV && !plan->nodes[i].stem)
             FORWARD(plan_add(&plan->training, STEP_ONCE, conv_finish, &plan->nodes[i], 1));
     return CF_OK;
 }

@@ -14,8 +14,10 @@
 #endif
 
 extern const Kernels kernels_baseline;
+extern const StemKernels stem_kernels_baseline;
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512_bf16;
+extern const StemKernels stem_kernels_avx2, stem_kernels_avx512, stem_kernels_avx512_bf16;
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
@@ -56,6 +58,16 @@ const Kernels *cpu_kernels_bf16(const Kernels *f32) {
 #endif
     (void)f32;
     return NULL;
+}
+
+const StemKernels *cpu_stem_kernels(const Kernels *kernels) {
+#if defined(__x86_64__)
+    if (kernels == &kernels_avx512_bf16) return &stem_kernels_avx512_bf16;
+    if (kernels == &kernels_avx512) return &stem_kernels_avx512;
+    if (kernels == &kernels_avx2) return &stem_kernels_avx2;
+#endif
+    (void)kernels;
+    return &stem_kernels_baseline;
 }
 
 /* ---- Peak: independent chains of fused multiply-adds that never leave the registers ---- */

@@ -558,6 +558,7 @@ static cf_status dense_backward_weights(Dense *dense, int thread, int tile, cons
 /* ---- The engine of this machine ---- */
 
 static Engine fast_engine = {
+    .stem = &cpu_stem,
     .conv_new = conv_new,
     .conv_free = conv_free,
     .conv_pack = conv_pack,

@@ -1,0 +1,469 @@
+/* The kernels of stem_kernels.h, compiled once per instruction set and element type. */
+#include "nn/cpu/stem_kernels.h"
+
+#include "nn/cpu/vectors.h"
+
+/* ---- Planes ---- */
+
+INLINE float element_value(T t) {
+#ifdef KERNEL_BF16
+    uint32_t bits = (uint32_t)t << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+#else
+    return t;
+#endif
+}
+
+/* Writes the values of the images only: margins and padding are 0 from the start, and stay so. */
+#define SPREAD_IMAGES(convert)                                                                                         \
+    const Window *w = &s->w;                                                                                           \
+    const T *from = x;                                                                                                 \
+    for (int i = 0; i < N; i++)                                                                                        \
+        for (int h = 0; h < w->H; h++, from += (size_t)w->W * (size_t)w->C)                                            \
+            for (int c = 0; c < w->C; c++) {                                                                           \
+                size_t at = (size_t)i * s->image + (size_t)c * s->plane + (size_t)(h + w->pad_h) * s->row;             \
+                for (int v = 0; v < w->W; v++) to[at + STEM_MARGIN + (size_t)v] = convert(from[v * w->C + c]);          \
+            }
+
+static void spread_planes(const StemShape *s, int N, const void *x, void *planes) {
+    T *restrict to = planes;
+    SPREAD_IMAGES()
+}
+
+static void spread_float_planes(const StemShape *s, int N, const void *x, float *planes) {
+    float *restrict to = planes;
+    SPREAD_IMAGES(element_value)
+}
+
+/* ---- Sums over patches ----
+ *
+ * The sum over output pixels of the product of taps (c, r, s) and (c', r', s') is a sum over the image of x[c][y][v] *
+ * x[c'][y + r' - r][v + s' - s]; it depends on r and s only in which rows and columns at the image's edges count. So products
+ * are summed for every difference of taps, once: over the rows that always count, and each row at the upper and lower edge by
+ * itself (classes of rows), column by column. */
+
+typedef struct Rows {
+    int edge, classes; /* rows at either edge that do not always count */
+} Rows;
+
+INLINE Rows rows_of(const StemShape *s) {
+    int edge = s->w.R - 1 - s->w.pad_h;
+    return (Rows){edge, 2 * edge + 1};
+}
+
+/* The image's rows of a class: upper edge, middle, lower edge; those whose partner `down` rows further lies in the image. */
+INLINE void rows_in(const StemShape *s, int class, int down, int *begin, int *end) {
+    int H = s->w.H, edge = rows_of(s).edge;
+    *begin = class <= edge ? class : H - edge + (class - edge - 1);
+    *end = class == edge ? H - edge : *begin + 1;
+    if (*begin < -down) *begin = -down;
+    if (*end > H - down) *end = H - down;
+}
+
+/* columns[shift][v] = sum over images and rows of a[y][v] * b[y + down][v + shift], shift from 1 - S to S - 1. */
+INLINE void correlate_class(const StemShape *s, int N, const float *a, const float *b, int begin, int end, int S,
+                            float *columns) {
+    size_t width = s->row - STEM_MARGIN;
+    for (size_t v = 0; v < width; v += LANES) {
+        V sums[2 * STEM_CHUNK - 1] = {0};
+        for (int i = 0; i < N; i++)
+            for (int y = begin; y < end; y++) {
+                size_t at = (size_t)i * s->image + (size_t)y * s->row + v;
+                V here = load_float(a + at, LANES);
+#pragma GCC unroll 17
+                for (int shift = 0; shift < 2 * S - 1; shift++)
+                    sums[shift] = multiply_add(here, load_float(b + at + shift - (S - 1), LANES), sums[shift]);
+            }
+        for (int shift = 0; shift < 2 * S - 1; shift++)
+            store_float(columns + (size_t)shift * width + v, sums[shift], LANES);
+    }
+}
+
+static void correlate(const StemShape *s, int N, const float *a, const float *b, int down, float *columns) {
+    size_t first = (size_t)s->w.pad_h * s->row + STEM_MARGIN,
+           of_class = (size_t)(2 * s->w.S - 1) * (s->row - STEM_MARGIN);
+    a += first;
+    b += (ptrdiff_t)first + (ptrdiff_t)down * (ptrdiff_t)s->row;
+    for (int class = 0; class < rows_of(s).classes; class++, columns += of_class) {
+        int begin, end;
+        rows_in(s, class, down, &begin, &end);
+        switch (s->w.S) {
+        case 3:
+            correlate_class(s, N, a, b, begin, end, 3, columns);
+            break;
+        case 5:
+            correlate_class(s, N, a, b, begin, end, 5, columns);
+            break;
+        default:
+            correlate_class(s, N, a, b, begin, end, s->w.S, columns);
+        }
+    }
+}
+
+/* columns[v] = sum over images and rows of a[y][v], class by class. */
+static void sum_columns(const StemShape *s, int N, const float *a, float *columns) {
+    size_t width = s->row - STEM_MARGIN;
+    a += (size_t)s->w.pad_h * s->row + STEM_MARGIN;
+    for (int class = 0; class < rows_of(s).classes; class++, columns += (size_t)(2 * s->w.S - 1) * width) {
+        int begin, end;
+        rows_in(s, class, 0, &begin, &end);
+        for (size_t v = 0; v < width; v += LANES) {
+            V sum = {0};
+            for (int i = 0; i < N; i++)
+                for (int y = begin; y < end; y++)
+                    sum += load_float(a + (size_t)i * s->image + (size_t)y * s->row + v, LANES);
+            store_float(columns + v, sum, LANES);
+        }
+    }
+}
+
+/* What of a row's sums by column counts for a tap at `at` in a filter of `size`: all but the columns at the edges that it
+ * never meets. */
+static double inside_row(const float *columns, int width, int at, int size, int pad) {
+    double sum = 0;
+    for (int v = at > pad ? at - pad : 0; v < width - (size - 1 - at > pad ? size - 1 - at - pad : 0); v++)
+        sum += (double)columns[v];
+    return sum;
+}
+
+/* The sum over output pixels for a tap at filter row r and column c. */
+static double inside(const StemShape *s, const float *columns, int r, int c) {
+    Rows rows = rows_of(s);
+    size_t of_class = (size_t)(2 * s->w.S - 1) * (s->row - STEM_MARGIN);
+    int above = r > s->w.pad_h ? r - s->w.pad_h : 0, below = s->w.R - 1 - r - s->w.pad_h;
+    double sum = 0;
+    for (int class = above; class < rows.classes - (below > 0 ? below : 0); class++)
+        sum += inside_row(columns + (size_t)class * of_class, s->w.W, c, s->w.S, s->w.pad_w);
+    return sum;
+}
+
+/* Every pair of taps of channels c and d that are `down` rows apart. */
+static void patches_apart(const StemShape *s, int c, int d, int down, const float *columns, double *sums) {
+    int R = s->w.R, S = s->w.S, order = s->taps + 1;
+    size_t width = s->row - STEM_MARGIN;
+    for (int shift = 1 - S; shift < S; shift++) {
+        const float *of_shift = columns + (size_t)(shift + S - 1) * width;
+        for (int r = down < 0 ? -down : 0; r < R && r + down < R; r++)
+            for (int q = shift < 0 ? -shift : 0; q < S && q + shift < S; q++) {
+                int t = (c * R + r) * S + q, u = (d * R + r + down) * S + q + shift;
+                if (u >= t) sums[t * order + u] = inside(s, of_shift, r, q);
+            }
+    }
+}
+
+static void patches(const StemShape *s, int N, const float *planes, float *columns, double *sums) {
+    int R = s->w.R, S = s->w.S, order = s->taps + 1;
+    for (int c = 0; c < s->w.C; c++) {
+        const float *a = planes + (size_t)c * s->plane;
+        for (int d = c; d < s->w.C; d++)
+            for (int down = d == c ? 0 : 1 - R; down < R; down++) {
+                correlate(s, N, a, planes + (size_t)d * s->plane, down, columns);
+                patches_apart(s, c, d, down, columns, sums);
+            }
+        sum_columns(s, N, a, columns);
+        for (int t = 0; t < R * S; t++) sums[(c * R * S + t) * order + s->taps] = inside(s, columns, t / S, t % S);
+    }
+}
+
+/* ---- Products ---- */
+
+#ifdef KERNEL_BF16
+enum { PER_TERM = 2 };
+typedef __m512bh Filters; /* 16 filters' weights for two neighbouring taps */
+typedef __m512i Pixels;   /* their two pixels, for every filter */
+
+INLINE Filters load_filters(const T *from) {
+    return (Filters)_mm512_loadu_si512(from);
+}
+
+INLINE Pixels load_pixels(const T *from) {
+    int32_t pair;
+    memcpy(&pair, from, sizeof pair);
+    return _mm512_set1_epi32(pair);
+}
+
+INLINE V add_products(V sum, Filters filters, Pixels pixels) {
+    return (V)_mm512_dpbf16_ps((__m512)sum, filters, (__m512bh)pixels);
+}
+#else
+enum { PER_TERM = 1 };
+typedef V Filters, Pixels;
+
+INLINE Filters load_filters(const T *from) {
+    return load_float(from, LANES);
+}
+
+INLINE Pixels load_pixels(const T *from) {
+    return (V){0} + *from;
+}
+
+INLINE V add_products(V sum, Filters filters, Pixels pixels) {
+    return multiply_add(filters, pixels, sum);
+}
+#endif
+
+/* ---- Forward ---- */
+
+enum { PIXELS = 4 }; /* of the convolution's output at once: a pool's window, or neighbours in a row */
+
+INLINE void pixel_offsets(const StemShape *s, int pool, size_t at[PIXELS]) {
+    for (size_t j = 0; j < PIXELS; j++) at[j] = pool == 2 ? j / 2 * s->row + j % 2 : j;
+}
+
+/* The convolution at PIXELS pixels, for `vectors` vectors of filters. */
+INLINE void convolve(const StemShape *s, const T *x, const size_t at[PIXELS], const T *weights, int vectors,
+                     V sums[PIXELS][2]) {
+    for (int j = 0; j < PIXELS; j++)
+        for (int v = 0; v < 2; v++) sums[j][v] = (V){0};
+    for (int t = 0; t < s->terms; t++, weights += s->lanes * PER_TERM) {
+        const T *from = x + s->term[t];
+        Filters filters[2];
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) filters[v] = load_filters(weights + v * LANES * PER_TERM);
+#pragma GCC unroll 4
+        for (int j = 0; j < PIXELS; j++) {
+            Pixels pixels = load_pixels(from + at[j]);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++) sums[j][v] = add_products(sums[j][v], filters[v], pixels);
+        }
+    }
+}
+
+typedef struct Channels {
+    V mean, scale, shift;
+} Channels;
+
+INLINE Channels load_channels(const Block *b, int c, int n) {
+    return (Channels){load_float(b->mean + c, n), load_float(b->scale + c, n), load_float(b->shift + c, n)};
+}
+
+INLINE V activate(V v, float slope) {
+    return choose(v > 0.0f, v, v * slope);
+}
+
+INLINE void store_places(uint8_t *to, VI where, int n) {
+    typedef uint8_t Bytes __attribute__((vector_size(16)));
+    Bytes bytes = __builtin_convertvector(where, Bytes);
+    if (n == LANES)
+        memcpy(to, &bytes, sizeof bytes);
+    else
+        memcpy(to, &bytes, (size_t)n);
+}
+
+/* The window's first largest value, or smallest where the channel falls. */
+INLINE V pick(const V *sums, V scale, VI *where) {
+    VI sign = (scale < 0.0f) & INT32_MIN;
+    V best = (V)((VI)sums[0] ^ sign);
+    *where = (VI){0};
+#pragma GCC unroll 3
+    for (int j = 1; j < PIXELS; j++) {
+        V v = (V)((VI)sums[2 * j] ^ sign);
+        VI larger = v > best;
+        best = choose(larger, v, best);
+        *where = choose_int(larger, (VI){0} + j, *where);
+    }
+    return (V)((VI)best ^ sign);
+}
+
+INLINE void forward_filters(const StemShape *s, const Block *b, int N, const T *planes, const T *weights, T *y,
+                            uint8_t *place, int pool, int vectors, int k) {
+    size_t at[PIXELS], K = (size_t)s->w.K;
+    int P = b->P, Q = b->Q, step = pool == 2 ? 1 : PIXELS;
+    pixel_offsets(s, pool, at);
+    weights += k * PER_TERM;
+    for (int i = 0; i < N; i++)
+        for (int p = 0; p < P; p++)
+            for (int q = 0; q < Q; q += step) {
+                V sums[PIXELS][2];
+                size_t out = ((size_t)(i * P + p) * (size_t)Q + (size_t)q) * K + (size_t)k;
+                convolve(s, planes + (size_t)i * s->image + (size_t)(p * pool) * s->row + (size_t)(q * pool), at,
+                         weights, vectors, sums);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; v++) {
+                    int c = k + v * LANES, n = lanes_at(s->w.K, c);
+                    Channels ch = load_channels(b, c, n);
+                    if (pool == 2) {
+                        VI where;
+                        V best = pick(&sums[0][v], ch.scale, &where);
+                        store(y + out + v * LANES, activate((best - ch.mean) * ch.scale + ch.shift, b->slope), n);
+                        if (place) store_places(place + out + v * LANES, where, n);
+                        continue;
+                    }
+#pragma GCC unroll 4
+                    for (int j = 0; j < PIXELS; j++)
+                        if (q + j < Q)
+                            store(y + out + (size_t)j * K + v * LANES,
+                                  activate((sums[j][v] - ch.mean) * ch.scale + ch.shift, b->slope), n);
+                }
+            }
+}
+
+/* Calls body(pool, vectors, first filter) with constants. */
+#define EACH_FILTERS(s, body)                                                                                          \
+    for (int k = 0; k < (s)->lanes; k += 2 * LANES) {                                                                  \
+        bool both = k + LANES < (s)->lanes;                                                                            \
+        if ((s)->pool == 2 && both) body(2, 2, k);                                                                     \
+        if ((s)->pool == 2 && !both) body(2, 1, k);                                                                    \
+        if ((s)->pool == 1 && both) body(1, 2, k);                                                                     \
+        if ((s)->pool == 1 && !both) body(1, 1, k);                                                                    \
+    }
+
+static void forward(const StemShape *s, const Block *b, int N, const void *planes, const void *weights, void *y,
+                    uint8_t *place) {
+#define FORWARD_FILTERS(pool, vectors, k) forward_filters(s, b, N, planes, weights, y, place, pool, vectors, k)
+    EACH_FILTERS(s, FORWARD_FILTERS)
+#undef FORWARD_FILTERS
+}
+
+/* ---- Backward ---- */
+
+#ifdef KERNEL_BF16
+enum { GRADIENTS = 2, APART = 2 }; /* two neighbouring pixels' gradients go together */
+typedef __m512bh Gradient;
+
+INLINE Gradient pair_gradients(VU left, VU right) {
+    return (Gradient)(__m512i)((left >> 16) | right);
+}
+#else
+enum { GRADIENTS = 4, APART = 1 };
+typedef V Gradient;
+#endif
+
+/* The gradient behind the activation, as it stands in memory. */
+INLINE V gradient_at(const T *y, const T *dy, float slope, int n) {
+    V d = load(dy, n);
+    return widen(narrow(choose(load(y, n) > 0.0f, d, d * slope)));
+}
+
+/* Of a pool's window: the picked pixel has the gradient, the others 0. */
+INLINE void window_gradients(V d, const uint8_t *place, int n, Gradient g[GRADIENTS]) {
+    typedef uint8_t Bytes __attribute__((vector_size(16)));
+    Bytes bytes = {0};
+    if (n == LANES)
+        memcpy(&bytes, place, sizeof bytes);
+    else
+        memcpy(&bytes, place, (size_t)n);
+    VI where = __builtin_convertvector(bytes, VI);
+#pragma GCC unroll 4
+    for (int j = 0; j < GRADIENTS; j++) {
+#ifdef KERNEL_BF16
+        g[j] = pair_gradients((VU)d & (VU)(where == 2 * j), (VU)d & (VU)(where == 2 * j + 1));
+#else
+        g[j] = (V)((VI)d & (where == j));
+#endif
+    }
+}
+
+/* Of PIXELS neighbours in a row, the last ones possibly beyond its end. */
+INLINE V row_gradients(const V d[PIXELS], Gradient g[GRADIENTS]) {
+#pragma GCC unroll 4
+    for (int j = 0; j < GRADIENTS; j++) {
+#ifdef KERNEL_BF16
+        g[j] = pair_gradients((VU)d[2 * j], (VU)d[2 * j + 1]);
+#else
+        g[j] = d[j];
+#endif
+    }
+    return (d[0] + d[1]) + (d[2] + d[3]);
+}
+
+INLINE V add_gradient(V sum, Gradient g, const T *x) {
+#ifdef KERNEL_BF16
+    return add_products(sum, g, load_pixels(x));
+#else
+    return add_products(sum, load_pixels(x), g);
+#endif
+}
+
+typedef struct TapSums {
+    V tap[STEM_CHUNK][2], plain[2];
+} TapSums;
+
+/* One window, or PIXELS pixels of a row: x d for a chunk of taps. */
+INLINE void add_window(const StemShape *s, const Block *b, const T *x, const size_t taps[STEM_CHUNK], const T *y,
+                       const T *dy, const uint8_t *place, int left, int pool, int vectors, int k, TapSums *sums) {
+    size_t K = (size_t)s->w.K;
+    Gradient g[2][GRADIENTS];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        int n = lanes_at(s->w.K, k + v * LANES);
+        if (pool == 2) {
+            V d = gradient_at(y + v * LANES, dy + v * LANES, b->slope, n);
+            sums->plain[v] += d;
+            window_gradients(d, place + v * LANES, n, g[v]);
+            continue;
+        }
+        V d[PIXELS];
+#pragma GCC unroll 4
+        for (int j = 0; j < PIXELS; j++) {
+            size_t at = (size_t)j * K + (size_t)(v * LANES);
+            d[j] = j < left ? gradient_at(y + at, dy + at, b->slope, n) : (V){0};
+        }
+        sums->plain[v] += row_gradients(d, g[v]);
+    }
+#pragma GCC unroll 9
+    for (int t = 0; t < STEM_CHUNK; t++)
+#pragma GCC unroll 4
+        for (int j = 0; j < GRADIENTS; j++) {
+            size_t at = pool == 2 ? (size_t)(j * APART / 2) * s->row + (size_t)(j * APART % 2) : (size_t)(j * APART);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++)
+                sums->tap[t][v] = add_gradient(sums->tap[t][v], g[v][j], x + taps[t] + at);
+        }
+}
+
+INLINE void add_lanes(double *to, V v) {
+    float lanes[LANES];
+    memcpy(lanes, &v, sizeof lanes);
+    for (int i = 0; i < LANES; i++) to[i] += (double)lanes[i];
+}
+
+/* Sums run in float over some rows of one image's windows, and in double above. */
+INLINE void backward_filters(const StemShape *s, const Block *b, int N, const T *planes, const T *y, const T *dy,
+                             const uint8_t *place, double *sums, int first, int pool, int vectors, int k) {
+    enum { WINDOWS = 128 };
+    size_t K = (size_t)s->w.K;
+    int P = b->P, Q = b->Q, step = pool == 2 ? 1 : PIXELS, rows = WINDOWS / Q > 1 ? WINDOWS / Q : 1;
+    size_t taps[STEM_CHUNK];
+    memcpy(taps, s->tap + first, sizeof taps);
+    for (int i = 0; i < N; i++)
+        for (int top = 0; top < P; top += rows) {
+            TapSums part = {0};
+            for (int p = top; p < P && p < top + rows; p++)
+                for (int q = 0; q < Q; q += step) {
+                    size_t out = ((size_t)(i * P + p) * (size_t)Q + (size_t)q) * K + (size_t)k;
+                    const T *x =
+                        planes + (size_t)i * s->image + (size_t)(p * pool) * s->row + (size_t)(q * pool);
+                    add_window(s, b, x, taps, y + out, dy + out, pool == 2 ? place + out : NULL, Q - q, pool, vectors,
+                               k, &part);
+                }
+            for (int v = 0; v < vectors; v++) {
+                double *to = sums + k + v * LANES;
+                for (int t = 0; t < STEM_CHUNK && first + t < s->taps; t++)
+                    add_lanes(to + (first + t) * s->lanes, part.tap[t][v]);
+                if (first == 0) add_lanes(to + s->taps * s->lanes, part.plain[v]);
+            }
+        }
+}
+
+static void backward(const StemShape *s, const Block *b, int N, const void *planes, const void *y, const void *dy,
+                     const uint8_t *place, double *sums) {
+    memset(sums, 0, (size_t)(s->taps + 1) * (size_t)s->lanes * sizeof *sums);
+    for (int first = 0; first < s->taps; first += STEM_CHUNK)
+#define BACKWARD_FILTERS(pool, vectors, k)                                                                             \
+    backward_filters(s, b, N, planes, y, dy, place, sums, first, pool, vectors, k)
+        EACH_FILTERS(s, BACKWARD_FILTERS)
+#undef BACKWARD_FILTERS
+}
+
+extern const StemKernels PASTE(stem_kernels_, KERNEL_ISA);
+const StemKernels PASTE(stem_kernels_, KERNEL_ISA) = {
+    .per_term = PER_TERM,
+    .planes = spread_planes,
+    .float_planes = spread_float_planes,
+    .patches = patches,
+    .forward = forward,
+    .backward = backward,
+};
