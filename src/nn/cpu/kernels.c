@@ -1,34 +1,24 @@
 /* The kernels of nn/engine.h, compiled once per instruction set and element type (KERNEL_ISA, KERNEL_BF16).
  *
- * Written once with the compiler's vectors of 16 lanes over the channels; the compiler turns them into one AVX-512, two
- * AVX2 or four SSE registers. Functions with channels innermost are specialised for the usual numbers of channels, where
- * whole vectors stay in registers. Sums over rows run in float over at most BLOCK rows and in double above them, so they
- * neither lose digits on large images nor depend on anything but the slice. */
+ * Channels are lanes. Where a channel has constants (a norm's) they are loaded once for a row of outputs, and the loop over its
+ * pixels is inside the one over the channels. Sums over rows run in float over at most BLOCK rows and in double above them, so
+ * they neither lose digits on large images nor depend on anything but the slice. */
 #include "nn/cpu/vectors.h"
 
 #include "nn/engine.h"
 
 enum { BLOCK = 64 }; /* rows of a sum in float */
 
-/* Calls body(..., C) with C a constant for the usual numbers of channels. */
-#define SPECIALISE(C, call)                                                                                            \
-    switch (C) {                                                                                                       \
-    case 16:                                                                                                           \
-        call(16);                                                                                                      \
-        break;                                                                                                         \
-    case 32:                                                                                                           \
-        call(32);                                                                                                      \
-        break;                                                                                                         \
-    case 64:                                                                                                           \
-        call(64);                                                                                                      \
-        break;                                                                                                         \
-    case 128:                                                                                                          \
-        call(128);                                                                                                     \
-        break;                                                                                                         \
-    default:                                                                                                           \
-        call(C);                                                                                                       \
-        break;                                                                                                         \
-    }
+/* call(n), with n a constant for a whole register of elements. */
+#define WHOLE_OR_PART(n, call)                                                                                         \
+    do {                                                                                                               \
+        if ((n) == WIDE)                                                                                               \
+            call(WIDE);                                                                                                \
+        else                                                                                                           \
+            call(n);                                                                                                   \
+    } while (0)
+
+#define EACH_PART(p) for (int p = 0; p < PARTS; p++)
 
 /* ---- Sums over rows ---- */
 
@@ -41,59 +31,72 @@ static void add_bias(void *y, size_t rows, int C, const float *bias) {
         }
 }
 
-/* Adds 16 floats to 16 doubles. */
-INLINE void gather(double *sums, V v, int n) {
-    float lanes[LANES];
-    memcpy(lanes, &v, sizeof lanes);
+/* Adds floats to doubles. */
+INLINE void gather(double *sums, Wide w, int n) {
+    float lanes[WIDE];
+    store_wide_float(lanes, w, WIDE);
     for (int i = 0; i < n; i++) sums[i] += (double)lanes[i];
 }
 
+INLINE Wide sum_of_rows(const T *from, size_t rows, int C, int n) {
+    Wide sum = {{{0}}};
+    for (size_t r = 0; r < rows; r++) {
+        Wide v = load_wide(from + r * (size_t)C, n);
+        EACH_PART(p) sum.part[p] += v.part[p];
+    }
+    return sum;
+}
+
 static void channel_sums(const void *dy, size_t rows, int C, double *sums) {
-    const T *from = dy;
     memset(sums, 0, (size_t)C * sizeof *sums);
     for (size_t first = 0; first < rows; first += BLOCK) {
-        size_t end = first + BLOCK < rows ? first + BLOCK : rows;
-        for (int c = 0; c < C; c += LANES) {
-            int n = lanes_at(C, c);
-            V sum = {0};
-            for (size_t r = first; r < end; r++) sum += load(from + r * (size_t)C + c, n);
-            gather(sums + c, sum, n);
+        const T *from = (const T *)dy + first * (size_t)C;
+        size_t count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (int c = 0; c < C; c += WIDE) {
+#define SUM(n) gather(sums + c, sum_of_rows(from + c, count, C, (n)), (n))
+            WHOLE_OR_PART(wide_at(C, c), SUM);
+#undef SUM
         }
     }
 }
 
 /* One block of rows: mean and squares about it, joined to what came before (Chan, Golub, LeVeque 1979). The second read
  * finds the block in the nearest cache. */
-INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int c, double *mean, double *squares) {
-    int n = lanes_at(C, c);
-    V sum = {0}, square = {0};
-    for (size_t r = 0; r < rows; r++) sum += load(x + r * (size_t)C + c, n);
-    V centre = sum / (float)rows;
+INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, double *mean, double *squares) {
+    Wide sum = sum_of_rows(x, rows, C, n), centre, square = {{{0}}};
+    EACH_PART(p) centre.part[p] = sum.part[p] / (float)rows;
     for (size_t r = 0; r < rows; r++) {
-        V deviation = load(x + r * (size_t)C + c, n) - centre;
-        square += deviation * deviation;
+        Wide v = load_wide(x + r * (size_t)C, n);
+        EACH_PART(p) {
+            V deviation = v.part[p] - centre.part[p];
+            square.part[p] += deviation * deviation;
+        }
     }
-    float block_sum[LANES], block_centre[LANES], block_square[LANES];
-    memcpy(block_sum, &sum, sizeof sum);
-    memcpy(block_centre, &centre, sizeof centre);
-    memcpy(block_square, &square, sizeof square);
+    float block_sum[WIDE], block_centre[WIDE], block_square[WIDE];
+    store_wide_float(block_sum, sum, WIDE);
+    store_wide_float(block_centre, centre, WIDE);
+    store_wide_float(block_square, square, WIDE);
     double count = (double)rows, total = (double)(before + rows), share = count / total,
            weight = (double)before * share;
     for (int i = 0; i < n; i++) {
         double block_mean = (double)block_sum[i] / count, off = block_mean - (double)block_centre[i];
-        double step = block_mean - mean[c + i];
-        mean[c + i] += step * share;
-        squares[c + i] += (double)block_square[i] - count * off * off + step * step * weight;
+        double step = block_mean - mean[i];
+        mean[i] += step * share;
+        squares[i] += (double)block_square[i] - count * off * off + step * step * weight;
     }
 }
 
 static void bn_moments(const void *x, size_t rows, int C, double *mean, double *squares) {
-    const T *from = x;
     memset(mean, 0, (size_t)C * sizeof *mean);
     memset(squares, 0, (size_t)C * sizeof *squares);
     for (size_t first = 0; first < rows; first += BLOCK) {
+        const T *from = (const T *)x + first * (size_t)C;
         size_t count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; c < C; c += LANES) join_moments(from + first * (size_t)C, count, first, C, c, mean, squares);
+        for (int c = 0; c < C; c += WIDE) {
+#define JOIN(n) join_moments(from + c, count, first, C, (n), mean + c, squares + c)
+            WHOLE_OR_PART(wide_at(C, c), JOIN);
+#undef JOIN
+        }
     }
     for (int c = 0; c < C; c++)
         if (squares[c] < 0) squares[c] = 0;
@@ -102,193 +105,379 @@ static void bn_moments(const void *x, size_t rows, int C, double *mean, double *
 /* ---- Batch norm, activation and max pool in one pass ---- */
 
 INLINE V activate(V v, float slope) {
-    return choose(v > 0.0f, v, v * slope);
+    return choose(greater(v, (V){0}), v, v * slope);
 }
 
-/* One output pixel: 16 channels of a window of R x S inputs, `row` values apart from row to row. */
-INLINE void pool_pixel(const Block *b, const T *x, size_t row, int C, int c, T *picked, T *y, uint8_t *place) {
-    int n = lanes_at(C, c), R = b->R, S = b->S;
-    V mean = load_float(b->mean + c, n), scale = load_float(b->scale + c, n), shift = load_float(b->shift + c, n);
-    V one = mean - mean + 1.0f;
-    V sign = choose(scale < 0.0f, -one, one); /* a falling channel's largest output comes from its smallest input */
-    V best = load(x + c, n) * sign;
-    VI where = {0};
-    for (int r = 0; r < R; r++)
-        for (int s = 0; s < S; s++) {
-            if (!r && !s) continue;
-            V v = load(x + (size_t)r * row + (size_t)s * (size_t)C + c, n) * sign;
-            VI larger = v > best, index = where - where + (r * S + s);
-            best = choose(larger, v, best);
-            where = choose_int(larger, index, where);
-        }
-    best *= sign;
-    store(y + c, activate((best - mean) * scale + shift, b->slope), n);
-    if (!picked) return;
-    store(picked + c, best, n);
-    typedef uint8_t Bytes __attribute__((vector_size(16)));
-    Bytes bytes = __builtin_convertvector(where, Bytes);
-    memcpy(place + c, &bytes, (size_t)n);
+/* The gradient behind the activation: d where the output was positive, slope * d elsewhere. */
+INLINE V behind_activation(V out, V d, float slope) {
+    return choose(greater(out, (V){0}), d, d * slope);
 }
 
-/* Without a pool: y from x row by row. */
-INLINE void norm_rows(const Block *b, size_t rows, const T *x, T *y, int C) {
-    for (size_t r = 0; r < rows; r++, x += C, y += C)
-        for (int c = 0; c < C; c += LANES) {
-            int n = lanes_at(C, c);
-            V v = (load(x + c, n) - load_float(b->mean + c, n)) * load_float(b->scale + c, n) +
-                  load_float(b->shift + c, n);
-            store(y + c, activate(v, b->slope), n);
-        }
+/* A register's channels of a norm: forward, and what every input gets on the way back: b * (x - mean) + c. */
+typedef struct Norm {
+    Wide mean, scale, shift;
+} Norm;
+
+typedef struct Spread {
+    Wide mean, b, c;
+} Spread;
+
+INLINE Norm norm_at(const Block *b, int c, int n) {
+    return (Norm){load_wide_float(b->mean + c, n), load_wide_float(b->scale + c, n), load_wide_float(b->shift + c, n)};
 }
 
-INLINE void pool_images(const Block *b, int N, const T *x, T *picked, T *y, uint8_t *place, int C) {
-    size_t row = (size_t)b->W * (size_t)C, image = (size_t)b->H * row;
-    for (int i = 0; i < N; i++)
-        for (int p = 0; p < b->P; p++)
-            for (int q = 0; q < b->Q; q++) {
-                const T *window = x + (size_t)i * image + (size_t)(p * b->R) * row + (size_t)(q * b->S) * (size_t)C;
-                for (int c = 0; c < C; c += LANES) pool_pixel(b, window, row, C, c, picked, y, place);
-                y += C;
-                if (picked) picked += C, place += C;
+INLINE Spread spread_at(const Block *b, int c, int n) {
+    return (Spread){load_wide_float(b->mean + c, n), load_wide_float(b->b + c, n), load_wide_float(b->c + c, n)};
+}
+
+INLINE V normed(const Norm *norm, V x, int part) {
+    return (x - norm->mean.part[part]) * norm->scale.part[part] + norm->shift.part[part];
+}
+
+INLINE V spread(const Spread *s, V x, int part) {
+    return s->b.part[part] * (x - s->mean.part[part]) + s->c.part[part];
+}
+
+/* Picking: what is compared is an input with its sign turned in a falling channel, whose largest output comes from its smallest
+ * input. In bfloat16 that is done on integers, 32 at a time: a negative number's is less the larger the rest of it is, and
+ * 0 and -0 have the same. */
+#ifdef WIDE_BF16
+typedef __mmask32 PickMask;
+typedef __m256i Places;
+
+typedef struct Pick {
+    Elements turned;
+    __m512i order;
+} Pick;
+
+INLINE Elements falling(const Norm *norm) {
+    const __m512 zero = _mm512_setzero_ps();
+    __mmask16 even = _mm512_cmp_ps_mask((__m512)norm->scale.part[0], zero, _CMP_LT_OQ);
+    __mmask16 odd = _mm512_cmp_ps_mask((__m512)norm->scale.part[1], zero, _CMP_LT_OQ);
+    return _mm512_or_si512(_mm512_maskz_set1_epi32(even, 0x8000), _mm512_maskz_set1_epi32(odd, INT32_MIN));
+}
+
+INLINE Pick pick_at(const T *x, Elements turn, int n) {
+    const __m512i sign = _mm512_set1_epi16(INT16_MIN);
+    Elements turned = _mm512_xor_si512(load_elements(x, n), turn);
+    return (Pick){turned, _mm512_mask_sub_epi16(turned, _mm512_movepi16_mask(turned), sign, turned)};
+}
+
+INLINE PickMask larger(Pick a, Pick b) {
+    return _mm512_cmpgt_epi16_mask(a.order, b.order);
+}
+
+INLINE Pick choose_pick(PickMask mask, Pick yes, Pick no) {
+    return (Pick){_mm512_mask_mov_epi16(no.turned, mask, yes.turned), _mm512_max_epi16(no.order, yes.order)};
+}
+
+INLINE Elements picked_elements(Pick pick, Elements turn) {
+    return _mm512_xor_si512(pick.turned, turn);
+}
+
+INLINE Places choose_place(PickMask mask, int place, Places places) {
+    return _mm256_mask_mov_epi8(places, mask, _mm256_set1_epi8((char)place));
+}
+
+INLINE void store_places(uint8_t *to, Places places, int n) {
+    if (n == WIDE)
+        _mm256_storeu_si256((__m256i *)to, places);
+    else
+        _mm256_mask_storeu_epi8(to, first_elements(n), places);
+}
+
+/* As the lanes of a Wide. */
+INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
+    __m256i bytes =
+        n == WIDE ? _mm256_loadu_si256((const __m256i *)from) : _mm256_maskz_loadu_epi8(first_elements(n), from);
+    __m512i words = _mm512_cvtepu8_epi16(bytes);
+    part[0] = (VI)_mm512_and_si512(words, _mm512_set1_epi32(0xffff));
+    part[1] = (VI)_mm512_srli_epi32(words, 16);
+}
+#else
+typedef Mask PickMask;
+typedef VI Pick, Places; /* a pick: the bits of floats */
+
+INLINE VI falling(const Norm *norm) {
+    return choose_int(greater((V){0}, norm->scale.part[0]), all_lanes_int(INT32_MIN), (VI){0});
+}
+
+INLINE Pick pick_at(const T *x, VI turn, int n) {
+    return (VI)load(x, n) ^ turn;
+}
+
+INLINE PickMask larger(Pick a, Pick b) {
+    return greater((V)a, (V)b);
+}
+
+INLINE Pick choose_pick(PickMask mask, Pick yes, Pick no) {
+    return choose_int(mask, yes, no);
+}
+
+INLINE Elements picked_elements(Pick pick, VI turn) {
+    return narrow_wide((Wide){{(V)(pick ^ turn)}});
+}
+
+INLINE Places choose_place(PickMask mask, int place, Places places) {
+    return choose_int(mask, all_lanes_int(place), places);
+}
+
+typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+
+INLINE void store_places(uint8_t *to, Places places, int n) {
+#if defined(__AVX512F__)
+    _mm512_mask_cvtepi32_storeu_epi8(to, first_lanes(n), (__m512i)places);
+#else
+    Bytes bytes = __builtin_convertvector(places, Bytes);
+    memcpy(to, &bytes, (size_t)n);
+#endif
+}
+
+INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
+#if defined(__AVX512F__)
+    part[0] = (VI)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_lanes(n), from));
+#else
+    Bytes bytes = {0};
+    memcpy(&bytes, from, (size_t)n);
+    part[0] = __builtin_convertvector(bytes, VI);
+#endif
+}
+#endif
+
+/* A row of outputs, n channels: the windows' first inputs lie S pixels apart. `picked` NULL: not kept. */
+INLINE void pool_row(const Block *b, int R, int S, int c, int n, const T *x, T *picked, T *y, uint8_t *place) {
+    const size_t C = (size_t)b->C, row = (size_t)b->W * C;
+    const Norm norm = norm_at(b, c, n);
+    const __typeof__(falling(&norm)) turn = falling(&norm);
+    for (int q = 0; q < b->Q; q++) {
+        const T *window = x + (size_t)q * (size_t)S * C + (size_t)c;
+        const size_t out = (size_t)q * C + (size_t)c;
+        Pick best = pick_at(window, turn, n);
+        Places where = {0};
+        for (int r = 0; r < R; r++)
+            for (int s = 0; s < S; s++) {
+                if (!r && !s) continue;
+                Pick next = pick_at(window + (size_t)r * row + (size_t)s * C, turn, n);
+                PickMask mask = larger(next, best);
+                best = choose_pick(mask, next, best);
+                where = choose_place(mask, r * S + s, where);
             }
+        Elements x_picked = picked_elements(best, turn);
+        Wide v = widen_elements(x_picked);
+        EACH_PART(p) v.part[p] = activate(normed(&norm, v.part[p], p), b->slope);
+        store_wide(y + out, v, n);
+        if (!picked) continue;
+        store_elements(picked + out, x_picked, n);
+        store_places(place + out, where, n);
+    }
+}
+
+static void pool_images(const Block *b, int N, const T *x, T *picked, T *y, uint8_t *place) {
+    const size_t row = (size_t)b->W * (size_t)b->C, out = (size_t)b->Q * (size_t)b->C;
+    for (int i = 0; i < N; i++, x += (size_t)b->H * row)
+        for (int p = 0; p < b->P; p++, y += out) {
+            const T *from = x + (size_t)(p * b->R) * row;
+            for (int c = 0; c < b->C; c += WIDE) {
+                int n = wide_at(b->C, c);
+#define USUAL(n) pool_row(b, 2, 2, c, (n), from, picked, y, place)
+                if (b->R == 2 && b->S == 2)
+                    WHOLE_OR_PART(n, USUAL);
+                else
+                    pool_row(b, b->R, b->S, c, n, from, picked, y, place);
+#undef USUAL
+            }
+            if (picked) picked += out, place += out;
+        }
+}
+
+/* Without a pool: y from x, row by row of n channels. */
+INLINE void norm_rows(const Block *b, size_t rows, int c, int n, const T *x, T *y) {
+    const Norm norm = norm_at(b, c, n);
+    for (size_t r = 0; r < rows; r++) {
+        size_t at = r * (size_t)b->C + (size_t)c;
+        Wide v = load_wide(x + at, n);
+        EACH_PART(p) v.part[p] = activate(normed(&norm, v.part[p], p), b->slope);
+        store_wide(y + at, v, n);
+    }
+}
+
+static void norm_images(const Block *b, size_t rows, const T *x, T *y) {
+    for (size_t first = 0; first < rows; first += BLOCK) {
+        size_t at = first * (size_t)b->C, count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (int c = 0; c < b->C; c += WIDE) {
+#define ROWS(n) norm_rows(b, count, c, (n), x + at, y + at)
+            WHOLE_OR_PART(wide_at(b->C, c), ROWS);
+#undef ROWS
+        }
+    }
 }
 
 static void block_forward(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
-    size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
-#define NORM(channels) norm_rows(b, rows, x, y, channels)
-#define POOL(channels) pool_images(b, N, x, picked, y, place, channels)
     if (b->R == 1 && b->S == 1)
-        SPECIALISE(b->C, NORM)
+        norm_images(b, (size_t)N * (size_t)b->H * (size_t)b->W, x, y);
     else
-        SPECIALISE(b->C, POOL)
-#undef NORM
-#undef POOL
+        pool_images(b, N, x, picked, y, place);
 }
 
-/* The gradient behind the activation: dy where the output was positive, slope * dy elsewhere. */
-INLINE V behind_activation(const Block *b, V picked, V dy, int c, int n) {
-    V out = (picked - load_float(b->mean + c, n)) * load_float(b->scale + c, n) + load_float(b->shift + c, n);
-    return choose(out > 0.0f, dy, dy * b->slope);
-}
-
-INLINE void sum_block(const Block *b, size_t rows, const T *picked, const T *dy, double *sums, int C) {
-    memset(sums, 0, 2 * (size_t)C * sizeof *sums);
-    for (size_t first = 0; first < rows; first += BLOCK) {
-        size_t end = first + BLOCK < rows ? first + BLOCK : rows;
-        for (int c = 0; c < C; c += LANES) {
-            int n = lanes_at(C, c);
-            V plain = {0}, product = {0}, mean = load_float(b->mean + c, n);
-            for (size_t r = first; r < end; r++) {
-                V p = load(picked + r * (size_t)C + c, n);
-                V d = behind_activation(b, p, load(dy + r * (size_t)C + c, n), c, n);
-                plain += d;
-                product += d * (p - mean);
-            }
-            gather(sums + c, plain, n);
-            gather(sums + C + c, product, n);
+INLINE void sum_rows(const Block *b, size_t rows, int c, int n, const T *picked, const T *dy, double *sums) {
+    const Norm norm = norm_at(b, c, n);
+    Wide plain = {{{0}}}, product = {{{0}}};
+    for (size_t r = 0; r < rows; r++) {
+        size_t at = r * (size_t)b->C + (size_t)c;
+        Wide x = load_wide(picked + at, n), d = load_wide(dy + at, n);
+        EACH_PART(p) {
+            V behind = behind_activation(normed(&norm, x.part[p], p), d.part[p], b->slope);
+            plain.part[p] += behind;
+            product.part[p] += behind * (x.part[p] - norm.mean.part[p]);
         }
     }
+    gather(sums + c, plain, n);
+    gather(sums + b->C + c, product, n);
 }
 
 static void block_sums(const Block *b, int N, const void *picked, const void *dy, double *sums) {
     size_t rows = (size_t)N * (size_t)b->P * (size_t)b->Q;
-#define SUMS(channels) sum_block(b, rows, picked, dy, sums, channels)
-    SPECIALISE(b->C, SUMS)
-#undef SUMS
-}
-
-/* What every input of a channel gets: b * (x - mean) + c. */
-INLINE V spread(const Block *b, V x, int c, int n) {
-    return load_float(b->b + c, n) * (x - load_float(b->mean + c, n)) + load_float(b->c + c, n);
-}
-
-INLINE void spread_rows(const Block *b, size_t pixels, const T *x, T *dx, int C) {
-    for (size_t i = 0; i < pixels; i++, x += C, dx += C)
-        for (int c = 0; c < C; c += LANES) {
-            int n = lanes_at(C, c);
-            store(dx + c, spread(b, load(x + c, n), c, n), n);
+    memset(sums, 0, 2 * (size_t)b->C * sizeof *sums);
+    for (size_t first = 0; first < rows; first += BLOCK) {
+        size_t at = first * (size_t)b->C, count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (int c = 0; c < b->C; c += WIDE) {
+#define ROWS(n) sum_rows(b, count, c, (n), (const T *)picked + at, (const T *)dy + at, sums)
+            WHOLE_OR_PART(wide_at(b->C, c), ROWS);
+#undef ROWS
         }
-}
-
-INLINE void unpool_pixel(const Block *b, const T *x, const T *picked, const T *dy, const uint8_t *place, T *dx,
-                         size_t row, int C, int c) {
-    int n = lanes_at(C, c);
-    V d = load_float(b->a + c, n) * behind_activation(b, load(picked + c, n), load(dy + c, n), c, n);
-    typedef uint8_t Bytes __attribute__((vector_size(16)));
-    Bytes bytes = {0};
-    memcpy(&bytes, place + c, (size_t)n);
-    VI where = __builtin_convertvector(bytes, VI);
-    for (int r = 0; r < b->R; r++)
-        for (int s = 0; s < b->S; s++) {
-            size_t at = (size_t)r * row + (size_t)s * (size_t)C + (size_t)c;
-            V base = spread(b, load(x + at, n), c, n);
-            store(dx + at, base + choose(where == r * b->S + s, d, d - d), n);
-        }
-}
-
-INLINE void unpool_images(const Block *b, int N, const T *x, const T *picked, const T *dy, const uint8_t *place, T *dx,
-                          int C) {
-    size_t row = (size_t)b->W * (size_t)C, image = (size_t)b->H * row;
-    int used = b->Q * b->S;
-    for (int i = 0; i < N; i++, x += image, dx += image) {
-        for (int p = 0; p < b->P; p++) {
-            for (int q = 0; q < b->Q; q++, picked += C, dy += C, place += C) {
-                size_t window = (size_t)(p * b->R) * row + (size_t)(q * b->S) * (size_t)C;
-                for (int c = 0; c < C; c += LANES)
-                    unpool_pixel(b, x + window, picked, dy, place, dx + window, row, C, c);
-            }
-            /* Columns that no window covers. */
-            for (int r = p * b->R; used < b->W && r < (p + 1) * b->R; r++) {
-                size_t at = (size_t)r * row + (size_t)used * (size_t)C;
-                spread_rows(b, (size_t)(b->W - used), x + at, dx + at, C);
-            }
-        }
-        size_t below = (size_t)(b->P * b->R);
-        spread_rows(b, ((size_t)b->H - below) * (size_t)b->W, x + below * row, dx + below * row, C);
     }
 }
 
-INLINE void norm_rows_backward(const Block *b, size_t rows, const T *x, const T *dy, T *dx, int C) {
-    for (size_t r = 0; r < rows; r++, x += C, dy += C, dx += C)
-        for (int c = 0; c < C; c += LANES) {
-            int n = lanes_at(C, c);
-            V v = load(x + c, n), d = behind_activation(b, v, load(dy + c, n), c, n);
-            store(dx + c, load_float(b->a + c, n) * d + spread(b, v, c, n), n);
+/* Pixels without a gradient of their own. */
+INLINE void spread_pixels(const Block *b, size_t pixels, int c, int n, const T *x, T *dx) {
+    const Spread rest = spread_at(b, c, n);
+    for (size_t i = 0; i < pixels; i++) {
+        size_t at = i * (size_t)b->C + (size_t)c;
+        Wide v = load_wide(x + at, n);
+        EACH_PART(p) v.part[p] = spread(&rest, v.part[p], p);
+        store_wide(dx + at, v, n);
+    }
+}
+
+/* The windows of a row of outputs, n channels. */
+INLINE void unpool_row(const Block *b, int R, int S, int c, int n, const T *x, const T *picked, const T *dy,
+                       const uint8_t *place, T *dx) {
+    const size_t C = (size_t)b->C, row = (size_t)b->W * C;
+    const Norm norm = norm_at(b, c, n);
+    const Spread rest = spread_at(b, c, n);
+    const Wide a = load_wide_float(b->a + c, n);
+    for (int q = 0; q < b->Q; q++) {
+        const size_t out = (size_t)q * C + (size_t)c, window = (size_t)q * (size_t)S * C + (size_t)c;
+        Wide x_picked = load_wide(picked + out, n), d = load_wide(dy + out, n);
+        VI where[PARTS];
+        load_places(place + out, n, where);
+        EACH_PART(p)
+        d.part[p] = a.part[p] * behind_activation(normed(&norm, x_picked.part[p], p), d.part[p], b->slope);
+        for (int r = 0; r < R; r++)
+            for (int s = 0; s < S; s++) {
+                size_t at = window + (size_t)r * row + (size_t)s * C;
+                Wide v = load_wide(x + at, n);
+                EACH_PART(p) {
+                    V base = spread(&rest, v.part[p], p);
+                    v.part[p] = choose(equal_int(where[p], all_lanes_int(r * S + s)), base + d.part[p], base);
+                }
+                store_wide(dx + at, v, n);
+            }
+    }
+}
+
+static void unpool_images(const Block *b, int N, const T *x, const T *picked, const T *dy, const uint8_t *place,
+                          T *dx) {
+    const size_t C = (size_t)b->C, row = (size_t)b->W * C, out = (size_t)b->Q * C;
+    const int used = b->Q * b->S, below = b->P * b->R;
+    for (int i = 0; i < N; i++, x += (size_t)b->H * row, dx += (size_t)b->H * row) {
+        for (int p = 0; p < b->P; p++, picked += out, dy += out, place += out) {
+            const size_t first = (size_t)(p * b->R) * row;
+            for (int c = 0; c < b->C; c += WIDE) {
+                int n = wide_at(b->C, c);
+#define USUAL(n) unpool_row(b, 2, 2, c, (n), x + first, picked, dy, place, dx + first)
+                if (b->R == 2 && b->S == 2)
+                    WHOLE_OR_PART(n, USUAL);
+                else
+                    unpool_row(b, b->R, b->S, c, n, x + first, picked, dy, place, dx + first);
+#undef USUAL
+            }
         }
+        /* Columns and rows that no window covers. */
+        for (int c = 0; c < b->C; c += WIDE) {
+            int n = wide_at(b->C, c);
+            for (int r = 0; used < b->W && r < below; r++) {
+                size_t at = (size_t)r * row + (size_t)used * C;
+                spread_pixels(b, (size_t)(b->W - used), c, n, x + at, dx + at);
+            }
+            spread_pixels(b, (size_t)(b->H - below) * (size_t)b->W, c, n, x + (size_t)below * row,
+                          dx + (size_t)below * row);
+        }
+    }
+}
+
+INLINE void norm_rows_backward(const Block *b, size_t rows, int c, int n, const T *x, const T *dy, T *dx) {
+    const Norm norm = norm_at(b, c, n);
+    const Spread rest = spread_at(b, c, n);
+    const Wide a = load_wide_float(b->a + c, n);
+    for (size_t r = 0; r < rows; r++) {
+        size_t at = r * (size_t)b->C + (size_t)c;
+        Wide v = load_wide(x + at, n), d = load_wide(dy + at, n);
+        EACH_PART(p) {
+            V behind = behind_activation(normed(&norm, v.part[p], p), d.part[p], b->slope);
+            v.part[p] = a.part[p] * behind + spread(&rest, v.part[p], p);
+        }
+        store_wide(dx + at, v, n);
+    }
+}
+
+static void norm_images_backward(const Block *b, size_t rows, const T *x, const T *dy, T *dx) {
+    for (size_t first = 0; first < rows; first += BLOCK) {
+        size_t at = first * (size_t)b->C, count = rows - first < BLOCK ? rows - first : BLOCK;
+        for (int c = 0; c < b->C; c += WIDE) {
+#define ROWS(n) norm_rows_backward(b, count, c, (n), x + at, dy + at, dx + at)
+            WHOLE_OR_PART(wide_at(b->C, c), ROWS);
+#undef ROWS
+        }
+    }
 }
 
 static void block_backward(const Block *b, int N, const void *x, const void *picked, const void *dy,
                            const uint8_t *place, void *dx) {
-    size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
-#define NORM(channels) norm_rows_backward(b, rows, x, dy, dx, channels)
-#define POOL(channels) unpool_images(b, N, x, picked, dy, place, dx, channels)
     if (b->R == 1 && b->S == 1)
-        SPECIALISE(b->C, NORM)
+        norm_images_backward(b, (size_t)N * (size_t)b->H * (size_t)b->W, x, dy, dx);
     else
-        SPECIALISE(b->C, POOL)
-#undef NORM
-#undef POOL
+        unpool_images(b, N, x, picked, dy, place, dx);
 }
 
 /* ---- Activation alone ---- */
 
+INLINE void relu_forward_part(const T *x, int n, float slope, T *y) {
+    Wide v = load_wide(x, n);
+    EACH_PART(p) v.part[p] = activate(v.part[p], slope);
+    store_wide(y, v, n);
+}
+
 static void relu_forward(const void *x, size_t count, float slope, void *y) {
     const T *from = x;
     T *to = y;
-    for (size_t i = 0; i < count; i += LANES) {
-        int n = count - i < LANES ? (int)(count - i) : LANES;
-        store(to + i, activate(load(from + i, n), slope), n);
-    }
+    size_t i = 0;
+    for (; i + WIDE <= count; i += WIDE) relu_forward_part(from + i, WIDE, slope, to + i);
+    if (i < count) relu_forward_part(from + i, (int)(count - i), slope, to + i);
+}
+
+INLINE void relu_backward_part(const T *y, const T *dy, int n, float slope, T *dx) {
+    Wide out = load_wide(y, n), d = load_wide(dy, n);
+    EACH_PART(p) d.part[p] = behind_activation(out.part[p], d.part[p], slope);
+    store_wide(dx, d, n);
 }
 
 static void relu_backward(const void *y, const void *dy, size_t count, float slope, void *dx) {
     const T *out = y, *from = dy;
     T *to = dx;
-    for (size_t i = 0; i < count; i += LANES) {
-        int n = count - i < LANES ? (int)(count - i) : LANES;
-        V d = load(from + i, n);
-        store(to + i, choose(load(out + i, n) > 0.0f, d, d * slope), n);
-    }
+    size_t i = 0;
+    for (; i + WIDE <= count; i += WIDE) relu_backward_part(out + i, from + i, WIDE, slope, to + i);
+    if (i < count) relu_backward_part(out + i, from + i, (int)(count - i), slope, to + i);
 }
 
 /* ---- Pools alone ---- */
@@ -333,9 +522,9 @@ static void maxpool_forward(const Window *w, const void *x, void *y, uint16_t *p
             where += in.r0 * w->S + in.s0;
             EACH_TAP(in) {
                 V v = load(from + tap(w, &in, r, s) + c, n);
-                VI larger = (v > best) | (v != v), index = where - where + (r * w->S + s); /* a NaN wins */
-                best = choose(larger, v, best);
-                where = choose_int(larger, index, where);
+                Mask wins = either(greater(v, best), is_nan(v)); /* a NaN wins */
+                best = choose(wins, v, best);
+                where = choose_int(wins, all_lanes_int(r * w->S + s), where);
             }
             store(to + c, best, n);
             for (int k = 0; k < n; k++) place[c + k] = (uint16_t)where[k];
@@ -358,7 +547,7 @@ static void maxpool_backward(const Window *w, const void *dy, const uint16_t *pl
                 VI where = {0};
                 for (int k = 0; k < n; k++) where[k] = place[c + k];
                 V d = load(from + c, n), here = load(at + c, n);
-                store(at + c, choose(where == r * w->S + s, here + d, here), n);
+                store(at + c, choose(equal_int(where, all_lanes_int(r * w->S + s)), here + d, here), n);
             }
         }
         from += w->C;
