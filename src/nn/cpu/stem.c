@@ -28,21 +28,8 @@ static size_t planes_size(const Stem *stem) {
 
 static bool stem_fits(const Window *w, const Block *b) {
     int edge_h = w->R - 1 - w->pad_h, edge_w = w->S - 1 - w->pad_w;
-    return w->stride == 1 && w->C * w->R * w->S <= STEM_TAPS && w->R <= STEM_CHUNK && w->S <= STEM_CHUNK && edge_h >= 0 &&
+    return w->stride == 1 && w->C * w->R * w->S <= STEM_TAPS && w->R <= STEM_SIDE && w->S <= STEM_SIDE && edge_h >= 0 &&
            edge_w >= 0 && w->H > 2 * edge_h && w->W > 2 * edge_w && b->R == b->S && (b->R == 1 || b->R == 2);
-}
-
-static void describe_terms(StemShape *s, int per_term) {
-    const Window *w = &s->w;
-    size_t first = STEM_MARGIN - (size_t)w->pad_w;
-    for (int c = 0; c < w->C; c++)
-        for (int r = 0; r < w->R; r++)
-            for (int v = 0; v < w->S; v++) {
-                size_t at = first + (size_t)c * s->plane + (size_t)r * s->row + (size_t)v;
-                s->tap[s->taps++] = at;
-                if (v % per_term == 0) s->term[s->terms++] = at;
-            }
-    for (int i = 0; i < STEM_CHUNK; i++) s->tap[s->taps + i] = s->tap[s->taps - 1];
 }
 
 static void describe(Stem *stem, const Window *w, const Block *b) {
@@ -52,7 +39,11 @@ static void describe(Stem *stem, const Window *w, const Block *b) {
     s->lanes = (int)(((size_t)w->K + lanes - 1) / lanes * lanes);
     s->plane = (size_t)(w->H + 2 * w->pad_h) * s->row;
     s->image = (size_t)w->C * s->plane;
-    describe_terms(s, stem->stem_kernels->per_term);
+    s->lines = w->C * w->R;
+    s->taps = s->lines * w->S;
+    s->terms = (w->S + stem->stem_kernels->per_term - 1) / stem->stem_kernels->per_term;
+    for (int l = 0; l < s->lines; l++)
+        s->line[l] = STEM_MARGIN - (size_t)w->pad_w + (size_t)(l / w->R) * s->plane + (size_t)(l % w->R) * s->row;
 }
 
 static size_t stem_sums_size(const Stem *stem) {
@@ -78,7 +69,7 @@ static cf_status make_memory(Stem *stem) {
     else
         FORWARD(memory_new(threads * planes_size(stem), sizeof(float), &stem->float_planes));
     FORWARD(memory_new(threads * stem_columns(s), sizeof(float), &stem->columns));
-    FORWARD(memory_new((size_t)(s->terms * stem->stem_kernels->per_term) * lanes, element, &stem->packed));
+    FORWARD(memory_new((size_t)(s->lines * s->terms * stem->stem_kernels->per_term) * lanes, element, &stem->packed));
     FORWARD(memory_new(taps * lanes, sizeof(double), &stem->weights));
     FORWARD(memory_new(stem_sums_size(stem), sizeof(double), &stem->sums));
     FORWARD(memory_new(taps, sizeof(double), &stem->patch));
@@ -120,10 +111,10 @@ static void pack_tap(Stem *stem, const float *weights, int tap, size_t term, int
 
 static void stem_pack(Stem *stem, const float *weights) {
     const StemShape *s = &stem->shape;
-    int per_term = stem->stem_kernels->per_term, in_row = (s->w.S + per_term - 1) / per_term;
+    int per_term = stem->stem_kernels->per_term;
     for (int tap = 0; tap < s->taps; tap++) {
-        int row = tap / s->w.S, column = tap % s->w.S;
-        pack_tap(stem, weights, tap, (size_t)(row * in_row + column / per_term), column % per_term);
+        int line = tap / s->w.S, column = tap % s->w.S;
+        pack_tap(stem, weights, tap, (size_t)(line * s->terms + column / per_term), column % per_term);
     }
 }
 

@@ -67,7 +67,7 @@ INLINE void correlate_class(const StemShape *s, int N, const float *a, const flo
                             float *columns) {
     size_t width = s->row - STEM_MARGIN;
     for (size_t v = 0; v < width; v += LANES) {
-        V sums[2 * STEM_CHUNK - 1] = {0};
+        V sums[2 * STEM_SIDE - 1] = {0};
         for (int i = 0; i < N; i++)
             for (int y = begin; y < end; y++) {
                 size_t at = (size_t)i * s->image + (size_t)y * s->row + v;
@@ -196,7 +196,7 @@ INLINE Filters load_filters(const T *from) {
 }
 
 INLINE Pixels load_pixels(const T *from) {
-    return (V){0} + *from;
+    return all_lanes(*from);
 }
 
 INLINE V add_products(V sum, Filters filters, Pixels pixels) {
@@ -208,111 +208,133 @@ INLINE V add_products(V sum, Filters filters, Pixels pixels) {
 
 enum { PIXELS = 4 }; /* of the convolution's output at once: a pool's window, or neighbours in a row */
 
-INLINE void pixel_offsets(const StemShape *s, int pool, size_t at[PIXELS]) {
-    for (size_t j = 0; j < PIXELS; j++) at[j] = pool == 2 ? j / 2 * s->row + j % 2 : j;
-}
-
 /* The convolution at PIXELS pixels, for `vectors` vectors of filters. */
-INLINE void convolve(const StemShape *s, const T *x, const size_t at[PIXELS], const T *weights, int vectors,
-                     V sums[PIXELS][2]) {
-    for (int j = 0; j < PIXELS; j++)
-        for (int v = 0; v < 2; v++) sums[j][v] = (V){0};
-    for (int t = 0; t < s->terms; t++, weights += s->lanes * PER_TERM) {
-        const T *from = x + s->term[t];
-        Filters filters[2];
+INLINE void convolve(const StemShape *s, const T *x, const T *weights, int terms, int pool, int vectors,
+                     V sums[2][PIXELS]) {
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) filters[v] = load_filters(weights + v * LANES * PER_TERM);
+    for (int v = 0; v < vectors; v++)
 #pragma GCC unroll 4
-        for (int j = 0; j < PIXELS; j++) {
-            Pixels pixels = load_pixels(from + at[j]);
+        for (int j = 0; j < PIXELS; j++) sums[v][j] = (V){0};
+    for (int l = 0; l < s->lines; l++) {
+        const T *from = x + s->line[l], *below = from + s->row;
+#pragma GCC unroll 3
+        for (int t = 0; t < terms; t++, weights += s->lanes * PER_TERM) {
+            Filters filters[2];
 #pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++) sums[j][v] = add_products(sums[j][v], filters[v], pixels);
+            for (int v = 0; v < vectors; v++) filters[v] = load_filters(weights + v * LANES * PER_TERM);
+#pragma GCC unroll 4
+            for (int j = 0; j < PIXELS; j++) {
+                Pixels pixels = load_pixels((pool == 2 && j > 1 ? below + (j - 2) : from + j) + t * PER_TERM);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; v++) sums[v][j] = add_products(sums[v][j], filters[v], pixels);
+            }
         }
     }
 }
 
 typedef struct Channels {
     V mean, scale, shift;
+    VI sign; /* turned where the largest output comes from the smallest input */
 } Channels;
 
 INLINE Channels load_channels(const Block *b, int c, int n) {
-    return (Channels){load_float(b->mean + c, n), load_float(b->scale + c, n), load_float(b->shift + c, n)};
+    V scale = load_float(b->scale + c, n);
+    return (Channels){load_float(b->mean + c, n), scale, load_float(b->shift + c, n),
+                      choose_int(greater((V){0}, scale), all_lanes_int(INT32_MIN), (VI){0})};
 }
 
-INLINE V activate(V v, float slope) {
-    return choose(v > 0.0f, v, v * slope);
+INLINE V norm_and_activate(const Channels *ch, V x, float slope) {
+    V v = (x - ch->mean) * ch->scale + ch->shift;
+    return choose(greater(v, (V){0}), v, v * slope);
 }
+
+typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 
 INLINE void store_places(uint8_t *to, VI where, int n) {
-    typedef uint8_t Bytes __attribute__((vector_size(16)));
     Bytes bytes = __builtin_convertvector(where, Bytes);
     if (n == LANES)
         memcpy(to, &bytes, sizeof bytes);
     else
-        memcpy(to, &bytes, (size_t)n);
+        for (int i = 0; i < n; i++) to[i] = bytes[i];
 }
 
 /* The window's first largest value, or smallest where the channel falls. */
-INLINE V pick(const V *sums, V scale, VI *where) {
-    VI sign = (scale < 0.0f) & INT32_MIN;
+INLINE V pick(const V sums[PIXELS], VI sign, VI *where) {
     V best = (V)((VI)sums[0] ^ sign);
     *where = (VI){0};
 #pragma GCC unroll 3
     for (int j = 1; j < PIXELS; j++) {
-        V v = (V)((VI)sums[2 * j] ^ sign);
-        VI larger = v > best;
+        V v = (V)((VI)sums[j] ^ sign);
+        Mask larger = greater(v, best);
         best = choose(larger, v, best);
-        *where = choose_int(larger, (VI){0} + j, *where);
+        *where = choose_int(larger, all_lanes_int(j), *where);
     }
     return (V)((VI)best ^ sign);
 }
 
-INLINE void forward_filters(const StemShape *s, const Block *b, int N, const T *planes, const T *weights, T *y,
-                            uint8_t *place, int pool, int vectors, int k) {
-    size_t at[PIXELS], K = (size_t)s->w.K;
-    int P = b->P, Q = b->Q, step = pool == 2 ? 1 : PIXELS;
-    pixel_offsets(s, pool, at);
-    weights += k * PER_TERM;
-    for (int i = 0; i < N; i++)
-        for (int p = 0; p < P; p++)
-            for (int q = 0; q < Q; q += step) {
-                V sums[PIXELS][2];
-                size_t out = ((size_t)(i * P + p) * (size_t)Q + (size_t)q) * K + (size_t)k;
-                convolve(s, planes + (size_t)i * s->image + (size_t)(p * pool) * s->row + (size_t)(q * pool), at,
-                         weights, vectors, sums);
-#pragma GCC unroll 2
-                for (int v = 0; v < vectors; v++) {
-                    int c = k + v * LANES, n = lanes_at(s->w.K, c);
-                    Channels ch = load_channels(b, c, n);
-                    if (pool == 2) {
-                        VI where;
-                        V best = pick(&sums[0][v], ch.scale, &where);
-                        store(y + out + v * LANES, activate((best - ch.mean) * ch.scale + ch.shift, b->slope), n);
-                        if (place) store_places(place + out + v * LANES, where, n);
-                        continue;
-                    }
+/* One window, or `left` of PIXELS neighbours, of one vector of filters. */
+INLINE void finish(const Channels *ch, const V sums[PIXELS], float slope, int pool, int left, size_t K, int n, T *y,
+                   uint8_t *place) {
+    if (pool == 2) {
+        VI where;
+        V best = pick(sums, ch->sign, &where);
+        store(y, norm_and_activate(ch, best, slope), n);
+        if (place) store_places(place, where, n);
+        return;
+    }
 #pragma GCC unroll 4
-                    for (int j = 0; j < PIXELS; j++)
-                        if (q + j < Q)
-                            store(y + out + (size_t)j * K + v * LANES,
-                                  activate((sums[j][v] - ch.mean) * ch.scale + ch.shift, b->slope), n);
-                }
-            }
+    for (int j = 0; j < PIXELS; j++)
+        if (j < left) store(y + (size_t)j * K, norm_and_activate(ch, sums[j], slope), n);
 }
 
-/* Calls body(pool, vectors, first filter) with constants. */
+INLINE void forward_filters(const StemShape *s, const Block *b, int N, const T *planes, const T *weights, T *y,
+                            uint8_t *place, int terms, int pool, int vectors, bool whole, int k) {
+    size_t K = (size_t)s->w.K;
+    int P = b->P, Q = b->Q, step = pool == 2 ? 1 : PIXELS, n = whole ? LANES : lanes_at(s->w.K, k);
+    Channels channels[2];
+    weights += k * PER_TERM;
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) channels[v] = load_channels(b, k + v * LANES, n);
+    for (int i = 0; i < N; i++)
+        for (int p = 0; p < P; p++) {
+            const T *x = planes + (size_t)i * s->image + (size_t)(p * pool) * s->row;
+            size_t out = (size_t)(i * P + p) * (size_t)Q * K + (size_t)k;
+            for (int q = 0; q < Q; q += step, out += (size_t)step * K, x += step * pool) {
+                V sums[2][PIXELS];
+                convolve(s, x, weights, terms, pool, vectors, sums);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; v++) {
+                    size_t to = out + (size_t)(v * LANES);
+                    finish(&channels[v], sums[v], b->slope, pool, Q - q, K, n, y + to, place ? place + to : NULL);
+                }
+            }
+        }
+}
+
+/* Calls body(side, pool, vectors, whole, first filter) for all filters, with constants but the last: filters of 3 columns by
+ * two whole vectors or one, others (`side` is then not known to the compiler) by one of any number of lanes. */
 #define EACH_FILTERS(s, body)                                                                                          \
-    for (int k = 0; k < (s)->lanes; k += 2 * LANES) {                                                                  \
-        bool both = k + LANES < (s)->lanes;                                                                            \
-        if ((s)->pool == 2 && both) body(2, 2, k);                                                                     \
-        if ((s)->pool == 2 && !both) body(2, 1, k);                                                                    \
-        if ((s)->pool == 1 && both) body(1, 2, k);                                                                     \
-        if ((s)->pool == 1 && !both) body(1, 1, k);                                                                    \
+    for (int k = 0, step; k < (s)->w.K; k += step) {                                                                   \
+        int left = (s)->w.K - k, side = (s)->w.S;                                                                      \
+        step = side == 3 && left >= 2 * LANES ? 2 * LANES : LANES;                                                     \
+        if (step > LANES && (s)->pool == 2)                                                                            \
+            body(3, 2, 2, true, k);                                                                                    \
+        else if (step > LANES)                                                                                         \
+            body(3, 1, 2, true, k);                                                                                    \
+        else if (side == 3 && left >= LANES && (s)->pool == 2)                                                         \
+            body(3, 2, 1, true, k);                                                                                    \
+        else if (side == 3 && left >= LANES)                                                                           \
+            body(3, 1, 1, true, k);                                                                                    \
+        else if ((s)->pool == 2)                                                                                       \
+            body(side, 2, 1, false, k);                                                                                \
+        else                                                                                                           \
+            body(side, 1, 1, false, k);                                                                                \
     }
 
 static void forward(const StemShape *s, const Block *b, int N, const void *planes, const void *weights, void *y,
                     uint8_t *place) {
-#define FORWARD_FILTERS(pool, vectors, k) forward_filters(s, b, N, planes, weights, y, place, pool, vectors, k)
+#define FORWARD_FILTERS(side, pool, vectors, whole, k)                                                                 \
+    forward_filters(s, b, N, planes, weights, y, place, (side + PER_TERM - 1) / PER_TERM, pool, vectors, whole, k)
     EACH_FILTERS(s, FORWARD_FILTERS)
 #undef FORWARD_FILTERS
 }
@@ -334,24 +356,28 @@ typedef V Gradient;
 /* The gradient behind the activation, as it stands in memory. */
 INLINE V gradient_at(const T *y, const T *dy, float slope, int n) {
     V d = load(dy, n);
-    return widen(narrow(choose(load(y, n) > 0.0f, d, d * slope)));
+    d = choose(greater(load(y, n), (V){0}), d, d * slope);
+#ifdef KERNEL_BF16
+    d = widen(narrow(d));
+#endif
+    return d;
 }
 
 /* Of a pool's window: the picked pixel has the gradient, the others 0. */
 INLINE void window_gradients(V d, const uint8_t *place, int n, Gradient g[GRADIENTS]) {
-    typedef uint8_t Bytes __attribute__((vector_size(16)));
     Bytes bytes = {0};
     if (n == LANES)
         memcpy(&bytes, place, sizeof bytes);
     else
-        memcpy(&bytes, place, (size_t)n);
+        for (int i = 0; i < n; i++) bytes[i] = place[i];
     VI where = __builtin_convertvector(bytes, VI);
 #pragma GCC unroll 4
     for (int j = 0; j < GRADIENTS; j++) {
 #ifdef KERNEL_BF16
-        g[j] = pair_gradients((VU)d & (VU)(where == 2 * j), (VU)d & (VU)(where == 2 * j + 1));
+        g[j] = pair_gradients((VU)choose(equal_int(where, all_lanes_int(2 * j)), d, (V){0}),
+                              (VU)choose(equal_int(where, all_lanes_int(2 * j + 1)), d, (V){0}));
 #else
-        g[j] = (V)((VI)d & (where == j));
+        g[j] = choose(equal_int(where, all_lanes_int(j)), d, (V){0});
 #endif
     }
 }
@@ -377,41 +403,21 @@ INLINE V add_gradient(V sum, Gradient g, const T *x) {
 #endif
 }
 
-typedef struct TapSums {
-    V tap[STEM_CHUNK][2], plain[2];
-} TapSums;
-
-/* One window, or PIXELS pixels of a row: x d for a chunk of taps. */
-INLINE void add_window(const StemShape *s, const Block *b, const T *x, const size_t taps[STEM_CHUNK], const T *y,
-                       const T *dy, const uint8_t *place, int left, int pool, int vectors, int k, TapSums *sums) {
-    size_t K = (size_t)s->w.K;
-    Gradient g[2][GRADIENTS];
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) {
-        int n = lanes_at(s->w.K, k + v * LANES);
-        if (pool == 2) {
-            V d = gradient_at(y + v * LANES, dy + v * LANES, b->slope, n);
-            sums->plain[v] += d;
-            window_gradients(d, place + v * LANES, n, g[v]);
-            continue;
-        }
-        V d[PIXELS];
-#pragma GCC unroll 4
-        for (int j = 0; j < PIXELS; j++) {
-            size_t at = (size_t)j * K + (size_t)(v * LANES);
-            d[j] = j < left ? gradient_at(y + at, dy + at, b->slope, n) : (V){0};
-        }
-        sums->plain[v] += row_gradients(d, g[v]);
+/* The gradients of one window, or of `left` of PIXELS neighbours, of one vector of filters; returns their sum. */
+INLINE V gradients_at(const Block *b, const T *y, const T *dy, const uint8_t *place, int left, int pool, size_t K, int n,
+                      Gradient g[GRADIENTS]) {
+    if (pool == 2) {
+        V d = gradient_at(y, dy, b->slope, n);
+        window_gradients(d, place, n, g);
+        return d;
     }
-#pragma GCC unroll 9
-    for (int t = 0; t < STEM_CHUNK; t++)
+    V d[PIXELS];
 #pragma GCC unroll 4
-        for (int j = 0; j < GRADIENTS; j++) {
-            size_t at = pool == 2 ? (size_t)(j * APART / 2) * s->row + (size_t)(j * APART % 2) : (size_t)(j * APART);
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++)
-                sums->tap[t][v] = add_gradient(sums->tap[t][v], g[v][j], x + taps[t] + at);
-        }
+    for (int j = 0; j < PIXELS; j++) {
+        size_t at = (size_t)j * K;
+        d[j] = j < left ? gradient_at(y + at, dy + at, b->slope, n) : (V){0};
+    }
+    return row_gradients(d, g);
 }
 
 INLINE void add_lanes(double *to, V v) {
@@ -420,41 +426,82 @@ INLINE void add_lanes(double *to, V v) {
     for (int i = 0; i < LANES; i++) to[i] += (double)lanes[i];
 }
 
-/* Sums run in float over some rows of one image's windows, and in double above. */
-INLINE void backward_filters(const StemShape *s, const Block *b, int N, const T *planes, const T *y, const T *dy,
-                             const uint8_t *place, double *sums, int first, int pool, int vectors, int k) {
-    enum { WINDOWS = 128 };
-    size_t K = (size_t)s->w.K;
-    int P = b->P, Q = b->Q, step = pool == 2 ? 1 : PIXELS, rows = WINDOWS / Q > 1 ? WINDOWS / Q : 1;
-    size_t taps[STEM_CHUNK];
-    memcpy(taps, s->tap + first, sizeof taps);
-    for (int i = 0; i < N; i++)
-        for (int top = 0; top < P; top += rows) {
-            TapSums part = {0};
-            for (int p = top; p < P && p < top + rows; p++)
-                for (int q = 0; q < Q; q += step) {
-                    size_t out = ((size_t)(i * P + p) * (size_t)Q + (size_t)q) * K + (size_t)k;
-                    const T *x =
-                        planes + (size_t)i * s->image + (size_t)(p * pool) * s->row + (size_t)(q * pool);
-                    add_window(s, b, x, taps, y + out, dy + out, pool == 2 ? place + out : NULL, Q - q, pool, vectors,
-                               k, &part);
-                }
+enum { CHUNK = 9, CHUNK_LINES = 3 }; /* taps at once: of three lines of three, or of one line, of which some may be too many */
+
+/* d p of some taps over some rows of one image's windows, in float: as many as keep their digits. */
+INLINE void backward_rows(const StemShape *s, const Block *b, const T *x, const size_t line[CHUNK_LINES], const T *y,
+                          const T *dy, const uint8_t *place, int rows, int side, int pool, int vectors, int n,
+                          V out[CHUNK + 1][2]) {
+    size_t K = (size_t)s->w.K, row = s->row;
+    int Q = b->Q, step = pool == 2 ? 1 : PIXELS;
+    V tap[CHUNK][2], plain[2];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        plain[v] = (V){0};
+#pragma GCC unroll 9
+        for (int t = 0; t < CHUNK; t++) tap[t][v] = (V){0};
+    }
+    for (int p = 0; p < rows; p++, x += (size_t)pool * row) {
+        const T *at = x;
+        size_t first = (size_t)p * (size_t)Q * K;
+        for (int q = 0; q < Q; q += step, at += step * pool, first += (size_t)step * K) {
+            Gradient g[2][GRADIENTS];
+#pragma GCC unroll 2
             for (int v = 0; v < vectors; v++) {
-                double *to = sums + k + v * LANES;
-                for (int t = 0; t < STEM_CHUNK && first + t < s->taps; t++)
-                    add_lanes(to + (first + t) * s->lanes, part.tap[t][v]);
-                if (first == 0) add_lanes(to + s->taps * s->lanes, part.plain[v]);
+                size_t of = first + (size_t)(v * LANES);
+                plain[v] += gradients_at(b, y + of, dy + of, place ? place + of : NULL, Q - q, pool, K, n, g[v]);
+            }
+#pragma GCC unroll 9
+            for (int t = 0; t < CHUNK; t++) {
+                const T *from = side == 3 ? at + line[t / 3] + t % 3 : at + line[0] + t, *below = from + row;
+#pragma GCC unroll 4
+                for (int j = 0; j < GRADIENTS; j++) {
+                    int pixel = j * APART;
+                    const T *pixels = pool == 2 && pixel > 1 ? below + (pixel - 2) : from + pixel;
+#pragma GCC unroll 2
+                    for (int v = 0; v < vectors; v++) tap[t][v] = add_gradient(tap[t][v], g[v][j], pixels);
+                }
             }
         }
+    }
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        out[CHUNK][v] = plain[v];
+#pragma GCC unroll 9
+        for (int t = 0; t < CHUNK; t++) out[t][v] = tap[t][v];
+    }
+}
+
+INLINE void backward_filters(const StemShape *s, const Block *b, int N, const T *planes, const T *y, const T *dy,
+                             const uint8_t *place, double *sums, int side, int pool, int vectors, bool whole, int k) {
+    enum { WINDOWS = 128 };
+    int P = b->P, rows = WINDOWS / b->Q > 1 ? WINDOWS / b->Q : 1, lines = side == 3 ? CHUNK_LINES : 1;
+    int n = whole ? LANES : lanes_at(s->w.K, k);
+    sums += k;
+    for (int l = 0; l < s->lines; l += lines) {
+        size_t line[CHUNK_LINES];
+        for (int i = 0; i < CHUNK_LINES; i++) line[i] = s->line[l + i < s->lines ? l + i : l];
+        int first = l * s->w.S, count = s->taps - first < lines * s->w.S ? s->taps - first : lines * s->w.S;
+        for (int i = 0; i < N; i++)
+            for (int p = 0; p < P; p += rows) {
+                V out[CHUNK + 1][2];
+                size_t at = (size_t)(i * P + p) * (size_t)b->Q * (size_t)s->w.K + (size_t)k;
+                backward_rows(s, b, planes + (size_t)i * s->image + (size_t)(p * pool) * s->row, line, y + at, dy + at,
+                              pool == 2 ? place + at : NULL, P - p < rows ? P - p : rows, side, pool, vectors, n, out);
+                for (int v = 0; v < vectors; v++) {
+                    for (int t = 0; t < count; t++) add_lanes(sums + (first + t) * s->lanes + v * LANES, out[t][v]);
+                    if (l == 0) add_lanes(sums + s->taps * s->lanes + v * LANES, out[CHUNK][v]);
+                }
+            }
+    }
 }
 
 static void backward(const StemShape *s, const Block *b, int N, const void *planes, const void *y, const void *dy,
                      const uint8_t *place, double *sums) {
     memset(sums, 0, (size_t)(s->taps + 1) * (size_t)s->lanes * sizeof *sums);
-    for (int first = 0; first < s->taps; first += STEM_CHUNK)
-#define BACKWARD_FILTERS(pool, vectors, k)                                                                             \
-    backward_filters(s, b, N, planes, y, dy, place, sums, first, pool, vectors, k)
-        EACH_FILTERS(s, BACKWARD_FILTERS)
+#define BACKWARD_FILTERS(side, pool, vectors, whole, k)                                                                \
+    backward_filters(s, b, N, planes, y, dy, place, sums, side, pool, vectors, whole, k)
+    EACH_FILTERS(s, BACKWARD_FILTERS)
 #undef BACKWARD_FILTERS
 }
 

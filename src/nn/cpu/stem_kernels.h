@@ -9,26 +9,26 @@
 
 #include "nn/engine.h"
 
-enum { STEM_MARGIN = 16, STEM_LANES = 16, STEM_TAPS = 80, STEM_CHUNK = 9 };
+enum { STEM_MARGIN = 16, STEM_LANES = 16, STEM_TAPS = 80, STEM_SIDE = 9 };
 
 typedef struct StemShape {
     Window w;
     int pool;           /* 2: windows of 2 x 2; 1: none */
-    int taps, terms;    /* C*R*S; and what forward adds up: taps, or pairs of them */
+    int taps, lines;    /* C*R*S; and C*R */
+    int terms;          /* of a line: its S taps, or pairs of them that forward adds up at once */
     int lanes;          /* K in whole vectors */
     size_t row, plane, image, slack; /* values; slack: behind the last image, read but not used */
-    size_t tap[STEM_TAPS + STEM_CHUNK]; /* offsets of taps from an output pixel's; filled up with the last one */
-    size_t term[STEM_TAPS];
+    size_t line[STEM_TAPS]; /* offset of a line's first tap from the output pixel's */
 } StemShape;
 
 typedef struct StemKernels {
-    int per_term; /* neighbouring taps of a filter's row that forward adds up at once */
+    int per_term; /* neighbouring taps of a line that forward adds up at once */
     void (*planes)(const StemShape *s, int N, const void *x, void *planes);
     void (*float_planes)(const StemShape *s, int N, const void *x, float *planes);
     /* sums [taps + 1][taps + 1]: row t, column u >= t of sum p p^T over the N images' patches p, and in the last column sum
      * p. `columns` is scratch of stem_columns floats. */
     void (*patches)(const StemShape *s, int N, const float *planes, float *columns, double *sums);
-    /* weights [terms][lanes][per_term]; y and place as block_forward has them. */
+    /* weights [lines][terms][lanes][per_term]; y and place as block_forward has them. */
     void (*forward)(const StemShape *s, const Block *b, int N, const void *planes, const void *weights, void *y,
                     uint8_t *place);
     /* sums [taps + 1][lanes]: of d p over the places picked, and in the last row of d. */

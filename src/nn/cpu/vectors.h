@@ -38,7 +38,7 @@ typedef int32_t VI __attribute__((vector_size(4 * LANES)));
 typedef uint32_t VU __attribute__((vector_size(4 * LANES)));
 
 INLINE V all_lanes(float value) {
-    return (V){0} + value;
+    return value - (V){0}; /* 0 + value would be an addition: it makes 0 of -0 */
 }
 
 INLINE VI all_lanes_int(int32_t value) {
@@ -162,7 +162,11 @@ typedef uint16_t T;
 typedef uint16_t VT __attribute__((vector_size(2 * LANES)));
 
 INLINE V widen(VT t) {
+#if defined(__AVX512F__)
+    return (V)_mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)t), 16); /* gcc 12 converts by halves */
+#else
     return (V)(__builtin_convertvector(t, VU) << 16);
+#endif
 }
 
 INLINE VT narrow(V v) {
