@@ -31,6 +31,8 @@ static const char *const lines[] = {
     "relu | bn | leakyrelu 0.1 | leakyrelu 0.2 | conv 3 5x5 pad 6 | relu | bn | globalavgpool | dropout 0.1",
     "bn | leakyrelu 0.3 | maxpool 2 | conv 5 1x1 | bn | relu | maxpool 1 | conv 4 2x2 | bn | relu | dense 33 | relu | "
     "dropout 0.2 | dense classes",
+    "conv 17 3x3 pad 0 | bn | leakyrelu 0.2 | conv 4 2x2 | bn | relu | dense classes",
+    "dropout 0.2 | conv 33 5x3 | bn | maxpool 2 | dense classes",
 };
 enum { LINES = (int)COUNT_OF(lines) };
 
@@ -411,7 +413,7 @@ static NodeKind kind_at(const Bench *b, int node) {
     return b->plan->nodes[node].kind;
 }
 
-/* What is fused, what is kept, what is done again: the cases that the tests of meaning are to cover. */
+/* What is fused, what is kept: the cases that the tests of meaning are to cover. */
 static void what_is_fused(void **state) {
     (void)state;
     Bench b = bench_new(lines[3], &reference_engine, 16, 3);
@@ -420,11 +422,16 @@ static void what_is_fused(void **state) {
     assert_true(kind_at(&b, 0) == NODE_CONV && kind_at(&b, 1) == NODE_BLOCK && kind_at(&b, 4) == NODE_DENSE);
     assert_true(nodes[1].block.R == 2 && nodes[1].block.slope == 0.1f && nodes[3].block.slope == 1);
     assert_true(nodes[4].slope == 0.2f && nodes[5].slope == 1);
-    assert_true(nodes[0].recomputed && !nodes[0].y.base && nodes[0].dy.per_thread && nodes[1].picked);
-    assert_true(!nodes[2].recomputed && nodes[2].y.base && nodes[2].dy.per_thread);
+    assert_true(!nodes[0].stem && nodes[0].y.base && nodes[0].dy.per_thread && nodes[1].picked);
+    assert_true(nodes[2].y.base && nodes[2].dy.per_thread);
     bench_end(&b);
-    b = bench_new(lines[4], &reference_engine, 16, 1);
-    assert_true(!b.plan->nodes[0].recomputed && b.plan->nodes[0].y.base); /* 50 taps */
+    b = bench_new(lines[3], cpu_engine(), 16, 3);
+    nodes = b.plan->nodes;
+    assert_true(nodes[0].stem && nodes[1].stem == nodes[0].stem && !nodes[0].y.base && !nodes[1].picked);
+    assert_true(!nodes[2].stem && nodes[2].y.base && nodes[3].picked);
+    bench_end(&b);
+    b = bench_new(lines[4], cpu_engine(), 16, 1);
+    assert_true(!b.plan->nodes[0].stem && b.plan->nodes[0].y.base);
     assert_int_equal(b.plan->nodes[1].block.R, 3);
     assert_int_equal(kind_at(&b, b.plan->node_count - 1), NODE_RELU); /* the outputs are the dense layer's own */
     assert_true(b.plan->nodes[b.plan->node_count - 2].slope == 1);
@@ -436,6 +443,27 @@ static void what_is_fused(void **state) {
     b = bench_new("bn | maxpool 2x2 stride 2 pad 1 | relu | dense classes", &reference_engine, 16, 1);
     assert_true(kind_at(&b, 1) == NODE_MAXPOOL && kind_at(&b, 2) == NODE_RELU && b.plan->node_count == 4);
     bench_end(&b);
+}
+
+/* A bias in front of batch norm moves nothing but the running mean: the outputs are the reference's, its gradient is nothing. */
+static void bias_before_norm(void **state) {
+    (void)state;
+    const char *line = "conv 17 3x3 pad 0 bias | bn | leakyrelu 0.2 | maxpool 2 | dense classes";
+    Bench a = bench_new(line, &reference_engine, 16, 1), b = bench_new(line, cpu_engine(), 16, 1);
+    assert_non_null(b.plan->nodes[0].stem);
+    vary_parameters(&a), vary_parameters(&b);
+    train(&a, 16, 0), train(&b, 16, 0);
+    assert_close("logits", plan_logits(b.plan), plan_logits(a.plan), (size_t)16 * CLASSES, 1e-5);
+    assert_close("running statistics", b.model->parameters.values, a.model->parameters.values,
+                 b.model->parameters.total, 1e-6);
+    for (size_t k = 0; k < 17; k++) assert_true(fabsf(b.plan->nodes[0].dbias[k]) < 1e-6f);
+    assert_ok(plan_use_parameters(a.plan));
+    assert_ok(plan_use_parameters(b.plan));
+    StepResult unused;
+    assert_ok(plan_infer(a.plan, &a.feed, a.images, 16, NULL, &unused));
+    assert_ok(plan_infer(b.plan, &b.feed, b.images, 16, NULL, &unused));
+    assert_close("inference", plan_logits(b.plan), plan_logits(a.plan), (size_t)16 * CLASSES, 1e-5);
+    bench_end(&a), bench_end(&b);
 }
 
 /* A last layer `dense | relu`: no logit below 0, none rounded away that float32 has, no gradient through the others. */
@@ -837,6 +865,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(bf16_is_near_float),
         cmocka_unit_test(fused_is_near_apart),
         cmocka_unit_test(what_is_fused),
+        cmocka_unit_test(bias_before_norm),
         cmocka_unit_test(activation_last),
         cmocka_unit_test(same_bits_at_any_threads),
         cmocka_unit_test(same_bits_on_the_study_network),

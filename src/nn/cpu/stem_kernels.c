@@ -426,20 +426,25 @@ INLINE void add_lanes(double *to, V v) {
     for (int i = 0; i < LANES; i++) to[i] += (double)lanes[i];
 }
 
-enum { CHUNK = 9, CHUNK_LINES = 3 }; /* taps at once: of three lines of three, or of one line, of which some may be too many */
+/* Taps at once, as accumulators that stay in registers: of three or nine lines of three, or of one line, some too many. */
+enum { MOST_TAPS = 27, MOST_LINES = 9 };
+
+INLINE int taps_at_once(int lines) {
+    return lines == 9 ? 27 : 9;
+}
 
 /* d p of some taps over some rows of one image's windows, in float: as many as keep their digits. */
-INLINE void backward_rows(const StemShape *s, const Block *b, const T *x, const size_t line[CHUNK_LINES], const T *y,
-                          const T *dy, const uint8_t *place, int rows, int side, int pool, int vectors, int n,
-                          V out[CHUNK + 1][2]) {
+INLINE void backward_rows(const StemShape *s, const Block *b, const T *x, const size_t line[MOST_LINES], const T *y,
+                          const T *dy, const uint8_t *place, int rows, int lines, int pool, int vectors, int n,
+                          V out[MOST_TAPS + 1][2]) {
     size_t K = (size_t)s->w.K, row = s->row;
     int Q = b->Q, step = pool == 2 ? 1 : PIXELS;
-    V tap[CHUNK][2], plain[2];
+    V tap[MOST_TAPS][2], plain[2];
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) {
         plain[v] = (V){0};
-#pragma GCC unroll 9
-        for (int t = 0; t < CHUNK; t++) tap[t][v] = (V){0};
+#pragma GCC unroll 27
+        for (int t = 0; t < taps_at_once(lines); t++) tap[t][v] = (V){0};
     }
     for (int p = 0; p < rows; p++, x += (size_t)pool * row) {
         const T *at = x;
@@ -451,9 +456,9 @@ INLINE void backward_rows(const StemShape *s, const Block *b, const T *x, const 
                 size_t of = first + (size_t)(v * LANES);
                 plain[v] += gradients_at(b, y + of, dy + of, place ? place + of : NULL, Q - q, pool, K, n, g[v]);
             }
-#pragma GCC unroll 9
-            for (int t = 0; t < CHUNK; t++) {
-                const T *from = side == 3 ? at + line[t / 3] + t % 3 : at + line[0] + t, *below = from + row;
+#pragma GCC unroll 27
+            for (int t = 0; t < taps_at_once(lines); t++) {
+                const T *from = lines > 1 ? at + line[t / 3] + t % 3 : at + line[0] + t, *below = from + row;
 #pragma GCC unroll 4
                 for (int j = 0; j < GRADIENTS; j++) {
                     int pixel = j * APART;
@@ -466,31 +471,31 @@ INLINE void backward_rows(const StemShape *s, const Block *b, const T *x, const 
     }
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) {
-        out[CHUNK][v] = plain[v];
-#pragma GCC unroll 9
-        for (int t = 0; t < CHUNK; t++) out[t][v] = tap[t][v];
+        out[MOST_TAPS][v] = plain[v];
+#pragma GCC unroll 27
+        for (int t = 0; t < taps_at_once(lines); t++) out[t][v] = tap[t][v];
     }
 }
 
 INLINE void backward_filters(const StemShape *s, const Block *b, int N, const T *planes, const T *y, const T *dy,
-                             const uint8_t *place, double *sums, int side, int pool, int vectors, bool whole, int k) {
+                             const uint8_t *place, double *sums, int lines, int pool, int vectors, bool whole, int k) {
     enum { WINDOWS = 128 };
-    int P = b->P, rows = WINDOWS / b->Q > 1 ? WINDOWS / b->Q : 1, lines = side == 3 ? CHUNK_LINES : 1;
+    int P = b->P, rows = WINDOWS / b->Q > 1 ? WINDOWS / b->Q : 1;
     int n = whole ? LANES : lanes_at(s->w.K, k);
     sums += k;
     for (int l = 0; l < s->lines; l += lines) {
-        size_t line[CHUNK_LINES];
-        for (int i = 0; i < CHUNK_LINES; i++) line[i] = s->line[l + i < s->lines ? l + i : l];
+        size_t line[MOST_LINES];
+        for (int i = 0; i < MOST_LINES; i++) line[i] = s->line[l + i < s->lines ? l + i : l];
         int first = l * s->w.S, count = s->taps - first < lines * s->w.S ? s->taps - first : lines * s->w.S;
         for (int i = 0; i < N; i++)
             for (int p = 0; p < P; p += rows) {
-                V out[CHUNK + 1][2];
+                V out[MOST_TAPS + 1][2];
                 size_t at = (size_t)(i * P + p) * (size_t)b->Q * (size_t)s->w.K + (size_t)k;
                 backward_rows(s, b, planes + (size_t)i * s->image + (size_t)(p * pool) * s->row, line, y + at, dy + at,
-                              pool == 2 ? place + at : NULL, P - p < rows ? P - p : rows, side, pool, vectors, n, out);
+                              pool == 2 ? place + at : NULL, P - p < rows ? P - p : rows, lines, pool, vectors, n, out);
                 for (int v = 0; v < vectors; v++) {
                     for (int t = 0; t < count; t++) add_lanes(sums + (first + t) * s->lanes + v * LANES, out[t][v]);
-                    if (l == 0) add_lanes(sums + s->taps * s->lanes + v * LANES, out[CHUNK][v]);
+                    if (l == 0) add_lanes(sums + s->taps * s->lanes + v * LANES, out[MOST_TAPS][v]);
                 }
             }
     }
@@ -499,8 +504,15 @@ INLINE void backward_filters(const StemShape *s, const Block *b, int N, const T 
 static void backward(const StemShape *s, const Block *b, int N, const void *planes, const void *y, const void *dy,
                      const uint8_t *place, double *sums) {
     memset(sums, 0, (size_t)(s->taps + 1) * (size_t)s->lanes * sizeof *sums);
+#define BACKWARD_LINES(lines, pool, vectors, whole, k)                                                                 \
+    backward_filters(s, b, N, planes, y, dy, place, sums, lines, pool, vectors, whole, k)
 #define BACKWARD_FILTERS(side, pool, vectors, whole, k)                                                                \
-    backward_filters(s, b, N, planes, y, dy, place, sums, side, pool, vectors, whole, k)
+    do {                                                                                                               \
+        if (side == 3 && LANES == 16 && s->lines == 9)                                                                 \
+            for (int v = 0; v < vectors; v++) BACKWARD_LINES(9, pool, 1, whole, k + v * LANES);                        \
+        else                                                                                                           \
+            BACKWARD_LINES(side == 3 ? 3 : 1, pool, vectors, whole, k);                                                \
+    } while (0)
     EACH_FILTERS(s, BACKWARD_FILTERS)
 #undef BACKWARD_FILTERS
 }
