@@ -16,24 +16,30 @@ INLINE float element_value(T t) {
 #endif
 }
 
-/* Writes the values of the images only: margins and padding are 0 from the start, and stay so. */
-#define SPREAD_IMAGES(convert)                                                                                         \
+/* Writes the values of the images only: margins and padding are 0 from the start, and stay so. Three channels are taken apart
+ * together, which compilers do by whole vectors. */
+#define SPREAD_IMAGES(value)                                                                                           \
     const Window *w = &s->w;                                                                                           \
-    const T *from = x;                                                                                                 \
+    const T *restrict from = x;                                                                                        \
+    size_t width = (size_t)w->W, C = (size_t)w->C;                                                                     \
     for (int i = 0; i < N; i++)                                                                                        \
-        for (int h = 0; h < w->H; h++, from += (size_t)w->W * (size_t)w->C)                                            \
-            for (int c = 0; c < w->C; c++) {                                                                           \
-                size_t at = (size_t)i * s->image + (size_t)c * s->plane + (size_t)(h + w->pad_h) * s->row;             \
-                for (int v = 0; v < w->W; v++) to[at + STEM_MARGIN + (size_t)v] = convert(from[v * w->C + c]);          \
-            }
+        for (int h = 0; h < w->H; h++, from += width * C) {                                                            \
+            size_t row = (size_t)i * s->image + (size_t)(h + w->pad_h) * s->row + STEM_MARGIN;                         \
+            for (size_t v = 0; C == 3 && v < width; v++) {                                                             \
+                to[row + v] = value(from[3 * v]);                                                                      \
+                to[row + s->plane + v] = value(from[3 * v + 1]);                                                       \
+                to[row + 2 * s->plane + v] = value(from[3 * v + 2]);                                                   \
+            }                                                                                                          \
+            for (size_t c = 0; C != 3 && c < C; c++)                                                                   \
+                for (size_t v = 0; v < width; v++) to[row + c * s->plane + v] = value(from[v * C + c]);                \
+        }
 
 static void spread_planes(const StemShape *s, int N, const void *x, void *planes) {
     T *restrict to = planes;
     SPREAD_IMAGES()
 }
 
-static void spread_float_planes(const StemShape *s, int N, const void *x, float *planes) {
-    float *restrict to = planes;
+static void spread_float_planes(const StemShape *s, int N, const void *x, float *restrict to) {
     SPREAD_IMAGES(element_value)
 }
 
@@ -119,38 +125,46 @@ static void sum_columns(const StemShape *s, int N, const float *a, float *column
     }
 }
 
-/* What of a row's sums by column counts for a tap at `at` in a filter of `size`: all but the columns at the edges that it
- * never meets. */
-static double inside_row(const float *columns, int width, int at, int size, int pad) {
-    double sum = 0;
-    for (int v = at > pad ? at - pad : 0; v < width - (size - 1 - at > pad ? size - 1 - at - pad : 0); v++)
-        sum += (double)columns[v];
-    return sum;
+static double sum_all(const float *values, size_t count) {
+    enum { APART_AT = 16 };
+    double part[APART_AT] = {0};
+    for (size_t i = 0; i < count; i += APART_AT)
+        for (size_t j = 0; j < APART_AT; j++) part[j] += (double)values[i + j];
+    for (size_t j = APART_AT / 2; j > 0; j /= 2)
+        for (size_t k = 0; k < j; k++) part[k] += part[k + j];
+    return part[0];
 }
 
-/* The sum over output pixels for a tap at filter row r and column c. */
-static double inside(const StemShape *s, const float *columns, int r, int c) {
+/* by_row[r], for a filter's rows: the sum over its output pixels of `columns` of a tap in filter column q, of which the columns
+ * and rows at the edges do not count that the tap never meets. */
+static void sum_inside(const StemShape *s, const float *columns, int q, double by_row[STEM_SIDE]) {
+    const Window *w = &s->w;
     Rows rows = rows_of(s);
-    size_t of_class = (size_t)(2 * s->w.S - 1) * (s->row - STEM_MARGIN);
-    int above = r > s->w.pad_h ? r - s->w.pad_h : 0, below = s->w.R - 1 - r - s->w.pad_h;
-    double sum = 0;
-    for (int class = above; class < rows.classes - (below > 0 ? below : 0); class++)
-        sum += inside_row(columns + (size_t)class * of_class, s->w.W, c, s->w.S, s->w.pad_w);
-    return sum;
+    size_t width = s->row - STEM_MARGIN, of_class = (size_t)(2 * w->S - 1) * width;
+    int left = q - w->pad_w, right = w->S - 1 - q - w->pad_w;
+    memset(by_row, 0, (size_t)w->R * sizeof *by_row);
+    for (int class = 0; class < rows.classes; class++, columns += of_class) {
+        double sum = sum_all(columns, width);
+        for (int v = 0; v < left; v++) sum -= (double)columns[v];
+        for (int v = 0; v < right; v++) sum -= (double)columns[w->W - 1 - v];
+        for (int r = 0; r < w->R; r++)
+            if (class >= r - w->pad_h && class < rows.classes - (w->R - 1 - r - w->pad_h)) by_row[r] += sum;
+    }
 }
 
 /* Every pair of taps of channels c and d that are `down` rows apart. */
 static void patches_apart(const StemShape *s, int c, int d, int down, const float *columns, double *sums) {
     int R = s->w.R, S = s->w.S, order = s->taps + 1;
     size_t width = s->row - STEM_MARGIN;
-    for (int shift = 1 - S; shift < S; shift++) {
-        const float *of_shift = columns + (size_t)(shift + S - 1) * width;
-        for (int r = down < 0 ? -down : 0; r < R && r + down < R; r++)
-            for (int q = shift < 0 ? -shift : 0; q < S && q + shift < S; q++) {
+    double by_row[STEM_SIDE];
+    for (int shift = 1 - S; shift < S; shift++)
+        for (int q = shift < 0 ? -shift : 0; q < S && q + shift < S; q++) {
+            sum_inside(s, columns + (size_t)(shift + S - 1) * width, q, by_row);
+            for (int r = down < 0 ? -down : 0; r < R && r + down < R; r++) {
                 int t = (c * R + r) * S + q, u = (d * R + r + down) * S + q + shift;
-                if (u >= t) sums[t * order + u] = inside(s, of_shift, r, q);
+                if (u >= t) sums[t * order + u] = by_row[r];
             }
-    }
+        }
 }
 
 static void patches(const StemShape *s, int N, const float *planes, float *columns, double *sums) {
@@ -163,7 +177,11 @@ static void patches(const StemShape *s, int N, const float *planes, float *colum
                 patches_apart(s, c, d, down, columns, sums);
             }
         sum_columns(s, N, a, columns);
-        for (int t = 0; t < R * S; t++) sums[(c * R * S + t) * order + s->taps] = inside(s, columns, t / S, t % S);
+        for (int q = 0; q < S; q++) {
+            double by_row[STEM_SIDE];
+            sum_inside(s, columns, q, by_row);
+            for (int r = 0; r < R; r++) sums[((c * R + r) * S + q) * order + s->taps] = by_row[r];
+        }
     }
 }
 
