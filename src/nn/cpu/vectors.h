@@ -102,6 +102,16 @@ INLINE V choose(Mask mask, V yes, V no) {
 #endif
 }
 
+/* v where `gate` is positive, slope * v elsewhere, also where it is NaN. */
+INLINE V where_positive(V gate, V v, float slope) {
+#if defined(__AVX512F__)
+    __mmask16 rest = _mm512_cmp_ps_mask((__m512)gate, _mm512_setzero_ps(), _CMP_NGT_UQ);
+    return (V)_mm512_mask_mul_ps((__m512)v, rest, (__m512)v, _mm512_set1_ps(slope));
+#else
+    return choose(greater(gate, (V){0}), v, v * slope);
+#endif
+}
+
 /* a * b + c, rounded once where the instruction set has that. */
 INLINE V multiply_add(V a, V b, V c) {
 #if defined(__AVX512F__)
