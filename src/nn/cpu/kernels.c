@@ -225,7 +225,12 @@ INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
 }
 #else
 typedef Mask PickMask;
-typedef VI Pick, Places; /* a pick: the bits of floats */
+typedef VI Pick; /* the bits of floats */
+#if defined(__AVX512F__)
+typedef __m128i Places;
+#else
+typedef VI Places;
+#endif
 
 INLINE VI falling(const Norm *norm) {
     return choose_int(greater((V){0}, norm->scale.part[0]), all_lanes_int(INT32_MIN), (VI){0});
@@ -248,14 +253,21 @@ INLINE Elements picked_elements(Pick pick, VI turn) {
 }
 
 INLINE Places choose_place(PickMask mask, int place, Places places) {
+#if defined(__AVX512F__)
+    return _mm_mask_mov_epi8(places, mask, _mm_set1_epi8((char)place));
+#else
     return choose_int(mask, all_lanes_int(place), places);
+#endif
 }
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 
 INLINE void store_places(uint8_t *to, Places places, int n) {
 #if defined(__AVX512F__)
-    _mm512_mask_cvtepi32_storeu_epi8(to, first_lanes(n), (__m512i)places);
+    if (n == WIDE)
+        _mm_storeu_si128((__m128i *)to, places);
+    else
+        _mm_mask_storeu_epi8(to, first_lanes(n), places);
 #else
     Bytes bytes = __builtin_convertvector(places, Bytes);
     memcpy(to, &bytes, (size_t)n);
@@ -516,11 +528,24 @@ INLINE size_t tap(const Window *w, const Inside *in, int r, int s) {
     return in->first + ((size_t)r * (size_t)w->W + (size_t)s) * (size_t)w->C;
 }
 
-/* Every output pixel of a window, with `in` set. */
-#define EACH_PIXEL(w)                                                                                                  \
+/* call(in, n) for every output pixel, `in` its window, and for the n channels from c, the first of which has the index `at` among
+ * the outputs. A window of 2x2 has constant sizes. */
+#define EACH_WINDOW(w, call)                                                                                           \
     for (int i = 0; i < (w)->N; i++)                                                                                   \
         for (int p = 0; p < (w)->P; p++)                                                                               \
-            for (int q = 0; q < (w)->Q; q++)
+            for (int q = 0; q < (w)->Q; q++) {                                                                         \
+                const Inside in_ = inside((w), i, p, q);                                                               \
+                const Inside square_ = {in_.r0, in_.r0 + 2, in_.s0, in_.s0 + 2, in_.first};                            \
+                const bool is_square_ = in_.r1 == square_.r1 && in_.s1 == square_.s1;                                  \
+                size_t at = (((size_t)i * (size_t)(w)->P + (size_t)p) * (size_t)(w)->Q + (size_t)q) * (size_t)(w)->C;  \
+                for (int c = 0; c < (w)->C; c += WIDE, at += WIDE)                                                     \
+                    if ((w)->C - c < WIDE)                                                                             \
+                        call(in_, (w)->C - c);                                                                         \
+                    else if (is_square_)                                                                               \
+                        call(square_, WIDE);                                                                           \
+                    else                                                                                               \
+                        call(in_, WIDE);                                                                               \
+            }
 #define EACH_TAP(in)                                                                                                   \
     for (int r = (in).r0; r < (in).r1; r++)                                                                            \
         for (int s = (in).s0; s < (in).s1; s++)
@@ -530,7 +555,11 @@ INLINE void store_words(uint16_t *to, const VI part[PARTS], int n) {
 #ifdef WIDE_BF16
     store_elements(to, _mm512_or_si512((__m512i)part[0], _mm512_slli_epi32((__m512i)part[1], 16)), n);
 #elif defined(__AVX512F__)
-    _mm512_mask_cvtepi32_storeu_epi16(to, first_lanes(n), (__m512i)part[0]);
+    __m256i words = _mm512_cvtepi32_epi16((__m512i)part[0]);
+    if (n == WIDE)
+        _mm256_storeu_si256((__m256i *)to, words);
+    else
+        _mm256_mask_storeu_epi16(to, first_lanes(n), words);
 #else
     typedef uint16_t Words __attribute__((vector_size(2 * LANES)));
     Words words = __builtin_convertvector(part[0], Words);
@@ -572,16 +601,9 @@ INLINE void max_taps(const Window *w, const Inside in, int n, const T *x, T *y, 
 static void maxpool_forward(const Window *w, const void *x, void *y, uint16_t *place) {
     const T *from = x;
     T *to = y;
-    EACH_PIXEL(w) {
-        const Inside in = inside(w, i, p, q);
-        for (int c = 0; c < w->C; c += WIDE) {
-#define TAPS(n) max_taps(w, in, (n), from + c, to + c, place + c)
-            WHOLE_OR_PART(wide_at(w->C, c), TAPS);
+#define TAPS(in, n) max_taps(w, in, (n), from + c, to + at, place + at)
+    EACH_WINDOW(w, TAPS)
 #undef TAPS
-        }
-        to += w->C;
-        place += w->C;
-    }
 }
 
 INLINE void max_taps_backward(const Window *w, const Inside in, int n, const T *dy, const uint16_t *place, T *dx) {
@@ -601,19 +623,12 @@ static void maxpool_backward(const Window *w, const void *dy, const uint16_t *pl
     const T *from = dy;
     T *to = dx;
     memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-    EACH_PIXEL(w) {
-        const Inside in = inside(w, i, p, q);
-        for (int c = 0; c < w->C; c += WIDE) {
-#define TAPS(n) max_taps_backward(w, in, (n), from + c, place + c, to + c)
-            WHOLE_OR_PART(wide_at(w->C, c), TAPS);
+#define TAPS(in, n) max_taps_backward(w, in, (n), from + at, place + at, to + c)
+    EACH_WINDOW(w, TAPS)
 #undef TAPS
-        }
-        from += w->C;
-        place += w->C;
-    }
 }
 
-static float taps_of(const Inside *in) {
+INLINE float taps_of(const Inside *in) {
     return (float)((in->r1 - in->r0) * (in->s1 - in->s0));
 }
 
@@ -627,15 +642,9 @@ INLINE void average_taps(const Window *w, const Inside in, int n, const T *x, T 
 static void avgpool_forward(const Window *w, const void *x, void *y) {
     const T *from = x;
     T *to = y;
-    EACH_PIXEL(w) {
-        const Inside in = inside(w, i, p, q);
-        for (int c = 0; c < w->C; c += WIDE) {
-#define TAPS(n) average_taps(w, in, (n), from + c, to + c)
-            WHOLE_OR_PART(wide_at(w->C, c), TAPS);
+#define TAPS(in, n) average_taps(w, in, (n), from + c, to + at)
+    EACH_WINDOW(w, TAPS)
 #undef TAPS
-        }
-        to += w->C;
-    }
 }
 
 INLINE void average_taps_backward(const Window *w, const Inside in, int n, const T *dy, T *dx) {
@@ -651,15 +660,9 @@ static void avgpool_backward(const Window *w, const void *dy, void *dx) {
     const T *from = dy;
     T *to = dx;
     memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-    EACH_PIXEL(w) {
-        const Inside in = inside(w, i, p, q);
-        for (int c = 0; c < w->C; c += WIDE) {
-#define TAPS(n) average_taps_backward(w, in, (n), from + c, to + c)
-            WHOLE_OR_PART(wide_at(w->C, c), TAPS);
+#define TAPS(in, n) average_taps_backward(w, in, (n), from + at, to + c)
+    EACH_WINDOW(w, TAPS)
 #undef TAPS
-        }
-        from += w->C;
-    }
 }
 
 /* ---- Conversion ---- */
