@@ -686,7 +686,16 @@ static void to_float(const void *x, size_t count, float *y) {
 /* ---- Gradients and optimizers: always float ---- */
 
 static void sum_slots(const float *slots, size_t stride, int count, size_t from, size_t to, float *out) {
-    for (size_t i = from; i < to; i += LANES) {
+    enum { AT_ONCE = 4 }; /* vectors: fewer streams of memory are followed at a time than there are slots */
+    size_t i = from;
+    for (; i + AT_ONCE * LANES <= to; i += AT_ONCE * LANES) {
+        V sums[AT_ONCE] = {{0}};
+        for (int s = 0; s < count; s++)
+            for (size_t k = 0; k < AT_ONCE; k++)
+                sums[k] += load_float(slots + (size_t)s * stride + i + k * LANES, LANES);
+        for (size_t k = 0; k < AT_ONCE; k++) store_float(out + i + k * LANES, sums[k], LANES);
+    }
+    for (; i < to; i += LANES) {
         int n = to - i < LANES ? (int)(to - i) : LANES;
         V sum = {0};
         for (int s = 0; s < count; s++) sum += load_float(slots + (size_t)s * stride + i, n);

@@ -78,8 +78,24 @@ INLINE Mask equal_int(VI a, VI b) {
 #endif
 }
 
+INLINE Mask greater_int(VI a, VI b) {
+#if defined(__AVX512F__)
+    return _mm512_cmpgt_epi32_mask((__m512i)a, (__m512i)b);
+#else
+    return a > b;
+#endif
+}
+
 INLINE Mask either(Mask a, Mask b) {
     return (Mask)(a | b);
+}
+
+INLINE Mask both(Mask a, Mask b) {
+    return (Mask)(a & b);
+}
+
+INLINE Mask but_not(Mask a, Mask b) {
+    return (Mask)(a & ~b);
 }
 
 INLINE VI choose_int(Mask mask, VI yes, VI no) {
