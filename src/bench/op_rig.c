@@ -8,9 +8,10 @@
 #include <string.h>
 
 enum {
-    STREAM_BYTES = 128 << 20, /* of all sets of a block: more than the caches hold */
-    CHANNEL_ARRAYS = 6,       /* of a block: mean, scale, shift, a, b, c; a dense layer's bias is the first */
-    LARGEST = 3               /* of the integers in products */
+    BATCH = 128,            /* images, of a block's sets */
+    MOST_BYTES = 128 << 20, /* of all sets: odd blocks are not to fill the memory */
+    CHANNEL_ARRAYS = 6,     /* of a block: mean, scale, shift, a, b, c; a dense layer's bias is the first */
+    LARGEST = 3             /* of the integers in products */
 };
 
 static bool has_pool(const OpCase *c) {
@@ -43,6 +44,10 @@ static void size_block(OpRig *r) {
     if (pass != OP_MOMENTS && pool) r->bytes[PICKED] = pooled;
     if ((pass == OP_FORWARD || pass == OP_BACKWARD) && pool) r->bytes[PLACE] = outputs_of(c);
     if (pass == OP_SUMS || pass == OP_BACKWARD) r->bytes[DY] = pooled;
+    r->in_sets[X] = !pool && pass != OP_MOMENTS;
+    r->in_sets[DY] = pass == OP_BACKWARD;
+    r->in_sets[PICKED] = r->in_sets[PLACE] = true;
+    r->in_sets[OUT] = pass == OP_FORWARD;
     r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
     r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? outputs_of(c) : inputs_of(c);
     r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
@@ -134,7 +139,7 @@ done:
 }
 
 static cf_status fill_set(const OpRig *r, char *set) {
-    memset(set, 0xff, r->set_bytes); /* NaN everywhere: an output that nothing writes is found */
+    memset(set, 0xff, r->shared_bytes + r->set_bytes); /* NaN everywhere: an output that nothing writes is found */
     FORWARD(fill_region(r, set, X));
     FORWARD(fill_region(r, set, DY));
     FORWARD(fill_region(r, set, WEIGHTS));
@@ -176,24 +181,41 @@ static cf_status make_conv(OpRig *r) {
     return status;
 }
 
-static cf_status make_seats(OpRig *r, bool stream) {
-    for (int i = 0; i < REGIONS; i++) {
-        r->at[i] = r->set_bytes;
-        r->set_bytes += (r->bytes[i] + 63) / 64 * 64;
-    }
-    int64_t most = STREAM_BYTES / r->threads / (int64_t)r->set_bytes;
-    r->sets = stream ? most + 1 : 1;
+/* The regions of every set first, then those of the first set. */
+static void place_regions(OpRig *r) {
+    size_t *const sizes[] = {&r->shared_bytes, &r->set_bytes};
+    for (int in_sets = 0; in_sets < 2; in_sets++)
+        for (int i = 0; i < REGIONS; i++) {
+            if (r->in_sets[i] != (bool)in_sets) continue;
+            r->at[i] = r->shared_bytes + r->set_bytes;
+            *sizes[in_sets] += (r->bytes[i] + 63) / 64 * 64;
+        }
+}
+
+static int64_t sets_of(const OpRig *r) {
+    int64_t slices = BATCH / r->c->w.N, most = MOST_BYTES / r->threads / (int64_t)(r->set_bytes + 1);
+    int64_t share = (slices + r->threads - 1) / r->threads;
+    share = share < most ? share : most;
+    return share > 1 ? share : 1;
+}
+
+static cf_status make_seats(OpRig *r, bool batch) {
+    place_regions(r);
+    r->sets = batch ? sets_of(r) : 1;
     FORWARD(memory_new((size_t)r->threads, sizeof *r->seats, &r->seats));
     for (int t = 0; t < r->threads; t++) {
         char **memory = &r->seats[t].memory;
-        FORWARD(memory_new((size_t)r->sets, r->set_bytes, memory));
+        FORWARD(memory_new(r->shared_bytes + (size_t)r->sets * r->set_bytes, 1, memory));
         FORWARD(fill_set(r, *memory));
-        for (int64_t s = 1; s < r->sets; s++) memcpy(*memory + (size_t)s * r->set_bytes, *memory, r->set_bytes);
+        for (int64_t s = 1; s < r->sets; s++) {
+            char *first = *memory + r->shared_bytes;
+            memcpy(first + (size_t)s * r->set_bytes, first, r->set_bytes);
+        }
     }
     return CF_OK;
 }
 
-cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool stream, OpRig *r) {
+cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch, OpRig *r) {
     *r = (OpRig){.c = c, .engine = engine, .threads = threads};
     FORWARD(make_channels(r));
     if (c->kind == OP_CONV) FORWARD(make_conv(r));
@@ -202,23 +224,23 @@ cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool strea
         size_block(r);
     else
         size_product(r);
-    return make_seats(r, stream);
+    return make_seats(r, batch);
 }
 
 /* ---- A unit of work ---- */
 
-static cf_status conv_unit(const OpRig *r, char *set, int thread) {
+static cf_status conv_unit(const OpRig *r, char *const region[REGIONS], int thread) {
     const Engine *e = r->engine;
-    void *x = set + r->at[X], *dy = set + r->at[DY], *out = set + r->at[OUT];
+    void *x = region[X], *dy = region[DY], *out = region[OUT];
     if (r->c->pass == OP_FORWARD) return e->conv_forward(r->conv, thread, x, out);
     if (r->c->pass == OP_BACKWARD_DATA) return e->conv_backward_data(r->conv, thread, dy, out);
     return e->conv_backward_weights(r->conv, thread, x, dy, out);
 }
 
-static cf_status dense_unit(const OpRig *r, char *set, int thread) {
+static cf_status dense_unit(const OpRig *r, char *const region[REGIONS], int thread) {
     const Engine *e = r->engine;
     const DenseShape *d = &r->c->dense;
-    char *x = set + r->at[X], *dy = set + r->at[DY], *weights = set + r->at[WEIGHTS], *out = set + r->at[OUT];
+    char *x = region[X], *dy = region[DY], *weights = region[WEIGHTS], *out = region[OUT];
     size_t of_x = r->bytes[X] / (size_t)d->N, of_dy = r->bytes[DY] / (size_t)d->N,
            of_out = r->bytes[OUT] / (size_t)d->N;
     bool forward = r->c->pass == OP_FORWARD;
@@ -238,11 +260,11 @@ static cf_status dense_unit(const OpRig *r, char *set, int thread) {
     return CF_OK;
 }
 
-static cf_status block_unit(const OpRig *r, char *set) {
+static cf_status block_unit(const OpRig *r, char *const region[REGIONS]) {
     const Kernels *k = r->engine->kernels;
     const Block *b = &r->block;
-    void *x = set + r->at[X], *dy = set + r->at[DY], *picked = set + r->at[PICKED], *out = set + r->at[OUT];
-    uint8_t *place = (uint8_t *)set + r->at[PLACE];
+    void *x = region[X], *dy = region[DY], *picked = region[PICKED], *out = region[OUT];
+    uint8_t *place = (uint8_t *)region[PLACE];
     double *sums = out;
     int N = r->c->w.N;
     if (!has_pool(r->c)) picked = x;
@@ -265,10 +287,12 @@ static cf_status block_unit(const OpRig *r, char *set) {
 
 cf_status rig_run(OpRig *r, int seat, int thread) {
     Seat *s = &r->seats[seat];
-    char *set = s->memory + (size_t)(s->turn++ % r->sets) * r->set_bytes;
-    if (r->c->kind == OP_CONV) return conv_unit(r, set, thread);
-    if (r->c->kind == OP_DENSE) return dense_unit(r, set, thread);
-    return block_unit(r, set);
+    size_t set = (size_t)(s->turn++ % r->sets) * r->set_bytes;
+    char *region[REGIONS];
+    for (int i = 0; i < REGIONS; i++) region[i] = s->memory + r->at[i] + (r->in_sets[i] ? set : 0);
+    if (r->c->kind == OP_CONV) return conv_unit(r, region, thread);
+    if (r->c->kind == OP_DENSE) return dense_unit(r, region, thread);
+    return block_unit(r, region);
 }
 
 /* ---- Comparing ---- */

@@ -1,8 +1,12 @@
 /* A case of operation ready to run: an engine's objects, and for each thread a seat with arrays of its own.
  *
  * A unit of work is what one thread does: a slice of a convolution or block, the whole of a dense layer tile by tile. The
- * arrays of a product are used again and again, so they lie in the caches as far as they fit, as a slice's do in a step. A
- * block's may be as many as the caches cannot hold, used in turn: its speed is then that of memory.
+ * arrays of a product are used again and again, so they lie in the caches as far as they fit, as a slice's do in a step.
+ * A block's arrays lie where a training step has them. What the thread has just written, or will read next, is one array per
+ * thread and stays in the nearest caches: the input of the moments; with a pool that of forward and backward too, where a first
+ * convolution has just been done again, and the gradient it gets; the gradient that the sums read. The others are arrays of the
+ * whole batch, of which a thread has a set for each slice, used in turn: of 128 images, they lie in the last cache or, where
+ * that is too small, in memory. (Behind other convolutions and without a pool, forward and backward find their input there too.)
  *
  * Inputs are small integers (and factors that are multiples of 1/64), so that every sum is exact in float32 and every input
  * in bfloat16. What differs from the reference by more than the one rounding of a bfloat16 output is then an error.
@@ -17,7 +21,7 @@ typedef enum Region { X, DY, WEIGHTS, PICKED, PLACE, OUT, REGIONS } Region;
 typedef enum OutType { OUT_ELEMENTS, OUT_FLOATS, OUT_DOUBLES, OUT_SLOT } OutType;
 
 typedef struct Seat {
-    _Alignas(64) char *memory; /* sets, one behind the other */
+    _Alignas(64) char *memory; /* the regions that are the same in every set, then the sets */
     int64_t turn;              /* units done */
 } Seat;
 
@@ -27,8 +31,10 @@ typedef struct OpRig {
     Conv *conv;
     Dense *dense;
     Block block;
-    float *channels; /* CHANNEL_ARRAYS x K */
-    size_t bytes[REGIONS], at[REGIONS], set_bytes;
+    float *channels;                    /* CHANNEL_ARRAYS x K */
+    size_t bytes[REGIONS], at[REGIONS]; /* at: in the first set */
+    bool in_sets[REGIONS];
+    size_t shared_bytes, set_bytes;
     OutType out_type;
     size_t out_count;
     int threads, inner; /* units of work in a piece */
@@ -36,8 +42,8 @@ typedef struct OpRig {
     Seat *seats;
 } OpRig;
 
-/* `stream`: as many sets as the caches cannot hold. rig_free even if it fails; *r begins zeroed. */
-cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool stream, OpRig *r);
+/* `batch`: a block has the sets of a batch, else one. rig_free even if it fails; *r begins zeroed. */
+cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch, OpRig *r);
 void rig_free(OpRig *r);
 /* A unit of work on the next set of a seat. Allocates nothing. */
 cf_status rig_run(OpRig *r, int seat, int thread);

@@ -1,27 +1,13 @@
-/* The kernels of layout_kernels.h, compiled once per instruction set (KERNEL_ISA). The compiler turns a vector of 16 lanes
- * into one AVX-512, two AVX2 or four SSE registers. */
+/* The kernels of layout_kernels.h, compiled once per instruction set (KERNEL_ISA): so many points at once as a register holds. */
 #include "embed/layout_kernels.h"
+
+#include "nn/cpu/vectors.h"
 
 #include <string.h>
 
-#define PASTE_(a, b) a##b
-#define PASTE(a, b)  PASTE_(a, b)
-#define TEXT_(a)     #a
-#define TEXT(a)      TEXT_(a)
+typedef uint64_t VW __attribute__((vector_size(4 * LANES))); /* half as many lanes */
 
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float V __attribute__((vector_size(64)));
-typedef int32_t VI __attribute__((vector_size(64)));
-typedef uint32_t VU __attribute__((vector_size(64)));
-typedef uint64_t VW __attribute__((vector_size(64))); /* 8 lanes */
-
-enum { LANES = LAYOUT_LANES };
 static const float farthest_move = 4; /* of a coordinate, in units of the step size */
-
-INLINE V choose(VI mask, V yes, V no) {
-    return (V)((mask & (VI)yes) | (~mask & (VI)no));
-}
 
 /* ---- x^p ---- */
 
@@ -49,10 +35,23 @@ INLINE V power_of(V x, float p) {
 
 /* ---- Philox4x32-10, a key of the stream's and a counter per lane ---- */
 
+/* Products of the even lanes. */
+INLINE VW multiply_even(VU a, uint32_t factor) {
+#if defined(__AVX512F__)
+    return (VW)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi32((int32_t)factor));
+#elif defined(__AVX2__)
+    return (VW)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi32((int32_t)factor));
+#elif defined(__SSE2__)
+    return (VW)_mm_mul_epu32((__m128i)a, _mm_set1_epi32((int32_t)factor));
+#else
+    return ((VW)a & 0xffffffffu) * factor;
+#endif
+}
+
 INLINE void wide_multiply(VU x, uint32_t factor, VU *high, VU *low) {
-    VW even = ((VW)x & 0xffffffffu) * factor, odd = ((VW)x >> 32) * factor;
+    VW even = multiply_even(x, factor), odd = multiply_even((VU)((VW)x >> 32), factor);
     *high = (VU)((even >> 32) | (odd & 0xffffffff00000000u));
-    *low = x * factor;
+    *low = (VU)((even & 0xffffffffu) | (odd << 32));
 }
 
 INLINE void random_block(const RngStream *stream, VU key, uint32_t block, VU words[4]) {
@@ -75,8 +74,9 @@ INLINE void random_block(const RngStream *stream, VU key, uint32_t block, VU wor
 /* ---- Moves ---- */
 
 INLINE V clip(V x) {
-    V low = choose(x < -farthest_move, (V){0} - farthest_move, x);
-    return choose(x > farthest_move, (V){0} + farthest_move, low);
+    const V limit = all_lanes(farthest_move);
+    V low = choose(greater(-limit, x), -limit, x);
+    return choose(greater(x, limit), limit, low);
 }
 
 /* Two floats, as one word: half the loads of taking coordinates one by one. */
@@ -87,12 +87,24 @@ INLINE uint64_t pair_at(const float *others, uint32_t index) {
 }
 
 INLINE void fetch_pairs(const float *p, const uint32_t *i, V at[2]) {
+#if defined(__AVX512F__)
     V first = (V)(VW){pair_at(p, i[0]), pair_at(p, i[1]), pair_at(p, i[2]), pair_at(p, i[3]),
                       pair_at(p, i[4]), pair_at(p, i[5]), pair_at(p, i[6]), pair_at(p, i[7])};
     V second = (V)(VW){pair_at(p, i[8]),  pair_at(p, i[9]),  pair_at(p, i[10]), pair_at(p, i[11]),
                        pair_at(p, i[12]), pair_at(p, i[13]), pair_at(p, i[14]), pair_at(p, i[15])};
     at[0] = __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     at[1] = __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+#elif defined(__AVX2__)
+    /* In an order that the shuffle within halves of a register undoes. */
+    V first = (V)(VW){pair_at(p, i[0]), pair_at(p, i[1]), pair_at(p, i[4]), pair_at(p, i[5])};
+    V second = (V)(VW){pair_at(p, i[2]), pair_at(p, i[3]), pair_at(p, i[6]), pair_at(p, i[7])};
+    at[0] = (V)_mm256_shuffle_ps((__m256)first, (__m256)second, 0x88);
+    at[1] = (V)_mm256_shuffle_ps((__m256)first, (__m256)second, 0xdd);
+#else
+    V first = (V)(VW){pair_at(p, i[0]), pair_at(p, i[1])}, second = (V)(VW){pair_at(p, i[2]), pair_at(p, i[3])};
+    at[0] = __builtin_shufflevector(first, second, 0, 2, 4, 6);
+    at[1] = __builtin_shufflevector(first, second, 1, 3, 5, 7);
+#endif
 }
 
 INLINE void fetch(const LayoutPass *pass, VU index, V *at, int components) {
@@ -120,20 +132,20 @@ INLINE V differences(const V *y, V *off, int components) {
 }
 
 /* Down the gradient of -log(1 / (1 + a d^2b)). */
-INLINE void pull(const LayoutPass *pass, VU to, VI active, V *y, V *off, int components) {
+INLINE void pull(const LayoutPass *pass, VU to, Mask active, V *y, V *off, int components) {
     fetch(pass, to, off, components);
     V square = differences(y, off, components), power = power_of(square, pass->b);
     V factor = (-2 * pass->a * pass->b) * power / (square * (1.0f + pass->a * power));
-    active &= square > 0.0f; /* together already: no direction */
+    active = both(active, greater(square, (V){0})); /* together already: no direction */
     for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->step, (V){0});
 }
 
 /* Down the gradient of -log(1 - 1 / (1 + a d^2b)), with umap-learn's 0.001 against the pole at 0. */
-INLINE void push(const LayoutPass *pass, VU from, VI active, V *y, V *off, int components) {
+INLINE void push(const LayoutPass *pass, VU from, Mask active, V *y, V *off, int components) {
     fetch(pass, from, off, components);
     V square = differences(y, off, components), power = power_of(square, pass->b);
     V factor = (2 * pass->repulsion * pass->b) / ((0.001f + square) * (1.0f + pass->a * power));
-    active &= square > 0.0f;
+    active = both(active, greater(square, (V){0}));
     for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->step, (V){0});
 }
 
@@ -143,58 +155,61 @@ INLINE int32_t largest(const int32_t *values) {
     return most;
 }
 
-INLINE void move(const LayoutPass *pass, const LayoutGroup *group, float *coordinates, int components) {
+/* LANES of the group's points, from `lane` on. */
+INLINE void move(const LayoutPass *pass, const LayoutGroup *group, int lane, float *coordinates, int components) {
     V y[LAYOUT_MOST_COMPONENTS], off[LAYOUT_MOST_COMPONENTS];
     VI count, pushed;
     VU own, key, words[4] = {{0}};
-    const int32_t most = largest(group->pull_count), most_pushed = largest(group->push_count);
+    const int32_t most = largest(group->pull_count + lane), most_pushed = largest(group->push_count + lane);
     int32_t drawn = 0;
-    memcpy(y, coordinates, (size_t)components * sizeof *y);
-    memcpy(&count, group->pull_count, sizeof count);
-    memcpy(&pushed, group->push_count, sizeof pushed);
-    memcpy(&own, group->own, sizeof own);
-    memcpy(&key, group->key, sizeof key);
+    for (int c = 0; c < components; c++) y[c] = load_float(coordinates + c * LAYOUT_LANES + lane, LANES);
+    memcpy(&count, group->pull_count + lane, sizeof count);
+    memcpy(&pushed, group->push_count + lane, sizeof pushed);
+    memcpy(&own, group->own + lane, sizeof own);
+    memcpy(&key, group->key + lane, sizeof key);
     for (int32_t r = 0; r < most; r++) {
         uint32_t to[LANES];
         VU target;
-        for (int l = 0; l < LANES; l++) to[l] = group->pulls[l][r < group->pull_count[l] ? r : 0];
+        for (int l = lane; l < lane + LANES; l++) to[l - lane] = group->pulls[l][r < group->pull_count[l] ? r : 0];
         memcpy(&target, to, sizeof target);
-        pull(pass, target, r < count, y, off, components);
+        pull(pass, target, greater_int(count, all_lanes_int(r)), y, off, components);
         if (r >= most_pushed) continue;
+        const Mask pushes = greater_int(pushed, all_lanes_int(r));
         for (int s = 0; s < pass->negatives; s++, drawn++) {
             VU from, unused;
             if (drawn % 4 == 0) random_block(&pass->random, key, (uint32_t)drawn / 4, words);
             wide_multiply(words[drawn % 4], pass->count, &from, &unused);
-            push(pass, from, (r < pushed) & (VI)(from != own), y, off, components);
+            push(pass, from, but_not(pushes, equal_int((VI)from, (VI)own)), y, off, components);
         }
     }
-    memcpy(coordinates, y, (size_t)components * sizeof *y);
+    for (int c = 0; c < components; c++) store_float(coordinates + c * LAYOUT_LANES + lane, y[c], LANES);
 }
 
 /* ---- The table ---- */
 
 static void move_any(const LayoutPass *pass, const LayoutGroup *group, float *y) {
-    if (pass->components == 2)
-        move(pass, group, y, 2);
-    else if (pass->components == 3)
-        move(pass, group, y, 3);
-    else
-        move(pass, group, y, pass->components);
+    for (int lane = 0; lane < LAYOUT_LANES; lane += LANES)
+        if (pass->components == 2)
+            move(pass, group, lane, y, 2);
+        else if (pass->components == 3)
+            move(pass, group, lane, y, 3);
+        else
+            move(pass, group, lane, y, pass->components);
 }
 
 static void power_lanes(const float *x, float p, float *out) {
-    V v;
-    memcpy(&v, x, sizeof v);
-    v = power_of(v, p);
-    memcpy(out, &v, sizeof v);
+    for (int l = 0; l < LAYOUT_LANES; l += LANES) store_float(out + l, power_of(load_float(x + l, LANES), p), LANES);
 }
 
-static void random_lanes(const RngStream *stream, const uint32_t *key, uint32_t block, uint32_t words[LANES][4]) {
-    VU keys, drawn[4];
-    memcpy(&keys, key, sizeof keys);
-    random_block(stream, keys, block, drawn);
-    for (int l = 0; l < LANES; l++)
-        for (int w = 0; w < 4; w++) words[l][w] = drawn[w][l];
+static void random_lanes(const RngStream *stream, const uint32_t *key, uint32_t block,
+                         uint32_t words[LAYOUT_LANES][4]) {
+    for (int from = 0; from < LAYOUT_LANES; from += LANES) {
+        VU keys, drawn[4];
+        memcpy(&keys, key + from, sizeof keys);
+        random_block(stream, keys, block, drawn);
+        for (int l = 0; l < LANES; l++)
+            for (int w = 0; w < 4; w++) words[from + l][w] = drawn[w][l];
+    }
 }
 
 extern const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA);

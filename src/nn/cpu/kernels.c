@@ -9,6 +9,8 @@
 
 enum { BLOCK = 64 }; /* rows of a sum in float */
 
+#define EACH_PART(p) for (int p = 0; p < PARTS; p++)
+
 /* call(n), with n a constant for a whole register of elements. */
 #define WHOLE_OR_PART(n, call)                                                                                         \
     do {                                                                                                               \
@@ -18,17 +20,67 @@ enum { BLOCK = 64 }; /* rows of a sum in float */
             call(n);                                                                                                   \
     } while (0)
 
-#define EACH_PART(p) for (int p = 0; p < PARTS; p++)
+/* call(n) for every block of `count` rows, the first of whose values has the index `at`, and in it for the n channels from c. */
+#define EACH_BLOCK(rows, C, call)                                                                                      \
+    for (size_t first_ = 0; first_ < (rows); first_ += BLOCK) {                                                        \
+        const size_t at = first_ * (size_t)(C), count = (rows)-first_ < BLOCK ? (rows)-first_ : BLOCK;                 \
+        for (int c = 0; c < (C); c += WIDE) WHOLE_OR_PART(wide_at(C, c), call);                                        \
+    }
 
 /* ---- Sums over rows ---- */
 
+INLINE void add_bias_rows(T *y, size_t rows, int C, int n, const float *bias) {
+    const Wide term = load_wide_float(bias, n);
+    for (size_t r = 0; r < rows; r++, y += C) {
+        Wide v = load_wide(y, n);
+        EACH_PART(p) v.part[p] += term.part[p];
+        store_wide(y, v, n);
+    }
+}
+
 static void add_bias(void *y, size_t rows, int C, const float *bias) {
     T *to = y;
-    for (size_t r = 0; r < rows; r++, to += C)
-        for (int c = 0; c < C; c += LANES) {
-            int n = lanes_at(C, c);
-            store(to + c, load(to + c, n) + load_float(bias + c, n), n);
-        }
+#define ROWS(n) add_bias_rows(to + at + c, count, C, (n), bias + c)
+    EACH_BLOCK(rows, C, ROWS)
+#undef ROWS
+}
+
+/* A sum of rows is CHAINS sums in turn: one would wait for each addition's end. */
+enum { CHAINS = 4 };
+
+INLINE Wide add_wide(Wide a, Wide b) {
+    EACH_PART(p) a.part[p] += b.part[p];
+    return a;
+}
+
+INLINE Wide join_chains(const Wide sums[CHAINS]) {
+    return add_wide(add_wide(sums[0], sums[1]), add_wide(sums[2], sums[3]));
+}
+
+INLINE Wide sum_of_rows(const T *from, size_t rows, int C, int n) {
+    Wide sums[CHAINS] = {{{{0}}}};
+    size_t r = 0;
+    for (; r + CHAINS <= rows; r += CHAINS, from += CHAINS * (size_t)C)
+        for (size_t k = 0; k < CHAINS; k++) sums[k] = add_wide(sums[k], load_wide(from + k * (size_t)C, n));
+    for (; r < rows; r++, from += C) sums[0] = add_wide(sums[0], load_wide(from, n));
+    return join_chains(sums);
+}
+
+INLINE Wide add_square(Wide sum, Wide v, Wide centre) {
+    EACH_PART(p) {
+        V deviation = v.part[p] - centre.part[p];
+        sum.part[p] = multiply_add(deviation, deviation, sum.part[p]);
+    }
+    return sum;
+}
+
+INLINE Wide squares_of_rows(const T *from, size_t rows, int C, int n, Wide centre) {
+    Wide sums[CHAINS] = {{{{0}}}};
+    size_t r = 0;
+    for (; r + CHAINS <= rows; r += CHAINS, from += CHAINS * (size_t)C)
+        for (size_t k = 0; k < CHAINS; k++) sums[k] = add_square(sums[k], load_wide(from + k * (size_t)C, n), centre);
+    for (; r < rows; r++, from += C) sums[0] = add_square(sums[0], load_wide(from, n), centre);
+    return join_chains(sums);
 }
 
 /* Adds floats to doubles. */
@@ -38,48 +90,27 @@ INLINE void gather(double *sums, Wide w, int n) {
     for (int i = 0; i < n; i++) sums[i] += (double)lanes[i];
 }
 
-INLINE Wide sum_of_rows(const T *from, size_t rows, int C, int n) {
-    Wide sum = {{{0}}};
-    for (size_t r = 0; r < rows; r++) {
-        Wide v = load_wide(from + r * (size_t)C, n);
-        EACH_PART(p) sum.part[p] += v.part[p];
-    }
-    return sum;
-}
-
 static void channel_sums(const void *dy, size_t rows, int C, double *sums) {
+    const T *from = dy;
     memset(sums, 0, (size_t)C * sizeof *sums);
-    for (size_t first = 0; first < rows; first += BLOCK) {
-        const T *from = (const T *)dy + first * (size_t)C;
-        size_t count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; c < C; c += WIDE) {
-#define SUM(n) gather(sums + c, sum_of_rows(from + c, count, C, (n)), (n))
-            WHOLE_OR_PART(wide_at(C, c), SUM);
-#undef SUM
-        }
-    }
+#define ROWS(n) gather(sums + c, sum_of_rows(from + at + c, count, C, (n)), (n))
+    EACH_BLOCK(rows, C, ROWS)
+#undef ROWS
 }
 
 /* One block of rows: mean and squares about it, joined to what came before (Chan, Golub, LeVeque 1979). The second read
  * finds the block in the nearest cache. */
 INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, double *mean, double *squares) {
-    Wide sum = sum_of_rows(x, rows, C, n), centre, square = {{{0}}};
-    EACH_PART(p) centre.part[p] = sum.part[p] / (float)rows;
-    for (size_t r = 0; r < rows; r++) {
-        Wide v = load_wide(x + r * (size_t)C, n);
-        EACH_PART(p) {
-            V deviation = v.part[p] - centre.part[p];
-            square.part[p] += deviation * deviation;
-        }
-    }
+    const double count = (double)rows, total = (double)(before + rows), one = 1 / count, share = count / total,
+                 weight = (double)before * share;
+    Wide sum = sum_of_rows(x, rows, C, n), centre = sum;
+    EACH_PART(p) centre.part[p] *= (float)one;
     float block_sum[WIDE], block_centre[WIDE], block_square[WIDE];
     store_wide_float(block_sum, sum, WIDE);
     store_wide_float(block_centre, centre, WIDE);
-    store_wide_float(block_square, square, WIDE);
-    double count = (double)rows, total = (double)(before + rows), share = count / total,
-           weight = (double)before * share;
+    store_wide_float(block_square, squares_of_rows(x, rows, C, n, centre), WIDE);
     for (int i = 0; i < n; i++) {
-        double block_mean = (double)block_sum[i] / count, off = block_mean - (double)block_centre[i];
+        double block_mean = (double)block_sum[i] * one, off = block_mean - (double)block_centre[i];
         double step = block_mean - mean[i];
         mean[i] += step * share;
         squares[i] += (double)block_square[i] - count * off * off + step * step * weight;
@@ -87,35 +118,22 @@ INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, d
 }
 
 static void bn_moments(const void *x, size_t rows, int C, double *mean, double *squares) {
+    const T *from = x;
     memset(mean, 0, (size_t)C * sizeof *mean);
     memset(squares, 0, (size_t)C * sizeof *squares);
-    for (size_t first = 0; first < rows; first += BLOCK) {
-        const T *from = (const T *)x + first * (size_t)C;
-        size_t count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; c < C; c += WIDE) {
-#define JOIN(n) join_moments(from + c, count, first, C, (n), mean + c, squares + c)
-            WHOLE_OR_PART(wide_at(C, c), JOIN);
-#undef JOIN
-        }
-    }
+#define ROWS(n) join_moments(from + at + c, count, at / (size_t)C, C, (n), mean + c, squares + c)
+    EACH_BLOCK(rows, C, ROWS)
+#undef ROWS
     for (int c = 0; c < C; c++)
         if (squares[c] < 0) squares[c] = 0;
 }
 
 /* ---- Batch norm, activation and max pool in one pass ---- */
 
-INLINE V activate(V v, float slope) {
-    return choose(greater(v, (V){0}), v, v * slope);
-}
-
-/* The gradient behind the activation: d where the output was positive, slope * d elsewhere. */
-INLINE V behind_activation(V out, V d, float slope) {
-    return choose(greater(out, (V){0}), d, d * slope);
-}
-
 /* A register's channels of a norm: forward, and what every input gets on the way back: b * (x - mean) + c. */
 typedef struct Norm {
     Wide mean, scale, shift;
+    float slope;
 } Norm;
 
 typedef struct Spread {
@@ -123,7 +141,8 @@ typedef struct Spread {
 } Spread;
 
 INLINE Norm norm_at(const Block *b, int c, int n) {
-    return (Norm){load_wide_float(b->mean + c, n), load_wide_float(b->scale + c, n), load_wide_float(b->shift + c, n)};
+    return (Norm){load_wide_float(b->mean + c, n), load_wide_float(b->scale + c, n), load_wide_float(b->shift + c, n),
+                  b->slope};
 }
 
 INLINE Spread spread_at(const Block *b, int c, int n) {
@@ -132,6 +151,16 @@ INLINE Spread spread_at(const Block *b, int c, int n) {
 
 INLINE V normed(const Norm *norm, V x, int part) {
     return (x - norm->mean.part[part]) * norm->scale.part[part] + norm->shift.part[part];
+}
+
+INLINE V normed_active(const Norm *norm, V x, int part) {
+    V v = normed(norm, x, part);
+    return where_positive(v, v, norm->slope);
+}
+
+/* The gradient behind the activation: d where the output was positive, slope * d elsewhere. */
+INLINE V behind_activation(const Norm *norm, V x, V d, int part) {
+    return where_positive(normed(norm, x, part), d, norm->slope);
 }
 
 INLINE V spread(const Spread *s, V x, int part) {
@@ -158,9 +187,9 @@ INLINE Elements falling(const Norm *norm) {
 }
 
 INLINE Pick pick_at(const T *x, Elements turn, int n) {
-    const __m512i sign = _mm512_set1_epi16(INT16_MIN);
     Elements turned = _mm512_xor_si512(load_elements(x, n), turn);
-    return (Pick){turned, _mm512_mask_sub_epi16(turned, _mm512_movepi16_mask(turned), sign, turned)};
+    __m512i below = _mm512_subs_epu16(turned, _mm512_set1_epi16(INT16_MIN));
+    return (Pick){turned, _mm512_sub_epi16(_mm512_max_epi16(turned, _mm512_setzero_si512()), below)};
 }
 
 INLINE PickMask larger(Pick a, Pick b) {
@@ -196,7 +225,12 @@ INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
 }
 #else
 typedef Mask PickMask;
-typedef VI Pick, Places; /* a pick: the bits of floats */
+typedef VI Pick; /* the bits of floats */
+#if defined(__AVX512F__)
+typedef __m128i Places;
+#else
+typedef VI Places;
+#endif
 
 INLINE VI falling(const Norm *norm) {
     return choose_int(greater((V){0}, norm->scale.part[0]), all_lanes_int(INT32_MIN), (VI){0});
@@ -219,14 +253,21 @@ INLINE Elements picked_elements(Pick pick, VI turn) {
 }
 
 INLINE Places choose_place(PickMask mask, int place, Places places) {
+#if defined(__AVX512F__)
+    return _mm_mask_mov_epi8(places, mask, _mm_set1_epi8((char)place));
+#else
     return choose_int(mask, all_lanes_int(place), places);
+#endif
 }
 
 typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 
 INLINE void store_places(uint8_t *to, Places places, int n) {
 #if defined(__AVX512F__)
-    _mm512_mask_cvtepi32_storeu_epi8(to, first_lanes(n), (__m512i)places);
+    if (n == WIDE)
+        _mm_storeu_si128((__m128i *)to, places);
+    else
+        _mm_mask_storeu_epi8(to, first_lanes(n), places);
 #else
     Bytes bytes = __builtin_convertvector(places, Bytes);
     memcpy(to, &bytes, (size_t)n);
@@ -264,7 +305,7 @@ INLINE void pool_row(const Block *b, int R, int S, int c, int n, const T *x, T *
             }
         Elements x_picked = picked_elements(best, turn);
         Wide v = widen_elements(x_picked);
-        EACH_PART(p) v.part[p] = activate(normed(&norm, v.part[p], p), b->slope);
+        EACH_PART(p) v.part[p] = normed_active(&norm, v.part[p], p);
         store_wide(y + out, v, n);
         if (!picked) continue;
         store_elements(picked + out, x_picked, n);
@@ -296,20 +337,15 @@ INLINE void norm_rows(const Block *b, size_t rows, int c, int n, const T *x, T *
     for (size_t r = 0; r < rows; r++) {
         size_t at = r * (size_t)b->C + (size_t)c;
         Wide v = load_wide(x + at, n);
-        EACH_PART(p) v.part[p] = activate(normed(&norm, v.part[p], p), b->slope);
+        EACH_PART(p) v.part[p] = normed_active(&norm, v.part[p], p);
         store_wide(y + at, v, n);
     }
 }
 
 static void norm_images(const Block *b, size_t rows, const T *x, T *y) {
-    for (size_t first = 0; first < rows; first += BLOCK) {
-        size_t at = first * (size_t)b->C, count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; c < b->C; c += WIDE) {
 #define ROWS(n) norm_rows(b, count, c, (n), x + at, y + at)
-            WHOLE_OR_PART(wide_at(b->C, c), ROWS);
+    EACH_BLOCK(rows, b->C, ROWS)
 #undef ROWS
-        }
-    }
 }
 
 static void block_forward(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
@@ -326,7 +362,7 @@ INLINE void sum_rows(const Block *b, size_t rows, int c, int n, const T *picked,
         size_t at = r * (size_t)b->C + (size_t)c;
         Wide x = load_wide(picked + at, n), d = load_wide(dy + at, n);
         EACH_PART(p) {
-            V behind = behind_activation(normed(&norm, x.part[p], p), d.part[p], b->slope);
+            V behind = behind_activation(&norm, x.part[p], d.part[p], p);
             plain.part[p] += behind;
             product.part[p] += behind * (x.part[p] - norm.mean.part[p]);
         }
@@ -336,16 +372,12 @@ INLINE void sum_rows(const Block *b, size_t rows, int c, int n, const T *picked,
 }
 
 static void block_sums(const Block *b, int N, const void *picked, const void *dy, double *sums) {
-    size_t rows = (size_t)N * (size_t)b->P * (size_t)b->Q;
+    const T *x = picked, *d = dy;
+    const size_t rows = (size_t)N * (size_t)b->P * (size_t)b->Q;
     memset(sums, 0, 2 * (size_t)b->C * sizeof *sums);
-    for (size_t first = 0; first < rows; first += BLOCK) {
-        size_t at = first * (size_t)b->C, count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; c < b->C; c += WIDE) {
-#define ROWS(n) sum_rows(b, count, c, (n), (const T *)picked + at, (const T *)dy + at, sums)
-            WHOLE_OR_PART(wide_at(b->C, c), ROWS);
+#define ROWS(n) sum_rows(b, count, c, (n), x + at, d + at, sums)
+    EACH_BLOCK(rows, b->C, ROWS)
 #undef ROWS
-        }
-    }
 }
 
 /* Pixels without a gradient of their own. */
@@ -372,7 +404,7 @@ INLINE void unpool_row(const Block *b, int R, int S, int c, int n, const T *x, c
         VI where[PARTS];
         load_places(place + out, n, where);
         EACH_PART(p)
-        d.part[p] = a.part[p] * behind_activation(normed(&norm, x_picked.part[p], p), d.part[p], b->slope);
+        d.part[p] = a.part[p] * behind_activation(&norm, x_picked.part[p], d.part[p], p);
         for (int r = 0; r < R; r++)
             for (int s = 0; s < S; s++) {
                 size_t at = window + (size_t)r * row + (size_t)s * C;
@@ -424,7 +456,7 @@ INLINE void norm_rows_backward(const Block *b, size_t rows, int c, int n, const 
         size_t at = r * (size_t)b->C + (size_t)c;
         Wide v = load_wide(x + at, n), d = load_wide(dy + at, n);
         EACH_PART(p) {
-            V behind = behind_activation(normed(&norm, v.part[p], p), d.part[p], b->slope);
+            V behind = behind_activation(&norm, v.part[p], d.part[p], p);
             v.part[p] = a.part[p] * behind + spread(&rest, v.part[p], p);
         }
         store_wide(dx + at, v, n);
@@ -432,14 +464,9 @@ INLINE void norm_rows_backward(const Block *b, size_t rows, int c, int n, const 
 }
 
 static void norm_images_backward(const Block *b, size_t rows, const T *x, const T *dy, T *dx) {
-    for (size_t first = 0; first < rows; first += BLOCK) {
-        size_t at = first * (size_t)b->C, count = rows - first < BLOCK ? rows - first : BLOCK;
-        for (int c = 0; c < b->C; c += WIDE) {
 #define ROWS(n) norm_rows_backward(b, count, c, (n), x + at, dy + at, dx + at)
-            WHOLE_OR_PART(wide_at(b->C, c), ROWS);
+    EACH_BLOCK(rows, b->C, ROWS)
 #undef ROWS
-        }
-    }
 }
 
 static void block_backward(const Block *b, int N, const void *x, const void *picked, const void *dy,
@@ -454,7 +481,7 @@ static void block_backward(const Block *b, int N, const void *x, const void *pic
 
 INLINE void relu_forward_part(const T *x, int n, float slope, T *y) {
     Wide v = load_wide(x, n);
-    EACH_PART(p) v.part[p] = activate(v.part[p], slope);
+    EACH_PART(p) v.part[p] = where_positive(v.part[p], v.part[p], slope);
     store_wide(y, v, n);
 }
 
@@ -468,7 +495,7 @@ static void relu_forward(const void *x, size_t count, float slope, void *y) {
 
 INLINE void relu_backward_part(const T *y, const T *dy, int n, float slope, T *dx) {
     Wide out = load_wide(y, n), d = load_wide(dy, n);
-    EACH_PART(p) d.part[p] = behind_activation(out.part[p], d.part[p], slope);
+    EACH_PART(p) d.part[p] = where_positive(out.part[p], d.part[p], slope);
     store_wide(dx, d, n);
 }
 
@@ -501,36 +528,94 @@ INLINE size_t tap(const Window *w, const Inside *in, int r, int s) {
     return in->first + ((size_t)r * (size_t)w->W + (size_t)s) * (size_t)w->C;
 }
 
-/* Every output pixel of a window, with `in` set. */
-#define EACH_PIXEL(w)                                                                                                  \
+/* call(in, n) for every output pixel, `in` its window, and for the n channels from c, the first of which has the index `at` among
+ * the outputs. A window of 2x2 has constant sizes. */
+#define EACH_WINDOW(w, call)                                                                                           \
     for (int i = 0; i < (w)->N; i++)                                                                                   \
         for (int p = 0; p < (w)->P; p++)                                                                               \
-            for (int q = 0; q < (w)->Q; q++)
+            for (int q = 0; q < (w)->Q; q++) {                                                                         \
+                const Inside in_ = inside((w), i, p, q);                                                               \
+                const Inside square_ = {in_.r0, in_.r0 + 2, in_.s0, in_.s0 + 2, in_.first};                            \
+                const bool is_square_ = in_.r1 == square_.r1 && in_.s1 == square_.s1;                                  \
+                size_t at = (((size_t)i * (size_t)(w)->P + (size_t)p) * (size_t)(w)->Q + (size_t)q) * (size_t)(w)->C;  \
+                for (int c = 0; c < (w)->C; c += WIDE, at += WIDE)                                                     \
+                    if ((w)->C - c < WIDE)                                                                             \
+                        call(in_, (w)->C - c);                                                                         \
+                    else if (is_square_)                                                                               \
+                        call(square_, WIDE);                                                                           \
+                    else                                                                                               \
+                        call(in_, WIDE);                                                                               \
+            }
 #define EACH_TAP(in)                                                                                                   \
     for (int r = (in).r0; r < (in).r1; r++)                                                                            \
         for (int s = (in).s0; s < (in).s1; s++)
 
+/* Places in words, as the lanes of a Wide. */
+INLINE void store_words(uint16_t *to, const VI part[PARTS], int n) {
+#ifdef WIDE_BF16
+    store_elements(to, _mm512_or_si512((__m512i)part[0], _mm512_slli_epi32((__m512i)part[1], 16)), n);
+#elif defined(__AVX512F__)
+    __m256i words = _mm512_cvtepi32_epi16((__m512i)part[0]);
+    if (n == WIDE)
+        _mm256_storeu_si256((__m256i *)to, words);
+    else
+        _mm256_mask_storeu_epi16(to, first_lanes(n), words);
+#else
+    typedef uint16_t Words __attribute__((vector_size(2 * LANES)));
+    Words words = __builtin_convertvector(part[0], Words);
+    memcpy(to, &words, (size_t)n * sizeof *to);
+#endif
+}
+
+INLINE void load_words(const uint16_t *from, int n, VI part[PARTS]) {
+#ifdef WIDE_BF16
+    Elements words = load_elements(from, n);
+    part[0] = (VI)_mm512_and_si512(words, _mm512_set1_epi32(0xffff));
+    part[1] = (VI)_mm512_srli_epi32(words, 16);
+#elif defined(__AVX512F__)
+    part[0] = (VI)_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), from));
+#else
+    typedef uint16_t Words __attribute__((vector_size(2 * LANES)));
+    Words words = {0};
+    memcpy(&words, from, (size_t)n * sizeof *from);
+    part[0] = __builtin_convertvector(words, VI);
+#endif
+}
+
+INLINE void max_taps(const Window *w, const Inside in, int n, const T *x, T *y, uint16_t *place) {
+    Wide best = load_wide(x + tap(w, &in, in.r0, in.s0), n);
+    VI where[PARTS];
+    EACH_PART(p) where[p] = all_lanes_int(in.r0 * w->S + in.s0);
+    EACH_TAP(in) {
+        Wide v = load_wide(x + tap(w, &in, r, s), n);
+        EACH_PART(p) {
+            Mask wins = either(greater(v.part[p], best.part[p]), is_nan(v.part[p])); /* a NaN wins */
+            best.part[p] = choose(wins, v.part[p], best.part[p]);
+            where[p] = choose_int(wins, all_lanes_int(r * w->S + s), where[p]);
+        }
+    }
+    store_wide(y, best, n);
+    store_words(place, where, n);
+}
+
 static void maxpool_forward(const Window *w, const void *x, void *y, uint16_t *place) {
     const T *from = x;
     T *to = y;
-    EACH_PIXEL(w) {
-        Inside in = inside(w, i, p, q);
-        for (int c = 0; c < w->C; c += LANES) {
-            int n = lanes_at(w->C, c);
-            V best = load(from + tap(w, &in, in.r0, in.s0) + c, n);
-            VI where = {0};
-            where += in.r0 * w->S + in.s0;
-            EACH_TAP(in) {
-                V v = load(from + tap(w, &in, r, s) + c, n);
-                Mask wins = either(greater(v, best), is_nan(v)); /* a NaN wins */
-                best = choose(wins, v, best);
-                where = choose_int(wins, all_lanes_int(r * w->S + s), where);
-            }
-            store(to + c, best, n);
-            for (int k = 0; k < n; k++) place[c + k] = (uint16_t)where[k];
-        }
-        to += w->C;
-        place += w->C;
+#define TAPS(in, n) max_taps(w, in, (n), from + c, to + at, place + at)
+    EACH_WINDOW(w, TAPS)
+#undef TAPS
+}
+
+INLINE void max_taps_backward(const Window *w, const Inside in, int n, const T *dy, const uint16_t *place, T *dx) {
+    const Wide d = load_wide(dy, n);
+    VI where[PARTS];
+    load_words(place, n, where);
+    EACH_TAP(in) {
+        T *at = dx + tap(w, &in, r, s);
+        Wide v = load_wide(at, n);
+        EACH_PART(p)
+        v.part[p] = choose(equal_int(where[p], all_lanes_int(r * w->S + s)), v.part[p] + d.part[p], v.part[p]);
+        store_wide(at, v, n);
     }
 }
 
@@ -538,36 +623,36 @@ static void maxpool_backward(const Window *w, const void *dy, const uint16_t *pl
     const T *from = dy;
     T *to = dx;
     memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-    EACH_PIXEL(w) {
-        Inside in = inside(w, i, p, q);
-        EACH_TAP(in) {
-            T *at = to + tap(w, &in, r, s);
-            for (int c = 0; c < w->C; c += LANES) {
-                int n = lanes_at(w->C, c);
-                VI where = {0};
-                for (int k = 0; k < n; k++) where[k] = place[c + k];
-                V d = load(from + c, n), here = load(at + c, n);
-                store(at + c, choose(equal_int(where, all_lanes_int(r * w->S + s)), here + d, here), n);
-            }
-        }
-        from += w->C;
-        place += w->C;
-    }
+#define TAPS(in, n) max_taps_backward(w, in, (n), from + at, place + at, to + c)
+    EACH_WINDOW(w, TAPS)
+#undef TAPS
+}
+
+INLINE float taps_of(const Inside *in) {
+    return (float)((in->r1 - in->r0) * (in->s1 - in->s0));
+}
+
+INLINE void average_taps(const Window *w, const Inside in, int n, const T *x, T *y) {
+    Wide sum = {{{0}}};
+    EACH_TAP(in) sum = add_wide(sum, load_wide(x + tap(w, &in, r, s), n));
+    EACH_PART(p) sum.part[p] /= taps_of(&in);
+    store_wide(y, sum, n);
 }
 
 static void avgpool_forward(const Window *w, const void *x, void *y) {
     const T *from = x;
     T *to = y;
-    EACH_PIXEL(w) {
-        Inside in = inside(w, i, p, q);
-        float taps = (float)((in.r1 - in.r0) * (in.s1 - in.s0));
-        for (int c = 0; c < w->C; c += LANES) {
-            int n = lanes_at(w->C, c);
-            V sum = {0};
-            EACH_TAP(in) sum += load(from + tap(w, &in, r, s) + c, n);
-            store(to + c, sum / taps, n);
-        }
-        to += w->C;
+#define TAPS(in, n) average_taps(w, in, (n), from + c, to + at)
+    EACH_WINDOW(w, TAPS)
+#undef TAPS
+}
+
+INLINE void average_taps_backward(const Window *w, const Inside in, int n, const T *dy, T *dx) {
+    Wide share = load_wide(dy, n);
+    EACH_PART(p) share.part[p] /= taps_of(&in);
+    EACH_TAP(in) {
+        T *at = dx + tap(w, &in, r, s);
+        store_wide(at, add_wide(load_wide(at, n), share), n);
     }
 }
 
@@ -575,18 +660,9 @@ static void avgpool_backward(const Window *w, const void *dy, void *dx) {
     const T *from = dy;
     T *to = dx;
     memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-    EACH_PIXEL(w) {
-        Inside in = inside(w, i, p, q);
-        float taps = (float)((in.r1 - in.r0) * (in.s1 - in.s0));
-        EACH_TAP(in) {
-            T *at = to + tap(w, &in, r, s);
-            for (int c = 0; c < w->C; c += LANES) {
-                int n = lanes_at(w->C, c);
-                store(at + c, load(at + c, n) + load(from + c, n) / taps, n);
-            }
-        }
-        from += w->C;
-    }
+#define TAPS(in, n) average_taps_backward(w, in, (n), from + at, to + c)
+    EACH_WINDOW(w, TAPS)
+#undef TAPS
 }
 
 /* ---- Conversion ---- */
@@ -610,7 +686,16 @@ static void to_float(const void *x, size_t count, float *y) {
 /* ---- Gradients and optimizers: always float ---- */
 
 static void sum_slots(const float *slots, size_t stride, int count, size_t from, size_t to, float *out) {
-    for (size_t i = from; i < to; i += LANES) {
+    enum { AT_ONCE = 4 }; /* vectors: fewer streams of memory are followed at a time than there are slots */
+    size_t i = from;
+    for (; i + AT_ONCE * LANES <= to; i += AT_ONCE * LANES) {
+        V sums[AT_ONCE] = {{0}};
+        for (int s = 0; s < count; s++)
+            for (size_t k = 0; k < AT_ONCE; k++)
+                sums[k] += load_float(slots + (size_t)s * stride + i + k * LANES, LANES);
+        for (size_t k = 0; k < AT_ONCE; k++) store_float(out + i + k * LANES, sums[k], LANES);
+    }
+    for (; i < to; i += LANES) {
         int n = to - i < LANES ? (int)(to - i) : LANES;
         V sum = {0};
         for (int s = 0; s < count; s++) sum += load_float(slots + (size_t)s * stride + i, n);

@@ -78,8 +78,24 @@ INLINE Mask equal_int(VI a, VI b) {
 #endif
 }
 
+INLINE Mask greater_int(VI a, VI b) {
+#if defined(__AVX512F__)
+    return _mm512_cmpgt_epi32_mask((__m512i)a, (__m512i)b);
+#else
+    return a > b;
+#endif
+}
+
 INLINE Mask either(Mask a, Mask b) {
     return (Mask)(a | b);
+}
+
+INLINE Mask both(Mask a, Mask b) {
+    return (Mask)(a & b);
+}
+
+INLINE Mask but_not(Mask a, Mask b) {
+    return (Mask)(a & ~b);
 }
 
 INLINE VI choose_int(Mask mask, VI yes, VI no) {
@@ -99,6 +115,16 @@ INLINE V choose(Mask mask, V yes, V no) {
     return (V)_mm256_blendv_ps((__m256)no, (__m256)yes, (__m256)mask);
 #else
     return (V)choose_int(mask, (VI)yes, (VI)no);
+#endif
+}
+
+/* v where `gate` is positive, slope * v elsewhere, also where it is NaN. */
+INLINE V where_positive(V gate, V v, float slope) {
+#if defined(__AVX512F__)
+    __mmask16 rest = _mm512_cmp_ps_mask((__m512)gate, _mm512_setzero_ps(), _CMP_NGT_UQ);
+    return (V)_mm512_mask_mul_ps((__m512)v, rest, (__m512)v, _mm512_set1_ps(slope));
+#else
+    return choose(greater(gate, (V){0}), v, v * slope);
 #endif
 }
 
