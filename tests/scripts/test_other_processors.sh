@@ -44,4 +44,7 @@ same "sets and engines" "$(grep -c '^x86-64 without AVX2: ' out.txt)" 6
 : >other
 run
 same "other numbers fail" "$?:$(grep -c '^FAILED: x86-64' out.txt)" "1:6"
+printf '#!/bin/sh\nexit 1\n' >build/cifra
+run
+same "so does a program that does not run at all" "$?:$(grep -c '^FAILED: x86-64' out.txt)" "1:6"
 finish
