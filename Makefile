@@ -10,7 +10,7 @@ CONFIGURE = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) -DCMAKE_INST
 FUZZ_SECONDS ?= 1800
 KILLS ?= 1000
 
-.PHONY: all check study install format clean deps check-asan check-tsan check-valgrind check-fresh check-long
+.PHONY: all check study install format clean deps check-asan check-tsan check-valgrind check-fresh check-processors check-long
 # One target after the other, whatever -j says: all would install packages and build in the same folder. JOBS is for what is built.
 .NOTPARALLEL:
 # CMake writes this file once a folder is configured to the end; CMakeCache.txt is there after a failure, too.
@@ -53,7 +53,11 @@ check-valgrind: all
 check-fresh:
 	@for suite in bookworm trixie; do scripts/fresh.sh $$suite || [ $$? = 77 ] || exit 1; done
 
-check-long: check check-fresh check-asan check-tsan check-valgrind
+# x86-64 without AVX2, and ARM, emulated; 77 likewise.
+check-processors: all
+	@JOBS=$(JOBS) scripts/other-processors.sh $(BUILD) build-aarch64 || [ $$? = 77 ]
+
+check-long: check check-fresh check-processors check-asan check-tsan check-valgrind
 	@scripts/install-deps.sh long
 	@CIFRA_EVERY_ALLOCATION=1 ctest --test-dir $(BUILD) -R '^test_failing' --output-on-failure --no-tests=error
 	@tests/long/kill_train.sh $(BUILD)/cifra $(KILLS)
@@ -70,4 +74,4 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	@rm -rf $(BUILD) build-asan build-tsan
+	@rm -rf $(BUILD) build-asan build-tsan build-aarch64

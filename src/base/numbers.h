@@ -1,7 +1,9 @@
-/* Two things that every floor needs of numbers. */
+/* What every floor needs of numbers. */
 #ifndef BASE_NUMBERS_H
 #define BASE_NUMBERS_H
 
+#include <math.h>
+#include <stddef.h>
 #include <time.h>
 
 /* Seconds since some point in the past; goes forward whatever is done to the date. */
@@ -17,6 +19,14 @@ static inline int first_largest(const float *values, int count) {
     for (int k = 1; k < count; k++)
         if (values[k] > values[best]) best = k;
     return best;
+}
+
+/* The largest |value|, 0 of none; NaN is passed over. All in float: gcc 12 for ARM breaks off at fmax over floats turned into
+ * doubles. */
+static inline double largest_magnitude(const float *values, size_t count) {
+    float largest = 0;
+    for (size_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(values[i]));
+    return (double)largest;
 }
 
 #endif

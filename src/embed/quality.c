@@ -1,6 +1,7 @@
 #include "embed/quality_inside.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
 
@@ -9,12 +10,9 @@
 
 cf_status plane_new(const Points *embedding, const uint32_t *rows, size_t n, Plane *plane) {
     Plane made = {.n = n, .components = embedding->dim, .scale = 1};
-    float largest = 0;
     int exponent;
     FORWARD(memory_new(n * (size_t)embedding->dim, sizeof(float), &made.values));
-    for (size_t i = 0; i < embedding->n * (size_t)embedding->dim; i++)
-        largest = fmaxf(largest, fabsf(embedding->values[i]));
-    frexp((double)largest, &exponent);
+    frexp(largest_magnitude(embedding->values, embedding->n * (size_t)embedding->dim), &exponent);
     made.scale = ldexp(1, -exponent);
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < made.components; c++) {

@@ -1,6 +1,7 @@
 #include "embed/spectral_parts.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "data/generate/portable.h"
 #include "embed/symmetric.h"
@@ -148,7 +149,6 @@ static cf_status take_part(const SpectralJob *job, const uint32_t *part, uint32_
 /* Coordinates within -room .. room: eigenvectors, or for a few points chance. */
 static cf_status draw_part(const SpectralJob *job, uint32_t which, double room, Part *part, char *why) {
     const size_t components = (size_t)job->components, count = part->graph.n * components;
-    double largest = 0;
     if (part->graph.n < 2 * components || part->graph.n <= components + 1) {
         RngStream stream = rng_stream(job->seed, RNG_EMBED_INIT, 2, which);
         for (size_t e = 0; e < count; e++)
@@ -158,7 +158,7 @@ static cf_status draw_part(const SpectralJob *job, uint32_t which, double room, 
     SpectralJob own = *job;
     own.graph = &part->graph;
     FORWARD(spectral_connected(&own, part->coordinates, why));
-    for (size_t e = 0; e < count; e++) largest = fmax(largest, fabs((double)part->coordinates[e]));
+    const double largest = largest_magnitude(part->coordinates, count);
     for (size_t e = 0; e < count; e++) part->coordinates[e] = (float)((double)part->coordinates[e] * room / largest);
     return CF_OK;
 }

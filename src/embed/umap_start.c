@@ -1,11 +1,11 @@
 #include "embed/umap_start.h"
 
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
 #include "embed/pca.h"
 #include "embed/spectral.h"
 
-#include <math.h>
 #include <stdio.h>
 
 static const double extent = 10, noise = 1e-4; /* umap-learn's */
@@ -21,8 +21,7 @@ static void draw_uniform(const UmapStart *start, float *coordinates) {
 static void scale_and_part(const UmapStart *start, float *coordinates) {
     RngStream stream = rng_stream(start->options->seed, RNG_EMBED_INIT, 4, 0);
     size_t values = start->graph->n * (size_t)start->options->components;
-    double largest = 0;
-    for (size_t v = 0; v < values; v++) largest = fmax(largest, fabs((double)coordinates[v]));
+    const double largest = largest_magnitude(coordinates, values);
     double factor = largest > 0 ? extent / largest : 0;
     for (size_t v = 0; v < values; v++)
         coordinates[v] = (float)(factor * (double)coordinates[v] + noise * rng_normal(&stream, v));

@@ -32,7 +32,7 @@ static void test_both_ends_in_one_round(void **state) {
     const float strongest = fuzzy_graph_strongest(&graph);
     for (uint32_t i = 0; i < graph.n; i++)
         for (size_t e = graph.start[i]; e < graph.start[i + 1]; e++) {
-            uint32_t j = graph.column[e], rate, other_rate;
+            uint32_t j = graph.column[e], rate = 0, other_rate = 0;
             int round = round_of_event(&events, i, j, true, &rate);
             assert_true(round >= 0);
             assert_int_equal(round_of_event(&events, j, i, false, &other_rate), round);

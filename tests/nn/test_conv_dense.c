@@ -1,6 +1,7 @@
 /* Convolutions and dense layers of every engine: by hand (an all-ones convolution counts the taps inside the image), exactly
  * against the reference on small integers, and, for the reference itself, the identities that tie its three passes together.
  * Sums are float32 in every engine, so on integers a bfloat16 result is the exact one, rounded once. */
+#include "base/numbers.h"
 #include "nn/problems.h"
 
 #include <stdio.h>
@@ -31,9 +32,7 @@ static bool exact(const Engine *e) {
 
 /* Rounds once what was computed in float: within half of the last of eight digits. */
 static double rounding(const Engine *e, const float *values, size_t count) {
-    double largest = 0;
-    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)values[i]));
-    return exact(e) ? 0 : largest / 256;
+    return exact(e) ? 0 : largest_magnitude(values, count) / 256;
 }
 
 /* The elements' values in a new array between guard words; ends the elements. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The Makefile's order, with stand-ins for what it calls: packages come before CMake, and a configure that failed is done again.
+# The Makefile's order, with stand-ins for what it calls: packages come before CMake, a configure that failed is done again, and what
+# is skipped passes.
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../cli/checks.sh"
 mkdir -p scripts bin
@@ -37,4 +38,12 @@ rm broken
 : >log
 make -j4 >/dev/null 2>&1
 same "it is done again" "$(tr '\n' ' ' <log)" "packages configure --build "
+
+# A check that steps aside is no failure; one that fails is.
+for status in 0 77 1; do
+    printf '#!/bin/sh\nexit %s\n' $status >scripts/other-processors.sh
+    chmod +x scripts/other-processors.sh
+    make check-processors >/dev/null 2>&1
+    same "make, where the emulated check exits with $status" $? "$([ $status = 1 ] && echo 2 || echo 0)"
+done
 finish

@@ -20,8 +20,8 @@ static void load(void) {
 cf_status curl_load(const Curl **curl) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
-    FAIL_IF(library.fault[0], CF_IO, "%s %s; fetching needs it (Debian: apt-get install libcurl4)", library.name,
-            library.fault);
+    FAIL_IF(library.fault[0], CF_IO, "%s %s; fetching needs it (Debian, Ubuntu: apt-get install libcurl4)",
+            library.name, library.fault);
     *curl = &loaded;
     return CF_OK;
 }

@@ -130,7 +130,7 @@ cf_status tiff_picture(const PictureFile *file, Picture *picture, int *orientati
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     TiffFault fault = {0};
     pthread_once(&once, load);
-    FAIL_IF(library.fault[0], CF_IO, "%s: %s %s; reading a TIFF needs it (Debian: apt-get install libtiff6)",
+    FAIL_IF(library.fault[0], CF_IO, "%s: %s %s; reading a TIFF needs it (Debian, Ubuntu: apt-get install libtiff6)",
             file->path, library.name, library.fault);
     FORWARD(memory_reserve(MEMORY_OF_LIBRARIES)); /* 4.5 crashes where it finds no place for its table of tags */
     TIFFOpenOptions *options = lib.OpenOptionsAlloc();

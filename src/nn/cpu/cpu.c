@@ -44,11 +44,12 @@ static int isa_allowed(void) {
 }
 
 const Kernels *cpu_kernels(void) {
-#if defined(__x86_64__)
     int allowed = isa_allowed();
+#if defined(__x86_64__)
     if (allowed >= ISA_AVX512 && has_avx512()) return &kernels_avx512;
     if (allowed >= ISA_AVX2 && has_avx2()) return &kernels_avx2;
 #endif
+    (void)allowed;
     return &kernels_baseline;
 }
 

@@ -2,6 +2,7 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -71,7 +72,6 @@ static cf_status draw_filters(const FigureBook *book, const Filters *f, const un
 cf_status figure_filters(const FigureBook *book, const cf_model *model) {
     Filters f;
     unsigned char *pixels;
-    double largest = 0;
     if (!find_filters(model, &f)) {
         notice("the model has no convolution, so there is no figure of filters");
         return CF_OK;
@@ -82,7 +82,7 @@ cf_status figure_filters(const FigureBook *book, const cf_model *model) {
         notice("%s has %d input channels, so its filters are no pictures: no figure of them", f.layer->name, f.C);
         return CF_OK;
     }
-    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)f.weights[i]));
+    const double largest = largest_magnitude(f.weights, count);
     FORWARD(memory_new(count, 1, &pixels));
     fill_pixels(&f, largest, pixels);
     cf_status status = draw_filters(book, &f, pixels, largest);
