@@ -59,7 +59,6 @@ static void size_product(OpRig *r) {
     bool forward = c->pass == OP_FORWARD, weights = c->pass == OP_BACKWARD_WEIGHTS, dense = c->kind == OP_DENSE;
     if (c->pass != OP_BACKWARD_DATA) r->bytes[X] = inputs_of(c) * e;
     if (!forward) r->bytes[DY] = outputs_of(c) * e;
-    if (dense && !weights) r->bytes[WEIGHTS] = weights_of(c) * e;
     r->out_count = forward ? outputs_of(c) : weights ? weights_of(c) : inputs_of(c);
     if (weights)
         r->out_type = dense ? OUT_FLOATS : OUT_SLOT;
@@ -142,7 +141,6 @@ static cf_status fill_set(const OpRig *r, char *set) {
     memset(set, 0xff, r->shared_bytes + r->set_bytes); /* NaN everywhere: an output that nothing writes is found */
     FORWARD(fill_region(r, set, X));
     FORWARD(fill_region(r, set, DY));
-    FORWARD(fill_region(r, set, WEIGHTS));
     bool reads_picked = r->c->pass == OP_SUMS || r->c->pass == OP_BACKWARD;
     return reads_picked && has_pool(r->c) ? fill_picked(r, set) : CF_OK;
 }
@@ -157,6 +155,7 @@ void rig_free(OpRig *r) {
     for (int t = 0; r->seats && t < r->threads; t++) free(r->seats[t].memory);
     free(r->seats);
     free(r->channels);
+    free(r->weights);
 }
 
 /* Values per channel: small multiples of 1/4, some negative, some 0. */
@@ -173,12 +172,21 @@ static cf_status make_channels(OpRig *r) {
 }
 
 static cf_status make_conv(OpRig *r) {
-    float *weights;
     FORWARD(r->engine->conv_new(&r->c->w, true, true, r->threads, &r->conv));
-    FORWARD(new_integers(weights_of(r->c), largest_integer(r->c), WEIGHTS, &weights));
-    cf_status status = r->engine->conv_pack(r->conv, weights);
-    free(weights);
-    return status;
+    return r->engine->conv_pack(r->conv, r->weights);
+}
+
+static cf_status make_dense(OpRig *r) {
+    const Engine *e = r->engine;
+    FORWARD(e->dense_new(&r->c->dense, true, true, r->threads, &r->dense));
+    for (int i = 0; i < e->dense_pieces(r->dense, DENSE_PACK); i++) e->dense_pack(r->dense, i, r->weights);
+    return CF_OK;
+}
+
+static cf_status make_objects(OpRig *r) {
+    if (r->c->kind == OP_BLOCK) return CF_OK;
+    FORWARD(new_integers(weights_of(r->c), largest_integer(r->c), WEIGHTS, &r->weights));
+    return r->c->kind == OP_CONV ? make_conv(r) : make_dense(r);
 }
 
 /* The regions of every set first, then those of the first set. */
@@ -218,8 +226,7 @@ static cf_status make_seats(OpRig *r, bool batch) {
 cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch, OpRig *r) {
     *r = (OpRig){.c = c, .engine = engine, .threads = threads};
     FORWARD(make_channels(r));
-    if (c->kind == OP_CONV) FORWARD(make_conv(r));
-    if (c->kind == OP_DENSE) FORWARD(engine->dense_new(&c->dense, true, true, threads, &r->dense));
+    FORWARD(make_objects(r));
     if (c->kind == OP_BLOCK)
         size_block(r);
     else
@@ -237,30 +244,29 @@ static cf_status conv_unit(const OpRig *r, char *const region[REGIONS], int thre
     return e->conv_backward_weights(r->conv, thread, x, dy, out);
 }
 
-static cf_status dense_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+/* Piece by piece, and slice by slice where the layer goes so. */
+static void dense_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+    static const DensePass passes[] = {[OP_FORWARD] = DENSE_FORWARD,
+                                       [OP_BACKWARD_DATA] = DENSE_BACKWARD_DATA,
+                                       [OP_BACKWARD_WEIGHTS] = DENSE_BACKWARD_WEIGHTS};
     const Engine *e = r->engine;
     const DenseShape *d = &r->c->dense;
-    char *x = region[X], *dy = region[DY], *weights = region[WEIGHTS], *out = region[OUT];
-    size_t of_x = r->bytes[X] / (size_t)d->N, of_dy = r->bytes[DY] / (size_t)d->N,
-           of_out = r->bytes[OUT] / (size_t)d->N;
-    bool forward = r->c->pass == OP_FORWARD;
-    if (r->c->pass == OP_BACKWARD_WEIGHTS || (forward && !dense_by_slice(d->outputs))) {
-        for (int t = 0; t < dense_tiles(d->outputs); t++) {
-            if (forward) FORWARD(e->dense_forward(r->dense, thread, t, x, weights, r->channels, out));
-            if (!forward) FORWARD(e->dense_backward_weights(r->dense, thread, t, x, dy, (float *)(void *)out));
+    const DensePass pass = passes[r->c->pass];
+    const int pieces = e->dense_pieces(r->dense, pass);
+    const bool by_slice = dense_by_slice(d->outputs) && pass != DENSE_BACKWARD_WEIGHTS;
+    const size_t step = (size_t)(by_slice ? d->slice : d->N), N = (size_t)d->N;
+    const char *x = region[X], *dy = region[DY];
+    for (size_t n = 0; n < N; n += step)
+        for (int i = 0; i < pieces; i++) {
+            const void *of_x = x + n * (r->bytes[X] / N), *of_dy = dy + n * (r->bytes[DY] / N);
+            void *of_out = region[OUT] + n * (r->bytes[OUT] / N);
+            if (pass == DENSE_FORWARD) e->dense_forward(r->dense, thread, i, of_x, r->channels, of_out);
+            if (pass == DENSE_BACKWARD_DATA) e->dense_backward_data(r->dense, thread, i, of_dy, r->weights, of_out);
+            if (pass == DENSE_BACKWARD_WEIGHTS) e->dense_backward_weights(r->dense, thread, i, x, dy, of_out);
         }
-        return CF_OK;
-    }
-    for (size_t n = 0; n < (size_t)d->N; n += (size_t)d->slice) {
-        if (forward)
-            FORWARD(e->dense_forward(r->dense, thread, 0, x + n * of_x, weights, r->channels, out + n * of_out));
-        else
-            FORWARD(e->dense_backward_data(r->dense, thread, dy + n * of_dy, weights, out + n * of_out));
-    }
-    return CF_OK;
 }
 
-static cf_status block_unit(const OpRig *r, char *const region[REGIONS]) {
+static void block_unit(const OpRig *r, char *const region[REGIONS]) {
     const Kernels *k = r->engine->kernels;
     const Block *b = &r->block;
     void *x = region[X], *dy = region[DY], *picked = region[PICKED], *out = region[OUT];
@@ -282,7 +288,6 @@ static cf_status block_unit(const OpRig *r, char *const region[REGIONS]) {
         k->block_backward(b, N, x, picked, dy, place, out);
         break;
     }
-    return CF_OK;
 }
 
 cf_status rig_run(OpRig *r, int seat, int thread) {
@@ -291,8 +296,9 @@ cf_status rig_run(OpRig *r, int seat, int thread) {
     char *region[REGIONS];
     for (int i = 0; i < REGIONS; i++) region[i] = s->memory + r->at[i] + (r->in_sets[i] ? set : 0);
     if (r->c->kind == OP_CONV) return conv_unit(r, region, thread);
-    if (r->c->kind == OP_DENSE) return dense_unit(r, region, thread);
-    return block_unit(r, region);
+    if (r->c->kind == OP_DENSE) dense_unit(r, region, thread);
+    if (r->c->kind == OP_BLOCK) block_unit(r, region);
+    return CF_OK;
 }
 
 /* ---- Comparing ---- */

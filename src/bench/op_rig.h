@@ -17,7 +17,7 @@
 #include "bench/bench.h"
 
 /* The arrays of one set, in this order; those that the pass does not have are empty. */
-typedef enum Region { X, DY, WEIGHTS, PICKED, PLACE, OUT, REGIONS } Region;
+typedef enum Region { X, DY, WEIGHTS, PICKED, PLACE, OUT, REGIONS } Region; /* WEIGHTS: the rig's own, see weights */
 typedef enum OutType { OUT_ELEMENTS, OUT_FLOATS, OUT_DOUBLES, OUT_SLOT } OutType;
 
 typedef struct Seat {
@@ -32,6 +32,7 @@ typedef struct OpRig {
     Dense *dense;
     Block block;
     float *channels;                    /* CHANNEL_ARRAYS x K */
+    float *weights;                     /* of a product */
     size_t bytes[REGIONS], at[REGIONS]; /* at: in the first set */
     bool in_sets[REGIONS];
     size_t shared_bytes, set_bytes;

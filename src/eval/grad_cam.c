@@ -78,7 +78,10 @@ static cf_status make_dense(const GradCam *cam, bool wants_dx, Stage *stage) {
                               .slope = 1,
                               .bias = stage->bias != NULL,
                               .float_out = true};
-    return cam->engine->dense_new(&shape, wants_dx, wants_dx, 1, &stage->dense);
+    FORWARD(cam->engine->dense_new(&shape, wants_dx, wants_dx, 1, &stage->dense));
+    for (int i = 0; i < cam->engine->dense_pieces(stage->dense, DENSE_PACK); i++)
+        cam->engine->dense_pack(stage->dense, i, stage->weight);
+    return CF_OK;
 }
 
 static cf_status make_stage(const GradCam *cam, int number) {
@@ -150,12 +153,6 @@ Shape grad_cam_shape(const GradCam *cam) {
 
 /* ---- Running ---- */
 
-static cf_status forward_dense(const GradCam *cam, Stage *stage, const float *x) {
-    for (int tile = 0; tile < dense_tiles(stage->layer->out.C); tile++)
-        FORWARD(cam->engine->dense_forward(stage->dense, 0, tile, x, stage->weight, stage->bias, stage->y));
-    return CF_OK;
-}
-
 static cf_status forward_stage(const GradCam *cam, Stage *stage, const float *x) {
     const Kernels *kernels = cam->engine->kernels;
     const Window *w = &stage->window;
@@ -178,7 +175,9 @@ static cf_status forward_stage(const GradCam *cam, Stage *stage, const float *x)
         kernels->avgpool_forward(w, x, stage->y);
         return CF_OK;
     case LAYER_DENSE:
-        return forward_dense(cam, stage, x);
+        for (int i = 0; i < cam->engine->dense_pieces(stage->dense, DENSE_FORWARD); i++)
+            cam->engine->dense_forward(stage->dense, 0, i, x, stage->bias, stage->y);
+        return CF_OK;
     case LAYER_DROPOUT: /* nothing is dropped when predicting */
         memcpy(stage->y, x, size * sizeof *x);
         return CF_OK;
@@ -204,7 +203,9 @@ static cf_status backward_stage(const GradCam *cam, Stage *stage, const float *x
         kernels->avgpool_backward(&stage->window, stage->dy, dx);
         return CF_OK;
     case LAYER_DENSE:
-        return cam->engine->dense_backward_data(stage->dense, 0, stage->dy, stage->weight, dx);
+        for (int i = 0; i < cam->engine->dense_pieces(stage->dense, DENSE_BACKWARD_DATA); i++)
+            cam->engine->dense_backward_data(stage->dense, 0, i, stage->dy, stage->weight, dx);
+        return CF_OK;
     case LAYER_DROPOUT:
         memcpy(dx, stage->dy, size * sizeof *dx);
         return CF_OK;

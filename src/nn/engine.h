@@ -90,6 +90,8 @@ typedef struct Kernels {
 typedef struct Conv Conv;
 typedef struct Dense Dense;
 
+typedef enum DensePass { DENSE_PACK, DENSE_FORWARD, DENSE_BACKWARD_DATA, DENSE_BACKWARD_WEIGHTS } DensePass;
+
 typedef struct DenseShape {
     int N, slice; /* images of the whole batch, in slices */
     int inputs, outputs;
@@ -147,28 +149,25 @@ typedef struct Engine {
     cf_status (*conv_backward_weights)(Conv *conv, int thread, const void *x, const void *dy, float *slot);
     cf_status (*conv_unpack)(Conv *conv, const float *slot, float *dw);
 
-    /* Outputs are cut into DENSE_TILE-wide tiles, the last one narrower: pieces of work whose size depends on nothing but
-     * the layer. `weights` [outputs][inputs] are elements: the float weights themselves, or their rounded copy.
-     * A layer of a single tile goes forward slice by slice instead (dense_by_slice). */
+    /* A dense layer's passes are cut into pieces, in any order and on any thread, whose number depends on the layer and the
+     * engine alone. Of a layer with few outputs (dense_by_slice) a forward or backward-data pass is one piece, of one
+     * slice: x, y, dx and dy are then that slice's, else the whole batch's. */
     cf_status (*dense_new)(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense);
     void (*dense_free)(Dense *dense);
-    /* y[n][tile] = act(x[n] . w[tile] + bias[tile]), all n, or those of one slice; bias NULL where the shape has none. */
-    cf_status (*dense_forward)(Dense *dense, int thread, int tile, const void *x, const void *weights,
-                               const float *bias, void *y);
-    /* dx[n] = dy[n] . w, the n of one slice; dy is already behind act. */
-    cf_status (*dense_backward_data)(Dense *dense, int thread, const void *dy, const void *weights, void *dx);
-    /* dw[tile] = sum over all n of dy[n][tile] x[n]. */
-    cf_status (*dense_backward_weights)(Dense *dense, int thread, int tile, const void *x, const void *dy, float *dw);
+    int (*dense_pieces)(const Dense *dense, DensePass pass);
+    /* Takes new weights [outputs][inputs] into use; not while another pass runs. */
+    void (*dense_pack)(Dense *dense, int piece, const float *weights);
+    /* y[n] = act(w x[n] + bias), by the weights last packed; bias NULL where the shape has none. */
+    void (*dense_forward)(Dense *dense, int thread, int piece, const void *x, const float *bias, void *y);
+    /* dx[n] = dy[n] . w with the same weights; dy is already behind act. */
+    void (*dense_backward_data)(Dense *dense, int thread, int piece, const void *dy, const float *weights, void *dx);
+    /* dw = sum over all n of dy[n] x[n]. */
+    void (*dense_backward_weights)(Dense *dense, int thread, int piece, const void *x, const void *dy, float *dw);
 } Engine;
 
-enum { DENSE_TILE = 32 };
-
-static inline int dense_tiles(int outputs) {
-    return (outputs + DENSE_TILE - 1) / DENSE_TILE;
-}
-
+/* So few outputs that going slice by slice costs less than a wait for all slices. */
 static inline bool dense_by_slice(int outputs) {
-    return outputs <= DENSE_TILE;
+    return outputs <= 32;
 }
 
 extern const Engine reference_engine;

@@ -244,8 +244,7 @@ static void want_node(Plan *plan, WantTable *table, Node *node) {
     if (node->kind == NODE_CONV) want_conv(plan, table, node);
     if (node->kind == NODE_BLOCK) want_block(plan, table, node);
     if (node->kind == NODE_MAXPOOL) want(table, &node->place, batch * node->y.size, sizeof(uint16_t));
-    if (node->kind == NODE_DENSE && plan->options.engine->kernels->element != sizeof(float))
-        want(table, &node->rounded, node->x.size * node->y.size, plan->options.engine->kernels->element);
+    if (node->kind == NODE_DENSE && training) want(table, &node->partial, node->y.size, sizeof(double));
 }
 
 static void want_batch(Plan *plan, WantTable *table) {

@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { SUM_PIECE = 4096, ROUND_PIECE = 16384 }; /* values of a sum, of a rounded copy, that are one piece of work */
-static const double bn_momentum = 0.1;          /* PyTorch's default */
+enum { SUM_PIECE = 4096 };             /* values of a sum that are one piece of work */
+static const double bn_momentum = 0.1; /* PyTorch's default */
 
 int plan_valid(const Plan *plan, int64_t index) {
     int64_t left = plan->n - index * SLICE;
@@ -167,47 +167,42 @@ static cf_status conv_finish(Plan *plan, Node *node, int64_t index, int thread) 
 
 /* ---- Dense ---- */
 
-static const void *dense_weights(const Node *node) {
-    return node->rounded ? node->rounded : node->weight;
+/* Pieces, or slices where the layer goes slice by slice: arrays are then the slice's. */
+static bool by_slice(const Node *node) {
+    return dense_by_slice(node->layer->out.C);
 }
 
-static cf_status dense_round(Plan *plan, Node *node, int64_t index, int thread) {
-    size_t count = node->x.size * node->y.size, from = (size_t)index * ROUND_PIECE;
-    size_t left = count - from < ROUND_PIECE ? count - from : ROUND_PIECE;
+static cf_status dense_pack(Plan *plan, Node *node, int64_t piece, int thread) {
     (void)thread;
-    kernels(plan)->from_float(node->weight + from, left, (char *)node->rounded + from * kernels(plan)->element);
+    plan->options.engine->dense_pack(node->dense, (int)piece, node->weight);
     return CF_OK;
 }
 
-static cf_status dense_forward(Plan *plan, Node *node, int64_t tile, int thread) {
-    return plan->options.engine->dense_forward(node->dense, thread, (int)tile, node->x.base, dense_weights(node),
-                                               node->bias, node->y.base);
-}
-
-static cf_status dense_forward_slice(Plan *plan, Node *node, int64_t index, int thread) {
-    return plan->options.engine->dense_forward(node->dense, thread, 0, x_of(node, index, thread), dense_weights(node),
-                                               node->bias, y_of(node, index, thread));
+static cf_status dense_forward(Plan *plan, Node *node, int64_t index, int thread) {
+    const int64_t slice = by_slice(node) ? index : 0;
+    plan->options.engine->dense_forward(node->dense, thread, (int)(index - slice), x_of(node, slice, thread),
+                                        node->bias, y_of(node, slice, thread));
+    return CF_OK;
 }
 
 static cf_status dense_backward_data(Plan *plan, Node *node, int64_t index, int thread) {
-    return plan->options.engine->dense_backward_data(node->dense, thread, dy_of(node, index, thread),
-                                                     dense_weights(node), dx_of(node, index, thread));
+    const int64_t slice = by_slice(node) ? index : 0;
+    plan->options.engine->dense_backward_data(node->dense, thread, (int)(index - slice), dy_of(node, slice, thread),
+                                              node->weight, dx_of(node, slice, thread));
+    return CF_OK;
 }
 
-static cf_status dense_backward_weights(Plan *plan, Node *node, int64_t tile, int thread) {
-    int K = node->layer->out.C, from = (int)tile * DENSE_TILE, to = from + DENSE_TILE < K ? from + DENSE_TILE : K;
-    if (node->bias) {
-        double sums[DENSE_TILE] = {0};
-        for (size_t n = 0; n < (size_t)plan->batch; n++) {
-            float row[DENSE_TILE];
-            const char *dy = (const char *)node->dy.base + (n * (size_t)K + (size_t)from) * node->dy.element;
-            kernels(plan)->to_float(dy, (size_t)(to - from), row);
-            for (int k = 0; k < to - from; k++) sums[k] += (double)row[k];
-        }
-        for (int k = from; k < to; k++) node->dbias[k] = (float)sums[k - from];
-    }
-    return plan->options.engine->dense_backward_weights(node->dense, thread, (int)tile, node->x.base, node->dy.base,
-                                                        node->dweight);
+static cf_status dense_backward_weights(Plan *plan, Node *node, int64_t piece, int thread) {
+    plan->options.engine->dense_backward_weights(node->dense, thread, (int)piece, node->x.base, node->dy.base,
+                                                 node->dweight);
+    return CF_OK;
+}
+
+static cf_status dense_bias(Plan *plan, Node *node, int64_t index, int thread) {
+    (void)index, (void)thread;
+    kernels(plan)->channel_sums(node->dy.base, (size_t)plan->batch, node->layer->out.C, node->partial);
+    for (int k = 0; k < node->layer->out.C; k++) node->dbias[k] = (float)node->partial[k];
+    return CF_OK;
 }
 
 /* The gradient behind the layer's activation, in place of the one in front of it. */
@@ -450,11 +445,12 @@ static cf_status add_both(Plan *plan, StepKind kind, StepFn work, Node *node, in
     return plan_add(&plan->inference, kind, work, node, count);
 }
 
-static cf_status add_dense_forward(Plan *plan, Node *node) {
-    int64_t rounds = (int64_t)((node->x.size * node->y.size + ROUND_PIECE - 1) / ROUND_PIECE);
-    if (node->rounded) FORWARD(plan_add(&plan->refresh, STEP_PIECES, dense_round, node, rounds));
-    if (dense_by_slice(node->layer->out.C)) return add_both(plan, STEP_SLICES, dense_forward_slice, node, 0);
-    return add_both(plan, STEP_PIECES, dense_forward, node, dense_tiles(node->layer->out.C));
+static int dense_pieces(const Plan *plan, const Node *node, DensePass pass) {
+    return plan->options.engine->dense_pieces(node->dense, pass);
+}
+
+static StepKind dense_kind(const Node *node) {
+    return by_slice(node) ? STEP_SLICES : STEP_PIECES;
 }
 
 static cf_status add_block_forward(Plan *plan, Node *node) {
@@ -470,7 +466,8 @@ cf_status add_forward_steps(Plan *plan, Node *node) {
         FORWARD(plan_add(&plan->refresh, STEP_ONCE, conv_refresh, node, 1));
         return node->stem ? CF_OK : add_both(plan, STEP_SLICES, conv_forward, node, 0);
     case NODE_DENSE:
-        return add_dense_forward(plan, node);
+        FORWARD(plan_add(&plan->refresh, STEP_PIECES, dense_pack, node, dense_pieces(plan, node, DENSE_PACK)));
+        return add_both(plan, dense_kind(node), dense_forward, node, dense_pieces(plan, node, DENSE_FORWARD));
     case NODE_BLOCK:
         return add_block_forward(plan, node);
     case NODE_RELU:
@@ -515,8 +512,11 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
         return add_closing(plan, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE);
     case NODE_DENSE:
         if (node->slope < 1) FORWARD(plan_add(list, STEP_SLICES, activation_backward, node, 0));
-        FORWARD(add_closing(plan, dense_backward_weights, node, dense_tiles(node->layer->out.C)));
-        return node->wants_dx ? plan_add(list, STEP_SLICES, dense_backward_data, node, 0) : CF_OK;
+        if (node->bias) FORWARD(add_closing(plan, dense_bias, node, 1));
+        FORWARD(add_closing(plan, dense_backward_weights, node, dense_pieces(plan, node, DENSE_BACKWARD_WEIGHTS)));
+        if (!node->wants_dx) return CF_OK;
+        return plan_add(list, dense_kind(node), dense_backward_data, node,
+                        dense_pieces(plan, node, DENSE_BACKWARD_DATA));
     case NODE_BLOCK:
         return add_block_backward(plan, node);
     case NODE_RELU:

@@ -127,67 +127,83 @@ static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
 
 struct Dense {
     DenseShape shape;
+    float *weights; /* a copy, as a convolution has it */
 };
+
+static void dense_free(Dense *dense) {
+    if (!dense) return;
+    free(dense->weights);
+    free(dense);
+}
+
+static size_t dense_weight_count(const DenseShape *shape) {
+    return (size_t)shape->outputs * (size_t)shape->inputs;
+}
 
 static cf_status dense_new(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
     (void)training, (void)input_gradient, (void)threads;
     Dense *made;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->shape = *shape;
+    cf_status status = memory_new(dense_weight_count(shape), sizeof(float), &made->weights);
+    if (status) {
+        dense_free(made);
+        return status;
+    }
     *dense = made;
     return CF_OK;
 }
 
-static void dense_free(Dense *dense) {
-    free(dense);
+static int dense_pieces(const Dense *dense, DensePass pass) {
+    (void)dense, (void)pass;
+    return 1;
 }
 
-static int tile_end(const Dense *dense, int tile) {
-    int end = (tile + 1) * DENSE_TILE;
-    return end < dense->shape.outputs ? end : dense->shape.outputs;
+static void dense_pack(Dense *dense, int piece, const float *weights) {
+    (void)piece;
+    memcpy(dense->weights, weights, dense_weight_count(&dense->shape) * sizeof *weights);
 }
 
-static cf_status dense_forward(Dense *dense, int thread, int tile, const void *input, const void *weights,
-                               const float *bias, void *output) {
+static size_t dense_images(const DenseShape *shape) {
+    return (size_t)(dense_by_slice(shape->outputs) ? shape->slice : shape->N);
+}
+
+static void dense_forward(Dense *dense, int thread, int piece, const void *input, const float *bias, void *output) {
     size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
-    const float *x = input, *w = weights;
+    const float *x = input, *w = dense->weights;
     float *y = output;
-    int images = dense_by_slice(dense->shape.outputs) ? dense->shape.slice : dense->shape.N;
-    (void)thread;
-    for (size_t n = 0; n < (size_t)images; n++)
-        for (size_t k = (size_t)tile * DENSE_TILE; k < (size_t)tile_end(dense, tile); k++) {
+    (void)thread, (void)piece;
+    for (size_t n = 0; n < dense_images(&dense->shape); n++)
+        for (size_t k = 0; k < outputs; k++) {
             float sum = 0;
             for (size_t i = 0; i < inputs; i++) sum += x[n * inputs + i] * w[k * inputs + i];
             if (bias) sum += bias[k];
             y[n * outputs + k] = sum > 0 ? sum : dense->shape.slope * sum;
         }
-    return CF_OK;
 }
 
-static cf_status dense_backward_data(Dense *dense, int thread, const void *gradient, const void *weights,
-                                     void *result) {
-    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
-    const float *dy = gradient, *w = weights;
+static void dense_backward_data(Dense *dense, int thread, int piece, const void *gradient, const float *w,
+                                void *result) {
+    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs,
+           images = dense_images(&dense->shape);
+    const float *dy = gradient;
     float *dx = result;
-    (void)thread;
-    memset(dx, 0, (size_t)dense->shape.slice * inputs * sizeof *dx);
-    for (size_t n = 0; n < (size_t)dense->shape.slice; n++)
+    (void)thread, (void)piece;
+    memset(dx, 0, images * inputs * sizeof *dx);
+    for (size_t n = 0; n < images; n++)
         for (size_t k = 0; k < outputs; k++)
             for (size_t i = 0; i < inputs; i++) dx[n * inputs + i] += dy[n * outputs + k] * w[k * inputs + i];
-    return CF_OK;
 }
 
-static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const void *input, const void *gradient,
-                                        float *dw) {
+static void dense_backward_weights(Dense *dense, int thread, int piece, const void *input, const void *gradient,
+                                   float *dw) {
     size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
     const float *x = input, *dy = gradient;
-    (void)thread;
-    for (size_t k = (size_t)tile * DENSE_TILE; k < (size_t)tile_end(dense, tile); k++) {
-        memset(dw + k * inputs, 0, inputs * sizeof *dw);
-        for (size_t n = 0; n < (size_t)dense->shape.N; n++)
+    (void)thread, (void)piece;
+    memset(dw, 0, outputs * inputs * sizeof *dw);
+    for (size_t n = 0; n < (size_t)dense->shape.N; n++)
+        for (size_t k = 0; k < outputs; k++)
             for (size_t i = 0; i < inputs; i++) dw[k * inputs + i] += dy[n * outputs + k] * x[n * inputs + i];
-    }
-    return CF_OK;
 }
 
 const Engine reference_engine = {
@@ -203,6 +219,8 @@ const Engine reference_engine = {
     .conv_unpack = conv_unpack,
     .dense_new = dense_new,
     .dense_free = dense_free,
+    .dense_pieces = dense_pieces,
+    .dense_pack = dense_pack,
     .dense_forward = dense_forward,
     .dense_backward_data = dense_backward_data,
     .dense_backward_weights = dense_backward_weights,

@@ -15,9 +15,11 @@
 
 extern const Kernels kernels_baseline;
 extern const StemKernels stem_kernels_baseline;
+extern const ProductKernels product_kernels_baseline;
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512_bf16;
 extern const StemKernels stem_kernels_avx2, stem_kernels_avx512, stem_kernels_avx512_bf16;
+extern const ProductKernels product_kernels_avx2, product_kernels_avx512, product_kernels_avx512_bf16;
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
@@ -69,6 +71,16 @@ const StemKernels *cpu_stem_kernels(const Kernels *kernels) {
 #endif
     (void)kernels;
     return &stem_kernels_baseline;
+}
+
+const ProductKernels *cpu_product_kernels(const Engine *engine) {
+#if defined(__x86_64__)
+    if (engine->kernels == &kernels_avx512_bf16) return &product_kernels_avx512_bf16;
+    if (engine->kernels == &kernels_avx512) return &product_kernels_avx512;
+    if (engine->kernels == &kernels_avx2) return &product_kernels_avx2;
+#endif
+    (void)engine;
+    return &product_kernels_baseline;
 }
 
 /* ---- Peak: independent chains of fused multiply-adds that never leave the registers ---- */

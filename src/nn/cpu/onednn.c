@@ -380,27 +380,55 @@ static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
     return reorder_run(&conv->unpack, slot, dw);
 }
 
-/* ---- Dense layer: matrix products; the last tile has primitives of its own ---- */
+/* ---- The engine of this machine ---- */
 
-struct Dense {
-    DenseShape shape;
-    int tiles;
-    dnnl_data_type_t type;
-    const Kernels *kernels;                                   /* of the outputs' type */
-    Primitive forward[2], backward_weights[2], backward_data; /* [0] full tiles, [1] the last one */
-    char *column; /* where the last tile is one and COLUMNS_LIE_CLOSE: its y, or dy, for now; else NULL */
+static Engine fast_engine = {
+    .stem = &cpu_stem,
+    .conv_new = conv_new,
+    .conv_free = conv_free,
+    .conv_pack = conv_pack,
+    .conv_forward = conv_forward,
+    .conv_backward_data = conv_backward_data,
+    .conv_slot_size = conv_slot_size,
+    .conv_backward_weights = conv_backward_weights,
+    .conv_unpack = conv_unpack,
 };
+static Engine bf16_engine; /* the same but for what makes objects */
 
-static void dense_free(Dense *dense) {
-    if (!dense) return;
-    for (int i = 0; i < 2; i++) {
-        primitive_free(&dense->forward[i]);
-        primitive_free(&dense->backward_weights[i]);
-    }
-    primitive_free(&dense->backward_data);
-    free(dense->column);
-    free(dense);
+static const char *name_engine(char text[96], const Kernels *kernels) {
+    const dnnl_version_t *version = dnnl_version();
+    snprintf(text, 96, "oneDNN %d.%d.%d, %s kernels", version->major, version->minor, version->patch, kernels->name);
+    return text;
 }
+
+static void choose_engines(void) {
+    static char name[96], name_bf16[96];
+    fast_engine.kernels = cpu_kernels();
+    if (strcmp(fast_engine.kernels->name, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
+    if (strcmp(fast_engine.kernels->name, "baseline") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
+    cpu_use_dense(&fast_engine);
+    fast_engine.name = name_engine(name, fast_engine.kernels);
+    bf16_engine = fast_engine;
+    bf16_engine.kernels = cpu_kernels_bf16(fast_engine.kernels);
+    if (!bf16_engine.kernels) return;
+    bf16_engine.conv_new = conv_new_bf16;
+    cpu_use_dense(&bf16_engine);
+    bf16_engine.name = name_engine(name_bf16, bf16_engine.kernels);
+}
+
+static pthread_once_t engines_once = PTHREAD_ONCE_INIT;
+
+const Engine *cpu_engine(void) {
+    pthread_once(&engines_once, choose_engines);
+    return &fast_engine;
+}
+
+const Engine *cpu_engine_bf16(void) {
+    pthread_once(&engines_once, choose_engines);
+    return bf16_engine.kernels ? &bf16_engine : NULL;
+}
+
+/* ---- Products outside of a network ---- */
 
 /* A matrix of rows x columns whose neighbours lie so many values apart. */
 typedef struct Matrix {
@@ -448,166 +476,6 @@ static cf_status product_new(Primitive *p, Matrix a, Matrix b, Matrix c, bool bi
     dnnl_memory_desc_destroy(layout.bias);
     return status;
 }
-
-static size_t element_size(dnnl_data_type_t type) {
-    return type == dnnl_bf16 ? 2 : 4;
-}
-
-static dnnl_data_type_t output_type(const Dense *dense) {
-    return dense->shape.float_out ? dnnl_f32 : dense->type;
-}
-
-/* Values of `size` bytes that lie so many values apart. */
-static void copy_column(size_t count, size_t size, const char *from, size_t from_step, char *to, size_t to_step) {
-    for (size_t n = 0; n < count; n++) memcpy(to + n * to_step * size, from + n * from_step * size, size);
-}
-
-static cf_status build_tile(Dense *dense, int last, bool training, int threads) {
-    const DenseShape *s = &dense->shape;
-    int width = last ? s->outputs - (dense->tiles - 1) * DENSE_TILE : DENSE_TILE;
-    int images = dense_by_slice(s->outputs) ? s->slice : s->N;
-    int row_step = COLUMNS_LIE_CLOSE && width == 1 ? 1 : s->outputs;
-    if (row_step < s->outputs) FORWARD(memory_new((size_t)images, sizeof(float), &dense->column));
-    FORWARD(product_new(&dense->forward[last], (Matrix){images, s->inputs, s->inputs, 1, dense->type},
-                        (Matrix){s->inputs, width, 1, s->inputs, dense->type},
-                        (Matrix){images, width, row_step, 1, output_type(dense)}, s->bias, s->slope, threads));
-    if (!training) return CF_OK;
-    return product_new(&dense->backward_weights[last], (Matrix){width, s->N, 1, row_step, dense->type},
-                       (Matrix){s->N, s->inputs, s->inputs, 1, dense->type},
-                       (Matrix){width, s->inputs, s->inputs, 1, dnnl_f32}, false, 1, threads);
-}
-
-static cf_status build_dense(Dense *dense, bool training, bool input_gradient, int threads) {
-    const DenseShape *s = &dense->shape;
-    if (dense->tiles > 1) FORWARD(build_tile(dense, 0, training, threads));
-    FORWARD(build_tile(dense, 1, training, threads));
-    if (!training || !input_gradient) return CF_OK;
-    return product_new(&dense->backward_data, (Matrix){s->slice, s->outputs, s->outputs, 1, dense->type},
-                       (Matrix){s->outputs, s->inputs, s->inputs, 1, dense->type},
-                       (Matrix){s->slice, s->inputs, s->inputs, 1, dense->type}, false, 1, threads);
-}
-
-static cf_status dense_make(const DenseShape *shape, dnnl_data_type_t type, bool training, bool input_gradient,
-                            int threads, Dense **dense) {
-    Dense *made;
-    FORWARD(use_engine());
-    FORWARD(memory_new(1, sizeof *made, &made));
-    made->shape = *shape;
-    made->tiles = dense_tiles(shape->outputs);
-    made->type = type;
-    made->kernels = (shape->float_out || type == dnnl_f32 ? cpu_engine() : cpu_engine_bf16())->kernels;
-    cf_status status = build_dense(made, training, input_gradient, threads);
-    if (status) {
-        dense_free(made);
-        return status;
-    }
-    *dense = made;
-    return CF_OK;
-}
-
-static cf_status dense_new(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
-    return dense_make(shape, dnnl_f32, training, input_gradient, threads, dense);
-}
-
-static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool input_gradient, int threads,
-                                Dense **dense) {
-    return dense_make(shape, dnnl_bf16, training, input_gradient, threads, dense);
-}
-
-/* max(0, y) on a tile's columns; NaN stays NaN, as in the reference: a network that has diverged must not look sound. */
-static void rectify(const Dense *dense, int tile, void *y) {
-    const DenseShape *s = &dense->shape;
-    const Kernels *kernels = dense->kernels;
-    const int first = tile * DENSE_TILE, left = s->outputs - first,
-              images = dense_by_slice(s->outputs) ? s->slice : s->N;
-    const size_t width = (size_t)(left < DENSE_TILE ? left : DENSE_TILE);
-    char *row = (char *)y + (size_t)first * kernels->element;
-    for (int n = 0; n < images; n++, row += (size_t)s->outputs * kernels->element)
-        kernels->relu_forward(row, width, 0, row);
-}
-
-static cf_status dense_forward(Dense *dense, int thread, int tile, const void *x, const void *weights,
-                               const float *bias, void *y) {
-    const DenseShape *s = &dense->shape;
-    size_t first = (size_t)tile * DENSE_TILE, size = element_size(output_type(dense));
-    bool last = tile == dense->tiles - 1;
-    const char *w = (const char *)weights + first * (size_t)s->inputs * element_size(dense->type);
-    char *to = (char *)y + first * size, *column = last ? dense->column : NULL;
-    FORWARD(primitive_run(&dense->forward[last], thread,
-                          (const void *[MAX_ARGUMENTS]){x, w, column ? column : to, bias ? bias + first : NULL}));
-    if (column) copy_column((size_t)s->N, size, column, 1, to, (size_t)s->outputs);
-    if (s->slope <= 0) rectify(dense, tile, y);
-    return CF_OK;
-}
-
-static cf_status dense_backward_data(Dense *dense, int thread, const void *dy, const void *weights, void *dx) {
-    return primitive_run(&dense->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, weights, dx});
-}
-
-static cf_status dense_backward_weights(Dense *dense, int thread, int tile, const void *x, const void *dy, float *dw) {
-    const DenseShape *s = &dense->shape;
-    size_t first = (size_t)tile * DENSE_TILE, size = element_size(dense->type);
-    bool last = tile == dense->tiles - 1;
-    const char *from = (const char *)dy + first * size;
-    char *column = last ? dense->column : NULL;
-    if (column) copy_column((size_t)s->N, size, from, (size_t)s->outputs, column, 1);
-    return primitive_run(&dense->backward_weights[last], thread,
-                         (const void *[MAX_ARGUMENTS]){column ? column : from, x, dw + first * (size_t)s->inputs});
-}
-
-/* ---- The engine of this machine ---- */
-
-static Engine fast_engine = {
-    .stem = &cpu_stem,
-    .conv_new = conv_new,
-    .conv_free = conv_free,
-    .conv_pack = conv_pack,
-    .conv_forward = conv_forward,
-    .conv_backward_data = conv_backward_data,
-    .conv_slot_size = conv_slot_size,
-    .conv_backward_weights = conv_backward_weights,
-    .conv_unpack = conv_unpack,
-    .dense_new = dense_new,
-    .dense_free = dense_free,
-    .dense_forward = dense_forward,
-    .dense_backward_data = dense_backward_data,
-    .dense_backward_weights = dense_backward_weights,
-};
-static Engine bf16_engine; /* the same but for what makes objects */
-
-static const char *name_engine(char text[96], const Kernels *kernels) {
-    const dnnl_version_t *version = dnnl_version();
-    snprintf(text, 96, "oneDNN %d.%d.%d, %s kernels", version->major, version->minor, version->patch, kernels->name);
-    return text;
-}
-
-static void choose_engines(void) {
-    static char name[96], name_bf16[96];
-    fast_engine.kernels = cpu_kernels();
-    if (strcmp(fast_engine.kernels->name, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
-    if (strcmp(fast_engine.kernels->name, "baseline") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
-    fast_engine.name = name_engine(name, fast_engine.kernels);
-    bf16_engine = fast_engine;
-    bf16_engine.kernels = cpu_kernels_bf16(fast_engine.kernels);
-    if (!bf16_engine.kernels) return;
-    bf16_engine.conv_new = conv_new_bf16;
-    bf16_engine.dense_new = dense_new_bf16;
-    bf16_engine.name = name_engine(name_bf16, bf16_engine.kernels);
-}
-
-static pthread_once_t engines_once = PTHREAD_ONCE_INIT;
-
-const Engine *cpu_engine(void) {
-    pthread_once(&engines_once, choose_engines);
-    return &fast_engine;
-}
-
-const Engine *cpu_engine_bf16(void) {
-    pthread_once(&engines_once, choose_engines);
-    return bf16_engine.kernels ? &bf16_engine : NULL;
-}
-
-/* ---- Products outside of a network ---- */
 
 cf_status matrix_product(int m, int n, int k, const float *a, const float *b, float *c) {
     pthread_once(&engines_once, choose_engines); /* which settles the instruction set */

@@ -37,8 +37,15 @@ typedef float V __attribute__((vector_size(4 * LANES)));
 typedef int32_t VI __attribute__((vector_size(4 * LANES)));
 typedef uint32_t VU __attribute__((vector_size(4 * LANES)));
 
+/* Bit by bit: an addition of 0 would make 0 of -0, and another NaN of a NaN. */
 INLINE V all_lanes(float value) {
-    return value - (V){0}; /* 0 + value would be an addition: it makes 0 of -0 */
+#if defined(__AVX512F__)
+    return (V)_mm512_set1_ps(value);
+#elif defined(__AVX2__)
+    return (V)_mm256_set1_ps(value);
+#else
+    return (V){value, value, value, value};
+#endif
 }
 
 INLINE VI all_lanes_int(int32_t value) {

@@ -1,0 +1,308 @@
+/* Dense layers by the kernels of product_kernels.h.
+ *
+ * Forward, the weights are the packed factor, once per step; a piece of work is a group of images by a panel of outputs,
+ * so that a large batch reads images and weights few times. Backward, a piece is a range of inputs over the whole batch, which
+ * packs what it needs of the weights or of x, a panel at a time, where it stays in the thread's own caches. Packing also is what
+ * keeps rows that lie a power of two apart from driving each other out of a cache.
+ */
+#include "nn/cpu/cpu.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+enum {
+    MOST_IMAGES = 128,    /* of a group */
+    LEAST_IMAGES = 16,    /* of a group, where there are as many */
+    GROUPS = 4,           /* between these two */
+    DATA_INPUTS = 64,     /* of a piece backward to the data */
+    WEIGHTS_INPUTS = 128, /* and to the weights */
+    PACKED_INPUTS = 1024  /* of a piece of packing */
+};
+
+struct Dense {
+    DenseShape shape;
+    const ProductKernels *kernels;
+    size_t inputs, outputs, images; /* images: of all, or of a slice where the layer goes slice by slice */
+    size_t group, panels;
+    void *packed; /* [panels][words of inputs][width], the last panel's width maybe smaller */
+    char *scratch;
+    size_t sums, right, left; /* bytes of the parts of a thread's scratch */
+};
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t quotient_up(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+/* A panel's columns, of all from `first` on. */
+static size_t panel_columns(const Dense *dense, size_t first, size_t end) {
+    return smaller(dense->kernels->panel, end - first);
+}
+
+/* ---- A thread's scratch: sums, then the packed panel, then the other factor if that has to be packed too ---- */
+
+static float *sums_of(const Dense *dense, int thread) {
+    return (float *)(void *)(dense->scratch + (size_t)thread * (dense->sums + dense->right + dense->left));
+}
+
+static char *right_of(const Dense *dense, int thread) {
+    return (char *)sums_of(dense, thread) + dense->sums;
+}
+
+static char *left_of(const Dense *dense, int thread) {
+    return right_of(dense, thread) + dense->right;
+}
+
+static void size_scratch(Dense *dense, bool training, bool input_gradient) {
+    size_t words = training ? PRODUCT_BLOCK : 0, data = product_words(dense->kernels, dense->outputs);
+    if (input_gradient && data > words) words = data;
+    dense->sums = smaller(dense->images, MOST_IMAGES) * dense->kernels->panel * sizeof(float);
+    dense->right = words * dense->kernels->panel * PRODUCT_WORD;
+    if (training && dense->kernels->element < PRODUCT_WORD)
+        dense->left = PRODUCT_BLOCK * product_width(dense->kernels, dense->outputs) * PRODUCT_WORD;
+}
+
+/* ---- Making ---- */
+
+static void dense_free(Dense *dense) {
+    if (!dense) return;
+    free(dense->packed);
+    free(dense->scratch);
+    free(dense);
+}
+
+static size_t group_of(size_t images) {
+    size_t group = quotient_up(images, GROUPS);
+    return group < LEAST_IMAGES ? LEAST_IMAGES : smaller(group, MOST_IMAGES);
+}
+
+static cf_status make(Dense *dense, bool training, bool input_gradient, int threads) {
+    size_t words = product_words(dense->kernels, dense->inputs), columns, bytes;
+    size_scratch(dense, training, input_gradient && training);
+    columns = (dense->panels - 1) * dense->kernels->panel;
+    columns += product_width(dense->kernels, dense->outputs - columns);
+    FAIL_IF(!size_multiply(words, columns, &bytes), CF_NO_MEMORY, "a dense layer is too large");
+    FORWARD(memory_new(bytes, PRODUCT_WORD, &dense->packed));
+    return memory_new((size_t)threads, dense->sums + dense->right + dense->left, &dense->scratch);
+}
+
+static cf_status new_with(const ProductKernels *kernels, const DenseShape *shape, bool training, bool input_gradient,
+                          int threads, Dense **dense) {
+    Dense *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->shape = *shape;
+    made->kernels = kernels;
+    made->inputs = (size_t)shape->inputs;
+    made->outputs = (size_t)shape->outputs;
+    made->images = (size_t)(dense_by_slice(shape->outputs) ? shape->slice : shape->N);
+    made->group = group_of(made->images);
+    made->panels = quotient_up(made->outputs, kernels->panel);
+    cf_status status = make(made, training, input_gradient, threads);
+    if (status) {
+        dense_free(made);
+        return status;
+    }
+    *dense = made;
+    return CF_OK;
+}
+
+static cf_status dense_new(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
+    return new_with(cpu_product_kernels(cpu_engine()), shape, training, input_gradient, threads, dense);
+}
+
+static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool input_gradient, int threads,
+                                Dense **dense) {
+    return new_with(cpu_product_kernels(cpu_engine_bf16()), shape, training, input_gradient, threads, dense);
+}
+
+static int dense_pieces(const Dense *dense, DensePass pass) {
+    const bool by_slice = dense_by_slice(dense->shape.outputs);
+    size_t count = 1;
+    if (pass == DENSE_PACK) count = dense->panels * quotient_up(dense->inputs, PACKED_INPUTS);
+    if (pass == DENSE_FORWARD && !by_slice) count = dense->panels * quotient_up(dense->images, dense->group);
+    if (pass == DENSE_BACKWARD_DATA && !by_slice) count = quotient_up(dense->inputs, DATA_INPUTS);
+    if (pass == DENSE_BACKWARD_WEIGHTS) count = quotient_up(dense->inputs, WEIGHTS_INPUTS);
+    return (int)count;
+}
+
+/* ---- Forward ---- */
+
+/* A panel of the packed weights, from its first word of the input `from` on. */
+static float *packed_panel(const Dense *dense, size_t panel, size_t from, size_t *columns, size_t *width) {
+    size_t before = panel * dense->kernels->panel, words = product_words(dense->kernels, dense->inputs);
+    *columns = panel_columns(dense, before, dense->outputs);
+    *width = product_width(dense->kernels, *columns);
+    return (float *)dense->packed + before * words + product_words(dense->kernels, from) * *width;
+}
+
+static void dense_pack(Dense *dense, int piece, const float *weights) {
+    size_t panel = (size_t)piece % dense->panels, from = (size_t)piece / dense->panels * PACKED_INPUTS, columns, width;
+    float *to = packed_panel(dense, panel, from, &columns, &width);
+    dense->kernels->pack_floats_transposed(&(Packing){
+        .from = weights + panel * dense->kernels->panel * dense->inputs + from,
+        .step = dense->inputs,
+        .length = smaller(PACKED_INPUTS, dense->inputs - from),
+        .columns = columns,
+        .width = width,
+        .to = to,
+    });
+}
+
+static void forward_panel(const Dense *dense, int thread, size_t panel, size_t first, size_t rows, const char *x,
+                          const float *bias, char *y) {
+    const ProductKernels *kernels = dense->kernels;
+    const DenseShape *s = &dense->shape;
+    size_t before = panel * kernels->panel, columns, width,
+           y_element = s->float_out ? sizeof(float) : kernels->element;
+    float *sums = sums_of(dense, thread), *right = packed_panel(dense, panel, 0, &columns, &width);
+    kernels->multiply(&(Product){
+        .rows = rows,
+        .columns = columns,
+        .words = product_words(kernels, dense->inputs),
+        .left = x + first * dense->inputs * kernels->element,
+        .left_row = dense->inputs * kernels->element,
+        .left_word = PRODUCT_WORD,
+        .left_ends_half = dense->inputs * kernels->element % PRODUCT_WORD != 0,
+        .right = right,
+        .width = width,
+        .sum = sums,
+        .sum_row = kernels->panel,
+    });
+    kernels->finish(&(Finish){
+        .sum = sums,
+        .bias = bias ? bias + before : NULL,
+        .slope = s->slope,
+        .rows = rows,
+        .columns = columns,
+        .sum_row = kernels->panel,
+        .out = y + (first * dense->outputs + before) * y_element,
+        .out_row = dense->outputs,
+        .float_out = s->float_out,
+    });
+}
+
+static void dense_forward(Dense *dense, int thread, int piece, const void *x, const float *bias, void *y) {
+    size_t first = (size_t)piece / dense->panels * dense->group, panel = (size_t)piece % dense->panels;
+    if (!dense_by_slice(dense->shape.outputs)) {
+        forward_panel(dense, thread, panel, first, smaller(dense->group, dense->images - first), x, bias, y);
+        return;
+    }
+    for (first = 0; first < dense->images; first += MOST_IMAGES)
+        for (panel = 0; panel < dense->panels; panel++)
+            forward_panel(dense, thread, panel, first, smaller(MOST_IMAGES, dense->images - first), x, bias, y);
+}
+
+/* ---- Backward ---- */
+
+/* A panel of dx from its part of the weights, which lies packed in the scratch. */
+static void data_panel(const Dense *dense, int thread, size_t from, size_t columns, const char *dy, char *dx) {
+    const ProductKernels *kernels = dense->kernels;
+    const bool floats = kernels->element == sizeof(float);
+    for (size_t first = 0; first < dense->images; first += MOST_IMAGES) {
+        char *out = dx + (first * dense->inputs + from) * kernels->element;
+        const Product product = {
+            .rows = smaller(MOST_IMAGES, dense->images - first),
+            .columns = columns,
+            .words = product_words(kernels, dense->outputs),
+            .left = dy + first * dense->outputs * kernels->element,
+            .left_row = dense->outputs * kernels->element,
+            .left_word = PRODUCT_WORD,
+            .left_ends_half = dense->outputs * kernels->element % PRODUCT_WORD != 0,
+            .right = right_of(dense, thread),
+            .width = product_width(kernels, columns),
+            .sum = floats ? (float *)(void *)out : sums_of(dense, thread),
+            .sum_row = floats ? dense->inputs : kernels->panel,
+        };
+        kernels->multiply(&product);
+        if (floats) continue;
+        kernels->finish(&(Finish){
+            .sum = product.sum,
+            .slope = 1,
+            .rows = product.rows,
+            .columns = columns,
+            .sum_row = product.sum_row,
+            .out = out,
+            .out_row = dense->inputs,
+        });
+    }
+}
+
+static void dense_backward_data(Dense *dense, int thread, int piece, const void *dy, const float *weights, void *dx) {
+    const bool by_slice = dense_by_slice(dense->shape.outputs);
+    size_t from = (size_t)piece * DATA_INPUTS, end = by_slice ? dense->inputs : smaller(from + DATA_INPUTS, dense->inputs);
+    for (size_t columns; from < end; from += columns) {
+        columns = panel_columns(dense, from, end);
+        dense->kernels->pack_floats(&(Packing){
+            .from = weights + from,
+            .step = dense->inputs,
+            .length = dense->outputs,
+            .columns = columns,
+            .width = product_width(dense->kernels, columns),
+            .to = right_of(dense, thread),
+        });
+        data_panel(dense, thread, from, columns, dy, dx);
+    }
+}
+
+/* Adds what a block of images gives to inputs from .. end of dw; sets it, if it is the first. */
+static void weights_block(const Dense *dense, int thread, size_t first, size_t from, size_t end, const char *x,
+                          const char *dy, float *dw) {
+    const ProductKernels *kernels = dense->kernels;
+    const bool pairs = kernels->element < PRODUCT_WORD;
+    const size_t most = PRODUCT_BLOCK * PRODUCT_WORD / kernels->element,
+                 images = smaller(most, (size_t)dense->shape.N - first);
+    Packing left = {
+        .from = dy + first * dense->outputs * kernels->element,
+        .step = dense->outputs,
+        .length = images,
+        .columns = dense->outputs,
+        .width = product_width(dense->kernels, dense->outputs),
+        .to = left_of(dense, thread),
+    };
+    if (pairs) kernels->pack(&left); /* two images' gradients side by side */
+    for (size_t columns; from < end; from += columns) {
+        columns = panel_columns(dense, from, end);
+        kernels->pack(&(Packing){
+            .from = x + (first * dense->inputs + from) * kernels->element,
+            .step = dense->inputs,
+            .length = images,
+            .columns = columns,
+            .width = product_width(kernels, columns),
+            .to = right_of(dense, thread),
+        });
+        kernels->multiply(&(Product){
+            .rows = dense->outputs,
+            .columns = columns,
+            .words = product_words(kernels, images),
+            .left = pairs ? left.to : left.from,
+            .left_row = PRODUCT_WORD,
+            .left_word = (pairs ? left.width : dense->outputs) * PRODUCT_WORD,
+            .right = right_of(dense, thread),
+            .width = product_width(kernels, columns),
+            .sum = dw + from,
+            .sum_row = dense->inputs,
+            .add = first > 0,
+        });
+    }
+}
+
+static void dense_backward_weights(Dense *dense, int thread, int piece, const void *x, const void *dy, float *dw) {
+    const size_t from = (size_t)piece * WEIGHTS_INPUTS, end = smaller(from + WEIGHTS_INPUTS, dense->inputs),
+                 most = PRODUCT_BLOCK * PRODUCT_WORD / dense->kernels->element;
+    for (size_t first = 0; first < (size_t)dense->shape.N; first += most)
+        weights_block(dense, thread, first, from, end, x, dy, dw);
+}
+
+void cpu_use_dense(Engine *engine) {
+    engine->dense_new = engine->kernels->element == sizeof(float) ? dense_new : dense_new_bf16;
+    engine->dense_free = dense_free;
+    engine->dense_pieces = dense_pieces;
+    engine->dense_pack = dense_pack;
+    engine->dense_forward = dense_forward;
+    engine->dense_backward_data = dense_backward_data;
+    engine->dense_backward_weights = dense_backward_weights;
+}

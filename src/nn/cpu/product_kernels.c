@@ -1,0 +1,288 @@
+/* The kernels of product_kernels.h (KERNEL_ISA, KERNEL_BF16).
+ *
+ * A tile of ROWS x VECTORS registers of sums takes, word by word, a few vectors of the packed factor and one broadcast word of
+ * the other per row. Its size leaves room for both among 32 (16) registers; at most eight rows, since rows that lie a power
+ * of two apart meet in one set of an L1 cache of eight ways. Whole vectors of a register's own width: compilers keep wider
+ * ones in memory.
+ */
+#include "nn/cpu/product_kernels.h"
+
+#include "nn/cpu/vectors.h"
+
+#if defined(__AVX512F__)
+enum { WIDTH = 16, VECTORS = 4 };
+#define LOWER_HALVES(a, b)                                                                                             \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define UPPER_HALVES(a, b)                                                                                             \
+    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif defined(__AVX2__)
+enum { WIDTH = 8, VECTORS = 2 };
+#define LOWER_HALVES(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#else
+enum { WIDTH = 4, VECTORS = 2 };
+#define LOWER_HALVES(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+
+enum { ROWS = 6, IN_WORD = PRODUCT_WORD / sizeof(T) };
+
+typedef float R __attribute__((vector_size(4 * WIDTH))); /* one register */
+
+#define UNROLL _Pragma("GCC unroll 16")
+
+/* n of a register's lanes; the others read as 0 and are not written. */
+INLINE R read_lanes(const float *from, size_t n) {
+    R v = {0};
+    memcpy(&v, from, n >= WIDTH ? sizeof v : n * sizeof(float));
+    return v;
+}
+
+INLINE void write_lanes(float *to, R v, size_t n) {
+    if (n >= WIDTH)
+        memcpy(to, &v, sizeof v);
+    else
+        memcpy(to, &v, n * sizeof(float));
+}
+
+/* ---- Multiplying ---- */
+
+/* sum + left * right, in float32. */
+INLINE R add_product(R sum, R left, R right) {
+#if defined(KERNEL_BF16)
+    return (R)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
+#elif defined(__AVX512F__)
+    return (R)_mm512_fmadd_ps((__m512)left, (__m512)right, (__m512)sum);
+#elif defined(__FMA__)
+    return (R)_mm256_fmadd_ps((__m256)left, (__m256)right, (__m256)sum);
+#else
+    return left * right + sum;
+#endif
+}
+
+/* One word of every row of a tile; `bytes` of it are there. */
+INLINE void add_word(R sum[ROWS][VECTORS], const char *left, size_t left_row, size_t bytes, const float *right,
+                     size_t rows, size_t vectors) {
+    R of_right[VECTORS];
+    UNROLL for (size_t v = 0; v < vectors; v++) memcpy(&of_right[v], right + v * WIDTH, sizeof(R));
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        float word = 0;
+        memcpy(&word, left + r * left_row, bytes);
+        R of_left = all_lanes(word);
+        UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] = add_product(sum[r][v], of_left, of_right[v]);
+    }
+}
+
+/* A part of a product that is one tile of rows and one block of words. */
+INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
+    const char *left = p->left;
+    const float *right = p->right;
+    const size_t left_row = p->left_row, left_word = p->left_word, width = p->width, sum_row = p->sum_row,
+                 last = p->columns - (vectors - 1) * WIDTH;
+    R sum[ROWS][VECTORS] = {0};
+    if (p->add)
+        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
+            sum[r][v] = read_lanes(p->sum + r * sum_row + v * WIDTH, v + 1 < vectors ? WIDTH : last);
+    for (size_t k = p->words - (IN_WORD > 1 && p->left_ends_half); k > 0; k--, left += left_word, right += width)
+        add_word(sum, left, left_row, PRODUCT_WORD, right, rows, vectors);
+    if (IN_WORD > 1 && p->left_ends_half) add_word(sum, left, left_row, sizeof(T), right, rows, vectors);
+    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
+        write_lanes(p->sum + r * sum_row + v * WIDTH, sum[r][v], v + 1 < vectors ? WIDTH : last);
+}
+
+/* So that rows and vectors are constants. */
+INLINE void multiply_rows(const Product *p, size_t vectors) {
+    switch (p->rows) {
+    case 1:
+        multiply_tile(p, 1, vectors);
+        break;
+    case 2:
+        multiply_tile(p, 2, vectors);
+        break;
+    case 3:
+        multiply_tile(p, 3, vectors);
+        break;
+    case 4:
+        multiply_tile(p, 4, vectors);
+        break;
+    case 5:
+        multiply_tile(p, 5, vectors);
+        break;
+    default:
+        multiply_tile(p, ROWS, vectors);
+        break;
+    }
+}
+
+static void multiply_one(const Product *p) {
+    multiply_rows(p, 1);
+}
+
+static void multiply_two(const Product *p) {
+    multiply_rows(p, 2);
+}
+
+#if defined(__AVX512F__)
+static void multiply_three(const Product *p) {
+    multiply_rows(p, 3);
+}
+
+static void multiply_four(const Product *p) {
+    multiply_rows(p, 4);
+}
+#endif
+
+static void (*const by_vectors[VECTORS])(const Product *p) = {
+    multiply_one,
+    multiply_two,
+#if defined(__AVX512F__)
+    multiply_three,
+    multiply_four,
+#endif
+};
+
+/* Tiles of about as many rows each, over one block of words after the other. */
+static void multiply(const Product *p) {
+    const size_t tiles = (p->rows + ROWS - 1) / ROWS;
+    Product part = *p;
+    for (size_t word = 0; word < p->words; word += PRODUCT_BLOCK) {
+        part.words = p->words - word < PRODUCT_BLOCK ? p->words - word : PRODUCT_BLOCK;
+        part.left_ends_half = p->left_ends_half && word + part.words == p->words;
+        part.right = (const float *)p->right + word * p->width;
+        part.add = p->add || word > 0;
+        for (size_t t = 0; t < tiles; t++) {
+            size_t first = p->rows * t / tiles;
+            part.rows = p->rows * (t + 1) / tiles - first;
+            part.left = (const char *)p->left + first * p->left_row + word * p->left_word;
+            part.sum = p->sum + first * p->sum_row;
+            by_vectors[(p->columns + WIDTH - 1) / WIDTH - 1](&part);
+        }
+    }
+}
+
+/* ---- Packing ---- */
+
+#ifdef KERNEL_BF16
+INLINE VT read_elements(const void *from, size_t at, size_t n, bool floats) {
+    VT t = {0};
+    if (floats) return narrow(load_float((const float *)from + at, n < WIDTH ? (int)n : WIDTH));
+    memcpy(&t, (const T *)from + at, n >= WIDTH ? sizeof t : n * sizeof(T));
+    return t;
+}
+
+/* The words of n columns of a row and the next one, if there is one. */
+INLINE R words_of_rows(const void *from, size_t at, size_t step, bool pair, size_t n, bool floats) {
+    VU words = __builtin_convertvector(read_elements(from, at, n, floats), VU);
+    if (pair) words |= __builtin_convertvector(read_elements(from, at + step, n, floats), VU) << 16;
+    return (R)words;
+}
+
+/* The words of n values of a row. */
+INLINE R words_of_row(const void *from, size_t at, size_t n, bool floats) {
+    VT t[2] = {0};
+    R words;
+    t[0] = read_elements(from, at, n, floats);
+    if (n > WIDTH) t[1] = read_elements(from, at + WIDTH, n - WIDTH, floats);
+    memcpy(&words, t, sizeof words);
+    return words;
+}
+#else
+INLINE R words_of_rows(const void *from, size_t at, size_t step, bool pair, size_t n, bool floats) {
+    (void)step, (void)pair, (void)floats;
+    return read_lanes((const float *)from + at, n);
+}
+
+INLINE R words_of_row(const void *from, size_t at, size_t n, bool floats) {
+    (void)floats;
+    return read_lanes((const float *)from + at, n);
+}
+#endif
+
+INLINE void pack_rows(const Packing *p, bool floats) {
+    float *to = p->to;
+    for (size_t k = 0; k < p->length; k += IN_WORD, to += p->width)
+        for (size_t c = 0; c < p->width; c += WIDTH) {
+            R words = {0};
+            if (c < p->columns)
+                words = words_of_rows(p->from, k * p->step + c, p->step, k + 1 < p->length, p->columns - c, floats);
+            memcpy(to + c, &words, sizeof words);
+        }
+}
+
+/* Each round moves the top bit of a value's row number to the end of its lane number and that one's top bit to the end of
+ * the row number: after log2(WIDTH) rounds the two have changed places. */
+INLINE void transpose(R v[WIDTH]) {
+    UNROLL for (int round = 1; round < WIDTH; round *= 2) {
+        R next[WIDTH];
+        UNROLL for (int i = 0; i < WIDTH / 2; i++) {
+            next[2 * i] = LOWER_HALVES(v[i], v[i + WIDTH / 2]);
+            next[2 * i + 1] = UPPER_HALVES(v[i], v[i + WIDTH / 2]);
+        }
+        memcpy(v, next, sizeof next);
+    }
+}
+
+INLINE void pack_columns(const Packing *p, bool floats) {
+    const size_t words = (p->length + IN_WORD - 1) / IN_WORD;
+    float *to = p->to;
+    for (size_t c = 0; c < p->width; c += WIDTH)
+        for (size_t k = 0; k < words; k += WIDTH) {
+            R v[WIDTH];
+            UNROLL for (size_t r = 0; r < WIDTH; r++) {
+                v[r] = (R){0};
+                if (c + r < p->columns)
+                    v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, p->length - k * IN_WORD, floats);
+            }
+            transpose(v);
+            UNROLL for (size_t r = 0; r < WIDTH; r++)
+                if (k + r < words) memcpy(to + (k + r) * p->width + c, &v[r], sizeof(R));
+        }
+}
+
+static void pack(const Packing *p) {
+    pack_rows(p, false);
+}
+
+static void pack_floats(const Packing *p) {
+    pack_rows(p, true);
+}
+
+static void pack_transposed(const Packing *p) {
+    pack_columns(p, false);
+}
+
+static void pack_floats_transposed(const Packing *p) {
+    pack_columns(p, true);
+}
+
+/* ---- Behind a product ---- */
+
+static void finish(const Finish *f) {
+    for (size_t r = 0; r < f->rows; r++) {
+        const float *sum = f->sum + r * f->sum_row;
+        for (size_t c = 0; c < f->columns; c += LANES) {
+            size_t at = r * f->out_row + c;
+            int n = lanes_at((int)f->columns, (int)c);
+            V v = load_float(sum + c, n);
+            if (f->bias) v += load_float(f->bias + c, n);
+            v = choose(greater(v, (V){0}), v, v * f->slope); /* NaN stays NaN: a network that has diverged must not look sound */
+            if (f->float_out)
+                store_float((float *)f->out + at, v, n);
+            else
+                store((T *)f->out + at, v, n);
+        }
+    }
+}
+
+extern const ProductKernels PASTE(product_kernels_, KERNEL_ISA);
+const ProductKernels PASTE(product_kernels_, KERNEL_ISA) = {
+    .panel = WIDTH * VECTORS,
+    .vector = WIDTH,
+    .element = sizeof(T),
+    .multiply = multiply,
+    .pack = pack,
+    .pack_floats = pack_floats,
+    .pack_transposed = pack_transposed,
+    .pack_floats_transposed = pack_floats_transposed,
+    .finish = finish,
+};

@@ -1,0 +1,71 @@
+/* Matrix products by kernels of our own, compiled once per instruction set and element type.
+ *
+ * sum[row][column] = left[row] . right[column], summed in float32 over `length` elements. What is multiplied at once is a word of
+ * 4 bytes: a float32, or two neighbouring bfloat16 along the summed index (an odd length's last word holds one and a zero).
+ * The right factor is packed: word after word, `width` columns of each; of the left one each word is read where it lies.
+ * Every sum is one chain over the words in their order, from 0 or from what is there: it depends neither on the row and the
+ * column it stands in nor on how many there are.
+ */
+#ifndef NN_CPU_PRODUCT_KERNELS_H
+#define NN_CPU_PRODUCT_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    PRODUCT_BLOCK = 256, /* words after which sums go back to memory, so that their part of a panel stays in the L2 cache */
+    PRODUCT_PANEL = 64,  /* the widest panel of any instruction set */
+    PRODUCT_WORD = 4
+};
+
+typedef struct Product {
+    size_t rows, columns, words; /* columns: at most a panel */
+    const void *left;
+    size_t left_row, left_word; /* bytes from row to row, from word to word */
+    bool left_ends_half;        /* the last word of each row is one bfloat16; what lies behind it is not read */
+    const void *right;
+    size_t width;
+    float *sum;
+    size_t sum_row; /* floats from row to row */
+    bool add;       /* to the sums that are there */
+} Product;
+
+/* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or its transpose. Packed columns from
+ * `columns` to `width` are 0. */
+typedef struct Packing {
+    const void *from;
+    size_t step, length, columns, width; /* width: product_width of the columns */
+    void *to;
+} Packing;
+
+/* out = act(sum + bias): `rows` rows of `columns`. */
+typedef struct Finish {
+    const float *sum, *bias; /* bias NULL: none */
+    float slope;
+    size_t rows, columns, sum_row, out_row;
+    void *out;
+    bool float_out; /* else elements */
+} Finish;
+
+typedef struct ProductKernels {
+    size_t panel, vector; /* columns of a panel, of a register */
+    size_t element;       /* bytes */
+    void (*multiply)(const Product *product);
+    void (*pack)(const Packing *packing);
+    void (*pack_floats)(const Packing *packing); /* rounded to elements */
+    void (*pack_transposed)(const Packing *packing);
+    void (*pack_floats_transposed)(const Packing *packing);
+    void (*finish)(const Finish *finish);
+} ProductKernels;
+
+static inline size_t product_words(const ProductKernels *kernels, size_t length) {
+    size_t in_word = PRODUCT_WORD / kernels->element;
+    return (length + in_word - 1) / in_word;
+}
+
+/* Of a packed panel of so many columns: whole vectors. */
+static inline size_t product_width(const ProductKernels *kernels, size_t columns) {
+    return (columns + kernels->vector - 1) / kernels->vector * kernels->vector;
+}
+
+#endif
