@@ -16,6 +16,7 @@
 extern const Kernels kernels_baseline;
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512_bf16;
+extern const ConvKernels conv_kernels_avx512_bf16;
 
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
@@ -55,6 +56,14 @@ const Kernels *cpu_kernels_bf16(const Kernels *f32) {
     if (f32 == &kernels_avx512 && __builtin_cpu_supports("avx512bf16")) return &kernels_avx512_bf16;
 #endif
     (void)f32;
+    return NULL;
+}
+
+const ConvKernels *cpu_conv_kernels(const Kernels *kernels) {
+#if defined(__x86_64__)
+    if (kernels == &kernels_avx512_bf16) return &conv_kernels_avx512_bf16;
+#endif
+    (void)kernels;
     return NULL;
 }
 
