@@ -17,11 +17,12 @@
 #ifdef __AVX512BF16__
 
 enum {
-    MOST_VECTORS = 4,       /* of 16 filters, in a tile */
-    BLOCK = 64,             /* filters in a block: those of a tile */
-    MOST_ROWS = 12,         /* channels of x in a tile */
-    FEW_CHANNELS = 4,       /* fewer are too few for a tile: it takes channels of several taps */
-    MOST_PACKED = 512 << 10 /* bytes: half of a core's second cache */
+    MOST_VECTORS = 4,        /* of 16 filters, in a tile */
+    BLOCK = 64,              /* filters in a block: those of a tile */
+    MOST_ROWS = 12,          /* channels of x in a tile */
+    FEW_CHANNELS = 4,        /* fewer are too few for a tile: it takes channels of several taps */
+    MOST_PACKED = 512 << 10, /* bytes: half of a core's second cache */
+    STREAMED = 2 << 20       /* bytes: a slot so large has left the caches before anyone reads it */
 };
 
 typedef uint32_t Pair; /* a value of one image and, in the upper half, of the next */
@@ -140,6 +141,7 @@ typedef struct Tile {
     bool goes_on;    /* the slot holds sums already */
     float *slot;     /* the first row's vectors * 16 */
     size_t slot_row; /* from one row to the next */
+    bool streams;    /* the slot goes past the caches, which need not read it first */
 } Tile;
 
 INLINE void multiply(const Tile *t, int rows, int vectors) {
@@ -169,7 +171,13 @@ INLINE void multiply(const Tile *t, int rows, int vectors) {
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) _mm512_storeu_ps(t->slot + (size_t)i * t->slot_row + v * LANES, sums[i][v]);
+        for (int v = 0; v < vectors; v++) {
+            float *to = t->slot + (size_t)i * t->slot_row + v * LANES;
+            if (t->streams)
+                _mm512_stream_ps(to, sums[i][v]);
+            else
+                _mm512_storeu_ps(to, sums[i][v]);
+        }
 }
 
 /* All tiles that leave registers for dy and a value of x. */
@@ -248,6 +256,8 @@ static void multiply_block(const Window *w, const Chunk *chunk, Tile *t, int p, 
 static void backward_weights(const Window *w, const void *x, const void *dy, void *scratch, float *slot) {
     const Chunk most = largest_chunk(w);
     const size_t rows = (size_t)w->R * (size_t)w->S * (size_t)w->C;
+    const bool once = 2 * most.pairs >= w->N && most.lines == w->P;
+    const bool streams = once && slot_size(w) * sizeof *slot >= STREAMED && (uintptr_t)slot % 64 == 0;
     Pair *x_pairs = scratch, *dy_pairs = x_pairs + (most.x_size + LANES - 1) / LANES * LANES;
     for (int n = 0; n < w->N; n += 2 * most.pairs)
         for (int p = 0; p < w->P; p += most.lines) {
@@ -259,10 +269,12 @@ static void backward_weights(const Window *w, const void *x, const void *dy, voi
                 Tile tile = {.x = x_pairs,
                              .dy = dy_pairs + (size_t)k * pixels,
                              .vectors = (smaller(w->K - k, BLOCK) + LANES - 1) / LANES,
-                             .goes_on = n || p};
+                             .goes_on = n || p,
+                             .streams = streams};
                 multiply_block(w, &chunk, &tile, p, slot + (size_t)k * rows);
             }
         }
+    if (streams) _mm_sfence(); /* before another thread is told */
 }
 
 /* Turns each block, 16 filters at a time: so many lines of dw the first cache holds. */
