@@ -386,6 +386,13 @@ static cf_status dropout_backward(Plan *plan, Node *node, int64_t index, int thr
 
 /* ---- Lists ---- */
 
+/* Work that needs nothing of the steps before it in the list, and runs together with them. */
+static cf_status add_joined(StepList *list, StepFn work, Node *node, int64_t count) {
+    FORWARD(plan_add(list, STEP_PIECES, work, node, count));
+    list->steps[list->count - 1].joins_last = true;
+    return CF_OK;
+}
+
 static cf_status add_both(Plan *plan, StepKind kind, StepFn work, Node *node, int64_t count) {
     FORWARD(plan_add(&plan->training, kind, work, node, count));
     return plan_add(&plan->inference, kind, work, node, count);
@@ -393,13 +400,13 @@ static cf_status add_both(Plan *plan, StepKind kind, StepFn work, Node *node, in
 
 static cf_status add_dense_forward(Plan *plan, Node *node) {
     int64_t rounds = (int64_t)((node->x.size * node->y.size + ROUND_PIECE - 1) / ROUND_PIECE);
-    if (node->rounded) FORWARD(plan_add(&plan->refresh, STEP_PIECES, dense_round, node, rounds));
+    if (node->rounded) FORWARD(add_joined(&plan->refresh, dense_round, node, rounds));
     if (dense_by_slice(node->layer->out.C)) return add_both(plan, STEP_SLICES, dense_forward_slice, node, 0);
     return add_both(plan, STEP_PIECES, dense_forward, node, dense_tiles(node->layer->out.C));
 }
 
 static cf_status add_block_forward(Plan *plan, Node *node) {
-    FORWARD(plan_add(&plan->refresh, STEP_ONCE, bn_use_running, node, 1));
+    FORWARD(add_joined(&plan->refresh, bn_use_running, node, 1));
     FORWARD(plan_add(&plan->training, STEP_SLICES, bn_moments, node, 0));
     FORWARD(plan_add(&plan->training, STEP_ONCE, bn_close, node, 1));
     if (node->number && node[-1].recomputed) FORWARD(plan_add(&plan->training, STEP_SLICES, conv_forward, node - 1, 0));
@@ -409,7 +416,7 @@ static cf_status add_block_forward(Plan *plan, Node *node) {
 cf_status add_forward_steps(Plan *plan, Node *node) {
     switch (node->kind) {
     case NODE_CONV:
-        FORWARD(plan_add(&plan->refresh, STEP_ONCE, conv_refresh, node, 1));
+        FORWARD(add_joined(&plan->refresh, conv_refresh, node, 1));
         return add_both(plan, STEP_SLICES, conv_forward, node, 0);
     case NODE_DENSE:
         return add_dense_forward(plan, node);
@@ -432,13 +439,6 @@ cf_status add_loss_steps(Plan *plan, Node *last) {
     return add_both(plan, STEP_SLICES, step_loss, last, 0);
 }
 
-/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. */
-static cf_status add_closing(Plan *plan, StepFn work, Node *node, int64_t count) {
-    FORWARD(plan_add(&plan->closing, STEP_PIECES, work, node, count));
-    plan->closing.steps[plan->closing.count - 1].joins_last = true;
-    return CF_OK;
-}
-
 static cf_status add_block_backward(Plan *plan, Node *node) {
     StepList *list = &plan->training;
     FORWARD(plan_add(list, STEP_SLICES, block_sums, node, 0));
@@ -454,10 +454,10 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
     switch (node->kind) {
     case NODE_CONV:
         FORWARD(plan_add(list, STEP_SLICES, conv_backward, node, 0));
-        return add_closing(plan, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE);
+        return add_joined(&plan->closing, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE);
     case NODE_DENSE:
         if (node->slope < 1) FORWARD(plan_add(list, STEP_SLICES, activation_backward, node, 0));
-        FORWARD(add_closing(plan, dense_backward_weights, node, dense_tiles(node->layer->out.C)));
+        FORWARD(add_joined(&plan->closing, dense_backward_weights, node, dense_tiles(node->layer->out.C)));
         return node->wants_dx ? plan_add(list, STEP_SLICES, dense_backward_data, node, 0) : CF_OK;
     case NODE_BLOCK:
         return add_block_backward(plan, node);
@@ -473,14 +473,17 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
     return FAIL(CF_INTERNAL, "a node without backward steps");
 }
 
+/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. So do the
+ * convolutions' last touches, when all sums are there. */
 cf_status add_closing_steps(Plan *plan) {
+    StepList *list = &plan->training;
     for (int i = 0; i < plan->closing.count; i++) {
         const Step *step = &plan->closing.steps[i];
-        FORWARD(plan_add(&plan->training, step->kind, step->work, step->node, step->count));
-        plan->training.steps[plan->training.count - 1].joins_last = true;
+        FORWARD(add_joined(list, step->work, step->node, step->count));
     }
+    int sums_end = list->count;
     for (int i = 0; i < plan->node_count; i++)
-        if (plan->nodes[i].kind == NODE_CONV)
-            FORWARD(plan_add(&plan->training, STEP_ONCE, conv_finish, &plan->nodes[i], 1));
+        if (plan->nodes[i].kind == NODE_CONV) FORWARD(add_joined(list, conv_finish, &plan->nodes[i], 1));
+    if (list->count > sums_end) list->steps[sums_end].joins_last = false;
     return CF_OK;
 }

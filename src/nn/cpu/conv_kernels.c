@@ -75,13 +75,13 @@ static size_t slot_size(const Window *w) {
 
 /* ---- Packing ---- */
 
-/* to[i] = the pair of a[i] and b[i]; b NULL: of a[i] and 0. */
+/* to[i] = the pair of a[i] and b[i]; b NULL: of a[i] and 0. Pairs of 0 fill the last vector. */
 INLINE void interleave(const uint16_t *a, const uint16_t *b, size_t count, Pair *to) {
     for (size_t i = 0; i < count; i += LANES) {
         __mmask16 lanes = (__mmask16)(count - i < LANES ? 0xffff >> (LANES - (count - i)) : 0xffff);
         __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, a + i)), high = _mm512_setzero_si512();
         if (b) high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, b + i)), 16);
-        _mm512_mask_storeu_epi32(to + i, lanes, _mm512_or_si512(low, high));
+        _mm512_storeu_si512(to + i, _mm512_or_si512(low, high));
     }
 }
 
@@ -89,7 +89,7 @@ static const uint16_t *image_at(const uint16_t *images, const Window *w, int n, 
     return n < w->N ? images + (size_t)n * size : NULL;
 }
 
-/* [pair][height][width][C]: what the windows of lines p, ... of images n, ... touch. */
+/* [pair][height][width][C]: what the windows of lines p, ... of images n, ... touch. Up to a vector behind it is written. */
 static void pack_x(const Window *w, const Chunk *chunk, const uint16_t *x, int n, int p, Pair *to) {
     size_t line = (size_t)chunk->width * (size_t)w->C, row = (size_t)w->W * (size_t)w->C;
     int pixels_left = smaller(w->pad_w, chunk->width), pixels_inside = smaller(w->W, chunk->width - pixels_left);
@@ -123,10 +123,8 @@ static void pack_dy(const Window *w, const Chunk *chunk, const uint16_t *dy, int
                 interleave(a, b, pixels * K, pixel);
                 continue;
             }
-            for (size_t at = 0; at < pixels; at++, pixel += room) {
-                if (count < room) memset(pixel + room - LANES, 0, LANES * sizeof *pixel);
+            for (size_t at = 0; at < pixels; at++, pixel += room)
                 interleave(a + at * K + k, b ? b + at * K + k : NULL, count, pixel);
-            }
         }
     }
 }
