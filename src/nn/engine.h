@@ -139,12 +139,12 @@ typedef struct Engine {
     /* `training` builds the backward passes, `input_gradient` the one for the input; for at most `threads` threads. */
     cf_status (*conv_new)(const Window *w, bool training, bool input_gradient, int threads, Conv **conv);
     void (*conv_free)(Conv *conv);
-    /* Takes new weights [K][C][R][S] into use; not while slices run. */
+    /* Takes new weights [K][C][R][S] into use; not while the object is at work. Different objects' may run at once. */
     cf_status (*conv_pack)(Conv *conv, const float *weights);
     cf_status (*conv_forward)(Conv *conv, int thread, const void *x, void *y);
     cf_status (*conv_backward_data)(Conv *conv, int thread, const void *dy, void *dx);
     /* A slice's weight gradient goes to a slot of conv_slot_size floats in the engine's own order; slots are added, and
-     * conv_unpack turns the sum into [K][C][R][S]. */
+     * conv_unpack turns the sum into [K][C][R][S], of different objects at once if need be. */
     size_t (*conv_slot_size)(const Conv *conv);
     cf_status (*conv_backward_weights)(Conv *conv, int thread, const void *x, const void *dy, float *slot);
     cf_status (*conv_unpack)(Conv *conv, const float *slot, float *dw);

@@ -440,6 +440,13 @@ static cf_status dropout_backward(Plan *plan, Node *node, int64_t index, int thr
 
 /* ---- Lists ---- */
 
+/* Work that needs nothing of the steps before it in the list, and runs together with them. */
+static cf_status add_joined(StepList *list, StepFn work, Node *node, int64_t count) {
+    FORWARD(plan_add(list, STEP_PIECES, work, node, count));
+    list->steps[list->count - 1].joins_last = true;
+    return CF_OK;
+}
+
 static cf_status add_both(Plan *plan, StepKind kind, StepFn work, Node *node, int64_t count) {
     FORWARD(plan_add(&plan->training, kind, work, node, count));
     return plan_add(&plan->inference, kind, work, node, count);
@@ -454,7 +461,7 @@ static StepKind dense_kind(const Node *node) {
 }
 
 static cf_status add_block_forward(Plan *plan, Node *node) {
-    FORWARD(plan_add(&plan->refresh, STEP_ONCE, bn_use_running, node, 1));
+    FORWARD(add_joined(&plan->refresh, bn_use_running, node, 1));
     FORWARD(plan_add(&plan->training, STEP_SLICES, node->stem ? stem_patches : bn_moments, node, 0));
     FORWARD(plan_add(&plan->training, STEP_ONCE, bn_close, node, 1));
     return add_both(plan, STEP_SLICES, node->stem ? stem_forward : block_forward, node, 0);
@@ -463,10 +470,10 @@ static cf_status add_block_forward(Plan *plan, Node *node) {
 cf_status add_forward_steps(Plan *plan, Node *node) {
     switch (node->kind) {
     case NODE_CONV:
-        FORWARD(plan_add(&plan->refresh, STEP_ONCE, conv_refresh, node, 1));
+        FORWARD(add_joined(&plan->refresh, conv_refresh, node, 1));
         return node->stem ? CF_OK : add_both(plan, STEP_SLICES, conv_forward, node, 0);
     case NODE_DENSE:
-        FORWARD(plan_add(&plan->refresh, STEP_PIECES, dense_pack, node, dense_pieces(plan, node, DENSE_PACK)));
+        FORWARD(add_joined(&plan->refresh, dense_pack, node, dense_pieces(plan, node, DENSE_PACK)));
         return add_both(plan, dense_kind(node), dense_forward, node, dense_pieces(plan, node, DENSE_FORWARD));
     case NODE_BLOCK:
         return add_block_forward(plan, node);
@@ -487,13 +494,6 @@ cf_status add_loss_steps(Plan *plan, Node *last) {
     return add_both(plan, STEP_SLICES, step_loss, last, 0);
 }
 
-/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. */
-static cf_status add_closing(Plan *plan, StepFn work, Node *node, int64_t count) {
-    FORWARD(plan_add(&plan->closing, STEP_PIECES, work, node, count));
-    plan->closing.steps[plan->closing.count - 1].joins_last = true;
-    return CF_OK;
-}
-
 static cf_status add_block_backward(Plan *plan, Node *node) {
     StepList *list = &plan->training;
     FORWARD(plan_add(list, STEP_SLICES, node->stem ? stem_backward : block_sums, node, 0));
@@ -509,11 +509,12 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
     case NODE_CONV:
         if (node->stem) return CF_OK;
         FORWARD(plan_add(list, STEP_SLICES, conv_backward, node, 0));
-        return add_closing(plan, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE);
+        return add_joined(&plan->closing, conv_sum, node, ((int64_t)node->slot_size + SUM_PIECE - 1) / SUM_PIECE);
     case NODE_DENSE:
         if (node->slope < 1) FORWARD(plan_add(list, STEP_SLICES, activation_backward, node, 0));
-        if (node->bias) FORWARD(add_closing(plan, dense_bias, node, 1));
-        FORWARD(add_closing(plan, dense_backward_weights, node, dense_pieces(plan, node, DENSE_BACKWARD_WEIGHTS)));
+        if (node->bias) FORWARD(add_joined(&plan->closing, dense_bias, node, 1));
+        FORWARD(add_joined(&plan->closing, dense_backward_weights, node,
+                           dense_pieces(plan, node, DENSE_BACKWARD_WEIGHTS)));
         if (!node->wants_dx) return CF_OK;
         return plan_add(list, dense_kind(node), dense_backward_data, node,
                         dense_pieces(plan, node, DENSE_BACKWARD_DATA));
@@ -531,14 +532,18 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
     return FAIL(CF_INTERNAL, "a node without backward steps");
 }
 
+/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. So do the
+ * convolutions' last touches, when all sums are there. */
 cf_status add_closing_steps(Plan *plan) {
+    StepList *list = &plan->training;
     for (int i = 0; i < plan->closing.count; i++) {
         const Step *step = &plan->closing.steps[i];
-        FORWARD(plan_add(&plan->training, step->kind, step->work, step->node, step->count));
-        plan->training.steps[plan->training.count - 1].joins_last = true;
+        FORWARD(add_joined(list, step->work, step->node, step->count));
     }
+    int sums_end = list->count;
     for (int i = 0; i < plan->node_count; i++)
         if (plan->nodes[i].kind == NODE_CONV && !plan->nodes[i].stem)
-            FORWARD(plan_add(&plan->training, STEP_ONCE, conv_finish, &plan->nodes[i], 1));
+            FORWARD(add_joined(list, conv_finish, &plan->nodes[i], 1));
+    if (list->count > sums_end) list->steps[sums_end].joins_last = false;
     return CF_OK;
 }

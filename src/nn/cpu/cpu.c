@@ -13,14 +13,37 @@
 #include <immintrin.h>
 #endif
 
-extern const Kernels kernels_baseline;
-extern const StemKernels stem_kernels_baseline;
-extern const ProductKernels product_kernels_baseline;
-#if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512_bf16;
-extern const StemKernels stem_kernels_avx2, stem_kernels_avx512, stem_kernels_avx512_bf16;
-extern const ProductKernels product_kernels_avx2, product_kernels_avx512, product_kernels_avx512_bf16;
+/* The tables of kernels that each source of them exports for an instruction set. */
+#define DECLARE_SET(isa)                                                                                               \
+    extern const Kernels kernels_##isa;                                                                                \
+    extern const StemKernels stem_kernels_##isa;                                                                       \
+    extern const ProductKernels product_kernels_##isa;
+#define KERNEL_SET(isa) &kernels_##isa, &stem_kernels_##isa, &product_kernels_##isa
 
+DECLARE_SET(baseline)
+#if defined(__x86_64__)
+DECLARE_SET(avx2)
+DECLARE_SET(avx512)
+DECLARE_SET(avx512_bf16)
+extern const ConvKernels conv_kernels_avx512_bf16;
+#endif
+
+static const KernelSet kernel_sets[] = {
+    {KERNEL_SET(baseline), NULL},
+#if defined(__x86_64__)
+    {KERNEL_SET(avx2), NULL},
+    {KERNEL_SET(avx512), NULL},
+    {KERNEL_SET(avx512_bf16), &conv_kernels_avx512_bf16},
+#endif
+};
+
+const KernelSet *cpu_kernel_set(const Kernels *kernels) {
+    const KernelSet *set = kernel_sets;
+    while (set->elements != kernels) set++;
+    return set;
+}
+
+#if defined(__x86_64__)
 static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
 }
@@ -61,26 +84,6 @@ const Kernels *cpu_kernels_bf16(const Kernels *f32) {
 #endif
     (void)f32;
     return NULL;
-}
-
-const StemKernels *cpu_stem_kernels(const Kernels *kernels) {
-#if defined(__x86_64__)
-    if (kernels == &kernels_avx512_bf16) return &stem_kernels_avx512_bf16;
-    if (kernels == &kernels_avx512) return &stem_kernels_avx512;
-    if (kernels == &kernels_avx2) return &stem_kernels_avx2;
-#endif
-    (void)kernels;
-    return &stem_kernels_baseline;
-}
-
-const ProductKernels *cpu_product_kernels(const Engine *engine) {
-#if defined(__x86_64__)
-    if (engine->kernels == &kernels_avx512_bf16) return &product_kernels_avx512_bf16;
-    if (engine->kernels == &kernels_avx512) return &product_kernels_avx512;
-    if (engine->kernels == &kernels_avx2) return &product_kernels_avx2;
-#endif
-    (void)engine;
-    return &product_kernels_baseline;
 }
 
 /* ---- Peak: independent chains of fused multiply-adds that never leave the registers ---- */

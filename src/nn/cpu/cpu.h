@@ -2,6 +2,7 @@
 #ifndef NN_CPU_CPU_H
 #define NN_CPU_CPU_H
 
+#include "nn/cpu/conv_kernels.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
 
@@ -9,14 +10,19 @@
 const Kernels *cpu_kernels(void);
 /* Their counterpart on bfloat16 elements; NULL where the processor cannot multiply them (AVX512_BF16) or may not. */
 const Kernels *cpu_kernels_bf16(const Kernels *f32);
-/* The matrix products that go with an engine's kernels. */
-const ProductKernels *cpu_product_kernels(const Engine *engine);
+/* All kernels of one instruction set and element type. */
+typedef struct KernelSet {
+    const Kernels *elements;
+    const StemKernels *stem;
+    const ProductKernels *product;
+    const ConvKernels *conv; /* NULL: none */
+} KernelSet;
+
+/* The one that `kernels`, got from the functions above, belong to. */
+const KernelSet *cpu_kernel_set(const Kernels *kernels);
 
 /* Gives an engine whose kernels are chosen its dense layers (dense.c). */
 void cpu_use_dense(Engine *engine);
-
-/* The others of the same instruction set and element type. */
-const StemKernels *cpu_stem_kernels(const Kernels *kernels);
 
 extern const StemEngine cpu_stem;
 

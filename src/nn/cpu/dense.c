@@ -111,12 +111,12 @@ static cf_status new_with(const ProductKernels *kernels, const DenseShape *shape
 }
 
 static cf_status dense_new(const DenseShape *shape, bool training, bool input_gradient, int threads, Dense **dense) {
-    return new_with(cpu_product_kernels(cpu_engine()), shape, training, input_gradient, threads, dense);
+    return new_with(cpu_kernel_set(cpu_engine()->kernels)->product, shape, training, input_gradient, threads, dense);
 }
 
 static cf_status dense_new_bf16(const DenseShape *shape, bool training, bool input_gradient, int threads,
                                 Dense **dense) {
-    return new_with(cpu_product_kernels(cpu_engine_bf16()), shape, training, input_gradient, threads, dense);
+    return new_with(cpu_kernel_set(cpu_engine_bf16()->kernels)->product, shape, training, input_gradient, threads, dense);
 }
 
 static int dense_pieces(const Dense *dense, DensePass pass) {

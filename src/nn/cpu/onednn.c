@@ -201,6 +201,9 @@ struct Conv {
     Primitive forward, backward_data, backward_weights;
     Primitive pack_forward, pack_backward, unpack;
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
+    const ConvKernels *kernels;           /* in place of backward_weights and unpack; NULL: none */
+    char *scratch;                        /* theirs, for each thread */
+    size_t scratch_size;
 };
 
 static void conv_free(Conv *conv) {
@@ -212,6 +215,7 @@ static void conv_free(Conv *conv) {
     for (size_t i = 0; i < COUNT_OF(layouts); i++) dnnl_memory_desc_destroy(layouts[i]);
     free(conv->forward_weights);
     free(conv->data_weights);
+    free(conv->scratch);
     free(conv);
 }
 
@@ -303,7 +307,17 @@ static cf_status build_forward(Conv *conv, int threads) {
     return reorder_new(&conv->pack_forward, conv->layout.plain, argument_layout(&conv->forward, DNNL_ARG_WEIGHTS));
 }
 
+/* Where oneDNN has matrix instructions (AMX), it is the faster one. */
+static const ConvKernels *choose_kernels(dnnl_data_type_t type) {
+    bool amx = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
+    return type == dnnl_bf16 && !amx ? cpu_kernel_set(cpu_engine_bf16()->kernels)->conv : NULL;
+}
+
 static cf_status build_backward_weights(Conv *conv, int threads) {
+    if (conv->kernels) {
+        conv->scratch_size = (conv->kernels->scratch_size(&conv->w) + 63) / 64 * 64;
+        return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
+    }
     const Recipe recipe = {
         describe_backward_weights, conv, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
     FORWARD(primitive_new(&conv->backward_weights, &recipe));
@@ -336,6 +350,7 @@ static cf_status conv_make(const Window *w, dnnl_data_type_t type, bool training
     FORWARD(memory_new(1, sizeof *made, &made));
     made->w = *w;
     made->training = training;
+    made->kernels = choose_kernels(type);
     cf_status status = build_conv(made, type, input_gradient, threads);
     if (status) {
         conv_free(made);
@@ -368,15 +383,24 @@ static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void
 }
 
 static size_t conv_slot_size(const Conv *conv) {
+    if (conv->kernels) return conv->kernels->slot_size(&conv->w);
     size_t bytes = dnnl_memory_desc_get_size(argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS));
     return bytes / sizeof(float);
 }
 
 static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot) {
+    if (conv->kernels) {
+        conv->kernels->backward_weights(&conv->w, x, dy, conv->scratch + (size_t)thread * conv->scratch_size, slot);
+        return CF_OK;
+    }
     return primitive_run(&conv->backward_weights, thread, (const void *[MAX_ARGUMENTS]){x, dy, slot});
 }
 
 static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
+    if (conv->kernels) {
+        conv->kernels->unpack(&conv->w, slot, dw);
+        return CF_OK;
+    }
     return reorder_run(&conv->unpack, slot, dw);
 }
 

@@ -80,7 +80,7 @@ static cf_status stem_new(const Kernels *kernels, const Window *w, const Block *
     Stem *made;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->kernels = kernels;
-    made->stem_kernels = cpu_stem_kernels(kernels);
+    made->stem_kernels = cpu_kernel_set(kernels)->stem;
     made->threads = threads;
     describe(made, w, b);
     cf_status status = make_memory(made);
