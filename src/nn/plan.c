@@ -327,6 +327,7 @@ cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOp
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->options = *options;
+    made->threads = options->threads;
     made->batch = (options->batch + SLICE - 1) / SLICE * SLICE;
     made->slice = plan_slice(layers);
     made->slices = made->batch / made->slice;
@@ -401,8 +402,8 @@ static cf_status run_group(Plan *plan, const Step *steps, int count, int *taken)
            (steps->kind == STEP_SLICES || steps[group.count].joins_last))
         pieces += steps[group.count++].count;
     *taken = group.count;
-    if (steps->kind == STEP_SLICES) return slices_run(plan->options.threads, slices_in_use(plan), run_slice, &group);
-    return slices_run(plan->options.threads, pieces, run_piece, &group);
+    if (steps->kind == STEP_SLICES) return slices_run(plan->threads, slices_in_use(plan), run_slice, &group);
+    return slices_run(plan->threads, pieces, run_piece, &group);
 }
 
 static cf_status run_steps(Plan *plan, const StepList *list) {
@@ -454,6 +455,11 @@ cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n
     if (probabilities)
         memcpy(probabilities, plan->probabilities, (size_t)n * (size_t)plan->classes * sizeof *probabilities);
     return CF_OK;
+}
+
+void plan_use_threads(Plan *plan, int threads) {
+    const int most = plan->options.threads;
+    plan->threads = threads < 1 ? 1 : threads > most ? most : threads;
 }
 
 float *plan_gradient(Plan *plan) {

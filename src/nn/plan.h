@@ -25,8 +25,8 @@ typedef struct Plan Plan;
 
 typedef struct PlanOptions {
     const Engine *engine;
-    int batch; /* images per step, at most; rounded up to a multiple of SLICE inside */
-    int threads;
+    int batch;     /* images per step, at most; rounded up to a multiple of SLICE inside */
+    int threads;   /* at most */
     bool training; /* false: forward only, with running statistics */
     uint64_t seed; /* of dropout */
 } PlanOptions;
@@ -34,6 +34,8 @@ typedef struct PlanOptions {
 /* Borrows layers and parameters, which hold the weights it computes with. */
 cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOptions *options, Plan **plan);
 void plan_free(Plan *plan);
+/* Runs on so many threads from now on: at least 1, at most those it was made for. */
+void plan_use_threads(Plan *plan, int threads);
 
 typedef struct StepResult {
     double loss;     /* sum over the images, natural logarithm */

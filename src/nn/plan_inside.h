@@ -72,6 +72,7 @@ typedef struct StepList {
 
 struct Plan {
     PlanOptions options;
+    int threads;        /* in use; memory is for options.threads */
     int slice, slices;  /* the images of one, a divisor of SLICE; their number */
     int batch, classes; /* batch: a multiple of SLICE */
     const LayerList *layers;
