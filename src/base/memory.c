@@ -17,7 +17,7 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 << 20 };
 
 /* What lies between the bytes that were asked for and the next multiple of the alignment: AddressSanitizer takes it for ours. */
 static void forbid(unsigned char *from, size_t size) {
@@ -28,12 +28,22 @@ static void forbid(unsigned char *from, size_t size) {
 #endif
 }
 
+/* Arrays of several huge pages ask for them before they are touched: a network's arrays, walked through in one step, have more
+ * small pages than a processor keeps the addresses of. Where the system grants none, they have small ones. */
+static void *take_memory(size_t bytes) {
+    const size_t left = bytes % HUGE_PAGE, whole = bytes - left;
+    if (whole < 2 * (size_t)HUGE_PAGE || bytes > SIZE_MAX - HUGE_PAGE) return aligned_alloc(ALIGNMENT, bytes);
+    void *memory = aligned_alloc(HUGE_PAGE, left ? whole + HUGE_PAGE : whole);
+    if (memory) madvise(memory, whole, MADV_HUGEPAGE);
+    return memory;
+}
+
 cf_status memory_new(size_t count, size_t size, void *out) {
     size_t bytes, padded;
     FAIL_IF(!size_multiply(count, size, &bytes) || __builtin_add_overflow(bytes, 2 * ALIGNMENT - 1, &padded),
             CF_NO_MEMORY, "out of memory: %zu items of %zu bytes are more than can be addressed", count, size);
     padded -= padded % ALIGNMENT;
-    void *memory = aligned_alloc(ALIGNMENT, padded);
+    void *memory = take_memory(padded);
     FAIL_IF(!memory, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)bytes / 1e6);
     memset(memory, 0, padded);
     forbid((unsigned char *)memory + bytes, padded - bytes);

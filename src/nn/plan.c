@@ -46,6 +46,24 @@ static cf_status allot(const WantTable *table, void **memory) {
 
 /* ---- Building ---- */
 
+/* Images of a slice. Eight large pictures each would be too few slices for many threads, at the batches that such pictures are
+ * trained with, and the arrays of which each thread has its own (Node.own) would be large. But a slice has its own weight
+ * gradients: it is to keep no fewer values than those have. */
+static int plan_slice(const LayerList *layers) {
+    enum {
+        MOST_VALUES = 1 << 20
+    }; /* of the largest array: the channels and pixels of MNIST's or SVHN's networks stay below */
+    size_t largest = shape_size(layers->input), kept = largest, weights = 0, slice = SLICE;
+    for (int i = 0; i < layers->count; i++) {
+        const size_t size = shape_size(layers->layers[i].out);
+        if (size > largest) largest = size;
+        kept += size;
+        if (layers->layers[i].kind == LAYER_CONV) weights += layers->layers[i].parameters;
+    }
+    while (slice > 1 && slice * largest > MOST_VALUES && slice / 2 * kept >= weights) slice /= 2;
+    return (int)slice;
+}
+
 cf_status plan_add(StepList *list, StepKind kind, StepFn work, Node *node, int64_t count) {
     if (list->count == list->room) {
         int room = list->room ? 2 * list->room : 32;
@@ -180,7 +198,7 @@ static void fill_node(Plan *plan, Node *node, int first, int fused) {
     for (int i = 0; i < fused; i++)
         if (layers[i].kind == LAYER_RELU) node->slope = layers[i].slope;
     node->in_place = node->kind == NODE_RELU || node->kind == NODE_DROPOUT;
-    node->window = layer_window(node->layer, SLICE);
+    node->window = layer_window(node->layer, plan->slice);
     node->rows = (size_t)node->last->out.H * (size_t)node->last->out.W;
     node->x = node->dx = (Values){NULL, shape_size(node->layer->in), element, false};
     node->y = node->dy = (Values){NULL, shape_size(node->last->out), element, false};
@@ -214,7 +232,7 @@ static void want_conv(Plan *plan, WantTable *table, Node *node) {
     size_t slices = (size_t)plan->slices;
     if (node->stem) return;
     if (before_block(plan, node))
-        want(table, &node->own, (size_t)plan->options.threads * SLICE * node->y.size, node->y.element);
+        want(table, &node->own, (size_t)plan->options.threads * (size_t)plan->slice * node->y.size, node->y.element);
     if (!plan->options.training) return;
     want(table, &node->partial, slices * 2 * (size_t)node->layer->out.C, sizeof(double));
     want(table, &node->slots, slices * node->slot_size, sizeof(float));
@@ -308,8 +326,10 @@ cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOp
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->options = *options;
-    made->slices = (options->batch + SLICE - 1) / SLICE;
-    made->batch = made->slices * SLICE;
+    made->threads = options->threads;
+    made->batch = (options->batch + SLICE - 1) / SLICE * SLICE;
+    made->slice = plan_slice(layers);
+    made->slices = made->batch / made->slice;
     made->layers = layers;
     made->parameters = parameters;
     made->classes = (int)shape_size(layers->layers[layers->count - 1].out);
@@ -368,6 +388,11 @@ static cf_status run_piece(void *context, int64_t index, int thread) {
     return step->work(group->plan, step->node, index, thread);
 }
 
+/* Nothing is summed over the images of inference: slices without any need not run. */
+static int slices_in_use(const Plan *plan) {
+    return plan->inferring ? (plan->n + plan->slice - 1) / plan->slice : plan->slices;
+}
+
 /* Runs the steps from the first of `steps` on that can run together; *taken is how many that were. */
 static cf_status run_group(Plan *plan, const Step *steps, int count, int *taken) {
     Group group = {plan, steps, 1};
@@ -378,8 +403,8 @@ static cf_status run_group(Plan *plan, const Step *steps, int count, int *taken)
            (steps->kind == STEP_SLICES || steps[group.count].joins_last))
         pieces += steps[group.count++].count;
     *taken = group.count;
-    if (steps->kind == STEP_SLICES) return slices_run(plan->options.threads, plan->slices, run_slice, &group);
-    return slices_run(plan->options.threads, pieces, run_piece, &group);
+    if (steps->kind == STEP_SLICES) return slices_run(plan->threads, slices_in_use(plan), run_slice, &group);
+    return slices_run(plan->threads, pieces, run_piece, &group);
 }
 
 static cf_status run_steps(Plan *plan, const StepList *list) {
@@ -395,7 +420,7 @@ static cf_status run_batch(Plan *plan, const StepList *list, const Feed *feed, c
     plan->images = images;
     plan->n = n;
     FORWARD(run_steps(plan, list));
-    for (int s = 0; s < plan->slices; s++) {
+    for (int s = 0; s < slices_in_use(plan); s++) {
         sum.loss += plan->losses[s];
         sum.correct += plan->correct[s];
     }
@@ -431,6 +456,11 @@ cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n
     if (probabilities)
         memcpy(probabilities, plan->probabilities, (size_t)n * (size_t)plan->classes * sizeof *probabilities);
     return CF_OK;
+}
+
+void plan_use_threads(Plan *plan, int threads) {
+    const int most = plan->options.threads;
+    plan->threads = threads < 1 ? 1 : threads > most ? most : threads;
 }
 
 float *plan_gradient(Plan *plan) {

@@ -1,10 +1,10 @@
 /* The plan: a network laid out for one batch size, ready to run.
  *
- * A batch is cut into slices of SLICE images, whatever the number of threads. A plan is a list of steps; a step is work on
- * every slice, on a number of other pieces (tiles of a dense layer, ranges of a sum), or once. Steps on slices that follow
- * each other run slice by slice, so a slice's values stay in its thread's cache from one layer to the next; a step of
- * another kind is a barrier. Sums over the batch (batch-norm statistics, gradients, losses) are formed per slice and added
- * in slice order: the same bits on any number of threads.
+ * A batch is cut into slices of SLICE images, or fewer where pictures are large, whatever the number of threads. A plan is a
+ * list of steps; a step is work on every slice, on a number of other pieces (tiles of a dense layer, ranges of a sum), or once.
+ * Steps on slices that follow each other run slice by slice, so a slice's values stay in its thread's cache from one layer to the
+ * next; a step of another kind is a barrier. Sums over the batch (batch-norm statistics, gradients, losses) are formed per slice
+ * and added in slice order: the same bits on any number of threads.
  *
  * Batch norm, the activation and the pool behind it are one operation, as are a dense layer and its activation. What a
  * convolution in front of a batch norm gives, and its gradient, are passed on within a slice and stay in the thread's cache.
@@ -19,14 +19,14 @@
 #include "nn/feed.h"
 #include "nn/parameters.h"
 
-enum { SLICE = 8 };
+enum { SLICE = 8 }; /* images, at most */
 
 typedef struct Plan Plan;
 
 typedef struct PlanOptions {
     const Engine *engine;
-    int batch; /* images per step, at most; rounded up to whole slices inside */
-    int threads;
+    int batch;     /* images per step, at most; rounded up to a multiple of SLICE inside */
+    int threads;   /* at most */
     bool training; /* false: forward only, with running statistics */
     uint64_t seed; /* of dropout */
 } PlanOptions;
@@ -34,6 +34,8 @@ typedef struct PlanOptions {
 /* Borrows layers and parameters, which hold the weights it computes with. */
 cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOptions *options, Plan **plan);
 void plan_free(Plan *plan);
+/* Runs on so many threads from now on: at least 1, at most those it was made for. */
+void plan_use_threads(Plan *plan, int threads);
 
 typedef struct StepResult {
     double loss;     /* sum over the images, natural logarithm */

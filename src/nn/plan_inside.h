@@ -71,7 +71,9 @@ typedef struct StepList {
 
 struct Plan {
     PlanOptions options;
-    int batch, slices, classes; /* batch: whole slices */
+    int threads;        /* in use; memory is for options.threads */
+    int slice, slices;  /* the images of one, a divisor of SLICE; their number */
+    int batch, classes; /* batch: a multiple of SLICE */
     const LayerList *layers;
     Parameters *parameters;
     Node *nodes;
@@ -93,15 +95,15 @@ struct Plan {
     int64_t number;
 };
 
-/* Images of slice `index` that are not filling: 0 .. SLICE. */
+/* Images of slice `index` that are not filling: 0 .. plan->slice. */
 int plan_valid(const Plan *plan, int64_t index);
 
 cf_status plan_add(StepList *list, StepKind kind, StepFn work, Node *node, int64_t count);
 
 /* One slice's part of `values`. */
-static inline void *slice_of(const Values *values, int64_t index, int thread) {
+static inline void *slice_of(const Plan *plan, const Values *values, int64_t index, int thread) {
     size_t part = values->per_thread ? (size_t)thread : (size_t)index;
-    return (char *)values->base + part * SLICE * values->size * values->element;
+    return (char *)values->base + part * (size_t)plan->slice * values->size * values->element;
 }
 
 /* The steps of one node, added to the lists: forward (both ways of running), and backward; the loss between them; and the

@@ -11,28 +11,28 @@ enum { SUM_PIECE = 4096 };             /* values of a sum that are one piece of 
 static const double bn_momentum = 0.1; /* PyTorch's default */
 
 int plan_valid(const Plan *plan, int64_t index) {
-    int64_t left = plan->n - index * SLICE;
-    return left <= 0 ? 0 : left < SLICE ? (int)left : SLICE;
+    int64_t left = plan->n - index * plan->slice;
+    return left <= 0 ? 0 : left < plan->slice ? (int)left : plan->slice;
 }
 
 static const Kernels *kernels(const Plan *plan) {
     return plan->options.engine->kernels;
 }
 
-static void *x_of(const Node *node, int64_t index, int thread) {
-    return slice_of(&node->x, index, thread);
+static void *x_of(const Plan *plan, const Node *node, int64_t index, int thread) {
+    return slice_of(plan, &node->x, index, thread);
 }
 
-static void *y_of(const Node *node, int64_t index, int thread) {
-    return slice_of(&node->y, index, thread);
+static void *y_of(const Plan *plan, const Node *node, int64_t index, int thread) {
+    return slice_of(plan, &node->y, index, thread);
 }
 
-static void *dx_of(const Node *node, int64_t index, int thread) {
-    return slice_of(&node->dx, index, thread);
+static void *dx_of(const Plan *plan, const Node *node, int64_t index, int thread) {
+    return slice_of(plan, &node->dx, index, thread);
 }
 
-static void *dy_of(const Node *node, int64_t index, int thread) {
-    return slice_of(&node->dy, index, thread);
+static void *dy_of(const Plan *plan, const Node *node, int64_t index, int thread) {
+    return slice_of(plan, &node->dy, index, thread);
 }
 
 /* ---- Input and loss ---- */
@@ -40,13 +40,13 @@ static void *dy_of(const Node *node, int64_t index, int thread) {
 cf_status step_prepare(Plan *plan, Node *node, int64_t index, int thread) {
     int valid = plan_valid(plan, index);
     size_t size = plan->input.size, bytes = size * plan->input.element;
-    char *x = slice_of(&plan->input, index, thread);
+    char *x = slice_of(plan, &plan->input, index, thread);
     (void)node;
     for (int i = 0; i < valid; i++) {
-        uint32_t image = plan->images[index * SLICE + i];
+        uint32_t image = plan->images[index * plan->slice + i];
         const int label = feed_label(plan->feed, image);
         /* The model may know more classes than a plan of its first layers has outputs. */
-        plan->labels[index * SLICE + i] = label < plan->classes ? label : -1;
+        plan->labels[index * plan->slice + i] = label < plan->classes ? label : -1;
         if (plan->input.element == sizeof(float)) {
             feed_image(plan->feed, thread, image, (float *)(void *)(x + (size_t)i * bytes));
             continue;
@@ -55,7 +55,7 @@ cf_status step_prepare(Plan *plan, Node *node, int64_t index, int thread) {
         feed_image(plan->feed, thread, image, whole);
         kernels(plan)->from_float(whole, size, x + (size_t)i * bytes);
     }
-    memset(x + (size_t)valid * bytes, 0, (size_t)(SLICE - valid) * bytes);
+    memset(x + (size_t)valid * bytes, 0, (size_t)(plan->slice - valid) * bytes);
     return CF_OK;
 }
 
@@ -90,8 +90,8 @@ cf_status step_loss(Plan *plan, Node *node, int64_t index, int thread) {
     double loss = 0;
     int64_t correct = 0;
     (void)thread;
-    for (int i = 0; i < SLICE; i++) {
-        size_t row = (size_t)(index * SLICE + i), first = row * (size_t)classes;
+    for (int i = 0; i < plan->slice; i++) {
+        size_t row = (size_t)(index * plan->slice + i), first = row * (size_t)classes;
         float *p = plan->probabilities + first;
         if (i < valid) {
             int label = plan->labels[row];
@@ -108,7 +108,8 @@ cf_status step_loss(Plan *plan, Node *node, int64_t index, int thread) {
 /* The logits as floats, where the last node is not a dense layer that gives them so. */
 static cf_status step_logits(Plan *plan, Node *node, int64_t index, int thread) {
     size_t classes = (size_t)plan->classes;
-    kernels(plan)->to_float(y_of(node, index, thread), SLICE * classes, plan->logits + (size_t)index * SLICE * classes);
+    kernels(plan)->to_float(y_of(plan, node, index, thread), (size_t)plan->slice * classes,
+                            plan->logits + (size_t)index * (size_t)plan->slice * classes);
     return CF_OK;
 }
 
@@ -123,27 +124,27 @@ static cf_status conv_refresh(Plan *plan, Node *node, int64_t index, int thread)
 
 /* Where the output of a slice goes: to the thread's own place when nothing but the next node needs it. */
 static void *conv_output(const Plan *plan, const Node *node, int64_t index, int thread) {
-    if (!node->own || !plan->inferring) return y_of(node, index, thread);
+    if (!node->own || !plan->inferring) return y_of(plan, node, index, thread);
     Values own = {node->own, node->y.size, node->y.element, true};
-    return slice_of(&own, index, thread);
+    return slice_of(plan, &own, index, thread);
 }
 
 static cf_status conv_forward(Plan *plan, Node *node, int64_t index, int thread) {
     void *y = conv_output(plan, node, index, thread);
-    FORWARD(plan->options.engine->conv_forward(node->conv, thread, x_of(node, index, thread), y));
-    if (node->bias) kernels(plan)->add_bias(y, SLICE * node->rows, node->window.K, node->bias);
+    FORWARD(plan->options.engine->conv_forward(node->conv, thread, x_of(plan, node, index, thread), y));
+    if (node->bias) kernels(plan)->add_bias(y, (size_t)plan->slice * node->rows, node->window.K, node->bias);
     return CF_OK;
 }
 
 static cf_status conv_backward(Plan *plan, Node *node, int64_t index, int thread) {
     const Engine *engine = plan->options.engine;
-    const void *x = x_of(node, index, thread), *dy = dy_of(node, index, thread);
+    const void *x = x_of(plan, node, index, thread), *dy = dy_of(plan, node, index, thread);
     FORWARD(engine->conv_backward_weights(node->conv, thread, x, dy, node->slots + (size_t)index * node->slot_size));
     if (node->bias)
-        kernels(plan)->channel_sums(dy, SLICE * node->rows, node->window.K,
+        kernels(plan)->channel_sums(dy, (size_t)plan->slice * node->rows, node->window.K,
                                     node->partial + (size_t)index * 2 * (size_t)node->window.K);
     if (!node->wants_dx) return CF_OK;
-    return engine->conv_backward_data(node->conv, thread, dy, dx_of(node, index, thread));
+    return engine->conv_backward_data(node->conv, thread, dy, dx_of(plan, node, index, thread));
 }
 
 static cf_status conv_sum(Plan *plan, Node *node, int64_t index, int thread) {
@@ -178,17 +179,22 @@ static cf_status dense_pack(Plan *plan, Node *node, int64_t piece, int thread) {
     return CF_OK;
 }
 
+/* SLICE images' part of a dense layer's values, whatever a slice of the plan is. */
+static void *rows_of(const Values *values, int64_t index) {
+    return (char *)values->base + (size_t)index * SLICE * values->size * values->element;
+}
+
 static cf_status dense_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    const int64_t slice = by_slice(node) ? index : 0;
-    plan->options.engine->dense_forward(node->dense, thread, (int)(index - slice), x_of(node, slice, thread),
-                                        node->bias, y_of(node, slice, thread));
+    const int64_t rows = by_slice(node) ? index : 0;
+    plan->options.engine->dense_forward(node->dense, thread, (int)(index - rows), rows_of(&node->x, rows), node->bias,
+                                        rows_of(&node->y, rows));
     return CF_OK;
 }
 
 static cf_status dense_backward_data(Plan *plan, Node *node, int64_t index, int thread) {
-    const int64_t slice = by_slice(node) ? index : 0;
-    plan->options.engine->dense_backward_data(node->dense, thread, (int)(index - slice), dy_of(node, slice, thread),
-                                              node->weight, dx_of(node, slice, thread));
+    const int64_t rows = by_slice(node) ? index : 0;
+    plan->options.engine->dense_backward_data(node->dense, thread, (int)(index - rows), rows_of(&node->dy, rows),
+                                              node->weight, rows_of(&node->dx, rows));
     return CF_OK;
 }
 
@@ -207,8 +213,9 @@ static cf_status dense_bias(Plan *plan, Node *node, int64_t index, int thread) {
 
 /* The gradient behind the layer's activation, in place of the one in front of it. */
 static cf_status activation_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    void *dy = dy_of(node, index, thread);
-    kernels(plan)->relu_backward(y_of(node, index, thread), dy, SLICE * node->y.size, node->slope, dy);
+    void *dy = dy_of(plan, node, index, thread);
+    kernels(plan)->relu_backward(y_of(plan, node, index, thread), dy, (size_t)plan->slice * node->y.size, node->slope,
+                                 dy);
     return CF_OK;
 }
 
@@ -216,17 +223,18 @@ static cf_status activation_backward(Plan *plan, Node *node, int64_t index, int 
 
 static void *block_input(const Plan *plan, const Node *node, int64_t index, int thread) {
     const Node *before = node->number ? node - 1 : NULL;
-    return before && before->kind == NODE_CONV ? conv_output(plan, before, index, thread) : x_of(node, index, thread);
+    return before && before->kind == NODE_CONV ? conv_output(plan, before, index, thread)
+                                               : x_of(plan, node, index, thread);
 }
 
 /* The x behind each output: what the pool picked, or without a pool x itself. */
 static void *block_picked(const Plan *plan, const Node *node, int64_t index, int thread) {
     Values picked = {node->picked, node->y.size, node->y.element, false};
-    return node->picked ? slice_of(&picked, index, thread) : block_input(plan, node, index, thread);
+    return node->picked ? slice_of(plan, &picked, index, thread) : block_input(plan, node, index, thread);
 }
 
-static uint8_t *block_place(const Node *node, int64_t index) {
-    return node->place_small ? node->place_small + (size_t)index * SLICE * node->y.size : NULL;
+static uint8_t *block_place(const Plan *plan, const Node *node, int64_t index) {
+    return node->place_small ? node->place_small + (size_t)index * (size_t)plan->slice * node->y.size : NULL;
 }
 
 static cf_status bn_moments(Plan *plan, Node *node, int64_t index, int thread) {
@@ -297,14 +305,15 @@ static cf_status bn_use_running(Plan *plan, Node *node, int64_t index, int threa
 
 static cf_status block_forward(Plan *plan, Node *node, int64_t index, int thread) {
     void *picked = node->picked && !plan->inferring ? block_picked(plan, node, index, thread) : NULL;
-    kernels(plan)->block_forward(&node->block, SLICE, block_input(plan, node, index, thread), picked,
-                                 y_of(node, index, thread), picked ? block_place(node, index) : NULL);
+    kernels(plan)->block_forward(&node->block, plan->slice, block_input(plan, node, index, thread), picked,
+                                 y_of(plan, node, index, thread), picked ? block_place(plan, node, index) : NULL);
     return CF_OK;
 }
 
 static cf_status block_sums(Plan *plan, Node *node, int64_t index, int thread) {
     kernels(plan)->block_sums(&node->block, plan_valid(plan, index), block_picked(plan, node, index, thread),
-                              dy_of(node, index, thread), node->partial + (size_t)index * 2 * (size_t)node->block.C);
+                              dy_of(plan, node, index, thread),
+                              node->partial + (size_t)index * 2 * (size_t)node->block.C);
     return CF_OK;
 }
 
@@ -347,64 +356,65 @@ static cf_status bn_close_backward(Plan *plan, Node *node, int64_t index, int th
 
 static cf_status stem_patches(Plan *plan, Node *node, int64_t index, int thread) {
     const StemEngine *engine = plan->options.engine->stem;
-    engine->patches(node->stem, thread, plan_valid(plan, index), x_of(node - 1, index, thread),
+    engine->patches(node->stem, thread, plan_valid(plan, index), x_of(plan, node - 1, index, thread),
                     node->partial + (size_t)index * engine->sums_size(node->stem));
     return CF_OK;
 }
 
 static cf_status stem_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    plan->options.engine->stem->forward(node->stem, thread, &node->block, x_of(node - 1, index, thread),
-                                        y_of(node, index, thread), plan->inferring ? NULL : block_place(node, index));
+    plan->options.engine->stem->forward(node->stem, thread, &node->block, x_of(plan, node - 1, index, thread),
+                                        y_of(plan, node, index, thread), plan->inferring ? NULL : block_place(plan, node, index));
     return CF_OK;
 }
 
 static cf_status stem_backward(Plan *plan, Node *node, int64_t index, int thread) {
     const StemEngine *engine = plan->options.engine->stem;
-    engine->backward(node->stem, thread, &node->block, plan_valid(plan, index), x_of(node - 1, index, thread),
-                     y_of(node, index, thread), dy_of(node, index, thread), block_place(node, index),
+    engine->backward(node->stem, thread, &node->block, plan_valid(plan, index), x_of(plan, node - 1, index, thread),
+                     y_of(plan, node, index, thread), dy_of(plan, node, index, thread), block_place(plan, node, index),
                      node->partial + (size_t)index * engine->sums_size(node->stem));
     return CF_OK;
 }
 
 static cf_status block_backward(Plan *plan, Node *node, int64_t index, int thread) {
     int valid = plan_valid(plan, index);
-    char *dx = dx_of(node, index, thread);
+    char *dx = dx_of(plan, node, index, thread);
     size_t bytes = node->x.size * node->dx.element;
     kernels(plan)->block_backward(&node->block, valid, block_input(plan, node, index, thread),
-                                  block_picked(plan, node, index, thread), dy_of(node, index, thread),
-                                  block_place(node, index), dx);
+                                  block_picked(plan, node, index, thread), dy_of(plan, node, index, thread),
+                                  block_place(plan, node, index), dx);
     /* Filling images have a zero gradient; the formula would give them one. */
-    memset(dx + (size_t)valid * bytes, 0, (size_t)(SLICE - valid) * bytes);
+    memset(dx + (size_t)valid * bytes, 0, (size_t)(plan->slice - valid) * bytes);
     return CF_OK;
 }
 
 /* ---- Activations, pools, dropout ---- */
 
 static cf_status relu_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    kernels(plan)->relu_forward(x_of(node, index, thread), SLICE * node->x.size, node->slope,
-                                y_of(node, index, thread));
+    kernels(plan)->relu_forward(x_of(plan, node, index, thread), (size_t)plan->slice * node->x.size, node->slope,
+                                y_of(plan, node, index, thread));
     return CF_OK;
 }
 
 static cf_status maxpool_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    kernels(plan)->maxpool_forward(&node->window, x_of(node, index, thread), y_of(node, index, thread),
-                                   node->place + (size_t)index * SLICE * node->y.size);
+    kernels(plan)->maxpool_forward(&node->window, x_of(plan, node, index, thread), y_of(plan, node, index, thread),
+                                   node->place + (size_t)index * (size_t)plan->slice * node->y.size);
     return CF_OK;
 }
 
 static cf_status maxpool_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    kernels(plan)->maxpool_backward(&node->window, dy_of(node, index, thread),
-                                    node->place + (size_t)index * SLICE * node->y.size, dx_of(node, index, thread));
+    kernels(plan)->maxpool_backward(&node->window, dy_of(plan, node, index, thread),
+                                    node->place + (size_t)index * (size_t)plan->slice * node->y.size,
+                                    dx_of(plan, node, index, thread));
     return CF_OK;
 }
 
 static cf_status avgpool_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    kernels(plan)->avgpool_forward(&node->window, x_of(node, index, thread), y_of(node, index, thread));
+    kernels(plan)->avgpool_forward(&node->window, x_of(plan, node, index, thread), y_of(plan, node, index, thread));
     return CF_OK;
 }
 
 static cf_status avgpool_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    kernels(plan)->avgpool_backward(&node->window, dy_of(node, index, thread), dx_of(node, index, thread));
+    kernels(plan)->avgpool_backward(&node->window, dy_of(plan, node, index, thread), dx_of(plan, node, index, thread));
     return CF_OK;
 }
 
@@ -412,29 +422,30 @@ static cf_status avgpool_backward(Plan *plan, Node *node, int64_t index, int thr
  * a function of (seed, step, layer, image in the batch, value) and is drawn again on the way back. */
 static void drop(const Plan *plan, const Node *node, int64_t index, void *values) {
     enum { AT_ONCE = 64 };
-    size_t size = SLICE * node->x.size, first = (size_t)index * size, element = node->x.element;
+    size_t size = (size_t)plan->slice * node->x.size, first = (size_t)index * size, element = node->x.element;
     RngStream stream = rng_stream(plan->options.seed, RNG_DROPOUT, (uint64_t)plan->number, (uint32_t)node->number);
     float rate = node->layer->rate, scale = 1 / (1 - rate), part[AT_ONCE];
     for (size_t i = 0; i < size; i += AT_ONCE) {
-        size_t count = size - i < AT_ONCE ? size - i : AT_ONCE; /* a multiple of 4, as SLICE is of 8 */
+        size_t count = size - i < AT_ONCE ? size - i : AT_ONCE;
         char *at = (char *)values + i * element;
         kernels(plan)->to_float(at, count, part);
-        for (size_t k = 0; k < count; k += 4) {
-            uint32_t words[4];
-            rng_block(&stream, (first + i + k) / 4, words);
-            for (size_t j = 0; j < 4; j++) part[k + j] *= (float)(words[j] >> 8) * 0x1p-24f < rate ? 0.0f : scale;
+        uint32_t words[4];
+        for (size_t k = 0; k < count; k++) {
+            const size_t number = first + i + k;
+            if (k == 0 || number % 4 == 0) rng_block(&stream, number / 4, words);
+            part[k] *= (float)(words[number % 4] >> 8) * 0x1p-24f < rate ? 0.0f : scale;
         }
         kernels(plan)->from_float(part, count, at);
     }
 }
 
 static cf_status dropout_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    drop(plan, node, index, y_of(node, index, thread));
+    drop(plan, node, index, y_of(plan, node, index, thread));
     return CF_OK;
 }
 
 static cf_status dropout_backward(Plan *plan, Node *node, int64_t index, int thread) {
-    drop(plan, node, index, dx_of(node, index, thread));
+    drop(plan, node, index, dx_of(plan, node, index, thread));
     return CF_OK;
 }
 
@@ -452,12 +463,14 @@ static cf_status add_both(Plan *plan, StepKind kind, StepFn work, Node *node, in
     return plan_add(&plan->inference, kind, work, node, count);
 }
 
-static int dense_pieces(const Plan *plan, const Node *node, DensePass pass) {
-    return plan->options.engine->dense_pieces(node->dense, pass);
+/* Where a dense layer goes row by row, SLICE of them are a piece also where a slice has fewer: a product reads all weights. */
+static int64_t dense_pieces(const Plan *plan, const Node *node, DensePass pass) {
+    bool by_rows = by_slice(node) && (pass == DENSE_FORWARD || pass == DENSE_BACKWARD_DATA);
+    return by_rows ? plan->batch / SLICE : plan->options.engine->dense_pieces(node->dense, pass);
 }
 
-static StepKind dense_kind(const Node *node) {
-    return by_slice(node) ? STEP_SLICES : STEP_PIECES;
+static StepKind dense_kind(const Plan *plan, const Node *node) {
+    return by_slice(node) && plan->slice == SLICE ? STEP_SLICES : STEP_PIECES;
 }
 
 static cf_status add_block_forward(Plan *plan, Node *node) {
@@ -474,7 +487,7 @@ cf_status add_forward_steps(Plan *plan, Node *node) {
         return node->stem ? CF_OK : add_both(plan, STEP_SLICES, conv_forward, node, 0);
     case NODE_DENSE:
         FORWARD(add_joined(&plan->refresh, dense_pack, node, dense_pieces(plan, node, DENSE_PACK)));
-        return add_both(plan, dense_kind(node), dense_forward, node, dense_pieces(plan, node, DENSE_FORWARD));
+        return add_both(plan, dense_kind(plan, node), dense_forward, node, dense_pieces(plan, node, DENSE_FORWARD));
     case NODE_BLOCK:
         return add_block_forward(plan, node);
     case NODE_RELU:
@@ -516,7 +529,7 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
         FORWARD(add_joined(&plan->closing, dense_backward_weights, node,
                            dense_pieces(plan, node, DENSE_BACKWARD_WEIGHTS)));
         if (!node->wants_dx) return CF_OK;
-        return plan_add(list, dense_kind(node), dense_backward_data, node,
+        return plan_add(list, dense_kind(plan, node), dense_backward_data, node,
                         dense_pieces(plan, node, DENSE_BACKWARD_DATA));
     case NODE_BLOCK:
         return add_block_backward(plan, node);

@@ -155,14 +155,21 @@ static cf_status fail_update(const Fit *fit, double rate) {
 }
 
 static cf_status update(Fit *fit, double rate) {
-    cf_status status =
-        optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate, fit->threads);
+    cf_status status = optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate,
+                                      fit->threads_now);
     return status == CF_DIVERGED ? fail_update(fit, rate) : status;
+}
+
+static void choose_threads(Fit *fit) {
+    const int wanted = fit->files->threads ? fit->files->threads(fit->files->context) : fit->threads;
+    fit->threads_now = wanted < 1 ? 1 : wanted > fit->threads ? fit->threads : wanted;
+    plan_use_threads(fit->plan, fit->threads_now);
 }
 
 static cf_status train_step(Fit *fit) {
     FitState *s = &fit->state;
     StepResult result;
+    choose_threads(fit);
     int64_t first = s->step * fit->options->batch, left = (int64_t)fit->train->count - first;
     int n = (int)(left < fit->options->batch ? left : fit->options->batch);
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
@@ -220,6 +227,7 @@ static cf_status interrupted(Fit *fit) {
 
 static cf_status validate(Fit *fit, EpochRow *row) {
     StepResult result;
+    choose_threads(fit);
     FORWARD(plan_use_parameters(fit->plan));
     FORWARD(classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
                           NULL, &result));

@@ -9,7 +9,7 @@ typedef struct Fit {
     const cf_subset *train, *validation;
     const cf_train_options *options;
     const FitFiles *files;
-    int threads;
+    int threads, threads_now;
     cf_precision precision; /* in use */
     Plan *plan;
     Feed feed;

@@ -58,6 +58,11 @@ static bool on_progress(const cf_progress *p, void *context) {
     return !work->paused && !atomic_load(&tune->stop);
 }
 
+static int choose_threads(void *context) {
+    const Work *work = context;
+    return worker_threads(work->worker);
+}
+
 /* ---- Around it ---- */
 
 /* Files that a killed worker had under way. Nobody else writes here: this worker has the trial's lock. */
@@ -82,7 +87,7 @@ static cf_status prepare(Work *work) {
     work->options = tune->options.train;
     FORWARD(space_apply(tune->options.space, &work->trial->point, &work->options, &work->line));
     work->options.seed = work->trial->seed;
-    work->options.threads = tune->threads;
+    work->options.threads = worker_most_threads(work->worker);
     work->options.checkpoint = work->checkpoint;
     work->options.resume = true;
     work->options.progress = on_progress;
@@ -111,7 +116,7 @@ static void mark_correct(const cf_model *model, const cf_subset *subset, const f
 static cf_status look_at_validation(const Work *work, const cf_model *model, Trial *result) {
     const cf_subset *subset = cf_split_part(work->worker->tune->split, CF_VALIDATION);
     cf_precision precision = work->options.precision;
-    ClassifyOptions how = {.threads = work->options.threads};
+    ClassifyOptions how = {.threads = worker_threads(work->worker)};
     StepResult sums;
     float *probabilities = NULL;
     cf_status status;
@@ -135,7 +140,8 @@ static cf_status fail_trial(Trial *result) {
 /* A configuration that diverges or cannot be built is a result; any other failure is one of the tune. */
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
-    const FitFiles files = {.history = work->history, .best = work->best, .silent = true};
+    const FitFiles files = {
+        .history = work->history, .best = work->best, .silent = true, .threads = choose_threads, .context = work};
     cf_model *model = NULL;
     cf_status status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
     if (status == CF_BAD_USE) return fail_trial(result);

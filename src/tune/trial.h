@@ -10,7 +10,9 @@
 typedef struct Tune { /* what the workers of a process share */
     const cf_split *split;
     TuneOptions options;  /* completed: jobs, precision in use */
-    int threads;          /* of each worker */
+    int threads;          /* of all workers together; at least one of each */
+    int jobs;             /* workers, at most: options.jobs has those that could be made */
+    atomic_bool *working; /* [jobs]: who has a trial */
     atomic_bool stop;     /* the caller asked for it, or a worker failed */
     pthread_mutex_t lock; /* of what follows, and of calls of options.progress */
     int trials, ended, failed, wanted;
@@ -21,9 +23,15 @@ typedef struct Tune { /* what the workers of a process share */
 
 typedef struct Worker {
     Tune *tune;
+    int number;   /* from 0 */
     Store *store; /* its own */
     char name[96];
 } Worker;
+
+/* The threads of a worker that has a trial, as things stand: all are shared out among those that have one. At most
+ * worker_most_threads, for which its arrays are laid out: four times what it has when all have one. */
+int worker_threads(const Worker *worker);
+int worker_most_threads(const Worker *worker);
 
 /* Works on a job whose trial is locked by this worker. CF_INTERRUPTED: the rest is for another time. */
 cf_status trial_work(Worker *worker, const Job *job, const Trial *trial);

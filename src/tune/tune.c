@@ -186,7 +186,7 @@ typedef struct Seat {
 
 static void *run_worker(void *context) {
     const Seat *seat = context;
-    Worker worker = {.tune = seat->tune};
+    Worker worker = {.tune = seat->tune, .number = seat->number};
     char host[48] = "";
     gethostname(host, sizeof host - 1);
     snprintf(worker.name, sizeof worker.name, "%s:%ld.%d", host, (long)getpid(), seat->number + 1);
@@ -237,8 +237,8 @@ static void share_threads(Tune *tune) {
     int threads = slices_threads(o->train.threads), most = tune->wanted;
     if (tune_is_adaptive(o) && o->lookback < most) most = o->lookback;
     if (!o->jobs) o->jobs = threads < most ? threads : most;
-    tune->threads = threads / o->jobs;
-    if (tune->threads < 1) tune->threads = 1;
+    tune->threads = threads;
+    tune->jobs = o->jobs;
 }
 
 cf_status tune_run(const cf_split *split, const TuneOptions *options) {
@@ -250,5 +250,8 @@ cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     tune.wanted = wanted_trials(options);
     share_threads(&tune);
     FORWARD(settle(&tune, engine->kernels->name));
-    return run_workers(&tune);
+    FORWARD(memory_new((size_t)tune.jobs, sizeof *tune.working, &tune.working));
+    cf_status status = run_workers(&tune);
+    free(tune.working);
+    return status;
 }

@@ -187,10 +187,32 @@ static cf_status tell_ended(Worker *worker, int id) {
     return status;
 }
 
+int worker_most_threads(const Worker *worker) {
+    const Tune *tune = worker->tune;
+    const int share = tune->threads / tune->jobs, most = 4 * (share < 1 ? 1 : share);
+    return most < tune->threads ? most : tune->threads;
+}
+
+int worker_threads(const Worker *worker) {
+    const Tune *tune = worker->tune;
+    int working = 0, before = 0;
+    for (int j = 0; j < tune->jobs; j++) {
+        if (j != worker->number && !atomic_load(&tune->working[j])) continue;
+        working++;
+        before += j < worker->number;
+    }
+    const int threads = tune->threads / working + (before < tune->threads % working),
+              most = worker_most_threads(worker);
+    return threads < 1 ? 1 : threads < most ? threads : most;
+}
+
 static cf_status work_on(Worker *worker, const Claim *claim) {
     TuneProgress told = {.event = TUNE_BEGUN, .trial = claim->trial.id, .point = &claim->trial.point};
     tune_tell(worker->tune, &told);
+    atomic_bool *working = &worker->tune->working[worker->number];
+    atomic_store(working, true);
     cf_status status = trial_work(worker, &claim->job, &claim->trial);
+    atomic_store(working, false);
     store_unlock_trial(claim->lock);
     FORWARD(status);
     return tell_ended(worker, claim->trial.id);

@@ -157,7 +157,7 @@ static bool all_meet(int owners, int threads) {
 
 static void every_owner_has_its_threads(void **state) {
     (void)state;
-    static const int owners[] = {4, 1, 3, 8, 2}, threads[] = {4, 8, 5, 2, 7};
+    static const int owners[] = {4, 1, 3, 8, 2, 4}, threads[] = {4, 8, 5, 2, 7, 16};
     for (int round = 0; round < 4; round++)
         for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) assert_true(all_meet(owners[i], threads[i]));
 }

@@ -36,6 +36,15 @@ static const char *const lines[] = {
 };
 enum { LINES = (int)COUNT_OF(lines) };
 
+/* Pictures so large that a slice has 2 images, and 1; dense layers of several tiles and of one, whose rows are eight all the same,
+ * and dropout of images whose values are no multiple of what a random block has. */
+static const char *const large_lines[] = {
+    "input 2x96x96 | conv 32 3x3 | leakyrelu 0.2 | maxpool 8 | dense 40 | relu | dense classes",
+    "input 2x129x131 | dropout 0.1 | conv 32 3x2 | bn | relu | maxpool 9x9 stride 9 | conv 3 3x3 stride 2 | bn | dense "
+    "9 | "
+    "dropout 0.2 | dense classes",
+};
+
 typedef struct Bench {
     cf_set *set;
     cf_model *model;
@@ -60,7 +69,7 @@ static Bench bench_new(const char *line, const Engine *engine, int batch, int th
     assert_ok(model_new(line, (Shape){C, H, W}, names, CLASSES, 4, &b.model));
     PlanOptions options = {engine, batch, threads, true, 9};
     assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
-    assert_ok(feed_new(b.set, (Shape){C, H, W}, names, CLASSES, threads, &b.feed));
+    assert_ok(feed_new(b.set, b.model->layers.input, names, CLASSES, threads, &b.feed));
     return b;
 }
 
@@ -196,30 +205,57 @@ static void gradient_of_the_loss(void **state) {
 }
 
 /* Without batch norm and dropout images are independent: the gradient of a batch is the mean of its images' gradients. */
+static void check_mean(const char *line, const Engine *engine, int n) {
+    Bench b = bench_new(line, engine, 24, 1);
+    vary_parameters(&b);
+    StepResult whole = train(&b, n, 0), sum = {0};
+    float *gradient = kept(plan_gradient(b.plan), trainable(&b)), *mean = calloc(trainable(&b), sizeof *mean);
+    for (int i = 0; i < n; i++) {
+        StepResult one;
+        assert_ok(plan_train(b.plan, &b.feed, b.images + i, 1, 0, &one));
+        sum.loss += one.loss;
+        sum.correct += one.correct;
+        for (size_t k = 0; k < trainable(&b); k++) mean[k] += plan_gradient(b.plan)[k] / (float)n;
+    }
+    assert_near_number("loss", whole.loss, sum.loss, 1e-5);
+    assert_int_equal(whole.correct, sum.correct);
+    assert_close("gradient", gradient, mean, trainable(&b), 1e-5);
+    free(gradient);
+    free(mean);
+    bench_end(&b);
+}
+
 static void gradient_is_a_mean(void **state) {
     (void)state;
     static const char line[] =
         "conv 5 3x3 | relu | maxpool 2 | conv 4 3x3 | leakyrelu | avgpool 3x2 stride 3 | dense 40 | relu | dense "
         "classes";
-    enum { N = 21 };
-    const Engine *const both[] = {&reference_engine, cpu_engine()};
-    for (size_t e = 0; e < 2; e++) {
-        Bench b = bench_new(line, both[e], 24, 1);
-        vary_parameters(&b);
-        StepResult whole = train(&b, N, 0), sum = {0};
-        float *gradient = kept(plan_gradient(b.plan), trainable(&b)), *mean = calloc(trainable(&b), sizeof *mean);
-        for (int i = 0; i < N; i++) {
-            StepResult one;
-            assert_ok(plan_train(b.plan, &b.feed, b.images + i, 1, 0, &one));
-            sum.loss += one.loss;
-            sum.correct += one.correct;
-            for (size_t k = 0; k < trainable(&b); k++) mean[k] += plan_gradient(b.plan)[k] / N;
-        }
-        assert_near_number("loss", whole.loss, sum.loss, 1e-5);
-        assert_int_equal(whole.correct, sum.correct);
-        assert_close("gradient", gradient, mean, trainable(&b), 1e-5);
-        free(gradient);
-        free(mean);
+    check_mean(line, &reference_engine, 21);
+    check_mean(line, cpu_engine(), 21);
+    check_mean(large_lines[0], cpu_engine(), 11);
+}
+
+static void images_of_a_slice(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        int images;
+    } cases[] = {
+        {lines[3], 8},
+        {"input 2x28x28 | conv 128 3x3 | bn | relu | globalavgpool | dense classes", 8},
+        {"input 2x32x32 | conv 128 3x3 | bn | relu | globalavgpool | dense classes", 8},
+        {"input 2x64x64 | conv 32 3x3 | bn | relu | globalavgpool | dense classes", 8},
+        {"input 2x128x128 | conv 32 3x3 | bn | relu | globalavgpool | dense classes", 2},
+        {large_lines[0], 2},
+        {large_lines[1], 1},
+        /* 3.3 million weights of convolutions, 1.4 million values of an image */
+        {"input 2x200x200 | conv 32 3x3 | maxpool 50 | conv 4096 3x3 | conv 512 1x1 | globalavgpool | dense classes",
+         4},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Bench b = bench_new(cases[i].line, cpu_engine(), 13, 1);
+        assert_int_equal(b.plan->slice, cases[i].images);
+        assert_int_equal(b.plan->batch, 16);
         bench_end(&b);
     }
 }
@@ -547,6 +583,8 @@ static void same_bits_at_any_threads(void **state) {
             same_bits_on(engines()[e], lines[i], 40);
             same_bits_on(engines()[e], lines[i], 37);
         }
+    for (int e = 1; engines()[e]; e++)
+        for (size_t i = 0; i < COUNT_OF(large_lines); i++) same_bits_on(engines()[e], large_lines[i], 11);
     same_bits_on(&reference_engine, lines[0], 37);
     same_bits_on(&reference_engine, lines[3], 37);
 }
@@ -637,6 +675,27 @@ static void dropout_masks(void **state) {
     assert_near_number("other images", (double)differences(mask, mask + half, half), expected / 2, room);
     assert_near_number("two layers", share_kept(both, count, 4), 0.25, 4 * sqrt(0.1875 / (double)count));
     free(mask), free(step), free(seed), free(both);
+}
+
+/* The mask is keyed by a value's place in the batch, however many images a slice has: here 8 and 1 of 2 * 129 * 131 values. */
+static void dropout_in_any_slices(void **state) {
+    (void)state;
+    enum { N = 7 };
+    const char *const both[] = {"input 2x129x131 | dropout 0.3 | globalavgpool | dense classes",
+                                "input 2x129x131 | dropout 0.3 | conv 32 3x3 | globalavgpool | dense classes"};
+    float *masks[2];
+    const size_t count = (size_t)N * 2 * 129 * 131;
+    for (size_t i = 0; i < 2; i++) {
+        Bench b = bench_new(both[i], cpu_engine(), 8, 1);
+        memset(b.set->pixels, 255, (size_t)IMAGES * C * H * W);
+        assert_int_equal(b.plan->slice, i ? 1 : 8);
+        train(&b, N, 4);
+        masks[i] = kept(b.plan->nodes[0].y.base, count);
+        bench_end(&b);
+    }
+    assert_same_bits("masks", masks[1], masks[0], count * sizeof(float));
+    assert_near_number("share kept", share_kept(masks[0], count, 1 / 0.7f), 0.7, 5 * sqrt(0.21 / (double)count));
+    free(masks[0]), free(masks[1]);
 }
 
 /* Backward draws the mask again: what was dropped gets no gradient, the rest is scaled. */
@@ -765,21 +824,25 @@ static void check_one_image(Bench *b, int k, const float *expected, bool any_pla
         assert_near_floats("alone", alone, expected, CLASSES, 1e-6);
 }
 
+static void check_images(const char *line, const Engine *engine, int n) {
+    const bool any_place = strcmp(cpu_engine()->kernels->name, "avx2") != 0;
+    Bench b = bench_new(line, engine, n, 1);
+    float *all = calloc((size_t)n * CLASSES, sizeof *all);
+    StepResult result;
+    train(&b, n, 0);
+    assert_ok(plan_use_parameters(b.plan));
+    assert_ok(plan_infer(b.plan, &b.feed, b.images, n, all, &result));
+    for (int k = 0; k < n; k++) check_one_image(&b, k, all + (size_t)k * CLASSES, any_place);
+    free(all);
+    bench_end(&b);
+}
+
 static void inference_of_one_image(void **state) {
     (void)state;
-    bool any_place = strcmp(cpu_engine()->kernels->name, "avx2") != 0;
-    for (int e = 1; engines()[e]; e++)
-        for (int i = 0; i < LINES; i++) {
-            Bench b = bench_new(lines[i], engines()[e], 40, 1);
-            float *all = calloc((size_t)40 * CLASSES, sizeof *all);
-            StepResult result;
-            train(&b, 40, 0);
-            assert_ok(plan_use_parameters(b.plan));
-            assert_ok(plan_infer(b.plan, &b.feed, b.images, 40, all, &result));
-            for (int k = 0; k < 40; k++) check_one_image(&b, k, all + (size_t)k * CLASSES, any_place);
-            free(all);
-            bench_end(&b);
-        }
+    for (int e = 1; engines()[e]; e++) {
+        for (int i = 0; i < LINES; i++) check_images(lines[i], engines()[e], 40);
+        for (size_t i = 0; i < COUNT_OF(large_lines); i++) check_images(large_lines[i], engines()[e], 13);
+    }
 }
 
 /* A forward-only plan and one for training say the same, on any number of threads, and keep saying it when they take turns with
@@ -858,6 +921,7 @@ int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_of_the_loss),
         cmocka_unit_test(gradient_is_a_mean),
+        cmocka_unit_test(images_of_a_slice),
         cmocka_unit_test(loss_by_hand),
         cmocka_unit_test(unknown_labels),
         cmocka_unit_test(labels_beyond_the_outputs),
@@ -871,6 +935,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(same_bits_on_the_study_network),
         cmocka_unit_test(filling_counts_nowhere),
         cmocka_unit_test(dropout_masks),
+        cmocka_unit_test(dropout_in_any_slices),
         cmocka_unit_test(dropout_backward),
         cmocka_unit_test(inference_drops_nothing),
         cmocka_unit_test(running_statistics),

@@ -8,11 +8,23 @@
 #include "train/fit.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* The linker sends the pool's calls here (--wrap). */
+static atomic_int threads_made;
+int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *context) {
+    threads_made++;
+    return __real_pthread_create(thread, attributes, work, context);
+}
 
 enum { IMAGES = 300, CLASSES = 3, SIDE = 8, STEPS_PER_EPOCH = 7 }; /* 210 of 300 train, in batches of 32 */
 
@@ -120,6 +132,40 @@ static void assert_same_outcome(const Outcome *a, const Outcome *b) {
         assert_true(p->train_loss == q->train_loss && p->train_accuracy == q->train_accuracy);
         assert_true(p->validation_loss == q->validation_loss && p->validation_accuracy == q->validation_accuracy);
     }
+}
+
+/* ---- Threads that change from step to step ---- */
+
+typedef struct Wanted {
+    int first, then, calls; /* in the first epoch with its validation, and behind it */
+} Wanted;
+
+static int threads_wanted(void *context) {
+    Wanted *w = context;
+    return w->calls++ <= STEPS_PER_EPOCH ? w->first : w->then;
+}
+
+/* The first of all: there are no workers yet. */
+static void threads_are_asked_for(void **state) {
+    (void)state;
+    enum { EPOCHS = 3, THREADS = 4 };
+    static const Wanted cases[] = {{1, 0, 0}, {1, 3, 0}, {3, THREADS, 0}, {THREADS, 1, 0}, {900, -2, 0}};
+    static const int workers[] = {0, 2, 3, 3, 3}; /* made until then; those of a loop before stay */
+    cf_train_options o = options_for(EPOCHS);
+    Outcome alone = run(&o);
+    o.threads = THREADS;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Wanted wanted = cases[i];
+        FitReport report;
+        cf_model *m = model(net, 1);
+        assert_ok(fit(m, split, &o, &(FitFiles){.threads = threads_wanted, .context = &wanted}, &report));
+        Outcome shared = outcome_of(m, report);
+        assert_int_equal(threads_made, workers[i]);
+        assert_int_equal(wanted.calls, EPOCHS * (STEPS_PER_EPOCH + 1));
+        assert_same_outcome(&shared, &alone);
+        free(shared.report.rows);
+    }
+    free(alone.report.rows);
 }
 
 /* ---- Learning ---- */
@@ -879,6 +925,7 @@ static void history(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_are_asked_for),
         cmocka_unit_test(learns),
         cmocka_unit_test(stops_early_with_the_best),
         cmocka_unit_test(same_bits_at_any_threads),

@@ -4,7 +4,7 @@
 
 #include "data/image_set.h"
 #include "nn/model.h"
-#include "tune/tune.h"
+#include "tune/trial.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -215,6 +215,36 @@ static void threads_that_cannot_be_made(void **state) {
     for (int g = 0; g < 3; g++) trial_list_free(&lists[g]);
 }
 
+/* All threads are at work whoever has a trial; one trial alone has those of four. */
+static void threads_are_shared_out(void **state) {
+    (void)state;
+    enum { MOST = 8 };
+    static const struct {
+        int threads, jobs;
+        const char *working; /* of the jobs; the others' number is what they would have */
+        int expected[MOST];
+    } cases[] = {
+        {16, 4, "1111", {4, 4, 4, 4}},
+        {16, 4, "1011", {6, 4, 5, 5}},
+        {16, 4, "0100", {8, 16, 8, 8}},
+        {18, 4, "1111", {5, 5, 4, 4}},
+        {2, 2, "10", {2, 1}},
+        {2, 4, "1111", {1, 1, 1, 1}},
+        {8, 8, "00000001", {4, 4, 4, 4, 4, 4, 4, 4}},
+        {7, 1, "1", {7}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        atomic_bool working[MOST];
+        Tune tune = {.threads = cases[i].threads, .jobs = cases[i].jobs, .working = working};
+        for (int j = 0; j < tune.jobs; j++) atomic_store(&working[j], cases[i].working[j] == '1');
+        for (int j = 0; j < tune.jobs; j++) {
+            const Worker worker = {.tune = &tune, .number = j};
+            assert_int_equal(worker_threads(&worker), cases[i].expected[j]);
+            assert_true(worker_threads(&worker) <= worker_most_threads(&worker));
+        }
+    }
+}
+
 static void wrong_use_is_refused(void **state) {
     (void)state;
     Fixture f;
@@ -241,7 +271,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_that_cannot_be_made),  cmocka_unit_test(the_test_part_is_not_looked_at),
         cmocka_unit_test(what_is_kept_is_the_networks), cmocka_unit_test(stopping_keeps_everything),
-        cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(threads_are_shared_out),       cmocka_unit_test(wrong_use_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
