@@ -16,6 +16,8 @@ struct Stem {
     float *float_planes;  /* the same of floats; of what planes are where those are floats */
     float *columns;       /* [threads][stem_columns] */
     void *packed;         /* the weights in forward's order */
+    void *rounded;        /* [K][taps] as elements, and what these are worth */
+    float *values;
     double *weights;      /* [taps][lanes]: as rounded */
     double *sums;         /* [sums_size], of all slices */
     double count;         /* n */
@@ -54,7 +56,7 @@ static size_t stem_sums_size(const Stem *stem) {
 static void stem_free(Stem *stem) {
     if (!stem) return;
     if ((void *)stem->float_planes != stem->planes) free(stem->float_planes);
-    void *const all[] = {stem->planes, stem->columns, stem->packed, stem->weights, stem->sums, stem->patch, stem->spread};
+    void *const all[] = {stem->planes, stem->columns, stem->packed, stem->rounded, stem->values, stem->weights, stem->sums, stem->patch, stem->spread};
     for (size_t i = 0; i < COUNT_OF(all); i++) free(all[i]);
     free(stem);
 }
@@ -70,6 +72,8 @@ static cf_status make_memory(Stem *stem) {
         FORWARD(memory_new(threads * planes_size(stem), sizeof(float), &stem->float_planes));
     FORWARD(memory_new(threads * stem_columns(s), sizeof(float), &stem->columns));
     FORWARD(memory_new((size_t)(s->lines * s->terms * stem->stem_kernels->per_term) * lanes, element, &stem->packed));
+    FORWARD(memory_new(taps * lanes, element, &stem->rounded));
+    FORWARD(memory_new(taps * lanes, sizeof(float), &stem->values));
     FORWARD(memory_new(taps * lanes, sizeof(double), &stem->weights));
     FORWARD(memory_new(stem_sums_size(stem), sizeof(double), &stem->sums));
     FORWARD(memory_new(taps, sizeof(double), &stem->patch));
@@ -94,27 +98,19 @@ static cf_status stem_new(const Kernels *kernels, const Window *w, const Block *
 
 /* ---- Weights ---- */
 
-/* One tap's weights of all filters, as elements and as what these are worth. */
-static void pack_tap(Stem *stem, const float *weights, int tap, size_t term, int place) {
-    const StemShape *s = &stem->shape;
-    size_t element = stem->kernels->element;
-    char *to = (char *)stem->packed + (term * (size_t)s->lanes * (size_t)stem->stem_kernels->per_term + (size_t)place) * element;
-    for (int k = 0; k < s->w.K; k++) {
-        char rounded[sizeof(float)];
-        float value;
-        stem->kernels->from_float(weights + (size_t)k * (size_t)s->taps + tap, 1, rounded);
-        stem->kernels->to_float(rounded, 1, &value);
-        memcpy(to + (size_t)(k * stem->stem_kernels->per_term) * element, rounded, element);
-        stem->weights[tap * s->lanes + k] = (double)value;
-    }
-}
-
 static void stem_pack(Stem *stem, const float *weights) {
     const StemShape *s = &stem->shape;
+    size_t count = (size_t)(s->w.K * s->taps), element = stem->kernels->element;
     int per_term = stem->stem_kernels->per_term;
+    stem->kernels->from_float(weights, count, stem->rounded);
+    stem->kernels->to_float(stem->rounded, count, stem->values);
     for (int tap = 0; tap < s->taps; tap++) {
-        int line = tap / s->w.S, column = tap % s->w.S;
-        pack_tap(stem, weights, tap, (size_t)(line * s->terms + column / per_term), column % per_term);
+        int column = tap % s->w.S, term = tap / s->w.S * s->terms + column / per_term;
+        for (int k = 0; k < s->w.K; k++) {
+            size_t from = (size_t)(k * s->taps + tap), to = (size_t)((term * s->lanes + k) * per_term + column % per_term);
+            memcpy((char *)stem->packed + to * element, (char *)stem->rounded + from * element, element);
+            stem->weights[tap * s->lanes + k] = (double)stem->values[from];
+        }
     }
 }
 
