@@ -3,7 +3,7 @@
 #include "testing.h"
 
 #include "base/memory.h"
-#include "bench/bench.h"
+#include "bench/op_rig.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -176,6 +176,62 @@ static void comparison_by_hand(void **state) {
     assert_true(isinf(residual));
 }
 
+/* ---- Where a block's arrays lie ---- */
+
+static const unsigned char *region_at(const OpRig *r, Region region, int64_t set) {
+    const char *base = r->seats[0].memory + r->at[region];
+    return (const unsigned char *)base + (r->in_sets[region] ? (size_t)set * r->set_bytes : 0);
+}
+
+/* An output that nothing has written yet is full of ones. */
+static bool is_written(const OpRig *r, Region region, int64_t set) {
+    const unsigned char *bytes = region_at(r, region, set);
+    for (size_t i = 0; i < r->bytes[region]; i++)
+        if (bytes[i] != 0xff) return true;
+    return false;
+}
+
+/* What a slice has just written or will read next is one array, the batch's are one per slice; units take the slices in turn. */
+static void block_lies_as_in_a_step(const char *text, int threads, int64_t sets, const Region *in_sets, size_t count) {
+    OpCase c = parsed(text);
+    OpRig r;
+    assert_ok(rig_new(&c, cpu_engine(), threads, true, &r));
+    assert_int_equal(r.sets, sets);
+    size_t bytes = 0, found = 0;
+    for (int i = 0; i < REGIONS; i++) {
+        for (size_t k = 0; k < count; k++) found += in_sets[k] == (Region)i && r.in_sets[i] && r.bytes[i] > 0;
+        bytes += r.in_sets[i] ? (r.bytes[i] + 63) / 64 * 64 : 0;
+    }
+    assert_int_equal(found, count);
+    assert_int_equal(bytes, r.set_bytes);
+    size_t expected = 0;
+    for (size_t k = 0; k < count; k++) expected += (r.bytes[in_sets[k]] + 63) / 64 * 64;
+    assert_int_equal(r.set_bytes, expected);
+    for (int64_t turn = 0; turn < 2 * sets; turn++) {
+        if (r.in_sets[OUT] && turn < sets) assert_false(is_written(&r, OUT, turn));
+        assert_ok(rig_run(&r, 0, 0));
+        assert_true(is_written(&r, OUT, turn % sets));
+        assert_memory_equal(region_at(&r, OUT, turn % sets), region_at(&r, OUT, 0), r.bytes[OUT]);
+    }
+    rig_free(&r);
+}
+
+static void blocks_lie_as_in_a_step(void **state) {
+    (void)state;
+    const char *const forward = "block 8x16x8x8 pool 2 slope 0 forward";
+    block_lies_as_in_a_step("block 8x16x8x8 pool 2 slope 0 moments", 1, 16, NULL, 0);
+    block_lies_as_in_a_step(forward, 1, 16, (const Region[]){PICKED, PLACE, OUT}, 3);
+    block_lies_as_in_a_step(forward, 3, 6, (const Region[]){PICKED, PLACE, OUT}, 3);
+    block_lies_as_in_a_step(forward, 32, 1, (const Region[]){PICKED, PLACE, OUT}, 3);
+    block_lies_as_in_a_step("block 8x16x8x8 pool 2 slope 0 sums", 1, 16, (const Region[]){PICKED}, 1);
+    block_lies_as_in_a_step("block 8x16x8x8 pool 2 slope 0 backward", 1, 16, (const Region[]){DY, PICKED, PLACE}, 3);
+    block_lies_as_in_a_step("block 8x16x8x8 slope 0 forward", 1, 16, (const Region[]){X, OUT}, 2);
+    block_lies_as_in_a_step("block 8x16x8x8 slope 0 sums", 1, 16, (const Region[]){X}, 1);
+    block_lies_as_in_a_step("block 8x16x8x8 slope 0 backward", 1, 16, (const Region[]){X, DY}, 2);
+    /* Large ones are not to fill the memory: 128 MB in all. */
+    block_lies_as_in_a_step("block 2x64x256x256 slope 0 backward", 1, 1, (const Region[]){X, DY}, 2);
+}
+
 /* ---- Times ---- */
 
 static void times_are_sane(void **state) {
@@ -310,11 +366,17 @@ static void passes_that_are_not(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_passes),           cmocka_unit_test(faults_are_seen),
-        cmocka_unit_test(wrong_engines_fail),     cmocka_unit_test(comparison_by_hand),
-        cmocka_unit_test(times_are_sane),         cmocka_unit_test(operations_counted),
-        cmocka_unit_test(table_reads_as_written), cmocka_unit_test(words_are_understood),
-        cmocka_unit_test(mistakes_are_named),     cmocka_unit_test(passes_that_are_not),
+        cmocka_unit_test(table_passes),
+        cmocka_unit_test(faults_are_seen),
+        cmocka_unit_test(wrong_engines_fail),
+        cmocka_unit_test(comparison_by_hand),
+        cmocka_unit_test(blocks_lie_as_in_a_step),
+        cmocka_unit_test(times_are_sane),
+        cmocka_unit_test(operations_counted),
+        cmocka_unit_test(table_reads_as_written),
+        cmocka_unit_test(words_are_understood),
+        cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(passes_that_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,7 +86,7 @@ static const char *label(const Kernels *k, const char *kernel, size_t rows, int 
     return text;
 }
 
-static const int channel_counts[] = {1, 3, 10, 17, 32, 64, 65, 130};
+static const int channel_counts[] = {1, 3, 10, 17, 31, 32, 48, 64, 65, 130};
 static const size_t row_counts[] = {1, 2, 63, 64, 65, 200};
 
 typedef void (*SizedFn)(const Kernels *kernels, size_t rows, int C);
@@ -450,8 +450,8 @@ static const struct {
 };
 
 static void blocks_of(const Kernels *k) {
-    static const int widths[] = {1, 3, 10, 16, 17, 32, 65, 128};
-    static const float slopes[] = {0, 0.01f, 1, 0.5f};
+    static const int widths[] = {1, 3, 10, 16, 17, 32, 33, 48, 65, 128};
+    static const float slopes[] = {0, 0.01f, 1, 0.125f};
     for (size_t i = 0; i < COUNT_OF(widths); i++)
         for (size_t j = 0; j < COUNT_OF(block_windows); j++)
             for (size_t s = 0; s < COUNT_OF(slopes); s++) {
@@ -525,6 +525,104 @@ static void blocks(void **state) {
     each_variant(blocks_of);
 }
 
+/* Every window of 2x2 out of these, in rising and falling channels: bit for bit what the reference picks, the first of equals,
+ * which 0 and -0 are. */
+static void picks_of(const Kernels *k) {
+    const float values[] = {-INFINITY, -FLT_MAX, -1, -0x1p-130f, -0.0f, 0, 0x1p-130f, 1, 0x1.02p0f, INFINITY};
+    enum { VALUES = COUNT_OF(values), C = 49, SIDE = VALUES * VALUES };
+    Block b = {.C = C, .H = 2 * SIDE, .W = 2 * SIDE + 1, .R = 2, .S = 2, .P = SIDE, .Q = SIDE, .slope = 0.125f};
+    BlockNumbers numbers = numbers_new(&b, true);
+    const size_t in = (size_t)b.H * (size_t)b.W * C, out = (size_t)SIDE * SIDE * C;
+    float *x = floats(in), *y = floats(out), *picked = floats(out);
+    uint8_t *place = guarded_bytes(out, 1), *place2 = guarded_bytes(out, 1);
+    for (size_t i = 0; i < in; i++) {
+        size_t pixel = i / C, h = pixel / (size_t)b.W, v = pixel % (size_t)b.W, down = h / 2, right = v / 2;
+        size_t tap = h % 2 * 2 + v % 2, choice[] = {down / VALUES, down % VALUES, right / VALUES, right % VALUES};
+        x[i] = nearest_element(k, values[right < SIDE ? choice[tap] : 0]);
+    }
+    void *xe = packed(k, x, in), *ye = unwritten(k, out), *pe = unwritten(k, out);
+    reference_kernels.block_forward(&b, 1, x, picked, y, place2);
+    k->block_forward(&b, 1, xe, pe, ye, place);
+    assert_same_bits(k->name, place, place2, out);
+    void *expected = packed(k, picked, out);
+    assert_same_bits(k->name, pe, expected, out * k->element);
+    guarded_end(x), guarded_end(y), guarded_end(picked), guarded_end(place), guarded_end(place2);
+    guarded_end(xe), guarded_end(ye), guarded_end(pe), guarded_end(expected);
+    numbers_end(&numbers);
+}
+
+static void picks(void **state) {
+    (void)state;
+    each_variant(picks_of);
+}
+
+/* A NaN stays one: in the moments of its channel, and of no other; behind a norm whose channel has one; without a pool; where a
+ * window holds nothing else; and on the way back. */
+static void nan_in_channel(const Kernels *k, size_t rows, int C, size_t row, int channel) {
+    const size_t count = rows * (size_t)C, at = row * (size_t)C + (size_t)channel;
+    float *x = element_reals(k, count);
+    double *mean = doubles((size_t)C), *squares = doubles((size_t)C);
+    x[at] = NAN;
+    void *xe = packed(k, x, count);
+    k->bn_moments(xe, rows, C, mean, squares);
+    for (int c = 0; c < C; c++) assert_true(isnan(mean[c]) == (c == channel) && isnan(squares[c]) == (c == channel));
+    k->channel_sums(xe, rows, C, mean);
+    for (int c = 0; c < C; c++) assert_true(isnan(mean[c]) == (c == channel));
+    guarded_end(x), guarded_end(xe), guarded_end(mean), guarded_end(squares);
+}
+
+static void assert_nans(const char *what, const Kernels *k, const void *elements, size_t count, size_t C, size_t c) {
+    for (size_t i = 0; i < count; i++) {
+        if ((bool)isnan(element_at(k, elements, i)) == (i % C == c)) continue;
+        print_error("%s %s: value %zu of %zu\n", k->name, what, i, count);
+        fail();
+    }
+}
+
+static void nan_in_block(const Kernels *k, int window, float slope, int sign) {
+    enum { C = 35, SIDE = 6, IN = SIDE * SIDE * C, LOST = 33 };
+    const int out = SIDE / window, outputs = out * out * C;
+    Block b = {.C = C, .H = SIDE, .W = SIDE, .R = window, .S = window, .P = out, .Q = out, .slope = slope};
+    BlockNumbers numbers = numbers_new(&b, false);
+    float *x = element_reals(k, IN), *dy = element_reals(k, (size_t)outputs), nan = copysignf(NAN, (float)sign);
+    double *sums = doubles(2 * C);
+    void *clean = packed(k, x, IN), *clean_dy = packed(k, dy, (size_t)outputs);
+    for (int i = 0; i < IN; i++) x[i] = i % C == LOST ? nan : x[i];
+    void *lost = packed(k, x, IN), *y = unwritten(k, (size_t)outputs), *picked = unwritten(k, (size_t)outputs);
+    void *dx = unwritten(k, IN);
+    uint8_t *place = guarded_bytes((size_t)outputs, 1);
+    k->block_forward(&b, 1, lost, picked, y, place);
+    assert_nans("forward", k, y, (size_t)outputs, C, LOST);
+    k->block_sums(&b, 1, window > 1 ? picked : lost, clean_dy, sums);
+    for (int c = 0; c < C; c++) assert_true((bool)isnan(sums[C + c]) == (c == LOST));
+    k->block_backward(&b, 1, lost, window > 1 ? picked : lost, clean_dy, place, dx);
+    assert_nans("backward", k, dx, IN, C, LOST);
+    /* The same from a norm that has become NaN, with sound inputs. */
+    numbers.mean[LOST] = nan, numbers.b[LOST] = nan;
+    k->block_forward(&b, 1, clean, picked, y, place);
+    assert_nans("forward with a NaN for mean", k, y, (size_t)outputs, C, LOST);
+    k->block_backward(&b, 1, clean, window > 1 ? picked : clean, clean_dy, place, dx);
+    assert_nans("backward with a NaN for mean", k, dx, IN, C, LOST);
+    guarded_end(x), guarded_end(dy), guarded_end(clean), guarded_end(clean_dy), guarded_end(lost), guarded_end(y);
+    guarded_end(picked), guarded_end(dx), guarded_end(place), guarded_end(sums);
+    numbers_end(&numbers);
+}
+
+static void nans_of(const Kernels *k) {
+    for (size_t row = 0; row < 131; row += 13) {
+        nan_in_channel(k, 131, 35, row, 34);
+        nan_in_channel(k, 131, 35, row, 1);
+    }
+    for (int window = 1; window <= 3; window++)
+        for (int s = 0; s < 3; s++)
+            for (int sign = -1; sign <= 1; sign += 2) nan_in_block(k, window, (float[]){0, 0.125f, 1}[s], sign);
+}
+
+static void nans_stay(void **state) {
+    (void)state;
+    each_variant(nans_of);
+}
+
 /* What the fused operation says it is: the norm of everything, then the activation, then the pool, each on its own. */
 static void block_is_its_parts(void **state) {
     (void)state;
@@ -571,11 +669,14 @@ static void relu_by_hand(const Kernels *k) {
     void *lost = packed(k, (const float[]){float_of_bits(0x7fc00000)}, 1);
     k->relu_forward(lost, 1, 0, lost);
     assert_true(isnan(element_at(k, lost, 0))); /* a NaN must reach the loss */
-    guarded_end(lost);
+    void *d = packed(k, (const float[]){8}, 1); /* it is not above 0 */
+    k->relu_backward(lost, d, 1, 0.25f, d);
+    assert_elements("behind a NaN", k, d, (const float[]){2}, 1);
+    guarded_end(lost), guarded_end(d);
 }
 
 static void relu_of(const Kernels *k) {
-    static const size_t counts[] = {1, 3, 15, 16, 17, 31, 33, 1000};
+    static const size_t counts[] = {1, 3, 15, 16, 17, 31, 32, 33, 64, 1000};
     static const float slopes[] = {0, 0.01f};
     relu_by_hand(k);
     for (size_t i = 0; i < 2 * COUNT_OF(counts); i++) {
@@ -854,6 +955,8 @@ int main(void) {
         cmocka_unit_test(moments),
         cmocka_unit_test(blocks_by_hand),
         cmocka_unit_test(block_is_its_parts),
+        cmocka_unit_test(picks),
+        cmocka_unit_test(nans_stay),
         cmocka_unit_test(blocks),
         cmocka_unit_test(activations),
         cmocka_unit_test(pools),
