@@ -312,44 +312,41 @@ static DenseRun dense_run(DenseShape d, bool integers) {
     return r;
 }
 
-/* All tiles of a wide layer at once, a narrow layer slice by slice. */
-static void forward_dense(const Engine *e, Dense *dense, int seat, const DenseRun *r, const char *x,
-                          const void *weights, char *y) {
+/* The pieces of a pass in any order; where the layer goes slice by slice, also those. */
+static void pass_dense(const Engine *e, Dense *dense, int seat, const DenseRun *r, DensePass pass, char *x, char *y) {
     const DenseShape *d = &r->d;
-    const float *bias = d->bias ? r->bias : NULL;
-    size_t in = e->kernels->element, out = d->float_out ? sizeof(float) : in;
-    if (!dense_by_slice(d->outputs)) {
-        for (int t = dense_tiles(d->outputs) - 1; t >= 0; t--) /* in any order */
-            assert_ok(e->dense_forward(dense, seat, t, x, weights, bias, y));
-        return;
-    }
-    for (int s = d->N / d->slice - 1; s >= 0; s--) {
-        size_t first = (size_t)s * (size_t)d->slice;
-        assert_ok(e->dense_forward(dense, seat, 0, x + first * (size_t)d->inputs * in, weights, bias,
-                                   y + first * (size_t)d->outputs * out));
-    }
+    const bool by_slice = dense_by_slice(d->outputs) && pass != DENSE_BACKWARD_WEIGHTS;
+    const size_t in = e->kernels->element, out = pass == DENSE_FORWARD && d->float_out ? sizeof(float) : in;
+    const size_t step = (size_t)(by_slice ? d->slice : d->N);
+    for (size_t n = 0; n < (size_t)d->N; n += step)
+        for (int i = e->dense_pieces(dense, pass) - 1; i >= 0; i--) {
+            char *of_x = x + n * (size_t)d->inputs * in, *of_y = y + n * (size_t)d->outputs * out;
+            if (pass == DENSE_FORWARD) e->dense_forward(dense, seat, i, of_x, d->bias ? r->bias : NULL, of_y);
+            if (pass == DENSE_BACKWARD_DATA) e->dense_backward_data(dense, seat, i, of_y, r->weights, of_x);
+            if (pass == DENSE_BACKWARD_WEIGHTS) e->dense_backward_weights(dense, seat, i, x, y, r->dw);
+        }
+}
+
+static Dense *dense_of(const Engine *e, const DenseRun *r, bool training, bool input_gradient) {
+    Dense *dense;
+    assert_ok(e->dense_new(&r->d, training, input_gradient, SEATS, &dense));
+    for (int i = e->dense_pieces(dense, DENSE_PACK) - 1; i >= 0; i--) e->dense_pack(dense, i, r->weights);
+    return dense;
 }
 
 static void compute_dense(const Engine *e, int seat, DenseRun *r) {
-    DenseShape d = r->d;
-    size_t slice_x = (size_t)d.slice * (size_t)d.inputs, slice_y = (size_t)d.slice * (size_t)d.outputs;
-    size_t element = e->kernels->element;
-    Dense *dense;
-    char *x = packed(e, r->x, r->nx), *dy = packed(e, r->dy, r->ny), *weights = packed(e, r->weights, r->nw);
-    char *dx = unwritten(e, r->nx);
-    void *y = d.float_out ? guarded(r->ny) : unwritten(e, r->ny);
+    Dense *dense = dense_of(e, r, true, true);
+    char *x = packed(e, r->x, r->nx), *dy = packed(e, r->dy, r->ny), *dx = unwritten(e, r->nx);
+    void *y = r->d.float_out ? guarded(r->ny) : unwritten(e, r->ny);
     r->dw = guarded(r->nw);
-    assert_ok(e->dense_new(&d, true, true, SEATS, &dense));
-    forward_dense(e, dense, seat, r, x, weights, y);
-    for (int t = dense_tiles(d.outputs) - 1; t >= 0; t--)
-        assert_ok(e->dense_backward_weights(dense, seat, t, x, dy, r->dw));
-    for (size_t s = 0; s < (size_t)(d.N / d.slice); s++)
-        assert_ok(e->dense_backward_data(dense, seat, dy + s * slice_y * element, weights, dx + s * slice_x * element));
+    pass_dense(e, dense, seat, r, DENSE_FORWARD, x, y);
+    pass_dense(e, dense, seat, r, DENSE_BACKWARD_WEIGHTS, x, dy);
+    pass_dense(e, dense, seat, r, DENSE_BACKWARD_DATA, dx, dy);
     e->dense_free(dense);
     e->dense_free(NULL);
-    r->y = d.float_out ? y : opened(e, y, r->ny);
+    r->y = r->d.float_out ? y : opened(e, y, r->ny);
     r->dx = opened(e, dx, r->nx);
-    guarded_end(x), guarded_end(dy), guarded_end(weights);
+    guarded_end(x), guarded_end(dy);
 }
 
 static void drop_dense(DenseRun *r) {
@@ -483,16 +480,15 @@ static void forward_alone(void **state) {
         const Engine *e = engines()[i];
         for (size_t k = 0; k < COUNT_OF(dense_table); k++) {
             DenseRun r = dense_run(dense_table[k], true);
-            Dense *dense;
-            char *x = packed(e, r.x, r.nx), *weights = packed(e, r.weights, r.nw);
+            Dense *dense = dense_of(e, &r, k % 2, false);
+            char *x = packed(e, r.x, r.nx);
             void *y = r.d.float_out ? guarded(r.ny) : unwritten(e, r.ny);
-            assert_ok(e->dense_new(&r.d, k % 2, false, 1, &dense));
-            forward_dense(e, dense, 0, &r, x, weights, y);
+            pass_dense(e, dense, 0, &r, DENSE_FORWARD, x, y);
             e->dense_free(dense);
             r.y = r.d.float_out ? y : opened(e, y, r.ny);
             check_dense_outputs(e, &r, label(e, "dense y alone", k));
             r.dx = guarded(1), r.dw = guarded(1);
-            guarded_end(x), guarded_end(weights);
+            guarded_end(x);
             end_dense(&r);
         }
     }

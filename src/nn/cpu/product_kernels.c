@@ -33,9 +33,13 @@ typedef float R __attribute__((vector_size(4 * WIDTH))); /* one register */
 
 /* n of a register's lanes; the others read as 0 and are not written. */
 INLINE R read_lanes(const float *from, size_t n) {
-    R v = {0};
-    memcpy(&v, from, n >= WIDTH ? sizeof v : n * sizeof(float));
-    return v;
+    R whole, part = {0};
+    if (n >= WIDTH) {
+        memcpy(&whole, from, sizeof whole); /* stays in its register, as it has no address else */
+        return whole;
+    }
+    memcpy(&part, from, n * sizeof(float));
+    return part;
 }
 
 INLINE void write_lanes(float *to, R v, size_t n) {
@@ -90,6 +94,8 @@ INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
     const size_t left_row = p->left_row, left_word = p->left_word, width = p->width, sum_row = p->sum_row,
                  last = p->columns - (vectors - 1) * WIDTH;
     R sum[ROWS][VECTORS] = {0};
+    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
+        __builtin_prefetch(p->sum + r * sum_row + v * WIDTH, 1);
     if (p->add)
         UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
             sum[r][v] = read_lanes(p->sum + r * sum_row + v * WIDTH, v + 1 < vectors ? WIDTH : last);
@@ -151,6 +157,15 @@ static void (*const by_vectors[VECTORS])(const Product *p) = {
 #endif
 };
 
+/* Rows first .. end of what is packed next: a processor foresees lines that follow each other, but not a few at a time from rows
+ * that lie far apart. */
+static void draw_near(const Packing *p, size_t first, size_t end, size_t element) {
+    enum { LINE = 64 };
+    for (size_t k = first; k < end; k++)
+        for (size_t at = 0; at < p->columns * element; at += LINE)
+            __builtin_prefetch((const char *)p->from + k * p->step * element + at, 0, 2);
+}
+
 /* Tiles of about as many rows each, over one block of words after the other. */
 static void multiply(const Product *p) {
     const size_t tiles = (p->rows + ROWS - 1) / ROWS;
@@ -165,6 +180,8 @@ static void multiply(const Product *p) {
             part.rows = p->rows * (t + 1) / tiles - first;
             part.left = (const char *)p->left + first * p->left_row + word * p->left_word;
             part.sum = p->sum + first * p->sum_row;
+            if (p->next && word == 0)
+                draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles, p->next_element);
             by_vectors[(p->columns + WIDTH - 1) / WIDTH - 1](&part);
         }
     }
@@ -174,10 +191,14 @@ static void multiply(const Product *p) {
 
 #ifdef KERNEL_BF16
 INLINE VT read_elements(const void *from, size_t at, size_t n, bool floats) {
-    VT t = {0};
-    if (floats) return narrow(load_float((const float *)from + at, n < WIDTH ? (int)n : WIDTH));
-    memcpy(&t, (const T *)from + at, n >= WIDTH ? sizeof t : n * sizeof(T));
-    return t;
+    VT whole, part = {0};
+    if (floats) return narrow((V)read_lanes((const float *)from + at, n));
+    if (n >= WIDTH) {
+        memcpy(&whole, (const T *)from + at, sizeof whole);
+        return whole;
+    }
+    memcpy(&part, (const T *)from + at, n * sizeof(T));
+    return part;
 }
 
 /* The words of n columns of a row and the next one, if there is one. */
@@ -209,12 +230,12 @@ INLINE R words_of_row(const void *from, size_t at, size_t n, bool floats) {
 #endif
 
 INLINE void pack_rows(const Packing *p, bool floats) {
+    const size_t step = p->step, length = p->length, columns = p->columns, width = p->width;
+    const void *from = p->from;
     float *to = p->to;
-    for (size_t k = 0; k < p->length; k += IN_WORD, to += p->width)
-        for (size_t c = 0; c < p->width; c += WIDTH) {
-            R words = {0};
-            if (c < p->columns)
-                words = words_of_rows(p->from, k * p->step + c, p->step, k + 1 < p->length, p->columns - c, floats);
+    for (size_t k = 0; k < length; k += IN_WORD, to += width)
+        for (size_t c = 0; c < columns; c += WIDTH) {
+            R words = words_of_rows(from, k * step + c, step, k + 1 < length, columns - c, floats);
             memcpy(to + c, &words, sizeof words);
         }
 }

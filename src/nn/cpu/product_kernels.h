@@ -28,6 +28,8 @@ typedef struct Product {
     float *sum;
     size_t sum_row; /* floats from row to row */
     bool add;       /* to the sums that are there */
+    const struct Packing *next; /* by rows, what comes then: drawn into the caches meanwhile; NULL: nothing */
+    size_t next_element;        /* bytes of its values */
 } Product;
 
 /* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or its transpose. Packed columns from
