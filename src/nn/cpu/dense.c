@@ -157,7 +157,7 @@ static void forward_panel(const Dense *dense, int thread, size_t panel, size_t f
     const DenseShape *s = &dense->shape;
     size_t before = panel * kernels->panel, columns, width,
            y_element = s->float_out ? sizeof(float) : kernels->element;
-    float *sums = sums_of(dense, thread), *right = packed_panel(dense, panel, 0, &columns, &width);
+    const float *right = packed_panel(dense, panel, 0, &columns, &width);
     kernels->multiply(&(Product){
         .rows = rows,
         .columns = columns,
@@ -168,19 +168,13 @@ static void forward_panel(const Dense *dense, int thread, size_t panel, size_t f
         .left_ends_half = dense->inputs * kernels->element % PRODUCT_WORD != 0,
         .right = right,
         .width = width,
-        .sum = sums,
-        .sum_row = kernels->panel,
-    });
-    kernels->finish(&(Finish){
-        .sum = sums,
-        .bias = bias ? bias + before : NULL,
-        .slope = s->slope,
-        .rows = rows,
-        .columns = columns,
+        .sum = sums_of(dense, thread),
         .sum_row = kernels->panel,
         .out = y + (first * dense->outputs + before) * y_element,
         .out_row = dense->outputs,
         .float_out = s->float_out,
+        .bias = bias ? bias + before : NULL,
+        .slope = s->slope,
     });
 }
 
@@ -216,7 +210,7 @@ static void data_panel(const Dense *dense, int thread, const Packing *right, con
                        char *dx) {
     const ProductKernels *kernels = dense->kernels;
     for (size_t first = 0; first < dense->images; first += MOST_IMAGES) {
-        const Product product = {
+        kernels->multiply(&(Product){
             .rows = smaller(MOST_IMAGES, dense->images - first),
             .columns = right->columns,
             .words = product_words(kernels, dense->outputs),
@@ -228,18 +222,11 @@ static void data_panel(const Dense *dense, int thread, const Packing *right, con
             .width = right->width,
             .sum = sums_of(dense, thread),
             .sum_row = kernels->panel,
-            .next = first == 0 ? next : NULL,
-            .next_element = sizeof(float),
-        };
-        kernels->multiply(&product);
-        kernels->finish(&(Finish){
-            .sum = product.sum,
-            .slope = 1,
-            .rows = product.rows,
-            .columns = right->columns,
-            .sum_row = product.sum_row,
             .out = dx + first * dense->inputs * kernels->element,
             .out_row = dense->inputs,
+            .slope = 1,
+            .next = first == 0 ? next : NULL,
+            .next_element = sizeof(float),
         });
     }
 }
