@@ -288,6 +288,10 @@ static const DenseShape dense_table[] = {
     {24, 8, 7, 33, 0.25f, true, false}, {8, 8, 64, 128, 0, false, false},    {40, 8, 100, 70, 0.5f, true, true},
     {8, 8, 1, 3, 0, true, true},        {128, 8, 200, 64, 1, true, false},   {24, 8, 20, 17, 0.5f, false, false},
     {16, 8, 11, 65, 1, false, true},    {40, 8, 13, 31, 0.25f, true, false}, {16, 8, 9, 34, 0, true, true},
+    /* a power of two; sums of more than one block, odd ones; ranges of inputs with a rest; groups of images with a rest */
+    {16, 8, 1024, 64, 1, true, false},  {8, 8, 777, 35, 0.5f, true, false},  {552, 8, 67, 33, 0, true, false},
+    {8, 8, 300, 600, 1, true, false},   {8, 8, 5, 555, 1, false, false},     {1, 1, 321, 65, 1, true, true},
+    {1, 1, 1, 1, 1, true, false},       {600, 8, 1, 40, 1, true, false},     {3, 3, 259, 7, 0.5f, true, false},
 };
 
 typedef struct DenseRun {
@@ -473,6 +477,28 @@ static void dense_keeps_nan(void **state) {
         }
 }
 
+/* What an image gives depends neither on its place in the batch nor on how many there are with it. */
+static void dense_places_agree(void **state) {
+    (void)state;
+    static const int widths[] = {10, 33, 128}, batches[] = {8, 16, 128, 136};
+    for (int i = 0; engines()[i]; i++)
+        for (size_t k = 0; k < COUNT_OF(widths) * COUNT_OF(batches); k++) {
+            const int width = widths[k % COUNT_OF(widths)], N = batches[k / COUNT_OF(widths)];
+            const size_t out = (size_t)width, in = 301;
+            DenseRun r = dense_run((DenseShape){N, 8, (int)in, width, 0.25f, true, true}, false);
+            for (size_t n = 1; n < (size_t)N; n++) {
+                memcpy(r.x + n * in, r.x, in * sizeof(float));
+                memcpy(r.dy + n * out, r.dy, out * sizeof(float));
+            }
+            compute_dense(engines()[i], 0, &r);
+            for (size_t n = 1; n < (size_t)N; n++) {
+                assert_same_bits(label(engines()[i], "y of an image", k), r.y + n * out, r.y, out * sizeof(float));
+                assert_same_bits(label(engines()[i], "dx of an image", k), r.dx + n * in, r.dx, in * sizeof(float));
+            }
+            end_dense(&r);
+        }
+}
+
 /* Without training, or where nothing wants the input's gradient, an object goes forward just the same. */
 static void forward_alone(void **state) {
     (void)state;
@@ -530,6 +556,7 @@ int main(void) {
         cmocka_unit_test(dense_exact_on_integers),
         cmocka_unit_test(dense_seats_agree),
         cmocka_unit_test(dense_near_on_reals),
+        cmocka_unit_test(dense_places_agree),
         cmocka_unit_test(forward_alone),
         cmocka_unit_test(dense_keeps_nan),
         cmocka_unit_test(engine_names_itself),
