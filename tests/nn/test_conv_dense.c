@@ -477,6 +477,26 @@ static void dense_keeps_nan(void **state) {
         }
 }
 
+/* A NaN in an image (or its gradient) leaves the other images alone, also the one before it in memory, whose values may end in
+ * the middle of a word. */
+static void dense_nan_stays_in_its_image(void **state) {
+    (void)state;
+    enum { N = 8, BAD = 5 };
+    static const int sizes[][2] = {{5, 3}, {7, 35}, {64, 40}, {1, 1}};
+    for (int i = 0; engines()[i]; i++)
+        for (size_t k = 0; k < COUNT_OF(sizes); k++) {
+            const size_t in = (size_t)sizes[k][0], out = (size_t)sizes[k][1];
+            DenseRun r = dense_run((DenseShape){N, 8, (int)in, (int)out, 1, true, false}, true);
+            r.x[BAD * in] = r.dy[BAD * out] = NAN;
+            compute_dense(engines()[i], 0, &r);
+            for (size_t n = 0; n < N; n++) {
+                for (size_t c = 0; c < out; c++) assert_true(isnan(r.y[n * out + c]) == (n == BAD));
+                for (size_t c = 0; c < in; c++) assert_true(isnan(r.dx[n * in + c]) == (n == BAD));
+            }
+            end_dense(&r);
+        }
+}
+
 /* What an image gives depends neither on its place in the batch nor on how many there are with it. */
 static void dense_places_agree(void **state) {
     (void)state;
@@ -556,6 +576,7 @@ int main(void) {
         cmocka_unit_test(dense_exact_on_integers),
         cmocka_unit_test(dense_seats_agree),
         cmocka_unit_test(dense_near_on_reals),
+        cmocka_unit_test(dense_nan_stays_in_its_image),
         cmocka_unit_test(dense_places_agree),
         cmocka_unit_test(forward_alone),
         cmocka_unit_test(dense_keeps_nan),
