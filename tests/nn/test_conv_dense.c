@@ -287,6 +287,10 @@ static const DenseShape dense_table[] = {
     {24, 8, 7, 33, 0.25f, true, false}, {8, 8, 64, 128, 0, false, false},    {40, 8, 100, 70, 0.5f, true, true},
     {8, 8, 1, 3, 0, true, true},        {128, 8, 200, 64, 1, true, false},   {24, 8, 20, 17, 0.5f, false, false},
     {16, 8, 11, 65, 1, false, true},    {40, 8, 13, 31, 0.25f, true, false}, {16, 8, 9, 34, 0, true, true},
+    /* a power of two; sums of more than one block, odd ones; ranges of inputs with a rest; groups of images with a rest */
+    {16, 8, 1024, 64, 1, true, false},  {8, 8, 777, 35, 0.5f, true, false},  {552, 8, 67, 33, 0, true, false},
+    {8, 8, 300, 600, 1, true, false},   {8, 8, 5, 555, 1, false, false},     {1, 1, 321, 65, 1, true, true},
+    {1, 1, 1, 1, 1, true, false},       {600, 8, 1, 40, 1, true, false},     {3, 3, 259, 7, 0.5f, true, false},
 };
 
 typedef struct DenseRun {
@@ -311,44 +315,41 @@ static DenseRun dense_run(DenseShape d, bool integers) {
     return r;
 }
 
-/* All tiles of a wide layer at once, a narrow layer slice by slice. */
-static void forward_dense(const Engine *e, Dense *dense, int seat, const DenseRun *r, const char *x,
-                          const void *weights, char *y) {
+/* The pieces of a pass in any order; where the layer goes slice by slice, also those. */
+static void pass_dense(const Engine *e, Dense *dense, int seat, const DenseRun *r, DensePass pass, char *x, char *y) {
     const DenseShape *d = &r->d;
-    const float *bias = d->bias ? r->bias : NULL;
-    size_t in = e->kernels->element, out = d->float_out ? sizeof(float) : in;
-    if (!dense_by_slice(d->outputs)) {
-        for (int t = dense_tiles(d->outputs) - 1; t >= 0; t--) /* in any order */
-            assert_ok(e->dense_forward(dense, seat, t, x, weights, bias, y));
-        return;
-    }
-    for (int s = d->N / d->slice - 1; s >= 0; s--) {
-        size_t first = (size_t)s * (size_t)d->slice;
-        assert_ok(e->dense_forward(dense, seat, 0, x + first * (size_t)d->inputs * in, weights, bias,
-                                   y + first * (size_t)d->outputs * out));
-    }
+    const bool by_slice = dense_by_slice(d->outputs) && pass != DENSE_BACKWARD_WEIGHTS;
+    const size_t in = e->kernels->element, out = pass == DENSE_FORWARD && d->float_out ? sizeof(float) : in;
+    const size_t step = (size_t)(by_slice ? d->slice : d->N);
+    for (size_t n = 0; n < (size_t)d->N; n += step)
+        for (int i = e->dense_pieces(dense, pass) - 1; i >= 0; i--) {
+            char *of_x = x + n * (size_t)d->inputs * in, *of_y = y + n * (size_t)d->outputs * out;
+            if (pass == DENSE_FORWARD) e->dense_forward(dense, seat, i, of_x, d->bias ? r->bias : NULL, of_y);
+            if (pass == DENSE_BACKWARD_DATA) e->dense_backward_data(dense, seat, i, of_y, r->weights, of_x);
+            if (pass == DENSE_BACKWARD_WEIGHTS) e->dense_backward_weights(dense, seat, i, x, y, r->dw);
+        }
+}
+
+static Dense *dense_of(const Engine *e, const DenseRun *r, bool training, bool input_gradient) {
+    Dense *dense;
+    assert_ok(e->dense_new(&r->d, training, input_gradient, SEATS, &dense));
+    for (int i = e->dense_pieces(dense, DENSE_PACK) - 1; i >= 0; i--) e->dense_pack(dense, i, r->weights);
+    return dense;
 }
 
 static void compute_dense(const Engine *e, int seat, DenseRun *r) {
-    DenseShape d = r->d;
-    size_t slice_x = (size_t)d.slice * (size_t)d.inputs, slice_y = (size_t)d.slice * (size_t)d.outputs;
-    size_t element = e->kernels->element;
-    Dense *dense;
-    char *x = packed(e, r->x, r->nx), *dy = packed(e, r->dy, r->ny), *weights = packed(e, r->weights, r->nw);
-    char *dx = unwritten(e, r->nx);
-    void *y = d.float_out ? guarded(r->ny) : unwritten(e, r->ny);
+    Dense *dense = dense_of(e, r, true, true);
+    char *x = packed(e, r->x, r->nx), *dy = packed(e, r->dy, r->ny), *dx = unwritten(e, r->nx);
+    void *y = r->d.float_out ? guarded(r->ny) : unwritten(e, r->ny);
     r->dw = guarded(r->nw);
-    assert_ok(e->dense_new(&d, true, true, SEATS, &dense));
-    forward_dense(e, dense, seat, r, x, weights, y);
-    for (int t = dense_tiles(d.outputs) - 1; t >= 0; t--)
-        assert_ok(e->dense_backward_weights(dense, seat, t, x, dy, r->dw));
-    for (size_t s = 0; s < (size_t)(d.N / d.slice); s++)
-        assert_ok(e->dense_backward_data(dense, seat, dy + s * slice_y * element, weights, dx + s * slice_x * element));
+    pass_dense(e, dense, seat, r, DENSE_FORWARD, x, y);
+    pass_dense(e, dense, seat, r, DENSE_BACKWARD_WEIGHTS, x, dy);
+    pass_dense(e, dense, seat, r, DENSE_BACKWARD_DATA, dx, dy);
     e->dense_free(dense);
     e->dense_free(NULL);
-    r->y = d.float_out ? y : opened(e, y, r->ny);
+    r->y = r->d.float_out ? y : opened(e, y, r->ny);
     r->dx = opened(e, dx, r->nx);
-    guarded_end(x), guarded_end(dy), guarded_end(weights);
+    guarded_end(x), guarded_end(dy);
 }
 
 static void drop_dense(DenseRun *r) {
@@ -475,6 +476,48 @@ static void dense_keeps_nan(void **state) {
         }
 }
 
+/* A NaN in an image (or its gradient) leaves the other images alone, also the one before it in memory, whose values may end in
+ * the middle of a word. */
+static void dense_nan_stays_in_its_image(void **state) {
+    (void)state;
+    enum { N = 8, BAD = 5 };
+    static const int sizes[][2] = {{5, 3}, {7, 35}, {64, 40}, {1, 1}};
+    for (int i = 0; engines()[i]; i++)
+        for (size_t k = 0; k < COUNT_OF(sizes); k++) {
+            const size_t in = (size_t)sizes[k][0], out = (size_t)sizes[k][1];
+            DenseRun r = dense_run((DenseShape){N, 8, (int)in, (int)out, 1, true, false}, true);
+            r.x[BAD * in] = r.dy[BAD * out] = NAN;
+            compute_dense(engines()[i], 0, &r);
+            for (size_t n = 0; n < N; n++) {
+                for (size_t c = 0; c < out; c++) assert_true(isnan(r.y[n * out + c]) == (n == BAD));
+                for (size_t c = 0; c < in; c++) assert_true(isnan(r.dx[n * in + c]) == (n == BAD));
+            }
+            end_dense(&r);
+        }
+}
+
+/* What an image gives depends neither on its place in the batch nor on how many there are with it. */
+static void dense_places_agree(void **state) {
+    (void)state;
+    static const int widths[] = {10, 33, 128}, batches[] = {8, 16, 128, 136};
+    for (int i = 0; engines()[i]; i++)
+        for (size_t k = 0; k < COUNT_OF(widths) * COUNT_OF(batches); k++) {
+            const int width = widths[k % COUNT_OF(widths)], N = batches[k / COUNT_OF(widths)];
+            const size_t out = (size_t)width, in = 301;
+            DenseRun r = dense_run((DenseShape){N, 8, (int)in, width, 0.25f, true, true}, false);
+            for (size_t n = 1; n < (size_t)N; n++) {
+                memcpy(r.x + n * in, r.x, in * sizeof(float));
+                memcpy(r.dy + n * out, r.dy, out * sizeof(float));
+            }
+            compute_dense(engines()[i], 0, &r);
+            for (size_t n = 1; n < (size_t)N; n++) {
+                assert_same_bits(label(engines()[i], "y of an image", k), r.y + n * out, r.y, out * sizeof(float));
+                assert_same_bits(label(engines()[i], "dx of an image", k), r.dx + n * in, r.dx, in * sizeof(float));
+            }
+            end_dense(&r);
+        }
+}
+
 /* Without training, or where nothing wants the input's gradient, an object goes forward just the same. */
 static void forward_alone(void **state) {
     (void)state;
@@ -482,16 +525,15 @@ static void forward_alone(void **state) {
         const Engine *e = engines()[i];
         for (size_t k = 0; k < COUNT_OF(dense_table); k++) {
             DenseRun r = dense_run(dense_table[k], true);
-            Dense *dense;
-            char *x = packed(e, r.x, r.nx), *weights = packed(e, r.weights, r.nw);
+            Dense *dense = dense_of(e, &r, k % 2, false);
+            char *x = packed(e, r.x, r.nx);
             void *y = r.d.float_out ? guarded(r.ny) : unwritten(e, r.ny);
-            assert_ok(e->dense_new(&r.d, k % 2, false, 1, &dense));
-            forward_dense(e, dense, 0, &r, x, weights, y);
+            pass_dense(e, dense, 0, &r, DENSE_FORWARD, x, y);
             e->dense_free(dense);
             r.y = r.d.float_out ? y : opened(e, y, r.ny);
             check_dense_outputs(e, &r, label(e, "dense y alone", k));
             r.dx = guarded(1), r.dw = guarded(1);
-            guarded_end(x), guarded_end(weights);
+            guarded_end(x);
             end_dense(&r);
         }
     }
@@ -533,6 +575,8 @@ int main(void) {
         cmocka_unit_test(dense_exact_on_integers),
         cmocka_unit_test(dense_seats_agree),
         cmocka_unit_test(dense_near_on_reals),
+        cmocka_unit_test(dense_nan_stays_in_its_image),
+        cmocka_unit_test(dense_places_agree),
         cmocka_unit_test(forward_alone),
         cmocka_unit_test(dense_keeps_nan),
         cmocka_unit_test(engine_names_itself),

@@ -15,9 +15,8 @@ enum {
     MOST_IMAGES = 128,    /* of a group */
     LEAST_IMAGES = 16,    /* of a group, where there are as many */
     GROUPS = 4,           /* between these two */
-    DATA_INPUTS = 64,     /* of a piece backward to the data */
-    WEIGHTS_INPUTS = 128, /* and to the weights */
-    PACKED_INPUTS = 1024  /* of a piece of packing */
+    BACKWARD_INPUTS = 256, /* of a piece backward */
+    PACKED_INPUTS = 1024   /* of a piece of packing */
 };
 
 struct Dense {
@@ -124,8 +123,8 @@ static int dense_pieces(const Dense *dense, DensePass pass) {
     size_t count = 1;
     if (pass == DENSE_PACK) count = dense->panels * quotient_up(dense->inputs, PACKED_INPUTS);
     if (pass == DENSE_FORWARD && !by_slice) count = dense->panels * quotient_up(dense->images, dense->group);
-    if (pass == DENSE_BACKWARD_DATA && !by_slice) count = quotient_up(dense->inputs, DATA_INPUTS);
-    if (pass == DENSE_BACKWARD_WEIGHTS) count = quotient_up(dense->inputs, WEIGHTS_INPUTS);
+    if (pass == DENSE_BACKWARD_DATA && !by_slice) count = quotient_up(dense->inputs, BACKWARD_INPUTS);
+    if (pass == DENSE_BACKWARD_WEIGHTS) count = quotient_up(dense->inputs, BACKWARD_INPUTS);
     return (int)count;
 }
 
@@ -158,7 +157,7 @@ static void forward_panel(const Dense *dense, int thread, size_t panel, size_t f
     const DenseShape *s = &dense->shape;
     size_t before = panel * kernels->panel, columns, width,
            y_element = s->float_out ? sizeof(float) : kernels->element;
-    float *sums = sums_of(dense, thread), *right = packed_panel(dense, panel, 0, &columns, &width);
+    const float *right = packed_panel(dense, panel, 0, &columns, &width);
     kernels->multiply(&(Product){
         .rows = rows,
         .columns = columns,
@@ -169,19 +168,13 @@ static void forward_panel(const Dense *dense, int thread, size_t panel, size_t f
         .left_ends_half = dense->inputs * kernels->element % PRODUCT_WORD != 0,
         .right = right,
         .width = width,
-        .sum = sums,
-        .sum_row = kernels->panel,
-    });
-    kernels->finish(&(Finish){
-        .sum = sums,
-        .bias = bias ? bias + before : NULL,
-        .slope = s->slope,
-        .rows = rows,
-        .columns = columns,
+        .sum = sums_of(dense, thread),
         .sum_row = kernels->panel,
         .out = y + (first * dense->outputs + before) * y_element,
         .out_row = dense->outputs,
         .float_out = s->float_out,
+        .bias = bias ? bias + before : NULL,
+        .slope = s->slope,
     });
 }
 
@@ -198,103 +191,101 @@ static void dense_forward(Dense *dense, int thread, int piece, const void *x, co
 
 /* ---- Backward ---- */
 
+/* The panel of a matrix of inputs (weights, x) that begins at `from`, and how it is packed. */
+static Packing input_panel(const Dense *dense, int thread, const char *matrix, size_t element, size_t length,
+                           size_t from, size_t end) {
+    const size_t columns = smaller(dense->kernels->panel, end - from);
+    return (Packing){
+        .from = matrix + from * element,
+        .step = dense->inputs,
+        .length = length,
+        .columns = columns,
+        .width = product_width(dense->kernels, columns),
+        .to = right_of(dense, thread),
+    };
+}
+
 /* A panel of dx from its part of the weights, which lies packed in the scratch. */
-static void data_panel(const Dense *dense, int thread, size_t from, size_t columns, const char *dy, char *dx) {
+static void data_panel(const Dense *dense, int thread, const Packing *right, const Packing *next, const char *dy,
+                       char *dx) {
     const ProductKernels *kernels = dense->kernels;
-    const bool floats = kernels->element == sizeof(float);
     for (size_t first = 0; first < dense->images; first += MOST_IMAGES) {
-        char *out = dx + (first * dense->inputs + from) * kernels->element;
-        const Product product = {
+        kernels->multiply(&(Product){
             .rows = smaller(MOST_IMAGES, dense->images - first),
-            .columns = columns,
+            .columns = right->columns,
             .words = product_words(kernels, dense->outputs),
             .left = dy + first * dense->outputs * kernels->element,
             .left_row = dense->outputs * kernels->element,
             .left_word = PRODUCT_WORD,
             .left_ends_half = dense->outputs * kernels->element % PRODUCT_WORD != 0,
-            .right = right_of(dense, thread),
-            .width = product_width(kernels, columns),
-            .sum = floats ? (float *)(void *)out : sums_of(dense, thread),
-            .sum_row = floats ? dense->inputs : kernels->panel,
-        };
-        kernels->multiply(&product);
-        if (floats) continue;
-        kernels->finish(&(Finish){
-            .sum = product.sum,
-            .slope = 1,
-            .rows = product.rows,
-            .columns = columns,
-            .sum_row = product.sum_row,
-            .out = out,
+            .right = right->to,
+            .width = right->width,
+            .sum = sums_of(dense, thread),
+            .sum_row = kernels->panel,
+            .out = dx + first * dense->inputs * kernels->element,
             .out_row = dense->inputs,
+            .slope = 1,
+            .next = first == 0 ? next : NULL,
+            .next_element = sizeof(float),
         });
     }
 }
 
 static void dense_backward_data(Dense *dense, int thread, int piece, const void *dy, const float *weights, void *dx) {
-    const bool by_slice = dense_by_slice(dense->shape.outputs);
-    size_t from = (size_t)piece * DATA_INPUTS, end = by_slice ? dense->inputs : smaller(from + DATA_INPUTS, dense->inputs);
-    for (size_t columns; from < end; from += columns) {
-        columns = panel_columns(dense, from, end);
-        dense->kernels->pack_floats(&(Packing){
-            .from = weights + from,
-            .step = dense->inputs,
-            .length = dense->outputs,
-            .columns = columns,
-            .width = product_width(dense->kernels, columns),
-            .to = right_of(dense, thread),
-        });
-        data_panel(dense, thread, from, columns, dy, dx);
+    const size_t panel = dense->kernels->panel, element = dense->kernels->element;
+    size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller(from + BACKWARD_INPUTS, dense->inputs);
+    if (dense_by_slice(dense->shape.outputs)) end = dense->inputs;
+    for (; from < end; from += panel) {
+        const Packing right = input_panel(dense, thread, (const char *)weights, sizeof *weights, dense->outputs, from, end);
+        const Packing next = input_panel(dense, thread, (const char *)weights, sizeof *weights, dense->outputs,
+                                         smaller(from + panel, end), end);
+        dense->kernels->pack_floats(&right);
+        data_panel(dense, thread, &right, &next, dy, (char *)dx + from * element);
     }
 }
 
 /* Adds what a block of images gives to inputs from .. end of dw; sets it, if it is the first. */
-static void weights_block(const Dense *dense, int thread, size_t first, size_t from, size_t end, const char *x,
-                          const char *dy, float *dw) {
+static void weights_block(const Dense *dense, int thread, size_t first, size_t images, size_t from, size_t end,
+                          const char *x, const char *dy, float *dw) {
     const ProductKernels *kernels = dense->kernels;
     const bool pairs = kernels->element < PRODUCT_WORD;
-    const size_t most = PRODUCT_BLOCK * PRODUCT_WORD / kernels->element,
-                 images = smaller(most, (size_t)dense->shape.N - first);
-    Packing left = {
+    const Packing left = {
         .from = dy + first * dense->outputs * kernels->element,
         .step = dense->outputs,
         .length = images,
         .columns = dense->outputs,
-        .width = product_width(dense->kernels, dense->outputs),
+        .width = product_width(kernels, dense->outputs),
         .to = left_of(dense, thread),
     };
     if (pairs) kernels->pack(&left); /* two images' gradients side by side */
-    for (size_t columns; from < end; from += columns) {
-        columns = panel_columns(dense, from, end);
-        kernels->pack(&(Packing){
-            .from = x + (first * dense->inputs + from) * kernels->element,
-            .step = dense->inputs,
-            .length = images,
-            .columns = columns,
-            .width = product_width(kernels, columns),
-            .to = right_of(dense, thread),
-        });
+    x += first * dense->inputs * kernels->element;
+    for (; from < end; from += kernels->panel) {
+        const Packing right = input_panel(dense, thread, x, kernels->element, images, from, end);
+        const Packing next = input_panel(dense, thread, x, kernels->element, images, smaller(from + kernels->panel, end), end);
+        kernels->pack(&right);
         kernels->multiply(&(Product){
             .rows = dense->outputs,
-            .columns = columns,
+            .columns = right.columns,
             .words = product_words(kernels, images),
             .left = pairs ? left.to : left.from,
             .left_row = PRODUCT_WORD,
             .left_word = (pairs ? left.width : dense->outputs) * PRODUCT_WORD,
-            .right = right_of(dense, thread),
-            .width = product_width(kernels, columns),
+            .right = right.to,
+            .width = right.width,
             .sum = dw + from,
             .sum_row = dense->inputs,
             .add = first > 0,
+            .next = &next,
+            .next_element = kernels->element,
         });
     }
 }
 
 static void dense_backward_weights(Dense *dense, int thread, int piece, const void *x, const void *dy, float *dw) {
-    const size_t from = (size_t)piece * WEIGHTS_INPUTS, end = smaller(from + WEIGHTS_INPUTS, dense->inputs),
-                 most = PRODUCT_BLOCK * PRODUCT_WORD / dense->kernels->element;
-    for (size_t first = 0; first < (size_t)dense->shape.N; first += most)
-        weights_block(dense, thread, first, from, end, x, dy, dw);
+    const size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller(from + BACKWARD_INPUTS, dense->inputs),
+                 most = PRODUCT_BLOCK * PRODUCT_WORD / dense->kernels->element, N = (size_t)dense->shape.N;
+    for (size_t first = 0; first < N; first += most)
+        weights_block(dense, thread, first, smaller(most, N - first), from, end, x, dy, dw);
 }
 
 void cpu_use_dense(Engine *engine) {

@@ -25,7 +25,7 @@ enum { WIDTH = 4, VECTORS = 2 };
 #define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #endif
 
-enum { ROWS = 6, IN_WORD = PRODUCT_WORD / sizeof(T) };
+enum { ROWS = 6, IN_WORD = PRODUCT_WORD / sizeof(T), LINE = 64 };
 
 typedef float R __attribute__((vector_size(4 * WIDTH))); /* one register */
 
@@ -33,9 +33,13 @@ typedef float R __attribute__((vector_size(4 * WIDTH))); /* one register */
 
 /* n of a register's lanes; the others read as 0 and are not written. */
 INLINE R read_lanes(const float *from, size_t n) {
-    R v = {0};
-    memcpy(&v, from, n >= WIDTH ? sizeof v : n * sizeof(float));
-    return v;
+    R whole, part = {0};
+    if (n >= WIDTH) {
+        memcpy(&whole, from, sizeof whole); /* stays in its register, as it has no address else */
+        return whole;
+    }
+    memcpy(&part, from, n * sizeof(float));
+    return part;
 }
 
 INLINE void write_lanes(float *to, R v, size_t n) {
@@ -80,6 +84,9 @@ INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
     const size_t left_row = p->left_row, left_word = p->left_word, width = p->width, sum_row = p->sum_row,
                  last = p->columns - (vectors - 1) * WIDTH;
     R sum[ROWS][VECTORS] = {0};
+    if (!p->out)
+        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
+            __builtin_prefetch(p->sum + r * sum_row + v * WIDTH, 1);
     if (p->add)
         UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
             sum[r][v] = read_lanes(p->sum + r * sum_row + v * WIDTH, v + 1 < vectors ? WIDTH : last);
@@ -141,21 +148,74 @@ static void (*const by_vectors[VECTORS])(const Product *p) = {
 #endif
 };
 
+/* Rows first .. end of what is packed next: a processor foresees lines that follow each other, but not a few at a time from rows
+ * that lie far apart. */
+static void draw_near(const Packing *p, size_t first, size_t end, size_t element) {
+    for (size_t k = first; k < end; k++)
+        for (size_t at = 0; at < p->columns * element; at += LINE)
+            __builtin_prefetch((const char *)p->from + k * p->step * element + at, 0, 2);
+}
+
+static size_t out_element(const Product *p) {
+    return p->float_out ? sizeof(float) : sizeof(T);
+}
+
+static void draw_out_near(const Product *p) {
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t at = 0; at < p->columns * out_element(p); at += LINE)
+            __builtin_prefetch((char *)p->out + r * p->out_row * out_element(p) + at, 1);
+}
+
+/* `plain`: neither a bias nor an activation. */
+INLINE void write_rows(const Product *p, bool plain, bool float_out) {
+    const size_t rows = p->rows, columns = p->columns, sum_row = p->sum_row, out_row = p->out_row;
+    const float *sum = p->sum, *bias = p->bias;
+    const float slope = p->slope;
+    char *out = p->out;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c += LANES) {
+            const size_t at = r * out_row + c;
+            const int n = lanes_at((int)columns, (int)c);
+            V v = load_float(sum + r * sum_row + c, n);
+            if (!plain && bias) v += load_float(bias + c, n);
+            if (!plain) v = choose(greater(v, (V){0}), v, v * slope); /* NaN stays NaN: what has diverged must not look sound */
+            if (float_out)
+                store_float((float *)(void *)out + at, v, n);
+            else
+                store((T *)(void *)out + at, v, n);
+        }
+}
+
+static void write_out(const Product *p) {
+    const bool plain = p->slope == 1 && !p->bias;
+    if (plain && !p->float_out)
+        write_rows(p, true, false);
+    else if (p->float_out)
+        write_rows(p, false, true);
+    else
+        write_rows(p, false, false);
+}
+
 /* Tiles of about as many rows each, over one block of words after the other. */
 static void multiply(const Product *p) {
     const size_t tiles = (p->rows + ROWS - 1) / ROWS;
     Product part = *p;
     for (size_t word = 0; word < p->words; word += PRODUCT_BLOCK) {
-        part.words = p->words - word < PRODUCT_BLOCK ? p->words - word : PRODUCT_BLOCK;
-        part.left_ends_half = p->left_ends_half && word + part.words == p->words;
+        const bool last = p->words - word <= PRODUCT_BLOCK;
+        part.words = last ? p->words - word : PRODUCT_BLOCK;
+        part.left_ends_half = last && p->left_ends_half;
         part.right = (const float *)p->right + word * p->width;
         part.add = p->add || word > 0;
         for (size_t t = 0; t < tiles; t++) {
-            size_t first = p->rows * t / tiles;
-            part.rows = p->rows * (t + 1) / tiles - first;
+            const size_t first = p->rows * t / tiles, end = p->rows * (t + 1) / tiles;
+            part.rows = end - first;
             part.left = (const char *)p->left + first * p->left_row + word * p->left_word;
             part.sum = p->sum + first * p->sum_row;
+            part.out = last && p->out ? (char *)p->out + first * p->out_row * out_element(p) : NULL;
+            if (p->next && last) draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles, p->next_element);
+            if (part.out) draw_out_near(&part);
             by_vectors[(p->columns + WIDTH - 1) / WIDTH - 1](&part);
+            if (part.out) write_out(&part);
         }
     }
 }
@@ -164,10 +224,14 @@ static void multiply(const Product *p) {
 
 #ifdef KERNEL_BF16
 INLINE VT read_elements(const void *from, size_t at, size_t n, bool floats) {
-    VT t = {0};
-    if (floats) return narrow(load_float((const float *)from + at, n < WIDTH ? (int)n : WIDTH));
-    memcpy(&t, (const T *)from + at, n >= WIDTH ? sizeof t : n * sizeof(T));
-    return t;
+    VT whole, part = {0};
+    if (floats) return narrow((V)read_lanes((const float *)from + at, n));
+    if (n >= WIDTH) {
+        memcpy(&whole, (const T *)from + at, sizeof whole);
+        return whole;
+    }
+    memcpy(&part, (const T *)from + at, n * sizeof(T));
+    return part;
 }
 
 /* The words of n columns of a row and the next one, if there is one. */
@@ -198,13 +262,13 @@ INLINE R words_of_row(const void *from, size_t at, size_t n, bool floats) {
 }
 #endif
 
-INLINE void pack_rows(const Packing *p, bool floats) {
+INLINE void pack_rows(const Packing *p, size_t columns, bool floats) {
+    const size_t step = p->step, length = p->length, width = p->width;
+    const void *from = p->from;
     float *to = p->to;
-    for (size_t k = 0; k < p->length; k += IN_WORD, to += p->width)
-        for (size_t c = 0; c < p->width; c += WIDTH) {
-            R words = {0};
-            if (c < p->columns)
-                words = words_of_rows(p->from, k * p->step + c, p->step, k + 1 < p->length, p->columns - c, floats);
+    for (size_t k = 0; k < length; k += IN_WORD, to += width)
+        UNROLL for (size_t c = 0; c < columns; c += WIDTH) {
+            R words = words_of_rows(from, k * step + c, step, k + 1 < length, columns - c, floats);
             memcpy(to + c, &words, sizeof words);
         }
 }
@@ -240,11 +304,17 @@ INLINE void pack_columns(const Packing *p, bool floats) {
 }
 
 static void pack(const Packing *p) {
-    pack_rows(p, false);
+    if (p->columns == VECTORS * WIDTH)
+        pack_rows(p, VECTORS * WIDTH, false);
+    else
+        pack_rows(p, p->columns, false);
 }
 
 static void pack_floats(const Packing *p) {
-    pack_rows(p, true);
+    if (p->columns == VECTORS * WIDTH)
+        pack_rows(p, VECTORS * WIDTH, true);
+    else
+        pack_rows(p, p->columns, true);
 }
 
 static void pack_transposed(const Packing *p) {
@@ -253,25 +323,6 @@ static void pack_transposed(const Packing *p) {
 
 static void pack_floats_transposed(const Packing *p) {
     pack_columns(p, true);
-}
-
-/* ---- Behind a product ---- */
-
-static void finish(const Finish *f) {
-    for (size_t r = 0; r < f->rows; r++) {
-        const float *sum = f->sum + r * f->sum_row;
-        for (size_t c = 0; c < f->columns; c += LANES) {
-            size_t at = r * f->out_row + c;
-            int n = lanes_at((int)f->columns, (int)c);
-            V v = load_float(sum + c, n);
-            if (f->bias) v += load_float(f->bias + c, n);
-            v = choose(greater(v, (V){0}), v, v * f->slope); /* NaN stays NaN: a network that has diverged must not look sound */
-            if (f->float_out)
-                store_float((float *)f->out + at, v, n);
-            else
-                store((T *)f->out + at, v, n);
-        }
-    }
 }
 
 extern const ProductKernels PASTE(product_kernels_, KERNEL_ISA);
@@ -284,5 +335,4 @@ const ProductKernels PASTE(product_kernels_, KERNEL_ISA) = {
     .pack_floats = pack_floats,
     .pack_transposed = pack_transposed,
     .pack_floats_transposed = pack_floats_transposed,
-    .finish = finish,
 };

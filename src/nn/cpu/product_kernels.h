@@ -28,6 +28,14 @@ typedef struct Product {
     float *sum;
     size_t sum_row; /* floats from row to row */
     bool add;       /* to the sums that are there */
+    /* Where it is not NULL, out = act(sum + bias) as well: rows of elements, or of floats. */
+    void *out;
+    size_t out_row; /* values */
+    bool float_out;
+    const float *bias; /* NULL: none */
+    float slope;
+    const struct Packing *next; /* by rows, what comes then: drawn into the caches meanwhile; NULL: nothing */
+    size_t next_element;        /* bytes of its values */
 } Product;
 
 /* What is to be packed: `length` x `columns` values whose rows lie `step` values apart, or its transpose. Packed columns from
@@ -38,15 +46,6 @@ typedef struct Packing {
     void *to;
 } Packing;
 
-/* out = act(sum + bias): `rows` rows of `columns`. */
-typedef struct Finish {
-    const float *sum, *bias; /* bias NULL: none */
-    float slope;
-    size_t rows, columns, sum_row, out_row;
-    void *out;
-    bool float_out; /* else elements */
-} Finish;
-
 typedef struct ProductKernels {
     size_t panel, vector; /* columns of a panel, of a register */
     size_t element;       /* bytes */
@@ -55,7 +54,6 @@ typedef struct ProductKernels {
     void (*pack_floats)(const Packing *packing); /* rounded to elements */
     void (*pack_transposed)(const Packing *packing);
     void (*pack_floats_transposed)(const Packing *packing);
-    void (*finish)(const Finish *finish);
 } ProductKernels;
 
 static inline size_t product_words(const ProductKernels *kernels, size_t length) {
