@@ -4,7 +4,7 @@
 # must pass, a tiny training must come to the loss that it has here.
 # Usage: scripts/other-processors.sh NATIVE BUILD
 #   NATIVE  the folder of a build for this processor, with which the others' is compared
-#   BUILD   a folder for the build for ARM and its packages, used again where it is there (600 MB; 60 MB are downloaded)
+#   BUILD   a folder for the build for ARM and its packages, used again where it is there (300 MB; 60 MB are downloaded)
 # Exit status: 0 done, 1 something failed, 2 wrong usage, 77 skipped, all or in part (the reasons are printed).
 # Nothing is installed, and no root is needed: the packages are unpacked below BUILD, from where apt here has its own.
 set -euo pipefail

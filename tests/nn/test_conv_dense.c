@@ -558,8 +558,9 @@ static void engine_names_itself(void **state) {
         print_message("SKIPPED: the bfloat16 engine (this processor has no AVX512_BF16)\n");
     }
     double one = cpu_peak_gflops(1), one_half = cpu_peak_gflops_bf16(1);
-    assert_true(one > 0.5 && one < 10000);
-    assert_true(half ? one_half > 0.5 && one_half < 40000 : one_half == 0);
+    /* A slip of the unit is a factor of 1000; an emulated processor with others at work may come to 0.1. */
+    assert_true(one > 0.01 && one < 10000);
+    assert_true(half ? one_half > 0.01 && one_half < 40000 : one_half == 0);
 }
 
 int main(void) {

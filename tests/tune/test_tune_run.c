@@ -245,6 +245,24 @@ static void threads_are_shared_out(void **state) {
     }
 }
 
+/* One trial, two workers: it runs on all 16 threads, of which loops before left the pool 5 at most. */
+static void a_trial_alone_has_all_threads(void **state) {
+    (void)state;
+    Fixture f;
+    char out[300];
+    snprintf(out, sizeof out, "%s/alone", scratch_folder());
+    fill(&f, out);
+    f.options.sampler = SAMPLER_RANDOM;
+    f.options.trials = 1;
+    f.options.jobs = 2;
+    f.options.train.threads = 16;
+    granted = 1000;
+    assert_ok(tune_run(f.split, &f.options));
+    assert_in_range(1000 - granted, 1 + 15 - 5, 1 + 15);
+    granted = 1000000;
+    empty(&f);
+}
+
 static void wrong_use_is_refused(void **state) {
     (void)state;
     Fixture f;
@@ -271,7 +289,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_that_cannot_be_made),  cmocka_unit_test(the_test_part_is_not_looked_at),
         cmocka_unit_test(what_is_kept_is_the_networks), cmocka_unit_test(stopping_keeps_everything),
-        cmocka_unit_test(threads_are_shared_out),       cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(threads_are_shared_out),       cmocka_unit_test(a_trial_alone_has_all_threads),
+        cmocka_unit_test(wrong_use_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
