@@ -26,7 +26,8 @@ typedef struct Window {
  *   y = act(pool((x - mean) * scale + shift)),   act(v) = v > 0 ? v : slope * v
  * The pool's windows are R x S, side by side from the top left corner; what is left over at the right and below is in none.
  * R = S = 1 is no pool, slope 1 no activation. Since act and the norm are monotonic, the pool picks the largest x of a
- * channel with scale >= 0 and the smallest of another; the first of equals. */
+ * channel with scale >= 0 and the smallest of another; the first of equals, which 0 and -0 are. A NaN beside numbers in a
+ * window may be picked or passed over: in training it is not lost, since the moments of its channel are NaN, and so every y. */
 typedef struct Block {
     int C, H, W, R, S, P, Q; /* P x Q: the output's size */
     float slope;
