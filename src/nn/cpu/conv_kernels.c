@@ -5,7 +5,7 @@
  * The instruction adds two products to each float lane, of values that are neighbours in memory. Here they are those of the
  * same pixel in two images: x and dy are packed as pairs of images, in the order they have, so nothing is transposed, and
  * any stride, padding and odd width is as good as another. In a tile, 6 channels of x meet 64 of dy in registers:
- * their pairs of x are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0.
+ * their pairs of x are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0 (but with few channels).
  *
  * As many images, or lines of them, are packed at once as stay in a core's second cache; the sums of several go on in the
  * slot. The slot: blocks of up to 64 filters, each [C][R][S][filters of the block, rounded up to 16].
@@ -142,8 +142,8 @@ typedef struct Tile {
     bool streams;    /* the slot goes past the caches, which need not read it first */
 } Tile;
 
-/* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the sums
- * stay in registers. */
+/* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the
+ * sums stay in registers. */
 #define EACH_VECTOR(what, i) what(i, 0) what(i, 1) what(i, 2) what(i, 3)
 #define EACH_ROW(what)       what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9) what(10) what(11)
 
