@@ -4,8 +4,9 @@
  *
  * The instruction adds two products to each float lane, of values that are neighbours in memory. Here they are those of the
  * same pixel in two images: x and dy are packed as pairs of images, in the order they have, so nothing is transposed, and
- * any stride, padding and odd width is as good as another. In a tile, 6 channels of x meet 64 of dy in registers:
- * their pairs of x are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0 (but with few channels).
+ * any stride, padding and odd width is as good as another. In a tile, 6 channels of x meet 64 of dy in registers: their pairs
+ * of x are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0, but where
+ * there are so few channels that a tile takes those of several taps.
  *
  * As many images, or lines of them, are packed at once as stay in a core's second cache; the sums of several go on in the
  * slot. The slot: blocks of up to 64 filters, each [C][R][S][filters of the block, rounded up to 16].
