@@ -4,8 +4,9 @@
  *
  * The instruction adds two products to each float lane, of values that are neighbours in memory. Here they are those of the
  * same pixel in two images: x and dy are packed as pairs of images, in the order they have, so nothing is transposed, and
- * any stride, padding and odd width is as good as another. In a tile, 6 channels of x meet 64 of dy in registers:
- * their pairs of x are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0.
+ * any stride, padding and odd width is as good as another. In a tile, 6 channels of x meet 64 of dy in registers: their pairs
+ * of x are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0, but where
+ * there are so few channels that a tile takes those of several taps.
  *
  * As many images, or lines of them, are packed at once as stay in a core's second cache; the sums of several go on in the
  * slot. The slot: blocks of up to 64 filters, each [C][R][S][filters of the block, rounded up to 16].
@@ -142,40 +143,53 @@ typedef struct Tile {
     bool streams;    /* the slot goes past the caches, which need not read it first */
 } Tile;
 
+/* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the
+ * sums stay in registers. */
+#define EACH_VECTOR(what, i) what(i, 0) what(i, 1) what(i, 2) what(i, 3)
+#define EACH_ROW(what)       what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9) what(10) what(11)
+
 INLINE void multiply(const Tile *t, int rows, int vectors) {
     __m512 sums[MOST_ROWS][MOST_VECTORS];
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            sums[i][v] =
-                t->goes_on ? _mm512_loadu_ps(t->slot + (size_t)i * t->slot_row + v * LANES) : _mm512_setzero_ps();
+    __m512bh filters[MOST_VECTORS], pair;
+#define START(i, v)                                                                                                    \
+    if (i < rows && v < vectors)                                                                                       \
+        sums[i][v] = t->goes_on ? _mm512_loadu_ps(t->slot + i * t->slot_row + v * LANES) : _mm512_setzero_ps();
+#define LOAD(i, v)                                                                                                     \
+    if (v < vectors) filters[v] = (__m512bh)_mm512_loadu_si512(dy + v * LANES);
+#define ADD(i, v)                                                                                                      \
+    if (v < vectors) sums[i][v] = _mm512_dpbf16_ps(sums[i][v], filters[v], pair);
+#define END(i, v)                                                                                                      \
+    if (i < rows && v < vectors) {                                                                                     \
+        if (t->streams)                                                                                                \
+            _mm512_stream_ps(t->slot + i * t->slot_row + v * LANES, sums[i][v]);                                       \
+        else                                                                                                           \
+            _mm512_storeu_ps(t->slot + i * t->slot_row + v * LANES, sums[i][v]);                                       \
+    }
+#define START_ROW(i) EACH_VECTOR(START, i)
+#define ADD_ROW(i)                                                                                                     \
+    if (i < rows) {                                                                                                    \
+        pair = (__m512bh)_mm512_set1_epi32((int)x[t->row[i]]);                                                         \
+        EACH_VECTOR(ADD, i)                                                                                            \
+    }
+#define END_ROW(i) EACH_VECTOR(END, i)
+    EACH_ROW(START_ROW)
     for (int image = 0; image < t->images; image++)
         for (int line = 0; line < t->lines; line++) {
             const Pair *x = t->x + (size_t)image * t->x_image + (size_t)line * t->x_line;
             const Pair *dy = t->dy + (size_t)image * t->dy_image + (size_t)line * t->dy_line;
             for (int q = 0; q < t->pixels; q++, x += t->x_pixel, dy += vectors * LANES) {
-                __m512bh filters[MOST_VECTORS];
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++) filters[v] = (__m512bh)_mm512_loadu_si512(dy + v * LANES);
-#pragma GCC unroll 12
-                for (int i = 0; i < rows; i++) {
-                    __m512bh pair = (__m512bh)_mm512_set1_epi32((int)x[t->row[i]]);
-#pragma GCC unroll 4
-                    for (int v = 0; v < vectors; v++) sums[i][v] = _mm512_dpbf16_ps(sums[i][v], filters[v], pair);
-                }
+                EACH_VECTOR(LOAD, 0)
+                EACH_ROW(ADD_ROW)
             }
         }
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) {
-            float *to = t->slot + (size_t)i * t->slot_row + v * LANES;
-            if (t->streams)
-                _mm512_stream_ps(to, sums[i][v]);
-            else
-                _mm512_storeu_ps(to, sums[i][v]);
-        }
+    EACH_ROW(END_ROW)
+#undef START
+#undef LOAD
+#undef ADD
+#undef END
+#undef START_ROW
+#undef ADD_ROW
+#undef END_ROW
 }
 
 /* All tiles that leave registers for dy and a value of x. */
