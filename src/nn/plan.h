@@ -1,10 +1,10 @@
 /* The plan: a network laid out for one batch size, ready to run.
  *
  * A batch is cut into slices of SLICE images, or fewer where pictures are large, whatever the number of threads. A plan is a
- * list of steps; a step is work on every slice, on a number of other pieces (tiles of a dense layer, ranges of a sum), or once.
- * Steps on slices that follow each other run slice by slice, so a slice's values stay in its thread's cache from one layer to the
- * next; a step of another kind is a barrier. Sums over the batch (batch-norm statistics, gradients, losses) are formed per slice
- * and added in slice order: the same bits on any number of threads.
+ * list of steps; a step is work on every slice, on a number of other pieces (tiles of a dense layer, ranges of a sum), or
+ * once. Steps on slices that follow each other run slice by slice, so a slice's values stay in its thread's cache from one
+ * layer to the next; a step of another kind is a barrier. Sums over the batch (batch-norm statistics, gradients, losses) are
+ * formed per slice and added in slice order: the same bits on any number of threads.
  *
  * Batch norm, the activation and the pool behind it are one operation, as are a dense layer and its activation. What a
  * convolution in front of a batch norm gives, and its gradient, are passed on within a slice and stay in the thread's cache.

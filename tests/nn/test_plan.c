@@ -36,8 +36,8 @@ static const char *const lines[] = {
 };
 enum { LINES = (int)COUNT_OF(lines) };
 
-/* Pictures so large that a slice has 2 images, and 1; dense layers of several tiles and of one, whose rows are eight all the same,
- * and dropout of images whose values are no multiple of what a random block has. */
+/* Pictures so large that a slice has 2 images, and 1; dense layers of several tiles and of one, whose rows are eight all the
+ * same, and dropout of images whose values are no multiple of what a random block has. */
 static const char *const large_lines[] = {
     "input 2x96x96 | conv 32 3x3 | leakyrelu 0.2 | maxpool 8 | dense 40 | relu | dense classes",
     "input 2x129x131 | dropout 0.1 | conv 32 3x2 | bn | relu | maxpool 9x9 stride 9 | conv 3 3x3 stride 2 | bn | dense "
@@ -237,7 +237,7 @@ static void gradient_is_a_mean(void **state) {
 
 static void images_of_a_slice(void **state) {
     (void)state;
-    static const struct {
+    const struct {
         const char *line;
         int images;
     } cases[] = {
