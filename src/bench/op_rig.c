@@ -11,7 +11,9 @@ enum {
     BATCH = 128,            /* images, of a block's sets */
     MOST_BYTES = 128 << 20, /* of all sets: odd blocks are not to fill the memory */
     CHANNEL_ARRAYS = 6,     /* of a block: mean, scale, shift, a, b, c; a dense layer's bias is the first */
-    LARGEST = 3             /* of the integers in products */
+    LARGEST = 3,            /* of the integers in products */
+    OF_CHANNELS = REGIONS,  /* purposes of integers, behind the regions */
+    OF_WEIGHTS
 };
 
 static bool has_pool(const OpCase *c) {
@@ -163,7 +165,7 @@ static cf_status make_channels(OpRig *r) {
     size_t K = (size_t)(r->c->kind == OP_DENSE ? r->c->dense.outputs : r->c->w.K);
     FORWARD(memory_new(CHANNEL_ARRAYS * K, sizeof *r->channels, &r->channels));
     float *v = r->channels;
-    fill_integers(v, CHANNEL_ARRAYS * K, LARGEST, REGIONS);
+    fill_integers(v, CHANNEL_ARRAYS * K, LARGEST, OF_CHANNELS);
     for (size_t i = K; i < CHANNEL_ARRAYS * K; i++) v[i] *= 0.25f;
     const Window *w = &r->c->w;
     r->block = (Block){w->C,        w->H, w->W,  w->R,      w->S,      w->P,      w->Q,
@@ -185,7 +187,7 @@ static cf_status make_dense(OpRig *r) {
 
 static cf_status make_objects(OpRig *r) {
     if (r->c->kind == OP_BLOCK) return CF_OK;
-    FORWARD(new_integers(weights_of(r->c), largest_integer(r->c), WEIGHTS, &r->weights));
+    FORWARD(new_integers(weights_of(r->c), largest_integer(r->c), OF_WEIGHTS, &r->weights));
     return r->c->kind == OP_CONV ? make_conv(r) : make_dense(r);
 }
 

@@ -17,7 +17,7 @@
 #include "bench/bench.h"
 
 /* The arrays of one set, in this order; those that the pass does not have are empty. */
-typedef enum Region { X, DY, WEIGHTS, PICKED, PLACE, OUT, REGIONS } Region; /* WEIGHTS: the rig's own, see weights */
+typedef enum Region { X, DY, PICKED, PLACE, OUT, REGIONS } Region;
 typedef enum OutType { OUT_ELEMENTS, OUT_FLOATS, OUT_DOUBLES, OUT_SLOT } OutType;
 
 typedef struct Seat {

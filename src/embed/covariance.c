@@ -44,7 +44,7 @@ static cf_status form_tile(void *context, int64_t index, int thread) {
     double *matrix = work->made->matrix;
     for (size_t c = 0; c < work->chunks; c++) {
         const float *chunk = work->turned + c * dim * CHUNK;
-        FORWARD(matrix_product((int)m, (int)w, CHUNK, chunk + i0 * CHUNK, chunk + j0 * CHUNK, products));
+        matrix_product((int)m, (int)w, CHUNK, chunk + i0 * CHUNK, chunk + j0 * CHUNK, products);
         for (size_t i = 0; i < m; i++)
             for (size_t j = 0; j < w; j++) matrix[(i0 + i) * dim + j0 + j] += (double)products[i * w + j];
     }

@@ -95,7 +95,7 @@ static cf_status join_rows(const Descent *search, const uint32_t *rows, int coun
     float *products = search->products + (size_t)thread * JOINED * JOINED;
     for (int a = 0; a < count; a++)
         memcpy(gathered + (size_t)a * dim, search->rows.values + rows[a] * dim, dim * sizeof *gathered);
-    FORWARD(matrix_product(count, count, search->rows.dim, gathered, gathered, products));
+    matrix_product(count, count, search->rows.dim, gathered, gathered, products);
     for (int a = 0; a < count; a++)
         for (int b = 0; b < count; b++) {
             float *value = &products[a * count + b];

@@ -28,7 +28,7 @@ typedef struct Search {
     int dim, k, kept; /* kept: candidates of a row */
     ProductFrame frame;
     ProductRows ma, mb; /* of whole numbers only the norms, borrowed */
-    HalfProduct *half;  /* NULL: rows are floats */
+    bool whole;         /* rows are wa and wb, not floats */
     WholeRows wa, wb;
     float *limits; /* [a->n] the worst candidate's approximate distance */
     float *approximate;
@@ -111,7 +111,7 @@ static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const 
     uint16_t hits[BLOCK];
     for (size_t j = 0; j < n; j++) closed[j] = -INFINITY;
     for (size_t i = 0; i < m; i++) {
-        const float *row = products + i * (search->half ? BLOCK : n), *norms = search->mb.norms + j0;
+        const float *row = products + i * n, *norms = search->mb.norms + j0;
         float norm = search->ma.norms[i0 + i];
         int found = find_hits(row, norm, norms, search->limits[i0 + i], mutual ? search->limits + j0 : closed, (int)n,
                               distances, hits);
@@ -125,12 +125,13 @@ static void scan_block(Search *search, int64_t I, int64_t J, bool mutual, const 
     }
 }
 
-static cf_status multiply_block(const Search *search, int64_t I, int64_t J, int thread, float *products) {
+static void multiply_block(const Search *search, int64_t I, int64_t J, float *products) {
     size_t dim = (size_t)search->dim, a = (size_t)I * BLOCK * dim, b = (size_t)J * BLOCK * dim;
-    if (search->half)
-        return half_product_run(search->half, thread, search->wa.values + a, search->wb.values + b, products);
-    return matrix_product((int)block_size(search->a->n, I), (int)block_size(search->b->n, J), search->dim,
-                          search->ma.values + a, search->mb.values + b, products);
+    int m = (int)block_size(search->a->n, I), n = (int)block_size(search->b->n, J);
+    if (search->whole)
+        matrix_product_bf16(m, n, search->dim, search->wa.values + a, search->wb.values + b, products);
+    else
+        matrix_product(m, n, search->dim, search->ma.values + a, search->mb.values + b, products);
 }
 
 /* Piece `index` of a round is the index-th pair I <= J with I + J = round (modulo the number of blocks). No block is
@@ -141,7 +142,7 @@ static cf_status meet_pair(void *context, int64_t index, int thread) {
     int64_t low = search->round / 2; /* pairs with I + J = round: I from 0 to low; the others: I + J = round + blocks */
     int64_t I = index <= low ? index : index - low - 1 + search->round + 1;
     int64_t J = index <= low ? search->round - I : search->round + search->blocks - I;
-    FORWARD(multiply_block(search, I, J, thread, products));
+    multiply_block(search, I, J, products);
     scan_block(search, I, J, I != J, products);
     return CF_OK;
 }
@@ -165,7 +166,7 @@ static cf_status meet_reference(void *context, int64_t index, int thread) {
     Search *search = context;
     float *products = search->products + (size_t)thread * BLOCK * BLOCK;
     for (int64_t J = 0; J < search->blocks; J++) {
-        FORWARD(multiply_block(search, index, J, thread, products));
+        multiply_block(search, index, J, products);
         scan_block(search, index, J, false, products);
         if (thread == 0) report(search, 0.95 * (double)index / (double)blocks_of(search->a->n));
     }
@@ -245,20 +246,17 @@ static cf_status find_candidates(Search *search) {
 static cf_status prepare_whole(Search *search, bool *done) {
     const Side *a = search->a, *b = search->b;
     int threads = search->options->threads;
-    size_t room = (size_t)blocks_of(b->n) * BLOCK;
     double scale = 0;
     *done = false;
-    if (search->metric != METRIC_EUCLIDEAN || b->n < FEW_POINTS) return CF_OK;
+    if (search->metric != METRIC_EUCLIDEAN || b->n < FEW_POINTS || !matrix_product_has_bf16()) return CF_OK;
     FORWARD(whole_rows_scale(b->points, a == b ? NULL : a->points, threads, &scale));
     if (scale == 0) return CF_OK;
-    FORWARD(half_product_new(BLOCK, BLOCK, search->dim, threads, &search->half));
-    if (!search->half) return CF_OK;
-    FORWARD(whole_rows_new(b->points, b->rows, b->n, room, scale, threads, &search->wb));
+    search->whole = true;
+    FORWARD(whole_rows_new(b->points, b->rows, b->n, scale, threads, &search->wb));
     search->wa = search->wb;
     if (a != b) {
         search->wa = (WholeRows){0};
-        room = (size_t)blocks_of(a->n) * BLOCK;
-        FORWARD(whole_rows_new(a->points, a->rows, a->n, room, scale, threads, &search->wa));
+        FORWARD(whole_rows_new(a->points, a->rows, a->n, scale, threads, &search->wa));
     }
     search->frame.scale = scale;
     search->ma.norms = search->wa.norms;
@@ -302,12 +300,11 @@ cf_status nearest_exact(const Side *a, const Side *b, const NeighborOptions *opt
                      .options = options};
     cf_status status = nearest_new(a->n, k, &made);
     if (!status) status = run_search(&search);
-    if (search.half) search.ma = search.mb = (ProductRows){0};
+    if (search.whole) search.ma = search.mb = (ProductRows){0};
     if (a != b) product_rows_free(&search.ma);
     if (a != b) whole_rows_free(&search.wa);
     product_rows_free(&search.mb);
     whole_rows_free(&search.wb);
-    half_product_free(search.half);
     product_frame_free(&search.frame);
     void *own[] = {search.limits, search.approximate, search.candidates, search.products};
     for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);

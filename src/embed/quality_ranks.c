@@ -48,8 +48,7 @@ static cf_status rank_strip(void *context, int64_t index, int thread) {
     float *strip = ranks->strips + (size_t)thread * ranks->height * n, *embedded = ranks->planes + (size_t)thread * n;
     float values[QUALITY_K];
     uint32_t near[QUALITY_K], near_embedded[QUALITY_K];
-    FORWARD(matrix_product((int)height, (int)n, ranks->all.dim, ranks->asked.values + from * dim, ranks->all.values,
-                           strip));
+    matrix_product((int)height, (int)n, ranks->all.dim, ranks->asked.values + from * dim, ranks->all.values, strip);
     for (size_t r = 0; r < height; r++) {
         float *distances = strip + r * n;
         uint64_t *sums = ranks->sums + 2 * index;

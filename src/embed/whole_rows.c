@@ -93,15 +93,15 @@ static cf_status fill_piece(void *context, int64_t index, int thread) {
     return CF_OK;
 }
 
-cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, size_t room, double scale, int threads,
+cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, double scale, int threads,
                          WholeRows *made) {
     WholeRows all = {0};
     Filling work = {points, rows, n, scale, &all};
     size_t size;
     cf_status status;
-    FAIL_IF(!size_multiply(room, (size_t)points->dim, &size), CF_NO_MEMORY, "these points are too many");
+    FAIL_IF(!size_multiply(n, (size_t)points->dim, &size), CF_NO_MEMORY, "these points are too many");
     FORWARD_TO(failed, memory_new(size, sizeof *all.values, &all.values));
-    FORWARD_TO(failed, memory_new(room, sizeof *all.norms, &all.norms));
+    FORWARD_TO(failed, memory_new(n, sizeof *all.norms, &all.norms));
     FORWARD_TO(failed, slices_run(threads, (int64_t)((n + PIECE - 1) / PIECE), fill_piece, &work));
     *made = all;
     return CF_OK;

@@ -8,15 +8,15 @@
 #include "embed/points.h"
 
 typedef struct WholeRows {
-    uint16_t *values; /* [room][dim] bfloat16; rows from n on are 0 */
-    float *norms;     /* [room] sums of squares */
+    uint16_t *values; /* [n][dim] bfloat16 */
+    float *norms;     /* [n] sums of squares */
 } WholeRows;
 
 /* The factor that makes all values whole, within two units in a float's last place; 0 where there is none. `others`
  * may be NULL. */
 cf_status whole_rows_scale(const Points *points, const Points *others, int threads, double *scale);
-/* `rows` [n] of the points; room >= n. */
-cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, size_t room, double scale, int threads,
+/* `rows` [n] of the points. */
+cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, double scale, int threads,
                          WholeRows *made);
 void whole_rows_free(WholeRows *rows);
 

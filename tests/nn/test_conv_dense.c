@@ -283,14 +283,28 @@ static void conv_packs_again(void **state) {
 
 /* N, slice, inputs, outputs, slope, bias, float_out */
 static const DenseShape dense_table[] = {
-    {8, 8, 5, 1, 1, false, false},      {8, 8, 49, 10, 1, true, true},       {16, 8, 30, 32, 0, true, false},
-    {24, 8, 7, 33, 0.25f, true, false}, {8, 8, 64, 128, 0, false, false},    {40, 8, 100, 70, 0.5f, true, true},
-    {8, 8, 1, 3, 0, true, true},        {128, 8, 200, 64, 1, true, false},   {24, 8, 20, 17, 0.5f, false, false},
-    {16, 8, 11, 65, 1, false, true},    {40, 8, 13, 31, 0.25f, true, false}, {16, 8, 9, 34, 0, true, true},
+    {8, 8, 5, 1, 1, false, false},
+    {8, 8, 49, 10, 1, true, true},
+    {16, 8, 30, 32, 0, true, false},
+    {24, 8, 7, 33, 0.25f, true, false},
+    {8, 8, 64, 128, 0, false, false},
+    {40, 8, 100, 70, 0.5f, true, true},
+    {8, 8, 1, 3, 0, true, true},
+    {128, 8, 200, 64, 1, true, false},
+    {24, 8, 20, 17, 0.5f, false, false},
+    {16, 8, 11, 65, 1, false, true},
+    {40, 8, 13, 31, 0.25f, true, false},
+    {16, 8, 9, 34, 0, true, true},
     /* a power of two; sums of more than one block, odd ones; ranges of inputs with a rest; groups of images with a rest */
-    {16, 8, 1024, 64, 1, true, false},  {8, 8, 777, 35, 0.5f, true, false},  {552, 8, 67, 33, 0, true, false},
-    {8, 8, 300, 600, 1, true, false},   {8, 8, 5, 555, 1, false, false},     {1, 1, 321, 65, 1, true, true},
-    {1, 1, 1, 1, 1, true, false},       {600, 8, 1, 40, 1, true, false},     {3, 3, 259, 7, 0.5f, true, false},
+    {16, 8, 1024, 64, 1, true, false},
+    {8, 8, 777, 35, 0.5f, true, false},
+    {552, 8, 67, 33, 0, true, false},
+    {8, 8, 300, 600, 1, true, false},
+    {8, 8, 5, 555, 1, false, false},
+    {1, 1, 321, 65, 1, true, true},
+    {1, 1, 1, 1, 1, true, false},
+    {600, 8, 1, 40, 1, true, false},
+    {3, 3, 259, 7, 0.5f, true, false},
 };
 
 typedef struct DenseRun {

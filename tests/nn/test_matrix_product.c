@@ -17,7 +17,7 @@ static float *whole_numbers(size_t count, int largest, uint64_t seed) {
     return values;
 }
 
-static const int sizes[][3] = {{1, 1, 1}, {3, 5, 7}, {64, 48, 33}, {130, 257, 100}, {16, 512, 784}};
+static const int sizes[][3] = {{1, 1, 1}, {3, 5, 7}, {64, 48, 33}, {130, 257, 100}, {16, 512, 784}, {7, 70, 1025}};
 
 static void test_equals_the_reference(void **state) {
     (void)state;
@@ -28,12 +28,32 @@ static void test_equals_the_reference(void **state) {
         assert_ok(memory_new(count + 1, sizeof *got, &got));
         assert_ok(memory_new(count, sizeof *wanted, &wanted));
         got[count] = -5;
-        assert_ok(matrix_product(m, n, k, a, b, got));
+        matrix_product(m, n, k, a, b, got);
         matrix_product_reference(m, n, k, a, b, wanted);
         assert_memory_equal(got, wanted, count * sizeof *got);
         assert_true(got[count] == -5);
         free(a), free(b), free(got), free(wanted);
     }
+}
+
+/* A value is that of its two rows, to the bit, wherever they stand and however many there are. */
+static void test_value_is_of_its_rows(void **state) {
+    (void)state;
+    enum { M = 23, N = 90, K = 301 };
+    RngStream stream = rng_stream(3, RNG_SPLIT, 0, 0);
+    float *a, *b, *c, alone;
+    assert_ok(memory_new(M * K, sizeof *a, &a));
+    assert_ok(memory_new(N * K, sizeof *b, &b));
+    assert_ok(memory_new(M * N, sizeof *c, &c));
+    for (size_t i = 0; i < M * K; i++) a[i] = rng_uniform(&stream, i) - 0.5f;
+    for (size_t i = 0; i < N * K; i++) b[i] = rng_uniform(&stream, M * K + i) - 0.5f;
+    matrix_product(M, N, K, a, b, c);
+    for (size_t i = 0; i < M; i++)
+        for (size_t j = 0; j < N; j++) {
+            matrix_product(1, 1, K, a + i * K, b + j * K, &alone);
+            assert_memory_equal(&alone, c + i * N + j, sizeof alone);
+        }
+    free(a), free(b), free(c);
 }
 
 static uint16_t *halves(const float *values, size_t count) {
@@ -47,14 +67,12 @@ static uint16_t *halves(const float *values, size_t count) {
     return made;
 }
 
-static void test_half_product_of_whole_numbers_is_exact(void **state) {
+static void test_bf16_of_whole_numbers_is_exact(void **state) {
     (void)state;
     for (size_t s = 0; s < COUNT_OF(sizes); s++) {
         const int m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
         const size_t count = (size_t)m * (size_t)n;
-        HalfProduct *product;
-        assert_ok(half_product_new(m, n, k, 2, &product));
-        if (!product) {
+        if (!matrix_product_has_bf16()) {
             printf("SKIPPED: products in bfloat16 (this processor has no instructions for it)\n");
             return;
         }
@@ -63,20 +81,19 @@ static void test_half_product_of_whole_numbers_is_exact(void **state) {
         assert_ok(memory_new(count + 1, sizeof *got, &got));
         assert_ok(memory_new(count, sizeof *wanted, &wanted));
         got[count] = -5;
-        assert_ok(half_product_run(product, 1, half_a, half_b, got));
+        matrix_product_bf16(m, n, k, half_a, half_b, got);
         matrix_product_reference(m, n, k, a, b, wanted); /* below 2^24, so float sums are exact */
         assert_memory_equal(got, wanted, count * sizeof *got);
         assert_true(got[count] == -5);
         free(a), free(b), free(half_a), free(half_b), free(got), free(wanted);
-        half_product_free(product);
     }
-    half_product_free(NULL);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equals_the_reference),
-        cmocka_unit_test(test_half_product_of_whole_numbers_is_exact),
+        cmocka_unit_test(test_value_is_of_its_rows),
+        cmocka_unit_test(test_bf16_of_whole_numbers_is_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 
 enum {
-    MOST_IMAGES = 128,    /* of a group */
-    LEAST_IMAGES = 16,    /* of a group, where there are as many */
-    GROUPS = 4,           /* between these two */
+    MOST_IMAGES = 128,     /* of a group */
+    LEAST_IMAGES = 16,     /* of a group, where there are as many */
+    GROUPS = 4,            /* between these two */
     BACKWARD_INPUTS = 256, /* of a piece backward */
     PACKED_INPUTS = 1024   /* of a piece of packing */
 };
@@ -155,8 +155,7 @@ static void forward_panel(const Dense *dense, int thread, size_t panel, size_t f
                           const float *bias, char *y) {
     const ProductKernels *kernels = dense->kernels;
     const DenseShape *s = &dense->shape;
-    size_t before = panel * kernels->panel, columns, width,
-           y_element = s->float_out ? sizeof(float) : kernels->element;
+    size_t before = panel * kernels->panel, columns, width, y_element = s->float_out ? sizeof(float) : kernels->element;
     const float *right = packed_panel(dense, panel, 0, &columns, &width);
     kernels->multiply(&(Product){
         .rows = rows,
@@ -236,7 +235,8 @@ static void dense_backward_data(Dense *dense, int thread, int piece, const void 
     size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller(from + BACKWARD_INPUTS, dense->inputs);
     if (dense_by_slice(dense->shape.outputs)) end = dense->inputs;
     for (; from < end; from += panel) {
-        const Packing right = input_panel(dense, thread, (const char *)weights, sizeof *weights, dense->outputs, from, end);
+        const Packing right =
+            input_panel(dense, thread, (const char *)weights, sizeof *weights, dense->outputs, from, end);
         const Packing next = input_panel(dense, thread, (const char *)weights, sizeof *weights, dense->outputs,
                                          smaller(from + panel, end), end);
         dense->kernels->pack_floats(&right);
@@ -261,7 +261,8 @@ static void weights_block(const Dense *dense, int thread, size_t first, size_t i
     x += first * dense->inputs * kernels->element;
     for (; from < end; from += kernels->panel) {
         const Packing right = input_panel(dense, thread, x, kernels->element, images, from, end);
-        const Packing next = input_panel(dense, thread, x, kernels->element, images, smaller(from + kernels->panel, end), end);
+        const Packing next =
+            input_panel(dense, thread, x, kernels->element, images, smaller(from + kernels->panel, end), end);
         kernels->pack(&right);
         kernels->multiply(&(Product){
             .rows = dense->outputs,

@@ -2,20 +2,18 @@
 #ifndef NN_CPU_MATRIX_PRODUCT_H
 #define NN_CPU_MATRIX_PRODUCT_H
 
-#include "base/status.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* c[m][n] = a[m][k] . b[n][k]^T, every sum in float32. Runs on the calling thread alone if that is one of
- * slices_run's, where it belongs. The order of a sum depends on the sizes and the processor, not on who calls. */
-cf_status matrix_product(int m, int n, int k, const float *a, const float *b, float *c);
+/* c[m][n] = a[m][k] . b[n][k]^T, every sum in float32, k ascending, on the calling thread. A value depends on its two rows and on
+ * the processor, not on m, n or where the rows stand. k >= 1. */
+void matrix_product(int m, int n, int k, const float *a, const float *b, float *c);
 /* The specification: plain loops, k ascending. */
 void matrix_product_reference(int m, int n, int k, const float *a, const float *b, float *c);
 
-/* The same product of bfloat16 values for fixed sizes, with float32 sums: of whole numbers up to 256, whose products
- * are exact, at twice the speed. *product is NULL where the processor has no such instructions. */
-typedef struct HalfProduct HalfProduct;
-cf_status half_product_new(int m, int n, int k, int threads, HalfProduct **product);
-void half_product_free(HalfProduct *product);
-/* Within slices_run; `thread` as it gives it. */
-cf_status half_product_run(HalfProduct *product, int thread, const uint16_t *a, const uint16_t *b, float *c);
+/* The same of bfloat16 values, whose sums the instruction takes two products at a time: of whole numbers up to 256 these are
+ * exact. At twice the speed, where the processor has the instruction. */
+bool matrix_product_has_bf16(void);
+void matrix_product_bf16(int m, int n, int k, const uint16_t *a, const uint16_t *b, float *c);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "nn/cpu/cpu.h"
-#include "nn/cpu/matrix_product.h"
 #include "nn/cpu/onednn_api.h"
 
 #include <omp.h>
@@ -82,8 +81,6 @@ static dnnl_query_t argument_query(int argument) {
         return dnnl_query_src_md;
     case DNNL_ARG_WEIGHTS:
         return dnnl_query_weights_md;
-    case DNNL_ARG_BIAS:
-        return dnnl_query_weights_md; /* number 1 */
     case DNNL_ARG_DST:
         return dnnl_query_dst_md;
     case DNNL_ARG_DIFF_SRC:
@@ -96,7 +93,7 @@ static dnnl_query_t argument_query(int argument) {
 }
 
 static ConstLayout argument_layout(const Primitive *p, int argument) {
-    return dnnl_primitive_desc_query_md(p->desc, argument_query(argument), argument == DNNL_ARG_BIAS);
+    return dnnl_primitive_desc_query_md(p->desc, argument_query(argument), 0);
 }
 
 static cf_status seat_thread(Primitive *p, Seat *seat) {
@@ -114,24 +111,16 @@ typedef struct Recipe {
     dnnl_status_t (*describe)(const void *operation, const_dnnl_primitive_attr_t attributes,
                               dnnl_primitive_desc_t *made);
     const void *operation; /* what describe() gets */
-    float slope;           /* of an activation behind it; 1: none */
     int threads;
     int arguments[MAX_ARGUMENTS];
 } Recipe;
 
 static dnnl_status_t describe(Primitive *p, const Recipe *recipe) {
     dnnl_primitive_attr_t attributes;
-    dnnl_post_ops_t after = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(&attributes);
     if (status) return status;
     status = dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (!status && recipe->slope < 1 && recipe->slope > 0) { /* rectifying is rectify's: oneDNN's makes 0 of NaN */
-        status = dnnl_post_ops_create(&after);
-        if (!status) status = dnnl_post_ops_append_eltwise(after, dnnl_eltwise_relu, recipe->slope, 0);
-        if (!status) status = dnnl_primitive_attr_set_post_ops(attributes, after);
-    }
     if (!status) status = recipe->describe(recipe->operation, attributes, &p->desc);
-    if (after) dnnl_post_ops_destroy(after);
     dnnl_primitive_attr_destroy(attributes);
     return status;
 }
@@ -300,7 +289,7 @@ static cf_status weights_buffer(const Primitive *p, void *buffer) {
 }
 
 static cf_status build_forward(Conv *conv, int threads) {
-    const Recipe recipe = {describe_forward, conv, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
+    const Recipe recipe = {describe_forward, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
     FORWARD(primitive_new(&conv->forward, &recipe));
     FORWARD(weights_buffer(&conv->forward, &conv->forward_weights));
     FORWARD(primitive_share(&conv->forward, 1, conv->forward_weights));
@@ -319,7 +308,7 @@ static cf_status build_backward_weights(Conv *conv, int threads) {
         return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
     }
     const Recipe recipe = {
-        describe_backward_weights, conv, 1, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
+        describe_backward_weights, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
     FORWARD(primitive_new(&conv->backward_weights, &recipe));
     return reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS),
                        conv->layout.plain);
@@ -327,7 +316,7 @@ static cf_status build_backward_weights(Conv *conv, int threads) {
 
 static cf_status build_backward_data(Conv *conv, int threads) {
     const Recipe recipe = {
-        describe_backward_data, conv, 1, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
+        describe_backward_data, conv, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
     FORWARD(primitive_new(&conv->backward_data, &recipe));
     FORWARD(weights_buffer(&conv->backward_data, &conv->data_weights));
     FORWARD(primitive_share(&conv->backward_data, 1, conv->data_weights));
@@ -450,89 +439,4 @@ const Engine *cpu_engine(void) {
 const Engine *cpu_engine_bf16(void) {
     pthread_once(&engines_once, choose_engines);
     return bf16_engine.kernels ? &bf16_engine : NULL;
-}
-
-/* ---- Products outside of a network ---- */
-
-/* A matrix of rows x columns whose neighbours lie so many values apart. */
-typedef struct Matrix {
-    int rows, columns, row_step, column_step;
-    dnnl_data_type_t type;
-} Matrix;
-
-static cf_status describe_matrix(Matrix shape, Layout *layout) {
-    DNNL(dnnl_memory_desc_create_with_strides(layout, 2, (dnnl_dims_t){shape.rows, shape.columns}, shape.type,
-                                              (dnnl_dims_t){shape.row_step, shape.column_step}));
-    return CF_OK;
-}
-
-typedef struct ProductLayout {
-    Layout a, b, c, bias; /* bias NULL: none */
-} ProductLayout;
-
-static dnnl_status_t describe_product(const void *operation, const_dnnl_primitive_attr_t attributes,
-                                      dnnl_primitive_desc_t *made) {
-    const ProductLayout *l = operation;
-    return dnnl_matmul_primitive_desc_create(made, engine, l->a, l->b, l->bias, l->c, attributes);
-}
-
-static cf_status describe_matrices(Matrix a, Matrix b, Matrix c, bool bias, ProductLayout *layout) {
-    FORWARD(describe_matrix(a, &layout->a));
-    FORWARD(describe_matrix(b, &layout->b));
-    FORWARD(describe_matrix(c, &layout->c));
-    if (!bias) return CF_OK;
-    return describe_matrix((Matrix){1, c.columns, c.columns, 1, dnnl_f32}, &layout->bias);
-}
-
-/* c = act(a . b + bias), the bias a row of floats, if any. */
-static cf_status product_new(Primitive *p, Matrix a, Matrix b, Matrix c, bool bias, float slope, int threads) {
-    ProductLayout layout = {0};
-    const Recipe recipe = {describe_product,
-                           &layout,
-                           slope,
-                           threads,
-                           {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, bias ? DNNL_ARG_BIAS : 0}};
-    cf_status status = describe_matrices(a, b, c, bias, &layout);
-    if (!status) status = primitive_new(p, &recipe);
-    dnnl_memory_desc_destroy(layout.a);
-    dnnl_memory_desc_destroy(layout.b);
-    dnnl_memory_desc_destroy(layout.c);
-    dnnl_memory_desc_destroy(layout.bias);
-    return status;
-}
-
-cf_status matrix_product(int m, int n, int k, const float *a, const float *b, float *c) {
-    pthread_once(&engines_once, choose_engines); /* which settles the instruction set */
-    DNNL(dnnl_sgemm('N', 'T', m, n, k, 1, a, k, b, k, 0, c, n));
-    return CF_OK;
-}
-
-struct HalfProduct {
-    Primitive primitive;
-};
-
-void half_product_free(HalfProduct *product) {
-    if (!product) return;
-    primitive_free(&product->primitive);
-    free(product);
-}
-
-cf_status half_product_new(int m, int n, int k, int threads, HalfProduct **product) {
-    HalfProduct *made;
-    *product = NULL;
-    if (!cpu_engine_bf16()) return CF_OK;
-    FORWARD(use_engine());
-    FORWARD(memory_new(1, sizeof *made, &made));
-    cf_status status = product_new(&made->primitive, (Matrix){m, k, k, 1, dnnl_bf16}, (Matrix){k, n, 1, k, dnnl_bf16},
-                                   (Matrix){m, n, n, 1, dnnl_f32}, false, 1, threads);
-    if (status) {
-        half_product_free(made);
-        return status;
-    }
-    *product = made;
-    return CF_OK;
-}
-
-cf_status half_product_run(HalfProduct *product, int thread, const uint16_t *a, const uint16_t *b, float *c) {
-    return primitive_run(&product->primitive, thread, (const void *[MAX_ARGUMENTS]){a, b, c});
 }

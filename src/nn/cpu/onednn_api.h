@@ -11,9 +11,6 @@
 
 #if DNNL_VERSION_MAJOR == 3
 
-/* 3.7 takes the values of a matrix of one column (or row) for neighbours in memory, wherever they are said to lie. */
-enum { COLUMNS_LIE_CLOSE = 1 };
-
 typedef dnnl_memory_desc_t Layout; /* owned: dnnl_memory_desc_destroy, which takes NULL */
 typedef const_dnnl_memory_desc_t ConstLayout;
 
@@ -22,8 +19,6 @@ typedef const_dnnl_memory_desc_t ConstLayout;
 #include "base/memory.h"
 
 #include <stdlib.h>
-
-enum { COLUMNS_LIE_CLOSE = 0 };
 
 typedef dnnl_memory_desc_t *Layout;
 typedef const dnnl_memory_desc_t *ConstLayout;
@@ -37,12 +32,6 @@ static inline dnnl_status_t dnnl_memory_desc_create_with_tag(Layout *layout, int
                                                              dnnl_data_type_t type, dnnl_format_tag_t tag) {
     if (memory_new(1, sizeof **layout, layout)) return dnnl_out_of_memory;
     return dnnl_memory_desc_init_by_tag(*layout, ndims, dims, type, tag);
-}
-
-static inline dnnl_status_t dnnl_memory_desc_create_with_strides(Layout *layout, int ndims, const dnnl_dims_t dims,
-                                                                 dnnl_data_type_t type, const dnnl_dims_t strides) {
-    if (memory_new(1, sizeof **layout, layout)) return dnnl_out_of_memory;
-    return dnnl_memory_desc_init_by_strides(*layout, ndims, dims, type, strides);
 }
 
 static inline dnnl_status_t dnnl_convolution_forward_primitive_desc_create(
@@ -75,17 +64,6 @@ static inline dnnl_status_t dnnl_convolution_backward_weights_primitive_desc_cre
                                                                                strides, dilates, pad_before, pad_after);
     return status ? status : dnnl_primitive_desc_create(made, &of, attributes, engine, forward);
 }
-
-static inline dnnl_status_t dnnl_matmul_primitive_desc_create(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
-                                                              ConstLayout a, ConstLayout b, ConstLayout bias,
-                                                              ConstLayout c, const_dnnl_primitive_attr_t attributes) {
-    dnnl_matmul_desc_t of;
-    dnnl_status_t status = dnnl_matmul_desc_init(&of, a, b, bias, c);
-    return status ? status : dnnl_primitive_desc_create(made, &of, attributes, engine, NULL);
-}
-
-/* 2 scales what it appends, too. */
-#define dnnl_post_ops_append_eltwise(after, kind, alpha, beta) dnnl_post_ops_append_eltwise(after, 1, kind, alpha, beta)
 
 #else
 #error "nn/cpu/onednn.c is written for oneDNN 2.x and 3.x; this version may have another C API"

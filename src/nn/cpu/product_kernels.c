@@ -11,10 +11,8 @@
 
 #if defined(__AVX512F__)
 enum { WIDTH = 16, VECTORS = 4 };
-#define LOWER_HALVES(a, b)                                                                                             \
-    __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define UPPER_HALVES(a, b)                                                                                             \
-    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define LOWER_HALVES(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #elif defined(__AVX2__)
 enum { WIDTH = 8, VECTORS = 2 };
 #define LOWER_HALVES(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
@@ -88,8 +86,8 @@ INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
         UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
             __builtin_prefetch(p->sum + r * sum_row + v * WIDTH, 1);
     if (p->add)
-        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
-            sum[r][v] = read_lanes(p->sum + r * sum_row + v * WIDTH, v + 1 < vectors ? WIDTH : last);
+        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] =
+            read_lanes(p->sum + r * sum_row + v * WIDTH, v + 1 < vectors ? WIDTH : last);
     for (size_t k = p->words - (IN_WORD > 1 && p->left_ends_half); k > 0; k--, left += left_word, right += width)
         add_word(sum, left, left_row, PRODUCT_WORD, right, rows, vectors);
     if (IN_WORD > 1 && p->left_ends_half) add_word(sum, left, left_row, sizeof(T), right, rows, vectors);
@@ -212,7 +210,8 @@ static void multiply(const Product *p) {
             part.left = (const char *)p->left + first * p->left_row + word * p->left_word;
             part.sum = p->sum + first * p->sum_row;
             part.out = last && p->out ? (char *)p->out + first * p->out_row * out_element(p) : NULL;
-            if (p->next && last) draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles, p->next_element);
+            if (p->next && last)
+                draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles, p->next_element);
             if (part.out) draw_out_near(&part);
             by_vectors[(p->columns + WIDTH - 1) / WIDTH - 1](&part);
             if (part.out) write_out(&part);
@@ -266,8 +265,7 @@ INLINE void pack_rows(const Packing *p, size_t columns, bool floats) {
     const size_t step = p->step, length = p->length, width = p->width;
     const void *from = p->from;
     float *to = p->to;
-    for (size_t k = 0; k < length; k += IN_WORD, to += width)
-        UNROLL for (size_t c = 0; c < columns; c += WIDTH) {
+    for (size_t k = 0; k < length; k += IN_WORD, to += width) UNROLL for (size_t c = 0; c < columns; c += WIDTH) {
             R words = words_of_rows(from, k * step + c, step, k + 1 < length, columns - c, floats);
             memcpy(to + c, &words, sizeof words);
         }
@@ -298,8 +296,8 @@ INLINE void pack_columns(const Packing *p, bool floats) {
                     v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, p->length - k * IN_WORD, floats);
             }
             transpose(v);
-            UNROLL for (size_t r = 0; r < WIDTH; r++)
-                if (k + r < words) memcpy(to + (k + r) * p->width + c, &v[r], sizeof(R));
+            UNROLL for (size_t r = 0; r < WIDTH; r++) if (k + r < words)
+                memcpy(to + (k + r) * p->width + c, &v[r], sizeof(R));
         }
 }
 

@@ -13,8 +13,9 @@
 #include <stddef.h>
 
 enum {
-    PRODUCT_BLOCK = 256, /* words after which sums go back to memory, so that their part of a panel stays in the L2 cache */
-    PRODUCT_PANEL = 64,  /* the widest panel of any instruction set */
+    PRODUCT_BLOCK =
+        256, /* words after which sums go back to memory, so that their part of a panel stays in the L2 cache */
+    PRODUCT_PANEL = 64, /* the widest panel of any instruction set */
     PRODUCT_WORD = 4
 };
 
