@@ -47,7 +47,7 @@ static void multiply(const ProductKernels *kernels, size_t m, size_t n, size_t k
 }
 
 void matrix_product(int m, int n, int k, const float *a, const float *b, float *c) {
-    multiply(cpu_product_kernels(cpu_engine()), (size_t)m, (size_t)n, (size_t)k, a, b, c);
+    multiply(cpu_kernel_set(cpu_engine()->kernels)->product, (size_t)m, (size_t)n, (size_t)k, a, b, c);
 }
 
 bool matrix_product_has_bf16(void) {
@@ -55,5 +55,5 @@ bool matrix_product_has_bf16(void) {
 }
 
 void matrix_product_bf16(int m, int n, int k, const uint16_t *a, const uint16_t *b, float *c) {
-    multiply(cpu_product_kernels(cpu_engine_bf16()), (size_t)m, (size_t)n, (size_t)k, a, b, c);
+    multiply(cpu_kernel_set(cpu_engine_bf16()->kernels)->product, (size_t)m, (size_t)n, (size_t)k, a, b, c);
 }
