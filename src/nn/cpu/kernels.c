@@ -83,10 +83,11 @@ INLINE Wide squares_of_rows(const T *from, size_t rows, int C, int n, Wide centr
     return join_chains(sums);
 }
 
-/* Adds floats to doubles. */
+/* Adds floats to doubles. A loop that is unrolled first is no longer seen to be one of vectors. */
 INLINE void gather(double *sums, Wide w, int n) {
     float lanes[WIDE];
     store_wide_float(lanes, w, WIDE);
+#pragma GCC unroll 1
     for (int i = 0; i < n; i++) sums[i] += (double)lanes[i];
 }
 
@@ -109,6 +110,7 @@ INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, d
     store_wide_float(block_sum, sum, WIDE);
     store_wide_float(block_centre, centre, WIDE);
     store_wide_float(block_square, squares_of_rows(x, rows, C, n, centre), WIDE);
+#pragma GCC unroll 1
     for (int i = 0; i < n; i++) {
         double block_mean = (double)block_sum[i] * one, off = block_mean - (double)block_centre[i];
         double step = block_mean - mean[i];
