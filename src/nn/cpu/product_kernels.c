@@ -165,13 +165,12 @@ static void draw_out_near(const Product *p) {
 }
 
 /* `plain`: neither a bias nor an activation. */
-INLINE void write_rows(const Product *p, bool plain, bool float_out) {
-    const size_t rows = p->rows, columns = p->columns, sum_row = p->sum_row, out_row = p->out_row;
+INLINE void write_rows(const Product *p, size_t columns, bool plain, bool float_out) {
+    const size_t rows = p->rows, sum_row = p->sum_row, out_row = p->out_row;
     const float *sum = p->sum, *bias = p->bias;
     const float slope = p->slope;
     char *out = p->out;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c += LANES) {
+    for (size_t r = 0; r < rows; r++) UNROLL for (size_t c = 0; c < columns; c += LANES) {
             const size_t at = r * out_row + c;
             const int n = lanes_at((int)columns, (int)c);
             V v = load_float(sum + r * sum_row + c, n);
@@ -186,12 +185,12 @@ INLINE void write_rows(const Product *p, bool plain, bool float_out) {
 
 static void write_out(const Product *p) {
     const bool plain = p->slope == 1 && !p->bias;
-    if (plain && !p->float_out)
-        write_rows(p, true, false);
+    if (plain && !p->float_out && p->columns == VECTORS * WIDTH)
+        write_rows(p, VECTORS * WIDTH, true, false);
     else if (p->float_out)
-        write_rows(p, false, true);
+        write_rows(p, p->columns, false, true);
     else
-        write_rows(p, false, false);
+        write_rows(p, p->columns, false, false);
 }
 
 /* Tiles of about as many rows each, over one block of words after the other. */
@@ -235,9 +234,10 @@ INLINE VT read_elements(const void *from, size_t at, size_t n, bool floats) {
 
 /* The words of n columns of a row and the next one, if there is one. */
 INLINE R words_of_rows(const void *from, size_t at, size_t step, bool pair, size_t n, bool floats) {
-    VU words = __builtin_convertvector(read_elements(from, at, n, floats), VU);
-    if (pair) words |= __builtin_convertvector(read_elements(from, at + step, n, floats), VU) << 16;
-    return (R)words;
+    VT low = read_elements(from, at, n, floats), high = {0};
+    if (pair) high = read_elements(from, at + step, n, floats);
+    return (R)__builtin_shufflevector(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25,
+                                      10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
 /* The words of n values of a row. */
