@@ -112,7 +112,8 @@ static cf_status make_conv(Plan *plan, Node *node) {
     bool training = plan->options.training;
     if (engine->stem && !node->wants_dx && before_block(plan, node) &&
         engine->stem->fits(&node->window, &node[1].block)) {
-        FORWARD(engine->stem->create(engine->kernels, &node->window, &node[1].block, plan->options.threads, &node->stem));
+        FORWARD(
+            engine->stem->create(engine->kernels, &node->window, &node[1].block, plan->options.threads, &node->stem));
         node[1].stem = node->stem;
         return CF_OK;
     }
@@ -503,7 +504,8 @@ static bool means_finite(const Node *block) {
 const char *plan_first_not_finite(const Plan *plan) {
     for (int i = 0; i < plan->node_count; i++) {
         const Node *node = &plan->nodes[i];
-        if (!(node->kind == NODE_CONV && node->stem ? means_finite(node + 1) : all_finite(plan, &node->y))) return node->layer->name;
+        if (!(node->kind == NODE_CONV && node->stem ? means_finite(node + 1) : all_finite(plan, &node->y)))
+            return node->layer->name;
     }
     return NULL;
 }

@@ -38,12 +38,13 @@ typedef struct Node {
     /* convolution, dense */
     Conv *conv;
     Dense *dense;
-    Stem *stem;      /* of a convolution, which then has nothing else, and of the block behind it: they are one operation */
-    void *own;       /* a convolution's output and its gradient for one slice per thread */
-    float *slots;    /* a weight gradient per slice */
+    Stem *stem; /* of a convolution, which then has nothing else, and of the block behind it: they are one operation */
+    void *own;  /* a convolution's output and its gradient for one slice per thread */
+    float *slots; /* a weight gradient per slice */
     size_t slot_size;
     float *slot_sum;
-    double *partial; /* [slices][2 C]: bias sums (dense: [K], of the batch); or a block's moments, then its sums; or a stem's */
+    double *
+        partial; /* [slices][2 C]: bias sums (dense: [K], of the batch); or a block's moments, then its sums; or a stem's */
     /* block */
     Block block;
     float *running_mean, *running_var, *mean, *scale, *a, *b, *c; /* [C] */

@@ -287,8 +287,8 @@ static cf_status bn_close(Plan *plan, Node *node, int64_t index, int thread) {
         inverse[c] = 1 / sqrt(variance[c] + BN_EPSILON);
         node->mean[c] = (float)mean[c];
         node->scale[c] = (float)((double)node->weight[c] * inverse[c]);
-        node->running_mean[c] = (float)((1 - bn_momentum) * (double)node->running_mean[c] +
-                                        bn_momentum * (mean[c] + stem_bias(node, c)));
+        node->running_mean[c] =
+            (float)((1 - bn_momentum) * (double)node->running_mean[c] + bn_momentum * (mean[c] + stem_bias(node, c)));
         node->running_var[c] = (float)((1 - bn_momentum) * (double)node->running_var[c] + bn_momentum * unbiased);
     }
     return CF_OK;
@@ -363,7 +363,8 @@ static cf_status stem_patches(Plan *plan, Node *node, int64_t index, int thread)
 
 static cf_status stem_forward(Plan *plan, Node *node, int64_t index, int thread) {
     plan->options.engine->stem->forward(node->stem, thread, &node->block, x_of(plan, node - 1, index, thread),
-                                        y_of(plan, node, index, thread), plan->inferring ? NULL : block_place(plan, node, index));
+                                        y_of(plan, node, index, thread),
+                                        plan->inferring ? NULL : block_place(plan, node, index));
     return CF_OK;
 }
 
@@ -526,8 +527,8 @@ cf_status add_backward_steps(Plan *plan, Node *node) {
     case NODE_DENSE:
         if (node->slope < 1) FORWARD(plan_add(list, STEP_SLICES, activation_backward, node, 0));
         if (node->bias) FORWARD(add_joined(&plan->closing, dense_bias, node, 1));
-        FORWARD(add_joined(&plan->closing, dense_backward_weights, node,
-                           dense_pieces(plan, node, DENSE_BACKWARD_WEIGHTS)));
+        FORWARD(
+            add_joined(&plan->closing, dense_backward_weights, node, dense_pieces(plan, node, DENSE_BACKWARD_WEIGHTS)));
         if (!node->wants_dx) return CF_OK;
         return plan_add(list, dense_kind(plan, node), dense_backward_data, node,
                         dense_pieces(plan, node, DENSE_BACKWARD_DATA));

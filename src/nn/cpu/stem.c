@@ -12,15 +12,15 @@ struct Stem {
     const Kernels *kernels;
     const StemKernels *stem_kernels;
     int threads;
-    char *planes;         /* [threads] of elements */
-    float *float_planes;  /* the same of floats; of what planes are where those are floats */
-    float *columns;       /* [threads][stem_columns] */
-    void *packed;         /* the weights in forward's order */
-    void *rounded;        /* [K][taps] as elements, and what these are worth */
+    char *planes;        /* [threads] of elements */
+    float *float_planes; /* the same of floats; of what planes are where those are floats */
+    float *columns;      /* [threads][stem_columns] */
+    void *packed;        /* the weights in forward's order */
+    void *rounded;       /* [K][taps] as elements, and what these are worth */
     float *values;
-    double *weights;      /* [taps][lanes]: as rounded */
-    double *sums;         /* [sums_size], of all slices */
-    double count;         /* n */
+    double *weights;        /* [taps][lanes]: as rounded */
+    double *sums;           /* [sums_size], of all slices */
+    double count;           /* n */
     double *patch, *spread; /* S [taps] and M w [taps][lanes] */
 };
 
@@ -56,7 +56,8 @@ static size_t stem_sums_size(const Stem *stem) {
 static void stem_free(Stem *stem) {
     if (!stem) return;
     if ((void *)stem->float_planes != stem->planes) free(stem->float_planes);
-    void *const all[] = {stem->planes, stem->columns, stem->packed, stem->rounded, stem->values, stem->weights, stem->sums, stem->patch, stem->spread};
+    void *const all[] = {stem->planes,  stem->columns, stem->packed, stem->rounded, stem->values,
+                         stem->weights, stem->sums,    stem->patch,  stem->spread};
     for (size_t i = 0; i < COUNT_OF(all); i++) free(all[i]);
     free(stem);
 }
@@ -107,7 +108,8 @@ static void stem_pack(Stem *stem, const float *weights) {
     for (int tap = 0; tap < s->taps; tap++) {
         int column = tap % s->w.S, term = tap / s->w.S * s->terms + column / per_term;
         for (int k = 0; k < s->w.K; k++) {
-            size_t from = (size_t)(k * s->taps + tap), to = (size_t)((term * s->lanes + k) * per_term + column % per_term);
+            size_t from = (size_t)(k * s->taps + tap),
+                   to = (size_t)((term * s->lanes + k) * per_term + column % per_term);
             memcpy((char *)stem->packed + to * element, (char *)stem->rounded + from * element, element);
             stem->weights[tap * s->lanes + k] = (double)stem->values[from];
         }
@@ -125,7 +127,8 @@ static char *planes_of(const Stem *stem, int thread, int N, const void *x) {
 static void stem_patches(Stem *stem, int thread, int N, const void *x, double *sums) {
     float *planes = stem->float_planes + (size_t)thread * planes_size(stem);
     stem->stem_kernels->float_planes(&stem->shape, N, x, planes);
-    stem->stem_kernels->patches(&stem->shape, N, planes, stem->columns + (size_t)thread * stem_columns(&stem->shape), sums);
+    stem->stem_kernels->patches(&stem->shape, N, planes, stem->columns + (size_t)thread * stem_columns(&stem->shape),
+                                sums);
 }
 
 static void stem_forward(Stem *stem, int thread, const Block *b, const void *x, void *y, uint8_t *place) {
@@ -184,7 +187,8 @@ static void stem_gradient_sums(Stem *stem, const double *sums, int slices, doubl
         double sum = 0, all = stem->sums[s->taps * s->lanes + k];
         /* w . D - mean sum d = w . (D - S sum d / n) */
         for (int t = 0; t < s->taps; t++)
-            sum += stem->weights[t * s->lanes + k] * (stem->sums[t * s->lanes + k] - stem->patch[t] / stem->count * all);
+            sum +=
+                stem->weights[t * s->lanes + k] * (stem->sums[t * s->lanes + k] - stem->patch[t] / stem->count * all);
         plain[k] = all;
         product[k] = sum;
     }

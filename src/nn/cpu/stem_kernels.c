@@ -92,7 +92,7 @@ static void correlate(const StemShape *s, int N, const float *a, const float *b,
            of_class = (size_t)(2 * s->w.S - 1) * (s->row - STEM_MARGIN);
     a += first;
     b += (ptrdiff_t)first + (ptrdiff_t)down * (ptrdiff_t)s->row;
-    for (int class = 0; class < rows_of(s).classes; class++, columns += of_class) {
+    for (int class = 0; class < rows_of(s).classes; class ++, columns += of_class) {
         int begin, end;
         rows_in(s, class, down, &begin, &end);
         switch (s->w.S) {
@@ -112,7 +112,7 @@ static void correlate(const StemShape *s, int N, const float *a, const float *b,
 static void sum_columns(const StemShape *s, int N, const float *a, float *columns) {
     size_t width = s->row - STEM_MARGIN;
     a += (size_t)s->w.pad_h * s->row + STEM_MARGIN;
-    for (int class = 0; class < rows_of(s).classes; class++, columns += (size_t)(2 * s->w.S - 1) * width) {
+    for (int class = 0; class < rows_of(s).classes; class ++, columns += (size_t)(2 * s->w.S - 1) * width) {
         int begin, end;
         rows_in(s, class, 0, &begin, &end);
         for (size_t v = 0; v < width; v += LANES) {
@@ -143,7 +143,7 @@ static void sum_inside(const StemShape *s, const float *columns, int q, double b
     size_t width = s->row - STEM_MARGIN, of_class = (size_t)(2 * w->S - 1) * width;
     int left = q - w->pad_w, right = w->S - 1 - q - w->pad_w;
     memset(by_row, 0, (size_t)w->R * sizeof *by_row);
-    for (int class = 0; class < rows.classes; class++, columns += of_class) {
+    for (int class = 0; class < rows.classes; class ++, columns += of_class) {
         double sum = sum_all(columns, width);
         for (int v = 0; v < left; v++) sum -= (double)columns[v];
         for (int v = 0; v < right; v++) sum -= (double)columns[w->W - 1 - v];
@@ -422,8 +422,8 @@ INLINE V add_gradient(V sum, Gradient g, const T *x) {
 }
 
 /* The gradients of one window, or of `left` of PIXELS neighbours, of one vector of filters; returns their sum. */
-INLINE V gradients_at(const Block *b, const T *y, const T *dy, const uint8_t *place, int left, int pool, size_t K, int n,
-                      Gradient g[GRADIENTS]) {
+INLINE V gradients_at(const Block *b, const T *y, const T *dy, const uint8_t *place, int left, int pool, size_t K,
+                      int n, Gradient g[GRADIENTS]) {
     if (pool == 2) {
         V d = gradient_at(y, dy, b->slope, n);
         window_gradients(d, place, n, g);

@@ -13,12 +13,12 @@ enum { STEM_MARGIN = 16, STEM_LANES = 16, STEM_TAPS = 80, STEM_SIDE = 9 };
 
 typedef struct StemShape {
     Window w;
-    int pool;           /* 2: windows of 2 x 2; 1: none */
-    int taps, lines;    /* C*R*S; and C*R */
-    int terms;          /* of a line: its S taps, or pairs of them that forward adds up at once */
-    int lanes;          /* K in whole vectors */
+    int pool;                        /* 2: windows of 2 x 2; 1: none */
+    int taps, lines;                 /* C*R*S; and C*R */
+    int terms;                       /* of a line: its S taps, or pairs of them that forward adds up at once */
+    int lanes;                       /* K in whole vectors */
     size_t row, plane, image, slack; /* values; slack: behind the last image, read but not used */
-    size_t line[STEM_TAPS]; /* offset of a line's first tap from the output pixel's */
+    size_t line[STEM_TAPS];          /* offset of a line's first tap from the output pixel's */
 } StemShape;
 
 typedef struct StemKernels {
