@@ -50,9 +50,7 @@ static cf_status allot(const WantTable *table, void **memory) {
  * trained with, and the arrays of which each thread has its own (Node.own) would be large. But a slice has its own weight
  * gradients: it is to keep no fewer values than those have. */
 static int plan_slice(const LayerList *layers) {
-    enum {
-        MOST_VALUES = 1 << 20
-    }; /* of the largest array: the channels and pixels of MNIST's or SVHN's networks stay below */
+    enum { MOST_VALUES = 1 << 20 }; /* of the largest array: those of MNIST's or SVHN's networks stay below */
     size_t largest = shape_size(layers->input), kept = largest, weights = 0, slice = SLICE;
     for (int i = 0; i < layers->count; i++) {
         const size_t size = shape_size(layers->layers[i].out);

@@ -43,8 +43,7 @@ typedef struct Node {
     float *slots; /* a weight gradient per slice */
     size_t slot_size;
     float *slot_sum;
-    double *
-        partial; /* [slices][2 C]: bias sums (dense: [K], of the batch); or a block's moments, then its sums; or a stem's */
+    double *partial; /* [slices][2 C]: bias sums; a block's moments, then its sums; a stem's. Dense: the batch's, [K] */
     /* block */
     Block block;
     float *running_mean, *running_var, *mean, *scale, *a, *b, *c; /* [C] */
