@@ -2,8 +2,8 @@
  *
  * Forward, the weights are the packed factor, once per step; a piece of work is a group of images by a panel of outputs,
  * so that a large batch reads images and weights few times. Backward, a piece is a range of inputs over the whole batch, which
- * packs what it needs of the weights or of x, a panel at a time, where it stays in the thread's own caches. Packing also is what
- * keeps rows that lie a power of two apart from driving each other out of a cache.
+ * packs what it needs of the weights or of x, a panel at a time, where it stays in the thread's own caches. Packing is also
+ * what keeps rows that lie a power of two apart from driving each other out of a cache.
  */
 #include "nn/cpu/cpu.h"
 

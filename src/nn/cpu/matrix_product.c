@@ -1,4 +1,4 @@
-/* Products outside of a network, by the kernels of product_kernels.h: a block of a panel of b is packed on the stack at a time. */
+/* Products outside of a network, by the kernels of product_kernels.h; b is packed on the stack, part by part. */
 #include "nn/cpu/matrix_product.h"
 
 #include "nn/cpu/cpu.h"

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* c[m][n] = a[m][k] . b[n][k]^T, every sum in float32, k ascending, on the calling thread. A value depends on its two rows and on
- * the processor, not on m, n or where the rows stand. k >= 1. */
+/* c[m][n] = a[m][k] . b[n][k]^T, every sum in float32, k ascending, on the calling thread. A value depends on its two rows and
+ * on the processor, not on m, n or where the rows stand. k >= 1. */
 void matrix_product(int m, int n, int k, const float *a, const float *b, float *c);
 /* The specification: plain loops, k ascending. */
 void matrix_product_reference(int m, int n, int k, const float *a, const float *b, float *c);

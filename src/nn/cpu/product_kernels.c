@@ -146,8 +146,8 @@ static void (*const by_vectors[VECTORS])(const Product *p) = {
 #endif
 };
 
-/* Rows first .. end of what is packed next: a processor foresees lines that follow each other, but not a few at a time from rows
- * that lie far apart. */
+/* Rows first .. end of what is packed next: a processor foresees lines that follow each other, but not a few at a time from
+ * rows that lie far apart. */
 static void draw_near(const Packing *p, size_t first, size_t end, size_t element) {
     for (size_t k = first; k < end; k++)
         for (size_t at = 0; at < p->columns * element; at += LINE)

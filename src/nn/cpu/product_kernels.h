@@ -1,7 +1,7 @@
 /* Matrix products by kernels of our own, compiled once per instruction set and element type.
  *
- * sum[row][column] = left[row] . right[column], summed in float32 over `length` elements. What is multiplied at once is a word of
- * 4 bytes: a float32, or two neighbouring bfloat16 along the summed index (an odd length's last word holds one and a zero).
+ * sum[row][column] = left[row] . right[column], summed in float32. What is multiplied at once is a word of 4 bytes: a float32,
+ * or two neighbouring bfloat16 along the summed index (an odd length's last word holds one and a zero).
  * The right factor is packed: word after word, `width` columns of each; of the left one each word is read where it lies.
  * Every sum is one chain over the words in their order, from 0 or from what is there: it depends neither on the row and the
  * column it stands in nor on how many there are.
