@@ -10,67 +10,48 @@
 #include "nn/cpu/vectors.h"
 
 #if defined(__AVX512F__)
-enum { WIDTH = 16, VECTORS = 4 };
+enum { VECTORS = 4 };
 #define LOWER_HALVES(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #elif defined(__AVX2__)
-enum { WIDTH = 8, VECTORS = 2 };
+enum { VECTORS = 2 };
 #define LOWER_HALVES(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #else
-enum { WIDTH = 4, VECTORS = 2 };
+enum { VECTORS = 2 };
 #define LOWER_HALVES(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
 #define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #endif
 
 enum { ROWS = 6, IN_WORD = PRODUCT_WORD / sizeof(T), LINE = 64 };
 
-typedef float R __attribute__((vector_size(4 * WIDTH))); /* one register */
-
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* n of a register's lanes; the others read as 0 and are not written. */
-INLINE R read_lanes(const float *from, size_t n) {
-    R whole, part = {0};
-    if (n >= WIDTH) {
-        memcpy(&whole, from, sizeof whole); /* stays in its register, as it has no address else */
-        return whole;
-    }
-    memcpy(&part, from, n * sizeof(float));
-    return part;
-}
-
-INLINE void write_lanes(float *to, R v, size_t n) {
-    if (n >= WIDTH)
-        memcpy(to, &v, sizeof v);
-    else
-        memcpy(to, &v, n * sizeof(float));
+/* n or LANES of them, whichever is less; the others read as 0 and are not written. */
+INLINE int lanes_of(size_t n) {
+    return n < LANES ? (int)n : LANES;
 }
 
 /* ---- Multiplying ---- */
 
 /* sum + left * right, in float32. */
-INLINE R add_product(R sum, R left, R right) {
+INLINE V add_product(V sum, V left, V right) {
 #if defined(KERNEL_BF16)
-    return (R)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
-#elif defined(__AVX512F__)
-    return (R)_mm512_fmadd_ps((__m512)left, (__m512)right, (__m512)sum);
-#elif defined(__FMA__)
-    return (R)_mm256_fmadd_ps((__m256)left, (__m256)right, (__m256)sum);
+    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
 #else
-    return left * right + sum;
+    return multiply_add(left, right, sum);
 #endif
 }
 
 /* One word of every row of a tile; `bytes` of it are there. */
-INLINE void add_word(R sum[ROWS][VECTORS], const char *left, size_t left_row, size_t bytes, const float *right,
+INLINE void add_word(V sum[ROWS][VECTORS], const char *left, size_t left_row, size_t bytes, const float *right,
                      size_t rows, size_t vectors) {
-    R of_right[VECTORS];
-    UNROLL for (size_t v = 0; v < vectors; v++) memcpy(&of_right[v], right + v * WIDTH, sizeof(R));
+    V of_right[VECTORS];
+    UNROLL for (size_t v = 0; v < vectors; v++) memcpy(&of_right[v], right + v * LANES, sizeof(V));
     UNROLL for (size_t r = 0; r < rows; r++) {
         float word = 0;
         memcpy(&word, left + r * left_row, bytes);
-        R of_left = all_lanes(word);
+        V of_left = all_lanes(word);
         UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] = add_product(sum[r][v], of_left, of_right[v]);
     }
 }
@@ -80,19 +61,19 @@ INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
     const char *left = p->left;
     const float *right = p->right;
     const size_t left_row = p->left_row, left_word = p->left_word, width = p->width, sum_row = p->sum_row,
-                 last = p->columns - (vectors - 1) * WIDTH;
-    R sum[ROWS][VECTORS] = {0};
+                 last = p->columns - (vectors - 1) * LANES;
+    V sum[ROWS][VECTORS] = {0};
     if (!p->out)
         UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
-            __builtin_prefetch(p->sum + r * sum_row + v * WIDTH, 1);
+            __builtin_prefetch(p->sum + r * sum_row + v * LANES, 1);
     if (p->add)
         UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] =
-            read_lanes(p->sum + r * sum_row + v * WIDTH, v + 1 < vectors ? WIDTH : last);
+            load_float(p->sum + r * sum_row + v * LANES, lanes_of(v + 1 < vectors ? LANES : last));
     for (size_t k = p->words - (IN_WORD > 1 && p->left_ends_half); k > 0; k--, left += left_word, right += width)
         add_word(sum, left, left_row, PRODUCT_WORD, right, rows, vectors);
     if (IN_WORD > 1 && p->left_ends_half) add_word(sum, left, left_row, sizeof(T), right, rows, vectors);
     UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
-        write_lanes(p->sum + r * sum_row + v * WIDTH, sum[r][v], v + 1 < vectors ? WIDTH : last);
+        store_float(p->sum + r * sum_row + v * LANES, sum[r][v], lanes_of(v + 1 < vectors ? LANES : last));
 }
 
 /* So that rows and vectors are constants. */
@@ -175,7 +156,8 @@ INLINE void write_rows(const Product *p, size_t columns, bool plain, bool float_
             const int n = lanes_at((int)columns, (int)c);
             V v = load_float(sum + r * sum_row + c, n);
             if (!plain && bias) v += load_float(bias + c, n);
-            if (!plain) v = choose(greater(v, (V){0}), v, v * slope); /* NaN stays NaN: what has diverged must not look sound */
+            if (!plain)
+                v = choose(greater(v, (V){0}), v, v * slope); /* NaN stays NaN: what has diverged must not look sound */
             if (float_out)
                 store_float((float *)(void *)out + at, v, n);
             else
@@ -185,8 +167,8 @@ INLINE void write_rows(const Product *p, size_t columns, bool plain, bool float_
 
 static void write_out(const Product *p) {
     const bool plain = p->slope == 1 && !p->bias;
-    if (plain && !p->float_out && p->columns == VECTORS * WIDTH)
-        write_rows(p, VECTORS * WIDTH, true, false);
+    if (plain && !p->float_out && p->columns == VECTORS * LANES)
+        write_rows(p, VECTORS * LANES, true, false);
     else if (p->float_out)
         write_rows(p, p->columns, false, true);
     else
@@ -212,7 +194,7 @@ static void multiply(const Product *p) {
             if (p->next && last)
                 draw_near(p->next, p->next->length * t / tiles, p->next->length * (t + 1) / tiles, p->next_element);
             if (part.out) draw_out_near(&part);
-            by_vectors[(p->columns + WIDTH - 1) / WIDTH - 1](&part);
+            by_vectors[(p->columns + LANES - 1) / LANES - 1](&part);
             if (part.out) write_out(&part);
         }
     }
@@ -223,8 +205,8 @@ static void multiply(const Product *p) {
 #ifdef KERNEL_BF16
 INLINE VT read_elements(const void *from, size_t at, size_t n, bool floats) {
     VT whole, part = {0};
-    if (floats) return narrow((V)read_lanes((const float *)from + at, n));
-    if (n >= WIDTH) {
+    if (floats) return narrow((V)load_float((const float *)from + at, lanes_of(n)));
+    if (n >= LANES) {
         memcpy(&whole, (const T *)from + at, sizeof whole);
         return whole;
     }
@@ -233,31 +215,31 @@ INLINE VT read_elements(const void *from, size_t at, size_t n, bool floats) {
 }
 
 /* The words of n columns of a row and the next one, if there is one. */
-INLINE R words_of_rows(const void *from, size_t at, size_t step, bool pair, size_t n, bool floats) {
+INLINE V words_of_rows(const void *from, size_t at, size_t step, bool pair, size_t n, bool floats) {
     VT low = read_elements(from, at, n, floats), high = {0};
     if (pair) high = read_elements(from, at + step, n, floats);
-    return (R)__builtin_shufflevector(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25,
+    return (V)__builtin_shufflevector(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25,
                                       10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
 /* The words of n values of a row. */
-INLINE R words_of_row(const void *from, size_t at, size_t n, bool floats) {
+INLINE V words_of_row(const void *from, size_t at, size_t n, bool floats) {
     VT t[2] = {0};
-    R words;
+    V words;
     t[0] = read_elements(from, at, n, floats);
-    if (n > WIDTH) t[1] = read_elements(from, at + WIDTH, n - WIDTH, floats);
+    if (n > LANES) t[1] = read_elements(from, at + LANES, n - LANES, floats);
     memcpy(&words, t, sizeof words);
     return words;
 }
 #else
-INLINE R words_of_rows(const void *from, size_t at, size_t step, bool pair, size_t n, bool floats) {
+INLINE V words_of_rows(const void *from, size_t at, size_t step, bool pair, size_t n, bool floats) {
     (void)step, (void)pair, (void)floats;
-    return read_lanes((const float *)from + at, n);
+    return load_float((const float *)from + at, lanes_of(n));
 }
 
-INLINE R words_of_row(const void *from, size_t at, size_t n, bool floats) {
+INLINE V words_of_row(const void *from, size_t at, size_t n, bool floats) {
     (void)floats;
-    return read_lanes((const float *)from + at, n);
+    return load_float((const float *)from + at, lanes_of(n));
 }
 #endif
 
@@ -265,20 +247,20 @@ INLINE void pack_rows(const Packing *p, size_t columns, bool floats) {
     const size_t step = p->step, length = p->length, width = p->width;
     const void *from = p->from;
     float *to = p->to;
-    for (size_t k = 0; k < length; k += IN_WORD, to += width) UNROLL for (size_t c = 0; c < columns; c += WIDTH) {
-            R words = words_of_rows(from, k * step + c, step, k + 1 < length, columns - c, floats);
+    for (size_t k = 0; k < length; k += IN_WORD, to += width) UNROLL for (size_t c = 0; c < columns; c += LANES) {
+            V words = words_of_rows(from, k * step + c, step, k + 1 < length, columns - c, floats);
             memcpy(to + c, &words, sizeof words);
         }
 }
 
 /* Each round moves the top bit of a value's row number to the end of its lane number and that one's top bit to the end of
- * the row number: after log2(WIDTH) rounds the two have changed places. */
-INLINE void transpose(R v[WIDTH]) {
-    UNROLL for (int round = 1; round < WIDTH; round *= 2) {
-        R next[WIDTH];
-        UNROLL for (int i = 0; i < WIDTH / 2; i++) {
-            next[2 * i] = LOWER_HALVES(v[i], v[i + WIDTH / 2]);
-            next[2 * i + 1] = UPPER_HALVES(v[i], v[i + WIDTH / 2]);
+ * the row number: after log2(LANES) rounds the two have changed places. */
+INLINE void transpose(V v[LANES]) {
+    UNROLL for (int round = 1; round < LANES; round *= 2) {
+        V next[LANES];
+        UNROLL for (int i = 0; i < LANES / 2; i++) {
+            next[2 * i] = LOWER_HALVES(v[i], v[i + LANES / 2]);
+            next[2 * i + 1] = UPPER_HALVES(v[i], v[i + LANES / 2]);
         }
         memcpy(v, next, sizeof next);
     }
@@ -287,30 +269,30 @@ INLINE void transpose(R v[WIDTH]) {
 INLINE void pack_columns(const Packing *p, bool floats) {
     const size_t words = (p->length + IN_WORD - 1) / IN_WORD;
     float *to = p->to;
-    for (size_t c = 0; c < p->width; c += WIDTH)
-        for (size_t k = 0; k < words; k += WIDTH) {
-            R v[WIDTH];
-            UNROLL for (size_t r = 0; r < WIDTH; r++) {
-                v[r] = (R){0};
+    for (size_t c = 0; c < p->width; c += LANES)
+        for (size_t k = 0; k < words; k += LANES) {
+            V v[LANES];
+            UNROLL for (size_t r = 0; r < LANES; r++) {
+                v[r] = (V){0};
                 if (c + r < p->columns)
                     v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, p->length - k * IN_WORD, floats);
             }
             transpose(v);
-            UNROLL for (size_t r = 0; r < WIDTH; r++) if (k + r < words)
-                memcpy(to + (k + r) * p->width + c, &v[r], sizeof(R));
+            UNROLL for (size_t r = 0; r < LANES; r++) if (k + r < words)
+                memcpy(to + (k + r) * p->width + c, &v[r], sizeof(V));
         }
 }
 
 static void pack(const Packing *p) {
-    if (p->columns == VECTORS * WIDTH)
-        pack_rows(p, VECTORS * WIDTH, false);
+    if (p->columns == VECTORS * LANES)
+        pack_rows(p, VECTORS * LANES, false);
     else
         pack_rows(p, p->columns, false);
 }
 
 static void pack_floats(const Packing *p) {
-    if (p->columns == VECTORS * WIDTH)
-        pack_rows(p, VECTORS * WIDTH, true);
+    if (p->columns == VECTORS * LANES)
+        pack_rows(p, VECTORS * LANES, true);
     else
         pack_rows(p, p->columns, true);
 }
@@ -325,8 +307,8 @@ static void pack_floats_transposed(const Packing *p) {
 
 extern const ProductKernels PASTE(product_kernels_, KERNEL_ISA);
 const ProductKernels PASTE(product_kernels_, KERNEL_ISA) = {
-    .panel = WIDTH * VECTORS,
-    .vector = WIDTH,
+    .panel = LANES * VECTORS,
+    .vector = LANES,
     .element = sizeof(T),
     .multiply = multiply,
     .pack = pack,
