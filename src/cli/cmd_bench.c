@@ -146,7 +146,7 @@ static void print_op(const OpsRun *run, const OpCase *c, const OpResult *r) {
     double peak = by_bytes ? run->machine.bandwidth : machine_peak(&run->machine, c->precision);
     double rate = by_bytes ? r->bandwidth : r->gflops;
     op_print(c, text);
-    printf("%-42s %-16s %-4s %10.1f us %7.1f %-7s %6.1f %%  %-8.2g %s\n", text, op_pass_words[c->pass],
+    printf("%-44s %-16s %-4s %10.1f us %7.1f %-7s %6.1f %%  %-8.2g %s\n", text, op_pass_words[c->pass],
            precision_words[c->precision], 1e6 * r->seconds, rate, by_bytes ? "GB/s" : "GFLOP/s", 100 * rate / peak,
            r->residual, r->passed ? "PASS" : "FAIL");
     if (run->a->lines || !r->passed) printf("    %s\n", r->repeat);
@@ -236,13 +236,12 @@ const Command command_bench_ops = {
         "Runs convolutions and dense layers forward, backward to the data and backward to the weights, "
         "blocks (batch norm, activation and pool) and stems (the network's first convolution and its block as one "
         "operation), each thread on arrays of its own. Prints the median time of a "
-        "slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted) and the share of "
-        "the peak measured "
-        "on the same threads, from arrays that stay in the caches. For blocks and a stem's moments: GB/s, each array "
-        "counted once, "
-        "and the share of the measured memory bandwidth, from arrays that lie where a training step has them: what "
-        "it has just written in the nearest caches, the rest in those of a batch of 128, so that the share may be "
-        "above 100 %. Then the largest "
+        "slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted; a stem's backward "
+        "counts as its convolution's, though a pool passes few gradients on) and the share of the peak measured on the "
+        "same threads. For blocks and a stem's moments: GB/s, each array counted once, and the share of the measured "
+        "memory bandwidth. The arrays of products stay in the caches; those of blocks and stems lie where a training "
+        "step has them: what it has just written in the nearest caches, the rest in those of a batch of 128, so that "
+        "the share may be above 100 %. Then the largest "
         "difference from the plain reference on small integers, over the largest value: PASS if every value is "
         "the same, or in bf16 the same but for its rounding. The exit status is 1 if a case fails.\n\n"
         "A case is one of\n\n"
