@@ -23,10 +23,10 @@ double bench_median(double *values, int count);
 
 /* ---- problems.c: operations as texts ---- */
 
-typedef enum OpKind { OP_CONV, OP_DENSE, OP_BLOCK } OpKind;
+typedef enum OpKind { OP_CONV, OP_DENSE, OP_BLOCK, OP_STEM } OpKind;
 
 typedef enum OpPass {
-    OP_MOMENTS, /* of a block: batch norm's mean and squares */
+    OP_MOMENTS, /* of a block: batch norm's mean and squares; of a stem: mean and variance */
     OP_FORWARD,
     OP_SUMS,     /* of a block: batch norm's gradient sums */
     OP_BACKWARD, /* of a block */
@@ -38,17 +38,19 @@ typedef enum OpPass {
 /* One problem in one pass and precision. */
 typedef struct OpCase {
     OpKind kind;
-    Window w;         /* OP_CONV; OP_BLOCK, with K = C and the pool's R x S */
+    Window w;         /* OP_CONV; OP_BLOCK, with K = C and the pool's R x S; OP_STEM: its convolution */
+    int pool;         /* OP_STEM: the side of the pool's windows; 1: none, as for all others */
     DenseShape dense; /* OP_DENSE */
     float slope;      /* of the activation; 1: none */
     OpPass pass;
     cf_precision precision;
 } OpCase;
 
-enum { OP_TEXT = 128 }; /* the longest text of a case, with its end */
+enum { OP_TEXT = 192 }; /* the longest text of a case, with its end */
 
 /* The table of problems, which the tests run over too. Ends with NULL. A problem is
  *   conv NxCxHxW K RxS [stride T] [pad P [Q]] | dense NxI K [slope X] [float] | block NxCxHxW [pool R [S]] [slope X]
+ *   | stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]
  * where N is the images of a slice, for dense layers of the batch; `float`: outputs are float32 in any precision. */
 extern const char *const op_problems[];
 /* Indexed by OpPass; ends with NULL. */
@@ -60,9 +62,10 @@ cf_status op_parse(const char *text, OpCase *parsed, bool *has_pass);
 bool op_has_pass(OpKind kind, OpPass pass);
 /* Writes the problem, without its pass, as op_parse reads it. */
 void op_print(const OpCase *c, char text[OP_TEXT]);
-/* Products and sums of a product's pass, those with padding left out; 0 for blocks. */
+/* Products and sums of a product's pass, those with padding left out; 0 for blocks. A stem's are its convolution's, though
+ * a pool passes only some gradients on; 0 for its moments. */
 double op_flops(const OpCase *c);
-/* How many products the longest sum of a product's pass adds. */
+/* How many products the longest sum of a product's pass adds; times the steps of a slope in 1 where gradients are fractions. */
 double op_terms(const OpCase *c);
 
 /* ---- ops.c: one operation against the reference, and its time ---- */
@@ -76,13 +79,14 @@ typedef struct OpOptions {
 typedef struct OpResult {
     char repeat[OP_TEXT + 80]; /* the command line that repeats the case */
     double seconds;            /* of a unit of work on its thread: a slice; the whole batch of a dense layer */
-    double gflops;             /* of all threads; 0 for blocks */
+    double gflops;             /* of all threads; 0 where op_flops is */
     double bandwidth;          /* GB/s of all threads, each array counted once */
     double residual;           /* largest difference from the reference, on small integers, over its largest value */
     bool passed;               /* every value within op_tolerance of the reference's */
 } OpResult;
 
-/* Runs one case. A pass that the problem does not have, or a precision that the processor has not, is CF_BAD_USE. */
+/* Runs one case. A pass that the problem does not have, a precision that the processor has not, or a stem that the engine
+ * does not take is CF_BAD_USE. */
 cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result);
 /* Everything that an engine computes in a case, one array behind the other; release with free(). */
 cf_status op_values(const OpCase *c, const Engine *engine, double **values, size_t *count);

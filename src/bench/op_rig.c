@@ -22,36 +22,36 @@ static bool has_pool(const OpCase *c) {
 
 /* ---- Sizes ---- */
 
-static size_t inputs_of(const OpCase *c) {
+size_t op_inputs(const OpCase *c) {
     if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.inputs;
     return (size_t)c->w.N * (size_t)c->w.C * (size_t)c->w.H * (size_t)c->w.W;
 }
 
-static size_t outputs_of(const OpCase *c) {
+size_t op_outputs(const OpCase *c) {
     if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.outputs;
-    return (size_t)c->w.N * (size_t)c->w.K * (size_t)c->w.P * (size_t)c->w.Q;
+    return (size_t)c->w.N * (size_t)c->w.K * (size_t)(c->w.P / c->pool) * (size_t)(c->w.Q / c->pool);
 }
 
-static size_t weights_of(const OpCase *c) {
+size_t op_weights(const OpCase *c) {
     if (c->kind == OP_DENSE) return (size_t)c->dense.outputs * (size_t)c->dense.inputs;
     return (size_t)c->w.K * (size_t)c->w.C * (size_t)c->w.R * (size_t)c->w.S;
 }
 
 static void size_block(OpRig *r) {
     const OpCase *c = r->c;
-    size_t e = r->engine->kernels->element, full = inputs_of(c) * e, pooled = outputs_of(c) * e;
+    size_t e = r->engine->kernels->element, full = op_inputs(c) * e, pooled = op_outputs(c) * e;
     OpPass pass = c->pass;
     bool sums = pass == OP_MOMENTS || pass == OP_SUMS, pool = has_pool(c);
     if (pass != OP_SUMS || !pool) r->bytes[X] = full;
     if (pass != OP_MOMENTS && pool) r->bytes[PICKED] = pooled;
-    if ((pass == OP_FORWARD || pass == OP_BACKWARD) && pool) r->bytes[PLACE] = outputs_of(c);
+    if ((pass == OP_FORWARD || pass == OP_BACKWARD) && pool) r->bytes[PLACE] = op_outputs(c);
     if (pass == OP_SUMS || pass == OP_BACKWARD) r->bytes[DY] = pooled;
     r->in_sets[X] = !pool && pass != OP_MOMENTS;
     r->in_sets[DY] = pass == OP_BACKWARD;
     r->in_sets[PICKED] = r->in_sets[PLACE] = true;
     r->in_sets[OUT] = pass == OP_FORWARD;
     r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
-    r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? outputs_of(c) : inputs_of(c);
+    r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? op_outputs(c) : op_inputs(c);
     r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
 }
 
@@ -59,9 +59,9 @@ static void size_product(OpRig *r) {
     const OpCase *c = r->c;
     size_t e = r->engine->kernels->element;
     bool forward = c->pass == OP_FORWARD, weights = c->pass == OP_BACKWARD_WEIGHTS, dense = c->kind == OP_DENSE;
-    if (c->pass != OP_BACKWARD_DATA) r->bytes[X] = inputs_of(c) * e;
-    if (!forward) r->bytes[DY] = outputs_of(c) * e;
-    r->out_count = forward ? outputs_of(c) : weights ? weights_of(c) : inputs_of(c);
+    if (c->pass != OP_BACKWARD_DATA) r->bytes[X] = op_inputs(c) * e;
+    if (!forward) r->bytes[DY] = op_outputs(c) * e;
+    r->out_count = forward ? op_outputs(c) : weights ? op_weights(c) : op_inputs(c);
     if (weights)
         r->out_type = dense ? OUT_FLOATS : OUT_SLOT;
     else
@@ -99,9 +99,11 @@ static int largest_integer(const OpCase *c) {
     return largest < LARGEST ? (int)largest : LARGEST;
 }
 
-static cf_status new_integers(size_t count, int largest, uint32_t purpose, float **values) {
+static cf_status new_integers(const OpCase *c, size_t count, uint32_t purpose, float **values) {
     FORWARD(memory_new(count, sizeof **values, values));
-    fill_integers(*values, count, largest, purpose);
+    fill_integers(*values, count, largest_integer(c), purpose);
+    /* A share of a mean near 0 says nothing: here no mean is. */
+    for (size_t i = 0; c->pass == OP_MOMENTS && i < count; i++) (*values)[i] += LARGEST + 1;
     return CF_OK;
 }
 
@@ -109,9 +111,7 @@ static cf_status fill_region(const OpRig *r, char *set, Region region) {
     size_t count = r->bytes[region] / r->engine->kernels->element;
     float *values;
     if (!count) return CF_OK;
-    FORWARD(new_integers(count, largest_integer(r->c), region, &values));
-    /* A share of a mean near 0 says nothing: here no mean is. */
-    for (size_t i = 0; r->c->pass == OP_MOMENTS && i < count; i++) values[i] += LARGEST + 1;
+    FORWARD(new_integers(r->c, count, region, &values));
     r->engine->kernels->from_float(values, count, set + r->at[region]);
     free(values);
     return CF_OK;
@@ -120,11 +120,11 @@ static cf_status fill_region(const OpRig *r, char *set, Region region) {
 /* What the pool picked, as the reference does, for the passes that read it. */
 static cf_status fill_picked(const OpRig *r, char *set) {
     const OpCase *c = r->c;
-    size_t count = outputs_of(c);
+    size_t count = op_outputs(c);
     float *x = NULL, *y = NULL, *picked = NULL;
     uint8_t *place = NULL;
     cf_status status;
-    FORWARD_TO(done, new_integers(inputs_of(c), largest_integer(c), X, &x));
+    FORWARD_TO(done, new_integers(c, op_inputs(c), X, &x));
     FORWARD_TO(done, memory_new(count, sizeof *y, &y));
     FORWARD_TO(done, memory_new(count, sizeof *picked, &picked));
     FORWARD_TO(done, memory_new(count, sizeof *place, &place));
@@ -143,6 +143,7 @@ static cf_status fill_set(const OpRig *r, char *set) {
     memset(set, 0xff, r->shared_bytes + r->set_bytes); /* NaN everywhere: an output that nothing writes is found */
     FORWARD(fill_region(r, set, X));
     FORWARD(fill_region(r, set, DY));
+    if (r->c->kind == OP_STEM) return rig_stem_fill(r, set);
     bool reads_picked = r->c->pass == OP_SUMS || r->c->pass == OP_BACKWARD;
     return reads_picked && has_pool(r->c) ? fill_picked(r, set) : CF_OK;
 }
@@ -153,6 +154,7 @@ void rig_free(OpRig *r) {
     if (r->engine) {
         r->engine->conv_free(r->conv);
         r->engine->dense_free(r->dense);
+        if (r->stem) r->engine->stem->destroy(r->stem);
     }
     for (int t = 0; r->seats && t < r->threads; t++) free(r->seats[t].memory);
     free(r->seats);
@@ -170,6 +172,7 @@ static cf_status make_channels(OpRig *r) {
     const Window *w = &r->c->w;
     r->block = (Block){w->C,        w->H, w->W,  w->R,      w->S,      w->P,      w->Q,
                        r->c->slope, v,    v + K, v + 2 * K, v + 3 * K, v + 4 * K, v + 5 * K};
+    if (r->c->kind == OP_STEM) rig_stem_block(r, v + 3 * K);
     return CF_OK;
 }
 
@@ -187,7 +190,8 @@ static cf_status make_dense(OpRig *r) {
 
 static cf_status make_objects(OpRig *r) {
     if (r->c->kind == OP_BLOCK) return CF_OK;
-    FORWARD(new_integers(weights_of(r->c), largest_integer(r->c), OF_WEIGHTS, &r->weights));
+    FORWARD(new_integers(r->c, op_weights(r->c), OF_WEIGHTS, &r->weights));
+    if (r->c->kind == OP_STEM) return rig_stem_new(r);
     return r->c->kind == OP_CONV ? make_conv(r) : make_dense(r);
 }
 
@@ -231,6 +235,8 @@ cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch
     FORWARD(make_objects(r));
     if (c->kind == OP_BLOCK)
         size_block(r);
+    else if (c->kind == OP_STEM)
+        rig_stem_size(r);
     else
         size_product(r);
     return make_seats(r, batch);
@@ -278,7 +284,7 @@ static void block_unit(const OpRig *r, char *const region[REGIONS]) {
     if (!has_pool(r->c)) picked = x;
     switch (r->c->pass) {
     case OP_MOMENTS:
-        k->bn_moments(x, inputs_of(r->c) / (size_t)b->C, b->C, sums, sums + b->C);
+        k->bn_moments(x, op_inputs(r->c) / (size_t)b->C, b->C, sums, sums + b->C);
         break;
     case OP_FORWARD:
         k->block_forward(b, N, x, has_pool(r->c) ? picked : NULL, out, place);
@@ -298,6 +304,7 @@ cf_status rig_run(OpRig *r, int seat, int thread) {
     char *region[REGIONS];
     for (int i = 0; i < REGIONS; i++) region[i] = s->memory + r->at[i] + (r->in_sets[i] ? set : 0);
     if (r->c->kind == OP_CONV) return conv_unit(r, region, thread);
+    if (r->c->kind == OP_STEM) return rig_stem_unit(r, region, thread);
     if (r->c->kind == OP_DENSE) dense_unit(r, region, thread);
     if (r->c->kind == OP_BLOCK) block_unit(r, region);
     return CF_OK;
@@ -328,26 +335,27 @@ static cf_status read_out(const OpRig *r, const char *out, double *values) {
     return status;
 }
 
-/* A pool's picks and places are outputs too. */
-static cf_status read_picked(const OpRig *r, const char *set, double *values) {
-    size_t count = outputs_of(r->c);
+/* A pool's places, and what it picked if that is kept, are outputs too. */
+static cf_status read_pool(const OpRig *r, const char *set, double *values) {
+    size_t count = op_outputs(r->c);
     float *floats;
+    for (size_t i = 0; i < count; i++) values[i] = (unsigned char)set[r->at[PLACE] + i];
+    if (!r->bytes[PICKED]) return CF_OK;
     FORWARD(memory_new(count, sizeof *floats, &floats));
     r->engine->kernels->to_float(set + r->at[PICKED], count, floats);
-    widen(floats, count, values);
-    for (size_t i = 0; i < count; i++) values[count + i] = (unsigned char)set[r->at[PLACE] + i];
+    widen(floats, count, values + count);
     free(floats);
     return CF_OK;
 }
 
 cf_status rig_values(const OpRig *r, int seat, double **values, size_t *count) {
     const char *set = r->seats[seat].memory;
-    bool picks = r->c->pass == OP_FORWARD && r->bytes[PICKED] > 0;
-    size_t more = picks ? 2 * outputs_of(r->c) : 0;
+    bool pool = r->c->pass == OP_FORWARD && r->bytes[PLACE] > 0;
+    size_t more = !pool ? 0 : op_outputs(r->c) * (r->bytes[PICKED] ? 2 : 1);
     double *made;
     FORWARD(memory_new(r->out_count + more, sizeof *made, &made));
-    cf_status status = read_out(r, set + r->at[OUT], made);
-    if (!status && picks) status = read_picked(r, set, made + r->out_count);
+    cf_status status = r->out_type == OUT_STEM ? rig_stem_read(r, set, made) : read_out(r, set + r->at[OUT], made);
+    if (!status && pool) status = read_pool(r, set, made + r->out_count);
     if (status) {
         free(made);
         return status;

@@ -10,7 +10,7 @@
 
 double op_tolerance(const OpCase *c) {
     if (c->pass == OP_MOMENTS)
-        return 1e-6; /* blocks of rows are joined with quotients, squares are sums of roundings */
+        return 1e-6; /* blocks of rows are joined with quotients, squares are sums of roundings or differences */
     bool floats = c->pass == OP_SUMS || c->pass == OP_BACKWARD_WEIGHTS ||
                   (c->kind == OP_DENSE && c->pass == OP_FORWARD && c->dense.float_out);
     return c->precision == CF_BF16 && !floats ? 0x1p-8 : 0; /* half a unit of the last of eight bits */
@@ -107,7 +107,8 @@ static cf_status time_units(OpRig *r, double seconds, double *median) {
 static cf_status run(OpRig *r, const OpCase *c, const OpOptions *options, OpResult *result) {
     int threads = slices_threads(options->threads);
     bool timed = options->seconds > 0;
-    FORWARD(rig_new(c, options->engine, threads, timed && c->kind == OP_BLOCK, r));
+    bool batch = timed && (c->kind == OP_BLOCK || c->kind == OP_STEM);
+    FORWARD(rig_new(c, options->engine, threads, batch, r));
     FORWARD(slices_run(1, threads, begin_unit, r));
     if (timed) {
         FORWARD(time_units(r, options->seconds, &result->seconds));

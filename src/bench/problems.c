@@ -22,6 +22,8 @@ const char *const op_problems[] = {
     "block 8x64x14x14 pool 2 slope 0",
     "block 8x32x32x32 pool 2 slope 0",
     "block 8x64x16x16 pool 2 slope 0",
+    "stem 8x1x28x28 32 3x3 pad 1 pool 2 slope 0",
+    "stem 8x3x32x32 32 3x3 pad 1 pool 2 slope 0",
     /* odd ones */
     "conv 1x1x1x1 1 1x1 stride 1 pad 0",
     "conv 1x3x7x6 5 3x3 stride 1 pad 1",
@@ -59,23 +61,32 @@ const char *const op_problems[] = {
     "block 1x130x7x7 pool 3 slope 0",
     "block 2x33x10x11 pool 2 3 slope 1",
     "block 5x3x13x13 pool 1 slope 0.5",
+    "stem 3x3x16x17 16 3x3 pad 1 slope 0",
+    "stem 2x1x9x13 48 3x3 pad 1",
+    "stem 4x2x7x6 5 3x3 pad 1 pool 2 slope 0.125",
+    "stem 8x1x12x11 35 5x5 pad 0 pool 2 slope 0",
+    "stem 1x3x11x9 33 5x3 pad 2 0 slope 0.5",
+    "stem 2x4x5x40 20 1x1 pad 0 pool 2 slope 0.25",
+    "stem 3x5x6x7 64 3x3 pad 0 1 pool 2 slope 0",
     NULL,
 };
 
 const char *const op_pass_words[] = {"moments",       "forward",          "sums", "backward",
                                      "backward-data", "backward-weights", NULL};
 
-static const char *const kind_words[] = {"conv", "dense", "block", NULL};
+static const char *const kind_words[] = {"conv", "dense", "block", "stem", NULL};
 
 bool op_has_pass(OpKind kind, OpPass pass) {
     switch (pass) {
     case OP_FORWARD:
         return true;
     case OP_MOMENTS:
+        return kind == OP_BLOCK || kind == OP_STEM;
     case OP_SUMS:
     case OP_BACKWARD:
         return kind == OP_BLOCK;
     case OP_BACKWARD_DATA:
+        return kind == OP_CONV || kind == OP_DENSE;
     case OP_BACKWARD_WEIGHTS:
         return kind != OP_BLOCK;
     default:
@@ -165,13 +176,14 @@ static cf_status parse_images(Words *words, Window *w) {
     return take_extents(words, "NxCxHxW", 1, 4, (int *[]){&w->N, &w->C, &w->H, &w->W});
 }
 
-static cf_status parse_conv(Words *words, OpCase *c) {
+/* Of a convolution, or of a stem, whose stride is 1. */
+static cf_status parse_filters(Words *words, OpCase *c) {
     Window *w = &c->w;
     FORWARD(parse_images(words, w));
     FORWARD(take_number(words, "the number of filters", 1, &w->K));
     FORWARD(take_extents(words, "the filter's RxS", 1, 2, (int *[]){&w->R, &w->S}));
     w->stride = 1;
-    if (take_word(words, "stride")) FORWARD(take_number(words, "a stride", 1, &w->stride));
+    if (c->kind == OP_CONV && take_word(words, "stride")) FORWARD(take_number(words, "a stride", 1, &w->stride));
     if (take_word(words, "pad")) {
         FORWARD(take_number(words, "a padding", 0, &w->pad_h));
         w->pad_w = w->pad_h;
@@ -200,6 +212,11 @@ static cf_status parse_dense(Words *words, OpCase *c) {
     return CF_OK;
 }
 
+static cf_status check_pool(int R, int S, int H, int W) {
+    FAIL_IF(R > H || S > W, CF_BAD_USE, "a %dx%d pool does not fit into %dx%d pixels", R, S, H, W);
+    return CF_OK;
+}
+
 static cf_status parse_block(Words *words, OpCase *c) {
     enum { MOST_PLACES = 256 }; /* a place in a window is a byte */
     Window *w = &c->w;
@@ -212,13 +229,19 @@ static cf_status parse_block(Words *words, OpCase *c) {
         if (number_is_next(words)) FORWARD(take_number(words, "a pool's size", 1, &w->S));
     }
     FORWARD(take_slope(words, &c->slope));
-    FAIL_IF(w->R > w->H || w->S > w->W, CF_BAD_USE, "a %dx%d pool does not fit into %dx%d pixels", w->R, w->S, w->H,
-            w->W);
+    FORWARD(check_pool(w->R, w->S, w->H, w->W));
     FAIL_IF((long long)w->R * w->S > MOST_PLACES, CF_BAD_USE, "a pool has at most %d places, not %dx%d", MOST_PLACES,
             w->R, w->S);
     w->P = w->H / w->R;
     w->Q = w->W / w->S;
     return CF_OK;
+}
+
+static cf_status parse_stem(Words *words, OpCase *c) {
+    FORWARD(parse_filters(words, c));
+    if (take_word(words, "pool")) FORWARD(take_number(words, "a pool's size", 1, &c->pool));
+    FORWARD(take_slope(words, &c->slope));
+    return check_pool(c->pool, c->pool, c->w.P, c->w.Q);
 }
 
 /* Behind the problem's own words: a pass, or nothing. */
@@ -253,19 +276,20 @@ static cf_status check_size(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
     double values = fmax(images_size(w->N, w->C, w->H, w->W), images_size(w->N, w->K, w->P, w->Q));
-    if (c->kind == OP_CONV) values = fmax(values, images_size(w->K, w->C, w->R, w->S));
+    if (c->kind == OP_CONV || c->kind == OP_STEM) values = fmax(values, images_size(w->K, w->C, w->R, w->S));
     if (c->kind == OP_DENSE)
         values = fmax(fmax((double)d->N * d->inputs, (double)d->N * d->outputs), (double)d->inputs * d->outputs);
     FAIL_IF(values > most_values, CF_BAD_USE, "an array of %.0f values is too large: at most %.0f", values,
             most_values);
-    FAIL_IF(op_flops(c) > most_flops, CF_BAD_USE,
-            "%.3g operations are too many for the reference that results are compared with: at most %.3g", op_flops(c),
-            most_flops);
     for (int p = 0; p < OP_PASSES; p++) {
         OpCase in_pass = *c;
         in_pass.pass = (OpPass)p;
-        FAIL_IF(op_has_pass(c->kind, (OpPass)p) && op_terms(&in_pass) > most_terms, CF_BAD_USE,
-                "sums of %.0f products would not be exact: at most %.0f", op_terms(&in_pass), most_terms);
+        if (!op_has_pass(c->kind, (OpPass)p)) continue;
+        FAIL_IF(op_flops(&in_pass) > most_flops, CF_BAD_USE,
+                "%.3g operations are too many for the reference that results are compared with: at most %.3g",
+                op_flops(&in_pass), most_flops);
+        FAIL_IF(op_terms(&in_pass) > most_terms, CF_BAD_USE, "sums of %.0f products would not be exact: at most %.0f",
+                op_terms(&in_pass), most_terms);
     }
     return CF_OK;
 }
@@ -276,17 +300,22 @@ static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
     const char *kind = words.word[0] ? words.word[0] : "";
     words.at = 1;
     c->slope = 1;
+    c->pool = 1;
     if (strcmp(kind, "conv") == 0) {
         c->kind = OP_CONV;
-        FORWARD(parse_conv(&words, c));
+        FORWARD(parse_filters(&words, c));
     } else if (strcmp(kind, "dense") == 0) {
         c->kind = OP_DENSE;
         FORWARD(parse_dense(&words, c));
     } else if (strcmp(kind, "block") == 0) {
         c->kind = OP_BLOCK;
         FORWARD(parse_block(&words, c));
+    } else if (strcmp(kind, "stem") == 0) {
+        c->kind = OP_STEM;
+        FORWARD(parse_stem(&words, c));
     } else
-        return FAIL(CF_BAD_USE, "it begins with conv, dense or block, not \"%s\"%s", kind, text_hint(kind, kind_words));
+        return FAIL(CF_BAD_USE, "it begins with conv, dense, block or stem, not \"%s\"%s", kind,
+                    text_hint(kind, kind_words));
     FORWARD(parse_pass(&words, c, has_pass));
     return check_size(c);
 }
@@ -300,13 +329,18 @@ cf_status op_parse(const char *text, OpCase *parsed, bool *has_pass) {
 void op_print(const OpCase *c, char text[OP_TEXT]) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
-    char second[16] = "", slope[32] = "";
+    bool filters = c->kind == OP_CONV || c->kind == OP_STEM;
+    char second[16] = "", pool[24] = "", slope[32] = "";
+    if (filters && w->pad_w != w->pad_h) snprintf(second, sizeof second, " %d", w->pad_w);
+    if (c->pool > 1) snprintf(pool, sizeof pool, " pool %d", c->pool);
+    if (c->slope < 1) snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
     if (c->kind == OP_CONV) {
-        if (w->pad_w != w->pad_h) snprintf(second, sizeof second, " %d", w->pad_w);
         snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s", w->N, w->C, w->H, w->W, w->K, w->R,
                  w->S, w->stride, w->pad_h, second);
+    } else if (c->kind == OP_STEM) {
+        snprintf(text, OP_TEXT, "stem %dx%dx%dx%d %d %dx%d pad %d%s%s%s", w->N, w->C, w->H, w->W, w->K, w->R, w->S,
+                 w->pad_h, second, pool, slope);
     } else if (c->kind == OP_DENSE) {
-        if (c->slope < 1) snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
         snprintf(text, OP_TEXT, "dense %dx%d %d%s%s", d->N, d->inputs, d->outputs, slope, d->float_out ? " float" : "");
     } else {
         if (w->S != w->R) snprintf(second, sizeof second, " %d", w->S);
@@ -328,7 +362,7 @@ static double taps_inside(int extent, int taps, int stride, int pad, int outputs
 double op_flops(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
-    if (c->kind == OP_BLOCK) return 0;
+    if (c->kind == OP_BLOCK || c->pass == OP_MOMENTS) return 0;
     if (c->kind == OP_DENSE) return 2.0 * d->N * d->inputs * d->outputs;
     return 2.0 * w->N * w->K * w->C * taps_inside(w->H, w->R, w->stride, w->pad_h, w->P) *
            taps_inside(w->W, w->S, w->stride, w->pad_w, w->Q);
@@ -337,12 +371,14 @@ double op_flops(const OpCase *c) {
 double op_terms(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
+    /* A stem's gradients are multiples of a slope's step. */
+    int steps = c->slope > 0 && c->slope < 1 ? STEPS_OF_SLOPE : 1;
     if (c->kind == OP_BLOCK) return 0;
     switch (c->pass) {
     case OP_BACKWARD_DATA:
         return c->kind == OP_DENSE ? d->outputs : (double)w->K * w->R * w->S;
     case OP_BACKWARD_WEIGHTS:
-        return c->kind == OP_DENSE ? d->N : (double)w->N * w->P * w->Q;
+        return c->kind == OP_DENSE ? d->N : (double)w->N * w->P * w->Q * steps;
     default:
         return c->kind == OP_DENSE ? d->inputs : (double)w->C * w->R * w->S;
     }

@@ -142,32 +142,32 @@ typedef struct OpsRun {
 
 static void print_op(const OpsRun *run, const OpCase *c, const OpResult *r) {
     char text[OP_TEXT];
-    bool block = c->kind == OP_BLOCK;
-    double peak = block ? run->machine.bandwidth : machine_peak(&run->machine, c->precision);
-    double rate = block ? r->bandwidth : r->gflops;
+    bool by_bytes = op_flops(c) == 0;
+    double peak = by_bytes ? run->machine.bandwidth : machine_peak(&run->machine, c->precision);
+    double rate = by_bytes ? r->bandwidth : r->gflops;
     op_print(c, text);
-    printf("%-40s %-16s %-4s %10.1f us %7.1f %-7s %6.1f %%  %-8.2g %s\n", text, op_pass_words[c->pass],
-           precision_words[c->precision], 1e6 * r->seconds, rate, block ? "GB/s" : "GFLOP/s", 100 * rate / peak,
+    printf("%-44s %-16s %-4s %10.1f us %7.1f %-7s %6.1f %%  %-8.2g %s\n", text, op_pass_words[c->pass],
+           precision_words[c->precision], 1e6 * r->seconds, rate, by_bytes ? "GB/s" : "GFLOP/s", 100 * rate / peak,
            r->residual, r->passed ? "PASS" : "FAIL");
     if (run->a->lines || !r->passed) printf("    %s\n", r->repeat);
     fflush(stdout);
 }
 
-/* Null where a figure has no meaning: the share of peak of a block, a residual with a NaN. */
+/* Null where a figure has no meaning: the share of peak where no operations are counted, a residual with a NaN. */
 static json_t *figure(bool has_meaning, double value) {
     return has_meaning && isfinite(value) ? json_real(value) : json_null();
 }
 
 static json_t *op_json(const OpsRun *run, const OpCase *c, const OpResult *r) {
     char problem[OP_TEXT], text[OP_TEXT + 32];
-    bool block = c->kind == OP_BLOCK;
+    bool by_bytes = op_flops(c) == 0;
     op_print(c, problem);
     snprintf(text, sizeof text, "%s %s", problem, op_pass_words[c->pass]);
     return json_pack(
         "{s:s s:s s:i s:f s:o s:o s:o s:o s:o s:b s:s}", "case", text, "precision", precision_words[c->precision],
-        "threads", run->machine.threads, "microseconds", 1e6 * r->seconds, "gflops", figure(!block, r->gflops),
-        "share_of_peak", figure(!block, r->gflops / machine_peak(&run->machine, c->precision)), "gb_s",
-        figure(block, r->bandwidth), "share_of_bandwidth", figure(block, r->bandwidth / run->machine.bandwidth),
+        "threads", run->machine.threads, "microseconds", 1e6 * r->seconds, "gflops", figure(!by_bytes, r->gflops),
+        "share_of_peak", figure(!by_bytes, r->gflops / machine_peak(&run->machine, c->precision)), "gb_s",
+        figure(by_bytes, r->bandwidth), "share_of_bandwidth", figure(by_bytes, r->bandwidth / run->machine.bandwidth),
         "residual", figure(true, r->residual), "passed", r->passed, "repeat", r->repeat);
 }
 
@@ -233,20 +233,22 @@ const Command command_bench_ops = {
     .summary = "time of single operations, as a share of the machine's peak, and their results against the reference",
     .usage = "[--case TEXT] [--precision f32|bf16] [--threads T]",
     .description =
-        "Runs convolutions and dense layers forward, backward to the data and backward to the weights, and "
-        "blocks (batch norm, activation and pool), each thread on arrays of its own. Prints the median time of a "
-        "slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted) and the share of "
-        "the peak measured "
-        "on the same threads, from arrays that stay in the caches. For blocks: GB/s, each array counted once, "
-        "and the share of the measured memory bandwidth, from arrays that lie where a training step has them: what "
-        "it has just written in the nearest caches, the rest in those of a batch of 128, so that the share may be "
-        "above 100 %. Then the largest "
+        "Runs convolutions and dense layers forward, backward to the data and backward to the weights, "
+        "blocks (batch norm, activation and pool) and stems (the network's first convolution and its block as one "
+        "operation), each thread on arrays of its own. Prints the median time of a "
+        "slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted; a stem's backward "
+        "counts as its convolution's, though a pool passes few gradients on) and the share of the peak measured on the "
+        "same threads. For blocks and a stem's moments: GB/s, each array counted once, and the share of the measured "
+        "memory bandwidth. The arrays of products stay in the caches; those of blocks and stems lie where a training "
+        "step has them: what it has just written in the nearest caches, the rest in those of a batch of 128, so that "
+        "the share may be above 100 %. Then the largest "
         "difference from the plain reference on small integers, over the largest value: PASS if every value is "
         "the same, or in bf16 the same but for its rounding. The exit status is 1 if a case fails.\n\n"
         "A case is one of\n\n"
-        "  conv NxCxHxW K RxS [stride T] [pad P [Q]]   forward | backward-data | backward-weights\n"
-        "  dense NxI K [slope X] [float]               forward | backward-data | backward-weights\n"
-        "  block NxCxHxW [pool R [S]] [slope X]        moments | forward | sums | backward\n\n"
+        "  conv NxCxHxW K RxS [stride T] [pad P [Q]]          forward | backward-data | backward-weights\n"
+        "  dense NxI K [slope X] [float]                      forward | backward-data | backward-weights\n"
+        "  block NxCxHxW [pool R [S]] [slope X]               moments | forward | sums | backward\n"
+        "  stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]  moments | forward | backward-weights\n\n"
         "with N images (of a slice; for dense of the batch), C channels, K filters or outputs, I inputs; slope is "
         "the activation's (0: ReLU, 1: none), float makes the outputs float32 in any precision. Without a pass: "
         "all of them.\n\n"
