@@ -19,7 +19,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 native=$(cd "$1" && pwd) build=$(realpath -m "$2")
 cross=aarch64-linux-gnu system=$build/system
 # What is computed: random numbers, generated data, kernels, engines, plans, and a training in miniature.
-tests="rng slices portable hand pen street street_camera street_outline generated_set kernels conv_dense matrix_product features
+tests="rng slices portable hand pen street street_camera street_outline generated_set kernels stem conv_dense matrix_product features
 plan optimizer golden model_file layout_kernels fit"
 
 skipped='' failed=''
