@@ -3,6 +3,8 @@
 #include "nn/instruction_sets.h"
 #include "nn/problems.h"
 
+#include "base/numbers.h"
+
 #include <stdio.h>
 
 enum { IMAGES = 4, SLICES = 2, LAST = 3, TOTAL = (SLICES - 1) * IMAGES + LAST }; /* the last slice is not full */
@@ -166,14 +168,8 @@ static void near(const char *what, size_t problem, const Engine *e, double got, 
     fail();
 }
 
-static double largest_of(const float *values, size_t count) {
-    double largest = 0;
-    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)values[i]));
-    return largest;
-}
-
 static void compare(const Case *c, size_t problem, const Results *got, const Results *wanted) {
-    double rounding = c->e->kernels->element == 2 ? 0x1p-8 : 0, size = largest_of(wanted->dw, weights_of(&c->w));
+    double rounding = c->e->kernels->element == 2 ? 0x1p-8 : 0, size = (double)largest_magnitude(wanted->dw, weights_of(&c->w));
     for (size_t k = 0; k < (size_t)c->w.K; k++) {
         near("mean", problem, c->e, got->mean[k], wanted->mean[k], 1e-9 * (1 + fabs(wanted->mean[k])));
         near("variance", problem, c->e, got->variance[k], wanted->variance[k], 1e-6 * (1 + wanted->variance[k]));
