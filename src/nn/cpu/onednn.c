@@ -296,10 +296,11 @@ static cf_status build_forward(Conv *conv, int threads) {
     return reorder_new(&conv->pack_forward, conv->layout.plain, argument_layout(&conv->forward, DNNL_ARG_WEIGHTS));
 }
 
-/* Where oneDNN has matrix instructions (AMX), it is the faster one. */
+/* Where oneDNN has matrix instructions (AMX), it is the faster one in bfloat16. */
 static const ConvKernels *choose_kernels(dnnl_data_type_t type) {
     bool amx = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
-    return type == dnnl_bf16 && !amx ? cpu_kernel_set(cpu_engine_bf16()->kernels)->conv : NULL;
+    if (type == dnnl_bf16) return amx ? NULL : cpu_kernel_set(cpu_engine_bf16()->kernels)->conv;
+    return cpu_kernel_set(cpu_engine()->kernels)->conv;
 }
 
 static cf_status build_backward_weights(Conv *conv, int threads) {
