@@ -36,8 +36,9 @@ enum {
 
 #ifdef KERNEL_BF16
 enum {
-    GROUP = 2,       /* images whose values are multiplied together */
-    PACKED = true,   /* x and dy, as above */
+    GROUP = 2,     /* images whose values are multiplied together */
+    PACKED = true, /* x and dy, as above */
+    LEAST_CHANNELS = 1,
     FEW_CHANNELS = 4 /* fewer are too few for a tile: it takes channels of several taps */
 };
 typedef uint32_t Value; /* of one image and, in the upper half, of the next */
@@ -56,7 +57,12 @@ INLINE V add_products(Operand a, Operand b, V sum) {
     return (V)_mm512_dpbf16_ps((__m512)sum, a, b);
 }
 #else
-enum { GROUP = 1, PACKED = false, FEW_CHANNELS = 0 };
+enum {
+    GROUP = 1,
+    PACKED = false,
+    LEAST_CHANNELS = MOST_VECTORS == 4 ? 4 : 5, /* with less, sums wait for each other */
+    FEW_CHANNELS = 0
+};
 typedef float Value;
 typedef V Operand;
 
@@ -209,6 +215,7 @@ typedef struct Tile {
     const Value *x, *dy;
     size_t row[MOST_ROWS];                                        /* from x to the row's first value */
     size_t x_pixel, x_line, x_image, dy_pixel, dy_line, dy_image; /* from one to the next */
+    size_t x_row; /* from one line of x to the next, of which x_line skips some */
     int images, lines, pixels, vectors;
     int last;        /* filters in the last vector */
     bool goes_on;    /* the slot holds sums already */
@@ -329,7 +336,7 @@ static void multiply_channels(const Window *w, Tile *t, Range channels, int p, i
             Range across = range_inside(s, w->stride, w->pad_w, w->W, w->Q);
             t->lines = down.end - down.at, t->pixels = across.end - across.at;
             if (t->lines > 0 && t->pixels > 0) {
-                t->x = x + (size_t)(down.at * w->stride + r + top) * (t->x_line / (size_t)w->stride) +
+                t->x = x + (size_t)(down.at * w->stride + r + top) * t->x_row +
                        (size_t)(across.at * w->stride + s + left) * (size_t)w->C;
                 t->dy = dy + (size_t)down.at * t->dy_line + (size_t)across.at * t->dy_pixel;
             }
@@ -343,8 +350,7 @@ static void multiply_rows(const Window *w, Tile *t, Range rows, float *slot) {
     const int taps = w->R * w->S, count = rows.end - rows.at;
     for (int k = 0; k < count; k++) {
         int row = rows.at + k, c = row / taps, tap = row % taps;
-        t->row[k] =
-            (size_t)(tap / w->S) * (t->x_line / (size_t)w->stride) + (size_t)(tap % w->S) * (size_t)w->C + (size_t)c;
+        t->row[k] = (size_t)(tap / w->S) * t->x_row + (size_t)(tap % w->S) * (size_t)w->C + (size_t)c;
     }
     t->slot_row = (size_t)t->vectors * LANES, t->slot = slot + (size_t)rows.at * t->slot_row;
     multiply_tile[t->vectors - 1][count - 1](t);
@@ -370,7 +376,8 @@ static Tile lay_chunk(const Window *w, const Chunk *chunk, const void *x, const 
     const size_t C = (size_t)w->C, stride = (size_t)w->stride;
     const size_t line = (size_t)(PACKED ? chunk->width : w->W) * C;
     Tile t = {.images = chunk->groups, .lines = chunk->lines, .pixels = w->Q};
-    t.x_pixel = stride * C, t.x_line = stride * line, t.x_image = (size_t)(PACKED ? chunk->height : w->H) * line;
+    t.x_pixel = stride * C, t.x_line = stride * line, t.x_row = line,
+    t.x_image = (size_t)(PACKED ? chunk->height : w->H) * line;
 #ifdef KERNEL_BF16
     Value *x_pairs = scratch, *dy_pairs = x_pairs + packed_values(w, chunk);
     pack_x(w, chunk, x, n, p, x_pairs);
@@ -427,6 +434,7 @@ static void unpack(const Window *w, const float *slot, float *dw) {
 
 extern const ConvKernels PASTE(conv_kernels_, KERNEL_ISA);
 const ConvKernels PASTE(conv_kernels_, KERNEL_ISA) = {
+    .least_channels = LEAST_CHANNELS,
     .scratch_size = scratch_size,
     .slot_size = slot_size,
     .backward_weights = backward_weights,

@@ -7,6 +7,7 @@
 
 /* Of any window; they work on one thread and keep no state but the scratch. */
 typedef struct ConvKernels {
+    int least_channels;                      /* with fewer, oneDNN is faster */
     size_t (*scratch_size)(const Window *w); /* bytes that a thread needs, or 0; at a multiple of 64 */
     size_t (*slot_size)(const Window *w);    /* floats of a slice's weight gradient in the kernels' own order */
     /* slot = the weight gradient of w->N images; x [N][H][W][C] and dy [N][P][Q][K] are elements. */
