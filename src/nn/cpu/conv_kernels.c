@@ -1,32 +1,92 @@
-/* The kernels of nn/cpu/conv_kernels.h, where the instruction set multiplies bfloat16 (AVX512_BF16); nothing elsewhere.
+/* The kernels of nn/cpu/conv_kernels.h in float32, from AVX2 on, and in bfloat16, where the instruction set multiplies it
+ * (AVX512_BF16); nothing elsewhere.
  *
  *   dw[k][c][r][s] = sum over images n and output pixels (p, q) of dy[n][p][q][k] * x[n][p * stride + r - pad][...][c]
  *
- * The instruction adds two products to each float lane, of values that are neighbours in memory. Here they are those of the
- * same pixel in two images: x and dy are packed as pairs of images, in the order they have, so nothing is transposed, and
- * any stride, padding and odd width is as good as another. In a tile, 6 channels of x meet 64 of dy in registers: their pairs
- * of x are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0, but where
- * there are so few channels that a tile takes those of several taps.
+ * In a tile, 6 channels of x meet 4 vectors of filters of dy in registers (2 where there are but 16 registers): the values of x
+ * are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0. So nothing is
+ * transposed, and any stride, padding and odd width is as good as another.
  *
- * As many images, or lines of them, are packed at once as stay in a core's second cache; the sums of several go on in the
- * slot. The slot: blocks of up to 64 filters, each [C][R][S][filters of the block, rounded up to 16].
+ * In float32, x and dy are read where they lie. The instruction of bfloat16 adds two products to each float lane, of values
+ * that are neighbours in memory. Here they are those of the same pixel in two images: x and dy are packed as pairs of images,
+ * with padding, in the order they have. Where there are very few channels, a tile then takes those of several taps.
+ *
+ * As many images, or lines of them, go by at once as stay in a core's second cache; the sums of several go on in the slot. The
+ * slot: blocks of the filters of a tile, each [C][R][S][filters of the block, rounded up to LANES].
  */
 #include "nn/cpu/conv_kernels.h"
 
 #include "nn/cpu/vectors.h"
 
-#ifdef __AVX512BF16__
+#ifdef __AVX2__
 
 enum {
-    MOST_VECTORS = 4,        /* of 16 filters, in a tile */
-    BLOCK = 64,              /* filters in a block: those of a tile */
-    MOST_ROWS = 12,          /* channels of x in a tile */
-    FEW_CHANNELS = 4,        /* fewer are too few for a tile: it takes channels of several taps */
-    MOST_PACKED = 512 << 10, /* bytes: half of a core's second cache */
-    STREAMED = 2 << 20       /* bytes: a slot so large has left the caches before anyone reads it */
+#ifdef __AVX512F__
+    MOST_VECTORS = 4, /* of filters, in a tile */
+#else
+    MOST_VECTORS = 2,
+#endif
+    BLOCK = MOST_VECTORS * LANES, /* filters in a block: those of a tile */
+    MOST_ROWS = 12,               /* channels of x in a tile */
+    MOST_CACHED = 512 << 10,      /* bytes: half of a core's second cache */
+    STREAMED = 2 << 20            /* bytes: a slot so large has left the caches before anyone reads it */
 };
 
-typedef uint32_t Pair; /* a value of one image and, in the upper half, of the next */
+/* ---- What a tile multiplies ---- */
+
+#ifdef KERNEL_BF16
+enum {
+    GROUP = 2,     /* images whose values are multiplied together */
+    PACKED = true, /* x and dy, as above */
+    LEAST_CHANNELS = 1,
+    FEW_CHANNELS = 4 /* fewer are too few for a tile: it takes channels of several taps */
+};
+typedef uint32_t Value; /* of one image and, in the upper half, of the next */
+typedef __m512bh Operand;
+
+INLINE Operand load_operand(const Value *from, int n) {
+    (void)n; /* pairs of 0 fill the last vector */
+    return (Operand)_mm512_loadu_si512(from);
+}
+
+INLINE Operand broadcast(Value value) {
+    return (Operand)_mm512_set1_epi32((int)value);
+}
+
+INLINE V add_products(Operand a, Operand b, V sum) {
+    return (V)_mm512_dpbf16_ps((__m512)sum, a, b);
+}
+#else
+enum {
+    GROUP = 1,
+    PACKED = false,
+    LEAST_CHANNELS = MOST_VECTORS == 4 ? 4 : 5, /* with less, sums wait for each other */
+    FEW_CHANNELS = 0
+};
+typedef float Value;
+typedef V Operand;
+
+INLINE Operand load_operand(const Value *from, int n) {
+    return load_float(from, n);
+}
+
+INLINE Operand broadcast(Value value) {
+    return all_lanes(value);
+}
+
+INLINE V add_products(Operand a, Operand b, V sum) {
+    return multiply_add(a, b, sum);
+}
+#endif
+
+/* Past the caches, which need not read it first; `to` is at a multiple of a vector. */
+INLINE void stream(float *to, V v) {
+#ifdef __AVX512F__
+    _mm512_stream_ps(to, (__m512)v);
+#else
+    _mm256_stream_ps(to, (__m256)v);
+#endif
+}
 
 static int smaller(int a, int b) {
     return a < b ? a : b;
@@ -40,44 +100,52 @@ static int round_up(int count, int to) {
     return (count + to - 1) / to * to;
 }
 
-/* What is packed at once: whole images, or lines of one pair of them. */
+/* What goes by at once: whole images, or lines of one group of them. */
 typedef struct Chunk {
-    int pairs, lines;  /* lines of the output */
+    int groups, lines; /* lines of the output */
     int height, width; /* pixels of x that their windows touch, padding and all */
-    size_t x_size;     /* pairs */
 } Chunk;
 
-static Chunk chunk_of(const Window *w, int pairs, int lines) {
-    Chunk chunk = {pairs, lines, (lines - 1) * w->stride + w->R, (w->Q - 1) * w->stride + w->S, 0};
-    chunk.x_size = (size_t)pairs * (size_t)chunk.height * (size_t)chunk.width * (size_t)w->C;
-    return chunk;
+static Chunk chunk_of(const Window *w, int groups, int lines) {
+    return (Chunk){groups, lines, (lines - 1) * w->stride + w->R, (w->Q - 1) * w->stride + w->S};
 }
 
-static size_t packed_size(const Window *w, const Chunk *chunk) {
-    size_t dy = (size_t)chunk->pairs * (size_t)chunk->lines * (size_t)w->Q * (size_t)round_up(w->K, LANES);
-    return (chunk->x_size + LANES + dy) * sizeof(Pair);
+#ifdef KERNEL_BF16
+/* Of x, packed, rounded up to a vector. */
+static size_t packed_values(const Window *w, const Chunk *chunk) {
+    size_t values = (size_t)chunk->groups * (size_t)chunk->height * (size_t)chunk->width * (size_t)w->C;
+    return (values + LANES - 1) / LANES * LANES;
 }
+
+static size_t cached_size(const Window *w, const Chunk *chunk) {
+    size_t dy = (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q * (size_t)round_up(w->K, LANES);
+    return (packed_values(w, chunk) + LANES + dy) * sizeof(Value);
+}
+#else
+/* What the tiles of the same channels and filters read again for each tap: a block of dy, and lines of the cache of x. */
+static size_t cached_size(const Window *w, const Chunk *chunk) {
+    size_t dy = (size_t)chunk->lines * (size_t)w->Q * BLOCK;
+    size_t x = (size_t)chunk->height * (size_t)chunk->width * (size_t)smaller(w->C, 16);
+    return (size_t)chunk->groups * (x + dy) * sizeof(Value);
+}
+#endif
 
 static Chunk largest_chunk(const Window *w) {
-    Chunk chunk = chunk_of(w, (w->N + 1) / 2, w->P);
-    while (chunk.pairs > 1 && packed_size(w, &chunk) > MOST_PACKED) chunk = chunk_of(w, (chunk.pairs + 1) / 2, w->P);
-    while (chunk.lines > 1 && packed_size(w, &chunk) > MOST_PACKED) chunk = chunk_of(w, 1, (chunk.lines + 1) / 2);
+    Chunk chunk = chunk_of(w, (w->N + GROUP - 1) / GROUP, w->P);
+    while (chunk.groups > 1 && cached_size(w, &chunk) > MOST_CACHED) chunk = chunk_of(w, (chunk.groups + 1) / 2, w->P);
+    while (chunk.lines > 1 && cached_size(w, &chunk) > MOST_CACHED) chunk = chunk_of(w, 1, (chunk.lines + 1) / 2);
     return chunk;
-}
-
-static size_t scratch_size(const Window *w) {
-    Chunk chunk = largest_chunk(w);
-    return packed_size(w, &chunk);
 }
 
 static size_t slot_size(const Window *w) {
     return (size_t)w->R * (size_t)w->S * (size_t)w->C * (size_t)round_up(w->K, LANES);
 }
 
+#ifdef KERNEL_BF16
 /* ---- Packing ---- */
 
 /* to[i] = the pair of a[i] and b[i]; b NULL: of a[i] and 0. Pairs of 0 fill the last vector. */
-INLINE void interleave(const uint16_t *a, const uint16_t *b, size_t count, Pair *to) {
+INLINE void interleave(const uint16_t *a, const uint16_t *b, size_t count, Value *to) {
     for (size_t i = 0; i < count; i += LANES) {
         __mmask16 lanes = (__mmask16)(count - i < LANES ? 0xffff >> (LANES - (count - i)) : 0xffff);
         __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, a + i)), high = _mm512_setzero_si512();
@@ -91,11 +159,11 @@ static const uint16_t *image_at(const uint16_t *images, const Window *w, int n, 
 }
 
 /* [pair][height][width][C]: what the windows of lines p, ... of images n, ... touch. Up to a vector behind it is written. */
-static void pack_x(const Window *w, const Chunk *chunk, const uint16_t *x, int n, int p, Pair *to) {
+static void pack_x(const Window *w, const Chunk *chunk, const uint16_t *x, int n, int p, Value *to) {
     size_t line = (size_t)chunk->width * (size_t)w->C, row = (size_t)w->W * (size_t)w->C;
     int pixels_left = smaller(w->pad_w, chunk->width), pixels_inside = smaller(w->W, chunk->width - pixels_left);
     size_t left = (size_t)pixels_left * (size_t)w->C, inside = (size_t)pixels_inside * (size_t)w->C;
-    for (int i = 0; i < chunk->pairs; i++) {
+    for (int i = 0; i < chunk->groups; i++) {
         const uint16_t *a = image_at(x, w, n + 2 * i, (size_t)w->H * row);
         const uint16_t *b = image_at(x, w, n + 2 * i + 1, (size_t)w->H * row);
         for (int h = p * w->stride - w->pad_h, end = h + chunk->height; h < end; h++, to += line) {
@@ -111,15 +179,15 @@ static void pack_x(const Window *w, const Chunk *chunk, const uint16_t *x, int n
 }
 
 /* For each block of filters [pair][line][Q][filters of the block]. */
-static void pack_dy(const Window *w, const Chunk *chunk, const uint16_t *dy, int n, int p, Pair *to) {
+static void pack_dy(const Window *w, const Chunk *chunk, const uint16_t *dy, int n, int p, Value *to) {
     const size_t K = (size_t)w->K, size = (size_t)w->P * (size_t)w->Q * K, first = (size_t)p * (size_t)w->Q * K;
     const size_t pixels = (size_t)chunk->lines * (size_t)w->Q;
-    for (int i = 0; i < chunk->pairs; i++) {
+    for (int i = 0; i < chunk->groups; i++) {
         const uint16_t *a = image_at(dy, w, n + 2 * i, size) + first, *b = image_at(dy, w, n + 2 * i + 1, size);
         if (b) b += first;
         for (size_t k = 0; k < K; k += BLOCK) {
             size_t count = K - k < BLOCK ? K - k : BLOCK, room = (count + LANES - 1) / LANES * LANES;
-            Pair *pixel = to + k * (size_t)chunk->pairs * pixels + (size_t)i * pixels * room;
+            Value *pixel = to + k * (size_t)chunk->groups * pixels + (size_t)i * pixels * room;
             if (room == K) { /* as dy lies: one block, and full */
                 interleave(a, b, pixels * K, pixel);
                 continue;
@@ -130,17 +198,30 @@ static void pack_dy(const Window *w, const Chunk *chunk, const uint16_t *dy, int
     }
 }
 
+static size_t scratch_size(const Window *w) {
+    Chunk chunk = largest_chunk(w);
+    return cached_size(w, &chunk);
+}
+#else
+static size_t scratch_size(const Window *w) {
+    (void)w;
+    return 0;
+}
+#endif
+
 /* ---- A tile: rows (channels at taps) times vectors of filters, over the pixels of a chunk ---- */
 
 typedef struct Tile {
-    const Pair *x, *dy;
-    size_t row[MOST_ROWS];                              /* from x to the row's first value */
-    size_t x_pixel, x_line, x_image, dy_line, dy_image; /* from one to the next */
+    const Value *x, *dy;
+    size_t row[MOST_ROWS];                                        /* from x to the row's first value */
+    size_t x_pixel, x_line, x_image, dy_pixel, dy_line, dy_image; /* from one to the next */
+    size_t x_row; /* from one line of x to the next, of which x_line skips some */
     int images, lines, pixels, vectors;
+    int last;        /* filters in the last vector */
     bool goes_on;    /* the slot holds sums already */
-    float *slot;     /* the first row's vectors * 16 */
+    bool streams;    /* it goes past the caches */
+    float *slot;     /* the first row's vectors * LANES */
     size_t slot_row; /* from one row to the next */
-    bool streams;    /* the slot goes past the caches, which need not read it first */
 } Tile;
 
 /* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the
@@ -148,36 +229,44 @@ typedef struct Tile {
 #define EACH_VECTOR(what, i) what(i, 0) what(i, 1) what(i, 2) what(i, 3)
 #define EACH_ROW(what)       what(0) what(1) what(2) what(3) what(4) what(5) what(6) what(7) what(8) what(9) what(10) what(11)
 
+/* In float32 a tile's rows are neighbours: no register need hold where they are. */
+#ifdef KERNEL_BF16
+#define ROW(i) t->row[i]
+#else
+#define ROW(i) i
+#endif
+
 INLINE void multiply(const Tile *t, int rows, int vectors) {
-    __m512 sums[MOST_ROWS][MOST_VECTORS];
-    __m512bh filters[MOST_VECTORS], pair;
+    V sums[MOST_ROWS][4];
+    Operand filters[4], channel;
+    const int last = t->last;
 #define START(i, v)                                                                                                    \
     if (i < rows && v < vectors)                                                                                       \
-        sums[i][v] = t->goes_on ? _mm512_loadu_ps(t->slot + i * t->slot_row + v * LANES) : _mm512_setzero_ps();
+        sums[i][v] = t->goes_on ? load_float(t->slot + i * t->slot_row + v * LANES, LANES) : (V){0};
 #define LOAD(i, v)                                                                                                     \
-    if (v < vectors) filters[v] = (__m512bh)_mm512_loadu_si512(dy + v * LANES);
+    if (v < vectors) filters[v] = load_operand(dy + v * LANES, v < vectors - 1 ? LANES : last);
 #define ADD(i, v)                                                                                                      \
-    if (v < vectors) sums[i][v] = _mm512_dpbf16_ps(sums[i][v], filters[v], pair);
+    if (v < vectors) sums[i][v] = add_products(filters[v], channel, sums[i][v]);
 #define END(i, v)                                                                                                      \
     if (i < rows && v < vectors) {                                                                                     \
         if (t->streams)                                                                                                \
-            _mm512_stream_ps(t->slot + i * t->slot_row + v * LANES, sums[i][v]);                                       \
+            stream(t->slot + i * t->slot_row + v * LANES, sums[i][v]);                                                 \
         else                                                                                                           \
-            _mm512_storeu_ps(t->slot + i * t->slot_row + v * LANES, sums[i][v]);                                       \
+            store_float(t->slot + i * t->slot_row + v * LANES, sums[i][v], LANES);                                     \
     }
 #define START_ROW(i) EACH_VECTOR(START, i)
 #define ADD_ROW(i)                                                                                                     \
     if (i < rows) {                                                                                                    \
-        pair = (__m512bh)_mm512_set1_epi32((int)x[t->row[i]]);                                                         \
+        channel = broadcast(x[ROW(i)]);                                                                                \
         EACH_VECTOR(ADD, i)                                                                                            \
     }
 #define END_ROW(i) EACH_VECTOR(END, i)
     EACH_ROW(START_ROW)
     for (int image = 0; image < t->images; image++)
         for (int line = 0; line < t->lines; line++) {
-            const Pair *x = t->x + (size_t)image * t->x_image + (size_t)line * t->x_line;
-            const Pair *dy = t->dy + (size_t)image * t->dy_image + (size_t)line * t->dy_line;
-            for (int q = 0; q < t->pixels; q++, x += t->x_pixel, dy += vectors * LANES) {
+            const Value *x = t->x + (size_t)image * t->x_image + (size_t)line * t->x_line;
+            const Value *dy = t->dy + (size_t)image * t->dy_image + (size_t)line * t->dy_line;
+            for (int q = 0; q < t->pixels; q++, x += t->x_pixel, dy += t->dy_pixel) {
                 EACH_VECTOR(LOAD, 0)
                 EACH_ROW(ADD_ROW)
             }
@@ -203,15 +292,22 @@ INLINE void multiply(const Tile *t, int rows, int vectors) {
     static void multiply_##rows##_##vectors(const Tile *t) {                                                           \
         multiply(t, rows, vectors);                                                                                    \
     }
+#define NAME(rows, vectors) multiply_##rows##_##vectors,
+typedef void (*TileFn)(const Tile *t);
+#ifdef __AVX512F__
 TWELVE(TILE, 1)
 TWELVE(TILE, 2)
 EIGHT(TILE, 3)
 SIX(TILE, 4)
-
-#define NAME(rows, vectors) multiply_##rows##_##vectors,
-static void (*const multiply_tile[MOST_VECTORS][MOST_ROWS])(const Tile *) = {
+static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {
     {TWELVE(NAME, 1)}, {TWELVE(NAME, 2)}, {EIGHT(NAME, 3)}, {SIX(NAME, 4)}};
 static const int most_rows[MOST_VECTORS] = {12, 12, 8, 6};
+#else
+TWELVE(TILE, 1)
+SIX(TILE, 2)
+static const TileFn multiply_tile[MOST_VECTORS][MOST_ROWS] = {{TWELVE(NAME, 1)}, {SIX(NAME, 2)}};
+static const int most_rows[MOST_VECTORS] = {12, 6};
+#endif
 
 /* ---- The tiles of a chunk ---- */
 
@@ -225,71 +321,106 @@ static Range range_inside(int tap, int stride, int pad, int length, int count) {
     return (Range){at, last < 0 ? at : larger(at, smaller(count, last / stride + 1))};
 }
 
-/* Rows start, start + step, ... of [C][R][S] in as few tiles as possible, as even as possible. */
-static void multiply_rows(const Window *w, const Chunk *chunk, Tile *t, int start, int step, float *slot) {
-    int taps = w->R * w->S, count = w->C * taps / step;
-    int most = most_rows[t->vectors - 1], tiles = (count + most - 1) / most;
-    t->slot_row = (size_t)(step * t->vectors * LANES);
-    for (int i = 0; i < tiles; i++) {
-        int first = count * i / tiles, rows = count * (i + 1) / tiles - first;
-        for (int k = 0; k < rows; k++) {
-            int row = start + (first + k) * step, c = row / taps, tap = row % taps;
-            t->row[k] = ((size_t)(tap / w->S) * (size_t)chunk->width + (size_t)(tap % w->S)) * (size_t)w->C + (size_t)c;
+/* Channels at..end-1 at each tap. What they meet of x and dy stays in the caches from tap to tap. */
+static void multiply_channels(const Window *w, Tile *t, Range channels, int p, int lines, float *slot) {
+    const Value *x = t->x + channels.at, *dy = t->dy;
+    const size_t taps = (size_t)w->R * (size_t)w->S, room = (size_t)t->vectors * LANES;
+    const int rows = channels.end - channels.at;
+    const int top = PACKED ? 0 : p * w->stride - w->pad_h, left = PACKED ? 0 : -w->pad_w; /* the first tap's, in x */
+    t->slot = slot + (size_t)channels.at * taps * room, t->slot_row = taps * room;
+    for (int k = 0; k < rows; k++) t->row[k] = (size_t)k;
+    for (int r = 0; r < w->R; r++) {
+        Range down = range_inside(r, w->stride, w->pad_h, w->H, w->P);
+        down = (Range){smaller(larger(down.at - p, 0), lines), smaller(down.end - p, lines)};
+        for (int s = 0; s < w->S; s++, t->slot += room) {
+            Range across = range_inside(s, w->stride, w->pad_w, w->W, w->Q);
+            t->lines = down.end - down.at, t->pixels = across.end - across.at;
+            if (t->lines > 0 && t->pixels > 0) {
+                t->x = x + (size_t)(down.at * w->stride + r + top) * t->x_row +
+                       (size_t)(across.at * w->stride + s + left) * (size_t)w->C;
+                t->dy = dy + (size_t)down.at * t->dy_line + (size_t)across.at * t->dy_pixel;
+            }
+            multiply_tile[t->vectors - 1][rows - 1](t);
         }
-        t->slot = slot + (size_t)(start + first * step) * (size_t)t->vectors * LANES;
-        multiply_tile[t->vectors - 1][rows - 1](t);
     }
 }
 
-/* A block of filters: x and dy are packed, the latter of these filters; p is the chunk's first line. */
-static void multiply_block(const Window *w, const Chunk *chunk, Tile *t, int p, float *slot) {
-    const size_t line = (size_t)chunk->width * (size_t)w->C, pixel = (size_t)t->vectors * LANES;
-    const Pair *x = t->x, *dy = t->dy;
-    t->x_pixel = (size_t)w->stride * (size_t)w->C, t->x_line = (size_t)w->stride * line;
-    t->x_image = (size_t)chunk->height * line;
-    t->dy_line = (size_t)w->Q * pixel, t->dy_image = (size_t)chunk->lines * t->dy_line;
-    t->images = chunk->pairs, t->lines = chunk->lines, t->pixels = w->Q;
-    if (w->C < FEW_CHANNELS) {
-        multiply_rows(w, chunk, t, 0, 1, slot);
-        return;
+/* Rows at..end-1 of [C][R][S]. */
+static void multiply_rows(const Window *w, Tile *t, Range rows, float *slot) {
+    const int taps = w->R * w->S, count = rows.end - rows.at;
+    for (int k = 0; k < count; k++) {
+        int row = rows.at + k, c = row / taps, tap = row % taps;
+        t->row[k] = (size_t)(tap / w->S) * t->x_row + (size_t)(tap % w->S) * (size_t)w->C + (size_t)c;
     }
-    for (int r = 0; r < w->R; r++)
-        for (int s = 0; s < w->S; s++) {
-            Range lines = range_inside(r, w->stride, w->pad_h, w->H, w->P);
-            Range pixels = range_inside(s, w->stride, w->pad_w, w->W, w->Q);
-            lines = (Range){smaller(larger(lines.at - p, 0), chunk->lines), smaller(lines.end - p, chunk->lines)};
-            t->x = x + (size_t)lines.at * t->x_line + (size_t)pixels.at * t->x_pixel;
-            t->dy = dy + (size_t)lines.at * t->dy_line + (size_t)pixels.at * pixel;
-            t->lines = lines.end - lines.at, t->pixels = pixels.end - pixels.at;
-            multiply_rows(w, chunk, t, r * w->S + s, w->R * w->S, slot);
-        }
+    t->slot_row = (size_t)t->vectors * LANES, t->slot = slot + (size_t)rows.at * t->slot_row;
+    multiply_tile[t->vectors - 1][count - 1](t);
+}
+
+/* A block of filters, in as few tiles as possible, as even as possible; p is the chunk's first line. */
+static void multiply_block(const Window *w, const Chunk *chunk, const Tile *block, int p, float *slot) {
+    const bool few = w->C < FEW_CHANNELS;
+    const int count = few ? w->C * w->R * w->S : w->C, most = most_rows[block->vectors - 1];
+    const int tiles = (count + most - 1) / most;
+    for (int i = 0; i < tiles; i++) {
+        Tile t = *block;
+        Range range = {count * i / tiles, count * (i + 1) / tiles};
+        if (few)
+            multiply_rows(w, &t, range, slot);
+        else
+            multiply_channels(w, &t, range, p, chunk->lines, slot);
+    }
+}
+
+/* Lines p, ... of images n, ...: all but what depends on the filters. */
+static Tile lay_chunk(const Window *w, const Chunk *chunk, const void *x, const void *dy, int n, int p, void *scratch) {
+    const size_t C = (size_t)w->C, stride = (size_t)w->stride;
+    const size_t line = (size_t)(PACKED ? chunk->width : w->W) * C;
+    Tile t = {.images = chunk->groups, .lines = chunk->lines, .pixels = w->Q};
+    t.x_pixel = stride * C, t.x_line = stride * line, t.x_row = line,
+    t.x_image = (size_t)(PACKED ? chunk->height : w->H) * line;
+#ifdef KERNEL_BF16
+    Value *x_pairs = scratch, *dy_pairs = x_pairs + packed_values(w, chunk);
+    pack_x(w, chunk, x, n, p, x_pairs);
+    pack_dy(w, chunk, dy, n, p, dy_pairs);
+    t.x = x_pairs, t.dy = dy_pairs;
+#else
+    (void)scratch;
+    t.x = (const Value *)x + (size_t)n * t.x_image;
+    t.dy = (const Value *)dy + ((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q * (size_t)w->K;
+#endif
+    return t;
+}
+
+/* The same of filters k, ... */
+static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k) {
+    const int filters = smaller(w->K - k, BLOCK);
+    t.vectors = (filters + LANES - 1) / LANES, t.last = filters - (t.vectors - 1) * LANES;
+    t.dy_pixel = (size_t)(PACKED ? t.vectors * LANES : w->K), t.dy_line = (size_t)w->Q * t.dy_pixel;
+    t.dy_image = (size_t)(PACKED ? chunk->lines : w->P) * t.dy_line;
+    t.dy += (size_t)k * (PACKED ? (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q : 1);
+    return t;
 }
 
 static void backward_weights(const Window *w, const void *x, const void *dy, void *scratch, float *slot) {
     const Chunk most = largest_chunk(w);
     const size_t rows = (size_t)w->R * (size_t)w->S * (size_t)w->C;
-    const bool once = 2 * most.pairs >= w->N && most.lines == w->P;
-    const bool streams = once && slot_size(w) * sizeof *slot >= STREAMED && (uintptr_t)slot % 64 == 0;
-    Pair *x_pairs = scratch, *dy_pairs = x_pairs + (most.x_size + LANES - 1) / LANES * LANES;
-    for (int n = 0; n < w->N; n += 2 * most.pairs)
+    const bool once = GROUP * most.groups >= w->N && most.lines == w->P;
+    const bool streams = once && slot_size(w) * sizeof *slot >= STREAMED && (uintptr_t)slot % sizeof(V) == 0;
+    for (int n = 0; n < w->N; n += GROUP * most.groups)
         for (int p = 0; p < w->P; p += most.lines) {
-            Chunk chunk = chunk_of(w, smaller(most.pairs, (w->N - n + 1) / 2), smaller(most.lines, w->P - p));
-            size_t pixels = (size_t)chunk.pairs * (size_t)chunk.lines * (size_t)w->Q;
-            pack_x(w, &chunk, x, n, p, x_pairs);
-            pack_dy(w, &chunk, dy, n, p, dy_pairs);
+            Chunk chunk =
+                chunk_of(w, smaller(most.groups, (w->N - n + GROUP - 1) / GROUP), smaller(most.lines, w->P - p));
+            Tile all = lay_chunk(w, &chunk, x, dy, n, p, scratch);
+            all.goes_on = n || p, all.streams = streams;
             for (int k = 0; k < w->K; k += BLOCK) {
-                Tile tile = {.x = x_pairs,
-                             .dy = dy_pairs + (size_t)k * pixels,
-                             .vectors = (smaller(w->K - k, BLOCK) + LANES - 1) / LANES,
-                             .goes_on = n || p,
-                             .streams = streams};
-                multiply_block(w, &chunk, &tile, p, slot + (size_t)k * rows);
+                Tile block = lay_block(w, &chunk, all, k);
+                multiply_block(w, &chunk, &block, p, slot + (size_t)k * rows);
             }
         }
     if (streams) _mm_sfence(); /* before another thread is told */
 }
 
-/* Turns each block, 16 filters at a time: so many lines of dw the first cache holds. */
+/* Turns each block, a vector of filters at a time: so many lines of dw the first cache holds. */
 static void unpack(const Window *w, const float *slot, float *dw) {
     const size_t rows = (size_t)w->C * (size_t)w->R * (size_t)w->S, K = (size_t)w->K;
     for (size_t k = 0; k < K; k += LANES) {
@@ -303,6 +434,7 @@ static void unpack(const Window *w, const float *slot, float *dw) {
 
 extern const ConvKernels PASTE(conv_kernels_, KERNEL_ISA);
 const ConvKernels PASTE(conv_kernels_, KERNEL_ISA) = {
+    .least_channels = LEAST_CHANNELS,
     .scratch_size = scratch_size,
     .slot_size = slot_size,
     .backward_weights = backward_weights,

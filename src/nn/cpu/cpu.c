@@ -25,14 +25,14 @@ DECLARE_SET(baseline)
 DECLARE_SET(avx2)
 DECLARE_SET(avx512)
 DECLARE_SET(avx512_bf16)
-extern const ConvKernels conv_kernels_avx512_bf16;
+extern const ConvKernels conv_kernels_avx2, conv_kernels_avx512, conv_kernels_avx512_bf16;
 #endif
 
 static const KernelSet kernel_sets[] = {
     {KERNEL_SET(baseline), NULL},
 #if defined(__x86_64__)
-    {KERNEL_SET(avx2), NULL},
-    {KERNEL_SET(avx512), NULL},
+    {KERNEL_SET(avx2), &conv_kernels_avx2},
+    {KERNEL_SET(avx512), &conv_kernels_avx512},
     {KERNEL_SET(avx512_bf16), &conv_kernels_avx512_bf16},
 #endif
 };

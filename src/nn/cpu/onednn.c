@@ -296,10 +296,12 @@ static cf_status build_forward(Conv *conv, int threads) {
     return reorder_new(&conv->pack_forward, conv->layout.plain, argument_layout(&conv->forward, DNNL_ARG_WEIGHTS));
 }
 
-/* Where oneDNN has matrix instructions (AMX), it is the faster one. */
-static const ConvKernels *choose_kernels(dnnl_data_type_t type) {
+/* Where oneDNN has matrix instructions (AMX), it is the faster one in bfloat16. */
+static const ConvKernels *choose_kernels(const Window *w, dnnl_data_type_t type) {
     bool amx = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
-    return type == dnnl_bf16 && !amx ? cpu_kernel_set(cpu_engine_bf16()->kernels)->conv : NULL;
+    const Engine *e = type == dnnl_bf16 ? cpu_engine_bf16() : cpu_engine();
+    const ConvKernels *kernels = type == dnnl_bf16 && amx ? NULL : cpu_kernel_set(e->kernels)->conv;
+    return kernels && w->C >= kernels->least_channels ? kernels : NULL;
 }
 
 static cf_status build_backward_weights(Conv *conv, int threads) {
@@ -339,7 +341,7 @@ static cf_status conv_make(const Window *w, dnnl_data_type_t type, bool training
     FORWARD(memory_new(1, sizeof *made, &made));
     made->w = *w;
     made->training = training;
-    made->kernels = choose_kernels(type);
+    made->kernels = choose_kernels(w, type);
     cf_status status = build_conv(made, type, input_gradient, threads);
     if (status) {
         conv_free(made);
