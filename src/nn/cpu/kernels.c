@@ -262,8 +262,6 @@ INLINE Places choose_place(PickMask mask, int place, Places places) {
 #endif
 }
 
-typedef uint8_t Bytes __attribute__((vector_size(LANES)));
-
 INLINE void store_places(uint8_t *to, Places places, int n) {
 #if defined(__AVX512F__)
     if (n == WIDE)
@@ -277,13 +275,7 @@ INLINE void store_places(uint8_t *to, Places places, int n) {
 }
 
 INLINE void load_places(const uint8_t *from, int n, VI part[PARTS]) {
-#if defined(__AVX512F__)
-    part[0] = (VI)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_lanes(n), from));
-#else
-    Bytes bytes = {0};
-    memcpy(&bytes, from, (size_t)n);
-    part[0] = __builtin_convertvector(bytes, VI);
-#endif
+    part[0] = load_bytes(from, n);
 }
 #endif
 

@@ -156,8 +156,7 @@ INLINE void write_rows(const Product *p, size_t columns, bool plain, bool float_
             const int n = lanes_at((int)columns, (int)c);
             V v = load_float(sum + r * sum_row + c, n);
             if (!plain && bias) v += load_float(bias + c, n);
-            if (!plain)
-                v = choose(greater(v, (V){0}), v, v * slope); /* NaN stays NaN: what has diverged must not look sound */
+            if (!plain) v = where_positive(v, v, slope); /* NaN stays NaN: what has diverged must not look sound */
             if (float_out)
                 store_float((float *)(void *)out + at, v, n);
             else

@@ -283,10 +283,8 @@ INLINE Channels load_channels(const Block *b, int c, int n) {
 
 INLINE V norm_and_activate(const Channels *ch, V x, float slope) {
     V v = (x - ch->mean) * ch->scale + ch->shift;
-    return choose(greater(v, (V){0}), v, v * slope);
+    return where_positive(v, v, slope);
 }
-
-typedef uint8_t Bytes __attribute__((vector_size(LANES)));
 
 INLINE void store_places(uint8_t *to, VI where, int n) {
     Bytes bytes = __builtin_convertvector(where, Bytes);
@@ -393,8 +391,7 @@ typedef V Gradient;
 
 /* The gradient behind the activation, as it stands in memory. */
 INLINE V gradient_at(const T *y, const T *dy, float slope, int n) {
-    V d = load(dy, n);
-    d = choose(greater(load(y, n), (V){0}), d, d * slope);
+    V d = where_positive(load(y, n), load(dy, n), slope);
 #ifdef KERNEL_BF16
     d = widen(narrow(d));
 #endif
@@ -403,12 +400,7 @@ INLINE V gradient_at(const T *y, const T *dy, float slope, int n) {
 
 /* Of a pool's window: the picked pixel has the gradient, the others 0. */
 INLINE void window_gradients(V d, const uint8_t *place, int n, Gradient g[GRADIENTS]) {
-    Bytes bytes = {0};
-    if (n == LANES)
-        memcpy(&bytes, place, sizeof bytes);
-    else
-        for (int i = 0; i < n; i++) bytes[i] = place[i];
-    VI where = __builtin_convertvector(bytes, VI);
+    const VI where = load_bytes(place, n);
 #pragma GCC unroll 4
     for (int j = 0; j < GRADIENTS; j++) {
 #ifdef KERNEL_BF16

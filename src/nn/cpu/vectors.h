@@ -188,6 +188,20 @@ INLINE void store_float(float *to, V v, int n) {
 #endif
 }
 
+/* ---- Bytes in memory, likewise; as whole numbers ---- */
+
+typedef uint8_t Bytes __attribute__((vector_size(LANES)));
+
+INLINE VI load_bytes(const uint8_t *from, int n) {
+#if defined(__AVX512F__)
+    return (VI)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_lanes(n), from));
+#else
+    Bytes bytes = {0};
+    memcpy(&bytes, from, (size_t)n);
+    return __builtin_convertvector(bytes, VI);
+#endif
+}
+
 /* ---- Elements in memory: float32, or bfloat16 rounded to nearest even ---- */
 
 #ifdef KERNEL_BF16
