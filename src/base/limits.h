@@ -30,7 +30,8 @@ enum {
     MOST_JPEG_MEMORY = 1 << 30,   /* that libjpeg may take, beside the decoded pixels */
     MOST_TIFF_BLOCK = 1 << 29,    /* that libtiff may take at once: a strip or tile, unpacked */
     DEFLATE_RATIO = 1040,         /* deflate packs at most 1032 bytes into one: what claims more is damaged */
-    MAX_CLASSES = 256,
+    MAX_CLASSES =
+        10000, /* of a set or a network; ImageNet's networks have 1,000, the largest flora and fauna sets 10,000 */
     LONGEST_NAME = 255, /* bytes of a class's name */
 };
 /* Pixels of a whole set, in bytes: 64 GiB. */

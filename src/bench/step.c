@@ -32,7 +32,7 @@ cf_status random_set(Shape input, size_t count, cf_set **set) {
         rng_block(&stream, i / 16, words);
         memcpy((*set)->pixels + i, words, bytes - i < sizeof words ? bytes - i : sizeof words);
     }
-    for (size_t i = 0; i < count; i++) (*set)->labels[i] = (unsigned char)(i % CLASSES);
+    for (size_t i = 0; i < count; i++) (*set)->labels[i] = (uint16_t)(i % CLASSES);
     return set_seal(*set);
 }
 

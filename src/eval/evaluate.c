@@ -24,10 +24,10 @@ void overlap_tell(const Overlap *o, size_t count) {
 
 /* Keeps the images whose class the model knows, by name. */
 static cf_status choose_images(const cf_model *model, const cf_subset *subset, Evaluation *e) {
-    int class_of[MAX_CLASSES];
-    classes_match(subset->set, (const char *const *)model->class_names, model->classes, class_of);
+    int *class_of;
     FORWARD(memory_new(subset->count, sizeof *e->images, &e->images));
-    FORWARD(memory_new(subset->count, 1, &e->labels));
+    FORWARD(memory_new(subset->count, sizeof *e->labels, &e->labels));
+    FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
     for (size_t i = 0; i < subset->count; i++) {
         int label = class_of[subset->set->labels[subset->images[i]]];
         if (label < 0) {
@@ -35,8 +35,9 @@ static cf_status choose_images(const cf_model *model, const cf_subset *subset, E
             continue;
         }
         e->images[e->count] = subset->images[i];
-        e->labels[e->count++] = (unsigned char)label;
+        e->labels[e->count++] = (uint16_t)label;
     }
+    free(class_of);
     FAIL_IF(!e->count, CF_BAD_USE, "none of the %zu images of %s has a class that the model knows (%s, %s ..)",
             subset->count, subset->set->name, model->class_names[0], model->class_names[model->classes - 1]);
     if (e->left_out)

@@ -18,9 +18,9 @@ typedef struct Overlap {
 void overlap_tell(const Overlap *overlap, size_t count);
 
 typedef struct Evaluation {
-    uint32_t *images;      /* [count] indices into the set */
-    unsigned char *labels; /* [count] as the model's classes */
-    float *probabilities;  /* [count][model->classes] */
+    uint32_t *images;     /* [count] indices into the set */
+    uint16_t *labels;     /* [count] as the model's classes */
+    float *probabilities; /* [count][model->classes] */
     size_t count;
     size_t left_out;    /* images of classes that the model does not know */
     char *const *files; /* the set's (image_set.h), borrowed; NULL: images without files of their own */

@@ -7,8 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static cf_status count_predictions(const float *probabilities, const unsigned char *labels, size_t count,
-                                   Metrics *metrics) {
+static cf_status count_predictions(const float *probabilities, const uint16_t *labels, size_t count, Metrics *metrics) {
     size_t classes = (size_t)metrics->classes;
     double loss = 0;
     for (size_t i = 0; i < count; i++) {
@@ -78,7 +77,7 @@ void metrics_score(Metrics *metrics) {
     summarize(metrics);
 }
 
-cf_status metrics_new(const float *probabilities, const unsigned char *labels, size_t count, int classes,
+cf_status metrics_new(const float *probabilities, const uint16_t *labels, size_t count, int classes,
                       const char *const *class_names, Metrics *metrics) {
     Metrics made = {.summary = {.count = count}, .classes = classes, .class_names = class_names};
     cf_status status;

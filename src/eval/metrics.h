@@ -28,7 +28,7 @@ typedef struct Metrics {
 
 /* `probabilities` [count][classes], `labels` [count]. The prediction is the first largest probability. The loss is
  * -log p(label), summed in double; a probability that was rounded to 0 counts as FLT_MIN, 87.3 in the loss. */
-cf_status metrics_new(const float *probabilities, const unsigned char *labels, size_t count, int classes,
+cf_status metrics_new(const float *probabilities, const uint16_t *labels, size_t count, int classes,
                       const char *const *class_names, Metrics *metrics);
 void metrics_free(Metrics *metrics);
 /* Fills per_class and all of the summary but the loss from the confusion matrix and summary.count; all that begins zeroed. */

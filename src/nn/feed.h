@@ -12,14 +12,14 @@ typedef struct Feed {
         *ready; /* [images][H][W][C], borrowed: images that are prepared already, without labels, instead of a set */
     Preparation *preparation;
     Shape input;
-    int class_of[MAX_CLASSES]; /* the set's label -> the network's class, or -1 */
+    int *class_of; /* [classes of the set] label -> the network's class, or -1 */
     int threads;
     size_t scratch_stride;
     float *scratch; /* per thread */
 } Feed;
 
-/* class_of[label of the set] = the network's class of the same name, or -1. */
-void classes_match(const cf_set *set, const char *const *class_names, int classes, int class_of[MAX_CLASSES]);
+/* (*class_of)[label of the set] = the network's class of the same name, or -1. Release with free(). */
+cf_status classes_match(const cf_set *set, const char *const *class_names, int classes, int **class_of);
 
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed);

@@ -22,6 +22,7 @@ cf_status model_new(const char *name_or_line, Shape data, const char *const *cla
         goto failed;
     }
     FORWARD_TO(failed, parameters_initialise(&made->parameters, seed));
+    FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
     for (; made->classes < classes; made->classes++)
         FORWARD_TO(failed, memory_copy_string(class_names[made->classes], &made->class_names[made->classes]));
     *model = made;
@@ -34,21 +35,21 @@ failed:
 void cf_model_free(cf_model *model) {
     if (!model) return;
     for (int c = 0; c < model->classes; c++) free(model->class_names[c]);
+    free(model->class_names);
     parameters_free(&model->parameters);
     layer_list_free(&model->layers);
     free(model);
 }
 
-void subset_class_names(const cf_subset *subset, const char *names[MAX_CLASSES]) {
-    for (int c = 0; c < subset->classes; c++) names[c] = subset->set->class_names[subset->class_labels[c]];
-}
-
 cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    const char *names[MAX_CLASSES];
-    Shape shape = {all->set->channels, all->set->height, all->set->width};
-    subset_class_names(all, names);
-    return model_new(name_or_line, shape, names, all->classes, seed, model);
+    const char **names;
+    const Shape shape = {all->set->channels, all->set->height, all->set->width};
+    FORWARD(memory_new((size_t)all->classes, sizeof *names, &names));
+    for (int c = 0; c < all->classes; c++) names[c] = all->set->class_names[all->class_labels[c]];
+    const cf_status status = model_new(name_or_line, shape, names, all->classes, seed, model);
+    free(names);
+    return status;
 }
 
 cf_status engine_choose(cf_engine engine, cf_precision *precision, const Engine **chosen) {

@@ -10,14 +10,12 @@ struct cf_model {
     LayerList layers;
     Parameters parameters;
     int classes;
-    char *class_names[MAX_CLASSES];
+    char **class_names; /* [classes] */
 };
 
 /* Class names are copied. Weights are drawn from `seed`. */
 cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
                     cf_model **model);
-/* The names of the classes that take part in a subset, in order; pointers live as long as the set. */
-void subset_class_names(const cf_subset *subset, const char *names[MAX_CLASSES]);
 
 /* ---- Weights among the tensors of a file (model.safetensors, checkpoint.safetensors) ---- */
 

@@ -11,7 +11,7 @@
 #define assert_near(got, wanted, tolerance) assert_true(fabs((got) - (wanted)) <= (tolerance))
 
 /* Probabilities whose largest is the wanted class: 0.7, the rest shared. */
-static Metrics score(const unsigned char *truth, const unsigned char *predicted, size_t count, int classes,
+static Metrics score(const uint16_t *truth, const uint16_t *predicted, size_t count, int classes,
                      const char *const *names) {
     Metrics metrics;
     float *probabilities;
@@ -41,7 +41,7 @@ static const char *const three[] = {"class 0", "class 1", "class 2"};
 /* The example of scikit-learn's documentation of classification_report, and the text it prints with digits=4.
  */
 static Metrics documented_example(void) {
-    static const unsigned char truth[] = {0, 1, 2, 2, 2}, predicted[] = {0, 0, 2, 2, 1};
+    static const uint16_t truth[] = {0, 1, 2, 2, 2}, predicted[] = {0, 0, 2, 2, 1};
     return score(truth, predicted, 5, 3, three);
 }
 
@@ -95,7 +95,7 @@ static void test_zero_division_is_told(void **state) {
     (void)state;
     /* "owl" is neither there nor predicted (two 0/0), "cat" is there and never predicted (one). */
     static const char *const names[] = {"a very long class name", "été", "cat", "owl"};
-    static const unsigned char truth[] = {0, 0, 1, 2}, predicted[] = {0, 1, 1, 0};
+    static const uint16_t truth[] = {0, 0, 1, 2}, predicted[] = {0, 1, 1, 0};
     Metrics metrics = score(truth, predicted, 4, 4, names);
     assert_int_equal(metrics.undefined, 3);
     assert_true(metrics.per_class[2].precision == 0 && metrics.per_class[3].recall == 0);
@@ -113,7 +113,7 @@ static void test_zero_division_is_told(void **state) {
 static void test_confusion_layout(void **state) {
     (void)state;
     static const char *const names[] = {"1", "frog"};
-    unsigned char truth[12] = {0}, predicted[12] = {0};
+    uint16_t truth[12] = {0}, predicted[12] = {0};
     truth[11] = predicted[11] = 1;
     Metrics metrics = score(truth, predicted, 12, 2, names);
     char *text = text_of(&metrics, metrics_print_confusion);
@@ -155,7 +155,7 @@ static void test_wilson_known_values(void **state) {
 static void test_first_largest_wins_and_loss_stays_finite(void **state) {
     (void)state;
     static const float probabilities[] = {0.5f, 0.5f, 1, 0};
-    static const unsigned char labels[] = {1, 1};
+    static const uint16_t labels[] = {1, 1};
     Metrics metrics;
     assert_ok(metrics_new(probabilities, labels, 2, 2, three, &metrics));
     assert_int_equal(metrics.confusion[2], 2); /* both true 1, predicted 0 */
@@ -166,7 +166,7 @@ static void test_first_largest_wins_and_loss_stays_finite(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     const float nan_row[] = {0.5f, NAN, 0.5f}, row[] = {0.2f, 0.3f, 0.5f};
-    const unsigned char label = 0, beyond = 3;
+    const uint16_t label = 0, beyond = 3;
     Metrics metrics;
     assert_fails(metrics_new(row, &label, 0, 3, three, &metrics), CF_BAD_USE, "no example");
     assert_fails(metrics_new(nan_row, &label, 1, 3, three, &metrics), CF_BAD_INPUT, "class 1 for example 0 is");
@@ -216,7 +216,7 @@ static void test_json(void **state) {
 static void test_json_of_a_name_that_is_no_utf8(void **state) {
     (void)state;
     static const char *const names[] = {"a", "caf\xe9"};
-    static const unsigned char labels[] = {0, 1};
+    static const uint16_t labels[] = {0, 1};
     Metrics metrics = score(labels, labels, 2, 2, names);
     json_t *json = NULL;
     assert_ok(metrics_json(&metrics, &json));

@@ -38,7 +38,7 @@ static cf_set *made_set(void) {
 
 static uint64_t take_set(cf_set *set, uint64_t before) {
     uint64_t sum = checksum(before, set->pixels, IMAGES * PIXELS);
-    sum = checksum(sum, set->labels, IMAGES);
+    sum = checksum(sum, set->labels, IMAGES * sizeof *set->labels);
     cf_set_free(set);
     return sum;
 }

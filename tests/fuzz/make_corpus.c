@@ -115,7 +115,7 @@ static void make_idx(const Corpus *corpus) {
     for (int kind = 0; kind < 8; kind++) {
         char name[32];
         cf_set *set = make_set(kind & 4 ? 3 : 1, 3, 4);
-        must(idx_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->images,
+        must(idx_write(set, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->images,
                        corpus->labels));
         Bytes images = bytes_read(corpus->images), labels = bytes_read(corpus->labels);
         const unsigned char head[3] = {(unsigned char)(kind & 3), (unsigned char)images.size,
@@ -123,7 +123,7 @@ static void make_idx(const Corpus *corpus) {
         snprintf(name, sizeof name, "kind%d", kind);
         put_joined(corpus, "idx", name, head, sizeof head, &images, &labels);
         if (kind == 0 || kind == 4) put(corpus, "gzip", name, images.bytes, images.size);
-        must(idx_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->packed,
+        must(idx_write(set, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->packed,
                        corpus->labels));
         free(images.bytes);
         images = bytes_read(corpus->packed);
@@ -154,7 +154,7 @@ static void make_mat(const Corpus *corpus) {
         cf_set *set = make_set(channels, 3, 4);
         snprintf(name, sizeof name, "channels%d", channels);
         const char *path = corpus_path(corpus, "mat", name);
-        must(mat_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, path));
+        must(mat_write(set, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, path));
         Bytes file = bytes_read(path), x = inflate_element(&file, &at), y = inflate_element(&file, &at);
         const unsigned char head[3] = {'U', (unsigned char)x.size, (unsigned char)(x.size >> 8)};
         snprintf(name, sizeof name, "inside%d", channels);

@@ -76,7 +76,8 @@ static void the_test_part_is_not_looked_at(void **state) {
         size_t size = set_image_size(f.set);
         if (i) { /* other test images with other labels */
             memset(f.set->pixels + f.set->official_train * size, 77, (f.set->count - f.set->official_train) * size);
-            memset(f.set->labels + f.set->official_train, 0, f.set->count - f.set->official_train);
+            memset(f.set->labels + f.set->official_train, 0,
+                   (f.set->count - f.set->official_train) * sizeof *f.set->labels);
         }
         assert_ok(tune_run(f.split, &f.options));
         lists[i] = trials_of(&f);

@@ -14,22 +14,33 @@ static const char *const part_names[PARTS] = {"train", "validation", "test"};
 
 typedef struct Distribution {
     int classes;
-    const char *names[MAX_CLASSES];
-    double counts[PARTS][MAX_CLASSES];
+    const char **names;    /* [classes] */
+    double *counts[PARTS]; /* [classes] */
     size_t totals[PARTS];
 } Distribution;
 
-static void count_classes(const cf_split *split, Distribution *d) {
+static void distribution_free(Distribution *d) {
+    free(d->names);
+    for (int p = 0; p < PARTS; p++) free(d->counts[p]);
+}
+
+static cf_status count_classes(const cf_split *split, Distribution *d) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
+    const size_t classes = (size_t)all->classes;
+    size_t *counts;
     d->classes = all->classes;
+    FORWARD(memory_new(classes, sizeof *d->names, &d->names));
+    for (int p = 0; p < PARTS; p++) FORWARD(memory_new(classes, sizeof *d->counts[p], &d->counts[p]));
+    FORWARD(memory_new((size_t)all->set->classes, sizeof *counts, &counts));
     for (int p = 0; p < PARTS; p++) {
         const cf_subset *subset = cf_split_part(split, (cf_part)p);
-        size_t counts[MAX_CLASSES];
         subset_class_counts(subset, counts);
         d->totals[p] = subset->count;
         for (int c = 0; c < d->classes; c++) d->counts[p][c] = (double)counts[all->class_labels[c]];
     }
+    free(counts);
     for (int c = 0; c < d->classes; c++) d->names[c] = all->set->class_names[all->class_labels[c]];
+    return CF_OK;
 }
 
 static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, const void *content) {
@@ -53,18 +64,24 @@ static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, 
     return CF_OK;
 }
 
-cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
-    Distribution d = {0};
+static cf_status write_distribution(const FigureBook *book, const Distribution *d) {
     FileDraft csv;
-    count_classes(split, &d);
     FORWARD(book_csv(book, "distribution", &csv));
     fputs("class,train,validation,test\n", csv.stream);
-    for (int c = 0; c < d.classes; c++) {
-        csv_text(csv.stream, d.names[c]);
-        fprintf(csv.stream, ",%.0f,%.0f,%.0f\n", d.counts[0][c], d.counts[1][c], d.counts[2][c]);
+    for (int c = 0; c < d->classes; c++) {
+        csv_text(csv.stream, d->names[c]);
+        fprintf(csv.stream, ",%.0f,%.0f,%.0f\n", d->counts[0][c], d->counts[1][c], d->counts[2][c]);
     }
-    FORWARD(file_commit(&csv));
-    return book_draw(book, "distribution", 310, 360, draw_distribution, &d);
+    return file_commit(&csv);
+}
+
+cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
+    Distribution d = {0};
+    cf_status status = count_classes(split, &d);
+    if (!status) status = write_distribution(book, &d);
+    if (!status) status = book_draw(book, "distribution", 310, 360, draw_distribution, &d);
+    distribution_free(&d);
+    return status;
 }
 
 /* ---- Samples ---- */

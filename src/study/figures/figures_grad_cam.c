@@ -123,13 +123,16 @@ static cf_status add_example(Looks *l, int kind, int place, const Example *x) {
 static cf_status add_kind(Looks *l, int kind, int *count) {
     Example *examples;
     size_t found;
-    bool seen[MAX_CLASSES] = {false};
+    int seen[EXAMPLES];
     cf_status status = CF_OK;
     FORWARD(list_examples(l->evaluation, kind == 1, &examples, &found));
     *count = 0;
     for (size_t i = 0; i < found && *count < EXAMPLES && !status; i++) {
-        if (kind == 1 && seen[examples[i].truth]) continue;
-        seen[examples[i].truth] = true;
+        const int truth = examples[i].truth;
+        int known = 0;
+        while (known < *count && seen[known] != truth) known++;
+        if (kind == 1 && known < *count) continue;
+        seen[*count] = truth;
         status = add_example(l, kind, (*count)++, &examples[i]);
     }
     free(examples);
