@@ -40,8 +40,8 @@ static const size_t MOST_SET_BYTES = (size_t)1 << 36;
 /* ---- Models ---- */
 
 enum {
-    LONGEST_MODEL_LINE = 8192, /* characters */
-    MOST_LAYERS = 200,
+    LONGEST_MODEL_LINE = 65536, /* characters */
+    MOST_LAYERS = 2000,
     LARGEST_LAYER = 1 << 28,   /* values of one image, and weights, of one layer */
     MOST_PARAMETERS = 1 << 28, /* of a network: 1 GiB of float32 */
 };
@@ -55,7 +55,8 @@ enum { MOST_EPOCHS = 100000, MOST_BATCH = 65536 }; /* of a training, a trial too
 
 /* ---- Safetensors ---- */
 
-enum { MOST_TENSORS = 4096, MOST_TENSOR_HEADER = 1 << 20 };
+/* A header of the longest names of classes takes 3 MB. */
+enum { MOST_TENSORS = 16384, MOST_TENSOR_HEADER = 4 << 20 };
 static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
 
 /* ---- The store of a tune ---- */
