@@ -46,6 +46,9 @@ enum {
     MOST_PARAMETERS = 1 << 28, /* of a network: 1 GiB of float32 */
 };
 
+/* Of an evaluation, which holds them all: 8 GiB. */
+static const size_t MOST_PROBABILITIES = (size_t)1 << 31;
+
 /* ---- Training ---- */
 
 enum { MOST_EPOCHS = 100000, MOST_BATCH = 65536 }; /* of a training, a trial too */

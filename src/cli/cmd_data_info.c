@@ -10,6 +10,7 @@
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
 #include "data/split.h"
+#include "eval/metrics.h"
 #include "study/report/report_files.h"
 #include "study/run/run.h"
 
@@ -53,6 +54,8 @@ static void set_defaults(void *parsed) {
 static const cf_part parts[] = {CF_TRAIN, CF_VALIDATION, CF_TEST};
 static const char *const part_keys[] = {"train", "validation", "test"};
 
+enum { FIRST_SHOWN = 10 }; /* of many classes, and as many of the last */
+
 static cf_status count_parts(const cf_split *split, size_t *counts[COUNT_OF(parts)]) {
     const size_t classes = (size_t)cf_split_part(split, CF_ALL)->set->classes;
     FORWARD(memory_new(COUNT_OF(parts) * classes, sizeof *counts[0], &counts[0]));
@@ -74,9 +77,26 @@ static void print_info(const cf_set *set, const cf_split *split, const char *mod
         set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train, validation,
         set->count - set_test_begin(set), set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
     for (int c = 0; c < all->classes; c++) {
-        int label = all->class_labels[c];
+        const int label = all->class_labels[c];
+        if (all->classes >= MANY_CLASSES && c >= FIRST_SHOWN && c < all->classes - FIRST_SHOWN) {
+            if (c == FIRST_SHOWN) printf("  .. %d more classes; --json has all\n", all->classes - 2 * FIRST_SHOWN);
+            continue;
+        }
         printf("  %-16s %10zu %10zu %10zu\n", set->class_names[label], counts[0][label], counts[1][label],
                counts[2][label]);
+    }
+    if (all->classes >= MANY_CLASSES) {
+        size_t fewest[COUNT_OF(parts)], most[COUNT_OF(parts)];
+        for (size_t p = 0; p < COUNT_OF(parts); p++) {
+            fewest[p] = most[p] = counts[p][all->class_labels[0]];
+            for (int c = 1; c < all->classes; c++) {
+                const size_t count = counts[p][all->class_labels[c]];
+                if (count < fewest[p]) fewest[p] = count;
+                if (count > most[p]) most[p] = count;
+            }
+        }
+        printf("  %-16s %10zu %10zu %10zu\n", "fewest of a class", fewest[0], fewest[1], fewest[2]);
+        printf("  %-16s %10zu %10zu %10zu\n", "most of a class", most[0], most[1], most[2]);
     }
     printf("  %-16s %10zu %10zu %10zu\n", "all", cf_subset_count(cf_split_part(split, CF_TRAIN)),
            cf_subset_count(cf_split_part(split, CF_VALIDATION)), cf_subset_count(cf_split_part(split, CF_TEST)));

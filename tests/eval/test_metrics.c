@@ -56,7 +56,8 @@ static void test_documented_example(void **state) {
         assert_near(metrics.per_class[c].f1, expected[c][2], 1e-12);
         assert_int_equal(metrics.per_class[c].support, support[c]);
     }
-    assert_memory_equal(metrics.confusion, confusion, sizeof confusion);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(confusion_at(metrics.cells, metrics.cell_count, i / 3, i % 3), confusion[i]);
     assert_near(metrics.summary.accuracy, 0.6, 1e-12);
     assert_near(metrics.summary.macro_precision, 0.5, 1e-12);
     assert_near(metrics.summary.macro_recall, 5.0 / 9, 1e-12);
@@ -158,7 +159,7 @@ static void test_first_largest_wins_and_loss_stays_finite(void **state) {
     static const uint16_t labels[] = {1, 1};
     Metrics metrics;
     assert_ok(metrics_new(probabilities, labels, 2, 2, three, &metrics));
-    assert_int_equal(metrics.confusion[2], 2); /* both true 1, predicted 0 */
+    assert_int_equal(confusion_at(metrics.cells, metrics.cell_count, 1, 0), 2); /* both true 1, predicted 0 */
     assert_near(metrics.summary.loss, (log(2) + 126 * log(2)) / 2, 1e-6);
     metrics_free(&metrics);
 }
@@ -227,6 +228,58 @@ static void test_json_of_a_name_that_is_no_utf8(void **state) {
     metrics_free(&metrics);
 }
 
+/* Two images of each class, k and k + 1 of 300: the first is right, the second is taken for the next class where k is a multiple
+ * of 3. So of three classes the first has a recall of 1/2, the second a precision of 2/3, the third is perfect. */
+static void test_many_classes(void **state) {
+    (void)state;
+    enum { K = 300 };
+    static char names[K][8];
+    static const char *pointers[K];
+    uint16_t truth[2 * K], predicted[2 * K];
+    for (uint16_t k = 0; k < K; k++) {
+        snprintf(names[k], sizeof names[k], "c%d", k);
+        pointers[k] = names[k];
+        truth[2 * k] = truth[2 * k + 1] = predicted[2 * k] = predicted[2 * k + 1] = k;
+        if (k % 3 == 0) predicted[2 * k + 1] = (uint16_t)(k + 1);
+    }
+    Metrics metrics = score(truth, predicted, 2 * K, K, pointers);
+    assert_int_equal(metrics.cell_count, K + K / 3);
+    assert_near(metrics.per_class[297].f1, 2.0 / 3, 1e-12);
+    assert_near(metrics.per_class[298].f1, 0.8, 1e-12);
+    assert_near(metrics.per_class[299].f1, 1, 1e-12);
+    assert_int_equal(metrics.per_class[298].predicted, 3);
+    int worst[WORST_CLASSES];
+    assert_int_equal(metrics_worst(&metrics, WORST_CLASSES, worst), WORST_CLASSES);
+    for (int i = 0; i < WORST_CLASSES; i++) assert_int_equal(worst[i], 3 * i);
+    metrics.per_class[299].f1 = 0, metrics.per_class[6].support = 1, metrics.per_class[297].support = 3;
+    assert_int_equal(metrics_worst(&metrics, 4, worst), 4);
+    assert_memory_equal(worst, ((const int[]){299, 297, 0, 3}), sizeof(int[4])); /* more examples first */
+    metrics.per_class[299].f1 = 1, metrics.per_class[6].support = 2, metrics.per_class[297].support = 2;
+
+    char *text = text_of(&metrics, metrics_print_report);
+    assert_non_null(strstr(text, " c57 "));
+    assert_null(strstr(text, " c60 "));
+    assert_null(strstr(text, " c1 "));
+    assert_non_null(strstr(text, "the 20 of 300 classes with the lowest F1"));
+    assert_non_null(strstr(text, "accuracy"));
+    free(text);
+    text = text_of(&metrics, metrics_print_confusion);
+    assert_string_equal(text,
+                        "the confusion matrix of 300 classes is not printed: confusion.csv among the figures has it\n");
+    free(text);
+    json_t *json;
+    assert_ok(metrics_json(&metrics, &json));
+    assert_true(json_is_null(json_object_get(json, "confusion")));
+    assert_int_equal(json_array_size(json_object_get(json, "per_class")), K);
+    const json_t *cells = json_object_get(json, "confusion_cells");
+    assert_int_equal(json_array_size(cells), K + K / 3);
+    text = json_dumps(json_array_get(cells, 1), JSON_COMPACT);
+    assert_string_equal(text, "[0,1,1]");
+    free(text);
+    json_decref(json);
+    metrics_free(&metrics);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_documented_example),
@@ -236,6 +289,7 @@ int main(void) {
         cmocka_unit_test(test_wilson_known_values),
         cmocka_unit_test(test_first_largest_wins_and_loss_stays_finite),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_many_classes),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_json_of_a_name_that_is_no_utf8),
     };

@@ -174,11 +174,32 @@ static void test_json_with_temperature(void **state) {
     metrics_free(&e.metrics);
 }
 
+static void test_confused_classes(void **state) {
+    (void)state;
+    /* Of 41 classes 0 and 40 are right, 3 is taken for 5 twice, 5 for 40 and 7 for 5 once. */
+    ConfusionCell cells[] = {{0, 0, 9}, {3, 5, 2}, {5, 40, 1}, {7, 5, 1}, {40, 40, 9}};
+    ClassScore scores[41];
+    for (int c = 0; c < 41; c++) scores[c] = (ClassScore){.support = 9};
+    Metrics metrics = {.classes = 41, .per_class = scores, .cells = cells, .cell_count = 5};
+    int classes[MANY_CLASSES], count;
+    assert_ok(confused_classes(&metrics, classes, &count));
+    assert_int_equal(count, 4);
+    assert_memory_equal(classes, ((const int[]){3, 5, 7, 40}), sizeof(int[4]));
+    metrics.cell_count = 1;
+    assert_ok(confused_classes(&metrics, classes, &count));
+    assert_int_equal(count, 0);
+    metrics.classes = 40;
+    assert_ok(confused_classes(&metrics, classes, &count));
+    assert_int_equal(count, 40);
+    assert_int_equal(classes[39], 39);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs_by_hand),    cmocka_unit_test(test_pairs_against_golden),
-        cmocka_unit_test(test_examples_by_hand), cmocka_unit_test(test_nothing_to_rank),
-        cmocka_unit_test(test_json_and_text),    cmocka_unit_test(test_json_with_temperature),
+        cmocka_unit_test(test_pairs_by_hand),         cmocka_unit_test(test_pairs_against_golden),
+        cmocka_unit_test(test_examples_by_hand),      cmocka_unit_test(test_nothing_to_rank),
+        cmocka_unit_test(test_confused_classes),      cmocka_unit_test(test_json_and_text),
+        cmocka_unit_test(test_json_with_temperature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

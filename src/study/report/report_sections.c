@@ -171,20 +171,25 @@ static void scores_row(FILE *out, const char *name, const json_t *scores, long l
 }
 
 void section_scores(FILE *out, const ReportInput *input) {
-    json_t *item;
-    size_t i;
+    const json_t *classes = json_object_get(input->test, "per_class");
     if (!input->test) {
         html_note(out, "The run has not been tested yet.");
         return;
     }
-    fputs("<div class=\"scroll\"><table class=\"sortable\"><caption>Precision, recall and F1 of each class</caption>\n"
+    fputs("<div class=\"scroll\"><table class=\"sortable\"><caption>Precision, recall and F1 of each class", out);
+    if (input->classes >= MANY_CLASSES)
+        fprintf(out, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input), input->classes);
+    fputs("</caption>\n"
           "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Precision</th><th scope=\"col\" "
           "class=\"n\">"
           "Recall</th><th scope=\"col\" class=\"n\">F1</th><th scope=\"col\" "
           "class=\"n\">Support</th></tr></thead>\n<tbody>\n",
           out);
-    json_array_foreach(json_object_get(input->test, "per_class"), i, item)
-        scores_row(out, report_class(input, (int)i), item, whole(item, "support"));
+    for (int i = 0; i < report_rows(input); i++) {
+        const int c = report_row_class(input, i);
+        const json_t *item = json_array_get(classes, (size_t)c);
+        scores_row(out, report_class(input, c), item, whole(item, "support"));
+    }
     fputs("</tbody><tfoot>\n", out);
     long long n = whole(input->test, "n");
     scores_row(out, "macro average", json_object_get(input->test, "macro"), n);
