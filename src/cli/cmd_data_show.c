@@ -96,13 +96,19 @@ static void choose(const cf_set *set, int label, const ShowArguments *a, uint32_
     }
 }
 
+/* A page has room for so many classes: the first ones. */
+static int row_count(const cf_set *rows) {
+    enum { MOST_ROWS = 100 };
+    return rows->classes < MOST_ROWS ? rows->classes : MOST_ROWS;
+}
+
 /* `rows` is the set whose classes are the rows; NULL: the sample's own. */
 static cf_status sample_make(const char *name, const cf_set *rows, const ShowArguments *a, Sample *sample) {
     uint32_t *list = NULL;
     FORWARD(load(name, a, &sample->set));
     const cf_set *set = sample->set;
     if (!rows) rows = set;
-    const size_t columns = (size_t)a->per_class, places = (size_t)rows->classes * columns;
+    const size_t columns = (size_t)a->per_class, places = (size_t)row_count(rows) * columns;
     const bool generated = generator_named(name);
     FORWARD(data_title(name, &sample->name));
     FORWARD(generated ? memory_copy_string(set->source, &sample->about)
@@ -110,7 +116,7 @@ static cf_status sample_make(const char *name, const cf_set *rows, const ShowArg
     FORWARD(memory_new(places, sizeof *sample->images, &sample->images));
     FORWARD(memory_new(places, sizeof *sample->indices, &sample->indices));
     FORWARD(memory_new(set->official_train, sizeof *list, &list));
-    for (int r = 0; r < rows->classes; r++) {
+    for (int r = 0; r < row_count(rows); r++) {
         int label = rows == set ? r : set_find_class(set, rows->class_names[r]);
         choose(set, label, a, list, sample->images + (size_t)r * columns, sample->indices + (size_t)r * columns);
     }
@@ -152,6 +158,7 @@ static cf_status draw(const Sample *samples, int count, const ShowArguments *a) 
     GridGroup groups[GROUPS];
     char note[160];
     const cf_set *rows = samples[0].set;
+    if (row_count(rows) < rows->classes) notice("the first %d of %d classes are drawn", row_count(rows), rows->classes);
     snprintf(note, sizeof note, "Images of each class chosen from the training part by seed %lld", (long long)a->seed);
     for (int g = 0; g < count; g++)
         groups[g] = (GridGroup){.heading = samples[g].name,
@@ -159,7 +166,7 @@ static cf_status draw(const Sample *samples, int count, const ShowArguments *a) 
                                 .columns = a->per_class,
                                 .images = samples[g].images};
     const ImageGrid grid = {.note = note,
-                            .rows = rows->classes,
+                            .rows = row_count(rows),
                             .row_labels = (const char *const *)rows->class_names,
                             .group_count = count,
                             .groups = groups};
@@ -168,7 +175,7 @@ static cf_status draw(const Sample *samples, int count, const ShowArguments *a) 
 
 static json_t *sample_json(const Sample *sample, const cf_set *rows, const ShowArguments *a) {
     json_t *images = json_object();
-    for (int r = 0; r < rows->classes; r++) {
+    for (int r = 0; r < row_count(rows); r++) {
         json_t *list = json_array();
         for (int c = 0; c < a->per_class; c++) {
             int place = r * a->per_class + c;

@@ -59,6 +59,8 @@ same "two of 300 classes" "$(grep -c '^    "c[0-9]*",\?$' two.json)" 2
 "$CIFRA" eval run1000 --data idx300 --split all --figures none --json >other.json 2>other.err || bad "other data: $(cat other.err)"
 same "classes of other data are matched by name" "$(sed -n 's/^  "n": \([0-9]*\),$/\1/p' other.json)" 2400
 
+check "data show draws what a page holds" "$CIFRA" data show idx1000 --per-class 3 --out shown.png --quiet
+
 # The matrix and the scores of 41 classes are those of the worst, of 40 all of them.
 for k in 40 41; do
     "$MAKE_SET" many "few$k" "$k" 5
