@@ -44,7 +44,8 @@ static cf_status make_rig(Rig *rig, const char *model, Shape input, const Engine
     PlanOptions options = {engine, rig->batch, rig->threads, true, 1};
     FORWARD(plan_new(&rig->model->layers, &rig->model->parameters, &options, &rig->plan));
     FORWARD(feed_new(rig->set, input, (const char *const *)rig->model->class_names, CLASSES, rig->threads, &rig->feed));
-    return optimizer_new(CF_SGD, engine->kernels, 0.9, 0, rig->model->parameters.trainable, &rig->optimizer);
+    return optimizer_new(&(cf_train_options){.momentum = 0.9}, engine->kernels, rig->model->parameters.trainable,
+                         &rig->optimizer);
 }
 
 static void free_rig(Rig *rig) {

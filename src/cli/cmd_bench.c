@@ -6,7 +6,7 @@
 #include "base/slices.h"
 #include "bench/bench.h"
 #include "cli/terminal.h"
-#include "study/run/run.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -9,6 +9,7 @@
 #include "data/split.h"
 #include "study/figures/figures.h"
 #include "study/report/report.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -19,9 +20,9 @@
 typedef struct TrainArguments {
     const char *data, *data_dir, *model, *split, *classes, *limit, *out, *config, *figures;
     DataDials dials;
-    int epochs, batch, optimizer, schedule, patience, threads, precision, engine;
-    double lr, momentum, weight_decay, validation;
-    int64_t seed, split_seed;
+    cf_train_options train;
+    double validation;
+    int64_t split_seed;
     bool unstratified, resume;
 } TrainArguments;
 
@@ -34,31 +35,9 @@ static const Option options[] = {
     DATA_OPTIONS(TrainArguments, dials),
     {"model", "NAME|LINE", OPTION_TEXT, .help = "paper, paper-leaky, mlp, linear, or a model line",
      .default_text = "paper", MEMBER(model)},
-    {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
-     .default_text = "10", MEMBER(epochs)},
-    {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .default_text = "128", MEMBER(batch)},
-    {"optimizer", NULL, OPTION_CHOICE, .choices = optimizer_words, .help = "how weights follow gradients",
-     .default_text = "sgd", MEMBER(optimizer)},
-    {"lr", "X", OPTION_NUMBER, 1e-12, 1e6, .help = "learning rate, the highest of the schedule",
-     .default_text = "0.005", MEMBER(lr)},
-    {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD", .default_text = "0.9", MEMBER(momentum)},
-    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "L2 for sgd and adam, decoupled for adamw",
-     .default_text = "0", MEMBER(weight_decay)},
-    {"schedule", NULL, OPTION_CHOICE, .choices = schedule_words, .help = "of the learning rate over all steps",
-     .default_text = "constant", MEMBER(schedule)},
-    {"patience", "N", OPTION_INTEGER, 0, MOST_EPOCHS,
-     .help = "stop after so many epochs without a lower validation loss; 0: never", .default_text = "5",
-     MEMBER(patience)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words,
-     .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32", .default_text = "f32",
-     MEMBER(precision)},
-    {"engine", NULL, OPTION_CHOICE, .choices = engine_words,
-     .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification",
-     .default_text = "fast", MEMBER(engine)},
-    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of the weights, the order of images and dropout",
-     .default_text = "1", MEMBER(seed)},
+    {.training = cf_train_defaults, MEMBER(train)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", MEMBER(threads)},
+     .default_text = "0", MEMBER(train.threads)},
     {"split", "MODE", OPTION_TEXT,
      .help =
          "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images "
@@ -83,7 +62,8 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(TrainArguments *)parsed = (TrainArguments){.dials = DATA_DIALS_NONE, .figures = "svg"};
+    *(TrainArguments *)parsed =
+        (TrainArguments){.dials = DATA_DIALS_NONE, .figures = "svg", .train = cf_train_defaults()};
 }
 
 static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
@@ -114,26 +94,16 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
 }
 
 static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c) {
-    cf_train_options *t = &c->train;
     FORWARD(apply_texts(a, c));
-    if (options_given(g, "epochs")) t->epochs = a->epochs;
-    if (options_given(g, "batch")) t->batch = a->batch;
-    if (options_given(g, "optimizer")) t->optimizer = (cf_optimizer)a->optimizer;
-    if (options_given(g, "lr")) t->learning_rate = a->lr;
-    if (options_given(g, "momentum")) t->momentum = a->momentum;
-    if (options_given(g, "weight-decay")) t->weight_decay = a->weight_decay;
-    if (options_given(g, "schedule")) t->schedule = (cf_schedule)a->schedule;
-    if (options_given(g, "patience")) t->patience = a->patience;
-    if (options_given(g, "precision")) t->precision = (cf_precision)a->precision;
-    if (options_given(g, "engine")) t->engine = (cf_engine)a->engine;
-    if (options_given(g, "seed")) t->seed = (uint64_t)a->seed;
+    for (const TrainOption *option = train_options; option->name; option++)
+        if (options_given(g, option->flag)) train_option_copy(option, &a->train, &c->train);
     if (options_given(g, "split-seed")) c->split.seed = (uint64_t)a->split_seed;
     if (options_given(g, "validation")) {
         c->split.validation = a->validation;
         c->validation_given = true;
     }
     if (a->unstratified) c->split.stratified = false;
-    t->threads = a->threads;
+    c->train.threads = a->train.threads;
     return CF_OK;
 }
 
@@ -173,10 +143,10 @@ static cf_status default_folder(const RunConfig *c, char **folder) {
 }
 
 static cf_status print_opening(const Run *run) {
-    const cf_train_options *t = &run->config.train;
     const cf_set *set = run->set;
-    char *table, mode[40];
+    char *table, training[TRAIN_OPTIONS_TEXT], mode[40];
     FORWARD(layer_list_table(&run->model->layers, &table));
+    train_options_text(&run->config.train, false, training);
     split_to_text(&run->config.split, mode);
     print_tamed("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data,
                 set->channels, set->height, set->width, run->model->classes,
@@ -184,9 +154,7 @@ static cf_status print_opening(const Run *run) {
                 cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
                 cf_subset_count(cf_split_part(run->split, CF_TEST)), mode);
     printf("model   %s\n%s", run->model->layers.line, table);
-    printf("train   %s, learning rate %g (%s), batch %d, at most %d epochs, seed %llu\n", optimizer_words[t->optimizer],
-           t->learning_rate, schedule_words[t->schedule], t->batch, t->epochs, (unsigned long long)t->seed);
-    printf("engine  %s, %d threads\n", run->engine->name, run->threads);
+    printf("train   %s\nengine  %s, %d threads\n", training, run->engine->name, run->threads);
     fflush(stdout);
     free(table);
     return CF_OK;

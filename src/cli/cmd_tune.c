@@ -11,6 +11,7 @@
 #include "data/split.h"
 #include "study/report/report_tune.h"
 #include "study/run/run.h"
+#include "train/train_options.h"
 #include "tune/tune.h"
 
 #include <math.h>
@@ -23,13 +24,17 @@ typedef struct TuneArguments {
     const char *data, *data_dir, *grid, *split, *classes, *limit, *out, *figures;
     DataDials dials;
     int sampler, pruner, trials, jobs, seeds, leading, lookback, startup, eta, first_rung;
-    int epochs, patience, precision, engine, threads;
-    double momentum, weight_decay, validation;
-    int64_t seed, split_seed;
+    cf_train_options train; /* what the space leaves open */
+    double validation;
+    int64_t split_seed;
     bool unstratified;
 } TuneArguments;
 
 #define MEMBER(name) OPTION_MEMBER(TuneArguments, name)
+
+static cf_train_options default_training(void) {
+    return tune_defaults().train;
+}
 
 static const Option options[] = {
     {"data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path", MEMBER(data)},
@@ -60,25 +65,9 @@ static const Option options[] = {
     {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .default_text = "3", MEMBER(leading)},
     {"jobs", "J", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "trials at once; changes speed, never numbers",
      .default_text = "0: one per thread", MEMBER(jobs)},
-    {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
-     .default_text = "50", MEMBER(epochs)},
-    {"patience", "N", OPTION_INTEGER, 0, MOST_EPOCHS,
-     .help = "end a trial after so many epochs without a lower validation loss; 0: never", .default_text = "5",
-     MEMBER(patience)},
-    {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD, where the space leaves it open", .default_text = "0.9",
-     MEMBER(momentum)},
-    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "where the space leaves it open", .default_text = "0",
-     MEMBER(weight_decay)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words,
-     .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32", .default_text = "f32",
-     MEMBER(precision)},
-    {"engine", NULL, OPTION_CHOICE, .choices = engine_words, .help = "as for cifra train", .default_text = "fast",
-     MEMBER(engine)},
-    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
-     .help = "of weights, order of images and dropout, the same for every trial, and of the sampler",
-     .default_text = "1", MEMBER(seed)},
+    {.training = default_training, MEMBER(train)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "of all trials together; 0: all processors",
-     .default_text = "0", MEMBER(threads)},
+     .default_text = "0", MEMBER(train.threads)},
     {"split", "MODE", OPTION_TEXT, .help = "official, pooled (70/10/20), or at:N; the test part is never looked at",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
     {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
@@ -110,12 +99,8 @@ static void set_defaults(void *parsed) {
                                                .lookback = d.lookback,
                                                .seeds = d.seeds,
                                                .leading = d.leading,
-                                               .epochs = d.train.epochs,
-                                               .patience = d.train.patience,
-                                               .momentum = d.train.momentum,
-                                               .weight_decay = d.train.weight_decay,
+                                               .train = d.train,
                                                .validation = split.validation,
-                                               .seed = (int64_t)d.train.seed,
                                                .split_seed = (int64_t)split.seed};
 }
 
@@ -177,14 +162,7 @@ static void fill_options(const TuneArguments *a, Session *s) {
     t->jobs = a->jobs;
     t->seeds = a->seeds;
     t->leading = a->leading;
-    t->train.epochs = a->epochs;
-    t->train.patience = a->patience;
-    t->train.momentum = a->momentum;
-    t->train.weight_decay = a->weight_decay;
-    t->train.precision = (cf_precision)a->precision;
-    t->train.engine = (cf_engine)a->engine;
-    t->train.seed = (uint64_t)a->seed;
-    t->train.threads = a->threads;
+    t->train = a->train;
 }
 
 static cf_status prepare(const Arguments *given, const TuneArguments *a, Session *s) {
@@ -303,9 +281,9 @@ const Command command_tune = {
         "DIR makes both of a tune that is still under way.\n"
         "\n"
         "A space in YAML has a model, a name or a line with places in braces, and parameters. These are places, or "
-        "optimizer, "
-        "lr, batch, momentum, weight_decay, schedule, patience; each has a list of values or a range (uniform, log, "
-        "integer), which needs --sampler random or tpe:\n"
+        "options of the training by their names in config.json (weight_decay), all but epochs, seed, engine and "
+        "precision; each has a list of values or a range (uniform, log, integer), which needs --sampler random or tpe. "
+        "Options that the space leaves open are those of the command:\n"
         "\n"
         "    model: conv {width} 3x3 | bn | {activation} | maxpool 2 | dense classes\n"
         "    parameters:\n"

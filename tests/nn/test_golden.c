@@ -130,7 +130,8 @@ static void check_trajectory(const Engine *engine, cf_optimizer kind, double rat
     float ours[STEPS];
     set_up(&b, engine, 2);
     Parameters *p = &b.model->parameters;
-    assert_ok(optimizer_new(kind, engine->kernels, 0.9, decay, p->trainable, &optimizer));
+    const cf_train_options options = {.optimizer = kind, .momentum = 0.9, .weight_decay = decay};
+    assert_ok(optimizer_new(&options, engine->kernels, p->trainable, &optimizer));
     for (int s = 0; s < STEPS; s++) {
         step(&b, s % BATCHES, &result);
         ours[s] = (float)(result.loss / N);

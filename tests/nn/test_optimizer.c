@@ -10,7 +10,8 @@ static const Kernels *kernels_at(size_t i) {
 
 static Optimizer make(cf_optimizer kind, size_t i, double momentum, double decay, size_t count) {
     Optimizer o;
-    assert_ok(optimizer_new(kind, kernels_at(i), momentum, decay, count, &o));
+    const cf_train_options options = {.optimizer = kind, .momentum = momentum, .weight_decay = decay};
+    assert_ok(optimizer_new(&options, kernels_at(i), count, &o));
     return o;
 }
 

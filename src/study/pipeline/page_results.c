@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
+#include "train/train_options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,17 +92,14 @@ static void training_table(FILE *out, const json_t *runs) {
 }
 
 static void configuration(FILE *out, const StudySet *set) {
-    const cf_train_options *t = &set->chosen.train;
+    char text[TRAIN_OPTIONS_TEXT];
+    train_options_text(&set->chosen.train, false, text);
     fputs("<pre class=\"line\"><code>", out);
     html_text(out, set->chosen.model);
-    fputs("</code></pre>\n<p>", out);
-    fprintf(out, "%s, %s learning rate %g, batches of %d, %s", optimizer_words[t->optimizer],
-            schedule_words[t->schedule], t->learning_rate, t->batch, precision_words[t->precision]);
     fprintf(out,
-            "; at most %d epochs, patience %d. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a "
-            "page "
-            "of its own, with the network in it to draw for.</p>\n",
-            t->epochs, t->patience, set->name);
+            "</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a page of its "
+            "own, with the network in it to draw for.</p>\n",
+            text, set->name);
 }
 
 cf_status page_training(FILE *out, const StudyPage *page) {
