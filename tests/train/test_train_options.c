@@ -424,6 +424,33 @@ static void resuming_with_others(void **state) {
     cf_set_free(set);
 }
 
+/* What a row says of its effect is so. */
+static void effects_are_as_told(void **state) {
+    (void)state;
+    cf_set *set;
+    cf_split *split = bright_and_dark(&set);
+    for
+        EACH(option) {
+            cf_train_options o = cf_train_defaults();
+            char sha[2][SHA256_HEX];
+            if (option->effect == CHANGES_WITH_SCHEDULE || (strcmp(option->name, "precision") == 0 && !has_bf16()))
+                continue;
+            o.batch = 16, o.threads = 1, o.epochs = 3;
+            for (int other = 0; other < 2; other++) {
+                cf_model *model;
+                if (other) set_other(option, &o);
+                assert_ok(cf_model_new("conv 3 3x3 | bn | relu | dense classes", split, 1, &model));
+                assert_ok(cf_train(model, split, &o, NULL));
+                assert_ok(parameters_sha256(&model->parameters, sha[other]));
+                cf_model_free(model);
+            }
+            if ((strcmp(sha[0], sha[1]) != 0) != (option->effect == CHANGES_NUMBERS))
+                fail_msg("%s changes the weights, or not, against its row", option->name);
+        }
+    cf_split_free(split);
+    cf_set_free(set);
+}
+
 /* ---- Files of version 0.1 ---- */
 
 static void old_files_mean_the_same(void **state) {
@@ -464,6 +491,7 @@ int main(void) {
         cmocka_unit_test(recipes_and_commands_take_them),
         cmocka_unit_test(help_tells_them),
         cmocka_unit_test(resuming_with_others),
+        cmocka_unit_test(effects_are_as_told),
         cmocka_unit_test(old_files_mean_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

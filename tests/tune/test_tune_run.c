@@ -277,7 +277,7 @@ static void wrong_use_is_refused(void **state) {
     assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "jobs");
     wrong = f.options;
     wrong.train.epochs = 0;
-    assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "epochs: 1 to 100000 expected");
+    assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "epochs: a whole number from 1 to 100000 expected");
     free(f.space.model);
     f.space.model = strdup("conv {width} 99x99 pad 0 | dense classes");
     assert_fails(tune_run(f.split, &f.options), CF_BAD_USE, "configuration lr=0.05 width=8: model line");
