@@ -295,7 +295,6 @@ static void recipes_and_commands_take_them(void **state) {
             assert_int_equal(json_object_size(recipe.final), 1);
             recipe_free(&recipe);
             for (size_t c = 0; c < COUNT_OF(commands); c++) {
-                size_t count;
                 Arguments arguments;
                 char *words[] = {flag, text};
                 void *parsed = calloc(1, commands[c]->options_size);
