@@ -78,10 +78,12 @@ typedef struct Kernels {
     void (*sum_slots)(const float *slots, size_t stride, int count, size_t from, size_t to, float *out);
 
     /* One step of an optimizer over `count` values. SGD with momentum: m = momentum * m + g; w -= rate * m, where
-     * g = dw + decay * w. Adam (Kingma, Ba 2015): m, v the moments, `rate` with the bias corrections' first factor in it,
+     * g = dw + decay * w; with `nesterov` (Sutskever et al. 2013, as PyTorch has it) w -= rate * (g + momentum * m).
+     * Adam (Kingma, Ba 2015): m, v the moments, `rate` with the bias corrections' first factor in it,
      * `root` = 1 / sqrt(1 - beta2^t); decay as in SGD when `decoupled` is 0, else w -= decoupled * w first (AdamW:
      * Loshchilov, Hutter 2019). True if every w (and v) is finite after it; a moment m that is not makes its w the same. */
-    bool (*sgd)(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay);
+    bool (*sgd)(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay,
+                bool nesterov);
     bool (*adam)(float *w, const float *dw, float *m, float *v, size_t count, float rate, float root, float decay,
                  float decoupled);
 } Kernels;

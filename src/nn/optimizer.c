@@ -13,6 +13,7 @@ cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels,
     Optimizer made = {.kind = options->optimizer,
                       .kernels = kernels,
                       .momentum = (float)options->momentum,
+                      .nesterov = options->nesterov,
                       .weight_decay = options->weight_decay,
                       .count = count};
     FORWARD(memory_new(count, sizeof(float), &made.m));
@@ -48,8 +49,8 @@ static cf_status update_piece(void *context, int64_t index, int thread) {
     bool finite;
     (void)thread;
     if (o->kind == CF_SGD)
-        finite =
-            o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, o->momentum, u->decay);
+        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, o->momentum,
+                                 u->decay, o->nesterov);
     else
         finite = o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, count, u->rate,
                                   u->root, u->decay, u->decoupled);

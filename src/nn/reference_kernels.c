@@ -251,11 +251,13 @@ static void sum_slots(const float *slots, size_t stride, int count, size_t from,
     }
 }
 
-static bool sgd(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay) {
+static bool sgd(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay,
+                bool nesterov) {
     bool finite = true;
     for (size_t i = 0; i < count; i++) {
-        m[i] = momentum * m[i] + (dw[i] + decay * w[i]);
-        w[i] -= rate * m[i];
+        float g = dw[i] + decay * w[i];
+        m[i] = momentum * m[i] + g;
+        w[i] -= rate * (nesterov ? g + momentum * m[i] : m[i]);
         finite = finite && isfinite(w[i]);
     }
     return finite;

@@ -18,6 +18,7 @@
 static const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
 static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
+static const char *const switch_words[] = {"false", "true", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
 
 /* Checkpoints hold the options in this order. */
@@ -30,6 +31,8 @@ const TrainOption train_options[] = {
      .searched = true, .settings_name = "rate", .help = "learning rate, the highest of the schedule"},
     {"momentum", "momentum", "X", FIELD(momentum), .usual = 0.9, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS,
      .searched = true, .help = "of SGD"},
+    {"nesterov", "nesterov", NULL, FIELD(nesterov), WORDS(switch_words), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .help = "SGD steps from where its momentum leads"},
     {"weight_decay", "weight-decay", "X", FIELD(weight_decay), RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
      .searched = true, .settings_name = "decay", .help = "L2 for sgd and adam, decoupled for adamw"},
     {"schedule", "schedule", NULL, FIELD(schedule), .usual = CF_CONSTANT, WORDS(schedule_words),

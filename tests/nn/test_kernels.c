@@ -867,10 +867,12 @@ static void slot_sums(void **state) {
 static void sgd_by_hand(const Kernels *k) {
     float w = 1, m = 0.5f;
     const float dw = 0.25f;
-    k->sgd(&w, &dw, &m, 1, 0.5f, 0.5f, 0); /* m = 0.25 + 0.25; w = 1 - 0.25 */
+    k->sgd(&w, &dw, &m, 1, 0.5f, 0.5f, 0, false); /* m = 0.25 + 0.25; w = 1 - 0.25 */
     assert_true(m == 0.5f && w == 0.75f);
-    k->sgd(&w, &dw, &m, 1, 0.5f, 0.5f, 1); /* g = 0.25 + 0.75; m = 0.25 + 1; w = 0.75 - 0.625 */
+    k->sgd(&w, &dw, &m, 1, 0.5f, 0.5f, 1, false); /* g = 0.25 + 0.75; m = 0.25 + 1; w = 0.75 - 0.625 */
     assert_true(m == 1.25f && w == 0.125f);
+    k->sgd(&w, &dw, &m, 1, 0.5f, 0.5f, 2, true); /* g = 0.25 + 0.25; m = 0.625 + 0.5; w = 0.125 - 0.5 (0.5 + 0.5625) */
+    assert_true(m == 1.125f && w == -0.40625f);
 }
 
 /* Adam's first step is the rate against the sign of the gradient, however large that is. */
@@ -898,7 +900,8 @@ static void not_finite_of(const Kernels *k, size_t count) {
         float *w = reals(count), *dw = floats(count), *m = floats(count), *v = floats(count);
         memset(dw, 0, count * sizeof *dw), memset(m, 0, count * sizeof *m), memset(v, 0, count * sizeof *v);
         w[i] = -FLT_MAX;
-        assert_true(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0));
+        assert_true(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, false));
+        assert_true(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, true));
         assert_true(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
         v[i] = FLT_MAX;
         assert_true(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
@@ -907,11 +910,11 @@ static void not_finite_of(const Kernels *k, size_t count) {
         v[i] = 0;
         for (size_t j = 0; j < COUNT_OF(bad); j++) {
             w[i] = bad[j];
-            assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0));
+            assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, j % 2 == 0));
             assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
         }
         w[i] = 1, dw[i] = INFINITY;
-        assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0));
+        assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, i % 2 == 0));
         w[i] = 1, m[i] = 0;
         assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
         guarded_end(w), guarded_end(dw), guarded_end(m), guarded_end(v);
@@ -929,10 +932,12 @@ static void optimizers_of(const Kernels *k) {
         float *w2 = copy_of(w, count), *m2 = copy_of(m, count);
         for (size_t j = 0; j < count; j++) v[j] *= v[j];
         float *v2 = copy_of(v, count);
-        k->sgd(w, dw, m, count, 0.1f, 0.9f, 0.01f);
-        reference_kernels.sgd(w2, dw, m2, count, 0.1f, 0.9f, 0.01f);
-        assert_same_bits(label(k, "sgd", count, 1), w, w2, size);
-        assert_same_bits(label(k, "sgd's m", count, 1), m, m2, size);
+        for (int nesterov = 0; nesterov < 2; nesterov++) {
+            k->sgd(w, dw, m, count, 0.1f, 0.9f, 0.01f, nesterov);
+            reference_kernels.sgd(w2, dw, m2, count, 0.1f, 0.9f, 0.01f, nesterov);
+            assert_same_bits(label(k, "sgd", count, nesterov), w, w2, size);
+            assert_same_bits(label(k, "sgd's m", count, nesterov), m, m2, size);
+        }
         k->adam(w, dw, m, v, count, 0.1f, 2, 0.01f, 0.02f);
         reference_kernels.adam(w2, dw, m2, v2, count, 0.1f, 2, 0.01f, 0.02f);
         assert_same_bits(label(k, "adam", count, 1), w, w2, size);

@@ -711,11 +711,12 @@ INLINE uint32_t larger_bits(uint32_t a, uint32_t b) {
 enum { INFINITY_BITS = 0x7f800000 };
 
 static bool sgd(float *restrict w, const float *restrict dw, float *restrict m, size_t count, float rate,
-                float momentum, float decay) {
+                float momentum, float decay, bool nesterov) {
     uint32_t largest = 0;
     for (size_t i = 0; i < count; i++) {
-        m[i] = momentum * m[i] + (dw[i] + decay * w[i]);
-        w[i] -= rate * m[i];
+        float g = dw[i] + decay * w[i];
+        m[i] = momentum * m[i] + g;
+        w[i] -= rate * (nesterov ? g + momentum * m[i] : m[i]);
         largest = larger_bits(largest, magnitude_bits(w[i]));
     }
     return largest < INFINITY_BITS;
