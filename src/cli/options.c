@@ -76,16 +76,10 @@ const Option *command_options(const Command *command, size_t *count) {
             const TrainOption *row = &train_options[r];
             const cf_train_options defaults = option->training();
             train_option_text(row, &defaults, 15, usual[r]);
-            options[(*count)++] = (Option){row->flag,
-                                           row->argument,
-                                           kinds[row->kind],
-                                           row->low,
-                                           row->high,
-                                           row->words,
-                                           row->help,
-                                           usual[r],
-                                           .offset = option->offset + row->offset,
-                                           .size = train_option_size(row)};
+            options[(*count)++] =
+                (Option){row->flag,  row->argument, kinds[row->kind], row->low, row->high,
+                         row->words, row->help,     usual[r],         0,        option->offset + row->offset,
+                         row->size,  NULL};
         }
     }
     return options;

@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* clang-format off */
-#define FIELD(name) .offset = offsetof(cf_train_options, name), .kind = _Generic(((cf_train_options *)0)->name, \
+#define FIELD(name) .offset = offsetof(cf_train_options, name), .size = sizeof((cf_train_options *)0)->name, \
+    .kind = _Generic(((cf_train_options *)0)->name, \
     int: TRAIN_WHOLE, double: TRAIN_NUMBER, bool: TRAIN_SWITCH, uint64_t: TRAIN_SEED, default: TRAIN_WORD)
 #define RANGE(least, most) .low = (least), .high = (most)
 #define WORDS(list) .words = (list), .high = COUNT_OF(list) - 2
@@ -51,17 +52,10 @@ const TrainOption train_options[] = {
     {0}};
 _Static_assert(COUNT_OF(train_options) <= MOST_TRAIN_OPTIONS, "a buffer holds all options");
 
-const TrainOption *train_option_named(const char *name) {
-    for (const TrainOption *option = train_options; option->name; option++)
-        if (strcmp(option->name, name) == 0) return option;
-    return NULL;
-}
-
 /* ---- Values: as a number, whatever they are ---- */
 
-size_t train_option_size(const TrainOption *option) {
-    static const size_t sizes[] = {sizeof(int), sizeof(double), sizeof(unsigned), sizeof(bool), sizeof(uint64_t)};
-    return sizes[option->kind];
+static uint64_t seed_of(const TrainOption *option, const cf_train_options *options) {
+    return *(const uint64_t *)(const void *)((const char *)options + option->offset);
 }
 
 static double value_of(const TrainOption *option, const cf_train_options *options) {
@@ -69,7 +63,7 @@ static double value_of(const TrainOption *option, const cf_train_options *option
     if (option->kind == TRAIN_WHOLE) return *(const int *)field;
     if (option->kind == TRAIN_WORD) return *(const unsigned *)field;
     if (option->kind == TRAIN_SWITCH) return *(const bool *)field;
-    return option->kind == TRAIN_SEED ? (double)*(const uint64_t *)field : *(const double *)field;
+    return option->kind == TRAIN_SEED ? (double)seed_of(option, options) : *(const double *)field;
 }
 
 /* `value` is in the option's range. */
@@ -88,7 +82,7 @@ static void set_value(const TrainOption *option, double value, cf_train_options 
 }
 
 void train_option_copy(const TrainOption *option, const cf_train_options *from, cf_train_options *to) {
-    set_value(option, value_of(option, from), to);
+    memcpy((char *)to + option->offset, (const char *)from + option->offset, option->size);
 }
 
 cf_train_options cf_train_defaults(void) {
@@ -144,6 +138,11 @@ cf_status train_option_set_json(const TrainOption *option, const json_t *value, 
         return train_option_set(option, option->words[json_is_true(value)], options);
     if (option->words || !(option->kind == TRAIN_NUMBER ? json_is_number(value) : json_is_integer(value)))
         return fail_value(option, value ? "something else" : "nothing");
+    const json_int_t whole = json_integer_value(value);
+    if (option->kind == TRAIN_SEED && whole > 0) { /* a study counts up from what was asked for */
+        *(uint64_t *)(void *)((char *)options + option->offset) = (uint64_t)whole;
+        return CF_OK;
+    }
     snprintf(text, sizeof text, "%.17g", json_number_value(value));
     return train_option_set(option, text, options);
 }
@@ -152,11 +151,10 @@ cf_status train_option_set_json(const TrainOption *option, const json_t *value, 
 
 void train_option_text(const TrainOption *option, const cf_train_options *options, int digits,
                        char text[TRAIN_OPTION_TEXT]) {
-    const void *field = (const char *)options + option->offset;
     if (option->words)
         snprintf(text, TRAIN_OPTION_TEXT, "%s", option->words[(int)value_of(option, options)]);
     else if (option->kind == TRAIN_SEED)
-        snprintf(text, TRAIN_OPTION_TEXT, "%llu", (unsigned long long)*(const uint64_t *)field);
+        snprintf(text, TRAIN_OPTION_TEXT, "%llu", (unsigned long long)seed_of(option, options));
     else
         snprintf(text, TRAIN_OPTION_TEXT, "%.*g", digits, value_of(option, options));
 }
@@ -166,6 +164,7 @@ json_t *train_option_json(const TrainOption *option, const cf_train_options *opt
     return option->kind == TRAIN_WORD     ? json_string(option->words[(int)value])
            : option->kind == TRAIN_SWITCH ? json_boolean(value != 0)
            : option->kind == TRAIN_NUMBER ? json_real(value)
+           : option->kind == TRAIN_SEED   ? json_integer((json_int_t)seed_of(option, options))
                                           : json_integer((json_int_t)value);
 }
 

@@ -25,7 +25,7 @@ typedef enum TrainEffect {
 typedef struct TrainOption {
     const char *name, *flag; /* "weight_decay" in JSON, YAML and messages; "weight-decay" for --weight-decay */
     const char *argument;    /* what stands for the value in help: "N"; NULL: the words */
-    size_t offset;           /* of the field in cf_train_options */
+    size_t offset, size;     /* of the field in cf_train_options */
     TrainKind kind;
     double usual, low, high;  /* the default, and the range, to which both belong; of words their places in `words` */
     const char *const *words; /* of a word or a switch; ends with NULL */
@@ -43,14 +43,11 @@ extern const TrainOption train_options[];
 /* "f32", "bf16": for other commands that have the choice. */
 extern const char *const precision_words[];
 
-/* NULL: there is none of that name. */
-const TrainOption *train_option_named(const char *name);
 /* Every option within its range. A message names it: "batch: a whole number from 1 to 65536 expected, found 0". */
 cf_status train_options_check(const cf_train_options *options);
 /* From what somebody typed, or a document has (NULL: it has none); messages do not name the option, lest callers do it twice. */
 cf_status train_option_set(const TrainOption *option, const char *text, cf_train_options *options);
 cf_status train_option_set_json(const TrainOption *option, const json_t *value, cf_train_options *options);
-size_t train_option_size(const TrainOption *option); /* of the field, in bytes */
 void train_option_copy(const TrainOption *option, const cf_train_options *from, cf_train_options *to);
 
 /* "0.005", "sgd"; numbers with so many digits, 17 for all that there are. */

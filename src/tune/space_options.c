@@ -11,8 +11,9 @@
 
 /* NULL: no option of that name may be searched. */
 static const TrainOption *searched_option(const char *name) {
-    const TrainOption *option = train_option_named(name);
-    return option && option->searched ? option : NULL;
+    for (const TrainOption *option = train_options; option->name; option++)
+        if (option->searched && strcmp(option->name, name) == 0) return option;
+    return NULL;
 }
 
 /* ---- Places in the model line ---- */
