@@ -11,18 +11,16 @@
 #include "study/report/report.h"
 #include "train/train_options.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct TrainArguments {
-    const char *data, *data_dir, *model, *split, *classes, *limit, *out, *config, *figures;
+    const char *data, *data_dir, *model, *split, *out, *config, *figures;
     DataDials dials;
     cf_train_options train;
-    double validation;
-    int64_t split_seed;
+    cf_split_options parts; /* but for its mode */
     bool unstratified, resume;
 } TrainArguments;
 
@@ -45,13 +43,13 @@ static const Option options[] = {
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
     {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
      .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
-     MEMBER(validation)},
+     MEMBER(parts.validation)},
     {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
-     .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(split_seed)},
+     .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(parts.seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},
-    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(classes)},
-    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
+    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
+    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
     {"out", "RUN", OPTION_TEXT, .help = "the run folder", .default_text = "runs/SET-MODEL-sSEED", MEMBER(out)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
@@ -84,9 +82,9 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
     if (a->data || a->data_dir) data_record_clear(&c->record);
     if (a->data_dir) FORWARD(run_config_text(&c->data_dir, a->data_dir));
     if (a->model) FORWARD(run_config_text(&c->model, a->model));
-    if (a->classes) FORWARD(run_config_text(&classes, a->classes));
+    if (a->parts.classes) FORWARD(run_config_text(&classes, a->parts.classes));
     c->split.classes = classes;
-    if (a->limit) FORWARD(run_config_text(&limit, a->limit));
+    if (a->parts.train_limit) FORWARD(run_config_text(&limit, a->parts.train_limit));
     c->split.train_limit = limit;
     if (!a->split) return CF_OK;
     c->split_given = true;
@@ -97,9 +95,9 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
     FORWARD(apply_texts(a, c));
     for (const TrainOption *option = train_options; option->name; option++)
         if (options_given(g, option->flag)) train_option_copy(option, &a->train, &c->train);
-    if (options_given(g, "split-seed")) c->split.seed = (uint64_t)a->split_seed;
+    if (options_given(g, "split-seed")) c->split.seed = a->parts.seed;
     if (options_given(g, "validation")) {
-        c->split.validation = a->validation;
+        c->split.validation = a->parts.validation;
         c->validation_given = true;
     }
     if (a->unstratified) c->split.stratified = false;

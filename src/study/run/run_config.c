@@ -237,19 +237,13 @@ static void take_text(Reader *r, const char *key, bool null_allowed, char **fiel
     r->status = json_text_value(value, field);
 }
 
-static void take_integer(Reader *r, const char *key, json_int_t lowest, json_int_t highest, json_int_t *field) {
-    json_t *value = take(r, key, "a whole number", is_integer);
-    if (r->status) return;
-    *field = json_integer_value(value);
-    if (*field < lowest || *field > highest)
-        r->status = FAIL(CF_BAD_INPUT, "%s%s: %lld to %lld expected, found %lld", r->group, key, (long long)lowest,
-                         (long long)highest, (long long)*field);
-}
-
 static void take_seed(Reader *r, const char *key, uint64_t *field) {
-    json_int_t value = 0;
-    take_integer(r, key, 0, INT64_MAX, &value);
-    if (!r->status) *field = (uint64_t)value;
+    const json_int_t value = json_integer_value(take(r, key, "a whole number", is_integer));
+    if (r->status) return;
+    *field = (uint64_t)value;
+    if (value < 0)
+        r->status = FAIL(CF_BAD_INPUT, "%s%s: 0 to %lld expected, found %lld", r->group, key, (long long)INT64_MAX,
+                         (long long)value);
 }
 
 static void take_number(Reader *r, const char *key, double *field) {
