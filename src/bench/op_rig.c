@@ -34,7 +34,7 @@ size_t op_outputs(const OpCase *c) {
 
 size_t op_weights(const OpCase *c) {
     if (c->kind == OP_DENSE) return (size_t)c->dense.outputs * (size_t)c->dense.inputs;
-    return (size_t)c->w.K * (size_t)c->w.C * (size_t)c->w.R * (size_t)c->w.S;
+    return (size_t)c->w.K * (size_t)(c->w.C / c->w.groups) * (size_t)c->w.R * (size_t)c->w.S;
 }
 
 static void size_block(OpRig *r) {
@@ -249,7 +249,7 @@ static cf_status conv_unit(const OpRig *r, char *const region[REGIONS], int thre
     void *x = region[X], *dy = region[DY], *out = region[OUT];
     if (r->c->pass == OP_FORWARD) return e->conv_forward(r->conv, thread, x, out);
     if (r->c->pass == OP_BACKWARD_DATA) return e->conv_backward_data(r->conv, thread, dy, out);
-    return e->conv_backward_weights(r->conv, thread, x, dy, out);
+    return e->conv_backward_weights(r->conv, thread, x, dy, out, false);
 }
 
 /* Piece by piece, and slice by slice where the layer goes so. */

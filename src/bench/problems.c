@@ -15,6 +15,22 @@ const char *const op_problems[] = {
     "conv 8x32x14x14 64 3x3 stride 1 pad 1",
     "conv 8x3x32x32 32 3x3 stride 1 pad 1",
     "conv 8x32x16x16 64 3x3 stride 1 pad 1",
+    /* residual networks and transformers */
+    "conv 8x3x32x32 16 3x3 stride 1 pad 1",
+    "conv 8x16x32x32 16 3x3 stride 1 pad 1",
+    "conv 8x16x32x32 32 3x3 stride 2 pad 1",
+    "conv 8x32x16x16 32 3x3 stride 1 pad 1",
+    "conv 8x32x16x16 64 3x3 stride 2 pad 1",
+    "conv 8x64x8x8 64 3x3 stride 1 pad 1",
+    "conv 8x16x32x32 32 1x1 stride 2 pad 0",
+    "conv 8x32x16x16 64 1x1 stride 2 pad 0",
+    "conv 8x64x16x16 64 1x1 stride 1 pad 0",
+    "conv 8x128x8x8 384 1x1 stride 1 pad 0",
+    "conv 8x128x8x8 128 1x1 stride 1 pad 0",
+    "conv 8x128x8x8 256 1x1 stride 1 pad 0",
+    "conv 8x256x8x8 128 1x1 stride 1 pad 0",
+    "conv 8x64x16x16 64 3x3 stride 1 pad 1 groups 64",
+    "conv 8x96x16x16 96 5x5 stride 2 pad 2 groups 96",
     "dense 128x3136 128",
     "dense 128x4096 128",
     "dense 128x128 10 float",
@@ -46,6 +62,10 @@ const char *const op_problems[] = {
     "conv 3x5x70x37 33 3x3 stride 1 pad 1",
     "conv 1x9x300x20 64 2x1 stride 1 pad 0",
     "conv 2x260x2x3 258 3x3 stride 1 pad 1",
+    "conv 3x17x9x11 17 3x3 stride 2 pad 1 groups 17 dilation 2",
+    "conv 2x6x9x8 12 3x2 stride 1 pad 1 groups 6",
+    "conv 2x12x10x9 18 3x3 stride 1 pad 2 1 groups 3 dilation 3",
+    "conv 3x18x15x14 33 3x3 stride 2 pad 2 dilation 2",
     "dense 1x5 1",
     "dense 16x49 33 slope 0.5",
     "dense 8x130 17 slope 0.25 float",
@@ -182,7 +202,6 @@ static cf_status parse_filters(Words *words, OpCase *c) {
     FORWARD(parse_images(words, w));
     FORWARD(take_number(words, "the number of filters", 1, &w->K));
     FORWARD(take_extents(words, "the filter's RxS", 1, 2, (int *[]){&w->R, &w->S}));
-    w->stride = 1;
     if (c->kind == OP_CONV && take_word(words, "stride")) FORWARD(take_number(words, "a stride", 1, &w->stride));
     if (take_word(words, "pad")) {
         FORWARD(take_number(words, "a padding", 0, &w->pad_h));
@@ -191,11 +210,16 @@ static cf_status parse_filters(Words *words, OpCase *c) {
     }
     FAIL_IF(w->pad_h >= w->R || w->pad_w >= w->S, CF_BAD_USE, "padding %d %d is not smaller than the filter, %dx%d",
             w->pad_h, w->pad_w, w->R, w->S);
-    FAIL_IF(w->H + 2 * w->pad_h < w->R || w->W + 2 * w->pad_w < w->S, CF_BAD_USE,
-            "a %dx%d filter does not fit into %dx%d pixels with padding %d %d", w->R, w->S, w->H, w->W, w->pad_h,
+    if (c->kind == OP_CONV && take_word(words, "groups")) FORWARD(take_number(words, "groups", 1, &w->groups));
+    if (c->kind == OP_CONV && take_word(words, "dilation")) FORWARD(take_number(words, "a dilation", 1, &w->dilation));
+    FAIL_IF(w->C % w->groups || w->K % w->groups, CF_BAD_USE, "%d groups do not divide %d channels and %d filters",
+            w->groups, w->C, w->K);
+    int high = (w->R - 1) * w->dilation + 1, wide = (w->S - 1) * w->dilation + 1;
+    FAIL_IF(w->H + 2 * w->pad_h < high || w->W + 2 * w->pad_w < wide, CF_BAD_USE,
+            "a %dx%d filter does not fit into %dx%d pixels with padding %d %d", high, wide, w->H, w->W, w->pad_h,
             w->pad_w);
-    w->P = (w->H + 2 * w->pad_h - w->R) / w->stride + 1;
-    w->Q = (w->W + 2 * w->pad_w - w->S) / w->stride + 1;
+    w->P = (w->H + 2 * w->pad_h - high) / w->stride + 1;
+    w->Q = (w->W + 2 * w->pad_w - wide) / w->stride + 1;
     return CF_OK;
 }
 
@@ -222,7 +246,7 @@ static cf_status parse_block(Words *words, OpCase *c) {
     Window *w = &c->w;
     FORWARD(parse_images(words, w));
     w->K = w->C;
-    w->R = w->S = w->stride = 1;
+    w->R = w->S = 1;
     if (take_word(words, "pool")) {
         FORWARD(take_number(words, "a pool's size", 1, &w->R));
         w->S = w->R;
@@ -276,7 +300,8 @@ static cf_status check_size(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
     double values = fmax(images_size(w->N, w->C, w->H, w->W), images_size(w->N, w->K, w->P, w->Q));
-    if (c->kind == OP_CONV || c->kind == OP_STEM) values = fmax(values, images_size(w->K, w->C, w->R, w->S));
+    if (c->kind == OP_CONV || c->kind == OP_STEM)
+        values = fmax(values, images_size(w->K, w->C / w->groups, w->R, w->S));
     if (c->kind == OP_DENSE)
         values = fmax(fmax((double)d->N * d->inputs, (double)d->N * d->outputs), (double)d->inputs * d->outputs);
     FAIL_IF(values > most_values, CF_BAD_USE, "an array of %.0f values is too large: at most %.0f", values,
@@ -301,6 +326,7 @@ static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
     words.at = 1;
     c->slope = 1;
     c->pool = 1;
+    c->w.stride = c->w.groups = c->w.dilation = 1;
     if (strcmp(kind, "conv") == 0) {
         c->kind = OP_CONV;
         FORWARD(parse_filters(&words, c));
@@ -330,13 +356,15 @@ void op_print(const OpCase *c, char text[OP_TEXT]) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
     bool filters = c->kind == OP_CONV || c->kind == OP_STEM;
-    char second[16] = "", pool[24] = "", slope[32] = "";
+    char second[16] = "", pool[24] = "", slope[32] = "", groups[24] = "", dilation[24] = "";
+    if (w->groups > 1) snprintf(groups, sizeof groups, " groups %d", w->groups);
+    if (w->dilation > 1) snprintf(dilation, sizeof dilation, " dilation %d", w->dilation);
     if (filters && w->pad_w != w->pad_h) snprintf(second, sizeof second, " %d", w->pad_w);
     if (c->pool > 1) snprintf(pool, sizeof pool, " pool %d", c->pool);
     if (c->slope < 1) snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
     if (c->kind == OP_CONV) {
-        snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s", w->N, w->C, w->H, w->W, w->K, w->R,
-                 w->S, w->stride, w->pad_h, second);
+        snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s%s%s", w->N, w->C, w->H, w->W, w->K, w->R,
+                 w->S, w->stride, w->pad_h, second, groups, dilation);
     } else if (c->kind == OP_STEM) {
         snprintf(text, OP_TEXT, "stem %dx%dx%dx%d %d %dx%d pad %d%s%s%s", w->N, w->C, w->H, w->W, w->K, w->R, w->S,
                  w->pad_h, second, pool, slope);
@@ -350,12 +378,10 @@ void op_print(const OpCase *c, char text[OP_TEXT]) {
 }
 
 /* Filter rows (or columns) times output rows that meet a pixel, not padding. */
-static double taps_inside(int extent, int taps, int stride, int pad, int outputs) {
-    double inside = 0;
-    for (int p = 0; p < outputs; p++) {
-        int first = p * stride - pad, end = first + taps;
-        inside += (end < extent ? end : extent) - (first > 0 ? first : 0);
-    }
+static double taps_inside(int extent, int taps, const Window *w, int pad, int outputs) {
+    int inside = 0;
+    for (int p = 0; p < outputs; p++)
+        for (int r = 0, at = p * w->stride - pad; r < taps; r++, at += w->dilation) inside += at >= 0 && at < extent;
     return inside;
 }
 
@@ -364,8 +390,8 @@ double op_flops(const OpCase *c) {
     const DenseShape *d = &c->dense;
     if (c->kind == OP_BLOCK || c->pass == OP_MOMENTS) return 0;
     if (c->kind == OP_DENSE) return 2.0 * d->N * d->inputs * d->outputs;
-    return 2.0 * w->N * w->K * w->C * taps_inside(w->H, w->R, w->stride, w->pad_h, w->P) *
-           taps_inside(w->W, w->S, w->stride, w->pad_w, w->Q);
+    return 2.0 * w->N * w->K * (w->C / w->groups) * taps_inside(w->H, w->R, w, w->pad_h, w->P) *
+           taps_inside(w->W, w->S, w, w->pad_w, w->Q);
 }
 
 double op_terms(const OpCase *c) {
@@ -376,10 +402,10 @@ double op_terms(const OpCase *c) {
     if (c->kind == OP_BLOCK) return 0;
     switch (c->pass) {
     case OP_BACKWARD_DATA:
-        return c->kind == OP_DENSE ? d->outputs : (double)w->K * w->R * w->S;
+        return c->kind == OP_DENSE ? d->outputs : (double)w->K / w->groups * w->R * w->S;
     case OP_BACKWARD_WEIGHTS:
         return c->kind == OP_DENSE ? d->N : (double)w->N * w->P * w->Q * steps;
     default:
-        return c->kind == OP_DENSE ? d->inputs : (double)w->C * w->R * w->S;
+        return c->kind == OP_DENSE ? d->inputs : (double)w->C / w->groups * w->R * w->S;
     }
 }

@@ -3,7 +3,7 @@
  * Layout, the same for both: activations are image after image, each H x W x C (channels innermost); a dense layer sees an
  * image as H*W*C values in that order. Their elements (`void *`) are float32, or bfloat16 (the upper half of a float32,
  * rounded to nearest even) where Kernels.element is 2. Everything typed float is float32 in both cases: weights
- * [K][C][R][S] (OIHW) and [outputs][inputs], gradients of weights, statistics, sums, optimizer state.
+ * [K][C / groups][R][S] (OIHW) and [outputs][inputs], gradients of weights, statistics, sums, optimizer state.
  * N is the images of a slice or, where said, of the whole batch. Every function works on one thread and keeps no state
  * but what `thread` (an index) selects.
  *
@@ -14,9 +14,12 @@
 
 #include "base/status.h"
 
-/* A window over images: of a convolution (K filters) or a pool (K = C). P x Q is the output's size. */
+/* A window over images: of a convolution (K filters) or a pool (K = C). P x Q is the output's size. The padding is that at the
+ * top and left; what there is below and at the right follows from P and Q: more, less, or rows (fewer than `stride`) that no
+ * window reaches. A convolution's filter sees the C / groups channels of its group (groups divides C and K) at pixels `dilation`
+ * apart: weights are [K][C / groups][R][S]. Both are 1 of a pool. */
 typedef struct Window {
-    int N, C, H, W, K, R, S, stride, pad_h, pad_w, P, Q;
+    int N, C, H, W, K, R, S, stride, pad_h, pad_w, P, Q, groups, dilation;
 } Window;
 
 /* What is added to a variance before its root is taken: PyTorch's default. */
@@ -74,7 +77,8 @@ typedef struct Kernels {
     void (*from_float)(const float *x, size_t count, void *y);
     void (*to_float)(const void *x, size_t count, float *y);
 
-    /* out[i] = slots[0][i] + slots[1][i] + ..., added in that order, for i in [from, to); slots are `stride` apart. */
+    /* out[i] = the sum of slots[s][i] over `count` (>= 1) slots, which are `stride` apart, in tree order (below), for i in
+     * [from, to). */
     void (*sum_slots)(const float *slots, size_t stride, int count, size_t from, size_t to, float *out);
 
     /* One step of an optimizer over `count` values. SGD with momentum: m = momentum * m + g; w -= rate * m, where
@@ -140,14 +144,15 @@ typedef struct Engine {
     /* `training` builds the backward passes, `input_gradient` the one for the input; for at most `threads` threads. */
     cf_status (*conv_new)(const Window *w, bool training, bool input_gradient, int threads, Conv **conv);
     void (*conv_free)(Conv *conv);
-    /* Takes new weights [K][C][R][S] into use; not while the object is at work. Different objects' may run at once. */
+    /* Takes new weights into use; not while the object is at work. Different objects' may run at once. */
     cf_status (*conv_pack)(Conv *conv, const float *weights);
     cf_status (*conv_forward)(Conv *conv, int thread, const void *x, void *y);
     cf_status (*conv_backward_data)(Conv *conv, int thread, const void *dy, void *dx);
-    /* A slice's weight gradient goes to a slot of conv_slot_size floats in the engine's own order; slots are added, and
-     * conv_unpack turns the sum into [K][C][R][S], of different objects at once if need be. */
+    /* A slice's weight gradient goes to a slot of conv_slot_size floats in the engine's own order, or is added to what the slot
+     * holds; slots are added, and conv_unpack turns the sum into the weights' order, of different objects at once if need
+     * be. */
     size_t (*conv_slot_size)(const Conv *conv);
-    cf_status (*conv_backward_weights)(Conv *conv, int thread, const void *x, const void *dy, float *slot);
+    cf_status (*conv_backward_weights)(Conv *conv, int thread, const void *x, const void *dy, float *slot, bool add);
     cf_status (*conv_unpack)(Conv *conv, const float *slot, float *dw);
 
     /* A dense layer's passes are cut into pieces, in any order and on any thread, whose number depends on the layer and the
@@ -162,9 +167,18 @@ typedef struct Engine {
     void (*dense_forward)(Dense *dense, int thread, int piece, const void *x, const float *bias, void *y);
     /* dx[n] = dy[n] . w with the same weights; dy is already behind act. */
     void (*dense_backward_data)(Dense *dense, int thread, int piece, const void *dy, const float *weights, void *dx);
-    /* dw = sum over all n of dy[n] x[n]. */
+    /* dw = sum over all n of dy[n] x[n]: in each group of DENSE_GROUP images one after the other, the groups in tree order. */
     void (*dense_backward_weights)(Dense *dense, int thread, int piece, const void *x, const void *dy, float *dw);
 } Engine;
+
+/* Sums over a batch are formed over groups of it, and these added as a binary tree that only their number decides: the first
+ * with the second, pairs with the next pair, and so on. So parts of a batch can be summed apart and give the same bits.
+ * As a stack: behind group s, this many of the last sums are joined, the last two first; at the end, all. */
+static inline int tree_joins(size_t s) {
+    return __builtin_ctzll(~(unsigned long long)s);
+}
+
+enum { DENSE_GROUP = 16, TREE_DEPTH = 64 }; /* TREE_DEPTH: more than any stack of sums holds */
 
 /* So few outputs that going slice by slice costs less than a wait for all slices. */
 static inline bool dense_by_slice(int outputs) {

@@ -86,7 +86,9 @@ Window layer_window(const Layer *layer, int N) {
                     .pad_h = layer->pad_h,
                     .pad_w = layer->pad_w,
                     .P = layer->out.H,
-                    .Q = layer->out.W};
+                    .Q = layer->out.W,
+                    .groups = 1,
+                    .dilation = 1};
 }
 
 static cf_status make_dense(Plan *plan, Node *node) {

@@ -139,7 +139,8 @@ static cf_status conv_forward(Plan *plan, Node *node, int64_t index, int thread)
 static cf_status conv_backward(Plan *plan, Node *node, int64_t index, int thread) {
     const Engine *engine = plan->options.engine;
     const void *x = x_of(plan, node, index, thread), *dy = dy_of(plan, node, index, thread);
-    FORWARD(engine->conv_backward_weights(node->conv, thread, x, dy, node->slots + (size_t)index * node->slot_size));
+    FORWARD(
+        engine->conv_backward_weights(node->conv, thread, x, dy, node->slots + (size_t)index * node->slot_size, false));
     if (node->bias)
         kernels(plan)->channel_sums(dy, (size_t)plan->slice * node->rows, node->window.K,
                                     node->partial + (size_t)index * 2 * (size_t)node->window.K);

@@ -14,7 +14,7 @@ struct Conv {
 };
 
 static size_t weight_count(const Window *w) {
-    return (size_t)w->K * (size_t)w->C * (size_t)w->R * (size_t)w->S;
+    return (size_t)w->K * (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S;
 }
 
 static void conv_free(Conv *conv) {
@@ -51,7 +51,8 @@ static void each_tap(const Window *w, const float *wt, TapFn visit, void *contex
             for (int q = 0; q < w->Q; q++)
                 for (int r = 0; r < w->R; r++)
                     for (int s = 0; s < w->S; s++) {
-                        int h = p * w->stride + r - w->pad_h, v = q * w->stride + s - w->pad_w;
+                        int h = p * w->stride + r * w->dilation - w->pad_h;
+                        int v = q * w->stride + s * w->dilation - w->pad_w;
                         if (h < 0 || h >= w->H || v < 0 || v >= w->W) continue;
                         size_t x = ((size_t)n * (size_t)w->H + (size_t)h) * (size_t)w->W + (size_t)v;
                         size_t y = ((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q;
@@ -59,38 +60,35 @@ static void each_tap(const Window *w, const float *wt, TapFn visit, void *contex
                     }
 }
 
-static size_t weight_index(const Window *w, int k, int c, int r, int s) {
-    return (((size_t)k * (size_t)w->C + (size_t)c) * (size_t)w->R + (size_t)r) * (size_t)w->S + (size_t)s;
-}
-
 typedef struct Arrays {
     const float *x, *dy;
     float *out;
 } Arrays;
 
+/* What each pair of a filter and a channel of its group does at a tap: indices of x, y and the weight. */
+#define EACH_PAIR(xi, yi, wi, what)                                                                                    \
+    for (int k = 0; k < w->K; k++)                                                                                     \
+        for (int per = w->C / w->groups, c = 0; c < per; c++) {                                                        \
+            size_t xi = x * (size_t)w->C + (size_t)(k / (w->K / w->groups) * per + c),                                 \
+                   yi = y * (size_t)w->K + (size_t)k,                                                                  \
+                   wi = (((size_t)k * (size_t)per + (size_t)c) * (size_t)w->R + (size_t)r) * (size_t)w->S + (size_t)s; \
+            what;                                                                                                      \
+        }
+
 static void forward_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
     Arrays *a = context;
-    for (int k = 0; k < w->K; k++)
-        for (int c = 0; c < w->C; c++)
-            a->out[y * (size_t)w->K + (size_t)k] +=
-                a->x[x * (size_t)w->C + (size_t)c] * wt[weight_index(w, k, c, r, s)];
+    EACH_PAIR(xi, yi, wi, a->out[yi] += a->x[xi] * wt[wi])
 }
 
 static void data_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
     Arrays *a = context;
-    for (int k = 0; k < w->K; k++)
-        for (int c = 0; c < w->C; c++)
-            a->out[x * (size_t)w->C + (size_t)c] +=
-                a->dy[y * (size_t)w->K + (size_t)k] * wt[weight_index(w, k, c, r, s)];
+    EACH_PAIR(xi, yi, wi, a->out[xi] += a->dy[yi] * wt[wi])
 }
 
 static void weights_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
     Arrays *a = context;
     (void)wt;
-    for (int k = 0; k < w->K; k++)
-        for (int c = 0; c < w->C; c++)
-            a->out[weight_index(w, k, c, r, s)] +=
-                a->x[x * (size_t)w->C + (size_t)c] * a->dy[y * (size_t)w->K + (size_t)k];
+    EACH_PAIR(xi, yi, wi, a->out[wi] += a->x[xi] * a->dy[yi])
 }
 
 static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
@@ -113,9 +111,9 @@ static size_t conv_slot_size(const Conv *conv) {
     return weight_count(&conv->w);
 }
 
-static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot) {
+static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot, bool add) {
     (void)thread;
-    memset(slot, 0, weight_count(&conv->w) * sizeof *slot);
+    if (!add) memset(slot, 0, weight_count(&conv->w) * sizeof *slot);
     each_tap(&conv->w, NULL, weights_tap, &(Arrays){.x = x, .dy = dy, .out = slot});
     return CF_OK;
 }
@@ -197,13 +195,21 @@ static void dense_backward_data(Dense *dense, int thread, int piece, const void 
 
 static void dense_backward_weights(Dense *dense, int thread, int piece, const void *input, const void *gradient,
                                    float *dw) {
-    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
+    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs, N = (size_t)dense->shape.N;
     const float *x = input, *dy = gradient;
     (void)thread, (void)piece;
-    memset(dw, 0, outputs * inputs * sizeof *dw);
-    for (size_t n = 0; n < (size_t)dense->shape.N; n++)
-        for (size_t k = 0; k < outputs; k++)
-            for (size_t i = 0; i < inputs; i++) dw[k * inputs + i] += dy[n * outputs + k] * x[n * inputs + i];
+    for (size_t k = 0; k < outputs; k++)
+        for (size_t i = 0; i < inputs; i++) {
+            float sums[TREE_DEPTH], *top = sums;
+            for (size_t first = 0; first < N; first += DENSE_GROUP, top++) {
+                *top = 0;
+                for (size_t n = first; n < N && n < first + DENSE_GROUP; n++)
+                    *top += dy[n * outputs + k] * x[n * inputs + i];
+                for (int joins = tree_joins(first / DENSE_GROUP); joins > 0; joins--, top--) top[-1] += *top;
+            }
+            while (--top > sums) top[-1] += *top;
+            dw[k * inputs + i] = *sums;
+        }
 }
 
 const Engine reference_engine = {

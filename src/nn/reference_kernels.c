@@ -245,9 +245,13 @@ static void to_float(const void *x, size_t count, float *y) {
 
 static void sum_slots(const float *slots, size_t stride, int count, size_t from, size_t to, float *out) {
     for (size_t i = from; i < to; i++) {
-        float sum = 0;
-        for (int s = 0; s < count; s++) sum += slots[(size_t)s * stride + i];
-        out[i] = sum;
+        float sums[TREE_DEPTH], *top = sums;
+        for (size_t s = 0; s < (size_t)count; s++, top++) {
+            *top = slots[s * stride + i];
+            for (int joins = tree_joins(s); joins > 0; joins--, top--) top[-1] += *top;
+        }
+        while (--top > sums) top[-1] += *top;
+        out[i] = *sums;
     }
 }
 

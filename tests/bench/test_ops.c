@@ -400,6 +400,8 @@ static void operations_counted(void **state) {
     OpCase c = parsed("conv 2x3x7x6 5 3x3 stride 2 pad 1");
     /* Padding is no operation: rows 2 + 3 + 3 + 2, columns 2 + 3 + 3. */
     assert_true(op_flops(&c) == 2.0 * 2 * 5 * 3 * 10 * 8);
+    c = parsed("conv 1x4x5x6 6 3x3 stride 1 pad 1 groups 2 dilation 2"); /* rows 2 + 3 + 2, columns 2 + 3 + 3 + 2 */
+    assert_true(op_flops(&c) == 2.0 * 6 * 2 * 7 * 10);
     c = parsed("conv 8x32x14x14 64 1x1");
     assert_true(op_flops(&c) == 2.0 * 8 * 64 * 32 * 14 * 14);
     c = parsed("dense 16x7 5");
@@ -480,6 +482,8 @@ static void mistakes_are_named(void **state) {
         {"conv 8x3x14x14 64 3x3 forwards", "did you mean forward?"},
         {"conv 8x3x14x14 64 3x3 moments", "conv has no pass \"moments\""},
         {"conv 8x3x14x14 64 3x3 forward backward-data", "\"backward-data\" was not expected behind the pass"},
+        {"conv 8x6x14x14 9 3x3 groups 2", "2 groups do not divide 6 channels and 9 filters"},
+        {"conv 8x6x4x4 9 3x3 dilation 2", "a 5x5 filter does not fit into 4x4 pixels"},
         {"dense 16x5 33 backward", "dense has no pass \"backward\""},
         {"dense 12x5 33", "not a multiple of 8"},
         {"dense 16x5x2 33", "NxI"},

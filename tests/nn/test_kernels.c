@@ -710,7 +710,7 @@ static void activations(void **state) {
 
 /* A 3x3 image, window 2, padding 1, stride 2: each output sees 1, 2 or 4 pixels. */
 static void pools_by_hand(const Kernels *k) {
-    const Window w = {1, 1, 3, 3, 1, 2, 2, 2, 1, 1, 2, 2};
+    const Window w = {1, 1, 3, 3, 1, 2, 2, 2, 1, 1, 2, 2, 1, 1};
     const float image[] = {-1, -2, -3, -4, -5, -6, -7, -8, -9}, gradient[] = {1, 10, 100, 1000};
     void *x = packed(k, image, 9), *dy = packed(k, gradient, 4), *y = unwritten(k, 4), *dx = unwritten(k, 9);
     uint16_t place[4];
@@ -728,7 +728,7 @@ static void pools_by_hand(const Kernels *k) {
 
 /* Windows that overlap: one pixel wins in several, and the first of equals wins. */
 static void overlap_by_hand(const Kernels *k) {
-    const Window w = {1, 1, 3, 3, 1, 2, 2, 1, 0, 0, 2, 2};
+    const Window w = {1, 1, 3, 3, 1, 2, 2, 1, 0, 0, 2, 2, 1, 1};
     const float peak[] = {0, 0, 0, 0, 7, 0, 0, 0, 0}, zeros[9] = {0}, gradient[] = {1, 10, 100, 16};
     const float hole[] = {9, 9, 9, 9, float_of_bits(0x7fc00000), 9, 9, 9, 9};
     void *x = packed(k, peak, 9), *flat = packed(k, zeros, 9), *lost = packed(k, hole, 9), *dy = packed(k, gradient, 4);
@@ -795,9 +795,8 @@ static void pools_of(const Kernels *k) {
     pools_by_hand(k);
     overlap_by_hand(k);
     for (size_t i = 0; i < COUNT_OF(window_table); i++) {
-        Window w = window_at(i);
-        if (w.pad_h >= w.R || w.pad_w >= w.S) continue; /* a model line refuses these for pools */
-        w.K = w.C;
+        Window w;
+        if (!pool_at(i, &w)) continue;
         pool_window(k, &w, true);
         pool_window(k, &w, false);
         done++;
@@ -814,9 +813,8 @@ static void pools(void **state) {
 static void pools_lose_nothing(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(window_table); i++) {
-        Window w = window_at(i);
-        if (w.pad_h >= w.R || w.pad_w >= w.S) continue;
-        w.K = w.C;
+        Window w;
+        if (!pool_at(i, &w)) continue;
         float *x = reals(inputs_of(&w)), *y = floats(outputs_of(&w)), *dy = reals(outputs_of(&w));
         float *dx = floats(inputs_of(&w));
         uint16_t *place = guarded_bytes(outputs_of(&w) * 2, 2);
@@ -838,13 +836,17 @@ static void pools_lose_nothing(void **state) {
 /* ---- Sums of slots ---- */
 
 static void slots_of(const Kernels *k) {
-    enum { SIZE = 1000, STRIDE = 1016, COUNT = 7 };
+    enum { SIZE = 1000, STRIDE = 1016, COUNT = 37 };
     float *slots = reals(STRIDE * COUNT), *out = floats(SIZE);
-    k->sum_slots(slots, STRIDE, COUNT, 0, SIZE, out);
-    for (size_t i = 0; i < SIZE; i++) {
-        float sum = 0; /* in slot order: another order would round otherwise */
-        for (size_t s = 0; s < COUNT; s++) sum += slots[s * STRIDE + i];
-        assert_true(out[i] == sum);
+    for (int count = 1; count <= COUNT; count++) {
+        k->sum_slots(slots, STRIDE, count, 0, SIZE, out);
+        for (size_t i = 0; i < SIZE; i++) {
+            float v[COUNT]; /* the tree, as its definition goes: another order would round otherwise */
+            for (int s = 0; s < count; s++) v[s] = slots[(size_t)s * STRIDE + i];
+            for (int step = 1; step < count; step *= 2)
+                for (int s = 0; s + step < count; s += 2 * step) v[s] += v[s + step];
+            assert_true(out[i] == v[0]);
+        }
     }
     /* A range touches nothing outside it, and ranges together are the whole. */
     float *pieces = floats(SIZE);

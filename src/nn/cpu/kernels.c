@@ -679,22 +679,34 @@ static void to_float(const void *x, size_t count, float *y) {
 
 /* ---- Gradients and optimizers: always float ---- */
 
+/* `vectors` (at most 4) of n lanes. Two slots at a time: their sum is the lowest join. */
+INLINE void sum_columns(const float *slots, size_t stride, int count, int vectors, int n, float *out) {
+    V stack[TREE_DEPTH][4], sum[4];
+    size_t height = 0;
+    for (size_t s = 0;; s += 2, slots += 2 * stride) {
+        for (int k = 0; k < vectors; k++) {
+            sum[k] = load_float(slots + k * LANES, n);
+            if (s + 1 < (size_t)count) sum[k] += load_float(slots + stride + k * LANES, n);
+        }
+        const bool more = s + 2 < (size_t)count;
+        for (size_t joins = more ? (size_t)tree_joins(s / 2) : height; joins > 0; joins--) {
+            height--;
+            for (int k = 0; k < vectors; k++) sum[k] += stack[height][k];
+        }
+        if (!more) break;
+        for (int k = 0; k < vectors; k++) stack[height][k] = sum[k];
+        height++;
+    }
+    for (int k = 0; k < vectors; k++) store_float(out + k * LANES, sum[k], n);
+}
+
 static void sum_slots(const float *slots, size_t stride, int count, size_t from, size_t to, float *out) {
     enum { AT_ONCE = 4 }; /* vectors: fewer streams of memory are followed at a time than there are slots */
     size_t i = from;
-    for (; i + AT_ONCE * LANES <= to; i += AT_ONCE * LANES) {
-        V sums[AT_ONCE] = {{0}};
-        for (int s = 0; s < count; s++)
-            for (size_t k = 0; k < AT_ONCE; k++)
-                sums[k] += load_float(slots + (size_t)s * stride + i + k * LANES, LANES);
-        for (size_t k = 0; k < AT_ONCE; k++) store_float(out + i + k * LANES, sums[k], LANES);
-    }
-    for (; i < to; i += LANES) {
-        int n = to - i < LANES ? (int)(to - i) : LANES;
-        V sum = {0};
-        for (int s = 0; s < count; s++) sum += load_float(slots + (size_t)s * stride + i, n);
-        store_float(out + i, sum, n);
-    }
+    for (; i + AT_ONCE * LANES <= to; i += AT_ONCE * LANES)
+        sum_columns(slots + i, stride, count, AT_ONCE, LANES, out + i);
+    for (; i < to; i += LANES)
+        sum_columns(slots + i, stride, count, 1, to - i < LANES ? (int)(to - i) : LANES, out + i);
 }
 
 /* The largest of these tells whether all values are finite; as integers, their largest is found in any order. */

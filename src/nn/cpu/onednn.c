@@ -179,7 +179,7 @@ static cf_status primitive_run(Primitive *p, int thread, const void *const bytes
 
 /* nhwc activations, weights in any order; dw, their gradient, is always float. */
 typedef struct ConvLayout {
-    Layout x, w, dw, y, plain; /* plain: weights as the model keeps them, [K][C][R][S] */
+    Layout x, w, dw, y, plain; /* plain: weights as the model keeps them */
     dnnl_dims_t strides, dilates, pad_before, pad_after;
 } ConvLayout;
 
@@ -191,7 +191,7 @@ struct Conv {
     Primitive pack_forward, pack_backward, unpack;
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
     const ConvKernels *kernels;           /* in place of backward_weights and unpack; NULL: none */
-    char *scratch;                        /* theirs, for each thread */
+    char *scratch;                        /* theirs, for each thread; or a slot of oneDNN's, which cannot add */
     size_t scratch_size;
 };
 
@@ -241,18 +241,23 @@ static cf_status reorder_run(Primitive *p, const void *from, void *to) {
 }
 
 static cf_status describe_window(const Window *w, dnnl_data_type_t type, ConvLayout *layout) {
-    dnnl_dims_t x = {w->N, w->C, w->H, w->W}, weights = {w->K, w->C, w->R, w->S}, y = {w->N, w->K, w->P, w->Q};
+    dnnl_dims_t x = {w->N, w->C, w->H, w->W}, y = {w->N, w->K, w->P, w->Q};
+    dnnl_dims_t grouped = {w->groups, w->K / w->groups, w->C / w->groups, w->R, w->S};
+    const bool groups = w->groups > 1; /* else weights have no dimension for them */
+    dnnl_dim_t *weights = groups ? grouped : grouped + 1;
     DNNL(dnnl_memory_desc_create_with_tag(&layout->x, 4, x, type, dnnl_nhwc));
-    DNNL(dnnl_memory_desc_create_with_tag(&layout->w, 4, weights, type, dnnl_format_tag_any));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->w, 4 + groups, weights, type, dnnl_format_tag_any));
     DNNL(dnnl_memory_desc_create_with_tag(&layout->y, 4, y, type, dnnl_nhwc));
-    DNNL(dnnl_memory_desc_create_with_tag(&layout->dw, 4, weights, dnnl_f32, dnnl_format_tag_any));
-    DNNL(dnnl_memory_desc_create_with_tag(&layout->plain, 4, weights, dnnl_f32, dnnl_oihw));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->dw, 4 + groups, weights, dnnl_f32, dnnl_format_tag_any));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->plain, 4 + groups, weights, dnnl_f32,
+                                          groups ? dnnl_goihw : dnnl_oihw));
     layout->strides[0] = layout->strides[1] = w->stride;
+    layout->dilates[0] = layout->dilates[1] = w->dilation - 1; /* oneDNN counts the pixels between */
     layout->pad_before[0] = w->pad_h;
     layout->pad_before[1] = w->pad_w;
     /* What lies behind the last window is not padding: it may be negative when the stride leaves pixels over. */
-    layout->pad_after[0] = (w->P - 1) * w->stride + w->R - w->H - w->pad_h;
-    layout->pad_after[1] = (w->Q - 1) * w->stride + w->S - w->W - w->pad_w;
+    layout->pad_after[0] = (w->P - 1) * w->stride + (w->R - 1) * w->dilation + 1 - w->H - w->pad_h;
+    layout->pad_after[1] = (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1 - w->W - w->pad_w;
     return CF_OK;
 }
 
@@ -301,17 +306,25 @@ static const ConvKernels *choose_kernels(const Window *w, dnnl_data_type_t type)
     bool amx = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
     const Engine *e = type == dnnl_bf16 ? cpu_engine_bf16() : cpu_engine();
     const ConvKernels *kernels = type == dnnl_bf16 && amx ? NULL : cpu_kernel_set(e->kernels)->conv;
-    return kernels && w->C >= kernels->least_channels ? kernels : NULL;
+    return kernels && w->groups == 1 && w->C >= kernels->least_channels ? kernels : NULL;
+}
+
+static size_t conv_slot_size(const Conv *conv) {
+    if (conv->kernels) return conv->kernels->slot_size(&conv->w);
+    return dnnl_memory_desc_get_size(argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS)) / sizeof(float);
+}
+
+static cf_status scratch_new(Conv *conv, int threads, size_t bytes) {
+    conv->scratch_size = (bytes + 63) / 64 * 64;
+    return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
 }
 
 static cf_status build_backward_weights(Conv *conv, int threads) {
-    if (conv->kernels) {
-        conv->scratch_size = (conv->kernels->scratch_size(&conv->w) + 63) / 64 * 64;
-        return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
-    }
+    if (conv->kernels) return scratch_new(conv, threads, conv->kernels->scratch_size(&conv->w));
     const Recipe recipe = {
         describe_backward_weights, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
     FORWARD(primitive_new(&conv->backward_weights, &recipe));
+    FORWARD(scratch_new(conv, threads, conv_slot_size(conv) * sizeof(float)));
     return reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS),
                        conv->layout.plain);
 }
@@ -373,18 +386,16 @@ static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void
     return primitive_run(&conv->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, conv->data_weights, dx});
 }
 
-static size_t conv_slot_size(const Conv *conv) {
-    if (conv->kernels) return conv->kernels->slot_size(&conv->w);
-    size_t bytes = dnnl_memory_desc_get_size(argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS));
-    return bytes / sizeof(float);
-}
-
-static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot) {
+static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot, bool add) {
+    void *scratch = conv->scratch + (size_t)thread * conv->scratch_size;
     if (conv->kernels) {
-        conv->kernels->backward_weights(&conv->w, x, dy, conv->scratch + (size_t)thread * conv->scratch_size, slot);
+        conv->kernels->backward_weights(&conv->w, x, dy, scratch, slot, add);
         return CF_OK;
     }
-    return primitive_run(&conv->backward_weights, thread, (const void *[MAX_ARGUMENTS]){x, dy, slot});
+    const float *sums = add ? scratch : slot;
+    FORWARD(primitive_run(&conv->backward_weights, thread, (const void *[MAX_ARGUMENTS]){x, dy, sums}));
+    for (size_t i = 0; add && i < conv_slot_size(conv); i++) slot[i] += sums[i];
+    return CF_OK;
 }
 
 static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
