@@ -178,7 +178,7 @@ static inline int tree_joins(size_t s) {
     return __builtin_ctzll(~(unsigned long long)s);
 }
 
-enum { DENSE_GROUP = 16, TREE_DEPTH = 64 }; /* TREE_DEPTH: more than any stack of sums holds */
+enum { DENSE_GROUP = 32, TREE_DEPTH = 64 }; /* TREE_DEPTH: more than any stack of sums holds */
 
 /* So few outputs that going slice by slice costs less than a wait for all slices. */
 static inline bool dense_by_slice(int outputs) {

@@ -585,7 +585,7 @@ static void dense_places_agree(void **state) {
 /* Parts of a batch give the bits of the whole: sums over groups are added as a tree. */
 static void dense_gradients_join(void **state) {
     (void)state;
-    static const int halves[][2] = {{16, 16},  {32, 8},   {64, 64},    {64, 33},
+    static const int halves[][2] = {{32, 32},  {32, 8},   {64, 64},    {64, 33},
                                     {128, 17}, {512, 40}, {1024, 700}, {2048, 2048}};
     static const int widths[][2] = {{70, 35}, {300, 10}};
     for (int i = 0; engines()[i]; i++)

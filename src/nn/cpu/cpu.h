@@ -3,6 +3,7 @@
 #define NN_CPU_CPU_H
 
 #include "nn/cpu/conv_kernels.h"
+#include "nn/cpu/depthwise_kernels.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
 
@@ -15,6 +16,7 @@ typedef struct KernelSet {
     const Kernels *elements;
     const StemKernels *stem;
     const ProductKernels *product;
+    const DepthwiseKernels *depthwise;
     const ConvKernels *conv; /* NULL: none */
 } KernelSet;
 

@@ -190,6 +190,7 @@ struct Conv {
     Primitive forward, backward_data, backward_weights;
     Primitive pack_forward, pack_backward, unpack;
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
+    const DepthwiseKernels *depthwise;    /* in place of all of these, with forward_weights of its own; NULL: none */
     const ConvKernels *kernels;           /* in place of backward_weights and unpack; NULL: none */
     char *scratch;                        /* theirs, for each thread; or a slot of oneDNN's, which cannot add */
     size_t scratch_size;
@@ -302,14 +303,18 @@ static cf_status build_forward(Conv *conv, int threads) {
 }
 
 /* Where oneDNN has matrix instructions (AMX), it is the faster one in bfloat16. */
-static const ConvKernels *choose_kernels(const Window *w, dnnl_data_type_t type) {
+static void choose_kernels(Conv *conv, dnnl_data_type_t type) {
     bool amx = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
     const Engine *e = type == dnnl_bf16 ? cpu_engine_bf16() : cpu_engine();
-    const ConvKernels *kernels = type == dnnl_bf16 && amx ? NULL : cpu_kernel_set(e->kernels)->conv;
-    return kernels && w->groups == 1 && w->C >= kernels->least_channels ? kernels : NULL;
+    const KernelSet *set = cpu_kernel_set(e->kernels);
+    const ConvKernels *kernels = type == dnnl_bf16 && amx ? NULL : set->conv;
+    const Window *w = &conv->w;
+    if (set->depthwise->fits(w)) conv->depthwise = set->depthwise;
+    if (kernels && w->groups == 1 && w->C >= kernels->least_channels) conv->kernels = kernels;
 }
 
 static size_t conv_slot_size(const Conv *conv) {
+    if (conv->depthwise) return conv->depthwise->slot_size(&conv->w);
     if (conv->kernels) return conv->kernels->slot_size(&conv->w);
     return dnnl_memory_desc_get_size(argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS)) / sizeof(float);
 }
@@ -340,6 +345,10 @@ static cf_status build_backward_data(Conv *conv, int threads) {
 }
 
 static cf_status build_conv(Conv *conv, dnnl_data_type_t type, bool input_gradient, int threads) {
+    if (conv->depthwise) {
+        FORWARD(memory_new(conv->depthwise->slot_size(&conv->w), sizeof(float), &conv->forward_weights));
+        return scratch_new(conv, threads, conv->depthwise->scratch_size(&conv->w));
+    }
     FORWARD(describe_window(&conv->w, type, &conv->layout));
     FORWARD(build_forward(conv, threads));
     if (conv->training) FORWARD(build_backward_weights(conv, threads));
@@ -354,7 +363,7 @@ static cf_status conv_make(const Window *w, dnnl_data_type_t type, bool training
     FORWARD(memory_new(1, sizeof *made, &made));
     made->w = *w;
     made->training = training;
-    made->kernels = choose_kernels(w, type);
+    choose_kernels(made, type);
     cf_status status = build_conv(made, type, input_gradient, threads);
     if (status) {
         conv_free(made);
@@ -373,21 +382,41 @@ static cf_status conv_new_bf16(const Window *w, bool training, bool input_gradie
 }
 
 static cf_status conv_pack(Conv *conv, const float *weights) {
+    if (conv->depthwise) {
+        conv->depthwise->pack(&conv->w, weights, conv->forward_weights);
+        return CF_OK;
+    }
     FORWARD(reorder_run(&conv->pack_forward, weights, conv->forward_weights));
     if (conv->data_weights) FORWARD(reorder_run(&conv->pack_backward, weights, conv->data_weights));
     return CF_OK;
 }
 
+static void *scratch_of(const Conv *conv, int thread) {
+    return conv->scratch + (size_t)thread * conv->scratch_size;
+}
+
 static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
+    if (conv->depthwise) {
+        conv->depthwise->forward(&conv->w, conv->forward_weights, x, scratch_of(conv, thread), y);
+        return CF_OK;
+    }
     return primitive_run(&conv->forward, thread, (const void *[MAX_ARGUMENTS]){x, conv->forward_weights, y});
 }
 
 static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void *dx) {
+    if (conv->depthwise) {
+        conv->depthwise->backward_data(&conv->w, conv->forward_weights, dy, scratch_of(conv, thread), dx);
+        return CF_OK;
+    }
     return primitive_run(&conv->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, conv->data_weights, dx});
 }
 
 static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot, bool add) {
-    void *scratch = conv->scratch + (size_t)thread * conv->scratch_size;
+    void *scratch = scratch_of(conv, thread);
+    if (conv->depthwise) {
+        conv->depthwise->backward_weights(&conv->w, x, dy, scratch, slot, add);
+        return CF_OK;
+    }
     if (conv->kernels) {
         conv->kernels->backward_weights(&conv->w, x, dy, scratch, slot, add);
         return CF_OK;
@@ -399,8 +428,8 @@ static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, co
 }
 
 static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
-    if (conv->kernels) {
-        conv->kernels->unpack(&conv->w, slot, dw);
+    if (conv->depthwise || conv->kernels) {
+        (conv->depthwise ? conv->depthwise->unpack : conv->kernels->unpack)(&conv->w, slot, dw);
         return CF_OK;
     }
     return reorder_run(&conv->unpack, slot, dw);
