@@ -42,6 +42,8 @@ static const Window window_table[] = {
     {3, 33, 10, 7, 33, 3, 3, 2, 1, 1, 0, 0, 33, 1}, /* depthwise, channels that fill no vector, stride 2 */
     {2, 16, 6, 9, 16, 5, 3, 1, 2, 1, 0, 0, 16, 1},  /* depthwise, one vector */
     {2, 70, 7, 7, 70, 5, 5, 2, 2, 2, 0, 0, 70, 2},  /* depthwise, dilated, with a stride */
+    {2, 20, 9, 10, 20, 5, 5, 1, 2, 2, 0, 0, 20, 1}, /* depthwise 5x5 */
+    {1, 18, 8, 7, 18, 7, 7, 1, 3, 3, 0, 0, 18, 1},  /* depthwise 7x7 */
     {2, 5, 6, 5, 10, 3, 3, 1, 1, 1, 0, 0, 5, 1},    /* two filters of each channel */
     {2, 48, 4, 5, 96, 3, 3, 1, 1, 1, 0, 0, 48, 1},  /* the same of many */
     {2, 12, 7, 6, 18, 3, 3, 1, 1, 1, 0, 0, 3, 1},   /* three groups */

@@ -6,7 +6,8 @@
  *
  * Forward and backward to the data, a few neighbouring outputs meet one tap after the other in registers. An input's gradient
  * comes from dy at those taps that the stride leads to: the same ones for every `stride`-th pixel of a row, which are done
- * together. For the weights, a few taps stay in registers while all pixels go by.
+ * together. Where taps are neighbours (a run of them), a value is loaded once for all of a run. For the weights, a few taps stay
+ * in registers while all pixels go by.
  *
  * Weights and slots: [block][R][S][LANES].
  */
@@ -14,7 +15,7 @@
 
 #include "nn/cpu/vectors.h"
 
-enum { AT_ONCE = 8, MOST_TAPS = 9 }; /* outputs, and taps of the weights, in registers */
+enum { AT_ONCE = 8, MOST_TAPS = 10, MOST_RUN = 5 }; /* outputs, taps of the weights, of a run of taps: in registers */
 
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -154,44 +155,59 @@ typedef struct Tap {
 typedef struct Row {
     const V *from;
     const Tap *taps;
-    size_t step, out_step; /* out_step: elements */
-    int count_taps, count, n;
-    const Lanes *joined; /* the filters of a channel are added; NULL: outputs are filters */
+    size_t step, out_step;         /* out_step: elements */
+    int count_taps, run, count, n; /* run: taps that follow each other, in runs of 3 or MOST_RUN; else 1 */
+    const Lanes *joined;           /* the filters of a channel are added; NULL: outputs are filters */
     T *out;
 } Row;
 
-INLINE void sum_taps(const Row *row, int first, int count, size_t step, int n) {
+INLINE void sum_taps(const Row *row, int run, int first, int count, size_t step, int n) {
     const V *from = row->from + (size_t)first * step;
     V sums[AT_ONCE];
     UNROLL for (int i = 0; i < count; i++) sums[i] = (V){0};
-    for (const Tap *t = row->taps, *end = t + row->count_taps; t < end; t++) {
-        const V *at = from + t->at, weight = in_register(t->weight);
-        UNROLL for (int i = 0; i < count; i++) sums[i] = multiply_add(at[(size_t)i * step], weight, sums[i]);
+    for (const Tap *t = row->taps, *end = t + row->count_taps; t < end; t += run) {
+        const V *at = from + t->at;
+        V weights[MOST_RUN];
+        UNROLL for (int s = 0; s < run; s++) weights[s] = in_register(t[s].weight);
+        UNROLL for (int i = 0; i < count + run - 1; i++) {
+            const V v = run > 1 ? in_register(at[(size_t)i * step]) : at[(size_t)i * step];
+            UNROLL for (int s = 0; s < run; s++) if (i >= s && i - s < count) sums[i - s] =
+                multiply_add(v, weights[s], sums[i - s]);
+        }
     }
     T *out = row->out + (size_t)first * row->out_step;
     UNROLL for (int i = 0; i < count; i++)
         store(out + (size_t)i * row->out_step, row->joined ? sum_filters(row->joined, sums[i]) : sums[i], n);
 }
 
-INLINE void sum_row(const Row *row, size_t step, int n) {
+INLINE void sum_row(const Row *row, int run, size_t step, int n) {
     const int count = row->count;
     int i = 0;
-    for (; i + AT_ONCE <= count; i += AT_ONCE) sum_taps(row, i, AT_ONCE, step, n);
+    for (; i + AT_ONCE <= count; i += AT_ONCE) sum_taps(row, run, i, AT_ONCE, step, n);
     if (i < count && i > 0) { /* some again: that costs less than sums that wait for each other */
-        sum_taps(row, count - AT_ONCE, AT_ONCE, step, n);
+        sum_taps(row, run, count - AT_ONCE, AT_ONCE, step, n);
         return;
     }
-    for (; i + 4 <= count; i += 4) sum_taps(row, i, 4, step, n);
-    for (; i < count; i++) sum_taps(row, i, 1, step, n);
+    for (; i + 4 <= count; i += 4) sum_taps(row, run, i, 4, step, n);
+    for (; i < count; i++) sum_taps(row, run, i, 1, step, n);
 }
 
 static void sum_any_row(const Row *row) {
-    if (row->n == LANES && !row->joined && row->step == 1)
-        sum_row(row, 1, LANES);
-    else if (row->n == LANES && !row->joined && row->step == 2)
-        sum_row(row, 2, LANES);
+    const bool whole = row->n == LANES && !row->joined;
+    if (whole && row->run == 3)
+        sum_row(row, 3, 1, LANES);
+    else if (whole && row->run == MOST_RUN)
+        sum_row(row, MOST_RUN, 1, LANES);
+    else if (whole && row->step == 1)
+        sum_row(row, 1, 1, LANES);
+    else if (whole && row->step == 2)
+        sum_row(row, 1, 2, LANES);
     else
-        sum_row(row, row->step, row->n);
+        sum_row(row, 1, row->step, row->n);
+}
+
+static int run_of(const Window *w) {
+    return w->stride == 1 && w->dilation == 1 && (w->S == 3 || w->S == MOST_RUN) ? w->S : 1;
 }
 
 static void forward(const Window *w, const float *packed, const void *x, void *scratch, void *y) {
@@ -212,7 +228,7 @@ static void forward(const Window *w, const float *packed, const void *x, void *s
         for (int n = 0; n < w->N; n++) {
             lay_x(w, &lanes, (const T *)x + (size_t)n * image, laid);
             for (int p = 0; p < w->P; p++, out += (size_t)w->Q * K)
-                sum_any_row(&(Row){laid + (size_t)p * stride * width, taps, stride, K, (int)taps_of(w), w->Q,
+                sum_any_row(&(Row){laid + (size_t)p * stride * width, taps, stride, K, (int)taps_of(w), run_of(w), w->Q,
                                    lanes.filters, NULL, out});
         }
     }
@@ -224,7 +240,7 @@ static int taps_to(const Window *w, const Area *area, const float *packed, int h
     for (int r = 0; r < w->R; r++) {
         const int down = h + w->pad_h - r * w->dilation;
         if (down % w->stride) continue;
-        for (int s = 0; s < w->S; s++) {
+        for (int s = w->S - 1; s >= 0; s--) {
             const int right = column + w->pad_w - s * w->dilation;
             if (right % w->stride) continue;
             Tap *t = &taps[count++];
@@ -253,6 +269,7 @@ static void backward_data(const Window *w, const float *packed, const void *dy, 
                                1,
                                stride * C,
                                0,
+                               run_of(w),
                                (w->W - column + w->stride - 1) / w->stride,
                                lanes.channels,
                                lanes.each > 1 ? &lanes : NULL,
@@ -271,58 +288,69 @@ static void backward_data(const Window *w, const float *packed, const void *dy, 
 
 typedef struct Field {
     const V *x, *dy;
-    ptrdiff_t at[MOST_TAPS]; /* a tap's first vector in x */
+    ptrdiff_t at[MOST_TAPS]; /* the first vector in x of a run's first tap */
     size_t step, line;       /* in x, from output to output and from line to line of them */
     int P, Q;
 } Field;
 
-INLINE void sum_pixels(const Field *f, int taps, size_t step, bool goes_on, float *slot) {
-    V sums[MOST_TAPS];
-    UNROLL for (int t = 0; t < taps; t++) sums[t] = goes_on ? load_float(slot + t * LANES, LANES) : (V){0};
-    const V *dy = f->dy;
-    for (int p = 0; p < f->P; p++) {
-        const V *x[MOST_TAPS];
-        UNROLL for (int t = 0; t < taps; t++) x[t] = f->x + f->at[t] + (size_t)p * f->line;
-        for (size_t q = 0; q < (size_t)f->Q; q++, dy++) {
-            const V d = in_register(*dy);
-            UNROLL for (int t = 0; t < taps; t++) sums[t] = multiply_add(x[t][q * step], d, sums[t]);
-        }
+/* `outputs` neighbours of a line. */
+INLINE void add_products(V *sums, const V *const *x, const V *dy, size_t at, int outputs, int runs, int run) {
+    V d[AT_ONCE];
+    UNROLL for (int i = 0; i < outputs; i++) d[i] = in_register(dy[i]);
+    UNROLL for (int t = 0; t < runs; t++) UNROLL for (int i = 0; i < outputs + run - 1; i++) {
+        const V v = run > 1 ? in_register(x[t][at + (size_t)i]) : x[t][at + (size_t)i];
+        UNROLL for (int s = 0; s < run; s++) if (i >= s && i - s < outputs) sums[t * run + s] =
+            multiply_add(v, d[i - s], sums[t * run + s]);
     }
-    UNROLL for (int t = 0; t < taps; t++) store_float(slot + t * LANES, sums[t], LANES);
 }
 
-#define TAPS(n)                                                                                                        \
-    static void sum_pixels_##n(const Field *f, bool goes_on, float *slot) {                                            \
-        if (f->step == 1)                                                                                              \
-            sum_pixels(f, n, 1, goes_on, slot);                                                                        \
-        else                                                                                                           \
-            sum_pixels(f, n, f->step, goes_on, slot);                                                                  \
+INLINE void sum_pixels(const Field *f, int runs, int run, size_t step, bool goes_on, float *slot) {
+    V sums[MOST_TAPS];
+    UNROLL for (int t = 0; t < runs * run; t++) sums[t] = goes_on ? load_float(slot + t * LANES, LANES) : (V){0};
+    const V *dy = f->dy;
+    for (int p = 0; p < f->P; p++, dy += f->Q) {
+        const V *x[MOST_TAPS];
+        size_t q = 0;
+        UNROLL for (int t = 0; t < runs; t++) x[t] = f->x + f->at[t] + (size_t)p * f->line;
+        for (; run > 1 && q + 4 <= (size_t)f->Q; q += 4) add_products(sums, x, dy + q, q, 4, runs, run);
+        for (; q < (size_t)f->Q; q++) add_products(sums, x, dy + q, q * step, 1, runs, run);
     }
-TAPS(1)
-TAPS(2)
-TAPS(3) TAPS(4) TAPS(5) TAPS(6) TAPS(7) TAPS(8)
-    TAPS(9) static void (*const by_taps[MOST_TAPS])(const Field *f, bool goes_on, float *slot) = {
-        sum_pixels_1, sum_pixels_2, sum_pixels_3, sum_pixels_4, sum_pixels_5,
-        sum_pixels_6, sum_pixels_7, sum_pixels_8, sum_pixels_9};
+    UNROLL for (int t = 0; t < runs * run; t++) store_float(slot + t * LANES, sums[t], LANES);
+}
+
+#define RUNS(n, run)                                                                                                   \
+    static void sum_##n##_of_##run(const Field *f, bool goes_on, float *slot) {                                        \
+        sum_pixels(f, n, run, run > 1 ? 1 : f->step, goes_on, slot);                                                   \
+    }
+/* clang-format off */
+RUNS(1, 1) RUNS(2, 1) RUNS(3, 1) RUNS(4, 1) RUNS(5, 1) RUNS(6, 1) RUNS(7, 1) RUNS(8, 1) RUNS(9, 1) RUNS(10, 1)
+RUNS(1, 3) RUNS(2, 3) RUNS(3, 3) RUNS(1, 5) RUNS(2, 5)
+    /* clang-format on */
+    static void (*const by_runs[MOST_RUN + 1][MOST_TAPS])(const Field *f, bool goes_on, float *slot) = {
+        [1] = {sum_1_of_1, sum_2_of_1, sum_3_of_1, sum_4_of_1, sum_5_of_1, sum_6_of_1, sum_7_of_1, sum_8_of_1,
+               sum_9_of_1, sum_10_of_1},
+        [3] = {sum_1_of_3, sum_2_of_3, sum_3_of_3},
+        [MOST_RUN] = {sum_1_of_5, sum_2_of_5}};
 
 static void backward_weights(const Window *w, const void *x, const void *dy, void *scratch, float *slot, bool add) {
     const Area area = area_of_x(w), outputs = {0, 0, w->P, w->Q};
     V *laid = scratch, *laid_dy = laid + pixels_of(area);
     const size_t image = (size_t)w->H * (size_t)w->W * (size_t)w->C, out = (size_t)w->P * (size_t)w->Q * (size_t)w->K;
-    const int taps = w->R * w->S, tiles = (taps + MOST_TAPS - 1) / MOST_TAPS;
+    const int run = run_of(w), runs = w->R * w->S / run, most_runs = MOST_TAPS / run,
+              tiles = (runs + most_runs - 1) / most_runs;
     Field f = {.x = laid, .dy = laid_dy, .step = (size_t)w->stride, .P = w->P, .Q = w->Q};
     f.line = (size_t)w->stride * (size_t)area.width;
-    for (int c = 0; c < w->C; c += block_channels(w), slot += taps * LANES) {
+    for (int c = 0; c < w->C; c += block_channels(w), slot += taps_of(w) * LANES) {
         const Lanes lanes = lanes_from(w, c);
         for (int n = 0; n < w->N; n++) {
             lay_x(w, &lanes, (const T *)x + (size_t)n * image, laid);
             lay(&outputs, w->P, w->Q, w->K, (const T *)dy + (size_t)n * out + c * lanes.each, lanes.filters, NULL,
                 laid_dy);
             for (int i = 0; i < tiles; i++) {
-                const int first = taps * i / tiles, end = taps * (i + 1) / tiles;
+                const int first = runs * i / tiles, end = runs * (i + 1) / tiles;
                 for (int t = first; t < end; t++)
-                    f.at[t - first] = ((ptrdiff_t)(t / w->S) * area.width + t % w->S) * w->dilation;
-                by_taps[end - first - 1](&f, add || n, slot + first * LANES);
+                    f.at[t - first] = ((ptrdiff_t)(t * run / w->S) * area.width + t * run % w->S) * w->dilation;
+                by_runs[run][end - first - 1](&f, add || n, slot + first * run * LANES);
             }
         }
     }
