@@ -128,7 +128,7 @@ static cf_status fill_picked(const OpRig *r, char *set) {
     FORWARD_TO(done, memory_new(count, sizeof *y, &y));
     FORWARD_TO(done, memory_new(count, sizeof *picked, &picked));
     FORWARD_TO(done, memory_new(count, sizeof *place, &place));
-    reference_kernels.block_forward(&r->block, c->w.N, x, picked, y, place);
+    reference_kernels.block_forward(&r->block, c->w.N, x, NULL, picked, y, place);
     r->engine->kernels->from_float(picked, count, set + r->at[PICKED]);
     memcpy(set + r->at[PLACE], place, r->bytes[PLACE]);
 done:
@@ -170,8 +170,9 @@ static cf_status make_channels(OpRig *r) {
     fill_integers(v, CHANNEL_ARRAYS * K, LARGEST, OF_CHANNELS);
     for (size_t i = K; i < CHANNEL_ARRAYS * K; i++) v[i] *= 0.25f;
     const Window *w = &r->c->w;
-    r->block = (Block){w->C,        w->H, w->W,  w->R,      w->S,      w->P,      w->Q,
-                       r->c->slope, v,    v + K, v + 2 * K, v + 3 * K, v + 4 * K, v + 5 * K};
+    const Activation act = {r->c->slope < 1 ? ACT_RELU : ACT_NONE, r->c->slope};
+    r->block =
+        (Block){w->C, w->H, w->W, w->R, w->S, w->P, w->Q, act, v, v + K, v + 2 * K, v + 3 * K, v + 4 * K, v + 5 * K};
     if (r->c->kind == OP_STEM) rig_stem_block(r, v + 3 * K);
     return CF_OK;
 }
@@ -287,7 +288,7 @@ static void block_unit(const OpRig *r, char *const region[REGIONS]) {
         k->bn_moments(x, op_inputs(r->c) / (size_t)b->C, b->C, sums, sums + b->C);
         break;
     case OP_FORWARD:
-        k->block_forward(b, N, x, has_pool(r->c) ? picked : NULL, out, place);
+        k->block_forward(b, N, x, NULL, has_pool(r->c) ? picked : NULL, out, place);
         break;
     case OP_SUMS:
         k->block_sums(b, N, picked, dy, sums);

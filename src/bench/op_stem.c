@@ -85,7 +85,7 @@ static cf_status parts_forward(const OpRig *r, const float *x, Parts *p) {
     FORWARD(memory_new(outputs, sizeof *p->y, &p->y));
     FORWARD(memory_new(outputs, sizeof *p->place, &p->place));
     FORWARD(e->conv_forward(p->conv, 0, x, p->x));
-    reference_kernels.block_forward(&r->block, w->N, p->x, p->picked, p->y, p->place);
+    reference_kernels.block_forward(&r->block, w->N, p->x, NULL, p->picked, p->y, p->place);
     return CF_OK;
 }
 

@@ -60,7 +60,6 @@ static cf_status make_norm(const GradCam *cam, int number, Stage *stage) {
                            .S = 1,
                            .P = in.H,
                            .Q = in.W,
-                           .slope = 1,
                            .mean = stage->vectors,
                            .scale = scale,
                            .shift = stage->bias,
@@ -153,6 +152,10 @@ Shape grad_cam_shape(const GradCam *cam) {
 
 /* ---- Running ---- */
 
+static Activation relu_of(const Stage *stage) {
+    return (Activation){ACT_RELU, stage->layer->slope};
+}
+
 static cf_status forward_stage(const GradCam *cam, Stage *stage, const float *x) {
     const Kernels *kernels = cam->engine->kernels;
     const Window *w = &stage->window;
@@ -163,10 +166,10 @@ static cf_status forward_stage(const GradCam *cam, Stage *stage, const float *x)
         if (stage->bias) kernels->add_bias(stage->y, (size_t)w->P * (size_t)w->Q, w->K, stage->bias);
         return CF_OK;
     case LAYER_BN:
-        kernels->block_forward(&stage->block, 1, x, NULL, stage->y, NULL);
+        kernels->block_forward(&stage->block, 1, x, NULL, NULL, stage->y, NULL);
         return CF_OK;
     case LAYER_RELU:
-        kernels->relu_forward(x, size, stage->layer->slope, stage->y);
+        kernels->act_forward(relu_of(stage), x, size, stage->y);
         return CF_OK;
     case LAYER_MAXPOOL:
         kernels->maxpool_forward(w, x, stage->y, stage->place);
@@ -194,7 +197,7 @@ static cf_status backward_stage(const GradCam *cam, Stage *stage, const float *x
         kernels->block_backward(&stage->block, 1, x, x, stage->dy, NULL, dx);
         return CF_OK;
     case LAYER_RELU:
-        kernels->relu_backward(stage->y, stage->dy, size, stage->layer->slope, dx);
+        kernels->act_backward(relu_of(stage), stage->y, stage->dy, size, dx);
         return CF_OK;
     case LAYER_MAXPOOL:
         kernels->maxpool_backward(&stage->window, stage->dy, stage->place, dx);

@@ -19,23 +19,60 @@ typedef struct Window {
     int N, C, H, W, K, R, S, stride, pad_h, pad_w, P, Q;
 } Window;
 
+/* NONE v; RELU v > 0 ? v : slope * v; RELU6 min(max(v, 0), 6); SILU v / (1 + e^-v) (Elfwing et al. 2018); GELU v times the normal
+ * distribution (Hendrycks, Gimpel 2016, exact); HARDSWISH v * min(max(v + 3, 0), 6) / 6 (Howard et al. 2019); SIGMOID
+ * 1 / (1 + e^-v). A NaN stays one; an infinity may become one, where it is multiplied by 0. */
+typedef enum ActivationKind {
+    ACT_NONE,
+    ACT_RELU,
+    ACT_RELU6,
+    ACT_SILU,
+    ACT_GELU,
+    ACT_HARDSWISH,
+    ACT_SIGMOID
+} ActivationKind;
+
+typedef struct Activation {
+    ActivationKind kind;
+    float slope; /* of ACT_RELU for v <= 0: leaky where it is not 0 */
+} Activation;
+
+/* These rise everywhere, and their derivative follows from y; that of the others needs x. */
+static inline bool activation_from_output(Activation act) {
+    return act.kind == ACT_NONE || act.kind == ACT_RELU || act.kind == ACT_RELU6 || act.kind == ACT_SIGMOID;
+}
+
 /* What is added to a variance before its root is taken: PyTorch's default. */
 #define BN_EPSILON 1e-5
 
 /* Batch norm (Ioffe, Szegedy 2015), activation and max pool as one operation over an H x W x C image:
- *   y = act(pool((x - mean) * scale + shift)),   act(v) = v > 0 ? v : slope * v
+ *   y = act(pool((x - mean) * scale + shift))
  * The pool's windows are R x S, side by side from the top left corner; what is left over at the right and below is in none.
- * R = S = 1 is no pool, slope 1 no activation. Since act and the norm are monotonic, the pool picks the largest x of a
- * channel with scale >= 0 and the smallest of another; the first of equals, which 0 and -0 are. A NaN beside numbers in a
- * window may be picked or passed over: in training it is not lost, since the moments of its channel are NaN, and so every y. */
+ * R = S = 1 is no pool. With a pool act must be activation_from_output: since act and the norm are monotonic, the pool picks the
+ * largest x of a channel with scale >= 0 and the smallest of another; the first of equals, which 0 and -0 are. A NaN beside
+ * numbers in a window may be picked or passed over: in training it is not lost, since the moments of its channel are NaN, and so
+ * every y. */
 typedef struct Block {
     int C, H, W, R, S, P, Q; /* P x Q: the output's size */
-    float slope;
+    Activation act;
     const float *mean, *scale, *shift; /* [C] */
     const float *a, *b, *c;            /* [C]: dx = a * d + b * (x - mean) + c, d the gradient behind act and pool */
 } Block;
 
-/* ---- Kernels: elementwise, over channels, pools ---- */
+/* A norm of each image by itself, over sets of its values: `groups` sets, each of C / groups channels over all pixels (group norm,
+ * Wu, He 2018; instance norm where groups = C); or by position, a set per pixel, of its C channels (layer norm of transformers,
+ * Ba et al. 2016; groups 1). */
+typedef struct NormShape {
+    int C, pixels, groups;
+    bool by_position;
+} NormShape;
+
+/* Of an image. */
+static inline size_t norm_sets(const NormShape *s) {
+    return (size_t)(s->by_position ? s->pixels : s->groups);
+}
+
+/* ---- Kernels: elementwise, over channels, norms, pools ---- */
 
 /* rows = N*H*W; an array of rows x C. In-place (y == x, dx == dy) is allowed where said. */
 typedef struct Kernels {
@@ -50,23 +87,49 @@ typedef struct Kernels {
     /* Moments of one slice: mean and sum of squared deviations from it (rows >= 1). */
     void (*bn_moments)(const void *x, size_t rows, int C, double *mean, double *squares);
     /* `picked` and `place` [N][P][Q][C] keep the x that the pool picked and its index in the window (row * S + column); both
-     * NULL: not kept. Without a pool they are not written: the x picked is x itself. In place allowed without a pool. */
-    void (*block_forward)(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place);
+     * NULL: not kept. Without a pool they are not written: the x picked is x itself. In place allowed without a pool.
+     * residual [N][H][W][C], without a pool only: is added before the activation; NULL: none. (The way back of such a block is
+     * act_backward on dy, then block_sums and block_backward with ACT_NONE.) y may be residual. */
+    void (*block_forward)(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
+                          uint8_t *place);
     /* d = the gradient behind act: sums[c] = sum d, sums[C + c] = sum d * (picked - mean). */
     void (*block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums);
     /* dx may be x. Without a pool `picked` and `place` are not read. */
     void (*block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy,
                            const uint8_t *place, void *dx);
 
-    /* y = act(x); dx = dy where y > 0, slope * dy elsewhere. In place allowed. */
-    void (*relu_forward)(const void *x, size_t count, float slope, void *y);
-    void (*relu_backward)(const void *y, const void *dy, size_t count, float slope, void *dx);
+    /* y = act(x); dx = act'(x) dy, `from` being y where activation_from_output(act), else x. In place allowed. */
+    void (*act_forward)(Activation act, const void *x, size_t count, void *y);
+    void (*act_backward)(Activation act, const void *from, const void *dy, size_t count, void *dx);
+    /* y = act(a + b); y = factor * x. In place allowed. */
+    void (*add)(const void *a, const void *b, size_t count, Activation act, void *y);
+    void (*multiply)(const void *x, size_t count, float factor, void *y);
+
+    /* y = xhat * weight + bias, xhat = (x - mean) / deviation over x's set, deviation = sqrt(variance + BN_EPSILON).
+     * weight, bias [C]: NULL 1 and 0. moments [N][norm_sets][2]: mean and 1 / deviation; NULL: not kept. In place allowed. */
+    void (*norm_forward)(const NormShape *s, int N, const void *x, const float *weight, const float *bias, void *y,
+                         float *moments);
+    /* With g = dy * weight: dx = (g - mean(g) - xhat * mean(g * xhat)) / deviation, means over the set. Over the N images
+     * sums[c] = sum dy, sums[C + c] = sum dy * xhat; NULL: not wanted. dx NULL: not wanted; it may be dy. */
+    void (*norm_backward)(const NormShape *s, int N, const void *x, const float *weight, const float *moments,
+                          const void *dy, void *dx, double *sums);
+
+    /* y[n][i][c] = x[n][i][c] * s[n][c], i over the pixels (squeeze and excitation: Hu et al. 2018). In place allowed. */
+    void (*scale_forward)(int N, size_t pixels, int C, const void *x, const void *s, void *y);
+    /* dx = dy * s, which may be dy; ds[n][c] = sum over i of dy * x. */
+    void (*scale_backward)(int N, size_t pixels, int C, const void *x, const void *s, const void *dy, void *dx,
+                           void *ds);
+
+    /* y[n][i] = x[n][i] + p[i] for i < size (learned positions), in place allowed; sums[i] = dy[0][i] + dy[1][i] + ... in
+     * that order. */
+    void (*add_to_images)(int N, size_t size, const void *x, const float *p, void *y);
+    void (*sum_images)(int N, size_t size, const void *dy, float *sums);
 
     /* Pools with strides and padding. place[...] is the index in the window of the first largest value; padding never
      * wins, a NaN does. */
     void (*maxpool_forward)(const Window *w, const void *x, void *y, uint16_t *place);
     void (*maxpool_backward)(const Window *w, const void *dy, const uint16_t *place, void *dx);
-    /* Divides by the taps inside the image. */
+    /* Divides by the taps inside the image, which are added in order; a window that is the whole image in any. */
     void (*avgpool_forward)(const Window *w, const void *x, void *y);
     void (*avgpool_backward)(const Window *w, const void *dy, void *dx);
 
@@ -85,6 +148,15 @@ typedef struct Kernels {
     bool (*adam)(float *w, const float *dw, float *m, float *v, size_t count, float rate, float root, float decay,
                  float decoupled);
 } Kernels;
+
+/* clang-format off */
+/* row(name) for every function of a Kernels. */
+#define EACH_KERNEL(row)                                                                                               \
+    row(add_bias) row(channel_sums) row(bn_moments) row(block_forward) row(block_sums) row(block_backward)             \
+    row(act_forward) row(act_backward) row(add) row(multiply) row(norm_forward) row(norm_backward) row(scale_forward)  \
+    row(scale_backward) row(add_to_images) row(sum_images) row(maxpool_forward) row(maxpool_backward)                  \
+    row(avgpool_forward) row(avgpool_backward) row(from_float) row(to_float) row(sum_slots) row(sgd) row(adam)
+/* clang-format on */
 
 /* ---- Convolutions and dense layers: objects that may hold compiled code and reordered weights ---- */
 

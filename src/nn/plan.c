@@ -182,7 +182,7 @@ static void fill_block(Node *node) {
                           .S = pool ? pool->S : 1,
                           .P = out.H,
                           .Q = out.W,
-                          .slope = node->slope};
+                          .act = node_activation(node)};
 }
 
 static void fill_node(Plan *plan, Node *node, int first, int fused) {

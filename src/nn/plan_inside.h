@@ -53,6 +53,10 @@ typedef struct Node {
     uint16_t *place; /* max pool alone */
 } Node;
 
+static inline Activation node_activation(const Node *node) {
+    return (Activation){node->slope < 1 ? ACT_RELU : ACT_NONE, node->slope};
+}
+
 typedef enum StepKind { STEP_SLICES, STEP_PIECES, STEP_ONCE } StepKind;
 typedef cf_status (*StepFn)(Plan *plan, Node *node, int64_t index, int thread);
 

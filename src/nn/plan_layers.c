@@ -214,8 +214,8 @@ static cf_status dense_bias(Plan *plan, Node *node, int64_t index, int thread) {
 /* The gradient behind the layer's activation, in place of the one in front of it. */
 static cf_status activation_backward(Plan *plan, Node *node, int64_t index, int thread) {
     void *dy = dy_of(plan, node, index, thread);
-    kernels(plan)->relu_backward(y_of(plan, node, index, thread), dy, (size_t)plan->slice * node->y.size, node->slope,
-                                 dy);
+    kernels(plan)->act_backward(node_activation(node), y_of(plan, node, index, thread), dy,
+                                (size_t)plan->slice * node->y.size, dy);
     return CF_OK;
 }
 
@@ -305,7 +305,7 @@ static cf_status bn_use_running(Plan *plan, Node *node, int64_t index, int threa
 
 static cf_status block_forward(Plan *plan, Node *node, int64_t index, int thread) {
     void *picked = node->picked && !plan->inferring ? block_picked(plan, node, index, thread) : NULL;
-    kernels(plan)->block_forward(&node->block, plan->slice, block_input(plan, node, index, thread), picked,
+    kernels(plan)->block_forward(&node->block, plan->slice, block_input(plan, node, index, thread), NULL, picked,
                                  y_of(plan, node, index, thread), picked ? block_place(plan, node, index) : NULL);
     return CF_OK;
 }
@@ -391,8 +391,8 @@ static cf_status block_backward(Plan *plan, Node *node, int64_t index, int threa
 /* ---- Activations, pools, dropout ---- */
 
 static cf_status relu_forward(Plan *plan, Node *node, int64_t index, int thread) {
-    kernels(plan)->relu_forward(x_of(plan, node, index, thread), (size_t)plan->slice * node->x.size, node->slope,
-                                y_of(plan, node, index, thread));
+    kernels(plan)->act_forward(node_activation(node), x_of(plan, node, index, thread),
+                               (size_t)plan->slice * node->x.size, y_of(plan, node, index, thread));
     return CF_OK;
 }
 

@@ -179,15 +179,17 @@ static void zero_weights(Dense *dense, int thread, int piece, const void *x, con
     if (piece == 0) memset(dw, 0, sizeof *dw); /* the rest is not written at all */
 }
 
-static void changed_input(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
+static void changed_input(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
+                          uint8_t *place) {
     float *changed = (float *)(uintptr_t)x;
     changed[0] += 8;
-    cpu_engine()->kernels->block_forward(b, N, x, picked, y, place);
+    cpu_engine()->kernels->block_forward(b, N, x, residual, picked, y, place);
     changed[0] -= 8;
 }
 
-static void wrong_place(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
-    cpu_engine()->kernels->block_forward(b, N, x, picked, y, place);
+static void wrong_place(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
+                        uint8_t *place) {
+    cpu_engine()->kernels->block_forward(b, N, x, residual, picked, y, place);
     place[0] ^= 1;
 }
 

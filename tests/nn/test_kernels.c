@@ -358,12 +358,12 @@ static BlockRun block_run(const Kernels *k, const Block *b, int N, bool whole) {
     BlockRun r = {.k = k, .b = *b, .N = N, .pool = b->R * b->S > 1};
     r.in = images * (size_t)b->H * (size_t)b->W, r.out = images * (size_t)b->P * (size_t)b->Q;
     snprintf(r.what, sizeof r.what, "%s block C %d, %dx%d, window %dx%d, slope %g, N %d%s", k->name, b->C, b->H, b->W,
-             b->R, b->S, (double)b->slope, N, whole ? ", integers" : "");
+             b->R, b->S, (double)b->act.slope, N, whole ? ", integers" : "");
     r.x = whole ? integers(r.in, 2) : element_reals(k, r.in); /* few values: many equals */
     r.dy = whole ? integers(r.out, 2) : element_reals(k, r.out);
     r.y = floats(r.out), r.dx = floats(r.in), r.picked = floats(r.out), r.place = guarded_bytes(r.out, 1);
     r.x_elements = packed(k, r.x, r.in), r.dy_elements = packed(k, r.dy, r.out);
-    reference_kernels.block_forward(b, N, r.x, r.picked, r.y, r.place);
+    reference_kernels.block_forward(b, N, r.x, NULL, r.picked, r.y, r.place);
     if (!r.pool) memcpy(r.picked, r.x, r.in * sizeof(float));
     reference_kernels.block_backward(b, N, r.x, r.picked, r.dy, r.place, r.dx);
     return r;
@@ -383,7 +383,7 @@ static void check_block_forward(const BlockRun *r) {
     const Kernels *k = r->k;
     void *y = unwritten(k, r->out), *picked = unwritten(k, r->out), *alone = unwritten(k, r->out);
     uint8_t *place = guarded_bytes(r->out, 1);
-    k->block_forward(&r->b, r->N, r->x_elements, picked, y, place);
+    k->block_forward(&r->b, r->N, r->x_elements, NULL, picked, y, place);
     assert_elements(r->what, k, y, r->y, r->out);
     if (r->pool) {
         assert_elements(r->what, k, picked, r->picked, r->out);
@@ -392,11 +392,11 @@ static void check_block_forward(const BlockRun *r) {
         assert_unwritten(picked, r->out * k->element);
         assert_unwritten(place, r->out);
     }
-    k->block_forward(&r->b, r->N, r->x_elements, NULL, alone, NULL);
+    k->block_forward(&r->b, r->N, r->x_elements, NULL, NULL, alone, NULL);
     assert_same_bits("without picked and place", alone, y, r->out * k->element);
     if (!r->pool) {
         void *x = packed(k, r->x, r->in);
-        k->block_forward(&r->b, r->N, x, NULL, x, NULL);
+        k->block_forward(&r->b, r->N, x, NULL, NULL, x, NULL);
         assert_same_bits("in place", x, y, r->out * k->element);
         guarded_end(x);
     }
@@ -431,7 +431,7 @@ static void check_block(const Kernels *k, Block *b, int N, bool whole) {
     BlockRun r = block_run(k, b, N, whole);
     void *x = packed(k, r.x, r.in), *dy = packed(k, r.dy, r.out);
     check_block_forward(&r);
-    check_block_sums(&r, whole && b->slope != 0.01f);
+    check_block_sums(&r, whole && b->act.slope != 0.01f);
     check_block_backward(&r);
     assert_same_bits("the input", x, r.x_elements, r.in * k->element);
     assert_same_bits("the gradient", dy, r.dy_elements, r.out * k->element);
@@ -457,7 +457,7 @@ static void blocks_of(const Kernels *k) {
             for (size_t s = 0; s < COUNT_OF(slopes); s++) {
                 int R = block_windows[j].R, S = block_windows[j].S, large = R > 3;
                 int P = large || (i + s) % 3 == 0 ? 1 : 2, Q = large ? 1 : s == 3 ? 5 : 3;
-                Block b = {.C = widths[i], .R = R, .S = S, .P = P, .Q = Q, .slope = slopes[s]};
+                Block b = {.C = widths[i], .R = R, .S = S, .P = P, .Q = Q, .act = {ACT_RELU, slopes[s]}};
                 if (large && i % 3) continue;
                 b.H = P * R + block_windows[j].below;
                 b.W = Q * S + block_windows[j].right;
@@ -465,8 +465,9 @@ static void blocks_of(const Kernels *k) {
                 check_block(k, &b, s % 2 ? 3 : 1, false);
             }
     /* More rows than one float sum may have. */
-    check_block(k, &(Block){.C = 17, .H = 9, .W = 10, .R = 1, .S = 1, .P = 9, .Q = 10, .slope = 0.01f}, 3, false);
-    check_block(k, &(Block){.C = 32, .H = 18, .W = 21, .R = 2, .S = 2, .P = 9, .Q = 10, .slope = 0}, 3, true);
+    check_block(k, &(Block){.C = 17, .H = 9, .W = 10, .R = 1, .S = 1, .P = 9, .Q = 10, .act = {ACT_RELU, 0.01f}}, 3,
+                false);
+    check_block(k, &(Block){.C = 32, .H = 18, .W = 21, .R = 2, .S = 2, .P = 9, .Q = 10, .act = {ACT_RELU, 0}}, 3, true);
 }
 
 /* Two channels, the second with a falling scale, of a 3x5 image; a row and a column in no window; equals in both windows.
@@ -479,12 +480,12 @@ static void block_by_hand(const Kernels *k) {
     const float dx[] = {-1, 1,  4,  3, 0, -2, -4, 2, 7, 6, 1, 14, 2, 0, -7,
                         -3, -4, -1, 7, 6, 7,  6,  7, 6, 7, 6, 7,  6, 7, 6};
     const float dy[] = {1, 10, 4, 6};
-    const Block block = {2, 3, 5, 2, 2, 1, 2, 0.5f, mean, scale, shift, a, b, c};
+    const Block block = {2, 3, 5, 2, 2, 1, 2, {ACT_RELU, 0.5f}, mean, scale, shift, a, b, c};
     void *image = packed(k, x, 30), *gradient = packed(k, dy, 4), *out = unwritten(k, 4), *picked = unwritten(k, 4);
     void *back = unwritten(k, 30);
     uint8_t place[4];
     double sums[4];
-    k->block_forward(&block, 1, image, picked, out, place);
+    k->block_forward(&block, 1, image, NULL, picked, out, place);
     assert_elements("y", k, out, (const float[]){3, 3, -4.5f, -1}, 4);
     assert_elements("picked", k, picked, (const float[]){4, 2, -2, 7}, 4);
     assert_same_bits("place", place, (const uint8_t[]){1, 2, 0, 1}, 4);
@@ -498,10 +499,10 @@ static void block_by_hand(const Kernels *k) {
 
 static void norm_by_hand(const Kernels *k) {
     const float x[] = {1, 2, 3, 4}, dy[] = {1, 0, 2, -1}, mean = 2, scale = 3, shift = -1, a = 2, b = 0.5f, c = -1;
-    const Block block = {1, 2, 2, 1, 1, 2, 2, 0.5f, &mean, &scale, &shift, &a, &b, &c};
+    const Block block = {1, 2, 2, 1, 1, 2, 2, {ACT_RELU, 0.5f}, &mean, &scale, &shift, &a, &b, &c};
     void *image = packed(k, x, 4), *gradient = packed(k, dy, 4), *out = unwritten(k, 4);
     double sums[2];
-    k->block_forward(&block, 1, image, NULL, out, NULL); /* act(-4, -1, 2, 5) */
+    k->block_forward(&block, 1, image, NULL, NULL, out, NULL); /* act(-4, -1, 2, 5) */
     assert_elements("y", k, out, (const float[]){-2, -0.5f, 2, 5}, 4);
     k->block_sums(&block, 1, image, gradient, sums); /* d = 1/2, 0, 2, -1 */
     assert_true(sums[0] == 1.5 && sums[1] == -0.5 + 2 - 2);
@@ -530,7 +531,8 @@ static void blocks(void **state) {
 static void picks_of(const Kernels *k) {
     const float values[] = {-INFINITY, -FLT_MAX, -1, -0x1p-130f, -0.0f, 0, 0x1p-130f, 1, 0x1.02p0f, INFINITY};
     enum { VALUES = COUNT_OF(values), C = 49, SIDE = VALUES * VALUES };
-    Block b = {.C = C, .H = 2 * SIDE, .W = 2 * SIDE + 1, .R = 2, .S = 2, .P = SIDE, .Q = SIDE, .slope = 0.125f};
+    Block b = {
+        .C = C, .H = 2 * SIDE, .W = 2 * SIDE + 1, .R = 2, .S = 2, .P = SIDE, .Q = SIDE, .act = {ACT_RELU, 0.125f}};
     BlockNumbers numbers = numbers_new(&b, true);
     const size_t in = (size_t)b.H * (size_t)b.W * C, out = (size_t)SIDE * SIDE * C;
     float *x = floats(in), *y = floats(out), *picked = floats(out);
@@ -541,8 +543,8 @@ static void picks_of(const Kernels *k) {
         x[i] = nearest_element(k, values[right < SIDE ? choice[tap] : 0]);
     }
     void *xe = packed(k, x, in), *ye = unwritten(k, out), *pe = unwritten(k, out);
-    reference_kernels.block_forward(&b, 1, x, picked, y, place2);
-    k->block_forward(&b, 1, xe, pe, ye, place);
+    reference_kernels.block_forward(&b, 1, x, NULL, picked, y, place2);
+    k->block_forward(&b, 1, xe, NULL, pe, ye, place);
     assert_same_bits(k->name, place, place2, out);
     void *expected = packed(k, picked, out);
     assert_same_bits(k->name, pe, expected, out * k->element);
@@ -582,7 +584,7 @@ static void assert_nans(const char *what, const Kernels *k, const void *elements
 static void nan_in_block(const Kernels *k, int window, float slope, int sign) {
     enum { C = 35, SIDE = 6, IN = SIDE * SIDE * C, LOST = 33 };
     const int out = SIDE / window, outputs = out * out * C;
-    Block b = {.C = C, .H = SIDE, .W = SIDE, .R = window, .S = window, .P = out, .Q = out, .slope = slope};
+    Block b = {.C = C, .H = SIDE, .W = SIDE, .R = window, .S = window, .P = out, .Q = out, .act = {ACT_RELU, slope}};
     BlockNumbers numbers = numbers_new(&b, false);
     float *x = element_reals(k, IN), *dy = element_reals(k, (size_t)outputs), nan = copysignf(NAN, (float)sign);
     double *sums = doubles(2 * C);
@@ -591,7 +593,7 @@ static void nan_in_block(const Kernels *k, int window, float slope, int sign) {
     void *lost = packed(k, x, IN), *y = unwritten(k, (size_t)outputs), *picked = unwritten(k, (size_t)outputs);
     void *dx = unwritten(k, IN);
     uint8_t *place = guarded_bytes((size_t)outputs, 1);
-    k->block_forward(&b, 1, lost, picked, y, place);
+    k->block_forward(&b, 1, lost, NULL, picked, y, place);
     assert_nans("forward", k, y, (size_t)outputs, C, LOST);
     k->block_sums(&b, 1, window > 1 ? picked : lost, clean_dy, sums);
     for (int c = 0; c < C; c++) assert_true((bool)isnan(sums[C + c]) == (c == LOST));
@@ -599,7 +601,7 @@ static void nan_in_block(const Kernels *k, int window, float slope, int sign) {
     assert_nans("backward", k, dx, IN, C, LOST);
     /* The same from a norm that has become NaN, with sound inputs. */
     numbers.mean[LOST] = nan, numbers.b[LOST] = nan;
-    k->block_forward(&b, 1, clean, picked, y, place);
+    k->block_forward(&b, 1, clean, NULL, picked, y, place);
     assert_nans("forward with a NaN for mean", k, y, (size_t)outputs, C, LOST);
     k->block_backward(&b, 1, clean, window > 1 ? picked : clean, clean_dy, place, dx);
     assert_nans("backward with a NaN for mean", k, dx, IN, C, LOST);
@@ -626,15 +628,15 @@ static void nans_stay(void **state) {
 /* What the fused operation says it is: the norm of everything, then the activation, then the pool, each on its own. */
 static void block_is_its_parts(void **state) {
     (void)state;
-    Block b = {.C = 5, .H = 7, .W = 8, .R = 3, .S = 2, .P = 2, .Q = 4, .slope = 0.25f};
+    Block b = {.C = 5, .H = 7, .W = 8, .R = 3, .S = 2, .P = 2, .Q = 4, .act = {ACT_RELU, 0.25f}};
     BlockNumbers numbers = numbers_new(&b, false);
     Block norm = b;
     enum { N = 2, IN = N * 5 * 7 * 8, OUT = N * 5 * 2 * 4 };
     norm.R = norm.S = 1, norm.P = b.H, norm.Q = b.W;
     float *x = reals(IN), *y = floats(OUT), *picked = floats(OUT), *normed = floats(IN), largest;
     uint8_t *place = guarded_bytes(OUT, 1);
-    reference_kernels.block_forward(&b, N, x, picked, y, place);
-    reference_kernels.block_forward(&norm, N, x, NULL, normed, NULL);
+    reference_kernels.block_forward(&b, N, x, NULL, picked, y, place);
+    reference_kernels.block_forward(&norm, N, x, NULL, NULL, normed, NULL);
     for (size_t i = 0; i < IN; i++) {
         float v = (x[i] - b.mean[i % 5]) * b.scale[i % 5] + b.shift[i % 5];
         assert_true(normed[i] == (v > 0 ? v : v / 4));
@@ -656,9 +658,9 @@ static void block_is_its_parts(void **state) {
 static void relu_case(const Kernels *k, float slope, const float y[5], const float dx[5]) {
     const float x[] = {-2, -0.5f, 0, 0.5f, 2}, dy[] = {1, 2, 3, 4, 5};
     void *in = packed(k, x, 5), *out = unwritten(k, 5), *gradient = packed(k, dy, 5), *back = unwritten(k, 5);
-    k->relu_forward(in, 5, slope, out);
+    k->act_forward((Activation){ACT_RELU, slope}, in, 5, out);
     assert_elements("relu", k, out, y, 5);
-    k->relu_backward(out, gradient, 5, slope, back);
+    k->act_backward((Activation){ACT_RELU, slope}, out, gradient, 5, back);
     assert_elements("relu backward", k, back, dx, 5);
     guarded_end(in), guarded_end(out), guarded_end(gradient), guarded_end(back);
 }
@@ -667,10 +669,10 @@ static void relu_by_hand(const Kernels *k) {
     relu_case(k, 0, (const float[]){0, 0, 0, 0.5f, 2}, (const float[]){0, 0, 0, 4, 5});
     relu_case(k, 0.25f, (const float[]){-0.5f, -0.125f, 0, 0.5f, 2}, (const float[]){0.25f, 0.5f, 0.75f, 4, 5});
     void *lost = packed(k, (const float[]){float_of_bits(0x7fc00000)}, 1);
-    k->relu_forward(lost, 1, 0, lost);
+    k->act_forward((Activation){ACT_RELU, 0}, lost, 1, lost);
     assert_true(isnan(element_at(k, lost, 0))); /* a NaN must reach the loss */
     void *d = packed(k, (const float[]){8}, 1); /* it is not above 0 */
-    k->relu_backward(lost, d, 1, 0.25f, d);
+    k->act_backward((Activation){ACT_RELU, 0.25f}, lost, d, 1, d);
     assert_elements("behind a NaN", k, d, (const float[]){2}, 1);
     guarded_end(lost), guarded_end(d);
 }
@@ -685,16 +687,16 @@ static void relu_of(const Kernels *k) {
         float *dx2 = floats(count), *rounded = floats(count);
         void *xe = packed(k, x, count), *dye = packed(k, dy, count), *y = unwritten(k, count),
              *dx = unwritten(k, count);
-        reference_kernels.relu_forward(x, count, slope, y2);
-        k->relu_forward(xe, count, slope, y);
+        reference_kernels.act_forward((Activation){ACT_RELU, slope}, x, count, y2);
+        k->act_forward((Activation){ACT_RELU, slope}, xe, count, y);
         assert_elements(label(k, "relu_forward", count, 1), k, y, y2, count);
         floats_of(k, y, count, rounded);
-        reference_kernels.relu_backward(rounded, dy, count, slope, dx2);
-        k->relu_backward(y, dye, count, slope, dx);
+        reference_kernels.act_backward((Activation){ACT_RELU, slope}, rounded, dy, count, dx2);
+        k->act_backward((Activation){ACT_RELU, slope}, y, dye, count, dx);
         assert_elements(label(k, "relu_backward", count, 1), k, dx, dx2, count);
-        k->relu_forward(xe, count, slope, xe);
+        k->act_forward((Activation){ACT_RELU, slope}, xe, count, xe);
         assert_same_bits(label(k, "relu_forward in place", count, 1), xe, y, count * k->element);
-        k->relu_backward(y, dye, count, slope, dye);
+        k->act_backward((Activation){ACT_RELU, slope}, y, dye, count, dye);
         assert_same_bits(label(k, "relu_backward in place", count, 1), dye, dx, count * k->element);
         guarded_end(x), guarded_end(dy), guarded_end(y), guarded_end(dx), guarded_end(y2), guarded_end(dx2);
         guarded_end(xe), guarded_end(dye), guarded_end(rounded);

@@ -456,7 +456,7 @@ static void what_is_fused(void **state) {
     const Node *nodes = b.plan->nodes;
     assert_int_equal(b.plan->node_count, 6);
     assert_true(kind_at(&b, 0) == NODE_CONV && kind_at(&b, 1) == NODE_BLOCK && kind_at(&b, 4) == NODE_DENSE);
-    assert_true(nodes[1].block.R == 2 && nodes[1].block.slope == 0.1f && nodes[3].block.slope == 1);
+    assert_true(nodes[1].block.R == 2 && nodes[1].block.act.slope == 0.1f && nodes[3].block.act.kind == ACT_NONE);
     assert_true(nodes[4].slope == 0.2f && nodes[5].slope == 1);
     assert_true(!nodes[0].stem && nodes[0].y.base && nodes[0].dy.per_thread && nodes[1].picked);
     assert_true(nodes[2].y.base && nodes[2].dy.per_thread);

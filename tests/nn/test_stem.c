@@ -51,7 +51,7 @@ static Case case_new(const Problem *p, const Engine *e) {
     c.w = (Window){IMAGES, p->C, p->H, p->W, p->K, p->R, p->S, 1, p->pad_h, p->pad_w, 0, 0};
     c.w.P = p->H + 2 * p->pad_h - p->R + 1, c.w.Q = p->W + 2 * p->pad_w - p->S + 1;
     c.in = inputs_of(&c.w) / IMAGES, c.conv_out = outputs_of(&c.w) / IMAGES;
-    c.b = (Block){.C = p->K, .H = c.w.P, .W = c.w.Q, .R = p->pool, .S = p->pool, .slope = p->slope};
+    c.b = (Block){.C = p->K, .H = c.w.P, .W = c.w.Q, .R = p->pool, .S = p->pool, .act = {ACT_RELU, p->slope}};
     c.b.P = c.w.P / p->pool, c.b.Q = c.w.Q / p->pool;
     c.out = (size_t)c.b.P * (size_t)c.b.Q * (size_t)p->K;
     c.x = guarded(TOTAL * c.in), c.weights = guarded(weights_of(&c.w)), c.dy = guarded(TOTAL * c.out);
@@ -108,7 +108,7 @@ static void by_reference(Case *c, Results *r) {
     k->bn_moments(x, rows, w.K, r->mean, r->variance);
     for (size_t i = 0; i < K; i++) r->variance[i] /= (double)rows, c->channels[0][i] = (float)r->mean[i];
     bool pool = c->b.R > 1;
-    k->block_forward(&c->b, TOTAL, x, pool ? picked : NULL, r->y, pool ? r->place : NULL);
+    k->block_forward(&c->b, TOTAL, x, NULL, pool ? picked : NULL, r->y, pool ? r->place : NULL);
     k->block_sums(&c->b, TOTAL, pool ? picked : x, c->dy, sums);
     for (size_t i = 0; i < K; i++) {
         r->plain[i] = sums[i];
