@@ -1,90 +1,9 @@
 /* Every kernel: cases worked by hand, then each instruction set and element type against the reference. Elementwise kernels do
  * the same roundings in the same order (contraction is off), so in float32 they must agree exactly; sums may round otherwise.
  * In bfloat16 a result is the reference's on the same values, rounded once. */
-#include "nn/problems.h"
+#include "nn/variants.h"
 
 #include <float.h>
-
-#include <stdio.h>
-
-/* ---- The variants ---- */
-
-extern const Kernels kernels_baseline;
-#if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512_bf16;
-#endif
-
-typedef void (*CheckFn)(const Kernels *kernels);
-
-static void each_variant(CheckFn check) {
-    check(&reference_kernels);
-    check(&kernels_baseline);
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        check(&kernels_avx2);
-    else
-        print_message("SKIPPED: avx2 kernels (this processor has no AVX2)\n");
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw"))
-        check(&kernels_avx512);
-    else
-        print_message("SKIPPED: avx512 kernels (this processor has no AVX-512)\n");
-    if (__builtin_cpu_supports("avx512bf16"))
-        check(&kernels_avx512_bf16);
-    else
-        print_message("SKIPPED: avx512_bf16 kernels (this processor has no AVX512_BF16)\n");
-#endif
-}
-
-/* Aligned to nothing but their own size. */
-static float *floats(size_t count) {
-    return guarded_bytes(count * sizeof(float), sizeof(float));
-}
-
-static double *doubles(size_t count) {
-    return guarded_bytes(count * sizeof(double), sizeof(double));
-}
-
-static float *reals(size_t count) {
-    float *values = floats(count);
-    fill_reals(values, count);
-    return values;
-}
-
-static float *copy_of(const float *values, size_t count) {
-    float *copy = floats(count);
-    memcpy(copy, values, count * sizeof *copy);
-    return copy;
-}
-
-/* Reals that the kernels' elements can hold. */
-static float *element_reals(const Kernels *k, size_t count) {
-    float *values = reals(count);
-    make_representable(k, values, count);
-    return values;
-}
-
-static float *integers(size_t count, int largest) {
-    float *values = floats(count);
-    fill_integers(values, count, largest);
-    return values;
-}
-
-/* Arrays of the kernels' elements, likewise at their own size. */
-static void *unwritten(const Kernels *k, size_t count) {
-    return elements_new(k, count, k->element);
-}
-
-static void *packed(const Kernels *k, const float *values, size_t count) {
-    return elements_of(k, values, count, k->element);
-}
-
-/* What went wrong, where: "avx2 block_sums 65x17". */
-static const char *label(const Kernels *k, const char *kernel, size_t rows, int C) {
-    static char text[96];
-    snprintf(text, sizeof text, "%s %s %zux%d", k->name, kernel, rows, C);
-    return text;
-}
 
 static const int channel_counts[] = {1, 3, 10, 17, 31, 32, 48, 64, 65, 130};
 static const size_t row_counts[] = {1, 2, 63, 64, 65, 200};
@@ -653,61 +572,6 @@ static void block_is_its_parts(void **state) {
     numbers_end(&numbers);
 }
 
-/* ---- Activations ---- */
-
-static void relu_case(const Kernels *k, float slope, const float y[5], const float dx[5]) {
-    const float x[] = {-2, -0.5f, 0, 0.5f, 2}, dy[] = {1, 2, 3, 4, 5};
-    void *in = packed(k, x, 5), *out = unwritten(k, 5), *gradient = packed(k, dy, 5), *back = unwritten(k, 5);
-    k->act_forward((Activation){ACT_RELU, slope}, in, 5, out);
-    assert_elements("relu", k, out, y, 5);
-    k->act_backward((Activation){ACT_RELU, slope}, out, gradient, 5, back);
-    assert_elements("relu backward", k, back, dx, 5);
-    guarded_end(in), guarded_end(out), guarded_end(gradient), guarded_end(back);
-}
-
-static void relu_by_hand(const Kernels *k) {
-    relu_case(k, 0, (const float[]){0, 0, 0, 0.5f, 2}, (const float[]){0, 0, 0, 4, 5});
-    relu_case(k, 0.25f, (const float[]){-0.5f, -0.125f, 0, 0.5f, 2}, (const float[]){0.25f, 0.5f, 0.75f, 4, 5});
-    void *lost = packed(k, (const float[]){float_of_bits(0x7fc00000)}, 1);
-    k->act_forward((Activation){ACT_RELU, 0}, lost, 1, lost);
-    assert_true(isnan(element_at(k, lost, 0))); /* a NaN must reach the loss */
-    void *d = packed(k, (const float[]){8}, 1); /* it is not above 0 */
-    k->act_backward((Activation){ACT_RELU, 0.25f}, lost, d, 1, d);
-    assert_elements("behind a NaN", k, d, (const float[]){2}, 1);
-    guarded_end(lost), guarded_end(d);
-}
-
-static void relu_of(const Kernels *k) {
-    static const size_t counts[] = {1, 3, 15, 16, 17, 31, 32, 33, 64, 1000};
-    static const float slopes[] = {0, 0.01f};
-    relu_by_hand(k);
-    for (size_t i = 0; i < 2 * COUNT_OF(counts); i++) {
-        size_t count = counts[i / 2];
-        float slope = slopes[i % 2], *x = element_reals(k, count), *dy = element_reals(k, count), *y2 = floats(count);
-        float *dx2 = floats(count), *rounded = floats(count);
-        void *xe = packed(k, x, count), *dye = packed(k, dy, count), *y = unwritten(k, count),
-             *dx = unwritten(k, count);
-        reference_kernels.act_forward((Activation){ACT_RELU, slope}, x, count, y2);
-        k->act_forward((Activation){ACT_RELU, slope}, xe, count, y);
-        assert_elements(label(k, "relu_forward", count, 1), k, y, y2, count);
-        floats_of(k, y, count, rounded);
-        reference_kernels.act_backward((Activation){ACT_RELU, slope}, rounded, dy, count, dx2);
-        k->act_backward((Activation){ACT_RELU, slope}, y, dye, count, dx);
-        assert_elements(label(k, "relu_backward", count, 1), k, dx, dx2, count);
-        k->act_forward((Activation){ACT_RELU, slope}, xe, count, xe);
-        assert_same_bits(label(k, "relu_forward in place", count, 1), xe, y, count * k->element);
-        k->act_backward((Activation){ACT_RELU, slope}, y, dye, count, dye);
-        assert_same_bits(label(k, "relu_backward in place", count, 1), dye, dx, count * k->element);
-        guarded_end(x), guarded_end(dy), guarded_end(y), guarded_end(dx), guarded_end(y2), guarded_end(dx2);
-        guarded_end(xe), guarded_end(dye), guarded_end(rounded);
-    }
-}
-
-static void activations(void **state) {
-    (void)state;
-    each_variant(relu_of);
-}
-
 /* ---- Pools ---- */
 
 /* A 3x3 image, window 2, padding 1, stride 2: each output sees 1, 2 or 4 pixels. */
@@ -960,7 +824,6 @@ int main(void) {
         cmocka_unit_test(picks),
         cmocka_unit_test(nans_stay),
         cmocka_unit_test(blocks),
-        cmocka_unit_test(activations),
         cmocka_unit_test(pools),
         cmocka_unit_test(pools_lose_nothing),
         cmocka_unit_test(slot_sums),
