@@ -23,13 +23,23 @@ double bench_median(double *values, int count);
 
 /* ---- problems.c: operations as texts ---- */
 
-typedef enum OpKind { OP_CONV, OP_DENSE, OP_BLOCK, OP_STEM } OpKind;
+typedef enum OpKind {
+    OP_CONV,
+    OP_DENSE,
+    OP_BLOCK,
+    OP_STEM,
+    OP_ACT, /* from here on: of images, without products (op_elements.c) */
+    OP_ADD,
+    OP_NORM,
+    OP_SCALE,
+    OP_AVGPOOL
+} OpKind;
 
 typedef enum OpPass {
     OP_MOMENTS, /* of a block: batch norm's mean and squares; of a stem: mean and variance */
     OP_FORWARD,
-    OP_SUMS,     /* of a block: batch norm's gradient sums */
-    OP_BACKWARD, /* of a block */
+    OP_SUMS,     /* of a block: batch norm's gradient sums; of a norm: only its weights' */
+    OP_BACKWARD, /* of what has no products */
     OP_BACKWARD_DATA,
     OP_BACKWARD_WEIGHTS,
     OP_PASSES
@@ -38,10 +48,14 @@ typedef enum OpPass {
 /* One problem in one pass and precision. */
 typedef struct OpCase {
     OpKind kind;
-    Window w;         /* OP_CONV; OP_BLOCK, with K = C and the pool's R x S; OP_STEM: its convolution */
+    Window
+        w; /* OP_CONV; OP_STEM: its convolution; others with K = C, OP_BLOCK with the pool's R x S, OP_AVGPOOL whole */
     int pool;         /* OP_STEM: the side of the pool's windows; 1: none, as for all others */
     DenseShape dense; /* OP_DENSE */
-    float slope;      /* of the activation; 1: none */
+    float slope;      /* of the activation; 1: none, as for all kinds that are not RELU */
+    ActivationKind act;
+    bool residual;  /* OP_BLOCK */
+    NormShape norm; /* OP_NORM */
     OpPass pass;
     cf_precision precision;
 } OpCase;
@@ -49,8 +63,9 @@ typedef struct OpCase {
 enum { OP_TEXT = 192 }; /* the longest text of a case, with its end */
 
 /* The table of problems, which the tests run over too. Ends with NULL. A problem is
- *   conv NxCxHxW K RxS [stride T] [pad P [Q]] | dense NxI K [slope X] [float] | block NxCxHxW [pool R [S]] [slope X]
- *   | stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]
+ *   conv NxCxHxW K RxS [stride T] [pad P [Q]] | dense NxI K [slope X] [float] | stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]
+ *   | block NxCxHxW [pool R [S]] [ACT] [residual] | act NxCxHxW ACT | add NxCxHxW [ACT] | norm NxCxHxW groups G | norm NxCxHxW layer
+ *   | scale NxCxHxW | avgpool NxCxHxW, ACT being slope X, relu6, silu, gelu, hardswish or sigmoid,
  * where N is the images of a slice, for dense layers of the batch; `float`: outputs are float32 in any precision. */
 extern const char *const op_problems[];
 /* Indexed by OpPass; ends with NULL. */
@@ -62,7 +77,10 @@ cf_status op_parse(const char *text, OpCase *parsed, bool *has_pass);
 bool op_has_pass(OpKind kind, OpPass pass);
 /* Writes the problem, without its pass, as op_parse reads it. */
 void op_print(const OpCase *c, char text[OP_TEXT]);
-/* Products and sums of a product's pass, those with padding left out; 0 for blocks. A stem's are its convolution's, though
+static inline Activation op_activation(const OpCase *c) {
+    return (Activation){c->act, c->slope};
+}
+/* Products and sums of a product's pass, those with padding left out; 0 for what has none. A stem's are its convolution's, though
  * a pool passes only some gradients on; 0 for its moments. */
 double op_flops(const OpCase *c);
 /* How many products the longest sum of a product's pass adds; times the steps of a slope in 1 where gradients are fractions. */
@@ -82,7 +100,7 @@ typedef struct OpResult {
     double gflops;             /* of all threads; 0 where op_flops is */
     double bandwidth;          /* GB/s of all threads, each array counted once */
     double residual;           /* largest difference from the reference, on small integers, over its largest value */
-    bool passed;               /* every value within op_tolerance of the reference's */
+    bool passed;               /* every value as near to the reference's as op_tolerance and op_floor say */
 } OpResult;
 
 /* Runs one case. A pass that the problem does not have, a precision that the processor has not, or a stem that the engine
@@ -92,8 +110,11 @@ cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result);
 cf_status op_values(const OpCase *c, const Engine *engine, double **values, size_t *count);
 /* How far a value may be from the reference's, as a share of it. 0 where the integers make every rounding exact. */
 double op_tolerance(const OpCase *c);
-/* True if |got - wanted| <= tolerance * |wanted| everywhere; a NaN never is. *residual is never less than it was. */
-bool op_compare(const double *got, const double *wanted, size_t count, double tolerance, double *residual);
+/* And besides, where terms cancel that were rounded. */
+double op_floor(const OpCase *c);
+/* True if |got - wanted| <= tolerance * |wanted| + floor everywhere; a NaN never is. *residual is never less than it was. */
+bool op_compare(const double *got, const double *wanted, size_t count, double tolerance, double floor,
+                double *residual);
 
 /* ---- step.c: the whole training step and inference of a model ---- */
 

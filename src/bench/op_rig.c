@@ -50,6 +50,7 @@ static void size_block(OpRig *r) {
     r->in_sets[DY] = pass == OP_BACKWARD;
     r->in_sets[PICKED] = r->in_sets[PLACE] = true;
     r->in_sets[OUT] = pass == OP_FORWARD;
+    if (pass == OP_FORWARD && c->residual) r->bytes[DY] = full, r->in_sets[DY] = true;
     r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
     r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? op_outputs(c) : op_inputs(c);
     r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
@@ -143,6 +144,7 @@ static cf_status fill_set(const OpRig *r, char *set) {
     memset(set, 0xff, r->shared_bytes + r->set_bytes); /* NaN everywhere: an output that nothing writes is found */
     FORWARD(fill_region(r, set, X));
     FORWARD(fill_region(r, set, DY));
+    if (r->c->kind == OP_SCALE) return fill_region(r, set, PICKED);
     if (r->c->kind == OP_STEM) return rig_stem_fill(r, set);
     bool reads_picked = r->c->pass == OP_SUMS || r->c->pass == OP_BACKWARD;
     return reads_picked && has_pool(r->c) ? fill_picked(r, set) : CF_OK;
@@ -170,9 +172,20 @@ static cf_status make_channels(OpRig *r) {
     fill_integers(v, CHANNEL_ARRAYS * K, LARGEST, OF_CHANNELS);
     for (size_t i = K; i < CHANNEL_ARRAYS * K; i++) v[i] *= 0.25f;
     const Window *w = &r->c->w;
-    const Activation act = {r->c->slope < 1 ? ACT_RELU : ACT_NONE, r->c->slope};
-    r->block =
-        (Block){w->C, w->H, w->W, w->R, w->S, w->P, w->Q, act, v, v + K, v + 2 * K, v + 3 * K, v + 4 * K, v + 5 * K};
+    r->block = (Block){.C = w->C,
+                       .H = w->H,
+                       .W = w->W,
+                       .R = w->R,
+                       .S = w->S,
+                       .P = w->P,
+                       .Q = w->Q,
+                       .act = op_activation(r->c),
+                       .mean = v,
+                       .scale = v + K,
+                       .shift = v + 2 * K,
+                       .a = v + 3 * K,
+                       .b = v + 4 * K,
+                       .c = v + 5 * K};
     if (r->c->kind == OP_STEM) rig_stem_block(r, v + 3 * K);
     return CF_OK;
 }
@@ -189,8 +202,22 @@ static cf_status make_dense(OpRig *r) {
     return CF_OK;
 }
 
+/* A norm's, of every set's input. */
+static cf_status make_moments(OpRig *r) {
+    const OpCase *c = r->c;
+    float *x = NULL;
+    cf_status status;
+    FORWARD_TO(done, new_integers(c, op_inputs(c), X, &x));
+    FORWARD_TO(done, memory_new(2 * (size_t)c->w.N * norm_sets(&c->norm), sizeof *r->weights, &r->weights));
+    reference_kernels.norm_forward(&c->norm, c->w.N, x, NULL, NULL, x, r->weights);
+done:
+    free(x);
+    return status;
+}
+
 static cf_status make_objects(OpRig *r) {
-    if (r->c->kind == OP_BLOCK) return CF_OK;
+    if (r->c->kind == OP_NORM) return make_moments(r);
+    if (r->c->kind == OP_BLOCK || r->c->kind >= OP_ACT) return CF_OK;
     FORWARD(new_integers(r->c, op_weights(r->c), OF_WEIGHTS, &r->weights));
     if (r->c->kind == OP_STEM) return rig_stem_new(r);
     return r->c->kind == OP_CONV ? make_conv(r) : make_dense(r);
@@ -236,6 +263,8 @@ cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch
     FORWARD(make_objects(r));
     if (c->kind == OP_BLOCK)
         size_block(r);
+    else if (c->kind >= OP_ACT)
+        rig_elements_size(r);
     else if (c->kind == OP_STEM)
         rig_stem_size(r);
     else
@@ -288,7 +317,7 @@ static void block_unit(const OpRig *r, char *const region[REGIONS]) {
         k->bn_moments(x, op_inputs(r->c) / (size_t)b->C, b->C, sums, sums + b->C);
         break;
     case OP_FORWARD:
-        k->block_forward(b, N, x, NULL, has_pool(r->c) ? picked : NULL, out, place);
+        k->block_forward(b, N, x, r->c->residual ? dy : NULL, has_pool(r->c) ? picked : NULL, out, place);
         break;
     case OP_SUMS:
         k->block_sums(b, N, picked, dy, sums);
@@ -308,6 +337,7 @@ cf_status rig_run(OpRig *r, int seat, int thread) {
     if (r->c->kind == OP_STEM) return rig_stem_unit(r, region, thread);
     if (r->c->kind == OP_DENSE) dense_unit(r, region, thread);
     if (r->c->kind == OP_BLOCK) block_unit(r, region);
+    if (r->c->kind >= OP_ACT) rig_elements_unit(r, region);
     return CF_OK;
 }
 

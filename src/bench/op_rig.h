@@ -10,6 +10,9 @@
  * A stem's images, outputs and places are the batch's; its gradient, which the layer behind has just written, is one array per
  * thread, and so are the images of its moments, which their preparation has just written.
  *
+ * Of the other kinds, X in a forward pass and DY in a backward one have just been written; what was kept and what is kept for the
+ * way back is the batch's.
+ *
  * Inputs are small integers (and factors that are multiples of 1/64), so that every sum is exact in float32 and every input
  * in bfloat16. What differs from the reference by more than the one rounding of a bfloat16 output is then an error.
  */
@@ -19,7 +22,7 @@
 #include "bench/bench.h"
 
 /* The arrays of one set, in this order; those that the pass does not have are empty. Y: the output that a stem's backward pass
- * reads. */
+ * reads, or where a norm's sums go. DY: also what is added. PICKED: also the factors of channels. */
 typedef enum Region { X, DY, PICKED, PLACE, Y, OUT, REGIONS } Region;
 /* OUT_STEM: a stem's sums, of which rig_stem_read says what follows. */
 typedef enum OutType { OUT_ELEMENTS, OUT_FLOATS, OUT_DOUBLES, OUT_SLOT, OUT_STEM } OutType;
@@ -37,7 +40,7 @@ typedef struct OpRig {
     Stem *stem; /* NULL of the reference, which forms it from its parts */
     Block block;
     float *channels;                    /* CHANNEL_ARRAYS x K */
-    float *weights;                     /* of a product or stem */
+    float *weights;                     /* of a product or stem; a norm's moments */
     size_t bytes[REGIONS], at[REGIONS]; /* at: in the first set */
     bool in_sets[REGIONS];
     size_t shared_bytes, set_bytes;
@@ -62,6 +65,11 @@ double rig_bytes(const OpRig *r);
 size_t op_inputs(const OpCase *c);
 size_t op_outputs(const OpCase *c);
 size_t op_weights(const OpCase *c);
+
+/* ---- op_elements.c: activations, sums, norms of images, factors of channels, averages; OP_ACT and behind it ---- */
+
+void rig_elements_size(OpRig *r);
+void rig_elements_unit(const OpRig *r, char *const region[REGIONS]);
 
 /* ---- op_stem.c: what a rig does differently for a stem ---- */
 

@@ -24,6 +24,25 @@ const char *const op_problems[] = {
     "block 8x64x16x16 pool 2 slope 0",
     "stem 8x1x28x28 32 3x3 pad 1 pool 2 slope 0",
     "stem 8x3x32x32 32 3x3 pad 1 pool 2 slope 0",
+    /* residual networks and transformers */
+    "block 8x16x32x32 pool 1 slope 0",
+    "block 8x16x32x32 pool 1 slope 0 residual",
+    "block 8x64x8x8 pool 1 slope 0 residual",
+    "block 8x64x16x16 pool 1 silu",
+    "add 8x16x32x32 slope 0",
+    "add 8x64x8x8 slope 0",
+    "act 8x64x16x16 slope 0",
+    "act 8x64x16x16 relu6",
+    "act 8x64x16x16 silu",
+    "act 8x64x16x16 gelu",
+    "act 8x64x16x16 hardswish",
+    "act 8x64x16x16 sigmoid",
+    "norm 8x16x32x32 groups 4",
+    "norm 8x64x16x16 groups 8",
+    "norm 8x64x8x8 groups 64",
+    "norm 8x128x8x8 layer",
+    "scale 8x64x16x16",
+    "avgpool 8x64x8x8",
     /* odd ones */
     "conv 1x1x1x1 1 1x1 stride 1 pad 0",
     "conv 1x3x7x6 5 3x3 stride 1 pad 1",
@@ -68,13 +87,25 @@ const char *const op_problems[] = {
     "stem 1x3x11x9 33 5x3 pad 2 0 slope 0.5",
     "stem 2x4x5x40 20 1x1 pad 0 pool 2 slope 0.25",
     "stem 3x5x6x7 64 3x3 pad 0 1 pool 2 slope 0",
+    "block 3x17x9x5 pool 2 relu6",
+    "block 2x3x32x32 pool 1 gelu residual",
+    "add 3x5x7x3 hardswish",
+    "act 1x1x1x33 sigmoid",
+    "norm 2x3x32x32 groups 1",
+    "norm 3x130x5x7 groups 65",
+    "norm 3x17x5x7 layer",
+    "scale 3x17x9x5",
+    "avgpool 3x33x7x5",
     NULL,
 };
 
 const char *const op_pass_words[] = {"moments",       "forward",          "sums", "backward",
                                      "backward-data", "backward-weights", NULL};
 
-static const char *const kind_words[] = {"conv", "dense", "block", "stem", NULL};
+static const char *const kind_words[] = {"conv", "dense", "block", "stem",    "act",
+                                         "add",  "norm",  "scale", "avgpool", NULL};
+/* Indexed by ActivationKind; the first two are a slope. */
+static const char *const act_words[] = {"slope", "slope", "relu6", "silu", "gelu", "hardswish", "sigmoid", NULL};
 
 bool op_has_pass(OpKind kind, OpPass pass) {
     switch (pass) {
@@ -83,12 +114,13 @@ bool op_has_pass(OpKind kind, OpPass pass) {
     case OP_MOMENTS:
         return kind == OP_BLOCK || kind == OP_STEM;
     case OP_SUMS:
+        return kind == OP_BLOCK || kind == OP_NORM;
     case OP_BACKWARD:
-        return kind == OP_BLOCK;
+        return kind == OP_BLOCK || (kind >= OP_ACT && kind != OP_ADD);
     case OP_BACKWARD_DATA:
         return kind == OP_CONV || kind == OP_DENSE;
     case OP_BACKWARD_WEIGHTS:
-        return kind != OP_BLOCK;
+        return kind != OP_BLOCK && kind < OP_ACT;
     default:
         return false;
     }
@@ -170,6 +202,17 @@ static cf_status take_slope(Words *words, float *slope) {
     return CF_OK;
 }
 
+static cf_status take_activation(Words *words, OpCase *c) {
+    for (int kind = ACT_RELU6; kind <= ACT_SIGMOID; kind++)
+        if (take_word(words, act_words[kind])) {
+            c->act = (ActivationKind)kind;
+            return CF_OK;
+        }
+    FORWARD(take_slope(words, &c->slope));
+    c->act = c->slope < 1 ? ACT_RELU : ACT_NONE;
+    return CF_OK;
+}
+
 /* ---- Problems ---- */
 
 static cf_status parse_images(Words *words, Window *w) {
@@ -228,12 +271,35 @@ static cf_status parse_block(Words *words, OpCase *c) {
         w->S = w->R;
         if (number_is_next(words)) FORWARD(take_number(words, "a pool's size", 1, &w->S));
     }
-    FORWARD(take_slope(words, &c->slope));
+    FORWARD(take_activation(words, c));
+    c->residual = take_word(words, "residual");
     FORWARD(check_pool(w->R, w->S, w->H, w->W));
     FAIL_IF((long long)w->R * w->S > MOST_PLACES, CF_BAD_USE, "a pool has at most %d places, not %dx%d", MOST_PLACES,
             w->R, w->S);
+    const bool pool = w->R * w->S > 1;
+    FAIL_IF(pool && c->residual, CF_BAD_USE, "a block has a pool or a residual, not both");
+    FAIL_IF(pool && !activation_from_output(op_activation(c)), CF_BAD_USE,
+            "behind %s, which does not rise everywhere, a block has no pool", act_words[c->act]);
     w->P = w->H / w->R;
     w->Q = w->W / w->S;
+    return CF_OK;
+}
+
+/* What has no products: N x C x H x W as it is, or averaged. */
+static cf_status parse_elements(Words *words, OpCase *c) {
+    Window *w = &c->w;
+    FORWARD(parse_images(words, w));
+    bool whole = c->kind == OP_AVGPOOL;
+    w->K = w->C, w->stride = 1;
+    w->R = whole ? w->H : 1, w->S = whole ? w->W : 1;
+    w->P = whole ? 1 : w->H, w->Q = whole ? 1 : w->W;
+    if (c->kind == OP_ACT || c->kind == OP_ADD) return take_activation(words, c);
+    if (c->kind != OP_NORM) return CF_OK;
+    c->norm = (NormShape){w->C, w->H * w->W, 1, take_word(words, "layer")};
+    if (c->norm.by_position) return CF_OK;
+    FAIL_IF(!take_word(words, "groups"), CF_BAD_USE, "groups or layer was expected behind the images of a norm");
+    FORWARD(take_number(words, "a number of groups", 1, &c->norm.groups));
+    FAIL_IF(w->C % c->norm.groups, CF_BAD_USE, "%d channels are no multiple of %d groups", w->C, c->norm.groups);
     return CF_OK;
 }
 
@@ -241,6 +307,7 @@ static cf_status parse_stem(Words *words, OpCase *c) {
     FORWARD(parse_filters(words, c));
     if (take_word(words, "pool")) FORWARD(take_number(words, "a pool's size", 1, &c->pool));
     FORWARD(take_slope(words, &c->slope));
+    c->act = c->slope < 1 ? ACT_RELU : ACT_NONE;
     return check_pool(c->pool, c->pool, c->w.P, c->w.Q);
 }
 
@@ -298,24 +365,20 @@ static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
     Words words;
     FORWARD(split_words(text, &words));
     const char *kind = words.word[0] ? words.word[0] : "";
+    int k = 0;
     words.at = 1;
     c->slope = 1;
     c->pool = 1;
-    if (strcmp(kind, "conv") == 0) {
-        c->kind = OP_CONV;
-        FORWARD(parse_filters(&words, c));
-    } else if (strcmp(kind, "dense") == 0) {
-        c->kind = OP_DENSE;
-        FORWARD(parse_dense(&words, c));
-    } else if (strcmp(kind, "block") == 0) {
-        c->kind = OP_BLOCK;
-        FORWARD(parse_block(&words, c));
-    } else if (strcmp(kind, "stem") == 0) {
-        c->kind = OP_STEM;
-        FORWARD(parse_stem(&words, c));
-    } else
-        return FAIL(CF_BAD_USE, "it begins with conv, dense, block or stem, not \"%s\"%s", kind,
-                    text_hint(kind, kind_words));
+    while (kind_words[k] && strcmp(kind, kind_words[k]) != 0) k++;
+    FAIL_IF(!kind_words[k], CF_BAD_USE,
+            "it begins with conv, dense, block, stem, act, add, norm, scale or avgpool, not \"%s\"%s", kind,
+            text_hint(kind, kind_words));
+    c->kind = (OpKind)k;
+    if (c->kind == OP_CONV) FORWARD(parse_filters(&words, c));
+    if (c->kind == OP_DENSE) FORWARD(parse_dense(&words, c));
+    if (c->kind == OP_BLOCK) FORWARD(parse_block(&words, c));
+    if (c->kind == OP_STEM) FORWARD(parse_stem(&words, c));
+    if (c->kind >= OP_ACT) FORWARD(parse_elements(&words, c));
     FORWARD(parse_pass(&words, c, has_pass));
     return check_size(c);
 }
@@ -333,7 +396,10 @@ void op_print(const OpCase *c, char text[OP_TEXT]) {
     char second[16] = "", pool[24] = "", slope[32] = "";
     if (filters && w->pad_w != w->pad_h) snprintf(second, sizeof second, " %d", w->pad_w);
     if (c->pool > 1) snprintf(pool, sizeof pool, " pool %d", c->pool);
-    if (c->slope < 1) snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
+    if (c->act > ACT_RELU)
+        snprintf(slope, sizeof slope, " %s", act_words[c->act]);
+    else if (c->slope < 1 || c->kind == OP_BLOCK || c->kind == OP_ACT)
+        snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
     if (c->kind == OP_CONV) {
         snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s", w->N, w->C, w->H, w->W, w->K, w->R,
                  w->S, w->stride, w->pad_h, second);
@@ -342,10 +408,14 @@ void op_print(const OpCase *c, char text[OP_TEXT]) {
                  w->pad_h, second, pool, slope);
     } else if (c->kind == OP_DENSE) {
         snprintf(text, OP_TEXT, "dense %dx%d %d%s%s", d->N, d->inputs, d->outputs, slope, d->float_out ? " float" : "");
-    } else {
+    } else if (c->kind == OP_BLOCK) {
         if (w->S != w->R) snprintf(second, sizeof second, " %d", w->S);
-        snprintf(text, OP_TEXT, "block %dx%dx%dx%d pool %d%s slope %g", w->N, w->C, w->H, w->W, w->R, second,
-                 (double)c->slope);
+        snprintf(text, OP_TEXT, "block %dx%dx%dx%d pool %d%s%s%s", w->N, w->C, w->H, w->W, w->R, second, slope,
+                 c->residual ? " residual" : "");
+    } else {
+        if (c->kind == OP_NORM) snprintf(slope, sizeof slope, " groups %d", c->norm.groups);
+        if (c->norm.by_position) snprintf(slope, sizeof slope, " layer");
+        snprintf(text, OP_TEXT, "%s %dx%dx%dx%d%s", kind_words[c->kind], w->N, w->C, w->H, w->W, slope);
     }
 }
 
@@ -362,7 +432,7 @@ static double taps_inside(int extent, int taps, int stride, int pad, int outputs
 double op_flops(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
-    if (c->kind == OP_BLOCK || c->pass == OP_MOMENTS) return 0;
+    if (c->kind == OP_BLOCK || c->kind >= OP_ACT || c->pass == OP_MOMENTS) return 0;
     if (c->kind == OP_DENSE) return 2.0 * d->N * d->inputs * d->outputs;
     return 2.0 * w->N * w->K * w->C * taps_inside(w->H, w->R, w->stride, w->pad_h, w->P) *
            taps_inside(w->W, w->S, w->stride, w->pad_w, w->Q);
@@ -373,7 +443,7 @@ double op_terms(const OpCase *c) {
     const DenseShape *d = &c->dense;
     /* A stem's gradients are multiples of a slope's step. */
     int steps = c->slope > 0 && c->slope < 1 ? STEPS_OF_SLOPE : 1;
-    if (c->kind == OP_BLOCK) return 0;
+    if (c->kind == OP_BLOCK || c->kind >= OP_ACT) return 0;
     switch (c->pass) {
     case OP_BACKWARD_DATA:
         return c->kind == OP_DENSE ? d->outputs : (double)w->K * w->R * w->S;

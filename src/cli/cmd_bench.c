@@ -234,11 +234,11 @@ const Command command_bench_ops = {
     .usage = "[--case TEXT] [--precision f32|bf16] [--threads T]",
     .description =
         "Runs convolutions and dense layers forward, backward to the data and backward to the weights, "
-        "blocks (batch norm, activation and pool) and stems (the network's first convolution and its block as one "
-        "operation), each thread on arrays of its own. Prints the median time of a "
+        "blocks (batch norm, activation and pool), stems (the network's first convolution and its block as one "
+        "operation), activations, sums, norms of images, factors of channels and averages, each thread on arrays of its own. Prints the median time of a "
         "slice (for a dense layer of the whole batch). For products: GFLOP/s (padding not counted; a stem's backward "
         "counts as its convolution's, though a pool passes few gradients on) and the share of the peak measured on the "
-        "same threads. For blocks and a stem's moments: GB/s, each array counted once, and the share of the measured "
+        "same threads. For all others and a stem's moments: GB/s, each array counted once, and the share of the measured "
         "memory bandwidth. The arrays of products stay in the caches; those of blocks and stems lie where a training "
         "step has them: what it has just written in the nearest caches, the rest in those of a batch of 128, so that "
         "the share may be above 100 %. Then the largest "
@@ -247,10 +247,14 @@ const Command command_bench_ops = {
         "A case is one of\n\n"
         "  conv NxCxHxW K RxS [stride T] [pad P [Q]]          forward | backward-data | backward-weights\n"
         "  dense NxI K [slope X] [float]                      forward | backward-data | backward-weights\n"
-        "  block NxCxHxW [pool R [S]] [slope X]               moments | forward | sums | backward\n"
-        "  stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]  moments | forward | backward-weights\n\n"
+        "  block NxCxHxW [pool R [S]] [ACT] [residual]        moments | forward | sums | backward\n"
+        "  stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]  moments | forward | backward-weights\n"
+        "  act NxCxHxW ACT                                    forward | backward\n"
+        "  add NxCxHxW [ACT]                                  forward\n"
+        "  norm NxCxHxW groups G, norm NxCxHxW layer          forward | sums | backward\n"
+        "  scale NxCxHxW, avgpool NxCxHxW                     forward | backward\n\n"
         "with N images (of a slice; for dense of the batch), C channels, K filters or outputs, I inputs; slope is "
-        "the activation's (0: ReLU, 1: none), float makes the outputs float32 in any precision. Without a pass: "
+        "the activation's (0: ReLU, 1: none), ACT is slope X, relu6, silu, gelu, hardswish or sigmoid, float makes the outputs float32 in any precision. Without a pass: "
         "all of them.\n\n"
         "  cifra bench ops --case \"conv 8x32x14x14 64 3x3 stride 1 pad 1 backward-weights\" --precision f32",
     .options = ops_options,
