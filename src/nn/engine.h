@@ -129,7 +129,7 @@ typedef struct Kernels {
      * wins, a NaN does. */
     void (*maxpool_forward)(const Window *w, const void *x, void *y, uint16_t *place);
     void (*maxpool_backward)(const Window *w, const void *dy, const uint16_t *place, void *dx);
-    /* Divides by the taps inside the image, which are added in order; a window that is the whole image in any. */
+    /* Divides by the taps inside the image. */
     void (*avgpool_forward)(const Window *w, const void *x, void *y);
     void (*avgpool_backward)(const Window *w, const void *dy, void *dx);
 

@@ -195,6 +195,30 @@ INLINE void pool_images(const Block *b, ActivationKind kind, int N, const T *x, 
         }
 }
 
+/* The block with its channels repeated, where several rows together fill a register; *rows becomes theirs. */
+typedef struct Repeated {
+    Block b;
+    float numbers[6][WIDE];
+} Repeated;
+
+static const Block *repeat_channels(const Block *b, size_t *rows, Repeated *r) {
+    const float *const numbers[] = {b->mean, b->scale, b->shift, b->a, b->b, b->c};
+    const size_t times = rows_at_once(b->C, *rows);
+    if (times == 1) return b;
+    for (int k = 0; k < 6; k++)
+        for (int i = 0; numbers[k] && i < WIDE; i++) r->numbers[k][i] = numbers[k][i % b->C];
+    r->b = (Block){.C = WIDE,
+                   .act = b->act,
+                   .mean = r->numbers[0],
+                   .scale = r->numbers[1],
+                   .shift = r->numbers[2],
+                   .a = r->numbers[3],
+                   .b = r->numbers[4],
+                   .c = r->numbers[5]};
+    *rows /= times;
+    return &r->b;
+}
+
 /* Without a pool: y from x, row by row of n channels. `residual` NULL: none. */
 INLINE void norm_rows(const Block *b, ActivationKind kind, size_t rows, int c, int n, const T *x, const T *residual,
                       T *y) {
@@ -220,10 +244,12 @@ INLINE void norm_images(const Block *b, ActivationKind kind, size_t rows, const 
 
 void KERNEL(block_forward)(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
                            uint8_t *place) {
-    const size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
+    size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
+    Repeated space;
+    const Block *together = repeat_channels(b, &rows, &space);
 #define POOL(kind)     pool_images(b, kind, N, x, picked, y, place)
-#define PLAIN(kind)    norm_images(b, kind, rows, x, NULL, y)
-#define RESIDUAL(kind) norm_images(b, kind, rows, x, residual, y)
+#define PLAIN(kind)    norm_images(together, kind, rows, x, NULL, y)
+#define RESIDUAL(kind) norm_images(together, kind, rows, x, residual, y)
     if (b->R * b->S > 1)
         WITH_ACTIVATION(b->act, POOL)
     else if (residual)
@@ -259,11 +285,15 @@ INLINE void sum_images_of(const Block *b, ActivationKind kind, size_t rows, cons
 }
 
 void KERNEL(block_sums)(const Block *b, int N, const void *picked, const void *dy, double *sums) {
-    const size_t rows = (size_t)N * (size_t)b->P * (size_t)b->Q;
+    size_t rows = (size_t)N * (size_t)b->P * (size_t)b->Q;
+    Repeated space;
+    const Block *together = repeat_channels(b, &rows, &space);
+    double more[2 * WIDE] = {0}, *to = together == b ? sums : more;
     memset(sums, 0, 2 * (size_t)b->C * sizeof *sums);
-#define SUMS(kind) sum_images_of(b, kind, rows, picked, dy, sums)
+#define SUMS(kind) sum_images_of(together, kind, rows, picked, dy, to)
     WITH_ACTIVATION(b->act, SUMS)
 #undef SUMS
+    for (int i = 0; to == more && i < WIDE; i++) sums[i % b->C] += more[i], sums[b->C + i % b->C] += more[WIDE + i];
 }
 
 /* Pixels without a gradient of their own. */
@@ -358,9 +388,11 @@ INLINE void norm_images_backward(const Block *b, ActivationKind kind, size_t row
 
 void KERNEL(block_backward)(const Block *b, int N, const void *x, const void *picked, const void *dy,
                             const uint8_t *place, void *dx) {
-    const size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
+    size_t rows = (size_t)N * (size_t)b->H * (size_t)b->W;
+    Repeated space;
+    const Block *together = repeat_channels(b, &rows, &space);
 #define POOL(kind)  unpool_images(b, kind, N, x, picked, dy, place, dx)
-#define PLAIN(kind) norm_images_backward(b, kind, rows, x, dy, dx)
+#define PLAIN(kind) norm_images_backward(together, kind, rows, x, dy, dx)
     if (b->R * b->S > 1)
         WITH_ACTIVATION(b->act, POOL)
     else

@@ -29,8 +29,7 @@ void KERNEL(channel_sums)(const void *dy, size_t rows, int C, double *sums) {
 #undef ROWS
 }
 
-void KERNEL(bn_moments)(const void *x, size_t rows, int C, double *mean, double *squares) {
-    const T *from = x;
+static void moments_of_rows(const T *from, size_t rows, int C, double *mean, double *squares) {
     memset(mean, 0, (size_t)C * sizeof *mean);
     memset(squares, 0, (size_t)C * sizeof *squares);
 #define ROWS(n) join_moments(from + at + c, count, at / (size_t)C, C, (n), mean + c, squares + c)
@@ -38,6 +37,21 @@ void KERNEL(bn_moments)(const void *x, size_t rows, int C, double *mean, double 
 #undef ROWS
     for (int c = 0; c < C; c++)
         if (squares[c] < 0) squares[c] = 0;
+}
+
+void KERNEL(bn_moments)(const void *x, size_t rows, int C, double *mean, double *squares) {
+    const size_t times = rows_at_once(C, rows), width = (size_t)C;
+    double means[WIDE], all_squares[WIDE];
+    if (times == 1) {
+        moments_of_rows(x, rows, C, mean, squares);
+        return;
+    }
+    moments_of_rows(x, rows / times, WIDE, means, all_squares);
+    memcpy(mean, means, width * sizeof *mean);
+    memcpy(squares, all_squares, width * sizeof *squares);
+    for (size_t i = width; i < WIDE; i++)
+        join_equal((double)(rows / times), (double)(i / width), means[i], all_squares[i], mean + i % width,
+                   squares + i % width);
 }
 
 /* ---- Over single elements ---- */

@@ -43,9 +43,7 @@ static void band_moments(const Band *b, const T *x, float *moments) {
 #undef ROWS
         for (int i = 0; i < wide_at(b->end, c); i++) {
             const int group = (c + i - b->first) / b->per, before = (c + i - b->first) % b->per;
-            double share = 1 / (double)(before + 1), step = channel_mean[i] - mean[group];
-            mean[group] += step * share;
-            squares[group] += channel_squares[i] + step * step * pixels * (double)before * share;
+            join_equal(pixels, (double)before, channel_mean[i], channel_squares[i], &mean[group], &squares[group]);
         }
     }
     for (int g = 0; g * b->per < b->end - b->first; g++) {
@@ -218,7 +216,7 @@ INLINE void norm_pixels(const T *x, int C, int rows, const float *weight, const 
         const Wide w = load_or(weight, 1, c, n), shift = load_or(bias, 0, c, n);
         for (int k = 0; k < rows; k++) {
             Wide v = load_wide(x + (size_t)k * width + (size_t)c, n);
-            EACH_PART(p) v.part[p] = (v.part[p] - mean[k]) * factor[k] * w.part[p] + shift.part[p];
+            EACH_PART(p) v.part[p] = multiply_add((v.part[p] - mean[k]) * factor[k], w.part[p], shift.part[p]);
             store_wide(y + (size_t)k * width + (size_t)c, v, n);
         }
     }
@@ -256,7 +254,7 @@ INLINE void norm_pixels_backward(const T *x, int C, int rows, const float *weigh
             Wide v = load_wide(x + at, n), d = load_wide(dy + at, n);
             EACH_PART(p) {
                 const V xhat = (v.part[p] - mean[k]) * factor[k];
-                v.part[p] = (d.part[p] * w.part[p] - means[k][0] - xhat * means[k][1]) * factor[k];
+                v.part[p] = (d.part[p] * w.part[p] - multiply_add(xhat, means[k][1], means[k][0])) * factor[k];
             }
             store_wide(dx + at, v, n);
         }

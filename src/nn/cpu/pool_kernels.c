@@ -139,20 +139,22 @@ void KERNEL(avgpool_forward)(const Window *w, const void *x, void *y) {
 #undef TAPS
 }
 
-INLINE void average_taps_backward(const Window *w, const Inside in, int n, const T *dy, T *dx) {
+INLINE void average_taps_backward(const Window *w, const Inside in, int n, bool whole, const T *dy, T *dx) {
     Wide share = load_wide(dy, n);
     EACH_PART(p) share.part[p] /= taps_of(&in);
     EACH_TAP(in) {
         T *at = dx + tap(w, &in, r, s);
-        store_wide(at, add_wide(load_wide(at, n), share), n);
+        store_wide(at, whole ? share : add_wide(load_wide(at, n), share), n);
     }
 }
 
 void KERNEL(avgpool_backward)(const Window *w, const void *dy, void *dx) {
     const T *from = dy;
     T *to = dx;
-    memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
-#define TAPS(in, n) average_taps_backward(w, in, (n), from + at, to + c)
+    /* A single window has every pixel: nothing is to be added to. */
+    const bool whole = w->P * w->Q == 1 && w->R == w->H && w->S == w->W && w->pad_h == 0 && w->pad_w == 0;
+    if (!whole) memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
+#define TAPS(in, n) average_taps_backward(w, in, (n), whole, from + at, to + c)
     EACH_WINDOW(w, TAPS)
 #undef TAPS
 }

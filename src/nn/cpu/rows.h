@@ -81,6 +81,19 @@ INLINE void gather(double *sums, Wide w, int n) {
     for (int i = 0; i < n; i++) sums[i] += (double)lanes[i];
 }
 
+/* Rows that fill a register together, and then are taken as one of more channels; 1 where they do not, or rows would be left. */
+INLINE size_t rows_at_once(int C, size_t rows) {
+    return C < WIDE && WIDE % C == 0 && rows % (size_t)(WIDE / C) == 0 ? (size_t)(WIDE / C) : 1;
+}
+
+/* Joins the moments of `count` values to those of `before` times as many (Chan, Golub, LeVeque 1979). */
+INLINE void join_equal(double count, double before, double mean, double squares, double *all_mean,
+                       double *all_squares) {
+    double share = 1 / (before + 1), step = mean - *all_mean;
+    *all_mean += step * share;
+    *all_squares += squares + step * step * count * before * share;
+}
+
 /* One block of rows: mean and squares about it, joined to what came before (Chan, Golub, LeVeque 1979). The second read
  * finds the block in the nearest cache. */
 INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, double *mean, double *squares) {
