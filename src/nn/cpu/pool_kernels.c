@@ -152,7 +152,7 @@ void KERNEL(avgpool_backward)(const Window *w, const void *dy, void *dx) {
     const T *from = dy;
     T *to = dx;
     /* A single window has every pixel: nothing is to be added to. */
-    const bool whole = w->P * w->Q == 1 && w->R == w->H && w->S == w->W && w->pad_h == 0 && w->pad_w == 0;
+    const bool whole = w->R == w->H && w->S == w->W && w->pad_h == 0 && w->pad_w == 0;
     if (!whole) memset(to, 0, (size_t)w->N * (size_t)w->H * (size_t)w->W * (size_t)w->C * sizeof *to);
 #define TAPS(in, n) average_taps_backward(w, in, (n), whole, from + at, to + c)
     EACH_WINDOW(w, TAPS)
