@@ -132,6 +132,13 @@ typedef struct StemEngine {
     void (*gradient)(const Stem *stem, const Block *b, float *dw); /* [K][C][R][S] */
 } StemEngine;
 
+/* Multi-head self-attention (Vaswani et al. 2017) without its projections. */
+typedef struct Attention Attention;
+
+typedef struct AttentionShape {
+    int N, positions, channels, heads; /* N: images of a slice; heads divide the channels */
+} AttentionShape;
+
 typedef struct Engine {
     const char *name; /* printed with the run: library, its version, instruction set */
     const Kernels *kernels;
@@ -164,6 +171,17 @@ typedef struct Engine {
     void (*dense_backward_data)(Dense *dense, int thread, int piece, const void *dy, const float *weights, void *dx);
     /* dw = sum over all n of dy[n] x[n]. */
     void (*dense_backward_weights)(Dense *dense, int thread, int piece, const void *x, const void *dy, float *dw);
+
+    /* Per image and head y = softmax(q k^T / sqrt(d)) v over the positions, d = channels / heads. qkv [N][positions][3 channels]
+     * holds q, then k, then v, of which head h has channels h*d .. h*d + d - 1; y [N][positions][channels]. */
+    cf_status (*attention_new)(const AttentionShape *shape, bool training, int threads, Attention **attention);
+    void (*attention_free)(Attention *attention);
+    /* Bytes of one image, a multiple of 4, that the way back needs of the way forward. */
+    size_t (*attention_kept)(const Attention *attention);
+    /* A slice; kept [N][attention_kept], NULL: inference. */
+    void (*attention_forward)(Attention *attention, int thread, const void *qkv, void *y, void *kept);
+    void (*attention_backward)(Attention *attention, int thread, const void *qkv, const void *y, const void *kept,
+                               const void *dy, void *dqkv);
 } Engine;
 
 /* So few outputs that going slice by slice costs less than a wait for all slices. */

@@ -1,10 +1,11 @@
-/* The plain-C engine: convolution and dense layer by their definitions. Sums in float, in a fixed order, as an exact
+/* The plain-C engine: convolution, dense layer and attention by their definitions. Sums in float, in a fixed order, as an exact
  * specification on small integers; reference_kernels.c has the rest. */
 #include "nn/engine.h"
 
 #include "base/memory.h"
 #include "nn/cpu/matrix_product.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,6 +207,97 @@ static void dense_backward_weights(Dense *dense, int thread, int piece, const vo
             for (size_t i = 0; i < inputs; i++) dw[k * inputs + i] += dy[n * outputs + k] * x[n * inputs + i];
 }
 
+struct Attention {
+    AttentionShape shape;
+    float *row; /* [threads][positions]: what is not kept */
+};
+
+static void attention_free(Attention *attention) {
+    if (!attention) return;
+    free(attention->row);
+    free(attention);
+}
+
+static cf_status attention_new(const AttentionShape *shape, bool training, int threads, Attention **attention) {
+    (void)training;
+    Attention *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->shape = *shape;
+    cf_status status = memory_new((size_t)threads * (size_t)shape->positions, sizeof *made->row, &made->row);
+    if (status) {
+        attention_free(made);
+        return status;
+    }
+    *attention = made;
+    return CF_OK;
+}
+
+/* The probabilities. */
+static size_t attention_kept(const Attention *attention) {
+    const AttentionShape *s = &attention->shape;
+    return (size_t)s->heads * (size_t)s->positions * (size_t)s->positions * sizeof(float);
+}
+
+static double dot(const float *a, const float *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* One query's softmax over keys that lie `step` apart, the largest score taken off so that no exponential overflows. */
+static void attention_row(const float *q, const float *k, size_t step, size_t positions, size_t d, float *p) {
+    double root = sqrt((double)d), largest = -INFINITY, sum = 0;
+    for (size_t j = 0; j < positions; j++) largest = fmax(largest, dot(q, k + j * step, d) / root);
+    for (size_t j = 0; j < positions; j++) sum += exp(dot(q, k + j * step, d) / root - largest);
+    for (size_t j = 0; j < positions; j++) p[j] = (float)(exp(dot(q, k + j * step, d) / root - largest) / sum);
+}
+
+static void attention_forward(Attention *attention, int thread, const void *qkv, void *output, void *kept) {
+    const AttentionShape *s = &attention->shape;
+    size_t L = (size_t)s->positions, C = (size_t)s->channels, heads = (size_t)s->heads, d = C / heads, step = 3 * C;
+    for (size_t n = 0; n < (size_t)s->N; n++)
+        for (size_t h = 0; h < heads; h++)
+            for (size_t i = 0; i < L; i++) {
+                const float *x = (const float *)qkv + n * L * step + h * d;
+                float *y = (float *)output + (n * L + i) * C + h * d;
+                float *p = kept ? (float *)kept + ((n * heads + h) * L + i) * L : attention->row + (size_t)thread * L;
+                attention_row(x + i * step, x + C, step, L, d, p);
+                for (size_t c = 0; c < d; c++) {
+                    double sum = 0;
+                    for (size_t j = 0; j < L; j++) sum += (double)p[j] * (double)x[j * step + 2 * C + c];
+                    y[c] = (float)sum;
+                }
+            }
+}
+
+/* With s the scores: dp = dy v, ds = p (dp - sum p dp), and the rest is products. */
+static void attention_backward(Attention *attention, int thread, const void *qkv, const void *y, const void *kept,
+                               const void *gradient, void *result) {
+    const AttentionShape *s = &attention->shape;
+    size_t L = (size_t)s->positions, C = (size_t)s->channels, heads = (size_t)s->heads, d = C / heads, step = 3 * C;
+    float *dp = attention->row + (size_t)thread * L;
+    (void)y;
+    memset(result, 0, (size_t)s->N * L * step * sizeof(float));
+    for (size_t n = 0; n < (size_t)s->N; n++)
+        for (size_t h = 0; h < heads; h++)
+            for (size_t i = 0; i < L; i++) {
+                const float *q = (const float *)qkv + n * L * step + h * d, *k = q + C, *v = k + C;
+                const float *p = (const float *)kept + ((n * heads + h) * L + i) * L;
+                const float *dy = (const float *)gradient + (n * L + i) * C + h * d;
+                float *dq = (float *)result + n * L * step + h * d, *dk = dq + C, *dv = dk + C;
+                for (size_t j = 0; j < L; j++) dp[j] = (float)dot(dy, v + j * step, d);
+                double mean = dot(p, dp, L);
+                for (size_t j = 0; j < L; j++) {
+                    float ds = (float)((double)p[j] * ((double)dp[j] - mean) / sqrt((double)d));
+                    for (size_t c = 0; c < d; c++) {
+                        dq[i * step + c] += ds * k[j * step + c];
+                        dk[j * step + c] += ds * q[i * step + c];
+                        dv[j * step + c] += p[j] * dy[c];
+                    }
+                }
+            }
+}
+
 const Engine reference_engine = {
     .name = "reference (plain C)",
     .kernels = &reference_kernels,
@@ -224,6 +316,11 @@ const Engine reference_engine = {
     .dense_forward = dense_forward,
     .dense_backward_data = dense_backward_data,
     .dense_backward_weights = dense_backward_weights,
+    .attention_new = attention_new,
+    .attention_free = attention_free,
+    .attention_kept = attention_kept,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
 };
 
 void matrix_product_reference(int m, int n, int k, const float *a, const float *b, float *c) {

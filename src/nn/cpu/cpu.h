@@ -2,6 +2,7 @@
 #ifndef NN_CPU_CPU_H
 #define NN_CPU_CPU_H
 
+#include "nn/cpu/attention_kernels.h"
 #include "nn/cpu/conv_kernels.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
@@ -15,6 +16,7 @@ typedef struct KernelSet {
     const Kernels *elements;
     const StemKernels *stem;
     const ProductKernels *product;
+    const AttentionKernels *attention;
     const ConvKernels *conv; /* NULL: none */
 } KernelSet;
 
@@ -23,6 +25,8 @@ const KernelSet *cpu_kernel_set(const Kernels *kernels);
 
 /* Gives an engine whose kernels are chosen its dense layers (dense.c). */
 void cpu_use_dense(Engine *engine);
+/* The same of attention (attention.c). */
+void cpu_use_attention(Engine *engine);
 
 extern const StemEngine cpu_stem;
 

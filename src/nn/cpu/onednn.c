@@ -422,12 +422,14 @@ static void choose_engines(void) {
     if (strcmp(fast_engine.kernels->name, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
     if (strcmp(fast_engine.kernels->name, "baseline") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
     cpu_use_dense(&fast_engine);
+    cpu_use_attention(&fast_engine);
     fast_engine.name = name_engine(name, fast_engine.kernels);
     bf16_engine = fast_engine;
     bf16_engine.kernels = cpu_kernels_bf16(fast_engine.kernels);
     if (!bf16_engine.kernels) return;
     bf16_engine.conv_new = conv_new_bf16;
     cpu_use_dense(&bf16_engine);
+    cpu_use_attention(&bf16_engine);
     bf16_engine.name = name_engine(name_bf16, bf16_engine.kernels);
 }
 
