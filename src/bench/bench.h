@@ -23,13 +23,13 @@ double bench_median(double *values, int count);
 
 /* ---- problems.c: operations as texts ---- */
 
-typedef enum OpKind { OP_CONV, OP_DENSE, OP_BLOCK, OP_STEM } OpKind;
+typedef enum OpKind { OP_CONV, OP_DENSE, OP_BLOCK, OP_STEM, OP_ATTENTION } OpKind;
 
 typedef enum OpPass {
     OP_MOMENTS, /* of a block: batch norm's mean and squares; of a stem: mean and variance */
     OP_FORWARD,
     OP_SUMS,     /* of a block: batch norm's gradient sums */
-    OP_BACKWARD, /* of a block */
+    OP_BACKWARD, /* of a block; of attention */
     OP_BACKWARD_DATA,
     OP_BACKWARD_WEIGHTS,
     OP_PASSES
@@ -41,6 +41,7 @@ typedef struct OpCase {
     Window w;         /* OP_CONV; OP_BLOCK, with K = C and the pool's R x S; OP_STEM: its convolution */
     int pool;         /* OP_STEM: the side of the pool's windows; 1: none, as for all others */
     DenseShape dense; /* OP_DENSE */
+    AttentionShape attention;
     float slope;      /* of the activation; 1: none */
     OpPass pass;
     cf_precision precision;
@@ -50,8 +51,8 @@ enum { OP_TEXT = 192 }; /* the longest text of a case, with its end */
 
 /* The table of problems, which the tests run over too. Ends with NULL. A problem is
  *   conv NxCxHxW K RxS [stride T] [pad P [Q]] | dense NxI K [slope X] [float] | block NxCxHxW [pool R [S]] [slope X]
- *   | stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]
- * where N is the images of a slice, for dense layers of the batch; `float`: outputs are float32 in any precision. */
+ *   | stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X] | attention NxLxC heads
+ * where N is the images of a slice, for dense layers of the batch, L the positions; `float`: outputs are float32 in any precision. */
 extern const char *const op_problems[];
 /* Indexed by OpPass; ends with NULL. */
 extern const char *const op_pass_words[];
@@ -63,9 +64,10 @@ bool op_has_pass(OpKind kind, OpPass pass);
 /* Writes the problem, without its pass, as op_parse reads it. */
 void op_print(const OpCase *c, char text[OP_TEXT]);
 /* Products and sums of a product's pass, those with padding left out; 0 for blocks. A stem's are its convolution's, though
- * a pool passes only some gradients on; 0 for its moments. */
+ * a pool passes only some gradients on; 0 for its moments. Of attention the two products forward and four backward. */
 double op_flops(const OpCase *c);
-/* How many products the longest sum of a product's pass adds; times the steps of a slope in 1 where gradients are fractions. */
+/* How many products the longest sum of a product's pass adds; times the steps of a slope in 1 where gradients are fractions;
+ * 0 for blocks and attention, whose inputs need not be so small. */
 double op_terms(const OpCase *c);
 
 /* ---- ops.c: one operation against the reference, and its time ---- */
@@ -90,10 +92,11 @@ typedef struct OpResult {
 cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result);
 /* Everything that an engine computes in a case, one array behind the other; release with free(). */
 cf_status op_values(const OpCase *c, const Engine *engine, double **values, size_t *count);
-/* How far a value may be from the reference's, as a share of it. 0 where the integers make every rounding exact. */
+/* How far a value may be from the reference's, as a share of it, or of attention, whose values are sums with both signs, of
+ * the largest. 0 where the integers make every rounding exact. */
 double op_tolerance(const OpCase *c);
-/* True if |got - wanted| <= tolerance * |wanted| everywhere; a NaN never is. *residual is never less than it was. */
-bool op_compare(const double *got, const double *wanted, size_t count, double tolerance, double *residual);
+/* True if every value is that near; a NaN never is. *residual is never less than it was. */
+bool op_compare(const OpCase *c, const double *got, const double *wanted, size_t count, double *residual);
 
 /* ---- step.c: the whole training step and inference of a model ---- */
 

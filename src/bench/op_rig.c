@@ -23,11 +23,14 @@ static bool has_pool(const OpCase *c) {
 /* ---- Sizes ---- */
 
 size_t op_inputs(const OpCase *c) {
+    if (c->kind == OP_ATTENTION) return 3 * op_outputs(c);
     if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.inputs;
     return (size_t)c->w.N * (size_t)c->w.C * (size_t)c->w.H * (size_t)c->w.W;
 }
 
 size_t op_outputs(const OpCase *c) {
+    const AttentionShape *a = &c->attention;
+    if (c->kind == OP_ATTENTION) return (size_t)a->N * (size_t)a->positions * (size_t)a->channels;
     if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.outputs;
     return (size_t)c->w.N * (size_t)c->w.K * (size_t)(c->w.P / c->pool) * (size_t)(c->w.Q / c->pool);
 }
@@ -70,6 +73,21 @@ static void size_product(OpRig *r) {
         r->bytes[OUT] = r->engine->conv_slot_size(r->conv) * sizeof(float);
     else
         r->bytes[OUT] = r->out_count * (r->out_type == OUT_FLOATS ? sizeof(float) : e);
+}
+
+static void size_attention(OpRig *r) {
+    const OpCase *c = r->c;
+    size_t e = r->engine->kernels->element;
+    bool backward = c->pass == OP_BACKWARD;
+    r->bytes[X] = op_inputs(c) * e;
+    r->bytes[PICKED] = (size_t)c->attention.N * r->engine->attention_kept(r->attention);
+    if (backward) r->bytes[Y] = r->bytes[DY] = op_outputs(c) * e;
+    r->in_sets[X] = backward;
+    r->in_sets[PICKED] = r->in_sets[Y] = true;
+    r->in_sets[OUT] = !backward;
+    r->out_type = OUT_ELEMENTS;
+    r->out_count = backward ? op_inputs(c) : op_outputs(c);
+    r->bytes[OUT] = r->out_count * e;
 }
 
 double rig_bytes(const OpRig *r) {
@@ -144,6 +162,8 @@ static cf_status fill_set(const OpRig *r, char *set) {
     FORWARD(fill_region(r, set, X));
     FORWARD(fill_region(r, set, DY));
     if (r->c->kind == OP_STEM) return rig_stem_fill(r, set);
+    if (r->bytes[Y]) r->engine->attention_forward(r->attention, 0, set + r->at[X], set + r->at[Y], set + r->at[PICKED]);
+    if (r->c->kind == OP_ATTENTION) return CF_OK;
     bool reads_picked = r->c->pass == OP_SUMS || r->c->pass == OP_BACKWARD;
     return reads_picked && has_pool(r->c) ? fill_picked(r, set) : CF_OK;
 }
@@ -154,6 +174,7 @@ void rig_free(OpRig *r) {
     if (r->engine) {
         r->engine->conv_free(r->conv);
         r->engine->dense_free(r->dense);
+        r->engine->attention_free(r->attention);
         if (r->stem) r->engine->stem->destroy(r->stem);
     }
     for (int t = 0; r->seats && t < r->threads; t++) free(r->seats[t].memory);
@@ -190,6 +211,7 @@ static cf_status make_dense(OpRig *r) {
 
 static cf_status make_objects(OpRig *r) {
     if (r->c->kind == OP_BLOCK) return CF_OK;
+    if (r->c->kind == OP_ATTENTION) return r->engine->attention_new(&r->c->attention, true, r->threads, &r->attention);
     FORWARD(new_integers(r->c, op_weights(r->c), OF_WEIGHTS, &r->weights));
     if (r->c->kind == OP_STEM) return rig_stem_new(r);
     return r->c->kind == OP_CONV ? make_conv(r) : make_dense(r);
@@ -207,7 +229,8 @@ static void place_regions(OpRig *r) {
 }
 
 static int64_t sets_of(const OpRig *r) {
-    int64_t slices = BATCH / r->c->w.N, most = MOST_BYTES / r->threads / (int64_t)(r->set_bytes + 1);
+    int64_t slices = BATCH / (r->c->kind == OP_ATTENTION ? r->c->attention.N : r->c->w.N),
+            most = MOST_BYTES / r->threads / (int64_t)(r->set_bytes + 1);
     int64_t share = (slices + r->threads - 1) / r->threads;
     share = share < most ? share : most;
     return share > 1 ? share : 1;
@@ -237,6 +260,8 @@ cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch
         size_block(r);
     else if (c->kind == OP_STEM)
         rig_stem_size(r);
+    else if (c->kind == OP_ATTENTION)
+        size_attention(r);
     else
         size_product(r);
     return make_seats(r, batch);
@@ -298,6 +323,14 @@ static void block_unit(const OpRig *r, char *const region[REGIONS]) {
     }
 }
 
+static void attention_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+    if (r->c->pass == OP_FORWARD)
+        r->engine->attention_forward(r->attention, thread, region[X], region[OUT], region[PICKED]);
+    else
+        r->engine->attention_backward(r->attention, thread, region[X], region[Y], region[PICKED], region[DY],
+                                      region[OUT]);
+}
+
 cf_status rig_run(OpRig *r, int seat, int thread) {
     Seat *s = &r->seats[seat];
     size_t set = (size_t)(s->turn++ % r->sets) * r->set_bytes;
@@ -307,6 +340,7 @@ cf_status rig_run(OpRig *r, int seat, int thread) {
     if (r->c->kind == OP_STEM) return rig_stem_unit(r, region, thread);
     if (r->c->kind == OP_DENSE) dense_unit(r, region, thread);
     if (r->c->kind == OP_BLOCK) block_unit(r, region);
+    if (r->c->kind == OP_ATTENTION) attention_unit(r, region, thread);
     return CF_OK;
 }
 

@@ -8,7 +8,8 @@
  * whole batch, of which a thread has a set for each slice, used in turn: of 128 images, they lie in the last cache or, where
  * that is too small, in memory. (Behind other convolutions and without a pool, forward and backward find their input there too.)
  * A stem's images, outputs and places are the batch's; its gradient, which the layer behind has just written, is one array per
- * thread, and so are the images of its moments, which their preparation has just written.
+ * thread, and so are the images of its moments, which their preparation has just written. Of attention the input forward, which
+ * a projection has just written, and both gradients are one array per thread.
  *
  * Inputs are small integers (and factors that are multiples of 1/64), so that every sum is exact in float32 and every input
  * in bfloat16. What differs from the reference by more than the one rounding of a bfloat16 output is then an error.
@@ -18,8 +19,8 @@
 
 #include "bench/bench.h"
 
-/* The arrays of one set, in this order; those that the pass does not have are empty. Y: the output that a stem's backward pass
- * reads. */
+/* The arrays of one set, in this order; those that the pass does not have are empty. Y: the output that a stem's and
+ * attention's backward pass reads. PICKED: also what attention keeps. */
 typedef enum Region { X, DY, PICKED, PLACE, Y, OUT, REGIONS } Region;
 /* OUT_STEM: a stem's sums, of which rig_stem_read says what follows. */
 typedef enum OutType { OUT_ELEMENTS, OUT_FLOATS, OUT_DOUBLES, OUT_SLOT, OUT_STEM } OutType;
@@ -34,6 +35,7 @@ typedef struct OpRig {
     const Engine *engine;
     Conv *conv;
     Dense *dense;
+    Attention *attention;
     Stem *stem; /* NULL of the reference, which forms it from its parts */
     Block block;
     float *channels;                    /* CHANNEL_ARRAYS x K */

@@ -24,6 +24,8 @@ const char *const op_problems[] = {
     "block 8x64x16x16 pool 2 slope 0",
     "stem 8x1x28x28 32 3x3 pad 1 pool 2 slope 0",
     "stem 8x3x32x32 32 3x3 pad 1 pool 2 slope 0",
+    "attention 8x64x128 4",
+    "attention 8x196x192 3",
     /* odd ones */
     "conv 1x1x1x1 1 1x1 stride 1 pad 0",
     "conv 1x3x7x6 5 3x3 stride 1 pad 1",
@@ -68,13 +70,16 @@ const char *const op_problems[] = {
     "stem 1x3x11x9 33 5x3 pad 2 0 slope 0.5",
     "stem 2x4x5x40 20 1x1 pad 0 pool 2 slope 0.25",
     "stem 3x5x6x7 64 3x3 pad 0 1 pool 2 slope 0",
+    "attention 3x1x1 1",
+    "attention 2x49x30 6",
+    "attention 1x65x130 2",
     NULL,
 };
 
 const char *const op_pass_words[] = {"moments",       "forward",          "sums", "backward",
                                      "backward-data", "backward-weights", NULL};
 
-static const char *const kind_words[] = {"conv", "dense", "block", "stem", NULL};
+static const char *const kind_words[] = {"conv", "dense", "block", "stem", "attention", NULL};
 
 bool op_has_pass(OpKind kind, OpPass pass) {
     switch (pass) {
@@ -83,12 +88,13 @@ bool op_has_pass(OpKind kind, OpPass pass) {
     case OP_MOMENTS:
         return kind == OP_BLOCK || kind == OP_STEM;
     case OP_SUMS:
-    case OP_BACKWARD:
         return kind == OP_BLOCK;
+    case OP_BACKWARD:
+        return kind == OP_BLOCK || kind == OP_ATTENTION;
     case OP_BACKWARD_DATA:
         return kind == OP_CONV || kind == OP_DENSE;
     case OP_BACKWARD_WEIGHTS:
-        return kind != OP_BLOCK;
+        return kind != OP_BLOCK && kind != OP_ATTENTION;
     default:
         return false;
     }
@@ -244,6 +250,15 @@ static cf_status parse_stem(Words *words, OpCase *c) {
     return check_pool(c->pool, c->pool, c->w.P, c->w.Q);
 }
 
+static cf_status parse_attention(Words *words, OpCase *c) {
+    AttentionShape *a = &c->attention;
+    FORWARD(take_extents(words, "NxLxC (images x positions x channels)", 1, 3,
+                         (int *[]){&a->N, &a->positions, &a->channels}));
+    FORWARD(take_number(words, "the number of heads", 1, &a->heads));
+    FAIL_IF(a->channels % a->heads, CF_BAD_USE, "%d channels are not a multiple of %d heads", a->channels, a->heads);
+    return CF_OK;
+}
+
 /* Behind the problem's own words: a pass, or nothing. */
 static cf_status parse_pass(Words *words, OpCase *c, bool *has_pass) {
     const char *word = words->word[words->at];
@@ -279,6 +294,7 @@ static cf_status check_size(const OpCase *c) {
     if (c->kind == OP_CONV || c->kind == OP_STEM) values = fmax(values, images_size(w->K, w->C, w->R, w->S));
     if (c->kind == OP_DENSE)
         values = fmax(fmax((double)d->N * d->inputs, (double)d->N * d->outputs), (double)d->inputs * d->outputs);
+    if (c->kind == OP_ATTENTION) values = 3.0 * c->attention.N * c->attention.positions * c->attention.channels;
     FAIL_IF(values > most_values, CF_BAD_USE, "an array of %.0f values is too large: at most %.0f", values,
             most_values);
     for (int p = 0; p < OP_PASSES; p++) {
@@ -313,8 +329,11 @@ static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
     } else if (strcmp(kind, "stem") == 0) {
         c->kind = OP_STEM;
         FORWARD(parse_stem(&words, c));
+    } else if (strcmp(kind, "attention") == 0) {
+        c->kind = OP_ATTENTION;
+        FORWARD(parse_attention(&words, c));
     } else
-        return FAIL(CF_BAD_USE, "it begins with conv, dense, block or stem, not \"%s\"%s", kind,
+        return FAIL(CF_BAD_USE, "it begins with conv, dense, block, stem or attention, not \"%s\"%s", kind,
                     text_hint(kind, kind_words));
     FORWARD(parse_pass(&words, c, has_pass));
     return check_size(c);
@@ -342,6 +361,9 @@ void op_print(const OpCase *c, char text[OP_TEXT]) {
                  w->pad_h, second, pool, slope);
     } else if (c->kind == OP_DENSE) {
         snprintf(text, OP_TEXT, "dense %dx%d %d%s%s", d->N, d->inputs, d->outputs, slope, d->float_out ? " float" : "");
+    } else if (c->kind == OP_ATTENTION) {
+        const AttentionShape *a = &c->attention;
+        snprintf(text, OP_TEXT, "attention %dx%dx%d %d", a->N, a->positions, a->channels, a->heads);
     } else {
         if (w->S != w->R) snprintf(second, sizeof second, " %d", w->S);
         snprintf(text, OP_TEXT, "block %dx%dx%dx%d pool %d%s slope %g", w->N, w->C, w->H, w->W, w->R, second,
@@ -362,7 +384,10 @@ static double taps_inside(int extent, int taps, int stride, int pad, int outputs
 double op_flops(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
+    const AttentionShape *a = &c->attention;
     if (c->kind == OP_BLOCK || c->pass == OP_MOMENTS) return 0;
+    if (c->kind == OP_ATTENTION)
+        return (c->pass == OP_FORWARD ? 2 : 4) * 2.0 * a->N * a->positions * a->positions * a->channels;
     if (c->kind == OP_DENSE) return 2.0 * d->N * d->inputs * d->outputs;
     return 2.0 * w->N * w->K * w->C * taps_inside(w->H, w->R, w->stride, w->pad_h, w->P) *
            taps_inside(w->W, w->S, w->stride, w->pad_w, w->Q);
@@ -373,7 +398,7 @@ double op_terms(const OpCase *c) {
     const DenseShape *d = &c->dense;
     /* A stem's gradients are multiples of a slope's step. */
     int steps = c->slope > 0 && c->slope < 1 ? STEPS_OF_SLOPE : 1;
-    if (c->kind == OP_BLOCK) return 0;
+    if (c->kind == OP_BLOCK || c->kind == OP_ATTENTION) return 0;
     switch (c->pass) {
     case OP_BACKWARD_DATA:
         return c->kind == OP_DENSE ? d->outputs : (double)w->K * w->R * w->S;

@@ -63,7 +63,7 @@ static void table_passes(void **state) {
 
 static bool compares(const OpCase *c, const double *got, const double *wanted, size_t count) {
     double residual = 0;
-    return op_compare(got, wanted, count, op_tolerance(c), &residual);
+    return op_compare(c, got, wanted, count, &residual);
 }
 
 /* One value that is off by the least that is wrong: 1 % or, near 0, a hundredth; also one that is not a number. */
@@ -79,7 +79,7 @@ static void sees_fault(const OpCase *c) {
     size_t places[] = {0, count / 2, count - 1};
     for (size_t i = 0; i < COUNT_OF(places); i++) {
         double *value = &got[places[i]], kept = *value;
-        *value = wanted[places[i]] + fmax(0.01 * fabs(wanted[places[i]]), 0.01);
+        *value = wanted[places[i]] + fmax(0.01 * (c->kind == OP_ATTENTION ? largest : fabs(wanted[places[i]])), 0.01);
         assert_false(compares(c, got, wanted, count));
         *value = NAN;
         assert_false(compares(c, got, wanted, count));
@@ -230,6 +230,12 @@ static void wrong_plain_sum(Stem *stem, const double *sums, int slices, double *
     plain[4] += 1;
 }
 
+static void wrong_attention(Attention *attention, int thread, const void *qkv, const void *y, const void *kept,
+                            const void *dy, void *dqkv) {
+    cpu_engine()->attention_backward(attention, thread, qkv, y, kept, dy, dqkv);
+    ((float *)dqkv)[5] += 0.01f;
+}
+
 static void assert_result(const char *text, const Engine *engine, bool passed) {
     OpCase c = parsed(text);
     OpResult result;
@@ -260,6 +266,10 @@ static void wrong_engines_fail(void **state) {
     kernels.bn_moments = wrong_squares;
     assert_result(moments, &engine, false);
     assert_result("block 2x5x6x6 pool 2 slope 0.5 sums", &engine, true);
+    assert_result("attention 2x9x10 2 backward", &engine, true);
+    engine.attention_backward = wrong_attention;
+    assert_result("attention 2x9x10 2 backward", &engine, false);
+    assert_result("attention 2x9x10 2 forward", &engine, true);
 }
 
 static void wrong_stems_fail(void **state) {
@@ -294,17 +304,24 @@ static void comparison_by_hand(void **state) {
     (void)state;
     const double wanted[] = {0, 100, -1}, near[] = {0, 100.3, -1}, off[] = {0, 100, -1.5},
                  not_zero[] = {1e-30, 100, -1};
+    const OpCase exact = {.kind = OP_CONV, .pass = OP_FORWARD, .precision = CF_F32},
+                 rounded = {.kind = OP_CONV, .pass = OP_FORWARD, .precision = CF_BF16},
+                 of_largest = {.kind = OP_ATTENTION, .pass = OP_FORWARD, .precision = CF_BF16};
     double residual = 0;
-    assert_true(op_compare(wanted, wanted, 3, 0, &residual));
+    assert_true(op_compare(&exact, wanted, wanted, 3, &residual));
     assert_true(residual == 0);
-    assert_false(op_compare(near, wanted, 3, 0, &residual));
+    assert_false(op_compare(&exact, near, wanted, 3, &residual));
     assert_true(fabs(residual - 0.003) < 1e-9);
-    assert_true(op_compare(near, wanted, 3, 0x1p-8, &residual));
-    assert_false(op_compare(off, wanted, 3, 0x1p-8, &residual)); /* small beside the largest, but wrong */
+    assert_true(op_compare(&rounded, near, wanted, 3, &residual));
+    assert_false(op_compare(&rounded, off, wanted, 3, &residual)); /* small beside the largest, but wrong */
     assert_true(fabs(residual - 0.005) < 1e-9);
-    assert_false(op_compare(not_zero, wanted, 3, 0x1p-8, &residual));
+    assert_false(op_compare(&rounded, not_zero, wanted, 3, &residual));
     assert_true(fabs(residual - 0.005) < 1e-9); /* never less than it was */
-    assert_false(op_compare((const double[]){NAN, 100, -1}, wanted, 3, 1, &residual));
+    assert_true(op_compare(&of_largest, off, wanted, 3, &residual));
+    assert_false(op_compare(&of_largest, (const double[]){0, 100, -1.8}, wanted, 3, &residual));
+    assert_true(fabs(residual - 0.008) < 1e-9);
+    assert_false(op_compare(&rounded, (const double[]){NAN, 100, -1}, wanted, 3, &residual));
+    assert_false(op_compare(&of_largest, (const double[]){NAN, 100, -1}, wanted, 3, &residual));
     assert_true(isinf(residual));
 }
 
@@ -369,6 +386,8 @@ static void blocks_lie_as_in_a_step(void **state) {
     snprintf(text, sizeof text, "%s backward-weights", stem);
     block_lies_as_in_a_step(text, 1, 16, (const Region[]){X, PLACE, Y}, 3);
     block_lies_as_in_a_step("stem 8x2x9x8 5 3x3 pad 1 backward-weights", 1, 16, (const Region[]){X, Y}, 2);
+    block_lies_as_in_a_step("attention 8x9x20 2 forward", 1, 16, (const Region[]){PICKED, OUT}, 2);
+    block_lies_as_in_a_step("attention 8x9x20 2 backward", 2, 8, (const Region[]){X, PICKED, Y}, 3);
     /* Large ones are not to fill the memory: 128 MB in all. */
     block_lies_as_in_a_step("block 2x64x256x256 slope 0 backward", 1, 1, (const Region[]){X, DY}, 2);
 }
@@ -377,10 +396,12 @@ static void blocks_lie_as_in_a_step(void **state) {
 
 static void times_are_sane(void **state) {
     (void)state;
-    const char *const texts[] = {"conv 8x16x8x8 16 3x3 pad 1 forward", "dense 16x64 40 backward-data",
+    const char *const texts[] = {"conv 8x16x8x8 16 3x3 pad 1 forward",
+                                 "dense 16x64 40 backward-data",
                                  "block 8x16x8x8 pool 2 slope 0 backward",
                                  "stem 8x1x8x8 16 3x3 pad 1 pool 2 slope 0 moments",
-                                 "stem 8x1x8x8 16 3x3 pad 1 pool 2 slope 0 backward-weights"};
+                                 "stem 8x1x8x8 16 3x3 pad 1 pool 2 slope 0 backward-weights",
+                                 "attention 8x9x20 2 backward"};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         for (int threads = 1; threads <= 3; threads += 2) {
             OpCase c = parsed(texts[i]);
@@ -411,6 +432,10 @@ static void operations_counted(void **state) {
     assert_true(op_flops(&c) == 2.0 * 2 * 5 * 3 * (2 + 3 * 5 + 2) * (2 + 3 * 4 + 2));
     c.pass = OP_MOMENTS;
     assert_true(op_flops(&c) == 0);
+    c = parsed("attention 2x9x20 5 forward");
+    assert_true(op_flops(&c) == 2.0 * 2 * 2 * 9 * 9 * 20);
+    c.pass = OP_BACKWARD;
+    assert_true(op_flops(&c) == 4.0 * 2 * 2 * 9 * 9 * 20);
 }
 
 /* ---- Texts ---- */
@@ -459,7 +484,7 @@ static void mistakes_are_named(void **state) {
     static const struct {
         const char *text, *part;
     } mistakes[] = {
-        {"", "begins with conv, dense, block or stem"},
+        {"", "begins with conv, dense, block, stem or attention"},
         {"cnov 1x1x1x1 1 1x1", "did you mean conv?"},
         {"conv", "NxCxHxW was expected at the end"},
         {"conv 8x32x14 64 3x3", "not \"8x32x14\""},
@@ -498,6 +523,12 @@ static void mistakes_are_named(void **state) {
         {"stem 8x1x4x4 32 3x3 pool 2 2", "\"2\" was not expected there"},
         {"stem 8x1x28x28 32 3x3 slope 3", "a multiple of 1/64"},
         {"stem 8x1x28x28 32 3x3 backward", "stem has no pass \"backward\""},
+        {"attention 8x64", "NxLxC"},
+        {"attention 8x64x128", "the number of heads was expected"},
+        {"attention 8x64x128 5", "128 channels are not a multiple of 5 heads"},
+        {"attention 8x64x128 4 backward-data", "attention has no pass \"backward-data\""},
+        {"attention 64x4096x512 8", "values is too large"},
+        {"attention 2x8192x512 8", "too many for the reference"},
         {"stem 8x8x512x512 512 3x3 pad 1", "values is too large"},
         {"stem 8x64x64x64 512 7x7 pad 3", "too many for the reference"},
         {"stem 8x1x128x129 1 3x3 pad 1 slope 0.5", "would not be exact"},
