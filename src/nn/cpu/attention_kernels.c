@@ -66,7 +66,8 @@ INLINE V first_or(V v, int n, V rest) {
 #endif
 }
 
-static void exponentials(const AttentionRows *a, float *moments) {
+/* `whole`: the columns fill vectors. */
+INLINE void exponentials_of(const AttentionRows *a, float *moments, bool whole) {
     const int columns = (int)a->columns;
     const V factor = all_lanes(a->factor);
     for (size_t r = 0; r < a->rows; r++) {
@@ -74,13 +75,13 @@ static void exponentials(const AttentionRows *a, float *moments) {
         T *to = (T *)(void *)scores; /* never ahead of what is read */
         V largest = all_lanes(-INFINITY), sum = {0};
         for (int c = 0; c < columns; c += LANES) {
-            const int n = lanes_at(columns, c);
+            const int n = whole ? LANES : lanes_at(columns, c);
             V s = load_float(scores + c, n);
             largest = larger(first_or(s, n, largest), largest);
         }
         const float most = largest_lane(largest) * a->factor;
         for (int c = 0; c < columns; c += LANES) {
-            const int n = lanes_at(columns, c);
+            const int n = whole ? LANES : lanes_at(columns, c);
             V p = first_or(power_of_two(multiply_add(load_float(scores + c, n), factor, all_lanes(-most))), n, (V){0});
             sum += p;
             store(to + c, p, LANES);
@@ -91,13 +92,12 @@ static void exponentials(const AttentionRows *a, float *moments) {
 }
 
 /* The probabilities of a row in place of its scores; the mean of its gradients that they give. */
-INLINE float probabilities(const AttentionRows *a, const float *moments, size_t r) {
-    const int columns = (int)a->columns;
-    const V factor = all_lanes(a->factor), most = all_lanes(-moments[2 * r]), inverse = all_lanes(moments[2 * r + 1]);
-    float *scores = a->scores + r * a->step, *gradients = a->gradients + r * a->step;
+INLINE float probabilities(float *scores, const float *gradients, int columns, V factor, const float *moments,
+                           bool whole) {
+    const V most = all_lanes(-moments[0]), inverse = all_lanes(moments[1]);
     V sum = {0};
     for (int c = 0; c < columns; c += LANES) {
-        const int n = lanes_at(columns, c);
+        const int n = whole ? LANES : lanes_at(columns, c);
         V p = first_or(power_of_two(multiply_add(load_float(scores + c, n), factor, most)) * inverse, n, (V){0});
         sum = multiply_add(p, load_float(gradients + c, n), sum);
         store_float(scores + c, p, LANES);
@@ -105,29 +105,53 @@ INLINE float probabilities(const AttentionRows *a, const float *moments, size_t 
     return sum_of_lanes(sum);
 }
 
-static void gradients(const AttentionRows *a, const float *moments) {
-    for (size_t r = 0; r < a->rows; r += IN_WORD) {
-        float *scores = a->scores + r * a->step, *gradient = a->gradients + r * a->step, mean[IN_WORD];
-        const size_t there = a->rows - r < IN_WORD ? a->rows - r : IN_WORD;
-        for (size_t k = 0; k < there; k++) mean[k] = probabilities(a, moments, r + k);
-        for (int c = 0; c < (int)a->columns; c += LANES) {
-            const int n = lanes_at((int)a->columns, c);
-            V p[IN_WORD] = {0}, d[IN_WORD] = {0};
-            for (size_t k = 0; k < there; k++) {
-                p[k] = load_float(scores + k * a->step + c, LANES);
-                d[k] = p[k] * (load_float(gradient + k * a->step + c, n) - mean[k]);
-            }
+/* A word's rows, of which `there` are there. */
+INLINE void gradients_of_word(const AttentionRows *a, size_t r, const float *moments, size_t there, bool whole) {
+    const size_t step = a->step;
+    const int columns = (int)a->columns;
+    float *scores = a->scores + r * step, *gradient = a->gradients + r * step;
+    V mean[IN_WORD];
+    for (size_t k = 0; k < there; k++)
+        mean[k] = all_lanes(probabilities(scores + k * step, gradient + k * step, columns, all_lanes(a->factor),
+                                          moments + 2 * (r + k), whole));
 #ifdef KERNEL_BF16
-            T *halves = (T *)(void *)a->halves + 2 * r * a->step + c;
-            Wide both_p = {{p[0], p[1]}}, both_d = {{d[0], d[1]}};
-            store_wide((T *)(void *)(scores + c), both_p, WIDE);
-            store_wide((T *)(void *)(gradient + c), both_d, WIDE);
-            for (size_t k = 0; k < there; k++) store(halves + 2 * k * a->step, d[k], LANES);
-#else
-            store_float(gradient + c, d[0], LANES);
+    T *halves = (T *)(void *)a->halves + 2 * r * step;
 #endif
+    for (int c = 0; c < columns; c += LANES) {
+        const int n = whole ? LANES : lanes_at(columns, c);
+        V p[IN_WORD] = {0}, d[IN_WORD] = {0};
+        for (size_t k = 0; k < there; k++) {
+            p[k] = load_float(scores + k * step + c, LANES);
+            d[k] = p[k] * (load_float(gradient + k * step + c, n) - mean[k]);
         }
+#ifdef KERNEL_BF16
+        store_wide((T *)(void *)(scores + c), (Wide){{p[0], p[1]}}, WIDE);
+        store_wide((T *)(void *)(gradient + c), (Wide){{d[0], d[1]}}, WIDE);
+        for (size_t k = 0; k < there; k++) store(halves + 2 * k * step + c, d[k], LANES);
+#else
+        store_float(gradient + c, d[0], LANES);
+#endif
     }
+}
+
+INLINE void gradients_of(const AttentionRows *a, const float *moments, bool whole) {
+    const size_t rows = a->rows / IN_WORD * IN_WORD;
+    for (size_t r = 0; r < rows; r += IN_WORD) gradients_of_word(a, r, moments, IN_WORD, whole);
+    if (rows < a->rows) gradients_of_word(a, rows, moments, 1, whole);
+}
+
+static void exponentials(const AttentionRows *a, float *moments) {
+    if (a->columns % LANES == 0)
+        exponentials_of(a, moments, true);
+    else
+        exponentials_of(a, moments, false);
+}
+
+static void gradients(const AttentionRows *a, const float *moments) {
+    if (a->columns % LANES == 0)
+        gradients_of(a, moments, true);
+    else
+        gradients_of(a, moments, false);
 }
 
 static void write_rows(size_t rows, size_t columns, const float *sums, size_t sum_row, const float *factors,

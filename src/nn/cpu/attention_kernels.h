@@ -6,6 +6,7 @@
 #ifndef NN_CPU_ATTENTION_KERNELS_H
 #define NN_CPU_ATTENTION_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct AttentionRows {

@@ -265,21 +265,26 @@ INLINE void transpose(V v[LANES]) {
     }
 }
 
+/* LANES columns from c on, of as many words from k on; `whole`: all of them are there. */
+INLINE void pack_square(const Packing *p, size_t c, size_t k, bool whole, bool floats) {
+    const size_t columns = whole ? LANES : p->columns - c, length = whole ? LANES * IN_WORD : p->length - k * IN_WORD;
+    float *to = (float *)p->to + k * p->width + c;
+    V v[LANES];
+    UNROLL for (size_t r = 0; r < LANES; r++) {
+        v[r] = (V){0};
+        if (r < columns) v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, length, floats);
+    }
+    transpose(v);
+    UNROLL for (size_t r = 0; r < LANES; r++) if (r * IN_WORD < length) memcpy(to + r * p->width, &v[r], sizeof(V));
+}
+
 INLINE void pack_columns(const Packing *p, bool floats) {
-    const size_t words = (p->length + IN_WORD - 1) / IN_WORD;
-    float *to = p->to;
     for (size_t c = 0; c < p->width; c += LANES)
-        for (size_t k = 0; k < words; k += LANES) {
-            V v[LANES];
-            UNROLL for (size_t r = 0; r < LANES; r++) {
-                v[r] = (V){0};
-                if (c + r < p->columns)
-                    v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, p->length - k * IN_WORD, floats);
-            }
-            transpose(v);
-            UNROLL for (size_t r = 0; r < LANES; r++) if (k + r < words)
-                memcpy(to + (k + r) * p->width + c, &v[r], sizeof(V));
-        }
+        for (size_t k = 0; k * IN_WORD < p->length; k += LANES)
+            if (p->columns - c >= LANES && p->length - k * IN_WORD >= LANES * IN_WORD)
+                pack_square(p, c, k, true, floats);
+            else
+                pack_square(p, c, k, false, floats);
 }
 
 static void pack(const Packing *p) {
