@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE = 64, MOST_NEAR = 256, MOST_ROWS = 64, LEAST_ROWS = 16, BLOCK_SCORES = 1 << 16 };
+enum { MOST_NEAR = 1024, MOST_ROWS = 64, LEAST_ROWS = 16, BLOCK_SCORES = 1 << 16 };
 
 struct Attention {
     AttentionShape shape;
@@ -139,8 +139,18 @@ static void pack(const Attention *a, bool along, const char *from, size_t step, 
     }
 }
 
+/* A head's part of so many rows of q, k and v in turn, or of dy or y, that is to be drawn near while a product runs: processors
+ * do not foresee lines so far apart. */
+static Packing near_of(const Attention *a, const void *from, size_t rows) {
+    return (Packing){.from = from,
+                     .step = (size_t)a->shape.channels,
+                     .length = from ? smaller(rows, MOST_NEAR) : 0,
+                     .columns = a->d};
+}
+
 /* A product by a packed matrix of so many columns. */
 static void multiply(const Attention *a, Product p, const float *packed, size_t columns, float *sum, size_t sum_row) {
+    p.next_element = a->product->element;
     for (size_t j = 0; j < columns; j += a->product->panel) {
         p.columns = smaller(a->product->panel, columns - j);
         p.width = product_width(a->product, p.columns);
@@ -148,12 +158,13 @@ static void multiply(const Attention *a, Product p, const float *packed, size_t 
         p.sum = sum + j;
         p.sum_row = sum_row;
         a->product->multiply(&p);
+        p.next = NULL;
     }
 }
 
 /* Products of rows of elements with every position's: scores and gradients of probabilities. */
 static void multiply_along_d(const Attention *a, const char *rows, size_t count, size_t step, const float *packed,
-                             float *sum) {
+                             float *sum, const Packing *next) {
     const size_t element = a->product->element;
     const Product p = {
         .rows = count,
@@ -162,18 +173,21 @@ static void multiply_along_d(const Attention *a, const char *rows, size_t count,
         .left_row = step * element,
         .left_word = PRODUCT_WORD,
         .left_ends_half = a->d * element % PRODUCT_WORD != 0,
+        .next = next,
     };
     multiply(a, p, packed, a->positions, sum, a->step);
 }
 
 /* Sums over all positions of rows' elements times the positions' vectors. */
-static void multiply_along_positions(const Attention *a, const float *rows, size_t count, const Scratch *s) {
+static void multiply_along_positions(const Attention *a, const float *rows, size_t count, const Scratch *s,
+                                     const Packing *next) {
     const Product p = {
         .rows = count,
         .words = product_words(a->product, a->positions),
         .left = rows,
         .left_row = a->step * PRODUCT_WORD,
         .left_word = PRODUCT_WORD,
+        .next = next,
     };
     multiply(a, p, s->of_positions, a->d, s->sums, product_width(a->product, a->d));
 }
@@ -196,55 +210,43 @@ static void write_rows(const Attention *a, size_t rows, const float *sums, const
     a->kernels->write(rows, a->d, sums, product_width(a->product, a->d), factor, 0, to, step);
 }
 
-/* Draws a head's part of `parts` of q, k, v, or of dy, into the second cache, to be written or read: processors do not foresee
- * lines so far apart. */
-static void draw_near(const Attention *a, const char *from, size_t parts, bool write) {
-    const size_t channels = (size_t)a->shape.channels * a->product->element, bytes = a->d * a->product->element;
-    for (size_t i = 0; i < smaller(a->positions, MOST_NEAR); i++)
-        for (size_t part = 0; part < parts; part++)
-            for (size_t at = 0; at < bytes; at += LINE) {
-                const char *line = from + (i * parts + part) * channels + at;
-                if (write)
-                    __builtin_prefetch(line, 1, 2);
-                else
-                    __builtin_prefetch(line, 0, 2);
-            }
-}
-
 /* ---- Passes: of one head; pointers to its first row ---- */
 
-static void forward_head(const Attention *a, const Scratch *s, const char *q, char *y, float *moments) {
+static void forward_head(const Attention *a, const Scratch *s, const char *q, char *y, float *moments,
+                         const char *next) {
     const size_t element = a->product->element, C = (size_t)a->shape.channels, L = a->positions;
     const char *k = q + C * element, *v = k + C * element;
+    const Packing input = near_of(a, next, 3 * L), output = near_of(a, y, L);
     pack(a, true, k, 3 * C, L, a->d, s->k_along_d);
     pack(a, false, v, 3 * C, L, a->d, s->of_positions);
     for (size_t first = 0; first < L; first += a->rows) {
         const size_t rows = smaller(a->rows, L - first);
         float *of_rows = moments ? moments + 2 * first : s->moments;
-        multiply_along_d(a, q + first * 3 * C * element, rows, 3 * C, s->k_along_d, s->scores);
+        multiply_along_d(a, q + first * 3 * C * element, rows, 3 * C, s->k_along_d, s->scores, first ? NULL : &output);
         a->kernels->exponentials(&(AttentionRows){rows, L, a->step, a->factor, .scores = s->scores}, of_rows);
-        multiply_along_positions(a, s->scores, rows, s);
+        multiply_along_positions(a, s->scores, rows, s, first ? NULL : &input);
         a->kernels->write(rows, a->d, s->sums, product_width(a->product, a->d), of_rows + 1, 2, y + first * C * element,
                           C);
     }
 }
 
 static void backward_head(const Attention *a, const Scratch *s, const char *q, const float *moments, const char *dy,
-                          char *dq) {
+                          char *dq, const char *next_q, const char *next_dy) {
     const float one = 1;
     const size_t element = a->product->element, C = (size_t)a->shape.channels, L = a->positions;
     const char *k = q + C * element, *v = k + C * element;
+    const Packing output = near_of(a, dq, 3 * L), input = near_of(a, next_q, 3 * L), gradient = near_of(a, next_dy, L);
     pack(a, true, k, 3 * C, L, a->d, s->k_along_d);
     pack(a, true, v, 3 * C, L, a->d, s->v_along_d);
     pack(a, false, k, 3 * C, L, a->d, s->of_positions);
     for (size_t first = 0; first < L; first += a->rows) {
         const size_t rows = smaller(a->rows, L - first);
         const char *of_q = q + first * 3 * C * element, *of_dy = dy + first * C * element;
-        multiply_along_d(a, of_q, rows, 3 * C, s->k_along_d, s->scores);
-        multiply_along_d(a, of_dy, rows, C, s->v_along_d, s->gradients);
+        multiply_along_d(a, of_q, rows, 3 * C, s->k_along_d, s->scores, first ? NULL : &output);
+        multiply_along_d(a, of_dy, rows, C, s->v_along_d, s->gradients, first ? NULL : &input);
         a->kernels->gradients(&(AttentionRows){rows, L, a->step, a->factor, s->scores, s->gradients, s->halves},
                               moments + 2 * first);
-        multiply_along_positions(a, s->halves, rows, s);
+        multiply_along_positions(a, s->halves, rows, s, first ? NULL : &gradient);
         write_rows(a, rows, s->sums, &a->inverse_root, dq + first * 3 * C * element, 3 * C);
         pack(a, false, of_q, 3 * C, rows, a->d, s->q_along_rows);
         pack(a, false, of_dy, C, rows, a->d, s->dy_along_rows);
@@ -255,39 +257,27 @@ static void backward_head(const Attention *a, const Scratch *s, const char *q, c
     write_rows(a, L, s->dv, &one, dq + 2 * C * element, 3 * C);
 }
 
+/* Where head `index`, counted over the images, begins in an array whose rows are `parts` x channels; NULL behind the last. */
+static char *head_of(const Attention *a, const void *array, size_t index, size_t parts) {
+    const size_t heads = (size_t)a->shape.heads, row = parts * (size_t)a->shape.channels;
+    const size_t at = index / heads * a->positions * row + index % heads * a->d;
+    return index < heads * (size_t)a->shape.N ? (char *)array + at * a->product->element : NULL;
+}
+
 static void attention_forward(Attention *a, int thread, const void *qkv, void *y, void *kept) {
     const Scratch s = scratch_of(a, thread);
-    const size_t element = a->product->element, C = (size_t)a->shape.channels, heads = (size_t)a->shape.heads;
-    for (size_t n = 0; n < (size_t)a->shape.N; n++)
-        for (size_t h = 0; h < heads; h++) {
-            const size_t pixel = n * a->positions;
-            const char *q = (const char *)qkv + (pixel * 3 * C + h * a->d) * element;
-            if (h + 1 < heads) draw_near(a, q + a->d * element, 3, false);
-            else if (n + 1 < (size_t)a->shape.N) draw_near(a, (const char *)qkv + (pixel + a->positions) * 3 * C * element, 3, false);
-            draw_near(a, (char *)y + (pixel * C + h * a->d) * element, 1, true);
-            forward_head(a, &s, q,
-                         (char *)y + (pixel * C + h * a->d) * element,
-                         kept ? (float *)kept + (n * heads + h) * a->positions * 2 : NULL);
-        }
+    for (size_t i = 0; i < (size_t)(a->shape.N * a->shape.heads); i++)
+        forward_head(a, &s, head_of(a, qkv, i, 3), head_of(a, y, i, 1),
+                     kept ? (float *)kept + i * a->positions * 2 : NULL, head_of(a, qkv, i + 1, 3));
 }
 
 static void attention_backward(Attention *a, int thread, const void *qkv, const void *y, const void *kept,
                                const void *dy, void *dqkv) {
     const Scratch s = scratch_of(a, thread);
-    const size_t element = a->product->element, C = (size_t)a->shape.channels, heads = (size_t)a->shape.heads;
     (void)y;
-    for (size_t n = 0; n < (size_t)a->shape.N; n++)
-        for (size_t h = 0; h < heads; h++) {
-            const size_t pixel = n * a->positions, of_qkv = (pixel * 3 * C + h * a->d) * element;
-            const char *q = (const char *)qkv + of_qkv;
-            if (h + 1 < heads) draw_near(a, q + a->d * element, 3, false);
-            else if (n + 1 < (size_t)a->shape.N) draw_near(a, (const char *)qkv + (pixel + a->positions) * 3 * C * element, 3, false);
-            draw_near(a, (const char *)dqkv + of_qkv, 3, true);
-            if (h + 1 < heads) draw_near(a, (const char *)dy + (pixel * C + h * a->d+a->d) * element, 1, false);
-            else if (n + 1 < (size_t)a->shape.N) draw_near(a, (const char *)dy + (pixel + a->positions) * C * element, 1, false);
-            backward_head(a, &s, (const char *)qkv + of_qkv, (const float *)kept + (n * heads + h) * a->positions * 2,
-                          (const char *)dy + (pixel * C + h * a->d) * element, (char *)dqkv + of_qkv);
-        }
+    for (size_t i = 0; i < (size_t)(a->shape.N * a->shape.heads); i++)
+        backward_head(a, &s, head_of(a, qkv, i, 3), (const float *)kept + i * a->positions * 2, head_of(a, dy, i, 1),
+                      head_of(a, dqkv, i, 3), head_of(a, qkv, i + 1, 3), head_of(a, dy, i + 1, 1));
 }
 
 void cpu_use_attention(Engine *engine) {
