@@ -1,9 +1,9 @@
 /* Self-attention by the kernels of product_kernels.h and attention_kernels.h.
  *
- * Image by image and head by head; k and v are packed once, queries go in blocks, of which whole rows of scores are formed, so
- * that memory grows with the positions, not with their square. Kept is what gives back the probabilities, two numbers a query
- * and head: to form the scores again costs a product of five, to keep them far more memory than all else of the layer (as in
- * Dao et al. 2022, FlashAttention).
+ * Head by head; k and v are packed once, queries go in blocks, of which whole rows of scores are formed, so that memory grows
+ * with the positions, not with their square. Kept is what gives back the probabilities, two numbers a query and head, as in
+ * FlashAttention (Dao et al. 2022): forming the scores again costs a product of five, but keeping the probabilities was no
+ * more than 3 % faster at 64 positions, where they take two thirds of the memory of q, k and v, and with more all the more.
  */
 #include "nn/cpu/cpu.h"
 
@@ -11,7 +11,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MOST_NEAR = 1024, MOST_ROWS = 64, LEAST_ROWS = 16, BLOCK_SCORES = 1 << 16 };
 
