@@ -42,7 +42,7 @@ typedef struct OpCase {
     int pool;         /* OP_STEM: the side of the pool's windows; 1: none, as for all others */
     DenseShape dense; /* OP_DENSE */
     AttentionShape attention;
-    float slope;      /* of the activation; 1: none */
+    float slope; /* of the activation; 1: none */
     OpPass pass;
     cf_precision precision;
 } OpCase;
