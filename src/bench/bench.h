@@ -41,10 +41,10 @@ typedef struct OpCase {
     Window w;         /* OP_CONV; OP_BLOCK, with K = C and the pool's R x S; OP_STEM: its convolution */
     int pool;         /* OP_STEM: the side of the pool's windows; 1: none, as for all others */
     DenseShape dense; /* OP_DENSE */
-    AttentionShape attention;
-    float slope; /* of the activation; 1: none */
+    float slope;      /* of the activation; 1: none */
     OpPass pass;
     cf_precision precision;
+    AttentionShape attention; /* OP_ATTENTION */
 } OpCase;
 
 enum { OP_TEXT = 192 }; /* the longest text of a case, with its end */
