@@ -7,6 +7,7 @@
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
+#include "nn/models.h"
 #include "study/figures/figures.h"
 #include "study/report/report.h"
 

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "nn/models.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,22 +12,6 @@
 #include <string.h>
 
 enum { MAX_WORDS = 12, MAX_WORD = 32 };
-
-const char *const model_names[] = {"paper", "paper-leaky", "mlp", "linear", NULL};
-
-static const char *const model_lines[] = {
-    "conv 32 3x3 | bn | relu | maxpool 2 | conv 64 3x3 | bn | relu | maxpool 2 | dense 128 | relu | dense classes",
-    ("conv 32 3x3 | bn | leakyrelu 0.01 | maxpool 2 | conv 64 3x3 | bn | leakyrelu 0.01 | maxpool 2 | dense 128 | "
-     "leakyrelu 0.01 | dense classes"),
-    "dense 256 | relu | dense 128 | relu | dense classes",
-    "dense classes",
-};
-
-const char *model_named_line(const char *name) {
-    for (int i = 0; model_names[i]; i++)
-        if (strcmp(name, model_names[i]) == 0) return model_lines[i];
-    return NULL;
-}
 
 static const char *const layer_words[] = {"input",   "conv",          "bn",    "relu",    "leakyrelu", "maxpool",
                                           "avgpool", "globalavgpool", "dense", "dropout", NULL};
@@ -348,7 +333,7 @@ cf_status model_line_parse(const char *name_or_line, Shape data, int classes, La
         FAIL_IF(!layer, CF_BAD_USE,
                 "unknown model %s%s (a name or a model line is expected; names: paper, paper-leaky, "
                 "mlp, linear)",
-                name_or_line, text_hint(name_or_line, model_names));
+                name_or_line, model_name_hint(name_or_line));
     }
     if (!line) line = name_or_line;
     FAIL_IF(strlen(line) > LONGEST_MODEL_LINE, CF_BAD_USE, "the model line is longer than %d characters",

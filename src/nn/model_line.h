@@ -57,10 +57,6 @@ void layer_list_free(LayerList *list);
 /* Whether the line begins with `input`, and the shape that it names; false, too, where that is none. */
 bool model_line_input(const char *name_or_line, Shape *shape);
 
-/* The named models: names end with NULL; the line of a name, or NULL. */
-extern const char *const model_names[];
-const char *model_named_line(const char *name);
-
 size_t shape_size(Shape shape);
 size_t layer_list_parameters(const LayerList *list);
 /* Useful floating-point operations for one image: forward; and forward, both gradients (the first layer with weights
