@@ -33,7 +33,7 @@ static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      MEMBER(data_dir)},
     DATA_OPTIONS(TrainArguments, dials),
-    {"model", "NAME|LINE", OPTION_TEXT, .help = "paper, paper-leaky, mlp, linear, or a model line",
+    {"model", "NAME|LINE", OPTION_TEXT, .help = "a named model, such as paper or resnet20, or a model line",
      .default_text = "paper", MEMBER(model)},
     {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
      .default_text = "10", MEMBER(epochs)},
