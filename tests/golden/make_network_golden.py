@@ -5,17 +5,18 @@ training, about two pretrained forms, and about losses.
 Run it with PyTorch 2.15 (and numpy) from anywhere:   python3 tests/golden/make_network_golden.py
 It rewrites the files beside itself, which are kept in the repository, so nobody needs PyTorch to run the tests. The networks
 are written here once more, with PyTorch's own layers; their modules have the names of the model line's layers.
-All figures are computed in double precision and rounded at the end; what float32 gives is printed beside them, and a case
-whose float32 is further off than a tenth of what the test allows is refused: its network would be a bad one to test with.
+All figures are computed in double precision and rounded at the end. Where a value comes within rounding of an activation's
+kink or ties in a pool, an engine that rounds elsewhere goes another way and is no less right; so first weights are taken from
+the first seed with which neither float32 nor weights off by a millionth come further from the figures than half of what the
+test allows.
 
 network_steps.safetensors, for every CASE below, of the images and labels of paper_step.safetensors (four batches of
 12 x 3 x 12 x 10, used in turn, integers / 255):
     CASE/init/NAME                      the weights before the first step
     CASE/logits [12,10], CASE/loss [1], CASE/grad/NAME    batch 0 at those weights, in training mode
+    CASE/stats/NAME, CASE/eval_logits [12,10]    the running statistics after that pass; batch 0 with them, in evaluation mode
     CASE/sgd_losses, adam_.., adamw_.. [20]    the loss of each step, each from init/: SGD 0.05 with momentum 0.9, weight decay
                                         0.001; Adam 0.01; AdamW 0.01, weight decay 0.05
-    CASE/sgd_final/NAME                 the running statistics after the SGD steps
-    CASE/sgd_final_logits [12,10]       batch 0 then, in evaluation mode
 and, of the images that picture() makes, in evaluation mode:
     resnet18/logits [2,1000]            3 x 64 x 64; every weight by formula(): none is stored
     efficientnet-lite0/logits [2,1000]  3 x 224 x 224; the published weights, from the file that is the first argument (without:
@@ -334,17 +335,9 @@ def draw_weights(make, seed):
 
 
 def fresh(make, weights, dtype):
-    network = make()
+    network = make().to(dtype)
     network.load_state_dict(weights, strict=False)
-    return network.to(dtype).train()
-
-
-def one_step(make, weights, x, y, dtype):
-    network = fresh(make, weights, dtype)
-    logits = network(x[0].to(dtype))
-    loss = F.cross_entropy(logits, y[0])
-    loss.backward()
-    return logits.detach(), loss.item(), {name: value.grad for name, value in network.named_parameters()}
+    return network.train()
 
 
 def train(make, weights, make_optimizer, x, y, dtype):
@@ -357,10 +350,7 @@ def train(make, weights, make_optimizer, x, y, dtype):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    with torch.no_grad():
-        final = {"_logits": network.eval()(x[0].to(dtype)).numpy()}
-    final.update({"/" + key: value.numpy() for key, value in network.state_dict().items() if "running" in key})
-    return np.array(losses), final
+    return np.array(losses)
 
 
 OPTIMIZERS = {
@@ -372,41 +362,54 @@ OPTIMIZERS = {
 
 def stored(name, network_name, value):
     """As the model line's tensors: a linear layer on positions is a 1x1 convolution there."""
-    value = value.detach().numpy()
     return value[:, :, None, None] if network_name == "vit" and name.startswith("conv") and value.ndim == 2 else value
 
 
-def refuse(what, error, limit):
-    print("   ", what, "float32 is off by %.1e" % error)
-    if not error < limit / 10:
-        raise SystemExit("%s: float32 is off by %g, more than a tenth of the %g that the test allows" % (what, error, limit))
+def off(value, right, floor=0):
+    return float(np.abs(np.asarray(value) - np.asarray(right)).max() / max(np.abs(np.asarray(right)).max(), floor))
+
+
+def figures(make, weights, x, y, dtype):
+    """What the test compares, each with its limit there and the least scale of its error."""
+    network = fresh(make, weights, dtype)
+    logits = network(x[0].to(dtype))
+    loss = F.cross_entropy(logits, y[0])
+    loss.backward()
+    gradients = {key: value.grad for key, value in network.named_parameters()}
+    # A shift in front of a batch norm has no gradient but rounding's: no tensor's scale is less than a part of the largest.
+    floor = 1e-2 * max(value.abs().max().item() for value in gradients.values())
+    found = {"logits": (logits.detach().numpy(), 1e-5, 0), "loss": (np.array([loss.item()]), 1e-5, 0)}
+    found.update({"grad/" + key: (value.numpy(), 1e-4, floor) for key, value in gradients.items()})
+    found.update({"stats/" + key: (value.numpy(), 1e-5, 0) for key, value in network.named_buffers() if "running" in key})
+    with torch.no_grad():
+        found["eval_logits"] = (network.eval()(x[0].to(dtype)).numpy(), 1e-5, 0)
+    for kind, make_optimizer in OPTIMIZERS.items():
+        found[kind + "_losses"] = (train(make, weights, make_optimizer, x, y, dtype), 1e-3, 0)
+    return found
+
+
+def worst(found, right):
+    """The largest error as a share of its limit, and whose it is."""
+    return max((off(found[key][0], value, floor) / limit, key) for key, (value, limit, floor) in right.items())
 
 
 def steps_of(name, make, x, y, out):
-    weights = draw_weights(make, 11)
+    for seed in range(11, 100):
+        weights = draw_weights(make, seed)
+        right = figures(make, weights, x, y, torch.float64)
+        errors = [worst(figures(make, weights, x, y, torch.float32), right)]
+        while len(errors) <= 12 and max(errors)[0] < 0.5:
+            nudged = {key: value.double() * (1 + 1e-6 * torch.randn_like(value)) for key, value in weights.items()}
+            errors.append(worst(figures(make, nudged, x, y, torch.float64), right))
+        print(name, "seed", seed, "error / limit: float32 %.3f %s, nudged %.3f %s" % (errors[0] + max(errors)), flush=True)
+        if max(errors)[0] < 0.5:
+            break
+    else:
+        raise SystemExit(name + ": no steady weights")
     for key, value in weights.items():
-        out["%s/init/%s" % (name, key)] = stored(key, name, value)
-    logits, loss, gradients = one_step(make, weights, x, y, torch.float64)
-    _, _, single = one_step(make, weights, x, y, torch.float32)
-    print(name, sum(v.numel() for k, v in weights.items() if "running" not in k), "parameters, loss", round(loss, 4))
-    worst, floor = 0, 1e-2 * max(value.abs().max().item() for value in gradients.values())
-    for key, value in gradients.items():
-        out["%s/grad/%s" % (name, key)] = stored(key, name, value)
-        largest = max(value.abs().max().item(), floor)  # a shift in front of a batch norm has none but rounding's
-        worst = max(worst, (single[key] - value).abs().max().item() / largest)
-    refuse("gradients", worst, 1e-4)
-    out[name + "/logits"], out[name + "/loss"] = logits.numpy(), [loss]
-    for kind, make_optimizer in OPTIMIZERS.items():
-        losses, final = train(make, weights, make_optimizer, x, y, torch.float64)
-        float_losses, float_final = train(make, weights, make_optimizer, x, y, torch.float32)
-        refuse(kind, np.abs(losses - float_losses).max() / np.abs(losses).max(), 1e-4 if kind == "sgd" else 1e-3)
-        out["%s/%s_losses" % (name, kind)] = losses
-        if kind == "sgd":
-            for key, value in final.items():
-                out["%s/sgd_final%s" % (name, key)] = value
-            error = np.abs(final["_logits"] - float_final["_logits"]).max() / np.abs(final["_logits"]).max()
-            refuse("final logits", error, 1e-3)
-        print("        ", kind, losses[[0, 4, 9, 19]].round(4).tolist())
+        out["%s/init/%s" % (name, key)] = stored(key, name, value.numpy())
+    for key, (value, _, _) in right.items():
+        out["%s/%s" % (name, key)] = stored(key.removeprefix("grad/"), name, value)
 
 
 # ---- Whole networks, evaluated
@@ -534,7 +537,7 @@ def evaluate(name, network, weights, side, out):
         out[name + "/logits"] = logits = network.double()(x).numpy()
     print(name, sum(v.numel() for v in network.parameters()), "parameters, classes", logits.argmax(1), "deviation",
           logits.std(1).round(3))
-    refuse("logits", np.abs(single - logits).max() / np.abs(logits).max(), 1e-4)
+    print("    float32 is off by %.1e" % off(single, logits))
 
 
 # ---- Losses
