@@ -166,6 +166,7 @@ typedef struct cf_train_options {
     cf_optimizer optimizer;  /* default CF_SGD */
     double learning_rate;    /* the highest of the schedule; default 0.005 */
     double momentum;         /* SGD; default 0.9 */
+    bool nesterov;           /* SGD: step from where the momentum leads; default false */
     double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW; default 0 */
     cf_schedule schedule;    /* default CF_CONSTANT */
     int patience;            /* epochs without a lower validation loss before stopping; 0: never; default 5 */

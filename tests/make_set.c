@@ -1,6 +1,7 @@
 /* Writes a small data set for the scripts that test the program: ten classes of a bright bar in ten directions, with noise.
  * Usage: make_set DIR TRAIN TEST      IDX files as MNIST has them (12 x 12), and pictures/CLASS/N.png of some test images;
- *                                  ink/CLASS-N.png: these in black on a transparent ground. */
+ *                                  ink/CLASS-N.png: these in black on a transparent ground.
+ *        make_set many DIR CLASSES EACH    pictures of so many classes, DIR/c0000/N.png: 8 x 8 RGB, each class a pattern with noise. */
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -77,7 +78,32 @@ static void write_pictures(const char *folder, uint32_t first) {
         }
 }
 
+static void write_many(const char *folder, uint32_t classes, uint32_t each) {
+    enum { MANY_SIDE = 8, BYTES = 3 * MANY_SIDE * MANY_SIDE };
+    for (uint32_t label = 0; label < classes; label++) {
+        const RngStream pattern = rng_stream(9, RNG_SPLIT, label, 1);
+        char path[512];
+        snprintf(path, sizeof path, "%s/c%04u", folder, label);
+        if (file_make_folder(path)) abort();
+        for (uint32_t n = 0; n < each; n++) {
+            const RngStream noise = rng_stream(9, RNG_SPLIT, label, n + 2);
+            png_image png = {
+                .version = PNG_IMAGE_VERSION, .width = MANY_SIDE, .height = MANY_SIDE, .format = PNG_FORMAT_RGB};
+            unsigned char pixels[BYTES];
+            for (uint64_t i = 0; i < BYTES; i++)
+                pixels[i] = (unsigned char)(200 * rng_uniform(&pattern, i) + 55 * rng_uniform(&noise, i));
+            snprintf(path, sizeof path, "%s/c%04u/%u.png", folder, label, n);
+            if (!png_image_write_to_file(&png, path, 0, pixels, 0, NULL)) abort();
+        }
+    }
+}
+
 int main(int argc, char **argv) {
+    if (argc == 5 && strcmp(argv[1], "many") == 0) {
+        if (file_make_folder(argv[2])) return 2;
+        write_many(argv[2], (uint32_t)atoi(argv[3]), (uint32_t)atoi(argv[4]));
+        return 0;
+    }
     if (argc != 4 || file_make_folder(argv[1])) return 2;
     uint32_t train = (uint32_t)atoi(argv[2]), test = (uint32_t)atoi(argv[3]);
     write_part(argv[1], "train", 0, train);

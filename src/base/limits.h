@@ -30,7 +30,8 @@ enum {
     MOST_JPEG_MEMORY = 1 << 30,   /* that libjpeg may take, beside the decoded pixels */
     MOST_TIFF_BLOCK = 1 << 29,    /* that libtiff may take at once: a strip or tile, unpacked */
     DEFLATE_RATIO = 1040,         /* deflate packs at most 1032 bytes into one: what claims more is damaged */
-    MAX_CLASSES = 256,
+    MAX_CLASSES =
+        10000, /* of a set or a network; ImageNet's networks have 1,000, the largest flora and fauna sets 10,000 */
     LONGEST_NAME = 255, /* bytes of a class's name */
 };
 /* Pixels of a whole set, in bytes: 64 GiB. */
@@ -39,11 +40,16 @@ static const size_t MOST_SET_BYTES = (size_t)1 << 36;
 /* ---- Models ---- */
 
 enum {
-    LONGEST_MODEL_LINE = 8192, /* characters */
-    MOST_LAYERS = 200,
+    LONGEST_MODEL_LINE = 65536, /* characters */
+    MOST_LAYERS = 2000,
+    DEEPEST_GROUP = 16, /* of groups in a line, in each other */
+    MOST_REPEATS = 1000,
     LARGEST_LAYER = 1 << 28,   /* values of one image, and weights, of one layer */
     MOST_PARAMETERS = 1 << 28, /* of a network: 1 GiB of float32 */
 };
+
+/* Of an evaluation, which holds them all: 8 GiB. */
+static const size_t MOST_PROBABILITIES = (size_t)1 << 31;
 
 /* ---- Training ---- */
 
@@ -54,7 +60,8 @@ enum { MOST_EPOCHS = 100000, MOST_BATCH = 65536 }; /* of a training, a trial too
 
 /* ---- Safetensors ---- */
 
-enum { MOST_TENSORS = 4096, MOST_TENSOR_HEADER = 1 << 20 };
+/* A header of the longest names of classes takes 3 MB. */
+enum { MOST_TENSORS = 16384, MOST_TENSOR_HEADER = 4 << 20 };
 static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
 
 /* ---- The store of a tune ---- */

@@ -55,6 +55,17 @@ const char *text_hint(const char *word, const char *const *words) {
     return hint;
 }
 
+void text_list(const char *const *words, char *list, size_t size) {
+    size_t used = 0;
+    list[0] = '\0';
+    for (int i = 0; words[i] && used < size; i++)
+        used += (size_t)snprintf(list + used, size - used, "%s%s",
+                                 i == 0         ? ""
+                                 : words[i + 1] ? ", "
+                                                : " or ",
+                                 words[i]);
+}
+
 bool text_to_integer(const char *text, long long lowest, long long highest, long long *value) {
     char *end;
     errno = 0;

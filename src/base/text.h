@@ -13,6 +13,9 @@ const char *text_nearest(const char *word, const char *const *words);
 /* "; did you mean X?" or "" in a buffer of this thread, valid until the next call: to end a message with. */
 const char *text_hint(const char *word, const char *const *words);
 
+/* "a, b or c" of words that end with NULL; as much as fits. */
+void text_list(const char *const *words, char *list, size_t size);
+
 /* Whole strings only: "12x" is not a number. NaN and infinity are refused. */
 bool text_to_integer(const char *text, long long lowest, long long highest, long long *value);
 bool text_to_number(const char *text, double *value);

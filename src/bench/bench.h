@@ -23,13 +23,24 @@ double bench_median(double *values, int count);
 
 /* ---- problems.c: operations as texts ---- */
 
-typedef enum OpKind { OP_CONV, OP_DENSE, OP_BLOCK, OP_STEM } OpKind;
+typedef enum OpKind {
+    OP_CONV,
+    OP_DENSE,
+    OP_BLOCK,
+    OP_STEM,
+    OP_ATTENTION,
+    OP_ACT, /* from here on: of images, without products (op_elements.c) */
+    OP_ADD,
+    OP_NORM,
+    OP_SCALE,
+    OP_AVGPOOL
+} OpKind;
 
 typedef enum OpPass {
     OP_MOMENTS, /* of a block: batch norm's mean and squares; of a stem: mean and variance */
     OP_FORWARD,
-    OP_SUMS,     /* of a block: batch norm's gradient sums */
-    OP_BACKWARD, /* of a block */
+    OP_SUMS,     /* of a block: batch norm's gradient sums; of a norm: only its weights' */
+    OP_BACKWARD, /* of what has no products; of attention */
     OP_BACKWARD_DATA,
     OP_BACKWARD_WEIGHTS,
     OP_PASSES
@@ -38,20 +49,26 @@ typedef enum OpPass {
 /* One problem in one pass and precision. */
 typedef struct OpCase {
     OpKind kind;
-    Window w;         /* OP_CONV; OP_BLOCK, with K = C and the pool's R x S; OP_STEM: its convolution */
+    Window
+        w; /* OP_CONV; OP_STEM: its convolution; others with K = C, OP_BLOCK with the pool's R x S, OP_AVGPOOL whole */
     int pool;         /* OP_STEM: the side of the pool's windows; 1: none, as for all others */
     DenseShape dense; /* OP_DENSE */
-    float slope;      /* of the activation; 1: none */
+    float slope;      /* of the activation; 1: none, as for all kinds that are not RELU */
+    ActivationKind act;
+    bool residual;  /* OP_BLOCK */
+    NormShape norm; /* OP_NORM */
     OpPass pass;
     cf_precision precision;
+    AttentionShape attention; /* OP_ATTENTION */
 } OpCase;
 
 enum { OP_TEXT = 192 }; /* the longest text of a case, with its end */
 
 /* The table of problems, which the tests run over too. Ends with NULL. A problem is
- *   conv NxCxHxW K RxS [stride T] [pad P [Q]] | dense NxI K [slope X] [float] | block NxCxHxW [pool R [S]] [slope X]
- *   | stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]
- * where N is the images of a slice, for dense layers of the batch; `float`: outputs are float32 in any precision. */
+ *   conv NxCxHxW K RxS [stride T] [pad P [Q]] | dense NxI K [slope X] [float] | stem NxCxHxW K RxS [pad P [Q]] [pool 2] [slope X]
+ *   | block NxCxHxW [pool R [S]] [ACT] [residual] | act NxCxHxW ACT | add NxCxHxW [ACT] | norm NxCxHxW groups G | norm NxCxHxW layer
+ *   | scale NxCxHxW | avgpool NxCxHxW | attention NxLxC heads, ACT being slope X, relu6, silu, gelu, hardswish or sigmoid,
+ * where N is the images of a slice, for dense layers of the batch, L the positions; `float`: outputs are float32 in any precision. */
 extern const char *const op_problems[];
 /* Indexed by OpPass; ends with NULL. */
 extern const char *const op_pass_words[];
@@ -62,10 +79,14 @@ cf_status op_parse(const char *text, OpCase *parsed, bool *has_pass);
 bool op_has_pass(OpKind kind, OpPass pass);
 /* Writes the problem, without its pass, as op_parse reads it. */
 void op_print(const OpCase *c, char text[OP_TEXT]);
-/* Products and sums of a product's pass, those with padding left out; 0 for blocks. A stem's are its convolution's, though
- * a pool passes only some gradients on; 0 for its moments. */
+static inline Activation op_activation(const OpCase *c) {
+    return (Activation){c->act, c->slope};
+}
+/* Products and sums of a product's pass, those with padding left out; 0 for what has none. A stem's are its convolution's, though
+ * a pool passes only some gradients on; 0 for its moments. Of attention the two products forward and four backward. */
 double op_flops(const OpCase *c);
-/* How many products the longest sum of a product's pass adds; times the steps of a slope in 1 where gradients are fractions. */
+/* How many products the longest sum of a product's pass adds; times the steps of a slope in 1 where gradients are fractions;
+ * 0 for blocks and attention, whose inputs need not be so small. */
 double op_terms(const OpCase *c);
 
 /* ---- ops.c: one operation against the reference, and its time ---- */
@@ -82,7 +103,7 @@ typedef struct OpResult {
     double gflops;             /* of all threads; 0 where op_flops is */
     double bandwidth;          /* GB/s of all threads, each array counted once */
     double residual;           /* largest difference from the reference, on small integers, over its largest value */
-    bool passed;               /* every value within op_tolerance of the reference's */
+    bool passed;               /* every value as near to the reference's as op_tolerance and op_floor say */
 } OpResult;
 
 /* Runs one case. A pass that the problem does not have, a precision that the processor has not, or a stem that the engine
@@ -90,10 +111,14 @@ typedef struct OpResult {
 cf_status op_run(const OpCase *c, const OpOptions *options, OpResult *result);
 /* Everything that an engine computes in a case, one array behind the other; release with free(). */
 cf_status op_values(const OpCase *c, const Engine *engine, double **values, size_t *count);
-/* How far a value may be from the reference's, as a share of it. 0 where the integers make every rounding exact. */
+/* How far a value may be from the reference's, as a share of it, or of attention, whose values are sums with both signs, of
+ * the largest. 0 where the integers make every rounding exact. */
 double op_tolerance(const OpCase *c);
-/* True if |got - wanted| <= tolerance * |wanted| everywhere; a NaN never is. *residual is never less than it was. */
-bool op_compare(const double *got, const double *wanted, size_t count, double tolerance, double *residual);
+/* And besides, where terms cancel that were rounded. */
+double op_floor(const OpCase *c);
+/* True if |got - wanted| <= tolerance * |wanted| (of attention: the largest |wanted|) + floor everywhere; a NaN never is. *residual
+ * is never less than it was. */
+bool op_compare(const OpCase *c, const double *got, const double *wanted, size_t count, double *residual);
 
 /* ---- step.c: the whole training step and inference of a model ---- */
 

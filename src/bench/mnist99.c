@@ -46,11 +46,13 @@ static cf_status prepare(Sprint *s, const char *data_dir, uint64_t seed, const E
     FORWARD(cf_model_new(mnist99_model, s->split, seed, &s->model));
     cf_model *model = s->model;
     const cf_subset *train = cf_split_part(s->split, CF_TRAIN);
-    PlanOptions options = {engine, BATCH, s->threads, true, seed};
+    const PlanOptions options = {
+        .engine = engine, .batch = BATCH, .threads = s->threads, .mode = PLAN_TRAINING, .seed = seed};
     FORWARD(plan_new(&model->layers, &model->parameters, &options, &s->plan));
     FORWARD(feed_new(s->set, model->layers.input, (const char *const *)model->class_names, model->classes, s->threads,
                      &s->feed));
-    FORWARD(optimizer_new(CF_ADAM, engine->kernels, 0, 0, model->parameters.trainable, &s->optimizer));
+    FORWARD(optimizer_new(&(cf_train_options){.optimizer = CF_ADAM}, engine->kernels, model->parameters.trainable,
+                          &s->optimizer));
     FORWARD(memory_new(train->count, sizeof *s->order, &s->order));
     for (size_t i = 0; i < train->count; i++) s->order[i] = train->images[i];
     RngStream stream = rng_stream(seed, RNG_SHUFFLE, 0, 0);

@@ -23,18 +23,21 @@ static bool has_pool(const OpCase *c) {
 /* ---- Sizes ---- */
 
 size_t op_inputs(const OpCase *c) {
+    if (c->kind == OP_ATTENTION) return 3 * op_outputs(c);
     if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.inputs;
     return (size_t)c->w.N * (size_t)c->w.C * (size_t)c->w.H * (size_t)c->w.W;
 }
 
 size_t op_outputs(const OpCase *c) {
+    const AttentionShape *a = &c->attention;
+    if (c->kind == OP_ATTENTION) return (size_t)a->N * (size_t)a->positions * (size_t)a->channels;
     if (c->kind == OP_DENSE) return (size_t)c->dense.N * (size_t)c->dense.outputs;
     return (size_t)c->w.N * (size_t)c->w.K * (size_t)(c->w.P / c->pool) * (size_t)(c->w.Q / c->pool);
 }
 
 size_t op_weights(const OpCase *c) {
     if (c->kind == OP_DENSE) return (size_t)c->dense.outputs * (size_t)c->dense.inputs;
-    return (size_t)c->w.K * (size_t)c->w.C * (size_t)c->w.R * (size_t)c->w.S;
+    return (size_t)c->w.K * (size_t)(c->w.C / c->w.groups) * (size_t)c->w.R * (size_t)c->w.S;
 }
 
 static void size_block(OpRig *r) {
@@ -50,6 +53,7 @@ static void size_block(OpRig *r) {
     r->in_sets[DY] = pass == OP_BACKWARD;
     r->in_sets[PICKED] = r->in_sets[PLACE] = true;
     r->in_sets[OUT] = pass == OP_FORWARD;
+    if (pass == OP_FORWARD && c->residual) r->bytes[DY] = full, r->in_sets[DY] = true;
     r->out_type = sums ? OUT_DOUBLES : OUT_ELEMENTS;
     r->out_count = sums ? 2 * (size_t)c->w.C : pass == OP_FORWARD ? op_outputs(c) : op_inputs(c);
     r->bytes[OUT] = r->out_count * (sums ? sizeof(double) : e);
@@ -70,6 +74,21 @@ static void size_product(OpRig *r) {
         r->bytes[OUT] = r->engine->conv_slot_size(r->conv) * sizeof(float);
     else
         r->bytes[OUT] = r->out_count * (r->out_type == OUT_FLOATS ? sizeof(float) : e);
+}
+
+static void size_attention(OpRig *r) {
+    const OpCase *c = r->c;
+    size_t e = r->engine->kernels->element;
+    bool backward = c->pass == OP_BACKWARD;
+    r->bytes[X] = op_inputs(c) * e;
+    r->bytes[PICKED] = (size_t)c->attention.N * r->engine->attention_kept(r->attention);
+    if (backward) r->bytes[Y] = r->bytes[DY] = op_outputs(c) * e;
+    r->in_sets[X] = backward;
+    r->in_sets[PICKED] = r->in_sets[Y] = true;
+    r->in_sets[OUT] = !backward;
+    r->out_type = OUT_ELEMENTS;
+    r->out_count = backward ? op_inputs(c) : op_outputs(c);
+    r->bytes[OUT] = r->out_count * e;
 }
 
 double rig_bytes(const OpRig *r) {
@@ -128,7 +147,7 @@ static cf_status fill_picked(const OpRig *r, char *set) {
     FORWARD_TO(done, memory_new(count, sizeof *y, &y));
     FORWARD_TO(done, memory_new(count, sizeof *picked, &picked));
     FORWARD_TO(done, memory_new(count, sizeof *place, &place));
-    reference_kernels.block_forward(&r->block, c->w.N, x, picked, y, place);
+    reference_kernels.block_forward(&r->block, c->w.N, x, NULL, picked, y, place);
     r->engine->kernels->from_float(picked, count, set + r->at[PICKED]);
     memcpy(set + r->at[PLACE], place, r->bytes[PLACE]);
 done:
@@ -143,7 +162,11 @@ static cf_status fill_set(const OpRig *r, char *set) {
     memset(set, 0xff, r->shared_bytes + r->set_bytes); /* NaN everywhere: an output that nothing writes is found */
     FORWARD(fill_region(r, set, X));
     FORWARD(fill_region(r, set, DY));
+    if (r->c->kind == OP_SCALE) return fill_region(r, set, PICKED);
     if (r->c->kind == OP_STEM) return rig_stem_fill(r, set);
+    if (r->c->kind == OP_ATTENTION && r->bytes[Y])
+        r->engine->attention_forward(r->attention, 0, set + r->at[X], set + r->at[Y], set + r->at[PICKED]);
+    if (r->c->kind == OP_ATTENTION) return CF_OK;
     bool reads_picked = r->c->pass == OP_SUMS || r->c->pass == OP_BACKWARD;
     return reads_picked && has_pool(r->c) ? fill_picked(r, set) : CF_OK;
 }
@@ -154,6 +177,7 @@ void rig_free(OpRig *r) {
     if (r->engine) {
         r->engine->conv_free(r->conv);
         r->engine->dense_free(r->dense);
+        r->engine->attention_free(r->attention);
         if (r->stem) r->engine->stem->destroy(r->stem);
     }
     for (int t = 0; r->seats && t < r->threads; t++) free(r->seats[t].memory);
@@ -170,8 +194,20 @@ static cf_status make_channels(OpRig *r) {
     fill_integers(v, CHANNEL_ARRAYS * K, LARGEST, OF_CHANNELS);
     for (size_t i = K; i < CHANNEL_ARRAYS * K; i++) v[i] *= 0.25f;
     const Window *w = &r->c->w;
-    r->block = (Block){w->C,        w->H, w->W,  w->R,      w->S,      w->P,      w->Q,
-                       r->c->slope, v,    v + K, v + 2 * K, v + 3 * K, v + 4 * K, v + 5 * K};
+    r->block = (Block){.C = w->C,
+                       .H = w->H,
+                       .W = w->W,
+                       .R = w->R,
+                       .S = w->S,
+                       .P = w->P,
+                       .Q = w->Q,
+                       .act = op_activation(r->c),
+                       .mean = v,
+                       .scale = v + K,
+                       .shift = v + 2 * K,
+                       .a = v + 3 * K,
+                       .b = v + 4 * K,
+                       .c = v + 5 * K};
     if (r->c->kind == OP_STEM) rig_stem_block(r, v + 3 * K);
     return CF_OK;
 }
@@ -188,8 +224,23 @@ static cf_status make_dense(OpRig *r) {
     return CF_OK;
 }
 
+/* A norm's, of every set's input. */
+static cf_status make_moments(OpRig *r) {
+    const OpCase *c = r->c;
+    float *x = NULL;
+    cf_status status;
+    FORWARD_TO(done, new_integers(c, op_inputs(c), X, &x));
+    FORWARD_TO(done, memory_new(2 * (size_t)c->w.N * norm_sets(&c->norm), sizeof *r->weights, &r->weights));
+    reference_kernels.norm_forward(&c->norm, c->w.N, x, NULL, NULL, x, r->weights);
+done:
+    free(x);
+    return status;
+}
+
 static cf_status make_objects(OpRig *r) {
-    if (r->c->kind == OP_BLOCK) return CF_OK;
+    if (r->c->kind == OP_ATTENTION) return r->engine->attention_new(&r->c->attention, true, r->threads, &r->attention);
+    if (r->c->kind == OP_NORM) return make_moments(r);
+    if (r->c->kind == OP_BLOCK || r->c->kind >= OP_ACT) return CF_OK;
     FORWARD(new_integers(r->c, op_weights(r->c), OF_WEIGHTS, &r->weights));
     if (r->c->kind == OP_STEM) return rig_stem_new(r);
     return r->c->kind == OP_CONV ? make_conv(r) : make_dense(r);
@@ -207,7 +258,8 @@ static void place_regions(OpRig *r) {
 }
 
 static int64_t sets_of(const OpRig *r) {
-    int64_t slices = BATCH / r->c->w.N, most = MOST_BYTES / r->threads / (int64_t)(r->set_bytes + 1);
+    int64_t slices = BATCH / (r->c->kind == OP_ATTENTION ? r->c->attention.N : r->c->w.N),
+            most = MOST_BYTES / r->threads / (int64_t)(r->set_bytes + 1);
     int64_t share = (slices + r->threads - 1) / r->threads;
     share = share < most ? share : most;
     return share > 1 ? share : 1;
@@ -235,8 +287,12 @@ cf_status rig_new(const OpCase *c, const Engine *engine, int threads, bool batch
     FORWARD(make_objects(r));
     if (c->kind == OP_BLOCK)
         size_block(r);
+    else if (c->kind >= OP_ACT)
+        rig_elements_size(r);
     else if (c->kind == OP_STEM)
         rig_stem_size(r);
+    else if (c->kind == OP_ATTENTION)
+        size_attention(r);
     else
         size_product(r);
     return make_seats(r, batch);
@@ -249,7 +305,7 @@ static cf_status conv_unit(const OpRig *r, char *const region[REGIONS], int thre
     void *x = region[X], *dy = region[DY], *out = region[OUT];
     if (r->c->pass == OP_FORWARD) return e->conv_forward(r->conv, thread, x, out);
     if (r->c->pass == OP_BACKWARD_DATA) return e->conv_backward_data(r->conv, thread, dy, out);
-    return e->conv_backward_weights(r->conv, thread, x, dy, out);
+    return e->conv_backward_weights(r->conv, thread, x, dy, out, false);
 }
 
 /* Piece by piece, and slice by slice where the layer goes so. */
@@ -287,7 +343,7 @@ static void block_unit(const OpRig *r, char *const region[REGIONS]) {
         k->bn_moments(x, op_inputs(r->c) / (size_t)b->C, b->C, sums, sums + b->C);
         break;
     case OP_FORWARD:
-        k->block_forward(b, N, x, has_pool(r->c) ? picked : NULL, out, place);
+        k->block_forward(b, N, x, r->c->residual ? dy : NULL, has_pool(r->c) ? picked : NULL, out, place);
         break;
     case OP_SUMS:
         k->block_sums(b, N, picked, dy, sums);
@@ -296,6 +352,14 @@ static void block_unit(const OpRig *r, char *const region[REGIONS]) {
         k->block_backward(b, N, x, picked, dy, place, out);
         break;
     }
+}
+
+static void attention_unit(const OpRig *r, char *const region[REGIONS], int thread) {
+    if (r->c->pass == OP_FORWARD)
+        r->engine->attention_forward(r->attention, thread, region[X], region[OUT], region[PICKED]);
+    else
+        r->engine->attention_backward(r->attention, thread, region[X], region[Y], region[PICKED], region[DY],
+                                      region[OUT]);
 }
 
 cf_status rig_run(OpRig *r, int seat, int thread) {
@@ -307,6 +371,8 @@ cf_status rig_run(OpRig *r, int seat, int thread) {
     if (r->c->kind == OP_STEM) return rig_stem_unit(r, region, thread);
     if (r->c->kind == OP_DENSE) dense_unit(r, region, thread);
     if (r->c->kind == OP_BLOCK) block_unit(r, region);
+    if (r->c->kind == OP_ATTENTION) attention_unit(r, region, thread);
+    if (r->c->kind >= OP_ACT) rig_elements_unit(r, region);
     return CF_OK;
 }
 

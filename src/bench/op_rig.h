@@ -8,7 +8,11 @@
  * whole batch, of which a thread has a set for each slice, used in turn: of 128 images, they lie in the last cache or, where
  * that is too small, in memory. (Behind other convolutions and without a pool, forward and backward find their input there too.)
  * A stem's images, outputs and places are the batch's; its gradient, which the layer behind has just written, is one array per
- * thread, and so are the images of its moments, which their preparation has just written.
+ * thread, and so are the images of its moments, which their preparation has just written. Of attention the input forward, which
+ * a projection has just written, and both gradients are one array per thread.
+ *
+ * Of the other kinds, X in a forward pass and DY in a backward one have just been written; what was kept and what is kept for the
+ * way back is the batch's.
  *
  * Inputs are small integers (and factors that are multiples of 1/64), so that every sum is exact in float32 and every input
  * in bfloat16. What differs from the reference by more than the one rounding of a bfloat16 output is then an error.
@@ -18,8 +22,9 @@
 
 #include "bench/bench.h"
 
-/* The arrays of one set, in this order; those that the pass does not have are empty. Y: the output that a stem's backward pass
- * reads. */
+/* The arrays of one set, in this order; those that the pass does not have are empty. Y: the output that a stem's and attention's
+ * backward pass reads, or where a norm's sums go. DY: also what is added. PICKED: also the factors of channels, and what attention
+ * keeps. */
 typedef enum Region { X, DY, PICKED, PLACE, Y, OUT, REGIONS } Region;
 /* OUT_STEM: a stem's sums, of which rig_stem_read says what follows. */
 typedef enum OutType { OUT_ELEMENTS, OUT_FLOATS, OUT_DOUBLES, OUT_SLOT, OUT_STEM } OutType;
@@ -34,10 +39,11 @@ typedef struct OpRig {
     const Engine *engine;
     Conv *conv;
     Dense *dense;
+    Attention *attention;
     Stem *stem; /* NULL of the reference, which forms it from its parts */
     Block block;
     float *channels;                    /* CHANNEL_ARRAYS x K */
-    float *weights;                     /* of a product or stem */
+    float *weights;                     /* of a product or stem; a norm's moments */
     size_t bytes[REGIONS], at[REGIONS]; /* at: in the first set */
     bool in_sets[REGIONS];
     size_t shared_bytes, set_bytes;
@@ -62,6 +68,11 @@ double rig_bytes(const OpRig *r);
 size_t op_inputs(const OpCase *c);
 size_t op_outputs(const OpCase *c);
 size_t op_weights(const OpCase *c);
+
+/* ---- op_elements.c: activations, sums, norms of images, factors of channels, averages; OP_ACT and behind it ---- */
+
+void rig_elements_size(OpRig *r);
+void rig_elements_unit(const OpRig *r, char *const region[REGIONS]);
 
 /* ---- op_stem.c: what a rig does differently for a stem ---- */
 

@@ -85,7 +85,7 @@ static cf_status parts_forward(const OpRig *r, const float *x, Parts *p) {
     FORWARD(memory_new(outputs, sizeof *p->y, &p->y));
     FORWARD(memory_new(outputs, sizeof *p->place, &p->place));
     FORWARD(e->conv_forward(p->conv, 0, x, p->x));
-    reference_kernels.block_forward(&r->block, w->N, p->x, p->picked, p->y, p->place);
+    reference_kernels.block_forward(&r->block, w->N, p->x, NULL, p->picked, p->y, p->place);
     return CF_OK;
 }
 
@@ -106,7 +106,7 @@ static cf_status parts_backward(const OpRig *r, const Parts *p, const float *x, 
     FORWARD_TO(done, memory_new(e->conv_slot_size(p->conv), sizeof *slot, &slot));
     FORWARD_TO(done, memory_new(weights, sizeof *dw, &dw));
     e->kernels->block_backward(&r->block, r->c->w.N, p->x, has_pool(r) ? p->picked : p->x, dy, p->place, d);
-    FORWARD_TO(done, e->conv_backward_weights(p->conv, 0, x, d, slot));
+    FORWARD_TO(done, e->conv_backward_weights(p->conv, 0, x, d, slot, false));
     FORWARD_TO(done, e->conv_unpack(p->conv, slot, dw));
     for (size_t i = 0; i < weights; i++) out[i] = (double)dw[i];
     e->kernels->channel_sums(d, pixels_of(r), K, out + weights);

@@ -15,6 +15,22 @@ const char *const op_problems[] = {
     "conv 8x32x14x14 64 3x3 stride 1 pad 1",
     "conv 8x3x32x32 32 3x3 stride 1 pad 1",
     "conv 8x32x16x16 64 3x3 stride 1 pad 1",
+    /* residual networks and transformers */
+    "conv 8x3x32x32 16 3x3 stride 1 pad 1",
+    "conv 8x16x32x32 16 3x3 stride 1 pad 1",
+    "conv 8x16x32x32 32 3x3 stride 2 pad 1",
+    "conv 8x32x16x16 32 3x3 stride 1 pad 1",
+    "conv 8x32x16x16 64 3x3 stride 2 pad 1",
+    "conv 8x64x8x8 64 3x3 stride 1 pad 1",
+    "conv 8x16x32x32 32 1x1 stride 2 pad 0",
+    "conv 8x32x16x16 64 1x1 stride 2 pad 0",
+    "conv 8x64x16x16 64 1x1 stride 1 pad 0",
+    "conv 8x128x8x8 384 1x1 stride 1 pad 0",
+    "conv 8x128x8x8 128 1x1 stride 1 pad 0",
+    "conv 8x128x8x8 256 1x1 stride 1 pad 0",
+    "conv 8x256x8x8 128 1x1 stride 1 pad 0",
+    "conv 8x64x16x16 64 3x3 stride 1 pad 1 groups 64",
+    "conv 8x96x16x16 96 5x5 stride 2 pad 2 groups 96",
     "dense 128x3136 128",
     "dense 128x4096 128",
     "dense 128x128 10 float",
@@ -24,6 +40,27 @@ const char *const op_problems[] = {
     "block 8x64x16x16 pool 2 slope 0",
     "stem 8x1x28x28 32 3x3 pad 1 pool 2 slope 0",
     "stem 8x3x32x32 32 3x3 pad 1 pool 2 slope 0",
+    "attention 8x64x128 4",
+    "attention 8x196x192 3",
+    /* residual networks and transformers */
+    "block 8x16x32x32 pool 1 slope 0",
+    "block 8x16x32x32 pool 1 slope 0 residual",
+    "block 8x64x8x8 pool 1 slope 0 residual",
+    "block 8x64x16x16 pool 1 silu",
+    "add 8x16x32x32 slope 0",
+    "add 8x64x8x8 slope 0",
+    "act 8x64x16x16 slope 0",
+    "act 8x64x16x16 relu6",
+    "act 8x64x16x16 silu",
+    "act 8x64x16x16 gelu",
+    "act 8x64x16x16 hardswish",
+    "act 8x64x16x16 sigmoid",
+    "norm 8x16x32x32 groups 4",
+    "norm 8x64x16x16 groups 8",
+    "norm 8x64x8x8 groups 64",
+    "norm 8x128x8x8 layer",
+    "scale 8x64x16x16",
+    "avgpool 8x64x8x8",
     /* odd ones */
     "conv 1x1x1x1 1 1x1 stride 1 pad 0",
     "conv 1x3x7x6 5 3x3 stride 1 pad 1",
@@ -46,6 +83,10 @@ const char *const op_problems[] = {
     "conv 3x5x70x37 33 3x3 stride 1 pad 1",
     "conv 1x9x300x20 64 2x1 stride 1 pad 0",
     "conv 2x260x2x3 258 3x3 stride 1 pad 1",
+    "conv 3x17x9x11 17 3x3 stride 2 pad 1 groups 17 dilation 2",
+    "conv 2x6x9x8 12 3x2 stride 1 pad 1 groups 6",
+    "conv 2x12x10x9 18 3x3 stride 1 pad 2 1 groups 3 dilation 3",
+    "conv 3x18x15x14 33 3x3 stride 2 pad 2 dilation 2",
     "dense 1x5 1",
     "dense 16x49 33 slope 0.5",
     "dense 8x130 17 slope 0.25 float",
@@ -68,13 +109,28 @@ const char *const op_problems[] = {
     "stem 1x3x11x9 33 5x3 pad 2 0 slope 0.5",
     "stem 2x4x5x40 20 1x1 pad 0 pool 2 slope 0.25",
     "stem 3x5x6x7 64 3x3 pad 0 1 pool 2 slope 0",
+    "block 3x17x9x5 pool 2 relu6",
+    "block 2x3x32x32 pool 1 gelu residual",
+    "add 3x5x7x3 hardswish",
+    "act 1x1x1x33 sigmoid",
+    "norm 2x3x32x32 groups 1",
+    "norm 3x130x5x7 groups 65",
+    "norm 3x17x5x7 layer",
+    "scale 3x17x9x5",
+    "avgpool 3x33x7x5",
+    "attention 3x1x1 1",
+    "attention 2x49x30 6",
+    "attention 1x65x130 2",
     NULL,
 };
 
 const char *const op_pass_words[] = {"moments",       "forward",          "sums", "backward",
                                      "backward-data", "backward-weights", NULL};
 
-static const char *const kind_words[] = {"conv", "dense", "block", "stem", NULL};
+static const char *const kind_words[] = {"conv", "dense", "block", "stem",  "attention", "act",
+                                         "add",  "norm",  "scale", "avgpool", NULL};
+/* Indexed by ActivationKind; the first two are a slope. */
+static const char *const act_words[] = {"slope", "slope", "relu6", "silu", "gelu", "hardswish", "sigmoid", NULL};
 
 bool op_has_pass(OpKind kind, OpPass pass) {
     switch (pass) {
@@ -83,12 +139,13 @@ bool op_has_pass(OpKind kind, OpPass pass) {
     case OP_MOMENTS:
         return kind == OP_BLOCK || kind == OP_STEM;
     case OP_SUMS:
+        return kind == OP_BLOCK || kind == OP_NORM;
     case OP_BACKWARD:
-        return kind == OP_BLOCK;
+        return kind == OP_BLOCK || kind == OP_ATTENTION || (kind >= OP_ACT && kind != OP_ADD);
     case OP_BACKWARD_DATA:
         return kind == OP_CONV || kind == OP_DENSE;
     case OP_BACKWARD_WEIGHTS:
-        return kind != OP_BLOCK;
+        return kind != OP_BLOCK && kind < OP_ATTENTION;
     default:
         return false;
     }
@@ -170,6 +227,17 @@ static cf_status take_slope(Words *words, float *slope) {
     return CF_OK;
 }
 
+static cf_status take_activation(Words *words, OpCase *c) {
+    for (int kind = ACT_RELU6; kind <= ACT_SIGMOID; kind++)
+        if (take_word(words, act_words[kind])) {
+            c->act = (ActivationKind)kind;
+            return CF_OK;
+        }
+    FORWARD(take_slope(words, &c->slope));
+    c->act = c->slope < 1 ? ACT_RELU : ACT_NONE;
+    return CF_OK;
+}
+
 /* ---- Problems ---- */
 
 static cf_status parse_images(Words *words, Window *w) {
@@ -182,7 +250,6 @@ static cf_status parse_filters(Words *words, OpCase *c) {
     FORWARD(parse_images(words, w));
     FORWARD(take_number(words, "the number of filters", 1, &w->K));
     FORWARD(take_extents(words, "the filter's RxS", 1, 2, (int *[]){&w->R, &w->S}));
-    w->stride = 1;
     if (c->kind == OP_CONV && take_word(words, "stride")) FORWARD(take_number(words, "a stride", 1, &w->stride));
     if (take_word(words, "pad")) {
         FORWARD(take_number(words, "a padding", 0, &w->pad_h));
@@ -191,11 +258,16 @@ static cf_status parse_filters(Words *words, OpCase *c) {
     }
     FAIL_IF(w->pad_h >= w->R || w->pad_w >= w->S, CF_BAD_USE, "padding %d %d is not smaller than the filter, %dx%d",
             w->pad_h, w->pad_w, w->R, w->S);
-    FAIL_IF(w->H + 2 * w->pad_h < w->R || w->W + 2 * w->pad_w < w->S, CF_BAD_USE,
-            "a %dx%d filter does not fit into %dx%d pixels with padding %d %d", w->R, w->S, w->H, w->W, w->pad_h,
+    if (c->kind == OP_CONV && take_word(words, "groups")) FORWARD(take_number(words, "groups", 1, &w->groups));
+    if (c->kind == OP_CONV && take_word(words, "dilation")) FORWARD(take_number(words, "a dilation", 1, &w->dilation));
+    FAIL_IF(w->C % w->groups || w->K % w->groups, CF_BAD_USE, "%d groups do not divide %d channels and %d filters",
+            w->groups, w->C, w->K);
+    int high = (w->R - 1) * w->dilation + 1, wide = (w->S - 1) * w->dilation + 1;
+    FAIL_IF(w->H + 2 * w->pad_h < high || w->W + 2 * w->pad_w < wide, CF_BAD_USE,
+            "a %dx%d filter does not fit into %dx%d pixels with padding %d %d", high, wide, w->H, w->W, w->pad_h,
             w->pad_w);
-    w->P = (w->H + 2 * w->pad_h - w->R) / w->stride + 1;
-    w->Q = (w->W + 2 * w->pad_w - w->S) / w->stride + 1;
+    w->P = (w->H + 2 * w->pad_h - high) / w->stride + 1;
+    w->Q = (w->W + 2 * w->pad_w - wide) / w->stride + 1;
     return CF_OK;
 }
 
@@ -222,18 +294,41 @@ static cf_status parse_block(Words *words, OpCase *c) {
     Window *w = &c->w;
     FORWARD(parse_images(words, w));
     w->K = w->C;
-    w->R = w->S = w->stride = 1;
+    w->R = w->S = 1;
     if (take_word(words, "pool")) {
         FORWARD(take_number(words, "a pool's size", 1, &w->R));
         w->S = w->R;
         if (number_is_next(words)) FORWARD(take_number(words, "a pool's size", 1, &w->S));
     }
-    FORWARD(take_slope(words, &c->slope));
+    FORWARD(take_activation(words, c));
+    c->residual = take_word(words, "residual");
     FORWARD(check_pool(w->R, w->S, w->H, w->W));
     FAIL_IF((long long)w->R * w->S > MOST_PLACES, CF_BAD_USE, "a pool has at most %d places, not %dx%d", MOST_PLACES,
             w->R, w->S);
+    const bool pool = w->R * w->S > 1;
+    FAIL_IF(pool && c->residual, CF_BAD_USE, "a block has a pool or a residual, not both");
+    FAIL_IF(pool && !activation_from_output(op_activation(c)), CF_BAD_USE,
+            "behind %s, which does not rise everywhere, a block has no pool", act_words[c->act]);
     w->P = w->H / w->R;
     w->Q = w->W / w->S;
+    return CF_OK;
+}
+
+/* What has no products: N x C x H x W as it is, or averaged. */
+static cf_status parse_elements(Words *words, OpCase *c) {
+    Window *w = &c->w;
+    FORWARD(parse_images(words, w));
+    bool whole = c->kind == OP_AVGPOOL;
+    w->K = w->C, w->stride = 1;
+    w->R = whole ? w->H : 1, w->S = whole ? w->W : 1;
+    w->P = whole ? 1 : w->H, w->Q = whole ? 1 : w->W;
+    if (c->kind == OP_ACT || c->kind == OP_ADD) return take_activation(words, c);
+    if (c->kind != OP_NORM) return CF_OK;
+    c->norm = (NormShape){w->C, w->H * w->W, 1, take_word(words, "layer")};
+    if (c->norm.by_position) return CF_OK;
+    FAIL_IF(!take_word(words, "groups"), CF_BAD_USE, "groups or layer was expected behind the images of a norm");
+    FORWARD(take_number(words, "a number of groups", 1, &c->norm.groups));
+    FAIL_IF(w->C % c->norm.groups, CF_BAD_USE, "%d channels are no multiple of %d groups", w->C, c->norm.groups);
     return CF_OK;
 }
 
@@ -241,7 +336,17 @@ static cf_status parse_stem(Words *words, OpCase *c) {
     FORWARD(parse_filters(words, c));
     if (take_word(words, "pool")) FORWARD(take_number(words, "a pool's size", 1, &c->pool));
     FORWARD(take_slope(words, &c->slope));
+    c->act = c->slope < 1 ? ACT_RELU : ACT_NONE;
     return check_pool(c->pool, c->pool, c->w.P, c->w.Q);
+}
+
+static cf_status parse_attention(Words *words, OpCase *c) {
+    AttentionShape *a = &c->attention;
+    FORWARD(take_extents(words, "NxLxC (images x positions x channels)", 1, 3,
+                         (int *[]){&a->N, &a->positions, &a->channels}));
+    FORWARD(take_number(words, "the number of heads", 1, &a->heads));
+    FAIL_IF(a->channels % a->heads, CF_BAD_USE, "%d channels are not a multiple of %d heads", a->channels, a->heads);
+    return CF_OK;
 }
 
 /* Behind the problem's own words: a pass, or nothing. */
@@ -276,9 +381,11 @@ static cf_status check_size(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
     double values = fmax(images_size(w->N, w->C, w->H, w->W), images_size(w->N, w->K, w->P, w->Q));
-    if (c->kind == OP_CONV || c->kind == OP_STEM) values = fmax(values, images_size(w->K, w->C, w->R, w->S));
+    if (c->kind == OP_CONV || c->kind == OP_STEM)
+        values = fmax(values, images_size(w->K, w->C / w->groups, w->R, w->S));
     if (c->kind == OP_DENSE)
         values = fmax(fmax((double)d->N * d->inputs, (double)d->N * d->outputs), (double)d->inputs * d->outputs);
+    if (c->kind == OP_ATTENTION) values = 3.0 * c->attention.N * c->attention.positions * c->attention.channels;
     FAIL_IF(values > most_values, CF_BAD_USE, "an array of %.0f values is too large: at most %.0f", values,
             most_values);
     for (int p = 0; p < OP_PASSES; p++) {
@@ -298,24 +405,22 @@ static cf_status parse(const char *text, OpCase *c, bool *has_pass) {
     Words words;
     FORWARD(split_words(text, &words));
     const char *kind = words.word[0] ? words.word[0] : "";
+    int k = 0;
     words.at = 1;
     c->slope = 1;
     c->pool = 1;
-    if (strcmp(kind, "conv") == 0) {
-        c->kind = OP_CONV;
-        FORWARD(parse_filters(&words, c));
-    } else if (strcmp(kind, "dense") == 0) {
-        c->kind = OP_DENSE;
-        FORWARD(parse_dense(&words, c));
-    } else if (strcmp(kind, "block") == 0) {
-        c->kind = OP_BLOCK;
-        FORWARD(parse_block(&words, c));
-    } else if (strcmp(kind, "stem") == 0) {
-        c->kind = OP_STEM;
-        FORWARD(parse_stem(&words, c));
-    } else
-        return FAIL(CF_BAD_USE, "it begins with conv, dense, block or stem, not \"%s\"%s", kind,
-                    text_hint(kind, kind_words));
+    c->w.stride = c->w.groups = c->w.dilation = 1;
+    while (kind_words[k] && strcmp(kind, kind_words[k]) != 0) k++;
+    FAIL_IF(!kind_words[k], CF_BAD_USE,
+            "it begins with conv, dense, block, stem, attention, act, add, norm, scale or avgpool, not \"%s\"%s", kind,
+            text_hint(kind, kind_words));
+    c->kind = (OpKind)k;
+    if (c->kind == OP_CONV) FORWARD(parse_filters(&words, c));
+    if (c->kind == OP_DENSE) FORWARD(parse_dense(&words, c));
+    if (c->kind == OP_BLOCK) FORWARD(parse_block(&words, c));
+    if (c->kind == OP_STEM) FORWARD(parse_stem(&words, c));
+    if (c->kind == OP_ATTENTION) FORWARD(parse_attention(&words, c));
+    if (c->kind >= OP_ACT) FORWARD(parse_elements(&words, c));
     FORWARD(parse_pass(&words, c, has_pass));
     return check_size(c);
 }
@@ -330,42 +435,55 @@ void op_print(const OpCase *c, char text[OP_TEXT]) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
     bool filters = c->kind == OP_CONV || c->kind == OP_STEM;
-    char second[16] = "", pool[24] = "", slope[32] = "";
+    char second[16] = "", pool[24] = "", slope[32] = "", groups[24] = "", dilation[24] = "";
+    if (w->groups > 1) snprintf(groups, sizeof groups, " groups %d", w->groups);
+    if (w->dilation > 1) snprintf(dilation, sizeof dilation, " dilation %d", w->dilation);
     if (filters && w->pad_w != w->pad_h) snprintf(second, sizeof second, " %d", w->pad_w);
     if (c->pool > 1) snprintf(pool, sizeof pool, " pool %d", c->pool);
-    if (c->slope < 1) snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
+    if (c->act > ACT_RELU)
+        snprintf(slope, sizeof slope, " %s", act_words[c->act]);
+    else if (c->slope < 1 || c->kind == OP_BLOCK || c->kind == OP_ACT)
+        snprintf(slope, sizeof slope, " slope %g", (double)c->slope);
     if (c->kind == OP_CONV) {
-        snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s", w->N, w->C, w->H, w->W, w->K, w->R,
-                 w->S, w->stride, w->pad_h, second);
+        snprintf(text, OP_TEXT, "conv %dx%dx%dx%d %d %dx%d stride %d pad %d%s%s%s", w->N, w->C, w->H, w->W, w->K, w->R,
+                 w->S, w->stride, w->pad_h, second, groups, dilation);
     } else if (c->kind == OP_STEM) {
         snprintf(text, OP_TEXT, "stem %dx%dx%dx%d %d %dx%d pad %d%s%s%s", w->N, w->C, w->H, w->W, w->K, w->R, w->S,
                  w->pad_h, second, pool, slope);
     } else if (c->kind == OP_DENSE) {
         snprintf(text, OP_TEXT, "dense %dx%d %d%s%s", d->N, d->inputs, d->outputs, slope, d->float_out ? " float" : "");
-    } else {
+    } else if (c->kind == OP_BLOCK) {
         if (w->S != w->R) snprintf(second, sizeof second, " %d", w->S);
-        snprintf(text, OP_TEXT, "block %dx%dx%dx%d pool %d%s slope %g", w->N, w->C, w->H, w->W, w->R, second,
-                 (double)c->slope);
+        snprintf(text, OP_TEXT, "block %dx%dx%dx%d pool %d%s%s%s", w->N, w->C, w->H, w->W, w->R, second, slope,
+                 c->residual ? " residual" : "");
+    } else if (c->kind == OP_ATTENTION) {
+        const AttentionShape *a = &c->attention;
+        snprintf(text, OP_TEXT, "attention %dx%dx%d %d", a->N, a->positions, a->channels, a->heads);
+    } else {
+        if (c->kind == OP_NORM) snprintf(slope, sizeof slope, " groups %d", c->norm.groups);
+        if (c->norm.by_position) snprintf(slope, sizeof slope, " layer");
+        snprintf(text, OP_TEXT, "%s %dx%dx%dx%d%s", kind_words[c->kind], w->N, w->C, w->H, w->W, slope);
     }
 }
 
 /* Filter rows (or columns) times output rows that meet a pixel, not padding. */
-static double taps_inside(int extent, int taps, int stride, int pad, int outputs) {
-    double inside = 0;
-    for (int p = 0; p < outputs; p++) {
-        int first = p * stride - pad, end = first + taps;
-        inside += (end < extent ? end : extent) - (first > 0 ? first : 0);
-    }
+static double taps_inside(int extent, int taps, const Window *w, int pad, int outputs) {
+    int inside = 0;
+    for (int p = 0; p < outputs; p++)
+        for (int r = 0, at = p * w->stride - pad; r < taps; r++, at += w->dilation) inside += at >= 0 && at < extent;
     return inside;
 }
 
 double op_flops(const OpCase *c) {
     const Window *w = &c->w;
     const DenseShape *d = &c->dense;
-    if (c->kind == OP_BLOCK || c->pass == OP_MOMENTS) return 0;
+    const AttentionShape *a = &c->attention;
+    if (c->kind == OP_BLOCK || c->kind >= OP_ACT || c->pass == OP_MOMENTS) return 0;
+    if (c->kind == OP_ATTENTION)
+        return (c->pass == OP_FORWARD ? 2 : 4) * 2.0 * a->N * a->positions * a->positions * a->channels;
     if (c->kind == OP_DENSE) return 2.0 * d->N * d->inputs * d->outputs;
-    return 2.0 * w->N * w->K * w->C * taps_inside(w->H, w->R, w->stride, w->pad_h, w->P) *
-           taps_inside(w->W, w->S, w->stride, w->pad_w, w->Q);
+    return 2.0 * w->N * w->K * (w->C / w->groups) * taps_inside(w->H, w->R, w, w->pad_h, w->P) *
+           taps_inside(w->W, w->S, w, w->pad_w, w->Q);
 }
 
 double op_terms(const OpCase *c) {
@@ -373,13 +491,13 @@ double op_terms(const OpCase *c) {
     const DenseShape *d = &c->dense;
     /* A stem's gradients are multiples of a slope's step. */
     int steps = c->slope > 0 && c->slope < 1 ? STEPS_OF_SLOPE : 1;
-    if (c->kind == OP_BLOCK) return 0;
+    if (c->kind == OP_BLOCK || c->kind >= OP_ATTENTION) return 0;
     switch (c->pass) {
     case OP_BACKWARD_DATA:
-        return c->kind == OP_DENSE ? d->outputs : (double)w->K * w->R * w->S;
+        return c->kind == OP_DENSE ? d->outputs : (double)w->K / w->groups * w->R * w->S;
     case OP_BACKWARD_WEIGHTS:
         return c->kind == OP_DENSE ? d->N : (double)w->N * w->P * w->Q * steps;
     default:
-        return c->kind == OP_DENSE ? d->inputs : (double)w->C * w->R * w->S;
+        return c->kind == OP_DENSE ? d->inputs : (double)w->C / w->groups * w->R * w->S;
     }
 }

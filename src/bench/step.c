@@ -32,7 +32,7 @@ cf_status random_set(Shape input, size_t count, cf_set **set) {
         rng_block(&stream, i / 16, words);
         memcpy((*set)->pixels + i, words, bytes - i < sizeof words ? bytes - i : sizeof words);
     }
-    for (size_t i = 0; i < count; i++) (*set)->labels[i] = (unsigned char)(i % CLASSES);
+    for (size_t i = 0; i < count; i++) (*set)->labels[i] = (uint16_t)(i % CLASSES);
     return set_seal(*set);
 }
 
@@ -41,10 +41,12 @@ static cf_status make_rig(Rig *rig, const char *model, Shape input, const Engine
     FORWARD(memory_new((size_t)rig->batch, sizeof *rig->images, &rig->images));
     for (int i = 0; i < rig->batch; i++) rig->images[i] = (uint32_t)i;
     FORWARD(model_new(model, input, (const char *const *)rig->set->class_names, CLASSES, 1, &rig->model));
-    PlanOptions options = {engine, rig->batch, rig->threads, true, 1};
+    const PlanOptions options = {
+        .engine = engine, .batch = rig->batch, .threads = rig->threads, .mode = PLAN_TRAINING, .seed = 1};
     FORWARD(plan_new(&rig->model->layers, &rig->model->parameters, &options, &rig->plan));
     FORWARD(feed_new(rig->set, input, (const char *const *)rig->model->class_names, CLASSES, rig->threads, &rig->feed));
-    return optimizer_new(CF_SGD, engine->kernels, 0.9, 0, rig->model->parameters.trainable, &rig->optimizer);
+    return optimizer_new(&(cf_train_options){.momentum = 0.9}, engine->kernels, rig->model->parameters.trainable,
+                         &rig->optimizer);
 }
 
 static void free_rig(Rig *rig) {
@@ -64,8 +66,7 @@ static cf_status train_batch(Rig *rig) {
 }
 
 static cf_status infer_batch(Rig *rig) {
-    StepResult result;
-    return plan_infer(rig->plan, &rig->feed, rig->images, rig->batch, NULL, &result);
+    return plan_infer(rig->plan, &rig->feed, rig->images, rig->batch, NULL);
 }
 
 /* The median time of one call, over at least LEAST_RUNS and about `seconds`. */

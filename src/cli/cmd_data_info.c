@@ -10,6 +10,7 @@
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
 #include "data/split.h"
+#include "eval/metrics.h"
 #include "study/report/report_files.h"
 #include "study/run/run.h"
 
@@ -53,10 +54,21 @@ static void set_defaults(void *parsed) {
 static const cf_part parts[] = {CF_TRAIN, CF_VALIDATION, CF_TEST};
 static const char *const part_keys[] = {"train", "validation", "test"};
 
-static void print_info(const cf_set *set, const cf_split *split, const char *mode) {
+enum { FIRST_SHOWN = 10 }; /* of many classes, and as many of the last */
+
+static cf_status count_parts(const cf_split *split, size_t *counts[COUNT_OF(parts)]) {
+    const size_t classes = (size_t)cf_split_part(split, CF_ALL)->set->classes;
+    FORWARD(memory_new(COUNT_OF(parts) * classes, sizeof *counts[0], &counts[0]));
+    for (size_t p = 0; p < COUNT_OF(parts); p++) {
+        counts[p] = counts[0] + p * classes;
+        subset_class_counts(cf_split_part(split, parts[p]), counts[p]);
+    }
+    return CF_OK;
+}
+
+static void print_info(const cf_set *set, const cf_split *split, const char *mode,
+                       size_t *const counts[COUNT_OF(parts)]) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    size_t counts[COUNT_OF(parts)][MAX_CLASSES];
-    for (size_t p = 0; p < COUNT_OF(parts); p++) subset_class_counts(cf_split_part(split, parts[p]), counts[p]);
     char validation[48] = "";
     if (set->official_validation) snprintf(validation, sizeof validation, ", validation %zu", set->official_validation);
     print_tamed(
@@ -65,31 +77,47 @@ static void print_info(const cf_set *set, const cf_split *split, const char *mod
         set->name, set->source, set->count, set->channels, set->height, set->width, set->official_train, validation,
         set->count - set_test_begin(set), set->sha256, mode, "class", part_keys[0], part_keys[1], part_keys[2]);
     for (int c = 0; c < all->classes; c++) {
-        int label = all->class_labels[c];
+        const int label = all->class_labels[c];
+        if (all->classes >= MANY_CLASSES && c >= FIRST_SHOWN && c < all->classes - FIRST_SHOWN) {
+            if (c == FIRST_SHOWN) printf("  .. %d more classes; --json has all\n", all->classes - 2 * FIRST_SHOWN);
+            continue;
+        }
         printf("  %-16s %10zu %10zu %10zu\n", set->class_names[label], counts[0][label], counts[1][label],
                counts[2][label]);
+    }
+    if (all->classes >= MANY_CLASSES) {
+        size_t fewest[COUNT_OF(parts)], most[COUNT_OF(parts)];
+        for (size_t p = 0; p < COUNT_OF(parts); p++) {
+            fewest[p] = most[p] = counts[p][all->class_labels[0]];
+            for (int c = 1; c < all->classes; c++) {
+                const size_t count = counts[p][all->class_labels[c]];
+                if (count < fewest[p]) fewest[p] = count;
+                if (count > most[p]) most[p] = count;
+            }
+        }
+        printf("  %-16s %10zu %10zu %10zu\n", "fewest of a class", fewest[0], fewest[1], fewest[2]);
+        printf("  %-16s %10zu %10zu %10zu\n", "most of a class", most[0], most[1], most[2]);
     }
     printf("  %-16s %10zu %10zu %10zu\n", "all", cf_subset_count(cf_split_part(split, CF_TRAIN)),
            cf_subset_count(cf_split_part(split, CF_VALIDATION)), cf_subset_count(cf_split_part(split, CF_TEST)));
 }
 
-static json_t *info_json(const cf_set *set, const cf_split *split, const char *mode) {
+static json_t *info_json(const cf_set *set, const cf_split *split, const char *mode,
+                         size_t *const counts[COUNT_OF(parts)]) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    json_t *classes = json_array(), *counts = json_object();
+    json_t *classes = json_array(), *per_part = json_object();
     for (int c = 0; c < all->classes; c++)
         json_array_append_new(classes, json_text(set->class_names[all->class_labels[c]]));
     for (size_t p = 0; p < COUNT_OF(parts); p++) {
-        size_t per_class[MAX_CLASSES];
         json_t *list = json_array();
-        subset_class_counts(cf_split_part(split, parts[p]), per_class);
         for (int c = 0; c < all->classes; c++)
-            json_array_append_new(list, json_integer((json_int_t)per_class[all->class_labels[c]]));
-        json_object_set_new(counts, part_keys[p], list);
+            json_array_append_new(list, json_integer((json_int_t)counts[p][all->class_labels[c]]));
+        json_object_set_new(per_part, part_keys[p], list);
     }
     return json_pack("{s:o s:o s:[i i i] s:I s:I s:I s:o s:s s:o s:s}", "name", json_text(set->name), "source",
                      json_text(set->source), "shape", set->channels, set->height, set->width, "images",
                      (json_int_t)set->count, "official_train", (json_int_t)set->official_train, "official_validation",
-                     (json_int_t)set->official_validation, "classes", classes, "split", mode, "counts", counts,
+                     (json_int_t)set->official_validation, "classes", classes, "split", mode, "counts", per_part,
                      "sha256", set->sha256);
 }
 
@@ -157,16 +185,19 @@ static cf_status tell(const Arguments *given, const InfoArguments *a, const char
     cf_set *set;
     cf_split *split = NULL;
     char mode[40];
+    size_t *counts[COUNT_OF(parts)] = {NULL};
     FORWARD(load(a, name, &set));
     cf_status status = make_split(given, a, set, &split, mode);
+    if (!status) status = count_parts(split, counts);
     if (!status && given->json) {
-        json_t *json = info_json(set, split, mode);
+        json_t *json = info_json(set, split, mode, counts);
         if (spec) factors_add_json(spec, json);
         status = print_json(json);
     } else if (!status) {
-        print_info(set, split, mode);
+        print_info(set, split, mode, counts);
         if (spec) factors_print(spec);
     }
+    free(counts[0]);
     cf_split_free(split);
     cf_set_free(set);
     return status;

@@ -52,12 +52,13 @@ typedef struct MadeFiles {
     int part[MOST_FILES]; /* 0 training, 1 validation, 2 test */
     int count, per_part;  /* IDX: images and labels; .mat: one */
     char *class_list;     /* NULL: a reader knows the classes without one */
-    unsigned char values[MAX_CLASSES];
+    uint16_t *values;     /* [classes] */
 } MadeFiles;
 
 static void free_files(MadeFiles *files) {
     for (int i = 0; i < files->count; i++) free(files->path[i]);
     free(files->class_list);
+    free(files->values);
 }
 
 static cf_status add_file(MadeFiles *files, const char *folder, const char *name, int part) {
@@ -127,11 +128,14 @@ static cf_status write_files(const cf_set *set, const MadeFiles *files) {
 /* ---- What is said ---- */
 
 static json_t *counts_json(const cf_set *set, int part) {
-    size_t counts[MAX_CLASSES] = {0}, first, end;
+    size_t first, end;
     json_t *list = json_array();
     part_range(set, part, &first, &end);
-    for (size_t i = first; i < end; i++) counts[set->labels[i]]++;
-    for (int k = 0; k < set->classes; k++) json_array_append_new(list, json_integer((json_int_t)counts[k]));
+    for (int k = 0; k < set->classes; k++) json_array_append_new(list, json_integer(0));
+    for (size_t i = first; i < end; i++) {
+        json_t *count = json_array_get(list, set->labels[i]);
+        json_integer_set(count, json_integer_value(count) + 1);
+    }
     return list;
 }
 
@@ -161,6 +165,7 @@ static cf_status print_made(const Arguments *given, const MakeArguments *a, int 
 
 /* Labels are numbers in these files: what the classes are called stands beside them, unless the numbers say it. */
 static cf_status name_class_list(const MakeArguments *a, const cf_set *set, MadeFiles *files) {
+    FORWARD(memory_new((size_t)set->classes, sizeof *files->values, &files->values));
     if (!class_list_values(set, files->values)) return CF_OK;
     FORWARD(file_join(a->out, CLASS_LIST_NAME, &files->class_list));
     FAIL_IF(file_exists(files->class_list), CF_BAD_USE, "%s is there already; remove it, or choose another --out",

@@ -51,14 +51,14 @@ static void set_defaults(void *parsed) {
 enum { GROUPS = 2 };
 
 /* The images of a set that are shown: row by row, one row for each class of the first set. */
-typedef struct Sample {
+typedef struct DrawnImage {
     cf_set *set;
     char *name, *about;
     CanvasImage *images; /* [rows][columns]; pixels NULL where the class has no more */
     uint32_t *indices;   /* [rows][columns] in the set */
-} Sample;
+} DrawnImage;
 
-static void sample_free(Sample *sample) {
+static void sample_free(DrawnImage *sample) {
     cf_set_free(sample->set);
     free(sample->name);
     free(sample->about);
@@ -96,13 +96,19 @@ static void choose(const cf_set *set, int label, const ShowArguments *a, uint32_
     }
 }
 
+/* A page has room for so many classes: the first ones. */
+static int row_count(const cf_set *rows) {
+    enum { MOST_ROWS = 100 };
+    return rows->classes < MOST_ROWS ? rows->classes : MOST_ROWS;
+}
+
 /* `rows` is the set whose classes are the rows; NULL: the sample's own. */
-static cf_status sample_make(const char *name, const cf_set *rows, const ShowArguments *a, Sample *sample) {
+static cf_status sample_make(const char *name, const cf_set *rows, const ShowArguments *a, DrawnImage *sample) {
     uint32_t *list = NULL;
     FORWARD(load(name, a, &sample->set));
     const cf_set *set = sample->set;
     if (!rows) rows = set;
-    const size_t columns = (size_t)a->per_class, places = (size_t)rows->classes * columns;
+    const size_t columns = (size_t)a->per_class, places = (size_t)row_count(rows) * columns;
     const bool generated = generator_named(name);
     FORWARD(data_title(name, &sample->name));
     FORWARD(generated ? memory_copy_string(set->source, &sample->about)
@@ -110,7 +116,7 @@ static cf_status sample_make(const char *name, const cf_set *rows, const ShowArg
     FORWARD(memory_new(places, sizeof *sample->images, &sample->images));
     FORWARD(memory_new(places, sizeof *sample->indices, &sample->indices));
     FORWARD(memory_new(set->official_train, sizeof *list, &list));
-    for (int r = 0; r < rows->classes; r++) {
+    for (int r = 0; r < row_count(rows); r++) {
         int label = rows == set ? r : set_find_class(set, rows->class_names[r]);
         choose(set, label, a, list, sample->images + (size_t)r * columns, sample->indices + (size_t)r * columns);
     }
@@ -147,11 +153,12 @@ static cf_status choose_beside(const char *name, const ShowArguments *a, const c
 
 /* ---- The figure ---- */
 
-static cf_status draw(const Sample *samples, int count, const ShowArguments *a) {
+static cf_status draw(const DrawnImage *samples, int count, const ShowArguments *a) {
     static const Theme *const themes[] = {&theme_light, &theme_dark};
     GridGroup groups[GROUPS];
     char note[160];
     const cf_set *rows = samples[0].set;
+    if (row_count(rows) < rows->classes) notice("the first %d of %d classes are drawn", row_count(rows), rows->classes);
     snprintf(note, sizeof note, "Images of each class chosen from the training part by seed %lld", (long long)a->seed);
     for (int g = 0; g < count; g++)
         groups[g] = (GridGroup){.heading = samples[g].name,
@@ -159,16 +166,16 @@ static cf_status draw(const Sample *samples, int count, const ShowArguments *a) 
                                 .columns = a->per_class,
                                 .images = samples[g].images};
     const ImageGrid grid = {.note = note,
-                            .rows = rows->classes,
+                            .rows = row_count(rows),
                             .row_labels = (const char *const *)rows->class_names,
                             .group_count = count,
                             .groups = groups};
     return image_grid_draw(&grid, themes[a->theme], a->out);
 }
 
-static json_t *sample_json(const Sample *sample, const cf_set *rows, const ShowArguments *a) {
+static json_t *sample_json(const DrawnImage *sample, const cf_set *rows, const ShowArguments *a) {
     json_t *images = json_object();
-    for (int r = 0; r < rows->classes; r++) {
+    for (int r = 0; r < row_count(rows); r++) {
         json_t *list = json_array();
         for (int c = 0; c < a->per_class; c++) {
             int place = r * a->per_class + c;
@@ -180,7 +187,7 @@ static json_t *sample_json(const Sample *sample, const cf_set *rows, const ShowA
                      "images", images);
 }
 
-static cf_status print_shown(const Arguments *given, const ShowArguments *a, const Sample *samples, int count) {
+static cf_status print_shown(const Arguments *given, const ShowArguments *a, const DrawnImage *samples, int count) {
     if (!given->json) {
         print_tamed("%s\n", a->out);
         return CF_OK;
@@ -192,7 +199,7 @@ static cf_status print_shown(const Arguments *given, const ShowArguments *a, con
 }
 
 static cf_status show(const Arguments *given, const ShowArguments *a, const char *name) {
-    Sample samples[GROUPS] = {0};
+    DrawnImage samples[GROUPS] = {0};
     const char *beside;
     int count = 1;
     cf_status status;

@@ -6,7 +6,7 @@
 #include "base/slices.h"
 #include "bench/epoch.h"
 #include "cli/terminal.h"
-#include "study/run/run.h"
+#include "train/train_options.h"
 
 #include <stddef.h>
 #include <stdio.h>

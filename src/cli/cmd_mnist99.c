@@ -8,7 +8,7 @@
 #include "bench/bench.h"
 #include "bench/mnist99.h"
 #include "cli/terminal.h"
-#include "study/run/run.h"
+#include "train/train_options.h"
 
 #include <errno.h>
 #include <spawn.h>

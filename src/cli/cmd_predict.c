@@ -36,21 +36,22 @@ static const Option options[] = {
      .default_text = "0", OPTION_MEMBER(PredictArguments, threads)},
 };
 
+typedef struct Ranked {
+    float p;
+    int class;
+} Ranked;
+
 /* What the answers go to, one by one. */
 typedef struct Answers {
     const cf_model *model;
     int top;
+    Ranked *ranked;  /* [classes] of the picture at hand: the likeliest first */
     json_t *list;    /* with --json */
     FileDraft table; /* with --csv */
     size_t failed;
 } Answers;
 
 /* ---- The likeliest ---- */
-
-typedef struct Ranked {
-    float p;
-    int class;
-} Ranked;
 
 /* Equal ones in the order of the classes. */
 static int by_probability(const void *left, const void *right) {
@@ -59,7 +60,8 @@ static int by_probability(const void *left, const void *right) {
 }
 
 /* Ranks all classes; returns how many are told. */
-static int rank(const Answers *answers, const float *p, Ranked ranked[MAX_CLASSES]) {
+static int rank(const Answers *answers, const float *p) {
+    Ranked *ranked = answers->ranked;
     const int classes = answers->model->classes;
     int told = 1;
     for (int c = 0; c < classes; c++) ranked[c] = (Ranked){p[c], c};
@@ -73,12 +75,12 @@ static int rank(const Answers *answers, const float *p, Ranked ranked[MAX_CLASSE
 
 static void print_line(const Answers *answers, const PredictedPicture *picture) {
     char *const *names = answers->model->class_names;
-    Ranked ranked[MAX_CLASSES];
+    const Ranked *ranked = answers->ranked;
     if (picture->error) {
         fprintf(stderr, "cifra: %s\n", picture->error);
         return;
     }
-    const int told = rank(answers, picture->probabilities, ranked);
+    const int told = rank(answers, picture->probabilities);
     print_tamed("%s: %s (%.2f %%)", picture->path, names[ranked[0].class], 100 * (double)ranked[0].p);
     for (int i = 1; i < told; i++) printf("  %s %.2f %%", names[ranked[i].class], 100 * (double)ranked[i].p);
     putchar('\n');
@@ -87,11 +89,11 @@ static void print_line(const Answers *answers, const PredictedPicture *picture) 
 static json_t *to_json(const Answers *answers, const PredictedPicture *picture) {
     char *const *names = answers->model->class_names;
     json_t *all, *top;
-    Ranked ranked[MAX_CLASSES];
+    const Ranked *ranked = answers->ranked;
     if (picture->error)
         return json_pack("{s:o s:o}", "file", json_text(picture->path), "error", json_text(picture->error));
     all = json_array(), top = json_array();
-    const int told = rank(answers, picture->probabilities, ranked);
+    const int told = rank(answers, picture->probabilities);
     for (int c = 0; c < answers->model->classes; c++)
         json_array_append_new(all, json_real((double)picture->probabilities[c]));
     for (int i = 0; i < told; i++)
@@ -119,7 +121,7 @@ static cf_status begin_table(const char *path, Answers *answers) {
 /* A file that could not be read has its row, with empty cells. */
 static cf_status add_row(const Answers *answers, const PredictedPicture *picture) {
     FILE *out = answers->table.stream;
-    Ranked ranked[MAX_CLASSES];
+    const Ranked *ranked = answers->ranked;
     json_t *path = json_text(picture->path); /* the table is UTF-8, as the document is */
     FAIL_IF(!path, CF_NO_MEMORY, "out of memory for a row of the table");
     csv_text(out, json_string_value(path));
@@ -127,7 +129,7 @@ static cf_status add_row(const Answers *answers, const PredictedPicture *picture
     if (picture->error) {
         for (int c = 0; c < answers->model->classes + 2; c++) fputc(',', out);
     } else {
-        rank(answers, picture->probabilities, ranked);
+        rank(answers, picture->probabilities);
         fputc(',', out);
         csv_text(out, answers->model->class_names[ranked[0].class]);
         fprintf(out, ",%.9g", (double)ranked[0].p); /* nine digits give the float back */
@@ -188,7 +190,9 @@ static cf_status answer_all(const PredictArguments *a, const PictureReading *rea
 static cf_status predict(const Arguments *given, const PredictArguments *a, const PictureReading *reading,
                          const PictureList *list, const cf_model *model) {
     Answers answers = {.model = model, .top = a->top, .list = given->json ? json_array() : NULL};
-    cf_status status = answer_all(a, reading, list, &answers);
+    cf_status status = memory_new((size_t)model->classes, sizeof *answers.ranked, &answers.ranked);
+    if (!status) status = answer_all(a, reading, list, &answers);
+    free(answers.ranked);
     file_abandon(&answers.table);
     json_decref(answers.list);
     FORWARD(status);

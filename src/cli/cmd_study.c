@@ -6,6 +6,7 @@
 #include "base/slices.h"
 #include "cli/terminal.h"
 #include "study/pipeline/study.h"
+#include "train/train_options.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -7,21 +7,21 @@
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
+#include "nn/models.h"
 #include "study/figures/figures.h"
 #include "study/report/report.h"
+#include "train/train_options.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct TrainArguments {
-    const char *data, *data_dir, *model, *split, *classes, *limit, *out, *config, *figures;
+    const char *data, *data_dir, *model, *split, *out, *config, *figures;
     DataDials dials;
-    int epochs, batch, optimizer, schedule, patience, threads, precision, engine;
-    double lr, momentum, weight_decay, validation;
-    int64_t seed, split_seed;
+    cf_train_options train;
+    cf_split_options parts; /* but for its mode */
     bool unstratified, resume;
 } TrainArguments;
 
@@ -32,33 +32,11 @@ static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      MEMBER(data_dir)},
     DATA_OPTIONS(TrainArguments, dials),
-    {"model", "NAME|LINE", OPTION_TEXT, .help = "paper, paper-leaky, mlp, linear, or a model line",
+    {"model", "NAME|LINE", OPTION_TEXT, .help = "a name (cifra models lists them), or a line of layers",
      .default_text = "paper", MEMBER(model)},
-    {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
-     .default_text = "10", MEMBER(epochs)},
-    {"batch", "N", OPTION_INTEGER, 1, MOST_BATCH, .help = "images per step", .default_text = "128", MEMBER(batch)},
-    {"optimizer", NULL, OPTION_CHOICE, .choices = optimizer_words, .help = "how weights follow gradients",
-     .default_text = "sgd", MEMBER(optimizer)},
-    {"lr", "X", OPTION_NUMBER, 1e-12, 1e6, .help = "learning rate, the highest of the schedule",
-     .default_text = "0.005", MEMBER(lr)},
-    {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD", .default_text = "0.9", MEMBER(momentum)},
-    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "L2 for sgd and adam, decoupled for adamw",
-     .default_text = "0", MEMBER(weight_decay)},
-    {"schedule", NULL, OPTION_CHOICE, .choices = schedule_words, .help = "of the learning rate over all steps",
-     .default_text = "constant", MEMBER(schedule)},
-    {"patience", "N", OPTION_INTEGER, 0, MOST_EPOCHS,
-     .help = "stop after so many epochs without a lower validation loss; 0: never", .default_text = "5",
-     MEMBER(patience)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words,
-     .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32", .default_text = "f32",
-     MEMBER(precision)},
-    {"engine", NULL, OPTION_CHOICE, .choices = engine_words,
-     .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification",
-     .default_text = "fast", MEMBER(engine)},
-    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of the weights, the order of images and dropout",
-     .default_text = "1", MEMBER(seed)},
+    {.training = cf_train_defaults, MEMBER(train)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
-     .default_text = "0", MEMBER(threads)},
+     .default_text = "0", MEMBER(train.threads)},
     {"split", "MODE", OPTION_TEXT,
      .help =
          "official (with its own validation part where there is one), pooled (70/10/20), or at:N (the first N images "
@@ -66,13 +44,13 @@ static const Option options[] = {
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
     {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
      .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
-     MEMBER(validation)},
+     MEMBER(parts.validation)},
     {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
-     .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(split_seed)},
+     .help = "which images go where; apart from --seed, so that runs compare", .default_text = "1", MEMBER(parts.seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},
-    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(classes)},
-    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
+    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
+    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
     {"out", "RUN", OPTION_TEXT, .help = "the run folder", .default_text = "runs/SET-MODEL-sSEED", MEMBER(out)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
@@ -83,7 +61,8 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(TrainArguments *)parsed = (TrainArguments){.dials = DATA_DIALS_NONE, .figures = "svg"};
+    *(TrainArguments *)parsed =
+        (TrainArguments){.dials = DATA_DIALS_NONE, .figures = "svg", .train = cf_train_defaults()};
 }
 
 static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
@@ -104,9 +83,9 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
     if (a->data || a->data_dir) data_record_clear(&c->record);
     if (a->data_dir) FORWARD(run_config_text(&c->data_dir, a->data_dir));
     if (a->model) FORWARD(run_config_text(&c->model, a->model));
-    if (a->classes) FORWARD(run_config_text(&classes, a->classes));
+    if (a->parts.classes) FORWARD(run_config_text(&classes, a->parts.classes));
     c->split.classes = classes;
-    if (a->limit) FORWARD(run_config_text(&limit, a->limit));
+    if (a->parts.train_limit) FORWARD(run_config_text(&limit, a->parts.train_limit));
     c->split.train_limit = limit;
     if (!a->split) return CF_OK;
     c->split_given = true;
@@ -114,26 +93,16 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
 }
 
 static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c) {
-    cf_train_options *t = &c->train;
     FORWARD(apply_texts(a, c));
-    if (options_given(g, "epochs")) t->epochs = a->epochs;
-    if (options_given(g, "batch")) t->batch = a->batch;
-    if (options_given(g, "optimizer")) t->optimizer = (cf_optimizer)a->optimizer;
-    if (options_given(g, "lr")) t->learning_rate = a->lr;
-    if (options_given(g, "momentum")) t->momentum = a->momentum;
-    if (options_given(g, "weight-decay")) t->weight_decay = a->weight_decay;
-    if (options_given(g, "schedule")) t->schedule = (cf_schedule)a->schedule;
-    if (options_given(g, "patience")) t->patience = a->patience;
-    if (options_given(g, "precision")) t->precision = (cf_precision)a->precision;
-    if (options_given(g, "engine")) t->engine = (cf_engine)a->engine;
-    if (options_given(g, "seed")) t->seed = (uint64_t)a->seed;
-    if (options_given(g, "split-seed")) c->split.seed = (uint64_t)a->split_seed;
+    for (const TrainOption *option = train_options; option->name; option++)
+        if (options_given(g, option->flag)) train_option_copy(option, &a->train, &c->train);
+    if (options_given(g, "split-seed")) c->split.seed = a->parts.seed;
     if (options_given(g, "validation")) {
-        c->split.validation = a->validation;
+        c->split.validation = a->parts.validation;
         c->validation_given = true;
     }
     if (a->unstratified) c->split.stratified = false;
-    t->threads = a->threads;
+    c->train.threads = a->train.threads;
     return CF_OK;
 }
 
@@ -173,10 +142,14 @@ static cf_status default_folder(const RunConfig *c, char **folder) {
 }
 
 static cf_status print_opening(const Run *run) {
-    const cf_train_options *t = &run->config.train;
     const cf_set *set = run->set;
-    char *table, mode[40];
+    char *table, training[TRAIN_OPTIONS_TEXT], mode[40];
+    const PlanOptions step = {.engine = run->engine, .batch = run->config.train.batch, .threads = run->threads,
+                              .mode = PLAN_TRAINING};
+    size_t memory;
+    FORWARD(plan_measure(&run->model->layers, &run->model->parameters, &step, &memory));
     FORWARD(layer_list_table(&run->model->layers, &table));
+    train_options_text(&run->config.train, false, training);
     split_to_text(&run->config.split, mode);
     print_tamed("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data,
                 set->channels, set->height, set->width, run->model->classes,
@@ -184,9 +157,8 @@ static cf_status print_opening(const Run *run) {
                 cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
                 cf_subset_count(cf_split_part(run->split, CF_TEST)), mode);
     printf("model   %s\n%s", run->model->layers.line, table);
-    printf("train   %s, learning rate %g (%s), batch %d, at most %d epochs, seed %llu\n", optimizer_words[t->optimizer],
-           t->learning_rate, schedule_words[t->schedule], t->batch, t->epochs, (unsigned long long)t->seed);
-    printf("engine  %s, %d threads\n", run->engine->name, run->threads);
+    printf("train   %s\nengine  %s, %d threads; a step works in %.0f MB\n", training, run->engine->name, run->threads,
+           (double)memory / 1e6);
     fflush(stdout);
     free(table);
     return CF_OK;
@@ -282,19 +254,37 @@ const Command command_train = {
         "val/ and "
         "test/ (cifra data info --help has the layouts).\n"
         "\n"
-        "A model is one line of layers from input to output; \"classes\" stands for the number of classes:\n"
+        "A model is one of the names that cifra models lists, or a line of layers, each of which reads the one before "
+        "it; \"classes\" stands for the number of classes:\n"
         "\n"
-        "    conv K RxS [stride N] [pad N|same|valid] [bias|nobias]\n"
-        "    bn | relu | leakyrelu [SLOPE] | dropout [RATE]\n"
-        "    maxpool RxS | avgpool RxS [stride N] [pad N|same|valid] | globalavgpool\n"
+        "    conv K RxS [stride N] [pad N|same|valid|tf] [groups G] [dilation D] [bias|nobias]\n"
+        "    dwconv RxS [settings of conv]              one window for each channel; no groups\n"
         "    dense K|classes [bias|nobias]\n"
-        "    input CxHxW, first, when images are to be converted to another shape\n"
+        "    maxpool RxS, avgpool RxS [stride N] [pad N|same|valid]; globalmaxpool, globalavgpool\n"
+        "    relu, leakyrelu [SLOPE], relu6, silu, gelu, hardswish, sigmoid\n"
+        "    bn [eps E], groupnorm G, instancenorm, layernorm\n"
+        "    dropout [RATE], droppath [RATE]            droppath in front of the ) of a res group\n"
+        "    se R                                       squeeze and excitation, C / R channels inside\n"
+        "    patch P C, position, attention HEADS       of transformers\n"
+        "    standardize, normalize MEAN.. DEVIATION..  of an image by itself; by given numbers\n"
+        "    reverse [FACTOR]                           turns the gradient's sign round\n"
+        "    input CxHxW                                first: images are converted to this shape\n"
+        "\n"
+        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's stride is "
+        "its window. Groups of layers, and layers that read others than the one before:\n"
+        "\n"
+        "    res( .. )          adds its input to its output, by a 1x1 convolution and bn where shapes differ\n"
+        "    3x( .. )           three times the same\n"
+        "    .. as NAME         names a layer or a res group\n"
+        "    add NAME           adds the output of an earlier layer; concat NAME: puts its channels behind\n"
+        "    head NAME( .. )    a second output; what follows reads what it reads\n"
         "\n"
         "Examples:\n"
         "\n"
         "    cifra train --data mnist --epochs 3 --figures svg,pdf\n"
         "    cifra train --data svhn --split pooled --optimizer adam --lr 0.001\n"
         "    cifra train --data mnist --model \"conv 16 5x5 | relu | maxpool 2 | dense classes\"\n"
+        "    cifra train --data svhn --model \"conv 8 3x3 | 3x( res( bn | relu | conv 8 3x3 ) ) | dense classes\"\n"
         "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000\n"
         "    cifra train --data hand -n 10000 --epochs 3\n"
         "    cifra train --data street --shift blur=2:4,polarity=0.5",

@@ -11,25 +11,27 @@
 #include "data/split.h"
 #include "study/report/report_tune.h"
 #include "study/run/run.h"
+#include "train/train_options.h"
 #include "tune/tune.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct TuneArguments {
-    const char *data, *data_dir, *grid, *split, *classes, *limit, *out, *figures;
+    const char *data, *data_dir, *grid, *split, *out, *figures;
     DataDials dials;
-    int sampler, pruner, trials, jobs, seeds, leading, lookback, startup, eta, first_rung;
-    int epochs, patience, precision, engine, threads;
-    double momentum, weight_decay, validation;
-    int64_t seed, split_seed;
+    TuneOptions tune;       /* as far as options say them */
+    cf_split_options parts; /* but for its mode */
     bool unstratified;
 } TuneArguments;
 
 #define MEMBER(name) OPTION_MEMBER(TuneArguments, name)
+
+static cf_train_options default_training(void) {
+    return tune_defaults().train;
+}
 
 static const Option options[] = {
     {"data", "SET", OPTION_TEXT, .help = "a set by name (cifra data list) or by path", MEMBER(data)},
@@ -40,56 +42,41 @@ static const Option options[] = {
      .default_text = "paper", MEMBER(grid)},
     {"sampler", NULL, OPTION_CHOICE, .choices = sampler_words,
      .help = "grid: every point of lists; random; tpe: where good ones are dense (Bergstra et al. 2011)",
-     .default_text = "grid", MEMBER(sampler)},
+     .default_text = "grid", MEMBER(tune.sampler)},
     {"trials", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "random, tpe: so many configurations",
-     .default_text = "24", MEMBER(trials)},
+     .default_text = "24", MEMBER(tune.trials)},
     {"startup", "N", OPTION_INTEGER, 1, TUNE_MOST_POINTS, .help = "tpe: so many of them at random first",
-     .default_text = "8", MEMBER(startup)},
+     .default_text = "8", MEMBER(tune.startup)},
     {"pruner", NULL, OPTION_CHOICE, .choices = pruner_words,
-     .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .default_text = "none", MEMBER(pruner)},
+     .help = "asha: few epochs for most, all for the best (Li et al. 2020)", .default_text = "none",
+     MEMBER(tune.pruner)},
     {"eta", "N", OPTION_INTEGER, 2, 100, .help = "asha: one in N goes on, to N times the epochs", .default_text = "3",
-     MEMBER(eta)},
+     MEMBER(tune.eta)},
     {"first-rung", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "asha: epochs that every configuration gets",
-     .default_text = "1", MEMBER(first_rung)},
+     .default_text = "1", MEMBER(tune.first_rung)},
     {"lookback", "N", OPTION_INTEGER, 1, 1000,
      .help = "tpe, asha: decide from all jobs but the last N-1, so that N may run at once; changes what is tried",
-     .default_text = "4", MEMBER(lookback)},
+     .default_text = "4", MEMBER(tune.lookback)},
     {"seeds", "N", OPTION_INTEGER, 1, 1000,
      .help = "train the leading configurations with so many seeds in all, after the search", .default_text = "1",
-     MEMBER(seeds)},
-    {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .default_text = "3", MEMBER(leading)},
+     MEMBER(tune.seeds)},
+    {"leading", "N", OPTION_INTEGER, 1, 1000, .help = "how many lead", .default_text = "3", MEMBER(tune.leading)},
     {"jobs", "J", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "trials at once; changes speed, never numbers",
-     .default_text = "0: one per thread", MEMBER(jobs)},
-    {"epochs", "N", OPTION_INTEGER, 1, MOST_EPOCHS, .help = "at most so many passes over the training images",
-     .default_text = "50", MEMBER(epochs)},
-    {"patience", "N", OPTION_INTEGER, 0, MOST_EPOCHS,
-     .help = "end a trial after so many epochs without a lower validation loss; 0: never", .default_text = "5",
-     MEMBER(patience)},
-    {"momentum", "X", OPTION_NUMBER, 0, 0.9999, .help = "of SGD, where the space leaves it open", .default_text = "0.9",
-     MEMBER(momentum)},
-    {"weight-decay", "X", OPTION_NUMBER, 0, 1e6, .help = "where the space leaves it open", .default_text = "0",
-     MEMBER(weight_decay)},
-    {"precision", NULL, OPTION_CHOICE, .choices = precision_words,
-     .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32", .default_text = "f32",
-     MEMBER(precision)},
-    {"engine", NULL, OPTION_CHOICE, .choices = engine_words, .help = "as for cifra train", .default_text = "fast",
-     MEMBER(engine)},
-    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
-     .help = "of weights, order of images and dropout, the same for every trial, and of the sampler",
-     .default_text = "1", MEMBER(seed)},
+     .default_text = "0: one per thread", MEMBER(tune.jobs)},
+    {.training = default_training, MEMBER(tune.train)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "of all trials together; 0: all processors",
-     .default_text = "0", MEMBER(threads)},
+     .default_text = "0", MEMBER(tune.train.threads)},
     {"split", "MODE", OPTION_TEXT, .help = "official, pooled (70/10/20), or at:N; the test part is never looked at",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
     {"validation", "X", OPTION_NUMBER, 0.001, 0.9,
      .help = "share of the images that validate (official, at: of the training images)", .default_text = "0.1",
-     MEMBER(validation)},
+     MEMBER(parts.validation)},
     {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images go where", .default_text = "1",
-     MEMBER(split_seed)},
+     MEMBER(parts.seed)},
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},
-    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(classes)},
-    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(limit)},
+    {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
+    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
     {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is gone on with",
      .default_text = "tune/SET-GRID", MEMBER(out)},
     {"figures", "LIST", OPTION_TEXT,
@@ -98,25 +85,11 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    const TuneOptions d = tune_defaults();
-    const cf_split_options split = cf_split_defaults();
     *(TuneArguments *)parsed = (TuneArguments){.dials = DATA_DIALS_NONE,
                                                .grid = "paper",
                                                .figures = "svg",
-                                               .trials = d.trials,
-                                               .startup = d.startup,
-                                               .eta = d.eta,
-                                               .first_rung = d.first_rung,
-                                               .lookback = d.lookback,
-                                               .seeds = d.seeds,
-                                               .leading = d.leading,
-                                               .epochs = d.train.epochs,
-                                               .patience = d.train.patience,
-                                               .momentum = d.train.momentum,
-                                               .weight_decay = d.train.weight_decay,
-                                               .validation = split.validation,
-                                               .seed = (int64_t)d.train.seed,
-                                               .split_seed = (int64_t)split.seed};
+                                               .tune = tune_defaults(),
+                                               .parts = cf_split_defaults()};
 }
 
 /* ---- Data ---- */
@@ -140,11 +113,8 @@ static void session_free(Session *s) {
 }
 
 static cf_status load_data(const Arguments *given, const TuneArguments *a, Session *s) {
-    s->parts = (cf_split_options){.validation = a->validation,
-                                  .stratified = !a->unstratified,
-                                  .seed = (uint64_t)a->split_seed,
-                                  .classes = a->classes,
-                                  .train_limit = a->limit};
+    s->parts = a->parts;
+    s->parts.stratified = !a->unstratified;
     if (a->split) FORWARD(split_from_text(a->split, &s->parts));
     FORWARD(cf_set_load(s->data, a->data_dir, &s->set));
     if (!a->split) s->parts.mode = split_usual_mode(s->set);
@@ -160,43 +130,20 @@ static cf_status name_folder(const TuneArguments *a, Session *s) {
     return memory_print(&s->out, "tune/%s-%s", data, s->space.name);
 }
 
-static void fill_options(const TuneArguments *a, Session *s) {
-    TuneOptions *t = &s->tune;
-    *t = tune_defaults();
-    t->space = &s->space;
-    t->out = s->out;
-    t->data = s->data;
-    t->split_text = s->split_text;
-    t->sampler = (TuneSampler)a->sampler;
-    t->pruner = (TunePruner)a->pruner;
-    t->trials = a->trials;
-    t->startup = a->startup;
-    t->eta = a->eta;
-    t->first_rung = a->first_rung;
-    t->lookback = a->lookback;
-    t->jobs = a->jobs;
-    t->seeds = a->seeds;
-    t->leading = a->leading;
-    t->train.epochs = a->epochs;
-    t->train.patience = a->patience;
-    t->train.momentum = a->momentum;
-    t->train.weight_decay = a->weight_decay;
-    t->train.precision = (cf_precision)a->precision;
-    t->train.engine = (cf_engine)a->engine;
-    t->train.seed = (uint64_t)a->seed;
-    t->train.threads = a->threads;
-}
-
 static cf_status prepare(const Arguments *given, const TuneArguments *a, Session *s) {
     FAIL_IF(!a->data, CF_BAD_USE, "--data SET is needed: a name (cifra data list shows them) or a path");
-    FAIL_IF(a->sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
+    FAIL_IF(a->tune.sampler == SAMPLER_GRID && options_given(given, "trials"), CF_BAD_USE,
             "a grid has as many trials as points; --trials goes with --sampler random or tpe");
     FORWARD(space_read(a->grid, &s->space));
     FORWARD(data_dials_lay(a->data, &a->dials, &s->data));
     FORWARD(name_folder(a, s));
     FORWARD(file_check_folder(s->out));
     FORWARD(load_data(given, a, s));
-    fill_options(a, s);
+    s->tune = a->tune;
+    s->tune.space = &s->space;
+    s->tune.out = s->out;
+    s->tune.data = s->data;
+    s->tune.split_text = s->split_text;
     return CF_OK;
 }
 
@@ -303,9 +250,9 @@ const Command command_tune = {
         "DIR makes both of a tune that is still under way.\n"
         "\n"
         "A space in YAML has a model, a name or a line with places in braces, and parameters. These are places, or "
-        "optimizer, "
-        "lr, batch, momentum, weight_decay, schedule, patience; each has a list of values or a range (uniform, log, "
-        "integer), which needs --sampler random or tpe:\n"
+        "options of the training by their names in config.json (weight_decay), all but epochs, seed, engine and "
+        "precision; each has a list of values or a range (uniform, log, integer), which needs --sampler random or tpe. "
+        "Options that the space leaves open are those of the command:\n"
         "\n"
         "    model: conv {width} 3x3 | bn | {activation} | maxpool 2 | dense classes\n"
         "    parameters:\n"

@@ -89,11 +89,13 @@ static void print_options(FILE *out, const Option *options, size_t count) {
 }
 
 void help_print_command(const Program *program, const Command *command, FILE *out) {
+    size_t count;
     fprintf(out, "%s %s: %s\n\n", program->name, command->name, command->summary);
     fprintf(out, "Usage: %s %s%s%s\n\n", program->name, command->name, *command->usage ? " " : "", command->usage);
     print_text(out, command->description);
     fputs("\nOptions:\n", out);
-    print_options(out, command->options, command->option_count);
+    const Option *options = command_options(command, &count);
+    print_options(out, options, count);
     print_options(out, common_options, common_option_count);
 }
 

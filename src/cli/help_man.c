@@ -97,6 +97,7 @@ static void print_options(FILE *out, const Option *options, size_t count) {
 }
 
 static void print_command(const Program *program, const Command *command, FILE *out) {
+    size_t count;
     fputs(".SS ", out);
     print_escaped(out, command->name, strlen(command->name), false);
     fprintf(out, "\n\\fB%s ", program->name);
@@ -105,7 +106,8 @@ static void print_command(const Program *program, const Command *command, FILE *
     print_escaped(out, command->usage, strlen(command->usage), false);
     fputs("\n.PP\n", out);
     print_text(out, command->description);
-    print_options(out, command->options, command->option_count);
+    const Option *options = command_options(command, &count);
+    print_options(out, options, count);
 }
 
 void help_print_man(const Program *program, FILE *out) {

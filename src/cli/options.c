@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "train/train_options.h"
 
 #include <limits.h>
 #include <math.h>
@@ -63,6 +64,27 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
     return CF_OK;
 }
 
+const Option *command_options(const Command *command, size_t *count) {
+    static const OptionKind kinds[] = {OPTION_INTEGER, OPTION_NUMBER, OPTION_CHOICE, OPTION_CHOICE, OPTION_INTEGER};
+    static _Thread_local Option options[MAX_OPTIONS + MOST_TRAIN_OPTIONS];
+    static _Thread_local char usual[MOST_TRAIN_OPTIONS][TRAIN_OPTION_TEXT];
+    *count = 0;
+    for (size_t i = 0; i < command->option_count; i++) {
+        const Option *option = &command->options[i];
+        if (!option->training) options[(*count)++] = *option;
+        for (int r = 0; option->training && train_options[r].name; r++) {
+            const TrainOption *row = &train_options[r];
+            const cf_train_options defaults = option->training();
+            train_option_text(row, &defaults, 15, usual[r]);
+            options[(*count)++] =
+                (Option){row->flag,  row->argument, kinds[row->kind], row->low, row->high,
+                         row->words, row->help,     usual[r],         0,        option->offset + row->offset,
+                         row->size,  NULL};
+        }
+    }
+    return options;
+}
+
 /* "--epochs", or "-n (--count)": an option as messages name it, in a buffer of this thread. */
 static const char *title_of(const Option *option) {
     static _Thread_local char title[80];
@@ -117,16 +139,14 @@ static bool parse_number(const Option *option, const char *text, void *member) {
 }
 
 static cf_status parse_choice(const Option *option, const char *text, void *member) {
-    char list[256] = "";
+    char list[256];
     for (int i = 0; option->choices[i]; i++) {
-        if (strcmp(option->choices[i], text) == 0) {
-            memcpy(member, &i, sizeof i);
-            return CF_OK;
-        }
-        const char *between = i == 0 ? "" : option->choices[i + 1] ? ", " : " or ";
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", between, option->choices[i]);
+        const bool on = i > 0;
+        if (strcmp(option->choices[i], text) != 0) continue;
+        memcpy(member, option->size == sizeof on ? (const void *)&on : &i, option->size);
+        return CF_OK;
     }
+    text_list(option->choices, list, sizeof list);
     return FAIL(CF_BAD_USE, "%s takes %s; found \"%s\"%s", title_of(option), list, text,
                 text_hint(text, option->choices));
 }
@@ -143,7 +163,7 @@ static bool size_fits(const Option *option) {
     case OPTION_TEXT:
         return option->size == sizeof(char *);
     case OPTION_CHOICE:
-        return option->size == sizeof(int) && option->choices;
+        return (option->size == sizeof(int) || option->size == sizeof(bool)) && option->choices;
     }
     return false;
 }
@@ -179,6 +199,8 @@ static cf_status store(const Option *option, const char *text, void *options) {
 
 typedef struct Parser {
     const Command *command;
+    const Option *own; /* [own_count], with the training's */
+    size_t own_count;
     int argc, next;
     char **argv;
     void *options;
@@ -192,24 +214,23 @@ static const Option *find_option(const Option *options, size_t count, const char
     return NULL;
 }
 
-static const Option *find_letter(const Command *command, char letter) {
-    for (size_t i = 0; i < command->option_count; i++)
-        if (command->options[i].letter == letter) return &command->options[i];
+static const Option *find_letter(const Parser *parser, char letter) {
+    for (size_t i = 0; i < parser->own_count; i++)
+        if (parser->own[i].letter == letter) return &parser->own[i];
     return NULL;
 }
 
-static cf_status fail_unknown(const Command *command, const char *argument) {
-    const char *words[MAX_OPTIONS + COUNT_OF(common_options) + 1];
+static cf_status fail_unknown(const Parser *parser, const char *argument) {
+    const char *words[MAX_OPTIONS + COUNT_OF(common_options) + 1], *command = parser->command->name;
     char typed[80];
     size_t count = 0, dashes = strspn(argument, "-");
-    for (size_t i = 0; i < command->option_count; i++) words[count++] = command->options[i].name;
+    for (size_t i = 0; i < parser->own_count; i++) words[count++] = parser->own[i].name;
     for (size_t i = 0; i < common_option_count; i++) words[count++] = common_options[i].name;
     words[count] = NULL;
     snprintf(typed, sizeof typed, "%.*s", (int)strcspn(argument + dashes, "="), argument + dashes);
     const char *nearest = text_nearest(typed, words);
     return FAIL(CF_BAD_USE, "%.*s%s: no such option of cifra %s;%s%s%s see cifra %s --help", (int)dashes, argument,
-                typed, command->name, nearest ? " did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "",
-                command->name);
+                typed, command, nearest ? " did you mean --" : "", nearest ? nearest : "", nearest ? "?" : "", command);
 }
 
 /* `attached` is what stands in the same word, or NULL. */
@@ -229,17 +250,17 @@ static cf_status take_value(Parser *parser, const Option *option, const char *at
 }
 
 /* "--name", "--name=value": the option, or NULL, and the value in the same word, or NULL. */
-static const Option *match_name(const Command *command, const char *argument, const char **attached) {
+static const Option *match_name(const Parser *parser, const char *argument, const char **attached) {
     const char *name = argument + 2, *equals = strchr(argument, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    const Option *own = find_option(command->options, command->option_count, name, length);
+    const Option *own = find_option(parser->own, parser->own_count, name, length);
     *attached = equals ? equals + 1 : NULL;
     return own ? own : find_option(common_options, common_option_count, name, length);
 }
 
 /* "-n", "-n=5", "-n5". Only a number may follow at once, so that a long name with one dash stays a mistake. */
-static const Option *match_letter(const Command *command, const char *argument, const char **attached) {
-    const Option *option = find_letter(command, argument[1]);
+static const Option *match_letter(const Parser *parser, const char *argument, const char **attached) {
+    const Option *option = find_letter(parser, argument[1]);
     const char *rest = argument + 2;
     *attached = *rest == '=' ? rest + 1 : *rest ? rest : NULL;
     if (!option || *rest == '\0' || *rest == '=') return option;
@@ -248,14 +269,13 @@ static const Option *match_letter(const Command *command, const char *argument, 
 }
 
 static cf_status take_option(Parser *parser, const char *argument) {
-    const Command *command = parser->command;
     const char *attached, *value;
     const Option *option =
-        argument[1] == '-' ? match_name(command, argument, &attached) : match_letter(command, argument, &attached);
-    if (!option) return fail_unknown(command, argument);
+        argument[1] == '-' ? match_name(parser, argument, &attached) : match_letter(parser, argument, &attached);
+    if (!option) return fail_unknown(parser, argument);
     const bool is_common = option >= common_options && option < common_options + common_option_count;
     const Option *own = is_common ? NULL : option;
-    uint64_t bit = own ? (uint64_t)1 << (own - command->options) : 0;
+    uint64_t bit = own ? (uint64_t)1 << (own - parser->own) : 0;
     bool *common = own ? NULL : &parser->common_given[option - common_options];
     FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "%s is given twice", title_of(option));
     parser->arguments->given |= bit;
@@ -287,7 +307,8 @@ cf_status options_parse(const Command *command, int argc, char **argv, void *opt
     Parser parser = {.command = command, .argc = argc, .argv = argv, .options = options, .arguments = arguments};
     bool only_positional = false;
     *arguments = (Arguments){.command = command, .positional = (const char **)(void *)argv};
-    FAIL_IF(command->option_count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);
+    parser.own = command_options(command, &parser.own_count);
+    FAIL_IF(parser.own_count > MAX_OPTIONS, CF_INTERNAL, "cifra %s has too many options", command->name);
     if (asks_for_help(argc, argv)) {
         arguments->help = true;
         return CF_OK;
@@ -305,7 +326,8 @@ cf_status options_parse(const Command *command, int argc, char **argv, void *opt
 }
 
 bool options_given(const Arguments *arguments, const char *name) {
-    const Command *command = arguments->command;
-    const Option *option = find_option(command->options, command->option_count, name, strlen(name));
-    return option && (arguments->given >> (option - command->options) & 1);
+    size_t count;
+    const Option *own = command_options(arguments->command, &count),
+                 *option = find_option(own, count, name, strlen(name));
+    return option && (arguments->given >> (option - own) & 1);
 }

@@ -15,7 +15,7 @@ typedef enum OptionKind {
     OPTION_INTEGER, /* an int or an int64_t; OPTION_MEMBER tells which */
     OPTION_NUMBER,  /* a double */
     OPTION_TEXT,    /* a const char *, pointing into argv */
-    OPTION_CHOICE   /* an int or an enum: the place of the word in `choices` */
+    OPTION_CHOICE   /* an int, an enum or a bool: the place of the word in `choices` */
 } OptionKind;
 
 typedef struct Option {
@@ -28,6 +28,9 @@ typedef struct Option {
     const char *default_text;   /* shown in help; NULL: none */
     char letter;                /* 'n' for -n; 0: none */
     size_t offset, size;        /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
+    /* Here stand all options of train/train_options.h, of a cf_train_options with these defaults; the member is all that counts
+     * besides. NULL: one option. */
+    cf_train_options (*training)(void);
 } Option;
 
 #define OPTION_MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
@@ -49,7 +52,7 @@ struct Command {
     const char *usage;       /* what follows the name: "--data SET [options]" */
     const char *description; /* paragraphs between blank lines; lines that begin with a space (examples) stay
                                 as they are */
-    const Option *options;
+    const Option *options;   /* command_options has them with those of the training */
     size_t option_count;
     int min_positional, max_positional;  /* max -1: any number */
     size_t options_size;                 /* of the struct that `options` fill; it begins zeroed */
@@ -69,6 +72,9 @@ extern const size_t common_option_count;
 cf_status command_find(const Command *const *commands, int argc, char **argv, const Command **command, int *words);
 /* "data list" is of group "data". */
 bool command_is_in_group(const Command *command, const char *group);
+
+/* The options of a command, those of the training in their place. Of this thread, until the next call for another command. */
+const Option *command_options(const Command *command, size_t *count);
 
 /* Parses what follows the command's name into the command's struct, which holds the defaults already, and
  * `arguments`. Moves the positional arguments to the front of argv; they stay there. With --help nothing else

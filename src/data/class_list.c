@@ -1,18 +1,33 @@
 #include "data/class_list.h"
 
 #include "base/memory.h"
+#include "base/name_table.h"
 #include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BYTES = 1 << 20, FEWEST_CLASSES = 10 /* that readers of labels count on */ };
+enum { MOST_BYTES = 4 << 20, FEWEST_CLASSES = 10 /* that readers of labels count on */ };
 
 typedef struct ClassList {
     int count;
-    const char *names[MAX_CLASSES]; /* within the file's bytes */
-    int labels[MAX_CLASSES];
+    const char **names; /* [MAX_CLASSES] within the file's bytes */
+    int *class_of;      /* [MAX_CLASSES] label -> class, -1: none */
+    NameTable lines;
 } ClassList;
+
+static void list_free(ClassList *list) {
+    free(list->names);
+    free(list->class_of);
+    name_table_free(&list->lines);
+}
+
+static cf_status list_new(ClassList *list) {
+    FORWARD(memory_new(MAX_CLASSES, sizeof *list->names, &list->names));
+    FORWARD(memory_new(MAX_CLASSES, sizeof *list->class_of, &list->class_of));
+    for (int label = 0; label < MAX_CLASSES; label++) list->class_of[label] = -1;
+    return name_table_new(MAX_CLASSES, &list->lines);
+}
 
 static cf_status read_line(const char *path, char *line, ClassList *list) {
     char *tab = strchr(line, '\t');
@@ -23,15 +38,16 @@ static cf_status read_line(const char *path, char *line, ClassList *list) {
     FAIL_IF(tab && !text_to_integer(line, 0, MAX_CLASSES - 1, &label), CF_BAD_INPUT,
             "%s, line %d: a label from 0 to %d was expected before the tab, \"%s\" found", path, number + 1,
             MAX_CLASSES - 1, line);
-    list->names[number] = tab ? tab + 1 : line;
-    list->labels[number] = (int)label;
-    FAIL_IF(!text_is_name(list->names[number]), CF_BAD_INPUT,
+    const char *name = list->names[number] = tab ? tab + 1 : line;
+    FAIL_IF(!text_is_name(name), CF_BAD_INPUT,
             "%s, line %d: the name of a class was expected: 1 to 255 bytes of UTF-8 without control characters", path,
             number + 1);
-    for (int k = 0; k < number; k++)
-        FAIL_IF(list->labels[k] == list->labels[number] || strcmp(list->names[k], list->names[number]) == 0,
-                CF_BAD_INPUT, "%s, line %d: the label or the name stands in line %d, too", path, number + 1, k + 1);
-    list->count++;
+    const int same_label = list->class_of[label], same_name = name_table_find(&list->lines, name, strlen(name));
+    FAIL_IF(same_label >= 0 || same_name >= 0, CF_BAD_INPUT,
+            "%s, line %d: the label or the name stands in line %d, too", path, number + 1,
+            (same_label >= 0 ? same_label : same_name) + 1);
+    name_table_put(&list->lines, name, number);
+    list->class_of[label] = list->count++;
     return CF_OK;
 }
 
@@ -51,21 +67,13 @@ static cf_status read_list(const char *path, char *text, ClassList *list) {
 }
 
 static cf_status apply(const char *path, const ClassList *list, cf_set *set) {
-    int class_of[MAX_CLASSES];
-    for (int v = 0; v < MAX_CLASSES; v++) class_of[v] = -1;
-    for (int k = 0; k < list->count; k++) class_of[list->labels[k]] = k;
     for (size_t i = 0; i < set->count; i++)
         FAIL_IF(
-            class_of[set->labels[i]] < 0, CF_BAD_INPUT,
+            list->class_of[set->labels[i]] < 0, CF_BAD_INPUT,
             "%s names %d classes, and none has label %d, which image %zu of %s has; complete the list, or remove it",
             path, list->count, set->labels[i], i, set->source);
-    for (size_t i = 0; i < set->count; i++) set->labels[i] = (unsigned char)class_of[set->labels[i]];
-    for (int k = list->count; k < set->classes; k++) {
-        free(set->class_names[k]);
-        set->class_names[k] = NULL;
-    }
-    set->classes = list->count;
-    return set_name_classes(set, list->names);
+    for (size_t i = 0; i < set->count; i++) set->labels[i] = (uint16_t)list->class_of[set->labels[i]];
+    return set_change_classes(set, list->names, list->count);
 }
 
 cf_status class_list_apply(const char *path, cf_set *set) {
@@ -73,27 +81,30 @@ cf_status class_list_apply(const char *path, cf_set *set) {
     unsigned char *bytes;
     size_t size;
     FORWARD(file_read(path, MOST_BYTES, &bytes, &size));
-    cf_status status = strlen((char *)bytes) == size ? read_list(path, (char *)bytes, &list)
-                                                     : FAIL(CF_BAD_INPUT, "%s is no text: it has a zero byte", path);
+    cf_status status = list_new(&list);
+    if (!status)
+        status = strlen((char *)bytes) == size ? read_list(path, (char *)bytes, &list)
+                                               : FAIL(CF_BAD_INPUT, "%s is no text: it has a zero byte", path);
     if (!status) status = apply(path, &list, set);
+    list_free(&list);
     free(bytes);
     return status;
 }
 
-bool class_list_values(const cf_set *set, unsigned char values[MAX_CLASSES]) {
+bool class_list_values(const cf_set *set, uint16_t *values) {
     bool digits = true, counted = set->classes >= FEWEST_CLASSES;
     for (int k = 0; k < set->classes; k++) {
         const char *name = set->class_names[k];
-        char number[8];
+        char number[12];
         snprintf(number, sizeof number, "%d", k);
         digits = digits && strlen(name) == 1 && name[0] >= '0' && name[0] <= '9';
         counted = counted && strcmp(name, number) == 0;
     }
-    for (int k = 0; k < set->classes; k++) values[k] = (unsigned char)(digits ? set->class_names[k][0] - '0' : k);
+    for (int k = 0; k < set->classes; k++) values[k] = (uint16_t)(digits ? set->class_names[k][0] - '0' : k);
     return !counted;
 }
 
-cf_status class_list_write(const char *path, const cf_set *set, const unsigned char values[MAX_CLASSES]) {
+cf_status class_list_write(const char *path, const cf_set *set, const uint16_t *values) {
     FileDraft draft;
     FORWARD(file_draft(path, &draft));
     for (int k = 0; k < set->classes; k++) fprintf(draft.stream, "%d\t%s\n", values[k], set->class_names[k]);

@@ -15,9 +15,9 @@
 /* Gives the set, whose labels are those in its files, the classes of a list. A label that the list lacks is an error. */
 cf_status class_list_apply(const char *path, cf_set *set);
 
-/* The number that stands in a file for each class: a class called 3 is 3, where all are called by a digit; else they are counted
+/* The number that stands in a file for each class, [classes]: a class called 3 is 3, where all are called by a digit; else they are counted
  * from 0. Returns whether a reader of such files needs a list to know the classes again. */
-bool class_list_values(const cf_set *set, unsigned char values[MAX_CLASSES]);
-cf_status class_list_write(const char *path, const cf_set *set, const unsigned char values[MAX_CLASSES]);
+bool class_list_values(const cf_set *set, uint16_t *values);
+cf_status class_list_write(const char *path, const cf_set *set, const uint16_t *values);
 
 #endif

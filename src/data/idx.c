@@ -2,7 +2,7 @@
  *
  *   offset  bytes  what
  *   0       2      zero
- *   2       1      type of the elements; 0x08: unsigned byte, the only one read here
+ *   2       1      type of the elements; 0x08: unsigned byte; labels also 0x0b: 16-bit, 0x0c: 32-bit, big-endian with sign
  *   3       1      number of dimensions D: 1 labels; 3 images N,H,W; 4 images N,H,W,C or N,C,H,W
  *   4       4 D    the dimensions, big-endian, slowest first
  *   4+4D    ...    the elements
@@ -11,8 +11,8 @@
  * have exactly the size its dimensions say, which is checked before memory is taken; what a .gz claims is
  * believed up to what deflate can pack into its size (1032:1).
  *
- * Classes are as many as the highest label says, at least 10. With more than 10, and most of them without a
- * single example, it is not many classes but a wrong label: the first one beyond the first gap is reported.
+ * Classes are as many as the highest label says, at least 10. With more than 10, labels of a byte, and most of the classes without
+ * a single example, it is not many classes but a wrong label: the first one beyond the first gap is reported.
  */
 #include "base/limits.h"
 #include "base/memory.h"
@@ -25,13 +25,13 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-enum { ELEMENT_BYTE = 0x08, MAX_DIMS = 4, FEWEST_CLASSES = 10 };
+enum { ELEMENT_BYTE = 0x08, ELEMENT_SHORT = 0x0b, ELEMENT_INT = 0x0c, MAX_DIMS = 4, FEWEST_CLASSES = 10 };
 
 typedef struct IdxFile {
     const char *path;
     gzFile stream;
     size_t file_size, header_size;
-    int dims;
+    int dims, element; /* bytes of an element */
     size_t size[MAX_DIMS];
     size_t bytes;    /* of all elements */
     size_t position; /* in the unpacked stream */
@@ -67,8 +67,9 @@ static cf_status check_magic(const IdxFile *file, const unsigned char magic[4], 
             "%s is not an IDX file: it begins with the bytes %02x %02x %02x %02x; 00 00 08 and the number of "
             "dimensions were expected",
             file->path, magic[0], magic[1], magic[2], magic[3]);
-    FAIL_IF(magic[2] != ELEMENT_BYTE, CF_BAD_INPUT,
-            "%s has elements of type 0x%02x (byte 2); only unsigned bytes (0x08) are read", file->path, magic[2]);
+    FAIL_IF(magic[2] != ELEMENT_BYTE && (images || (magic[2] != ELEMENT_SHORT && magic[2] != ELEMENT_INT)),
+            CF_BAD_INPUT, "%s has elements of type 0x%02x (byte 2); only unsigned bytes (0x08)%s are read", file->path,
+            magic[2], images ? "" : ", 16-bit (0x0b) and 32-bit numbers (0x0c)");
     FAIL_IF(images && magic[3] == 1, CF_BAD_INPUT,
             "%s has 1 dimension (byte 3), so it is a file of labels; one of images, with 3 or 4, was expected",
             file->path);
@@ -110,7 +111,8 @@ static cf_status read_header(IdxFile *file, bool images) {
     FORWARD(read_some(file, sizes, 4 * dims, &got));
     FAIL_IF(got < 4 * dims, CF_BAD_INPUT, "%s ends inside its header: %zu bytes, %zu were expected", file->path,
             got + sizeof magic, 4 * dims + sizeof magic);
-    file->bytes = 1;
+    file->element = magic[2] == ELEMENT_INT ? 4 : magic[2] == ELEMENT_SHORT ? 2 : 1;
+    file->bytes = (size_t)file->element;
     for (size_t i = 0; i < dims; i++) {
         const unsigned char *b = sizes + 4 * i;
         file->size[i] = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
@@ -159,40 +161,60 @@ static cf_status read_elements(IdxFile *file, unsigned char *bytes) {
     return CF_OK;
 }
 
-static cf_status count_classes(const char *path, const unsigned char *labels, size_t count, int *classes) {
-    bool seen[MAX_CLASSES] = {false};
+static cf_status count_classes(const IdxFile *file, const uint16_t *labels, size_t count, int *classes) {
+    bool *seen;
     int highest = 0, missing = 0, gap = FEWEST_CLASSES;
+    FORWARD(memory_new(MAX_CLASSES, sizeof *seen, &seen));
     for (size_t i = 0; i < count; i++) {
         seen[labels[i]] = true;
         if (labels[i] > highest) highest = labels[i];
     }
     *classes = highest < FEWEST_CLASSES ? FEWEST_CLASSES : highest + 1;
     for (int k = 0; k < *classes; k++) missing += !seen[k];
-    if (*classes == FEWEST_CLASSES || missing <= *classes / 2) return CF_OK;
     while (gap < highest && seen[gap]) gap++;
+    free(seen);
+    if (*classes == FEWEST_CLASSES || missing <= *classes / 2 || file->element > 1) return CF_OK;
     size_t wrong = 0;
     while (labels[wrong] < gap) wrong++;
     return FAIL(CF_BAD_INPUT,
                 "%s: label %d (number %zu, byte %zu) is out of range: 0 to %d were expected, as %d of the %d "
                 "classes up "
                 "to label %d have no example",
-                path, labels[wrong], wrong, wrong + 8, gap - 1, missing, *classes, highest);
+                file->path, labels[wrong], wrong, wrong + 8, gap - 1, missing, *classes, highest);
 }
 
-static cf_status read_labels(const char *path, unsigned char **labels, size_t *count) {
-    IdxFile file;
-    unsigned char *made = NULL;
-    FORWARD(idx_open(path, false, &file));
-    cf_status status = memory_new(file.bytes, 1, &made);
-    if (!status) status = read_elements(&file, made);
-    idx_close(&file);
-    if (status) {
-        free(made);
-        return status;
+/* Labels from the big-endian numbers of the file. */
+static cf_status take_labels(const IdxFile *file, const unsigned char *bytes, uint16_t *labels) {
+    const size_t element = (size_t)file->element;
+    for (size_t i = 0; i < file->size[0]; i++) {
+        uint32_t value = 0;
+        for (size_t b = 0; b < element; b++) value = value << 8 | bytes[i * element + b];
+        if (element == 2 && value > INT16_MAX) value |= 0xffff0000u; /* the sign */
+        FAIL_IF(value >= MAX_CLASSES, CF_BAD_INPUT, "%s: label %d (number %zu, byte %zu) is out of range: 0 to %d",
+                file->path, (int32_t)value, i, i * element + 8, MAX_CLASSES - 1);
+        labels[i] = (uint16_t)value;
     }
-    *labels = made;
-    *count = file.bytes;
     return CF_OK;
+}
+
+static cf_status read_labels(const char *path, uint16_t **labels, size_t *count, int *classes) {
+    IdxFile file;
+    unsigned char *bytes = NULL;
+    uint16_t *made = NULL;
+    cf_status status;
+    FORWARD(idx_open(path, false, &file));
+    FORWARD_TO(done, memory_new(file.bytes, 1, &bytes));
+    FORWARD_TO(done, read_elements(&file, bytes));
+    FORWARD_TO(done, memory_new(file.size[0], sizeof *made, &made));
+    FORWARD_TO(done, take_labels(&file, bytes, made));
+    status = count_classes(&file, made, file.size[0], classes);
+done:
+    idx_close(&file);
+    free(bytes);
+    if (status) free(made);
+    if (!status) *labels = made;
+    *count = file.size[0];
+    return status;
 }
 
 /* Finds channels, height, width, and the strides of the file's order. */
@@ -231,21 +253,20 @@ failed:
 
 cf_status idx_read(const char *images_path, const char *labels_path, cf_set **set) {
     IdxFile file;
-    unsigned char *labels = NULL;
+    uint16_t *labels = NULL;
     size_t count = 0;
-    int classes;
+    int classes = 0;
     cf_set *made = NULL;
     cf_status status;
     FORWARD(idx_open(images_path, true, &file));
-    FORWARD_TO(done, read_labels(labels_path, &labels, &count));
+    FORWARD_TO(done, read_labels(labels_path, &labels, &count, &classes));
     if (count != file.size[0]) {
         status = FAIL(CF_BAD_INPUT, "%s has %zu images, %s has %zu labels; they must be as many", images_path,
                       file.size[0], labels_path, count);
         goto done;
     }
-    FORWARD_TO(done, count_classes(labels_path, labels, count, &classes));
     FORWARD_TO(done, read_images(&file, classes, &made));
-    memcpy(made->labels, labels, count);
+    memcpy(made->labels, labels, count * sizeof *labels);
     *set = made;
 done:
     idx_close(&file);

@@ -36,7 +36,8 @@ cf_status set_new_around(const char *name, const char *source, size_t count, int
     made->classes = classes;
     FORWARD_TO(failed, memory_copy_string(name, &made->name));
     FORWARD_TO(failed, memory_copy_string(source, &made->source));
-    FORWARD_TO(failed, memory_new(count, 1, &made->labels));
+    FORWARD_TO(failed, memory_new(count, sizeof *made->labels, &made->labels));
+    FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
     made->pixels = pixels;
     *set = made;
     return CF_OK;
@@ -64,13 +65,28 @@ cf_status set_name_classes_by_number(cf_set *set) {
     return CF_OK;
 }
 
-cf_status set_name_classes(cf_set *set, const char *const *names) {
-    for (int k = 0; k < set->classes; k++) {
-        free(set->class_names[k]);
-        set->class_names[k] = NULL;
-        FORWARD(memory_copy_string(names[k], &set->class_names[k]));
+static void free_names(char **names, int count) {
+    for (int k = 0; names && k < count; k++) free(names[k]);
+    free(names);
+}
+
+cf_status set_change_classes(cf_set *set, const char *const *names, int classes) {
+    char **copies;
+    cf_status status = CF_OK;
+    FORWARD(memory_new((size_t)classes, sizeof *copies, &copies));
+    for (int k = 0; k < classes && !status; k++) status = memory_copy_string(names[k], &copies[k]);
+    if (status) {
+        free_names(copies, classes);
+        return status;
     }
+    free_names(set->class_names, set->classes);
+    set->class_names = copies;
+    set->classes = classes;
     return CF_OK;
+}
+
+cf_status set_name_classes(cf_set *set, const char *const *names) {
+    return set_change_classes(set, names, set->classes);
 }
 
 size_t set_image_size(const cf_set *set) {
@@ -101,11 +117,13 @@ static cf_status check_joinable(const cf_set *train, const cf_set *test) {
 
 /* Large blocks grow in place or are moved by the page table, so no second copy of `train` exists at any time.
  */
-static cf_status append_bytes(unsigned char **bytes, size_t size, const unsigned char *more, size_t more_size) {
-    unsigned char *grown = realloc(*bytes, size + more_size);
-    FAIL_IF(!grown, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)(size + more_size) / 1e6);
-    memcpy(grown + size, more, more_size);
-    *bytes = grown;
+static cf_status append(void *array, size_t size, const void *more, size_t more_size) {
+    unsigned char *bytes;
+    memcpy(&bytes, array, sizeof bytes);
+    bytes = realloc(bytes, size + more_size);
+    FAIL_IF(!bytes, CF_NO_MEMORY, "out of memory: %.1f MB were asked for", (double)(size + more_size) / 1e6);
+    memcpy(bytes + size, more, more_size);
+    memcpy(array, &bytes, sizeof bytes);
     return CF_OK;
 }
 
@@ -128,15 +146,13 @@ static cf_status join_files(cf_set *train, cf_set *test) {
 
 cf_status set_join(cf_set *train, cf_set *test, cf_set **joined) {
     cf_status status;
-    size_t image = set_image_size(train);
+    const size_t image = set_image_size(train), label = sizeof *train->labels;
     FORWARD_TO(failed, check_joinable(train, test));
-    FORWARD_TO(failed, append_bytes(&train->labels, train->count, test->labels, test->count));
-    FORWARD_TO(failed, append_bytes(&train->pixels, train->count * image, test->pixels, test->count * image));
+    if (train->classes < test->classes)
+        FORWARD_TO(failed, set_change_classes(train, (const char *const *)test->class_names, test->classes));
+    FORWARD_TO(failed, append(&train->labels, train->count * label, test->labels, test->count * label));
+    FORWARD_TO(failed, append(&train->pixels, train->count * image, test->pixels, test->count * image));
     FORWARD_TO(failed, join_files(train, test));
-    for (; train->classes < test->classes; train->classes++) {
-        train->class_names[train->classes] = test->class_names[train->classes];
-        test->class_names[train->classes] = NULL;
-    }
     train->official_train = train->count;
     train->count += test->count;
     train->sha256[0] = '\0';
@@ -170,6 +186,19 @@ static void put_little_endian(uint64_t value, unsigned char *bytes) {
     for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(value >> 8 * i);
 }
 
+static cf_status add_labels(Sha256 *sha, const cf_set *set) {
+    enum { PIECE = 1024 };
+    unsigned char bytes[2 * PIECE];
+    const size_t size = set->classes > 256 ? 2 : 1;
+    for (size_t first = 0; first < set->count; first += PIECE) {
+        const size_t count = set->count - first < PIECE ? set->count - first : PIECE;
+        for (size_t i = 0; i < count; i++)
+            for (size_t b = 0; b < size; b++) bytes[size * i + b] = (unsigned char)(set->labels[first + i] >> 8 * b);
+        FORWARD(sha256_add(sha, bytes, size * count));
+    }
+    return CF_OK;
+}
+
 cf_status set_seal(cf_set *set) {
     Sha256 *sha;
     cf_status status;
@@ -180,12 +209,29 @@ cf_status set_seal(cf_set *set) {
     put_little_endian((uint64_t)set->width, shape + 24);
     FORWARD(sha256_new(&sha));
     FORWARD_TO(failed, sha256_add(sha, shape, sizeof shape));
-    FORWARD_TO(failed, sha256_add(sha, set->labels, set->count));
+    FORWARD_TO(failed, add_labels(sha, set));
     FORWARD_TO(failed, sha256_add(sha, set->pixels, set->count * set_image_size(set)));
     return sha256_finish(sha, set->sha256);
 failed:
     sha256_free(sha);
     return status;
+}
+
+cf_status set_by_class(const cf_set *set, uint32_t **images, size_t **first) {
+    size_t *ends;
+    FORWARD(memory_new(set->count, sizeof **images, images));
+    cf_status status = memory_new((size_t)set->classes + 2, sizeof *ends, &ends);
+    if (status) {
+        free(*images);
+        *images = NULL;
+        return status;
+    }
+    /* Counted two places on, summed one place on, so that filling moves each sum to where the next class begins. */
+    for (size_t i = 0; i < set->count; i++) ends[set->labels[i] + 2]++;
+    for (int k = 2; k <= set->classes; k++) ends[k] += ends[k - 1];
+    for (size_t i = 0; i < set->count; i++) (*images)[ends[set->labels[i] + 1]++] = (uint32_t)i;
+    *first = ends;
+    return CF_OK;
 }
 
 int set_find_class(const cf_set *set, const char *name) {
@@ -198,7 +244,7 @@ void cf_set_free(cf_set *set) {
     if (!set) return;
     free(set->name);
     free(set->source);
-    for (int k = 0; k < MAX_CLASSES; k++) free(set->class_names[k]);
+    free_names(set->class_names, set->classes);
     free(set->pixels);
     free(set->labels);
     for (size_t i = 0; set->files && i < set->count; i++) free(set->files[i]);

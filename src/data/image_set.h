@@ -17,9 +17,9 @@ struct cf_set {
     size_t official_train, official_validation; /* the first so many train, the next so many validate, the rest test */
     int channels, height, width;
     int classes;
-    char *class_names[MAX_CLASSES];
+    char **class_names;    /* [classes] */
     unsigned char *pixels; /* [count][height][width][channels] */
-    unsigned char *labels; /* [count], each below classes */
+    uint16_t *labels;      /* [count], each below classes */
     char **
         files; /* [count] path of each image's file relative to the set's source, or NULL: images without files of their own */
     char sha256[SHA256_HEX]; /* over shape, labels and pixels as they stand here: the same whatever file they
@@ -40,6 +40,8 @@ cf_status set_name_classes_by_number(cf_set *set);
 size_t set_image_size(const cf_set *set);
 /* Other names, one per class; copied. */
 cf_status set_name_classes(cf_set *set, const char *const *names);
+/* So many classes with these names in the place of its own. */
+cf_status set_change_classes(cf_set *set, const char *const *names, int classes);
 /* The first image that is none of the training and the validation part: where the official test images begin. */
 size_t set_test_begin(const cf_set *set);
 /* The images of `test` behind those of `train`; ends both, also on failure. Shapes must be equal, and so must
@@ -48,18 +50,23 @@ size_t set_test_begin(const cf_set *set);
 cf_status set_join(cf_set *train, cf_set *test, cf_set **joined);
 /* Leaves the images with stays[i] in the set, in their order; what the parts are is the caller's to say. */
 void set_keep(cf_set *set, const unsigned char *stays);
-/* Computes sha256; call it when the set is complete. */
+/* Computes sha256; call it when the set is complete. A label is one byte of what is hashed, two (little-endian) with more than 256
+ * classes. */
 cf_status set_seal(cf_set *set);
 /* Label of a class name, or -1. */
 int set_find_class(const cf_set *set, const char *name);
+
+/* The set's images class by class, each class's in their order: those of label k are images[first[k]] .. images[first[k + 1] - 1].
+ * The caller frees both. */
+cf_status set_by_class(const cf_set *set, uint32_t **images, size_t **first);
 
 /* Images of a set in an order, and the set's classes that take part, in ascending order of label. */
 struct cf_subset {
     const cf_set *set;
     uint32_t *images; /* [count] indices into the set */
     size_t count;
-    int classes;                   /* classes that take part */
-    int class_labels[MAX_CLASSES]; /* [classes] their labels in the set */
+    int classes;       /* classes that take part */
+    int *class_labels; /* [classes] their labels in the set */
 };
 
 #endif

@@ -161,15 +161,15 @@ static double number(const unsigned char *data, uint32_t type, bool swapped, siz
     }
 }
 
-static cf_status read_labels(MatStream *stream, const MatVariable *y, const char *path, bool swapped,
-                             unsigned char *labels, size_t count) {
+static cf_status read_labels(MatStream *stream, const MatVariable *y, const char *path, bool swapped, uint16_t *labels,
+                             size_t count) {
     unsigned char *data;
     FORWARD(memory_new(y->data_size, 1, &data));
     cf_status status = read_data(stream, y, path, data);
     for (size_t i = 0; i < count && !status; i++) {
         double label = number(data, y->stored_type, swapped, i);
         if (label >= 0 && label <= DIGITS && label == floor(label))
-            labels[i] = (unsigned char)((int)label % DIGITS);
+            labels[i] = (uint16_t)((int)label % DIGITS);
         else
             status =
                 FAIL(CF_BAD_INPUT, "%s: y(%zu) is %g; labels are 1 to 9, and 10 or 0 for digit 0", path, i + 1, label);

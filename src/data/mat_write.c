@@ -54,7 +54,7 @@ static Head make_head(char name, const size_t *dims, int rank, size_t bytes) {
 /* Some images of a set, and the numbers of its classes. */
 typedef struct Images {
     const cf_set *set;
-    const unsigned char *values;
+    const uint16_t *values;
     size_t first, count;
 } Images;
 
@@ -81,8 +81,8 @@ static cf_status add_pixels(const Images *images, Packing *packing) {
 
 static cf_status add_labels(const Images *images, Packing *packing) {
     for (size_t i = images->first; i < images->first + images->count; i++) {
-        const unsigned char value = images->values[images->set->labels[i]], label = value ? value : DIGIT_0;
-        FORWARD(packing_add(packing, &label, 1));
+        const uint16_t value = images->values[images->set->labels[i]];
+        FORWARD(packing_add(packing, &(unsigned char){(unsigned char)(value ? value : DIGIT_0)}, 1));
     }
     return CF_OK;
 }
@@ -134,7 +134,7 @@ static cf_status check(const cf_set *set, size_t count, const char *path, size_t
     return CF_OK;
 }
 
-cf_status mat_write(const cf_set *set, const unsigned char *values, size_t first, size_t count, const char *path) {
+cf_status mat_write(const cf_set *set, const uint16_t *values, size_t first, size_t count, const char *path) {
     unsigned char header[FILE_HEADER];
     size_t bytes = 0;
     FileDraft draft;

@@ -226,7 +226,10 @@ static cf_status read_folders(const SetForm *form, const ReadOptions *options, F
     if (form->beside)
         notice("%s lies beside the parts of %s and is passed over", file_base_name(form->beside), form->path);
     cf_status status = folder_read(&listing, options, set);
-    if (!status) folder_record_notice(&listing, options);
+    if (!status) {
+        status = folder_record_notice(&listing, options);
+        if (status) cf_set_free(*set);
+    }
     if (record)
         *record = listing;
     else

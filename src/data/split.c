@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 3, LEFT_OUT = PARTS, ALL_CLASSES = MAX_CLASSES };
+enum { PARTS = 3, LEFT_OUT = PARTS, ALL_CLASSES = -1, STREAM_OF_ALL = 256 };
 
 struct cf_split {
     cf_subset parts[PARTS + 1]; /* by cf_part; CF_ALL is the last */
@@ -33,75 +33,92 @@ struct cf_split {
 typedef struct Cutting {
     const cf_set *set;
     const cf_split_options *options;
-    bool wanted[MAX_CLASSES]; /* the classes that take part */
-    unsigned char *part;      /* [count of the set] a cf_part, or LEFT_OUT */
-    uint32_t *list;           /* [count] scratch: the images of one class */
-    size_t limits[MAX_CLASSES];
+    bool *wanted;        /* [classes] those that take part */
+    size_t *limits;      /* [classes] */
+    unsigned char *part; /* [count of the set] a cf_part, or LEFT_OUT */
+    uint32_t *list;      /* [count] scratch: the images of one class */
+    uint32_t *by_class;  /* set_by_class */
+    size_t *first;
+    size_t *counts[PARTS]; /* [classes] scratch */
 } Cutting;
 
 static const char *const part_names[PARTS] = {"training", "validation", "test"};
 
-void split_share_out(const size_t counts[MAX_CLASSES], size_t total, size_t shares[MAX_CLASSES]) {
-    size_t all = 0, given = 0, remainders[MAX_CLASSES];
-    for (int k = 0; k < MAX_CLASSES; k++) all += counts[k];
-    for (int k = 0; k < MAX_CLASSES; k++) {
+typedef struct Remainder {
+    size_t value;
+    int class;
+} Remainder;
+
+static int by_remainder(const void *left, const void *right) {
+    const Remainder *a = left, *b = right;
+    return a->value != b->value ? (a->value < b->value) - (a->value > b->value) : a->class - b->class;
+}
+
+cf_status split_share_out(const size_t *counts, int classes, size_t total, size_t *shares) {
+    size_t all = 0, left = total;
+    Remainder *remainders;
+    FORWARD(memory_new((size_t)classes, sizeof *remainders, &remainders));
+    for (int k = 0; k < classes; k++) all += counts[k];
+    for (int k = 0; k < classes; k++) {
         /* Both factors are below 2^32. */
-        size_t product = counts[k] * total;
+        const size_t product = counts[k] * total;
         shares[k] = all ? product / all : 0;
-        remainders[k] = all ? product % all : 0;
-        given += shares[k];
+        remainders[k] = (Remainder){all ? product % all : 0, k};
+        left -= shares[k];
     }
-    for (; given < total; given++) {
-        int largest = 0;
-        for (int k = 1; k < MAX_CLASSES; k++)
-            if (remainders[k] > remainders[largest]) largest = k;
-        shares[largest]++;
-        remainders[largest] = 0;
-    }
+    qsort(remainders, (size_t)classes, sizeof *remainders, by_remainder);
+    for (size_t i = 0; i < left; i++) shares[remainders[i % (size_t)classes].class]++;
+    free(remainders);
+    return CF_OK;
 }
 
 /* The images of `label` (or of all classes) that are in `part`, into list; returns how many. */
 static size_t list_images(Cutting *cutting, unsigned char part, int label) {
+    const bool all = label == ALL_CLASSES;
+    const size_t end = all ? cutting->set->count : cutting->first[label + 1];
     size_t count = 0;
-    for (size_t i = 0; i < cutting->set->count; i++)
-        if (cutting->part[i] == part && (label == ALL_CLASSES || cutting->set->labels[i] == label))
-            cutting->list[count++] = (uint32_t)i;
+    for (size_t i = all ? 0 : cutting->first[label]; i < end; i++) {
+        const uint32_t image = all ? (uint32_t)i : cutting->by_class[i];
+        if (cutting->part[image] == part) cutting->list[count++] = image;
+    }
     return count;
 }
 
-static void count_classes(const Cutting *cutting, unsigned char part, size_t counts[MAX_CLASSES]) {
-    memset(counts, 0, MAX_CLASSES * sizeof *counts);
+static void count_classes(const Cutting *cutting, unsigned char part, size_t *counts) {
+    memset(counts, 0, (size_t)cutting->set->classes * sizeof *counts);
     for (size_t i = 0; i < cutting->set->count; i++)
         if (cutting->part[i] == part) counts[cutting->set->labels[i]]++;
 }
 
 static void move_shuffled(Cutting *cutting, int label, size_t tests, size_t validations) {
     size_t count = list_images(cutting, CF_TRAIN, label);
-    RngStream stream = rng_stream(cutting->options->seed, RNG_SPLIT, 0, (uint32_t)label);
+    RngStream stream =
+        rng_stream(cutting->options->seed, RNG_SPLIT, 0, label == ALL_CLASSES ? STREAM_OF_ALL : (uint32_t)label);
     rng_shuffle(&stream, cutting->list, count);
     for (size_t i = 0; i < count && i < tests + validations; i++)
         cutting->part[cutting->list[i]] = i < tests ? CF_TEST : CF_VALIDATION;
 }
 
 /* Gives each class that has `least` images one image of the part, taken from the classes that have most of it. */
-static void give_each_one(const size_t counts[MAX_CLASSES], size_t least, size_t shares[MAX_CLASSES]) {
-    for (int k = 0; k < MAX_CLASSES; k++) {
-        if (counts[k] < least || shares[k]) continue;
+static void give_each_one(const size_t *counts, int classes, size_t least, size_t *shares) {
+    bool spare = true; /* where no class has two, none ever will again */
+    for (int k = 0; k < classes; k++) {
         int largest = 0;
-        for (int j = 1; j < MAX_CLASSES; j++)
+        if (counts[k] < least || shares[k]) continue;
+        for (int j = 1; j < classes && spare; j++)
             if (shares[j] > shares[largest]) largest = j;
-        if (shares[largest] > 1) shares[largest]--;
+        spare = spare && shares[largest] > 1;
+        if (spare) shares[largest]--;
         shares[k] = 1;
     }
 }
 
 /* A class that is too small for all parts trains first of all: another one validates or tests in its place, if one can. */
-static void keep_one(const size_t counts[MAX_CLASSES], int small, size_t tests[MAX_CLASSES],
-                     size_t validations[MAX_CLASSES]) {
+static void keep_one(const size_t *counts, int classes, int small, size_t *tests, size_t *validations) {
     while (counts[small] && tests[small] + validations[small] >= counts[small]) {
         size_t *shares = validations[small] ? validations : tests;
         shares[small]--;
-        for (int k = 0; k < MAX_CLASSES; k++)
+        for (int k = 0; k < classes; k++)
             if (counts[k] >= tests[k] + validations[k] + 2) {
                 shares[k]++;
                 break;
@@ -110,39 +127,41 @@ static void keep_one(const size_t counts[MAX_CLASSES], int small, size_t tests[M
 }
 
 /* Moves so many of the training images to test and validation. */
-static void cut(Cutting *cutting, size_t tests, size_t validations) {
-    size_t counts[MAX_CLASSES], test_shares[MAX_CLASSES], validation_shares[MAX_CLASSES];
+static cf_status cut(Cutting *cutting, size_t tests, size_t validations) {
+    const int classes = cutting->set->classes;
+    size_t *counts = cutting->counts[0], *test_shares = cutting->counts[1], *validation_shares = cutting->counts[2];
     if (!cutting->options->stratified) {
         move_shuffled(cutting, ALL_CLASSES, tests, validations);
-        return;
+        return CF_OK;
     }
     const size_t least = (size_t)1 + (tests > 0) + (validations > 0);
     count_classes(cutting, CF_TRAIN, counts);
-    split_share_out(counts, tests, test_shares);
-    split_share_out(counts, validations, validation_shares);
-    if (tests) give_each_one(counts, least, test_shares);
-    if (validations) give_each_one(counts, least, validation_shares);
-    for (int k = 0; k < cutting->set->classes; k++)
-        if (counts[k] < least) keep_one(counts, k, test_shares, validation_shares);
-    for (int k = 0; k < cutting->set->classes; k++)
+    FORWARD(split_share_out(counts, classes, tests, test_shares));
+    FORWARD(split_share_out(counts, classes, validations, validation_shares));
+    if (tests) give_each_one(counts, classes, least, test_shares);
+    if (validations) give_each_one(counts, classes, least, validation_shares);
+    for (int k = 0; k < classes; k++)
+        if (counts[k] < least) keep_one(counts, classes, k, test_shares, validation_shares);
+    for (int k = 0; k < classes; k++)
         if (counts[k]) move_shuffled(cutting, k, test_shares[k], validation_shares[k]);
+    return CF_OK;
 }
 
 /* The classes that take part, and each image in training, from `train_end` on in validation, from `validation_end` on in test. */
 static cf_status begin(Cutting *cutting, size_t train_end, size_t validation_end) {
     const cf_set *set = cutting->set;
-    size_t counts[MAX_CLASSES] = {0}, absent = 0;
+    size_t absent = 0;
     int first_absent = -1;
     bool filtered = cutting->options->classes && *cutting->options->classes;
     FORWARD(split_parse_classes(set, cutting->options->classes, cutting->wanted));
     FORWARD(split_parse_limits(set, cutting->options->train_limit, cutting->wanted, cutting->limits));
-    for (size_t i = 0; i < set->count; i++) counts[set->labels[i]]++;
     for (int k = 0; k < set->classes; k++) {
+        const bool none = cutting->first[k] == cutting->first[k + 1];
         if (!cutting->wanted[k]) continue;
-        FAIL_IF(filtered && !counts[k], CF_BAD_USE, "%s has no image of class %s; leave it out of the classes",
-                set->name, set->class_names[k]);
-        cutting->wanted[k] = counts[k] > 0;
-        if (!counts[k] && absent++ == 0) first_absent = k;
+        FAIL_IF(filtered && none, CF_BAD_USE, "%s has no image of class %s; leave it out of the classes", set->name,
+                set->class_names[k]);
+        cutting->wanted[k] = !none;
+        if (none && absent++ == 0) first_absent = k;
     }
     if (absent)
         notice("%s has no image of class %s%s; left out", set->name, set->class_names[first_absent],
@@ -170,33 +189,36 @@ static void apply_limits(Cutting *cutting) {
 
 static void leave_out_class(Cutting *cutting, int label) {
     cutting->wanted[label] = false;
-    for (size_t i = 0; i < cutting->set->count; i++)
-        if (cutting->set->labels[i] == label) cutting->part[i] = LEFT_OUT;
+    for (size_t i = cutting->first[label]; i < cutting->first[label + 1]; i++)
+        cutting->part[cutting->by_class[i]] = LEFT_OUT;
 }
 
-static bool is_trained_officially(const cf_set *set, int label) {
-    for (size_t i = 0; i < set->official_train; i++)
-        if (set->labels[i] == label) return true;
-    return false;
+/* The class has images; its first one tells whether any is in the official training part. */
+static bool is_trained_officially(const Cutting *cutting, int label) {
+    return cutting->by_class[cutting->first[label]] < cutting->set->official_train;
 }
 
 /* A class without training images cannot be learned: an official part may be so, a cut of ours is to be another one. */
-static cf_status check_training(Cutting *cutting, size_t counts[PARTS][MAX_CLASSES]) {
+static cf_status check_training(Cutting *cutting) {
     const cf_set *set = cutting->set;
     static const char *const remedies[] = {[CF_SPLIT_OFFICIAL] = "use pooled, or lower the validation share",
                                            [CF_SPLIT_POOLED] = "add images to it, lower the validation share",
                                            [CF_SPLIT_AT] = "use pooled, move the cut"};
+    enum { TOLD = 8 };
     const bool official = cutting->options->mode == CF_SPLIT_OFFICIAL;
+    int left_out = 0;
     for (int k = 0; k < set->classes; k++) {
-        if (!cutting->wanted[k] || counts[CF_TRAIN][k]) continue;
+        if (!cutting->wanted[k] || cutting->counts[CF_TRAIN][k]) continue;
         FAIL_IF(
-            !official || is_trained_officially(set, k), CF_BAD_USE,
+            !official || is_trained_officially(cutting, k), CF_BAD_USE,
             "class %s of %s has no training image with this split; %s, or leave the class out with the class filter",
             set->class_names[k], set->name, remedies[cutting->options->mode]);
-        notice("class %s of %s has no training image, so it cannot be learned: its %zu images are left out",
-               set->class_names[k], set->name, counts[CF_VALIDATION][k] + counts[CF_TEST][k]);
+        if (left_out++ < TOLD)
+            notice("class %s of %s has no training image, so it cannot be learned: its %zu images are left out",
+                   set->class_names[k], set->name, cutting->counts[CF_VALIDATION][k] + cutting->counts[CF_TEST][k]);
         leave_out_class(cutting, k);
     }
+    if (left_out > TOLD) notice("%d more classes of %s are left out for the same reason", left_out - TOLD, set->name);
     return CF_OK;
 }
 
@@ -206,9 +228,9 @@ static cf_status check_parts(Cutting *cutting) {
         "", "raise the validation share, or add images",
         "add images, use pooled, move the cut, or leave the class out with the class filter"};
     const cf_set *set = cutting->set;
-    size_t counts[PARTS][MAX_CLASSES];
+    size_t *const *counts = cutting->counts;
     for (int p = 0; p < PARTS; p++) count_classes(cutting, (unsigned char)p, counts[p]);
-    FORWARD(check_training(cutting, counts));
+    FORWARD(check_training(cutting));
     for (int p = CF_VALIDATION; p < PARTS; p++) {
         size_t all = 0;
         for (int k = 0; k < set->classes; k++) all += cutting->wanted[k] ? counts[p][k] : 0;
@@ -237,6 +259,7 @@ static int count_wanted(const Cutting *cutting) {
 static cf_status collect(const Cutting *cutting, const bool allowed[LEFT_OUT + 1], cf_subset *subset) {
     const cf_set *set = cutting->set;
     subset->set = set;
+    FORWARD(memory_new((size_t)count_wanted(cutting), sizeof *subset->class_labels, &subset->class_labels));
     for (int k = 0; k < set->classes; k++)
         if (cutting->wanted[k]) subset->class_labels[subset->classes++] = k;
     for (size_t i = 0; i < set->count; i++)
@@ -304,11 +327,11 @@ static cf_status cut_parts(Cutting *cutting) {
     const size_t count = list_images(cutting, CF_TRAIN, ALL_CLASSES);
     const size_t fifth = count - count * 7 / 10 - count / 10;
     if (options->mode == CF_SPLIT_POOLED)
-        cut(cutting, fifth, (size_t)((double)count * options->validation + 1e-9));
+        FORWARD(cut(cutting, fifth, (size_t)((double)count * options->validation + 1e-9)));
     else if (!official || !set->official_validation)
-        cut(cutting, 0, (size_t)llround((double)count * options->validation));
+        FORWARD(cut(cutting, 0, (size_t)llround((double)count * options->validation)));
     else if (set_test_begin(set) == set->count)
-        cut(cutting, fifth, 0);
+        FORWARD(cut(cutting, fifth, 0));
     apply_limits(cutting);
     FORWARD(check_parts(cutting));
     FAIL_IF(count_wanted(cutting) < 2, CF_BAD_INPUT,
@@ -317,17 +340,28 @@ static cf_status cut_parts(Cutting *cutting) {
     return CF_OK;
 }
 
-static cf_status cutting_new(const cf_set *set, const cf_split_options *options, Cutting *cutting) {
-    *cutting = (Cutting){.set = set, .options = options};
-    FORWARD(memory_new(set->count, 1, &cutting->part));
-    cf_status status = memory_new(set->count, sizeof *cutting->list, &cutting->list);
-    if (status) free(cutting->part);
-    return status;
+static void cutting_free(Cutting *cutting) {
+    void *const owned[] = {cutting->wanted,    cutting->limits,    cutting->part,
+                           cutting->list,      cutting->by_class,  cutting->first,
+                           cutting->counts[0], cutting->counts[1], cutting->counts[2]};
+    for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
 }
 
-static void cutting_free(Cutting *cutting) {
-    free(cutting->part);
-    free(cutting->list);
+static cf_status cutting_new(const cf_set *set, const cf_split_options *options, Cutting *cutting) {
+    const size_t classes = (size_t)set->classes;
+    cf_status status;
+    *cutting = (Cutting){.set = set, .options = options};
+    FORWARD_TO(failed, memory_new(classes, sizeof *cutting->wanted, &cutting->wanted));
+    FORWARD_TO(failed, memory_new(classes, sizeof *cutting->limits, &cutting->limits));
+    FORWARD_TO(failed, memory_new(set->count, 1, &cutting->part));
+    FORWARD_TO(failed, memory_new(set->count, sizeof *cutting->list, &cutting->list));
+    FORWARD_TO(failed, set_by_class(set, &cutting->by_class, &cutting->first));
+    for (int p = 0; p < PARTS; p++)
+        FORWARD_TO(failed, memory_new(classes, sizeof *cutting->counts[p], &cutting->counts[p]));
+    return CF_OK;
+failed:
+    cutting_free(cutting);
+    return status;
 }
 
 cf_status cf_split_new(const cf_set *set, const cf_split_options *options, cf_split **split) {
@@ -359,7 +393,10 @@ cf_split_options cf_split_defaults(void) {
 
 void cf_split_free(cf_split *split) {
     if (!split) return;
-    for (int p = 0; p <= PARTS; p++) free(split->parts[p].images);
+    for (int p = 0; p <= PARTS; p++) {
+        free(split->parts[p].images);
+        free(split->parts[p].class_labels);
+    }
     free(split);
 }
 
@@ -367,7 +404,7 @@ const cf_subset *cf_split_part(const cf_split *split, cf_part part) {
     return (unsigned)part <= CF_ALL ? &split->parts[part] : NULL;
 }
 
-void subset_class_counts(const cf_subset *subset, size_t counts[MAX_CLASSES]) {
-    memset(counts, 0, MAX_CLASSES * sizeof *counts);
+void subset_class_counts(const cf_subset *subset, size_t *counts) {
+    memset(counts, 0, (size_t)subset->set->classes * sizeof *counts);
     for (size_t i = 0; i < subset->count; i++) counts[subset->set->labels[subset->images[i]]]++;
 }

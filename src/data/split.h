@@ -4,12 +4,12 @@
 
 #include "data/image_set.h"
 
-/* Images per label of the set. */
-void subset_class_counts(const cf_subset *subset, size_t counts[MAX_CLASSES]);
+/* Images per label of the set, [classes of the set]. */
+void subset_class_counts(const cf_subset *subset, size_t *counts);
 
 /* Shares `total` out in proportion to counts, by largest remainder: each share is within 1 of exact, and none above its count
  * while `total` is not above their sum. */
-void split_share_out(const size_t counts[MAX_CLASSES], size_t total, size_t shares[MAX_CLASSES]);
+cf_status split_share_out(const size_t *counts, int classes, size_t total, size_t *shares);
 
 /* The set as its files have it, for looking at and for evaluating whole: CF_TRAIN is the official training
  * part uncut, CF_VALIDATION is empty, CF_TEST the official test part (empty if there is none). `classes` as

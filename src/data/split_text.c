@@ -1,9 +1,11 @@
 #include "data/split_text.h"
 
 #include "base/limits.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_PIECE = LONGEST_NAME + 32 }; /* a class with its count */
@@ -26,23 +28,26 @@ static bool next_piece(const char **text, char piece[MOST_PIECE], const char **b
 static cf_status find_label(const cf_set *set, const char *option, const char *name, size_t position, int *label) {
     *label = set_find_class(set, name);
     if (*label >= 0) return CF_OK;
-    const char *words[MAX_CLASSES + 1] = {NULL};
+    const char **words;
     char all[512] = "";
     size_t used = 0;
+    FORWARD(memory_new((size_t)set->classes + 1, sizeof *words, &words));
     for (int k = 0; k < set->classes; k++) {
         words[k] = set->class_names[k];
         if (used < sizeof all) used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", words[k]);
     }
-    return FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name, position,
-                set->name, all, text_hint(name, words));
+    const cf_status status = FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name,
+                                  position, set->name, all, text_hint(name, words));
+    free(words);
+    return status;
 }
 
-cf_status split_parse_classes(const cf_set *set, const char *text, bool wanted[MAX_CLASSES]) {
+cf_status split_parse_classes(const cf_set *set, const char *text, bool *wanted) {
     const char *rest = text, *begin;
     char name[MOST_PIECE];
     bool all = !text || !*text;
     int label, count = 0;
-    for (int k = 0; k < MAX_CLASSES; k++) wanted[k] = all && k < set->classes;
+    for (int k = 0; k < set->classes; k++) wanted[k] = all;
     if (all) return CF_OK;
     while (next_piece(&rest, name, &begin)) {
         size_t position = (size_t)(begin - text) + 1;
@@ -55,13 +60,12 @@ cf_status split_parse_classes(const cf_set *set, const char *text, bool wanted[M
     return CF_OK;
 }
 
-cf_status split_parse_limits(const cf_set *set, const char *text, const bool wanted[MAX_CLASSES],
-                             size_t limits[MAX_CLASSES]) {
+cf_status split_parse_limits(const cf_set *set, const char *text, const bool *wanted, size_t *limits) {
     const char *rest = text && *text ? text : NULL, *begin;
     char piece[MOST_PIECE];
     long long limit;
     int label;
-    for (int k = 0; k < MAX_CLASSES; k++) limits[k] = SIZE_MAX;
+    for (int k = 0; k < set->classes; k++) limits[k] = SIZE_MAX;
     while (next_piece(&rest, piece, &begin)) {
         size_t position = (size_t)(begin - text) + 1;
         char *colon = strrchr(piece, ':');

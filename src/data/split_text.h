@@ -4,12 +4,11 @@
 
 #include "data/image_set.h"
 
-/* Class names, separated by commas; NULL or "": every class. Sets wanted[label]. */
-cf_status split_parse_classes(const cf_set *set, const char *text, bool wanted[MAX_CLASSES]);
+/* Class names, separated by commas; NULL or "": every class. Sets wanted[label], [classes]. */
+cf_status split_parse_classes(const cf_set *set, const char *text, bool *wanted);
 
 /* CLASS:COUNT, separated by commas; NULL or "": no limits. limits[label] is SIZE_MAX where there is none.
  * Only classes that are `wanted` may have one. */
-cf_status split_parse_limits(const cf_set *set, const char *text, const bool wanted[MAX_CLASSES],
-                             size_t limits[MAX_CLASSES]);
+cf_status split_parse_limits(const cf_set *set, const char *text, const bool *wanted, size_t *limits);
 
 #endif

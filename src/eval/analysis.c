@@ -15,7 +15,7 @@ cf_status analysis_new(const Evaluation *evaluation, Analysis *analysis) {
     made.plain.loss = evaluation->metrics.summary.loss;
     if (made.temperature.value > 0)
         FORWARD_TO(failed, calibration_measure(&p, made.temperature.value, CALIBRATION_BINS, &made.scaled));
-    FORWARD_TO(failed, curves_new(&p, CURVE_STEPS, &made.curves));
+    FORWARD_TO(failed, curves_new(&p, p.classes < MANY_CLASSES ? CURVE_STEPS : MANY_CURVE_STEPS, &made.curves));
     FORWARD_TO(failed, confused_pairs(&evaluation->metrics, CONFUSED_PAIRS, &made.pairs, &made.pair_count));
     *analysis = made;
     return CF_OK;
@@ -58,13 +58,13 @@ static void print_areas(const Analysis *a, FILE *out) {
 }
 
 static void print_pairs(const Analysis *a, FILE *out) {
-    enum { SHOWN = 5 };
+    const size_t shown = a->curves.classes < MANY_CLASSES ? 5 : CONFUSED_PAIRS;
     if (!a->pair_count) {
         fputs("\nno class was taken for another\n", out);
         return;
     }
     fputs("\nmost confused, true -> predicted\n", out);
-    for (size_t i = 0; i < a->pair_count && i < SHOWN; i++) {
+    for (size_t i = 0; i < a->pair_count && i < shown; i++) {
         const ConfusedPair *pair = &a->pairs[i];
         fprintf(out, "%9zu  %s -> %s (%.1f %% of %s)\n", pair->count, a->class_names[pair->truth],
                 a->class_names[pair->predicted], 100 * pair->share, a->class_names[pair->truth]);

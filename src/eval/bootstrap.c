@@ -10,14 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is drawn: each example's cell of the confusion matrix and its loss. A draw's results are a row of numbers: loss, six
+/* What is drawn: each example's class, prediction and loss. A draw's results are a row of numbers: loss, six
  * averages, then F1 of each class. */
 enum { LOSS, MACRO, WEIGHTED = MACRO + 3, F1 = WEIGHTED + 3 };
 
 typedef struct Draws {
     size_t count;
     int classes;
-    uint32_t *cells;
+    uint16_t *labels, *predicted;
     double *losses;
     double *results; /* [F1 + classes][BOOTSTRAP_DRAWS] */
 } Draws;
@@ -37,13 +37,15 @@ static cf_status draw(void *context, int64_t index, int thread) {
     cf_status status;
     (void)thread;
     FORWARD_TO(done, memory_new(classes, sizeof *metrics.per_class, &metrics.per_class));
-    FORWARD_TO(done, memory_new(classes * classes, sizeof *metrics.confusion, &metrics.confusion));
     for (size_t i = 0; i < d->count; i += 4) {
         uint32_t words[4];
         rng_block(&stream, i / 4, words);
         for (size_t k = 0; k < 4 && i + k < d->count; k++) {
             const size_t example = (size_t)(((uint64_t)words[k] * d->count) >> 32);
-            metrics.confusion[d->cells[example]]++;
+            const int label = d->labels[example], predicted = d->predicted[example];
+            metrics.per_class[label].support++;
+            metrics.per_class[predicted].predicted++;
+            metrics.per_class[predicted].hits += label == predicted;
             loss += d->losses[example];
         }
     }
@@ -62,7 +64,8 @@ static void fill(const Evaluation *evaluation, Draws *d) {
     for (size_t i = 0; i < d->count; i++) {
         const float *row = predictions_row(&predictions, i);
         const int label = predictions.labels[i];
-        d->cells[i] = (uint32_t)(label * d->classes + first_largest(row, d->classes));
+        d->labels[i] = (uint16_t)label;
+        d->predicted[i] = (uint16_t)first_largest(row, d->classes);
         d->losses[i] = -log(fmax((double)row[label], (double)FLT_MIN));
     }
 }
@@ -95,11 +98,9 @@ static void take_shares(const Metrics *metrics, EvaluationIntervals *made) {
     const size_t classes = (size_t)metrics->classes;
     made->accuracy = (Interval){metrics->summary.accuracy_low, metrics->summary.accuracy_high};
     for (size_t c = 0; c < classes; c++) {
-        const size_t hits = metrics->confusion[c * classes + c];
-        size_t predicted = 0;
-        for (size_t truth = 0; truth < classes; truth++) predicted += metrics->confusion[truth * classes + c];
-        made->per_class[c].precision = share_interval(hits, predicted);
-        made->per_class[c].recall = share_interval(hits, metrics->per_class[c].support);
+        const ClassScore *score = &metrics->per_class[c];
+        made->per_class[c].precision = share_interval(score->hits, score->predicted);
+        made->per_class[c].recall = share_interval(score->hits, score->support);
     }
 }
 
@@ -118,7 +119,8 @@ cf_status evaluation_intervals(const Evaluation *evaluation, int threads, Evalua
     Draws d = {.count = evaluation->count, .classes = made.classes};
     cf_status status;
     FORWARD_TO(done, memory_new((size_t)made.classes, sizeof *made.per_class, &made.per_class));
-    FORWARD_TO(done, memory_new(d.count, sizeof *d.cells, &d.cells));
+    FORWARD_TO(done, memory_new(d.count, sizeof *d.labels, &d.labels));
+    FORWARD_TO(done, memory_new(d.count, sizeof *d.predicted, &d.predicted));
     FORWARD_TO(done, memory_new(d.count, sizeof *d.losses, &d.losses));
     FORWARD_TO(done, memory_new((size_t)(F1 + d.classes) * BOOTSTRAP_DRAWS, sizeof *d.results, &d.results));
     fill(evaluation, &d);
@@ -129,7 +131,8 @@ cf_status evaluation_intervals(const Evaluation *evaluation, int threads, Evalua
     made.per_class = NULL;
 done:
     free(made.per_class);
-    free(d.cells);
+    free(d.labels);
+    free(d.predicted);
     free(d.losses);
     free(d.results);
     return status;

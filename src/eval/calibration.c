@@ -123,11 +123,21 @@ static Temperature search(const Predictions *p, const double *logits, double *q)
 
 cf_status temperature_fit(const Predictions *p, Temperature *temperature) {
     double *logits;
-    size_t classes = (size_t)p->classes;
+    uint16_t *labels;
+    const size_t classes = (size_t)p->classes, step = (p->count * classes + MOST_FITTED - 1) / MOST_FITTED;
     FORWARD(predictions_check(p));
-    FORWARD(memory_new((p->count + 1) * classes, sizeof *logits, &logits));
-    for (size_t i = 0; i < p->count; i++) logits_of(predictions_row(p, i), p->classes, logits + i * classes);
-    *temperature = search(p, logits, logits + p->count * classes);
-    free(logits);
-    return CF_OK;
+    Predictions fitted = {.count = (p->count + step - 1) / step, .classes = p->classes};
+    FORWARD(memory_new(fitted.count, sizeof *labels, &labels));
+    fitted.labels = labels;
+    const cf_status status = memory_new((fitted.count + 1) * classes, sizeof *logits, &logits);
+    if (!status) {
+        for (size_t i = 0; i < fitted.count; i++) {
+            labels[i] = p->labels[i * step];
+            logits_of(predictions_row(p, i * step), p->classes, logits + i * classes);
+        }
+        *temperature = search(&fitted, logits, logits + fitted.count * classes);
+        free(logits);
+    }
+    free(labels);
+    return status;
 }

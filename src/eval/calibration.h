@@ -37,7 +37,9 @@ typedef struct Temperature {
 } Temperature;
 
 /* The temperature between 1/20 and 20 with the lowest mean loss. There is none where the loss has no minimum there: above
- * all where every example is right, since then the loss falls for ever as T goes to 0. */
+ * all where every example is right, since then the loss falls for ever as T goes to 0. Of examples with more than MOST_FITTED
+ * probabilities, evenly spaced ones are taken. */
+enum { MOST_FITTED = 1 << 24 };
 cf_status temperature_fit(const Predictions *predictions, Temperature *temperature);
 
 #endif

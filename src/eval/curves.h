@@ -33,7 +33,7 @@ typedef struct Curves {
     double macro_roc_auc, macro_average_precision; /* means over the classes that have one; NaN if none has */
 } Curves;
 
-enum { CURVE_STEPS = 200 };
+enum { CURVE_STEPS = 200, MANY_CURVE_STEPS = 20 /* of many classes */ };
 
 /* Points are thinned for drawing and writing: one is kept where the false positive rate, the recall or the precision has
  * moved by 1 / steps since the last kept one; steps 0 keeps all. Areas come from all points. */

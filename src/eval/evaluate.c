@@ -24,10 +24,10 @@ void overlap_tell(const Overlap *o, size_t count) {
 
 /* Keeps the images whose class the model knows, by name. */
 static cf_status choose_images(const cf_model *model, const cf_subset *subset, Evaluation *e) {
-    int class_of[MAX_CLASSES];
-    classes_match(subset->set, (const char *const *)model->class_names, model->classes, class_of);
+    int *class_of;
     FORWARD(memory_new(subset->count, sizeof *e->images, &e->images));
-    FORWARD(memory_new(subset->count, 1, &e->labels));
+    FORWARD(memory_new(subset->count, sizeof *e->labels, &e->labels));
+    FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
     for (size_t i = 0; i < subset->count; i++) {
         int label = class_of[subset->set->labels[subset->images[i]]];
         if (label < 0) {
@@ -35,8 +35,9 @@ static cf_status choose_images(const cf_model *model, const cf_subset *subset, E
             continue;
         }
         e->images[e->count] = subset->images[i];
-        e->labels[e->count++] = (unsigned char)label;
+        e->labels[e->count++] = (uint16_t)label;
     }
+    free(class_of);
     FAIL_IF(!e->count, CF_BAD_USE, "none of the %zu images of %s has a class that the model knows (%s, %s ..)",
             subset->count, subset->set->name, model->class_names[0], model->class_names[model->classes - 1]);
     if (e->left_out)
@@ -63,6 +64,13 @@ cf_status evaluate(const cf_model *model, const cf_subset *subset, const Classif
     cf_status status;
     size_t classes = (size_t)model->classes;
     FORWARD_TO(failed, choose_images(model, subset, &e));
+    if (e.count > MOST_PROBABILITIES / classes) {
+        status = FAIL(CF_BAD_USE,
+                      "%zu images with %zu classes have more than the %zu probabilities that an evaluation can hold; "
+                      "evaluate fewer images, such as --data SET:test=%zu",
+                      e.count, classes, MOST_PROBABILITIES, MOST_PROBABILITIES / classes);
+        goto failed;
+    }
     FORWARD_TO(failed, memory_new(e.count * classes, sizeof(float), &e.probabilities));
     cf_subset kept = *subset;
     kept.images = e.images;
@@ -108,23 +116,50 @@ void evaluation_write_image(FILE *out, const Evaluation *e, size_t at) {
     fputc(',', out);
 }
 
-cf_status predictions_write(const char *path, const Evaluation *e) {
-    FileDraft draft;
-    int classes = e->metrics.classes;
-    FORWARD(file_draft(path, &draft));
-    fprintf(draft.stream, "image,%slabel,predicted,correct,confidence", e->files ? "file," : "");
-    for (int c = 0; c < classes; c++) {
+static cf_status write_head(FILE *out, const Evaluation *e) {
+    fprintf(out, "image,%slabel,predicted,correct,confidence", e->files ? "file," : "");
+    for (int c = 0; c < e->metrics.classes && e->metrics.classes <= WIDE_CLASSES; c++) {
         char *name;
-        cf_status status = memory_print(&name, "p_%s", e->metrics.class_names[c]);
-        if (status) {
-            file_abandon(&draft);
-            return status;
-        }
-        fputc(',', draft.stream);
-        csv_text(draft.stream, name);
+        FORWARD(memory_print(&name, "p_%s", e->metrics.class_names[c]));
+        fputc(',', out);
+        csv_text(out, name);
         free(name);
     }
-    fputc('\n', draft.stream);
+    if (e->metrics.classes > WIDE_CLASSES) {
+        fputs(",p_label", out);
+        for (int k = 1; k <= LIKELIEST; k++) fprintf(out, ",class_%d,p_%d", k, k);
+    }
+    fputc('\n', out);
+    return CF_OK;
+}
+
+/* The likeliest first, equal ones in the order of the classes. */
+static void write_likeliest(FILE *out, const Evaluation *e, const float *p) {
+    int likeliest[LIKELIEST], count = 0;
+    for (int c = 0; c < e->metrics.classes; c++) {
+        int at = count;
+        while (at > 0 && p[likeliest[at - 1]] < p[c]) at--;
+        if (at == LIKELIEST) continue;
+        if (count < LIKELIEST) count++;
+        for (int i = count - 1; i > at; i--) likeliest[i] = likeliest[i - 1];
+        likeliest[at] = c;
+    }
+    for (int i = 0; i < count; i++) {
+        fputc(',', out);
+        csv_text(out, e->metrics.class_names[likeliest[i]]);
+        fprintf(out, ",%.6g", (double)p[likeliest[i]]);
+    }
+}
+
+cf_status predictions_write(const char *path, const Evaluation *e) {
+    FileDraft draft;
+    const int classes = e->metrics.classes;
+    FORWARD(file_draft(path, &draft));
+    const cf_status status = write_head(draft.stream, e);
+    if (status) {
+        file_abandon(&draft);
+        return status;
+    }
     for (size_t i = 0; i < e->count; i++) {
         const float *p = e->probabilities + i * (size_t)classes;
         int best = first_largest(p, classes);
@@ -133,7 +168,11 @@ cf_status predictions_write(const char *path, const Evaluation *e) {
         fputc(',', draft.stream);
         csv_text(draft.stream, e->metrics.class_names[best]);
         fprintf(draft.stream, ",%d,%.6g", best == e->labels[i], (double)p[best]);
-        for (int c = 0; c < classes; c++) fprintf(draft.stream, ",%.6g", (double)p[c]);
+        for (int c = 0; c < classes && classes <= WIDE_CLASSES; c++) fprintf(draft.stream, ",%.6g", (double)p[c]);
+        if (classes > WIDE_CLASSES) {
+            fprintf(draft.stream, ",%.6g", (double)p[e->labels[i]]);
+            write_likeliest(draft.stream, e, p);
+        }
         fputc('\n', draft.stream);
     }
     return file_commit(&draft);

@@ -18,9 +18,9 @@ typedef struct Overlap {
 void overlap_tell(const Overlap *overlap, size_t count);
 
 typedef struct Evaluation {
-    uint32_t *images;      /* [count] indices into the set */
-    unsigned char *labels; /* [count] as the model's classes */
-    float *probabilities;  /* [count][model->classes] */
+    uint32_t *images;     /* [count] indices into the set */
+    uint16_t *labels;     /* [count] as the model's classes */
+    float *probabilities; /* [count][model->classes] */
     size_t count;
     size_t left_out;    /* images of classes that the model does not know */
     char *const *files; /* the set's (image_set.h), borrowed; NULL: images without files of their own */
@@ -37,7 +37,8 @@ void evaluation_free(Evaluation *evaluation);
 Predictions evaluation_predictions(const Evaluation *evaluation);
 
 /* predictions.csv: image, file (where images have some), label, predicted, correct, confidence, then a column of probability per
- * class. */
+ * class; with more than WIDE_CLASSES those of the label and of the likeliest: p_label, class_1, p_1 .. class_10, p_10. */
+enum { LIKELIEST = 10 };
 cf_status predictions_write(const char *path, const Evaluation *evaluation);
 /* How a line of a table begins that tells of the image at a place of the evaluation: "17," or "17,cats/a.png,". */
 void evaluation_write_image(FILE *out, const Evaluation *evaluation, size_t at);

@@ -6,8 +6,8 @@
  * H x W values, 0 and more, not scaled: divide by the largest to draw. The batch norm is that of prediction (running
  * statistics), so the map belongs to the probabilities that `cifra predict` prints.
  *
- * One image at a time through the engine's own kernels, forward through all layers and backward only through those behind A:
- * no weight gradient and no convolution's input gradient is formed.
+ * A plan of the network with A as a tap does it: the way back is that of a training step, without weight gradients and no
+ * further than A.
  */
 #ifndef EVAL_GRAD_CAM_H
 #define EVAL_GRAD_CAM_H
@@ -16,9 +16,9 @@
 
 typedef struct GradCam GradCam;
 
-/* Borrows the model, whose weights it takes as they are now. The engine must work in float32; &reference_engine was the
- * faster one for one image at a time (the study's network at 3 x 32 x 32, a busy machine: 6 ms, oneDNN 24 to 54 ms; the
- * reason was not looked for). A model without a convolution is refused: CF_BAD_USE. */
+/* Whether the output of the classes needs a convolution. */
+bool grad_cam_possible(const cf_model *model);
+/* Borrows the model, whose weights it takes as they are at each call. A model without a convolution is refused: CF_BAD_USE. */
 cf_status grad_cam_new(const cf_model *model, const Engine *engine, GradCam **cam);
 void grad_cam_free(GradCam *cam);
 /* Of A: K channels, H x W places. */
@@ -33,7 +33,5 @@ cf_status grad_cam_map(GradCam *cam, const float *image, int label, float *map);
 /* A and dy/dA, [H][W][K], and the logits of all classes. */
 cf_status grad_cam_gradient(GradCam *cam, const float *image, int label, const float **activations,
                             const float **gradient, const float **logits);
-/* The logits that other values of A would give. */
-cf_status grad_cam_logits_behind(GradCam *cam, const float *activations, const float **logits);
 
 #endif

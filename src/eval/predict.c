@@ -105,12 +105,11 @@ static cf_status tell_all(Prediction *p, size_t count, PredictedFn tell, void *c
 static cf_status predict_some(Prediction *p, Plan *plan, PredictedFn tell, void *context) {
     const size_t left = p->list->count - p->first, count = left < (size_t)p->batch ? left : (size_t)p->batch;
     const Feed ready = {.ready = p->images, .input = p->model->layers.input, .threads = p->threads};
-    StepResult unused;
     int n = 0;
     cf_status status = slices_run(p->threads, (int64_t)count, prepare_piece, p);
     for (size_t i = 0; i < count; i++)
         if (!p->errors[i]) p->read[n++] = (uint32_t)i;
-    if (!status && n) status = plan_infer(plan, &ready, p->read, n, p->probabilities, &unused);
+    if (!status && n) status = plan_infer(plan, &ready, p->read, n, p->probabilities);
     if (!status) status = tell_all(p, count, tell, context);
     for (size_t i = 0; i < count; i++) {
         free(p->errors[i]);

@@ -4,9 +4,9 @@
 
 #include "base/status.h"
 
-typedef struct Predictions {     /* all borrowed */
-    const float *probabilities;  /* [count][classes] */
-    const unsigned char *labels; /* [count], each below classes */
+typedef struct Predictions {    /* all borrowed */
+    const float *probabilities; /* [count][classes] */
+    const uint16_t *labels;     /* [count], each below classes */
     size_t count;
     int classes;
 } Predictions;

@@ -21,20 +21,46 @@ static int by_count(const void *first, const void *second) {
 }
 
 cf_status confused_pairs(const Metrics *metrics, size_t limit, ConfusedPair **pairs, size_t *count) {
-    int classes = metrics->classes;
     ConfusedPair *made;
     size_t found = 0;
-    FORWARD(memory_new((size_t)classes * (size_t)classes, sizeof *made, &made));
-    for (int truth = 0; truth < classes; truth++)
-        for (int c = 0; c < classes; c++) {
-            size_t number = metrics->confusion[truth * classes + c];
-            if (c == truth || !number) continue;
-            made[found++] =
-                (ConfusedPair){truth, c, number, (double)number / (double)metrics->per_class[truth].support};
-        }
+    FORWARD(memory_new(metrics->cell_count, sizeof *made, &made));
+    for (size_t i = 0; i < metrics->cell_count; i++) {
+        const ConfusionCell *cell = &metrics->cells[i];
+        if (cell->predicted == cell->truth) continue;
+        made[found++] = (ConfusedPair){cell->truth, cell->predicted, cell->count,
+                                       (double)cell->count / (double)metrics->per_class[cell->truth].support};
+    }
     qsort(made, found, sizeof *made, by_count);
     *pairs = made;
     *count = limit && found > limit ? limit : found;
+    return CF_OK;
+}
+
+_Static_assert(2 * SHOWN_PAIRS < MANY_CLASSES, "the classes of all pairs fit");
+
+static int by_class(const void *left, const void *right) {
+    return *(const int *)left - *(const int *)right;
+}
+
+cf_status confused_classes(const Metrics *metrics, int classes[MANY_CLASSES], int *count) {
+    ConfusedPair *pairs;
+    size_t pair_count;
+    int found = 0;
+    if (metrics->classes < MANY_CLASSES) {
+        for (; found < metrics->classes; found++) classes[found] = found;
+        *count = found;
+        return CF_OK;
+    }
+    FORWARD(confused_pairs(metrics, SHOWN_PAIRS, &pairs, &pair_count));
+    for (size_t i = 0; i < 2 * pair_count; i++) {
+        const int class = i % 2 ? pairs[i / 2].predicted : pairs[i / 2].truth;
+        int k = 0;
+        while (k < found && classes[k] != class) k++;
+        if (k == found) classes[found++] = class;
+    }
+    free(pairs);
+    qsort(classes, (size_t)found, sizeof *classes, by_class);
+    *count = found;
     return CF_OK;
 }
 

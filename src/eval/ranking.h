@@ -15,6 +15,10 @@ typedef struct ConfusedPair {
  * Release *pairs with free(). */
 cf_status confused_pairs(const Metrics *metrics, size_t limit, ConfusedPair **pairs, size_t *count);
 
+/* The classes of a confusion matrix that can be looked at: all, or of MANY_CLASSES and more those of the first SHOWN_PAIRS of the most
+ * confused pairs. In their order; none where no class was taken for another. */
+cf_status confused_classes(const Metrics *metrics, int classes[MANY_CLASSES], int *count);
+
 typedef enum Ranking {
     RANK_TOP_LOSSES,   /* largest -log p(label) first, of equals the more confident: confidently wrong. All examples. */
     RANK_UNSURE_RIGHT, /* correct, the smallest confidence first */

@@ -29,11 +29,18 @@ static void print_row(FILE *out, int width, const char *name, double precision, 
 void metrics_print_report(const Metrics *metrics, FILE *out) {
     const cf_metrics *sum = &metrics->summary;
     int names = widest_name(metrics), least = (int)strlen("weighted avg"), width = names > least ? names : least;
+    int worst[WORST_CLASSES];
+    const bool many = metrics->classes >= MANY_CLASSES;
+    const int rows = many ? metrics_worst(metrics, WORST_CLASSES, worst) : metrics->classes;
     fprintf(out, "%*s  %9s %9s %9s %9s\n\n", width, "", "precision", "recall", "f1-score", "support");
-    for (int c = 0; c < metrics->classes; c++) {
+    for (int i = 0; i < rows; i++) {
+        const int c = many ? worst[i] : i;
         const ClassScore *score = &metrics->per_class[c];
         print_row(out, width, metrics->class_names[c], score->precision, score->recall, score->f1, score->support);
     }
+    if (many)
+        fprintf(out, "\nthe %d of %d classes with the lowest F1; metrics.json and --json have all\n", rows,
+                metrics->classes);
     fprintf(out, "\n%*s  %9s %9s %9.4f %9zu\n", width, "accuracy", "", "", sum->accuracy, sum->count);
     print_row(out, width, "macro avg", sum->macro_precision, sum->macro_recall, sum->macro_f1, sum->count);
     print_row(out, width, "weighted avg", sum->weighted_precision, sum->weighted_recall, sum->weighted_f1, sum->count);
@@ -41,17 +48,17 @@ void metrics_print_report(const Metrics *metrics, FILE *out) {
             100 * sum->accuracy_low, 100 * sum->accuracy_high, sum->loss);
     if (metrics->undefined)
         fprintf(out,
-                "%zu of the precisions and recalls above %s 0/0 (a class never predicted, or without "
+                "%zu of the precisions and recalls%s %s 0/0 (a class never predicted, or without "
                 "examples) and %s "
                 "as 0, in the averages too\n",
-                metrics->undefined, metrics->undefined == 1 ? "is" : "are",
+                metrics->undefined, many ? "" : " above", metrics->undefined == 1 ? "is" : "are",
                 metrics->undefined == 1 ? "counts" : "count");
 }
 
 static int longest_count(const Metrics *metrics) {
-    size_t largest = 0, cells = (size_t)metrics->classes * (size_t)metrics->classes;
-    for (size_t i = 0; i < cells; i++)
-        if (metrics->confusion[i] > largest) largest = metrics->confusion[i];
+    size_t largest = 0;
+    for (size_t i = 0; i < metrics->cell_count; i++)
+        if (metrics->cells[i].count > largest) largest = metrics->cells[i].count;
     return snprintf(NULL, 0, "%zu", largest);
 }
 
@@ -63,13 +70,18 @@ static void print_cell(const Metrics *metrics, int column, const char *text, int
 
 void metrics_print_confusion(const Metrics *metrics, FILE *out) {
     int names = widest_name(metrics), digits = longest_count(metrics);
+    if (metrics->classes >= MANY_CLASSES) {
+        fprintf(out, "the confusion matrix of %d classes is not printed: confusion.csv among the figures has it\n",
+                metrics->classes);
+        return;
+    }
     fprintf(out, "confusion matrix: a row is a true class, a column a predicted one, . is 0\n\n%*s", names, "");
     for (int c = 0; c < metrics->classes; c++) print_cell(metrics, c, metrics->class_names[c], digits, out);
     for (int truth = 0; truth < metrics->classes; truth++) {
         fputc('\n', out);
         print_right(out, metrics->class_names[truth], names);
         for (int c = 0; c < metrics->classes; c++) {
-            size_t number = metrics->confusion[truth * metrics->classes + c];
+            size_t number = confusion_at(metrics->cells, metrics->cell_count, truth, c);
             char text[24];
             snprintf(text, sizeof text, "%zu", number);
             print_cell(metrics, c, number ? text : ".", digits, out);

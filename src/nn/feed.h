@@ -12,14 +12,14 @@ typedef struct Feed {
         *ready; /* [images][H][W][C], borrowed: images that are prepared already, without labels, instead of a set */
     Preparation *preparation;
     Shape input;
-    int class_of[MAX_CLASSES]; /* the set's label -> the network's class, or -1 */
+    int *class_of; /* [classes of the set] label -> the network's class, or -1 */
     int threads;
     size_t scratch_stride;
     float *scratch; /* per thread */
 } Feed;
 
-/* class_of[label of the set] = the network's class of the same name, or -1. */
-void classes_match(const cf_set *set, const char *const *class_names, int classes, int class_of[MAX_CLASSES]);
+/* (*class_of)[label of the set] = the network's class of the same name, or -1. Release with free(). */
+cf_status classes_match(const cf_set *set, const char *const *class_names, int classes, int **class_of);
 
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed);
@@ -27,5 +27,19 @@ void feed_free(Feed *feed);
 /* One image as H x W x C floats. */
 void feed_image(const Feed *feed, int thread, uint32_t image, float *x);
 int feed_label(const Feed *feed, uint32_t image);
+
+/* One image of a batch: where it comes from, and what each of the network's outputs should say of it. */
+typedef struct Sample {
+    const Feed *feed;
+    uint32_t image, partner;          /* partner: an image of the same feed that is mixed in (mixup: Zhang et al. 2018) */
+    float share;                      /* of `image`; 1: no partner */
+    float weight;                     /* of the image in the loss */
+    int target[MOST_HEADS];           /* classes of the outputs; -1: none, no loss, no gradient */
+    int partner_target[MOST_HEADS];   /* of the partner, with its share; -1: none */
+    const float *soft[MOST_HEADS];    /* probabilities of the classes in place of the targets; NULL: targets. Borrowed */
+} Sample;
+
+/* The images of one feed as they are, for the first output by their labels. */
+void samples_of_feed(const Feed *feed, const uint32_t *images, int n, Sample *samples);
 
 #endif

@@ -1,12 +1,10 @@
 /* What the layers come to: sizes, parameters, operations, and the table that shows them. */
+#include "base/memory.h"
 #include "base/text_draft.h"
 #include "nn/model_line.h"
 
-#include <stdio.h>
-
-size_t shape_size(Shape shape) {
-    return (size_t)shape.C * (size_t)shape.H * (size_t)shape.W;
-}
+#include <stdlib.h>
+#include <string.h>
 
 size_t layer_list_parameters(const LayerList *list) {
     size_t sum = 0;
@@ -39,43 +37,66 @@ static void print_shape(char *text, size_t size, Shape shape) {
         snprintf(text, size, "%dx%dx%d", shape.C, shape.H, shape.W);
 }
 
-static void print_settings(char *text, size_t size, const Layer *layer) {
-    text[0] = '\0';
-    switch (layer->kind) {
-    case LAYER_CONV:
-    case LAYER_MAXPOOL:
-    case LAYER_AVGPOOL:
-        snprintf(text, size, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
-        break;
-    case LAYER_RELU:
-        if (layer->slope > 0) snprintf(text, size, "slope %g", (double)layer->slope);
-        break;
-    case LAYER_DROPOUT:
-        snprintf(text, size, "rate %g", (double)layer->rate);
-        break;
-    default:
-        break;
+cf_status layer_settings(const LayerList *list, const Layer *layer, char **text) {
+    TextDraft draft;
+    FORWARD(text_draft(&draft));
+    if (layer->type->describe) layer->type->describe(layer, draft.stream);
+    fflush(draft.stream);
+    /* What does not read the layer in front of it says what it reads. */
+    const char *separator = draft.size ? ", " : "";
+    const int number = (int)(layer - list->layers);
+    for (int i = 0; i < layer->inputs; i++)
+        if (layer->input[i] != number - 1) {
+            fprintf(draft.stream, "%s%s %s", separator, i ? "with" : "of",
+                    layer->input[i] < 0 ? "input" : list->layers[layer->input[i]].name);
+            separator = " ";
+        }
+    return text_draft_finish(&draft, text, NULL);
+}
+
+/* The columns that names and settings take: long ones widen the table. */
+typedef struct Columns {
+    int name, settings;
+} Columns;
+
+static void print_layer(const Layer *layer, const char *settings, const Columns *columns, FILE *out) {
+    char shape[48];
+    print_shape(shape, sizeof shape, layer->out);
+    fprintf(out, "  %-*s %-*s %14s", columns->name, layer->name, columns->settings, settings, shape);
+    if (layer->parameters) fprintf(out, " %12zu", layer->parameters);
+    if (layer->flops > 0) fprintf(out, "%*.3f", layer->parameters ? 13 : 26, layer->flops / 1e6);
+    fputc('\n', out);
+}
+
+static void print_table(const LayerList *list, char **settings, FILE *out) {
+    char shape[48];
+    Columns columns = {12, 28};
+    for (int i = 0; i < list->count; i++) {
+        const int name = (int)strlen(list->layers[i].name), words = (int)strlen(settings[i]);
+        if (name > columns.name) columns.name = name;
+        if (words > columns.settings) columns.settings = words;
     }
+    fprintf(out, "  %-*s %-*s %14s %12s %12s\n", columns.name, "layer", columns.settings, "settings", "output",
+            "parameters", "MFLOP");
+    print_shape(shape, sizeof shape, list->input);
+    fprintf(out, "  %-*s %-*s %14s %12s %12s\n", columns.name, "input", columns.settings, "", shape, "", "");
+    for (int i = 0; i < list->count; i++) print_layer(&list->layers[i], settings[i], &columns, out);
+    fprintf(out, "  %-*s %-*s %14s %12zu %12.3f   (training %.3f) per image\n", columns.name, "total", columns.settings,
+            "", "", layer_list_parameters(list), layer_list_flops(list) / 1e6, layer_list_training_flops(list) / 1e6);
 }
 
 cf_status layer_list_table(const LayerList *list, char **text) {
-    char shape[48], settings[64];
     TextDraft draft;
-    FORWARD(text_draft(&draft));
-    FILE *out = draft.stream;
-    fprintf(out, "  %-12s %-28s %14s %12s %12s\n", "layer", "settings", "output", "parameters", "MFLOP");
-    print_shape(shape, sizeof shape, list->input);
-    fprintf(out, "  %-12s %-28s %14s %12s %12s\n", "input", "", shape, "", "");
-    for (int i = 0; i < list->count; i++) {
-        const Layer *layer = &list->layers[i];
-        print_shape(shape, sizeof shape, layer->out);
-        print_settings(settings, sizeof settings, layer);
-        fprintf(out, "  %-12s %-28s %14s", layer->name, settings, shape);
-        if (layer->parameters) fprintf(out, " %12zu", layer->parameters);
-        if (layer->flops > 0) fprintf(out, "%*.3f", layer->parameters ? 13 : 26, layer->flops / 1e6);
-        fputc('\n', out);
+    char **settings;
+    cf_status status = CF_OK;
+    FORWARD(memory_new((size_t)list->count, sizeof *settings, &settings));
+    for (int i = 0; i < list->count && !status; i++) status = layer_settings(list, &list->layers[i], &settings[i]);
+    if (!status) status = text_draft(&draft);
+    if (!status) {
+        print_table(list, settings, draft.stream);
+        status = text_draft_finish(&draft, text, NULL);
     }
-    fprintf(out, "  %-12s %-28s %14s %12zu %12.3f   (training %.3f) per image\n", "total", "", "",
-            layer_list_parameters(list), layer_list_flops(list) / 1e6, layer_list_training_flops(list) / 1e6);
-    return text_draft_finish(&draft, text, NULL);
+    for (int i = 0; i < list->count; i++) free(settings[i]);
+    free(settings);
+    return status;
 }

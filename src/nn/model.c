@@ -1,6 +1,7 @@
 #include "nn/model.h"
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/slices.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ cf_status model_new(const char *name_or_line, Shape data, const char *const *cla
         goto failed;
     }
     FORWARD_TO(failed, parameters_initialise(&made->parameters, seed));
+    FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
     for (; made->classes < classes; made->classes++)
         FORWARD_TO(failed, memory_copy_string(class_names[made->classes], &made->class_names[made->classes]));
     *model = made;
@@ -34,21 +36,21 @@ failed:
 void cf_model_free(cf_model *model) {
     if (!model) return;
     for (int c = 0; c < model->classes; c++) free(model->class_names[c]);
+    free(model->class_names);
     parameters_free(&model->parameters);
     layer_list_free(&model->layers);
     free(model);
 }
 
-void subset_class_names(const cf_subset *subset, const char *names[MAX_CLASSES]) {
-    for (int c = 0; c < subset->classes; c++) names[c] = subset->set->class_names[subset->class_labels[c]];
-}
-
 cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    const char *names[MAX_CLASSES];
-    Shape shape = {all->set->channels, all->set->height, all->set->width};
-    subset_class_names(all, names);
-    return model_new(name_or_line, shape, names, all->classes, seed, model);
+    const char **names;
+    const Shape shape = {all->set->channels, all->set->height, all->set->width};
+    FORWARD(memory_new((size_t)all->classes, sizeof *names, &names));
+    for (int c = 0; c < all->classes; c++) names[c] = all->set->class_names[all->class_labels[c]];
+    const cf_status status = model_new(name_or_line, shape, names, all->classes, seed, model);
+    free(names);
+    return status;
 }
 
 cf_status engine_choose(cf_engine engine, cf_precision *precision, const Engine **chosen) {
@@ -64,16 +66,24 @@ cf_status engine_choose(cf_engine engine, cf_precision *precision, const Engine 
     return CF_OK;
 }
 
+/* Cross-entropy of image i of the batch, and whether its class is found; nothing of one whose label is unknown. */
+static void add_score(const Plan *plan, int i, int classes, int label, StepResult *sum) {
+    const size_t first = (size_t)i * (size_t)classes;
+    if (label < 0) return;
+    sum->loss += plan_log_sums(plan)[i] - (double)plan_logits(plan)[first + (size_t)label];
+    sum->weight++;
+    sum->correct += first_largest(plan_probabilities(plan) + first, classes) == label;
+}
+
 cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
                         float *probabilities, StepResult *result) {
-    StepResult sum = {0}, part;
+    StepResult sum = {0};
     size_t batch = (size_t)plan_batch(plan);
     for (size_t first = 0; first < count; first += batch) {
         int n = (int)(count - first < batch ? count - first : batch);
-        FORWARD(plan_infer(plan, feed, images + first, n,
-                           probabilities ? probabilities + first * (size_t)classes : NULL, &part));
-        sum.loss += part.loss;
-        sum.correct += part.correct;
+        FORWARD(
+            plan_infer(plan, feed, images + first, n, probabilities ? probabilities + first * (size_t)classes : NULL));
+        for (int i = 0; i < n; i++) add_score(plan, i, classes, feed_label(feed, images[first + (size_t)i]), &sum);
     }
     *result = sum;
     return CF_OK;

@@ -10,21 +10,19 @@ struct cf_model {
     LayerList layers;
     Parameters parameters;
     int classes;
-    char *class_names[MAX_CLASSES];
+    char **class_names; /* [classes] */
 };
 
 /* Class names are copied. Weights are drawn from `seed`. */
 cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
                     cf_model **model);
-/* The names of the classes that take part in a subset, in order; pointers live as long as the set. */
-void subset_class_names(const cf_subset *subset, const char *names[MAX_CLASSES]);
 
 /* ---- Weights among the tensors of a file (model.safetensors, checkpoint.safetensors) ---- */
 
 /* Tensors to be written, with their converted values. */
 typedef struct TensorBag {
     StoredTensor *tensors;
-    char (*names)[64];
+    char (*names)[LAYER_NAME + 48];
     float **values;
     int count, room;
 } TensorBag;

@@ -136,18 +136,19 @@ void model_texts_free(ModelTexts *texts) {
     texts->classes = NULL;
 }
 
-static cf_status take_classes(const char *text, const char *path, const char *names[MAX_CLASSES], int *count,
-                              json_t **list) {
+/* The names lie in *list; the caller frees both. */
+static cf_status take_classes(const char *text, const char *path, const char ***names, int *count, json_t **list) {
     json_memory_begin();
     *list = json_loads(text, 0, NULL);
     FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading the class names of %s", path);
     size_t classes = json_is_array(*list) ? json_array_size(*list) : 0;
     FAIL_IF(classes < 1 || classes > MAX_CLASSES, CF_BAD_INPUT,
             "%s: the text \"classes\" should be a JSON list of 1 to %d names", path, MAX_CLASSES);
+    FORWARD(memory_new(classes, sizeof **names, names));
     for (size_t c = 0; c < classes; c++) {
-        names[c] = json_string_value(json_array_get(*list, c));
+        const char *name = (*names)[c] = json_string_value(json_array_get(*list, c));
         FAIL_IF(
-            !names[c] || !text_is_name(names[c]), CF_BAD_INPUT,
+            !name || !text_is_name(name), CF_BAD_INPUT,
             "%s: class %zu in the text \"classes\" is not a name: 1 to %d bytes of UTF-8 without control characters "
             "expected",
             path, c, LONGEST_NAME);
@@ -174,7 +175,7 @@ static cf_status check_weights(const StoredFile *file, const char *line, Shape s
 cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **model) {
     const char *format = safetensors_text(file, "format"), *line = safetensors_text(file, "model");
     const char *input = safetensors_text(file, "input"), *classes = safetensors_text(file, "classes");
-    const char *scaling = safetensors_text(file, "scaling"), *names[MAX_CLASSES];
+    const char *scaling = safetensors_text(file, "scaling"), **names = NULL;
     Shape shape;
     int count = 0, used = 0;
     json_t *list = NULL;
@@ -187,13 +188,14 @@ cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **
                 shape.H < 1 || shape.W < 1 || shape.C > LONGEST_SIDE || shape.H > LONGEST_SIDE ||
                 shape.W > LONGEST_SIDE,
             CF_BAD_INPUT, "%s: the input %s is no shape such as 1x28x28", path, input);
-    cf_status status = take_classes(classes, path, names, &count, &list);
+    cf_status status = take_classes(classes, path, &names, &count, &list);
     if (!status) {
         status = check_weights(file, line, shape, count);
         if (!status) status = model_new(line, shape, names, count, 0, model);
         if (status == CF_BAD_USE) status = CF_BAD_INPUT; /* a wrong line is the file's fault here */
         if (status) status_prefix(status, "%s", path);
     }
+    free(names);
     json_decref(list);
     return status;
 }

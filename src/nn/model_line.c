@@ -1,339 +1,397 @@
-/* Reads the line from left to right: words, then per layer its arguments, then its shape from the one before. */
+/* Reads the line from left to right: items, groups of items by recursion; per layer its words, then its shape from what it reads. */
 #include "nn/model_line.h"
 
-#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "nn/layers/reader.h"
+#include "nn/models.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_WORDS = 12, MAX_WORD = 32 };
+#define CLASSES "classes" /* the first output */
 
-const char *const model_names[] = {"paper", "paper-leaky", "mlp", "linear", NULL};
+/* The line while it is read. */
+typedef struct Parse {
+    Reader reader;
+    LayerList *list;
+    int current; /* the layer whose output the next one reads; -1: the image */
+    int depth;   /* of groups */
+    int groups;  /* res groups so far */
+} Parse;
 
-static const char *const model_lines[] = {
-    "conv 32 3x3 | bn | relu | maxpool 2 | conv 64 3x3 | bn | relu | maxpool 2 | dense 128 | relu | dense classes",
-    ("conv 32 3x3 | bn | leakyrelu 0.01 | maxpool 2 | conv 64 3x3 | bn | leakyrelu 0.01 | maxpool 2 | dense 128 | "
-     "leakyrelu 0.01 | dense classes"),
-    "dense 256 | relu | dense 128 | relu | dense classes",
-    "dense classes",
-};
+static cf_status read_line(Parse *parse, char end);
 
-const char *model_named_line(const char *name) {
-    for (int i = 0; model_names[i]; i++)
-        if (strcmp(name, model_names[i]) == 0) return model_lines[i];
-    return NULL;
+/* ---- A layer ---- */
+
+static Shape shape_of(const LayerList *list, int number) {
+    return number < 0 ? list->input : list->layers[number].out;
 }
 
-static const char *const layer_words[] = {"input",   "conv",          "bn",    "relu",    "leakyrelu", "maxpool",
-                                          "avgpool", "globalavgpool", "dense", "dropout", NULL};
-
-typedef struct Word {
-    char text[MAX_WORD];
-    int column;
-} Word;
-
-/* One layer's words while it is read. */
-typedef struct Reader {
-    const char *line;
-    Word words[MAX_WORDS];
-    int count, next;
-    int classes;
-} Reader;
-
-/* The message shows the line with a mark under the column. A long line is shown from shortly before it. */
-static cf_status fail_at(const Reader *reader, int column, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static cf_status fail_at(const Reader *reader, int column, const char *format, ...) {
-    enum { BEFORE = 60, SHOWN = 100 };
-    char what[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    int start = column - 1 > BEFORE ? column - 1 - BEFORE : 0;
-    return FAIL(CF_BAD_USE, "model line, column %d: %s\n    %.*s\n    %*s^", column, what, SHOWN, reader->line + start,
-                column - 1 - start, "");
-}
-
-static const Word *take(Reader *reader) {
-    return reader->next < reader->count ? &reader->words[reader->next++] : NULL;
-}
-
-static bool take_if(Reader *reader, const char *text) {
-    if (reader->next >= reader->count || strcmp(reader->words[reader->next].text, text) != 0) return false;
-    reader->next++;
-    return true;
-}
-
-/* Where a missing word would stand: behind the last one. */
-static int end_column(const Reader *reader) {
-    const Word *last = &reader->words[reader->count - 1];
-    return last->column + (int)strlen(last->text);
-}
-
-static cf_status take_integer(Reader *reader, const char *what, int lowest, int highest, int *value) {
-    const Word *word = take(reader);
-    long long number;
-    if (!word) return fail_at(reader, end_column(reader), "%s expected, found the end of the layer", what);
-    if (!text_to_integer(word->text, lowest, highest, &number))
-        return fail_at(reader, word->column, "%s expected, a number from %d to %d; found %s", what, lowest, highest,
-                       word->text);
-    *value = (int)number;
+static cf_status check_name(const Parse *parse, const Word *word) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    if (word->text[strspn(word->text, letters)])
+        return reader_fail(&parse->reader, word->column, "a name of letters, digits, _, . and - expected, found %s",
+                           word->text);
     return CF_OK;
 }
 
-/* "3x5", or "3" for 3x3. */
-static cf_status take_window(Reader *reader, int *rows, int *columns) {
-    const Word *word = take(reader);
-    char text[MAX_WORD], *x;
-    long long r, s;
-    if (!word) return fail_at(reader, end_column(reader), "a window such as 3x3 expected, found the end of the layer");
-    memcpy(text, word->text, sizeof text);
-    if ((x = strchr(text, 'x'))) *x = '\0';
-    if (!text_to_integer(text, 1, 1024, &r) || !text_to_integer(x ? x + 1 : text, 1, 1024, &s))
-        return fail_at(reader, word->column, "a window such as 3x3 expected, found %s", word->text);
-    *rows = (int)r;
-    *columns = (int)s;
+/* The number among the layers of its word that the line spells out. */
+static void number_name(const Parse *parse, const LayerType *type, char name[LAYER_NAME]) {
+    int number = 1;
+    for (int i = 0; i < parse->list->count; i++)
+        number += parse->list->layers[i].type == type && !parse->list->layers[i].implied;
+    snprintf(name, LAYER_NAME, "%.13s%d", type->word, number);
+}
+
+/* "as NAME" at the end of the words; *name is NULL without. */
+static cf_status take_name(Parse *parse, const char **name) {
+    Reader *r = &parse->reader;
+    *name = NULL;
+    for (int i = 1; i < r->count; i++) {
+        if (strcmp(r->words[i].text, "as") != 0) continue;
+        if (i != r->count - 2)
+            return reader_fail(r, r->words[i].column, "one name expected behind as, at the end of the layer");
+        FORWARD(check_name(parse, &r->words[i + 1]));
+        *name = r->words[i + 1].text;
+        r->count = i;
+    }
     return CF_OK;
 }
 
-static cf_status take_optional_number(Reader *reader, const char *what, double highest, float *value) {
-    const Word *word = take(reader);
-    double number;
-    if (!word) return CF_OK;
-    if (!text_to_number(word->text, &number) || number < 0 || number >= highest)
-        return fail_at(reader, word->column, "%s expected, 0 or more and less than %g; found %s", what, highest,
-                       word->text);
-    *value = (float)number;
+static cf_status find_type(const Reader *reader, const Word *word, const LayerType **type) {
+    *type = layer_type(word->text);
+    if (*type) return CF_OK;
+    return reader_fail(reader, word->column, "unknown layer %s%s", word->text, text_hint(word->text, layer_words()));
+}
+
+static cf_status check_size(const Parse *parse, const Layer *layer) {
+    if (shape_size(layer->in) > LARGEST_LAYER)
+        return reader_fail(
+            &parse->reader, layer->column,
+            "more than %d values would arrive at this layer; smaller images have fewer (--size 64 reads them so)",
+            LARGEST_LAYER);
+    if (shape_size(layer->out) > LARGEST_LAYER || layer->parameters > LARGEST_LAYER)
+        return reader_fail(&parse->reader, layer->column,
+                           "this layer would have more than %d values or parameters; smaller images have fewer (--size "
+                           "64 reads them so)",
+                           LARGEST_LAYER);
     return CF_OK;
 }
 
-static cf_status read_input(Reader *reader, Shape *shape) {
-    const Word *word = take(reader);
+/* Two layers of one name, or whose tensors have one: "a.fc1" and the se "a". */
+static bool names_meet(const Layer *a, const Layer *b) {
+    const size_t la = strlen(a->name), lb = strlen(b->name);
+    char of_a[2 * LAYER_NAME], of_b[2 * LAYER_NAME];
+    if (strncmp(a->name, b->name, la < lb ? la : lb) != 0) return false;
+    for (int i = 0; la != lb && i < a->parameter_count; i++)
+        for (int k = 0; k < b->parameter_count; k++) {
+            snprintf(of_a, sizeof of_a, "%s.%s", a->name, a->parameter[i].what);
+            snprintf(of_b, sizeof of_b, "%s.%s", b->name, b->parameter[k].what);
+            if (strcmp(of_a, of_b) == 0) return true;
+        }
+    return la == lb;
+}
+
+/* `count`: of the layers that it must not be called as. */
+static cf_status check_unique(const Parse *parse, const Layer *layer, int count) {
+    for (const Layer *other = parse->list->layers; other < parse->list->layers + count; other++)
+        if (names_meet(other, layer))
+            return reader_fail(&parse->reader, layer->column, "there is a layer %s already", other->name);
+    return CF_OK;
+}
+
+/* The shape of a layer whose inputs are known, and the layer at the end of the list. */
+static cf_status add_layer(Parse *parse, Layer *layer) {
+    LayerList *list = parse->list;
+    layer->in = shape_of(list, layer->input[0]);
+    if (layer->inputs > 1) parse->reader.second = shape_of(list, layer->input[1]);
+    FORWARD(check_size(parse, &(Layer){.in = layer->in, .column = layer->column}));
+    FORWARD(layer->type->shape(&parse->reader, layer));
+    FORWARD(check_size(parse, layer));
+    if (list->count == MOST_LAYERS)
+        return reader_fail(&parse->reader, layer->column, "more than %d layers", MOST_LAYERS);
+    FORWARD(check_unique(parse, layer, list->count));
+    for (int i = 0; i < layer->inputs; i++)
+        if (layer->input[i] >= 0) list->layers[layer->input[i]].readers++;
+    list->layers[list->count] = *layer;
+    parse->current = list->count++;
+    if (layer_list_parameters(list) > MOST_PARAMETERS)
+        return reader_fail(&parse->reader, layer->column, "up to here the network would have more than %d parameters",
+                           MOST_PARAMETERS);
+    return CF_OK;
+}
+
+/* Whether a bn is the next layer. */
+static bool bn_follows(const Reader *reader) {
+    Reader ahead = *reader;
+    if (!reader_skip(&ahead, '|')) return false;
+    reader_skip_spaces(&ahead);
+    const char *word = ahead.line + ahead.at;
+    return strcspn(word, " \t|()") == 2 && strncmp(word, "bn", 2) == 0;
+}
+
+/* add NAME, concat NAME. */
+static cf_status find_second(Parse *parse, Layer *layer) {
+    Reader *r = &parse->reader;
+    const Word *name = reader_take(r);
+    if (!name)
+        return reader_fail(r, reader_end(r), "the name of an earlier layer expected, found the end of the layer");
+    const char *names[MOST_LAYERS + 1];
+    int count = 0;
+    for (; count < parse->list->count; count++) {
+        names[count] = parse->list->layers[count].name;
+        if (strcmp(names[count], name->text) == 0) layer->inputs = 2, layer->input[1] = count;
+    }
+    names[count] = NULL;
+    if (layer->inputs == 2) return CF_OK;
+    return reader_fail(r, name->column, "no layer before this one is called %s%s", name->text,
+                       text_hint(name->text, names));
+}
+
+static cf_status read_layer(Parse *parse) {
+    Reader *r = &parse->reader;
+    Layer layer = {.inputs = 1, .input = {parse->current, -1}, .stride = 1, .groups = 1, .dilation = 1};
+    const char *name;
+    FORWARD(take_name(parse, &name));
+    const Word *word = reader_take(r);
+    FORWARD(find_type(r, word, &layer.type));
+    layer.column = word->column;
+    layer.epsilon = BN_EPSILON;
+    if (name)
+        snprintf(layer.name, sizeof layer.name, "%s", name);
+    else
+        number_name(parse, layer.type, layer.name);
+    if (layer.type == &add_type || strcmp(word->text, "concat") == 0) FORWARD(find_second(parse, &layer));
+    r->bn_follows = bn_follows(r);
+    FORWARD(layer.type->read ? layer.type->read(r, &layer) : reader_finish(r, NULL));
+    return add_layer(parse, &layer);
+}
+
+/* ---- Groups ---- */
+
+/* Behind so many words. */
+static cf_status open_group(Parse *parse, int words) {
+    Reader *r = &parse->reader;
+    if (r->count > words) return reader_fail(r, r->words[words].column, "( expected, found %s", r->words[words].text);
+    if (!reader_skip(r, '(')) return reader_fail(r, reader_end(r), "( expected behind %s", r->words[words - 1].text);
+    if (++parse->depth > DEEPEST_GROUP) return reader_fail(r, r->at, "more than %d groups in each other", DEEPEST_GROUP);
+    return CF_OK;
+}
+
+static cf_status close_group(Parse *parse, int column) {
+    parse->depth--;
+    if (!reader_skip(&parse->reader, ')')) return reader_fail(&parse->reader, column, "the ) of this group is missing");
+    return CF_OK;
+}
+
+/* The words behind a group: none, or a name. */
+static cf_status read_group_name(Parse *parse, const char **name) {
+    Reader *r = &parse->reader;
+    *name = NULL;
+    reader_skip_spaces(r);
+    if (!r->line[r->at] || strchr("|()", r->line[r->at])) return CF_OK;
+    FORWARD(reader_split(r));
+    if (strcmp(r->words[0].text, "as") != 0 || r->count != 2)
+        return reader_fail(r, r->words[0].column, "| or as NAME expected behind a group, found %s", r->words[0].text);
+    FORWARD(check_name(parse, &r->words[1]));
+    *name = r->words[1].text;
+    return CF_OK;
+}
+
+/* The stride with which a 1x1 convolution of `from` gives the rows and columns of `to`; 0: none does. */
+static int projection_stride(Shape from, Shape to) {
+    for (int stride = 1; stride <= 64; stride++)
+        if ((from.H - 1) / stride + 1 == to.H && (from.W - 1) / stride + 1 == to.W) return stride;
+    return 0;
+}
+
+/* Makes room for two layers at `at`. */
+static cf_status move_layers(Parse *parse, int at, int column) {
+    enum { ROOM = 2 };
+    LayerList *list = parse->list;
+    if (list->count + ROOM > MOST_LAYERS)
+        return reader_fail(&parse->reader, column, "more than %d layers", MOST_LAYERS);
+    memmove(&list->layers[at + ROOM], &list->layers[at], (size_t)(list->count - at) * sizeof *list->layers);
+    for (int i = at + ROOM; i < list->count + ROOM; i++)
+        for (int k = 0; k < list->layers[i].inputs; k++)
+            if (list->layers[i].input[k] >= at) list->layers[i].input[k] += ROOM;
+    for (int h = 0; h < list->head_count; h++)
+        if (list->heads[h] >= at) list->heads[h] += ROOM;
+    return CF_OK;
+}
+
+/* The input of a res group as its output needs it: in front of the group, so that the group's last norm and the addition are
+ * neighbours. */
+static cf_status project(Parse *parse, int from, int first, const char *name, int column) {
+    LayerList *list = parse->list;
+    const int body = list->count - first;
+    const Shape in = shape_of(list, from), out = shape_of(list, parse->current);
+    const int stride = projection_stride(in, out);
+    if (!stride)
+        return reader_fail(&parse->reader, column,
+                           "%dx%dx%d arrives at this group and %dx%dx%d leaves it: no stride makes one of the other",
+                           in.C, in.H, in.W, out.C, out.H, out.W);
+    Layer conv = {.type = &conv_type,
+                  .implied = true,
+                  .column = column,
+                  .inputs = 1,
+                  .input = {from, -1},
+                  .R = 1,
+                  .S = 1,
+                  .stride = stride,
+                  .groups = 1,
+                  .dilation = 1,
+                  .out = {.C = out.C}};
+    Layer norm = {.type = &bn_type, .implied = true, .column = column, .inputs = 1, .epsilon = BN_EPSILON};
+    snprintf(conv.name, sizeof conv.name, "%.45s.0", name);
+    snprintf(norm.name, sizeof norm.name, "%.45s.1", name);
+    FORWARD(check_unique(parse, &conv, list->count));
+    FORWARD(check_unique(parse, &norm, list->count));
+    FORWARD(move_layers(parse, first, column));
+    list->count = first;
+    FORWARD(add_layer(parse, &conv));
+    norm.input[0] = parse->current;
+    FORWARD(add_layer(parse, &norm));
+    list->count += body;
+    return CF_OK;
+}
+
+static cf_status read_res(Parse *parse, int column) {
+    const int from = parse->current, first = parse->list->count;
+    const char *name;
+    char own[LAYER_NAME];
+    FORWARD(open_group(parse, 1));
+    FORWARD(read_line(parse, ')'));
+    FORWARD(close_group(parse, column));
+    snprintf(own, sizeof own, "res%d", ++parse->groups);
+    FORWARD(read_group_name(parse, &name));
+    if (name) snprintf(own, sizeof own, "%s", name);
+    const Shape in = shape_of(parse->list, from), out = shape_of(parse->list, parse->current);
+    Layer add = {.type = &add_type, .implied = true, .column = column, .inputs = 2, .input = {parse->current, from}};
+    if (memcmp(&in, &out, sizeof in) != 0) {
+        FORWARD(project(parse, from, first, own, column));
+        add.input[0] += 2;
+        add.input[1] = first + 1;
+    }
+    memcpy(add.name, own, sizeof own);
+    return add_layer(parse, &add);
+}
+
+static cf_status read_repeat(Parse *parse, const Word *word) {
+    char *end;
+    const long times = strtol(word->text, &end, 10);
+    const int column = word->column;
+    if (times < 1 || times > MOST_REPEATS)
+        return reader_fail(&parse->reader, column, "a repeat such as 3x( .. ) expected, 1 to %d times; found %s",
+                           MOST_REPEATS, word->text);
+    FORWARD(open_group(parse, 1));
+    const int from = parse->reader.at;
+    for (long i = 0; i < times; i++) {
+        parse->reader.at = from;
+        FORWARD(read_line(parse, ')'));
+    }
+    return close_group(parse, column);
+}
+
+static cf_status check_head(const Parse *parse, const Word *name) {
+    const LayerList *list = parse->list;
+    if (list->head_count == MOST_HEADS - 1)
+        return reader_fail(&parse->reader, name->column, "more than %d outputs", MOST_HEADS);
+    bool taken = strcmp(name->text, CLASSES) == 0;
+    for (int h = 0; h < list->head_count; h++) taken |= strcmp(name->text, list->head_names[h]) == 0;
+    if (taken) return reader_fail(&parse->reader, name->column, "there is an output %s already", name->text);
+    return CF_OK;
+}
+
+static cf_status read_head(Parse *parse) {
+    Reader *r = &parse->reader;
+    LayerList *list = parse->list;
+    const int from = parse->current, column = r->words[0].column;
+    if (r->count < 2) return reader_fail(r, reader_end(r), "the name of the output expected");
+    const Word name = r->words[1];
+    FORWARD(check_name(parse, &name));
+    FORWARD(open_group(parse, 2));
+    FORWARD(read_line(parse, ')'));
+    FORWARD(close_group(parse, column));
+    if (parse->current < 0) return reader_fail(r, column, "a layer expected in the head");
+    FORWARD(check_head(parse, &name)); /* now: there may be others in it */
+    snprintf(list->head_names[list->head_count], LAYER_NAME, "%s", name.text);
+    list->heads[list->head_count++] = parse->current;
+    parse->current = from;
+    return CF_OK;
+}
+
+static cf_status read_input(Parse *parse, bool first) {
+    Reader *r = &parse->reader;
+    Shape *shape = &parse->list->input;
+    const Word *kind = reader_take(r), *word = reader_take(r);
     int used = 0;
-    if (!word)
-        return fail_at(reader, end_column(reader), "a shape such as 1x28x28 expected, found the end of the layer");
+    if (!first) return reader_fail(r, kind->column, "input can only stand first");
+    if (!word) return reader_fail(r, reader_end(r), "a shape such as 1x28x28 expected, found the end of the layer");
     if (sscanf(word->text, "%5dx%5dx%5d%n", &shape->C, &shape->H, &shape->W, &used) != 3 || word->text[used] != '\0' ||
         shape->C < 1 || shape->H < 1 || shape->W < 1 || shape->H > LONGEST_SIDE || shape->W > LONGEST_SIDE ||
         shape->C > LONGEST_SIDE)
-        return fail_at(reader, word->column, "a shape such as 1x28x28 (channels, height, width) expected, found %s",
-                       word->text);
+        return reader_fail(r, word->column, "a shape such as 1x28x28 (channels, height, width) expected, found %s",
+                           word->text);
+    return reader_finish(r, NULL);
+}
+
+/* "3x" in front of a parenthesis. */
+static bool is_repeat(const Reader *reader) {
+    const char *text = reader->words[0].text;
+    const size_t digits = strspn(text, "0123456789");
+    return digits > 0 && strcmp(text + digits, "x") == 0;
+}
+
+static cf_status read_item(Parse *parse) {
+    Reader *r = &parse->reader;
+    reader_skip_spaces(r);
+    const bool first = r->at == (int)strspn(r->line, " \t");
+    FORWARD(reader_split(r));
+    const Word word = r->words[0];
+    if (strcmp(word.text, "input") == 0) return read_input(parse, first);
+    if (strcmp(word.text, "res") == 0) return read_res(parse, word.column);
+    if (strcmp(word.text, "head") == 0) return read_head(parse);
+    if (is_repeat(r)) return read_repeat(parse, &word);
+    return read_layer(parse);
+}
+
+/* Items up to `end`, which is left standing: a parenthesis, or the end of the text. */
+static cf_status read_line(Parse *parse, char end) {
+    Reader *r = &parse->reader;
+    const int layers = parse->list->count;
+    do FORWARD(read_item(parse));
+    while (reader_skip(r, '|'));
+    reader_skip_spaces(r);
+    if (r->line[r->at] == '\0' && end) return CF_OK; /* close_group tells where the group began */
+    if (r->line[r->at] != end)
+        return reader_fail(r, r->at + 1,
+                           r->line[r->at] == '(' ? "( stands behind res, head NAME or 3x"
+                                                 : "a | expected between layers");
+    if (parse->list->count == layers) return reader_fail(r, reader_end(r), "a layer expected");
     return CF_OK;
 }
 
-/* stride N, pad N|same|valid, bias, nobias: in any order. */
-static cf_status read_settings(Reader *reader, Layer *layer, bool has_window, bool has_bias) {
-    static const char *const all[] = {"stride", "pad", "bias", "nobias", NULL};
-    while (reader->next < reader->count) {
-        const Word *word = &reader->words[reader->next];
-        if (has_window && take_if(reader, "stride")) {
-            FORWARD(take_integer(reader, "a stride", 1, 64, &layer->stride));
-        } else if (has_window && take_if(reader, "pad")) {
-            if (take_if(reader, "same")) {
-                layer->pad_h = (layer->R - 1) / 2, layer->pad_w = (layer->S - 1) / 2;
-            } else if (take_if(reader, "valid")) {
-                layer->pad_h = layer->pad_w = 0;
-            } else {
-                FORWARD(take_integer(reader, "same, valid or a padding", 0, 512, &layer->pad_h));
-                layer->pad_w = layer->pad_h;
-            }
-        } else if (has_bias && take_if(reader, "bias")) {
-            layer->bias = true;
-        } else if (has_bias && take_if(reader, "nobias")) {
-            layer->bias = false;
-        } else {
-            return fail_at(reader, word->column, "%s is no setting of this layer%s", word->text,
-                           text_hint(word->text, all));
-        }
-    }
-    return CF_OK;
-}
+/* ---- The whole ---- */
 
-static cf_status read_arguments(Reader *reader, const char *kind, bool bn_follows, Layer *layer) {
-    bool conv = strcmp(kind, "conv") == 0, pool = strcmp(kind, "maxpool") == 0 || strcmp(kind, "avgpool") == 0;
-    layer->stride = 1;
-    if (conv || pool) {
-        if (conv) FORWARD(take_integer(reader, "the number of filters", 1, 65536, &layer->out.C));
-        FORWARD(take_window(reader, &layer->R, &layer->S));
-        if (conv) layer->pad_h = (layer->R - 1) / 2, layer->pad_w = (layer->S - 1) / 2;
-        if (pool) layer->stride = 0; /* as the window, unless it is given */
-        layer->kind = conv ? LAYER_CONV : strcmp(kind, "maxpool") == 0 ? LAYER_MAXPOOL : LAYER_AVGPOOL;
-        layer->bias = conv && !bn_follows;
-        FORWARD(read_settings(reader, layer, true, conv));
-        if (!layer->stride && layer->R != layer->S)
-            return fail_at(reader, end_column(reader), "a pool whose window is not square needs a stride");
-        if (!layer->stride) layer->stride = layer->R;
-        return CF_OK;
-    }
-    if (strcmp(kind, "dense") == 0) {
-        layer->kind = LAYER_DENSE;
-        layer->bias = !bn_follows;
-        if (take_if(reader, "classes"))
-            layer->out.C = reader->classes;
-        else
-            FORWARD(take_integer(reader, "classes or the number of outputs", 1, 1 << 20, &layer->out.C));
-        return read_settings(reader, layer, false, true);
-    }
-    if (strcmp(kind, "dropout") == 0) {
-        layer->kind = LAYER_DROPOUT;
-        layer->rate = 0.5f;
-        FORWARD(take_optional_number(reader, "a rate", 1, &layer->rate));
-    } else if (strcmp(kind, "leakyrelu") == 0) {
-        layer->kind = LAYER_RELU;
-        layer->slope = 0.01f;
-        FORWARD(take_optional_number(reader, "a slope", 1, &layer->slope));
-    } else {
-        layer->kind = strcmp(kind, "bn") == 0 ? LAYER_BN : strcmp(kind, "relu") == 0 ? LAYER_RELU : LAYER_AVGPOOL;
-    }
-    return read_settings(reader, layer, false, false);
-}
-
-/* A window slides over a padded side: how often it fits. */
-static cf_status window_shape(const Reader *reader, Layer *layer) {
-    int high = layer->in.H + 2 * layer->pad_h, wide = layer->in.W + 2 * layer->pad_w;
-    if (layer->R > high || layer->S > wide)
-        return fail_at(reader, layer->column, "a window of %dx%d does not fit on the %dx%d that arrives here", layer->R,
-                       layer->S, layer->in.H, layer->in.W);
-    if (layer->kind != LAYER_CONV && (layer->pad_h >= layer->R || layer->pad_w >= layer->S))
-        return fail_at(reader, layer->column, "a padding as wide as the window would pool nothing but padding");
-    layer->out.H = (high - layer->R) / layer->stride + 1;
-    layer->out.W = (wide - layer->S) / layer->stride + 1;
-    return CF_OK;
-}
-
-static cf_status infer_shape(const Reader *reader, Shape in, Layer *layer) {
-    double taps;
-    layer->in = in;
-    size_t inputs = shape_size(in);
-    if (inputs > LARGEST_LAYER)
-        return fail_at(
-            reader, layer->column,
-            "more than %d values would arrive at this layer; smaller images have fewer (--size 64 reads them so)",
-            LARGEST_LAYER);
-    switch (layer->kind) {
-    case LAYER_CONV:
-        FORWARD(window_shape(reader, layer));
-        taps = (double)in.C * layer->R * layer->S;
-        layer->parameters = (size_t)taps * (size_t)layer->out.C + (layer->bias ? (size_t)layer->out.C : 0);
-        layer->flops = 2 * taps * (double)shape_size(layer->out);
-        break;
-    case LAYER_DENSE:
-        layer->out.H = layer->out.W = 1;
-        layer->parameters = (inputs + (layer->bias ? 1 : 0)) * (size_t)layer->out.C;
-        layer->flops = 2 * (double)inputs * layer->out.C;
-        break;
-    case LAYER_MAXPOOL:
-    case LAYER_AVGPOOL:
-        if (!layer->R) layer->R = in.H, layer->S = in.W; /* globalavgpool */
-        layer->out.C = in.C;
-        if (layer->kind == LAYER_MAXPOOL && layer->R * layer->S > UINT16_MAX)
-            return fail_at(reader, layer->column, "a window of more than %d values", UINT16_MAX);
-        FORWARD(window_shape(reader, layer));
-        break;
-    case LAYER_BN:
-        layer->parameters = 2 * (size_t)in.C;
-        layer->out = in;
-        break;
-    case LAYER_RELU:
-    case LAYER_DROPOUT:
-        layer->out = in;
-        break;
-    }
-    if (shape_size(layer->out) > LARGEST_LAYER || layer->parameters > LARGEST_LAYER)
-        return fail_at(reader, layer->column,
-                       "this layer would have more than %d values or parameters; smaller images have fewer (--size 64 "
-                       "reads them so)",
-                       LARGEST_LAYER);
-    return CF_OK;
-}
-
-/* Splits the text of one layer, from `start` to the next '|' or the end. */
-static cf_status split_words(Reader *reader, int start, int *end) {
-    const char *line = reader->line;
-    int i = start;
-    reader->count = reader->next = 0;
-    while (line[i] && line[i] != '|') {
-        if (line[i] == ' ' || line[i] == '\t') {
-            i++;
-            continue;
-        }
-        int length = (int)strcspn(line + i, " \t|");
-        if (length >= MAX_WORD || reader->count == MAX_WORDS)
-            return fail_at(reader, i + 1, "%s",
-                           length >= MAX_WORD ? "a word this long is not known" : "too many words for one layer");
-        Word *word = &reader->words[reader->count++];
-        memcpy(word->text, line + i, (size_t)length);
-        word->text[length] = '\0';
-        word->column = i + 1;
-        i += length;
-    }
-    *end = i;
-    if (!reader->count) return fail_at(reader, start + 1, "a layer expected, found nothing");
-    return CF_OK;
-}
-
-static bool next_is_bn(const char *after) {
-    if (*after != '|') return false;
-    after += 1 + strspn(after + 1, " \t");
-    return strncmp(after, "bn", 2) == 0 && (after[2] == '\0' || strchr(" \t|", after[2]));
-}
-
-/* A name is its word and a number; a word may begin another one. */
-static void number_layer(LayerList *list, const char *word, Layer *layer) {
-    int number = 1;
-    size_t length = strlen(word);
-    for (int i = 0; i < list->count; i++) {
-        const char *name = list->layers[i].name;
-        if (strcspn(name, "0123456789") == length && strncmp(name, word, length) == 0) number++;
-    }
-    snprintf(layer->name, sizeof layer->name, "%.13s%d", word, number);
-}
-
-static cf_status read_layer(Reader *reader, int start, int *end, LayerList *list) {
-    FORWARD(split_words(reader, start, end));
-    const Word *kind = take(reader);
-    bool known = false;
-    for (int i = 0; layer_words[i]; i++) known |= strcmp(kind->text, layer_words[i]) == 0;
-    if (!known)
-        return fail_at(reader, kind->column, "unknown layer %s%s", kind->text, text_hint(kind->text, layer_words));
-    if (strcmp(kind->text, "input") == 0) {
-        if (start != 0) return fail_at(reader, kind->column, "input can only stand first");
-        FORWARD(read_input(reader, &list->input));
-        return read_settings(reader, &(Layer){0}, false, false);
-    }
-    if (list->count == MOST_LAYERS) return fail_at(reader, kind->column, "more than %d layers", MOST_LAYERS);
-    Layer *layer = &list->layers[list->count];
-    layer->column = kind->column;
-    number_layer(list, kind->text, layer);
-    FORWARD(read_arguments(reader, kind->text, next_is_bn(reader->line + *end), layer));
-    FORWARD(infer_shape(reader, list->count ? list->layers[list->count - 1].out : list->input, layer));
-    list->count++;
-    if (layer_list_parameters(list) > MOST_PARAMETERS)
-        return fail_at(reader, layer->column, "up to here the network would have more than %d parameters",
-                       MOST_PARAMETERS);
-    return CF_OK;
-}
-
-static cf_status read_line(Reader *reader, LayerList *list) {
-    int at = 0, end = 0;
-    for (;;) {
-        FORWARD(read_layer(reader, at, &end, list));
-        if (reader->line[end] == '\0') break;
-        at = end + 1;
-    }
-    if (!list->count) return fail_at(reader, end_column(reader), "a layer expected after the input");
-    const Layer *last = &list->layers[list->count - 1];
-    size_t outputs = shape_size(last->out);
-    if (outputs != (size_t)reader->classes)
-        return fail_at(reader, last->column,
-                       "the last layer gives %zu values; the data have %d classes (end with: dense "
-                       "classes)",
-                       outputs, reader->classes);
+/* The output of the classes comes first, whatever else the line gives. */
+static cf_status finish(Parse *parse) {
+    LayerList *list = parse->list;
+    if (parse->current < 0)
+        return reader_fail(&parse->reader, parse->reader.at + 1, "a layer expected behind the head");
+    const Layer *last = &list->layers[parse->current];
+    const size_t outputs = shape_size(last->out);
+    if (outputs != (size_t)parse->reader.classes)
+        return reader_fail(&parse->reader, last->column,
+                           "the last layer gives %zu values; the data have %d classes (end with: dense "
+                           "classes)",
+                           outputs, parse->reader.classes);
+    memmove(list->heads + 1, list->heads, (size_t)list->head_count * sizeof *list->heads);
+    memmove(list->head_names + 1, list->head_names, (size_t)list->head_count * sizeof *list->head_names);
+    list->heads[0] = parse->current;
+    snprintf(list->head_names[0], LAYER_NAME, CLASSES);
+    list->head_count++;
     return CF_OK;
 }
 
@@ -342,21 +400,19 @@ cf_status model_line_parse(const char *name_or_line, Shape data, int classes, La
     cf_status status;
     const char *line = model_named_line(name_or_line);
     /* One word without arguments that is no layer was meant as a name. */
-    if (!line && !strpbrk(name_or_line, " \t|")) {
-        bool layer = false;
-        for (int i = 0; layer_words[i]; i++) layer |= strcmp(name_or_line, layer_words[i]) == 0;
-        FAIL_IF(!layer, CF_BAD_USE,
-                "unknown model %s%s (a name or a model line is expected; names: paper, paper-leaky, "
-                "mlp, linear)",
-                name_or_line, text_hint(name_or_line, model_names));
+    if (!line && !strpbrk(name_or_line, " \t|()")) {
+        FAIL_IF(!layer_type(name_or_line) && strcmp(name_or_line, "input") != 0, CF_BAD_USE,
+                "unknown model %s%s (a name or a model line is expected; `cifra models` lists the names)", name_or_line,
+                model_name_hint(name_or_line));
     }
     if (!line) line = name_or_line;
     FAIL_IF(strlen(line) > LONGEST_MODEL_LINE, CF_BAD_USE, "the model line is longer than %d characters",
             LONGEST_MODEL_LINE);
     FORWARD_TO(failed, memory_copy_string(line, &made.line));
     FORWARD_TO(failed, memory_new(MOST_LAYERS, sizeof(Layer), &made.layers));
-    Reader reader = {.line = made.line, .classes = classes};
-    FORWARD_TO(failed, read_line(&reader, &made));
+    Parse parse = {.reader = {.line = made.line, .classes = classes}, .list = &made, .current = -1};
+    FORWARD_TO(failed, read_line(&parse, '\0'));
+    FORWARD_TO(failed, finish(&parse));
     *list = made;
     return CF_OK;
 failed:

@@ -9,12 +9,15 @@
 
 enum { PIECE = 16384 }; /* values */
 
-cf_status optimizer_new(cf_optimizer kind, const Kernels *kernels, double momentum, double weight_decay, size_t count,
-                        Optimizer *optimizer) {
-    Optimizer made = {
-        .kind = kind, .kernels = kernels, .momentum = momentum, .weight_decay = weight_decay, .count = count};
+cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels, size_t count, Optimizer *optimizer) {
+    Optimizer made = {.kind = options->optimizer,
+                      .kernels = kernels,
+                      .momentum = (float)options->momentum,
+                      .nesterov = options->nesterov,
+                      .weight_decay = options->weight_decay,
+                      .count = count};
     FORWARD(memory_new(count, sizeof(float), &made.m));
-    if (kind != CF_SGD) {
+    if (made.kind != CF_SGD) {
         cf_status status = memory_new(count, sizeof(float), &made.v);
         if (status) {
             optimizer_free(&made);
@@ -46,8 +49,8 @@ static cf_status update_piece(void *context, int64_t index, int thread) {
     bool finite;
     (void)thread;
     if (o->kind == CF_SGD)
-        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, (float)o->momentum,
-                                 u->decay);
+        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, o->momentum,
+                                 u->decay, o->nesterov);
     else
         finite = o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, count, u->rate,
                                   u->root, u->decay, u->decoupled);

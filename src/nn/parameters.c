@@ -8,42 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAD = 16, PER_LAYER = 4 };
+enum { PAD = 16 };
 
-static void add(Parameters *p, int layer, const char *what, int dims, const size_t shape[4], bool trainable) {
+static void add(Parameters *p, int layer, const ParameterSpec *spec) {
     Parameter *entry = &p->table[p->count++];
-    snprintf(entry->name, sizeof entry->name, "%s.%s", p->layers->layers[layer].name, what);
+    snprintf(entry->name, sizeof entry->name, "%s.%s", p->layers->layers[layer].name, spec->what);
     entry->layer = layer;
-    entry->dims = dims;
+    entry->spec = spec;
+    entry->dims = spec->dims;
     entry->count = 1;
-    for (int i = 0; i < dims; i++) {
-        entry->shape[i] = shape[i];
-        entry->count *= shape[i];
+    for (int i = 0; i < spec->dims; i++) {
+        entry->shape[i] = spec->shape[i];
+        entry->count *= spec->shape[i];
     }
-    entry->trainable = trainable;
-}
-
-static void add_layer(Parameters *p, int i) {
-    const Layer *layer = &p->layers->layers[i];
-    size_t outputs = (size_t)layer->out.C;
-    if (layer->kind == LAYER_CONV)
-        add(p, i, "weight", 4, (const size_t[]){outputs, (size_t)layer->in.C, (size_t)layer->R, (size_t)layer->S},
-            true);
-    else if (layer->kind == LAYER_DENSE)
-        add(p, i, "weight", 2, (const size_t[]){outputs, shape_size(layer->in), 0, 0}, true);
-    else if (layer->kind == LAYER_BN)
-        add(p, i, "weight", 1, (const size_t[]){outputs, 0, 0, 0}, true);
-    if (layer->bias || layer->kind == LAYER_BN) add(p, i, "bias", 1, (const size_t[]){outputs, 0, 0, 0}, true);
-    if (layer->kind == LAYER_BN) {
-        add(p, i, "running_mean", 1, (const size_t[]){outputs, 0, 0, 0}, false);
-        add(p, i, "running_var", 1, (const size_t[]){outputs, 0, 0, 0}, false);
-    }
+    entry->trainable = parameter_is_trained(spec->kind);
 }
 
 cf_status parameters_layout(const LayerList *layers, Parameters *parameters) {
     Parameters made = {.layers = layers};
-    FORWARD(memory_new((size_t)layers->count * PER_LAYER + 1, sizeof *made.table, &made.table));
-    for (int i = 0; i < layers->count; i++) add_layer(&made, i);
+    size_t count = 1;
+    for (int i = 0; i < layers->count; i++) count += (size_t)layers->layers[i].parameter_count;
+    FORWARD(memory_new(count, sizeof *made.table, &made.table));
+    for (int i = 0; i < layers->count; i++)
+        for (int k = 0; k < layers->layers[i].parameter_count; k++) add(&made, i, &layers->layers[i].parameter[k]);
     for (int trainable = 1; trainable >= 0; trainable--) {
         for (int i = 0; i < made.count; i++) {
             if (made.table[i].trainable != (bool)trainable) continue;
@@ -77,41 +64,43 @@ void parameters_free(Parameters *parameters) {
 float *parameters_find(const Parameters *parameters, int layer, const char *what) {
     for (int i = 0; i < parameters->count; i++) {
         const Parameter *entry = &parameters->table[i];
-        if (entry->layer == layer && strcmp(strchr(entry->name, '.') + 1, what) == 0)
+        if (entry->layer == layer && strcmp(entry->spec->what, what) == 0)
             return parameters->values + entry->offset;
     }
     return NULL;
 }
 
-/* Numbers are drawn in the order of the file, so that a weight does not depend on how an engine orders its inputs. */
-static void draw_weights(const Parameters *p, const Parameter *entry, float *scratch, uint64_t seed) {
+/* Numbers are drawn in the order of the file, so that a weight does not depend on how an engine orders its inputs; a layer's
+ * tensors one behind the other. */
+static void draw(const Parameters *p, const Parameter *entry, float *scratch, uint64_t seed, size_t drawn) {
     RngStream stream = rng_stream(seed, RNG_WEIGHTS, 0, (uint32_t)entry->layer);
-    /* The 2 makes up for the half that a rectifier behind the layer takes away; behind the last one there is none. */
-    double gain = entry->layer == p->layers->count - 1 ? 1 : 2;
-    double deviation = sqrt(gain * (double)entry->shape[0] / (double)entry->count);
-    for (size_t i = 0; i < entry->count; i++) scratch[i] = (float)(deviation * rng_normal(&stream, i));
+    /* The 2 makes up for the half that a rectifier behind the layer takes away; behind an output there is none. */
+    const double gain = p->layers->layers[entry->layer].readers ? 2 : 1;
+    const double deviation = entry->spec->kind == PARAMETER_POSITION
+                                 ? 0.02
+                                 : sqrt(gain * (double)entry->shape[0] / (double)entry->count);
+    for (size_t i = 0; i < entry->count; i++) scratch[i] = (float)(deviation * rng_normal(&stream, drawn + i));
     parameter_from_file(p, entry, scratch, p->values + entry->offset);
-}
-
-static bool ends_with(const char *text, const char *end) {
-    return strcmp(strchr(text, '.') + 1, end) == 0;
 }
 
 cf_status parameters_initialise(Parameters *parameters, uint64_t seed) {
     float *scratch;
-    size_t largest = 0;
+    size_t largest = 0, drawn = 0;
     for (int i = 0; i < parameters->count; i++)
         if (parameters->table[i].count > largest) largest = parameters->table[i].count;
     FORWARD(memory_new(largest, sizeof *scratch, &scratch));
     for (int i = 0; i < parameters->count; i++) {
         const Parameter *entry = &parameters->table[i];
+        const ParameterRole kind = entry->spec->kind;
         float *values = parameters->values + entry->offset;
-        bool weight = ends_with(entry->name, "weight");
-        bool one = ends_with(entry->name, "running_var") || (weight && entry->dims == 1);
-        if (weight && entry->dims > 1)
-            draw_weights(parameters, entry, scratch, seed);
-        else
-            for (size_t k = 0; k < entry->count; k++) values[k] = one ? 1.0f : 0.0f;
+        if (!i || entry[-1].layer != entry->layer) drawn = 0;
+        if (kind == PARAMETER_WEIGHT || kind == PARAMETER_POSITION) {
+            draw(parameters, entry, scratch, seed, drawn);
+            drawn += entry->count;
+            continue;
+        }
+        const float value = kind == PARAMETER_SCALE || kind == PARAMETER_RUNNING_VAR ? 1 : 0;
+        for (size_t k = 0; k < entry->count; k++) values[k] = value;
     }
     free(scratch);
     return CF_OK;
@@ -120,7 +109,7 @@ cf_status parameters_initialise(Parameters *parameters, uint64_t seed) {
 /* Walks a dense weight in file order (outputs, C, H, W) beside its place in memory (outputs, H, W, C). */
 static void permute(const Parameters *p, const Parameter *entry, const float *from, float *to, bool to_file) {
     const Layer *layer = &p->layers->layers[entry->layer];
-    if (layer->kind != LAYER_DENSE || entry->dims != 2) {
+    if (!entry->spec->channels_last) {
         memcpy(to, from, entry->count * sizeof *to);
         return;
     }
@@ -145,7 +134,7 @@ void parameter_from_file(const Parameters *parameters, const Parameter *paramete
 }
 
 size_t parameter_first_unsound(const Parameter *parameter, const float *values) {
-    const bool variance = ends_with(parameter->name, "running_var");
+    const bool variance = parameter->spec->kind == PARAMETER_RUNNING_VAR;
     size_t i = 0;
     while (i < parameter->count && isfinite(values[i]) && !(variance && values[i] < 0)) i++;
     return i;

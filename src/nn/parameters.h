@@ -10,8 +10,9 @@
 #include "nn/model_line.h"
 
 typedef struct Parameter {
-    char name[48]; /* "conv1.weight", "bn1.running_mean" */
+    char name[LAYER_NAME + 24]; /* "conv1.weight", "bn1.running_mean" */
     int layer;
+    const ParameterSpec *spec; /* of the layer */
     int dims;
     size_t shape[4];      /* as in files: [K][C][R][S], [outputs][inputs], [channels] */
     size_t offset, count; /* floats, in `values` */
@@ -33,7 +34,7 @@ void parameters_free(Parameters *parameters);
 /* The values of "layer.what" for what = "weight", "bias", "running_mean" ..; NULL where the layer has none. */
 float *parameters_find(const Parameters *parameters, int layer, const char *what);
 /* He-normal weights (He, Zhang, Ren, Sun 2015): N(0, 2 / fan-in), for the last layer, behind which nothing is rectified,
- * N(0, 1 / fan-in); biases 0; batch norm 1, 0, mean 0, variance 1. */
+ * N(0, 1 / fan-in); learned positions N(0, 0.02^2) (Dosovitskiy et al. 2021); biases 0; norms 1, 0, mean 0, variance 1. */
 cf_status parameters_initialise(Parameters *parameters, uint64_t seed);
 
 /* One tensor between the order in memory and the order in files; `from` and `to` have parameter->count floats. */

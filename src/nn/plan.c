@@ -1,342 +1,250 @@
-/* Lays a network out in memory, lists its steps, and runs them. */
-#include "nn/plan_inside.h"
-
+/* The ends of a plan, images and losses; and how its steps run. */
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/slices.h"
+#include "nn/planner.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Memory: a table of what is wanted, then one allocation ---- */
-
-typedef struct Want {
-    void *target; /* of a pointer */
-    size_t bytes;
-} Want;
-
-typedef struct WantTable {
-    Want *wants;
-    int count, room;
-    bool too_large;
-} WantTable;
-
-enum { ALIGN = 64, WANTS_PER_LAYER = 18 };
-
-static void want(WantTable *table, void *target, size_t count, size_t size) {
-    size_t bytes;
-    if (!size_multiply(count, size, &bytes) || bytes > SIZE_MAX / 4) table->too_large = true, bytes = 0;
-    if (table->count < table->room) table->wants[table->count++] = (Want){target, (bytes + ALIGN - 1) / ALIGN * ALIGN};
+void tree_sum(double *values, size_t stride, int count, size_t size) {
+    for (int step = 1; step < count; step *= 2)
+        for (int s = 0; s + step < count; s += 2 * step)
+            for (size_t i = 0; i < size; i++)
+                values[(size_t)s * stride + i] += values[(size_t)(s + step) * stride + i];
 }
 
-static cf_status allot(const WantTable *table, void **memory) {
-    size_t total = 0, offset = 0;
-    FAIL_IF(table->too_large || table->count == table->room, CF_NO_MEMORY, "this network and batch are too large");
-    for (int i = 0; i < table->count; i++)
-        FAIL_IF(__builtin_add_overflow(total, table->wants[i].bytes, &total), CF_NO_MEMORY,
-                "this network and batch are too large");
-    FORWARD(memory_new(total, 1, memory));
-    for (int i = 0; i < table->count; i++) {
-        void *place = (char *)*memory + offset;
-        memcpy(table->wants[i].target, &place, sizeof place);
-        offset += table->wants[i].bytes;
+/* ---- The images ---- */
+
+static void prepare_sample(const Plan *plan, const Sample *sample, int thread, void *x) {
+    const size_t size = plan->image->size;
+    float *whole = plan->whole + (size_t)thread * 2 * size;
+    if (plan->image->element == sizeof(float) && sample->share >= 1) {
+        feed_image(sample->feed, thread, sample->image, x);
+        return;
     }
+    feed_image(sample->feed, thread, sample->image, whole);
+    if (sample->share < 1) {
+        feed_image(sample->feed, thread, sample->partner, whole + size);
+        for (size_t i = 0; i < size; i++) whole[i] = sample->share * whole[i] + (1 - sample->share) * whole[size + i];
+    }
+    plan_kernels(plan)->from_float(whole, size, x);
+}
+
+static cf_status prepare(Plan *plan, Node *node, int64_t index, int thread) {
+    const int valid = plan_valid(plan, index);
+    const size_t bytes = value_buffer(plan, plan->image)->image_bytes;
+    char *x = value_at(plan, plan->image, index, thread);
+    (void)node;
+    for (int i = 0; i < valid; i++)
+        prepare_sample(plan, &plan->samples[index * plan->slice + i], thread, x + (size_t)i * bytes);
+    memset(x + (size_t)valid * bytes, 0, (size_t)(plan->slice - valid) * bytes);
     return CF_OK;
 }
 
-/* ---- Building ---- */
+/* The images are written by no node: this one stands for them. */
+static cf_status add_images(Planner *planner) {
+    static const NodeType images_type = {.name = "images"};
+    Plan *plan = planner->plan;
+    Node *node;
+    FORWARD(planner_keep(planner, &plan->whole, (size_t)plan->options.threads * 2 * plan->image->size, sizeof(float)));
+    FORWARD(planner_node(planner, sizeof *node, &images_type, 0, plan->image, NULL, false, plan->image, &node));
+    return planner_step(planner, IN_BOTH, STEP_SLICES, prepare, node, 0, USES_Y);
+}
+
+/* ---- The losses ---- */
+
+typedef struct HeadNode {
+    Node node;
+    Head *head;
+} HeadNode;
+
+static Head *head_of(const Node *node) {
+    return ((const HeadNode *)node)->head;
+}
+
+static float *logits_of(const Plan *plan, const Head *head) {
+    return head->logits ? head->logits : (float *)(void *)value_buffer(plan, head->logits_tensor)->base;
+}
+
+/* The logits as floats, where the last node does not give them so; probabilities. */
+static cf_status head_forward(Plan *plan, Node *node, int64_t index, int thread) {
+    Head *head = head_of(node);
+    const size_t classes = (size_t)head->classes, first = (size_t)index * (size_t)plan->slice;
+    if (head->logits)
+        plan_kernels(plan)->to_float(value_at(plan, head->logits_tensor, index, thread), (size_t)plan->slice * classes,
+                                     head->logits + first * classes);
+    for (size_t row = first; row < first + (size_t)plan_valid(plan, index); row++)
+        head->log_sums[row] = softmax(logits_of(plan, head) + row * classes, head->classes,
+                                      head->probabilities + row * classes);
+    return CF_OK;
+}
+
+/* A class that the output does not know is none. */
+static int known(const Head *head, int label) {
+    return label < head->classes ? label : -1;
+}
+
+static Target target_of(const Head *head, const Sample *sample) {
+    Target target = {.label = known(head, sample->target[head->number]),
+                     .partner = known(head, sample->partner_target[head->number]),
+                     .share = sample->share,
+                     .soft = sample->soft[head->number],
+                     .weight = (double)sample->weight};
+    if (target.label < 0) target.label = target.partner, target.share = 1 - target.share, target.partner = -1;
+    if (target.partner < 0 && target.label >= 0) target.share = 1;
+    return target;
+}
+
+static void write_gradient(const Plan *plan, const Head *head, const double *d, double factor, int thread, void *to) {
+    float *row = plan->row + (size_t)thread * plan->row_size;
+    for (int k = 0; k < head->classes; k++) row[k] = d ? (float)(d[k] * factor) : 0;
+    plan_kernels(plan)->from_float(row, (size_t)head->classes, to);
+}
+
+/* Loss and gradient of one image; a filling image has none. */
+static double row_loss(const Plan *plan, const Head *head, size_t row, bool valid, int thread, void *to) {
+    double *d = plan->row_d + (size_t)thread * plan->row_size;
+    if (!valid) {
+        write_gradient(plan, head, NULL, 0, thread, to);
+        return 0;
+    }
+    const size_t first = row * (size_t)head->classes;
+    const Target target = target_of(head, &plan->samples[row]);
+    const double loss =
+        head->loss->loss->image(head->loss, head->classes, logits_of(plan, head) + first, head->probabilities + first,
+                                head->log_sums[row], &target, d);
+    for (int k = 0; k < head->classes; k++) d[k] = head->loss->scale * d[k] / head->weight;
+    write_gradient(plan, head, d, 1, thread, to);
+    return head->loss->scale * loss;
+}
+
+static cf_status head_loss(Plan *plan, Node *node, int64_t index, int thread) {
+    Head *head = head_of(node);
+    const Buffer *gradient = head->logits_tensor->gradient;
+    char *to = buffer_at(plan, gradient, index, thread);
+    double loss = 0;
+    int64_t correct = 0;
+    for (int i = 0; i < plan->slice; i++) {
+        const size_t row = (size_t)(index * plan->slice + i);
+        const bool valid = i < plan_valid(plan, index);
+        loss += row_loss(plan, head, row, valid, thread, to + (size_t)i * gradient->image_bytes);
+        if (valid)
+            correct += first_largest(head->probabilities + row * (size_t)head->classes, head->classes) ==
+                       known(head, plan->samples[row].target[head->number]);
+    }
+    head->losses[index] = loss;
+    head->correct[index] = correct;
+    return CF_OK;
+}
+
+/* The given gradient in place of a loss's. */
+static cf_status head_given(Plan *plan, Node *node, int64_t index, int thread) {
+    const Head *head = head_of(node);
+    const size_t classes = (size_t)head->classes, bytes = head->logits_tensor->gradient->image_bytes;
+    char *to = buffer_at(plan, head->logits_tensor->gradient, index, thread);
+    const int valid = plan_valid(plan, index);
+    const float *from = plan->given + (size_t)index * (size_t)plan->slice * classes;
+    plan_kernels(plan)->from_float(from, (size_t)valid * classes, to);
+    memset(to + (size_t)valid * bytes, 0, (size_t)(plan->slice - valid) * bytes);
+    return CF_OK;
+}
+
+static cf_status add_head(Planner *planner, Head *head) {
+    static const NodeType head_type = {.name = "head"};
+    Plan *plan = planner->plan;
+    const size_t batch = (size_t)plan->batch, classes = (size_t)head->classes, slices = (size_t)plan->slices;
+    const bool trains = plan->options.mode == PLAN_TRAINING;
+    Tensor *y = head->logits_tensor;
+    HeadNode *node;
+    FORWARD(memory_new(1, sizeof *node, &head->node));
+    node = head->node;
+    *node = (HeadNode){.node = {.type = &head_type, .x = {y}, .y = y}, .head = head};
+    FORWARD(planner_keep(planner, &head->probabilities, batch * classes, sizeof(float)));
+    FORWARD(planner_keep(planner, &head->log_sums, batch, sizeof(double)));
+    if (y->element != sizeof(float)) FORWARD(planner_keep(planner, &head->logits, batch * classes, sizeof(float)));
+    FORWARD(planner_keep(planner, &head->losses, slices, sizeof(double)));
+    FORWARD(planner_keep(planner, &head->correct, slices, sizeof(int64_t)));
+    FORWARD(planner_step(planner, IN_BOTH, STEP_SLICES, head_forward, &node->node, 0, USES_X));
+    if (plan->options.mode == PLAN_INFERENCE || (trains && !head->loss)) return CF_OK;
+    FORWARD(planner_begin_gradient(planner, y));
+    return planner_step(planner, IN_TRAINING, STEP_SLICES, trains ? head_loss : head_given, &node->node, 0,
+                        USES_X | USES_DY);
+}
+
+static cf_status add_heads(Planner *planner) {
+    Plan *plan = planner->plan;
+    for (int h = 0; h < plan->head_count; h++)
+        if ((size_t)plan->heads[h].classes > plan->row_size) plan->row_size = (size_t)plan->heads[h].classes;
+    plan->row_size = (plan->row_size + 15) / 16 * 16 + 16; /* a line between threads */
+    FORWARD(planner_keep(planner, &plan->row, (size_t)plan->options.threads * plan->row_size, sizeof(float)));
+    FORWARD(planner_keep(planner, &plan->row_d, (size_t)plan->options.threads * plan->row_size, sizeof(double)));
+    for (int h = 0; h < plan->head_count; h++) FORWARD(add_head(planner, &plan->heads[h]));
+    return CF_OK;
+}
+
+/* ---- Making ---- */
 
 /* Images of a slice. Eight large pictures each would be too few slices for many threads, at the batches that such pictures are
- * trained with, and the arrays of which each thread has its own (Node.own) would be large. But a slice has its own weight
- * gradients: it is to keep no fewer values than those have. */
-static int plan_slice(const LayerList *layers) {
+ * trained with, and what each thread has of its own would be large. But a slice has its own weight gradients: it is to keep no
+ * fewer values than those have. */
+static int choose_slice(const LayerList *layers) {
     enum { MOST_VALUES = 1 << 20 }; /* of the largest array: those of MNIST's or SVHN's networks stay below */
     size_t largest = shape_size(layers->input), kept = largest, weights = 0, slice = SLICE;
     for (int i = 0; i < layers->count; i++) {
         const size_t size = shape_size(layers->layers[i].out);
         if (size > largest) largest = size;
         kept += size;
-        if (layers->layers[i].kind == LAYER_CONV) weights += layers->layers[i].parameters;
+        if (layer_is_conv(&layers->layers[i])) weights += layers->layers[i].parameters;
     }
     while (slice > 1 && slice * largest > MOST_VALUES && slice / 2 * kept >= weights) slice /= 2;
     return (int)slice;
 }
 
-cf_status plan_add(StepList *list, StepKind kind, StepFn work, Node *node, int64_t count) {
-    if (list->count == list->room) {
-        int room = list->room ? 2 * list->room : 32;
-        Step *steps = realloc(list->steps, (size_t)room * sizeof *steps);
-        FAIL_IF(!steps, CF_NO_MEMORY, "out of memory while planning");
-        list->steps = steps;
-        list->room = room;
-    }
-    list->steps[list->count++] = (Step){kind, work, node, count, false};
-    return CF_OK;
+/* Slices whose convolutions' weight gradients are formed as one sum, so that those of wide layers do not fill the memory. */
+static int choose_group(const LayerList *layers, int slices) {
+    enum { MOST_FLOATS = 1 << 26, LEAST_GROUPS = 4 };
+    size_t weights = 0;
+    int group = 1;
+    for (int i = 0; i < layers->count; i++)
+        if (layer_is_conv(&layers->layers[i])) weights += layers->layers[i].parameters;
+    while ((size_t)(slices / group) * weights > MOST_FLOATS && slices / (2 * group) >= LEAST_GROUPS) group *= 2;
+    return group;
 }
 
-Window layer_window(const Layer *layer, int N) {
-    return (Window){.N = N,
-                    .C = layer->in.C,
-                    .H = layer->in.H,
-                    .W = layer->in.W,
-                    .K = layer->out.C,
-                    .R = layer->R,
-                    .S = layer->S,
-                    .stride = layer->stride,
-                    .pad_h = layer->pad_h,
-                    .pad_w = layer->pad_w,
-                    .P = layer->out.H,
-                    .Q = layer->out.W};
+static void choose_heads(Plan *plan) {
+    const LayerList *layers = plan->layers;
+    const bool trains = plan->options.mode == PLAN_TRAINING;
+    if (plan->options.only_taps) return;
+    plan->head_count = trains && plan->options.losses ? layers->head_count : 1;
+    for (int h = 0; h < plan->head_count; h++)
+        plan->heads[h] = (Head){.number = h,
+                                .classes = (int)shape_size(layers->layers[layers->heads[h]].out),
+                                .loss = plan->options.losses ? &plan->options.losses[h] : &plain_cross_entropy};
 }
 
-static cf_status make_dense(Plan *plan, Node *node) {
-    const DenseShape shape = {.N = plan->batch,
-                              .slice = SLICE,
-                              .inputs = (int)node->x.size,
-                              .outputs = node->layer->out.C,
-                              .slope = node->slope,
-                              .bias = node->bias != NULL,
-                              .float_out = node->y.element == sizeof(float)};
-    return plan->options.engine->dense_new(&shape, plan->options.training, node->wants_dx, plan->options.threads,
-                                           &node->dense);
-}
-
-static bool before_block(const Plan *plan, const Node *node) {
-    return node->kind == NODE_CONV && node + 1 < plan->nodes + plan->node_count && node[1].kind == NODE_BLOCK;
-}
-
-static cf_status make_conv(Plan *plan, Node *node) {
-    const Engine *engine = plan->options.engine;
-    bool training = plan->options.training;
-    if (engine->stem && !node->wants_dx && before_block(plan, node) &&
-        engine->stem->fits(&node->window, &node[1].block)) {
-        FORWARD(
-            engine->stem->create(engine->kernels, &node->window, &node[1].block, plan->options.threads, &node->stem));
-        node[1].stem = node->stem;
-        return CF_OK;
-    }
-    FORWARD(engine->conv_new(&node->window, training, node->wants_dx, plan->options.threads, &node->conv));
-    if (training) node->slot_size = engine->conv_slot_size(node->conv);
-    return CF_OK;
-}
-
-static float *gradient_of(const Plan *plan, const float *values) {
-    return values ? plan->gradient + (values - plan->parameters->values) : NULL;
-}
-
-static void find_parameters(Plan *plan, Node *node) {
-    node->weight = parameters_find(plan->parameters, node->number, "weight");
-    node->bias = parameters_find(plan->parameters, node->number, "bias");
-    node->running_mean = parameters_find(plan->parameters, node->number, "running_mean");
-    node->running_var = parameters_find(plan->parameters, node->number, "running_var");
-}
-
-/* ---- From layers to nodes ---- */
-
-static NodeKind kind_of(const Layer *layer) {
-    switch (layer->kind) {
-    case LAYER_CONV:
-        return NODE_CONV;
-    case LAYER_BN:
-        return NODE_BLOCK;
-    case LAYER_RELU:
-        return NODE_RELU;
-    case LAYER_MAXPOOL:
-        return NODE_MAXPOOL;
-    case LAYER_AVGPOOL:
-        return NODE_AVGPOOL;
-    case LAYER_DENSE:
-        return NODE_DENSE;
-    default:
-        return NODE_DROPOUT;
-    }
-}
-
-/* Windows side by side, whose places fit a byte. */
-static bool pool_fits_block(const Layer *layer) {
-    return layer->kind == LAYER_MAXPOOL && layer->R == layer->stride && layer->S == layer->stride && !layer->pad_h &&
-           !layer->pad_w && layer->R * layer->S <= 256;
-}
-
-/* How many layers from `first` on are one node. The network's last layer stays alone, so that its outputs are not rounded
- * behind an activation. */
-static int fuse(const LayerList *list, int first) {
-    const Layer *layers = list->layers;
-    int end = first + 1;
-    if (layers[first].kind == LAYER_BN) {
-        if (end < list->count && layers[end].kind == LAYER_RELU) end++;
-        if (end < list->count && pool_fits_block(&layers[end])) end++;
-    } else if (layers[first].kind == LAYER_DENSE && end + 1 < list->count && layers[end].kind == LAYER_RELU) {
-        end++;
-    }
-    return end - first;
-}
-
-static void fill_block(Node *node) {
-    const Layer *pool = node->last->kind == LAYER_MAXPOOL ? node->last : NULL;
-    Shape in = node->layer->in, out = node->last->out;
-    node->block = (Block){.C = in.C,
-                          .H = in.H,
-                          .W = in.W,
-                          .R = pool ? pool->R : 1,
-                          .S = pool ? pool->S : 1,
-                          .P = out.H,
-                          .Q = out.W,
-                          .slope = node->slope};
-}
-
-static void fill_node(Plan *plan, Node *node, int first, int fused) {
-    const Layer *layers = &plan->layers->layers[first];
-    size_t element = plan->options.engine->kernels->element;
-    bool ends = first + fused == plan->layers->count;
-    node->kind = kind_of(&layers[0]);
-    node->layer = &layers[0];
-    node->last = &layers[fused - 1];
-    node->number = first;
-    node->slope = 1;
-    for (int i = 0; i < fused; i++)
-        if (layers[i].kind == LAYER_RELU) node->slope = layers[i].slope;
-    node->in_place = node->kind == NODE_RELU || node->kind == NODE_DROPOUT;
-    node->window = layer_window(node->layer, plan->slice);
-    node->rows = (size_t)node->last->out.H * (size_t)node->last->out.W;
-    node->x = node->dx = (Values){NULL, shape_size(node->layer->in), element, false};
-    node->y = node->dy = (Values){NULL, shape_size(node->last->out), element, false};
-    if (ends && node->kind == NODE_DENSE) node->y.element = sizeof(float);
-    if (node->kind == NODE_BLOCK) fill_block(node);
-}
-
-static cf_status make_nodes(Plan *plan) {
-    bool learns = false;
-    FORWARD(memory_new((size_t)plan->layers->count, sizeof *plan->nodes, &plan->nodes));
-    for (int first = 0; first < plan->layers->count;) {
-        Node *node = &plan->nodes[plan->node_count++];
-        int fused = fuse(plan->layers, first);
-        fill_node(plan, node, first, fused);
-        node->wants_dx = learns;
-        find_parameters(plan, node);
-        learns |= node->weight != NULL;
-        first += fused;
-    }
-    for (int i = 0; i < plan->node_count; i++) {
-        Node *node = &plan->nodes[i];
-        if (node->kind == NODE_DENSE) FORWARD(make_dense(plan, node));
-        if (node->kind == NODE_CONV) FORWARD(make_conv(plan, node));
-    }
-    return CF_OK;
-}
-
-/* ---- What a node wants to keep ---- */
-
-static void want_conv(Plan *plan, WantTable *table, Node *node) {
-    size_t slices = (size_t)plan->slices;
-    if (node->stem) return;
-    if (before_block(plan, node))
-        want(table, &node->own, (size_t)plan->options.threads * (size_t)plan->slice * node->y.size, node->y.element);
-    if (!plan->options.training) return;
-    want(table, &node->partial, slices * 2 * (size_t)node->layer->out.C, sizeof(double));
-    want(table, &node->slots, slices * node->slot_size, sizeof(float));
-    want(table, &node->slot_sum, node->slot_size, sizeof(float));
-}
-
-static void want_block(Plan *plan, WantTable *table, Node *node) {
-    size_t C = (size_t)node->layer->in.C, values = (size_t)plan->batch * node->y.size;
-    float **vectors[] = {&node->mean, &node->scale, &node->a, &node->b, &node->c};
-    for (size_t i = 0; i < COUNT_OF(vectors); i++) want(table, vectors[i], C, sizeof(float));
-    want(table, &node->moments, 3 * C, sizeof(double));
-    if (!plan->options.training) return;
-    size_t sums = node->stem ? plan->options.engine->stem->sums_size(node->stem) : 2 * C;
-    want(table, &node->partial, (size_t)plan->slices * sums, sizeof(double));
-    if (node->block.R * node->block.S == 1) return;
-    if (!node->stem) want(table, &node->picked, values, node->y.element);
-    want(table, &node->place_small, values, 1);
-}
-
-static void want_node(Plan *plan, WantTable *table, Node *node) {
-    size_t batch = (size_t)plan->batch;
-    bool training = plan->options.training, passed_on = before_block(plan, node);
-    /* A convolution in front of a block keeps its output only for training, and its gradient never. */
-    if (!node->in_place && !(passed_on && (!training || node->stem)))
-        want(table, &node->y.base, batch * node->y.size, node->y.element);
-    if (!node->in_place && training && !passed_on) want(table, &node->dy.base, batch * node->y.size, node->dy.element);
-    if (node->kind == NODE_CONV) want_conv(plan, table, node);
-    if (node->kind == NODE_BLOCK) want_block(plan, table, node);
-    if (node->kind == NODE_MAXPOOL) want(table, &node->place, batch * node->y.size, sizeof(uint16_t));
-    if (node->kind == NODE_DENSE && training) want(table, &node->partial, node->y.size, sizeof(double));
-}
-
-static void want_batch(Plan *plan, WantTable *table) {
-    size_t batch = (size_t)plan->batch, slices = (size_t)plan->slices, classes = (size_t)plan->classes;
-    const Node *last = &plan->nodes[plan->node_count - 1];
-    want(table, &plan->input.base, batch * plan->input.size, plan->input.element);
-    want(table, &plan->image, (size_t)plan->options.threads * plan->input.size, sizeof(float));
-    want(table, &plan->probabilities, batch * classes, sizeof(float));
-    if (last->y.element != sizeof(float)) want(table, &plan->logits, batch * classes, sizeof(float));
-    want(table, &plan->labels, batch, sizeof(int));
-    want(table, &plan->losses, slices, sizeof(double));
-    want(table, &plan->correct, slices, sizeof(int64_t));
-    if (plan->options.training) want(table, &plan->gradient, plan->parameters->trainable, sizeof(float));
-}
-
-static cf_status make_memory(Plan *plan) {
-    WantTable table = {.room = (plan->layers->count + 1) * WANTS_PER_LAYER};
-    FORWARD(memory_new((size_t)table.room, sizeof(Want), &table.wants));
-    want_batch(plan, &table);
-    for (int i = 0; i < plan->node_count; i++) want_node(plan, &table, &plan->nodes[i]);
-    cf_status status = allot(&table, &plan->memory);
-    free(table.wants);
-    return status;
-}
-
-/* Joins each node's input to the output before it; the network's input has no gradient. */
-static void connect(Plan *plan) {
-    Values y = plan->input, dy = {0};
-    for (int i = 0; i < plan->node_count; i++) {
-        Node *node = &plan->nodes[i];
-        if (node->own) node->dy = (Values){node->own, node->y.size, node->dy.element, true};
-        node->x = y;
-        node->dx = dy;
-        if (node->in_place) node->y = node->x, node->dy = node->dx;
-        if (plan->options.training) {
-            node->dweight = gradient_of(plan, node->weight);
-            node->dbias = gradient_of(plan, node->bias);
-        }
-        node->block.mean = node->mean, node->block.scale = node->scale, node->block.shift = node->bias;
-        node->block.a = node->a, node->block.b = node->b, node->block.c = node->c;
-        y = node->y;
-        dy = node->dy;
-    }
-    if (!plan->logits) plan->logits = y.base;
-}
-
-static cf_status make_steps(Plan *plan) {
-    int count = plan->node_count;
-    Node *nodes = plan->nodes;
-    FORWARD(plan_add(&plan->training, STEP_SLICES, step_prepare, &nodes[0], 0));
-    FORWARD(plan_add(&plan->inference, STEP_SLICES, step_prepare, &nodes[0], 0));
-    for (int i = 0; i < count; i++) FORWARD(add_forward_steps(plan, &nodes[i]));
-    FORWARD(add_loss_steps(plan, &nodes[count - 1]));
-    if (!plan->options.training) return CF_OK;
-    for (int i = count - 1; i >= 0; i--) FORWARD(add_backward_steps(plan, &nodes[i]));
-    return add_closing_steps(plan);
-}
-
-cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOptions *options, Plan **plan) {
+static cf_status make_plan(const LayerList *layers, Parameters *parameters, const PlanOptions *options, bool measures,
+                           Plan **plan) {
+    static const PlanEnds ends = {add_images, add_heads};
     Plan *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->options = *options;
+    made->measures = measures;
     made->threads = options->threads;
     made->batch = (options->batch + SLICE - 1) / SLICE * SLICE;
-    made->slice = plan_slice(layers);
+    made->slice = choose_slice(layers);
     made->slices = made->batch / made->slice;
+    made->group = options->mode == PLAN_TRAINING ? choose_group(layers, made->slices) : 1;
     made->layers = layers;
     made->parameters = parameters;
-    made->classes = (int)shape_size(layers->layers[layers->count - 1].out);
-    made->input = (Values){NULL, shape_size(layers->input), options->engine->kernels->element, false};
-    FORWARD_TO(failed, make_nodes(made));
-    FORWARD_TO(failed, make_memory(made));
-    connect(made);
-    FORWARD_TO(failed, make_steps(made));
+    choose_heads(made);
+    FORWARD_TO(failed, memory_new((size_t)layers->count, sizeof(Tensor *), (void **)&made->outputs));
+    FORWARD_TO(failed, memory_new((size_t)made->batch, sizeof(Sample), &made->own_samples));
+    if (options->mode == PLAN_TRAINING)
+        FORWARD_TO(failed, memory_new(parameters->trainable + 1, sizeof(float), &made->gradient));
+    FORWARD_TO(failed, planner_lay_out(made, &ends));
     FORWARD_TO(failed, memory_reserve(MEMORY_OF_LIBRARIES)); /* some of oneDNN's code is made at the first use */
     *plan = made;
     return CF_OK;
@@ -345,46 +253,68 @@ failed:
     return status;
 }
 
+cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOptions *options, Plan **plan) {
+    return make_plan(layers, parameters, options, false, plan);
+}
+
+cf_status plan_measure(const LayerList *layers, Parameters *parameters, const PlanOptions *options, size_t *bytes) {
+    Plan *plan;
+    FORWARD(make_plan(layers, parameters, options, true, &plan));
+    *bytes = plan->memory_bytes;
+    plan_free(plan);
+    return CF_OK;
+}
+
 void plan_free(Plan *plan) {
     if (!plan) return;
-    for (int i = 0; i < plan->node_count; i++) {
-        if (plan->nodes[i].kind == NODE_CONV && plan->nodes[i].stem)
-            plan->options.engine->stem->destroy(plan->nodes[i].stem);
-        plan->options.engine->conv_free(plan->nodes[i].conv);
-        plan->options.engine->dense_free(plan->nodes[i].dense);
+    for (Node *node = plan->nodes, *next; node; node = next) {
+        next = node->next;
+        if (node->type->release) node->type->release(plan->options.engine, node);
+        free(node);
     }
-    free(plan->nodes);
-    free(plan->memory);
-    free(plan->training.steps);
-    free(plan->inference.steps);
+    for (Tensor *t = plan->tensors, *next; t; t = next) {
+        next = t->next;
+        free(t);
+    }
+    for (Buffer *b = plan->buffers, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
+    for (int h = 0; h < plan->head_count; h++) free(plan->heads[h].node);
+    for (int i = 0; i < LISTS; i++) free(plan->lists[i].steps);
     free(plan->refresh.steps);
-    free(plan->closing.steps);
+    free(plan->outputs);
+    free(plan->own_samples);
+    free(plan->gradient);
+    free(plan->memory);
     free(plan);
 }
 
 /* ---- Running ---- */
 
 /* Consecutive steps run as one parallel loop. */
-typedef struct Group {
+typedef struct Loop {
     Plan *plan;
     const Step *steps;
-    int count;
-} Group;
+    int count, group; /* group: slices of one piece */
+    int64_t slices;
+} Loop;
 
-/* All steps on one slice, one after the other. */
-static cf_status run_slice(void *context, int64_t index, int thread) {
-    const Group *group = context;
-    for (int i = 0; i < group->count; i++)
-        FORWARD(group->steps[i].work(group->plan, group->steps[i].node, index, thread));
+/* All steps on one slice, one after the other; then on the next of the group. */
+static cf_status run_slices(void *context, int64_t index, int thread) {
+    const Loop *loop = context;
+    for (int64_t s = index * loop->group; s < (index + 1) * loop->group && s < loop->slices; s++)
+        for (int i = 0; i < loop->count; i++)
+            FORWARD(loop->steps[i].work(loop->plan, loop->steps[i].node, s, thread));
     return CF_OK;
 }
 
 /* One piece of one of the steps, which are counted through. */
 static cf_status run_piece(void *context, int64_t index, int thread) {
-    const Group *group = context;
-    const Step *step = group->steps;
+    const Loop *loop = context;
+    const Step *step = loop->steps;
     while (index >= step->count) index -= step++->count;
-    return step->work(group->plan, step->node, index, thread);
+    return step->work(loop->plan, step->node, index, thread);
 }
 
 /* Nothing is summed over the images of inference: slices without any need not run. */
@@ -393,68 +323,85 @@ static int slices_in_use(const Plan *plan) {
 }
 
 /* Runs the steps from the first of `steps` on that can run together; *taken is how many that were. */
-static cf_status run_group(Plan *plan, const Step *steps, int count, int *taken) {
-    Group group = {plan, steps, 1};
+static cf_status run_loop(Plan *plan, const Step *steps, int count, int *taken) {
+    Loop loop = {plan, steps, 1, plan->inferring ? 1 : plan->group, slices_in_use(plan)};
     int64_t pieces = steps->count;
     *taken = 1;
     if (steps->kind == STEP_ONCE) return steps->work(plan, steps->node, 0, 0);
-    while (group.count < count && steps[group.count].kind == steps->kind &&
-           (steps->kind == STEP_SLICES || steps[group.count].joins_last))
-        pieces += steps[group.count++].count;
-    *taken = group.count;
-    if (steps->kind == STEP_SLICES) return slices_run(plan->threads, slices_in_use(plan), run_slice, &group);
-    return slices_run(plan->threads, pieces, run_piece, &group);
+    while (loop.count < count && steps[loop.count].kind == steps->kind &&
+           (steps->kind == STEP_SLICES || steps[loop.count].joins_last))
+        pieces += steps[loop.count++].count;
+    *taken = loop.count;
+    if (steps->kind == STEP_SLICES)
+        return slices_run(plan->threads, (loop.slices + loop.group - 1) / loop.group, run_slices, &loop);
+    return slices_run(plan->threads, pieces, run_piece, &loop);
 }
 
 static cf_status run_steps(Plan *plan, const StepList *list) {
     for (int i = 0, taken; i < list->count; i += taken)
-        FORWARD(run_group(plan, list->steps + i, list->count - i, &taken));
+        FORWARD(run_loop(plan, list->steps + i, list->count - i, &taken));
     return CF_OK;
 }
 
-static cf_status run_batch(Plan *plan, const StepList *list, const Feed *feed, const uint32_t *images, int n,
-                           StepResult *result) {
-    StepResult sum = {0};
-    plan->feed = feed;
-    plan->images = images;
+static cf_status run_list(Plan *plan, ListKind list, const Sample *samples, int n) {
+    plan->samples = samples;
     plan->n = n;
-    FORWARD(run_steps(plan, list));
-    for (int s = 0; s < slices_in_use(plan); s++) {
-        sum.loss += plan->losses[s];
-        sum.correct += plan->correct[s];
+    plan->inferring = list == LIST_INFERENCE;
+    return run_steps(plan, &plan->lists[list]);
+}
+
+/* What the losses of a batch are divided by; 1 where no image has one. */
+static void weigh(Plan *plan, const Sample *samples, int n) {
+    for (int h = 0; h < plan->head_count; h++) {
+        Head *head = &plan->heads[h];
+        head->weight = 0;
+        for (int i = 0; i < n; i++) {
+            const Target target = target_of(head, &samples[i]);
+            head->weight += head->loss->loss->weight(head->loss, head->classes, &target);
+        }
+        if (head->weight <= 0) head->weight = 1;
     }
+}
+
+cf_status plan_train_samples(Plan *plan, const Sample *samples, int n, int64_t number, StepResult *result) {
+    StepResult sum = {0};
+    plan->number = number;
+    weigh(plan, samples, n);
+    FORWARD(run_steps(plan, &plan->refresh));
+    FORWARD(run_list(plan, LIST_TRAINING, samples, n));
+    for (int h = 0; h < plan->head_count; h++) {
+        tree_sum(plan->heads[h].losses, 1, plan->slices, 1);
+        sum.loss += plan->heads[h].losses[0];
+    }
+    sum.weight = plan->heads[0].weight;
+    for (int s = 0; s < plan->slices; s++) sum.correct += plan->heads[0].correct[s];
     *result = sum;
     return CF_OK;
 }
 
-static int count_labelled(const Plan *plan, const Feed *feed, const uint32_t *images, int n) {
-    int count = 0;
-    for (int i = 0; i < n; i++) {
-        const int label = feed_label(feed, images[i]);
-        count += label >= 0 && label < plan->classes;
-    }
-    return count;
-}
-
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result) {
-    plan->number = number;
-    plan->labelled = count_labelled(plan, feed, images, n);
-    plan->inferring = false;
-    FORWARD(run_steps(plan, &plan->refresh));
-    return run_batch(plan, &plan->training, feed, images, n, result);
+    samples_of_feed(feed, images, n, plan->own_samples);
+    return plan_train_samples(plan, plan->own_samples, n, number, result);
 }
 
 cf_status plan_use_parameters(Plan *plan) {
     return run_steps(plan, &plan->refresh);
 }
 
-cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities,
-                     StepResult *result) {
-    plan->inferring = true;
-    FORWARD(run_batch(plan, &plan->inference, feed, images, n, result));
+cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities) {
+    samples_of_feed(feed, images, n, plan->own_samples);
+    FORWARD(run_list(plan, LIST_INFERENCE, plan->own_samples, n));
     if (probabilities)
-        memcpy(probabilities, plan->probabilities, (size_t)n * (size_t)plan->classes * sizeof *probabilities);
+        memcpy(probabilities, plan->heads[0].probabilities,
+               (size_t)n * (size_t)plan->heads[0].classes * sizeof *probabilities);
     return CF_OK;
+}
+
+cf_status plan_differentiate(Plan *plan, const Feed *feed, const uint32_t *images, int n, const float *d_logits) {
+    samples_of_feed(feed, images, n, plan->own_samples);
+    plan->given = d_logits;
+    FORWARD(run_steps(plan, &plan->refresh));
+    return run_list(plan, LIST_TRAINING, plan->own_samples, n);
 }
 
 void plan_use_threads(Plan *plan, int threads) {
@@ -467,43 +414,89 @@ float *plan_gradient(Plan *plan) {
 }
 
 const float *plan_logits(const Plan *plan) {
-    return plan->logits;
+    return logits_of(plan, &plan->heads[0]);
+}
+
+const double *plan_log_sums(const Plan *plan) {
+    return plan->heads[0].log_sums;
+}
+
+const float *plan_probabilities(const Plan *plan) {
+    return plan->heads[0].probabilities;
 }
 
 int plan_batch(const Plan *plan) {
     return plan->batch;
 }
 
-/* Values are looked at as floats a part at a time: this is no hot path. */
-static bool all_finite(const Plan *plan, const Values *values) {
-    enum { PART = 256 };
-    float part[PART];
-    size_t count = (size_t)plan->n * values->size;
-    for (size_t i = 0; i < count; i += PART) {
-        size_t left = count - i < PART ? count - i : PART;
-        const char *from = (const char *)values->base + i * values->element;
-        if (values->element == sizeof(float))
-            memcpy(part, from, left * sizeof *part);
-        else
-            plan->options.engine->kernels->to_float(from, left, part);
-        for (size_t k = 0; k < left; k++)
-            if (!isfinite(part[k])) return false;
-    }
-    return true;
+/* ---- Taps ---- */
+
+static void read_values(const Plan *plan, const Buffer *buffer, size_t size, size_t element, float *values) {
+    const size_t count = (size_t)plan->n * size;
+    if (element == sizeof(float))
+        memcpy(values, buffer->base, count * sizeof *values);
+    else
+        plan_kernels(plan)->to_float(buffer->base, count, values);
 }
 
-/* A stem's convolution leaves nothing of its output but the means that the block behind it took. */
-static bool means_finite(const Node *block) {
-    for (int c = 0; c < block->block.C; c++)
-        if (!isfinite(block->mean[c])) return false;
-    return true;
+void plan_read_tap(const Plan *plan, int layer, float *values) {
+    const Tensor *tap = plan->outputs[layer];
+    read_values(plan, value_buffer(plan, tap), tap->size, tap->element, values);
 }
 
-const char *plan_first_not_finite(const Plan *plan) {
-    for (int i = 0; i < plan->node_count; i++) {
-        const Node *node = &plan->nodes[i];
-        if (!(node->kind == NODE_CONV && node->stem ? means_finite(node + 1) : all_finite(plan, &node->y)))
-            return node->layer->name;
+void plan_read_tap_gradient(const Plan *plan, int layer, float *values) {
+    const Tensor *tap = plan->outputs[layer];
+    read_values(plan, tap->gradient, tap->size, plan_kernels(plan)->element, values);
+}
+
+static bool all_finite(const float *values, size_t count) {
+    size_t i = 0;
+    while (i < count && isfinite(values[i])) i++;
+    return i == count;
+}
+
+static const char *first_not_finite(const Plan *plan, float *values) {
+    for (int i = 0; i < plan->layers->count; i++) {
+        if (!plan->outputs[i]) continue; /* no output needs it */
+        plan_read_tap(plan, i, values);
+        if (!all_finite(values, (size_t)plan->n * plan->outputs[i]->size)) return plan->layers->layers[i].name;
     }
     return NULL;
+}
+
+/* Values of a step that is done are gone; and layers that were one have none between them. */
+static cf_status repeat_apart(const Plan *plan, Plan *apart, const char **layer) {
+    size_t largest = 1;
+    float *values;
+    StepResult unused;
+    for (int i = 0; i < plan->layers->count; i++)
+        if (shape_size(plan->layers->layers[i].out) > largest) largest = shape_size(plan->layers->layers[i].out);
+    FORWARD(plan_train_samples(apart, plan->samples, plan->n, plan->number, &unused));
+    FORWARD(memory_new((size_t)plan->n * largest, sizeof *values, &values));
+    *layer = first_not_finite(apart, values);
+    free(values);
+    return CF_OK;
+}
+
+cf_status plan_first_not_finite(const Plan *plan, const char **layer) {
+    PlanOptions options = plan->options;
+    Parameters copy = *plan->parameters; /* the running statistics move again */
+    Plan *apart = NULL;
+    int *taps = NULL;
+    cf_status status;
+    const size_t bytes = copy.total * sizeof(float);
+    copy.values = NULL;
+    FORWARD_TO(done, memory_new(copy.total, sizeof(float), &copy.values));
+    memcpy(copy.values, plan->parameters->values, bytes);
+    FORWARD_TO(done, memory_new((size_t)plan->layers->count, sizeof *taps, &taps));
+    for (int i = 0; i < plan->layers->count; i++) taps[i] = i;
+    options.taps = taps;
+    options.tap_count = plan->layers->count;
+    FORWARD_TO(done, plan_new(plan->layers, &copy, &options, &apart));
+    FORWARD_TO(done, repeat_apart(plan, apart, layer));
+done:
+    plan_free(apart);
+    free(taps);
+    free(copy.values);
+    return status;
 }

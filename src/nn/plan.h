@@ -4,64 +4,87 @@
  * list of steps; a step is work on every slice, on a number of other pieces (tiles of a dense layer, ranges of a sum), or
  * once. Steps on slices that follow each other run slice by slice, so a slice's values stay in its thread's cache from one
  * layer to the next; a step of another kind is a barrier. Sums over the batch (batch-norm statistics, gradients, losses) are
- * formed per slice and added in slice order: the same bits on any number of threads.
+ * formed per slice and added in a fixed binary tree of slices: the same bits on any number of threads, and part of the batch
+ * gives part of the tree.
  *
- * Batch norm, the activation and the pool behind it are one operation, as are a dense layer and its activation. What a
- * convolution in front of a batch norm gives, and its gradient, are passed on within a slice and stay in the thread's cache.
+ * Batch norm, the addition, the activation and the pool behind it are one operation where nobody else reads what is between,
+ * as are a dense layer and its activation. A value that no barrier parts from its readers lies in its thread's own memory.
  *
- * A batch with fewer images is filled up with empty ones, which count in no sum. All memory is one allocation, made from
- * one table; nothing is allocated while it runs.
+ * A batch with fewer images is filled up with empty ones, which count in no sum. Memory is given out once, by the steps that use
+ * it first and last; nothing is allocated while it runs.
  */
 #ifndef NN_PLAN_H
 #define NN_PLAN_H
 
 #include "nn/engine.h"
 #include "nn/feed.h"
+#include "nn/loss.h"
 #include "nn/parameters.h"
 
 enum { SLICE = 8 }; /* images, at most */
 
 typedef struct Plan Plan;
 
+typedef enum PlanMode {
+    PLAN_INFERENCE, /* forward only, with running statistics */
+    PLAN_TRAINING,  /* and forward and backward as a training step has it */
+    PLAN_GRADIENTS  /* forward as inference has it, and back from given gradients of the outputs to the taps */
+} PlanMode;
+
 typedef struct PlanOptions {
     const Engine *engine;
-    int batch;     /* images per step, at most; rounded up to a multiple of SLICE inside */
-    int threads;   /* at most */
-    bool training; /* false: forward only, with running statistics */
-    uint64_t seed; /* of dropout */
+    int batch;   /* images per step, at most; rounded up to a multiple of SLICE inside */
+    int threads; /* at most */
+    PlanMode mode;
+    uint64_t seed;   /* of dropout */
+    const int *taps; /* layers whose values (and, in PLAN_GRADIENTS, gradients) can be read after a run; borrowed until plan_new returns */
+    int tap_count;
+    bool only_taps;             /* nothing is computed but what the taps need: no outputs */
+    const LossSettings *losses; /* of each of the network's outputs, as long as the plan; NULL: cross-entropy of the first one */
 } PlanOptions;
 
-/* Borrows layers and parameters, which hold the weights it computes with. */
+/* Borrows layers and parameters, which hold the weights it computes with. CF_NO_MEMORY, with how much it would take, where
+ * that is more than the machine has. */
 cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOptions *options, Plan **plan);
 void plan_free(Plan *plan);
 /* Runs on so many threads from now on: at least 1, at most those it was made for. */
 void plan_use_threads(Plan *plan, int threads);
+/* Bytes that plan_new would take with these options, besides weights and what the engine makes of them; none is taken. The same
+ * errors. */
+cf_status plan_measure(const LayerList *layers, Parameters *parameters, const PlanOptions *options, size_t *bytes);
 
 typedef struct StepResult {
-    double loss;     /* sum over the images, natural logarithm */
-    int64_t correct; /* largest logit at the label */
+    double loss;     /* sum over the images, natural logarithm; of all outputs */
+    double weight;   /* of the images in it: the mean loss is loss / weight */
+    int64_t correct; /* largest logit of the first output at the label */
 } StepResult;
 
-/* Forward and backward over n <= batch images; `number` is the step's number since training began (it names the random
- * numbers of dropout). Updates the running statistics; leaves the gradient of the mean loss in plan_gradient. Labels outside
- * the network's classes count neither in loss, nor in correct, nor in the gradient. */
+/* Forward and backward over n <= batch samples; `number` is the step's number since training began (it names the random
+ * numbers of dropout). Updates the running statistics; leaves the gradient of the mean loss in plan_gradient. */
+cf_status plan_train_samples(Plan *plan, const Sample *samples, int n, int64_t number, StepResult *result);
+/* The same over the images of one feed, by their labels; labels outside the network's classes count neither in loss, nor in
+ * correct, nor in the gradient. */
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result);
 /* As the parameters' trainable values lie. Lives as long as the plan. */
 float *plan_gradient(Plan *plan);
-/* The layer whose output was the first to hold a value that is not finite in the last plan_train; NULL if none does. */
-const char *plan_first_not_finite(const Plan *plan);
+/* The layer whose output was the first to hold a value that is not finite in the last plan_train; NULL if none does. The step is
+ * done once more for that, with all layers apart. */
+cf_status plan_first_not_finite(const Plan *plan, const char **layer);
 
 /* Takes the parameters as they now are into use for plan_infer. */
 cf_status plan_use_parameters(Plan *plan);
-/* Forward only; probabilities [n][classes] if not NULL. Labels outside the network's classes count neither in loss nor in
- * correct. */
-cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities,
-                     StepResult *result);
-/* The network's raw outputs [n][classes] of the last plan_train or plan_infer. */
-const float *plan_logits(const Plan *plan);
-int plan_batch(const Plan *plan);
+/* Forward only, without a loss; probabilities [n][classes] if not NULL. */
+cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities);
+/* PLAN_GRADIENTS: forward, and back from the gradient of the network's outputs, [n][classes]. */
+cf_status plan_differentiate(Plan *plan, const Feed *feed, const uint32_t *images, int n, const float *d_logits);
 
-/* The window of a convolution or pool over N images. */
-Window layer_window(const Layer *layer, int N);
+/* Of the last run: the network's raw outputs [n][classes]; and the logarithm of the sum of their exponentials, [n]. */
+const float *plan_logits(const Plan *plan);
+const double *plan_log_sums(const Plan *plan);
+const float *plan_probabilities(const Plan *plan);
+/* Of the last run: a tap's values, and their gradients, as float [n][H][W][C]. */
+void plan_read_tap(const Plan *plan, int layer, float *values);
+void plan_read_tap_gradient(const Plan *plan, int layer, float *values);
+int plan_batch(const Plan *plan);
 
 #endif

@@ -1,10 +1,11 @@
-/* The plain-C engine: convolution and dense layer by their definitions. Sums in float, in a fixed order, as an exact
+/* The plain-C engine: convolution, dense layer and attention by their definitions. Sums in float, in a fixed order, as an exact
  * specification on small integers; reference_kernels.c has the rest. */
 #include "nn/engine.h"
 
 #include "base/memory.h"
 #include "nn/cpu/matrix_product.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct Conv {
 };
 
 static size_t weight_count(const Window *w) {
-    return (size_t)w->K * (size_t)w->C * (size_t)w->R * (size_t)w->S;
+    return (size_t)w->K * (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S;
 }
 
 static void conv_free(Conv *conv) {
@@ -51,7 +52,8 @@ static void each_tap(const Window *w, const float *wt, TapFn visit, void *contex
             for (int q = 0; q < w->Q; q++)
                 for (int r = 0; r < w->R; r++)
                     for (int s = 0; s < w->S; s++) {
-                        int h = p * w->stride + r - w->pad_h, v = q * w->stride + s - w->pad_w;
+                        int h = p * w->stride + r * w->dilation - w->pad_h;
+                        int v = q * w->stride + s * w->dilation - w->pad_w;
                         if (h < 0 || h >= w->H || v < 0 || v >= w->W) continue;
                         size_t x = ((size_t)n * (size_t)w->H + (size_t)h) * (size_t)w->W + (size_t)v;
                         size_t y = ((size_t)n * (size_t)w->P + (size_t)p) * (size_t)w->Q + (size_t)q;
@@ -59,38 +61,35 @@ static void each_tap(const Window *w, const float *wt, TapFn visit, void *contex
                     }
 }
 
-static size_t weight_index(const Window *w, int k, int c, int r, int s) {
-    return (((size_t)k * (size_t)w->C + (size_t)c) * (size_t)w->R + (size_t)r) * (size_t)w->S + (size_t)s;
-}
-
 typedef struct Arrays {
     const float *x, *dy;
     float *out;
 } Arrays;
 
+/* What each pair of a filter and a channel of its group does at a tap: indices of x, y and the weight. */
+#define EACH_PAIR(xi, yi, wi, what)                                                                                    \
+    for (int k = 0; k < w->K; k++)                                                                                     \
+        for (int per = w->C / w->groups, c = 0; c < per; c++) {                                                        \
+            size_t xi = x * (size_t)w->C + (size_t)(k / (w->K / w->groups) * per + c),                                 \
+                   yi = y * (size_t)w->K + (size_t)k,                                                                  \
+                   wi = (((size_t)k * (size_t)per + (size_t)c) * (size_t)w->R + (size_t)r) * (size_t)w->S + (size_t)s; \
+            what;                                                                                                      \
+        }
+
 static void forward_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
     Arrays *a = context;
-    for (int k = 0; k < w->K; k++)
-        for (int c = 0; c < w->C; c++)
-            a->out[y * (size_t)w->K + (size_t)k] +=
-                a->x[x * (size_t)w->C + (size_t)c] * wt[weight_index(w, k, c, r, s)];
+    EACH_PAIR(xi, yi, wi, a->out[yi] += a->x[xi] * wt[wi])
 }
 
 static void data_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
     Arrays *a = context;
-    for (int k = 0; k < w->K; k++)
-        for (int c = 0; c < w->C; c++)
-            a->out[x * (size_t)w->C + (size_t)c] +=
-                a->dy[y * (size_t)w->K + (size_t)k] * wt[weight_index(w, k, c, r, s)];
+    EACH_PAIR(xi, yi, wi, a->out[xi] += a->dy[yi] * wt[wi])
 }
 
 static void weights_tap(const Window *w, const float *wt, size_t x, size_t y, int r, int s, void *context) {
     Arrays *a = context;
     (void)wt;
-    for (int k = 0; k < w->K; k++)
-        for (int c = 0; c < w->C; c++)
-            a->out[weight_index(w, k, c, r, s)] +=
-                a->x[x * (size_t)w->C + (size_t)c] * a->dy[y * (size_t)w->K + (size_t)k];
+    EACH_PAIR(xi, yi, wi, a->out[wi] += a->x[xi] * a->dy[yi])
 }
 
 static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
@@ -113,9 +112,9 @@ static size_t conv_slot_size(const Conv *conv) {
     return weight_count(&conv->w);
 }
 
-static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot) {
+static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot, bool add) {
     (void)thread;
-    memset(slot, 0, weight_count(&conv->w) * sizeof *slot);
+    if (!add) memset(slot, 0, weight_count(&conv->w) * sizeof *slot);
     each_tap(&conv->w, NULL, weights_tap, &(Arrays){.x = x, .dy = dy, .out = slot});
     return CF_OK;
 }
@@ -197,13 +196,112 @@ static void dense_backward_data(Dense *dense, int thread, int piece, const void 
 
 static void dense_backward_weights(Dense *dense, int thread, int piece, const void *input, const void *gradient,
                                    float *dw) {
-    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs;
+    size_t inputs = (size_t)dense->shape.inputs, outputs = (size_t)dense->shape.outputs, N = (size_t)dense->shape.N;
     const float *x = input, *dy = gradient;
     (void)thread, (void)piece;
-    memset(dw, 0, outputs * inputs * sizeof *dw);
-    for (size_t n = 0; n < (size_t)dense->shape.N; n++)
-        for (size_t k = 0; k < outputs; k++)
-            for (size_t i = 0; i < inputs; i++) dw[k * inputs + i] += dy[n * outputs + k] * x[n * inputs + i];
+    for (size_t k = 0; k < outputs; k++)
+        for (size_t i = 0; i < inputs; i++) {
+            float sums[TREE_DEPTH], *top = sums;
+            for (size_t first = 0; first < N; first += DENSE_GROUP, top++) {
+                *top = 0;
+                for (size_t n = first; n < N && n < first + DENSE_GROUP; n++)
+                    *top += dy[n * outputs + k] * x[n * inputs + i];
+                for (int joins = tree_joins(first / DENSE_GROUP); joins > 0; joins--, top--) top[-1] += *top;
+            }
+            while (--top > sums) top[-1] += *top;
+            dw[k * inputs + i] = *sums;
+        }
+}
+
+struct Attention {
+    AttentionShape shape;
+    float *row; /* [threads][positions]: what is not kept */
+};
+
+static void attention_free(Attention *attention) {
+    if (!attention) return;
+    free(attention->row);
+    free(attention);
+}
+
+static cf_status attention_new(const AttentionShape *shape, bool training, int threads, Attention **attention) {
+    (void)training;
+    Attention *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->shape = *shape;
+    cf_status status = memory_new((size_t)threads * (size_t)shape->positions, sizeof *made->row, &made->row);
+    if (status) {
+        attention_free(made);
+        return status;
+    }
+    *attention = made;
+    return CF_OK;
+}
+
+/* The probabilities. */
+static size_t attention_kept(const Attention *attention) {
+    const AttentionShape *s = &attention->shape;
+    return (size_t)s->heads * (size_t)s->positions * (size_t)s->positions * sizeof(float);
+}
+
+static double dot(const float *a, const float *b, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* One query's softmax over keys that lie `step` apart, the largest score taken off so that no exponential overflows. */
+static void attention_row(const float *q, const float *k, size_t step, size_t positions, size_t d, float *p) {
+    double root = sqrt((double)d), largest = -INFINITY, sum = 0;
+    for (size_t j = 0; j < positions; j++) largest = fmax(largest, dot(q, k + j * step, d) / root);
+    for (size_t j = 0; j < positions; j++) sum += exp(dot(q, k + j * step, d) / root - largest);
+    for (size_t j = 0; j < positions; j++) p[j] = (float)(exp(dot(q, k + j * step, d) / root - largest) / sum);
+}
+
+static void attention_forward(Attention *attention, int thread, const void *qkv, void *output, void *kept) {
+    const AttentionShape *s = &attention->shape;
+    size_t L = (size_t)s->positions, C = (size_t)s->channels, heads = (size_t)s->heads, d = C / heads, step = 3 * C;
+    for (size_t n = 0; n < (size_t)s->N; n++)
+        for (size_t h = 0; h < heads; h++)
+            for (size_t i = 0; i < L; i++) {
+                const float *x = (const float *)qkv + n * L * step + h * d;
+                float *y = (float *)output + (n * L + i) * C + h * d;
+                float *p = kept ? (float *)kept + ((n * heads + h) * L + i) * L : attention->row + (size_t)thread * L;
+                attention_row(x + i * step, x + C, step, L, d, p);
+                for (size_t c = 0; c < d; c++) {
+                    double sum = 0;
+                    for (size_t j = 0; j < L; j++) sum += (double)p[j] * (double)x[j * step + 2 * C + c];
+                    y[c] = (float)sum;
+                }
+            }
+}
+
+/* With s the scores: dp = dy v, ds = p (dp - sum p dp), and the rest is products. */
+static void attention_backward(Attention *attention, int thread, const void *qkv, const void *y, const void *kept,
+                               const void *gradient, void *result) {
+    const AttentionShape *s = &attention->shape;
+    size_t L = (size_t)s->positions, C = (size_t)s->channels, heads = (size_t)s->heads, d = C / heads, step = 3 * C;
+    float *dp = attention->row + (size_t)thread * L;
+    (void)y;
+    memset(result, 0, (size_t)s->N * L * step * sizeof(float));
+    for (size_t n = 0; n < (size_t)s->N; n++)
+        for (size_t h = 0; h < heads; h++)
+            for (size_t i = 0; i < L; i++) {
+                const float *q = (const float *)qkv + n * L * step + h * d, *k = q + C, *v = k + C;
+                const float *p = (const float *)kept + ((n * heads + h) * L + i) * L;
+                const float *dy = (const float *)gradient + (n * L + i) * C + h * d;
+                float *dq = (float *)result + n * L * step + h * d, *dk = dq + C, *dv = dk + C;
+                for (size_t j = 0; j < L; j++) dp[j] = (float)dot(dy, v + j * step, d);
+                double mean = dot(p, dp, L);
+                for (size_t j = 0; j < L; j++) {
+                    float ds = (float)((double)p[j] * ((double)dp[j] - mean) / sqrt((double)d));
+                    for (size_t c = 0; c < d; c++) {
+                        dq[i * step + c] += ds * k[j * step + c];
+                        dk[j * step + c] += ds * q[i * step + c];
+                        dv[j * step + c] += p[j] * dy[c];
+                    }
+                }
+            }
 }
 
 const Engine reference_engine = {
@@ -224,6 +322,11 @@ const Engine reference_engine = {
     .dense_forward = dense_forward,
     .dense_backward_data = dense_backward_data,
     .dense_backward_weights = dense_backward_weights,
+    .attention_new = attention_new,
+    .attention_free = attention_free,
+    .attention_kept = attention_kept,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
 };
 
 void matrix_product_reference(int m, int n, int k, const float *a, const float *b, float *c) {

@@ -32,6 +32,87 @@ static void bn_moments(const void *input, size_t rows, int C, double *mean, doub
     }
 }
 
+/* ---- Activations ---- */
+
+static double sigmoid(double v) {
+    return 1 / (1 + exp(-v));
+}
+
+/* The normal distribution, and its density: pi / 4 = atan(1). */
+static double normal(double v) {
+    return erfc(-v * sqrt(0.5)) / 2;
+}
+
+static double normal_density(double v) {
+    return exp(-v * v / 2) / sqrt(8 * atan(1));
+}
+
+static float activated(Activation act, float v) {
+    switch (act.kind) {
+    case ACT_NONE:
+        return v;
+    case ACT_RELU:
+        return v > 0 ? v : act.slope * v;
+    case ACT_RELU6:
+        return v > 6 ? 6 : v > 0 ? v : 0 * v;
+    case ACT_SILU:
+        return (float)((double)v * sigmoid((double)v));
+    case ACT_GELU:
+        return (float)((double)v * normal((double)v));
+    case ACT_HARDSWISH:
+        return v * ((v > 3 ? 6 : v < -3 ? 0 : v + 3) * (1.0f / 6));
+    default:
+        return (float)sigmoid((double)v);
+    }
+}
+
+/* The gradient dy of an activation of v, behind it. */
+static float behind_activation(Activation act, float v, float d) {
+    double x = (double)v, s = sigmoid(x);
+    switch (act.kind) {
+    case ACT_NONE:
+        return d;
+    case ACT_RELU:
+        return v > 0 ? d : act.slope * d;
+    case ACT_RELU6:
+        return v > 0 && v < 6 ? d : 0 * d;
+    case ACT_SILU:
+        return (float)((double)d * s * (1 + x * (1 - s)));
+    case ACT_GELU:
+        return (float)((double)d * (normal(x) + x * normal_density(x)));
+    case ACT_HARDSWISH:
+        return d * (v > 3 ? 1 : v < -3 ? 0 : v * (1.0f / 3) + 0.5f);
+    default:
+        return (float)((double)d * s * (1 - s));
+    }
+}
+
+static void act_forward(Activation act, const void *input, size_t count, void *output) {
+    const float *x = input;
+    float *y = output;
+    for (size_t i = 0; i < count; i++) y[i] = activated(act, x[i]);
+}
+
+/* An output of the kinds that are not SIGMOID has the input's derivative. */
+static void act_backward(Activation act, const void *from, const void *gradient, size_t count, void *result) {
+    const float *v = from, *dy = gradient;
+    float *dx = result;
+    for (size_t i = 0; i < count; i++)
+        dx[i] = act.kind == ACT_SIGMOID ? dy[i] * (v[i] * (1 - v[i])) : behind_activation(act, v[i], dy[i]);
+}
+
+static void add(const void *one, const void *other, size_t count, Activation act, void *output) {
+    const float *a = one, *b = other;
+    float *y = output;
+    for (size_t i = 0; i < count; i++) y[i] = activated(act, a[i] + b[i]);
+}
+
+static void multiply(const void *input, size_t count, float factor, void *output) {
+    const float *x = input;
+    float *y = output;
+    for (size_t i = 0; i < count; i++) y[i] = factor * x[i];
+}
+
 /* ---- Batch norm, activation and max pool ---- */
 
 /* What the kernels of a block see at output (i, p, q, c). */
@@ -63,7 +144,7 @@ static float normed(const Block *b, float x, int c) {
 }
 
 typedef struct BlockArrays {
-    const float *x, *kept, *dy;
+    const float *x, *residual, *kept, *dy;
     const uint8_t *where;
     float *picked, *y, *dx;
     uint8_t *place;
@@ -80,24 +161,26 @@ static void forward_output(const Block *b, const Place *at, void *context) {
             if (v * sign > best * sign) best = v, where = r * b->S + s;
         }
     float v = normed(b, best, at->c);
-    a->y[at->out] = v > 0 ? v : b->slope * v;
+    a->y[at->out] = activated(b->act, a->residual ? v + a->residual[at->out] : v);
     if (!a->picked || (b->R == 1 && b->S == 1)) return;
     a->picked[at->out] = best;
     a->place[at->out] = (uint8_t)where;
 }
 
-static void block_forward(const Block *b, int N, const void *x, void *picked, void *y, uint8_t *place) {
-    each_output(b, N, forward_output, &(BlockArrays){.x = x, .picked = picked, .y = y, .place = place});
+static void block_forward(const Block *b, int N, const void *x, const void *residual, void *picked, void *y,
+                          uint8_t *place) {
+    each_output(b, N, forward_output,
+                &(BlockArrays){.x = x, .residual = residual, .picked = picked, .y = y, .place = place});
 }
 
-/* The gradient behind the activation. */
-static float behind_activation(const Block *b, const BlockArrays *a, const Place *at) {
-    return normed(b, a->kept[at->out], at->c) > 0 ? a->dy[at->out] : b->slope * a->dy[at->out];
+/* The gradient of the norm. */
+static float norm_gradient(const Block *b, const BlockArrays *a, const Place *at) {
+    return behind_activation(b->act, normed(b, a->kept[at->out], at->c), a->dy[at->out]);
 }
 
 static void sum_output(const Block *b, const Place *at, void *context) {
     BlockArrays *a = context;
-    double d = (double)behind_activation(b, a, at);
+    double d = (double)norm_gradient(b, a, at);
     a->sums[at->c] += d;
     a->sums[b->C + at->c] += d * ((double)a->kept[at->out] - (double)b->mean[at->c]);
 }
@@ -110,7 +193,7 @@ static void block_sums(const Block *b, int N, const void *picked, const void *dy
 static void backward_output(const Block *b, const Place *at, void *context) {
     BlockArrays *a = context;
     size_t i = window_index(b, at->first, a->where[at->out] / b->S, a->where[at->out] % b->S);
-    a->dx[i] += b->a[at->c] * behind_activation(b, a, at);
+    a->dx[i] += b->a[at->c] * norm_gradient(b, a, at);
 }
 
 static float spread(const Block *b, float x, int c) {
@@ -119,7 +202,7 @@ static float spread(const Block *b, float x, int c) {
 
 static void backward_without_pool(const Block *b, const Place *at, void *context) {
     BlockArrays *a = context;
-    float d = behind_activation(b, a, at); /* before dx, which may be x */
+    float d = norm_gradient(b, a, at); /* before dx, which may be x */
     a->dx[at->out] = b->a[at->c] * d + spread(b, a->x[at->out], at->c);
 }
 
@@ -136,19 +219,116 @@ static void block_backward(const Block *b, int N, const void *input, const void 
     each_output(b, N, backward_output, &(BlockArrays){.kept = picked, .dy = dy, .where = place, .dx = to});
 }
 
-/* ---- Activation ---- */
+/* ---- Norms of single images ---- */
 
-static void relu_forward(const void *input, size_t count, float slope, void *output) {
+/* A set of values normed together: `count` of them, in rows of `run` neighbours, the rows `row` apart. */
+typedef struct NormSet {
+    size_t first, run, row, count, C;
+} NormSet;
+
+static NormSet norm_set(const NormShape *s, size_t n, size_t set) {
+    size_t C = (size_t)s->C, pixels = (size_t)s->pixels, run = C / (size_t)s->groups;
+    if (s->by_position) return (NormSet){(n * pixels + set) * C, C, C, C, C};
+    return (NormSet){n * pixels * C + set * run, run, C, pixels * run, C};
+}
+
+static size_t set_index(const NormSet *set, size_t i) {
+    return set->first + i / set->run * set->row + i % set->run;
+}
+
+static void set_moments(const NormSet *set, const float *x, double moments[2]) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < set->count; i++) sum += (double)x[set_index(set, i)];
+    double mean = sum / (double)set->count;
+    for (size_t i = 0; i < set->count; i++) {
+        double deviation = (double)x[set_index(set, i)] - mean;
+        squares += deviation * deviation;
+    }
+    moments[0] = mean, moments[1] = 1 / sqrt(squares / (double)set->count + BN_EPSILON);
+}
+
+static void norm_forward(const NormShape *s, int N, const void *input, const float *weight, const float *bias,
+                         void *output, float *moments) {
     const float *x = input;
     float *y = output;
-    for (size_t i = 0; i < count; i++) y[i] = x[i] > 0 ? x[i] : slope * x[i];
+    for (size_t n = 0; n < (size_t)N; n++)
+        for (size_t k = 0; k < norm_sets(s); k++) {
+            const NormSet set = norm_set(s, n, k);
+            double m[2];
+            set_moments(&set, x, m);
+            for (size_t i = 0; i < set.count; i++) {
+                size_t at = set_index(&set, i), c = at % set.C;
+                double xhat = ((double)x[at] - m[0]) * m[1];
+                y[at] = (float)(xhat * (weight ? (double)weight[c] : 1) + (bias ? (double)bias[c] : 0));
+            }
+            if (moments) *moments++ = (float)m[0], *moments++ = (float)m[1];
+        }
 }
 
-static void relu_backward(const void *output, const void *gradient, size_t count, float slope, void *result) {
-    const float *y = output, *dy = gradient;
+static void norm_backward(const NormShape *s, int N, const void *input, const float *weight, const float *moments,
+                          const void *gradient, void *result, double *sums) {
+    const float *x = input, *dy = gradient;
     float *dx = result;
-    for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : slope * dy[i];
+    if (sums) memset(sums, 0, 2 * (size_t)s->C * sizeof *sums);
+    for (size_t n = 0; n < (size_t)N; n++)
+        for (size_t k = 0; k < norm_sets(s); k++, moments += 2) {
+            const NormSet set = norm_set(s, n, k);
+            const double mean = (double)moments[0], factor = (double)moments[1], count = (double)set.count;
+            double plain = 0, product = 0;
+            for (size_t i = 0; i < set.count; i++) {
+                size_t at = set_index(&set, i), c = at % set.C;
+                double d = (double)dy[at], xhat = ((double)x[at] - mean) * factor, w = weight ? (double)weight[c] : 1;
+                plain += d * w, product += d * w * xhat;
+                if (sums) sums[c] += d, sums[set.C + c] += d * xhat;
+            }
+            for (size_t i = 0; dx && i < set.count; i++) {
+                size_t at = set_index(&set, i), c = at % set.C;
+                double g = (double)dy[at] * (weight ? (double)weight[c] : 1), xhat = ((double)x[at] - mean) * factor;
+                dx[at] = (float)((g - plain / count - xhat * (product / count)) * factor);
+            }
+        }
 }
+
+/* ---- Factors of channels, terms of positions ---- */
+
+static void scale_forward(int N, size_t pixels, int C, const void *input, const void *factors, void *output) {
+    const float *x = input, *s = factors;
+    float *y = output;
+    size_t width = (size_t)C, image = pixels * width;
+    for (size_t i = 0; i < (size_t)N * image; i++) y[i] = x[i] * s[i / image * width + i % width];
+}
+
+static void scale_backward(int N, size_t pixels, int C, const void *input, const void *factors, const void *gradient,
+                           void *result, void *of_factors) {
+    const float *x = input, *s = factors, *dy = gradient;
+    float *dx = result, *ds = of_factors;
+    size_t width = (size_t)C, image = pixels * width;
+    for (size_t k = 0; k < (size_t)N * width; k++) {
+        double sum = 0;
+        for (size_t i = 0; i < pixels; i++) {
+            size_t at = k / width * image + i * width + k % width;
+            sum += (double)dy[at] * (double)x[at];
+            dx[at] = dy[at] * s[k];
+        }
+        ds[k] = (float)sum;
+    }
+}
+
+static void add_to_images(int N, size_t size, const void *input, const float *p, void *output) {
+    const float *x = input;
+    float *y = output;
+    for (size_t i = 0; i < (size_t)N * size; i++) y[i] = x[i] + p[i % size];
+}
+
+static void sum_images(int N, size_t size, const void *gradient, float *sums) {
+    const float *dy = gradient;
+    for (size_t i = 0; i < size; i++) {
+        sums[i] = 0;
+        for (size_t n = 0; n < (size_t)N; n++) sums[i] += dy[n * size + i];
+    }
+}
+
+/* ---- Pools ---- */
 
 /* The index of x[n][h][w][c], or -1 for padding. */
 static ptrdiff_t tap(const Window *w, int n, int p, int q, int r, int s, int c) {
@@ -245,17 +425,23 @@ static void to_float(const void *x, size_t count, float *y) {
 
 static void sum_slots(const float *slots, size_t stride, int count, size_t from, size_t to, float *out) {
     for (size_t i = from; i < to; i++) {
-        float sum = 0;
-        for (int s = 0; s < count; s++) sum += slots[(size_t)s * stride + i];
-        out[i] = sum;
+        float sums[TREE_DEPTH], *top = sums;
+        for (size_t s = 0; s < (size_t)count; s++, top++) {
+            *top = slots[s * stride + i];
+            for (int joins = tree_joins(s); joins > 0; joins--, top--) top[-1] += *top;
+        }
+        while (--top > sums) top[-1] += *top;
+        out[i] = *sums;
     }
 }
 
-static bool sgd(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay) {
+static bool sgd(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay,
+                bool nesterov) {
     bool finite = true;
     for (size_t i = 0; i < count; i++) {
-        m[i] = momentum * m[i] + (dw[i] + decay * w[i]);
-        w[i] -= rate * m[i];
+        float g = dw[i] + decay * w[i];
+        m[i] = momentum * m[i] + g;
+        w[i] -= rate * (nesterov ? g + momentum * m[i] : m[i]);
         finite = finite && isfinite(w[i]);
     }
     return finite;
@@ -274,24 +460,7 @@ static bool adam(float *w, const float *dw, float *m, float *v, size_t count, fl
     return finite;
 }
 
-const Kernels reference_kernels = {
-    .name = "reference",
-    .element = sizeof(float),
-    .add_bias = add_bias,
-    .channel_sums = channel_sums,
-    .bn_moments = bn_moments,
-    .block_forward = block_forward,
-    .block_sums = block_sums,
-    .block_backward = block_backward,
-    .relu_forward = relu_forward,
-    .relu_backward = relu_backward,
-    .maxpool_forward = maxpool_forward,
-    .maxpool_backward = maxpool_backward,
-    .avgpool_forward = avgpool_forward,
-    .avgpool_backward = avgpool_backward,
-    .from_float = from_float,
-    .to_float = to_float,
-    .sum_slots = sum_slots,
-    .sgd = sgd,
-    .adam = adam,
-};
+const Kernels reference_kernels = {.name = "reference",
+                                   .element = sizeof(float),
+#define KERNEL_ROW(kernel) .kernel = kernel,
+                                   EACH_KERNEL(KERNEL_ROW)};

@@ -98,15 +98,25 @@ done:
     return status;
 }
 
-/* Points at the first setting that differs: both are lists of "name=value" with single spaces. */
+/* Whether `settings` have the name that `setting` begins with. */
+static bool has_name(const char *settings, const char *setting) {
+    const size_t length = strcspn(setting, "=");
+    for (; *settings; settings += strcspn(settings, " "), settings += *settings == ' ')
+        if (strncmp(settings, setting, length + 1) == 0) return true;
+    return false;
+}
+
+/* Names the first setting that differs: both are lists of "name=value" with single spaces. A later option may lack in one. */
 static cf_status fail_settings(const char *stored, const char *now) {
     size_t i = 0;
     while (stored[i] && stored[i] == now[i]) i++;
     while (i > 0 && stored[i - 1] != ' ') i--;
+    const char *then = has_name(stored, now + i) ? stored + i : "none",
+               *here = has_name(now, stored + i) ? now + i : "none";
     return FAIL(CF_BAD_USE,
                 "it was made with other settings: %.*s, now %.*s; resume with the settings it was made with, "
                 "or train into another folder",
-                (int)strcspn(stored + i, " "), stored + i, (int)strcspn(now + i, " "), now + i);
+                (int)strcspn(then, " "), then, (int)strcspn(here, " "), here);
 }
 
 static cf_status check_format(const StoredFile *file) {

@@ -1,11 +1,11 @@
 #include "train/fit_inside.h"
 
-#include "base/limits.h"
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
 #include "train/schedule.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,40 +13,6 @@
 #include <string.h>
 
 static const double checkpoint_seconds = 20; /* at most so much work is lost to a kill within a long epoch */
-
-cf_train_options cf_train_defaults(void) {
-    return (cf_train_options){.epochs = 10,
-                              .batch = 128,
-                              .optimizer = CF_SGD,
-                              .learning_rate = 0.005,
-                              .momentum = 0.9,
-                              .schedule = CF_CONSTANT,
-                              .patience = 5,
-                              .seed = 1};
-}
-
-static cf_status check_options(const cf_train_options *o) {
-    FAIL_IF(o->epochs < 1 || o->epochs > MOST_EPOCHS, CF_BAD_USE, "epochs: 1 to %d expected, found %d", MOST_EPOCHS,
-            o->epochs);
-    FAIL_IF(o->batch < 1 || o->batch > MOST_BATCH, CF_BAD_USE, "batch: 1 to %d expected, found %d", MOST_BATCH,
-            o->batch);
-    FAIL_IF(!(o->learning_rate > 0) || !isfinite(o->learning_rate), CF_BAD_USE,
-            "learning rate: a number above 0 expected, found %g", o->learning_rate);
-    FAIL_IF(!(o->momentum >= 0 && o->momentum < 1), CF_BAD_USE, "momentum: 0 or more and below 1 expected, found %g",
-            o->momentum);
-    FAIL_IF(!(o->weight_decay >= 0) || !isfinite(o->weight_decay), CF_BAD_USE,
-            "weight decay: 0 or more expected, found %g", o->weight_decay);
-    FAIL_IF(o->patience < 0, CF_BAD_USE, "patience: 0 or more expected, found %d", o->patience);
-    FAIL_IF((unsigned)o->optimizer > CF_ADAMW, CF_BAD_USE, "optimizer: CF_SGD, CF_ADAM or CF_ADAMW expected, found %d",
-            (int)o->optimizer);
-    FAIL_IF((unsigned)o->schedule > CF_ONE_CYCLE, CF_BAD_USE,
-            "schedule: CF_CONSTANT, CF_COSINE or CF_ONE_CYCLE expected, found %d", (int)o->schedule);
-    FAIL_IF((unsigned)o->engine > CF_ENGINE_REFERENCE, CF_BAD_USE,
-            "engine: CF_ENGINE_FAST or CF_ENGINE_REFERENCE expected, found %d", (int)o->engine);
-    FAIL_IF((unsigned)o->precision > CF_BF16, CF_BAD_USE, "precision: CF_F32 or CF_BF16 expected, found %d",
-            (int)o->precision);
-    return CF_OK;
-}
 
 /* ---- Building ---- */
 
@@ -56,7 +22,8 @@ static cf_status prepare(Fit *fit) {
     const Engine *engine;
     FORWARD(engine_choose(o->engine, &fit->precision, &engine));
     fit->engine = engine;
-    PlanOptions plan_options = {engine, o->batch, fit->threads, true, o->seed};
+    const PlanOptions plan_options = {
+        .engine = engine, .batch = o->batch, .threads = fit->threads, .mode = PLAN_TRAINING, .seed = o->seed};
     FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
     FORWARD(feed_new(fit->train->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
@@ -64,8 +31,7 @@ static cf_status prepare(Fit *fit) {
         FAIL_IF(fit->feed.class_of[fit->train->class_labels[c]] < 0, CF_BAD_USE,
                 "the model has no class %s; it was made for other data",
                 fit->train->set->class_names[fit->train->class_labels[c]]);
-    FORWARD(optimizer_new(o->optimizer, engine->kernels, o->momentum, o->weight_decay, model->parameters.trainable,
-                          &fit->optimizer));
+    FORWARD(optimizer_new(o, engine->kernels, model->parameters.trainable, &fit->optimizer));
     FORWARD(memory_new(fit->train->count, sizeof *fit->order, &fit->order));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
@@ -107,7 +73,8 @@ static double without_sign_of_nan(double value) {
 }
 
 static cf_status fail_diverged(const Fit *fit, double loss, double rate) {
-    const char *layer = plan_first_not_finite(fit->plan);
+    const char *layer = NULL;
+    FORWARD(plan_first_not_finite(fit->plan, &layer));
     return FAIL(
         CF_DIVERGED,
         "the loss became %g in epoch %d, step %lld (step %lld in all), first in the output of %s, at learning rate "
@@ -315,7 +282,7 @@ cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *op
                .threads = slices_threads(options->threads),
                .precision = options->precision};
     cf_status status;
-    FORWARD(check_options(options));
+    FORWARD(train_options_check(options));
     FORWARD_TO(done, prepare(&run));
     if (files->accepted) FORWARD_TO(done, files->accepted(files->context));
     while (!finished(&run)) FORWARD_TO(done, run_epoch(&run));

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "train/train_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,24 +23,17 @@ static cf_status hash_images(const Fit *fit, char hex[SHA256_HEX]) {
     return sha256_finish(sha, hex);
 }
 
-/* Epochs may be added to a run whose rate does not depend on their number; threads and patience change no step. */
 cf_status fit_describe_settings(Fit *fit) {
-    static const char *const optimizers[] = {"sgd", "adam", "adamw"}, *const engines[] = {"fast", "reference"};
-    static const char *const schedules[] = {"constant", "cosine", "one-cycle"};
-    const cf_train_options *o = fit->options;
-    char images[SHA256_HEX], *line;
+    cf_train_options now = *fit->options;
+    char images[SHA256_HEX], options[TRAIN_OPTIONS_TEXT], *line;
     FORWARD(hash_images(fit, images));
     FORWARD(memory_copy_string(fit->model->layers.line, &line));
     for (char *p = line; *p; p++)
         if (*p == ' ') *p = '_';
-    cf_status status =
-        memory_print(&fit->settings,
-                     "model=%s batch=%d optimizer=%s rate=%.17g momentum=%.17g decay=%.17g schedule=%s epochs=%d "
-                     "seed=%llu engine=%s "
-                     "precision=%s data=%.16s images=%.16s",
-                     line, o->batch, optimizers[o->optimizer], o->learning_rate, o->momentum, o->weight_decay,
-                     schedules[o->schedule], o->schedule == CF_CONSTANT ? 0 : o->epochs, (unsigned long long)o->seed,
-                     engines[o->engine], fit->precision == CF_BF16 ? "bf16" : "f32", fit->train->set->sha256, images);
+    now.precision = fit->precision;
+    train_options_text(&now, true, options);
+    cf_status status = memory_print(&fit->settings, "model=%s %s data=%.16s images=%.16s", line, options,
+                                    fit->train->set->sha256, images);
     free(line);
     return status;
 }

@@ -1,6 +1,6 @@
 /* What a tune searches: parameters with their values or ranges, and a model line with places for them.
  *
- * A parameter is one of the training options below, or a name that stands in braces in the model line:
+ * A parameter is a training option that may be searched (train/train_options.c), or a name that stands in braces in the model line:
  *
  *     model       conv {width} 3x3 | bn | {activation} | maxpool 2 | dense classes
  *     optimizer   sgd, adam                   a list
@@ -45,10 +45,6 @@ typedef struct Space {
 typedef struct SpacePoint {
     double values[SPACE_MAX_PARAMETERS];
 } SpacePoint;
-
-/* The training options that may be parameters: optimizer, lr, batch, momentum, weight_decay, schedule, patience. Ends with
- * NULL. */
-extern const char *const space_option_names[];
 
 /* The study's: optimizer x lr x batch x activation, 24 points. */
 cf_status space_paper(Space *space);

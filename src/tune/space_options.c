@@ -1,41 +1,19 @@
 /* What the names of a space mean: training options, and places in the model line. */
 #include "tune/space.h"
 
-#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct OptionRule {
-    const char *const *words; /* NULL: a number */
-    double low, high;         /* both allowed */
-    bool whole;
-} OptionRule;
-
-static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
-static const char *const schedules[] = {"constant", "cosine", "one-cycle", NULL};
-
-const char *const space_option_names[] = {"optimizer",    "lr",       "batch",    "momentum",
-                                          "weight_decay", "schedule", "patience", NULL};
-
-static const OptionRule rules[] = {{optimizers, 0, 0, false},   {NULL, 1e-12, 1e6, false}, {NULL, 1, MOST_BATCH, true},
-                                   {NULL, 0, 0.9999, false},    {NULL, 0, 1e6, false},     {schedules, 0, 0, false},
-                                   {NULL, 0, MOST_EPOCHS, true}};
-
-/* The index among space_option_names, or -1. */
-static int option_index(const char *name) {
-    for (int i = 0; space_option_names[i]; i++)
-        if (strcmp(space_option_names[i], name) == 0) return i;
-    return -1;
-}
-
-static int word_index(const char *const *words, const char *text) {
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], text) == 0) return i;
-    return -1;
+/* NULL: no option of that name may be searched. */
+static const TrainOption *searched_option(const char *name) {
+    for (const TrainOption *option = train_options; option->name; option++)
+        if (option->searched && strcmp(option->name, name) == 0) return option;
+    return NULL;
 }
 
 /* ---- Places in the model line ---- */
@@ -76,21 +54,7 @@ cf_status space_check_model(const Space *space) {
 
 /* ---- Checks ---- */
 
-static cf_status check_value(const SpaceParameter *p, const OptionRule *rule, const char *text) {
-    double number;
-    if (rule->words) {
-        FAIL_IF(word_index(rule->words, text) < 0, CF_BAD_USE, "parameter %s: unknown value %s%s", p->name, text,
-                text_hint(text, rule->words));
-        return CF_OK;
-    }
-    FAIL_IF(!text_to_number(text, &number) || number < rule->low || number > rule->high ||
-                (rule->whole && number != floor(number)),
-            CF_BAD_USE, "parameter %s: a %snumber from %g to %g expected, found %s", p->name,
-            rule->whole ? "whole " : "", rule->low, rule->high, text);
-    return CF_OK;
-}
-
-static cf_status check_list(const SpaceParameter *p, const OptionRule *rule) {
+static cf_status check_list(const SpaceParameter *p, const TrainOption *option) {
     FAIL_IF(p->count < 1 || p->count > SPACE_MAX_VALUES, CF_BAD_USE, "parameter %s: 1 to %d values expected, found %d",
             p->name, SPACE_MAX_VALUES, p->count);
     for (int v = 0; v < p->count; v++) {
@@ -102,12 +66,14 @@ static cf_status check_list(const SpaceParameter *p, const OptionRule *rule) {
         for (int u = 0; u < v; u++)
             FAIL_IF(strcmp(p->texts[u], text) == 0, CF_BAD_USE, "parameter %s: the value %s stands there twice",
                     p->name, text);
-        if (rule) FORWARD(check_value(p, rule, text));
+        cf_train_options any;
+        cf_status status = option ? train_option_set(option, text, &any) : CF_OK;
+        if (status) return status_prefix(status, "parameter %s", p->name);
     }
     return CF_OK;
 }
 
-static cf_status check_range(const SpaceParameter *p, const OptionRule *rule) {
+static cf_status check_range(const SpaceParameter *p, const TrainOption *option) {
     bool whole = p->kind == PARAMETER_INTEGER;
     FAIL_IF(!isfinite(p->low) || !isfinite(p->high) || !(p->low < p->high), CF_BAD_USE,
             "parameter %s: a range [low, high] with low below high expected, found [%g, %g]", p->name, p->low, p->high);
@@ -117,13 +83,25 @@ static cf_status check_range(const SpaceParameter *p, const OptionRule *rule) {
                 (p->low != floor(p->low) || p->high != floor(p->high) || fabs(p->low) > 1e9 || fabs(p->high) > 1e9),
             CF_BAD_USE, "parameter %s: whole numbers of at most nine digits expected, found [%.10g, %.10g]", p->name,
             p->low, p->high);
-    if (!rule) return CF_OK;
-    FAIL_IF(rule->words, CF_BAD_USE, "parameter %s: a list of values expected, found a range", p->name);
-    FAIL_IF(rule->whole && !whole, CF_BAD_USE, "parameter %s: an integer range expected", p->name);
-    FAIL_IF(p->low < rule->low || p->high > rule->high, CF_BAD_USE,
-            "parameter %s: a range within %g to %g expected, found [%g, %g]", p->name, rule->low, rule->high, p->low,
-            p->high);
+    if (!option) return CF_OK;
+    FAIL_IF(option->words, CF_BAD_USE, "parameter %s: a list of values expected, found a range", p->name);
+    FAIL_IF(option->kind == TRAIN_WHOLE && !whole, CF_BAD_USE, "parameter %s: an integer range expected", p->name);
+    FAIL_IF(p->low < option->low || p->high > option->high, CF_BAD_USE,
+            "parameter %s: a range within %.15g to %.15g expected, found [%g, %g]", p->name, option->low, option->high,
+            p->low, p->high);
     return CF_OK;
+}
+
+static cf_status fail_unknown(const char *name) {
+    const char *names[MOST_TRAIN_OPTIONS];
+    char list[400];
+    size_t count = 0;
+    for (const TrainOption *option = train_options; option->name; option++)
+        if (option->searched) names[count++] = option->name;
+    names[count] = NULL;
+    text_list(names, list, sizeof list);
+    return FAIL(CF_BAD_USE, "parameter %s: neither a training option (%s) nor a place {%s} in the model line%s", name,
+                list, name, text_hint(name, names));
 }
 
 static bool is_name(const char *text) {
@@ -133,18 +111,15 @@ static bool is_name(const char *text) {
 
 cf_status space_check_parameter(const Space *space, int i) {
     const SpaceParameter *p = &space->parameters[i];
-    int option = option_index(p->name);
+    const TrainOption *option = searched_option(p->name);
     FAIL_IF(!is_name(p->name), CF_BAD_USE,
             "parameter %d: a name of at most %d letters, digits, - and _ expected, found \"%.60s\"", i + 1,
             SPACE_TEXT - 1, p->name);
     for (int j = 0; j < i; j++)
         FAIL_IF(strcmp(space->parameters[j].name, p->name) == 0, CF_BAD_USE, "parameter %s stands there twice",
                 p->name);
-    FAIL_IF(option < 0 && !has_place(space, p->name), CF_BAD_USE,
-            "parameter %s: neither a training option nor a place {%s} in the model line%s", p->name, p->name,
-            text_hint(p->name, space_option_names));
-    const OptionRule *rule = option < 0 ? NULL : &rules[option];
-    return p->kind == PARAMETER_LIST ? check_list(p, rule) : check_range(p, rule);
+    if (!option && !has_place(space, p->name)) return fail_unknown(p->name);
+    return p->kind == PARAMETER_LIST ? check_list(p, option) : check_range(p, option);
 }
 
 cf_status space_check(const Space *space) {
@@ -155,33 +130,6 @@ cf_status space_check(const Space *space) {
 }
 
 /* ---- A point's meaning ---- */
-
-static void lay_option(int option, const char *text, cf_train_options *o) {
-    double number = 0;
-    if (!rules[option].words) text_to_number(text, &number);
-    switch (option) {
-    case 0:
-        o->optimizer = (cf_optimizer)word_index(optimizers, text);
-        break;
-    case 1:
-        o->learning_rate = number;
-        break;
-    case 2:
-        o->batch = (int)number;
-        break;
-    case 3:
-        o->momentum = number;
-        break;
-    case 4:
-        o->weight_decay = number;
-        break;
-    case 5:
-        o->schedule = (cf_schedule)word_index(schedules, text);
-        break;
-    default:
-        o->patience = (int)number;
-    }
-}
 
 /* The model line with texts in its places. */
 static cf_status fill_places(const Space *space, const SpacePoint *point, char **line) {
@@ -205,10 +153,10 @@ static cf_status fill_places(const Space *space, const SpacePoint *point, char *
 cf_status space_apply(const Space *space, const SpacePoint *point, cf_train_options *options, char **model_line) {
     char text[SPACE_TEXT];
     for (int i = 0; i < space->count; i++) {
-        int option = option_index(space->parameters[i].name);
-        if (option < 0) continue;
+        const TrainOption *option = searched_option(space->parameters[i].name);
+        if (!option) continue;
         space_value_text(space, point, i, text);
-        lay_option(option, text, options);
+        FORWARD(train_option_set(option, text, options));
     }
     return fill_places(space, point, model_line);
 }

@@ -103,14 +103,16 @@ static void release(Work *work) {
 }
 
 /* Which validation images the best weights get right. */
-static void mark_correct(const cf_model *model, const cf_subset *subset, const float *probabilities,
-                         unsigned char *correct) {
-    int class_of[MAX_CLASSES];
-    classes_match(subset->set, (const char *const *)model->class_names, model->classes, class_of);
+static cf_status mark_correct(const cf_model *model, const cf_subset *subset, const float *probabilities,
+                              unsigned char *correct) {
+    int *class_of;
+    FORWARD(classes_match(subset->set, (const char *const *)model->class_names, model->classes, &class_of));
     for (size_t i = 0; i < subset->count; i++) {
         int predicted = first_largest(probabilities + i * (size_t)model->classes, model->classes);
         correct[i] = predicted == class_of[subset->set->labels[subset->images[i]]];
     }
+    free(class_of);
+    return CF_OK;
 }
 
 static cf_status look_at_validation(const Work *work, const cf_model *model, Trial *result) {
@@ -125,7 +127,7 @@ static cf_status look_at_validation(const Work *work, const cf_model *model, Tri
     FORWARD_TO(done, classify(model, subset, &how, probabilities, &sums));
     FORWARD_TO(done, memory_new(subset->count, 1, &result->correct));
     result->correct_count = subset->count;
-    mark_correct(model, subset, probabilities, result->correct);
+    FORWARD_TO(done, mark_correct(model, subset, probabilities, result->correct));
     FORWARD_TO(done, parameters_sha256(&model->parameters, result->weights_sha256));
 done:
     free(probabilities);

@@ -1,10 +1,10 @@
 #include "tune/tune.h"
 
 #include "base/json_memory.h"
-#include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "nn/model.h"
+#include "train/train_options.h"
 #include "tune/decide.h"
 #include "tune/worker.h"
 
@@ -38,9 +38,7 @@ static cf_status check_options(const TuneOptions *o) {
     FAIL_IF(space_points(o->space) > TUNE_MOST_POINTS && o->sampler == SAMPLER_GRID, CF_BAD_USE,
             "the grid has %lld points; at most %d are tried one by one: take --sampler random or tpe",
             (long long)space_points(o->space), TUNE_MOST_POINTS);
-    FAIL_IF(o->train.epochs < 1 || o->train.epochs > MOST_EPOCHS || o->train.patience < 0, CF_BAD_USE,
-            "epochs: 1 to %d expected, found %d; patience: 0 or more, found %d", MOST_EPOCHS, o->train.epochs,
-            o->train.patience);
+    FORWARD(train_options_check(&o->train));
     FAIL_IF(o->jobs < 0 || o->jobs > SLICES_MAX_THREADS, CF_BAD_USE, "jobs: 0 to %d expected, found %d",
             SLICES_MAX_THREADS, o->jobs);
     FAIL_IF(
@@ -94,17 +92,6 @@ static cf_status hash_part(const cf_subset *part, char hex[SHA256_HEX]) {
 
 /* ---- What must be equal to go on ---- */
 
-static const char *const optimizer_names[] = {"sgd", "adam", "adamw"}, *const schedule_names[] = {"constant", "cosine",
-                                                                                                  "one-cycle"};
-
-static json_t *train_json(const cf_train_options *t) {
-    return json_pack("{s:i s:i s:s s:f s:i s:f s:f s:s s:I s:s s:s}", "epochs", t->epochs, "patience", t->patience,
-                     "optimizer", optimizer_names[t->optimizer], "lr", t->learning_rate, "batch", t->batch, "momentum",
-                     t->momentum, "weight_decay", t->weight_decay, "schedule", schedule_names[t->schedule], "seed",
-                     (json_int_t)t->seed, "precision", t->precision == CF_BF16 ? "bf16" : "f32", "engine",
-                     t->engine == CF_ENGINE_FAST ? "fast" : "reference");
-}
-
 /* Only what the decisions depend on. */
 static json_t *search_json(const TuneOptions *o) {
     json_t *json = json_pack("{s:s s:s s:i}", "sampler", sampler_words[o->sampler], "pruner", pruner_words[o->pruner],
@@ -131,7 +118,7 @@ static cf_status settings_json(const Tune *tune, json_t **json) {
     json_t *data = json_pack("{s:s s:s s:s s:s s:I s:I}", "sha256", train->set->sha256, "split", o->split_text,
                              "train_images_sha256", trained, "validation_images_sha256", validated, "train",
                              (json_int_t)train->count, "validation", (json_int_t)validation->count);
-    json_t *made = json_pack("{s:o s:o s:o s:o}", "data", data, "train", train_json(&o->train), "search",
+    json_t *made = json_pack("{s:o s:o s:o s:o}", "data", data, "train", train_options_json(&o->train), "search",
                              search_json(o), "space", space);
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while writing the settings of the tune");
     *json = made;

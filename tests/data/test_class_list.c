@@ -5,6 +5,7 @@
 #include "testing.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { N = 12 };
@@ -26,7 +27,7 @@ static cf_set *make_set(const char *const *names, int classes) {
 static void round_trip(const char *folder, const char *const *names, int classes, const char *values, bool list,
                        bool mat) {
     char root[512], images[600], labels[600];
-    unsigned char numbers[MAX_CLASSES];
+    uint16_t numbers[MAX_CLASSES];
     cf_set *set = make_set(names, classes), *read;
     snprintf(root, sizeof root, "%s/%s", scratch_folder(), folder);
     assert_ok(file_make_folder(root));
@@ -39,7 +40,7 @@ static void round_trip(const char *folder, const char *const *names, int classes
     assert_ok(cf_set_load(root, NULL, &read));
     assert_int_equal(read->classes, classes);
     for (int k = 0; k < classes; k++) assert_string_equal(read->class_names[k], names[k]);
-    assert_memory_equal(read->labels, set->labels, N);
+    assert_memory_equal(read->labels, set->labels, N * sizeof *set->labels);
     assert_string_equal(read->sha256, set->sha256);
     cf_set_free(read);
     cf_set_free(set);
@@ -105,13 +106,21 @@ static void test_forms(void **state) {
     ERROR("\n\n", "is empty");
     ERROR("cat\n", "none has label 1");
     ERROR("0\tcat\n5\tdog\n", "none has label 1");
-    ERROR("x\tcat\n1\tdog\n", "line 1: a label from 0 to 255");
-    ERROR("256\tcat\n1\tdog\n", "line 1: a label from 0 to 255");
+    ERROR("x\tcat\n1\tdog\n", "line 1: a label from 0 to 9999");
+    ERROR("10000\tcat\n1\tdog\n", "line 1: a label from 0 to 9999");
     ERROR("cat\n\ndog\n", "line 2: the name of a class");
     ERROR("cat\n\xff\n", "line 2: the name of a class");
     ERROR("cat\ncat\n", "line 2: the label or the name stands in line 1");
     ERROR("0\tcat\n0\tdog\n", "line 2: the label or the name stands in line 1");
     ERROR("cat\0dog\n", "zero byte");
+    ERROR("0\tcat\n1\tdog\n2\tcow\n3\tdog\n", "line 4: the label or the name stands in line 2");
+    /* One line more than there may be. */
+    char *many = malloc(6 * (MAX_CLASSES + 1) + 1);
+    size_t used = 0;
+    assert_non_null(many);
+    for (int k = 0; k <= MAX_CLASSES; k++) used += (size_t)sprintf(many + used, "c%d\n", k);
+    expect_error(many, used, "has more than 10000 classes");
+    free(many);
 }
 
 int main(void) {

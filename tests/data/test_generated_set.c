@@ -326,9 +326,9 @@ static void test_images_do_not_depend_on_how_many(void **state) {
     cf_set *a = make(&small, 1), *b = make(&large, 2);
     const size_t size = set_image_size(a);
     assert_memory_equal(a->pixels, b->pixels, 130 * size);
-    assert_memory_equal(a->labels, b->labels, 130);
+    assert_memory_equal(a->labels, b->labels, 130 * sizeof *a->labels);
     assert_memory_equal(a->pixels + 130 * size, b->pixels + 1000 * size, 70 * size);
-    assert_memory_equal(a->labels + 130, b->labels + 1000, 70);
+    assert_memory_equal(a->labels + 130, b->labels + 1000, 70 * sizeof *a->labels);
     assert_int_equal(a->official_train, 130);
     assert_int_equal(a->count, 200);
     cf_set_free(a);
@@ -343,7 +343,7 @@ static void check_same_at_any_threads(const GeneratedSpec *spec) {
     for (size_t t = 0; t < COUNT_OF(threads); t++) {
         cf_set *more = make(spec, threads[t]);
         assert_memory_equal(more->pixels, one->pixels, one->count * set_image_size(one));
-        assert_memory_equal(more->labels, one->labels, one->count);
+        assert_memory_equal(more->labels, one->labels, one->count * sizeof *one->labels);
         cf_set_free(more);
     }
     unsigned char *pixels = test_malloc(set_image_size(one));

@@ -29,7 +29,7 @@ static void check_good(const cf_set *set) {
     assert_string_equal(set->class_names[9], "9");
     for (size_t i = 0; i < 12; i++)
         for (size_t j = 0; j < 20; j++) assert_int_equal(set->pixels[20 * i + j], (unsigned char)(7 * i + j));
-    assert_memory_equal(set->labels, ten_labels, 12);
+    for (size_t i = 0; i < 12; i++) assert_int_equal(set->labels[i], ten_labels[i]);
 }
 
 static void test_idx_plain(void **state) {
@@ -211,12 +211,55 @@ static void test_idx_many_classes(void **state) {
     cf_set_free(set);
 }
 
+/* Labels of 16 and 32 bits, for more classes than a byte counts. */
+static void test_idx_wide_labels(void **state) {
+    (void)state;
+    static const struct {
+        unsigned char type;
+        int size;
+        int64_t last; /* of the labels 0, 256, 0, 256 .. */
+        const char *error;
+    } cases[] = {
+        {0x0b, 2, 9999, NULL},
+        {0x0c, 4, 9999, NULL},
+        {0x0b, 2, 10000, "label 10000 (number 11, byte 30) is out of range: 0 to 9999"},
+        {0x0c, 4, 70000, "label 70000 (number 11, byte 52) is out of range"},
+        {0x0b, 2, -1, "label -1 "},
+        {0x0c, 4, -5, "label -5 "},
+        {0x09, 1, 1,
+         "elements of type 0x09 (byte 2); only unsigned bytes (0x08), 16-bit (0x0b) and 32-bit numbers (0x0c)"},
+    };
+    const char *path = path_in(scratch_folder(), "wide");
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        cf_set *set;
+        Bytes bytes = idx_labels(12, (const unsigned char[12]){0});
+        bytes.size = 8;
+        bytes.at[2] = cases[k].type;
+        for (int i = 0; i < 12; i++)
+            for (int b = cases[k].size - 1; b >= 0; b--) {
+                const int64_t label = i == 11 ? cases[k].last : i % 2 * 256;
+                put(&bytes, &(unsigned char){(unsigned char)(label >> 8 * b)}, 1);
+            }
+        save(&bytes, path);
+        if (cases[k].error) {
+            assert_fails(idx_read(images, path, &set), CF_BAD_INPUT, cases[k].error);
+            continue;
+        }
+        assert_ok(idx_read(images, path, &set));
+        assert_int_equal(set->classes, 10000);
+        assert_int_equal(set->labels[1], 256);
+        assert_int_equal(set->labels[10], 0);
+        assert_int_equal(set->labels[11], 9999);
+        cf_set_free(set);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idx_plain),        cmocka_unit_test(test_idx_gz),
         cmocka_unit_test(test_idx_colour),       cmocka_unit_test(test_idx_bad_images),
         cmocka_unit_test(test_idx_bad_gz),       cmocka_unit_test(test_idx_bad_labels),
-        cmocka_unit_test(test_idx_many_classes),
+        cmocka_unit_test(test_idx_many_classes), cmocka_unit_test(test_idx_wide_labels),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

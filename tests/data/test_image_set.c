@@ -36,7 +36,7 @@ static void test_accessors(void **state) {
 static void test_limits(void **state) {
     (void)state;
     cf_set *set;
-    assert_fails(set_new("s", "s", 1, 1, 1, 1, 257, &set), CF_BAD_INPUT, "257 classes");
+    assert_fails(set_new("s", "s", 1, 1, 1, 1, 10001, &set), CF_BAD_INPUT, "10001 classes");
     assert_fails(set_new("s", "s", 0, 1, 1, 1, 2, &set), CF_BAD_INPUT, "at least 1");
     assert_fails(set_new("s", "s", SIZE_MAX, 1, 1, 1, 2, &set), CF_BAD_INPUT, "at most");
     assert_fails(set_new("s", "s", UINT32_MAX, 65535, 65535, 65535, 2, &set), CF_BAD_INPUT, "64 GiB");
@@ -109,10 +109,39 @@ static void test_seal(void **state) {
     cf_set_free(b);
 }
 
+/* With more than 256 classes a label takes two bytes, the low one first. The first set by hand as above: labels 00 00 00 01. */
+static void test_seal_many_classes(void **state) {
+    (void)state;
+    cf_set *a = make_set("a", 2, 1, 257, 0), *b = make_set("b", 2, 1, 256, 0);
+    a->labels[1] = 256;
+    assert_ok(set_seal(a));
+    assert_string_equal(a->sha256, "b9433936e20066702160e0fb5a9f901df0e4e3cf5b0e7f8a1dc8a38b2d7ec382");
+    b->labels[1] = 255;
+    assert_ok(set_seal(b));
+    assert_string_equal(b->sha256, "0415587f945ae81637174e94ebcde1804588d6bb0a870147a3c032267e52e859");
+    cf_set_free(a);
+    cf_set_free(b);
+}
+
+static void test_by_class(void **state) {
+    (void)state;
+    cf_set *set = make_set("s", 7, 1, 5, 0); /* labels 0 1 2 3 4 0 1 */
+    uint32_t *images;
+    size_t *first;
+    set->labels[3] = 1;
+    assert_ok(set_by_class(set, &images, &first));
+    assert_memory_equal(images, ((const uint32_t[]){0, 5, 1, 3, 6, 2, 4}), 7 * sizeof *images);
+    assert_memory_equal(first, ((const size_t[]){0, 2, 5, 6, 6, 7}), 6 * sizeof *first);
+    free(images);
+    free(first);
+    cf_set_free(set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accessors),  cmocka_unit_test(test_limits), cmocka_unit_test(test_join),
-        cmocka_unit_test(test_join_files), cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_join_files), cmocka_unit_test(test_seal),   cmocka_unit_test(test_seal_many_classes),
+        cmocka_unit_test(test_by_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -281,7 +281,7 @@ static void test_mat_long_names(void **state) {
 
 static bool same_data(const cf_set *a, const cf_set *b) {
     return a->count == b->count && set_image_size(a) == set_image_size(b) &&
-           memcmp(a->labels, b->labels, a->count) == 0 &&
+           memcmp(a->labels, b->labels, a->count * sizeof *a->labels) == 0 &&
            memcmp(a->pixels, b->pixels, a->count * set_image_size(a)) == 0;
 }
 
@@ -348,7 +348,7 @@ static void test_mat_real(void **state) {
         assert_non_null(stream);
         assert_int_equal(fread(labels, 1, 8 + set->count, stream), 8 + set->count);
         fclose(stream);
-        assert_memory_equal(set->labels, labels + 8, set->count);
+        for (size_t i = 0; i < set->count; i++) assert_int_equal(set->labels[i], labels[8 + i]);
         cf_set_free(set);
     }
     cf_set *set;

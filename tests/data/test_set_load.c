@@ -225,7 +225,11 @@ static void expect_md5(const cf_set *set, size_t first, uint32_t count, const ch
     assert_string_equal(hex, images_md5);
     header.size = 0;
     put_idx_header(&header, 1, &count);
-    md5_of(header.at, header.size, set->labels + first, count, hex);
+    unsigned char *labels = malloc(count);
+    assert_non_null(labels);
+    for (uint32_t i = 0; i < count; i++) labels[i] = (unsigned char)set->labels[first + i];
+    md5_of(header.at, header.size, labels, count, hex);
+    free(labels);
     assert_string_equal(hex, labels_md5);
     free(header.at);
 }

@@ -11,12 +11,12 @@ static const size_t svhn_train[10] = {4948, 13861, 10585, 8497, 7458, 6882, 5727
 static const size_t svhn_test[10] = {1744, 5099, 4149, 2882, 2523, 2384, 1977, 2019, 1660, 1595};
 
 /* One-pixel images with these labels, the classes mixed. */
-static size_t fill_labels(unsigned char *labels, const size_t counts[10]) {
+static size_t fill_labels(uint16_t *labels, const size_t counts[10]) {
     size_t left[10], n = 0, any = 1;
     memcpy(left, counts, sizeof left);
     while (any) {
         any = 0;
-        for (unsigned char k = 0; k < 10; k++)
+        for (uint16_t k = 0; k < 10; k++)
             if (left[k]) labels[n++] = k, left[k]--, any = 1;
     }
     return n;

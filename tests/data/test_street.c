@@ -268,7 +268,7 @@ static void test_any_number_of_threads(void **state) {
             continue;
         }
         assert_memory_equal(first->pixels, set->pixels, (size_t)370 * BYTES);
-        assert_memory_equal(first->labels, set->labels, 370);
+        assert_memory_equal(first->labels, set->labels, 370 * sizeof *set->labels);
         cf_set_free(set);
     }
     /* An image does not depend on how many there are, and parts are not each other's. */

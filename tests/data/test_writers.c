@@ -39,11 +39,11 @@ static Bytes read_all(const char *path) {
 }
 
 /* Labels that stand in the file as they are. */
-static unsigned char as_they_are[MAX_CLASSES];
+static uint16_t as_they_are[MAX_CLASSES];
 
 static int setup(void **state) {
     (void)state;
-    for (int k = 0; k < MAX_CLASSES; k++) as_they_are[k] = (unsigned char)k;
+    for (int k = 0; k < MAX_CLASSES; k++) as_they_are[k] = (uint16_t)k;
     return 0;
 }
 
@@ -55,7 +55,7 @@ static void expect_part(cf_set *read, const cf_set *set, size_t first, size_t co
     assert_int_equal(read->height, set->height);
     assert_int_equal(read->width, set->width);
     assert_memory_equal(read->pixels, set->pixels + first * image, count * image);
-    assert_memory_equal(read->labels, set->labels + first, count);
+    assert_memory_equal(read->labels, set->labels + first, count * sizeof *set->labels);
     if (count == set->count) {
         assert_ok(set_seal(read));
         assert_string_equal(read->sha256, set->sha256);
@@ -75,6 +75,30 @@ static void check_idx(int channels, const char *end, size_t first, size_t count)
     assert_ok(idx_read(a, b, &read));
     expect_part(read, set, first, count);
     cf_set_free(set);
+}
+
+/* With more than 256 classes labels take two bytes, the high one first. */
+static void test_idx_many_classes(void **state) {
+    (void)state;
+    static const int classes[] = {256, 257, MAX_CLASSES};
+    for (size_t k = 0; k < sizeof classes / sizeof classes[0]; k++) {
+        cf_set *set = new_set(N, 1, classes[k]), *read;
+        const size_t size = k ? 2 : 1;
+        if (k)
+            for (size_t i = 0; i < N; i++) set->labels[i] = (uint16_t)((size_t)classes[k] - 1 - i / 2);
+        assert_ok(set_seal(set));
+        assert_ok(idx_write(set, as_they_are, 0, N, in_scratch("many-images"), in_scratch("many-labels")));
+        Bytes bytes = read_all(in_scratch("many-labels"));
+        assert_int_equal(bytes.size, 8 + size * N);
+        assert_int_equal(bytes.at[2], k ? 0x0b : 0x08);
+        for (size_t i = 0; i < N && k; i++)
+            assert_int_equal(bytes.at[8 + 2 * i] << 8 | bytes.at[9 + 2 * i], set->labels[i]);
+        free(bytes.at);
+        assert_ok(idx_read(in_scratch("many-images"), in_scratch("many-labels"), &read));
+        if (k) assert_int_equal(read->classes, classes[k]);
+        expect_part(read, set, 0, N);
+        cf_set_free(set);
+    }
 }
 
 static void test_idx_round_trip(void **state) {
@@ -101,7 +125,7 @@ static void test_idx_bytes(void **state) {
     bytes = read_all(in_scratch("b"));
     assert_int_equal(bytes.size, sizeof labels + N);
     assert_memory_equal(bytes.at, labels, sizeof labels);
-    assert_memory_equal(bytes.at + sizeof labels, set->labels, N);
+    for (size_t i = 0; i < N; i++) assert_int_equal(bytes.at[sizeof labels + i], set->labels[i]);
     free(bytes.at);
     cf_set_free(set);
     set = new_set(N, 3, 10);
@@ -269,9 +293,11 @@ static void test_full_disk(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_idx_round_trip), cmocka_unit_test(test_idx_bytes), cmocka_unit_test(test_gzip_header),
-        cmocka_unit_test(test_mat_round_trip), cmocka_unit_test(test_mat_bytes), cmocka_unit_test(test_mat_by_libmatio),
-        cmocka_unit_test(test_mat_limits),     cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_idx_many_classes), cmocka_unit_test(test_idx_round_trip),
+        cmocka_unit_test(test_idx_bytes),        cmocka_unit_test(test_gzip_header),
+        cmocka_unit_test(test_mat_round_trip),   cmocka_unit_test(test_mat_bytes),
+        cmocka_unit_test(test_mat_by_libmatio),  cmocka_unit_test(test_mat_limits),
+        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

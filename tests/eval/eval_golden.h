@@ -26,12 +26,12 @@ static inline Predictions golden_predictions(const json_t *golden, const char *p
     int classes = (int)golden_number(golden, "classes");
     size_t count = json_array_size(labels);
     float *probabilities;
-    unsigned char *numbers;
+    uint16_t *numbers;
     assert_true(count > 0);
     assert_ok(memory_new(count * (size_t)classes, sizeof *probabilities, &probabilities));
-    assert_ok(memory_new(count, 1, &numbers));
+    assert_ok(memory_new(count, sizeof *numbers, &numbers));
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = (unsigned char)golden_at(labels, i, -1);
+        numbers[i] = (uint16_t)golden_at(labels, i, -1);
         for (int c = 0; c < classes; c++)
             probabilities[i * (size_t)classes + (size_t)c] =
                 (float)(golden_at(parts, i, c) / golden_number(golden, "denominator"));

@@ -12,7 +12,8 @@ static const char *const names[] = {"one", "two", "three"};
 
 /* `count` examples of three classes, about `accuracy` of them right, by `seed`. */
 static Evaluation make(size_t count, float accuracy, uint64_t seed) {
-    Evaluation e = {.count = count, .labels = calloc(count, 1), .probabilities = calloc(count, 3 * sizeof(float))};
+    Evaluation e = {
+        .count = count, .labels = calloc(count, sizeof(uint16_t)), .probabilities = calloc(count, 3 * sizeof(float))};
     const RngStream stream = rng_stream(seed, RNG_SPLIT, 0, 0);
     for (size_t i = 0; i < count; i++) {
         const int label = (int)(i % 3), other = (label + 1 + (int)(i & 1)) % 3;
@@ -99,7 +100,7 @@ static void test_same_bits_at_any_number_of_threads(void **state) {
 
 static void test_a_class_nobody_predicts(void **state) {
     (void)state;
-    Evaluation e = {.count = 2, .labels = calloc(2, 1), .probabilities = calloc(6, sizeof(float))};
+    Evaluation e = {.count = 2, .labels = calloc(2, sizeof(uint16_t)), .probabilities = calloc(6, sizeof(float))};
     EvaluationIntervals i;
     e.labels[1] = 1;
     e.probabilities[0] = e.probabilities[3] = 1; /* both are called "one"; the second has probability 0 */

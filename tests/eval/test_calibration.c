@@ -56,7 +56,7 @@ static void test_by_hand(void **state) {
     (void)state;
     /* Two bins. (0.5, 1] holds 0.75 right, 0.625 wrong: |1/2 - 0.6875| = 0.1875; (0, 0.5] holds 0.5, an edge, right: 0.5. */
     static const float p[] = {0.75f, 0.25f, 0.375f, 0.625f, 0.5f, 0.5f};
-    static const unsigned char labels[] = {0, 0, 0};
+    static const uint16_t labels[] = {0, 0, 0};
     Calibration c;
     assert_ok(calibration_measure(&(Predictions){p, labels, 3, 2}, 1, 2, &c));
     assert_int_equal(c.bin[0].count, 1);
@@ -75,7 +75,7 @@ static void test_temperature_by_hand(void **state) {
     /* Confidence 0.9 = a logit of ln 9, right in three of four: the loss is lowest where the confidence is 3/4, a logit of
      * ln 3. So T = ln 9 / ln 3 = 2, and then the error is 0. */
     static const float p[] = {0.9f, 0.1f, 0.9f, 0.1f, 0.1f, 0.9f, 0.9f, 0.1f};
-    static const unsigned char labels[] = {0, 0, 1, 1};
+    static const uint16_t labels[] = {0, 0, 1, 1};
     const Predictions predictions = {p, labels, 4, 2};
     Temperature temperature;
     Calibration c;
@@ -90,7 +90,7 @@ static void test_extremes(void **state) {
     (void)state;
     /* Confidence 1, right and wrong; the first bin and the last; three classes of 1/3. */
     static const float sure[] = {1, 0, 1, 0}, third[] = {1.0f / 3, 1.0f / 3, 1.0f / 3}, one[] = {1, 1};
-    static const unsigned char labels[] = {0, 1};
+    static const uint16_t labels[] = {0, 1};
     Calibration c;
     assert_ok(calibration_measure(&(Predictions){sure, labels, 2, 2}, 1, CALIBRATION_BINS, &c));
     assert_int_equal(c.bin[CALIBRATION_BINS - 1].count, 2);
@@ -108,7 +108,7 @@ static void test_extremes(void **state) {
     assert_int_equal(c.bin[0].count, 1);
     assert_near(c.ece, 2.0 / 3, 1e-7);
     /* One class only: always right, always sure. */
-    static const unsigned char zeros[] = {0, 0};
+    static const uint16_t zeros[] = {0, 0};
     assert_ok(calibration_measure(&(Predictions){one, zeros, 2, 1}, 1, CALIBRATION_BINS, &c));
     assert_true(c.ece == 0 && c.brier == 0 && c.loss == 0);
 }
@@ -117,7 +117,7 @@ static void test_no_temperature(void **state) {
     (void)state;
     static const float right[] = {0.75f, 0.25f, 0.375f, 0.625f}, even[] = {0.5f, 0.5f, 0.5f, 0.5f}, one[] = {1, 1};
     static const float sure[] = {1, 0, 0, 1};
-    static const unsigned char labels[] = {0, 1}, swapped[] = {1, 0}, zeros[] = {0, 0};
+    static const uint16_t labels[] = {0, 1}, swapped[] = {1, 0}, zeros[] = {0, 0};
     const Predictions cases[] = {
         {right, labels, 2, 2}, {even, labels, 2, 2}, {one, zeros, 2, 1}, {sure, labels, 2, 2}, {right, swapped, 2, 2}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -131,7 +131,7 @@ static void test_no_temperature(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     const float broken[] = {0.5f, NAN}, below[] = {1, -0.5f}, above[] = {0.5f, 1.5f}, good[] = {0.5f, 0.5f};
-    const unsigned char label = 0, beyond = 2;
+    const uint16_t label = 0, beyond = 2;
     Calibration c;
     Temperature t;
     assert_fails(calibration_measure(&(Predictions){broken, &label, 1, 2}, 1, 15, &c), CF_BAD_INPUT, "class number 1");

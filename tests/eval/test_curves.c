@@ -54,7 +54,7 @@ static void test_by_hand(void **state) {
     /* Class 0: scores 0.75 (positive), 0.5 (one of each), 0.25 (negative). Pairs: 0.75 wins both, 0.5 ties one and wins
      * one: 3.5 of 4. Precision: 1 at recall 1/2, then 2/3 at recall 1: (1 + 2/3) / 2. */
     static const float p[] = {0.5f, 0.5f, 0.75f, 0.25f, 0.25f, 0.75f, 0.5f, 0.5f};
-    static const unsigned char labels[] = {0, 0, 1, 1};
+    static const uint16_t labels[] = {0, 0, 1, 1};
     Curves curves;
     assert_ok(curves_new(&(Predictions){p, labels, 4, 2}, 0, &curves));
     const Curve *curve = &curves.per_class[0];
@@ -76,7 +76,7 @@ static void test_by_hand(void **state) {
 static void test_ends_of_the_scale(void **state) {
     (void)state;
     static const float right[] = {1, 0, 0, 1}, even[] = {0.5f, 0.5f, 0.5f, 0.5f}, one[] = {1, 1};
-    static const unsigned char labels[] = {0, 1}, swapped[] = {1, 0}, zeros[] = {0, 0};
+    static const uint16_t labels[] = {0, 1}, swapped[] = {1, 0}, zeros[] = {0, 0};
     Curves curves;
     assert_ok(curves_new(&(Predictions){right, labels, 2, 2}, 0, &curves)); /* all correct, scores 0 and 1 */
     assert_true(curves.macro_roc_auc == 1 && curves.macro_average_precision == 1);
@@ -102,10 +102,10 @@ static void test_thinning(void **state) {
     (void)state;
     enum { N = 20000, STEPS = 50 };
     float *p;
-    unsigned char *labels;
+    uint16_t *labels;
     Curves whole, thin;
     assert_ok(memory_new(2 * N, sizeof *p, &p));
-    assert_ok(memory_new(N, 1, &labels));
+    assert_ok(memory_new(N, sizeof *labels, &labels));
     for (int i = 0; i < N; i++) {
         labels[i] = i * 7919 % 5 == 0;
         p[2 * i + 1] = ((float)((unsigned)i * 40503u % 65536) + (labels[i] ? 20000.0f : 0)) / 90000.0f;
@@ -135,7 +135,7 @@ static void test_thinning(void **state) {
 static void test_csv(void **state) {
     (void)state;
     static const float p[] = {0.75f, 0.25f, 0.25f, 0.75f};
-    static const unsigned char labels[] = {0, 0};
+    static const uint16_t labels[] = {0, 0};
     static const char *const names[] = {"a,b", "c"};
     const char *path = path_in(scratch_folder(), "curves.csv");
     unsigned char *text;

@@ -11,7 +11,7 @@
 #define assert_near(got, wanted, tolerance) assert_true(fabs((got) - (wanted)) <= (tolerance))
 
 /* Probabilities whose largest is the wanted class: 0.7, the rest shared. */
-static Metrics score(const unsigned char *truth, const unsigned char *predicted, size_t count, int classes,
+static Metrics score(const uint16_t *truth, const uint16_t *predicted, size_t count, int classes,
                      const char *const *names) {
     Metrics metrics;
     float *probabilities;
@@ -41,7 +41,7 @@ static const char *const three[] = {"class 0", "class 1", "class 2"};
 /* The example of scikit-learn's documentation of classification_report, and the text it prints with digits=4.
  */
 static Metrics documented_example(void) {
-    static const unsigned char truth[] = {0, 1, 2, 2, 2}, predicted[] = {0, 0, 2, 2, 1};
+    static const uint16_t truth[] = {0, 1, 2, 2, 2}, predicted[] = {0, 0, 2, 2, 1};
     return score(truth, predicted, 5, 3, three);
 }
 
@@ -56,7 +56,8 @@ static void test_documented_example(void **state) {
         assert_near(metrics.per_class[c].f1, expected[c][2], 1e-12);
         assert_int_equal(metrics.per_class[c].support, support[c]);
     }
-    assert_memory_equal(metrics.confusion, confusion, sizeof confusion);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(confusion_at(metrics.cells, metrics.cell_count, i / 3, i % 3), confusion[i]);
     assert_near(metrics.summary.accuracy, 0.6, 1e-12);
     assert_near(metrics.summary.macro_precision, 0.5, 1e-12);
     assert_near(metrics.summary.macro_recall, 5.0 / 9, 1e-12);
@@ -95,7 +96,7 @@ static void test_zero_division_is_told(void **state) {
     (void)state;
     /* "owl" is neither there nor predicted (two 0/0), "cat" is there and never predicted (one). */
     static const char *const names[] = {"a very long class name", "été", "cat", "owl"};
-    static const unsigned char truth[] = {0, 0, 1, 2}, predicted[] = {0, 1, 1, 0};
+    static const uint16_t truth[] = {0, 0, 1, 2}, predicted[] = {0, 1, 1, 0};
     Metrics metrics = score(truth, predicted, 4, 4, names);
     assert_int_equal(metrics.undefined, 3);
     assert_true(metrics.per_class[2].precision == 0 && metrics.per_class[3].recall == 0);
@@ -113,7 +114,7 @@ static void test_zero_division_is_told(void **state) {
 static void test_confusion_layout(void **state) {
     (void)state;
     static const char *const names[] = {"1", "frog"};
-    unsigned char truth[12] = {0}, predicted[12] = {0};
+    uint16_t truth[12] = {0}, predicted[12] = {0};
     truth[11] = predicted[11] = 1;
     Metrics metrics = score(truth, predicted, 12, 2, names);
     char *text = text_of(&metrics, metrics_print_confusion);
@@ -155,10 +156,10 @@ static void test_wilson_known_values(void **state) {
 static void test_first_largest_wins_and_loss_stays_finite(void **state) {
     (void)state;
     static const float probabilities[] = {0.5f, 0.5f, 1, 0};
-    static const unsigned char labels[] = {1, 1};
+    static const uint16_t labels[] = {1, 1};
     Metrics metrics;
     assert_ok(metrics_new(probabilities, labels, 2, 2, three, &metrics));
-    assert_int_equal(metrics.confusion[2], 2); /* both true 1, predicted 0 */
+    assert_int_equal(confusion_at(metrics.cells, metrics.cell_count, 1, 0), 2); /* both true 1, predicted 0 */
     assert_near(metrics.summary.loss, (log(2) + 126 * log(2)) / 2, 1e-6);
     metrics_free(&metrics);
 }
@@ -166,7 +167,7 @@ static void test_first_largest_wins_and_loss_stays_finite(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     const float nan_row[] = {0.5f, NAN, 0.5f}, row[] = {0.2f, 0.3f, 0.5f};
-    const unsigned char label = 0, beyond = 3;
+    const uint16_t label = 0, beyond = 3;
     Metrics metrics;
     assert_fails(metrics_new(row, &label, 0, 3, three, &metrics), CF_BAD_USE, "no example");
     assert_fails(metrics_new(nan_row, &label, 1, 3, three, &metrics), CF_BAD_INPUT, "class 1 for example 0 is");
@@ -216,13 +217,65 @@ static void test_json(void **state) {
 static void test_json_of_a_name_that_is_no_utf8(void **state) {
     (void)state;
     static const char *const names[] = {"a", "caf\xe9"};
-    static const unsigned char labels[] = {0, 1};
+    static const uint16_t labels[] = {0, 1};
     Metrics metrics = score(labels, labels, 2, 2, names);
     json_t *json = NULL;
     assert_ok(metrics_json(&metrics, &json));
     const json_t *list = json_object_get(json, "per_class"); /* no class is left out, and its name can be had back */
     assert_int_equal(json_array_size(list), 2);
     assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "class")), "caf\\xe9");
+    json_decref(json);
+    metrics_free(&metrics);
+}
+
+/* Two images of each class, k and k + 1 of 300: the first is right, the second is taken for the next class where k is a multiple
+ * of 3. So of three classes the first has a recall of 1/2, the second a precision of 2/3, the third is perfect. */
+static void test_many_classes(void **state) {
+    (void)state;
+    enum { K = 300 };
+    static char names[K][8];
+    static const char *pointers[K];
+    uint16_t truth[2 * K], predicted[2 * K];
+    for (uint16_t k = 0; k < K; k++) {
+        snprintf(names[k], sizeof names[k], "c%d", k);
+        pointers[k] = names[k];
+        truth[2 * k] = truth[2 * k + 1] = predicted[2 * k] = predicted[2 * k + 1] = k;
+        if (k % 3 == 0) predicted[2 * k + 1] = (uint16_t)(k + 1);
+    }
+    Metrics metrics = score(truth, predicted, 2 * K, K, pointers);
+    assert_int_equal(metrics.cell_count, K + K / 3);
+    assert_near(metrics.per_class[297].f1, 2.0 / 3, 1e-12);
+    assert_near(metrics.per_class[298].f1, 0.8, 1e-12);
+    assert_near(metrics.per_class[299].f1, 1, 1e-12);
+    assert_int_equal(metrics.per_class[298].predicted, 3);
+    int worst[WORST_CLASSES];
+    assert_int_equal(metrics_worst(&metrics, WORST_CLASSES, worst), WORST_CLASSES);
+    for (int i = 0; i < WORST_CLASSES; i++) assert_int_equal(worst[i], 3 * i);
+    metrics.per_class[299].f1 = 0, metrics.per_class[6].support = 1, metrics.per_class[297].support = 3;
+    assert_int_equal(metrics_worst(&metrics, 4, worst), 4);
+    assert_memory_equal(worst, ((const int[]){299, 297, 0, 3}), sizeof(int[4])); /* more examples first */
+    metrics.per_class[299].f1 = 1, metrics.per_class[6].support = 2, metrics.per_class[297].support = 2;
+
+    char *text = text_of(&metrics, metrics_print_report);
+    assert_non_null(strstr(text, " c57 "));
+    assert_null(strstr(text, " c60 "));
+    assert_null(strstr(text, " c1 "));
+    assert_non_null(strstr(text, "the 20 of 300 classes with the lowest F1"));
+    assert_non_null(strstr(text, "accuracy"));
+    free(text);
+    text = text_of(&metrics, metrics_print_confusion);
+    assert_string_equal(text,
+                        "the confusion matrix of 300 classes is not printed: confusion.csv among the figures has it\n");
+    free(text);
+    json_t *json;
+    assert_ok(metrics_json(&metrics, &json));
+    assert_true(json_is_null(json_object_get(json, "confusion")));
+    assert_int_equal(json_array_size(json_object_get(json, "per_class")), K);
+    const json_t *cells = json_object_get(json, "confusion_cells");
+    assert_int_equal(json_array_size(cells), K + K / 3);
+    text = json_dumps(json_array_get(cells, 1), JSON_COMPACT);
+    assert_string_equal(text, "[0,1,1]");
+    free(text);
     json_decref(json);
     metrics_free(&metrics);
 }
@@ -236,6 +289,7 @@ int main(void) {
         cmocka_unit_test(test_wilson_known_values),
         cmocka_unit_test(test_first_largest_wins_and_loss_stays_finite),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_many_classes),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_json_of_a_name_that_is_no_utf8),
     };

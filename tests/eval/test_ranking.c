@@ -11,7 +11,7 @@ static const char *const names[] = {"cat", "dog", "owl", "hen", "eel"};
 static void test_pairs_by_hand(void **state) {
     (void)state;
     /* cat -> dog twice (of four cats), dog -> cat twice (of two dogs), owl -> cat once: the larger share of equals first. */
-    static const unsigned char truth[] = {0, 0, 0, 0, 1, 1, 2}, predicted[] = {0, 0, 1, 1, 0, 0, 0};
+    static const uint16_t truth[] = {0, 0, 0, 0, 1, 1, 2}, predicted[] = {0, 0, 1, 1, 0, 0, 0};
     float p[7 * 3] = {0};
     Metrics metrics;
     ConfusedPair *pairs;
@@ -74,7 +74,7 @@ static void test_examples_by_hand(void **state) {
     /* All of class 0. 1 and 5: p(label) 0, the surer one is the worse; 3: wrong at 0.25; 0 and 4: right at 0.5, equal, and a
      * tie of the classes that the first wins; 2: right and sure. */
     static const float p[] = {0.5f, 0.5f, 0, 0, 0.75f, 0.25f, 1, 0, 0, 0.25f, 0.75f, 0, 0.5f, 0.5f, 0, 0, 1, 0};
-    static const unsigned char labels[] = {0, 0, 0, 0, 0, 0};
+    static const uint16_t labels[] = {0, 0, 0, 0, 0, 0};
     static const size_t losses[] = {5, 1, 3, 0, 4, 2}, unsure[] = {0, 4, 2};
     const Predictions predictions = {p, labels, 6, 3};
     expect_order(&predictions, RANK_TOP_LOSSES, losses, 6);
@@ -93,7 +93,7 @@ static void test_examples_by_hand(void **state) {
 static void test_nothing_to_rank(void **state) {
     (void)state;
     static const float p[] = {1, 0, 0, 1}, broken[] = {NAN, 0};
-    static const unsigned char labels[] = {0, 1}, swapped[] = {1, 0};
+    static const uint16_t labels[] = {0, 1}, swapped[] = {1, 0};
     RankedExample *ranked;
     ConfusedPair *pairs;
     size_t count;
@@ -113,7 +113,7 @@ static void test_nothing_to_rank(void **state) {
 static Evaluation example(const Predictions *p, Temperature temperature) {
     Evaluation e = {.count = p->count, .temperature = temperature};
     e.probabilities = (float *)(uintptr_t)p->probabilities;
-    e.labels = (unsigned char *)(uintptr_t)p->labels;
+    e.labels = (uint16_t *)(uintptr_t)p->labels;
     assert_ok(metrics_new(p->probabilities, p->labels, p->count, p->classes, names, &e.metrics));
     return e;
 }
@@ -121,7 +121,7 @@ static Evaluation example(const Predictions *p, Temperature temperature) {
 static void test_json_and_text(void **state) {
     (void)state;
     static const float p[] = {0.75f, 0.25f, 0, 0.625f, 0.375f, 0};
-    static const unsigned char labels[] = {0, 1};
+    static const uint16_t labels[] = {0, 1};
     Evaluation e = example(&(Predictions){p, labels, 2, 3}, (Temperature){0, "of a reason"});
     Analysis analysis;
     json_t *root = json_object();
@@ -156,7 +156,7 @@ static void test_json_and_text(void **state) {
 static void test_json_with_temperature(void **state) {
     (void)state;
     static const float p[] = {0.75f, 0.25f, 0.625f, 0.375f};
-    static const unsigned char labels[] = {0, 1};
+    static const uint16_t labels[] = {0, 1};
     Evaluation e = example(&(Predictions){p, labels, 2, 2}, (Temperature){2, NULL});
     Analysis analysis;
     json_t *root = json_object();
@@ -174,11 +174,32 @@ static void test_json_with_temperature(void **state) {
     metrics_free(&e.metrics);
 }
 
+static void test_confused_classes(void **state) {
+    (void)state;
+    /* Of 41 classes 0 and 40 are right, 3 is taken for 5 twice, 5 for 40 and 7 for 5 once. */
+    ConfusionCell cells[] = {{0, 0, 9}, {3, 5, 2}, {5, 40, 1}, {7, 5, 1}, {40, 40, 9}};
+    ClassScore scores[41];
+    for (int c = 0; c < 41; c++) scores[c] = (ClassScore){.support = 9};
+    Metrics metrics = {.classes = 41, .per_class = scores, .cells = cells, .cell_count = 5};
+    int classes[MANY_CLASSES], count;
+    assert_ok(confused_classes(&metrics, classes, &count));
+    assert_int_equal(count, 4);
+    assert_memory_equal(classes, ((const int[]){3, 5, 7, 40}), sizeof(int[4]));
+    metrics.cell_count = 1;
+    assert_ok(confused_classes(&metrics, classes, &count));
+    assert_int_equal(count, 0);
+    metrics.classes = 40;
+    assert_ok(confused_classes(&metrics, classes, &count));
+    assert_int_equal(count, 40);
+    assert_int_equal(classes[39], 39);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs_by_hand),    cmocka_unit_test(test_pairs_against_golden),
-        cmocka_unit_test(test_examples_by_hand), cmocka_unit_test(test_nothing_to_rank),
-        cmocka_unit_test(test_json_and_text),    cmocka_unit_test(test_json_with_temperature),
+        cmocka_unit_test(test_pairs_by_hand),         cmocka_unit_test(test_pairs_against_golden),
+        cmocka_unit_test(test_examples_by_hand),      cmocka_unit_test(test_nothing_to_rank),
+        cmocka_unit_test(test_confused_classes),      cmocka_unit_test(test_json_and_text),
+        cmocka_unit_test(test_json_with_temperature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static cf_set *made_set(void) {
 
 static uint64_t take_set(cf_set *set, uint64_t before) {
     uint64_t sum = checksum(before, set->pixels, IMAGES * PIXELS);
-    sum = checksum(sum, set->labels, IMAGES);
+    sum = checksum(sum, set->labels, IMAGES * sizeof *set->labels);
     cf_set_free(set);
     return sum;
 }
@@ -47,7 +47,7 @@ static cf_status idx(void *context, uint64_t *result) {
     cf_set *set = NULL;
     const char *images = in_scratch("images.gz"), *labels = in_scratch("labels");
     cf_status status =
-        idx_write(context, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, images, labels);
+        idx_write(context, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, images, labels);
     if (!status) status = idx_read(images, labels, &set);
     if (!status) *result = take_set(set, 1);
     return status;
@@ -56,7 +56,7 @@ static cf_status idx(void *context, uint64_t *result) {
 static cf_status mat(void *context, uint64_t *result) {
     cf_set *set = NULL;
     const char *path = in_scratch("set.mat");
-    cf_status status = mat_write(context, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, path);
+    cf_status status = mat_write(context, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, path);
     if (!status) status = mat_read(path, &set);
     if (!status) *result = take_set(set, 1);
     return status;

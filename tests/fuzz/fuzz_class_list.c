@@ -9,7 +9,7 @@
 enum { IMAGES = 12, CLASSES = 10 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    unsigned char values[MAX_CLASSES];
+    uint16_t values[MAX_CLASSES];
     cf_set *set;
     PROMISE(set_new("set", "set", IMAGES, 1, 1, 1, CLASSES, &set) == CF_OK);
     PROMISE(set_name_classes_by_number(set) == CF_OK);

@@ -28,7 +28,7 @@ static void write_sections(const ReportInput *input) {
     cf_status status = report_images_choose(input, 1 << 16, &images);
     fuzz_settled(status);
     if (!status) {
-        section_confusion(out, input, &images);
+        PROMISE(section_confusion(out, input, &images) == CF_OK);
         fuzz_settled(data_scripts(out, input, &images));
     }
     free(images.list);

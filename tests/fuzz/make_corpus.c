@@ -115,7 +115,7 @@ static void make_idx(const Corpus *corpus) {
     for (int kind = 0; kind < 8; kind++) {
         char name[32];
         cf_set *set = make_set(kind & 4 ? 3 : 1, 3, 4);
-        must(idx_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->images,
+        must(idx_write(set, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->images,
                        corpus->labels));
         Bytes images = bytes_read(corpus->images), labels = bytes_read(corpus->labels);
         const unsigned char head[3] = {(unsigned char)(kind & 3), (unsigned char)images.size,
@@ -123,7 +123,7 @@ static void make_idx(const Corpus *corpus) {
         snprintf(name, sizeof name, "kind%d", kind);
         put_joined(corpus, "idx", name, head, sizeof head, &images, &labels);
         if (kind == 0 || kind == 4) put(corpus, "gzip", name, images.bytes, images.size);
-        must(idx_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->packed,
+        must(idx_write(set, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, corpus->packed,
                        corpus->labels));
         free(images.bytes);
         images = bytes_read(corpus->packed);
@@ -154,7 +154,7 @@ static void make_mat(const Corpus *corpus) {
         cf_set *set = make_set(channels, 3, 4);
         snprintf(name, sizeof name, "channels%d", channels);
         const char *path = corpus_path(corpus, "mat", name);
-        must(mat_write(set, (const unsigned char[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, path));
+        must(mat_write(set, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, path));
         Bytes file = bytes_read(path), x = inflate_element(&file, &at), y = inflate_element(&file, &at);
         const unsigned char head[3] = {'U', (unsigned char)x.size, (unsigned char)(x.size >> 8)};
         snprintf(name, sizeof name, "inside%d", channels);
@@ -196,7 +196,8 @@ static void make_checkpoints(const Corpus *corpus) {
         cf_model *model;
         Optimizer optimizer;
         must(model_new("dense classes", (Shape){1, 2, 2}, (const char *const[]){"a", "b"}, 2, 1, &model));
-        must(optimizer_new(adam ? CF_ADAM : CF_SGD, cpu_kernels(), 0.9, 0, model->parameters.trainable, &optimizer));
+        const cf_train_options options = {.optimizer = adam ? CF_ADAM : CF_SGD, .momentum = 0.9};
+        must(optimizer_new(&options, cpu_kernels(), model->parameters.trainable, &optimizer));
         const Checkpoint checkpoint = {model,  &optimizer, model->parameters.values, &state, 3, "model=tiny seed=1",
                                        "plain"};
         must(checkpoint_write(corpus->images, &checkpoint, NULL));
@@ -250,6 +251,17 @@ static void make_lines(const Corpus *corpus) {
         "conv 10 1 pad valid | globalavgpool",
         "input 65535x1x1 | conv 65536 1024x1024 pad 512 | dense classes",
         "dense 1048576|dense 256|dense classes",
+        "conv 4 3x3 | bn | relu | 2x( res( conv 4 3x3 | bn | relu | conv 4 3x3 | bn ) | relu ) | res( conv 6 3x3 stride 2 | bn "
+        "| relu | conv 6 3x3 | bn ) as wide | relu6 | globalavgpool | dense classes",
+        "conv 4 3x3 as a | silu | dwconv 3 pad tf | bn eps 0.001 | gelu | add a | se 2 | hardswish | groupnorm 2 | concat a | "
+        "globalmaxpool | dense classes",
+        "normalize 0.5 0.5 | patch 4 8 | position | 2x( res( layernorm | attention 2 ) | res( layernorm | conv 16 1 | gelu | "
+        "conv 8 1 | droppath 0.2 ) ) | layernorm | globalavgpool | dense classes",
+        "standardize | conv 4 3 groups 1 dilation 2 | instancenorm | sigmoid | head domain ( reverse 0.5 | globalavgpool | "
+        "dense 2 ) | head other ( dense 3 bias ) | maxpool 2 | dropout 0.5 | dense 8 | bn | leakyrelu | dense classes",
+        "res(res(res(relu|avgpool 2)as b)as c)|3x(2x(relu)|bn)|dense classes",
+        "1000x(1000x(1000x(relu))) | dense classes",
+        "((((((((((((((((((((res(relu",
         NULL};
     static const char *const sets[] = {"hand",
                                        "street:blur=2:4,n=1000",

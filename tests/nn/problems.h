@@ -11,39 +11,70 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Windows: N, C, H, W, K, R, S, stride, pad_h, pad_w; window_at() adds P and Q ---- */
+/* ---- Windows: N, C, H, W, K, R, S, stride, pad_h, pad_w, P, Q, groups, dilation; window_at() gives a P and Q of 0 those of
+ * the same padding on all sides ---- */
 
 static const Window window_table[] = {
-    {1, 1, 5, 5, 1, 3, 3, 1, 1, 1, 0, 0},    /* one of everything */
-    {2, 1, 1, 1, 3, 1, 1, 1, 0, 0, 0, 0},    /* one pixel */
-    {2, 3, 7, 6, 5, 3, 3, 1, 1, 1, 0, 0},    /* neither square nor even */
-    {8, 1, 12, 12, 32, 3, 3, 1, 1, 1, 0, 0}, /* grey input, a vector's worth of filters */
-    {8, 32, 6, 6, 64, 3, 3, 1, 1, 1, 0, 0},  /* the study's second convolution, smaller */
-    {3, 17, 9, 4, 10, 3, 3, 2, 1, 1, 0, 0},  /* channels that fill no vector, stride 2 */
-    {2, 16, 8, 8, 16, 1, 1, 1, 0, 0, 0, 0},  /* 1x1 */
-    {1, 3, 11, 9, 7, 5, 3, 1, 2, 1, 0, 0},   /* non-square window, padding as it needs */
-    {2, 3, 10, 13, 7, 2, 4, 3, 0, 0, 0, 0},  /* stride 3 */
-    {1, 65, 5, 5, 33, 3, 3, 1, 1, 1, 0, 0},  /* one channel more than fits */
-    {4, 10, 7, 7, 12, 7, 7, 1, 0, 0, 0, 0},  /* the window is the image */
-    {2, 5, 6, 8, 3, 5, 5, 2, 2, 2, 0, 0},    /* wide padding and a stride */
-    {3, 1, 28, 28, 6, 5, 5, 1, 0, 0, 0, 0},  /* LeNet's first */
-    {1, 2, 4, 4, 3, 3, 3, 1, 2, 2, 0, 0},    /* output larger than input */
-    {2, 4, 9, 9, 8, 3, 3, 4, 0, 0, 0, 0},    /* stride wider than the window, pixels left over */
-    {5, 20, 3, 3, 40, 2, 2, 1, 0, 0, 0, 0},  /* even window */
-    {1, 8, 6, 5, 16, 3, 3, 2, 0, 0, 0, 0},   /* a row left over */
-    {2, 3, 1, 9, 4, 1, 5, 1, 0, 2, 0, 0},    /* one row */
-    {1, 130, 4, 4, 20, 3, 3, 1, 1, 1, 0, 0}, /* many channels */
-    {2, 6, 12, 12, 6, 2, 2, 2, 0, 0, 0, 0},  /* the usual pool */
-    {2, 3, 4, 5, 7, 3, 3, 1, 3, 3, 0, 0},    /* a rim of nothing but padding */
-    {1, 16, 3, 4, 16, 2, 3, 2, 5, 7, 0, 0},  /* padding wider than the window, and than the image */
-    {8, 32, 5, 5, 33, 1, 1, 1, 4, 4, 0, 0},  /* around a single tap */
+    {1, 1, 5, 5, 1, 3, 3, 1, 1, 1, 0, 0, 1, 1},     /* one of everything */
+    {2, 1, 1, 1, 3, 1, 1, 1, 0, 0, 0, 0, 1, 1},     /* one pixel */
+    {2, 3, 7, 6, 5, 3, 3, 1, 1, 1, 0, 0, 1, 1},     /* neither square nor even */
+    {8, 1, 12, 12, 32, 3, 3, 1, 1, 1, 0, 0, 1, 1},  /* grey input, a vector's worth of filters */
+    {8, 32, 6, 6, 64, 3, 3, 1, 1, 1, 0, 0, 1, 1},   /* the study's second convolution, smaller */
+    {3, 17, 9, 4, 10, 3, 3, 2, 1, 1, 0, 0, 1, 1},   /* channels that fill no vector, stride 2 */
+    {2, 16, 8, 8, 16, 1, 1, 1, 0, 0, 0, 0, 1, 1},   /* 1x1 */
+    {1, 3, 11, 9, 7, 5, 3, 1, 2, 1, 0, 0, 1, 1},    /* non-square window, padding as it needs */
+    {2, 3, 10, 13, 7, 2, 4, 3, 0, 0, 0, 0, 1, 1},   /* stride 3 */
+    {1, 65, 5, 5, 33, 3, 3, 1, 1, 1, 0, 0, 1, 1},   /* one channel more than fits */
+    {4, 10, 7, 7, 12, 7, 7, 1, 0, 0, 0, 0, 1, 1},   /* the window is the image */
+    {2, 5, 6, 8, 3, 5, 5, 2, 2, 2, 0, 0, 1, 1},     /* wide padding and a stride */
+    {3, 1, 28, 28, 6, 5, 5, 1, 0, 0, 0, 0, 1, 1},   /* LeNet's first */
+    {1, 2, 4, 4, 3, 3, 3, 1, 2, 2, 0, 0, 1, 1},     /* output larger than input */
+    {2, 4, 9, 9, 8, 3, 3, 4, 0, 0, 0, 0, 1, 1},     /* stride wider than the window, pixels left over */
+    {5, 20, 3, 3, 40, 2, 2, 1, 0, 0, 0, 0, 1, 1},   /* even window */
+    {1, 8, 6, 5, 16, 3, 3, 2, 0, 0, 0, 0, 1, 1},    /* a row left over */
+    {2, 3, 1, 9, 4, 1, 5, 1, 0, 2, 0, 0, 1, 1},     /* one row */
+    {1, 130, 4, 4, 20, 3, 3, 1, 1, 1, 0, 0, 1, 1},  /* many channels */
+    {2, 6, 12, 12, 6, 2, 2, 2, 0, 0, 0, 0, 1, 1},   /* the usual pool */
+    {2, 3, 4, 5, 7, 3, 3, 1, 3, 3, 0, 0, 1, 1},     /* a rim of nothing but padding */
+    {1, 16, 3, 4, 16, 2, 3, 2, 5, 7, 0, 0, 1, 1},   /* padding wider than the window, and than the image */
+    {8, 32, 5, 5, 33, 1, 1, 1, 4, 4, 0, 0, 1, 1},   /* around a single tap */
+    {2, 12, 9, 8, 12, 3, 3, 1, 1, 1, 0, 0, 12, 1},  /* depthwise */
+    {3, 33, 10, 7, 33, 3, 3, 2, 1, 1, 0, 0, 33, 1}, /* depthwise, channels that fill no vector, stride 2 */
+    {2, 16, 6, 9, 16, 5, 3, 1, 2, 1, 0, 0, 16, 1},  /* depthwise, one vector */
+    {2, 70, 7, 7, 70, 5, 5, 2, 2, 2, 0, 0, 70, 2},  /* depthwise, dilated, with a stride */
+    {2, 20, 9, 10, 20, 5, 5, 1, 2, 2, 0, 0, 20, 1}, /* depthwise 5x5 */
+    {1, 18, 8, 7, 18, 7, 7, 1, 3, 3, 0, 0, 18, 1},  /* depthwise 7x7 */
+    {2, 5, 6, 5, 10, 3, 3, 1, 1, 1, 0, 0, 5, 1},    /* two filters of each channel */
+    {2, 48, 4, 5, 96, 3, 3, 1, 1, 1, 0, 0, 48, 1},  /* the same of many */
+    {2, 12, 7, 6, 18, 3, 3, 1, 1, 1, 0, 0, 3, 1},   /* three groups */
+    {1, 32, 8, 8, 64, 3, 3, 2, 1, 1, 0, 0, 2, 1},   /* groups as wide as a vector */
+    {2, 8, 5, 5, 12, 1, 1, 1, 0, 0, 0, 0, 4, 1},    /* 1x1 in groups */
+    {2, 6, 9, 11, 9, 3, 3, 1, 2, 2, 0, 0, 1, 2},    /* dilated */
+    {2, 17, 12, 10, 8, 3, 2, 2, 3, 1, 0, 0, 1, 3},  /* dilated, with a stride */
+    {1, 4, 9, 9, 6, 3, 3, 1, 4, 4, 0, 0, 2, 4},     /* dilated, in groups */
+    {2, 3, 8, 8, 5, 3, 3, 2, 0, 0, 4, 4, 1, 1},     /* padding only below and at the right: TensorFlow's SAME */
+    {2, 16, 7, 9, 20, 4, 4, 1, 1, 1, 7, 9, 1, 1},   /* more padding below than above */
+    {2, 20, 8, 8, 20, 3, 3, 2, 0, 0, 4, 4, 20, 1},  /* the same, depthwise */
+    {1, 6, 9, 7, 9, 2, 2, 1, 1, 1, 9, 7, 1, 1},     /* padding above and at the left alone */
+    {2, 9, 10, 10, 9, 3, 3, 1, 1, 0, 9, 9, 9, 1},   /* above and at the right, depthwise */
+    {2, 32, 9, 7, 48, 1, 1, 2, 0, 0, 0, 0, 1, 1},   /* 1x1 with a stride */
+    {8, 40, 8, 8, 70, 1, 1, 1, 0, 0, 0, 0, 1, 1},   /* 1x1, more than a panel */
+    {2, 300, 3, 4, 33, 1, 1, 1, 0, 0, 0, 0, 1, 1},  /* 1x1, long sums */
+    {3, 7, 5, 6, 5, 1, 1, 3, 0, 0, 0, 0, 1, 1},     /* 1x1, odd everything */
 };
 
 static inline Window window_at(size_t i) {
     Window w = window_table[i];
-    w.P = (w.H + 2 * w.pad_h - w.R) / w.stride + 1;
-    w.Q = (w.W + 2 * w.pad_w - w.S) / w.stride + 1;
+    if (!w.P) w.P = (w.H + 2 * w.pad_h - (w.R - 1) * w.dilation - 1) / w.stride + 1;
+    if (!w.Q) w.Q = (w.W + 2 * w.pad_w - (w.S - 1) * w.dilation - 1) / w.stride + 1;
     return w;
+}
+
+/* What a pool can be, whose windows all see a pixel. */
+static inline bool pool_at(size_t i, Window *w) {
+    *w = window_at(i);
+    w->K = w->C;
+    return w->groups == 1 && w->dilation == 1 && w->pad_h < w->R && w->pad_w < w->S;
 }
 
 static inline size_t inputs_of(const Window *w) {
@@ -55,7 +86,7 @@ static inline size_t outputs_of(const Window *w) {
 }
 
 static inline size_t weights_of(const Window *w) {
-    return (size_t)w->K * (size_t)w->C * (size_t)w->R * (size_t)w->S;
+    return (size_t)w->K * (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S;
 }
 
 /* ---- Arrays between guard words ---- */

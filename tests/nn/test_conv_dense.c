@@ -51,9 +51,9 @@ static const char *label(const Engine *e, const char *what, size_t problem) {
 
 /* ---- Convolution by hand ---- */
 
-static int taps_inside(int at, int stride, int pad, int length, int side) {
-    int count = 0;
-    for (int r = 0; r < length; r++) count += at * stride - pad + r >= 0 && at * stride - pad + r < side;
+static int taps_inside(int at, const Window *w, int pad, int length, int side) {
+    int count = 0, first = at * w->stride - pad;
+    for (int r = 0; r < length; r++) count += first + r * w->dilation >= 0 && first + r * w->dilation < side;
     return count;
 }
 
@@ -70,8 +70,8 @@ static void ones_conv(const Engine *e, size_t problem) {
     y = opened(e, out, outputs_of(&w));
     for (size_t i = 0; i < outputs_of(&w); i++) {
         int pixel = (int)(i / (size_t)w.K) % (w.P * w.Q), p = pixel / w.Q, q = pixel % w.Q;
-        int taps = taps_inside(p, w.stride, w.pad_h, w.R, w.H) * taps_inside(q, w.stride, w.pad_w, w.S, w.W);
-        float expected = nearest_element(e->kernels, (float)(w.C * taps));
+        int taps = taps_inside(p, &w, w.pad_h, w.R, w.H) * taps_inside(q, &w, w.pad_w, w.S, w.W);
+        float expected = nearest_element(e->kernels, (float)(w.C / w.groups * taps));
         if (y[i] != expected) print_error("%s: value %zu\n", label(e, "taps", problem), i);
         assert_true(y[i] == expected);
     }
@@ -88,7 +88,7 @@ static void taps_counted(void **state) {
 /* Image 0 1 2 / 3 4 5 / 6 7 8, a filter that looks right and below with weights 1, 10, 100, 1000: which way round is seen. */
 static void conv_by_hand(void **state) {
     (void)state;
-    const Window w = {1, 1, 3, 3, 1, 2, 2, 1, 0, 0, 2, 2};
+    const Window w = {1, 1, 3, 3, 1, 2, 2, 1, 0, 0, 2, 2, 1, 1};
     const float image[] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, weights[] = {1, 10, 100, 1000}, gradient[] = {1, 0, 0, 2};
     for (int i = 0; engines()[i]; i++) {
         const Engine *e = engines()[i];
@@ -103,12 +103,38 @@ static void conv_by_hand(void **state) {
         assert_ok(e->conv_backward_data(conv, 0, dy, dx));
         assert_elements("dx", k, dx, (const float[]){1, 10, 0, 100, 1002, 20, 0, 200, 2000}, 9);
         slot = guarded(e->conv_slot_size(conv));
-        assert_ok(e->conv_backward_weights(conv, 0, x, dy, slot));
+        assert_ok(e->conv_backward_weights(conv, 0, x, dy, slot, false));
         assert_ok(e->conv_unpack(conv, slot, dw));
         assert_equal_floats("dw", dw, (const float[]){0 + 8, 1 + 10, 3 + 14, 4 + 16}, 4);
         e->conv_free(conv);
         guarded_end(slot), guarded_end(x), guarded_end(dy), guarded_end(y), guarded_end(dx);
     }
+}
+
+/* y of one image, which only a rim, a step between the taps or a group's share makes what it is. */
+static void check_outputs(const Window *w, const float *image, const float *weights, const float *expected) {
+    for (int i = 0; engines()[i]; i++) {
+        const Engine *e = engines()[i];
+        void *x = packed(e, image, inputs_of(w)), *y = unwritten(e, outputs_of(w));
+        Conv *conv;
+        assert_ok(e->conv_new(w, false, false, 1, &conv));
+        assert_ok(e->conv_pack(conv, weights));
+        assert_ok(e->conv_forward(conv, 0, x, y));
+        assert_elements(e->name, e->kernels, y, expected, outputs_of(w));
+        e->conv_free(conv);
+        guarded_end(x), guarded_end(y);
+    }
+}
+
+static void windows_by_hand(void **state) {
+    (void)state;
+    const float image[] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, weights[] = {1, 10, 100, 1000};
+    const float pixel[] = {1, 10, 100, 1000}, ones[] = {1, 2, 3, 4};
+    /* Corners of the image, and padding below and at the right alone. */
+    check_outputs(&(Window){1, 1, 3, 3, 1, 2, 2, 1, 0, 0, 2, 2, 1, 2}, image, weights, (float[]){8620, 701, 53, 4});
+    check_outputs(&(Window){1, 1, 3, 3, 1, 2, 2, 2, 0, 0, 2, 2, 1, 1}, image, weights, (float[]){4310, 502, 76, 8});
+    check_outputs(&(Window){1, 4, 1, 1, 2, 1, 1, 1, 0, 0, 1, 1, 2, 1}, pixel, ones, (float[]){21, 4300});
+    check_outputs(&(Window){1, 2, 1, 1, 4, 1, 1, 1, 0, 0, 1, 1, 2, 1}, pixel, ones, (float[]){1, 2, 30, 40});
 }
 
 /* ---- Convolution: all three passes of one problem ---- */
@@ -153,7 +179,7 @@ static void compute(const Engine *e, int seat, ConvRun *r) {
     float *slot = guarded(e->conv_slot_size(conv));
     assert_ok(e->conv_forward(conv, seat, x, y));
     assert_ok(e->conv_backward_data(conv, seat, dy, dx));
-    assert_ok(e->conv_backward_weights(conv, seat, x, dy, slot));
+    assert_ok(e->conv_backward_weights(conv, seat, x, dy, slot, false));
     assert_ok(e->conv_unpack(conv, slot, r->dw));
     e->conv_free(conv);
     r->y = opened(e, y, out), r->dx = opened(e, dx, in);
@@ -227,6 +253,30 @@ static void conv_seats_agree(void **state) {
             assert_same_bits(label(engines()[e], "dw", i), r.dw, dw, weights_of(&r.w) * sizeof *dw);
             end_run(&r);
             guarded_end(y), guarded_end(dx), guarded_end(dw);
+        }
+}
+
+/* A slot takes one gradient on top of another. */
+static void conv_slots_add(void **state) {
+    (void)state;
+    for (int k = 0; engines()[k]; k++)
+        for (size_t i = 0; i < COUNT_OF(window_table); i++) {
+            const Engine *e = engines()[k];
+            ConvRun r = conv_run(i, true);
+            size_t count = weights_of(&r.w);
+            void *x = packed(e, r.x, inputs_of(&r.w)), *dy = packed(e, r.dy, outputs_of(&r.w));
+            Conv *conv;
+            compute(&reference_engine, 0, &r);
+            assert_ok(e->conv_new(&r.w, true, false, SEATS, &conv));
+            float *slot = guarded(e->conv_slot_size(conv)), *dw = guarded(count);
+            for (int turn = 0; turn < 3; turn++)
+                assert_ok(e->conv_backward_weights(conv, SEATS - 1, x, dy, slot, turn > 0));
+            assert_ok(e->conv_unpack(conv, slot, dw));
+            for (size_t n = 0; n < count; n++) r.dw[n] *= 3;
+            assert_equal_floats(label(e, "three times dw", i), dw, r.dw, count);
+            e->conv_free(conv);
+            guarded_end(x), guarded_end(dy), guarded_end(slot), guarded_end(dw);
+            end_run(&r);
         }
 }
 
@@ -532,6 +582,29 @@ static void dense_places_agree(void **state) {
         }
 }
 
+/* Parts of a batch give the bits of the whole: sums over groups are added as a tree. */
+static void dense_gradients_join(void **state) {
+    (void)state;
+    static const int halves[][2] = {{32, 32},  {32, 8},   {64, 64},    {64, 33},
+                                    {128, 17}, {512, 40}, {1024, 700}, {2048, 2048}};
+    static const int widths[][2] = {{70, 35}, {300, 10}};
+    for (int i = 0; engines()[i]; i++)
+        for (size_t k = 0; k < COUNT_OF(halves) * COUNT_OF(widths); k++) {
+            const int first = halves[k / 2][0], second = halves[k / 2][1], in = widths[k % 2][0],
+                      out = widths[k % 2][1];
+            DenseRun whole = dense_run((DenseShape){first + second, 1, in, out, 1, false, true}, false);
+            DenseRun a = dense_run((DenseShape){first, 1, in, out, 1, false, true}, false);
+            DenseRun b = dense_run((DenseShape){second, 1, in, out, 1, false, true}, false);
+            memcpy(a.x, whole.x, a.nx * sizeof(float)), memcpy(a.dy, whole.dy, a.ny * sizeof(float));
+            memcpy(b.x, whole.x + a.nx, b.nx * sizeof(float)), memcpy(b.dy, whole.dy + a.ny, b.ny * sizeof(float));
+            compute_dense(engines()[i], 0, &whole), compute_dense(engines()[i], 0, &a);
+            compute_dense(engines()[i], 0, &b);
+            for (size_t n = 0; n < a.nw; n++) a.dw[n] += b.dw[n];
+            assert_same_bits(label(engines()[i], "joined dw", k), a.dw, whole.dw, a.nw * sizeof(float));
+            end_dense(&whole), end_dense(&a), end_dense(&b);
+        }
+}
+
 /* Without training, or where nothing wants the input's gradient, an object goes forward just the same. */
 static void forward_alone(void **state) {
     (void)state;
@@ -581,7 +654,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taps_counted),
         cmocka_unit_test(conv_by_hand),
+        cmocka_unit_test(windows_by_hand),
         cmocka_unit_test(conv_exact_on_integers),
+        cmocka_unit_test(conv_slots_add),
         cmocka_unit_test(conv_near_on_reals),
         cmocka_unit_test(conv_seats_agree),
         cmocka_unit_test(conv_adjoint),
@@ -592,6 +667,7 @@ int main(void) {
         cmocka_unit_test(dense_near_on_reals),
         cmocka_unit_test(dense_nan_stays_in_its_image),
         cmocka_unit_test(dense_places_agree),
+        cmocka_unit_test(dense_gradients_join),
         cmocka_unit_test(forward_alone),
         cmocka_unit_test(dense_keeps_nan),
         cmocka_unit_test(engine_names_itself),

@@ -35,7 +35,7 @@ static float *compute(const cf_model *model, const cf_set *set, const char *laye
     cf_subset subset = {.set = set, .images = images, .count = IMAGES, .classes = CLASSES};
     int depth;
     float *values;
-    assert_ok(features_depth(model, layer, &depth));
+    assert_ok(features_layer(model, layer, &depth));
     *size = features_size(model, depth);
     assert_ok(memory_new(IMAGES * *size, sizeof *values, &values));
     assert_ok(features_compute(model, depth, &subset, &(ClassifyOptions){engine, threads}, values));
@@ -157,17 +157,43 @@ static void test_wrong_layers_are_told(void **state) {
     cf_model *model;
     int depth;
     assert_ok(model_new("conv 5 3x3 | relu | dense classes", (Shape){C, H, W}, names, CLASSES, 4, &model));
-    assert_fails(features_depth(model, "conv2", &depth), CF_BAD_USE, "did you mean conv1?");
-    assert_fails(features_depth(model, "elephant", &depth), CF_BAD_USE, "its layers are conv1 .. dense1");
+    assert_fails(features_layer(model, "conv2", &depth), CF_BAD_USE, "did you mean conv1?");
+    assert_fails(features_layer(model, "elephant", &depth), CF_BAD_USE, "its layers are conv1 .. dense1");
     cf_model_free(model);
     assert_ok(model_new("dense classes", (Shape){C, H, W}, names, CLASSES, 4, &model));
-    assert_fails(features_depth(model, NULL, &depth), CF_BAD_USE, "no layer in front");
+    assert_fails(features_layer(model, NULL, &depth), CF_BAD_USE, "no layer in front");
     cf_model_free(model);
+}
+
+/* A layer of fewer values than there are classes: labels beyond it are no matter, since nothing is scored. (A loss would read
+ * behind its row, which the address sanitizer sees.) */
+static void test_a_layer_narrower_than_the_labels(void **state) {
+    (void)state;
+    const Engine *const engines[] = {&reference_engine, cpu_engine()};
+    cf_set *set = make_noise();
+    cf_model *model;
+    assert_ok(model_new("dense 1 nobias | relu | dense classes", (Shape){C, H, W}, names, CLASSES, 4, &model));
+    const float *weights = parameters_find(&model->parameters, 0, "weight");
+    for (size_t e = 0; e < COUNT_OF(engines); e++) {
+        size_t size;
+        float *values = compute(model, set, "dense1", engines[e], 2, &size);
+        assert_int_equal(size, 1);
+        for (size_t i = 0; i < IMAGES; i++) {
+            double sum = 0;
+            for (size_t k = 0; k < (size_t)C * H * W; k++)
+                sum += set->pixels[images[i] * (size_t)C * H * W + k] / 255.0 * (double)weights[k];
+            assert_true(fabs(sum - (double)values[i]) < 1e-4);
+        }
+        free(values);
+    }
+    cf_model_free(model);
+    cf_set_free(set);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_features_times_the_last_weights_are_the_logits),
+        cmocka_unit_test(test_a_layer_narrower_than_the_labels),
         cmocka_unit_test(test_layers_by_name_follow_from_each_other),
         cmocka_unit_test(test_layers_in_place_alone),
         cmocka_unit_test(test_wrong_layers_are_told),

@@ -10,7 +10,8 @@ static const Kernels *kernels_at(size_t i) {
 
 static Optimizer make(cf_optimizer kind, size_t i, double momentum, double decay, size_t count) {
     Optimizer o;
-    assert_ok(optimizer_new(kind, kernels_at(i), momentum, decay, count, &o));
+    const cf_train_options options = {.optimizer = kind, .momentum = momentum, .weight_decay = decay};
+    assert_ok(optimizer_new(&options, kernels_at(i), count, &o));
     return o;
 }
 
@@ -39,6 +40,36 @@ static void sgd(void **state) {
         assert_true(w == 7.5f);
         assert_ok(optimizer_step(&o, &w, &(float){0}, 0.25, 1)); /* g = 0.9375; m = 1.9375 */
         assert_true(w == 7.5f - 0.484375f);
+        optimizer_free(&o);
+    }
+}
+
+/* torch.optim.SGD(nesterov=True) as its documentation has it, in double. */
+static double nesterov_by_pytorch(double w, const double *gradients, int count, double rate, double momentum,
+                                  double decay) {
+    double buffer = 0;
+    for (int t = 0; t < count; t++) {
+        double g = gradients[t] + decay * w;
+        buffer = t > 0 ? momentum * buffer + g : g;
+        g = g + momentum * buffer;
+        w -= rate * g;
+    }
+    return w;
+}
+
+static void nesterov(void **state) {
+    (void)state;
+    const double gradients[] = {0.5, -2, 0.01, 0, 3, 3, 3, -0.25};
+    enum { STEPS = COUNT_OF(gradients) };
+    for (size_t i = 0; i < 2; i++) {
+        const cf_train_options options = {.optimizer = CF_SGD, .momentum = 0.9, .nesterov = true, .weight_decay = 0.1};
+        float w = 1.5f;
+        Optimizer o;
+        assert_ok(optimizer_new(&options, kernels_at(i), 1, &o));
+        for (int t = 0; t < STEPS; t++) {
+            assert_ok(optimizer_step(&o, &w, &(float){(float)gradients[t]}, 0.05, 1));
+            assert_near_number("weight", (double)w, nesterov_by_pytorch(1.5, gradients, t + 1, 0.05, 0.9, 0.1), 1e-6);
+        }
         optimizer_free(&o);
     }
 }
@@ -141,11 +172,8 @@ static void not_finite_is_told(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sgd),
-        cmocka_unit_test(adam),
-        cmocka_unit_test(pieces),
-        cmocka_unit_test(zeros_stay),
-        cmocka_unit_test(not_finite_is_told),
+        cmocka_unit_test(sgd),    cmocka_unit_test(nesterov),   cmocka_unit_test(adam),
+        cmocka_unit_test(pieces), cmocka_unit_test(zeros_stay), cmocka_unit_test(not_finite_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

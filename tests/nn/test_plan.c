@@ -4,7 +4,7 @@
 #include "nn/problems.h"
 
 #include "nn/model.h"
-#include "nn/plan_inside.h"
+#include "nn/planner.h"
 
 #include <stdio.h>
 
@@ -33,6 +33,15 @@ static const char *const lines[] = {
     "dropout 0.2 | dense classes",
     "conv 17 3x3 pad 0 | bn | leakyrelu 0.2 | conv 4 2x2 | bn | relu | dense classes",
     "dropout 0.2 | conv 33 5x3 | bn | maxpool 2 | dense classes",
+    /* groups with and without a projection, what two read, norms of images, attention, windows of groups */
+    "conv 4 3x3 | bn | relu | res( conv 5 3x3 stride 2 | bn | relu | conv 6 3x3 | bn ) | relu | "
+    "res( dwconv 3x3 | bn | silu | se 2 ) | bn | res( conv 6 1x1 nobias | bn ) | leakyrelu 0.1 | dense classes",
+    "patch 2 6 | position | 2x( res( layernorm | attention 2 | droppath 0.2 ) | res( layernorm | conv 8 1x1 | gelu | "
+    "conv 6 1x1 ) ) | layernorm | globalavgpool | dense classes",
+    "standardize | conv 6 3x3 groups 2 as a | groupnorm 3 | hardswish | conv 6 3x3 dilation 2 nobias | instancenorm | add a | "
+    "sigmoid as b | concat a | globalmaxpool | dense classes",
+    /* what the way back of a layer needs is not worked on in place by the next one */
+    "conv 4 3x3 nobias | sigmoid | position | conv 4 3x3 | sigmoid | dropout 0.2 | dense classes",
 };
 enum { LINES = (int)COUNT_OF(lines) };
 
@@ -67,7 +76,7 @@ static Bench bench_new(const char *line, const Engine *engine, int batch, int th
         b.images[i] = (i * 11 + 3) % IMAGES; /* every image once, in some order */
     }
     assert_ok(model_new(line, (Shape){C, H, W}, names, CLASSES, 4, &b.model));
-    PlanOptions options = {engine, batch, threads, true, 9};
+    PlanOptions options = {.engine = engine, .batch = batch, .threads = threads, .mode = PLAN_TRAINING, .seed = 9};
     assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
     assert_ok(feed_new(b.set, b.model->layers.input, names, CLASSES, threads, &b.feed));
     return b;
@@ -82,10 +91,44 @@ static const Engine *const *engines(void) {
     return all;
 }
 
-/* Value `i` of what a float32 plan keeps for the whole batch. */
-static float value_of(const Values *values, size_t i) {
-    assert_true(values->base && !values->per_thread && values->element == sizeof(float));
-    return ((const float *)values->base)[i];
+/* A layer's values of n images, or their gradient, from a plan with that tap; release with free(). */
+static float *tapped(const Bench *b, int layer, int n, bool gradient) {
+    float *values = calloc((size_t)n * shape_size(b->model->layers.layers[layer].out), sizeof *values);
+    assert_non_null(values);
+    (gradient ? plan_read_tap_gradient : plan_read_tap)(b->plan, layer, values);
+    return values;
+}
+
+/* Another plan of the same network, with taps. */
+static void tap(Bench *b, const int *layers, int count) {
+    PlanOptions options = b->plan->options;
+    options.taps = layers;
+    options.tap_count = count;
+    plan_free(b->plan);
+    assert_ok(plan_new(&b->model->layers, &b->model->parameters, &options, &b->plan));
+}
+
+/* Nodes behind that of the images. */
+static int node_count(const Bench *b) {
+    int count = -1;
+    for (const Node *node = b->plan->nodes; node; node = node->next) count++;
+    return count;
+}
+
+static const Node *node_at(const Bench *b, int number) {
+    const Node *node = b->plan->nodes->next;
+    while (number--) node = node->next;
+    return node;
+}
+
+static const char *not_finite(const Bench *b) {
+    const char *layer;
+    assert_ok(plan_first_not_finite(b->plan, &layer));
+    return layer;
+}
+
+static void assert_node(const Bench *b, int number, const char *type) {
+    assert_string_equal(node_at(b, number)->type->name, type);
 }
 
 static void bench_end(Bench *b) {
@@ -235,6 +278,131 @@ static void gradient_is_a_mean(void **state) {
     check_mean(large_lines[0], cpu_engine(), 11);
 }
 
+/* ---- Samples and heads ---- */
+
+static Sample sample_of(const Bench *b, int i, int target) {
+    Sample sample;
+    samples_of_feed(&b->feed, b->images + i, 1, &sample);
+    sample.target[0] = target;
+    return sample;
+}
+
+static StepResult train_samples(Bench *b, const Sample *samples, int n) {
+    StepResult result;
+    assert_ok(plan_train_samples(b->plan, samples, n, 0, &result));
+    return result;
+}
+
+static const char of_samples[] = "conv 5 3x3 | relu | maxpool 2 | dense 9 | relu | dense classes";
+
+/* An image of weight 2 is that image twice; one without a target, or of another feed with nothing to say, is not there. */
+static void samples_have_weights(void **state) {
+    (void)state;
+    for (int e = 0; e < 2; e++) {
+        Bench b = bench_new(of_samples, engines()[e], 16, 1);
+        Feed second = b.feed; /* two feeds in one batch */
+        Sample weighted[4], twice[4];
+        for (int i = 0; i < 3; i++) weighted[i] = twice[i] = sample_of(&b, i, i % CLASSES);
+        weighted[1].weight = 2;
+        weighted[2].feed = twice[2].feed = &second;
+        weighted[3] = sample_of(&b, 5, -1);
+        twice[3] = twice[1];
+        const StepResult w = train_samples(&b, weighted, 4);
+        float *gradient = kept(plan_gradient(b.plan), trainable(&b));
+        const StepResult t = train_samples(&b, twice, 4);
+        assert_near_number("loss", w.loss, t.loss, 1e-6);
+        assert_near_number("weight", w.weight, 4, 0);
+        assert_close("gradient", gradient, plan_gradient(b.plan), trainable(&b), 1e-6);
+        free(gradient);
+        bench_end(&b);
+    }
+}
+
+/* An image mixed with itself has a target of two classes: its loss and gradient are the mixture of theirs. The same from
+ * probabilities. */
+static void samples_are_mixed(void **state) {
+    (void)state;
+    Bench b = bench_new(of_samples, &reference_engine, 8, 1);
+    const float share = 0.7f, soft[CLASSES] = {0.7f, 0, 0.3f};
+    Sample one = sample_of(&b, 0, 0), other = sample_of(&b, 0, 2), mixed = one, given = one;
+    mixed.partner = mixed.image;
+    mixed.share = share;
+    mixed.partner_target[0] = 2;
+    given.soft[0] = soft;
+    double loss = (double)share * train_samples(&b, &one, 1).loss;
+    float *first = kept(plan_gradient(b.plan), trainable(&b)), *expected = calloc(trainable(&b), sizeof *expected);
+    loss += (1 - (double)share) * train_samples(&b, &other, 1).loss;
+    for (size_t k = 0; k < trainable(&b); k++) expected[k] = share * first[k] + (1 - share) * plan_gradient(b.plan)[k];
+    assert_near_number("loss of a mixture", train_samples(&b, &mixed, 1).loss, loss, 1e-6);
+    assert_close("gradient of a mixture", plan_gradient(b.plan), expected, trainable(&b), 1e-5);
+    assert_near_number("loss by probabilities", train_samples(&b, &given, 1).loss, loss, 1e-6);
+    assert_close("gradient by probabilities", plan_gradient(b.plan), expected, trainable(&b), 1e-6);
+    /* Two images: the network sees their mean by shares. */
+    tap(&b, (const int[]){0}, 1);
+    mixed.partner = b.images[1];
+    float *values[3];
+    Sample second = sample_of(&b, 1, 0);
+    const Sample *const three[] = {&one, &second, &mixed};
+    for (int i = 0; i < 3; i++) train_samples(&b, three[i], 1), values[i] = tapped(&b, 0, 1, false);
+    for (size_t k = 0; k < shape_size(b.model->layers.layers[0].out); k++)
+        assert_near_number("a mixed image", (double)values[2][k],
+                           (double)share * (double)values[0][k] + (1 - (double)share) * (double)values[1][k], 1e-5);
+    for (int i = 0; i < 3; i++) free(values[i]);
+    free(first), free(expected);
+    bench_end(&b);
+}
+
+/* The gradient of two outputs is that of their losses' sum, each by its scale; a reversed one counts the other way before it. */
+static void two_heads(void **state) {
+    (void)state;
+    static const char line[] = "conv 5 3x3 | leakyrelu 0.3 | head other ( reverse 1 | dense 2 ) | dense classes";
+    const LossSettings both[] = {plain_cross_entropy, {.loss = &cross_entropy, .scale = 0.5}},
+                       first[] = {plain_cross_entropy, {.loss = &cross_entropy, .scale = 0}};
+    const LossSettings *const settings[] = {both, first};
+    Bench b = bench_new(line, &reference_engine, 8, 1);
+    Sample sample = sample_of(&b, 0, 1);
+    float *gradient[2];
+    double loss[2];
+    sample.target[1] = 1;
+    for (int i = 0; i < 2; i++) {
+        PlanOptions options = b.plan->options;
+        options.losses = settings[i];
+        plan_free(b.plan);
+        assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
+        loss[i] = train_samples(&b, &sample, 1).loss;
+        gradient[i] = kept(plan_gradient(b.plan), trainable(&b));
+    }
+    /* What the second output adds to the loss, by differences along each of its parts. */
+    const Parameters *p = &b.model->parameters;
+    for (int t = 0; t < p->count; t++) {
+        const Parameter *entry = &p->table[t];
+        const bool shared = strncmp(entry->name, "conv", 4) == 0, main_one = strncmp(entry->name, "dense2", 6) == 0;
+        for (size_t k = entry->offset; k < entry->offset + entry->count; k += 3) {
+            float *w = &p->values[k], before = *w;
+            double sides[2];
+            for (int side = 0; side < 2; side++) {
+                *w = before + (side ? 1e-3f : -1e-3f);
+                PlanOptions options = b.plan->options;
+                options.losses = both;
+                plan_free(b.plan);
+                assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
+                sides[side] = train_samples(&b, &sample, 1).loss;
+                options.losses = first;
+                plan_free(b.plan);
+                assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
+                sides[side] -= train_samples(&b, &sample, 1).loss;
+            }
+            *w = before;
+            const double slope = (sides[1] - sides[0]) / 2e-3, added = (double)gradient[0][k] - (double)gradient[1][k];
+            assert_near_number(entry->name, added, shared ? -slope : slope, 2e-3);
+            if (main_one) assert_near_number("the first output's own", added, 0, 1e-7);
+        }
+    }
+    assert_true(loss[0] > loss[1]);
+    free(gradient[0]), free(gradient[1]);
+    bench_end(&b);
+}
+
 static void images_of_a_slice(void **state) {
     (void)state;
     const struct {
@@ -282,7 +450,7 @@ static void unknown_labels(void **state) {
         assert_near_number("loss", mixed.loss, alone.loss, 1e-6);
         assert_int_equal(mixed.correct, alone.correct);
         assert_close("gradient", plan_gradient(b.plan), gradient, trainable(&b), 1e-5);
-        assert_ok(plan_infer(b.plan, &some, b.images, N, NULL, &inferred));
+        assert_ok(classify_with(b.plan, &some, b.images, (size_t)N, CLASSES, NULL, &inferred));
         assert_near_number("loss inferred", inferred.loss, alone.loss, 1e-5);
         assert_int_equal(inferred.correct, alone.correct);
         /* None known: nothing is learnt. */
@@ -291,35 +459,6 @@ static void unknown_labels(void **state) {
         assert_true(mixed.loss == 0 && mixed.correct == 0);
         for (size_t k = 0; k < trainable(&b); k++) assert_true(plan_gradient(b.plan)[k] == 0);
         free(gradient);
-        bench_end(&b);
-    }
-}
-
-/* The first layers alone may have fewer outputs than the model has classes, whose labels lie beyond a row of them. */
-static void labels_beyond_the_outputs(void **state) {
-    (void)state;
-    for (int e = 0; engines()[e]; e++) {
-        Bench b = bench_new("dense 2 | relu | dense classes", engines()[e], 8, 1);
-        LayerList first = b.model->layers;
-        PlanOptions options = {engines()[e], 16, 1, false, 9};
-        Plan *plan;
-        StepResult result;
-        double expected = 0;
-        int64_t correct = 0;
-        first.count = 1;
-        assert_ok(plan_new(&first, &b.model->parameters, &options, &plan));
-        assert_ok(plan_use_parameters(plan));
-        assert_ok(plan_infer(plan, &b.feed, b.images, 13, NULL, &result));
-        for (int i = 0; i < 13; i++) {
-            const float *row = plan_logits(plan) + 2 * i;
-            const int label = b.set->labels[b.images[i]];
-            if (label > 1) continue;
-            expected += log(1 + exp((double)row[1 - label] - (double)row[label]));
-            correct += label == (row[1] > row[0]);
-        }
-        assert_near_number("loss", result.loss, expected, 1e-5);
-        assert_int_equal(result.correct, correct);
-        plan_free(plan);
         bench_end(&b);
     }
 }
@@ -344,7 +483,7 @@ static void loss_by_hand(void **state) {
     double expected = 0;
     for (int i = 0; i < 5; i++) expected += b.set->labels[b.images[i]] == 0 ? 0 : 200;
     assert_near_number("sure loss", result.loss, expected, 1e-4);
-    assert_null(plan_first_not_finite(b.plan));
+    assert_null(not_finite(&b));
     bench_end(&b);
 }
 
@@ -380,8 +519,8 @@ static void check_bf16(const char *line, double gradient_limit) {
                  a.model->parameters.values + trainable(&a), rest, 0.005);
     assert_ok(plan_use_parameters(a.plan));
     assert_ok(plan_use_parameters(b.plan));
-    assert_ok(plan_infer(a.plan, &a.feed, a.images, 37, NULL, &infer_a));
-    assert_ok(plan_infer(b.plan, &b.feed, b.images, 37, NULL, &infer_b));
+    assert_ok(classify_with(a.plan, &a.feed, a.images, (size_t)37, CLASSES, NULL, &infer_a));
+    assert_ok(classify_with(b.plan, &b.feed, b.images, (size_t)37, CLASSES, NULL, &infer_b));
     assert_near_number("bfloat16 inference", infer_b.loss, infer_a.loss, 0.01 * infer_a.loss);
     bench_end(&a), bench_end(&b);
 }
@@ -429,7 +568,7 @@ static void fused_is_near_apart(void **state) {
                 if (strstr(a.model->parameters.table[k].name, "bn1.weight"))
                     a.model->parameters.values[a.model->parameters.table[k].offset + 1] *= -1;
             assert_int_equal(total, b.model->parameters.total);
-            assert_true(a.plan->node_count > b.plan->node_count);
+            assert_true(node_count(&a) > node_count(&b));
             memcpy(b.model->parameters.values, a.model->parameters.values, total * sizeof(float));
             double loss = train(&a, 37, 1).loss;
             assert_near_number("fused loss", train(&b, 37, 1).loss, loss, 1e-5 * loss);
@@ -438,46 +577,63 @@ static void fused_is_near_apart(void **state) {
             assert_close("running statistics", b.model->parameters.values, a.model->parameters.values, total, 1e-6);
             assert_ok(plan_use_parameters(a.plan));
             assert_ok(plan_use_parameters(b.plan));
-            assert_ok(plan_infer(a.plan, &a.feed, a.images, 37, NULL, &infer_a));
-            assert_ok(plan_infer(b.plan, &b.feed, b.images, 37, NULL, &infer_b));
+            assert_ok(classify_with(a.plan, &a.feed, a.images, (size_t)37, CLASSES, NULL, &infer_a));
+            assert_ok(classify_with(b.plan, &b.feed, b.images, (size_t)37, CLASSES, NULL, &infer_b));
             assert_close("fused inference", plan_logits(b.plan), plan_logits(a.plan), (size_t)37 * CLASSES, 1e-5);
             bench_end(&a), bench_end(&b);
         }
 }
 
-static NodeKind kind_at(const Bench *b, int node) {
-    return b->plan->nodes[node].kind;
+static bool in_thread(const Buffer *buffer) {
+    assert_true(buffer->first >= 0);
+    return buffer->per_thread;
 }
 
 /* What is fused, what is kept: the cases that the tests of meaning are to cover. */
 static void what_is_fused(void **state) {
     (void)state;
     Bench b = bench_new(lines[3], &reference_engine, 16, 3);
-    const Node *nodes = b.plan->nodes;
-    assert_int_equal(b.plan->node_count, 6);
-    assert_true(kind_at(&b, 0) == NODE_CONV && kind_at(&b, 1) == NODE_BLOCK && kind_at(&b, 4) == NODE_DENSE);
-    assert_true(nodes[1].block.R == 2 && nodes[1].block.slope == 0.1f && nodes[3].block.slope == 1);
-    assert_true(nodes[4].slope == 0.2f && nodes[5].slope == 1);
-    assert_true(!nodes[0].stem && nodes[0].y.base && nodes[0].dy.per_thread && nodes[1].picked);
-    assert_true(nodes[2].y.base && nodes[2].dy.per_thread);
+    assert_int_equal(node_count(&b), 6);
+    assert_node(&b, 0, "convolution"), assert_node(&b, 1, "block"), assert_node(&b, 2, "convolution");
+    assert_node(&b, 3, "block"), assert_node(&b, 4, "dense"), assert_node(&b, 5, "dense");
+    /* What a convolution gives stays for the way back; its gradient, and what inference knows of it, do not leave the thread. */
+    for (int i = 0; i < 3; i += 2) {
+        const Tensor *y = node_at(&b, i)->y;
+        assert_true(!in_thread(y->value[LIST_TRAINING]) && in_thread(y->gradient) && in_thread(y->value[LIST_INFERENCE]));
+    }
+    assert_true(node_at(&b, 1)->extra[0] && node_at(&b, 1)->extra[1]); /* a pool is in it */
     bench_end(&b);
     b = bench_new(lines[3], cpu_engine(), 16, 3);
-    nodes = b.plan->nodes;
-    assert_true(nodes[0].stem && nodes[1].stem == nodes[0].stem && !nodes[0].y.base && !nodes[1].picked);
-    assert_true(!nodes[2].stem && nodes[2].y.base && nodes[3].picked);
+    assert_int_equal(node_count(&b), 5);
+    assert_node(&b, 0, "stem"), assert_node(&b, 1, "convolution");
+    assert_true(!node_at(&b, 0)->extra[0] && node_at(&b, 2)->extra[0]);
     bench_end(&b);
     b = bench_new(lines[4], cpu_engine(), 16, 1);
-    assert_true(!b.plan->nodes[0].stem && b.plan->nodes[0].y.base);
-    assert_int_equal(b.plan->nodes[1].block.R, 3);
-    assert_int_equal(kind_at(&b, b.plan->node_count - 1), NODE_RELU); /* the outputs are the dense layer's own */
-    assert_true(b.plan->nodes[b.plan->node_count - 2].slope == 1);
+    assert_node(&b, 0, "convolution"); /* a pool of 3: no stem */
+    assert_node(&b, node_count(&b) - 1, "activation"); /* the outputs are the dense layer's own */
+    assert_node(&b, node_count(&b) - 2, "dense");
     bench_end(&b);
     b = bench_new("bn | relu | maxpool 2 stride 1 | dense classes", &reference_engine, 16, 1);
-    assert_true(kind_at(&b, 1) == NODE_MAXPOOL && b.plan->node_count == 3);
-    assert_true(!b.plan->nodes[0].picked && b.plan->nodes[0].slope == 0);
+    assert_int_equal(node_count(&b), 3);
+    assert_node(&b, 1, "maxpool");
+    assert_null(node_at(&b, 0)->extra[0]);
     bench_end(&b);
     b = bench_new("bn | maxpool 2x2 stride 2 pad 1 | relu | dense classes", &reference_engine, 16, 1);
-    assert_true(kind_at(&b, 1) == NODE_MAXPOOL && kind_at(&b, 2) == NODE_RELU && b.plan->node_count == 4);
+    assert_int_equal(node_count(&b), 4);
+    assert_node(&b, 1, "maxpool"), assert_node(&b, 2, "activation");
+    bench_end(&b);
+    /* What two read is not taken into the node of one of them. */
+    b = bench_new("conv 4 3x3 | bn | relu as r | conv 4 3x3 | bn as n | relu | add n | add r | dense classes",
+                  &reference_engine, 16, 1);
+    assert_int_equal(node_count(&b), 8);
+    assert_node(&b, 3, "block"), assert_node(&b, 4, "activation"), assert_node(&b, 5, "add");
+    bench_end(&b);
+    /* The addition and the activation behind a norm are its node. */
+    b = bench_new("conv 4 3x3 | res( conv 4 3x3 | bn | relu | conv 4 3x3 | bn ) | relu | dense classes",
+                  &reference_engine, 16, 1);
+    assert_int_equal(node_count(&b), 6);
+    assert_node(&b, 4, "block");
+    assert_non_null(node_at(&b, 4)->x[1]);
     bench_end(&b);
 }
 
@@ -486,18 +642,19 @@ static void bias_before_norm(void **state) {
     (void)state;
     const char *line = "conv 17 3x3 pad 0 bias | bn | leakyrelu 0.2 | maxpool 2 | dense classes";
     Bench a = bench_new(line, &reference_engine, 16, 1), b = bench_new(line, cpu_engine(), 16, 1);
-    assert_non_null(b.plan->nodes[0].stem);
+    assert_node(&b, 0, "stem");
     vary_parameters(&a), vary_parameters(&b);
     train(&a, 16, 0), train(&b, 16, 0);
     assert_close("logits", plan_logits(b.plan), plan_logits(a.plan), (size_t)16 * CLASSES, 1e-5);
     assert_close("running statistics", b.model->parameters.values, a.model->parameters.values,
                  b.model->parameters.total, 1e-6);
-    for (size_t k = 0; k < 17; k++) assert_true(fabsf(b.plan->nodes[0].dbias[k]) < 1e-6f);
+    const float *dbias = plan_gradient(b.plan) + (parameters_find(&b.model->parameters, 0, "bias") - b.model->parameters.values);
+    for (size_t k = 0; k < 17; k++) assert_true(fabsf(dbias[k]) < 1e-6f);
     assert_ok(plan_use_parameters(a.plan));
     assert_ok(plan_use_parameters(b.plan));
     StepResult unused;
-    assert_ok(plan_infer(a.plan, &a.feed, a.images, 16, NULL, &unused));
-    assert_ok(plan_infer(b.plan, &b.feed, b.images, 16, NULL, &unused));
+    assert_ok(classify_with(a.plan, &a.feed, a.images, (size_t)16, CLASSES, NULL, &unused));
+    assert_ok(classify_with(b.plan, &b.feed, b.images, (size_t)16, CLASSES, NULL, &unused));
     assert_close("inference", plan_logits(b.plan), plan_logits(a.plan), (size_t)16 * CLASSES, 1e-5);
     bench_end(&a), bench_end(&b);
 }
@@ -548,7 +705,7 @@ static Trace trace_of(const char *line, const Engine *engine, int threads, int n
     t.parameters = kept(b.model->parameters.values, t.total);
     t.probabilities = calloc((size_t)n * CLASSES, sizeof(float));
     assert_ok(plan_use_parameters(b.plan));
-    assert_ok(plan_infer(b.plan, &b.feed, b.images, n, t.probabilities, &t.infer));
+    assert_ok(classify_with(b.plan, &b.feed, b.images, (size_t)n, CLASSES, t.probabilities, &t.infer));
     bench_end(&b);
     return t;
 }
@@ -627,12 +784,13 @@ static float *mask_of(const char *line, int threads, uint64_t seed, int64_t numb
     Bench b = bench_new(line, cpu_engine(), 40, threads);
     memset(b.set->pixels, 255, (size_t)IMAGES * C * H * W);
     plan_free(b.plan);
-    PlanOptions options = {cpu_engine(), 40, threads, true, seed};
+    const int last = b.model->layers.count - 2;
+    PlanOptions options = {.engine = cpu_engine(), .batch = 40, .threads = threads, .mode = PLAN_TRAINING, .seed = seed,
+                           .taps = &last, .tap_count = 1};
     assert_ok(plan_new(&b.model->layers, &b.model->parameters, &options, &b.plan));
     train(&b, 40, number);
     *count = (size_t)40 * C * H * W;
-    assert_true(b.plan->nodes[0].y.element == sizeof(float));
-    float *mask = kept(b.plan->nodes[0].y.base, *count);
+    float *mask = tapped(&b, last, 40, false);
     bench_end(&b);
     return mask;
 }
@@ -689,8 +847,9 @@ static void dropout_in_any_slices(void **state) {
         Bench b = bench_new(both[i], cpu_engine(), 8, 1);
         memset(b.set->pixels, 255, (size_t)IMAGES * C * H * W);
         assert_int_equal(b.plan->slice, i ? 1 : 8);
+        tap(&b, (const int[]){0}, 1);
         train(&b, N, 4);
-        masks[i] = kept(b.plan->nodes[0].y.base, count);
+        masks[i] = tapped(&b, 0, N, false);
         bench_end(&b);
     }
     assert_same_bits("masks", masks[1], masks[0], count * sizeof(float));
@@ -702,13 +861,15 @@ static void dropout_in_any_slices(void **state) {
 static void dropout_backward(void **state) {
     (void)state;
     Bench b = bench_new("conv 4 1x1 | dropout 0.4 | dense classes", &reference_engine, 16, 1);
+    tap(&b, (const int[]){0, 1}, 2);
     train(&b, 16, 2);
-    const Node *conv = &b.plan->nodes[0], *drop = &b.plan->nodes[1];
-    size_t count = 16 * drop->x.size, dropped = 0;
+    float *values = tapped(&b, 1, 16, false), *gradient = tapped(&b, 0, 16, true);
+    size_t count = 16 * shape_size(b.model->layers.layers[1].out), dropped = 0;
     for (size_t i = 0; i < count; i++) {
-        assert_true((value_of(&drop->y, i) == 0) == (value_of(&conv->dy, i) == 0));
-        dropped += value_of(&conv->dy, i) == 0;
+        assert_true((values[i] == 0) == (gradient[i] == 0));
+        dropped += gradient[i] == 0;
     }
+    free(values), free(gradient);
     assert_near_number("share dropped", (double)dropped / (double)count, 0.4, 4 * sqrt(0.24 / (double)count));
     bench_end(&b);
 }
@@ -720,8 +881,8 @@ static void inference_drops_nothing(void **state) {
     StepResult result;
     memcpy(with.model->parameters.values, without.model->parameters.values,
            without.model->parameters.total * sizeof(float));
-    assert_ok(plan_infer(with.plan, &with.feed, with.images, 16, NULL, &result));
-    assert_ok(plan_infer(without.plan, &without.feed, without.images, 16, NULL, &result));
+    assert_ok(classify_with(with.plan, &with.feed, with.images, (size_t)16, CLASSES, NULL, &result));
+    assert_ok(classify_with(without.plan, &without.feed, without.images, (size_t)16, CLASSES, NULL, &result));
     assert_same_bits("logits", plan_logits(with.plan), plan_logits(without.plan), (size_t)16 * CLASSES * sizeof(float));
     bench_end(&with), bench_end(&without);
 }
@@ -733,7 +894,9 @@ static void running_statistics(void **state) {
     (void)state;
     Bench b = bench_new("bn | dense classes", cpu_engine(), 40, 2);
     enum { N = 37 };
+    tap(&b, (const int[]){0}, 1);
     train(&b, N, 0);
+    float *y = tapped(&b, 0, N, false);
     for (size_t c = 0; c < C; c++) {
         double sum = 0, squares = 0, count = (double)N * H * W;
         for (int i = 0; i < N; i++)
@@ -748,14 +911,14 @@ static void running_statistics(void **state) {
         assert_near_number("running variance", (double)parameters_find(p, 0, "running_var")[c],
                            0.9 + 0.1 * squares / (count - 1), 2e-7);
         /* The batch itself is normalised with the biased one. */
-        const Values *y = &b.plan->nodes[0].y;
         double mean = 0, variance = 0;
-        for (size_t i = 0; i < (size_t)N * H * W; i++) mean += (double)value_of(y, i * C + c) / count;
+        for (size_t i = 0; i < (size_t)N * H * W; i++) mean += (double)y[i * C + c] / count;
         for (size_t i = 0; i < (size_t)N * H * W; i++)
-            variance += pow((double)value_of(y, i * C + c) - mean, 2) / count;
+            variance += pow((double)y[i * C + c] - mean, 2) / count;
         assert_near_number("normalised mean", mean, 0, 1e-6);
         assert_near_number("normalised variance", variance, (squares / count) / (squares / count + 1e-5), 1e-6);
     }
+    free(y);
     bench_end(&b);
 }
 
@@ -763,13 +926,15 @@ static void running_statistics(void **state) {
 static void running_variance_is_unbiased(void **state) {
     (void)state;
     Bench b = bench_new("dense 4 nobias | bn | dense classes", &reference_engine, 8, 1);
+    tap(&b, (const int[]){0}, 1);
     train(&b, 2, 0);
-    const Values *x = &b.plan->nodes[0].y;
+    float *x = tapped(&b, 0, 2, false);
     for (size_t c = 0; c < 4; c++) {
-        double half = ((double)value_of(x, c) - (double)value_of(x, 4 + c)) / 2;
+        double half = ((double)x[c] - (double)x[4 + c]) / 2;
         assert_near_number("running variance", (double)parameters_find(&b.model->parameters, 1, "running_var")[c],
                            0.9 + 0.1 * 2 * half * half, 1e-5);
     }
+    free(x);
     bench_end(&b);
 }
 
@@ -789,7 +954,7 @@ static void inference_by_hand(void **state) {
     memcpy(parameters_find(p, 0, "running_var"), variance, sizeof variance);
     assert_ok(plan_use_parameters(b.plan)); /* ... and now not */
     float probabilities[CLASSES];
-    assert_ok(plan_infer(b.plan, &b.feed, b.images, 1, probabilities, &result));
+    assert_ok(classify_with(b.plan, &b.feed, b.images, (size_t)1, CLASSES, probabilities, &result));
     double y[2] = {0};
     for (size_t i = 0; i < (size_t)H * W; i++)
         for (size_t c = 0; c < C; c++) {
@@ -815,9 +980,9 @@ static void check_one_image(Bench *b, int k, const float *expected, bool any_pla
     StepResult result;
     for (uint32_t i = 0; i < SLICE; i++) others[i] = (b->images[k] + 17 * i + 1) % IMAGES;
     others[k % SLICE] = b->images[k];
-    assert_ok(plan_infer(b->plan, &b->feed, others, SLICE, among, &result));
+    assert_ok(classify_with(b->plan, &b->feed, others, (size_t)SLICE, CLASSES, among, &result));
     assert_same_bits("among others", among + k % SLICE * CLASSES, expected, sizeof alone);
-    assert_ok(plan_infer(b->plan, &b->feed, b->images + k, 1, alone, &result));
+    assert_ok(classify_with(b->plan, &b->feed, b->images + k, (size_t)1, CLASSES, alone, &result));
     if (any_place)
         assert_same_bits("alone", alone, expected, sizeof alone);
     else
@@ -831,7 +996,7 @@ static void check_images(const char *line, const Engine *engine, int n) {
     StepResult result;
     train(&b, n, 0);
     assert_ok(plan_use_parameters(b.plan));
-    assert_ok(plan_infer(b.plan, &b.feed, b.images, n, all, &result));
+    assert_ok(classify_with(b.plan, &b.feed, b.images, (size_t)n, CLASSES, all, &result));
     for (int k = 0; k < n; k++) check_one_image(&b, k, all + (size_t)k * CLASSES, any_place);
     free(all);
     bench_end(&b);
@@ -850,7 +1015,7 @@ static void inference_of_one_image(void **state) {
 static void compare_inference(const Engine *engine, const char *line, int threads) {
     enum { N = 37, OUTPUTS = N * CLASSES };
     Bench b = bench_new(line, engine, 40, 1);
-    PlanOptions options = {engine, 40, threads, false, 0};
+    PlanOptions options = {.engine = engine, .batch = 40, .threads = threads};
     Plan *forward;
     StepResult a, c;
     Feed feed;
@@ -862,8 +1027,8 @@ static void compare_inference(const Engine *engine, const char *line, int thread
         train(&b, 40, step);
         assert_ok(plan_use_parameters(b.plan));
         assert_ok(plan_use_parameters(forward));
-        assert_ok(plan_infer(b.plan, &b.feed, b.images, N, of_training, &a));
-        assert_ok(plan_infer(forward, &feed, b.images, N, alone, &c));
+        assert_ok(classify_with(b.plan, &b.feed, b.images, (size_t)N, CLASSES, of_training, &a));
+        assert_ok(classify_with(forward, &feed, b.images, (size_t)N, CLASSES, alone, &c));
         assert_same_bits("probabilities", of_training, alone, sizeof alone);
         assert_same_bits("logits", plan_logits(b.plan), plan_logits(forward), OUTPUTS * sizeof(float));
         assert_same_bits("loss", &a.loss, &c.loss, sizeof a.loss);
@@ -873,7 +1038,7 @@ static void compare_inference(const Engine *engine, const char *line, int thread
     feed.class_of[1] = -1;
     int known = 0;
     for (int i = 0; i < N; i++) known += b.set->labels[b.images[i]] != 1;
-    assert_ok(plan_infer(forward, &feed, b.images, N, NULL, &c));
+    assert_ok(classify_with(forward, &feed, b.images, (size_t)N, CLASSES, NULL, &c));
     assert_true(c.loss < a.loss && c.correct <= known);
     plan_free(forward);
     feed_free(&feed);
@@ -892,17 +1057,17 @@ static void not_finite_is_named(void **state) {
     parameters_find(&b.model->parameters, 3, "weight")[7] = NAN; /* of the second convolution */
     bool finite = isfinite(train(&b, 16, 0).loss);
     assert_false(finite);
-    assert_string_equal(plan_first_not_finite(b.plan), "conv2");
+    assert_string_equal(not_finite(&b), "conv2");
     bench_end(&b);
     for (int e = 0; engines()[e]; e++) { /* a convolution whose output is not kept; and the block behind it */
         static const char *const parameters[] = {"weight", "bias"}, *const found[] = {"conv1", "bn1"};
         for (int i = 0; i < 2; i++) {
             b = bench_new(lines[3], engines()[e], 16, 1);
             train(&b, 16, 0);
-            assert_null(plan_first_not_finite(b.plan));
+            assert_null(not_finite(&b));
             parameters_find(&b.model->parameters, i, parameters[i])[2] = NAN;
             train(&b, 16, 0);
-            assert_string_equal(plan_first_not_finite(b.plan), found[i]);
+            assert_string_equal(not_finite(&b), found[i]);
             bench_end(&b);
         }
     }
@@ -921,10 +1086,12 @@ int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradient_of_the_loss),
         cmocka_unit_test(gradient_is_a_mean),
+        cmocka_unit_test(samples_have_weights),
+        cmocka_unit_test(samples_are_mixed),
+        cmocka_unit_test(two_heads),
         cmocka_unit_test(images_of_a_slice),
         cmocka_unit_test(loss_by_hand),
         cmocka_unit_test(unknown_labels),
-        cmocka_unit_test(labels_beyond_the_outputs),
         cmocka_unit_test(fast_is_near_reference),
         cmocka_unit_test(bf16_is_near_float),
         cmocka_unit_test(fused_is_near_apart),

@@ -48,10 +48,10 @@ static const Engine *const *engines(void) {
 
 static Case case_new(const Problem *p, const Engine *e) {
     Case c = {.e = e};
-    c.w = (Window){IMAGES, p->C, p->H, p->W, p->K, p->R, p->S, 1, p->pad_h, p->pad_w, 0, 0};
+    c.w = (Window){IMAGES, p->C, p->H, p->W, p->K, p->R, p->S, 1, p->pad_h, p->pad_w, 0, 0, 1, 1};
     c.w.P = p->H + 2 * p->pad_h - p->R + 1, c.w.Q = p->W + 2 * p->pad_w - p->S + 1;
     c.in = inputs_of(&c.w) / IMAGES, c.conv_out = outputs_of(&c.w) / IMAGES;
-    c.b = (Block){.C = p->K, .H = c.w.P, .W = c.w.Q, .R = p->pool, .S = p->pool, .slope = p->slope};
+    c.b = (Block){.C = p->K, .H = c.w.P, .W = c.w.Q, .R = p->pool, .S = p->pool, .act = {ACT_RELU, p->slope}};
     c.b.P = c.w.P / p->pool, c.b.Q = c.w.Q / p->pool;
     c.out = (size_t)c.b.P * (size_t)c.b.Q * (size_t)p->K;
     c.x = guarded(TOTAL * c.in), c.weights = guarded(weights_of(&c.w)), c.dy = guarded(TOTAL * c.out);
@@ -108,7 +108,7 @@ static void by_reference(Case *c, Results *r) {
     k->bn_moments(x, rows, w.K, r->mean, r->variance);
     for (size_t i = 0; i < K; i++) r->variance[i] /= (double)rows, c->channels[0][i] = (float)r->mean[i];
     bool pool = c->b.R > 1;
-    k->block_forward(&c->b, TOTAL, x, pool ? picked : NULL, r->y, pool ? r->place : NULL);
+    k->block_forward(&c->b, TOTAL, x, NULL, pool ? picked : NULL, r->y, pool ? r->place : NULL);
     k->block_sums(&c->b, TOTAL, pool ? picked : x, c->dy, sums);
     for (size_t i = 0; i < K; i++) {
         r->plain[i] = sums[i];
@@ -116,7 +116,7 @@ static void by_reference(Case *c, Results *r) {
     }
     k->block_backward(&c->b, TOTAL, x, pool ? picked : x, c->dy, r->place, dx);
     float *slot = guarded(e->conv_slot_size(conv));
-    assert_ok(e->conv_backward_weights(conv, 0, c->x, dx, slot));
+    assert_ok(e->conv_backward_weights(conv, 0, c->x, dx, slot, false));
     assert_ok(e->conv_unpack(conv, slot, r->dw));
     e->conv_free(conv);
     guarded_end(x), guarded_end(picked), guarded_end(dx), guarded_end(slot);
@@ -169,7 +169,8 @@ static void near(const char *what, size_t problem, const Engine *e, double got, 
 }
 
 static void compare(const Case *c, size_t problem, const Results *got, const Results *wanted) {
-    double rounding = c->e->kernels->element == 2 ? 0x1p-8 : 0, size = (double)largest_magnitude(wanted->dw, weights_of(&c->w));
+    double rounding = c->e->kernels->element == 2 ? 0x1p-8 : 0,
+           size = (double)largest_magnitude(wanted->dw, weights_of(&c->w));
     for (size_t k = 0; k < (size_t)c->w.K; k++) {
         near("mean", problem, c->e, got->mean[k], wanted->mean[k], 1e-9 * (1 + fabs(wanted->mean[k])));
         near("variance", problem, c->e, got->variance[k], wanted->variance[k], 1e-6 * (1 + wanted->variance[k]));
@@ -224,7 +225,7 @@ static void faint_pictures(void **state) {
 static void what_fits(void **state) {
     (void)state;
     const StemEngine *se = cpu_engine()->stem;
-    Window w = {8, 1, 8, 8, 4, 3, 3, 1, 1, 1, 8, 8};
+    Window w = {8, 1, 8, 8, 4, 3, 3, 1, 1, 1, 8, 8, 1, 1};
     Block b = {.C = 4, .H = 8, .W = 8, .R = 2, .S = 2, .P = 4, .Q = 4};
     assert_true(se->fits(&w, &b));
 #define NOT(field, value)                                                                                              \
@@ -239,6 +240,10 @@ static void what_fits(void **state) {
     NOT(pad_w, 3);
     NOT(S, 10);
     NOT(W, 0);
+    NOT(P, 7); /* another padding below */
+    NOT(Q, 7);
+    NOT(groups, 2);
+    NOT(dilation, 2);
     b.S = 1;
     assert_false(se->fits(&w, &b));
     b.R = b.S = 3;

@@ -88,7 +88,7 @@ typedef struct Made {
 
 static const char *const class_names[CLASSES] = {"a,b", "<c>&\"d\"", "e"};
 
-static void make(const float probabilities[IMAGES][CLASSES], const unsigned char labels[IMAGES], Made *made) {
+static void make(const float probabilities[IMAGES][CLASSES], const uint16_t labels[IMAGES], Made *made) {
     *made = (Made){.book = {scratch_folder(), "-x", "made, test", FIGURE_SVG, &theme_light, NULL}};
     made->book.list = &made->list;
     assert_ok(set_new("made", "made", IMAGES, 1, 4, 4, CLASSES, &made->set));
@@ -96,11 +96,11 @@ static void make(const float probabilities[IMAGES][CLASSES], const unsigned char
     Evaluation *e = &made->evaluation;
     e->count = IMAGES;
     e->images = calloc(IMAGES, sizeof *e->images);
-    e->labels = calloc(IMAGES, 1);
+    e->labels = calloc(IMAGES, sizeof *e->labels);
     e->probabilities = calloc(IMAGES * CLASSES, sizeof(float));
     assert_true(e->images && e->labels && e->probabilities);
     for (uint32_t i = 0; i < IMAGES; i++) e->images[i] = IMAGES - 1 - i;
-    memcpy(e->labels, labels, IMAGES);
+    memcpy(e->labels, labels, IMAGES * sizeof *labels);
     memcpy(e->probabilities, probabilities, IMAGES * CLASSES * sizeof(float));
     assert_ok(metrics_new(e->probabilities, e->labels, IMAGES, CLASSES, class_names, &e->metrics));
 }
@@ -124,7 +124,7 @@ static void test_evaluation(void **state) {
     (void)state;
     static const float p[IMAGES][CLASSES] = {{0.75f, 0.125f, 0.125f}, {0.25f, 0.5f, 0.25f},    {0, 0.0625f, 0.9375f},
                                              {0.5f, 0.25f, 0.25f},    {0.125f, 0.125f, 0.75f}, {0.625f, 0.25f, 0.125f}};
-    static const unsigned char labels[IMAGES] = {0, 0, 1, 1, 1, 1};
+    static const uint16_t labels[IMAGES] = {0, 0, 1, 1, 1, 1};
     Made made;
     make(p, labels, &made);
     assert_ok(figure_confusion(&made.book, &made.evaluation.metrics));
@@ -153,7 +153,7 @@ static void test_chosen_examples(void **state) {
     (void)state;
     static const float p[IMAGES][CLASSES] = {{0.9f, 0.05f, 0.05f}, {0.8f, 0.1f, 0.1f}, {0.7f, 0.2f, 0.1f},
                                              {0.6f, 0.2f, 0.2f},   {0.2f, 0.5f, 0.3f}, {0.3f, 0.3f, 0.4f}};
-    static const unsigned char labels[IMAGES] = {0, 0, 0, 0, 1, 2};
+    static const uint16_t labels[IMAGES] = {0, 0, 0, 0, 1, 2};
     unsigned char *bytes;
     size_t size;
     Made made;
@@ -177,7 +177,7 @@ static void test_files(void **state) {
     (void)state;
     static const float p[IMAGES][CLASSES] = {
         {0.75f, 0.125f, 0.125f}, {0.25f, 0.5f, 0.25f}, {1, 0, 0}, {1, 0, 0}, {1, 0, 0}, {1, 0, 0}};
-    static const unsigned char labels[IMAGES] = {0, 0, 0, 0, 0, 0};
+    static const uint16_t labels[IMAGES] = {0, 0, 0, 0, 0, 0};
     char *files[IMAGES] = {"a", "b", "c", "d", "cats/a, rather long \xc3\xa4nd 0017.png", "e"};
     unsigned char *svg;
     size_t size;
@@ -280,7 +280,7 @@ static void test_titles(void **state) {
 
 static const float six[IMAGES][CLASSES] = {{0.75f, 0.125f, 0.125f}, {0.25f, 0.5f, 0.25f},    {0, 0.0625f, 0.9375f},
                                            {0.5f, 0.25f, 0.25f},    {0.125f, 0.125f, 0.75f}, {0.625f, 0.25f, 0.125f}};
-static const unsigned char six_labels[IMAGES] = {0, 0, 1, 1, 1, 1};
+static const uint16_t six_labels[IMAGES] = {0, 0, 1, 1, 1, 1};
 
 /* Whether the file has these lines, one after the other, and `count` in all. */
 static void expect_lines(const char *name, const char *lines, int count) {

@@ -45,7 +45,7 @@ static void test_after_the_search(void **state) {
     assert_int_equal(r.base.train.patience, 5);
     assert_ok(run_config_copy(&(RunConfig){.data = "pictures", .model = "mlp", .train = r.base.train}, &found));
     found.train.optimizer = CF_ADAM;
-    assert_ok(recipe_lay(r.final, &found));
+    assert_ok(recipe_lay(r.final, &found.train));
     assert_string_equal(found.data, "pictures");
     assert_int_equal(found.train.optimizer, CF_ADAM);
     assert_int_equal(found.train.schedule, CF_ONE_CYCLE);

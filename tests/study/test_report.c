@@ -428,6 +428,14 @@ static void damaged(const char *name, const char *text, const char *part) {
     free(kept);
 }
 
+/* The cells of 257 classes, which have no matrix. */
+static void damaged_cells(const char *cells, const char *part) {
+    char text[257 * 3 + 200] = "{\"test\": {\"per_class\": [{}";
+    for (int c = 1; c < 257; c++) strcat(text, ",{}");
+    snprintf(text + strlen(text), 150, "], \"confusion\": null, \"confusion_cells\": %s}}", cells);
+    damaged("metrics.json", text, part);
+}
+
 static void refuses_damage(void **state) {
     (void)state;
     char *before = page_of(set);
@@ -436,6 +444,14 @@ static void refuses_damage(void **state) {
     damaged("metrics.json", "{\"test\": {\"per_class\": [{}], \"confusion\": [[1, 2]]}}",
             "row 0 of test.confusion has 2");
     damaged("metrics.json", "{\"test\": {}}", "a row per class");
+    damaged_cells("[[0, 0]]", "test.confusion_cells, number 0: a true class, a predicted one and a count");
+    damaged_cells("[[0, 257, 1]]", "test.confusion_cells, number 0");
+    damaged_cells("[[-1, 2, 1]]", "test.confusion_cells, number 0");
+    damaged_cells("[[3, 2, 1], [3, 2, 1]]",
+                  "number 1: a true class, a predicted one and a count were expected, behind");
+    damaged_cells("[[3, 2, 1], [2, 9, 1]]", "test.confusion_cells, number 1");
+    damaged_cells("[[0, 256, 1]]", "predictions.csv: 26 columns expected (5 and those of the likeliest classes)");
+    damaged_cells("null", "predictions.csv: 26 columns");
     damaged("predictions.csv", "", "is empty");
     damaged("predictions.csv", "image,label\n1\n", "line 2: 2 fields expected");
     damaged("predictions.csv", "image,\"label\n", "a quote is opened");
@@ -497,6 +513,10 @@ static void stays_small(void **state) {
     write_bytes(path, csv, size);
     assert_ok(csv_table_read(path, &input.predictions));
     input.set = large;
+    name_table_free(&input.places); /* of the names that were there */
+    assert_ok(name_table_new(2, &input.places));
+    name_table_put(&input.places, "0", 0);
+    name_table_put(&input.places, "1", 1);
     assert_ok(report_images_choose(&input, IMAGES_LARGEST, &images));
     assert_true(images.count * (3 * LARGE * LARGE + CLASSES * sizeof(float)) <= IMAGES_LARGEST);
     assert_int_equal(images.wrong, MANY / 5 * 4);

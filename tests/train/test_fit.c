@@ -814,36 +814,15 @@ static void checkpoints_with_bad_values(void **state) {
     free(bytes);
 }
 
+/* What is refused, option by option, is in test_train_options.c. */
 static void bad_options(void **state) {
     (void)state;
     cf_model *m = model(net, 1);
+    cf_train_options o = options_for(2);
     char before[SHA256_HEX], after[SHA256_HEX];
     assert_ok(parameters_sha256(&m->parameters, before));
-#define REFUSED(field, value, message)                                                                                 \
-    do {                                                                                                               \
-        cf_train_options o = options_for(2);                                                                           \
-        o.field = (value);                                                                                             \
-        assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, message);                                               \
-    } while (0)
-    REFUSED(epochs, 0, "epochs: 1 to 100000 expected, found 0");
-    REFUSED(epochs, -3, "epochs");
-    REFUSED(epochs, 1000000, "epochs");
-    REFUSED(batch, 0, "batch: 1 to 65536 expected, found 0");
-    REFUSED(batch, 100000, "batch");
-    REFUSED(learning_rate, 0, "learning rate: a number above 0 expected");
-    REFUSED(learning_rate, -1, "learning rate");
-    REFUSED(learning_rate, (double)NAN, "learning rate");
-    REFUSED(learning_rate, (double)INFINITY, "learning rate");
-    REFUSED(momentum, 1, "momentum: 0 or more and below 1 expected, found 1");
-    REFUSED(momentum, -0.1, "momentum");
-    REFUSED(momentum, (double)NAN, "momentum");
-    REFUSED(weight_decay, -1, "weight decay");
-    REFUSED(weight_decay, (double)NAN, "weight decay");
-    REFUSED(patience, -1, "patience");
-    REFUSED(optimizer, (cf_optimizer)7, "optimizer");
-    REFUSED(schedule, (cf_schedule)7, "schedule");
-    REFUSED(engine, (cf_engine)7, "engine");
-#undef REFUSED
+    o.batch = 0;
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "batch: a whole number from 1 to 65536 expected, found 0");
     assert_ok(parameters_sha256(&m->parameters, after));
     assert_string_equal(before, after);
     cf_model_free(m);

@@ -76,7 +76,8 @@ static void the_test_part_is_not_looked_at(void **state) {
         size_t size = set_image_size(f.set);
         if (i) { /* other test images with other labels */
             memset(f.set->pixels + f.set->official_train * size, 77, (f.set->count - f.set->official_train) * size);
-            memset(f.set->labels + f.set->official_train, 0, f.set->count - f.set->official_train);
+            memset(f.set->labels + f.set->official_train, 0,
+                   (f.set->count - f.set->official_train) * sizeof *f.set->labels);
         }
         assert_ok(tune_run(f.split, &f.options));
         lists[i] = trials_of(&f);
@@ -277,7 +278,7 @@ static void wrong_use_is_refused(void **state) {
     assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "jobs");
     wrong = f.options;
     wrong.train.epochs = 0;
-    assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "epochs: 1 to 100000 expected");
+    assert_fails(tune_run(f.split, &wrong), CF_BAD_USE, "epochs: a whole number from 1 to 100000 expected");
     free(f.space.model);
     f.space.model = strdup("conv {width} 99x99 pad 0 | dense classes");
     assert_fails(tune_run(f.split, &f.options), CF_BAD_USE, "configuration lr=0.05 width=8: model line");

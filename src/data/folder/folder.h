@@ -55,7 +55,7 @@ typedef struct FolderListing {
     char *source;
     FolderFile *files;
     size_t count, capacity;
-    char *names[MAX_CLASSES];
+    char **names; /* [classes] */
     int classes;
     int channels, height, width; /* once the set is read: the size it has */
     Fit fit;
@@ -80,8 +80,12 @@ cf_status folder_read(FolderListing *listing, const ReadOptions *options, cf_set
 
 /* ---- folder_record.c ---- */
 
+/* Images of each class in each part, [classes], and in all; release with free(). */
+typedef size_t PartCounts[FOLDER_PARTS];
+cf_status folder_count(const FolderListing *listing, PartCounts **counts, PartCounts totals);
+
 /* Notices of what was not read, and of sizes that were changed. */
-void folder_record_notice(const FolderListing *listing, const ReadOptions *options);
+cf_status folder_record_notice(const FolderListing *listing, const ReadOptions *options);
 /* One line per file: file, part, class, what became of it, width, height, format, why. */
 cf_status folder_record_csv(const char *path, const FolderListing *listing);
 

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/name_table.h"
 #include "base/slices.h"
 #include "base/text.h"
 #include "data/folder/folder.h"
@@ -15,7 +16,7 @@
 
 const char *const file_fate_words[] = {"read", "hidden", "other", "loose", "broken", NULL};
 
-enum { MOST_FOLDERS = 4096 };
+enum { MOST_FOLDERS = 4 * MAX_CLASSES };
 
 /* Folders of classes as they are found; one without pictures is no class, so there may be more of them than classes. */
 typedef struct Found {
@@ -25,8 +26,9 @@ typedef struct Found {
 } Found;
 
 typedef struct Names {
-    Found *found;    /* [MOST_FOLDERS] */
-    int count, last; /* the one that was asked for last */
+    Found *found; /* [MOST_FOLDERS] */
+    int count;
+    NameTable places;
 } Names;
 
 typedef struct Listing {
@@ -53,17 +55,14 @@ static cf_status add_file(FolderListing *listing, const FolderFile *file) {
 /* The place of a folder of a class, whose name ends at a '/' or with the text. */
 static cf_status name_index(Names *names, const char *part, const char *name, int *index) {
     const size_t length = strcspn(name, "/");
-    for (int i = names->last, tried = 0; tried < names->count; i = (i + 1) % names->count, tried++) {
-        const char *known = names->found[i].name;
-        if (strncmp(known, name, length) != 0 || known[length]) continue;
-        *index = names->last = i;
-        return CF_OK;
-    }
+    *index = name_table_find(&names->places, name, length);
+    if (*index >= 0) return CF_OK;
     FAIL_IF(names->count == MOST_FOLDERS, CF_BAD_INPUT, "%s has more than %d folders; one per class was expected", part,
             MOST_FOLDERS);
-    FORWARD(memory_print(&names->found[names->count].name, "%.*s", (int)length, name));
-    *index = names->last = names->found[names->count].index = names->count;
-    names->count++;
+    Found *found = &names->found[names->count];
+    FORWARD(memory_print(&found->name, "%.*s", (int)length, name));
+    *index = found->index = names->count++;
+    name_table_put(&names->places, found->name, *index);
     return CF_OK;
 }
 
@@ -175,9 +174,8 @@ static cf_status add_class(FolderListing *listing, const char *name) {
     return CF_OK;
 }
 
-/* Classes in their order, and each file's label among them. */
-static cf_status number_classes(FolderListing *listing, Names *names) {
-    int label[MOST_FOLDERS];
+/* Classes in their order, and each file's label among them; `label` has room for one of each folder. */
+static cf_status number_classes(FolderListing *listing, Names *names, int *label) {
     bool numbers = true;
     long long number;
     size_t empty = 0;
@@ -190,6 +188,7 @@ static cf_status number_classes(FolderListing *listing, Names *names) {
     for (int k = 0; k < names->count; k++)
         numbers = numbers &&
                   (!names->found[k].pictures || text_to_integer(names->found[k].name, INT64_MIN, INT64_MAX, &number));
+    FORWARD(memory_new((size_t)names->count, sizeof *listing->names, &listing->names));
     qsort(names->found, (size_t)names->count, sizeof *names->found, numbers ? compare_numbers : compare_names);
     for (int k = 0; k < names->count; k++) {
         const Found *found = &names->found[k];
@@ -217,10 +216,15 @@ static int compare_files(const void *a, const void *b) {
 
 static cf_status list_all(Listing *l) {
     FolderListing *listing = l->listing;
+    int *label;
     FORWARD(memory_new(MOST_FOLDERS, sizeof *l->names.found, &l->names.found));
+    FORWARD(name_table_new(MOST_FOLDERS, &l->names.places));
     FORWARD(file_walk(listing->source, true, take, l));
     FORWARD(slices_run(slices_threads(0), (int64_t)listing->count, look_at, listing));
-    FORWARD(number_classes(listing, &l->names));
+    FORWARD(memory_new((size_t)l->names.count, sizeof *label, &label));
+    cf_status status = number_classes(listing, &l->names, label);
+    free(label);
+    FORWARD(status);
     FAIL_IF(listing->classes == 0, CF_BAD_INPUT, "%s has no sub-folders with pictures; one per class was expected",
             listing->source);
     qsort(listing->files, listing->count, sizeof *listing->files, compare_files);
@@ -234,6 +238,7 @@ cf_status folder_list(const char *source, const FolderLayout *layout, FolderList
     if (!status) status = list_all(&l);
     for (int i = 0; i < l.names.count; i++) free(l.names.found[i].name);
     free(l.names.found);
+    name_table_free(&l.names.places);
     if (status)
         folder_listing_free(&made);
     else
@@ -248,6 +253,7 @@ void folder_listing_free(FolderListing *listing) {
     }
     free(listing->files);
     for (int k = 0; k < listing->classes; k++) free(listing->names[k]);
+    free(listing->names);
     free(listing->source);
     *listing = (FolderListing){0};
 }

@@ -162,7 +162,7 @@ static cf_status settle(Reading *r) {
         if (file->fate != FILE_READ) continue;
         stays[i] = true;
         parts[file->part]++;
-        set->labels[i] = (unsigned char)file->label;
+        set->labels[i] = (uint16_t)file->label;
         status = memory_copy_string(folder_file_name(r->listing, file), &set->files[i]);
     }
     if (!status) set_keep(set, stays);

@@ -1,9 +1,11 @@
 /* What was done with each file of a folder: in notices, and as a table. */
 #include "base/files.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "data/folder/folder.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "a/x.txt, b/y.txt and 3 more" */
@@ -34,26 +36,41 @@ static void notice_passed_over(const FolderListing *listing) {
     }
 }
 
-/* A class without images in a part is the set's own affair, but nobody should have to find out. */
-static void notice_lacking(const FolderListing *listing) {
-    size_t counts[FOLDER_PARTS][MAX_CLASSES] = {{0}}, totals[FOLDER_PARTS] = {0};
+cf_status folder_count(const FolderListing *listing, PartCounts **counts, PartCounts totals) {
+    FORWARD(memory_new((size_t)listing->classes, sizeof **counts, counts));
+    memset(totals, 0, sizeof(PartCounts));
     for (size_t i = 0; i < listing->count; i++) {
         const FolderFile *file = &listing->files[i];
         if (file->fate != FILE_READ) continue;
-        counts[file->part][file->label]++;
+        (*counts)[file->label][file->part]++;
         totals[file->part]++;
     }
-    for (int p = 0; p < FOLDER_PARTS; p++)
-        for (int k = 0; k < listing->classes && totals[p]; k++)
-            if (!counts[p][k])
-                notice("%s has no image of class %s in its %s part", listing->source, listing->names[k],
-                       folder_part_words[p]);
+    return CF_OK;
 }
 
-void folder_record_notice(const FolderListing *listing, const ReadOptions *options) {
+/* A class without images in a part is the set's own affair, but nobody should have to find out. */
+static cf_status notice_lacking(const FolderListing *listing) {
+    enum { TOLD = 8 };
+    PartCounts *counts, totals;
+    FORWARD(folder_count(listing, &counts, totals));
+    for (int p = 0; p < FOLDER_PARTS; p++) {
+        int lacking = 0;
+        for (int k = 0; k < listing->classes && totals[p]; k++)
+            if (!counts[k][p] && lacking++ < TOLD)
+                notice("%s has no image of class %s in its %s part", listing->source, listing->names[k],
+                       folder_part_words[p]);
+        if (lacking > TOLD)
+            notice("%s has no image of %d more classes in its %s part", listing->source, lacking - TOLD,
+                   folder_part_words[p]);
+    }
+    free(counts);
+    return CF_OK;
+}
+
+cf_status folder_record_notice(const FolderListing *listing, const ReadOptions *options) {
     size_t resized = 0, turned = 0, read = 0;
     notice_passed_over(listing);
-    notice_lacking(listing);
+    FORWARD(notice_lacking(listing));
     for (size_t i = 0; i < listing->count; i++) {
         const FolderFile *file = &listing->files[i];
         if (file->fate != FILE_READ) continue;
@@ -70,6 +87,7 @@ void folder_record_notice(const FolderListing *listing, const ReadOptions *optio
                listing->width, listing->height, why);
     if (turned)
         notice("%zu of %zu images in %s were turned as their camera notes (EXIF)", turned, read, listing->source);
+    return CF_OK;
 }
 
 cf_status folder_record_csv(const char *path, const FolderListing *listing) {

@@ -298,7 +298,7 @@ static cf_status make_piece(void *context, int64_t piece, int thread) {
     for (size_t i = first; i < end; i++) {
         int part = i >= spec->train;
         unsigned char *pixels = set->pixels + i * set_image_size(set);
-        set->labels[i] = (unsigned char)generated_image(spec, part, i - (part ? spec->train : 0), pixels);
+        set->labels[i] = (uint16_t)generated_image(spec, part, i - (part ? spec->train : 0), pixels);
     }
     return CF_OK;
 }

@@ -1,11 +1,12 @@
 /* The kernels of nn/cpu/conv_kernels.h in float32, from AVX2 on, and in bfloat16, where the instruction set multiplies it
  * (AVX512_BF16); nothing elsewhere.
  *
- *   dw[k][c][r][s] = sum over images n and output pixels (p, q) of dy[n][p][q][k] * x[n][p * stride + r - pad][...][c]
+ *   dw[k][c][r][s] = sum over images n and output pixels (p, q) of
+ *                    dy[n][p][q][k] * x[n][p * stride + r * dilation - pad][...][c]
  *
  * In a tile, 6 channels of x meet 4 vectors of filters of dy in registers (2 where there are but 16 registers): the values of x
  * are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0. So nothing is
- * transposed, and any stride, padding and odd width is as good as another.
+ * transposed, and any stride, dilation, padding and odd width is as good as another.
  *
  * In float32, x and dy are read where they lie. The instruction of bfloat16 adds two products to each float lane, of values
  * that are neighbours in memory. Here they are those of the same pixel in two images: x and dy are packed as pairs of images,
@@ -107,7 +108,8 @@ typedef struct Chunk {
 } Chunk;
 
 static Chunk chunk_of(const Window *w, int groups, int lines) {
-    return (Chunk){groups, lines, (lines - 1) * w->stride + w->R, (w->Q - 1) * w->stride + w->S};
+    return (Chunk){groups, lines, (lines - 1) * w->stride + (w->R - 1) * w->dilation + 1,
+                   (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1};
 }
 
 #ifdef KERNEL_BF16
@@ -330,14 +332,14 @@ static void multiply_channels(const Window *w, Tile *t, Range channels, int p, i
     t->slot = slot + (size_t)channels.at * taps * room, t->slot_row = taps * room;
     for (int k = 0; k < rows; k++) t->row[k] = (size_t)k;
     for (int r = 0; r < w->R; r++) {
-        Range down = range_inside(r, w->stride, w->pad_h, w->H, w->P);
+        Range down = range_inside(r * w->dilation, w->stride, w->pad_h, w->H, w->P);
         down = (Range){smaller(larger(down.at - p, 0), lines), smaller(down.end - p, lines)};
         for (int s = 0; s < w->S; s++, t->slot += room) {
-            Range across = range_inside(s, w->stride, w->pad_w, w->W, w->Q);
+            Range across = range_inside(s * w->dilation, w->stride, w->pad_w, w->W, w->Q);
             t->lines = down.end - down.at, t->pixels = across.end - across.at;
             if (t->lines > 0 && t->pixels > 0) {
-                t->x = x + (size_t)(down.at * w->stride + r + top) * t->x_row +
-                       (size_t)(across.at * w->stride + s + left) * (size_t)w->C;
+                t->x = x + (size_t)(down.at * w->stride + r * w->dilation + top) * t->x_row +
+                       (size_t)(across.at * w->stride + s * w->dilation + left) * (size_t)w->C;
                 t->dy = dy + (size_t)down.at * t->dy_line + (size_t)across.at * t->dy_pixel;
             }
             multiply_tile[t->vectors - 1][rows - 1](t);
@@ -350,7 +352,8 @@ static void multiply_rows(const Window *w, Tile *t, Range rows, float *slot) {
     const int taps = w->R * w->S, count = rows.end - rows.at;
     for (int k = 0; k < count; k++) {
         int row = rows.at + k, c = row / taps, tap = row % taps;
-        t->row[k] = (size_t)(tap / w->S) * t->x_row + (size_t)(tap % w->S) * (size_t)w->C + (size_t)c;
+        t->row[k] = (size_t)(tap / w->S * w->dilation) * t->x_row + (size_t)(tap % w->S * w->dilation) * (size_t)w->C +
+                    (size_t)c;
     }
     t->slot_row = (size_t)t->vectors * LANES, t->slot = slot + (size_t)rows.at * t->slot_row;
     multiply_tile[t->vectors - 1][count - 1](t);
@@ -401,17 +404,17 @@ static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k) {
     return t;
 }
 
-static void backward_weights(const Window *w, const void *x, const void *dy, void *scratch, float *slot) {
+static void backward_weights(const Window *w, const void *x, const void *dy, void *scratch, float *slot, bool add) {
     const Chunk most = largest_chunk(w);
     const size_t rows = (size_t)w->R * (size_t)w->S * (size_t)w->C;
-    const bool once = GROUP * most.groups >= w->N && most.lines == w->P;
+    const bool once = !add && GROUP * most.groups >= w->N && most.lines == w->P;
     const bool streams = once && slot_size(w) * sizeof *slot >= STREAMED && (uintptr_t)slot % sizeof(V) == 0;
     for (int n = 0; n < w->N; n += GROUP * most.groups)
         for (int p = 0; p < w->P; p += most.lines) {
             Chunk chunk =
                 chunk_of(w, smaller(most.groups, (w->N - n + GROUP - 1) / GROUP), smaller(most.lines, w->P - p));
             Tile all = lay_chunk(w, &chunk, x, dy, n, p, scratch);
-            all.goes_on = n || p, all.streams = streams;
+            all.goes_on = add || n || p, all.streams = streams;
             for (int k = 0; k < w->K; k += BLOCK) {
                 Tile block = lay_block(w, &chunk, all, k);
                 multiply_block(w, &chunk, &block, p, slot + (size_t)k * rows);

@@ -17,8 +17,11 @@
 #define DECLARE_SET(isa)                                                                                               \
     extern const Kernels kernels_##isa;                                                                                \
     extern const StemKernels stem_kernels_##isa;                                                                       \
-    extern const ProductKernels product_kernels_##isa;
-#define KERNEL_SET(isa) &kernels_##isa, &stem_kernels_##isa, &product_kernels_##isa
+    extern const ProductKernels product_kernels_##isa;                                                                 \
+    extern const AttentionKernels attention_kernels_##isa;                                                             \
+    extern const DepthwiseKernels depthwise_kernels_##isa;
+#define KERNEL_SET(isa)                                                                                                \
+    &kernels_##isa, &stem_kernels_##isa, &product_kernels_##isa, &attention_kernels_##isa, &depthwise_kernels_##isa
 
 DECLARE_SET(baseline)
 #if defined(__x86_64__)

@@ -2,7 +2,9 @@
 #ifndef NN_CPU_CPU_H
 #define NN_CPU_CPU_H
 
+#include "nn/cpu/attention_kernels.h"
 #include "nn/cpu/conv_kernels.h"
+#include "nn/cpu/depthwise_kernels.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
 
@@ -15,6 +17,8 @@ typedef struct KernelSet {
     const Kernels *elements;
     const StemKernels *stem;
     const ProductKernels *product;
+    const AttentionKernels *attention;
+    const DepthwiseKernels *depthwise;
     const ConvKernels *conv; /* NULL: none */
 } KernelSet;
 
@@ -23,6 +27,8 @@ const KernelSet *cpu_kernel_set(const Kernels *kernels);
 
 /* Gives an engine whose kernels are chosen its dense layers (dense.c). */
 void cpu_use_dense(Engine *engine);
+/* The same of attention (attention.c). */
+void cpu_use_attention(Engine *engine);
 
 extern const StemEngine cpu_stem;
 

@@ -26,7 +26,7 @@ struct Dense {
     size_t group, panels;
     void *packed; /* [panels][words of inputs][width], the last panel's width maybe smaller */
     char *scratch;
-    size_t sums, right, left; /* bytes of the parts of a thread's scratch */
+    size_t sums, right, left, waiting; /* bytes of the parts of a thread's scratch */
 };
 
 static size_t smaller(size_t a, size_t b) {
@@ -42,10 +42,12 @@ static size_t panel_columns(const Dense *dense, size_t first, size_t end) {
     return smaller(dense->kernels->panel, end - first);
 }
 
-/* ---- A thread's scratch: sums, then the packed panel, then the other factor if that has to be packed too ---- */
+/* ---- A thread's scratch: sums, then the packed panel, then the other factor if that has to be packed too, then sums over
+ * blocks of images that wait for others ---- */
 
 static float *sums_of(const Dense *dense, int thread) {
-    return (float *)(void *)(dense->scratch + (size_t)thread * (dense->sums + dense->right + dense->left));
+    return (float *)(void *)(dense->scratch +
+                             (size_t)thread * (dense->sums + dense->right + dense->left + dense->waiting));
 }
 
 static char *right_of(const Dense *dense, int thread) {
@@ -56,6 +58,15 @@ static char *left_of(const Dense *dense, int thread) {
     return right_of(dense, thread) + dense->right;
 }
 
+static float *waiting_of(const Dense *dense, int thread) {
+    return (float *)(void *)(left_of(dense, thread) + dense->left);
+}
+
+/* Images of a block backward: whole groups, a power of two of them. */
+static size_t block_of(const Dense *dense) {
+    return PRODUCT_BLOCK * PRODUCT_WORD / dense->kernels->element;
+}
+
 static void size_scratch(Dense *dense, bool training, bool input_gradient) {
     size_t words = training ? PRODUCT_BLOCK : 0, data = product_words(dense->kernels, dense->outputs);
     if (input_gradient && data > words) words = data;
@@ -63,6 +74,8 @@ static void size_scratch(Dense *dense, bool training, bool input_gradient) {
     dense->right = words * dense->kernels->panel * PRODUCT_WORD;
     if (training && dense->kernels->element < PRODUCT_WORD)
         dense->left = PRODUCT_BLOCK * product_width(dense->kernels, dense->outputs) * PRODUCT_WORD;
+    for (size_t blocks = quotient_up((size_t)dense->shape.N, block_of(dense)); training && blocks > 1; blocks /= 2)
+        dense->waiting += dense->outputs * BACKWARD_INPUTS * sizeof(float);
 }
 
 /* ---- Making ---- */
@@ -86,7 +99,7 @@ static cf_status make(Dense *dense, bool training, bool input_gradient, int thre
     columns += product_width(dense->kernels, dense->outputs - columns);
     FAIL_IF(!size_multiply(words, columns, &bytes), CF_NO_MEMORY, "a dense layer is too large");
     FORWARD(memory_new(bytes, PRODUCT_WORD, &dense->packed));
-    return memory_new((size_t)threads, dense->sums + dense->right + dense->left, &dense->scratch);
+    return memory_new((size_t)threads, dense->sums + dense->right + dense->left + dense->waiting, &dense->scratch);
 }
 
 static cf_status new_with(const ProductKernels *kernels, const DenseShape *shape, bool training, bool input_gradient,
@@ -244,9 +257,9 @@ static void dense_backward_data(Dense *dense, int thread, int piece, const void 
     }
 }
 
-/* Adds what a block of images gives to inputs from .. end of dw; sets it, if it is the first. */
+/* What a block of images gives to inputs from .. end of dw: rows of sums, sum_row apart. */
 static void weights_block(const Dense *dense, int thread, size_t first, size_t images, size_t from, size_t end,
-                          const char *x, const char *dy, float *dw) {
+                          const char *x, const char *dy, float *sum, size_t sum_row) {
     const ProductKernels *kernels = dense->kernels;
     const bool pairs = kernels->element < PRODUCT_WORD;
     const Packing left = {
@@ -259,7 +272,7 @@ static void weights_block(const Dense *dense, int thread, size_t first, size_t i
     };
     if (pairs) kernels->pack(&left); /* two images' gradients side by side */
     x += first * dense->inputs * kernels->element;
-    for (; from < end; from += kernels->panel) {
+    for (; from < end; from += kernels->panel, sum += kernels->panel) {
         const Packing right = input_panel(dense, thread, x, kernels->element, images, from, end);
         const Packing next =
             input_panel(dense, thread, x, kernels->element, images, smaller(from + kernels->panel, end), end);
@@ -273,20 +286,36 @@ static void weights_block(const Dense *dense, int thread, size_t first, size_t i
             .left_word = (pairs ? left.width : dense->outputs) * PRODUCT_WORD,
             .right = right.to,
             .width = right.width,
-            .sum = dw + from,
-            .sum_row = dense->inputs,
-            .add = first > 0,
+            .sum = sum,
+            .sum_row = sum_row,
+            .group = product_words(kernels, DENSE_GROUP),
             .next = &next,
             .next_element = kernels->element,
         });
     }
 }
 
+/* Adds the stack's level `above` to the one below it. */
+static void join_levels(const Dense *dense, float *waiting, size_t above, size_t columns, float *dw) {
+    const size_t level = dense->outputs * BACKWARD_INPUTS, row = above > 1 ? BACKWARD_INPUTS : dense->inputs;
+    const float *from = waiting + (above - 1) * level;
+    float *to = above > 1 ? waiting + (above - 2) * level : dw;
+    for (size_t k = 0; k < dense->outputs; k++, from += BACKWARD_INPUTS, to += row)
+        for (size_t i = 0; i < columns; i++) to[i] += from[i];
+}
+
 static void dense_backward_weights(Dense *dense, int thread, int piece, const void *x, const void *dy, float *dw) {
     const size_t from = (size_t)piece * BACKWARD_INPUTS, end = smaller(from + BACKWARD_INPUTS, dense->inputs),
-                 most = PRODUCT_BLOCK * PRODUCT_WORD / dense->kernels->element, N = (size_t)dense->shape.N;
-    for (size_t first = 0; first < N; first += most)
-        weights_block(dense, thread, first, smaller(most, N - first), from, end, x, dy, dw);
+                 most = block_of(dense), N = (size_t)dense->shape.N, level = dense->outputs * BACKWARD_INPUTS;
+    float *const waiting = waiting_of(dense, thread); /* a stack above dw, which is its lowest level */
+    size_t height = 0;
+    dw += from;
+    for (size_t b = 0; b * most < N; b++, height++) {
+        weights_block(dense, thread, b * most, smaller(most, N - b * most), from, end, x, dy,
+                      height ? waiting + (height - 1) * level : dw, height ? BACKWARD_INPUTS : dense->inputs);
+        for (int joins = tree_joins(b); joins > 0; joins--) join_levels(dense, waiting, height--, end - from, dw);
+    }
+    while (--height > 0) join_levels(dense, waiting, height, end - from, dw);
 }
 
 void cpu_use_dense(Engine *engine) {

@@ -97,11 +97,12 @@ static ConstLayout argument_layout(const Primitive *p, int argument) {
 }
 
 static cf_status seat_thread(Primitive *p, Seat *seat) {
+    enum { BEHIND = 256 }; /* 2.6's weight gradients of depthwise convolutions use up to 20 bytes behind what they ask for (AVX2) */
     ConstLayout scratch = dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);
     DNNL(dnnl_stream_create(&seat->stream, engine, dnnl_stream_default_flags));
     for (int i = 0; i < MAX_ARGUMENTS && p->arguments[i]; i++)
         DNNL(dnnl_memory_create(&seat->memory[i], argument_layout(p, p->arguments[i]), engine, DNNL_MEMORY_NONE));
-    FORWARD(memory_new(dnnl_memory_desc_get_size(scratch), 1, &seat->scratch_bytes));
+    FORWARD(memory_new(dnnl_memory_desc_get_size(scratch) + BEHIND, 1, &seat->scratch_bytes));
     DNNL(dnnl_memory_create(&seat->scratch, scratch, engine, seat->scratch_bytes));
     return CF_OK;
 }
@@ -179,7 +180,7 @@ static cf_status primitive_run(Primitive *p, int thread, const void *const bytes
 
 /* nhwc activations, weights in any order; dw, their gradient, is always float. */
 typedef struct ConvLayout {
-    Layout x, w, dw, y, plain; /* plain: weights as the model keeps them, [K][C][R][S] */
+    Layout x, w, dw, y, plain; /* plain: weights as the model keeps them */
     dnnl_dims_t strides, dilates, pad_before, pad_after;
 } ConvLayout;
 
@@ -190,8 +191,9 @@ struct Conv {
     Primitive forward, backward_data, backward_weights;
     Primitive pack_forward, pack_backward, unpack;
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
+    const DepthwiseKernels *depthwise;    /* in place of all of these, with forward_weights of its own; NULL: none */
     const ConvKernels *kernels;           /* in place of backward_weights and unpack; NULL: none */
-    char *scratch;                        /* theirs, for each thread */
+    char *scratch;                        /* theirs, for each thread; or a slot of oneDNN's, which cannot add */
     size_t scratch_size;
 };
 
@@ -241,18 +243,23 @@ static cf_status reorder_run(Primitive *p, const void *from, void *to) {
 }
 
 static cf_status describe_window(const Window *w, dnnl_data_type_t type, ConvLayout *layout) {
-    dnnl_dims_t x = {w->N, w->C, w->H, w->W}, weights = {w->K, w->C, w->R, w->S}, y = {w->N, w->K, w->P, w->Q};
+    dnnl_dims_t x = {w->N, w->C, w->H, w->W}, y = {w->N, w->K, w->P, w->Q};
+    dnnl_dims_t grouped = {w->groups, w->K / w->groups, w->C / w->groups, w->R, w->S};
+    const bool groups = w->groups > 1; /* else weights have no dimension for them */
+    dnnl_dim_t *weights = groups ? grouped : grouped + 1;
     DNNL(dnnl_memory_desc_create_with_tag(&layout->x, 4, x, type, dnnl_nhwc));
-    DNNL(dnnl_memory_desc_create_with_tag(&layout->w, 4, weights, type, dnnl_format_tag_any));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->w, 4 + groups, weights, type, dnnl_format_tag_any));
     DNNL(dnnl_memory_desc_create_with_tag(&layout->y, 4, y, type, dnnl_nhwc));
-    DNNL(dnnl_memory_desc_create_with_tag(&layout->dw, 4, weights, dnnl_f32, dnnl_format_tag_any));
-    DNNL(dnnl_memory_desc_create_with_tag(&layout->plain, 4, weights, dnnl_f32, dnnl_oihw));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->dw, 4 + groups, weights, dnnl_f32, dnnl_format_tag_any));
+    DNNL(dnnl_memory_desc_create_with_tag(&layout->plain, 4 + groups, weights, dnnl_f32,
+                                          groups ? dnnl_goihw : dnnl_oihw));
     layout->strides[0] = layout->strides[1] = w->stride;
+    layout->dilates[0] = layout->dilates[1] = w->dilation - 1; /* oneDNN counts the pixels between */
     layout->pad_before[0] = w->pad_h;
     layout->pad_before[1] = w->pad_w;
     /* What lies behind the last window is not padding: it may be negative when the stride leaves pixels over. */
-    layout->pad_after[0] = (w->P - 1) * w->stride + w->R - w->H - w->pad_h;
-    layout->pad_after[1] = (w->Q - 1) * w->stride + w->S - w->W - w->pad_w;
+    layout->pad_after[0] = (w->P - 1) * w->stride + (w->R - 1) * w->dilation + 1 - w->H - w->pad_h;
+    layout->pad_after[1] = (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1 - w->W - w->pad_w;
     return CF_OK;
 }
 
@@ -297,21 +304,33 @@ static cf_status build_forward(Conv *conv, int threads) {
 }
 
 /* Where oneDNN has matrix instructions (AMX), it is the faster one in bfloat16. */
-static const ConvKernels *choose_kernels(const Window *w, dnnl_data_type_t type) {
+static void choose_kernels(Conv *conv, dnnl_data_type_t type) {
     bool amx = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
     const Engine *e = type == dnnl_bf16 ? cpu_engine_bf16() : cpu_engine();
-    const ConvKernels *kernels = type == dnnl_bf16 && amx ? NULL : cpu_kernel_set(e->kernels)->conv;
-    return kernels && w->C >= kernels->least_channels ? kernels : NULL;
+    const KernelSet *set = cpu_kernel_set(e->kernels);
+    const ConvKernels *kernels = type == dnnl_bf16 && amx ? NULL : set->conv;
+    const Window *w = &conv->w;
+    if (set->depthwise->fits(w)) conv->depthwise = set->depthwise;
+    if (kernels && w->groups == 1 && w->C >= kernels->least_channels) conv->kernels = kernels;
+}
+
+static size_t conv_slot_size(const Conv *conv) {
+    if (conv->depthwise) return conv->depthwise->slot_size(&conv->w);
+    if (conv->kernels) return conv->kernels->slot_size(&conv->w);
+    return dnnl_memory_desc_get_size(argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS)) / sizeof(float);
+}
+
+static cf_status scratch_new(Conv *conv, int threads, size_t bytes) {
+    conv->scratch_size = (bytes + 63) / 64 * 64;
+    return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
 }
 
 static cf_status build_backward_weights(Conv *conv, int threads) {
-    if (conv->kernels) {
-        conv->scratch_size = (conv->kernels->scratch_size(&conv->w) + 63) / 64 * 64;
-        return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
-    }
+    if (conv->kernels) return scratch_new(conv, threads, conv->kernels->scratch_size(&conv->w));
     const Recipe recipe = {
         describe_backward_weights, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
     FORWARD(primitive_new(&conv->backward_weights, &recipe));
+    FORWARD(scratch_new(conv, threads, conv_slot_size(conv) * sizeof(float)));
     return reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS),
                        conv->layout.plain);
 }
@@ -327,6 +346,10 @@ static cf_status build_backward_data(Conv *conv, int threads) {
 }
 
 static cf_status build_conv(Conv *conv, dnnl_data_type_t type, bool input_gradient, int threads) {
+    if (conv->depthwise) {
+        FORWARD(memory_new(conv->depthwise->slot_size(&conv->w), sizeof(float), &conv->forward_weights));
+        return scratch_new(conv, threads, conv->depthwise->scratch_size(&conv->w));
+    }
     FORWARD(describe_window(&conv->w, type, &conv->layout));
     FORWARD(build_forward(conv, threads));
     if (conv->training) FORWARD(build_backward_weights(conv, threads));
@@ -341,7 +364,7 @@ static cf_status conv_make(const Window *w, dnnl_data_type_t type, bool training
     FORWARD(memory_new(1, sizeof *made, &made));
     made->w = *w;
     made->training = training;
-    made->kernels = choose_kernels(w, type);
+    choose_kernels(made, type);
     cf_status status = build_conv(made, type, input_gradient, threads);
     if (status) {
         conv_free(made);
@@ -360,36 +383,54 @@ static cf_status conv_new_bf16(const Window *w, bool training, bool input_gradie
 }
 
 static cf_status conv_pack(Conv *conv, const float *weights) {
+    if (conv->depthwise) {
+        conv->depthwise->pack(&conv->w, weights, conv->forward_weights);
+        return CF_OK;
+    }
     FORWARD(reorder_run(&conv->pack_forward, weights, conv->forward_weights));
     if (conv->data_weights) FORWARD(reorder_run(&conv->pack_backward, weights, conv->data_weights));
     return CF_OK;
 }
 
+static void *scratch_of(const Conv *conv, int thread) {
+    return conv->scratch + (size_t)thread * conv->scratch_size;
+}
+
 static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
+    if (conv->depthwise) {
+        conv->depthwise->forward(&conv->w, conv->forward_weights, x, scratch_of(conv, thread), y);
+        return CF_OK;
+    }
     return primitive_run(&conv->forward, thread, (const void *[MAX_ARGUMENTS]){x, conv->forward_weights, y});
 }
 
 static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void *dx) {
+    if (conv->depthwise) {
+        conv->depthwise->backward_data(&conv->w, conv->forward_weights, dy, scratch_of(conv, thread), dx);
+        return CF_OK;
+    }
     return primitive_run(&conv->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, conv->data_weights, dx});
 }
 
-static size_t conv_slot_size(const Conv *conv) {
-    if (conv->kernels) return conv->kernels->slot_size(&conv->w);
-    size_t bytes = dnnl_memory_desc_get_size(argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS));
-    return bytes / sizeof(float);
-}
-
-static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot) {
-    if (conv->kernels) {
-        conv->kernels->backward_weights(&conv->w, x, dy, conv->scratch + (size_t)thread * conv->scratch_size, slot);
+static cf_status conv_backward_weights(Conv *conv, int thread, const void *x, const void *dy, float *slot, bool add) {
+    void *scratch = scratch_of(conv, thread);
+    if (conv->depthwise) {
+        conv->depthwise->backward_weights(&conv->w, x, dy, scratch, slot, add);
         return CF_OK;
     }
-    return primitive_run(&conv->backward_weights, thread, (const void *[MAX_ARGUMENTS]){x, dy, slot});
+    if (conv->kernels) {
+        conv->kernels->backward_weights(&conv->w, x, dy, scratch, slot, add);
+        return CF_OK;
+    }
+    const float *sums = add ? scratch : slot;
+    FORWARD(primitive_run(&conv->backward_weights, thread, (const void *[MAX_ARGUMENTS]){x, dy, sums}));
+    for (size_t i = 0; add && i < conv_slot_size(conv); i++) slot[i] += sums[i];
+    return CF_OK;
 }
 
 static cf_status conv_unpack(Conv *conv, const float *slot, float *dw) {
-    if (conv->kernels) {
-        conv->kernels->unpack(&conv->w, slot, dw);
+    if (conv->depthwise || conv->kernels) {
+        (conv->depthwise ? conv->depthwise->unpack : conv->kernels->unpack)(&conv->w, slot, dw);
         return CF_OK;
     }
     return reorder_run(&conv->unpack, slot, dw);
@@ -422,12 +463,14 @@ static void choose_engines(void) {
     if (strcmp(fast_engine.kernels->name, "avx2") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2);
     if (strcmp(fast_engine.kernels->name, "baseline") == 0) dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41);
     cpu_use_dense(&fast_engine);
+    cpu_use_attention(&fast_engine);
     fast_engine.name = name_engine(name, fast_engine.kernels);
     bf16_engine = fast_engine;
     bf16_engine.kernels = cpu_kernels_bf16(fast_engine.kernels);
     if (!bf16_engine.kernels) return;
     bf16_engine.conv_new = conv_new_bf16;
     cpu_use_dense(&bf16_engine);
+    cpu_use_attention(&bf16_engine);
     bf16_engine.name = name_engine(name_bf16, bf16_engine.kernels);
 }
 

@@ -8,6 +8,7 @@
 #include "nn/cpu/product_kernels.h"
 
 #include "nn/cpu/vectors.h"
+#include "nn/engine.h"
 
 #if defined(__AVX512F__)
 enum { VECTORS = 4 };
@@ -23,7 +24,7 @@ enum { VECTORS = 2 };
 #define UPPER_HALVES(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #endif
 
-enum { ROWS = 6, IN_WORD = PRODUCT_WORD / sizeof(T), LINE = 64 };
+enum { ROWS = 6, LEVELS = 5, /* the groups of a block, in a tree */ IN_WORD = PRODUCT_WORD / sizeof(T), LINE = 64 };
 
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -56,21 +57,38 @@ INLINE void add_word(V sum[ROWS][VECTORS], const char *left, size_t left_row, si
     }
 }
 
-/* A part of a product that is one tile of rows and one block of words. */
+INLINE void join(V sum[ROWS][VECTORS], V before[ROWS][VECTORS], size_t rows, size_t vectors) {
+    UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] += before[r][v];
+}
+
+/* A part of a product that is one tile of rows and one block of words. The sums of groups wait on a stack. */
 INLINE void multiply_tile(const Product *p, size_t rows, size_t vectors) {
     const char *left = p->left;
     const float *right = p->right;
     const size_t left_row = p->left_row, left_word = p->left_word, width = p->width, sum_row = p->sum_row,
                  last = p->columns - (vectors - 1) * LANES;
-    V sum[ROWS][VECTORS] = {0};
+    const size_t group = p->group ? p->group : p->words;
+    size_t words = p->words - (IN_WORD > 1 && p->left_ends_half), height = 0;
+    V sum[ROWS][VECTORS] = {0}, stack[LEVELS][ROWS][VECTORS];
     if (!p->out)
         UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
             __builtin_prefetch(p->sum + r * sum_row + v * LANES, 1);
     if (p->add)
         UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) sum[r][v] =
             load_float(p->sum + r * sum_row + v * LANES, lanes_of(v + 1 < vectors ? LANES : last));
-    for (size_t k = p->words - (IN_WORD > 1 && p->left_ends_half); k > 0; k--, left += left_word, right += width)
-        add_word(sum, left, left_row, PRODUCT_WORD, right, rows, vectors);
+    for (size_t g = 0;; g++) {
+        for (size_t k = words < group ? words : group; k > 0; k--, left += left_word, right += width)
+            add_word(sum, left, left_row, PRODUCT_WORD, right, rows, vectors);
+        for (int joins = tree_joins(g); joins > 0; joins--) join(sum, stack[--height], rows, vectors);
+        if (words <= group) break;
+        words -= group;
+        UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++) {
+            stack[height][r][v] = sum[r][v];
+            sum[r][v] = (V){0};
+        }
+        height++;
+    }
+    while (height > 0) join(sum, stack[--height], rows, vectors);
     if (IN_WORD > 1 && p->left_ends_half) add_word(sum, left, left_row, sizeof(T), right, rows, vectors);
     UNROLL for (size_t r = 0; r < rows; r++) UNROLL for (size_t v = 0; v < vectors; v++)
         store_float(p->sum + r * sum_row + v * LANES, sum[r][v], lanes_of(v + 1 < vectors ? LANES : last));
@@ -265,21 +283,26 @@ INLINE void transpose(V v[LANES]) {
     }
 }
 
+/* LANES columns from c on, of as many words from k on; `whole`: all of them are there. */
+INLINE void pack_square(const Packing *p, size_t c, size_t k, bool whole, bool floats) {
+    const size_t columns = whole ? LANES : p->columns - c, length = whole ? LANES * IN_WORD : p->length - k * IN_WORD;
+    float *to = (float *)p->to + k * p->width + c;
+    V v[LANES];
+    UNROLL for (size_t r = 0; r < LANES; r++) {
+        v[r] = (V){0};
+        if (r < columns) v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, length, floats);
+    }
+    transpose(v);
+    UNROLL for (size_t r = 0; r < LANES; r++) if (r * IN_WORD < length) memcpy(to + r * p->width, &v[r], sizeof(V));
+}
+
 INLINE void pack_columns(const Packing *p, bool floats) {
-    const size_t words = (p->length + IN_WORD - 1) / IN_WORD;
-    float *to = p->to;
     for (size_t c = 0; c < p->width; c += LANES)
-        for (size_t k = 0; k < words; k += LANES) {
-            V v[LANES];
-            UNROLL for (size_t r = 0; r < LANES; r++) {
-                v[r] = (V){0};
-                if (c + r < p->columns)
-                    v[r] = words_of_row(p->from, (c + r) * p->step + k * IN_WORD, p->length - k * IN_WORD, floats);
-            }
-            transpose(v);
-            UNROLL for (size_t r = 0; r < LANES; r++) if (k + r < words)
-                memcpy(to + (k + r) * p->width + c, &v[r], sizeof(V));
-        }
+        for (size_t k = 0; k * IN_WORD < p->length; k += LANES)
+            if (p->columns - c >= LANES && p->length - k * IN_WORD >= LANES * IN_WORD)
+                pack_square(p, c, k, true, floats);
+            else
+                pack_square(p, c, k, false, floats);
 }
 
 static void pack(const Packing *p) {

@@ -3,8 +3,8 @@
  * sum[row][column] = left[row] . right[column], summed in float32. What is multiplied at once is a word of 4 bytes: a float32,
  * or two neighbouring bfloat16 along the summed index (an odd length's last word holds one and a zero).
  * The right factor is packed: word after word, `width` columns of each; of the left one each word is read where it lies.
- * Every sum is one chain over the words in their order, from 0 or from what is there: it depends neither on the row and the
- * column it stands in nor on how many there are.
+ * Every sum is one chain over the words in their order, from 0 or from what is there, or one for each group of words, which are
+ * added in tree order (engine.h): it depends neither on the row and the column it stands in nor on how many there are.
  */
 #ifndef NN_CPU_PRODUCT_KERNELS_H
 #define NN_CPU_PRODUCT_KERNELS_H
@@ -16,6 +16,7 @@ enum {
     PRODUCT_BLOCK =
         256, /* words after which sums go back to memory, so that their part of a panel stays in the L2 cache */
     PRODUCT_PANEL = 64, /* the widest panel of any instruction set */
+    PRODUCT_GROUP = 8,  /* the least words of a group */
     PRODUCT_WORD = 4
 };
 
@@ -29,6 +30,7 @@ typedef struct Product {
     float *sum;
     size_t sum_row; /* floats from row to row */
     bool add;       /* to the sums that are there */
+    size_t group;   /* words of a group, of at most PRODUCT_BLOCK, without `add`; 0: one chain */
     /* Where it is not NULL, out = act(sum + bias) as well: rows of elements, or of floats. */
     void *out;
     size_t out_row; /* values */

@@ -30,8 +30,11 @@ static size_t planes_size(const Stem *stem) {
 
 static bool stem_fits(const Window *w, const Block *b) {
     int edge_h = w->R - 1 - w->pad_h, edge_w = w->S - 1 - w->pad_w;
-    return w->stride == 1 && w->C * w->R * w->S <= STEM_TAPS && w->R <= STEM_SIDE && w->S <= STEM_SIDE && edge_h >= 0 &&
-           edge_w >= 0 && w->H > 2 * edge_h && w->W > 2 * edge_w && b->R == b->S && (b->R == 1 || b->R == 2);
+    return w->stride == 1 && w->groups == 1 && w->dilation == 1 && w->P == w->H + 2 * w->pad_h - w->R + 1 &&
+           w->Q == w->W + 2 * w->pad_w - w->S + 1 && w->C * w->R * w->S <= STEM_TAPS && w->R <= STEM_SIDE &&
+           w->S <= STEM_SIDE && edge_h >= 0 && edge_w >= 0 && w->H > 2 * edge_h && w->W > 2 * edge_w && b->R == b->S &&
+           (b->R == 1 || b->R == 2) &&
+           (b->act.kind == ACT_NONE || b->act.kind == ACT_RELU);
 }
 
 static void describe(Stem *stem, const Window *w, const Block *b) {

@@ -281,6 +281,11 @@ INLINE Channels load_channels(const Block *b, int c, int n) {
                       choose_int(greater((V){0}, scale), all_lanes_int(INT32_MIN), (VI){0})};
 }
 
+/* 1: no activation. */
+INLINE float slope_of(const Block *b) {
+    return b->act.kind == ACT_RELU ? b->act.slope : 1;
+}
+
 INLINE V norm_and_activate(const Channels *ch, V x, float slope) {
     V v = (x - ch->mean) * ch->scale + ch->shift;
     return where_positive(v, v, slope);
@@ -341,7 +346,7 @@ INLINE void forward_filters(const StemShape *s, const Block *b, int N, const T *
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++) {
                     size_t to = out + (size_t)(v * LANES);
-                    finish(&channels[v], sums[v], b->slope, pool, Q - q, K, n, y + to, place ? place + to : NULL);
+                    finish(&channels[v], sums[v], slope_of(b), pool, Q - q, K, n, y + to, place ? place + to : NULL);
                 }
             }
         }
@@ -437,7 +442,7 @@ INLINE V add_gradient(V sum, Gradient g, const T *x) {
 INLINE V gradients_at(const Block *b, const T *y, const T *dy, const uint8_t *place, int left, int pool, size_t K,
                       int n, Gradient g[GRADIENTS]) {
     if (pool == 2) {
-        V d = gradient_at(y, dy, b->slope, n);
+        V d = gradient_at(y, dy, slope_of(b), n);
         window_gradients(d, place, n, g);
         return d;
     }
@@ -445,7 +450,7 @@ INLINE V gradients_at(const Block *b, const T *y, const T *dy, const uint8_t *pl
 #pragma GCC unroll 4
     for (int j = 0; j < PIXELS; j++) {
         size_t at = (size_t)j * K;
-        d[j] = j < left ? gradient_at(y + at, dy + at, b->slope, n) : (V){0};
+        d[j] = j < left ? gradient_at(y + at, dy + at, slope_of(b), n) : (V){0};
     }
     return row_gradients(d, g);
 }

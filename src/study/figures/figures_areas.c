@@ -26,16 +26,20 @@ static double area_of(const AreaFigure *f, int label) {
 
 /* Of many classes those with the smallest areas, in the order of the classes. */
 static void choose_classes(AreaFigure *f) {
-    const int classes = f->analysis->curves.classes;
-    for (int c = 0; c < classes; c++) {
-        int smaller = 0;
+    for (int c = 0; c < f->analysis->curves.classes; c++) {
         if (isnan(area_of(f, c))) continue;
-        for (int other = 0; other < classes; other++)
-            smaller += area_of(f, other) < area_of(f, c) || (area_of(f, other) == area_of(f, c) && other < c);
-        if (smaller < MOST_CURVES)
+        if (f->count < MOST_CURVES) {
             f->classes[f->count++] = c;
-        else
-            f->left_out++;
+            continue;
+        }
+        /* The largest of those that are there goes, of equals the last, or the new one. */
+        int largest = 0;
+        f->left_out++;
+        for (int i = 1; i < f->count; i++)
+            if (area_of(f, f->classes[i]) >= area_of(f, f->classes[largest])) largest = i;
+        if (area_of(f, c) >= area_of(f, f->classes[largest])) continue;
+        memmove(f->classes + largest, f->classes + largest + 1, (size_t)(f->count - 1 - largest) * sizeof *f->classes);
+        f->classes[f->count - 1] = c;
     }
 }
 

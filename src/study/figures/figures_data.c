@@ -4,47 +4,92 @@
 #include "base/memory.h"
 #include "data/split.h"
 #include "draw/chart_bar.h"
+#include "eval/metrics.h"
 
 #include <stdlib.h>
 
-enum { PARTS = 3, SAMPLES = 2, MOST_SAMPLED = 20 };
+enum { PARTS = 3, SAMPLES = 2, MOST_SAMPLED = 20, GROUPS = 20 };
 static const char *const part_names[PARTS] = {"train", "validation", "test"};
 
 /* ---- Distribution ---- */
 
 typedef struct Distribution {
     int classes;
-    const char *names[MAX_CLASSES];
-    double counts[PARTS][MAX_CLASSES];
+    const char **names;    /* [classes] */
+    double *counts[PARTS]; /* [classes] */
+    double groups[PARTS][GROUPS];
+    char group_names[GROUPS][24];
     size_t totals[PARTS];
 } Distribution;
 
-static void count_classes(const cf_split *split, Distribution *d) {
+static void distribution_free(Distribution *d) {
+    free(d->names);
+    for (int p = 0; p < PARTS; p++) free(d->counts[p]);
+}
+
+static cf_status count_classes(const cf_split *split, Distribution *d) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
+    const size_t classes = (size_t)all->classes;
+    size_t *counts;
     d->classes = all->classes;
+    FORWARD(memory_new(classes, sizeof *d->names, &d->names));
+    for (int p = 0; p < PARTS; p++) FORWARD(memory_new(classes, sizeof *d->counts[p], &d->counts[p]));
+    FORWARD(memory_new((size_t)all->set->classes, sizeof *counts, &counts));
     for (int p = 0; p < PARTS; p++) {
         const cf_subset *subset = cf_split_part(split, (cf_part)p);
-        size_t counts[MAX_CLASSES];
         subset_class_counts(subset, counts);
         d->totals[p] = subset->count;
         for (int c = 0; c < d->classes; c++) d->counts[p][c] = (double)counts[all->class_labels[c]];
     }
+    free(counts);
     for (int c = 0; c < d->classes; c++) d->names[c] = all->set->class_names[all->class_labels[c]];
+    return CF_OK;
+}
+
+typedef struct SizedClass {
+    double size;
+    int class;
+} SizedClass;
+
+static int by_size(const void *left, const void *right) {
+    const SizedClass *a = left, *b = right;
+    return a->size != b->size ? (a->size < b->size) - (a->size > b->size) : a->class - b->class;
+}
+
+/* Many classes in groups of about one size, from those with most training images to those with fewest: means. */
+static cf_status group_classes(Distribution *d) {
+    SizedClass *sorted;
+    FORWARD(memory_new((size_t)d->classes, sizeof *sorted, &sorted));
+    for (int c = 0; c < d->classes; c++) sorted[c] = (SizedClass){d->counts[0][c], c};
+    qsort(sorted, (size_t)d->classes, sizeof *sorted, by_size);
+    for (int g = 0; g < GROUPS; g++) {
+        const int first = g * d->classes / GROUPS, end = (g + 1) * d->classes / GROUPS;
+        snprintf(d->group_names[g], sizeof d->group_names[g], "%d", end);
+        for (int p = 0; p < PARTS; p++)
+            for (int i = first; i < end; i++) d->groups[p][g] += d->counts[p][sorted[i].class] / (end - first);
+    }
+    free(sorted);
+    return CF_OK;
 }
 
 static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const Distribution *d = content;
     for (int p = 0; p < PARTS; p++) {
         char title[64];
+        const bool grouped = d->classes >= MANY_CLASSES;
         snprintf(title, sizeof title, "%s, %zu images", part_names[p], d->totals[p]);
+        const char *groups[GROUPS];
+        for (int g = 0; g < GROUPS; g++) groups[g] = d->group_names[g];
+        const char *label_of_last = grouped ? "classes, from most to fewest training images" : "class";
         const BarChart chart = {.title = title,
-                                .category_label = p == PARTS - 1 ? "class" : NULL,
-                                .y = {.label = "images", .whole = true},
-                                .category_count = d->classes,
-                                .categories = d->names,
+                                .category_label = p == PARTS - 1 ? label_of_last : NULL,
+                                .y = {.label = grouped ? "images per class" : "images", .whole = !grouped},
+                                .category_count = grouped ? GROUPS : d->classes,
+                                .categories = grouped ? groups : d->names,
                                 .series_count = 1,
-                                .series = &(BarSeries){.values = d->counts[p], .colour = 0},
-                                .numbers = true};
+                                .series = &(BarSeries){.values = grouped ? d->groups[p] : d->counts[p], .colour = 0},
+                                .numbers = true,
+                                .decimals = grouped};
         /* The last is higher by what its axis' label takes. */
         const double label = 13, height = (box.height - label) / PARTS;
         const Box panel = {box.x, box.y + p * height, box.width, height - 6 + (p == PARTS - 1 ? label + 6 : 0)};
@@ -53,18 +98,25 @@ static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, 
     return CF_OK;
 }
 
-cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
-    Distribution d = {0};
+static cf_status write_distribution(const FigureBook *book, const Distribution *d) {
     FileDraft csv;
-    count_classes(split, &d);
     FORWARD(book_csv(book, "distribution", &csv));
     fputs("class,train,validation,test\n", csv.stream);
-    for (int c = 0; c < d.classes; c++) {
-        csv_text(csv.stream, d.names[c]);
-        fprintf(csv.stream, ",%.0f,%.0f,%.0f\n", d.counts[0][c], d.counts[1][c], d.counts[2][c]);
+    for (int c = 0; c < d->classes; c++) {
+        csv_text(csv.stream, d->names[c]);
+        fprintf(csv.stream, ",%.0f,%.0f,%.0f\n", d->counts[0][c], d->counts[1][c], d->counts[2][c]);
     }
-    FORWARD(file_commit(&csv));
-    return book_draw(book, "distribution", 310, 360, draw_distribution, &d);
+    return file_commit(&csv);
+}
+
+cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
+    Distribution d = {0};
+    cf_status status = count_classes(split, &d);
+    if (!status) status = write_distribution(book, &d);
+    if (!status && d.classes >= MANY_CLASSES) status = group_classes(&d);
+    if (!status) status = book_draw(book, "distribution", 310, 360, draw_distribution, &d);
+    distribution_free(&d);
+    return status;
 }
 
 /* ---- Samples ---- */

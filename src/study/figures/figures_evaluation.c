@@ -16,8 +16,36 @@ static cf_status draw_confusion(Canvas *canvas, const Theme *theme, Box box, con
     return heat_map_draw(canvas, theme, box, content);
 }
 
+/* A class without images has no shares. */
+static void write_share(FILE *out, size_t count, size_t support) {
+    if (support)
+        fprintf(out, ",%.6f", (double)count / (double)support);
+    else
+        fputc(',', out);
+}
+
+/* The cells that are not 0, for a table of so many columns helps nobody. */
+static cf_status write_cells(const FigureBook *book, const char *name, const Metrics *m, bool shares) {
+    FileDraft csv;
+    FORWARD(book_csv(book, name, &csv));
+    fprintf(csv.stream, "true,predicted,%s\n", shares ? "share_of_true" : "images");
+    for (size_t i = 0; i < m->cell_count; i++) {
+        const ConfusionCell *cell = &m->cells[i];
+        csv_text(csv.stream, m->class_names[cell->truth]);
+        fputc(',', csv.stream);
+        csv_text(csv.stream, m->class_names[cell->predicted]);
+        if (shares)
+            write_share(csv.stream, cell->count, m->per_class[cell->truth].support);
+        else
+            fprintf(csv.stream, ",%zu", cell->count);
+        fputc('\n', csv.stream);
+    }
+    return file_commit(&csv);
+}
+
 static cf_status write_confusion(const FigureBook *book, const char *name, const Metrics *m, bool shares) {
     FileDraft csv;
+    if (m->classes > WIDE_CLASSES) return write_cells(book, name, m, shares);
     FORWARD(book_csv(book, name, &csv));
     fputs("true", csv.stream);
     for (int c = 0; c < m->classes; c++) {
@@ -28,63 +56,73 @@ static cf_status write_confusion(const FigureBook *book, const char *name, const
         fputc('\n', csv.stream);
         csv_text(csv.stream, m->class_names[r]);
         for (int c = 0; c < m->classes; c++) {
-            const size_t count = m->confusion[r * m->classes + c], support = m->per_class[r].support;
-            if (!shares)
-                fprintf(csv.stream, ",%zu", count);
-            else if (support)
-                fprintf(csv.stream, ",%.6f", (double)count / (double)support);
+            const size_t count = confusion_at(m->cells, m->cell_count, r, c);
+            if (shares)
+                write_share(csv.stream, count, m->per_class[r].support);
             else
-                fputc(',', csv.stream);
+                fprintf(csv.stream, ",%zu", count);
         }
     }
     fputc('\n', csv.stream);
     return file_commit(&csv);
 }
 
-/* The diagonal of a good network drowns everything else: colours go with the square root of a row's share. A class
- * without images has no shares. */
-static void fill(const Metrics *m, bool shares, double *values, double *shades) {
-    for (int r = 0; r < m->classes; r++)
-        for (int c = 0; c < m->classes; c++) {
-            const int at = r * m->classes + c;
-            const double count = (double)m->confusion[at], support = (double)m->per_class[r].support;
+typedef struct ShownClasses {
+    int count, classes[MANY_CLASSES];
+    const char *names[MANY_CLASSES];
+} ShownClasses;
+
+/* The diagonal of a good network drowns everything else: colours go with the square root of a row's share. */
+static void fill(const Metrics *m, const ShownClasses *shown, bool shares, double *values, double *shades) {
+    for (int r = 0; r < shown->count; r++)
+        for (int c = 0; c < shown->count; c++) {
+            const int at = r * shown->count + c, truth = shown->classes[r];
+            const double count = (double)confusion_at(m->cells, m->cell_count, truth, shown->classes[c]),
+                         support = (double)m->per_class[truth].support;
             const double share = support > 0 ? count / support : NAN;
             shades[at] = support > 0 ? sqrt(share) : 0;
             values[at] = shares ? 100 * share : count;
         }
 }
 
-static cf_status draw_one_confusion(const FigureBook *book, const char *name, const Metrics *m, bool shares,
-                                    double *cells) {
-    const size_t count = (size_t)m->classes * (size_t)m->classes;
-    char *title;
-    fill(m, shares, cells, cells + count);
+static cf_status draw_one_confusion(const FigureBook *book, const char *name, const Metrics *m,
+                                    const ShownClasses *shown, bool shares) {
+    double cells[MANY_CLASSES * MANY_CLASSES], shades[MANY_CLASSES * MANY_CLASSES];
+    char *title, some[80] = "";
     FORWARD(write_confusion(book, name, m, shares));
-    FORWARD(memory_print(&title, "%s: %s", book->subject, shares ? "% of each true class" : "number of images"));
+    if (!shown->count) {
+        notice("%s: no class is taken for another, and %d are too many to be drawn, so there is no figure %s",
+               book->subject, m->classes, name);
+        return CF_OK;
+    }
+    fill(m, shown, shares, cells, shades);
+    if (shown->count < m->classes)
+        snprintf(some, sizeof some, "; the %d most confused of %d classes", shown->count, m->classes);
+    FORWARD(
+        memory_print(&title, "%s: %s%s", book->subject, shares ? "% of each true class" : "number of images", some));
     const HeatMap map = {.title = title,
                          .row_label = "true class",
                          .column_label = "predicted class",
-                         .rows = m->classes,
-                         .columns = m->classes,
-                         .row_names = m->class_names,
-                         .column_names = m->class_names,
+                         .rows = shown->count,
+                         .columns = shown->count,
+                         .row_names = shown->names,
+                         .column_names = shown->names,
                          .values = cells,
-                         .shades = cells + count,
+                         .shades = shades,
                          .decimals = shares ? 1 : 0};
     /* Cells of about 26 points, fewer where there are many classes. */
-    const double width = fmax(220, fmin(640, 60 + 26 * m->classes));
+    const double width = fmax(220, fmin(640, 60 + 26 * shown->count));
     cf_status status = book_draw(book, name, width, heat_map_height(&map, width - 20) + 20, draw_confusion, &map);
     free(title);
     return status;
 }
 
 cf_status figure_confusion(const FigureBook *book, const Metrics *m) {
-    double *cells;
-    FORWARD(memory_new(2 * (size_t)m->classes * (size_t)m->classes, sizeof *cells, &cells));
-    cf_status status = draw_one_confusion(book, "confusion", m, false, cells);
-    if (!status) status = draw_one_confusion(book, "confusion-normalized", m, true, cells);
-    free(cells);
-    return status;
+    ShownClasses shown;
+    FORWARD(confused_classes(m, shown.classes, &shown.count));
+    for (int k = 0; k < shown.count; k++) shown.names[k] = m->class_names[shown.classes[k]];
+    FORWARD(draw_one_confusion(book, "confusion", m, &shown, false));
+    return draw_one_confusion(book, "confusion-normalized", m, &shown, true);
 }
 
 /* ---- Confused pairs ---- */

@@ -18,9 +18,9 @@ typedef struct Filters {
 static bool find_filters(const cf_model *model, Filters *filters) {
     for (int i = 0; i < model->layers.count; i++) {
         const Layer *layer = &model->layers.layers[i];
-        if (layer->kind != LAYER_CONV) continue;
+        if (!layer_is_conv(layer)) continue;
         *filters = (Filters){
-            layer, parameters_find(&model->parameters, i, "weight"), layer->out.C, layer->in.C, layer->R, layer->S};
+            layer, parameters_find(&model->parameters, i, "weight"), layer->out.C, layer->in.C / layer->groups, layer->R, layer->S};
         return true;
     }
     return false;

@@ -32,7 +32,7 @@ static size_t pixel_count(const Looks *l) {
 static cf_status looks_new(const cf_model *model, Looks *l) {
     const Shape input = model->layers.input;
     FORWARD(feed_new(l->set, input, (const char *const *)model->class_names, model->classes, 1, &l->feed));
-    FORWARD(grad_cam_new(model, &reference_engine, &l->cam));
+    FORWARD(grad_cam_new(model, cpu_engine(), &l->cam));
     l->shape = grad_cam_shape(l->cam);
     const size_t places = (size_t)l->shape.H * (size_t)l->shape.W;
     FORWARD(memory_new((size_t)input.C * (size_t)input.H * (size_t)input.W, sizeof(float), &l->input));
@@ -123,13 +123,16 @@ static cf_status add_example(Looks *l, int kind, int place, const Example *x) {
 static cf_status add_kind(Looks *l, int kind, int *count) {
     Example *examples;
     size_t found;
-    bool seen[MAX_CLASSES] = {false};
+    int seen[EXAMPLES];
     cf_status status = CF_OK;
     FORWARD(list_examples(l->evaluation, kind == 1, &examples, &found));
     *count = 0;
     for (size_t i = 0; i < found && *count < EXAMPLES && !status; i++) {
-        if (kind == 1 && seen[examples[i].truth]) continue;
-        seen[examples[i].truth] = true;
+        const int truth = examples[i].truth;
+        int known = 0;
+        while (known < *count && seen[known] != truth) known++;
+        if (kind == 1 && known < *count) continue;
+        seen[*count] = truth;
         status = add_example(l, kind, (*count)++, &examples[i]);
     }
     free(examples);
@@ -158,18 +161,12 @@ static cf_status draw_looks(const Looks *l, const int counts[KINDS]) {
     return book_grid(l->book, "grad-cam", &grid);
 }
 
-static bool has_convolution(const cf_model *model) {
-    for (int i = 0; i < model->layers.count; i++)
-        if (model->layers.layers[i].kind == LAYER_CONV) return true;
-    return false;
-}
-
 cf_status figure_grad_cam(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
     int counts[KINDS];
     FileDraft csv = {0};
     Looks looks = {.book = book, .set = set, .evaluation = e, .csv = &csv};
     cf_status status;
-    if (!has_convolution(model)) {
+    if (!grad_cam_possible(model)) {
         notice("the model has no convolution, so there is no figure of where it looks");
         return CF_OK;
     }

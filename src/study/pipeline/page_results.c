@@ -4,13 +4,14 @@
 #include "base/memory.h"
 #include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
+#include "train/train_options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Tables ---- */
 
-static void head(FILE *out, const char *caption, const char *const *columns) {
+static void begin_head(FILE *out, const char *caption, const char *const *columns) {
     fputs("<div class=\"scroll\"><table><caption>", out);
     html_text(out, caption);
     fputs("</caption>\n<thead><tr><th scope=\"col\"></th>", out);
@@ -19,6 +20,10 @@ static void head(FILE *out, const char *caption, const char *const *columns) {
         html_text(out, *columns);
         fputs("</th>", out);
     }
+}
+
+static void head(FILE *out, const char *caption, const char *const *columns) {
+    begin_head(out, caption, columns);
     fputs("</tr></thead>\n<tbody>\n", out);
 }
 
@@ -91,17 +96,14 @@ static void training_table(FILE *out, const json_t *runs) {
 }
 
 static void configuration(FILE *out, const StudySet *set) {
-    const cf_train_options *t = &set->chosen.train;
+    char text[TRAIN_OPTIONS_TEXT];
+    train_options_text(&set->chosen.train, false, text);
     fputs("<pre class=\"line\"><code>", out);
     html_text(out, set->chosen.model);
-    fputs("</code></pre>\n<p>", out);
-    fprintf(out, "%s, %s learning rate %g, batches of %d, %s", optimizer_words[t->optimizer],
-            schedule_words[t->schedule], t->learning_rate, t->batch, precision_words[t->precision]);
     fprintf(out,
-            "; at most %d epochs, patience %d. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a "
-            "page "
-            "of its own, with the network in it to draw for.</p>\n",
-            t->epochs, t->patience, set->name);
+            "</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a page of its "
+            "own, with the network in it to draw for.</p>\n",
+            text, set->name);
 }
 
 cf_status page_training(FILE *out, const StudyPage *page) {
@@ -273,14 +275,16 @@ cf_status page_cross(FILE *out, const StudyPage *page) {
 static void imbalance_table(FILE *out, const StudyPage *page, const json_t *cases) {
     const Recipe *recipe = page->study->recipe;
     const json_t *classes = json_object_get(json_array_get(json_object_get(cases, "1"), 0), "per_class");
-    const char *columns[4 + MAX_CLASSES + 1] = {"Loss", "Accuracy", "Macro precision", "Macro recall"};
-    char found[MAX_CLASSES][LONGEST_NAME + 16];
-    size_t count = json_array_size(classes);
+    static const char *const columns[] = {"Loss", "Accuracy", "Macro precision", "Macro recall", NULL};
+    enum { MOST_SHOWN = 40 };
+    const size_t all = json_array_size(classes), count = all < MOST_SHOWN ? all : MOST_SHOWN;
+    begin_head(out, "By training images per class; mean over the seeds", columns);
     for (size_t c = 0; c < count; c++) {
-        snprintf(found[c], sizeof found[c], "Found of %s", result_text(json_array_get(classes, c), "class"));
-        columns[4 + c] = found[c];
+        fputs("<th scope=\"col\" class=\"n\">Found of ", out);
+        html_text(out, result_text(json_array_get(classes, c), "class"));
+        fputs("</th>", out);
     }
-    head(out, "By training images per class; mean over the seeds", columns);
+    fputs("</tr></thead>\n<tbody>\n", out);
     for (int i = 0; i < recipe->case_count; i++) {
         char key[16];
         snprintf(key, sizeof key, "%d", i + 1);

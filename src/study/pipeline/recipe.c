@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/set_text.h"
+#include "train/train_options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,19 +95,11 @@ cf_status recipe_check(const Recipe *recipe) {
     return CF_OK;
 }
 
-cf_status recipe_lay(const json_t *train, RunConfig *config) {
-    RunConfig with = *config, laid;
-    json_t *json;
-    if (!train) return CF_OK;
-    if (!config->data) with.data = (char *)(uintptr_t) "-"; /* config.json must have one */
-    FORWARD(run_config_json(&with, &json));
-    json_object_update(json_object_get(json, "train"), (json_t *)(uintptr_t)train);
-    cf_status status = run_config_from_json(json, &laid);
-    json_decref(json);
-    if (!status && !config->data) status = run_config_text(&laid.data, NULL);
-    FORWARD(status);
-    run_config_free(config);
-    *config = laid;
+cf_status recipe_lay(const json_t *final, cf_train_options *train) {
+    for (const TrainOption *option = train_options; option->name; option++) {
+        const json_t *value = json_object_get(final, option->name);
+        if (value) FORWARD(train_option_set_json(option, value, train));
+    }
     return CF_OK;
 }
 

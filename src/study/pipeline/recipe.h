@@ -39,8 +39,8 @@ cf_status recipe_use_data(Recipe *recipe, const char *data);
 cf_status recipe_set_text(const Recipe *recipe, int place, char **text);
 /* Everything fits together: data are there, cases name classes. */
 cf_status recipe_check(const Recipe *recipe);
-/* Lays keys of config.json's "train" over a configuration, which may have no data yet; NULL: nothing. */
-cf_status recipe_lay(const json_t *train, RunConfig *config);
+/* Lays what is different after the search over the options of a training; NULL: nothing. */
+cf_status recipe_lay(const json_t *final, cf_train_options *train);
 /* For study.json; a new reference. */
 cf_status recipe_json(const Recipe *recipe, json_t **json);
 

@@ -1,7 +1,6 @@
 /* A recipe from YAML; recipes/paper.yaml shows every key.
  *
- * The options of training are those of config.json, with the same checks (run_config.c): they are taken as texts and laid over
- * a configuration's document.
+ * The options of training are those of the table (train/train_options.h), taken as texts.
  */
 #include "study/pipeline/recipe.h"
 
@@ -11,12 +10,13 @@
 #include "base/text.h"
 #include "base/yaml.h"
 #include "study/pipeline/recipe_files.h"
+#include "train/train_options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct YamlTrain {
-    char *epochs, *batch, *optimizer, *lr, *momentum, *weight_decay, *schedule, *patience, *seed, *precision, *engine;
+    char *texts[MOST_TRAIN_OPTIONS]; /* in the order of the table; NULL: not given */
 } YamlTrain;
 
 typedef struct YamlFeatures {
@@ -46,10 +46,7 @@ typedef struct YamlRecipe {
 #define TEXTS(type, key, most) CYAML_FIELD_SEQUENCE(#key, POSSIBLE, type, key, &text_schema, 1, most)
 
 static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
-static const cyaml_schema_field_t train_fields[] = {
-    TEXT(YamlTrain, epochs),   TEXT(YamlTrain, batch),        TEXT(YamlTrain, optimizer), TEXT(YamlTrain, lr),
-    TEXT(YamlTrain, momentum), TEXT(YamlTrain, weight_decay), TEXT(YamlTrain, schedule),  TEXT(YamlTrain, patience),
-    TEXT(YamlTrain, seed),     TEXT(YamlTrain, precision),    TEXT(YamlTrain, engine),    CYAML_FIELD_END};
+static cyaml_schema_field_t train_fields[MOST_TRAIN_OPTIONS]; /* name_options fills it */
 static const cyaml_schema_field_t features_fields[] = {
     CYAML_FIELD_INT_PTR("neighbors", POSSIBLE, YamlFeatures, neighbors),
     CYAML_FIELD_FLOAT_PTR("min_dist", POSSIBLE, YamlFeatures, min_dist), CYAML_FIELD_END};
@@ -72,11 +69,22 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
-static const char *const keys[] = {"data",      "model",        "split",    "grid",      "prune",     "cross",
-                                   "seeds",     "train",        "features", "imbalance", "classes",   "cases",
-                                   "neighbors", "min_dist",     "epochs",   "batch",     "optimizer", "lr",
-                                   "momentum",  "weight_decay", "schedule", "patience",  "seed",      "precision",
-                                   "engine",    "final",        "images",   NULL};
+static const char *const own_keys[] = {"data",      "model",    "split",    "grid",      "prune",   "cross",
+                                       "seeds",     "train",    "features", "imbalance", "classes", "cases",
+                                       "neighbors", "min_dist", "final",    "images"};
+static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
+
+/* Fields and keys of the table for libcyaml; the same whenever it is done. */
+static void name_options(void) {
+    static const cyaml_schema_field_t first =
+        CYAML_FIELD_STRING_PTR("", POSSIBLE, YamlTrain, texts[0], 1, CYAML_UNLIMITED);
+    memcpy(keys, own_keys, sizeof own_keys);
+    for (unsigned i = 0; train_options[i].name; i++) {
+        train_fields[i] = first;
+        train_fields[i].key = keys[COUNT_OF(own_keys) + i] = train_options[i].name;
+        train_fields[i].data_offset += i * (unsigned)sizeof(char *);
+    }
+}
 
 /* The file under way, for messages. */
 typedef struct Source {
@@ -84,13 +92,6 @@ typedef struct Source {
 } Source;
 
 /* ---- Training ---- */
-
-static json_t *value_of(const char *text) {
-    long long whole;
-    double number;
-    if (text_to_integer(text, INT64_MIN, INT64_MAX, &whole)) return json_integer(whole);
-    return text_to_number(text, &number) ? json_real(number) : json_text(text);
-}
 
 /* Of the key's places in the file, the number of the first in `section` or behind it: "train" and "final" have the same keys. */
 static int which_place(const Source *source, const char *section, const char *key) {
@@ -101,37 +102,26 @@ static int which_place(const Source *source, const char *section, const char *ke
     }
 }
 
-/* Lays the given keys over `config`, one by one, so that a bad one is told with its line; and collects them in `kept`. */
-static cf_status lay_train(const Source *source, const char *section, const YamlTrain *t, RunConfig *config,
+/* Lays the given options over `train`, each checked, so that a bad one is told with its line; and collects them in `kept`. */
+static cf_status lay_train(const Source *source, const char *section, const YamlTrain *yaml, cf_train_options *train,
                            json_t *kept) {
-    const struct {
-        const char *key, *text;
-    } given[] = {{"epochs", t->epochs},       {"batch", t->batch},
-                 {"optimizer", t->optimizer}, {"lr", t->lr},
-                 {"momentum", t->momentum},   {"weight_decay", t->weight_decay},
-                 {"schedule", t->schedule},   {"patience", t->patience},
-                 {"seed", t->seed},           {"precision", t->precision},
-                 {"engine", t->engine}};
-    for (size_t i = 0; i < COUNT_OF(given); i++) {
-        const char *key = given[i].key;
-        if (!given[i].text) continue;
-        json_t *one = json_pack("{s:o}", key, value_of(given[i].text));
-        cf_status status = recipe_lay(one, config);
-        json_object_update(kept, one);
-        json_decref(one);
-        FORWARD(yaml_at_key(status, source->path, source->text, key, which_place(source, section, key)));
+    for (int i = 0; train_options[i].name; i++) {
+        const TrainOption *option = &train_options[i];
+        if (!yaml->texts[i]) continue;
+        cf_status status = train_option_set(option, yaml->texts[i], train);
+        if (status) status = status_prefix(CF_BAD_INPUT, "%s.%s", section, option->name);
+        FORWARD(yaml_at_key(status, source->path, source->text, option->name,
+                            status ? which_place(source, section, option->name) : 0));
+        if (kept) json_object_set_new(kept, option->name, train_option_json(option, train));
     }
     return CF_OK;
 }
 
 /* `final` will be laid over what the search finds; here over anything, to be checked. */
 static cf_status take_final(const Source *source, const YamlTrain *final, Recipe *recipe) {
-    RunConfig any;
-    FORWARD(run_config_new(&any));
+    cf_train_options any = cf_train_defaults();
     recipe->final = json_object();
-    cf_status status = lay_train(source, "final", final, &any, recipe->final);
-    run_config_free(&any);
-    return status;
+    return lay_train(source, "final", final, &any, recipe->final);
 }
 
 /* ---- The rest ---- */
@@ -196,7 +186,7 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
     if (yaml->prune) recipe->prune = *yaml->prune;
     if (yaml->cross) recipe->cross = *yaml->cross;
     if (yaml->seeds) recipe->seeds = *yaml->seeds;
-    if (yaml->train) FORWARD(lay_train(source, "train", yaml->train, &recipe->base, NULL));
+    if (yaml->train) FORWARD(lay_train(source, "train", yaml->train, &recipe->base.train, NULL));
     if (yaml->final) FORWARD(take_final(source, yaml->final, recipe));
     if (yaml->features && yaml->features->neighbors) recipe->neighbors = *yaml->features->neighbors;
     if (yaml->features && yaml->features->min_dist) recipe->min_dist = *yaml->features->min_dist;
@@ -213,6 +203,7 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
 static cf_status load(const char *path, const char *text, Recipe *recipe) {
     const Source source = {path, text};
     YamlRecipe *yaml;
+    name_options();
     FORWARD(yaml_load(path, text, strlen(text), &recipe_schema, keys, &yaml));
     cf_status status = recipe_new(recipe);
     if (!status) status = fill(&source, yaml, recipe);

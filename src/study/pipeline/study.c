@@ -125,7 +125,7 @@ static cf_status estimate_set(const Study *study, const StudySet *set, int confi
     cf_split *split;
     FORWARD(cf_split_new(set->set, &set->chosen.split, &split));
     cf_status status = run_config_copy(&set->chosen, &trained);
-    if (!status) status = recipe_lay(study->recipe->final, &trained);
+    if (!status) status = recipe_lay(study->recipe->final, &trained.train);
     if (!status) status = estimate_speed(study->recipe, split, study->threads, &speed);
     if (!status) estimate_add(study->recipe, &trained.train, split, configurations, speed, estimate);
     run_config_free(&trained);

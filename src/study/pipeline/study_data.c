@@ -2,6 +2,7 @@
 #include "study/pipeline/study_inside.h"
 
 #include "base/json_text.h"
+#include "base/memory.h"
 #include "data/generate/generated_set.h"
 #include "data/split.h"
 #include "study/figures/figures.h"
@@ -17,7 +18,7 @@ static const size_t official_test[RECIPE_SETS][10] = {{980, 1135, 1032, 1010, 98
 static const char *const report_names[RECIPE_SETS] = {"MNIST", "SVHN"};
 
 static bool has_the_reports_counts(const cf_set *set, int place) {
-    size_t train[MAX_CLASSES] = {0}, test[MAX_CLASSES] = {0};
+    size_t train[10] = {0}, test[10] = {0};
     if (set->classes != 10) return false;
     for (size_t i = 0; i < set->count; i++) ++(i < set->official_train ? train : test)[set->labels[i]];
     return memcmp(train, official_train[place], sizeof official_train[place]) == 0 &&
@@ -39,12 +40,12 @@ static json_t *other_data(const Study *study, const StudySet *set) {
     return json_string(why);
 }
 
-static json_t *counts(const cf_split *split) {
+/* `by_label` has room for a count of each class. */
+static json_t *counts(const cf_split *split, size_t *by_label) {
     static const char *const names[] = {"train", "validation", "test"};
     const cf_subset *all = cf_split_part(split, CF_ALL);
     json_t *root = json_object();
     for (int p = CF_TRAIN; p <= CF_TEST; p++) {
-        size_t by_label[MAX_CLASSES];
         json_t *list = json_array();
         subset_class_counts(cf_split_part(split, (cf_part)p), by_label);
         for (int c = 0; c < all->classes; c++)
@@ -76,14 +77,18 @@ static cf_status look(Study *study, const Stage *stage, void *context, json_t **
     const StudySet *set = context;
     const cf_set *s = set->set;
     cf_split *split;
+    size_t *by_label = NULL;
     FORWARD(cf_split_new(s, &set->chosen.split, &split));
     cf_status status = draw(study, stage, set, split);
+    if (!status) status = memory_new((size_t)s->classes, sizeof *by_label, &by_label);
     if (!status)
-        *result = json_pack(
-            "{s:s s:o s:s s:[i i i] s:I s:I s:o s:o s:o}", "name", set->name, "data", json_text(set->chosen.data),
-            "sha256", s->sha256, "shape", s->channels, s->height, s->width, "official_train",
-            (json_int_t)s->official_train, "official_test", (json_int_t)(s->count - s->official_train), "classes",
-            class_names(cf_split_part(split, CF_ALL)), "counts", counts(split), "other_data", other_data(study, set));
+        *result =
+            json_pack("{s:s s:o s:s s:[i i i] s:I s:I s:o s:o s:o}", "name", set->name, "data",
+                      json_text(set->chosen.data), "sha256", s->sha256, "shape", s->channels, s->height, s->width,
+                      "official_train", (json_int_t)s->official_train, "official_test",
+                      (json_int_t)(s->count - s->official_train), "classes", class_names(cf_split_part(split, CF_ALL)),
+                      "counts", counts(split, by_label), "other_data", other_data(study, set));
+    free(by_label);
     cf_split_free(split);
     return status;
 }

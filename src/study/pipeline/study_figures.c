@@ -11,8 +11,8 @@
 typedef struct Recalls {
     const char *title;
     int classes, count;
-    const char *names[MAX_CLASSES];
-    double values[RECALL_MOST_SERIES][MAX_CLASSES]; /* in percent */
+    const char **names;                 /* [classes] */
+    double *values[RECALL_MOST_SERIES]; /* [classes] in percent */
     BarSeries series[RECALL_MOST_SERIES];
 } Recalls;
 
@@ -47,22 +47,32 @@ static cf_status write_csv(const FigureBook *book, const char *name, const Recal
     return file_commit(&csv);
 }
 
-cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
-                         int count) {
+static void recalls_free(Recalls *r) {
+    free(r->names);
+    for (int s = 0; s < RECALL_MOST_SERIES; s++) free(r->values[s]);
+}
+
+static cf_status take_recalls(const RecallSeries *series, int count, Recalls *r) {
     const json_t *classes = json_object_get(json_array_get(series[0].runs, 0), "per_class");
-    Recalls *r;
     FAIL_IF(count > RECALL_MOST_SERIES, CF_INTERNAL, "%d series of recalls", count);
-    FORWARD(memory_new(1, sizeof *r, &r));
-    r->title = title;
     r->count = count;
     r->classes = (int)json_array_size(classes);
+    FORWARD(memory_new((size_t)r->classes, sizeof *r->names, &r->names));
     for (int c = 0; c < r->classes; c++) r->names[c] = result_text(json_array_get(classes, (size_t)c), "class");
     for (int s = 0; s < count; s++) {
+        FORWARD(memory_new((size_t)r->classes, sizeof *r->values[s], &r->values[s]));
         for (int c = 0; c < r->classes; c++) r->values[s][c] = 100 * runs_mean_recall(series[s].runs, (size_t)c);
         r->series[s] = (BarSeries){.name = series[s].name, .values = r->values[s], .colour = s};
     }
-    cf_status status = write_csv(book, name, r);
-    if (!status) status = book_draw(book, name, 460, 200, draw, r);
-    free(r);
+    return CF_OK;
+}
+
+cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
+                         int count) {
+    Recalls r = {.title = title};
+    cf_status status = take_recalls(series, count, &r);
+    if (!status) status = write_csv(book, name, &r);
+    if (!status) status = book_draw(book, name, 460, 200, draw, &r);
+    recalls_free(&r);
     return status;
 }

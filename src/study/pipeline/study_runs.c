@@ -21,8 +21,7 @@ static json_t *most_predicted(const Metrics *m) {
     const size_t classes = (size_t)m->classes;
     size_t best = 0, most = 0;
     for (size_t c = 0; c < classes; c++) {
-        size_t predicted = 0;
-        for (size_t truth = 0; truth < classes; truth++) predicted += m->confusion[truth * classes + c];
+        const size_t predicted = m->per_class[c].predicted;
         if (predicted <= most) continue;
         most = predicted;
         best = c;

@@ -114,13 +114,13 @@ static json_t *inputs_of(const StudySet *set, const Recipe *recipe, const Space 
 static cf_status take_chosen(const Study *study, StudySet *set) {
     const json_t *found = json_object_get(json_object_get(study->results, "search"), set->key);
     RunConfig chosen;
-    if (!study->recipe->grid) return recipe_lay(study->recipe->final, &set->chosen);
+    if (!study->recipe->grid) return recipe_lay(study->recipe->final, &set->chosen.train);
     FORWARD(run_config_from_json(json_object_get(found, "config"), &chosen));
     /* Where the data lie is this call's, not that of the call that searched. */
     cf_status status = run_config_text(&chosen.data_dir, study->options->data_dir);
     run_config_free(&set->chosen);
     set->chosen = chosen;
-    return status ? status : recipe_lay(study->recipe->final, &set->chosen);
+    return status ? status : recipe_lay(study->recipe->final, &set->chosen.train);
 }
 
 cf_status study_search(Study *study, StudySet *set) {

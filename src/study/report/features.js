@@ -147,7 +147,9 @@ const features = (() => {
     const marks = set.labels.map(() => report.make("i", { "aria-hidden": "true" }));
     const paint = () => marks.forEach((mark, label) => mark.style.background = colour(label));
     paint();
-    filter.append(...set.labels.map((name, label) => {
+    /* So many boxes are no choice. */
+    filter.closest("fieldset").hidden = set.labels.length > 41;
+    if (set.labels.length <= 41) filter.append(...set.labels.map((name, label) => {
         const box = report.make("input", { type: "checkbox", onchange: () => {
             shown[label] = box.checked;
             redraw();

@@ -7,6 +7,7 @@ const report = (() => {
     };
     const data = JSON.parse(document.getElementById("data").textContent);
     const pixels = bytes("pixels"), probabilities = new Float32Array(bytes("probabilities").buffer);
+    const likeliest = new Uint16Array(bytes("likeliest").buffer); /* of many classes; the others count as 0 */
     if (data.network) data.network.weights = new Float32Array(bytes("weights").buffer);
 
     /* An element with attributes and children; texts are always text. */
@@ -28,7 +29,9 @@ const report = (() => {
     const size = data.images ? data.images.shape.reduce((a, b) => a * b) : 0;
 
     function image(i) {
-        const classes = data.classes.length, p = probabilities.subarray(i * classes, (i + 1) * classes);
+        const listed = data.images.listed, few = probabilities.subarray(i * listed, (i + 1) * listed);
+        const p = likeliest.length ? new Float32Array(data.classes.length) : few;
+        if (likeliest.length) few.forEach((value, k) => p[likeliest[i * listed + k]] = value);
         return {
             number: data.images.index[i], file: data.images.file[i] ?? "", label: data.images.label[i], predicted: data.images.predicted[i],
             pixels: pixels.subarray(i * size, (i + 1) * size), shape: data.images.shape, probabilities: p,
@@ -156,7 +159,7 @@ const report = (() => {
         const list = [];
         for (let i = 0; i < count; i++)
             if (data.images.label[i] === label && data.images.predicted[i] === predicted) list.push(i);
-        const all = data.confusion[label][predicted], name = data.classes[label];
+        const all = +button.dataset.count, name = data.classes[label];
         gallery.querySelector("h3").textContent = label === predicted ? `${name}, recognised`
             : `${name} taken for ${data.classes[predicted]}`;
         gallery.querySelector("p").textContent = list.length === all ? `all ${all}` : `showing ${list.length} of ${all}`;

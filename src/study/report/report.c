@@ -44,7 +44,7 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
     else if (page_place_is(name, length, "sureness"))
         section_sureness(out, input);
     else if (page_place_is(name, length, "confusion"))
-        section_confusion(out, input, content->images);
+        return section_confusion(out, input, content->images);
     else if (page_place_is(name, length, "history"))
         section_history(out, input);
     else if (page_place_is(name, length, "figures"))

@@ -14,8 +14,8 @@ static void cell(FILE *out, const ReportInput *input, int label, int predicted, 
     double shade = right ? share : sqrt(share);
     fprintf(out,
             "<td class=\"%s%s\" style=\"--v:%.3f\"><button type=\"button\" data-label=\"%d\" data-predicted=\"%d\" "
-            "aria-label=\"",
-            right ? "right" : "wrong", shade > 0.6 ? " deep" : "", shade, label, predicted);
+            "data-count=\"%.0f\" aria-label=\"",
+            right ? "right" : "wrong", shade > 0.6 ? " deep" : "", shade, label, predicted, count);
     html_text(out, report_class(input, label));
     fputs(right ? " recognised as such: " : " taken for ", out);
     if (!right) {
@@ -25,15 +25,44 @@ static void cell(FILE *out, const ReportInput *input, int label, int predicted, 
     fprintf(out, "%.0f of %.0f, show them\">%.0f</button></td>", count, of, count);
 }
 
-static void matrix_row(FILE *out, const ReportInput *input, int label, const json_t *row) {
-    double sum = 0;
-    for (int p = 0; p < input->classes; p++) sum += json_number_value(json_array_get(row, (size_t)p));
+/* The classes that the matrix shows. */
+typedef struct ShownClasses {
+    int count, classes[MANY_CLASSES];
+} ShownClasses;
+
+static void matrix_row(FILE *out, const ReportInput *input, const ShownClasses *shown, int label) {
+    const Metrics *m = &input->counts;
+    const double sum = (double)m->per_class[label].support;
+    double others = sum;
     fputs("<tr><th scope=\"row\">", out);
     html_text(out, report_class(input, label));
     fputs("</th>", out);
-    for (int p = 0; p < input->classes; p++)
-        cell(out, input, label, p, json_number_value(json_array_get(row, (size_t)p)), sum);
+    for (int k = 0; k < shown->count; k++) {
+        const int predicted = shown->classes[k];
+        const double count = (double)confusion_at(m->cells, m->cell_count, label, predicted);
+        cell(out, input, label, predicted, count, sum);
+        others -= count;
+    }
+    if (shown->count < input->classes) fprintf(out, "<td class=\"zero\">%.0f</td>", others);
     fputs("</tr>\n", out);
+}
+
+static void matrix(FILE *out, const ReportInput *input, const ShownClasses *shown) {
+    const bool some = shown->count < input->classes;
+    fputs("<div class=\"scroll\"><table class=\"confusion\" id=\"matrix\"><caption>Rows are the true class, columns "
+          "what the "
+          "network said. A cell opens its images.",
+          out);
+    if (some) fprintf(out, " Of %d classes those of the %d most confused pairs.", input->classes, SHOWN_PAIRS);
+    fputs("</caption>\n<thead><tr><td></td>", out);
+    for (int k = 0; k < shown->count; k++) {
+        fputs("<th scope=\"col\">", out);
+        html_text(out, report_class(input, shown->classes[k]));
+        fputs("</th>", out);
+    }
+    fprintf(out, "%s</tr></thead>\n<tbody>\n", some ? "<th scope=\"col\">others</th>" : "");
+    for (int k = 0; k < shown->count; k++) matrix_row(out, input, shown, shown->classes[k]);
+    fputs("</tbody></table></div>\n", out);
 }
 
 static void shown(FILE *out, const ReportInput *input, const ReportImages *images) {
@@ -49,23 +78,20 @@ static void shown(FILE *out, const ReportInput *input, const ReportImages *image
             images->wrong_shown, images->wrong, images->right_shown, images->right);
 }
 
-void section_confusion(FILE *out, const ReportInput *input, const ReportImages *images) {
+cf_status section_confusion(FILE *out, const ReportInput *input, const ReportImages *images) {
+    ShownClasses chosen;
     if (!input->test) {
         fputs("<p class=\"note\">The run has not been tested yet.</p>\n", out);
-        return;
+        return CF_OK;
     }
-    fputs("<div class=\"scroll\"><table class=\"confusion\" id=\"matrix\"><caption>Rows are the true class, columns "
-          "what the "
-          "network said. A cell opens its images.</caption>\n<thead><tr><td></td>",
-          out);
-    for (int c = 0; c < input->classes; c++) {
-        fputs("<th scope=\"col\">", out);
-        html_text(out, report_class(input, c));
-        fputs("</th>", out);
-    }
-    fputs("</tr></thead>\n<tbody>\n", out);
-    for (int c = 0; c < input->classes; c++)
-        matrix_row(out, input, c, json_array_get(json_object_get(input->test, "confusion"), (size_t)c));
-    fputs("</tbody></table></div>\n", out);
+    FORWARD(confused_classes(&input->counts, chosen.classes, &chosen.count));
+    if (chosen.count)
+        matrix(out, input, &chosen);
+    else
+        fprintf(out, "<p class=\"note\">%s</p>\n",
+                input->no_cells ? "The confusion matrix has too many cells for metrics.json; confusion.csv among the "
+                                  "figures has them, and the most confused pairs stand below."
+                                : "No class was taken for another.");
     shown(out, input, images);
+    return CF_OK;
 }

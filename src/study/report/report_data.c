@@ -16,15 +16,19 @@ static json_t *shape_json(Shape s) {
     return json_pack("[i i i]", s.C, s.H, s.W);
 }
 
+/* For network.js. `inputs` are numbers of layers, -1 is the image. */
 static json_t *layer_json(const Layer *l) {
-    /* The words of network.js. */
-    static const char *const kinds[] = {
-        [LAYER_CONV] = "conv",       [LAYER_BN] = "bn",       [LAYER_RELU] = "relu",      [LAYER_MAXPOOL] = "maxpool",
-        [LAYER_AVGPOOL] = "avgpool", [LAYER_DENSE] = "dense", [LAYER_DROPOUT] = "dropout"};
-    _Static_assert(COUNT_OF(kinds) == LAYER_KINDS, "every kind of layer needs its word for the page");
-    return json_pack("{s:s s:s s:o s:o s:i s:i s:i s:i s:i s:f}", "kind", kinds[l->kind], "name", l->name, "in",
-                     shape_json(l->in), "out", shape_json(l->out), "R", l->R, "S", l->S, "stride", l->stride, "padH",
-                     l->pad_h, "padW", l->pad_w, "slope", (double)l->slope);
+    json_t *inputs = json_array(), *means = json_array(), *deviations = json_array();
+    for (int i = 0; i < l->inputs; i++) json_array_append_new(inputs, json_integer(l->input[i]));
+    for (int i = 0; i < MOST_NORMALIZED; i++) {
+        json_array_append_new(means, json_real((double)l->means[i]));
+        json_array_append_new(deviations, json_real((double)l->deviations[i]));
+    }
+    return json_pack("{s:s s:s s:o s:o s:o s:i s:i s:i s:i s:i s:i s:i s:f s:f s:i s:o s:o}", "kind", l->type->word, "name",
+                     l->name, "inputs", inputs, "in", shape_json(l->in), "out", shape_json(l->out), "R", l->R, "S", l->S,
+                     "stride", l->stride, "padH", l->pad_h, "padW", l->pad_w, "groups", l->groups, "dilation",
+                     l->dilation, "slope", (double)l->activation.slope, "epsilon", l->epsilon, "number", l->number,
+                     "means", means, "deviations", deviations);
 }
 
 /* Where each tensor lies in the array of all weights, in floats. */
@@ -38,8 +42,13 @@ static json_t *network_json(const cf_model *model) {
         place += (json_int_t)p->count;
     }
     for (int c = 0; c < model->classes; c++) json_array_append_new(classes, json_text(model->class_names[c]));
-    return json_pack("{s:s s:o s:o s:o s:o}", "line", model->layers.line, "input", shape_json(model->layers.input),
-                     "classes", classes, "layers", layers, "tensors", tensors);
+    return json_pack("{s:s s:i s:o s:o s:o s:o}", "line", model->layers.line, "output", model->layers.heads[0], "input",
+                     shape_json(model->layers.input), "classes", classes, "layers", layers, "tensors", tensors);
+}
+
+/* How many probabilities of an image there are: of all classes, or of the likeliest ones. */
+static size_t listed(const ReportInput *input) {
+    return input->classes > WIDE_CLASSES ? LIKELIEST : (size_t)input->classes;
 }
 
 static json_t *images_json(const ReportInput *input, const ReportImages *images) {
@@ -52,15 +61,15 @@ static json_t *images_json(const ReportInput *input, const ReportImages *images)
         const char *file = report_file(input, images->list[i].row, text);
         if (file) json_array_append_new(files, json_text(file));
     }
-    return json_pack("{s:[i i i] s:o s:o s:o s:o}", "shape", input->set->channels, input->set->height,
-                     input->set->width, "index", index, "label", label, "predicted", predicted, "file", files);
+    return json_pack("{s:[i i i] s:o s:o s:o s:o s:i}", "shape", input->set->channels, input->set->height,
+                     input->set->width, "index", index, "label", label, "predicted", predicted, "file", files, "listed",
+                     (int)listed(input));
 }
 
 static cf_status document(FILE *out, const ReportInput *input, const ReportImages *images) {
     json_t *root = json_object(), *classes = json_array();
     for (int c = 0; c < input->classes; c++) json_array_append_new(classes, json_text(report_class(input, c)));
     json_object_set_new(root, "classes", classes);
-    if (input->test) json_object_set(root, "confusion", json_object_get(input->test, "confusion"));
     if (input->set) json_object_set_new(root, "images", images_json(input, images));
     if (report_has_network(input)) json_object_set_new(root, "network", network_json(input->model));
     cf_status status = report_features_data(out, input, root);
@@ -87,35 +96,48 @@ static cf_status weights(FILE *out, const cf_model *model) {
     return CF_OK;
 }
 
-/* As predictions.csv tells them, which is what the page's network is held against. */
-static cf_status probabilities(const ReportInput *input, const ReportImages *images, float *values) {
-    size_t classes = (size_t)input->classes;
+/* As predictions.csv tells them, which is what the page's network is held against. Of many classes the likeliest ones alone, whose
+ * numbers go to `classes`. */
+static cf_status probabilities(const ReportInput *input, const ReportImages *images, float *values, uint16_t *classes) {
+    const size_t columns = listed(input);
+    const bool wide = input->classes > WIDE_CLASSES;
     for (size_t i = 0; i < images->count; i++)
-        for (size_t c = 0; c < classes; c++) {
+        for (size_t c = 0; c < columns; c++) {
+            const ptrdiff_t row = images->list[i].row;
+            const size_t column = input->label_column + (wide ? 6 + 2 * c : 4 + c);
             double p;
-            const char *text = csv_table_cell(&input->predictions, images->list[i].row, input->label_column + 4 + c);
-            FAIL_IF(!text_to_number(text, &p), CF_BAD_INPUT, "%s/predictions.csv, line %u: %s is no probability",
-                    input->folder, images->list[i].row + 2, text);
-            values[i * classes + c] = (float)p;
+            const char *text = csv_table_cell(&input->predictions, row, column);
+            const int class =
+                wide ? report_class_named(input, csv_table_cell(&input->predictions, row, column - 1)) : 0;
+            FAIL_IF(!text_to_number(text, &p), CF_BAD_INPUT, "%s/predictions.csv, line %td: %s is no probability",
+                    input->folder, row + 2, text);
+            FAIL_IF(class < 0, CF_BAD_INPUT, "%s/predictions.csv, line %td: the class before %s is none of the test",
+                    input->folder, row + 2, text);
+            values[i * columns + c] = (float)p;
+            if (wide) classes[i * columns + c] = (uint16_t) class;
         }
     return CF_OK;
 }
 
 static cf_status pictures(FILE *out, const ReportInput *input, const ReportImages *images) {
-    size_t size = set_image_size(input->set), classes = (size_t)input->classes;
+    const size_t size = set_image_size(input->set), columns = listed(input), count = images->count;
     unsigned char *pixels = NULL;
     float *values = NULL;
+    uint16_t *classes = NULL;
     cf_status status;
-    FORWARD_TO(done, memory_new(images->count, size, &pixels));
-    FORWARD_TO(done, memory_new(images->count, classes * sizeof *values, &values));
-    FORWARD_TO(done, probabilities(input, images, values));
-    for (size_t i = 0; i < images->count; i++)
+    FORWARD_TO(done, memory_new(count, size, &pixels));
+    FORWARD_TO(done, memory_new(count, columns * sizeof *values, &values));
+    FORWARD_TO(done, memory_new(count, columns * sizeof *classes, &classes));
+    FORWARD_TO(done, probabilities(input, images, values, classes));
+    for (size_t i = 0; i < count; i++)
         memcpy(pixels + i * size, input->set->pixels + images->list[i].image * size, size);
-    html_array(out, "pixels", pixels, images->count * size);
-    html_array(out, "probabilities", values, images->count * classes * sizeof *values);
+    html_array(out, "pixels", pixels, count * size);
+    html_array(out, "probabilities", values, count * columns * sizeof *values);
+    if (input->classes > WIDE_CLASSES) html_array(out, "likeliest", classes, count * columns * sizeof *classes);
 done:
     free(pixels);
     free(values);
+    free(classes);
     return status;
 }
 

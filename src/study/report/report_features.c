@@ -73,9 +73,11 @@ static cf_status read_point(const ReportInput *input, size_t row, Point *point) 
 }
 
 /* The place of a label in the list, where it is put if it is new. */
-static size_t label_place(json_t *labels, const char *label) {
+static size_t label_place(const ReportInput *input, json_t *labels, const char *label) {
     size_t i;
     json_t *item;
+    const int class = report_class_named(input, label);
+    if (class >= 0) return (size_t) class;
     json_t *wanted = json_text(label);
     json_array_foreach(labels, i, item) if (json_equal(item, wanted)) {
         json_decref(wanted);
@@ -94,7 +96,7 @@ static cf_status collect(const ReportInput *input, size_t count, float *xy, unsi
         Point point;
         FORWARD(read_point(input, i * input->embedding.rows / count, &point));
         memcpy(xy + 2 * i, point.xy, sizeof point.xy);
-        json_array_append_new(label, json_integer((json_int_t)label_place(labels, point.label)));
+        json_array_append_new(label, json_integer((json_int_t)label_place(input, labels, point.label)));
         json_array_append_new(index, json_integer(point.image));
         if (!set) continue;
         const int from[3] = {set->channels, set->height, set->width};

@@ -71,13 +71,9 @@ static void passed(FILE *out, const FolderListing *l) {
     fputs("</tbody></table></div>\n", out);
 }
 
-static void classes(FILE *out, const FolderListing *l) {
-    size_t counts[MAX_CLASSES][FOLDER_PARTS] = {{0}}, totals[FOLDER_PARTS] = {0};
-    for (size_t i = 0; i < l->count; i++) {
-        if (l->files[i].fate != FILE_READ) continue;
-        counts[l->files[i].label][l->files[i].part]++;
-        totals[l->files[i].part]++;
-    }
+static cf_status classes(FILE *out, const FolderListing *l) {
+    PartCounts *counts, totals;
+    FORWARD(folder_count(l, &counts, totals));
     fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">Class</th>", out);
     for (int p = 0; p < FOLDER_PARTS; p++)
         if (totals[p]) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", part_title(p));
@@ -91,6 +87,8 @@ static void classes(FILE *out, const FolderListing *l) {
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
+    free(counts);
+    return CF_OK;
 }
 
 /* "resized from 4000 × 3000, the middle; turned (EXIF); grey to RGB" */
@@ -147,7 +145,7 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
     else if (page_place_is(name, length, "passed"))
         passed(out, page->listing);
     else if (page_place_is(name, length, "classes"))
-        classes(out, page->listing);
+        return classes(out, page->listing);
     else if (page_place_is(name, length, "read"))
         images(out, page->listing);
     else

@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int class_named(const ReportInput *input, const char *name) {
-    for (int c = 0; c < input->classes; c++)
-        if (strcmp(report_class(input, c), name) == 0) return c;
-    return -1;
-}
-
 static cf_status read_row(const ReportInput *input, size_t row, ReportImage *image) {
     const CsvTable *table = &input->predictions;
     long long index;
     double confidence;
     image->row = (uint32_t)row;
-    image->label = class_named(input, csv_table_cell(table, (ptrdiff_t)row, input->label_column));
-    image->predicted = class_named(input, csv_table_cell(table, (ptrdiff_t)row, input->label_column + 1));
+    image->label = report_class_named(input, csv_table_cell(table, (ptrdiff_t)row, input->label_column));
+    image->predicted = report_class_named(input, csv_table_cell(table, (ptrdiff_t)row, input->label_column + 1));
     FAIL_IF(!text_to_integer(csv_table_cell(table, (ptrdiff_t)row, 0), 0, (long long)input->set->count - 1, &index) ||
                 image->label < 0 || image->predicted < 0 ||
                 !text_to_number(csv_table_cell(table, (ptrdiff_t)row, input->label_column + 3), &confidence),
@@ -59,9 +53,30 @@ static void take(const ReportImage *all, size_t count, size_t wrong_each, size_t
         bool right = all[begin].label == all[begin].predicted;
         size_t size = end - begin, most = right ? right_each : wrong_each, shown = size < most ? size : most;
         for (size_t i = 0; i < shown; i++) images->list[images->count++] = all[begin + (right ? i * size / shown : i)];
-        *(right ? &images->right : &images->wrong) += size;
         *(right ? &images->right_shown : &images->wrong_shown) += shown;
     }
+}
+
+/* Of many classes the images of those cells alone that the page has buttons for: of the matrix and of the most confused pairs. */
+static cf_status keep_open(const ReportInput *input, ReportImage *all, size_t *count) {
+    ConfusedPair *pairs;
+    size_t pair_count, kept = 0;
+    int classes[MANY_CLASSES], class_count;
+    if (input->classes < MANY_CLASSES) return CF_OK;
+    FORWARD(confused_classes(&input->counts, classes, &class_count));
+    FORWARD(confused_pairs(&input->counts, CONFUSED_PAIRS, &pairs, &pair_count));
+    for (size_t i = 0; i < *count; i++) {
+        int in_matrix = 0;
+        bool open = false;
+        for (int k = 0; k < class_count; k++)
+            in_matrix += (classes[k] == all[i].label) + (classes[k] == all[i].predicted);
+        for (size_t k = 0; k < pair_count; k++)
+            open |= pairs[k].truth == all[i].label && pairs[k].predicted == all[i].predicted;
+        if (open || in_matrix == 2) all[kept++] = all[i];
+    }
+    free(pairs);
+    *count = kept;
+    return CF_OK;
 }
 
 cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportImages *images) {
@@ -72,11 +87,17 @@ cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportIma
     *images = made;
     if (!input->set || !count) return CF_OK;
     size_t name = input->label_column > 1 ? 64 : 0; /* about, of a file */
-    size_t room = bytes / (set_image_size(input->set) + classes * sizeof(float) + name);
+    /* Of many classes the likeliest with their numbers. */
+    const size_t probabilities = classes > WIDE_CLASSES ? LIKELIEST * (sizeof(float) + 5) : classes * sizeof(float);
+    size_t room = bytes / (set_image_size(input->set) + probabilities + name);
     size_t right_each = room / 4 / classes, wrong_each = 0;
     if (right_each > RIGHT_EACH) right_each = RIGHT_EACH;
     FORWARD_TO(done, memory_new(count, sizeof *all, &all));
-    for (size_t i = 0; i < count; i++) FORWARD_TO(done, read_row(input, i, &all[i]));
+    for (size_t i = 0; i < count; i++) {
+        FORWARD_TO(done, read_row(input, i, &all[i]));
+        ++*(all[i].label == all[i].predicted ? &made.right : &made.wrong);
+    }
+    FORWARD_TO(done, keep_open(input, all, &count));
     qsort(all, count, sizeof *all, by_cell);
     size_t wrong_room = room - right_each * classes, every_wrong = wrong_with(all, count, count);
     while (wrong_each < count && wrong_with(all, count, wrong_each + 1) <= wrong_room) {

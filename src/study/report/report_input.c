@@ -53,21 +53,83 @@ static cf_status read_model(const char *folder, cf_model **model) {
 
 /* ---- The test's documents fit each other ---- */
 
-static cf_status check_test(ReportInput *input) {
-    json_t *test = json_object_get(input->metrics, "test"), *row;
-    if (!json_is_object(test)) return CF_OK;
-    json_t *confusion = json_object_get(test, "confusion"), *names = json_object_get(test, "per_class");
-    size_t classes = json_array_size(names), i;
-    FAIL_IF(classes < 1 || classes > MAX_CLASSES || json_array_size(confusion) != classes, CF_BAD_INPUT,
-            "%s/metrics.json: test.per_class and test.confusion should have a row per class, 1 to %d", input->folder,
-            MAX_CLASSES);
-    json_array_foreach(confusion, i, row) {
+int report_rows(const ReportInput *input) {
+    return input->classes < MANY_CLASSES ? input->classes : input->worst_count;
+}
+
+int report_row_class(const ReportInput *input, int row) {
+    return input->classes < MANY_CLASSES ? row : input->worst[row];
+}
+
+int report_class_named(const ReportInput *input, const char *name) {
+    return input->classes ? name_table_find(&input->places, name, strlen(name)) : -1;
+}
+
+/* Cells come by true class, then by predicted class. */
+static void add_cell(Metrics *counts, int truth, int predicted, double count) {
+    if (!(count >= 1)) return;
+    const size_t whole = count < 9e15 ? (size_t)count : (size_t)9e15;
+    counts->cells[counts->cell_count++] = (ConfusionCell){truth, predicted, whole};
+    counts->per_class[truth].support += whole;
+}
+
+static cf_status take_rows(const ReportInput *input, const json_t *confusion, Metrics *counts) {
+    const size_t classes = (size_t)counts->classes;
+    size_t i, p;
+    json_t *row, *count;
+    FORWARD(memory_new(classes * classes, sizeof *counts->cells, &counts->cells));
+    json_array_foreach((json_t *)(uintptr_t)confusion, i, row) {
         FAIL_IF(json_array_size(row) != classes, CF_BAD_INPUT,
                 "%s/metrics.json: row %zu of test.confusion has %zu numbers, not %zu", input->folder, i,
                 json_array_size(row), classes);
+        json_array_foreach(row, p, count) add_cell(counts, (int)i, (int)p, json_number_value(count));
     }
+    return CF_OK;
+}
+
+static cf_status take_cells(const ReportInput *input, const json_t *list, Metrics *counts) {
+    json_int_t last = -1;
+    size_t i;
+    json_t *cell;
+    FORWARD(memory_new(json_array_size(list), sizeof *counts->cells, &counts->cells));
+    json_array_foreach((json_t *)(uintptr_t)list, i, cell) {
+        const json_int_t truth = json_integer_value(json_array_get(cell, 0)),
+                         predicted = json_integer_value(json_array_get(cell, 1)), classes = counts->classes;
+        const bool inside =
+            json_array_size(cell) == 3 && truth >= 0 && truth < classes && predicted >= 0 && predicted < classes;
+        FAIL_IF(!inside || truth * classes + predicted <= last, CF_BAD_INPUT,
+                "%s/metrics.json: test.confusion_cells, number %zu: a true class, a predicted one and a count were "
+                "expected, behind the cell before",
+                input->folder, i);
+        last = truth * classes + predicted;
+        add_cell(counts, (int)truth, (int)predicted, json_number_value(json_array_get(cell, 2)));
+    }
+    return CF_OK;
+}
+
+static cf_status check_test(ReportInput *input) {
+    json_t *test = json_object_get(input->metrics, "test");
+    if (!json_is_object(test)) return CF_OK;
+    const json_t *confusion = json_object_get(test, "confusion"), *names = json_object_get(test, "per_class"),
+                 *cells = json_object_get(test, "confusion_cells");
+    const size_t classes = json_array_size(names);
+    const bool wide = classes > WIDE_CLASSES;
+    FAIL_IF(classes < 1 || classes > MAX_CLASSES || (!wide && json_array_size(confusion) != classes), CF_BAD_INPUT,
+            "%s/metrics.json: test.per_class and test.confusion should have a row per class, 1 to %d", input->folder,
+            MAX_CLASSES);
+    Metrics *counts = &input->counts;
+    counts->classes = (int)classes;
+    FORWARD(memory_new(classes, sizeof *counts->per_class, &counts->per_class));
+    FORWARD(wide ? take_cells(input, cells, counts) : take_rows(input, confusion, counts));
+    input->no_cells = wide && !json_is_array(cells);
     input->test = test;
+    FORWARD(name_table_new(classes, &input->places));
+    for (int c = (int)classes - 1; c >= 0; c--) {
+        counts->per_class[c].f1 = json_number_value(json_object_get(json_array_get(names, (size_t)c), "f1"));
+        name_table_put(&input->places, report_class(input, c), c);
+    }
     input->classes = (int)classes;
+    input->worst_count = metrics_worst(counts, WORST_CLASSES, input->worst);
     return CF_OK;
 }
 
@@ -79,9 +141,11 @@ static cf_status check_predictions(ReportInput *input) {
     const size_t heads = COUNT_OF(columns) - 1 + files;
     input->label_column = 1 + files;
     if (!table->columns || !input->classes) return CF_OK;
-    FAIL_IF(table->columns != heads + (size_t)input->classes, CF_BAD_INPUT,
-            "%s/predictions.csv: %zu columns expected (%zu and a probability per class), found %zu", input->folder,
-            heads + (size_t)input->classes, heads, table->columns);
+    const size_t rest = input->classes > WIDE_CLASSES ? 1 + 2 * LIKELIEST : (size_t)input->classes;
+    FAIL_IF(table->columns != heads + rest, CF_BAD_INPUT,
+            "%s/predictions.csv: %zu columns expected (%zu and %s), found %zu", input->folder, heads + rest, heads,
+            input->classes > WIDE_CLASSES ? "those of the likeliest classes" : "a probability per class",
+            table->columns);
     for (size_t c = 0; c < heads; c++) {
         const char *name = columns[c && !files ? c + 1 : c];
         FAIL_IF(strcmp(csv_table_cell(table, -1, c), name) != 0, CF_BAD_INPUT,
@@ -255,6 +319,8 @@ void report_input_free(ReportInput *input) {
     csv_table_free(&input->predictions);
     csv_table_free(&input->embedding);
     cf_model_free(input->model);
+    metrics_free(&input->counts);
+    name_table_free(&input->places);
     shelf_clear(&input->shelf);
     *input = (ReportInput){0};
 }

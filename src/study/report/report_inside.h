@@ -9,6 +9,8 @@
 #ifndef STUDY_REPORT_INSIDE_H
 #define STUDY_REPORT_INSIDE_H
 
+#include "base/name_table.h"
+#include "eval/analysis.h"
 #include "nn/model.h"
 #include "study/report/report.h"
 #include "study/run/csv_table.h"
@@ -65,14 +67,23 @@ typedef struct ReportInput {
     char *no_images;
     ReportFigure *figures;
     size_t figure_count;
-    int classes;         /* of the test's confusion matrix; 0: none */
-    size_t label_column; /* of predictions: 1, or 2 where the images' files stand before it */
+    int classes;      /* of the test's confusion matrix; 0: none */
+    Metrics counts;   /* of the test: each class's support and F1, and the confusion matrix's cells */
+    bool no_cells;    /* these were too many for metrics.json */
+    NameTable places; /* of the classes, by name */
+    int worst_count, worst[WORST_CLASSES]; /* of many classes those that tables of classes show */
+    size_t label_column;                   /* of predictions: 1, or 2 where the images' files stand before it */
 } ReportInput;
 
 /* The file of the image in a row of the predictions, tamed and shortened to the buffer; NULL: it has none. */
 const char *report_file(const ReportInput *input, size_t row, char text[256]);
 cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input);
 void report_input_free(ReportInput *input);
+/* How many rows a table of classes has, and the class of a row: all, or the worst of many. */
+int report_rows(const ReportInput *input);
+int report_row_class(const ReportInput *input, int row);
+/* The class of a name, or -1. */
+int report_class_named(const ReportInput *input, const char *name);
 /* The name of a class of the test; lives as long as the input. */
 const char *report_class(const ReportInput *input, int class);
 
@@ -116,7 +127,7 @@ void section_facts(FILE *out, const ReportInput *input);
 void section_run(FILE *out, const ReportInput *input);
 void section_scores(FILE *out, const ReportInput *input);
 void section_sureness(FILE *out, const ReportInput *input);
-void section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);
+cf_status section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);
 void section_history(FILE *out, const ReportInput *input);
 /* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
 cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);

@@ -69,16 +69,6 @@ void section_facts(FILE *out, const ReportInput *input) {
 
 /* ---- The run ---- */
 
-/* "3x3, stride 1, pad 1" */
-static void settings(FILE *out, const Layer *l) {
-    bool windowed = l->kind == LAYER_CONV || l->kind == LAYER_MAXPOOL || l->kind == LAYER_AVGPOOL;
-    if (windowed) fprintf(out, "%d\xc3\x97%d, stride %d", l->R, l->S, l->stride);
-    if (windowed && l->pad_h == l->pad_w && l->pad_h) fprintf(out, ", padding %d", l->pad_h);
-    if (windowed && l->pad_h != l->pad_w) fprintf(out, ", padding %d\xc3\x97%d", l->pad_h, l->pad_w);
-    if (l->kind == LAYER_RELU && l->slope > 0) fprintf(out, "slope %g", (double)l->slope);
-    if (l->kind == LAYER_DROPOUT) fprintf(out, "rate %g", (double)l->rate);
-}
-
 static void shape(FILE *out, Shape s) {
     if (s.H == 1 && s.W == 1)
         fprintf(out, "%d", s.C);
@@ -101,7 +91,8 @@ static void layers(FILE *out, const LayerList *list) {
     for (int i = 0; i < list->count; i++) {
         const Layer *l = &list->layers[i];
         fprintf(out, "<tr><th scope=\"row\">%s</th><td>", l->name);
-        settings(out, l);
+        char *settings;
+        if (!layer_settings(list, l, &settings)) fputs(settings, out), free(settings);
         fputs("</td><td class=\"n\">", out);
         shape(out, l->out);
         fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">",
@@ -171,20 +162,25 @@ static void scores_row(FILE *out, const char *name, const json_t *scores, long l
 }
 
 void section_scores(FILE *out, const ReportInput *input) {
-    json_t *item;
-    size_t i;
+    const json_t *classes = json_object_get(input->test, "per_class");
     if (!input->test) {
         html_note(out, "The run has not been tested yet.");
         return;
     }
-    fputs("<div class=\"scroll\"><table class=\"sortable\"><caption>Precision, recall and F1 of each class</caption>\n"
+    fputs("<div class=\"scroll\"><table class=\"sortable\"><caption>Precision, recall and F1 of each class", out);
+    if (input->classes >= MANY_CLASSES)
+        fprintf(out, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input), input->classes);
+    fputs("</caption>\n"
           "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Precision</th><th scope=\"col\" "
           "class=\"n\">"
           "Recall</th><th scope=\"col\" class=\"n\">F1</th><th scope=\"col\" "
           "class=\"n\">Support</th></tr></thead>\n<tbody>\n",
           out);
-    json_array_foreach(json_object_get(input->test, "per_class"), i, item)
-        scores_row(out, report_class(input, (int)i), item, whole(item, "support"));
+    for (int i = 0; i < report_rows(input); i++) {
+        const int c = report_row_class(input, i);
+        const json_t *item = json_array_get(classes, (size_t)c);
+        scores_row(out, report_class(input, c), item, whole(item, "support"));
+    }
     fputs("</tbody><tfoot>\n", out);
     long long n = whole(input->test, "n");
     scores_row(out, "macro average", json_object_get(input->test, "macro"), n);

@@ -52,11 +52,13 @@ static void area(FILE *out, const json_t *number) {
 static void areas(FILE *out, const ReportInput *input) {
     const json_t *roc = json_object_get(json_object_get(input->test, "roc_auc"), "per_class"),
                  *precision = json_object_get(json_object_get(input->test, "average_precision"), "per_class");
-    fputs("<div class=\"scroll tall\"><table class=\"sortable\" id=\"areas\"><caption>Each class against the "
-          "rest</caption>\n<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Area under ROC</th>"
-          "<th scope=\"col\" class=\"n\">Average precision</th></tr></thead>\n<tbody>\n",
-          out);
-    for (int c = 0; c < input->classes; c++) {
+    fprintf(out,
+            "<div class=\"scroll tall\"><table class=\"sortable\" id=\"areas\"><caption>Each class against the "
+            "rest%s</caption>\n<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Area under ROC</th>"
+            "<th scope=\"col\" class=\"n\">Average precision</th></tr></thead>\n<tbody>\n",
+            input->classes < MANY_CLASSES ? "" : "; those with the lowest F1");
+    for (int i = 0; i < report_rows(input); i++) {
+        const int c = report_row_class(input, i);
         fputs("<tr><th scope=\"row\">", out);
         html_text(out, report_class(input, c));
         fputs("</th>", out);
@@ -67,11 +69,8 @@ static void areas(FILE *out, const ReportInput *input) {
     fputs("</tbody></table></div>\n", out);
 }
 
-/* The number of the class that a pair names, or -1. */
 static int class_named(const ReportInput *input, const json_t *name) {
-    for (int c = 0; c < input->classes && json_is_string(name); c++)
-        if (strcmp(report_class(input, c), json_string_value(name)) == 0) return c;
-    return -1;
+    return json_is_string(name) ? report_class_named(input, json_string_value(name)) : -1;
 }
 
 /* The button is that of the matrix's cell. */
@@ -81,8 +80,10 @@ static void pair_row(FILE *out, const ReportInput *input, const json_t *pair) {
     if (label < 0 || predicted < 0) return;
     double count = json_number_value(json_object_get(pair, "count")),
            share = json_number_value(json_object_get(pair, "share"));
-    fprintf(out, "<tr><th scope=\"row\"><button type=\"button\" data-label=\"%d\" data-predicted=\"%d\">", label,
-            predicted);
+    fprintf(out,
+            "<tr><th scope=\"row\"><button type=\"button\" data-count=\"%.0f\" data-label=\"%d\" "
+            "data-predicted=\"%d\">",
+            count, label, predicted);
     html_text(out, report_class(input, label));
     fputs(" taken for ", out);
     html_text(out, report_class(input, predicted));

@@ -41,19 +41,19 @@ static cf_status copy_classes(const cf_subset *images, EmbedInput *input) {
 static cf_status fill_from_run(const Run *run, const cf_subset *images, const char *layer, int threads,
                                EmbedInput *input) {
     const ClassifyOptions options = {run->engine, threads};
-    int depth;
+    int number;
     size_t count;
-    FORWARD(features_depth(run->model, layer, &depth));
-    size_t size = features_size(run->model, depth);
+    FORWARD(features_layer(run->model, layer, &number));
+    size_t size = features_size(run->model, number);
     FAIL_IF(!size_multiply(images->count, size, &count) || size > INT_MAX, CF_NO_MEMORY,
             "%zu images with %zu values each are too many", images->count, size);
     if (count > MANY_VALUES)
         notice("%zu images with %zu values each take %.1f GB", images->count, size, 4e-9 * (double)count);
     FORWARD(copy_classes(images, input));
-    FORWARD(memory_print(&input->origin, "features of %s", run->model->layers.layers[depth - 1].name));
+    FORWARD(memory_print(&input->origin, "features of %s", run->model->layers.layers[number].name));
     FORWARD(memory_new(count, sizeof *input->values, &input->values));
     input->points = (Points){input->values, images->count, (int)size};
-    return features_compute(run->model, depth, images, &options, input->values);
+    return features_compute(run->model, number, images, &options, input->values);
 }
 
 cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,

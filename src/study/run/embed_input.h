@@ -18,7 +18,7 @@ typedef struct EmbedInput {
     double *offset;   /* [points.dim] what was taken off the columns of a file (data/narrow.h); NULL: nothing was */
 } EmbedInput;
 
-/* The values of a layer (features_depth) for images chosen as by run_choose_images; images of classes that the model
+/* The values of a layer (features_layer) for images chosen as by run_choose_images; images of classes that the model
  * does not know are taken too. */
 cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,
                                int threads, EmbedInput *input, const char **used_part);

@@ -102,23 +102,27 @@ static cf_status draw_scatter(Canvas *canvas, const Theme *theme, Box box, const
     return scatter_plot_draw(canvas, theme, box, content);
 }
 
-/* Points without a label are drawn in the colour behind the last class; more classes than a byte counts are not told
- * apart. */
+enum { MOST_NAMED = 40 };
+
+/* Points without a label are drawn in the colour behind the last class. More classes than a legend can name share the colours, and
+ * have no legend. */
 static void fill_plot(const Embedding *embedding, float *points, unsigned char *labels, const char **names,
                       ScatterPlot *plot) {
     const EmbedInput *input = embedding->input;
-    bool unknown = false, classes = input->classes > 0 && input->classes < MAX_CLASSES;
+    const bool named = input->classes > 0 && input->classes <= MOST_NAMED;
+    bool unknown = false;
     for (size_t i = 0; i < input->points.n; i++) {
         bool known = input->labels && input->labels[i] >= 0;
         for (int c = 0; c < 2; c++) points[2 * i + (size_t)c] = component(embedding, i, c);
-        labels[i] = (unsigned char)(!classes ? 0 : known ? input->labels[i] : input->classes);
-        unknown |= classes && !known;
+        const int colour = known ? input->labels[i] : input->classes;
+        labels[i] = (unsigned char)(named ? colour : colour % CLASS_COLOURS);
+        unknown |= !known;
     }
     plot->count = input->points.n;
     plot->points = points;
     plot->labels = labels;
     plot->class_names = names;
-    if (!classes) return;
+    if (!named) return;
     for (int c = 0; c < input->classes; c++) names[c] = input->names[c];
     names[input->classes] = "no label";
     plot->classes = input->classes + unknown;
@@ -128,7 +132,7 @@ static void fill_plot(const Embedding *embedding, float *points, unsigned char *
 static cf_status draw_figure(const Embedding *embedding, const FigureBook *book) {
     float *points = NULL;
     unsigned char *labels = NULL;
-    const char *names[MAX_CLASSES + 1];
+    const char *names[MOST_NAMED + 1];
     char title[300];
     ScatterPlot plot = {.title = title};
     cf_status status;

@@ -8,6 +8,7 @@
 #include "data/set_load.h"
 #include "data/split.h"
 #include "eval/analysis.h"
+#include "train/train_options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -188,7 +189,8 @@ static cf_status essence_of(const RunConfig *config, json_t **json) {
     FORWARD(run_config_json(config, json));
     json_t *train = json_object_get(*json, "train");
     for (size_t i = 0; i < 2; i++) json_object_del(*json, i ? "data" : "data_dir");
-    for (size_t i = 0; i < 2; i++) json_object_del(train, i ? "epochs" : "patience");
+    for (const TrainOption *option = train_options; option->name; option++)
+        if (option->effect != CHANGES_NUMBERS) json_object_del(train, option->name);
     return CF_OK;
 }
 

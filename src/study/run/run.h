@@ -44,9 +44,7 @@ cf_status run_config_from_json(const json_t *json, RunConfig *config);
 /* The configuration as JSON objects "data", "split", "model", "train"; a new reference. */
 cf_status run_config_json(const RunConfig *config, json_t **json);
 
-/* The words of options and files: NULL ends each list; the index is the enumeration's value. */
-extern const char *const split_words[], *const optimizer_words[], *const schedule_words[], *const engine_words[],
-                                                                                               *const precision_words[];
+extern const char *const split_words[]; /* by the enumeration's value; ends with NULL */
 /* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn/": a set as a part of a
  * file's name. */
 cf_status data_short_name(const char *data, char name[64]);

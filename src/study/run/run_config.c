@@ -8,16 +8,13 @@
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/set_text.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const split_words[] = {"official", "pooled", "at", NULL};
-const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
-const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
-const char *const engine_words[] = {"fast", "reference", NULL};
-const char *const precision_words[] = {"f32", "bf16", NULL};
 
 /* ---- The set ---- */
 
@@ -165,20 +162,14 @@ void split_to_text(const cf_split_options *split, char text[40]) {
 }
 
 cf_status run_config_json(const RunConfig *config, json_t **json) {
-    const cf_train_options *t = &config->train;
     char mode[40];
     split_to_text(&config->split, mode);
     json_t *split = json_pack("{s:s s:f s:b s:I s:o s:o}", "mode", mode, "validation", config->split.validation,
                               "stratified", config->split.stratified, "seed", (json_int_t)config->split.seed, "classes",
                               json_text(config->split.classes), "limit", json_text(config->split.train_limit));
-    json_t *train =
-        json_pack("{s:i s:i s:s s:f s:f s:f s:s s:i s:I s:s s:s}", "epochs", t->epochs, "batch", t->batch, "optimizer",
-                  optimizer_words[t->optimizer], "lr", t->learning_rate, "momentum", t->momentum, "weight_decay",
-                  t->weight_decay, "schedule", schedule_words[t->schedule], "patience", t->patience, "seed",
-                  (json_int_t)t->seed, "precision", precision_words[t->precision], "engine", engine_words[t->engine]);
     json_t *root =
         json_pack("{s:o s:o s:o s:o s:o}", "data", json_text(config->data), "data_dir", json_text(config->data_dir),
-                  "model", json_text(config->model), "split", split, "train", train);
+                  "model", json_text(config->model), "split", split, "train", train_options_json(&config->train));
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the configuration's JSON");
     *json = root;
     return CF_OK;
@@ -186,7 +177,7 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
 
 /* ---- Reading ---- */
 
-enum { MOST_KEYS = 24 };
+enum { MOST_KEYS = MOST_TRAIN_OPTIONS };
 
 typedef struct Reader {
     json_t *object;
@@ -246,39 +237,18 @@ static void take_text(Reader *r, const char *key, bool null_allowed, char **fiel
     r->status = json_text_value(value, field);
 }
 
-static void take_integer(Reader *r, const char *key, json_int_t lowest, json_int_t highest, json_int_t *field) {
-    json_t *value = take(r, key, "a whole number", is_integer);
-    if (r->status) return;
-    *field = json_integer_value(value);
-    if (*field < lowest || *field > highest)
-        r->status = FAIL(CF_BAD_INPUT, "%s%s: %lld to %lld expected, found %lld", r->group, key, (long long)lowest,
-                         (long long)highest, (long long)*field);
-}
-
-static void take_int(Reader *r, const char *key, int *field) {
-    json_int_t value = 0;
-    take_integer(r, key, 0, INT32_MAX, &value);
-    if (!r->status) *field = (int)value;
-}
-
 static void take_seed(Reader *r, const char *key, uint64_t *field) {
-    json_int_t value = 0;
-    take_integer(r, key, 0, INT64_MAX, &value);
-    if (!r->status) *field = (uint64_t)value;
+    const json_int_t value = json_integer_value(take(r, key, "a whole number", is_integer));
+    if (r->status) return;
+    *field = (uint64_t)value;
+    if (value < 0)
+        r->status = FAIL(CF_BAD_INPUT, "%s%s: 0 to %lld expected, found %lld", r->group, key, (long long)INT64_MAX,
+                         (long long)value);
 }
 
 static void take_number(Reader *r, const char *key, double *field) {
     json_t *value = take(r, key, "a number", is_number);
     if (!r->status) *field = json_number_value(value);
-}
-
-static int take_word(Reader *r, const char *key, const char *const *words) {
-    const char *text = json_string_value(take(r, key, "a word", is_text));
-    for (int i = 0; !r->status && words[i]; i++)
-        if (strcmp(words[i], text) == 0) return i;
-    if (!r->status)
-        r->status = FAIL(CF_BAD_INPUT, "%s%s: unknown word %s%s", r->group, key, text, text_hint(text, words));
-    return 0;
 }
 
 static void take_split(Reader *r, RunConfig *c) {
@@ -297,17 +267,13 @@ static void take_split(Reader *r, RunConfig *c) {
 }
 
 static void take_train(Reader *r, cf_train_options *t) {
-    take_int(r, "epochs", &t->epochs);
-    take_int(r, "batch", &t->batch);
-    t->optimizer = (cf_optimizer)take_word(r, "optimizer", optimizer_words);
-    take_number(r, "lr", &t->learning_rate);
-    take_number(r, "momentum", &t->momentum);
-    take_number(r, "weight_decay", &t->weight_decay);
-    t->schedule = (cf_schedule)take_word(r, "schedule", schedule_words);
-    take_int(r, "patience", &t->patience);
-    take_seed(r, "seed", &t->seed);
-    t->precision = (cf_precision)take_word(r, "precision", precision_words);
-    t->engine = (cf_engine)take_word(r, "engine", engine_words);
+    for (const TrainOption *option = train_options; option->name; option++) {
+        const json_t *value = json_object_get(r->object, option->name);
+        know(r, option->name);
+        if (r->status || (!value && option->later)) continue;
+        r->status = train_option_set_json(option, value, t);
+        if (r->status) r->status = status_prefix(CF_BAD_INPUT, "%s%s", r->group, option->name);
+    }
 }
 
 static int64_t count_or_none(const json_t *count) {

@@ -1,0 +1,117 @@
+/* Sums over rows of channels, which several families of kernels are made of, and how these families become one table.
+ *
+ * Channels are lanes. Where a channel has constants (a norm's) they are loaded once for a block of rows, and the loop over the rows
+ * is inside the one over the channels. Sums over rows run in float over at most BLOCK rows and in double above them, so they
+ * neither lose digits on large images nor depend on anything but the slice. */
+#ifndef NN_CPU_ROWS_H
+#define NN_CPU_ROWS_H
+
+#include "nn/cpu/vectors.h"
+
+#include "nn/engine.h"
+
+/* The name of a kernel for one instruction set; kernels.c makes a table of all of them. */
+#define KERNEL(name)         PASTE(PASTE(name, _), KERNEL_ISA)
+#define DECLARE_KERNEL(name) extern __typeof__(*((Kernels *)0)->name) KERNEL(name);
+EACH_KERNEL(DECLARE_KERNEL)
+
+enum { BLOCK = 64 }; /* rows of a sum in float */
+
+#define EACH_PART(p) for (int p = 0; p < PARTS; p++)
+
+/* call(n), with n a constant for a whole register of elements. */
+#define WHOLE_OR_PART(n, call)                                                                                         \
+    do {                                                                                                               \
+        if ((n) == WIDE)                                                                                               \
+            call(WIDE);                                                                                                \
+        else                                                                                                           \
+            call(n);                                                                                                   \
+    } while (0)
+
+/* call(n) for every block of `count` rows, the first of whose values has the index `at`, and in it for the n channels from c. */
+#define EACH_BLOCK(rows, C, call)                                                                                      \
+    for (size_t first_ = 0; first_ < (rows); first_ += BLOCK) {                                                        \
+        const size_t at = first_ * (size_t)(C), count = (rows)-first_ < BLOCK ? (rows)-first_ : BLOCK;                 \
+        for (int c = 0; c < (C); c += WIDE) WHOLE_OR_PART(wide_at(C, c), call);                                        \
+    }
+
+/* A sum of rows is CHAINS sums in turn: one would wait for each addition's end. */
+enum { CHAINS = 4 };
+
+INLINE Wide add_wide(Wide a, Wide b) {
+    EACH_PART(p) a.part[p] += b.part[p];
+    return a;
+}
+
+INLINE Wide join_chains(const Wide sums[CHAINS]) {
+    return add_wide(add_wide(sums[0], sums[1]), add_wide(sums[2], sums[3]));
+}
+
+INLINE Wide sum_of_rows(const T *from, size_t rows, int C, int n) {
+    Wide sums[CHAINS] = {{{{0}}}};
+    size_t r = 0;
+    for (; r + CHAINS <= rows; r += CHAINS, from += CHAINS * (size_t)C)
+        for (size_t k = 0; k < CHAINS; k++) sums[k] = add_wide(sums[k], load_wide(from + k * (size_t)C, n));
+    for (; r < rows; r++, from += C) sums[0] = add_wide(sums[0], load_wide(from, n));
+    return join_chains(sums);
+}
+
+INLINE Wide add_square(Wide sum, Wide v, Wide centre) {
+    EACH_PART(p) {
+        V deviation = v.part[p] - centre.part[p];
+        sum.part[p] = multiply_add(deviation, deviation, sum.part[p]);
+    }
+    return sum;
+}
+
+INLINE Wide squares_of_rows(const T *from, size_t rows, int C, int n, Wide centre) {
+    Wide sums[CHAINS] = {{{{0}}}};
+    size_t r = 0;
+    for (; r + CHAINS <= rows; r += CHAINS, from += CHAINS * (size_t)C)
+        for (size_t k = 0; k < CHAINS; k++) sums[k] = add_square(sums[k], load_wide(from + k * (size_t)C, n), centre);
+    for (; r < rows; r++, from += C) sums[0] = add_square(sums[0], load_wide(from, n), centre);
+    return join_chains(sums);
+}
+
+/* Adds floats to doubles. A loop that is unrolled first is no longer seen to be one of vectors. */
+INLINE void gather(double *sums, Wide w, int n) {
+    float lanes[WIDE];
+    store_wide_float(lanes, w, WIDE);
+#pragma GCC unroll 1
+    for (int i = 0; i < n; i++) sums[i] += (double)lanes[i];
+}
+
+/* Rows that fill a register together, and then are taken as one of more channels; 1 where they do not, or rows would be left. */
+INLINE size_t rows_at_once(int C, size_t rows) {
+    return C < WIDE && WIDE % C == 0 && rows % (size_t)(WIDE / C) == 0 ? (size_t)(WIDE / C) : 1;
+}
+
+/* Joins the moments of `count` values to those of `before` times as many (Chan, Golub, LeVeque 1979). */
+INLINE void join_equal(double count, double before, double mean, double squares, double *all_mean,
+                       double *all_squares) {
+    double share = 1 / (before + 1), step = mean - *all_mean;
+    *all_mean += step * share;
+    *all_squares += squares + step * step * count * before * share;
+}
+
+/* One block of rows: mean and squares about it, joined to what came before (Chan, Golub, LeVeque 1979). The second read
+ * finds the block in the nearest cache. */
+INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, double *mean, double *squares) {
+    const double count = (double)rows, total = (double)(before + rows), one = 1 / count, share = count / total,
+                 weight = (double)before * share;
+    Wide sum = sum_of_rows(x, rows, C, n), centre = sum;
+    EACH_PART(p) centre.part[p] *= (float)one;
+    float block_sum[WIDE], block_centre[WIDE], block_square[WIDE];
+    store_wide_float(block_sum, sum, WIDE);
+    store_wide_float(block_centre, centre, WIDE);
+    store_wide_float(block_square, squares_of_rows(x, rows, C, n, centre), WIDE);
+#pragma GCC unroll 1
+    for (int i = 0; i < n; i++) {
+        double block_mean = (double)block_sum[i] * one, off = block_mean - (double)block_centre[i];
+        double step = block_mean - mean[i];
+        mean[i] += step * share;
+        squares[i] += (double)block_square[i] - count * off * off + step * step * weight;
+    }
+}
+
+#endif

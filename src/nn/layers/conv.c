@@ -1,0 +1,239 @@
+/* conv, dwconv, patch: convolutions. */
+#include "nn/layers/nodes.h"
+#include "nn/layers/reader.h"
+
+/* ---- The layers ---- */
+
+/* The padding of TensorFlow's SAME in front: what makes ceil(size / stride) outputs, the smaller half of it. */
+static int same_padding(int size, int window, int stride, int dilation, int *outputs) {
+    *outputs = (size + stride - 1) / stride;
+    const int wanted = (*outputs - 1) * stride + (window - 1) * dilation + 1 - size;
+    return wanted > 0 ? wanted / 2 : 0;
+}
+
+enum { PAD_TF = -1 }; /* Layer.pad_h until the shape is known */
+
+static cf_status read_padding(Reader *reader, Layer *layer, bool *same) {
+    *same = false;
+    layer->pad_h = layer->pad_w = 0;
+    if (reader_take_if(reader, "same")) {
+        *same = true;
+    } else if (reader_take_if(reader, "tf")) {
+        layer->pad_h = PAD_TF;
+    } else if (!reader_take_if(reader, "valid")) {
+        FORWARD(reader_integer(reader, "same, valid, tf or a padding", 0, 512, &layer->pad_h));
+        layer->pad_w = layer->pad_h;
+    }
+    return CF_OK;
+}
+
+/* stride N, pad N|same|valid|tf, groups G, dilation D, bias, nobias: in any order. */
+static cf_status read_settings(Reader *reader, Layer *layer, bool depthwise) {
+    static const char *const settings[] = {"stride", "pad", "dilation", "bias", "nobias", "groups", NULL};
+    bool same = true;
+    layer->bias = !reader->bn_follows;
+    for (int before = -1; before != reader->next;) {
+        before = reader->next;
+        if (reader_take_if(reader, "stride"))
+            FORWARD(reader_integer(reader, "a stride", 1, 64, &layer->stride));
+        else if (reader_take_if(reader, "pad"))
+            FORWARD(read_padding(reader, layer, &same));
+        else if (reader_take_if(reader, "dilation"))
+            FORWARD(reader_integer(reader, "a dilation", 1, 64, &layer->dilation));
+        else if (!depthwise && reader_take_if(reader, "groups"))
+            FORWARD(reader_integer(reader, "a number of groups", 1, 65536, &layer->groups));
+        else if (reader_take_if(reader, "bias"))
+            layer->bias = true;
+        else if (reader_take_if(reader, "nobias"))
+            layer->bias = false;
+    }
+    if (same) {
+        layer->pad_h = (layer->R - 1) * layer->dilation / 2;
+        layer->pad_w = (layer->S - 1) * layer->dilation / 2;
+    }
+    return reader_finish(reader, settings);
+}
+
+static cf_status read_conv(Reader *reader, Layer *layer) {
+    FORWARD(reader_integer(reader, "the number of filters", 1, 65536, &layer->out.C));
+    FORWARD(reader_window(reader, &layer->R, &layer->S));
+    return read_settings(reader, layer, false);
+}
+
+static cf_status read_depthwise(Reader *reader, Layer *layer) {
+    FORWARD(reader_window(reader, &layer->R, &layer->S));
+    return read_settings(reader, layer, true);
+}
+
+/* P C: a PxP convolution to C channels with stride P (Dosovitskiy et al. 2021). */
+static cf_status read_patch(Reader *reader, Layer *layer) {
+    FORWARD(reader_integer(reader, "the side of a patch", 1, 64, &layer->R));
+    FORWARD(reader_integer(reader, "the number of channels", 1, 65536, &layer->out.C));
+    layer->S = layer->stride = layer->R;
+    layer->bias = true;
+    return reader_finish(reader, NULL);
+}
+
+static cf_status window_fits(const Reader *reader, const Layer *layer, int high, int wide) {
+    if ((layer->R - 1) * layer->dilation + 1 <= high && (layer->S - 1) * layer->dilation + 1 <= wide) return CF_OK;
+    return reader_fail(reader, layer->column, "a window of %dx%d does not fit on the %dx%d that arrives here", layer->R,
+                       layer->S, layer->in.H, layer->in.W);
+}
+
+static cf_status conv_shape(const Reader *reader, Layer *layer) {
+    Shape in = layer->in;
+    if (layer->type == &dwconv_type) layer->out.C = layer->groups = in.C;
+    if (in.C % layer->groups || layer->out.C % layer->groups)
+        return reader_fail(reader, layer->column, "%d channels arrive and %d leave: %d groups divide not both", in.C,
+                           layer->out.C, layer->groups);
+    if (layer->pad_h == PAD_TF) {
+        layer->pad_h = same_padding(in.H, layer->R, layer->stride, layer->dilation, &layer->out.H);
+        layer->pad_w = same_padding(in.W, layer->S, layer->stride, layer->dilation, &layer->out.W);
+    } else {
+        const int high = in.H + 2 * layer->pad_h, wide = in.W + 2 * layer->pad_w;
+        FORWARD(window_fits(reader, layer, high, wide));
+        layer->out.H = (high - (layer->R - 1) * layer->dilation - 1) / layer->stride + 1;
+        layer->out.W = (wide - (layer->S - 1) * layer->dilation - 1) / layer->stride + 1;
+    }
+    const size_t outputs = (size_t)layer->out.C,
+                 weights[] = {outputs, (size_t)(in.C / layer->groups), (size_t)layer->R, (size_t)layer->S};
+    layer_add_parameter(layer, "weight", PARAMETER_WEIGHT, 4, weights);
+    if (layer->bias) layer_add_parameter(layer, "bias", PARAMETER_BIAS, 1, &outputs);
+    layer->flops = 2 * (double)(in.C / layer->groups) * layer->R * layer->S * (double)shape_size(layer->out);
+    return CF_OK;
+}
+
+static void describe(const Layer *layer, FILE *out) {
+    fprintf(out, "%dx%d, stride %d, pad %d", layer->R, layer->S, layer->stride, layer->pad_h);
+    if (layer->pad_w != layer->pad_h) fprintf(out, "x%d", layer->pad_w);
+    if (layer->groups > 1 && layer->type == &conv_type) fprintf(out, ", groups %d", layer->groups);
+    if (layer->dilation > 1) fprintf(out, ", dilation %d", layer->dilation);
+}
+
+/* ---- The node ---- */
+
+typedef struct ConvNode {
+    Node node;
+    Window window; /* of one slice */
+    Conv *conv;
+    const float *weight, *bias;
+    float *dweight, *dbias;
+    float *slots; /* a weight gradient per group of slices */
+    size_t slot_size;
+    float *slot_sum;
+    double *sums; /* [slices][K]: of the bias */
+} ConvNode;
+
+static ConvNode *conv_of(Node *node) {
+    return (ConvNode *)node;
+}
+
+static cf_status pack(Plan *plan, Node *node, int64_t index, int thread) {
+    (void)index, (void)thread;
+    return plan->options.engine->conv_pack(conv_of(node)->conv, conv_of(node)->weight);
+}
+
+static size_t rows_of(const Plan *plan, const Window *w) {
+    return (size_t)plan->slice * (size_t)w->P * (size_t)w->Q;
+}
+
+static cf_status conv_forward(Plan *plan, Node *node, int64_t index, int thread) {
+    const ConvNode *n = conv_of(node);
+    void *y = value_at(plan, node->y, index, thread);
+    FORWARD(plan->options.engine->conv_forward(n->conv, thread, value_at(plan, node->x[0], index, thread), y));
+    if (n->bias) plan_kernels(plan)->add_bias(y, rows_of(plan, &n->window), n->window.K, n->bias);
+    return CF_OK;
+}
+
+static cf_status forward(Planner *planner, Node *node) {
+    FORWARD(planner_refresh(planner, pack, node, 1));
+    return planner_step(planner, IN_BOTH, STEP_SLICES, conv_forward, node, 0, USES_X | USES_Y);
+}
+
+static cf_status conv_backward(Plan *plan, Node *node, int64_t index, int thread) {
+    const ConvNode *n = conv_of(node);
+    const Engine *engine = plan->options.engine;
+    const void *x = value_at(plan, node->x[0], index, thread), *dy = gradient_at(plan, node->y, index, thread);
+    if (node->learns)
+        FORWARD(engine->conv_backward_weights(n->conv, thread, x, dy,
+                                              n->slots + (size_t)(index / plan->group) * n->slot_size,
+                                              index % plan->group != 0));
+    if (n->dbias)
+        plan_kernels(plan)->channel_sums(dy, rows_of(plan, &n->window), n->window.K,
+                                         n->sums + (size_t)index * (size_t)n->window.K);
+    return node->dx[0] ? engine->conv_backward_data(n->conv, thread, dy, dx_at(plan, node, index, thread)) : CF_OK;
+}
+
+static cf_status sum_weights(Plan *plan, Node *node, int64_t index, int thread) {
+    const ConvNode *n = conv_of(node);
+    const size_t from = (size_t)index * SUM_PIECE, to = from + SUM_PIECE;
+    const int groups = (plan->slices + plan->group - 1) / plan->group;
+    (void)thread;
+    plan_kernels(plan)->sum_slots(n->slots, n->slot_size, groups, from, to < n->slot_size ? to : n->slot_size,
+                                  n->slot_sum);
+    return CF_OK;
+}
+
+static cf_status finish(Plan *plan, Node *node, int64_t index, int thread) {
+    const ConvNode *n = conv_of(node);
+    const size_t K = (size_t)n->window.K;
+    (void)index, (void)thread;
+    if (n->dbias) {
+        tree_sum(n->sums, K, plan->slices, K);
+        for (size_t k = 0; k < K; k++) n->dbias[k] = (float)n->sums[k];
+    }
+    return plan->options.engine->conv_unpack(n->conv, n->slot_sum, n->dweight);
+}
+
+static cf_status backward(Planner *planner, Node *node) {
+    const ConvNode *n = conv_of(node);
+    const int64_t pieces = ((int64_t)n->slot_size + SUM_PIECE - 1) / SUM_PIECE;
+    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, conv_backward, node, 0, USES_X | USES_DX | USES_DY));
+    if (!node->learns) return CF_OK;
+    FORWARD(planner_close(planner, sum_weights, node, pieces, USES_NOTHING));
+    return planner_finish(planner, finish, node);
+}
+
+static void release(const Engine *engine, Node *node) {
+    engine->conv_free(conv_of(node)->conv);
+}
+
+static cf_status keep(Planner *planner, ConvNode *n) {
+    const size_t slices = (size_t)planner->plan->slices, group = (size_t)planner->plan->group;
+    n->slot_size = planner_engine(planner)->conv_slot_size(n->conv);
+    FORWARD(planner_keep(planner, &n->slots, (slices + group - 1) / group * n->slot_size, sizeof(float)));
+    FORWARD(planner_keep(planner, &n->slot_sum, n->slot_size, sizeof(float)));
+    return planner_keep(planner, &n->sums, slices * (size_t)n->window.K, sizeof(double));
+}
+
+cf_status lay_convolution(Planner *planner, int number, const Window *window, const char *weight, const char *bias,
+                          Tensor *x, Tensor *y) {
+    static const NodeType type = {.name = "convolution", .forward = forward, .backward = backward, .release = release};
+    const Engine *engine = planner_engine(planner);
+    ConvNode *n;
+    FORWARD(planner_node(planner, sizeof *n, &type, number, x, NULL, true, y, &n));
+    n->window = *window;
+    n->window.N = planner->plan->slice;
+    n->weight = planner_parameter(planner, number, weight);
+    n->dweight = planner_gradient(planner, number, weight);
+    if (bias) n->bias = planner_parameter(planner, number, bias);
+    if (bias) n->dbias = planner_gradient(planner, number, bias);
+    FORWARD(engine->conv_new(&n->window, n->node.learns || x->wants_gradient, x->wants_gradient,
+                             planner->plan->options.threads, &n->conv));
+    return n->node.learns ? keep(planner, n) : CF_OK;
+}
+
+static cf_status lay(Planner *planner, int number) {
+    bool laid;
+    Tensor *y;
+    FORWARD(lay_stem(planner, number, &laid));
+    if (laid) return CF_OK;
+    const Window window = layer_window(planner_layer(planner, number), 1);
+    FORWARD(planner_output(planner, number, &y));
+    return lay_convolution(planner, number, &window, "weight", planner_layer(planner, number)->bias ? "bias" : NULL,
+                           planner_input(planner, number, 0), y);
+}
+
+const LayerType conv_type = {"conv", "Conv", read_conv, conv_shape, describe, lay};
+const LayerType dwconv_type = {"dwconv", "Conv", read_depthwise, conv_shape, describe, lay};
+const LayerType patch_type = {"patch", "Conv", read_patch, conv_shape, describe, lay};

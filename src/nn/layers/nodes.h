@@ -1,0 +1,23 @@
+/* Nodes that several families of layers are made of. */
+#ifndef NN_LAYERS_NODES_H
+#define NN_LAYERS_NODES_H
+
+#include "base/memory.h"
+#include "nn/planner.h"
+
+enum { SUM_PIECE = 4096 }; /* values of a sum that are one piece of work */
+
+/* A convolution of x: the window without N, and the names of its tensors; bias NULL: none. */
+cf_status lay_convolution(Planner *planner, int number, const Window *window, const char *weight, const char *bias,
+                          Tensor *x, Tensor *y);
+/* Every value of y from every value of x, by tensors `weight` and `bias`, with a rectifier behind it; slope 1: none. */
+cf_status lay_dense(Planner *planner, int number, const char *weight, const char *bias, float slope, Tensor *x,
+                    Tensor *y);
+cf_status lay_activation(Planner *planner, int number, Activation act, Tensor *x, Tensor *y);
+/* The mean over windows. */
+cf_status lay_average(Planner *planner, int number, const Window *window, Tensor *x, Tensor *y);
+
+/* The batch norm of layer `number` behind a convolution, as one operation with it, where the engine has that; *laid tells. */
+cf_status lay_stem(Planner *planner, int number, bool *laid);
+
+#endif

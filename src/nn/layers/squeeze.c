@@ -1,0 +1,84 @@
+/* se R: squeeze and excitation (Hu, Shen, Sun 2018): each channel times a number that the means of all channels give. */
+#include "nn/layers/nodes.h"
+#include "nn/layers/reader.h"
+
+static cf_status read_se(Reader *reader, Layer *layer) {
+    FORWARD(reader_integer(reader, "the reduction, by which the channels are divided,", 1, 65536, &layer->number));
+    return reader_finish(reader, NULL);
+}
+
+static cf_status se_shape(const Reader *reader, Layer *layer) {
+    const int C = layer->in.C, squeezed = C / layer->number;
+    layer->out = layer->in;
+    if (squeezed < 1)
+        return reader_fail(reader, layer->column, "a reduction of %d leaves nothing of the %d channels that arrive here",
+                           layer->number, C);
+    const size_t few = (size_t)squeezed, all = (size_t)C;
+    layer_add_parameter(layer, "fc1.weight", PARAMETER_WEIGHT, 2, (const size_t[]){few, all});
+    layer_add_parameter(layer, "fc1.bias", PARAMETER_BIAS, 1, &few);
+    layer_add_parameter(layer, "fc2.weight", PARAMETER_WEIGHT, 2, (const size_t[]){all, few});
+    layer_add_parameter(layer, "fc2.bias", PARAMETER_BIAS, 1, &all);
+    layer->flops = 4.0 * squeezed * C + 2 * (double)shape_size(layer->in);
+    return CF_OK;
+}
+
+static void describe(const Layer *layer, FILE *out) {
+    fprintf(out, "%d of %d", layer->in.C / layer->number, layer->in.C);
+}
+
+/* ---- y = x times the scale of its channel ---- */
+
+static size_t pixels_of(const Node *node) {
+    return (size_t)node->y->shape.H * (size_t)node->y->shape.W;
+}
+
+static cf_status scale(Plan *plan, Node *node, int64_t index, int thread) {
+    plan_kernels(plan)->scale_forward(plan->slice, pixels_of(node), node->y->shape.C,
+                                      value_at(plan, node->x[0], index, thread),
+                                      value_at(plan, node->x[1], index, thread), value_at(plan, node->y, index, thread));
+    return CF_OK;
+}
+
+static cf_status forward(Planner *planner, Node *node) {
+    return planner_step(planner, IN_BOTH, STEP_SLICES, scale, node, 0, USES_X | USES_Y);
+}
+
+static cf_status scale_back(Plan *plan, Node *node, int64_t index, int thread) {
+    plan_kernels(plan)->scale_backward(plan->slice, pixels_of(node), node->y->shape.C,
+                                       value_at(plan, node->x[0], index, thread),
+                                       value_at(plan, node->x[1], index, thread),
+                                       gradient_at(plan, node->y, index, thread),
+                                       buffer_at(plan, node->dx[0], index, thread),
+                                       buffer_at(plan, node->dx[1], index, thread));
+    return CF_OK;
+}
+
+/* The kernel gives both gradients: one that nobody wants gets a place, too. */
+static cf_status backward(Planner *planner, Node *node) {
+    for (int i = 0; i < 2; i++)
+        if (!node->dx[i]) FORWARD(planner_scratch(planner, node->x[i], &node->dx[i]));
+    return planner_step(planner, IN_TRAINING, STEP_SLICES, scale_back, node, 0, USES_X | USES_DX | USES_DY);
+}
+
+static cf_status lay(Planner *planner, int number) {
+    static const NodeType type = {.name = "scale", .forward = forward, .backward = backward};
+    const Layer *layer = planner_layer(planner, number);
+    const Shape in = layer->in, few = {in.C / layer->number, 1, 1}, all = {in.C, 1, 1};
+    const Window whole = {.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = in.C, .R = in.H, .S = in.W,
+                          .stride = 1, .groups = 1, .dilation = 1, .P = 1, .Q = 1};
+    Tensor *x = planner_input(planner, number, 0), *means, *squeezed, *opened, *scales, *y;
+    Node *n;
+    FORWARD(planner_tensor(planner, all, &means));
+    FORWARD(planner_tensor(planner, few, &squeezed));
+    FORWARD(planner_tensor(planner, all, &opened));
+    FORWARD(planner_tensor(planner, all, &scales));
+    FORWARD(planner_output(planner, number, &y));
+    x->readers++; /* the mean and the product */
+    FORWARD(lay_average(planner, number, &whole, x, means));
+    FORWARD(lay_dense(planner, number, "fc1.weight", "fc1.bias", 0, means, squeezed));
+    FORWARD(lay_dense(planner, number, "fc2.weight", "fc2.bias", 1, squeezed, opened));
+    FORWARD(lay_activation(planner, number, (Activation){ACT_SIGMOID, 0}, opened, scales));
+    return planner_node(planner, sizeof *n, &type, number, x, scales, false, y, &n);
+}
+
+const LayerType se_type = {"se", NULL, read_se, se_shape, describe, lay};

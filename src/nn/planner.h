@@ -1,0 +1,263 @@
+/* What the layers lay a plan out with: values and their memory, nodes, steps.
+ *
+ * A tensor is a value of the plan: what one node makes and others read. A buffer is the memory for it, or for something else of
+ * each image that one step leaves to another. When all steps are there, every buffer gets its place by the steps that use it
+ * first and last: a buffer that no barrier parts is a thread's own, of one slice; others hold the whole batch; buffers that
+ * are not in use at the same time share memory.
+ *
+ * Gradients: the first node that reaches a tensor on the way back sets its gradient, others add to it.
+ */
+#ifndef NN_PLANNER_H
+#define NN_PLANNER_H
+
+#include "nn/loss.h"
+#include "nn/plan.h"
+
+typedef struct Node Node;
+
+/* Memory of one list of steps: of the whole batch, or of one slice for each thread, overwritten by its next. */
+typedef struct Buffer {
+    char *base;
+    size_t image_bytes;
+    bool held;       /* read behind the last step */
+    bool shared;     /* the gradient of several tensors: nothing is done to it in place */
+    int list;
+    int first, last; /* the steps that use it; -1: none */
+    size_t offset;
+    bool per_thread;
+    struct Buffer *next; /* of all */
+} Buffer;
+
+typedef enum ListKind { LIST_TRAINING, LIST_INFERENCE, LISTS } ListKind;
+enum { IN_TRAINING = 1 << LIST_TRAINING, IN_INFERENCE = 1 << LIST_INFERENCE, IN_BOTH = IN_TRAINING | IN_INFERENCE };
+
+typedef struct Tensor {
+    Shape shape;
+    size_t size;    /* values of an image */
+    size_t element; /* bytes of a value; those of its gradient are the engine's */
+    int readers;
+    bool behind_weights;    /* a layer before it has weights, in whatever mode */
+    bool wants_gradient;    /* such a layer learns, or its gradient is asked for */
+    bool needed_by_maker;   /* the way back of its maker needs it: nobody works on it in place */
+    bool float_wanted;      /* the logits: float32 if the maker can */
+    Buffer *value[LISTS], *gradient;
+    struct Tensor *next; /* of all */
+} Tensor;
+
+typedef enum StepKind { STEP_SLICES, STEP_PIECES, STEP_ONCE } StepKind;
+typedef cf_status (*StepFn)(Plan *plan, Node *node, int64_t index, int thread);
+
+typedef struct Step {
+    StepKind kind;
+    StepFn work;
+    Node *node;
+    int64_t count;   /* STEP_PIECES */
+    bool joins_last; /* STEP_PIECES: may run together with the step before it */
+} Step;
+
+typedef struct StepList {
+    Step *steps;
+    int count, room;
+} StepList;
+
+/* What a node of some type does; each may be NULL. Without `backward` the gradients of its inputs are its output's. */
+typedef struct NodeType {
+    const char *name;
+    cf_status (*forward)(Planner *planner, Node *node);  /* adds its steps: both lists, refresh */
+    cf_status (*backward)(Planner *planner, Node *node); /* to the training list and to the closing one */
+    void (*release)(const Engine *engine, Node *node);
+    bool elementwise;  /* the gradient of its input may be its output's, changed in place */
+    bool lends[2];     /* backward gives the gradient of this input by planner_lend, not in node->dx */
+} NodeType;
+
+typedef struct GradientSum { /* to = a + b */
+    Buffer *a, *b, *to;
+} GradientSum;
+
+/* One operation of the plan: a layer, several, or a part of one. Types of nodes begin with it. */
+struct Node {
+    const NodeType *type;
+    const Layer *layer;
+    int number;          /* of the layer */
+    Tensor *x[2], *y;    /* x[1]: NULL without a second input */
+    Buffer *dx[2];       /* where the gradients of the inputs go; NULL: not wanted */
+    Buffer *extra[2];    /* what one of its steps leaves to another besides: of one list each */
+    bool learns;         /* its parameters have gradients */
+    GradientSum sum[2];  /* of a gradient of an input with what others gave */
+    Node *next;
+};
+
+/* What a step reads or writes of its node's: whose memory is then in use. */
+enum {
+    USES_NOTHING = 0,
+    USES_X = 1,
+    USES_Y = 2,
+    USES_DX = 4,
+    USES_DY = 8,
+    USES_EXTRA = 16,
+    USES_FORWARD = USES_X | USES_Y | USES_EXTRA,
+};
+
+/* A head while the plan runs. */
+typedef struct Head {
+    Tensor *logits_tensor;
+    const LossSettings *loss; /* NULL: not trained */
+    int number;               /* of the samples' targets */
+    int classes;
+    float *logits;            /* [batch][classes]; NULL where the tensor's value is it */
+    float *probabilities;     /* [batch][classes] */
+    double *log_sums;         /* [batch]: log of the sum of the logits' exponentials */
+    double *losses;           /* per slice */
+    int64_t *correct;
+    double weight;            /* of the batch under way */
+    void *node;               /* of its steps */
+} Head;
+
+struct Plan {
+    PlanOptions options;
+    int threads;       /* in use; memory is for options.threads */
+    int slice, slices; /* the images of one, a divisor of SLICE; their number */
+    int group;         /* slices of one part of a convolution's weight gradient, worked on by one thread */
+    int batch;         /* a multiple of SLICE */
+    const LayerList *layers;
+    Parameters *parameters;
+    Node *nodes;
+    Tensor *tensors;
+    Buffer *buffers;
+    Tensor **outputs; /* [layers] of each layer; NULL where another took it in */
+    Tensor *image;
+    Head heads[MOST_HEADS];
+    int head_count;
+    StepList lists[LISTS], refresh; /* refresh: after the weights changed */
+    bool inferring;
+    void *memory;
+    size_t memory_bytes;
+    bool measures;     /* memory_bytes is all that is wanted: none is taken, and it cannot run */
+    char *thread_base; /* threads' own buffers, `thread_part` bytes apart */
+    size_t thread_part;
+    float *gradient;
+    float *whole; /* [threads][2] prepared images as floats */
+    float *row;    /* [threads][most classes], as is row_d */
+    double *row_d;
+    size_t row_size;
+    /* the batch under way */
+    Sample *own_samples; /* [batch] */
+    const Sample *samples;
+    const float *given; /* the gradient of the first head's logits, [n][classes], in place of a loss */
+    int n;
+    int64_t number;
+};
+
+/* ---- Laying out ---- */
+
+typedef struct Want Want;
+
+struct Planner {
+    Plan *plan;
+    StepList closing, finishing; /* the gradients' sums, which end a training step, and what follows them */
+    Want *wants;
+    int want_count, want_room;
+    bool too_large;
+    bool *needed, *taken; /* [layers] */
+    int *readers;         /* [layers]: with those from outside */
+    Node *last_node;
+};
+
+static inline const Engine *planner_engine(const Planner *planner) {
+    return planner->plan->options.engine;
+}
+/* Batch norm by running statistics, nothing dropped, no gradients of parameters. */
+static inline bool planner_frozen(const Planner *planner) {
+    return planner->plan->options.mode != PLAN_TRAINING;
+}
+
+static inline const Layer *planner_layer(const Planner *planner, int number) {
+    return &planner->plan->layers->layers[number];
+}
+/* What a layer reads; and makes. */
+Tensor *planner_input(const Planner *planner, int number, int which);
+cf_status planner_output(Planner *planner, int number, Tensor **tensor);
+/* A value between the nodes of one layer. */
+cf_status planner_tensor(Planner *planner, Shape shape, Tensor **tensor);
+
+/* The number of the layer behind `number` if it is the only one that reads it, and may be taken into the same node; else -1. */
+int planner_follower(const Planner *planner, int number);
+void planner_take(Planner *planner, int number);
+bool planner_is_output(const Planner *planner, int number);
+
+/* A node of `size` bytes at the end. `y` wants a gradient if an input does or if the node learns; `has_weights`: it does in training. */
+cf_status planner_node(Planner *planner, size_t size, const NodeType *type, int number, Tensor *x, Tensor *second,
+                       bool has_weights, Tensor *y, void *node);
+/* y is x, where nobody else needs x; `training`: there, too, where the node's way back does not need x. For `lay`. */
+cf_status planner_in_place(Planner *planner, Node *node, bool training);
+
+/* Memory that stays: zeroed; *target is a pointer that is set once all is known. */
+cf_status planner_keep(Planner *planner, void *target, size_t count, size_t size);
+/* Memory of each image between the steps of the node in a list, where the plan has that. */
+cf_status planner_extra(Planner *planner, Node *node, int which, ListKind list, size_t image_bytes);
+/* Memory like that of the tensor's gradient, for a gradient that nobody wants. */
+cf_status planner_scratch(Planner *planner, const Tensor *tensor, Buffer **buffer);
+/* The tensor's gradient, begun by who makes it. */
+cf_status planner_begin_gradient(Planner *planner, Tensor *tensor);
+/* Where what changes the gradient of y in place puts it: that gradient itself if nobody else reads it. */
+cf_status planner_own_gradient(Planner *planner, const Node *node, Buffer **gradient);
+
+/* `gradient` is that of input `which`, or a part of it. */
+cf_status planner_lend(Planner *planner, Node *node, int which, Buffer *gradient);
+
+/* A step at the end of each of the lists, IN_TRAINING and IN_INFERENCE; `uses`: USES_.. of the node. */
+cf_status planner_step(Planner *planner, int lists, StepKind kind, StepFn work, Node *node, int64_t count, int uses);
+/* The last step of the training list uses this one, too; or those that close the gradients. */
+void planner_uses(Planner *planner, Buffer *buffer);
+void planner_closing_uses(Buffer *buffer);
+/* Pieces that need nothing of the others: packing of weights; sums of gradients, when the way back is done; what follows
+ * those. `uses` as above, for sums. */
+cf_status planner_refresh(Planner *planner, StepFn work, Node *node, int64_t count);
+cf_status planner_close(Planner *planner, StepFn work, Node *node, int64_t count, int uses);
+cf_status planner_finish(Planner *planner, StepFn work, Node *node);
+
+/* A tensor of weights, "LAYER.what", and its gradient; NULL: none, or no gradient wanted. */
+float *planner_parameter(const Planner *planner, int number, const char *what);
+float *planner_gradient(const Planner *planner, int number, const char *what);
+
+/* What stands in front of the layers' steps and between forward and backward: the images, the losses. */
+typedef struct PlanEnds {
+    cf_status (*begin)(Planner *planner);
+    cf_status (*end)(Planner *planner);
+} PlanEnds;
+/* Everything of a plan whose options, sizes and heads are set. */
+cf_status planner_lay_out(Plan *plan, const PlanEnds *ends);
+
+/* ---- While it runs ---- */
+
+static inline const Kernels *plan_kernels(const Plan *plan) {
+    return plan->options.engine->kernels;
+}
+/* Images of slice `index` that are not filling: 0 .. plan->slice. */
+static inline int plan_valid(const Plan *plan, int64_t index) {
+    const int64_t left = plan->n - index * plan->slice;
+    return left <= 0 ? 0 : left < plan->slice ? (int)left : plan->slice;
+}
+/* One slice's part. */
+static inline void *buffer_at(const Plan *plan, const Buffer *buffer, int64_t index, int thread) {
+    if (buffer->per_thread) return plan->thread_base + (size_t)thread * plan->thread_part + buffer->offset;
+    return buffer->base + (size_t)index * (size_t)plan->slice * buffer->image_bytes;
+}
+static inline Buffer *value_buffer(const Plan *plan, const Tensor *tensor) {
+    return tensor->value[plan->inferring];
+}
+static inline void *value_at(const Plan *plan, const Tensor *tensor, int64_t index, int thread) {
+    return buffer_at(plan, value_buffer(plan, tensor), index, thread);
+}
+static inline void *gradient_at(const Plan *plan, const Tensor *tensor, int64_t index, int thread) {
+    return buffer_at(plan, tensor->gradient, index, thread);
+}
+static inline void *dx_at(const Plan *plan, const Node *node, int64_t index, int thread) {
+    return buffer_at(plan, node->dx[0], index, thread);
+}
+
+/* values[s] += values[s + 1], then pairs of pairs: the fixed tree in which sums over the batch are formed, so that part of the
+ * batch gives part of the tree. `stride` apart, `size` doubles each; the sum is values[0]. */
+void tree_sum(double *values, size_t stride, int count, size_t size);
+
+#endif

@@ -1,0 +1,198 @@
+#include "train/train_options.h"
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* clang-format off */
+#define FIELD(name) .offset = offsetof(cf_train_options, name), .size = sizeof((cf_train_options *)0)->name, \
+    .kind = _Generic(((cf_train_options *)0)->name, \
+    int: TRAIN_WHOLE, double: TRAIN_NUMBER, bool: TRAIN_SWITCH, uint64_t: TRAIN_SEED, default: TRAIN_WORD)
+#define RANGE(least, most) .low = (least), .high = (most)
+#define WORDS(list) .words = (list), .high = COUNT_OF(list) - 2
+/* clang-format on */
+
+static const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
+static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
+static const char *const engine_words[] = {"fast", "reference", NULL};
+static const char *const switch_words[] = {"false", "true", NULL};
+const char *const precision_words[] = {"f32", "bf16", NULL};
+
+/* Checkpoints hold the options in this order. */
+const TrainOption train_options[] = {
+    {"batch", "batch", "N", FIELD(batch), .usual = 128, RANGE(1, MOST_BATCH), .effect = CHANGES_NUMBERS,
+     .searched = true, .help = "images per step"},
+    {"optimizer", "optimizer", NULL, FIELD(optimizer), .usual = CF_SGD, WORDS(optimizer_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .help = "how weights follow gradients"},
+    {"lr", "lr", "X", FIELD(learning_rate), .usual = 0.005, RANGE(1e-12, 1e38), .effect = CHANGES_NUMBERS,
+     .searched = true, .settings_name = "rate", .help = "learning rate, the highest of the schedule"},
+    {"momentum", "momentum", "X", FIELD(momentum), .usual = 0.9, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS,
+     .searched = true, .help = "of SGD"},
+    {"nesterov", "nesterov", NULL, FIELD(nesterov), WORDS(switch_words), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .help = "SGD steps from where its momentum leads"},
+    {"weight_decay", "weight-decay", "X", FIELD(weight_decay), RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
+     .searched = true, .settings_name = "decay", .help = "L2 for sgd and adam, decoupled for adamw"},
+    {"schedule", "schedule", NULL, FIELD(schedule), .usual = CF_CONSTANT, WORDS(schedule_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .help = "of the learning rate over all steps"},
+    {"epochs", "epochs", "N", FIELD(epochs), .usual = 10, RANGE(1, MOST_EPOCHS), .effect = CHANGES_WITH_SCHEDULE,
+     .help = "at most so many passes over the training images"},
+    {"patience", "patience", "N", FIELD(patience), .usual = 5, RANGE(0, MOST_EPOCHS), .searched = true,
+     .help = "stop after so many epochs without a lower validation loss; 0: never"},
+    {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
+     .help = "of the weights, the order of images and dropout"},
+    {"engine", "engine", NULL, FIELD(engine), .usual = CF_ENGINE_FAST, WORDS(engine_words), .effect = CHANGES_NUMBERS,
+     .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification"},
+    {"precision", "precision", NULL, FIELD(precision), .usual = CF_F32, WORDS(precision_words),
+     .effect = CHANGES_NUMBERS,
+     .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32"},
+    {0}};
+_Static_assert(COUNT_OF(train_options) <= MOST_TRAIN_OPTIONS, "a buffer holds all options");
+
+/* ---- Values: as a number, whatever they are ---- */
+
+static uint64_t seed_of(const TrainOption *option, const cf_train_options *options) {
+    return *(const uint64_t *)(const void *)((const char *)options + option->offset);
+}
+
+static double value_of(const TrainOption *option, const cf_train_options *options) {
+    const void *field = (const char *)options + option->offset;
+    if (option->kind == TRAIN_WHOLE) return *(const int *)field;
+    if (option->kind == TRAIN_WORD) return *(const unsigned *)field;
+    if (option->kind == TRAIN_SWITCH) return *(const bool *)field;
+    return option->kind == TRAIN_SEED ? (double)seed_of(option, options) : *(const double *)field;
+}
+
+/* `value` is in the option's range. */
+static void set_value(const TrainOption *option, double value, cf_train_options *options) {
+    void *field = (char *)options + option->offset;
+    if (option->kind == TRAIN_WHOLE)
+        *(int *)field = (int)value;
+    else if (option->kind == TRAIN_NUMBER)
+        *(double *)field = value;
+    else if (option->kind == TRAIN_WORD)
+        *(unsigned *)field = (unsigned)value;
+    else if (option->kind == TRAIN_SWITCH)
+        *(bool *)field = value != 0;
+    else
+        *(uint64_t *)field = (uint64_t)value;
+}
+
+void train_option_copy(const TrainOption *option, const cf_train_options *from, cf_train_options *to) {
+    memcpy((char *)to + option->offset, (const char *)from + option->offset, option->size);
+}
+
+cf_train_options cf_train_defaults(void) {
+    cf_train_options options = {0};
+    for (const TrainOption *option = train_options; option->name; option++) set_value(option, option->usual, &options);
+    return options;
+}
+
+static bool is_in_range(const TrainOption *option, double value) {
+    return value >= option->low && value <= option->high && (option->kind == TRAIN_NUMBER || value == floor(value));
+}
+
+static cf_status fail_value(const TrainOption *option, const char *found) {
+    char range[160];
+    if (option->words)
+        text_list(option->words, range, sizeof range);
+    else
+        snprintf(range, sizeof range, "a %snumber from %.15g to %.15g", option->kind == TRAIN_NUMBER ? "" : "whole ",
+                 option->low, option->high);
+    return FAIL(CF_BAD_USE, "%s expected, found %.60s%s", range, found,
+                option->words ? text_hint(found, option->words) : "");
+}
+
+/* Any seed is one: the range is that of texts, which other programs read. */
+cf_status train_options_check(const cf_train_options *options) {
+    for (const TrainOption *option = train_options; option->name; option++) {
+        char found[TRAIN_OPTION_TEXT];
+        const double value = value_of(option, options);
+        if (option->kind == TRAIN_SEED || is_in_range(option, value)) continue;
+        snprintf(found, sizeof found, "%.15g", value);
+        return status_prefix(fail_value(option, found), "%s", option->name);
+    }
+    return CF_OK;
+}
+
+/* ---- From texts and documents ---- */
+
+cf_status train_option_set(const TrainOption *option, const char *text, cf_train_options *options) {
+    double value = -1;
+    for (int i = 0; option->words && option->words[i]; i++)
+        if (strcmp(option->words[i], text) == 0) value = i;
+    if ((!option->words && !text_to_number(text, &value)) || !is_in_range(option, value))
+        return fail_value(option, text);
+    set_value(option, value, options);
+    return CF_OK;
+}
+
+cf_status train_option_set_json(const TrainOption *option, const json_t *value, cf_train_options *options) {
+    char text[TRAIN_OPTION_TEXT];
+    if (option->kind == TRAIN_WORD && json_is_string(value))
+        return train_option_set(option, json_string_value(value), options);
+    if (option->kind == TRAIN_SWITCH && json_is_boolean(value))
+        return train_option_set(option, option->words[json_is_true(value)], options);
+    if (option->words || !(option->kind == TRAIN_NUMBER ? json_is_number(value) : json_is_integer(value)))
+        return fail_value(option, value ? "something else" : "nothing");
+    const json_int_t whole = json_integer_value(value);
+    if (option->kind == TRAIN_SEED && whole > 0) { /* a study counts up from what was asked for */
+        *(uint64_t *)(void *)((char *)options + option->offset) = (uint64_t)whole;
+        return CF_OK;
+    }
+    snprintf(text, sizeof text, "%.17g", json_number_value(value));
+    return train_option_set(option, text, options);
+}
+
+/* ---- Into texts and documents ---- */
+
+void train_option_text(const TrainOption *option, const cf_train_options *options, int digits,
+                       char text[TRAIN_OPTION_TEXT]) {
+    if (option->words)
+        snprintf(text, TRAIN_OPTION_TEXT, "%s", option->words[(int)value_of(option, options)]);
+    else if (option->kind == TRAIN_SEED)
+        snprintf(text, TRAIN_OPTION_TEXT, "%llu", (unsigned long long)seed_of(option, options));
+    else
+        snprintf(text, TRAIN_OPTION_TEXT, "%.*g", digits, value_of(option, options));
+}
+
+json_t *train_option_json(const TrainOption *option, const cf_train_options *options) {
+    const double value = value_of(option, options);
+    return option->kind == TRAIN_WORD     ? json_string(option->words[(int)value])
+           : option->kind == TRAIN_SWITCH ? json_boolean(value != 0)
+           : option->kind == TRAIN_NUMBER ? json_real(value)
+           : option->kind == TRAIN_SEED   ? json_integer((json_int_t)seed_of(option, options))
+                                          : json_integer((json_int_t)value);
+}
+
+/* All options but later ones at their defaults. */
+static bool is_kept(const TrainOption *option, const cf_train_options *options) {
+    return !option->later || value_of(option, options) != option->usual;
+}
+
+json_t *train_options_json(const cf_train_options *options) {
+    json_t *json = json_object();
+    for (const TrainOption *option = train_options; option->name; option++) {
+        if (!is_kept(option, options)) continue;
+        if (json_object_set_new(json, option->name, train_option_json(option, options)) == 0) continue;
+        json_decref(json);
+        return NULL;
+    }
+    return json;
+}
+
+void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]) {
+    char value[TRAIN_OPTION_TEXT];
+    size_t used = 0;
+    for (const TrainOption *option = train_options; option->name; option++) {
+        const bool idle = option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT;
+        if (!is_kept(option, options) || (settings && option->effect == CHANGES_NOTHING)) continue;
+        train_option_text(option, options, settings ? 17 : 6, value);
+        used += (size_t)snprintf(text + used, TRAIN_OPTIONS_TEXT - used, "%s%s=%s", used ? " " : "",
+                                 settings && option->settings_name ? option->settings_name : option->name,
+                                 settings && idle ? "0" : value);
+    }
+}

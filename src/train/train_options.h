@@ -1,0 +1,63 @@
+/* The options of a training, one row each. What a row says is all that the rest of the program knows of an option: the defaults and
+ * the checks of cf_train, the flags of `cifra train` and `cifra tune` and their help, config.json, recipes, search spaces, and what
+ * must be equal for a training to be resumed.
+ *
+ * A new option is a field of cf_train_options, its row in train_options.c, and the code that follows it. Files from before
+ * it was there (config.json, checkpoints, tunes, studies) mean its default and go on: it stands in none of them where it has that
+ * (`later`).
+ */
+#ifndef TRAIN_TRAIN_OPTIONS_H
+#define TRAIN_TRAIN_OPTIONS_H
+
+#include "base/status.h"
+
+#include <jansson.h>
+
+/* By the type of the field: int, double, an enumeration, bool, uint64_t. */
+typedef enum TrainKind { TRAIN_WHOLE, TRAIN_NUMBER, TRAIN_WORD, TRAIN_SWITCH, TRAIN_SEED } TrainKind;
+
+typedef enum TrainEffect {
+    CHANGES_NOTHING,      /* of the weights of an epoch: may be another one when a training is resumed */
+    CHANGES_NUMBERS,      /* must be the same */
+    CHANGES_WITH_SCHEDULE /* must be the same unless the learning rate is constant */
+} TrainEffect;
+
+typedef struct TrainOption {
+    const char *name, *flag; /* "weight_decay" in JSON, YAML and messages; "weight-decay" for --weight-decay */
+    const char *argument;    /* what stands for the value in help: "N"; NULL: the words */
+    size_t offset, size;     /* of the field in cf_train_options */
+    TrainKind kind;
+    double usual, low, high;  /* the default, and the range, to which both belong; of words their places in `words` */
+    const char *const *words; /* of a word or a switch; ends with NULL */
+    TrainEffect effect;
+    bool searched;             /* may be a parameter of a search space */
+    bool later;                /* came after version 0.1 */
+    const char *settings_name; /* in a checkpoint's settings; NULL: `name` */
+    const char *help;          /* one sentence without a full stop */
+} TrainOption;
+
+enum { MOST_TRAIN_OPTIONS = 32, TRAIN_OPTION_TEXT = 40, TRAIN_OPTIONS_TEXT = 2 * 32 * 40 };
+
+/* In the order of help and files; ends with a row without a name. */
+extern const TrainOption train_options[];
+/* "f32", "bf16": for other commands that have the choice. */
+extern const char *const precision_words[];
+
+/* Every option within its range. A message names it: "batch: a whole number from 1 to 65536 expected, found 0". */
+cf_status train_options_check(const cf_train_options *options);
+/* From what somebody typed, or a document has (NULL: it has none); messages do not name the option, lest callers do it twice. */
+cf_status train_option_set(const TrainOption *option, const char *text, cf_train_options *options);
+cf_status train_option_set_json(const TrainOption *option, const json_t *value, cf_train_options *options);
+void train_option_copy(const TrainOption *option, const cf_train_options *from, cf_train_options *to);
+
+/* "0.005", "sgd"; numbers with so many digits, 17 for all that there are. */
+void train_option_text(const TrainOption *option, const cf_train_options *options, int digits,
+                       char text[TRAIN_OPTION_TEXT]);
+json_t *train_option_json(const TrainOption *option, const cf_train_options *options);
+/* {"batch": 128, ..}: all options but later ones at their defaults. A new reference; NULL without memory. */
+json_t *train_options_json(const cf_train_options *options);
+/* "batch=128 optimizer=sgd lr=0.005 .." of the same; as `settings`, those that must be equal for a training to be resumed, as
+ * checkpoints have them. */
+void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]);
+
+#endif
