@@ -97,9 +97,9 @@ static Target target_of(const Head *head, const Sample *sample) {
     return target;
 }
 
-static void write_gradient(const Plan *plan, const Head *head, const double *d, double factor, int thread, void *to) {
+static void write_gradient(const Plan *plan, const Head *head, const double *d, int thread, void *to) {
     float *row = plan->row + (size_t)thread * plan->row_size;
-    for (int k = 0; k < head->classes; k++) row[k] = d ? (float)(d[k] * factor) : 0;
+    for (int k = 0; k < head->classes; k++) row[k] = d ? (float)d[k] : 0;
     plan_kernels(plan)->from_float(row, (size_t)head->classes, to);
 }
 
@@ -107,7 +107,7 @@ static void write_gradient(const Plan *plan, const Head *head, const double *d, 
 static double row_loss(const Plan *plan, const Head *head, size_t row, bool valid, int thread, void *to) {
     double *d = plan->row_d + (size_t)thread * plan->row_size;
     if (!valid) {
-        write_gradient(plan, head, NULL, 0, thread, to);
+        write_gradient(plan, head, NULL, thread, to);
         return 0;
     }
     const size_t first = row * (size_t)head->classes;
@@ -116,7 +116,7 @@ static double row_loss(const Plan *plan, const Head *head, size_t row, bool vali
         head->loss->loss->image(head->loss, head->classes, logits_of(plan, head) + first, head->probabilities + first,
                                 head->log_sums[row], &target, d);
     for (int k = 0; k < head->classes; k++) d[k] = head->loss->scale * d[k] / head->weight;
-    write_gradient(plan, head, d, 1, thread, to);
+    write_gradient(plan, head, d, thread, to);
     return head->loss->scale * loss;
 }
 

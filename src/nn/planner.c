@@ -248,6 +248,23 @@ cf_status planner_own_gradient(Planner *planner, const Node *node, Buffer **grad
     return CF_OK;
 }
 
+static cf_status behind_activation(Plan *plan, Node *node, int64_t index, int thread) {
+    plan_kernels(plan)->act_backward(node->act, value_at(plan, node->y, index, thread),
+                                     gradient_at(plan, node->y, index, thread), (size_t)plan->slice * node->y->size,
+                                     buffer_at(plan, node->d, index, thread));
+    return CF_OK;
+}
+
+cf_status planner_behind_activation(Planner *planner, Node *node, Activation act) {
+    node->act = act;
+    node->d = node->y->gradient;
+    if (act.kind == ACT_NONE) return CF_OK;
+    FORWARD(planner_own_gradient(planner, node, &node->d));
+    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, behind_activation, node, 0, USES_Y | USES_DY));
+    planner_uses(planner, node->d);
+    return CF_OK;
+}
+
 static cf_status sum_gradients(const Plan *plan, const Node *node, int which, int64_t index, int thread) {
     const GradientSum *sum = &node->sum[which];
     plan_kernels(plan)->add(buffer_at(plan, sum->a, index, thread), buffer_at(plan, sum->b, index, thread),

@@ -83,6 +83,8 @@ struct Node {
     Buffer *dx[2];       /* where the gradients of the inputs go; NULL: not wanted */
     Buffer *extra[2];    /* what one of its steps leaves to another besides: of one list each */
     bool learns;         /* its parameters have gradients */
+    Activation act;      /* taken into the node, as planner_behind_activation has it */
+    Buffer *d;           /* the gradient of y, or that behind act */
     GradientSum sum[2];  /* of a gradient of an input with what others gave */
     Node *next;
 };
@@ -202,6 +204,9 @@ cf_status planner_begin_gradient(Planner *planner, Tensor *tensor);
 /* Where what changes the gradient of y in place puts it: that gradient itself if nobody else reads it. */
 cf_status planner_own_gradient(Planner *planner, const Node *node, Buffer **gradient);
 
+/* For `backward`: node->d is the gradient in front of `act`, which the node has taken in and whose derivative follows from y: the
+ * gradient of y itself where there is none. */
+cf_status planner_behind_activation(Planner *planner, Node *node, Activation act);
 /* `gradient` is that of input `which`, or a part of it. */
 cf_status planner_lend(Planner *planner, Node *node, int which, Buffer *gradient);
 

@@ -25,12 +25,6 @@ static cf_status read_activation(Reader *reader, Layer *layer) {
     return reader_finish(reader, NULL);
 }
 
-static cf_status activation_shape(const Reader *reader, Layer *layer) {
-    (void)reader;
-    layer->out = layer->in;
-    return CF_OK;
-}
-
 static void describe(const Layer *layer, FILE *out) {
     if (layer->activation.slope > 0) fprintf(out, "slope %g", (double)layer->activation.slope);
 }
@@ -85,7 +79,7 @@ static cf_status lay(Planner *planner, int number) {
                           y);
 }
 
-#define ACTIVATION(name, onnx) {name, onnx, read_activation, activation_shape, describe, lay}
+#define ACTIVATION(name, onnx) {name, onnx, read_activation, layer_same_shape, describe, lay}
 static const LayerType relu_type = ACTIVATION("relu", "Relu"), leaky_type = ACTIVATION("leakyrelu", "LeakyRelu"),
                        relu6_type = ACTIVATION("relu6", "Clip"), silu_type = ACTIVATION("silu", NULL),
                        gelu_type = ACTIVATION("gelu", "Gelu"), hardswish_type = ACTIVATION("hardswish", "HardSwish"),

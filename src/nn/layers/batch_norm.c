@@ -150,7 +150,6 @@ typedef struct BlockNode {
     BatchNorm norm;
     bool pools;
     double *partial; /* [slices][2 C]: moments, then sums */
-    Buffer *d;       /* the gradient behind the addition and activation */
 } BlockNode;
 
 static BlockNode *block_of(Node *node) {
@@ -229,16 +228,6 @@ static cf_status forward(Planner *planner, Node *node) {
     return planner_step(planner, IN_BOTH, STEP_SLICES, block_forward, node, 0, USES_FORWARD);
 }
 
-/* The gradient behind the activation of an addition, which is that of both its sides. */
-static cf_status behind_activation(Plan *plan, Node *node, int64_t index, int thread) {
-    const BlockNode *n = block_of(node);
-    const Buffer *y = value_buffer(plan, node->y);
-    plan_kernels(plan)->act_backward(n->norm.block.act, buffer_at(plan, y, index, thread),
-                                     gradient_at(plan, node->y, index, thread), (size_t)plan->slice * node->y->size,
-                                     buffer_at(plan, n->d, index, thread));
-    return CF_OK;
-}
-
 /* As the way back sees it: without an activation where that was done before. */
 static Block back_block(const BlockNode *n) {
     Block block = n->norm.block;
@@ -255,7 +244,7 @@ static cf_status slice_sums(Plan *plan, Node *node, int64_t index, int thread) {
     const BlockNode *n = block_of(node);
     const Block block = back_block(n);
     plan_kernels(plan)->block_sums(&block, plan_valid(plan, index), picked(plan, node, index, thread),
-                                   buffer_at(plan, n->d, index, thread),
+                                   buffer_at(plan, node->d, index, thread),
                                    n->partial + (size_t)index * 2 * (size_t)block.C);
     return CF_OK;
 }
@@ -277,7 +266,7 @@ static cf_status block_backward(Plan *plan, Node *node, int64_t index, int threa
     char *dx = dx_at(plan, node, index, thread);
     const size_t bytes = node->dx[0]->image_bytes;
     plan_kernels(plan)->block_backward(&block, valid, value_at(plan, node->x[0], index, thread),
-                                       picked(plan, node, index, thread), buffer_at(plan, n->d, index, thread),
+                                       picked(plan, node, index, thread), buffer_at(plan, node->d, index, thread),
                                        node->extra[1] ? buffer_at(plan, node->extra[1], index, thread) : NULL, dx);
     /* Filling images have a zero gradient; the formula would give them one. */
     memset(dx + (size_t)valid * bytes, 0, (size_t)(plan->slice - valid) * bytes);
@@ -285,23 +274,19 @@ static cf_status block_backward(Plan *plan, Node *node, int64_t index, int threa
 }
 
 static cf_status backward(Planner *planner, Node *node) {
-    BlockNode *n = block_of(node);
-    n->d = node->y->gradient;
-    if (node->x[1] && n->norm.block.act.kind != ACT_NONE) {
-        FORWARD(planner_own_gradient(planner, node, &n->d));
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, behind_activation, node, 0, USES_Y | USES_DY));
-        planner_uses(planner, n->d);
-    }
+    /* Behind an addition the gradient in front of the activation is that of both its sides; else the kernels see to it. */
+    const Activation none = {ACT_NONE, 0};
+    FORWARD(planner_behind_activation(planner, node, node->x[1] ? block_of(node)->norm.block.act : none));
     if (node->learns) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, slice_sums, node, 0, USES_X | USES_EXTRA));
-        planner_uses(planner, n->d);
+        planner_uses(planner, node->d);
         FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_sums, node, 1, USES_NOTHING));
     }
     if (node->dx[0]) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, block_backward, node, 0, USES_X | USES_DX | USES_EXTRA));
-        planner_uses(planner, n->d);
+        planner_uses(planner, node->d);
     }
-    return planner_lend(planner, node, 1, n->d);
+    return planner_lend(planner, node, 1, node->d);
 }
 
 static cf_status lay(Planner *planner, int number) {

@@ -42,7 +42,6 @@ typedef struct DenseNode {
     const float *weight, *bias;
     float *dweight, *dbias;
     double *sums; /* [groups][outputs]: of the bias */
-    Buffer *d;    /* the gradient behind the rectifier */
 } DenseNode;
 
 static DenseNode *dense_of(const Node *node) {
@@ -97,19 +96,10 @@ static cf_status forward(Planner *planner, Node *node) {
                         USES_X | USES_Y);
 }
 
-/* The gradient behind the rectifier. */
-static cf_status behind_rectifier(Plan *plan, Node *node, int64_t index, int thread) {
-    const DenseNode *n = dense_of(node);
-    plan_kernels(plan)->act_backward((Activation){ACT_RELU, n->slope}, value_at(plan, node->y, index, thread),
-                                     gradient_at(plan, node->y, index, thread), (size_t)plan->slice * node->y->size,
-                                     buffer_at(plan, n->d, index, thread));
-    return CF_OK;
-}
-
 static cf_status backward_data(Plan *plan, Node *node, int64_t index, int thread) {
     const DenseNode *n = dense_of(node);
     plan->options.engine->dense_backward_data(n->dense, thread, piece_of(n, index),
-                                              rows_at(plan, n, n->d, index, thread), n->weight,
+                                              rows_at(plan, n, node->d, index, thread), n->weight,
                                               rows_at(plan, n, node->dx[0], index, thread));
     return CF_OK;
 }
@@ -117,7 +107,7 @@ static cf_status backward_data(Plan *plan, Node *node, int64_t index, int thread
 static cf_status backward_weights(Plan *plan, Node *node, int64_t piece, int thread) {
     const DenseNode *n = dense_of(node);
     plan->options.engine->dense_backward_weights(n->dense, thread, (int)piece, value_buffer(plan, node->x[0])->base,
-                                                 n->d->base, n->dweight);
+                                                 node->d->base, n->dweight);
     return CF_OK;
 }
 
@@ -131,7 +121,7 @@ static cf_status backward_bias(Plan *plan, Node *node, int64_t index, int thread
     (void)index, (void)thread;
     for (int g = 0; g < groups_of(plan); g++) {
         const int left = plan->batch - g * DENSE_GROUP;
-        plan_kernels(plan)->channel_sums(n->d->base + (size_t)g * DENSE_GROUP * n->d->image_bytes,
+        plan_kernels(plan)->channel_sums(node->d->base + (size_t)g * DENSE_GROUP * node->d->image_bytes,
                                          (size_t)(left < DENSE_GROUP ? left : DENSE_GROUP), n->outputs,
                                          n->sums + (size_t)g * outputs);
     }
@@ -143,21 +133,16 @@ static cf_status backward_bias(Plan *plan, Node *node, int64_t index, int thread
 static cf_status backward(Planner *planner, Node *node) {
     const Plan *plan = planner->plan;
     DenseNode *n = dense_of(node);
-    n->d = node->y->gradient;
-    if (n->slope < 1) {
-        FORWARD(planner_own_gradient(planner, node, &n->d));
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, behind_rectifier, node, 0, USES_Y | USES_DY));
-        planner_uses(planner, n->d);
-    }
+    FORWARD(planner_behind_activation(planner, node, (Activation){n->slope < 1 ? ACT_RELU : ACT_NONE, n->slope}));
     if (node->learns) {
         if (n->dbias) FORWARD(planner_close(planner, backward_bias, node, 1, USES_NOTHING));
         FORWARD(planner_close(planner, backward_weights, node, pieces_of(plan, n, DENSE_BACKWARD_WEIGHTS), USES_X));
-        planner_closing_uses(n->d);
+        planner_closing_uses(node->d);
     }
     if (!node->dx[0]) return CF_OK;
     FORWARD(planner_step(planner, IN_TRAINING, kind_of(plan, n), backward_data, node,
                          pieces_of(plan, n, DENSE_BACKWARD_DATA), USES_DX));
-    planner_uses(planner, n->d);
+    planner_uses(planner, node->d);
     return CF_OK;
 }
 

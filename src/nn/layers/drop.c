@@ -22,12 +22,6 @@ static cf_status read_reverse(Reader *reader, Layer *layer) {
     return reader_finish(reader, NULL);
 }
 
-static cf_status same_shape(const Reader *reader, Layer *layer) {
-    (void)reader;
-    layer->out = layer->in;
-    return CF_OK;
-}
-
 static void describe(const Layer *layer, FILE *out) {
     fprintf(out, "%s %g", layer->type == &reverse_type ? "factor" : "rate", (double)layer->rate);
 }
@@ -129,7 +123,7 @@ static cf_status lay(Planner *planner, int number) {
     return planner_in_place(planner, n, true);
 }
 
-static const LayerType dropout_type = {"dropout", "Dropout", read_drop, same_shape, describe, lay},
-                       droppath_type = {"droppath", NULL, read_drop, same_shape, describe, lay},
-                       reverse_type = {"reverse", NULL, read_reverse, same_shape, describe, lay};
+static const LayerType dropout_type = {"dropout", "Dropout", read_drop, layer_same_shape, describe, lay},
+                       droppath_type = {"droppath", NULL, read_drop, layer_same_shape, describe, lay},
+                       reverse_type = {"reverse", NULL, read_reverse, layer_same_shape, describe, lay};
 const LayerType *const drop_types[] = {&dropout_type, &droppath_type, &reverse_type, NULL};

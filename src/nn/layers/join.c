@@ -24,7 +24,6 @@ static cf_status concat_shape(const Reader *reader, Layer *layer) {
 typedef struct AddNode {
     Node node;
     Activation act;
-    Buffer *d; /* the gradient behind the activation */
 } AddNode;
 
 static AddNode *add_of(Node *node) {
@@ -42,22 +41,9 @@ static cf_status forward_add(Planner *planner, Node *node) {
     return planner_step(planner, IN_BOTH, STEP_SLICES, add, node, 0, USES_X | USES_Y);
 }
 
-static cf_status behind_activation(Plan *plan, Node *node, int64_t index, int thread) {
-    plan_kernels(plan)->act_backward(add_of(node)->act, value_at(plan, node->y, index, thread),
-                                     gradient_at(plan, node->y, index, thread), (size_t)plan->slice * node->y->size,
-                                     buffer_at(plan, add_of(node)->d, index, thread));
-    return CF_OK;
-}
-
 static cf_status backward_add(Planner *planner, Node *node) {
-    Buffer *d = node->y->gradient;
-    if (add_of(node)->act.kind != ACT_NONE) {
-        FORWARD(planner_own_gradient(planner, node, &d));
-        add_of(node)->d = d;
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, behind_activation, node, 0, USES_Y | USES_DY));
-        planner_uses(planner, d);
-    }
-    for (int i = 0; i < 2; i++) FORWARD(planner_lend(planner, node, i, d));
+    FORWARD(planner_behind_activation(planner, node, add_of(node)->act));
+    for (int i = 0; i < 2; i++) FORWARD(planner_lend(planner, node, i, node->d));
     return CF_OK;
 }
 

@@ -96,6 +96,8 @@ static inline bool layer_is_conv(const Layer *layer) {
 }
 bool layer_is_activation(const Layer *layer);
 
+/* A LayerType.shape: what leaves has the shape of what arrives, and there are no weights. */
+cf_status layer_same_shape(const Reader *reader, Layer *layer);
 void layer_add_parameter(Layer *layer, const char *what, ParameterRole kind, int dims, const size_t *shape);
 
 /* The window of a convolution or pool over N images. */
