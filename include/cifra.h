@@ -160,6 +160,8 @@ typedef struct cf_progress {
 /* Return false to stop: the checkpoint is written and cf_train returns CF_INTERRUPTED. */
 typedef bool (*cf_progress_fn)(const cf_progress *progress, void *context);
 
+enum { CF_LINE = 256 }; /* room of an option that is a line of text, with its end */
+
 typedef struct cf_train_options {
     int epochs;              /* at most; default 10 */
     int batch;               /* images per step; larger is faster per image and takes fewer steps; default 128 */

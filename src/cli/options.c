@@ -65,7 +65,8 @@ cf_status command_find(const Command *const *commands, int argc, char **argv, co
 }
 
 const Option *command_options(const Command *command, size_t *count) {
-    static const OptionKind kinds[] = {OPTION_INTEGER, OPTION_NUMBER, OPTION_CHOICE, OPTION_CHOICE, OPTION_INTEGER};
+    static const OptionKind kinds[] = {OPTION_INTEGER, OPTION_NUMBER,  OPTION_CHOICE,
+                                       OPTION_CHOICE,  OPTION_INTEGER, OPTION_LINE};
     static _Thread_local Option options[MAX_OPTIONS + MOST_TRAIN_OPTIONS];
     static _Thread_local char usual[MOST_TRAIN_OPTIONS][TRAIN_OPTION_TEXT];
     *count = 0;
@@ -79,7 +80,7 @@ const Option *command_options(const Command *command, size_t *count) {
             options[(*count)++] =
                 (Option){row->flag,  row->argument, kinds[row->kind], row->low, row->high,
                          row->words, row->help,     usual[r],         0,        option->offset + row->offset,
-                         row->size,  NULL};
+                         row->size,  NULL,          row};
         }
     }
     return options;
@@ -164,8 +165,18 @@ static bool size_fits(const Option *option) {
         return option->size == sizeof(char *);
     case OPTION_CHOICE:
         return (option->size == sizeof(int) || option->size == sizeof(bool)) && option->choices;
+    case OPTION_LINE:
+        return option->size == CF_LINE && option->row;
     }
     return false;
+}
+
+static cf_status store_line(const Option *option, const char *text, char *member) {
+    cf_status status = train_line_check(option->row, text);
+    if (status) return status_prefix(status, "%s", title_of(option));
+    memset(member, 0, option->size);
+    memcpy(member, text, strlen(text));
+    return CF_OK;
 }
 
 /* `text` is NULL for a flag. */
@@ -183,6 +194,8 @@ static cf_status store(const Option *option, const char *text, void *options) {
         break;
     case OPTION_CHOICE:
         return parse_choice(option, text, member);
+    case OPTION_LINE:
+        return store_line(option, text, member);
     case OPTION_INTEGER:
         stored = parse_integer(option, text, member);
         break;

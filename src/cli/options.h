@@ -8,14 +8,15 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include "base/status.h"
+#include "train/train_options.h"
 
 typedef enum OptionKind {
     OPTION_FLAG,    /* a bool, set to true */
     OPTION_INTEGER, /* an int or an int64_t; OPTION_MEMBER tells which */
     OPTION_NUMBER,  /* a double */
     OPTION_TEXT,    /* a const char *, pointing into argv */
-    OPTION_CHOICE   /* an int, an enum or a bool: the place of the word in `choices` */
+    OPTION_CHOICE,  /* an int, an enum or a bool: the place of the word in `choices` */
+    OPTION_LINE     /* a char[CF_LINE] of a training option, which checks it */
 } OptionKind;
 
 typedef struct Option {
@@ -31,6 +32,7 @@ typedef struct Option {
     /* Here stand all options of train/train_options.h, of a cf_train_options with these defaults; the member is all that counts
      * besides. NULL: one option. */
     cf_train_options (*training)(void);
+    const TrainOption *row; /* OPTION_LINE: the training option's */
 } Option;
 
 #define OPTION_MEMBER(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)

@@ -11,7 +11,8 @@
 /* clang-format off */
 #define FIELD(name) .offset = offsetof(cf_train_options, name), .size = sizeof((cf_train_options *)0)->name, \
     .kind = _Generic(((cf_train_options *)0)->name, \
-    int: TRAIN_WHOLE, double: TRAIN_NUMBER, bool: TRAIN_SWITCH, uint64_t: TRAIN_SEED, default: TRAIN_WORD)
+    int: TRAIN_WHOLE, double: TRAIN_NUMBER, bool: TRAIN_SWITCH, uint64_t: TRAIN_SEED, char *: TRAIN_LINE, \
+    default: TRAIN_WORD)
 #define RANGE(least, most) .low = (least), .high = (most)
 #define WORDS(list) .words = (list), .high = COUNT_OF(list) - 2
 /* clang-format on */
@@ -58,12 +59,23 @@ static uint64_t seed_of(const TrainOption *option, const cf_train_options *optio
     return *(const uint64_t *)(const void *)((const char *)options + option->offset);
 }
 
+static const char *line_of(const TrainOption *option, const cf_train_options *options) {
+    return (const char *)options + option->offset;
+}
+
+/* Of all but lines. */
 static double value_of(const TrainOption *option, const cf_train_options *options) {
     const void *field = (const char *)options + option->offset;
     if (option->kind == TRAIN_WHOLE) return *(const int *)field;
     if (option->kind == TRAIN_WORD) return *(const unsigned *)field;
     if (option->kind == TRAIN_SWITCH) return *(const bool *)field;
     return option->kind == TRAIN_SEED ? (double)seed_of(option, options) : *(const double *)field;
+}
+
+/* `line` is shorter than CF_LINE. */
+static void set_line(const TrainOption *option, const char *line, cf_train_options *options) {
+    memset((char *)options + option->offset, 0, option->size);
+    memcpy((char *)options + option->offset, line, strlen(line));
 }
 
 /* `value` is in the option's range. */
@@ -87,7 +99,12 @@ void train_option_copy(const TrainOption *option, const cf_train_options *from, 
 
 cf_train_options cf_train_defaults(void) {
     cf_train_options options = {0};
-    for (const TrainOption *option = train_options; option->name; option++) set_value(option, option->usual, &options);
+    for (const TrainOption *option = train_options; option->name; option++) {
+        if (option->kind == TRAIN_LINE)
+            set_line(option, option->usual_line, &options);
+        else
+            set_value(option, option->usual, &options);
+    }
     return options;
 }
 
@@ -106,10 +123,20 @@ static cf_status fail_value(const TrainOption *option, const char *found) {
                 option->words ? text_hint(found, option->words) : "");
 }
 
+cf_status train_line_check(const TrainOption *option, const char *line) {
+    FAIL_IF(strlen(line) >= CF_LINE, CF_BAD_USE, "at most %d characters expected, found %zu", CF_LINE - 1, strlen(line));
+    return option->check(line);
+}
+
 /* Any seed is one: the range is that of texts, which other programs read. */
 cf_status train_options_check(const cf_train_options *options) {
     for (const TrainOption *option = train_options; option->name; option++) {
-        char found[TRAIN_OPTION_TEXT];
+        char found[40];
+        if (option->kind == TRAIN_LINE) {
+            cf_status status = train_line_check(option, line_of(option, options));
+            if (status) return status_prefix(status, "%s", option->name);
+            continue;
+        }
         const double value = value_of(option, options);
         if (option->kind == TRAIN_SEED || is_in_range(option, value)) continue;
         snprintf(found, sizeof found, "%.15g", value);
@@ -122,6 +149,11 @@ cf_status train_options_check(const cf_train_options *options) {
 
 cf_status train_option_set(const TrainOption *option, const char *text, cf_train_options *options) {
     double value = -1;
+    if (option->kind == TRAIN_LINE) {
+        FORWARD(train_line_check(option, text));
+        set_line(option, text, options);
+        return CF_OK;
+    }
     for (int i = 0; option->words && option->words[i]; i++)
         if (strcmp(option->words[i], text) == 0) value = i;
     if ((!option->words && !text_to_number(text, &value)) || !is_in_range(option, value))
@@ -131,11 +163,13 @@ cf_status train_option_set(const TrainOption *option, const char *text, cf_train
 }
 
 cf_status train_option_set_json(const TrainOption *option, const json_t *value, cf_train_options *options) {
-    char text[TRAIN_OPTION_TEXT];
-    if (option->kind == TRAIN_WORD && json_is_string(value))
+    char text[40];
+    const bool is_text = option->kind == TRAIN_WORD || option->kind == TRAIN_LINE;
+    if (is_text && json_is_string(value))
         return train_option_set(option, json_string_value(value), options);
     if (option->kind == TRAIN_SWITCH && json_is_boolean(value))
         return train_option_set(option, option->words[json_is_true(value)], options);
+    FAIL_IF(option->kind == TRAIN_LINE, CF_BAD_USE, "a text expected, found %s", value ? "something else" : "nothing");
     if (option->words || !(option->kind == TRAIN_NUMBER ? json_is_number(value) : json_is_integer(value)))
         return fail_value(option, value ? "something else" : "nothing");
     const json_int_t whole = json_integer_value(value);
@@ -151,7 +185,9 @@ cf_status train_option_set_json(const TrainOption *option, const json_t *value, 
 
 void train_option_text(const TrainOption *option, const cf_train_options *options, int digits,
                        char text[TRAIN_OPTION_TEXT]) {
-    if (option->words)
+    if (option->kind == TRAIN_LINE)
+        snprintf(text, TRAIN_OPTION_TEXT, "%s", line_of(option, options));
+    else if (option->words)
         snprintf(text, TRAIN_OPTION_TEXT, "%s", option->words[(int)value_of(option, options)]);
     else if (option->kind == TRAIN_SEED)
         snprintf(text, TRAIN_OPTION_TEXT, "%llu", (unsigned long long)seed_of(option, options));
@@ -160,6 +196,7 @@ void train_option_text(const TrainOption *option, const cf_train_options *option
 }
 
 json_t *train_option_json(const TrainOption *option, const cf_train_options *options) {
+    if (option->kind == TRAIN_LINE) return json_string(line_of(option, options));
     const double value = value_of(option, options);
     return option->kind == TRAIN_WORD     ? json_string(option->words[(int)value])
            : option->kind == TRAIN_SWITCH ? json_boolean(value != 0)
@@ -170,7 +207,9 @@ json_t *train_option_json(const TrainOption *option, const cf_train_options *opt
 
 /* All options but later ones at their defaults. */
 static bool is_kept(const TrainOption *option, const cf_train_options *options) {
-    return !option->later || value_of(option, options) != option->usual;
+    if (!option->later) return true;
+    if (option->kind == TRAIN_LINE) return strcmp(line_of(option, options), option->usual_line) != 0;
+    return value_of(option, options) != option->usual;
 }
 
 json_t *train_options_json(const cf_train_options *options) {
@@ -191,8 +230,11 @@ void train_options_text(const cf_train_options *options, bool settings, char tex
         const bool idle = option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT;
         if (!is_kept(option, options) || (settings && option->effect == CHANGES_NOTHING)) continue;
         train_option_text(option, options, settings ? 17 : 6, value);
-        used += (size_t)snprintf(text + used, TRAIN_OPTIONS_TEXT - used, "%s%s=%s", used ? " " : "",
-                                 settings && option->settings_name ? option->settings_name : option->name,
-                                 settings && idle ? "0" : value);
+        for (char *p = value; settings && *p; p++)
+            if (*p == ' ') *p = '_';
+        const char *quote = strchr(value, ' ') ? "\"" : "";
+        used += (size_t)snprintf(text + used, TRAIN_OPTIONS_TEXT - used, "%s%s=%s%s%s", used ? " " : "",
+                                 settings && option->settings_name ? option->settings_name : option->name, quote,
+                                 settings && idle ? "0" : value, quote);
     }
 }

@@ -13,8 +13,8 @@
 
 #include <jansson.h>
 
-/* By the type of the field: int, double, an enumeration, bool, uint64_t. */
-typedef enum TrainKind { TRAIN_WHOLE, TRAIN_NUMBER, TRAIN_WORD, TRAIN_SWITCH, TRAIN_SEED } TrainKind;
+/* By the type of the field: int, double, an enumeration, bool, uint64_t, char[CF_LINE]. */
+typedef enum TrainKind { TRAIN_WHOLE, TRAIN_NUMBER, TRAIN_WORD, TRAIN_SWITCH, TRAIN_SEED, TRAIN_LINE } TrainKind;
 
 typedef enum TrainEffect {
     CHANGES_NOTHING,      /* of the weights of an epoch: may be another one when a training is resumed */
@@ -29,6 +29,10 @@ typedef struct TrainOption {
     TrainKind kind;
     double usual, low, high;  /* the default, and the range, to which both belong; of words their places in `words` */
     const char *const *words; /* of a word or a switch; ends with NULL */
+    const char *usual_line;   /* of a line: its default */
+    /* Of a line: whether it is one; the message does not name the option. */
+    cf_status (*check)(const char *line);
+    const char *example; /* of a line: one that is right and not the default */
     TrainEffect effect;
     bool searched;             /* may be a parameter of a search space */
     bool later;                /* came after version 0.1 */
@@ -36,7 +40,9 @@ typedef struct TrainOption {
     const char *help;          /* one sentence without a full stop */
 } TrainOption;
 
-enum { MOST_TRAIN_OPTIONS = 32, TRAIN_OPTION_TEXT = 40, TRAIN_OPTIONS_TEXT = 2 * 32 * 40 };
+enum { MOST_TRAIN_OPTIONS = 48, MOST_TRAIN_LINES = 6, TRAIN_OPTION_TEXT = CF_LINE };
+/* Room for all of them: "name=value " each. */
+enum { TRAIN_OPTIONS_TEXT = MOST_TRAIN_OPTIONS * (24 + 40) + MOST_TRAIN_LINES * TRAIN_OPTION_TEXT };
 
 /* In the order of help and files; ends with a row without a name. */
 extern const TrainOption train_options[];
@@ -48,16 +54,18 @@ cf_status train_options_check(const cf_train_options *options);
 /* From what somebody typed, or a document has (NULL: it has none); messages do not name the option, lest callers do it twice. */
 cf_status train_option_set(const TrainOption *option, const char *text, cf_train_options *options);
 cf_status train_option_set_json(const TrainOption *option, const json_t *value, cf_train_options *options);
+/* Whether a text is a line of the option: short enough, and right. */
+cf_status train_line_check(const TrainOption *option, const char *line);
 void train_option_copy(const TrainOption *option, const cf_train_options *from, cf_train_options *to);
 
-/* "0.005", "sgd"; numbers with so many digits, 17 for all that there are. */
+/* "0.005", "sgd", "shift 2 | rotate 10"; numbers with so many digits, 17 for all that there are. */
 void train_option_text(const TrainOption *option, const cf_train_options *options, int digits,
                        char text[TRAIN_OPTION_TEXT]);
 json_t *train_option_json(const TrainOption *option, const cf_train_options *options);
 /* {"batch": 128, ..}: all options but later ones at their defaults. A new reference; NULL without memory. */
 json_t *train_options_json(const cf_train_options *options);
 /* "batch=128 optimizer=sgd lr=0.005 .." of the same; as `settings`, those that must be equal for a training to be resumed, as
- * checkpoints have them. */
+ * checkpoints have them, with _ for a line's spaces. */
 void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]);
 
 #endif

@@ -24,7 +24,7 @@ typedef enum ParameterKind {
     PARAMETER_INTEGER
 } ParameterKind;
 
-enum { SPACE_MAX_PARAMETERS = 16, SPACE_MAX_VALUES = 256, SPACE_TEXT = 48 };
+enum { SPACE_MAX_PARAMETERS = 16, SPACE_MAX_VALUES = 256, SPACE_NAME = 48, SPACE_TEXT = CF_LINE };
 
 typedef struct SpaceParameter {
     char *name; /* "lr", or a place in the model line */

@@ -84,7 +84,7 @@ static cf_status check_range(const SpaceParameter *p, const TrainOption *option)
             CF_BAD_USE, "parameter %s: whole numbers of at most nine digits expected, found [%.10g, %.10g]", p->name,
             p->low, p->high);
     if (!option) return CF_OK;
-    FAIL_IF(option->words, CF_BAD_USE, "parameter %s: a list of values expected, found a range", p->name);
+    FAIL_IF(option->words || option->kind == TRAIN_LINE, CF_BAD_USE, "parameter %s: a list of values expected, found a range", p->name);
     FAIL_IF(option->kind == TRAIN_WHOLE && !whole, CF_BAD_USE, "parameter %s: an integer range expected", p->name);
     FAIL_IF(p->low < option->low || p->high > option->high, CF_BAD_USE,
             "parameter %s: a range within %.15g to %.15g expected, found [%g, %g]", p->name, option->low, option->high,
@@ -106,7 +106,7 @@ static cf_status fail_unknown(const char *name) {
 
 static bool is_name(const char *text) {
     size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-    return length > 0 && length < SPACE_TEXT && text[length] == '\0';
+    return length > 0 && length < SPACE_NAME && text[length] == '\0';
 }
 
 cf_status space_check_parameter(const Space *space, int i) {
@@ -114,7 +114,7 @@ cf_status space_check_parameter(const Space *space, int i) {
     const TrainOption *option = searched_option(p->name);
     FAIL_IF(!is_name(p->name), CF_BAD_USE,
             "parameter %d: a name of at most %d letters, digits, - and _ expected, found \"%.60s\"", i + 1,
-            SPACE_TEXT - 1, p->name);
+            SPACE_NAME - 1, p->name);
     for (int j = 0; j < i; j++)
         FAIL_IF(strcmp(space->parameters[j].name, p->name) == 0, CF_BAD_USE, "parameter %s stands there twice",
                 p->name);

@@ -25,11 +25,14 @@ static const Command *const commands[] = {&command_train, &command_tune};
 
 /* ---- Values ---- */
 
-static void range_of(const TrainOption *option, char text[160]) {
-    if (option->words)
-        text_list(option->words, text, 160);
+static void range_of(const TrainOption *option, char text[400]) {
+    if (option->kind == TRAIN_LINE) { /* what its own check says of the one bad text */
+        assert_int_not_equal(option->check("nonsense"), CF_OK);
+        snprintf(text, 400, "%.*s", (int)strcspn(cf_error(), ","), cf_error());
+    } else if (option->words)
+        text_list(option->words, text, 400);
     else
-        snprintf(text, 160, "a %snumber from %.15g to %.15g", option->kind == TRAIN_NUMBER ? "" : "whole ", option->low,
+        snprintf(text, 400, "a %snumber from %.15g to %.15g", option->kind == TRAIN_NUMBER ? "" : "whole ", option->low,
                  option->high);
 }
 
@@ -37,7 +40,7 @@ static void range_of(const TrainOption *option, char text[160]) {
 static const char *bad_text(const TrainOption *option, int which, char text[TRAIN_OPTION_TEXT]) {
     const double numbers[] = {option->low - 1, option->high * 1.5 + 1, option->low + 0.5};
     if (which == 0) return "nonsense";
-    if (which == 1) return "nan";
+    if (which == 1) return option->kind == TRAIN_LINE ? NULL : "nan";
     if (option->words || which > (option->kind == TRAIN_NUMBER ? 3 : 4)) return NULL;
     snprintf(text, TRAIN_OPTION_TEXT, "%.17g", numbers[which - 2]);
     return text;
@@ -46,7 +49,9 @@ static const char *bad_text(const TrainOption *option, int which, char text[TRAI
 /* A value that is not the default, one that a training can have. */
 static void set_other(const TrainOption *option, cf_train_options *o) {
     char text[TRAIN_OPTION_TEXT];
-    if (option->words)
+    if (option->kind == TRAIN_LINE)
+        snprintf(text, sizeof text, "%s", option->example);
+    else if (option->words)
         snprintf(text, sizeof text, "%s", option->words[option->usual == 0]);
     else
         snprintf(text, sizeof text, "%.17g",
@@ -98,7 +103,7 @@ static void defaults_are_as_they_were(void **state) {
 
 static void refused_by_the_library(const TrainOption *option, const char *text) {
     cf_train_options o = cf_train_defaults();
-    char range[160], named[300], *field = (char *)&o + option->offset, *end;
+    char range[400], named[900], *field = (char *)&o + option->offset, *end;
     const double number = strtod(text, &end), nan = NAN;
     const int whole = (int)fmax(fmin(number, 2e9), -2e9), word = 99;
     if (option->kind == TRAIN_NUMBER)
@@ -115,7 +120,7 @@ static void refused_by_the_library(const TrainOption *option, const char *text) 
 }
 
 static void refused_by_the_commands(const TrainOption *option, const char *text) {
-    char range[160], named[300], flag[80], value[TRAIN_OPTION_TEXT];
+    char range[400], named[900], flag[300], value[TRAIN_OPTION_TEXT];
     range_of(option, range);
     snprintf(named, sizeof named, "--%s takes %s; found \"%s\"", option->flag, range, text);
     for (size_t c = 0; c < COUNT_OF(commands); c++) {
@@ -135,7 +140,7 @@ static void refused_by_recipes(const TrainOption *option, const char *text) {
     const char *path = path_in(scratch_folder(), "own.yaml");
     for (int s = 0; s < 2; s++) {
         Recipe recipe;
-        char yaml[200], range[160], named[300];
+        char yaml[600], range[400], named[900];
         range_of(option, range);
         snprintf(yaml, sizeof yaml, "data: [a]\n%s:\n  %s: %s\n", sections[s], option->name, text);
         snprintf(named, sizeof named, "own.yaml:3: %s.%s: %s expected, found %s", sections[s], option->name, range,
@@ -148,7 +153,7 @@ static void refused_by_recipes(const TrainOption *option, const char *text) {
 /* `values`: "values: [3]", "uniform: [1, 2]". NULL part: it is fine. */
 static void try_space(const TrainOption *option, const char *values, const char *part) {
     const char *path = path_in(scratch_folder(), "space.yaml");
-    char yaml[300];
+    char yaml[900];
     Space space = {0};
     snprintf(yaml, sizeof yaml, "parameters:\n  - {name: %s, %s}\nmodel: dense classes\n", option->name, values);
     write_bytes(path, yaml, strlen(yaml));
@@ -160,7 +165,7 @@ static void try_space(const TrainOption *option, const char *values, const char 
 }
 
 static void refused_by_spaces(const TrainOption *option, const char *text) {
-    char values[100], range[160], named[300];
+    char values[400], range[400], named[900];
     range_of(option, range);
     snprintf(values, sizeof values, "values: [%s]", text);
     if (option->searched)
@@ -173,7 +178,7 @@ static void refused_by_spaces(const TrainOption *option, const char *text) {
 static void refused_by_config(const TrainOption *option, const char *text) {
     static const json_t *nothing;
     cf_train_options o = cf_train_defaults();
-    char range[160], named[300];
+    char range[400], named[900];
     double number;
     json_t *value = !text_to_number(text, &number)                   ? json_string(text)
                     : number == floor(number) && fabs(number) < 9e18 ? json_integer((json_int_t)number)
@@ -279,7 +284,7 @@ static void recipes_and_commands_take_them(void **state) {
     for
         EACH(option) {
             cf_train_options o = cf_train_defaults();
-            char yaml[200], text[TRAIN_OPTION_TEXT], flag[80];
+            char yaml[600], text[TRAIN_OPTION_TEXT], flag[300];
             Recipe recipe;
             set_other(option, &o);
             train_option_text(option, &o, 17, text);
@@ -320,7 +325,7 @@ static void help_tells_them(void **state) {
         fclose(stream);
         for
             EACH(option) {
-                char flag[80], words[80] = "", usual[TRAIN_OPTION_TEXT];
+                char flag[300], words[80] = "", usual[TRAIN_OPTION_TEXT];
                 const cf_train_options defaults = cf_train_defaults();
                 for (int i = 0; option->words && option->words[i]; i++)
                     snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? "|" : "",
@@ -402,7 +407,7 @@ static void resuming_with_others(void **state) {
         EACH(option) {
             cf_train_options o = cf_train_defaults(), other;
             const char *stored = option->settings_name ? option->settings_name : option->name;
-            char now[100], before[100], text[TRAIN_OPTION_TEXT];
+            char now[600], before[600], text[TRAIN_OPTION_TEXT];
             if (strcmp(option->name, "precision") == 0 && !has_bf16()) {
                 print_message("SKIPPED: resuming with another precision (this processor has no bfloat16)\n");
                 continue;
@@ -411,6 +416,8 @@ static void resuming_with_others(void **state) {
             other = o;
             set_other(option, &other);
             train_option_text(option, &other, 17, text);
+            for (char *p = text; *p; p++)
+                if (*p == ' ') *p = '_'; /* settings are words between spaces */
             snprintf(now, sizeof now, ", now %s=%s; resume with the settings it was made with", stored, text);
             snprintf(before, sizeof before, "other settings: %s=%s, now ", stored, text);
             resume(split, o, other, option->effect == CHANGES_NUMBERS ? now : NULL);

@@ -1,0 +1,60 @@
+/* What a training does to its images before the network sees them: a line of operations, from left to right.
+ *
+ *     shift 2 | rotate 10 | scale 0.9:1.1 | brightness 0.2 | cutout 8 p 0.5 | mixup 0.2
+ *
+ * An operation is one row of a table (operation.h). `p X` behind its numbers does it to a share X of the images only. Neighbours
+ * that only move pixels (shift, flip, rotate, scale, shear, perspective) are one map, and the image is sampled once. mixup
+ * and cutmix mix the image, when all else is done, with another one of its batch. A name (mnist, svhn, cifar, photo) stands for a line, "none"
+ * for an empty one.
+ *
+ * An image's random numbers are a function of (seed, epoch, image, copy, place in the line): the same bits on any number of threads,
+ * resumed or not.
+ */
+#ifndef DATA_AUGMENT_H
+#define DATA_AUGMENT_H
+
+#include "base/status.h"
+
+typedef struct Augmentation Augmentation;
+
+/* Names the random numbers of one image. */
+typedef struct AugmentKey {
+    uint64_t seed;
+    uint32_t epoch, image;
+    uint32_t copy; /* counts what an epoch has more than once; 0 the first */
+} AugmentKey;
+
+/* Two images as one: with share 1 the first alone. */
+typedef struct AugmentMix {
+    float share; /* of the first image in the target, and, without a box, in each pixel */
+    int top, left, bottom, right; /* this box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018) */
+} AugmentMix;
+
+/* CF_BAD_USE names the column and the nearest word. Release with augmentation_free. */
+cf_status augmentation_new(const char *line, Augmentation **augmentation);
+void augmentation_free(Augmentation *augmentation);
+/* Whether `line` is one: augmentation_new without its result. */
+cf_status augmentation_check(const char *line);
+bool augmentation_is_empty(const Augmentation *augmentation);
+/* The line with names written out, "" if empty; lives as long as the augmentation. */
+const char *augmentation_line(const Augmentation *augmentation);
+
+/* Floats of one thread's own that the next functions work in, for images of this shape: channels, height, width. */
+size_t augmentation_scratch(const Augmentation *augmentation, const int chw[3]);
+/* One image, [H][W][C] in 0 to 1, in place; all operations but mixes. */
+void augmentation_apply(const Augmentation *augmentation, const AugmentKey *key, const int chw[3], float *scratch,
+                        float *x);
+/* Whether the line has mixup or cutmix. */
+bool augmentation_mixes(const Augmentation *augmentation);
+/* How the image is mixed with another one of its batch. */
+AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]);
+
+/* For the test part: the line as a fixed list of views of an image whose predictions are averaged (test-time augmentation). Each
+ * operation has few: flip 2, shift N 5 (in place and to the four corners), rotate A 3, scale A:B 3 .. and a line all their products. 0: an
+ * operation of the line has none; *word is its word. */
+int augmentation_views(const Augmentation *augmentation, const char **word);
+/* The weights of all views sum to 1. */
+double augmentation_view_weight(const Augmentation *augmentation, int view);
+void augmentation_view(const Augmentation *augmentation, int view, const int chw[3], float *scratch, float *x);
+
+#endif

@@ -1,0 +1,77 @@
+/* An operation of an augmentation line: one row. A family is one file: geometry.c, colour.c, filter.c, cover.c, mix.c.
+ *
+ * To add one: its row in its family's file. The parser, errors, help and tables read the row; its case in the golden file of
+ * tests/golden and in the tests of its family come with it.
+ */
+#ifndef DATA_OPERATION_H
+#define DATA_OPERATION_H
+
+#include "base/rng.h"
+#include "data/augment/augment.h"
+
+enum { OPERATION_ARGUMENTS = 4, OPERATION_SETTINGS = 4 };
+
+/* Random numbers of one image and one place of the line, one after the other. */
+typedef struct Drawing {
+    RngStream stream;
+    uint64_t next;
+} Drawing;
+
+double drawing_uniform(Drawing *drawing); /* [0, 1) */
+/* [low, high) */
+double drawing_between(Drawing *drawing, double low, double high);
+/* From 0 to count - 1. */
+int drawing_below(Drawing *drawing, int count);
+double drawing_normal(Drawing *drawing);
+
+typedef struct Picture {
+    int channels, height, width;
+    float *x;     /* [height][width][channels], 0 to 1 */
+    float *other; /* scratch: OPERATION_SCRATCH images of that size */
+} Picture;
+
+enum { OPERATION_SCRATCH = 3 };
+
+/* A number, "2", or with `is_range` two with a colon, "0.9:1.1". Of a range, one number V alone means what `alone` says. */
+typedef struct OperationArgument {
+    const char *what; /* "pixels"; NULL: there are no more */
+    double low, high; /* both belong to it */
+    double usual;     /* NAN: it must be given */
+    bool is_range;
+    enum { AROUND_ZERO, AROUND_ONE, FROM_ZERO } alone; /* -V to V; 1 - V to 1 + V; 0 to V */
+    bool is_whole;
+} OperationArgument;
+
+/* Values of the arguments as the line has them: a number has low = high. */
+typedef struct OperationValues {
+    double low[OPERATION_ARGUMENTS], high[OPERATION_ARGUMENTS];
+    int setting; /* place in Operation.settings; 0 where none is given */
+} OperationValues;
+
+typedef struct Operation {
+    const char *word;
+    const char *help; /* one sentence without a full stop, for help and docs: what it does to an image; its source */
+    OperationArgument arguments[OPERATION_ARGUMENTS];
+    const char *settings[OPERATION_SETTINGS]; /* words of which one may follow: "edge", "zero", "reflect"; the first is the default */
+    /* One of the three. */
+    /* Draws a map of pixels: multiplies `map`, 3 x 3 by rows, from pixel places of the new image to those of the old one (x to the right, y
+     * down, 0 at the image's centre, in pixels, homogeneous), by its own. */
+    void (*map)(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]);
+    /* Changes the picture in place; values need not stay in 0 to 1: that is seen to behind each operation. */
+    void (*apply)(const OperationValues *values, Drawing *drawing, Picture *picture);
+    AugmentMix (*mix)(const OperationValues *values, Drawing *drawing, int height, int width);
+    /* For randaugment (Cubuk et al. 2020): values at magnitude 0 to 1, 1 the strongest; NULL: it is not drawn there. */
+    void (*magnitude)(double magnitude, OperationValues *values);
+    /* For test-time augmentation: how many fixed views, 0 or NULL none; and view i of them as values of which nothing is drawn any more. */
+    int (*views)(const OperationValues *values);
+    double (*view)(const OperationValues *values, int view, int height, int width, double map[9]); /* returns its weight */
+} Operation;
+
+/* Families end with a row without a word. */
+extern const Operation geometry_operations[]; /* shift, crop, flip, rotate, scale, shear, perspective; elastic (apply) */
+extern const Operation colour_operations[];   /* invert, brightness, contrast, saturation, hue, grey, standardize-free intensity: gain, offset */
+extern const Operation filter_operations[];   /* noise, blur, jpeg */
+extern const Operation cover_operations[];    /* cutout */
+extern const Operation mix_operations[];      /* mixup, cutmix */
+
+#endif
