@@ -171,6 +171,7 @@ typedef struct cf_train_options {
     bool nesterov;           /* SGD: step from where the momentum leads; default false */
     double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW; default 0 */
     cf_schedule schedule;    /* default CF_CONSTANT */
+    char augment[CF_LINE];   /* what is done to training images: "shift 2 | rotate 10", or a name of such a line; default none */
     int patience;            /* epochs without a lower validation loss before stopping; 0: never; default 5 */
     uint64_t seed;           /* order of images, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */

@@ -29,7 +29,9 @@ typedef enum RngPurpose {
     RNG_QUALITY = 12,    /* samples that an embedding is judged on */
     RNG_COMPONENTS = 13, /* the first guess of principal components */
     RNG_BOOTSTRAP = 14,  /* images drawn anew, for intervals */
-    RNG_SAMPLE = 15      /* images of a set that stand for all of it */
+    RNG_SAMPLE = 15,     /* images of a set that stand for all of it */
+    RNG_AUGMENT = 16,    /* what is done to a training image */
+    RNG_PARTNER = 17     /* the image that another is mixed with */
 } RngPurpose;
 
 typedef struct RngStream {

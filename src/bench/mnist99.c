@@ -86,7 +86,7 @@ cf_status mnist99_run(const char *data_dir, uint64_t seed, int threads, cf_preci
     FORWARD_TO(done, prepare(&s, data_dir, seed, engine));
     FORWARD_TO(done, train(&s, &made.first_step));
     const cf_subset *test = cf_split_part(s.split, CF_TEST);
-    ClassifyOptions options = {engine, s.threads};
+    ClassifyOptions options = {.engine = engine, .threads = s.threads};
     FORWARD_TO(done, classify(s.model, test, &options, NULL, &score));
     made.accuracy = (double)score.correct / (double)test->count;
     made.loss = score.loss / (double)test->count;

@@ -179,7 +179,7 @@ static cf_status print_document(const Answers *answers) {
 
 static cf_status answer_all(const PredictArguments *a, const PictureReading *reading, const PictureList *list,
                             Answers *answers) {
-    const ClassifyOptions how = {cpu_engine(), a->threads};
+    const ClassifyOptions how = {.engine = cpu_engine(), .threads = a->threads};
     if (a->csv) FORWARD(begin_table(a->csv, answers));
     FORWARD(predict_pictures(answers->model, list, reading, &how, take_answer, answers));
     if (answers->list) FORWARD(print_document(answers));

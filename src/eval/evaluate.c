@@ -102,7 +102,7 @@ Predictions evaluation_predictions(const Evaluation *e) {
 
 cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics) {
     Evaluation evaluation;
-    ClassifyOptions options = {cpu_engine(), threads};
+    ClassifyOptions options = {.engine = cpu_engine(), .threads = threads};
     FORWARD(evaluate(model, subset, &options, &evaluation));
     *metrics = evaluation.metrics.summary;
     evaluation_free(&evaluation);

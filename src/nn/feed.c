@@ -19,7 +19,7 @@ cf_status classes_match(const cf_set *set, const char *const *class_names, int c
 
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed) {
-    Feed made = {.set = set, .input = input, .threads = threads};
+    Feed made = {.set = set, .input = input, .threads = threads, .view = -1};
     cf_status status;
     const int from[3] = {set->channels, set->height, set->width}, to[3] = {input.C, input.H, input.W};
     FORWARD_TO(failed, classes_match(set, class_names, classes, &made.class_of));
@@ -38,7 +38,29 @@ void feed_free(Feed *feed) {
     preparation_free(feed->preparation);
     free(feed->scratch);
     free(feed->class_of);
+    free(feed->augment_scratch);
     *feed = (Feed){0};
+}
+
+static void shape_chw(Shape shape, int chw[3]) {
+    chw[0] = shape.C, chw[1] = shape.H, chw[2] = shape.W;
+}
+
+cf_status feed_augment(Feed *feed, const Augmentation *augmentation, uint64_t seed) {
+    int chw[3];
+    float *scratch = NULL;
+    size_t stride = 0;
+    shape_chw(feed->input, chw);
+    if (augmentation && !augmentation_is_empty(augmentation)) {
+        stride = augmentation_scratch(augmentation, chw) + 16;
+        FORWARD(memory_new((size_t)feed->threads * stride, sizeof(float), &scratch));
+    }
+    free(feed->augment_scratch);
+    feed->augment_scratch = scratch;
+    feed->augment_stride = stride;
+    feed->augmentation = scratch ? augmentation : NULL;
+    feed->seed = seed;
+    return CF_OK;
 }
 
 void feed_image(const Feed *feed, int thread, uint32_t image, float *x) {
@@ -53,6 +75,44 @@ void feed_image(const Feed *feed, int thread, uint32_t image, float *x) {
 
 int feed_label(const Feed *feed, uint32_t image) {
     return feed->ready ? -1 : feed->class_of[feed->set->labels[image]];
+}
+
+static void augmented_image(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {
+    const Feed *feed = sample->feed;
+    int chw[3];
+    feed_image(feed, thread, image, x);
+    if (!feed->augmentation) return;
+    float *scratch = feed->augment_scratch + (size_t)thread * feed->augment_stride;
+    const AugmentKey key = {feed->seed, sample->epoch, image, copy};
+    shape_chw(feed->input, chw);
+    if (feed->view < 0)
+        augmentation_apply(feed->augmentation, &key, chw, scratch, x);
+    else
+        augmentation_view(feed->augmentation, feed->view, chw, scratch, x);
+}
+
+/* The box of the partner laid over the image. */
+static void paste(const Sample *sample, const float *partner, float *x) {
+    const Shape shape = sample->feed->input;
+    const int *box = sample->box;
+    const size_t width = (size_t)(box[3] - box[1]) * (size_t)shape.C;
+    for (int row = box[0]; row < box[2]; row++) {
+        const size_t from = ((size_t)row * (size_t)shape.W + (size_t)box[1]) * (size_t)shape.C;
+        memcpy(x + from, partner + from, width * sizeof *x);
+    }
+}
+
+void sample_image(const Sample *sample, int thread, float *other, float *x) {
+    const size_t size = shape_size(sample->feed->input);
+    const float share = sample->share;
+    augmented_image(sample, thread, sample->image, sample->copy, x);
+    if (share >= 1) return;
+    augmented_image(sample, thread, sample->partner, sample->partner_copy, other);
+    if (sample->box[0] < sample->box[2]) {
+        paste(sample, other, x);
+        return;
+    }
+    for (size_t i = 0; i < size; i++) x[i] = share * x[i] + (1 - share) * other[i];
 }
 
 void samples_of_feed(const Feed *feed, const uint32_t *images, int n, Sample *samples) {

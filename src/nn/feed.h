@@ -3,6 +3,7 @@
 #ifndef NN_FEED_H
 #define NN_FEED_H
 
+#include "data/augment/augment.h"
 #include "data/prepare.h"
 #include "nn/model_line.h"
 
@@ -16,6 +17,11 @@ typedef struct Feed {
     int threads;
     size_t scratch_stride;
     float *scratch; /* per thread */
+    const Augmentation *augmentation; /* NULL: images as they are. Borrowed. */
+    uint64_t seed;                    /* of the augmentation */
+    int view;                         /* of the augmentation, the same for all images; -1: what an image's own random numbers say */
+    size_t augment_stride;
+    float *augment_scratch; /* per thread */
 } Feed;
 
 /* (*class_of)[label of the set] = the network's class of the same name, or -1. Release with free(). */
@@ -24,22 +30,28 @@ cf_status classes_match(const cf_set *set, const char *const *class_names, int c
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed);
 void feed_free(Feed *feed);
-/* One image as H x W x C floats. */
+/* From now on samples are augmented; NULL, or an empty one: they are not. */
+cf_status feed_augment(Feed *feed, const Augmentation *augmentation, uint64_t seed);
+/* One image as H x W x C floats, never augmented. */
 void feed_image(const Feed *feed, int thread, uint32_t image, float *x);
 int feed_label(const Feed *feed, uint32_t image);
 
 /* One image of a batch: where it comes from, and what each of the network's outputs should say of it. */
 typedef struct Sample {
     const Feed *feed;
-    uint32_t image, partner;          /* partner: an image of the same feed that is mixed in (mixup: Zhang et al. 2018) */
-    float share;                      /* of `image`; 1: no partner */
+    uint32_t image, partner; /* partner: an image of the same feed that is mixed in (mixup: Zhang et al. 2018) */
+    uint32_t epoch, copy, partner_copy; /* name the random numbers of the augmentation: AugmentKey */
+    float share;                        /* of `image`; 1: no partner */
+    int box[4]; /* top, left, bottom, right: these pixels are the partner's, all others the image's (CutMix); empty: all are blended */
     float weight;                     /* of the image in the loss */
     int target[MOST_HEADS];           /* classes of the outputs; -1: none, no loss, no gradient */
     int partner_target[MOST_HEADS];   /* of the partner, with its share; -1: none */
     const float *soft[MOST_HEADS];    /* probabilities of the classes in place of the targets; NULL: targets. Borrowed */
 } Sample;
 
-/* The images of one feed as they are, for the first output by their labels. */
+/* A sample's image, augmented and mixed, as H x W x C floats; `other` has room for as many. */
+void sample_image(const Sample *sample, int thread, float *other, float *x);
+/* The images of one feed, for the first output by their labels. */
 void samples_of_feed(const Feed *feed, const uint32_t *images, int n, Sample *samples);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/numbers.h"
 #include "base/slices.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +91,43 @@ cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, si
     return CF_OK;
 }
 
+/* Scores of mean probabilities; one that was rounded to 0 counts as FLT_MIN. */
+static void score_probabilities(const Feed *feed, const cf_subset *subset, int classes, const float *p,
+                                StepResult *result) {
+    *result = (StepResult){0};
+    for (size_t i = 0; i < subset->count; i++, p += classes) {
+        const int label = feed_label(feed, subset->images[i]);
+        if (label < 0) continue;
+        result->loss -= log(fmax((double)p[label], (double)FLT_MIN));
+        result->weight++;
+        result->correct += first_largest(p, classes) == label;
+    }
+}
+
+/* One pass over all images per view. */
+static cf_status classify_views(Plan *plan, Feed *feed, const cf_subset *subset, const Augmentation *views, int classes,
+                                float *probabilities, StepResult *result) {
+    const size_t count = subset->count * (size_t)classes;
+    const char *word;
+    const int view_count = augmentation_views(views, &word);
+    double *sum = NULL;
+    cf_status status;
+    FAIL_IF(!view_count, CF_BAD_USE,
+            "%s has no fixed views to average over; flip, shift, rotate and scale have some", word);
+    FORWARD(memory_new(count, sizeof *sum, &sum));
+    FORWARD_TO(done, feed_augment(feed, views, 0));
+    for (feed->view = 0; feed->view < view_count; feed->view++) {
+        const double weight = augmentation_view_weight(views, feed->view);
+        FORWARD_TO(done, classify_with(plan, feed, subset->images, subset->count, classes, probabilities, result));
+        for (size_t i = 0; i < count; i++) sum[i] += weight * (double)probabilities[i];
+    }
+    for (size_t i = 0; i < count; i++) probabilities[i] = (float)sum[i];
+    score_probabilities(feed, subset, classes, probabilities, result);
+done:
+    free(sum);
+    return status;
+}
+
 cf_status classify(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options, float *probabilities,
                    StepResult *result) {
     enum { BATCH = 128 };
@@ -102,7 +141,9 @@ cf_status classify(const cf_model *model, const cf_subset *subset, const Classif
     FORWARD_TO(done, feed_new(subset->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                               threads, &feed));
     FORWARD_TO(done, plan_use_parameters(plan));
-    FORWARD_TO(done, classify_with(plan, &feed, subset->images, subset->count, model->classes, probabilities, result));
+    FORWARD_TO(done, options->views ? classify_views(plan, &feed, subset, options->views, model->classes, probabilities, result)
+                                    : classify_with(plan, &feed, subset->images, subset->count, model->classes,
+                                                    probabilities, result));
 done:
     feed_free(&feed);
     plan_free(plan);

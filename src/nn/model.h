@@ -54,6 +54,8 @@ cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **
 typedef struct ClassifyOptions {
     const Engine *engine;
     int threads;
+    /* Test-time augmentation: the probabilities are the weighted mean over these views of an image; NULL: the image as it is. Borrowed. */
+    const Augmentation *views;
 } ClassifyOptions;
 
 /* Probabilities [count][model->classes] of a subset's images in order. */

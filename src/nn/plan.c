@@ -20,16 +20,9 @@ void tree_sum(double *values, size_t stride, int count, size_t size) {
 static void prepare_sample(const Plan *plan, const Sample *sample, int thread, void *x) {
     const size_t size = plan->image->size;
     float *whole = plan->whole + (size_t)thread * 2 * size;
-    if (plan->image->element == sizeof(float) && sample->share >= 1) {
-        feed_image(sample->feed, thread, sample->image, x);
-        return;
-    }
-    feed_image(sample->feed, thread, sample->image, whole);
-    if (sample->share < 1) {
-        feed_image(sample->feed, thread, sample->partner, whole + size);
-        for (size_t i = 0; i < size; i++) whole[i] = sample->share * whole[i] + (1 - sample->share) * whole[size + i];
-    }
-    plan_kernels(plan)->from_float(whole, size, x);
+    const bool is_float = plan->image->element == sizeof(float);
+    sample_image(sample, thread, whole + size, is_float ? x : whole);
+    if (!is_float) plan_kernels(plan)->from_float(whole, size, x);
 }
 
 static cf_status prepare(Plan *plan, Node *node, int64_t index, int thread) {

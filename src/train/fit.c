@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "base/rng.h"
 #include "base/slices.h"
 #include "train/schedule.h"
 #include "train/train_options.h"
@@ -25,17 +24,14 @@ static cf_status prepare(Fit *fit) {
     const PlanOptions plan_options = {
         .engine = engine, .batch = o->batch, .threads = fit->threads, .mode = PLAN_TRAINING, .seed = o->seed};
     FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
-    FORWARD(feed_new(fit->train->set, model->layers.input, (const char *const *)model->class_names, model->classes,
+    FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
-    for (int c = 0; c < fit->train->classes; c++)
-        FAIL_IF(fit->feed.class_of[fit->train->class_labels[c]] < 0, CF_BAD_USE,
-                "the model has no class %s; it was made for other data",
-                fit->train->set->class_names[fit->train->class_labels[c]]);
+    FORWARD(batches_new(fit->train, model->layers.input, (const char *const *)model->class_names, model->classes, o,
+                        fit->threads, &fit->batches));
     FORWARD(optimizer_new(o, engine->kernels, model->parameters.trainable, &fit->optimizer));
-    FORWARD(memory_new(fit->train->count, sizeof *fit->order, &fit->order));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
-    fit->steps_per_epoch = ((int64_t)fit->train->count + o->batch - 1) / o->batch;
+    fit->steps_per_epoch = batches_steps(fit->batches);
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
@@ -46,21 +42,15 @@ static cf_status prepare(Fit *fit) {
 static void release(Fit *fit) {
     plan_free(fit->plan);
     feed_free(&fit->feed);
+    batches_free(fit->batches);
     optimizer_free(&fit->optimizer);
     free(fit->state.rows);
-    free(fit->order);
     free(fit->best);
     free(fit->settings);
     free(fit->previous);
 }
 
 /* ---- An epoch ---- */
-
-static void shuffle(Fit *fit) {
-    RngStream stream = rng_stream(fit->options->seed, RNG_SHUFFLE, (uint64_t)fit->state.epoch, 0);
-    memcpy(fit->order, fit->train->images, fit->train->count * sizeof *fit->order);
-    rng_shuffle(&stream, fit->order, fit->train->count);
-}
 
 static double rate_of_step(const Fit *fit, int64_t step) {
     return schedule_rate(fit->options->schedule, fit->options->learning_rate, step,
@@ -137,10 +127,10 @@ static cf_status train_step(Fit *fit) {
     FitState *s = &fit->state;
     StepResult result;
     choose_threads(fit);
-    int64_t first = s->step * fit->options->batch, left = (int64_t)fit->train->count - first;
-    int n = (int)(left < fit->options->batch ? left : fit->options->batch);
+    int n;
+    const Sample *samples = batches_step(fit->batches, s->step, &n);
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
-    FORWARD(plan_train(fit->plan, &fit->feed, fit->order + first, n, s->steps_done, &result));
+    FORWARD(plan_train_samples(fit->plan, samples, n, s->steps_done, &result));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
     FORWARD(check_statistics(fit, rate));
     FORWARD(update(fit, rate));
@@ -245,7 +235,7 @@ static bool finished(const Fit *fit) {
 
 static cf_status run_epoch(Fit *fit) {
     bool go_on = true;
-    shuffle(fit);
+    batches_epoch(fit->batches, fit->state.epoch);
     while (fit->state.step < fit->steps_per_epoch) {
         FORWARD(train_step(fit));
         if (!report(fit, NULL, false)) return interrupted(fit);

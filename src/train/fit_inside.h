@@ -2,6 +2,7 @@
 #ifndef TRAIN_FIT_INSIDE_H
 #define TRAIN_FIT_INSIDE_H
 
+#include "train/batches.h"
 #include "train/fit.h"
 
 typedef struct Fit {
@@ -12,10 +13,10 @@ typedef struct Fit {
     int threads, threads_now;
     cf_precision precision; /* in use */
     Plan *plan;
-    Feed feed;
+    Batches *batches; /* of the training part */
+    Feed feed;        /* of the validation part */
     Optimizer optimizer;
     FitState state;
-    uint32_t *order; /* the training images of this epoch, shuffled */
     float *best;
     char *settings, *previous; /* previous: where the checkpoint before the latest is kept */
     bool keep;                 /* the latest is known to be good */

@@ -59,7 +59,7 @@ static cf_status check_counters(const Fit *fit, const char *path) {
     const FitState *s = &fit->state;
     /* Only what is below its bound is multiplied. */
     const bool far = s->step > fit->steps_per_epoch;
-    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)fit->train->count;
+    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)batches_images(fit->batches);
     FAIL_IF(far || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
                 fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
                 s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/augment/augment.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,6 +40,9 @@ const TrainOption train_options[] = {
      .searched = true, .settings_name = "decay", .help = "L2 for sgd and adam, decoupled for adamw"},
     {"schedule", "schedule", NULL, FIELD(schedule), .usual = CF_CONSTANT, WORDS(schedule_words),
      .effect = CHANGES_NUMBERS, .searched = true, .help = "of the learning rate over all steps"},
+    {"augment", "augment", "LINE", FIELD(augment), .usual_line = "none", .check = augmentation_check,
+     .example = "shift 2 | rotate 10", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "what is done to training images: operations such as \"shift 2 | rotate 10\", or the name of such a line"},
     {"epochs", "epochs", "N", FIELD(epochs), .usual = 10, RANGE(1, MOST_EPOCHS), .effect = CHANGES_WITH_SCHEDULE,
      .help = "at most so many passes over the training images"},
     {"patience", "patience", "N", FIELD(patience), .usual = 5, RANGE(0, MOST_EPOCHS), .searched = true,

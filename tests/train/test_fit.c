@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "data/split.h"
 #include "train/fit.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -347,6 +348,45 @@ static void stopped_and_resumed(void **state) {
         }
         free(whole.report.rows);
     }
+}
+
+/* "name=value, name=value" of the table of options. */
+static void lay_options(const char *text, cf_train_options *o) {
+    char copy[600], *rest = copy;
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *pair; (pair = strsep(&rest, ","));) {
+        char *name = pair + strspn(pair, " "), *value = strchr(name, '=');
+        const TrainOption *option = train_options;
+        *value++ = '\0';
+        while (option->name && strcmp(option->name, name) != 0) option++;
+        if (!option->name) fail_msg("no option %s", name);
+        assert_ok(train_option_set(option, value, o));
+    }
+}
+
+/* What a recipe can be made of: each the same at any threads and however often stopped, and each another training than without. */
+static void recipes_keep_the_bits(void **state) {
+    (void)state;
+    static const char *const recipes[] = {
+        "augment=shift 1 | rotate 10 | cutout 2 p 0.5",
+        "augment=flip | mixup 0.4",
+        "augment=cutmix 1 p 0.7",
+    };
+    static const int stops[] = {3, 5, 7, 1};
+    cf_train_options plain = options_for(3);
+    Outcome without = run(&plain);
+    for (size_t i = 0; i < COUNT_OF(recipes); i++) {
+        cf_train_options o = plain;
+        lay_options(recipes[i], &o);
+        Outcome whole = run(&o), parts = run_in_parts(o, stops, COUNT_OF(stops));
+        assert_same_outcome(&whole, &parts);
+        o.threads = 3;
+        Outcome threads = run(&o);
+        assert_same_outcome(&whole, &threads);
+        assert_string_not_equal(whole.sha, without.sha);
+        free(whole.report.rows), free(parts.report.rows), free(threads.report.rows);
+    }
+    free(without.report.rows);
 }
 
 /* Stopped at the very end, or asked to go on when all is done: nothing more happens, the best weights are there. */
@@ -911,6 +951,7 @@ int main(void) {
         cmocka_unit_test(the_seed_matters),
         cmocka_unit_test(progress_is_told),
         cmocka_unit_test(stopped_and_resumed),
+        cmocka_unit_test(recipes_keep_the_bits),
         cmocka_unit_test(resumed_after_the_end),
         cmocka_unit_test(more_epochs),
         cmocka_unit_test(other_settings_are_refused),

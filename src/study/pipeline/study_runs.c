@@ -51,7 +51,7 @@ cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation
 }
 
 static cf_status validation_json(const Study *study, const Run *run, json_t **json) {
-    const ClassifyOptions options = {run->engine, study->threads};
+    const ClassifyOptions options = {.engine = run->engine, .threads = study->threads};
     Evaluation validation;
     FORWARD(evaluate(run->model, cf_split_part(run->split, CF_VALIDATION), &options, &validation));
     cf_status status = study_evaluation_json(study, &validation, run->config.data, "validation", json);

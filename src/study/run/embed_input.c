@@ -40,7 +40,7 @@ static cf_status copy_classes(const cf_subset *images, EmbedInput *input) {
 
 static cf_status fill_from_run(const Run *run, const cf_subset *images, const char *layer, int threads,
                                EmbedInput *input) {
-    const ClassifyOptions options = {run->engine, threads};
+    const ClassifyOptions options = {.engine = run->engine, .threads = threads};
     int number;
     size_t count;
     FORWARD(features_layer(run->model, layer, &number));

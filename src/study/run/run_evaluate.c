@@ -34,7 +34,7 @@ static cf_status evaluate_own(const Run *run, const ClassifyOptions *options, Ev
 }
 
 cf_status run_test(Run *run) {
-    ClassifyOptions options = {run->engine, run->threads};
+    ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
     json_t *root;
     FORWARD(evaluate_own(run, &options, &run->test));
     run->tested = true;
@@ -241,7 +241,7 @@ cf_status run_choose_images(Run *run, const char *data, const char *data_dir, co
 
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part) {
-    ClassifyOptions options = {run->engine, slices_threads(threads)};
+    ClassifyOptions options = {.engine = run->engine, .threads = slices_threads(threads)};
     const cf_subset *images;
     FORWARD(choose(run, data, data_dir, part, &images, used_part));
     if (strcmp(*used_part, "test") == 0) {

@@ -1,0 +1,26 @@
+/* Which images the steps of a training see, and what is done to them: the order of an epoch, augmentation, mixing.
+ *
+ * What a step sees is a function of (seed, epoch, step), never of a thread or of what was done before: a training that is
+ * resumed sees the same.
+ */
+#ifndef TRAIN_BATCHES_H
+#define TRAIN_BATCHES_H
+
+#include "nn/feed.h"
+
+typedef struct Batches Batches;
+
+/* Of the training part `train`, for a network of this input and these classes. Borrows all but the options. Fails where a class of
+ * the part is none of the network's. */
+cf_status batches_new(const cf_subset *train, Shape input, const char *const *class_names, int classes,
+                      const cf_train_options *options, int threads, Batches **batches);
+void batches_free(Batches *batches);
+/* Images of an epoch; the last step has what the others leave. */
+size_t batches_images(const Batches *batches);
+int64_t batches_steps(const Batches *batches);
+/* Lays out an epoch, 0-based. */
+void batches_epoch(Batches *batches, int epoch);
+/* The samples of a step of that epoch, 0-based: as many as *n says, valid until the next call. */
+const Sample *batches_step(Batches *batches, int64_t step, int *n);
+
+#endif
