@@ -1,0 +1,3 @@
+#include "data/augment/operation.h"
+
+const Operation colour_operations[] = {{0}};

@@ -1,0 +1,3 @@
+#include "data/augment/operation.h"
+
+const Operation filter_operations[] = {{0}};
