@@ -29,7 +29,8 @@ typedef enum RngPurpose {
     RNG_QUALITY = 12,    /* samples that an embedding is judged on */
     RNG_COMPONENTS = 13, /* the first guess of principal components */
     RNG_BOOTSTRAP = 14,  /* images drawn anew, for intervals */
-    RNG_SAMPLE = 15      /* images of a set that stand for all of it */
+    RNG_SAMPLE = 15,     /* images of a set that stand for all of it */
+    RNG_AUGMENT = 16     /* what a training does to an image */
 } RngPurpose;
 
 typedef struct RngStream {

@@ -239,9 +239,9 @@ static cf_status draw_variants(const DrawnImage *sample, const ShowArguments *a)
     VariantSheet sheet = {0};
     list_rows(sample, a, &rows);
     FAIL_IF(rows.count == 0, CF_BAD_INPUT, "%s has no training images", sample->name);
-    const VariantOptions options = {
+    const VariantOptions chosen = {
         .images = rows.images, .rows = rows.count, .variants = a->variants, .seed = (uint64_t)a->seed};
-    cf_status status = variant_sheet_new(sample->set, a->augment, &options, &sheet);
+    cf_status status = variant_sheet_new(sample->set, a->augment, &chosen, &sheet);
     snprintf(note, sizeof note, "Training images and variants chosen by seed %lld", (long long)a->seed);
     const ImageGrid grid = {.title = sample->name,
                             .note = note,

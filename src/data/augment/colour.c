@@ -13,10 +13,6 @@ static int pixels_of(const Picture *picture) {
     return picture->height * picture->width;
 }
 
-static int size_of(const Picture *picture) {
-    return picture->channels * pixels_of(picture);
-}
-
 static float grey_of(const float *rgb) {
     return 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
 }
@@ -28,16 +24,13 @@ static float grey_of(const float *rgb) {
     { "between", "ends" }
 
 static double draw_factor(const OperationValues *values, Drawing *drawing) {
-    const double low = values->low[0] > 0 ? values->low[0] : 0; /* 1 - V for V above 1 */
-    if (values->setting) return drawing_below(drawing, 2) ? values->high[0] : low;
-    return drawing_between(drawing, low, values->high[0]);
+    return drawing_between(drawing, values->low[0], values->high[0]);
 }
 
-/* torchvision's RandAugment: 1 + 0.9 m or 1 - 0.9 m. */
+/* torchvision's RandAugment: 1 + 0.9 m or 1 - 0.9 m, one of the two. */
 static void factor_magnitude(double magnitude, OperationValues *values) {
     values->low[0] = 1 - 0.9 * magnitude;
     values->high[0] = 1 + 0.9 * magnitude;
-    values->setting = 1;
 }
 
 /* Nothing to set: it is as strong as it is. */
@@ -49,13 +42,13 @@ static void same_at_any_magnitude(double magnitude, OperationValues *values) {
 
 /* x = (x - centre) * scale + centre + offset. */
 static void scale_about(float centre, float scale, float offset, Picture *picture) {
-    const int size = size_of(picture);
+    const int size = (int)picture_size(picture);
     for (int i = 0; i < size; i++) picture->x[i] = (picture->x[i] - centre) * scale + centre + offset;
 }
 
 static void invert(const OperationValues *values, Drawing *drawing, Picture *picture) {
     (void)values, (void)drawing;
-    const int size = size_of(picture);
+    const int size = (int)picture_size(picture);
     for (int i = 0; i < size; i++) picture->x[i] = 1 - picture->x[i];
 }
 
@@ -74,7 +67,7 @@ static void offset_by(const OperationValues *values, Drawing *drawing, Picture *
 static void solarize(const OperationValues *values, Drawing *drawing, Picture *picture) {
     (void)drawing;
     const float threshold = (float)values->low[0];
-    const int size = size_of(picture);
+    const int size = (int)picture_size(picture);
     for (int i = 0; i < size; i++)
         if (picture->x[i] >= threshold) picture->x[i] = 1 - picture->x[i];
 }
@@ -179,7 +172,7 @@ static void smooth(const Picture *picture, float *to) {
 }
 
 static void sharpness(const OperationValues *values, Drawing *drawing, Picture *picture) {
-    const int size = size_of(picture);
+    const int size = (int)picture_size(picture);
     const float factor = (float)draw_factor(values, drawing);
     const float *smoothed = picture->other;
     smooth(picture, picture->other);
@@ -194,7 +187,7 @@ static int byte_of(float value) {
 
 /* Replaces every byte of a channel. */
 static void look_up(const int table[LEVELS], int channel, Picture *picture) {
-    const int size = size_of(picture);
+    const int size = (int)picture_size(picture);
     for (int i = channel; i < size; i += picture->channels) picture->x[i] = (float)table[byte_of(picture->x[i])] / 255;
 }
 
@@ -211,7 +204,7 @@ static void posterize_magnitude(double magnitude, OperationValues *values) {
 }
 
 static void count_bytes(const Picture *picture, int channel, int counts[LEVELS]) {
-    const int size = size_of(picture);
+    const int size = (int)picture_size(picture);
     memset(counts, 0, LEVELS * sizeof *counts);
     for (int i = channel; i < size; i += picture->channels) counts[byte_of(picture->x[i])]++;
 }
@@ -234,7 +227,7 @@ static void equalize(const OperationValues *values, Drawing *drawing, Picture *p
 /* Each channel's darkest value becomes 0, its lightest 1. */
 static void autocontrast(const OperationValues *values, Drawing *drawing, Picture *picture) {
     (void)values, (void)drawing;
-    const int size = size_of(picture), channels = picture->channels;
+    const int size = (int)picture_size(picture), channels = picture->channels;
     for (int c = 0; c < channels; c++) {
         float least = picture->x[c], most = least;
         for (int i = c; i < size; i += channels) {
@@ -257,28 +250,24 @@ const Operation colour_operations[] = {
     {.word = "brightness",
      .help = "multiplies all values: 0 is black, 1 the image as it is (torchvision's ColorJitter)",
      .arguments = {FACTOR},
-     .settings = RANGE_OR_ENDS,
      .apply = brightness,
      .magnitude = factor_magnitude},
     {.word = "contrast",
      .help =
          "multiplies distances from the image's mean grey: 0 is grey, 1 the image as it is (torchvision's ColorJitter)",
      .arguments = {FACTOR},
-     .settings = RANGE_OR_ENDS,
      .apply = contrast,
      .magnitude = factor_magnitude},
     {.word = "saturation",
      .help = "multiplies distances from each pixel's grey: 0 is without colour, 1 the image as it is (torchvision's "
              "ColorJitter); nothing is done to grey images",
      .arguments = {FACTOR},
-     .settings = RANGE_OR_ENDS,
      .apply = saturation,
      .magnitude = factor_magnitude},
     {.word = "sharpness",
      .help = "multiplies distances from the image smoothed 3 x 3: 0 is smooth, 1 the image as it is, 2 sharper (PIL's "
              "ImageEnhance)",
      .arguments = {FACTOR},
-     .settings = RANGE_OR_ENDS,
      .apply = sharpness,
      .magnitude = factor_magnitude},
     {.word = "hue",
