@@ -1,4 +1,5 @@
-/* cifra data show: a figure of images of every class, generated ones beside real ones. */
+/* cifra data show: a figure of images of every class, generated ones beside real ones, or each beside what an augmentation line makes
+ * of it. */
 #include "cli/commands.h"
 
 #include "base/json_text.h"
@@ -10,6 +11,7 @@
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
 #include "draw/image_grid.h"
+#include "study/figures/figures_augmentation.h"
 #include "study/run/run.h"
 
 #include <stddef.h>
@@ -18,9 +20,9 @@
 #include <string.h>
 
 typedef struct ShowArguments {
-    const char *out, *beside, *data_dir;
+    const char *out, *beside, *data_dir, *augment;
     DataDials dials;
-    int per_class, theme;
+    int per_class, variants, theme;
     int64_t seed;
 } ShowArguments;
 
@@ -30,11 +32,17 @@ static const char *const theme_words[] = {"light", "dark", NULL};
 
 static const Option options[] = {
     {"out", "FIG", OPTION_TEXT, .help = "the figure: a .svg, .png or .pdf file", MEMBER(out)},
-    {"per-class", "N", OPTION_INTEGER, 1, 100, .help = "images of each class", .default_text = "10", MEMBER(per_class)},
+    {"per-class", "N", OPTION_INTEGER, 1, 100, .help = "images of each class", .default_text = "10; with --augment 1",
+     MEMBER(per_class)},
+    {"augment", "LINE", OPTION_TEXT,
+     .help = "each image in a row of its own with what this line of operations makes of it: \"rotate 10 | shift 2\"",
+     MEMBER(augment)},
+    {"variants", "N", OPTION_INTEGER, 1, 40, .help = "with --augment: how many of each image", .default_text = "9",
+     MEMBER(variants)},
     {"beside", "SET", OPTION_TEXT, .help = "a second set to compare with, matched by class name; none: no second one",
      .default_text = "mnist for hand, svhn for street, where they are found", MEMBER(beside)},
-    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "which images of the training part are shown",
-     .default_text = "1", MEMBER(seed)},
+    {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
+     .help = "which images of the training part are shown, and which variants", .default_text = "1", MEMBER(seed)},
     DATA_OPTIONS(ShowArguments, dials),
     {"theme", NULL, OPTION_CHOICE, .choices = theme_words, .help = "colours of the figure", .default_text = "light",
      MEMBER(theme)},
@@ -43,7 +51,7 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(ShowArguments *)parsed = (ShowArguments){.dials = DATA_DIALS_NONE, .per_class = 10, .seed = 1};
+    *(ShowArguments *)parsed = (ShowArguments){.dials = DATA_DIALS_NONE, .seed = 1};
 }
 
 /* ---- Which images ---- */
@@ -133,8 +141,8 @@ static const char *counterpart(const char *name) {
 /* *beside is NULL where there is none. */
 static cf_status choose_beside(const char *name, const ShowArguments *a, const char **beside) {
     *beside = a->beside;
-    if (a->beside) {
-        if (strcmp(a->beside, "none") == 0) *beside = NULL;
+    if (a->beside || a->augment) {
+        if (a->beside && strcmp(a->beside, "none") == 0) *beside = NULL;
         return CF_OK;
     }
     const char *real = counterpart(name);
@@ -153,8 +161,9 @@ static cf_status choose_beside(const char *name, const ShowArguments *a, const c
 
 /* ---- The figure ---- */
 
+static const Theme *const themes[] = {&theme_light, &theme_dark};
+
 static cf_status draw(const DrawnImage *samples, int count, const ShowArguments *a) {
-    static const Theme *const themes[] = {&theme_light, &theme_dark};
     GridGroup groups[GROUPS];
     char note[160];
     const cf_set *rows = samples[0].set;
@@ -194,8 +203,55 @@ static cf_status print_shown(const Arguments *given, const ShowArguments *a, con
     }
     json_t *sets = json_array();
     for (int g = 0; g < count; g++) json_array_append_new(sets, sample_json(&samples[g], samples[0].set, a));
-    return print_json(json_pack("{s:o s:i s:I s:o}", "out", json_text(a->out), "per_class", a->per_class, "seed",
-                                (json_int_t)a->seed, "sets", sets));
+    json_t *shown = json_pack("{s:o s:i s:I s:o}", "out", json_text(a->out), "per_class", a->per_class, "seed",
+                              (json_int_t)a->seed, "sets", sets);
+    if (a->augment) {
+        json_object_set_new(shown, "augment", json_text(a->augment));
+        json_object_set_new(shown, "variants", json_integer(a->variants));
+    }
+    return print_json(shown);
+}
+
+/* ---- Variants ---- */
+
+enum { MOST_VARIANT_ROWS = 100 };
+
+typedef struct VariantRows {
+    uint32_t images[MOST_VARIANT_ROWS];
+    const char *labels[MOST_VARIANT_ROWS]; /* of each class's first row */
+    int count;
+} VariantRows;
+
+/* The images of the sample one below the other, without the places that a class has too few for. */
+static void list_rows(const DrawnImage *sample, const ShowArguments *a, VariantRows *rows) {
+    const int places = row_count(sample->set) * a->per_class;
+    rows->count = 0;
+    for (int i = 0; i < places && rows->count < MOST_VARIANT_ROWS; i++) {
+        if (!sample->images[i].pixels) continue;
+        rows->labels[rows->count] = i % a->per_class ? "" : sample->set->class_names[i / a->per_class];
+        rows->images[rows->count++] = sample->indices[i];
+    }
+}
+
+static cf_status draw_variants(const DrawnImage *sample, const ShowArguments *a) {
+    char note[160];
+    VariantRows rows;
+    VariantSheet sheet = {0};
+    list_rows(sample, a, &rows);
+    FAIL_IF(rows.count == 0, CF_BAD_INPUT, "%s has no training images", sample->name);
+    const VariantOptions chosen = {
+        .images = rows.images, .rows = rows.count, .variants = a->variants, .seed = (uint64_t)a->seed};
+    cf_status status = variant_sheet_new(sample->set, a->augment, &chosen, &sheet);
+    snprintf(note, sizeof note, "Training images and variants chosen by seed %lld", (long long)a->seed);
+    const ImageGrid grid = {.title = sample->name,
+                            .note = note,
+                            .rows = rows.count,
+                            .row_labels = rows.labels,
+                            .group_count = 2,
+                            .groups = sheet.groups};
+    if (!status) status = image_grid_draw(&grid, themes[a->theme], a->out);
+    variant_sheet_free(&sheet);
+    return status;
 }
 
 static cf_status show(const Arguments *given, const ShowArguments *a, const char *name) {
@@ -206,18 +262,30 @@ static cf_status show(const Arguments *given, const ShowArguments *a, const char
     FORWARD(choose_beside(name, a, &beside));
     FORWARD_TO(done, sample_make(name, NULL, a, &samples[0]));
     if (beside) FORWARD_TO(done, sample_make(beside, samples[0].set, a, &samples[count++]));
-    FORWARD_TO(done, draw(samples, count, a));
+    FORWARD_TO(done, a->augment ? draw_variants(&samples[0], a) : draw(samples, count, a));
     status = print_shown(given, a, samples, count);
 done:
     for (int g = 0; g < GROUPS; g++) sample_free(&samples[g]);
     return status;
 }
 
+static cf_status check_variants(const ShowArguments *a) {
+    FAIL_IF(!a->augment && a->variants, CF_BAD_USE,
+            "--variants is for --augment LINE, which says what is done to the images");
+    if (!a->augment) return CF_OK;
+    FAIL_IF(a->beside && strcmp(a->beside, "none") != 0, CF_BAD_USE,
+            "--augment draws one set's images and their variants; leave --beside %s out", a->beside);
+    return augmentation_check(a->augment);
+}
+
 static cf_status run_show(const Arguments *given, const void *parsed) {
-    const ShowArguments *a = parsed;
+    ShowArguments settled = *(const ShowArguments *)parsed, *a = &settled;
     char *name;
     terminal_set_quiet(given->quiet);
     FAIL_IF(!a->out, CF_BAD_USE, "--out FIG is needed: the figure to draw, a .svg, .png or .pdf file");
+    FORWARD(check_variants(a));
+    if (!a->per_class) a->per_class = a->augment ? 1 : 10;
+    if (!a->variants) a->variants = 9;
     FORWARD(canvas_check_path(a->out));
     FORWARD(file_check_output(a->out));
     FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
@@ -229,19 +297,24 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
 const Command command_data_show = {
     .name = "data show",
     .summary = "a figure of images of every class",
-    .usage = "SET --out FIG [--per-class N] [--beside SET|none]",
-    .description = "Draws images of every class of a set, one class a row, chosen by a seed from the training part. A "
-                   "generated set "
-                   "is shown beside the real one that it is like, where that is found, so that both can be compared by "
-                   "eye; any two "
-                   "sets can be put side by side with --beside.\n"
-                   "\n"
-                   "Examples:\n"
-                   "\n"
-                   "    cifra data show hand --out hand.svg\n"
-                   "    cifra data show street --shift blur=2:4 --beside none --out blurred.png\n"
-                   "    cifra data show street --shift 0 --beside street --out clean-and-not.pdf\n"
-                   "    cifra data show mnist --per-class 20 --theme dark --out mnist.png",
+    .usage = "SET --out FIG [--per-class N] [--beside SET|none] [--augment LINE]",
+    .description =
+        "Draws images of every class of a set, one class a row, chosen by a seed from the training part. A "
+        "generated set "
+        "is shown beside the real one that it is like, where that is found, so that both can be compared by "
+        "eye; any two "
+        "sets can be put side by side with --beside.\n"
+        "\n"
+        "With --augment each image has a row of its own: beside it stand variants as a training with that line would "
+        "see them.\n"
+        "\n"
+        "Examples:\n"
+        "\n"
+        "    cifra data show hand --out hand.svg\n"
+        "    cifra data show street --shift blur=2:4 --beside none --out blurred.png\n"
+        "    cifra data show street --shift 0 --beside street --out clean-and-not.pdf\n"
+        "    cifra data show svhn --augment \"rotate 10 | brightness 0.3\" --out variants.png\n"
+        "    cifra data show mnist --per-class 20 --theme dark --out mnist.png",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,

@@ -7,10 +7,14 @@
 #include "data/split.h"
 #include "train/batches.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { IMAGES = 50, CLASSES = 5, SIDE = 6, SIZE = SIDE * SIDE, BATCH = 16 };
+
+#define assert_near(value, expected, tolerance) assert_true(fabs((double)(value) - (double)(expected)) <= (tolerance))
 
 static const Shape input = {1, SIDE, SIDE};
 static cf_set *set;

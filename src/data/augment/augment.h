@@ -3,9 +3,9 @@
  *     shift 2 | rotate 10 | scale 0.9:1.1 | brightness 0.2 | cutout 8 p 0.5 | mixup 0.2
  *
  * An operation is one row of a table (operation.h). `p X` behind its numbers does it to a share X of the images only. Neighbours
- * that only move pixels (shift, flip, rotate, scale, shear, perspective) are one map, and the image is sampled once. mixup
- * and cutmix mix the image, when all else is done, with another one of its batch. A name (mnist, svhn, cifar, photo) stands for a line, "none"
- * for an empty one.
+ * that only move pixels (shift, flip, rotate, scale, shear, perspective) and have one border are one map, and the image is sampled once. mixup
+ * and cutmix stand last: they mix the image with another one of its batch; of several the first whose share takes the image. A name (mnist,
+ * svhn, cifar, photo) stands for a line, also as a part of one, "none" for an empty one.
  *
  * An image's random numbers are a function of (seed, epoch, image, copy, place in the line): the same bits on any number of threads,
  * resumed or not.
@@ -30,6 +30,12 @@ typedef struct AugmentMix {
     int top, left, bottom, right; /* this box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018) */
 } AugmentMix;
 
+/* Names of lines; ends with a row without a name. */
+typedef struct AugmentName {
+    const char *name, *line, *help;
+} AugmentName;
+extern const AugmentName augmentation_names[];
+
 /* CF_BAD_USE names the column and the nearest word. Release with augmentation_free. */
 cf_status augmentation_new(const char *line, Augmentation **augmentation);
 void augmentation_free(Augmentation *augmentation);
@@ -41,7 +47,7 @@ const char *augmentation_line(const Augmentation *augmentation);
 
 /* Floats of one thread's own that the next functions work in, for images of this shape: channels, height, width. */
 size_t augmentation_scratch(const Augmentation *augmentation, const int chw[3]);
-/* One image, [H][W][C] in 0 to 1, in place; all operations but mixes. */
+/* One image, [H][W][C] in 0 to 1, in place; all operations but mixes. Results are in 0 to 1. */
 void augmentation_apply(const Augmentation *augmentation, const AugmentKey *key, const int chw[3], float *scratch,
                         float *x);
 /* Whether the line has mixup or cutmix. */
@@ -51,7 +57,7 @@ AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *
 
 /* For the test part: the line as a fixed list of views of an image whose predictions are averaged (test-time augmentation). Each
  * operation has few: flip 2, shift N 5 (in place and to the four corners), rotate A 3, scale A:B 3 .. and a line all their products. 0: an
- * operation of the line has none; *word is its word. */
+ * operation of the line has none, or there would be too many; *word is its word, or "p". */
 int augmentation_views(const Augmentation *augmentation, const char **word);
 /* The weights of all views sum to 1. */
 double augmentation_view_weight(const Augmentation *augmentation, int view);

@@ -14,23 +14,34 @@ enum { OPERATION_ARGUMENTS = 4, OPERATION_SETTINGS = 4 };
 /* Random numbers of one image and one place of the line, one after the other. */
 typedef struct Drawing {
     RngStream stream;
-    uint64_t next;
+    uint64_t next; /* a word of the stream, four a block */
 } Drawing;
 
-double drawing_uniform(Drawing *drawing); /* [0, 1) */
-/* [low, high) */
+double drawing_uniform(Drawing *drawing); /* [0, 1), 32 bits */
+/* [low, high); low where they are equal */
 double drawing_between(Drawing *drawing, double low, double high);
 /* From 0 to count - 1. */
 int drawing_below(Drawing *drawing, int count);
 double drawing_normal(Drawing *drawing);
+/* Beta(alpha, alpha), 0 to 1; alpha > 0. */
+double drawing_beta(Drawing *drawing, double alpha);
+/* `count` numbers in [-1, 1), 24 bits: faster than one by one. */
+void drawing_fill(Drawing *drawing, float *numbers, size_t count);
 
 typedef struct Picture {
     int channels, height, width;
     float *x;     /* [height][width][channels], 0 to 1 */
-    float *other; /* scratch: OPERATION_SCRATCH images of that size */
+    float *other; /* scratch: OPERATION_SCRATCH images of that size, or one with a ring of a pixel around it, if that is more */
 } Picture;
 
 enum { OPERATION_SCRATCH = 3 };
+static inline size_t picture_size(const Picture *picture) {
+    return (size_t)picture->channels * (size_t)picture->height * (size_t)picture->width;
+}
+/* Floats of Picture.other. */
+size_t picture_scratch(int channels, int height, int width);
+/* Values below 0 become 0, above 1 become 1, NaN 0. */
+void picture_clamp(Picture *picture);
 
 /* A number, "2", or with `is_range` two with a colon, "0.9:1.1". Of a range, one number V alone means what `alone` says. */
 typedef struct OperationArgument {
@@ -60,11 +71,13 @@ typedef struct Operation {
     /* Changes the picture in place; values need not stay in 0 to 1: that is seen to behind each operation. */
     void (*apply)(const OperationValues *values, Drawing *drawing, Picture *picture);
     AugmentMix (*mix)(const OperationValues *values, Drawing *drawing, int height, int width);
-    /* For randaugment (Cubuk et al. 2020): values at magnitude 0 to 1, 1 the strongest; NULL: it is not drawn there. */
+    /* For randaugment (Cubuk et al. 2020): values at magnitude 0 to 1, 1 the strongest; NULL: it is not drawn there. Of a range around
+     * zero or one it takes one end, as the paper's operations have a strength and a random sign. */
     void (*magnitude)(double magnitude, OperationValues *values);
-    /* For test-time augmentation: how many fixed views, 0 or NULL none; and view i of them as values of which nothing is drawn any more. */
+    /* For test-time augmentation, of maps: how many fixed views, 0 or NULL none; view i of them multiplies `map` and returns its
+     * weight. View 0 is the one in the middle; the weights sum to 1. */
     int (*views)(const OperationValues *values);
-    double (*view)(const OperationValues *values, int view, int height, int width, double map[9]); /* returns its weight */
+    double (*view)(const OperationValues *values, int view, int height, int width, double map[9]);
 } Operation;
 
 /* Families end with a row without a word. */
@@ -73,5 +86,33 @@ extern const Operation colour_operations[];   /* invert, brightness, contrast, s
 extern const Operation filter_operations[];   /* noise, blur, jpeg */
 extern const Operation cover_operations[];    /* cutout */
 extern const Operation mix_operations[];      /* mixup, cutmix */
+extern const Operation policy_operations[];   /* randaugment */
+
+/* Operation i of all families, in the order of the table; NULL behind the last. */
+const Operation *operation_number(int i);
+const Operation *operation_find(const char *word); /* NULL: there is none */
+
+/* ---- Maps ---- */
+
+extern const double map_identity[9];
+/* a = a b: b is done behind a. */
+void map_multiply(double a[9], const double b[9]);
+/* perspective's: the corners of the old image come to lie at these places of the new one, {x, y} from the top left one clockwise. */
+void map_of_corners(const double corners[8], int height, int width, double map[9]);
+
+/* Operations one after the other on one picture; maps wait, so that neighbours are one. */
+typedef struct Pending {
+    Picture *picture;
+    double map[9];
+    const char *border; /* a setting of the maps that wait: "edge", "zero", "reflect"; NULL: of none of them */
+    bool waits;
+} Pending;
+
+Pending pending_new(Picture *picture);
+/* Multiplies a map that waits: behind the last where both have one border, or one has none (flip). */
+double *pending_map(Pending *pending, const Operation *operation, const OperationValues *values);
+/* Draws and does an operation, or lets its map wait; a mix does nothing. */
+void pending_operation(Pending *pending, const Operation *operation, const OperationValues *values, Drawing *drawing);
+void pending_finish(Pending *pending);
 
 #endif

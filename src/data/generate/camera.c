@@ -1,12 +1,13 @@
 #include "data/generate/camera.h"
 
+#include "data/generate/blur.h"
 #include "data/generate/jpeg_loss.h"
 #include "data/generate/portable.h"
 #include "data/generate/resize_photo.h"
 
 #include <string.h>
 
-enum { ROW = CAMERA_SIDE * CAMERA_CHANNELS, MAX_RADIUS = 12 };
+enum { ROW = CAMERA_SIDE * CAMERA_CHANNELS };
 
 /* ---- Light ---- */
 
@@ -44,72 +45,9 @@ static void add_haze(double share, double level, Photo *picture) {
 
 /* ---- Blur and its opposite ---- */
 
-/* Half of a Gaussian kernel of sum 1: weights[0] is its middle. Returns the radius. */
-static int half_kernel(double sigma, int most, float weights[MAX_RADIUS + 1]) {
-    if (sigma > MAX_BLUR) sigma = MAX_BLUR;
-    int radius = (int)floor(3 * sigma) + 1;
-    if (radius > most) radius = most;
-    double values[MAX_RADIUS + 1], sum = 0;
-    for (int i = 0; i <= radius; i++) {
-        values[i] = portable_exp2(-0.72134752044448170 * i * i / (sigma * sigma)); /* exp(-(i / sigma)^2 / 2) */
-        sum += i ? 2 * values[i] : values[i];
-    }
-    for (int i = 0; i <= radius; i++) weights[i] = (float)(values[i] / sum);
-    return radius;
-}
-
-/* Sums of rows or of shifted rows, weighted symmetrically. */
-static void sum_rows(const float *const rows[2 * MAX_RADIUS + 1], int radius, const float *weights, int count,
-                     float *to) {
-    const float *middle = rows[radius];
-    for (int i = 0; i < count; i++) to[i] = weights[0] * middle[i];
-    for (int r = 1; r <= radius; r++) {
-        const float *a = rows[radius - r], *b = rows[radius + r], weight = weights[r];
-        for (int i = 0; i < count; i++) to[i] += weight * (a[i] + b[i]);
-    }
-}
-
-/* Beyond its edges a picture goes on as its own mirror image, so that blur moves no light in or out. */
-static int mirrored(int i, int count) {
-    return i < 0 ? -1 - i : i < count ? i : 2 * count - 1 - i;
-}
-
-static void blur_across(double sigma, Photo *picture) {
-    const int channels = picture->channels, width = picture->width;
-    float weights[MAX_RADIUS + 1], padded[ROW + 2 * MAX_RADIUS * CAMERA_CHANNELS];
-    const int radius = half_kernel(sigma, width < MAX_RADIUS ? width : MAX_RADIUS, weights);
-    const float *rows[2 * MAX_RADIUS + 1];
-    for (int r = 0; r <= 2 * radius; r++) rows[r] = padded + r * channels;
-    for (int y = 0; y < picture->height; y++) {
-        float *row = picture->values + y * width * channels;
-        memcpy(padded + radius * channels, row, (size_t)(width * channels) * sizeof *row);
-        for (int r = 1; r <= radius; r++)
-            for (int c = 0; c < channels; c++) {
-                padded[(radius - r) * channels + c] = row[mirrored(-r, width) * channels + c];
-                padded[(radius + width - 1 + r) * channels + c] = row[mirrored(width - 1 + r, width) * channels + c];
-            }
-        sum_rows(rows, radius, weights, width * channels, row);
-    }
-}
-
-static void blur_down(double sigma, Photo *picture) {
-    const int count = picture->width * picture->channels, height = picture->height;
-    float weights[MAX_RADIUS + 1], copy[CAMERA_SIDE][ROW];
-    const int radius = half_kernel(sigma, height < MAX_RADIUS ? height : MAX_RADIUS, weights);
-    const float *rows[2 * MAX_RADIUS + 1];
-    for (int y = 0; y < height; y++)
-        memcpy(copy[y], picture->values + y * count, (size_t)count * sizeof *picture->values);
-    for (int y = 0; y < height; y++) {
-        for (int r = -radius; r <= radius; r++) rows[radius + r] = copy[mirrored(y + r, height)];
-        sum_rows(rows, radius, weights, count, picture->values + y * count);
-    }
-}
-
 void camera_blur(double sigma_x, double sigma_y, Photo *picture) {
-    /* Narrower kernels than this leave less than a thousandth of a byte's step beside the middle. */
-    const double least = 0.15;
-    if (sigma_x > least) blur_across(sigma_x, picture);
-    if (sigma_y > least) blur_down(sigma_y, picture);
+    float copy[CAMERA_SIDE * ROW];
+    blur_photo(sigma_x, sigma_y, picture, copy);
 }
 
 void camera_sharpen(double amount, Photo *picture) {

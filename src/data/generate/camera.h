@@ -3,7 +3,8 @@
  * to 32 x 32, one or three channels.
  *
  * Every value 0 is exactly nothing: the step is left out. Only noise draws random numbers, from the stream it is given.
- * Bounds: pictures are display values (0 black, 1 white), not linear light; blur is Gaussian along the axes.
+ * Bounds: pictures are display values (0 black, 1 white), not linear light; blur is Gaussian along the axes. Noise by itself, and
+ * what has a file of its own (blur.h, jpeg_loss.h), take a picture of any size.
  */
 #ifndef DATA_GENERATE_CAMERA_H
 #define DATA_GENERATE_CAMERA_H

@@ -1,0 +1,360 @@
+#include "data/augment/augment.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/augment/operation.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_STEPS = 32, MOST_VIEWS = 1024, LONGEST_WORD = 48, LONGEST_LINE = 4096 };
+
+/* One place of the line. */
+typedef struct Step {
+    const Operation *operation;
+    OperationValues values;
+    double share; /* of the images that it is done to */
+} Step;
+
+struct Augmentation {
+    char line[LONGEST_LINE];
+    int count;
+    Step steps[MOST_STEPS];
+};
+
+const AugmentName augmentation_names[] = {
+    {"none", "", "images as they are"},
+    {"mnist", "rotate 12 | scale 0.9:1.1 | shear 10 | shift 2", "digits: one small affine map"},
+    {"svhn", "rotate 5 | scale 0.85:1.15 | shear 8 | shift 2 | cutout 8 p 0.5", "digits in photographs"},
+    {"cifar", "crop 4 reflect | flip | cutout 8", "small photographs of things (He et al. 2016; DeVries, Taylor 2017)"},
+    {"photo", "scale 0.8:1.25 | rotate 5 | crop 4 reflect | flip | randaugment 2 9", "larger photographs"},
+    {0}};
+
+/* ---- The line ---- */
+
+typedef struct Parser {
+    const char *line;
+    int at; /* the next character */
+    char word[LONGEST_WORD];
+    int column; /* of the word; 1-based */
+    Augmentation *augmentation;
+} Parser;
+
+/* The message shows the line with a mark under the column. */
+static cf_status parser_fail(const Parser *parser, int column, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static cf_status parser_fail(const Parser *parser, int column, const char *format, ...) {
+    enum { BEFORE = 60, SHOWN = 100 };
+    char what[320];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    const int start = column - 1 > BEFORE ? column - 1 - BEFORE : 0;
+    return FAIL(CF_BAD_USE, "augmentation, column %d: %s\n    %.*s\n    %*s^", column, what, SHOWN,
+                parser->line + start, column - 1 - start, "");
+}
+
+/* The next word of this operation: *parser->word is '\0' where there is none. */
+static cf_status next_word(Parser *parser) {
+    parser->at += (int)strspn(parser->line + parser->at, " \t");
+    const size_t length = strcspn(parser->line + parser->at, " \t|");
+    parser->column = parser->at + 1;
+    if (length >= LONGEST_WORD) return parser_fail(parser, parser->column, "a word this long is not known");
+    memcpy(parser->word, parser->line + parser->at, length);
+    parser->word[length] = '\0';
+    parser->at += (int)length;
+    return CF_OK;
+}
+
+static const char *found(const Parser *parser) {
+    return *parser->word ? parser->word : "the end of the operation";
+}
+
+static const char *word_hint(const char *word) {
+    enum { MOST_WORDS = 96 };
+    const char *words[MOST_WORDS];
+    int count = 0;
+    const Operation *operation;
+    for (int i = 0; (operation = operation_number(i)) && count < MOST_WORDS - 1; i++) words[count++] = operation->word;
+    for (const AugmentName *n = augmentation_names; n->name && count < MOST_WORDS - 1; n++) words[count++] = n->name;
+    words[count] = NULL;
+    return text_hint(word, words);
+}
+
+/* ---- One operation ---- */
+
+static bool is_number(const char *word) {
+    return *word && strchr("0123456789.+-", *word);
+}
+
+/* A number alone, as a range or not. */
+static void take_number(const OperationArgument *argument, double number, double *low, double *high) {
+    *low = argument->is_range ? (argument->alone == AROUND_ZERO  ? -number
+                                 : argument->alone == AROUND_ONE ? 1 - number
+                                                                 : 0)
+                              : number;
+    *high = argument->is_range && argument->alone == AROUND_ONE ? 1 + number : number;
+}
+
+/* Whether the word is of this form and within its bounds. */
+static bool read_argument(const OperationArgument *argument, const char *word, double *low, double *high) {
+    char first[LONGEST_WORD];
+    double number, second;
+    memcpy(first, word, LONGEST_WORD);
+    char *colon = argument->is_range ? strchr(first, ':') : NULL;
+    if (colon) *colon = '\0';
+    if (!text_to_number(first, &number) || (colon && !text_to_number(colon + 1, &second))) return false;
+    if (colon)
+        *low = number, *high = second;
+    else
+        take_number(argument, number, low, high);
+    if (argument->is_whole && (*low != floor(*low) || *high != floor(*high))) return false;
+    return argument->low <= *low && *low <= *high && *high <= argument->high;
+}
+
+static cf_status fail_argument(const Parser *parser, const OperationArgument *argument) {
+    static const char *const alone[] = {"V for -V:V", "V for 1-V:1+V", "V for 0:V"};
+    return parser_fail(parser, parser->column, "%s (%s from %g to %g%s%s) expected, found %s", argument->what,
+                       argument->is_range   ? "a range LOW:HIGH"
+                       : argument->is_whole ? "a whole number"
+                                            : "a number",
+                       argument->low, argument->high, argument->is_range ? ", or " : "",
+                       argument->is_range ? alone[argument->alone] : "", found(parser));
+}
+
+/* From the word in front on; then that behind the last argument is the parser's. */
+static cf_status read_arguments(Parser *parser, Step *step) {
+    for (int i = 0; i < OPERATION_ARGUMENTS && step->operation->arguments[i].what; i++) {
+        const OperationArgument *argument = &step->operation->arguments[i];
+        double *low = &step->values.low[i], *high = &step->values.high[i];
+        if (!is_number(parser->word) && !isnan(argument->usual)) {
+            take_number(argument, argument->usual, low, high);
+            continue;
+        }
+        if (!read_argument(argument, parser->word, low, high)) return fail_argument(parser, argument);
+        FORWARD(next_word(parser));
+    }
+    return CF_OK;
+}
+
+/* A setting, "p X", and nothing more. */
+static cf_status read_rest(Parser *parser, Step *step) {
+    const char *words[OPERATION_SETTINGS + 2];
+    char expected[100];
+    int count = 0;
+    for (int i = 0; i < OPERATION_SETTINGS && step->operation->settings[i]; i++) {
+        words[count++] = step->operation->settings[i];
+        if (strcmp(parser->word, step->operation->settings[i]) == 0) step->values.setting = i;
+    }
+    words[count] = NULL;
+    if (count && strcmp(parser->word, words[step->values.setting]) == 0) {
+        FORWARD(next_word(parser));
+        count = 0;
+    }
+    step->share = 1;
+    if (strcmp(parser->word, "p") == 0) {
+        FORWARD(next_word(parser));
+        if (!text_to_number(parser->word, &step->share) || step->share < 0 || step->share > 1)
+            return parser_fail(parser, parser->column,
+                               "a share of the images (a number from 0 to 1) expected, found %s", found(parser));
+        FORWARD(next_word(parser));
+        words[count = 0] = NULL;
+    } else
+        words[count++] = "p X", words[count] = NULL;
+    if (!*parser->word) return CF_OK;
+    words[count++] = "|", words[count] = NULL;
+    text_list(words, expected, sizeof expected);
+    return parser_fail(parser, parser->column, "%s expected, found %s%s", expected, parser->word,
+                       text_hint(parser->word, words));
+}
+
+static cf_status append_line(Parser *parser, int column, const char *text, int length) {
+    char *line = parser->augmentation->line;
+    const size_t used = strlen(line);
+    if (used + (size_t)length + sizeof " | " > LONGEST_LINE)
+        return parser_fail(parser, column, "a line of at most %d characters expected, with names written out",
+                           LONGEST_LINE - 1);
+    snprintf(line + used, LONGEST_LINE - used, "%s%.*s", used ? " | " : "", length, text);
+    return CF_OK;
+}
+
+static cf_status parse(Parser *parser);
+
+/* Whether an operation may stand behind those that there are. */
+static cf_status check_place(const Parser *parser, int column, const char *word, bool mixes) {
+    const Augmentation *augmentation = parser->augmentation;
+    if (augmentation->count == MOST_STEPS)
+        return parser_fail(parser, column, "at most %d operations expected, found %s", MOST_STEPS, word);
+    if (mixes || !augmentation_mixes(augmentation)) return CF_OK;
+    return parser_fail(parser, column, "mixup or cutmix expected behind %s, which mixes what is done, found %s",
+                       augmentation->steps[augmentation->count - 1].operation->word, word);
+}
+
+/* A name's line in the place of the name. */
+static cf_status read_name(Parser *parser, const AugmentName *name) {
+    Parser inner = {.line = name->line, .augmentation = parser->augmentation};
+    const int column = parser->column;
+    FORWARD(next_word(parser));
+    if (*parser->word)
+        return parser_fail(parser, parser->column, "| or the end expected behind %s, found %s", name->name,
+                           parser->word);
+    if (!*name->line) return CF_OK;
+    FORWARD(check_place(parser, column, name->name, false));
+    return parse(&inner);
+}
+
+static cf_status read_step(Parser *parser) {
+    Augmentation *augmentation = parser->augmentation;
+    const int column = parser->column, start = parser->at - (int)strlen(parser->word);
+    Step step = {.operation = operation_find(parser->word)};
+    for (const AugmentName *name = augmentation_names; name->name; name++)
+        if (strcmp(name->name, parser->word) == 0) return read_name(parser, name);
+    if (!step.operation)
+        return parser_fail(parser, column, "an operation expected, found %s%s",
+                           *parser->word ? parser->word : "nothing", *parser->word ? word_hint(parser->word) : "");
+    FORWARD(check_place(parser, column, step.operation->word, step.operation->mix != NULL));
+    FORWARD(next_word(parser));
+    FORWARD(read_arguments(parser, &step));
+    FORWARD(read_rest(parser, &step));
+    augmentation->steps[augmentation->count++] = step;
+    int length = parser->at - start;
+    while (length && strchr(" \t", parser->line[start + length - 1])) length--;
+    return append_line(parser, column, parser->line + start, length);
+}
+
+static cf_status parse(Parser *parser) {
+    for (;;) {
+        FORWARD(next_word(parser));
+        FORWARD(read_step(parser));
+        if (parser->line[parser->at] != '|') return CF_OK;
+        parser->at++;
+    }
+}
+
+cf_status augmentation_new(const char *line, Augmentation **augmentation) {
+    cf_status status;
+    *augmentation = NULL;
+    FORWARD(memory_new(1, sizeof **augmentation, augmentation));
+    Parser parser = {.line = line, .augmentation = *augmentation};
+    if (line[strspn(line, " \t")]) FORWARD_TO(fail, parse(&parser));
+    return CF_OK;
+fail:
+    augmentation_free(*augmentation);
+    *augmentation = NULL;
+    return status;
+}
+
+void augmentation_free(Augmentation *augmentation) {
+    free(augmentation);
+}
+
+cf_status augmentation_check(const char *line) {
+    Augmentation *augmentation;
+    FORWARD(augmentation_new(line, &augmentation));
+    augmentation_free(augmentation);
+    return CF_OK;
+}
+
+bool augmentation_is_empty(const Augmentation *augmentation) {
+    return augmentation->count == 0;
+}
+
+const char *augmentation_line(const Augmentation *augmentation) {
+    return augmentation->line;
+}
+
+/* ---- What it does ---- */
+
+/* A stream for each copy of an image in an epoch; each place of the line has 2^40 words of it. */
+static RngStream stream_of(const AugmentKey *key) {
+    return rng_stream(key->seed, RNG_AUGMENT, (uint64_t)key->epoch << 32 | key->image, key->copy);
+}
+
+static Drawing drawing_at(RngStream stream, int place) {
+    return (Drawing){stream, (uint64_t)place << 40};
+}
+
+/* Always the first number: what the operation draws does not depend on there being a share. */
+static bool takes(const Step *step, Drawing *drawing) {
+    return drawing_uniform(drawing) < step->share;
+}
+
+size_t augmentation_scratch(const Augmentation *augmentation, const int chw[3]) {
+    return augmentation->count ? picture_scratch(chw[0], chw[1], chw[2]) : 0;
+}
+
+void augmentation_apply(const Augmentation *augmentation, const AugmentKey *key, const int chw[3], float *scratch,
+                        float *x) {
+    Picture picture = {chw[0], chw[1], chw[2], x, scratch};
+    const RngStream stream = stream_of(key);
+    Pending pending = pending_new(&picture);
+    for (int i = 0; i < augmentation->count; i++) {
+        const Step *step = &augmentation->steps[i];
+        Drawing drawing = drawing_at(stream, i);
+        if (takes(step, &drawing)) pending_operation(&pending, step->operation, &step->values, &drawing);
+    }
+    pending_finish(&pending);
+}
+
+bool augmentation_mixes(const Augmentation *augmentation) {
+    return augmentation->count && augmentation->steps[augmentation->count - 1].operation->mix;
+}
+
+AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]) {
+    const RngStream stream = stream_of(key);
+    for (int i = 0; i < augmentation->count; i++) {
+        const Step *step = &augmentation->steps[i];
+        Drawing drawing = drawing_at(stream, i);
+        if (step->operation->mix && takes(step, &drawing))
+            return step->operation->mix(&step->values, &drawing, chw[1], chw[2]);
+    }
+    return (AugmentMix){.share = 1};
+}
+
+/* ---- Views ---- */
+
+static int views_of(const Step *step) {
+    return step->operation->views && step->share >= 1 ? step->operation->views(&step->values) : 0;
+}
+
+int augmentation_views(const Augmentation *augmentation, const char **word) {
+    int views = 1;
+    for (int i = 0; i < augmentation->count; i++) {
+        const Step *step = &augmentation->steps[i];
+        views *= views_of(step);
+        *word = step->operation->views && step->share < 1 ? "p" : step->operation->word;
+        if (views < 1 || views > MOST_VIEWS) return 0;
+    }
+    *word = NULL;
+    return views;
+}
+
+/* The first operation's views change fastest; 0 is the middle of all. Returns the weight; the maps wait in `pending`. */
+static double lay_view(const Augmentation *augmentation, int view, int height, int width, Pending *pending) {
+    double weight = 1;
+    for (int i = 0; i < augmentation->count; i++) {
+        const Step *step = &augmentation->steps[i];
+        const int count = views_of(step);
+        double *map = pending_map(pending, step->operation, &step->values);
+        weight *= step->operation->view(&step->values, view % count, height, width, map);
+        view /= count;
+    }
+    return weight;
+}
+
+double augmentation_view_weight(const Augmentation *augmentation, int view) {
+    float x = 0, scratch[9];
+    Picture none = {1, 1, 1, &x, scratch};
+    Pending pending = pending_new(&none);
+    return lay_view(augmentation, view, 1, 1, &pending);
+}
+
+void augmentation_view(const Augmentation *augmentation, int view, const int chw[3], float *scratch, float *x) {
+    Picture picture = {chw[0], chw[1], chw[2], x, scratch};
+    Pending pending = pending_new(&picture);
+    lay_view(augmentation, view, chw[1], chw[2], &pending);
+    pending_finish(&pending);
+}

@@ -1,0 +1,309 @@
+/* Operations on the intensities of single pixels, and sharpness, the fourth of PIL's ImageEnhance. Factors and formulas are those
+ * of PyTorch's torchvision (transforms functional, and ColorJitter for what a lone V means); what works on bytes there
+ * (posterize, equalize: PIL's ImageOps) works on the nearest bytes here. Grey is 0.299 R + 0.587 G + 0.114 B, ITU-R BT.601.
+ */
+#include "data/augment/operation.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LEVELS = 256 };
+
+static int pixels_of(const Picture *picture) {
+    return picture->height * picture->width;
+}
+
+static float grey_of(const float *rgb) {
+    return 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
+}
+
+/* ---- Drawn values ---- */
+
+/* RandAugment strengthens or weakens by the whole magnitude, and by nothing between. */
+#define RANGE_OR_ENDS                                                                                                  \
+    { "between", "ends" }
+
+static double draw_factor(const OperationValues *values, Drawing *drawing) {
+    return drawing_between(drawing, values->low[0], values->high[0]);
+}
+
+/* torchvision's RandAugment: 1 + 0.9 m or 1 - 0.9 m, one of the two. */
+static void factor_magnitude(double magnitude, OperationValues *values) {
+    values->low[0] = 1 - 0.9 * magnitude;
+    values->high[0] = 1 + 0.9 * magnitude;
+}
+
+/* Nothing to set: it is as strong as it is. */
+static void same_at_any_magnitude(double magnitude, OperationValues *values) {
+    (void)magnitude, (void)values;
+}
+
+/* ---- Every value by itself ---- */
+
+/* x = (x - centre) * scale + centre + offset. */
+static void scale_about(float centre, float scale, float offset, Picture *picture) {
+    const int size = (int)picture_size(picture);
+    for (int i = 0; i < size; i++) picture->x[i] = (picture->x[i] - centre) * scale + centre + offset;
+}
+
+static void invert(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    (void)values, (void)drawing;
+    const int size = (int)picture_size(picture);
+    for (int i = 0; i < size; i++) picture->x[i] = 1 - picture->x[i];
+}
+
+static void brightness(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    scale_about(0, (float)draw_factor(values, drawing), 0, picture);
+}
+
+static void gain(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    scale_about(0.5f, (float)draw_factor(values, drawing), 0, picture);
+}
+
+static void offset_by(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    scale_about(0, 1, (float)drawing_between(drawing, values->low[0], values->high[0]), picture);
+}
+
+static void solarize(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    (void)drawing;
+    const float threshold = (float)values->low[0];
+    const int size = (int)picture_size(picture);
+    for (int i = 0; i < size; i++)
+        if (picture->x[i] >= threshold) picture->x[i] = 1 - picture->x[i];
+}
+
+static void solarize_magnitude(double magnitude, OperationValues *values) {
+    values->low[0] = values->high[0] = 1 - magnitude;
+}
+
+/* ---- Colours ---- */
+
+/* Mean of the whole image's grey. */
+static double mean_grey(const Picture *picture) {
+    const int pixels = pixels_of(picture), channels = picture->channels;
+    double sum = 0;
+    for (int i = 0; i < pixels; i++) {
+        const float *p = picture->x + i * channels;
+        sum += channels == 3 ? grey_of(p) : *p;
+    }
+    return sum / pixels;
+}
+
+static void contrast(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    scale_about((float)mean_grey(picture), (float)draw_factor(values, drawing), 0, picture);
+}
+
+static void saturate(float factor, Picture *picture) {
+    if (picture->channels != 3) return;
+    const int pixels = pixels_of(picture);
+    for (int i = 0; i < pixels; i++) {
+        float *p = picture->x + 3 * i;
+        const float grey = grey_of(p);
+        for (int c = 0; c < 3; c++) p[c] = grey + factor * (p[c] - grey);
+    }
+}
+
+static void saturation(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    saturate((float)draw_factor(values, drawing), picture);
+}
+
+static void grey(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    (void)values, (void)drawing;
+    saturate(0, picture);
+}
+
+/* Hue, saturation and value (Smith 1978), each 0 to 1. */
+static void to_hsv(const float rgb[3], float hsv[3]) {
+    const float r = rgb[0], g = rgb[1], b = rgb[2];
+    const float most = fmaxf(r, fmaxf(g, b)), least = fminf(r, fminf(g, b)), range = most - least;
+    float hue = 0;
+    if (range > 0) {
+        if (most == r)
+            hue = (g - b) / range;
+        else if (most == g)
+            hue = 2 + (b - r) / range;
+        else
+            hue = 4 + (r - g) / range;
+    }
+    hsv[0] = hue / 6;
+    hsv[1] = range > 0 ? range / most : 0;
+    hsv[2] = most;
+}
+
+/* hue may lie outside 0 to 1: it is an angle. */
+static void to_rgb(const float hsv[3], float rgb[3]) {
+    /* The share of the range that a channel loses grows from 0 to 1 over a sixth of the circle on both sides of its own third. */
+    static const float own[3] = {0, 2, 4};
+    const float turn = 6 * (hsv[0] - floorf(hsv[0]));
+    for (int c = 0; c < 3; c++) {
+        float away = fabsf(turn - own[c]);
+        if (away > 3) away = 6 - away;
+        const float lost = fminf(fmaxf(away - 1, 0), 1);
+        rgb[c] = hsv[2] * (1 - hsv[1] * lost);
+    }
+}
+
+static void hue(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    if (picture->channels != 3) return;
+    const float shift = (float)drawing_between(drawing, values->low[0], values->high[0]);
+    const int pixels = pixels_of(picture);
+    for (int i = 0; i < pixels; i++) {
+        float hsv[3];
+        to_hsv(picture->x + 3 * i, hsv);
+        hsv[0] += shift;
+        to_rgb(hsv, picture->x + 3 * i);
+    }
+}
+
+/* ---- Sharpness ---- */
+
+/* The 3 x 3 mean whose middle counts five times (PIL's SMOOTH); the outermost pixels have none and stay. */
+static void smooth(const Picture *picture, float *to) {
+    const int channels = picture->channels, row = picture->width * channels;
+    memcpy(to, picture->x, (size_t)(picture->height * row) * sizeof *to);
+    for (int y = 1; y < picture->height - 1; y++)
+        for (int i = channels; i < row - channels; i++) {
+            const float *middle = picture->x + y * row + i;
+            float sum = 4 * *middle;
+            for (int dy = -1; dy <= 1; dy++)
+                sum += middle[dy * row - channels] + middle[dy * row] + middle[dy * row + channels];
+            to[y * row + i] = sum / 13;
+        }
+}
+
+static void sharpness(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    const int size = (int)picture_size(picture);
+    const float factor = (float)draw_factor(values, drawing);
+    const float *smoothed = picture->other;
+    smooth(picture, picture->other);
+    for (int i = 0; i < size; i++) picture->x[i] = smoothed[i] + factor * (picture->x[i] - smoothed[i]);
+}
+
+/* ---- Bytes ---- */
+
+static int byte_of(float value) {
+    return (int)(fminf(fmaxf(value, 0), 1) * 255 + 0.5f);
+}
+
+/* Replaces every byte of a channel. */
+static void look_up(const int table[LEVELS], int channel, Picture *picture) {
+    const int size = (int)picture_size(picture);
+    for (int i = channel; i < size; i += picture->channels) picture->x[i] = (float)table[byte_of(picture->x[i])] / 255;
+}
+
+static void posterize(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    (void)drawing;
+    const int kept = 0xff & ~((1 << (8 - (int)values->low[0])) - 1);
+    int table[LEVELS];
+    for (int v = 0; v < LEVELS; v++) table[v] = v & kept;
+    for (int c = 0; c < picture->channels; c++) look_up(table, c, picture);
+}
+
+static void posterize_magnitude(double magnitude, OperationValues *values) {
+    values->low[0] = values->high[0] = 8 - floor(4 * magnitude + 0.5);
+}
+
+static void count_bytes(const Picture *picture, int channel, int counts[LEVELS]) {
+    const int size = (int)picture_size(picture);
+    memset(counts, 0, LEVELS * sizeof *counts);
+    for (int i = channel; i < size; i += picture->channels) counts[byte_of(picture->x[i])]++;
+}
+
+/* Every byte becomes its share of darker ones, in whole steps, as PIL rounds them; a channel of one level stays. */
+static void equalize(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    (void)values, (void)drawing;
+    for (int c = 0; c < picture->channels; c++) {
+        int counts[LEVELS], table[LEVELS], last = LEVELS - 1;
+        count_bytes(picture, c, counts);
+        while (counts[last] == 0) last--;
+        const int step = (pixels_of(picture) - counts[last]) / 255;
+        if (step == 0) continue;
+        int sum = step / 2;
+        for (int v = 0; v < LEVELS; sum += counts[v++]) table[v] = sum / step < 255 ? sum / step : 255;
+        look_up(table, c, picture);
+    }
+}
+
+/* Each channel's darkest value becomes 0, its lightest 1. */
+static void autocontrast(const OperationValues *values, Drawing *drawing, Picture *picture) {
+    (void)values, (void)drawing;
+    const int size = (int)picture_size(picture), channels = picture->channels;
+    for (int c = 0; c < channels; c++) {
+        float least = picture->x[c], most = least;
+        for (int i = c; i < size; i += channels) {
+            least = fminf(least, picture->x[i]);
+            most = fmaxf(most, picture->x[i]);
+        }
+        if (!(most > least)) continue;
+        const float scale = 1 / (most - least);
+        for (int i = c; i < size; i += channels) picture->x[i] = (picture->x[i] - least) * scale;
+    }
+}
+
+/* ---- The rows ---- */
+
+#define FACTOR                                                                                                         \
+    { .what = "factor", .low = 0, .high = 10, .usual = NAN, .is_range = true, .alone = AROUND_ONE }
+
+const Operation colour_operations[] = {
+    {.word = "invert", .help = "light becomes dark: 1 - x", .apply = invert},
+    {.word = "brightness",
+     .help = "multiplies all values: 0 is black, 1 the image as it is (torchvision's ColorJitter)",
+     .arguments = {FACTOR},
+     .apply = brightness,
+     .magnitude = factor_magnitude},
+    {.word = "contrast",
+     .help =
+         "multiplies distances from the image's mean grey: 0 is grey, 1 the image as it is (torchvision's ColorJitter)",
+     .arguments = {FACTOR},
+     .apply = contrast,
+     .magnitude = factor_magnitude},
+    {.word = "saturation",
+     .help = "multiplies distances from each pixel's grey: 0 is without colour, 1 the image as it is (torchvision's "
+             "ColorJitter); nothing is done to grey images",
+     .arguments = {FACTOR},
+     .apply = saturation,
+     .magnitude = factor_magnitude},
+    {.word = "sharpness",
+     .help = "multiplies distances from the image smoothed 3 x 3: 0 is smooth, 1 the image as it is, 2 sharper (PIL's "
+             "ImageEnhance)",
+     .arguments = {FACTOR},
+     .apply = sharpness,
+     .magnitude = factor_magnitude},
+    {.word = "hue",
+     .help =
+         "turns the hue of all pixels by a share of the colour circle (torchvision's ColorJitter); nothing is done to "
+         "grey images",
+     .arguments = {{.what = "turns", .low = -0.5, .high = 0.5, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},
+     .apply = hue},
+    {.word = "grey", .help = "takes the colour away; nothing is done to grey images", .apply = grey},
+    {.word = "gain",
+     .help = "multiplies distances from middle grey, 0.5 (the intensity scale of French et al. 2018, whose images have "
+             "mean "
+             "0)",
+     .arguments = {FACTOR},
+     .apply = gain},
+    {.word = "offset",
+     .help = "adds a number to all values (the intensity offset of French et al. 2018); 1 is from black to white",
+     .arguments = {{.what = "offset", .low = -1, .high = 1, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},
+     .apply = offset_by},
+    {.word = "solarize",
+     .help = "inverts the values from a threshold up (PIL's ImageOps)",
+     .arguments = {{.what = "threshold", .low = 0, .high = 1, .usual = 0.5}},
+     .apply = solarize,
+     .magnitude = solarize_magnitude},
+    {.word = "posterize",
+     .help = "keeps so many bits of each value's 8 (PIL's ImageOps)",
+     .arguments = {{.what = "bits", .low = 1, .high = 8, .usual = 4, .is_whole = true}},
+     .apply = posterize,
+     .magnitude = posterize_magnitude},
+    {.word = "equalize",
+     .help = "spreads each channel's values so that all are about as frequent (PIL's ImageOps)",
+     .apply = equalize,
+     .magnitude = same_at_any_magnitude},
+    {.word = "autocontrast",
+     .help = "stretches each channel from black to white (PIL's ImageOps)",
+     .apply = autocontrast,
+     .magnitude = same_at_any_magnitude},
+    {0},
+};

@@ -1,0 +1,166 @@
+#include "study/figures/figures_augmentation.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "data/prepare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Variants ---- */
+
+/* What works on one image after the other. */
+typedef struct VariantMaker {
+    const cf_set *set;
+    const VariantOptions *options;
+    int chw[3];
+    size_t size; /* of an image */
+    Augmentation *augmentation;
+    Preparation *preparation;
+    float *x, *other; /* an image, and the one that is mixed in */
+    float *prepare_scratch, *augment_scratch;
+} VariantMaker;
+
+static void maker_free(VariantMaker *m) {
+    augmentation_free(m->augmentation);
+    preparation_free(m->preparation);
+    free(m->x), free(m->other), free(m->prepare_scratch), free(m->augment_scratch);
+}
+
+static cf_status maker_new(const cf_set *set, const char *line, const VariantOptions *options, VariantMaker *m) {
+    const int own[3] = {set->channels, set->height, set->width};
+    *m = (VariantMaker){.set = set, .options = options};
+    memcpy(m->chw, options->chw ? options->chw : own, sizeof m->chw);
+    m->size = (size_t)m->chw[0] * (size_t)m->chw[1] * (size_t)m->chw[2];
+    FORWARD(augmentation_new(line, &m->augmentation));
+    FORWARD(preparation_new(own, m->chw, &m->preparation));
+    FORWARD(memory_new(m->size, sizeof *m->x, &m->x));
+    FORWARD(memory_new(m->size, sizeof *m->other, &m->other));
+    FORWARD(memory_new(preparation_scratch(m->preparation) + 1, sizeof *m->prepare_scratch, &m->prepare_scratch));
+    return memory_new(augmentation_scratch(m->augmentation, m->chw) + 1, sizeof *m->augment_scratch,
+                      &m->augment_scratch);
+}
+
+static void prepare_row(const VariantMaker *m, int row, float *x) {
+    const size_t image = m->options->images[row];
+    preparation_apply(m->preparation, m->set->pixels + image * set_image_size(m->set), m->prepare_scratch, x);
+}
+
+static AugmentKey key_of(const VariantMaker *m, int row, int variant) {
+    return (AugmentKey){m->options->seed, (uint32_t)variant, m->options->images[row], 0};
+}
+
+static void mix_in(const AugmentMix *mix, const int chw[3], const float *other, float *x) {
+    const int channels = chw[0], row = chw[2] * channels;
+    if (mix->bottom > mix->top && mix->right > mix->left) {
+        const size_t width = (size_t)((mix->right - mix->left) * channels) * sizeof *x;
+        for (int y = mix->top; y < mix->bottom; y++) {
+            const int at = y * row + mix->left * channels;
+            memcpy(x + at, other + at, width);
+        }
+        return;
+    }
+    for (int i = 0; i < chw[1] * row; i++) x[i] = mix->share * x[i] + (1 - mix->share) * other[i];
+}
+
+static void make_variant(const VariantMaker *m, int row, int variant) {
+    const int rows = m->options->rows;
+    AugmentKey key = key_of(m, row, variant);
+    prepare_row(m, row, m->x);
+    augmentation_apply(m->augmentation, &key, m->chw, m->augment_scratch, m->x);
+    if (!augmentation_mixes(m->augmentation)) return;
+    const int partner = rows > 1 ? (row + 1 + variant % (rows - 1)) % rows : row;
+    const AugmentMix mix = augmentation_mix(m->augmentation, &key, m->chw);
+    key = key_of(m, partner, variant);
+    prepare_row(m, partner, m->other);
+    augmentation_apply(m->augmentation, &key, m->chw, m->augment_scratch, m->other);
+    mix_in(&mix, m->chw, m->other, m->x);
+}
+
+/* ---- The sheet ---- */
+
+static void keep_image(const VariantMaker *m, VariantSheet *sheet, size_t place) {
+    unsigned char *bytes = sheet->bytes + place * m->size;
+    for (size_t i = 0; i < m->size; i++) {
+        const float x = m->x[i];
+        bytes[i] = (unsigned char)((x > 0 ? x < 1 ? x : 1 : 0) * 255 + 0.5f); /* black for what is no number */
+    }
+    sheet->images[place] = (CanvasImage){bytes, m->chw[0], m->chw[1], m->chw[2]};
+}
+
+static cf_status fill_sheet(const VariantMaker *m, VariantSheet *sheet) {
+    const size_t rows = (size_t)m->options->rows, variants = (size_t)m->options->variants;
+    const size_t places = rows * (1 + variants);
+    FORWARD(memory_copy_string(augmentation_line(m->augmentation), &sheet->line));
+    FORWARD(memory_new(places, sizeof *sheet->images, &sheet->images));
+    FORWARD(memory_new(places, m->size, &sheet->bytes));
+    for (size_t row = 0; row < rows; row++) {
+        prepare_row(m, (int)row, m->x);
+        keep_image(m, sheet, row);
+        for (size_t v = 0; v < variants; v++) {
+            make_variant(m, (int)row, (int)v);
+            keep_image(m, sheet, rows + row * variants + v);
+        }
+    }
+    sheet->groups[0] = (GridGroup){.heading = "Original", .columns = 1, .images = sheet->images};
+    sheet->groups[1] = (GridGroup){.heading = "Variants",
+                                   .about = *sheet->line ? sheet->line : "none",
+                                   .columns = m->options->variants,
+                                   .images = sheet->images + rows};
+    return CF_OK;
+}
+
+cf_status variant_sheet_new(const cf_set *set, const char *line, const VariantOptions *options, VariantSheet *sheet) {
+    VariantMaker maker;
+    cf_status status;
+    *sheet = (VariantSheet){0};
+    FORWARD_TO(done, maker_new(set, line, options, &maker));
+    status = fill_sheet(&maker, sheet);
+done:
+    maker_free(&maker);
+    return status;
+}
+
+void variant_sheet_free(VariantSheet *sheet) {
+    free(sheet->images);
+    free(sheet->bytes);
+    free(sheet->line);
+}
+
+/* ---- A run's figure ---- */
+
+static cf_status write_images(const FigureBook *book, const cf_set *set, const VariantOptions *options) {
+    FileDraft csv;
+    FORWARD(book_csv(book, "augmentation", &csv));
+    fprintf(csv.stream, "image,class,variants\n");
+    for (int row = 0; row < options->rows; row++) {
+        fprintf(csv.stream, "%u,", options->images[row]);
+        csv_text(csv.stream, set->class_names[set->labels[options->images[row]]]);
+        fprintf(csv.stream, ",%d\n", options->variants);
+    }
+    return file_commit(&csv);
+}
+
+static cf_status draw_sheet(const FigureBook *book, const cf_set *set, const VariantOptions *options,
+                            const VariantSheet *sheet) {
+    const char *labels[FIGURE_AUGMENTATION_ROWS];
+    char note[200];
+    for (int row = 0; row < options->rows; row++) labels[row] = set->class_names[set->labels[options->images[row]]];
+    snprintf(note, sizeof note, "%s: what the network saw of training images in %d epochs", book->subject,
+             options->variants);
+    const ImageGrid grid = {
+        .note = note, .rows = options->rows, .row_labels = labels, .group_count = 2, .groups = sheet->groups};
+    return book_grid(book, "augmentation", &grid);
+}
+
+cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const char *line,
+                              const VariantOptions *given) {
+    VariantOptions options = *given;
+    VariantSheet sheet = {0};
+    if (options.rows > FIGURE_AUGMENTATION_ROWS) options.rows = FIGURE_AUGMENTATION_ROWS;
+    FORWARD(write_images(book, set, &options));
+    cf_status status = variant_sheet_new(set, line, &options, &sheet);
+    if (!status) status = draw_sheet(book, set, &options, &sheet);
+    variant_sheet_free(&sheet);
+    return status;
+}
