@@ -225,12 +225,14 @@ typedef struct VariantRows {
 /* The images of the sample one below the other, without the places that a class has too few for. */
 static void list_rows(const DrawnImage *sample, const ShowArguments *a, VariantRows *rows) {
     const int places = row_count(sample->set) * a->per_class;
+    int wanted = 0;
     rows->count = 0;
-    for (int i = 0; i < places && rows->count < MOST_VARIANT_ROWS; i++) {
-        if (!sample->images[i].pixels) continue;
+    for (int i = 0; i < places; i++) {
+        if (!sample->images[i].pixels || wanted++ >= MOST_VARIANT_ROWS) continue;
         rows->labels[rows->count] = i % a->per_class ? "" : sample->set->class_names[i / a->per_class];
         rows->images[rows->count++] = sample->indices[i];
     }
+    if (wanted > rows->count) notice("the first %d of %d images are drawn", rows->count, wanted);
 }
 
 static cf_status draw_variants(const DrawnImage *sample, const ShowArguments *a) {

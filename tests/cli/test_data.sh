@@ -128,6 +128,29 @@ refuses 2 "no data set \"nowhere\"" "$CIFRA" data show hand --beside nowhere --o
 refuses 2 "--theme takes light or dark" "$CIFRA" data show hand --theme drak --out x.png
 refuses 2 "--per-class takes" "$CIFRA" data show hand --per-class 0 --out x.png
 refuses 1 "nowhere/x.png" "$CIFRA" data show hand --out nowhere/x.png
+
+# ---- show --augment ----
+line="rotate 10 | brightness 0.3 | noise 0.1 p 0.5 | mixup 0.4"
+for kind in svg png pdf; do
+    "$CIFRA" data show hand -n 300 --augment "$line" --out "variants.$kind" >/dev/null 2>notice.txt
+    check "one set needs no other beside it" test ! -s notice.txt
+    "$CIFRA" data show hand -n 300 --augment "$line" --beside none --out "again.$kind" >/dev/null
+    check "two $kind figures of variants are the same" cmp "variants.$kind" "again.$kind"
+done
+same "ten classes, each an image and nine variants" "$(grep -o '<image ' variants.svg | wc -l)" 100
+"$CIFRA" data show hand -n 300 --augment "$line" --seed 2 --out other.svg >/dev/null
+check "another seed draws others" test "$(cmp -s variants.svg other.svg; echo $?)" = 1
+"$CIFRA" data show hand -n 300 --augment "" --variants 1 --out plain.svg >/dev/null
+same "without operations a variant is the image" "$(grep -o 'base64,[^"]*' plain.svg | sort | uniq -c | awk '$1 != 2' | wc -l)" 0
+"$CIFRA" data show street -n 300 --augment "hue 0.1" --per-class 2 --variants 3 --out colour.svg --json >show.json 2>/dev/null
+same "images and variants by the options" "$(grep -o '<image ' colour.svg | wc -l)" 80
+check "data show --json has the line" grep -q '"augment": "hue 0.1"' show.json
+check "data show --json has the number of variants" grep -q '"variants": 3' show.json
+"$CIFRA" data show bars --augment "flip" --per-class 60 --variants 1 --out many.svg >/dev/null 2>notice.txt
+check "more rows than a page holds are told" grep -q "the first 100 of [0-9]* images are drawn" notice.txt
+refuses 2 "did you mean brightness" "$CIFRA" data show hand --augment "flip | brigthness 0.3" --out x.png
+refuses 2 "variants is for --augment" "$CIFRA" data show hand --variants 3 --out x.png
+refuses 2 "leave --beside bars out" "$CIFRA" data show hand --augment flip --beside bars --out x.png
 cp figure.png kept.png
 refuses 1 "kept.png" bash -c 'ulimit -f 1; exec "$@"' _ "$CIFRA" data show hand --out kept.png
 check "what was there before is kept" cmp figure.png kept.png

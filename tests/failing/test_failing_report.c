@@ -6,7 +6,7 @@
  * fonts or its page then, without a word. No program above can help that: 48 MB are asked for before each figure instead. */
 #include "base/files.h"
 #include "base/memory.h"
-#include "study/figures/figures.h"
+#include "study/figures/figures_augmentation.h"
 #include "study/figures/figures_tune.h"
 #include "study/report/report.h"
 #include "study/report/report_tune.h"
@@ -201,6 +201,12 @@ static cf_status mistakes(const FigureBook *book) {
     return figure_misclassified(book, run->set, &run->test);
 }
 
+static cf_status variants(const FigureBook *book) {
+    static const uint32_t images[3] = {0, 1, 2};
+    const VariantOptions options = {.images = images, .rows = 3, .variants = 2, .seed = 1};
+    return figure_augmentation(book, run->set, "rotate 10 | blur 1 | mixup 0.5", &options);
+}
+
 static void figures_of_a_run(void **state) {
     (void)state;
     static const struct {
@@ -211,7 +217,7 @@ static void figures_of_a_run(void **state) {
     } figures[] = {
         {"curves, SVG", FIGURE_SVG, curves, false},        {"confusion, SVG", FIGURE_SVG, confusion, false},
         {"reliability, SVG", FIGURE_SVG, sureness, false}, {"mistakes, SVG", FIGURE_SVG, mistakes, true},
-        {"confusion, PNG", FIGURE_PNG, confusion, true},
+        {"variants, SVG", FIGURE_SVG, variants, true},     {"confusion, PNG", FIGURE_PNG, confusion, true},
     };
     char where[300];
     snprintf(where, sizeof where, "%s/figures", scratch_folder());

@@ -13,6 +13,15 @@ static int pixels_of(const Picture *picture) {
     return picture->height * picture->width;
 }
 
+/* fminf and fmaxf are calls where the compiler has to think of NaN. */
+static inline float smaller(float a, float b) {
+    return a < b ? a : b;
+}
+
+static inline float larger(float a, float b) {
+    return a > b ? a : b;
+}
+
 static float grey_of(const float *rgb) {
     return 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
 }
@@ -115,7 +124,7 @@ static void grey(const OperationValues *values, Drawing *drawing, Picture *pictu
 /* Hue, saturation and value (Smith 1978), each 0 to 1. */
 static void to_hsv(const float rgb[3], float hsv[3]) {
     const float r = rgb[0], g = rgb[1], b = rgb[2];
-    const float most = fmaxf(r, fmaxf(g, b)), least = fminf(r, fminf(g, b)), range = most - least;
+    const float most = larger(r, larger(g, b)), least = smaller(r, smaller(g, b)), range = most - least;
     float hue = 0;
     if (range > 0) {
         if (most == r)
@@ -130,15 +139,15 @@ static void to_hsv(const float rgb[3], float hsv[3]) {
     hsv[2] = most;
 }
 
-/* hue may lie outside 0 to 1: it is an angle. */
+/* hue may lie up to 1 outside 0 to 1: it is an angle. */
 static void to_rgb(const float hsv[3], float rgb[3]) {
     /* The share of the range that a channel loses grows from 0 to 1 over a sixth of the circle on both sides of its own third. */
     static const float own[3] = {0, 2, 4};
-    const float turn = 6 * (hsv[0] - floorf(hsv[0]));
+    const float whole = hsv[0] < 0 ? hsv[0] + 1 : hsv[0] < 1 ? hsv[0] : hsv[0] - 1, turn = 6 * whole;
     for (int c = 0; c < 3; c++) {
         float away = fabsf(turn - own[c]);
         if (away > 3) away = 6 - away;
-        const float lost = fminf(fmaxf(away - 1, 0), 1);
+        const float lost = smaller(larger(away - 1, 0), 1);
         rgb[c] = hsv[2] * (1 - hsv[1] * lost);
     }
 }
@@ -182,7 +191,7 @@ static void sharpness(const OperationValues *values, Drawing *drawing, Picture *
 /* ---- Bytes ---- */
 
 static int byte_of(float value) {
-    return (int)(fminf(fmaxf(value, 0), 1) * 255 + 0.5f);
+    return (int)(smaller(larger(value, 0), 1) * 255 + 0.5f);
 }
 
 /* Replaces every byte of a channel. */
@@ -231,8 +240,8 @@ static void autocontrast(const OperationValues *values, Drawing *drawing, Pictur
     for (int c = 0; c < channels; c++) {
         float least = picture->x[c], most = least;
         for (int i = c; i < size; i += channels) {
-            least = fminf(least, picture->x[i]);
-            most = fmaxf(most, picture->x[i]);
+            least = smaller(least, picture->x[i]);
+            most = larger(most, picture->x[i]);
         }
         if (!(most > least)) continue;
         const float scale = 1 / (most - least);

@@ -102,7 +102,7 @@ static cf_status fill_sheet(const VariantMaker *m, VariantSheet *sheet) {
             keep_image(m, sheet, rows + row * variants + v);
         }
     }
-    sheet->groups[0] = (GridGroup){.heading = "Original", .columns = 1, .images = sheet->images};
+    sheet->groups[0] = (GridGroup){.about = "original", .columns = 1, .images = sheet->images};
     sheet->groups[1] = (GridGroup){.heading = "Variants",
                                    .about = *sheet->line ? sheet->line : "none",
                                    .columns = m->options->variants,
@@ -158,8 +158,8 @@ cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const c
     VariantOptions options = *given;
     VariantSheet sheet = {0};
     if (options.rows > FIGURE_AUGMENTATION_ROWS) options.rows = FIGURE_AUGMENTATION_ROWS;
-    FORWARD(write_images(book, set, &options));
     cf_status status = variant_sheet_new(set, line, &options, &sheet);
+    if (!status) status = write_images(book, set, &options);
     if (!status) status = draw_sheet(book, set, &options, &sheet);
     variant_sheet_free(&sheet);
     return status;
