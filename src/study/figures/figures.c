@@ -1,6 +1,7 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
+#include "study/figures/figures_augmentation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,20 @@ static cf_status unless_undrawable(const FigureBook *book, const char *name, cf_
 
 #define DRAW(name, call) FORWARD(unless_undrawable(book, (name), (call)))
 
+/* What the network saw of the first training images. */
+static cf_status draw_augmentation(const FigureBook *book, const Run *run) {
+    const cf_subset *train = cf_split_part(run->split, CF_TRAIN);
+    const Shape input = run->model->layers.input;
+    const int chw[3] = {input.C, input.H, input.W};
+    const int rows = train->count < FIGURE_AUGMENTATION_ROWS ? (int)train->count : FIGURE_AUGMENTATION_ROWS;
+    const VariantOptions options = {train->images, rows, 9, chw, run->config.train.seed};
+    return figure_augmentation(book, run->set, run->config.train.augment, &options);
+}
+
 static cf_status draw_run(const FigureBook *book, const Run *run) {
     DRAW("distribution", figure_distribution(book, run->split));
     DRAW("samples", figure_samples(book, run->split));
+    if (strcmp(run->config.train.augment, "none") != 0) DRAW("augmentation", draw_augmentation(book, run));
     DRAW("filters", figure_filters(book, run->model));
     if (file_exists(run->history_path)) {
         DRAW("curves", figure_curves(book, run->history_path));

@@ -1,6 +1,7 @@
 /* The figures of a run, into RUN/figures: NAME.svg (.png, .pdf) with its data as NAME.csv.
  *
- * Of the run and its own test part: distribution, samples, curves, rates, filters, and of the evaluation: confusion,
+ * Of the run and its own test part: distribution, samples, augmentation (where there is one), curves, rates, filters, and of the
+ * evaluation: confusion,
  * confusion-normalized, confused-pairs, misclassified, top-losses, unsure, probabilities, reliability, roc,
  * precision-recall, grad-cam. Of other data or another part only those of the evaluation, with "-SET" in the name:
  * confusion-svhn.svg. Where there is nothing to draw (no mistake, no convolution), or numbers that cannot be drawn (they are
