@@ -263,6 +263,15 @@ static void make_lines(const Corpus *corpus) {
         "1000x(1000x(1000x(relu))) | dense classes",
         "((((((((((((((((((((res(relu",
         NULL};
+    static const char *const augmentations[] = {
+        "shift 2 | rotate 10 reflect | scale 0.9:1.1 | shear -3:8 zero | cutout 8 p 0.5 | mixup 0.2",
+        "cifar | randaugment 2 9",
+        "crop 1 edge|flip 1|perspective 0.9|elastic 34 0.5|cutmix|mixup p 0.5",
+        "mnist",
+        "flip | shift 1 reflect | rotate 10",
+        "none",
+        "",
+        NULL};
     static const char *const sets[] = {"hand",
                                        "street:blur=2:4,n=1000",
                                        "street:0.5,noise=0",
@@ -292,6 +301,7 @@ static void make_lines(const Corpus *corpus) {
         NULL};
     put_texts(corpus, "svg", figures);
     put_texts(corpus, "model_line", lines);
+    put_texts(corpus, "augment", augmentations);
     put_texts(corpus, "data_text", sets);
     put_texts(corpus, "split", splits);
     put_texts(corpus, "class_list", class_lists);

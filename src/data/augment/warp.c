@@ -166,24 +166,48 @@ static int whole_place(WholeAxis axis, int i, Border border) {
     return place < axis.size ? place : period - place;
 }
 
+/* The new image's pixels from *from to *to - 1 are pixels of the old one. */
+static void whole_span(WholeAxis axis, int *from, int *to) {
+    const int first = axis.step > 0 ? -axis.first : axis.first - axis.size + 1;
+    *from = first < 0 ? 0 : first < axis.size ? first : axis.size;
+    *to = first + axis.size < *from ? *from : first + axis.size < axis.size ? first + axis.size : axis.size;
+}
+
+static inline void copy_mirrored(const float *last, int count, int channels, float *to) {
+    for (int i = 0; i < count; i++)
+        for (int c = 0; c < channels; c++) to[i * channels + c] = last[c - i * channels];
+}
+
+static void copy_edge(const float *row, WholeAxis axis, Border border, int from, int to, int channels, float *out) {
+    for (int x = from; x < to; x++) {
+        const int place = whole_place(axis, x, border);
+        for (int c = 0; c < channels; c++) out[x * channels + c] = place < 0 ? 0 : row[place * channels + c];
+    }
+}
+
 static void copy_whole(Picture *picture, WholeAxis across, WholeAxis down, Border border) {
-    const size_t C = (size_t)picture->channels, pixel = C * sizeof *picture->x, row = (size_t)picture->width * C;
-    memcpy(picture->other, picture->x, (size_t)picture->height * row * sizeof *picture->x);
-    for (int x = 0, count; x < picture->width; x += count) {
-        int columns[RUN];
-        count = run_at(x, picture->width);
-        for (int i = 0; i < count; i++) columns[i] = whole_place(across, x + i, border);
-        for (int y = 0; y < picture->height; y++) {
-            const int line = whole_place(down, y, border);
-            const float *from = picture->other + (size_t)(line < 0 ? 0 : line) * row;
-            float *to = picture->x + (size_t)y * row + (size_t)x * C;
-            for (int i = 0; i < count; i++, to += C) {
-                if (line < 0 || columns[i] < 0)
-                    memset(to, 0, pixel);
-                else
-                    for (size_t c = 0; c < C; c++) to[c] = from[(size_t)columns[i] * C + c];
-            }
+    const int C = picture->channels, W = picture->width, row = W * C;
+    int from, to;
+    memcpy(picture->other, picture->x, picture_size(picture) * sizeof *picture->x);
+    whole_span(across, &from, &to);
+    for (int y = 0; y < picture->height; y++) {
+        const int line = whole_place(down, y, border);
+        const float *old = picture->other + (size_t)(line < 0 ? 0 : line) * (size_t)row;
+        float *new = picture->x + (size_t)y *(size_t)row;
+        if (line < 0) {
+            memset(new, 0, (size_t)row * sizeof *new);
+            continue;
         }
+        copy_edge(old, across, border, 0, from, C, new);
+        copy_edge(old, across, border, to, W, C, new);
+        if (from == to) continue;
+        const float *first = old + (across.first + from * across.step) * C;
+        if (across.step > 0)
+            memcpy(new + from *C, first, (size_t)((to - from) * C) * sizeof *new);
+        else if (C == 3)
+            copy_mirrored(first, to - from, 3, new + from *C);
+        else
+            copy_mirrored(first, to - from, C, new + from *C);
     }
 }
 
