@@ -2,6 +2,7 @@
 #ifndef TRAIN_FIT_INSIDE_H
 #define TRAIN_FIT_INSIDE_H
 
+#include "train/class_weights.h"
 #include "train/fit.h"
 
 typedef struct Fit {
@@ -13,6 +14,7 @@ typedef struct Fit {
     cf_precision precision; /* in use */
     Plan *plan;
     Feed feed;
+    TrainLoss loss;
     Optimizer optimizer;
     FitState state;
     uint32_t *order; /* the training images of this epoch, shuffled */

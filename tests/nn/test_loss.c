@@ -100,7 +100,8 @@ static void weights_of_images(void **state) {
     const float *logits = figure("logits", "");
     float p[CLASSES];
     double d[CLASSES], threefold[CLASSES];
-    const LossSettings settings = {&cross_entropy, figure("class_weights", ""), 0.1, 1};
+    const LossSettings settings = {
+        .loss = &cross_entropy, .class_weights = figure("class_weights", ""), .smoothing = 0.1, .scale = 1};
     const Target one = {.label = 2, .partner = -1, .share = 1, .weight = 1};
     Target three = one;
     three.weight = 3;
