@@ -29,7 +29,10 @@ typedef enum RngPurpose {
     RNG_QUALITY = 12,    /* samples that an embedding is judged on */
     RNG_COMPONENTS = 13, /* the first guess of principal components */
     RNG_BOOTSTRAP = 14,  /* images drawn anew, for intervals */
-    RNG_SAMPLE = 15      /* images of a set that stand for all of it */
+    RNG_SAMPLE = 15,     /* images of a set that stand for all of it */
+    RNG_CHOICE = 24,     /* images of a class that an epoch takes: (epoch, class) */
+    RNG_SMOTE_BASE = 25, /* those that synthetic ones begin at: (0, class) */
+    RNG_SMOTE = 26       /* which neighbour, and its share: (epoch, class) */
 } RngPurpose;
 
 typedef struct RngStream {
