@@ -11,8 +11,8 @@
  * each as often as another but for one; a class that lacks fewer than it has keeps, as in the paper, the same random part of
  * them as the base in all epochs. Neighbours are found once, when the sampler is made.
  */
-#ifndef TRAIN_SAMPLER_H
-#define TRAIN_SAMPLER_H
+#ifndef TRAIN_IMAGE_SAMPLER_H
+#define TRAIN_IMAGE_SAMPLER_H
 
 #include "nn/feed.h"
 
