@@ -170,7 +170,7 @@ static cf_status make_weights(const Counts *counts, const cf_train_options *o, W
                               TrainLoss *loss) {
     if (kind == WEIGHTS_NONE) return CF_OK;
     FORWARD(memory_new((size_t)counts->classes, sizeof *loss->weights, &loss->weights));
-    /* 0.8 of 200 epochs are 160, though the product is a trace more. */
+    /* 0.07 of 100 epochs are 7, though the product is a trace more. */
     loss->weights_from = (int)ceil(o->reweight_from * o->epochs - 1e-9);
     if (kind == WEIGHTS_LISTED) return listed_weights(counts, o->class_weights, loss->weights);
     FORWARD(check_counts(counts, "class_weights"));

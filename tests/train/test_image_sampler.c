@@ -280,8 +280,7 @@ static void neighbors_by_definition(void **state) {
     float *x = malloc(sizeof(float) * N * D);
     uint32_t images[N], found[QUERIES * K];
     for (int i = 0; i < N * D; i++) x[i] = (float)((i * 7919 + i / D * 104729) % 1009) / 64;
-    memcpy(x + 100 * D, x + 3 * D, sizeof(float) * D);
-    memcpy(x + 120 * D, x + 3 * D, sizeof(float) * D);
+    for (int i = 20; i < N; i += 20) memcpy(x + i * D, x + 3 * D, sizeof(float) * D);
     for (int i = 0; i < N; i++) images[i] = (uint32_t)(N - 1 - i);
     const Feed feed = {.ready = x, .input = {.C = 1, .H = 7, .W = 29}, .threads = 2};
     assert_ok(smote_neighbors(&feed, images, N, QUERIES, K, 2, found));
