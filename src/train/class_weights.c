@@ -82,14 +82,17 @@ typedef struct Counts {
     size_t *of, all, fewest; /* [classes] */
 } Counts;
 
-static cf_status count(const cf_subset *train, const Feed *feed, Counts *counts) {
+static cf_status count(const cf_subset *train, Counts *counts) {
+    int *class_of;
     FORWARD(memory_new((size_t)counts->classes, sizeof *counts->of, &counts->of));
+    FORWARD(classes_match(train->set, counts->names, counts->classes, &class_of));
     for (size_t i = 0; i < train->count; i++) {
-        const int class = feed_label(feed, train->images[i]);
+        const int class = class_of[train->set->labels[train->images[i]]];
         if (class < 0) continue;
         counts->of[class]++;
         counts->all++;
     }
+    free(class_of);
     counts->fewest = SIZE_MAX;
     for (int k = 0; k < counts->classes; k++)
         if (counts->of[k] < counts->fewest) counts->fewest = counts->of[k];
@@ -199,7 +202,7 @@ static cf_status make_margins(const Counts *counts, const LossSettings *settings
     return CF_OK;
 }
 
-cf_status train_loss_new(const cf_subset *train, const Feed *feed, const char *const *class_names, int classes,
+cf_status train_loss_new(const cf_subset *train, const char *const *class_names, int classes,
                          const cf_train_options *options, TrainLoss *loss) {
     Counts counts = {.names = class_names, .classes = classes};
     TrainLoss made = {0};
@@ -212,7 +215,7 @@ cf_status train_loss_new(const cf_subset *train, const Feed *feed, const char *c
     FORWARD(read_weights(options->class_weights, &kind, &beta));
     FORWARD(check_together(options, settings, kind));
     settings->smoothing = options->label_smoothing;
-    FORWARD_TO(done, count(train, feed, &counts));
+    FORWARD_TO(done, count(train, &counts));
     FORWARD_TO(done, make_weights(&counts, options, kind, beta, &made));
     FORWARD_TO(done, make_offsets(&counts, options->logit_adjust, &made));
     FORWARD_TO(done, make_margins(&counts, settings, &made));

@@ -25,9 +25,9 @@ typedef struct TrainLoss {
 cf_status loss_line_check(const char *line);
 cf_status class_weights_line_check(const char *line);
 
-/* `feed` has the classes of the network, whose names are class_names [classes]. CF_BAD_USE where options contradict each other, a
+/* class_names [classes] are those of the network; borrows nothing. CF_BAD_USE where options contradict each other, a
  * class does not exist, or one without a training image needs a weight, margin or offset. */
-cf_status train_loss_new(const cf_subset *train, const Feed *feed, const char *const *class_names, int classes,
+cf_status train_loss_new(const cf_subset *train, const char *const *class_names, int classes,
                          const cf_train_options *options, TrainLoss *loss);
 /* Puts the weights in force, or not, for an epoch, from 0. */
 void train_loss_epoch(TrainLoss *loss, int epoch);

@@ -23,12 +23,7 @@ static cf_status prepare(Fit *fit) {
     const Engine *engine;
     FORWARD(engine_choose(o->engine, &fit->precision, &engine));
     fit->engine = engine;
-    FORWARD(feed_new(fit->train->set, model->layers.input, names, model->classes, fit->threads, &fit->feed));
-    for (int c = 0; c < fit->train->classes; c++)
-        FAIL_IF(fit->feed.class_of[fit->train->class_labels[c]] < 0, CF_BAD_USE,
-                "the model has no class %s; it was made for other data",
-                fit->train->set->class_names[fit->train->class_labels[c]]);
-    FORWARD(train_loss_new(fit->train, &fit->feed, names, model->classes, o, &fit->loss));
+    FORWARD(train_loss_new(fit->train, names, model->classes, o, &fit->loss));
     const PlanOptions plan_options = {.engine = engine,
                                       .batch = o->batch,
                                       .threads = fit->threads,
@@ -36,6 +31,11 @@ static cf_status prepare(Fit *fit) {
                                       .seed = o->seed,
                                       .losses = fit->loss.heads};
     FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
+    FORWARD(feed_new(fit->train->set, model->layers.input, names, model->classes, fit->threads, &fit->feed));
+    for (int c = 0; c < fit->train->classes; c++)
+        FAIL_IF(fit->feed.class_of[fit->train->class_labels[c]] < 0, CF_BAD_USE,
+                "the model has no class %s; it was made for other data",
+                fit->train->set->class_names[fit->train->class_labels[c]]);
     FORWARD(optimizer_new(o, engine->kernels, model->parameters.trainable, &fit->optimizer));
     FORWARD(memory_new(fit->train->count, sizeof *fit->order, &fit->order));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));

@@ -23,7 +23,6 @@ static const char *const names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6"};
 typedef struct World {
     cf_set *set;
     cf_subset train;
-    Feed feed;
 } World;
 
 static void world_new(World *w, const int *counts, int classes) {
@@ -43,11 +42,9 @@ static void world_new(World *w, const int *counts, int classes) {
     assert_ok(set_seal(w->set));
     w->train.set = w->set;
     w->train.count = all;
-    assert_ok(feed_new(w->set, (Shape){.C = 1, .H = SIDE, .W = SIDE}, names, classes, 1, &w->feed));
 }
 
 static void world_free(World *w) {
-    feed_free(&w->feed);
     free(w->train.images);
     cf_set_free(w->set);
 }
@@ -66,7 +63,7 @@ static void weights_of(const char *line, const char *figure) {
     assert_non_null(right);
     world_new(&w, golden_counts, CLASSES);
     snprintf(o.class_weights, sizeof o.class_weights, "%s", line);
-    assert_ok(train_loss_new(&w.train, &w.feed, names, CLASSES, &o, &loss));
+    assert_ok(train_loss_new(&w.train, names, CLASSES, &o, &loss));
     train_loss_epoch(&loss, 0);
     for (int k = 0; k < CLASSES; k++) {
         const float got = loss.heads[0].class_weights[k];
@@ -96,7 +93,7 @@ static void by_hand(void **state) {
     strcpy(o.class_weights, "balanced");
     o.logit_adjust = 2;
     o.label_smoothing = 0.1;
-    assert_ok(train_loss_new(&w.train, &w.feed, names, 2, &o, &loss));
+    assert_ok(train_loss_new(&w.train, names, 2, &o, &loss));
     assert_true(loss.weights[0] == (float)(2.0 / 3) && loss.weights[1] == 2);
     assert_true(fabs((double)loss.heads[0].offsets[0] - 2 * log(0.75)) < 1e-6);
     assert_true(fabs((double)loss.heads[0].offsets[1] - 2 * log(0.25)) < 1e-6);
@@ -106,10 +103,9 @@ static void by_hand(void **state) {
     o = cf_train_defaults();
     strcpy(o.loss, "ldam");
     strcpy(o.class_weights, " 1 : 3");
-    assert_fails(train_loss_new(&w.train, &w.feed, names, 2, &o, &loss), CF_BAD_USE,
-                 "a class of the training expected");
+    assert_fails(train_loss_new(&w.train, names, 2, &o, &loss), CF_BAD_USE, "a class of the training expected");
     strcpy(o.class_weights, "1:3");
-    assert_ok(train_loss_new(&w.train, &w.feed, names, 2, &o, &loss));
+    assert_ok(train_loss_new(&w.train, names, 2, &o, &loss));
     assert_true(loss.weights[0] == 1 && loss.weights[1] == 3);
     assert_true(fabs((double)loss.heads[0].margins[0] - 0.5 / pow(3, 0.25)) < 1e-6 && loss.margins[1] == 0.5f);
     assert_true(loss.heads[0].logit_scale == 30 && !loss.heads[0].offsets);
@@ -134,7 +130,7 @@ static void weights_wait(void **state) {
         strcpy(o.class_weights, "balanced");
         o.reweight_from = cases[i].share;
         o.epochs = cases[i].epochs;
-        assert_ok(train_loss_new(&w.train, &w.feed, names, 2, &o, &loss));
+        assert_ok(train_loss_new(&w.train, names, 2, &o, &loss));
         for (int e = 0; e < cases[i].epochs; e++) {
             train_loss_epoch(&loss, e);
             assert_true((loss.heads[0].class_weights != NULL) == (e >= cases[i].first));
@@ -182,7 +178,7 @@ static void what_is_refused(void **state) {
         strcpy(o.loss, cases[i].loss);
         strcpy(o.class_weights, cases[i].weights);
         o.label_smoothing = cases[i].smoothing, o.reweight_from = cases[i].from, o.logit_adjust = cases[i].adjust;
-        assert_fails(train_loss_new(&w.train, &w.feed, names, 3, &o, &loss), CF_BAD_USE, cases[i].part);
+        assert_fails(train_loss_new(&w.train, names, 3, &o, &loss), CF_BAD_USE, cases[i].part);
     }
     for (size_t i = 0; i < COUNT_OF(lines); i++)
         assert_fails(class_weights_line_check(lines[i][0]), CF_BAD_USE, lines[i][1]);
