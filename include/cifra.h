@@ -175,12 +175,12 @@ typedef struct cf_train_options {
     bool nesterov;           /* SGD: step from where the momentum leads; default false */
     double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW; default 0 */
     cf_schedule schedule;    /* default CF_CONSTANT */
-    char loss[CF_LINE];          /* "ce", "focal [GAMMA]", "ldam [MARGIN] [SCALE]"; default "ce" */
-    double label_smoothing;      /* this share of the target is spread over all classes; ce and focal; default 0 */
+    char loss[CF_LINE];      /* "ce", "focal [GAMMA]", "ldam [MARGIN] [SCALE]"; default "ce" */
+    double label_smoothing;  /* this share of the target is spread over all classes; ce and focal; default 0 */
     char class_weights[CF_LINE]; /* "none", "balanced", "effective BETA", "1:2,5:0.5" by class; default "none" */
     double reweight_from;        /* the share of the epochs after which class_weights hold; default 0 */
-    double logit_adjust;         /* adds this times the logarithm of the class's share to the logits; ce and focal; default 0 */
-    cf_sample sample;            /* default CF_NATURAL */
+    double logit_adjust; /* adds this times the logarithm of the class's share to the logits; ce and focal; default 0 */
+    cf_sample sample;    /* default CF_NATURAL */
     int patience;            /* epochs without a lower validation loss before stopping; 0: never; default 5 */
     uint64_t seed;           /* order of images, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */

@@ -245,8 +245,8 @@ void train_options_text(const cf_train_options *options, bool settings, char tex
     char value[TRAIN_OPTION_TEXT];
     size_t used = 0;
     for (const TrainOption *option = train_options; option->name; option++) {
-        const bool idle = option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT &&
-                          options->reweight_from <= 0;
+        const bool idle =
+            option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT && options->reweight_from <= 0;
         if (!is_kept(option, options) || (settings && option->effect == CHANGES_NOTHING)) continue;
         train_option_text(option, options, settings ? 17 : 6, value);
         for (char *p = value; settings && *p; p++)

@@ -131,8 +131,9 @@ static void refused_by_the_library(const TrainOption *option, const char *text) 
 static void refused_by_the_commands(const TrainOption *option, const char *text) {
     char range[400], named[900], flag[300], value[TRAIN_OPTION_TEXT];
     range_of(option, range);
-    snprintf(named, sizeof named, option->kind == TRAIN_LINE ? "--%s: %s expected, found %s" : "--%s takes %s; found \"%s\"",
-             option->flag, range, text);
+    snprintf(named, sizeof named,
+             option->kind == TRAIN_LINE ? "--%s: %s expected, found %s" : "--%s takes %s; found \"%s\"", option->flag,
+             range, text);
     for (size_t c = 0; c < COUNT_OF(commands); c++) {
         Arguments arguments;
         char *words[] = {flag, value};
