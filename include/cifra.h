@@ -160,6 +160,10 @@ typedef struct cf_progress {
 /* Return false to stop: the checkpoint is written and cf_train returns CF_INTERRUPTED. */
 typedef bool (*cf_progress_fn)(const cf_progress *progress, void *context);
 
+/* Which images an epoch is made of: all, once each; every class equally often; by the square roots of the classes' counts; all,
+ * and synthetic ones up to the largest class (SMOTE: Chawla et al. 2002). */
+typedef enum cf_sample { CF_NATURAL, CF_BALANCED, CF_SQRT, CF_SMOTE } cf_sample;
+
 enum { CF_LINE = 256 }; /* room of an option that is a line of text, with its end */
 
 typedef struct cf_train_options {
@@ -172,6 +176,12 @@ typedef struct cf_train_options {
     double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW; default 0 */
     cf_schedule schedule;    /* default CF_CONSTANT */
     char augment[CF_LINE];   /* what is done to training images: "shift 2 | rotate 10", or a name of such a line; default none */
+    char loss[CF_LINE];      /* "ce", "focal [GAMMA]", "ldam [MARGIN] [SCALE]"; default "ce" */
+    double label_smoothing;  /* this share of the target is spread over all classes; ce and focal; default 0 */
+    char class_weights[CF_LINE]; /* "none", "balanced", "effective BETA", "1:2,5:0.5" by class; default "none" */
+    double reweight_from;        /* the share of the epochs after which class_weights hold; default 0 */
+    double logit_adjust; /* adds this times the logarithm of the class's share to the logits; ce and focal; default 0 */
+    cf_sample sample;    /* default CF_NATURAL */
     int patience;            /* epochs without a lower validation loss before stopping; 0: never; default 5 */
     uint64_t seed;           /* order of images, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */

@@ -31,7 +31,10 @@ typedef enum RngPurpose {
     RNG_BOOTSTRAP = 14,  /* images drawn anew, for intervals */
     RNG_SAMPLE = 15,     /* images of a set that stand for all of it */
     RNG_AUGMENT = 16,    /* what is done to a training image */
-    RNG_PARTNER = 17     /* the image that another is mixed with */
+    RNG_PARTNER = 17,    /* the image that another is mixed with */
+    RNG_CHOICE = 24,     /* images of a class that an epoch takes: (epoch, class) */
+    RNG_SMOTE_BASE = 25, /* those that synthetic ones begin at: (0, class) */
+    RNG_SMOTE = 26       /* which neighbour, and its share: (epoch, class) */
 } RngPurpose;
 
 typedef struct RngStream {

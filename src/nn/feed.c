@@ -77,10 +77,9 @@ int feed_label(const Feed *feed, uint32_t image) {
     return feed->ready ? -1 : feed->class_of[feed->set->labels[image]];
 }
 
-static void augmented_image(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {
+static void augment(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {
     const Feed *feed = sample->feed;
     int chw[3];
-    feed_image(feed, thread, image, x);
     if (!feed->augmentation) return;
     float *scratch = feed->augment_scratch + (size_t)thread * feed->augment_stride;
     const AugmentKey key = {feed->seed, sample->epoch, image, copy};
@@ -89,6 +88,12 @@ static void augmented_image(const Sample *sample, int thread, uint32_t image, ui
         augmentation_apply(feed->augmentation, &key, chw, scratch, x);
     else
         augmentation_view(feed->augmentation, feed->view, chw, scratch, x);
+}
+
+static void blend(const Sample *sample, const float *other, float *x) {
+    const size_t size = shape_size(sample->feed->input);
+    const float share = sample->share;
+    for (size_t i = 0; i < size; i++) x[i] = share * x[i] + (1 - share) * other[i];
 }
 
 /* The box of the partner laid over the image. */
@@ -103,16 +108,18 @@ static void paste(const Sample *sample, const float *partner, float *x) {
 }
 
 void sample_image(const Sample *sample, int thread, float *other, float *x) {
-    const size_t size = shape_size(sample->feed->input);
-    const float share = sample->share;
-    augmented_image(sample, thread, sample->image, sample->copy, x);
-    if (share >= 1) return;
-    augmented_image(sample, thread, sample->partner, sample->partner_copy, other);
-    if (sample->box[0] < sample->box[2]) {
+    const Feed *feed = sample->feed;
+    const bool mixed = sample->share < 1;
+    feed_image(feed, thread, sample->image, x);
+    if (mixed) feed_image(feed, thread, sample->partner, other);
+    if (mixed && sample->synthetic) blend(sample, other, x);
+    augment(sample, thread, sample->image, sample->copy, x);
+    if (!mixed || sample->synthetic) return;
+    augment(sample, thread, sample->partner, sample->partner_copy, other);
+    if (sample->box[0] < sample->box[2])
         paste(sample, other, x);
-        return;
-    }
-    for (size_t i = 0; i < size; i++) x[i] = share * x[i] + (1 - share) * other[i];
+    else
+        blend(sample, other, x);
 }
 
 void samples_of_feed(const Feed *feed, const uint32_t *images, int n, Sample *samples) {

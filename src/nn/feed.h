@@ -42,6 +42,7 @@ typedef struct Sample {
     uint32_t image, partner; /* partner: an image of the same feed that is mixed in (mixup: Zhang et al. 2018) */
     uint32_t epoch, copy, partner_copy; /* name the random numbers of the augmentation: AugmentKey */
     float share;                        /* of `image`; 1: no partner */
+    bool synthetic; /* the partner is blended in before the augmentation, so that both are one image (SMOTE) */
     int box[4]; /* top, left, bottom, right: these pixels are the partner's, all others the image's (CutMix); empty: all are blended */
     float weight;                     /* of the image in the loss */
     int target[MOST_HEADS];           /* classes of the outputs; -1: none, no loss, no gradient */

@@ -208,13 +208,14 @@ static int choose_group(const LayerList *layers, int slices) {
 
 static void choose_heads(Plan *plan) {
     const LayerList *layers = plan->layers;
-    const bool trains = plan->options.mode == PLAN_TRAINING;
+    const LossSettings *losses = plan->options.mode == PLAN_TRAINING ? plan->options.losses : NULL;
     if (plan->options.only_taps) return;
-    plan->head_count = trains && plan->options.losses ? layers->head_count : 1;
+    plan->head_count = 1;
+    while (losses && plan->head_count < layers->head_count && losses[plan->head_count].loss) plan->head_count++;
     for (int h = 0; h < plan->head_count; h++)
         plan->heads[h] = (Head){.number = h,
                                 .classes = (int)shape_size(layers->layers[layers->heads[h]].out),
-                                .loss = plan->options.losses ? &plan->options.losses[h] : &plain_cross_entropy};
+                                .loss = losses ? &losses[h] : &plain_cross_entropy};
 }
 
 static cf_status make_plan(const LayerList *layers, Parameters *parameters, const PlanOptions *options, bool measures,

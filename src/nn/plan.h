@@ -40,7 +40,9 @@ typedef struct PlanOptions {
     const int *taps; /* layers whose values (and, in PLAN_GRADIENTS, gradients) can be read after a run; borrowed until plan_new returns */
     int tap_count;
     bool only_taps;             /* nothing is computed but what the taps need: no outputs */
-    const LossSettings *losses; /* of each of the network's outputs, as long as the plan; NULL: cross-entropy of the first one */
+    /* Of each of the network's outputs up to one without a loss, from which on none is trained; read at every step, as long as the
+     * plan. NULL: cross-entropy of the first one. */
+    const LossSettings *losses;
 } PlanOptions;
 
 /* Borrows layers and parameters, which hold the weights it computes with. CF_NO_MEMORY, with how much it would take, where

@@ -2,18 +2,18 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "train/image_sampler.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct Batches {
-    const cf_subset *train;
     Augmentation *augmentation;
     Feed feed;
+    Sampler *sampler;
     uint64_t seed;
     int batch, epoch;
-    uint32_t *order; /* the training images of this epoch, shuffled */
-    Sample *samples; /* [batch] */
+    uint32_t *images; /* [batch] scratch */
+    Sample *samples;  /* [batch] */
 };
 
 static cf_status check_classes(const cf_subset *train, const Feed *feed) {
@@ -28,12 +28,18 @@ cf_status batches_new(const cf_subset *train, Shape input, const char *const *cl
     Batches *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
-    *made = (Batches){.train = train, .seed = options->seed, .batch = options->batch};
+    *made = (Batches){.seed = options->seed, .batch = options->batch};
     FORWARD_TO(failed, feed_new(train->set, input, class_names, classes, threads, &made->feed));
     FORWARD_TO(failed, check_classes(train, &made->feed));
     FORWARD_TO(failed, augmentation_new(options->augment, &made->augmentation));
+    if (options->sample == CF_SMOTE && augmentation_mixes(made->augmentation)) {
+        status = FAIL(CF_BAD_USE, "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or "
+                                  "choose another sampling");
+        goto failed;
+    }
+    FORWARD_TO(failed, sampler_new(train, &made->feed, options, threads, &made->sampler));
     FORWARD_TO(failed, feed_augment(&made->feed, made->augmentation, options->seed));
-    FORWARD_TO(failed, memory_new(train->count, sizeof *made->order, &made->order));
+    FORWARD_TO(failed, memory_new((size_t)options->batch, sizeof *made->images, &made->images));
     FORWARD_TO(failed, memory_new((size_t)options->batch, sizeof *made->samples, &made->samples));
     *batches = made;
     return CF_OK;
@@ -46,13 +52,14 @@ void batches_free(Batches *batches) {
     if (!batches) return;
     feed_free(&batches->feed);
     augmentation_free(batches->augmentation);
-    free(batches->order);
+    sampler_free(batches->sampler);
+    free(batches->images);
     free(batches->samples);
     free(batches);
 }
 
 size_t batches_images(const Batches *batches) {
-    return batches->train->count;
+    return sampler_count(batches->sampler);
 }
 
 int64_t batches_steps(const Batches *batches) {
@@ -60,10 +67,8 @@ int64_t batches_steps(const Batches *batches) {
 }
 
 void batches_epoch(Batches *b, int epoch) {
-    const RngStream stream = rng_stream(b->seed, RNG_SHUFFLE, (uint64_t)epoch, 0);
     b->epoch = epoch;
-    memcpy(b->order, b->train->images, b->train->count * sizeof *b->order);
-    rng_shuffle(&stream, b->order, b->train->count);
+    sampler_epoch(b->sampler, epoch);
 }
 
 /* Mixes image i of the batch with another one of it. */
@@ -83,11 +88,25 @@ static void mix(const Batches *b, const RngStream *partners, int i, int n) {
     sample->box[0] = drawn.top, sample->box[1] = drawn.left, sample->box[2] = drawn.bottom, sample->box[3] = drawn.right;
 }
 
+static void take(Batches *b, const Drawn *drawn, int n) {
+    for (int i = 0; i < n; i++) b->images[i] = drawn[i].image;
+    samples_of_feed(&b->feed, b->images, n, b->samples);
+    for (int i = 0; i < n; i++) {
+        Sample *sample = &b->samples[i];
+        sample->epoch = (uint32_t)b->epoch;
+        sample->copy = drawn[i].copy;
+        if (drawn[i].share >= 1) continue;
+        sample->synthetic = true;
+        sample->share = drawn[i].share;
+        sample->partner = drawn[i].partner;
+        sample->partner_target[0] = sample->target[0];
+    }
+}
+
 const Sample *batches_step(Batches *b, int64_t step, int *n) {
     const int64_t first = step * b->batch, left = (int64_t)batches_images(b) - first;
     *n = (int)(left < b->batch ? left : b->batch);
-    samples_of_feed(&b->feed, b->order + first, *n, b->samples);
-    for (int i = 0; i < *n; i++) b->samples[i].epoch = (uint32_t)b->epoch;
+    take(b, sampler_images(b->sampler) + first, *n);
     if (!augmentation_mixes(b->augmentation)) return b->samples;
     const RngStream partners = rng_stream(b->seed, RNG_PARTNER, (uint64_t)b->epoch, (uint32_t)step);
     for (int i = 0; i < *n; i++) mix(b, &partners, i, *n);

@@ -24,12 +24,13 @@ static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, c
     json_memory_begin();
     json_t *rows = json_array();
     for (int i = 0; i < state->epoch; i++) json_array_append_new(rows, row_to_json(&state->rows[i]));
-    json_t *root = json_pack(
-        "{s:i s:I s:I s:I s:f s:I s:I s:f s:i s:i s:f s:f s:o}", "epoch", state->epoch, "step", (json_int_t)state->step,
-        "steps_done", (json_int_t)state->steps_done, "optimizer_steps", (json_int_t)optimizer_steps, "loss_sum",
-        state->loss_sum, "correct", (json_int_t)state->correct, "seen", (json_int_t)state->seen, "step_seconds",
-        state->step_seconds, "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best,
-        "best_loss", state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
+    json_t *root =
+        json_pack("{s:i s:I s:I s:I s:f s:f s:I s:I s:f s:i s:i s:f s:f s:o}", "epoch", state->epoch, "step",
+                  (json_int_t)state->step, "steps_done", (json_int_t)state->steps_done, "optimizer_steps",
+                  (json_int_t)optimizer_steps, "loss_sum", state->loss_sum, "weight_sum", state->weight_sum, "correct",
+                  (json_int_t)state->correct, "seen", (json_int_t)state->seen, "step_seconds", state->step_seconds,
+                  "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best, "best_loss",
+                  state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
     *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     if (json_memory_failed() || !*text) {
@@ -65,6 +66,10 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
     state->correct = correct;
     state->seen = seen;
     *optimizer_steps = updates;
+    /* Version 0.1 kept none: every image weighed 1. */
+    const json_t *weight_sum = json_object_get(root, "weight_sum");
+    state->weight_sum = weight_sum ? json_number_value(weight_sum) : (double)seen;
+    FAIL_IF(!(state->weight_sum >= 0) || (state->weight_sum > 0) != (seen > 0), CF_BAD_INPUT, "its sums are damaged");
     return CF_OK;
 }
 

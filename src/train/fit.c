@@ -18,11 +18,17 @@ static const double checkpoint_seconds = 20; /* at most so much work is lost to 
 static cf_status prepare(Fit *fit) {
     const cf_train_options *o = fit->options;
     cf_model *model = fit->model;
+    const char *const *names = (const char *const *)model->class_names;
     const Engine *engine;
     FORWARD(engine_choose(o->engine, &fit->precision, &engine));
     fit->engine = engine;
-    const PlanOptions plan_options = {
-        .engine = engine, .batch = o->batch, .threads = fit->threads, .mode = PLAN_TRAINING, .seed = o->seed};
+    FORWARD(train_loss_new(fit->train, names, model->classes, o, &fit->loss));
+    const PlanOptions plan_options = {.engine = engine,
+                                      .batch = o->batch,
+                                      .threads = fit->threads,
+                                      .mode = PLAN_TRAINING,
+                                      .seed = o->seed,
+                                      .losses = fit->loss.heads};
     FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
     FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
@@ -43,6 +49,7 @@ static void release(Fit *fit) {
     plan_free(fit->plan);
     feed_free(&fit->feed);
     batches_free(fit->batches);
+    train_loss_free(&fit->loss);
     optimizer_free(&fit->optimizer);
     free(fit->state.rows);
     free(fit->best);
@@ -136,6 +143,7 @@ static cf_status train_step(Fit *fit) {
     FORWARD(update(fit, rate));
     double seconds = clock_seconds() - begin;
     s->loss_sum += result.loss;
+    s->weight_sum += result.weight;
     s->correct += result.correct;
     s->seen += n;
     s->step++;
@@ -160,7 +168,7 @@ static bool report(const Fit *fit, const EpochRow *done, bool best) {
                      .epochs = fit->options->epochs,
                      .step = s->step,
                      .steps = fit->steps_per_epoch,
-                     .loss = s->loss_sum / (double)s->seen,
+                     .loss = s->loss_sum / s->weight_sum,
                      .accuracy = (double)s->correct / (double)s->seen,
                      .images_per_second =
                          worked ? (double)fit->images_here / fit->training_seconds : (double)s->seen / s->step_seconds,
@@ -212,7 +220,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     EpochRow *row = &s->rows[s->epoch];
     row->epoch = s->epoch + 1;
     row->rate = rate_of_step(fit, s->steps_done - 1);
-    row->train_loss = s->loss_sum / (double)s->seen;
+    row->train_loss = s->loss_sum / s->weight_sum;
     row->train_accuracy = (double)s->correct / (double)s->seen;
     row->seconds = s->step_seconds;
     row->images_per_second = (double)s->seen / s->step_seconds;
@@ -224,7 +232,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));
     s->epoch++;
     s->step = s->seen = s->correct = 0;
-    s->loss_sum = s->step_seconds = 0;
+    s->loss_sum = s->weight_sum = s->step_seconds = 0;
     return fit_save(fit);
 }
 
@@ -236,6 +244,7 @@ static bool finished(const Fit *fit) {
 static cf_status run_epoch(Fit *fit) {
     bool go_on = true;
     batches_epoch(fit->batches, fit->state.epoch);
+    train_loss_epoch(&fit->loss, fit->state.epoch);
     while (fit->state.step < fit->steps_per_epoch) {
         FORWARD(train_step(fit));
         if (!report(fit, NULL, false)) return interrupted(fit);

@@ -21,7 +21,7 @@ typedef struct FitState {
     int epoch;          /* under way or next, 0-based */
     int64_t step;       /* done in it */
     int64_t steps_done; /* since training began */
-    double loss_sum;    /* of this epoch so far */
+    double loss_sum, weight_sum; /* of this epoch so far: the mean training loss is their quotient */
     int64_t correct, seen;
     double step_seconds;               /* of this epoch so far */
     int best_epoch, epochs_since_best; /* best_epoch is 1-based, 0: none yet */

@@ -3,6 +3,7 @@
 #define TRAIN_FIT_INSIDE_H
 
 #include "train/batches.h"
+#include "train/class_weights.h"
 #include "train/fit.h"
 
 typedef struct Fit {
@@ -15,6 +16,7 @@ typedef struct Fit {
     Plan *plan;
     Batches *batches; /* of the training part */
     Feed feed;        /* of the validation part */
+    TrainLoss loss;
     Optimizer optimizer;
     FitState state;
     float *best;

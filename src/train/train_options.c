@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/augment/augment.h"
+#include "train/class_weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 
 static const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
 static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
+static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
 static const char *const switch_words[] = {"false", "true", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
@@ -45,6 +47,22 @@ const TrainOption train_options[] = {
      .help = "what is done to training images: operations such as \"shift 2 | rotate 10\", or the name of such a line"},
     {"epochs", "epochs", "N", FIELD(epochs), .usual = 10, RANGE(1, MOST_EPOCHS), .effect = CHANGES_WITH_SCHEDULE,
      .help = "at most so many passes over the training images"},
+    {"loss", "loss", "LINE", FIELD(loss), .usual_line = "ce", .check = loss_line_check, .example = "focal 1.5",
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "ce, focal [GAMMA=2] or ldam [MARGIN=0.5] [SCALE=30]; validation is by cross-entropy always"},
+    {"label_smoothing", "label-smoothing", "X", FIELD(label_smoothing), RANGE(0, 0.999999), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .help = "share of the target that is spread over all classes; with ce or focal"},
+    {"class_weights", "class-weights", "LINE", FIELD(class_weights), .usual_line = "none",
+     .check = class_weights_line_check, .example = "0:2", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "in the training loss: none, balanced, effective BETA, or by class: 1:2,5:0.5"},
+    {"reweight_from", "reweight-from", "X", FIELD(reweight_from), RANGE(0, 1), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .help = "the share of the epochs after which the class weights hold"},
+    {"logit_adjust", "logit-adjust", "TAU", FIELD(logit_adjust), RANGE(0, 1000), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true,
+     .help = "add TAU log(share of the class) to the logits in the training loss; with ce or focal"},
+    {"sample", "sample", NULL, FIELD(sample), .usual = CF_NATURAL, WORDS(sample_words), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true,
+     .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up"},
     {"patience", "patience", "N", FIELD(patience), .usual = 5, RANGE(0, MOST_EPOCHS), .searched = true,
      .help = "stop after so many epochs without a lower validation loss; 0: never"},
     {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
@@ -231,7 +249,8 @@ void train_options_text(const cf_train_options *options, bool settings, char tex
     char value[TRAIN_OPTION_TEXT];
     size_t used = 0;
     for (const TrainOption *option = train_options; option->name; option++) {
-        const bool idle = option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT;
+        const bool idle =
+            option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT && options->reweight_from <= 0;
         if (!is_kept(option, options) || (settings && option->effect == CHANGES_NOTHING)) continue;
         train_option_text(option, options, settings ? 17 : 6, value);
         for (char *p = value; settings && *p; p++)

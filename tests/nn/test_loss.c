@@ -1,4 +1,5 @@
-/* Losses against an independent framework: tests/golden/make_network_golden.py made the figures. */
+/* Losses against an independent framework: tests/golden/make_network_golden.py and make_loss_golden.py made the
+ * figures; finite differences; and cases by hand. */
 #include "testing.h"
 
 #include "base/memory.h"
@@ -8,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
 
 enum { N = 12, CLASSES = 7 };
 
@@ -100,7 +100,8 @@ static void weights_of_images(void **state) {
     const float *logits = figure("logits", "");
     float p[CLASSES];
     double d[CLASSES], threefold[CLASSES];
-    const LossSettings settings = {&cross_entropy, figure("class_weights", ""), 0.1, 1};
+    const LossSettings settings = {
+        .loss = &cross_entropy, .class_weights = figure("class_weights", ""), .smoothing = 0.1, .scale = 1};
     const Target one = {.label = 2, .partner = -1, .share = 1, .weight = 1};
     Target three = one;
     three.weight = 3;
@@ -113,16 +114,196 @@ static void weights_of_images(void **state) {
          3 * cross_entropy.weight(&settings, CLASSES, &one));
 }
 
+/* ---- Losses that know the classes' counts ---- */
+
+static StoredFile class_golden;
+
+static const float *class_figure(const char *name, const char *what) {
+    char full[64];
+    snprintf(full, sizeof full, "%s%s", name, what);
+    const StoredTensor *found = safetensors_find(&class_golden, full);
+    if (!found) print_error("no tensor %s\n", full);
+    assert_non_null(found);
+    return found->values;
+}
+
+typedef struct ClassCase {
+    const char *name, *line;
+    bool weights, mixed;
+    double smoothing, tau;
+} ClassCase;
+
+static const ClassCase class_cases[] = {
+    {"focal", "focal", false, false, 0, 0},
+    {"focal_half", "focal 0.5", true, false, 0, 0},
+    {"focal_zero", "focal 0", false, false, 0, 0},
+    {"focal_soft", "focal 2", false, true, 0, 0},
+    {"focal_all", "focal 3", true, true, 0.1, 1.5},
+    {"adjust", "ce", false, false, 0, 1},
+    {"adjust_all", "ce", true, false, 0.1, 0.5},
+    {"ldam", "ldam", false, false, 0, 0},
+    {"ldam_weights", "ldam 0.8 2", true, false, 0, 0},
+    {"ldam_soft", "ldam 0.8 2", true, true, 0, 0},
+};
+
+/* The settings of a case; offsets and margins [CLASSES] have room. */
+static LossSettings settings_of(const ClassCase *c, float *offsets, float *margins) {
+    const float *counts = class_figure("counts", "");
+    LossSettings settings = plain_cross_entropy;
+    double all = 0, fewest = 1e9;
+    assert_ok(loss_read(c->line, &settings));
+    for (int k = 0; k < CLASSES; k++) all += (double)counts[k], fewest = fmin(fewest, (double)counts[k]);
+    for (int k = 0; k < CLASSES; k++) {
+        offsets[k] = (float)(c->tau * log((double)counts[k] / all));
+        margins[k] = (float)(settings.margin * pow(fewest / (double)counts[k], 0.25));
+    }
+    settings.smoothing = c->smoothing;
+    settings.class_weights = c->weights ? class_figure("class_weights", "") : NULL;
+    settings.offsets = c->tau > 0 ? offsets : NULL;
+    settings.margins = margins;
+    return settings;
+}
+
+static Target class_target(const ClassCase *c, int n, float *soft) {
+    const int label = (int)class_figure("label", "")[n], partner = (int)class_figure("partner", "")[n];
+    Target target = {.label = label, .partner = -1, .share = 1, .weight = 1};
+    if (c->mixed) target.partner = partner, target.share = class_figure("share", "")[n];
+    if (!soft || label < 0) return target;
+    for (int k = 0; k < CLASSES; k++)
+        soft[k] = (k == label ? target.share : 0) + (k == target.partner ? 1 - target.share : 0);
+    return (Target){.label = -1, .partner = -1, .soft = soft, .weight = 1};
+}
+
+static double loss_at(const LossSettings *settings, const float *logits, const Target *target, double *d) {
+    float p[CLASSES];
+    const double log_sum = softmax(logits, CLASSES, p);
+    return settings->loss->image(settings, CLASSES, logits, p, log_sum, target, d);
+}
+
+static void near_class(const ClassCase *c, const char *what, int image, double got, double right) {
+    /* Figures, offsets and margins are floats; a scale of 30 makes their rounding larger. */
+    const double error = fabs(got - right) / fmax(1, fabs(right));
+    if (!(error < 4e-6)) print_error("%s, %s of image %d: %.9g expected, got %.9g\n", c->name, what, image, right, got);
+    assert_true(error < 4e-6);
+}
+
+static void losses_of_classes(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(class_cases); i++)
+        for (int n = 0; n < 2 * N; n++) {
+            const ClassCase *c = &class_cases[i];
+            const float *logits = class_figure("logits", "") + (size_t)(n % N) * CLASSES;
+            float offsets[CLASSES], margins[CLASSES], soft[CLASSES];
+            double d[CLASSES];
+            const LossSettings settings = settings_of(c, offsets, margins);
+            const Target target = class_target(c, n % N, n < N ? NULL : soft);
+            const double loss = loss_at(&settings, logits, &target, d);
+            near_class(c, "the loss", n, loss, (double)class_figure(c->name, "/loss")[n % N]);
+            for (int k = 0; k < CLASSES; k++)
+                near_class(c, "the gradient", n, d[k],
+                           (double)class_figure(c->name, "/d")[(size_t)(n % N) * CLASSES + (size_t)k]);
+            assert_true(loss_at(&settings, logits, &target, NULL) == loss);
+        }
+}
+
+/* At logits that are multiples of 1/8, with steps of 1/512: floats hold both sides exactly. */
+static void gradients_are_differences(void **state) {
+    (void)state;
+    const double step = 1.0 / 512;
+    for (size_t i = 0; i < COUNT_OF(class_cases); i++) {
+        const ClassCase *c = &class_cases[i];
+        float offsets[CLASSES], margins[CLASSES], logits[CLASSES] = {0.5f, -1.25f, 2, 0.125f, -0.5f, 1, 0};
+        double d[CLASSES];
+        const LossSettings settings = settings_of(c, offsets, margins);
+        for (int k = 0; k < CLASSES; k++) {
+            const Target target = {
+                .label = (int)i % CLASSES, .partner = c->mixed ? 4 : -1, .share = c->mixed ? 0.75f : 1, .weight = 2};
+            const float here = logits[k];
+            loss_at(&settings, logits, &target, d);
+            logits[k] = here + (float)step;
+            const double above = loss_at(&settings, logits, &target, NULL);
+            logits[k] = here - (float)step;
+            const double below = loss_at(&settings, logits, &target, NULL), slope = (above - below) / (2 * step);
+            logits[k] = here;
+            if (!(fabs(slope - d[k]) < 2e-3 * fmax(1, fabs(slope))))
+                fail_msg("%s, logit %d: slope %g, gradient %g", c->name, k, slope, d[k]);
+        }
+    }
+}
+
+/* Two classes of probability 1/2: focal 2 is log 2 / 4; offsets log 3, 0 make it 3/4 and 1/4; a margin of 1 at scale 2 is that
+ * of logits -2 and 0. */
+static void by_hand(void **state) {
+    (void)state;
+    const float logits[2] = {0, 0}, offsets[2] = {1.0986123f, 0}, margins[2] = {1, 0.5f};
+    float p[2];
+    double d[2];
+    const Target first = {.label = 0, .partner = -1, .share = 1, .weight = 1};
+    const double log_sum = softmax(logits, 2, p);
+    LossSettings settings = plain_cross_entropy;
+    assert_ok(loss_read("focal", &settings));
+    assert_true(fabs(focal_loss.image(&settings, 2, logits, p, log_sum, &first, d) - log(2) / 4) < 1e-12);
+    /* p dL/dp = 2 p (1 - p) log p - (1 - p)^2 = -log(2) / 2 - 1/4, times 1 - p and -p. */
+    assert_true(fabs(d[0] + log(2) / 4 + 0.125) < 1e-12 && fabs(d[1] - log(2) / 4 - 0.125) < 1e-12);
+    settings = plain_cross_entropy;
+    settings.offsets = offsets;
+    assert_true(fabs(cross_entropy.image(&settings, 2, logits, p, log_sum, &first, d) - log(4.0 / 3)) < 1e-7);
+    assert_true(fabs(d[0] + 0.25) < 1e-7 && fabs(d[1] - 0.25) < 1e-7);
+    assert_ok(loss_read("ldam 1 2", &settings));
+    settings.margins = margins;
+    assert_true(fabs(ldam_loss.image(&settings, 2, logits, p, log_sum, &first, d) - log(1 + exp(2))) < 1e-12);
+    assert_true(fabs(d[1] - 2 / (1 + exp(-2))) < 1e-12 && fabs(d[0] + d[1]) < 1e-12);
+}
+
+/* Far logits: neither NaN nor infinity, and no gradient of what is known. */
+static void far_logits(void **state) {
+    (void)state;
+    static const char *const lines[] = {"ce", "focal", "focal 0.5", "focal 0", "focal 1", "ldam"};
+    const float logits[3] = {900, -900, 0};
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        for (int label = 0; label < 3; label++) {
+            LossSettings settings = plain_cross_entropy;
+            float p[3];
+            double d[3];
+            const Target target = {.label = label, .partner = -1, .share = 1, .weight = 1};
+            assert_ok(loss_read(lines[i], &settings));
+            const double log_sum = softmax(logits, 3, p);
+            const double loss = settings.loss->image(&settings, 3, logits, p, log_sum, &target, d);
+            assert_true(isfinite(loss) && isfinite(d[0]) && isfinite(d[1]) && isfinite(d[2]));
+            assert_true(label != 0 || (loss == 0 && d[0] == 0 && d[1] == 0 && d[2] == 0));
+        }
+}
+
+static void lines_of_losses(void **state) {
+    (void)state;
+    LossSettings s = plain_cross_entropy;
+    assert_ok(loss_read("  ldam  0.25 ", &s));
+    assert_true(s.loss == &ldam_loss && s.margin == 0.25 && s.logit_scale == 30);
+    assert_ok(loss_read("focal", &s));
+    assert_true(s.loss == &focal_loss && s.gamma == 2);
+    assert_fails(loss_read("focl 2", &s), CF_BAD_USE,
+                 "ce, focal [GAMMA] or ldam [MARGIN] [SCALE] expected, found focl 2; did you mean focal?");
+    assert_fails(loss_read("", &s), CF_BAD_USE, "ce, focal [GAMMA] or ldam [MARGIN] [SCALE] expected, found ");
+    assert_fails(loss_read("focal x", &s), CF_BAD_USE,
+                 "focal [GAMMA], gamma: a number from 0 to 100 expected, found x");
+    assert_fails(loss_read("focal 101", &s), CF_BAD_USE, "expected, found 101");
+    assert_fails(loss_read("ldam 1 0", &s), CF_BAD_USE, "logit_scale: a number from 0.001 to 1000 expected, found 0");
+    assert_fails(loss_read("ce 1", &s), CF_BAD_USE, "ce and nothing behind it expected, found ce 1");
+}
+
 static int read_golden(void **state) {
     char path[512];
     (void)state;
     snprintf(path, sizeof path, "%s/tests/golden/losses.safetensors", getenv("CIFRA_SOURCE"));
-    return safetensors_read(path, &golden) == CF_OK ? 0 : -1;
+    if (safetensors_read(path, &golden)) return -1;
+    snprintf(path, sizeof path, "%s/tests/golden/class_losses.safetensors", getenv("CIFRA_SOURCE"));
+    return safetensors_read(path, &class_golden) == CF_OK ? 0 : -1;
 }
 
 static int free_golden(void **state) {
     (void)state;
     safetensors_free(&golden);
+    safetensors_free(&class_golden);
     return 0;
 }
 
@@ -131,6 +312,11 @@ int main(void) {
         cmocka_unit_test(by_labels),
         cmocka_unit_test(by_probabilities),
         cmocka_unit_test(weights_of_images),
+        cmocka_unit_test(losses_of_classes),
+        cmocka_unit_test(gradients_are_differences),
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(far_logits),
+        cmocka_unit_test(lines_of_losses),
     };
     return cmocka_run_group_tests(tests, read_golden, free_golden);
 }

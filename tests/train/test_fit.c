@@ -193,7 +193,7 @@ static void learns(void **state) {
         assert_true(result.seconds > 0 && result.images_per_second > 0 && result.gflops > 0);
         const cf_subset *test = cf_split_part(split, CF_TEST);
         StepResult tested;
-        assert_ok(classify(m, test, &(ClassifyOptions){cpu_engine(), 1}, NULL, &tested));
+        assert_ok(classify(m, test, &(ClassifyOptions){.engine = cpu_engine(), .threads = 1}, NULL, &tested));
         assert_true((double)tested.correct / (double)test->count > 0.95);
         cf_model_free(m);
     }
@@ -223,7 +223,7 @@ static void stops_early_with_the_best(void **state) {
     /* The model is the best epoch's, not the last one's: it validates as that did; and so is the file. */
     const cf_subset *validation = cf_split_part(parts, CF_VALIDATION);
     StepResult again;
-    assert_ok(classify(m, validation, &(ClassifyOptions){cpu_engine(), 1}, NULL, &again));
+    assert_ok(classify(m, validation, &(ClassifyOptions){.engine = cpu_engine(), .threads = 1}, NULL, &again));
     assert_true(fabs(again.loss / (double)validation->count - r->validation_loss) < 1e-6);
     assert_true(fabs(r->validation_loss - report.rows[r->epochs_run - 1].validation_loss) > 1e-3);
     assert_ok(cf_model_load(path, &best));
@@ -371,6 +371,9 @@ static void recipes_keep_the_bits(void **state) {
         "augment=shift 1 | rotate 10 | cutout 2 p 0.5",
         "augment=flip | mixup 0.4",
         "augment=cutmix 1 p 0.7",
+        "sample=balanced, loss=focal 2, label_smoothing=0.1",
+        "sample=smote, augment=shift 1",
+        "class_weights=0:3, reweight_from=0.5, logit_adjust=0.5",
     };
     static const int stops[] = {3, 5, 7, 1};
     cf_train_options plain = options_for(3);

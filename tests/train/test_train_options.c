@@ -28,7 +28,9 @@ static const Command *const commands[] = {&command_train, &command_tune};
 static void range_of(const TrainOption *option, char text[400]) {
     if (option->kind == TRAIN_LINE) { /* what its own check says of the one bad text */
         assert_int_not_equal(option->check("nonsense"), CF_OK);
-        snprintf(text, 400, "%.*s", (int)strcspn(cf_error(), ","), cf_error());
+        const char *end = strstr(cf_error(), " expected, found nonsense");
+        assert_non_null(end);
+        snprintf(text, 400, "%.*s", (int)(end - cf_error()), cf_error());
     } else if (option->words)
         text_list(option->words, text, 400);
     else
@@ -57,6 +59,13 @@ static void set_other(const TrainOption *option, cf_train_options *o) {
         snprintf(text, sizeof text, "%.17g",
                  option->kind == TRAIN_NUMBER ? option->usual / 2 + 0.001 : option->usual + 1);
     assert_ok(train_option_set(option, text, o));
+}
+
+/* What an option's other value needs beside it, in a training. */
+static void set_what_it_needs(const TrainOption *option, cf_train_options *o) {
+    if (strcmp(option->name, "reweight_from") != 0) return;
+    strcpy(o->class_weights, "0:2");
+    o->reweight_from = 0.5; /* not 0, with which the number of epochs would be another setting, too */
 }
 
 static void expect_equal(const TrainOption *option, const cf_train_options *a, const cf_train_options *b) {
@@ -122,7 +131,9 @@ static void refused_by_the_library(const TrainOption *option, const char *text) 
 static void refused_by_the_commands(const TrainOption *option, const char *text) {
     char range[400], named[900], flag[300], value[TRAIN_OPTION_TEXT];
     range_of(option, range);
-    snprintf(named, sizeof named, "--%s takes %s; found \"%s\"", option->flag, range, text);
+    snprintf(named, sizeof named,
+             option->kind == TRAIN_LINE ? "--%s: %s expected, found %s" : "--%s takes %s; found \"%s\"", option->flag,
+             range, text);
     for (size_t c = 0; c < COUNT_OF(commands); c++) {
         Arguments arguments;
         char *words[] = {flag, value};
@@ -226,7 +237,7 @@ static void spaces_take_values_and_ranges(void **state) {
             assert_ok(space_apply(&space, &(SpacePoint){{1}}, &laid, &line));
             expect_same(&laid, &o);
             free(line);
-            if (option->words) {
+            if (option->words || option->kind == TRAIN_LINE) {
                 snprintf(part, sizeof part, "parameter %s: a list of values expected, found a range", option->name);
                 try_space(option, "integer: [0, 1]", part);
                 continue;
@@ -354,9 +365,9 @@ static cf_split *bright_and_dark(cf_set **set) {
     assert_ok(set_new("two", "two", IMAGES, 1, SIDE, SIDE, 2, set));
     assert_ok(set_name_classes_by_number(*set));
     for (int i = 0; i < IMAGES; i++) {
-        (*set)->labels[i] = (unsigned char)(i % 2);
+        (*set)->labels[i] = (unsigned char)(i % 3 == 0); /* twice as many are of class 0 */
         for (int p = 0; p < SIDE * SIDE; p++)
-            (*set)->pixels[i * SIDE * SIDE + p] = (unsigned char)(i * 7 % 50 + p % 5 + i % 2 * 150);
+            (*set)->pixels[i * SIDE * SIDE + p] = (unsigned char)(i * 7 % 50 + p % 5 + (i % 3 == 0) * 150);
     }
     assert_ok(set_seal(*set));
     parts.mode = CF_SPLIT_POOLED;
@@ -413,6 +424,7 @@ static void resuming_with_others(void **state) {
                 continue;
             }
             o.batch = 16, o.threads = 1, o.epochs = 3;
+            set_what_it_needs(option, &o);
             other = o;
             set_other(option, &other);
             train_option_text(option, &other, 17, text);
@@ -423,6 +435,9 @@ static void resuming_with_others(void **state) {
             resume(split, o, other, option->effect == CHANGES_NUMBERS ? now : NULL);
             resume(split, other, o, option->effect == CHANGES_NUMBERS ? before : NULL);
             o.schedule = other.schedule = CF_COSINE;
+            if (option->effect == CHANGES_WITH_SCHEDULE) resume(split, o, other, now);
+            o.schedule = other.schedule = CF_CONSTANT, o.reweight_from = other.reweight_from = 0.4;
+            strcpy(o.class_weights, "0:2"), strcpy(other.class_weights, "0:2");
             if (option->effect == CHANGES_WITH_SCHEDULE) resume(split, o, other, now);
         }
     cf_split_free(split);
@@ -441,6 +456,7 @@ static void effects_are_as_told(void **state) {
             if (option->effect == CHANGES_WITH_SCHEDULE || (strcmp(option->name, "precision") == 0 && !has_bf16()))
                 continue;
             o.batch = 16, o.threads = 1, o.epochs = 3;
+            set_what_it_needs(option, &o);
             for (int other = 0; other < 2; other++) {
                 cf_model *model;
                 if (other) set_other(option, &o);

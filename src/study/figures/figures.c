@@ -16,11 +16,13 @@ static cf_status unless_undrawable(const FigureBook *book, const char *name, cf_
 
 /* What the network saw of the first training images. */
 static cf_status draw_augmentation(const FigureBook *book, const Run *run) {
+    enum { MOST_VARIANTS = 9 };
     const cf_subset *train = cf_split_part(run->split, CF_TRAIN);
     const Shape input = run->model->layers.input;
     const int chw[3] = {input.C, input.H, input.W};
     const int rows = train->count < FIGURE_AUGMENTATION_ROWS ? (int)train->count : FIGURE_AUGMENTATION_ROWS;
-    const VariantOptions options = {train->images, rows, 9, chw, run->config.train.seed};
+    const int epochs = run->config.train.epochs, variants = epochs < MOST_VARIANTS ? epochs : MOST_VARIANTS;
+    const VariantOptions options = {train->images, rows, variants, chw, run->config.train.seed};
     return figure_augmentation(book, run->set, run->config.train.augment, &options);
 }
 
