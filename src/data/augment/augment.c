@@ -142,7 +142,7 @@ static cf_status read_arguments(Parser *parser, Step *step) {
 
 /* A setting, "p X", and nothing more. */
 static cf_status read_rest(Parser *parser, Step *step) {
-    const char *words[OPERATION_SETTINGS + 2];
+    const char *words[OPERATION_SETTINGS + 3]; /* with "p X", "|" and the end */
     char expected[100];
     int count = 0;
     for (int i = 0; i < OPERATION_SETTINGS && step->operation->settings[i]; i++) {
