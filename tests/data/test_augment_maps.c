@@ -314,11 +314,16 @@ static void noise_is_uniform(void **state) {
     float noise[DRAWS + 3];
     double sum = 0, squares = 0, neighbours = 0;
     Drawing drawing = drawing_number(1);
-    drawing_uniform(&drawing);
-    noise[DRAWS] = 7; /* guards */
+    const double first = drawing_uniform(&drawing);
+    noise[DRAWS] = 7; /* a guard */
     drawing_fill(&drawing, noise, DRAWS - 1);
     drawing_fill(&drawing, noise + DRAWS - 1, 1);
     assert_true(noise[DRAWS] == 7);
+    /* Nothing is drawn twice: not by the block of a number before, nor by a normal one behind. */
+    for (int i = 0; i < 8; i++) assert_true(fabs((double)noise[i] - (2 * first - 1)) > 1e-6);
+    const uint64_t next = drawing.next;
+    drawing_normal(&drawing);
+    assert_true(drawing.next >= next + 4 && drawing.next % 4 == 0 && next >= DRAWS + 4);
     for (int i = 0; i < DRAWS; i++) {
         assert_true(noise[i] >= -1 && noise[i] < 1);
         sum += (double)noise[i], squares += (double)(noise[i] * noise[i]);

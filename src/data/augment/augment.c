@@ -29,7 +29,7 @@ const AugmentName augmentation_names[] = {
     {"mnist", "rotate 12 | scale 0.9:1.1 | shear 10 | shift 2", "digits: one small affine map"},
     {"svhn", "rotate 5 | scale 0.85:1.15 | shear 8 | shift 2 | cutout 8 p 0.5", "digits in photographs"},
     {"cifar", "crop 4 reflect | flip | cutout 8", "small photographs of things (He et al. 2016; DeVries, Taylor 2017)"},
-    {"photo", "scale 0.8:1.25 | rotate 5 | crop 4 reflect | flip | randaugment 2 9", "larger photographs"},
+    {"photo", "scale 0.8:1.25 | rotate 5 | shift 4 | flip | randaugment 2 9", "larger photographs"},
     {0}};
 
 /* ---- The line ---- */
@@ -92,11 +92,14 @@ static bool is_number(const char *word) {
 
 /* A number alone, as a range or not. */
 static void take_number(const OperationArgument *argument, double number, double *low, double *high) {
-    *low = argument->is_range ? (argument->alone == AROUND_ZERO  ? -number
-                                 : argument->alone == AROUND_ONE ? 1 - number
-                                                                 : 0)
-                              : number;
-    *high = argument->is_range && argument->alone == AROUND_ONE ? 1 + number : number;
+    *low = *high = number;
+    if (!argument->is_range) return;
+    if (argument->alone == AROUND_ZERO)
+        *low = -number;
+    else if (argument->alone == AROUND_ONE)
+        *low = 1 - number, *high = 1 + number;
+    else
+        *low = fmax(argument->low, 0);
 }
 
 /* Whether the word is of this form and within its bounds. */
@@ -116,13 +119,16 @@ static bool read_argument(const OperationArgument *argument, const char *word, d
 }
 
 static cf_status fail_argument(const Parser *parser, const OperationArgument *argument) {
-    static const char *const alone[] = {"V for -V:V", "V for 1-V:1+V", "V for 0:V"};
-    return parser_fail(parser, parser->column, "%s (%s from %g to %g%s%s) expected, found %s", argument->what,
+    char alone[40];
+    if (argument->alone == FROM_ZERO)
+        snprintf(alone, sizeof alone, ", or V for %g:V", fmax(argument->low, 0));
+    else
+        snprintf(alone, sizeof alone, "%s", argument->alone == AROUND_ZERO ? ", or V for -V:V" : ", or V for 1-V:1+V");
+    return parser_fail(parser, parser->column, "%s (%s from %g to %g%s) expected, found %s", argument->what,
                        argument->is_range   ? "a range LOW:HIGH"
                        : argument->is_whole ? "a whole number"
                                             : "a number",
-                       argument->low, argument->high, argument->is_range ? ", or " : "",
-                       argument->is_range ? alone[argument->alone] : "", found(parser));
+                       argument->low, argument->high, argument->is_range ? alone : "", found(parser));
 }
 
 /* From the word in front on; then that behind the last argument is the parser's. */
@@ -142,7 +148,7 @@ static cf_status read_arguments(Parser *parser, Step *step) {
 
 /* A setting, "p X", and nothing more. */
 static cf_status read_rest(Parser *parser, Step *step) {
-    const char *words[OPERATION_SETTINGS + 2];
+    const char *words[OPERATION_SETTINGS + 3]; /* with "p X", "|" and the end */
     char expected[100];
     int count = 0;
     for (int i = 0; i < OPERATION_SETTINGS && step->operation->settings[i]; i++) {

@@ -49,7 +49,7 @@ typedef struct OperationArgument {
     double low, high; /* both belong to it */
     double usual;     /* NAN: it must be given */
     bool is_range;
-    enum { AROUND_ZERO, AROUND_ONE, FROM_ZERO } alone; /* -V to V; 1 - V to 1 + V; 0 to V */
+    enum { AROUND_ZERO, AROUND_ONE, FROM_ZERO } alone; /* -V to V; 1 - V to 1 + V; 0, or `low` if that is more, to V */
     bool is_whole;
 } OperationArgument;
 
