@@ -31,7 +31,7 @@ static cf_status prepare(Fit *fit) {
         FAIL_IF(fit->feed.class_of[fit->train->class_labels[c]] < 0, CF_BAD_USE,
                 "the model has no class %s; it was made for other data",
                 fit->train->set->class_names[fit->train->class_labels[c]]);
-    FORWARD(optimizer_new(o, engine->kernels, model->parameters.trainable, &fit->optimizer));
+    FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &fit->optimizer));
     FORWARD(memory_new(fit->train->count, sizeof *fit->order, &fit->order));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
@@ -63,8 +63,7 @@ static void shuffle(Fit *fit) {
 }
 
 static double rate_of_step(const Fit *fit, int64_t step) {
-    return schedule_rate(fit->options->schedule, fit->options->learning_rate, step,
-                         fit->steps_per_epoch * fit->options->epochs);
+    return schedule_rate(fit->options, step, fit->steps_per_epoch);
 }
 
 /* The sign of a NaN says nothing. */

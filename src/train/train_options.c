@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "train/schedule.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,8 +18,10 @@
 #define WORDS(list) .words = (list), .high = COUNT_OF(list) - 2
 /* clang-format on */
 
-static const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
-static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
+static const char *const optimizer_words[] = {"sgd", "adam", "adamw", "muon", NULL};
+static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", "linear", "step", NULL};
+static const char *const decay_words[] = {"all", "weights", NULL};
+static const char *const stop_words[] = {"loss", "accuracy", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
 static const char *const switch_words[] = {"false", "true", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
@@ -32,13 +35,35 @@ const TrainOption train_options[] = {
     {"lr", "lr", "X", FIELD(learning_rate), .usual = 0.005, RANGE(1e-12, 1e38), .effect = CHANGES_NUMBERS,
      .searched = true, .settings_name = "rate", .help = "learning rate, the highest of the schedule"},
     {"momentum", "momentum", "X", FIELD(momentum), .usual = 0.9, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS,
-     .searched = true, .help = "of SGD"},
+     .searched = true, .help = "of SGD; of Muon, which always has Nesterov's"},
     {"nesterov", "nesterov", NULL, FIELD(nesterov), WORDS(switch_words), .effect = CHANGES_NUMBERS, .searched = true,
      .later = true, .help = "SGD steps from where its momentum leads"},
+    {"beta1", "beta1", "X", FIELD(beta1), .usual = 0.9, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .works_with = "optimizer=adam", .help = "of Adam and AdamW: what stays of the first moment in a step"},
+    {"beta2", "beta2", "X", FIELD(beta2), .usual = 0.999, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "optimizer=adam",
+     .help = "of Adam and AdamW: what stays of the second moment"},
+    {"muon_steps", "muon-steps", "N", FIELD(muon_steps), .usual = 5, RANGE(1, 20), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "optimizer=muon", .help = "of Muon: Newton-Schulz steps per update"},
+    {"muon_rest", "muon-rest", "X", FIELD(muon_rest), .usual = 0.05, RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "optimizer=muon",
+     .help = "of Muon: rate of AdamW, which steps norms, biases and the last layer, as a share of lr"},
     {"weight_decay", "weight-decay", "X", FIELD(weight_decay), RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
-     .searched = true, .settings_name = "decay", .help = "L2 for sgd and adam, decoupled for adamw"},
+     .searched = true, .settings_name = "decay", .help = "L2 for sgd and adam, decoupled for adamw and muon"},
+    {"decay_on", "decay-on", NULL, FIELD(decay_on), .usual = CF_DECAY_ALL, WORDS(decay_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true, .works_with = "weight_decay=0.1",
+     .help = "what weight decay acts on: all, or not norms, biases and positions"},
+    {"clip", "clip", "X", FIELD(clip), RANGE(0, 1e12), .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "most that the norm of a step's gradient may be; 0: anything"},
     {"schedule", "schedule", NULL, FIELD(schedule), .usual = CF_CONSTANT, WORDS(schedule_words),
      .effect = CHANGES_NUMBERS, .searched = true, .help = "of the learning rate over all steps"},
+    {"warmup", "warmup", "X", FIELD(warmup), RANGE(0, MOST_EPOCHS), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .example = "2.5", .help = "epochs in which the rate rises from 0 to the schedule's"},
+    {"step_at", "step-at", "SHARES", FIELD(step_at), .usual_line = "0.5,0.75", .check = schedule_check_shares,
+     .example = "0.3,0.6", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .works_with = "schedule=step", .help = "of the schedule step: shares of the training at which the rate falls"},
+    {"step_factor", "step-factor", "X", FIELD(step_factor), .usual = 0.1, RANGE(0, 1), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "schedule=step", .help = "of the schedule step: times this"},
     {"epochs", "epochs", "N", FIELD(epochs), .usual = 10, RANGE(1, MOST_EPOCHS), .effect = CHANGES_WITH_SCHEDULE,
      .help = "at most so many passes over the training images"},
     {"patience", "patience", "N", FIELD(patience), .usual = 5, RANGE(0, MOST_EPOCHS), .searched = true,
@@ -169,6 +194,10 @@ cf_status train_option_set_json(const TrainOption *option, const json_t *value, 
         return train_option_set(option, json_string_value(value), options);
     if (option->kind == TRAIN_SWITCH && json_is_boolean(value))
         return train_option_set(option, option->words[json_is_true(value)], options);
+    if (option->kind == TRAIN_LINE && json_is_number(value)) { /* a line of one number, as YAML has it */
+        snprintf(text, sizeof text, "%.15g", json_number_value(value));
+        return train_option_set(option, text, options);
+    }
     FAIL_IF(option->kind == TRAIN_LINE, CF_BAD_USE, "a text expected, found %s", value ? "something else" : "nothing");
     if (option->words || !(option->kind == TRAIN_NUMBER ? json_is_number(value) : json_is_integer(value)))
         return fail_value(option, value ? "something else" : "nothing");

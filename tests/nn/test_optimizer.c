@@ -10,8 +10,9 @@ static const Kernels *kernels_at(size_t i) {
 
 static Optimizer make(cf_optimizer kind, size_t i, double momentum, double decay, size_t count) {
     Optimizer o;
-    const cf_train_options options = {.optimizer = kind, .momentum = momentum, .weight_decay = decay};
-    assert_ok(optimizer_new(&options, kernels_at(i), count, &o));
+    const cf_train_options options = {
+        .optimizer = kind, .momentum = momentum, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = decay};
+    assert_ok(optimizer_new(&options, kernels_at(i), &(Parameters){.trainable = count}, &o));
     return o;
 }
 
@@ -65,7 +66,7 @@ static void nesterov(void **state) {
         const cf_train_options options = {.optimizer = CF_SGD, .momentum = 0.9, .nesterov = true, .weight_decay = 0.1};
         float w = 1.5f;
         Optimizer o;
-        assert_ok(optimizer_new(&options, kernels_at(i), 1, &o));
+        assert_ok(optimizer_new(&options, kernels_at(i), &(Parameters){.trainable = 1}, &o));
         for (int t = 0; t < STEPS; t++) {
             assert_ok(optimizer_step(&o, &w, &(float){(float)gradients[t]}, 0.05, 1));
             assert_near_number("weight", (double)w, nesterov_by_pytorch(1.5, gradients, t + 1, 0.05, 0.9, 0.1), 1e-6);
