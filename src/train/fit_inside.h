@@ -14,6 +14,7 @@ typedef struct Fit {
     Plan *plan;
     Feed feed;
     Optimizer optimizer;
+    Average average;
     FitState state;
     uint32_t *order; /* the training images of this epoch, shuffled */
     float *best;

@@ -66,8 +66,15 @@ const TrainOption train_options[] = {
      .searched = true, .later = true, .works_with = "schedule=step", .help = "of the schedule step: times this"},
     {"epochs", "epochs", "N", FIELD(epochs), .usual = 10, RANGE(1, MOST_EPOCHS), .effect = CHANGES_WITH_SCHEDULE,
      .help = "at most so many passes over the training images"},
+    {"ema", "ema", "X", FIELD(ema), RANGE(0, 0.9999999), .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "decay per step of a moving average of the weights, which validates and is kept; 0: none"},
+    {"swa_from", "swa-from", "X", FIELD(swa_from), .usual = 1, RANGE(0, 1), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .help = "share of the epochs from which on their weights are averaged; 1: never"},
     {"patience", "patience", "N", FIELD(patience), .usual = 5, RANGE(0, MOST_EPOCHS), .searched = true,
-     .help = "stop after so many epochs without a lower validation loss; 0: never"},
+     .help = "stop after so many epochs that are no better; 0: never"},
+    {"stop_on", "stop-on", NULL, FIELD(stop_on), .usual = CF_STOP_ON_LOSS, WORDS(stop_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "of the validation part: what makes an epoch better, for patience and the weights that are kept"},
     {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
      .help = "of the weights, the order of images and dropout"},
     {"engine", "engine", NULL, FIELD(engine), .usual = CF_ENGINE_FAST, WORDS(engine_words), .effect = CHANGES_NUMBERS,
@@ -252,11 +259,16 @@ json_t *train_options_json(const cf_train_options *options) {
     return json;
 }
 
+/* Whether what is done in a step depends on how many are to come. */
+static bool depends_on_length(const cf_train_options *options) {
+    return options->schedule != CF_CONSTANT || options->swa_from < 1;
+}
+
 void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]) {
     char value[TRAIN_OPTION_TEXT];
     size_t used = 0;
     for (const TrainOption *option = train_options; option->name; option++) {
-        const bool idle = option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT;
+        const bool idle = option->effect == CHANGES_WITH_SCHEDULE && !depends_on_length(options);
         if (!is_kept(option, options) || (settings && option->effect == CHANGES_NOTHING)) continue;
         train_option_text(option, options, settings ? 17 : 6, value);
         for (char *p = value; settings && *p; p++)

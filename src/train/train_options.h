@@ -19,7 +19,7 @@ typedef enum TrainKind { TRAIN_WHOLE, TRAIN_NUMBER, TRAIN_WORD, TRAIN_SWITCH, TR
 typedef enum TrainEffect {
     CHANGES_NOTHING,      /* of the weights of an epoch: may be another one when a training is resumed */
     CHANGES_NUMBERS,      /* must be the same */
-    CHANGES_WITH_SCHEDULE /* must be the same unless the learning rate is constant */
+    CHANGES_WITH_SCHEDULE /* must be the same unless the learning rate is constant and nothing else waits for a share of the epochs */
 } TrainEffect;
 
 typedef struct TrainOption {

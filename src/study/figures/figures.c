@@ -18,7 +18,7 @@ static cf_status draw_run(const FigureBook *book, const Run *run) {
     DRAW("samples", figure_samples(book, run->split));
     DRAW("filters", figure_filters(book, run->model));
     if (file_exists(run->history_path)) {
-        DRAW("curves", figure_curves(book, run->history_path));
+        DRAW("curves", figure_curves(book, run->history_path, run->config.train.stop_on));
         DRAW("rates", figure_rates(book, run->history_path));
         return CF_OK;
     }
