@@ -139,8 +139,11 @@ CF_API void cf_model_free(cf_model *model);
 
 /* ---- Training ----------------------------------------------------------------------------------------- */
 
-typedef enum cf_optimizer { CF_SGD, CF_ADAM, CF_ADAMW } cf_optimizer;
-typedef enum cf_schedule { CF_CONSTANT, CF_COSINE, CF_ONE_CYCLE } cf_schedule;
+typedef enum cf_optimizer { CF_SGD, CF_ADAM, CF_ADAMW, CF_MUON } cf_optimizer;
+typedef enum cf_schedule { CF_CONSTANT, CF_COSINE, CF_ONE_CYCLE, CF_LINEAR, CF_STEP } cf_schedule;
+/* What weight decay acts on: all trained values, or the weights of convolutions and dense layers alone. */
+typedef enum cf_decay_on { CF_DECAY_ALL, CF_DECAY_WEIGHTS } cf_decay_on;
+typedef enum cf_stop_on { CF_STOP_ON_LOSS, CF_STOP_ON_ACCURACY } cf_stop_on; /* of the validation part */
 typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
 /* CF_BF16: activations and copies of weights in bfloat16; weights, statistics, sums and optimizer in float32. */
 typedef enum cf_precision { CF_F32, CF_BF16 } cf_precision;
@@ -153,7 +156,7 @@ typedef struct cf_progress {
     double seconds_left;      /* if every epoch runs */
     double learning_rate;
     bool epoch_done; /* then the next three are set */
-    bool best;       /* the lowest validation loss so far */
+    bool best;       /* the best epoch so far, by stop_on */
     double validation_loss, validation_accuracy;
 } cf_progress;
 
@@ -171,18 +174,29 @@ typedef struct cf_train_options {
     int batch;               /* images per step; larger is faster per image and takes fewer steps; default 128 */
     cf_optimizer optimizer;  /* default CF_SGD */
     double learning_rate;    /* the highest of the schedule; default 0.005 */
-    double momentum;         /* SGD; default 0.9 */
+    double momentum;         /* SGD, Muon; default 0.9 */
     bool nesterov;           /* SGD: step from where the momentum leads; default false */
-    double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW; default 0 */
+    double beta1, beta2;     /* Adam, AdamW: how long the moments remember; default 0.9, 0.999 */
+    int muon_steps;          /* Muon: of Newton-Schulz's iteration; default 5 */
+    double muon_rest;        /* Muon: rate of AdamW, which steps what is no matrix, as a share of learning_rate; default 0.05 */
+    double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW and Muon; default 0 */
+    cf_decay_on decay_on;    /* default CF_DECAY_ALL */
+    double clip;             /* most that the norm of a step's gradient may be; 0: anything; default 0 */
     cf_schedule schedule;    /* default CF_CONSTANT */
-    char augment[CF_LINE];   /* what is done to training images: "shift 2 | rotate 10", or a name of such a line; default none */
+    double warmup;           /* epochs in which the rate rises linearly from 0 to that of the schedule; default 0 */
+    char step_at[CF_LINE];   /* CF_STEP: shares of the training at which the rate falls; default "0.5,0.75" */
+    double step_factor;      /* CF_STEP: by which it falls; default 0.1 */
+    char augment[CF_LINE];   /* what is done to training images: "shift 2 | rotate 10", or a name of such a line; default "none" */
+    cf_sample sample;        /* default CF_NATURAL */
     char loss[CF_LINE];      /* "ce", "focal [GAMMA]", "ldam [MARGIN] [SCALE]"; default "ce" */
     double label_smoothing;  /* this share of the target is spread over all classes; ce and focal; default 0 */
     char class_weights[CF_LINE]; /* "none", "balanced", "effective BETA", "1:2,5:0.5" by class; default "none" */
-    double reweight_from;        /* the share of the epochs after which class_weights hold; default 0 */
-    double logit_adjust; /* adds this times the logarithm of the class's share to the logits; ce and focal; default 0 */
-    cf_sample sample;    /* default CF_NATURAL */
-    int patience;            /* epochs without a lower validation loss before stopping; 0: never; default 5 */
+    double reweight_from;    /* the share of the epochs after which class_weights hold; default 0 */
+    double logit_adjust;     /* adds this times the logarithm of the class's share to the logits; ce and focal; default 0 */
+    double ema;              /* decay of the moving average of weights, which validates and is kept; 0: none; default 0 */
+    double swa_from;         /* share of the epochs from which on their weights are averaged; 1: never; default 1 */
+    int patience;            /* epochs that are no better before stopping; 0: never; default 5 */
+    cf_stop_on stop_on;      /* what is better, for patience and the best epoch; default CF_STOP_ON_LOSS */
     uint64_t seed;           /* order of images, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */
     cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */
@@ -200,7 +214,7 @@ typedef struct cf_train_result {
 } cf_train_result;
 
 CF_API cf_train_options cf_train_defaults(void);
-/* Trains on the training part, chooses the epoch with the lowest validation loss, and leaves its weights in `model`.
+/* Trains on the training part, chooses the epoch with the lowest validation loss (or by stop_on), and leaves its weights in `model`.
  * `result` may be NULL. */
 CF_API cf_status cf_train(cf_model *model, const cf_split *split, const cf_train_options *options,
                           cf_train_result *result);

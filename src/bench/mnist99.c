@@ -25,6 +25,7 @@ typedef struct Sprint {
     cf_model *model;
     Plan *plan;
     Feed feed;
+    cf_train_options options;
     Optimizer optimizer;
     uint32_t *order;
     int threads;
@@ -51,8 +52,12 @@ static cf_status prepare(Sprint *s, const char *data_dir, uint64_t seed, const E
     FORWARD(plan_new(&model->layers, &model->parameters, &options, &s->plan));
     FORWARD(feed_new(s->set, model->layers.input, (const char *const *)model->class_names, model->classes, s->threads,
                      &s->feed));
-    FORWARD(optimizer_new(&(cf_train_options){.optimizer = CF_ADAM}, engine->kernels, model->parameters.trainable,
-                          &s->optimizer));
+    s->options = cf_train_defaults();
+    s->options.optimizer = CF_ADAM;
+    s->options.learning_rate = highest_rate;
+    s->options.schedule = CF_ONE_CYCLE;
+    s->options.epochs = 1;
+    FORWARD(optimizer_new(&s->options, engine->kernels, &model->parameters, &s->optimizer));
     FORWARD(memory_new(train->count, sizeof *s->order, &s->order));
     for (size_t i = 0; i < train->count; i++) s->order[i] = train->images[i];
     RngStream stream = rng_stream(seed, RNG_SHUFFLE, 0, 0);
@@ -66,7 +71,7 @@ static cf_status train(Sprint *s, double *first_step) {
     for (int64_t step = 0; step < steps; step++) {
         size_t first = (size_t)step * BATCH;
         int n = (int)(count - first < BATCH ? count - first : BATCH);
-        double rate = schedule_rate(CF_ONE_CYCLE, highest_rate, step, steps);
+        double rate = schedule_rate(&s->options, step, steps);
         StepResult result;
         FORWARD(plan_train(s->plan, &s->feed, s->order + first, n, step, &result));
         FAIL_IF(!isfinite(result.loss), CF_DIVERGED, "the loss became %g in step %lld", result.loss, (long long)step);

@@ -45,7 +45,7 @@ static cf_status make_rig(Rig *rig, const char *model, Shape input, const Engine
         .engine = engine, .batch = rig->batch, .threads = rig->threads, .mode = PLAN_TRAINING, .seed = 1};
     FORWARD(plan_new(&rig->model->layers, &rig->model->parameters, &options, &rig->plan));
     FORWARD(feed_new(rig->set, input, (const char *const *)rig->model->class_names, CLASSES, rig->threads, &rig->feed));
-    return optimizer_new(&(cf_train_options){.momentum = 0.9}, engine->kernels, rig->model->parameters.trainable,
+    return optimizer_new(&(cf_train_options){.momentum = 0.9}, engine->kernels, &rig->model->parameters,
                          &rig->optimizer);
 }
 

@@ -81,8 +81,7 @@ static void take_step(RunningTrial *trial, const cf_progress *step) {
     trial->epoch = step->epoch;
     trial->epochs = step->epochs;
     trial->loss = step->loss;
-    if (!step->epoch_done) return;
-    if (trial->best_epoch && step->validation_loss >= trial->best_loss) return;
+    if (!step->best) return;
     trial->best_loss = step->validation_loss;
     trial->best_epoch = step->epoch;
 }

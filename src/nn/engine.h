@@ -78,6 +78,15 @@ static inline size_t norm_sets(const NormShape *s) {
 /* ---- Kernels: elementwise, over channels, norms, pools ---- */
 
 /* rows = N*H*W; an array of rows x C. In-place (y == x, dx == dy) is allowed where said. */
+/* What a step of Adam works with, epsilon being 1e-8. */
+typedef struct AdamStep {
+    float rate;                         /* with the first bias correction in it: / (1 - beta1^t) */
+    float root;                         /* 1 / sqrt(1 - beta2^t) */
+    float decay;                        /* as in SGD: part of the gradient */
+    float decoupled;                    /* w -= decoupled * w first (AdamW: Loshchilov, Hutter 2019) */
+    float beta1, fresh1, beta2, fresh2; /* shares of the old moments, and of what is new: 1 - beta */
+} AdamStep;
+
 typedef struct Kernels {
     const char *name;
     size_t element; /* bytes of an activation: 4 float32, 2 bfloat16 */
@@ -146,13 +155,11 @@ typedef struct Kernels {
 
     /* One step of an optimizer over `count` values. SGD with momentum: m = momentum * m + g; w -= rate * m, where
      * g = dw + decay * w; with `nesterov` (Sutskever et al. 2013, as PyTorch has it) w -= rate * (g + momentum * m).
-     * Adam (Kingma, Ba 2015): m, v the moments, `rate` with the bias corrections' first factor in it,
-     * `root` = 1 / sqrt(1 - beta2^t); decay as in SGD when `decoupled` is 0, else w -= decoupled * w first (AdamW:
-     * Loshchilov, Hutter 2019). True if every w (and v) is finite after it; a moment m that is not makes its w the same. */
+     * Adam (Kingma, Ba 2015): m, v the moments. True if every w (and v) is finite after it; a moment m that is not makes its
+     * w the same. */
     bool (*sgd)(float *w, const float *dw, float *m, size_t count, float rate, float momentum, float decay,
                 bool nesterov);
-    bool (*adam)(float *w, const float *dw, float *m, float *v, size_t count, float rate, float root, float decay,
-                 float decoupled);
+    bool (*adam)(float *w, const float *dw, float *m, float *v, size_t count, const AdamStep *step);
 } Kernels;
 
 /* clang-format off */

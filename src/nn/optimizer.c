@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "nn/muon.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -9,69 +10,193 @@
 
 enum { PIECE = 16384 }; /* values */
 
-cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels, size_t count, Optimizer *optimizer) {
+static size_t pieces_of(size_t count) {
+    return (count + PIECE - 1) / PIECE;
+}
+
+/* ---- Building ---- */
+
+/* From one tensor to the next, with the padding between them. */
+static size_t end_of(const Parameters *p, int i) {
+    while (++i < p->count)
+        if (p->table[i].trainable) return p->table[i].offset;
+    return p->trainable;
+}
+
+static void add_range(Optimizer *o, size_t from, size_t to, bool decays) {
+    for (; from < to; from += PIECE) {
+        const size_t count = to - from < PIECE ? to - from : PIECE;
+        o->pieces[o->piece_count++] = (OptimizerPiece){from, count, decays};
+    }
+}
+
+/* Tensors that are stepped alike are one range. */
+static cf_status cut_into_pieces(const Parameters *p, bool weights_only, Optimizer *o) {
+    FORWARD(memory_new(pieces_of(p->trainable) + (size_t)p->count, sizeof *o->pieces, &o->pieces));
+    size_t from = 0, to = p->table ? 0 : p->trainable;
+    bool decays = true;
+    for (int i = 0; i < p->count; i++) {
+        const Parameter *entry = &p->table[i];
+        const bool decays_too = !weights_only || entry->spec->kind == PARAMETER_WEIGHT;
+        if (!entry->trainable || (o->muon && muon_has(o->muon, i))) continue;
+        if (entry->offset != to || decays_too != decays) {
+            add_range(o, from, to, decays);
+            from = entry->offset;
+            decays = decays_too;
+        }
+        to = end_of(p, i);
+    }
+    add_range(o, from, to, decays);
+    return CF_OK;
+}
+
+static cf_status make(const cf_train_options *options, const Parameters *parameters, Optimizer *o) {
+    if (o->kind == CF_MUON) FORWARD(muon_new(options, o->kernels, parameters, &o->muon));
+    FORWARD(cut_into_pieces(parameters, options->decay_on == CF_DECAY_WEIGHTS, o));
+    FORWARD(memory_new(o->count, sizeof(float), &o->m));
+    if (o->kind != CF_SGD) FORWARD(memory_new(o->count, sizeof(float), &o->v));
+    if (o->clip > 0) FORWARD(memory_new(pieces_of(o->count), sizeof *o->sums, &o->sums));
+    return CF_OK;
+}
+
+cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
+                        Optimizer *optimizer) {
     Optimizer made = {.kind = options->optimizer,
                       .kernels = kernels,
                       .momentum = (float)options->momentum,
                       .nesterov = options->nesterov,
+                      .beta1 = options->beta1,
+                      .beta2 = options->beta2,
                       .weight_decay = options->weight_decay,
-                      .count = count};
-    FORWARD(memory_new(count, sizeof(float), &made.m));
-    if (made.kind != CF_SGD) {
-        cf_status status = memory_new(count, sizeof(float), &made.v);
-        if (status) {
-            optimizer_free(&made);
-            return status;
-        }
+                      .clip = options->clip,
+                      .muon_rest = options->muon_rest,
+                      .count = parameters->trainable};
+    cf_status status = make(options, parameters, &made);
+    if (status) {
+        optimizer_free(&made);
+        return status;
     }
     *optimizer = made;
     return CF_OK;
 }
 
 void optimizer_free(Optimizer *optimizer) {
+    muon_free(optimizer->muon);
+    free(optimizer->pieces);
+    free(optimizer->sums);
     free(optimizer->m);
     free(optimizer->v);
     *optimizer = (Optimizer){0};
 }
 
+/* ---- The norm of the gradient ---- */
+
+typedef struct Cut {
+    float *gradient;
+    size_t count;
+    double *sums;
+    float factor;
+} Cut;
+
+static size_t cut_piece(const Cut *cut, int64_t index, float **values) {
+    const size_t from = (size_t)index * PIECE;
+    *values = cut->gradient + from;
+    return cut->count - from < PIECE ? cut->count - from : PIECE;
+}
+
+/* In eight sums, which a processor adds side by side. */
+static cf_status sum_squares(void *context, int64_t index, int thread) {
+    const Cut *cut = context;
+    float *values;
+    const size_t count = cut_piece(cut, index, &values);
+    double lanes[8] = {0}, sum = 0;
+    (void)thread;
+    for (size_t i = 0; i < count; i++) lanes[i % 8] += (double)values[i] * (double)values[i];
+    for (size_t k = 0; k < 8; k++) sum += lanes[k];
+    cut->sums[index] = sum;
+    return CF_OK;
+}
+
+static cf_status shorten(void *context, int64_t index, int thread) {
+    const Cut *cut = context;
+    float *values;
+    const size_t count = cut_piece(cut, index, &values);
+    (void)thread;
+    for (size_t i = 0; i < count; i++) values[i] *= cut->factor;
+    return CF_OK;
+}
+
+/* Pascanu, Mikolov, Bengio 2013, as torch.nn.utils.clip_grad_norm_. A gradient that is not finite stays so. */
+static cf_status clip_gradient(const Optimizer *o, float *gradient, int threads) {
+    const int64_t pieces = (int64_t)pieces_of(o->count);
+    Cut cut = {.gradient = gradient, .count = o->count, .sums = o->sums};
+    double squares = 0;
+    FORWARD(slices_run(threads, pieces, sum_squares, &cut));
+    for (int64_t i = 0; i < pieces; i++) squares += o->sums[i];
+    const double factor = o->clip / (sqrt(squares) + 1e-6);
+    if (factor >= 1) return CF_OK;
+    cut.factor = (float)factor;
+    return slices_run(threads, pieces, shorten, &cut);
+}
+
+/* ---- A step ---- */
+
 typedef struct Update {
     Optimizer *optimizer;
     float *weights;
     const float *gradient;
-    float rate, root, decay, decoupled;
+    float rate, decay; /* of SGD */
+    AdamStep adam;
     atomic_bool not_finite; /* in any piece; all are done even so, lest the outcome depend on their order */
 } Update;
 
 static cf_status update_piece(void *context, int64_t index, int thread) {
     Update *u = context;
     const Optimizer *o = u->optimizer;
-    size_t from = (size_t)index * PIECE, count = o->count - from < PIECE ? o->count - from : PIECE;
+    const OptimizerPiece *piece = &o->pieces[index];
+    const size_t from = piece->from;
     bool finite;
     (void)thread;
-    if (o->kind == CF_SGD)
-        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, count, u->rate, o->momentum,
-                                 u->decay, o->nesterov);
-    else
-        finite = o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, count, u->rate,
-                                  u->root, u->decay, u->decoupled);
+    if (o->kind == CF_SGD) {
+        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, piece->count, u->rate,
+                                 o->momentum, piece->decays ? u->decay : 0, o->nesterov);
+    } else {
+        AdamStep step = u->adam;
+        if (!piece->decays) step.decay = step.decoupled = 0;
+        finite = o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, piece->count, &step);
+    }
     if (!finite) atomic_store(&u->not_finite, true);
     return CF_OK;
 }
 
-cf_status optimizer_step(Optimizer *optimizer, float *weights, const float *gradient, double rate, int threads) {
-    Update update = {.optimizer = optimizer, .weights = weights, .gradient = gradient, .rate = (float)rate};
-    optimizer->steps++;
-    if (optimizer->kind != CF_SGD) {
-        double t = (double)optimizer->steps;
-        update.rate = (float)(rate / (1 - pow(0.9, t)));
-        update.root = (float)(1 / sqrt(1 - pow(0.999, t)));
-    }
-    if (optimizer->kind == CF_ADAMW)
-        update.decoupled = (float)(rate * optimizer->weight_decay);
+static AdamStep adam_step(const Optimizer *o, double rate) {
+    const double t = (double)o->steps;
+    AdamStep step = {.rate = (float)(rate / (1 - pow(o->beta1, t))),
+                     .root = (float)(1 / sqrt(1 - pow(o->beta2, t))),
+                     .beta1 = (float)o->beta1,
+                     .fresh1 = (float)(1 - o->beta1),
+                     .beta2 = (float)o->beta2,
+                     .fresh2 = (float)(1 - o->beta2)};
+    if (o->kind == CF_ADAM)
+        step.decay = (float)o->weight_decay;
     else
-        update.decay = (float)optimizer->weight_decay;
-    FORWARD(slices_run(threads, ((int64_t)optimizer->count + PIECE - 1) / PIECE, update_piece, &update));
-    FAIL_IF(atomic_load(&update.not_finite), CF_DIVERGED,
+        step.decoupled = (float)(rate * o->weight_decay);
+    return step;
+}
+
+cf_status optimizer_step(Optimizer *optimizer, float *weights, float *gradient, double rate, int threads) {
+    Update update = {.optimizer = optimizer,
+                     .weights = weights,
+                     .gradient = gradient,
+                     .rate = (float)rate,
+                     .decay = (float)optimizer->weight_decay};
+    bool finite = true;
+    optimizer->steps++;
+    if (optimizer->clip > 0) FORWARD(clip_gradient(optimizer, gradient, threads));
+    update.adam = adam_step(optimizer, optimizer->kind == CF_MUON ? rate * optimizer->muon_rest : rate);
+    FORWARD(slices_run(threads, optimizer->piece_count, update_piece, &update));
+    if (optimizer->muon) FORWARD(muon_step(optimizer->muon, weights, gradient, optimizer->m, rate, threads, &finite));
+    FAIL_IF(atomic_load(&update.not_finite) || !finite, CF_DIVERGED,
             "the weights are not finite any more after step %lld at learning rate %g", (long long)optimizer->steps,
             rate);
     return CF_OK;

@@ -1,5 +1,5 @@
 /* checkpoint.safetensors: the tensors of the model ("now/"), of its best epoch ("best/"), of the optimizer ("first/",
- * "second/"), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
+ * "second/"), of averages of weights ("ema/", "swa/"), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
  * are written with 17 digits, which give the same double back. The file's checksum is needed from format 2 on, so that no changed
  * byte passes, be it in the checksum's own name. */
 #include "train/fit.h"
@@ -77,11 +77,13 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
 
 static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
     const Parameters *parameters = &c->model->parameters;
-    FORWARD(bag_new(4 * parameters->count, bag));
+    FORWARD(bag_new(6 * parameters->count, bag));
     FORWARD(bag_add(bag, parameters, "now/", parameters->values, false));
     FORWARD(bag_add(bag, parameters, "first/", c->optimizer->m, true));
     if (c->optimizer->v) FORWARD(bag_add(bag, parameters, "second/", c->optimizer->v, true));
     if (c->state->best_epoch) FORWARD(bag_add(bag, parameters, "best/", c->best, false));
+    if (c->average && c->average->moving) FORWARD(bag_add(bag, parameters, "ema/", c->average->moving, false));
+    if (c->average && c->average->mean) FORWARD(bag_add(bag, parameters, "swa/", c->average->mean, false));
     return CF_OK;
 }
 
@@ -158,6 +160,8 @@ static cf_status take(const StoredFile *file, Checkpoint *c) {
     FORWARD(bag_take(file, parameters, "first/", c->optimizer->m, true));
     if (c->optimizer->v) FORWARD(bag_take(file, parameters, "second/", c->optimizer->v, true));
     if (c->state->best_epoch) FORWARD(bag_take(file, parameters, "best/", c->best, false));
+    if (c->average && c->average->moving) FORWARD(bag_take(file, parameters, "ema/", c->average->moving, false));
+    if (c->average && c->average->mean) FORWARD(bag_take(file, parameters, "swa/", c->average->mean, false));
     tell_other_kernels(file, c);
     return CF_OK;
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/slices.h"
+#include "train/early_stopping.h"
 #include "train/schedule.h"
 #include "train/train_options.h"
 
@@ -34,7 +35,8 @@ static cf_status prepare(Fit *fit) {
                      fit->threads, &fit->feed));
     FORWARD(batches_new(fit->train, model->layers.input, (const char *const *)model->class_names, model->classes, o,
                         fit->threads, &fit->batches));
-    FORWARD(optimizer_new(o, engine->kernels, model->parameters.trainable, &fit->optimizer));
+    FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &fit->optimizer));
+    FORWARD(average_new(o, &model->parameters, &fit->average));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
     fit->steps_per_epoch = batches_steps(fit->batches);
@@ -51,6 +53,7 @@ static void release(Fit *fit) {
     batches_free(fit->batches);
     train_loss_free(&fit->loss);
     optimizer_free(&fit->optimizer);
+    average_free(&fit->average);
     free(fit->state.rows);
     free(fit->best);
     free(fit->settings);
@@ -60,8 +63,7 @@ static void release(Fit *fit) {
 /* ---- An epoch ---- */
 
 static double rate_of_step(const Fit *fit, int64_t step) {
-    return schedule_rate(fit->options->schedule, fit->options->learning_rate, step,
-                         fit->steps_per_epoch * fit->options->epochs);
+    return schedule_rate(fit->options, step, fit->steps_per_epoch);
 }
 
 /* The sign of a NaN says nothing. */
@@ -141,6 +143,7 @@ static cf_status train_step(Fit *fit) {
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
     FORWARD(check_statistics(fit, rate));
     FORWARD(update(fit, rate));
+    FORWARD(average_step(&fit->average, fit->model->parameters.values, s->steps_done + 1, fit->threads_now));
     double seconds = clock_seconds() - begin;
     s->loss_sum += result.loss;
     s->weight_sum += result.weight;
@@ -205,14 +208,49 @@ static cf_status validate(Fit *fit, EpochRow *row) {
 }
 
 /* The weights as they are now become the best ones. */
-static cf_status keep_best(Fit *fit, const EpochRow *row) {
-    FitState *s = &fit->state;
+static cf_status keep_best(Fit *fit) {
     memcpy(fit->best, fit->model->parameters.values, fit->model->parameters.total * sizeof *fit->best);
-    s->best_epoch = row->epoch;
-    s->best_loss = row->validation_loss;
-    s->best_accuracy = row->validation_accuracy;
-    s->epochs_since_best = 0;
     return fit->files->best ? cf_model_save(fit->model, fit->files->best) : CF_OK;
+}
+
+/* What stands for the weights is in their place until it is called again. */
+static void exchange(Fit *fit, float *average) {
+    Parameters *p = &fit->model->parameters;
+    for (size_t i = 0; average && i < p->total; i++) {
+        const float value = p->values[i];
+        p->values[i] = average[i];
+        average[i] = value;
+    }
+}
+
+/* The mean of weights of several epochs has other activations than any of them: batch norm's running statistics are run on, at
+ * these weights, over batches of the epoch: as many as it has, at least so many that a hundredth is left of those that were there. */
+static cf_status measure_statistics(Fit *fit) {
+    enum { LEAST = 44, MOST = 132 };
+    const Parameters *p = &fit->model->parameters;
+    const int64_t steps = fit->steps_per_epoch;
+    const int64_t wanted = steps < LEAST ? LEAST : steps > MOST ? MOST : steps;
+    for (int64_t k = 0; k < wanted && p->total > p->trainable; k++) {
+        StepResult result;
+        int n;
+        const Sample *samples = batches_step(fit->batches, k % steps, &n);
+        FORWARD(plan_train_samples(fit->plan, samples, n, fit->state.steps_done - steps + k % steps, &result));
+    }
+    return CF_OK;
+}
+
+/* Validates what stands for the weights after this epoch, and keeps it where it is the best. */
+static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
+    FitState *s = &fit->state;
+    average_epoch(&fit->average, fit->model->parameters.values, s->epoch);
+    float *average = average_after(&fit->average, s->epoch);
+    exchange(fit, average);
+    if (average && average == fit->average.mean) FORWARD(measure_statistics(fit));
+    FORWARD(validate(fit, row));
+    *best = early_stopping_note(s, row, fit->options->stop_on);
+    if (*best) FORWARD(keep_best(fit));
+    exchange(fit, average);
+    return CF_OK;
 }
 
 static cf_status finish_epoch(Fit *fit, bool *go_on) {
@@ -224,10 +262,8 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     row->train_accuracy = (double)s->correct / (double)s->seen;
     row->seconds = s->step_seconds;
     row->images_per_second = (double)s->seen / s->step_seconds;
-    FORWARD(validate(fit, row));
-    bool best = !s->best_epoch || row->validation_loss < s->best_loss;
-    s->epochs_since_best++;
-    if (best) FORWARD(keep_best(fit, row));
+    bool best;
+    FORWARD(judge(fit, row, &best));
     *go_on = report(fit, row, best);
     if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));
     s->epoch++;
@@ -237,8 +273,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
 }
 
 static bool finished(const Fit *fit) {
-    int patience = fit->options->patience;
-    return fit->state.epoch >= fit->options->epochs || (patience && fit->state.epochs_since_best >= patience);
+    return early_stopping_ends(&fit->state, fit->options->epochs, fit->options->patience);
 }
 
 static cf_status run_epoch(Fit *fit) {

@@ -8,6 +8,7 @@
 
 #include "nn/model.h"
 #include "nn/optimizer.h"
+#include "train/average.h"
 
 typedef struct EpochRow { /* one line of history.csv */
     int epoch;            /* 1-based */
@@ -61,6 +62,7 @@ typedef struct Checkpoint { /* what is saved and restored; borrows everything */
     int epochs;           /* room in state->rows */
     const char *settings; /* what must be equal to go on: "batch=128 optimizer=sgd ..." */
     const char *kernels;  /* the engine's name: other kernels are told */
+    Average *average;     /* NULL: none */
 } Checkpoint;
 
 /* The checkpoint that was there gets the name `previous`; NULL: it is not kept. */

@@ -18,6 +18,7 @@ typedef struct Fit {
     Feed feed;        /* of the validation part */
     TrainLoss loss;
     Optimizer optimizer;
+    Average average;
     FitState state;
     float *best;
     char *settings, *previous; /* previous: where the checkpoint before the latest is kept */

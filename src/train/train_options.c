@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "data/augment/augment.h"
 #include "train/class_weights.h"
+#include "train/schedule.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -19,9 +20,11 @@
 #define WORDS(list) .words = (list), .high = COUNT_OF(list) - 2
 /* clang-format on */
 
-static const char *const optimizer_words[] = {"sgd", "adam", "adamw", NULL};
-static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", NULL};
 static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote", NULL};
+static const char *const optimizer_words[] = {"sgd", "adam", "adamw", "muon", NULL};
+static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", "linear", "step", NULL};
+static const char *const decay_words[] = {"all", "weights", NULL};
+static const char *const stop_words[] = {"loss", "accuracy", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
 static const char *const switch_words[] = {"false", "true", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
@@ -35,18 +38,43 @@ const TrainOption train_options[] = {
     {"lr", "lr", "X", FIELD(learning_rate), .usual = 0.005, RANGE(1e-12, 1e38), .effect = CHANGES_NUMBERS,
      .searched = true, .settings_name = "rate", .help = "learning rate, the highest of the schedule"},
     {"momentum", "momentum", "X", FIELD(momentum), .usual = 0.9, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS,
-     .searched = true, .help = "of SGD"},
+     .searched = true, .help = "of SGD; of Muon, which always has Nesterov's"},
     {"nesterov", "nesterov", NULL, FIELD(nesterov), WORDS(switch_words), .effect = CHANGES_NUMBERS, .searched = true,
      .later = true, .help = "SGD steps from where its momentum leads"},
+    {"beta1", "beta1", "X", FIELD(beta1), .usual = 0.9, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .works_with = "optimizer=adam", .help = "of Adam and AdamW: what stays of the first moment in a step"},
+    {"beta2", "beta2", "X", FIELD(beta2), .usual = 0.999, RANGE(0, 0.999999), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "optimizer=adam",
+     .help = "of Adam and AdamW: what stays of the second moment"},
+    {"muon_steps", "muon-steps", "N", FIELD(muon_steps), .usual = 5, RANGE(1, 20), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "optimizer=muon", .help = "of Muon: Newton-Schulz steps per update"},
+    {"muon_rest", "muon-rest", "X", FIELD(muon_rest), .usual = 0.05, RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "optimizer=muon",
+     .help = "of Muon: rate of AdamW, which steps norms, biases and the last layer, as a share of lr"},
     {"weight_decay", "weight-decay", "X", FIELD(weight_decay), RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
-     .searched = true, .settings_name = "decay", .help = "L2 for sgd and adam, decoupled for adamw"},
+     .searched = true, .settings_name = "decay", .help = "L2 for sgd and adam, decoupled for adamw and muon"},
+    {"decay_on", "decay-on", NULL, FIELD(decay_on), .usual = CF_DECAY_ALL, WORDS(decay_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true, .works_with = "weight_decay=0.1",
+     .help = "what weight decay acts on: all, or not norms, biases and positions"},
+    {"clip", "clip", "X", FIELD(clip), RANGE(0, 1e12), .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "most that the norm of a step's gradient may be; 0: anything"},
     {"schedule", "schedule", NULL, FIELD(schedule), .usual = CF_CONSTANT, WORDS(schedule_words),
      .effect = CHANGES_NUMBERS, .searched = true, .help = "of the learning rate over all steps"},
+    {"warmup", "warmup", "X", FIELD(warmup), RANGE(0, MOST_EPOCHS), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .example = "2.5", .help = "epochs in which the rate rises from 0 to the schedule's"},
+    {"step_at", "step-at", "SHARES", FIELD(step_at), .usual_line = "0.5,0.75", .check = schedule_check_shares,
+     .example = "0.3,0.6", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .works_with = "schedule=step", .help = "of the schedule step: shares of the training at which the rate falls"},
+    {"step_factor", "step-factor", "X", FIELD(step_factor), .usual = 0.1, RANGE(0, 1), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "schedule=step", .help = "of the schedule step: times this"},
+    {"epochs", "epochs", "N", FIELD(epochs), .usual = 10, RANGE(1, MOST_EPOCHS), .effect = CHANGES_WITH_SCHEDULE,
+     .help = "at most so many passes over the training images"},
     {"augment", "augment", "LINE", FIELD(augment), .usual_line = "none", .check = augmentation_check,
      .example = "shift 2 | rotate 10", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
      .help = "what is done to training images: operations such as \"shift 2 | rotate 10\", or the name of such a line"},
-    {"epochs", "epochs", "N", FIELD(epochs), .usual = 10, RANGE(1, MOST_EPOCHS), .effect = CHANGES_WITH_SCHEDULE,
-     .help = "at most so many passes over the training images"},
+    {"sample", "sample", NULL, FIELD(sample), .usual = CF_NATURAL, WORDS(sample_words), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true,
+     .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up"},
     {"loss", "loss", "LINE", FIELD(loss), .usual_line = "ce", .check = loss_line_check, .example = "focal 1.5",
      .effect = CHANGES_NUMBERS, .searched = true, .later = true,
      .help = "ce, focal [GAMMA=2] or ldam [MARGIN=0.5] [SCALE=30]; validation is by cross-entropy always"},
@@ -56,15 +84,20 @@ const TrainOption train_options[] = {
      .check = class_weights_line_check, .example = "0:2", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
      .help = "in the training loss: none, balanced, effective BETA, or by class: 1:2,5:0.5"},
     {"reweight_from", "reweight-from", "X", FIELD(reweight_from), RANGE(0, 1), .effect = CHANGES_NUMBERS,
-     .searched = true, .later = true, .help = "the share of the epochs after which the class weights hold"},
+     .searched = true, .later = true, .works_with = "class_weights=0:2",
+     .help = "the share of the epochs after which the class weights hold"},
     {"logit_adjust", "logit-adjust", "TAU", FIELD(logit_adjust), RANGE(0, 1000), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
      .help = "add TAU log(share of the class) to the logits in the training loss; with ce or focal"},
-    {"sample", "sample", NULL, FIELD(sample), .usual = CF_NATURAL, WORDS(sample_words), .effect = CHANGES_NUMBERS,
-     .searched = true, .later = true,
-     .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up"},
+    {"ema", "ema", "X", FIELD(ema), RANGE(0, 0.9999999), .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "decay per step of a moving average of the weights, which validates and is kept; 0: none"},
+    {"swa_from", "swa-from", "X", FIELD(swa_from), .usual = 1, RANGE(0, 1), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .help = "share of the epochs from which on their weights are averaged; 1: never"},
     {"patience", "patience", "N", FIELD(patience), .usual = 5, RANGE(0, MOST_EPOCHS), .searched = true,
-     .help = "stop after so many epochs without a lower validation loss; 0: never"},
+     .help = "stop after so many epochs that are no better; 0: never"},
+    {"stop_on", "stop-on", NULL, FIELD(stop_on), .usual = CF_STOP_ON_LOSS, WORDS(stop_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "of the validation part: what makes an epoch better, for patience and the weights that are kept"},
     {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
      .help = "of the weights, the order of images and dropout"},
     {"engine", "engine", NULL, FIELD(engine), .usual = CF_ENGINE_FAST, WORDS(engine_words), .effect = CHANGES_NUMBERS,
@@ -191,6 +224,10 @@ cf_status train_option_set_json(const TrainOption *option, const json_t *value, 
         return train_option_set(option, json_string_value(value), options);
     if (option->kind == TRAIN_SWITCH && json_is_boolean(value))
         return train_option_set(option, option->words[json_is_true(value)], options);
+    if (option->kind == TRAIN_LINE && json_is_number(value)) { /* a line of one number, as YAML has it */
+        snprintf(text, sizeof text, "%.15g", json_number_value(value));
+        return train_option_set(option, text, options);
+    }
     FAIL_IF(option->kind == TRAIN_LINE, CF_BAD_USE, "a text expected, found %s", value ? "something else" : "nothing");
     if (option->words || !(option->kind == TRAIN_NUMBER ? json_is_number(value) : json_is_integer(value)))
         return fail_value(option, value ? "something else" : "nothing");
@@ -245,12 +282,16 @@ json_t *train_options_json(const cf_train_options *options) {
     return json;
 }
 
+/* Whether what is done in a step depends on how many are to come. */
+static bool depends_on_length(const cf_train_options *options) {
+    return options->schedule != CF_CONSTANT || options->swa_from < 1 || options->reweight_from > 0;
+}
+
 void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]) {
     char value[TRAIN_OPTION_TEXT];
     size_t used = 0;
     for (const TrainOption *option = train_options; option->name; option++) {
-        const bool idle =
-            option->effect == CHANGES_WITH_SCHEDULE && options->schedule == CF_CONSTANT && options->reweight_from <= 0;
+        const bool idle = option->effect == CHANGES_WITH_SCHEDULE && !depends_on_length(options);
         if (!is_kept(option, options) || (settings && option->effect == CHANGES_NOTHING)) continue;
         train_option_text(option, options, settings ? 17 : 6, value);
         for (char *p = value; settings && *p; p++)

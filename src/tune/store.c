@@ -132,22 +132,23 @@ cf_status store_mark_running(Store *store, const Job *job, const char *worker) {
                      (int64_t)job->budget, worker, (int64_t)job->trial);
 }
 
-static cf_status record_epoch(Store *store, int trial, const TrialEpoch *e) {
+static cf_status record_epoch(Store *store, int trial, const TrialEpoch *e, bool best) {
     FORWARD(store_run(store, "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "iidddddd",
                       (int64_t)trial, (int64_t)e->epoch, e->rate, e->train_loss, e->train_accuracy, e->validation_loss,
                       e->validation_accuracy, e->seconds));
-    return store_run(
-        store,
-        "UPDATE trials SET (best_epoch, validation_loss, validation_accuracy) = (SELECT epoch, "
-        "validation_loss, validation_accuracy FROM epochs WHERE trial = id ORDER BY validation_loss, epoch "
-        "LIMIT 1), epochs_run = (SELECT max(epoch) FROM epochs WHERE trial = id), seconds = seconds + ? "
-        "WHERE id = ?",
-        "di", e->seconds, (int64_t)trial);
+    if (best)
+        FORWARD(store_run(store,
+                          "UPDATE trials SET best_epoch = ?, validation_loss = ?, validation_accuracy = ? WHERE id = ?",
+                          "iddi", (int64_t)e->epoch, e->validation_loss, e->validation_accuracy, (int64_t)trial));
+    return store_run(store,
+                     "UPDATE trials SET epochs_run = (SELECT max(epoch) FROM epochs WHERE trial = id), "
+                     "seconds = seconds + ? WHERE id = ?",
+                     "di", e->seconds, (int64_t)trial);
 }
 
-cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch) {
+cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch, bool best) {
     FORWARD(store_begin(store));
-    return store_end_with(store, record_epoch(store, trial, epoch));
+    return store_end_with(store, record_epoch(store, trial, epoch, best));
 }
 
 /* What the trial reached stands in its row already, epoch by epoch. */

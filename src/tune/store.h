@@ -120,7 +120,8 @@ cf_status store_lock_trial(Store *store, int trial, int *lock);
 void store_unlock_trial(int lock);
 
 /* Each of these is a transaction of its own. */
-cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch);
+/* best: it is the best of the trial so far, as training chooses. */
+cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch, bool best);
 /* Ends a job: the trial takes over state, reason, weights_sha256 and `correct` from `trial`, whose seconds are added. */
 cf_status store_finish(Store *store, const Job *job, const Trial *trial);
 /* The trial waits for a worker to go on with its job. */

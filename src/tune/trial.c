@@ -35,7 +35,7 @@ static double take_seconds(Work *work) {
 static bool record(Work *work, const cf_progress *p) {
     const TrialEpoch epoch = {p->epoch,           p->learning_rate,       p->loss,           p->accuracy,
                               p->validation_loss, p->validation_accuracy, take_seconds(work)};
-    work->status = store_record_epoch(work->worker->store, work->trial->id, &epoch);
+    work->status = store_record_epoch(work->worker->store, work->trial->id, &epoch, p->best);
     if (work->status) snprintf(work->message, sizeof work->message, "%s", cf_error());
     return !work->status;
 }

@@ -55,8 +55,8 @@ static void test_table(void **state) {
     /* A worse epoch later does not count. */
     const double losses[] = {0.125, 0.0625, 0.5};
     for (int e = 0; e < 3; e++) {
-        step =
-            (cf_progress){.epoch = 3 + e, .epochs = 50, .loss = 0.2, .epoch_done = true, .validation_loss = losses[e]};
+        step = (cf_progress){.epoch = 3 + e, .epochs = 50, .loss = 0.2, .epoch_done = true, .best = e < 2};
+        step.validation_loss = losses[e];
         p = event(TUNE_EPOCH, 8, &two);
         p.step = &step;
         assert_ok(tune_display_note(display, &p));

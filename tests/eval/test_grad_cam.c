@@ -233,7 +233,7 @@ static void test_agrees_with_prediction(void **state) {
         const float *A, *dA, *logits;
         double sum = 0;
         const cf_subset subset = {.set = set, .images = (uint32_t *)(uintptr_t)&first, .count = 1, .classes = CLASSES};
-        assert_ok(classify(model, &subset, &(ClassifyOptions){engines[e], 1}, p, &result));
+        assert_ok(classify(model, &subset, &(ClassifyOptions){.engine = engines[e], .threads = 1}, p, &result));
         assert_ok(grad_cam_new(model, engines[e], &cam));
         assert_ok(grad_cam_gradient(cam, x, 0, &A, &dA, &logits));
         for (int c = 0; c < CLASSES; c++) sum += exp((double)logits[c]);

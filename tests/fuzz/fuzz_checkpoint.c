@@ -30,12 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     cf_model *model;
     Optimizer optimizer;
     PROMISE(model_new("dense classes", (Shape){1, 2, 2}, names, CLASSES, 1, &model) == CF_OK);
-    const size_t count = model->parameters.trainable;
     const cf_train_options options = {.optimizer = data[0] == 'a' ? CF_ADAM : CF_SGD, .momentum = 0.9};
-    PROMISE(optimizer_new(&options, cpu_kernels(), count, &optimizer) == CF_OK);
+    PROMISE(optimizer_new(&options, cpu_kernels(), &model->parameters, &optimizer) == CF_OK);
     float *best = malloc(model->parameters.total * sizeof *best);
     PROMISE(best);
-    Checkpoint checkpoint = {model, &optimizer, best, NULL, EPOCHS, "model=tiny seed=1", "plain"};
+    Checkpoint checkpoint = {model, &optimizer, best, NULL, EPOCHS, "model=tiny seed=1", "plain", NULL};
     const char *path = fuzz_safetensors(data + 1, size - 1);
     read_into(path, &checkpoint, EPOCHS);
     read_into(path, &checkpoint, 0);

@@ -299,7 +299,7 @@ static void settle(Store *store) {
 /* Transactions of their own, which take as long as all the rest. */
 static void record(Store *store) {
     fuzz_settled(store_settle_kernels(store, "baseline"));
-    fuzz_settled(store_record_epoch(store, 1, &(TrialEpoch){1, 0.1, 1, 0.5, 1, 0.5, 1}));
+    fuzz_settled(store_record_epoch(store, 1, &(TrialEpoch){1, 0.1, 1, 0.5, 1, 0.5, 1}, true));
     fuzz_settled(store_finish(store, &(Job){.trial = 1}, &(Trial){.state = TRIAL_DONE, .seconds = 1}));
 }
 

@@ -38,7 +38,7 @@ static float *compute(const cf_model *model, const cf_set *set, const char *laye
     assert_ok(features_layer(model, layer, &depth));
     *size = features_size(model, depth);
     assert_ok(memory_new(IMAGES * *size, sizeof *values, &values));
-    assert_ok(features_compute(model, depth, &subset, &(ClassifyOptions){engine, threads}, values));
+    assert_ok(features_compute(model, depth, &subset, &(ClassifyOptions){.engine = engine, .threads = threads}, values));
     return values;
 }
 
@@ -55,7 +55,7 @@ static void check_last_layer(const char *line, const Engine *engine, double tole
     const float *weights = parameters_find(&model->parameters, model->layers.count - 1, "weight");
     for (int c = 0; c < CLASSES; c++) bias[c] = 0.3f * (float)c;
     float *values = compute(model, set, NULL, engine, 2, &size);
-    assert_ok(classify(model, &subset, &(ClassifyOptions){engine, 1}, probabilities, &result));
+    assert_ok(classify(model, &subset, &(ClassifyOptions){.engine = engine, .threads = 1}, probabilities, &result));
     for (size_t i = 0; i < IMAGES; i++) {
         double logits[CLASSES], sum = 0;
         for (size_t c = 0; c < CLASSES; c++) {

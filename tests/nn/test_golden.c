@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "nn/model.h"
 #include "nn/optimizer.h"
+#include "train/average.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -230,8 +231,8 @@ static void check_trajectory(const Case *a_case, const Engine *engine, cf_optimi
     float ours[STEPS];
     set_up(&b, a_case, engine, 2);
     Parameters *p = &b.model->parameters;
-    const cf_train_options options = {.optimizer = kind, .momentum = 0.9, .weight_decay = decay};
-    assert_ok(optimizer_new(&options, engine->kernels, p->trainable, &optimizer));
+    const cf_train_options options = {.optimizer = kind, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = decay};
+    assert_ok(optimizer_new(&options, engine->kernels, p, &optimizer));
     for (int s = 0; s < STEPS; s++) {
         step(&b, s % BATCHES, &result);
         ours[s] = (float)(result.loss / N);
@@ -249,6 +250,58 @@ static void check_trajectory(const Case *a_case, const Engine *engine, cf_optimi
     tear_down(&b);
 }
 
+/* The first network's steps by the optimizers of optimizer_steps.safetensors, and their average. */
+static void check_optimizer(const Engine *engine, const cf_train_options *o, const char *losses) {
+    Bench b;
+    StepResult result;
+    Optimizer optimizer;
+    StoredFile right;
+    Average average;
+    float ours[STEPS];
+    set_up(&b, cases, engine, 2);
+    read_golden("optimizer_steps", &right);
+    Parameters *p = &b.model->parameters;
+    assert_ok(optimizer_new(o, engine->kernels, p, &optimizer));
+    assert_ok(average_new(o, p, &average));
+    for (int s = 0; s < STEPS; s++) {
+        step(&b, s % BATCHES, &result);
+        ours[s] = (float)(result.loss / N);
+        assert_ok(optimizer_step(&optimizer, p->values, plan_gradient(b.plan), o->learning_rate, 2));
+        assert_ok(average_step(&average, p->values, s + 1, 2));
+    }
+    assert_near_scaled(&b, losses, "", ours, tensor(&right, losses), 0, 1e-3);
+    if (average.moving) {
+        static const char *const names[] = {"bn1.running_var", "bn2.bias", "dense2.weight"};
+        memcpy(p->values, average.moving, p->total * sizeof *p->values);
+        for (size_t k = 0; k < COUNT_OF(names); k++)
+            for (int i = 0; i < p->count; i++) {
+                char full[64];
+                snprintf(full, sizeof full, "ema/%s", names[k]);
+                if (strcmp(p->table[i].name, names[k]) == 0)
+                    assert_near_scaled(&b, full, "", p->values + p->table[i].offset, tensor(&right, full), 0, 1e-3);
+            }
+        infer(b.plan, &b.feed, N);
+        assert_near_scaled(&b, "ema_logits", "", plan_logits(b.plan), tensor(&right, "ema_logits"), 0, 1e-3);
+    }
+    average_free(&average);
+    optimizer_free(&optimizer);
+    safetensors_free(&right);
+    tear_down(&b);
+}
+
+static void check_optimizers(const Engine *engine) {
+    cf_train_options o = cf_train_defaults();
+    o.learning_rate = 0.05, o.nesterov = true, o.weight_decay = 0.001, o.clip = 0.5, o.ema = 0.9;
+    check_optimizer(engine, &o, "nesterov_clip_losses");
+    o = cf_train_defaults();
+    o.optimizer = CF_ADAMW, o.learning_rate = 0.01, o.beta1 = 0.8, o.beta2 = 0.95;
+    o.weight_decay = 0.5, o.decay_on = CF_DECAY_WEIGHTS;
+    check_optimizer(engine, &o, "adamw_weights_losses");
+    o = cf_train_defaults();
+    o.optimizer = CF_MUON, o.learning_rate = 0.02, o.weight_decay = 0.1, o.decay_on = CF_DECAY_WEIGHTS;
+    check_optimizer(engine, &o, "muon_losses");
+}
+
 static void all_gradients(const Engine *engine) {
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_gradients(&cases[i], engine, &float_limits);
@@ -260,6 +313,7 @@ static void all_trajectories(const Engine *engine) {
         check_trajectory(&cases[i], engine, CF_ADAM, 0.01, 0, "adam_losses", 1e-3);
         check_trajectory(&cases[i], engine, CF_ADAMW, 0.01, 0.05, "adamw_losses", 1e-3);
     }
+    check_optimizers(engine);
 }
 
 static void gradients_fast(void **state) {

@@ -743,54 +743,58 @@ static void sgd_by_hand(const Kernels *k) {
     assert_true(m == 1.125f && w == -0.40625f);
 }
 
+#define BETAS 0.9f, 0.1f, 0.999f, 0.001f
+
 /* Adam's first step is the rate against the sign of the gradient, however large that is. */
 static void adam_by_hand(const Kernels *k) {
     const float dw[] = {3, -0.001f, 1e4f, -50};
     float w[4] = {0}, m[4] = {0}, v[4] = {0};
     float rate = (float)(0.1 / (1 - 0.9)), root = (float)(1 / sqrt(1 - 0.999));
-    k->adam(w, dw, m, v, 4, rate, root, 0, 0);
+    k->adam(w, dw, m, v, 4, &(AdamStep){rate, root, 0, 0, BETAS});
     assert_near_floats("first step", w, (const float[]){-0.1f, 0.1f, -0.1f, 0.1f}, 4, 2e-6);
     assert_near_floats("m", m, (const float[]){0.3f, -0.0001f, 1000, -5}, 4, 1e-4);
     assert_near_floats("v", v, (const float[]){0.009f, 1e-9f, 1e5f, 2.5f}, 4, 1e-2);
     /* Decay alone: coupled it is a gradient (a whole step), decoupled a shrinking. */
     float one = 1, zero = 0, first = 0, second = 0;
-    k->adam(&one, &zero, &first, &second, 1, rate, root, 0.01f, 0);
+    k->adam(&one, &zero, &first, &second, 1, &(AdamStep){rate, root, 0.01f, 0, BETAS});
     assert_near_number("coupled", (double)one, 0.9, 1e-5);
     one = 1, first = second = 0;
-    k->adam(&one, &zero, &first, &second, 1, rate, root, 0, 0.01f);
+    k->adam(&one, &zero, &first, &second, 1, &(AdamStep){rate, root, 0, 0.01f, BETAS});
     assert_near_number("decoupled", (double)one, 0.99, 1e-6);
 }
 
 /* Wherever it is, and whatever its sign; the largest float is one. */
 static void not_finite_of(const Kernels *k, size_t count) {
     static const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
+    const AdamStep step = {0.1f, 1, 0, 0, BETAS};
     for (size_t i = 0; i < count; i += count / 7 + 1) {
         float *w = reals(count), *dw = floats(count), *m = floats(count), *v = floats(count);
         memset(dw, 0, count * sizeof *dw), memset(m, 0, count * sizeof *m), memset(v, 0, count * sizeof *v);
         w[i] = -FLT_MAX;
         assert_true(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, false));
         assert_true(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, true));
-        assert_true(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        assert_true(k->adam(w, dw, m, v, count, &step));
         v[i] = FLT_MAX;
-        assert_true(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        assert_true(k->adam(w, dw, m, v, count, &step));
         v[i] = INFINITY;
-        assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        assert_false(k->adam(w, dw, m, v, count, &step));
         v[i] = 0;
         for (size_t j = 0; j < COUNT_OF(bad); j++) {
             w[i] = bad[j];
             assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, j % 2 == 0));
-            assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+            assert_false(k->adam(w, dw, m, v, count, &step));
         }
         w[i] = 1, dw[i] = INFINITY;
         assert_false(k->sgd(w, dw, m, count, 0.1f, 0.9f, 0, i % 2 == 0));
         w[i] = 1, m[i] = 0;
-        assert_false(k->adam(w, dw, m, v, count, 0.1f, 1, 0, 0));
+        assert_false(k->adam(w, dw, m, v, count, &step));
         guarded_end(w), guarded_end(dw), guarded_end(m), guarded_end(v);
     }
 }
 
 static void optimizers_of(const Kernels *k) {
     static const size_t counts[] = {1, 3, 16, 17, 1000};
+    const AdamStep step = {0.1f, 2, 0.01f, 0.02f, 0.7f, 0.3f, 0.95f, 0.05f};
     sgd_by_hand(k);
     adam_by_hand(k);
     for (size_t i = 0; i < COUNT_OF(counts); i++) not_finite_of(k, counts[i]);
@@ -806,8 +810,8 @@ static void optimizers_of(const Kernels *k) {
             assert_same_bits(label(k, "sgd", count, nesterov), w, w2, size);
             assert_same_bits(label(k, "sgd's m", count, nesterov), m, m2, size);
         }
-        k->adam(w, dw, m, v, count, 0.1f, 2, 0.01f, 0.02f);
-        reference_kernels.adam(w2, dw, m2, v2, count, 0.1f, 2, 0.01f, 0.02f);
+        k->adam(w, dw, m, v, count, &step);
+        reference_kernels.adam(w2, dw, m2, v2, count, &step);
         assert_same_bits(label(k, "adam", count, 1), w, w2, size);
         assert_same_bits(label(k, "adam's m", count, 1), m, m2, size);
         assert_same_bits(label(k, "adam's v", count, 1), v, v2, size);

@@ -40,7 +40,7 @@ static void predict(const cf_model *m, const cf_set *set, float probabilities[IM
     for (uint32_t i = 0; i < IMAGES; i++) all[i] = i;
     cf_subset subset = {.set = set, .images = all, .count = IMAGES, .classes = CLASSES};
     StepResult result;
-    assert_ok(classify(m, &subset, &(ClassifyOptions){cpu_engine(), 1}, probabilities, &result));
+    assert_ok(classify(m, &subset, &(ClassifyOptions){.engine = cpu_engine(), .threads = 1}, probabilities, &result));
 }
 
 static void round_trip(void **state) {

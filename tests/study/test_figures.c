@@ -54,11 +54,11 @@ static void test_history(void **state) {
         assert_true(back[i].validation_accuracy == rows[i].validation_accuracy);
         assert_true(back[i].seconds == rows[i].seconds && back[i].images_per_second == rows[i].images_per_second);
     }
-    assert_int_equal(history_best(back, count), 1); /* the first of equals */
+    assert_int_equal(history_best(back, count, CF_STOP_ON_LOSS), 1); /* the first of equals */
     free(back);
     assert_ok(history_read(history(HEAD), &back, &count));
     assert_int_equal(count, 0);
-    assert_int_equal(history_best(back, count), -1);
+    assert_int_equal(history_best(back, count, CF_STOP_ON_LOSS), -1);
     free(back);
 }
 

@@ -180,7 +180,8 @@ static void learns(void **state) {
         cf_engine engine;
     } cases[] = {{CF_SGD, 0.03, CF_CONSTANT, CF_ENGINE_FAST},
                  {CF_ADAM, 0.01, CF_COSINE, CF_ENGINE_FAST},
-                 {CF_ADAMW, 0.01, CF_ONE_CYCLE, CF_ENGINE_REFERENCE}};
+                 {CF_ADAMW, 0.01, CF_ONE_CYCLE, CF_ENGINE_REFERENCE},
+                 {CF_MUON, 0.02, CF_LINEAR, CF_ENGINE_FAST}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         cf_train_options o = options_for(20);
         cf_train_result result;
@@ -236,35 +237,6 @@ static void stops_early_with_the_best(void **state) {
     cf_set_free(noise);
 }
 
-/* ---- The same bits ---- */
-
-static void same_bits_at_any_threads(void **state) {
-    (void)state;
-    static const int threads[] = {2, 3, 8};
-    cf_train_options o = options_for(2);
-    o.optimizer = CF_ADAM;
-    Outcome one = run(&o);
-    for (size_t i = 0; i < COUNT_OF(threads); i++) {
-        o.threads = threads[i];
-        Outcome other = run(&o);
-        assert_same_outcome(&one, &other);
-        free(other.report.rows);
-    }
-    free(one.report.rows);
-}
-
-static void the_seed_matters(void **state) {
-    (void)state;
-    cf_train_options o = options_for(2);
-    Outcome a = run(&o), b = run(&o);
-    assert_same_outcome(&a, &b);
-    free(b.report.rows);
-    o.seed = 2;
-    b = run(&o);
-    assert_string_not_equal(a.sha, b.sha);
-    free(a.report.rows), free(b.report.rows);
-}
-
 /* What a callback sees, and when it stops. */
 typedef struct Watch {
     int calls, stop_at; /* stop_at 0: never */
@@ -285,6 +257,138 @@ static bool watch(const cf_progress *p, void *context) {
     w->sane &= isfinite(p->images_per_second) && isfinite(p->seconds_left) && p->seconds_left >= 0;
     w->sane &= p->epoch_done ? p->validation_loss > 0 : !p->best && p->validation_loss == 0;
     return w->calls != w->stop_at;
+}
+
+/* ---- Averages of weights ---- */
+
+/* The model and its best file validate as the row of the best epoch says, which is of the average; the training beside it goes on
+ * undisturbed. */
+static void averages_are_judged_and_kept(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "average.safetensors");
+    cf_train_options o = options_for(4);
+    o.learning_rate = 0.1;
+    const Outcome plain = run(&o);
+    for (int swa = 0; swa < 2; swa++) {
+        FitReport report;
+        cf_model *m = model(net, 1), *kept;
+        StepResult again;
+        o.ema = swa ? 0 : 0.8, o.swa_from = swa ? 0.5 : 1;
+        assert_ok(fit(m, split, &o, &(FitFiles){.best = path}, &report));
+        const cf_subset *validation = cf_split_part(split, CF_VALIDATION);
+        assert_ok(cf_model_load(path, &kept));
+        assert_ok(classify(kept, validation, &(ClassifyOptions){.engine = cpu_engine(), .threads = 1}, NULL, &again));
+        assert_true(fabs(again.loss / (double)validation->count - report.result.validation_loss) < 1e-6);
+        assert_memory_equal(kept->parameters.values, m->parameters.values, m->parameters.total * sizeof(float));
+        for (int e = 0; e < 4; e++) {
+            assert_true(report.rows[e].train_loss == plain.report.rows[e].train_loss);
+            const bool same = report.rows[e].validation_loss == plain.report.rows[e].validation_loss;
+            assert_int_equal(same, swa && e < 2);
+        }
+        cf_model_free(m), cf_model_free(kept);
+        free(report.rows);
+    }
+    free(plain.report.rows);
+}
+
+/* The mean of one epoch's weights with statistics measured anew is near what it was, and its statistics are of its weights. */
+static void averages_have_their_own_statistics(void **state) {
+    (void)state;
+    cf_train_options o = options_for(1);
+    FitReport reports[2];
+    cf_model *models[2];
+    for (int swa = 0; swa < 2; swa++) {
+        o.swa_from = swa ? 0 : 1;
+        models[swa] = model(net, 1);
+        assert_ok(fit(models[swa], split, &o, &no_files, &reports[swa]));
+        free(reports[swa].rows);
+    }
+    const Parameters *plain = &models[0]->parameters, *mean = &models[1]->parameters;
+    assert_memory_equal(plain->values, mean->values, plain->trainable * sizeof(float));
+    assert_memory_not_equal(plain->values + plain->trainable, mean->values + plain->trainable,
+                            (plain->total - plain->trainable) * sizeof(float));
+    /* After seven steps the running variance is still half the 1 that it began as; the convolution's outputs are smaller. */
+    const float *before = parameters_find(plain, 1, "running_var"), *after = parameters_find(mean, 1, "running_var");
+    for (int c = 0; c < 6; c++) assert_true(after[c] < 1 && after[c] < before[c]);
+    cf_model_free(models[0]), cf_model_free(models[1]);
+}
+
+/* A checkpoint without an average cannot be gone on with where one is wanted, nor with a damaged one. */
+static void averages_are_checked(void **state) {
+    (void)state;
+    cf_train_options o = options_for(3);
+    Watch w = {.stop_at = 12, .sane = true};
+    const char *path = path_in(scratch_folder(), "ema.safetensors");
+    cf_model *m = model(net, 1);
+    o.checkpoint = path, o.ema = 0.9, o.swa_from = 0;
+    o.progress = watch, o.progress_context = &w;
+    assert_int_equal(cf_train(m, split, &o, NULL), CF_INTERRUPTED);
+    StoredFile file;
+    assert_ok(safetensors_read(path, &file));
+    assert_non_null(safetensors_find(&file, "ema/conv1.weight"));
+    assert_non_null(safetensors_find(&file, "swa/bn1.running_var"));
+    safetensors_free(&file);
+    o.resume = true, o.ema = 0.8;
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "ema=0.90000000000000002, now ema=0.80000000000000004");
+    cf_model_free(m);
+}
+
+/* ---- What is best ---- */
+
+/* Of all seeds one comes where the highest accuracy and the lowest loss are of different epochs. */
+static void stops_on_accuracy(void **state) {
+    (void)state;
+    bool differed = false;
+    for (uint64_t seed = 1; seed < 20 && !differed; seed++) {
+        cf_train_options o = options_for(8);
+        o.seed = seed;
+        Outcome by_loss = run(&o);
+        o.stop_on = CF_STOP_ON_ACCURACY;
+        Outcome by_accuracy = run(&o);
+        const int best = by_accuracy.report.result.best_epoch;
+        int expected = 0;
+        for (int e = 1; e < 8; e++)
+            if (by_loss.report.rows[e].validation_accuracy > by_loss.report.rows[expected].validation_accuracy)
+                expected = e;
+        assert_int_equal(best, expected + 1);
+        assert_true(by_accuracy.report.result.validation_accuracy == by_loss.report.rows[expected].validation_accuracy);
+        differed = best != by_loss.report.result.best_epoch;
+        assert_int_equal(differed, strcmp(by_accuracy.sha, by_loss.sha) != 0);
+        free(by_loss.report.rows), free(by_accuracy.report.rows);
+    }
+    assert_true(differed);
+}
+
+/* ---- The same bits ---- */
+
+static void same_bits_at_any_threads(void **state) {
+    (void)state;
+    static const int threads[] = {2, 3, 8};
+    for (int kind = CF_ADAM; kind <= CF_MUON; kind += CF_MUON - CF_ADAM) {
+        cf_train_options o = options_for(2);
+        o.optimizer = (cf_optimizer)kind;
+        if (kind == CF_MUON) o.clip = 0.5, o.ema = 0.9, o.swa_from = 0.5;
+        Outcome one = run(&o);
+        for (size_t i = 0; i < COUNT_OF(threads); i++) {
+            o.threads = threads[i];
+            Outcome other = run(&o);
+            assert_same_outcome(&one, &other);
+            free(other.report.rows);
+        }
+        free(one.report.rows);
+    }
+}
+
+static void the_seed_matters(void **state) {
+    (void)state;
+    cf_train_options o = options_for(2);
+    Outcome a = run(&o), b = run(&o);
+    assert_same_outcome(&a, &b);
+    free(b.report.rows);
+    o.seed = 2;
+    b = run(&o);
+    assert_string_not_equal(a.sha, b.sha);
+    free(a.report.rows), free(b.report.rows);
 }
 
 static void progress_is_told(void **state) {
@@ -331,8 +435,10 @@ static void stopped_and_resumed(void **state) {
     static const struct {
         cf_optimizer optimizer;
         cf_schedule schedule;
-        double decay;
-    } cases[] = {{CF_SGD, CF_CONSTANT, 0.001}, {CF_ADAM, CF_COSINE, 0}, {CF_ADAMW, CF_ONE_CYCLE, 0.01}};
+        double decay, ema, swa_from;
+    } cases[] = {{CF_SGD, CF_CONSTANT, 0.001, 0, 1},   {CF_ADAM, CF_COSINE, 0, 0, 1},
+                 {CF_ADAMW, CF_ONE_CYCLE, 0.01, 0, 1}, {CF_MUON, CF_LINEAR, 0.01, 0.9, 1},
+                 {CF_SGD, CF_STEP, 0, 0, 0.4},         {CF_ADAM, CF_CONSTANT, 0, 0.8, 0}};
     /* After the first step; within an epoch; after an epoch's last step, before its validation; after an epoch; in a later one; and
      * again and again. */
     static const int stops[][5] = {{1}, {4}, {7}, {8}, {11}, {4, 4, 1, 2, 3}};
@@ -340,6 +446,7 @@ static void stopped_and_resumed(void **state) {
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         cf_train_options o = options_for(3);
         o.optimizer = cases[i].optimizer, o.schedule = cases[i].schedule, o.weight_decay = cases[i].decay;
+        o.ema = cases[i].ema, o.swa_from = cases[i].swa_from;
         Outcome whole = run(&o);
         for (size_t k = 0; k < COUNT_OF(counts); k++) {
             Outcome parts = run_in_parts(o, stops[k], counts[k]);
@@ -374,6 +481,9 @@ static void recipes_keep_the_bits(void **state) {
         "sample=balanced, loss=focal 2, label_smoothing=0.1",
         "sample=smote, augment=shift 1",
         "class_weights=0:3, reweight_from=0.5, logit_adjust=0.5",
+        "optimizer=muon, clip=0.5, warmup=0.5, schedule=linear",
+        "ema=0.9, augment=shift 1, sample=sqrt",
+        "swa_from=0.3, optimizer=adamw, weight_decay=0.1, decay_on=weights, beta2=0.95",
     };
     static const int stops[] = {3, 5, 7, 1};
     cf_train_options plain = options_for(3);
@@ -950,6 +1060,10 @@ int main(void) {
         cmocka_unit_test(threads_are_asked_for),
         cmocka_unit_test(learns),
         cmocka_unit_test(stops_early_with_the_best),
+        cmocka_unit_test(averages_are_judged_and_kept),
+        cmocka_unit_test(averages_have_their_own_statistics),
+        cmocka_unit_test(averages_are_checked),
+        cmocka_unit_test(stops_on_accuracy),
         cmocka_unit_test(same_bits_at_any_threads),
         cmocka_unit_test(the_seed_matters),
         cmocka_unit_test(progress_is_told),

@@ -32,7 +32,7 @@ static void fill_tune(const char *folder) {
         const Job job = {.number = id - 1, .trial = id, .budget = 2};
         assert_ok(store_add_trial(store, &space, &trial));
         assert_ok(store_add_job(store, &job));
-        assert_ok(store_record_epoch(store, id, &(TrialEpoch){1, 0.1, 2, 0.5, 1, 0.75, 1}));
+        assert_ok(store_record_epoch(store, id, &(TrialEpoch){1, 0.1, 2, 0.5, 1, 0.75, 1}, true));
         assert_ok(store_finish(store, &job, &done));
     }
     store_close(store);

@@ -224,13 +224,14 @@ bool KERNEL(sgd)(float *restrict w, const float *restrict dw, float *restrict m,
 }
 
 bool KERNEL(adam)(float *restrict w, const float *restrict dw, float *restrict m, float *restrict v, size_t count,
-                  float rate, float root, float decay, float decoupled) {
+                  const AdamStep *step) {
+    const AdamStep s = *step;
     uint32_t largest = 0;
     for (size_t i = 0; i < count; i++) {
-        float kept = w[i] - decoupled * w[i], g = dw[i] + decay * w[i];
-        m[i] = 0.9f * m[i] + 0.1f * g;
-        v[i] = 0.999f * v[i] + 0.001f * (g * g);
-        w[i] = kept - rate * m[i] / (sqrtf(v[i]) * root + 1e-8f);
+        float kept = w[i] - s.decoupled * w[i], g = dw[i] + s.decay * w[i];
+        m[i] = s.beta1 * m[i] + s.fresh1 * g;
+        v[i] = s.beta2 * v[i] + s.fresh2 * (g * g);
+        w[i] = kept - s.rate * m[i] / (sqrtf(v[i]) * s.root + 1e-8f);
         largest = larger_bits(largest, larger_bits(magnitude_bits(w[i]), magnitude_bits(v[i])));
     }
     return largest < INFINITY_BITS;

@@ -32,7 +32,7 @@ static cf_status draw_run(const FigureBook *book, const Run *run) {
     if (strcmp(run->config.train.augment, "none") != 0) DRAW("augmentation", draw_augmentation(book, run));
     DRAW("filters", figure_filters(book, run->model));
     if (file_exists(run->history_path)) {
-        DRAW("curves", figure_curves(book, run->history_path));
+        DRAW("curves", figure_curves(book, run->history_path, run->config.train.stop_on));
         DRAW("rates", figure_rates(book, run->history_path));
         return CF_OK;
     }

@@ -38,8 +38,8 @@ cf_status figures_subject(const char *data, const char *part, char **subject);
 cf_status figure_distribution(const FigureBook *book, const cf_split *split);
 /* Two images of each class in each part, the first of the part. */
 cf_status figure_samples(const FigureBook *book, const cf_split *split);
-/* Of history.csv. */
-cf_status figure_curves(const FigureBook *book, const char *history_path);
+/* Of history.csv; stop_on: what made an epoch the best. */
+cf_status figure_curves(const FigureBook *book, const char *history_path, cf_stop_on stop_on);
 /* Learning rate and speed, of history.csv. */
 cf_status figure_rates(const FigureBook *book, const char *history_path);
 /* Of the first convolution; all on one scale. */

@@ -16,9 +16,9 @@ typedef struct TrainingCurves {
     double *epoch, *loss[PARTS], *accuracy[PARTS]; /* [count], in one piece of memory that begins with `epoch` */
 } TrainingCurves;
 
-static cf_status training_curves_new(const EpochRow *rows, int count, TrainingCurves *curves) {
+static cf_status training_curves_new(const EpochRow *rows, int count, cf_stop_on stop_on, TrainingCurves *curves) {
     const size_t n = (size_t)count;
-    *curves = (TrainingCurves){.count = count, .best = history_best(rows, count)};
+    *curves = (TrainingCurves){.count = count, .best = history_best(rows, count, stop_on)};
     FORWARD(memory_new(n * 5, sizeof *curves->epoch, &curves->epoch));
     for (int p = 0; p < PARTS; p++) {
         curves->loss[p] = curves->epoch + (size_t)(1 + p) * n;
@@ -77,7 +77,7 @@ static cf_status write_curves(const FigureBook *book, const TrainingCurves *c) {
     return file_commit(&csv);
 }
 
-cf_status figure_curves(const FigureBook *book, const char *history_path) {
+cf_status figure_curves(const FigureBook *book, const char *history_path, cf_stop_on stop_on) {
     EpochRow *rows;
     int count;
     TrainingCurves curves;
@@ -87,7 +87,7 @@ cf_status figure_curves(const FigureBook *book, const char *history_path) {
         notice("%s has no epoch yet, so there is no figure of the training", history_path);
         return CF_OK;
     }
-    cf_status status = training_curves_new(rows, count, &curves);
+    cf_status status = training_curves_new(rows, count, stop_on, &curves);
     free(rows);
     FORWARD(status);
     status = write_curves(book, &curves);

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "train/early_stopping.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,10 @@ cf_status history_read(const char *path, EpochRow **rows, int *count) {
     return status;
 }
 
-int history_best(const EpochRow *rows, int count) {
-    int best = count > 0 ? 0 : -1;
-    for (int i = 1; i < count; i++)
-        if (rows[i].validation_loss < rows[best].validation_loss) best = i;
+int history_best(const EpochRow *rows, int count, cf_stop_on stop_on) {
+    FitState state = {0};
+    int best = -1;
+    for (int i = 0; i < count; i++)
+        if (early_stopping_note(&state, &rows[i], stop_on)) best = i;
     return best;
 }

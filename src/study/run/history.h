@@ -6,7 +6,7 @@
 
 /* The rows of what history_write wrote; release with free(). A file of another form is an error that names the line. */
 cf_status history_read(const char *path, EpochRow **rows, int *count);
-/* The place of the row with the lowest validation loss, the first of equals, as training chooses; -1 without rows. */
-int history_best(const EpochRow *rows, int count);
+/* The place of the best row, as training chooses; -1 without rows. */
+int history_best(const EpochRow *rows, int count, cf_stop_on stop_on);
 
 #endif

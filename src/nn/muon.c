@@ -1,0 +1,296 @@
+/* All matrices go through the iteration side by side, in blocks of rows: a step is a fixed number of parallel loops, however many
+ * matrices there are, and no value depends on how they are shared out. */
+#include "nn/muon.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
+#include "nn/cpu/matrix_product.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 32, PIECE = 16384 }; /* of a block; values of a piece of the momentum */
+
+static const float linear = 3.4445f, cubic = -4.7750f, quintic = 2.0315f;
+
+typedef struct Matrix {
+    int tensor;
+    size_t offset, rows, columns; /* of its weights */
+    size_t M, K;                  /* of X: M <= K */
+    float scale;                  /* sqrt(max(1, rows / columns)) */
+    float *x, *next;              /* [M][K] */
+    float *across;                /* x transposed, [K][M] */
+    float *gram, *polynomial;     /* [M][M] */
+    int first_piece, pieces;
+    float inverse_norm;
+} Matrix;
+
+typedef struct MuonBlock { /* of rows of X, or a piece of values */
+    int matrix;
+    size_t from, count;
+} MuonBlock;
+
+struct Muon {
+    int steps;
+    float momentum;
+    double weight_decay;
+    void (*product)(int m, int n, int k, const float *a, const float *b, float *c);
+    Matrix *matrices;
+    int count;
+    MuonBlock *blocks, *pieces;
+    int block_count, piece_count;
+    double *sums; /* squares, per piece */
+    float *memory;
+    /* of a step */
+    float *weights, *moment;
+    const float *gradient;
+    float rate, kept;
+    atomic_bool not_finite;
+};
+
+/* ---- Building ---- */
+
+static bool gives_output(const LayerList *layers, int layer) {
+    for (int i = 0; i < layers->head_count; i++)
+        if (layers->heads[i] == layer) return true;
+    return layers->layers[layer].readers == 0;
+}
+
+static bool is_matrix(const Parameters *p, int i) {
+    const Parameter *entry = &p->table[i];
+    return entry->trainable && entry->spec->kind == PARAMETER_WEIGHT && entry->dims >= 2 &&
+           !gives_output(p->layers, entry->layer);
+}
+
+static void describe(const Parameters *p, int tensor, Matrix *x) {
+    const Parameter *entry = &p->table[tensor];
+    const size_t rows = entry->shape[0], columns = entry->count / rows;
+    const bool upright = rows > columns;
+    *x = (Matrix){.tensor = tensor,
+                  .offset = entry->offset,
+                  .rows = rows,
+                  .columns = columns,
+                  .M = upright ? columns : rows,
+                  .K = upright ? rows : columns,
+                  .scale = upright ? (float)sqrt((double)rows / (double)columns) : 1};
+}
+
+static int cut(MuonBlock *blocks, int at, int matrix, size_t total, size_t each) {
+    for (size_t from = 0; from < total; from += each)
+        blocks[at++] = (MuonBlock){matrix, from, total - from < each ? total - from : each};
+    return at;
+}
+
+/* Each array begins on a line of the cache. */
+static float *take(float **next, size_t count) {
+    float *mine = *next;
+    *next += (count + 15) / 16 * 16;
+    return mine;
+}
+
+static size_t room_of(const Matrix *x) {
+    return 3 * ((x->M * x->K + 15) / 16 * 16) + 2 * ((x->M * x->M + 15) / 16 * 16);
+}
+
+static cf_status lay_out(const Parameters *p, Muon *muon) {
+    size_t values = 1, blocks = 1, pieces = 1;
+    FORWARD(memory_new((size_t)p->count + 1, sizeof *muon->matrices, &muon->matrices));
+    for (int i = 0; i < p->count; i++) {
+        if (!is_matrix(p, i)) continue;
+        Matrix *x = &muon->matrices[muon->count++];
+        describe(p, i, x);
+        values += room_of(x);
+        blocks += (x->M + ROWS - 1) / ROWS;
+        pieces += (x->M * x->K + PIECE - 1) / PIECE;
+    }
+    FORWARD(memory_new(values, sizeof *muon->memory, &muon->memory));
+    FORWARD(memory_new(blocks, sizeof *muon->blocks, &muon->blocks));
+    FORWARD(memory_new(pieces, sizeof *muon->pieces, &muon->pieces));
+    FORWARD(memory_new(pieces, sizeof *muon->sums, &muon->sums));
+    float *next = muon->memory;
+    for (int i = 0; i < muon->count; i++) {
+        Matrix *x = &muon->matrices[i];
+        x->x = take(&next, x->M * x->K), x->next = take(&next, x->M * x->K), x->across = take(&next, x->M * x->K);
+        x->gram = take(&next, x->M * x->M), x->polynomial = take(&next, x->M * x->M);
+        muon->block_count = cut(muon->blocks, muon->block_count, i, x->M, ROWS);
+        x->first_piece = muon->piece_count;
+        muon->piece_count = cut(muon->pieces, muon->piece_count, i, x->M * x->K, PIECE);
+        x->pieces = muon->piece_count - x->first_piece;
+    }
+    return CF_OK;
+}
+
+cf_status muon_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters, Muon **muon) {
+    Muon *made;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->steps = options->muon_steps;
+    made->momentum = (float)options->momentum;
+    made->weight_decay = options->weight_decay;
+    made->product = kernels == &reference_kernels ? matrix_product_reference : matrix_product;
+    cf_status status = lay_out(parameters, made);
+    if (status) {
+        muon_free(made);
+        return status;
+    }
+    *muon = made;
+    return CF_OK;
+}
+
+void muon_free(Muon *muon) {
+    if (!muon) return;
+    free(muon->matrices);
+    free(muon->blocks);
+    free(muon->pieces);
+    free(muon->sums);
+    free(muon->memory);
+    free(muon);
+}
+
+bool muon_has(const Muon *muon, int i) {
+    for (int k = 0; k < muon->count; k++)
+        if (muon->matrices[k].tensor == i) return true;
+    return false;
+}
+
+/* ---- The parts of a step ---- */
+
+/* The momentum, and into `next`, as the weights lie, what is to be made orthogonal, with its squares. */
+static cf_status lead(void *context, int64_t index, int thread) {
+    Muon *muon = context;
+    const MuonBlock *piece = &muon->pieces[index];
+    const Matrix *x = &muon->matrices[piece->matrix];
+    const float *g = muon->gradient + x->offset + piece->from;
+    float *m = muon->moment + x->offset + piece->from, *to = x->next + piece->from;
+    double sum = 0;
+    (void)thread;
+    for (size_t i = 0; i < piece->count; i++) {
+        m[i] += (1 - muon->momentum) * (g[i] - m[i]);
+        to[i] = g[i] + muon->momentum * (m[i] - g[i]);
+        sum += (double)to[i] * (double)to[i];
+    }
+    muon->sums[index] = sum;
+    return CF_OK;
+}
+
+static void find_norms(Muon *muon) {
+    for (int i = 0; i < muon->count; i++) {
+        Matrix *x = &muon->matrices[i];
+        double squares = 0;
+        for (int k = 0; k < x->pieces; k++) squares += muon->sums[x->first_piece + k];
+        x->inverse_norm = (float)(1 / (sqrt(squares) + 1e-7));
+    }
+}
+
+/* x and x transposed, of norm 1 at most, from `next`. */
+static cf_status begin_rows(void *context, int64_t index, int thread) {
+    const Muon *muon = context;
+    const MuonBlock *block = &muon->blocks[index];
+    const Matrix *x = &muon->matrices[block->matrix];
+    const bool upright = x->rows > x->columns;
+    (void)thread;
+    for (size_t i = block->from; i < block->from + block->count; i++)
+        for (size_t k = 0; k < x->K; k++) {
+            const float value = (upright ? x->next[k * x->M + i] : x->next[i * x->K + k]) * x->inverse_norm;
+            x->x[i * x->K + k] = x->across[k * x->M + i] = value;
+        }
+    return CF_OK;
+}
+
+/* gram = x x^T. */
+static cf_status square_rows(void *context, int64_t index, int thread) {
+    const Muon *muon = context;
+    const MuonBlock *block = &muon->blocks[index];
+    const Matrix *x = &muon->matrices[block->matrix];
+    (void)thread;
+    muon->product((int)block->count, (int)x->M, (int)x->K, x->x + block->from * x->K, x->x,
+                  x->gram + block->from * x->M);
+    return CF_OK;
+}
+
+/* polynomial = cubic gram + quintic gram gram; gram is symmetric to the bit. */
+static cf_status polynomial_rows(void *context, int64_t index, int thread) {
+    const Muon *muon = context;
+    const MuonBlock *block = &muon->blocks[index];
+    const Matrix *x = &muon->matrices[block->matrix];
+    const float *gram = x->gram + block->from * x->M;
+    float *to = x->polynomial + block->from * x->M;
+    (void)thread;
+    muon->product((int)block->count, (int)x->M, (int)x->M, gram, x->gram, to);
+    for (size_t i = 0; i < block->count * x->M; i++) to[i] = cubic * gram[i] + quintic * to[i];
+    return CF_OK;
+}
+
+/* next = linear x + polynomial x. */
+static cf_status next_rows(void *context, int64_t index, int thread) {
+    const Muon *muon = context;
+    const MuonBlock *block = &muon->blocks[index];
+    const Matrix *x = &muon->matrices[block->matrix];
+    const float *from = x->x + block->from * x->K;
+    float *to = x->next + block->from * x->K;
+    (void)thread;
+    muon->product((int)block->count, (int)x->K, (int)x->M, x->polynomial + block->from * x->M, x->across, to);
+    for (size_t i = 0; i < block->count * x->K; i++) to[i] = linear * from[i] + to[i];
+    return CF_OK;
+}
+
+static cf_status turn_rows(void *context, int64_t index, int thread) {
+    const Muon *muon = context;
+    const MuonBlock *block = &muon->blocks[index];
+    const Matrix *x = &muon->matrices[block->matrix];
+    (void)thread;
+    for (size_t i = block->from; i < block->from + block->count; i++)
+        for (size_t k = 0; k < x->K; k++) x->across[k * x->M + i] = x->x[i * x->K + k];
+    return CF_OK;
+}
+
+static cf_status move_rows(void *context, int64_t index, int thread) {
+    Muon *muon = context;
+    const MuonBlock *block = &muon->blocks[index];
+    const Matrix *x = &muon->matrices[block->matrix];
+    const float rate = muon->rate * x->scale;
+    const bool upright = x->rows > x->columns;
+    bool finite = true;
+    (void)thread;
+    for (size_t i = block->from; i < block->from + block->count; i++)
+        for (size_t k = 0; k < x->K; k++) {
+            float *w = muon->weights + x->offset + (upright ? k * x->M + i : i * x->K + k);
+            *w = *w * muon->kept - rate * x->x[i * x->K + k];
+            finite = finite && isfinite(*w);
+        }
+    if (!finite) atomic_store(&muon->not_finite, true);
+    return CF_OK;
+}
+
+static void swap_all(Muon *muon) {
+    for (int i = 0; i < muon->count; i++) {
+        Matrix *x = &muon->matrices[i];
+        float *x_before = x->x;
+        x->x = x->next;
+        x->next = x_before;
+    }
+}
+
+cf_status muon_step(Muon *muon, float *weights, const float *gradient, float *momentum, double rate, int threads,
+                    bool *finite) {
+    muon->weights = weights, muon->gradient = gradient, muon->moment = momentum;
+    muon->rate = (float)rate;
+    muon->kept = (float)(1 - rate * muon->weight_decay);
+    atomic_store(&muon->not_finite, false);
+    *finite = true;
+    if (!muon->count) return CF_OK;
+    FORWARD(slices_run(threads, muon->piece_count, lead, muon));
+    find_norms(muon);
+    FORWARD(slices_run(threads, muon->block_count, begin_rows, muon));
+    for (int i = 0; i < muon->steps; i++) {
+        if (i > 0) FORWARD(slices_run(threads, muon->block_count, turn_rows, muon));
+        FORWARD(slices_run(threads, muon->block_count, square_rows, muon));
+        FORWARD(slices_run(threads, muon->block_count, polynomial_rows, muon));
+        FORWARD(slices_run(threads, muon->block_count, next_rows, muon));
+        swap_all(muon);
+    }
+    FORWARD(slices_run(threads, muon->block_count, move_rows, muon));
+    *finite = !atomic_load(&muon->not_finite);
+    return CF_OK;
+}
