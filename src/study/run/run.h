@@ -108,6 +108,9 @@ cf_status run_test(Run *run);
 /* The document of `train --json` and metrics.json; a new reference. */
 cf_status run_json(const Run *run, json_t **json);
 
+/* A configuration less what changes no weight, nor which images it is tested on: "split", "model", "train"; a new reference. */
+cf_status run_config_essence(const RunConfig *config, json_t **json);
+
 /* ---- run_evaluate.c: an opened run ---- */
 
 /* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. A set is the run's
