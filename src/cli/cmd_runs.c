@@ -80,7 +80,7 @@ static cf_status print_group_row(FILE *out, const Group *group) {
     if (group->done > 1)
         snprintf(wide, sizeof wide, " \xc2\xb1 %.2f", 100 * (group->test.high - group->test.low) / 2);
     if (group->done)
-        fprintf(out, "%s %.2f %% %8.2f %%%s\n", title, 100 * group->validation.mean, 100 * group->test.mean, wide);
+        fprintf(out, "%-8s%9.2f %% %8.2f %%%s\n", title, 100 * group->validation.mean, 100 * group->test.mean, wide);
     else
         fprintf(out, "%s\n", title);
     return CF_OK;

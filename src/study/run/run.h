@@ -122,6 +122,9 @@ cf_status run_choose_images(Run *run, const char *data, const char *data_dir, co
 /* The same, and the model over these images. */
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part);
+/* Another opened run on the images that run_choose_images chose for `first`, whose set and shelf it borrows: it takes them as its
+ * own input wants them. Where `part` is "test" these must be its own test images, too. run->overlap is of this run. */
+cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, const char *part);
 /* The document of `eval --json`; a new reference. */
 cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json);
 
