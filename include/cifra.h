@@ -112,7 +112,7 @@ typedef struct cf_split_options {
     const char *train_limit; /* at most so many training images per class: "1:50,2:1000"; NULL: none. Borrowed. */
     int folds; /* k of k-fold cross-validation, 2 and more; 0, the default: none. With CF_SPLIT_POOLED a fold of all images tests;
                   else a fold of the training images validates, in place of the share `validation` */
-    int fold;  /* which one, 1 .. folds */
+    int fold; /* which one, 1 .. folds */
 } cf_split_options;
 
 typedef struct cf_split cf_split;   /* three parts of a set */

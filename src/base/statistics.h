@@ -40,7 +40,7 @@ typedef struct MeanDifference {
     double low, high;  /* its 95 % Student t interval */
     double t, degrees; /* t: infinite where nothing varies but the means differ, 0 where they do not */
     double p;          /* two-sided */
-} MeanDifference; /* all but the difference are NaN where there are too few values */
+} MeanDifference;      /* all but the difference are NaN where there are too few values */
 
 /* Of pairs a[i], b[i]: Student's t of their differences. Two pairs at least. */
 MeanDifference paired_t_test(const double *a, const double *b, size_t count);

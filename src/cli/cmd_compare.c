@@ -40,8 +40,8 @@ static void print_counts(const RunComparison *c, char letter, FILE *out) {
                 text_thousands((long long)c->only_a, one), letter, text_thousands((long long)c->only_b, other),
                 text_thousands((long long)c->images, all), p, run_comparison_test(c));
     else
-        fprintf(out, "t = %.2f with %.*f degrees of freedom: %s (%s%s)\n", c->t,
-                c->test == COMPARE_WELCH ? 1 : 0, c->degrees, p, run_comparison_test(c),
+        fprintf(out, "t = %.2f with %.*f degrees of freedom: %s (%s%s)\n", c->t, c->test == COMPARE_WELCH ? 1 : 0,
+                c->degrees, p, run_comparison_test(c),
                 c->test == COMPARE_WELCH ? ", as the runs are of other seeds or folds" : " by seed or fold");
 }
 
@@ -54,13 +54,14 @@ static void print_accuracy(char letter, const char *folder, double accuracy, siz
 static void print_pair(const RunComparison *c, const char *a, const char *b, char letter, FILE *out) {
     print_accuracy('A', a, c->a, c->a_count, out);
     print_accuracy(letter, b, c->b, c->b_count, out);
-    fprintf(out, "%c - A  %+8.2f points, 95 %% interval %+.2f to %+.2f (%s)\n", letter, 100 * c->difference, 100 * c->low,
-            100 * c->high, run_comparison_interval(c));
+    fprintf(out, "%c - A  %+8.2f points, 95 %% interval %+.2f to %+.2f (%s)\n", letter, 100 * c->difference,
+            100 * c->low, 100 * c->high, run_comparison_interval(c));
     print_counts(c, letter, out);
     verdict(c, "A", (const char[]){letter, '\0'}, out);
     fputs(".\n", out);
     if (c->test == COMPARE_MCNEMAR && !run_comparison_is_noise(c))
-        fputs("It is about these two networks: whether other seeds would do the same, groups tell (cifra train --seeds).\n",
+        fputs("It is about these two networks: whether other seeds would do the same, groups tell (cifra train "
+              "--seeds).\n",
               out);
     fputc('\n', out);
 }
@@ -113,17 +114,18 @@ static json_t *pair_json(const RunComparison *c, const char *a, const char *b) {
     if (text_draft(&draft)) return NULL;
     verdict(c, "A", "B", draft.stream);
     if (text_draft_finish(&draft, &words, NULL)) return NULL;
-    json_t *json = json_pack(
-        "{s:o s:o s:I s:{s:f s:f} s:f s:[f f] s:s s:s s:f s:b s:s}", "a", json_text(a), "b", json_text(b), "images",
-        (json_int_t)c->images, "accuracy", "a", c->a, "b", c->b, "difference", c->difference, "interval", c->low, c->high,
-        "interval_method", run_comparison_interval(c), "test", run_comparison_test(c), "p", c->p, "noise",
-        run_comparison_is_noise(c), "verdict", words);
+    json_t *json =
+        json_pack("{s:o s:o s:I s:{s:f s:f} s:f s:[f f] s:s s:s s:f s:b s:s}", "a", json_text(a), "b", json_text(b),
+                  "images", (json_int_t)c->images, "accuracy", "a", c->a, "b", c->b, "difference", c->difference,
+                  "interval", c->low, c->high, "interval_method", run_comparison_interval(c), "test",
+                  run_comparison_test(c), "p", c->p, "noise", run_comparison_is_noise(c), "verdict", words);
     free(words);
     if (c->test == COMPARE_MCNEMAR) {
         json_object_set_new(json, "only_a", json_integer((json_int_t)c->only_a));
         json_object_set_new(json, "only_b", json_integer((json_int_t)c->only_b));
     } else {
-        json_object_set_new(json, "runs", json_pack("{s:I s:I}", "a", (json_int_t)c->a_count, "b", (json_int_t)c->b_count));
+        json_object_set_new(json, "runs",
+                            json_pack("{s:I s:I}", "a", (json_int_t)c->a_count, "b", (json_int_t)c->b_count));
         json_object_set_new(json, "t", isfinite(c->t) ? json_real(c->t) : json_null());
         json_object_set_new(json, "degrees", json_real(c->degrees));
     }
@@ -142,7 +144,8 @@ static cf_status compare_all(char *const *folders, size_t count, json_t *pairs, 
     }
     if (pairs) return CF_OK;
     if (count > 2)
-        fprintf(out, "Each of the %zu comparisons has its own chance of 5 %% to look real where nothing is.\n\n", count - 1);
+        fprintf(out, "Each of the %zu comparisons has its own chance of 5 %% to look real where nothing is.\n\n",
+                count - 1);
     print_differences(differences, out);
     return CF_OK;
 }
@@ -183,8 +186,10 @@ const Command command_runs_compare = {
     .summary = "whether runs or groups differ by more than noise",
     .usage = "A B [C ..]",
     .description =
-        "Compares two runs, or two groups of runs (cifra train --seeds), on the test images that both were tested on: the "
-        "difference of their accuracies with its 95 % interval, a test, a verdict, and the keys of their configurations that "
+        "Compares two runs, or two groups of runs (cifra train --seeds), on the test images that both were tested on: "
+        "the "
+        "difference of their accuracies with its 95 % interval, a test, a verdict, and the keys of their "
+        "configurations that "
         "differ. Of more than two, each is compared with the first.\n"
         "\n"
         "    two runs     McNemar's test, exact, over the images that only one of them gets right; the interval is\n"
@@ -193,10 +198,12 @@ const Command command_runs_compare = {
         "    two groups   a t test over the accuracies of their runs: paired where both have the same seeds, or the\n"
         "                 same folds, else Welch's\n"
         "\n"
-        "A difference is noise where its interval contains 0 or the test's p is 5 % or more. Runs that were tested on different images, by "
+        "A difference is noise where its interval contains 0 or the test's p is 5 % or more. Runs that were tested on "
+        "different images, by "
         "the checksum of their data or by their split, are refused.\n"
         "\n"
-        "--json: comparisons [{a, b, images, accuracy {a, b}, difference (b less a), interval, interval_method, test, p, noise, "
+        "--json: comparisons [{a, b, images, accuracy {a, b}, difference (b less a), interval, interval_method, test, "
+        "p, noise, "
         "verdict; only_a, only_b of runs; runs {a, b}, t, degrees of groups}], differs [{key, values}].\n"
         "\n"
         "Examples:\n"

@@ -120,7 +120,8 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     if (!is_ensemble(given)) return eval_run(given, a, part, figures);
-    return eval_ensemble(given, &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials, a->threads, figures});
+    return eval_ensemble(given,
+                         &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials, a->threads, figures});
 }
 
 const Command command_eval = {
@@ -160,11 +161,16 @@ const Command command_eval = {
         "made for the run's own test part "
         "only.\n"
         "\n"
-        "Several runs, or a group (cifra train --seeds), are evaluated as one classifier, an ensemble: the mean of the probabilities "
-        "of their networks, which must know the same classes, and each of which takes the images as its own input wants them. Besides "
-        "all of the above it is said how right each member is, and whether the ensemble is better than the best of them (McNemar's "
-        "test, exact, and Tango's interval of the difference). The test part must be the same images for all; with --data or --split "
-        "official-test the runs may have been split and trained otherwise. predictions.csv, ensemble.json and figures go to --out; of a "
+        "Several runs, or a group (cifra train --seeds), are evaluated as one classifier, an ensemble: the mean of the "
+        "probabilities "
+        "of their networks, which must know the same classes, and each of which takes the images as its own input "
+        "wants them. Besides "
+        "all of the above it is said how right each member is, and whether the ensemble is better than the best of "
+        "them (McNemar's "
+        "test, exact, and Tango's interval of the difference). The test part must be the same images for all; with "
+        "--data or --split "
+        "official-test the runs may have been split and trained otherwise. predictions.csv, ensemble.json and figures "
+        "go to --out; of a "
         "group to GROUP/ensemble. In --json there are members [{run, accuracy, loss}] and against_best.\n"
         "\n"
         "Examples:\n"

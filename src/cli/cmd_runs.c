@@ -77,8 +77,7 @@ static cf_status print_group_row(FILE *out, const Group *group) {
     if (lock_folder_is_held(group->folder)) snprintf(state, sizeof state, "training");
     fprintf(out, "%-32s %-8s %-14s %-14.14s ", group->folder, state, data, group->config.model);
     free(data);
-    if (group->done > 1)
-        snprintf(wide, sizeof wide, " \xc2\xb1 %.2f", 100 * (group->test.high - group->test.low) / 2);
+    if (group->done > 1) snprintf(wide, sizeof wide, " \xc2\xb1 %.2f", 100 * (group->test.high - group->test.low) / 2);
     if (group->done)
         fprintf(out, "%-8s%9.2f %% %8.2f %%%s\n", title, 100 * group->validation.mean, 100 * group->test.mean, wide);
     else
@@ -167,8 +166,10 @@ const Command command_runs_list = {
         "Lists the run folders in FOLDER (runs, unless named): state, data, model, and of a run that is done its "
         "epochs "
         "and its accuracy on validation and test. Other states are training (a process works in the folder), stopped "
-        "(--resume goes on), diverged, and begun (nothing is kept of it yet). A group of runs (cifra train --seeds) is one row, with "
-        "how many of its runs are done, their mean accuracies and half the width of the 95 % interval; cifra runs list GROUP lists "
+        "(--resume goes on), diverged, and begun (nothing is kept of it yet). A group of runs (cifra train --seeds) is "
+        "one row, with "
+        "how many of its runs are done, their mean accuracies and half the width of the 95 % interval; cifra runs list "
+        "GROUP lists "
         "its runs.",
     .max_positional = 1,
     .run = run_list,
@@ -271,8 +272,9 @@ const Command command_runs_show = {
     .name = "runs show",
     .summary = "configuration and results of a run",
     .usage = "RUN|GROUP",
-    .description = "Shows what config.json and metrics.json of a run folder say; of a group the accuracies of its runs, and their "
-                   "mean with its 95 % interval.",
+    .description =
+        "Shows what config.json and metrics.json of a run folder say; of a group the accuracies of its runs, and their "
+        "mean with its 95 % interval.",
     .min_positional = 1,
     .max_positional = 1,
     .run = run_show,

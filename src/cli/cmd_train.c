@@ -23,7 +23,7 @@ typedef struct TrainArguments {
     DataDials dials;
     cf_train_options train;
     cf_split_options parts; /* but for its mode */
-    int seeds, splits; /* 0: a single run */
+    int seeds, splits;      /* 0: a single run */
     bool unstratified, resume;
 } TrainArguments;
 
@@ -118,8 +118,8 @@ static cf_status group_config(const Arguments *given, const TrainArguments *a, R
     Group group;
     FORWARD(group_read(a->out, &group));
     const RunFiles *first = &group.runs[0].files;
-    cf_status status = first->config ? run_config_from_json(first->config, config)
-                                     : run_config_copy(&group.config, config);
+    cf_status status =
+        first->config ? run_config_from_json(first->config, config) : run_config_copy(&group.config, config);
     group_free(&group);
     FORWARD(status);
     return apply(given, a, config);
@@ -317,8 +317,7 @@ static cf_status train_group(const Arguments *given, const TrainArguments *a, co
     }
     config->train.seed = display.plan.first_seed;
     terminal_catch_interrupt();
-    const GroupWork work = {folder,  display.plan,      config,  a->resume, *figures,
-                            tell_run, terminal_progress, &display};
+    const GroupWork work = {folder, display.plan, config, a->resume, *figures, tell_run, terminal_progress, &display};
     const cf_status status = group_train(&work);
     if (status == CF_INTERRUPTED)
         return FAIL(status, "stopped; what is done is kept. Go on with:\n    cifra train --resume --out %s", folder);
@@ -352,8 +351,8 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     if (!status) status = file_check_folder(folder); /* before the data are loaded */
     const bool group = a->seeds || a->splits || (!status && a->resume && folder_is_group(folder));
     if (!status)
-        status = group ? train_group(given, a, folder, &config, &figures)
-                       : run_single(given, a, folder, &config, &figures);
+        status =
+            group ? train_group(given, a, folder, &config, &figures) : run_single(given, a, folder, &config, &figures);
     free(folder);
     run_config_free(&config);
     return status;
@@ -376,14 +375,22 @@ const Command command_train = {
         "The same seed and configuration give the same bits at any number of threads. Ctrl-C stops with a checkpoint; "
         "--resume goes on, also after a kill, to the end that an undisturbed run has.\n"
         "\n"
-        "--seeds N trains a group of N runs with the seeds S, S + 1 .. from --seed S on, each a folder OUT/s1, OUT/s2 .. with the bits "
-        "that a single training with that seed has. --splits N trains one run OUT/f1 .. for each fold of an N-fold cross-validation, "
-        "stratified unless --unstratified. Where the set has test images (official, at:N), the training images are cut into folds, and "
-        "each fold validates in turn: N cuts into training and validation, and one test part. With --split pooled (a set without a "
-        "test part has no other) all images are cut into folds, and each fold tests in turn; --validation is cut from the rest. At the "
-        "end stand each run's accuracies, their mean with its 95 % interval by Student's t, and the standard deviation; OUT has "
-        "group.json, figures and a report.html of all of them. A group that was stopped or killed goes on with --resume --out OUT, and "
-        "gets more seeds with --resume --out OUT --seeds M. cifra runs compare tells whether two groups differ, cifra eval OUT what "
+        "--seeds N trains a group of N runs with the seeds S, S + 1 .. from --seed S on, each a folder OUT/s1, OUT/s2 "
+        ".. with the bits "
+        "that a single training with that seed has. --splits N trains one run OUT/f1 .. for each fold of an N-fold "
+        "cross-validation, "
+        "stratified unless --unstratified. Where the set has test images (official, at:N), the training images are cut "
+        "into folds, and "
+        "each fold validates in turn: N cuts into training and validation, and one test part. With --split pooled (a "
+        "set without a "
+        "test part has no other) all images are cut into folds, and each fold tests in turn; --validation is cut from "
+        "the rest. At the "
+        "end stand each run's accuracies, their mean with its 95 % interval by Student's t, and the standard "
+        "deviation; OUT has "
+        "group.json, figures and a report.html of all of them. A group that was stopped or killed goes on with "
+        "--resume --out OUT, and "
+        "gets more seeds with --resume --out OUT --seeds M. cifra runs compare tells whether two groups differ, cifra "
+        "eval OUT what "
         "their networks say together.\n"
         "\n"
         "--data takes a name, IDX or .mat files, or a folder of pictures with one folder per class, also in train/, "
@@ -406,7 +413,8 @@ const Command command_train = {
         "    reverse [FACTOR]                           turns the gradient's sign round\n"
         "    input CxHxW                                first: images are converted to this shape\n"
         "\n"
-        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's stride is "
+        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's "
+        "stride is "
         "its window. Groups of layers, and layers that read others than the one before:\n"
         "\n"
         "    res( .. )          adds its input to its output, by a 1x1 convolution and bn where shapes differ\n"

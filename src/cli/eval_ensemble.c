@@ -42,8 +42,9 @@ static void print_against_best(const RunEnsemble *e, FILE *out) {
     fprintf(out, "right by the ensemble alone %s, by that run alone %s: p %s %.4f (McNemar's test, exact); %s\n",
             text_thousands((long long)e->only_ensemble, one), text_thousands((long long)e->only_best, other),
             p < 0.0001 ? "<" : "=", p < 0.0001 ? 0.0001 : p,
-            p >= 0.05 || (low <= 0 && high >= 0) ? "this is noise" : difference > 0 ? "the ensemble is better"
-                                                                                    : "that run is better");
+            p >= 0.05 || (low <= 0 && high >= 0) ? "this is noise"
+            : difference > 0                     ? "the ensemble is better"
+                                                 : "that run is better");
     fputs("It was chosen as the best on these very images, which flatters it.\n", out);
 }
 
@@ -51,8 +52,7 @@ static void print_members(const RunEnsemble *e, FILE *out) {
     const Ensemble *all = &e->ensemble;
     fprintf(out, "\n%10s %10s  run\n", "accuracy", "loss");
     for (size_t i = 0; i < e->count; i++)
-        fprintf(out, "%8.2f %% %10.4f  %s\n", 100 * all->members[i].accuracy, all->members[i].loss,
-                e->runs[i]->folder);
+        fprintf(out, "%8.2f %% %10.4f  %s\n", 100 * all->members[i].accuracy, all->members[i].loss, e->runs[i]->folder);
     fprintf(out, "%8.2f %% %10.4f  the ensemble of these %zu\n", 100 * all->evaluation.metrics.summary.accuracy,
             all->evaluation.metrics.summary.loss, e->count);
     print_against_best(e, out);
@@ -65,8 +65,8 @@ static cf_status print_all(const RunEnsemble *e) {
     FORWARD(analysis_new(evaluation, &analysis));
     cf_status status = text_draft(&draft);
     if (!status) {
-        fprintf(draft.stream, "mean of the probabilities of %zu networks on %s, %s: %zu images", e->count, e->data, e->part,
-                evaluation->count);
+        fprintf(draft.stream, "mean of the probabilities of %zu networks on %s, %s: %zu images", e->count, e->data,
+                e->part, evaluation->count);
         if (evaluation->overlap.trained)
             fprintf(draft.stream, ", of which one was trained on %zu", evaluation->overlap.trained);
         fputs("\n\n", draft.stream);

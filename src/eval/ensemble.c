@@ -22,7 +22,8 @@ static cf_status match_classes(const cf_model *first, const cf_model *model, siz
     }
     name_table_free(&table);
     FAIL_IF(missing >= 0, CF_BAD_USE,
-            "model %zu knows a class \"%s\" that the first one does not; an ensemble is of models that know the same classes",
+            "model %zu knows a class \"%s\" that the first one does not; an ensemble is of models that know the same "
+            "classes",
             number, model->class_names[missing]);
     return CF_OK;
 }
@@ -124,7 +125,8 @@ void ensemble_discordant(const Ensemble *ensemble, size_t member, size_t *only_e
     *only_ensemble = *only_member = 0;
     for (size_t i = 0; i < e->count; i++) {
         const float *p = e->probabilities + i * (size_t)e->metrics.classes;
-        const bool one = first_largest(p, e->metrics.classes) == e->labels[i], other = ensemble->members[member].right[i];
+        const bool one = first_largest(p, e->metrics.classes) == e->labels[i],
+                   other = ensemble->members[member].right[i];
         *only_ensemble += one && !other;
         *only_member += other && !one;
     }

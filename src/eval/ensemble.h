@@ -15,7 +15,8 @@ typedef struct EnsembleMember {
 } EnsembleMember;
 
 typedef struct Ensemble {
-    Evaluation evaluation; /* of the mean of the probabilities; classes in the order of the first model, which names them */
+    Evaluation
+        evaluation; /* of the mean of the probabilities; classes in the order of the first model, which names them */
     EnsembleMember *members; /* [count] */
     size_t count;
 } Ensemble;

@@ -113,10 +113,11 @@ static void test_t_tests(void **state) {
                                             -0.0023082678695278804, 0.004668267869527798});
     /* By hand: differences 1 and 3 have the mean 2 and the standard error 1; one degree is Cauchy's distribution. */
     const MeanDifference hand = paired_t_test((const double[]){1, 3}, (const double[]){0, 0}, 2);
-    check_difference(&hand, (const double[]){2, 1 - 2 * atan(2) / M_PI, 1, 2 - tan(0.475 * M_PI), 2 + tan(0.475 * M_PI)});
+    check_difference(&hand,
+                     (const double[]){2, 1 - 2 * atan(2) / M_PI, 1, 2 - tan(0.475 * M_PI), 2 + tan(0.475 * M_PI)});
     /* Nothing varies. */
-    const MeanDifference same = paired_t_test(a, a, 5), apart = welch_t_test((const double[]){1, 1}, 2,
-                                                                            (const double[]){2, 2, 2}, 3);
+    const MeanDifference same = paired_t_test(a, a, 5),
+                         apart = welch_t_test((const double[]){1, 1}, 2, (const double[]){2, 2, 2}, 3);
     assert_true(same.p == 1 && same.low == 0 && same.high == 0 && same.t == 0);
     assert_true(apart.p == 0 && apart.low == -1 && apart.high == -1 && isinf(apart.t));
     assert_true(isnan(paired_t_test(a, b, 1).p) && isnan(welch_t_test(a, 1, b, 5).low));
@@ -155,7 +156,8 @@ static void test_paired_difference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_student_t), cmocka_unit_test(test_means),
-                                       cmocka_unit_test(test_sign), cmocka_unit_test(test_student_p), cmocka_unit_test(test_t_tests),
-        cmocka_unit_test(test_paired_difference), cmocka_unit_test(test_wilson)};
+                                       cmocka_unit_test(test_sign),      cmocka_unit_test(test_student_p),
+                                       cmocka_unit_test(test_t_tests),   cmocka_unit_test(test_paired_difference),
+                                       cmocka_unit_test(test_wilson)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,8 +23,9 @@ enum { MOST_DOTS = 60, DOT_COLUMNS = 2 };
 /* A row per run, and one of the mean. */
 typedef struct AccuracyRows {
     int count;
-    double *validation, *low, *high, *test, *test_low, *test_high; /* [count] in one piece that begins with `validation` */
-    const char **cells, **notes;                                   /* [count][DOT_COLUMNS], [count] */
+    double *validation, *low, *high, *test, *test_low,
+        *test_high;              /* [count] in one piece that begins with `validation` */
+    const char **cells, **notes; /* [count][DOT_COLUMNS], [count] */
     char (*texts)[16];
     bool *opens;
 } AccuracyRows;
@@ -49,7 +50,8 @@ static void fill_rows(const Group *group, AccuracyRows *rows) {
     }
     rows->validation[last] = group->validation.mean, rows->low[last] = group->validation.low,
     rows->high[last] = group->validation.high;
-    rows->test[last] = group->test.mean, rows->test_low[last] = group->test.low, rows->test_high[last] = group->test.high;
+    rows->test[last] = group->test.mean, rows->test_low[last] = group->test.low,
+    rows->test_high[last] = group->test.high;
     rows->cells[DOT_COLUMNS * last] = "mean";
     rows->opens[last] = true;
     for (size_t i = 0; i <= last; i++) {
@@ -129,8 +131,8 @@ done:
 enum { LOSS, ACCURACY, PANELS };
 
 typedef struct GroupCurves {
-    EpochRow **rows; /* [count of runs] */
-    int *epochs;     /* [count of runs]; 0: there is no history */
+    EpochRow **rows;  /* [count of runs] */
+    int *epochs;      /* [count of runs]; 0: there is no history */
     int runs, shared; /* runs with a history; epochs that all of them have, of which there is a mean */
     size_t points;
     double *epoch, *values[PANELS]; /* of all runs, one behind the other, in one piece that begins with `epoch` */

@@ -146,8 +146,7 @@ static bool pair_up(const Group *a, const Group *b) {
     for (int i = 0; i < a->plan.count; i++) {
         const GroupRun *run = &a->runs[i];
         bool found = !run->done;
-        for (int k = 0; !found && k < b->plan.count; k++)
-            found = b->runs[k].done && b->runs[k].number == run->number;
+        for (int k = 0; !found && k < b->plan.count; k++) found = b->runs[k].done && b->runs[k].number == run->number;
         if (!found) return false;
     }
     return true;
@@ -273,8 +272,7 @@ static cf_status flat_config(const char *folder, json_t **flat) {
     char title[32];
     FORWARD(read_config(folder, &config, &group));
     *flat = json_object();
-    for (size_t i = 0; i < COUNT_OF(plain); i++)
-        json_object_set(*flat, plain[i], json_object_get(config, plain[i]));
+    for (size_t i = 0; i < COUNT_OF(plain); i++) json_object_set(*flat, plain[i], json_object_get(config, plain[i]));
     flatten(json_object_get(config, "split"), "split.", *flat);
     flatten(json_object_get(config, "train"), "train.", *flat);
     json_object_set(*flat, "machine.engine", json_object_get(json_object_get(config, "machine"), "engine"));

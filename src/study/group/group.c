@@ -39,8 +39,7 @@ static cf_status read_run(const Group *group, int place, GroupRun *run) {
     FORWARD(status);
     run->done = strcmp(run->files.state, "done") == 0;
     if (!run->done) return CF_OK;
-    const json_t *interval =
-        json_object_get(json_object_get(run->files.metrics, "test"), "accuracy_interval");
+    const json_t *interval = json_object_get(json_object_get(run->files.metrics, "test"), "accuracy_interval");
     run->validation = accuracy_of(run->files.metrics, "validation");
     run->test = accuracy_of(run->files.metrics, "test");
     run->low = json_number_value(json_array_get(interval, 0));
@@ -130,10 +129,10 @@ void group_title(const Group *group, char title[32]) {
 }
 
 const char *group_caveat(const Group *group) {
-    return group->plan.kind == GROUP_SEEDS
-               ? ""
-               : "Folds share training images, so their results are not independent, and the interval is narrower than it "
-                 "should be (Bengio, Grandvalet 2004).";
+    return group->plan.kind == GROUP_SEEDS ? ""
+                                           : "Folds share training images, so their results are not independent, and "
+                                             "the interval is narrower than it "
+                                             "should be (Bengio, Grandvalet 2004).";
 }
 
 static void print_row(FILE *out, const GroupRun *run) {
@@ -150,8 +149,7 @@ static void print_row(FILE *out, const GroupRun *run) {
 /* An interval of a mean may go beyond what a share can be. */
 static void print_interval(FILE *out, const MeanInterval *m) {
     char text[48] = "-";
-    if (isfinite(m->low))
-        snprintf(text, sizeof text, "%.2f to %.2f %%", 100 * fmax(0, m->low), 100 * fmin(1, m->high));
+    if (isfinite(m->low)) snprintf(text, sizeof text, "%.2f to %.2f %%", 100 * fmax(0, m->low), 100 * fmin(1, m->high));
     fprintf(out, " %18s", text);
 }
 

@@ -23,19 +23,19 @@ typedef struct GroupRun {
     char name[32];   /* "s3", "f1": of the folder, and in tables */
     uint64_t number; /* the seed, or the fold */
     char *folder;
-    RunFiles files;              /* zeroed: not begun */
+    RunFiles files; /* zeroed: not begun */
     bool done;
-    double validation, test;     /* accuracies; NaN: not done */
-    double low, high;            /* of test: 95 %, Wilson; NaN: not done */
+    double validation, test; /* accuracies; NaN: not done */
+    double low, high;        /* of test: 95 %, Wilson; NaN: not done */
 } GroupRun;
 
 typedef struct Group {
     char *folder;
     GroupPlan plan;
-    RunConfig config;               /* of the first run */
-    GroupRun *runs;                 /* [plan.count] */
+    RunConfig config; /* of the first run */
+    GroupRun *runs;   /* [plan.count] */
     size_t done;
-    MeanInterval validation, test;  /* of the accuracies of what is done */
+    MeanInterval validation, test; /* of the accuracies of what is done */
 } Group;
 
 /* Whether there is a group.json in it. */

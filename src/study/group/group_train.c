@@ -14,7 +14,7 @@ typedef struct Training {
     SetShelf shelf;      /* the data are loaded once for all runs */
     DataRecord record;   /* of the runs that are there: all are of the same data */
     Lock lock;
-    char *made;          /* what was made for the folder, while no run has begun in it */
+    char *made; /* what was made for the folder, while no run has begun in it */
     bool open, written;
 } Training;
 
@@ -146,8 +146,10 @@ static cf_status take_record(Training *t, const char *folder) {
     if (!t->record.sha256[0])
         status = record_copy(&config.record, &t->record);
     else if (strcmp(t->record.sha256, config.record.sha256) != 0)
-        status = FAIL(CF_BAD_INPUT, "%s was trained on other data than the runs before it: their checksums differ; it is "
-                      "none of this group", folder);
+        status = FAIL(CF_BAD_INPUT,
+                      "%s was trained on other data than the runs before it: their checksums differ; it is "
+                      "none of this group",
+                      folder);
     run_config_free(&config);
     return status;
 }
@@ -180,7 +182,8 @@ static cf_status begin(Training *t) {
     FORWARD(file_trim(w->folder, &t->folder));
     FORWARD(file_join(t->folder, "group.json", &t->file));
     FAIL_IF(!w->resume && file_exists(t->file), CF_BAD_USE,
-            "%s holds a group of runs already; go on with it by --resume, or name another folder with --out", w->folder);
+            "%s holds a group of runs already; go on with it by --resume, or name another folder with --out",
+            w->folder);
     FAIL_IF(has_file(t->folder, "config.json"), CF_BAD_USE,
             "%s holds a single run; name another folder for a group with --out", w->folder);
     if (!file_exists(t->file)) return CF_OK;

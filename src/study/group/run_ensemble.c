@@ -22,8 +22,8 @@ static cf_status open_group(const char *folder, RunEnsemble *e) {
     FORWARD(group_read(folder, &group));
     cf_status status = CF_OK;
     if (group.done < (size_t)group.plan.count)
-        status = FAIL(CF_BAD_USE, "%zu of the %d runs of %s are done; go on with: cifra train --resume --out %s", group.done,
-                      group.plan.count, folder, folder);
+        status = FAIL(CF_BAD_USE, "%zu of the %d runs of %s are done; go on with: cifra train --resume --out %s",
+                      group.done, group.plan.count, folder, folder);
     for (int i = 0; i < group.plan.count && !status; i++) status = open_one(group.runs[i].folder, e);
     group_free(&group);
     return status;
@@ -76,7 +76,8 @@ static bool one_validation_part(const RunEnsemble *e) {
 static cf_status fit_temperature(const RunEnsemble *e, const EnsembleModel *models, int threads,
                                  Temperature *temperature) {
     Ensemble validation;
-    *temperature = (Temperature){0, "it is fitted on one validation part, for the test part of the runs' own data only"};
+    *temperature =
+        (Temperature){0, "it is fitted on one validation part, for the test part of the runs' own data only"};
     if (strcmp(e->part, "test") != 0) return CF_OK;
     temperature->missing = "the runs have different validation images";
     if (!one_validation_part(e)) return CF_OK;
@@ -134,8 +135,8 @@ static json_t *against_best(const RunEnsemble *e) {
     paired_difference_interval(e->only_ensemble, e->only_best, n, &low, &high);
     return json_pack("{s:o s:I s:I s:f s:[f f] s:f s:b}", "run", json_text(e->runs[e->best]->folder), "only_ensemble",
                      (json_int_t)e->only_ensemble, "only_member", (json_int_t)e->only_best, "difference",
-                     ((double)e->only_ensemble - (double)e->only_best) / (double)n, "interval", low, high, "p", p, "noise",
-                     p >= 0.05 || (low <= 0 && high >= 0));
+                     ((double)e->only_ensemble - (double)e->only_best) / (double)n, "interval", low, high, "p", p,
+                     "noise", p >= 0.05 || (low <= 0 && high >= 0));
 }
 
 cf_status run_ensemble_json(const RunEnsemble *e, json_t **json) {

@@ -13,9 +13,9 @@ typedef struct RunEnsemble {
     Run **runs; /* [count], opened */
     size_t count;
     Ensemble ensemble;
-    char *data;       /* what is evaluated, as asked for */
-    const char *part; /* "test", "official-test", "all" */
-    size_t best;      /* the best member */
+    char *data;                      /* what is evaluated, as asked for */
+    const char *part;                /* "test", "official-test", "all" */
+    size_t best;                     /* the best member */
     size_t only_ensemble, only_best; /* images that only the one calls by their name */
 } RunEnsemble;
 

@@ -61,11 +61,10 @@ static void facts(FILE *out, const Group *group) {
         snprintf(remark, sizeof remark, "between the runs on test; from %.2f to %.2f %%", 100 * least, 100 * most);
         html_fact(out, "Standard deviation", text, remark);
     }
-    snprintf(text, sizeof text, "%zu", group->done);
-    snprintf(remark, sizeof remark, "%s", (size_t)group->plan.count == group->done ? "all done" : "done so far");
-    if ((size_t)group->plan.count != group->done)
-        snprintf(remark, sizeof remark, "done of %d: not finished yet", group->plan.count);
-    html_fact(out, of_seeds(group) ? "Seeds" : "Folds", text, remark);
+    if (group->done < (size_t)group->plan.count) {
+        snprintf(text, sizeof text, "%zu of %d", group->done, group->plan.count);
+        html_fact(out, of_seeds(group) ? "Seeds" : "Folds", text, "are done: the group is not finished yet");
+    }
     fputs("</dl>\n", out);
 }
 
@@ -133,18 +132,20 @@ static void mean_row(FILE *out, const Group *group) {
 
 static cf_status runs(FILE *out, const Group *group) {
     static const char *const columns[] = {"Validation, %", "Test, %", "95 %", "Test loss", "Epochs"};
-    fprintf(out,
-            "<div class=\"scroll%s\"><table class=\"sortable dense\" id=\"runs-table\"><caption>Accuracies of each run, "
-            "and their mean</caption>\n<thead><tr><th scope=\"col\">%s</th>",
-            group->plan.count > 32 ? " tall" : "", of_seeds(group) ? "Seed" : "Fold");
+    fprintf(
+        out,
+        "<div class=\"scroll%s\"><table class=\"sortable dense\" id=\"runs-table\"><caption>Accuracies of each run, "
+        "and their mean</caption>\n<thead><tr><th scope=\"col\">%s</th>",
+        group->plan.count > 32 ? " tall" : "", of_seeds(group) ? "Seed" : "Fold");
     for (size_t i = 0; i < COUNT_OF(columns); i++) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", columns[i]);
     fputs("<th scope=\"col\">State</th></tr></thead>\n<tbody>\n", out);
     for (int i = 0; i < group->plan.count; i++) FORWARD(row(out, &group->runs[i]));
     fputs("</tbody>\n<tfoot>\n", out);
     mean_row(out, group);
     fputs("</tfoot></table></div>\n", out);
-    html_note(out, "The 95 % interval of one run is Wilson\xe2\x80\x99s, over its test images: what another seed would bring "
-                   "is not in it. That of the mean is Student\xe2\x80\x99s t, over the runs. Epochs: the best of how many.");
+    html_note(
+        out, "The 95 % interval of one run is Wilson\xe2\x80\x99s, over its test images: what another seed would bring "
+             "is not in it. That of the mean is Student\xe2\x80\x99s t, over the runs. Epochs: the best of how many.");
     if (*group_caveat(group)) html_note(out, group_caveat(group));
     return CF_OK;
 }
