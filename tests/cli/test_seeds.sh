@@ -185,6 +185,7 @@ same "members" "$(grep -c '"run": ' ens.json)" 4 # and the best
 before=$(find . | sort)
 "$CIFRA" eval three/s1 linear/s1 --quiet >/dev/null 2>err || bad "eval of runs: $(cat err)"
 same "without --out nothing is written" "$(find . | sort)" "$before"
+refuses 2 "is a group of runs; name one of them" "$CIFRA" umap three
 refuses 2 "named twice" "$CIFRA" eval three/s1 three/s1
 refuses 2 "named twice" "$CIFRA" eval three three/s1
 refuses 2 "other test images" "$CIFRA" eval folds

@@ -104,11 +104,22 @@ static cf_status name_files(Run *run, const char *folder) {
     return CF_OK;
 }
 
+/* Commands that take one network do not choose one of several. */
+static cf_status refuse_group(const char *folder) {
+    char *path;
+    FORWARD(file_join(folder, "group.json", &path));
+    const bool group = file_exists(path);
+    free(path);
+    FAIL_IF(group, CF_BAD_USE, "%s is a group of runs; name one of them: cifra runs list %s shows them", folder, folder);
+    return CF_OK;
+}
+
 cf_status run_open(const char *folder, Run **run) {
     Run *made;
     cf_status status;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
             file_exists(folder) ? " but a file" : ": there is nothing of that name");
+    FORWARD(refuse_group(folder));
     FORWARD(memory_new(1, sizeof *made, &made));
     made->shelf = &made->own_shelf;
     FORWARD_TO(failed, name_files(made, folder));
