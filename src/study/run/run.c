@@ -110,7 +110,8 @@ static cf_status refuse_group(const char *folder) {
     FORWARD(file_join(folder, "group.json", &path));
     const bool group = file_exists(path);
     free(path);
-    FAIL_IF(group, CF_BAD_USE, "%s is a group of runs; name one of them: cifra runs list %s shows them", folder, folder);
+    FAIL_IF(group, CF_BAD_USE, "%s is a group of runs; name one of them: cifra runs list %s shows them", folder,
+            folder);
     return CF_OK;
 }
 
