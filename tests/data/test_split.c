@@ -325,6 +325,14 @@ static void test_split_errors(void **state) {
     expect(set, WITH(.validation = 1), CF_BAD_USE, "between 0 and 1");
     expect(set, WITH(.validation = 0.000001), CF_BAD_USE, "has no validation image");
     expect(set, WITH(.validation = 0.99999), CF_BAD_USE, "has no training image");
+    expect(set, WITH(.validation = 0.1, .folds = 1, .fold = 1), CF_BAD_USE, "fold 1 of 1 folds");
+    expect(set, WITH(.validation = 0.1, .folds = 5, .fold = 6), CF_BAD_USE, "fold 6 of 5 folds");
+    expect(set, WITH(.validation = 0.1, .folds = 5), CF_BAD_USE, "fold 0 of 5 folds");
+    expect(set, WITH(.validation = 0.1, .fold = 1), CF_BAD_USE, "fold 1 of 0 folds");
+    expect(set, WITH(.validation = 0.1, .folds = 70001, .fold = 1), CF_BAD_USE, "more than images");
+    set->official_validation = 5000;
+    expect(set, WITH(.validation = 0.1, .folds = 5, .fold = 1), CF_BAD_USE, "validation images of its own");
+    set->official_validation = 0;
     expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "there is no class \"10\" (character 3)");
     expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "0, 1, 2, 3");
     expect(set, WITH(.validation = 0.1, .classes = "1"), CF_BAD_USE, "at least two");
