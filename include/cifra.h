@@ -110,6 +110,9 @@ typedef struct cf_split_options {
     uint64_t seed;     /* which images go where; default 1 */
     const char *classes;     /* only these classes, by name: "1,2"; NULL: all. Borrowed. */
     const char *train_limit; /* at most so many training images per class: "1:50,2:1000"; NULL: none. Borrowed. */
+    int folds; /* k of k-fold cross-validation, 2 and more; 0, the default: none. With CF_SPLIT_POOLED a fold of all images tests;
+                  else a fold of the training images validates, in place of the share `validation` */
+    int fold; /* which one, 1 .. folds */
 } cf_split_options;
 
 typedef struct cf_split cf_split;   /* three parts of a set */
@@ -231,6 +234,9 @@ typedef struct cf_metrics {
 
 /* Classes are matched by name, channels and size are converted to the model's input. threads 0: all processors. */
 CF_API cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics);
+/* The same of an ensemble: the mean of the probabilities of `count` models, which must know the same classes, in any order. */
+CF_API cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t count, const cf_subset *subset, int threads,
+                                      cf_metrics *metrics);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
-/* How far a few numbers can be trusted: intervals of a proportion and of a mean, and a test of paired yes-or-no results. */
+/* How far a few numbers can be trusted: intervals of a proportion and of a mean; tests of paired yes-or-no results and of means, with
+ * intervals of the differences. */
 #ifndef BASE_STATISTICS_H
 #define BASE_STATISTICS_H
 
@@ -26,5 +27,24 @@ MeanInterval mean_interval(const double *values, size_t count);
  * it is McNemar's test (1947) in its exact form; exact also for many, so that no approximation is to be chosen. 1 without a
  * pair. */
 double sign_test_p(size_t for_one, size_t for_other);
+
+/* 95 % score interval (Tango 1998) of the difference of two proportions over the same `pairs`, of which so many speak for one side
+ * alone and for the other alone: of (for_one - for_other) / pairs. It has a width where no pair speaks for either, too. */
+void paired_difference_interval(size_t for_one, size_t for_other, size_t pairs, double *low, double *high);
+
+/* P(|T| >= |t|) of a Student t variable; degrees > 0 need not be whole. */
+double student_t_p(double degrees, double t);
+
+typedef struct MeanDifference {
+    double difference; /* of the means, a less b */
+    double low, high;  /* its 95 % Student t interval */
+    double t, degrees; /* t: infinite where nothing varies but the means differ, 0 where they do not */
+    double p;          /* two-sided */
+} MeanDifference;      /* all but the difference are NaN where there are too few values */
+
+/* Of pairs a[i], b[i]: Student's t of their differences. Two pairs at least. */
+MeanDifference paired_t_test(const double *a, const double *b, size_t count);
+/* Of two groups whose variances may differ (Welch 1947). Two values at least in each. */
+MeanDifference welch_t_test(const double *a, size_t a_count, const double *b, size_t b_count);
 
 #endif

@@ -1,10 +1,10 @@
-/* cifra eval: a trained run on its own test part or on other data. */
+/* cifra eval: a trained run, or several as one, on their own test part or on other data. */
 #include "cli/commands.h"
 
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/slices.h"
-#include "cli/data_options.h"
+#include "cli/eval_ensemble.h"
 #include "cli/terminal.h"
 #include "eval/analysis.h"
 #include "study/figures/figures.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 typedef struct EvalArguments {
-    const char *data, *data_dir, *figures;
+    const char *data, *data_dir, *figures, *out;
     DataDials dials;
     int split, threads;
 } EvalArguments;
@@ -33,6 +33,8 @@ static const Option options[] = {
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      OPTION_MEMBER(EvalArguments, figures)},
+    {"out", "DIR", OPTION_TEXT, .help = "of several runs: where predictions, ensemble.json and figures go",
+     .default_text = "GROUP/ensemble of a group; of runs nothing is written", OPTION_MEMBER(EvalArguments, out)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", OPTION_MEMBER(EvalArguments, threads)},
 };
@@ -94,15 +96,11 @@ static cf_status finish(const Run *run, const Evaluation *e, const char *data, c
     return status;
 }
 
-static cf_status run_command(const Arguments *given, const void *parsed) {
-    const EvalArguments *a = parsed;
-    const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
+static cf_status eval_run(const Arguments *given, const EvalArguments *a, const char *part, FigureOptions figures) {
     Evaluation evaluation = {0};
-    FigureOptions figures = {0};
     Run *run;
     char *data;
-    terminal_set_quiet(given->quiet);
-    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
+    FAIL_IF(a->out, CF_BAD_USE, "--out is for several runs; what is made of one goes into its own folder");
     FORWARD(run_open(given->positional[0], &run));
     cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
     if (!status) {
@@ -115,10 +113,21 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     return status;
 }
 
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const EvalArguments *a = parsed;
+    const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
+    FigureOptions figures = {0};
+    terminal_set_quiet(given->quiet);
+    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
+    if (!is_ensemble(given)) return eval_run(given, a, part, figures);
+    return eval_ensemble(given,
+                         &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials, a->threads, figures});
+}
+
 const Command command_eval = {
     .name = "eval",
-    .summary = "classification report of a run, also on other data",
-    .usage = "RUN [--data SET] [--shift SPEC] [--split test|official-test|all]",
+    .summary = "classification report of a run, or of several as one, also on other data",
+    .usage = "RUN|GROUP [RUN ..] [--data SET] [--shift SPEC] [--split test|official-test|all]",
     .description =
         "Prints the classification report (precision, recall, F1 and support per class; accuracy, macro and weighted "
         "averages), the accuracy with its 95 % Wilson interval, the loss, and the confusion matrix; then:\n"
@@ -152,14 +161,28 @@ const Command command_eval = {
         "made for the run's own test part "
         "only.\n"
         "\n"
+        "Several runs, or a group (cifra train --seeds), are evaluated as one classifier, an ensemble: the mean of the "
+        "probabilities "
+        "of their networks, which must know the same classes, and each of which takes the images as its own input "
+        "wants them. Besides "
+        "all of the above it is said how right each member is, and whether the ensemble is better than the best of "
+        "them (McNemar's "
+        "test, exact, and Tango's interval of the difference). The test part must be the same images for all; with "
+        "--data or --split "
+        "official-test the runs may have been split and trained otherwise. predictions.csv, ensemble.json and figures "
+        "go to --out; of a "
+        "group to GROUP/ensemble. In --json there are members [{run, accuracy, loss}] and against_best.\n"
+        "\n"
         "Examples:\n"
         "\n"
+        "    cifra eval runs/mnist-paper-seeds5\n"
+        "    cifra eval runs/a runs/b --out ensembles/ab\n"
         "    cifra eval runs/mnist-paper-s1 --data svhn --figures png,pdf\n"
         "    cifra eval runs/street-paper-s1 --shift blur=2:4",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,
-    .max_positional = 1,
+    .max_positional = -1,
     .options_size = sizeof(EvalArguments),
     .set_defaults = set_defaults,
     .run = run_command,

@@ -1,10 +1,11 @@
-/* cifra report: a run, or a tune, as one page. */
+/* cifra report: a run, a group of runs, or a tune, as one page. */
 #include "cli/commands.h"
 
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
 #include "study/figures/figures_tune.h"
+#include "study/group/group.h"
 #include "study/report/report.h"
 #include "study/report/report_tune.h"
 
@@ -77,6 +78,13 @@ static cf_status report_run(const char *folder, const ReportArguments *a) {
     return status;
 }
 
+/* The runs' own pages are theirs. */
+static cf_status report_group(const char *folder, const ReportArguments *a) {
+    FigureOptions drawn = {0};
+    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &drawn.formats));
+    return group_show(folder, &drawn);
+}
+
 /* A study's page is its last stage: its own command makes it. */
 static cf_status refuse_study(const char *folder) {
     char *path;
@@ -97,7 +105,9 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FORWARD(file_trim(given->positional[0], &folder));
     FORWARD_TO(done, refuse_study(folder));
-    FORWARD_TO(done, folder_is_tune(folder) ? report_tune(folder, a) : report_run(folder, a));
+    FORWARD_TO(done, folder_is_tune(folder)    ? report_tune(folder, a)
+                     : folder_is_group(folder) ? report_group(folder, a)
+                                               : report_run(folder, a));
     FORWARD_TO(done, file_join(folder, "report.html", &path));
     if (given->json)
         status = print_json(json_pack("{s:o}", "report", json_text(path)));
@@ -111,8 +121,8 @@ done:
 
 const Command command_report = {
     .name = "report",
-    .summary = "a run or a tune as one page, report.html",
-    .usage = "RUN|TUNE [--figures svg,png,pdf]",
+    .summary = "a run, a group or a tune as one page, report.html",
+    .usage = "RUN|GROUP|TUNE [--figures svg,png,pdf]",
     .description = "Writes RUN/report.html from what the run folder holds: results, a confusion matrix whose cells "
                    "open the images in "
                    "them, the figures, the training history, the settings, and the trained network itself, which "
@@ -124,6 +134,9 @@ const Command command_report = {
                    "made without images "
                    "and says so. Figures are drawn where there are none yet, or anew with --figures. SVG files that "
                    "are put into RUN/figures are shown as well.\n"
+                   "\n"
+                   "Of the folder of a group (cifra train --seeds), finished or not, the page has the accuracies of "
+                   "all runs with links to their pages, the mean with its interval, and all learning curves.\n"
                    "\n"
                    "Of the folder of a cifra tune, finished or not, the page tells which configuration is best and "
                    "whether it really is, with all trials and their figures. The page of a study is made anew by "

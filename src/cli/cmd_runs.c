@@ -5,8 +5,7 @@
 #include "base/memory.h"
 #include "base/text_draft.h"
 #include "cli/terminal.h"
-#include "study/run/history.h"
-#include "study/run/run.h"
+#include "study/group/group.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,79 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- One run, as its files tell it ---- */
-
-typedef struct RunFiles {
-    json_t *config, *metrics, *failure; /* NULL where there is no such file */
-    const char *state;                  /* done; training; stopped: --resume goes on; diverged; begun */
-    int epochs;                         /* done, by history.csv */
-} RunFiles;
-
-static void files_free(RunFiles *files) {
-    json_decref(files->config);
-    json_decref(files->metrics);
-    json_decref(files->failure);
-    *files = (RunFiles){0};
-}
-
-/* NULL where there is no such file. */
-static cf_status read_optional(const char *folder, const char *name, json_t **json) {
-    char *path;
-    FORWARD(file_join(folder, name, &path));
-    *json = NULL;
-    cf_status status = file_exists(path) ? json_read(path, json) : CF_OK;
-    free(path);
-    return status;
-}
-
-/* A history that cannot be read, or is not there, tells of no epoch. */
-static cf_status count_epochs(const char *folder, int *epochs) {
-    char *path;
-    EpochRow *rows = NULL;
-    *epochs = 0;
-    FORWARD(file_join(folder, "history.csv", &path));
-    cf_status status = file_exists(path) ? history_read(path, &rows, epochs) : CF_OK;
-    free(path);
-    free(rows);
-    return status == CF_NO_MEMORY ? status : CF_OK;
-}
-
-static cf_status has_checkpoint(const char *folder, bool *has) {
-    char *path;
-    FORWARD(file_join(folder, "checkpoint.safetensors", &path));
-    *has = file_exists(path);
-    free(path);
-    return CF_OK;
-}
-
-/* Who works in the folder holds its lock, whatever lies in it. Results of fewer epochs than were trained since are not the last. */
-static cf_status tell_state(const char *folder, RunFiles *files) {
-    bool resumable = false;
-    FORWARD(count_epochs(folder, &files->epochs));
-    FORWARD(has_checkpoint(folder, &resumable));
-    const json_int_t tested = json_integer_value(json_object_get(files->metrics, "epochs_run"));
-    if (lock_folder_is_held(folder))
-        files->state = "training";
-    else if (files->failure)
-        files->state = "diverged";
-    else if (files->metrics && (!resumable || files->epochs <= tested))
-        files->state = "done";
-    else
-        files->state = resumable ? "stopped" : "begun";
-    return CF_OK;
-}
-
-static cf_status files_read(const char *folder, RunFiles *files) {
-    *files = (RunFiles){0};
-    FORWARD(read_optional(folder, "config.json", &files->config));
-    FAIL_IF(!files->config, CF_BAD_USE, "%s is no run folder: there is no config.json in it", folder);
-    cf_status status = read_optional(folder, "metrics.json", &files->metrics);
-    if (!status) status = read_optional(folder, "failure.json", &files->failure);
-    if (!status) status = tell_state(folder, files);
-    if (status) files_free(files);
-    return status;
-}
 
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -141,22 +67,61 @@ static cf_status print_row(FILE *out, const char *folder, const RunFiles *files)
     return CF_OK;
 }
 
+/* "4 of 5" seeds; the mean, and half its interval. */
+static cf_status print_group_row(FILE *out, const Group *group) {
+    char *data, title[32], state[32], wide[32] = "";
+    FORWARD(data_title(group->config.data, &data));
+    group_title(group, title);
+    snprintf(state, sizeof state, "%zu of %d", group->done, group->plan.count);
+    if ((size_t)group->plan.count == group->done) snprintf(state, sizeof state, "done");
+    if (lock_folder_is_held(group->folder)) snprintf(state, sizeof state, "training");
+    fprintf(out, "%-32s %-8s %-14s %-14.14s ", group->folder, state, data, group->config.model);
+    free(data);
+    if (group->done > 1) snprintf(wide, sizeof wide, " \xc2\xb1 %.2f", 100 * (group->test.high - group->test.low) / 2);
+    if (group->done)
+        fprintf(out, "%-8s%9.2f %% %8.2f %%%s\n", title, 100 * group->validation.mean, 100 * group->test.mean, wide);
+    else
+        fprintf(out, "%s\n", title);
+    return CF_OK;
+}
+
+static cf_status list_group(const char *folder, json_t *groups, FILE *out) {
+    Group group;
+    json_t *json;
+    cf_status status = group_read(folder, &group);
+    if (status && status != CF_NO_MEMORY) {
+        notice("%s", cf_error()); /* a damaged group must not hide the others */
+        return CF_OK;
+    }
+    FORWARD(status);
+    if (groups) {
+        status = group_json(&group, &json);
+        if (!status) json_array_append_new(groups, json);
+    } else {
+        status = print_group_row(out, &group);
+    }
+    group_free(&group);
+    return status;
+}
+
 static int is_entry(const struct dirent *entry) {
     return entry->d_name[0] != '.';
 }
 
-/* Into `list`, or as a row of the table. */
-static cf_status list_one(const char *root, const char *name, json_t *list, FILE *out) {
+/* Into `list`, or `groups`, or as a row of the table. */
+static cf_status list_one(const char *root, const char *name, json_t *list, json_t *groups, FILE *out) {
     char *folder;
     RunFiles files;
     cf_status status = CF_OK;
     FORWARD(file_join(root, name, &folder));
-    if (file_is_folder(folder)) {
-        status = files_read(folder, &files);
+    if (file_is_folder(folder) && folder_is_group(folder)) {
+        status = list_group(folder, groups, out);
+    } else if (file_is_folder(folder)) {
+        status = run_files_read(folder, &files);
         if (!status && list) json_array_append_new(list, summary_json(folder, &files));
         const cf_status printed = !status && !list ? print_row(out, folder, &files) : CF_OK;
         if (status && status != CF_BAD_USE) notice("%s", cf_error()); /* a damaged run must not hide the others */
-        if (!status) files_free(&files);
+        if (!status) run_files_free(&files);
         status = printed;
     }
     free(folder);
@@ -167,14 +132,15 @@ static cf_status list_all(const char *root, struct dirent **entries, int count, 
     TextDraft draft;
     cf_status status = CF_OK;
     FORWARD(text_draft(&draft));
-    json_t *list = as_json ? json_array() : NULL;
+    json_t *list = as_json ? json_array() : NULL, *groups = as_json ? json_array() : NULL;
     fprintf(draft.stream, "%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs",
             "validation", "test");
-    for (int i = 0; !status && i < count; i++) status = list_one(root, entries[i]->d_name, list, draft.stream);
+    for (int i = 0; !status && i < count; i++) status = list_one(root, entries[i]->d_name, list, groups, draft.stream);
     if (!status && !list) return print_draft(&draft);
     text_draft_abandon(&draft);
-    if (!status) return print_json(json_pack("{s:o}", "runs", list));
+    if (!status) return print_json(json_pack("{s:o s:o}", "runs", list, "groups", groups));
     json_decref(list);
+    json_decref(groups);
     return status;
 }
 
@@ -200,7 +166,11 @@ const Command command_runs_list = {
         "Lists the run folders in FOLDER (runs, unless named): state, data, model, and of a run that is done its "
         "epochs "
         "and its accuracy on validation and test. Other states are training (a process works in the folder), stopped "
-        "(--resume goes on), diverged, and begun (nothing is kept of it yet).",
+        "(--resume goes on), diverged, and begun (nothing is kept of it yet). A group of runs (cifra train --seeds) is "
+        "one row, with "
+        "how many of its runs are done, their mean accuracies and half the width of the 95 % interval; cifra runs list "
+        "GROUP lists "
+        "its runs.",
     .max_positional = 1,
     .run = run_list,
 };
@@ -260,17 +230,40 @@ static cf_status show(const char *folder, const RunFiles *files) {
     return print_draft(&draft);
 }
 
+static cf_status show_run(const char *folder, bool as_json) {
+    RunFiles files;
+    FORWARD(run_files_read(folder, &files));
+    cf_status status = as_json ? print_json(summary_json(folder, &files)) : show(folder, &files);
+    run_files_free(&files);
+    return status;
+}
+
+static cf_status show_group(const char *folder, bool as_json) {
+    Group group;
+    TextDraft draft;
+    json_t *json;
+    char title[32];
+    FORWARD(group_read(folder, &group));
+    cf_status status = as_json ? group_json(&group, &json) : text_draft(&draft);
+    if (!status && as_json) {
+        status = print_json(json);
+    } else if (!status) {
+        group_title(&group, title);
+        fprintf(draft.stream, "%s: %s, %zu done\ndata %s\nmodel %s\n", folder, title, group.done, group.config.data,
+                group.config.model);
+        group_print(&group, draft.stream);
+        status = print_draft(&draft);
+    }
+    group_free(&group);
+    return status;
+}
+
 static cf_status run_show(const Arguments *given, const void *parsed) {
     char *folder;
-    RunFiles files;
     (void)parsed;
     terminal_set_quiet(given->quiet);
     FORWARD(file_trim(given->positional[0], &folder));
-    cf_status status = files_read(folder, &files);
-    if (!status) {
-        status = given->json ? print_json(summary_json(folder, &files)) : show(folder, &files);
-        files_free(&files);
-    }
+    cf_status status = folder_is_group(folder) ? show_group(folder, given->json) : show_run(folder, given->json);
     free(folder);
     return status;
 }
@@ -278,8 +271,10 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
 const Command command_runs_show = {
     .name = "runs show",
     .summary = "configuration and results of a run",
-    .usage = "RUN",
-    .description = "Shows what config.json and metrics.json of a run folder say.",
+    .usage = "RUN|GROUP",
+    .description =
+        "Shows what config.json and metrics.json of a run folder say; of a group the accuracies of its runs, and their "
+        "mean with its 95 % interval.",
     .min_positional = 1,
     .max_positional = 1,
     .run = run_show,

@@ -1,6 +1,7 @@
-/* cifra train: one run, from data to a tested model. */
+/* cifra train: one run, from data to a tested model, or a group of them. */
 #include "cli/commands.h"
 
+#include "base/json_text.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
@@ -8,7 +9,7 @@
 #include "cli/terminal.h"
 #include "data/split.h"
 #include "nn/models.h"
-#include "study/figures/figures.h"
+#include "study/group/group.h"
 #include "study/report/report.h"
 #include "train/train_options.h"
 
@@ -22,6 +23,7 @@ typedef struct TrainArguments {
     DataDials dials;
     cf_train_options train;
     cf_split_options parts; /* but for its mode */
+    int seeds, splits;      /* 0: a single run */
     bool unstratified, resume;
 } TrainArguments;
 
@@ -51,7 +53,12 @@ static const Option options[] = {
      MEMBER(unstratified)},
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
-    {"out", "RUN", OPTION_TEXT, .help = "the run folder", .default_text = "runs/SET-MODEL-sSEED", MEMBER(out)},
+    {"seeds", "N", OPTION_INTEGER, 1, MOST_GROUP_RUNS,
+     .help = "a group of N runs with the seeds from --seed on, their mean and its interval", MEMBER(seeds)},
+    {"splits", "N", OPTION_INTEGER, 2, MOST_GROUP_RUNS,
+     .help = "a group of N runs, one for each fold of an N-fold cross-validation", MEMBER(splits)},
+    {"out", "RUN", OPTION_TEXT, .help = "the folder of the run or the group",
+     .default_text = "runs/SET-MODEL-sSEED; of groups -seedsN, -foldsN", MEMBER(out)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      MEMBER(figures)},
@@ -106,11 +113,24 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
     return CF_OK;
 }
 
+/* As group.json has it; which data those are, and where they were, the first run tells. */
+static cf_status group_config(const Arguments *given, const TrainArguments *a, RunConfig *config) {
+    Group group;
+    FORWARD(group_read(a->out, &group));
+    const RunFiles *first = &group.runs[0].files;
+    cf_status status =
+        first->config ? run_config_from_json(first->config, config) : run_config_copy(&group.config, config);
+    group_free(&group);
+    FORWARD(status);
+    return apply(given, a, config);
+}
+
 static cf_status make_config(const Arguments *given, const TrainArguments *a, RunConfig *config) {
     char *path = NULL;
     FAIL_IF(a->resume && !a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to go on with");
     FAIL_IF(a->resume && a->config, CF_BAD_USE,
             "--resume takes the configuration from the run folder; leave --config out");
+    if (a->resume && folder_is_group(a->out)) return group_config(given, a, config);
     if (a->resume) FORWARD(file_join(a->out, "config.json", &path));
     bool begun = path && file_exists(path);
     cf_status status = begun       ? run_config_read(path, config)
@@ -121,20 +141,25 @@ static cf_status make_config(const Arguments *given, const TrainArguments *a, Ru
         status = FAIL(CF_BAD_USE, "%s holds no run to go on with (there is no %s)", a->out, path);
     free(path);
     FORWARD(status);
+    if (a->seeds || a->splits) config->split.folds = config->split.fold = 0; /* of a --config */
     FORWARD(apply(given, a, config));
     FAIL_IF(!config->data, CF_BAD_USE, "--data SET is needed: a name (cifra data list shows them) or a path");
     return CF_OK;
 }
 
-/* "runs/mnist-paper-s1", or with "-2" .. when that is taken. */
-static cf_status default_folder(const RunConfig *c, char **folder) {
-    char data[64];
+/* "runs/mnist-paper-s1", "-seeds5" or "-folds10" of a group, or with "-2" .. when that is taken. */
+static cf_status default_folder(const TrainArguments *a, const RunConfig *c, char **folder) {
+    char data[64], kind[32];
+    if (a->seeds || a->splits)
+        snprintf(kind, sizeof kind, "%s%d", a->seeds ? "seeds" : "folds", a->seeds ? a->seeds : a->splits);
+    else
+        snprintf(kind, sizeof kind, "s%llu", (unsigned long long)c->train.seed);
     FORWARD(data_short_name(c->data, data));
     const char *model = model_named_line(c->model) ? c->model : "custom";
     for (int n = 1; n < 10000; n++) {
         char suffix[16] = "";
         if (n > 1) snprintf(suffix, sizeof suffix, "-%d", n);
-        FORWARD(memory_print(folder, "runs/%s-%s-s%llu%s", data, model, (unsigned long long)c->train.seed, suffix));
+        FORWARD(memory_print(folder, "runs/%s-%s-%s%s", data, model, kind, suffix));
         if (!file_exists(*folder)) return CF_OK;
         free(*folder);
     }
@@ -143,7 +168,7 @@ static cf_status default_folder(const RunConfig *c, char **folder) {
 
 static cf_status print_opening(const Run *run) {
     const cf_set *set = run->set;
-    char *table, training[TRAIN_OPTIONS_TEXT], mode[40];
+    char *table, training[TRAIN_OPTIONS_TEXT], mode[40], fold[48] = "";
     const PlanOptions step = {.engine = run->engine, .batch = run->config.train.batch, .threads = run->threads,
                               .mode = PLAN_TRAINING};
     size_t memory;
@@ -151,11 +176,13 @@ static cf_status print_opening(const Run *run) {
     FORWARD(layer_list_table(&run->model->layers, &table));
     train_options_text(&run->config.train, false, training);
     split_to_text(&run->config.split, mode);
-    print_tamed("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s)\n", run->config.data,
+    if (run->config.split.folds)
+        snprintf(fold, sizeof fold, ", fold %d of %d", run->config.split.fold, run->config.split.folds);
+    print_tamed("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s%s)\n", run->config.data,
                 set->channels, set->height, set->width, run->model->classes,
                 cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
                 cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
-                cf_subset_count(cf_split_part(run->split, CF_TEST)), mode);
+                cf_subset_count(cf_split_part(run->split, CF_TEST)), mode, fold);
     printf("model   %s\n%s", run->model->layers.line, table);
     printf("train   %s\nengine  %s, %d threads; a step works in %.0f MB\n", training, run->engine->name, run->threads,
            (double)memory / 1e6);
@@ -214,21 +241,119 @@ static cf_status train(Run *run, const char *folder, const Arguments *given, boo
     return finish(run, figures, given->json);
 }
 
+/* ---- A group ---- */
+
+typedef struct GroupDisplay {
+    const char *folder;
+    GroupPlan plan;
+    bool opened, silent;
+} GroupDisplay;
+
+static cf_status tell_run(const Run *run, int place, void *context) {
+    GroupDisplay *d = context;
+    const bool seeds = d->plan.kind == GROUP_SEEDS;
+    const unsigned long long number = seeds ? d->plan.first_seed + (uint64_t)place : (unsigned long long)place + 1;
+    if (run && !d->opened && !d->silent) FORWARD(print_opening(run));
+    d->opened = d->opened || run;
+    if (seeds)
+        terminal_say("seed %llu, %d of %d%s", number, place + 1, d->plan.count, run ? "" : ": done already");
+    else
+        terminal_say("fold %llu of %d%s", number, d->plan.count, run ? "" : ": done already");
+    return CF_OK;
+}
+
+static cf_status tell_group(const char *folder, bool as_json) {
+    Group group;
+    TextDraft draft;
+    json_t *json;
+    FORWARD(group_read(folder, &group));
+    cf_status status = as_json ? group_json(&group, &json) : text_draft(&draft);
+    if (!status && as_json) {
+        char *page;
+        status = file_join(folder, "report.html", &page);
+        if (!status) json_object_set_new(json, "report", json_text(page));
+        if (!status) free(page);
+        status = status ? status : print_json(json);
+    } else if (!status) {
+        fputc('\n', draft.stream);
+        group_print(&group, draft.stream);
+        fprintf(draft.stream, "\ngroup folder: %s\nreport:       %s/report.html\n", folder, folder);
+        status = print_draft(&draft);
+    }
+    group_free(&group);
+    return status;
+}
+
+/* What --seeds and --splits say, or what the group is that is gone on with: of more seeds than before, where that is asked for. */
+static cf_status make_plan(const Arguments *given, const TrainArguments *a, const char *folder, RunConfig *config,
+                           GroupPlan *plan) {
+    *plan = (GroupPlan){a->splits ? GROUP_FOLDS : GROUP_SEEDS, a->splits ? a->splits : a->seeds, config->train.seed};
+    if (!a->resume || !folder_is_group(folder)) return CF_OK;
+    Group group;
+    FORWARD(group_read(folder, &group));
+    const GroupPlan old = group.plan;
+    group_free(&group);
+    const int asked = old.kind == GROUP_SEEDS ? a->seeds : a->splits;
+    FAIL_IF(old.kind == GROUP_SEEDS ? a->splits : a->seeds, CF_BAD_USE, "%s is a group of %s, not of %s", folder,
+            old.kind == GROUP_SEEDS ? "seeds" : "folds", old.kind == GROUP_SEEDS ? "folds" : "seeds");
+    FAIL_IF(old.kind == GROUP_SEEDS && asked && asked < old.count, CF_BAD_USE,
+            "%s is a group of %d seeds, which --seeds can make more, not fewer", folder, old.count);
+    FAIL_IF(old.kind == GROUP_FOLDS && asked && asked != old.count, CF_BAD_USE,
+            "%s is a group of %d folds; other folds are another group: name another folder", folder, old.count);
+    FAIL_IF(options_given(given, "seed") && config->train.seed != old.first_seed, CF_BAD_USE,
+            "%s is a group whose first seed is %llu", folder, (unsigned long long)old.first_seed);
+    *plan = old;
+    if (asked) plan->count = asked;
+    return CF_OK;
+}
+
+static cf_status train_group(const Arguments *given, const TrainArguments *a, const char *folder, RunConfig *config,
+                             const FigureOptions *figures) {
+    GroupDisplay display = {.folder = folder, .silent = given->json || given->quiet};
+    FORWARD(make_plan(given, a, folder, config, &display.plan));
+    if (display.plan.kind == GROUP_FOLDS) { /* of the first, to be checked and kept */
+        config->split.folds = display.plan.count;
+        config->split.fold = 1;
+    }
+    config->train.seed = display.plan.first_seed;
+    terminal_catch_interrupt();
+    const GroupWork work = {folder, display.plan, config, a->resume, *figures, tell_run, terminal_progress, &display};
+    const cf_status status = group_train(&work);
+    if (status == CF_INTERRUPTED)
+        return FAIL(status, "stopped; what is done is kept. Go on with:\n    cifra train --resume --out %s", folder);
+    FORWARD(status);
+    return tell_group(folder, given->json);
+}
+
+/* ---- ---- */
+
+static cf_status run_single(const Arguments *given, const TrainArguments *a, const char *folder, RunConfig *config,
+                            const FigureOptions *figures) {
+    Run *run = NULL;
+    FAIL_IF(folder_is_group(folder), CF_BAD_USE,
+            "%s holds a group of runs; go on with it by --resume, or name another folder with --out", folder);
+    FORWARD(run_prepare(config, NULL, &run));
+    cf_status status = train(run, folder, given, a->resume, figures);
+    run_free(run);
+    return status;
+}
+
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const TrainArguments *a = parsed;
     RunConfig config = {0};
-    Run *run = NULL;
     char *folder = NULL;
     FigureOptions figures = {0};
     terminal_set_quiet(given->quiet);
+    FAIL_IF(a->seeds && a->splits, CF_BAD_USE, "--seeds and --splits make two kinds of groups; choose one of them");
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
-    if (!status) status = a->out ? file_trim(a->out, &folder) : default_folder(&config, &folder);
+    if (!status) status = a->out ? file_trim(a->out, &folder) : default_folder(a, &config, &folder);
     if (!status) status = file_check_folder(folder); /* before the data are loaded */
-    if (!status) status = run_prepare(&config, NULL, &run);
-    if (!status) status = train(run, folder, given, a->resume, &figures);
+    const bool group = a->seeds || a->splits || (!status && a->resume && folder_is_group(folder));
+    if (!status)
+        status =
+            group ? train_group(given, a, folder, &config, &figures) : run_single(given, a, folder, &config, &figures);
     free(folder);
-    run_free(run);
     run_config_free(&config);
     return status;
 }
@@ -250,6 +375,24 @@ const Command command_train = {
         "The same seed and configuration give the same bits at any number of threads. Ctrl-C stops with a checkpoint; "
         "--resume goes on, also after a kill, to the end that an undisturbed run has.\n"
         "\n"
+        "--seeds N trains a group of N runs with the seeds S, S + 1 .. from --seed S on, each a folder OUT/s1, OUT/s2 "
+        ".. with the bits "
+        "that a single training with that seed has. --splits N trains one run OUT/f1 .. for each fold of an N-fold "
+        "cross-validation, "
+        "stratified unless --unstratified. Where the set has test images (official, at:N), the training images are cut "
+        "into folds, and "
+        "each fold validates in turn: N cuts into training and validation, and one test part. With --split pooled (a "
+        "set without a "
+        "test part has no other) all images are cut into folds, and each fold tests in turn; --validation is cut from "
+        "the rest. At the "
+        "end stand each run's accuracies, their mean with its 95 % interval by Student's t, and the standard "
+        "deviation; OUT has "
+        "group.json, figures and a report.html of all of them. A group that was stopped or killed goes on with "
+        "--resume --out OUT, and "
+        "gets more seeds with --resume --out OUT --seeds M. cifra runs compare tells whether two groups differ, cifra "
+        "eval OUT what "
+        "their networks say together.\n"
+        "\n"
         "--data takes a name, IDX or .mat files, or a folder of pictures with one folder per class, also in train/, "
         "val/ and "
         "test/ (cifra data info --help has the layouts).\n"
@@ -270,7 +413,8 @@ const Command command_train = {
         "    reverse [FACTOR]                           turns the gradient's sign round\n"
         "    input CxHxW                                first: images are converted to this shape\n"
         "\n"
-        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's stride is "
+        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's "
+        "stride is "
         "its window. Groups of layers, and layers that read others than the one before:\n"
         "\n"
         "    res( .. )          adds its input to its output, by a 1x1 convolution and bn where shapes differ\n"
@@ -287,6 +431,8 @@ const Command command_train = {
         "    cifra train --data svhn --model \"conv 8 3x3 | 3x( res( bn | relu | conv 8 3x3 ) ) | dense classes\"\n"
         "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000\n"
         "    cifra train --data hand -n 10000 --epochs 3\n"
+        "    cifra train --data mnist --seeds 5\n"
+        "    cifra train --data svhn --split pooled --splits 10 --out runs/svhn-folds\n"
         "    cifra train --data street --shift blur=2:4,polarity=0.5",
     .options = options,
     .option_count = COUNT_OF(options),

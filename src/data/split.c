@@ -6,6 +6,11 @@
  *   pooled    of n images floor(validation x n) validate, n - floor(7 n / 10) - floor(n / 10) test, the rest train: with a share of
  *             0.1, 70,000 give 49,000 / 7,000 / 14,000, SVHN's 99,289 give 69,502 / 9,928 / 19,859, as in the study
  *
+ * Of k folds (k-fold cross-validation: Stone 1974; stratified: Kohavi 1995) fold f tests (pooled; then floor(validation x n) of the
+ * others validate) or validates (official, at). The images are shuffled, stratified class by class by the stream
+ * (seed, RNG_SPLIT, 1, label), and dealt out one after the other: each image is in one fold, folds differ by one image at most, also
+ * in each class.
+ *
  * Stratified, these totals are shared out over the classes by largest remainder (ties to the lower label); a class with enough
  * images has at least one in each part, for which the largest classes give some up, or else the part is larger. Each class is
  * shuffled by the stream (seed, RNG_SPLIT, 0, label); otherwise all images are, by (seed, RNG_SPLIT, 0, 256). The first of a
@@ -24,6 +29,7 @@
 #include <string.h>
 
 enum { PARTS = 3, LEFT_OUT = PARTS, ALL_CLASSES = -1, STREAM_OF_ALL = 256 };
+enum { FOR_SHARES, FOR_FOLDS }; /* what images are shuffled for */
 
 struct cf_split {
     cf_subset parts[PARTS + 1]; /* by cf_part; CF_ALL is the last */
@@ -90,11 +96,30 @@ static void count_classes(const Cutting *cutting, unsigned char part, size_t *co
         if (cutting->part[i] == part) counts[cutting->set->labels[i]]++;
 }
 
-static void move_shuffled(Cutting *cutting, int label, size_t tests, size_t validations) {
-    size_t count = list_images(cutting, CF_TRAIN, label);
-    RngStream stream =
-        rng_stream(cutting->options->seed, RNG_SPLIT, 0, label == ALL_CLASSES ? STREAM_OF_ALL : (uint32_t)label);
+/* The training images of `label`, as list_images, in a random order. */
+static size_t list_shuffled(Cutting *cutting, int label, unsigned purpose) {
+    const size_t count = list_images(cutting, CF_TRAIN, label);
+    const RngStream stream =
+        rng_stream(cutting->options->seed, RNG_SPLIT, purpose, label == ALL_CLASSES ? STREAM_OF_ALL : (uint32_t)label);
     rng_shuffle(&stream, cutting->list, count);
+    return count;
+}
+
+/* Moves the images of the fold that is asked for from training to `part`. */
+static void move_fold(Cutting *cutting, cf_part part) {
+    const cf_split_options *options = cutting->options;
+    const size_t folds = (size_t)options->folds, wanted = (size_t)options->fold - 1;
+    const int first = options->stratified ? 0 : ALL_CLASSES, end = options->stratified ? cutting->set->classes : 0;
+    size_t dealt = 0;
+    for (int k = first; k < end; k++) {
+        const size_t count = list_shuffled(cutting, k, FOR_FOLDS);
+        for (size_t i = 0; i < count; i++)
+            if (dealt++ % folds == wanted) cutting->part[cutting->list[i]] = (unsigned char)part;
+    }
+}
+
+static void move_shuffled(Cutting *cutting, int label, size_t tests, size_t validations) {
+    const size_t count = list_shuffled(cutting, label, FOR_SHARES);
     for (size_t i = 0; i < count && i < tests + validations; i++)
         cutting->part[cutting->list[i]] = i < tests ? CF_TEST : CF_VALIDATION;
 }
@@ -288,6 +313,19 @@ failed:
     return status;
 }
 
+static cf_status check_folds(const cf_set *set, const cf_split_options *options) {
+    if (!options->folds && !options->fold) return CF_OK;
+    FAIL_IF(options->folds < 2 || options->fold < 1 || options->fold > options->folds, CF_BAD_USE,
+            "fold %d of %d folds: two folds or more expected, and one of them", options->fold, options->folds);
+    FAIL_IF((size_t)options->folds > set->count, CF_BAD_USE, "%d folds of the %zu images of %s: more than images",
+            options->folds, set->count, set->name);
+    FAIL_IF(options->mode == CF_SPLIT_OFFICIAL && set->official_validation, CF_BAD_USE,
+            "%s has %zu validation images of its own, so its training images are not cut into folds; use the split "
+            "pooled",
+            set->name, set->official_validation);
+    return CF_OK;
+}
+
 static cf_status check_options(const cf_set *set, const cf_split_options *options) {
     FAIL_IF((unsigned)options->mode > CF_SPLIT_AT, CF_BAD_USE, "split mode %d is none of official, pooled, at",
             (int)options->mode);
@@ -298,6 +336,7 @@ static cf_status check_options(const cf_set *set, const cf_split_options *option
             "%s has no official test part; use the split pooled, or at:N for the first N of its %zu images "
             "to train on",
             set->name, set->count);
+    FORWARD(check_folds(set, options));
     FAIL_IF(options->mode == CF_SPLIT_AT && (options->at == 0 || options->at >= set->count), CF_BAD_USE,
             "split at:%zu: %s has %zu images, so the cut must lie between 1 and %zu", options->at, set->name,
             set->count, set->count - 1);
@@ -326,11 +365,13 @@ static cf_status cut_parts(Cutting *cutting) {
             set->name, count_wanted(cutting));
     const size_t count = list_images(cutting, CF_TRAIN, ALL_CLASSES);
     const size_t fifth = count - count * 7 / 10 - count / 10;
+    const bool folded = options->folds > 0;
+    if (folded) move_fold(cutting, options->mode == CF_SPLIT_POOLED ? CF_TEST : CF_VALIDATION);
     if (options->mode == CF_SPLIT_POOLED)
-        FORWARD(cut(cutting, fifth, (size_t)((double)count * options->validation + 1e-9)));
-    else if (!official || !set->official_validation)
+        FORWARD(cut(cutting, folded ? 0 : fifth, (size_t)((double)count * options->validation + 1e-9)));
+    else if (!folded && (!official || !set->official_validation))
         FORWARD(cut(cutting, 0, (size_t)llround((double)count * options->validation)));
-    else if (set_test_begin(set) == set->count)
+    else if (!folded && set_test_begin(set) == set->count)
         FORWARD(cut(cutting, fifth, 0));
     apply_limits(cutting);
     FORWARD(check_parts(cutting));

@@ -176,6 +176,61 @@ static void test_split_seed(void **state) {
     cf_set_free(set);
 }
 
+/* Each image is in one fold; folds differ by one image at most, stratified also in each class. */
+static void check_folds(const cf_set *set, cf_split_options options, cf_part part, size_t images) {
+    unsigned char *seen = calloc(set->count, 1);
+    size_t least[MAX_CLASSES + 1], most[MAX_CLASSES + 1] = {0}, all = 0;
+    assert_non_null(seen);
+    for (int k = 0; k <= MAX_CLASSES; k++) least[k] = SIZE_MAX;
+    for (options.fold = 1; options.fold <= options.folds; options.fold++) {
+        size_t counts[MAX_CLASSES + 1] = {0};
+        cf_split *split = cut(set, options), *again = cut(set, options);
+        const cf_subset *fold = cf_split_part(split, part);
+        assert_true(same_parts(split, again));
+        check_partition(set, split, 0);
+        subset_class_counts(fold, counts);
+        counts[MAX_CLASSES] = fold->count;
+        all += fold->count;
+        for (size_t i = 0; i < fold->count; i++) assert_int_equal(seen[fold->images[i]]++, 0);
+        for (int k = 0; k <= MAX_CLASSES; k++) {
+            least[k] = counts[k] < least[k] ? counts[k] : least[k];
+            most[k] = counts[k] > most[k] ? counts[k] : most[k];
+        }
+        cf_split_free(split);
+        cf_split_free(again);
+    }
+    assert_int_equal(all, images);
+    for (int k = options.stratified ? 0 : MAX_CLASSES; k <= MAX_CLASSES; k++) assert_in_range(most[k] - least[k], 0, 1);
+    free(seen);
+}
+
+static void test_split_folds(void **state) {
+    (void)state;
+    cf_set *set = make_set(mnist_train, mnist_test);
+    for (int stratified = 0; stratified < 2; stratified++) {
+        cf_split_options options = cf_split_defaults();
+        options.stratified = stratified;
+        options.folds = 7;
+        check_folds(set, options, CF_VALIDATION, 60000);
+        options.mode = CF_SPLIT_AT, options.at = 1003;
+        check_folds(set, options, CF_VALIDATION, 1003);
+        options.mode = CF_SPLIT_POOLED;
+        check_folds(set, options, CF_TEST, 70000);
+        /* What is left trains and validates by the share of all images. */
+        options.fold = 3;
+        cf_split *split = cut(set, options);
+        assert_int_equal(count_of(split, CF_TEST), 10000);
+        assert_int_equal(count_of(split, CF_VALIDATION), 7000);
+        assert_int_equal(count_of(split, CF_TRAIN), 53000);
+        options.seed = 2;
+        cf_split *other = cut(set, options);
+        assert_false(same_parts(split, other));
+        cf_split_free(split);
+        cf_split_free(other);
+    }
+    cf_set_free(set);
+}
+
 static char last_notice[512];
 
 static void keep_notice(const char *text, void *context) {
@@ -270,6 +325,14 @@ static void test_split_errors(void **state) {
     expect(set, WITH(.validation = 1), CF_BAD_USE, "between 0 and 1");
     expect(set, WITH(.validation = 0.000001), CF_BAD_USE, "has no validation image");
     expect(set, WITH(.validation = 0.99999), CF_BAD_USE, "has no training image");
+    expect(set, WITH(.validation = 0.1, .folds = 1, .fold = 1), CF_BAD_USE, "fold 1 of 1 folds");
+    expect(set, WITH(.validation = 0.1, .folds = 5, .fold = 6), CF_BAD_USE, "fold 6 of 5 folds");
+    expect(set, WITH(.validation = 0.1, .folds = 5), CF_BAD_USE, "fold 0 of 5 folds");
+    expect(set, WITH(.validation = 0.1, .fold = 1), CF_BAD_USE, "fold 1 of 0 folds");
+    expect(set, WITH(.validation = 0.1, .folds = 70001, .fold = 1), CF_BAD_USE, "more than images");
+    set->official_validation = 5000;
+    expect(set, WITH(.validation = 0.1, .folds = 5, .fold = 1), CF_BAD_USE, "validation images of its own");
+    set->official_validation = 0;
     expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "there is no class \"10\" (character 3)");
     expect(set, WITH(.validation = 0.1, .classes = "1,10"), CF_BAD_USE, "0, 1, 2, 3");
     expect(set, WITH(.validation = 0.1, .classes = "1"), CF_BAD_USE, "at least two");
@@ -441,6 +504,7 @@ int main(void) {
         cmocka_unit_test(test_split_pooled),
         cmocka_unit_test(test_split_at),
         cmocka_unit_test(test_split_seed),
+        cmocka_unit_test(test_split_folds),
         cmocka_unit_test(test_split_limits),
         cmocka_unit_test(test_split_uncut),
         cmocka_unit_test(test_split_errors),

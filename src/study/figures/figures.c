@@ -54,14 +54,14 @@ static cf_status draw_evaluation(const FigureBook *book, const Run *run, const E
     DRAW("top-losses", figure_top_losses(book, run->set, evaluation));
     DRAW("unsure", figure_unsure(book, run->set, evaluation));
     DRAW("probabilities", figure_probabilities(book, run->set, evaluation));
-    DRAW("grad-cam", figure_grad_cam(book, run->model, run->set, evaluation));
+    if (run->model) DRAW("grad-cam", figure_grad_cam(book, run->model, run->set, evaluation));
     return CF_OK;
 }
 
 static cf_status draw_all(const FigureBook *book, const Run *run, const Evaluation *evaluation, bool own_test) {
     Analysis analysis;
     FORWARD(file_make_folder(book->folder));
-    if (own_test) FORWARD(draw_run(book, run));
+    if (own_test && run->model) FORWARD(draw_run(book, run));
     FORWARD(draw_evaluation(book, run, evaluation));
     FORWARD(analysis_new(evaluation, &analysis));
     cf_status status = draw_analysis(book, &analysis);

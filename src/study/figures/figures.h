@@ -19,7 +19,8 @@ typedef struct FigureOptions {
     const Theme *theme; /* NULL: light */
 } FigureOptions;
 
-/* `evaluation` over images of run->set, which is `data`, and `part` as in run_evaluate ("test": run->split is the run's
+/* Without run->model (an ensemble stands in its place) there are only the figures of the evaluation, without Grad-CAM.
+ * `evaluation` over images of run->set, which is `data`, and `part` as in run_evaluate ("test": run->split is the run's
  * own). Paths are added to `list`. */
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,
                        const FigureOptions *options, FigureList *list);

@@ -42,6 +42,9 @@ static cf_status load_data(Run *run) {
         notice("%s has no official test part: it is split 70 %% / 10 %% / 20 %% (--split pooled)", c->data);
     }
     c->split_given = true;
+    FAIL_IF(c->validation_given && c->split.folds && c->split.mode != CF_SPLIT_POOLED, CF_BAD_USE,
+            "a fold of the training images validates, so there is no other share that does; leave it out, or use the "
+            "split pooled");
     if (c->validation_given) FORWARD(split_check_validation(run->set, &c->split));
     return cf_split_new(run->set, &c->split, &run->split);
 }
@@ -101,11 +104,23 @@ static cf_status name_files(Run *run, const char *folder) {
     return CF_OK;
 }
 
+/* Commands that take one network do not choose one of several. */
+static cf_status refuse_group(const char *folder) {
+    char *path;
+    FORWARD(file_join(folder, "group.json", &path));
+    const bool group = file_exists(path);
+    free(path);
+    FAIL_IF(group, CF_BAD_USE, "%s is a group of runs; name one of them: cifra runs list %s shows them", folder,
+            folder);
+    return CF_OK;
+}
+
 cf_status run_open(const char *folder, Run **run) {
     Run *made;
     cf_status status;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
             file_exists(folder) ? " but a file" : ": there is nothing of that name");
+    FORWARD(refuse_group(folder));
     FORWARD(memory_new(1, sizeof *made, &made));
     made->shelf = &made->own_shelf;
     FORWARD_TO(failed, name_files(made, folder));
@@ -184,8 +199,7 @@ static cf_status write_config(const Run *run) {
     return status;
 }
 
-/* A configuration less what changes no weight, nor which images it is tested on. */
-static cf_status essence_of(const RunConfig *config, json_t **json) {
+cf_status run_config_essence(const RunConfig *config, json_t **json) {
     FORWARD(run_config_json(config, json));
     json_t *train = json_object_get(*json, "train");
     for (size_t i = 0; i < 2; i++) json_object_del(*json, i ? "data" : "data_dir");
@@ -197,8 +211,8 @@ static cf_status essence_of(const RunConfig *config, json_t **json) {
 static cf_status compare_essences(const Run *run, const RunConfig *before) {
     json_t *then, *now, *value;
     const char *key, *differs = data_record_fits(&before->record, run->set) ? NULL : "data";
-    FORWARD(essence_of(before, &then));
-    cf_status status = essence_of(&run->config, &now);
+    FORWARD(run_config_essence(before, &then));
+    cf_status status = run_config_essence(&run->config, &now);
     if (status) {
         json_decref(then);
         return status;

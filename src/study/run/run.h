@@ -108,6 +108,9 @@ cf_status run_test(Run *run);
 /* The document of `train --json` and metrics.json; a new reference. */
 cf_status run_json(const Run *run, json_t **json);
 
+/* A configuration less what changes no weight, nor which images it is tested on: "split", "model", "train"; a new reference. */
+cf_status run_config_essence(const RunConfig *config, json_t **json);
+
 /* ---- run_evaluate.c: an opened run ---- */
 
 /* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. A set is the run's
@@ -119,6 +122,9 @@ cf_status run_choose_images(Run *run, const char *data, const char *data_dir, co
 /* The same, and the model over these images. */
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part);
+/* Another opened run on the images that run_choose_images chose for `first`, whose set and shelf it borrows: it takes them as its
+ * own input wants them. Where `part` is "test" these must be its own test images, too. run->overlap is of this run. */
+cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, const char *part);
 /* The document of `eval --json`; a new reference. */
 cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json);
 

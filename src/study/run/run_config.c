@@ -167,6 +167,10 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
     json_t *split = json_pack("{s:s s:f s:b s:I s:o s:o}", "mode", mode, "validation", config->split.validation,
                               "stratified", config->split.stratified, "seed", (json_int_t)config->split.seed, "classes",
                               json_text(config->split.classes), "limit", json_text(config->split.train_limit));
+    if (config->split.folds) { /* runs without folds have the files that they always had */
+        json_object_set_new(split, "folds", json_integer(config->split.folds));
+        json_object_set_new(split, "fold", json_integer(config->split.fold));
+    }
     json_t *root =
         json_pack("{s:o s:o s:o s:o s:o}", "data", json_text(config->data), "data_dir", json_text(config->data_dir),
                   "model", json_text(config->model), "split", split, "train", train_options_json(&config->train));
@@ -251,6 +255,19 @@ static void take_number(Reader *r, const char *key, double *field) {
     if (!r->status) *field = json_number_value(value);
 }
 
+/* A whole number that need not be there. */
+static void take_count(Reader *r, const char *key, int *field) {
+    if (!json_object_get(r->object, key)) {
+        know(r, key);
+        return;
+    }
+    const json_int_t value = json_integer_value(take(r, key, "a whole number", is_integer));
+    if (r->status) return;
+    if (value < 1 || value > INT32_MAX)
+        r->status = FAIL(CF_BAD_INPUT, "%s%s: 1 and more expected, found %lld", r->group, key, (long long)value);
+    *field = (int)value;
+}
+
 static void take_split(Reader *r, RunConfig *c) {
     char *mode = NULL, *classes = NULL, *limit = NULL;
     take_text(r, "mode", false, &mode);
@@ -261,6 +278,8 @@ static void take_split(Reader *r, RunConfig *c) {
     take_seed(r, "seed", &c->split.seed);
     take_text(r, "classes", true, &classes);
     take_text(r, "limit", true, &limit);
+    take_count(r, "folds", &c->split.folds);
+    take_count(r, "fold", &c->split.fold);
     c->split.classes = classes;
     c->split.train_limit = limit;
     c->split_given = true;

@@ -239,6 +239,32 @@ cf_status run_choose_images(Run *run, const char *data, const char *data_dir, co
     return CF_OK;
 }
 
+static bool same_images(const cf_subset *a, const cf_subset *b) {
+    return a->count == b->count && memcmp(a->images, b->images, a->count * sizeof *a->images) == 0;
+}
+
+cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, const char *part) {
+    const DataRecord *record = &run->config.record;
+    run->shelf = first->shelf;
+    run->set = first->set;
+    run->other = record->sha256[0] ? !data_record_fits(record, run->set)
+                                   : first->other || strcmp(first->config.data, run->config.data) != 0;
+    if (strcmp(part, "test") == 0) {
+        FAIL_IF(
+            run->other, CF_BAD_USE,
+            "%s was trained on other data (%s) than %s (%s), so they have no test part in common; choose --data and "
+            "--split official-test or all",
+            run->folder, run->config.data, first->folder, first->config.data);
+        FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
+        FAIL_IF(!same_images(cf_split_part(run->split, CF_TEST), images), CF_BAD_USE,
+                "%s has other test images than %s: their data were split otherwise; choose --split official-test or "
+                "all, or "
+                "runs of one split",
+                run->folder, first->folder);
+    }
+    return find_overlap(run, images, part);
+}
+
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part) {
     ClassifyOptions options = {.engine = run->engine, .threads = slices_threads(threads)};
