@@ -12,7 +12,7 @@
  * that are neighbours in memory. Here they are those of the same pixel in two images: x and dy are packed as pairs of images,
  * with padding, in the order they have. Where there are very few channels, a tile then takes those of several taps.
  *
- * As many images, or lines of them, go by at once as stay in a core's second cache; the sums of several go on in the slot. The
+ * As many images, or lines of them, go by at once as stay in a core's caches; the sums of several go on in the slot. The
  * slot: blocks of the filters of a tile, each [C][R][S][filters of the block, rounded up to LANES].
  */
 #include "nn/cpu/conv_kernels.h"
@@ -23,13 +23,14 @@
 
 enum {
 #ifdef __AVX512F__
-    MOST_VECTORS = 4, /* of filters, in a tile */
+    MOST_VECTORS = 4,         /* of filters, in a tile */
+    MOST_CACHED = 512 << 10,  /* bytes: half of a core's second cache */
 #else
     MOST_VECTORS = 2,
+    MOST_CACHED = 64 << 10, /* narrow tiles read more for a product than the second cache gives: what the first one nearly holds */
 #endif
     BLOCK = MOST_VECTORS * LANES, /* filters in a block: those of a tile */
     MOST_ROWS = 12,               /* channels of x in a tile */
-    MOST_CACHED = 512 << 10,      /* bytes: half of a core's second cache */
     STREAMED = 2 << 20            /* bytes: a slot so large has left the caches before anyone reads it */
 };
 
