@@ -22,7 +22,7 @@ enum {
     PIXELS = 6,
     VECTORS = 2,
     BLOCK = VECTORS * LANES, /* filters */
-    MOST_WEIGHTS = 20 << 10, /* bytes of a block: over half of the first cache */
+    MOST_WEIGHTS = 160 << 10, /* bytes of a block: a third of a core's second cache */
     MOST_CACHED = 256 << 10, /* bytes of images at once: half of a core's second cache */
 };
 
@@ -148,7 +148,7 @@ typedef struct Tile {
     bool goes_on; /* `to` holds sums already */
 } Tile;
 
-INLINE void multiply(const Tile *t, int pixels, int vectors) {
+INLINE void convolve(const Tile *t, int pixels, int vectors) {
     V sums[PIXELS][VECTORS];
     const float *from[PIXELS];
     const int last = t->last;
@@ -183,20 +183,20 @@ INLINE void multiply(const Tile *t, int pixels, int vectors) {
 }
 
 #define TILE(pixels, vectors)                                                                                          \
-    static void multiply_##pixels##_##vectors(const Tile *t) {                                                         \
-        multiply(t, pixels, vectors);                                                                                  \
+    static void convolve_##pixels##_##vectors(const Tile *t) {                                                         \
+        convolve(t, pixels, vectors);                                                                                  \
     }
-#define NAME(pixels, vectors) multiply_##pixels##_##vectors,
+#define NAME(pixels, vectors) convolve_##pixels##_##vectors,
 #define SIX(what, vectors)                                                                                             \
     what(1, vectors) what(2, vectors) what(3, vectors) what(4, vectors) what(5, vectors) what(6, vectors)
 SIX(TILE, 1)
 SIX(TILE, 2)
-static void (*const multiply_tile[VECTORS][PIXELS])(const Tile *t) = {{SIX(NAME, 1)}, {SIX(NAME, 2)}};
+static void (*const convolve_tile[VECTORS][PIXELS])(const Tile *t) = {{SIX(NAME, 1)}, {SIX(NAME, 2)}};
 
 /* ---- The tiles of a pass ---- */
 
 /* The pixels of a class of lines and one of columns, of some images, one after the other. */
-static void multiply_class(const Pass *p, const Class *down, const Class *across, int images, Tile *t, int vectors,
+static void convolve_class(const Pass *p, const Class *down, const Class *across, int images, Tile *t, int vectors,
                            const float *from, float *to) {
     const size_t from_pixel = (size_t)(p->across.stride * p->inputs), to_pixel = (size_t)(p->across.spread * p->outputs);
     const size_t from_line = (size_t)p->down.stride * p->from_line, to_line = (size_t)p->down.spread * p->to_line;
@@ -217,12 +217,12 @@ static void multiply_class(const Pass *p, const Class *down, const Class *across
             }
             from_at = from_row, to_at = to_row;
         }
-        multiply_tile[vectors - 1][pixels - 1](t);
+        convolve_tile[vectors - 1][pixels - 1](t);
     }
 }
 
 /* A block of filters and one of channels, `from` the first of these, `to` the first of those. */
-static void multiply_block(const Pass *p, int images, Tile *t, int vectors, int channels, const float *weights,
+static void convolve_block(const Pass *p, int images, Tile *t, int vectors, int channels, const float *weights,
                            const float *from, float *to) {
     const size_t tap = (size_t)channels * (size_t)(vectors * LANES), inputs = (size_t)p->inputs;
     for (Class down = {0}; next_class(&p->down, &down);)
@@ -233,7 +233,7 @@ static void multiply_block(const Pass *p, int images, Tile *t, int vectors, int 
             t->weights_run = (size_t)across.tap_step * tap;
             t->weights = weights + (size_t)(down.tap * p->across.taps + across.tap) * tap;
             if (across.tap_step == 1 && t->from_run == t->run) t->run *= (size_t)t->runs, t->runs = 1;
-            multiply_class(p, &down, &across, images, t, vectors,
+            convolve_class(p, &down, &across, images, t, vectors,
                            from + (size_t)down.line * p->from_line + (size_t)across.line * inputs,
                            to + (size_t)down.at * p->to_line + (size_t)(across.at * p->outputs));
         }
@@ -251,7 +251,7 @@ static void run(const Window *w, DirectPass pass, const float *packed, const flo
             for (int c = 0; c < p.inputs; c += p.channels) {
                 const int channels = smaller(p.channels, p.inputs - c);
                 t.goes_on = c > 0;
-                multiply_block(&p, smaller(most, p.N - n), &t, vectors, channels, weights, from + c, to + k);
+                convolve_block(&p, smaller(most, p.N - n), &t, vectors, channels, weights, from + c, to + k);
                 weights += taps * (size_t)channels * (size_t)(vectors * LANES);
             }
         }
