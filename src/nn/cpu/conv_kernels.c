@@ -62,6 +62,7 @@ INLINE V add_products(Operand a, Operand b, V sum) {
 enum {
     GROUP = 1,
     PACKED = false,
+    COPIES = MOST_VECTORS == 2,
     LEAST_CHANNELS = MOST_VECTORS == 4 ? 4 : 5, /* with less, sums wait for each other */
     FEW_CHANNELS = 0
 };
@@ -205,11 +206,6 @@ static size_t scratch_size(const Window *w) {
     Chunk chunk = largest_chunk(w);
     return cached_size(w, &chunk);
 }
-#else
-static size_t scratch_size(const Window *w) {
-    (void)w;
-    return 0;
-}
 #endif
 
 /* ---- A tile: rows (channels at taps) times vectors of filters, over the pixels of a chunk ---- */
@@ -226,6 +222,33 @@ typedef struct Tile {
     float *slot;     /* the first row's vectors * LANES */
     size_t slot_row; /* from one row to the next */
 } Tile;
+
+#ifndef KERNEL_BF16
+/* Where a block is a part of the filters, its values lie so far apart that they drive each other out of the first cache. */
+static bool copies_dy(const Window *w) {
+    return COPIES && w->K > BLOCK;
+}
+
+static size_t scratch_size(const Window *w) {
+    const Chunk chunk = largest_chunk(w);
+    return copies_dy(w) ? (size_t)chunk.groups * (size_t)chunk.lines * (size_t)w->Q * BLOCK * sizeof(Value) : 0;
+}
+
+/* A block's filters, those of a pixel behind those of the one before. */
+static void copy_dy(const Window *w, Tile *t, void *scratch) {
+    Value *to = scratch;
+    const size_t room = (size_t)t->vectors * LANES, pixels = (size_t)(t->lines * t->pixels);
+    const int last = t->last;
+    for (int image = 0; image < t->images; image++) {
+        const Value *from = t->dy + (size_t)image * t->dy_image;
+        for (size_t at = 0; at < pixels; at++, from += w->K, to += room)
+            for (int v = 0; v < t->vectors; v++)
+                store_float(to + v * LANES, load_float(from + v * LANES, v < t->vectors - 1 ? LANES : last), LANES);
+    }
+    t->dy = scratch, t->last = LANES;
+    t->dy_pixel = room, t->dy_line = (size_t)w->Q * room, t->dy_image = pixels * room;
+}
+#endif
 
 /* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the
  * sums stay in registers. */
@@ -396,12 +419,17 @@ static Tile lay_chunk(const Window *w, const Chunk *chunk, const void *x, const 
 }
 
 /* The same of filters k, ... */
-static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k) {
+static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k, void *scratch) {
     const int filters = smaller(w->K - k, BLOCK);
     t.vectors = (filters + LANES - 1) / LANES, t.last = filters - (t.vectors - 1) * LANES;
     t.dy_pixel = (size_t)(PACKED ? t.vectors * LANES : w->K), t.dy_line = (size_t)w->Q * t.dy_pixel;
     t.dy_image = (size_t)(PACKED ? chunk->lines : w->P) * t.dy_line;
     t.dy += (size_t)k * (PACKED ? (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q : 1);
+#ifdef KERNEL_BF16
+    (void)scratch;
+#else
+    if (copies_dy(w)) copy_dy(w, &t, scratch);
+#endif
     return t;
 }
 
@@ -417,7 +445,7 @@ static void backward_weights(const Window *w, const void *x, const void *dy, voi
             Tile all = lay_chunk(w, &chunk, x, dy, n, p, scratch);
             all.goes_on = add || n || p, all.streams = streams;
             for (int k = 0; k < w->K; k += BLOCK) {
-                Tile block = lay_block(w, &chunk, all, k);
+                Tile block = lay_block(w, &chunk, all, k, scratch);
                 multiply_block(w, &chunk, &block, p, slot + (size_t)k * rows);
             }
         }
