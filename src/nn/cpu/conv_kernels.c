@@ -27,7 +27,7 @@ enum {
     MOST_CACHED = 512 << 10,  /* bytes: half of a core's second cache */
 #else
     MOST_VECTORS = 2,
-    MOST_CACHED = 64 << 10, /* narrow tiles read more for a product than the second cache gives: what the first one nearly holds */
+    MOST_CACHED = 128 << 10, /* narrow tiles read more for a product: what the first cache holds in part */
 #endif
     BLOCK = MOST_VECTORS * LANES, /* filters in a block: those of a tile */
     MOST_ROWS = 12,               /* channels of x in a tile */

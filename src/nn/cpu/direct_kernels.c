@@ -19,7 +19,7 @@
 #if defined(__AVX2__) && !defined(__AVX512F__)
 
 enum {
-    PIXELS = 6,
+    MOST_PIXELS = 10, /* of a tile of one vector; registers for addresses end there */
     VECTORS = 2,
     BLOCK = VECTORS * LANES, /* filters */
     MOST_WEIGHTS = 160 << 10, /* bytes of a block: a third of a core's second cache */
@@ -120,25 +120,37 @@ static size_t packed_size(const Window *w, DirectPass pass) {
     return (size_t)w->R * (size_t)w->S * (size_t)p.inputs * (whole + rest);
 }
 
+/* Channel by channel, so that each filter's weights are read as they lie. */
+static void pack_block(const Window *w, DirectPass pass, const Pass *p, int k, int c, int channels, const float *weights,
+                       float *packed) {
+    const bool forward = pass == DIRECT_FORWARD;
+    const size_t taps = (size_t)w->R * (size_t)w->S, width = width_at(p, k);
+    for (int i = c; i < c + channels; i++)
+        for (size_t tap = 0; tap < taps; tap++) {
+            float *to = packed + (tap * (size_t)channels + (size_t)(i - c)) * width;
+            const size_t from = forward ? tap : taps - 1 - tap;
+            for (int j = 0; j < (int)width; j++) {
+                const size_t filter = (size_t)(forward ? k + j : i), channel = (size_t)(forward ? i : k + j);
+                to[j] = k + j < p->outputs ? weights[(filter * (size_t)w->C + channel) * taps + from] : 0;
+            }
+        }
+}
+
 static void pack(const Window *w, DirectPass pass, const float *weights, float *packed) {
     const Pass p = pass_of(w, pass);
-    const int taps = w->R * w->S;
     for (int k = 0; k < p.outputs; k += BLOCK)
-        for (int c = 0; c < p.inputs; c += p.channels)
-            for (int tap = 0; tap < taps; tap++)
-                for (int i = c; i < smaller(c + p.channels, p.inputs); i++)
-                    for (int j = k, width = (int)width_at(&p, k); j < k + width; j++) {
-                        const size_t of = (size_t)(pass == DIRECT_FORWARD ? j * w->C + i : i * w->C + j);
-                        const int at = pass == DIRECT_FORWARD ? tap : taps - 1 - tap;
-                        *packed++ = j < p.outputs ? weights[of * (size_t)taps + (size_t)at] : 0;
-                    }
+        for (int c = 0; c < p.inputs; c += p.channels) {
+            const int channels = smaller(p.channels, p.inputs - c);
+            pack_block(w, pass, &p, k, c, channels, weights, packed);
+            packed += (size_t)w->R * (size_t)w->S * (size_t)channels * width_at(&p, k);
+        }
 }
 
 /* ---- A tile ---- */
 
 typedef struct Tile {
-    const float *from[PIXELS]; /* what the first tap reads */
-    float *to[PIXELS];
+    const float *from[MOST_PIXELS]; /* what the first tap reads */
+    float *to[MOST_PIXELS];
     const float *weights;          /* of the first tap */
     int lines, runs;               /* of taps; a run: channels, of one tap or of several whose values are neighbours */
     size_t run;                    /* values */
@@ -149,10 +161,10 @@ typedef struct Tile {
 } Tile;
 
 INLINE void convolve(const Tile *t, int pixels, int vectors) {
-    V sums[PIXELS][VECTORS];
-    const float *from[PIXELS];
+    V sums[MOST_PIXELS][VECTORS];
+    const float *from[MOST_PIXELS];
     const int last = t->last;
-#pragma GCC unroll 6
+#pragma GCC unroll 10
     for (int i = 0; i < pixels; i++) {
         from[i] = t->from[i];
 #pragma GCC unroll 2
@@ -167,7 +179,7 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
                 V filters[VECTORS];
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++) filters[v] = load_float(weights + v * LANES, LANES);
-#pragma GCC unroll 6
+#pragma GCC unroll 10
                 for (int i = 0; i < pixels; i++) {
                     const V value = all_lanes(from[i][c]);
 #pragma GCC unroll 2
@@ -175,7 +187,7 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
                 }
             }
         }
-#pragma GCC unroll 6
+#pragma GCC unroll 10
     for (int i = 0; i < pixels; i++)
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++)
@@ -189,9 +201,12 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
 #define NAME(pixels, vectors) convolve_##pixels##_##vectors,
 #define SIX(what, vectors)                                                                                             \
     what(1, vectors) what(2, vectors) what(3, vectors) what(4, vectors) what(5, vectors) what(6, vectors)
-SIX(TILE, 1)
+#define TEN(what, vectors)                                                                                             \
+    SIX(what, vectors) what(7, vectors) what(8, vectors) what(9, vectors) what(10, vectors)
+TEN(TILE, 1)
 SIX(TILE, 2)
-static void (*const convolve_tile[VECTORS][PIXELS])(const Tile *t) = {{SIX(NAME, 1)}, {SIX(NAME, 2)}};
+static void (*const convolve_tile[VECTORS][MOST_PIXELS])(const Tile *t) = {{TEN(NAME, 1)}, {SIX(NAME, 2)}};
+static const int most_pixels[VECTORS] = {10, 6};
 
 /* ---- The tiles of a pass ---- */
 
@@ -200,7 +215,8 @@ static void convolve_class(const Pass *p, const Class *down, const Class *across
                            const float *from, float *to) {
     const size_t from_pixel = (size_t)(p->across.stride * p->inputs), to_pixel = (size_t)(p->across.spread * p->outputs);
     const size_t from_line = (size_t)p->down.stride * p->from_line, to_line = (size_t)p->down.spread * p->to_line;
-    const int count = images * down->count * across->count, tiles = (count + PIXELS - 1) / PIXELS;
+    const int count = images * down->count * across->count, most = most_pixels[vectors - 1];
+    const int tiles = (count + most - 1) / most;
     const float *from_at = from, *from_row = from;
     float *to_at = to, *to_row = to;
     int line = 0, column = 0;
@@ -258,9 +274,9 @@ static void run(const Window *w, DirectPass pass, const float *packed, const flo
     }
 }
 
-static bool fits(const Window *w, DirectPass pass) {
-    (void)pass;
-    return w->groups == 1;
+/* A window of one pixel leaves a tile too little to do, and few channels leave lanes without work. */
+static bool fits(const Window *w) {
+    return w->groups == 1 && w->R * w->S > 1 && w->C >= LANES && w->K >= LANES;
 }
 
 extern const DirectKernels PASTE(direct_kernels_, KERNEL_ISA);

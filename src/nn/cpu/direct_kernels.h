@@ -9,7 +9,7 @@ typedef enum DirectPass { DIRECT_FORWARD, DIRECT_BACKWARD } DirectPass;
 
 /* Of any window with one group, in float32; they work on one thread and keep no state. */
 typedef struct DirectKernels {
-    bool (*fits)(const Window *w, DirectPass pass);          /* they are faster than oneDNN's */
+    bool (*fits)(const Window *w);                           /* they are faster than oneDNN's */
     size_t (*packed_size)(const Window *w, DirectPass pass); /* floats */
     void (*pack)(const Window *w, DirectPass pass, const float *weights, float *packed); /* packed at a multiple of 32 bytes */
     void (*run)(const Window *w, DirectPass pass, const float *packed, const float *from, float *to);
