@@ -216,12 +216,12 @@ static void convolve_class(const Pass *p, const Class *down, const Class *across
     const size_t from_pixel = (size_t)(p->across.stride * p->inputs), to_pixel = (size_t)(p->across.spread * p->outputs);
     const size_t from_line = (size_t)p->down.stride * p->from_line, to_line = (size_t)p->down.spread * p->to_line;
     const int count = images * down->count * across->count, most = most_pixels[vectors - 1];
-    const int tiles = (count + most - 1) / most;
+    const int tiles = (count + most - 1) / most, least = count / tiles, rest = count % tiles;
     const float *from_at = from, *from_row = from;
     float *to_at = to, *to_row = to;
     int line = 0, column = 0;
     for (int i = 0; i < tiles; i++) {
-        const int pixels = (int)((int64_t)count * (i + 1) / tiles - (int64_t)count * i / tiles);
+        const int pixels = least + (i < rest);
         for (int j = 0; j < pixels; j++) {
             t->from[j] = from_at, t->to[j] = to_at;
             from_at += from_pixel, to_at += to_pixel;
