@@ -23,8 +23,8 @@
 
 enum {
 #ifdef __AVX512F__
-    MOST_VECTORS = 4,         /* of filters, in a tile */
-    MOST_CACHED = 512 << 10,  /* bytes: half of a core's second cache */
+    MOST_VECTORS = 4,        /* of filters, in a tile */
+    MOST_CACHED = 512 << 10, /* bytes: half of a core's second cache */
 #else
     MOST_VECTORS = 2,
     MOST_CACHED = 128 << 10, /* narrow tiles read more for a product: what the first cache holds in part */

@@ -2,15 +2,15 @@
  *
  *   to[n][line][column][k] = sum over taps (r, s) and channels c of from[n][line'][column'][c] * w[r][s][c][k]
  *
- * In a tile, 6 pixels of `to` meet 2 vectors of filters in registers: values of `from` are broadcast, and all taps and channels go
- * by. Which lines a tap reads depends on the edges of the image, and backward, where there is a stride, on the line's remainder
- * by it. So lines are taken in classes, of those that have the same taps, and columns as well; a tile's pixels are of one
- * class of lines and one of columns, of several images if need be, wherever they lie. Nothing outside the image is multiplied.
+ * In a tile, 6 pixels of `to` meet 2 vectors of filters in registers (10 meet 1): values of `from` are broadcast, and all taps and
+ * channels go by. Which taps meet a line depends on the edges of the image, and backward, where there is a stride, on the line's
+ * remainder by it. So lines are taken in classes, of those that the same taps meet, and columns as well; a tile's pixels are of
+ * one class of lines and one of columns, wherever they lie, in several images if need be. Nothing outside the image is multiplied.
  *
- * Weights are packed for blocks of filters, in them for blocks of channels, so that those of a tile stay in the first cache:
+ * Weights are packed for blocks of filters, in them for blocks of channels, so that those stay in the second cache:
  * [filters' block][channels' block][R][S][c][filters of the block, whole vectors]; backward, filters and channels change places
- * and taps run from the last one to the first. A sum is one chain over the blocks of channels, R, S, and c: it does not depend
- * on the tile.
+ * and taps run from the last one to the first. A sum is one chain over the blocks of channels, R, S and c: it does not depend
+ * on its tile.
  */
 #include "nn/cpu/direct_kernels.h"
 
@@ -21,9 +21,9 @@
 enum {
     MOST_PIXELS = 10, /* of a tile of one vector; registers for addresses end there */
     VECTORS = 2,
-    BLOCK = VECTORS * LANES, /* filters */
+    BLOCK = VECTORS * LANES,  /* filters */
     MOST_WEIGHTS = 160 << 10, /* bytes of a block: a third of a core's second cache */
-    MOST_CACHED = 256 << 10, /* bytes of images at once: half of a core's second cache */
+    MOST_CACHED = 256 << 10,  /* bytes of images at once: half of a core's second cache */
 };
 
 static int smaller(int a, int b) {
@@ -121,8 +121,8 @@ static size_t packed_size(const Window *w, DirectPass pass) {
 }
 
 /* Channel by channel, so that each filter's weights are read as they lie. */
-static void pack_block(const Window *w, DirectPass pass, const Pass *p, int k, int c, int channels, const float *weights,
-                       float *packed) {
+static void pack_block(const Window *w, DirectPass pass, const Pass *p, int k, int c, int channels,
+                       const float *weights, float *packed) {
     const bool forward = pass == DIRECT_FORWARD;
     const size_t taps = (size_t)w->R * (size_t)w->S, width = width_at(p, k);
     for (int i = c; i < c + channels; i++)
@@ -151,10 +151,10 @@ static void pack(const Window *w, DirectPass pass, const float *weights, float *
 typedef struct Tile {
     const float *from[MOST_PIXELS]; /* what the first tap reads */
     float *to[MOST_PIXELS];
-    const float *weights;          /* of the first tap */
-    int lines, runs;               /* of taps; a run: channels, of one tap or of several whose values are neighbours */
-    size_t run;                    /* values */
-    size_t from_line, from_run;    /* from one to the next */
+    const float *weights;       /* of the first tap */
+    int lines, runs;            /* of taps; a run: channels, of one tap or of several whose values are neighbours */
+    size_t run;                 /* values */
+    size_t from_line, from_run; /* from one to the next */
     size_t weights_line, weights_run;
     int last;     /* filters in the last vector */
     bool goes_on; /* `to` holds sums already */
@@ -190,8 +190,7 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
 #pragma GCC unroll 10
     for (int i = 0; i < pixels; i++)
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++)
-            store_float(t->to[i] + v * LANES, sums[i][v], v < vectors - 1 ? LANES : last);
+        for (int v = 0; v < vectors; v++) store_float(t->to[i] + v * LANES, sums[i][v], v < vectors - 1 ? LANES : last);
 }
 
 #define TILE(pixels, vectors)                                                                                          \
@@ -201,8 +200,7 @@ INLINE void convolve(const Tile *t, int pixels, int vectors) {
 #define NAME(pixels, vectors) convolve_##pixels##_##vectors,
 #define SIX(what, vectors)                                                                                             \
     what(1, vectors) what(2, vectors) what(3, vectors) what(4, vectors) what(5, vectors) what(6, vectors)
-#define TEN(what, vectors)                                                                                             \
-    SIX(what, vectors) what(7, vectors) what(8, vectors) what(9, vectors) what(10, vectors)
+#define TEN(what, vectors) SIX(what, vectors) what(7, vectors) what(8, vectors) what(9, vectors) what(10, vectors)
 TEN(TILE, 1)
 SIX(TILE, 2)
 static void (*const convolve_tile[VECTORS][MOST_PIXELS])(const Tile *t) = {{TEN(NAME, 1)}, {SIX(NAME, 2)}};
@@ -213,7 +211,8 @@ static const int most_pixels[VECTORS] = {10, 6};
 /* The pixels of a class of lines and one of columns, of some images, one after the other. */
 static void convolve_class(const Pass *p, const Class *down, const Class *across, int images, Tile *t, int vectors,
                            const float *from, float *to) {
-    const size_t from_pixel = (size_t)(p->across.stride * p->inputs), to_pixel = (size_t)(p->across.spread * p->outputs);
+    const size_t from_pixel = (size_t)(p->across.stride * p->inputs),
+                 to_pixel = (size_t)(p->across.spread * p->outputs);
     const size_t from_line = (size_t)p->down.stride * p->from_line, to_line = (size_t)p->down.spread * p->to_line;
     const int count = images * down->count * across->count, most = most_pixels[vectors - 1];
     const int tiles = (count + most - 1) / most, least = count / tiles, rest = count % tiles;
@@ -255,7 +254,7 @@ static void convolve_block(const Pass *p, int images, Tile *t, int vectors, int 
         }
 }
 
-static void run(const Window *w, DirectPass pass, const float *packed, const float *from, float *to) {
+static void convolve_images(const Window *w, DirectPass pass, const float *packed, const float *from, float *to) {
     const Pass p = pass_of(w, pass);
     const size_t taps = (size_t)w->R * (size_t)w->S, bytes = (p.from_image + p.to_image) * sizeof(float);
     const int most = MOST_CACHED / bytes > 1 ? (int)(MOST_CACHED / bytes) : 1;
@@ -284,7 +283,7 @@ const DirectKernels PASTE(direct_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .packed_size = packed_size,
     .pack = pack,
-    .run = run,
+    .run = convolve_images,
 };
 
 #endif

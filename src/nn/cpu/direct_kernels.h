@@ -11,7 +11,8 @@ typedef enum DirectPass { DIRECT_FORWARD, DIRECT_BACKWARD } DirectPass;
 typedef struct DirectKernels {
     bool (*fits)(const Window *w);                           /* they are faster than oneDNN's */
     size_t (*packed_size)(const Window *w, DirectPass pass); /* floats */
-    void (*pack)(const Window *w, DirectPass pass, const float *weights, float *packed); /* packed at a multiple of 32 bytes */
+    void (*pack)(const Window *w, DirectPass pass, const float *weights,
+                 float *packed); /* packed at a multiple of 32 bytes */
     void (*run)(const Window *w, DirectPass pass, const float *packed, const float *from, float *to);
 } DirectKernels;
 

@@ -301,8 +301,7 @@ static cf_status direct_buffer(const DirectKernels *kernels, const Window *w, Di
 }
 
 static cf_status build_forward(Conv *conv, int threads) {
-    if (conv->direct)
-        return direct_buffer(conv->direct, &conv->w, DIRECT_FORWARD, &conv->forward_weights);
+    if (conv->direct) return direct_buffer(conv->direct, &conv->w, DIRECT_FORWARD, &conv->forward_weights);
     const Recipe recipe = {describe_forward, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
     FORWARD(primitive_new(&conv->forward, &recipe));
     FORWARD(weights_buffer(&conv->forward, &conv->forward_weights));
@@ -344,8 +343,7 @@ static cf_status build_backward_weights(Conv *conv, int threads) {
 }
 
 static cf_status build_backward_data(Conv *conv, int threads) {
-    if (conv->direct)
-        return direct_buffer(conv->direct, &conv->w, DIRECT_BACKWARD, &conv->data_weights);
+    if (conv->direct) return direct_buffer(conv->direct, &conv->w, DIRECT_BACKWARD, &conv->data_weights);
     const Recipe recipe = {
         describe_backward_data, conv, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
     FORWARD(primitive_new(&conv->backward_data, &recipe));
