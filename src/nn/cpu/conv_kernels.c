@@ -8,9 +8,10 @@
  * are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0. So nothing is
  * transposed, and any stride, dilation, padding and odd width is as good as another.
  *
- * In float32, x and dy are read where they lie. The instruction of bfloat16 adds two products to each float lane, of values
- * that are neighbours in memory. Here they are those of the same pixel in two images: x and dy are packed as pairs of images,
- * with padding, in the order they have. Where there are very few channels, a tile then takes those of several taps.
+ * In float32, x and dy are read where they lie (but for copies_dy() below). The instruction of bfloat16 adds two products to each
+ * float lane, of values that are neighbours in memory. Here they are those of the same pixel in two images: x and dy are packed as
+ * pairs of images, with padding, in the order they have. Where there are very few channels, a tile then takes those of several
+ * taps.
  *
  * As many images, or lines of them, go by at once as stay in a core's caches; the sums of several go on in the slot. The
  * slot: blocks of the filters of a tile, each [C][R][S][filters of the block, rounded up to LANES].
