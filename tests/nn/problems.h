@@ -61,6 +61,10 @@ static const Window window_table[] = {
     {8, 40, 8, 8, 70, 1, 1, 1, 0, 0, 0, 0, 1, 1},   /* 1x1, more than a panel */
     {2, 300, 3, 4, 33, 1, 1, 1, 0, 0, 0, 0, 1, 1},  /* 1x1, long sums */
     {3, 7, 5, 6, 5, 1, 1, 3, 0, 0, 0, 0, 1, 1},     /* 1x1, odd everything */
+    {1, 290, 4, 5, 24, 3, 3, 1, 1, 1, 0, 0, 1, 1},  /* more weights than a cache is to hold at once */
+    {3, 8, 48, 40, 24, 3, 3, 1, 1, 1, 0, 0, 1, 1},  /* larger images than that */
+    {2, 24, 11, 9, 40, 3, 3, 2, 1, 1, 0, 0, 1, 1},  /* stride 2, blocks of filters and of channels with a rest */
+    {1, 9, 6, 5, 11, 3, 3, 5, 1, 1, 0, 0, 1, 1},    /* lines that no window sees */
 };
 
 static inline Window window_at(size_t i) {

@@ -8,11 +8,12 @@
  * are broadcast, and all pixels go by. A tap's pixels whose x is padding are left out, not multiplied by 0. So nothing is
  * transposed, and any stride, dilation, padding and odd width is as good as another.
  *
- * In float32, x and dy are read where they lie. The instruction of bfloat16 adds two products to each float lane, of values
- * that are neighbours in memory. Here they are those of the same pixel in two images: x and dy are packed as pairs of images,
- * with padding, in the order they have. Where there are very few channels, a tile then takes those of several taps.
+ * In float32, x and dy are read where they lie (but for copies_dy() below). The instruction of bfloat16 adds two products to each
+ * float lane, of values that are neighbours in memory. Here they are those of the same pixel in two images: x and dy are packed as
+ * pairs of images, with padding, in the order they have. Where there are very few channels, a tile then takes those of several
+ * taps.
  *
- * As many images, or lines of them, go by at once as stay in a core's second cache; the sums of several go on in the slot. The
+ * As many images, or lines of them, go by at once as stay in a core's caches; the sums of several go on in the slot. The
  * slot: blocks of the filters of a tile, each [C][R][S][filters of the block, rounded up to LANES].
  */
 #include "nn/cpu/conv_kernels.h"
@@ -23,13 +24,14 @@
 
 enum {
 #ifdef __AVX512F__
-    MOST_VECTORS = 4, /* of filters, in a tile */
+    MOST_VECTORS = 4,        /* of filters, in a tile */
+    MOST_CACHED = 512 << 10, /* bytes: half of a core's second cache */
 #else
     MOST_VECTORS = 2,
+    MOST_CACHED = 128 << 10, /* narrow tiles read more for a product: what the first cache holds in part */
 #endif
     BLOCK = MOST_VECTORS * LANES, /* filters in a block: those of a tile */
     MOST_ROWS = 12,               /* channels of x in a tile */
-    MOST_CACHED = 512 << 10,      /* bytes: half of a core's second cache */
     STREAMED = 2 << 20            /* bytes: a slot so large has left the caches before anyone reads it */
 };
 
@@ -61,6 +63,7 @@ INLINE V add_products(Operand a, Operand b, V sum) {
 enum {
     GROUP = 1,
     PACKED = false,
+    COPIES = MOST_VECTORS == 2,
     LEAST_CHANNELS = MOST_VECTORS == 4 ? 4 : 5, /* with less, sums wait for each other */
     FEW_CHANNELS = 0
 };
@@ -204,11 +207,6 @@ static size_t scratch_size(const Window *w) {
     Chunk chunk = largest_chunk(w);
     return cached_size(w, &chunk);
 }
-#else
-static size_t scratch_size(const Window *w) {
-    (void)w;
-    return 0;
-}
 #endif
 
 /* ---- A tile: rows (channels at taps) times vectors of filters, over the pixels of a chunk ---- */
@@ -225,6 +223,33 @@ typedef struct Tile {
     float *slot;     /* the first row's vectors * LANES */
     size_t slot_row; /* from one row to the next */
 } Tile;
+
+#ifndef KERNEL_BF16
+/* Where a block is a part of the filters, its values lie so far apart that they drive each other out of the first cache. */
+static bool copies_dy(const Window *w) {
+    return COPIES && w->K > BLOCK;
+}
+
+static size_t scratch_size(const Window *w) {
+    const Chunk chunk = largest_chunk(w);
+    return copies_dy(w) ? (size_t)chunk.groups * (size_t)chunk.lines * (size_t)w->Q * BLOCK * sizeof(Value) : 0;
+}
+
+/* A block's filters, those of a pixel behind those of the one before. */
+static void copy_dy(const Window *w, Tile *t, void *scratch) {
+    Value *to = scratch;
+    const size_t room = (size_t)t->vectors * LANES, pixels = (size_t)(t->lines * t->pixels);
+    const int last = t->last;
+    for (int image = 0; image < t->images; image++) {
+        const Value *from = t->dy + (size_t)image * t->dy_image;
+        for (size_t at = 0; at < pixels; at++, from += w->K, to += room)
+            for (int v = 0; v < t->vectors; v++)
+                store_float(to + v * LANES, load_float(from + v * LANES, v < t->vectors - 1 ? LANES : last), LANES);
+    }
+    t->dy = scratch, t->last = LANES;
+    t->dy_pixel = room, t->dy_line = (size_t)w->Q * room, t->dy_image = pixels * room;
+}
+#endif
 
 /* what(i, v) for every row and vector of a tile. Written out: not every compiler would unroll loops in time to see that the
  * sums stay in registers. */
@@ -395,12 +420,17 @@ static Tile lay_chunk(const Window *w, const Chunk *chunk, const void *x, const 
 }
 
 /* The same of filters k, ... */
-static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k) {
+static Tile lay_block(const Window *w, const Chunk *chunk, Tile t, int k, void *scratch) {
     const int filters = smaller(w->K - k, BLOCK);
     t.vectors = (filters + LANES - 1) / LANES, t.last = filters - (t.vectors - 1) * LANES;
     t.dy_pixel = (size_t)(PACKED ? t.vectors * LANES : w->K), t.dy_line = (size_t)w->Q * t.dy_pixel;
     t.dy_image = (size_t)(PACKED ? chunk->lines : w->P) * t.dy_line;
     t.dy += (size_t)k * (PACKED ? (size_t)chunk->groups * (size_t)chunk->lines * (size_t)w->Q : 1);
+#ifdef KERNEL_BF16
+    (void)scratch;
+#else
+    if (copies_dy(w)) copy_dy(w, &t, scratch);
+#endif
     return t;
 }
 
@@ -416,7 +446,7 @@ static void backward_weights(const Window *w, const void *x, const void *dy, voi
             Tile all = lay_chunk(w, &chunk, x, dy, n, p, scratch);
             all.goes_on = add || n || p, all.streams = streams;
             for (int k = 0; k < w->K; k += BLOCK) {
-                Tile block = lay_block(w, &chunk, all, k);
+                Tile block = lay_block(w, &chunk, all, k, scratch);
                 multiply_block(w, &chunk, &block, p, slot + (size_t)k * rows);
             }
         }

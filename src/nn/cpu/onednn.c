@@ -193,6 +193,7 @@ struct Conv {
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
     const DepthwiseKernels *depthwise;    /* in place of all of these, with forward_weights of its own; NULL: none */
     const ConvKernels *kernels;           /* in place of backward_weights and unpack; NULL: none */
+    const DirectKernels *direct;          /* and besides these, of all that is left of oneDNN; NULL: none */
     char *scratch;                        /* theirs, for each thread; or a slot of oneDNN's, which cannot add */
     size_t scratch_size;
 };
@@ -295,7 +296,12 @@ static cf_status weights_buffer(const Primitive *p, void *buffer) {
     return memory_new(dnnl_memory_desc_get_size(argument_layout(p, DNNL_ARG_WEIGHTS)), 1, buffer);
 }
 
+static cf_status direct_buffer(const DirectKernels *kernels, const Window *w, DirectPass pass, void *buffer) {
+    return memory_new(kernels->packed_size(w, pass), sizeof(float), buffer);
+}
+
 static cf_status build_forward(Conv *conv, int threads) {
+    if (conv->direct) return direct_buffer(conv->direct, &conv->w, DIRECT_FORWARD, &conv->forward_weights);
     const Recipe recipe = {describe_forward, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
     FORWARD(primitive_new(&conv->forward, &recipe));
     FORWARD(weights_buffer(&conv->forward, &conv->forward_weights));
@@ -312,6 +318,7 @@ static void choose_kernels(Conv *conv, dnnl_data_type_t type) {
     const Window *w = &conv->w;
     if (set->depthwise->fits(w)) conv->depthwise = set->depthwise;
     if (kernels && w->groups == 1 && w->C >= kernels->least_channels) conv->kernels = kernels;
+    if (set->direct && conv->kernels && set->direct->fits(w)) conv->direct = set->direct;
 }
 
 static size_t conv_slot_size(const Conv *conv) {
@@ -336,6 +343,7 @@ static cf_status build_backward_weights(Conv *conv, int threads) {
 }
 
 static cf_status build_backward_data(Conv *conv, int threads) {
+    if (conv->direct) return direct_buffer(conv->direct, &conv->w, DIRECT_BACKWARD, &conv->data_weights);
     const Recipe recipe = {
         describe_backward_data, conv, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
     FORWARD(primitive_new(&conv->backward_data, &recipe));
@@ -387,8 +395,14 @@ static cf_status conv_pack(Conv *conv, const float *weights) {
         conv->depthwise->pack(&conv->w, weights, conv->forward_weights);
         return CF_OK;
     }
-    FORWARD(reorder_run(&conv->pack_forward, weights, conv->forward_weights));
-    if (conv->data_weights) FORWARD(reorder_run(&conv->pack_backward, weights, conv->data_weights));
+    if (conv->direct)
+        conv->direct->pack(&conv->w, DIRECT_FORWARD, weights, conv->forward_weights);
+    else
+        FORWARD(reorder_run(&conv->pack_forward, weights, conv->forward_weights));
+    if (conv->direct && conv->data_weights)
+        conv->direct->pack(&conv->w, DIRECT_BACKWARD, weights, conv->data_weights);
+    else if (conv->data_weights)
+        FORWARD(reorder_run(&conv->pack_backward, weights, conv->data_weights));
     return CF_OK;
 }
 
@@ -401,12 +415,20 @@ static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
         conv->depthwise->forward(&conv->w, conv->forward_weights, x, scratch_of(conv, thread), y);
         return CF_OK;
     }
+    if (conv->direct) {
+        conv->direct->run(&conv->w, DIRECT_FORWARD, conv->forward_weights, x, y);
+        return CF_OK;
+    }
     return primitive_run(&conv->forward, thread, (const void *[MAX_ARGUMENTS]){x, conv->forward_weights, y});
 }
 
 static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void *dx) {
     if (conv->depthwise) {
         conv->depthwise->backward_data(&conv->w, conv->forward_weights, dy, scratch_of(conv, thread), dx);
+        return CF_OK;
+    }
+    if (conv->direct) {
+        conv->direct->run(&conv->w, DIRECT_BACKWARD, conv->data_weights, dy, dx);
         return CF_OK;
     }
     return primitive_run(&conv->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, conv->data_weights, dx});
