@@ -238,7 +238,8 @@ const Command command_train = {
     .summary = "train and test one network",
     .usage = "--data SET [options]",
     .description =
-        "Trains a network, keeps the weights of the epoch with the lowest validation loss (or by --stop-on), evaluates them on the test "
+        "Trains a network, keeps the weights of the epoch with the lowest validation loss (or by --stop-on), evaluates "
+        "them on the test "
         "part, "
         "and leaves everything in a run folder: config.json, history.csv, model.safetensors (best weights), "
         "checkpoint.safetensors (latest state), metrics.json, predictions.csv, and figures/ with the distribution of "
@@ -270,7 +271,8 @@ const Command command_train = {
         "    reverse [FACTOR]                           turns the gradient's sign round\n"
         "    input CxHxW                                first: images are converted to this shape\n"
         "\n"
-        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's stride is "
+        "RxS may be one number. A convolution keeps the size (pad same) and has a bias unless bn follows; a pool's "
+        "stride is "
         "its window. Groups of layers, and layers that read others than the one before:\n"
         "\n"
         "    res( .. )          adds its input to its output, by a 1x1 convolution and bn where shapes differ\n"
