@@ -181,7 +181,7 @@ typedef struct cf_train_options {
     bool nesterov;           /* SGD: step from where the momentum leads; default false */
     double beta1, beta2;     /* Adam, AdamW: how long the moments remember; default 0.9, 0.999 */
     int muon_steps;          /* Muon: of Newton-Schulz's iteration; default 5 */
-    double muon_rest;        /* Muon: rate of AdamW, which steps what is no matrix, as a share of learning_rate; default 0.05 */
+    double muon_rest;        /* Muon: AdamW's rate, for all but its matrices, as a share of learning_rate; default 0.05 */
     double weight_decay;     /* L2 for SGD and Adam, decoupled for AdamW and Muon; default 0 */
     cf_decay_on decay_on;    /* default CF_DECAY_ALL */
     double clip;             /* most that the norm of a step's gradient may be; 0: anything; default 0 */

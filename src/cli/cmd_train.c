@@ -363,7 +363,8 @@ const Command command_train = {
     .summary = "train and test one network",
     .usage = "--data SET [options]",
     .description =
-        "Trains a network, keeps the weights of the epoch with the lowest validation loss (or by --stop-on), evaluates them on the test "
+        "Trains a network, keeps the weights of the epoch with the lowest validation loss (or by --stop-on), evaluates "
+        "them on the test "
         "part, "
         "and leaves everything in a run folder: config.json, history.csv, model.safetensors (best weights), "
         "checkpoint.safetensors (latest state), metrics.json, predictions.csv, and figures/ with the distribution of "

@@ -8,6 +8,7 @@
 
 static const Command *const commands[] = {&command_study,
                                           &command_train,
+                                          &command_lr,
                                           &command_tune,
                                           &command_eval,
                                           &command_predict,

@@ -52,16 +52,10 @@ struct Muon {
 
 /* ---- Building ---- */
 
-static bool gives_output(const LayerList *layers, int layer) {
-    for (int i = 0; i < layers->head_count; i++)
-        if (layers->heads[i] == layer) return true;
-    return layers->layers[layer].readers == 0;
-}
-
 static bool is_matrix(const Parameters *p, int i) {
     const Parameter *entry = &p->table[i];
     return entry->trainable && entry->spec->kind == PARAMETER_WEIGHT && entry->dims >= 2 &&
-           !gives_output(p->layers, entry->layer);
+           p->layers->layers[entry->layer].readers > 0;
 }
 
 static void describe(const Parameters *p, int tensor, Matrix *x) {

@@ -158,8 +158,8 @@ static cf_status update_piece(void *context, int64_t index, int thread) {
     bool finite;
     (void)thread;
     if (o->kind == CF_SGD) {
-        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, piece->count, u->rate,
-                                 o->momentum, piece->decays ? u->decay : 0, o->nesterov);
+        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, piece->count, u->rate, o->momentum,
+                                 piece->decays ? u->decay : 0, o->nesterov);
     } else {
         AdamStep step = u->adam;
         if (!piece->decays) step.decay = step.decoupled = 0;

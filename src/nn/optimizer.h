@@ -20,8 +20,8 @@ typedef struct Optimizer {
     float momentum;
     bool nesterov;
     double beta1, beta2, weight_decay, clip, muon_rest;
-    size_t count; /* as the trainable values */
-    float *m, *v; /* first and second moments; SGD has no second, its m is the momentum buffer */
+    size_t count;           /* as the trainable values */
+    float *m, *v;           /* first and second moments; SGD has no second, its m is the momentum buffer */
     OptimizerPiece *pieces; /* of SGD, Adam or AdamW: everything but Muon's matrices, these last */
     int piece_count;
     double *sums;  /* squares of the gradient, per piece of its norm */

@@ -39,7 +39,7 @@ cf_status fit_describe_settings(Fit *fit) {
 }
 
 static Checkpoint checkpoint_of(Fit *fit) {
-    return (Checkpoint){fit->model,           &fit->optimizer, fit->best,        &fit->state,
+    return (Checkpoint){fit->model,           &fit->optimizer, fit->best,         &fit->state,
                         fit->options->epochs, fit->settings,   fit->engine->name, &fit->average};
 }
 

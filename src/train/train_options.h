@@ -19,7 +19,7 @@ typedef enum TrainKind { TRAIN_WHOLE, TRAIN_NUMBER, TRAIN_WORD, TRAIN_SWITCH, TR
 typedef enum TrainEffect {
     CHANGES_NOTHING,      /* of the weights of an epoch: may be another one when a training is resumed */
     CHANGES_NUMBERS,      /* must be the same */
-    CHANGES_WITH_SCHEDULE /* must be the same unless the learning rate is constant and nothing else waits for a share of the epochs */
+    CHANGES_WITH_SCHEDULE /* must be the same unless the rate is constant and nothing waits for a share of the epochs */
 } TrainEffect;
 
 typedef struct TrainOption {
@@ -32,8 +32,8 @@ typedef struct TrainOption {
     const char *usual_line;   /* of a line: its default */
     /* Of a line: whether it is one; the message does not name the option. */
     cf_status (*check)(const char *line);
-    const char *example; /* of a line: one that is right and not the default. Of others, for tests: one that tells; NULL: any */
-    const char *works_with; /* "optimizer=adam": a setting without which this one has no effect; NULL: there is none */
+    const char *example; /* of a line: one that is right and not the default. Of others: one that tests use; NULL: any */
+    const char *works_with; /* "optimizer=adam": a setting without which this one has no effect; NULL: none */
     TrainEffect effect;
     bool searched;             /* may be a parameter of a search space */
     bool later;                /* came after version 0.1 */

@@ -125,7 +125,7 @@ check "a set with fewer is taken whole, with a word" grep -q 'few:n=300 has 200 
 printf 'data: [hand]\nseedz: 3\n' >bad.yaml
 refuses 1 'bad.yaml:2: unknown key seedz; did you mean seeds?' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\ntrain:\n  optimizer: adm\n' >bad.yaml
-refuses 1 'bad.yaml:3: train.optimizer: sgd, adam or adamw expected, found adm; did you mean adam?' "$CIFRA" study bad.yaml --out bad
+refuses 1 'bad.yaml:3: train.optimizer: sgd, adam, adamw or muon expected, found adm; did you mean adam?' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\nimages: 0\n' >bad.yaml
 refuses 1 'bad.yaml:2: images: 1 to 4294967295' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\nsplit: halves\n' >bad.yaml

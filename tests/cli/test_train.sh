@@ -52,6 +52,24 @@ check "it was killed at least three times before its end" test "$kills" -ge 3
 same "weights after five kills" "$(sha_of killed)" "$sha"
 same "history after five kills" "$(cut -d, -f1-6 killed/history.csv)" "$(cut -d, -f1-6 one/history.csv)"
 same "files after five kills" "$(cd killed && find . | sort)" "$(cd one && find . | sort)"
+# The same with all that a step and an epoch can keep: Muon's momentum, a moving average, a mean over epochs, another best epoch.
+recipe=("${settings[@]}" --optimizer muon --clip 1 --decay-on weights --weight-decay 0.01 --warmup 0.5 --ema 0.95
+    --swa-from 0.5 --stop-on accuracy)
+"$CIFRA" train "${recipe[@]}" --threads 1 --out recipe --quiet >/dev/null || bad "a recipe"
+kills=0
+for _ in 1 2 3 4 5; do
+    [ -e killed-recipe/metrics.json ] && break
+    "$CIFRA" train "${recipe[@]}" --threads 2 --out killed-recipe --resume --quiet >/dev/null 2>&1 &
+    sleep "0.$((2 + RANDOM % 4))$((RANDOM % 10))"
+    kill -9 $! 2>/dev/null && kills=$((kills + 1))
+    wait $! 2>/dev/null
+done
+"$CIFRA" train "${recipe[@]}" --out killed-recipe --resume --quiet >/dev/null || bad "a recipe after kills"
+echo "killed $kills times while it ran"
+check "the recipe was killed at least twice before its end" test "$kills" -ge 2
+same "weights of the recipe after kills" "$(sha_of killed-recipe)" "$(sha_of recipe)"
+same "its history after kills" "$(cut -d, -f1-6 killed-recipe/history.csv)" "$(cut -d, -f1-6 recipe/history.csv)"
+same "its test" "$(grep -A3 '"test"' killed-recipe/metrics.json)" "$(grep -A3 '"test"' recipe/metrics.json)"
 check "no draft is left by finished writes" test -z "$(find one -name '*.part')"
 
 # Ctrl-C: a checkpoint, and how to go on.

@@ -46,7 +46,7 @@ static inline void store_make(const char *folder, int trials) {
         store_must(!store_mark_running(store, &job, "host:1.1"));
         for (int e = 1; e <= 3; e++) {
             const TrialEpoch epoch = {e, 0.1, 2.0 / e, 0.5, 2.5 / e + id, 0.25, 1};
-            store_must(!store_record_epoch(store, id, &epoch));
+            store_must(!store_record_epoch(store, id, &epoch, true));
         }
         store_must(!store_finish(store, &job, &end));
     }

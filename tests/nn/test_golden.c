@@ -231,7 +231,8 @@ static void check_trajectory(const Case *a_case, const Engine *engine, cf_optimi
     float ours[STEPS];
     set_up(&b, a_case, engine, 2);
     Parameters *p = &b.model->parameters;
-    const cf_train_options options = {.optimizer = kind, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = decay};
+    const cf_train_options options = {
+        .optimizer = kind, .momentum = 0.9, .beta1 = 0.9, .beta2 = 0.999, .weight_decay = decay};
     assert_ok(optimizer_new(&options, engine->kernels, p, &optimizer));
     for (int s = 0; s < STEPS; s++) {
         step(&b, s % BATCHES, &result);

@@ -67,7 +67,7 @@ static void every_key_is_needed(void **state) {
         json_decref(json);
     }
     expect("train", "optimizer", json_string("adm"),
-           "train.optimizer: sgd, adam or adamw expected, found adm; did you mean adam?");
+           "train.optimizer: sgd, adam, adamw or muon expected, found adm; did you mean adam?");
     expect("", "train", json_string("fast"), "train.batch: a whole number from 1 to 65536 expected, found nothing");
     expect("", "split", NULL, "split.mode: a text expected, nothing found");
 }

@@ -86,7 +86,7 @@ static void steps_as_pytorch(void **state) {
 static void shares(void **state) {
     (void)state;
     static const char *const good[] = {"0.5", "0.5,0.75", ".1,.2,0.3,0.999", "1e-3"};
-    static const char *const bad[] = {"",         "0",       "1",     "0.5,",        ",0.5",  "0.5,0.5", "0.7,0.5",
+    static const char *const bad[] = {"",         "0",       "1",    "0.5,",         ",0.5",  "0.5,0.5", "0.7,0.5",
                                       "0.5 0.75", "0.5;0.7", "-0.5", "0.5,nonsense", "nan,1", " 0.5",    "0.5,1.5"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_ok(schedule_check_shares(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -116,14 +116,9 @@ static void warm_up(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(constant),
-        cmocka_unit_test(cosine),
-        cmocka_unit_test(one_cycle_as_pytorch),
-        cmocka_unit_test(few_steps),
-        cmocka_unit_test(linear),
-        cmocka_unit_test(steps_as_pytorch),
-        cmocka_unit_test(shares),
-        cmocka_unit_test(warm_up),
+        cmocka_unit_test(constant),  cmocka_unit_test(cosine),  cmocka_unit_test(one_cycle_as_pytorch),
+        cmocka_unit_test(few_steps), cmocka_unit_test(linear),  cmocka_unit_test(steps_as_pytorch),
+        cmocka_unit_test(shares),    cmocka_unit_test(warm_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -439,7 +439,10 @@ static void resuming_with_others(void **state) {
             /* Another difference may be told first: the number of epochs counts where a part of them does. */
             const bool with_length = strcmp(option->name, "swa_from") == 0 || strcmp(option->name, "reweight_from") == 0;
             resume(split, o, other, option->effect != CHANGES_NUMBERS ? NULL : with_length ? ", now epochs=3;" : now);
-            resume(split, other, o, option->effect != CHANGES_NUMBERS ? NULL : with_length ? ": epochs=3, now" : before);
+            resume(split, other, o,
+                   option->effect != CHANGES_NUMBERS ? NULL
+                   : with_length                     ? ": epochs=3, now"
+                                                     : before);
             o.schedule = other.schedule = CF_COSINE;
             if (option->effect == CHANGES_WITH_SCHEDULE) resume(split, o, other, now);
             o.schedule = other.schedule = CF_CONSTANT, o.reweight_from = other.reweight_from = 0.4;

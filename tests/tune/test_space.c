@@ -134,7 +134,7 @@ static void yaml_errors_name_line_and_way_out(void **state) {
          "bad.yaml:2: parameter lr: one of values, uniform, log, integer expected, found none"},
         {"parameters:\n  - name: lr\n    values: [1]\n    log: [1, 2]\n", "found several"},
         {"parameters:\n  # name: no\n  - name: batch\n    values: [8]\n  - name: optimizer\n    values: [sgd, adma]\n",
-         "bad.yaml:5: parameter optimizer: sgd, adam or adamw expected, found adma; did you mean adam?"},
+         "bad.yaml:5: parameter optimizer: sgd, adam, adamw or muon expected, found adma; did you mean adam?"},
         {"parameters:\n  - {name: lr, values: [0.1, -1]}\n",
          "bad.yaml:2: parameter lr: a number from 1e-12 to 1e+38 expected, found -1"},
         {"parameters:\n  - {name: batch, values: [0.5]}\n", "a whole number from 1 to 65536 expected, found 0.5"},
