@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 typedef struct EvalArguments {
-    const char *data, *data_dir, *figures, *out;
+    const char *data, *data_dir, *figures, *out, *tta;
     DataDials dials;
     int split, threads;
 } EvalArguments;
@@ -30,6 +30,9 @@ static const Option options[] = {
     {"split", NULL, OPTION_CHOICE, .choices = part_words, .help = "which images",
      .default_text = "test; for other data official-test, or all where there is none",
      OPTION_MEMBER(EvalArguments, split)},
+    {"tta", "LINE", OPTION_TEXT,
+     .help = "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
+     OPTION_MEMBER(EvalArguments, tta)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      OPTION_MEMBER(EvalArguments, figures)},
@@ -54,6 +57,7 @@ static cf_status print_analysis(const Evaluation *e) {
 
 static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
     print_tamed("%s on %s, %s: %zu images", run->folder, data, part, e->count);
+    if (e->views) printf(", %d views of each", augmentation_views(e->views, NULL));
     if (e->overlap.trained) printf(", of which it was trained on %zu", e->overlap.trained);
     printf("\n\n");
     metrics_print_report(&e->metrics, stdout);
@@ -96,12 +100,14 @@ static cf_status finish(const Run *run, const Evaluation *e, const char *data, c
     return status;
 }
 
-static cf_status eval_run(const Arguments *given, const EvalArguments *a, const char *part, FigureOptions figures) {
+static cf_status eval_run(const Arguments *given, const EvalArguments *a, const char *part, FigureOptions figures,
+                          const Augmentation *views) {
     Evaluation evaluation = {0};
     Run *run;
     char *data;
     FAIL_IF(a->out, CF_BAD_USE, "--out is for several runs; what is made of one goes into its own folder");
     FORWARD(run_open(given->positional[0], &run));
+    run->views = views;
     cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
     if (!status) {
         status = run_evaluate(run, data, a->data_dir, part, a->threads, &evaluation, &part);
@@ -113,15 +119,37 @@ static cf_status eval_run(const Arguments *given, const EvalArguments *a, const 
     return status;
 }
 
+/* NULL where none is asked for. */
+static cf_status read_views(const char *line, Augmentation **views) {
+    const char *word;
+    cf_status status;
+    *views = NULL;
+    if (!line) return CF_OK;
+    FORWARD(augmentation_new(line, views));
+    if (augmentation_views(*views, &word)) return CF_OK;
+    status = FAIL(CF_BAD_USE,
+                  "--tta: %s has no fixed views to average over, or too many with the others; operations such as flip, shift N, rotate A and scale A:B "
+                  "have, without p", word);
+    augmentation_free(*views);
+    *views = NULL;
+    return status;
+}
+
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const EvalArguments *a = parsed;
     const char *part = options_given(given, "split") ? part_words[a->split] : NULL;
     FigureOptions figures = {0};
     terminal_set_quiet(given->quiet);
+    Augmentation *views;
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
-    if (!is_ensemble(given)) return eval_run(given, a, part, figures);
-    return eval_ensemble(given,
-                         &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials, a->threads, figures});
+    FORWARD(read_views(a->tta, &views));
+    cf_status status =
+        is_ensemble(given)
+            ? eval_ensemble(given, &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials, a->threads,
+                                                        figures, views})
+            : eval_run(given, a, part, figures, views);
+    augmentation_free(views);
+    return status;
 }
 
 const Command command_eval = {
@@ -161,6 +189,10 @@ const Command command_eval = {
         "made for the run's own test part "
         "only.\n"
         "\n"
+        "--tta LINE averages the probabilities over fixed views of each image: each operation of the line has some (flip two, "
+        "shift N five, rotate A three), and a line all their products; cifra augment LINE says how many. Temperature and "
+        "calibration are those of the average. Its files have -views in their names.\n"
+        "\n"
         "Several runs, or a group (cifra train --seeds), are evaluated as one classifier, an ensemble: the mean of the "
         "probabilities "
         "of their networks, which must know the same classes, and each of which takes the images as its own input "
@@ -176,6 +208,7 @@ const Command command_eval = {
         "Examples:\n"
         "\n"
         "    cifra eval runs/mnist-paper-seeds5\n"
+        "    cifra eval runs/cifar-resnet20-s1 --tta \"flip | shift 1\"\n"
         "    cifra eval runs/a runs/b --out ensembles/ab\n"
         "    cifra eval runs/mnist-paper-s1 --data svhn --figures png,pdf\n"
         "    cifra eval runs/street-paper-s1 --shift blur=2:4",

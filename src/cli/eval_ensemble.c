@@ -67,6 +67,7 @@ static cf_status print_all(const RunEnsemble *e) {
     if (!status) {
         fprintf(draft.stream, "mean of the probabilities of %zu networks on %s, %s: %zu images", e->count, e->data,
                 e->part, evaluation->count);
+        if (evaluation->views) fprintf(draft.stream, ", %d views of each", augmentation_views(evaluation->views, NULL));
         if (evaluation->overlap.trained)
             fprintf(draft.stream, ", of which one was trained on %zu", evaluation->overlap.trained);
         fputs("\n\n", draft.stream);
@@ -109,6 +110,7 @@ cf_status eval_ensemble(const Arguments *given, const EnsembleArguments *a) {
     FORWARD_TO(done, choose_folder(given, a, &folder));
     if (folder) FORWARD_TO(done, file_check_folder(folder)); /* before the work */
     FORWARD_TO(done, run_ensemble_open(given->positional, (size_t)given->positional_count, &ensemble));
+    for (size_t i = 0; i < ensemble.count; i++) ensemble.runs[i]->views = a->views;
     FORWARD_TO(done, data_chosen(a->data, ensemble.runs[0]->config.data, a->dials, &data));
     FORWARD_TO(done, run_ensemble_evaluate(&ensemble, data, a->data_dir, a->part, a->threads));
     FORWARD_TO(done, finish(&ensemble, folder, &a->figures, given->json));

@@ -11,6 +11,7 @@ typedef struct EnsembleArguments {
     const DataDials *dials;
     int threads;
     FigureOptions figures;
+    const Augmentation *views; /* NULL: images as they are */
 } EnsembleArguments;
 
 /* Whether the folders of the command line are an ensemble: several, or a group. */

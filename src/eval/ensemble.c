@@ -60,7 +60,7 @@ static cf_status settle(const Sums *s, size_t count, Evaluation *e) {
 
 static cf_status add_first(const EnsembleModel *first, const cf_subset *subset, int threads, Sums *s, Ensemble *made) {
     const cf_model *model = first->model;
-    const ClassifyOptions options = {.engine = first->engine, .threads = threads};
+    const ClassifyOptions options = {.engine = first->engine, .threads = threads, .views = first->views};
     FORWARD(memory_new((size_t)model->classes, sizeof *s->places, &s->places));
     FORWARD(evaluate(model, subset, &options, &made->evaluation));
     s->values = made->evaluation.count * (size_t)model->classes;
@@ -71,7 +71,7 @@ static cf_status add_first(const EnsembleModel *first, const cf_subset *subset, 
 
 static cf_status add_another(const EnsembleModel *model, const cf_subset *subset, int threads, Sums *s,
                              EnsembleMember *member) {
-    const ClassifyOptions options = {.engine = model->engine, .threads = threads};
+    const ClassifyOptions options = {.engine = model->engine, .threads = threads, .views = model->views};
     Evaluation evaluation;
     FORWARD(evaluate(model->model, subset, &options, &evaluation));
     cf_status status = take_member(&evaluation, s, member);
@@ -137,7 +137,7 @@ cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t count, cons
     Ensemble ensemble;
     EnsembleModel *all;
     FORWARD(memory_new(count, sizeof *all, &all));
-    for (size_t m = 0; m < count; m++) all[m] = (EnsembleModel){models[m], cpu_engine()};
+    for (size_t m = 0; m < count; m++) all[m] = (EnsembleModel){.model = models[m], .engine = cpu_engine()};
     cf_status status = ensemble_evaluate(all, count, subset, threads, &ensemble);
     free(all);
     FORWARD(status);

@@ -6,7 +6,8 @@
 
 typedef struct EnsembleModel { /* borrowed */
     const cf_model *model;
-    const Engine *engine; /* that it was trained with */
+    const Engine *engine;      /* that it was trained with */
+    const Augmentation *views; /* as in ClassifyOptions */
 } EnsembleModel;
 
 typedef struct EnsembleMember {

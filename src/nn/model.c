@@ -112,8 +112,7 @@ static cf_status classify_views(Plan *plan, Feed *feed, const cf_subset *subset,
     const int view_count = augmentation_views(views, &word);
     double *sum = NULL;
     cf_status status;
-    FAIL_IF(!view_count, CF_BAD_USE,
-            "%s has no fixed views to average over; flip, shift, rotate and scale have some", word);
+    FAIL_IF(!view_count, CF_BAD_USE, "%s has no fixed views to average over", word);
     FORWARD(memory_new(count, sizeof *sum, &sum));
     FORWARD_TO(done, feed_augment(feed, views, 0));
     for (feed->view = 0; feed->view < view_count; feed->view++) {

@@ -106,6 +106,11 @@ for key in data split n loss accuracy accuracy_interval macro weighted per_class
     average_precision confused; do
     check "eval --json has $key" grep -q "^  \"$key\":" eval.json
 done
+"$CIFRA" eval one --tta "flip | shift 1" --json --figures none >views.json
+check "eval --tta tells its line" grep -q '"tta": "flip | shift 1"' views.json
+check "and leaves the run's own predictions" test "$(grep -c . one/predictions.csv)" = "$(ls one/predictions-*-views.csv | head -n 1 | xargs grep -c .)"
+refuses 2 "noise has no fixed views" "$CIFRA" eval one --tta "noise 0.1"
+refuses 2 "an operation expected, found flop; did you mean flip" "$CIFRA" eval one --tta flop
 "$CIFRA" eval one --data "$work/bars/pictures" --quiet >eval.txt
 check "eval of a folder of pictures" grep -q "pictures, all: 30 images" eval.txt
 check "the report has scikit-learn's rows" grep -q "^weighted avg" eval.txt

@@ -44,7 +44,7 @@ static void test_mean(void **state) {
                           make_model("dense classes", turned, 2),
                           make_model("input 1x3x3 | dense classes", in_order, 3)};
     const int places[3][CLASSES] = {{0, 1, 2}, {2, 0, 1}, {0, 1, 2}}; /* where the first has this model's class */
-    const ClassifyOptions options = {cpu_engine(), 1};
+    const ClassifyOptions options = {.engine = cpu_engine(), .threads = 1};
     double mean[IMAGES][CLASSES] = {{0}};
     Evaluation alone[3];
     Ensemble ensemble, threaded;
@@ -54,7 +54,9 @@ static void test_mean(void **state) {
             for (int c = 0; c < CLASSES; c++)
                 mean[i][places[m][c]] += (double)alone[m].probabilities[i * CLASSES + (size_t)c] / 3;
     }
-    const EnsembleModel members[] = {{models[0], cpu_engine()}, {models[1], cpu_engine()}, {models[2], cpu_engine()}};
+    const EnsembleModel members[] = {{.model = models[0], .engine = cpu_engine()},
+                                     {.model = models[1], .engine = cpu_engine()},
+                                     {.model = models[2], .engine = cpu_engine()}};
     assert_ok(ensemble_evaluate(members, 3, all, 1, &ensemble));
     const Evaluation *e = &ensemble.evaluation;
     size_t hits = 0, only_ensemble = 0, only_member = 0;

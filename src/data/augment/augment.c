@@ -327,7 +327,9 @@ static int views_of(const Step *step) {
 }
 
 int augmentation_views(const Augmentation *augmentation, const char **word) {
+    const char *unwanted;
     int views = 1;
+    if (!word) word = &unwanted;
     for (int i = 0; i < augmentation->count; i++) {
         const Step *step = &augmentation->steps[i];
         views *= views_of(step);

@@ -31,8 +31,8 @@ cf_status figures_make(const Run *run, const Evaluation *evaluation, const char 
  * get different ones, "-digits" and "-digits-2": RUN/other-data.json keeps which is whose. `keep`: it is written there, with a
  * notice where there is a number; false: files go elsewhere. */
 cf_status figures_suffix(const Run *run, const char *data, const char *part, bool keep, char **suffix);
-/* What titles say: "mnist, test"; a new string. */
-cf_status figures_subject(const char *data, const char *part, char **subject);
+/* What titles say: "mnist, test"; "mnist, test, mean of 10 views"; a new string. */
+cf_status figures_subject(const char *data, const char *part, const Augmentation *views, char **subject);
 
 /* ---- figures_*.c: each writes its data and its drawings ---- */
 

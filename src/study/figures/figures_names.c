@@ -7,6 +7,7 @@
 #include "data/generate/generated_set.h"
 #include "data/set_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ static cf_status plain_suffix(const Run *run, const char *data, const char *part
     const char *ending = !run->other || whole ? part : "";
     char *title;
     FORWARD(data_title(data, &title));
-    cf_status status = memory_print(suffix, "-%s%s%s", title, *ending ? "-" : "", ending);
+    cf_status status =
+        memory_print(suffix, "-%s%s%s%s", title, *ending ? "-" : "", ending, run->views ? "-views" : "");
     free(title);
     FORWARD(status);
     text_to_file_name(*suffix);
@@ -32,6 +34,7 @@ static json_t *describe(const Run *run, const char *data, const char *part) {
     json_t *json = json_pack("{s:s s:s}", "part", part, "sha256", run->set->sha256);
     json_object_set_new(json, "data", json_text(data));
     json_object_set_new(json, "place", json_text(place ? place : data));
+    if (run->views) json_object_set_new(json, "views", json_text(augmentation_line(run->views)));
     free(place);
     return json;
 }
@@ -41,9 +44,14 @@ static bool same_member(const json_t *a, const json_t *b, const char *key) {
     return value && json_equal((json_t *)(uintptr_t)value, json_object_get(b, key));
 }
 
+static bool same_views(const json_t *a, const json_t *b) {
+    const bool has = json_object_get(a, "views"), other_has = json_object_get(b, "views");
+    return has == other_has && (!has || same_member(a, b, "views"));
+}
+
 /* The same set, or what lies in its place now. */
 static bool same_data(const json_t *a, const json_t *b) {
-    return same_member(a, b, "part") && (same_member(a, b, "sha256") || same_member(a, b, "place"));
+    return same_views(a, b) && same_member(a, b, "part") && (same_member(a, b, "sha256") || same_member(a, b, "place"));
 }
 
 /* The first of "-set", "-set-2" .. that is free, or this data's already. */
@@ -82,7 +90,7 @@ cf_status figures_suffix(const Run *run, const char *data, const char *part, boo
     char *path, *made = NULL;
     json_t *names = NULL, *own = NULL;
     cf_status status;
-    if (!run->other && strcmp(part, "test") == 0) return memory_copy_string("", suffix);
+    if (!run->other && !run->views && strcmp(part, "test") == 0) return memory_copy_string("", suffix);
     FORWARD(file_join(run->folder, "other-data.json", &path));
     FORWARD_TO(done, plain_suffix(run, data, part, &made));
     if (file_exists(path)) FORWARD_TO(done, json_read(path, &names));
@@ -100,12 +108,13 @@ done:
 }
 
 /* How a set's images are read is left out: a line below a figure has no room for it. */
-cf_status figures_subject(const char *data, const char *part, char **subject) {
+cf_status figures_subject(const char *data, const char *part, const Augmentation *views, char **subject) {
     ReadOptions options;
-    char *plain, *title = NULL;
+    char *plain, *title = NULL, mean[48] = "";
     FORWARD(set_text_read(data, &plain, &options));
+    if (views) snprintf(mean, sizeof mean, ", mean of %d views", augmentation_views(views, NULL));
     cf_status status = data_title(generator_named(data) ? data : plain, &title);
-    if (!status) status = memory_print(subject, "%s, %s", title, part);
+    if (!status) status = memory_print(subject, "%s, %s%s", title, part, mean);
     free(title);
     free(plain);
     return status;

@@ -64,7 +64,7 @@ cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir,
     FORWARD(run_choose_images(run, data, data_dir, part, &images, used_part));
     FAIL_IF(!cf_subset_count(images), CF_BAD_USE, "%s has no images in this part", run->set->name);
     FORWARD_TO(failed, fill_from_run(run, images, layer, threads, &made));
-    FORWARD_TO(failed, figures_subject(data ? data : run->config.data, *used_part, &made.subject));
+    FORWARD_TO(failed, figures_subject(data ? data : run->config.data, *used_part, NULL, &made.subject));
     *input = made;
     return CF_OK;
 failed:

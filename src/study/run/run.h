@@ -83,6 +83,7 @@ typedef struct Run {
     FitReport fitted;
     Evaluation test;
     bool tested;
+    const Augmentation *views; /* of each image, whose predictions are averaged; NULL: the image as it is. Borrowed. */
     bool other;         /* the set is another than the one that the run was trained on */
     Overlap overlap;    /* of the images that run_choose_images chose with those that the run was trained on */
     Lock lock;          /* of the folder, from run_start on */

@@ -267,7 +267,7 @@ cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, 
 
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part) {
-    ClassifyOptions options = {.engine = run->engine, .threads = slices_threads(threads)};
+    ClassifyOptions options = {.engine = run->engine, .threads = slices_threads(threads), .views = run->views};
     const cf_subset *images;
     FORWARD(choose(run, data, data_dir, part, &images, used_part));
     if (strcmp(*used_part, "test") == 0) {
