@@ -9,10 +9,12 @@ typedef struct EpochBench {
     size_t train, validation; /* images of an epoch */
     double seconds;           /* of a whole epoch: mean over two */
     double steps_seconds;     /* its training steps and validation batches at their median time */
+    double
+        augmented_seconds; /* of a whole epoch with the augmentation, timed in turn with the others; 0: without one */
 } EpochBench;
 
-/* On `images` random images, a tenth of which validate. */
+/* On `images` random images, a tenth of which validate. `augment`: an augmentation line; NULL: none. */
 cf_status epoch_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, size_t images,
-                      EpochBench *result);
+                      const char *augment, EpochBench *result);
 
 #endif

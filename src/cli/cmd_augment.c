@@ -24,7 +24,8 @@ static void describe(const Operation *operation, char text[USAGE]) {
         char what[48], *p;
         const char *name = argument->what + (strncmp(argument->what, "a ", 2) == 0 ? 2 : 0);
         snprintf(what, sizeof what, "%s%s", name, argument->is_range ? "|A:B" : "");
-        for (p = what; *p && *p != '|'; p++) *p = (char)(*p == ' ' ? '_' : *p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+        for (p = what; *p && *p != '|'; p++)
+            *p = (char)(*p == ' ' ? '_' : *p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
         append(text, isnan(argument->usual) ? " %s" : " [%s]", what);
     }
     for (int i = 0; i < OPERATION_SETTINGS && operation->settings[i]; i++)
@@ -52,8 +53,8 @@ static json_t *lists_json(void) {
     char usage[USAGE];
     for (int i = 0; (operation = operation_number(i)); i++) {
         describe(operation, usage);
-        json_array_append_new(operations, json_pack("{s:s s:s s:s}", "word", operation->word, "usage", usage, "about",
-                                                    operation->help));
+        json_array_append_new(
+            operations, json_pack("{s:s s:s s:s}", "word", operation->word, "usage", usage, "about", operation->help));
     }
     for (const AugmentName *name = augmentation_names; name->name; name++)
         json_array_append_new(names,
@@ -90,15 +91,18 @@ const Command command_augment = {
     .summary = "the operations of augmentation lines, and the named lines",
     .usage = "[LINE]",
     .description =
-        "Lists what cifra train --augment can do to training images. A line is operations with | between, done from left to right; "
+        "Lists what cifra train --augment can do to training images. A line is operations with | between, done from "
+        "left to right; "
         "\"p X\" behind an operation does it to a share X of the images only. A range A:B is drawn from for each "
-        "image; of a range, a number V alone is what the operation's line says (-V to V, 1 - V to 1 + V, or 0 to V). Operations that only "
+        "image; of a range, a number V alone is what the operation's line says (-V to V, 1 - V to 1 + V, or 0 to V). "
+        "Operations that only "
         "move pixels are one map where they are neighbours, so an image is sampled once.\n"
         "\n"
         "With LINE, or the name of one: the line written out, and how many fixed views it has for test-time "
         "augmentation (cifra eval --tta).\n"
         "\n"
-        "What an image becomes depends on the seed, the epoch, the image and the place in the line: the same at any number of threads, "
+        "What an image becomes depends on the seed, the epoch, the image and the place in the line: the same at any "
+        "number of threads, "
         "resumed or not. Validation and test images are never augmented. cifra data show SET --augment LINE draws "
         "what a line does.\n"
         "\n"

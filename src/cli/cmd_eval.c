@@ -31,7 +31,8 @@ static const Option options[] = {
      .default_text = "test; for other data official-test, or all where there is none",
      OPTION_MEMBER(EvalArguments, split)},
     {"tta", "LINE", OPTION_TEXT,
-     .help = "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
+     .help =
+         "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
      OPTION_MEMBER(EvalArguments, tta)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
@@ -128,8 +129,10 @@ static cf_status read_views(const char *line, Augmentation **views) {
     FORWARD(augmentation_new(line, views));
     if (augmentation_views(*views, &word)) return CF_OK;
     status = FAIL(CF_BAD_USE,
-                  "--tta: %s has no fixed views to average over, or too many with the others; operations such as flip, shift N, rotate A and scale A:B "
-                  "have, without p", word);
+                  "--tta: %s has no fixed views to average over, or too many with the others; operations such as flip, "
+                  "shift N, rotate A and scale A:B "
+                  "have, without p",
+                  word);
     augmentation_free(*views);
     *views = NULL;
     return status;
@@ -143,11 +146,10 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     Augmentation *views;
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     FORWARD(read_views(a->tta, &views));
-    cf_status status =
-        is_ensemble(given)
-            ? eval_ensemble(given, &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials, a->threads,
-                                                        figures, views})
-            : eval_run(given, a, part, figures, views);
+    cf_status status = is_ensemble(given)
+                           ? eval_ensemble(given, &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials,
+                                                                       a->threads, figures, views})
+                           : eval_run(given, a, part, figures, views);
     augmentation_free(views);
     return status;
 }
@@ -189,8 +191,10 @@ const Command command_eval = {
         "made for the run's own test part "
         "only.\n"
         "\n"
-        "--tta LINE averages the probabilities over fixed views of each image: each operation of the line has some (flip two, "
-        "shift N five, rotate A three), and a line all their products; cifra augment LINE says how many. Temperature and "
+        "--tta LINE averages the probabilities over fixed views of each image: each operation of the line has some "
+        "(flip two, "
+        "shift N five, rotate A three), and a line all their products; cifra augment LINE says how many. Temperature "
+        "and "
         "calibration are those of the average. Its files have -views in their names.\n"
         "\n"
         "Several runs, or a group (cifra train --seeds), are evaluated as one classifier, an ensemble: the mean of the "

@@ -169,8 +169,8 @@ static cf_status default_folder(const TrainArguments *a, const RunConfig *c, cha
 static cf_status print_opening(const Run *run) {
     const cf_set *set = run->set;
     char *table, training[TRAIN_OPTIONS_TEXT], mode[40], fold[48] = "";
-    const PlanOptions step = {.engine = run->engine, .batch = run->config.train.batch, .threads = run->threads,
-                              .mode = PLAN_TRAINING};
+    const PlanOptions step = {
+        .engine = run->engine, .batch = run->config.train.batch, .threads = run->threads, .mode = PLAN_TRAINING};
     size_t memory;
     FORWARD(plan_measure(&run->model->layers, &run->model->parameters, &step, &memory));
     FORWARD(layer_list_table(&run->model->layers, &table));

@@ -77,10 +77,17 @@ const Option *command_options(const Command *command, size_t *count) {
             const TrainOption *row = &train_options[r];
             const cf_train_options defaults = option->training();
             train_option_text(row, &defaults, 15, usual[r]);
-            options[(*count)++] =
-                (Option){row->flag,  row->argument, kinds[row->kind], row->low, row->high,
-                         row->words, row->help,     usual[r],         0,        option->offset + row->offset,
-                         row->size,  NULL,          row};
+            options[(*count)++] = (Option){.name = row->flag,
+                                           .argument = row->argument,
+                                           .kind = kinds[row->kind],
+                                           .lowest = row->low,
+                                           .highest = row->high,
+                                           .choices = row->words,
+                                           .help = row->help,
+                                           .default_text = usual[r],
+                                           .offset = option->offset + row->offset,
+                                           .size = row->size,
+                                           .row = row};
         }
     }
     return options;

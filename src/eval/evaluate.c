@@ -59,7 +59,8 @@ static cf_status check_loss(const cf_model *model, const cf_subset *subset, cons
 
 cf_status evaluate(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options,
                    Evaluation *evaluation) {
-    Evaluation e = {.files = subset->set->files, .views = options->views, .temperature = {0, "no validation part was evaluated"}};
+    Evaluation e = {
+        .files = subset->set->files, .views = options->views, .temperature = {0, "no validation part was evaluated"}};
     StepResult result;
     cf_status status;
     size_t classes = (size_t)model->classes;

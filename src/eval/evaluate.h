@@ -23,8 +23,8 @@ typedef struct Evaluation {
     float *probabilities; /* [count][model->classes] */
     size_t count;
     const Augmentation *views; /* that the probabilities are means over; NULL: of the image as it is. Borrowed. */
-    size_t left_out;    /* images of classes that the model does not know */
-    char *const *files; /* the set's (image_set.h), borrowed; NULL: images without files of their own */
+    size_t left_out;           /* images of classes that the model does not know */
+    char *const *files;        /* the set's (image_set.h), borrowed; NULL: images without files of their own */
     Metrics metrics;
     Overlap overlap;         /* not asked, unless the caller does */
     Temperature temperature; /* none, unless the caller fits one on other examples */

@@ -16,10 +16,10 @@ typedef struct Feed {
     int *class_of; /* [classes of the set] label -> the network's class, or -1 */
     int threads;
     size_t scratch_stride;
-    float *scratch; /* per thread */
+    float *scratch;                   /* per thread */
     const Augmentation *augmentation; /* NULL: images as they are. Borrowed. */
     uint64_t seed;                    /* of the augmentation */
-    int view;                         /* of the augmentation, the same for all images; -1: what an image's own random numbers say */
+    int view; /* of the augmentation, the same for all images; -1: what an image's own random numbers say */
     size_t augment_stride;
     float *augment_scratch; /* per thread */
 } Feed;
@@ -43,11 +43,12 @@ typedef struct Sample {
     uint32_t epoch, copy, partner_copy; /* name the random numbers of the augmentation: AugmentKey */
     float share;                        /* of `image`; 1: no partner */
     bool synthetic; /* the partner is blended in before the augmentation, so that both are one image (SMOTE) */
-    int box[4]; /* top, left, bottom, right: these pixels are the partner's, all others the image's (CutMix); empty: all are blended */
-    float weight;                     /* of the image in the loss */
-    int target[MOST_HEADS];           /* classes of the outputs; -1: none, no loss, no gradient */
-    int partner_target[MOST_HEADS];   /* of the partner, with its share; -1: none */
-    const float *soft[MOST_HEADS];    /* probabilities of the classes in place of the targets; NULL: targets. Borrowed */
+    int box
+        [4]; /* top, left, bottom, right: these pixels are the partner's, all others the image's (CutMix); empty: all are blended */
+    float weight;                   /* of the image in the loss */
+    int target[MOST_HEADS];         /* classes of the outputs; -1: none, no loss, no gradient */
+    int partner_target[MOST_HEADS]; /* of the partner, with its share; -1: none */
+    const float *soft[MOST_HEADS];  /* probabilities of the classes in place of the targets; NULL: targets. Borrowed */
 } Sample;
 
 /* A sample's image, augmented and mixed, as H x W x C floats; `other` has room for as many. */

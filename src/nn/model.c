@@ -140,9 +140,10 @@ cf_status classify(const cf_model *model, const cf_subset *subset, const Classif
     FORWARD_TO(done, feed_new(subset->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                               threads, &feed));
     FORWARD_TO(done, plan_use_parameters(plan));
-    FORWARD_TO(done, options->views ? classify_views(plan, &feed, subset, options->views, model->classes, probabilities, result)
-                                    : classify_with(plan, &feed, subset->images, subset->count, model->classes,
-                                                    probabilities, result));
+    FORWARD_TO(done,
+               options->views
+                   ? classify_views(plan, &feed, subset, options->views, model->classes, probabilities, result)
+                   : classify_with(plan, &feed, subset->images, subset->count, model->classes, probabilities, result));
 done:
     feed_free(&feed);
     plan_free(plan);

@@ -19,7 +19,8 @@ struct Batches {
 static cf_status check_classes(const cf_subset *train, const Feed *feed) {
     for (int c = 0; c < train->classes; c++)
         FAIL_IF(feed->class_of[train->class_labels[c]] < 0, CF_BAD_USE,
-                "the model has no class %s; it was made for other data", train->set->class_names[train->class_labels[c]]);
+                "the model has no class %s; it was made for other data",
+                train->set->class_names[train->class_labels[c]]);
     return CF_OK;
 }
 
@@ -33,8 +34,10 @@ cf_status batches_new(const cf_subset *train, Shape input, const char *const *cl
     FORWARD_TO(failed, check_classes(train, &made->feed));
     FORWARD_TO(failed, augmentation_new(options->augment, &made->augmentation));
     if (options->sample == CF_SMOTE && augmentation_mixes(made->augmentation)) {
-        status = FAIL(CF_BAD_USE, "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or "
-                                  "choose another sampling");
+        status =
+            FAIL(CF_BAD_USE,
+                 "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or "
+                 "choose another sampling");
         goto failed;
     }
     FORWARD_TO(failed, sampler_new(train, &made->feed, options, threads, &made->sampler));
@@ -85,7 +88,8 @@ static void mix(const Batches *b, const RngStream *partners, int i, int n) {
     sample->partner = partner->image;
     sample->partner_copy = partner->copy;
     sample->partner_target[0] = partner->target[0];
-    sample->box[0] = drawn.top, sample->box[1] = drawn.left, sample->box[2] = drawn.bottom, sample->box[3] = drawn.right;
+    sample->box[0] = drawn.top, sample->box[1] = drawn.left, sample->box[2] = drawn.bottom,
+    sample->box[3] = drawn.right;
 }
 
 static void take(Batches *b, const Drawn *drawn, int n) {

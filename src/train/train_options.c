@@ -181,7 +181,8 @@ static cf_status fail_value(const TrainOption *option, const char *found) {
 }
 
 cf_status train_line_check(const TrainOption *option, const char *line) {
-    FAIL_IF(strlen(line) >= CF_LINE, CF_BAD_USE, "at most %d characters expected, found %zu", CF_LINE - 1, strlen(line));
+    FAIL_IF(strlen(line) >= CF_LINE, CF_BAD_USE, "at most %d characters expected, found %zu", CF_LINE - 1,
+            strlen(line));
     return option->check(line);
 }
 
@@ -222,8 +223,7 @@ cf_status train_option_set(const TrainOption *option, const char *text, cf_train
 cf_status train_option_set_json(const TrainOption *option, const json_t *value, cf_train_options *options) {
     char text[40];
     const bool is_text = option->kind == TRAIN_WORD || option->kind == TRAIN_LINE;
-    if (is_text && json_is_string(value))
-        return train_option_set(option, json_string_value(value), options);
+    if (is_text && json_is_string(value)) return train_option_set(option, json_string_value(value), options);
     if (option->kind == TRAIN_SWITCH && json_is_boolean(value))
         return train_option_set(option, option->words[json_is_true(value)], options);
     if (option->kind == TRAIN_LINE && json_is_number(value)) { /* a line of one number, as YAML has it */

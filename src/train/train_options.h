@@ -32,7 +32,8 @@ typedef struct TrainOption {
     const char *usual_line;   /* of a line: its default */
     /* Of a line: whether it is one; the message does not name the option. */
     cf_status (*check)(const char *line);
-    const char *example; /* of a line: one that is right and not the default. Of others: one that tests use; NULL: any */
+    const char
+        *example; /* of a line: one that is right and not the default. Of others: one that tests use; NULL: any */
     const char *works_with; /* "optimizer=adam": a setting without which this one has no effect; NULL: none */
     TrainEffect effect;
     bool searched;             /* may be a parameter of a search space */

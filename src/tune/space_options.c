@@ -84,7 +84,8 @@ static cf_status check_range(const SpaceParameter *p, const TrainOption *option)
             CF_BAD_USE, "parameter %s: whole numbers of at most nine digits expected, found [%.10g, %.10g]", p->name,
             p->low, p->high);
     if (!option) return CF_OK;
-    FAIL_IF(option->words || option->kind == TRAIN_LINE, CF_BAD_USE, "parameter %s: a list of values expected, found a range", p->name);
+    FAIL_IF(option->words || option->kind == TRAIN_LINE, CF_BAD_USE,
+            "parameter %s: a list of values expected, found a range", p->name);
     FAIL_IF(option->kind == TRAIN_WHOLE && !whole, CF_BAD_USE, "parameter %s: an integer range expected", p->name);
     FAIL_IF(p->low < option->low || p->high > option->high, CF_BAD_USE,
             "parameter %s: a range within %.15g to %.15g expected, found [%g, %g]", p->name, option->low, option->high,

@@ -38,7 +38,8 @@ static float *compute(const cf_model *model, const cf_set *set, const char *laye
     assert_ok(features_layer(model, layer, &depth));
     *size = features_size(model, depth);
     assert_ok(memory_new(IMAGES * *size, sizeof *values, &values));
-    assert_ok(features_compute(model, depth, &subset, &(ClassifyOptions){.engine = engine, .threads = threads}, values));
+    assert_ok(
+        features_compute(model, depth, &subset, &(ClassifyOptions){.engine = engine, .threads = threads}, values));
     return values;
 }
 

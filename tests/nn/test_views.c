@@ -75,7 +75,8 @@ static int tear_down(void **state) {
 static void the_mean_of_an_image_and_its_mirror_image(void **state) {
     (void)state;
     StepResult of_plain, of_mirrored, of_views;
-    float *a = probabilities_of(model, plain, NULL, 1, &of_plain), *b = probabilities_of(model, mirrored, NULL, 1, &of_mirrored),
+    float *a = probabilities_of(model, plain, NULL, 1, &of_plain),
+          *b = probabilities_of(model, mirrored, NULL, 1, &of_mirrored),
           *mean = probabilities_of(model, plain, "flip", 1, &of_views);
     double loss = 0;
     int64_t correct = 0, changed = 0;

@@ -437,7 +437,8 @@ static void resuming_with_others(void **state) {
             snprintf(now, sizeof now, ", now %s=%s; resume with the settings it was made with", stored, text);
             snprintf(before, sizeof before, "other settings: %s=%s, now ", stored, text);
             /* Another difference may be told first: the number of epochs counts where a part of them does. */
-            const bool with_length = strcmp(option->name, "swa_from") == 0 || strcmp(option->name, "reweight_from") == 0;
+            const bool with_length =
+                strcmp(option->name, "swa_from") == 0 || strcmp(option->name, "reweight_from") == 0;
             resume(split, o, other, option->effect != CHANGES_NUMBERS ? NULL : with_length ? ", now epochs=3;" : now);
             resume(split, other, o,
                    option->effect != CHANGES_NUMBERS ? NULL

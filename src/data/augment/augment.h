@@ -27,7 +27,8 @@ typedef struct AugmentKey {
 /* Two images as one: with share 1 the first alone. */
 typedef struct AugmentMix {
     float share; /* of the first image in the target, and, without a box, in each pixel */
-    int top, left, bottom, right; /* this box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018) */
+    int top, left, bottom,
+        right; /* this box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018) */
 } AugmentMix;
 
 /* Names of lines; ends with a row without a name. */

@@ -30,8 +30,9 @@ void drawing_fill(Drawing *drawing, float *numbers, size_t count);
 
 typedef struct Picture {
     int channels, height, width;
-    float *x;     /* [height][width][channels], 0 to 1 */
-    float *other; /* scratch: OPERATION_SCRATCH images of that size, or one with a ring of a pixel around it, if that is more */
+    float *x; /* [height][width][channels], 0 to 1 */
+    float *
+        other; /* scratch: OPERATION_SCRATCH images of that size, or one with a ring of a pixel around it, if that is more */
 } Picture;
 
 enum { OPERATION_SCRATCH = 3 };
@@ -63,7 +64,8 @@ typedef struct Operation {
     const char *word;
     const char *help; /* one sentence without a full stop, for help and docs: what it does to an image; its source */
     OperationArgument arguments[OPERATION_ARGUMENTS];
-    const char *settings[OPERATION_SETTINGS]; /* words of which one may follow: "edge", "zero", "reflect"; the first is the default */
+    const char *settings
+        [OPERATION_SETTINGS]; /* words of which one may follow: "edge", "zero", "reflect"; the first is the default */
     /* One of the three. */
     /* Draws a map of pixels: multiplies `map`, 3 x 3 by rows, from pixel places of the new image to those of the old one (x to the right, y
      * down, 0 at the image's centre, in pixels, homogeneous), by its own. */
@@ -81,12 +83,14 @@ typedef struct Operation {
 } Operation;
 
 /* Families end with a row without a word. */
-extern const Operation geometry_operations[]; /* shift, crop, flip, rotate, scale, shear, perspective; elastic (apply) */
-extern const Operation colour_operations[];   /* invert, brightness, contrast, saturation, hue, grey, standardize-free intensity: gain, offset */
-extern const Operation filter_operations[];   /* noise, blur, jpeg */
-extern const Operation cover_operations[];    /* cutout */
-extern const Operation mix_operations[];      /* mixup, cutmix */
-extern const Operation policy_operations[];   /* randaugment */
+extern const Operation
+    geometry_operations[]; /* shift, crop, flip, rotate, scale, shear, perspective; elastic (apply) */
+extern const Operation colour_operations
+    []; /* invert, brightness, contrast, saturation, hue, grey, standardize-free intensity: gain, offset */
+extern const Operation filter_operations[]; /* noise, blur, jpeg */
+extern const Operation cover_operations[];  /* cutout */
+extern const Operation mix_operations[];    /* mixup, cutmix */
+extern const Operation policy_operations[]; /* randaugment */
 
 /* Operation i of all families, in the order of the table; NULL behind the last. */
 const Operation *operation_number(int i);

@@ -146,7 +146,8 @@ static cf_status draw_sheet(const FigureBook *book, const cf_set *set, const Var
     const char *labels[FIGURE_AUGMENTATION_ROWS];
     char note[200];
     for (int row = 0; row < options->rows; row++) labels[row] = set->class_names[set->labels[options->images[row]]];
-    snprintf(note, sizeof note, "what the network saw of these training images in %s", options->variants > 1 ? "its first epochs" : "an epoch");
+    snprintf(note, sizeof note, "what the network saw of these training images in %s",
+             options->variants > 1 ? "its first epochs" : "an epoch");
     const ImageGrid grid = {
         .note = note, .rows = options->rows, .row_labels = labels, .group_count = 2, .groups = sheet->groups};
     return book_grid(book, "augmentation", &grid);

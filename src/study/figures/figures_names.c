@@ -19,8 +19,7 @@ static cf_status plain_suffix(const Run *run, const char *data, const char *part
     const char *ending = !run->other || whole ? part : "";
     char *title;
     FORWARD(data_title(data, &title));
-    cf_status status =
-        memory_print(suffix, "-%s%s%s%s", title, *ending ? "-" : "", ending, run->views ? "-views" : "");
+    cf_status status = memory_print(suffix, "-%s%s%s%s", title, *ending ? "-" : "", ending, run->views ? "-views" : "");
     free(title);
     FORWARD(status);
     text_to_file_name(*suffix);

@@ -103,7 +103,8 @@ static cf_status evaluate_models(RunEnsemble *e, const cf_subset *images, int th
     EnsembleModel *models;
     Temperature temperature;
     FORWARD(memory_new(e->count, sizeof *models, &models));
-    for (size_t i = 0; i < e->count; i++) models[i] = (EnsembleModel){e->runs[i]->model, e->runs[i]->engine, e->runs[i]->views};
+    for (size_t i = 0; i < e->count; i++)
+        models[i] = (EnsembleModel){e->runs[i]->model, e->runs[i]->engine, e->runs[i]->views};
     cf_status status = fit_temperature(e, models, threads, &temperature);
     if (!status) status = ensemble_evaluate(models, e->count, images, threads, &e->ensemble);
     free(models);

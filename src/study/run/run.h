@@ -84,11 +84,11 @@ typedef struct Run {
     Evaluation test;
     bool tested;
     const Augmentation *views; /* of each image, whose predictions are averaged; NULL: the image as it is. Borrowed. */
-    bool other;         /* the set is another than the one that the run was trained on */
-    Overlap overlap;    /* of the images that run_choose_images chose with those that the run was trained on */
-    Lock lock;          /* of the folder, from run_start on */
-    char *made_folder;  /* what run_start made, while nothing is written into it */
-    double peak_gflops; /* measured beside the training; 0: not yet */
+    bool other;                /* the set is another than the one that the run was trained on */
+    Overlap overlap;           /* of the images that run_choose_images chose with those that the run was trained on */
+    Lock lock;                 /* of the folder, from run_start on */
+    char *made_folder;         /* what run_start made, while nothing is written into it */
+    double peak_gflops;        /* measured beside the training; 0: not yet */
 } Run;
 
 /* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. `shelf` NULL: the data are the
