@@ -165,3 +165,9 @@ void csv_text(FILE *out, const char *text) {
     }
     fputc('"', out);
 }
+
+void text_marked(const char *line, int column, char marked[TEXT_MARKED]) {
+    enum { BEFORE = 60, SHOWN = 100 };
+    const int start = column - 1 > BEFORE ? column - 1 - BEFORE : 0;
+    snprintf(marked, TEXT_MARKED, "\n    %.*s\n    %*s^", SHOWN, line + start, column - 1 - start, "");
+}

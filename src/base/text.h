@@ -40,4 +40,8 @@ void text_to_file_name(char *text);
 /* A text as one field of CSV (RFC 4180): quoted where it has to be. */
 void csv_text(FILE *out, const char *text);
 
+/* "\n    the line\n        ^": a line with a mark under a column (1-based), for messages; of a long line what is near it. */
+enum { TEXT_MARKED = 256 };
+void text_marked(const char *line, int column, char marked[TEXT_MARKED]);
+
 #endif

@@ -46,15 +46,13 @@ typedef struct Parser {
 static cf_status parser_fail(const Parser *parser, int column, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static cf_status parser_fail(const Parser *parser, int column, const char *format, ...) {
-    enum { BEFORE = 60, SHOWN = 100 };
-    char what[320];
+    char what[320], marked[TEXT_MARKED];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    const int start = column - 1 > BEFORE ? column - 1 - BEFORE : 0;
-    return FAIL(CF_BAD_USE, "augmentation, column %d: %s\n    %.*s\n    %*s^", column, what, SHOWN,
-                parser->line + start, column - 1 - start, "");
+    text_marked(parser->line, column, marked);
+    return FAIL(CF_BAD_USE, "augmentation, column %d: %s%s", column, what, marked);
 }
 
 /* The next word of this operation: *parser->word is '\0' where there is none. */

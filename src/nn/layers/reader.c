@@ -6,15 +6,13 @@
 #include <string.h>
 
 cf_status reader_fail(const Reader *reader, int column, const char *format, ...) {
-    enum { BEFORE = 60, SHOWN = 100 };
-    char what[256];
+    char what[256], marked[TEXT_MARKED];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    int start = column - 1 > BEFORE ? column - 1 - BEFORE : 0;
-    return FAIL(CF_BAD_USE, "model line, column %d: %s\n    %.*s\n    %*s^", column, what, SHOWN, reader->line + start,
-                column - 1 - start, "");
+    text_marked(reader->line, column, marked);
+    return FAIL(CF_BAD_USE, "model line, column %d: %s%s", column, what, marked);
 }
 
 int reader_end(const Reader *reader) {
