@@ -234,6 +234,9 @@ typedef struct cf_metrics {
 
 /* Classes are matched by name, channels and size are converted to the model's input. threads 0: all processors. */
 CF_API cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics);
+/* Test-time augmentation: probabilities are means over the fixed views of an augmentation line such as "flip | shift 1". */
+CF_API cf_status cf_evaluate_views(const cf_model *model, const cf_subset *subset, const char *line, int threads,
+                                   cf_metrics *metrics);
 /* The same of an ensemble: the mean of the probabilities of `count` models, which must know the same classes, in any order. */
 CF_API cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t count, const cf_subset *subset, int threads,
                                       cf_metrics *metrics);

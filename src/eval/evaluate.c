@@ -102,9 +102,18 @@ Predictions evaluation_predictions(const Evaluation *e) {
 }
 
 cf_status cf_evaluate(const cf_model *model, const cf_subset *subset, int threads, cf_metrics *metrics) {
+    return cf_evaluate_views(model, subset, NULL, threads, metrics);
+}
+
+cf_status cf_evaluate_views(const cf_model *model, const cf_subset *subset, const char *line, int threads,
+                            cf_metrics *metrics) {
     Evaluation evaluation;
-    ClassifyOptions options = {.engine = cpu_engine(), .threads = threads};
-    FORWARD(evaluate(model, subset, &options, &evaluation));
+    Augmentation *views = NULL;
+    if (line) FORWARD(augmentation_new(line, &views));
+    const ClassifyOptions options = {.engine = cpu_engine(), .threads = threads, .views = views};
+    cf_status status = evaluate(model, subset, &options, &evaluation);
+    augmentation_free(views);
+    FORWARD(status);
     *metrics = evaluation.metrics.summary;
     evaluation_free(&evaluation);
     return CF_OK;

@@ -98,6 +98,20 @@ static void the_mean_of_an_image_and_its_mirror_image(void **state) {
     free(a), free(b), free(mean);
 }
 
+static void the_library_says_the_same(void **state) {
+    (void)state;
+    StepResult of_views;
+    cf_metrics metrics;
+    cf_split *split = all_of(plain);
+    free(probabilities_of(model, plain, "flip", 1, &of_views));
+    assert_ok(cf_evaluate_views(model, cf_split_part(split, CF_ALL), "flip", 1, &metrics));
+    assert_true(fabs(metrics.loss - of_views.loss / IMAGES) < 1e-12);
+    assert_true(fabs(metrics.accuracy - (double)of_views.correct / IMAGES) < 1e-12);
+    assert_fails(cf_evaluate_views(model, cf_split_part(split, CF_ALL), "flop", 1, &metrics), CF_BAD_USE,
+                 "did you mean flip?");
+    cf_split_free(split);
+}
+
 static void one_view_is_the_image(void **state) {
     (void)state;
     StepResult without, with;
@@ -136,6 +150,7 @@ static void lines_without_views_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_mean_of_an_image_and_its_mirror_image),
+        cmocka_unit_test(the_library_says_the_same),
         cmocka_unit_test(one_view_is_the_image),
         cmocka_unit_test(the_same_bits_at_any_threads),
         cmocka_unit_test(lines_without_views_are_refused),
