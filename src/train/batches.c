@@ -23,20 +23,27 @@ static cf_status check_classes(const cf_subset *train, const Feed *feed) {
     return CF_OK;
 }
 
+cf_status batches_check(const cf_train_options *options) {
+    Augmentation *augmentation;
+    FORWARD(augmentation_new(options->augment, &augmentation));
+    const bool mixes = augmentation_mixes(augmentation);
+    augmentation_free(augmentation);
+    FAIL_IF(options->sample == CF_SMOTE && mixes, CF_BAD_USE,
+            "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or choose "
+            "another sampling");
+    return CF_OK;
+}
+
 cf_status batches_new(const cf_subset *train, Shape input, const char *const *class_names, int classes,
                       const cf_train_options *options, int threads, Batches **batches) {
     Batches *made;
     cf_status status;
+    FORWARD(batches_check(options));
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Batches){.seed = options->seed, .batch = options->batch};
     FORWARD_TO(failed, feed_new(train->set, input, class_names, classes, threads, &made->feed));
     FORWARD_TO(failed, check_classes(train, &made->feed));
     FORWARD_TO(failed, augmentation_new(options->augment, &made->augmentation));
-    if (options->sample == CF_SMOTE && augmentation_mixes(made->augmentation)) {
-        status = FAIL(CF_BAD_USE, "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or "
-                                  "choose another sampling");
-        goto failed;
-    }
     FORWARD_TO(failed, sampler_new(train, &made->feed, options, threads, &made->sampler));
     FORWARD_TO(failed, feed_augment(&made->feed, made->augmentation, options->seed));
     FORWARD_TO(failed, memory_new((size_t)options->batch, sizeof *made->images, &made->images));

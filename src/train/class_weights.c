@@ -169,6 +169,15 @@ static cf_status check_together(const cf_train_options *o, const LossSettings *s
     return CF_OK;
 }
 
+cf_status train_loss_check(const cf_train_options *options) {
+    LossSettings settings = plain_cross_entropy;
+    WeightKind weights;
+    double beta;
+    FORWARD(loss_read(options->loss, &settings));
+    FORWARD(read_weights(options->class_weights, &weights, &beta));
+    return check_together(options, &settings, weights);
+}
+
 static cf_status make_weights(const Counts *counts, const cf_train_options *o, WeightKind kind, double beta,
                               TrainLoss *loss) {
     if (kind == WEIGHTS_NONE) return CF_OK;
