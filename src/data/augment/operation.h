@@ -82,8 +82,8 @@ typedef struct Operation {
 
 /* Families end with a row without a word. */
 extern const Operation geometry_operations[]; /* shift, crop, flip, rotate, scale, shear, perspective; elastic (apply) */
-extern const Operation colour_operations[];   /* invert, brightness, contrast, saturation, hue, grey, standardize-free intensity: gain, offset */
-extern const Operation filter_operations[];   /* noise, blur, jpeg */
+extern const Operation colour_operations[];   /* values of single pixels, and sharpness */
+extern const Operation filter_operations[];   /* noise, blur, jpeg, randconv */
 extern const Operation cover_operations[];    /* cutout */
 extern const Operation mix_operations[];      /* mixup, cutmix */
 extern const Operation policy_operations[];   /* randaugment */
