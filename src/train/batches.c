@@ -95,7 +95,7 @@ static void mix(const Batches *b, const RngStream *partners, int i, int n) {
     sample->box[0] = drawn.top, sample->box[1] = drawn.left, sample->box[2] = drawn.bottom, sample->box[3] = drawn.right;
 }
 
-static void take(Batches *b, const Drawn *drawn, int n) {
+static void lay_samples(Batches *b, const Drawn *drawn, int n) {
     for (int i = 0; i < n; i++) b->images[i] = drawn[i].image;
     samples_of_feed(&b->feed, b->images, n, b->samples);
     for (int i = 0; i < n; i++) {
@@ -113,7 +113,7 @@ static void take(Batches *b, const Drawn *drawn, int n) {
 const Sample *batches_step(Batches *b, int64_t step, int *n) {
     const int64_t first = step * b->batch, left = (int64_t)batches_images(b) - first;
     *n = (int)(left < b->batch ? left : b->batch);
-    take(b, sampler_images(b->sampler) + first, *n);
+    lay_samples(b, sampler_images(b->sampler) + first, *n);
     if (!augmentation_mixes(b->augmentation)) return b->samples;
     const RngStream partners = rng_stream(b->seed, RNG_PARTNER, (uint64_t)b->epoch, (uint32_t)step);
     for (int i = 0; i < *n; i++) mix(b, &partners, i, *n);
