@@ -200,7 +200,7 @@ typedef struct cf_train_options {
     double swa_from;         /* share of the epochs from which on their weights are averaged; 1: never; default 1 */
     int patience;            /* epochs that are no better before stopping; 0: never; default 5 */
     cf_stop_on stop_on;      /* what is better, for patience and the best epoch; default CF_STOP_ON_LOSS */
-    uint64_t seed;           /* order of images, dropout; default 1 */
+    uint64_t seed;           /* order of images, what is done to them, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */
     cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */
     cf_precision precision;  /* default CF_F32; CF_BF16 falls back to it, with a notice, where the processor lacks it */

@@ -1,7 +1,6 @@
 /* cifra augment: the operations that an augmentation line is made of, and the named lines. */
 #include "cli/commands.h"
 
-#include "base/memory.h"
 #include "cli/terminal.h"
 #include "data/augment/operation.h"
 

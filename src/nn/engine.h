@@ -77,7 +77,6 @@ static inline size_t norm_sets(const NormShape *s) {
 
 /* ---- Kernels: elementwise, over channels, norms, pools ---- */
 
-/* rows = N*H*W; an array of rows x C. In-place (y == x, dx == dy) is allowed where said. */
 /* What a step of Adam works with, epsilon being 1e-8. */
 typedef struct AdamStep {
     float rate;                         /* with the first bias correction in it: / (1 - beta1^t) */
@@ -87,6 +86,7 @@ typedef struct AdamStep {
     float beta1, fresh1, beta2, fresh2; /* shares of the old moments, and of what is new: 1 - beta */
 } AdamStep;
 
+/* rows = N*H*W; an array of rows x C. In-place (y == x, dx == dy) is allowed where said. */
 typedef struct Kernels {
     const char *name;
     size_t element; /* bytes of an activation: 4 float32, 2 bfloat16 */

@@ -7,7 +7,6 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
                     cf_model **model) {

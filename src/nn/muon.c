@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { ROWS = 32, PIECE = 16384 }; /* of a block; values of a piece of the momentum */
 
@@ -78,7 +77,7 @@ static int cut(MuonBlock *blocks, int at, int matrix, size_t total, size_t each)
 }
 
 /* Each array begins on a line of the cache. */
-static float *take(float **next, size_t count) {
+static float *take_floats(float **next, size_t count) {
     float *mine = *next;
     *next += (count + 15) / 16 * 16;
     return mine;
@@ -106,8 +105,9 @@ static cf_status lay_out(const Parameters *p, Muon *muon) {
     float *next = muon->memory;
     for (int i = 0; i < muon->count; i++) {
         Matrix *x = &muon->matrices[i];
-        x->x = take(&next, x->M * x->K), x->next = take(&next, x->M * x->K), x->across = take(&next, x->M * x->K);
-        x->gram = take(&next, x->M * x->M), x->polynomial = take(&next, x->M * x->M);
+        x->x = take_floats(&next, x->M * x->K), x->next = take_floats(&next, x->M * x->K),
+        x->across = take_floats(&next, x->M * x->K);
+        x->gram = take_floats(&next, x->M * x->M), x->polynomial = take_floats(&next, x->M * x->M);
         muon->block_count = cut(muon->blocks, muon->block_count, i, x->M, ROWS);
         x->first_piece = muon->piece_count;
         muon->piece_count = cut(muon->pieces, muon->piece_count, i, x->M * x->K, PIECE);

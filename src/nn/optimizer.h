@@ -29,8 +29,8 @@ typedef struct Optimizer {
     int64_t steps; /* done */
 } Optimizer;
 
-/* Of `options` it reads optimizer, momentum, nesterov, beta1, beta2, weight_decay, decay_on, clip, muon_steps and muon_rest; Muon
- * keeps `parameters`. Without a table of tensors all `parameters->trainable` values are weights, and none is a matrix. */
+/* Of `options` it reads optimizer, momentum, nesterov, beta1, beta2, weight_decay, decay_on, clip, muon_steps and muon_rest;
+ * keeps nothing of `parameters`. Without a table of tensors all `parameters->trainable` values are weights, and none is a matrix. */
 cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
                         Optimizer *optimizer);
 void optimizer_free(Optimizer *optimizer);

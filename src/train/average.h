@@ -5,7 +5,7 @@
  * weights. Batch norm's running statistics are averaged alike (timm's ModelEma).
  *
  * swa_from (Izmailov et al. 2018): the mean of what was reached at the ends of the epochs from that share of the training on, of the
- * weights, or of ema's average of them. Batch norm's statistics are measured anew for it (fit_average.c).
+ * weights, or of ema's average of them. Batch norm's statistics are measured anew for it (fit.c).
  */
 #ifndef TRAIN_AVERAGE_H
 #define TRAIN_AVERAGE_H

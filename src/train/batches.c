@@ -24,22 +24,27 @@ static cf_status check_classes(const cf_subset *train, const Feed *feed) {
     return CF_OK;
 }
 
+cf_status batches_check(const cf_train_options *options) {
+    Augmentation *augmentation;
+    FORWARD(augmentation_new(options->augment, &augmentation));
+    const bool mixes = augmentation_mixes(augmentation);
+    augmentation_free(augmentation);
+    FAIL_IF(options->sample == CF_SMOTE && mixes, CF_BAD_USE,
+            "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or choose "
+            "another sampling");
+    return CF_OK;
+}
+
 cf_status batches_new(const cf_subset *train, Shape input, const char *const *class_names, int classes,
                       const cf_train_options *options, int threads, Batches **batches) {
     Batches *made;
     cf_status status;
+    FORWARD(batches_check(options));
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Batches){.seed = options->seed, .batch = options->batch};
     FORWARD_TO(failed, feed_new(train->set, input, class_names, classes, threads, &made->feed));
     FORWARD_TO(failed, check_classes(train, &made->feed));
     FORWARD_TO(failed, augmentation_new(options->augment, &made->augmentation));
-    if (options->sample == CF_SMOTE && augmentation_mixes(made->augmentation)) {
-        status =
-            FAIL(CF_BAD_USE,
-                 "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or "
-                 "choose another sampling");
-        goto failed;
-    }
     FORWARD_TO(failed, sampler_new(train, &made->feed, options, threads, &made->sampler));
     FORWARD_TO(failed, feed_augment(&made->feed, made->augmentation, options->seed));
     FORWARD_TO(failed, memory_new((size_t)options->batch, sizeof *made->images, &made->images));
@@ -92,7 +97,7 @@ static void mix(const Batches *b, const RngStream *partners, int i, int n) {
     sample->box[3] = drawn.right;
 }
 
-static void take(Batches *b, const Drawn *drawn, int n) {
+static void lay_samples(Batches *b, const Drawn *drawn, int n) {
     for (int i = 0; i < n; i++) b->images[i] = drawn[i].image;
     samples_of_feed(&b->feed, b->images, n, b->samples);
     for (int i = 0; i < n; i++) {
@@ -110,7 +115,7 @@ static void take(Batches *b, const Drawn *drawn, int n) {
 const Sample *batches_step(Batches *b, int64_t step, int *n) {
     const int64_t first = step * b->batch, left = (int64_t)batches_images(b) - first;
     *n = (int)(left < b->batch ? left : b->batch);
-    take(b, sampler_images(b->sampler) + first, *n);
+    lay_samples(b, sampler_images(b->sampler) + first, *n);
     if (!augmentation_mixes(b->augmentation)) return b->samples;
     const RngStream partners = rng_stream(b->seed, RNG_PARTNER, (uint64_t)b->epoch, (uint32_t)step);
     for (int i = 0; i < *n; i++) mix(b, &partners, i, *n);

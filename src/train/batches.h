@@ -10,8 +10,10 @@
 
 typedef struct Batches Batches;
 
-/* Of the training part `train`, for a network of this input and these classes. Borrows all but the options. Fails where a class of
- * the part is none of the network's. */
+/* CF_BAD_USE where the options of sampling and of augmentation contradict each other. */
+cf_status batches_check(const cf_train_options *options);
+/* Of the training part `train`, for a network of this input and these classes. Borrows all but the options. Fails where
+ * batches_check does, and where a class of the part is none of the network's. */
 cf_status batches_new(const cf_subset *train, Shape input, const char *const *class_names, int classes,
                       const cf_train_options *options, int threads, Batches **batches);
 void batches_free(Batches *batches);

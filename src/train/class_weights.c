@@ -82,7 +82,7 @@ typedef struct Counts {
     size_t *of, all, fewest; /* [classes] */
 } Counts;
 
-static cf_status count(const cf_subset *train, Counts *counts) {
+static cf_status count_images(const cf_subset *train, Counts *counts) {
     int *class_of;
     FORWARD(memory_new((size_t)counts->classes, sizeof *counts->of, &counts->of));
     FORWARD(classes_match(train->set, counts->names, counts->classes, &class_of));
@@ -169,6 +169,15 @@ static cf_status check_together(const cf_train_options *o, const LossSettings *s
     return CF_OK;
 }
 
+cf_status train_loss_check(const cf_train_options *options) {
+    LossSettings settings = plain_cross_entropy;
+    WeightKind weights;
+    double beta;
+    FORWARD(loss_read(options->loss, &settings));
+    FORWARD(read_weights(options->class_weights, &weights, &beta));
+    return check_together(options, &settings, weights);
+}
+
 static cf_status make_weights(const Counts *counts, const cf_train_options *o, WeightKind kind, double beta,
                               TrainLoss *loss) {
     if (kind == WEIGHTS_NONE) return CF_OK;
@@ -215,7 +224,7 @@ cf_status train_loss_new(const cf_subset *train, const char *const *class_names,
     FORWARD(read_weights(options->class_weights, &kind, &beta));
     FORWARD(check_together(options, settings, kind));
     settings->smoothing = options->label_smoothing;
-    FORWARD_TO(done, count(train, &counts));
+    FORWARD_TO(done, count_images(train, &counts));
     FORWARD_TO(done, make_weights(&counts, options, kind, beta, &made));
     FORWARD_TO(done, make_offsets(&counts, options->logit_adjust, &made));
     FORWARD_TO(done, make_margins(&counts, settings, &made));

@@ -25,6 +25,9 @@ typedef struct TrainLoss {
 cf_status loss_line_check(const char *line);
 cf_status class_weights_line_check(const char *line);
 
+/* CF_BAD_USE where the options of the loss contradict each other. */
+cf_status train_loss_check(const cf_train_options *options);
+
 /* class_names [classes] are those of the network; borrows nothing. CF_BAD_USE where options contradict each other, a
  * class does not exist, or one without a training image needs a weight, margin or offset. */
 cf_status train_loss_new(const cf_subset *train, const char *const *class_names, int classes,

@@ -33,10 +33,10 @@ typedef struct LrRange {
     double suggestion; /* a tenth of its rate */
 } LrRange;
 
-/* Of `options` what a step follows: batch, optimizer and what belongs to it, seed, threads, engine, precision; not the rate, its
- * schedule, epochs, averages, stopping. The images are those of the training part, shuffled as a training's first epochs. Leaves the
- * model with weights that are of no use. The same bits at any number of threads. CF_BAD_USE where the test ends before there is
- * anything to see. */
+/* Of `options` what a step follows: batch, optimizer and what belongs to it, augmentation, sampling, the loss, seed, threads, engine,
+ * precision; not the rate, its schedule, averages, stopping, and epochs for reweight_from alone. The images are those of a training's
+ * first epochs, in the same order. Leaves the model with weights that are of no use. The same bits at any number of threads. CF_BAD_USE
+ * where the test ends before there is anything to see. */
 cf_status lr_range_test(cf_model *model, const cf_split *split, const cf_train_options *options,
                         const LrRangeOptions *range, LrRange *result);
 void lr_range_free(LrRange *range);

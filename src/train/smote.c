@@ -39,7 +39,7 @@ static double distance_below(const float *a, const float *b, size_t size, double
 }
 
 /* Candidates come in order, so of equal distances the first stays. */
-static void take(uint32_t *nearest, double *distances, int k, uint32_t candidate, double distance) {
+static void insert_nearest(uint32_t *nearest, double *distances, int k, uint32_t candidate, double distance) {
     int place = k - 1;
     if (!(distance < distances[place])) return;
     for (; place > 0 && distance < distances[place - 1]; place--) {
@@ -64,8 +64,8 @@ static cf_status search_block(void *context, int64_t index, int thread) {
         for (size_t q = 0; q < n; q++) {
             if (first + q == c) continue;
             const double limit = distances[q * k + k - 1];
-            take(s->neighbors + (first + q) * k, distances + q * k, s->k, (uint32_t)c,
-                 distance_below(queries + q * s->size, candidate, s->size, limit));
+            insert_nearest(s->neighbors + (first + q) * k, distances + q * k, s->k, (uint32_t)c,
+                           distance_below(queries + q * s->size, candidate, s->size, limit));
         }
     }
     return CF_OK;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/augment/augment.h"
+#include "train/batches.h"
 #include "train/class_weights.h"
 #include "train/schedule.h"
 
@@ -101,7 +102,7 @@ const TrainOption train_options[] = {
      .searched = true, .later = true,
      .help = "of the validation part: what makes an epoch better, for patience and the weights that are kept"},
     {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
-     .help = "of the weights, the order of images and dropout"},
+     .help = "of the weights, the order of images, what is done to them, and dropout"},
     {"engine", "engine", NULL, FIELD(engine), .usual = CF_ENGINE_FAST, WORDS(engine_words), .effect = CHANGES_NUMBERS,
      .help = "fast is oneDNN with kernels for this processor; reference is plain C, slow, the specification"},
     {"precision", "precision", NULL, FIELD(precision), .usual = CF_F32, WORDS(precision_words),
@@ -180,9 +181,11 @@ static cf_status fail_value(const TrainOption *option, const char *found) {
                 option->words ? text_hint(found, option->words) : "");
 }
 
+/* A field that a caller filled to its last byte has no end: no byte behind it is looked at. */
 cf_status train_line_check(const TrainOption *option, const char *line) {
     FAIL_IF(strlen(line) >= CF_LINE, CF_BAD_USE, "at most %d characters expected, found %zu", CF_LINE - 1,
             strlen(line));
+    FAIL_IF(strnlen(line, CF_LINE) == CF_LINE, CF_BAD_USE, "at most %d characters expected, found more", CF_LINE - 1);
     return option->check(line);
 }
 
@@ -201,6 +204,11 @@ cf_status train_options_check(const cf_train_options *options) {
         return status_prefix(fail_value(option, found), "%s", option->name);
     }
     return CF_OK;
+}
+
+cf_status train_options_check_together(const cf_train_options *options) {
+    FORWARD(train_loss_check(options));
+    return batches_check(options);
 }
 
 /* ---- From texts and documents ---- */

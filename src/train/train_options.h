@@ -53,6 +53,9 @@ extern const char *const precision_words[];
 
 /* Every option within its range. A message names it: "batch: a whole number from 1 to 65536 expected, found 0". */
 cf_status train_options_check(const cf_train_options *options);
+/* Whether options that are each within their range contradict each other, as a training finds when it begins: CF_BAD_USE. Needs no
+ * data, so a search can ask before there is a network. */
+cf_status train_options_check_together(const cf_train_options *options);
 /* From what somebody typed, or a document has (NULL: it has none); messages do not name the option, lest callers do it twice. */
 cf_status train_option_set(const TrainOption *option, const char *text, cf_train_options *options);
 cf_status train_option_set_json(const TrainOption *option, const json_t *value, cf_train_options *options);

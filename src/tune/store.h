@@ -105,7 +105,7 @@ typedef struct Job {
     int trial;  /* 0: nothing was to be done */
     int budget; /* epochs */
     bool done;
-    double loss; /* done: the lowest validation loss so far; INFINITY: failed */
+    double loss; /* done: the validation loss of the best epoch so far; INFINITY: failed */
     bool over;   /* done: the trial will not be trained on, whatever its loss */
 } Job;
 

@@ -4,6 +4,7 @@
 #include "base/numbers.h"
 #include "base/slices.h"
 #include "train/fit.h"
+#include "train/train_options.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -139,13 +140,14 @@ static cf_status fail_trial(Trial *result) {
     return memory_copy_string(cf_error(), &result->reason);
 }
 
-/* A configuration that diverges or cannot be built is a result; any other failure is one of the tune. */
+/* A configuration that diverges, cannot be built or contradicts itself is a result; any other failure is one of the tune. */
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
     const FitFiles files = {
         .history = work->history, .best = work->best, .silent = true, .threads = choose_threads, .context = work};
     cf_model *model = NULL;
-    cf_status status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
+    cf_status status = train_options_check_together(&work->options);
+    if (!status) status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
     if (status == CF_BAD_USE) return fail_trial(result);
     FORWARD(status);
     status = fit(model, tune->split, &work->options, &files, NULL);

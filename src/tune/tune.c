@@ -51,13 +51,14 @@ static cf_status check_options(const TuneOptions *o) {
     return CF_OK;
 }
 
-static cf_status check_model(const Tune *tune, const SpacePoint *point) {
+/* *options: those of the point. */
+static cf_status check_model(const Tune *tune, const SpacePoint *point, cf_train_options *options) {
     const cf_subset *part = cf_split_part(tune->split, CF_TRAIN);
     const Shape shape = {part->set->channels, part->set->height, part->set->width};
-    cf_train_options options = tune->options.train;
     LayerList layers;
     char *line, *text;
-    FORWARD(space_apply(tune->options.space, point, &options, &line));
+    *options = tune->options.train;
+    FORWARD(space_apply(tune->options.space, point, options, &line));
     cf_status status = model_line_parse(line, shape, part->classes, &layers);
     free(line);
     if (!status) {
@@ -70,15 +71,19 @@ static cf_status check_model(const Tune *tune, const SpacePoint *point) {
     return status;
 }
 
-/* What can be known to be wrong with a model is found before hours of training. */
-static cf_status check_models(const Tune *tune) {
+/* What can be known to be wrong with a model is found before hours of training. Options may contradict each other at some points,
+ * whose trials fail, but not at all of them. */
+static cf_status check_points(const Tune *tune) {
     enum { MOST = 4096 };
-    int64_t points = space_points(tune->options.space);
+    const int64_t points = space_points(tune->options.space);
+    cf_status together = CF_OK;
     for (int64_t i = 0; i < points && i < MOST; i++) {
-        SpacePoint point = space_point(tune->options.space, i);
-        FORWARD(check_model(tune, &point));
+        const SpacePoint point = space_point(tune->options.space, i);
+        cf_train_options options;
+        FORWARD(check_model(tune, &point, &options));
+        if (i == 0 || together) together = train_options_check_together(&options);
     }
-    return CF_OK;
+    return points > MOST ? CF_OK : together;
 }
 
 static cf_status hash_part(const cf_subset *part, char hex[SHA256_HEX]) {
@@ -233,7 +238,7 @@ cf_status tune_run(const cf_split *split, const TuneOptions *options) {
     const Engine *engine;
     FORWARD(check_options(options));
     FORWARD(engine_choose(options->train.engine, &tune.options.train.precision, &engine));
-    FORWARD(check_models(&tune));
+    FORWARD(check_points(&tune));
     tune.wanted = wanted_trials(options);
     share_threads(&tune);
     FORWARD(settle(&tune, engine->kernels->name));

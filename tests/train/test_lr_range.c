@@ -110,6 +110,19 @@ static void a_training(void **state) {
     o.momentum = 0;
     assert_ok(test(split, &o, &range, &momentum));
     assert_memory_not_equal(momentum.points, one.points, (size_t)one.count * sizeof *one.points);
+    /* So does what the training would see and be judged by. */
+    for (int k = 0; k < 4; k++) {
+        LrRange other;
+        cf_train_options more = cf_train_defaults();
+        more.batch = o.batch, more.threads = 2;
+        if (k == 0) strcpy(more.augment, "shift 1 | mixup");
+        if (k == 1) more.sample = CF_BALANCED;
+        if (k == 2) strcpy(more.loss, "focal");
+        if (k == 3) strcpy(more.class_weights, "0:3");
+        assert_ok(test(split, &more, &range, &other));
+        if (memcmp(other.points, one.points, 5 * sizeof *one.points) == 0) fail_msg("option %d does not count", k);
+        lr_range_free(&other);
+    }
     lr_range_free(&one), lr_range_free(&same), lr_range_free(&momentum);
     cf_split_free(split);
     cf_set_free(set);

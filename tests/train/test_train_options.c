@@ -482,6 +482,21 @@ static void effects_are_as_told(void **state) {
     cf_set_free(set);
 }
 
+/* A caller's own struct may have a line that never ends: no byte behind it is looked at, or told. */
+static void lines_end_within_their_room(void **state) {
+    (void)state;
+    for
+        EACH(option) {
+            cf_train_options o = cf_train_defaults();
+            char expected[200];
+            if (option->kind != TRAIN_LINE) continue;
+            memset((char *)&o + option->offset, 'a', option->size);
+            snprintf(expected, sizeof expected, "%s: at most %d characters expected, found more", option->name,
+                     CF_LINE - 1);
+            assert_fails(train_options_check(&o), CF_BAD_USE, expected);
+        }
+}
+
 /* ---- Files of version 0.1 ---- */
 
 static void old_files_mean_the_same(void **state) {
@@ -529,6 +544,7 @@ int main(void) {
         cmocka_unit_test(help_tells_them),
         cmocka_unit_test(resuming_with_others),
         cmocka_unit_test(effects_are_as_told),
+        cmocka_unit_test(lines_end_within_their_room),
         cmocka_unit_test(old_files_mean_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,11 +33,9 @@ typedef struct Fixture {
     TuneOptions options;
 } Fixture;
 
-static void fill(Fixture *f, const char *out) {
-    static const char yaml[] = "model: dense {width} | relu | dense classes\n"
-                               "parameters:\n  - {name: lr, values: [0.05, 0.1]}\n  - {name: width, values: [8, 16]}\n";
+static void fill_with(Fixture *f, const char *out, const char *yaml) {
     const char *path = path_in(scratch_folder(), "small.yaml");
-    write_bytes(path, yaml, sizeof yaml - 1);
+    write_bytes(path, yaml, strlen(yaml));
     *f = (Fixture){.options = tune_defaults()};
     assert_ok(cf_set_load("hand:n=300,test=100", NULL, &f->set));
     assert_ok(cf_split_new(f->set, NULL, &f->split));
@@ -47,6 +45,12 @@ static void fill(Fixture *f, const char *out) {
     f->options.data = "hand";
     f->options.split_text = "official";
     f->options.train.epochs = 2;
+}
+
+static void fill(Fixture *f, const char *out) {
+    fill_with(f, out,
+              "model: dense {width} | relu | dense classes\n"
+              "parameters:\n  - {name: lr, values: [0.05, 0.1]}\n  - {name: width, values: [8, 16]}\n");
 }
 
 static void empty(Fixture *f) {
@@ -264,6 +268,45 @@ static void a_trial_alone_has_all_threads(void **state) {
     empty(&f);
 }
 
+static void set_text(Fixture *f, int parameter, int value, const char *text) {
+    char **place = &f->space.parameters[parameter].texts[value];
+    free(*place);
+    *place = strdup(text);
+}
+
+/* Of a grid some points may contradict themselves: those trials fail, and no other. */
+static void options_that_do_not_go_together(void **state) {
+    (void)state;
+    static const char yaml[] = "model: dense 8 | relu | dense classes\nparameters:\n"
+                               "  - {name: loss, values: [ce, ldam 0.5 10]}\n"
+                               "  - {name: label_smoothing, values: [0, 0.1]}\n"
+                               "  - {name: augment, values: [none, shift 1 | rotate 10]}\n";
+    Fixture f;
+    char out[300];
+    snprintf(out, sizeof out, "%s/together", scratch_folder());
+    fill_with(&f, out, yaml);
+    f.options.train.epochs = 1;
+    for (int again = 0; again < 2; again++) {
+        assert_ok(tune_run(f.split, &f.options));
+        TrialList list = trials_of(&f);
+        assert_int_equal(list.count, 8);
+        for (size_t t = 0; t < list.count; t++) {
+            const Trial *trial = &list.trials[t];
+            const bool contradicts = trial->point.values[0] == 1 && trial->point.values[1] == 1;
+            assert_int_equal(trial->state, contradicts ? TRIAL_FAILED : TRIAL_DONE);
+            if (contradicts) assert_non_null(strstr(trial->reason, "0 expected with the loss ldam"));
+        }
+        assert_string_not_equal(list.trials[0].weights_sha256, list.trials[1].weights_sha256); /* augmented, or not */
+        trial_list_free(&list);
+    }
+    f.options.train.sample = CF_SMOTE;
+    snprintf(out, sizeof out, "%s/none", scratch_folder());
+    set_text(&f, 0, 1, "focal 1"), set_text(&f, 2, 0, "mixup"), set_text(&f, 2, 1, "cutmix");
+    assert_fails(tune_run(f.split, &f.options), CF_BAD_USE, "sample smote mixes images of one class already");
+    assert_false(file_exists(out)); /* nothing was begun */
+    empty(&f);
+}
+
 static void wrong_use_is_refused(void **state) {
     (void)state;
     Fixture f;
@@ -288,10 +331,10 @@ static void wrong_use_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_that_cannot_be_made),  cmocka_unit_test(the_test_part_is_not_looked_at),
-        cmocka_unit_test(what_is_kept_is_the_networks), cmocka_unit_test(stopping_keeps_everything),
-        cmocka_unit_test(threads_are_shared_out),       cmocka_unit_test(a_trial_alone_has_all_threads),
-        cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(threads_that_cannot_be_made),     cmocka_unit_test(the_test_part_is_not_looked_at),
+        cmocka_unit_test(what_is_kept_is_the_networks),    cmocka_unit_test(stopping_keeps_everything),
+        cmocka_unit_test(threads_are_shared_out),          cmocka_unit_test(a_trial_alone_has_all_threads),
+        cmocka_unit_test(options_that_do_not_go_together), cmocka_unit_test(wrong_use_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,7 @@ AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *
 
 /* For the test part: the line as a fixed list of views of an image whose predictions are averaged (test-time augmentation). Each
  * operation has few: flip 2, shift N 5 (in place and to the four corners), rotate A 3, scale A:B 3 .. and a line all their products. 0: an
- * operation of the line has none, or there would be too many; with it they are too many; *word, unless NULL, is its word, or "p". */
+ * operation of the line has none, or there are too many with it: *word, unless NULL, is its word, "p" where its share is below 1. */
 int augmentation_views(const Augmentation *augmentation, const char **word);
 /* The weights of all views sum to 1. */
 double augmentation_view_weight(const Augmentation *augmentation, int view);

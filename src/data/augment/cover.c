@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static void fill(Picture *picture, const int box[4], int channel, float value) {
+static void fill_box(Picture *picture, const int box[4], int channel, float value) {
     for (int y = box[0]; y < box[2]; y++)
         for (int x = box[1]; x < box[3]; x++)
             picture->x[(y * picture->width + x) * picture->channels + channel] = value;
@@ -22,7 +22,7 @@ static void cutout_apply(const OperationValues *values, Drawing *drawing, Pictur
     const int top = drawing_below(drawing, H) - side / 2, left = drawing_below(drawing, W) - side / 2;
     const int box[4] = {top > 0 ? top : 0, left > 0 ? left : 0, top + side < H ? top + side : H,
                         left + side < W ? left + side : W};
-    for (int c = 0; c < picture->channels; c++) fill(picture, box, c, values->setting ? 0 : mean_of(picture, c));
+    for (int c = 0; c < picture->channels; c++) fill_box(picture, box, c, values->setting ? 0 : mean_of(picture, c));
 }
 
 const Operation cover_operations[] = {

@@ -83,14 +83,12 @@ typedef struct Operation {
 } Operation;
 
 /* Families end with a row without a word. */
-extern const Operation
-    geometry_operations[]; /* shift, crop, flip, rotate, scale, shear, perspective; elastic (apply) */
-extern const Operation colour_operations
-    []; /* invert, brightness, contrast, saturation, hue, grey, standardize-free intensity: gain, offset */
-extern const Operation filter_operations[]; /* noise, blur, jpeg */
-extern const Operation cover_operations[];  /* cutout */
-extern const Operation mix_operations[];    /* mixup, cutmix */
-extern const Operation policy_operations[]; /* randaugment */
+extern const Operation geometry_operations[]; /* shift, crop, flip, rotate, scale, shear, perspective; elastic (apply) */
+extern const Operation colour_operations[];   /* values of single pixels, and sharpness */
+extern const Operation filter_operations[];   /* noise, blur, jpeg, randconv */
+extern const Operation cover_operations[];    /* cutout */
+extern const Operation mix_operations[];      /* mixup, cutmix */
+extern const Operation policy_operations[];   /* randaugment */
 
 /* Operation i of all families, in the order of the table; NULL behind the last. */
 const Operation *operation_number(int i);

@@ -1,8 +1,6 @@
 /* Operations that choose operations: randaugment. */
 #include "data/augment/operation.h"
 
-#include <math.h>
-
 enum { STRONGEST = 30 };
 
 /* One end of a range around zero or one, at random; of any other the high end. */
