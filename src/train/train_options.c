@@ -74,7 +74,8 @@ const TrainOption train_options[] = {
      .help = "at most so many passes over the training images"},
     {"augment", "augment", "LINE", FIELD(augment), .usual_line = "none", .check = augmentation_check,
      .example = "shift 2 | rotate 10", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
-     .help = "what is done to training images: operations such as \"shift 2 | rotate 10\", or the name of such a line"},
+     .help = "what is done to training images, such as \"shift 2 | rotate 10\", or the name of such a line (cifra "
+             "augment)"},
     {"sample", "sample", NULL, FIELD(sample), .usual = CF_NATURAL, WORDS(sample_words), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
      .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up"},
