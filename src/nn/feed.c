@@ -122,6 +122,21 @@ void sample_image(const Sample *sample, int thread, float *other, float *x) {
         blend(sample, other, x);
 }
 
+bool sample_mix(Sample *sample, uint32_t partner, uint32_t partner_copy) {
+    const Feed *feed = sample->feed;
+    const AugmentKey key = {feed->seed, sample->epoch, sample->image, sample->copy};
+    int chw[3];
+    shape_chw(feed->input, chw);
+    const AugmentMix drawn = augmentation_mix(feed->augmentation, &key, chw);
+    if (drawn.share >= 1) return false;
+    sample->share = drawn.share;
+    sample->partner = partner;
+    sample->partner_copy = partner_copy;
+    sample->box[0] = drawn.top, sample->box[1] = drawn.left, sample->box[2] = drawn.bottom;
+    sample->box[3] = drawn.right;
+    return true;
+}
+
 void samples_of_feed(const Feed *feed, const uint32_t *images, int n, Sample *samples) {
     for (int i = 0; i < n; i++) {
         samples[i] = (Sample){.feed = feed, .image = images[i], .share = 1, .weight = 1};

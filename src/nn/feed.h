@@ -51,6 +51,8 @@ typedef struct Sample {
     const float *soft[MOST_HEADS];  /* probabilities of the classes in place of the targets; NULL: targets. Borrowed */
 } Sample;
 
+/* Draws how the sample's image is mixed, by the feed's augmentation, which mixes, with another of the same feed. False: not at all. */
+bool sample_mix(Sample *sample, uint32_t partner, uint32_t partner_copy);
 /* A sample's image, augmented and mixed, as H x W x C floats; `other` has room for as many. */
 void sample_image(const Sample *sample, int thread, float *other, float *x);
 /* The images of one feed, for the first output by their labels. */

@@ -81,20 +81,11 @@ void batches_epoch(Batches *b, int epoch) {
 
 /* Mixes image i of the batch with another one of it. */
 static void mix(const Batches *b, const RngStream *partners, int i, int n) {
-    const int chw[3] = {b->feed.input.C, b->feed.input.H, b->feed.input.W};
     Sample *sample = &b->samples[i];
-    const AugmentKey key = {b->seed, sample->epoch, sample->image, sample->copy};
-    const AugmentMix drawn = augmentation_mix(b->augmentation, &key, chw);
     uint32_t words[4];
-    if (drawn.share >= 1) return;
     rng_block(partners, (uint64_t)i, words);
     const Sample *partner = &b->samples[words[0] % (uint32_t)n];
-    sample->share = drawn.share;
-    sample->partner = partner->image;
-    sample->partner_copy = partner->copy;
-    sample->partner_target[0] = partner->target[0];
-    sample->box[0] = drawn.top, sample->box[1] = drawn.left, sample->box[2] = drawn.bottom,
-    sample->box[3] = drawn.right;
+    if (sample_mix(sample, partner->image, partner->copy)) sample->partner_target[0] = partner->target[0];
 }
 
 static void lay_samples(Batches *b, const Drawn *drawn, int n) {

@@ -2,79 +2,49 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/prepare.h"
+#include "nn/feed.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Variants ---- */
 
-/* What works on one image after the other. */
+/* What makes one image after the other: a feed, as a training has it. */
 typedef struct VariantMaker {
-    const cf_set *set;
     const VariantOptions *options;
     int chw[3];
     size_t size; /* of an image */
     Augmentation *augmentation;
-    Preparation *preparation;
+    Feed feed;
     float *x, *other; /* an image, and the one that is mixed in */
-    float *prepare_scratch, *augment_scratch;
 } VariantMaker;
 
 static void maker_free(VariantMaker *m) {
+    feed_free(&m->feed);
     augmentation_free(m->augmentation);
-    preparation_free(m->preparation);
-    free(m->x), free(m->other), free(m->prepare_scratch), free(m->augment_scratch);
+    free(m->x), free(m->other);
 }
 
 static cf_status maker_new(const cf_set *set, const char *line, const VariantOptions *options, VariantMaker *m) {
     const int own[3] = {set->channels, set->height, set->width};
-    *m = (VariantMaker){.set = set, .options = options};
+    *m = (VariantMaker){.options = options};
     memcpy(m->chw, options->chw ? options->chw : own, sizeof m->chw);
-    m->size = (size_t)m->chw[0] * (size_t)m->chw[1] * (size_t)m->chw[2];
+    const Shape input = {.C = m->chw[0], .H = m->chw[1], .W = m->chw[2]};
+    m->size = shape_size(input);
     FORWARD(augmentation_new(line, &m->augmentation));
-    FORWARD(preparation_new(own, m->chw, &m->preparation));
+    FORWARD(feed_new(set, input, (const char *const *)set->class_names, set->classes, 1, &m->feed));
+    FORWARD(feed_augment(&m->feed, m->augmentation, options->seed));
     FORWARD(memory_new(m->size, sizeof *m->x, &m->x));
-    FORWARD(memory_new(m->size, sizeof *m->other, &m->other));
-    FORWARD(memory_new(preparation_scratch(m->preparation) + 1, sizeof *m->prepare_scratch, &m->prepare_scratch));
-    return memory_new(augmentation_scratch(m->augmentation, m->chw) + 1, sizeof *m->augment_scratch,
-                      &m->augment_scratch);
-}
-
-static void prepare_row(const VariantMaker *m, int row, float *x) {
-    const size_t image = m->options->images[row];
-    preparation_apply(m->preparation, m->set->pixels + image * set_image_size(m->set), m->prepare_scratch, x);
-}
-
-static AugmentKey key_of(const VariantMaker *m, int row, int variant) {
-    return (AugmentKey){m->options->seed, (uint32_t)variant, m->options->images[row], 0};
-}
-
-static void mix_in(const AugmentMix *mix, const int chw[3], const float *other, float *x) {
-    const int channels = chw[0], row = chw[2] * channels;
-    if (mix->bottom > mix->top && mix->right > mix->left) {
-        const size_t width = (size_t)((mix->right - mix->left) * channels) * sizeof *x;
-        for (int y = mix->top; y < mix->bottom; y++) {
-            const int at = y * row + mix->left * channels;
-            memcpy(x + at, other + at, width);
-        }
-        return;
-    }
-    for (int i = 0; i < chw[1] * row; i++) x[i] = mix->share * x[i] + (1 - mix->share) * other[i];
+    return memory_new(m->size, sizeof *m->other, &m->other);
 }
 
 static void make_variant(const VariantMaker *m, int row, int variant) {
-    const int rows = m->options->rows;
-    AugmentKey key = key_of(m, row, variant);
-    prepare_row(m, row, m->x);
-    augmentation_apply(m->augmentation, &key, m->chw, m->augment_scratch, m->x);
-    if (!augmentation_mixes(m->augmentation)) return;
-    const int partner = rows > 1 ? (row + 1 + variant % (rows - 1)) % rows : row;
-    const AugmentMix mix = augmentation_mix(m->augmentation, &key, m->chw);
-    key = key_of(m, partner, variant);
-    prepare_row(m, partner, m->other);
-    augmentation_apply(m->augmentation, &key, m->chw, m->augment_scratch, m->other);
-    mix_in(&mix, m->chw, m->other, m->x);
+    const int rows = m->options->rows, partner = rows > 1 ? (row + 1 + variant % (rows - 1)) % rows : row;
+    Sample sample;
+    samples_of_feed(&m->feed, &m->options->images[row], 1, &sample);
+    sample.epoch = (uint32_t)variant;
+    if (augmentation_mixes(m->augmentation)) sample_mix(&sample, m->options->images[partner], 0);
+    sample_image(&sample, 0, m->other, m->x);
 }
 
 /* ---- The sheet ---- */
@@ -95,7 +65,7 @@ static cf_status fill_sheet(const VariantMaker *m, VariantSheet *sheet) {
     FORWARD(memory_new(places, sizeof *sheet->images, &sheet->images));
     FORWARD(memory_new(places, m->size, &sheet->bytes));
     for (size_t row = 0; row < rows; row++) {
-        prepare_row(m, (int)row, m->x);
+        feed_image(&m->feed, 0, m->options->images[row], m->x);
         keep_image(m, sheet, row);
         for (size_t v = 0; v < variants; v++) {
             make_variant(m, (int)row, (int)v);
