@@ -77,22 +77,8 @@ static void percent_cell(FILE *out, double share, int digits) {
         fputs("<td class=\"n\"></td>", out);
 }
 
-static void loss_cell(FILE *out, const json_t *loss) {
-    char text[32];
-    if (json_is_number(loss))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%s</td>", json_number_value(loss),
-                text_loss(json_number_value(loss), text));
-    else
-        fputs("<td class=\"n\"></td>", out);
-}
-
-/* Both ends in one cell that sorts by the lower one. */
-static void interval_cell(FILE *out, double low, double high) {
-    if (isfinite(low) && isfinite(high))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.2f to %.2f</td>", low, 100 * fmax(0, low),
-                100 * fmin(1, high));
-    else
-        fputs("<td class=\"n\"></td>", out);
+static double number_or_none(const json_t *json) {
+    return json_is_number(json) ? json_number_value(json) : (double)NAN;
 }
 
 static cf_status row(FILE *out, const GroupRun *run) {
@@ -109,8 +95,8 @@ static cf_status row(FILE *out, const GroupRun *run) {
     fputs("</th>", out);
     percent_cell(out, run->validation, 2);
     percent_cell(out, run->test, 2);
-    interval_cell(out, run->low, run->high);
-    loss_cell(out, json_object_get(json_object_get(run->done ? metrics : NULL, "test"), "loss"));
+    html_interval_cell(out, run->low, run->high);
+    html_loss_cell(out, number_or_none(json_object_get(json_object_get(run->done ? metrics : NULL, "test"), "loss")));
     if (run->done)
         fprintf(out, "<td class=\"n\">%lld/%lld</td>",
                 (long long)json_integer_value(json_object_get(metrics, "best_epoch")),
@@ -126,7 +112,7 @@ static void mean_row(FILE *out, const Group *group) {
     fputs("<tr class=\"best\"><th scope=\"row\">mean</th>", out);
     percent_cell(out, group->validation.mean, 2);
     percent_cell(out, group->test.mean, 2);
-    interval_cell(out, group->test.low, group->test.high);
+    html_interval_cell(out, group->test.low, group->test.high);
     fputs("<td></td><td></td><td></td></tr>\n", out);
 }
 

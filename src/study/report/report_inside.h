@@ -35,6 +35,10 @@ void html_note(FILE *out, const char *text);
 void html_value(FILE *out, const json_t *json);
 /* The plain values of an object, but one, as rows of a <dl>. */
 void html_rows(FILE *out, const json_t *object, const char *skipped);
+/* Cells of a table that sorts by them; empty for what is not finite. A loss; both ends of an interval of shares, in percent, which may
+ * go beyond 0 to 100 and is cut there, by the lower one. */
+void html_loss_cell(FILE *out, double loss);
+void html_interval_cell(FILE *out, double low, double high);
 /* Bytes for page.js, as base64 in a <script> that nothing runs. */
 void html_array(FILE *out, const char *id, const void *bytes, size_t size);
 

@@ -109,23 +109,6 @@ static void number_cell(FILE *out, double value, int digits) {
         fputs("<td class=\"n\"></td>", out);
 }
 
-static void loss_cell(FILE *out, double loss) {
-    char text[32];
-    if (isfinite(loss))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%s</td>", loss, text_loss(loss, text));
-    else
-        fputs("<td class=\"n\"></td>", out);
-}
-
-/* Of shares, in percent; a mean's interval may go beyond them. */
-static void interval_cell(FILE *out, double low, double high) {
-    if (isfinite(low) && isfinite(high))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.2f to %.2f</td>", low, 100 * fmax(0, low),
-                100 * fmin(1, high));
-    else
-        fputs("<td class=\"n\"></td>", out);
-}
-
 static bool is_number(const char *text) {
     double value;
     return text_to_number(text, &value);
@@ -152,10 +135,10 @@ static void row(FILE *out, const TuneResults *r, size_t place) {
         html_text(out, c->values[p]);
         fputs("</td>", out);
     }
-    loss_cell(out, c->loss.mean);
-    if (r->seeds > 1) loss_cell(out, (c->loss.high - c->loss.low) / 2);
+    html_loss_cell(out, c->loss.mean);
+    if (r->seeds > 1) html_loss_cell(out, (c->loss.high - c->loss.low) / 2);
     number_cell(out, 100 * c->accuracy.mean, 2);
-    interval_cell(out, c->accuracy_low, c->accuracy_high);
+    html_interval_cell(out, c->accuracy_low, c->accuracy_high);
     fprintf(out, "<td class=\"n\" data-sort=\"%d\">%d/%d</td>", t->best_epoch, t->best_epoch, t->epochs_run);
     number_cell(out, c->seconds, 1);
     state_cell(out, c);
