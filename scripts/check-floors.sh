@@ -14,7 +14,7 @@ BEGIN {
     below["eval"]  = "train nn data draw base"
     below["embed"] = "train nn data draw base"
     below["tune"]  = "train nn data draw base"
-    below["bench"] = "eval train nn data base"
+    below["bench"] = "eval embed train nn data base"
     below["study"] = "eval embed tune train nn data draw base"
     below["cli"]   = "study bench eval embed tune train nn data draw base"
     for (i in order) known[order[i]] = 1

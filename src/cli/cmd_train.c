@@ -406,7 +406,7 @@ const Command command_train = {
         "    dense K|classes [bias|nobias]\n"
         "    maxpool RxS, avgpool RxS [stride N] [pad N|same|valid]; globalmaxpool, globalavgpool\n"
         "    relu, leakyrelu [SLOPE], relu6, silu, gelu, hardswish, sigmoid\n"
-        "    bn [eps E], groupnorm G, instancenorm, layernorm\n"
+        "    bn [eps E] [momentum M], groupnorm G, instancenorm, layernorm\n"
         "    dropout [RATE], droppath [RATE]            droppath in front of the ) of a res group\n"
         "    se R                                       squeeze and excitation, C / R channels inside\n"
         "    patch P C, position, attention HEADS       of transformers\n"

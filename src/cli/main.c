@@ -28,6 +28,7 @@ static const Command *const commands[] = {&command_study,
                                           &command_bench_ops,
                                           &command_bench_epoch,
                                           &command_bench_mnist99,
+                                          &command_bench_cifar94,
                                           NULL};
 
 static const HelpSection sections[] = {

@@ -46,7 +46,8 @@ static inline bool activation_from_output(Activation act) {
 }
 
 /* What is added to a variance before its root is taken: PyTorch's default. */
-#define BN_EPSILON 1e-5
+#define BN_EPSILON  1e-5
+#define BN_MOMENTUM 0.1 /* what a step adds to the running statistics; PyTorch's default */
 
 /* Batch norm (Ioffe, Szegedy 2015), activation and max pool as one operation over an H x W x C image:
  *   y = act(pool((x - mean) * scale + shift))

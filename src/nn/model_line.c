@@ -158,6 +158,7 @@ static cf_status read_layer(Parse *parse) {
     FORWARD(find_type(r, word, &layer.type));
     layer.column = word->column;
     layer.epsilon = BN_EPSILON;
+    layer.momentum = BN_MOMENTUM;
     if (name)
         snprintf(layer.name, sizeof layer.name, "%s", name);
     else
@@ -175,7 +176,8 @@ static cf_status open_group(Parse *parse, int words) {
     Reader *r = &parse->reader;
     if (r->count > words) return reader_fail(r, r->words[words].column, "( expected, found %s", r->words[words].text);
     if (!reader_skip(r, '(')) return reader_fail(r, reader_end(r), "( expected behind %s", r->words[words - 1].text);
-    if (++parse->depth > DEEPEST_GROUP) return reader_fail(r, r->at, "more than %d groups in each other", DEEPEST_GROUP);
+    if (++parse->depth > DEEPEST_GROUP)
+        return reader_fail(r, r->at, "more than %d groups in each other", DEEPEST_GROUP);
     return CF_OK;
 }
 
@@ -243,7 +245,12 @@ static cf_status project(Parse *parse, int from, int first, const char *name, in
                   .groups = 1,
                   .dilation = 1,
                   .out = {.C = out.C}};
-    Layer norm = {.type = &bn_type, .implied = true, .column = column, .inputs = 1, .epsilon = BN_EPSILON};
+    Layer norm = {.type = &bn_type,
+                  .implied = true,
+                  .column = column,
+                  .inputs = 1,
+                  .epsilon = BN_EPSILON,
+                  .momentum = BN_MOMENTUM};
     snprintf(conv.name, sizeof conv.name, "%.45s.0", name);
     snprintf(norm.name, sizeof norm.name, "%.45s.1", name);
     FORWARD(check_unique(parse, &conv, list->count));

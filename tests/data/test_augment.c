@@ -312,7 +312,7 @@ static void beta_has_its_moments(void **state) {
         const double a = alphas[i], second = 1 / (4 * (2 * a + 1)), fourth = 3 / (16 * (2 * a + 1) * (2 * a + 3));
         double sum = 0, squares = 0, fourths = 0;
         for (uint32_t n = 0; n < DRAWS; n++) {
-            Drawing drawing = {rng_stream(11, RNG_AUGMENT, n, 0), 0};
+            Drawing drawing = {.stream = rng_stream(11, RNG_AUGMENT, n, 0)};
             const double x = drawing_beta(&drawing, a) - 0.5;
             assert_true(x >= -0.5 && x <= 0.5);
             sum += x / DRAWS, squares += x * x / DRAWS, fourths += x * x * x * x / DRAWS;
@@ -440,6 +440,45 @@ static void views_of_lines(void **state) {
     }
 }
 
+/* Half of the images in the first epoch; each the other way round in the next, in any line. */
+static void altflip_alternates(void **state) {
+    (void)state;
+    static const char *const lines[] = {"altflip", "brightness 0 | altflip", "altflip p 1"};
+    int first[COUNT_OF(lines)] = {0};
+    for (size_t l = 0; l < COUNT_OF(lines); l++) {
+        Augmentation *augmentation = made(lines[l]);
+        for (uint32_t image = 0; image < 1000; image++) {
+            bool mirrored[4];
+            for (uint32_t epoch = 0; epoch < 4; epoch++) {
+                float x[2] = {0.25f, 0.75f}, scratch[12];
+                assert_true(augmentation_scratch(augmentation, (const int[]){1, 1, 2}) <= COUNT_OF(scratch));
+                augmentation_apply(augmentation, &(AugmentKey){.seed = 3, .epoch = epoch, .image = image},
+                                   (const int[]){1, 1, 2}, scratch, x);
+                mirrored[epoch] = x[0] > 0.5f;
+                assert_true(x[0] == (mirrored[epoch] ? 0.75f : 0.25f) && x[0] + x[1] == 1);
+            }
+            assert_true(mirrored[0] != mirrored[1] && mirrored[0] == mirrored[2] && mirrored[1] == mirrored[3]);
+            first[l] += mirrored[0];
+        }
+        assert_in_range(first[l], 430, 570);
+        augmentation_free(augmentation);
+    }
+}
+
+/* Which images a share takes and which way round they are do not depend on each other. */
+static void altflip_with_a_share(void **state) {
+    (void)state;
+    Augmentation *augmentation = made("altflip p 0.5");
+    int mirrored = 0;
+    for (uint32_t image = 0; image < 1000; image++) {
+        float x[2] = {0.25f, 0.75f}, scratch[12];
+        augmentation_apply(augmentation, &(AugmentKey){.seed = 3, .image = image}, (const int[]){1, 1, 2}, scratch, x);
+        mirrored += x[0] > 0.5f;
+    }
+    assert_in_range(mirrored, 200, 300);
+    augmentation_free(augmentation);
+}
+
 static void views_by_hand(void **state) {
     (void)state;
     static const float image[9] = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f, 0.7f, 0.8f, 0.9f};
@@ -473,6 +512,8 @@ int main(void) {
         cmocka_unit_test(every_operation_on_odd_shapes),
         cmocka_unit_test(same_bits_in_any_order),
         cmocka_unit_test(keys_are_independent),
+        cmocka_unit_test(altflip_alternates),
+        cmocka_unit_test(altflip_with_a_share),
         cmocka_unit_test(shares_of_images),
         cmocka_unit_test(beta_has_its_moments),
         cmocka_unit_test(boxes_of_cutmix),

@@ -241,6 +241,8 @@ static void new_words(void **state) {
         {"se 4", 8, 6, 4, 8 * 2 + 2 + 2 * 8 + 8, 2.0 * 2 * 8 * 2 + 2.0 * 8 * 24, "2 of 8"},
         {"se 3", 8, 6, 4, 8 * 2 + 2 + 2 * 8 + 8, 2.0 * 2 * 8 * 2 + 2.0 * 8 * 24, "2 of 8"},
         {"bn eps 0.001", 8, 6, 4, 16, 0, "eps 0.001"},
+        {"bn momentum 0.4", 8, 6, 4, 16, 0, "momentum 0.4"},
+        {"bn momentum 0.4 eps 0.001", 8, 6, 4, 16, 0, "eps 0.001, momentum 0.4"},
         {"groupnorm 2", 8, 6, 4, 16, 0, "groups 2"},
         {"instancenorm", 8, 6, 4, 16, 0, ""},
         {"layernorm", 8, 6, 4, 16, 0, ""},
@@ -611,6 +613,7 @@ static void errors_of_new_words(void **state) {
         {"instancenorm 2 | dense 10", "column 14: 2 is no setting of this layer"},
         {"standardize 2 | dense 10", "column 13: 2 is no setting of this layer"},
         {"bn eps | dense 10", "column 7: an epsilon expected"},
+        {"bn momentum 1 | dense 10", "column 13: a momentum expected"},
         {"bn eps 0 | dense 10", "column 8: an epsilon expected"},
         {"bn epsilon 1e-3 | dense 10", "column 4: epsilon is no setting of this layer"},
         {"normalize | dense 10", "column 10: means and then as many deviations expected, 1 to 4 of each"},
@@ -934,8 +937,8 @@ static void table_of_paper(void **state) {
 /* The page of help has every word of the grammar. */
 static void help_has_every_word(void **state) {
     (void)state;
-    static const char *const others[] = {"input",    "res(",   "3x(", "head", "as", "groups",
-                                         "dilation", "stride", "pad", "eps",  NULL};
+    static const char *const others[] = {"input",    "res(",   "3x(", "head", "as",       "groups",
+                                         "dilation", "stride", "pad", "eps",  "momentum", NULL};
     const char *const *const all[] = {layer_words(), others};
     for (size_t f = 0; f < COUNT_OF(all); f++)
         for (int i = 0; all[f][i]; i++) {

@@ -637,6 +637,32 @@ static void what_is_fused(void **state) {
     bench_end(&b);
 }
 
+/* From 0 they are the momentum's share of the batch's statistics, and nothing else is another number. */
+static void momentum_of_running_statistics(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"conv 4 3x3 | bn | relu | dense classes", "conv 4 3x3 | bn momentum 0.4 | relu | dense classes"},
+        {"conv 4 3x3 | bn | relu | maxpool 2 | dense classes",
+         "conv 4 3x3 | bn momentum 0.4 | relu | maxpool 2 | dense classes"}};
+    for (size_t e = 0; e < 2; e++)
+        for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+            Bench a = bench_new(pairs[i][0], engines()[e], 16, 1), b = bench_new(pairs[i][1], engines()[e], 16, 1);
+            assert_true(train(&a, 16, 1).loss == train(&b, 16, 1).loss);
+            assert_memory_equal(plan_gradient(a.plan), plan_gradient(b.plan), trainable(&a) * sizeof(float));
+            const float *mean = parameters_find(&a.model->parameters, 1, "running_mean"),
+                        *other = parameters_find(&b.model->parameters, 1, "running_mean"),
+                        *variance = parameters_find(&a.model->parameters, 1, "running_var"),
+                        *other_variance = parameters_find(&b.model->parameters, 1, "running_var");
+            for (int c = 0; c < 4; c++) {
+                assert_true(mean[c] != 0);
+                assert_near_number("running mean", (double)other[c], 4 * (double)mean[c], 1e-6 * fabs((double)mean[c]));
+                assert_near_number("running variance", (double)other_variance[c], 0.6 + 4 * ((double)variance[c] - 0.9),
+                                   1e-5);
+            }
+            bench_end(&a), bench_end(&b);
+        }
+}
+
 /* A bias in front of batch norm moves nothing but the running mean: the outputs are the reference's, its gradient is nothing. */
 static void bias_before_norm(void **state) {
     (void)state;
@@ -1096,6 +1122,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(bf16_is_near_float),
         cmocka_unit_test(fused_is_near_apart),
         cmocka_unit_test(what_is_fused),
+        cmocka_unit_test(momentum_of_running_statistics),
         cmocka_unit_test(bias_before_norm),
         cmocka_unit_test(activation_last),
         cmocka_unit_test(same_bits_at_any_threads),

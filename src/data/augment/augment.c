@@ -277,8 +277,16 @@ static RngStream stream_of(const AugmentKey *key) {
     return rng_stream(key->seed, RNG_AUGMENT, (uint64_t)key->epoch << 32 | key->image, key->copy);
 }
 
-static Drawing drawing_at(RngStream stream, int place) {
-    return (Drawing){stream, (uint64_t)place << 40};
+static Drawing drawing_at(const AugmentKey *key, RngStream stream, int place) {
+    return (Drawing){stream, (uint64_t)place << 40, key};
+}
+
+double drawing_first_epoch(const Drawing *drawing) {
+    AugmentKey first = *drawing->key;
+    first.epoch = 0;
+    Drawing then = drawing_at(&first, stream_of(&first), (int)(drawing->next >> 40));
+    drawing_uniform(&then); /* of the share */
+    return drawing_uniform(&then);
 }
 
 /* Always the first number: what the operation draws does not depend on there being a share. */
@@ -297,7 +305,7 @@ void augmentation_apply(const Augmentation *augmentation, const AugmentKey *key,
     Pending pending = pending_new(&picture);
     for (int i = 0; i < augmentation->count; i++) {
         const Step *step = &augmentation->steps[i];
-        Drawing drawing = drawing_at(stream, i);
+        Drawing drawing = drawing_at(key, stream, i);
         if (takes(step, &drawing)) pending_operation(&pending, step->operation, &step->values, &drawing);
     }
     pending_finish(&pending);
@@ -311,7 +319,7 @@ AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *
     const RngStream stream = stream_of(key);
     for (int i = 0; i < augmentation->count; i++) {
         const Step *step = &augmentation->steps[i];
-        Drawing drawing = drawing_at(stream, i);
+        Drawing drawing = drawing_at(key, stream, i);
         if (step->operation->mix && takes(step, &drawing))
             return step->operation->mix(&step->values, &drawing, chw[1], chw[2]);
     }

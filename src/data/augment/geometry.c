@@ -63,6 +63,11 @@ static void flip_map(const OperationValues *values, Drawing *drawing, int height
     if (drawing_uniform(drawing) < values->low[0]) turn(map, -1, 0, 0, 1);
 }
 
+static void altflip_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
+    (void)values, (void)height, (void)width;
+    if ((drawing_first_epoch(drawing) < 0.5) != (drawing->key->epoch % 2 == 1)) turn(map, -1, 0, 0, 1);
+}
+
 static int flip_views(const OperationValues *values) {
     (void)values;
     return 2;
@@ -260,6 +265,8 @@ const Operation geometry_operations[] = {
      .map = flip_map,
      .views = flip_views,
      .view = flip_view},
+    {"altflip", "mirrors half of the images in the first epoch, and then each one every other time (Jordan 2024)",
+     .map = altflip_map, .views = flip_views, .view = flip_view},
     {"rotate",
      "turns the image about its centre, clockwise if positive",
      {{.what = "degrees", .low = -180, .high = 180, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},

@@ -14,10 +14,13 @@ enum { OPERATION_ARGUMENTS = 4, OPERATION_SETTINGS = 4 };
 /* Random numbers of one image and one place of the line, one after the other. */
 typedef struct Drawing {
     RngStream stream;
-    uint64_t next; /* a word of the stream, four a block */
+    uint64_t next;         /* a word of the stream, four a block */
+    const AugmentKey *key; /* the image's */
 } Drawing;
 
 double drawing_uniform(Drawing *drawing); /* [0, 1), 32 bits */
+/* The first number that the same place drew for this image in the first epoch. */
+double drawing_first_epoch(const Drawing *drawing);
 /* [low, high); low where they are equal */
 double drawing_between(Drawing *drawing, double low, double high);
 /* From 0 to count - 1. */

@@ -6,16 +6,18 @@
 #include <math.h>
 #include <string.h>
 
-static const double momentum = 0.1; /* PyTorch's default */
-
 /* ---- The layer ---- */
 
-/* [eps E] */
+/* [eps E] [momentum M] */
 static cf_status read_norm(Reader *reader, Layer *layer) {
-    static const char *const settings[] = {"eps", NULL};
-    if (reader_take_if(reader, "eps"))
-        FORWARD(reader_number(reader, "an epsilon", 1e-12, 1, false, &layer->epsilon));
-    return reader_finish(reader, settings);
+    static const char *const settings[] = {"eps", "momentum", NULL};
+    for (;;)
+        if (reader_take_if(reader, "eps"))
+            FORWARD(reader_number(reader, "an epsilon", 1e-12, 1, false, &layer->epsilon));
+        else if (reader_take_if(reader, "momentum"))
+            FORWARD(reader_number(reader, "a momentum", 1e-6, 1, false, &layer->momentum));
+        else
+            return reader_finish(reader, settings);
 }
 
 static cf_status norm_shape(const Reader *reader, Layer *layer) {
@@ -30,7 +32,9 @@ static cf_status norm_shape(const Reader *reader, Layer *layer) {
 }
 
 static void describe(const Layer *layer, FILE *out) {
-    if (layer->epsilon != BN_EPSILON) fprintf(out, "eps %g", layer->epsilon);
+    const bool both = layer->epsilon != BN_EPSILON && layer->momentum != BN_MOMENTUM;
+    if (layer->epsilon != BN_EPSILON) fprintf(out, "eps %g%s", layer->epsilon, both ? ", " : "");
+    if (layer->momentum != BN_MOMENTUM) fprintf(out, "momentum %g", layer->momentum);
 }
 
 /* ---- What is one node ---- */
@@ -87,6 +91,7 @@ cf_status batch_norm_init(Planner *planner, int number, const BlockParts *parts,
                                   .act = parts->act,
                                   .shift = planner_parameter(planner, number, "bias")},
                         .epsilon = layer->epsilon,
+                        .momentum = layer->momentum,
                         .weight = planner_parameter(planner, number, "weight"),
                         .dweight = planner_gradient(planner, number, "weight"),
                         .dbias = planner_gradient(planner, number, "bias"),
@@ -117,13 +122,14 @@ void batch_norm_close(BatchNorm *norm, double count) {
     const size_t C = (size_t)norm->block.C;
     const double *mean = norm->moments, *variance = mean + C;
     double *inverse = norm->moments + 2 * C;
+    const double momentum = norm->momentum;
     for (size_t c = 0; c < C; c++) {
         const double unbiased = count > 1 ? variance[c] * count / (count - 1) : variance[c];
         inverse[c] = 1 / sqrt(variance[c] + norm->epsilon);
         norm->mean[c] = (float)mean[c];
         norm->scale[c] = (float)((double)norm->weight[c] * inverse[c]);
-        norm->running_mean[c] = (float)((1 - momentum) * (double)norm->running_mean[c] +
-                                        momentum * (mean[c] + offset_of(norm, c)));
+        norm->running_mean[c] =
+            (float)((1 - momentum) * (double)norm->running_mean[c] + momentum * (mean[c] + offset_of(norm, c)));
         norm->running_var[c] = (float)((1 - momentum) * (double)norm->running_var[c] + momentum * unbiased);
     }
 }
@@ -186,7 +192,8 @@ static void join_moments(const Plan *plan, BlockNode *n) {
     const size_t C = (size_t)n->norm.block.C;
     for (int step = 1; step < plan->slices; step *= 2)
         for (int s = 0; s + step < plan->slices; s += 2 * step) {
-            const double left = images_of(plan, s, step) * pixels(n), right = images_of(plan, s + step, step) * pixels(n);
+            const double left = images_of(plan, s, step) * pixels(n),
+                         right = images_of(plan, s + step, step) * pixels(n);
             double *to = n->partial + (size_t)s * 2 * C;
             const double *from = n->partial + (size_t)(s + step) * 2 * C;
             for (size_t c = 0; right > 0 && c < C; c++) {
@@ -283,7 +290,8 @@ static cf_status backward(Planner *planner, Node *node) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_sums, node, 1, USES_NOTHING));
     }
     if (node->dx[0]) {
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, block_backward, node, 0, USES_X | USES_DX | USES_EXTRA));
+        FORWARD(
+            planner_step(planner, IN_TRAINING, STEP_SLICES, block_backward, node, 0, USES_X | USES_DX | USES_EXTRA));
         planner_uses(planner, node->d);
     }
     return planner_lend(planner, node, 1, node->d);

@@ -5,8 +5,8 @@
 #include "nn/layers/nodes.h"
 
 typedef struct BatchNorm {
-    Block block;       /* with what follows it in the same node */
-    double epsilon;
+    Block block; /* with what follows it in the same node */
+    double epsilon, momentum;
     const float *weight;
     float *dweight, *dbias, *running_mean, *running_var;
     float *mean, *scale, *a, *b, *c; /* [C] */
@@ -16,8 +16,8 @@ typedef struct BatchNorm {
 
 /* What follows the bn of layer `number` in the same node: an addition, an activation, a pool. */
 typedef struct BlockParts {
-    int last;         /* the last layer taken */
-    int addition;     /* -1: none */
+    int last;     /* the last layer taken */
+    int addition; /* -1: none */
     Activation act;
     const Layer *pool; /* NULL: none */
 } BlockParts;

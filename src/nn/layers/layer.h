@@ -59,6 +59,7 @@ typedef struct Layer {
     Activation activation;
     float rate;    /* dropout, droppath: share set to 0 while training; reverse: what the gradient is multiplied by */
     double epsilon; /* of a norm */
+    double momentum; /* of bn: the weight of a batch in the running statistics */
     int number;     /* groups of a norm, heads of attention, reduction of se */
     float means[MOST_NORMALIZED], deviations[MOST_NORMALIZED]; /* normalize */
     ParameterSpec parameter[LAYER_PARAMETERS];

@@ -1,10 +1,9 @@
-#include "bench/mnist99.h"
+#include "bench/sprint.h"
 
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
-#include "bench/bench.h"
 #include "data/split.h"
 #include "nn/optimizer.h"
 #include "train/schedule.h"
@@ -12,15 +11,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-const char mnist99_model[] = "conv 16 5x5 stride 2 | bn | relu | conv 32 3x3 | bn | relu | maxpool 2 | "
-                             "conv 64 3x3 | bn | relu | maxpool 2 | dense classes";
-const char mnist99_settings[] = "one epoch, batch 32, adam, one-cycle up to 0.01";
+static const char line[] = "conv 16 5x5 stride 2 | bn | relu | conv 32 3x3 | bn | relu | maxpool 2 | "
+                           "conv 64 3x3 | bn | relu | maxpool 2 | dense classes";
 
 enum { BATCH = 32 };
 static const double highest_rate = 0.01;
 
-typedef struct Sprint {
-    cf_set *set;
+typedef struct Mnist99 {
     cf_split *split;
     cf_model *model;
     Plan *plan;
@@ -29,28 +26,26 @@ typedef struct Sprint {
     Optimizer optimizer;
     uint32_t *order;
     int threads;
-} Sprint;
+} Mnist99;
 
-static void release(Sprint *s) {
+static void release(Mnist99 *s) {
     free(s->order);
     optimizer_free(&s->optimizer);
     feed_free(&s->feed);
     plan_free(s->plan);
     cf_model_free(s->model);
     cf_split_free(s->split);
-    cf_set_free(s->set);
 }
 
-static cf_status prepare(Sprint *s, const char *data_dir, uint64_t seed, const Engine *engine) {
-    FORWARD(cf_set_load("mnist", data_dir, &s->set));
-    FORWARD(split_uncut(s->set, NULL, &s->split));
-    FORWARD(cf_model_new(mnist99_model, s->split, seed, &s->model));
+static cf_status prepare(Mnist99 *s, const cf_set *set, uint64_t seed, const Engine *engine) {
+    FORWARD(split_uncut(set, NULL, &s->split));
+    FORWARD(cf_model_new(line, s->split, seed, &s->model));
     cf_model *model = s->model;
     const cf_subset *train = cf_split_part(s->split, CF_TRAIN);
     const PlanOptions options = {
         .engine = engine, .batch = BATCH, .threads = s->threads, .mode = PLAN_TRAINING, .seed = seed};
     FORWARD(plan_new(&model->layers, &model->parameters, &options, &s->plan));
-    FORWARD(feed_new(s->set, model->layers.input, (const char *const *)model->class_names, model->classes, s->threads,
+    FORWARD(feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, s->threads,
                      &s->feed));
     s->options = cf_train_defaults();
     s->options.optimizer = CF_ADAM;
@@ -65,7 +60,7 @@ static cf_status prepare(Sprint *s, const char *data_dir, uint64_t seed, const E
     return CF_OK;
 }
 
-static cf_status train(Sprint *s, double *first_step) {
+static cf_status train(Mnist99 *s, double *first_step) {
     size_t count = cf_subset_count(cf_split_part(s->split, CF_TRAIN));
     int64_t steps = ((int64_t)count + BATCH - 1) / BATCH;
     for (int64_t step = 0; step < steps; step++) {
@@ -81,22 +76,26 @@ static cf_status train(Sprint *s, double *first_step) {
     return CF_OK;
 }
 
-cf_status mnist99_run(const char *data_dir, uint64_t seed, int threads, cf_precision precision, Mnist99 *result) {
-    Sprint s = {.threads = slices_threads(threads)};
-    Mnist99 made;
-    StepResult score;
+static cf_status run(const SprintJob *job, const cf_set *set, SprintResult *result) {
+    Mnist99 s = {.threads = slices_threads(job->threads)};
+    cf_precision precision = job->precision;
     const Engine *engine;
     cf_status status;
     FORWARD_TO(done, engine_choose(CF_ENGINE_FAST, &precision, &engine));
-    FORWARD_TO(done, prepare(&s, data_dir, seed, engine));
-    FORWARD_TO(done, train(&s, &made.first_step));
-    const cf_subset *test = cf_split_part(s.split, CF_TEST);
-    ClassifyOptions options = {.engine = engine, .threads = s.threads};
-    FORWARD_TO(done, classify(s.model, test, &options, NULL, &score));
-    made.accuracy = (double)score.correct / (double)test->count;
-    made.loss = score.loss / (double)test->count;
-    *result = made;
+    FORWARD_TO(done, prepare(&s, set, job->seed, engine));
+    FORWARD_TO(done, train(&s, &result->first_step));
+    const ClassifyOptions options = {.engine = engine, .threads = s.threads};
+    FORWARD_TO(done, sprint_test(s.model, cf_split_part(s.split, CF_TEST), &options, &result->accuracy));
 done:
     release(&s);
     return status;
 }
+
+const Sprint sprint_mnist99 = {.data = "mnist",
+                               .model = line,
+                               .settings = "one epoch, batch 32, adam, one-cycle up to 0.01",
+                               .target = 0.99,
+                               .train = 60000,
+                               .test = 10000,
+                               .input = {1, 28, 28},
+                               .run = run};
