@@ -33,7 +33,7 @@ static void expect(const float *got, const float *wanted, int count) {
 }
 
 static Drawing drawing_number(uint32_t image) {
-    return (Drawing){rng_stream(3, RNG_AUGMENT, image, 0), 0};
+    return (Drawing){.stream = rng_stream(3, RNG_AUGMENT, image, 0)};
 }
 
 /* ---- By hand ---- */
