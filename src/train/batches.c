@@ -66,6 +66,10 @@ void batches_free(Batches *batches) {
     free(batches);
 }
 
+void batches_use_ready(Batches *batches, const float *ready, const uint32_t *place, Shape input) {
+    feed_use_ready(&batches->feed, ready, place, input);
+}
+
 size_t batches_images(const Batches *batches) {
     return sampler_count(batches->sampler);
 }

@@ -6,6 +6,7 @@
 #include "data/augment/augment.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
+#include "train/freezing.h"
 #include "train/schedule.h"
 
 #include <math.h>
@@ -102,6 +103,14 @@ const TrainOption train_options[] = {
     {"stop_on", "stop-on", NULL, FIELD(stop_on), .usual = CF_STOP_ON_LOSS, WORDS(stop_words), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
      .help = "of the validation part: what makes an epoch better, for patience and the weights that are kept"},
+    {"freeze", "freeze", "LAYER", FIELD(freeze), .usual_line = "none", .check = freezing_line_check,
+     .example = "backbone", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "what keeps its weights and statistics: none, backbone (all but the layers that give outputs), or all up "
+             "to a layer by name"},
+    {"head_epochs", "head-epochs", "N", FIELD(head_epochs), RANGE(0, MOST_EPOCHS), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .help = "epochs in which only the layers that give outputs learn, before all do"},
+    {"lr_backbone", "lr-backbone", "X", FIELD(lr_backbone), .usual = 1, RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .help = "rate of all layers but those that give outputs, as a share of lr"},
     {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
      .help = "of the weights, the order of images, what is done to them, and dropout"},
     {"engine", "engine", NULL, FIELD(engine), .usual = CF_ENGINE_FAST, WORDS(engine_words), .effect = CHANGES_NUMBERS,
