@@ -101,8 +101,8 @@ cf_status transfer_line(const char *path, int channels, char **line) {
     FORWARD_TO(done, model_from_texts(&file, path, &model));
     const Shape from = model->layers.input;
     if (!channels) channels = from.C;
-    FORWARD_TO(done, channels == 1 ? normalize_grey(&model->layers, &body)
-                                   : memory_copy_string(model->layers.line, &body));
+    FORWARD_TO(done,
+               channels == 1 ? normalize_grey(&model->layers, &body) : memory_copy_string(model->layers.line, &body));
     const char *rest = model_line_input(body, &input) ? strchr(body, '|') + 1 : body;
     rest += strspn(rest, " ");
     FORWARD_TO(done, memory_print(line, "input %dx%dx%d | %s", channels, from.H, from.W, rest));
@@ -121,8 +121,8 @@ typedef struct Taking {
     LayerList there; /* the file's own network; count 0: not told */
     bool *head;      /* [layers] */
     bool same_classes;
-    float *values;       /* as the parameters' */
-    int weights;             /* tensors of weights that fit */
+    float *values; /* as the parameters' */
+    int weights;   /* tensors of weights that fit */
     const TransferRow *misfit;
     Transfer made;
 } Taking;
@@ -252,11 +252,11 @@ static cf_status tell_misfit(const Taking *t) {
             "no weights fit this network: the first tensor that does not is %s, of shape %s in the network and %s in "
             "the file; another architecture needs another --model",
             t->misfit->name, t->misfit->here, t->misfit->there);
-    return FAIL(CF_BAD_INPUT,
-                "no weights fit this network: its first tensor is %s, of shape %s, and the file has none of that name; its "
-                "own first is %.80s",
-                t->made.rows[0].name, t->made.rows[0].here,
-                t->file->tensor_count ? t->file->tensors[0].name : "missing, too");
+    return FAIL(
+        CF_BAD_INPUT,
+        "no weights fit this network: its first tensor is %s, of shape %s, and the file has none of that name; its "
+        "own first is %.80s",
+        t->made.rows[0].name, t->made.rows[0].here, t->file->tensor_count ? t->file->tensors[0].name : "missing, too");
 }
 
 static cf_status take_all(Taking *t, const char *path) {
@@ -302,7 +302,8 @@ void transfer_free(Transfer *transfer) {
 void transfer_print(const Transfer *transfer, FILE *out) {
     const TransferRow *rows = transfer->rows;
     for (int i = 0, end; i < transfer->count; i = end) {
-        for (end = i + 1; end < transfer->count && rows[end].fate == rows[i].fate; end++) {}
+        for (end = i + 1; end < transfer->count && rows[end].fate == rows[i].fate; end++) {
+        }
         const bool shapes = end == i + 1 && rows[i].fate != TRANSFER_TAKEN;
         fprintf(out, "        %-9s %5d  %s%s%s", transfer_words[rows[i].fate], end - i, rows[i].name,
                 end > i + 1 ? " .. " : "", end > i + 1 ? rows[end - 1].name : "");
