@@ -164,7 +164,8 @@ typedef struct cf_progress {
     double images_per_second; /* since training began or was resumed */
     double seconds_left;      /* if every epoch runs */
     double learning_rate;
-    double prepared; /* above 0: no step yet, but so much of what a frozen part gives is computed, once for all epochs */
+    double
+        prepared; /* above 0: no step yet, but so much of what a frozen part gives is computed, once for all epochs */
     bool epoch_done; /* then the next three are set */
     bool best;       /* the best epoch so far, by stop_on */
     double validation_loss, validation_accuracy;
@@ -207,7 +208,8 @@ typedef struct cf_train_options {
     double swa_from;         /* share of the epochs from which on their weights are averaged; 1: never; default 1 */
     int patience;            /* epochs that are no better before stopping; 0: never; default 5 */
     cf_stop_on stop_on;      /* what is better, for patience and the best epoch; default CF_STOP_ON_LOSS */
-    char freeze[CF_LINE];    /* "none"; "backbone": all but the layers that give outputs; a layer's name: all up to it; default "none" */
+    char freeze
+        [CF_LINE]; /* "none"; "backbone": all but the layers that give outputs; a layer's name: all up to it; default "none" */
     int head_epochs;         /* in which only the layers that give outputs learn; default 0 */
     double lr_backbone;      /* of all others the rate is this times that; default 1 */
     uint64_t seed;           /* order of images, what is done to them, dropout; default 1 */

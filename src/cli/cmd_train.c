@@ -212,8 +212,7 @@ static void print_source(const Run *run) {
     const RunConfig *c = &run->config;
     if (!c->from) return;
     print_tamed("from    %s: tensors", c->from);
-    for (int i = 0; i < TRANSFER_FATES; i++)
-        printf("%s %d %s", i ? "," : "", c->source.counts[i], transfer_words[i]);
+    for (int i = 0; i < TRANSFER_FATES; i++) printf("%s %d %s", i ? "," : "", c->source.counts[i], transfer_words[i]);
     printf("\n");
     transfer_print(&run->transfer, stdout);
 }

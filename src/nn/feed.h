@@ -9,7 +9,8 @@
 
 typedef struct Feed {
     const cf_set *set; /* borrowed */
-    const float *ready; /* [images][H][W][C], borrowed: images that are prepared already; without a set they have no labels */
+    const float
+        *ready; /* [images][H][W][C], borrowed: images that are prepared already; without a set they have no labels */
     const uint32_t *place; /* of an image among these; NULL: its number. Borrowed. */
     Preparation *preparation;
     Shape input;

@@ -95,7 +95,8 @@ static void print_table(const LayerList *list, char **settings, FILE *out) {
     fprintf(out, "  %-*s %-*s %14s %12s %12s\n", columns.name, "input", columns.settings, "", shape, "", "");
     for (int i = 0; i < list->count; i++) print_layer(&list->layers[i], settings[i], &columns, out);
     fprintf(out, "  %-*s %-*s %14s %12zu %12.3f   (training %.3f) per image\n", columns.name, "total", columns.settings,
-            "", "", layer_list_parameters(list), layer_list_flops(list) / 1e6, layer_list_training_flops(list, NULL, 0) / 1e6);
+            "", "", layer_list_parameters(list), layer_list_flops(list) / 1e6,
+            layer_list_training_flops(list, NULL, 0) / 1e6);
 }
 
 cf_status layer_list_table(const LayerList *list, char **text) {

@@ -164,7 +164,7 @@ typedef struct Update {
     float *weights;
     const float *gradient;
     double rate;
-    float decay; /* of SGD */
+    float decay;            /* of SGD */
     atomic_bool not_finite; /* in any piece; all are done even so, lest the outcome depend on their order */
 } Update;
 
@@ -193,8 +193,8 @@ static cf_status update_piece(void *context, int64_t index, int thread) {
     bool finite;
     (void)thread;
     if (o->kind == CF_SGD) {
-        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, piece->count, (float)rate, o->momentum,
-                                 piece->decays ? u->decay : 0, o->nesterov);
+        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, piece->count, (float)rate,
+                                 o->momentum, piece->decays ? u->decay : 0, o->nesterov);
     } else {
         AdamStep step = adam_step(o, &piece->pace, rate);
         if (!piece->decays) step.decay = step.decoupled = 0;

@@ -332,7 +332,9 @@ static bool finished(const Fit *fit) {
 
 static bool tell_features(double share, void *context) {
     const Fit *fit = context;
-    const cf_progress p = {.epoch = fit->state.epoch + 1, .epochs = fit->options->epochs, .steps = fit->steps_per_epoch,
+    const cf_progress p = {.epoch = fit->state.epoch + 1,
+                           .epochs = fit->options->epochs,
+                           .steps = fit->steps_per_epoch,
                            .prepared = share};
     return !fit->options->progress || fit->options->progress(&p, fit->options->progress_context);
 }
@@ -349,8 +351,7 @@ static cf_status compute_features(Fit *fit) {
     FORWARD(memory_new(fit->train->set->count, sizeof *fit->places, &fit->places));
     FORWARD(memory_new((fit->train->count + fit->validation->count) * size, sizeof(float), &fit->features));
     for (int p = 0; p < 2; p++) {
-        const cf_status status =
-            features_compute(fit->model, layer, parts[p], &options, fit->features + place * size);
+        const cf_status status = features_compute(fit->model, layer, parts[p], &options, fit->features + place * size);
         if (status == CF_INTERRUPTED) return interrupted(fit);
         FORWARD(status);
         for (size_t i = 0; i < parts[p]->count; i++) fit->places[parts[p]->images[i]] = (uint32_t)place++;

@@ -17,10 +17,11 @@ typedef struct Fit {
     Plan *plan;
     Batches *batches; /* of the training part */
     Feed feed;        /* of the validation part */
-    bool head_alone; /* learns, by the plan */
+    bool head_alone;  /* learns, by the plan */
     const bool *frozen; /* of the plan, as is `first` */
     int first;
-    float *features; /* what reaches layer `first` of the plan, of both parts' images one behind the other; NULL: not computed yet */
+    float *
+        features; /* what reaches layer `first` of the plan, of both parts' images one behind the other; NULL: not computed yet */
     uint32_t *places; /* [images of the set] of an image among these */
     TrainLoss loss;
     Freezing freezing;

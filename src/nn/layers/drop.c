@@ -119,7 +119,10 @@ static cf_status lay(Planner *planner, int number) {
     Tensor *y;
     Node *n;
     FORWARD(planner_output(planner, number, &y));
-    FORWARD(planner_node(planner, sizeof *n, same ? &same_type : turns ? &turn_type : &drop_type,
+    FORWARD(planner_node(planner, sizeof *n,
+                         same    ? &same_type
+                         : turns ? &turn_type
+                                 : &drop_type,
                          number, planner_input(planner, number, 0), NULL, false, y, &n));
     return planner_in_place(planner, n, true);
 }

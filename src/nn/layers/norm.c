@@ -46,9 +46,10 @@ static NormNode *norm_of(const Node *node) {
 
 static cf_status norm_forward(Plan *plan, Node *node, int64_t index, int thread) {
     const NormNode *n = norm_of(node);
-    plan_kernels(plan)->norm_forward(&n->shape, plan->slice, value_at(plan, node->x[0], index, thread), n->weight,
-                                     n->bias, value_at(plan, node->y, index, thread),
-                                     plan->inferring || !node->extra[0] ? NULL : buffer_at(plan, node->extra[0], index, thread));
+    plan_kernels(plan)->norm_forward(
+        &n->shape, plan->slice, value_at(plan, node->x[0], index, thread), n->weight, n->bias,
+        value_at(plan, node->y, index, thread),
+        plan->inferring || !node->extra[0] ? NULL : buffer_at(plan, node->extra[0], index, thread));
     return CF_OK;
 }
 

@@ -267,8 +267,10 @@ static cf_status take_source(Run *run, bool resume) {
     FORWARD(transfer_path(c->from, &path));
     cf_status status = transfer_sha256(path, sha256);
     if (!status && c->source.sha256[0] && strcmp(c->source.sha256, sha256) != 0)
-        status = FAIL(CF_BAD_INPUT, "%s holds other weights now than those that the configuration was made with: their "
-                      "checksums differ", path);
+        status = FAIL(CF_BAD_INPUT,
+                      "%s holds other weights now than those that the configuration was made with: their "
+                      "checksums differ",
+                      path);
     if (!status) status = transfer_take(path, run->model, &run->transfer);
     free(path);
     FORWARD(status);
@@ -370,8 +372,11 @@ static cf_status keep_reason(const Run *run, cf_status status) {
 
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
     cf_train_options options = run->config.train;
-    const FitFiles files = {.history = run->history_path, .best = run->model_path, .keeps_start = run->config.from != NULL,
-                            .accepted = begin, .context = run};
+    const FitFiles files = {.history = run->history_path,
+                            .best = run->model_path,
+                            .keeps_start = run->config.from != NULL,
+                            .accepted = begin,
+                            .context = run};
     options.threads = run->threads;
     options.checkpoint = run->checkpoint_path;
     options.resume = resume;

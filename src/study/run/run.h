@@ -30,7 +30,7 @@ typedef struct RunConfig {
     char *data;             /* name or path */
     char *data_dir;         /* where names are looked for, or NULL */
     char *model;            /* name or model line; NULL: that of the source, until the run is prepared */
-    char *from;             /* run folder or model file whose weights it begins with, as it was asked for; NULL: they are drawn */
+    char *from; /* run folder or model file whose weights it begins with, as it was asked for; NULL: they are drawn */
     SourceRecord source;
     cf_split_options split; /* its texts are owned here */
     bool split_given;       /* false: official, or pooled where a set has no test part */

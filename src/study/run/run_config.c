@@ -77,7 +77,11 @@ cf_status run_config_new(RunConfig *config) {
 }
 
 void run_config_free(RunConfig *config) {
-    char *owned[] = {config->data, config->data_dir, config->model, config->from, (char *)(uintptr_t)config->split.classes,
+    char *owned[] = {config->data,
+                     config->data_dir,
+                     config->model,
+                     config->from,
+                     (char *)(uintptr_t)config->split.classes,
                      (char *)(uintptr_t)config->split.train_limit};
     for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
     data_record_clear(&config->record);
@@ -162,11 +166,12 @@ void split_to_text(const cf_split_options *split, char text[40]) {
 }
 
 static json_t *source_json(const RunConfig *config) {
+    const SourceRecord *source = &config->source;
     json_t *json = json_pack("{s:o}", "path", json_text(config->from));
-    if (!config->source.sha256[0]) return json;
-    json_object_set_new(json, "sha256", json_string(config->source.sha256));
+    if (source->sha256[0]) json_object_set_new(json, "sha256", json_string(source->sha256));
+    if (!source->counts[TRANSFER_TAKEN] && !source->counts[TRANSFER_CONVERTED]) return json; /* not yet */
     for (int i = 0; i < TRANSFER_FATES; i++)
-        json_object_set_new(json, transfer_words[i], json_integer(config->source.counts[i]));
+        json_object_set_new(json, transfer_words[i], json_integer(source->counts[i]));
     return json;
 }
 
