@@ -539,14 +539,10 @@ static const struct CMUnitTest fast_tests[] = {
 
 int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_fast),
-        cmocka_unit_test(gradients_reference),
-        cmocka_unit_test(gradients_bf16),
-        cmocka_unit_test(trajectories_fast),
-        cmocka_unit_test(trajectories_reference),
-        cmocka_unit_test(fine_tuning),
-        cmocka_unit_test(resnet18_by_formula),
-        cmocka_unit_test(efficientnet_with_published_weights),
+        cmocka_unit_test(gradients_fast),         cmocka_unit_test(gradients_reference),
+        cmocka_unit_test(gradients_bf16),         cmocka_unit_test(trajectories_fast),
+        cmocka_unit_test(trajectories_reference), cmocka_unit_test(fine_tuning),
+        cmocka_unit_test(resnet18_by_formula),    cmocka_unit_test(efficientnet_with_published_weights),
         cmocka_unit_test(other_instruction_sets),
     };
     if (count == 2) return run_as_child(arguments[1], fast_tests);

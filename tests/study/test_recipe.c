@@ -69,7 +69,8 @@ static void test_from_another_network(void **state) {
     char text[700];
     json_t *json;
     write_bytes(path_in(scratch_folder(), "source"), "abc", 3);
-    snprintf(text, sizeof text, "data: [pictures]\nmodel: mlp\ngrid: none\nfrom: %s\n", path_in(scratch_folder(), "source"));
+    snprintf(text, sizeof text, "data: [pictures]\nmodel: mlp\ngrid: none\nfrom: %s\n",
+             path_in(scratch_folder(), "source"));
     Recipe r = read_text(text);
     assert_string_equal(r.base.source.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_ok(recipe_json(&r, &json));
