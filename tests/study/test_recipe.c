@@ -79,7 +79,7 @@ static void test_from_another_network(void **state) {
     recipe_free(&r);
     refuse("data: [a]\nmodel: mlp\nfrom: here\n", "bad.yaml:3: weights of another network are for a recipe that names");
     refuse("data: [a]\ngrid: none\nfrom: here\n", "bad.yaml:3: weights of another network are for a recipe that names");
-    write_bytes(path_in(scratch_folder(), "bad.yaml"), "data: [a]\nmodel: mlp\ngrid: none\nfrom: nowhere/at\n", 48);
+    write_bytes(path_in(scratch_folder(), "bad.yaml"), "data: [a]\nmodel: mlp\ngrid: none\nfrom: nowhere/at\n", 49);
     assert_fails(recipe_read(path_in(scratch_folder(), "bad.yaml"), &r), CF_BAD_USE,
                  "bad.yaml:4: there is no run and no file nowhere/at");
 }
