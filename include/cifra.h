@@ -176,7 +176,7 @@ typedef bool (*cf_progress_fn)(const cf_progress *progress, void *context);
 
 /* Which images an epoch is made of: all, once each; every class equally often; by the square roots of the classes' counts; all,
  * and synthetic ones up to the largest class (SMOTE: Chawla et al. 2002). */
-typedef enum cf_sample { CF_NATURAL, CF_BALANCED, CF_SQRT, CF_SMOTE } cf_sample;
+typedef enum cf_sample { CF_NATURAL, CF_BALANCED, CF_SQRT, CF_SMOTE, CF_SMOTE_FEATURES } cf_sample;
 
 enum { CF_LINE = 256 }; /* room of an option that is a line of text, with its end */
 

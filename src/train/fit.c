@@ -40,11 +40,11 @@ static cf_status measure_last(const Fit *fit) {
     return plan_measure(&fit->model->layers, &fit->model->parameters, &last, &bytes);
 }
 
-static void use_features(Fit *fit) {
+static cf_status use_features(Fit *fit) {
     const LayerList *layers = &fit->model->layers;
     const Shape shape = fit->features ? layers->layers[fit->first - 1].out : layers->input;
-    batches_use_ready(fit->batches, fit->features, fit->places, shape);
     feed_use_ready(&fit->feed, fit->features, fit->places, shape);
+    return batches_use_ready(fit->batches, fit->features, fit->places, shape);
 }
 
 /* The plan and the paces of the epoch under way. */
@@ -57,7 +57,7 @@ static cf_status lay_out(Fit *fit) {
     fit->head_alone = is_first_phase(fit, fit->state.epoch);
     fit->frozen = options.frozen;
     fit->first = options.first;
-    use_features(fit);
+    FORWARD(use_features(fit));
     freezing_paces(&fit->freezing, fit->state.epoch, fit->steps_per_epoch, fit->paces);
     FORWARD(optimizer_pace(&fit->optimizer, fit->options, &fit->model->parameters, fit->paces));
     return plan_new(&fit->model->layers, &fit->model->parameters, &options, &fit->plan);
@@ -87,6 +87,9 @@ static cf_status prepare(Fit *fit) {
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
     FORWARD(lay_out(fit));
+    FAIL_IF(fit->options->sample == CF_SMOTE_FEATURES && !fit->first, CF_BAD_USE,
+            "sample smote-features: features that are the same in every epoch, and no more than a gigabyte, expected behind "
+            "the frozen layers; found none");
     fit->start = fit->last_checkpoint = clock_seconds();
     return CF_OK;
 }
@@ -356,8 +359,7 @@ static cf_status compute_features(Fit *fit) {
         FORWARD(status);
         for (size_t i = 0; i < parts[p]->count; i++) fit->places[parts[p]->images[i]] = (uint32_t)place++;
     }
-    use_features(fit);
-    return CF_OK;
+    return use_features(fit);
 }
 
 static cf_status begin_epoch(Fit *fit) {

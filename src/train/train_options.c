@@ -22,7 +22,7 @@
 #define WORDS(list) .words = (list), .high = COUNT_OF(list) - 2
 /* clang-format on */
 
-static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote", NULL};
+static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote", "smote-features", NULL};
 static const char *const optimizer_words[] = {"sgd", "adam", "adamw", "muon", NULL};
 static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", "linear", "step", NULL};
 static const char *const decay_words[] = {"all", "weights", NULL};
@@ -79,7 +79,8 @@ const TrainOption train_options[] = {
              "augment)"},
     {"sample", "sample", NULL, FIELD(sample), .usual = CF_NATURAL, WORDS(sample_words), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
-     .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up"},
+     .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up by "
+             "mixtures (smote; smote-features: of what frozen layers give)"},
     {"loss", "loss", "LINE", FIELD(loss), .usual_line = "ce", .check = loss_line_check, .example = "focal 1.5",
      .effect = CHANGES_NUMBERS, .searched = true, .later = true,
      .help = "ce, focal [GAMMA=2] or ldam [MARGIN=0.5] [SCALE=30]; validation is by cross-entropy always"},

@@ -338,6 +338,71 @@ static void stopped_anywhere_and_resumed(void **state) {
     assert_true(stops >= 4 * 6 + 2); /* steps and ends of epochs, and two parts' features */
 }
 
+/* ---- Synthetic features ---- */
+
+/* Few images of one class, for whom features are made: other weights than without, and than with mixtures of images; the same bits at any
+ * threads, and stopped and resumed. */
+static void synthetic_features(void **state) {
+    (void)state;
+    cf_split *whole = split, *few;
+    cf_split_options parts = cf_split_defaults();
+    char sha[3][SHA256_HEX], more[SHA256_HEX];
+    double losses[8], again[8];
+    parts.mode = CF_SPLIT_POOLED;
+    parts.train_limit = "1:7";
+    assert_ok(cf_split_new(set, &parts, &few));
+    split = few;
+    static const cf_sample samples[] = {CF_NATURAL, CF_SMOTE, CF_SMOTE_FEATURES};
+    cf_train_options o = options_for("backbone");
+    for (int k = 0; k < 3; k++) {
+        o.sample = samples[k];
+        bits_of(&o, sha[k], losses);
+    }
+    assert_string_not_equal(sha[0], sha[1]);
+    assert_string_not_equal(sha[0], sha[2]);
+    assert_string_not_equal(sha[1], sha[2]);
+    for (o.threads = 2; o.threads <= 8; o.threads += 3) {
+        bits_of(&o, more, again);
+        assert_string_equal(sha[2], more);
+        assert_memory_equal(losses, again, sizeof losses);
+    }
+    for (int at = 2; at < 14; at += 5) {
+        Stop s = {0, at};
+        cf_model *m = model(line);
+        o.threads = 1, o.resume = false;
+        o.checkpoint = path_in(scratch_folder(), "features.safetensors");
+        unlink(o.checkpoint);
+        o.progress = stop, o.progress_context = &s;
+        assert_int_equal(cf_train(m, split, &o, NULL), CF_INTERRUPTED);
+        o.resume = true, o.progress = NULL, o.threads = 3;
+        assert_ok(cf_train(m, split, &o, NULL));
+        assert_ok(parameters_sha256(&m->parameters, more));
+        assert_string_equal(sha[2], more);
+        cf_model_free(m);
+    }
+    split = whole;
+    cf_split_free(few);
+}
+
+static void features_that_change_are_refused(void **state) {
+    (void)state;
+    cf_model *m = model(line);
+    cf_train_options o = options_for("none");
+    o.sample = CF_SMOTE_FEATURES;
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "sample smote-features is of features that stay the same");
+    o = options_for("backbone");
+    o.sample = CF_SMOTE_FEATURES;
+    snprintf(o.augment, sizeof o.augment, "flip");
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "found freeze backbone, augment flip");
+    o = options_for("bn1");
+    o.sample = CF_SMOTE_FEATURES, o.head_epochs = 2;
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "head_epochs 2");
+    o = options_for("dropout1"); /* nothing is computed by weights there */
+    o.sample = CF_SMOTE_FEATURES;
+    assert_fails(cf_train(m, split, &o, NULL), CF_BAD_USE, "expected behind the frozen layers; found none");
+    cf_model_free(m);
+}
+
 static bool look_for_checkpoint(const cf_progress *p, void *context) {
     const cf_train_options *o = context;
     (void)p;
@@ -454,6 +519,8 @@ int main(void) {
         cmocka_unit_test(once_or_in_every_epoch),
         cmocka_unit_test(the_same_bits_on_any_threads),
         cmocka_unit_test(stopped_anywhere_and_resumed),
+        cmocka_unit_test(synthetic_features),
+        cmocka_unit_test(features_that_change_are_refused),
         cmocka_unit_test(a_checkpoint_before_the_first_step),
         cmocka_unit_test(other_freezing_is_refused_on_resuming),
         cmocka_unit_test(the_head_first),
