@@ -135,6 +135,12 @@ typedef struct cf_model cf_model;
  * "conv 32 3x3 | bn | relu | maxpool 2 | dense classes", with weights drawn from `seed` (He-normal; half the
  * variance in the last layer). */
 CF_API cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model);
+/* The same with the weights of another network, wherever a tensor of `source`, a run folder or a model file, fits by name and shape; the
+ * layers that give outputs only where the classes are the same. The first convolution is converted between grey and RGB.
+ * `name_or_line` NULL: the network of a file that cifra wrote, with its size and scaling of images, for the split's classes and channels.
+ * CF_BAD_INPUT where no weights fit. cf_train_options has what of it learns then: freeze, head_epochs, lr_backbone. */
+CF_API cf_status cf_model_from(const char *source, const char *name_or_line, const cf_split *split, uint64_t seed,
+                               cf_model **model);
 /* Safetensors, float32, PyTorch's axis order (conv OIHW, dense [out, in] over C x H x W). */
 CF_API cf_status cf_model_load(const char *path, cf_model **model);
 CF_API cf_status cf_model_save(const cf_model *model, const char *path);
@@ -158,6 +164,8 @@ typedef struct cf_progress {
     double images_per_second; /* since training began or was resumed */
     double seconds_left;      /* if every epoch runs */
     double learning_rate;
+    double
+        prepared; /* above 0: no step yet, but so much of what a frozen part gives is computed, once for all epochs */
     bool epoch_done; /* then the next three are set */
     bool best;       /* the best epoch so far, by stop_on */
     double validation_loss, validation_accuracy;
@@ -168,7 +176,7 @@ typedef bool (*cf_progress_fn)(const cf_progress *progress, void *context);
 
 /* Which images an epoch is made of: all, once each; every class equally often; by the square roots of the classes' counts; all,
  * and synthetic ones up to the largest class (SMOTE: Chawla et al. 2002). */
-typedef enum cf_sample { CF_NATURAL, CF_BALANCED, CF_SQRT, CF_SMOTE } cf_sample;
+typedef enum cf_sample { CF_NATURAL, CF_BALANCED, CF_SQRT, CF_SMOTE, CF_SMOTE_FEATURES } cf_sample;
 
 enum { CF_LINE = 256 }; /* room of an option that is a line of text, with its end */
 
@@ -200,6 +208,10 @@ typedef struct cf_train_options {
     double swa_from;         /* share of the epochs from which on their weights are averaged; 1: never; default 1 */
     int patience;            /* epochs that are no better before stopping; 0: never; default 5 */
     cf_stop_on stop_on;      /* what is better, for patience and the best epoch; default CF_STOP_ON_LOSS */
+    char freeze
+        [CF_LINE]; /* "none"; "backbone": all but the layers that give outputs; a layer's name: all up to it; default "none" */
+    int head_epochs;         /* in which only the layers that give outputs learn; default 0 */
+    double lr_backbone;      /* of all others the rate is this times that; default 1 */
     uint64_t seed;           /* order of images, what is done to them, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */
     cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */

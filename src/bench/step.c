@@ -94,7 +94,7 @@ cf_status step_bench(const char *model, Shape input, int batch, int threads, cf_
     FORWARD_TO(done, time_calls(&rig, train_batch, seconds, &made.train_seconds));
     FORWARD_TO(done, plan_use_parameters(rig.plan));
     FORWARD_TO(done, time_calls(&rig, infer_batch, seconds, &made.infer_seconds));
-    made.train_gflops = layer_list_training_flops(&rig.model->layers) * batch / made.train_seconds / 1e9;
+    made.train_gflops = layer_list_training_flops(&rig.model->layers, NULL, 0) * batch / made.train_seconds / 1e9;
     made.infer_gflops = layer_list_flops(&rig.model->layers) * batch / made.infer_seconds / 1e9;
     *result = made;
 done:

@@ -11,6 +11,7 @@
 #include "nn/models.h"
 #include "study/group/group.h"
 #include "study/report/report.h"
+#include "train/freezing.h"
 #include "train/train_options.h"
 
 #include <stddef.h>
@@ -19,7 +20,7 @@
 #include <string.h>
 
 typedef struct TrainArguments {
-    const char *data, *data_dir, *model, *split, *out, *config, *figures;
+    const char *data, *data_dir, *model, *from, *split, *out, *config, *figures;
     DataDials dials;
     cf_train_options train;
     cf_split_options parts; /* but for its mode */
@@ -36,6 +37,9 @@ static const Option options[] = {
     DATA_OPTIONS(TrainArguments, dials),
     {"model", "NAME|LINE", OPTION_TEXT, .help = "a name (cifra models lists them), or a line of layers",
      .default_text = "paper", MEMBER(model)},
+    {"from", "RUN|FILE", OPTION_TEXT,
+     .help = "begin with the weights of another network wherever they fit; without --model with that network",
+     MEMBER(from)},
     {.training = cf_train_defaults, MEMBER(train)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(train.threads)},
@@ -82,6 +86,24 @@ static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
     return CF_OK;
 }
 
+/* A source without a network that is asked for has its own. */
+static cf_status lay_source(const TrainArguments *a, RunConfig *c) {
+    if (a->from && (!c->from || strcmp(c->from, a->from) != 0)) {
+        FORWARD(run_config_text(&c->from, a->from));
+        FORWARD(run_config_text(&c->model, NULL));
+        c->source = (SourceRecord){0};
+    }
+    return a->model ? run_config_text(&c->model, a->model) : CF_OK;
+}
+
+/* The weights of a run that has begun came from somewhere else. */
+static cf_status refuse_source(const TrainArguments *a, const RunConfig *c) {
+    FAIL_IF(a->from && (!c->from || strcmp(c->from, a->from) != 0), CF_BAD_USE,
+            "%s began with %s%s, not with the weights of %s; train into another folder", a->out,
+            c->from ? "those of " : "weights that were drawn", c->from ? c->from : "", a->from);
+    return CF_OK;
+}
+
 /* Lays what was given over what `config` holds. */
 static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
     char *classes = (char *)(uintptr_t)c->split.classes, *limit = (char *)(uintptr_t)c->split.train_limit;
@@ -89,7 +111,7 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
     FORWARD(lay_dials(a, c));
     if (a->data || a->data_dir) data_record_clear(&c->record);
     if (a->data_dir) FORWARD(run_config_text(&c->data_dir, a->data_dir));
-    if (a->model) FORWARD(run_config_text(&c->model, a->model));
+    FORWARD(lay_source(a, c));
     if (a->parts.classes) FORWARD(run_config_text(&classes, a->parts.classes));
     c->split.classes = classes;
     if (a->parts.train_limit) FORWARD(run_config_text(&limit, a->parts.train_limit));
@@ -122,6 +144,7 @@ static cf_status group_config(const Arguments *given, const TrainArguments *a, R
         first->config ? run_config_from_json(first->config, config) : run_config_copy(&group.config, config);
     group_free(&group);
     FORWARD(status);
+    FORWARD(refuse_source(a, config));
     return apply(given, a, config);
 }
 
@@ -141,6 +164,7 @@ static cf_status make_config(const Arguments *given, const TrainArguments *a, Ru
         status = FAIL(CF_BAD_USE, "%s holds no run to go on with (there is no %s)", a->out, path);
     free(path);
     FORWARD(status);
+    if (begun) FORWARD(refuse_source(a, config));
     if (a->seeds || a->splits) config->split.folds = config->split.fold = 0; /* of a --config */
     FORWARD(apply(given, a, config));
     FAIL_IF(!config->data, CF_BAD_USE, "--data SET is needed: a name (cifra data list shows them) or a path");
@@ -155,7 +179,7 @@ static cf_status default_folder(const TrainArguments *a, const RunConfig *c, cha
     else
         snprintf(kind, sizeof kind, "s%llu", (unsigned long long)c->train.seed);
     FORWARD(data_short_name(c->data, data));
-    const char *model = model_named_line(c->model) ? c->model : "custom";
+    const char *model = !c->model ? "from" : model_named_line(c->model) ? c->model : "custom";
     for (int n = 1; n < 10000; n++) {
         char suffix[16] = "";
         if (n > 1) snprintf(suffix, sizeof suffix, "-%d", n);
@@ -166,13 +190,38 @@ static cf_status default_folder(const TrainArguments *a, const RunConfig *c, cha
     return FAIL(CF_BAD_USE, "runs/ is full of runs of this name; choose a folder with --out");
 }
 
+/* Of the last epoch, in which the most learns. */
+static cf_status measure_step(const Run *run, size_t *memory) {
+    const cf_train_options *o = &run->config.train;
+    Freezing freezing;
+    FORWARD(freezing_new(o, run->model, &freezing));
+    const size_t images = cf_subset_count(cf_split_part(run->split, CF_TRAIN)) +
+                          cf_subset_count(cf_split_part(run->split, CF_VALIDATION));
+    const PlanOptions step = {.engine = run->engine,
+                              .batch = o->batch,
+                              .threads = run->threads,
+                              .mode = PLAN_TRAINING,
+                              .frozen = freezing_layers(&freezing, o->epochs - 1),
+                              .first = freezing_first(&freezing, o->epochs - 1, images)};
+    const cf_status status = plan_measure(&run->model->layers, &run->model->parameters, &step, memory);
+    freezing_free(&freezing);
+    return status;
+}
+
+static void print_source(const Run *run) {
+    const RunConfig *c = &run->config;
+    if (!c->from) return;
+    print_tamed("from    %s: tensors", c->from);
+    for (int i = 0; i < TRANSFER_FATES; i++) printf("%s %d %s", i ? "," : "", c->source.counts[i], transfer_words[i]);
+    printf("\n");
+    transfer_print(&run->transfer, stdout);
+}
+
 static cf_status print_opening(const Run *run) {
     const cf_set *set = run->set;
     char *table, training[TRAIN_OPTIONS_TEXT], mode[40], fold[48] = "";
-    const PlanOptions step = {
-        .engine = run->engine, .batch = run->config.train.batch, .threads = run->threads, .mode = PLAN_TRAINING};
     size_t memory;
-    FORWARD(plan_measure(&run->model->layers, &run->model->parameters, &step, &memory));
+    FORWARD(measure_step(run, &memory));
     FORWARD(layer_list_table(&run->model->layers, &table));
     train_options_text(&run->config.train, false, training);
     split_to_text(&run->config.split, mode);
@@ -184,6 +233,7 @@ static cf_status print_opening(const Run *run) {
                 cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
                 cf_subset_count(cf_split_part(run->split, CF_TEST)), mode, fold);
     printf("model   %s\n%s", run->model->layers.line, table);
+    print_source(run);
     printf("train   %s\nengine  %s, %d threads; a step works in %.0f MB\n", training, run->engine->name, run->threads,
            (double)memory / 1e6);
     fflush(stdout);
@@ -394,6 +444,16 @@ const Command command_train = {
         "eval OUT what "
         "their networks say together.\n"
         "\n"
+        "--from RUN|FILE begins with the weights of another network: every tensor that fits by name and shape is taken, the "
+        "layers that give "
+        "outputs only where the classes are the same, the first convolution is converted between grey and RGB, and a "
+        "table tells what was "
+        "taken, converted, new and left. Without --model the network is the one of the run, at its size and with its "
+        "scaling of images. "
+        "--freeze, --head-epochs and --lr-backbone say what of it learns, when, and how fast; what is frozen keeps its "
+        "weights and "
+        "statistics to the bit. A run that is resumed needs its source no more.\n"
+        "\n"
         "--data takes a name, IDX or .mat files, or a folder of pictures with one folder per class, also in train/, "
         "val/ and "
         "test/ (cifra data info --help has the layouts).\n"
@@ -432,6 +492,7 @@ const Command command_train = {
         "    cifra train --data svhn --model \"conv 8 3x3 | 3x( res( bn | relu | conv 8 3x3 ) ) | dense classes\"\n"
         "    cifra train --data mnist --classes 1,2 --limit 1:50,2:1000\n"
         "    cifra train --data hand -n 10000 --epochs 3\n"
+        "    cifra train --data photos --from runs/street-paper-s1 --head-epochs 2 --lr-backbone 0.1\n"
         "    cifra train --data mnist --seeds 5\n"
         "    cifra train --data svhn --split pooled --splits 10 --out runs/svhn-folds\n"
         "    cifra train --data street --shift blur=2:4,polarity=0.5",

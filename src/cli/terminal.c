@@ -121,6 +121,11 @@ void terminal_line(const char *text) {
 
 static void print_live(const cf_progress *p) {
     char text[200], left[32];
+    if (p->prepared > 0) {
+        snprintf(text, sizeof text, "what the frozen layers give, once for all epochs: %.0f %%", 100 * p->prepared);
+        terminal_live(text);
+        return;
+    }
     terminal_time_left(p->seconds_left, left);
     snprintf(text, sizeof text, "epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  %.0f images/s  %s", p->epoch,
              p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, p->images_per_second,

@@ -43,13 +43,15 @@ size_t features_size(const cf_model *model, int layer) {
 }
 
 static cf_status run_batches(Plan *plan, int layer, const Feed *feed, const cf_subset *subset, size_t size,
-                             float *values) {
+                             const ClassifyOptions *options, float *values) {
     const size_t batch = (size_t)plan_batch(plan);
     FORWARD(plan_use_parameters(plan));
     for (size_t first = 0; first < subset->count; first += batch) {
         const size_t n = subset->count - first < batch ? subset->count - first : batch;
         FORWARD(plan_infer(plan, feed, subset->images + first, (int)n, NULL));
         plan_read_tap(plan, layer, values + first * size);
+        if (options->progress && !options->progress((double)(first + n) / (double)subset->count, options->context))
+            return FAIL(CF_INTERRUPTED, "stopped at %zu of %zu images", first + n, subset->count);
     }
     return CF_OK;
 }
@@ -67,7 +69,7 @@ cf_status features_compute(const cf_model *model, int layer, const cf_subset *su
     FORWARD_TO(done, plan_new(&model->layers, &borrowed, &plan_options, &plan));
     FORWARD_TO(done, feed_new(subset->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                               threads, &feed));
-    FORWARD_TO(done, run_batches(plan, layer, &feed, subset, features_size(model, layer), values));
+    FORWARD_TO(done, run_batches(plan, layer, &feed, subset, features_size(model, layer), options, values));
 done:
     feed_free(&feed);
     plan_free(plan);

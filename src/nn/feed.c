@@ -42,6 +42,12 @@ void feed_free(Feed *feed) {
     *feed = (Feed){0};
 }
 
+void feed_use_ready(Feed *feed, const float *ready, const uint32_t *place, Shape input) {
+    feed->ready = ready;
+    feed->place = place;
+    feed->input = input;
+}
+
 static void shape_chw(Shape shape, int chw[3]) {
     chw[0] = shape.C, chw[1] = shape.H, chw[2] = shape.W;
 }
@@ -65,8 +71,8 @@ cf_status feed_augment(Feed *feed, const Augmentation *augmentation, uint64_t se
 
 void feed_image(const Feed *feed, int thread, uint32_t image, float *x) {
     if (feed->ready) {
-        const size_t size = (size_t)feed->input.C * (size_t)feed->input.H * (size_t)feed->input.W;
-        memcpy(x, feed->ready + (size_t)image * size, size * sizeof *x);
+        const size_t size = shape_size(feed->input), place = feed->place ? feed->place[image] : image;
+        memcpy(x, feed->ready + place * size, size * sizeof *x);
         return;
     }
     const unsigned char *pixels = feed->set->pixels + (size_t)image * set_image_size(feed->set);
@@ -74,7 +80,7 @@ void feed_image(const Feed *feed, int thread, uint32_t image, float *x) {
 }
 
 int feed_label(const Feed *feed, uint32_t image) {
-    return feed->ready ? -1 : feed->class_of[feed->set->labels[image]];
+    return !feed->set ? -1 : feed->class_of[feed->set->labels[image]];
 }
 
 static void augment(const Sample *sample, int thread, uint32_t image, uint32_t copy, float *x) {

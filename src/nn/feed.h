@@ -10,7 +10,8 @@
 typedef struct Feed {
     const cf_set *set; /* borrowed */
     const float
-        *ready; /* [images][H][W][C], borrowed: images that are prepared already, without labels, instead of a set */
+        *ready; /* [images][H][W][C], borrowed: images that are prepared already; without a set they have no labels */
+    const uint32_t *place; /* of an image among these; NULL: its number. Borrowed. */
     Preparation *preparation;
     Shape input;
     int *class_of; /* [classes of the set] label -> the network's class, or -1 */
@@ -30,6 +31,8 @@ cf_status classes_match(const cf_set *set, const char *const *class_names, int c
 cf_status feed_new(const cf_set *set, Shape input, const char *const *class_names, int classes, int threads,
                    Feed *feed);
 void feed_free(Feed *feed);
+/* From now on its images are these floats of shape `input`; NULL: those of its set again, which it was made with. Labels stay. */
+void feed_use_ready(Feed *feed, const float *ready, const uint32_t *place, Shape input);
 /* From now on samples are augmented; NULL, or an empty one: they are not. */
 cf_status feed_augment(Feed *feed, const Augmentation *augmentation, uint64_t seed);
 /* One image as H x W x C floats, never augmented. */

@@ -18,16 +18,29 @@ double layer_list_flops(const LayerList *list) {
     return sum;
 }
 
-double layer_list_training_flops(const LayerList *list) {
+double layer_list_training_flops(const LayerList *list, const bool *frozen, int first) {
     double sum = 0;
-    bool first = true;
-    for (int i = 0; i < list->count; i++) {
-        double flops = list->layers[i].flops;
+    bool learns = false; /* something before */
+    for (int i = first; i < list->count; i++) {
+        const double flops = list->layers[i].flops;
+        const bool learns_too = !frozen || !frozen[i];
         if (flops <= 0) continue;
-        sum += first ? 2 * flops : 3 * flops;
-        first = false;
+        sum += flops * (1 + learns + learns_too);
+        learns |= learns_too;
     }
     return sum;
+}
+
+static bool has_weight(const Layer *layer) {
+    for (int i = 0; i < layer->parameter_count; i++)
+        if (layer->parameter[i].kind == PARAMETER_WEIGHT) return true;
+    return false;
+}
+
+void layer_list_mark_heads(const LayerList *list, bool *head) {
+    for (int h = 0; h < list->head_count; h++)
+        for (int i = list->heads[h]; i >= 0; i = has_weight(&list->layers[i]) ? -1 : list->layers[i].input[0])
+            head[i] = true;
 }
 
 static void print_shape(char *text, size_t size, Shape shape) {
@@ -82,7 +95,8 @@ static void print_table(const LayerList *list, char **settings, FILE *out) {
     fprintf(out, "  %-*s %-*s %14s %12s %12s\n", columns.name, "input", columns.settings, "", shape, "", "");
     for (int i = 0; i < list->count; i++) print_layer(&list->layers[i], settings[i], &columns, out);
     fprintf(out, "  %-*s %-*s %14s %12zu %12.3f   (training %.3f) per image\n", columns.name, "total", columns.settings,
-            "", "", layer_list_parameters(list), layer_list_flops(list) / 1e6, layer_list_training_flops(list) / 1e6);
+            "", "", layer_list_parameters(list), layer_list_flops(list) / 1e6,
+            layer_list_training_flops(list, NULL, 0) / 1e6);
 }
 
 cf_status layer_list_table(const LayerList *list, char **text) {

@@ -56,6 +56,9 @@ typedef struct ClassifyOptions {
     int threads;
     /* Test-time augmentation: the probabilities are the weighted mean over these views of an image; NULL: the image as it is. Borrowed. */
     const Augmentation *views;
+    /* features_compute: told, as a share, how far it is; false stops it: CF_INTERRUPTED. NULL: nobody is. */
+    bool (*progress)(double share, void *context);
+    void *context;
 } ClassifyOptions;
 
 /* Probabilities [count][model->classes] of a subset's images in order. */

@@ -28,9 +28,13 @@ static Shape shape_of(const LayerList *list, int number) {
     return number < 0 ? list->input : list->layers[number].out;
 }
 
-static cf_status check_name(const Parse *parse, const Word *word) {
+bool layer_name_fits(const char *text) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    if (word->text[strspn(word->text, letters)])
+    return text[0] && !text[strspn(text, letters)];
+}
+
+static cf_status check_name(const Parse *parse, const Word *word) {
+    if (!layer_name_fits(word->text))
         return reader_fail(&parse->reader, word->column, "a name of letters, digits, _, . and - expected, found %s",
                            word->text);
     return CF_OK;

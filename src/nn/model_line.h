@@ -38,9 +38,14 @@ bool model_line_input(const char *name_or_line, Shape *shape);
 
 size_t layer_list_parameters(const LayerList *list);
 /* Useful floating-point operations for one image: forward; and forward, both gradients (the first layer with weights
- * needs none for its input). */
+ * needs none for its input). Of a training in which the layers in `frozen` (NULL: none) do not learn, from layer `first` on. */
 double layer_list_flops(const LayerList *list);
-double layer_list_training_flops(const LayerList *list);
+double layer_list_training_flops(const LayerList *list, const bool *frozen, int first);
+
+/* The layers that give outputs, each back to the last that has a weight: head[list->count] becomes true for these. */
+void layer_list_mark_heads(const LayerList *list, bool *head);
+/* Whether a text may be the name of a layer. */
+bool layer_name_fits(const char *text);
 
 /* "3x3, stride 1, pad 1, of conv2": the settings of a layer of the list, in a new string; release with free(). */
 cf_status layer_settings(const LayerList *list, const Layer *layer, char **text);

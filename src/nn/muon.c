@@ -19,6 +19,8 @@ typedef struct Matrix {
     size_t offset, rows, columns; /* of its weights */
     size_t M, K;                  /* of X: M <= K */
     float scale;                  /* sqrt(max(1, rows / columns)) */
+    double factor;                /* of the rate */
+    float rate, kept;             /* of a step */
     float *x, *next;              /* [M][K] */
     float *across;                /* x transposed, [K][M] */
     float *gram, *polynomial;     /* [M][M] */
@@ -45,7 +47,6 @@ struct Muon {
     /* of a step */
     float *weights, *moment;
     const float *gradient;
-    float rate, kept;
     atomic_bool not_finite;
 };
 
@@ -57,7 +58,7 @@ static bool is_matrix(const Parameters *p, int i) {
            p->layers->layers[entry->layer].readers > 0;
 }
 
-static void describe(const Parameters *p, int tensor, Matrix *x) {
+static void describe(const Parameters *p, int tensor, double factor, Matrix *x) {
     const Parameter *entry = &p->table[tensor];
     const size_t rows = entry->shape[0], columns = entry->count / rows;
     const bool upright = rows > columns;
@@ -67,6 +68,7 @@ static void describe(const Parameters *p, int tensor, Matrix *x) {
                   .columns = columns,
                   .M = upright ? columns : rows,
                   .K = upright ? rows : columns,
+                  .factor = factor,
                   .scale = upright ? (float)sqrt((double)rows / (double)columns) : 1};
 }
 
@@ -87,13 +89,13 @@ static size_t room_of(const Matrix *x) {
     return 3 * ((x->M * x->K + 15) / 16 * 16) + 2 * ((x->M * x->M + 15) / 16 * 16);
 }
 
-static cf_status lay_out(const Parameters *p, Muon *muon) {
+static cf_status lay_out(const Parameters *p, const Pace *paces, Muon *muon) {
     size_t values = 1, blocks = 1, pieces = 1;
     FORWARD(memory_new((size_t)p->count + 1, sizeof *muon->matrices, &muon->matrices));
     for (int i = 0; i < p->count; i++) {
-        if (!is_matrix(p, i)) continue;
+        if (!is_matrix(p, i) || (paces && !paces[i].learns)) continue;
         Matrix *x = &muon->matrices[muon->count++];
-        describe(p, i, x);
+        describe(p, i, paces ? paces[i].factor : 1, x);
         values += room_of(x);
         blocks += (x->M + ROWS - 1) / ROWS;
         pieces += (x->M * x->K + PIECE - 1) / PIECE;
@@ -116,14 +118,15 @@ static cf_status lay_out(const Parameters *p, Muon *muon) {
     return CF_OK;
 }
 
-cf_status muon_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters, Muon **muon) {
+cf_status muon_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
+                   const Pace *paces, Muon **muon) {
     Muon *made;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->steps = options->muon_steps;
     made->momentum = (float)options->momentum;
     made->weight_decay = options->weight_decay;
     made->product = kernels == &reference_kernels ? matrix_product_reference : matrix_product;
-    cf_status status = lay_out(parameters, made);
+    cf_status status = lay_out(parameters, paces, made);
     if (status) {
         muon_free(made);
         return status;
@@ -243,14 +246,14 @@ static cf_status move_rows(void *context, int64_t index, int thread) {
     Muon *muon = context;
     const MuonBlock *block = &muon->blocks[index];
     const Matrix *x = &muon->matrices[block->matrix];
-    const float rate = muon->rate * x->scale;
+    const float rate = x->rate * x->scale;
     const bool upright = x->rows > x->columns;
     bool finite = true;
     (void)thread;
     for (size_t i = block->from; i < block->from + block->count; i++)
         for (size_t k = 0; k < x->K; k++) {
             float *w = muon->weights + x->offset + (upright ? k * x->M + i : i * x->K + k);
-            *w = *w * muon->kept - rate * x->x[i * x->K + k];
+            *w = *w * x->kept - rate * x->x[i * x->K + k];
             finite = finite && isfinite(*w);
         }
     if (!finite) atomic_store(&muon->not_finite, true);
@@ -269,8 +272,10 @@ static void swap_all(Muon *muon) {
 cf_status muon_step(Muon *muon, float *weights, const float *gradient, float *momentum, double rate, int threads,
                     bool *finite) {
     muon->weights = weights, muon->gradient = gradient, muon->moment = momentum;
-    muon->rate = (float)rate;
-    muon->kept = (float)(1 - rate * muon->weight_decay);
+    for (int i = 0; i < muon->count; i++) {
+        muon->matrices[i].rate = (float)(rate * muon->matrices[i].factor);
+        muon->matrices[i].kept = (float)(1 - rate * muon->matrices[i].factor * muon->weight_decay);
+    }
     atomic_store(&muon->not_finite, false);
     *finite = true;
     if (!muon->count) return CF_OK;

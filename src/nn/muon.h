@@ -9,13 +9,12 @@
 #ifndef NN_MUON_H
 #define NN_MUON_H
 
-#include "nn/engine.h"
-#include "nn/parameters.h"
+#include "nn/optimizer.h"
 
-typedef struct Muon Muon;
-
-/* Of `options` it reads momentum, weight_decay and muon_steps. A network without such matrices has none to step. */
-cf_status muon_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters, Muon **muon);
+/* Of `options` it reads momentum, weight_decay and muon_steps; `paces` as optimizer_pace has them. A network without such matrices has none
+ * to step. */
+cf_status muon_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
+                   const Pace *paces, Muon **muon);
 void muon_free(Muon *muon);
 /* Whether it steps tensor i of the parameters' table. */
 bool muon_has(const Muon *muon, int i);

@@ -23,36 +23,54 @@ static size_t end_of(const Parameters *p, int i) {
     return p->trainable;
 }
 
-static void add_range(Optimizer *o, size_t from, size_t to, bool decays) {
+static void add_range(Optimizer *o, size_t from, size_t to, bool decays, const Pace *pace) {
     for (; from < to; from += PIECE) {
         const size_t count = to - from < PIECE ? to - from : PIECE;
-        o->pieces[o->piece_count++] = (OptimizerPiece){from, count, decays};
+        o->pieces[o->piece_count++] = (OptimizerPiece){from, count, decays, *pace};
     }
 }
 
+static bool is_same_pace(const Pace *a, const Pace *b) {
+    return a->factor == b->factor && a->since == b->since;
+}
+
 /* Tensors that are stepped alike are one range. */
-static cf_status cut_into_pieces(const Parameters *p, bool weights_only, Optimizer *o) {
+static cf_status cut_into_pieces(const Parameters *p, bool weights_only, const Pace *paces, Optimizer *o) {
+    static const Pace usual = {true, 1, 0};
+    const Pace *pace = &usual;
     FORWARD(memory_new(pieces_of(p->trainable) + (size_t)p->count, sizeof *o->pieces, &o->pieces));
     size_t from = 0, to = p->table ? 0 : p->trainable;
     bool decays = true;
     for (int i = 0; i < p->count; i++) {
         const Parameter *entry = &p->table[i];
         const bool decays_too = !weights_only || entry->spec->kind == PARAMETER_WEIGHT;
-        if (!entry->trainable || (o->muon && muon_has(o->muon, i))) continue;
-        if (entry->offset != to || decays_too != decays) {
-            add_range(o, from, to, decays);
+        const Pace *pace_too = paces ? &paces[i] : &usual;
+        if (!entry->trainable || !pace_too->learns || (o->muon && muon_has(o->muon, i))) continue;
+        if (entry->offset != to || decays_too != decays || !is_same_pace(pace, pace_too)) {
+            add_range(o, from, to, decays, pace);
             from = entry->offset;
             decays = decays_too;
+            pace = pace_too;
         }
         to = end_of(p, i);
     }
-    add_range(o, from, to, decays);
+    add_range(o, from, to, decays, pace);
     return CF_OK;
 }
 
+cf_status optimizer_pace(Optimizer *o, const cf_train_options *options, const Parameters *parameters,
+                         const Pace *paces) {
+    muon_free(o->muon);
+    free(o->pieces);
+    o->muon = NULL;
+    o->pieces = NULL;
+    o->piece_count = 0;
+    if (o->kind == CF_MUON) FORWARD(muon_new(options, o->kernels, parameters, paces, &o->muon));
+    return cut_into_pieces(parameters, options->decay_on == CF_DECAY_WEIGHTS, paces, o);
+}
+
 static cf_status make(const cf_train_options *options, const Parameters *parameters, Optimizer *o) {
-    if (o->kind == CF_MUON) FORWARD(muon_new(options, o->kernels, parameters, &o->muon));
-    FORWARD(cut_into_pieces(parameters, options->decay_on == CF_DECAY_WEIGHTS, o));
+    FORWARD(optimizer_pace(o, options, parameters, NULL));
     FORWARD(memory_new(o->count, sizeof(float), &o->m));
     if (o->kind != CF_SGD) FORWARD(memory_new(o->count, sizeof(float), &o->v));
     if (o->clip > 0) FORWARD(memory_new(pieces_of(o->count), sizeof *o->sums, &o->sums));
@@ -145,32 +163,14 @@ typedef struct Update {
     Optimizer *optimizer;
     float *weights;
     const float *gradient;
-    float rate, decay; /* of SGD */
-    AdamStep adam;
+    double rate;
+    float decay;            /* of SGD */
     atomic_bool not_finite; /* in any piece; all are done even so, lest the outcome depend on their order */
 } Update;
 
-static cf_status update_piece(void *context, int64_t index, int thread) {
-    Update *u = context;
-    const Optimizer *o = u->optimizer;
-    const OptimizerPiece *piece = &o->pieces[index];
-    const size_t from = piece->from;
-    bool finite;
-    (void)thread;
-    if (o->kind == CF_SGD) {
-        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, piece->count, u->rate, o->momentum,
-                                 piece->decays ? u->decay : 0, o->nesterov);
-    } else {
-        AdamStep step = u->adam;
-        if (!piece->decays) step.decay = step.decoupled = 0;
-        finite = o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, piece->count, &step);
-    }
-    if (!finite) atomic_store(&u->not_finite, true);
-    return CF_OK;
-}
-
-static AdamStep adam_step(const Optimizer *o, double rate) {
-    const double t = (double)o->steps;
+/* At a pace's rate, after as many steps as are its own. */
+static AdamStep adam_step(const Optimizer *o, const Pace *pace, double rate) {
+    const double t = (double)(o->steps - pace->since);
     AdamStep step = {.rate = (float)(rate / (1 - pow(o->beta1, t))),
                      .root = (float)(1 / sqrt(1 - pow(o->beta2, t))),
                      .beta1 = (float)o->beta1,
@@ -184,16 +184,35 @@ static AdamStep adam_step(const Optimizer *o, double rate) {
     return step;
 }
 
+static cf_status update_piece(void *context, int64_t index, int thread) {
+    Update *u = context;
+    const Optimizer *o = u->optimizer;
+    const OptimizerPiece *piece = &o->pieces[index];
+    const size_t from = piece->from;
+    const double rate = u->rate * piece->pace.factor;
+    bool finite;
+    (void)thread;
+    if (o->kind == CF_SGD) {
+        finite = o->kernels->sgd(u->weights + from, u->gradient + from, o->m + from, piece->count, (float)rate,
+                                 o->momentum, piece->decays ? u->decay : 0, o->nesterov);
+    } else {
+        AdamStep step = adam_step(o, &piece->pace, rate);
+        if (!piece->decays) step.decay = step.decoupled = 0;
+        finite = o->kernels->adam(u->weights + from, u->gradient + from, o->m + from, o->v + from, piece->count, &step);
+    }
+    if (!finite) atomic_store(&u->not_finite, true);
+    return CF_OK;
+}
+
 cf_status optimizer_step(Optimizer *optimizer, float *weights, float *gradient, double rate, int threads) {
     Update update = {.optimizer = optimizer,
                      .weights = weights,
                      .gradient = gradient,
-                     .rate = (float)rate,
+                     .rate = optimizer->kind == CF_MUON ? rate * optimizer->muon_rest : rate,
                      .decay = (float)optimizer->weight_decay};
     bool finite = true;
     optimizer->steps++;
     if (optimizer->clip > 0) FORWARD(clip_gradient(optimizer, gradient, threads));
-    update.adam = adam_step(optimizer, optimizer->kind == CF_MUON ? rate * optimizer->muon_rest : rate);
     FORWARD(slices_run(threads, optimizer->piece_count, update_piece, &update));
     if (optimizer->muon) FORWARD(muon_step(optimizer->muon, weights, gradient, optimizer->m, rate, threads, &finite));
     FAIL_IF(atomic_load(&update.not_finite) || !finite, CF_DIVERGED,

@@ -8,10 +8,18 @@
 
 typedef struct Muon Muon; /* muon.h */
 
+/* How a tensor of weights is stepped. */
+typedef struct Pace {
+    bool learns;   /* false: neither it nor its moments change, and weight decay leaves it alone */
+    double factor; /* of the rate */
+    int64_t since; /* the steps that were done when it began to learn: Adam corrects its moments by its own steps */
+} Pace;
+
 /* Values that a kernel steps at once. */
 typedef struct OptimizerPiece {
     size_t from, count;
     bool decays; /* weight decay acts on them */
+    Pace pace;
 } OptimizerPiece;
 
 typedef struct Optimizer {
@@ -34,6 +42,10 @@ typedef struct Optimizer {
 cf_status optimizer_new(const cf_train_options *options, const Kernels *kernels, const Parameters *parameters,
                         Optimizer *optimizer);
 void optimizer_free(Optimizer *optimizer);
+/* From now on tensor i of the parameters' table goes at paces[i]; NULL: all at 1 from the beginning on, as after optimizer_new. Moments and
+ * steps stay. Options and parameters are those of optimizer_new. */
+cf_status optimizer_pace(Optimizer *optimizer, const cf_train_options *options, const Parameters *parameters,
+                         const Pace *paces);
 /* weights and gradient have optimizer->count values; a gradient that is too long is cut in place. CF_DIVERGED: a weight, or a second
  * moment, is not finite any more. */
 cf_status optimizer_step(Optimizer *optimizer, float *weights, float *gradient, double rate, int threads);

@@ -450,7 +450,7 @@ static bool all_finite(const float *values, size_t count) {
 }
 
 static const char *first_not_finite(const Plan *plan, float *values) {
-    for (int i = 0; i < plan->layers->count; i++) {
+    for (int i = plan->options.first; i < plan->layers->count; i++) {
         if (!plan->outputs[i]) continue; /* no output needs it */
         plan_read_tap(plan, i, values);
         if (!all_finite(values, (size_t)plan->n * plan->outputs[i]->size)) return plan->layers->layers[i].name;
@@ -473,7 +473,7 @@ static cf_status repeat_apart(const Plan *plan, Plan *apart, const char **layer)
 }
 
 cf_status plan_first_not_finite(const Plan *plan, const char **layer) {
-    PlanOptions options = plan->options;
+    PlanOptions options = plan->options; /* a training has no taps */
     Parameters copy = *plan->parameters; /* the running statistics move again */
     Plan *apart = NULL;
     int *taps = NULL;
@@ -483,9 +483,8 @@ cf_status plan_first_not_finite(const Plan *plan, const char **layer) {
     FORWARD_TO(done, memory_new(copy.total, sizeof(float), &copy.values));
     memcpy(copy.values, plan->parameters->values, bytes);
     FORWARD_TO(done, memory_new((size_t)plan->layers->count, sizeof *taps, &taps));
-    for (int i = 0; i < plan->layers->count; i++) taps[i] = i;
+    for (int i = options.first; i < plan->layers->count; i++) taps[options.tap_count++] = i;
     options.taps = taps;
-    options.tap_count = plan->layers->count;
     FORWARD_TO(done, plan_new(plan->layers, &copy, &options, &apart));
     FORWARD_TO(done, repeat_apart(plan, apart, layer));
 done:

@@ -43,6 +43,11 @@ typedef struct PlanOptions {
     /* Of each of the network's outputs up to one without a loss, from which on none is trained; read at every step, as long as the
      * plan. NULL: cross-entropy of the first one. */
     const LossSettings *losses;
+    /* [layers] those that a training step computes as inference has them (batch norm by its running statistics, nothing dropped), and
+     * gives no gradient; NULL: none. Borrowed as long as the plan. */
+    const bool *frozen;
+    /* The first layer that is computed: images are then the values of the layer before it, the only one from there on that is read. */
+    int first;
 } PlanOptions;
 
 /* Borrows layers and parameters, which hold the weights it computes with. CF_NO_MEMORY, with how much it would take, where

@@ -77,7 +77,7 @@ static cf_status make_values(Planner *planner, Tensor *tensor) {
 
 Tensor *planner_input(const Planner *planner, int number, int which) {
     const int from = planner_layer(planner, number)->input[which];
-    return from < 0 ? planner->plan->image : planner->plan->outputs[from];
+    return from < planner->plan->options.first ? planner->plan->image : planner->plan->outputs[from];
 }
 
 static bool is_tap(const Planner *planner, int number) {
@@ -130,7 +130,7 @@ cf_status planner_node(Planner *planner, size_t size, const NodeType *type, int 
                    .number = number,
                    .x = {x, second},
                    .y = y,
-                   .learns = has_weights && planner->plan->options.mode == PLAN_TRAINING};
+                   .learns = has_weights && !planner_frozen(planner, number)};
     y->behind_weights |= has_weights || x->behind_weights || (second && second->behind_weights);
     y->wants_gradient |= made->learns || x->wants_gradient || (second && second->wants_gradient);
     if (planner->last_node)
@@ -147,7 +147,7 @@ cf_status planner_in_place(Planner *planner, Node *node, bool training) {
     if (x->readers != 1 || x == planner->plan->image || x->element != y->element) return CF_OK;
     FORWARD(make_values(planner, x));
     y->value[LIST_INFERENCE] = x->value[LIST_INFERENCE];
-    if (training && !x->needed_by_maker) y->value[LIST_TRAINING] = x->value[LIST_TRAINING];
+    if (!y->wants_gradient || (training && !x->needed_by_maker)) y->value[LIST_TRAINING] = x->value[LIST_TRAINING];
     return CF_OK;
 }
 
@@ -162,7 +162,8 @@ float *planner_parameter(const Planner *planner, int number, const char *what) {
 float *planner_gradient(const Planner *planner, int number, const char *what) {
     const Plan *plan = planner->plan;
     const float *values = planner_parameter(planner, number, what);
-    return plan->gradient && values ? plan->gradient + (values - plan->parameters->values) : NULL;
+    if (!plan->gradient || !values || planner_frozen(planner, number)) return NULL;
+    return plan->gradient + (values - plan->parameters->values);
 }
 
 /* ---- Steps ---- */
@@ -495,8 +496,10 @@ done:
 
 /* ---- The whole ---- */
 
-static void need(const Planner *planner, int number) {
-    if (number >= 0) planner->needed[number] = true;
+static bool need(const Planner *planner, int number) {
+    const bool computed = number >= planner->plan->options.first;
+    if (computed) planner->needed[number] = true;
+    return computed;
 }
 
 /* Which layers the outputs and taps need, and how many then read each. */
@@ -514,13 +517,12 @@ static void find_needed(Planner *planner) {
     for (int i = layers->count - 1; i >= 0; i--)
         for (int k = 0; planner->needed[i] && k < layers->layers[i].inputs; k++) {
             const int from = layers->layers[i].input[k];
-            need(planner, from);
-            if (from >= 0) planner->readers[from]++;
+            if (need(planner, from)) planner->readers[from]++;
         }
 }
 
 static cf_status lay_layers(Planner *planner) {
-    for (int i = 0; i < planner->plan->layers->count; i++)
+    for (int i = planner->plan->options.first; i < planner->plan->layers->count; i++)
         if (planner->needed[i] && !planner->taken[i])
             FORWARD(planner_layer(planner, i)->type->lay(planner, i));
     return CF_OK;
@@ -555,8 +557,10 @@ static cf_status add_closing(Planner *planner) {
 static cf_status lay_out(Planner *planner, const PlanEnds *ends) {
     Plan *plan = planner->plan;
     find_needed(planner);
-    FORWARD(planner_tensor(planner, plan->layers->input, &plan->image));
+    const int first = plan->options.first;
+    FORWARD(planner_tensor(planner, first ? plan->layers->layers[first - 1].out : plan->layers->input, &plan->image));
     plan->image->readers = 2; /* never worked on in place */
+    plan->image->behind_weights = first > 0;
     FORWARD(make_values(planner, plan->image));
     FORWARD(ends->begin(planner));
     FORWARD(lay_layers(planner));

@@ -168,9 +168,10 @@ struct Planner {
 static inline const Engine *planner_engine(const Planner *planner) {
     return planner->plan->options.engine;
 }
-/* Batch norm by running statistics, nothing dropped, no gradients of parameters. */
-static inline bool planner_frozen(const Planner *planner) {
-    return planner->plan->options.mode != PLAN_TRAINING;
+/* Batch norm by running statistics, nothing dropped, no gradients of parameters: of the layer in all lists. */
+static inline bool planner_frozen(const Planner *planner, int number) {
+    const PlanOptions *o = &planner->plan->options;
+    return o->mode != PLAN_TRAINING || (o->frozen && o->frozen[number]);
 }
 
 static inline const Layer *planner_layer(const Planner *planner, int number) {
@@ -190,7 +191,7 @@ bool planner_is_output(const Planner *planner, int number);
 /* A node of `size` bytes at the end. `y` wants a gradient if an input does or if the node learns; `has_weights`: it does in training. */
 cf_status planner_node(Planner *planner, size_t size, const NodeType *type, int number, Tensor *x, Tensor *second,
                        bool has_weights, Tensor *y, void *node);
-/* y is x, where nobody else needs x; `training`: there, too, where the node's way back does not need x. For `lay`. */
+/* y is x, where nobody else needs x; `training`: there, too, where the node's way back, if it has one, does not need x. For `lay`. */
 cf_status planner_in_place(Planner *planner, Node *node, bool training);
 
 /* Memory that stays: zeroed; *target is a pointer that is set once all is known. */

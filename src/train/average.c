@@ -46,13 +46,18 @@ typedef struct Move {
     float share; /* of the values */
 } Move;
 
+/* What is frozen stays to the bit, be it -0. */
+static float moved(float average, float value, float share) {
+    return average == value ? average : average + share * (value - average);
+}
+
 static cf_status move_piece(void *context, int64_t index, int thread) {
     const Move *move = context;
     const size_t from = (size_t)index * PIECE, left = move->count - from, count = left < PIECE ? left : PIECE;
     float *average = move->average + from;
     const float *values = move->values + from;
     (void)thread;
-    for (size_t i = 0; i < count; i++) average[i] += move->share * (values[i] - average[i]);
+    for (size_t i = 0; i < count; i++) average[i] = moved(average[i], values[i], move->share);
     return CF_OK;
 }
 
@@ -70,7 +75,7 @@ void average_epoch(Average *average, const float *values, int epoch) {
     if (epoch == average->first)
         memcpy(average->mean, reached, average->count * sizeof *reached);
     else
-        for (size_t i = 0; i < average->count; i++) average->mean[i] += share * (reached[i] - average->mean[i]);
+        for (size_t i = 0; i < average->count; i++) average->mean[i] = moved(average->mean[i], reached[i], share);
 }
 
 float *average_after(const Average *average, int epoch) {

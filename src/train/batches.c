@@ -5,13 +5,14 @@
 #include "train/image_sampler.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct Batches {
     Augmentation *augmentation;
     Feed feed;
     Sampler *sampler;
     uint64_t seed;
-    int batch, epoch;
+    int batch, epoch, threads;
     uint32_t *images; /* [batch] scratch */
     Sample *samples;  /* [batch] */
 };
@@ -27,11 +28,16 @@ static cf_status check_classes(const cf_subset *train, const Feed *feed) {
 cf_status batches_check(const cf_train_options *options) {
     Augmentation *augmentation;
     FORWARD(augmentation_new(options->augment, &augmentation));
-    const bool mixes = augmentation_mixes(augmentation);
+    const bool mixes = augmentation_mixes(augmentation), empty = augmentation_is_empty(augmentation);
     augmentation_free(augmentation);
     FAIL_IF(options->sample == CF_SMOTE && mixes, CF_BAD_USE,
             "sample smote mixes images of one class already; leave mixup and cutmix out of the augmentation, or choose "
             "another sampling");
+    FAIL_IF(options->sample == CF_SMOTE_FEATURES && (!empty || strcmp(options->freeze, "none") == 0 || options->head_epochs),
+            CF_BAD_USE,
+            "sample smote-features is of features that stay the same: freeze backbone (or a layer), no augmentation and no "
+            "head_epochs expected, found freeze %s, augment %s, head_epochs %d",
+            options->freeze, options->augment, options->head_epochs);
     return CF_OK;
 }
 
@@ -41,7 +47,7 @@ cf_status batches_new(const cf_subset *train, Shape input, const char *const *cl
     cf_status status;
     FORWARD(batches_check(options));
     FORWARD(memory_new(1, sizeof *made, &made));
-    *made = (Batches){.seed = options->seed, .batch = options->batch};
+    *made = (Batches){.seed = options->seed, .batch = options->batch, .threads = threads};
     FORWARD_TO(failed, feed_new(train->set, input, class_names, classes, threads, &made->feed));
     FORWARD_TO(failed, check_classes(train, &made->feed));
     FORWARD_TO(failed, augmentation_new(options->augment, &made->augmentation));
@@ -64,6 +70,11 @@ void batches_free(Batches *batches) {
     free(batches->images);
     free(batches->samples);
     free(batches);
+}
+
+cf_status batches_use_ready(Batches *batches, const float *ready, const uint32_t *place, Shape input) {
+    feed_use_ready(&batches->feed, ready, place, input);
+    return ready ? sampler_use_features(batches->sampler, &batches->feed, batches->threads) : CF_OK;
 }
 
 size_t batches_images(const Batches *batches) {

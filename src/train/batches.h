@@ -17,6 +17,9 @@ cf_status batches_check(const cf_train_options *options);
 cf_status batches_new(const cf_subset *train, Shape input, const char *const *class_names, int classes,
                       const cf_train_options *options, int threads, Batches **batches);
 void batches_free(Batches *batches);
+/* From now on the part's images are these floats, as feed_use_ready has it: with smote-features the ones that synthetic images are
+ * made of. */
+cf_status batches_use_ready(Batches *batches, const float *ready, const uint32_t *place, Shape input);
 /* Images of an epoch; the last step has what the others leave. */
 size_t batches_images(const Batches *batches);
 int64_t batches_steps(const Batches *batches);

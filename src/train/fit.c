@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/slices.h"
+#include "nn/features.h"
 #include "train/early_stopping.h"
 #include "train/schedule.h"
 #include "train/train_options.h"
@@ -16,6 +17,52 @@ static const double checkpoint_seconds = 20; /* at most so much work is lost to 
 
 /* ---- Building ---- */
 
+static PlanOptions plan_options(const Fit *fit, int epoch) {
+    return (PlanOptions){.engine = fit->engine,
+                         .batch = fit->options->batch,
+                         .threads = fit->threads,
+                         .mode = PLAN_TRAINING,
+                         .seed = fit->options->seed,
+                         .losses = fit->loss.heads,
+                         .frozen = freezing_layers(&fit->freezing, epoch),
+                         .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
+}
+
+static bool is_first_phase(const Fit *fit, int epoch) {
+    return epoch < fit->freezing.head_epochs;
+}
+
+/* A training that would lack memory when the head has learnt is not begun. */
+static cf_status measure_last(const Fit *fit) {
+    const PlanOptions last = plan_options(fit, fit->options->epochs - 1);
+    size_t bytes;
+    if (!is_first_phase(fit, 0) || is_first_phase(fit, fit->options->epochs - 1)) return CF_OK;
+    return plan_measure(&fit->model->layers, &fit->model->parameters, &last, &bytes);
+}
+
+static cf_status use_features(Fit *fit) {
+    const LayerList *layers = &fit->model->layers;
+    const Shape shape = fit->features ? layers->layers[fit->first - 1].out : layers->input;
+    feed_use_ready(&fit->feed, fit->features, fit->places, shape);
+    return batches_use_ready(fit->batches, fit->features, fit->places, shape);
+}
+
+/* The plan and the paces of the epoch under way. */
+static cf_status lay_out(Fit *fit) {
+    const PlanOptions options = plan_options(fit, fit->state.epoch);
+    plan_free(fit->plan);
+    free(fit->features);
+    fit->plan = NULL;
+    fit->features = NULL;
+    fit->head_alone = is_first_phase(fit, fit->state.epoch);
+    fit->frozen = options.frozen;
+    fit->first = options.first;
+    FORWARD(use_features(fit));
+    freezing_paces(&fit->freezing, fit->state.epoch, fit->steps_per_epoch, fit->paces);
+    FORWARD(optimizer_pace(&fit->optimizer, fit->options, &fit->model->parameters, fit->paces));
+    return plan_new(&fit->model->layers, &fit->model->parameters, &options, &fit->plan);
+}
+
 static cf_status prepare(Fit *fit) {
     const cf_train_options *o = fit->options;
     cf_model *model = fit->model;
@@ -24,18 +71,14 @@ static cf_status prepare(Fit *fit) {
     FORWARD(engine_choose(o->engine, &fit->precision, &engine));
     fit->engine = engine;
     FORWARD(train_loss_new(fit->train, names, model->classes, o, &fit->loss));
-    const PlanOptions plan_options = {.engine = engine,
-                                      .batch = o->batch,
-                                      .threads = fit->threads,
-                                      .mode = PLAN_TRAINING,
-                                      .seed = o->seed,
-                                      .losses = fit->loss.heads};
-    FORWARD(plan_new(&model->layers, &model->parameters, &plan_options, &fit->plan));
+    FORWARD(freezing_new(o, model, &fit->freezing));
+    FORWARD(measure_last(fit));
     FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
     FORWARD(batches_new(fit->train, model->layers.input, (const char *const *)model->class_names, model->classes, o,
                         fit->threads, &fit->batches));
     FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &fit->optimizer));
+    FORWARD(memory_new((size_t)model->parameters.count, sizeof *fit->paces, &fit->paces));
     FORWARD(average_new(o, &model->parameters, &fit->average));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
@@ -43,6 +86,10 @@ static cf_status prepare(Fit *fit) {
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
+    FORWARD(lay_out(fit));
+    FAIL_IF(fit->options->sample == CF_SMOTE_FEATURES && !fit->first, CF_BAD_USE,
+            "sample smote-features: features that are the same in every epoch, and no more than a gigabyte, expected behind "
+            "the frozen layers; found none");
     fit->start = fit->last_checkpoint = clock_seconds();
     return CF_OK;
 }
@@ -52,6 +99,10 @@ static void release(Fit *fit) {
     feed_free(&fit->feed);
     batches_free(fit->batches);
     train_loss_free(&fit->loss);
+    freezing_free(&fit->freezing);
+    free(fit->paces);
+    free(fit->features);
+    free(fit->places);
     optimizer_free(&fit->optimizer);
     average_free(&fit->average);
     free(fit->state.rows);
@@ -155,6 +206,7 @@ static cf_status train_step(Fit *fit) {
     fit->training_seconds += seconds;
     fit->steps_here++;
     fit->images_here += n;
+    fit->flops_here += layer_list_training_flops(&fit->model->layers, fit->frozen, fit->first) * n;
     return CF_OK;
 }
 
@@ -273,13 +325,55 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
 }
 
 static bool finished(const Fit *fit) {
-    return early_stopping_ends(&fit->state, fit->options->epochs, fit->options->patience);
+    const cf_train_options *o = fit->options;
+    /* Patience begins when all learn. */
+    const int patience = fit->state.epoch - o->head_epochs < o->patience ? 0 : o->patience;
+    return early_stopping_ends(&fit->state, o->epochs, patience);
+}
+
+/* ---- What the frozen part gives, once for all epochs ---- */
+
+static bool tell_features(double share, void *context) {
+    const Fit *fit = context;
+    const cf_progress p = {.epoch = fit->state.epoch + 1,
+                           .epochs = fit->options->epochs,
+                           .steps = fit->steps_per_epoch,
+                           .prepared = share};
+    return !fit->options->progress || fit->options->progress(&p, fit->options->progress_context);
+}
+
+/* The same floats that a step would compute: inference and frozen layers are the same kernels on the same slices. */
+static cf_status compute_features(Fit *fit) {
+    const int layer = fit->first - 1;
+    const size_t size = features_size(fit->model, layer);
+    const cf_subset *parts[] = {fit->train, fit->validation};
+    ClassifyOptions options = {fit->engine, fit->threads, .progress = tell_features, .context = fit};
+    size_t place = 0;
+    free(fit->places);
+    fit->places = NULL;
+    FORWARD(memory_new(fit->train->set->count, sizeof *fit->places, &fit->places));
+    FORWARD(memory_new((fit->train->count + fit->validation->count) * size, sizeof(float), &fit->features));
+    for (int p = 0; p < 2; p++) {
+        const cf_status status = features_compute(fit->model, layer, parts[p], &options, fit->features + place * size);
+        if (status == CF_INTERRUPTED) return interrupted(fit);
+        FORWARD(status);
+        for (size_t i = 0; i < parts[p]->count; i++) fit->places[parts[p]->images[i]] = (uint32_t)place++;
+    }
+    return use_features(fit);
+}
+
+static cf_status begin_epoch(Fit *fit) {
+    const int epoch = fit->state.epoch;
+    if (fit->head_alone != is_first_phase(fit, epoch)) FORWARD(lay_out(fit));
+    if (fit->first && !fit->features) FORWARD(compute_features(fit));
+    batches_epoch(fit->batches, epoch);
+    train_loss_epoch(&fit->loss, epoch);
+    return CF_OK;
 }
 
 static cf_status run_epoch(Fit *fit) {
     bool go_on = true;
-    batches_epoch(fit->batches, fit->state.epoch);
-    train_loss_epoch(&fit->loss, fit->state.epoch);
+    FORWARD(begin_epoch(fit));
     while (fit->state.step < fit->steps_per_epoch) {
         FORWARD(train_step(fit));
         if (!report(fit, NULL, false)) return interrupted(fit);
@@ -293,7 +387,6 @@ static cf_status run_epoch(Fit *fit) {
 
 static void fill_report(Fit *fit, FitReport *report_out) {
     cf_train_result *r = &report_out->result;
-    double flops = layer_list_training_flops(&fit->model->layers) * (double)fit->images_here;
     bool worked = fit->training_seconds > 0;
     r->epochs_run = fit->state.epoch;
     r->best_epoch = fit->state.best_epoch;
@@ -301,7 +394,7 @@ static void fill_report(Fit *fit, FitReport *report_out) {
     r->validation_accuracy = fit->state.best_accuracy;
     r->seconds = clock_seconds() - fit->start;
     r->images_per_second = worked ? (double)fit->images_here / fit->training_seconds : 0;
-    r->gflops = worked ? flops / fit->training_seconds / 1e9 : 0;
+    r->gflops = worked ? fit->flops_here / fit->training_seconds / 1e9 : 0;
     report_out->rows = fit->state.rows;
     fit->state.rows = NULL;
 }
@@ -319,6 +412,7 @@ cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *op
     FORWARD(train_options_check(options));
     FORWARD_TO(done, prepare(&run));
     if (files->accepted) FORWARD_TO(done, files->accepted(files->context));
+    if (files->keeps_start && !run.state.steps_done) FORWARD_TO(done, fit_save(&run));
     while (!finished(&run)) FORWARD_TO(done, run_epoch(&run));
     memcpy(model->parameters.values, run.best, model->parameters.total * sizeof *run.best);
     status = CF_OK;

@@ -5,6 +5,7 @@
 #include "train/batches.h"
 #include "train/class_weights.h"
 #include "train/fit.h"
+#include "train/freezing.h"
 
 typedef struct Fit {
     cf_model *model;
@@ -16,7 +17,15 @@ typedef struct Fit {
     Plan *plan;
     Batches *batches; /* of the training part */
     Feed feed;        /* of the validation part */
+    bool head_alone;  /* learns, by the plan */
+    const bool *frozen; /* of the plan, as is `first` */
+    int first;
+    float *
+        features; /* what reaches layer `first` of the plan, of both parts' images one behind the other; NULL: not computed yet */
+    uint32_t *places; /* [images of the set] of an image among these */
     TrainLoss loss;
+    Freezing freezing;
+    Pace *paces; /* [tensors] */
     Optimizer optimizer;
     Average average;
     FitState state;
@@ -28,6 +37,7 @@ typedef struct Fit {
     /* this process's part */
     double start, last_checkpoint, training_seconds;
     int64_t steps_here, images_here;
+    double flops_here;
 } Fit;
 
 /* What another process must have in common to go on, as text in fit->settings. */

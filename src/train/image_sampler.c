@@ -79,9 +79,12 @@ static void shuffle_class(Sampler *s, int class, RngPurpose purpose, int epoch) 
     rng_shuffle(&stream, s->list, part->count);
 }
 
-static cf_status find_neighbors(Sampler *s, const Feed *feed, int class, int threads) {
+static bool is_smote(cf_sample kind) {
+    return kind == CF_SMOTE || kind == CF_SMOTE_FEATURES;
+}
+
+static cf_status choose_bases(Sampler *s, int class) {
     ClassPart *part = &s->parts[class];
-    uint32_t *images;
     FAIL_IF(part->count < 2, CF_BAD_USE,
             "sample smote: at least two training images of a class expected, found one of %s; leave the class out of "
             "the data, or take balanced",
@@ -90,22 +93,32 @@ static cf_status find_neighbors(Sampler *s, const Feed *feed, int class, int thr
     part->k = part->count > SMOTE_NEIGHBORS ? SMOTE_NEIGHBORS : (int)part->count - 1;
     shuffle_class(s, class, RNG_SMOTE_BASE, 0);
     memcpy(s->by_class + part->first, s->list, part->count * sizeof *s->list);
-    FORWARD(memory_new(part->bases * (size_t)part->k, sizeof *part->neighbors, &part->neighbors));
+    return memory_new(part->bases * (size_t)part->k, sizeof *part->neighbors, &part->neighbors);
+}
+
+static cf_status find_neighbors(const Sampler *s, const Feed *feed, const ClassPart *part, int threads) {
+    uint32_t *images;
     FORWARD(memory_new(part->count, sizeof *images, &images));
-    for (size_t i = 0; i < part->count; i++) images[i] = s->train->images[s->list[i]];
+    for (size_t i = 0; i < part->count; i++) images[i] = s->train->images[s->by_class[part->first + i]];
     cf_status status = smote_neighbors(feed, images, part->count, part->bases, part->k, threads, part->neighbors);
     free(images);
     return status;
 }
 
-static cf_status fill_up(Sampler *s, const Feed *feed, int threads) {
+static cf_status find_all_neighbors(const Sampler *s, const Feed *feed, int threads) {
+    for (int k = 0; k < s->classes; k++)
+        if (s->parts[k].synthetic) FORWARD(find_neighbors(s, feed, &s->parts[k], threads));
+    return CF_OK;
+}
+
+static cf_status fill_up(Sampler *s) {
     size_t largest = 0;
     for (int k = 0; k < s->classes; k++)
         if (s->parts[k].count > largest) largest = s->parts[k].count;
     for (int k = 0; k < s->classes; k++) {
         if (s->parts[k].count == 0 || s->parts[k].count == largest) continue;
         s->parts[k].synthetic = largest - s->parts[k].count;
-        FORWARD(find_neighbors(s, feed, k, threads));
+        FORWARD(choose_bases(s, k));
         s->count += s->parts[k].synthetic;
     }
     FAIL_IF(s->count > UINT32_MAX, CF_BAD_USE, "sample smote: at most %u images of an epoch expected, found %zu",
@@ -126,7 +139,8 @@ cf_status sampler_new(const cf_subset *train, const Feed *feed, const cf_train_o
     FORWARD_TO(failed, memory_new(train->count, sizeof *s->list, &s->list));
     FORWARD_TO(failed, memory_new(train->count, sizeof *s->copies, &s->copies));
     if (s->kind == CF_BALANCED || s->kind == CF_SQRT) FORWARD_TO(failed, share_out(s));
-    if (s->kind == CF_SMOTE) FORWARD_TO(failed, fill_up(s, feed, threads));
+    if (is_smote(s->kind)) FORWARD_TO(failed, fill_up(s));
+    if (s->kind == CF_SMOTE) FORWARD_TO(failed, find_all_neighbors(s, feed, threads));
     FORWARD_TO(failed, memory_new(s->count, sizeof *s->chosen, &s->chosen));
     FORWARD_TO(failed, memory_new(s->count, sizeof *s->drawn, &s->drawn));
     *sampler = s;
@@ -134,6 +148,10 @@ cf_status sampler_new(const cf_subset *train, const Feed *feed, const cf_train_o
 failed:
     sampler_free(s);
     return status;
+}
+
+cf_status sampler_use_features(Sampler *s, const Feed *feed, int threads) {
+    return s->kind == CF_SMOTE_FEATURES ? find_all_neighbors(s, feed, threads) : CF_OK;
 }
 
 void sampler_free(Sampler *s) {
@@ -187,7 +205,7 @@ void sampler_epoch(Sampler *s, int epoch) {
     const RngStream stream = rng_stream(s->seed, RNG_SHUFFLE, (uint64_t)epoch, 0);
     for (size_t i = 0; i < s->count; i++) s->chosen[i] = (uint32_t)i;
     if (s->kind == CF_BALANCED || s->kind == CF_SQRT) choose_shares(s, epoch);
-    if (s->kind == CF_SMOTE) make_synthetic(s, epoch);
+    if (is_smote(s->kind)) make_synthetic(s, epoch);
     rng_shuffle(&stream, s->chosen, s->count);
     memset(s->copies, 0, images * sizeof *s->copies);
     for (size_t i = 0; i < s->count; i++) {

@@ -5,11 +5,12 @@
  *   sqrt      as many, the classes in proportion to the square roots of their counts
  *   smote     every image once, and synthetic ones that fill up every class to the largest: an image mixed with one of its five
  *             nearest of the same class, by a share drawn anew in every epoch (Chawla et al. 2002)
+ *   smote-features  the same of what a frozen part of the network makes of the images: neighbours and mixtures of features
  *
  * Of a class of which an epoch takes fewer images than there are it takes a random part; of the others each as often as another,
  * but for one. An epoch is a function of the training images, the seed and its number. SMOTE's base images are the class's,
  * each as often as another but for one; a class that lacks fewer than it has keeps, as in the paper, the same random part of
- * them as the base in all epochs. Neighbours are found once, when the sampler is made.
+ * them as the base in all epochs. Neighbours are found once, when the sampler is made; of features, when these are there.
  */
 #ifndef TRAIN_IMAGE_SAMPLER_H
 #define TRAIN_IMAGE_SAMPLER_H
@@ -30,6 +31,8 @@ typedef struct Drawn {
  * single image to fill up. */
 cf_status sampler_new(const cf_subset *train, const Feed *feed, const cf_train_options *options, int threads,
                       Sampler **sampler);
+/* smote-features: from now on synthetic images are of `feed`, whose images are features. Others are left as they are. */
+cf_status sampler_use_features(Sampler *sampler, const Feed *feed, int threads);
 /* Images of an epoch. */
 size_t sampler_count(const Sampler *sampler);
 /* Chooses and shuffles the images of an epoch, numbered from 0. */

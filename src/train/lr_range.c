@@ -6,6 +6,7 @@
 #include "nn/optimizer.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
+#include "train/freezing.h"
 #include "train/train_options.h"
 
 #include <math.h>
@@ -63,6 +64,7 @@ typedef struct Test {
     int threads;
     Plan *plan;
     TrainLoss loss;
+    Freezing freezing;
     Batches *batches;
     Optimizer optimizer;
     int pass; /* over the images, shuffled; -1: none yet */
@@ -73,7 +75,18 @@ static void release(Test *test) {
     plan_free(test->plan);
     batches_free(test->batches);
     train_loss_free(&test->loss);
+    freezing_free(&test->freezing);
     optimizer_free(&test->optimizer);
+}
+
+/* Those of the first epoch: before what waits for head_epochs. */
+static cf_status take_paces(Test *test) {
+    Pace *paces;
+    FORWARD(memory_new((size_t)test->parameters->count, sizeof *paces, &paces));
+    freezing_paces(&test->freezing, 0, 0, paces);
+    const cf_status status = optimizer_pace(&test->optimizer, test->options, test->parameters, paces);
+    free(paces);
+    return status;
 }
 
 static cf_status prepare(cf_model *model, Test *test) {
@@ -83,15 +96,18 @@ static cf_status prepare(cf_model *model, Test *test) {
     const Engine *engine;
     FORWARD(engine_choose(o->engine, &precision, &engine));
     FORWARD(train_loss_new(test->train, names, model->classes, o, &test->loss));
+    FORWARD(freezing_new(o, model, &test->freezing));
     const PlanOptions plan = {.engine = engine,
                               .batch = o->batch,
                               .threads = test->threads,
                               .mode = PLAN_TRAINING,
                               .seed = o->seed,
-                              .losses = test->loss.heads};
+                              .losses = test->loss.heads,
+                              .frozen = freezing_layers(&test->freezing, 0)};
     FORWARD(plan_new(&model->layers, &model->parameters, &plan, &test->plan));
     FORWARD(batches_new(test->train, model->layers.input, names, model->classes, o, test->threads, &test->batches));
-    return optimizer_new(o, engine->kernels, &model->parameters, &test->optimizer);
+    FORWARD(optimizer_new(o, engine->kernels, &model->parameters, &test->optimizer));
+    return take_paces(test);
 }
 
 static void begin_pass(Test *test, int pass) {

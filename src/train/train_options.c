@@ -6,6 +6,7 @@
 #include "data/augment/augment.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
+#include "train/freezing.h"
 #include "train/schedule.h"
 
 #include <math.h>
@@ -21,7 +22,7 @@
 #define WORDS(list) .words = (list), .high = COUNT_OF(list) - 2
 /* clang-format on */
 
-static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote", NULL};
+static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote", "smote-features", NULL};
 static const char *const optimizer_words[] = {"sgd", "adam", "adamw", "muon", NULL};
 static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", "linear", "step", NULL};
 static const char *const decay_words[] = {"all", "weights", NULL};
@@ -78,7 +79,8 @@ const TrainOption train_options[] = {
              "augment)"},
     {"sample", "sample", NULL, FIELD(sample), .usual = CF_NATURAL, WORDS(sample_words), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
-     .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up"},
+     .help = "images of an epoch: all once, classes equally often, by square roots of their counts, or filled up by "
+             "mixtures (smote; smote-features: of what frozen layers give)"},
     {"loss", "loss", "LINE", FIELD(loss), .usual_line = "ce", .check = loss_line_check, .example = "focal 1.5",
      .effect = CHANGES_NUMBERS, .searched = true, .later = true,
      .help = "ce, focal [GAMMA=2] or ldam [MARGIN=0.5] [SCALE=30]; validation is by cross-entropy always"},
@@ -102,6 +104,14 @@ const TrainOption train_options[] = {
     {"stop_on", "stop-on", NULL, FIELD(stop_on), .usual = CF_STOP_ON_LOSS, WORDS(stop_words), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
      .help = "of the validation part: what makes an epoch better, for patience and the weights that are kept"},
+    {"freeze", "freeze", "LAYER", FIELD(freeze), .usual_line = "none", .check = freezing_line_check,
+     .example = "backbone", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "what keeps its weights and statistics: none, backbone (all but the layers that give outputs), or all up "
+             "to a layer by name"},
+    {"head_epochs", "head-epochs", "N", FIELD(head_epochs), RANGE(0, MOST_EPOCHS), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .help = "epochs in which only the layers that give outputs learn, before all do"},
+    {"lr_backbone", "lr-backbone", "X", FIELD(lr_backbone), .usual = 1, RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .help = "rate of all layers but those that give outputs, as a share of lr"},
     {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
      .help = "of the weights, the order of images, what is done to them, and dropout"},
     {"engine", "engine", NULL, FIELD(engine), .usual = CF_ENGINE_FAST, WORDS(engine_words), .effect = CHANGES_NUMBERS,

@@ -7,6 +7,7 @@
 #include "nn/model.h"
 #include "nn/optimizer.h"
 #include "train/average.h"
+#include "train/freezing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -345,6 +346,100 @@ static void trajectories_reference(void **state) {
     all_trajectories(&reference_engine);
 }
 
+/* ---- With a frozen part (make_freezing_golden.py) ---- */
+
+enum { HEAD_STEPS = 6 };
+
+/* The plan of an epoch, and its paces. */
+static void lay_out_epoch(Bench *b, const Freezing *f, int epoch, const Engine *engine, const cf_train_options *o,
+                          Optimizer *optimizer) {
+    const Parameters *p = &b->model->parameters;
+    const PlanOptions options = {.engine = engine,
+                                 .batch = N,
+                                 .threads = 2,
+                                 .mode = PLAN_TRAINING,
+                                 .seed = 1,
+                                 .frozen = freezing_layers(f, epoch)};
+    Pace *paces = malloc((size_t)p->count * sizeof *paces);
+    freezing_paces(f, epoch, HEAD_STEPS, paces);
+    assert_ok(optimizer_pace(optimizer, o, p, paces));
+    free(paces);
+    plan_free(b->plan);
+    assert_ok(plan_new(&b->model->layers, &b->model->parameters, &options, &b->plan));
+}
+
+static void check_frozen_step(Bench *b, const StoredFile *right) {
+    const Parameters *p = &b->model->parameters;
+    StepResult result;
+    int learning = 0;
+    step(b, 0, &result);
+    const float loss = (float)(result.loss / N);
+    assert_near_scaled(b, "loss", "", &loss, tensor(right, "loss"), 0, 1e-5);
+    for (int i = 0; i < p->count; i++) {
+        const Parameter *entry = &p->table[i];
+        char name[96];
+        snprintf(name, sizeof name, "%s%s", entry->trainable ? "grad/" : "stats/", entry->name);
+        const StoredTensor *found = safetensors_find(right, name);
+        if (!found) continue; /* frozen: it has no gradient there */
+        float *values = malloc(entry->count * sizeof *values);
+        parameter_to_file(p, entry, (entry->trainable ? plan_gradient(b->plan) : p->values) + entry->offset, values);
+        assert_near_scaled(b, name, "", values, found, 0, 1e-4);
+        learning += entry->trainable;
+        free(values);
+    }
+    assert_int_equal(learning, 20);
+}
+
+static void check_freezing(const Engine *engine, cf_optimizer kind, double rate, double decay, const char *prefix_) {
+    cf_train_options o = cf_train_defaults();
+    Bench b;
+    StoredFile right;
+    Optimizer optimizer;
+    Freezing f;
+    StepResult result;
+    char name[64];
+    float ours[STEPS];
+    o.optimizer = kind, o.weight_decay = decay, o.head_epochs = 1, o.lr_backbone = 0.2;
+    snprintf(o.freeze, sizeof o.freeze, "relu3");
+    set_up(&b, &cases[1], engine, 2);
+    read_golden("freezing_steps", &right);
+    Parameters *p = &b.model->parameters;
+    float *first = malloc(p->total * sizeof *first);
+    memcpy(first, p->values, p->total * sizeof *first);
+    assert_ok(optimizer_new(&o, engine->kernels, p, &optimizer));
+    assert_ok(freezing_new(&o, b.model, &f));
+    lay_out_epoch(&b, &f, 1, engine, &o, &optimizer);
+    check_frozen_step(&b, &right);
+    memcpy(p->values, first, p->total * sizeof *first);
+    for (int s = 0; s < STEPS; s++) {
+        if (s == 0 || s == HEAD_STEPS) lay_out_epoch(&b, &f, s ? 1 : 0, engine, &o, &optimizer);
+        step(&b, s % BATCHES, &result);
+        ours[s] = (float)(result.loss / N);
+        assert_ok(optimizer_step(&optimizer, p->values, plan_gradient(b.plan), rate, 2));
+    }
+    snprintf(name, sizeof name, "%s_losses", prefix_);
+    assert_near_scaled(&b, name, "", ours, tensor(&right, name), 0, 1e-5);
+    for (int i = 0; i < p->count; i++) {
+        snprintf(name, sizeof name, "%s_final/%.40s", prefix_, p->table[i].name);
+        if (safetensors_find(&right, name))
+            assert_near_scaled(&b, name, "", p->values + p->table[i].offset, tensor(&right, name), 0, 1e-4);
+    }
+    freezing_free(&f);
+    optimizer_free(&optimizer);
+    safetensors_free(&right);
+    tear_down(&b);
+    free(first);
+}
+
+static void fine_tuning(void **state) {
+    (void)state;
+    const Engine *const engines[] = {&reference_engine, cpu_engine()};
+    for (int e = 0; e < 2; e++) {
+        check_freezing(engines[e], CF_SGD, 0.05, 0.001, "sgd");
+        check_freezing(engines[e], CF_ADAMW, 0.01, 0.05, "adamw");
+    }
+}
+
 /* ---- Whole networks by name, evaluated ---- */
 
 enum { GIVEN_CLASSES = 1000, PICTURES = 2 };
@@ -444,13 +539,10 @@ static const struct CMUnitTest fast_tests[] = {
 
 int main(int count, char **arguments) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_fast),
-        cmocka_unit_test(gradients_reference),
-        cmocka_unit_test(gradients_bf16),
-        cmocka_unit_test(trajectories_fast),
-        cmocka_unit_test(trajectories_reference),
-        cmocka_unit_test(resnet18_by_formula),
-        cmocka_unit_test(efficientnet_with_published_weights),
+        cmocka_unit_test(gradients_fast),         cmocka_unit_test(gradients_reference),
+        cmocka_unit_test(gradients_bf16),         cmocka_unit_test(trajectories_fast),
+        cmocka_unit_test(trajectories_reference), cmocka_unit_test(fine_tuning),
+        cmocka_unit_test(resnet18_by_formula),    cmocka_unit_test(efficientnet_with_published_weights),
         cmocka_unit_test(other_instruction_sets),
     };
     if (count == 2) return run_as_child(arguments[1], fast_tests);

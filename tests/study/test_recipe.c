@@ -63,6 +63,27 @@ static void refuse(const char *text, const char *message) {
     assert_fails(recipe_read(path, &r), CF_BAD_INPUT, message);
 }
 
+/* Weights of another network: known by the file's checksum. */
+static void test_from_another_network(void **state) {
+    (void)state;
+    char text[700];
+    json_t *json;
+    write_bytes(path_in(scratch_folder(), "source"), "abc", 3);
+    snprintf(text, sizeof text, "data: [pictures]\nmodel: mlp\ngrid: none\nfrom: %s\n",
+             path_in(scratch_folder(), "source"));
+    Recipe r = read_text(text);
+    assert_string_equal(r.base.source.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_ok(recipe_json(&r, &json));
+    assert_string_equal(json_string_value(json_object_get(json_object_get(json, "from"), "path")), r.base.from);
+    json_decref(json);
+    recipe_free(&r);
+    refuse("data: [a]\nmodel: mlp\nfrom: here\n", "bad.yaml:3: weights of another network are for a recipe that names");
+    refuse("data: [a]\ngrid: none\nfrom: here\n", "bad.yaml:3: weights of another network are for a recipe that names");
+    write_bytes(path_in(scratch_folder(), "bad.yaml"), "data: [a]\nmodel: mlp\ngrid: none\nfrom: nowhere/at\n", 49);
+    assert_fails(recipe_read(path_in(scratch_folder(), "bad.yaml"), &r), CF_BAD_USE,
+                 "bad.yaml:4: there is no run and no file nowhere/at");
+}
+
 /* Both have the same keys: the line told is that of the bad one. */
 static void test_lines_of_bad_values(void **state) {
     (void)state;
@@ -194,6 +215,7 @@ int main(void) {
         cmocka_unit_test(test_the_quick_one),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_after_the_search),
+        cmocka_unit_test(test_from_another_network),
         cmocka_unit_test(test_lines_of_bad_values),
         cmocka_unit_test(test_data_between_commas),
         cmocka_unit_test(test_a_number_of_images),

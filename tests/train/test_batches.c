@@ -189,12 +189,52 @@ static void other_classes_are_refused(void **state) {
     assert_fails(batches_new(train, input, names, CLASSES, &options, 1, &none), CF_BAD_USE, "the model has no class 4");
 }
 
+/* Features are numbers whose order is not that of the images: what is made lies between two of one class, no third that is nearer than
+ * five. */
+static void synthetic_features_lie_between_neighbors(void **state) {
+    (void)state;
+    cf_train_options options = cf_train_defaults();
+    cf_split_options parts = cf_split_defaults();
+    cf_split *few;
+    Batches *b;
+    float features[IMAGES], x, other;
+    int made = 0;
+    parts.mode = CF_SPLIT_POOLED;
+    parts.train_limit = "1:2,3:3";
+    assert_ok(cf_split_new(set, &parts, &few));
+    options.batch = BATCH, options.sample = CF_SMOTE_FEATURES;
+    snprintf(options.freeze, sizeof options.freeze, "backbone");
+    assert_ok(batches_new(cf_split_part(few, CF_TRAIN), input, (const char *const *)set->class_names, CLASSES, &options, 2, &b));
+    for (int i = 0; i < IMAGES; i++) features[i] = (float)(i * 17 % 53);
+    assert_ok(batches_use_ready(b, features, NULL, (Shape){.C = 1, .H = 1, .W = 1}));
+    batches_epoch(b, 0);
+    for (int64_t step = 0; step < batches_steps(b); step++) {
+        int n;
+        const Sample *samples = batches_step(b, step, &n);
+        for (int i = 0; i < n; i++) {
+            const Sample *s = &samples[i];
+            const float from = features[s->image], to = features[s->partner];
+            sample_image(s, 0, &other, &x);
+            assert_near(x, s->share < 1 ? s->share * from + (1 - s->share) * to : from, 1e-5);
+            if (s->share == 1) continue;
+            assert_true(s->synthetic && s->image != s->partner);
+            assert_int_equal(set->labels[s->image], set->labels[s->partner]);
+            assert_true(set->labels[s->image] == 1 || set->labels[s->image] == 3);
+            made++;
+        }
+    }
+    assert_true(made > 5);
+    batches_free(b);
+    cf_split_free(few);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_image_stands_once_in_an_epoch),
         cmocka_unit_test(a_step_is_a_function_of_epoch_and_number),
         cmocka_unit_test(images_are_mixed_in_the_shares_of_their_targets),
         cmocka_unit_test(partners_differ),
+        cmocka_unit_test(synthetic_features_lie_between_neighbors),
         cmocka_unit_test(other_classes_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -174,6 +174,42 @@ static void filled_up(void **state) {
     world_free(&w);
 }
 
+/* One feature, in another order than the pixels': the partners are among the nearest by it, and all of these are taken. */
+static void filled_up_by_features(void **state) {
+    (void)state;
+    World w;
+    float features[IMAGES];
+    uint32_t places[IMAGES];
+    bool paired[IMAGES][IMAGES] = {{false}};
+    int pairs = 0;
+    world_new(&w, counts);
+    for (int i = 0; i < IMAGES; i++) places[i] = (uint32_t)((i * 7 + 3) % IMAGES);
+    for (int i = 0; i < IMAGES; i++) features[i] = (float)(i * i % 67);
+    Feed feed = w.feed;
+    feed_use_ready(&feed, features, places, (Shape){.C = 1, .H = 1, .W = 1});
+    Sampler *sampler = sampler_of(&w, CF_SMOTE_FEATURES, 7, 1);
+    assert_int_equal(sampler_count(sampler), 160);
+    assert_ok(sampler_use_features(sampler, &feed, 2));
+    for (int epoch = 0; epoch < 40; epoch++) {
+        tally(&w, sampler, epoch);
+        for (size_t k = 0; k < 160; k++) {
+            const Drawn *d = &sampler_images(sampler)[k];
+            if (d->share == 1) continue;
+            const float own = features[places[d->image]], far = fabsf(features[places[d->partner]] - own);
+            int nearer = 0;
+            for (uint32_t i = 0; i < IMAGES; i++)
+                nearer += i != d->image && w.set->labels[i] == w.set->labels[d->image] &&
+                          fabsf(features[places[i]] - own) < far;
+            assert_true(nearer < SMOTE_NEIGHBORS);
+            pairs += !paired[d->image][d->partner];
+            paired[d->image][d->partner] = true;
+        }
+    }
+    assert_int_equal(pairs, 18 * 5 + 2 + 6 * 5);
+    sampler_free(sampler);
+    world_free(&w);
+}
+
 /* Where a class lacks fewer than it has, the same part of it begins synthetic images in every epoch. */
 static void a_part_is_filled_up(void **state) {
     (void)state;
@@ -310,6 +346,7 @@ int main(void) {
         cmocka_unit_test(balanced),
         cmocka_unit_test(by_square_roots),
         cmocka_unit_test(filled_up),
+        cmocka_unit_test(filled_up_by_features),
         cmocka_unit_test(a_part_is_filled_up),
         cmocka_unit_test(an_epoch_is_its_number),
         cmocka_unit_test(a_single_image_has_no_neighbor),

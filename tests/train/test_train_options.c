@@ -25,9 +25,11 @@ static const Command *const commands[] = {&command_train, &command_tune};
 
 /* ---- Values ---- */
 
+static const char nonsense[] = "nonsense!"; /* nor a layer's name */
+
 static void range_of(const TrainOption *option, char text[400]) {
     if (option->kind == TRAIN_LINE) { /* what its own check says of the one bad text */
-        assert_int_not_equal(option->check("nonsense"), CF_OK);
+        assert_int_not_equal(option->check(nonsense), CF_OK);
         const char *end = strstr(cf_error(), " expected");
         assert_non_null(end);
         snprintf(text, 400, "%.*s", (int)(end - cf_error()), cf_error());
@@ -41,7 +43,7 @@ static void range_of(const TrainOption *option, char text[400]) {
 /* Text number `which` that is none of the option's; NULL: there are no more. */
 static const char *bad_text(const TrainOption *option, int which, char text[TRAIN_OPTION_TEXT]) {
     const double numbers[] = {option->low - 1, option->high * 1.5 + 1, option->low + 0.5};
-    if (which == 0) return "nonsense";
+    if (which == 0) return nonsense;
     if (which == 1) return option->kind == TRAIN_LINE ? NULL : "nan";
     if (option->words || which > (option->kind == TRAIN_NUMBER ? 3 : 4)) return NULL;
     snprintf(text, TRAIN_OPTION_TEXT, "%.17g", numbers[which - 2]);

@@ -228,7 +228,7 @@ static cf_status block_forward(Plan *plan, Node *node, int64_t index, int thread
 
 static cf_status forward(Planner *planner, Node *node) {
     FORWARD(planner_refresh(planner, use_running, node, 1));
-    if (!planner_frozen(planner)) {
+    if (!planner_frozen(planner, node->number)) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, slice_moments, node, 0, USES_X));
         FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_moments, node, 1, USES_NOTHING));
     }
@@ -307,7 +307,7 @@ static cf_status lay(Planner *planner, int number) {
     FORWARD(planner_output(planner, parts.last, &y));
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, other, true, y, &n));
     FORWARD(batch_norm_init(planner, number, &parts, &n->norm));
-    if (planner->plan->options.mode == PLAN_INFERENCE) return CF_OK;
+    if (!y->wants_gradient) return CF_OK;
     y->needed_by_maker = other && parts.act.kind != ACT_NONE;
     FORWARD(planner_keep(planner, &n->partial, (size_t)planner->plan->slices * 2 * (size_t)x->shape.C, sizeof(double)));
     if (!parts.pool || parts.pool->R * parts.pool->S == 1) return CF_OK;

@@ -114,11 +114,15 @@ static cf_status lay(Planner *planner, int number) {
     static const NodeType drop_type = {.name = "drop", .forward = forward_drop, .backward = backward_drop, .elementwise = true},
                           turn_type = {.name = "reverse", .forward = forward_copy, .backward = backward_reverse, .elementwise = true},
                           same_type = {.name = "same", .forward = forward_copy};
-    const bool turns = planner_layer(planner, number)->type == &reverse_type;
+    const bool turns = planner_layer(planner, number)->type == &reverse_type,
+               same = turns ? planner->plan->options.mode != PLAN_TRAINING : planner_frozen(planner, number);
     Tensor *y;
     Node *n;
     FORWARD(planner_output(planner, number, &y));
-    FORWARD(planner_node(planner, sizeof *n, planner_frozen(planner) ? &same_type : turns ? &turn_type : &drop_type,
+    FORWARD(planner_node(planner, sizeof *n,
+                         same    ? &same_type
+                         : turns ? &turn_type
+                                 : &drop_type,
                          number, planner_input(planner, number, 0), NULL, false, y, &n));
     return planner_in_place(planner, n, true);
 }
@@ -126,4 +130,8 @@ static cf_status lay(Planner *planner, int number) {
 static const LayerType dropout_type = {"dropout", "Dropout", read_drop, layer_same_shape, describe, lay},
                        droppath_type = {"droppath", NULL, read_drop, layer_same_shape, describe, lay},
                        reverse_type = {"reverse", NULL, read_reverse, layer_same_shape, describe, lay};
+bool layer_drops(const Layer *layer) {
+    return layer->type == &dropout_type || layer->type == &droppath_type;
+}
+
 const LayerType *const drop_types[] = {&dropout_type, &droppath_type, &reverse_type, NULL};

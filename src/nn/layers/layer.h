@@ -96,6 +96,8 @@ static inline bool layer_is_conv(const Layer *layer) {
     return layer->type == &conv_type || layer->type == &dwconv_type || layer->type == &patch_type;
 }
 bool layer_is_activation(const Layer *layer);
+/* dropout, droppath: what it gives in training is drawn. */
+bool layer_drops(const Layer *layer);
 
 /* A LayerType.shape: what leaves has the shape of what arrives, and there are no weights. */
 cf_status layer_same_shape(const Reader *reader, Layer *layer);

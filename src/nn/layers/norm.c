@@ -46,9 +46,10 @@ static NormNode *norm_of(const Node *node) {
 
 static cf_status norm_forward(Plan *plan, Node *node, int64_t index, int thread) {
     const NormNode *n = norm_of(node);
-    plan_kernels(plan)->norm_forward(&n->shape, plan->slice, value_at(plan, node->x[0], index, thread), n->weight,
-                                     n->bias, value_at(plan, node->y, index, thread),
-                                     plan->inferring ? NULL : buffer_at(plan, node->extra[0], index, thread));
+    plan_kernels(plan)->norm_forward(
+        &n->shape, plan->slice, value_at(plan, node->x[0], index, thread), n->weight, n->bias,
+        value_at(plan, node->y, index, thread),
+        plan->inferring || !node->extra[0] ? NULL : buffer_at(plan, node->extra[0], index, thread));
     return CF_OK;
 }
 
@@ -97,6 +98,7 @@ static cf_status lay(Planner *planner, int number) {
     n->dbias = planner_gradient(planner, number, "bias");
     if (n->dweight)
         FORWARD(planner_keep(planner, &n->sums, (size_t)planner->plan->slices * 2 * (size_t)layer->in.C, sizeof(double)));
+    if (!y->wants_gradient) return CF_OK;
     return planner_extra(planner, &n->node, 0, LIST_TRAINING,
                          norm_sets(&n->shape) * 2 * sizeof(float));
 }

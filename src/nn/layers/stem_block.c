@@ -67,7 +67,7 @@ static cf_status stem_forward(Plan *plan, Node *node, int64_t index, int thread)
 
 static cf_status forward(Planner *planner, Node *node) {
     FORWARD(planner_refresh(planner, pack, node, 1));
-    if (!planner_frozen(planner)) {
+    if (!planner_frozen(planner, node->number)) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, patches, node, 0, USES_X));
         FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_moments, node, 1, USES_NOTHING));
     }
@@ -116,6 +116,7 @@ cf_status lay_stem(Planner *planner, int number, bool *laid) {
     *laid = false;
     if (!engine->stem || x->behind_weights || x->element != engine->kernels->element) return CF_OK;
     if (norm < 0 || planner_layer(planner, norm)->type != &bn_type) return CF_OK;
+    if (planner_frozen(planner, number) != planner_frozen(planner, norm)) return CF_OK;
     const Window window = layer_window(planner_layer(planner, number), plan->slice);
     const BlockParts parts = block_parts(planner, norm, false);
     const Layer *last = planner_layer(planner, parts.last);
@@ -132,7 +133,7 @@ cf_status lay_stem(Planner *planner, int number, bool *laid) {
     n->dweight = planner_gradient(planner, number, "weight");
     n->norm.offset = planner_parameter(planner, number, "bias");
     n->dbias = planner_gradient(planner, number, "bias");
-    if (plan->options.mode != PLAN_TRAINING) return CF_OK;
+    if (!n->node.learns) return CF_OK;
     y->needed_by_maker = true;
     FORWARD(planner_keep(planner, &n->partial, (size_t)plan->slices * engine->stem->sums_size(n->stem), sizeof(double)));
     return parts.pool ? planner_extra(planner, &n->node, 1, LIST_TRAINING, y->size) : CF_OK;

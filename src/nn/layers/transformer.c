@@ -77,6 +77,7 @@ static cf_status lay_core(Planner *planner, int number, Tensor *x, Tensor *y) {
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, NULL, false, y, &n));
     FORWARD(planner_engine(planner)->attention_new(&shape, x->wants_gradient, planner->plan->options.threads,
                                                    &n->attention));
+    if (!y->wants_gradient) return CF_OK;
     y->needed_by_maker = true;
     return planner_extra(planner, &n->node, 0, LIST_TRAINING, planner_engine(planner)->attention_kept(n->attention));
 }

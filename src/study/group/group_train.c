@@ -117,10 +117,16 @@ static cf_status train_prepared(Training *t, Run *run, int place, const char *fo
             t->folder);
     FORWARD(open_folder(t));
     FORWARD(run_start(run, folder, w->resume));
+    w->config->source = run->config.source;
     if (w->begins) FORWARD(w->begins(run, place, w->context));
     FORWARD(run_train(run, w->resume, w->progress, w->context));
     FORWARD(run_test(run));
     return show_run(run, &w->figures);
+}
+
+/* The network of a source is that of all runs. */
+static cf_status settle_model(RunConfig *config, const Run *run) {
+    return config->model ? CF_OK : run_config_text(&config->model, run->config.model);
 }
 
 static cf_status train_run(Training *t, RunConfig *config, int place, const char *folder) {
@@ -129,7 +135,8 @@ static cf_status train_run(Training *t, RunConfig *config, int place, const char
     /* Settled once, so that what there is to say about it is said once. */
     t->work->config->split.mode = run->config.split.mode;
     t->work->config->split_given = true;
-    cf_status status = train_prepared(t, run, place, folder);
+    cf_status status = settle_model(t->work->config, run);
+    if (!status) status = train_prepared(t, run, place, folder);
     run_free(run);
     return status;
 }

@@ -111,15 +111,15 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_text(recipe->cases[i]));
     cf_status status = run_config_json(&base, &config);
     json_t *images = recipe->images ? json_integer(recipe->images) : json_null();
-    json_t *root = status
-                       ? NULL
-                       : json_pack("{s:o s:O s:o s:o s:b s:O s:O s:O s:O? s:i s:b s:b s:i s:f s:o s:O}", "name",
-                                   json_text(recipe->name), "data", data, "images", images, "grid",
-                                   json_text(recipe->grid), "prune", recipe->prune, "model",
-                                   json_object_get(config, "model"), "split", json_object_get(config, "split"), "train",
-                                   json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds,
-                                   "features", recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
-                                   "min_dist", recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
+    json_t *root =
+        status ? NULL
+               : json_pack("{s:o s:O s:o s:o s:b s:O s:O? s:O s:O s:O? s:i s:b s:b s:i s:f s:o s:O}", "name",
+                           json_text(recipe->name), "data", data, "images", images, "grid", json_text(recipe->grid),
+                           "prune", recipe->prune, "model", json_object_get(config, "model"), "from",
+                           json_object_get(config, "from"), "split", json_object_get(config, "split"), "train",
+                           json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds, "features",
+                           recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
+                           recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
     if (!status) json_decref(config);
     json_decref(data);
     json_decref(cases);

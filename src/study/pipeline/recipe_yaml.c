@@ -30,7 +30,7 @@ typedef struct YamlImbalance {
 } YamlImbalance;
 
 typedef struct YamlRecipe {
-    char **data, *model, *split, *grid;
+    char **data, *model, *from, *split, *grid;
     unsigned data_count;
     bool *prune, *cross;
     int *seeds;
@@ -58,6 +58,7 @@ static const cyaml_schema_field_t recipe_fields[] = {
     TEXTS(YamlRecipe, data, RECIPE_SETS),
     CYAML_FIELD_INT_PTR("images", POSSIBLE_OR_NONE, YamlRecipe, images),
     TEXT(YamlRecipe, model),
+    TEXT(YamlRecipe, from),
     TEXT(YamlRecipe, split),
     TEXT(YamlRecipe, grid),
     CYAML_FIELD_BOOL_PTR("prune", POSSIBLE, YamlRecipe, prune),
@@ -71,7 +72,7 @@ static const cyaml_schema_field_t recipe_fields[] = {
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
 static const char *const own_keys[] = {"data",      "model",    "split",    "grid",      "prune",   "cross",
                                        "seeds",     "train",    "features", "imbalance", "classes", "cases",
-                                       "neighbors", "min_dist", "final",    "images"};
+                                       "neighbors", "min_dist", "final",    "images",    "from"};
 static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
 
 /* Fields and keys of the table for libcyaml; the same whenever it is done. */
@@ -176,6 +177,19 @@ static bool key_is_null(const Source *source, const char *key, const void *mappi
     return !mapping && yaml_line_of_key(source->text, key, 0) > 0;
 }
 
+/* A search draws its weights. The file is known by its checksum from now on. */
+static cf_status take_source(const YamlRecipe *yaml, Recipe *recipe) {
+    RunConfig *base = &recipe->base;
+    char *path;
+    FAIL_IF(!yaml->model || recipe->grid, CF_BAD_INPUT,
+            "weights of another network are for a recipe that names its model, and has grid: none");
+    FORWARD(run_config_text(&base->from, yaml->from));
+    FORWARD(transfer_path(base->from, &path));
+    const cf_status status = transfer_sha256(path, base->source.sha256);
+    free(path);
+    return status;
+}
+
 static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *recipe) {
     FORWARD(take_data(yaml, recipe));
     if (yaml->images) FORWARD(take_images(source, *yaml->images, recipe));
@@ -183,6 +197,7 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
     if (yaml->split)
         FORWARD(yaml_at_key(split_from_text(yaml->split, &recipe->base.split), source->path, source->text, "split", 0));
     if (yaml->grid) FORWARD(take_grid(source, yaml->grid, recipe));
+    if (yaml->from) FORWARD(yaml_at_key(take_source(yaml, recipe), source->path, source->text, "from", 0));
     if (yaml->prune) recipe->prune = *yaml->prune;
     if (yaml->cross) recipe->cross = *yaml->cross;
     if (yaml->seeds) recipe->seeds = *yaml->seeds;

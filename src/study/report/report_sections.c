@@ -137,6 +137,11 @@ void section_run(FILE *out, const ReportInput *input) {
             "The weights are too many for this page, hence no box to draw in; cifra predict classifies image files.");
     fputs("<div class=\"columns\"><div>", out);
     data_rows(out, input);
+    if (json_object_get(input->config, "from")) {
+        fputs("<h3>From another network</h3><dl class=\"pairs\">\n", out);
+        html_rows(out, json_object_get(input->config, "from"), "");
+        fputs("</dl>\n", out);
+    }
     fputs("</div><div><h3>Training</h3><dl class=\"pairs\">\n", out);
     html_rows(out, json_object_get(input->config, "train"), "");
     fputs("</dl></div><div><h3>Machine</h3><dl class=\"pairs\">\n", out);

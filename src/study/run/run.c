@@ -53,6 +53,18 @@ static cf_status choose_engine(Run *run) {
     return engine_choose(run->config.train.engine, &run->config.train.precision, &run->engine);
 }
 
+/* The source's own network, for images of so many channels, as transfer_line has it. */
+static cf_status take_line(RunConfig *c, int channels) {
+    char *path, *line;
+    FORWARD(transfer_path(c->from, &path));
+    const cf_status status = transfer_line(path, channels, &line);
+    free(path);
+    FORWARD(status);
+    free(c->model);
+    c->model = line;
+    return CF_OK;
+}
+
 cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
     Run *made;
     cf_status status;
@@ -62,7 +74,10 @@ cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
     *config = (RunConfig){0};
     made->threads = slices_threads(made->config.train.threads);
     FORWARD_TO(failed, choose_engine(made));
+    const bool told = made->config.model != NULL;
+    if (!told) FORWARD_TO(failed, take_line(&made->config, 0)); /* it says at which size photographs are read */
     FORWARD_TO(failed, load_data(made));
+    if (!told) FORWARD_TO(failed, take_line(&made->config, made->set->channels));
     FORWARD_TO(failed, cf_model_new(made->config.model, made->split, made->config.train.seed, &made->model));
     *run = made;
     return CF_OK;
@@ -80,6 +95,7 @@ void run_free(Run *run) {
                      run->predictions_path, run->failure_path, run->made_folder};
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
     evaluation_free(&run->test);
+    transfer_free(&run->transfer);
     free(run->fitted.rows);
     cf_model_free(run->model);
     cf_split_free(run->split);
@@ -203,6 +219,7 @@ cf_status run_config_essence(const RunConfig *config, json_t **json) {
     FORWARD(run_config_json(config, json));
     json_t *train = json_object_get(*json, "train");
     for (size_t i = 0; i < 2; i++) json_object_del(*json, i ? "data" : "data_dir");
+    json_object_del(json_object_get(*json, "from"), "path"); /* its checksum tells */
     for (const TrainOption *option = train_options; option->name; option++)
         if (option->effect != CHANGES_NUMBERS) json_object_del(train, option->name);
     return CF_OK;
@@ -242,13 +259,34 @@ static cf_status check_going_on(const Run *run) {
     return status;
 }
 
+/* A checkpoint holds what became of them. */
+static cf_status take_source(Run *run, bool resume) {
+    RunConfig *c = &run->config;
+    char *path, sha256[SHA256_HEX];
+    if (!c->from || (resume && file_exists(run->checkpoint_path))) return CF_OK;
+    FORWARD(transfer_path(c->from, &path));
+    cf_status status = transfer_sha256(path, sha256);
+    if (!status && c->source.sha256[0] && strcmp(c->source.sha256, sha256) != 0)
+        status = FAIL(CF_BAD_INPUT,
+                      "%s holds other weights now than those that the configuration was made with: their "
+                      "checksums differ",
+                      path);
+    if (!status) status = transfer_take(path, run->model, &run->transfer);
+    free(path);
+    FORWARD(status);
+    memcpy(c->source.sha256, sha256, sizeof sha256);
+    memcpy(c->source.counts, run->transfer.counts, sizeof c->source.counts);
+    return CF_OK;
+}
+
 cf_status run_start(Run *run, const char *folder, bool resume) {
     FORWARD(name_files(run, folder));
     FORWARD(file_make_folders(run->folder, &run->made_folder));
     FORWARD(lock_folder(run->folder, &run->lock));
     FAIL_IF(!resume && file_exists(run->config_path), CF_BAD_USE,
             "%s holds a run already; go on with it by --resume, or name another folder with --out", folder);
-    return resume ? check_going_on(run) : CF_OK;
+    if (resume) FORWARD(check_going_on(run));
+    return take_source(run, resume);
 }
 
 static cf_status begin(void *context) {
@@ -334,7 +372,11 @@ static cf_status keep_reason(const Run *run, cf_status status) {
 
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
     cf_train_options options = run->config.train;
-    const FitFiles files = {.history = run->history_path, .best = run->model_path, .accepted = begin, .context = run};
+    const FitFiles files = {.history = run->history_path,
+                            .best = run->model_path,
+                            .keeps_start = run->config.from != NULL,
+                            .accepted = begin,
+                            .context = run};
     options.threads = run->threads;
     options.checkpoint = run->checkpoint_path;
     options.resume = resume;

@@ -9,6 +9,7 @@
 
 #include "base/lock.h"
 #include "eval/evaluate.h"
+#include "nn/transfer.h"
 #include "study/run/set_shelf.h"
 #include "train/fit.h"
 
@@ -19,10 +20,18 @@ typedef struct DataRecord {
     int64_t official_train, official_validation; /* -1: not told */
 } DataRecord;
 
+/* What a run has taken from another network; kept in config.json, so that a resumed run needs it no more. */
+typedef struct SourceRecord {
+    char sha256[SHA256_HEX];    /* of the file; "": nothing was taken yet */
+    int counts[TRANSFER_FATES]; /* of tensors */
+} SourceRecord;
+
 typedef struct RunConfig {
     char *data;             /* name or path */
     char *data_dir;         /* where names are looked for, or NULL */
-    char *model;            /* name or model line */
+    char *model;            /* name or model line; NULL: that of the source, until the run is prepared */
+    char *from; /* run folder or model file whose weights it begins with, as it was asked for; NULL: they are drawn */
+    SourceRecord source;
     cf_split_options split; /* its texts are owned here */
     bool split_given;       /* false: official, or pooled where a set has no test part */
     bool validation_given;  /* the share was asked for, which a set with validation images of its own refuses */
@@ -75,6 +84,7 @@ typedef struct Run {
     char *failure_path; /* written where a training diverges */
     SetShelf *shelf;    /* where sets come from: own_shelf, or one that is shared */
     SetShelf own_shelf;
+    Transfer transfer; /* what run_start took from config.from; of a resumed run nothing */
     const cf_set *set; /* the shelf's */
     cf_split *split;
     cf_model *model;
@@ -99,7 +109,7 @@ cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run);
 cf_status run_open(const char *folder, Run **run);
 void run_free(Run *run);
 
-/* Names the files, makes the folder, locks it until run_free. A folder that already holds a run is refused unless resuming, and one
+/* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder that already holds a run is refused unless resuming, and one
  * that another process works in. Nothing is written: a folder that was made goes with run_free. */
 cf_status run_start(Run *run, const char *folder, bool resume);
 /* Trains into the folder. config.json is written when all that can be refused was looked at: settings, data, the checkpoint. */

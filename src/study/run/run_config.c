@@ -77,7 +77,11 @@ cf_status run_config_new(RunConfig *config) {
 }
 
 void run_config_free(RunConfig *config) {
-    char *owned[] = {config->data, config->data_dir, config->model, (char *)(uintptr_t)config->split.classes,
+    char *owned[] = {config->data,
+                     config->data_dir,
+                     config->model,
+                     config->from,
+                     (char *)(uintptr_t)config->split.classes,
                      (char *)(uintptr_t)config->split.train_limit};
     for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
     data_record_clear(&config->record);
@@ -161,6 +165,16 @@ void split_to_text(const cf_split_options *split, char text[40]) {
         snprintf(text, 40, "%s", split_words[split->mode]);
 }
 
+static json_t *source_json(const RunConfig *config) {
+    const SourceRecord *source = &config->source;
+    json_t *json = json_pack("{s:o}", "path", json_text(config->from));
+    if (source->sha256[0]) json_object_set_new(json, "sha256", json_string(source->sha256));
+    if (!source->counts[TRANSFER_TAKEN] && !source->counts[TRANSFER_CONVERTED]) return json; /* not yet */
+    for (int i = 0; i < TRANSFER_FATES; i++)
+        json_object_set_new(json, transfer_words[i], json_integer(source->counts[i]));
+    return json;
+}
+
 cf_status run_config_json(const RunConfig *config, json_t **json) {
     char mode[40];
     split_to_text(&config->split, mode);
@@ -175,6 +189,7 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
         json_pack("{s:o s:o s:o s:o s:o}", "data", json_text(config->data), "data_dir", json_text(config->data_dir),
                   "model", json_text(config->model), "split", split, "train", train_options_json(&config->train));
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the configuration's JSON");
+    if (config->from) json_object_set_new(root, "from", source_json(config));
     *json = root;
     return CF_OK;
 }
@@ -308,16 +323,34 @@ cf_status data_record_read(const json_t *root, DataRecord *record) {
     return json_text_value(json_object_get(root, "data_path"), &record->path);
 }
 
+/* What was taken stands there once it was. */
+static void take_source(Reader *r, RunConfig *c) {
+    char *sha256 = NULL;
+    take_text(r, "path", false, &c->from);
+    know(r, "sha256");
+    for (int i = 0; i < TRANSFER_FATES; i++) {
+        const json_t *count = json_object_get(r->object, transfer_words[i]);
+        know(r, transfer_words[i]);
+        c->source.counts[i] = (int)json_integer_value(count);
+    }
+    if (!r->status) r->status = json_text_value(json_object_get(r->object, "sha256"), &sha256);
+    if (sha256) snprintf(c->source.sha256, sizeof c->source.sha256, "%s", sha256);
+    free(sha256);
+}
+
 static cf_status config_from_json(json_t *root, RunConfig *c) {
-    static const char *const others[] = {"split", "train", "version", "machine", "checksums", "data_path"};
+    static const char *const others[] = {"split", "train", "from", "version", "machine", "checksums", "data_path"};
+    Reader source = {.object = json_object_get(root, "from"), .group = "from."};
     Reader top = {.object = root, .group = ""};
     Reader split = {.object = json_object_get(root, "split"), .group = "split."};
     Reader train = {.object = json_object_get(root, "train"), .group = "train."};
     take_text(&top, "data", false, &c->data);
     take_text(&top, "data_dir", true, &c->data_dir);
-    take_text(&top, "model", false, &c->model);
+    take_text(&top, "model", source.object != NULL, &c->model);
     for (size_t i = 0; i < COUNT_OF(others); i++) know(&top, others[i]);
     FORWARD(refuse_others(&top));
+    if (source.object) take_source(&source, c);
+    if (source.object) FORWARD(refuse_others(&source));
     take_split(&split, c);
     FORWARD(refuse_others(&split));
     take_train(&train, &c->train);
