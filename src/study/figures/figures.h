@@ -64,5 +64,10 @@ cf_status figure_precision_recall(const FigureBook *book, const Analysis *analys
 /* Wrong and right examples beside Grad-CAM of the predicted class. */
 cf_status figure_grad_cam(const FigureBook *book, const cf_model *model, const cf_set *set,
                           const Evaluation *evaluation);
+/* The same examples beside attention rollout; and what each head of each layer attends to in three of them. Neither without attention. */
+cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set,
+                                   const Evaluation *evaluation);
+cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set,
+                                 const Evaluation *evaluation);
 
 #endif

@@ -215,7 +215,7 @@ static int rank(const char *name) {
                                         "training",      "loss",         "accuracy",    "confusion.",   "confusion-",
                                         "most-conf",     "confused",     "misclass",    "top-loss",     "least-conf",
                                         "probabilities", "reliab",       "calibration", "roc",          "precision",
-                                        "filters",       "grad"};
+                                        "filters",       "grad",         "attention-rollout"};
     int i = 0;
     while (i < (int)COUNT_OF(order) && strncmp(name, order[i], strlen(order[i])) != 0) i++;
     return i;
