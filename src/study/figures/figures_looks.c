@@ -95,7 +95,7 @@ static cf_status overlay(Looks *l, const CanvasImage *image, const float *map, u
     for (size_t i = 0; i < place_count(l); i++)
         l->small[i] = (unsigned char)(largest > 0 ? lroundf(255 * map[i] / largest) : 0);
     FORWARD(resize_bytes(l->small, from, to, l->on));
-    for (size_t i = 0; i < pixel_count(l); i++) {
+    for (size_t i = 0; i < (size_t)image->height * (size_t)image->width; i++) {
         const double grey = 0.3 * lightness(image, i);
         const Colour c = heat(l->on[i] / 255.0);
         const double rgb[3] = {c.red, c.green, c.blue};
@@ -200,14 +200,16 @@ done:
 
 /* ---- What each head attends to ---- */
 
-enum { HEAD_IMAGES = 3, HEADS_SHOWN = 8, HEAD_COLUMNS = 12, LAYERS_SHOWN = 12 };
+enum { HEAD_IMAGES = 3, HEADS_SHOWN = 8, HEAD_COLUMNS = 12, LAYERS_SHOWN = 12, LONGEST_SIDE = 64 };
 
 typedef struct Heads {
     Looks *looks;
     const Example *examples[HEAD_IMAGES];
     int images, layers, heads; /* that are drawn: of all layers evenly, of heads the first */
     float *maps;               /* of a layer's heads */
-    unsigned char *overlays;   /* [images][layers][heads] RGB images of the set's size */
+    unsigned char *smaller;    /* an example, of LONGEST_SIDE at most: a page is to carry all of them */
+    CanvasImage picture;       /* that one */
+    unsigned char *overlays;   /* [images][layers][heads] RGB images as large */
     CanvasImage *places;       /* likewise */
     const char *labels[LAYERS_SHOWN];
     char columns[HEADS_SHOWN][16], headings[HEAD_IMAGES][128], abouts[HEAD_IMAGES][48];
@@ -229,7 +231,18 @@ static cf_status heads_new(Looks *l, Heads *h) {
     const size_t places = (size_t)(h->images * h->layers * h->heads);
     FORWARD(memory_new((size_t)most * place_count(l), sizeof(float), &h->maps));
     FORWARD(memory_new(places, sizeof *h->places, &h->places));
-    return memory_new(places * 3 * pixel_count(l), 1, &h->overlays);
+    FORWARD(memory_new((size_t)l->set->channels * pixel_count(l), 1, &h->smaller));
+    const size_t most_pixels = pixel_count(l) < LONGEST_SIDE * LONGEST_SIDE ? pixel_count(l) : LONGEST_SIDE * LONGEST_SIDE;
+    return memory_new(places * 3 * most_pixels, 1, &h->overlays);
+}
+
+static cf_status make_smaller(Heads *h, CanvasImage image) {
+    const int longest = image.height > image.width ? image.height : image.width;
+    const double factor = longest > LONGEST_SIDE ? (double)LONGEST_SIDE / longest : 1;
+    const int height = (int)ceil(factor * image.height), width = (int)ceil(factor * image.width);
+    const int from[3] = {image.channels, image.height, image.width}, to[3] = {image.channels, height, width};
+    h->picture = (CanvasImage){h->smaller, image.channels, height, width};
+    return resize_bytes(image.pixels, from, to, h->smaller);
 }
 
 /* Layer number `index` of all, in row `row` of the drawing, or -1: only in the table. */
@@ -237,7 +250,6 @@ static cf_status add_layer(Heads *h, int image, int index, int row) {
     Looks *l = h->looks;
     const Example *x = h->examples[image];
     const Layer *layer = attention_rollout_layer(l->rollout, index);
-    const CanvasImage picture = image_of(l->set, l->evaluation, x);
     attention_rollout_heads(l->rollout, index, h->maps);
     for (int head = 0; head < layer->number; head++) {
         const float *map = h->maps + (size_t)head * place_count(l);
@@ -246,9 +258,9 @@ static cf_status add_layer(Heads *h, int image, int index, int row) {
         write_map(l, x, which, map);
         if (row < 0 || head >= h->heads) continue;
         const size_t place = (size_t)((image * h->layers + row) * h->heads + head);
-        unsigned char *out = h->overlays + place * 3 * pixel_count(l);
-        FORWARD(overlay(l, &picture, map, out));
-        h->places[place] = (CanvasImage){out, 3, picture.height, picture.width};
+        unsigned char *out = h->overlays + place * 3 * (size_t)h->picture.height * (size_t)h->picture.width;
+        FORWARD(overlay(l, &h->picture, map, out));
+        h->places[place] = (CanvasImage){out, 3, h->picture.height, h->picture.width};
     }
     if (row >= 0) h->labels[row] = layer->name;
     return CF_OK;
@@ -261,6 +273,7 @@ static cf_status add_image(Heads *h, int image) {
     const int all = attention_rollout_count(l->rollout);
     char percent[16];
     FORWARD(map_of(l, x, h->maps));
+    FORWARD(make_smaller(h, image_of(l->set, l->evaluation, x)));
     for (int i = 0, row = 0; i < all; i++) {
         const bool shown = row < h->layers && i == (h->layers > 1 ? row * (all - 1) / (h->layers - 1) : 0);
         FORWARD(add_layer(h, image, i, shown ? row : -1));
@@ -308,6 +321,7 @@ static cf_status figure_heads(Looks *l) {
     FORWARD_TO(done, draw_heads(&h));
 done:
     free(h.maps);
+    free(h.smaller);
     free(h.overlays);
     free(h.places);
     return status;
