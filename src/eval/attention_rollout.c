@@ -16,8 +16,8 @@ struct AttentionRollout {
     Parameters parameters; /* the model's: a plan of inference does not write to them */
     Plan *plan;
     int threads, count;
-    int *layers;   /* [count] */
-    double *rows;  /* [threads][2][positions] */
+    int *layers;  /* [count] */
+    double *rows; /* [threads][2][positions] */
 };
 
 static const Layer *layer_at(const AttentionRollout *rollout, int index) {
@@ -81,7 +81,8 @@ static cf_status choose_batch(const AttentionRollout *rollout, int *batch) {
     for (int i = 0; i < rollout->count; i++)
         bytes += (double)sizeof(float) * layer_at(rollout, i)->number * positions * positions;
     FAIL_IF(bytes * SLICE > ATTENTION_BYTES, CF_BAD_USE,
-            "the weights of %d layers of attention between %.0f positions take %.1f GB for %d images, and %.1f are the most",
+            "the weights of %d layers of attention between %.0f positions take %.1f GB for %d images, and %.1f are the "
+            "most",
             rollout->count, positions, bytes * SLICE / 1e9, SLICE, ATTENTION_BYTES / 1e9);
     const double fit = ATTENTION_BYTES / 4 / bytes;
     *batch = fit >= IMAGES_AT_ONCE ? IMAGES_AT_ONCE : fit >= SLICE ? (int)fit / SLICE * SLICE : SLICE;
@@ -160,7 +161,8 @@ static cf_status map_image(void *context, int64_t image, int thread) {
         m->maps[(size_t)image * L + j] = (float)from[j];
         sum += from[j];
     }
-    FAIL_IF(!isfinite(sum), CF_BAD_INPUT, "attention is not finite: the model's weights are so large that its scores overflow");
+    FAIL_IF(!isfinite(sum), CF_BAD_INPUT,
+            "attention is not finite: the model's weights are so large that its scores overflow");
     return CF_OK;
 }
 

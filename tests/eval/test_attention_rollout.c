@@ -63,7 +63,8 @@ static void maps_of(const cf_model *model, const cf_set *set, const Engine *engi
     uint32_t *numbers;
     assert_ok(memory_new(images, sizeof *numbers, &numbers));
     for (size_t i = 0; i < images; i++) numbers[i] = (uint32_t)i;
-    assert_ok(feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, threads, &feed));
+    assert_ok(
+        feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, threads, &feed));
     assert_ok(attention_rollout_new(model, engine, threads, rollout));
     assert_ok(attention_rollout_maps(*rollout, &feed, numbers, images, maps));
     feed_free(&feed);
@@ -94,7 +95,8 @@ static void two_layers_on_two_by_two(void **state) {
     const double first[2] = {(0.75 + 1.0 / 6) / 4, (0.75 + 0.5) / 4}, second[2] = {(0.75 + 0.3) / 4, (0.75 + 0.1) / 4};
     const Feed feed = {.ready = image, .input = {1, 2, 2}};
     const Engine *const engines[] = {&reference_engine, cpu_engine()};
-    cf_model *model = make_model("res( attention 1 ) | res( attention 1 ) | globalavgpool | dense 2", (Shape){1, 2, 2}, 2);
+    cf_model *model =
+        make_model("res( attention 1 ) | res( attention 1 ) | globalavgpool | dense 2", (Shape){1, 2, 2}, 2);
     set_values(model, "attention1", 1, 1);
     set_values(model, "attention2", -1, 1);
     for (size_t e = 0; e < COUNT_OF(engines); e++) {
@@ -131,12 +133,14 @@ static const Case cases[] = {{"grey", "vit-tiny", {1, 28, 28}, 6},
                              {"wide", "vit-tiny", {3, 20, 36}, 6},
                              {"behind", BEHIND, {3, 12, 10}, 2}};
 
-static void compare(const StoredFile *golden, const char *name, const float *got, size_t count, size_t positions, double limit) {
+static void compare(const StoredFile *golden, const char *name, const float *got, size_t count, size_t positions,
+                    double limit) {
     const StoredTensor *wanted = safetensors_find(golden, name);
     assert_non_null(wanted);
     assert_true(wanted->count >= count); /* of heads the first image */
-    for (size_t i = 0; i < count; i++) near_number(name, (double)got[i], (double)wanted->values[i],
-                                                    limit * (1 / (double)positions + (double)wanted->values[i]));
+    for (size_t i = 0; i < count; i++)
+        near_number(name, (double)got[i], (double)wanted->values[i],
+                    limit * (1 / (double)positions + (double)wanted->values[i]));
 }
 
 static void check_case(const Case *c, const Engine *engine, double limit) {
@@ -224,7 +228,9 @@ static void taps_change_nothing(void **state) {
     const Case *c = &cases[3];
     const Engine *const engines[] = {&reference_engine, cpu_engine(), cpu_engine_bf16()};
     cf_set *set = make_waves(c->shape, 20);
-    cf_model *model = make_golden("conv 24 3x3 stride 2 | layernorm | relu | res( attention 3 ) | res( attention 6 ) | globalavgpool | dense classes", c->shape);
+    cf_model *model = make_golden("conv 24 3x3 stride 2 | layernorm | relu | res( attention 3 ) | res( attention 6 ) | "
+                                  "globalavgpool | dense classes",
+                                  c->shape);
     const size_t count = model->parameters.trainable, size = 20 * 6 * 30 * 30;
     float logits[2][20 * CLASSES], *gradients[2], *weights[2];
     int taps[2], found = 0;
@@ -240,8 +246,13 @@ static void taps_change_nothing(void **state) {
             for (int asked = 0; asked < 2; asked++) {
                 Feed feed;
                 Plan *plan;
-                const PlanOptions options = {.engine = engines[e], .batch = 20, .threads = 2, .mode = (PlanMode)mode, .taps = taps,
-                                             .tap_count = asked ? 2 : 0, .attention_weights = asked};
+                const PlanOptions options = {.engine = engines[e],
+                                             .batch = 20,
+                                             .threads = 2,
+                                             .mode = (PlanMode)mode,
+                                             .taps = taps,
+                                             .tap_count = asked ? 2 : 0,
+                                             .attention_weights = asked};
                 assert_ok(plan_new(&model->layers, &model->parameters, &options, &plan));
                 assert_ok(feed_new(set, c->shape, (const char *const *)model->class_names, CLASSES, 2, &feed));
                 run_plan(plan, (PlanMode)mode, &feed, logits[asked], gradients[asked], count);
@@ -264,8 +275,9 @@ static void taps_change_nothing(void **state) {
 
 static void from_the_last_grid(void **state) {
     (void)state;
-    cf_model *model = make_model("attention 1 | maxpool 2 | res( attention 3 ) | attention 1 | head turn( attention 1 | dense 4 ) | " VIT_END,
-                                 (Shape){3, 8, 6}, CLASSES);
+    cf_model *model = make_model(
+        "attention 1 | maxpool 2 | res( attention 3 ) | attention 1 | head turn( attention 1 | dense 4 ) | " VIT_END,
+        (Shape){3, 8, 6}, CLASSES);
     AttentionRollout *rollout;
     int hw[2];
     assert_ok(attention_rollout_new(model, &reference_engine, 1, &rollout));
@@ -280,8 +292,11 @@ static void from_the_last_grid(void **state) {
 
 static void refusals(void **state) {
     (void)state;
-    cf_model *none = make_model("conv 4 3x3 | head turn( attention 2 | dense 4 ) | dense classes", (Shape){1, 4, 4}, CLASSES),
-             *beside = make_model("conv 4 1x1 | head turn( attention 2 as y | dense 4 ) | attention 1 | add y | dense classes", (Shape){1, 4, 4}, CLASSES),
+    cf_model *none = make_model("conv 4 3x3 | head turn( attention 2 | dense 4 ) | dense classes", (Shape){1, 4, 4},
+                                CLASSES),
+             *beside = make_model(
+                 "conv 4 1x1 | head turn( attention 2 as y | dense 4 ) | attention 1 | add y | dense classes",
+                 (Shape){1, 4, 4}, CLASSES),
              *large = make_model("attention 1 | globalavgpool | dense classes", (Shape){1, 80, 80}, CLASSES),
              *wild = make_model("attention 1 | dense classes", (Shape){1, 2, 2}, CLASSES);
     const float image[4] = {1, 1, 1, 1};
@@ -291,9 +306,12 @@ static void refusals(void **state) {
     int hw[2] = {7, 7};
     assert_false(attention_rollout_possible(none));
     assert_true(attention_rollout_possible(beside));
-    assert_fails(attention_rollout_new(none, &reference_engine, 1, &rollout), CF_BAD_USE, "this model has none: conv 4 3x3");
-    assert_fails(attention_rollout_new(beside, &reference_engine, 1, &rollout), CF_BAD_USE, "attention2 reads nothing of y");
-    assert_fails(attention_rollout_new(large, &reference_engine, 1, &rollout), CF_BAD_USE, "between 6400 positions take 1.3 GB");
+    assert_fails(attention_rollout_new(none, &reference_engine, 1, &rollout), CF_BAD_USE,
+                 "this model has none: conv 4 3x3");
+    assert_fails(attention_rollout_new(beside, &reference_engine, 1, &rollout), CF_BAD_USE,
+                 "attention2 reads nothing of y");
+    assert_fails(attention_rollout_new(large, &reference_engine, 1, &rollout), CF_BAD_USE,
+                 "between 6400 positions take 1.3 GB");
     assert_fails(cf_attention_grid(none, hw), CF_BAD_USE, "has none");
     assert_true(hw[0] == 7 && hw[1] == 7);
     assert_null(rollout);
@@ -323,7 +341,8 @@ static void over_a_subset(void **state) {
     assert_ok(cf_attention_rollout(model, test, 3, maps));
     maps_of(model, set, cpu_engine(), 1, &rollout, 40, all);
     assert_true(test->count > 1);
-    for (size_t i = 0; i < test->count; i++) assert_memory_equal(maps + 15 * i, all + 15 * test->images[i], 15 * sizeof(float));
+    for (size_t i = 0; i < test->count; i++)
+        assert_memory_equal(maps + 15 * i, all + 15 * test->images[i], 15 * sizeof(float));
     attention_rollout_free(rollout);
     cf_model_free(model);
     cf_split_free(split);
@@ -332,9 +351,12 @@ static void over_a_subset(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_layers_on_two_by_two), cmocka_unit_test(as_another_framework),
-        cmocka_unit_test(any_threads),              cmocka_unit_test(taps_change_nothing),
-        cmocka_unit_test(from_the_last_grid),       cmocka_unit_test(refusals),
+        cmocka_unit_test(two_layers_on_two_by_two),
+        cmocka_unit_test(as_another_framework),
+        cmocka_unit_test(any_threads),
+        cmocka_unit_test(taps_change_nothing),
+        cmocka_unit_test(from_the_last_grid),
+        cmocka_unit_test(refusals),
         cmocka_unit_test(over_a_subset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,8 @@ static size_t weight_count(const AttentionShape *s) {
 
 static Run run_new(const Engine *e, const AttentionShape *s) {
     size_t count = outputs(s);
-    return (Run){e, *s, guarded(3 * count), guarded(count), guarded(count), guarded(3 * count), guarded(weight_count(s))};
+    return (Run){
+        e, *s, guarded(3 * count), guarded(count), guarded(count), guarded(3 * count), guarded(weight_count(s))};
 }
 
 static void run_end(Run *r) {

@@ -431,8 +431,8 @@ static void test_attention(void **state) {
     cf_model *model;
     make(six, six_labels, &made);
     made.book.formats = FIGURE_PNG;
-    assert_ok(model_new("conv 2 1x1 nobias | res( attention 2 ) | res( attention 2 ) | globalavgpool | dense 3", (Shape){1, 4, 4},
-                        class_names, CLASSES, 1, &model));
+    assert_ok(model_new("conv 2 1x1 nobias | res( attention 2 ) | res( attention 2 ) | globalavgpool | dense 3",
+                        (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
     memset(made.set->pixels, 0, IMAGES * PLACES);
     for (int i = 0; i < IMAGES; i++) made.set->pixels[PLACES * i] = 255;
     static const float filters[] = {1, 0};
@@ -448,15 +448,16 @@ static void test_attention(void **state) {
     /* Heads: 3/18 and 1/18; 1/16. A = 11/96 and 17/288 in every row, so R = A/2 + A/4 + I/4, and its mean row 3/4 A + 1/64. */
     assert_ok(figure_attention_rollout(&made.book, model, made.set, &made.evaluation));
     expect_lines("attention-rollout-x.csv",
-                 "image,true,predicted,row,column,value\n3,\"<c>&\"\"d\"\"\",e,1,1,0.101562\n3,\"<c>&\"\"d\"\"\",e,1,2,0.0598958\n",
+                 "image,true,predicted,row,column,value\n3,\"<c>&\"\"d\"\"\",e,1,1,0.101562\n3,\"<c>&\"\"d\"\"\",e,1,2,"
+                 "0.0598958\n",
                  1 + PLACES * IMAGES);
     expect_pixel("attention-rollout-x.png", 176, 118, 253, 251, 193);
     assert_ok(figure_attention_heads(&made.book, model, made.set, &made.evaluation));
     expect_lines("attention-heads-x.csv",
                  "image,true,predicted,layer,head,row,column,value\n3,\"<c>&\"\"d\"\"\",e,attention1,1,1,1,0.166667\n"
                  "3,\"<c>&\"\"d\"\"\",e,attention1,1,1,2,0.0555556\n",
-                 1 + PLACES * 2 * LAYERS * HEADS);
-    expect_lines("attention-heads-x.csv", "e,attention2,2,4,4,0.0625\n", 1 + PLACES * 2 * LAYERS * HEADS);
+                 1 + PLACES * 4 * LAYERS * HEADS);
+    expect_lines("attention-heads-x.csv", "e,attention2,2,4,4,0.0625\n", 1 + PLACES * 4 * LAYERS * HEADS);
     assert_int_equal(made.list.count, 2);
     cf_model_free(model);
     assert_ok(model_new("dense 3", (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
@@ -474,8 +475,8 @@ int main(void) {
         cmocka_unit_test(test_chosen_examples), cmocka_unit_test(test_rankings),
         cmocka_unit_test(test_analysis),        cmocka_unit_test(test_rates),
         cmocka_unit_test(test_network),         cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_suffixes),        cmocka_unit_test(test_titles),
+        cmocka_unit_test(test_files),           cmocka_unit_test(test_suffixes),
+        cmocka_unit_test(test_titles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,14 +200,14 @@ done:
 
 /* ---- What each head attends to ---- */
 
-enum { HEAD_IMAGES = 3, HEADS_SHOWN = 8, HEAD_COLUMNS = 12, LAYERS_SHOWN = 12, LONGEST_SIDE = 64 };
+enum { HEAD_IMAGES = 6, HEADS_SHOWN = 8, HEAD_COLUMNS = 12, LAYERS_SHOWN = 12, HEAD_SIDE = 64 };
 
 typedef struct Heads {
     Looks *looks;
     const Example *examples[HEAD_IMAGES];
     int images, layers, heads; /* that are drawn: of all layers evenly, of heads the first */
     float *maps;               /* of a layer's heads */
-    unsigned char *smaller;    /* an example, of LONGEST_SIDE at most: a page is to carry all of them */
+    unsigned char *smaller;    /* an example, of HEAD_SIDE at most: a page is to carry all of them */
     CanvasImage picture;       /* that one */
     unsigned char *overlays;   /* [images][layers][heads] RGB images as large */
     CanvasImage *places;       /* likewise */
@@ -216,8 +216,6 @@ typedef struct Heads {
 } Heads;
 
 static cf_status heads_new(Looks *l, Heads *h) {
-    const Example *wanted[] = {&l->examples[0][0], &l->examples[1][0], &l->examples[1][1]};
-    const bool there[] = {l->counts[0] > 0, l->counts[1] > 0, l->counts[1] > 1};
     const int layers = attention_rollout_count(l->rollout);
     int most = 1;
     for (int i = 0; i < layers; i++) {
@@ -226,19 +224,22 @@ static cf_status heads_new(Looks *l, Heads *h) {
     }
     h->heads = most < HEADS_SHOWN ? most : HEADS_SHOWN;
     h->layers = layers < LAYERS_SHOWN ? layers : LAYERS_SHOWN;
-    for (int i = 0; i < HEAD_IMAGES && (h->images + 1) * h->heads <= HEAD_COLUMNS; i++)
-        if (there[i]) h->examples[h->images++] = wanted[i];
+    for (int i = 0; i < HEAD_IMAGES; i++) { /* a wrong one, a right one */
+        const int kind = i % KINDS, which = i / KINDS;
+        if (h->images >= KINDS && (h->images + 1) * h->heads > HEAD_COLUMNS) break;
+        if (which < l->counts[kind]) h->examples[h->images++] = &l->examples[kind][which];
+    }
     const size_t places = (size_t)(h->images * h->layers * h->heads);
     FORWARD(memory_new((size_t)most * place_count(l), sizeof(float), &h->maps));
     FORWARD(memory_new(places, sizeof *h->places, &h->places));
     FORWARD(memory_new((size_t)l->set->channels * pixel_count(l), 1, &h->smaller));
-    const size_t most_pixels = pixel_count(l) < LONGEST_SIDE * LONGEST_SIDE ? pixel_count(l) : LONGEST_SIDE * LONGEST_SIDE;
+    const size_t most_pixels = pixel_count(l) < HEAD_SIDE * HEAD_SIDE ? pixel_count(l) : HEAD_SIDE * HEAD_SIDE;
     return memory_new(places * 3 * most_pixels, 1, &h->overlays);
 }
 
 static cf_status make_smaller(Heads *h, CanvasImage image) {
     const int longest = image.height > image.width ? image.height : image.width;
-    const double factor = longest > LONGEST_SIDE ? (double)LONGEST_SIDE / longest : 1;
+    const double factor = longest > HEAD_SIDE ? (double)HEAD_SIDE / longest : 1;
     const int height = (int)ceil(factor * image.height), width = (int)ceil(factor * image.width);
     const int from[3] = {image.channels, image.height, image.width}, to[3] = {image.channels, height, width};
     h->picture = (CanvasImage){h->smaller, image.channels, height, width};
@@ -285,7 +286,8 @@ static cf_status add_image(Heads *h, int image) {
     else
         snprintf(h->headings[image], sizeof h->headings[image], "%s \xe2\x86\x92 %s", m->class_names[x->truth],
                  m->class_names[x->predicted]);
-    snprintf(h->abouts[image], sizeof h->abouts[image], "%s, %s", x->truth == x->predicted ? "right" : "wrong", percent);
+    snprintf(h->abouts[image], sizeof h->abouts[image], "%s, %s", x->truth == x->predicted ? "right" : "wrong",
+             percent);
     return CF_OK;
 }
 
@@ -304,9 +306,10 @@ static cf_status draw_heads(Heads *h) {
                                 .column_captions = columns,
                                 .images = h->places + i * h->layers * h->heads,
                                 .blank = true};
-    snprintf(note, sizeof note, "%s: what the heads attend to, the mean over all positions, each to its largest value",
+    snprintf(note, sizeof note, "%s: mean attention weights of each head, each to its largest value",
              h->looks->book->subject);
-    const ImageGrid grid = {.note = note, .rows = h->layers, .row_labels = h->labels, .group_count = h->images, .groups = groups};
+    const ImageGrid grid = {
+        .note = note, .rows = h->layers, .row_labels = h->labels, .group_count = h->images, .groups = groups};
     return book_grid(h->looks->book, "attention-heads", &grid);
 }
 
@@ -352,10 +355,12 @@ static cf_status attention_figure(Looks *l, const cf_model *model, bool heads) {
     return status;
 }
 
-cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
+cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set,
+                                   const Evaluation *e) {
     return attention_figure(&(Looks){.book = book, .set = set, .evaluation = e}, model, false);
 }
 
-cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
+cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set,
+                                 const Evaluation *e) {
     return attention_figure(&(Looks){.book = book, .set = set, .evaluation = e}, model, true);
 }

@@ -79,13 +79,17 @@ cf_status report_figure(FILE *out, const ReportFigure *figure, const char *capti
 /* Of figures that their name does not explain, by how it begins. */
 static const char *caption_of(const char *name) {
     static const char *const captions[][2] = {
+        {"grad-cam",
+         "Grad-CAM (Selvaraju et al. 2017): where what the last convolution gives speaks for the predicted class."},
         {"attention-rollout",
-         "Attention rollout (Abnar and Zuidema 2020): the share of each patch in what the network averages at its end, through the "
-         "attention of all layers, heads averaged, and the residual connections; the same for every class. It follows attention weights "
-         "alone: where information can come from, not what spoke for a class, which is what Grad-CAM asks of the last layers."},
+         "Attention rollout (Abnar and Zuidema 2020): the share of each position in what the network "
+         "averages at its end, through the attention of all layers, heads averaged, and the residual "
+         "connections; the same for every class. It follows attention weights alone: where information can "
+         "come from, not what spoke for a class, which is what Grad-CAM asks of the last layers."},
         {"attention-heads",
-         "Attention weights of each head and layer, averaged over the queries: how much each position is attended to. What a head takes "
-         "from there, its values, is not in them; deeper layers attend to positions that have already taken in others."},
+         "Attention weights of each head and layer, averaged over the queries: how much each position is "
+         "attended to. What a head takes from there, its values, is not in them; deeper layers attend to "
+         "positions that have already taken in others."},
     };
     size_t i = 0;
     while (i < COUNT_OF(captions) && strncmp(name, captions[i][0], strlen(captions[i][0])) != 0) i++;
