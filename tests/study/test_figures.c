@@ -460,10 +460,22 @@ static void test_attention(void **state) {
     expect_lines("attention-heads-x.csv", "e,attention2,2,4,4,0.0625\n", 1 + PLACES * 4 * LAYERS * HEADS);
     assert_int_equal(made.list.count, 2);
     cf_model_free(model);
+    /* Eight columns (two heads of four images) of large pictures: these are drawn smaller. */
+    Picture picture;
+    cf_set_free(made.set);
+    assert_ok(set_new("made", "made", IMAGES, 1, 84, 112, CLASSES, &made.set));
+    assert_ok(set_name_classes(made.set, class_names));
+    assert_ok(model_new("patch 14 2 | attention 2 | dense 3", (Shape){1, 84, 112}, class_names, CLASSES, 1, &model));
+    assert_ok(figure_attention_heads(&made.book, model, made.set, &made.evaluation));
+    expect_lines("attention-heads-x.csv", "e,attention1,2,6,8,", 1 + 6 * 8 * 4 * HEADS);
+    assert_ok(picture_read(path_in(scratch_folder(), "attention-heads-x.png"), NULL, &picture));
+    assert_in_range(picture.width, 8 * 64, 8 * 64 + 500); /* with labels and gaps; at full size 8 * 112 and these */
+    free(picture.pixels);
+    cf_model_free(model);
     assert_ok(model_new("dense 3", (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
     assert_ok(figure_attention_rollout(&made.book, model, made.set, &made.evaluation));
     assert_ok(figure_attention_heads(&made.book, model, made.set, &made.evaluation));
-    assert_int_equal(made.list.count, 2);
+    assert_int_equal(made.list.count, 3);
     cf_model_free(model);
     end(&made);
 }

@@ -212,7 +212,7 @@ typedef struct Heads {
     unsigned char *overlays;   /* [images][layers][heads] RGB images as large */
     CanvasImage *places;       /* likewise */
     const char *labels[LAYERS_SHOWN];
-    char columns[HEADS_SHOWN][16], headings[HEAD_IMAGES][128], abouts[HEAD_IMAGES][48];
+    char columns[HEADS_SHOWN][16], abouts[HEAD_IMAGES][48], *headings[HEAD_IMAGES];
 } Heads;
 
 static cf_status heads_new(Looks *l, Heads *h) {
@@ -238,9 +238,10 @@ static cf_status heads_new(Looks *l, Heads *h) {
 }
 
 static cf_status make_smaller(Heads *h, CanvasImage image) {
-    const int longest = image.height > image.width ? image.height : image.width;
-    const double factor = longest > HEAD_SIDE ? (double)HEAD_SIDE / longest : 1;
-    const int height = (int)ceil(factor * image.height), width = (int)ceil(factor * image.width);
+    const int longest = image.height > image.width ? image.height : image.width,
+              side = longest < HEAD_SIDE ? longest : HEAD_SIDE;
+    const int height = (image.height * side + longest - 1) / longest,
+              width = (image.width * side + longest - 1) / longest;
     const int from[3] = {image.channels, image.height, image.width}, to[3] = {image.channels, height, width};
     h->picture = (CanvasImage){h->smaller, image.channels, height, width};
     return resize_bytes(image.pixels, from, to, h->smaller);
@@ -281,14 +282,11 @@ static cf_status add_image(Heads *h, int image) {
         row += shown;
     }
     percent_text((double)x->confidence, percent);
-    if (x->truth == x->predicted)
-        snprintf(h->headings[image], sizeof h->headings[image], "%s", m->class_names[x->truth]);
-    else
-        snprintf(h->headings[image], sizeof h->headings[image], "%s \xe2\x86\x92 %s", m->class_names[x->truth],
-                 m->class_names[x->predicted]);
     snprintf(h->abouts[image], sizeof h->abouts[image], "%s, %s", x->truth == x->predicted ? "right" : "wrong",
              percent);
-    return CF_OK;
+    if (x->truth == x->predicted) return memory_copy_string(m->class_names[x->truth], &h->headings[image]);
+    return memory_print(&h->headings[image], "%s \xe2\x86\x92 %s", m->class_names[x->truth],
+                        m->class_names[x->predicted]);
 }
 
 static cf_status draw_heads(Heads *h) {
@@ -323,6 +321,7 @@ static cf_status figure_heads(Looks *l) {
     FORWARD_TO(done, file_commit(&l->csv));
     FORWARD_TO(done, draw_heads(&h));
 done:
+    for (int i = 0; i < h.images; i++) free(h.headings[i]);
     free(h.maps);
     free(h.smaller);
     free(h.overlays);
