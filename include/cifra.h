@@ -253,6 +253,14 @@ CF_API cf_status cf_evaluate_views(const cf_model *model, const cf_subset *subse
 CF_API cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t count, const cf_subset *subset, int threads,
                                       cf_metrics *metrics);
 
+/* ---- Explanation -------------------------------------------------------------------------------------- */
+
+/* Height and width of the grid of positions that a network's last attention layers look over; CF_BAD_USE without attention. */
+CF_API cf_status cf_attention_grid(const cf_model *model, int hw[2]);
+/* Attention rollout (Abnar, Zuidema 2020) of each image in order: maps[images][height][width] of that grid, the share that each position
+ * has, through all layers of attention, in the mean over positions: 0 and more, with the sum 1. The same for every class. */
+CF_API cf_status cf_attention_rollout(const cf_model *model, const cf_subset *subset, int threads, float *maps);
+
 #ifdef __cplusplus
 }
 #endif

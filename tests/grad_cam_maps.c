@@ -1,6 +1,7 @@
-/* Writes Grad-CAM's maps as eval/grad_cam.c has them, for the script that holds the page's against them.
- * Usage: grad_cam_maps RUN IMAGE:CLASS ..      prints "map IMAGE value value .." for each, row by row. */
+/* Writes Grad-CAM's maps as eval/grad_cam.c has them, and attention rollout's, for the script that holds the page's against them.
+ * Usage: grad_cam_maps RUN IMAGE:CLASS ..      prints "map IMAGE value value .." for each, row by row, and "rollout IMAGE ..". */
 #include "base/memory.h"
+#include "eval/attention_rollout.h"
 #include "eval/grad_cam.h"
 #include "nn/feed.h"
 #include "study/report/report_inside.h"
@@ -12,6 +13,24 @@ static void succeed(cf_status status) {
     if (!status) return;
     fprintf(stderr, "grad_cam_maps: %s\n", cf_error());
     exit(1);
+}
+
+static void print_map(const char *word, unsigned image, const float *map, Shape shape) {
+    printf("%s %u", word, image);
+    for (int p = 0; p < shape.H * shape.W; p++) printf(" %.7g", (double)map[p]);
+    putchar('\n');
+}
+
+static void print_rollout(const cf_model *model, const Feed *feed, uint32_t image) {
+    AttentionRollout *rollout;
+    float *map;
+    succeed(attention_rollout_new(model, &reference_engine, 1, &rollout));
+    const Shape shape = attention_rollout_layer(rollout, 0)->out;
+    succeed(memory_new((size_t)shape.H * (size_t)shape.W, sizeof *map, &map));
+    succeed(attention_rollout_maps(rollout, feed, &image, 1, map));
+    print_map("rollout", image, map, shape);
+    free(map);
+    attention_rollout_free(rollout);
 }
 
 int main(int argc, char **argv) {
@@ -35,9 +54,8 @@ int main(int argc, char **argv) {
         if (sscanf(argv[i], "%u:%d", &number, &label) != 2 || number >= input.set->count) return 2;
         feed_image(&feed, 0, number, image);
         succeed(grad_cam_map(cam, image, label, map));
-        printf("map %u", number);
-        for (int p = 0; p < shape.H * shape.W; p++) printf(" %.7g", (double)map[p]);
-        putchar('\n');
+        print_map("map", number, map, shape);
+        if (attention_rollout_possible(model)) print_rollout(model, &feed, number);
     }
     free(image);
     free(map);

@@ -269,6 +269,8 @@ typedef struct Engine {
     void (*attention_forward)(Attention *attention, int thread, const void *qkv, void *y, void *kept);
     void (*attention_backward)(Attention *attention, int thread, const void *qkv, const void *y, const void *kept,
                                const void *dy, void *dqkv);
+    /* The softmax alone, of a slice: weights [N][heads][queries][keys], whose rows sum to 1 but for rounding. */
+    void (*attention_weights)(Attention *attention, int thread, const void *qkv, float *weights);
 } Engine;
 
 /* Sums over a batch are formed over groups of it, and these added as a binary tree that only their number decides: the first

@@ -443,6 +443,10 @@ void plan_read_tap_gradient(const Plan *plan, int layer, float *values) {
     read_values(plan, tap->gradient, tap->size, plan_kernels(plan)->element, values);
 }
 
+const float *plan_attention_weights(const Plan *plan, int layer) {
+    return (const float *)(const void *)value_buffer(plan, plan->outputs[layer]->attention_weights)->base;
+}
+
 static bool all_finite(const float *values, size_t count) {
     size_t i = 0;
     while (i < count && isfinite(values[i])) i++;

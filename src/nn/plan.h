@@ -39,6 +39,7 @@ typedef struct PlanOptions {
     uint64_t seed;   /* of dropout */
     const int *taps; /* layers whose values (and, in PLAN_GRADIENTS, gradients) can be read after a run; borrowed until plan_new returns */
     int tap_count;
+    bool attention_weights; /* of taps that are attention, plan_attention_weights can be read, too */
     bool only_taps;             /* nothing is computed but what the taps need: no outputs */
     /* Of each of the network's outputs up to one without a loss, from which on none is trained; read at every step, as long as the
      * plan. NULL: cross-entropy of the first one. */
@@ -92,6 +93,8 @@ const float *plan_probabilities(const Plan *plan);
 /* Of the last run: a tap's values, and their gradients, as float [n][H][W][C]. */
 void plan_read_tap(const Plan *plan, int layer, float *values);
 void plan_read_tap_gradient(const Plan *plan, int layer, float *values);
+/* The same of a tapped attention layer's weights, the softmax of its scores: [n][heads][queries][keys], until the next run. */
+const float *plan_attention_weights(const Plan *plan, int layer);
 int plan_batch(const Plan *plan);
 
 #endif

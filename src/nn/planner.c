@@ -80,7 +80,7 @@ Tensor *planner_input(const Planner *planner, int number, int which) {
     return from < planner->plan->options.first ? planner->plan->image : planner->plan->outputs[from];
 }
 
-static bool is_tap(const Planner *planner, int number) {
+bool planner_is_tap(const Planner *planner, int number) {
     const PlanOptions *o = &planner->plan->options;
     for (int i = 0; i < o->tap_count; i++)
         if (o->taps[i] == number) return true;
@@ -96,7 +96,7 @@ cf_status planner_output(Planner *planner, int number, Tensor **tensor) {
             plan->heads[h].logits_tensor = *tensor;
             (*tensor)->float_wanted = true;
         }
-    if (is_tap(planner, number) && plan->options.mode == PLAN_GRADIENTS) (*tensor)->wants_gradient = true;
+    if (planner_is_tap(planner, number) && plan->options.mode == PLAN_GRADIENTS) (*tensor)->wants_gradient = true;
     plan->outputs[number] = *tensor;
     return CF_OK;
 }
@@ -539,6 +539,7 @@ static void hold_outputs(const Plan *plan) {
     for (int i = 0; i < plan->options.tap_count; i++) {
         Tensor *tap = plan->outputs[plan->options.taps[i]];
         hold(tap);
+        if (tap->attention_weights) hold(tap->attention_weights);
         if (tap->gradient) tap->gradient->held = true;
     }
 }

@@ -41,7 +41,8 @@ typedef struct Tensor {
     bool needed_by_maker;   /* the way back of its maker needs it: nobody works on it in place */
     bool float_wanted;      /* the logits: float32 if the maker can */
     Buffer *value[LISTS], *gradient;
-    struct Tensor *next; /* of all */
+    struct Tensor *attention_weights; /* of a tapped attention layer's output, where they are asked for */
+    struct Tensor *next;              /* of all */
 } Tensor;
 
 typedef enum StepKind { STEP_SLICES, STEP_PIECES, STEP_ONCE } StepKind;
@@ -186,6 +187,7 @@ cf_status planner_tensor(Planner *planner, Shape shape, Tensor **tensor);
 /* The number of the layer behind `number` if it is the only one that reads it, and may be taken into the same node; else -1. */
 int planner_follower(const Planner *planner, int number);
 void planner_take(Planner *planner, int number);
+bool planner_is_tap(const Planner *planner, int number);
 bool planner_is_output(const Planner *planner, int number);
 
 /* A node of `size` bytes at the end. `y` wants a gradient if an input does or if the node learns; `has_weights`: it does in training. */

@@ -276,6 +276,16 @@ static void attention_forward(Attention *attention, int thread, const void *qkv,
             }
 }
 
+static void attention_weights(Attention *attention, int thread, const void *qkv, float *weights) {
+    const AttentionShape *s = &attention->shape;
+    size_t L = (size_t)s->positions, C = (size_t)s->channels, heads = (size_t)s->heads, d = C / heads, step = 3 * C;
+    (void)thread;
+    for (size_t row = 0; row < (size_t)s->N * heads * L; row++) {
+        const float *x = (const float *)qkv + row / (heads * L) * L * step + row / L % heads * d;
+        attention_row(x + row % L * step, x + C, step, L, d, weights + row * L);
+    }
+}
+
 /* With s the scores: dp = dy v, ds = p (dp - sum p dp), and the rest is products. */
 static void attention_backward(Attention *attention, int thread, const void *qkv, const void *y, const void *kept,
                                const void *gradient, void *result) {
@@ -327,6 +337,7 @@ const Engine reference_engine = {
     .attention_kept = attention_kept,
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
+    .attention_weights = attention_weights,
 };
 
 void matrix_product_reference(int m, int n, int k, const float *a, const float *b, float *c) {

@@ -89,9 +89,14 @@ function pairs() {
 
 /* The page's maps of some images, for the script, and what the panel shows of them. */
 function maps() {
-    const { count, image, data, openPanel } = cifra.report, chosen = [], figure = one("#panel .map");
+    const { count, image, data, openPanel } = cifra.report, chosen = [], [figure, attended] = all("#panel .map");
     for (let i = 0; i < count; i += Math.ceil(count / 24)) chosen.push(i);
     openPanel(chosen, 0);
+    for (const it of chosen.map(image)) {
+        const shares = cifra.network.rollout(data.network, it.pixels, it.shape);
+        check("attention, and else none, has a rollout", attended.hidden === !shares);
+        if (shares) lines.push(`rollout ${it.number} ` + Array.from(shares.values, v => v.toPrecision(7)).join(" "));
+    }
     if (cifra.network.lookedAt(data.network) < 0) {
         check("no convolution, no map", figure.hidden && !one("#panel canvas").hidden);
         check("and none in the box to draw in", one("#drawn-map").hidden);

@@ -116,6 +116,16 @@ same "examples with a map" "$(sed 1d conv/figures/grad-cam.csv | cut -d, -f1 | u
 check "their classes" awk -F, 'FNR == 1 { next } FILENAME == "conv/predictions.csv" { row[$1] = $2 "," $3; next }
     row[$1] != $2 "," $3 { bad = 1 } $6 < 0 { bad = 1 } END { exit bad }' conv/predictions.csv conv/figures/grad-cam.csv
 
+# What only attention has, beside Grad-CAM of the same examples.
+check "no attention, no such figure" test -z "$(find conv/figures -name 'attention*')"
+"$CIFRA" train --data "$work/bars" --model "patch 4 8 | res( attention 2 ) | res( attention 4 ) | globalavgpool | dense classes" --epochs 1 --out look --quiet >/dev/null
+for name in attention-rollout attention-heads; do
+    for ending in svg csv; do check "attention: $name.$ending is there" test -s "look/figures/$name.$ending"; done
+done
+same "the same examples as Grad-CAM" "$(cut -d, -f1-5 look/figures/attention-rollout.csv)" "$(cut -d, -f1-5 look/figures/grad-cam.csv)"
+check "shares" awk -F, 'NR > 1 { s[$1] += $6 } END { for (i in s) { n++; if (s[i] < 0.9999 || s[i] > 1.0001) bad = 1 } exit bad || !n }' look/figures/attention-rollout.csv
+check "shares of each head" awk -F, 'NR > 1 { s[$1 $4 $5] += $8 } END { for (i in s) { n++; if (s[i] < 0.9999 || s[i] > 1.0001) bad = 1 } exit bad || n % 6 || !n }' look/figures/attention-heads.csv
+
 # None, and wrong words.
 "$CIFRA" train "${settings[@]}" --out bare --figures none --json >bare.json 2>/dev/null
 check "none draws nothing" test ! -e bare/figures

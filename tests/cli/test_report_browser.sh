@@ -27,10 +27,10 @@ nearest() {
         END { print n + 0, found + 0, worst <= 1e-5 ? "near" : "far: " worst }' - "$2"
 }
 
-# maps_near RESULTS MAPS: how many maps were compared, whether some are not empty, and the largest difference, of a map's largest
+# maps_near WORD RESULTS MAPS: how many maps were compared, whether some are not empty, and the largest difference, of a map's largest
 maps_near() {
-    lines "$1" | awk '
-        $1 != "map" { next }
+    lines "$2" | awk -v word="$1" '
+        $1 != word { next }
         NR == FNR { n++; of[$2] = NF; for (i = 3; i <= NF; i++) value[$2, i] = $i; next }
         of[$2] == NF {
             found++; top = 0
@@ -41,17 +41,19 @@ maps_near() {
                 if (!(d <= 1e-4 * top + 1e-9)) far = far " image " $2 ": " d " of " top
             }
         }
-        END { print n + 0, found + 0, (spoke * 2 > n) ? "spoke" : "empty", (far == "") ? "near" : "far:" substr(far, 1, 200) }' - "$2"
+        END { print n + 0, found + 0, (spoke * 2 > n) ? "spoke" : "empty", (far == "") ? "near" : "far:" substr(far, 1, 200) }' - "$3"
 }
 
-# look RUN: Grad-CAM in the page against src/eval
+# look RUN: Grad-CAM and attention rollout in the page against src/eval
 look() {
     local run=$1 count
     # shellcheck disable=SC2046 # words
     "$GRAD_CAM_MAPS" "$run" $(sed -n 's/^mapped //p' "$run.txt") >"$run.maps"
     count=$(grep -c '^mapped ' "$run.txt")
     check "$run: maps to compare" test "$count" -ge 15
-    same "$run: maps as eval/grad_cam.c has them to 1e-4" "$(maps_near "$run.html" "$run.maps")" "$count $count spoke near"
+    same "$run: maps as eval/grad_cam.c has them to 1e-4" "$(maps_near map "$run.html" "$run.maps")" "$count $count spoke near"
+    grep -q '^rollout ' "$run.txt" "$run.maps" || return 0
+    same "$run: rollouts as eval/attention_rollout.c has them to 1e-4" "$(maps_near rollout "$run.html" "$run.maps")" "$count $count spoke near"
 }
 
 # visit RUN: the self-test's lines in RUN.txt
@@ -134,6 +136,7 @@ network transformer "normalize 0.2 0.3 | patch 3 16 | position | 2x( res( layern
     | res( layernorm | conv 24 1x1 | gelu | conv 16 1x1 ) ) | layernorm | globalavgpool | dense classes"
 network norms "conv 8 3x3 | groupnorm 2 | silu | conv 8 3x3 | instancenorm | sigmoid as a | conv 8 3x3 nobias as b | silu \
     | add b | concat a | head turn ( avgpool 3 | dense 4 ) | layernorm | avgpool 2 | dense classes"
+check "transformer: rollouts" test "$(grep -c '^rollout ' transformer.txt)" -ge 15
 # All that has a way back, behind the last convolution.
 network back "conv 8 3x3 stride 2 | bn | relu | groupnorm 2 | silu as a | instancenorm | gelu as b | se 2 | concat a | attention 2 \
     | layernorm | position | hardswish | concat b | standardize | normalize 0.1 0.5 | relu6 | maxpool 2 as c | sigmoid \

@@ -26,19 +26,26 @@ typedef struct Run {
     const Engine *e;
     AttentionShape s;
     float *qkv, *dy, *y, *dqkv; /* as elements can hold them */
+    float *weights;             /* [N][heads][queries][keys] */
 } Run;
 
 static size_t outputs(const AttentionShape *s) {
     return (size_t)s->N * (size_t)s->positions * (size_t)s->channels;
 }
 
+static size_t weight_count(const AttentionShape *s) {
+    return (size_t)s->N * (size_t)s->heads * (size_t)s->positions * (size_t)s->positions;
+}
+
 static Run run_new(const Engine *e, const AttentionShape *s) {
     size_t count = outputs(s);
-    return (Run){e, *s, guarded(3 * count), guarded(count), guarded(count), guarded(3 * count)};
+    return (Run){
+        e, *s, guarded(3 * count), guarded(count), guarded(count), guarded(3 * count), guarded(weight_count(s))};
 }
 
 static void run_end(Run *r) {
     guarded_end(r->qkv), guarded_end(r->dy), guarded_end(r->y), guarded_end(r->dqkv);
+    guarded_end(r->weights);
 }
 
 /* Forward, with what is kept and without it; and backward. On any thread and at any place in memory the same. */
@@ -55,6 +62,7 @@ static void run_at(Run *r, int thread, size_t skew) {
     void *kept = guarded_bytes((size_t)r->s.N * e->attention_kept(training), 4);
     e->attention_forward(inference, thread, qkv, same, NULL);
     e->attention_forward(training, thread, qkv, y, kept);
+    e->attention_weights(inference, thread, qkv, r->weights);
     assert_same_bits("y of inference", same, y, count * k->element);
     e->attention_backward(training, thread, qkv, y, kept, dy, dqkv);
     floats_of(k, y, count, r->y);
@@ -70,6 +78,11 @@ static void run(Run *r) {
 /* Of x, y, dy: one value. */
 static float *value_at(float *values, const AttentionShape *s, size_t parts, int n, int i, int channel) {
     return &values[((size_t)n * (size_t)s->positions + (size_t)i) * parts * (size_t)s->channels + (size_t)channel];
+}
+
+static float weight_at(const Run *r, int n, int h, int query, int key) {
+    const size_t L = (size_t)r->s.positions;
+    return r->weights[((size_t)(n * r->s.heads + h) * L + (size_t)query) * L + (size_t)key];
 }
 
 /* Rounding of elements, of probabilities too, as a share of the largest value. */
@@ -131,7 +144,9 @@ static void picks_one(void **state) {
         run(&r);
         for (int n = 0; n < s.N; n++)
             for (int h = 0; h < s.heads; h++)
-                for (int i = 0; i < s.positions; i++)
+                for (int i = 0; i < s.positions; i++) {
+                    for (int j = 0; j < s.positions; j++)
+                        assert_true(weight_at(&r, n, h, i, j) == (float)(j == (i * 5 + h) % d));
                     for (int c = 0; c < d; c++) {
                         int j = (i * 5 + h) % d;
                         assert_true(*value_at(r.y, &s, 1, n, i, h * d + c) == (float)(j * d + c - 128));
@@ -140,6 +155,7 @@ static void picks_one(void **state) {
                         assert_true(*value_at(r.dqkv, &s, 3, n, i, h * d + c) == 0);
                         assert_true(*value_at(r.dqkv, &s, 3, n, i, s.channels + h * d + c) == 0);
                     }
+                }
         run_end(&r);
     }
 }
@@ -158,6 +174,8 @@ static void two_positions(void **state) {
             double q = (double)qkv[3 * i], p = 1 / (1 + exp(q * (1.5 - 0.5))),
                    d = p * (1 - p) * (double)dy[i] * (3 - 1);
             assert_near_number("y", (double)r.y[i], p * 3 + (1 - p) * 1, limit);
+            assert_near_number("weight", (double)weight_at(&r, 0, 0, i, 0), p, limit);
+            assert_near_number("weight", (double)weight_at(&r, 0, 0, i, 1), 1 - p, limit);
             dq[i] = d * (0.5 - 1.5);
             dk[0] += d * q, dk[1] -= d * q;
             dv[0] += p * (double)dy[i], dv[1] += (1 - p) * (double)dy[i];
@@ -205,6 +223,12 @@ static void as_reference(void **state) {
                 assert_near_floats("y", got.y, wanted.y, count, share * largest_of(wanted.y, count));
                 assert_near_floats("dqkv", got.dqkv, wanted.dqkv, 3 * count,
                                    share * largest_of(wanted.dqkv, 3 * count));
+                assert_near_floats("weights", got.weights, wanted.weights, weight_count(&shapes[i]), share);
+                for (size_t row = 0; row < weight_count(&shapes[i]); row += (size_t)shapes[i].positions) {
+                    double sum = 0;
+                    for (int j = 0; j < shapes[i].positions; j++) sum += (double)got.weights[row + (size_t)j];
+                    assert_near_number("the sum of a row", sum, 1, tolerance(got.e));
+                }
                 run_end(&got), run_end(&wanted);
             }
 }
@@ -250,6 +274,8 @@ static void same_bits(void **state) {
             run_at(&single, 1, 3 * single.e->kernels->element);
             assert_same_bits("y", single.y, all.y + last, count * sizeof(float));
             assert_same_bits("dqkv", single.dqkv, all.dqkv + 3 * last, 3 * count * sizeof(float));
+            assert_same_bits("weights", single.weights, all.weights + (size_t)(shapes[i].N - 1) * weight_count(&one),
+                             weight_count(&one) * sizeof(float));
             run_end(&all), run_end(&single);
         }
 }

@@ -422,14 +422,73 @@ static void test_network(void **state) {
     end(&made);
 }
 
+/* Two layers of two heads, all queries alike: the first head gives the white pixel 3 of 18 shares and each of the other 15 one, the
+ * second all pixels a sixteenth. */
+static void test_attention(void **state) {
+    (void)state;
+    enum { LAYERS = 2, HEADS = 2, PLACES = 16 };
+    Made made;
+    cf_model *model;
+    make(six, six_labels, &made);
+    made.book.formats = FIGURE_PNG;
+    assert_ok(model_new("conv 2 1x1 nobias | res( attention 2 ) | res( attention 2 ) | globalavgpool | dense 3",
+                        (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
+    memset(made.set->pixels, 0, IMAGES * PLACES);
+    for (int i = 0; i < IMAGES; i++) made.set->pixels[PLACES * i] = 255;
+    static const float filters[] = {1, 0};
+    memcpy(parameters_find(&model->parameters, 0, "weight"), filters, sizeof filters);
+    for (int i = 0; i < model->layers.count; i++) {
+        if (model->layers.layers[i].type != &attention_type) continue;
+        float *weight = parameters_find(&model->parameters, i, "in_proj_weight");
+        memset(weight, 0, 12 * sizeof *weight);
+        memset(parameters_find(&model->parameters, i, "out_proj.weight"), 0, 4 * sizeof *weight);
+        parameters_find(&model->parameters, i, "in_proj_bias")[0] = 1; /* q of head 1 */
+        weight[2 * 2] = logf(3);                                       /* k of head 1 */
+    }
+    /* Heads: 3/18 and 1/18; 1/16. A = 11/96 and 17/288 in every row, so R = A/2 + A/4 + I/4, and its mean row 3/4 A + 1/64. */
+    assert_ok(figure_attention_rollout(&made.book, model, made.set, &made.evaluation));
+    expect_lines("attention-rollout-x.csv",
+                 "image,true,predicted,row,column,value\n3,\"<c>&\"\"d\"\"\",e,1,1,0.101562\n3,\"<c>&\"\"d\"\"\",e,1,2,"
+                 "0.0598958\n",
+                 1 + PLACES * IMAGES);
+    expect_pixel("attention-rollout-x.png", 176, 118, 253, 251, 193);
+    assert_ok(figure_attention_heads(&made.book, model, made.set, &made.evaluation));
+    expect_lines("attention-heads-x.csv",
+                 "image,true,predicted,layer,head,row,column,value\n3,\"<c>&\"\"d\"\"\",e,attention1,1,1,1,0.166667\n"
+                 "3,\"<c>&\"\"d\"\"\",e,attention1,1,1,2,0.0555556\n",
+                 1 + PLACES * 4 * LAYERS * HEADS);
+    expect_lines("attention-heads-x.csv", "e,attention2,2,4,4,0.0625\n", 1 + PLACES * 4 * LAYERS * HEADS);
+    assert_int_equal(made.list.count, 2);
+    cf_model_free(model);
+    /* Eight columns (two heads of four images) of large pictures: these are drawn smaller. */
+    Picture picture;
+    cf_set_free(made.set);
+    assert_ok(set_new("made", "made", IMAGES, 1, 84, 112, CLASSES, &made.set));
+    assert_ok(set_name_classes(made.set, class_names));
+    assert_ok(model_new("patch 14 2 | attention 2 | dense 3", (Shape){1, 84, 112}, class_names, CLASSES, 1, &model));
+    assert_ok(figure_attention_heads(&made.book, model, made.set, &made.evaluation));
+    expect_lines("attention-heads-x.csv", "e,attention1,2,6,8,", 1 + 6 * 8 * 4 * HEADS);
+    assert_ok(picture_read(path_in(scratch_folder(), "attention-heads-x.png"), NULL, &picture));
+    assert_in_range(picture.width, 8 * 64, 8 * 64 + 500); /* with labels and gaps; at full size 8 * 112 and these */
+    free(picture.pixels);
+    cf_model_free(model);
+    assert_ok(model_new("dense 3", (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
+    assert_ok(figure_attention_rollout(&made.book, model, made.set, &made.evaluation));
+    assert_ok(figure_attention_heads(&made.book, model, made.set, &made.evaluation));
+    assert_int_equal(made.list.count, 3);
+    cf_model_free(model);
+    end(&made);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),         cmocka_unit_test(test_history),
         cmocka_unit_test(test_broken_history),  cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_chosen_examples), cmocka_unit_test(test_rankings),
         cmocka_unit_test(test_analysis),        cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_network),         cmocka_unit_test(test_files),
-        cmocka_unit_test(test_suffixes),        cmocka_unit_test(test_titles),
+        cmocka_unit_test(test_network),         cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_files),           cmocka_unit_test(test_suffixes),
+        cmocka_unit_test(test_titles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -367,18 +367,26 @@ static void takes_figures_in(void **state) {
     write_bytes(path_in(figures, "confusion-matrix.svg"), good, strlen(good));
     write_bytes(path_in(figures, "evil<i>.svg"), bad, strlen(bad));
     write_bytes(path_in(figures, "notes.txt"), bad, strlen(bad));
+    write_bytes(path_in(figures, "attention-rollout-x.svg"), good, strlen(good));
+    write_bytes(path_in(figures, "grad-cam-x.svg"), good, strlen(good));
     char *page = page_of(set);
     assert_has(page, "<figcaption>Alpha</figcaption>");
     assert_int_equal(count(page, "<figure class=\"wide\">"), 1);
     assert_true(strstr(page, "<figcaption>Confusion matrix</figcaption>") < strstr(page, "<figcaption>Alpha"));
     assert_int_equal(count(page, "id=\"f1-a\""), 1);
-    assert_int_equal(count(page, "id=\"f3-a\"") + count(page, "id=\"f2-a\""), 1);
+    /* Some names have more to say; Grad-CAM and rollout follow each other. */
+    assert_has(page, "aria-label=\"Attention rollout x\"");
+    assert_has(page, "<figcaption>Attention rollout (Abnar and Zuidema 2020): the share of each position");
+    assert_true(strstr(page, "<figcaption>Grad-CAM (Selvaraju") < strstr(page, "<figcaption>Attention rollout"));
+    assert_true(strstr(page, "<figcaption>Attention rollout") < strstr(page, "<figcaption>Alpha"));
+    assert_int_equal(count(page, "id=\"f5-a\"") + count(page, "id=\"f4-a\""), 1);
     assert_has(page, "evil&lt;i&gt;.svg is not shown: it would run or load something");
     assert_lacks(page, "alert(2)");
     assert_lacks(page, "notes.txt");
     free(page);
-    for (size_t i = 0; i < 4; i++)
-        unlink(path_in(figures, (const char *[]){"alpha.svg", "confusion-matrix.svg", "evil<i>.svg", "notes.txt"}[i]));
+    for (size_t i = 0; i < 6; i++)
+        unlink(path_in(figures, (const char *[]){"alpha.svg", "confusion-matrix.svg", "evil<i>.svg", "notes.txt",
+                                                 "attention-rollout-x.svg", "grad-cam-x.svg"}[i]));
     rmdir(figures);
 }
 

@@ -16,6 +16,7 @@ enum { MOST_NEAR = 1024, MOST_ROWS = 64, LEAST_ROWS = 16, BLOCK_SCORES = 1 << 16
 
 struct Attention {
     AttentionShape shape;
+    const Kernels *elements;
     const ProductKernels *product;
     const AttentionKernels *kernels;
     bool training;
@@ -85,7 +86,11 @@ static cf_status new_with(const Engine *engine, const AttentionShape *shape, boo
     Attention *made;
     Scratch unused;
     FORWARD(memory_new(1, sizeof *made, &made));
-    *made = (Attention){.shape = *shape, .product = set->product, .kernels = set->attention, .training = training};
+    *made = (Attention){.shape = *shape,
+                        .elements = set->elements,
+                        .product = set->product,
+                        .kernels = set->attention,
+                        .training = training};
     made->d = (size_t)(shape->channels / shape->heads);
     made->positions = (size_t)shape->positions;
     const size_t rows = BLOCK_SCORES / made->positions / 2 * 2,
@@ -229,6 +234,22 @@ static void forward_head(const Attention *a, const Scratch *s, const char *q, ch
     }
 }
 
+/* As forward_head forms them. */
+static void weigh_head(const Attention *a, const Scratch *s, const char *q, float *weights) {
+    const size_t element = a->product->element, C = (size_t)a->shape.channels, L = a->positions;
+    pack(a, true, q + C * element, 3 * C, L, a->d, s->k_along_d);
+    for (size_t first = 0; first < L; first += a->rows) {
+        const size_t rows = smaller(a->rows, L - first);
+        multiply_along_d(a, q + first * 3 * C * element, rows, 3 * C, s->k_along_d, s->scores, NULL);
+        a->kernels->exponentials(&(AttentionRows){rows, L, a->step, a->factor, .scores = s->scores}, s->moments);
+        for (size_t r = 0; r < rows; r++) {
+            float *row = weights + (first + r) * L;
+            a->elements->to_float(s->scores + r * a->step, L, row);
+            for (size_t j = 0; j < L; j++) row[j] *= s->moments[2 * r + 1];
+        }
+    }
+}
+
 static void backward_head(const Attention *a, const Scratch *s, const char *q, const float *moments, const char *dy,
                           char *dq, const char *next_q, const char *next_dy) {
     const float one = 1;
@@ -279,10 +300,17 @@ static void attention_backward(Attention *a, int thread, const void *qkv, const 
                       head_of(a, dqkv, i, 3), head_of(a, qkv, i + 1, 3), head_of(a, dy, i + 1, 1));
 }
 
+static void attention_weights(Attention *a, int thread, const void *qkv, float *weights) {
+    const Scratch s = scratch_of(a, thread);
+    for (size_t i = 0; i < (size_t)(a->shape.N * a->shape.heads); i++)
+        weigh_head(a, &s, head_of(a, qkv, i, 3), weights + i * a->positions * a->positions);
+}
+
 void cpu_use_attention(Engine *engine) {
     engine->attention_new = engine->kernels->element == sizeof(float) ? attention_new : attention_new_bf16;
     engine->attention_free = attention_free;
     engine->attention_kept = attention_kept;
     engine->attention_forward = attention_forward;
     engine->attention_backward = attention_backward;
+    engine->attention_weights = attention_weights;
 }

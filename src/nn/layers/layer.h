@@ -90,7 +90,8 @@ const LayerType *layer_type(const char *word);
 const char *const *layer_words(void);
 
 /* Those that the line, the plan or pictures of a network know by themselves. */
-extern const LayerType conv_type, dwconv_type, patch_type, bn_type, dense_type, maxpool_type, add_type, concat_type;
+extern const LayerType conv_type, dwconv_type, patch_type, bn_type, dense_type, maxpool_type, add_type, concat_type,
+    attention_type;
 /* A convolution of any word (conv, dwconv, patch); an activation of any word. */
 static inline bool layer_is_conv(const Layer *layer) {
     return layer->type == &conv_type || layer->type == &dwconv_type || layer->type == &patch_type;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 extern const LayerType *const norm_types[], *const activation_types[], *const pool_types[], *const drop_types[];
-extern const LayerType se_type, attention_type, position_type;
+extern const LayerType se_type, position_type;
 
 static const LayerType *const single_types[] = {&conv_type, &dwconv_type,    &patch_type,    &dense_type, &add_type, &concat_type,
                                                 &se_type,   &attention_type, &position_type, NULL};

@@ -69,6 +69,35 @@ static void release(const Engine *engine, Node *node) {
     engine->attention_free(attention_of(node));
 }
 
+static cf_status weigh(Plan *plan, Node *node, int64_t index, int thread) {
+    plan->options.engine->attention_weights(attention_of(node), thread, value_at(plan, node->x[0], index, thread),
+                                            value_at(plan, node->y, index, thread));
+    return CF_OK;
+}
+
+static cf_status forward_weights(Planner *planner, Node *node) {
+    return planner_step(planner, IN_BOTH, STEP_SLICES, weigh, node, 0, USES_X | USES_Y);
+}
+
+/* The weights of a tapped layer are a node beside it, so that what else a run computes does not change. */
+static cf_status lay_weights(Planner *planner, const AttentionNode *core) {
+    static const NodeType type = {.name = "attention weights", .forward = forward_weights};
+    Plan *plan = planner->plan;
+    const int number = core->node.number;
+    const Layer *layer = core->node.layer;
+    const int positions = layer->in.H * layer->in.W;
+    AttentionNode *n;
+    Tensor *weights;
+    if (!plan->options.attention_weights || !planner_is_tap(planner, number)) return CF_OK;
+    FORWARD(planner_tensor(planner, (Shape){layer->number, positions, positions}, &weights));
+    weights->element = sizeof(float);
+    core->node.x[0]->readers++;
+    FORWARD(planner_node(planner, sizeof *n, &type, number, core->node.x[0], NULL, false, weights, &n));
+    n->attention = core->attention;
+    plan->outputs[number]->attention_weights = weights;
+    return CF_OK;
+}
+
 static cf_status lay_core(Planner *planner, int number, Tensor *x, Tensor *y) {
     static const NodeType type = {.name = "attention", .forward = forward, .backward = backward, .release = release};
     const Layer *layer = planner_layer(planner, number);
@@ -79,7 +108,8 @@ static cf_status lay_core(Planner *planner, int number, Tensor *x, Tensor *y) {
                                                    &n->attention));
     if (!y->wants_gradient) return CF_OK;
     y->needed_by_maker = true;
-    return planner_extra(planner, &n->node, 0, LIST_TRAINING, planner_engine(planner)->attention_kept(n->attention));
+    FORWARD(planner_extra(planner, &n->node, 0, LIST_TRAINING, planner_engine(planner)->attention_kept(n->attention)));
+    return lay_weights(planner, n);
 }
 
 /* A 1x1 convolution of C to K channels. */

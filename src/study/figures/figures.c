@@ -54,7 +54,10 @@ static cf_status draw_evaluation(const FigureBook *book, const Run *run, const E
     DRAW("top-losses", figure_top_losses(book, run->set, evaluation));
     DRAW("unsure", figure_unsure(book, run->set, evaluation));
     DRAW("probabilities", figure_probabilities(book, run->set, evaluation));
-    if (run->model) DRAW("grad-cam", figure_grad_cam(book, run->model, run->set, evaluation));
+    if (!run->model) return CF_OK;
+    DRAW("grad-cam", figure_grad_cam(book, run->model, run->set, evaluation));
+    DRAW("attention-rollout", figure_attention_rollout(book, run->model, run->set, evaluation));
+    DRAW("attention-heads", figure_attention_heads(book, run->model, run->set, evaluation));
     return CF_OK;
 }
 

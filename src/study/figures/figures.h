@@ -3,8 +3,9 @@
  * Of the run and its own test part: distribution, samples, augmentation (where there is one), curves, rates, filters, and of the
  * evaluation: confusion,
  * confusion-normalized, confused-pairs, misclassified, top-losses, unsure, probabilities, reliability, roc,
- * precision-recall, grad-cam. Of other data or another part only those of the evaluation, with "-SET" in the name:
- * confusion-svhn.svg. Where there is nothing to draw (no mistake, no convolution), or numbers that cannot be drawn (they are
+ * precision-recall, grad-cam, and of networks with attention attention-rollout and attention-heads. Of other data or another part
+ * only those of the evaluation, with "-SET" in the name: confusion-svhn.svg. Where there is nothing to draw (no mistake, no
+ * convolution), or numbers that cannot be drawn (they are
  * not finite), a figure is left out with a notice.
  */
 #ifndef STUDY_FIGURES_H
@@ -19,7 +20,7 @@ typedef struct FigureOptions {
     const Theme *theme; /* NULL: light */
 } FigureOptions;
 
-/* Without run->model (an ensemble stands in its place) there are only the figures of the evaluation, without Grad-CAM.
+/* Without run->model (an ensemble stands in its place) there are only the figures of the evaluation, without those of where it looks.
  * `evaluation` over images of run->set, which is `data`, and `part` as in run_evaluate ("test": run->split is the run's
  * own). Paths are added to `list`. */
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,
@@ -64,5 +65,11 @@ cf_status figure_precision_recall(const FigureBook *book, const Analysis *analys
 /* Wrong and right examples beside Grad-CAM of the predicted class. */
 cf_status figure_grad_cam(const FigureBook *book, const cf_model *model, const cf_set *set,
                           const Evaluation *evaluation);
+/* The same examples beside attention rollout; and what each head of each layer attends to in some of them. Without attention
+ * neither. */
+cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set,
+                                   const Evaluation *evaluation);
+cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set,
+                                 const Evaluation *evaluation);
 
 #endif

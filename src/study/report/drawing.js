@@ -78,7 +78,7 @@ const drawing = (() => {
 
     function showMap(pixels, shape, label) {
         if (!report.looks) return;
-        const found = report.heat(map, pixels, shape, label) ? "what" : "nothing";
+        const found = report.heat(map, pixels, shape, network.gradCam(model, pixels, shape, label)) ? "what" : "nothing";
         mapText.textContent = `Grad-CAM: ${found} spoke for ${model.classes[label]}.`;
         map.setAttribute("aria-label", mapText.textContent);
         map.hidden = false;

@@ -422,5 +422,21 @@ const network = (() => {
         return { values: Float32Array.from(sums, v => Math.max(0, v)), shape: [H, W] };
     }
 
-    return { prepare, resize, run, classify, lookedAt, gradient, gradCam };
+    /* Attention rollout (src/eval/attention_rollout.h defines the map), as gradCam; null without attention. */
+    function rollout(model, pixels, shape) {
+        const marks = needed(model), layers = model.layers.filter((layer, n) => marks[n] && layer.kind === "attention");
+        if (!layers.length) return null;
+        const [, H, W] = layers.at(-1).out, L = H * W, values = run(model, [prepare(pixels, shape, model.input)]);
+        let row = new Float64Array(L).fill(1 / L);
+        for (const layer of layers.reverse()) {
+            if (layer.out[1] !== H || layer.out[2] !== W) break;
+            const of = what => tensor(model, layer, what), next = row.map(v => v / 2);
+            eachQuery(layer, linear(values[layer.inputs[0] + 1], L, of("in_proj_weight"), of("in_proj_bias")),
+                (first, i, p) => p.forEach((share, j) => next[j] += row[i] / 2 * share / layer.number));
+            row = next;
+        }
+        return { values: row, shape: [H, W] };
+    }
+
+    return { prepare, resize, run, classify, lookedAt, gradient, gradCam, rollout };
 })();

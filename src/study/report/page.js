@@ -53,10 +53,9 @@ const report = (() => {
 
     const looks = data.network && network.lookedAt(data.network) >= 0;
 
-    /* The image in darkened grey, enlarged, with the map of what spoke for a class over it: from nothing to yellow. False where nothing
-     * did. Values that are not finite, of damaged weights, count as nothing. */
-    function heat(canvas, values, [C, H, W], label) {
-        const map = network.gradCam(data.network, values, [C, H, W], label);
+    /* The image in darkened grey, enlarged, with a map over it: from nothing to yellow. False where the map has nothing. Values that
+     * are not finite, of damaged weights, count as nothing. */
+    function heat(canvas, values, [C, H, W], map) {
         const largest = map.values.reduce((a, b) => Math.max(a, b), 0);
         const seen = largest > 0 && largest < Infinity, times = Math.max(1, Math.round(224 / Math.max(H, W)));
         const wide = W * times, tall = H * times, picture = new Uint8ClampedArray(3 * wide * tall);
@@ -93,19 +92,25 @@ const report = (() => {
     const panel = document.getElementById("panel");
     let sequence = [], at = 0;
 
-    function fillMap(it) {
-        const canvas = panel.querySelector(".map canvas"), name = data.classes[it.predicted];
-        const text = heat(canvas, it.pixels, it.shape, it.predicted) ? "Grad-CAM: what spoke for " + name
-            : "Grad-CAM: nothing spoke for " + name;
-        panel.querySelector(".map figcaption").textContent = text;
-        canvas.setAttribute("aria-label", text + ", laid over the image");
-        panel.querySelector(".map").hidden = false;
+    function fillMap(figure, it, map, text, textOfNothing) {
+        const canvas = figure.querySelector("canvas"), told = heat(canvas, it.pixels, it.shape, map) ? text : textOfNothing;
+        figure.querySelector("figcaption").textContent = told;
+        canvas.setAttribute("aria-label", told + ", laid over the image");
+        figure.hidden = false;
+    }
+
+    function fillMaps(it) {
+        const [cam, rollout] = panel.querySelectorAll(".map"), name = data.classes[it.predicted];
+        const shares = network.rollout(data.network, it.pixels, it.shape);
+        if (looks) fillMap(cam, it, network.gradCam(data.network, it.pixels, it.shape, it.predicted),
+            "Grad-CAM: what spoke for " + name, "Grad-CAM: nothing spoke for " + name);
+        if (shares) fillMap(rollout, it, shares, "Attention rollout: what it attended to", "Attention rollout: overflow");
     }
 
     function fillPanel() {
         const it = image(sequence[at]), right = it.label === it.predicted;
         paint(panel.querySelector("canvas"), it.pixels, it.shape);
-        if (looks) fillMap(it);
+        if (data.network) fillMaps(it);
         panel.querySelector("h3").textContent = right ? data.classes[it.label] + ", recognised"
             : data.classes[it.label] + " taken for " + data.classes[it.predicted];
         panel.querySelector(".place").textContent =

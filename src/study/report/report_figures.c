@@ -1,6 +1,7 @@
 /* The figures of the folder in the page. */
 #include "study/report/report_inside.h"
 
+#include "base/memory.h"
 #include "base/text_draft.h"
 
 #include <ctype.h>
@@ -75,9 +76,29 @@ cf_status report_figure(FILE *out, const ReportFigure *figure, const char *capti
     return CF_OK;
 }
 
+/* Of figures that their name does not explain, by how it begins. */
+static const char *caption_of(const char *name) {
+    static const char *const captions[][2] = {
+        {"grad-cam",
+         "Grad-CAM (Selvaraju et al. 2017): where what the last convolution gives speaks for the predicted class."},
+        {"attention-rollout",
+         "Attention rollout (Abnar and Zuidema 2020): the share of each position in what the network "
+         "averages at its end, through the attention of all layers, heads averaged, and the residual "
+         "connections; the same for every class. It follows attention weights alone: where information can "
+         "come from, not what spoke for a class, which is what Grad-CAM asks of the last layers."},
+        {"attention-heads",
+         "Attention weights of each head and layer, averaged over the queries: how much each position is "
+         "attended to. What a head takes from there, its values, is not in them; deeper layers attend to "
+         "positions that have already taken in others."},
+    };
+    size_t i = 0;
+    while (i < COUNT_OF(captions) && strncmp(name, captions[i][0], strlen(captions[i][0])) != 0) i++;
+    return i < COUNT_OF(captions) ? captions[i][1] : NULL;
+}
+
 cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes) {
     if (!input->figure_count) html_note(out, "There are no figures in the folder.");
     for (size_t i = 0; i < input->figure_count; i++)
-        FORWARD(report_figure(out, &input->figures[i], NULL, &bytes, (int)i + 1));
+        FORWARD(report_figure(out, &input->figures[i], caption_of(input->figures[i].name), &bytes, (int)i + 1));
     return CF_OK;
 }

@@ -211,11 +211,11 @@ static int is_figure(const struct dirent *entry) {
 
 /* Where a figure belongs in the page, by how its name begins; others follow, by name. */
 static int rank(const char *name) {
-    static const char *const order[] = {"class",         "distribution", "samples",     "augmentation", "curves",
-                                        "training",      "loss",         "accuracy",    "confusion.",   "confusion-",
-                                        "most-conf",     "confused",     "misclass",    "top-loss",     "least-conf",
-                                        "probabilities", "reliab",       "calibration", "roc",          "precision",
-                                        "filters",       "grad"};
+    static const char *const order[] = {
+        "class",    "distribution", "samples",    "augmentation",  "curves",           "training",
+        "loss",     "accuracy",     "confusion.", "confusion-",    "most-conf",        "confused",
+        "misclass", "top-loss",     "least-conf", "probabilities", "reliab",           "calibration",
+        "roc",      "precision",    "filters",    "grad",          "attention-rollout"};
     int i = 0;
     while (i < (int)COUNT_OF(order) && strncmp(name, order[i], strlen(order[i])) != 0) i++;
     return i;

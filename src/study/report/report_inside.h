@@ -135,7 +135,7 @@ cf_status section_confusion(FILE *out, const ReportInput *input, const ReportIma
 void section_history(FILE *out, const ReportInput *input);
 /* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
 cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);
-/* One of them, with `caption` and the page's width, or NULL: what its name says, and as wide as it is. One that cannot be read, or is no figure, is named instead. */
+/* One of them, with `caption`, or NULL: what its name says. One that cannot be read, or is no figure, is named instead. */
 cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number);
 
 /* A network whose weights take more is not put into the page. */
