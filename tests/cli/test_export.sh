@@ -12,9 +12,8 @@ file = open("weights.safetensors", "rb")
 header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
 assert header["bn2.num_batches_tracked"]["dtype"] == "I64" and header["bn2.num_batches_tracked"]["shape"] == []
 assert header["dense1.weight"]["shape"] == [128, 3136]'
-"$CIFRA" data show hand -n 1 --out picture.png >/dev/null 2>&1
-png=$(find . -name '*.png' | head -1)
-same "cifra reads the file" "$("$CIFRA" predict weights.safetensors "$png" --quiet)" "$("$CIFRA" predict run "$png" --quiet)"
+"$CIFRA" data show hand -n 20 --out picture.png --quiet >/dev/null || bad "a picture"
+same "cifra reads the file" "$("$CIFRA" predict weights.safetensors picture.png --quiet)" "$("$CIFRA" predict run picture.png --quiet)"
 
 echo kept >kept
 refuses 1 "no-such-run" "$CIFRA" export no-such-run kept

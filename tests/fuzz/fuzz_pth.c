@@ -31,9 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static LayerList layers;
     StoredFile file;
     if (!layers.count)
-        PROMISE(model_line_parse(
-                    "conv 4 3x3 as _conv_stem | bn as _bn0 | conv 4 3x3 as _blocks.1._expand_conv | dense classes",
-                    (Shape){3, 8, 8}, 10, &layers) == CF_OK);
+        PROMISE(model_line_parse("conv 4 3x3 as _conv_stem | bn as _bn0 | conv 4 3x3 as _blocks.1._expand_conv | conv "
+                                 "4 3x3 as _blocks.15._project_conv | dense classes",
+                                 (Shape){3, 8, 8}, 10, &layers) == CF_OK);
     const char *path = file_of(data, size);
     const cf_status status = pth_is(path) ? weights_read(path, &layers, &file) : pth_read(path, &file);
     fuzz_settled(status);

@@ -11,54 +11,71 @@ enum { LONGEST = 256, MOST_STEPS = 6 };
 
 typedef struct NameRule {
     const char *from, *to;
-    bool first_step; /* what it gives is looked up anew; else it is a name of the network or nothing */
+    bool again; /* what it gives is looked up anew; else it is a name of the network, or the rule does not apply */
 } NameRule;
 
-/* A block of an inverted residual, of timm's stage and number, has the number n in the network. */
-#define STAGE(at, n)                                                                                                   \
-    { "blocks." at ".*", "blocks:" n ".*", true }
-#define INVERTED(from, to)                                                                                             \
-    { "blocks:*." from ".*", "_blocks.*." to ".*", false }
-
-static const NameRule rules[] = {
-    /* What wraps a network: DataParallel, torch.compile, modules that have it as a member. */
-    {"module.*", "*", true},
-    {"_orig_mod.*", "*", true},
-    {"model.*", "*", true},
-    {"net.*", "*", true},
-    {"backbone.*", "*", true},
-    /* EfficientNet-Lite0: timm's names to those of efficientnet-lite-pytorch. */
-    {"conv_stem.*", "_conv_stem.*", false},
-    {"bn1.*", "_bn0.*", false},
-    {"conv_head.*", "_conv_head.*", false},
-    {"bn2.*", "_bn1.*", false},
-    {"classifier.*", "_fc.*", false},
-    {"blocks.0.0.conv_dw.*", "_blocks.0._depthwise_conv.*", false},
-    {"blocks.0.0.bn1.*", "_blocks.0._bn1.*", false},
-    {"blocks.0.0.conv_pw.*", "_blocks.0._project_conv.*", false},
-    {"blocks.0.0.bn2.*", "_blocks.0._bn2.*", false},
-    STAGE("1.0", "1"),
-    STAGE("1.1", "2"),
-    STAGE("2.0", "3"),
-    STAGE("2.1", "4"),
-    STAGE("3.0", "5"),
-    STAGE("3.1", "6"),
-    STAGE("3.2", "7"),
-    STAGE("4.0", "8"),
-    STAGE("4.1", "9"),
-    STAGE("4.2", "10"),
-    STAGE("5.0", "11"),
-    STAGE("5.1", "12"),
-    STAGE("5.2", "13"),
-    STAGE("5.3", "14"),
-    STAGE("6.0", "15"),
-    INVERTED("conv_pw", "_expand_conv"),
-    INVERTED("bn1", "_bn0"),
-    INVERTED("conv_dw", "_depthwise_conv"),
-    INVERTED("bn2", "_bn1"),
-    INVERTED("conv_pwl", "_project_conv"),
-    INVERTED("bn3", "_bn2"),
+/* clang-format off */
+/* What wraps a network: DataParallel, torch.compile, modules that have it as a member. */
+static const NameRule wrapper_rules[] = {
+    {"module.*", "*", true}, {"_orig_mod.*", "*", true}, {"model.*", "*", true}, {"net.*", "*", true}, {"backbone.*", "*", true},
 };
+
+/* EfficientNet-Lite0: timm's names to those of efficientnet-lite-pytorch. A block of timm's stage and number has the number n. */
+#define STAGE(at, n)       {"blocks." at ".*", "blocks:" n ".*", true}
+#define INVERTED(from, to) {"blocks:*." from ".*", "_blocks.*." to ".*", false}
+static const NameRule lite_rules[] = {
+    {"conv_stem.*", "_conv_stem.*", false}, {"bn1.*", "_bn0.*", false},
+    {"blocks.0.0.conv_dw.*", "_blocks.0._depthwise_conv.*", false}, {"blocks.0.0.bn1.*", "_blocks.0._bn1.*", false},
+    {"blocks.0.0.conv_pw.*", "_blocks.0._project_conv.*", false}, {"blocks.0.0.bn2.*", "_blocks.0._bn2.*", false},
+    STAGE("1.0", "1"), STAGE("1.1", "2"), STAGE("2.0", "3"), STAGE("2.1", "4"), STAGE("3.0", "5"), STAGE("3.1", "6"),
+    STAGE("3.2", "7"), STAGE("4.0", "8"), STAGE("4.1", "9"), STAGE("4.2", "10"), STAGE("5.0", "11"), STAGE("5.1", "12"),
+    STAGE("5.2", "13"), STAGE("5.3", "14"), STAGE("6.0", "15"),
+    INVERTED("conv_pw", "_expand_conv"), INVERTED("bn1", "_bn0"), INVERTED("conv_dw", "_depthwise_conv"), INVERTED("bn2", "_bn1"),
+    INVERTED("conv_pwl", "_project_conv"), INVERTED("bn3", "_bn2"),
+    {"conv_head.*", "_conv_head.*", false}, {"bn2.*", "_bn1.*", false}, {"classifier.*", "_fc.*", false},
+};
+
+/* MobileNetV3-small: torchvision's names (block n, its last part) and timm's (stage and number) to the numbered ones of
+ * mobilenet-small. Gates are left out: theirs have other widths and a hard sigmoid. */
+#define MOBILE(n, last, at, expand, norm1, window, norm2, project, norm3) \
+    {"features." n ".block.0.0.*", "conv" expand ".*", false},            {"blocks." at ".conv_pw.*", "conv" expand ".*", false}, \
+    {"features." n ".block.0.1.*", "bn" norm1 ".*", false},               {"blocks." at ".bn1.*", "bn" norm1 ".*", false}, \
+    {"features." n ".block.1.0.*", "dwconv" window ".*", false},          {"blocks." at ".conv_dw.*", "dwconv" window ".*", false}, \
+    {"features." n ".block.1.1.*", "bn" norm2 ".*", false},               {"blocks." at ".bn2.*", "bn" norm2 ".*", false}, \
+    {"features." n ".block." last ".0.*", "conv" project ".*", false},    {"blocks." at ".conv_pwl.*", "conv" project ".*", false}, \
+    {"features." n ".block." last ".1.*", "bn" norm3 ".*", false},        {"blocks." at ".bn3.*", "bn" norm3 ".*", false}
+static const NameRule mobile_rules[] = {
+    {"features.0.0.*", "conv1.*", false},           {"conv_stem.*", "conv1.*", false},
+    {"features.0.1.*", "bn1.*", false},
+    {"features.1.block.0.0.*", "dwconv1.*", false}, {"blocks.0.0.conv_dw.*", "dwconv1.*", false},
+    {"features.1.block.0.1.*", "bn2.*", false},     {"blocks.0.0.bn1.*", "bn2.*", false},
+    {"features.1.block.2.0.*", "conv2.*", false},   {"blocks.0.0.conv_pw.*", "conv2.*", false},
+    {"features.1.block.2.1.*", "bn3.*", false},     {"blocks.0.0.bn2.*", "bn3.*", false},
+    MOBILE("2", "2", "1.0", "3", "4", "2", "5", "4", "6"),
+    MOBILE("3", "2", "1.1", "5", "7", "3", "8", "6", "9"),
+    MOBILE("4", "3", "2.0", "7", "10", "4", "11", "8", "12"),
+    MOBILE("5", "3", "2.1", "9", "13", "5", "14", "10", "15"),
+    MOBILE("6", "3", "2.2", "11", "16", "6", "17", "12", "18"),
+    MOBILE("7", "3", "3.0", "13", "19", "7", "20", "14", "21"),
+    MOBILE("8", "3", "3.1", "15", "22", "8", "23", "16", "24"),
+    MOBILE("9", "3", "4.0", "17", "25", "9", "26", "18", "27"),
+    MOBILE("10", "3", "4.1", "19", "28", "10", "29", "20", "30"),
+    MOBILE("11", "3", "4.2", "21", "31", "11", "32", "22", "33"),
+    {"features.12.0.*", "conv23.*", false},         {"blocks.5.0.conv.*", "conv23.*", false},
+    {"features.12.1.*", "bn34.*", false},           {"blocks.5.0.bn1.*", "bn34.*", false},
+};
+
+/* A group is for networks that have the tensor `mark`. */
+static const struct {
+    const char *mark;
+    const NameRule *rules;
+    size_t count;
+} groups[] = {
+    {NULL, wrapper_rules, COUNT_OF(wrapper_rules)},
+    {"_blocks.15._project_conv.weight", lite_rules, COUNT_OF(lite_rules)},
+    {"dwconv11.weight", mobile_rules, COUNT_OF(mobile_rules)},
+};
+/* clang-format on */
 
 /* ---- One name ---- */
 
@@ -85,16 +102,23 @@ static bool apply(const NameRule *rule, const char *name, char made[LONGEST]) {
     return !*name;
 }
 
+static bool has(const NameTable *own, const char *name) {
+    return name_table_find(own, name, strlen(name)) >= 0;
+}
+
 /* Whether rules lead from `name` to one of the network's, which then is `made`. */
 static bool find_name(const NameTable *own, const char *name, int steps, char made[LONGEST]) {
-    for (size_t i = 0; i < COUNT_OF(rules) && steps; i++) {
-        char next[LONGEST];
-        if (!apply(&rules[i], name, next)) continue;
-        if (name_table_find(own, next, strlen(next)) >= 0) {
-            memcpy(made, next, sizeof next);
-            return true;
+    for (size_t g = 0; g < COUNT_OF(groups) && steps; g++) {
+        if (groups[g].mark && !has(own, groups[g].mark)) continue;
+        for (size_t i = 0; i < groups[g].count; i++) {
+            char next[LONGEST];
+            if (!apply(&groups[g].rules[i], name, next)) continue;
+            if (has(own, next)) {
+                memcpy(made, next, sizeof next);
+                return true;
+            }
+            if (groups[g].rules[i].again && find_name(own, next, steps - 1, made)) return true;
         }
-        if (rules[i].first_step && find_name(own, next, steps - 1, made)) return true;
     }
     return false;
 }
@@ -107,7 +131,7 @@ static cf_status map_all(const char *path, const NameTable *own, StoredFile *fil
     FORWARD(memory_new(file->tensor_count, sizeof *names, &names));
     for (size_t t = 0; t < file->tensor_count; t++) {
         const char *name = file->tensors[t].name;
-        if (name_table_find(own, name, strlen(name)) < 0 && find_name(own, name, MOST_STEPS, names[renamed]))
+        if (!has(own, name) && find_name(own, name, MOST_STEPS, names[renamed]))
             file->tensors[t].name = names[renamed++];
     }
     if (!renamed) {

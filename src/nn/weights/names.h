@@ -1,7 +1,7 @@
 /* Names of tensors as other programs write them, and as the layers of a network here have them: one table of rules.
  *
- * A rule is a row: a pattern, in which each '*' stands for some text, and the name that it becomes. A rule is followed only to
- * a name that the network has, so that rules for one network do no harm to another.
+ * A rule is a row: a pattern, in which each '*' stands for some text, and the name that it becomes. Rules are grouped by the network
+ * that they are for, which a tensor of its tells; and a rule is followed only to a name that the network has.
  */
 #ifndef NN_WEIGHTS_NAMES_H
 #define NN_WEIGHTS_NAMES_H

@@ -91,6 +91,56 @@ static void timm_names_are_all_mapped(void **state) {
     layer_list_free(&layers);
 }
 
+/* MobileNetV3-small of torchvision (timm 0) or timm (1), as its state lists it. */
+static void list_mobile(Names *names, int timm) {
+    static const char *const at[] = {"0.0", "1.0", "1.1", "2.0", "2.1", "2.2", "3.0", "3.1", "4.0", "4.1", "4.2"};
+    static const char *const parts[2][6] = {{"conv_dw", "bn1", "conv_pw", "bn2"},
+                                            {"conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"}};
+    char layer[64];
+    add_conv(names, timm ? "conv_stem" : "features.0.0");
+    add_norm(names, timm ? "bn1" : "features.0.1");
+    for (int block = 0; block < 11; block++)
+        for (int part = 0; part < 6 && parts[block > 0][part]; part++) {
+            const bool gated = block != 1 && block != 2, last = part / 2 == (block ? 2 : 1);
+            if (timm)
+                snprintf(layer, sizeof layer, "blocks.%s.%s", at[block], parts[block > 0][part]);
+            else
+                snprintf(layer, sizeof layer, "features.%d.block.%d.%d", block + 1, part / 2 + (gated && last),
+                         part % 2);
+            if (part % 2)
+                add_norm(names, layer);
+            else
+                add_conv(names, layer);
+        }
+    add_conv(names, timm ? "blocks.5.0.conv" : "features.12.0");
+    add_norm(names, timm ? "blocks.5.0.bn1" : "features.12.1");
+}
+
+/* Both list their convolutions and norms in the order of the network, and so do the layers here. */
+static void mobilenets_convolutions_and_norms_fit(void **state) {
+    (void)state;
+    LayerList layers = layers_of("mobilenet-small");
+    for (int timm = 0; timm < 2; timm++) {
+        static Names names;
+        StoredFile file;
+        size_t t = 0;
+        names.count = 0;
+        list_mobile(&names, timm);
+        assert_int_equal(names.count, 34 + 34 * 5);
+        assert_ok(read_named(&names, &layers, &file));
+        for (int i = 0; i < layers.count; i++) {
+            char name[96];
+            if (!layer_is_conv(&layers.layers[i]) && layers.layers[i].type != &bn_type) continue;
+            snprintf(name, sizeof name, "%s.weight", layers.layers[i].name);
+            assert_string_equal(file.tensors[t].name, name);
+            t += layer_is_conv(&layers.layers[i]) ? 1 : 5;
+        }
+        assert_int_equal(t, file.tensor_count);
+        safetensors_free(&file);
+    }
+    layer_list_free(&layers);
+}
+
 /* Each name alone, so that the order of a file's tensors does not matter. */
 static void check_names(const char *line, const char *const (*cases)[2], size_t count) {
     LayerList layers = layers_of(line);
@@ -418,6 +468,7 @@ static void other_files(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timm_names_are_all_mapped),
+        cmocka_unit_test(mobilenets_convolutions_and_norms_fit),
         cmocka_unit_test(wrappers_are_taken_off),
         cmocka_unit_test(two_tensors_of_one_name_are_refused),
         cmocka_unit_test(a_checkpoint_holds_what_pytorch_says),
