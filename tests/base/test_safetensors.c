@@ -183,6 +183,9 @@ static void test_hostile_headers(void **state) {
         {"{" F32("v", "[2]", "[0,8]") "," F32("w", "[2,1]", "[0,8]") "}", "an overlap", 8},
         {"{" F32("v", "[2]", "[0,8]") ",\"w\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]}}", "an overlap",
          8},
+        {"{\"v\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[0,8]},\"w\":{\"dtype\":\"BF16\",\"shape\":[4],"
+         "\"data_offsets\":[0,8]}}",
+         "an overlap", 8},
         {"{" F32("w", "[2]", "[0,8]") "}", "cut short", 7},
         {"{" F32("w", "[2]", "[0,8]") "}", "9 bytes of data are there", 9},
         {"{}", "4 bytes of data are there", 4},

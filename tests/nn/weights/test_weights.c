@@ -293,7 +293,7 @@ static void hostile_pickles(void **state) {
         CASE("no value to be taken", "\x80\2(q\0."),
         CASE("the stack has no mark", "\x80\2}u."),
         CASE("a key without a value", "\x80\2}(Nu."),
-        CASE("place 5 of the memo is empty", "\x80\2h\5."),
+        CASE("place 1 of the memo is empty", "\x80\2h\1."),
         CASE("place 4294967295 of the memo is empty", "\x80\2j\xff\xff\xff\xff."),
         CASE("place 4294967295 of the memo is beyond", "\x80\2Nr\xff\xff\xff\xff."),
         CASE("a text of 4294967295 bytes ends behind", "\x80\2X\xff\xff\xff\xffx."),
