@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # load_in_pytorch.sh CIFRA: networks are trained for an epoch and exported; PyTorch's own networks load the files strictly and give the
-# probabilities that cifra predict gives. $CIFRA_PYTHON: a Python with PyTorch (python3); where there is none, it says so.
+# probabilities that cifra predict gives; the lines of Python in docs/weights.md run. $CIFRA_PYTHON: a Python with PyTorch (python3); where there is none, it says so.
 CIFRA=$(realpath "${1:?the program}") MAKE_SET=none python=$(command -v "${CIFRA_PYTHON:-python3}")
 load=$(cd "$(dirname "$0")/../golden" && pwd)/make_export_golden.py
+page=$(cd "$(dirname "$0")/../../docs" && pwd)/weights.md
 if ! "${python:-false}" -c 'import torch' 2>/dev/null; then
     echo "SKIPPED: exported files in PyTorch (${CIFRA_PYTHON:-python3} has no torch; CIFRA_PYTHON names a Python that has)"
     exit 0
@@ -37,4 +38,14 @@ exit(not worst < 1e-5)' ;;
     *) bad "$name: PyTorch does not load the file: $(tail -1 err)" ;;
     esac
 done
+
+# The page's own lines, in one go, where what they import is there.
+if "$python" -c 'import safetensors, torchvision' 2>/dev/null; then
+    cp resnet18.pt.safetensors resnet18.safetensors
+    awk '/^```/ { inside = $0 == "```python"; next } inside' "$page" >page.py
+    check "docs/weights.md: its lines run" "$python" page.py
+    check "docs/weights.md: both files are made" test -s resnet18.pth -a -s resnet18-half.safetensors
+else
+    echo "SKIPPED: the lines of docs/weights.md ($python has no safetensors or no torchvision)"
+fi
 finish

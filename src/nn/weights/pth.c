@@ -6,9 +6,11 @@
 #include "nn/weights/pickle.h"
 #include "nn/weights/zip_stored.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const unsigned char zip_magic[] = {'P', 'K', 3, 4}, pickle_magic[] = {0x80, 2};
 
@@ -24,11 +26,11 @@ typedef struct Archive {
 
 bool pth_is(const char *path) {
     unsigned char head[4] = {0};
-    FILE *stream = fopen(path, "rb");
-    if (!stream) return false; /* whoever reads it tells why */
-    const size_t got = fread(head, 1, sizeof head, stream);
-    fclose(stream);
-    return got == sizeof head &&
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false; /* whoever reads it tells why */
+    const ssize_t got = read(file, head, sizeof head);
+    close(file);
+    return got == (ssize_t)sizeof head &&
            (memcmp(head, zip_magic, sizeof zip_magic) == 0 || memcmp(head, pickle_magic, sizeof pickle_magic) == 0);
 }
 
