@@ -179,7 +179,7 @@ static cf_status prepare(Cifar94 *c, const cf_set *set, uint64_t seed) {
     FORWARD(plan_new(&model->layers, &model->parameters, &options, &c->plan));
     FORWARD(feed_new(set, model->layers.input, names, model->classes, c->threads, &c->feed));
     FORWARD(batches_new(train, model->layers.input, names, model->classes, o, c->threads, &c->batches));
-    FORWARD(muon_new(o, c->engine->kernels, &model->parameters, &c->muon));
+    FORWARD(muon_new(o, c->engine->kernels, &model->parameters, NULL, &c->muon));
     FORWARD(augmentation_new("flip | shift 1 reflect", &c->views));
     FORWARD(memory_new(model->parameters.trainable, sizeof *c->momentum, &c->momentum));
     return cifar94_begin(&c->feed, train, &model->parameters);

@@ -2,6 +2,8 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "nn/weights/pth.h"
+#include "nn/weights/weights_read.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -38,11 +40,6 @@ cf_status transfer_sha256(const char *path, char hex[SHA256_HEX]) {
     if (!status) return sha256_finish(sha, hex);
     sha256_free(sha);
     return status;
-}
-
-static cf_status read_tensors(const char *path, const LayerList *layers, StoredFile *file) {
-    (void)layers;
-    return safetensors_read(path, file);
 }
 
 /* ---- Its line ---- */
@@ -93,7 +90,7 @@ cf_status transfer_line(const char *path, int channels, char **line) {
     char *body = NULL;
     Shape input;
     cf_status status;
-    FORWARD(safetensors_read(path, &file));
+    if (!pth_is(path)) FORWARD(safetensors_read(path, &file)); /* those of torch.save have no texts */
     if (!safetensors_text(&file, "model")) {
         safetensors_free(&file);
         return FAIL(CF_BAD_USE, "%s does not say what network its weights are of; say it with --model", path);
@@ -275,7 +272,7 @@ static cf_status take_all(Taking *t, const char *path) {
 
 cf_status transfer_take(const char *path, cf_model *model, Transfer *transfer) {
     StoredFile file;
-    FORWARD(read_tensors(path, &model->layers, &file));
+    FORWARD(weights_read(path, &model->layers, &file));
     Taking t = {.file = &file, .model = model};
     const cf_status status = take_all(&t, path);
     if (status) {
