@@ -240,6 +240,34 @@ static void the_rest_has_the_gradients_of_a_whole_training(void **state) {
     }
 }
 
+/* Nothing is kept for a way back that there is not: a step takes what a pass takes, and for the same head as much more everywhere. */
+static void a_frozen_part_is_as_cheap_as_inference(void **state) {
+    (void)state;
+    static const char *const lines[] = {
+        "conv 32 3x3 | globalavgpool | dense classes",
+        "conv 32 3x3 | bn | relu | maxpool 2 | globalavgpool | dense classes",
+        "dwconv 3x3 | bn | relu | maxpool 3 | conv 32 3x3 | bn | relu | maxpool 3 | dense classes",
+        "conv 32 3x3 | groupnorm 32 | relu | globalavgpool | dense classes",
+        "patch 1 32 | res( layernorm | attention 8 ) | globalavgpool | dense classes",
+        "conv 32 3x3 | sigmoid | silu | sigmoid | globalavgpool | dense classes"};
+    size_t more = 0;
+    for (size_t k = 0; k < COUNT_OF(lines); k++) {
+        cf_model *m = model(lines[k]);
+        const cf_train_options o = options_for("backbone");
+        PlanOptions options = {.engine = cpu_engine(), .batch = 64, .threads = 1};
+        size_t pass, step;
+        Freezing f;
+        assert_ok(freezing_new(&o, m, &f));
+        assert_ok(plan_measure(&m->layers, &m->parameters, &options, &pass));
+        options.mode = PLAN_TRAINING, options.frozen = freezing_layers(&f, 0);
+        assert_ok(plan_measure(&m->layers, &m->parameters, &options, &step));
+        if (!k) more = step - pass;
+        if (step != pass + more) fail_msg("%s: %zu, where a pass takes %zu and the head %zu", lines[k], step, pass, more);
+        freezing_free(&f);
+        cf_model_free(m);
+    }
+}
+
 /* ---- Once for all epochs ---- */
 
 static void bits_of(const cf_train_options *o, char sha[SHA256_HEX], double losses[8]) {
@@ -451,6 +479,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_frozen),
         cmocka_unit_test(frozen_tensors_stay_to_the_bit),
         cmocka_unit_test(the_rest_has_the_gradients_of_a_whole_training),
+        cmocka_unit_test(a_frozen_part_is_as_cheap_as_inference),
         cmocka_unit_test(once_or_in_every_epoch),
         cmocka_unit_test(the_same_bits_on_any_threads),
         cmocka_unit_test(stopped_anywhere_and_resumed),
