@@ -107,6 +107,20 @@ static void the_layers_that_are_asked_for(void **state) {
     expect_frozen(&o, "dense classes", 0, "", 0);
 }
 
+/* Forward; of what learns its weights' gradient, and that of what arrives where something before it learns. */
+static void operations_of_a_step(void **state) {
+    (void)state;
+    cf_model *m = model("conv 4 3x3 | conv 5 3x3 | relu | conv 6 3x3 | dense classes");
+    const LayerList *list = &m->layers;
+    const double a = list->layers[0].flops, b = list->layers[1].flops, c = list->layers[3].flops, d = list->layers[4].flops;
+    const bool frozen[] = {true, true, true, false, false};
+    assert_true(a > 0 && b > 0 && c > 0 && d > 0);
+    assert_true(layer_list_training_flops(list, NULL, 0) == 2 * a + 3 * (b + c + d));
+    assert_true(layer_list_training_flops(list, frozen, 0) == a + b + 2 * c + 3 * d);
+    assert_true(layer_list_training_flops(list, frozen, 3) == 2 * c + 3 * d);
+    cf_model_free(m);
+}
+
 static void what_cannot_be_frozen(void **state) {
     (void)state;
     cf_model *m = model(line);
@@ -235,6 +249,34 @@ static void the_rest_has_the_gradients_of_a_whole_training(void **state) {
             }
             free(whole.gradient);
         }
+        freezing_free(&f);
+        cf_model_free(m);
+    }
+}
+
+/* Nothing is kept for a way back that there is not: a step takes what a pass takes, and for the same head as much more everywhere. */
+static void a_frozen_part_is_as_cheap_as_inference(void **state) {
+    (void)state;
+    static const char *const lines[] = {
+        "conv 32 3x3 | globalavgpool | dense classes",
+        "conv 32 3x3 | bn | relu | maxpool 2 | globalavgpool | dense classes",
+        "dwconv 3x3 | bn | relu | maxpool 3 | conv 32 3x3 | bn | relu | maxpool 3 | dense classes",
+        "conv 64 3x3 | groupnorm 64 | relu | globalavgpool | dense 32 | dense classes",
+        "patch 1 32 | res( layernorm | attention 8 ) | globalavgpool | dense classes",
+        "conv 32 3x3 | sigmoid | silu | sigmoid | globalavgpool | dense classes"};
+    size_t more = 0;
+    for (size_t k = 0; k < COUNT_OF(lines); k++) {
+        cf_model *m = model(lines[k]);
+        const cf_train_options o = options_for("backbone");
+        PlanOptions options = {.engine = cpu_engine(), .batch = 64, .threads = 1};
+        size_t pass, step;
+        Freezing f;
+        assert_ok(freezing_new(&o, m, &f));
+        assert_ok(plan_measure(&m->layers, &m->parameters, &options, &pass));
+        options.mode = PLAN_TRAINING, options.frozen = freezing_layers(&f, 0);
+        assert_ok(plan_measure(&m->layers, &m->parameters, &options, &step));
+        if (!k) more = step - pass;
+        if (step != pass + more) fail_msg("%s: %zu, where a pass takes %zu and the head %zu", lines[k], step, pass, more);
         freezing_free(&f);
         cf_model_free(m);
     }
@@ -513,9 +555,11 @@ static void a_pace_is_a_rate_and_a_beginning(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_layers_that_are_asked_for),
+        cmocka_unit_test(operations_of_a_step),
         cmocka_unit_test(what_cannot_be_frozen),
         cmocka_unit_test(frozen_tensors_stay_to_the_bit),
         cmocka_unit_test(the_rest_has_the_gradients_of_a_whole_training),
+        cmocka_unit_test(a_frozen_part_is_as_cheap_as_inference),
         cmocka_unit_test(once_or_in_every_epoch),
         cmocka_unit_test(the_same_bits_on_any_threads),
         cmocka_unit_test(stopped_anywhere_and_resumed),

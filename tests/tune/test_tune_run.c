@@ -353,10 +353,14 @@ static void wrong_use_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_that_cannot_be_made),     cmocka_unit_test(the_test_part_is_not_looked_at),
-        cmocka_unit_test(what_is_kept_is_the_networks),    cmocka_unit_test(stopping_keeps_everything),
-        cmocka_unit_test(threads_are_shared_out),          cmocka_unit_test(a_trial_alone_has_all_threads),
-        cmocka_unit_test(options_that_do_not_go_together), cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(threads_that_cannot_be_made),
+        cmocka_unit_test(the_test_part_is_not_looked_at),
+        cmocka_unit_test(what_is_kept_is_the_networks),
+        cmocka_unit_test(stopping_keeps_everything),
+        cmocka_unit_test(threads_are_shared_out),
+        cmocka_unit_test(a_trial_alone_has_all_threads),
+        cmocka_unit_test(options_that_do_not_go_together),
+        cmocka_unit_test(wrong_use_is_refused),
         cmocka_unit_test(layers_to_freeze),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
