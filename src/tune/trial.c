@@ -158,10 +158,8 @@ static cf_status train(Work *work, Trial *result) {
     cf_status status = train_options_check_together(&work->options);
     if (!status) status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
     if (!status) status = check_freezing(&work->options, model);
-    if (status == CF_BAD_USE) {
-        cf_model_free(model);
-        return fail_trial(result);
-    }
+    if (status) cf_model_free(model);
+    if (status == CF_BAD_USE) return fail_trial(result);
     FORWARD(status);
     status = fit(model, tune->split, &work->options, &files, NULL);
     if (work->status) {

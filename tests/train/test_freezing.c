@@ -112,7 +112,8 @@ static void operations_of_a_step(void **state) {
     (void)state;
     cf_model *m = model("conv 4 3x3 | conv 5 3x3 | relu | conv 6 3x3 | dense classes");
     const LayerList *list = &m->layers;
-    const double a = list->layers[0].flops, b = list->layers[1].flops, c = list->layers[3].flops, d = list->layers[4].flops;
+    const double a = list->layers[0].flops, b = list->layers[1].flops, c = list->layers[3].flops,
+                 d = list->layers[4].flops;
     const bool frozen[] = {true, true, true, false, false};
     assert_true(a > 0 && b > 0 && c > 0 && d > 0);
     assert_true(layer_list_training_flops(list, NULL, 0) == 2 * a + 3 * (b + c + d));
@@ -276,7 +277,8 @@ static void a_frozen_part_is_as_cheap_as_inference(void **state) {
         options.mode = PLAN_TRAINING, options.frozen = freezing_layers(&f, 0);
         assert_ok(plan_measure(&m->layers, &m->parameters, &options, &step));
         if (!k) more = step - pass;
-        if (step != pass + more) fail_msg("%s: %zu, where a pass takes %zu and the head %zu", lines[k], step, pass, more);
+        if (step != pass + more)
+            fail_msg("%s: %zu, where a pass takes %zu and the head %zu", lines[k], step, pass, more);
         freezing_free(&f);
         cf_model_free(m);
     }
