@@ -200,20 +200,21 @@ static cf_status predict(const Arguments *given, const PredictArguments *a, cons
     return CF_OK;
 }
 
-/* As --fit says, or else as the run's own pictures were fitted; a model file alone does not tell. */
-static cf_status choose_fit(const char *run, const char *asked, Fit *fit) {
+/* At the size of the run's own pictures and, unless --fit says another way, fitted as they were; a model file alone does not tell. */
+static cf_status choose_reading(const char *run, const char *asked, PictureReading *reading) {
     char *path, *plain;
     RunConfig config = {0};
-    ReadOptions reading = {0};
-    *fit = FIT_SQUASH;
-    if (asked) return fit_read(asked, fit);
+    ReadOptions as_run = {0};
+    if (asked) FORWARD(fit_read(asked, &reading->fit));
     if (!file_is_folder(run)) return CF_OK;
     FORWARD(file_join(run, "config.json", &path));
     cf_status status = file_exists(path) ? run_config_read(path, &config) : CF_OK;
     if (!status && config.data) {
-        status = set_text_read(config.data, &plain, &reading);
+        status = set_text_read(config.data, &plain, &as_run);
         if (!status) free(plain);
-        *fit = reading.fit;
+        if (!asked) reading->fit = as_run.fit;
+        reading->height = config.record.height;
+        reading->width = config.record.width;
     }
     run_config_free(&config);
     free(path);
@@ -228,7 +229,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     cf_status status;
     terminal_set_quiet(given->quiet);
     if (a->csv) FORWARD(file_check_output(a->csv));
-    FORWARD(choose_fit(given->positional[0], a->fit, &reading.fit));
+    FORWARD(choose_reading(given->positional[0], a->fit, &reading));
     FORWARD_TO(done, load_model(given->positional[0], &model));
     FORWARD_TO(done, list_pictures(given, &list));
     status = predict(given, a, &reading, &list, model);
