@@ -6,7 +6,6 @@
 #include "base/slices.h"
 #include "bench/bench.h"
 #include "cli/terminal.h"
-#include "nn/models.h"
 #include "train/train_options.h"
 
 #include <math.h>
@@ -61,15 +60,11 @@ static json_t *step_json(const StepBench *s, double peak) {
                      s->infer_gflops / peak);
 }
 
-/* MNIST's and SVHN's shape; of a model that is made for larger images, or whose line says what it takes, that. */
+/* MNIST's and SVHN's shape, or the one that the model asks for. */
 static int step_inputs(const char *model, Shape inputs[2]) {
-    const NamedModel *named = model_named(model);
     inputs[0] = (Shape){1, 28, 28};
     inputs[1] = (Shape){3, 32, 32};
-    if (model_line_input(model, &inputs[0])) return 1;
-    if (!named || shape_size(named->images) <= shape_size(inputs[1])) return 2;
-    inputs[0] = named->images;
-    return 1;
+    return model_line_input(model, &inputs[0]) ? 1 : 2;
 }
 
 static cf_status run_step(const Arguments *given, const void *parsed) {
@@ -107,7 +102,7 @@ const Command command_bench_step = {
     .description =
         "Measures this machine's peak of multiply-adds and its memory bandwidth on the same threads, then the time "
         "of a whole training step (preparation, forward, backward, update) and of inference on random images of "
-        "MNIST's and SVHN's shape, or of that which the model is made for where this is larger: the median, in ms for "
+        "MNIST's and SVHN's shape, or of that which the model asks for: the median, in ms for "
         "a batch, in GFLOP/s of useful operations, and as a share of the peak.",
     .options = step_options,
     .option_count = COUNT_OF(step_options),
