@@ -24,7 +24,7 @@ static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
      OPTION_MEMBER(PredictArguments, invert)},
     {"fit", "HOW", OPTION_TEXT,
-     .help = "pictures of another shape than the model's input: squash (sides stretched), crop (the middle), pad "
+     .help = "pictures of another shape: squash (sides stretched), crop (the middle), pad "
              "(black beside it)",
      .default_text = "as the run's own pictures", OPTION_MEMBER(PredictArguments, fit)},
     {"top", "K", OPTION_INTEGER, 0, MAX_CLASSES, .help = "how many classes are told of each image, the likeliest first",
@@ -245,8 +245,9 @@ const Command command_predict = {
     .usage = "RUN FILE|FOLDER... [--top K] [--csv FILE]",
     .description =
         "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
-        "model.safetensors). Images are converted to the "
-        "model's channels and size. Of a folder, the pictures in it and in its folders are taken in the order of their "
+        "model.safetensors). A picture is read at the size of the run's own data, as they were, and "
+        "converted to the model's channels and size. Of a folder, the pictures in it and in its folders are taken in "
+        "the order of their "
         "paths; hidden files are passed over, and so is what is no picture, which is told by count.\n"
         "\n"
         "A picture that cannot be read does not end the work: it is told on stderr, has an \"error\" instead of a "

@@ -446,10 +446,12 @@ static cf_status too_much(const Plan *plan, double total, double images, double 
         const int filled = (batch + SLICE - 1) / SLICE * SLICE;
         const double bytes = total - images + images / plan->batch * filled;
         if (bytes > there) continue;
-        snprintf(smaller, sizeof smaller, "a batch of %d%s takes %.1f GB", batch, trains ? " (--batch)" : "", bytes / 1e9);
+        snprintf(smaller, sizeof smaller, "a batch of %d%s takes %.1f GB", batch, trains ? " (--batch)" : "",
+                 bytes / 1e9);
         break;
     }
-    return FAIL(CF_NO_MEMORY, "%s of %d images of this network takes %.1f GB of memory, and this machine has %.1f GB; %s%s",
+    return FAIL(CF_NO_MEMORY,
+                "%s of %d images of this network takes %.1f GB of memory, and this machine has %.1f GB; %s%s",
                 trains ? "a training step" : "a pass", plan->options.batch, total / 1e9, there / 1e9, smaller,
                 trains ? ", smaller images (--size) need less" : "");
 }

@@ -49,7 +49,8 @@ static void test_jpegs(void **state) {
     size_t i, k, sizes = 0;
     json_array_foreach(json_object_get(golden, "jpegs"), i, jpeg) {
         const char *text = json_string_value(json_object_get(jpeg, "file"));
-        const size_t length = strlen(text), padding = (size_t)(strchr(text, '=') ? strchr(text, '=') - text : (long)length);
+        const size_t length = strlen(text),
+                     padding = (size_t)(strchr(text, '=') ? strchr(text, '=') - text : (long)length);
         unsigned char *file = malloc(length);
         assert_non_null(file);
         const int bytes = EVP_DecodeBlock(file, (const unsigned char *)text, (int)length);

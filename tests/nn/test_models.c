@@ -48,7 +48,8 @@ static void what_images_are_asked_for(void **state) {
     assert_true(shape.C == 3 && shape.H == 224 && shape.W == 224);
     assert_true(model_line_input("input 2x8x9 | dense classes", &shape));
     assert_true(shape.C == 2 && shape.H == 8 && shape.W == 9);
-    static const char *const none[] = {"resnet20", "paper", "dense classes", "input 3x8 | relu", "input 3x0x8", "nothing"};
+    static const char *const none[] = {"resnet20",         "paper",       "dense classes",
+                                       "input 3x8 | relu", "input 3x0x8", "nothing"};
     for (size_t i = 0; i < COUNT_OF(none); i++) assert_false(model_line_input(none[i], &shape));
 }
 
