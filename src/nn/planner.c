@@ -441,19 +441,20 @@ static cf_status place_list(Planner *planner, int list, Places *places) {
  * with it may become less, too, so that it takes no more than is said. */
 static cf_status too_much(const Plan *plan, double total, double images, double there) {
     const bool trains = plan->options.mode == PLAN_TRAINING;
-    char smaller[80] = "smaller images need less";
+    char smaller[80] = "";
     for (int batch = plan->options.batch / 2; batch > 0; batch /= 2) {
         const int filled = (batch + SLICE - 1) / SLICE * SLICE;
         const double bytes = total - images + images / plan->batch * filled;
         if (bytes > there) continue;
-        snprintf(smaller, sizeof smaller, "a batch of %d%s takes %.1f GB", batch, trains ? " (--batch)" : "",
+        snprintf(smaller, sizeof smaller, "a batch of %d%s takes %.1f GB; ", batch, trains ? " (--batch)" : "",
                  bytes / 1e9);
         break;
     }
     return FAIL(CF_NO_MEMORY,
-                "%s of %d images of this network takes %.1f GB of memory, and this machine has %.1f GB; %s%s",
+                "%s of %d images of this network takes %.1f GB of memory, and this machine has %.1f GB; %ssmaller "
+                "images%s need less",
                 trains ? "a training step" : "a pass", plan->options.batch, total / 1e9, there / 1e9, smaller,
-                trains ? ", smaller images (--size) need less" : "");
+                trains ? " (--size)" : "");
 }
 
 static cf_status allot(Planner *planner, const Places *places) {
