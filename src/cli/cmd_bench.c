@@ -60,16 +60,24 @@ static json_t *step_json(const StepBench *s, double peak) {
                      s->infer_gflops / peak);
 }
 
+/* MNIST's and SVHN's shape, or the one that the model asks for. */
+static int step_inputs(const char *model, Shape inputs[2]) {
+    inputs[0] = (Shape){1, 28, 28};
+    inputs[1] = (Shape){3, 32, 32};
+    return model_line_input(model, &inputs[0]) ? 1 : 2;
+}
+
 static cf_status run_step(const Arguments *given, const void *parsed) {
-    static const Shape inputs[] = {{1, 28, 28}, {3, 32, 32}};
     const BenchArguments *a = parsed;
+    Shape inputs[2];
+    const int count = step_inputs(a->model, inputs);
     Machine machine;
     terminal_set_quiet(given->quiet);
     FORWARD(machine_measure(a->threads, &machine));
     if (!given->json) print_machine(&machine);
     json_t *steps = json_array();
     cf_status status = CF_OK;
-    for (size_t i = 0; i < COUNT_OF(inputs); i++)
+    for (int i = 0; i < count; i++)
         for (int p = CF_F32; p <= CF_BF16 && !status; p++) {
             StepBench step;
             if (options_given(given, "precision") ? p != a->precision : machine_peak(&machine, (cf_precision)p) <= 0)
@@ -94,8 +102,8 @@ const Command command_bench_step = {
     .description =
         "Measures this machine's peak of multiply-adds and its memory bandwidth on the same threads, then the time "
         "of a whole training step (preparation, forward, backward, update) and of inference on random images of "
-        "MNIST's and SVHN's shape: the median, in ms for a batch, in GFLOP/s of useful operations, and as a share "
-        "of the peak.",
+        "MNIST's and SVHN's shape, or of that which the model asks for: the median, in ms for "
+        "a batch, in GFLOP/s of useful operations, and as a share of the peak.",
     .options = step_options,
     .option_count = COUNT_OF(step_options),
     .options_size = sizeof(BenchArguments),

@@ -24,7 +24,7 @@ static const Option options[] = {
     {"invert", NULL, OPTION_FLAG, .help = "take light for dark: for dark strokes on paper and a model trained on MNIST",
      OPTION_MEMBER(PredictArguments, invert)},
     {"fit", "HOW", OPTION_TEXT,
-     .help = "pictures of another shape than the model's input: squash (sides stretched), crop (the middle), pad "
+     .help = "pictures of another shape: squash (sides stretched), crop (the middle), pad "
              "(black beside it)",
      .default_text = "as the run's own pictures", OPTION_MEMBER(PredictArguments, fit)},
     {"top", "K", OPTION_INTEGER, 0, MAX_CLASSES, .help = "how many classes are told of each image, the likeliest first",
@@ -190,20 +190,21 @@ static cf_status predict(const Arguments *given, const PredictArguments *a, cons
     return CF_OK;
 }
 
-/* As --fit says, or else as the run's own pictures were fitted; a model file alone does not tell. */
-static cf_status choose_fit(const char *run, const char *asked, Fit *fit) {
+/* At the size of the run's own pictures and, unless --fit says another way, fitted as they were; a model file alone does not tell. */
+static cf_status choose_reading(const char *run, const char *asked, PictureReading *reading) {
     char *path, *plain;
     RunConfig config = {0};
-    ReadOptions reading = {0};
-    *fit = FIT_SQUASH;
-    if (asked) return fit_read(asked, fit);
+    ReadOptions as_run = {0};
+    if (asked) FORWARD(fit_read(asked, &reading->fit));
     if (!file_is_folder(run)) return CF_OK;
     FORWARD(file_join(run, "config.json", &path));
     cf_status status = file_exists(path) ? run_config_read(path, &config) : CF_OK;
     if (!status && config.data) {
-        status = set_text_read(config.data, &plain, &reading);
+        status = set_text_read(config.data, &plain, &as_run);
         if (!status) free(plain);
-        *fit = reading.fit;
+        if (!asked) reading->fit = as_run.fit;
+        reading->height = config.record.height;
+        reading->width = config.record.width;
     }
     run_config_free(&config);
     free(path);
@@ -218,7 +219,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     cf_status status;
     terminal_set_quiet(given->quiet);
     if (a->csv) FORWARD(file_check_output(a->csv));
-    FORWARD(choose_fit(given->positional[0], a->fit, &reading.fit));
+    FORWARD(choose_reading(given->positional[0], a->fit, &reading));
     FORWARD_TO(done, model_open(given->positional[0], &model));
     FORWARD_TO(done, list_pictures(given, &list));
     status = predict(given, a, &reading, &list, model);
@@ -234,8 +235,9 @@ const Command command_predict = {
     .usage = "RUN FILE|FOLDER... [--top K] [--csv FILE]",
     .description =
         "Classifies pictures (PNG, JPEG, BMP, GIF, TIFF, WebP) with a run's best weights (or those of a "
-        "model.safetensors). Images are converted to the "
-        "model's channels and size. Of a folder, the pictures in it and in its folders are taken in the order of their "
+        "model.safetensors). A picture is read at the size of the run's own data, as they were, and "
+        "converted to the model's channels and size. Of a folder, the pictures in it and in its folders are taken in "
+        "the order of their "
         "paths; hidden files are passed over, and so is what is no picture, which is told by count.\n"
         "\n"
         "A picture that cannot be read does not end the work: it is told on stderr, has an \"error\" instead of a "

@@ -25,10 +25,9 @@ typedef struct Prediction {
 } Prediction;
 
 /* Read as the pictures of a folder are, so that a picture of a set is told what the evaluation of the set told of it. */
-static cf_status read_picture(const char *path, const PictureReading *reading, Shape input, Picture *picture) {
+static cf_status read_picture(const char *path, const PictureReading *reading, const int to[2], Picture *picture) {
     PictureOptions options = {
         .ground = reading->invert ? 255 : 0}; /* of a drawing on transparent paper, the paper is white */
-    const int to[2] = {input.H, input.W};
     int wanted[2];
     FORWARD(picture_measure(path, picture));
     fit_size(reading->fit, (const int[]){picture->height, picture->width}, to, wanted);
@@ -42,9 +41,10 @@ static cf_status read_picture(const char *path, const PictureReading *reading, S
 
 /* A picture is a set of one image, whose class nobody knows. */
 static cf_status picture_to_set(const char *path, const PictureReading *reading, Shape input, cf_set **set) {
+    const int high = reading->height ? reading->height : input.H, wide = reading->height ? reading->width : input.W;
     Picture picture;
-    FORWARD(read_picture(path, reading, input, &picture));
-    const int from[3] = {picture.channels, picture.height, picture.width}, to[3] = {picture.channels, input.H, input.W};
+    FORWARD(read_picture(path, reading, (const int[]){high, wide}, &picture));
+    const int from[3] = {picture.channels, picture.height, picture.width}, to[3] = {picture.channels, high, wide};
     cf_status status = set_new(path, path, 1, to[0], to[1], to[2], 1, set);
     if (!status) status = set_name_classes_by_number(*set);
     if (!status) status = fit_bytes(reading->fit, picture.pixels, from, to, (*set)->pixels);

@@ -19,7 +19,8 @@ typedef struct PictureReading {
     bool
         invert; /* 255 - value first: for dark strokes on light ground where the model was trained on the opposite; there a
                     transparent ground is white, else black */
-    Fit fit;    /* how a picture takes the shape of the model's input: as the pictures that it was trained on */
+    Fit fit;    /* how a picture takes that size: as the pictures that it was trained on */
+    int height, width; /* at which it is read, as those were, before it becomes the model's input; 0: the input's */
 } PictureReading;
 
 /* What is said of a picture does not depend on the others, nor on the number of threads, to the bit. */

@@ -432,11 +432,16 @@ failed:
 }
 
 bool model_line_input(const char *name_or_line, Shape *shape) {
-    const char *line = model_named_line(name_or_line);
+    enum { SMALL = 32 }; /* the side of images that come in sets of one size, and are not photographs */
+    const NamedModel *named = model_named(name_or_line);
     Shape found;
     char end[2] = "";
-    if (!line) line = name_or_line;
-    const int read = sscanf(line, " input %5dx%5dx%5d %1s", &found.C, &found.H, &found.W, end);
+    if (named && named->images.H > SMALL) {
+        *shape = named->images;
+        return true;
+    }
+    const int read =
+        sscanf(named ? named->line : name_or_line, " input %5dx%5dx%5d %1s", &found.C, &found.H, &found.W, end);
     if (read < 3 || (read == 4 && end[0] != '|') || found.C < 1 || found.H < 1 || found.W < 1) return false;
     *shape = found;
     return true;

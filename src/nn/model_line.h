@@ -33,7 +33,8 @@ typedef struct LayerList {
 /* `data` is the shape of the images, `classes` what the last layer must give. An error points at the column. */
 cf_status model_line_parse(const char *name_or_line, Shape data, int classes, LayerList *list);
 void layer_list_free(LayerList *list);
-/* Whether the line begins with `input`, and the shape that it names; false, too, where that is none. */
+/* Whether a network asks for images of its own: the shape behind `input`, with which the line begins, or that which a named model
+ * for photographs was made for. False, too, where `input` names none. */
 bool model_line_input(const char *name_or_line, Shape *shape);
 
 size_t layer_list_parameters(const LayerList *list);

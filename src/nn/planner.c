@@ -438,13 +438,24 @@ static cf_status place_list(Planner *planner, int list, Places *places) {
     return CF_OK;
 }
 
-static cf_status too_much(const Plan *plan, double bytes) {
+/* `total` bytes are too many; of them the images' own grow with the batch. The batch is halved until it fits: what does not grow
+ * with it may become less, too, so that it takes no more than is said. */
+static cf_status too_much(const Plan *plan, double total, double images, double there) {
+    const bool trains = plan->options.mode == PLAN_TRAINING;
+    char smaller[80] = "";
+    for (int batch = plan->options.batch / 2; batch > 0; batch /= 2) {
+        const int filled = (batch + SLICE - 1) / SLICE * SLICE;
+        const double bytes = total - images + images / plan->batch * filled;
+        if (bytes > there) continue;
+        snprintf(smaller, sizeof smaller, "a batch of %d%s takes %.1f GB; ", batch, trains ? " (--batch)" : "",
+                 bytes / 1e9);
+        break;
+    }
     return FAIL(CF_NO_MEMORY,
-                "%s of %d images of this network takes %.1f GB of memory, and this machine has %.1f GB; a smaller "
-                "batch%s needs less",
-                plan->options.mode == PLAN_TRAINING ? "a training step" : "a pass", plan->options.batch, bytes / 1e9,
-                (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE) / 1e9,
-                plan->options.mode == PLAN_TRAINING ? " (--batch), or smaller images (--size)," : "");
+                "%s of %d images of this network takes %.1f GB of memory, and this machine has %.1f GB; %ssmaller "
+                "images%s need less",
+                trains ? "a training step" : "a pass", plan->options.batch, total / 1e9, there / 1e9, smaller,
+                trains ? " (--size)" : "");
 }
 
 static cf_status allot(Planner *planner, const Places *places) {
@@ -461,7 +472,7 @@ static cf_status allot(Planner *planner, const Places *places) {
         overflow |= __builtin_add_overflow(total, planner->wants[i].bytes, &total);
     if (overflow) return FAIL(CF_NO_MEMORY, "this network and batch are too large");
     const double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
-    if ((double)total > there) return too_much(plan, (double)total);
+    if ((double)total > there) return too_much(plan, (double)total, (double)places->batch_bytes, there);
     plan->memory_bytes = total;
     if (plan->measures) return CF_OK;
     FORWARD(memory_new(total + 1, 1, &plan->memory));

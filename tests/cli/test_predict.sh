@@ -66,6 +66,20 @@ right=$(awk -F, 'NR > 1 { split($1, part, "/"); right += part[5] == $2 } END { p
 same "as eval says" "$(awk -v a="$right" 'BEGIN { printf "%.4f", a }')" \
     "$(sed -n 's/^ *"accuracy": \([0-9.]*\),*$/\1/p' eval.json | head -1 | awk '{ printf "%.4f", $1 }')"
 
+# ---- A picture is told what the run told of it in its set, at whatever size that was read ----
+as_in_set() { # as_in_set RUN: rows of the run's predictions against those of the files alone
+    "$CIFRA" predict "$1" bars/pictures --csv "$1.csv" >/dev/null || return 1
+    awk -F, 'FNR == 1 { file++; next } file == 1 { sub(".*pictures/", "", $1); for (c = 4; c <= 13; c++) alone[$1, c] = $c; next }
+        { rows++; for (c = 7; c <= 16; c++) { d = $c - alone[$2, c - 3]; if (d > 1e-6 || d < -1e-6) bad = 1 } }
+        END { exit bad || !rows }' "$1.csv" "$1/predictions.csv"
+}
+small="conv 6 3x3 | bn | relu | dense classes"
+for how in "bars/pictures:size=20x17,fit=crop|input 1x12x12" "bars/pictures|input 1x40x40" "bars/pictures|input 1x9x9"; do
+    "$CIFRA" train --data "${how%|*}" --model "${how#*|} | $small" --epochs 1 --batch 8 --figures none --out sized --quiet >/dev/null || bad "$how"
+    check "as in the set: $how" as_in_set sized
+    rm -r sized
+done
+
 # ---- The likeliest classes ----
 falls() { awk '{ for (i = 2; i <= NF; i++) if ($(i - 1) + 0 < $i + 0) bad = 1 } END { exit bad }'; }
 "$CIFRA" predict run many/1 --top 4 >top.txt 2>/dev/null

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static char notices[4096];
 
@@ -415,6 +416,59 @@ static void test_sizes(void **state) {
     assert_fails(folder_load(path_in(scratch_folder(), "sizes:sise=4"), &set), CF_BAD_USE, "did you mean size?");
 }
 
+/* A photograph of 12 million pixels, brighter to the right, its camera held upright; written row by row. */
+static void save_photograph(const char *path) {
+    enum { WIDE = 4000, HIGH = 3000 };
+    static const unsigned char upright[] = "Exif\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0\0\0\0";
+    static unsigned char row[3 * WIDE];
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    FILE *stream = fopen(path, "wb");
+    assert_non_null(stream);
+    for (int i = 0; i < 3 * WIDE; i++) row[i] = (unsigned char)(i / 3 * 256 / WIDE);
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_stdio_dest(&jpeg, stream);
+    jpeg.image_width = WIDE;
+    jpeg.image_height = HIGH;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    jpeg_write_marker(&jpeg, JPEG_APP0 + 1, upright, sizeof upright - 1);
+    while (jpeg.next_scanline < HIGH) jpeg_write_scanlines(&jpeg, &(JSAMPROW){row}, 1);
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    fclose(stream);
+}
+
+static long most_kilobytes(void) {
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+/* One of them takes 36 MB as it is. */
+static void test_photographs_take_little(void **state) {
+    (void)state;
+    enum { SIDE = 96, LESS_THAN = 20000 };
+    cf_set *set;
+    for (int i = 0; i < 4; i++)
+        save_photograph(path_in(class_folder("photographs", i % 2 ? "a" : "b"), i < 2 ? "1.jpg" : "2.jpg"));
+    const long before = most_kilobytes();
+    assert_ok(folder_load(path_in(scratch_folder(), "photographs:size=96,fit=crop"), &set));
+    assert_in_range(most_kilobytes() - before, 0, LESS_THAN);
+    assert_int_equal(set->count, 4);
+    /* Turned by a quarter: brighter downwards. */
+    for (size_t i = 0; i < 4; i++)
+        for (int y = 0; y < SIDE; y++) {
+            const unsigned char *pixel = set->pixels + i * set_image_size(set) + (size_t)(y * SIDE + y) * 3;
+            const int wanted = (500 + (2 * y + 1) * 3000 / (2 * SIDE)) * 256 / 4000;
+            for (int c = 0; c < 3; c++) assert_in_range(pixel[c] - wanted + 3, 0, 6);
+        }
+    cf_set_free(set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_folder_numbers),
@@ -428,6 +482,7 @@ int main(void) {
         cmocka_unit_test(test_broken_are_all_named),
         cmocka_unit_test(test_record),
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_photographs_take_little),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

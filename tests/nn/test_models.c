@@ -40,8 +40,22 @@ static void names_are_found(void **state) {
     assert_string_equal(model_name_hint("xyzzy"), "");
 }
 
+/* Photographs are read no larger than a network asks for; the small sets' networks take what there is. */
+static void what_images_are_asked_for(void **state) {
+    (void)state;
+    Shape shape = {0};
+    assert_true(model_line_input("efficientnet-lite0", &shape));
+    assert_true(shape.C == 3 && shape.H == 224 && shape.W == 224);
+    assert_true(model_line_input("input 2x8x9 | dense classes", &shape));
+    assert_true(shape.C == 2 && shape.H == 8 && shape.W == 9);
+    static const char *const none[] = {"resnet20",         "paper",       "dense classes",
+                                       "input 3x8 | relu", "input 3x0x8", "nothing"};
+    for (size_t i = 0; i < COUNT_OF(none); i++) assert_false(model_line_input(none[i], &shape));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_images_are_asked_for),
         cmocka_unit_test(every_line_is_a_network),
         cmocka_unit_test(names_are_found),
     };

@@ -7,6 +7,7 @@
 #include "nn/planner.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 enum { IMAGES = 48, CLASSES = 3, C = 2, H = 7, W = 6 };
 
@@ -1099,6 +1100,29 @@ static void not_finite_is_named(void **state) {
     }
 }
 
+/* A batch that takes more than the machine has is refused, with one that it has room for. */
+static void too_large_a_batch(void **state) {
+    (void)state;
+    const double there = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE);
+    const Shape input = {3, 1024, 1024};
+    PlanOptions options = {.engine = &reference_engine, .batch = 65536, .threads = 1, .mode = PLAN_TRAINING};
+    cf_model *model;
+    size_t bytes;
+    int fits;
+    double said;
+    assert_ok(model_new("conv 16 3x3 | bn | relu | globalavgpool | dense classes", input, names, CLASSES, 4, &model));
+    assert_fails(plan_measure(&model->layers, &model->parameters, &options, &bytes), CF_NO_MEMORY, "of 65536 images");
+    const char *told = strstr(cf_error(), "a batch of ");
+    assert_non_null(told);
+    assert_int_equal(sscanf(told, "a batch of %d (--batch) takes %lf GB", &fits, &said), 2);
+    options.batch = 2 * fits;
+    assert_fails(plan_measure(&model->layers, &model->parameters, &options, &bytes), CF_NO_MEMORY, "this machine has");
+    options.batch = fits;
+    assert_ok(plan_measure(&model->layers, &model->parameters, &options, &bytes));
+    assert_true((double)bytes <= there && (double)bytes <= (said + 0.05) * 1e9 && (double)bytes > 0.8 * said * 1e9);
+    cf_model_free(model);
+}
+
 /* ---- Other instruction sets ---- */
 
 static const struct CMUnitTest some_tests[] = {
@@ -1137,6 +1161,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(inference_by_hand),
         cmocka_unit_test(inference_of_one_image),
         cmocka_unit_test(inference_plans),
+        cmocka_unit_test(too_large_a_batch),
         cmocka_unit_test(not_finite_is_named),
         cmocka_unit_test(other_instruction_sets),
     };

@@ -307,6 +307,7 @@ static cf_status lay(Planner *planner, int number) {
     FORWARD(planner_output(planner, parts.last, &y));
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, other, true, y, &n));
     FORWARD(batch_norm_init(planner, number, &parts, &n->norm));
+    if (!parts.pool) FORWARD(planner_in_place(planner, &n->node, false));
     if (!y->wants_gradient) return CF_OK;
     y->needed_by_maker = other && parts.act.kind != ACT_NONE;
     FORWARD(planner_keep(planner, &n->partial, (size_t)planner->plan->slices * 2 * (size_t)x->shape.C, sizeof(double)));

@@ -18,6 +18,7 @@ typedef struct DataRecord {
     char *path; /* where it lay, absolute, with how it was read: "/data/photos:size=64"; NULL: generated, or not told */
     char sha256[SHA256_HEX];                     /* "": not told */
     int64_t official_train, official_validation; /* -1: not told */
+    int height, width;                           /* of its images; 0: not told */
 } DataRecord;
 
 /* What a run has taken from another network; kept in config.json, so that a resumed run needs it no more. */

@@ -320,6 +320,10 @@ cf_status data_record_read(const json_t *root, DataRecord *record) {
     if (sha256) snprintf(record->sha256, sizeof record->sha256, "%s", sha256);
     record->official_train = count_or_none(json_object_get(checksums, "official_train"));
     record->official_validation = count_or_none(json_object_get(checksums, "official_validation"));
+    const json_t *shape = json_object_get(checksums, "shape");
+    const int64_t height = count_or_none(json_array_get(shape, 1)), width = count_or_none(json_array_get(shape, 2));
+    if (height >= 1 && width >= 1 && height <= LONGEST_SIDE && width <= LONGEST_SIDE)
+        record->height = (int)height, record->width = (int)width;
     return json_text_value(json_object_get(root, "data_path"), &record->path);
 }
 
