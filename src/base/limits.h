@@ -64,6 +64,11 @@ enum { MOST_EPOCHS = 100000, MOST_BATCH = 65536 }; /* of a training, a trial too
 enum { MOST_TENSORS = 16384, MOST_TENSOR_HEADER = 4 << 20 };
 static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
 
+/* ---- ONNX ---- */
+
+enum { MOST_ONNX_ITEMS = 1 << 16 }; /* nodes, initializers, inputs, outputs, texts: of each */
+static const size_t MOST_ONNX_BYTES = (size_t)1 << 31; /* protobuf's own limit */
+
 /* ---- The store of a tune ---- */
 
 enum {
