@@ -229,14 +229,10 @@ static void write_number(FILE *out, float value) {
     fprintf(out, " %.9g", onnx_as_written(value));
 }
 
-static void write_window(FILE *out, const Layer *l) {
-    fprintf(out, " %dx%d", l->R, l->S);
-}
-
 static bool write_conv(FILE *out, const Layer *l) {
     if (l->type == &patch_type) return fprintf(out, " %d %d", l->R, l->out.C) > 0;
     if (l->type == &conv_type) fprintf(out, " %d", l->out.C);
-    write_window(out, l);
+    fprintf(out, " %dx%d", l->R, l->S);
     if (l->stride > 1) fprintf(out, " stride %d", l->stride);
     if (!write_padding(out, l, false)) return false;
     if (l->groups > 1 && l->type == &conv_type) fprintf(out, " groups %d", l->groups);
@@ -255,9 +251,18 @@ static bool write_arguments(FILE *out, const Layer *l, bool last) {
     for (int i = 0; strcmp(word, "normalize") == 0 && i < 2 * l->number; i++)
         write_number(out, i < l->number ? l->means[i] : l->deviations[i - l->number]);
     if (strcmp(word, "maxpool") != 0 && strcmp(word, "avgpool") != 0) return true;
-    write_window(out, l);
+    fprintf(out, " %d", l->R);
+    if (l->R != l->S) fprintf(out, "x%d", l->S);
     if (l->R != l->S || l->stride != l->R) fprintf(out, " stride %d", l->stride);
     return write_padding(out, l, true);
+}
+
+/* Whether what leaves the item has the shape of the network's output, up to it. */
+static bool gives_classes(const Emission *e, int item) {
+    const Shape out = op_at(e, e->graph->result)->layer.out;
+    for (; item < e->count; item++)
+        if (differ(op_at(e, e->items[item].op)->layer.out, out)) return false;
+    return true;
 }
 
 static bool norm_follows(const Emission *e, int item) {
@@ -276,7 +281,7 @@ static cf_status write_item(const Emission *e, int i, FILE *out) {
     if (item->kind == ITEM_LAYER) {
         fputs(l->type->word, out);
         if (item->named_input >= 0) fprintf(out, " %s", e->items[item->named_input].name);
-        if (!write_arguments(out, l, item->op == e->graph->result))
+        if (!write_arguments(out, l, gives_classes(e, i)))
             return onnx_refuse(op_at(e, item->op)->node, "its padding is none of the model line's: the same on both sides, or TensorFlow's SAME");
         if ((layer_is_conv(l) && l->type != &patch_type) || l->type == &dense_type)
             if (l->bias == norm_follows(e, i)) fputs(l->bias ? " bias" : " nobias", out);

@@ -55,10 +55,12 @@ static bool does_nothing(const Layer *l) {
 }
 
 static bool same_layer(const Layer *a, const Layer *b) {
-    return a->type == b->type && a->inputs == b->inputs && memcmp(&a->in, &b->in, sizeof a->in) == 0 && memcmp(&a->out, &b->out, sizeof a->out) == 0 &&
-           a->R == b->R && a->S == b->S && a->stride == b->stride && a->pad_h == b->pad_h && a->pad_w == b->pad_w && a->groups == b->groups &&
-           a->dilation == b->dilation && a->bias == b->bias && a->activation.slope == b->activation.slope && a->epsilon == b->epsilon &&
-           a->number == b->number && memcmp(a->means, b->means, sizeof a->means) == 0 && memcmp(a->deviations, b->deviations, sizeof a->means) == 0;
+    if (a->type != b->type || memcmp(&a->in, &b->in, sizeof a->in) != 0 || memcmp(&a->out, &b->out, sizeof a->out) != 0) return false;
+    return a->type == &add_type || /* that of a res group has no settings at all */
+           (a->R == b->R && a->S == b->S && a->stride == b->stride && a->pad_h == b->pad_h && a->pad_w == b->pad_w && a->groups == b->groups &&
+            a->dilation == b->dilation && a->bias == b->bias && a->activation.slope == b->activation.slope && a->epsilon == b->epsilon &&
+            a->number == b->number && memcmp(a->means, b->means, sizeof a->means) == 0 &&
+            memcmp(a->deviations, b->deviations, sizeof a->means) == 0);
 }
 
 /* Whether `list` is `bare` with layers between that do nothing when predicting. */
