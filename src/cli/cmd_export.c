@@ -57,13 +57,14 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 const Command command_export = {
     .name = "export",
     .summary = "a trained network as a file for other programs",
-    .usage = "RUN FILE [--to FORMAT]",
+    .usage = "RUN FILE [--to FORMAT] [--logits]",
     .description = "Writes a run's best weights (or those of a model.safetensors) to FILE in a format that other "
                    "programs read.\n"
                    "\n" EXPORT_FORMATS(HELP_LINE) "\n"
                                                   "Examples:\n"
                                                   "\n"
-                                                  "    cifra export runs/mnist-paper-s1 paper.safetensors",
+                                                  "    cifra export runs/mnist-paper-s1 paper.safetensors\n"
+                   "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

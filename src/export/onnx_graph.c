@@ -867,6 +867,21 @@ static cf_status gather(Nodes *s) {
     return integers_constant(s, 1, &from->integers[at->integers[0]]);
 }
 
+/* A part of a shape: from, to, of axis 0, by steps of 1. */
+static cf_status slice(Nodes *s) {
+    const OnnxTensor *from = integers_in(s, 0), *limits[] = {integers_in(s, 1), integers_in(s, 2)}, *axes = integers_in(s, 3), *steps = integers_in(s, 4);
+    size_t at[2];
+    if (!from || from->dims != 1 || (s->in[3] && (!axes || axes->count != 1 || axes->integers[0])) ||
+        (s->in[4] && (!steps || steps->count != 1 || steps->integers[0] != 1)))
+        return not_understood(s, "a part of a shape expected");
+    for (int i = 0; i < 2; i++) {
+        if (!limits[i] || limits[i]->count != 1) return not_understood(s, "a part of a shape expected");
+        const int64_t size = (int64_t)from->count, limit = limits[i]->integers[0];
+        at[i] = (size_t)(limit < -size ? 0 : limit < 0 ? limit + size : limit > size ? size : limit);
+    }
+    return integers_constant(s, at[1] > at[0] ? at[1] - at[0] : 0, from->integers + at[0]);
+}
+
 /* Of shapes, or of images. */
 static cf_status concat_any(Nodes *s) {
     enum { MOST_SIZES = 16 };
@@ -931,6 +946,7 @@ static const struct {
     {"Constant", constant},
     {"Shape", shape},
     {"Gather", gather},
+    {"Slice", slice},
 };
 
 /* ---- The whole ---- */

@@ -180,6 +180,42 @@ static void onnxruntime_agrees(void **state) {
     json_decref(golden);
 }
 
+/* What PyTorch's exporters write, whose node names, folded norms and shapes computed on the way are others than ours. */
+static void networks_of_pytorch(void **state) {
+    static const struct {
+        const char *name, *line;
+    } files[] = {
+        {"paper_script", "conv 4 3x3 | relu | maxpool 2 | conv 6 3x3 | relu | maxpool 2 | dense 8 | relu | dense classes"},
+        {"paper_dynamo", "conv 4 3x3 | relu | maxpool 2 | conv 6 3x3 | relu | maxpool 2 | dense 8 as fc1 | relu | dense classes as fc2"},
+        {"resnet_script", "conv 4 3x3 | relu | maxpool 3 stride 2 pad 1 | res( conv 4 3x3 | relu | conv 4 3x3 ) | relu | "
+                          "res( conv 6 3x3 stride 2 | relu | conv 6 3x3 ) | relu | globalavgpool | dense classes"},
+        {"resnet_dynamo", NULL},
+        {"lite_dynamo", "conv 8 3x3 stride 2 pad tf | relu6 | dwconv 3x3 stride 2 pad tf | relu6 | se 4 | res( conv 8 1x1 ) | globalavgpool | "
+                        "dense classes"},
+        {"norms_script", "conv 8 3x3 nobias | groupnorm 4 | silu | instancenorm | hardswish | leakyrelu 0.1 | gelu | globalavgpool | dense classes"},
+        {"norms_dynamo", NULL},
+        {"tokens_script", "patch 4 8 | position | res( layernorm | conv 12 1x1 | gelu | conv 8 1x1 ) | layernorm | globalavgpool | dense classes"},
+        {"tokens_dynamo", NULL},
+    };
+    json_t *golden = golden_open("onnx_torch.json");
+    char path[512];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        const json_t *rows = json_object_get(golden, files[i].name);
+        float probabilities[MOST_VALUES];
+        cf_model *model;
+        print_message("%s\n", files[i].name);
+        snprintf(path, sizeof path, "%s/tests/golden/onnx_torch/%s.onnx", getenv("CIFRA_SOURCE"), files[i].name);
+        assert_ok(cf_import_onnx(path, NULL, &model));
+        if (files[i].line) assert_string_equal(model->layers.line, files[i].line);
+        predict(model, model->layers.input, probabilities);
+        for (size_t k = 0; k < MOST_VALUES; k++)
+            assert_near((double)probabilities[k], golden_cell(rows, k / ONNX_CLASSES, k % ONNX_CLASSES), 1e-5);
+        cf_model_free(model);
+    }
+    json_decref(golden);
+}
+
 /* ---- What a file says ---- */
 
 static void the_file_tells_what_it_is(void **state) {
@@ -245,6 +281,7 @@ int main(void) {
         cmocka_unit_test(the_line_follows_from_the_graph),
         cmocka_unit_test(named_models_return),
         cmocka_unit_test(onnxruntime_agrees),
+        cmocka_unit_test(networks_of_pytorch),
         cmocka_unit_test(the_file_tells_what_it_is),
         cmocka_unit_test(weights_that_are_none_are_not_written),
         cmocka_unit_test(options_of_the_import),
