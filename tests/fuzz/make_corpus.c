@@ -6,6 +6,7 @@
 #include "data/npy.h"
 #include "data/writers.h"
 #include "embed/umap.h"
+#include "export/onnx_networks.h"
 #include "nn/cpu/cpu.h"
 #include "study/pipeline/recipe_files.h"
 #include "study/run/run.h"
@@ -185,6 +186,19 @@ static void make_models(const Corpus *corpus) {
         put_tensors(corpus, "safetensors", name, "", corpus->images);
         cf_model_free(model);
     }
+}
+
+/* A network of each word of the model line. */
+static void make_onnx(const Corpus *corpus) {
+    for (size_t i = 0; i < COUNT_OF(onnx_networks); i++) {
+        cf_model *model;
+        must(onnx_network_new(&onnx_networks[i], &model));
+        must(cf_export_onnx(model, corpus_path(corpus, "onnx", onnx_networks[i].name), NULL));
+        cf_model_free(model);
+    }
+    /* A graph of nodes as fuzz_onnx builds them: Conv, Relu, GlobalAveragePool, Flatten, Gemm. */
+    static const unsigned char graph[] = {'g', 0, 2 | 1 << 3, 128, 0, 2, 4 << 3, 1, 1, 1, 1, 7, 1, 128, 23, 1, 128, 27, 1, 128, 1, 3 | 1 << 3, 128, 6, 11, 8, 1, 1};
+    put(corpus, "onnx", "graph", graph, sizeof graph);
 }
 
 static void make_checkpoints(const Corpus *corpus) {
@@ -421,6 +435,7 @@ int main(int argc, char **argv) {
     make_study(&corpus);
     make_downloads(&corpus);
     make_weights(&corpus);
+    make_onnx(&corpus);
     make_store(&corpus);
     for (size_t i = 0; i < COUNT_OF(scratch); i++) {
         must(file_remove_tree(scratch[i]));
