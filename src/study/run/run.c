@@ -284,7 +284,7 @@ static cf_status prepare_import(RunConfig *config, cf_model *model, Run **run) {
         FORWARD(run_prepare(config, NULL, run));
         return take_import(*run, model);
     }
-    FORWARD(run_config_text(&config->data, "none"));
+    FORWARD(run_config_text(&config->data, RUN_WITHOUT_DATA));
     FORWARD(memory_new(1, sizeof **run, run));
     (*run)->config = *config;
     *config = (RunConfig){0};
