@@ -14,7 +14,7 @@ typedef struct OnnxOp {
     Layer layer;          /* type NULL: no layer; else its settings, inputs as numbers of ops, and output shape */
     const OnnxNode *node; /* NULL: the image */
     const char *why;      /* no layer: why not */
-    bool plain_scale, plain_shift; /* a groupnorm without weight, without bias so far */
+    bool plain_scale, plain_shift;         /* a groupnorm without weight, without bias so far */
     const float *tensor[LAYER_PARAMETERS]; /* as LayerType.shape adds the parameters, in the order of files */
     size_t tensor_count[LAYER_PARAMETERS];
     const char *tensor_name; /* of the first; NULL: none */
@@ -35,8 +35,8 @@ typedef struct OnnxGraph {
     OnnxValue *values;
     int op_count, op_room, value_count;
     Shape input;
-    bool scaled;  /* the graph divides by 255 */
-    int result;   /* the op that gives the logits */
+    bool scaled; /* the graph divides by 255 */
+    int result;  /* the op that gives the logits */
 } OnnxGraph;
 
 enum { ONNX_IMAGE = 0 };

@@ -5,14 +5,15 @@
 #include <string.h>
 
 #define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
-#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
+#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
 
 /* ---- One operator ---- */
 
 /* The operator that LayerType names. */
 static void plain(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
     onnx_begin(o, layer->type->onnx, layer->inputs > 1 ? INPUTS(x[0].text, x[1].text) : INPUTS(x[0].text), y);
-    if (layer->activation.kind == ACT_RELU && strcmp(layer->type->onnx, "Relu") != 0) onnx_float(o, "alpha", layer->activation.slope);
+    if (layer->activation.kind == ACT_RELU && strcmp(layer->type->onnx, "Relu") != 0)
+        onnx_float(o, "alpha", layer->activation.slope);
     if (layer->type == &concat_type) onnx_integer(o, "axis", 1);
     onnx_end(o);
 }
@@ -34,7 +35,8 @@ static int padding_behind(int side, int size, int stride, int before, int output
 /* The same padding behind as in front, where that gives the same outputs; else just what is reached. */
 static void window(OnnxOut *o, const Layer *l, int dilation) {
     const int R = (l->R - 1) * dilation + 1, S = (l->S - 1) * dilation + 1;
-    const bool even = (l->in.H + 2 * l->pad_h - R) / l->stride + 1 == l->out.H && (l->in.W + 2 * l->pad_w - S) / l->stride + 1 == l->out.W;
+    const bool even = (l->in.H + 2 * l->pad_h - R) / l->stride + 1 == l->out.H &&
+                      (l->in.W + 2 * l->pad_w - S) / l->stride + 1 == l->out.W;
     const int below = even ? l->pad_h : padding_behind(l->in.H, R, l->stride, l->pad_h, l->out.H);
     const int right = even ? l->pad_w : padding_behind(l->in.W, S, l->stride, l->pad_w, l->out.W);
     onnx_integers(o, "kernel_shape", 2, DIMS(l->R, l->S));
@@ -55,7 +57,8 @@ static void conv(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 
 /* A 1x1 convolution by parameters of [K][C]. */
 static void project(OnnxOut *o, const char *weight, const char *bias, int K, int C, const char *x, OnnxName *y) {
-    const OnnxName w = onnx_parameter(o, weight, 4, DIMS(K, C, 1, 1), false), b = onnx_parameter(o, bias, 1, DIMS(K), false);
+    const OnnxName w = onnx_parameter(o, weight, 4, DIMS(K, C, 1, 1), false),
+                   b = onnx_parameter(o, bias, 1, DIMS(K), false);
     onnx_node(o, "Conv", INPUTS(x, w.text, b.text), y);
 }
 
@@ -118,14 +121,17 @@ static void instance(OnnxOut *o, const OnnxName *x, const OnnxName *weight, cons
 }
 
 static void instancenorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false), bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
+    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false),
+                   bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
     instance(o, x, &weight, &bias, y);
 }
 
 /* Groups as channels of an instance norm (in opset 17 there is no norm of groups with a scale per channel); one group for standardize. */
 static void groupnorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName ones = onnx_floats(o, 1, DIMS(l->number), NULL, 1), zeros = onnx_floats(o, 1, DIMS(l->number), NULL, 0),
-                   groups = onnx_shape(o, 3, DIMS(0, l->number, -1)), maps = onnx_shape(o, 4, DIMS(0, l->in.C, l->in.H, l->in.W));
+    const OnnxName ones = onnx_floats(o, 1, DIMS(l->number), NULL, 1),
+                   zeros = onnx_floats(o, 1, DIMS(l->number), NULL, 0),
+                   groups = onnx_shape(o, 3, DIMS(0, l->number, -1)),
+                   maps = onnx_shape(o, 4, DIMS(0, l->in.C, l->in.H, l->in.W));
     onnx_node(o, "Reshape", INPUTS(x->text, groups.text), y);
     instance(o, y, &ones, &zeros, y);
     onnx_node(o, "Reshape", INPUTS(y->text, maps.text), y);
@@ -143,7 +149,8 @@ static void transposed(OnnxOut *o, const char *x, const int64_t *order, OnnxName
 }
 
 static void layernorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
-    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false), bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
+    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false),
+                   bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
     transposed(o, x->text, DIMS(0, 2, 3, 1), y);
     onnx_begin(o, "LayerNormalization", INPUTS(y->text, weight.text, bias.text), y);
     onnx_integer(o, "axis", -1);
@@ -175,7 +182,8 @@ static void se(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
 static void attention(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
     const int C = l->in.C, heads = l->number, d = C / heads;
     const OnnxName split_shape = onnx_shape(o, 4, DIMS(0, heads, d, (int64_t)l->in.H * l->in.W)),
-                   maps = onnx_shape(o, 4, DIMS(0, C, l->in.H, l->in.W)), scale = onnx_floats(o, 0, NULL, NULL, 1 / sqrtf((float)d));
+                   maps = onnx_shape(o, 4, DIMS(0, C, l->in.H, l->in.W)),
+                   scale = onnx_floats(o, 0, NULL, NULL, 1 / sqrtf((float)d));
     OnnxName projected, part[3];
     project(o, "in_proj_weight", "in_proj_bias", 3 * C, C, x->text, &projected);
     onnx_begin(o, "Split", INPUTS(projected.text), &part[0]);

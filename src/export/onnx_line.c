@@ -36,7 +36,8 @@ static const OnnxOp *op_at(const Emission *e, int op) {
 
 /* What is not understood and reads only what is. */
 static cf_status refuse_cause(const Emission *e, int op) {
-    while (op_at(e, op)->layer.inputs && op_at(e, op)->layer.input[0] != ONNX_IMAGE && !op_at(e, op_at(e, op)->layer.input[0])->layer.type)
+    while (op_at(e, op)->layer.inputs && op_at(e, op)->layer.input[0] != ONNX_IMAGE &&
+           !op_at(e, op_at(e, op)->layer.input[0])->layer.type)
         op = op_at(e, op)->layer.input[0];
     return onnx_refuse(op_at(e, op)->node, op_at(e, op)->why);
 }
@@ -94,8 +95,9 @@ static bool is_shortcut(const Emission *e, int op, int from, int *conv, int *nor
     *conv = normed ? last->layer.input[0] : op;
     const Layer *c = &op_at(e, *conv)->layer;
     const Shape in = op_at(e, from)->layer.out;
-    if (*conv == ONNX_IMAGE || !c->type || !layer_is_conv(c) || c->input[0] != from || c->bias == normed || c->R != 1 || c->S != 1 || c->pad_h || c->pad_w ||
-        c->groups != 1 || !differ(in, c->out) || (normed && last->layer.epsilon != BN_EPSILON))
+    if (*conv == ONNX_IMAGE || !c->type || !layer_is_conv(c) || c->input[0] != from || c->bias == normed || c->R != 1 ||
+        c->S != 1 || c->pad_h || c->pad_w || c->groups != 1 || !differ(in, c->out) ||
+        (normed && last->layer.epsilon != BN_EPSILON))
         return false;
     int stride = 1;
     while (stride < c->stride && ((in.H - 1) / stride + 1 != c->out.H || (in.W - 1) / stride + 1 != c->out.W)) stride++;
@@ -120,15 +122,18 @@ static cf_status emit_named(Emission *e, int op, int first, int second) {
     FORWARD(emit(e, first));
     const int item = e->item_of[second];
     if (item < 0)
-        return onnx_refuse(op_at(e, op)->node, "it joins branches of which neither begins at the other; the model line has res groups, whose "
-                                               "shortcut is empty or a 1x1 convolution with a batch norm, and values from before by name");
+        return onnx_refuse(
+            op_at(e, op)->node,
+            "it joins branches of which neither begins at the other; the model line has res groups, whose "
+            "shortcut is empty or a 1x1 convolution with a batch norm, and values from before by name");
     add_item(e, ITEM_LAYER, op)->named_input = item;
     return CF_OK;
 }
 
 static cf_status emit_addition(Emission *e, int op) {
     const Layer *l = &op_at(e, op)->layer;
-    const int later = l->input[0] > l->input[1] ? l->input[0] : l->input[1], earlier = l->input[0] + l->input[1] - later;
+    const int later = l->input[0] > l->input[1] ? l->input[0] : l->input[1],
+              earlier = l->input[0] + l->input[1] - later;
     const int from = e->dominator[op];
     int conv, norm;
     if (from == earlier) return emit_group(e, op, from, later, -1, -1);
@@ -142,8 +147,10 @@ static cf_status emit(Emission *e, int op) {
     const OnnxOp *at = op_at(e, op);
     if (op == e->current) return CF_OK;
     if (op == ONNX_IMAGE || e->item_of[op] >= 0)
-        return op == ONNX_IMAGE ? FAIL(CF_BAD_INPUT, "the image is read again behind the first layer; the model line has no way back to it")
-                                : onnx_refuse(at->node, "its output is read again further on; the model line has no way back to it");
+        return op == ONNX_IMAGE
+                   ? FAIL(CF_BAD_INPUT,
+                          "the image is read again behind the first layer; the model line has no way back to it")
+                   : onnx_refuse(at->node, "its output is read again further on; the model line has no way back to it");
     if (at->layer.type == &add_type) return emit_addition(e, op);
     if (at->layer.inputs > 1) return emit_named(e, op, at->layer.input[0], at->layer.input[1]);
     FORWARD(emit(e, at->layer.input[0]));
@@ -156,8 +163,9 @@ static cf_status emit(Emission *e, int op) {
 /* "conv1" of "conv1.weight", what the first parameter is called; false: none that the line takes. */
 static bool base_name(const OnnxOp *op, char name[LAYER_NAME]) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    const char *word = op->layer.type->word,
-               *what = strcmp(word, "se") == 0 ? ".fc1.weight" : strcmp(word, "attention") == 0 ? ".in_proj_weight" : ".weight";
+    const char *word = op->layer.type->word, *what = strcmp(word, "se") == 0          ? ".fc1.weight"
+                                                     : strcmp(word, "attention") == 0 ? ".in_proj_weight"
+                                                                                      : ".weight";
     const size_t whole = op->tensor_name ? strlen(op->tensor_name) : 0, end = strlen(what);
     if (whole <= end || whole - end >= LAYER_NAME || strcmp(op->tensor_name + whole - end, what) != 0) return false;
     snprintf(name, LAYER_NAME, "%.*s", (int)(whole - end), op->tensor_name);
@@ -191,7 +199,8 @@ static void name_items(Emission *e, bool named) {
         int number = 1;
         if (item->kind == ITEM_OPEN) continue;
         const LayerType *type = op_at(e, item->op)->layer.type;
-        for (int k = 0; k < i; k++) number += e->items[k].kind == ITEM_LAYER && op_at(e, e->items[k].op)->layer.type == type;
+        for (int k = 0; k < i; k++)
+            number += e->items[k].kind == ITEM_LAYER && op_at(e, e->items[k].op)->layer.type == type;
         if (item->kind == ITEM_CLOSE)
             snprintf(usual, sizeof usual, "res%d", ++groups);
         else
@@ -199,7 +208,8 @@ static void name_items(Emission *e, bool named) {
         const int conv = item->kind == ITEM_CLOSE ? e->items[item->opener].conv : -1;
         bool own = false;
         if (named && item->kind == ITEM_CLOSE && conv >= 0) own = group_name(op_at(e, conv), item->name);
-        if (named && item->kind == ITEM_LAYER && has_parameters(op_at(e, item->op))) own = base_name(op_at(e, item->op), item->name);
+        if (named && item->kind == ITEM_LAYER && has_parameters(op_at(e, item->op)))
+            own = base_name(op_at(e, item->op), item->name);
         item->said = own && strcmp(item->name, usual) != 0;
         if (!own) memcpy(item->name, usual, sizeof usual);
     }
@@ -216,13 +226,15 @@ static bool is_tf(int side, int size, int stride, int before, int outputs) {
 /* A padding of the line that gives what is there; false: none. */
 static bool write_padding(FILE *out, const Layer *l, bool pool) {
     const int R = (l->R - 1) * l->dilation + 1, S = (l->S - 1) * l->dilation + 1;
-    const bool even = (l->in.H + 2 * l->pad_h - R) / l->stride + 1 == l->out.H && (l->in.W + 2 * l->pad_w - S) / l->stride + 1 == l->out.W;
+    const bool even = (l->in.H + 2 * l->pad_h - R) / l->stride + 1 == l->out.H &&
+                      (l->in.W + 2 * l->pad_w - S) / l->stride + 1 == l->out.W;
     const bool half = l->pad_h == (R - 1) / 2 && l->pad_w == (S - 1) / 2;
     if (even && half && !pool) return true;
     if (even && !l->pad_h && !l->pad_w) return fputs(pool ? "" : " pad valid", out) >= 0;
     if (even && l->pad_h == l->pad_w) return fprintf(out, " pad %d", l->pad_h) > 0;
     if (even && half) return fputs(" pad same", out) >= 0;
-    return !pool && is_tf(l->in.H, R, l->stride, l->pad_h, l->out.H) && is_tf(l->in.W, S, l->stride, l->pad_w, l->out.W) && fputs(" pad tf", out) >= 0;
+    return !pool && is_tf(l->in.H, R, l->stride, l->pad_h, l->out.H) &&
+           is_tf(l->in.W, S, l->stride, l->pad_w, l->out.W) && fputs(" pad tf", out) >= 0;
 }
 
 static void write_number(FILE *out, float value) {
@@ -247,7 +259,8 @@ static bool write_arguments(FILE *out, const Layer *l, bool last) {
     if (l->type == &dense_type && !last) fprintf(out, " %d", l->out.C);
     if (strcmp(word, "bn") == 0 && l->epsilon != BN_EPSILON) fprintf(out, " eps %.9g", l->epsilon);
     if (strcmp(word, "leakyrelu") == 0) write_number(out, l->activation.slope);
-    if (strcmp(word, "groupnorm") == 0 || strcmp(word, "se") == 0 || strcmp(word, "attention") == 0) fprintf(out, " %d", l->number);
+    if (strcmp(word, "groupnorm") == 0 || strcmp(word, "se") == 0 || strcmp(word, "attention") == 0)
+        fprintf(out, " %d", l->number);
     for (int i = 0; strcmp(word, "normalize") == 0 && i < 2 * l->number; i++)
         write_number(out, i < l->number ? l->means[i] : l->deviations[i - l->number]);
     if (strcmp(word, "maxpool") != 0 && strcmp(word, "avgpool") != 0) return true;
@@ -282,7 +295,8 @@ static cf_status write_item(const Emission *e, int i, FILE *out) {
         fputs(l->type->word, out);
         if (item->named_input >= 0) fprintf(out, " %s", e->items[item->named_input].name);
         if (!write_arguments(out, l, gives_classes(e, i)))
-            return onnx_refuse(op_at(e, item->op)->node, "its padding is none of the model line's: the same on both sides, or TensorFlow's SAME");
+            return onnx_refuse(op_at(e, item->op)->node,
+                               "its padding is none of the model line's: the same on both sides, or TensorFlow's SAME");
         if ((layer_is_conv(l) && l->type != &patch_type) || l->type == &dense_type)
             if (l->bias == norm_follows(e, i)) fputs(l->bias ? " bias" : " nobias", out);
     } else {
@@ -299,8 +313,11 @@ static cf_status place_layers(const Emission *e, bool before, OnnxLine *line) {
     for (int i = 0; i < e->count; i++) {
         const Item *item = &e->items[i];
         if (item->kind == ITEM_OPEN && item->conv < 0) continue;
-        line->places[line->count++] = (OnnxPlace){.op = item->kind == ITEM_OPEN ? item->conv : item->kind == ITEM_LAYER ? item->op : -1};
-        if (item->kind == ITEM_OPEN) line->places[line->count++] = (OnnxPlace){item->norm < 0 ? item->conv : item->norm, item->norm < 0};
+        line->places[line->count++] = (OnnxPlace){.op = item->kind == ITEM_OPEN    ? item->conv
+                                                        : item->kind == ITEM_LAYER ? item->op
+                                                                                   : -1};
+        if (item->kind == ITEM_OPEN)
+            line->places[line->count++] = (OnnxPlace){item->norm < 0 ? item->conv : item->norm, item->norm < 0};
     }
     return CF_OK;
 }
@@ -313,7 +330,8 @@ static cf_status write_line(const Emission *e, const char *before, OnnxLine *lin
     if (*before) fprintf(out, "%s | ", before);
     for (int i = 0; i < e->count && !status; i++) status = write_item(e, i, out);
     const bool bad = ferror(out);
-    if (fclose(out) != 0 || bad) status = status ? status : FAIL(CF_NO_MEMORY, "out of memory while making a model line");
+    if (fclose(out) != 0 || bad)
+        status = status ? status : FAIL(CF_NO_MEMORY, "out of memory while making a model line");
     return status;
 }
 

@@ -257,13 +257,15 @@ static cf_status tensor_shape(Span message, OnnxTensor *t) {
     int64_t dims[ONNX_DIMS];
     size_t count;
     FORWARD(number_fields(message, TENSOR_DIMS, false, NULL, &count));
-    FAIL_IF(count > ONNX_DIMS, CF_BAD_INPUT, "the tensor %.80s has %zu dimensions; at most %d are read", t->name, count, ONNX_DIMS);
+    FAIL_IF(count > ONNX_DIMS, CF_BAD_INPUT, "the tensor %.80s has %zu dimensions; at most %d are read", t->name, count,
+            ONNX_DIMS);
     FORWARD(number_fields(message, TENSOR_DIMS, false, dims, &count));
     t->dims = (int)count;
     t->count = 1;
     for (int i = 0; i < t->dims; i++) {
-        FAIL_IF(dims[i] < 0 || !size_multiply(t->count, (size_t)dims[i], &t->count) || t->count > MOST_ONNX_BYTES, CF_BAD_INPUT,
-                "the tensor %.80s: dimension %d is %lld, which is none, or too large", t->name, i, (long long)dims[i]);
+        FAIL_IF(dims[i] < 0 || !size_multiply(t->count, (size_t)dims[i], &t->count) || t->count > MOST_ONNX_BYTES,
+                CF_BAD_INPUT, "the tensor %.80s: dimension %d is %lld, which is none, or too large", t->name, i,
+                (long long)dims[i]);
         t->shape[i] = (size_t)dims[i];
     }
     return CF_OK;
@@ -306,7 +308,8 @@ static cf_status take_values(OnnxModel *m, Span message, OnnxTensor *t) {
     FAIL_IF(count != t->count || (found && (size_t)(raw.bytes.end - raw.bytes.at) % width), CF_BAD_INPUT,
             "the tensor %.80s: %zu values expected from its shape, %zu found", t->name, t->count, count);
     if (found) return take_raw(m, raw.bytes, t);
-    return take_numbers(m, message, number, floats, floats ? (const void **)&t->floats : (const void **)&t->integers, &count);
+    return take_numbers(m, message, number, floats, floats ? (const void **)&t->floats : (const void **)&t->integers,
+                        &count);
 }
 
 static cf_status take_tensor(OnnxModel *m, Span message, OnnxTensor *t) {
@@ -316,9 +319,11 @@ static cf_status take_tensor(OnnxModel *m, Span message, OnnxTensor *t) {
     FORWARD(tensor_shape(message, t));
     FORWARD(integer_field(message, TENSOR_TYPE, &type));
     FORWARD(integer_field(message, TENSOR_LOCATION, &location));
-    FAIL_IF(location, CF_BAD_INPUT,
-            "the values of the tensor %.80s lie in another file; they are read from within the ONNX file only (PyTorch: "
-            "torch.onnx.export(.., external_data=False))", t->name);
+    FAIL_IF(
+        location, CF_BAD_INPUT,
+        "the values of the tensor %.80s lie in another file; they are read from within the ONNX file only (PyTorch: "
+        "torch.onnx.export(.., external_data=False))",
+        t->name);
     t->type = (int)type;
     if (type != ONNX_FLOAT && type != ONNX_INT32 && type != ONNX_INT64) return CF_OK; /* told where it is used */
     if (type != ONNX_FLOAT && t->count > MOST_INTEGERS) return CF_OK;
@@ -404,7 +409,8 @@ static cf_status take_metadata(OnnxModel *m, Span message, OnnxText *text) {
 
 typedef cf_status (*TakeFn)(OnnxModel *m, Span message, void *item);
 
-static cf_status take_all(OnnxModel *m, Span message, int number, const char *what, size_t size, TakeFn take, void **items, int *count) {
+static cf_status take_all(OnnxModel *m, Span message, int number, const char *what, size_t size, TakeFn take,
+                          void **items, int *count) {
     Field field;
     bool found;
     FORWARD(count_messages(message, number, MOST_ONNX_ITEMS, what, count));

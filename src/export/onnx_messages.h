@@ -22,11 +22,40 @@
 
 enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_FLOAT = 1, ONNX_INT32 = 6, ONNX_INT64 = 7 };
 enum {
-    MODEL_IR = 1, MODEL_PRODUCER, MODEL_PRODUCER_VERSION, MODEL_DOC = 6, MODEL_GRAPH, MODEL_OPSET, MODEL_TEXT = 14,
-    GRAPH_NODE = 1, GRAPH_NAME, GRAPH_TENSOR = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT,
-    NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OP, NODE_ATTRIBUTE, NODE_DOMAIN = 7,
-    ATTRIBUTE_NAME = 1, ATTRIBUTE_F, ATTRIBUTE_I, ATTRIBUTE_S, ATTRIBUTE_T, ATTRIBUTE_FLOATS = 7, ATTRIBUTE_INTS, ATTRIBUTE_TYPE = 20,
-    TENSOR_DIMS = 1, TENSOR_TYPE, TENSOR_FLOATS = 4, TENSOR_INT32S, TENSOR_INT64S = 7, TENSOR_NAME, TENSOR_RAW, TENSOR_LOCATION = 14
+    MODEL_IR = 1,
+    MODEL_PRODUCER,
+    MODEL_PRODUCER_VERSION,
+    MODEL_DOC = 6,
+    MODEL_GRAPH,
+    MODEL_OPSET,
+    MODEL_TEXT = 14,
+    GRAPH_NODE = 1,
+    GRAPH_NAME,
+    GRAPH_TENSOR = 5,
+    GRAPH_INPUT = 11,
+    GRAPH_OUTPUT,
+    NODE_INPUT = 1,
+    NODE_OUTPUT,
+    NODE_NAME,
+    NODE_OP,
+    NODE_ATTRIBUTE,
+    NODE_DOMAIN = 7,
+    ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_F,
+    ATTRIBUTE_I,
+    ATTRIBUTE_S,
+    ATTRIBUTE_T,
+    ATTRIBUTE_FLOATS = 7,
+    ATTRIBUTE_INTS,
+    ATTRIBUTE_TYPE = 20,
+    TENSOR_DIMS = 1,
+    TENSOR_TYPE,
+    TENSOR_FLOATS = 4,
+    TENSOR_INT32S,
+    TENSOR_INT64S = 7,
+    TENSOR_NAME,
+    TENSOR_RAW,
+    TENSOR_LOCATION = 14
 };
 
 /* ---- Writing ---- */
@@ -54,8 +83,8 @@ typedef struct OnnxTensor {
     const char *name;
     int type, dims;
     size_t shape[ONNX_DIMS], count; /* count: the product */
-    const float *floats;     /* of ONNX_FLOAT, else NULL */
-    const int64_t *integers; /* of the two others, else NULL */
+    const float *floats;            /* of ONNX_FLOAT, else NULL */
+    const int64_t *integers;        /* of the two others, else NULL */
 } OnnxTensor;
 
 typedef struct OnnxAttribute {

@@ -23,7 +23,8 @@ static OnnxName new_name(OnnxOut *o, const char *what) {
     OnnxName name;
     const int number = o->values++;
     snprintf(name.text, sizeof name.text, "%s/%.20s", o->layer < 0 ? "input" : layer_of(o)->name, what);
-    if (number) snprintf(name.text, sizeof name.text, "%s/%.20s_%d", o->layer < 0 ? "input" : layer_of(o)->name, what, number);
+    if (number)
+        snprintf(name.text, sizeof name.text, "%s/%.20s_%d", o->layer < 0 ? "input" : layer_of(o)->name, what, number);
     return name;
 }
 
@@ -231,9 +232,12 @@ static void write_head(OnnxOut *o, bool softmax) {
     const Shape in = o->model->layers.input;
     char about[512];
     snprintf(about, sizeof about,
-             "A classifier of images, made by cifra. image: float32 [N, %d, %d, %d] (images, channels, height, width), pixels 0 to "
-             "255%s; they are divided by 255 in the graph. %s: float32 [N, %d], in the order of the classes in the metadata.",
-             in.C, in.H, in.W, in.C == 3 ? ", channels red, green, blue" : "", softmax ? "probabilities" : "logits", o->model->classes);
+             "A classifier of images, made by cifra. image: float32 [N, %d, %d, %d] (images, channels, height, width), "
+             "pixels 0 to "
+             "255%s; they are divided by 255 in the graph. %s: float32 [N, %d], in the order of the classes in the "
+             "metadata.",
+             in.C, in.H, in.W, in.C == 3 ? ", channels red, green, blue" : "", softmax ? "probabilities" : "logits",
+             o->model->classes);
     proto_integer(&o->file, MODEL_IR, ONNX_IR);
     proto_text(&o->file, MODEL_PRODUCER, "cifra");
     proto_text(&o->file, MODEL_PRODUCER_VERSION, cf_version());
@@ -258,8 +262,9 @@ static cf_status write_texts(OnnxOut *o) {
 static cf_status check_parameters(const cf_model *model) {
     for (int i = 0; i < model->parameters.count; i++) {
         const Parameter *parameter = &model->parameters.table[i];
-        FAIL_IF(parameter_first_unsound(parameter, model->parameters.values + parameter->offset) < parameter->count, CF_DIVERGED,
-                "%s holds values that are not finite, or a variance below 0: such weights are not written", parameter->name);
+        FAIL_IF(parameter_first_unsound(parameter, model->parameters.values + parameter->offset) < parameter->count,
+                CF_DIVERGED, "%s holds values that are not finite, or a variance below 0: such weights are not written",
+                parameter->name);
     }
     return CF_OK;
 }
@@ -283,9 +288,9 @@ cf_status cf_export_onnx(const cf_model *model, const char *path, const cf_onnx_
     write_graph(&out, given.softmax, needed, flows + 1);
     FORWARD_TO(done, write_texts(&out));
     FORWARD_TO(done, out.file.status);
-    status = out.file.size < MOST_ONNX_BYTES ? file_write(path, out.file.bytes, out.file.size)
-                                             : FAIL(CF_BAD_USE, "the network takes %zu bytes; an ONNX file holds less than 2 GiB",
-                                                    out.file.size);
+    status = out.file.size < MOST_ONNX_BYTES
+                 ? file_write(path, out.file.bytes, out.file.size)
+                 : FAIL(CF_BAD_USE, "the network takes %zu bytes; an ONNX file holds less than 2 GiB", out.file.size);
 done:
     free(out.file.bytes);
     free(out.scratch);

@@ -19,9 +19,9 @@ typedef struct OnnxFlow {
 typedef struct OnnxOut {
     ProtoWriter file;
     const cf_model *model;
-    int layer;    /* which one is being written */
-    int values;   /* of this layer, so far */
-    float *scratch; /* room for the largest parameter */
+    int layer;       /* which one is being written */
+    int values;      /* of this layer, so far */
+    float *scratch;  /* room for the largest parameter */
     size_t begun[2]; /* the node under way */
 } OnnxOut;
 

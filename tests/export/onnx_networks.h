@@ -19,7 +19,11 @@ enum { ONNX_CLASSES = 5 };
 
 static const OnnxNetwork onnx_networks[] = {
     {"conv", "conv 6 3x3 stride 2 | relu | conv 4 3x5 groups 2 dilation 2 | dense classes", {3, 11, 13}, NULL},
-    {"pad", "conv 4 3x3 stride 2 pad tf | relu | conv 4 2x2 pad tf | conv 4 3x3 pad 2 nobias | conv 4 3x3 pad valid | dense classes", {1, 12, 9}, NULL},
+    {"pad",
+     "conv 4 3x3 stride 2 pad tf | relu | conv 4 2x2 pad tf | conv 4 3x3 pad 2 nobias | conv 4 3x3 pad valid | dense "
+     "classes",
+     {1, 12, 9},
+     NULL},
     {"dwconv", "conv 4 1x1 | bn eps 0.001 | relu | dwconv 3x3 stride 2 | dense classes nobias", {2, 7, 9}, NULL},
     {"patch", "patch 4 8 | position | layernorm | globalavgpool | dense classes", {3, 12, 8}, NULL},
     {"dense", "dense 7 | bn | relu | dense 6 | relu | conv 3 1x1 | dense classes", {2, 3, 5}, NULL},
@@ -35,7 +39,9 @@ static const OnnxNetwork onnx_networks[] = {
     {"globalavgpool", "conv 6 3x3 | globalavgpool | dense classes", {3, 5, 4}, NULL},
     {"globalmaxpool", "conv 6 3x3 | globalmaxpool | dense classes", {3, 5, 4}, NULL},
     {"relu", "conv 6 3x3 | relu | dense classes", {3, 5, 4}, NULL},
-    {"leakyrelu", "conv 6 3x3 | leakyrelu 0.2 | conv 5 3x3 | leakyrelu | conv 5 3x3 | leakyrelu 0 | dense classes", {3, 5, 4},
+    {"leakyrelu",
+     "conv 6 3x3 | leakyrelu 0.2 | conv 5 3x3 | leakyrelu | conv 5 3x3 | leakyrelu 0 | dense classes",
+     {3, 5, 4},
      "conv 6 3x3 | leakyrelu 0.2 | conv 5 3x3 | leakyrelu 0.01 | conv 5 3x3 | leakyrelu 0 | dense classes"},
     {"relu6", "normalize 0 0.01 | conv 6 3x3 | relu6 | dense classes", {3, 5, 4}, NULL},
     {"silu", "conv 6 3x3 | silu | dense classes", {3, 5, 4}, NULL},
@@ -43,16 +49,29 @@ static const OnnxNetwork onnx_networks[] = {
     {"hardswish", "normalize 0.5 0.1 | conv 6 3x3 | hardswish | dense classes", {3, 5, 4}, NULL},
     {"sigmoid", "conv 6 3x3 | sigmoid | dense classes", {3, 5, 4}, NULL},
     {"dropout", "conv 6 3x3 | dropout 0.3 | dense classes", {3, 5, 4}, "conv 6 3x3 | dense classes"},
-    {"droppath", "conv 6 3x3 | res( conv 6 3x3 | droppath 0.2 ) | reverse 2 | dense classes", {3, 5, 4},
+    {"droppath",
+     "conv 6 3x3 | res( conv 6 3x3 | droppath 0.2 ) | reverse 2 | dense classes",
+     {3, 5, 4},
      "conv 6 3x3 | res( conv 6 3x3 ) | dense classes"},
-    {"reverse", "conv 6 3x3 | relu | head side( reverse | dense 3 ) | dense classes", {3, 5, 4}, "conv 6 3x3 | relu | dense classes as dense2"},
-    {"add", "conv 6 3x3 as a | relu | conv 6 3x3 as b | sigmoid | add a | relu | add b | dense classes", {3, 5, 4},
+    {"reverse",
+     "conv 6 3x3 | relu | head side( reverse | dense 3 ) | dense classes",
+     {3, 5, 4},
+     "conv 6 3x3 | relu | dense classes as dense2"},
+    {"add",
+     "conv 6 3x3 as a | relu | conv 6 3x3 as b | sigmoid | add a | relu | add b | dense classes",
+     {3, 5, 4},
      "conv 6 3x3 as a | res( relu | conv 6 3x3 as b | sigmoid ) | relu | add b | dense classes"},
     {"concat", "conv 6 3x3 as a | conv 4 3x3 | concat a | conv 3 3x3 | dense classes", {3, 5, 4}, NULL},
-    {"res", "res( conv 6 3x3 stride 2 | bn | relu | conv 6 3x3 | bn ) | relu | res( res( conv 6 3x3 | relu ) | conv 8 3x3 ) as last | dense classes",
-     {3, 9, 8}, NULL},
+    {"res",
+     "res( conv 6 3x3 stride 2 | bn | relu | conv 6 3x3 | bn ) | relu | res( res( conv 6 3x3 | relu ) | conv 8 3x3 ) "
+     "as last | dense classes",
+     {3, 9, 8},
+     NULL},
     {"se", "conv 9 3x3 | se 3 | relu | se 2 as gate | dense classes", {3, 5, 4}, NULL},
-    {"attention", "conv 8 3x3 | res( layernorm | attention 2 ) | attention 1 as all | globalavgpool | dense classes", {3, 4, 3}, NULL},
+    {"attention",
+     "conv 8 3x3 | res( layernorm | attention 2 ) | attention 1 as all | globalavgpool | dense classes",
+     {3, 4, 3},
+     NULL},
     {"position", "position | conv 3 3x3 | position as where | globalavgpool | dense classes", {3, 4, 5}, NULL},
 };
 
@@ -80,12 +99,14 @@ static inline cf_status onnx_network_new(const OnnxNetwork *network, cf_model **
 static inline cf_status onnx_images(Shape shape, size_t count, cf_set **set) {
     FORWARD(set_new("images", "images", count, shape.C, shape.H, shape.W, ONNX_CLASSES, set));
     FORWARD(set_name_classes_by_number(*set));
-    for (size_t i = 0; i < count * set_image_size(*set); i++) (*set)->pixels[i] = (unsigned char)((i * 2654435761u) >> 13);
+    for (size_t i = 0; i < count * set_image_size(*set); i++)
+        (*set)->pixels[i] = (unsigned char)((i * 2654435761u) >> 13);
     return CF_OK;
 }
 
 /* Probabilities [count][classes] of the first images of a set of the model's shape. */
-static inline cf_status onnx_probabilities(const cf_model *model, const cf_set *set, size_t count, float *probabilities) {
+static inline cf_status onnx_probabilities(const cf_model *model, const cf_set *set, size_t count,
+                                           float *probabilities) {
     uint32_t *images;
     StepResult result;
     Feed feed = {0};
@@ -96,7 +117,8 @@ static inline cf_status onnx_probabilities(const cf_model *model, const cf_set *
     FORWARD(memory_new(count, sizeof *images, &images));
     for (size_t i = 0; i < count; i++) images[i] = (uint32_t)i;
     FORWARD_TO(done, plan_new(&model->layers, &borrowed, &options, &plan));
-    FORWARD_TO(done, feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, 1, &feed));
+    FORWARD_TO(done,
+               feed_new(set, model->layers.input, (const char *const *)model->class_names, model->classes, 1, &feed));
     FORWARD_TO(done, plan_use_parameters(plan));
     FORWARD_TO(done, classify_with(plan, &feed, images, count, model->classes, probabilities, &result));
 done:

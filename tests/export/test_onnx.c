@@ -54,7 +54,8 @@ static void assert_same_model(const cf_model *a, const cf_model *b) {
     assert_int_equal(a->parameters.count, b->parameters.count);
     for (int i = 0; i < a->parameters.count; i++) {
         assert_string_equal(a->parameters.table[i].name, b->parameters.table[i].name);
-        assert_memory_equal(a->parameters.values + a->parameters.table[i].offset, b->parameters.values + b->parameters.table[i].offset,
+        assert_memory_equal(a->parameters.values + a->parameters.table[i].offset,
+                            b->parameters.values + b->parameters.table[i].offset,
                             a->parameters.table[i].count * sizeof(float));
     }
 }
@@ -165,7 +166,8 @@ static void onnxruntime_agrees(void **state) {
     json_t *golden = golden_open("onnx_golden.json");
     (void)state;
     for (size_t i = 0; i < COUNT_OF(onnx_networks); i++) {
-        const json_t *entry = json_object_get(golden, onnx_networks[i].name), *rows = json_object_get(entry, "probabilities");
+        const json_t *entry = json_object_get(golden, onnx_networks[i].name),
+                     *rows = json_object_get(entry, "probabilities");
         cf_model *model = make(&onnx_networks[i]);
         float probabilities[MOST_VALUES];
         char hex[SHA256_HEX] = "";
@@ -185,16 +187,22 @@ static void networks_of_pytorch(void **state) {
     static const struct {
         const char *name, *line;
     } files[] = {
-        {"paper_script", "conv 4 3x3 | relu | maxpool 2 | conv 6 3x3 | relu | maxpool 2 | dense 8 | relu | dense classes"},
-        {"paper_dynamo", "conv 4 3x3 | relu | maxpool 2 | conv 6 3x3 | relu | maxpool 2 | dense 8 as fc1 | relu | dense classes as fc2"},
-        {"resnet_script", "conv 4 3x3 | relu | maxpool 3 stride 2 pad 1 | res( conv 4 3x3 | relu | conv 4 3x3 ) | relu | "
-                          "res( conv 6 3x3 stride 2 | relu | conv 6 3x3 ) | relu | globalavgpool | dense classes"},
+        {"paper_script",
+         "conv 4 3x3 | relu | maxpool 2 | conv 6 3x3 | relu | maxpool 2 | dense 8 | relu | dense classes"},
+        {"paper_dynamo", "conv 4 3x3 | relu | maxpool 2 | conv 6 3x3 | relu | maxpool 2 | dense 8 as fc1 | relu | "
+                         "dense classes as fc2"},
+        {"resnet_script",
+         "conv 4 3x3 | relu | maxpool 3 stride 2 pad 1 | res( conv 4 3x3 | relu | conv 4 3x3 ) | relu | "
+         "res( conv 6 3x3 stride 2 | relu | conv 6 3x3 ) | relu | globalavgpool | dense classes"},
         {"resnet_dynamo", NULL},
-        {"lite_dynamo", "conv 8 3x3 stride 2 pad tf | relu6 | dwconv 3x3 stride 2 pad tf | relu6 | se 4 | res( conv 8 1x1 ) | globalavgpool | "
+        {"lite_dynamo", "conv 8 3x3 stride 2 pad tf | relu6 | dwconv 3x3 stride 2 pad tf | relu6 | se 4 | res( conv 8 "
+                        "1x1 ) | globalavgpool | "
                         "dense classes"},
-        {"norms_script", "conv 8 3x3 nobias | groupnorm 4 | silu | instancenorm | hardswish | leakyrelu 0.1 | gelu | globalavgpool | dense classes"},
+        {"norms_script", "conv 8 3x3 nobias | groupnorm 4 | silu | instancenorm | hardswish | leakyrelu 0.1 | gelu | "
+                         "globalavgpool | dense classes"},
         {"norms_dynamo", NULL},
-        {"tokens_script", "patch 4 8 | position | res( layernorm | conv 12 1x1 | gelu | conv 8 1x1 ) | layernorm | globalavgpool | dense classes"},
+        {"tokens_script", "patch 4 8 | position | res( layernorm | conv 12 1x1 | gelu | conv 8 1x1 ) | layernorm | "
+                          "globalavgpool | dense classes"},
         {"tokens_dynamo", NULL},
     };
     json_t *golden = golden_open("onnx_torch.json");
@@ -239,7 +247,8 @@ static void the_file_tells_what_it_is(void **state) {
         assert_string_equal(file.outputs[0].name, softmax ? "probabilities" : "logits");
         assert_int_equal(file.outputs[0].shape[1], ONNX_CLASSES);
         assert_string_equal(file.nodes[file.node_count - 1].op, softmax ? "Softmax" : "Identity");
-        assert_string_equal(onnx_text(&file, "classes"), "[\"none\",\"one\",\"two \\\"2\\\"\",\"drei, \xc3\xa4\",\"four\"]");
+        assert_string_equal(onnx_text(&file, "classes"),
+                            "[\"none\",\"one\",\"two \\\"2\\\"\",\"drei, \xc3\xa4\",\"four\"]");
         assert_string_equal(onnx_text(&file, "model"), model->layers.line);
         assert_string_equal(onnx_text(&file, "cifra"), cf_version());
         assert_ok(parameters_sha256(&model->parameters, sha256));
@@ -265,12 +274,14 @@ static void options_of_the_import(void **state) {
     cf_model *model = make(network_named("relu")), *back;
     const char *path = exported(model);
     (void)state;
-    assert_ok(cf_import_onnx(path, &(cf_onnx_import_options){.normalize = "0.5 0.25", .class_names = five, .class_count = 5}, &back));
+    assert_ok(cf_import_onnx(
+        path, &(cf_onnx_import_options){.normalize = "0.5 0.25", .class_names = five, .class_count = 5}, &back));
     assert_string_equal(back->layers.line, "normalize 0.5 0.25 | conv 6 3x3 | relu | dense classes");
     assert_string_equal(back->class_names[4], "e");
     cf_model_free(back);
     assert_fails(cf_import_onnx(path, &(cf_onnx_import_options){.normalize = "0.5"}, &back), CF_BAD_USE, "deviations");
-    assert_fails(cf_import_onnx(path, &(cf_onnx_import_options){.class_names = five, .class_count = 4}, &back), CF_BAD_USE, "5 outputs");
+    assert_fails(cf_import_onnx(path, &(cf_onnx_import_options){.class_names = five, .class_count = 4}, &back),
+                 CF_BAD_USE, "5 outputs");
     cf_model_free(model);
 }
 

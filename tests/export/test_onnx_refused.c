@@ -52,7 +52,8 @@ static void put_attribute(ProtoWriter *w, char *word) {
         proto_float(w, ATTRIBUTE_F, strtof(value, NULL));
     } else if (strchr("+-0123456789", *value)) {
         proto_integer(w, ATTRIBUTE_I, (uint64_t)strtoll(value, NULL, 10));
-        for (char *at = value; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) proto_integer(w, ATTRIBUTE_INTS, (uint64_t)strtoll(at, NULL, 10));
+        for (char *at = value; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+            proto_integer(w, ATTRIBUTE_INTS, (uint64_t)strtoll(at, NULL, 10));
     } else {
         proto_text(w, ATTRIBUTE_S, value);
     }
@@ -136,7 +137,8 @@ static void what_is_not_understood_is_named(void **state) {
         {"Conv image w5,2,3 > a" END, "constant weights of four dimensions"},
         {"Relu image > b ; Conv image b > a" END, "constant weights of four dimensions"},
         {"Conv image w2,2,3,3 > a strides=1,2" END, "one stride from 1 to 64"},
-        {"Conv image w2,2,3,3 > a pads=0,0,2,2" END, "node a (Conv) is not understood: its padding is none of the model line's"},
+        {"Conv image w2,2,3,3 > a pads=0,0,2,2" END,
+         "node a (Conv) is not understood: its padding is none of the model line's"},
         {"Conv image w2,2,3,3 > a dilations=1,2" END, "one dilation"},
         {"Conv image w2,2,5,5 > a" END, "the window does not fit"},
         {"Conv image w2,2,3,3 > a auto_pad=SAME_LOWER" END, "auto_pad"},
@@ -144,9 +146,13 @@ static void what_is_not_understood_is_named(void **state) {
         {"AveragePool image > a kernel_shape=3,3 pads=1,1,1,1 count_include_pad=1" END, "padding that counts"},
         {"MaxPool image > a kernel_shape=3,3 strides=2,2 ceil_mode=1" END, "ceil_mode"},
         {"MaxPool image > a kernel_shape=2,2 dilations=2,2" END, "without dilation"},
-        {"Conv image w2,2,1,1 > b ; Relu b > c ; Sigmoid b > d ; Add c d > a" END, "node a (Add) is not understood: it joins branches"},
-        {"Conv image w2,2,1,1 > b ; Relu b > c ; Concat c b > d axis=2 ; Conv d w2,4,1,1 > a" END, "node d (Concat) is not understood"},
-        {"Conv image w2,2,1,1 > b ; Concat b b > c axis=1 ; Relu b > d ; Concat d c > e axis=1 ; Conv e w2,6,1,1 > a" END, "joins branches"},
+        {"Conv image w2,2,1,1 > b ; Relu b > c ; Sigmoid b > d ; Add c d > a" END,
+         "node a (Add) is not understood: it joins branches"},
+        {"Conv image w2,2,1,1 > b ; Relu b > c ; Concat c b > d axis=2 ; Conv d w2,4,1,1 > a" END,
+         "node d (Concat) is not understood"},
+        {"Conv image w2,2,1,1 > b ; Concat b b > c axis=1 ; Relu b > d ; Concat d c > e axis=1 ; Conv e w2,6,1,1 > "
+         "a" END,
+         "joins branches"},
         {"Clip image f0 f5 > a" END, "0 to 6 (relu6)"},
         {"Mul image f3 > a" END, "node a (Mul) is not understood: it stands in no pattern"},
         {"Erf image > a" END, "node a (Erf) is not understood: it stands in no pattern"},
@@ -154,16 +160,19 @@ static void what_is_not_understood_is_named(void **state) {
         {"InstanceNormalization image w2 w2 > a epsilon=0.001" END, "epsilon 1e-5 expected"},
         {"GroupNormalization image w2 w2 > a num_groups=3" END, "groups that divide"},
         {"BatchNormalization image w2 w2 w2 w3 > a" END, "a constant scale"},
-        {"Transpose image > b perm=0,2,3,1 ; LayerNormalization b w2 w2 > c axis=1 ; Transpose c > a perm=0,3,1,2" END, "over the channels"},
+        {"Transpose image > b perm=0,2,3,1 ; LayerNormalization b w2 w2 > c axis=1 ; Transpose c > a perm=0,3,1,2" END,
+         "over the channels"},
         {"ReduceMean image > p axes=2 ; Flatten p > f ; Gemm f w5,2 > y transB=1", "a mean over all pixels"},
         {"Transpose image > p perm=0,2,3,1 ; Flatten p > f ; Gemm f w5,32 > y transB=1", "in the order C, H, W"},
         {"Flatten image > f ; Gemm f w5,31 > y transB=1", "weights that fit what arrives"},
         {"Flatten image > f ; Gemm f w5,32 > y transB=1 alpha=0.5", "alpha 1, beta 1"},
         {"Flatten image > f ; MatMul f w31,5 > y", "weights that fit what arrives"},
         {"Reshape image i0,-1,7 > f ; Gemm f w5,32 > y transB=1", "node f (Reshape)"},
-        {"Flatten image > f ; Gemm f w5,32 > g transB=1 ; Softmax g > h ; Relu h > y", "node h (Softmax) is not understood: a softmax that is not the end"},
+        {"Flatten image > f ; Gemm f w5,32 > g transB=1 ; Softmax g > h ; Relu h > y",
+         "node h (Softmax) is not understood: a softmax that is not the end"},
         {"Conv image w5,2,3,3 > y", "N x classes expected"},
-        {"Relu image > b ; Relu missing > a" END, "node a (Relu) is not understood: it reads a value that no node in front of it makes"},
+        {"Relu image > b ; Relu missing > a" END,
+         "node a (Relu) is not understood: it reads a value that no node in front of it makes"},
         {"Relu image > a ; Relu a > a" END, "the value a is made twice"},
         {"Relu image > image" END, "the value image is made twice"},
         {"Relu image > a", "no node makes the output y"},
@@ -186,22 +195,30 @@ static void patterns_of_others(void **state) {
         {"Mul image f0.00392156863 > b ; Relu b > a" END, "relu | globalavgpool | dense classes nobias"},
         {"Clip image f0 > a" END, "relu | globalavgpool | dense classes nobias"},
         {"Clip image > a min=0.0 max=6.0" END, "relu6 | globalavgpool | dense classes nobias"},
-        {"HardSigmoid image > b alpha=0.16666667 beta=0.5 ; Mul image b > a" END, "hardswish | globalavgpool | dense classes nobias"},
-        {"Mul image f0.70710678 > b ; Erf b > c ; Add c f1 > d ; Mul image f0.5 > e ; Mul e d > a" END, "gelu | globalavgpool | dense classes nobias"},
+        {"HardSigmoid image > b alpha=0.16666667 beta=0.5 ; Mul image b > a" END,
+         "hardswish | globalavgpool | dense classes nobias"},
+        {"Mul image f0.70710678 > b ; Erf b > c ; Add c f1 > d ; Mul image f0.5 > e ; Mul e d > a" END,
+         "gelu | globalavgpool | dense classes nobias"},
         {"Gelu image > a" END, "gelu | globalavgpool | dense classes nobias"},
         {"GroupNormalization image w2 w2 > a num_groups=1" END, "groupnorm 1 | globalavgpool | dense classes nobias"},
-        {"Conv image w2,2,3,3 > a auto_pad=SAME_UPPER strides=2,2" END, "conv 2 3x3 stride 2 pad tf nobias | globalavgpool | dense classes nobias"},
-        {"Conv image w2,2,3,3 > b pads=1,1,1,1 ; Add b w2,1,1 > a" END, "conv 2 3x3 | globalavgpool | dense classes nobias"},
+        {"Conv image w2,2,3,3 > a auto_pad=SAME_UPPER strides=2,2" END,
+         "conv 2 3x3 stride 2 pad tf nobias | globalavgpool | dense classes nobias"},
+        {"Conv image w2,2,3,3 > b pads=1,1,1,1 ; Add b w2,1,1 > a" END,
+         "conv 2 3x3 | globalavgpool | dense classes nobias"},
         {"Flatten image > f ; MatMul f w32,5 > g ; Add g w5 > h ; LogSoftmax h > y axis=1", "dense classes"},
-        {"Shape image > s ; Gather s i0 > n ; Unsqueeze n i0 > m ; Concat m i-1 > t axis=0 ; Reshape image t > f ; Gemm f w5,32 w5 > y transB=1",
+        {"Shape image > s ; Gather s i0 > n ; Unsqueeze n i0 > m ; Concat m i-1 > t axis=0 ; Reshape image t > f ; "
+         "Gemm f w5,32 w5 > y transB=1",
          "dense classes"},
-        {"Conv image w2,2,1,1 > b ; BatchNormalization b w2 w2 w2 w2 > c ; MaxPool c > d kernel_shape=2,2 strides=2,2 ; Identity d > e ; Dropout e > a" END,
+        {"Conv image w2,2,1,1 > b ; BatchNormalization b w2 w2 w2 w2 > c ; MaxPool c > d kernel_shape=2,2 strides=2,2 "
+         "; Identity d > e ; Dropout e > a" END,
          "conv 2 1x1 | bn | maxpool 2 | globalavgpool | dense classes nobias"},
-        {"Conv image w2,2,1,1 w2 > b ; GlobalAveragePool b > m ; Flatten m > n ; Gemm n w1,2 w1 > o transB=1 ; Relu o > q ; Gemm q w2,1 w2 > r transB=1 ; "
+        {"Conv image w2,2,1,1 w2 > b ; GlobalAveragePool b > m ; Flatten m > n ; Gemm n w1,2 w1 > o transB=1 ; Relu o "
+         "> q ; Gemm q w2,1 w2 > r transB=1 ; "
          "Sigmoid r > s ; Reshape s i0,2,1,1 > t ; Mul t b > a" END,
          "conv 2 1x1 | se 2 | globalavgpool | dense classes nobias"},
         {"ReduceMean image > p axes=2,3 keepdims=0 ; Gemm p w5,2 w5 > y transB=1", "globalavgpool | dense classes"},
-        {"ReduceMean image i-1,-2 > p ; Squeeze p i2,3 > f ; Gemm f w5,2 w5 > y transB=1", "globalavgpool | dense classes"},
+        {"ReduceMean image i-1,-2 > p ; Squeeze p i2,3 > f ; Gemm f w5,2 w5 > y transB=1",
+         "globalavgpool | dense classes"},
     };
     (void)state;
     filling = 0.5f;
@@ -218,9 +235,11 @@ static void weights_must_be_weights(void **state) {
     cf_model *model;
     (void)state;
     filling = NAN;
-    assert_fails(cf_import_onnx(graph_file("Relu image > a" END), NULL, &model), CF_BAD_INPUT, "dense1.weight: value 0 is nan");
+    assert_fails(cf_import_onnx(graph_file("Relu image > a" END), NULL, &model), CF_BAD_INPUT,
+                 "dense1.weight: value 0 is nan");
     filling = -1;
-    assert_fails(cf_import_onnx(graph_file("BatchNormalization image w2 w2 w2 w2 > a" END), NULL, &model), CF_BAD_INPUT, "bn1.running_var: value 0 is -1");
+    assert_fails(cf_import_onnx(graph_file("BatchNormalization image w2 w2 w2 w2 > a" END), NULL, &model), CF_BAD_INPUT,
+                 "bn1.running_var: value 0 is -1");
 }
 
 static void what_is_no_onnx_file(void **state) {
@@ -230,10 +249,10 @@ static void what_is_no_onnx_file(void **state) {
     } cases[] = {
         {"", "no graph", 0},
         {"{\"a\": 1}", "no ONNX file", 8},
-        {"\x3a\x02\x0a\x7f", "cut off", 4},                                                  /* a node longer than the file */
-        {"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "cut off", 11},                     /* a graph of 2^64 bytes */
+        {"\x3a\x02\x0a\x7f", "cut off", 4},                              /* a node longer than the file */
+        {"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "cut off", 11}, /* a graph of 2^64 bytes */
         {"\x42\x02\x10\x05\x3a\x02\x0a\x00", "opset 5 is too old", 8},
-        {"\x3a\x08\x2a\x06\x08\xff\xff\xff\xff\x0f", "dimension 0", 10},                     /* a tensor of 2^32 values */
+        {"\x3a\x08\x2a\x06\x08\xff\xff\xff\xff\x0f", "dimension 0", 10}, /* a tensor of 2^32 values */
         {"\x3a\x06\x2a\x04\x08\x05\x10\x01", "5 values expected from its shape, 0 found", 8},
         {"\x3a\x09\x2a\x07\x42\x01w\x10\x01\x70\x01", "the tensor w lie in another file", 11},
         {"\x3a\x02\x0a\x00", "no input", 4},
@@ -268,8 +287,9 @@ static void a_file_that_is_cut_off(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_not_understood_is_named), cmocka_unit_test(patterns_of_others),    cmocka_unit_test(weights_must_be_weights),
-        cmocka_unit_test(what_is_no_onnx_file),            cmocka_unit_test(a_file_that_is_cut_off),
+        cmocka_unit_test(what_is_not_understood_is_named), cmocka_unit_test(patterns_of_others),
+        cmocka_unit_test(weights_must_be_weights),         cmocka_unit_test(what_is_no_onnx_file),
+        cmocka_unit_test(a_file_that_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

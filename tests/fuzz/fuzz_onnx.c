@@ -23,17 +23,78 @@ static unsigned take(Bytes *bytes) {
 static const struct {
     int dims, shape[4];
     float value;
-} floats[] = {{4, {8, 3, 3, 3}, .5f}, {4, {8, 8, 1, 1}, .1f}, {4, {8, 1, 3, 3}, 1}, {4, {24, 8, 1, 1}, 1}, {4, {4, 8, 1, 1}, 1}, {4, {8, 4, 1, 1}, 1},
-              {2, {5, 8}, 1},         {2, {8, 8}, 1},         {1, {8}, 1},          {1, {24}, 1},          {1, {4}, 0},          {1, {5}, 1},
-              {3, {8, 1, 1}, 2},      {4, {1, 8, 4, 4}, 1},   {3, {1, 16, 8}, 1},   {0, {0}, 255},         {0, {0}, .5f},        {0, {0}, 1.41421356f},
-              {0, {0}, 1},            {0, {0}, 0},            {0, {0}, 6},          {1, {1}, 1},           {1, {4}, 1},          {3, {3, 1, 1}, .5f}};
+} floats[] = {{4, {8, 3, 3, 3}, .5f},
+              {4, {8, 8, 1, 1}, .1f},
+              {4, {8, 1, 3, 3}, 1},
+              {4, {24, 8, 1, 1}, 1},
+              {4, {4, 8, 1, 1}, 1},
+              {4, {8, 4, 1, 1}, 1},
+              {2, {5, 8}, 1},
+              {2, {8, 8}, 1},
+              {1, {8}, 1},
+              {1, {24}, 1},
+              {1, {4}, 0},
+              {1, {5}, 1},
+              {3, {8, 1, 1}, 2},
+              {4, {1, 8, 4, 4}, 1},
+              {3, {1, 16, 8}, 1},
+              {0, {0}, 255},
+              {0, {0}, .5f},
+              {0, {0}, 1.41421356f},
+              {0, {0}, 1},
+              {0, {0}, 0},
+              {0, {0}, 6},
+              {1, {1}, 1},
+              {1, {4}, 1},
+              {3, {3, 1, 1}, .5f}};
 static const struct {
     int count;
     int64_t values[4];
-} integers[] = {{2, {0, -1}}, {2, {0, 8}}, {3, {0, 8, -1}}, {3, {0, 4, -1}}, {3, {0, 1, -1}}, {4, {0, 8, 4, 4}}, {4, {0, 2, 4, 16}}, {1, {-1}}, {2, {2, 3}}, {1, {1}}, {1, {0}}, {3, {0, 16, 8}}};
+} integers[] = {{2, {0, -1}},       {2, {0, 8}}, {3, {0, 8, -1}}, {3, {0, 4, -1}}, {3, {0, 1, -1}}, {4, {0, 8, 4, 4}},
+                {4, {0, 2, 4, 16}}, {1, {-1}},   {2, {2, 3}},     {1, {1}},        {1, {0}},        {3, {0, 16, 8}}};
 enum { FLOATS = sizeof floats / sizeof *floats, INTEGERS = sizeof integers / sizeof *integers };
-static const char *const ops[] = {"Conv", "Gemm", "MatMul", "BatchNormalization", "InstanceNormalization", "LayerNormalization", "GroupNormalization", "Relu", "LeakyRelu", "HardSwish", "Sigmoid", "Gelu", "Clip", "Erf", "HardSigmoid", "Split", "Sub", "Mul", "Div", "Add", "Concat", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Softmax", "Identity", "Cast", "Constant", "Shape", "Gather", "Slice", "Pad"};
-static const char *const attributes[] = {"strides", "dilations", "pads", "kernel_shape", "group", "axis", "axes", "perm", "transB", "epsilon", "alpha", "auto_pad", "ceil_mode", "keepdims", "num_groups", "to", "value_ints", "value_float"};
+static const char *const ops[] = {"Conv",
+                                  "Gemm",
+                                  "MatMul",
+                                  "BatchNormalization",
+                                  "InstanceNormalization",
+                                  "LayerNormalization",
+                                  "GroupNormalization",
+                                  "Relu",
+                                  "LeakyRelu",
+                                  "HardSwish",
+                                  "Sigmoid",
+                                  "Gelu",
+                                  "Clip",
+                                  "Erf",
+                                  "HardSigmoid",
+                                  "Split",
+                                  "Sub",
+                                  "Mul",
+                                  "Div",
+                                  "Add",
+                                  "Concat",
+                                  "MaxPool",
+                                  "AveragePool",
+                                  "GlobalAveragePool",
+                                  "GlobalMaxPool",
+                                  "ReduceMean",
+                                  "Reshape",
+                                  "Flatten",
+                                  "Transpose",
+                                  "Squeeze",
+                                  "Unsqueeze",
+                                  "Softmax",
+                                  "Identity",
+                                  "Cast",
+                                  "Constant",
+                                  "Shape",
+                                  "Gather",
+                                  "Slice",
+                                  "Pad"};
+static const char *const attributes[] = {
+    "strides", "dilations", "pads",     "kernel_shape", "group",    "axis",       "axes", "perm",       "transB",
+    "epsilon", "alpha",     "auto_pad", "ceil_mode",    "keepdims", "num_groups", "to",   "value_ints", "value_float"};
 
 static void write_pool(ProtoWriter *w) {
     char name[8];
@@ -54,7 +115,8 @@ static void write_pool(ProtoWriter *w) {
         if (real)
             proto_bytes(w, TENSOR_RAW, values, count * sizeof *values);
         else
-            proto_bytes(w, TENSOR_RAW, integers[i - FLOATS].values, (size_t)integers[i - FLOATS].count * sizeof(int64_t));
+            proto_bytes(w, TENSOR_RAW, integers[i - FLOATS].values,
+                        (size_t)integers[i - FLOATS].count * sizeof(int64_t));
         proto_end(w, tensor);
     }
 }
@@ -65,7 +127,8 @@ static void write_attribute(ProtoWriter *w, Bytes *bytes) {
     const unsigned kind = take(bytes);
     if (kind & 1) proto_integer(w, ATTRIBUTE_I, (uint64_t)(int64_t)(int8_t)take(bytes));
     if (kind & 2) proto_float(w, ATTRIBUTE_F, kind & 4 ? 1e-5f : (float)take(bytes) / 8);
-    for (unsigned i = 0; i < (kind >> 3) % 8; i++) proto_integer(w, ATTRIBUTE_INTS, (uint64_t)(int64_t)(int8_t)take(bytes));
+    for (unsigned i = 0; i < (kind >> 3) % 8; i++)
+        proto_integer(w, ATTRIBUTE_INTS, (uint64_t)(int64_t)(int8_t)take(bytes));
     if (kind & 64) proto_text(w, ATTRIBUTE_S, "SAME_UPPER");
     proto_end(w, attribute);
 }
@@ -79,7 +142,8 @@ static void write_node(ProtoWriter *w, Bytes *bytes, int number) {
     proto_text(w, NODE_OP, ops[op % (sizeof ops / sizeof *ops)]);
     for (unsigned i = 0; i < counts % 8; i++) {
         const int input = (int)take(bytes);
-        snprintf(name, sizeof name, input < 128 ? "v%d" : "n%d", input < 128 ? input % (FLOATS + INTEGERS) : number - 1 - (input - 128) % (number + 1));
+        snprintf(name, sizeof name, input < 128 ? "v%d" : "n%d",
+                 input < 128 ? input % (FLOATS + INTEGERS) : number - 1 - (input - 128) % (number + 1));
         proto_text(w, NODE_INPUT, strcmp(name, "n-1") ? name : "image");
     }
     snprintf(name, sizeof name, "n%d", number);
@@ -130,8 +194,10 @@ static void use(const cf_model *model) {
     PROMISE(cf_export_onnx(model, path, NULL) == CF_OK);
     PROMISE(cf_import_onnx(path, NULL, &back) == CF_OK);
     PROMISE(strcmp(back->layers.line, model->layers.line) == 0);
-    PROMISE(back->parameters.total == p->total && memcmp(back->parameters.values, p->values, p->total * sizeof(float)) == 0);
-    for (int i = 0; i < p->count; i++) PROMISE(parameter_first_unsound(&p->table[i], p->values + p->table[i].offset) == p->table[i].count);
+    PROMISE(back->parameters.total == p->total &&
+            memcmp(back->parameters.values, p->values, p->total * sizeof(float)) == 0);
+    for (int i = 0; i < p->count; i++)
+        PROMISE(parameter_first_unsound(&p->table[i], p->values + p->table[i].offset) == p->table[i].count);
     cf_model_free(back);
 }
 
