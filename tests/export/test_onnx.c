@@ -112,6 +112,25 @@ static void the_line_follows_from_the_graph(void **state) {
     }
 }
 
+/* A line in the metadata that is not the graph's, as where somebody changed the graph. */
+static void a_line_of_another_network_is_not_believed(void **state) {
+    cf_model *model = make(network_named("relu")), *back;
+    const char *path = exported(model);
+    unsigned char *bytes, *found;
+    size_t size;
+    (void)state;
+    assert_ok(file_read(path, SIZE_MAX, &bytes, &size));
+    found = memmem(bytes, size, "| relu |", 8);
+    assert_non_null(found);
+    memcpy(found, "| silu |", 8);
+    write_bytes(path, bytes, size);
+    assert_ok(cf_import_onnx(path, NULL, &back));
+    assert_string_equal(back->layers.line, model->layers.line);
+    free(bytes);
+    cf_model_free(model);
+    cf_model_free(back);
+}
+
 static void named_models_return(void **state) {
     static const char *const names[] = {"paper", "lenet5", "m7", "resnet20", "mobilenet-small", "vit-tiny", "wrn16-4"};
     static const char *const classes[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
@@ -290,6 +309,7 @@ int main(void) {
         cmocka_unit_test(each_word_has_a_row),
         cmocka_unit_test(the_same_line_and_bits_return),
         cmocka_unit_test(the_line_follows_from_the_graph),
+        cmocka_unit_test(a_line_of_another_network_is_not_believed),
         cmocka_unit_test(named_models_return),
         cmocka_unit_test(onnxruntime_agrees),
         cmocka_unit_test(networks_of_pytorch),

@@ -153,6 +153,10 @@ static void what_is_not_understood_is_named(void **state) {
         {"Conv image w2,2,1,1 > b ; Concat b b > c axis=1 ; Relu b > d ; Concat d c > e axis=1 ; Conv e w2,6,1,1 > "
          "a" END,
          "joins branches"},
+        /* a stride of 2 is the first that fits, and reads other pixels */
+        {"Conv image w3,2,1,1 w3 > b strides=3,3 ; Conv image w3,2,3,3 > c pads=1,1,1,1 strides=2,2 ; Add c b > d ; "
+         "Conv d w2,3,1,1 > a" END,
+         "node d (Add) is not understood: it joins branches"},
         {"Clip image f0 f5 > a" END, "0 to 6 (relu6)"},
         {"Mul image f3 > a" END, "node a (Mul) is not understood: it stands in no pattern"},
         {"Erf image > a" END, "node a (Erf) is not understood: it stands in no pattern"},
