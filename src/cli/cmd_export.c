@@ -64,7 +64,7 @@ const Command command_export = {
                                                   "Examples:\n"
                                                   "\n"
                                                   "    cifra export runs/mnist-paper-s1 paper.safetensors\n"
-                   "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx",
+                                                  "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

@@ -255,8 +255,8 @@ cf_status run_start(Run *run, const char *folder, bool resume) {
 static cf_status take_import(Run *run, cf_model *model) {
     const cf_model *asked = run->model;
     bool numbered = true;
-    FAIL_IF(asked->classes != model->classes, CF_BAD_USE, "the network has %d classes, and %s has %d", model->classes, run->config.data,
-            asked->classes);
+    FAIL_IF(asked->classes != model->classes, CF_BAD_USE, "the network has %d classes, and %s has %d", model->classes,
+            run->config.data, asked->classes);
     for (int c = 0; c < model->classes && numbered; c++) {
         char number[12];
         snprintf(number, sizeof number, "%d", c);
