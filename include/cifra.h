@@ -261,6 +261,27 @@ CF_API cf_status cf_attention_grid(const cf_model *model, int hw[2]);
  * has, through all layers of attention, in the mean over positions: 0 and more, with the sum 1. The same for every class. */
 CF_API cf_status cf_attention_rollout(const cf_model *model, const cf_subset *subset, int threads, float *maps);
 
+/* ---- ONNX --------------------------------------------------------------------------------------------- */
+
+typedef struct cf_onnx_options {
+    bool softmax; /* the output is "probabilities"; false: "logits"; default true */
+} cf_onnx_options;
+
+CF_API cf_onnx_options cf_onnx_defaults(void);
+/* Writes the network as ONNX (opset 17): from "image", float32 [N, C, H, W] with pixels 0 to 255, to [N, classes]. Class names and
+ * the model line are texts of its metadata. `options` NULL: defaults. */
+CF_API cf_status cf_export_onnx(const cf_model *model, const char *path, const cf_onnx_options *options);
+
+typedef struct cf_onnx_import_options {
+    const char *normalize; /* "MEANS.. DEVIATIONS..": what is done to pixels / 255 in front of the network; NULL: nothing. Borrowed. */
+    const char *const *class_names; /* [class_count]; NULL: those of the file, else "0", "1" .. Borrowed. */
+    int class_count;
+} cf_onnx_import_options;
+
+/* Reads a network that consists of layers of the model line; what is not understood is named: node, operator, reason. `options`
+ * NULL: zeros. */
+CF_API cf_status cf_import_onnx(const char *path, const cf_onnx_import_options *options, cf_model **model);
+
 #ifdef __cplusplus
 }
 #endif

@@ -66,6 +66,11 @@ static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
 /* Bytes of the pickle in a file of torch.save, which takes 88 times as much while it is read; a tensor takes about 100. */
 enum { MOST_PICKLE = 4 << 20 };
 
+/* ---- ONNX ---- */
+
+enum { MOST_ONNX_ITEMS = 1 << 16 }; /* nodes, initializers, inputs, outputs, texts: of each */
+static const size_t MOST_ONNX_BYTES = (size_t)1 << 31; /* protobuf's own limit */
+
 /* ---- The store of a tune ---- */
 
 enum {

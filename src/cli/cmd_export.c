@@ -11,6 +11,7 @@
 
 typedef struct ExportArguments {
     int format;
+    bool logits;
 } ExportArguments;
 
 #define TABLE_ROW(word, help, write) {word, help, write},
@@ -23,18 +24,25 @@ static const char *const format_words[] = {EXPORT_FORMATS(WORD) NULL};
 static const Option options[] = {
     {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .default_text = "safetensors",
      OPTION_MEMBER(ExportArguments, format)},
+    {"logits", NULL, OPTION_FLAG, .help = "onnx: the output is logits, without the softmax that gives probabilities",
+     OPTION_MEMBER(ExportArguments, logits)},
 };
 
 cf_status export_safetensors(const ExportRequest *request) {
     return weights_write(request->model, request->out);
 }
 
+cf_status export_onnx(const ExportRequest *request) {
+    return cf_export_onnx(request->model, request->out, &(cf_onnx_options){.softmax = !request->logits});
+}
+
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const ExportArguments *a = parsed;
     const ExportFormat *format = &formats[a->format];
     cf_model *model;
-    ExportRequest request = {.run = given->positional[0], .out = given->positional[1]};
+    ExportRequest request = {.run = given->positional[0], .out = given->positional[1], .logits = a->logits};
     terminal_set_quiet(given->quiet);
+    FAIL_IF(a->logits && format->write != export_onnx, CF_BAD_USE, "--logits is for --to onnx");
     FORWARD(file_check_output(request.out));
     FORWARD(model_open(request.run, &model));
     request.model = model;
@@ -49,13 +57,14 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 const Command command_export = {
     .name = "export",
     .summary = "a trained network as a file for other programs",
-    .usage = "RUN FILE [--to FORMAT]",
+    .usage = "RUN FILE [--to FORMAT] [--logits]",
     .description = "Writes a run's best weights (or those of a model.safetensors) to FILE in a format that other "
                    "programs read.\n"
                    "\n" EXPORT_FORMATS(HELP_LINE) "\n"
                                                   "Examples:\n"
                                                   "\n"
-                                                  "    cifra export runs/mnist-paper-s1 paper.safetensors",
+                                                  "    cifra export runs/mnist-paper-s1 paper.safetensors\n"
+                                                  "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

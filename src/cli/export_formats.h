@@ -8,6 +8,7 @@
 typedef struct ExportRequest {
     const char *run, *out; /* as they were given */
     const cf_model *model; /* of the run */
+    bool logits;           /* without the softmax */
 } ExportRequest;
 
 typedef struct ExportFormat {
@@ -17,8 +18,11 @@ typedef struct ExportFormat {
 
 #define EXPORT_FORMATS(ROW)                                                                                            \
     ROW("safetensors", "the weights as PyTorch's load_state_dict(strict=True) takes them; cifra reads the file, too",  \
-        export_safetensors)
+        export_safetensors)                                                                                            \
+    ROW("onnx", "a graph (opset 17) for onnxruntime and others, with the input scaling and the class names in it",      \
+        export_onnx)
 
 cf_status export_safetensors(const ExportRequest *request);
+cf_status export_onnx(const ExportRequest *request);
 
 #endif

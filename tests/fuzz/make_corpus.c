@@ -6,6 +6,7 @@
 #include "data/npy.h"
 #include "data/writers.h"
 #include "embed/umap.h"
+#include "export/onnx_networks.h"
 #include "nn/cpu/cpu.h"
 #include "study/pipeline/recipe_files.h"
 #include "study/run/run.h"
@@ -187,6 +188,20 @@ static void make_models(const Corpus *corpus) {
     }
 }
 
+/* A network of each word of the model line. */
+static void make_onnx(const Corpus *corpus) {
+    for (size_t i = 0; i < COUNT_OF(onnx_networks); i++) {
+        cf_model *model;
+        must(onnx_network_new(&onnx_networks[i], &model));
+        must(cf_export_onnx(model, corpus_path(corpus, "onnx", onnx_networks[i].name), NULL));
+        cf_model_free(model);
+    }
+    /* A graph of nodes as fuzz_onnx builds them: Conv, Relu, GlobalAveragePool, Flatten, Gemm. */
+    static const unsigned char graph[] = {'g', 0, 2 | 1 << 3, 128, 0, 2,   4 << 3, 1,          1,   1, 1,  7, 1, 128,
+                                          23,  1, 128,        27,  1, 128, 1,      3 | 1 << 3, 128, 6, 11, 8, 1, 1};
+    put(corpus, "onnx", "graph", graph, sizeof graph);
+}
+
 static void make_checkpoints(const Corpus *corpus) {
     for (int k = 0; k < 4; k++) {
         char name[32];
@@ -251,13 +266,17 @@ static void make_lines(const Corpus *corpus) {
         "conv 10 1 pad valid | globalavgpool",
         "input 65535x1x1 | conv 65536 1024x1024 pad 512 | dense classes",
         "dense 1048576|dense 256|dense classes",
-        "conv 4 3x3 | bn | relu | 2x( res( conv 4 3x3 | bn | relu | conv 4 3x3 | bn ) | relu ) | res( conv 6 3x3 stride 2 | bn "
+        "conv 4 3x3 | bn | relu | 2x( res( conv 4 3x3 | bn | relu | conv 4 3x3 | bn ) | relu ) | res( conv 6 3x3 "
+        "stride 2 | bn "
         "| relu | conv 6 3x3 | bn ) as wide | relu6 | globalavgpool | dense classes",
-        "conv 4 3x3 as a | silu | dwconv 3 pad tf | bn eps 0.001 | gelu | add a | se 2 | hardswish | groupnorm 2 | concat a | "
+        "conv 4 3x3 as a | silu | dwconv 3 pad tf | bn eps 0.001 | gelu | add a | se 2 | hardswish | groupnorm 2 | "
+        "concat a | "
         "globalmaxpool | dense classes",
-        "normalize 0.5 0.5 | patch 4 8 | position | 2x( res( layernorm | attention 2 ) | res( layernorm | conv 16 1 | gelu | "
+        "normalize 0.5 0.5 | patch 4 8 | position | 2x( res( layernorm | attention 2 ) | res( layernorm | conv 16 1 | "
+        "gelu | "
         "conv 8 1 | droppath 0.2 ) ) | layernorm | globalavgpool | dense classes",
-        "standardize | conv 4 3 groups 1 dilation 2 | instancenorm | sigmoid | head domain ( reverse 0.5 | globalavgpool | "
+        "standardize | conv 4 3 groups 1 dilation 2 | instancenorm | sigmoid | head domain ( reverse 0.5 | "
+        "globalavgpool | "
         "dense 2 ) | head other ( dense 3 bias ) | maxpool 2 | dropout 0.5 | dense 8 | bn | leakyrelu | dense classes",
         "res(res(res(relu|avgpool 2)as b)as c)|3x(2x(relu)|bn)|dense classes",
         "1000x(1000x(1000x(relu))) | dense classes",
@@ -421,6 +440,7 @@ int main(int argc, char **argv) {
     make_study(&corpus);
     make_downloads(&corpus);
     make_weights(&corpus);
+    make_onnx(&corpus);
     make_store(&corpus);
     for (size_t i = 0; i < COUNT_OF(scratch); i++) {
         must(file_remove_tree(scratch[i]));

@@ -199,9 +199,9 @@ static cf_status place_of_data(const Run *run, char **path) {
 
 /* The path that was asked for stays as it is, so that a tree can be moved; beside it stands where the set lies now. */
 static cf_status write_config(const Run *run) {
-    char *place;
+    char *place = NULL;
     json_t *root;
-    FORWARD(place_of_data(run, &place));
+    if (run->set) FORWARD(place_of_data(run, &place));
     cf_status made = run_config_json(&run->config, &root);
     if (made) free(place);
     FORWARD(made);
@@ -209,7 +209,7 @@ static cf_status write_config(const Run *run) {
     free(place);
     json_object_set_new(root, "version", json_string(cf_version()));
     json_object_set_new(root, "machine", machine_json(run));
-    json_object_set_new(root, "checksums", checksums_json(run));
+    if (run->set) json_object_set_new(root, "checksums", checksums_json(run));
     cf_status status = json_write(run->config_path, root);
     json_decref(root);
     return status;
@@ -287,6 +287,68 @@ cf_status run_start(Run *run, const char *folder, bool resume) {
             "%s holds a run already; go on with it by --resume, or name another folder with --out", folder);
     if (resume) FORWARD(check_going_on(run));
     return take_source(run, resume);
+}
+
+/* The data's own names are what the classes of a network without names are called. */
+static cf_status take_import(Run *run, cf_model *model) {
+    const cf_model *asked = run->model;
+    bool numbered = true;
+    FAIL_IF(asked->classes != model->classes, CF_BAD_USE, "the network has %d classes, and %s has %d", model->classes,
+            run->config.data, asked->classes);
+    for (int c = 0; c < model->classes && numbered; c++) {
+        char number[12];
+        snprintf(number, sizeof number, "%d", c);
+        numbered = strcmp(model->class_names[c], number) == 0;
+    }
+    for (int c = 0; c < model->classes && numbered; c++) {
+        char *name;
+        FORWARD(memory_copy_string(asked->class_names[c], &name));
+        free(model->class_names[c]);
+        model->class_names[c] = name;
+    }
+    return CF_OK;
+}
+
+static cf_status prepare_import(RunConfig *config, cf_model *model, Run **run) {
+    const Shape in = model->layers.input;
+    const char *line = model->layers.line;
+    Shape said;
+    char *text;
+    FORWARD(memory_print(&text, "input %dx%dx%d | %s", in.C, in.H, in.W, line));
+    cf_status status = run_config_text(&config->model, model_line_input(line, &said) ? line : text);
+    free(text);
+    FORWARD(status);
+    if (config->data) {
+        FORWARD(run_prepare(config, NULL, run));
+        return take_import(*run, model);
+    }
+    FORWARD(run_config_text(&config->data, RUN_WITHOUT_DATA));
+    FORWARD(memory_new(1, sizeof **run, run));
+    (*run)->config = *config;
+    *config = (RunConfig){0};
+    (*run)->shelf = &(*run)->own_shelf;
+    (*run)->threads = slices_threads((*run)->config.train.threads);
+    return choose_engine(*run);
+}
+
+cf_status run_import(RunConfig *config, cf_model *model, const char *folder, Run **run) {
+    Run *made = NULL;
+    cf_status status;
+    FORWARD_TO(failed, prepare_import(config, model, &made));
+    cf_model_free(made->model);
+    made->model = model;
+    model = NULL;
+    FORWARD_TO(failed, run_start(made, folder, false));
+    FORWARD_TO(failed, cf_model_save(made->model, made->model_path));
+    free(made->made_folder);
+    made->made_folder = NULL;
+    FORWARD_TO(failed, write_config(made));
+    *run = made;
+    return CF_OK;
+failed:
+    cf_model_free(model);
+    run_free(made);
+    return status;
 }
 
 static cf_status begin(void *context) {

@@ -113,6 +113,10 @@ void run_free(Run *run);
 /* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder that already holds a run is refused unless resuming, and one
  * that another process works in. Nothing is written: a folder that was made goes with run_free. */
 cf_status run_start(Run *run, const char *folder, bool resume);
+/* A network from elsewhere as a run: its folder with config.json and model.safetensors. Takes over both; config->data NULL: it has no
+ * data of its own. */
+#define RUN_WITHOUT_DATA "none" /* in config.json */
+cf_status run_import(RunConfig *config, cf_model *model, const char *folder, Run **run);
 /* Trains into the folder. config.json is written when all that can be refused was looked at: settings, data, the checkpoint. */
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context);
 /* Evaluates on the test part; writes predictions.csv and metrics.json. */

@@ -107,6 +107,8 @@ static cf_status load_named(Run *run, const char *data, const char *data_dir) {
 static cf_status load_chosen(Run *run, const char *data, const char *data_dir, const char *part) {
     const DataRecord *record = &run->config.record;
     const char *dir = data_dir ? data_dir : run->config.data_dir;
+    FAIL_IF(!data && strcmp(run->config.data, RUN_WITHOUT_DATA) == 0, CF_BAD_USE,
+            "%s was imported without data of its own; name some with --data", run->folder);
     if (!data)
         FORWARD(run_data_load(run->config.data, record, dir, run->shelf, &run->set));
     else if (generator_named(data) && !shelf_find(run->shelf, data, NULL))
@@ -142,6 +144,10 @@ static bool same_origin(const cf_set *a, const cf_set *b) {
 static cf_status load_own(Run *run, const cf_set **own) {
     char why[sizeof run->overlap.unchecked];
     *own = NULL;
+    if (strcmp(run->config.data, RUN_WITHOUT_DATA) == 0) {
+        snprintf(run->overlap.unchecked, sizeof run->overlap.unchecked, "it was imported without data of its own");
+        return CF_OK;
+    }
     const cf_status status =
         run_data_load(run->config.data, &run->config.record, run->config.data_dir, run->shelf, own);
     if (status == CF_NO_MEMORY) return status;

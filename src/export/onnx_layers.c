@@ -1,0 +1,251 @@
+/* The table: how each word of a model line is written as nodes of ONNX's opset 17. */
+#include "export/onnx_write.h"
+
+#include <math.h>
+#include <string.h>
+
+#define INPUTS(...) ((const char *[]){__VA_ARGS__, NULL})
+#define DIMS(...)   ((const int64_t[]){__VA_ARGS__})
+
+/* ---- One operator ---- */
+
+/* The operator that LayerType names. */
+static void plain(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
+    onnx_begin(o, layer->type->onnx, layer->inputs > 1 ? INPUTS(x[0].text, x[1].text) : INPUTS(x[0].text), y);
+    if (layer->activation.kind == ACT_RELU && strcmp(layer->type->onnx, "Relu") != 0)
+        onnx_float(o, "alpha", layer->activation.slope);
+    if (layer->type == &concat_type) onnx_integer(o, "axis", 1);
+    onnx_end(o);
+}
+
+/* What does nothing when predicting. */
+static void nothing(OnnxOut *o, const Layer *layer, const OnnxName *x, OnnxName *y) {
+    (void)o, (void)layer;
+    *y = x[0];
+}
+
+/* ---- Windows ---- */
+
+/* What a window of `size` reaches of padding behind the end of a side. */
+static int padding_behind(int side, int size, int stride, int before, int outputs) {
+    const int behind = (outputs - 1) * stride + size - side - before;
+    return behind > 0 ? behind : 0;
+}
+
+/* The same padding behind as in front, where that gives the same outputs; else just what is reached. */
+static void window(OnnxOut *o, const Layer *l, int dilation) {
+    const int R = (l->R - 1) * dilation + 1, S = (l->S - 1) * dilation + 1;
+    const bool even = (l->in.H + 2 * l->pad_h - R) / l->stride + 1 == l->out.H &&
+                      (l->in.W + 2 * l->pad_w - S) / l->stride + 1 == l->out.W;
+    const int below = even ? l->pad_h : padding_behind(l->in.H, R, l->stride, l->pad_h, l->out.H);
+    const int right = even ? l->pad_w : padding_behind(l->in.W, S, l->stride, l->pad_w, l->out.W);
+    onnx_integers(o, "kernel_shape", 2, DIMS(l->R, l->S));
+    onnx_integers(o, "strides", 2, DIMS(l->stride, l->stride));
+    onnx_integers(o, "pads", 4, DIMS(l->pad_h, l->pad_w, below, right));
+}
+
+static void conv(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName weight = onnx_parameter(o, "weight", 4, DIMS(l->out.C, l->in.C / l->groups, l->R, l->S), false);
+    OnnxName bias;
+    if (l->bias) bias = onnx_parameter(o, "bias", 1, DIMS(l->out.C), false);
+    onnx_begin(o, "Conv", l->bias ? INPUTS(x->text, weight.text, bias.text) : INPUTS(x->text, weight.text), y);
+    window(o, l, l->dilation);
+    onnx_integers(o, "dilations", 2, DIMS(l->dilation, l->dilation));
+    onnx_integer(o, "group", l->groups);
+    onnx_end(o);
+}
+
+/* A 1x1 convolution by parameters of [K][C]. */
+static void project(OnnxOut *o, const char *weight, const char *bias, int K, int C, const char *x, OnnxName *y) {
+    const OnnxName w = onnx_parameter(o, weight, 4, DIMS(K, C, 1, 1), false),
+                   b = onnx_parameter(o, bias, 1, DIMS(K), false);
+    onnx_node(o, "Conv", INPUTS(x, w.text, b.text), y);
+}
+
+static void pool(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    onnx_begin(o, l->type->onnx, INPUTS(x->text), y);
+    window(o, l, 1);
+    onnx_end(o);
+}
+
+static void dense(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName weight = onnx_parameter(o, "weight", 2, DIMS(l->out.C, (int64_t)shape_size(l->in)), false);
+    OnnxName bias;
+    if (l->bias) bias = onnx_parameter(o, "bias", 1, DIMS(l->out.C), false);
+    onnx_begin(o, "Gemm", l->bias ? INPUTS(x->text, weight.text, bias.text) : INPUTS(x->text, weight.text), y);
+    onnx_integer(o, "transB", 1);
+    onnx_end(o);
+}
+
+/* ---- Activations of several operators ---- */
+
+static void relu6(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName least = onnx_floats(o, 0, NULL, NULL, 0), most = onnx_floats(o, 0, NULL, NULL, 6);
+    (void)l;
+    onnx_node(o, "Clip", INPUTS(x->text, least.text, most.text), y);
+}
+
+static void silu(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    (void)l;
+    onnx_node(o, "Sigmoid", INPUTS(x->text), y);
+    onnx_node(o, "Mul", INPUTS(x->text, y->text), y);
+}
+
+/* x (1 + erf(x / sqrt 2)) / 2, in the order of PyTorch's exporter: Gelu is an operator from opset 20 on. */
+static void gelu(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName root = onnx_floats(o, 0, NULL, NULL, sqrtf(2)), one = onnx_floats(o, 0, NULL, NULL, 1),
+                   half = onnx_floats(o, 0, NULL, NULL, 0.5f);
+    (void)l;
+    onnx_node(o, "Div", INPUTS(x->text, root.text), y);
+    onnx_node(o, "Erf", INPUTS(y->text), y);
+    onnx_node(o, "Add", INPUTS(y->text, one.text), y);
+    onnx_node(o, "Mul", INPUTS(x->text, y->text), y);
+    onnx_node(o, "Mul", INPUTS(y->text, half.text), y);
+}
+
+/* ---- Norms ---- */
+
+static void bn(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    static const char *const what[] = {"weight", "bias", "running_mean", "running_var"};
+    OnnxName p[4];
+    for (int i = 0; i < 4; i++) p[i] = onnx_parameter(o, what[i], 1, DIMS(l->in.C), false);
+    onnx_begin(o, "BatchNormalization", INPUTS(x->text, p[0].text, p[1].text, p[2].text, p[3].text), y);
+    onnx_float(o, "epsilon", (float)l->epsilon);
+    onnx_end(o);
+}
+
+static void instance(OnnxOut *o, const OnnxName *x, const OnnxName *weight, const OnnxName *bias, OnnxName *y) {
+    onnx_begin(o, "InstanceNormalization", INPUTS(x->text, weight->text, bias->text), y);
+    onnx_float(o, "epsilon", (float)BN_EPSILON);
+    onnx_end(o);
+}
+
+static void instancenorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false),
+                   bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
+    instance(o, x, &weight, &bias, y);
+}
+
+/* Groups as channels of an instance norm (in opset 17 there is no norm of groups with a scale per channel); one group for standardize. */
+static void groupnorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName ones = onnx_floats(o, 1, DIMS(l->number), NULL, 1),
+                   zeros = onnx_floats(o, 1, DIMS(l->number), NULL, 0),
+                   groups = onnx_shape(o, 3, DIMS(0, l->number, -1)),
+                   maps = onnx_shape(o, 4, DIMS(0, l->in.C, l->in.H, l->in.W));
+    onnx_node(o, "Reshape", INPUTS(x->text, groups.text), y);
+    instance(o, y, &ones, &zeros, y);
+    onnx_node(o, "Reshape", INPUTS(y->text, maps.text), y);
+    if (!l->parameter_count) return;
+    const OnnxName weight = onnx_parameter(o, "weight", 3, DIMS(l->in.C, 1, 1), false),
+                   bias = onnx_parameter(o, "bias", 3, DIMS(l->in.C, 1, 1), false);
+    onnx_node(o, "Mul", INPUTS(y->text, weight.text), y);
+    onnx_node(o, "Add", INPUTS(y->text, bias.text), y);
+}
+
+static void transposed(OnnxOut *o, const char *x, const int64_t *order, OnnxName *y) {
+    onnx_begin(o, "Transpose", INPUTS(x), y);
+    onnx_integers(o, "perm", 4, order);
+    onnx_end(o);
+}
+
+static void layernorm(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName weight = onnx_parameter(o, "weight", 1, DIMS(l->in.C), false),
+                   bias = onnx_parameter(o, "bias", 1, DIMS(l->in.C), false);
+    transposed(o, x->text, DIMS(0, 2, 3, 1), y);
+    onnx_begin(o, "LayerNormalization", INPUTS(y->text, weight.text, bias.text), y);
+    onnx_integer(o, "axis", -1);
+    onnx_float(o, "epsilon", (float)BN_EPSILON);
+    onnx_end(o);
+    transposed(o, y->text, DIMS(0, 3, 1, 2), y);
+}
+
+static void normalize(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName means = onnx_floats(o, 3, DIMS(l->number, 1, 1), l->means, 0),
+                   deviations = onnx_floats(o, 3, DIMS(l->number, 1, 1), l->deviations, 0);
+    onnx_node(o, "Sub", INPUTS(x->text, means.text), y);
+    onnx_node(o, "Div", INPUTS(y->text, deviations.text), y);
+}
+
+/* ---- What is made of several layers ---- */
+
+static void se(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const int C = l->in.C, few = C / l->number;
+    onnx_node(o, "GlobalAveragePool", INPUTS(x->text), y);
+    project(o, "fc1.weight", "fc1.bias", few, C, y->text, y);
+    onnx_node(o, "Relu", INPUTS(y->text), y);
+    project(o, "fc2.weight", "fc2.bias", C, few, y->text, y);
+    onnx_node(o, "Sigmoid", INPUTS(y->text), y);
+    onnx_node(o, "Mul", INPUTS(x->text, y->text), y);
+}
+
+/* Queries, keys and values are N x heads x d x positions; y = v softmax(q^T k / sqrt d)^T. */
+static void attention(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const int C = l->in.C, heads = l->number, d = C / heads;
+    const OnnxName split_shape = onnx_shape(o, 4, DIMS(0, heads, d, (int64_t)l->in.H * l->in.W)),
+                   maps = onnx_shape(o, 4, DIMS(0, C, l->in.H, l->in.W)),
+                   scale = onnx_floats(o, 0, NULL, NULL, 1 / sqrtf((float)d));
+    OnnxName projected, part[3];
+    project(o, "in_proj_weight", "in_proj_bias", 3 * C, C, x->text, &projected);
+    onnx_begin(o, "Split", INPUTS(projected.text), &part[0]);
+    for (int i = 1; i < 3; i++) {
+        part[i] = part[0];
+        snprintf(part[i].text + strlen(part[i].text), 3, ":%d", i);
+        proto_text(&o->file, NODE_OUTPUT, part[i].text);
+    }
+    onnx_integer(o, "axis", 1);
+    onnx_end(o);
+    for (int i = 0; i < 3; i++) onnx_node(o, "Reshape", INPUTS(part[i].text, split_shape.text), &part[i]);
+    transposed(o, part[0].text, DIMS(0, 1, 3, 2), y);
+    onnx_node(o, "MatMul", INPUTS(y->text, part[1].text), y);
+    onnx_node(o, "Mul", INPUTS(y->text, scale.text), y);
+    onnx_begin(o, "Softmax", INPUTS(y->text), y);
+    onnx_integer(o, "axis", -1);
+    onnx_end(o);
+    transposed(o, y->text, DIMS(0, 1, 3, 2), y);
+    onnx_node(o, "MatMul", INPUTS(part[2].text, y->text), y);
+    onnx_node(o, "Reshape", INPUTS(y->text, maps.text), y);
+    project(o, "out_proj.weight", "out_proj.bias", C, C, y->text, y);
+}
+
+static void position(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
+    const OnnxName weight = onnx_parameter(o, "weight", 4, DIMS(1, l->in.C, l->in.H, l->in.W), true);
+    onnx_node(o, "Add", INPUTS(x->text, weight.text), y);
+}
+
+static const OnnxLayer rows[] = {
+    {"conv", conv, ONNX_MAPS},
+    {"dwconv", conv, ONNX_MAPS},
+    {"patch", conv, ONNX_MAPS},
+    {"dense", dense, ONNX_FLAT},
+    {"bn", bn, ONNX_ANY},
+    {"groupnorm", groupnorm, ONNX_MAPS},
+    {"instancenorm", instancenorm, ONNX_MAPS},
+    {"layernorm", layernorm, ONNX_MAPS},
+    {"standardize", groupnorm, ONNX_MAPS},
+    {"normalize", normalize, ONNX_MAPS},
+    {"relu", plain, ONNX_ANY},
+    {"leakyrelu", plain, ONNX_ANY},
+    {"relu6", relu6, ONNX_ANY},
+    {"silu", silu, ONNX_ANY},
+    {"gelu", gelu, ONNX_ANY},
+    {"hardswish", plain, ONNX_ANY},
+    {"sigmoid", plain, ONNX_ANY},
+    {"maxpool", pool, ONNX_MAPS},
+    {"avgpool", pool, ONNX_MAPS},
+    {"globalavgpool", plain, ONNX_MAPS},
+    {"globalmaxpool", plain, ONNX_MAPS},
+    {"dropout", nothing, ONNX_ANY},
+    {"droppath", nothing, ONNX_ANY},
+    {"reverse", nothing, ONNX_ANY},
+    {"add", plain, ONNX_MAPS},
+    {"concat", plain, ONNX_MAPS},
+    {"se", se, ONNX_MAPS},
+    {"attention", attention, ONNX_MAPS},
+    {"position", position, ONNX_MAPS},
+};
+
+const OnnxLayer *onnx_layer(const char *word) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].word, word) == 0) return &rows[i];
+    return NULL;
+}
