@@ -241,6 +241,19 @@ CF_API cf_status cf_evaluate_views(const cf_model *model, const cf_subset *subse
 CF_API cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t count, const cf_subset *subset, int threads,
                                       cf_metrics *metrics);
 
+/* ---- Export ------------------------------------------------------------------------------------------- */
+
+typedef struct cf_c_options {
+    const char *name;      /* begins the names of files and functions; NULL: the folder's name. Borrowed. */
+    const cf_split *split; /* of its test part come the images of the test program. Borrowed. */
+    int threads;           /* 0: all processors */
+} cf_c_options;
+
+CF_API cf_c_options cf_c_defaults(void);
+/* The network as C99 in a folder: NAME.c and NAME.h with NAME_predict, which takes an image of the network's own size and gives the
+ * bits of the reference engine; NAME_test.c with up to 10 images and what it must answer; README.md with what each layer takes. */
+CF_API cf_status cf_export_c(const cf_model *model, const char *folder, const cf_c_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -36,6 +36,9 @@ void layer_list_free(LayerList *list);
 /* Whether the line begins with `input`, and the shape that it names; false, too, where that is none. */
 bool model_line_input(const char *name_or_line, Shape *shape);
 
+/* (*needed)[i]: whether the output `output` needs layer i; release with free(). */
+cf_status layer_list_needed(const LayerList *list, int output, bool **needed);
+
 size_t layer_list_parameters(const LayerList *list);
 /* Useful floating-point operations for one image: forward; and forward, both gradients (the first layer with weights
  * needs none for its input). */
