@@ -152,16 +152,6 @@ static cf_status take_answer(const PredictedPicture *picture, void *context) {
 
 /* ---- The command ---- */
 
-/* RUN may be a run folder or a model file. */
-static cf_status load_model(const char *run, cf_model **model) {
-    char *path;
-    if (!file_is_folder(run)) return cf_model_load(run, model);
-    FORWARD(file_join(run, "model.safetensors", &path));
-    cf_status status = cf_model_load(path, model);
-    free(path);
-    return status;
-}
-
 static cf_status list_pictures(const Arguments *given, PictureList *list) {
     for (int i = 1; i < given->positional_count; i++) FORWARD(picture_list_add(list, given->positional[i]));
     if (list->others)
@@ -229,7 +219,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     if (a->csv) FORWARD(file_check_output(a->csv));
     FORWARD(choose_fit(given->positional[0], a->fit, &reading.fit));
-    FORWARD_TO(done, load_model(given->positional[0], &model));
+    FORWARD_TO(done, model_open(given->positional[0], &model));
     FORWARD_TO(done, list_pictures(given, &list));
     status = predict(given, a, &reading, &list, model);
 done:

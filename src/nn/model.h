@@ -17,6 +17,9 @@ struct cf_model {
 cf_status model_new(const char *name_or_line, Shape data, const char *const *class_names, int classes, uint64_t seed,
                     cf_model **model);
 
+/* `run`: a run's folder, whose model.safetensors it is, or a model file. */
+cf_status model_open(const char *run, cf_model **model);
+
 /* ---- Weights among the tensors of a file (model.safetensors, checkpoint.safetensors) ---- */
 
 /* Tensors to be written, with their converted values. */

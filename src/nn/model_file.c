@@ -252,3 +252,12 @@ failed:
     safetensors_free(&file);
     return status;
 }
+
+cf_status model_open(const char *run, cf_model **model) {
+    char *path;
+    if (!file_is_folder(run)) return cf_model_load(run, model);
+    FORWARD(file_join(run, "model.safetensors", &path));
+    const cf_status status = cf_model_load(path, model);
+    free(path);
+    return status;
+}

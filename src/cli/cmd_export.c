@@ -1,0 +1,65 @@
+/* cifra export: a trained network as a file for other programs. */
+#include "cli/commands.h"
+
+#include "base/json_text.h"
+#include "base/memory.h"
+#include "cli/export_formats.h"
+#include "cli/terminal.h"
+#include "nn/weights/weights_write.h"
+
+#include <stddef.h>
+
+typedef struct ExportArguments {
+    int format;
+} ExportArguments;
+
+#define TABLE_ROW(word, help, write) {word, help, write},
+#define WORD(word, help, write)      word,
+#define HELP_LINE(word, help, write) "    " word ": " help "\n"
+
+static const ExportFormat formats[] = {EXPORT_FORMATS(TABLE_ROW)};
+static const char *const format_words[] = {EXPORT_FORMATS(WORD) NULL};
+
+static const Option options[] = {
+    {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .default_text = "safetensors",
+     OPTION_MEMBER(ExportArguments, format)},
+};
+
+cf_status export_safetensors(const ExportRequest *request) {
+    return weights_write(request->model, request->out);
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const ExportArguments *a = parsed;
+    const ExportFormat *format = &formats[a->format];
+    cf_model *model;
+    ExportRequest request = {.run = given->positional[0], .out = given->positional[1]};
+    terminal_set_quiet(given->quiet);
+    FORWARD(file_check_output(request.out));
+    FORWARD(model_open(request.run, &model));
+    request.model = model;
+    const cf_status status = format->write(&request);
+    cf_model_free(model);
+    FORWARD(status);
+    if (given->json) return print_json(json_pack("{s:o s:s}", "file", json_text(request.out), "format", format->word));
+    print_tamed("%s\n", request.out);
+    return CF_OK;
+}
+
+const Command command_export = {
+    .name = "export",
+    .summary = "a trained network as a file for other programs",
+    .usage = "RUN FILE [--to FORMAT]",
+    .description = "Writes a run's best weights (or those of a model.safetensors) to FILE in a format that other "
+                   "programs read.\n"
+                   "\n" EXPORT_FORMATS(HELP_LINE) "\n"
+                                                  "Examples:\n"
+                                                  "\n"
+                                                  "    cifra export runs/mnist-paper-s1 paper.safetensors",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .min_positional = 2,
+    .max_positional = 2,
+    .options_size = sizeof(ExportArguments),
+    .run = run_command,
+};

@@ -1,0 +1,24 @@
+/* The formats of cifra export, one row each: word, help, function. The table, the choices of --to and the lines of the help page
+ * are made from these rows; a format's function lies in a file of its own where it is more than a call of the library. */
+#ifndef CLI_EXPORT_FORMATS_H
+#define CLI_EXPORT_FORMATS_H
+
+#include "nn/model.h"
+
+typedef struct ExportRequest {
+    const char *run, *out; /* as they were given */
+    const cf_model *model; /* of the run */
+} ExportRequest;
+
+typedef struct ExportFormat {
+    const char *word, *help;
+    cf_status (*write)(const ExportRequest *request); /* aside and renamed: a failure leaves what was at `out` */
+} ExportFormat;
+
+#define EXPORT_FORMATS(ROW)                                                                                            \
+    ROW("safetensors", "the weights as PyTorch's load_state_dict(strict=True) takes them; cifra reads the file, too",  \
+        export_safetensors)
+
+cf_status export_safetensors(const ExportRequest *request);
+
+#endif
