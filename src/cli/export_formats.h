@@ -12,6 +12,7 @@ typedef struct ExportRequest {
 
 typedef struct ExportFormat {
     const char *word, *help;
+    bool folder;
     cf_status (*write)(const ExportRequest *request); /* aside and renamed: a failure leaves what was at `out` */
 } ExportFormat;
 
@@ -19,6 +20,12 @@ typedef struct ExportFormat {
     ROW("safetensors", "the weights as PyTorch's load_state_dict(strict=True) takes them; cifra reads the file, too",  \
         export_safetensors)
 
+/* Those that write a folder. */
+#define EXPORT_FOLDERS(ROW)                                                                                            \
+    ROW("c", "plain C in a folder: the network as a function, a test with images of the run's test part, and a page",  \
+        export_c)
+
+cf_status export_c(const ExportRequest *request);
 cf_status export_safetensors(const ExportRequest *request);
 
 #endif

@@ -157,7 +157,7 @@ static cf_status each_value(const Work *w, const char *kernel, const char *setti
 static cf_status activation(Work *w) {
     const Activation act = w->layer->activation;
     char slope[48] = "";
-    if (act.kind == ACT_RELU) snprintf(slope, sizeof slope, "%af, ", (double)act.slope);
+    if (act.kind == ACT_RELU) snprintf(slope, sizeof slope, act.slope > 0 ? "%af, " : "0, ", (double)act.slope);
     FORWARD(value_of(w, w->layer->out, &w->y));
     return each_value(w, act.kind == ACT_RELU ? "relu" : w->layer->type->word, slope, shape_size(w->layer->in), w->x[0],
                       w->y);
