@@ -245,7 +245,8 @@ CF_API cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t coun
 
 typedef struct cf_c_options {
     const char *name;      /* begins the names of files and functions; NULL: the folder's name. Borrowed. */
-    const cf_split *split; /* of its test part come the images of the test program. Borrowed. */
+    const cf_split *split; /* of its test part come the images of the test program, of its training part the ranges for int8. Borrowed. */
+    bool int8;             /* in 8-bit integers: as `cifra eval --precision int8`; default false, float32 */
     int threads;           /* 0: all processors */
 } cf_c_options;
 

@@ -23,9 +23,11 @@ typedef struct ExportFormat {
 /* Those that write a folder. */
 #define EXPORT_FOLDERS(ROW)                                                                                            \
     ROW("c", "plain C in a folder: the network as a function, a test with images of the run's test part, and a page",  \
-        export_c)
+        export_c)                                                                                                      \
+    ROW("c-int8", "the same in 8-bit integers, as cifra eval --precision int8 computes it", export_c_int8)
 
 cf_status export_c(const ExportRequest *request);
+cf_status export_c_int8(const ExportRequest *request);
 cf_status export_safetensors(const ExportRequest *request);
 
 #endif

@@ -50,8 +50,8 @@ static cf_status subset_of(const cf_model *model, const CExamples *examples, cf_
 }
 
 /* What the specification says of them. */
-static cf_status answer(const cf_model *model, int threads, CExamples *examples) {
-    const ClassifyOptions options = {.engine = &reference_engine, .threads = threads};
+static cf_status answer(const cf_model *model, const Int8Network *integers, int threads, CExamples *examples) {
+    const ClassifyOptions options = {.engine = &reference_engine, .threads = threads, .int8 = integers};
     cf_set *set = NULL;
     cf_subset subset = {0};
     StepResult unused;
@@ -65,10 +65,11 @@ done:
     return status;
 }
 
-static cf_status examples_new(const cf_model *model, const cf_c_options *options, CExamples *examples) {
+static cf_status examples_new(const cf_model *model, const Int8Network *integers, const cf_c_options *options,
+                              CExamples *examples) {
     cf_status status;
     FORWARD_TO(failed, take_images(model, cf_split_part(options->split, CF_TEST), examples));
-    FORWARD_TO(failed, answer(model, options->threads, examples));
+    FORWARD_TO(failed, answer(model, integers, options->threads, examples));
     return CF_OK;
 failed:
     examples_free(examples);
@@ -135,21 +136,28 @@ cf_c_options cf_c_defaults(void) {
 cf_status cf_export_c(const cf_model *model, const char *folder, const cf_c_options *options) {
     CNetwork net = {0};
     CExamples examples = {0};
+    Int8Network *integers = NULL;
     char *name;
     cf_status status;
     FAIL_IF(!options->split || !cf_subset_count(cf_split_part(options->split, CF_TEST)), CF_BAD_USE,
             "a network as C carries images of a test part and what it must answer: a split with a test part expected");
     FORWARD(choose_name(folder, options, &name));
-    FORWARD_TO(done, c_network_new(model, name, &c_float32, &net));
-    FORWARD_TO(done, c_layers_float32(&net));
+    FORWARD_TO(done, c_network_new(model, name, options->int8 ? &c_int8 : &c_float32, &net));
+    if (options->int8)
+        FORWARD_TO(done, int8_network_new(model, cf_split_part(options->split, CF_TRAIN), options->threads, &integers));
+    FORWARD_TO(done, options->int8 ? c_layers_int8(&net, integers) : c_layers_float32(&net));
     FORWARD_TO(done, c_network_place(&net));
-    FORWARD_TO(done, examples_new(model, options, &examples));
+    FORWARD_TO(done, examples_new(model, integers, options, &examples));
     fflush(net.constants.stream);
-    FAIL_IF(ferror(net.constants.stream), CF_NO_MEMORY, "out of memory while a network is written as C");
+    if (ferror(net.constants.stream)) {
+        status = FAIL(CF_NO_MEMORY, "out of memory while a network is written as C");
+        goto done;
+    }
     FORWARD_TO(done, write_files(folder, &net, &examples));
 done:
     examples_free(&examples);
     c_network_free(&net);
+    int8_network_free(integers);
     free(name);
     return status;
 }

@@ -10,11 +10,11 @@
 #include <string.h>
 
 const CFormat c_float32 = {.word = "float32",
-                           .kernels = "c_float.inc",
                            .element = "float",
                            .element_bytes = sizeof(float),
                            .input = "(float)image[i] / 255",
-                           .always = "Window softmax"};
+                           .always = "Window softmax",
+                           .softmax = "softmax"};
 
 /* A layer on its way: what it reads, and what it gives, which its function makes. */
 typedef struct Work {
@@ -36,7 +36,7 @@ static cf_status take(const Work *w, const char *what, size_t count, char symbol
 }
 
 static CCall call_of(const Work *w, const char *kernel, int x, int y) {
-    return (CCall){.layer = w->number, .kernel = kernel, .x = {x, -1}, .y = y, .room = -1};
+    return (CCall){.layer = w->number, .last = w->number, .kernel = kernel, .x = {x, -1}, .y = y, .room = -1};
 }
 
 static cf_status value_of(const Work *w, Shape shape, int *value) {

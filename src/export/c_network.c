@@ -111,26 +111,31 @@ static long long integer_at(const void *values, int bytes, size_t i) {
     return wide;
 }
 
-cf_status c_integers(CNetwork *net, int number, const char *what, const char *type, int bytes, const void *values,
-                     size_t count, char symbol[C_SYMBOL]) {
-    FILE *out = begin_array(net, number, what, type, count, count * (size_t)bytes, symbol);
+cf_status c_integers(CNetwork *net, int number, const char *what, int bytes, const void *values, size_t count,
+                     char symbol[C_SYMBOL]) {
+    FILE *out = begin_array(net, number, what, bytes == 1 ? "int8_t" : "int32_t", count, count * (size_t)bytes, symbol);
     for (size_t i = 0; i < count; i++)
         fprintf(out, "%s%lld,", i % (bytes == 1 ? 24 : 10) ? " " : "\n    ", integer_at(values, bytes, i));
     fprintf(out, "\n};\n");
     return CF_OK;
 }
 
-cf_status c_window(CNetwork *net, int number, const char *what, const Window *w, char symbol[C_SYMBOL]) {
-    enum { BYTES = 13 * 4 };
+cf_status c_structure(CNetwork *net, int number, const char *what, const char *type, const int *values, size_t count,
+                      char symbol[C_SYMBOL]) {
+    FILE *out = net->constants.stream;
     char name[C_SYMBOL];
     name_symbol(net, number, what, name);
-    snprintf(symbol, C_SYMBOL, "&%s", name);
-    fprintf(net->constants.stream,
-            "static const Window %s = {.C = %d, .H = %d, .W = %d, .K = %d, .R = %d, .S = %d, .stride = %d, .pad_h = %d,\n"
-            "    .pad_w = %d, .groups = %d, .dilation = %d, .P = %d, .Q = %d};\n",
-            name, w->C, w->H, w->W, w->K, w->R, w->S, w->stride, w->pad_h, w->pad_w, w->groups, w->dilation, w->P, w->Q);
-    net->constant_bytes[number] += BYTES;
+    snprintf(symbol, C_SYMBOL, "&%.*s", C_SYMBOL - 2, name);
+    fprintf(out, "static const %s %s = {", type, name);
+    for (size_t i = 0; i < count; i++) fprintf(out, "%s%d", i ? ", " : "", values[i]);
+    fprintf(out, "};\n");
+    net->constant_bytes[number] += count * sizeof(int32_t);
     return CF_OK;
+}
+
+cf_status c_window(CNetwork *net, int number, const char *what, const Window *w, char symbol[C_SYMBOL]) {
+    const int values[] = {w->C, w->H, w->W, w->K, w->R, w->S, w->stride, w->pad_h, w->pad_w, w->groups, w->dilation, w->P, w->Q};
+    return c_structure(net, number, what, "Window", values, COUNT_OF(values), symbol);
 }
 
 /* ---- Memory ---- */

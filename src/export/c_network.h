@@ -2,27 +2,28 @@
  *
  * A front end (c_layers.c: float32; c_int8.c) adds values, constants and calls in the order in which they run; c_network_place then
  * gives every value its place in one arena; c_source.c writes it all down. The functions that are called are the parts of a text
- * that the library carries (c_float.inc, nn/int8/int8_kernels.inc), each taken along if it is called.
+ * that the library carries (c_float.inc, nn/int8/int8_kernels.inc), each taken along if it
+ * is called.
  */
 #ifndef EXPORT_C_NETWORK_H
 #define EXPORT_C_NETWORK_H
 
 #include "base/placement.h"
 #include "base/text_draft.h"
-#include "nn/model.h"
+#include "nn/int8/int8.h"
 
 /* How a format of numbers is written; one row for each. */
 typedef struct CFormat {
     const char *word;        /* "float32" */
-    const char *kernels;     /* the name of the text with its functions */
     const char *element;     /* the type of a value, of so many bytes */
     size_t element_bytes;
     const char *input;       /* the value of a pixel image[i] */
-    const char *always;      /* parts of the text that every network needs, between spaces */
+    const char *always;      /* parts of the texts that every network needs, between spaces */
+    const char *softmax;     /* the function of the last call */
 } CFormat;
 
 typedef struct CCall {
-    int layer;          /* whose work it does */
+    int layer, last;    /* whose work it does: the first and the last of several in one */
     const char *kernel; /* the part of the text, and its function */
     int x[2], y, room;  /* values: what it reads, writes, and works in; -1: none */
     char *arguments;    /* in front of the values', with a comma at the end; or "" */
@@ -59,8 +60,12 @@ cf_status c_call(CNetwork *net, const CCall *call, const char *format, ...) __at
  * is written to `symbol`. */
 enum { C_SYMBOL = LAYER_NAME + 80 };
 cf_status c_floats(CNetwork *net, int number, const char *what, const float *values, size_t count, char symbol[C_SYMBOL]);
-cf_status c_integers(CNetwork *net, int number, const char *what, const char *type, int bytes, const void *values,
-                     size_t count, char symbol[C_SYMBOL]);
+/* Of 1 or 4 bytes each. */
+cf_status c_integers(CNetwork *net, int number, const char *what, int bytes, const void *values, size_t count,
+                     char symbol[C_SYMBOL]);
+/* A constant of a structure of integers, "&add1_3_sum". */
+cf_status c_structure(CNetwork *net, int number, const char *what, const char *type, const int *values, size_t count,
+                      char symbol[C_SYMBOL]);
 /* The constant of a window, "&conv1_window"; `groups`, `dilation` 1 of a pool. */
 cf_status c_window(CNetwork *net, int number, const char *what, const Window *window, char symbol[C_SYMBOL]);
 /* ASCII letters, digits and '_' of a name. */
@@ -76,6 +81,8 @@ size_t c_live_bytes(const CNetwork *net, int number);
 extern const CFormat c_float32;
 /* Every layer that the classes need as calls in float32. */
 cf_status c_layers_float32(CNetwork *net);
+extern const CFormat c_int8;
+cf_status c_layers_int8(CNetwork *net, const Int8Network *integers);
 /* Whether a word of the model line has its row. */
 bool c_layer_known(const char *word);
 

@@ -30,14 +30,14 @@ static void write_upper(FILE *out, const char *text) {
     for (; *text; text++) fputc(toupper((unsigned char)*text), out);
 }
 
-/* A part of the text of functions: from behind its line to the next one's. */
-static void write_part(const CNetwork *net, const char *part, FILE *out) {
-    const EmbeddedFile *file = c_kernels;
+/* A part of the texts of functions: from behind its line to the next one's. The tests compile each. */
+static void write_part(const char *part, FILE *out) {
     char heading[64];
-    while (strcmp(file->name, net->format->kernels) != 0) file++;
+    const char *text = NULL;
     snprintf(heading, sizeof heading, "/* ---- %s ---- */\n", part);
-    const char *text = strstr((const char *)file->text, heading);
-    if (!text) return; /* the tests compile every part */
+    for (const EmbeddedFile *file = c_kernels; file->name && !text; file++)
+        text = strstr((const char *)file->text, heading);
+    if (!text) return;
     text += strlen(heading);
     const char *end = strstr(text, "\n/* ---- ");
     fprintf(out, "\n%.*s", (int)(end ? end - text : (long)strlen(text)), text);
@@ -46,11 +46,11 @@ static void write_part(const CNetwork *net, const char *part, FILE *out) {
 static void write_parts(const CNetwork *net, FILE *out) {
     const char *rest = net->format->always;
     char word[32];
-    for (int used; sscanf(rest, "%31s%n", word, &used) == 1; rest += used) write_part(net, word, out);
+    for (int used; sscanf(rest, "%31s%n", word, &used) == 1; rest += used) write_part(word, out);
     for (int i = 0; i < net->call_count; i++) {
         int k = 0;
         while (strcmp(net->calls[k].kernel, net->calls[i].kernel) != 0) k++;
-        if (k == i) write_part(net, net->calls[i].kernel, out);
+        if (k == i) write_part(net->calls[i].kernel, out);
     }
 }
 
@@ -111,22 +111,31 @@ static void write_call(const CNetwork *net, const CCall *call, FILE *out) {
     fputs(");\n", out);
 }
 
+/* "conv1 to relu1: 28x28x32" */
+static void write_layers(const CNetwork *net, const CCall *call, FILE *out) {
+    const Layer *layers = net->model->layers.layers;
+    const Shape shape = layers[call->last].out;
+    char first[LAYER_NAME], last[LAYER_NAME];
+    snprintf(first, sizeof first, "%s", layers[call->layer].name);
+    snprintf(last, sizeof last, "%s", layers[call->last].name);
+    c_identifier(first);
+    c_identifier(last);
+    fprintf(out, "    /* %s%s%s: %dx%dx%d */\n", first, call->last > call->layer ? " to " : "",
+            call->last > call->layer ? last : "", shape.H, shape.W, shape.C);
+}
+
 static void write_predict(const CNetwork *net, FILE *out) {
-    char name[LAYER_NAME];
     int layer = -1;
     fprintf(out, "\nint %s_predict(const uint8_t *image, float *probabilities) {\n", net->name);
     fprintf(out, "    for (int i = 0; i < %zu; i++) arena[%zu + i] = %s;\n", shape_size(net->model->layers.input),
             net->values[0].offset / net->format->element_bytes, net->format->input);
     for (int i = 0; i < net->call_count; i++) {
         const CCall *call = &net->calls[i];
-        const Shape shape = net->model->layers.layers[call->layer].out;
-        snprintf(name, sizeof name, "%s", net->model->layers.layers[call->layer].name);
-        c_identifier(name);
-        if (call->layer != layer) fprintf(out, "    /* %s: %dx%dx%d */\n", name, shape.H, shape.W, shape.C);
+        if (call->layer != layer) write_layers(net, call, out);
         layer = call->layer;
         write_call(net, call, out);
     }
-    fprintf(out, "    return softmax(%s", net->logits);
+    fprintf(out, "    return %s(%s", net->format->softmax, net->logits);
     write_value(net, net->result, "", out);
     fputs(", probabilities);\n}\n", out);
 }
@@ -220,14 +229,15 @@ static void write_page(const CNetwork *net, const CExamples *examples, FILE *out
             constants_of(net), net->arena_bytes, shape_size(in), 4 * net->model->classes);
     for (int i = 0; i < net->call_count;) {
         const int number = net->calls[i].layer;
-        const Layer *layer = &net->model->layers.layers[number];
+        const Layer *layer = &net->model->layers.layers[number], *last = &net->model->layers.layers[net->calls[i].last];
         double of_layer = 0;
         size_t live = 0;
         for (; i < net->call_count && net->calls[i].layer == number; i++) {
             of_layer += net->calls[i].products;
             if (c_live_bytes(net, i) > live) live = c_live_bytes(net, i);
         }
-        fprintf(out, "| %s | %dx%dx%d | %.0f | %zu | %zu |\n", layer->name, layer->out.H, layer->out.W, layer->out.C, of_layer,
+        fprintf(out, "| %s%s%s | %dx%dx%d | %.0f | %zu | %zu |\n", layer->name, last > layer ? " to " : "",
+                last > layer ? last->name : "", last->out.H, last->out.W, last->out.C, of_layer,
                 net->constant_bytes[number], live);
     }
     fprintf(out, "| all | | %.0f | %zu | %zu |\n", products, constants_of(net), net->arena_bytes);

@@ -54,11 +54,14 @@ cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **
 
 /* ---- Running a model over many images ---- */
 
+typedef struct Int8Network Int8Network; /* nn/int8/int8.h */
+
 typedef struct ClassifyOptions {
     const Engine *engine;
     int threads;
     /* Test-time augmentation: the probabilities are the weighted mean over these views of an image; NULL: the image as it is. Borrowed. */
     const Augmentation *views;
+    const Int8Network *int8; /* the model in integers, which then computes in place of the engine, without views; NULL: none. Borrowed. */
 } ClassifyOptions;
 
 /* Probabilities [count][model->classes] of a subset's images in order. */
