@@ -22,6 +22,9 @@ static const struct {
     {"street:n=40,test=12", "third",
      "normalize 0.48 0.45 0.4 0.23 0.22 0.225 | patch 4 16 | position | res( layernorm | attention 4 ) | standardize | "
      "sigmoid | conv 8 1x1 as a | conv 8 3x3 | concat a | res( conv 16 1x1 | bn ) | globalmaxpool | dense classes"},
+    {"hand:n=40,test=12", "integers",
+     "normalize 0.3 0.4 | conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | bn eps 0.01 ) | relu | "
+     "maxpool 2 | relu | bn | avgpool 3x3 stride 2 pad 1 | dense 24 | relu6 | dropout | dense classes"},
     {"hand:n=40,test=12", "resized", "input 3x20x16 | conv 4 3x3 | bn | relu | maxpool 3x2 stride 2 as b | sigmoid | add b | 2x( res( conv 4 3x3 | bn | relu ) ) | dense classes"},
 };
 
@@ -85,6 +88,22 @@ static void bits_are_the_references(void **state) {
     }
 }
 
+/* In integers: what runs here is what was written. */
+static void integers_are_those_of_eval(void **state) {
+    (void)state;
+    static const size_t with_integers[] = {3};
+    for (size_t i = 0; i < COUNT_OF(with_integers); i++) {
+        const char *folder = path_in(scratch_folder(), "integers");
+        Example e = example_new(with_integers[i]);
+        cf_c_options options = cf_c_defaults();
+        options.split = e.split;
+        options.int8 = true;
+        assert_ok(cf_export_c(e.model, folder, &options));
+        assert_int_equal(compile_and_run(folder, "integers"), 0);
+        example_free(&e);
+    }
+}
+
 /* A word that is new needs its row, and its place in a line above. */
 static void every_word_has_its_row(void **state) {
     (void)state;
@@ -134,7 +153,7 @@ static void values_do_not_meet(void **state) {
 
 static void what_is_no_name_is_refused(void **state) {
     (void)state;
-    Example e = example_new(3);
+    Example e = example_new(4);
     cf_c_options options = cf_c_defaults();
     assert_fails(cf_export_c(e.model, path_in(scratch_folder(), "nothing"), &options), CF_BAD_USE, "a split with a test part");
     options.split = e.split;
@@ -154,7 +173,7 @@ static void names_come_through(void **state) {
     (void)state;
     static const char *const names[] = {"a\"b\\", "wh?\?/t", "Fl\xc3\xbcgel1", "d", "e", "f", "g", "h", "i", "j"};
     const char *folder = path_in(scratch_folder(), "named");
-    Example e = example_new(3);
+    Example e = example_new(4);
     cf_c_options options = cf_c_defaults();
     char command[1024];
     for (int c = 0; c < e.model->classes; c++) {
@@ -178,7 +197,7 @@ static void names_come_through(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_are_the_references), cmocka_unit_test(every_word_has_its_row),
-        cmocka_unit_test(values_do_not_meet),      cmocka_unit_test(what_is_no_name_is_refused),
+        cmocka_unit_test(values_do_not_meet),      cmocka_unit_test(integers_are_those_of_eval), cmocka_unit_test(what_is_no_name_is_refused),
         cmocka_unit_test(names_come_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
