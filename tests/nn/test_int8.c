@@ -154,6 +154,7 @@ static const char *const lines[] = {
     "dense 24 | bn | relu6 | dropout | dense classes",
     "normalize 0.3 0.4 | patch 4 12 | relu | bn | avgpool 3x3 stride 2 pad 1 | res( conv 12 3x3 dilation 2 ) | globalavgpool | dense classes nobias",
     "input 3x16x20 | conv 6 3x3 | bn | relu | maxpool 3x3 stride 2 pad 1 | globalmaxpool | dense classes",
+    "normalize 0.1 0.1 | conv 6 3x3 stride 2 as a | relu | conv 6 3x3 | add a | maxpool 2 | relu6 | conv 6 3x3 | maxpool 2 | relu | dense classes",
 };
 
 static void networks_are_near_float32(void **state) {
@@ -210,6 +211,30 @@ static void calibration_knows_no_threads(void **state) {
     example_free(&e);
 }
 
+/* Each weight is the nearest multiple of a 127th of its filter's largest. */
+static void weights_are_the_nearest(void **state) {
+    (void)state;
+    Example e = example_new("hand:n=200,test=40", lines[0]);
+    Int8Network *network;
+    assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 2, &network));
+    const Int8Op *op = &network->ops[network->op_count - 1];
+    const float *weight = parameters_find(&e.model->parameters, op->layer, "weight");
+    const size_t size = shape_size(e.model->layers.layers[op->layer].in);
+    for (size_t k = 0; k < (size_t)op->window.K; k++) {
+        double largest = 0;
+        int most = 0;
+        for (size_t i = 0; i < size; i++) {
+            largest = fmax(largest, fabs((double)weight[k * size + i]));
+            most = abs(op->weights[k * size + i]) > most ? abs(op->weights[k * size + i]) : most;
+        }
+        assert_int_equal(most, 127);
+        for (size_t i = 0; i < size; i++)
+            assert_true(fabs((double)weight[k * size + i] / largest * 127 - op->weights[k * size + i]) <= 0.5 + 1e-9);
+    }
+    int8_network_free(network);
+    example_free(&e);
+}
+
 static void what_has_no_integers_is_named(void **state) {
     (void)state;
     static const struct {
@@ -236,6 +261,7 @@ int main(void) {
         cmocka_unit_test(additions_are_near_real_ones),
         cmocka_unit_test(networks_are_near_float32),
         cmocka_unit_test(calibration_knows_no_threads),
+        cmocka_unit_test(weights_are_the_nearest),
         cmocka_unit_test(what_has_no_integers_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
