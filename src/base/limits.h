@@ -63,6 +63,8 @@ enum { MOST_EPOCHS = 100000, MOST_BATCH = 65536 }; /* of a training, a trial too
 /* A header of the longest names of classes takes 3 MB. */
 enum { MOST_TENSORS = 16384, MOST_TENSOR_HEADER = 4 << 20 };
 static const size_t MOST_TENSOR_FILE = (size_t)1 << 34;
+/* Bytes of the pickle in a file of torch.save, which takes 88 times as much while it is read; a tensor takes about 100. */
+enum { MOST_PICKLE = 4 << 20 };
 
 /* ---- The store of a tune ---- */
 

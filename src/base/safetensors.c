@@ -2,7 +2,7 @@
  *
  * The reader trusts nothing: the JSON header gives each tensor a shape and a range, and a tensor is handed
  * out only after all ranges, in the order of the data, are shown to fill the file exactly. The values
- * themselves may be any bits, NaN included; those of other types than F32 are not handed out.
+ * themselves may be any bits, NaN included.
  */
 #include "base/safetensors_inside.h"
 
@@ -19,12 +19,6 @@
 #endif
 _Static_assert(sizeof(float) == 4, "safetensors F32 is four bytes");
 
-typedef struct Memory {
-    unsigned char *bytes;  /* the data are moved to its beginning, which is aligned whatever the header's length */
-    json_t *header;        /* owns the names and the texts */
-    char seal[SHA256_HEX]; /* the checksum that the bytes have; "" where the file has none to compare with */
-} Memory;
-
 typedef struct Range {
     size_t begin, end;
     StoredTensor tensor;
@@ -36,12 +30,12 @@ static uint64_t little_endian(const unsigned char bytes[LENGTH_BYTES]) {
     return number;
 }
 
-static cf_status parse_header(const char *path, Memory *memory, size_t size, size_t *data_begin) {
+static cf_status parse_header(const char *path, StoredFile *file, size_t size, size_t *data_begin) {
     json_error_t error;
     FAIL_IF(size < LENGTH_BYTES, CF_BAD_INPUT,
             "%s is no safetensors file: it has %zu bytes, and the length of the header alone takes %d", path, size,
             LENGTH_BYTES);
-    uint64_t length = little_endian(memory->bytes);
+    uint64_t length = little_endian(file->bytes);
     FAIL_IF(length > MOST_TENSOR_HEADER, CF_BAD_INPUT,
             "%s is no safetensors file, or a foreign one: its first 8 bytes say that the header has %llu "
             "bytes; at most "
@@ -50,13 +44,13 @@ static cf_status parse_header(const char *path, Memory *memory, size_t size, siz
     FAIL_IF(length > size - LENGTH_BYTES, CF_BAD_INPUT,
             "%s is cut short or damaged: its header should have %llu bytes, and %zu follow", path,
             (unsigned long long)length, size - LENGTH_BYTES);
-    const char *text = (const char *)memory->bytes + LENGTH_BYTES;
+    const char *text = (const char *)file->bytes + LENGTH_BYTES;
     FAIL_IF(length == 0 || text[0] != '{', CF_BAD_INPUT,
             "%s is no safetensors file: '{' was expected at byte 8, where the header begins", path);
     json_memory_begin();
-    memory->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    file->header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
     FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading the header of %s", path);
-    FAIL_IF(!memory->header, CF_BAD_INPUT, "%s: the header is not valid JSON: %s (at byte %d of the file)", path,
+    FAIL_IF(!file->header, CF_BAD_INPUT, "%s: the header is not valid JSON: %s (at byte %d of the file)", path,
             error.text, error.position + LENGTH_BYTES);
     *data_begin = LENGTH_BYTES + (size_t)length;
     return CF_OK;
@@ -95,26 +89,57 @@ static cf_status read_shape(const char *path, const char *name, const json_t *sh
     return CF_OK;
 }
 
-/* The bytes of a value; 0 for a type that is not known, whose size cannot be checked. */
-static size_t type_size(const char *type) {
-    static const struct {
-        const char *type;
-        size_t size;
-    } all[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2},
-               {"I8", 1},  {"U64", 8}, {"U32", 4}, {"U16", 2},  {"U8", 1},  {"BOOL", 1}};
-    for (size_t i = 0; i < COUNT_OF(all); i++)
-        if (strcmp(all[i].type, type) == 0) return all[i].size;
-    return 0;
+static float float_of_bits(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
-static bool is_float(const StoredTensor *tensor) {
+static float value_f32(const unsigned char *bytes) {
+    float value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static float value_f64(const unsigned char *bytes) {
+    double value;
+    memcpy(&value, bytes, sizeof value);
+    return (float)value;
+}
+
+static float value_bf16(const unsigned char *bytes) {
+    return float_of_bits((uint32_t)bytes[1] << 24 | (uint32_t)bytes[0] << 16);
+}
+
+/* IEEE 754's binary16: a sign, 5 bits of exponent, 10 of fraction. */
+static float value_f16(const unsigned char *bytes) {
+    const uint32_t bits = (uint32_t)bytes[1] << 8 | bytes[0], sign = (bits & 0x8000u) << 16;
+    const uint32_t exponent = bits >> 10 & 31, fraction = bits & 1023;
+    if (exponent == 31) return float_of_bits(sign | 0x7f800000u | fraction << 13);
+    if (exponent) return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+    return (sign ? -0x1p-24f : 0x1p-24f) * (float)fraction;
+}
+
+const StoredType *stored_type(const char *word) {
+    static const StoredType all[] = {
+        {"F32", 4, value_f32}, {"F16", 2, value_f16}, {"BF16", 2, value_bf16}, {"F64", 8, value_f64}, {"I64", 8, NULL},
+        {"I32", 4, NULL},      {"I16", 2, NULL},      {"I8", 1, NULL},         {"U64", 8, NULL},      {"U32", 4, NULL},
+        {"U16", 2, NULL},      {"U8", 1, NULL},       {"BOOL", 1, NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        if (strcmp(all[i].word, word) == 0) return &all[i];
+    return NULL;
+}
+
+static bool is_float32(const StoredTensor *tensor) {
     return strcmp(tensor->type, "F32") == 0;
 }
 
 static cf_status check_size(const char *path, const char *name, const Range *range) {
-    const size_t size = type_size(range->tensor.type);
+    const StoredType *type = stored_type(range->tensor.type);
+    const size_t size = type ? type->size : 0; /* of an unknown type it cannot be checked */
     size_t bytes;
-    FAIL_IF(is_float(&range->tensor) && range->begin % sizeof(float) != 0, CF_BAD_INPUT,
+    FAIL_IF(is_float32(&range->tensor) && range->begin % sizeof(float) != 0, CF_BAD_INPUT,
             "%s: tensor \"%.80s\" begins at %zu of the data; a multiple of 4 was expected", path, name, range->begin);
     FAIL_IF(size && (!size_multiply(range->tensor.count, size, &bytes) || bytes != range->end - range->begin),
             CF_BAD_INPUT, "%s: tensor \"%.80s\" has a shape of %zu elements, but %zu bytes of data", path, name,
@@ -148,22 +173,30 @@ static int compare_ranges(const void *left, const void *right) {
     return (a->end > b->end) - (a->end < b->end);
 }
 
+/* Two names for one tensor. */
+static bool is_shared(const Range *a, const Range *b) {
+    return a->begin == b->begin && a->end == b->end && a->begin < a->end &&
+           strcmp(a->tensor.type, b->tensor.type) == 0 && a->tensor.dims == b->tensor.dims &&
+           memcmp(a->tensor.shape, b->tensor.shape, sizeof a->tensor.shape) == 0;
+}
+
 /* Sorted ranges must lie end to end and fill the data. */
-static cf_status place_tensors(const char *path, Range *ranges, const unsigned char *data, size_t data_size,
-                               StoredFile *file) {
+static cf_status place_tensors(const char *path, Range *ranges, size_t data_size, StoredFile *file) {
     size_t end = 0;
     for (size_t i = 0; i < file->tensor_count; i++) {
         const Range *range = &ranges[i];
-        FAIL_IF(range->begin != end, CF_BAD_INPUT,
+        StoredTensor *tensor = &file->tensors[i];
+        const bool shared = i && is_shared(range, &ranges[i - 1]);
+        FAIL_IF(range->begin != end && !shared, CF_BAD_INPUT,
                 "%s: tensor \"%.80s\" begins at %zu of the data, leaving %s; %zu was expected", path,
                 range->tensor.name, range->begin, range->begin > end ? "a gap" : "an overlap", end);
         FAIL_IF(range->end > data_size, CF_BAD_INPUT,
                 "%s is cut short: tensor \"%.80s\" ends at %zu of the data, which have %zu bytes", path,
                 range->tensor.name, range->end, data_size);
-        file->tensors[i] = range->tensor;
-        file->tensors[i].begin = range->begin;
-        file->tensors[i].end = range->end;
-        if (is_float(&range->tensor)) file->tensors[i].values = (const float *)(const void *)(data + range->begin);
+        *tensor = range->tensor;
+        tensor->begin = range->begin;
+        tensor->end = range->end;
+        if (is_float32(tensor)) tensor->values = (const float *)(const void *)(file->bytes + range->begin);
         end = range->end;
     }
     FAIL_IF(end != data_size, CF_BAD_INPUT, "%s: the tensors take %zu bytes, but %zu bytes of data are there", path,
@@ -171,51 +204,80 @@ static cf_status place_tensors(const char *path, Range *ranges, const unsigned c
     return CF_OK;
 }
 
-static cf_status read_tensors(const char *path, Memory *memory, size_t data_size, StoredFile *file) {
+/* Whether its values are to be made, and are not those of the tensor before it, whose bytes it shares. */
+static bool is_converted(const StoredFile *file, size_t t, const StoredType **type) {
+    const StoredTensor *tensor = &file->tensors[t];
+    *type = stored_type(tensor->type);
+    if (!*type || !(*type)->value || is_float32(tensor)) return false;
+    return !t || !tensor->count || tensor[-1].begin != tensor->begin || tensor[-1].end != tensor->end;
+}
+
+/* The floats of other types; what is shared stays shared, so that a small file takes little memory. */
+static cf_status convert_values(StoredFile *file) {
+    const StoredType *type;
+    size_t total = 0;
+    for (size_t t = 0; t < file->tensor_count; t++)
+        if (is_converted(file, t, &type)) total += file->tensors[t].count;
+    FORWARD(memory_new(total, sizeof(float), &file->converted));
+    float *to = file->converted;
+    for (size_t t = 0; t < file->tensor_count; t++) {
+        StoredTensor *tensor = &file->tensors[t];
+        if (is_converted(file, t, &type)) {
+            tensor->values = to;
+            for (size_t i = 0; i < tensor->count; i++)
+                *to++ = type->value(file->bytes + tensor->begin + i * type->size);
+        } else if (type && type->value && !is_float32(tensor)) {
+            tensor->values = tensor[-1].values;
+        }
+    }
+    return CF_OK;
+}
+
+static cf_status read_tensors(const char *path, size_t data_size, StoredFile *file) {
     const char *name;
     json_t *entry;
     Range *ranges = NULL;
     cf_status status;
-    json_t *texts = json_object_get(memory->header, METADATA);
-    size_t count = json_object_size(memory->header) - (texts != NULL), used = 0;
+    json_t *texts = json_object_get(file->header, METADATA);
+    size_t count = json_object_size(file->header) - (texts != NULL), used = 0;
     FAIL_IF(count > MOST_TENSORS, CF_BAD_INPUT, "%s holds %zu tensors; at most %d were expected", path, count,
             MOST_TENSORS);
     if (texts) FORWARD(read_texts(path, texts, file));
     FORWARD(memory_new(count, sizeof *file->tensors, &file->tensors));
     FORWARD(memory_new(count, sizeof *ranges, &ranges));
-    json_object_foreach(memory->header, name, entry) {
+    json_object_foreach(file->header, name, entry) {
         if (entry == texts) continue;
         FORWARD_TO(done, read_entry(path, name, entry, &ranges[used++]));
     }
     qsort(ranges, count, sizeof *ranges, compare_ranges);
     file->tensor_count = count;
-    status = place_tensors(path, ranges, memory->bytes, data_size, file);
+    status = place_tensors(path, ranges, data_size, file);
 done:
     free(ranges);
     return status;
 }
 
 /* Before the header's bytes are overwritten; the digits become zeros on the way. */
-static cf_status take_checksum(Memory *memory, size_t size, size_t data_begin) {
+static cf_status take_checksum(const StoredFile *file, size_t size, size_t data_begin, char sum[SHA256_HEX]) {
     Sha256 *sha;
-    if (!json_object_get(json_object_get(memory->header, METADATA), SEAL_KEY)) return CF_OK;
-    char *digits = seal_place((char *)memory->bytes + LENGTH_BYTES, data_begin - LENGTH_BYTES);
-    snprintf(memory->seal, sizeof memory->seal, "no place"); /* written anew by another program: fits nothing */
+    if (!json_object_get(json_object_get(file->header, METADATA), SEAL_KEY)) return CF_OK;
+    char *digits = seal_place((char *)file->bytes + LENGTH_BYTES, data_begin - LENGTH_BYTES);
+    snprintf(sum, SHA256_HEX, "no place"); /* written anew by another program: fits nothing */
     if (!digits) return CF_OK;
     memcpy(digits, SEAL_ZEROS, SHA256_HEX - 1);
     FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, memory->bytes, size);
-    if (!status) return sha256_finish(sha, memory->seal);
+    cf_status status = sha256_add(sha, file->bytes, size);
+    if (!status) return sha256_finish(sha, sum);
     sha256_free(sha);
     return status;
 }
 
 /* Comes last, since what else is wrong says more. The checksum is then no text of the file's any more. */
-static cf_status compare_checksum(const char *path, const Memory *memory, StoredFile *file) {
-    if (!memory->seal[0]) return CF_OK;
+static cf_status compare_checksum(const char *path, const char *sum, StoredFile *file) {
+    if (!*sum) return CF_OK;
     for (size_t i = 0; i < file->text_count; i++) {
         if (strcmp(file->texts[i].key, SEAL_KEY) != 0) continue;
-        FAIL_IF(strcmp(file->texts[i].value, memory->seal) != 0, CF_BAD_INPUT,
+        FAIL_IF(strcmp(file->texts[i].value, sum) != 0, CF_BAD_INPUT,
                 "%s is damaged: its bytes do not have the checksum that it carries (if another program changed it on "
                 "purpose, that must take %s out of its metadata)",
                 path, SEAL_KEY);
@@ -225,54 +287,64 @@ static cf_status compare_checksum(const char *path, const Memory *memory, Stored
     return CF_OK;
 }
 
-static cf_status read_into(const char *path, Memory *memory, StoredFile *file) {
+static cf_status read_into(const char *path, StoredFile *file) {
     size_t size, data_begin = 0;
-    FORWARD(file_read(path, MOST_TENSOR_FILE, &memory->bytes, &size));
-    FORWARD(parse_header(path, memory, size, &data_begin));
-    FORWARD(take_checksum(memory, size, data_begin));
-    memmove(memory->bytes, memory->bytes + data_begin, size - data_begin);
-    FORWARD(read_tensors(path, memory, size - data_begin, file));
-    return compare_checksum(path, memory, file);
+    char sum[SHA256_HEX] = ""; /* that the bytes have; "" where the file has none to compare with */
+    FORWARD(file_read(path, MOST_TENSOR_FILE, &file->bytes, &size));
+    FORWARD(parse_header(path, file, size, &data_begin));
+    FORWARD(take_checksum(file, size, data_begin, sum));
+    memmove(file->bytes, file->bytes + data_begin, size - data_begin); /* aligned, whatever the header's length */
+    FORWARD(read_tensors(path, size - data_begin, file));
+    FORWARD(compare_checksum(path, sum, file));
+    FORWARD(convert_values(file));
+    return safetensors_index(path, file);
 }
 
 cf_status safetensors_read(const char *path, StoredFile *file) {
     StoredFile made = {0};
-    Memory *memory;
-    FORWARD(memory_new(1, sizeof *memory, &memory));
-    made.owned = memory;
-    cf_status status = read_into(path, memory, &made);
-    if (status) {
+    const cf_status status = read_into(path, &made);
+    if (status)
         safetensors_free(&made);
-        return status;
-    }
-    *file = made;
-    return CF_OK;
+    else
+        *file = made;
+    return status;
 }
 
 void safetensors_free(StoredFile *file) {
-    Memory *memory = file->owned;
-    if (memory) {
-        json_decref(memory->header);
-        free(memory->bytes);
-        free(memory);
-    }
+    json_decref(file->header);
+    name_table_free(&file->places);
+    free(file->bytes);
+    free(file->converted);
+    free(file->names);
+    free(file->renamed);
     free(file->tensors);
     free(file->texts);
     *file = (StoredFile){0};
 }
 
+cf_status safetensors_index(const char *path, StoredFile *file) {
+    name_table_free(&file->places);
+    FORWARD(name_table_new(file->tensor_count, &file->places));
+    for (size_t t = 0; t < file->tensor_count; t++) {
+        const char *name = file->tensors[t].name;
+        FAIL_IF(safetensors_find(file, name), CF_BAD_INPUT, "%s: two tensors have the name \"%.80s\"", path, name);
+        name_table_put(&file->places, name, (int)t);
+    }
+    return CF_OK;
+}
+
 const StoredTensor *safetensors_find(const StoredFile *file, const char *name) {
-    for (size_t i = 0; i < file->tensor_count; i++)
-        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
-    return NULL;
+    const int place = file->places.slots ? name_table_find(&file->places, name, strlen(name)) : -1;
+    return place < 0 ? NULL : &file->tensors[place];
 }
 
 cf_status safetensors_find_float(const StoredFile *file, const char *name, const StoredTensor **tensor) {
     const StoredTensor *found = safetensors_find(file, name);
     FAIL_IF(!found, CF_BAD_INPUT, "the tensor %s is missing", name);
-    FAIL_IF(!is_float(found), CF_BAD_INPUT,
-            "the tensor %s has dtype %.20s; F32 was expected (store it as float32: in PyTorch by .float())", name,
-            found->type);
+    FAIL_IF(!found->values, CF_BAD_INPUT,
+            "the tensor %s has dtype %.20s; F32, F16, BF16 or F64 was expected (store it as float32: in PyTorch by "
+            ".float())",
+            name, found->type);
     *tensor = found;
     return CF_OK;
 }

@@ -38,6 +38,14 @@ static cf_status add_texts(json_t *header, const StoredText *texts, size_t count
     return put(table, SEAL_KEY, json_string(SEAL_ZEROS));
 }
 
+static size_t value_size(const StoredTensor *tensor) {
+    return tensor->integers ? sizeof *tensor->integers : sizeof *tensor->values;
+}
+
+static const void *data_of(const StoredTensor *tensor) {
+    return tensor->integers ? (const void *)tensor->integers : tensor->values;
+}
+
 static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *offset) {
     size_t count = 1, bytes, end;
     json_t *shape = json_array();
@@ -46,7 +54,7 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
         fits = size_multiply(count, tensor->shape[i], &count);
         json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
     }
-    fits = fits && count == tensor->count && size_multiply(count, sizeof(float), &bytes) &&
+    fits = fits && count == tensor->count && size_multiply(count, value_size(tensor), &bytes) &&
            !__builtin_add_overflow(*offset, bytes, &end) && end <= MOST_TENSOR_FILE;
     if (!fits) {
         json_decref(shape);
@@ -54,8 +62,8 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
                     tensor->name);
     }
     FORWARD(put(header, tensor->name,
-                json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)*offset,
-                          (json_int_t)end)));
+                json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->integers ? "I64" : "F32", "shape", shape,
+                          "data_offsets", (json_int_t)*offset, (json_int_t)end)));
     *offset = end;
     return CF_OK;
 }
@@ -91,7 +99,8 @@ static cf_status pad_header(const char *path, const char *header, char **bytes, 
 
 static cf_status hash_tensors(Sha256 *sha, const StoredTensor *tensors, size_t count) {
     for (size_t i = 0; i < count; i++)
-        if (tensors[i].count) FORWARD(sha256_add(sha, tensors[i].values, tensors[i].count * sizeof(float)));
+        if (tensors[i].count)
+            FORWARD(sha256_add(sha, data_of(&tensors[i]), tensors[i].count * value_size(&tensors[i])));
     return CF_OK;
 }
 
@@ -117,7 +126,7 @@ static cf_status write_draft(const char *path, const char *header, size_t size, 
     FORWARD(file_draft(path, &draft));
     fwrite(header, 1, size, draft.stream);
     for (size_t i = 0; i < tensor_count; i++)
-        if (tensors[i].count) fwrite(tensors[i].values, sizeof(float), tensors[i].count, draft.stream);
+        if (tensors[i].count) fwrite(data_of(&tensors[i]), value_size(&tensors[i]), tensors[i].count, draft.stream);
     return file_commit_keeping(&draft, previous);
 }
 

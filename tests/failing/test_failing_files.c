@@ -6,6 +6,8 @@
 #include "data/picture_saving.h"
 #include "data/readers.h"
 #include "data/writers.h"
+#include "nn/weights/weights_read.h"
+#include "nn/weights/weights_write.h"
 #include "study/pipeline/recipe.h"
 #include "tune/space.h"
 
@@ -46,8 +48,7 @@ static uint64_t take_set(cf_set *set, uint64_t before) {
 static cf_status idx(void *context, uint64_t *result) {
     cf_set *set = NULL;
     const char *images = in_scratch("images.gz"), *labels = in_scratch("labels");
-    cf_status status =
-        idx_write(context, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, images, labels);
+    cf_status status = idx_write(context, (const uint16_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 0, IMAGES, images, labels);
     if (!status) status = idx_read(images, labels, &set);
     if (!status) *result = take_set(set, 1);
     return status;
@@ -92,6 +93,26 @@ static cf_status tensors(void *context, uint64_t *result) {
     if (!status) status = safetensors_read(path, &file);
     if (status) return status;
     *result = file_checksum(checksum(1, safetensors_text(&file, "text"), 53), path);
+    safetensors_free(&file);
+    return CF_OK;
+}
+
+/* A file of torch.save, and the same network's weights for PyTorch. */
+static cf_status weights(void *context, uint64_t *result) {
+    char golden[512];
+    const cf_model *model = context;
+    const char *path = in_scratch("weights.safetensors");
+    StoredFile file;
+    snprintf(golden, sizeof golden, "%s/tests/golden/checkpoint.pth", getenv("CIFRA_SOURCE"));
+    cf_status status = weights_write(model, path);
+    if (!status) status = weights_read(golden, &model->layers, &file);
+    if (status) return status;
+    *result = file_checksum(1, path);
+    for (size_t t = 0; t < file.tensor_count; t++) {
+        const StoredTensor *tensor = &file.tensors[t];
+        *result = checksum(*result, tensor->name, strlen(tensor->name));
+        if (tensor->values) *result = checksum(*result, tensor->values, tensor->count * sizeof *tensor->values);
+    }
     safetensors_free(&file);
     return CF_OK;
 }
@@ -212,6 +233,15 @@ static void readers_and_writers(void **state) {
     cf_set_free(set);
 }
 
+static void weights_of_others(void **state) {
+    (void)state;
+    static const char *const classes[] = {"a", "b"};
+    cf_model *model;
+    assert_ok(model_new("conv 2 3x3 | bn | relu | dense classes", (Shape){1, SIDE, SIDE}, classes, 2, 1, &model));
+    for_each_failing_allocation("weights", weights, model);
+    cf_model_free(model);
+}
+
 static void yaml(void **state) {
     (void)state;
     static const char text[] = "model: dense {width} | relu | dense classes\n"
@@ -226,6 +256,7 @@ static void yaml(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(readers_and_writers), cmocka_unit_test(yaml)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(readers_and_writers), cmocka_unit_test(weights_of_others),
+                                       cmocka_unit_test(yaml)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,21 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tensors lie one behind the other: a shape that is larger than its range would reach into the next, or behind the data. */
+/* The tensors lie one behind the other, or share all their bytes: a shape that is larger than its range would reach into the
+ * next, or behind the data. */
 static void use(const StoredFile *file, size_t data_size) {
-    const char *data = NULL; /* as the first tensor of floats tells */
     size_t end = 0;
     for (size_t t = 0; t < file->tensor_count; t++) {
         const StoredTensor *tensor = &file->tensors[t];
-        PROMISE(safetensors_find(file, tensor->name));
-        PROMISE(tensor->begin == end && tensor->end >= end && tensor->end <= data_size);
+        const StoredType *type = stored_type(tensor->type);
+        PROMISE(safetensors_find(file, tensor->name) == tensor);
+        PROMISE(tensor->begin == end || (tensor->end == end && tensor->begin == tensor[-1].begin));
+        PROMISE(tensor->end >= tensor->begin && tensor->end <= data_size);
         end = tensor->end;
-        PROMISE((tensor->values != NULL) == (strcmp(tensor->type, "F32") == 0));
-        if (!tensor->values) continue;
-        if (!data) data = (const char *)tensor->values - tensor->begin;
-        PROMISE((const char *)tensor->values == data + tensor->begin);
-        PROMISE(tensor->end - tensor->begin == tensor->count * sizeof(float));
-        for (size_t i = 0; i < tensor->count; i++) fuzz_seen += (double)tensor->values[i];
+        PROMISE((tensor->values != NULL) == (type && type->value));
+        PROMISE(!type || tensor->end - tensor->begin == tensor->count * type->size);
+        for (size_t i = 0; tensor->values && i < tensor->count; i++) fuzz_seen += (double)tensor->values[i];
     }
     PROMISE(end == data_size);
     for (size_t t = 0; t < file->text_count; t++) PROMISE(safetensors_text(file, file->texts[t].key));

@@ -420,6 +420,7 @@ int main(int argc, char **argv) {
     make_run(&corpus);
     make_study(&corpus);
     make_downloads(&corpus);
+    make_weights(&corpus);
     make_store(&corpus);
     for (size_t i = 0; i < COUNT_OF(scratch); i++) {
         must(file_remove_tree(scratch[i]));

@@ -36,9 +36,10 @@ void put(const Corpus *corpus, const char *target, const char *name, const void 
 /* Each as a file; the last one is NULL. */
 void put_texts(const Corpus *corpus, const char *target, const char *const *texts);
 
-/* make_pictures.c, make_downloads.c, make_store.c; the last after the run was made: make_study.c */
+/* make_pictures.c, make_downloads.c, make_weights.c, make_store.c; the last after the run was made: make_study.c */
 void make_pictures(const Corpus *corpus);
 void make_downloads(const Corpus *corpus);
+void make_weights(const Corpus *corpus);
 void make_store(const Corpus *corpus);
 void make_study(const Corpus *corpus);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes network_steps.safetensors and losses.safetensors: what an independent framework says about every kind of layer in
-training, about two pretrained forms, and about losses.
+training, about ResNet-18, and about losses.
 
 Run it with PyTorch 2.15 (and numpy) from anywhere:   python3 tests/golden/make_network_golden.py
 It rewrites the files beside itself, which are kept in the repository, so nobody needs PyTorch to run the tests. The networks
@@ -19,8 +19,6 @@ network_steps.safetensors, for every CASE below, of the images and labels of pap
                                         0.001; Adam 0.01; AdamW 0.01, weight decay 0.05
 and, of the images that picture() makes, in evaluation mode:
     resnet18/logits [2,1000]            3 x 64 x 64; every weight by formula(): none is stored
-    efficientnet-lite0/logits [2,1000]  3 x 224 x 224; the published weights, from the file that is the first argument (without:
-                                        the figures that are there are kept)
 
 losses.safetensors: logits [12,7], label, partner [12], share [12], class_weights [7], and for every CASE the loss of each
 image, CASE/loss [12], and the gradient of their sum by the logits, CASE/d [12,7]. One label is -1: no target.
@@ -29,7 +27,6 @@ import json
 import math
 import os
 import struct
-import sys
 
 import numpy as np
 import torch
@@ -479,46 +476,6 @@ class ResNet18(nn.Module):
         return self.fc(self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean((2, 3)))
 
 
-class LiteBlock(nn.Module):
-    def __init__(self, inputs, outputs, window, stride, expansion):
-        super().__init__()
-        self.window, self.stride, self.skips = window, stride, stride == 1 and inputs == outputs
-        middle = inputs * expansion
-        if expansion > 1:
-            self._expand_conv, self._bn0 = conv(inputs, middle, 1, bias=False), nn.BatchNorm2d(middle, eps=1e-3)
-        self._depthwise_conv = conv(middle, middle, window, stride, padding=0, groups=middle, bias=False)
-        self._bn1 = nn.BatchNorm2d(middle, eps=1e-3)
-        self._project_conv, self._bn2 = conv(middle, outputs, 1, bias=False), nn.BatchNorm2d(outputs, eps=1e-3)
-
-    def forward(self, x):
-        y = F.relu6(self._bn0(self._expand_conv(x))) if hasattr(self, "_bn0") else x
-        y = F.relu6(self._bn1(self._depthwise_conv(same_pad(y, self.window, self.stride))))
-        y = self._bn2(self._project_conv(y))
-        return x + y if self.skips else y
-
-
-class Lite0(nn.Module):
-    """EfficientNet-Lite0. Rows: how often, window, stride of the first, expansion, channels."""
-
-    def __init__(self):
-        super().__init__()
-        self._conv_stem, self._bn0 = conv(3, 32, 3, 2, padding=0, bias=False), nn.BatchNorm2d(32, eps=1e-3)
-        blocks, inputs = [], 32
-        for times, window, stride, expansion, outputs in [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40),
-                                                          (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
-                                                          (1, 3, 1, 6, 320)]:
-            for i in range(times):
-                blocks.append(LiteBlock(inputs, outputs, window, stride if i == 0 else 1, expansion))
-                inputs = outputs
-        self._blocks = nn.Sequential(*blocks)
-        self._conv_head, self._bn1 = conv(320, 1280, 1, bias=False), nn.BatchNorm2d(1280, eps=1e-3)
-        self._fc = nn.Linear(1280, 1000)
-
-    def forward(self, x):
-        x = F.relu6(self._bn0(self._conv_stem(same_pad(x * 2 - 1, 3, 2))))
-        return self._fc(F.relu6(self._bn1(self._conv_head(self._blocks(x)))).mean((2, 3)))
-
-
 def read_safetensors(path):
     with open(path, "rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
@@ -586,11 +543,6 @@ def main():
     network = ResNet18()
     evaluate("resnet18", network, {name: formula(name, tuple(value.shape)) for name, value in network.state_dict().items()
                                    if "num_batches" not in name}, 64, out)
-    if len(sys.argv) > 1:
-        weights = {name: torch.from_numpy(value) for name, value in read_safetensors(sys.argv[1]).items()}
-        evaluate("efficientnet-lite0", Lite0(), weights, 224, out)
-    else:
-        out["efficientnet-lite0/logits"] = read_safetensors(path)["efficientnet-lite0/logits"]
     write_safetensors(path, out)
     print(path, os.path.getsize(path), "bytes")
     loss_cases(os.path.join(HERE, "losses.safetensors"))
