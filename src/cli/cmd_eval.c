@@ -37,8 +37,8 @@ static const Option options[] = {
          "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
      OPTION_MEMBER(EvalArguments, tta)},
     {"precision", NULL, OPTION_CHOICE, .choices = run_precision_words,
-     .help = "as the run was trained, or in 8-bit integers with ranges from its training images",
-     .default_text = "run", OPTION_MEMBER(EvalArguments, precision)},
+     .help = "as the run was trained, or in 8-bit integers with ranges from its training images", .default_text = "run",
+     OPTION_MEMBER(EvalArguments, precision)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      OPTION_MEMBER(EvalArguments, figures)},
@@ -205,7 +205,8 @@ const Command command_eval = {
         "and "
         "calibration are those of the average. Its files have -views in their names.\n"
         "\n"
-        "--precision int8 evaluates the network in 8-bit integers (after Jacob et al. 2018), as cifra export --to c-int8 "
+        "--precision int8 evaluates the network in 8-bit integers (after Jacob et al. 2018), as cifra export --to "
+        "c-int8 "
         "writes it: convolutions, dense layers, batch norm, relu, relu6, pools and res; other layers are refused. Its "
         "files have -int8 in their names.\n"
         "\n"

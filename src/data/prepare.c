@@ -204,7 +204,8 @@ cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const
     float *scratch = NULL;
     cf_status status;
     FORWARD(preparation_new_bytes(from_chw, to_chw, &p));
-    FORWARD_TO(done, memory_new(preparation_scratch(p) + area(to_chw[1], to_chw[2], to_chw[0]), sizeof *scratch, &scratch));
+    FORWARD_TO(done,
+               memory_new(preparation_scratch(p) + area(to_chw[1], to_chw[2], to_chw[0]), sizeof *scratch, &scratch));
     preparation_apply_bytes(p, pixels, scratch, out);
 done:
     free(scratch);

@@ -94,10 +94,11 @@ static cf_status choose_name(const char *folder, const cf_c_options *options, ch
     bool fits = isalpha((unsigned char)*text);
     for (; *text; text++) fits &= isascii((unsigned char)*text) && (isalnum((unsigned char)*text) || *text == '_');
     if (fits) return CF_OK;
-    const cf_status status = FAIL(CF_BAD_USE,
-                                  "the names of a network as C begin with \"%.60s\", which is no name in C: a letter and "
-                                  "then letters, digits and _ expected; give the folder such a name",
-                                  *name);
+    const cf_status status =
+        FAIL(CF_BAD_USE,
+             "the names of a network as C begin with \"%.60s\", which is no name in C: a letter and "
+             "then letters, digits and _ expected; give the folder such a name",
+             *name);
     free(*name);
     return status;
 }

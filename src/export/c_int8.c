@@ -26,7 +26,8 @@ static const Int8Tensor *tensor_of(const Work *w, int tensor) {
 static cf_status product(Work *w) {
     const Int8Op *op = w->op;
     const Window *window = &op->window;
-    const size_t K = (size_t)window->K, size = (size_t)(window->C / window->groups) * (size_t)window->R * (size_t)window->S;
+    const size_t K = (size_t)window->K,
+                 size = (size_t)(window->C / window->groups) * (size_t)window->R * (size_t)window->S;
     char shape[C_SYMBOL], levels[C_SYMBOL], weights[C_SYMBOL], bias[C_SYMBOL], multiplier[C_SYMBOL], shift[C_SYMBOL];
     const int settings[] = {tensor_of(w, op->x[0])->zero, tensor_of(w, op->y)->zero, op->low, op->high};
     w->call.products = (double)K * (double)size * window->P * window->Q;
@@ -48,14 +49,24 @@ static cf_status pool(Work *w) {
 static cf_status addition(Work *w) {
     const Int8Op *op = w->op;
     char sum[C_SYMBOL];
-    const int settings[] = {tensor_of(w, op->x[0])->zero, op->factors[0], op->shifts[0], tensor_of(w, op->x[1])->zero, op->factors[1],
-                            op->shifts[1], tensor_of(w, op->y)->zero, op->factors[2], op->shifts[2], op->low, op->high};
+    const int settings[] = {tensor_of(w, op->x[0])->zero,
+                            op->factors[0],
+                            op->shifts[0],
+                            tensor_of(w, op->x[1])->zero,
+                            op->factors[1],
+                            op->shifts[1],
+                            tensor_of(w, op->y)->zero,
+                            op->factors[2],
+                            op->shifts[2],
+                            op->low,
+                            op->high};
     FORWARD(c_structure(w->net, op->layer, "sum", "Sum", settings, COUNT_OF(settings), sum));
     return c_call(w->net, &w->call, "%zu, %s, ", shape_size(tensor_of(w, op->y)->shape), sum);
 }
 
 static cf_status limits(Work *w) {
-    return c_call(w->net, &w->call, "%zu, %d, %d, ", shape_size(tensor_of(w, w->op->y)->shape), w->op->low, w->op->high);
+    return c_call(w->net, &w->call, "%zu, %d, %d, ", shape_size(tensor_of(w, w->op->y)->shape), w->op->low,
+                  w->op->high);
 }
 
 static const struct {
@@ -74,9 +85,16 @@ cf_status c_layers_int8(CNetwork *net, const Int8Network *integers) {
         FORWARD(c_value(net, shape_size(integers->tensors[t].shape), &value));
     for (int i = 0; i < integers->op_count; i++) {
         const Int8Op *op = &integers->ops[i];
-        Work work = {net, integers, op,
-                     {.layer = op->layer, .last = op->last, .kernel = rows[op->kind].kernel, .x = {op->x[0], op->x[1]},
-                      .y = op->y, .room = -1, .in_place = rows[op->kind].in_place}};
+        Work work = {net,
+                     integers,
+                     op,
+                     {.layer = op->layer,
+                      .last = op->last,
+                      .kernel = rows[op->kind].kernel,
+                      .x = {op->x[0], op->x[1]},
+                      .y = op->y,
+                      .room = -1,
+                      .in_place = rows[op->kind].in_place}};
         FORWARD(rows[op->kind].add(&work));
     }
     net->result = integers->result;

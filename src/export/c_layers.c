@@ -61,8 +61,8 @@ static cf_status take_filters(const Work *w, const char *what, const Window *win
     return status;
 }
 
-static cf_status convolution(const Work *w, const char *name, const Window *window, const char *weight, const char *bias,
-                             int x, int y) {
+static cf_status convolution(const Work *w, const char *name, const Window *window, const char *weight,
+                             const char *bias, int x, int y) {
     char shape[C_SYMBOL], weights[C_SYMBOL], biases[C_SYMBOL];
     CCall call = call_of(w, "conv", x, y);
     call.products = (double)window->K * window->P * window->Q * window->R * window->S * (window->C / window->groups);
@@ -216,8 +216,17 @@ static cf_status nothing(Work *w) {
 static cf_status squeeze(Work *w) {
     const Shape in = w->layer->in;
     const int few = in.C / w->layer->number;
-    const Window whole = {.C = in.C, .H = in.H, .W = in.W, .K = in.C, .R = in.H, .S = in.W,
-                          .stride = 1, .groups = 1, .dilation = 1, .P = 1, .Q = 1};
+    const Window whole = {.C = in.C,
+                          .H = in.H,
+                          .W = in.W,
+                          .K = in.C,
+                          .R = in.H,
+                          .S = in.W,
+                          .stride = 1,
+                          .groups = 1,
+                          .dilation = 1,
+                          .P = 1,
+                          .Q = 1};
     int means, squeezed, opened;
     FORWARD(c_value(w->net, (size_t)in.C, &means));
     FORWARD(c_value(w->net, (size_t)few, &squeezed));
@@ -234,8 +243,17 @@ static cf_status squeeze(Work *w) {
 }
 
 static Window projection(Shape in, int K) {
-    return (Window){.C = in.C, .H = in.H, .W = in.W, .K = K, .R = 1, .S = 1, .stride = 1, .groups = 1,
-                    .dilation = 1, .P = in.H, .Q = in.W};
+    return (Window){.C = in.C,
+                    .H = in.H,
+                    .W = in.W,
+                    .K = K,
+                    .R = 1,
+                    .S = 1,
+                    .stride = 1,
+                    .groups = 1,
+                    .dilation = 1,
+                    .P = in.H,
+                    .Q = in.W};
 }
 
 static cf_status attention(Work *w) {
@@ -259,13 +277,35 @@ static cf_status attention(Work *w) {
 static const struct {
     const char *word;
     cf_status (*add)(Work *work);
-} rows[] = {{"conv", conv}, {"dwconv", conv}, {"patch", conv}, {"dense", dense}, {"add", add}, {"concat", concat},
-            {"se", squeeze}, {"attention", attention}, {"position", position}, {"bn", batch_norm}, {"groupnorm", norm},
-            {"instancenorm", norm}, {"layernorm", norm}, {"standardize", norm}, {"normalize", normalize},
-            {"relu", activation}, {"leakyrelu", activation}, {"relu6", activation}, {"silu", activation},
-            {"gelu", activation}, {"hardswish", activation}, {"sigmoid", activation}, {"maxpool", pool},
-            {"avgpool", pool}, {"globalavgpool", pool}, {"globalmaxpool", pool}, {"dropout", nothing},
-            {"droppath", nothing}, {"reverse", nothing}};
+} rows[] = {{"conv", conv},
+            {"dwconv", conv},
+            {"patch", conv},
+            {"dense", dense},
+            {"add", add},
+            {"concat", concat},
+            {"se", squeeze},
+            {"attention", attention},
+            {"position", position},
+            {"bn", batch_norm},
+            {"groupnorm", norm},
+            {"instancenorm", norm},
+            {"layernorm", norm},
+            {"standardize", norm},
+            {"normalize", normalize},
+            {"relu", activation},
+            {"leakyrelu", activation},
+            {"relu6", activation},
+            {"silu", activation},
+            {"gelu", activation},
+            {"hardswish", activation},
+            {"sigmoid", activation},
+            {"maxpool", pool},
+            {"avgpool", pool},
+            {"globalavgpool", pool},
+            {"globalmaxpool", pool},
+            {"dropout", nothing},
+            {"droppath", nothing},
+            {"reverse", nothing}};
 
 static int row_of(const char *word) {
     for (size_t i = 0; i < COUNT_OF(rows); i++)

@@ -98,8 +98,7 @@ static FILE *begin_array(CNetwork *net, int number, const char *what, const char
 cf_status c_floats(CNetwork *net, int number, const char *what, const float *values, size_t count,
                    char symbol[C_SYMBOL]) {
     FILE *out = begin_array(net, number, what, "float", count, count * sizeof *values, symbol);
-    for (size_t i = 0; i < count; i++)
-        fprintf(out, "%s%af,", i % 6 ? " " : "\n    ", (double)values[i]);
+    for (size_t i = 0; i < count; i++) fprintf(out, "%s%af,", i % 6 ? " " : "\n    ", (double)values[i]);
     fprintf(out, "\n};\n");
     return CF_OK;
 }
@@ -134,7 +133,8 @@ cf_status c_structure(CNetwork *net, int number, const char *what, const char *t
 }
 
 cf_status c_window(CNetwork *net, int number, const char *what, const Window *w, char symbol[C_SYMBOL]) {
-    const int values[] = {w->C, w->H, w->W, w->K, w->R, w->S, w->stride, w->pad_h, w->pad_w, w->groups, w->dilation, w->P, w->Q};
+    const int values[] = {w->C,     w->H,     w->W,      w->K,        w->R, w->S, w->stride,
+                          w->pad_h, w->pad_w, w->groups, w->dilation, w->P, w->Q};
     return c_structure(net, number, what, "Window", values, COUNT_OF(values), symbol);
 }
 

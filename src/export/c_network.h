@@ -14,12 +14,12 @@
 
 /* How a format of numbers is written; one row for each. */
 typedef struct CFormat {
-    const char *word;        /* "float32" */
-    const char *element;     /* the type of a value, of so many bytes */
+    const char *word;    /* "float32" */
+    const char *element; /* the type of a value, of so many bytes */
     size_t element_bytes;
-    const char *input;       /* the value of a pixel image[i] */
-    const char *always;      /* parts of the texts that every network needs, between spaces */
-    const char *softmax;     /* the function of the last call */
+    const char *input;   /* the value of a pixel image[i] */
+    const char *always;  /* parts of the texts that every network needs, between spaces */
+    const char *softmax; /* the function of the last call */
 } CFormat;
 
 typedef struct CCall {
@@ -59,7 +59,8 @@ cf_status c_call(CNetwork *net, const CCall *call, const char *format, ...) __at
 /* An array of constants of layer `number` named by `what`: "conv1_weight", in which the layer's number makes names unique. The name
  * is written to `symbol`. */
 enum { C_SYMBOL = LAYER_NAME + 80 };
-cf_status c_floats(CNetwork *net, int number, const char *what, const float *values, size_t count, char symbol[C_SYMBOL]);
+cf_status c_floats(CNetwork *net, int number, const char *what, const float *values, size_t count,
+                   char symbol[C_SYMBOL]);
 /* Of 1 or 4 bytes each. */
 cf_status c_integers(CNetwork *net, int number, const char *what, int bytes, const void *values, size_t count,
                      char symbol[C_SYMBOL]);

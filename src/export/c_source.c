@@ -71,9 +71,13 @@ static size_t constants_of(const CNetwork *net) {
 static void write_header(const CNetwork *net, const CExamples *examples, FILE *out) {
     const Shape in = net->model->layers.input;
     (void)examples;
-    fprintf(out, "/* A trained network as C, made by cifra %s: %dx%d pixels of %s in, %d classes out, in %s.\n *\n"
+    fprintf(out,
+            "/* A trained network as C, made by cifra %s: %dx%d pixels of %s in, %d classes out, in %s.\n *\n"
             " * It allocates nothing and keeps no state but its arena, so that one call at a time may run. */\n",
-            cf_version(), in.W, in.H, in.C == 1 ? "grey" : in.C == 3 ? "red, green and blue" : "several channels",
+            cf_version(), in.W, in.H,
+            in.C == 1   ? "grey"
+            : in.C == 3 ? "red, green and blue"
+                        : "several channels",
             net->model->classes, net->format->word);
     fprintf(out, "#ifndef ");
     write_upper(out, net->name);
@@ -88,7 +92,8 @@ static void write_header(const CNetwork *net, const CExamples *examples, FILE *o
     write_size(out, net, "CONSTANT_BYTES", constants_of(net), "weights and settings");
     fprintf(out, "\nextern const char *const %s_class_names[%d];\n", net->name, net->model->classes);
     fprintf(out,
-            "\n/* The class of an image (its number), and the probabilities of all, [%d]. image [%d][%d][%d]: rows, columns,\n"
+            "\n/* The class of an image (its number), and the probabilities of all, [%d]. image [%d][%d][%d]: rows, "
+            "columns,\n"
             " * channels; 0 is black. */\n"
             "int %s_predict(const uint8_t *image, float *probabilities);\n",
             net->model->classes, in.H, in.W, in.C, net->name);
@@ -98,8 +103,7 @@ static void write_header(const CNetwork *net, const CExamples *examples, FILE *o
 /* ---- Source ---- */
 
 static void write_value(const CNetwork *net, int value, const char *before, FILE *out) {
-    if (value >= 0)
-        fprintf(out, "%sarena + %zu", before, net->values[value].offset / net->format->element_bytes);
+    if (value >= 0) fprintf(out, "%sarena + %zu", before, net->values[value].offset / net->format->element_bytes);
 }
 
 static void write_call(const CNetwork *net, const CCall *call, FILE *out) {
@@ -162,9 +166,10 @@ static void write_source(const CNetwork *net, const CExamples *examples, FILE *o
     fputs("};\n", out);
     write_parts(net, out);
     fprintf(out, "\n/* ---- Weights ---- */\n\n%s", net->constants.text);
-    fprintf(out, "\n/* ---- The network ---- */\n\n"
-                 "/* The values of all layers: one lies where another lay that is no longer needed. */\n"
-                 "static %s arena[%zu];\n",
+    fprintf(out,
+            "\n/* ---- The network ---- */\n\n"
+            "/* The values of all layers: one lies where another lay that is no longer needed. */\n"
+            "static %s arena[%zu];\n",
             net->format->element, net->arena_bytes / net->format->element_bytes);
     write_predict(net, out);
 }
@@ -175,11 +180,18 @@ static void write_images(const CNetwork *net, const CExamples *examples, FILE *o
     const size_t size = shape_size(net->model->layers.input), classes = (size_t)net->model->classes;
     fprintf(out, "static const uint8_t images[%d][%zu] = {", examples->count, size);
     for (size_t i = 0; i < (size_t)examples->count * size; i++)
-        fprintf(out, "%s%s%u,", i % size ? "" : i ? "},\n    {" : "\n    {", i % size % 32 ? "" : "\n     ", examples->images[i]);
+        fprintf(out, "%s%s%u,",
+                i % size ? ""
+                : i      ? "},\n    {"
+                         : "\n    {",
+                i % size % 32 ? "" : "\n     ", examples->images[i]);
     fprintf(out, "}\n};\n\nstatic const float expected[%d][%zu] = {", examples->count, classes);
     for (size_t i = 0; i < (size_t)examples->count * classes; i++)
-        fprintf(out, "%s%s%af,", i % classes ? "" : i ? "},\n    {" : "\n    {", i % classes % 6 ? " " : "\n     ",
-                (double)examples->probabilities[i]);
+        fprintf(out, "%s%s%af,",
+                i % classes ? ""
+                : i         ? "},\n    {"
+                            : "\n    {",
+                i % classes % 6 ? " " : "\n     ", (double)examples->probabilities[i]);
     fprintf(out, "}\n};\n");
 }
 
@@ -217,9 +229,11 @@ static void write_page(const CNetwork *net, const CExamples *examples, FILE *out
     double products = 0;
     for (int i = 0; i < net->call_count; i++) products += net->calls[i].products;
     fprintf(out,
-            "# %s\n\nA trained network as C99, made by cifra %s: %d classes, images of %dx%d pixels and %d channel%s, %s.\n\n"
+            "# %s\n\nA trained network as C99, made by cifra %s: %d classes, images of %dx%d pixels and %d channel%s, "
+            "%s.\n\n"
             "    %s\n\n"
-            "Compile `%s.c` with your program and call `%s_predict` (`%s.h`). `%s_test.c` holds %d images and what the network\n"
+            "Compile `%s.c` with your program and call `%s_predict` (`%s.h`). `%s_test.c` holds %d images and what the "
+            "network\n"
             "must answer: `cc -std=c99 %s.c %s_test.c -lm && ./a.out`.\n\n"
             "| | bytes |\n|---|---:|\n| constants (flash) | %zu |\n| arena (RAM) | %zu |\n\n"
             "Code, the stack (a few hundred bytes), the image (%zu bytes) and the probabilities (%d) come to that.\n\n"

@@ -26,7 +26,8 @@ static void none_meet(void **state) {
         Placed items[COUNT];
         size_t total, live[STEPS] = {0}, most = 0, all = 0;
         for (uint64_t i = 0; i < COUNT; i++) {
-            const int first = (int)(rng_uniform(&stream, 3 * i) * STEPS), length = (int)(rng_uniform(&stream, 3 * i + 1) * 6);
+            const int first = (int)(rng_uniform(&stream, 3 * i) * STEPS),
+                      length = (int)(rng_uniform(&stream, 3 * i + 1) * 6);
             const int last = first + length < STEPS ? first + length : STEPS - 1;
             items[i] = (Placed){(size_t)(rng_uniform(&stream, 3 * i + 2) * 100) * 4, first, last, 0};
             for (int s = first; s <= last; s++) live[s] += items[i].bytes;

@@ -11,8 +11,9 @@ static void begin(void) {
 }
 
 static void fault(void) {
-    for (;;) {}
+    for (;;) {
+    }
 }
 
-__attribute__((section(".vectors"), used)) static void (*const vectors[])(void) = {(void (*)(void))(uintptr_t)__stack, begin,
-                                                                               fault, fault};
+__attribute__((section(".vectors"), used)) static void (*const vectors[])(void) = {(void (*)(void))(uintptr_t)__stack,
+                                                                                   begin, fault, fault};

@@ -14,18 +14,24 @@ static const struct {
     const char *data, *name, *line;
 } networks[] = {
     {"hand:n=40,test=12", "first",
-     "conv 8 3x3 as a.conv | bn as a.bn | relu | maxpool 2 | conv 12 3x3 stride 2 pad tf groups 4 | leakyrelu 0.1 | dwconv 5x3 dilation 2 | "
+     "conv 8 3x3 as a.conv | bn as a.bn | relu | maxpool 2 | conv 12 3x3 stride 2 pad tf groups 4 | leakyrelu 0.1 | "
+     "dwconv 5x3 dilation 2 | "
      "bn eps 0.001 | relu6 | maxpool 3x3 stride 2 pad 1 | dense 20 nobias | relu | dropout | dense classes"},
     {"hand:n=40,test=12", "second",
-     "normalize 0.5 0.25 | conv 6 3x3 stride 2 bias | groupnorm 3 | silu | se 2 | res( conv 6 3x3 | bn | hardswish | droppath 0.2 ) | "
-     "relu | avgpool 3x3 stride 2 pad 1 | instancenorm | gelu | head other ( dense 3 ) | globalavgpool | reverse | dense classes"},
+     "normalize 0.5 0.25 | conv 6 3x3 stride 2 bias | groupnorm 3 | silu | se 2 | res( conv 6 3x3 | bn | hardswish | "
+     "droppath 0.2 ) | "
+     "relu | avgpool 3x3 stride 2 pad 1 | instancenorm | gelu | head other ( dense 3 ) | globalavgpool | reverse | "
+     "dense classes"},
     {"street:n=40,test=12", "third",
      "normalize 0.48 0.45 0.4 0.23 0.22 0.225 | patch 4 16 | position | res( layernorm | attention 4 ) | standardize | "
      "sigmoid | conv 8 1x1 as a | conv 8 3x3 | concat a | res( conv 16 1x1 | bn ) | globalmaxpool | dense classes"},
     {"hand:n=40,test=12", "integers",
-     "normalize 0.3 0.4 | conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | bn eps 0.01 ) | relu | "
+     "normalize 0.3 0.4 | conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | "
+     "bn eps 0.01 ) | relu | "
      "maxpool 2 | relu | bn | avgpool 3x3 stride 2 pad 1 | dense 24 | relu6 | dropout | dense classes"},
-    {"hand:n=40,test=12", "resized", "input 3x20x16 | conv 4 3x3 | bn | relu | maxpool 3x2 stride 2 as b | sigmoid | add b | 2x( res( conv 4 3x3 | bn | relu ) ) | dense classes"},
+    {"hand:n=40,test=12", "resized",
+     "input 3x20x16 | conv 4 3x3 | bn | relu | maxpool 3x2 stride 2 as b | sigmoid | add b | 2x( res( conv 4 3x3 | bn "
+     "| relu ) ) | dense classes"},
 };
 
 /* Values unlike those that a network begins with: norms turn over, means are not 0. */
@@ -69,9 +75,10 @@ static void example_free(Example *e) {
 static int compile_and_run(const char *folder, const char *name) {
     const char *cc = getenv("CC");
     char command[1024];
-    snprintf(command, sizeof command,
-             "cd '%s' && %s -std=c99 -O2 -Wall -Wextra -Wconversion -pedantic -Werror %s.c %s_test.c -lm -o %s && ./%s >log",
-             folder, cc ? cc : "cc", name, name, name, name);
+    snprintf(
+        command, sizeof command,
+        "cd '%s' && %s -std=c99 -O2 -Wall -Wextra -Wconversion -pedantic -Werror %s.c %s_test.c -lm -o %s && ./%s >log",
+        folder, cc ? cc : "cc", name, name, name, name);
     return system(command);
 }
 
@@ -155,7 +162,8 @@ static void what_is_no_name_is_refused(void **state) {
     (void)state;
     Example e = example_new(4);
     cf_c_options options = cf_c_defaults();
-    assert_fails(cf_export_c(e.model, path_in(scratch_folder(), "nothing"), &options), CF_BAD_USE, "a split with a test part");
+    assert_fails(cf_export_c(e.model, path_in(scratch_folder(), "nothing"), &options), CF_BAD_USE,
+                 "a split with a test part");
     options.split = e.split;
     assert_fails(cf_export_c(e.model, path_in(scratch_folder(), "9lives"), &options), CF_BAD_USE, "\"9lives\"");
     options.name = "a-b";
@@ -188,7 +196,8 @@ static void names_come_through(void **state) {
                 strlen("#include \"named.h\"\n#include <stdio.h>\nint main(void) {\n"
                        "for (int i = 0; i < 3; i++) puts(named_class_names[i]);\nreturn 0;\n}\n"));
     snprintf(command, sizeof command,
-             "cd '%s' && %s -std=c99 say.c named.c -lm -o say && [ \"$(./say)\" = \"$(printf '%%s\\n' 'a\"b\\' 'wh?\?/t' 'Fl\xc3\xbcgel1')\" ]",
+             "cd '%s' && %s -std=c99 say.c named.c -lm -o say && [ \"$(./say)\" = \"$(printf '%%s\\n' 'a\"b\\' "
+             "'wh?\?/t' 'Fl\xc3\xbcgel1')\" ]",
              folder, getenv("CC") ? getenv("CC") : "cc");
     assert_int_equal(system(command), 0);
     example_free(&e);
@@ -196,9 +205,9 @@ static void names_come_through(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_are_the_references), cmocka_unit_test(every_word_has_its_row),
-        cmocka_unit_test(values_do_not_meet),      cmocka_unit_test(integers_are_those_of_eval), cmocka_unit_test(what_is_no_name_is_refused),
-        cmocka_unit_test(names_come_through),
+        cmocka_unit_test(bits_are_the_references),    cmocka_unit_test(every_word_has_its_row),
+        cmocka_unit_test(values_do_not_meet),         cmocka_unit_test(integers_are_those_of_eval),
+        cmocka_unit_test(what_is_no_name_is_refused), cmocka_unit_test(names_come_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,11 +20,22 @@ static void rescaling_by_hand(void **state) {
         int32_t value, multiplier;
         int shift, expected;
     } cases[] = {
-        {100, 1 << 30, 0, 50},   {101, 1 << 30, 0, 51},     {-101, 1 << 30, 0, -50},  /* 50.5: up, and -50.5: up */
-        {100, 1 << 30, -1, 25},  {102, 1 << 30, -1, 26},    {-102, 1 << 30, -1, -26}, /* 51 / 2 = 25.5: away from 0 */
-        {-106, 1 << 30, -2, -13}, {7, 1 << 30, 1, 7},       {-7, 1 << 30, 2, -14},    {3, 3 << 29, 0, 2}, /* 2.25 */
-        {0, INT32_MAX, 0, 0},    {1 << 20, 1 << 30, -19, 1}, {1 << 29, 1 << 30, 3, 1 << 30}, /* 2^32 is limited to 2^31 - 1 */
-        {-(1 << 30), 1 << 30, 4, -(1 << 30)},               {12345, 0, 0, 0},         {INT32_MIN, INT32_MAX, -31, -1},
+        {100, 1 << 30, 0, 50},
+        {101, 1 << 30, 0, 51},
+        {-101, 1 << 30, 0, -50}, /* 50.5: up, and -50.5: up */
+        {100, 1 << 30, -1, 25},
+        {102, 1 << 30, -1, 26},
+        {-102, 1 << 30, -1, -26}, /* 51 / 2 = 25.5: away from 0 */
+        {-106, 1 << 30, -2, -13},
+        {7, 1 << 30, 1, 7},
+        {-7, 1 << 30, 2, -14},
+        {3, 3 << 29, 0, 2}, /* 2.25 */
+        {0, INT32_MAX, 0, 0},
+        {1 << 20, 1 << 30, -19, 1},
+        {1 << 29, 1 << 30, 3, 1 << 30}, /* 2^32 is limited to 2^31 - 1 */
+        {-(1 << 30), 1 << 30, 4, -(1 << 30)},
+        {12345, 0, 0, 0},
+        {INT32_MIN, INT32_MAX, -31, -1},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(rescale(cases[i].value, cases[i].multiplier, cases[i].shift), cases[i].expected);
@@ -51,8 +62,19 @@ static void multipliers_are_near_their_factors(void **state) {
 static void a_convolution_by_hand(void **state) {
     (void)state;
     /* 2 x 2 values of 2 channels, all 1 above their zero of 5; a 3 x 3 window of ones sees four of them, in each channel. */
-    const Window w = {.C = 2, .H = 2, .W = 2, .K = 2, .R = 3, .S = 3, .stride = 1, .pad_h = 1, .pad_w = 1, .groups = 1,
-                      .dilation = 1, .P = 2, .Q = 2};
+    const Window w = {.C = 2,
+                      .H = 2,
+                      .W = 2,
+                      .K = 2,
+                      .R = 3,
+                      .S = 3,
+                      .stride = 1,
+                      .pad_h = 1,
+                      .pad_w = 1,
+                      .groups = 1,
+                      .dilation = 1,
+                      .P = 2,
+                      .Q = 2};
     const Levels levels = {5, -3, -128, 9};
     int8_t x[8], weights[36], y[8];
     const int32_t bias[] = {2, 100}, multiplier[] = {1 << 30, 1 << 30};
@@ -63,7 +85,8 @@ static void a_convolution_by_hand(void **state) {
     conv_int8(&w, &levels, weights, bias, multiplier, shift, x, y);
     for (int i = 0; i < 3; i++) assert_int_equal(y[2 * i], 8 + 2 - 3);
     for (int i = 0; i < 4; i++) assert_int_equal(y[2 * i + 1], 9); /* (8 + 100) / 2 - 3, limited */
-    const Window grouped = {.C = 2, .H = 2, .W = 2, .K = 2, .R = 1, .S = 1, .stride = 1, .groups = 2, .dilation = 1, .P = 2, .Q = 2};
+    const Window grouped = {
+        .C = 2, .H = 2, .W = 2, .K = 2, .R = 1, .S = 1, .stride = 1, .groups = 2, .dilation = 1, .P = 2, .Q = 2};
     const Levels wide = {5, 0, -128, 127};
     const int8_t two[] = {2, -3};
     const int32_t none[] = {0, 0};
@@ -75,8 +98,19 @@ static void a_convolution_by_hand(void **state) {
 
 static void pools_by_hand(void **state) {
     (void)state;
-    const Window w = {.C = 1, .H = 2, .W = 3, .K = 1, .R = 2, .S = 2, .stride = 2, .pad_h = 1, .pad_w = 1, .groups = 1,
-                      .dilation = 1, .P = 2, .Q = 2};
+    const Window w = {.C = 1,
+                      .H = 2,
+                      .W = 3,
+                      .K = 1,
+                      .R = 2,
+                      .S = 2,
+                      .stride = 2,
+                      .pad_h = 1,
+                      .pad_w = 1,
+                      .groups = 1,
+                      .dilation = 1,
+                      .P = 2,
+                      .Q = 2};
     const int8_t x[] = {-7, -128, 3, -120, 127, -4};
     int8_t y[4];
     maxpool_int8(&w, x, y);
@@ -150,11 +184,14 @@ static void example_free(Example *e) {
 
 /* Every operation: folded norms of convolutions, dense layers and by themselves, rectifiers alone and taken in, a residual, pools. */
 static const char *const lines[] = {
-    "conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | bn eps 0.01 ) | relu | maxpool 2 | relu | "
+    "conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | bn eps 0.01 ) | relu "
+    "| maxpool 2 | relu | "
     "dense 24 | bn | relu6 | dropout | dense classes",
-    "normalize 0.3 0.4 | patch 4 12 | relu | bn | avgpool 3x3 stride 2 pad 1 | res( conv 12 3x3 dilation 2 ) | globalavgpool | dense classes nobias",
+    "normalize 0.3 0.4 | patch 4 12 | relu | bn | avgpool 3x3 stride 2 pad 1 | res( conv 12 3x3 dilation 2 ) | "
+    "globalavgpool | dense classes nobias",
     "input 3x16x20 | conv 6 3x3 | bn | relu | maxpool 3x3 stride 2 pad 1 | globalmaxpool | dense classes",
-    "normalize 0.1 0.1 | conv 6 3x3 stride 2 as a | relu | conv 6 3x3 | add a | maxpool 2 | relu6 | conv 6 3x3 | maxpool 2 | relu | dense classes",
+    "normalize 0.1 0.1 | conv 6 3x3 stride 2 as a | relu | conv 6 3x3 | add a | maxpool 2 | relu6 | conv 6 3x3 | "
+    "maxpool 2 | relu | dense classes",
 };
 
 static void networks_are_near_float32(void **state) {
@@ -247,7 +284,8 @@ static void what_has_no_integers_is_named(void **state) {
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         Example e = example_new("hand:n=40,test=10", cases[i].line);
         Int8Network *network;
-        assert_fails(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 1, &network), CF_BAD_USE, cases[i].part);
+        assert_fails(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 1, &network), CF_BAD_USE,
+                     cases[i].part);
         example_free(&e);
     }
 }

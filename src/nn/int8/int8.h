@@ -31,7 +31,7 @@ typedef struct Int8Op {
     Window window;   /* of one image */
     int8_t *weights; /* [K][R][S][C / groups] */
     int32_t *bias, *multiplier;
-    int8_t *shift; /* [K] each */
+    int8_t *shift;                 /* [K] each */
     int32_t factors[3], shifts[3]; /* of an addition: of the first, the second, the sum */
 } Int8Op;
 

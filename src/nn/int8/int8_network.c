@@ -28,7 +28,7 @@ void int8_network_free(Int8Network *network) {
 typedef struct Grouping {
     Int8Network *network;
     const LayerList *layers;
-    bool *needed, *taken; /* [layers] */
+    bool *needed, *taken;           /* [layers] */
     int *readers, *reader, *tensor; /* [layers]: how many read it, one of them, where its values are */
 } Grouping;
 
@@ -92,8 +92,18 @@ static void group_product(Grouping *g, int layer) {
     Int8Op *op = add_op(g, INT8_CONV, layer);
     const int next = follower(g, layer);
     if (l->type == &dense_type)
-        op->window = (Window){.N = 1, .C = l->in.C, .H = l->in.H, .W = l->in.W, .K = l->out.C, .R = l->in.H, .S = l->in.W,
-                              .stride = 1, .groups = 1, .dilation = 1, .P = 1, .Q = 1};
+        op->window = (Window){.N = 1,
+                              .C = l->in.C,
+                              .H = l->in.H,
+                              .W = l->in.W,
+                              .K = l->out.C,
+                              .R = l->in.H,
+                              .S = l->in.W,
+                              .stride = 1,
+                              .groups = 1,
+                              .dilation = 1,
+                              .P = 1,
+                              .Q = 1};
     if (next >= 0 && g->layers->layers[next].type == &bn_type) extend(g, op, next), op->norm = next;
     take_rectifier(g, op);
     close_op(g, op);
@@ -103,8 +113,18 @@ static void group_product(Grouping *g, int layer) {
 static void group_norm(Grouping *g, int layer) {
     const Shape in = g->layers->layers[layer].in;
     Int8Op *op = add_op(g, INT8_CONV, layer);
-    op->window = (Window){.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = in.C, .R = 1, .S = 1, .stride = 1,
-                          .groups = in.C, .dilation = 1, .P = in.H, .Q = in.W};
+    op->window = (Window){.N = 1,
+                          .C = in.C,
+                          .H = in.H,
+                          .W = in.W,
+                          .K = in.C,
+                          .R = 1,
+                          .S = 1,
+                          .stride = 1,
+                          .groups = in.C,
+                          .dilation = 1,
+                          .P = in.H,
+                          .Q = in.W};
     op->norm = layer;
     take_rectifier(g, op);
     close_op(g, op);
@@ -133,10 +153,11 @@ static cf_status group_layer(Grouping *g, int layer) {
     else if (strcmp(word, "dropout") == 0 || strcmp(word, "droppath") == 0 || strcmp(word, "reverse") == 0)
         g->tensor[layer] = input_of(g, layer, 0);
     else
-        return FAIL(CF_BAD_USE,
-                    "the layer %s (%s) has no form in 8-bit integers yet; those that have: conv, dwconv, patch, dense, bn, "
-                    "normalize, relu, relu6, pools, res, dropout, droppath",
-                    l->name, word);
+        return FAIL(
+            CF_BAD_USE,
+            "the layer %s (%s) has no form in 8-bit integers yet; those that have: conv, dwconv, patch, dense, bn, "
+            "normalize, relu, relu6, pools, res, dropout, droppath",
+            l->name, word);
     return CF_OK;
 }
 
@@ -218,8 +239,8 @@ typedef struct Calibration {
 
 enum { BATCH = 32 };
 
-static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_subset *images, int threads, size_t count,
-                         Calibration *c) {
+static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_subset *images, int threads,
+                         size_t count, Calibration *c) {
     const cf_model *model = network->model;
     size_t largest = 1;
     int tap_count = 0;
@@ -232,8 +253,12 @@ static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_
         if (size > largest) largest = size;
     }
     FORWARD(memory_new(BATCH * largest, sizeof *c->values, &c->values));
-    const PlanOptions options = {.engine = &reference_engine, .batch = BATCH, .threads = threads, .taps = c->taps,
-                                 .tap_count = tap_count, .only_taps = true};
+    const PlanOptions options = {.engine = &reference_engine,
+                                 .batch = BATCH,
+                                 .threads = threads,
+                                 .taps = c->taps,
+                                 .tap_count = tap_count,
+                                 .only_taps = true};
     FORWARD(plan_new(&model->layers, parameters, &options, &c->plan));
     FORWARD(plan_use_parameters(c->plan));
     for (size_t i = 0; i < count; i++) c->images[i] = images->images[i * images->count / count];

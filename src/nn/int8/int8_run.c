@@ -15,8 +15,17 @@ static void run_product(const Int8Network *n, const Int8Op *op, const int8_t *x,
 }
 
 static void run_addition(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y) {
-    const Sum sum = {n->tensors[op->x[0]].zero, op->factors[0], op->shifts[0], n->tensors[op->x[1]].zero, op->factors[1],
-                     op->shifts[1], n->tensors[op->y].zero, op->factors[2], op->shifts[2], op->low, op->high};
+    const Sum sum = {n->tensors[op->x[0]].zero,
+                     op->factors[0],
+                     op->shifts[0],
+                     n->tensors[op->x[1]].zero,
+                     op->factors[1],
+                     op->shifts[1],
+                     n->tensors[op->y].zero,
+                     op->factors[2],
+                     op->shifts[2],
+                     op->low,
+                     op->high};
     add_int8((int)shape_size(n->tensors[op->y].shape), &sum, a, b, y);
 }
 
@@ -47,8 +56,8 @@ typedef struct Classifying {
     const cf_subset *subset;
     const Preparation *preparation; /* NULL: images are of the network's size */
     size_t *at, memory_size;
-    int8_t *memory;   /* [threads][memory_size] */
-    float *scratch;   /* [threads][scratch_size] */
+    int8_t *memory; /* [threads][memory_size] */
+    float *scratch; /* [threads][scratch_size] */
     size_t scratch_size;
     float *logits, *probabilities;
     double *log_sums; /* [images] */

@@ -13,8 +13,7 @@ static const double momentum = 0.1; /* PyTorch's default */
 /* [eps E] */
 static cf_status read_norm(Reader *reader, Layer *layer) {
     static const char *const settings[] = {"eps", NULL};
-    if (reader_take_if(reader, "eps"))
-        FORWARD(reader_number(reader, "an epsilon", 1e-12, 1, false, &layer->epsilon));
+    if (reader_take_if(reader, "eps")) FORWARD(reader_number(reader, "an epsilon", 1e-12, 1, false, &layer->epsilon));
     return reader_finish(reader, settings);
 }
 
@@ -126,8 +125,8 @@ void batch_norm_close(BatchNorm *norm, double count) {
         inverse[c] = 1 / sqrt(variance[c] + norm->epsilon);
         norm->mean[c] = (float)mean[c];
         norm->scale[c] = (float)((double)norm->weight[c] * inverse[c]);
-        norm->running_mean[c] = (float)((1 - momentum) * (double)norm->running_mean[c] +
-                                        momentum * (mean[c] + offset_of(norm, c)));
+        norm->running_mean[c] =
+            (float)((1 - momentum) * (double)norm->running_mean[c] + momentum * (mean[c] + offset_of(norm, c)));
         norm->running_var[c] = (float)((1 - momentum) * (double)norm->running_var[c] + momentum * unbiased);
     }
 }
@@ -190,7 +189,8 @@ static void join_moments(const Plan *plan, BlockNode *n) {
     const size_t C = (size_t)n->norm.block.C;
     for (int step = 1; step < plan->slices; step *= 2)
         for (int s = 0; s + step < plan->slices; s += 2 * step) {
-            const double left = images_of(plan, s, step) * pixels(n), right = images_of(plan, s + step, step) * pixels(n);
+            const double left = images_of(plan, s, step) * pixels(n),
+                         right = images_of(plan, s + step, step) * pixels(n);
             double *to = n->partial + (size_t)s * 2 * C;
             const double *from = n->partial + (size_t)(s + step) * 2 * C;
             for (size_t c = 0; right > 0 && c < C; c++) {
@@ -287,7 +287,8 @@ static cf_status backward(Planner *planner, Node *node) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, close_sums, node, 1, USES_NOTHING));
     }
     if (node->dx[0]) {
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, block_backward, node, 0, USES_X | USES_DX | USES_EXTRA));
+        FORWARD(
+            planner_step(planner, IN_TRAINING, STEP_SLICES, block_backward, node, 0, USES_X | USES_DX | USES_EXTRA));
         planner_uses(planner, node->d);
     }
     return planner_lend(planner, node, 1, node->d);

@@ -279,8 +279,8 @@ static cf_status make_integers(Run *run, int threads, Int8Network **integers) {
     return status;
 }
 
-static cf_status evaluate_chosen(const Run *run, const cf_subset *images, const ClassifyOptions *options, const char *part,
-                                 Evaluation *evaluation) {
+static cf_status evaluate_chosen(const Run *run, const cf_subset *images, const ClassifyOptions *options,
+                                 const char *part, Evaluation *evaluation) {
     if (strcmp(part, "test") == 0) return evaluate_own(run, options, evaluation);
     FORWARD(evaluate(run->model, images, options, evaluation));
     evaluation->temperature.missing =
