@@ -6,6 +6,7 @@
 #include "data/prepare.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,28 +104,36 @@ static cf_status choose_name(const char *folder, const cf_c_options *options, ch
     return status;
 }
 
-static cf_status begin_files(const char *folder, const char *name, FileDraft drafts[C_FILES]) {
+/* A file on its way, and its path. */
+typedef struct Output {
+    FileDraft draft;
+    char *path;
+} Output;
+
+static cf_status begin_files(const char *folder, const char *name, Output outputs[C_FILES]) {
     for (int i = 0; i < C_FILES; i++) {
         const bool whole = c_files[i].name[0] == '/';
-        char *path;
-        FORWARD(memory_print(&path, "%s/%s%s", folder, whole ? "" : name, c_files[i].name + whole));
-        const cf_status status = file_draft(path, &drafts[i]);
-        free(path);
-        FORWARD(status);
+        FORWARD(memory_print(&outputs[i].path, "%s/%s%s", folder, whole ? "" : name, c_files[i].name + whole));
+        FORWARD(file_draft(outputs[i].path, &outputs[i].draft));
     }
     return CF_OK;
 }
 
+/* In a folder that was made for them, those that are there are taken back where another cannot be written. */
 static cf_status write_files(const char *folder, const CNetwork *net, const CExamples *examples) {
-    FileDraft drafts[C_FILES] = {0};
+    Output outputs[C_FILES] = {0};
     char *made;
     cf_status status;
     FORWARD(file_make_folders(folder, &made));
-    FORWARD_TO(done, begin_files(folder, net->name, drafts));
-    for (int i = 0; i < C_FILES; i++) c_files[i].write(net, examples, drafts[i].stream);
-    for (int i = 0; i < C_FILES; i++) FORWARD_TO(done, file_commit(&drafts[i]));
+    FORWARD_TO(done, begin_files(folder, net->name, outputs));
+    for (int i = 0; i < C_FILES; i++) c_files[i].write(net, examples, outputs[i].draft.stream);
+    for (int i = 0; i < C_FILES; i++) FORWARD_TO(done, file_commit(&outputs[i].draft));
 done:
-    for (int i = 0; i < C_FILES; i++) file_abandon(&drafts[i]);
+    for (int i = 0; i < C_FILES; i++) {
+        file_abandon(&outputs[i].draft);
+        if (status && made && outputs[i].path) remove(outputs[i].path);
+        free(outputs[i].path);
+    }
     if (status) file_unmake_folders(folder, made);
     free(made);
     return status;
