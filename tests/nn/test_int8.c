@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "nn/int8/int8.h"
+#include "nn/int8/int8_vnni.h"
 #include "nn/int8/int8_kernels.inc"
 
 #include <math.h>
@@ -227,6 +227,34 @@ static void networks_are_near_float32(void **state) {
     }
 }
 
+/* With the processor's instructions for sums of bytes and without: filters in fours, twos and ones of 16, and a rest; more terms than
+ * whole words; rims. */
+static void instructions_change_no_bit(void **state) {
+    (void)state;
+    static const char *const wide[] = {
+        "conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
+        "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) | dense 16 | relu | dense classes"};
+    if (!int8_vnni_there()) {
+        print_message("SKIPPED: instructions for sums of bytes (this processor has none, or CIFRA_ISA forbids them)\n");
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(lines) + COUNT_OF(wide); i++) {
+        Example e = example_new("hand:n=60,test=21", i < COUNT_OF(lines) ? lines[i] : wide[i - COUNT_OF(lines)]);
+        Int8Network *network;
+        StepResult fast, plain;
+        assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 2, &network));
+        assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.got, &fast));
+        setenv("CIFRA_ISA", "avx2", 1);
+        assert_false(int8_vnni_there());
+        assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.exact, &plain));
+        unsetenv("CIFRA_ISA");
+        assert_memory_equal(e.exact, e.got, e.count * (size_t)e.model->classes * sizeof(float));
+        assert_true(fast.loss == plain.loss);
+        int8_network_free(network);
+        example_free(&e);
+    }
+}
+
 /* The same integers from any number of threads. */
 static void calibration_knows_no_threads(void **state) {
     (void)state;
@@ -298,6 +326,7 @@ int main(void) {
         cmocka_unit_test(pools_by_hand),
         cmocka_unit_test(additions_are_near_real_ones),
         cmocka_unit_test(networks_are_near_float32),
+        cmocka_unit_test(instructions_change_no_bit),
         cmocka_unit_test(calibration_knows_no_threads),
         cmocka_unit_test(weights_are_the_nearest),
         cmocka_unit_test(what_has_no_integers_is_named),

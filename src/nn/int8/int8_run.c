@@ -1,5 +1,5 @@
 /* The plain way of running a network in integers, and the specification: what an exported one carries is the same text. */
-#include "nn/int8/int8.h"
+#include "nn/int8/int8_vnni.h"
 
 #include "base/memory.h"
 #include "base/numbers.h"
@@ -29,13 +29,30 @@ static void run_addition(const Int8Network *n, const Int8Op *op, const int8_t *a
     add_int8((int)shape_size(n->tensors[op->y].shape), &sum, a, b, y);
 }
 
-/* `at[t]`: where tensor t lies in `memory`. */
-static void run_op(const Int8Network *n, const Int8Op *op, const size_t *at, int8_t *memory) {
-    const int8_t *x = memory + at[op->x[0]];
-    int8_t *y = memory + at[op->y];
+typedef struct Classifying {
+    const Int8Network *network;
+    const cf_subset *subset;
+    const Preparation *preparation; /* NULL: images are of the network's size */
+    Int8Packed *packed; /* [operations]: for the faster instructions; NULL: the processor has none */
+    size_t *at, memory_size, patches; /* patches: where these work in `memory` */
+    int8_t *memory; /* [threads][memory_size] */
+    float *scratch; /* [threads][scratch_size] */
+    size_t scratch_size;
+    float *logits, *probabilities;
+    double *log_sums; /* [images] */
+} Classifying;
+
+static void run_op(const Classifying *c, int number, int8_t *memory) {
+    const Int8Network *n = c->network;
+    const Int8Op *op = &n->ops[number];
+    const int8_t *x = memory + c->at[op->x[0]];
+    int8_t *y = memory + c->at[op->y];
     switch (op->kind) {
     case INT8_CONV:
-        run_product(n, op, x, y);
+        if (c->packed && c->packed[number].weights)
+            int8_vnni_run(n, op, &c->packed[number], (uint8_t *)memory + c->patches, x, y);
+        else
+            run_product(n, op, x, y);
         break;
     case INT8_MAXPOOL:
         maxpool_int8(&op->window, x, y);
@@ -44,24 +61,12 @@ static void run_op(const Int8Network *n, const Int8Op *op, const size_t *at, int
         avgpool_int8(&op->window, x, y);
         break;
     case INT8_ADD:
-        run_addition(n, op, x, memory + at[op->x[1]], y);
+        run_addition(n, op, x, memory + c->at[op->x[1]], y);
         break;
     case INT8_CLAMP:
         clamp_int8((int)shape_size(n->tensors[op->y].shape), op->low, op->high, x, y);
     }
 }
-
-typedef struct Classifying {
-    const Int8Network *network;
-    const cf_subset *subset;
-    const Preparation *preparation; /* NULL: images are of the network's size */
-    size_t *at, memory_size;
-    int8_t *memory; /* [threads][memory_size] */
-    float *scratch; /* [threads][scratch_size] */
-    size_t scratch_size;
-    float *logits, *probabilities;
-    double *log_sums; /* [images] */
-} Classifying;
 
 static void take_image(const Classifying *c, size_t image, int thread, int8_t *x) {
     const cf_set *set = c->subset->set;
@@ -82,7 +87,7 @@ static cf_status classify_image(void *context, int64_t index, int thread) {
     const size_t classes = (size_t)n->model->classes, first = (size_t)index * classes;
     int8_t *memory = c->memory + (size_t)thread * c->memory_size;
     take_image(c, (size_t)index, thread, memory);
-    for (int i = 0; i < n->op_count; i++) run_op(n, &n->ops[i], c->at, memory);
+    for (int i = 0; i < n->op_count; i++) run_op(c, i, memory);
     const int8_t *q = memory + c->at[n->result];
     for (size_t k = 0; k < classes; k++) c->logits[first + k] = result->scale * (float)(q[k] - result->zero);
     c->log_sums[index] = softmax(c->logits + first, (int)classes, c->probabilities + first);
@@ -107,6 +112,20 @@ static cf_status score(const Classifying *c, StepResult *result) {
     return CF_OK;
 }
 
+static cf_status pack(Classifying *c) {
+    const Int8Network *n = c->network;
+    size_t most = 0;
+    if (!int8_vnni_there()) return CF_OK;
+    FORWARD(memory_new((size_t)n->op_count, sizeof *c->packed, &c->packed));
+    for (int i = 0; i < n->op_count; i++) {
+        FORWARD(int8_vnni_pack(n, &n->ops[i], &c->packed[i]));
+        if (int8_vnni_scratch(&c->packed[i]) > most) most = int8_vnni_scratch(&c->packed[i]);
+    }
+    c->patches = c->memory_size;
+    c->memory_size += most;
+    return CF_OK;
+}
+
 static cf_status prepare(Classifying *c, int threads, Preparation **preparation) {
     const Int8Network *n = c->network;
     const cf_set *set = c->subset->set;
@@ -123,6 +142,7 @@ static cf_status prepare(Classifying *c, int threads, Preparation **preparation)
         c->preparation = *preparation;
         c->scratch_size = preparation_scratch(*preparation) + shape_size(in) + 16;
     }
+    FORWARD(pack(c));
     FORWARD(memory_new((size_t)threads * c->memory_size, 1, &c->memory));
     FORWARD(memory_new((size_t)threads * c->scratch_size, sizeof *c->scratch, &c->scratch));
     FORWARD(memory_new(count * (size_t)n->model->classes, sizeof *c->logits, &c->logits));
@@ -140,6 +160,8 @@ cf_status int8_classify(const Int8Network *network, const cf_subset *subset, int
     FORWARD_TO(done, score(&c, result));
 done:
     preparation_free(preparation);
+    for (int i = 0; c.packed && i < network->op_count; i++) int8_vnni_free(&c.packed[i]);
+    free(c.packed);
     free(c.at);
     free(c.memory);
     free(c.scratch);

@@ -1,0 +1,24 @@
+/* Convolutions and dense layers in integers by AVX512-VNNI, which adds four products of bytes to 32 bits: the bits of conv_int8. */
+#ifndef NN_INT8_VNNI_H
+#define NN_INT8_VNNI_H
+
+#include "nn/int8/int8.h"
+
+/* The weights of an operation in the order in which they are met, and its bias for values counted from -128. */
+typedef struct Int8Packed {
+    int8_t *weights; /* [filters / 16][words][16][4]; NULL: the operation is not for these instructions */
+    int32_t *bias, *multiplier, *right; /* [filters, filled up to whole 16s] */
+    size_t words;                       /* of four values that a filter sees */
+} Int8Packed;
+
+/* Whether this processor has the instructions, and $CIFRA_ISA allows them. */
+bool int8_vnni_there(void);
+/* Leaves `packed` zero where the operation has groups, or a factor above 1, or is no product. */
+cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed);
+void int8_vnni_free(Int8Packed *packed);
+/* Bytes that a thread needs, at a multiple of 64. */
+size_t int8_vnni_scratch(const Int8Packed *packed);
+void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch, const int8_t *x,
+                   int8_t *y);
+
+#endif
