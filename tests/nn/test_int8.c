@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "nn/int8/int8_vnni.h"
+
 #include "nn/int8/int8_kernels.inc"
 
 #include <math.h>
@@ -240,10 +241,11 @@ static void leave_little(Example *e) {
 
 static void instructions_change_no_bit(void **state) {
     (void)state;
-    static const char *const wide[] = {
-        "conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
-        "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) | dense 16 | relu | dense classes",
-        "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
+    static const char *const wide[] = {"conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | "
+                                       "maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
+                                       "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) "
+                                       "| dense 16 | relu | dense classes",
+                                       "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
     if (!int8_vnni_there()) {
         print_message("SKIPPED: instructions for sums of bytes (this processor has none, or CIFRA_ISA forbids them)\n");
         return;

@@ -32,11 +32,11 @@ static void run_addition(const Int8Network *n, const Int8Op *op, const int8_t *a
 typedef struct Classifying {
     const Int8Network *network;
     const cf_subset *subset;
-    const Preparation *preparation; /* NULL: images are of the network's size */
-    Int8Packed *packed; /* [operations]: for the faster instructions; NULL: the processor has none */
+    const Preparation *preparation;   /* NULL: images are of the network's size */
+    Int8Packed *packed;               /* [operations]: for the faster instructions; NULL: the processor has none */
     size_t *at, memory_size, patches; /* patches: where these work in `memory` */
-    int8_t *memory; /* [threads][memory_size] */
-    float *scratch; /* [threads][scratch_size] */
+    int8_t *memory;                   /* [threads][memory_size] */
+    float *scratch;                   /* [threads][scratch_size] */
     size_t scratch_size;
     float *logits, *probabilities;
     double *log_sums; /* [images] */
@@ -55,7 +55,7 @@ static void run_op(const Classifying *c, int number, int8_t *memory) {
             run_product(n, op, x, y);
         break;
     case INT8_MAXPOOL:
-        maxpool_int8(&op->window, x, y);
+        (c->packed ? int8_vnni_maxpool : maxpool_int8)(&op->window, x, y);
         break;
     case INT8_AVGPOOL:
         avgpool_int8(&op->window, x, y);
@@ -119,7 +119,8 @@ static cf_status pack(Classifying *c) {
     FORWARD(memory_new((size_t)n->op_count, sizeof *c->packed, &c->packed));
     for (int i = 0; i < n->op_count; i++) {
         FORWARD(int8_vnni_pack(n, &n->ops[i], &c->packed[i]));
-        if (int8_vnni_scratch(&c->packed[i]) > most) most = int8_vnni_scratch(&c->packed[i]);
+        const size_t bytes = int8_vnni_scratch(&n->ops[i], &c->packed[i]);
+        if (bytes > most) most = bytes;
     }
     c->patches = c->memory_size;
     c->memory_size += most;

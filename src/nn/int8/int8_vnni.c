@@ -1,5 +1,6 @@
-/* A few pixels' patches are laid out as bytes from 0 on, four values to a word, with the zero of what arrives where the window is
- * outside; then each word meets 16 filters at once. Sums are exact, so their order is free. */
+/* What arrives is laid out once as bytes from 0 on, with a rim of its zero where windows are outside. Then what a filter sees of a row is
+ * one run of bytes (of a pixel, with a dilation), four of them to a word, and each word meets 16 filters at once. Behind a run's
+ * last value a word holds whatever follows, whose weights are 0. Sums are exact, so their order is free. */
 #include "nn/int8/int8_vnni.h"
 
 #include "base/memory.h"
@@ -16,8 +17,8 @@ void int8_vnni_free(Int8Packed *packed) {
     *packed = (Int8Packed){0};
 }
 
-size_t int8_vnni_scratch(const Int8Packed *packed) {
-    return (PIXELS * packed->words * WORD + 63) / 64 * 64;
+size_t int8_vnni_scratch(const Int8Op *op, const Int8Packed *packed) {
+    return ((size_t)packed->high * (size_t)packed->wide * (size_t)op->window.C + WORD + 63) / 64 * 64;
 }
 
 #if defined(__x86_64__)
@@ -43,7 +44,8 @@ static void pack_filter(const Int8Op *op, size_t k, int x_zero, Int8Packed *p) {
     int32_t sum = 0;
     for (size_t i = 0; i < terms; i++) {
         const int8_t weight = op->weights[k * terms + i];
-        p->weights[((k / LANES * p->words + i / WORD) * LANES + k % LANES) * WORD + i % WORD] = weight;
+        const size_t word = (k / LANES * p->runs + i / p->run) * p->words + i % p->run / WORD;
+        p->weights[(word * LANES + k % LANES) * WORD + i % p->run % WORD] = weight;
         sum += weight;
     }
     p->bias[k] = op->bias[k] - (128 + x_zero) * sum;
@@ -53,13 +55,17 @@ static void pack_filter(const Int8Op *op, size_t k, int x_zero, Int8Packed *p) {
 
 cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed) {
     const Window *w = &op->window;
-    Int8Packed made = {.words = (terms_of(w) + WORD - 1) / WORD};
+    Int8Packed made = {.run = w->dilation == 1 ? (size_t)w->S * (size_t)w->C : (size_t)w->C,
+                       .high = (w->P - 1) * w->stride + (w->R - 1) * w->dilation + 1,
+                       .wide = (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1};
     const size_t filters = blocks_of(w) * LANES;
     *packed = (Int8Packed){0};
     if (op->kind != INT8_CONV || w->groups != 1) return CF_OK;
     for (int k = 0; k < w->K; k++)
         if (op->shift[k] > 0) return CF_OK;
-    FORWARD(memory_new(filters * made.words, WORD, &made.weights));
+    made.runs = terms_of(w) / made.run;
+    made.words = (made.run + WORD - 1) / WORD;
+    FORWARD(memory_new(filters * made.runs * made.words, WORD, &made.weights));
     const cf_status status = memory_new(3 * filters, sizeof *made.bias, &made.bias);
     if (status) {
         int8_vnni_free(&made);
@@ -71,18 +77,17 @@ cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packe
     return CF_OK;
 }
 
-/* The values that a window at (p, q) sees, from -128 on; outside is `rim`. */
-static void lay_patch(const Window *w, int p, int q, uint8_t rim, const int8_t *x, uint8_t *patch) {
-    for (int r = 0; r < w->R; r++)
-        for (int s = 0; s < w->S; s++, patch += w->C) {
-            const int row = p * w->stride + r * w->dilation - w->pad_h, column = q * w->stride + s * w->dilation - w->pad_w;
-            if (row < 0 || row >= w->H || column < 0 || column >= w->W) {
-                memset(patch, rim, (size_t)w->C);
-                continue;
-            }
-            const int8_t *from = x + ((size_t)row * (size_t)w->W + (size_t)column) * (size_t)w->C;
-            for (int c = 0; c < w->C; c++) patch[c] = (uint8_t)(from[c] ^ -128);
-        }
+static void lay_out(const Window *w, const Int8Packed *packed, uint8_t rim, const int8_t *x, uint8_t *to) {
+    const size_t C = (size_t)w->C, wide = (size_t)packed->wide * C;
+    const int seen = packed->wide - w->pad_w, inside = seen < w->W ? seen : w->W;
+    for (int h = 0; h < packed->high; h++, to += wide) {
+        const int row = h - w->pad_h;
+        memset(to, rim, wide);
+        if (row < 0 || row >= w->H) continue;
+        const int8_t *from = x + (size_t)row * (size_t)w->W * C;
+        uint8_t *at = to + (size_t)w->pad_w * C;
+        for (size_t i = 0; i < (size_t)inside * C; i++) at[i] = (uint8_t)(from[i] ^ -128);
+    }
 }
 
 /* rescale() of int8_kernels.inc for shifts of 0 and less. */
@@ -98,12 +103,12 @@ VNNI static __m512i rescale(__m512i value, __m512i multiplier, __m512i right) {
                                  _mm512_srav_epi32(high, right), one);
 }
 
-/* Some filters' values of some pixels, whose patches are `words` words apart. */
+/* Some filters' values of some pixels. */
 typedef struct Tile {
     const Int8Network *network;
     const Int8Op *op;
     const Int8Packed *packed;
-    const uint8_t *patches;
+    const uint8_t *from[PIXELS]; /* the first value that each window sees */
     int pixels;
     size_t block; /* the first */
     int8_t *y;    /* of the first pixel */
@@ -118,8 +123,16 @@ VNNI static void finish(const Tile *t, size_t block, const __m512i *sums, size_t
         __m512i value = _mm512_add_epi32(rescale(sums[(size_t)p * step], multiplier, right), _mm512_set1_epi32(zero));
         value = _mm512_max_epi32(value, _mm512_set1_epi32(t->op->low));
         value = _mm512_min_epi32(value, _mm512_set1_epi32(t->op->high));
-        _mm_mask_storeu_epi8(t->y + (size_t)p * (size_t)t->op->window.K + block * LANES, filters, _mm512_cvtepi32_epi8(value));
+        _mm_mask_storeu_epi8(t->y + (size_t)p * (size_t)t->op->window.K + block * LANES, filters,
+                             _mm512_cvtepi32_epi8(value));
     }
+}
+
+/* Where a run begins, from the first value that a window sees. */
+static size_t run_offset(const Window *w, const Int8Packed *packed, size_t run) {
+    const size_t wide = (size_t)packed->wide, S = (size_t)w->S;
+    if (w->dilation == 1) return run * wide * (size_t)w->C;
+    return (run / S * wide + run % S) * (size_t)w->dilation * (size_t)w->C;
 }
 
 /* Of so many blocks at once, which the compiler must know. */
@@ -128,15 +141,19 @@ VNNI static inline __attribute__((always_inline)) void multiply(const Tile *t, c
     __m512i sums[PIXELS][BLOCKS];
     for (int p = 0; p < PIXELS; p++)
         for (int b = 0; b < blocks; b++) sums[p][b] = _mm512_loadu_si512(k->bias + (t->block + (size_t)b) * LANES);
-    for (size_t word = 0; word < k->words; word++) {
-        __m512i weights[BLOCKS];
-        for (int b = 0; b < blocks; b++)
-            weights[b] = _mm512_loadu_si512(k->weights + ((t->block + (size_t)b) * k->words + word) * LANES * WORD);
-        for (int p = 0; p < PIXELS; p++) {
-            int32_t four;
-            memcpy(&four, t->patches + ((size_t)p * k->words + word) * WORD, sizeof four);
-            const __m512i values = _mm512_set1_epi32(four);
-            for (int b = 0; b < blocks; b++) sums[p][b] = _mm512_dpbusd_epi32(sums[p][b], values, weights[b]);
+    for (size_t run = 0; run < k->runs; run++) {
+        const size_t offset = run_offset(&t->op->window, k, run);
+        for (size_t word = 0; word < k->words; word++) {
+            const int8_t *at = k->weights + ((t->block * k->runs + run) * k->words + word) * LANES * WORD;
+            __m512i weights[BLOCKS];
+            for (int b = 0; b < blocks; b++)
+                weights[b] = _mm512_loadu_si512(at + (size_t)b * k->runs * k->words * LANES * WORD);
+            for (int p = 0; p < PIXELS; p++) {
+                int32_t four;
+                memcpy(&four, t->from[p] + offset + word * WORD, sizeof four);
+                const __m512i values = _mm512_set1_epi32(four);
+                for (int b = 0; b < blocks; b++) sums[p][b] = _mm512_dpbusd_epi32(sums[p][b], values, weights[b]);
+            }
         }
     }
     for (int b = 0; b < blocks; b++) finish(t, t->block + (size_t)b, &sums[0][b], BLOCKS);
@@ -149,17 +166,46 @@ VNNI static void multiply_all(Tile *t) {
     if (t->block < blocks) multiply(t, 1);
 }
 
-void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch, const int8_t *x,
-                   int8_t *y) {
+void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch,
+                   const int8_t *x, int8_t *y) {
     const Window *w = &op->window;
-    const uint8_t rim = (uint8_t)(network->tensors[op->x[0]].zero + 128);
     const int pixels = w->P * w->Q;
+    lay_out(w, packed, (uint8_t)(network->tensors[op->x[0]].zero + 128), x, scratch);
     for (int first = 0; first < pixels; first += PIXELS) {
-        const int count = pixels - first < PIXELS ? pixels - first : PIXELS;
-        for (int i = 0; i < count; i++)
-            lay_patch(w, (first + i) / w->Q, (first + i) % w->Q, rim, x, scratch + (size_t)i * packed->words * WORD);
-        multiply_all(&(Tile){network, op, packed, scratch, count, 0, y + (size_t)first * (size_t)w->K});
+        Tile t = {network,
+                  op,
+                  packed,
+                  {0},
+                  pixels - first < PIXELS ? pixels - first : PIXELS,
+                  0,
+                  y + (size_t)first * (size_t)w->K};
+        for (int i = 0; i < PIXELS; i++) {
+            const int at = i < t.pixels ? first + i : first; /* those too many are computed and not stored */
+            t.from[i] = scratch + ((size_t)(at / w->Q) * (size_t)packed->wide + (size_t)(at % w->Q)) *
+                                      (size_t)w->stride * (size_t)w->C;
+        }
+        multiply_all(&t);
     }
+}
+
+VNNI void int8_vnni_maxpool(const Window *w, const int8_t *x, int8_t *y) {
+    for (int p = 0; p < w->P; p++)
+        for (int q = 0; q < w->Q; q++, y += w->C) {
+            const int top = p * w->stride - w->pad_h, left = q * w->stride - w->pad_w;
+            const int first = top < 0 ? 0 : top, last = top + w->R < w->H ? top + w->R : w->H;
+            const int begin = left < 0 ? 0 : left, end = left + w->S < w->W ? left + w->S : w->W;
+            for (int c = 0; c < w->C; c += 64) {
+                const __mmask64 channels = w->C - c < 64 ? ((__mmask64)1 << (w->C - c)) - 1 : ~(__mmask64)0;
+                __m512i largest = _mm512_set1_epi8(-128);
+                for (int row = first; row < last; row++)
+                    for (int column = begin; column < end; column++)
+                        largest = _mm512_max_epi8(
+                            largest, _mm512_mask_loadu_epi8(
+                                         largest, channels,
+                                         x + ((size_t)row * (size_t)w->W + (size_t)column) * (size_t)w->C + c));
+                _mm512_mask_storeu_epi8(y + c, channels, largest);
+            }
+        }
 }
 #else
 bool int8_vnni_there(void) {
@@ -172,8 +218,12 @@ cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packe
     return CF_OK;
 }
 
-void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch, const int8_t *x,
-                   int8_t *y) {
+void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packed *packed, uint8_t *scratch,
+                   const int8_t *x, int8_t *y) {
     (void)network, (void)op, (void)packed, (void)scratch, (void)x, (void)y;
+}
+
+void int8_vnni_maxpool(const Window *w, const int8_t *x, int8_t *y) {
+    (void)w, (void)x, (void)y;
 }
 #endif
