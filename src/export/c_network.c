@@ -84,7 +84,7 @@ void c_identifier(char *text) {
 static void name_symbol(const CNetwork *net, int number, const char *what, char symbol[C_SYMBOL]) {
     snprintf(symbol, C_SYMBOL, "%s_%d_%s", net->model->layers.layers[number].name, number + 1, what);
     c_identifier(symbol);
-    if (isdigit((unsigned char)*symbol)) *symbol = '_';
+    if (isdigit((unsigned char)*symbol)) *symbol = 'n';
 }
 
 static FILE *begin_array(CNetwork *net, int number, const char *what, const char *type, size_t count, size_t bytes,

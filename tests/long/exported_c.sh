@@ -76,7 +76,7 @@ size_in_map() { # size_in_map NET SECTIONS: bytes of its object that are in the 
 network() { # network NET FORMAT LINE: trained, exported, answered here
     local net=$1 format=$2 line=$3 precision=f32
     [ "$format" = c-int8 ] && precision=int8
-    "$CIFRA" train --data "hand:n=2000,test=$count" --model "$line" --epochs 2 --lr 0.02 --out "run-$net" --figures none --quiet \
+    "$CIFRA" train --data "hand:n=2000,test=$count" --model "$line" --epochs 6 --optimizer adam --lr 0.01 --out "run-$net" --figures none --quiet \
         >/dev/null || bad "the training of $net"
     "$CIFRA" export "run-$net" "$net" --to "$format" >/dev/null || bad "the export of $net"
     "$answers" "run-$net" $precision 0 "$net.images" "$net.answers" >"$net.said" || bad "the answers to $net"
