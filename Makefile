@@ -64,6 +64,7 @@ check-long: check check-fresh check-processors check-asan check-tsan check-valgr
 	@tests/long/kill_tune_study.sh $(BUILD)/cifra $$(($(KILLS) / 10))
 	@tests/long/load_in_pytorch.sh $(BUILD)/cifra
 	@tests/long/run_in_onnxruntime.sh $(BUILD)/tests/onnx_network
+	@tests/long/exported_c.sh $(BUILD)
 	@scripts/fuzz.sh build-fuzz $(FUZZ_SECONDS)
 
 study: all

@@ -282,6 +282,20 @@ typedef struct cf_onnx_import_options {
  * NULL: zeros. */
 CF_API cf_status cf_import_onnx(const char *path, const cf_onnx_import_options *options, cf_model **model);
 
+/* ---- Export ------------------------------------------------------------------------------------------- */
+
+typedef struct cf_c_options {
+    const char *name;      /* begins the names of files and functions; NULL: the folder's name. Borrowed. */
+    const cf_split *split; /* of its test part come the images of the test program, of its training part the ranges for int8. Borrowed. */
+    bool int8;             /* in 8-bit integers: as `cifra eval --precision int8`; default false, float32 */
+    int threads;           /* 0: all processors */
+} cf_c_options;
+
+CF_API cf_c_options cf_c_defaults(void);
+/* The network as C99 in a folder: NAME.c and NAME.h with NAME_predict, which takes an image of the network's own size and gives the
+ * bits of the reference engine; NAME_test.c with up to 10 images and what it must answer; README.md with what each layer takes. */
+CF_API cf_status cf_export_c(const cf_model *model, const char *folder, const cf_c_options *options);
+
 #ifdef __cplusplus
 }
 #endif

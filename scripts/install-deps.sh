@@ -39,6 +39,12 @@ long     libc6-dbg               -                       -
 long     clang                   clang                   clang
 long     libclang-rt-dev         compiler-rt             compiler-rt
 long     libomp-dev              libomp-devel            openmp
+long     gcc-arm-none-eabi       arm-none-eabi-gcc-cs    arm-none-eabi-gcc
+long     libnewlib-arm-none-eabi arm-none-eabi-newlib    arm-none-eabi-newlib
+long     qemu-system-arm         qemu-system-arm         qemu-system-arm
+long     gcc-aarch64-linux-gnu   -                       aarch64-linux-gnu-gcc
+long     libc6-dev-arm64-cross   -                       aarch64-linux-gnu-glibc
+long     qemu-user               qemu-user               qemu-user
 optional chromium                chromium                chromium
 '
 

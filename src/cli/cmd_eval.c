@@ -16,8 +16,10 @@
 typedef struct EvalArguments {
     const char *data, *data_dir, *figures, *out, *tta;
     DataDials dials;
-    int split, threads;
+    int split, threads, precision;
 } EvalArguments;
+
+static const char *const run_precision_words[] = {"run", "int8", NULL};
 
 static const char *const part_words[] = {"test", "official-test", "all", NULL};
 
@@ -34,6 +36,9 @@ static const Option options[] = {
      .help =
          "test-time augmentation: the mean over fixed views of each image, such as \"flip | shift 1\" (cifra augment)",
      OPTION_MEMBER(EvalArguments, tta)},
+    {"precision", NULL, OPTION_CHOICE, .choices = run_precision_words,
+     .help = "as the run was trained, or in 8-bit integers with ranges from its training images", .default_text = "run",
+     OPTION_MEMBER(EvalArguments, precision)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      OPTION_MEMBER(EvalArguments, figures)},
@@ -59,6 +64,7 @@ static cf_status print_analysis(const Evaluation *e) {
 static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
     print_tamed("%s on %s, %s: %zu images", run->folder, data, part, e->count);
     if (e->views) printf(", %d views of each", augmentation_views(e->views, NULL));
+    if (e->int8) printf(", in 8-bit integers");
     if (e->overlap.trained) printf(", of which it was trained on %zu", e->overlap.trained);
     printf("\n\n");
     metrics_print_report(&e->metrics, stdout);
@@ -109,6 +115,7 @@ static cf_status eval_run(const Arguments *given, const EvalArguments *a, const 
     FAIL_IF(a->out, CF_BAD_USE, "--out is for several runs; what is made of one goes into its own folder");
     FORWARD(run_open(given->positional[0], &run));
     run->views = views;
+    run->int8 = a->precision != 0;
     cf_status status = data_chosen(a->data, run->config.data, &a->dials, &data);
     if (!status) {
         status = run_evaluate(run, data, a->data_dir, part, a->threads, &evaluation, &part);
@@ -144,6 +151,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     FigureOptions figures = {0};
     terminal_set_quiet(given->quiet);
     Augmentation *views;
+    FAIL_IF(a->precision && is_ensemble(given), CF_BAD_USE, "--precision int8 is for one run");
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     FORWARD(read_views(a->tta, &views));
     cf_status status = is_ensemble(given)
@@ -196,6 +204,11 @@ const Command command_eval = {
         "shift N five, rotate A three), and a line all their products; cifra augment LINE says how many. Temperature "
         "and "
         "calibration are those of the average. Its files have -views in their names.\n"
+        "\n"
+        "--precision int8 evaluates the network in 8-bit integers (after Jacob et al. 2018), as cifra export --to "
+        "c-int8 "
+        "writes it: convolutions, dense layers, batch norm, relu, relu6, pools and res; other layers are refused. Its "
+        "files have -int8 in their names.\n"
         "\n"
         "Several runs, or a group (cifra train --seeds), are evaluated as one classifier, an ensemble: the mean of the "
         "probabilities "

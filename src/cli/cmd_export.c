@@ -14,12 +14,13 @@ typedef struct ExportArguments {
     bool logits;
 } ExportArguments;
 
-#define TABLE_ROW(word, help, write) {word, help, write},
+#define TABLE_ROW(word, help, write) {word, help, false, write},
+#define FOLDER_ROW(word, help, write) {word, help, true, write},
 #define WORD(word, help, write)      word,
 #define HELP_LINE(word, help, write) "    " word ": " help "\n"
 
-static const ExportFormat formats[] = {EXPORT_FORMATS(TABLE_ROW)};
-static const char *const format_words[] = {EXPORT_FORMATS(WORD) NULL};
+static const ExportFormat formats[] = {EXPORT_FORMATS(TABLE_ROW) EXPORT_FOLDERS(FOLDER_ROW)};
+static const char *const format_words[] = {EXPORT_FORMATS(WORD) EXPORT_FOLDERS(WORD) NULL};
 
 static const Option options[] = {
     {"to", NULL, OPTION_CHOICE, .choices = format_words, .help = "the format", .default_text = "safetensors",
@@ -43,7 +44,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     ExportRequest request = {.run = given->positional[0], .out = given->positional[1], .logits = a->logits};
     terminal_set_quiet(given->quiet);
     FAIL_IF(a->logits && format->write != export_onnx, CF_BAD_USE, "--logits is for --to onnx");
-    FORWARD(file_check_output(request.out));
+    FORWARD(format->folder ? file_check_folder(request.out) : file_check_output(request.out));
     FORWARD(model_open(request.run, &model));
     request.model = model;
     const cf_status status = format->write(&request);
@@ -57,14 +58,15 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 const Command command_export = {
     .name = "export",
     .summary = "a trained network as a file for other programs",
-    .usage = "RUN FILE [--to FORMAT] [--logits]",
+    .usage = "RUN FILE|FOLDER [--to FORMAT] [--logits]",
     .description = "Writes a run's best weights (or those of a model.safetensors) to FILE in a format that other "
                    "programs read.\n"
-                   "\n" EXPORT_FORMATS(HELP_LINE) "\n"
+                   "\n" EXPORT_FORMATS(HELP_LINE) EXPORT_FOLDERS(HELP_LINE) "\n"
                                                   "Examples:\n"
                                                   "\n"
                                                   "    cifra export runs/mnist-paper-s1 paper.safetensors\n"
-                                                  "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx",
+                                                  "    cifra export runs/mnist-paper-s1 paper.onnx --to onnx\n"
+                                                  "    cifra export runs/mnist-paper-s1 digits --to c",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 2,

@@ -13,6 +13,7 @@ typedef struct ExportRequest {
 
 typedef struct ExportFormat {
     const char *word, *help;
+    bool folder;
     cf_status (*write)(const ExportRequest *request); /* aside and renamed: a failure leaves what was at `out` */
 } ExportFormat;
 
@@ -22,6 +23,14 @@ typedef struct ExportFormat {
     ROW("onnx", "a graph (opset 17) for onnxruntime and others, with the input scaling and the class names in it",      \
         export_onnx)
 
+/* Those that write a folder. */
+#define EXPORT_FOLDERS(ROW)                                                                                            \
+    ROW("c", "plain C in a folder: the network as a function, a test with images of the run's test part, and a page",  \
+        export_c)                                                                                                      \
+    ROW("c-int8", "the same in 8-bit integers, as cifra eval --precision int8 computes it", export_c_int8)
+
+cf_status export_c(const ExportRequest *request);
+cf_status export_c_int8(const ExportRequest *request);
 cf_status export_safetensors(const ExportRequest *request);
 cf_status export_onnx(const ExportRequest *request);
 

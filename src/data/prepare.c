@@ -108,6 +108,10 @@ cf_status preparation_new(const int from_chw[3], const int to_chw[3], Preparatio
     return new_with_scale(from_chw, to_chw, 1.0f, preparation);
 }
 
+cf_status preparation_new_bytes(const int from_chw[3], const int to_chw[3], Preparation **preparation) {
+    return new_with_scale(from_chw, to_chw, 255.0f, preparation);
+}
+
 void preparation_free(Preparation *preparation) {
     if (!preparation) return;
     axis_free(&preparation->x);
@@ -185,20 +189,26 @@ void preparation_apply(const Preparation *p, const unsigned char *pixels, float 
     for (size_t i = 0; replicate && i < pixel_count; i++) out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = last[i];
 }
 
-cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3], unsigned char *out) {
-    Preparation *p = NULL;
-    float *memory = NULL;
-    cf_status status;
-    size_t count = area(to_chw[1], to_chw[2], to_chw[0]);
-    FORWARD(new_with_scale(from_chw, to_chw, 255.0f, &p));
-    FORWARD_TO(done, memory_new(count + preparation_scratch(p), sizeof *memory, &memory));
-    preparation_apply(p, pixels, memory + count, memory);
+void preparation_apply_bytes(const Preparation *p, const unsigned char *pixels, float *scratch, unsigned char *out) {
+    const size_t count = area(p->y.to, p->x.to, p->to_channels);
+    float *values = scratch + preparation_scratch(p);
+    preparation_apply(p, pixels, scratch, values);
     for (size_t i = 0; i < count; i++) {
-        long rounded = lrintf(memory[i]);
+        long rounded = lrintf(values[i]);
         out[i] = (unsigned char)(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
     }
+}
+
+cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3], unsigned char *out) {
+    Preparation *p = NULL;
+    float *scratch = NULL;
+    cf_status status;
+    FORWARD(preparation_new_bytes(from_chw, to_chw, &p));
+    FORWARD_TO(done,
+               memory_new(preparation_scratch(p) + area(to_chw[1], to_chw[2], to_chw[0]), sizeof *scratch, &scratch));
+    preparation_apply_bytes(p, pixels, scratch, out);
 done:
-    free(memory);
+    free(scratch);
     preparation_free(p);
     return status;
 }

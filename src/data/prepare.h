@@ -20,6 +20,12 @@ void preparation_free(Preparation *preparation);
 void preparation_apply(const Preparation *preparation, const unsigned char *pixels, float *scratch, float *out);
 size_t preparation_scratch(const Preparation *preparation);
 
+/* The same to whole bytes, rounded to nearest: for a preparation of preparation_new_bytes. `scratch` has preparation_scratch() floats
+ * and as many as there are bytes. */
+cf_status preparation_new_bytes(const int from_chw[3], const int to_chw[3], Preparation **preparation);
+void preparation_apply_bytes(const Preparation *preparation, const unsigned char *pixels, float *scratch,
+                             unsigned char *out);
+
 /* Resize bytes to bytes by the same rule, rounding to nearest; for readers. */
 cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3], unsigned char *out);
 

@@ -23,6 +23,7 @@ typedef struct Evaluation {
     float *probabilities; /* [count][model->classes] */
     size_t count;
     const Augmentation *views; /* that the probabilities are means over; NULL: of the image as it is. Borrowed. */
+    bool int8;                 /* in 8-bit integers */
     size_t left_out;           /* images of classes that the model does not know */
     char *const *files;        /* the set's (image_set.h), borrowed; NULL: images without files of their own */
     Metrics metrics;

@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+cf_status layer_list_needed(const LayerList *list, int output, bool **needed) {
+    FORWARD(memory_new((size_t)list->count, sizeof **needed, needed));
+    (*needed)[output] = true;
+    for (int i = output; i >= 0; i--)
+        for (int k = 0; (*needed)[i] && k < list->layers[i].inputs; k++)
+            if (list->layers[i].input[k] >= 0) (*needed)[list->layers[i].input[k]] = true;
+    return CF_OK;
+}
+
 size_t layer_list_parameters(const LayerList *list) {
     size_t sum = 0;
     for (int i = 0; i < list->count; i++) sum += list->layers[i].parameters;

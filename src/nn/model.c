@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/slices.h"
+#include "nn/int8/int8.h"
 
 #include <float.h>
 #include <math.h>
@@ -135,6 +136,7 @@ cf_status classify(const cf_model *model, const cf_subset *subset, const Classif
     cf_status status;
     int threads = slices_threads(options->threads);
     PlanOptions plan_options = {.engine = options->engine, .batch = BATCH, .threads = threads};
+    if (options->int8) return int8_classify(options->int8, subset, threads, probabilities, result);
     FORWARD_TO(done, plan_new(&model->layers, &borrowed, &plan_options, &plan));
     FORWARD_TO(done, feed_new(subset->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                               threads, &feed));

@@ -54,6 +54,8 @@ cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **
 
 /* ---- Running a model over many images ---- */
 
+typedef struct Int8Network Int8Network; /* nn/int8/int8.h */
+
 typedef struct ClassifyOptions {
     const Engine *engine;
     int threads;
@@ -62,6 +64,7 @@ typedef struct ClassifyOptions {
     /* features_compute: told, as a share, how far it is; false stops it: CF_INTERRUPTED. NULL: nobody is. */
     bool (*progress)(double share, void *context);
     void *context;
+    const Int8Network *int8; /* the model in integers, which then computes in place of the engine, without views; NULL: none. Borrowed. */
 } ClassifyOptions;
 
 /* Probabilities [count][model->classes] of a subset's images in order. */

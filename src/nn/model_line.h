@@ -37,6 +37,9 @@ void layer_list_free(LayerList *list);
  * for photographs was made for. False, too, where `input` names none. */
 bool model_line_input(const char *name_or_line, Shape *shape);
 
+/* (*needed)[i]: whether the output `output` needs layer i; release with free(). */
+cf_status layer_list_needed(const LayerList *list, int output, bool **needed);
+
 size_t layer_list_parameters(const LayerList *list);
 /* Useful floating-point operations for one image: forward; and forward, both gradients (the first layer with weights
  * needs none for its input). Of a training in which the layers in `frozen` (NULL: none) do not learn, from layer `first` on. */

@@ -2,6 +2,7 @@
 #include "nn/planner.h"
 
 #include "base/memory.h"
+#include "base/placement.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -362,47 +363,22 @@ static cf_status number_loops(const StepList *list, int **loops) {
     return CF_OK;
 }
 
-static int by_size(const void *a, const void *b) {
-    const Buffer *const *x = a, *const *y = b;
-    if ((*x)->image_bytes != (*y)->image_bytes) return (*x)->image_bytes < (*y)->image_bytes ? 1 : -1;
-    return (*x)->first != (*y)->first ? ((*x)->first > (*y)->first) - ((*x)->first < (*y)->first)
-                                      : ((*x)->last > (*y)->last) - ((*x)->last < (*y)->last);
-}
-
-static int by_offset(const void *a, const void *b) {
-    const Buffer *const *x = a, *const *y = b;
-    return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
-}
-
 static size_t buffer_bytes(const Plan *plan, const Buffer *buffer) {
     return aligned(buffer->image_bytes * (size_t)(buffer->per_thread ? plan->slice : plan->batch));
 }
 
-/* Largest first, each at the lowest place where no placed one lies that is in use at the same time (greedy by size: Pisarchyk, Lee
- * 2020). `near` is room for `count` pointers. Returns the bytes of all. */
-static size_t place(const Plan *plan, Buffer **buffers, int count, Buffer **near) {
-    size_t total = 0;
-    qsort(buffers, (size_t)count, sizeof(Buffer *), by_size);
-    for (int i = 0; i < count; i++) {
-        Buffer *b = buffers[i];
-        const size_t bytes = buffer_bytes(plan, b);
-        int meets = 0;
-        for (int k = 0; k < i; k++)
-            if (buffers[k]->first <= b->last && b->first <= buffers[k]->last) near[meets++] = buffers[k];
-        qsort(near, (size_t)meets, sizeof(Buffer *), by_offset);
-        size_t offset = 0;
-        for (int k = 0; k < meets && near[k]->offset < offset + bytes; k++) {
-            const size_t end = near[k]->offset + buffer_bytes(plan, near[k]);
-            if (end > offset) offset = end;
-        }
-        b->offset = offset;
-        if (offset + bytes > total) total = offset + bytes;
-    }
-    return total;
+/* `placed` is room for `count`. */
+static cf_status place(const Plan *plan, Buffer **buffers, int count, Placed *placed, size_t *bytes) {
+    for (int i = 0; i < count; i++)
+        placed[i] = (Placed){buffer_bytes(plan, buffers[i]), buffers[i]->first, buffers[i]->last, 0};
+    FORWARD(placement_find(placed, (size_t)count, bytes));
+    for (int i = 0; i < count; i++) buffers[i]->offset = placed[i].offset;
+    return CF_OK;
 }
 
 typedef struct Places {
-    Buffer **of_batch, **of_threads, **near;
+    Buffer **of_batch, **of_threads;
+    Placed *placed;
     int batch_count, thread_count;
     size_t batch_bytes, thread_bytes;
 } Places;
@@ -426,15 +402,16 @@ static void sort_buffer(const Plan *plan, Buffer *buffer, const int *loops, Plac
 static cf_status place_list(Planner *planner, int list, Places *places) {
     Plan *plan = planner->plan;
     int *loops;
+    size_t batch, thread;
     FORWARD(number_loops(&plan->lists[list], &loops));
     places->batch_count = places->thread_count = 0;
     for (Buffer *b = plan->buffers; b; b = b->next)
         if (b->list == list && b->first >= 0) sort_buffer(plan, b, loops, places);
-    const size_t batch = place(plan, places->of_batch, places->batch_count, places->near),
-                 thread = place(plan, places->of_threads, places->thread_count, places->near);
+    free(loops);
+    FORWARD(place(plan, places->of_batch, places->batch_count, places->placed, &batch));
+    FORWARD(place(plan, places->of_threads, places->thread_count, places->placed, &thread));
     if (batch > places->batch_bytes) places->batch_bytes = batch;
     if (thread > places->thread_bytes) places->thread_bytes = thread;
-    free(loops);
     return CF_OK;
 }
 
@@ -495,13 +472,13 @@ static cf_status make_memory(Planner *planner) {
     for (const Buffer *b = plan->buffers; b; b = b->next) count++;
     FORWARD_TO(done, memory_new(count, sizeof(Buffer *), (void **)&places.of_batch));
     FORWARD_TO(done, memory_new(count, sizeof(Buffer *), (void **)&places.of_threads));
-    FORWARD_TO(done, memory_new(count, sizeof(Buffer *), (void **)&places.near));
+    FORWARD_TO(done, memory_new(count, sizeof *places.placed, &places.placed));
     for (int list = 0; list < LISTS; list++) FORWARD_TO(done, place_list(planner, list, &places));
     FORWARD_TO(done, allot(planner, &places));
 done:
     free(places.of_batch);
     free(places.of_threads);
-    free(places.near);
+    free(places.placed);
     return status;
 }
 

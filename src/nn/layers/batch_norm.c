@@ -105,12 +105,16 @@ static double offset_of(const BatchNorm *norm, size_t c) {
     return norm->offset ? (double)norm->offset[c] : 0;
 }
 
+float batch_norm_scale(float weight, float running_var, double epsilon) {
+    return (float)((double)weight / sqrt((double)running_var + epsilon));
+}
+
 /* As constants, which the running statistics are, the way back is that of a scale: a = scale, b = c = 0. */
 void batch_norm_use_running(BatchNorm *norm) {
     Block *block = &norm->block;
     for (size_t c = 0; c < (size_t)block->C; c++) {
         norm->mean[c] = (float)((double)norm->running_mean[c] - offset_of(norm, c));
-        norm->scale[c] = (float)((double)norm->weight[c] / sqrt((double)norm->running_var[c] + norm->epsilon));
+        norm->scale[c] = batch_norm_scale(norm->weight[c], norm->running_var[c], norm->epsilon);
         norm->a[c] = norm->scale[c];
         norm->b[c] = norm->c[c] = 0;
     }

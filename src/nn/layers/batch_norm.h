@@ -25,6 +25,8 @@ BlockParts block_parts(const Planner *planner, int number, bool with_addition);
 void block_take(Planner *planner, int number, const BlockParts *parts);
 
 cf_status batch_norm_init(Planner *planner, int number, const BlockParts *parts, BatchNorm *norm);
+/* What (x - mean) is multiplied by when predicting. */
+float batch_norm_scale(float weight, float running_var, double epsilon);
 /* Sets block's pointers when memory is there: at the first refresh. */
 void batch_norm_use_running(BatchNorm *norm);
 /* From the batch's mean and variance in norm->moments, of so many values: coefficients and running statistics. */

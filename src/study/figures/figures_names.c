@@ -19,7 +19,8 @@ static cf_status plain_suffix(const Run *run, const char *data, const char *part
     const char *ending = !run->other || whole ? part : "";
     char *title;
     FORWARD(data_title(data, &title));
-    cf_status status = memory_print(suffix, "-%s%s%s%s", title, *ending ? "-" : "", ending, run->views ? "-views" : "");
+    cf_status status = memory_print(suffix, "-%s%s%s%s%s", title, *ending ? "-" : "", ending,
+                                    run->views ? "-views" : "", run->int8 ? "-int8" : "");
     free(title);
     FORWARD(status);
     text_to_file_name(*suffix);
@@ -34,6 +35,7 @@ static json_t *describe(const Run *run, const char *data, const char *part) {
     json_object_set_new(json, "data", json_text(data));
     json_object_set_new(json, "place", json_text(place ? place : data));
     if (run->views) json_object_set_new(json, "views", json_text(augmentation_line(run->views)));
+    if (run->int8) json_object_set_new(json, "precision", json_string("int8"));
     free(place);
     return json;
 }
@@ -43,14 +45,16 @@ static bool same_member(const json_t *a, const json_t *b, const char *key) {
     return value && json_equal((json_t *)(uintptr_t)value, json_object_get(b, key));
 }
 
-static bool same_views(const json_t *a, const json_t *b) {
-    const bool has = json_object_get(a, "views"), other_has = json_object_get(b, "views");
-    return has == other_has && (!has || same_member(a, b, "views"));
+/* Both have it alike, or neither. */
+static bool same_if_there(const json_t *a, const json_t *b, const char *key) {
+    const bool has = json_object_get(a, key), other_has = json_object_get(b, key);
+    return has == other_has && (!has || same_member(a, b, key));
 }
 
 /* The same set, or what lies in its place now. */
 static bool same_data(const json_t *a, const json_t *b) {
-    return same_views(a, b) && same_member(a, b, "part") && (same_member(a, b, "sha256") || same_member(a, b, "place"));
+    return same_if_there(a, b, "views") && same_if_there(a, b, "precision") && same_member(a, b, "part") &&
+           (same_member(a, b, "sha256") || same_member(a, b, "place"));
 }
 
 /* The first of "-set", "-set-2" .. that is free, or this data's already. */
@@ -89,7 +93,7 @@ cf_status figures_suffix(const Run *run, const char *data, const char *part, boo
     char *path, *made = NULL;
     json_t *names = NULL, *own = NULL;
     cf_status status;
-    if (!run->other && !run->views && strcmp(part, "test") == 0) return memory_copy_string("", suffix);
+    if (!run->other && !run->views && !run->int8 && strcmp(part, "test") == 0) return memory_copy_string("", suffix);
     FORWARD(file_join(run->folder, "other-data.json", &path));
     FORWARD_TO(done, plain_suffix(run, data, part, &made));
     if (file_exists(path)) FORWARD_TO(done, json_read(path, &names));

@@ -381,6 +381,7 @@ cf_status evaluation_json(const Evaluation *evaluation, const char *data, const 
     FORWARD(metrics_json(&evaluation->metrics, &rest));
     root = json_pack("{s:o s:s}", "data", json_text(data), "split", part);
     if (evaluation->views) json_object_set_new(root, "tta", json_text(augmentation_line(evaluation->views)));
+    if (evaluation->int8) json_object_set_new(root, "precision", json_string("int8"));
     if (evaluation->left_out) json_object_set_new(root, "left_out", json_integer((json_int_t)evaluation->left_out));
     overlap_json(&evaluation->overlap, root);
     if (!root || json_object_update(root, rest) != 0) {

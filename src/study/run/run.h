@@ -94,6 +94,7 @@ typedef struct Run {
     FitReport fitted;
     Evaluation test;
     bool tested;
+    bool int8; /* evaluated in 8-bit integers: nn/int8 */
     const Augmentation *views; /* of each image, whose predictions are averaged; NULL: the image as it is. Borrowed. */
     bool other;                /* the set is another than the one that the run was trained on */
     Overlap overlap;           /* of the images that run_choose_images chose with those that the run was trained on */

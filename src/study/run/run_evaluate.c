@@ -7,6 +7,7 @@
 #include "data/same_images.h"
 #include "data/set_load.h"
 #include "data/split.h"
+#include "nn/int8/int8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,19 +272,41 @@ cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, 
     return find_overlap(run, images, part);
 }
 
+/* The model in integers, with ranges from the training images of the run's own data. */
+static cf_status make_integers(Run *run, int threads, Int8Network **integers) {
+    const cf_set *own = run->other ? NULL : run->set;
+    cf_split *split;
+    FAIL_IF(run->views, CF_BAD_USE, "--tta is not for int8: its views are no whole bytes");
+    if (!own) FORWARD(load_own(run, &own));
+    FAIL_IF(!own, CF_BAD_INPUT, "the ranges for int8 come from the run's training images: %s", run->overlap.unchecked);
+    FORWARD(cf_split_new(own, &run->config.split, &split));
+    const cf_status status = int8_network_new(run->model, cf_split_part(split, CF_TRAIN), threads, integers);
+    cf_split_free(split);
+    return status;
+}
+
+static cf_status evaluate_chosen(const Run *run, const cf_subset *images, const ClassifyOptions *options,
+                                 const char *part, Evaluation *evaluation) {
+    if (strcmp(part, "test") == 0) return evaluate_own(run, options, evaluation);
+    FORWARD(evaluate(run->model, images, options, evaluation));
+    evaluation->temperature.missing =
+        run->other ? "it is fitted on the run's validation part, for the run's own data only"
+                   : "it is fitted on the run's validation part, for the test part only (--split test)";
+    return CF_OK;
+}
+
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part) {
     ClassifyOptions options = {.engine = run->engine, .threads = slices_threads(threads), .views = run->views};
     const cf_subset *images;
+    Int8Network *integers = NULL;
     FORWARD(choose(run, data, data_dir, part, &images, used_part));
-    if (strcmp(*used_part, "test") == 0) {
-        FORWARD(evaluate_own(run, &options, evaluation));
-    } else {
-        FORWARD(evaluate(run->model, images, &options, evaluation));
-        evaluation->temperature.missing =
-            run->other ? "it is fitted on the run's validation part, for the run's own data only"
-                       : "it is fitted on the run's validation part, for the test part only (--split test)";
-    }
+    if (run->int8) FORWARD(make_integers(run, options.threads, &integers));
+    options.int8 = integers;
+    const cf_status status = evaluate_chosen(run, images, &options, *used_part, evaluation);
+    int8_network_free(integers);
+    FORWARD(status);
+    evaluation->int8 = run->int8;
     evaluation->overlap = run->overlap;
     overlap_tell(&run->overlap, evaluation->count);
     return CF_OK;

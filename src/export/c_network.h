@@ -1,0 +1,107 @@
+/* A network on its way into C source: the calls that compute it, the constants that they read, and where its values lie.
+ *
+ * A front end (c_layers.c: float32; c_int8.c) adds values, constants and calls in the order in which they run; c_network_place then
+ * gives every value its place in one arena; c_source.c writes it all down. The functions that are called are the parts of a text
+ * that the library carries (c_float.inc, nn/int8/int8_kernels.inc), each taken along if it
+ * is called.
+ */
+#ifndef EXPORT_C_NETWORK_H
+#define EXPORT_C_NETWORK_H
+
+#include "base/placement.h"
+#include "base/text_draft.h"
+#include "nn/int8/int8.h"
+
+/* How a format of numbers is written; one row for each. */
+typedef struct CFormat {
+    const char *word;    /* "float32" */
+    const char *element; /* the type of a value, of so many bytes */
+    size_t element_bytes;
+    const char *input;   /* the value of a pixel image[i] */
+    const char *always;  /* parts of the texts that every network needs, between spaces */
+    const char *softmax; /* the function of the last call */
+} CFormat;
+
+typedef struct CCall {
+    int layer, last;    /* whose work it does: the first and the last of several in one */
+    const char *kernel; /* the part of the text, and its function */
+    int x[2], y, room;  /* values: what it reads, writes, and works in; -1: none */
+    char *arguments;    /* in front of the values', with a comma at the end; or "" */
+    bool in_place;      /* y may lie where x[0] or x[1] does */
+    double products;    /* multiply-adds */
+} CCall;
+
+enum { MOST_CALLS = 10000 };
+
+typedef struct CNetwork {
+    const cf_model *model;
+    const char *name; /* the prefix of its public names */
+    const CFormat *format;
+    char *logits; /* what stands in front of the logits in the call of softmax, as in CCall */
+    Placed *values;
+    int *lies_with; /* [values] the value whose memory it has */
+    int value_count, value_room;
+    CCall *calls;
+    int call_count, call_room;
+    TextDraft constants;    /* the text of all arrays */
+    size_t *constant_bytes; /* [layers] */
+    int result;             /* the value that holds the logits */
+    size_t arena_bytes;
+} CNetwork;
+
+cf_status c_network_new(const cf_model *model, const char *name, const CFormat *format, CNetwork *net);
+void c_network_free(CNetwork *net);
+
+/* A value of so many elements. */
+cf_status c_value(CNetwork *net, size_t count, int *value);
+/* Adds a call; `format` prints its arguments. in_place as in CCall. */
+cf_status c_call(CNetwork *net, const CCall *call, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* An array of constants of layer `number` named by `what`: "conv1_weight", in which the layer's number makes names unique. The name
+ * is written to `symbol`. */
+enum { C_SYMBOL = LAYER_NAME + 80 };
+cf_status c_floats(CNetwork *net, int number, const char *what, const float *values, size_t count,
+                   char symbol[C_SYMBOL]);
+/* Of 1 or 4 bytes each. */
+cf_status c_integers(CNetwork *net, int number, const char *what, int bytes, const void *values, size_t count,
+                     char symbol[C_SYMBOL]);
+/* A constant of a structure of integers, "&add1_3_sum". */
+cf_status c_structure(CNetwork *net, int number, const char *what, const char *type, const int *values, size_t count,
+                      char symbol[C_SYMBOL]);
+/* The constant of a window, "&conv1_window"; `groups`, `dilation` 1 of a pool. */
+cf_status c_window(CNetwork *net, int number, const char *what, const Window *window, char symbol[C_SYMBOL]);
+/* ASCII letters, digits and '_' of a name. */
+void c_identifier(char *text);
+
+/* Finds in-place values and the places of all. */
+cf_status c_network_place(CNetwork *net);
+/* Bytes that are in use while call `number` runs. */
+size_t c_live_bytes(const CNetwork *net, int number);
+
+/* ---- Front ends ---- */
+
+extern const CFormat c_float32;
+/* Every layer that the classes need as calls in float32. */
+cf_status c_layers_float32(CNetwork *net);
+extern const CFormat c_int8;
+cf_status c_layers_int8(CNetwork *net, const Int8Network *integers);
+/* Whether a word of the model line has its row. */
+bool c_layer_known(const char *word);
+
+/* ---- c_source.c ---- */
+
+/* Images for the generated test: bytes of the network's input, and what it should say of them. */
+typedef struct CExamples {
+    unsigned char *images;
+    float *probabilities;
+    int count;
+} CExamples;
+
+enum { C_FILES = 4 };
+/* The file's name behind the network's ("_test.c"), or whole where it begins with '/'; and what writes it. */
+typedef struct CFile {
+    const char *name;
+    void (*write)(const CNetwork *net, const CExamples *examples, FILE *out);
+} CFile;
+extern const CFile c_files[C_FILES];
+
+#endif

@@ -1,0 +1,349 @@
+/* Networks in 8-bit integers: the arithmetic by hand, every operation against real numbers, whole networks against float32. */
+#include "testing.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "nn/int8/int8_vnni.h"
+
+#include "nn/int8/int8_kernels.inc"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Rescaling ---- */
+
+/* By hand, from the definition: product = value * multiplier * 2^left, high = product / 2^31 with halves up, then / 2^right with
+ * halves away from 0. */
+static void rescaling_by_hand(void **state) {
+    (void)state;
+    static const struct {
+        int32_t value, multiplier;
+        int shift, expected;
+    } cases[] = {
+        {100, 1 << 30, 0, 50},
+        {101, 1 << 30, 0, 51},
+        {-101, 1 << 30, 0, -50}, /* 50.5: up, and -50.5: up */
+        {100, 1 << 30, -1, 25},
+        {102, 1 << 30, -1, 26},
+        {-102, 1 << 30, -1, -26}, /* 51 / 2 = 25.5: away from 0 */
+        {-106, 1 << 30, -2, -13},
+        {7, 1 << 30, 1, 7},
+        {-7, 1 << 30, 2, -14},
+        {3, 3 << 29, 0, 2}, /* 2.25 */
+        {0, INT32_MAX, 0, 0},
+        {1 << 20, 1 << 30, -19, 1},
+        {1 << 29, 1 << 30, 3, 1 << 30}, /* 2^32 is limited to 2^31 - 1 */
+        {-(1 << 30), 1 << 30, 4, -(1 << 30)},
+        {12345, 0, 0, 0},
+        {INT32_MIN, INT32_MAX, -31, -1},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(rescale(cases[i].value, cases[i].multiplier, cases[i].shift), cases[i].expected);
+}
+
+static void multipliers_are_near_their_factors(void **state) {
+    (void)state;
+    static const double factors[] = {1, 0.5, 0.75, 1e-9, 3.1415926, 0x1.ffffffffp-3, 0.0001234, 17, 1e-12};
+    for (size_t i = 0; i < COUNT_OF(factors); i++) {
+        int32_t multiplier;
+        int shift;
+        int8_multiplier(factors[i], &multiplier, &shift);
+        assert_true(fabs(ldexp((double)multiplier, shift - 31) / factors[i] - 1) < (factors[i] > 1e-10 ? 1e-9 : 1.1));
+        if (factors[i] < 1e-10) assert_int_equal(multiplier, 0);
+        for (int value = -100000; value <= 100000; value += 9973) {
+            const double exact = value * factors[i];
+            assert_true(fabs((double)rescale(value, multiplier, shift) - exact) <= 1 + fabs(exact) * 1e-9);
+        }
+    }
+}
+
+/* ---- Operations ---- */
+
+static void a_convolution_by_hand(void **state) {
+    (void)state;
+    /* 2 x 2 values of 2 channels, all 1 above their zero of 5; a 3 x 3 window of ones sees four of them, in each channel. */
+    const Window w = {.C = 2,
+                      .H = 2,
+                      .W = 2,
+                      .K = 2,
+                      .R = 3,
+                      .S = 3,
+                      .stride = 1,
+                      .pad_h = 1,
+                      .pad_w = 1,
+                      .groups = 1,
+                      .dilation = 1,
+                      .P = 2,
+                      .Q = 2};
+    const Levels levels = {5, -3, -128, 9};
+    int8_t x[8], weights[36], y[8];
+    const int32_t bias[] = {2, 100}, multiplier[] = {1 << 30, 1 << 30};
+    const int8_t shift[] = {1, 0};
+    memset(x, 6, sizeof x);
+    memset(weights, 1, sizeof weights);
+    weights[18] = 3; /* of the second filter, at the tap that sees a value from the last pixel alone */
+    conv_int8(&w, &levels, weights, bias, multiplier, shift, x, y);
+    for (int i = 0; i < 3; i++) assert_int_equal(y[2 * i], 8 + 2 - 3);
+    for (int i = 0; i < 4; i++) assert_int_equal(y[2 * i + 1], 9); /* (8 + 100) / 2 - 3, limited */
+    const Window grouped = {
+        .C = 2, .H = 2, .W = 2, .K = 2, .R = 1, .S = 1, .stride = 1, .groups = 2, .dilation = 1, .P = 2, .Q = 2};
+    const Levels wide = {5, 0, -128, 127};
+    const int8_t two[] = {2, -3};
+    const int32_t none[] = {0, 0};
+    const int8_t one[] = {1, 1};
+    for (int i = 0; i < 8; i++) x[i] = (int8_t)(5 + i);
+    conv_int8(&grouped, &wide, two, none, multiplier, one, x, y);
+    for (int i = 0; i < 4; i++) assert_true(y[2 * i] == 4 * i && y[2 * i + 1] == -3 * (2 * i + 1));
+}
+
+static void pools_by_hand(void **state) {
+    (void)state;
+    const Window w = {.C = 1,
+                      .H = 2,
+                      .W = 3,
+                      .K = 1,
+                      .R = 2,
+                      .S = 2,
+                      .stride = 2,
+                      .pad_h = 1,
+                      .pad_w = 1,
+                      .groups = 1,
+                      .dilation = 1,
+                      .P = 2,
+                      .Q = 2};
+    const int8_t x[] = {-7, -128, 3, -120, 127, -4};
+    int8_t y[4];
+    maxpool_int8(&w, x, y);
+    assert_true(y[0] == -7 && y[1] == 3 && y[2] == -120 && y[3] == 127);
+    avgpool_int8(&w, x, y);
+    assert_true(y[0] == -7 && y[1] == -63 && y[2] == -120 && y[3] == 62); /* -62.5 and 61.5: away from 0 */
+    clamp_int8(4, -100, 50, y, y);
+    assert_true(y[0] == -7 && y[1] == -63 && y[2] == -100 && y[3] == 50);
+}
+
+/* An addition of values of three scales, against real numbers: within one step of the result. */
+static void additions_are_near_real_ones(void **state) {
+    (void)state;
+    const double a = 0.011, b = 0.07, y = 0.05, twice = 2 * b;
+    const double factors[] = {a / twice, b / twice, twice / (0x1p20 * y)};
+    int32_t multiplier[3];
+    int shift[3];
+    for (int i = 0; i < 3; i++) int8_multiplier(factors[i], &multiplier[i], &shift[i]);
+    const Sum sum = {-10, multiplier[0], shift[0], 20, multiplier[1], shift[1], 7, multiplier[2], shift[2], -100, 120};
+    for (int p = -128; p < 128; p += 3)
+        for (int q = -128; q < 128; q += 5) {
+            const int8_t left = (int8_t)p, right = (int8_t)q;
+            int8_t got;
+            add_int8(1, &sum, &left, &right, &got);
+            const double exact = ((p + 10) * a + (q - 20) * b) / y + 7;
+            assert_true(fabs(fmin(fmax(exact, -100), 120) - got) < 0.51);
+        }
+}
+
+/* ---- Networks ---- */
+
+typedef struct Example {
+    cf_set *set;
+    cf_split *split;
+    cf_model *model;
+    size_t count;
+    float *exact, *got;
+} Example;
+
+static Example example_new(const char *data, const char *line) {
+    Example e = {0};
+    const cf_split_options options = cf_split_defaults();
+    assert_ok(cf_set_load(data, NULL, &e.set));
+    assert_ok(cf_split_new(e.set, &options, &e.split));
+    assert_ok(cf_model_new(line, e.split, 3, &e.model));
+    e.count = cf_subset_count(cf_split_part(e.split, CF_TEST));
+    assert_ok(memory_new(e.count * (size_t)e.model->classes, sizeof(float), &e.exact));
+    assert_ok(memory_new(e.count * (size_t)e.model->classes, sizeof(float), &e.got));
+    /* Norms that are not those a network begins with. */
+    const RngStream stream = rng_stream(5, RNG_WEIGHTS, 1, 2);
+    for (int i = 0; i < e.model->parameters.count; i++) {
+        const Parameter *p = &e.model->parameters.table[i];
+        float *values = e.model->parameters.values + p->offset;
+        for (size_t k = 0; k < p->count; k++) {
+            const float r = 2 * rng_uniform(&stream, p->offset + k) - 1;
+            if (p->spec->kind == PARAMETER_SCALE) values[k] = 1 + 0.5f * r;
+            if (p->spec->kind == PARAMETER_BIAS || p->spec->kind == PARAMETER_RUNNING_MEAN) values[k] = 0.2f * r;
+            if (p->spec->kind == PARAMETER_RUNNING_VAR) values[k] = 1 + 0.5f * r;
+        }
+    }
+    return e;
+}
+
+static void example_free(Example *e) {
+    free(e->exact);
+    free(e->got);
+    cf_model_free(e->model);
+    cf_split_free(e->split);
+    cf_set_free(e->set);
+}
+
+/* Every operation: folded norms of convolutions, dense layers and by themselves, rectifiers alone and taken in, a residual, pools. */
+static const char *const lines[] = {
+    "conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | bn eps 0.01 ) | relu "
+    "| maxpool 2 | relu | "
+    "dense 24 | bn | relu6 | dropout | dense classes",
+    "normalize 0.3 0.4 | patch 4 12 | relu | bn | avgpool 3x3 stride 2 pad 1 | res( conv 12 3x3 dilation 2 ) | "
+    "globalavgpool | dense classes nobias",
+    "input 3x16x20 | conv 6 3x3 | bn | relu | maxpool 3x3 stride 2 pad 1 | globalmaxpool | dense classes",
+    "normalize 0.1 0.1 | conv 6 3x3 stride 2 as a | relu | conv 6 3x3 | add a | maxpool 2 | relu6 | conv 6 3x3 | "
+    "maxpool 2 | relu | dense classes",
+};
+
+static void networks_are_near_float32(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        Example e = example_new("hand:n=200,test=40", lines[i]);
+        const cf_subset *test = cf_split_part(e.split, CF_TEST);
+        const size_t values = e.count * (size_t)e.model->classes;
+        ClassifyOptions options = {.engine = &reference_engine, .threads = 2};
+        Int8Network *network;
+        StepResult exact, got, again;
+        double squares = 0, apart = 0, mean = 1.0 / e.model->classes;
+        assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 2, &network));
+        assert_ok(classify(e.model, test, &options, e.exact, &exact));
+        options.int8 = network;
+        assert_ok(classify(e.model, test, &options, e.got, &got));
+        for (size_t k = 0; k < values; k++) {
+            apart += pow((double)e.got[k] - (double)e.exact[k], 2);
+            squares += pow((double)e.exact[k] - mean, 2);
+        }
+        /* A hundredth part of what the probabilities differ by. */
+        if (apart > 0.01 * squares) print_error("%s: %g of %g\n", lines[i], apart, squares);
+        assert_true(squares > 0 && apart <= 0.01 * squares);
+        assert_true(fabs(got.loss - exact.loss) < 0.05 * exact.loss && got.weight == exact.weight);
+        for (int threads = 1; threads <= 8; threads += threads) {
+            options.threads = threads;
+            assert_ok(classify(e.model, test, &options, e.exact, &again));
+            assert_memory_equal(e.exact, e.got, values * sizeof(float));
+            assert_true(again.loss == got.loss && again.correct == got.correct);
+        }
+        int8_network_free(network);
+        example_free(&e);
+    }
+}
+
+/* With the processor's instructions for sums of bytes and without: filters in fours, twos and ones of 16, and a rest; more terms than
+ * whole words; rims. */
+/* A factor above 1: what the rectifier leaves is less than a step of the sums. */
+static void leave_little(Example *e) {
+    const size_t bytes = e->set->count * set_image_size(e->set);
+    int largest = 0;
+    for (size_t i = 0; i < bytes; i++) largest = e->set->pixels[i] > largest ? e->set->pixels[i] : largest;
+    *parameters_find(&e->model->parameters, 0, "weight") = 1;
+    *parameters_find(&e->model->parameters, 0, "bias") = 0.001f - (float)largest / 255;
+}
+
+static void instructions_change_no_bit(void **state) {
+    (void)state;
+    static const char *const wide[] = {"conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | "
+                                       "maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
+                                       "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) "
+                                       "| dense 16 | relu | dense classes",
+                                       "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
+    if (!int8_vnni_there()) {
+        print_message("SKIPPED: instructions for sums of bytes (this processor has none, or CIFRA_ISA forbids them)\n");
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(lines) + COUNT_OF(wide); i++) {
+        Example e = example_new("hand:n=60,test=21", i < COUNT_OF(lines) ? lines[i] : wide[i - COUNT_OF(lines)]);
+        Int8Network *network;
+        StepResult fast, plain;
+        if (i + 1 == COUNT_OF(lines) + COUNT_OF(wide)) leave_little(&e);
+        assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 2, &network));
+        if (i + 1 == COUNT_OF(lines) + COUNT_OF(wide)) assert_true(network->ops[0].shift[0] > 0);
+        assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.got, &fast));
+        setenv("CIFRA_ISA", "avx2", 1);
+        assert_false(int8_vnni_there());
+        assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.exact, &plain));
+        unsetenv("CIFRA_ISA");
+        assert_memory_equal(e.exact, e.got, e.count * (size_t)e.model->classes * sizeof(float));
+        assert_true(fast.loss == plain.loss);
+        int8_network_free(network);
+        example_free(&e);
+    }
+}
+
+/* The same integers from any number of threads. */
+static void calibration_knows_no_threads(void **state) {
+    (void)state;
+    Example e = example_new("hand:n=200,test=40", lines[0]);
+    Int8Network *one, *other;
+    assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 1, &one));
+    for (int threads = 2; threads <= 8; threads = threads == 2 ? 3 : threads + 5) {
+        assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), threads, &other));
+        assert_memory_equal(one->tensors, other->tensors, (size_t)one->tensor_count * sizeof *one->tensors);
+        for (int i = 0; i < one->op_count; i++) {
+            const size_t K = (size_t)one->ops[i].window.K;
+            if (one->ops[i].kind != INT8_CONV) continue;
+            assert_memory_equal(one->ops[i].bias, other->ops[i].bias, K * sizeof(int32_t));
+            assert_memory_equal(one->ops[i].multiplier, other->ops[i].multiplier, K * sizeof(int32_t));
+        }
+        int8_network_free(other);
+    }
+    int8_network_free(one);
+    example_free(&e);
+}
+
+/* Each weight is the nearest multiple of a 127th of its filter's largest. */
+static void weights_are_the_nearest(void **state) {
+    (void)state;
+    Example e = example_new("hand:n=200,test=40", lines[0]);
+    Int8Network *network;
+    assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 2, &network));
+    const Int8Op *op = &network->ops[network->op_count - 1];
+    const float *weight = parameters_find(&e.model->parameters, op->layer, "weight");
+    const size_t size = shape_size(e.model->layers.layers[op->layer].in);
+    for (size_t k = 0; k < (size_t)op->window.K; k++) {
+        double largest = 0;
+        int most = 0;
+        for (size_t i = 0; i < size; i++) {
+            largest = fmax(largest, fabs((double)weight[k * size + i]));
+            most = abs(op->weights[k * size + i]) > most ? abs(op->weights[k * size + i]) : most;
+        }
+        assert_int_equal(most, 127);
+        for (size_t i = 0; i < size; i++)
+            assert_true(fabs((double)weight[k * size + i] / largest * 127 - op->weights[k * size + i]) <= 0.5 + 1e-9);
+    }
+    int8_network_free(network);
+    example_free(&e);
+}
+
+static void what_has_no_integers_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *part;
+    } cases[] = {{"conv 4 3x3 | silu as soft | dense classes", "the layer soft (silu) has no form"},
+                 {"conv 4 3x3 | leakyrelu | dense classes", "leakyrelu1 (leakyrelu)"},
+                 {"conv 4 3x3 as a | conv 4 3x3 | concat a | dense classes", "(concat)"},
+                 {"conv 4 3x3 | se 2 | dense classes", "(se)"},
+                 {"conv 64 1x1 | dense classes", "50176 products"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Example e = example_new("hand:n=40,test=10", cases[i].line);
+        Int8Network *network;
+        assert_fails(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 1, &network), CF_BAD_USE,
+                     cases[i].part);
+        example_free(&e);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rescaling_by_hand),
+        cmocka_unit_test(multipliers_are_near_their_factors),
+        cmocka_unit_test(a_convolution_by_hand),
+        cmocka_unit_test(pools_by_hand),
+        cmocka_unit_test(additions_are_near_real_ones),
+        cmocka_unit_test(networks_are_near_float32),
+        cmocka_unit_test(instructions_change_no_bit),
+        cmocka_unit_test(calibration_knows_no_threads),
+        cmocka_unit_test(weights_are_the_nearest),
+        cmocka_unit_test(what_has_no_integers_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
