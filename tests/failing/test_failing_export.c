@@ -48,13 +48,16 @@ static cf_status run_export(void *context, uint64_t *result) {
 
 static void in_float32(void **state) {
     (void)state;
-    Example e = {"conv 2 5x5 stride 4 | bn | relu | res( conv 2 3x3 | groupnorm 2 ) | se 2 | attention 1 | dense classes", false};
+    Example e = {
+        "conv 2 5x5 stride 4 | bn | relu | res( conv 2 3x3 | groupnorm 2 ) | se 2 | attention 1 | dense classes",
+        false};
     for_each_failing_allocation("a network as C", run_export, &e);
 }
 
 static void in_integers(void **state) {
     (void)state;
-    Example e = {"input 1x9x9 | conv 2 3x3 stride 2 | bn | relu | res( conv 2 3x3 | bn ) | maxpool 2 | dense classes", true};
+    Example e = {"input 1x9x9 | conv 2 3x3 stride 2 | bn | relu | res( conv 2 3x3 | bn ) | maxpool 2 | dense classes",
+                 true};
     for_each_failing_allocation("a network as C, in integers", run_export, &e);
 }
 
