@@ -106,8 +106,10 @@ static cf_status lay_core(Planner *planner, int number, Tensor *x, Tensor *y) {
     FORWARD(planner_node(planner, sizeof *n, &type, number, x, NULL, false, y, &n));
     FORWARD(planner_engine(planner)->attention_new(&shape, x->wants_gradient, planner->plan->options.threads,
                                                    &n->attention));
-    if (y->wants_gradient)
+    if (y->wants_gradient) {
+        y->needed_by_maker = true;
         FORWARD(planner_extra(planner, &n->node, 0, LIST_TRAINING, planner_engine(planner)->attention_kept(n->attention)));
+    }
     return lay_weights(planner, n);
 }
 
