@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const verdict_words[] = {"reproduced", "beaten", "short", "not comparable", "not run", NULL};
+const char *const verdict_words[] = {"reproduced", "beaten", "short", "not comparable", "not run",
+                                     "helps",      "noise",  "harms", NULL};
 
 /* ---- Finding ours ---- */
 
@@ -64,6 +65,9 @@ static void name_data(const json_t *results, const Claim *claim, char text[96]) 
     if (!svhn) svhn = "-";
     if (claim->roles == ROLE_MNIST || claim->roles == ROLE_SVHN)
         snprintf(text, 96, "%.90s", claim->roles == ROLE_MNIST ? mnist : svhn);
+    else if (claim->against[0])
+        snprintf(text, 96, "%.44s from %.44s", strstr(claim->list, "mnist") ? mnist : svhn,
+                 strstr(claim->list, "mnist") ? svhn : mnist);
     else if (strstr(claim->list, "svhn-on-mnist"))
         snprintf(text, 96, "%.44s on %.44s", svhn, mnist);
     else
@@ -97,11 +101,29 @@ static bool is_comparable(const json_t *results, const Claim *claim) {
     return on_the_reports_data(results, claim->roles) && under_the_reports_conditions(results, claim);
 }
 
+Verdict difference_verdict(const MeanDifference *difference) {
+    return difference->low > 0 ? HELPS : difference->high < 0 ? HARMS : NOISE;
+}
+
+/* What a suggestion brings. */
+static cf_status fill_difference(const json_t *results, const json_t *runs, LedgerEntry *e) {
+    MeanDifference d;
+    FORWARD(runs_difference(runs, result_at(results, e->claim->against), e->claim->path, &d));
+    if (isnan(d.low)) return CF_OK;
+    e->runs = (int)d.degrees + 1;
+    e->measured = d.difference;
+    e->has_interval = true;
+    e->low = d.low, e->high = d.high;
+    e->verdict = difference_verdict(&d);
+    return CF_OK;
+}
+
 static cf_status fill(const json_t *results, LedgerEntry *e) {
     const json_t *runs = result_at(results, e->claim->list);
     const bool list = json_is_array(runs);
     name_data(results, e->claim, e->data);
     e->verdict = NOT_RUN;
+    if (e->claim->against[0]) return fill_difference(results, runs, e);
     if (list && json_array_size(runs) > 1)
         FORWARD(measure_many(runs, e));
     else
@@ -116,12 +138,13 @@ static cf_status fill(const json_t *results, LedgerEntry *e) {
 cf_status ledger_new(const json_t *results, Ledger *ledger) {
     Ledger made = {0};
     cf_status status;
-    FORWARD_TO(failed, claims_new(&made.claims, &made.count));
+    FORWARD_TO(failed, claims_new(results, &made.claims, &made.count));
     FORWARD_TO(failed, memory_new(made.count, sizeof *made.entries, &made.entries));
     for (size_t i = 0; i < made.count; i++) {
         made.entries[i].claim = &made.claims[i];
         FORWARD_TO(failed, fill(results, &made.entries[i]));
         made.verdicts[made.entries[i].verdict]++;
+        made.suggestions += made.claims[i].against[0] != '\0';
     }
     *ledger = made;
     return CF_OK;

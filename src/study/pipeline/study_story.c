@@ -123,7 +123,7 @@ static void tell_ledger(Story *story, const Ledger *ledger) {
     tell(story,
          "Of the report's %zu figures, %zu are reproduced, %zu beaten, %zu short; %zu were measured on other data, %zu "
          "not at all.",
-         ledger->count, v[REPRODUCED], v[BEATEN], v[FELL_SHORT], v[NOT_COMPARABLE], v[NOT_RUN]);
+         ledger->count - ledger->suggestions, v[REPRODUCED], v[BEATEN], v[FELL_SHORT], v[NOT_COMPARABLE], v[NOT_RUN]);
 }
 
 cf_status study_story(const json_t *results, const Ledger *ledger, json_t **story) {
