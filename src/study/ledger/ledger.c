@@ -1,7 +1,6 @@
 #include "study/ledger/ledger.h"
 
 #include "base/memory.h"
-#include "base/statistics.h"
 #include "study/ledger/study_results.h"
 
 #include <math.h>
@@ -36,23 +35,15 @@ static void measure_one(const json_t *run, LedgerEntry *e) {
 }
 
 static cf_status measure_many(const json_t *runs, LedgerEntry *e) {
-    const size_t count = json_array_size(runs);
-    double *values;
-    size_t found = 0;
-    FORWARD(memory_new(count, sizeof *values, &values));
-    for (size_t i = 0; i < count; i++) {
-        const json_t *value = result_at(result_at(json_array_get(runs, i), e->claim->part), e->claim->path);
-        if (json_is_number(value)) values[found++] = json_number_value(value);
-    }
-    const MeanInterval mean = mean_interval(values, found);
-    free(values);
-    if (found < 2) return CF_OK;
-    e->runs = (int)found;
+    MeanInterval mean;
+    char path[64];
+    snprintf(path, sizeof path, "%s%s%s", e->claim->part, *e->claim->part ? "." : "", e->claim->path);
+    FORWARD(runs_interval(runs, path, &mean));
+    if (mean.count < 2) return CF_OK;
+    e->runs = (int)mean.count;
     e->measured = mean.mean;
     e->has_interval = true;
-    /* A loss is not negative, and a share lies within 0 and 1; Student's interval does not know. */
-    e->low = fmax(mean.low, 0);
-    e->high = strcmp(e->claim->path, "loss") == 0 ? mean.high : fmin(mean.high, 1);
+    e->low = mean.low, e->high = mean.high;
     return CF_OK;
 }
 

@@ -79,6 +79,10 @@ cf_status runs_interval(const json_t *runs, const char *path, MeanInterval *inte
     }
     *interval = mean_interval(values, found);
     free(values);
+    if (found < 2) return CF_OK;
+    const size_t length = strlen(path);
+    interval->low = fmax(interval->low, 0);
+    if (length < 4 || strcmp(path + length - 4, "loss") != 0) interval->high = fmin(interval->high, 1);
     return CF_OK;
 }
 

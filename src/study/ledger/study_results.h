@@ -22,7 +22,8 @@ cf_status result_check(const json_t *result);
 
 /* Mean over a list of runs of the number at `path` of each; NaN without runs. */
 double runs_mean(const json_t *runs, const char *path);
-/* The same with Student's interval over the runs that have such a number. */
+/* The same with Student's interval over the runs that have such a number; a loss is not negative, and all else a share, which lies within
+ * 0 and 1: Student's interval does not know. */
 cf_status runs_interval(const json_t *runs, const char *path, MeanInterval *interval);
 /* Of runs less what the same seed gave in `against`, place by place; all NaN below two pairs. */
 cf_status runs_difference(const json_t *runs, const json_t *against, const char *path, MeanDifference *difference);

@@ -4,16 +4,13 @@
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
 
-#include <math.h>
-
 /* ---- Cells ---- */
 
 /* "87.21 % (85.90 to 88.52)" */
 static cf_status accuracy_cell(FILE *out, const json_t *runs) {
     MeanInterval m;
     FORWARD(runs_interval(runs, "accuracy", &m));
-    fprintf(out, "<td class=\"n\">%.2f %% <small>(%.2f to %.2f)</small></td>", 100 * m.mean, 100 * fmax(m.low, 0),
-            100 * fmin(m.high, 1));
+    fprintf(out, "<td class=\"n\">%.2f %% <small>(%.2f to %.2f)</small></td>", 100 * m.mean, 100 * m.low, 100 * m.high);
     return CF_OK;
 }
 
