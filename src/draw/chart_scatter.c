@@ -48,9 +48,8 @@ static void raster_disc(Raster *raster, double x, double y, double radius, doubl
 
 static cf_status find_range(const ScatterPlot *plot, double x[2], double y[2]) {
     size_t used = 0;
-    const float *points = plot->shown ? plot->shown : plot->points;
-    for (size_t i = 0; i < (plot->shown ? plot->shown_count : plot->count); i++) {
-        const double px = (double)points[2 * i], py = (double)points[2 * i + 1];
+    for (size_t i = 0; i < plot->count; i++) {
+        const double px = (double)plot->points[2 * i], py = (double)plot->points[2 * i + 1];
         if (!isfinite(px) || !isfinite(py)) continue;
         range_add(x, AXIS_LINEAR, &px, 1);
         range_add(y, AXIS_LINEAR, &py, 1);

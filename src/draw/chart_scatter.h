@@ -13,8 +13,6 @@ typedef struct ScatterPlot {
     const char *const *class_names; /* [classes] for the legend */
     double radius;                  /* of a point; 0: chosen by their number */
     double alpha;                   /* 0 to 1 of each point; 0: chosen by their number */
-    const float *shown; /* [shown_count][2]: the plane has room for these; NULL: for its own points */
-    size_t shown_count;
     bool names_inside;              /* each class also has its name at the median of its points */
 } ScatterPlot;
 

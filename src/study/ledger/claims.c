@@ -201,7 +201,8 @@ static void add_transfer(ClaimList *list, const json_t *results) {
         const char *size;
         json_object_foreach(ways, size, way) {
             char name[64], from[40], new[40];
-            snprintf(name, sizeof name, "%s from %s, %.12s per class", set_names[set], set_names[1 - set], size);
+            snprintf(name, sizeof name, "%s from %s, %.12s %s", set_names[set], set_names[1 - set], size,
+                     strcmp(size, "all") == 0 ? "images" : "per class");
             snprintf(from, sizeof from, "transfer.%s.%.12s.from", set_keys[set], size);
             snprintf(new, sizeof new, "transfer.%s.%.12s.new", set_keys[set], size);
             add_suggestion(list, name, from, new, ROLE_MNIST | ROLE_SVHN);

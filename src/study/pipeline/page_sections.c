@@ -71,13 +71,13 @@ static cf_status before_after(FILE *out, const StudyPage *page, const StudySet *
     recipe_size_text(page->study->recipe->sizes[page->study->recipe->size_count - 1], number);
     snprintf(stage, sizeof stage, "transfer-umap-%s", set->name);
     snprintf(caption, sizeof caption,
-             "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (%s per "
-             "class, first seed). Both lie in one embedding",
+             "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images "
+             "per class: %s; first seed). Each has an embedding of its own",
              set->name, other->name, number);
     page_figures_begin(out);
     FORWARD(page_figure(out, page, stage, "umap", caption));
     page_figures_end(out);
-    page_table(out, "The two halves of the embedding", columns);
+    page_table(out, "How far classes are apart in the two embeddings", columns);
     quality_row(out, "before", json_object_get(features, "before"));
     quality_row(out, "fine-tuned", json_object_get(features, "after"));
     page_table_end(out);
@@ -149,7 +149,7 @@ cf_status page_attention(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
     if (!recipe->model_count) return CF_OK;
     fprintf(out,
-            "<p>Networks of like cost, trained on the same images with the same options and the same %d seeds, to the last "
+            "<p>Networks trained on the same images with the same options and the same %d seeds, to the last "
             "epoch. Differences are paired by seed; noise is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
             recipe->attention.seeds);
     for (int m = 0; m < recipe->model_count; m++) {

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "study/ledger/study_results.h"
 #include "study/pipeline/page.h"
 #include "study/pipeline/study_figures.h"
 #include "study/pipeline/study_story.h"
@@ -40,6 +41,9 @@ static void in_words(const json_t *result, char words[96]) {
     else if (images)
         snprintf(words, 96, "%lld and %lld images", (long long)json_integer_value(images),
                  (long long)json_integer_value(json_object_get(result, "official_test")));
+    else if (json_object_get(result, "before"))
+        snprintf(words, 96, "the class by neighbours of %.1f %%, then of %.1f %%",
+                 100 * result_number(result, "before.knn_accuracy"), 100 * result_number(result, "after.knn_accuracy"));
     else if (json_object_get(result, "trustworthiness"))
         snprintf(words, 96, "%lld points, trustworthiness %.4f", (long long)json_integer_value(n),
                  json_number_value(json_object_get(result, "trustworthiness")));

@@ -153,7 +153,7 @@ cf_status figure_transfer(const FigureBook *book, const char *name, const char *
 typedef struct BeforeAfter {
     const char *other;
     const cf_subset *images;
-    const float *plane;
+    const float *places;
     const unsigned char *labels;
 } BeforeAfter;
 
@@ -168,19 +168,17 @@ static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, 
     for (int half = 0; half < 2; half++) {
         const ScatterPlot plot = {.title = title[half],
                                   .count = n,
-                                  .points = b->plane + (half ? 2 * n : 0),
+                                  .points = b->places + (half ? 2 * n : 0),
                                   .labels = b->labels,
                                   .classes = classes <= MOST_NAMED ? classes : 0,
                                   .class_names = (const char *const *)b->images->set->class_names,
-                                  .shown = b->plane,
-                                  .shown_count = 2 * n,
                                   .names_inside = true};
         FORWARD(scatter_plot_draw(canvas, theme, box_of_grid(box, 1, 2, 14, 0, half), &plot));
     }
     return CF_OK;
 }
 
-cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *plane) {
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places) {
     const cf_set *set = images->set;
     const size_t n = images->count;
     unsigned char *labels;
@@ -189,14 +187,14 @@ cf_status figure_before_after(const FigureBook *book, const char *other, const c
     fputs("when,x,y,label,image\n", csv.stream);
     for (size_t i = 0; i < 2 * n; i++) {
         const uint32_t image = images->images[i % n];
-        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)plane[2 * i], (double)plane[2 * i + 1]);
+        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)places[2 * i], (double)places[2 * i + 1]);
         csv_text(csv.stream, set->class_names[set->labels[image]]);
         fprintf(csv.stream, ",%u\n", (unsigned)image);
     }
     FORWARD(file_commit(&csv));
     FORWARD(memory_new(n, 1, &labels));
     for (size_t i = 0; i < n; i++) labels[i] = (unsigned char)(set->labels[images->images[i]] % 256);
-    cf_status status = book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, plane, labels});
+    cf_status status = book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, places, labels});
     free(labels);
     return status;
 }

@@ -21,8 +21,8 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
  * {"10": {"new": [runs], "from": [runs]}}. */
 cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
                           const json_t *sizes, int classes);
-/* "umap": the images of `plane` [2 x images][2], those before fine-tuning first, in two panels of one scale. */
-cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *plane);
+/* "umap": each image in an embedding before fine-tuning, places[images][2], and in another one after it, behind these. */
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places);
 /* Accuracies of networks, {"paper": [runs]}, with 95 % intervals over the seeds. */
 cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models);
 

@@ -100,9 +100,9 @@ static cf_status tune(Study *study, StudySet *set, const StudySet *other, int si
         return status;
     }
     snprintf(stage.name, sizeof stage.name, "transfer-%s-%s-%s-s%d", set->name, number, way, seed_number + 1);
-    snprintf(stage.what, sizeof stage.what, "%s: %s%s per class, %s%s, seed %llu", set->name, number,
-             size ? " images" : " images of each", pretrained ? "from " : "from nothing",
-             pretrained ? other->name : "", (unsigned long long)training.config.train.seed);
+    snprintf(stage.what, sizeof stage.what, "%s: %s image%s%s, from %s, seed %llu", set->name, number,
+             size == 1 ? "" : "s", size ? " per class" : "", pretrained ? other->name : "nothing",
+             (unsigned long long)training.config.train.seed);
     snprintf(stage.path, sizeof stage.path, "transfer.%s.%s.%s[]", set->key, number, way);
     if (pretrained && !seed_number && size_number == recipe->size_count - 1) stage.print = set->tuned_print;
     return study_do_training(study, set, &training, &stage);
@@ -123,80 +123,80 @@ typedef struct Look {
     const StudySet *set, *other;
 } Look;
 
-/* Of both networks, one behind the other, [2 x images][dim]. */
-static cf_status compute_both(const cf_model *const models[2], const cf_subset *images, const ClassifyOptions *options,
-                              Points *points, float **values) {
-    int layers[2];
-    size_t size, count;
-    for (int i = 0; i < 2; i++) FORWARD(features_layer(models[i], NULL, &layers[i]));
-    size = features_size(models[1], layers[1]);
-    FAIL_IF(size != features_size(models[0], layers[0]), CF_INTERNAL, "features of another size after fine-tuning");
-    FAIL_IF(!size_multiply(2 * images->count, size, &count) || size > INT32_MAX, CF_NO_MEMORY,
-            "%zu images with %zu values each are too many", images->count, size);
-    FORWARD(memory_new(count, sizeof **values, values));
-    *points = (Points){*values, 2 * images->count, (int)size};
-    for (int i = 0; i < 2; i++)
-        FORWARD(features_compute(models[i], layers[i], images, options, *values + (size_t)i * images->count * size));
-    return CF_OK;
-}
-
-static cf_status judge(const Study *study, const Points *points, const float *plane, const int *labels, int half,
-                       json_t **json) {
-    const QualityOptions options = {METRIC_EUCLIDEAN, study->recipe->base.train.seed, study->threads};
-    const size_t n = points->n / 2, first = half ? n : 0;
-    const Points space = {points->values + first * (size_t)points->dim, n, points->dim}, two = {plane + 2 * first, n, 2};
-    Quality q;
-    FORWARD(quality_measure(&space, &two, labels, &options, &q));
-    *json = json_pack("{s:f s:f}", "knn_accuracy", isnan(q.knn_accuracy) ? 0 : q.knn_accuracy, "silhouette",
-                      isnan(q.silhouette) ? 0 : q.silhouette);
-    return CF_OK;
-}
-
-static cf_status show_both(const Study *study, const Stage *stage, const StudySet *set, const StudySet *other,
-                           const cf_subset *images, const float *plane) {
+static cf_status show_both(const Study *study, const Stage *stage, const Look *l, const cf_subset *images,
+                           const float *places) {
     FigureList list = {0};
-    const FigureBook book = {stage->folder, "", set->name, study->options->formats, &theme_light, &list};
+    const FigureBook book = {stage->folder, "", l->set->name, study->options->formats, &theme_light, &list};
     if (!study->options->formats) return CF_OK;
     FORWARD(file_make_folder(stage->folder));
-    cf_status status = figure_before_after(&book, other->name, images, plane);
+    cf_status status = figure_before_after(&book, l->other->name, images, places);
     figure_list_free(&list);
     return status;
 }
 
-/* One embedding of both, so that a place means the same before and after. */
+static cf_status embed(const Study *study, const Points *points, const int *labels, float *places, json_t **quality) {
+    const Points plane = {places, points->n, 2};
+    const QualityOptions judge = {METRIC_EUCLIDEAN, study->recipe->base.train.seed, study->threads};
+    Quality q;
+    Umap *umap;
+    UmapOptions options = umap_options_defaults();
+    options.neighbors = study->recipe->neighbors;
+    options.min_dist = study->recipe->min_dist;
+    options.seed = study->recipe->base.train.seed;
+    options.threads = study->threads;
+    FORWARD(umap_fit(points, &options, &umap));
+    memcpy(places, umap->embedding, 2 * points->n * sizeof *places);
+    umap_free(umap);
+    FORWARD(quality_measure(points, &plane, labels, &judge, &q));
+    *quality = json_object();
+    if (!isnan(q.knn_accuracy)) json_object_set_new(*quality, "knn_accuracy", json_real(q.knn_accuracy));
+    if (!isnan(q.silhouette)) json_object_set_new(*quality, "silhouette", json_real(q.silhouette));
+    return CF_OK;
+}
+
+/* Into places[images][2]. */
+static cf_status embed_model(const Study *study, const Run *after, const cf_model *model, const cf_subset *images,
+                             float *places, json_t **quality) {
+    const ClassifyOptions options = {.engine = after->engine, .threads = study->threads};
+    int layer, *labels = NULL;
+    size_t count;
+    float *values = NULL;
+    cf_status status;
+    FORWARD(features_layer(model, NULL, &layer));
+    const size_t size = features_size(model, layer);
+    FAIL_IF(!size_multiply(images->count, size, &count) || size > INT32_MAX, CF_NO_MEMORY,
+            "%zu images with %zu values each are too many", images->count, size);
+    FORWARD_TO(done, memory_new(count, sizeof *values, &values));
+    FORWARD_TO(done, memory_new(images->count, sizeof *labels, &labels));
+    for (size_t i = 0; i < images->count; i++) labels[i] = images->set->labels[images->images[i]];
+    FORWARD_TO(done, features_compute(model, layer, images, &options, values));
+    const Points points = {values, images->count, (int)size};
+    FORWARD_TO(done, points_check(&points, images->set->name));
+    FORWARD_TO(done, embed(study, &points, labels, places, quality));
+done:
+    free(labels);
+    free(values);
+    return status;
+}
+
+/* Each has an embedding of its own: in one of both they are two clouds far from each other. */
 static cf_status embed_both(Study *study, const Stage *stage, const Look *l, Run *after, const cf_model *before,
                             json_t **result) {
-    const cf_model *const models[] = {before, after->model};
-    const ClassifyOptions options = {.engine = after->engine, .threads = study->threads};
-    UmapOptions umap_options = umap_options_defaults();
     const cf_subset *images;
     const char *part = NULL;
     json_t *quality[2] = {NULL, NULL};
-    float *values = NULL;
-    int *labels = NULL;
-    Umap *umap = NULL;
-    Points points;
+    float *places;
     cf_status status;
-    umap_options.neighbors = study->recipe->neighbors;
-    umap_options.min_dist = study->recipe->min_dist;
-    umap_options.seed = study->recipe->base.train.seed;
-    umap_options.threads = study->threads;
     FORWARD(run_choose_images(after, NULL, study->options->data_dir, NULL, &images, &part));
-    FORWARD_TO(done, compute_both(models, images, &options, &points, &values));
-    FORWARD_TO(done, points_check(&points, l->set->name));
-    FORWARD_TO(done, umap_fit(&points, &umap_options, &umap));
-    FORWARD_TO(done, memory_new(images->count, sizeof *labels, &labels));
-    for (size_t i = 0; i < images->count; i++) labels[i] = images->set->labels[images->images[i]];
-    for (int half = 0; half < 2; half++)
-        FORWARD_TO(done, judge(study, &points, umap->embedding, labels, half, &quality[half]));
-    FORWARD_TO(done, show_both(study, stage, l->set, l->other, images, umap->embedding));
+    FORWARD(memory_new(4 * images->count, sizeof *places, &places));
+    FORWARD_TO(done, embed_model(study, after, before, images, places, &quality[0]));
+    FORWARD_TO(done, embed_model(study, after, after->model, images, places + 2 * images->count, &quality[1]));
+    FORWARD_TO(done, show_both(study, stage, l, images, places));
     *result = json_pack("{s:I s:O s:O}", "n", (json_int_t)images->count, "before", quality[0], "after", quality[1]);
 done:
     json_decref(quality[0]);
     json_decref(quality[1]);
-    umap_free(umap);
-    free(labels);
-    free(values);
+    free(places);
     return status;
 }
 
