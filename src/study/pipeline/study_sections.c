@@ -83,7 +83,7 @@ static cf_status tune(Study *study, StudySet *set, const StudySet *other, int si
     const int64_t size = recipe->sizes[size_number];
     const int source_seed = seed_number % recipe->seeds;
     const char *way = pretrained ? "from" : "new";
-    Training training = {.source_print = other->trained_print[source_seed], .brief = true};
+    Training training = {.source_print = pretrained ? other->trained_print[source_seed] : NULL, .brief = true};
     StudyStage stage = {0};
     char number[24], *source;
     recipe_size_text(size, number);
