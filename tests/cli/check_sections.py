@@ -51,7 +51,7 @@ for key, name in names.items():
             config = json.load(open(f"{study}/{folder}/config.json"))
             if ("from" in config) != (row["way"] == "from"):
                 wrong.append(folder + ": whether weights are taken")
-            if config["train"]["lr_backbone"] != (0.5 if row["way"] == "from" else 1):
+            if config["train"].get("lr_backbone", 1) != (0.5 if row["way"] == "from" else 1):
                 wrong.append(folder + ": lr_backbone")
             if config["split"]["seed"] != seed or config["train"]["stop_on"] != "last":
                 wrong.append(folder + ": split seed, or which epoch is taken")

@@ -78,7 +78,8 @@ same "stages of sections" "$(grep -c '^\[' sections.err)" 32
 same "and as many were announced" "$(sed -n 's|^\[32/\(.*\)\].*|\1|p' sections.err)" 32
 same "suggestions in the ledger" "$(grep -c '^transfer\.\|^attention\.' sections/claims.csv)" 6
 check "the ledger tells them apart" grep -q 'differences that it suggests' sections.txt
-check "the page has the sections" test "$(grep -c '<section id="[at][a-z]*n[a-z]*" aria-labelledby="h-[a-z]*" >' sections/report.html)" = 3
+check "the page has the sections" test "$(grep -c 'labelledby="h-transfer" >\|labelledby="h-attention" >' sections/report.html)" = 2
+check "a page without them hides them" test "$(grep -c 'labelledby="h-transfer" hidden\|labelledby="h-attention" hidden' whole/report.html)" = 2
 if command -v python3 >/dev/null; then
     check "figures have the results: $(python3 "$here/check_sections.py" sections 2>&1)" python3 "$here/check_sections.py" sections >/dev/null
 else

@@ -227,8 +227,8 @@ static void test_suggestions(void **state) {
     assert_int_equal(ledger.count, 180);
     assert_int_equal(ledger.suggestions, 4);
     expect(&ledger, "transfer.mnist.10.from.accuracy", NOISE);
-    expect(&ledger, "transfer.mnist.all.from.accuracy", HELPS);
-    expect(&ledger, "transfer.svhn.10.from.accuracy", HARMS);
+    expect(&ledger, "transfer.mnist.all.from.accuracy", BETTER);
+    expect(&ledger, "transfer.svhn.10.from.accuracy", WORSE);
     expect(&ledger, "attention.svhn.gate.accuracy", NOISE);
     const LedgerEntry *e = find(&ledger, "transfer.mnist.10.from.accuracy");
     assert_int_equal(e->runs, 3);
@@ -247,7 +247,7 @@ static void test_suggestions(void **state) {
     fclose(out);
     assert_non_null(strstr(text, "+0.1752 to +0.2248"));
     assert_non_null(strstr(text, "Of the 56 figures above"));
-    assert_non_null(strstr(text, "Of 4 differences that it suggests: 1 helps, 2 noise, 1 harms."));
+    assert_non_null(strstr(text, "Of 4 differences that it suggests: 1 better, 2 noise, 1 worse."));
     free(text);
     ledger_free(&ledger);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 const char *const verdict_words[] = {"reproduced", "beaten", "short", "not comparable", "not run",
-                                     "helps",      "noise",  "harms", NULL};
+                                     "better",     "noise",  "worse", NULL};
 
 /* ---- Finding ours ---- */
 
@@ -93,7 +93,7 @@ static bool is_comparable(const json_t *results, const Claim *claim) {
 }
 
 Verdict difference_verdict(const MeanDifference *difference) {
-    return difference->low > 0 ? HELPS : difference->high < 0 ? HARMS : NOISE;
+    return difference->low > 0 ? BETTER : difference->high < 0 ? WORSE : NOISE;
 }
 
 /* What a suggestion brings. */

@@ -26,15 +26,15 @@ typedef enum Verdict {
     FELL_SHORT,     /* on the worse side */
     NOT_COMPARABLE, /* measured, but on other data */
     NOT_RUN,
-    HELPS, /* of what the report suggests without a figure: our whole interval of what it brings is above 0 */
+    BETTER, /* of what the report suggests without a figure: our whole interval of what it brings is above 0 */
     NOISE, /* 0 is in it */
-    HARMS, /* below */
+    WORSE, /* below */
     VERDICTS
 } Verdict;
 
-/* "reproduced", "beaten", "short", "not comparable", "not run", "helps", "noise", "harms"; ends with NULL. */
+/* "reproduced", "beaten", "short", "not comparable", "not run", "better", "noise", "worse"; ends with NULL. */
 extern const char *const verdict_words[];
-/* HELPS, NOISE or HARMS. */
+/* BETTER, NOISE or WORSE. */
 Verdict difference_verdict(const MeanDifference *difference);
 
 typedef struct LedgerEntry {

@@ -71,7 +71,7 @@ void ledger_print(const Ledger *ledger, FILE *out) {
     fprintf(out, ".\nOf the %zu figures of single classes (claims.csv): ", others);
     print_counts(by_class, REPRODUCED, NOT_RUN, out);
     if (ledger->suggestions) fprintf(out, ".\nOf %zu differences that it suggests: ", ledger->suggestions);
-    print_counts(headline, HELPS, HARMS, out);
+    print_counts(headline, BETTER, WORSE, out);
     fputs(".\nNot like with like in the report:\n", out);
     print_remarks(ledger, out);
 }

@@ -74,13 +74,13 @@ static cf_status before_after(FILE *out, const StudyPage *page, const StudySet *
              "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images "
              "per class: %s; first seed). Each has an embedding of its own",
              set->name, other->name, number);
-    page_figures_begin(out);
-    FORWARD(page_figure(out, page, stage, "umap", caption));
-    page_figures_end(out);
     page_table(out, "How far classes are apart in the two embeddings", columns);
     quality_row(out, "before", json_object_get(features, "before"));
     quality_row(out, "fine-tuned", json_object_get(features, "after"));
     page_table_end(out);
+    page_figures_begin(out);
+    FORWARD(page_figure(out, page, stage, "umap", caption));
+    page_figures_end(out);
     return CF_OK;
 }
 
