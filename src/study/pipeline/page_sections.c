@@ -18,8 +18,9 @@ static cf_status accuracy_cell(FILE *out, const json_t *runs) {
 static cf_status difference_cells(FILE *out, const json_t *runs, const json_t *against) {
     MeanDifference d;
     FORWARD(runs_difference(runs, against, "accuracy", &d));
-    fprintf(out, "<td class=\"n\">%+.2f <small>(%+.2f to %+.2f)</small></td><td>%s</td>", 100 * d.difference,
-            100 * d.low, 100 * d.high, verdict_words[difference_verdict(&d)]);
+    const char *word = verdict_words[difference_verdict(&d)];
+    fprintf(out, "<td class=\"n\">%+.2f <small>(%+.2f to %+.2f)</small></td><td class=\"%s\">%s</td>",
+            100 * d.difference, 100 * d.low, 100 * d.high, word, word);
     return CF_OK;
 }
 
