@@ -4,6 +4,7 @@
 #include "base/numbers.h"
 #include "base/slices.h"
 #include "train/fit.h"
+#include "train/freezing.h"
 #include "train/train_options.h"
 
 #include <dirent.h>
@@ -140,6 +141,14 @@ static cf_status fail_trial(Trial *result) {
     return memory_copy_string(cf_error(), &result->reason);
 }
 
+/* Of this network. */
+static cf_status check_freezing(const cf_train_options *options, const cf_model *model) {
+    Freezing freezing;
+    FORWARD(freezing_new(options, model, &freezing));
+    freezing_free(&freezing);
+    return CF_OK;
+}
+
 /* A configuration that diverges, cannot be built or contradicts itself is a result; any other failure is one of the tune. */
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
@@ -148,6 +157,8 @@ static cf_status train(Work *work, Trial *result) {
     cf_model *model = NULL;
     cf_status status = train_options_check_together(&work->options);
     if (!status) status = cf_model_new(work->line, tune->split, work->trial->seed, &model);
+    if (!status) status = check_freezing(&work->options, model);
+    if (status) cf_model_free(model);
     if (status == CF_BAD_USE) return fail_trial(result);
     FORWARD(status);
     status = fit(model, tune->split, &work->options, &files, NULL);

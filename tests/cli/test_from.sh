@@ -47,6 +47,14 @@ check "its first convolution" grep -q "^        converted     1  conv1.weight \[
 thaw=(--data hand:n=3000,test=100 --classes 1,2,3 --batch 32 --figures none --quiet --epochs 8 --head-epochs 4 --lr-backbone 0.1)
 "$CIFRA" train "${thaw[@]}" --from ten --out whole >/dev/null 2>err || bad "train: $(cat err)"
 begun() { [ -e killed/checkpoint.safetensors ] && [ "$(cat killed/history.csv 2>/dev/null | wc -l)" -ge "$1" ]; }
+# The reference engine takes long for an epoch.
+"$CIFRA" train --data hand:n=20000,test=100 --from ten --engine reference --epochs 1 --figures none --quiet --out slow >/dev/null 2>err &
+process=$!
+for i in $(seq 1000); do [ -e slow/config.json ] && break; sleep 0.01; done
+sleep 0.3
+kill -KILL $process 2>/dev/null
+wait $process 2>/dev/null
+check "a checkpoint before the first step" test -e slow/checkpoint.safetensors -a ! -e slow/history.csv
 unfinished=0
 for lines in 0 2 6; do # of history.csv, one of them its head
     rm -rf killed

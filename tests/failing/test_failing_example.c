@@ -2,6 +2,7 @@
 #include "failing_memory.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 typedef struct Example {
@@ -85,11 +86,51 @@ static void by_the_reference(void **state) {
     for_each_failing_allocation("the example, reference engine", run_example, &e);
 }
 
+/* Another network's weights: its line for other images, what fits, and the head before the rest. */
+static cf_status fine_tune(void *context, uint64_t *result) {
+    cf_set *signs = NULL;
+    cf_split *split = NULL;
+    cf_model *tuned = NULL;
+    cf_split_options parts = cf_split_defaults();
+    cf_train_options options = cf_train_defaults();
+    cf_train_result trained;
+    parts.validation = 0.3;
+    options.epochs = 2;
+    options.head_epochs = 1;
+    options.threads = 1;
+    strcpy(options.freeze, "conv1");
+    cf_status status = cf_set_load("street:n=40,test=10", NULL, &signs);
+    if (!status) status = cf_split_new(signs, &parts, &split);
+    if (!status) status = cf_model_from(context, NULL, split, 1, &tuned);
+    if (!status) status = cf_train(tuned, split, &options, &trained);
+    if (!status) *result = checksum(1, &trained.validation_loss, sizeof trained.validation_loss);
+    cf_model_free(tuned);
+    cf_split_free(split);
+    cf_set_free(signs);
+    return status;
+}
+
+static void from_another_network(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "source.safetensors");
+    cf_set *digits;
+    cf_split *split;
+    cf_model *source;
+    const cf_split_options parts = cf_split_defaults();
+    assert_ok(cf_set_load(hand, NULL, &digits));
+    assert_ok(cf_split_new(digits, &parts, &split));
+    assert_ok(cf_model_new(net, split, 1, &source));
+    assert_ok(cf_model_save(source, path));
+    cf_model_free(source), cf_split_free(split), cf_set_free(digits);
+    for_each_failing_allocation("from another network", fine_tune, (void *)(uintptr_t)path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_one_thread),
         cmocka_unit_test(on_two_threads),
         cmocka_unit_test(by_the_reference),
+        cmocka_unit_test(from_another_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     free(line);
     if (status) return 0;
     PROMISE(list.count > 0 && list.head_count > 0 && shape_size(list.layers[list.heads[0]].out) == 10);
-    PROMISE(layer_list_flops(&list) >= 0 && layer_list_training_flops(&list) >= 0);
+    PROMISE(layer_list_flops(&list) >= 0 && layer_list_training_flops(&list, NULL, 0) >= 0);
     check_graph(&list);
     PROMISE(layer_list_table(&list, &table) == CF_OK);
     free(table);

@@ -84,7 +84,7 @@ static void paper_on_grey(void **state) {
     assert_true(list.layers[10].bias);
     assert_int_equal(layer_list_parameters(&list), 421738);
     assert_true(layer_list_flops(&list) == 8482304);
-    assert_true(layer_list_training_flops(&list) ==
+    assert_true(layer_list_training_flops(&list, NULL, 0) ==
                 3 * 8482304 - 451584); /* the first layer's input needs no gradient */
     layer_list_free(&list);
     layer_list_free(&list); /* fine twice */

@@ -2,6 +2,7 @@
  * all epochs gives the same bits as anew in each; and threads, kills and the epoch in which all thaws change none. */
 #include "testing.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "data/split.h"
 #include "nn/features.h"
@@ -106,6 +107,21 @@ static void the_layers_that_are_asked_for(void **state) {
     expect_frozen(&o, "dense classes", 0, "", 0);
 }
 
+/* Forward; of what learns its weights' gradient, and that of what arrives where something before it learns. */
+static void operations_of_a_step(void **state) {
+    (void)state;
+    cf_model *m = model("conv 4 3x3 | conv 5 3x3 | relu | conv 6 3x3 | dense classes");
+    const LayerList *list = &m->layers;
+    const double a = list->layers[0].flops, b = list->layers[1].flops, c = list->layers[3].flops,
+                 d = list->layers[4].flops;
+    const bool frozen[] = {true, true, true, false, false};
+    assert_true(a > 0 && b > 0 && c > 0 && d > 0);
+    assert_true(layer_list_training_flops(list, NULL, 0) == 2 * a + 3 * (b + c + d));
+    assert_true(layer_list_training_flops(list, frozen, 0) == a + b + 2 * c + 3 * d);
+    assert_true(layer_list_training_flops(list, frozen, 3) == 2 * c + 3 * d);
+    cf_model_free(m);
+}
+
 static void what_cannot_be_frozen(void **state) {
     (void)state;
     cf_model *m = model(line);
@@ -145,7 +161,7 @@ static void frozen_tensors_stay_to_the_bit(void **state) {
         o.optimizer = (cf_optimizer)(k % 4);
         o.weight_decay = 0.1, o.clip = 0.5;
         o.ema = k % 2 ? 0.7 : 0, o.swa_from = k % 3 ? 1 : 0.5;
-        if (k / 4 == 1) snprintf(o.augment, sizeof o.augment, "flip");
+        if (k / 4 > 0 && k % 2) snprintf(o.augment, sizeof o.augment, "flip");
         o.engine = k % 5 == 0 ? CF_ENGINE_REFERENCE : CF_ENGINE_FAST;
         assert_ok(freezing_new(&o, after, &f));
         assert_ok(cf_train(after, split, &o, NULL));
@@ -162,6 +178,21 @@ typedef struct Step {
     StepResult result;
     size_t memory;
 } Step;
+
+static void assert_gradients(const cf_model *m, const Step *whole, const Step *part, const bool *frozen) {
+    for (int i = 0; i < m->parameters.count; i++) {
+        const Parameter *p = &m->parameters.table[i];
+        if (!p->trainable) continue;
+        const float *a = whole->gradient + p->offset, *b = part->gradient + p->offset;
+        bool zero = true, other = false;
+        for (size_t n = 0; n < p->count; n++) zero &= b[n] == 0, other |= a[n] != 0;
+        assert_true(other);
+        if (frozen[p->layer])
+            assert_true(zero);
+        else
+            assert_memory_equal(a, b, p->count * sizeof *a);
+    }
+}
 
 static Step take_step(const cf_model *m, const bool *frozen, const Engine *engine, int threads) {
     const PlanOptions options = {
@@ -207,20 +238,47 @@ static void the_rest_has_the_gradients_of_a_whole_training(void **state) {
             Step whole = take_step(m, NULL, engines[e], 2), part = take_step(m, freezing_layers(&f, 0), engines[e], 3);
             assert_true(whole.result.loss == part.result.loss);
             assert_true(part.memory < whole.memory);
-            for (int i = 0; i < m->parameters.count; i++) {
-                const Parameter *p = &m->parameters.table[i];
-                if (!p->trainable) continue;
-                const float *a = whole.gradient + p->offset, *b = part.gradient + p->offset;
-                bool zero = true, other = false;
-                for (size_t n = 0; n < p->count; n++) zero &= b[n] == 0, other |= a[n] != 0;
-                assert_true(other);
-                if (f.kept[p->layer])
-                    assert_true(zero);
-                else
-                    assert_memory_equal(a, b, p->count * sizeof *a);
+            assert_gradients(m, &whole, &part, f.kept);
+            free(part.gradient);
+            for (int i = 0; i < m->layers.count; i++) { /* one alone, in the middle */
+                bool one[MOST_LAYERS] = {false};
+                if (!m->layers.layers[i].parameter_count || m->layers.layers[i].type == &bn_type) continue;
+                one[i] = true;
+                part = take_step(m, one, engines[e], 1);
+                assert_gradients(m, &whole, &part, one);
+                free(part.gradient);
             }
-            free(whole.gradient), free(part.gradient);
+            free(whole.gradient);
         }
+        freezing_free(&f);
+        cf_model_free(m);
+    }
+}
+
+/* Nothing is kept for a way back that there is not: a step takes what a pass takes, and for the same head as much more everywhere. */
+static void a_frozen_part_is_as_cheap_as_inference(void **state) {
+    (void)state;
+    static const char *const lines[] = {
+        "conv 32 3x3 | globalavgpool | dense classes",
+        "conv 32 3x3 | bn | relu | maxpool 2 | globalavgpool | dense classes",
+        "dwconv 3x3 | bn | relu | maxpool 3 | conv 32 3x3 | bn | relu | maxpool 3 | dense classes",
+        "conv 64 3x3 | groupnorm 64 | relu | globalavgpool | dense 32 | dense classes",
+        "patch 1 32 | res( layernorm | attention 8 ) | globalavgpool | dense classes",
+        "conv 32 3x3 | sigmoid | silu | sigmoid | globalavgpool | dense classes"};
+    size_t more = 0;
+    for (size_t k = 0; k < COUNT_OF(lines); k++) {
+        cf_model *m = model(lines[k]);
+        const cf_train_options o = options_for("backbone");
+        PlanOptions options = {.engine = cpu_engine(), .batch = 64, .threads = 1};
+        size_t pass, step;
+        Freezing f;
+        assert_ok(freezing_new(&o, m, &f));
+        assert_ok(plan_measure(&m->layers, &m->parameters, &options, &pass));
+        options.mode = PLAN_TRAINING, options.frozen = freezing_layers(&f, 0);
+        assert_ok(plan_measure(&m->layers, &m->parameters, &options, &step));
+        if (!k) more = step - pass;
+        if (step != pass + more)
+            fail_msg("%s: %zu, where a pass takes %zu and the head %zu", lines[k], step, pass, more);
         freezing_free(&f);
         cf_model_free(m);
     }
@@ -312,7 +370,10 @@ static void stopped_anywhere_and_resumed(void **state) {
         unlink(path);
         o.checkpoint = path, o.progress = stop, o.progress_context = &s;
         const cf_status status = cf_train(m, split, &o, NULL);
-        if (!status) break;
+        if (!status) {
+            cf_model_free(m), cf_model_free(other);
+            break;
+        }
         assert_int_equal(status, CF_INTERRUPTED);
         stops++;
         o.resume = true, o.progress = NULL, o.threads = 1 + at % 3;
@@ -322,6 +383,27 @@ static void stopped_anywhere_and_resumed(void **state) {
         cf_model_free(m), cf_model_free(other);
     }
     assert_true(stops >= 4 * 6 + 2); /* steps and ends of epochs, and two parts' features */
+}
+
+static bool look_for_checkpoint(const cf_progress *p, void *context) {
+    const cf_train_options *o = context;
+    (void)p;
+    return file_exists(o->checkpoint);
+}
+
+/* Where the first weights are needed no more. */
+static void a_checkpoint_before_the_first_step(void **state) {
+    (void)state;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        cf_train_options o = options_for("none");
+        const FitFiles files = {.keeps_start = keeps};
+        cf_model *m = model(line);
+        o.checkpoint = path_in(scratch_folder(), "start.safetensors");
+        unlink(o.checkpoint);
+        o.progress = look_for_checkpoint, o.progress_context = &o;
+        assert_int_equal(fit(m, split, &o, &files, NULL), keeps ? CF_OK : CF_INTERRUPTED);
+        cf_model_free(m);
+    }
 }
 
 /* A checkpoint of another freezing is none of this training. */
@@ -413,12 +495,15 @@ static void a_pace_is_a_rate_and_a_beginning(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_layers_that_are_asked_for),
+        cmocka_unit_test(operations_of_a_step),
         cmocka_unit_test(what_cannot_be_frozen),
         cmocka_unit_test(frozen_tensors_stay_to_the_bit),
         cmocka_unit_test(the_rest_has_the_gradients_of_a_whole_training),
+        cmocka_unit_test(a_frozen_part_is_as_cheap_as_inference),
         cmocka_unit_test(once_or_in_every_epoch),
         cmocka_unit_test(the_same_bits_on_any_threads),
         cmocka_unit_test(stopped_anywhere_and_resumed),
+        cmocka_unit_test(a_checkpoint_before_the_first_step),
         cmocka_unit_test(other_freezing_is_refused_on_resuming),
         cmocka_unit_test(the_head_first),
         cmocka_unit_test(a_pace_is_a_rate_and_a_beginning),

@@ -110,8 +110,8 @@ static void a_training(void **state) {
     o.momentum = 0;
     assert_ok(test(split, &o, &range, &momentum));
     assert_memory_not_equal(momentum.points, one.points, (size_t)one.count * sizeof *one.points);
-    /* So does what the training would see and be judged by. */
-    for (int k = 0; k < 4; k++) {
+    /* So does what the training would see, be judged by, and leave as it is. */
+    for (int k = 0; k < 7; k++) {
         LrRange other;
         cf_train_options more = cf_train_defaults();
         more.batch = o.batch, more.threads = 2;
@@ -119,6 +119,9 @@ static void a_training(void **state) {
         if (k == 1) more.sample = CF_BALANCED;
         if (k == 2) strcpy(more.loss, "focal");
         if (k == 3) strcpy(more.class_weights, "0:3");
+        if (k == 4) strcpy(more.freeze, "conv1");
+        if (k == 5) more.head_epochs = 1;
+        if (k == 6) more.lr_backbone = 0.1;
         assert_ok(test(split, &more, &range, &other));
         if (memcmp(other.points, one.points, 5 * sizeof *one.points) == 0) fail_msg("option %d does not count", k);
         lr_range_free(&other);

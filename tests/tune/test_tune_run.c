@@ -274,6 +274,28 @@ static void set_text(Fixture *f, int parameter, int value, const char *text) {
     *place = strdup(text);
 }
 
+/* A layer that only some networks have. */
+static void layers_to_freeze(void **state) {
+    (void)state;
+    static const char yaml[] = "model: dense 8 as body | relu | dense classes\nparameters:\n"
+                               "  - {name: freeze, values: [none, body, conv9]}\n";
+    Fixture f;
+    char out[300];
+    snprintf(out, sizeof out, "%s/frozen", scratch_folder());
+    fill_with(&f, out, yaml);
+    f.options.train.epochs = 1;
+    assert_ok(tune_run(f.split, &f.options));
+    TrialList list = trials_of(&f);
+    assert_int_equal(list.count, 3);
+    for (size_t t = 0; t < 3; t++) {
+        const bool has_none = list.trials[t].point.values[0] == 2;
+        assert_int_equal(list.trials[t].state, has_none ? TRIAL_FAILED : TRIAL_DONE);
+        if (has_none) assert_non_null(strstr(list.trials[t].reason, "freeze: the model has no layer \"conv9\""));
+    }
+    trial_list_free(&list);
+    empty(&f);
+}
+
 /* Of a grid some points may contradict themselves: those trials fail, and no other. */
 static void options_that_do_not_go_together(void **state) {
     (void)state;
@@ -331,10 +353,15 @@ static void wrong_use_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_that_cannot_be_made),     cmocka_unit_test(the_test_part_is_not_looked_at),
-        cmocka_unit_test(what_is_kept_is_the_networks),    cmocka_unit_test(stopping_keeps_everything),
-        cmocka_unit_test(threads_are_shared_out),          cmocka_unit_test(a_trial_alone_has_all_threads),
-        cmocka_unit_test(options_that_do_not_go_together), cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(threads_that_cannot_be_made),
+        cmocka_unit_test(the_test_part_is_not_looked_at),
+        cmocka_unit_test(what_is_kept_is_the_networks),
+        cmocka_unit_test(stopping_keeps_everything),
+        cmocka_unit_test(threads_are_shared_out),
+        cmocka_unit_test(a_trial_alone_has_all_threads),
+        cmocka_unit_test(options_that_do_not_go_together),
+        cmocka_unit_test(wrong_use_is_refused),
+        cmocka_unit_test(layers_to_freeze),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -275,6 +275,7 @@ static cf_status flat_config(const char *folder, json_t **flat) {
     for (size_t i = 0; i < COUNT_OF(plain); i++) json_object_set(*flat, plain[i], json_object_get(config, plain[i]));
     flatten(json_object_get(config, "split"), "split.", *flat);
     flatten(json_object_get(config, "train"), "train.", *flat);
+    flatten(json_object_get(config, "from"), "from.", *flat);
     json_object_set(*flat, "machine.engine", json_object_get(json_object_get(config, "machine"), "engine"));
     if (group.folder) {
         const bool seeds = group.plan.kind == GROUP_SEEDS;
