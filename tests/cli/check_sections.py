@@ -1,7 +1,6 @@
 """check_sections.py STUDY: the figures' data against study.json, and both against the runs' own files."""
 import csv
 import json
-import math
 import sys
 
 study = sys.argv[1]
@@ -78,5 +77,4 @@ for key, of in (("mnist", "new"), ("svhn", "new")):
         claim = claims[f"transfer.{key}.{size}.from.accuracy"]
         same(claim["id"], claim["measured"], sum(gains) / 2)
         same(claim["id"] + " high", claim["interval"][1], sum(gains) / 2 + T1 * abs(gains[0] - gains[1]) / 2)
-print("\n".join(wrong))
-sys.exit(bool(wrong) or math.isnan(len(claims)))
+sys.exit("\n".join(wrong) if wrong else 0)
