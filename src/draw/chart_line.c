@@ -73,10 +73,11 @@ static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSerie
     for (size_t i = 0; interval && i < series->count; i++) {
         const Point ends[2] = {place(frame, series->x[i], interval->low[i]),
                                place(frame, series->x[i], interval->high[i])};
-        if (inside(frame, ends[0]) && inside(frame, ends[1])) canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, colour);
+        if (inside(frame, ends[0]) && inside(frame, ends[1]))
+            canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, colour);
     }
-    return draw_stretches(canvas, frame, series->x, series->y, series->count, (LineStyle){1.6, series->dash, 1},
-                          colour, series->count <= MOST_DOTS ? 1.9 : 0, &last);
+    return draw_stretches(canvas, frame, series->x, series->y, series->count, (LineStyle){1.6, series->dash, 1}, colour,
+                          series->count <= MOST_DOTS ? 1.9 : 0, &last);
 }
 
 static cf_status draw_behind(Canvas *canvas, const Theme *theme, const LineBehind *line, const Frame *frame) {

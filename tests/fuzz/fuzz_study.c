@@ -25,7 +25,8 @@ static Study *make_study(void) {
     recipe.grid = NULL;
     recipe.transfer.seeds = recipe.attention.seeds = 2;
     recipe.size_count = recipe.model_count = 1;
-    PROMISE(run_config_text(&recipe.names[0], "paper") == CF_OK && run_config_text(&recipe.models[0], "paper") == CF_OK);
+    PROMISE(run_config_text(&recipe.names[0], "paper") == CF_OK &&
+            run_config_text(&recipe.models[0], "paper") == CF_OK);
     options.folder = fuzz_folder();
     for (int i = 0; i < RECIPE_SETS; i++) {
         StudySet *set = &study.sets[i];

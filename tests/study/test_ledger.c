@@ -218,11 +218,12 @@ static json_t *ways(double a, double b, double c) {
 static void test_suggestions(void **state) {
     (void)state;
     json_t *results = results_of(json_array(), json_array(), true), *entry;
-    json_object_set_new(results, "transfer", json_pack("{s:{s:o s:o} s:{s:o}}", "mnist", "10", ways(0.1, 0.2, 0.3),
-                                                       "all", ways(0.19, 0.2, 0.21), "svhn", "10",
-                                                       ways(-0.19, -0.2, -0.21)));
-    json_object_set_new(results, "attention", json_pack("{s:{s:o s:o}}", "svhn", "plain", accuracies(0.5, 0.6, 0.7),
-                                                        "gate", accuracies(0.6, 0.8, 1)));
+    json_object_set_new(results, "transfer",
+                        json_pack("{s:{s:o s:o} s:{s:o}}", "mnist", "10", ways(0.1, 0.2, 0.3), "all",
+                                  ways(0.19, 0.2, 0.21), "svhn", "10", ways(-0.19, -0.2, -0.21)));
+    json_object_set_new(
+        results, "attention",
+        json_pack("{s:{s:o s:o}}", "svhn", "plain", accuracies(0.5, 0.6, 0.7), "gate", accuracies(0.6, 0.8, 1)));
     Ledger ledger = ledger_of(results);
     assert_int_equal(ledger.count, 180);
     assert_int_equal(ledger.suggestions, 4);

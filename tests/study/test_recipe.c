@@ -215,8 +215,8 @@ static void test_sections(void **state) {
     assert_string_equal(r.names[1], "gate-2");
     assert_string_equal(r.models[1], "conv 4 3x3 | se 2 | dense classes");
     assert_ok(recipe_json(&r, &json));
-    assert_string_equal(json_string_value(json_array_get(json_object_get(json_object_get(json, "transfer"), "sizes"), 2)),
-                        "all");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(json_object_get(json, "transfer"), "sizes"), 2)), "all");
     assert_int_equal(json_array_size(json_object_get(json_object_get(json, "attention"), "models")), 2);
     json_decref(json);
     r.sizes[0] = 10;

@@ -33,7 +33,8 @@ typedef struct Claim {
     char path[40];         /* in that: "macro.f1" */
     const char *condition; /* of the runs, to be comparable: results["conditions"][list]; NULL: none */
     const char *remark;    /* where the report compares unlike things; NULL: none */
-    char against[40];      /* of a suggestion of the report, which has no figure: ours is what `list` has more than these runs, seed by
+    char against
+        [40]; /* of a suggestion of the report, which has no figure: ours is what `list` has more than these runs, seed by
                               seed; "": none */
 } Claim;
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const verdict_words[] = {"reproduced", "beaten", "short", "not comparable", "not run",
-                                     "better",     "noise",  "worse", NULL};
+const char *const verdict_words[] = {"reproduced", "beaten", "short", "not comparable", "not run", "better",
+                                     "noise",      "worse",  NULL};
 
 /* ---- Finding ours ---- */
 

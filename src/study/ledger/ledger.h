@@ -27,8 +27,8 @@ typedef enum Verdict {
     NOT_COMPARABLE, /* measured, but on other data */
     NOT_RUN,
     BETTER, /* of what the report suggests without a figure: our whole interval of what it brings is above 0 */
-    NOISE, /* 0 is in it */
-    WORSE, /* below */
+    NOISE,  /* 0 is in it */
+    WORSE,  /* below */
     VERDICTS
 } Verdict;
 

@@ -117,11 +117,11 @@ static json_t *entry_json(const LedgerEntry *e) {
     const Claim *c = e->claim;
     json_t *interval = e->has_interval ? json_pack("[f f]", e->low, e->high) : json_null();
     return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
-                     "what", c->what, "data", json_text(e->runs ? e->data : NULL), "reported", number_or_null(!c->against[0], c->reported), "measured",
-                     number_or_null(e->runs > 0, e->measured), "interval", interval, "runs", e->runs, "chance",
-                     number_or_null(e->majority > 0, e->chance), "majority",
-                     number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict], "headline",
-                     c->headline, "remark", c->remark);
+                     "what", c->what, "data", json_text(e->runs ? e->data : NULL), "reported",
+                     number_or_null(!c->against[0], c->reported), "measured", number_or_null(e->runs > 0, e->measured),
+                     "interval", interval, "runs", e->runs, "chance", number_or_null(e->majority > 0, e->chance),
+                     "majority", number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict],
+                     "headline", c->headline, "remark", c->remark);
 }
 
 cf_status ledger_json(const Ledger *ledger, json_t **json) {

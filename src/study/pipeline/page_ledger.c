@@ -4,10 +4,14 @@
 #include <string.h>
 
 void page_verdicts(FILE *out, const StudyPage *page) {
-    static const char *const remarks[VERDICTS] = {
-        "the report\xe2\x80\x99s figure lies in our 95 % interval", "our whole interval is better",
-        "our whole interval is worse", "measured on other data than the report\xe2\x80\x99s", "left out by the recipe",
-        "what it suggests brings more than noise", "0 is in our interval of what it brings", "our whole interval is below 0"};
+    static const char *const remarks[VERDICTS] = {"the report\xe2\x80\x99s figure lies in our 95 % interval",
+                                                  "our whole interval is better",
+                                                  "our whole interval is worse",
+                                                  "measured on other data than the report\xe2\x80\x99s",
+                                                  "left out by the recipe",
+                                                  "what it suggests brings more than noise",
+                                                  "0 is in our interval of what it brings",
+                                                  "our whole interval is below 0"};
     const Ledger *ledger = &page->outcome->ledger;
     fputs("<h3>The report\xe2\x80\x99s figures</h3><dl class=\"facts\">\n", out);
     for (int v = 0; v < VERDICTS; v++) {
@@ -92,7 +96,8 @@ cf_status page_ledger(FILE *out, const StudyPage *page) {
                 : "over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others",
           out);
     fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "
-          "report suggests without a figure ours is the difference in accuracy, paired by seed.</p>\n", out);
+          "report suggests without a figure ours is the difference in accuracy, paired by seed.</p>\n",
+          out);
     table(out, &page->outcome->ledger, true);
     fputs("<details><summary>Class by class</summary>\n", out);
     table(out, &page->outcome->ledger, false);

@@ -1,6 +1,6 @@
 /* The pages of what is compared seed by seed. */
-#include "study/pipeline/page.h"
 #include "study/ledger/study_results.h"
+#include "study/pipeline/page.h"
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
 
@@ -40,7 +40,8 @@ static void training_line(FILE *out, const StudySet *set, const RecipeSection *s
 /* ---- From the other set ---- */
 
 static cf_status transfer_table(FILE *out, const json_t *sizes) {
-    static const char *const columns[] = {"Images", "Epochs", "From nothing", "Fine-tuned", "Difference, points", "", NULL};
+    static const char *const columns[] = {"Images", "Epochs", "From nothing", "Fine-tuned", "Difference, points",
+                                          "",       NULL};
     const char *size;
     json_t *ways;
     page_table(out, "Test accuracy by training images per class; mean over the seeds (95 % interval)", columns);
@@ -71,10 +72,11 @@ static cf_status before_after(FILE *out, const StudyPage *page, const StudySet *
     if (!features) return CF_OK;
     recipe_size_text(page->study->recipe->sizes[page->study->recipe->size_count - 1], number);
     snprintf(stage, sizeof stage, "transfer-umap-%s", set->name);
-    snprintf(caption, sizeof caption,
-             "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images "
-             "per class: %s; first seed). Each has an embedding of its own",
-             set->name, other->name, number);
+    snprintf(
+        caption, sizeof caption,
+        "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images "
+        "per class: %s; first seed). Each has an embedding of its own",
+        set->name, other->name, number);
     page_table(out, "How far classes are apart in the two embeddings", columns);
     quality_row(out, "before", json_object_get(features, "before"));
     quality_row(out, "fine-tuned", json_object_get(features, "after"));
@@ -96,9 +98,10 @@ static cf_status transfer_of(FILE *out, const StudyPage *page, const StudySet *s
     FORWARD(transfer_table(out, sizes));
     snprintf(name, sizeof name, "transfer-%s", set->name);
     page_figures_begin(out);
-    FORWARD(page_figure(out, page, "figures", name,
-                        "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were "
-                        "fixed beforehand, and the last one is taken"));
+    FORWARD(
+        page_figure(out, page, "figures", name,
+                    "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were "
+                    "fixed beforehand, and the last one is taken"));
     page_figures_end(out);
     return before_after(out, page, set, other);
 }
@@ -107,14 +110,15 @@ cf_status page_transfer(FILE *out, const StudyPage *page) {
     const Study *study = page->study;
     const Recipe *recipe = study->recipe;
     if (!study_has_transfer(recipe, study->set_count)) return CF_OK;
-    fprintf(out,
-            "<p>The network that was trained on one set is trained further on images of the other, and beside it the same "
-            "network from drawn weights, on the same images: %d seeds, each with other training and test images; what a "
-            "small size has is in the larger ones. Nothing is chosen by validation images, of which there would be none "
-            "to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last epoch is "
-            "taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained network is "
-            "one for %s, so intervals do not tell what another one would bring.</p>\n",
-            recipe->transfer.seeds, recipe->steps, recipe->seeds > 1 ? "few of the seeds" : "all seeds");
+    fprintf(
+        out,
+        "<p>The network that was trained on one set is trained further on images of the other, and beside it the same "
+        "network from drawn weights, on the same images: %d seeds, each with other training and test images; what a "
+        "small size has is in the larger ones. Nothing is chosen by validation images, of which there would be none "
+        "to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last epoch is "
+        "taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained network is "
+        "one for %s, so intervals do not tell what another one would bring.</p>\n",
+        recipe->transfer.seeds, recipe->steps, recipe->seeds > 1 ? "few of the seeds" : "all seeds");
     for (int i = 0; i < study->set_count; i++) {
         FORWARD(transfer_of(out, page, &study->sets[i], &study->sets[1 - i]));
         training_line(out, &study->sets[i], &recipe->transfer);
@@ -125,7 +129,8 @@ cf_status page_transfer(FILE *out, const StudyPage *page) {
 /* ---- Networks side by side ---- */
 
 static cf_status attention_table(FILE *out, const json_t *models) {
-    static const char *const columns[] = {"Parameters", "MFLOP", "Seconds of steps", "Accuracy", "Difference, points", "", NULL};
+    static const char *const columns[] = {"Parameters", "MFLOP", "Seconds of steps", "Accuracy", "Difference, points",
+                                          "",           NULL};
     const json_t *first = NULL;
     const char *name;
     json_t *runs;
@@ -133,7 +138,8 @@ static cf_status attention_table(FILE *out, const json_t *models) {
     json_object_foreach((json_t *)(uintptr_t)models, name, runs) {
         page_row(out, name);
         page_whole(out, runs_mean(runs, "parameters"));
-        fprintf(out, "<td class=\"n\">%.2f</td><td class=\"n\">%.2f</td>", runs_mean(runs, "mflop"), runs_mean(runs, "seconds"));
+        fprintf(out, "<td class=\"n\">%.2f</td><td class=\"n\">%.2f</td>", runs_mean(runs, "mflop"),
+                runs_mean(runs, "seconds"));
         FORWARD(accuracy_cell(out, runs));
         if (first)
             FORWARD(difference_cells(out, runs, first));
@@ -149,10 +155,11 @@ static cf_status attention_table(FILE *out, const json_t *models) {
 cf_status page_attention(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
     if (!recipe->model_count) return CF_OK;
-    fprintf(out,
-            "<p>Networks trained on the same images with the same options and the same %d seeds, to the last "
-            "epoch. Differences are paired by seed; noise is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
-            recipe->attention.seeds);
+    fprintf(
+        out,
+        "<p>Networks trained on the same images with the same options and the same %d seeds, to the last "
+        "epoch. Differences are paired by seed; noise is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
+        recipe->attention.seeds);
     for (int m = 0; m < recipe->model_count; m++) {
         fputs("<div><dt>", out);
         html_text(out, recipe->names[m]);
@@ -168,7 +175,8 @@ cf_status page_attention(FILE *out, const StudyPage *page) {
         FORWARD(attention_table(out, page_result(page, "attention", set->key)));
         snprintf(name, sizeof name, "attention-%s", set->name);
         page_figures_begin(out);
-        FORWARD(page_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
+        FORWARD(
+            page_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
         page_figures_end(out);
         training_line(out, set, &recipe->attention);
     }

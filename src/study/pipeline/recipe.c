@@ -155,8 +155,8 @@ static json_t *transfer_json(const Recipe *recipe) {
 static json_t *attention_json(const Recipe *recipe) {
     json_t *models = json_array();
     for (int i = 0; i < recipe->model_count; i++)
-        json_array_append_new(models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model",
-                                                json_text(recipe->models[i])));
+        json_array_append_new(
+            models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model", json_text(recipe->models[i])));
     return json_pack("{s:i s:O? s:o}", "seeds", recipe->attention.seeds, "train", recipe->attention.train, "models",
                      models);
 }

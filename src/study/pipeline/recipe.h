@@ -35,7 +35,7 @@ typedef struct Recipe {
     RecipeSection transfer;      /* from the other set's network or from nothing, with few images */
     int64_t sizes[RECIPE_SIZES]; /* training images per class, ascending; 0: all */
     int size_count;
-    int steps; /* that a training has at least, by as many epochs as that takes */
+    int steps;               /* that a training has at least, by as many epochs as that takes */
     RecipeSection attention; /* networks side by side, all against the first */
     char *names[RECIPE_MODELS], *models[RECIPE_MODELS];
     int model_count;

@@ -78,8 +78,7 @@ static const cyaml_schema_field_t transfer_fields[] = {
     CYAML_FIELD_SEQUENCE("sizes", CYAML_FLAG_POINTER, YamlTransfer, sizes, &text_schema, 1, RECIPE_SIZES),
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlTransfer, seeds),
     CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlTransfer, steps),
-    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlTransfer, train, train_fields),
-    CYAML_FIELD_END};
+    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlTransfer, train, train_fields), CYAML_FIELD_END};
 static const cyaml_schema_field_t model_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlModel, name, 1, CYAML_UNLIMITED),
     CYAML_FIELD_STRING_PTR("model", CYAML_FLAG_POINTER, YamlModel, model, 1, CYAML_UNLIMITED), CYAML_FIELD_END};
@@ -190,8 +189,8 @@ static cf_status take_section(const Source *source, const char *key, const int *
                               RecipeSection *section) {
     section->seeds = seeds ? *seeds : USUAL_SEEDS;
     if (section->seeds < 2 || section->seeds > RECIPE_MOST_SEEDS)
-        return yaml_at_key(FAIL(CF_BAD_INPUT, "%s: 2 to %d seeds expected, from which intervals are made; found %d", key,
-                                RECIPE_MOST_SEEDS, section->seeds),
+        return yaml_at_key(FAIL(CF_BAD_INPUT, "%s: 2 to %d seeds expected, from which intervals are made; found %d",
+                                key, RECIPE_MOST_SEEDS, section->seeds),
                            source->path, source->text, "seeds", which_place(source, key, "seeds"));
     return train ? take_laid(source, key, train, &section->train) : CF_OK;
 }
@@ -202,9 +201,9 @@ static cf_status take_transfer(const Source *source, const YamlTransfer *yaml, R
     for (int i = 0; i < recipe->size_count; i++) {
         long long size = 0;
         if (strcmp(yaml->sizes[i], "all") != 0 && !text_to_integer(yaml->sizes[i], 1, UINT32_MAX, &size))
-            return yaml_at_key(FAIL(CF_BAD_INPUT, "sizes: numbers of images per class, or all, expected, found %s",
-                                    yaml->sizes[i]),
-                               source->path, source->text, "sizes", 0);
+            return yaml_at_key(
+                FAIL(CF_BAD_INPUT, "sizes: numbers of images per class, or all, expected, found %s", yaml->sizes[i]),
+                source->path, source->text, "sizes", 0);
         recipe->sizes[i] = size;
     }
     return take_section(source, "transfer", yaml->seeds, yaml->train, &recipe->transfer);

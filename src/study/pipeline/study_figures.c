@@ -88,7 +88,7 @@ static const char *const way_keys[WAYS] = {"new", "from"};
 
 typedef struct TransferCurve {
     const char *title, *other;
-    size_t count; /* of sizes */
+    size_t count;                                    /* of sizes */
     double *x, *mean[WAYS], *low[WAYS], *high[WAYS]; /* [count], in one piece that begins with x */
 } TransferCurve;
 
@@ -96,8 +96,8 @@ static cf_status draw_transfer(Canvas *canvas, const Theme *theme, Box box, cons
     const TransferCurve *c = content;
     char from[96];
     snprintf(from, sizeof from, "from %s", c->other);
-    const LineSeries series[WAYS] = {
-        {"from nothing", c->x, c->mean[0], c->count, 1, 3}, {from, c->x, c->mean[1], c->count, 0, 0}};
+    const LineSeries series[WAYS] = {{"from nothing", c->x, c->mean[0], c->count, 1, 3},
+                                     {from, c->x, c->mean[1], c->count, 0, 0}};
     const LineInterval intervals[WAYS] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
     const LineChart chart = {.title = c->title,
                              .x = {.label = "training images per class", .kind = AXIS_LOG},
@@ -187,14 +187,16 @@ cf_status figure_before_after(const FigureBook *book, const char *other, const c
     fputs("when,x,y,label,image\n", csv.stream);
     for (size_t i = 0; i < 2 * n; i++) {
         const uint32_t image = images->images[i % n];
-        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)places[2 * i], (double)places[2 * i + 1]);
+        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)places[2 * i],
+                (double)places[2 * i + 1]);
         csv_text(csv.stream, set->class_names[set->labels[image]]);
         fprintf(csv.stream, ",%u\n", (unsigned)image);
     }
     FORWARD(file_commit(&csv));
     FORWARD(memory_new(n, 1, &labels));
     for (size_t i = 0; i < n; i++) labels[i] = (unsigned char)(set->labels[images->images[i]] % 256);
-    cf_status status = book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, places, labels});
+    cf_status status =
+        book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, places, labels});
     free(labels);
     return status;
 }

@@ -70,9 +70,10 @@ cf_status study_do(Study *study, const StudyStage *stage);
 
 typedef struct Training {
     RunConfig config;
-    const char *source_print; /* of the stage that made the network it begins with; NULL: weights are drawn, or the recipe's */
-    bool shown;               /* makes the figures and the page of the run as well */
-    bool brief;               /* of its results only what sections compare */
+    const char
+        *source_print; /* of the stage that made the network it begins with; NULL: weights are drawn, or the recipe's */
+    bool shown;        /* makes the figures and the page of the run as well */
+    bool brief;        /* of its results only what sections compare */
 } Training;
 
 /* Trains in the stage's folder unless that is done; stage->work NULL: no more than that. Frees the configuration. */

@@ -93,12 +93,11 @@ static cf_status brief_json(const Run *run, json_t **result) {
     const LayerList *layers = &run->model->layers;
     double seconds = 0;
     for (int e = 0; e < run->fitted.result.epochs_run; e++) seconds += run->fitted.rows[e].seconds;
-    *result =
-        json_pack("{s:I s:I s:f s:f s:I s:i s:I s:f s:f}", "seed", (json_int_t)run->config.train.seed, "n",
-                  (json_int_t)m->count, "accuracy", m->accuracy, "loss", m->loss, "images",
-                  (json_int_t)cf_subset_count(cf_split_part(run->split, CF_TRAIN)), "epochs_run",
-                  run->fitted.result.epochs_run, "parameters", (json_int_t)layer_list_parameters(layers), "mflop",
-                  layer_list_flops(layers) / 1e6, "seconds", seconds);
+    *result = json_pack("{s:I s:I s:f s:f s:I s:i s:I s:f s:f}", "seed", (json_int_t)run->config.train.seed, "n",
+                        (json_int_t)m->count, "accuracy", m->accuracy, "loss", m->loss, "images",
+                        (json_int_t)cf_subset_count(cf_split_part(run->split, CF_TRAIN)), "epochs_run",
+                        run->fitted.result.epochs_run, "parameters", (json_int_t)layer_list_parameters(layers), "mflop",
+                        layer_list_flops(layers) / 1e6, "seconds", seconds);
     return CF_OK;
 }
 
@@ -136,7 +135,8 @@ static json_t *inputs_of(const Training *training, const char *data_print, unsig
     if (run_config_json(&training->config, &json)) return NULL;
     json_object_del(json, "data_dir");
     if (training->source_print) json_object_set_new(json, "from", json_string(training->source_print));
-    return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats", training->shown ? (int)formats : 0);
+    return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats",
+                     training->shown ? (int)formats : 0);
 }
 
 static void add_embedding(const Study *study, json_t *inputs) {

@@ -120,8 +120,8 @@ static void tell_transfer(Story *story, const char *key, const char *from) {
          "Trained on %s first, a network gets %.2f %% of %s right after %s image%s%s, and %.2f %% without it: "
          "%+.2f points (%+.2f to %+.2f, %zu seeds).",
          set_name(story, from), 100 * runs_mean(tuned, "accuracy"), set_name(story, key), size,
-         strcmp(size, "1") == 0 ? "" : "s", strcmp(size, "all") == 0 ? "" : " per class", 100 * runs_mean(drawn, "accuracy"), 100 * d.difference, 100 * d.low,
-         100 * d.high, json_array_size(tuned));
+         strcmp(size, "1") == 0 ? "" : "s", strcmp(size, "all") == 0 ? "" : " per class",
+         100 * runs_mean(drawn, "accuracy"), 100 * d.difference, 100 * d.low, 100 * d.high, json_array_size(tuned));
 }
 
 /* All against the first. */
@@ -143,7 +143,8 @@ static void tell_attention(Story *story, const char *key) {
         if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
     }
     if (first)
-        tell(story, "On %s, with %zu seeds and the same training, %s.", set_name(story, key), json_array_size(first), text);
+        tell(story, "On %s, with %zu seeds and the same training, %s.", set_name(story, key), json_array_size(first),
+             text);
 }
 
 static void tell_features(Story *story, const char *key) {
