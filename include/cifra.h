@@ -152,7 +152,8 @@ typedef enum cf_optimizer { CF_SGD, CF_ADAM, CF_ADAMW, CF_MUON } cf_optimizer;
 typedef enum cf_schedule { CF_CONSTANT, CF_COSINE, CF_ONE_CYCLE, CF_LINEAR, CF_STEP } cf_schedule;
 /* What weight decay acts on: all trained values, or the weights of convolutions and dense layers alone. */
 typedef enum cf_decay_on { CF_DECAY_ALL, CF_DECAY_WEIGHTS } cf_decay_on;
-typedef enum cf_stop_on { CF_STOP_ON_LOSS, CF_STOP_ON_ACCURACY } cf_stop_on; /* of the validation part */
+/* Loss and accuracy are of the validation part; "last" takes the last epoch, whatever that part says. */
+typedef enum cf_stop_on { CF_STOP_ON_LOSS, CF_STOP_ON_ACCURACY, CF_STOP_ON_LAST } cf_stop_on;
 typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
 /* CF_BF16: activations and copies of weights in bfloat16; weights, statistics, sums and optimizer in float32. */
 typedef enum cf_precision { CF_F32, CF_BF16 } cf_precision;

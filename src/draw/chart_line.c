@@ -23,8 +23,13 @@ static size_t add_range(const LineChart *chart, const double *xs, const double *
 
 static size_t find_ranges(const LineChart *chart, double x[2], double y[2]) {
     size_t count = 0;
-    for (int s = 0; s < chart->series_count; s++)
-        count += add_range(chart, chart->series[s].x, chart->series[s].y, chart->series[s].count, x, y);
+    for (int s = 0; s < chart->series_count; s++) {
+        const LineSeries *series = &chart->series[s];
+        count += add_range(chart, series->x, series->y, series->count, x, y);
+        if (!chart->intervals) continue;
+        add_range(chart, series->x, chart->intervals[s].low, series->count, x, y);
+        add_range(chart, series->x, chart->intervals[s].high, series->count, x, y);
+    }
     for (int b = 0; b < chart->behind_count; b++)
         count += add_range(chart, chart->behind[b].x, chart->behind[b].y, chart->behind[b].count, x, y);
     return count;
@@ -61,10 +66,18 @@ static cf_status draw_stretches(Canvas *canvas, const Frame *frame, const double
     return CF_OK;
 }
 
-static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSeries *series, const Frame *frame) {
+static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSeries *series, const LineInterval *interval,
+                             const Frame *frame) {
     Point last;
-    return draw_stretches(canvas, frame, series->x, series->y, series->count, (LineStyle){1.6, series->dash, 1},
-                          chart_colour(theme, series->colour), series->count <= MOST_DOTS ? 1.9 : 0, &last);
+    const Colour colour = chart_colour(theme, series->colour);
+    for (size_t i = 0; interval && i < series->count; i++) {
+        const Point ends[2] = {place(frame, series->x[i], interval->low[i]),
+                               place(frame, series->x[i], interval->high[i])};
+        if (inside(frame, ends[0]) && inside(frame, ends[1]))
+            canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, colour);
+    }
+    return draw_stretches(canvas, frame, series->x, series->y, series->count, (LineStyle){1.6, series->dash, 1}, colour,
+                          series->count <= MOST_DOTS ? 1.9 : 0, &last);
 }
 
 static cf_status draw_behind(Canvas *canvas, const Theme *theme, const LineBehind *line, const Frame *frame) {
@@ -156,7 +169,8 @@ cf_status line_chart_draw(Canvas *canvas, const Theme *theme, Box box, const Lin
         legend[s] = (LegendEntry){chart->series[s].name, chart->series[s].colour, true, chart->series[s].dash};
     frame_draw(canvas, theme, box, &spec, &frame);
     for (int b = 0; b < chart->behind_count; b++) FORWARD(draw_behind(canvas, theme, &chart->behind[b], &frame));
-    for (int s = 0; s < chart->series_count; s++) FORWARD(draw_series(canvas, theme, &chart->series[s], &frame));
+    for (int s = 0; s < chart->series_count; s++)
+        FORWARD(draw_series(canvas, theme, &chart->series[s], chart->intervals ? &chart->intervals[s] : NULL, &frame));
     for (int m = 0; m < chart->mark_count; m++) draw_mark(canvas, theme, chart, &chart->marks[m], &frame);
     return CF_OK;
 }

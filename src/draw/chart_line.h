@@ -12,6 +12,11 @@ typedef struct LineSeries {
     double dash; /* length of dashes in points; 0: solid */
 } LineSeries;
 
+/* Ends of an interval at each point of a series, [its count]. */
+typedef struct LineInterval {
+    const double *low, *high;
+} LineInterval;
+
 /* A ring with a thin line through it from top to bottom, and a text beside that. */
 typedef struct LineMark {
     double x, y;
@@ -34,6 +39,7 @@ typedef struct LineChart {
     Axis x, y;
     int series_count, mark_count, behind_count;
     const LineSeries *series;
+    const LineInterval *intervals; /* [series_count]; NULL: none */
     const LineMark *marks;
     const LineBehind *behind; /* the last is drawn over the first */
 } LineChart;

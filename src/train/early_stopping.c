@@ -1,7 +1,7 @@
 #include "train/early_stopping.h"
 
 static bool is_better(const FitState *s, const EpochRow *row, cf_stop_on stop_on) {
-    if (!s->best_epoch) return true;
+    if (!s->best_epoch || stop_on == CF_STOP_ON_LAST) return true;
     return stop_on == CF_STOP_ON_ACCURACY ? row->validation_accuracy > s->best_accuracy
                                           : row->validation_loss < s->best_loss;
 }

@@ -26,7 +26,7 @@ static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote
 static const char *const optimizer_words[] = {"sgd", "adam", "adamw", "muon", NULL};
 static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", "linear", "step", NULL};
 static const char *const decay_words[] = {"all", "weights", NULL};
-static const char *const stop_words[] = {"loss", "accuracy", NULL};
+static const char *const stop_words[] = {"loss", "accuracy", "last", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
 static const char *const switch_words[] = {"false", "true", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
@@ -103,7 +103,8 @@ const TrainOption train_options[] = {
      .help = "stop after so many epochs that are no better; 0: never"},
     {"stop_on", "stop-on", NULL, FIELD(stop_on), .usual = CF_STOP_ON_LOSS, WORDS(stop_words), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
-     .help = "of the validation part: what makes an epoch better, for patience and the weights that are kept"},
+     .help = "of the validation part: what makes an epoch better, for patience and the weights that are kept; last: "
+             "each epoch is better than the one before"},
     {"freeze", "freeze", "LAYER", FIELD(freeze), .usual_line = "none", .check = freezing_line_check,
      .example = "backbone", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
      .help = "what keeps its weights and statistics: none, backbone (all but the layers that give outputs), or all up "

@@ -26,7 +26,7 @@ check "other data are not compared" grep -q 'test.mnist.accuracy,.*,not comparab
 check "the third case was not run" grep -q 'imbalance.mnist.3.accuracy,.*,not run,' whole/claims.csv
 check "a time is told beforehand" grep -q 'The trainings will take about .*images/s' whole.err
 same "stages told" "$(grep -c '^\[' whole.err)" 16
-check "the page has every section" test "$(grep -c '<section id=' whole/report.html)" = 10
+check "the page has every section" test "$(grep -c '<section id=' whole/report.html)" = 12
 check "the page has the figures" test "$(grep -c '<svg ' whole/report.html)" -gt 30
 check "the page loads nothing" test "$(grep -c 'src="http\|href="http' whole/report.html)" = 0
 
@@ -70,6 +70,53 @@ same "both searches are kept" "$(grep -c 'search.*(kept)$' changed3.err)" 2
 same "nothing but data and searches is kept" "$(grep -c '(kept)$' changed3.err)" 4
 check "the trainings have what the recipe's final says" grep -q one-cycle whole/imbalance-hand-case1-s1/config.json
 check "the page tells the schedule" grep -q 'schedule=one-cycle' whole/report.html
+
+# What is compared seed by seed: kept, the same at other thread counts and after kills, its data those of the results.
+results_of() { sed -n '/^  "results"/,/^  "story"/p' "$1/study.json" | grep -v '"seconds"'; }
+"$CIFRA" study sections.yaml --out sections >sections.txt 2>sections.err || bad "study with sections: $(tail -3 sections.err)"
+same "stages of sections" "$(grep -c '^\[' sections.err)" 32
+same "and as many were announced" "$(sed -n 's|^\[32/\(.*\)\].*|\1|p' sections.err)" 32
+same "suggestions in the ledger" "$(grep -c '^transfer\.\|^attention\.' sections/claims.csv)" 6
+check "the ledger tells them apart" grep -q 'differences that it suggests' sections.txt
+check "the page has the sections" test "$(grep -c 'labelledby="h-transfer" >\|labelledby="h-attention" >' sections/report.html)" = 2
+check "a page without them hides them" test "$(grep -c 'labelledby="h-transfer" hidden\|labelledby="h-attention" hidden' whole/report.html)" = 2
+if command -v python3 >/dev/null; then
+    python3 "$here/check_sections.py" sections >wrong.txt 2>&1
+    status=$?
+    same "figures have the results: $(cat wrong.txt)" $status 0
+else
+    echo "SKIPPED: the data of the sections' figures (no python3)"
+fi
+"$CIFRA" study sections.yaml --out sections >/dev/null 2>kept.err || bad "sections again"
+same "sections kept" "$(grep -c '(kept)$' kept.err)" 32
+for threads in 1 3 8; do
+    "$CIFRA" study sections.yaml --out "sections-$threads" --threads $threads --quiet >/dev/null || bad "sections with $threads threads"
+    same "results of sections at $threads threads" "$(results_of "sections-$threads")" "$(results_of sections)"
+    same "points at $threads threads" "$(cat "sections-$threads"/transfer-umap-*/umap.csv | cksum)" "$(cat sections/transfer-umap-*/umap.csv | cksum)"
+done
+for _ in 1 2 3 4 5 6 7 8; do
+    "$CIFRA" study sections.yaml --out sections-killed --quiet >/dev/null 2>&1 &
+    sleep "0.$((RANDOM % 8))$((RANDOM % 10))"
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null
+done
+"$CIFRA" study sections.yaml --out sections-killed --quiet >/dev/null || bad "sections after kills"
+same "results of sections after kills" "$(results_of sections-killed)" "$(results_of sections)"
+same "files of sections after kills" "$(cd sections-killed && find . | sort)" "$(cd sections && find . | sort)"
+same "weights after kills" "$(cat sections-killed/*/model.safetensors | cksum)" "$(cat sections/*/model.safetensors | cksum)"
+same "sources after kills" "$(grep -h '"converted"\|"taken"' sections-killed/transfer-*/config.json | cksum)" "$(grep -h '"converted"\|"taken"' sections/transfer-*/config.json | cksum)"
+sed 's/steps: 3/steps: 4/' sections.yaml >steps.yaml
+"$CIFRA" study steps.yaml --out sections >/dev/null 2>steps.err || bad "sections with more steps"
+same "more steps change the small size alone" "$(grep -c '(kept)$' steps.err)" 24
+sed 's/^train: {epochs: 2/train: {epochs: 3/; s/se 2/se 4/' steps.yaml >longer.yaml
+"$CIFRA" study longer.yaml --out sections >/dev/null 2>longer.err || bad "sections from other networks"
+same "kept where the pretrained networks change: data, what begins with nothing, the network of before" "$(grep -c '(kept)$' longer.err)" 14
+sed 's/^data: .*/data: [hand:n=300]/' sections.yaml >one.yaml
+"$CIFRA" study one.yaml --out one --figures none >/dev/null 2>one.err || bad "sections of one set"
+same "one set has nothing to be taken from" "$(grep -c '^\[' one.err)" 7
+sed 's/se 2/se 2 | nonsense/' sections.yaml >bad.yaml
+refuses 2 'attention: gated' "$CIFRA" study bad.yaml --out bad
+check "and leaves nothing" test ! -e bad
 
 # Several seeds: Student's intervals.
 "$CIFRA" study tiny.yaml --out seeds --seeds 2 --figures none --quiet >seeds.txt || bad "study with seeds"
@@ -154,7 +201,7 @@ cat >touch.html <<'HTML'
     const marked = () => [...document.querySelectorAll("nav a[aria-current]")].map(a => a.hash).join(" ");
     await later();
     lines.push("first " + shown() + " " + marked());
-    for (const link of document.querySelectorAll("nav a")) {
+    for (const link of document.querySelectorAll("nav li:not([hidden]) a")) {
         link.click();
         await later();
         lines.push("page " + (shown() === link.hash.slice(1) && marked() === link.hash && scrollY === 0));

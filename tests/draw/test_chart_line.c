@@ -54,6 +54,36 @@ static void test_place(void **state) {
     assert_true(abs(again.top - line.top) <= 1 && abs(again.bottom - line.bottom) <= 1);
 }
 
+/* An interval is a line from its lower to its upper end, and the axis has room for it. */
+static void test_intervals(void **state) {
+    (void)state;
+    const double x[] = {0, 5, 10}, level[] = {5, 5, 5}, low[] = {NAN, 2.5, NAN}, high[] = {NAN, 7.5, NAN};
+    const LineSeries series = {NULL, x, level, 3, 0, 0};
+    const LineInterval interval = {low, high};
+    LineChart chart = {.x = {.low = 0, .high = 10},
+                       .y = {.low = 0, .high = 10},
+                       .series_count = 1,
+                       .series = &series,
+                       .intervals = &interval};
+    assert_ok(make_chart(draw, &chart, &theme_light, "interval.png"));
+    const Plot plot = plot_of();
+    Ink ink = ink_of("interval.png", theme_light.classes[0]);
+    const double height = plot.bottom - plot.top;
+    assert_true(fabs(ink.top - plot.top - height / 4) <= 3 && fabs(plot.bottom - ink.bottom - height / 4) <= 3);
+    chart.intervals = NULL;
+    assert_ok(make_chart(draw, &chart, &theme_light, "interval.png"));
+    ink = ink_of("interval.png", theme_light.classes[0]);
+    assert_true(ink.bottom - ink.top < 12);
+    const LineSeries alone = {NULL, xs, falling, 6, 0, 0};
+    const double wide_low[] = {1, 1, 0, 0, 0, -9}, wide_high[] = {3, 2, 1, 1, 1, 9};
+    const LineInterval wide = {wide_low, wide_high};
+    chart = (LineChart){.series_count = 1, .series = &alone, .intervals = &wide};
+    expect_sound(draw, &chart);
+    assert_ok(make_chart(draw, &chart, &theme_light, "interval.png"));
+    ink = ink_of("interval.png", theme_light.classes[0]);
+    assert_true(ink.bottom - ink.top > 0.8 * height); /* all of the last interval is seen */
+}
+
 /* What is not finite leaves a gap; on a logarithmic axis so does what is not above 0. */
 static void test_gaps(void **state) {
     (void)state;
@@ -152,6 +182,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound),      cmocka_unit_test(test_place), cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_few_points), cmocka_unit_test(test_mark),  cmocka_unit_test(test_behind),
+        cmocka_unit_test(test_intervals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,10 @@ static Study *make_study(void) {
     PROMISE(recipe_new(&recipe) == CF_OK && recipe_use_data(&recipe, "generated") == CF_OK);
     free(recipe.grid);
     recipe.grid = NULL;
+    recipe.transfer.seeds = recipe.attention.seeds = 2;
+    recipe.size_count = recipe.model_count = 1;
+    PROMISE(run_config_text(&recipe.names[0], "paper") == CF_OK &&
+            run_config_text(&recipe.models[0], "paper") == CF_OK);
     options.folder = fuzz_folder();
     for (int i = 0; i < RECIPE_SETS; i++) {
         StudySet *set = &study.sets[i];
@@ -56,6 +60,8 @@ static void draw(const json_t *results) {
     series[0].runs = result_at(results, "test.mnist");
     series[1].runs = result_at(results, "cross.mnist-on-svhn");
     fuzz_settled(figure_recalls(&book, "recalls", "Recalls", series, 2));
+    fuzz_settled(figure_transfer(&book, "transfer", "Few images", "other", result_at(results, "transfer.mnist"), 10));
+    fuzz_settled(figure_attention(&book, "attention", "Networks", result_at(results, "attention.mnist")));
     figure_list_free(&list);
 }
 

@@ -58,6 +58,16 @@ void make_study(const Corpus *corpus) {
                                   "trials", 24, "accuracy", 0.9, "loss", 0.3));
     json_object_set_new(results, "features",
                         json_pack("{s:{s:i s:f s:f}}", "mnist", "n", 100, "trustworthiness", 0.9, "knn_accuracy", 0.8));
+    json_t *run = json_pack("{s:f s:i s:i s:i s:f s:f}", "accuracy", 0.5, "images", 100, "epochs_run", 3, "parameters",
+                            9, "mflop", 0.5, "seconds", 1.5);
+    json_object_set_new(results, "transfer",
+                        json_pack("{s:{s:{s:[O O] s:[O O]}}}", "mnist", "10", "new", run, run, "from", run, run));
+    json_object_set_new(results, "transfer_features",
+                        json_pack("{s:{s:i s:{s:f} s:{s:f}}}", "mnist", "n", 9, "before", "knn_accuracy", 0.5, "after",
+                                  "silhouette", 0.1));
+    json_object_set_new(results, "attention",
+                        json_pack("{s:{s:[O O] s:[O O]}}", "mnist", "paper", run, run, "<fuzz", run, run));
+    json_decref(run);
     write(corpus, "results", results);
     write(corpus, "crowd", crowd());
     json_decref(one);

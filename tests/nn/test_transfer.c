@@ -172,6 +172,7 @@ static void normalize_in_front(void **state) {
     cf_model *model = converted(grey, (Shape){1, 4, 4}, source);
     /* 1 x 0.3 / 0.1 + 2 x 0.3 / 0.2 + 3 x 0.3 / 0.6 */
     assert_true(fabsf(*weights(model, "conv1.weight", &count) - 7.5f) < 1e-5f);
+    free(same);
     assert_ok(transfer_line(save(model), 3, &same)); /* one mean is one of all channels */
     assert_memory_equal(same, "input 3x4x4 | normalize 0.400000006 0.300000012", 47);
     cf_model_free(model);

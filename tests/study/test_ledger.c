@@ -205,6 +205,54 @@ static void test_forms(void **state) {
     ledger_free(&ledger);
 }
 
+static json_t *accuracies(double a, double b, double c) {
+    return json_pack("[{s:f} {s:f} {s:f}]", "accuracy", a, "accuracy", b, "accuracy", c);
+}
+
+static json_t *ways(double a, double b, double c) {
+    return json_pack("{s:o s:o}", "new", accuracies(0.5, 0.6, 0.4), "from", accuracies(0.5 + a, 0.6 + b, 0.4 + c));
+}
+
+/* Differences 0.1, 0.2, 0.3: mean 0.2, deviation 0.1, t of 2 degrees 4.3027: 0.2 -+ 0.2484. Of a tenth of that around 0.2, or -0.2,
+ * a tenth: 0.2 -+ 0.0248. */
+static void test_suggestions(void **state) {
+    (void)state;
+    json_t *results = results_of(json_array(), json_array(), true), *entry;
+    json_object_set_new(results, "transfer",
+                        json_pack("{s:{s:o s:o} s:{s:o}}", "mnist", "10", ways(0.1, 0.2, 0.3), "all",
+                                  ways(0.19, 0.2, 0.21), "svhn", "10", ways(-0.19, -0.2, -0.21)));
+    json_object_set_new(
+        results, "attention",
+        json_pack("{s:{s:o s:o}}", "svhn", "plain", accuracies(0.5, 0.6, 0.7), "gate", accuracies(0.6, 0.8, 1)));
+    Ledger ledger = ledger_of(results);
+    assert_int_equal(ledger.count, 180);
+    assert_int_equal(ledger.suggestions, 4);
+    expect(&ledger, "transfer.mnist.10.from.accuracy", NOISE);
+    expect(&ledger, "transfer.mnist.all.from.accuracy", BETTER);
+    expect(&ledger, "transfer.svhn.10.from.accuracy", WORSE);
+    expect(&ledger, "attention.svhn.gate.accuracy", NOISE);
+    const LedgerEntry *e = find(&ledger, "transfer.mnist.10.from.accuracy");
+    assert_int_equal(e->runs, 3);
+    assert_true(fabs(e->measured - 0.2) < 1e-12 && fabs(e->low + 0.048414) < 1e-5 && fabs(e->high - 0.448414) < 1e-5);
+    assert_string_equal(e->data, "mnist from street");
+    assert_string_equal(find(&ledger, "attention.svhn.gate.accuracy")->data, "street");
+    json_t *json;
+    assert_ok(ledger_json(&ledger, &json));
+    entry = json_array_get(json, (size_t)(e - ledger.entries));
+    assert_true(json_is_null(json_object_get(entry, "reported")));
+    json_decref(json);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    ledger_print(&ledger, out);
+    fclose(out);
+    assert_non_null(strstr(text, "+0.1752 to +0.2248"));
+    assert_non_null(strstr(text, "Of the 56 figures above"));
+    assert_non_null(strstr(text, "Of 4 differences that it suggests: 1 better, 2 noise, 1 worse."));
+    free(text);
+    ledger_free(&ledger);
+}
+
 /* What a hand has changed, or left out, is shown as such. */
 static void test_values_of_another_kind(void **state) {
     (void)state;
@@ -231,6 +279,7 @@ int main(void) {
         cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_the_report_agrees_with_itself),
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_values_of_another_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

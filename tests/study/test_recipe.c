@@ -196,6 +196,53 @@ static void test_a_number_of_images(void **state) {
     recipe_free(&r);
 }
 
+/* Sections that compare seed by seed; a recipe that does not name them has none, as before there were any. */
+static void test_sections(void **state) {
+    (void)state;
+    Recipe r = read_text("data: [a, b]\ntransfer:\n  sizes: [1, 10, all]\n  seeds: 4\n  steps: 50\n"
+                         "  train: {epochs: 7}\nattention:\n  models:\n    - {name: plain, model: paper}\n"
+                         "    - {name: gate-2, model: conv 4 3x3 | se 2 | dense classes}\n");
+    json_t *json;
+    assert_ok(recipe_check(&r));
+    assert_int_equal(r.transfer.seeds, 4);
+    assert_int_equal(r.size_count, 3);
+    assert_true(r.sizes[0] == 1 && r.sizes[1] == 10 && r.sizes[2] == 0);
+    assert_int_equal(r.steps, 50);
+    assert_int_equal(json_integer_value(json_object_get(r.transfer.train, "epochs")), 7);
+    assert_int_equal(r.attention.seeds, 3);
+    assert_null(r.attention.train);
+    assert_int_equal(r.model_count, 2);
+    assert_string_equal(r.names[1], "gate-2");
+    assert_string_equal(r.models[1], "conv 4 3x3 | se 2 | dense classes");
+    assert_ok(recipe_json(&r, &json));
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(json_object_get(json, "transfer"), "sizes"), 2)), "all");
+    assert_int_equal(json_array_size(json_object_get(json_object_get(json, "attention"), "models")), 2);
+    json_decref(json);
+    r.sizes[0] = 10;
+    assert_fails(recipe_check(&r), CF_BAD_USE, "sizes that grow");
+    r.sizes[0] = 0;
+    assert_fails(recipe_check(&r), CF_BAD_USE, "all the last");
+    r.sizes[0] = 1, r.steps = 0;
+    assert_fails(recipe_check(&r), CF_BAD_USE, "steps expected");
+    r.steps = 1;
+    assert_ok(run_config_text(&r.names[0], "a.b"));
+    assert_fails(recipe_check(&r), CF_BAD_USE, "a network's name");
+    assert_ok(run_config_text(&r.names[0], "gate-2"));
+    assert_fails(recipe_check(&r), CF_BAD_USE, "two networks are called gate-2");
+    recipe_free(&r);
+    refuse("data: [a]\ntransfer:\n  sizes: [1, few]\n", "bad.yaml:3: sizes: numbers of images per class");
+    refuse("data: [a]\nseeds: 1\ntransfer:\n  sizes: [1]\n  seeds: 1\n", "bad.yaml:5: transfer: 2 to 50 seeds");
+    refuse("data: [a]\ntrain: {lr: 1}\ntransfer:\n  sizes: [1]\n  train:\n    lr: many\n", "bad.yaml:6: transfer.lr");
+    refuse("data: [a]\nattention:\n  models: [{name: a, model: paper}]\n", "bad.yaml:3");
+    r = read_text("data: [a]\ntransfer: null\nattention: null\n");
+    assert_true(!r.transfer.seeds && !r.attention.seeds && !r.model_count && !r.size_count);
+    assert_ok(recipe_json(&r, &json));
+    assert_null(json_object_get(json, "transfer"));
+    json_decref(json);
+    recipe_free(&r);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     Recipe r;
@@ -219,6 +266,7 @@ int main(void) {
         cmocka_unit_test(test_lines_of_bad_values),
         cmocka_unit_test(test_data_between_commas),
         cmocka_unit_test(test_a_number_of_images),
+        cmocka_unit_test(test_sections),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,8 @@ static void by_hand(void **state) {
         /* Of equal accuracies the first stays, though its loss is higher; a ceiling ends patience. */
         {CF_STOP_ON_ACCURACY, 5, 2, 4, 2, {5, 4, 3, 2, 1}, {0.5, 1, 1, 1, 1}},
         {CF_STOP_ON_ACCURACY, 5, 0, 5, 2, {5, 4, 3, 2, 1}, {0.5, 1, 1, 1, 1}},
+        /* Each epoch is better than the one before, whatever it gave. */
+        {CF_STOP_ON_LAST, 4, 1, 4, 4, {1, 2, 3, 4}, {0.4, 0.3, 0.2, 0.1}},
         /* An accuracy of 0 is one, too. */
         {CF_STOP_ON_ACCURACY, 3, 2, 3, 1, {5, 4, 3}, {0, 0, 0}},
     };

@@ -370,7 +370,10 @@ static void stopped_anywhere_and_resumed(void **state) {
         unlink(path);
         o.checkpoint = path, o.progress = stop, o.progress_context = &s;
         const cf_status status = cf_train(m, split, &o, NULL);
-        if (!status) break;
+        if (!status) {
+            cf_model_free(m), cf_model_free(other);
+            break;
+        }
         assert_int_equal(status, CF_INTERRUPTED);
         stops++;
         o.resume = true, o.progress = NULL, o.threads = 1 + at % 3;

@@ -186,21 +186,66 @@ static void add_imbalance(ClaimList *list) {
         }
 }
 
-static void add_all(ClaimList *list) {
+static const char suggestion_section[] = "Suggested as future work";
+
+static void add_suggestion(ClaimList *list, const char *name, const char *path, const char *against, unsigned roles) {
+    const Topic topic = {suggestion_section, path, name, roles, NULL, NULL};
+    Claim *claim = list->claims ? &list->claims[list->count] : NULL;
+    add(list, &topic, &(Figure){"accuracy", "gain", 0, MORE_IS_BETTER, NULL}, true);
+    if (claim) snprintf(claim->against, sizeof claim->against, "%s", against);
+}
+
+static void add_transfer(ClaimList *list, const json_t *results) {
+    for (int set = 0; set < 2; set++) {
+        json_t *ways = json_object_get(json_object_get(results, "transfer"), set_keys[set]), *way;
+        const char *size;
+        json_object_foreach(ways, size, way) {
+            char name[64], from[40], new[40];
+            snprintf(name, sizeof name, "%s from %s, %.12s %s", set_names[set], set_names[1 - set], size,
+                     strcmp(size, "all") == 0 ? "images" : "per class");
+            snprintf(from, sizeof from, "transfer.%s.%.12s.from", set_keys[set], size);
+            snprintf(new, sizeof new, "transfer.%s.%.12s.new", set_keys[set], size);
+            add_suggestion(list, name, from, new, ROLE_MNIST | ROLE_SVHN);
+        }
+    }
+}
+
+/* All against the first. */
+static void add_attention(ClaimList *list, const json_t *results) {
+    for (int set = 0; set < 2; set++) {
+        json_t *models = json_object_get(json_object_get(results, "attention"), set_keys[set]), *runs;
+        const char *name, *first = NULL;
+        json_object_foreach(models, name, runs) {
+            char what[64], path[40], against[40];
+            if (!first) {
+                first = name;
+                continue;
+            }
+            snprintf(what, sizeof what, "%s, %.20s over %.20s", set_names[set], name, first);
+            snprintf(path, sizeof path, "attention.%s.%.20s", set_keys[set], name);
+            snprintf(against, sizeof against, "attention.%s.%.20s", set_keys[set], first);
+            add_suggestion(list, what, path, against, 1u << set);
+        }
+    }
+}
+
+static void add_all(ClaimList *list, const json_t *results) {
     add_abstract(list);
     add_data(list);
     add_validation(list);
     add_tests(list);
     add_cross(list);
     add_imbalance(list);
+    add_transfer(list, results);
+    add_attention(list, results);
 }
 
-cf_status claims_new(Claim **claims, size_t *count) {
+cf_status claims_new(const json_t *results, Claim **claims, size_t *count) {
     ClaimList list = {0};
-    add_all(&list);
+    add_all(&list, results);
     FORWARD(memory_new(list.count, sizeof *list.claims, &list.claims));
     list.count = 0;
-    add_all(&list);
+    add_all(&list, results);
     *claims = list.claims;
     *count = list.count;
     return CF_OK;

@@ -9,6 +9,8 @@
 
 #include "base/status.h"
 
+#include <jansson.h>
+
 /* The report's two data sets, whose places a study may fill with others. */
 enum { ROLE_MNIST = 1, ROLE_SVHN = 2 };
 
@@ -24,16 +26,19 @@ typedef struct Claim {
     char what[64];       /* "MNIST, macro F1" */
     unsigned roles;      /* ROLE_..: whose data must be the report's own for a comparison */
     ClaimSense sense;
-    double reported;       /* shares as shares: 0.9894 */
+    double reported;       /* shares as shares: 0.9894; of a suggestion 0 */
     bool headline;         /* one of the figures that a reader of the report remembers; the others are class by class */
     char list[40];         /* the runs: "test.mnist" */
     const char *part;      /* of each: "" for the run itself, or "validation" */
     char path[40];         /* in that: "macro.f1" */
     const char *condition; /* of the runs, to be comparable: results["conditions"][list]; NULL: none */
     const char *remark;    /* where the report compares unlike things; NULL: none */
+    char against
+        [40]; /* of a suggestion of the report, which has no figure: ours is what `list` has more than these runs, seed by
+                              seed; "": none */
 } Claim;
 
-/* In the order of the report. Release with free(). */
-cf_status claims_new(Claim **claims, size_t *count);
+/* In the order of the report; last its suggestions, as far as the results of a study (ledger.h) have tried them. Release with free(). */
+cf_status claims_new(const json_t *results, Claim **claims, size_t *count);
 
 #endif

@@ -1,14 +1,14 @@
 #include "study/ledger/ledger.h"
 
 #include "base/memory.h"
-#include "base/statistics.h"
 #include "study/ledger/study_results.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char *const verdict_words[] = {"reproduced", "beaten", "short", "not comparable", "not run", NULL};
+const char *const verdict_words[] = {"reproduced", "beaten", "short", "not comparable", "not run", "better",
+                                     "noise",      "worse",  NULL};
 
 /* ---- Finding ours ---- */
 
@@ -35,23 +35,15 @@ static void measure_one(const json_t *run, LedgerEntry *e) {
 }
 
 static cf_status measure_many(const json_t *runs, LedgerEntry *e) {
-    const size_t count = json_array_size(runs);
-    double *values;
-    size_t found = 0;
-    FORWARD(memory_new(count, sizeof *values, &values));
-    for (size_t i = 0; i < count; i++) {
-        const json_t *value = result_at(result_at(json_array_get(runs, i), e->claim->part), e->claim->path);
-        if (json_is_number(value)) values[found++] = json_number_value(value);
-    }
-    const MeanInterval mean = mean_interval(values, found);
-    free(values);
-    if (found < 2) return CF_OK;
-    e->runs = (int)found;
+    MeanInterval mean;
+    char path[64];
+    snprintf(path, sizeof path, "%s%s%s", e->claim->part, *e->claim->part ? "." : "", e->claim->path);
+    FORWARD(runs_interval(runs, path, &mean));
+    if (mean.count < 2) return CF_OK;
+    e->runs = (int)mean.count;
     e->measured = mean.mean;
     e->has_interval = true;
-    /* A loss is not negative, and a share lies within 0 and 1; Student's interval does not know. */
-    e->low = fmax(mean.low, 0);
-    e->high = strcmp(e->claim->path, "loss") == 0 ? mean.high : fmin(mean.high, 1);
+    e->low = mean.low, e->high = mean.high;
     return CF_OK;
 }
 
@@ -64,6 +56,9 @@ static void name_data(const json_t *results, const Claim *claim, char text[96]) 
     if (!svhn) svhn = "-";
     if (claim->roles == ROLE_MNIST || claim->roles == ROLE_SVHN)
         snprintf(text, 96, "%.90s", claim->roles == ROLE_MNIST ? mnist : svhn);
+    else if (claim->against[0])
+        snprintf(text, 96, "%.44s from %.44s", strstr(claim->list, "mnist") ? mnist : svhn,
+                 strstr(claim->list, "mnist") ? svhn : mnist);
     else if (strstr(claim->list, "svhn-on-mnist"))
         snprintf(text, 96, "%.44s on %.44s", svhn, mnist);
     else
@@ -97,11 +92,29 @@ static bool is_comparable(const json_t *results, const Claim *claim) {
     return on_the_reports_data(results, claim->roles) && under_the_reports_conditions(results, claim);
 }
 
+Verdict difference_verdict(const MeanDifference *difference) {
+    return difference->low > 0 ? BETTER : difference->high < 0 ? WORSE : NOISE;
+}
+
+/* What a suggestion brings. */
+static cf_status fill_difference(const json_t *results, const json_t *runs, LedgerEntry *e) {
+    MeanDifference d;
+    FORWARD(runs_difference(runs, result_at(results, e->claim->against), e->claim->path, &d));
+    if (isnan(d.low)) return CF_OK;
+    e->runs = (int)d.degrees + 1;
+    e->measured = d.difference;
+    e->has_interval = true;
+    e->low = d.low, e->high = d.high;
+    e->verdict = difference_verdict(&d);
+    return CF_OK;
+}
+
 static cf_status fill(const json_t *results, LedgerEntry *e) {
     const json_t *runs = result_at(results, e->claim->list);
     const bool list = json_is_array(runs);
     name_data(results, e->claim, e->data);
     e->verdict = NOT_RUN;
+    if (e->claim->against[0]) return fill_difference(results, runs, e);
     if (list && json_array_size(runs) > 1)
         FORWARD(measure_many(runs, e));
     else
@@ -116,12 +129,13 @@ static cf_status fill(const json_t *results, LedgerEntry *e) {
 cf_status ledger_new(const json_t *results, Ledger *ledger) {
     Ledger made = {0};
     cf_status status;
-    FORWARD_TO(failed, claims_new(&made.claims, &made.count));
+    FORWARD_TO(failed, claims_new(results, &made.claims, &made.count));
     FORWARD_TO(failed, memory_new(made.count, sizeof *made.entries, &made.entries));
     for (size_t i = 0; i < made.count; i++) {
         made.entries[i].claim = &made.claims[i];
         FORWARD_TO(failed, fill(results, &made.entries[i]));
         made.verdicts[made.entries[i].verdict]++;
+        made.suggestions += made.claims[i].against[0] != '\0';
     }
     *ledger = made;
     return CF_OK;

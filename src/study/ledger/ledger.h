@@ -5,6 +5,8 @@
  *     "test"        {"mnist": [runs], "svhn": [runs]}; each run has its "validation" too
  *     "cross"       {"svhn-on-mnist": [runs], "mnist-on-svhn": [runs]}
  *     "imbalance"   {"mnist": {"1": [runs], "2": .., "3": ..}, "svhn": ..}
+ *     "transfer"    {"mnist": {"10": {"new": [runs], "from": [runs]}, ..}, "svhn": ..}: seed by seed the same images
+ *     "attention"   {"mnist": {"paper": [runs], ..}, "svhn": ..}: all against the first
  *     "conditions"  {"imbalance.mnist.1": "1,2 1:50,2:1000"}: classes and limits
  * "mnist" and "svhn" are places, which other sets may fill. A run is the document of evaluation_json with "intervals", that of
  * evaluation_intervals_json. What is missing has not been run.
@@ -12,6 +14,7 @@
 #ifndef STUDY_LEDGER_LEDGER_H
 #define STUDY_LEDGER_LEDGER_H
 
+#include "base/statistics.h"
 #include "study/ledger/claims.h"
 
 #include <jansson.h>
@@ -23,11 +26,16 @@ typedef enum Verdict {
     FELL_SHORT,     /* on the worse side */
     NOT_COMPARABLE, /* measured, but on other data */
     NOT_RUN,
+    BETTER, /* of what the report suggests without a figure: our whole interval of what it brings is above 0 */
+    NOISE,  /* 0 is in it */
+    WORSE,  /* below */
     VERDICTS
 } Verdict;
 
-/* "reproduced", "beaten", "short", "not comparable", "not run"; ends with NULL. */
+/* "reproduced", "beaten", "short", "not comparable", "not run", "better", "noise", "worse"; ends with NULL. */
 extern const char *const verdict_words[];
+/* BETTER, NOISE or WORSE. */
+Verdict difference_verdict(const MeanDifference *difference);
 
 typedef struct LedgerEntry {
     const Claim *claim;
@@ -45,6 +53,7 @@ typedef struct Ledger {
     Claim *claims;
     LedgerEntry *entries; /* [count] */
     size_t count;
+    size_t suggestions;        /* the last of these */
     size_t verdicts[VERDICTS]; /* how often each was given */
 } Ledger;
 
@@ -57,7 +66,7 @@ void ledger_print(const Ledger *ledger, FILE *out);
 cf_status ledger_write_csv(const Ledger *ledger, const char *path);
 /* [{"id", "section", "what", "data", "reported", "measured", "interval", "runs", "verdict", ..}]; a new reference. */
 cf_status ledger_json(const Ledger *ledger, json_t **json);
-/* "0.9881" or "7000": as the claim's own figure is written. */
+/* "0.9881", "7000", or "+0.0103" of what a suggestion brings: as the claim's own figure is written. */
 void ledger_number(const Claim *claim, double value, char text[24]);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 void ledger_number(const Claim *claim, double value, char text[24]) {
-    snprintf(text, 24, claim->sense == A_COUNT ? "%.0f" : "%.4f", value);
+    snprintf(text, 24, claim->sense == A_COUNT ? "%.0f" : claim->against[0] ? "%+.4f" : "%.4f", value);
 }
 
 /* "0.9877 to 0.9911", "" where there is none. */
@@ -22,8 +22,8 @@ static void interval_text(const LedgerEntry *e, char text[56]) {
 }
 
 static void print_entry(const LedgerEntry *e, FILE *out) {
-    char reported[24], measured[24] = "", interval[56] = "", baselines[40] = "";
-    ledger_number(e->claim, e->claim->reported, reported);
+    char reported[24] = "", measured[24] = "", interval[56] = "", baselines[40] = "";
+    if (!e->claim->against[0]) ledger_number(e->claim, e->claim->reported, reported);
     if (e->runs) {
         ledger_number(e->claim, e->measured, measured);
         interval_text(e, interval);
@@ -40,9 +40,9 @@ static void print_remarks(const Ledger *ledger, FILE *out) {
     }
 }
 
-static void print_counts(const size_t verdicts[VERDICTS], FILE *out) {
+static void print_counts(const size_t verdicts[VERDICTS], Verdict from, Verdict to, FILE *out) {
     const char *between = "";
-    for (int v = 0; v < VERDICTS; v++) {
+    for (int v = (int)from; v <= (int)to; v++) {
         if (!verdicts[v]) continue;
         fprintf(out, "%s%zu %s", between, verdicts[v], verdict_words[v]);
         between = ", ";
@@ -64,12 +64,14 @@ void ledger_print(const Ledger *ledger, FILE *out) {
         if (strcmp(section, e->claim->section) != 0) fprintf(out, "%s\n", section = e->claim->section);
         print_entry(e, out);
     }
-    fprintf(out, "\nOf the %zu figures above: ", ledger->count - others);
+    fprintf(out, "\nOf the %zu figures above: ", ledger->count - others - ledger->suggestions);
     size_t headline[VERDICTS];
     for (int v = 0; v < VERDICTS; v++) headline[v] = ledger->verdicts[v] - by_class[v];
-    print_counts(headline, out);
+    print_counts(headline, REPRODUCED, NOT_RUN, out);
     fprintf(out, ".\nOf the %zu figures of single classes (claims.csv): ", others);
-    print_counts(by_class, out);
+    print_counts(by_class, REPRODUCED, NOT_RUN, out);
+    if (ledger->suggestions) fprintf(out, ".\nOf %zu differences that it suggests: ", ledger->suggestions);
+    print_counts(headline, BETTER, WORSE, out);
     fputs(".\nNot like with like in the report:\n", out);
     print_remarks(ledger, out);
 }
@@ -87,7 +89,7 @@ static void csv_entry(FILE *out, const LedgerEntry *e) {
         if (i) fputc(',', out);
         csv_text(out, texts[i]);
     }
-    csv_number(out, true, e->claim->reported);
+    csv_number(out, !e->claim->against[0], e->claim->reported);
     csv_number(out, e->runs > 0, e->measured);
     csv_number(out, e->has_interval, e->low);
     csv_number(out, e->has_interval, e->high);
@@ -114,12 +116,12 @@ static json_t *number_or_null(bool there, double value) {
 static json_t *entry_json(const LedgerEntry *e) {
     const Claim *c = e->claim;
     json_t *interval = e->has_interval ? json_pack("[f f]", e->low, e->high) : json_null();
-    return json_pack("{s:s s:s s:s s:o s:f s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
-                     "what", c->what, "data", json_text(e->runs ? e->data : NULL), "reported", c->reported, "measured",
-                     number_or_null(e->runs > 0, e->measured), "interval", interval, "runs", e->runs, "chance",
-                     number_or_null(e->majority > 0, e->chance), "majority",
-                     number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict], "headline",
-                     c->headline, "remark", c->remark);
+    return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
+                     "what", c->what, "data", json_text(e->runs ? e->data : NULL), "reported",
+                     number_or_null(!c->against[0], c->reported), "measured", number_or_null(e->runs > 0, e->measured),
+                     "interval", interval, "runs", e->runs, "chance", number_or_null(e->majority > 0, e->chance),
+                     "majority", number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict],
+                     "headline", c->headline, "remark", c->remark);
 }
 
 cf_status ledger_json(const Ledger *ledger, json_t **json) {

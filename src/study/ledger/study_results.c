@@ -1,10 +1,12 @@
 #include "study/ledger/study_results.h"
 
 #include "base/limits.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const json_t *result_at(const json_t *json, const char *path) {
@@ -64,6 +66,39 @@ double runs_mean(const json_t *runs, const char *path) {
     double sum = 0;
     for (size_t i = 0; i < count; i++) sum += result_number(json_array_get(runs, i), path);
     return count ? sum / (double)count : NAN;
+}
+
+cf_status runs_interval(const json_t *runs, const char *path, MeanInterval *interval) {
+    const size_t count = json_array_size(runs);
+    double *values;
+    size_t found = 0;
+    FORWARD(memory_new(count, sizeof *values, &values));
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = result_at(json_array_get(runs, i), path);
+        if (json_is_number(value)) values[found++] = json_number_value(value);
+    }
+    *interval = mean_interval(values, found);
+    free(values);
+    if (found < 2) return CF_OK;
+    const size_t length = strlen(path);
+    interval->low = fmax(interval->low, 0);
+    if (length < 4 || strcmp(path + length - 4, "loss") != 0) interval->high = fmin(interval->high, 1);
+    return CF_OK;
+}
+
+cf_status runs_difference(const json_t *runs, const json_t *against, const char *path, MeanDifference *difference) {
+    const size_t a = json_array_size(runs), b = json_array_size(against), count = a < b ? a : b;
+    double *values;
+    *difference = (MeanDifference){NAN, NAN, NAN, NAN, NAN, NAN};
+    if (count < 2) return CF_OK;
+    FORWARD(memory_new(2 * count, sizeof *values, &values));
+    for (size_t i = 0; i < count; i++) {
+        values[i] = result_number(json_array_get(runs, i), path);
+        values[count + i] = result_number(json_array_get(against, i), path);
+    }
+    *difference = paired_t_test(values, values + count, count);
+    free(values);
+    return CF_OK;
 }
 
 double runs_mean_recall(const json_t *runs, size_t class) {

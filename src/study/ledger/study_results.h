@@ -2,6 +2,7 @@
 #ifndef STUDY_LEDGER_STUDY_RESULTS_H
 #define STUDY_LEDGER_STUDY_RESULTS_H
 
+#include "base/statistics.h"
 #include "base/status.h"
 
 #include <jansson.h>
@@ -21,6 +22,11 @@ cf_status result_check(const json_t *result);
 
 /* Mean over a list of runs of the number at `path` of each; NaN without runs. */
 double runs_mean(const json_t *runs, const char *path);
+/* The same with Student's interval over the runs that have such a number; a loss is not negative, and all else a share, which lies within
+ * 0 and 1: Student's interval does not know. */
+cf_status runs_interval(const json_t *runs, const char *path, MeanInterval *interval);
+/* Of runs less what the same seed gave in `against`, place by place; all NaN below two pairs. */
+cf_status runs_difference(const json_t *runs, const json_t *against, const char *path, MeanDifference *difference);
 double runs_mean_recall(const json_t *runs, size_t class);
 
 /* The share of the commonest class of a run's images: what always saying that one would get; 0: not known. */

@@ -179,6 +179,8 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
                     {"features", page_features},
                     {"cross", page_cross},
                     {"imbalance", page_imbalance},
+                    {"transfer", page_transfer},
+                    {"attention", page_attention},
                     {"ledger", page_ledger},
                     {"settings", settings}};
     const StudyPage *page = context;
@@ -201,6 +203,10 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
         fputs(hidden_unless(recipe->features), out);
     else if (page_place_is(name, length, "with-cross"))
         fputs(hidden_unless(recipe->cross && page->study->set_count == 2), out);
+    else if (page_place_is(name, length, "with-transfer"))
+        fputs(hidden_unless(study_has_transfer(recipe, page->study->set_count)), out);
+    else if (page_place_is(name, length, "with-attention"))
+        fputs(hidden_unless(recipe->model_count > 0), out);
     else if (page_place_is(name, length, "with-imbalance"))
         fputs(hidden_unless(recipe->classes != NULL), out);
     else

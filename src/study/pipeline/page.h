@@ -1,6 +1,7 @@
 /* report.html of a study: its pages in the order of the report, filled from the results, with the figures inlined.
  *
- * page.c has the template's places, page_results.c what was trained and measured, page_ledger.c the ledger.
+ * page.c has the template's places, page_results.c what was trained and measured, page_sections.c what was compared seed by seed,
+ * page_ledger.c the ledger.
  */
 #ifndef STUDY_PIPELINE_PAGE_H
 #define STUDY_PIPELINE_PAGE_H
@@ -28,11 +29,20 @@ void page_set_heading(FILE *out, const StudySet *set);
 /* results[group][key]; NULL: it is not there. */
 const json_t *page_result(const StudyPage *page, const char *group, const char *key);
 
+/* A table: its head with a first column for names, rows, cells. */
+void page_table(FILE *out, const char *caption, const char *const *columns);
+void page_table_end(FILE *out);
+void page_row(FILE *out, const char *name);
+void page_percent(FILE *out, double share);
+void page_whole(FILE *out, double value);
+
 cf_status page_training(FILE *out, const StudyPage *page);
 cf_status page_evaluation(FILE *out, const StudyPage *page);
 cf_status page_features(FILE *out, const StudyPage *page);
 cf_status page_cross(FILE *out, const StudyPage *page);
 cf_status page_imbalance(FILE *out, const StudyPage *page);
+cf_status page_transfer(FILE *out, const StudyPage *page);
+cf_status page_attention(FILE *out, const StudyPage *page);
 /* How often each verdict was given, as facts; the table. */
 void page_verdicts(FILE *out, const StudyPage *page);
 cf_status page_ledger(FILE *out, const StudyPage *page);

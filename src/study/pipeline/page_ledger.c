@@ -4,9 +4,14 @@
 #include <string.h>
 
 void page_verdicts(FILE *out, const StudyPage *page) {
-    static const char *const remarks[VERDICTS] = {
-        "the report\xe2\x80\x99s figure lies in our 95 % interval", "our whole interval is better",
-        "our whole interval is worse", "measured on other data than the report\xe2\x80\x99s", "left out by the recipe"};
+    static const char *const remarks[VERDICTS] = {"the report\xe2\x80\x99s figure lies in our 95 % interval",
+                                                  "our whole interval is better",
+                                                  "our whole interval is worse",
+                                                  "measured on other data than the report\xe2\x80\x99s",
+                                                  "left out by the recipe",
+                                                  "what it suggests brings more than noise",
+                                                  "0 is in our interval of what it brings",
+                                                  "our whole interval is below 0"};
     const Ledger *ledger = &page->outcome->ledger;
     fputs("<h3>The report\xe2\x80\x99s figures</h3><dl class=\"facts\">\n", out);
     for (int v = 0; v < VERDICTS; v++) {
@@ -14,7 +19,8 @@ void page_verdicts(FILE *out, const StudyPage *page) {
         if (!ledger->verdicts[v]) continue;
         snprintf(name, sizeof name, "%s", verdict_words[v]);
         name[0] = (char)(name[0] - 'a' + 'A');
-        snprintf(count, sizeof count, "%zu of %zu", ledger->verdicts[v], ledger->count);
+        snprintf(count, sizeof count, "%zu of %zu", ledger->verdicts[v],
+                 v > NOT_RUN ? ledger->suggestions : ledger->count - ledger->suggestions);
         html_fact(out, name, count, remarks[v]);
     }
     fputs("</dl>\n", out);
@@ -47,7 +53,7 @@ static void entry(FILE *out, const LedgerEntry *e) {
     }
     fputs("</th>", out);
     ledger_number(e->claim, e->claim->reported, text);
-    cell(out, text);
+    cell(out, e->claim->against[0] ? "" : text);
     ledger_number(e->claim, e->measured, text);
     cell(out, e->runs ? text : "");
     ledger_number(e->claim, e->low, low);
@@ -89,7 +95,9 @@ cf_status page_ledger(FILE *out, const StudyPage *page) {
     fputs(seeds ? "Student\xe2\x80\x99s t over the seeds"
                 : "over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others",
           out);
-    fputs(". Beside each accuracy stand chance and what always saying the commonest class would get.</p>\n", out);
+    fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "
+          "report suggests without a figure ours is the difference in accuracy, paired by seed.</p>\n",
+          out);
     table(out, &page->outcome->ledger, true);
     fputs("<details><summary>Class by class</summary>\n", out);
     table(out, &page->outcome->ledger, false);

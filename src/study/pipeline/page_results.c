@@ -22,22 +22,22 @@ static void begin_head(FILE *out, const char *caption, const char *const *column
     }
 }
 
-static void head(FILE *out, const char *caption, const char *const *columns) {
+void page_table(FILE *out, const char *caption, const char *const *columns) {
     begin_head(out, caption, columns);
     fputs("</tr></thead>\n<tbody>\n", out);
 }
 
-static void end(FILE *out) {
+void page_table_end(FILE *out) {
     fputs("</tbody></table></div>\n", out);
 }
 
-static void row(FILE *out, const char *name) {
+void page_row(FILE *out, const char *name) {
     fputs("<tr><th scope=\"row\">", out);
     html_text(out, name);
     fputs("</th>", out);
 }
 
-static void percent(FILE *out, double share) {
+void page_percent(FILE *out, double share) {
     fprintf(out, "<td class=\"n\">%.2f %%</td>", 100 * share);
 }
 
@@ -45,16 +45,16 @@ static void decimal(FILE *out, double value) {
     fprintf(out, "<td class=\"n\">%.4f</td>", value);
 }
 
-static void whole(FILE *out, double value) {
+void page_whole(FILE *out, double value) {
     fprintf(out, "<td class=\"n\">%.0f</td>", value);
 }
 
 static void scores(FILE *out, const char *name, const json_t *scores, double support) {
-    row(out, name);
+    page_row(out, name);
     decimal(out, result_number(scores, "precision"));
     decimal(out, result_number(scores, "recall"));
     decimal(out, result_number(scores, "f1"));
-    whole(out, support);
+    page_whole(out, support);
     fputs("</tr>\n", out);
 }
 
@@ -63,14 +63,14 @@ static void classification_report(FILE *out, const char *caption, const json_t *
     static const char *const columns[] = {"Precision", "Recall", "F1", "Support", NULL};
     const json_t *classes = json_object_get(run, "per_class");
     const double n = result_number(run, "n");
-    head(out, caption, columns);
+    page_table(out, caption, columns);
     for (size_t c = 0; c < json_array_size(classes); c++) {
         const json_t *one = json_array_get(classes, c);
         scores(out, result_text(one, "class"), one, result_number(one, "support"));
     }
     scores(out, "macro average", json_object_get(run, "macro"), n);
     scores(out, "weighted average", json_object_get(run, "weighted"), n);
-    end(out);
+    page_table_end(out);
 }
 
 /* ---- Training ---- */
@@ -78,21 +78,21 @@ static void classification_report(FILE *out, const char *caption, const json_t *
 static void training_table(FILE *out, const json_t *runs) {
     static const char *const columns[] = {
         "Epochs", "Best epoch", "Validation loss", "Validation accuracy", "Test loss", "Test accuracy", NULL};
-    head(out, "Every training, with the epoch whose weights were kept", columns);
+    page_table(out, "Every training, with the epoch whose weights were kept", columns);
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i), *validation = json_object_get(run, "validation");
         char name[32];
         snprintf(name, sizeof name, "seed %lld", result_whole(run, "seed"));
-        row(out, name);
-        whole(out, result_number(run, "epochs_run"));
-        whole(out, result_number(run, "best_epoch"));
+        page_row(out, name);
+        page_whole(out, result_number(run, "epochs_run"));
+        page_whole(out, result_number(run, "best_epoch"));
         decimal(out, result_number(validation, "loss"));
-        percent(out, result_number(validation, "accuracy"));
+        page_percent(out, result_number(validation, "accuracy"));
         decimal(out, result_number(run, "loss"));
-        percent(out, result_number(run, "accuracy"));
+        page_percent(out, result_number(run, "accuracy"));
         fputs("</tr>\n", out);
     }
-    end(out);
+    page_table_end(out);
 }
 
 static void configuration(FILE *out, const StudySet *set) {
@@ -157,11 +157,11 @@ cf_status page_evaluation(FILE *out, const StudyPage *page) {
 /* ---- Features ---- */
 
 static void features_row(FILE *out, const char *name, const json_t *f) {
-    row(out, name);
-    whole(out, result_number(f, "n"));
+    page_row(out, name);
+    page_whole(out, result_number(f, "n"));
     decimal(out, result_number(f, "trustworthiness"));
     decimal(out, result_number(f, "continuity"));
-    percent(out, result_number(f, "knn_accuracy"));
+    page_percent(out, result_number(f, "knn_accuracy"));
     decimal(out, result_number(f, "silhouette"));
     fputs("</tr>\n", out);
 }
@@ -173,10 +173,10 @@ cf_status page_features(FILE *out, const StudyPage *page) {
     fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "
           "neighbourhoods are kept; the classes of the nearest points in the plane say how far they are apart.</p>\n",
           out);
-    head(out, "Quality of the embeddings", features_columns);
+    page_table(out, "Quality of the embeddings", features_columns);
     for (int i = 0; i < page->study->set_count; i++)
         features_row(out, page->study->sets[i].name, page_result(page, "features", page->study->sets[i].key));
-    end(out);
+    page_table_end(out);
     page_figures_begin(out);
     for (int i = 0; i < page->study->set_count; i++) {
         char stage[96];
@@ -195,16 +195,16 @@ static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, c
     const json_t *first = json_array_get(runs, 0), *most = json_object_get(first, "most_predicted");
     char name[160];
     snprintf(name, sizeof name, "%s on %s", from->name, on->name);
-    head(out, "Mean over the seeds, with what guessing and always saying the commonest class would get", columns);
-    row(out, name);
+    page_table(out, "Mean over the seeds, with what guessing and always saying the commonest class would get", columns);
+    page_row(out, name);
     decimal(out, runs_mean(runs, "loss"));
-    percent(out, runs_mean(runs, "accuracy"));
-    percent(out, run_chance(first));
-    percent(out, run_majority(first));
+    page_percent(out, runs_mean(runs, "accuracy"));
+    page_percent(out, run_chance(first));
+    page_percent(out, run_majority(first));
     decimal(out, runs_mean(runs, "macro.precision"));
     decimal(out, runs_mean(runs, "macro.recall"));
     fputs("</tr>\n", out);
-    end(out);
+    page_table_end(out);
     fputs(run_has_collapsed(first) ? "<p class=\"warning\">It has collapsed: " : "<p class=\"aside\">", out);
     fprintf(out, "%.1f %% of its predictions are ", 100 * result_number(most, "share"));
     html_text(out, result_text(most, "class"));
@@ -219,25 +219,25 @@ static void drop_table(FILE *out, const json_t *own, const json_t *other) {
     const double n = result_number(first, "n");
     const double drop = runs_mean(own, "accuracy") - runs_mean(other, "accuracy");
     double explained = 0;
-    head(out, "Where the accuracy is lost", columns);
+    page_table(out, "Where the accuracy is lost", columns);
     for (size_t c = 0; c < json_array_size(classes); c++) {
         const json_t *class = json_array_get(classes, c);
         const double home = runs_mean_recall(own, c), there = runs_mean_recall(other, c),
                      share = result_number(class, "support") / n, lost = share * (home - there);
         explained += lost;
-        row(out, result_text(class, "class"));
-        percent(out, home);
-        percent(out, there);
-        percent(out, share);
+        page_row(out, result_text(class, "class"));
+        page_percent(out, home);
+        page_percent(out, there);
+        page_percent(out, share);
         fprintf(out, "<td class=\"n\">%.2f</td></tr>\n", 100 * lost);
     }
-    row(out, "other shares of the classes");
+    page_row(out, "other shares of the classes");
     fprintf(out, "<td></td><td></td><td></td><td class=\"n\">%.2f</td></tr>\n", 100 * (drop - explained));
-    row(out, "all");
-    percent(out, runs_mean(own, "accuracy"));
-    percent(out, runs_mean(other, "accuracy"));
+    page_row(out, "all");
+    page_percent(out, runs_mean(own, "accuracy"));
+    page_percent(out, runs_mean(other, "accuracy"));
     fprintf(out, "<td></td><td class=\"n\">%.2f</td></tr>\n", 100 * drop);
-    end(out);
+    page_table_end(out);
 }
 
 static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from, const StudySet *on) {
@@ -289,15 +289,15 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
         char key[16];
         snprintf(key, sizeof key, "%d", i + 1);
         const json_t *runs = json_object_get(cases, key);
-        row(out, recipe->cases[i][0] ? recipe->cases[i] : "all");
+        page_row(out, recipe->cases[i][0] ? recipe->cases[i] : "all");
         decimal(out, runs_mean(runs, "loss"));
-        percent(out, runs_mean(runs, "accuracy"));
+        page_percent(out, runs_mean(runs, "accuracy"));
         decimal(out, runs_mean(runs, "macro.precision"));
         decimal(out, runs_mean(runs, "macro.recall"));
-        for (size_t c = 0; c < count; c++) percent(out, runs_mean_recall(runs, c));
+        for (size_t c = 0; c < count; c++) page_percent(out, runs_mean_recall(runs, c));
         fputs("</tr>\n", out);
     }
-    end(out);
+    page_table_end(out);
 }
 
 cf_status page_imbalance(FILE *out, const StudyPage *page) {

@@ -36,7 +36,13 @@ void recipe_free(Recipe *recipe) {
     for (int i = 0; i < RECIPE_SETS; i++) free(recipe->data[i]);
     for (int i = 0; i < RECIPE_CASES; i++) free(recipe->cases[i]);
     run_config_free(&recipe->base);
+    for (int i = 0; i < RECIPE_MODELS; i++) {
+        free(recipe->names[i]);
+        free(recipe->models[i]);
+    }
     json_decref(recipe->final);
+    json_decref(recipe->transfer.train);
+    json_decref(recipe->attention.train);
     *recipe = (Recipe){0};
 }
 
@@ -80,6 +86,38 @@ cf_status recipe_set_text(const Recipe *recipe, int place, char **text) {
     return options.sample.train_given ? memory_copy_string(data, text) : set_text_with(data, items, text);
 }
 
+/* Names become those of folders, and keys of results. */
+static cf_status check_names(const Recipe *recipe) {
+    enum { LONGEST = 20 };
+    for (int i = 0; i < recipe->model_count; i++) {
+        const char *name = recipe->names[i];
+        const size_t fits = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+        FAIL_IF(name[fits] || fits > LONGEST, CF_BAD_USE,
+                "recipe %s: attention: a network's name has up to %d letters, digits, - and _; found \"%.60s\"",
+                recipe->name, LONGEST, name);
+        for (int k = 0; k < i; k++)
+            FAIL_IF(strcmp(name, recipe->names[k]) == 0, CF_BAD_USE, "recipe %s: attention: two networks are called %s",
+                    recipe->name, name);
+    }
+    return CF_OK;
+}
+
+static cf_status check_sections(const Recipe *recipe) {
+    FAIL_IF(recipe->transfer.seeds && (recipe->steps < 1 || recipe->steps > MOST_EPOCHS), CF_BAD_USE,
+            "recipe %s: transfer: 1 to %d steps expected, found %d", recipe->name, MOST_EPOCHS, recipe->steps);
+    for (int i = 1; i < recipe->size_count; i++)
+        FAIL_IF(!recipe->sizes[i - 1] || (recipe->sizes[i] && recipe->sizes[i] <= recipe->sizes[i - 1]), CF_BAD_USE,
+                "recipe %s: transfer: sizes that grow expected, all the last", recipe->name);
+    return check_names(recipe);
+}
+
+void recipe_size_text(int64_t size, char text[24]) {
+    if (size)
+        snprintf(text, 24, "%lld", (long long)size);
+    else
+        snprintf(text, 24, "all");
+}
+
 cf_status recipe_check(const Recipe *recipe) {
     FAIL_IF(!recipe->data[0], CF_BAD_USE,
             "recipe %s: no data; name one or two sets in it (data: [mnist, street]) or with --data", recipe->name);
@@ -92,7 +130,7 @@ cf_status recipe_check(const Recipe *recipe) {
             "recipe %s: 2 to 200 neighbours expected for UMAP, found %d", recipe->name, recipe->neighbors);
     FAIL_IF(recipe->classes && !recipe->case_count, CF_BAD_USE, "recipe %s: imbalance has classes but no cases",
             recipe->name);
-    return CF_OK;
+    return check_sections(recipe);
 }
 
 cf_status recipe_lay(const json_t *final, cf_train_options *train) {
@@ -101,6 +139,26 @@ cf_status recipe_lay(const json_t *final, cf_train_options *train) {
         if (value) FORWARD(train_option_set_json(option, value, train));
     }
     return CF_OK;
+}
+
+static json_t *transfer_json(const Recipe *recipe) {
+    json_t *sizes = json_array();
+    for (int i = 0; i < recipe->size_count; i++) {
+        char text[24];
+        recipe_size_text(recipe->sizes[i], text);
+        json_array_append_new(sizes, json_string(text));
+    }
+    return json_pack("{s:o s:i s:i s:O?}", "sizes", sizes, "seeds", recipe->transfer.seeds, "steps", recipe->steps,
+                     "train", recipe->transfer.train);
+}
+
+static json_t *attention_json(const Recipe *recipe) {
+    json_t *models = json_array();
+    for (int i = 0; i < recipe->model_count; i++)
+        json_array_append_new(
+            models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model", json_text(recipe->models[i])));
+    return json_pack("{s:i s:O? s:o}", "seeds", recipe->attention.seeds, "train", recipe->attention.train, "models",
+                     models);
 }
 
 cf_status recipe_json(const Recipe *recipe, json_t **json) {
@@ -125,6 +183,8 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     json_decref(cases);
     FORWARD(status);
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the recipe's JSON");
+    if (recipe->transfer.seeds) json_object_set_new(root, "transfer", transfer_json(recipe));
+    if (recipe->attention.seeds) json_object_set_new(root, "attention", attention_json(recipe));
     *json = root;
     return CF_OK;
 }

@@ -8,7 +8,13 @@
 
 #include "study/run/run.h"
 
-enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50 };
+enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50, RECIPE_SIZES = 12, RECIPE_MODELS = 8 };
+
+/* An experiment with trainings of its own: seed by seed they differ in one thing, which is compared. All take their last epoch. */
+typedef struct RecipeSection {
+    int seeds;     /* base.train.seed, + 1 ..; 0: there is no such section */
+    json_t *train; /* as `final`, laid over the options that the study's trainings have; NULL: nothing */
+} RecipeSection;
 
 typedef struct Recipe {
     char *name;
@@ -26,7 +32,17 @@ typedef struct Recipe {
     char *classes;             /* of the imbalance experiment: "1,2"; NULL: there is none */
     char *cases[RECIPE_CASES]; /* limits of the training images: "1:50,2:1000", "" for all */
     int case_count;
+    RecipeSection transfer;      /* from the other set's network or from nothing, with few images */
+    int64_t sizes[RECIPE_SIZES]; /* training images per class, ascending; 0: all */
+    int size_count;
+    int steps;               /* that a training has at least, by as many epochs as that takes */
+    RecipeSection attention; /* networks side by side, all against the first */
+    char *names[RECIPE_MODELS], *models[RECIPE_MODELS];
+    int model_count;
 } Recipe;
+
+/* "10"; "all". */
+void recipe_size_text(int64_t size, char text[24]);
 
 /* The study's, without data. */
 cf_status recipe_new(Recipe *recipe);

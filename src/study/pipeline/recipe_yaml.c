@@ -29,6 +29,24 @@ typedef struct YamlImbalance {
     unsigned classes_count, cases_count;
 } YamlImbalance;
 
+typedef struct YamlTransfer {
+    char **sizes;
+    unsigned sizes_count;
+    int *seeds, *steps;
+    YamlTrain *train;
+} YamlTransfer;
+
+typedef struct YamlModel {
+    char *name, *model;
+} YamlModel;
+
+typedef struct YamlAttention {
+    YamlModel *models;
+    unsigned models_count;
+    int *seeds;
+    YamlTrain *train;
+} YamlAttention;
+
 typedef struct YamlRecipe {
     char **data, *model, *from, *split, *grid;
     unsigned data_count;
@@ -38,6 +56,8 @@ typedef struct YamlRecipe {
     YamlTrain *train, *final;
     YamlFeatures *features;
     YamlImbalance *imbalance;
+    YamlTransfer *transfer;
+    YamlAttention *attention;
 } YamlRecipe;
 
 #define POSSIBLE               (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
@@ -54,6 +74,19 @@ static const cyaml_schema_field_t imbalance_fields[] = {
     CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER, YamlImbalance, classes, &text_schema, 1, MAX_CLASSES),
     CYAML_FIELD_SEQUENCE("cases", CYAML_FLAG_POINTER, YamlImbalance, cases, &text_schema, 1, RECIPE_CASES),
     CYAML_FIELD_END};
+static const cyaml_schema_field_t transfer_fields[] = {
+    CYAML_FIELD_SEQUENCE("sizes", CYAML_FLAG_POINTER, YamlTransfer, sizes, &text_schema, 1, RECIPE_SIZES),
+    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlTransfer, seeds),
+    CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlTransfer, steps),
+    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlTransfer, train, train_fields), CYAML_FIELD_END};
+static const cyaml_schema_field_t model_fields[] = {
+    CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlModel, name, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("model", CYAML_FLAG_POINTER, YamlModel, model, 1, CYAML_UNLIMITED), CYAML_FIELD_END};
+static const cyaml_schema_value_t model_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlModel, model_fields)};
+static const cyaml_schema_field_t attention_fields[] = {
+    CYAML_FIELD_SEQUENCE("models", CYAML_FLAG_POINTER, YamlAttention, models, &model_schema, 2, RECIPE_MODELS),
+    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlAttention, seeds),
+    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlAttention, train, train_fields), CYAML_FIELD_END};
 static const cyaml_schema_field_t recipe_fields[] = {
     TEXTS(YamlRecipe, data, RECIPE_SETS),
     CYAML_FIELD_INT_PTR("images", POSSIBLE_OR_NONE, YamlRecipe, images),
@@ -68,11 +101,14 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_MAPPING_PTR("final", POSSIBLE, YamlRecipe, final, train_fields),
     CYAML_FIELD_MAPPING_PTR("features", POSSIBLE_OR_NONE, YamlRecipe, features, features_fields),
     CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
+    CYAML_FIELD_MAPPING_PTR("transfer", POSSIBLE_OR_NONE, YamlRecipe, transfer, transfer_fields),
+    CYAML_FIELD_MAPPING_PTR("attention", POSSIBLE_OR_NONE, YamlRecipe, attention, attention_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
 static const char *const own_keys[] = {"data",      "model",    "split",    "grid",      "prune",   "cross",
                                        "seeds",     "train",    "features", "imbalance", "classes", "cases",
-                                       "neighbors", "min_dist", "final",    "images",    "from"};
+                                       "neighbors", "min_dist", "final",    "images",    "from",    "transfer",
+                                       "attention", "sizes",    "steps",    "models",    "name"};
 static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
 
 /* Fields and keys of the table for libcyaml; the same whenever it is done. */
@@ -118,11 +154,11 @@ static cf_status lay_train(const Source *source, const char *section, const Yaml
     return CF_OK;
 }
 
-/* `final` will be laid over what the search finds; here over anything, to be checked. */
-static cf_status take_final(const Source *source, const YamlTrain *final, Recipe *recipe) {
+/* Options that will be laid over what the search finds; here over anything, to be checked. */
+static cf_status take_laid(const Source *source, const char *section, const YamlTrain *yaml, json_t **laid) {
     cf_train_options any = cf_train_defaults();
-    recipe->final = json_object();
-    return lay_train(source, "final", final, &any, recipe->final);
+    *laid = json_object();
+    return lay_train(source, section, yaml, &any, *laid);
 }
 
 /* ---- The rest ---- */
@@ -144,6 +180,42 @@ static cf_status take_imbalance(const Source *source, const YamlImbalance *yaml,
     return yaml->classes_count > 1 ? CF_OK
                                    : yaml_at_key(FAIL(CF_BAD_INPUT, "two classes or more expected, found one"),
                                                  source->path, source->text, "classes", 0);
+}
+
+enum { USUAL_SEEDS = 3, USUAL_STEPS = 30 };
+
+/* Of a section that compares seed by seed. */
+static cf_status take_section(const Source *source, const char *key, const int *seeds, const YamlTrain *train,
+                              RecipeSection *section) {
+    section->seeds = seeds ? *seeds : USUAL_SEEDS;
+    if (section->seeds < 2 || section->seeds > RECIPE_MOST_SEEDS)
+        return yaml_at_key(FAIL(CF_BAD_INPUT, "%s: 2 to %d seeds expected, from which intervals are made; found %d",
+                                key, RECIPE_MOST_SEEDS, section->seeds),
+                           source->path, source->text, "seeds", which_place(source, key, "seeds"));
+    return train ? take_laid(source, key, train, &section->train) : CF_OK;
+}
+
+static cf_status take_transfer(const Source *source, const YamlTransfer *yaml, Recipe *recipe) {
+    recipe->steps = yaml->steps ? *yaml->steps : USUAL_STEPS;
+    recipe->size_count = (int)yaml->sizes_count;
+    for (int i = 0; i < recipe->size_count; i++) {
+        long long size = 0;
+        if (strcmp(yaml->sizes[i], "all") != 0 && !text_to_integer(yaml->sizes[i], 1, UINT32_MAX, &size))
+            return yaml_at_key(
+                FAIL(CF_BAD_INPUT, "sizes: numbers of images per class, or all, expected, found %s", yaml->sizes[i]),
+                source->path, source->text, "sizes", 0);
+        recipe->sizes[i] = size;
+    }
+    return take_section(source, "transfer", yaml->seeds, yaml->train, &recipe->transfer);
+}
+
+static cf_status take_attention(const Source *source, const YamlAttention *yaml, Recipe *recipe) {
+    for (unsigned i = 0; i < yaml->models_count; i++) {
+        const int last = recipe->model_count++;
+        FORWARD(run_config_text(&recipe->names[last], yaml->models[i].name));
+        FORWARD(run_config_text(&recipe->models[last], yaml->models[i].model));
+    }
+    return take_section(source, "attention", yaml->seeds, yaml->train, &recipe->attention);
 }
 
 /* A space lies beside the recipe, unless it is there as it is named. */
@@ -202,10 +274,12 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
     if (yaml->cross) recipe->cross = *yaml->cross;
     if (yaml->seeds) recipe->seeds = *yaml->seeds;
     if (yaml->train) FORWARD(lay_train(source, "train", yaml->train, &recipe->base.train, NULL));
-    if (yaml->final) FORWARD(take_final(source, yaml->final, recipe));
+    if (yaml->final) FORWARD(take_laid(source, "final", yaml->final, &recipe->final));
     if (yaml->features && yaml->features->neighbors) recipe->neighbors = *yaml->features->neighbors;
     if (yaml->features && yaml->features->min_dist) recipe->min_dist = *yaml->features->min_dist;
     if (key_is_null(source, "features", yaml->features)) recipe->features = false;
+    if (yaml->transfer) FORWARD(take_transfer(source, yaml->transfer, recipe));
+    if (yaml->attention) FORWARD(take_attention(source, yaml->attention, recipe));
     if (key_is_null(source, "imbalance", yaml->imbalance)) {
         recipe->case_count = 0;
         return run_config_text(&recipe->classes, NULL);

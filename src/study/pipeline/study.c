@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "study/ledger/study_results.h"
 #include "study/pipeline/page.h"
 #include "study/pipeline/study_figures.h"
 #include "study/pipeline/study_story.h"
@@ -40,6 +41,9 @@ static void in_words(const json_t *result, char words[96]) {
     else if (images)
         snprintf(words, 96, "%lld and %lld images", (long long)json_integer_value(images),
                  (long long)json_integer_value(json_object_get(result, "official_test")));
+    else if (json_object_get(result, "before"))
+        snprintf(words, 96, "the class by neighbours of %.1f %%, then of %.1f %%",
+                 100 * result_number(result, "before.knn_accuracy"), 100 * result_number(result, "after.knn_accuracy"));
     else if (json_object_get(result, "trustworthiness"))
         snprintf(words, 96, "%lld points, trustworthiness %.4f", (long long)json_integer_value(n),
                  json_number_value(json_object_get(result, "trustworthiness")));
@@ -95,7 +99,7 @@ cf_status study_do(Study *study, const StudyStage *of) {
 static int count_stages(const Recipe *r, int sets) {
     const int ways = sets == 2 && r->cross ? 2 : 0;
     int each = 1 + (r->grid != NULL) + r->seeds + r->features + (r->classes ? r->case_count * r->seeds : 0);
-    return sets * each + ways * (r->seeds + r->features);
+    return sets * each + ways * (r->seeds + r->features) + study_section_stages(r, sets);
 }
 
 static cf_status each_set(Study *study, cf_status (*stage)(Study *study, StudySet *set)) {
@@ -127,7 +131,13 @@ static cf_status estimate_set(const Study *study, const StudySet *set, int confi
     cf_status status = run_config_copy(&set->chosen, &trained);
     if (!status) status = recipe_lay(study->recipe->final, &trained.train);
     if (!status) status = estimate_speed(study->recipe, split, study->threads, &speed);
-    if (!status) estimate_add(study->recipe, &trained.train, split, configurations, speed, estimate);
+    if (!status) {
+        estimate_add(study->recipe, &trained.train, split, configurations, speed, estimate);
+        const double more =
+            study_section_images(study, set, (double)cf_subset_count(cf_split_part(split, CF_TRAIN))) / speed;
+        estimate->expected += more;
+        estimate->most += more;
+    }
     run_config_free(&trained);
     cf_split_free(split);
     return status;
@@ -156,7 +166,12 @@ static cf_status do_stages(Study *study) {
         FORWARD(cross_all(study, &study->sets[1], &study->sets[0]));
         FORWARD(cross_all(study, &study->sets[0], &study->sets[1]));
     }
-    return recipe->classes ? each_set(study, imbalance_all) : CF_OK;
+    if (recipe->classes) FORWARD(each_set(study, imbalance_all));
+    if (study_has_transfer(recipe, study->set_count)) {
+        FORWARD(study_transfer(study, &study->sets[0], &study->sets[1]));
+        FORWARD(study_transfer(study, &study->sets[1], &study->sets[0]));
+    }
+    return each_set(study, study_attention);
 }
 
 /* ---- Beginning and end ---- */
@@ -201,6 +216,7 @@ static cf_status check_set(Study *study, StudySet *set) {
     cf_model_free(model);
     cf_split_free(split);
     if (!status) status = check_cases(study, set);
+    if (!status) status = study_check_sections(study, set);
     return status ? status_prefix(status, "%s", set->chosen.data) : CF_OK;
 }
 
@@ -271,6 +287,19 @@ static cf_status draw_imbalance(const Study *study, const FigureBook *book, cons
     return count ? figure_recalls(book, name, title, series, count) : CF_OK;
 }
 
+/* Few images, and networks side by side. */
+static cf_status draw_sections(const Study *study, const FigureBook *book, const StudySet *set, const StudySet *other) {
+    const json_t *sizes = json_object_get(json_object_get(study->results, "transfer"), set->key),
+                 *models = json_object_get(json_object_get(study->results, "attention"), set->key);
+    char name[96], title[200];
+    snprintf(name, sizeof name, "transfer-%s", set->name);
+    snprintf(title, sizeof title, "%s, by training images", set->name);
+    if (sizes) FORWARD(figure_transfer(book, name, title, other->name, sizes, set->set->classes));
+    snprintf(name, sizeof name, "attention-%s", set->name);
+    snprintf(title, sizeof title, "%s: each network, mean over the seeds with its 95 %% interval", set->name);
+    return models ? figure_attention(book, name, title, models) : CF_OK;
+}
+
 static cf_status draw_all(const Study *study, FigureList *list) {
     char *folder;
     FORWARD(file_join(study->options->folder, "figures", &folder));
@@ -280,6 +309,8 @@ static cf_status draw_all(const Study *study, FigureList *list) {
         for (int i = 0; !status && i < study->set_count; i++)
             status = draw_cross(study, &book, &study->sets[i], &study->sets[1 - i]);
         for (int i = 0; !status && i < study->set_count; i++) status = draw_imbalance(study, &book, &study->sets[i]);
+        for (int i = 0; !status && i < study->set_count; i++)
+            status = draw_sections(study, &book, &study->sets[i], &study->sets[1 - i]);
     }
     free(folder);
     return status;

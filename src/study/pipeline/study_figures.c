@@ -3,9 +3,13 @@
 #include "base/memory.h"
 #include "data/image_set.h"
 #include "draw/chart_bar.h"
+#include "draw/chart_dot.h"
+#include "draw/chart_line.h"
+#include "draw/chart_scatter.h"
 #include "eval/evaluate.h"
 #include "study/ledger/study_results.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct Recalls {
@@ -75,4 +79,169 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
     if (!status) status = book_draw(book, name, 460, 200, draw, &r);
     recalls_free(&r);
     return status;
+}
+
+/* ---- From the other set ---- */
+
+enum { WAYS = 2 };
+static const char *const way_keys[WAYS] = {"new", "from"};
+
+typedef struct TransferCurve {
+    const char *title, *other;
+    size_t count;                                    /* of sizes */
+    double *x, *mean[WAYS], *low[WAYS], *high[WAYS]; /* [count], in one piece that begins with x */
+} TransferCurve;
+
+static cf_status draw_transfer(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const TransferCurve *c = content;
+    char from[96];
+    snprintf(from, sizeof from, "from %s", c->other);
+    const LineSeries series[WAYS] = {{"from nothing", c->x, c->mean[0], c->count, 1, 3},
+                                     {from, c->x, c->mean[1], c->count, 0, 0}};
+    const LineInterval intervals[WAYS] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
+    const LineChart chart = {.title = c->title,
+                             .x = {.label = "training images per class", .kind = AXIS_LOG},
+                             .y = {.label = "test accuracy, %", .percent = true},
+                             .series_count = WAYS,
+                             .series = series,
+                             .intervals = intervals};
+    return line_chart_draw(canvas, theme, box, &chart);
+}
+
+static cf_status fill_transfer(const json_t *sizes, int classes, TransferCurve *c, FILE *csv) {
+    const char *key;
+    const json_t *ways;
+    size_t i = 0;
+    fputs("size,images_per_class,way,runs,accuracy,low,high\n", csv);
+    json_object_foreach((json_t *)(uintptr_t)sizes, key, ways) {
+        for (int w = 0; w < WAYS; w++) {
+            const json_t *runs = json_object_get(ways, way_keys[w]);
+            MeanInterval m;
+            FORWARD(runs_interval(runs, "accuracy", &m));
+            c->x[i] = runs_mean(runs, "images") / classes;
+            c->mean[w][i] = m.mean, c->low[w][i] = m.low, c->high[w][i] = m.high;
+            fprintf(csv, "%s,%.9g,%s,%zu,%.9g,%.9g,%.9g\n", key, c->x[i], way_keys[w], m.count, m.mean, m.low, m.high);
+        }
+        i++;
+    }
+    return CF_OK;
+}
+
+cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
+                          const json_t *sizes, int classes) {
+    TransferCurve c = {.title = title, .other = other, .count = json_object_size(sizes)};
+    FileDraft csv;
+    FORWARD(memory_new((1 + 3 * WAYS) * c.count, sizeof *c.x, &c.x));
+    for (size_t w = 0; w < WAYS; w++) {
+        c.mean[w] = c.x + (1 + 3 * w) * c.count;
+        c.low[w] = c.mean[w] + c.count;
+        c.high[w] = c.low[w] + c.count;
+    }
+    cf_status status = book_csv(book, name, &csv);
+    if (!status) {
+        status = fill_transfer(sizes, classes, &c, csv.stream);
+        if (status)
+            file_abandon(&csv);
+        else
+            status = file_commit(&csv);
+    }
+    if (!status) status = book_draw(book, name, 460, 250, draw_transfer, &c);
+    free(c.x);
+    return status;
+}
+
+typedef struct BeforeAfter {
+    const char *other;
+    const cf_subset *images;
+    const float *places;
+    const unsigned char *labels;
+} BeforeAfter;
+
+static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    enum { MOST_NAMED = 20 };
+    const BeforeAfter *b = content;
+    const size_t n = b->images->count;
+    const int classes = b->images->set->classes;
+    char title[2][120];
+    snprintf(title[0], sizeof title[0], "Before: the network of %s", b->other);
+    snprintf(title[1], sizeof title[1], "Fine-tuned");
+    for (int half = 0; half < 2; half++) {
+        const ScatterPlot plot = {.title = title[half],
+                                  .count = n,
+                                  .points = b->places + (half ? 2 * n : 0),
+                                  .labels = b->labels,
+                                  .classes = classes <= MOST_NAMED ? classes : 0,
+                                  .class_names = (const char *const *)b->images->set->class_names,
+                                  .names_inside = true};
+        FORWARD(scatter_plot_draw(canvas, theme, box_of_grid(box, 1, 2, 14, 0, half), &plot));
+    }
+    return CF_OK;
+}
+
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places) {
+    const cf_set *set = images->set;
+    const size_t n = images->count;
+    unsigned char *labels;
+    FileDraft csv;
+    FORWARD(book_csv(book, "umap", &csv));
+    fputs("when,x,y,label,image\n", csv.stream);
+    for (size_t i = 0; i < 2 * n; i++) {
+        const uint32_t image = images->images[i % n];
+        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)places[2 * i],
+                (double)places[2 * i + 1]);
+        csv_text(csv.stream, set->class_names[set->labels[image]]);
+        fprintf(csv.stream, ",%u\n", (unsigned)image);
+    }
+    FORWARD(file_commit(&csv));
+    FORWARD(memory_new(n, 1, &labels));
+    for (size_t i = 0; i < n; i++) labels[i] = (unsigned char)(set->labels[images->images[i]] % 256);
+    cf_status status =
+        book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, places, labels});
+    free(labels);
+    return status;
+}
+
+/* ---- Networks side by side ---- */
+
+enum { MOST_ROWS = 8, COLUMNS = 2 }; /* of RECIPE_MODELS */
+
+static cf_status draw_attention(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return dot_chart_draw(canvas, theme, box, content);
+}
+
+cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models) {
+    static const char *const headings[COLUMNS] = {"network", "test, %"};
+    double mean[MOST_ROWS], low[MOST_ROWS], high[MOST_ROWS];
+    char texts[MOST_ROWS][16];
+    const char *cells[MOST_ROWS * COLUMNS], *key;
+    const json_t *runs;
+    FileDraft csv;
+    int n = 0;
+    FORWARD(book_csv(book, name, &csv));
+    fputs("network,runs,accuracy,low,high\n", csv.stream);
+    json_object_foreach((json_t *)(uintptr_t)models, key, runs) {
+        MeanInterval m;
+        cf_status status = n < MOST_ROWS ? runs_interval(runs, "accuracy", &m) : FAIL(CF_INTERNAL, "too many networks");
+        if (status) {
+            file_abandon(&csv);
+            return status;
+        }
+        fprintf(csv.stream, "%s,%zu,%.9g,%.9g,%.9g\n", key, m.count, m.mean, m.low, m.high);
+        mean[n] = m.mean, low[n] = m.low, high[n] = m.high;
+        snprintf(texts[n], sizeof texts[n], "%.2f", 100 * m.mean);
+        cells[COLUMNS * n] = key;
+        cells[COLUMNS * n + 1] = texts[n];
+        n++;
+    }
+    FORWARD(file_commit(&csv));
+    const DotPanel panel = {{.label = "test accuracy, %", .percent = true}, mean, low, high, 1e6};
+    const DotChart chart = {.title = title,
+                            .row_count = n,
+                            .column_count = COLUMNS,
+                            .headings = headings,
+                            .cells = cells,
+                            .best = -1,
+                            .panel_count = 1,
+                            .panels = &panel};
+    return book_draw(book, name, 460, dot_chart_height(&chart) + 20, draw_attention, &chart);
 }

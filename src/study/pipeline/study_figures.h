@@ -1,7 +1,8 @@
-/* Figures that compare runs of a study: how much of each class is found. */
+/* Figures that compare runs of a study: how much of each class is found; what few images and other networks give. */
 #ifndef STUDY_PIPELINE_STUDY_FIGURES_H
 #define STUDY_PIPELINE_STUDY_FIGURES_H
 
+#include "data/image_set.h"
 #include "study/figures/figure_book.h"
 
 #include <jansson.h>
@@ -16,5 +17,13 @@ typedef struct RecallSeries {
 /* Bars of each class's recall, side by side for each series, as NAME.svg .. with NAME.csv. All runs have the same classes. */
 cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
                          int count);
+/* Accuracy over training images per class, with 95 % intervals over the seeds: from nothing, and from the network of `other`. `sizes`
+ * {"10": {"new": [runs], "from": [runs]}}. */
+cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
+                          const json_t *sizes, int classes);
+/* "umap": each image in an embedding before fine-tuning, places[images][2], and in another one after it, behind these. */
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places);
+/* Accuracies of networks, {"paper": [runs]}, with 95 % intervals over the seeds. */
+cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models);
 
 #endif

@@ -1,5 +1,5 @@
 /* What the files of the study share. study.c has the order of the stages; study_data.c, study_search.c, study_runs.c,
- * study_cross.c and study_features.c do them. */
+ * study_cross.c, study_features.c and study_sections.c do them. */
 #ifndef STUDY_PIPELINE_STUDY_INSIDE_H
 #define STUDY_PIPELINE_STUDY_INSIDE_H
 
@@ -16,6 +16,7 @@ typedef struct StudySet {
     RunConfig chosen; /* the configuration that all its trainings have */
     char data_print[SHA256_HEX], chosen_print[SHA256_HEX];
     char trained_print[RECIPE_MOST_SEEDS][SHA256_HEX]; /* fingerprints of the stages before */
+    char tuned_print[SHA256_HEX]; /* of the fine-tuning that is looked at: the first seed's of the last size */
 } StudySet;
 
 typedef struct Study {
@@ -41,6 +42,16 @@ cf_status study_features(Study *study, StudySet *set);
 cf_status study_cross(Study *study, StudySet *from, StudySet *on, int seed_number);
 cf_status study_cross_features(Study *study, StudySet *from, StudySet *on);
 cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number);
+/* On images of `set`, from the network of `other` and from nothing; then what that network and the fine-tuned one make of the test images. */
+cf_status study_transfer(Study *study, StudySet *set, const StudySet *other);
+cf_status study_transfer_features(Study *study, StudySet *set, const StudySet *other);
+cf_status study_attention(Study *study, StudySet *set);
+/* What these three could be refused for. */
+cf_status study_check_sections(const Study *study, const StudySet *set);
+bool study_has_transfer(const Recipe *recipe, int sets);
+int study_section_stages(const Recipe *recipe, int sets);
+/* Images that they train on, as often as they do. */
+double study_section_images(const Study *study, const StudySet *set, double train_images);
 
 /* ---- study.c: doing a stage ---- */
 
@@ -57,6 +68,16 @@ typedef struct StudyStage {
 /* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
 cf_status study_do(Study *study, const StudyStage *stage);
 
+typedef struct Training {
+    RunConfig config;
+    const char
+        *source_print; /* of the stage that made the network it begins with; NULL: weights are drawn, or the recipe's */
+    bool shown;        /* makes the figures and the page of the run as well */
+    bool brief;        /* of its results only what sections compare */
+} Training;
+
+/* Trains in the stage's folder unless that is done; stage->work NULL: no more than that. Frees the configuration. */
+cf_status study_do_training(Study *study, const StudySet *set, Training *training, StudyStage *stage);
 /* evaluation_json with "intervals", and for how its predictions spread: "most_predicted" {"class", "share", "true_share"}. */
 cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation, const char *data, const char *part,
                                 json_t **json);

@@ -87,11 +87,19 @@ static cf_status result_json(const Study *study, const Run *run, json_t **result
     return status;
 }
 
-/* What the work is about. */
-typedef struct Training {
-    RunConfig config;
-    bool shown; /* makes the figures and the page of the run as well */
-} Training;
+/* What sections compare. The seconds of training steps are known of each epoch, also of those before a kill. */
+static cf_status brief_json(const Run *run, json_t **result) {
+    const cf_metrics *m = &run->test.metrics.summary;
+    const LayerList *layers = &run->model->layers;
+    double seconds = 0;
+    for (int e = 0; e < run->fitted.result.epochs_run; e++) seconds += run->fitted.rows[e].seconds;
+    *result = json_pack("{s:I s:I s:f s:f s:I s:i s:I s:f s:f}", "seed", (json_int_t)run->config.train.seed, "n",
+                        (json_int_t)m->count, "accuracy", m->accuracy, "loss", m->loss, "images",
+                        (json_int_t)cf_subset_count(cf_split_part(run->split, CF_TRAIN)), "epochs_run",
+                        run->fitted.result.epochs_run, "parameters", (json_int_t)layer_list_parameters(layers), "mflop",
+                        layer_list_flops(layers) / 1e6, "seconds", seconds);
+    return CF_OK;
+}
 
 static cf_status train(Study *study, const Stage *stage, void *context, json_t **result) {
     const StudyOptions *o = study->options;
@@ -103,7 +111,7 @@ static cf_status train(Study *study, const Stage *stage, void *context, json_t *
     if (!status) status = run_train(run, true, o->training, o->context);
     if (!status) status = run_test(run);
     if (!status && training->shown) status = show(study, run);
-    if (!status) status = result_json(study, run, result);
+    if (!status) status = training->brief ? brief_json(run, result) : result_json(study, run, result);
     run_free(run);
     return status;
 }
@@ -121,12 +129,14 @@ static cf_status train_and_embed(Study *study, const Stage *stage, void *context
     return status;
 }
 
-/* The folder of the data does not matter: their checksum is among the inputs. */
-static json_t *inputs_of(const RunConfig *config, const char *data_print, unsigned formats, bool shown) {
+/* Folders do not matter: the checksum of the data is among the inputs, and the fingerprint of the stage of another network. */
+static json_t *inputs_of(const Training *training, const char *data_print, unsigned formats) {
     json_t *json;
-    if (run_config_json(config, &json)) return NULL;
+    if (run_config_json(&training->config, &json)) return NULL;
     json_object_del(json, "data_dir");
-    return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats", shown ? (int)formats : 0);
+    if (training->source_print) json_object_set_new(json, "from", json_string(training->source_print));
+    return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats",
+                     training->shown ? (int)formats : 0);
 }
 
 static void add_embedding(const Study *study, json_t *inputs) {
@@ -135,9 +145,10 @@ static void add_embedding(const Study *study, json_t *inputs) {
     json_object_set_new(inputs, "formats", json_integer((json_int_t)study->options->formats));
 }
 
-static cf_status do_training(Study *study, const StudySet *set, Training *training, StudyStage *stage) {
+cf_status study_do_training(Study *study, const StudySet *set, Training *training, StudyStage *stage) {
+    if (!stage->work) stage->work = train;
     stage->context = training;
-    stage->inputs = inputs_of(&training->config, set->data_print, study->options->formats, training->shown);
+    stage->inputs = inputs_of(training, set->data_print, study->options->formats);
     if (stage->work == train_and_embed) add_embedding(study, stage->inputs);
     cf_status status = study_do(study, stage);
     run_config_free(&training->config);
@@ -145,7 +156,7 @@ static cf_status do_training(Study *study, const StudySet *set, Training *traini
 }
 
 cf_status study_train(Study *study, StudySet *set, int seed_number) {
-    StudyStage stage = {.work = train, .print = set->trained_print[seed_number]};
+    StudyStage stage = {.print = set->trained_print[seed_number]};
     Training training = {.shown = seed_number == 0};
     FORWARD(run_config_copy(&set->chosen, &training.config));
     training.config.train.seed += (uint64_t)seed_number;
@@ -153,7 +164,7 @@ cf_status study_train(Study *study, StudySet *set, int seed_number) {
     snprintf(stage.what, sizeof stage.what, "%s: training, seed %llu", set->name,
              (unsigned long long)training.config.train.seed);
     snprintf(stage.path, sizeof stage.path, "test.%s[]", set->key);
-    return do_training(study, set, &training, &stage);
+    return study_do_training(study, set, &training, &stage);
 }
 
 static cf_status restrict_classes(const Recipe *recipe, int case_number, cf_split_options *split) {
@@ -180,7 +191,7 @@ static void note_condition(Study *study, const StudySet *set, int case_number) {
 cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number) {
     const char *limit = study->recipe->cases[case_number];
     const bool embedded = study->recipe->features && seed_number == 0;
-    StudyStage stage = {.work = embedded ? train_and_embed : train};
+    StudyStage stage = {.work = embedded ? train_and_embed : NULL};
     Training training = {0};
     FORWARD(run_config_copy(&set->chosen, &training.config));
     training.config.train.seed += (uint64_t)seed_number;
@@ -194,5 +205,5 @@ cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed
              limit[0] ? limit : "all images", (unsigned long long)training.config.train.seed);
     snprintf(stage.path, sizeof stage.path, "imbalance.%s.%d[]", set->key, case_number + 1);
     note_condition(study, set, case_number);
-    return do_training(study, set, &training, &stage);
+    return study_do_training(study, set, &training, &stage);
 }

@@ -108,6 +108,45 @@ static void tell_imbalance(Story *story, const char *key) {
          set_name(story, key), text, 100 * lowest, weakest);
 }
 
+/* Of the fewest images. */
+static void tell_transfer(Story *story, const char *key, const char *from) {
+    json_t *sizes = (json_t *)(uintptr_t)result(story, "transfer", key);
+    const char *size = json_object_iter_key(json_object_iter(sizes));
+    const json_t *ways = json_object_get(sizes, size ? size : ""), *drawn = json_object_get(ways, "new"),
+                 *tuned = json_object_get(ways, "from");
+    MeanDifference d;
+    if (!ways || runs_difference(tuned, drawn, "accuracy", &d)) return;
+    tell(story,
+         "Trained on %s first, a network gets %.2f %% of %s right after %s image%s%s, and %.2f %% without it: "
+         "%+.2f points (%+.2f to %+.2f, %zu seeds).",
+         set_name(story, from), 100 * runs_mean(tuned, "accuracy"), set_name(story, key), size,
+         strcmp(size, "1") == 0 ? "" : "s", strcmp(size, "all") == 0 ? "" : " per class",
+         100 * runs_mean(drawn, "accuracy"), 100 * d.difference, 100 * d.low, 100 * d.high, json_array_size(tuned));
+}
+
+/* All against the first. */
+static void tell_attention(Story *story, const char *key) {
+    json_t *models = (json_t *)(uintptr_t)result(story, "attention", key), *runs;
+    const json_t *first = NULL;
+    const char *name;
+    char text[400] = "";
+    size_t used = 0;
+    json_object_foreach(models, name, runs) {
+        MeanDifference d;
+        int more = 0;
+        if (!first) {
+            first = runs;
+            more = snprintf(text, sizeof text, "%s gets %.2f %% right", name, 100 * runs_mean(runs, "accuracy"));
+        } else if (!runs_difference(runs, first, "accuracy", &d))
+            more = snprintf(text + used, sizeof text - used, ", %s %+.2f points (%+.2f to %+.2f)", name,
+                            100 * d.difference, 100 * d.low, 100 * d.high);
+        if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
+    }
+    if (first)
+        tell(story, "On %s, with %zu seeds and the same training, %s.", set_name(story, key), json_array_size(first),
+             text);
+}
+
 static void tell_features(Story *story, const char *key) {
     const json_t *features = result(story, "features", key), *vote = json_object_get(features, "knn_accuracy");
     if (!features) return;
@@ -123,7 +162,7 @@ static void tell_ledger(Story *story, const Ledger *ledger) {
     tell(story,
          "Of the report's %zu figures, %zu are reproduced, %zu beaten, %zu short; %zu were measured on other data, %zu "
          "not at all.",
-         ledger->count, v[REPRODUCED], v[BEATEN], v[FELL_SHORT], v[NOT_COMPARABLE], v[NOT_RUN]);
+         ledger->count - ledger->suggestions, v[REPRODUCED], v[BEATEN], v[FELL_SHORT], v[NOT_COMPARABLE], v[NOT_RUN]);
 }
 
 cf_status study_story(const json_t *results, const Ledger *ledger, json_t **story) {
@@ -135,6 +174,8 @@ cf_status study_story(const json_t *results, const Ledger *ledger, json_t **stor
     tell_cross(&s, "svhn", "mnist");
     tell_cross(&s, "mnist", "svhn");
     for (size_t i = 0; i < COUNT_OF(keys); i++) tell_imbalance(&s, keys[i]);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_transfer(&s, keys[i], keys[1 - i]);
+    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_attention(&s, keys[i]);
     tell_ledger(&s, ledger);
     FAIL_IF(!s.lines, CF_NO_MEMORY, "out of memory for the story of the study");
     *story = s.lines;

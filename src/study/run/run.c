@@ -259,11 +259,22 @@ static cf_status check_going_on(const Run *run) {
     return status;
 }
 
+/* What was taken before a run was killed. */
+static cf_status recall_source(Run *run) {
+    RunConfig before;
+    if (run->config.source.sha256[0] || !file_exists(run->config_path)) return CF_OK;
+    FORWARD(run_config_read(run->config_path, &before));
+    run->config.source = before.source;
+    run_config_free(&before);
+    return CF_OK;
+}
+
 /* A checkpoint holds what became of them. */
 static cf_status take_source(Run *run, bool resume) {
     RunConfig *c = &run->config;
     char *path, sha256[SHA256_HEX];
-    if (!c->from || (resume && file_exists(run->checkpoint_path))) return CF_OK;
+    if (!c->from) return CF_OK;
+    if (resume && file_exists(run->checkpoint_path)) return recall_source(run);
     FORWARD(transfer_path(c->from, &path));
     cf_status status = transfer_sha256(path, sha256);
     if (!status && c->source.sha256[0] && strcmp(c->source.sha256, sha256) != 0)

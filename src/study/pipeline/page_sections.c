@@ -1,0 +1,184 @@
+/* The pages of what is compared seed by seed. */
+#include "study/ledger/study_results.h"
+#include "study/pipeline/page.h"
+#include "study/report/report_inside.h"
+#include "train/train_options.h"
+
+/* ---- Cells ---- */
+
+/* "87.21 % (85.90 to 88.52)" */
+static cf_status accuracy_cell(FILE *out, const json_t *runs) {
+    MeanInterval m;
+    FORWARD(runs_interval(runs, "accuracy", &m));
+    fprintf(out, "<td class=\"n\">%.2f %% <small>(%.2f to %.2f)</small></td>", 100 * m.mean, 100 * m.low, 100 * m.high);
+    return CF_OK;
+}
+
+/* In points, and what to think of it. */
+static cf_status difference_cells(FILE *out, const json_t *runs, const json_t *against) {
+    MeanDifference d;
+    FORWARD(runs_difference(runs, against, "accuracy", &d));
+    const char *word = verdict_words[difference_verdict(&d)];
+    fprintf(out, "<td class=\"n\">%+.2f <small>(%+.2f to %+.2f)</small></td><td class=\"%s\">%s</td>",
+            100 * d.difference, 100 * d.low, 100 * d.high, word, word);
+    return CF_OK;
+}
+
+/* Trainings with the options of the set's own, but for those of the section. */
+static void training_line(FILE *out, const StudySet *set, const RecipeSection *section) {
+    cf_train_options options = set->chosen.train;
+    char text[TRAIN_OPTIONS_TEXT];
+    if (recipe_lay(section->train, &options)) return;
+    options.patience = 0;
+    options.stop_on = CF_STOP_ON_LAST;
+    train_options_text(&options, false, text);
+    fputs("<p class=\"aside\">", out);
+    html_text(out, text);
+    fputs(".</p>\n", out);
+}
+
+/* ---- From the other set ---- */
+
+static cf_status transfer_table(FILE *out, const json_t *sizes) {
+    static const char *const columns[] = {"Images", "Epochs", "From nothing", "Fine-tuned", "Difference, points",
+                                          "",       NULL};
+    const char *size;
+    json_t *ways;
+    page_table(out, "Test accuracy by training images per class; mean over the seeds (95 % interval)", columns);
+    json_object_foreach((json_t *)(uintptr_t)sizes, size, ways) {
+        const json_t *drawn = json_object_get(ways, "new"), *tuned = json_object_get(ways, "from");
+        page_row(out, size);
+        page_whole(out, runs_mean(drawn, "images"));
+        page_whole(out, runs_mean(drawn, "epochs_run"));
+        FORWARD(accuracy_cell(out, drawn));
+        FORWARD(accuracy_cell(out, tuned));
+        FORWARD(difference_cells(out, tuned, drawn));
+        fputs("</tr>\n", out);
+    }
+    page_table_end(out);
+    return CF_OK;
+}
+
+static void quality_row(FILE *out, const char *name, const json_t *quality) {
+    page_row(out, name);
+    page_percent(out, result_number(quality, "knn_accuracy"));
+    fprintf(out, "<td class=\"n\">%.4f</td></tr>\n", result_number(quality, "silhouette"));
+}
+
+static cf_status before_after(FILE *out, const StudyPage *page, const StudySet *set, const StudySet *other) {
+    static const char *const columns[] = {"Class by neighbours", "Silhouette", NULL};
+    const json_t *features = page_result(page, "transfer_features", set->key);
+    char stage[96], caption[400], number[24];
+    if (!features) return CF_OK;
+    recipe_size_text(page->study->recipe->sizes[page->study->recipe->size_count - 1], number);
+    snprintf(stage, sizeof stage, "transfer-umap-%s", set->name);
+    snprintf(
+        caption, sizeof caption,
+        "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images "
+        "per class: %s; first seed). Each has an embedding of its own",
+        set->name, other->name, number);
+    page_table(out, "How far classes are apart in the two embeddings", columns);
+    quality_row(out, "before", json_object_get(features, "before"));
+    quality_row(out, "fine-tuned", json_object_get(features, "after"));
+    page_table_end(out);
+    page_figures_begin(out);
+    FORWARD(page_figure(out, page, stage, "umap", caption));
+    page_figures_end(out);
+    return CF_OK;
+}
+
+static cf_status transfer_of(FILE *out, const StudyPage *page, const StudySet *set, const StudySet *other) {
+    const json_t *sizes = page_result(page, "transfer", set->key);
+    char name[96];
+    fputs("<h3 class=\"set\">", out);
+    html_text(out, other->name);
+    fputs(" \xe2\x86\x92 ", out);
+    html_text(out, set->name);
+    fputs("</h3>\n", out);
+    FORWARD(transfer_table(out, sizes));
+    snprintf(name, sizeof name, "transfer-%s", set->name);
+    page_figures_begin(out);
+    FORWARD(
+        page_figure(out, page, "figures", name,
+                    "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were "
+                    "fixed beforehand, and the last one is taken"));
+    page_figures_end(out);
+    return before_after(out, page, set, other);
+}
+
+cf_status page_transfer(FILE *out, const StudyPage *page) {
+    const Study *study = page->study;
+    const Recipe *recipe = study->recipe;
+    if (!study_has_transfer(recipe, study->set_count)) return CF_OK;
+    fprintf(
+        out,
+        "<p>The network that was trained on one set is trained further on images of the other, and beside it the same "
+        "network from drawn weights, on the same images: %d seeds, each with other training and test images; what a "
+        "small size has is in the larger ones. Nothing is chosen by validation images, of which there would be none "
+        "to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last epoch is "
+        "taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained network is "
+        "one for %s, so intervals do not tell what another one would bring.</p>\n",
+        recipe->transfer.seeds, recipe->steps, recipe->seeds > 1 ? "few of the seeds" : "all seeds");
+    for (int i = 0; i < study->set_count; i++) {
+        FORWARD(transfer_of(out, page, &study->sets[i], &study->sets[1 - i]));
+        training_line(out, &study->sets[i], &recipe->transfer);
+    }
+    return CF_OK;
+}
+
+/* ---- Networks side by side ---- */
+
+static cf_status attention_table(FILE *out, const json_t *models) {
+    static const char *const columns[] = {"Parameters", "MFLOP", "Seconds of steps", "Accuracy", "Difference, points",
+                                          "",           NULL};
+    const json_t *first = NULL;
+    const char *name;
+    json_t *runs;
+    page_table(out, "Mean over the seeds (95 % interval); differences to the first network", columns);
+    json_object_foreach((json_t *)(uintptr_t)models, name, runs) {
+        page_row(out, name);
+        page_whole(out, runs_mean(runs, "parameters"));
+        fprintf(out, "<td class=\"n\">%.2f</td><td class=\"n\">%.2f</td>", runs_mean(runs, "mflop"),
+                runs_mean(runs, "seconds"));
+        FORWARD(accuracy_cell(out, runs));
+        if (first)
+            FORWARD(difference_cells(out, runs, first));
+        else
+            fputs("<td></td><td></td>", out);
+        if (!first) first = runs;
+        fputs("</tr>\n", out);
+    }
+    page_table_end(out);
+    return CF_OK;
+}
+
+cf_status page_attention(FILE *out, const StudyPage *page) {
+    const Recipe *recipe = page->study->recipe;
+    if (!recipe->model_count) return CF_OK;
+    fprintf(
+        out,
+        "<p>Networks trained on the same images with the same options and the same %d seeds, to the last "
+        "epoch. Differences are paired by seed; noise is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
+        recipe->attention.seeds);
+    for (int m = 0; m < recipe->model_count; m++) {
+        fputs("<div><dt>", out);
+        html_text(out, recipe->names[m]);
+        fputs("</dt><dd><code>", out);
+        html_text(out, recipe->models[m]);
+        fputs("</code></dd></div>\n", out);
+    }
+    fputs("</dl>\n", out);
+    for (int i = 0; i < page->study->set_count; i++) {
+        const StudySet *set = &page->study->sets[i];
+        char name[96];
+        page_set_heading(out, set);
+        FORWARD(attention_table(out, page_result(page, "attention", set->key)));
+        snprintf(name, sizeof name, "attention-%s", set->name);
+        page_figures_begin(out);
+        FORWARD(
+            page_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
+        page_figures_end(out);
+        training_line(out, set, &recipe->attention);
+    }
+    return CF_OK;
+}
