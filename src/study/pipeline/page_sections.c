@@ -158,7 +158,8 @@ cf_status page_attention(FILE *out, const StudyPage *page) {
     fprintf(
         out,
         "<p>Networks trained on the same images with the same options and the same %d seeds, to the last "
-        "epoch. Differences are paired by seed; noise is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
+        "epoch. With few epochs this tells how fast a network learns, not where it ends. Differences are paired by seed; noise "
+        "is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
         recipe->attention.seeds);
     for (int m = 0; m < recipe->model_count; m++) {
         fputs("<div><dt>", out);
