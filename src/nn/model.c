@@ -136,7 +136,15 @@ cf_status classify(const cf_model *model, const cf_subset *subset, const Classif
     cf_status status;
     int threads = slices_threads(options->threads);
     PlanOptions plan_options = {.engine = options->engine, .batch = BATCH, .threads = threads};
-    if (options->int8) return int8_classify(options->int8, subset, threads, probabilities, result);
+    float *own = NULL;
+    if (!probabilities && (options->int8 || options->views)) {
+        FORWARD(memory_new(subset->count * (size_t)model->classes, sizeof *own, &own));
+        probabilities = own;
+    }
+    if (options->int8) {
+        FORWARD_TO(done, int8_classify(options->int8, subset, threads, probabilities, result));
+        goto done;
+    }
     FORWARD_TO(done, plan_new(&model->layers, &borrowed, &plan_options, &plan));
     FORWARD_TO(done, feed_new(subset->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                               threads, &feed));
@@ -146,6 +154,7 @@ cf_status classify(const cf_model *model, const cf_subset *subset, const Classif
                    ? classify_views(plan, &feed, subset, options->views, model->classes, probabilities, result)
                    : classify_with(plan, &feed, subset->images, subset->count, model->classes, probabilities, result));
 done:
+    free(own);
     feed_free(&feed);
     plan_free(plan);
     return status;

@@ -67,7 +67,7 @@ typedef struct ClassifyOptions {
     const Int8Network *int8; /* the model in integers, which then computes in place of the engine, without views; NULL: none. Borrowed. */
 } ClassifyOptions;
 
-/* Probabilities [count][model->classes] of a subset's images in order. */
+/* Probabilities [count][model->classes] of a subset's images in order; NULL: only their score is wanted. */
 cf_status classify(const cf_model *model, const cf_subset *subset, const ClassifyOptions *options, float *probabilities,
                    StepResult *result);
 /* The same with a plan at hand whose parameters are in use. */

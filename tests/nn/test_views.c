@@ -98,6 +98,20 @@ static void the_mean_of_an_image_and_its_mirror_image(void **state) {
     free(a), free(b), free(mean);
 }
 
+static void a_score_without_probabilities(void **state) {
+    (void)state;
+    StepResult with, without;
+    Augmentation *views;
+    cf_split *split = all_of(plain);
+    free(probabilities_of(model, plain, "flip", 1, &with));
+    assert_ok(augmentation_new("flip", &views));
+    const ClassifyOptions options = {.engine = cpu_engine(), .threads = 2, .views = views};
+    assert_ok(classify(model, cf_split_part(split, CF_ALL), &options, NULL, &without));
+    assert_true(with.loss == without.loss && with.weight == without.weight && with.correct == without.correct);
+    augmentation_free(views);
+    cf_split_free(split);
+}
+
 static void the_library_says_the_same(void **state) {
     (void)state;
     StepResult of_views;
@@ -150,6 +164,7 @@ static void lines_without_views_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_mean_of_an_image_and_its_mirror_image),
+        cmocka_unit_test(a_score_without_probabilities),
         cmocka_unit_test(the_library_says_the_same),
         cmocka_unit_test(one_view_is_the_image),
         cmocka_unit_test(the_same_bits_at_any_threads),
