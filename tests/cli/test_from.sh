@@ -98,7 +98,7 @@ refuses 1 "short.safetensors" "$CIFRA" train "${ten[@]}" --from short.safetensor
 refuses 2 'the model has no layer "conv9"' "$CIFRA" train "${two[@]}" --freeze conv9 --out no
 pth=$CIFRA_SOURCE/tests/golden/checkpoint.pth # of torch.save; its convolution reads two channels
 refuses 1 "the first tensor that does not is conv1.weight, of shape [3, 1, 3, 3] in the network and [3, 2, 3, 3] in the file" \
-    "$CIFRA" train "${two[@]}" --from "$pth" --model "conv 3 3x3 pad valid nobias | bn | dense classes" --out no
+    "$CIFRA" train --data hand:n=300,test=100 --from "$pth" --model "conv 3 3x3 pad valid nobias | bn | dense classes" --out no
 refuses 2 "checkpoint.pth does not say what network its weights are of; say it with --model" \
     "$CIFRA" train --data hand:n=300,test=100 --from "$pth" --out no
 check "no folder is left" test ! -e no
