@@ -94,6 +94,8 @@ static cf_status prepare(cf_model *model, Test *test) {
     cf_precision precision = o->precision;
     const char *const *names = (const char *const *)model->class_names;
     const Engine *engine;
+    FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE,
+            "the range test makes no features for sample smote-features; look for a rate with balanced");
     FORWARD(engine_choose(o->engine, &precision, &engine));
     FORWARD(train_loss_new(test->train, names, model->classes, o, &test->loss));
     FORWARD(freezing_new(o, model, &test->freezing));

@@ -153,6 +153,11 @@ static void what_goes_wrong(void **state) {
     o.batch = 0;
     assert_fails(test(split, &o, &(LrRangeOptions){.from = 1e-5, .to = 1, .steps = 50}, &result), CF_BAD_USE,
                  "batch: ");
+    o = cf_train_defaults();
+    o.sample = CF_SMOTE_FEATURES;
+    snprintf(o.freeze, sizeof o.freeze, "conv1");
+    assert_fails(test(split, &o, &(LrRangeOptions){.from = 1e-5, .to = 1, .steps = 50}, &result), CF_BAD_USE,
+                 "no features for sample smote-features");
     /* A loss that is never too large: all steps. */
     o = cf_train_defaults();
     assert_ok(test(split, &o, &(LrRangeOptions){.from = 1e-6, .to = 1e-4, .steps = 30}, &result));
