@@ -29,15 +29,6 @@ static size_t positions_of(const AttentionRollout *rollout) {
     return (size_t)last->out.H * (size_t)last->out.W;
 }
 
-/* Marks what `layer` reads, in the end, and the layer itself. */
-static void mark_sources(const LayerList *list, int layer, bool *marks) {
-    memset(marks, 0, (size_t)list->count * sizeof *marks);
-    marks[layer] = true;
-    for (int i = layer; i >= 0; i--)
-        for (int k = 0; marks[i] && k < list->layers[i].inputs; k++)
-            if (list->layers[i].input[k] >= 0) marks[list->layers[i].input[k]] = true;
-}
-
 static int last_attention(const LayerList *list, const bool *marks, int before) {
     int i = before - 1;
     while (i >= 0 && !(marks[i] && list->layers[i].type == &attention_type)) i--;
@@ -47,7 +38,7 @@ static int last_attention(const LayerList *list, const bool *marks, int before) 
 bool attention_rollout_possible(const cf_model *model) {
     const LayerList *list = &model->layers;
     bool marks[MOST_LAYERS];
-    mark_sources(list, list->heads[0], marks);
+    layer_list_mark_needed(list, list->heads[0], marks);
     return last_attention(list, marks, list->count) >= 0;
 }
 
@@ -55,7 +46,7 @@ bool attention_rollout_possible(const cf_model *model) {
 static cf_status find_layers(AttentionRollout *rollout) {
     const LayerList *list = &rollout->model->layers;
     bool needed[MOST_LAYERS], marks[MOST_LAYERS];
-    mark_sources(list, list->heads[0], needed);
+    layer_list_mark_needed(list, list->heads[0], needed);
     int at = last_attention(list, needed, list->count);
     FAIL_IF(at < 0, CF_BAD_USE, "attention rollout needs attention, and this model has none: %s", list->line);
     const Shape grid = list->layers[at].out;
@@ -65,7 +56,7 @@ static cf_status find_layers(AttentionRollout *rollout) {
         if (layer->out.H != grid.H || layer->out.W != grid.W) break;
         memmove(rollout->layers + 1, rollout->layers, (size_t)rollout->count++ * sizeof *rollout->layers);
         rollout->layers[0] = at;
-        mark_sources(list, at, marks);
+        layer_list_mark_needed(list, at, marks);
         before = last_attention(list, needed, at);
         FAIL_IF(before >= 0 && !marks[before], CF_BAD_USE,
                 "attention rollout multiplies layers that follow each other, and %s reads nothing of %s", layer->name,

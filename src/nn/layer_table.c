@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+void layer_list_mark_needed(const LayerList *list, int output, bool *needed) {
+    memset(needed, 0, (size_t)list->count * sizeof *needed);
+    needed[output] = true;
+    for (int i = output; i >= 0; i--)
+        for (int k = 0; needed[i] && k < list->layers[i].inputs; k++)
+            if (list->layers[i].input[k] >= 0) needed[list->layers[i].input[k]] = true;
+}
+
 cf_status layer_list_needed(const LayerList *list, int output, bool **needed) {
     FORWARD(memory_new((size_t)list->count, sizeof **needed, needed));
-    (*needed)[output] = true;
-    for (int i = output; i >= 0; i--)
-        for (int k = 0; (*needed)[i] && k < list->layers[i].inputs; k++)
-            if (list->layers[i].input[k] >= 0) (*needed)[list->layers[i].input[k]] = true;
+    layer_list_mark_needed(list, output, *needed);
     return CF_OK;
 }
 

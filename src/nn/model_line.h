@@ -37,7 +37,9 @@ void layer_list_free(LayerList *list);
  * for photographs was made for. False, too, where `input` names none. */
 bool model_line_input(const char *name_or_line, Shape *shape);
 
-/* (*needed)[i]: whether the output `output` needs layer i; release with free(). */
+/* needed[i], of each layer: whether what layer `output` gives needs layer i; itself, too. */
+void layer_list_mark_needed(const LayerList *list, int output, bool *needed);
+/* The same in new memory; release with free(). */
 cf_status layer_list_needed(const LayerList *list, int output, bool **needed);
 
 size_t layer_list_parameters(const LayerList *list);

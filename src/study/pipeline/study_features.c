@@ -7,6 +7,15 @@
 
 #include <stdlib.h>
 
+UmapOptions study_umap_options(const Study *study) {
+    UmapOptions options = umap_options_defaults();
+    options.neighbors = study->recipe->neighbors;
+    options.min_dist = study->recipe->min_dist;
+    options.seed = study->recipe->base.train.seed;
+    options.threads = study->threads;
+    return options;
+}
+
 static cf_status judge_and_write(const Study *study, const Run *run, const char *data, const char *part,
                                  Embedding *embedding, json_t **result) {
     const QualityOptions judge = {METRIC_EUCLIDEAN, study->recipe->base.train.seed, study->threads};
@@ -27,12 +36,8 @@ static cf_status judge_and_write(const Study *study, const Run *run, const char 
 static cf_status embed(const Study *study, const Run *run, const char *data, const char *part, const EmbedInput *input,
                        json_t **result) {
     Embedding embedding = {.input = input, .method = "umap"};
-    UmapOptions options = umap_options_defaults();
+    const UmapOptions options = study_umap_options(study);
     Umap *umap;
-    options.neighbors = study->recipe->neighbors;
-    options.min_dist = study->recipe->min_dist;
-    options.seed = study->recipe->base.train.seed;
-    options.threads = study->threads;
     FORWARD(points_check(&input->points, input->subject));
     FORWARD(umap_fit(&input->points, &options, &umap));
     cf_status status = embedding_take(&embedding, umap);

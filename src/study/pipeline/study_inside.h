@@ -4,6 +4,7 @@
 #define STUDY_PIPELINE_STUDY_INSIDE_H
 
 #include "base/lock.h"
+#include "embed/umap.h"
 #include "eval/bootstrap.h"
 #include "study/pipeline/stage.h"
 #include "study/pipeline/study.h"
@@ -81,6 +82,8 @@ cf_status study_do_training(Study *study, const StudySet *set, Training *trainin
 /* evaluation_json with "intervals", and for how its predictions spread: "most_predicted" {"class", "share", "true_share"}. */
 cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation, const char *data, const char *part,
                                 json_t **json);
+/* The recipe's, for all of the study's embeddings. */
+UmapOptions study_umap_options(const Study *study);
 /* UMAP of the run's model on the test images of `data`; no data must have been loaded into the run yet. */
 cf_status study_embed_run(Study *study, Run *run, const char *data, json_t **result);
 /* The run's folder of a stage that trained. */

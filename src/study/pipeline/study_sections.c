@@ -139,11 +139,7 @@ static cf_status embed(const Study *study, const Points *points, const int *labe
     const QualityOptions judge = {METRIC_EUCLIDEAN, study->recipe->base.train.seed, study->threads};
     Quality q;
     Umap *umap;
-    UmapOptions options = umap_options_defaults();
-    options.neighbors = study->recipe->neighbors;
-    options.min_dist = study->recipe->min_dist;
-    options.seed = study->recipe->base.train.seed;
-    options.threads = study->threads;
+    const UmapOptions options = study_umap_options(study);
     FORWARD(umap_fit(points, &options, &umap));
     memcpy(places, umap->embedding, 2 * points->n * sizeof *places);
     umap_free(umap);
