@@ -2,6 +2,7 @@
 # Groups of runs: seeds and folds, their table, killed and gone on with, compared, and as an ensemble. Means, intervals, counts and
 # averages are formed anew here from the runs' own files.
 . "$(dirname "$0")/checks.sh"
+. "$(dirname "$0")/kills.sh"
 export CIFRA_DATA=$work/nothing XDG_CACHE_HOME=$work/nothing
 mkdir place && cd place || exit 1
 data=hand:n=300,test=200
@@ -88,23 +89,20 @@ same "and a group as it was" "$(snapshot three)" "$before"
 vary --epochs 12 --patience 0
 long=("${varied[@]}")
 "$CIFRA" train "${long[@]}" --seeds 3 --out whole >/dev/null 2>err || bad "train: $(cat err)"
-kills=0
-for moment in 0.15 0.1 0.2 0.25 0.3; do
-    if [ -e cut/group.json ]; then again=(--resume --out cut --figures none --quiet); else again=("${long[@]}" --seeds 3 --out cut); fi
-    "$CIFRA" train "${again[@]}" >/dev/null 2>&1 &
-    process=$!
-    sleep $moment
-    kill -9 $process 2>/dev/null && kills=$((kills + 1))
-    wait $process 2>/dev/null
-done
-check "a group was killed" test $kills -gt 0
-if [ -e cut/group.json ]; then again=(--resume --out cut --figures none --quiet); else again=("${long[@]}" --seeds 3 --out cut); fi
-"$CIFRA" train "${again[@]}" >/dev/null 2>err || bad "going on with a group: $(cat err)"
-for run in s1 s2 s3; do
-    same "$run of a killed group has the same bits" "$(sha_of cut/$run)" "$(sha_of whole/$run)"
-    check "and predictions" cmp -s cut/$run/predictions.csv whole/$run/predictions.csv
-done
-check "the group comes to the same results" cmp -s cut/group.json whole/group.json
+go_on() { # what a user does: begin, or resume what was begun
+    if [ -e cut/group.json ]; then exec "$CIFRA" train --resume --out cut --figures none --quiet; fi
+    exec "$CIFRA" train "${long[@]}" --seeds 3 --out cut
+}
+look() {
+    local run
+    for run in s1 s2 s3; do
+        same "$run of a group after $kills kills has the same bits" "$(sha_of cut/$run)" "$(sha_of whole/$run)"
+        check "and predictions" cmp -s cut/$run/predictions.csv whole/$run/predictions.csv
+    done
+    check "the group comes to the same results" cmp -s cut/group.json whole/group.json
+}
+life=400
+die_often 4 cut look go_on
 # A run that is missing is trained again.
 rm -r cut/s2
 check "a group with a missing run is told" grep -q "2 of 3" <("$CIFRA" runs list .)
