@@ -31,7 +31,6 @@ typedef struct UmapArguments {
 enum { METHOD_UMAP, METHOD_PCA };
 static const char *const part_words[] = {"test", "official-test", "all", NULL};
 static const char *const method_words[] = {"umap", "pca", NULL};
-static const char *const metric_words[] = {"euclidean", "cosine", NULL};
 static const char *const search_words[] = {"auto", "exact", "descent", NULL};
 static const char *const init_words[] = {"spectral", "pca", "random", NULL};
 
@@ -46,27 +45,30 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, split)},
     {"layer", "NAME", OPTION_TEXT, .help = "of a run: the layer whose values are taken, as in the table of layers",
      .default_text = "what goes into the last dense layer", OPTION_MEMBER(UmapArguments, layer)},
-    {"features", "X.npy", OPTION_TEXT, .help = "instead of a run: rows of float32, float64, int32, int64 or uint8",
+    {"features", "FILE", OPTION_TEXT,
+     .help = "instead of a run: rows of numbers in a .npy, .npz (or .npz:NAME) or .csv file",
      OPTION_MEMBER(UmapArguments, features)},
-    {"labels", "Y.npy", OPTION_TEXT, .help = "a whole number for each row of --features; a negative one is unknown",
+    {"labels", "FILE|COLUMN", OPTION_TEXT,
+     .help = "a class for each row of --features: a file of whole numbers, of which negative ones are unknown, or a "
+             "column of the .csv by name or number",
      OPTION_MEMBER(UmapArguments, labels)},
     {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "pca: principal components instead",
      .default_text = "umap", OPTION_MEMBER(UmapArguments, method)},
     {"components", "N", OPTION_INTEGER, 1, UMAP_MOST_COMPONENTS, .help = "dimensions of the embedding",
-     .default_text = "2", OPTION_MEMBER(UmapArguments, fit.components)},
+     .default_text = "2", .also = "n-components", OPTION_MEMBER(UmapArguments, fit.components)},
     {"neighbors", "K", OPTION_INTEGER, 2, UMAP_MOST_NEIGHBORS,
      .help = "neighbours that a point is held near to, itself counted; more show coarser structure",
-     .default_text = "15", OPTION_MEMBER(UmapArguments, fit.neighbors)},
+     .default_text = "15", .also = "n-neighbors", OPTION_MEMBER(UmapArguments, fit.neighbors)},
     {"min-dist", "X", OPTION_NUMBER, 0, INFINITY, .help = "how close points may lie; smaller: tighter clumps",
      .default_text = "0.1", OPTION_MEMBER(UmapArguments, fit.min_dist)},
     {"spread", "X", OPTION_NUMBER, 0, INFINITY, .help = "scale of the embedding", .default_text = "1",
      OPTION_MEMBER(UmapArguments, fit.spread)},
-    {"metric", NULL, OPTION_CHOICE, .choices = metric_words, .help = "distance between rows",
+    {"metric", NULL, OPTION_CHOICE, .choices = metric_names, .help = "distance between rows",
      .default_text = "euclidean", OPTION_MEMBER(UmapArguments, fit.metric)},
     {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
      .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OPTION_MEMBER(UmapArguments, fit.method)},
     {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
-     .default_text = "0: 500 up to 10,000 points, 200 beyond", OPTION_MEMBER(UmapArguments, fit.epochs)},
+     .default_text = "0: 500 up to 10,000 points, 200 beyond", .also = "n-epochs", OPTION_MEMBER(UmapArguments, fit.epochs)},
     {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .default_text = "spectral",
      OPTION_MEMBER(UmapArguments, fit.init)},
     {"negative-sample-rate", "N", OPTION_INTEGER, 0, 1000,
@@ -75,7 +77,7 @@ static const Option options[] = {
     {"learning-rate", "X", OPTION_NUMBER, 0, INFINITY, .help = "first step size of the layout", .default_text = "1",
      OPTION_MEMBER(UmapArguments, fit.learning_rate)},
     {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of all random numbers", .default_text = "1",
-     OPTION_MEMBER(UmapArguments, seed)},
+     .also = "random-state", OPTION_MEMBER(UmapArguments, seed)},
     {"target", NULL, OPTION_FLAG, .help = "supervised: the labels take part in the layout",
      OPTION_MEMBER(UmapArguments, target)},
     {"target-weight", "X", OPTION_NUMBER, 0, 1, .help = "with --target; 0: the rows alone, 1: the labels above all",
@@ -125,7 +127,7 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     static const char *const of_targets[] = {"target-weight", NULL};
     bool run = given->positional_count > 0;
     FAIL_IF(run == (a->features != NULL), CF_BAD_USE,
-            "%s: a run's folder or --features X.npy is what is embedded; one of them was expected",
+            "%s: a run's folder or --features FILE is what is embedded; one of them was expected",
             run ? "both a run and --features are given" : "nothing to embed");
     if (run) FORWARD(refuse_all(given, of_files, "goes with --features; a run's images have their own labels"));
     if (!run) FORWARD(refuse_all(given, of_runs, "goes with a run, not with --features"));
@@ -133,7 +135,7 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     if (a->method == METHOD_PCA) FORWARD(refuse_all(given, of_umap, "has no meaning with --method pca"));
     if (!a->target) FORWARD(refuse_all(given, of_targets, "goes with --target"));
     FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE,
-            "--target needs the labels of the rows: --labels Y.npy");
+            "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
 }
 
@@ -177,7 +179,7 @@ static cf_status embed_into(const Umap *umap, int threads, Embedding *embedding)
     FAIL_IF(umap->dim != input->points.dim, CF_BAD_USE,
             "the embedding was fitted to rows of %d values, and these have %d", umap->dim, input->points.dim);
     embedding->components = umap->options.components;
-    embedding->metric = metric_name(umap->options.metric);
+    embedding->metric = metric_names[umap->options.metric];
     snprintf(embedding->init_used, sizeof embedding->init_used, "fitted embedding of %zu rows", umap->n);
     FORWARD(memory_new(input->points.n, (size_t)embedding->components * sizeof(float), &embedding->coordinates));
     return umap_transform(umap, &input->points, threads, embedding->coordinates);
@@ -192,7 +194,7 @@ static cf_status embed_pca(const UmapArguments *a, Embedding *embedding) {
 static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *embedding) {
     const EmbedInput *input = embedding->input;
     UmapOptions fit = a->fit;
-    QualityOptions judge = {a->fit.metric, (uint64_t)a->seed, a->threads};
+    QualityOptions judge = {fitted ? fitted->options.metric : a->fit.metric, (uint64_t)a->seed, a->threads};
     double begin = clock_seconds();
     fit.seed = (uint64_t)a->seed;
     fit.threads = a->threads;
@@ -207,7 +209,6 @@ static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *em
     else
         FORWARD(embed_umap(a, &fit, embedding));
     embedding->seconds.total = clock_seconds() - begin;
-    if (strcmp(embedding->metric, "cosine") == 0) judge.metric = METRIC_COSINE;
     begin = clock_seconds();
     terminal_stage("quality", 0);
     FORWARD(embedding_judge(embedding, &judge));
@@ -245,7 +246,7 @@ static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, con
                            .method = method_words[a->method],
                            .components = a->fit.components,
                            .neighbors_method = "",
-                           .metric = metric_words[a->fit.metric],
+                           .metric = metric_names[a->fit.metric],
                            .seconds.features = feature_seconds};
     FigureList files = {0};
     cf_status status = embed(a, fitted, &embedding);
@@ -267,7 +268,7 @@ static cf_status check_places(const UmapArguments *a, const char *folder) {
 /* As the rows of the fitted embedding were made floats; else as suits the metric. */
 static RowsFrame frame_of(const UmapArguments *a, const Umap *fitted) {
     const Metric metric = fitted ? fitted->options.metric : a->fit.metric;
-    return (RowsFrame){.angles = metric == METRIC_COSINE,
+    return (RowsFrame){.angles = metric == METRIC_COSINE || metric == METRIC_CORRELATION || metric == METRIC_HAMMING,
                        .stay = fitted != NULL,
                        .offset = fitted ? fitted->offset : NULL,
                        .dim = fitted ? fitted->dim : 0};
@@ -279,9 +280,10 @@ static cf_status umap_of_files(const UmapArguments *a, const Umap *fitted, unsig
     char *folder = NULL;
     cf_status status;
     const char *name = file_base_name(a->features);
-    int length = (int)strlen(name);
-    if (length > 4 && strcmp(name + length - 4, ".npy") == 0) length -= 4;
-    FORWARD(memory_print(&folder, "%.*s-umap", length, name));
+    const char *dot = strrchr(name, '.'); /* of X.npz:NAME NAME is a part of it */
+    const int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
+    const char *array = dot && strncmp(dot, ".npz:", 5) == 0 ? dot + 5 : NULL;
+    FORWARD(memory_print(&folder, "%.*s%s%s-umap", length, name, array ? "-" : "", array ? array : ""));
     const EmbeddingPlace place = {a->out ? a->out : folder, "", formats};
     FORWARD_TO(done, check_places(a, place.folder));
     FORWARD_TO(done, embed_input_from_files(a->features, a->labels, &frame, &input));
@@ -353,12 +355,14 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 const Command command_umap = {
     .name = "umap",
     .summary = "features of a run, or any matrix, in the plane",
-    .usage = "RUN [--data SET] [--layer NAME] | --features X.npy [--labels Y.npy] [options]",
+    .usage = "RUN [--data SET] [--layer NAME] | --features FILE [--labels FILE|COLUMN] [options]",
     .description =
         "Puts points of many dimensions into few, so that neighbours stay neighbours (UMAP: McInnes, Healy, Melville "
-        "2018). The points are what a trained network makes of images before its last layer, or the rows of a NumPy "
-        "file; axes after the first count as one. Options have umap-learn's names and defaults. The result does not "
-        "depend on the number of threads.\n"
+        "2018). The points are what a trained network makes of images before its last layer, or the rows of a file: "
+        "NumPy's .npy or .npz, numbers of any type and order, axes after the first counting as one; or a .csv, with a "
+        "first line of names or without, fields between commas, tabs or semicolons. Options have umap-learn's defaults "
+        "and names, also as its parameters are written (--n-neighbors). The result does not depend on the number of "
+        "threads.\n"
         "\n"
         "Prints how good the embedding is:\n"
         "\n"
@@ -386,7 +390,7 @@ const Command command_umap = {
         "\n"
         "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) "
         "are "
-        "moved there first, so that their distances survive, except with --metric cosine; where float32 is too coarse "
+        "moved there first, so that their distances survive, except with --metric cosine, correlation and hamming; where float32 is too coarse "
         "all the same, a note says by how much.\n"
         "\n"
         "Examples:\n"
@@ -394,6 +398,8 @@ const Command command_umap = {
         "    cifra umap runs/mnist-paper-s1\n"
         "    cifra umap runs/mnist-paper-s1 --data svhn --figures svg,png\n"
         "    cifra umap --features X.npy --labels y.npy --metric cosine --out plane\n"
+        "    cifra umap --features iris.csv --labels species\n"
+        "    cifra umap --features mnist.npz:x_train --labels mnist.npz:y_train\n"
         "    cifra umap --features train.npy --save-model plane.safetensors\n"
         "    cifra umap --features new.npy --model plane.safetensors",
     .options = options,

@@ -228,9 +228,13 @@ typedef struct Parser {
     bool common_given[COUNT_OF(common_options)];
 } Parser;
 
+static bool is_name(const char *known, const char *name, size_t length) {
+    return known && strlen(known) == length && strncmp(known, name, length) == 0;
+}
+
 static const Option *find_option(const Option *options, size_t count, const char *name, size_t length) {
     for (size_t i = 0; i < count; i++)
-        if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0) return &options[i];
+        if (is_name(options[i].name, name, length) || is_name(options[i].also, name, length)) return &options[i];
     return NULL;
 }
 

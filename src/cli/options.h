@@ -28,6 +28,7 @@ typedef struct Option {
     const char *help;           /* one sentence without a full stop */
     const char *default_text;   /* shown in help; NULL: none */
     char letter;                /* 'n' for -n; 0: none */
+    const char *also;           /* another name, as a library's users know it; NULL: none */
     size_t offset, size;        /* the member of the command's own struct: OPTION_MEMBER(Struct, member) */
     /* Here stand all options of train/train_options.h, of a cf_train_options with these defaults; the member is all that counts
      * besides. NULL: one option. */

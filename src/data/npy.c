@@ -6,19 +6,24 @@
  *   8       2      length L of the header, little-endian; 4 bytes from version 2 on
  *   10/12   L      a Python dictionary as text, filled up with spaces, '\n' at the end:
  *                  {'descr': '<f4', 'fortran_order': False, 'shape': (60000, 784), }
- *   ...     ...    the elements in C order, the last axis fastest
+ *   ...     ...    the elements in C order, the last axis fastest; in Fortran order, the first
  *
- * Read are little-endian f4, f8, i8, i4 and u1 as rows, i8, i4 and u1 as labels, of 1 to 8 axes. A file must have exactly the size
- * that its header says, which is checked before memory is taken. The dictionary is parsed, never evaluated.
+ * Read are floats of 2, 4 and 8 bytes, whole numbers of 1 to 8 and bools, of either byte order, of 1 to 8 axes. A file must have
+ * exactly the size that its header says, which is checked before memory is taken. The dictionary is parsed, never evaluated.
+ *
+ * An .npz is a zip archive of such files, NAME.npy each, stored (savez) or deflated (savez_compressed).
  */
 #include "data/npy.h"
 
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/memory.h"
+#include "base/zip.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,9 +38,13 @@ static const unsigned char magic[MAGIC] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 typedef struct NpyFile {
     const char *path;
     FILE *stream;
-    size_t size, begin; /* of the file; where the elements begin */
+    unsigned char *content; /* what the stream reads, where that is no file: an archive's entry, or elements in C order */
+    size_t size, begin;     /* of the file; where the elements begin */
     char *header;
-    char type[8]; /* "<f4" */
+    char type[8];   /* "<f4" */
+    char kind;      /* 'f', 'i', 'u', 'b' */
+    size_t element; /* bytes of one */
+    bool swapped;   /* they are big-endian */
     bool fortran, typed, ordered, shaped;
     size_t axes[MOST_AXES], count;
     int axis_count;
@@ -133,9 +142,8 @@ static cf_status read_preamble(NpyFile *file, size_t *length) {
     unsigned char begin[12] = {0};
     FORWARD(read_exactly(file, begin, MAGIC + 2, "its first 8 bytes"));
     FAIL_IF(memcmp(begin, magic, MAGIC) != 0, CF_BAD_INPUT,
-            "%s is not a .npy file: it begins with %02x %02x %02x %02x, and 93 4e 55 4d (\\x93NUM) was expected%s",
-            file->path, begin[0], begin[1], begin[2], begin[3],
-            memcmp(begin, "PK", 2) == 0 ? "; it looks like an .npz: save the array alone, with np.save" : "");
+            "%s is not a .npy file: it begins with %02x %02x %02x %02x, and 93 4e 55 4d (\\x93NUM) was expected",
+            file->path, begin[0], begin[1], begin[2], begin[3]);
     FAIL_IF(begin[6] < 1 || begin[6] > 3 || begin[7] != 0, CF_BAD_INPUT,
             "%s is of version %d.%d of the .npy format (bytes 6, 7); 1.0, 2.0 and 3.0 are read", file->path, begin[6],
             begin[7]);
@@ -149,6 +157,22 @@ static cf_status read_preamble(NpyFile *file, size_t *length) {
     return CF_OK;
 }
 
+static cf_status read_type(NpyFile *file) {
+    static const char *const known[] = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"};
+    const char *type = file->type, *bare = type + (strchr("<>|=", type[0]) != NULL && type[0]);
+    for (size_t k = 0; k < COUNT_OF(known); k++) {
+        if (strcmp(bare, known[k]) != 0) continue;
+        file->kind = bare[0];
+        file->element = (size_t)(bare[1] - '0');
+        file->swapped = type[0] == '>' && file->element > 1;
+        return CF_OK;
+    }
+    return FAIL(CF_BAD_INPUT,
+                "%s has elements of type '%s'; numbers were expected: float16 to float64, int8 to int64, uint8 to "
+                "uint64 or bool; save x.astype('float64')",
+                file->path, type);
+}
+
 static cf_status read_header(NpyFile *file) {
     size_t length = 0;
     FORWARD(read_preamble(file, &length));
@@ -158,8 +182,7 @@ static cf_status read_header(NpyFile *file) {
             "%s has a header that cannot be understood: \"%.80s\"; {'descr': '<f4', 'fortran_order': False, 'shape': "
             "(rows, columns)} was expected, with 1 to %d axes",
             file->path, file->header, MOST_AXES);
-    FAIL_IF(file->fortran && file->axis_count > 1, CF_BAD_INPUT,
-            "%s is in Fortran order; save np.ascontiguousarray(x) instead", file->path);
+    FORWARD(read_type(file));
     FAIL_IF(file->axis_count == 0, CF_BAD_INPUT, "%s holds a single number; rows were expected", file->path);
     file->count = 1;
     for (int a = 0; a < file->axis_count; a++)
@@ -169,9 +192,9 @@ static cf_status read_header(NpyFile *file) {
     return CF_OK;
 }
 
-static cf_status check_size(const NpyFile *file, size_t element) {
+static cf_status check_size(const NpyFile *file) {
     size_t bytes, expected;
-    FAIL_IF(!size_multiply(file->count, element, &bytes) || __builtin_add_overflow(bytes, file->begin, &expected),
+    FAIL_IF(!size_multiply(file->count, file->element, &bytes) || __builtin_add_overflow(bytes, file->begin, &expected),
             CF_BAD_INPUT, "%s has a shape of more bytes than can be addressed; it is damaged", file->path);
     FAIL_IF(file->size < expected, CF_BAD_INPUT, "%s is truncated: its header says %zu bytes in all, it has %zu",
             file->path, expected, file->size);
@@ -183,68 +206,188 @@ static cf_status check_size(const NpyFile *file, size_t element) {
 
 static void npy_close(NpyFile *file) {
     if (file->stream) fclose(file->stream);
+    free(file->content);
     free(file->header);
 }
 
-static cf_status npy_open(const char *path, NpyFile *file) {
+/* From here on the stream reads `content`, which is now the file's. */
+static cf_status read_memory(NpyFile *file, unsigned char *content, size_t size) {
+    if (file->stream) fclose(file->stream);
+    free(file->content);
+    file->content = content;
+    file->stream = fmemopen(content, size, "rb");
+    FAIL_IF(!file->stream, CF_NO_MEMORY, "cannot read %s from memory: %s", file->path, strerror(errno));
+    return CF_OK;
+}
+
+/* Axis a of the shape in Fortran order is axis (axis_count - 1 - a) of the bytes: gathered so that the last axis is the fastest. */
+static void reorder(const NpyFile *file, const unsigned char *from, unsigned char *to) {
+    const size_t element = file->element;
+    size_t place[MOST_AXES] = {0}, stride[MOST_AXES], at = 0;
+    stride[0] = element;
+    for (int a = 1; a < file->axis_count; a++) stride[a] = stride[a - 1] * file->axes[a - 1];
+    for (size_t i = 0; i < file->count; i++, to += element) {
+        memcpy(to, from + at, element);
+        for (int a = file->axis_count - 1; a >= 0; a--) {
+            at += stride[a];
+            if (++place[a] < file->axes[a]) break;
+            at -= stride[a] * file->axes[a];
+            place[a] = 0;
+        }
+    }
+}
+
+/* The elements of an array in Fortran order, in C order. */
+static cf_status read_fortran(NpyFile *file) {
+    const size_t size = file->count * file->element;
+    unsigned char *bytes, *ordered = NULL;
+    FORWARD(memory_new(size, 1, &bytes));
+    cf_status status = read_exactly(file, bytes, size, "its elements");
+    if (!status) status = memory_new(size, 1, &ordered);
+    if (!status) reorder(file, bytes, ordered);
+    free(bytes);
+    FORWARD(status);
+    file->begin = 0;
+    return read_memory(file, ordered, size);
+}
+
+/* The entry of an archive that is asked for, or the only one. */
+static cf_status choose_array(const char *path, const ZipEntries *entries, const char *name, ZipEntry **entry) {
+    char list[400] = "", whole[256];
+    size_t length = 0;
+    *entry = NULL;
+    if (name && snprintf(whole, sizeof whole, "%s.npy", name) < (int)sizeof whole)
+        *entry = zip_find(entries, whole, strlen(whole));
+    if (!name && entries->count == 1) *entry = entries->all;
+    if (*entry) return CF_OK;
+    for (size_t e = 0; e < entries->count && length < sizeof list; e++) {
+        const ZipEntry *one = &entries->all[e];
+        const size_t bare = one->length > 4 ? one->length - 4 : one->length;
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%.*s", e ? ", " : "", (int)bare, one->name);
+    }
+    FAIL_IF(!name, CF_BAD_USE, "%s holds %zu arrays (%s); one is chosen by %s:NAME", path, entries->count, list, path);
+    return FAIL(CF_BAD_USE, "%s holds no array \"%s\"; it has %s", path, name, list);
+}
+
+static cf_status open_archive(const char *path, const char *name, NpyFile *file) {
+    ZipEntries entries = {0};
+    ZipEntry *entry;
+    unsigned char *bytes, *content;
+    size_t size;
+    cf_status status;
+    FORWARD(file_read(path, MOST_TENSOR_FILE, &bytes, &size));
+    FORWARD_TO(done, zip_list(path, bytes, size, &entries));
+    FORWARD_TO(done, choose_array(path, &entries, name, &entry));
+    FORWARD_TO(done, zip_unpack(path, bytes, entry, &content));
+    file->size = entry->unpacked;
+    status = read_memory(file, content, file->size ? file->size : 1);
+done:
+    free(entries.all);
+    free(bytes);
+    return status;
+}
+
+static cf_status open_file(const char *path, NpyFile *file) {
+    unsigned char begin[2] = {0};
     struct stat about;
-    *file = (NpyFile){.path = path, .stream = fopen(path, "rb")};
+    file->stream = fopen(path, "rb");
     FAIL_IF(!file->stream, CF_IO, "cannot open %s: %s", path, strerror(errno));
     FAIL_IF(fstat(fileno(file->stream), &about) != 0, CF_IO, "cannot read %s: %s", path, strerror(errno));
     FAIL_IF(!S_ISREG(about.st_mode), CF_BAD_INPUT, "%s is not a file", path);
     file->size = (size_t)about.st_size;
-    return read_header(file);
+    if (fread(begin, 1, 2, file->stream) == 2 && memcmp(begin, "PK", 2) == 0) return open_archive(path, NULL, file);
+    rewind(file->stream);
+    return CF_OK;
+}
+
+/* "X.npy", "X.npz", or "X.npz:NAME" for one of its arrays, where no file has that whole name. */
+static cf_status npy_open(const char *path, NpyFile *file) {
+    const char *colon = strrchr(path, ':');
+    char *archive;
+    *file = (NpyFile){.path = path};
+    if (!colon || file_exists(path)) {
+        FORWARD(open_file(path, file));
+    } else {
+        FORWARD(memory_print(&archive, "%.*s", (int)(colon - path), path));
+        const cf_status status = open_archive(archive, colon + 1, file);
+        free(archive);
+        FORWARD(status);
+    }
+    FORWARD(read_header(file));
+    FORWARD(check_size(file));
+    return file->fortran && file->count > file->axes[0] ? read_fortran(file) : CF_OK;
 }
 
 /* ---- Elements ---- */
 
-/* `part` holds count elements of the file's type. Of int64 beyond 2^53 the nearest double. */
-static void to_doubles(const char *type, const void *part, size_t count, double *values) {
-    const double *doubles = part;
-    const float *floats = part;
-    const int64_t *longs = part;
-    const int32_t *words = part;
-    const unsigned char *bytes = part;
-    if (strcmp(type, "<f8") == 0)
-        for (size_t i = 0; i < count; i++) values[i] = doubles[i];
-    else if (strcmp(type, "<f4") == 0)
-        for (size_t i = 0; i < count; i++) values[i] = (double)floats[i];
-    else if (strcmp(type, "<i8") == 0)
-        for (size_t i = 0; i < count; i++) values[i] = (double)longs[i];
-    else if (strcmp(type, "<i4") == 0)
-        for (size_t i = 0; i < count; i++) values[i] = words[i];
-    else
-        for (size_t i = 0; i < count; i++) values[i] = bytes[i];
+/* IEEE 754 binary16; its values are floats all. */
+static double half_value(uint16_t half) {
+    const int exponent = half >> 10 & 31, fraction = half & 1023;
+    double value = exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY)
+                   : exponent     ? ldexp(1024 + fraction, exponent - 25)
+                                  : ldexp(fraction, -24);
+    return half >> 15 ? -value : value;
 }
 
-static void to_integers(const char *type, const void *part, size_t count, int64_t *values) {
-    const int32_t *words = part;
-    const unsigned char *bytes = part;
-    if (strcmp(type, "<i4") == 0)
-        for (size_t i = 0; i < count; i++) values[i] = words[i];
-    else
-        for (size_t i = 0; i < count; i++) values[i] = bytes[i];
+static void swap_bytes(unsigned char *part, size_t count, size_t element) {
+    for (size_t i = 0; i < count; i++, part += element)
+        for (size_t low = 0, high = element - 1; low < high; low++, high--) {
+            const unsigned char byte = part[low];
+            part[low] = part[high];
+            part[high] = byte;
+        }
 }
 
-/* The element's size; 0 for a type that is none of `types`, which ends with NULL. */
-static size_t element_size(const char *type, const char *const *types) {
-    for (; *types; types++)
-        if (strcmp(type, *types) == 0) return (size_t)(type[2] - '0');
-    return 0;
+static cf_status read_part(NpyFile *file, void *part, size_t count) {
+    FORWARD(read_exactly(file, part, count * file->element, "its elements"));
+    if (file->swapped) swap_bytes(part, count, file->element);
+    return CF_OK;
+}
+
+#define EACH(type, value)                                                                                              \
+    for (size_t i = 0; i < count; i++) {                                                                               \
+        const type e = ((const type *)part)[i];                                                                        \
+        values[i] = (value);                                                                                           \
+    }                                                                                                                  \
+    break
+
+/* `part` holds count elements of the file's type. Of 64-bit numbers beyond 2^53 the nearest double. */
+static void to_doubles(const NpyFile *file, const void *part, size_t count, double *values) {
+    switch (file->kind << 8 | (int)file->element) {
+    case 'f' << 8 | 2: EACH(uint16_t, half_value(e));
+    case 'f' << 8 | 4: EACH(float, (double)e);
+    case 'f' << 8 | 8: EACH(double, e);
+    case 'i' << 8 | 1: EACH(int8_t, e);
+    case 'i' << 8 | 2: EACH(int16_t, e);
+    case 'i' << 8 | 4: EACH(int32_t, e);
+    case 'i' << 8 | 8: EACH(int64_t, (double)e);
+    case 'u' << 8 | 2: EACH(uint16_t, e);
+    case 'u' << 8 | 4: EACH(uint32_t, e);
+    case 'u' << 8 | 8: EACH(uint64_t, (double)e);
+    default: EACH(uint8_t, e); /* a bool is one, too */
+    }
+}
+
+/* Whole numbers that a double cannot hold all. */
+static void to_integers(const NpyFile *file, const void *part, const double *doubles, size_t count, int64_t *values) {
+    if (file->element == 8 && file->kind != 'f')
+        memcpy(values, part, count * sizeof *values);
+    else
+        for (size_t i = 0; i < count; i++) values[i] = (int64_t)doubles[i];
 }
 
 typedef enum NarrowStep { NARROW_LOOK, NARROW_WEIGH, NARROW_CONVERT } NarrowStep;
 
 /* Goes over the elements once. */
-static cf_status narrow_step(NpyFile *file, size_t element, Narrow *narrow, NarrowStep step, float *values) {
+static cf_status narrow_step(NpyFile *file, Narrow *narrow, NarrowStep step, float *values) {
     _Alignas(8) unsigned char part[PART * sizeof(double)];
     double doubles[PART];
     FAIL_IF(fseek(file->stream, (long)file->begin, SEEK_SET) != 0, CF_IO, "cannot read %s: %s", file->path,
             strerror(errno));
     for (size_t i = 0; i < file->count; i += PART) {
         size_t count = file->count - i < PART ? file->count - i : PART;
-        FORWARD(read_exactly(file, part, count * element, "its elements"));
-        to_doubles(file->type, part, count, doubles);
+        FORWARD(read_part(file, part, count));
+        to_doubles(file, part, count, doubles);
         if (step == NARROW_LOOK) narrow_look(narrow, doubles, i, count);
         if (step == NARROW_WEIGH) narrow_weigh(narrow, doubles, i, count);
         if (step == NARROW_CONVERT) narrow_convert(narrow, doubles, i, count, values);
@@ -252,51 +395,42 @@ static cf_status narrow_step(NpyFile *file, size_t element, Narrow *narrow, Narr
     return CF_OK;
 }
 
-static cf_status narrow_rows(NpyFile *file, size_t element, const RowsFrame *frame, NpyRows *rows) {
+static cf_status narrow_rows(NpyFile *file, const RowsFrame *frame, NpyRows *rows) {
     Narrow *narrow;
     FORWARD(narrow_new(rows->n, rows->dim, frame, &narrow));
     cf_status status = CF_OK;
-    if (strcmp(file->type, "|u1") != 0) status = narrow_step(file, element, narrow, NARROW_LOOK, NULL);
-    if (!status && narrow_wants_weighing(narrow)) status = narrow_step(file, element, narrow, NARROW_WEIGH, NULL);
-    if (!status) status = narrow_step(file, element, narrow, NARROW_CONVERT, rows->values);
+    if (file->element > 1) status = narrow_step(file, narrow, NARROW_LOOK, NULL);
+    if (!status && narrow_wants_weighing(narrow)) status = narrow_step(file, narrow, NARROW_WEIGH, NULL);
+    if (!status) status = narrow_step(file, narrow, NARROW_CONVERT, rows->values);
     if (!status) status = narrow_finish(narrow, rows->values, &rows->offset, &rows->loss);
     narrow_free(narrow);
     return status;
 }
 
 static cf_status read_rows(NpyFile *file, const RowsFrame *frame, NpyRows *rows) {
-    static const char *const types[] = {"<f4", "<f8", "<i8", "<i4", "|u1", NULL};
-    size_t element = element_size(file->type, types), columns = file->count / file->axes[0];
-    FAIL_IF(!element, CF_BAD_INPUT,
-            "%s has elements of type '%s'; float32 ('<f4'), float64 ('<f8'), int32 ('<i4'), int64 ('<i8') and uint8 "
-            "('|u1') are read: save x.astype('float64')",
-            file->path, file->type);
+    const size_t columns = file->count / file->axes[0];
     FAIL_IF(columns > INT_MAX, CF_BAD_INPUT, "%s has rows of %zu values, which are too many", file->path, columns);
-    FORWARD(check_size(file, element));
     FORWARD(memory_new(file->count, sizeof(float), &rows->values));
     rows->n = file->axes[0];
     rows->dim = (int)columns;
-    if (strcmp(file->type, "<f4") != 0 || frame->offset) return narrow_rows(file, element, frame, rows);
-    return read_exactly(file, rows->values, file->count * element, "its elements");
+    if (file->kind != 'f' || file->element != sizeof(float) || frame->offset) return narrow_rows(file, frame, rows);
+    return read_part(file, rows->values, file->count);
 }
 
 static cf_status read_labels(NpyFile *file, int64_t **labels, size_t *n) {
-    static const char *const types[] = {"<i8", "<i4", "|u1", NULL};
     _Alignas(8) unsigned char part[PART * sizeof(int64_t)];
-    size_t element = element_size(file->type, types);
-    FAIL_IF(!element, CF_BAD_INPUT,
-            "%s has elements of type '%s'; labels are int64 ('<i8'), int32 ('<i4') or uint8 ('|u1'): save "
-            "y.astype('int64')",
-            file->path, file->type);
+    double doubles[PART];
     FAIL_IF(file->count != file->axes[0], CF_BAD_INPUT, "%s has %zu labels for %zu rows; one for each was expected",
             file->path, file->count, file->axes[0]);
-    FORWARD(check_size(file, element));
     FORWARD(memory_new(file->count, sizeof(int64_t), labels));
-    if (element == sizeof(int64_t)) FORWARD(read_exactly(file, *labels, file->count * element, "its elements"));
-    for (size_t i = 0; i < file->count && element != sizeof(int64_t); i += PART) {
-        size_t count = file->count - i < PART ? file->count - i : PART;
-        FORWARD(read_exactly(file, part, count * element, "its elements"));
-        to_integers(file->type, part, count, *labels + i);
+    for (size_t i = 0; i < file->count; i += PART) {
+        const size_t count = file->count - i < PART ? file->count - i : PART;
+        FORWARD(read_part(file, part, count));
+        to_doubles(file, part, count, doubles);
+        for (size_t j = 0; j < count && file->kind == 'f'; j++)
+            FAIL_IF(doubles[j] != floor(doubles[j]) || fabs(doubles[j]) > 9e15, CF_BAD_INPUT,
+                    "%s: label %zu is %g; whole numbers were expected", file->path, i + j, doubles[j]);
+        to_integers(file, part, doubles, count, *labels + i);
     }
     *n = file->count;
     return CF_OK;

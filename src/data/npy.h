@@ -1,4 +1,4 @@
-/* NumPy's .npy files: matrices of features, lists of labels. */
+/* NumPy's .npy and .npz files: matrices of features, lists of labels. */
 #ifndef DATA_NPY_H
 #define DATA_NPY_H
 
@@ -13,10 +13,11 @@ typedef struct NpyRows {
 } NpyRows;
 
 /* Rows of floats. The first axis is the rows; further axes become one: (60000, 28, 28) gives rows of 784, (500,) rows of 1.
- * float32, float64, int32, int64 and uint8; what is no float32 becomes one by narrow.h. NaN and infinity pass. */
+ * Numbers of any type and order; what is no float32 becomes one by narrow.h. NaN and infinity pass. Of an archive "X.npz" its only
+ * array, or "X.npz:NAME". */
 cf_status npy_read_rows(const char *path, const RowsFrame *frame, NpyRows *rows);
 void npy_rows_free(NpyRows *rows);
-/* Whole numbers, one per row, in a new array: int64, int32 or uint8, of shape (n,) or (n, 1). */
+/* Whole numbers, one per row, in a new array; of shape (n,) or (n, 1); floats only where they are whole. */
 cf_status npy_read_labels(const char *path, int64_t **labels, size_t *n);
 /* float32 of shape (n, dim), written aside and renamed. */
 cf_status npy_write_rows(const char *path, const float *values, size_t n, int dim);

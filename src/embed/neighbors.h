@@ -11,8 +11,12 @@
 
 typedef enum Metric {
     METRIC_EUCLIDEAN,
-    METRIC_COSINE /* 1 - cos; a row of zeros has no direction and is at distance 1 from every other */
+    METRIC_COSINE,      /* 1 - cos; a row of zeros has no direction and is at distance 1 from every other */
+    METRIC_CORRELATION, /* 1 - Pearson's r: the cosine of rows less their means, which are rounded to floats */
+    METRIC_MANHATTAN,   /* sum of |x - y| */
+    METRIC_HAMMING      /* share of the columns that differ */
 } Metric;
+enum { METRICS = METRIC_HAMMING + 1 };
 
 typedef enum NeighborMethod {
     NEIGHBORS_AUTO, /* exact up to 100,000 points, or for more than 32 neighbours; see neighbors.c */
@@ -49,7 +53,11 @@ cf_status neighbors_query(const Points *reference, const Points *queries, const 
 void neighbors_free(Neighbors *neighbors);
 /* Bytes that neighbors_find takes at most, its result included. */
 size_t neighbors_memory(size_t n, int dim, const NeighborOptions *options);
-/* "euclidean", "cosine". */
-const char *metric_name(Metric metric);
+/* "euclidean", "cosine" ..: umap-learn's names; ends with NULL. */
+extern const char *const metric_names[METRICS + 1];
+/* No matrix product gives it, so every pair is measured by itself: always exact, and slower. */
+static inline bool metric_is_pairwise(Metric metric) {
+    return metric == METRIC_MANHATTAN || metric == METRIC_HAMMING;
+}
 
 #endif

@@ -56,11 +56,14 @@ static const float *side_row(const Side *side, size_t i) {
 
 double side_distance(const Side *a, size_t i, const Side *b, size_t j, Metric metric) {
     int dim = a->points->dim;
-    if (metric == METRIC_EUCLIDEAN) return row_squared_distance(side_row(a, i), side_row(b, j), dim);
+    const float *x = side_row(a, i), *y = side_row(b, j);
+    if (metric == METRIC_EUCLIDEAN) return row_squared_distance(x, y, dim);
+    if (metric == METRIC_MANHATTAN) return row_manhattan_distance(x, y, dim);
+    if (metric == METRIC_HAMMING) return row_differences(x, y, dim) / dim;
     double product = a->square[i] * b->square[j];
     if (product == 0) return 1; /* no direction */
     /* One root of the product: exactly 1 for rows that are multiples by a power of two. */
-    return fmax(0, 1 - row_dot(side_row(a, i), side_row(b, j), dim) / sqrt(product));
+    return fmax(0, 1 - row_dot(x, y, dim) / sqrt(product));
 }
 
 /* ---- Candidates ---- */
@@ -215,8 +218,13 @@ static void finish_row(const Search *search, size_t i) {
 static cf_status finish_piece(void *context, int64_t index, int thread) {
     const Search *search = context;
     size_t from = (size_t)index * ROWS_PER_PIECE, to = from + ROWS_PER_PIECE;
-    (void)thread;
-    for (size_t i = from; i < to && i < search->a->n; i++) finish_row(search, i);
+    for (size_t i = from; i < to && i < search->a->n; i++)
+        if (metric_is_pairwise(search->metric))
+            search_in_double(search, i, search->nearest->distance + i * (size_t)search->k,
+                             search->nearest->index + i * (size_t)search->k);
+        else
+            finish_row(search, i);
+    if (metric_is_pairwise(search->metric) && thread == 0) report(search, (double)from / (double)search->a->n);
     return CF_OK;
 }
 
@@ -280,8 +288,10 @@ static cf_status prepare(Search *search) {
 }
 
 static cf_status run_search(Search *search) {
-    FORWARD(prepare(search));
-    FORWARD(find_candidates(search));
+    if (!metric_is_pairwise(search->metric)) {
+        FORWARD(prepare(search));
+        FORWARD(find_candidates(search));
+    }
     FORWARD(slices_run(search->options->threads, (int64_t)((search->a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE),
                        finish_piece, search));
     report(search, 1);

@@ -4,7 +4,7 @@
 
 #include "embed/neighbors.h"
 
-/* Distances in double: squared for METRIC_EUCLIDEAN. Sorted by (distance, index). */
+/* Distances in double, squared for METRIC_EUCLIDEAN. Sorted by (distance, index). */
 typedef struct Nearest {
     size_t n;
     int k;
@@ -23,7 +23,7 @@ typedef struct Side {
     double *square; /* [n] sums of squares, METRIC_COSINE */
 } Side;
 
-/* The distance of row i of `a` from row j of `b` (squared for METRIC_EUCLIDEAN). */
+/* The distance of row i of `a` from row j of `b` (squared for METRIC_EUCLIDEAN; METRIC_CORRELATION is METRIC_COSINE by then). */
 double side_distance(const Side *a, size_t i, const Side *b, size_t j, Metric metric);
 
 /* Puts (distance, index) in its place in the ascending list, whose last entry falls out; nothing if it is no better

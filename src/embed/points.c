@@ -1,5 +1,7 @@
 #include "embed/points.h"
 
+#include "base/memory.h"
+
 #include <math.h>
 
 cf_status points_check(const Points *points, const char *what) {
@@ -22,5 +24,18 @@ cf_status points_check(const Points *points, const char *what) {
                     what, i, (double)row[d], d, (double)largest);
         }
     }
+    return CF_OK;
+}
+
+cf_status points_centered(const Points *points, Points *centered, float **values) {
+    const size_t dim = (size_t)points->dim;
+    FORWARD(memory_new(points->n * dim, sizeof **values, values));
+    for (size_t i = 0; i < points->n; i++) {
+        const float *row = points_row(points, i);
+        double sum = 0;
+        for (size_t d = 0; d < dim; d++) sum += (double)row[d];
+        for (size_t d = 0; d < dim; d++) (*values)[i * dim + d] = (float)((double)row[d] - sum / (double)dim);
+    }
+    *centered = (Points){*values, points->n, points->dim};
     return CF_OK;
 }

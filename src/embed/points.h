@@ -16,6 +16,9 @@ enum { MOST_POINTS = 100000000, MOST_DIMENSIONS = 1 << 20 };
  * `what` stands before the message: "X.npy", "the features". */
 cf_status points_check(const Points *points, const char *what);
 
+/* Each row less its mean, in new memory of *values, which is the caller's to free(). */
+cf_status points_centered(const Points *points, Points *centered, float **values);
+
 static inline const float *points_row(const Points *points, size_t i) {
     return points->values + i * (size_t)points->dim;
 }

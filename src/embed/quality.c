@@ -48,6 +48,18 @@ cf_status sample_rows(size_t n, size_t wanted, uint64_t seed, uint32_t **rows, s
     return CF_OK;
 }
 
+static cf_status measure_correlated(const Points *points, const Points *embedding, const QualityOptions *options,
+                                    Quality *quality) {
+    QualityOptions cosine = *options;
+    Points centered;
+    float *values;
+    FORWARD(points_centered(points, &centered, &values));
+    cosine.metric = METRIC_COSINE;
+    const cf_status status = measure_ranks(&centered, embedding, &cosine, quality);
+    free(values);
+    return status;
+}
+
 cf_status quality_measure(const Points *points, const Points *embedding, const int *labels,
                           const QualityOptions *options, Quality *quality) {
     Quality made = {.trustworthiness = NAN, .continuity = NAN, .knn_accuracy = NAN, .silhouette = NAN};
@@ -60,7 +72,7 @@ cf_status quality_measure(const Points *points, const Points *embedding, const i
     size_t half = (points->n - 1) / 2;
     made.k = half < QUALITY_K ? (int)half : QUALITY_K;
     if (made.k > 0) {
-        FORWARD(measure_ranks(points, embedding, &own, &made));
+        FORWARD((own.metric == METRIC_CORRELATION ? measure_correlated : measure_ranks)(points, embedding, &own, &made));
         if (labels) FORWARD(measure_labels(embedding, labels, &own, &made));
     }
     *quality = made;

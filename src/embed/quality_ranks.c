@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "embed/product_rows.h"
+#include "embed/row_math.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
@@ -18,6 +19,8 @@
 enum { MOST_ROWS = 256, STRIP = 1 << 23 }; /* of a strip: points, and floats */
 
 typedef struct Ranks {
+    const Points *points; /* under a metric of pairs; the products have none of it but n */
+    Metric metric;
     ProductRows all, asked;
     Plane plane;
     const uint32_t *rows; /* [asked.n] the points asked about */
@@ -41,18 +44,32 @@ static uint64_t ranks_beyond(const Ranks *ranks, const float *distances, float k
     return sum;
 }
 
+/* The distances of asked point `r` from all, the infinite one from itself. */
+static void pair_distances(const Ranks *ranks, size_t r, float *distances) {
+    const Points *points = ranks->points;
+    const float *row = points_row(points, ranks->rows[r]);
+    for (size_t j = 0; j < points->n; j++)
+        distances[j] = (float)(ranks->metric == METRIC_MANHATTAN
+                                   ? row_manhattan_distance(row, points_row(points, j), points->dim)
+                                   : row_differences(row, points_row(points, j), points->dim));
+}
+
 static cf_status rank_strip(void *context, int64_t index, int thread) {
     Ranks *ranks = context;
     size_t n = ranks->all.n, from = (size_t)index * ranks->height, left = ranks->asked.n - from;
     size_t height = left < ranks->height ? left : ranks->height, dim = (size_t)ranks->all.dim;
+    const bool pairs = metric_is_pairwise(ranks->metric);
     float *strip = ranks->strips + (size_t)thread * ranks->height * n, *embedded = ranks->planes + (size_t)thread * n;
     float values[QUALITY_K];
     uint32_t near[QUALITY_K], near_embedded[QUALITY_K];
-    matrix_product((int)height, (int)n, ranks->all.dim, ranks->asked.values + from * dim, ranks->all.values, strip);
+    if (!pairs) matrix_product((int)height, (int)n, ranks->all.dim, ranks->asked.values + from * dim, ranks->all.values, strip);
     for (size_t r = 0; r < height; r++) {
         float *distances = strip + r * n;
         uint64_t *sums = ranks->sums + 2 * index;
-        products_to_distances(distances, ranks->asked.norms[from + r], ranks->all.norms, n, distances);
+        if (pairs)
+            pair_distances(ranks, from + r, distances);
+        else
+            products_to_distances(distances, ranks->asked.norms[from + r], ranks->all.norms, n, distances);
         distances[ranks->rows[from + r]] = INFINITY;
         plane_distances(&ranks->plane, ranks->rows[from + r], embedded);
         smallest(embedded, n, ranks->k, values, near_embedded);
@@ -89,17 +106,26 @@ static size_t strip_height(size_t n) {
     return height ? height : 1;
 }
 
+static cf_status prepare_rows(const Points *points, const QualityOptions *options, const uint32_t *rows, size_t count,
+                              ProductFrame *frame, Ranks *ranks) {
+    ranks->all.n = points->n;
+    ranks->asked.n = count;
+    if (metric_is_pairwise(options->metric)) return CF_OK;
+    FORWARD(product_frame_new(points, NULL, options->metric, options->threads, frame));
+    FORWARD(product_rows_new(frame, points, NULL, points->n, options->threads, &ranks->all));
+    return product_rows_new(frame, points, rows, count, options->threads, &ranks->asked);
+}
+
 cf_status measure_ranks(const Points *points, const Points *embedding, const QualityOptions *options,
                         Quality *quality) {
-    Ranks ranks = {.k = quality->k, .height = strip_height(points->n)};
+    Ranks ranks = {
+        .points = points, .metric = options->metric, .k = quality->k, .height = strip_height(points->n)};
     ProductFrame frame = {0};
     uint32_t *rows = NULL;
     size_t count;
     cf_status status;
     FORWARD_TO(done, sample_rows(points->n, QUALITY_RANK_SAMPLE, options->seed, &rows, &count));
-    FORWARD_TO(done, product_frame_new(points, NULL, options->metric, options->threads, &frame));
-    FORWARD_TO(done, product_rows_new(&frame, points, NULL, points->n, options->threads, &ranks.all));
-    FORWARD_TO(done, product_rows_new(&frame, points, rows, count, options->threads, &ranks.asked));
+    FORWARD_TO(done, prepare_rows(points, options, rows, count, &frame, &ranks));
     FORWARD_TO(done, plane_new(embedding, NULL, embedding->n, &ranks.plane));
     ranks.rows = rows;
     FORWARD_TO(done, run_strips(&ranks, options->threads, quality));

@@ -6,6 +6,7 @@ enum { LANES = 8 };
 
 typedef float Floats __attribute__((vector_size(4 * LANES)));
 typedef double Doubles __attribute__((vector_size(8 * LANES)));
+typedef long long Longs __attribute__((vector_size(8 * LANES)));
 
 /* 8 values; or the n < 8 that are left, the others 0: one by one, since a copy of unknown size costs as much as 50 values. */
 #define LOAD(into, from)                                                                                               \
@@ -28,34 +29,36 @@ typedef double Doubles __attribute__((vector_size(8 * LANES)));
     } while (0)
 #define SUM(s) ((((s)[0] + (s)[4]) + ((s)[2] + (s)[6])) + (((s)[1] + (s)[5]) + ((s)[3] + (s)[7])))
 
+/* The sum of `term`, which has the eight values x and y; values that are missing at the end are 0 in both. */
+#define SUM_OF(term)                                                                                                   \
+    Doubles sum = {0}, x, y;                                                                                           \
+    int d = 0;                                                                                                         \
+    for (; d + LANES <= dim; d += LANES) {                                                                             \
+        LOAD(x, a + d);                                                                                                \
+        LOAD(y, b + d);                                                                                                \
+        sum += (term);                                                                                                 \
+    }                                                                                                                  \
+    if (d < dim) {                                                                                                     \
+        REST(x, a + d, dim - d);                                                                                       \
+        REST(y, b + d, dim - d);                                                                                       \
+        sum += (term);                                                                                                 \
+    }                                                                                                                  \
+    return SUM(sum)
+
 EVERY_ISA double row_squared_distance(const float *a, const float *b, int dim) {
-    Doubles sum = {0}, x, y;
-    int d = 0;
-    for (; d + LANES <= dim; d += LANES) {
-        LOAD(x, a + d);
-        LOAD(y, b + d);
-        sum += (x - y) * (x - y);
-    }
-    if (d < dim) {
-        REST(x, a + d, dim - d);
-        REST(y, b + d, dim - d);
-        sum += (x - y) * (x - y);
-    }
-    return SUM(sum);
+    SUM_OF((x - y) * (x - y));
 }
 
 EVERY_ISA double row_dot(const float *a, const float *b, int dim) {
-    Doubles sum = {0}, x, y;
-    int d = 0;
-    for (; d + LANES <= dim; d += LANES) {
-        LOAD(x, a + d);
-        LOAD(y, b + d);
-        sum += x * y;
-    }
-    if (d < dim) {
-        REST(x, a + d, dim - d);
-        REST(y, b + d, dim - d);
-        sum += x * y;
-    }
-    return SUM(sum);
+    SUM_OF(x * y);
+}
+
+EVERY_ISA double row_manhattan_distance(const float *a, const float *b, int dim) {
+    const long long not_sign = 0x7fffffffffffffff;
+    SUM_OF((Doubles)((Longs)(x - y) & not_sign));
+}
+
+EVERY_ISA double row_differences(const float *a, const float *b, int dim) {
+    const Doubles one = {1, 1, 1, 1, 1, 1, 1, 1};
+    SUM_OF((Doubles)((x != y) & (Longs)one));
 }

@@ -19,6 +19,9 @@
 
 /* |a - b|^2; the same bits for (b, a). */
 double row_squared_distance(const float *a, const float *b, int dim);
+/* The sum of |a - b|, and how many values differ. */
+double row_manhattan_distance(const float *a, const float *b, int dim);
+double row_differences(const float *a, const float *b, int dim);
 double row_dot(const float *a, const float *b, int dim);
 
 #endif

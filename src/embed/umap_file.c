@@ -99,7 +99,7 @@ static cf_status write_with(const Umap *umap, const float *halves, const char *p
     const size_t components = (size_t)options->components, dim = (size_t)umap->dim;
     char numbers[COUNT_OF(stored)][NUMBER_LENGTH];
     StoredText texts[COUNT_OF(stored) + OTHER_TEXTS] = {{"format", halves ? format_moved : format_name},
-                                                        {"metric", metric_name(options->metric)},
+                                                        {"metric", metric_names[options->metric]},
                                                         {"init", umap->init_used},
                                                         {"cifra", cf_version()}};
     const StoredTensor tensors[] = {
@@ -138,9 +138,12 @@ static cf_status take_texts(const StoredFile *file, Umap *umap) {
     *options = umap_options_defaults();
     for (size_t o = 0; o < COUNT_OF(stored); o++)
         FORWARD(take_option(safetensors_text(file, stored[o].name), &stored[o], options));
-    options->metric = metric && strcmp(metric, metric_name(METRIC_COSINE)) == 0 ? METRIC_COSINE : METRIC_EUCLIDEAN;
-    FAIL_IF(!metric || strcmp(metric, metric_name(options->metric)) != 0, CF_BAD_INPUT,
-            "the metric is %s; euclidean or cosine was expected", metric ? metric : "missing");
+    int m = 0;
+    while (metric && m < METRICS && strcmp(metric, metric_names[m]) != 0) m++;
+    FAIL_IF(!metric || m == METRICS, CF_BAD_INPUT, "the metric is %s; %s, %s, %s, %s or %s was expected",
+            metric ? metric : "missing", metric_names[0], metric_names[1], metric_names[2], metric_names[3],
+            metric_names[4]);
+    options->metric = (Metric)m;
     snprintf(umap->init_used, sizeof umap->init_used, "%s", init ? init : "");
     UmapOptions checked = *options; /* a single point is its own and only neighbour */
     if (checked.neighbors == 1) checked.neighbors = 2;

@@ -36,7 +36,9 @@ static cf_status check_whole(const char *name, int value, int low, int high) {
 cf_status umap_options_check(const UmapOptions *o) {
     FORWARD(check_whole("neighbors", o->neighbors, 2, UMAP_MOST_NEIGHBORS));
     FORWARD(check_whole("components", o->components, 1, UMAP_MOST_COMPONENTS));
-    FORWARD(check_whole("metric", (int)o->metric, METRIC_EUCLIDEAN, METRIC_COSINE));
+    FORWARD(check_whole("metric", (int)o->metric, METRIC_EUCLIDEAN, METRICS - 1));
+    FAIL_IF(o->method == NEIGHBORS_DESCENT && metric_is_pairwise(o->metric), CF_BAD_USE,
+            "search descent has no metric %s, whose neighbours are always found exactly", metric_names[o->metric]);
     FORWARD(check_whole("init", (int)o->init, UMAP_SPECTRAL, UMAP_RANDOM));
     FORWARD(check_whole("epochs", o->epochs, 0, UMAP_MOST_EPOCHS));
     FORWARD(check_whole("negative-sample-rate", o->negative_sample_rate, 0, 1000));

@@ -42,11 +42,30 @@ check "and the checksum" grep -q "sha256 $sha" text.txt
 
 # ---- Options ----
 for options in "--init pca" "--init random" "--metric cosine" "--components 3" "--components 1" "--neighbors 30" "--min-dist 0.5 --spread 2" \
-    "--epochs 20" "--negative-sample-rate 2" "--learning-rate 0.5"; do
+    "--metric correlation" "--metric manhattan" "--metric hamming" "--epochs 20" "--negative-sample-rate 2" "--learning-rate 0.5"; do
     # shellcheck disable=SC2086
     "${umap[@]}" --features X.npy $options --json --quiet >t.json || bad "umap $options"
     check "$options makes other points" test "$(value t.json points_sha256)" != "$sha" -a -n "$(value t.json points_sha256)"
 done
+"${umap[@]}" --features X.npy --n-neighbors 30 --random-state 2 --json --quiet >t.json || bad "umap-learn's names"
+"${umap[@]}" --features X.npy --neighbors 30 --seed 2 --json --quiet >u.json
+same "umap-learn's names are the same options" "$(value t.json points_sha256)" "$(value u.json points_sha256)"
+refuses 2 "twice" "${umap[@]}" --features X.npy --n-neighbors 30 --neighbors 30
+for metric in correlation manhattan; do
+    "${umap[@]}" --features X.npy --metric $metric --threads 3 --json --quiet >t.json
+    "${umap[@]}" --features X.npy --metric $metric --threads 1 --json --quiet >u.json
+    same "$metric at 3 threads" "$(value t.json points_sha256)" "$(value u.json points_sha256)"
+done
+refuses 2 "search descent has no metric manhattan" "${umap[@]}" --features X.npy --metric manhattan --search descent
+# The same rows as text.
+awk 'BEGIN { print "a,b,kind"; for (i = 0; i < 120; i++) print i % 7 + i / 200 ",", (i * 37) % 11 "," (i % 2 ? "odd" : "even") }' >rows.csv
+"${umap[@]}" --features rows.csv --labels kind --out rows --json --quiet >t.json 2>err || bad "CSV: $(cat err)"
+same "rows of a CSV" "$(value t.json n)" 120
+check "its classes" grep -q ",odd," rows/embedding.csv
+refuses 2 "no column \"kinds\"" "${umap[@]}" --features rows.csv --labels kinds
+refuses 1 "column 3 (kind), and a number was expected" "${umap[@]}" --features rows.csv
+"$CIFRA" umap --features "$CIFRA_SOURCE/tests/golden/arrays.npz:F_f8" --neighbors 3 --quiet >/dev/null 2>err || bad "npz: $(cat err)"
+check "the folder of an archive's array" test -s arrays-F_f8-umap/embedding.csv
 "${umap[@]}" --features X.npy --components 4 --out four --quiet >/dev/null
 same "components are columns" "$(head -1 four/embedding.csv)" "x,y,label,image,z,c4"
 "$CIFRA" umap --features X.npy --components 1 --out line --quiet >/dev/null || bad "one component"
@@ -137,7 +156,7 @@ refuses 1 "truncated" "${umap[@]}" --features cut.npy
 refuses 1 "nowhere.npy" "${umap[@]}" --features nowhere.npy
 refuses 1 "not a .npy file" "${umap[@]}" --features one.json
 refuses 1 "90 labels, and there are 700 rows" "${umap[@]}" --features X.npy --labels few-y.npy
-refuses 1 "labels are int64" "${umap[@]}" --features X.npy --labels X.npy
+refuses 1 "14000 labels for 700 rows" "${umap[@]}" --features X.npy --labels X.npy
 
 # ---- Wrong use ----
 refuses 2 "nothing to embed" "${umap[@]}"

@@ -20,15 +20,28 @@ static int compare_pairs(const void *left, const void *right) {
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-static double plain_distance(const float *a, const float *b, int dim, Metric metric) {
-    double sum = 0, aa = 0, bb = 0, ab = 0;
+/* The row's mean for METRIC_CORRELATION, else 0. */
+static double middle(const float *row, int dim, Metric metric) {
+    double sum = 0;
+    for (int d = 0; d < dim; d++) sum += (double)row[d];
+    return metric == METRIC_CORRELATION ? sum / dim : 0;
+}
+
+static double plain_distance(const float *x, const float *y, int dim, Metric metric) {
+    double sum = 0, aa = 0, bb = 0, ab = 0, manhattan = 0, differing = 0;
+    const double mx = middle(x, dim, metric), my = middle(y, dim, metric);
     for (int d = 0; d < dim; d++) {
-        sum += ((double)a[d] - (double)b[d]) * ((double)a[d] - (double)b[d]);
-        aa += (double)a[d] * (double)a[d];
-        bb += (double)b[d] * (double)b[d];
-        ab += (double)a[d] * (double)b[d];
+        const double a = (double)(float)((double)x[d] - mx), b = (double)(float)((double)y[d] - my);
+        sum += (a - b) * (a - b);
+        manhattan += fabs(a - b);
+        differing += a != b;
+        aa += a * a;
+        bb += b * b;
+        ab += a * b;
     }
     if (metric == METRIC_EUCLIDEAN) return sqrt(sum);
+    if (metric == METRIC_MANHATTAN) return manhattan;
+    if (metric == METRIC_HAMMING) return differing / dim;
     return aa * bb == 0 ? 1 : fmax(0, 1 - ab / sqrt(aa * bb));
 }
 
@@ -70,8 +83,7 @@ static void check_against_definition(const Points *points, int k, Metric metric)
 }
 
 static void check_and_release(Points points, int k) {
-    check_against_definition(&points, k, METRIC_EUCLIDEAN);
-    check_against_definition(&points, k, METRIC_COSINE);
+    for (int metric = 0; metric < METRICS; metric++) check_against_definition(&points, k, (Metric)metric);
     points_release(&points);
 }
 

@@ -376,7 +376,7 @@ static void test_damaged(void **state) {
         {"\"components\":\"2\"", "\"components\":\"x\"", "should be a number, and is x"},
         {"\"neighbors\":\"15\"", "\"neighbors\":\"00\"", "neighbors 0"},
         {"\"epochs\":\"60\"", "\"epochs\":\"00\"", "epochs"},
-        {"\"metric\":\"euclidean\"", "\"metric\":\"manhattan\"", "the metric is manhattan"},
+        {"\"metric\":\"euclidean\"", "\"metric\":\"minkowski\"", "the metric is minkowski"},
         {"\"seed\":\"1\"", "\"seal\":\"1\"", "\"seed\" should be a number, and is missing"},
         {"\"embedding\":", "\"embeddinG\":", "\"embedding\" with two dimensions is missing"},
     };

@@ -3,7 +3,7 @@
 
 #include "study/ledger/ledger.h"
 #include "study/ledger/study_results.h"
-#include "study/run/csv_table.h"
+#include "data/csv_table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -181,7 +181,7 @@ static void test_forms(void **state) {
     CsvTable table;
     json_t *json;
     assert_ok(ledger_write_csv(&ledger, path));
-    assert_ok(csv_table_read(path, &table));
+    assert_ok(csv_table_read(path, ',', &table));
     assert_int_equal(table.rows, ledger.count);
     assert_ok(ledger_json(&ledger, &json));
     assert_int_equal(json_array_size(json), ledger.count);

@@ -485,7 +485,7 @@ static void reads_csv(void **state) {
     CsvTable table;
     const char *path = path_in(scratch_folder(), "some.csv");
     write_bytes(path, text, strlen(text));
-    assert_ok(csv_table_read(path, &table));
+    assert_ok(csv_table_read(path, ',', &table));
     assert_int_equal(table.columns, 2);
     assert_int_equal(table.rows, 2);
     assert_string_equal(csv_table_cell(&table, -1, 1), "b \"c\"");
@@ -519,7 +519,7 @@ static void stays_small(void **state) {
     csv_table_free(&input.predictions);
     const char *path = path_in(scratch_folder(), "many.csv");
     write_bytes(path, csv, size);
-    assert_ok(csv_table_read(path, &input.predictions));
+    assert_ok(csv_table_read(path, ',', &input.predictions));
     input.set = large;
     name_table_free(&input.places); /* of the names that were there */
     assert_ok(name_table_new(2, &input.places));

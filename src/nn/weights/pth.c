@@ -3,8 +3,8 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/zip.h"
 #include "nn/weights/pickle.h"
-#include "nn/weights/zip_stored.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/text_draft.h"
-#include "study/run/csv_table.h"
+#include "data/csv_table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static cf_status read_predictions(TestedRun *run) {
     size_t image = 0;
     char *path;
     FORWARD(file_join(run->folder, "predictions.csv", &path));
-    cf_status status = csv_table_read(path, &run->predictions);
+    cf_status status = csv_table_read(path, ',', &run->predictions);
     if (!status) status = find_column(run, path, "image", &image);
     if (!status && image) status = FAIL(CF_BAD_INPUT, "%s: the first column should be \"image\"", path);
     if (!status) status = find_column(run, path, "label", &run->label);

@@ -38,7 +38,7 @@ static cf_status read_json(const char *folder, const char *name, json_t **json) 
 static cf_status read_csv(const char *folder, const char *name, CsvTable *table) {
     char *path;
     FORWARD(find(folder, name, &path));
-    cf_status status = path ? csv_table_read(path, table) : CF_OK;
+    cf_status status = path ? csv_table_read(path, ',', table) : CF_OK;
     free(path);
     return status;
 }

@@ -13,7 +13,7 @@
 #include "eval/analysis.h"
 #include "nn/model.h"
 #include "study/report/report.h"
-#include "study/run/csv_table.h"
+#include "data/csv_table.h"
 #include "study/run/set_shelf.h"
 
 #include <jansson.h>

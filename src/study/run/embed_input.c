@@ -1,7 +1,8 @@
 #include "study/run/embed_input.h"
 
+#include "base/files.h"
 #include "base/memory.h"
-#include "data/npy.h"
+#include "data/csv_rows.h"
 #include "nn/features.h"
 #include "study/figures/figures.h"
 
@@ -74,47 +75,28 @@ failed:
 
 /* ---- From files ---- */
 
-static int compare_integers(const void *left, const void *right) {
-    const int64_t *a = left, *b = right;
-    return *a < *b ? -1 : *a > *b;
-}
-
-/* The different labels that are not negative, ascending, at the front of `values`; returns how many. */
-static int distinct(int64_t *values, size_t n) {
-    int count = 0;
-    qsort(values, n, sizeof *values, compare_integers);
-    for (size_t i = 0; i < n; i++)
-        if (values[i] >= 0 && (count == 0 || values[count - 1] != values[i])) values[count++] = values[i];
-    return count;
-}
-
-static cf_status number_classes(const int64_t *found, size_t n, int64_t *sorted, EmbedInput *input) {
-    for (size_t i = 0; i < n; i++) sorted[i] = found[i];
-    int classes = distinct(sorted, n);
-    FORWARD(memory_new(n, sizeof *input->labels, &input->labels));
-    FORWARD(memory_new((size_t)classes, sizeof *input->names, &input->names));
-    for (; input->classes < classes; input->classes++)
-        FORWARD(memory_print(&input->names[input->classes], "%lld", (long long)sorted[input->classes]));
-    for (size_t i = 0; i < n; i++) {
-        const int64_t *place = bsearch(&found[i], sorted, (size_t)classes, sizeof *sorted, compare_integers);
-        input->labels[i] = place ? (int)(place - sorted) : -1;
-    }
-    return CF_OK;
+static void take_classes(const RowClasses *known, EmbedInput *input) {
+    input->labels = known->labels;
+    input->classes = known->classes;
+    input->names = known->names;
 }
 
 static cf_status read_labels(const char *path, EmbedInput *input) {
-    int64_t *found, *sorted = NULL;
-    size_t n;
-    cf_status status;
-    FORWARD(npy_read_labels(path, &found, &n));
-    if (n != input->points.n)
-        status = FAIL(CF_BAD_INPUT, "%s has %zu labels, and there are %zu rows of features", path, n, input->points.n);
-    else
-        status = memory_new(n, sizeof *sorted, &sorted);
-    if (!status) status = number_classes(found, n, sorted, input);
-    free(found);
-    free(sorted);
-    return status;
+    RowClasses known = {0};
+    int64_t *numbers = NULL;
+    size_t n = 0;
+    if (csv_is(path)) {
+        FORWARD(csv_read_labels(path, &known, &n));
+    } else {
+        FORWARD(npy_read_labels(path, &numbers, &n));
+        const cf_status status = row_classes_from_numbers(numbers, n, &known);
+        free(numbers);
+        FORWARD(status);
+    }
+    take_classes(&known, input);
+    FAIL_IF(n != input->points.n, CF_BAD_INPUT, "%s has %zu labels, and there are %zu rows of features", path, n,
+            input->points.n);
+    return CF_OK;
 }
 
 /* A hundredth of the rows, an eighth of a sample: some rows always fall together, and distances change a little. */
@@ -135,13 +117,19 @@ static void tell_loss(const char *path, const NarrowLoss *loss, bool angles) {
 }
 
 static cf_status fill_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input) {
+    const bool csv = csv_is(features), column = csv && labels && !file_exists(labels);
+    RowClasses known = {0};
     NpyRows rows;
-    FORWARD(npy_read_rows(features, frame, &rows));
+    if (csv)
+        FORWARD(csv_read_rows(features, column ? labels : NULL, frame, &rows, &known));
+    else
+        FORWARD(npy_read_rows(features, frame, &rows));
+    take_classes(&known, input);
     input->values = rows.values;
     input->offset = rows.offset;
     input->points = (Points){rows.values, rows.n, rows.dim};
     tell_loss(features, &rows.loss, frame->angles);
-    if (labels) FORWARD(read_labels(labels, input));
+    if (labels && !column) FORWARD(read_labels(labels, input));
     FORWARD(memory_copy_string("", &input->origin));
     return memory_copy_string(file_base_name(features), &input->subject);
 }

@@ -22,8 +22,8 @@ typedef struct EmbedInput {
  * does not know are taken too. */
 cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,
                                int threads, EmbedInput *input, const char **used_part);
-/* .npy files; `labels` may be NULL. Labels are any whole numbers, a negative one means unknown. Where float32 is too coarse for the
- * features, a notice says by how much. */
+/* .npy, .npz and .csv files; `labels` may be NULL, or a column of `features` where that is CSV. Labels are any whole numbers, a
+ * negative one means unknown, or in CSV texts. Where float32 is too coarse for the features, a notice says by how much. */
 cf_status embed_input_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input);
 /* Takes the offset of a frame off a run's features, which are to lie among rows of a file. */
 void embed_input_move(EmbedInput *input, const RowsFrame *frame);

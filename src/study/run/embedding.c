@@ -16,7 +16,7 @@ cf_status embedding_take(Embedding *embedding, const Umap *umap) {
     memcpy(embedding->init_used, umap->init_used, sizeof embedding->init_used);
     embedding->components = umap->options.components;
     embedding->neighbors_method = umap->neighbors_method;
-    embedding->metric = metric_name(umap->options.metric);
+    embedding->metric = metric_names[umap->options.metric];
     embedding->seconds.neighbors = umap->seconds[UMAP_NEIGHBORS];
     embedding->seconds.graph = umap->seconds[UMAP_GRAPH];
     embedding->seconds.init = umap->seconds[UMAP_START];

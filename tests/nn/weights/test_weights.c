@@ -395,8 +395,8 @@ static void hostile_archives(void **state) {
         const char *bytes;
         size_t size;
     } cases[] = {
-        {"is compressed or encrypted", 2, 10, "\x08\0", 2},
-        {"is compressed or encrypted", 0, 8, "\1", 1},
+        {"is compressed; entries that are stored", 2, 10, "\x08\0", 2},
+        {"is encrypted", 0, 8, "\1", 1},
         {"is damaged: the entry \"x/data/0\" has the CRC-32", 2, 16, "\0\0\0\0", 4},
         {"is damaged: the entry \"x/data.pkl\" has the CRC-32", 0, 16, "\0\0\0\0", 4},
         {"overlap at byte", 2, 20, "\x50\0\0\0\x50\0\0\0", 8},

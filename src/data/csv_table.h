@@ -1,6 +1,6 @@
 /* A CSV file (RFC 4180) as a table of texts in memory. */
-#ifndef STUDY_CSV_TABLE_H
-#define STUDY_CSV_TABLE_H
+#ifndef DATA_CSV_TABLE_H
+#define DATA_CSV_TABLE_H
 
 #include "base/status.h"
 
@@ -10,8 +10,9 @@ typedef struct CsvTable {
     char *owned;          /* the file's bytes, into which the cells point */
 } CsvTable;
 
-/* Every line must have as many fields as the first. A field may stand in quotes, and then hold commas and lines. */
-cf_status csv_table_read(const char *path, CsvTable *table);
+/* Every line must have as many fields as the first. A field may stand in quotes, and then hold separators and lines. `between`:
+ * what stands between fields; 0: ',', a tab or ';', whichever the first line has most of. */
+cf_status csv_table_read(const char *path, char between, CsvTable *table);
 void csv_table_free(CsvTable *table);
 /* Row -1 is the line of names. */
 const char *csv_table_cell(const CsvTable *table, ptrdiff_t row, size_t column);

@@ -1,4 +1,4 @@
-#include "study/run/csv_table.h"
+#include "data/csv_table.h"
 
 #include "base/files.h"
 #include "base/limits.h"
@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char byte_order_mark[] = "\xef\xbb\xbf"; /* spreadsheets put it in front of UTF-8 */
+
 /* Ends the field that begins at *place with a zero byte, quotes taken off in place, and moves on behind its separator,
- * which it returns: ',', '\n', or 0 at the end of the file. A quote that nobody closes reads as '"'. */
-static char end_field(char **place, char **field) {
+ * which it returns: `between`, '\n', or 0 at the end of the file. A quote that nobody closes reads as '"'. */
+static char end_field(char **place, char between, char **field) {
     char *in = *place, *out = in, separator;
     *field = in;
     if (*in == '"') {
@@ -21,7 +23,7 @@ static char end_field(char **place, char **field) {
         if (*in != '"') return '"';
         in++;
     }
-    while (*in && *in != ',' && *in != '\n' && *in != '\r') *out++ = *in++;
+    while (*in && *in != between && *in != '\n' && *in != '\r') *out++ = *in++;
     if (*in == '\r' && in[1] == '\n') in++;
     separator = *in;
     *out = '\0';
@@ -30,28 +32,37 @@ static char end_field(char **place, char **field) {
 }
 
 /* One field at least per separator and one at the end. */
-static size_t most_fields(const char *bytes) {
+static size_t most_fields(const char *bytes, char between) {
     size_t count = 1;
-    for (; *bytes; bytes++) count += *bytes == ',' || *bytes == '\n';
+    for (; *bytes; bytes++) count += *bytes == between || *bytes == '\n';
     return count;
 }
 
-static cf_status take_line(CsvTable *table, char **place, size_t *count, const char *path) {
+/* The one of ',', tab and ';' that is the most frequent in the first line. */
+static char most_frequent(const char *bytes) {
+    const size_t length = strcspn(bytes, "\r\n");
+    size_t counts[3] = {0};
+    for (size_t i = 0; i < length; i++)
+        for (int s = 0; s < 3; s++) counts[s] += bytes[i] == ",\t;"[s];
+    return counts[1] > counts[0] && counts[1] >= counts[2] ? '\t' : counts[2] > counts[0] ? ';' : ',';
+}
+
+static cf_status take_line(CsvTable *table, char between, char **place, size_t *count, const char *path) {
     size_t begin = *count, line = table->columns ? begin / table->columns + 1 : 1;
     char separator, *field;
     do {
-        separator = end_field(place, &field);
+        separator = end_field(place, between, &field);
         FAIL_IF(separator == '"', CF_BAD_INPUT, "%s, line %zu: a quote is opened and not closed", path, line);
         FAIL_IF(separator == '\r', CF_BAD_INPUT, "%s, line %zu: a carriage return stands alone", path, line);
         table->cells[(*count)++] = field;
-    } while (separator == ',');
+    } while (separator == between);
     if (!table->columns) table->columns = *count;
     FAIL_IF(*count - begin != table->columns, CF_BAD_INPUT,
             "%s, line %zu: %zu fields expected, as in line 1; found %zu", path, line, table->columns, *count - begin);
     return CF_OK;
 }
 
-cf_status csv_table_read(const char *path, CsvTable *table) {
+cf_status csv_table_read(const char *path, char between, CsvTable *table) {
     CsvTable made = {0};
     unsigned char *bytes;
     size_t size, count = 0;
@@ -62,8 +73,10 @@ cf_status csv_table_read(const char *path, CsvTable *table) {
         status = FAIL(CF_BAD_INPUT, "%s is no CSV file: it %s", path, size ? "holds zero bytes" : "is empty");
         goto failed;
     }
-    FORWARD_TO(failed, memory_new(most_fields(made.owned), sizeof *made.cells, &made.cells));
-    for (char *place = made.owned; *place;) FORWARD_TO(failed, take_line(&made, &place, &count, path));
+    if (!between) between = most_frequent(made.owned);
+    FORWARD_TO(failed, memory_new(most_fields(made.owned, between), sizeof *made.cells, &made.cells));
+    char *place = made.owned + (strncmp(made.owned, byte_order_mark, 3) == 0 ? 3 : 0);
+    while (*place) FORWARD_TO(failed, take_line(&made, between, &place, &count, path));
     made.rows = count / made.columns - 1;
     *table = made;
     return CF_OK;

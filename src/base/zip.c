@@ -1,5 +1,6 @@
-#include "nn/weights/zip_stored.h"
+#include "base/zip.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -20,7 +21,9 @@ enum {
     LONGEST_COMMENT = 65535,
     MOST_ENTRIES = 65536,
     IN_ZIP64_16 = 0xffff, /* a number that stands elsewhere */
-    ENCRYPTED = 1         /* of the flags */
+    ENCRYPTED = 1,        /* of the flags */
+    STORED = 0,           /* methods */
+    DEFLATED = 8
 };
 static const uint64_t IN_ZIP64 = 0xffffffff;
 
@@ -141,11 +144,19 @@ static cf_status read_entry(const Archive *a, uint64_t *at, ZipEntry *e) {
     uint64_t size = number_at(a, from + 24, 4), packed = number_at(a, from + 20, 4), local = number_at(a, from + 42, 4);
     uint64_t *const numbers[3] = {&size, &packed, &local};
     FORWARD(read_extra64(a, e, from + ENTRY_SIZE + length, from + ENTRY_SIZE + length + extra, (uint64_t **)numbers));
-    FAIL_IF(number_at(a, from + 8, 2) & ENCRYPTED || number_at(a, from + 10, 2) != 0 || size != packed, CF_BAD_INPUT,
-            "%s: the entry \"%.*s\" is compressed or encrypted; torch.save stores entries as they are", a->path,
+    const uint64_t method = number_at(a, from + 10, 2);
+    FAIL_IF(number_at(a, from + 8, 2) & ENCRYPTED, CF_BAD_INPUT, "%s: the entry \"%.*s\" is encrypted", a->path,
             (int)e->length, e->name);
+    FAIL_IF(method != STORED && method != DEFLATED, CF_BAD_INPUT,
+            "%s: the entry \"%.*s\" is compressed by method %llu; 0 (stored) or 8 (deflate) was expected", a->path,
+            (int)e->length, e->name, (unsigned long long)method);
+    FAIL_IF(method == STORED ? size != packed : size / DEFLATE_RATIO > packed, CF_BAD_INPUT,
+            "%s: the entry \"%.*s\" claims %llu bytes, and has %llu; it is damaged", a->path, (int)e->length, e->name,
+            (unsigned long long)size, (unsigned long long)packed);
+    e->deflated = method == DEFLATED;
+    e->unpacked = (size_t)size;
     *at += total;
-    return place_data(a, local, size, e);
+    return place_data(a, local, packed, e);
 }
 
 static int by_place(const void *left, const void *right) {
@@ -194,12 +205,59 @@ ZipEntry *zip_find(const ZipEntries *entries, const char *name, size_t length) {
     return bsearch(&key, entries->all, entries->count, sizeof key, by_name);
 }
 
-cf_status zip_check(const char *path, const unsigned char *bytes, ZipEntry *entry) {
-    if (entry->checked) return CF_OK;
-    const uint32_t crc = (uint32_t)crc32_z(0, bytes + entry->begin, entry->size);
+static cf_status check_crc(const char *path, uint32_t crc, const ZipEntry *entry) {
     FAIL_IF(crc != entry->crc, CF_BAD_INPUT,
             "%s is damaged: the entry \"%.*s\" has the CRC-32 %08x, and %08x was expected", path, (int)entry->length,
             entry->name, crc, entry->crc);
+    return CF_OK;
+}
+
+cf_status zip_check(const char *path, const unsigned char *bytes, ZipEntry *entry) {
+    FAIL_IF(entry->deflated, CF_BAD_INPUT,
+            "%s: the entry \"%.*s\" is compressed; entries that are stored as they are were expected", path,
+            (int)entry->length, entry->name);
+    if (entry->checked) return CF_OK;
+    FORWARD(check_crc(path, (uint32_t)crc32_z(0, bytes + entry->begin, entry->size), entry));
     entry->checked = true;
     return CF_OK;
+}
+
+/* zlib counts in 32 bits, so it is fed in parts. */
+static cf_status inflate_entry(const char *path, const unsigned char *bytes, const ZipEntry *entry,
+                               unsigned char *content) {
+    enum { PART = 1 << 30 };
+    z_stream stream = {0};
+    size_t in = 0, out = 0;
+    int code = inflateInit2(&stream, -MAX_WBITS);
+    FAIL_IF(code != Z_OK, CF_NO_MEMORY, "%s: no memory to unpack with", path);
+    while (code == Z_OK) {
+        const size_t feed = entry->size - in < PART ? entry->size - in : PART;
+        const size_t room = entry->unpacked - out < PART ? entry->unpacked - out : PART;
+        stream.next_in = (unsigned char *)bytes + entry->begin + in;
+        stream.avail_in = (unsigned)feed;
+        stream.next_out = content + out;
+        stream.avail_out = (unsigned)room;
+        code = inflate(&stream, Z_NO_FLUSH);
+        in += feed - stream.avail_in;
+        out += room - stream.avail_out;
+    }
+    inflateEnd(&stream);
+    FAIL_IF(code != Z_STREAM_END || out != entry->unpacked || in != entry->size, CF_BAD_INPUT,
+            "%s is damaged: the entry \"%.*s\" does not unpack to the %zu bytes that it claims", path,
+            (int)entry->length, entry->name, entry->unpacked);
+    return CF_OK;
+}
+
+cf_status zip_unpack(const char *path, const unsigned char *bytes, const ZipEntry *entry, unsigned char **content) {
+    unsigned char *made;
+    cf_status status = CF_OK;
+    FORWARD(memory_new(entry->unpacked + 1, 1, &made));
+    if (entry->deflated)
+        status = inflate_entry(path, bytes, entry, made);
+    else
+        memcpy(made, bytes + entry->begin, entry->size);
+    if (!status) status = check_crc(path, (uint32_t)crc32_z(0, made, entry->unpacked), entry);
+    if (status) free(made);
+    if (!status) *content = made;
+    return status;
 }
