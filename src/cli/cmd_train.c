@@ -11,6 +11,8 @@
 #include "nn/models.h"
 #include "study/group/group.h"
 #include "study/report/report.h"
+#include "study/run/tune_run.h"
+#include "study/run/tune_run.h"
 #include "train/freezing.h"
 #include "train/train_options.h"
 
@@ -66,7 +68,8 @@ static const Option options[] = {
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      MEMBER(figures)},
-    {"config", "FILE", OPTION_TEXT, .help = "repeat the run of a config.json; other options override it",
+    {"config", "FILE|RUN|TUNE", OPTION_TEXT,
+     .help = "repeat the run of a config.json, or a tune's winner; other options override it",
      MEMBER(config)},
     {"resume", NULL, OPTION_FLAG, .help = "go on with the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
@@ -89,7 +92,9 @@ static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
 /* A source without a network that is asked for has its own. */
 static cf_status lay_source(const TrainArguments *a, RunConfig *c) {
     if (a->from && (!c->from || strcmp(c->from, a->from) != 0)) {
-        FORWARD(run_config_text(&c->from, a->from));
+        free(c->from);
+        c->from = NULL;
+        FORWARD(tune_run_folder(a->from, &c->from));
         FORWARD(run_config_text(&c->model, NULL));
         c->source = (SourceRecord){0};
     }
@@ -148,6 +153,18 @@ static cf_status group_config(const Arguments *given, const TrainArguments *a, R
     return apply(given, a, config);
 }
 
+/* A config.json, or the folder that holds one. */
+static cf_status read_given_config(const char *given, RunConfig *config) {
+    char *folder, *path = NULL;
+    if (!file_is_folder(given)) return run_config_read(given, config);
+    FORWARD(tune_run_folder(given, &folder));
+    cf_status status = file_join(folder, "config.json", &path);
+    if (!status) status = run_config_read(path, config);
+    free(path);
+    free(folder);
+    return status;
+}
+
 static cf_status make_config(const Arguments *given, const TrainArguments *a, RunConfig *config) {
     char *path = NULL;
     FAIL_IF(a->resume && !a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to go on with");
@@ -157,7 +174,7 @@ static cf_status make_config(const Arguments *given, const TrainArguments *a, Ru
     if (a->resume) FORWARD(file_join(a->out, "config.json", &path));
     bool begun = path && file_exists(path);
     cf_status status = begun       ? run_config_read(path, config)
-                       : a->config ? run_config_read(a->config, config)
+                       : a->config ? read_given_config(a->config, config)
                                    : run_config_new(config);
     if (!status && a->resume && !begun && a->data) notice("%s holds no run yet: a new one begins", a->out);
     if (!status && a->resume && !begun && !a->data)

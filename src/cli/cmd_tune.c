@@ -9,8 +9,7 @@
 #include "cli/tune_display.h"
 #include "cli/tune_output.h"
 #include "data/split.h"
-#include "study/report/report_tune.h"
-#include "study/run/run.h"
+#include "study/run/tune_run.h"
 #include "train/train_options.h"
 #include "tune/tune.h"
 
@@ -207,6 +206,18 @@ static cf_status search(Session *s) {
     return status;
 }
 
+/* The winner becomes a run. */
+static cf_status write_winner(const Arguments *given, const TuneArguments *a, Session *s) {
+    const RunConfig common = {.data = s->data,
+                              .model = (char *)(uintptr_t)"paper", /* the space has it */
+                              .data_dir = (char *)(uintptr_t)a->data_dir,
+                              .split = s->parts,
+                              .split_given = true,
+                              .validation_given = options_given(given, "validation"),
+                              .train = s->tune.train};
+    return tune_run_write(s->out, &common, s->set);
+}
+
 static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {
     unsigned formats;
     FORWARD(figure_formats_from_text(a->figures, &formats));
@@ -216,6 +227,7 @@ static cf_status run_session(const Arguments *given, const TuneArguments *a, Ses
     if (status == CF_INTERRUPTED)
         return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
     FORWARD(status);
+    FORWARD(write_winner(given, a, s));
     return tune_output(given, &(TuneOutput){s->out, s->data, formats});
 }
 
@@ -248,7 +260,8 @@ const Command command_tune = {
         "images that only one of the two gets right, by McNemar's exact test, and with --seeds the mean difference of "
         "their losses with its interval. trials.csv has all trials, figures/ the configurations in order, parallel "
         "coordinates, the effect of each parameter and all learning curves, and report.html shows it all; cifra report "
-        "DIR makes both of a tune that is still under way.\n"
+        "DIR makes both of a tune that is still under way. The winner is a run: cifra eval, predict, umap, export and "
+        "train --from take the tune's folder for it, and train --config DIR trains it anew.\n"
         "\n"
         "A space in YAML has a model, a name or a line with places in braces, and parameters. These are places, or "
         "options of the training by their names in config.json (weight_decay), all but epochs, seed, engine and "

@@ -60,6 +60,8 @@ typedef struct TrialList {
 
 typedef struct Store Store;
 
+/* Whether a folder is one of a tune: there is a tune.db in it. */
+bool folder_is_tune(const char *folder);
 /* Opens FOLDER/tune.db, made if it is not there. */
 cf_status store_open(const char *folder, Store **store);
 /* The same of one that must be there, for reading. */

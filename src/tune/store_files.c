@@ -6,7 +6,16 @@
 #include "tune/store_inside.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+
+bool folder_is_tune(const char *folder) {
+    char *path;
+    if (file_join(folder, "tune.db", &path)) return false;
+    const bool is = file_exists(path);
+    free(path);
+    return is;
+}
 
 static sqlite3_vfs *below; /* the system's */
 

@@ -71,6 +71,17 @@ same "files after kills" "$(cd killed && find . | sort)" "$(cd one && find . | s
 same "finished trials are not run again" "$(cat again.json)" "$(cat one.json)"
 check "and nothing is told to have ended" test ! -s again.err
 
+# The winner is a run: the same bits when trained anew, and every command that takes a run takes the tune.
+best=$(printf '%04d' "$(sed -n '/^  "best"/,$ s/^ *"id": \([0-9]*\),/\1/p' one.json)")
+"$CIFRA" train --config one --figures none --out winner --quiet >/dev/null 2>err || bad "train --config TUNE: $(cat err)"
+check "the winner trained anew" cmp -s one/trials/"$best"/model.safetensors winner/model.safetensors
+same "its configuration" "$(sed '/"version"/,$ d' winner/config.json)" "$(sed '/"version"/,$ d' one/trials/"$best"/config.json)"
+"$CIFRA" eval one --json --quiet --figures none >eval.json 2>err || bad "eval TUNE: $(cat err)"
+same "eval TUNE" "$(grep -m1 '"loss"' eval.json)" "$(sed -n '/"test"/,$ p' winner/metrics.json | grep -m1 '"loss"' | sed 's/^  //')"
+"$CIFRA" train "${data[@]}" --from one --freeze backbone --epochs 1 --figures none --out from-tune --quiet >/dev/null 2>err ||
+    bad "train --from TUNE: $(cat err)"
+check "its source is the trial" grep -q "\"path\": \"one/trials/$best\"" from-tune/config.json
+
 # Several processes: each trial once; then with one of them killed.
 for p in 1 2 3; do "$CIFRA" "${grid[@]}" --jobs 1 --out shared --json >"shared$p.json" 2>"shared$p.err" & done
 wait

@@ -4,8 +4,6 @@
 
 #include "tune/results.h"
 
-/* Whether a folder is one of a tune: there is a tune.db in it. */
-bool folder_is_tune(const char *folder);
 /* Writes FOLDER/report.html from its tune.db and figures/tune-*.svg; a figure that is missing is left out. Also of a tune that is
  * not finished. */
 cf_status report_tune_write(const char *folder);

@@ -5,14 +5,6 @@
 
 #include <stdlib.h>
 
-bool folder_is_tune(const char *folder) {
-    char *path;
-    if (file_join(folder, "tune.db", &path)) return false;
-    const bool is = file_exists(path);
-    free(path);
-    return is;
-}
-
 typedef struct TunePage {
     const TuneResults *results;
     const char *title;

@@ -1,4 +1,4 @@
-#include "study/run/run.h"
+#include "study/run/tune_run.h"
 
 #include "base/json_text.h"
 #include "base/memory.h"
@@ -131,7 +131,7 @@ static cf_status refuse_group(const char *folder) {
     return CF_OK;
 }
 
-cf_status run_open(const char *folder, Run **run) {
+static cf_status open_folder(const char *folder, Run **run) {
     Run *made;
     cf_status status;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
@@ -147,6 +147,14 @@ cf_status run_open(const char *folder, Run **run) {
     return CF_OK;
 failed:
     run_free(made);
+    return status;
+}
+
+cf_status run_open(const char *path, Run **run) {
+    char *folder;
+    FORWARD(tune_run_folder(path, &folder));
+    const cf_status status = open_folder(folder, run);
+    free(folder);
     return status;
 }
 
@@ -198,7 +206,7 @@ static cf_status place_of_data(const Run *run, char **path) {
 }
 
 /* The path that was asked for stays as it is, so that a tree can be moved; beside it stands where the set lies now. */
-static cf_status write_config(const Run *run) {
+cf_status run_config_write(const Run *run) {
     char *place = NULL;
     json_t *root;
     if (run->set) FORWARD(place_of_data(run, &place));
@@ -353,7 +361,7 @@ cf_status run_import(RunConfig *config, cf_model *model, const char *folder, Run
     FORWARD_TO(failed, cf_model_save(made->model, made->model_path));
     free(made->made_folder);
     made->made_folder = NULL;
-    FORWARD_TO(failed, write_config(made));
+    FORWARD_TO(failed, run_config_write(made));
     *run = made;
     return CF_OK;
 failed:
@@ -364,7 +372,7 @@ failed:
 
 static cf_status begin(void *context) {
     Run *run = context;
-    FORWARD(write_config(run));
+    FORWARD(run_config_write(run));
     free(run->made_folder);
     run->made_folder = NULL;
     if (unlink(run->failure_path) != 0 && errno != ENOENT)

@@ -106,9 +106,11 @@ typedef struct Run {
 /* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. `shelf` NULL: the data are the
  * run's own. */
 cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run);
-/* A finished run, or one under way: its configuration and best weights; no data. Before these are loaded, `shelf` may be
- * set to a shared one. */
-cf_status run_open(const char *folder, Run **run);
+/* A finished run, or one under way, or a tune's winner (tune_run.h): its configuration and best weights; no data. Before these are
+ * loaded, `shelf` may be set to a shared one. */
+cf_status run_open(const char *path, Run **run);
+/* Writes its config.json. */
+cf_status run_config_write(const Run *run);
 void run_free(Run *run);
 
 /* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder that already holds a run is refused unless resuming, and one
