@@ -146,6 +146,18 @@ CF_API cf_status cf_model_load(const char *path, cf_model **model);
 CF_API cf_status cf_model_save(const cf_model *model, const char *path);
 CF_API void cf_model_free(cf_model *model);
 
+typedef struct cf_model_description {
+    const char *line;               /* the layers, a model line */
+    int channels, height, width;    /* of the images that it computes with; others are converted */
+    int classes;
+    const char *const *class_names; /* [classes] */
+    size_t parameters;
+    double mflop; /* million operations for an image, a multiply-add being 2 */
+} cf_model_description;
+
+/* What is pointed to lives as long as the model. */
+CF_API void cf_model_describe(const cf_model *model, cf_model_description *description);
+
 /* ---- Training ----------------------------------------------------------------------------------------- */
 
 typedef enum cf_optimizer { CF_SGD, CF_ADAM, CF_ADAMW, CF_MUON } cf_optimizer;
@@ -253,6 +265,12 @@ CF_API cf_status cf_evaluate_views(const cf_model *model, const cf_subset *subse
 /* The same of an ensemble: the mean of the probabilities of `count` models, which must know the same classes, in any order. */
 CF_API cf_status cf_evaluate_ensemble(const cf_model *const *models, size_t count, const cf_subset *subset, int threads,
                                       cf_metrics *metrics);
+
+/* Probabilities [count][classes] of images in memory: bytes [count][height][width][channels], channels 1 or 3 (RGB), of any size; they
+ * become what the model computes with as the images of a set do. What is said of an image does not depend on the others. One image
+ * is a batch of 1. threads 0: all processors. */
+CF_API cf_status cf_predict(const cf_model *model, const unsigned char *images, size_t count, int height, int width, int channels,
+                            int threads, float *probabilities);
 
 /* ---- Explanation -------------------------------------------------------------------------------------- */
 

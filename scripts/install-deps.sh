@@ -34,6 +34,7 @@ build    fonts-dejavu-core       dejavu-sans-fonts       ttf-dejavu
 check    libcmocka-dev           libcmocka-devel         cmocka
 check    libmatio-dev            matio-devel             libmatio
 check    python3                 python3                 python
+check    python3-numpy           python3-numpy           python-numpy
 long     valgrind                valgrind                valgrind
 long     libc6-dbg               -                       -
 long     clang                   clang                   clang

@@ -1,6 +1,7 @@
 /* Pictures are read and prepared by all threads, some at a time, and go through the network together. */
 #include "eval/predict.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
 #include "data/image_fit.h"
@@ -124,6 +125,30 @@ static int batch_of(size_t pictures, size_t image_bytes) {
     if (batch < LEAST) batch = LEAST;
     if (batch > BATCH) batch = BATCH;
     return (int)(pictures < batch ? pictures : batch);
+}
+
+cf_status cf_predict(const cf_model *model, const unsigned char *images, size_t count, int height, int width,
+                     int channels, int threads, float *probabilities) {
+    cf_set *set = NULL;
+    uint32_t *order = NULL;
+    StepResult result;
+    cf_status status;
+    FAIL_IF(channels != 1 && channels != 3, CF_BAD_USE, "images of %d channels; 1 or 3 was expected", channels);
+    FAIL_IF(height < 1 || width < 1 || height > LONGEST_SIDE || width > LONGEST_SIDE, CF_BAD_USE,
+            "images of %dx%d pixels; 1 to %d a side was expected", width, height, LONGEST_SIDE);
+    if (!count) return CF_OK;
+    FORWARD_TO(done, set_new("images", "", count, channels, height, width, 1, &set));
+    FORWARD_TO(done, set_name_classes_by_number(set));
+    FORWARD_TO(done, memory_new(count, sizeof *order, &order));
+    memcpy(set->pixels, images, count * set_image_size(set));
+    for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
+    const cf_subset all = {.set = set, .images = order, .count = count, .classes = 1, .class_labels = &(int){0}};
+    const ClassifyOptions options = {.engine = cpu_engine(), .threads = threads};
+    FORWARD_TO(done, classify(model, &all, &options, probabilities, &result));
+done:
+    free(order);
+    cf_set_free(set);
+    return status;
 }
 
 cf_status predict_pictures(const cf_model *model, const PictureList *list, const PictureReading *reading,

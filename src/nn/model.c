@@ -44,6 +44,18 @@ void cf_model_free(cf_model *model) {
     free(model);
 }
 
+void cf_model_describe(const cf_model *model, cf_model_description *description) {
+    const LayerList *layers = &model->layers;
+    *description = (cf_model_description){.line = layers->line,
+                                          .channels = layers->input.C,
+                                          .height = layers->input.H,
+                                          .width = layers->input.W,
+                                          .classes = model->classes,
+                                          .class_names = (const char *const *)model->class_names,
+                                          .parameters = layer_list_parameters(layers),
+                                          .mflop = layer_list_flops(layers) / 1e6};
+}
+
 cf_status cf_model_new(const char *name_or_line, const cf_split *split, uint64_t seed, cf_model **model) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
     const char **names;
