@@ -75,7 +75,7 @@ static const size_t MOST_ONNX_BYTES = (size_t)1 << 31; /* protobuf's own limit *
 
 enum {
     MOST_TRIALS = 1 << 20,
-    MOST_JOBS = 1 << 25,        /* a trial is gone on with some times */
+    MOST_JOBS = 1 << 25,        /* a trial may be resumed some times */
     MOST_STORE_TEXT = 4 << 20,  /* bytes of a text: the settings with the whole space, a reason */
     MOST_STORE_VALUE = 1 << 27, /* of any value: one for each validation image of a trial */
 };

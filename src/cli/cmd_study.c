@@ -38,7 +38,7 @@ static const Option options[] = {
      .default_text = "0", MEMBER(threads)},
     {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
      .default_text = "svg", MEMBER(figures)},
-    {"out", "DIR", OPTION_TEXT, .help = "the study's folder; one that holds this study is gone on with",
+    {"out", "DIR", OPTION_TEXT, .help = "the study's folder; one that holds this study is resumed",
      .default_text = "studies/RECIPE", MEMBER(out)},
 };
 

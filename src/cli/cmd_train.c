@@ -351,7 +351,7 @@ static cf_status tell_group(const char *folder, bool as_json) {
     return status;
 }
 
-/* What --seeds and --splits say, or what the group is that is gone on with: of more seeds than before, where that is asked for. */
+/* What --seeds and --splits say, or what the group is that is resumed: of more seeds than before, where that is asked for. */
 static cf_status make_plan(const Arguments *given, const TrainArguments *a, const char *folder, RunConfig *config,
                            GroupPlan *plan) {
     *plan = (GroupPlan){a->splits ? GROUP_FOLDS : GROUP_SEEDS, a->splits ? a->splits : a->seeds, config->train.seed};

@@ -76,7 +76,7 @@ static const Option options[] = {
      MEMBER(unstratified)},
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
-    {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is gone on with",
+    {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is resumed",
      .default_text = "tune/SET-GRID", MEMBER(out)},
     {"figures", "LIST", OPTION_TEXT,
      .help = "formats of the figures in DIR/figures: svg, png, pdf between commas, or none", .default_text = "svg",

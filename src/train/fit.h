@@ -34,7 +34,7 @@ typedef struct FitFiles { /* NULL: not written. Borrowed. */
     const char *history;  /* CSV, after each epoch */
     const char *best;     /* model with the best weights, after each better epoch */
     bool keeps_start; /* a checkpoint is there before the first step, so that the first weights are needed no more */
-    bool silent;          /* no notice when a checkpoint is gone on with: the caller does that all the time */
+    bool silent;          /* no notice when a training is resumed from a checkpoint: the caller does that all the time */
     /* Called when nothing is refused any more, settings, data and checkpoint, and before anything is written. NULL: nobody waits. */
     cf_status (*accepted)(void *context);
     /* How many of the threads to use for the next step, or validation: asked before each. NULL: all. */

@@ -1,4 +1,4 @@
-/* A training under way: fit.c trains, fit_resume.c keeps what it can be gone on with. */
+/* A training under way: fit.c trains, fit_resume.c keeps what it can be resumed from. */
 #ifndef TRAIN_FIT_INSIDE_H
 #define TRAIN_FIT_INSIDE_H
 

@@ -1,4 +1,4 @@
-/* What a training leaves to be gone on with, and going on. */
+/* What a training leaves to be resumed from, and resuming. */
 #include "train/fit_inside.h"
 
 #include "base/memory.h"

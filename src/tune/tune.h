@@ -2,7 +2,7 @@
  *
  * The work is a row of jobs 0, 1, 2 ..: a trial, and the epochs to which it is trained. Where results are looked at (TPE, ASHA), job
  * m is decided from the results of jobs 0 .. m-W alone, W = `lookback`, a setting of the tune. Up to W jobs run at once, and
- * what is decided depends neither on their number nor on time, workers or kills: a tune that was killed and gone on with
+ * what is decided depends neither on their number nor on time, workers or kills: a tune that was killed and resumed
  * ends with the same trials to the bit. Only the training and the validation part of the split are used.
  */
 #ifndef TUNE_TUNE_H

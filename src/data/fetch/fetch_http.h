@@ -7,7 +7,7 @@
 
 typedef enum TransferEnd {
     TRANSFER_WHOLE,   /* the server has sent all it has */
-    TRANSFER_BROKEN,  /* the transfer broke off or stalled after it had begun; it can be gone on with */
+    TRANSFER_BROKEN,  /* the transfer broke off or stalled after it had begun; it can be resumed */
     TRANSFER_REFUSED, /* this address does not give the file */
     TRANSFER_NO_MORE, /* asked to go on, the server says that there is nothing behind what is there */
     TRANSFER_OTHER    /* asked to go on, the server would from elsewhere, or in another file: begin anew */

@@ -77,7 +77,7 @@ done:
     return status;
 }
 
-/* With its page, which is made last. A run that is in any other state is gone on with, and refused there if it has to be. */
+/* With its page, which is made last. A run that is in any other state is resumed, and refused there if it has to be. */
 static cf_status is_complete(const char *folder, const RunConfig *config, bool *is) {
     RunFiles files;
     *is = false;

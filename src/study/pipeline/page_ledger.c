@@ -99,7 +99,7 @@ cf_status page_ledger(FILE *out, const StudyPage *page) {
           "report suggests without a figure ours is the difference in accuracy, paired by seed.</p>\n",
           out);
     table(out, &page->outcome->ledger, true);
-    fputs("<details><summary>Class by class</summary>\n", out);
+    fputs("<details><summary>Metrics by class</summary>\n", out);
     table(out, &page->outcome->ledger, false);
     fputs("</details>\n", out);
     return CF_OK;

@@ -257,7 +257,7 @@ static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from
     FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, at home and there"));
     FORWARD(evaluation_figures(out, page, from, result_text(json_array_get(runs, 0), "suffix")));
     page_figures_end(out);
-    fputs("<details><summary>Class by class</summary>\n", out);
+    fputs("<details><summary>Metrics by class</summary>\n", out);
     classification_report(out, "Of the first seed", json_array_get(runs, 0));
     fputs("</details>\n", out);
     return CF_OK;
