@@ -30,11 +30,11 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Of values 0 to `most`: the border between two classes with the largest variance between them (Otsu 1979). */
+/* Of values 0 to `most`: the border between two classes with the largest variance between them (Otsu 1979), in the middle of a gap. */
 static double otsu_threshold(const float *grey, int count, double ground, double most) {
     enum { BINS = 64 };
     double counts[BINS] = {0}, all = 0, below = 0, below_sum = 0, best = -1;
-    int at = 0;
+    int first = 0, last = 0;
     for (int i = 0; i < count; i++) {
         const int bin = (int)(fabs((double)grey[i] - ground) / most * (BINS - 1e-6));
         counts[bin]++, all += bin;
@@ -44,9 +44,10 @@ static double otsu_threshold(const float *grey, int count, double ground, double
         if (below == 0 || below == count) continue;
         const double apart = below_sum / below - (all - below_sum) / (count - below);
         const double between = below * (count - below) * apart * apart;
-        if (between > best) best = between, at = k;
+        if (between > best * (1 + 1e-9)) best = between, first = k;
+        if (between >= best) last = k; /* empty bins give the same */
     }
-    return (at + 1) * most / BINS;
+    return (0.5 * (first + last) + 1) * most / BINS;
 }
 
 /* Marks the pixels that hang together with `first` (eight neighbours) by `mark`, and returns their weight: squared differences, less
