@@ -208,7 +208,7 @@ static cf_status choose_uncut(Run *run, cf_part part, const cf_subset **images) 
 static cf_status choose_from(Run *run, const char *part, const cf_subset **images) {
     cf_split_options split = cf_split_defaults();
     FORWARD(split_from_text(part, &split));
-    FORWARD(cf_split_new(run->set, &split, &run->split));
+    FORWARD(split_uncut_at(run->set, split.at, &run->split));
     *images = cf_split_part(run->split, CF_TEST);
     return CF_OK;
 }
