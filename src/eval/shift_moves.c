@@ -246,12 +246,23 @@ static void move_contrast(const SourceLook *source, Picture *picture) {
     for (size_t i = 0; i < size; i++) picture->x[i] = (float)(source->low + ((double)picture->x[i] - look.low) * scale);
 }
 
+/* Ground on the outermost pixels, so that beyond them there is ground, too, and not what the frame cuts. */
+static void frame_with_ground(Picture *picture) {
+    const int C = picture->channels, H = picture->height, W = picture->width;
+    for (int c = 0; c < C; c++) {
+        const float ground = picture_ground(picture, c);
+        for (int i = 0; i < H * W; i++)
+            if (i / W == 0 || i / W == H - 1 || i % W == 0 || i % W == W - 1) picture->x[i * C + c] = ground;
+    }
+}
+
 /* The places of the new image are turned into those of the old one; by no more than twice as large or small. */
 static void move_place(const SourceLook *source, Picture *picture) {
     const ImageLook look = look_of(picture);
     if (!(look.spread > 0)) return;
     const double k = fmin(fmax(look.spread / source->spread, 0.5), 2);
     const double map[9] = {k, 0, look.column - k * source->column, 0, k, look.row - k * source->row, 0, 0, 1};
+    frame_with_ground(picture);
     warp_by_map(picture, map, BORDER_EDGE);
 }
 

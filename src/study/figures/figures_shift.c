@@ -152,6 +152,7 @@ static cf_status figure_moved(const FigureBook *book, const Shift *shift, const 
                             .note = "the first image of each class as it is, and moved towards the source in one factor",
                             .rows = (int)samples->some.count,
                             .row_labels = labels,
+                            .side = 62,
                             .group_count = samples->count,
                             .groups = samples->groups};
     if (!status) status = book_grid(book, "shift-samples", &grid);
