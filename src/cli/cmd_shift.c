@@ -19,8 +19,8 @@ typedef struct ShiftArguments {
 } ShiftArguments;
 
 static const Option options[] = {
-    {"to", "SET", OPTION_TEXT, .help = "the images of another kind, with labels, by name or path", .default_text = "must be given",
-     OPTION_MEMBER(ShiftArguments, to)},
+    {"to", "SET", OPTION_TEXT, .help = "the images of another kind, with labels, by name or path",
+     .default_text = "must be given", OPTION_MEMBER(ShiftArguments, to)},
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      OPTION_MEMBER(ShiftArguments, data_dir)},
     DATA_OPTIONS(ShiftArguments, dials),
@@ -71,7 +71,8 @@ static cf_status measure(const char *folder, const ShiftArguments *a, ShiftWork 
     FORWARD(run_open(folder, &work->target));
     FORWARD(data_chosen(a->to, work->own->config.data, &a->dials, &work->data));
     FORWARD(run_choose_images(work->target, work->data, a->data_dir, a->part, &work->images, &work->part));
-    FAIL_IF(!work->target->other, CF_BAD_USE, "%s is what the run was trained on; --to wants images of another kind", work->data);
+    FAIL_IF(!work->target->other, CF_BAD_USE, "%s is what the run was trained on; --to wants images of another kind",
+            work->data);
     FORWARD(run_evaluate(work->own, NULL, a->data_dir, "test", a->threads, &work->source, &own_part));
     const ShiftQuestion question = {.model = work->target->model,
                                     .train = cf_split_part(work->own->split, CF_TRAIN),
@@ -108,7 +109,8 @@ static cf_status write_files(const ShiftWork *work, const ShiftArguments *a, con
     FORWARD_TO(done, figures_suffix(run, work->data, work->part, !a->out, &suffix));
     FORWARD_TO(done, memory_print(&path, "%s/shift%s.json", a->out ? a->out : run->folder, suffix));
     FORWARD_TO(done, json_write(path, json));
-    FORWARD_TO(done, figures_shift_make(run, a->out, &work->shift, work->images, work->data, work->part, &figures, list));
+    FORWARD_TO(done,
+               figures_shift_make(run, a->out, &work->shift, work->images, work->data, work->part, &figures, list));
 done:
     free(path);
     free(suffix);
@@ -147,7 +149,8 @@ const Command command_shift = {
     .summary = "where the drop of a run on images of another kind comes from",
     .usage = "RUN --to SET [--shift SPEC] [--split official-test|all|at:N] [--out DIR]",
     .description =
-        "Evaluates a run on another set, whose labels it needs, then moves the images of that set towards those that the run was "
+        "Evaluates a run on another set, whose labels it needs, then moves the images of that set towards those that "
+        "the run was "
         "trained on, in one factor at a time, and evaluates again:\n"
         "\n"
         "    polarity         images are inverted whose subject is on the other side of its ground than the source's\n"
@@ -157,20 +160,29 @@ const Command command_shift = {
         "    neighbours       columns at the sides, where the source has no subject, are flattened to the ground\n"
         "    label shares     images count so that classes have the shares of the training images\n"
         "\n"
-        "The ground is the median of the outermost pixels; what differs from it by more than Otsu's threshold stands out, and of that the largest piece near the middle is the subject. Each row "
-        "says the accuracy with the factor moved, the gain with its 95 % interval on the same images (Tango 1998), and which share of "
-        "the drop from the run's own test part it is; and the accuracy with all the others moved but not it. A factor that the source gives no goal for is not measured, and it is said why: "
-        "polarity where the source has both, background where its grounds are not plain, neighbours where its subjects reach the sides.\n"
+        "The ground is the median of the outermost pixels; what differs from it by more than Otsu's threshold stands "
+        "out, and of that the largest piece near the middle is the subject. Each row "
+        "says the accuracy with the factor moved, the gain with its 95 % interval on the same images (Tango 1998), and "
+        "which share of "
+        "the drop from the run's own test part it is; and the accuracy with all the others moved but not it. A factor "
+        "that the source gives no goal for is not measured, and it is said why: "
+        "polarity where the source has both, background where its grounds are not plain, neighbours where its subjects "
+        "reach the sides.\n"
         "\n"
-        "Of a generated set each dial of its generator is turned as well: to the source's range where one generator made both, else to "
+        "Of a generated set each dial of its generator is turned as well: to the source's range where one generator "
+        "made both, else to "
         "0. These images are the same ones, without that factor.\n"
         "\n"
-        "Then: whether the predictions have collapsed onto few classes; the shares of the classes estimated without labels by expectation "
+        "Then: whether the predictions have collapsed onto few classes; the shares of the classes estimated without "
+        "labels by expectation "
         "and maximization (Saerens et al. 2002), and the accuracy where predictions are corrected by them.\n"
         "\n"
-        "shift-SET.json and figures go to the run's folder, and from there into its page (cifra report RUN), or to --out DIR. --json: n, "
-        "accuracy, source {accuracy, n, look}, look, factors [{factor, kind, about, accuracy, gain, interval, explains, without; or cannot}], "
-        "shares [{class, source, target, predicted, estimated}], collapse {effective_predicted, effective_labels, distance, "
+        "shift-SET.json and figures go to the run's folder, and from there into its page (cifra report RUN), or to "
+        "--out DIR. --json: n, "
+        "accuracy, source {accuracy, n, look}, look, factors [{factor, kind, about, accuracy, gain, interval, "
+        "explains, without; or cannot}], "
+        "shares [{class, source, target, predicted, estimated}], collapse {effective_predicted, effective_labels, "
+        "distance, "
         "collapsed}, corrected {rounds, accuracy, gain, interval}.\n"
         "\n"
         "Examples:\n"

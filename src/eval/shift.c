@@ -50,7 +50,8 @@ static cf_status evaluate_all(const ShiftQuestion *q, const cf_set *set, Evaluat
     return status;
 }
 
-static cf_status evaluate_moved(const ShiftQuestion *q, const SourceLook *source, unsigned moves, Evaluation *evaluation) {
+static cf_status evaluate_moved(const ShiftQuestion *q, const SourceLook *source, unsigned moves,
+                                Evaluation *evaluation) {
     cf_set *moved;
     FORWARD(shift_move_images(q->target, q->model->layers.input, source, moves, q->threads, &moved));
     const cf_status status = evaluate_all(q, moved, evaluation);
@@ -104,15 +105,17 @@ static cf_status measure_moves(const ShiftQuestion *q, Shift *shift) {
 /* The accuracy that the recalls of the classes would give with the source's shares: images count by source / target. The variance is that
  * of the recalls, the shares taken as they are. */
 static void measure_labels(Shift *shift) {
-    ShiftRow *row = next_row(shift, SHIFT_LABELS, "label shares", "images count so that classes have the shares of the training images");
+    ShiftRow *row = next_row(shift, SHIFT_LABELS, "label shares",
+                             "images count so that classes have the shares of the training images");
     const Metrics *metrics = &shift->plain.metrics;
     double variance = 0;
     for (int c = 0; c < metrics->classes; c++) {
         const ClassScore *score = &metrics->per_class[c];
         const double by = shift->source_shares[c] - shift->label_shares[c];
         if (!score->support && shift->source_shares[c] > 0) {
-            snprintf(row->cannot, sizeof row->cannot, "there is no image of class %.60s, of which the source has %.1f %%",
-                     metrics->class_names[c], 100 * shift->source_shares[c]);
+            snprintf(row->cannot, sizeof row->cannot,
+                     "there is no image of class %.60s, of which the source has %.1f %%", metrics->class_names[c],
+                     100 * shift->source_shares[c]);
             return;
         }
         row->gain += by * score->recall;
@@ -263,7 +266,8 @@ static cf_status measure(const ShiftQuestion *q, Shift *shift) {
 
 cf_status shift_new(const ShiftQuestion *given, Shift *shift) {
     ShiftQuestion question = *given;
-    Shift made = {.model = given->model, .source_accuracy = given->source_accuracy, .source_count = given->source_count};
+    Shift made = {
+        .model = given->model, .source_accuracy = given->source_accuracy, .source_count = given->source_count};
     question.threads = slices_threads(given->threads);
     const cf_status status = measure(&question, &made);
     if (status)

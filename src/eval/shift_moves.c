@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const shift_move_names[SHIFT_MOVES] = {"polarity", "contrast", "scale and place", "background", "neighbours"};
+const char *const shift_move_names[SHIFT_MOVES] = {"polarity", "contrast", "scale and place", "background",
+                                                   "neighbours"};
 const char *const shift_move_about[SHIFT_MOVES] = {
     "inverted where the subject is on the other side of its ground than the source's",
     "darkest and lightest grey (1st and 99th percentile) as in the source",
@@ -51,8 +52,10 @@ static double otsu_threshold(const float *grey, int count, double ground, double
 }
 
 /* Marks the pixels that hang together with `first` (eight neighbours) by `mark`, and returns their weight: squared differences, less
- * towards the edges, so that what is cut by the frame does not win over what is shown. `marks` 0: subject, not yet seen; below 0: no subject. */
-static double mark_piece(const float *grey, const ImageLook *look, Shape shape, int first, float mark, float *marks, float *stack) {
+ * towards the edges, so that what is cut by the frame does not win over what is shown. `marks` 0: stands out, not yet seen; below 0:
+ * does not. */
+static double mark_piece(const float *grey, const ImageLook *look, Shape shape, int first, float mark, float *marks,
+                         float *stack) {
     const int H = shape.H, W = shape.W;
     double weight = 0;
     int waiting = 0;
@@ -221,7 +224,8 @@ bool shift_cannot_move(const SourceLook *s, ShiftMove move, char why[160]) {
     const double one_side = fmax(s->light, 1 - s->light);
     *why = '\0';
     if (move == MOVE_POLARITY && 100 * one_side < ONE_SIDED_PERCENT)
-        snprintf(why, 160, "the source has both: %.0f %% of its subjects are lighter than their ground", 100 * s->light);
+        snprintf(why, 160, "the source has both: %.0f %% of its subjects are lighter than their ground",
+                 100 * s->light);
     else if (move == MOVE_BACKGROUND && 100 * s->roughness > PLAIN_PERCENT)
         snprintf(why, 160, "the source's own grounds are not plain: their deviation is %.3f", s->roughness);
     else if (move == MOVE_NEIGHBOURS && s->left < 1 && s->right > s->width - 2)
@@ -319,7 +323,8 @@ cf_status shift_move_images(const cf_subset *images, Shape input, const SourceLo
     Work work = {.source = source, .moves = moves};
     cf_status status;
     FORWARD_TO(done, work_new(images, input, threads, &work));
-    FORWARD_TO(done, set_new(set->name, set->source, images->count, input.C, input.H, input.W, set->classes, &work.moved));
+    FORWARD_TO(done,
+               set_new(set->name, set->source, images->count, input.C, input.H, input.W, set->classes, &work.moved));
     FORWARD_TO(done, set_name_classes(work.moved, (const char *const *)set->class_names));
     for (size_t i = 0; i < images->count; i++) work.moved->labels[i] = set->labels[images->images[i]];
     FORWARD_TO(done, slices_run(threads, (int64_t)images->count, move_piece, &work));

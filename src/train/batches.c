@@ -98,7 +98,8 @@ static void mix(const Batches *b, const RngStream *partners, int i, int n) {
     const Sample *partner = &b->samples[words[0] % (uint32_t)n];
     if (augmentation_has_neighbours(b->augmentation))
         sample_beside(sample, (const uint32_t[]){b->samples[words[1] % (uint32_t)n].image, b->samples[words[2] % (uint32_t)n].image});
-    if (augmentation_mixes(b->augmentation) && sample_mix(sample, partner->image, partner->copy)) sample->partner_target[0] = partner->target[0];
+    if (augmentation_mixes(b->augmentation) && sample_mix(sample, partner->image, partner->copy))
+        sample->partner_target[0] = partner->target[0];
 }
 
 static void lay_samples(Batches *b, const Drawn *drawn, int n) {

@@ -1,4 +1,5 @@
-/* Stroke, ink, background: by hand, on dark and on light ground, and what is drawn. Strokes stand in the golden file of test_augment_maps, too. */
+/* Stroke, ink, background: by hand, on dark and on light ground, and what is drawn. Strokes stand in the golden file of
+ * test_augment_maps, too. */
 #include "golden.h"
 
 #include "base/memory.h"
@@ -89,7 +90,8 @@ static void backgrounds_lie_behind(void **state) {
     for (uint32_t image = 0; image < 400; image++)
         for (int dark = 0; dark < 2; dark++) {
             float x[PIXELS];
-            for (int i = 0; i < PIXELS; i++) x[i] = i / SIDE > 4 && i / SIDE < 9 && i % SIDE > 6 && i % SIDE < 9 ? (dark ? 0.1f : 0.9f) : 0.5f;
+            for (int i = 0; i < PIXELS; i++)
+                x[i] = i / SIDE > 4 && i / SIDE < 9 && i % SIDE > 6 && i % SIDE < 9 ? (dark ? 0.1f : 0.9f) : 0.5f;
             run_on("background 0.2:0.3", image, chw, x);
             float largest = 0;
             for (int i = 0; i < PIXELS; i++) {
@@ -124,8 +126,10 @@ static void edges_are_mixed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_ground_is_the_median_of_the_ring), cmocka_unit_test(strokes_by_hand),
-        cmocka_unit_test(inks_are_drawn),                       cmocka_unit_test(backgrounds_lie_behind),
+        cmocka_unit_test(the_ground_is_the_median_of_the_ring),
+        cmocka_unit_test(strokes_by_hand),
+        cmocka_unit_test(inks_are_drawn),
+        cmocka_unit_test(backgrounds_lie_behind),
         cmocka_unit_test(edges_are_mixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

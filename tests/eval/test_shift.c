@@ -24,7 +24,8 @@ static int train_model(void **state) {
     cf_train_options options = cf_train_defaults();
     assert_ok(cf_set_load("hand:n=3000,test=400", NULL, &source));
     assert_ok(cf_split_new(source, &parts, &split));
-    assert_ok(cf_model_new("conv 8 5x5 | relu | maxpool 2 | conv 16 3x3 | relu | maxpool 2 | dense classes", split, 1, &model));
+    assert_ok(cf_model_new("conv 8 5x5 | relu | maxpool 2 | conv 16 3x3 | relu | maxpool 2 | dense classes", split, 1,
+                           &model));
     options.epochs = 4, options.optimizer = CF_ADAM, options.learning_rate = 0.003, options.batch = 32;
     assert_ok(cf_train(model, split, &options, NULL));
     return 0;
@@ -50,8 +51,8 @@ static void looks_by_hand(void **state) {
     float x[PIXELS], scratch[4 * PIXELS];
     assert_true(shift_scratch(input) <= COUNT_OF(scratch));
     fill(x, 0, 0, SIDE, SIDE, 0.25f);
-    fill(x, 8, 12, 18, 16, 0.75f);  /* 10 x 4, its middle at row 12.5, column 13.5 */
-    fill(x, 6, 25, 22, 28, 0.75f);  /* larger, but at the edge */
+    fill(x, 8, 12, 18, 16, 0.75f); /* 10 x 4, its middle at row 12.5, column 13.5 */
+    fill(x, 6, 25, 22, 28, 0.75f); /* larger, but at the edge */
     ImageLook look = image_look(input, x, scratch);
     assert_near(look.ground, 0.25, 1e-6);
     assert_near(look.polarity, 1, 1e-6);
@@ -73,7 +74,15 @@ static void looks_by_hand(void **state) {
 /* What a move sets is as in the source; all others leave it alone. */
 static void moves_do_what_they_say(void **state) {
     (void)state;
-    const SourceLook goal = {.light = 1, .low = 0.1, .high = 0.9, .row = 2, .column = -1, .spread = 4, .left = 6, .right = 21, .width = SIDE};
+    const SourceLook goal = {.light = 1,
+                             .low = 0.1,
+                             .high = 0.9,
+                             .row = 2,
+                             .column = -1,
+                             .spread = 4,
+                             .left = 6,
+                             .right = 21,
+                             .width = SIDE};
     float scratch[4 * PIXELS];
     for (int move = 0; move < SHIFT_MOVES; move++) {
         float x[PIXELS];
@@ -133,7 +142,8 @@ static void augmented(const char *line, size_t image, float *x) {
     static float scratch[8 * PIXELS];
     Augmentation *augmentation;
     assert_ok(augmentation_new(line, &augmentation));
-    augmentation_apply(augmentation, &(AugmentKey){.seed = 2, .image = (uint32_t)image}, (const int[]){1, SIDE, SIDE}, scratch, x);
+    augmentation_apply(augmentation, &(AugmentKey){.seed = 2, .image = (uint32_t)image}, (const int[]){1, SIDE, SIDE},
+                       scratch, x);
     augmentation_free(augmentation);
 }
 
@@ -202,7 +212,8 @@ static void causes_are_found(void **state) {
             assert_near(row->accuracy - plain, row->gain, 1e-12);
             assert_near(explains * drop, row->gain, 1e-12);
             assert_true(row->low <= row->gain && row->gain <= row->high && row->low < row->high);
-            if (move == (int)cases[i].move ? explains < cases[i].least - 1e-9 : row->gain >= shift.rows[cases[i].move].gain)
+            if (move == (int)cases[i].move ? explains < cases[i].least - 1e-9
+                                           : row->gain >= shift.rows[cases[i].move].gain)
                 fail_msg("case %zu: %s explains %g of %g", i, row->name, explains, drop);
         }
         assert_true(shift.rows[cases[i].move].low > 0);
@@ -327,7 +338,8 @@ static void shares_change_the_accuracy(void **state) {
     for (size_t i = 0; i < set->count; i++) stays[i] = set->labels[i] != 3;
     set_keep(set, stays);
     assert_ok(measure(set, model, 1, &shift));
-    assert_string_equal(shift.rows[SHIFT_MOVES + 1].cannot, "there is no image of class 3, of which the source has 10.0 %");
+    assert_string_equal(shift.rows[SHIFT_MOVES + 1].cannot,
+                        "there is no image of class 3, of which the source has 10.0 %");
     shift_free(&shift);
     free(stays);
     cf_set_free(set);
@@ -336,7 +348,8 @@ static void shares_change_the_accuracy(void **state) {
 /* Weights 0: every class is as likely, the first is said. */
 static void one_class_is_a_collapse(void **state) {
     (void)state;
-    static const double even[4] = {0.25, 0.25, 0.25, 0.25}, one[4] = {0, 1, 0, 0}, two[4] = {0.5, 0.5, 0, 0}, three[4] = {0.3, 0.3, 0.4, 0};
+    static const double even[4] = {0.25, 0.25, 0.25, 0.25}, one[4] = {0, 1, 0, 0}, two[4] = {0.5, 0.5, 0, 0},
+                        three[4] = {0.3, 0.3, 0.4, 0};
     const Collapse by_hand = collapse_of(one, even, 4);
     assert_near(by_hand.predicted, 1, 1e-12);
     assert_near(by_hand.labels, 4, 1e-12);
@@ -353,7 +366,8 @@ static void one_class_is_a_collapse(void **state) {
     assert_true(shift.collapse.collapsed);
     assert_near(shift.predicted_shares[0], 1, 1e-9);
     assert_near(shift.collapse.predicted, 1, 1e-9);
-    for (int c = 0; c < CLASSES; c++) assert_near(shift.estimated_shares[c], shift.source_shares[c], 1e-6); /* nothing is learned */
+    for (int c = 0; c < CLASSES; c++)
+        assert_near(shift.estimated_shares[c], shift.source_shares[c], 1e-6); /* nothing is learned */
     shift_free(&shift);
     cf_model_free(constant);
     cf_set_free(set);
@@ -373,7 +387,8 @@ static void shares_as_by_maximum_likelihood(void **state) {
     for (size_t c = 0; c < 4; c++) shares[c] = json_number_value(json_array_get(json_object_get(golden, "source"), c));
     for (size_t i = 0; i < count; i++) {
         truth[i] = (uint16_t)json_integer_value(json_array_get(labels, i));
-        for (size_t c = 0; c < 4; c++) p[4 * i + c] = (float)(golden_cell(parts, i, c) / golden_number(golden, "denominator"));
+        for (size_t c = 0; c < 4; c++)
+            p[4 * i + c] = (float)(golden_cell(parts, i, c) / golden_number(golden, "denominator"));
     }
     const Predictions predictions = {p, truth, count, 4};
     assert_ok(shares_estimate(&predictions, shares, 10000, estimated, &rounds));

@@ -64,7 +64,8 @@ static void stroke(const OperationValues *values, Drawing *drawing, Picture *pic
 /* Black becomes one drawn colour, white another; either is the lighter one. */
 static void ink(const OperationValues *values, Drawing *drawing, Picture *picture) {
     const int C = picture->channels, pixels = picture->height * picture->width;
-    const double contrast = drawing_between(drawing, values->low[0], values->high[0]), tint = C == 3 ? values->low[1] : 0;
+    const double contrast = drawing_between(drawing, values->low[0], values->high[0]),
+                 tint = C == 3 ? values->low[1] : 0;
     const bool dark = drawing_uniform(drawing) < 0.5;
     const double black = dark ? drawing_between(drawing, contrast, 1) : drawing_between(drawing, 0, 1 - contrast);
     const double white = dark ? black - contrast : black + contrast;
@@ -84,10 +85,10 @@ static void ink(const OperationValues *values, Drawing *drawing, Picture *pictur
 
 /* A field over the image, -1 to 1: a slope, a smooth texture, and a plate. Places are 0 to 1. */
 typedef struct Field {
-    double across, down;    /* of the slope */
-    double texture;         /* its weight */
-    int cells;              /* of it, a side */
-    double plate, box[4];   /* its weight; top, left, bottom, right */
+    double across, down;  /* of the slope */
+    double texture;       /* its weight */
+    int cells;            /* of it, a side */
+    double plate, box[4]; /* its weight; top, left, bottom, right */
     float knots[(CELLS + 1) * (CELLS + 1)];
 } Field;
 
@@ -156,13 +157,20 @@ static void background(const OperationValues *values, Drawing *drawing, Picture 
 
 const Operation backdrop_operations[] = {
     {.word = "stroke",
-     .help = "makes what stands out from plain ground wider by so many pixels on each side, or narrower; the ground is the "
-             "median of the outermost pixels",
-     .arguments = {{.what = "pixels", .low = -MOST_RADIUS, .high = MOST_RADIUS, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},
+     .help =
+         "makes what stands out from plain ground wider by so many pixels on each side, or narrower; the ground is the "
+         "median of the outermost pixels",
+     .arguments = {{.what = "pixels",
+                    .low = -MOST_RADIUS,
+                    .high = MOST_RADIUS,
+                    .usual = NAN,
+                    .is_range = true,
+                    .alone = AROUND_ZERO}},
      .apply = stroke},
     {.word = "ink",
-     .help = "redraws the image in two drawn colours, so far apart, for black and for white, either the lighter one; each "
-             "channel of theirs is moved by up to the tint",
+     .help =
+         "redraws the image in two drawn colours, so far apart, for black and for white, either the lighter one; each "
+         "channel of theirs is moved by up to the tint",
      .arguments = {{.what = "contrast", .low = 0, .high = 1, .usual = NAN, .is_range = true, .alone = FROM_ZERO},
                    {.what = "a tint", .low = 0, .high = 1, .usual = 0.2}},
      .apply = ink},

@@ -106,12 +106,14 @@ typedef struct MovedSamples {
     int count;
 } MovedSamples;
 
-static cf_status add_group(const Shift *shift, Shape input, unsigned moves, const char *heading, MovedSamples *samples) {
+static cf_status add_group(const Shift *shift, Shape input, unsigned moves, const char *heading,
+                           MovedSamples *samples) {
     const int at = samples->count;
     FORWARD(shift_move_images(&samples->some, input, &shift->source, moves, 1, &samples->sets[at]));
     samples->count++;
     for (size_t i = 0; i < samples->some.count; i++)
-        samples->pictures[at][i] = (CanvasImage){samples->sets[at]->pixels + i * set_image_size(samples->sets[at]), input.C, input.H, input.W};
+        samples->pictures[at][i] =
+            (CanvasImage){samples->sets[at]->pixels + i * set_image_size(samples->sets[at]), input.C, input.H, input.W};
     samples->groups[at] = (GridGroup){.about = heading, .columns = 1, .images = samples->pictures[at]};
     return CF_OK;
 }
@@ -146,10 +148,12 @@ static cf_status figure_moved(const FigureBook *book, const Shift *shift, const 
     const char *labels[SAMPLE_ROWS];
     FORWARD(memory_new(1, sizeof *samples, &samples));
     choose_samples(images, samples);
-    for (size_t i = 0; i < samples->some.count; i++) labels[i] = images->set->class_names[images->set->labels[samples->images[i]]];
+    for (size_t i = 0; i < samples->some.count; i++)
+        labels[i] = images->set->class_names[images->set->labels[samples->images[i]]];
     cf_status status = add_groups(shift, shift->model->layers.input, samples);
     const ImageGrid grid = {.title = book->subject,
-                            .note = "the first image of each class as it is, and moved towards the source in one factor",
+                            .note =
+                                "the first image of each class as it is, and moved towards the source in one factor",
                             .rows = (int)samples->some.count,
                             .row_labels = labels,
                             .side = 62,
@@ -163,15 +167,16 @@ static cf_status figure_moved(const FigureBook *book, const Shift *shift, const 
 
 /* ---- Both ---- */
 
-cf_status figures_shift_make(const Run *run, const char *to, const Shift *shift, const cf_subset *images, const char *data,
-                             const char *part, const FigureOptions *options, FigureList *list) {
+cf_status figures_shift_make(const Run *run, const char *to, const Shift *shift, const cf_subset *images,
+                             const char *data, const char *part, const FigureOptions *options, FigureList *list) {
     char *folder = NULL, *suffix = NULL, *subject = NULL;
     cf_status status;
     if (options->formats == 0) return CF_OK;
     FORWARD_TO(done, to ? memory_copy_string(to, &folder) : file_join(run->folder, "figures", &folder));
     FORWARD_TO(done, figures_suffix(run, data, part, !to, &suffix));
     FORWARD_TO(done, figures_subject(data, part, NULL, &subject));
-    const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light, list};
+    const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light,
+                             list};
     FORWARD_TO(done, file_make_folder(folder));
     FORWARD_TO(done, figure_gains(&book, shift));
     FORWARD_TO(done, figure_moved(&book, shift, images));
