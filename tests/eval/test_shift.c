@@ -186,6 +186,25 @@ static cf_status measure(const cf_set *set, const cf_model *of, int threads, Shi
     return status;
 }
 
+/* By moving all but one by hand. */
+static void assert_without(const cf_set *set, const Shift *shift, ShiftMove move) {
+    const ClassifyOptions options = {.engine = cpu_engine(), .threads = 1};
+    cf_set *moved;
+    cf_split *uncut;
+    Evaluation evaluation;
+    assert_ok(split_uncut(set, NULL, &uncut));
+    assert_ok(
+        shift_move_images(cf_split_part(uncut, CF_ALL), input, &shift->source, ALL_MOVES & ~(1U << move), 1, &moved));
+    cf_split_free(uncut);
+    assert_ok(split_uncut(moved, NULL, &uncut));
+    assert_ok(evaluate(model, cf_split_part(uncut, CF_ALL), &options, &evaluation));
+    assert_true(shift->rows[move].without == evaluation.metrics.summary.accuracy);
+    assert_true(shift->rows[move].without < shift->rows[SHIFT_MOVES].accuracy);
+    evaluation_free(&evaluation);
+    cf_split_free(uncut);
+    cf_set_free(moved);
+}
+
 /* The factor that was the cause explains almost all of the drop, and more than any other. */
 static void causes_are_found(void **state) {
     (void)state;
@@ -217,6 +236,7 @@ static void causes_are_found(void **state) {
                 fail_msg("case %zu: %s explains %g of %g", i, row->name, explains, drop);
         }
         assert_true(shift.rows[cases[i].move].low > 0);
+        assert_without(set, &shift, cases[i].move);
         shift_free(&shift);
         cf_set_free(set);
     }

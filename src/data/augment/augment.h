@@ -3,10 +3,10 @@
  *     shift 2 | rotate 10 | scale 0.9:1.1 | brightness 0.2 | cutout 8 p 0.5 | mixup 0.2
  *
  * An operation is one row of a table (operation.h). `p X` behind its numbers does it to a share X of the images only. Neighbours
- * that only move pixels (shift, flip, rotate, scale, shear, perspective) and have one border are one map, and the image is sampled once.
+ * that only move pixels (shift, flip, rotate, scale, aspect, shear, perspective) and have one border are one map, and the image is sampled once.
  * neighbours stands first: what it puts beside the image, others of its batch, goes through all that follows with it. mixup and cutmix stand
  * last: they mix the image with another one of its batch; of several the first whose share takes the image. A name (mnist,
- * svhn, cifar, photo) stands for a line, also as a part of one, "none" for an empty one.
+ * svhn, cifar, street, photo) stands for a line, also as a part of one, "none" for an empty one.
  *
  * An image's random numbers are a function of (seed, epoch, image, copy, place in the line): the same bits on any number of threads,
  * resumed or not.
