@@ -417,15 +417,26 @@ cf_status cf_split_new(const cf_set *set, const cf_split_options *options, cf_sp
     return status;
 }
 
-cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split) {
+/* The test part begins at `test`, what trains ends at `train`. */
+static cf_status cut_whole(const cf_set *set, const char *classes, size_t train, size_t test, cf_split **split) {
     Cutting cutting;
     cf_split_options options = cf_split_defaults();
     options.classes = classes;
     FORWARD(cutting_new(set, &options, &cutting));
-    cf_status status = begin(&cutting, set->official_train, set_test_begin(set));
+    cf_status status = begin(&cutting, train, test);
     if (!status) status = collect_all(&cutting, split);
     cutting_free(&cutting);
     return status;
+}
+
+cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split) {
+    return cut_whole(set, classes, set->official_train, set_test_begin(set), split);
+}
+
+cf_status split_uncut_at(const cf_set *set, size_t at, cf_split **split) {
+    FAIL_IF(at < 1 || at >= set->count, CF_BAD_USE, "at:%zu: %s has %zu images, so the cut must lie between 1 and %zu", at, set->name,
+            set->count, set->count - 1);
+    return cut_whole(set, NULL, at, at, split);
 }
 
 cf_split_options cf_split_defaults(void) {

@@ -15,6 +15,8 @@ cf_status split_share_out(const size_t *counts, int classes, size_t total, size_
  * part uncut, CF_VALIDATION is empty, CF_TEST the official test part (empty if there is none). `classes` as
  * in cf_split_options. No part has to have images. */
 cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split);
+/* The same cut in two: CF_TEST is what lies from image number `at` on, whatever official parts there are. */
+cf_status split_uncut_at(const cf_set *set, size_t at, cf_split **split);
 /* How a set is split where nobody says: as its files have it, or pooled where all of it would train. */
 cf_split_mode split_usual_mode(const cf_set *set);
 /* Refuses a validation share that was asked for where the set has validation images of its own, which this split takes. */

@@ -113,14 +113,30 @@ static void paste(const Sample *sample, const float *partner, float *x) {
     }
 }
 
+static void lay_beside(const Sample *sample, int thread, float *other, float *x) {
+    const Feed *feed = sample->feed;
+    int chw[3];
+    shape_chw(feed->input, chw);
+    for (int side = 0; side < 2; side++) {
+        if (!sample->beside.by[side]) continue;
+        feed_image(feed, thread, sample->beside_image[side], other);
+        augmentation_lay_beside(sample->beside.by[side], chw,
+                                feed->augment_scratch + (size_t)thread * feed->augment_stride, other, x);
+    }
+}
+
 void sample_image(const Sample *sample, int thread, float *other, float *x) {
     const Feed *feed = sample->feed;
     const bool mixed = sample->share < 1;
     feed_image(feed, thread, sample->image, x);
-    if (mixed) feed_image(feed, thread, sample->partner, other);
-    if (mixed && sample->synthetic) blend(sample, other, x);
+    if (mixed && sample->synthetic) {
+        feed_image(feed, thread, sample->partner, other);
+        blend(sample, other, x);
+    }
+    lay_beside(sample, thread, other, x);
     augment(sample, thread, sample->image, sample->copy, x);
     if (!mixed || sample->synthetic) return;
+    feed_image(feed, thread, sample->partner, other);
     augment(sample, thread, sample->partner, sample->partner_copy, other);
     if (sample->box[0] < sample->box[2])
         paste(sample, other, x);
@@ -128,9 +144,21 @@ void sample_image(const Sample *sample, int thread, float *other, float *x) {
         blend(sample, other, x);
 }
 
+static AugmentKey sample_key(const Sample *sample) {
+    return (AugmentKey){sample->feed->seed, sample->epoch, sample->image, sample->copy};
+}
+
+void sample_beside(Sample *sample, const uint32_t images[2]) {
+    const AugmentKey key = sample_key(sample);
+    int chw[3];
+    shape_chw(sample->feed->input, chw);
+    sample->beside = augmentation_beside(sample->feed->augmentation, &key, chw);
+    for (int side = 0; side < 2; side++) sample->beside_image[side] = images[side];
+}
+
 bool sample_mix(Sample *sample, uint32_t partner, uint32_t partner_copy) {
     const Feed *feed = sample->feed;
-    const AugmentKey key = {feed->seed, sample->epoch, sample->image, sample->copy};
+    const AugmentKey key = sample_key(sample);
     int chw[3];
     shape_chw(feed->input, chw);
     const AugmentMix drawn = augmentation_mix(feed->augmentation, &key, chw);

@@ -45,6 +45,8 @@ typedef struct Sample {
     uint32_t image, partner; /* partner: an image of the same feed that is mixed in (mixup: Zhang et al. 2018) */
     uint32_t epoch, copy, partner_copy; /* name the random numbers of the augmentation: AugmentKey */
     float share;                        /* of `image`; 1: no partner */
+    AugmentBeside beside;               /* images of the same feed on the left and on the right, before the augmentation: */
+    uint32_t beside_image[2];
     bool synthetic; /* the partner is blended in before the augmentation, so that both are one image (SMOTE) */
     int box
         [4]; /* top, left, bottom, right: these pixels are the partner's, all others the image's (CutMix); empty: all are blended */
@@ -56,6 +58,8 @@ typedef struct Sample {
 
 /* Draws how the sample's image is mixed, by the feed's augmentation, which mixes, with another of the same feed. False: not at all. */
 bool sample_mix(Sample *sample, uint32_t partner, uint32_t partner_copy);
+/* Draws whether, and how far, these images stand beside the sample's. */
+void sample_beside(Sample *sample, const uint32_t images[2]);
 /* A sample's image, augmented and mixed, as H x W x C floats; `other` has room for as many. */
 void sample_image(const Sample *sample, int thread, float *other, float *x);
 /* The images of one feed, for the first output by their labels. */

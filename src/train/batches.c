@@ -90,13 +90,16 @@ void batches_epoch(Batches *b, int epoch) {
     sampler_epoch(b->sampler, epoch);
 }
 
-/* Mixes image i of the batch with another one of it. */
+/* Mixes image i of the batch with another one of it, and puts others beside it. */
 static void mix(const Batches *b, const RngStream *partners, int i, int n) {
     Sample *sample = &b->samples[i];
     uint32_t words[4];
     rng_block(partners, (uint64_t)i, words);
     const Sample *partner = &b->samples[words[0] % (uint32_t)n];
-    if (sample_mix(sample, partner->image, partner->copy)) sample->partner_target[0] = partner->target[0];
+    if (augmentation_has_neighbours(b->augmentation))
+        sample_beside(sample, (const uint32_t[]){b->samples[words[1] % (uint32_t)n].image, b->samples[words[2] % (uint32_t)n].image});
+    if (augmentation_mixes(b->augmentation) && sample_mix(sample, partner->image, partner->copy))
+        sample->partner_target[0] = partner->target[0];
 }
 
 static void lay_samples(Batches *b, const Drawn *drawn, int n) {
@@ -118,7 +121,7 @@ const Sample *batches_step(Batches *b, int64_t step, int *n) {
     const int64_t first = step * b->batch, left = (int64_t)batches_images(b) - first;
     *n = (int)(left < b->batch ? left : b->batch);
     lay_samples(b, sampler_images(b->sampler) + first, *n);
-    if (!augmentation_mixes(b->augmentation)) return b->samples;
+    if (!augmentation_mixes(b->augmentation) && !augmentation_has_neighbours(b->augmentation)) return b->samples;
     const RngStream partners = rng_stream(b->seed, RNG_PARTNER, (uint64_t)b->epoch, (uint32_t)step);
     for (int i = 0; i < *n; i++) mix(b, &partners, i, *n);
     return b->samples;

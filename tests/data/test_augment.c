@@ -38,6 +38,7 @@ static void lines_are_read(void **state) {
                                                                               "cutout 8 p 0.5 | mixup 0.2"},
         {"crop 4 reflect | flip p .5 | cutout 8 zero p 1", "crop 4 reflect | flip p .5 | cutout 8 zero p 1"},
         {"cifar | mixup | cutmix 1 p 0.5", "crop 4 reflect | flip | cutout 8 | mixup | cutmix 1 p 0.5"},
+        {"neighbours 0.5:0.7 p 0.5|ink 0.2:1|background", "neighbours 0.5:0.7 p 0.5 | ink 0.2:1 | background"},
         {"elastic 30 | elastic | elastic p 0.2 | randaugment 3",
          "elastic 30 | elastic | elastic p 0.2 | randaugment 3"}};
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
@@ -115,6 +116,9 @@ static void errors_point_at_the_word(void **state) {
         {"cifar 3", "column 7: | or the end expected behind cifar, found 3"},
         {"mixup 0.2 | flip", "column 13: mixup or cutmix expected behind mixup, which mixes what is done, found flip"},
         {"cutmix | cifar", "column 10: mixup or cutmix expected behind cutmix, which mixes what is done, found cifar"},
+        {"flip | neighbours 0.5", "column 8: neighbours expected as the first operation"},
+        {"neighbours", "widths (a range LOW:HIGH from 0 to 1, or V for 0:V) expected"},
+        {"street | street", "column 1: neighbours expected as the first operation"},
         {"mixup 0", "alpha (a number from 0.01 to 100) expected, found 0"},
         {"flip aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "column 6: a word this long is not known"},
     };
@@ -190,7 +194,9 @@ static void every_operation_on_odd_shapes(void **state) {
     for (int i = 0; (operation = operation_number(i)); i++) {
         char line[200];
         assert_ptr_equal(operation_find(operation->word), operation);
-        assert_int_equal((operation->map != NULL) + (operation->apply != NULL) + (operation->mix != NULL), 1);
+        assert_int_equal((operation->map != NULL) + (operation->apply != NULL) + (operation->mix != NULL) +
+                             (operation->beside != NULL),
+                         1);
         assert_true(!operation->views == !operation->view && (!operation->views || operation->map));
         assert_true(operation->help && operation->help[strlen(operation->help) - 1] != '.');
         for (size_t s = 0; s < COUNT_OF(shapes); s++)
@@ -345,6 +351,41 @@ static void boxes_of_cutmix(void **state) {
     assert_near(area, 0.5 - 0.2 + 1 / 48.0, 0.03);
     assert_true(whole < DRAWS / 50);
     augmentation_free(cutmix);
+}
+
+/* A third of the images has some on both sides, one third each on one; as far away as was asked for, by the whole width. */
+static void neighbours_are_drawn(void **state) {
+    (void)state;
+    Augmentation *some = made("neighbours 0.4:0.8 p 0.75 | invert");
+    int counts[4] = {0};
+    double sum = 0;
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        const AugmentKey key = image_number(i);
+        const AugmentBeside b = augmentation_beside(some, &key, (const int[]){1, 8, 100});
+        const int kind = (b.by[0] != 0) + 2 * (b.by[1] != 0);
+        counts[kind]++;
+        if (kind & 1) assert_in_range(-b.by[0], 40, 80);
+        if (kind & 2) assert_in_range(b.by[1], 40, 80), sum += b.by[1];
+    }
+    assert_near((double)counts[0] / DRAWS, 0.25, 0.016);
+    for (int kind = 1; kind < 4; kind++) assert_near((double)counts[kind] / DRAWS, 0.25, 0.016);
+    assert_near(sum / (counts[2] + counts[3]), 60, 0.5);
+    assert_true(augmentation_has_neighbours(some) && !augmentation_mixes(some));
+    augmentation_free(some);
+}
+
+/* What stands out from the other image's ground comes to stand out from this one's, where it does so by more. */
+static void neighbours_are_laid_by_hand(void **state) {
+    (void)state;
+    const int chw[3] = {1, 3, 5};
+    float scratch[64], x[15], other[15];
+    for (int i = 0; i < 15; i++) x[i] = 0.75f, other[i] = 0.25f;
+    x[7] = 0.25f;                           /* -0.5 in the middle */
+    other[6] = 0.5f, other[7] = 0, other[8] = 0.5f; /* +0.25, -0.25, +0.25 */
+    augmentation_lay_beside(2, chw, scratch, other, x);
+    for (int i = 0; i < 15; i++) assert_true(x[i] == (i == 7 ? 0.25f : i == 8 ? 1 : i == 9 ? 0.5f : 0.75f));
+    augmentation_lay_beside(-3, chw, scratch, other, x);
+    assert_true(x[5] == 1 && x[6] == 0.75f && x[7] == 0.25f);
 }
 
 static void cutout_fills_a_square(void **state) {
@@ -517,6 +558,7 @@ int main(void) {
         cmocka_unit_test(shares_of_images),
         cmocka_unit_test(beta_has_its_moments),
         cmocka_unit_test(boxes_of_cutmix),
+        cmocka_unit_test(neighbours_are_drawn), cmocka_unit_test(neighbours_are_laid_by_hand),
         cmocka_unit_test(cutout_fills_a_square),
         cmocka_unit_test(randaugment_draws_evenly),
         cmocka_unit_test(views_of_lines),

@@ -32,6 +32,11 @@ static void apply(const Augmentation *augmentation, const int chw[3]) {
         PROMISE(mix.share >= 0 && mix.share <= 1 && (mix.share >= 1 || augmentation_mixes(augmentation)));
         PROMISE(mix.top >= 0 && mix.top <= mix.bottom && mix.bottom <= chw[1]);
         PROMISE(mix.left >= 0 && mix.left <= mix.right && mix.right <= chw[2]);
+        const AugmentBeside beside = augmentation_beside(augmentation, &key, chw);
+        for (int side = 0; side < 2; side++)
+            if (beside.by[side]) augmentation_lay_beside(beside.by[side], chw, scratch, again, x);
+        PROMISE(augmentation_has_neighbours(augmentation) || (!beside.by[0] && !beside.by[1]));
+        check(x, chw);
     }
     free(scratch);
 }

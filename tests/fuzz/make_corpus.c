@@ -283,6 +283,7 @@ static void make_lines(const Corpus *corpus) {
         "((((((((((((((((((((res(relu",
         NULL};
     static const char *const augmentations[] = {
+        "neighbours 0.4:0.9 p 0.5 | stroke -1:2 | aspect 0.5:2 | ink 0.1:1 0.3 | background",
         "shift 2 | rotate 10 reflect | scale 0.9:1.1 | shear -3:8 zero | cutout 8 p 0.5 | mixup 0.2",
         "cifar | randaugment 2 9",
         "crop 1 edge|flip 1|perspective 0.9|elastic 34 0.5|cutmix|mixup p 0.5",

@@ -9,18 +9,21 @@ It rewrites the file beside itself, which is kept in the repository, so nobody n
     corners  [{"corners": [x, y, ..] where the image's corners come to lie, "image", "out"}], with zeros around
 
 Zeros around are torchvision's own affine and perspective; the other borders are PyTorch's grid_sample at places computed here. torchvision
-takes a pixel's corner for its place in a perspective; so its points are half a pixel further.
+takes a pixel's corner for its place in a perspective; so its points are half a pixel further. Strokes are scipy's grey dilation and erosion
+(1.17) of what lies above the median of the outermost pixels, which is 0 in image 2, a few strokes on black.
 """
 import json
 import math
 import os
 
+import numpy as np
+import scipy.ndimage
 import torch
 import torch.nn.functional as F
 import torchvision.transforms.functional as T
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHAPES = [(1, 7, 9), (3, 6, 5)]
+SHAPES = [(1, 7, 9), (3, 6, 5), (1, 11, 10)]
 
 
 def image(shape):
@@ -29,7 +32,16 @@ def image(shape):
                          for c in range(C)], dtype=torch.float64)
 
 
-IMAGES = [image(s) for s in SHAPES]
+def strokes(shape):
+    """Of three greys, off the edge."""
+    x = torch.zeros(shape, dtype=torch.float64)
+    x[0, 2:8, 3] = 200
+    x[0, 4, 3:7] = 255
+    x[0, 7:9, 6:8] = 90
+    return x
+
+
+IMAGES = [image(s) for s in SHAPES[:2]] + [strokes(SHAPES[2])]
 
 
 def listed(x):
@@ -41,7 +53,7 @@ def affine(number, angle=0.0, scale=1.0, shear=0.0):
     return T.affine(x, angle, [0, 0], scale, [shear, 0.0], interpolation=T.InterpolationMode.BILINEAR)
 
 
-def at_places(number, border, angle=0.0, scale=1.0):
+def at_places(number, border, angle=0.0, scale=1.0, aspect=1.0):
     """Rotated and scaled, by grid_sample with pixel centres at -1 and 1: its reflection is about them."""
     x = IMAGES[number] / 255
     C, H, W = x.shape
@@ -50,6 +62,7 @@ def at_places(number, border, angle=0.0, scale=1.0):
                           indexing="ij")
     old_x = (math.cos(a) * X + math.sin(a) * Y) / scale
     old_y = (-math.sin(a) * X + math.cos(a) * Y) / scale
+    old_x, old_y = old_x / math.sqrt(aspect), old_y * math.sqrt(aspect)
     grid = torch.stack((old_x / ((W - 1) / 2), old_y / ((H - 1) / 2)), -1)
     return F.grid_sample(x[None], grid[None], "bilinear", border, align_corners=True)[0]
 
@@ -60,6 +73,20 @@ def perspective(number, corners):
     start = [[0.5, 0.5], [W - 0.5, 0.5], [W - 0.5, H - 0.5], [0.5, H - 0.5]]
     end = [[corners[2 * i] + 0.5, corners[2 * i + 1] + 0.5] for i in range(4)]
     return T.perspective(x, start, end, interpolation=T.InterpolationMode.BILINEAR)
+
+
+def disc(radius):
+    y, x = np.mgrid[-radius:radius + 1, -radius:radius + 1]
+    return y * y + x * x <= radius * radius
+
+
+def stroke(number, by):
+    """Between two whole radii in proportion."""
+    x = (IMAGES[number][0] / 255).numpy()
+    whole, share = int(abs(by)), abs(by) - int(abs(by))
+    change = scipy.ndimage.grey_dilation if by > 0 else scipy.ndimage.grey_erosion
+    inner, outer = (change(x, footprint=disc(r), mode="constant", cval=0) for r in (whole, whole + 1))
+    return torch.tensor(inner + share * (outer - inner))[None]
 
 
 LINES = [
@@ -73,6 +100,12 @@ LINES = [
     ("scale 0.45:0.45 edge | rotate 25:25 edge", 1, at_places(1, "border", angle=25, scale=0.45)),
     ("rotate 61:61 reflect", 0, at_places(0, "reflection", angle=61)),
     ("scale 0.15:0.15 reflect | rotate -8:-8 reflect", 1, at_places(1, "reflection", angle=-8, scale=0.15)),
+    ("aspect 0.55:0.55", 0, at_places(0, "border", aspect=0.55)),
+    ("aspect 2.1:2.1 reflect", 1, at_places(1, "reflection", aspect=2.1)),
+    ("stroke 1:1", 2, stroke(2, 1)),
+    ("stroke 1.4:1.4", 2, stroke(2, 1.4)),
+    ("stroke -0.75:-0.75", 2, stroke(2, -0.75)),
+    ("stroke -1:-1", 2, stroke(2, -1)),
 ]
 CORNERS = [([0.8, 0.3, 7.1, 1.2, 7.7, 5.1, 1.4, 5.9], 0), ([0.4, 1.3, 3.6, 0.1, 2.9, 4.4, 0, 5], 1), ([1.5, 0, 8, 0.5, 6, 4, 0, 6], 0)]
 

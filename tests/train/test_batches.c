@@ -100,7 +100,7 @@ static void every_image_stands_once_in_an_epoch(void **state) {
 /* Whatever was asked for before, and on whichever thread. */
 static void a_step_is_a_function_of_epoch_and_number(void **state) {
     (void)state;
-    static const char *const lines[] = {"shift 2 | cutout 3 p 0.5", "rotate 20 | mixup 0.4", "cutmix 1"};
+    static const char *const lines[] = {"shift 2 | cutout 3 p 0.5", "rotate 20 | mixup 0.4", "cutmix 1", "neighbours 0.3:0.6 | shift 1"};
     for (size_t l = 0; l < COUNT_OF(lines); l++) {
         Batches *one = batches_of(lines[l]), *other = batches_of(lines[l]);
         int n, m, changed = 0;
@@ -168,6 +168,36 @@ static void images_are_mixed_in_the_shares_of_their_targets(void **state) {
     }
 }
 
+/* Others of the batch, left and right, before what follows in the line; targets stay. */
+static void neighbours_are_of_the_batch(void **state) {
+    (void)state;
+    Batches *b = batches_of("neighbours 0.5:0.5 | invert | mixup 1 p 0");
+    const int chw[3] = {1, SIDE, SIDE};
+    int n, beside = 0, kinds = 0;
+    batches_epoch(b, 1);
+    const Sample *samples = batches_step(b, 0, &n);
+    for (int i = 0; i < n; i++) {
+        float *x = image_of(&samples[i], 0), wanted[SIZE], other[SIZE], scratch[4 * SIZE + 4 * SIDE];
+        feed_image(samples[i].feed, 0, samples[i].image, wanted);
+        for (int side = 0; side < 2; side++) {
+            const int by = samples[i].beside.by[side];
+            if (!by) continue;
+            assert_int_equal(by, side ? (SIDE + 1) / 2 : -((SIDE + 1) / 2));
+            sample_of_image(samples, n, samples[i].beside_image[side]);
+            feed_image(samples[i].feed, 0, samples[i].beside_image[side], other);
+            augmentation_lay_beside(by, chw, scratch, other, wanted);
+            beside++;
+        }
+        kinds += samples[i].beside_image[0] != samples[i].beside_image[1];
+        assert_int_equal(samples[i].target[0], feed_label(samples[i].feed, samples[i].image));
+        assert_int_equal(samples[i].partner_target[0], -1);
+        for (int p = 0; p < SIZE; p++) assert_true(x[p] == 1 - wanted[p]);
+        free(x);
+    }
+    assert_true(beside > n && kinds > n / 2);
+    batches_free(b);
+}
+
 static void partners_differ(void **state) {
     (void)state;
     Batches *b = batches_of("mixup 1");
@@ -233,7 +263,7 @@ int main(void) {
         cmocka_unit_test(every_image_stands_once_in_an_epoch),
         cmocka_unit_test(a_step_is_a_function_of_epoch_and_number),
         cmocka_unit_test(images_are_mixed_in_the_shares_of_their_targets),
-        cmocka_unit_test(partners_differ),
+        cmocka_unit_test(neighbours_are_of_the_batch), cmocka_unit_test(partners_differ),
         cmocka_unit_test(synthetic_features_lie_between_neighbors),
         cmocka_unit_test(other_classes_are_refused),
     };

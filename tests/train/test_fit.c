@@ -478,6 +478,7 @@ static void recipes_keep_the_bits(void **state) {
         "augment=shift 1 | rotate 10 | cutout 2 p 0.5",
         "augment=flip | mixup 0.4",
         "augment=cutmix 1 p 0.7",
+        "augment=neighbours 0.3:0.6 | stroke 1 | aspect 0.8:1.2 | ink 0.2:1 | background | mixup 0.4 p 0.5",
         "sample=balanced, loss=focal 2, label_smoothing=0.1",
         "sample=smote, augment=shift 1",
         "class_weights=0:3, reweight_from=0.5, logit_adjust=0.5",

@@ -29,6 +29,10 @@ const AugmentName augmentation_names[] = {
     {"mnist", "rotate 12 | scale 0.9:1.1 | shear 10 | shift 2", "digits: one small affine map"},
     {"svhn", "rotate 5 | scale 0.85:1.15 | shear 8 | shift 2 | cutout 8 p 0.5", "digits in photographs"},
     {"cifar", "crop 4 reflect | flip | cutout 8", "small photographs of things (He et al. 2016; DeVries, Taylor 2017)"},
+    {"street",
+     "neighbours 0.4:0.75 p 0.9 | stroke -0.3:1.3 | rotate 8 | scale 0.9:1.4 | aspect 0.6:1.1 | shear 12 | shift 2 | ink 0.1:1 | "
+     "background 0.3 | blur 1.5 | noise 0.03",
+     "light digits on black, or dark ones on white, as they would stand in a street: for photographs that nobody has"},
     {"photo", "scale 0.8:1.25 | rotate 5 | shift 4 | flip | randaugment 2 9", "larger photographs"},
     {0}};
 
@@ -188,8 +192,11 @@ static cf_status append_line(Parser *parser, int column, const char *text, int l
 static cf_status parse(Parser *parser);
 
 /* Whether an operation may stand behind those that there are. */
-static cf_status check_place(const Parser *parser, int column, const char *word, bool mixes) {
+static cf_status check_place(const Parser *parser, int column, const char *word, const Operation *operation) {
     const Augmentation *augmentation = parser->augmentation;
+    const bool mixes = operation && operation->mix, first = operation && operation->beside;
+    if (first && augmentation->count)
+        return parser_fail(parser, column, "%s expected as the first operation, as the others are done to what it makes", word);
     if (augmentation->count == MOST_STEPS)
         return parser_fail(parser, column, "at most %d operations expected, found %s", MOST_STEPS, word);
     if (mixes || !augmentation_mixes(augmentation)) return CF_OK;
@@ -206,7 +213,7 @@ static cf_status read_name(Parser *parser, const AugmentName *name) {
         return parser_fail(parser, parser->column, "| or the end expected behind %s, found %s", name->name,
                            parser->word);
     if (!*name->line) return CF_OK;
-    FORWARD(check_place(parser, column, name->name, false));
+    FORWARD(check_place(parser, column, name->name, NULL));
     return parse(&inner);
 }
 
@@ -219,7 +226,7 @@ static cf_status read_step(Parser *parser) {
     if (!step.operation)
         return parser_fail(parser, column, "an operation expected, found %s%s",
                            *parser->word ? parser->word : "nothing", *parser->word ? word_hint(parser->word) : "");
-    FORWARD(check_place(parser, column, step.operation->word, step.operation->mix != NULL));
+    FORWARD(check_place(parser, column, step.operation->word, step.operation));
     FORWARD(next_word(parser));
     FORWARD(read_arguments(parser, &step));
     FORWARD(read_rest(parser, &step));
@@ -324,6 +331,31 @@ AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *
             return step->operation->mix(&step->values, &drawing, chw[1], chw[2]);
     }
     return (AugmentMix){.share = 1};
+}
+
+bool augmentation_has_neighbours(const Augmentation *augmentation) {
+    return augmentation->count && augmentation->steps[0].operation->beside;
+}
+
+AugmentBeside augmentation_beside(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]) {
+    const Step *step = &augmentation->steps[0];
+    Drawing drawing = drawing_at(key, stream_of(key), 0);
+    if (!augmentation_has_neighbours(augmentation) || !takes(step, &drawing)) return (AugmentBeside){{0}};
+    return step->operation->beside(&step->values, &drawing, chw[2]);
+}
+
+void augmentation_lay_beside(int by, const int chw[3], float *scratch, const float *other, float *x) {
+    const int C = chw[0], H = chw[1], W = chw[2];
+    for (int c = 0; c < C; c++) {
+        const float own = picture_ground(&(Picture){C, H, W, x, scratch}, c);
+        const float ground = picture_ground(&(Picture){C, H, W, (float *)other, scratch}, c); /* only read */
+        for (int row = 0; row < H; row++)
+            for (int to = by > 0 ? by : 0; to < W && to - by < W; to++) {
+                const float d = other[(row * W + to - by) * C + c] - ground;
+                float *value = x + (row * W + to) * C + c;
+                if (fabsf(d) > fabsf(*value - own)) *value = fminf(fmaxf(own + d, 0), 1);
+            }
+    }
 }
 
 /* ---- Views ---- */

@@ -3,9 +3,10 @@
  *     shift 2 | rotate 10 | scale 0.9:1.1 | brightness 0.2 | cutout 8 p 0.5 | mixup 0.2
  *
  * An operation is one row of a table (operation.h). `p X` behind its numbers does it to a share X of the images only. Neighbours
- * that only move pixels (shift, flip, rotate, scale, shear, perspective) and have one border are one map, and the image is sampled once. mixup
- * and cutmix stand last: they mix the image with another one of its batch; of several the first whose share takes the image. A name (mnist,
- * svhn, cifar, photo) stands for a line, also as a part of one, "none" for an empty one.
+ * that only move pixels (shift, flip, rotate, scale, aspect, shear, perspective) and have one border are one map, and the image is sampled once.
+ * neighbours stands first: what it puts beside the image, others of its batch, goes through all that follows with it. mixup and cutmix stand
+ * last: they mix the image with another one of its batch; of several the first whose share takes the image. A name (mnist,
+ * svhn, cifar, street, photo) stands for a line, also as a part of one, "none" for an empty one.
  *
  * An image's random numbers are a function of (seed, epoch, image, copy, place in the line): the same bits on any number of threads,
  * resumed or not.
@@ -31,6 +32,11 @@ typedef struct AugmentMix {
         right; /* this box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018) */
 } AugmentMix;
 
+/* Images beside one: by how many pixels each is moved, to the left (negative) and to the right; 0: none there. */
+typedef struct AugmentBeside {
+    int by[2];
+} AugmentBeside;
+
 /* Names of lines; ends with a row without a name. */
 typedef struct AugmentName {
     const char *name, *line, *help;
@@ -48,13 +54,19 @@ const char *augmentation_line(const Augmentation *augmentation);
 
 /* Floats of one thread's own that the next functions work in, for images of this shape: channels, height, width. */
 size_t augmentation_scratch(const Augmentation *augmentation, const int chw[3]);
-/* One image, [H][W][C] in 0 to 1, in place; all operations but mixes. Results are in 0 to 1. */
+/* One image, [H][W][C] in 0 to 1, in place; all operations but those with other images of the batch. Results are in 0 to 1. */
 void augmentation_apply(const Augmentation *augmentation, const AugmentKey *key, const int chw[3], float *scratch,
                         float *x);
 /* Whether the line has mixup or cutmix. */
 bool augmentation_mixes(const Augmentation *augmentation);
 /* How the image is mixed with another one of its batch. */
 AugmentMix augmentation_mix(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]);
+
+/* Whether the line has neighbours; which, and how they are laid beside an image: where one of them differs from its own ground
+ * (picture_ground in operation.h) by more than the image does from its, it replaces the image there. */
+bool augmentation_has_neighbours(const Augmentation *augmentation);
+AugmentBeside augmentation_beside(const Augmentation *augmentation, const AugmentKey *key, const int chw[3]);
+void augmentation_lay_beside(int by, const int chw[3], float *scratch, const float *other, float *x);
 
 /* For the test part: the line as a fixed list of views of an image whose predictions are averaged (test-time augmentation). Each
  * operation has few: flip 2, shift N 5 (in place and to the four corners), rotate A 3, scale A:B 3 .. and a line all their products. 0: an

@@ -22,10 +22,6 @@ static inline float larger(float a, float b) {
     return a > b ? a : b;
 }
 
-static float grey_of(const float *rgb) {
-    return 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
-}
-
 /* ---- Drawn values ---- */
 
 /* RandAugment strengthens or weakens by the whole magnitude, and by nothing between. */
@@ -93,7 +89,7 @@ static double mean_grey(const Picture *picture) {
     double sum = 0;
     for (int i = 0; i < pixels; i++) {
         const float *p = picture->x + i * channels;
-        sum += channels == 3 ? grey_of(p) : *p;
+        sum += pixel_grey(p, channels);
     }
     return sum / pixels;
 }
@@ -107,7 +103,7 @@ static void saturate(float factor, Picture *picture) {
     const int pixels = pixels_of(picture);
     for (int i = 0; i < pixels; i++) {
         float *p = picture->x + 3 * i;
-        const float grey = grey_of(p);
+        const float grey = pixel_grey(p, 3);
         for (int c = 0; c < 3; c++) p[c] = grey + factor * (p[c] - grey);
     }
 }

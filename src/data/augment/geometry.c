@@ -1,4 +1,4 @@
-/* Where pixels come from: shift, crop, flip, rotate, scale, shear, perspective, elastic. */
+/* Where pixels come from: shift, crop, flip, rotate, scale, aspect, shear, perspective, elastic. */
 #include "data/augment/operation.h"
 #include "data/augment/warp.h"
 
@@ -108,6 +108,13 @@ static void scale_map(const OperationValues *values, Drawing *drawing, int heigh
     (void)height, (void)width;
     const double factor = draw(values, drawing);
     turn(map, 1 / factor, 0, 0, 1 / factor);
+}
+
+/* As wide as high times the ratio, at the same area. */
+static void aspect_map(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]) {
+    (void)height, (void)width;
+    const double root = sqrt(draw(values, drawing));
+    turn(map, 1 / root, 0, 0, root);
 }
 
 static double scale_view(const OperationValues *values, int view, int height, int width, double map[9]) {
@@ -282,6 +289,11 @@ const Operation geometry_operations[] = {
      .map = scale_map,
      .views = range_views,
      .view = scale_view},
+    {"aspect",
+     "makes what is in the image wider by the root of this ratio and lower by as much, about its centre",
+     {{.what = "a ratio", .low = 0.05, .high = 20, .usual = NAN, .is_range = true, .alone = AROUND_ONE}},
+     BORDERS_EDGE_FIRST,
+     .map = aspect_map},
     {"shear",
      "leans the image to the right, if positive, by this angle",
      {{.what = "degrees", .low = -60, .high = 60, .usual = NAN, .is_range = true, .alone = AROUND_ZERO}},

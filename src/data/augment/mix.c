@@ -1,4 +1,4 @@
-/* Two images as one: mixup, cutmix. */
+/* Several images as one: neighbours, mixup, cutmix. */
 #include "data/augment/operation.h"
 
 #include <math.h>
@@ -21,11 +21,27 @@ static AugmentMix cutmix(const OperationValues *values, Drawing *drawing, int he
     return mix;
 }
 
+/* How far apart the middles are, and on which sides. */
+static AugmentBeside neighbours(const OperationValues *values, Drawing *drawing, int width) {
+    AugmentBeside beside = {{0}};
+    const double both = drawing_uniform(drawing);
+    for (int side = 0; side < 2; side++) {
+        const double by = width * drawing_between(drawing, values->low[0], values->high[0]);
+        if (both < 1.0 / 3 || (both < 2.0 / 3) == (side == 0)) beside.by[side] = (int)round(side == 0 ? -by : by);
+    }
+    return beside;
+}
+
 #define ALPHA                                                                                                          \
     {                                                                                                                  \
         { .what = "alpha", .low = 0.01, .high = 100, .usual = 1 }                                                      \
     }
 const Operation mix_operations[] = {
+    {"neighbours",
+     "puts other images of its batch beside the subject, left, right or on both sides, so many widths away and cut by the frame; "
+     "all on plain ground, and before all other operations",
+     {{.what = "widths", .low = 0, .high = 1, .usual = NAN, .is_range = true, .alone = FROM_ZERO}},
+     .beside = neighbours},
     {"mixup",
      "blends the image with another one of its batch, with a share from Beta(alpha, alpha) (Zhang et al. 2018)", ALPHA,
      .mix = mixup},

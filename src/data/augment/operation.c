@@ -9,7 +9,7 @@
 /* ---- The table ---- */
 
 static const Operation *const families[] = {geometry_operations, colour_operations, filter_operations,
-                                            cover_operations,    policy_operations, mix_operations};
+                                            cover_operations,    backdrop_operations, policy_operations, mix_operations};
 
 const Operation *operation_number(int i) {
     for (size_t f = 0; f < COUNT_OF(families); f++)

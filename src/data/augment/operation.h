@@ -1,4 +1,4 @@
-/* An operation of an augmentation line: one row. A family is one file: geometry.c, colour.c, filter.c, cover.c, mix.c.
+/* An operation of an augmentation line: one row. A family is one file: geometry.c, colour.c, filter.c, cover.c, backdrop.c, mix.c.
  *
  * To add one: its row in its family's file. The parser, errors, help and tables read the row; its case in the golden file of
  * tests/golden and in the tests of its family come with it.
@@ -44,6 +44,16 @@ static inline size_t picture_size(const Picture *picture) {
 }
 /* Floats of Picture.other. */
 size_t picture_scratch(int channels, int height, int width);
+/* Of RGB 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), of anything else the first channel. */
+static inline float pixel_grey(const float *p, int channels) {
+    return channels == 3 ? 0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2] : *p;
+}
+/* How many pixels are outermost. */
+static inline int ring_pixels(int height, int width) {
+    return height == 1 || width == 1 ? height * width : 2 * (height + width) - 4;
+}
+/* The level of a plain ground: the median of the channel's outermost pixels, which are left in picture->other, sorted. */
+float picture_ground(const Picture *picture, int channel);
 /* Values below 0 become 0, above 1 become 1, NaN 0. */
 void picture_clamp(Picture *picture);
 
@@ -69,13 +79,14 @@ typedef struct Operation {
     OperationArgument arguments[OPERATION_ARGUMENTS];
     const char *settings
         [OPERATION_SETTINGS]; /* words of which one may follow: "edge", "zero", "reflect"; the first is the default */
-    /* One of the three. */
+    /* One of the four. */
     /* Draws a map of pixels: multiplies `map`, 3 x 3 by rows, from pixel places of the new image to those of the old one (x to the right, y
      * down, 0 at the image's centre, in pixels, homogeneous), by its own. */
     void (*map)(const OperationValues *values, Drawing *drawing, int height, int width, double map[9]);
     /* Changes the picture in place; values need not stay in 0 to 1: that is seen to behind each operation. */
     void (*apply)(const OperationValues *values, Drawing *drawing, Picture *picture);
     AugmentMix (*mix)(const OperationValues *values, Drawing *drawing, int height, int width);
+    AugmentBeside (*beside)(const OperationValues *values, Drawing *drawing, int width);
     /* For randaugment (Cubuk et al. 2020): values at magnitude 0 to 1, 1 the strongest; NULL: it is not drawn there. Of a range around
      * zero or one it takes one end, as the paper's operations have a strength and a random sign. */
     void (*magnitude)(double magnitude, OperationValues *values);
@@ -90,7 +101,8 @@ extern const Operation geometry_operations[]; /* shift, crop, flip, rotate, scal
 extern const Operation colour_operations[];   /* values of single pixels, and sharpness */
 extern const Operation filter_operations[];   /* noise, blur, jpeg, randconv */
 extern const Operation cover_operations[];    /* cutout */
-extern const Operation mix_operations[];      /* mixup, cutmix */
+extern const Operation backdrop_operations[]; /* stroke, ink, background */
+extern const Operation mix_operations[];      /* neighbours, mixup, cutmix */
 extern const Operation policy_operations[];   /* randaugment */
 
 /* Operation i of all families, in the order of the table; NULL behind the last. */

@@ -43,6 +43,10 @@ static void make_variant(const VariantMaker *m, int row, int variant) {
     Sample sample;
     samples_of_feed(&m->feed, &m->options->images[row], 1, &sample);
     sample.epoch = (uint32_t)variant;
+    if (augmentation_has_neighbours(m->augmentation)) {
+        const int right = (partner + 1) % rows;
+        sample_beside(&sample, (const uint32_t[]){m->options->images[partner], m->options->images[right]});
+    }
     if (augmentation_mixes(m->augmentation)) sample_mix(&sample, m->options->images[partner], 0);
     sample_image(&sample, 0, m->other, m->x);
 }

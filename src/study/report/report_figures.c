@@ -90,6 +90,11 @@ static const char *caption_of(const char *name) {
          "Attention weights of each head and layer, averaged over the queries: how much each position is "
          "attended to. What a head takes from there, its values, is not in them; deeper layers attend to "
          "positions that have already taken in others."},
+        {"shift-samples", "Images of another kind as they are, and moved towards the source in one factor."},
+        {"shift",
+         "Where the drop on images of another kind comes from (cifra shift): these images moved towards those that it was trained on "
+         "in one factor at a time, and evaluated again. Gains with their 95 % interval on the same images; of the drop: gain / drop; all "
+         "but it: with all the others moved, as factors overlap."},
     };
     size_t i = 0;
     while (i < COUNT_OF(captions) && strncmp(name, captions[i][0], strlen(captions[i][0])) != 0) i++;

@@ -133,9 +133,9 @@ cf_status run_config_essence(const RunConfig *config, json_t **json);
 /* ---- run_evaluate.c: an opened run ---- */
 
 /* Loads the data into run->set and splits them; the images live as long as the run. `data` NULL: the run's own. A set is the run's
- * own by its checksum, however it is named. `part`: "test", "official-test", "all", or NULL: the run's own test part; for other
- * data the official test part, or everything where there is none. `*used_part` is the word of what was taken. How many of the
- * images the run was trained on is told, and kept in run->overlap. */
+ * own by its checksum, however it is named. `part`: "test", "official-test", "all", "at:N" (those from number N on), or
+ * NULL: the run's own test part; for other data the official test part, or everything where there is none. `*used_part` is the word
+ * of what was taken. How many of the images the run was trained on is told, and kept in run->overlap. */
 cf_status run_choose_images(Run *run, const char *data, const char *data_dir, const char *part,
                             const cf_subset **images, const char **used_part);
 /* The same, and the model over these images. */

@@ -204,6 +204,15 @@ static cf_status choose_uncut(Run *run, cf_part part, const cf_subset **images) 
     return CF_OK;
 }
 
+/* "at:5000": the images from number 5,000 on. */
+static cf_status choose_from(Run *run, const char *part, const cf_subset **images) {
+    cf_split_options split = cf_split_defaults();
+    FORWARD(split_from_text(part, &split));
+    FORWARD(split_uncut_at(run->set, split.at, &run->split));
+    *images = cf_split_part(run->split, CF_TEST);
+    return CF_OK;
+}
+
 /* `data` NULL: where the run's own was looked for, there is another set. */
 static cf_status check_part(const Run *run, const char *data, const char *part) {
     const bool test = part && strcmp(part, "test") == 0, changed = !data || strcmp(data, run->config.data) == 0;
@@ -230,7 +239,11 @@ static cf_status choose(Run *run, const char *data, const char *data_dir, const 
     FORWARD(check_part(run, data, part));
     if (!part) part = !run->other ? "test" : set_test_begin(run->set) < run->set->count ? "official-test" : "all";
     *used_part = part;
-    if (strcmp(part, "test") != 0) {
+    if (strncmp(part, "at:", 3) == 0) {
+        FORWARD(choose_from(run, part, images));
+    } else if (strcmp(part, "test") != 0) {
+        FAIL_IF(strcmp(part, "all") != 0 && strcmp(part, "official-test") != 0, CF_BAD_USE,
+                "--split %s: test, official-test, all or at:N expected", part);
         FORWARD(choose_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, images));
     } else {
         FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
