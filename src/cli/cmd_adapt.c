@@ -54,14 +54,21 @@ static size_t last_layer(const char *line) {
     return begin;
 }
 
-/* The domain's output is new and has names of its own, so that all others keep theirs and their weights. */
-static cf_status add_domain_head(RunConfig *c) {
+/* The domain's output is new and has names of its own, and the layer behind it keeps the one it had, so that all keep their weights. */
+static cf_status add_domain_head(const char *from, RunConfig *c) {
     const char *named = model_named_line(c->model), *line = named ? named : c->model;
     const size_t at = last_layer(line);
+    cf_model *model;
     char *text;
     if (strstr(line, "head domain")) return CF_OK;
-    FORWARD(memory_print(&text, "%.*s head domain( reverse | dense 100 as domain1 | relu as domain2 | dense 2 as domain3 ) |%s%s",
-                         (int)at, line, line[at] == ' ' ? "" : " ", line + at));
+    FORWARD(model_open(from, &model));
+    const LayerList *layers = &model->layers;
+    const bool keeps = strstr(line + at, " as ") || strchr(line + at, '(');
+    const cf_status status = memory_print(
+        &text, "%.*s head domain( reverse | dense 100 as domain1 | relu as domain2 | dense 2 as domain3 ) |%s%s%s%s", (int)at, line,
+        line[at] == ' ' ? "" : " ", line + at, keeps ? "" : " as ", keeps ? "" : layers->layers[layers->heads[0]].name);
+    cf_model_free(model);
+    FORWARD(status);
     free(c->model);
     c->model = text;
     return CF_OK;
@@ -88,7 +95,7 @@ static cf_status make_config(const Arguments *given, const AdaptArguments *a, co
     FORWARD(run_config_text(&c->from, from));
     c->source = (SourceRecord){0};
     train_adapt_defaults(given, c);
-    return c->train.adapt == CF_DANN ? add_domain_head(c) : CF_OK;
+    return c->train.adapt == CF_DANN ? add_domain_head(from, c) : CF_OK;
 }
 
 static cf_status choose_folder(const AdaptArguments *a, const char *from, char **folder) {

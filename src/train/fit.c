@@ -75,7 +75,6 @@ static cf_status prepare(Fit *fit) {
     fit->engine = engine;
     FORWARD(train_loss_new(fit->train, names, model->classes, o, &fit->loss));
     FORWARD(freezing_new(o, model, &fit->freezing));
-    FORWARD(adaptation_new(model, o, fit->threads, fit->loss.heads, &fit->adaptation));
     FORWARD(measure_last(fit));
     FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
@@ -86,6 +85,7 @@ static cf_status prepare(Fit *fit) {
     FORWARD(average_new(o, &model->parameters, &fit->average));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
+    FORWARD(adaptation_new(model, o, fit->batches, fit->threads, fit->loss.heads, &fit->adaptation));
     fit->steps_per_epoch = fit->adaptation ? adaptation_steps(fit->adaptation) : batches_steps(fit->batches);
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));

@@ -39,7 +39,7 @@ static cf_status score_target(Run *run, const ClassifyOptions *options) {
     const cf_subset *part = run->target ? cf_split_part(run->target, CF_TEST) : NULL;
     int *class_of;
     bool known = false;
-    if (!cf_subset_count(part)) return CF_OK;
+    if (!part || !part->count) return CF_OK;
     FORWARD(classes_match(part->set, (const char *const *)run->model->class_names, run->model->classes, &class_of));
     for (size_t i = 0; i < part->count; i++) known |= class_of[part->set->labels[part->images[i]]] >= 0;
     free(class_of);

@@ -158,11 +158,13 @@ static cf_status prepare(Adaptation *a, LossSettings *heads) {
     return memory_new(a->set.count, sizeof(float), &a->labels);
 }
 
-cf_status adaptation_new(cf_model *model, const cf_train_options *options, int threads, LossSettings *heads,
-                          Adaptation **adaptation) {
+cf_status adaptation_new(cf_model *model, const cf_train_options *options, const Batches *source, int threads,
+                         LossSettings *heads, Adaptation **adaptation) {
     Adaptation *made;
     *adaptation = NULL;
     if (options->adapt == CF_ADAPT_NONE) return CF_OK;
+    FAIL_IF((size_t)options->batch > batches_images(source), CF_BAD_USE,
+            "adapt: a batch of no more than the %zu images of the source expected, found %d", batches_images(source), options->batch);
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Adaptation){.options = options,
                          .model = model,
@@ -350,11 +352,9 @@ static int lay_target(Adaptation *a, int64_t step) {
 }
 
 /* The source's batches follow each other, epoch after epoch; n: at most so many images. */
-static cf_status lay_source(Adaptation *a, const AdaptationStep *now, int n) {
+static void lay_source(Adaptation *a, const AdaptationStep *now, int n) {
     const int64_t steps = (int64_t)batches_images(now->batches) / a->options->batch;
     int count;
-    FAIL_IF(!steps, CF_BAD_USE, "adapt: a batch of no more than the %zu images of the source expected, found %d",
-            batches_images(now->batches), a->options->batch);
     if (now->steps_done / steps != a->source_epoch) {
         a->source_epoch = now->steps_done / steps;
         batches_epoch(now->batches, (int)a->source_epoch);
@@ -362,7 +362,6 @@ static cf_status lay_source(Adaptation *a, const AdaptationStep *now, int n) {
     memcpy(a->source_samples, batches_step(now->batches, now->steps_done % steps, &count),
            (size_t)n * sizeof *a->source_samples);
     for (int i = 0; i < n; i++) a->source_samples[i].target[DOMAIN_HEAD] = 0;
-    return CF_OK;
 }
 
 /* Forward with the batch's statistics and nothing else. */
@@ -433,7 +432,7 @@ static cf_status measure_step(Adaptation *a, const AdaptationStep *now, int n, S
 
 static cf_status train_step(Adaptation *a, const AdaptationStep *now, int n, StepResult *result) {
     StepResult of_target;
-    FORWARD(lay_source(a, now, n));
+    lay_source(a, now, n);
     a->loss = 0;
     if (a->teacher) FORWARD(run_teacher(a, n, now->steps_done));
     if (a->options->adapt == CF_CORAL) FORWARD(correlate_ahead(a, n));

@@ -28,8 +28,8 @@ typedef struct Adaptation Adaptation;
 /* CF_BAD_USE where the options contradict each other. */
 cf_status adaptation_check(const cf_train_options *options);
 /* NULL where options->adapt is none. `heads`, of the source's plan, get the loss of a domain head. Borrows model and options. */
-cf_status adaptation_new(cf_model *model, const cf_train_options *options, int threads, LossSettings *heads,
-                         Adaptation **adaptation);
+cf_status adaptation_new(cf_model *model, const cf_train_options *options, const Batches *source, int threads,
+                         LossSettings *heads, Adaptation **adaptation);
 void adaptation_free(Adaptation *a);
 /* What the source's plan needs besides. */
 void adaptation_source_options(const Adaptation *a, PlanOptions *options);
