@@ -222,6 +222,7 @@ static cf_status write_config(const Run *run) {
     FORWARD(made);
     if (place) json_object_set_new(root, "data_path", json_text(place));
     free(place);
+    json_object_set_new(root, "target", json_string(run_config_target(&run->config)));
     json_object_set_new(root, "version", json_string(cf_version()));
     json_object_set_new(root, "machine", machine_json(run));
     if (run->set) json_object_set_new(root, "checksums", checksums_json(run));

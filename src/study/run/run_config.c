@@ -196,7 +196,6 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
                   "model", json_text(config->model), "split", split, "train", train_options_json(&config->train));
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the configuration's JSON");
     if (config->from) json_object_set_new(root, "from", source_json(config));
-    json_object_set_new(root, "target", json_string(run_config_target(config)));
     if (config->target) {
         split_to_text(&config->target_split, mode);
         json_object_set_new(root, "target_data",
