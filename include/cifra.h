@@ -166,6 +166,9 @@ typedef enum cf_schedule { CF_CONSTANT, CF_COSINE, CF_ONE_CYCLE, CF_LINEAR, CF_S
 typedef enum cf_decay_on { CF_DECAY_ALL, CF_DECAY_WEIGHTS } cf_decay_on;
 /* Loss and accuracy are of the validation part; "last" takes the last epoch, whatever that part says. */
 typedef enum cf_stop_on { CF_STOP_ON_LOSS, CF_STOP_ON_ACCURACY, CF_STOP_ON_LAST } cf_stop_on;
+/* What images of a target set do to a training besides, without their labels: batch norm's statistics (Li et al. 2016), Deep CORAL (Sun,
+ * Saenko 2016), a domain head behind a reversed gradient (Ganin et al. 2016), self-ensembling (French et al. 2018), pseudo-labels. */
+typedef enum cf_adapt { CF_ADAPT_NONE, CF_ADABN, CF_CORAL, CF_DANN, CF_MEAN_TEACHER, CF_SELF_TRAIN } cf_adapt;
 typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
 /* CF_BF16: activations and copies of weights in bfloat16; weights, statistics, sums and optimizer in float32. */
 typedef enum cf_precision { CF_F32, CF_BF16 } cf_precision;
@@ -225,6 +228,13 @@ typedef struct cf_train_options {
         [CF_LINE]; /* "none"; "backbone": all but the layers that give outputs; a layer's name: all up to it; default "none" */
     int head_epochs;         /* in which only the layers that give outputs learn; default 0 */
     double lr_backbone;      /* of all others the rate is this times that; default 1 */
+    cf_adapt adapt;          /* to the images of `target`; default CF_ADAPT_NONE */
+    double adapt_weight;     /* of the method's loss; 0, the default: 3 of self-ensembling, 1 of others */
+    double adapt_threshold;  /* CF_MEAN_TEACHER: confidence above which the teacher is believed; default 0.968 */
+    double adapt_balance;    /* CF_MEAN_TEACHER: weight of the class balance; default 0.005 */
+    double adapt_share;      /* CF_SELF_TRAIN: of each class's images with a pseudo-label in the first round; 0.1 more in each; default 0.2 */
+    int adapt_round;         /* CF_SELF_TRAIN: epochs of a round; default 5 */
+    const cf_split *target;  /* of another set, whose training and validation images have no labels here. Borrowed. */
     uint64_t seed;           /* order of images, what is done to them, dropout; default 1 */
     int threads;             /* 0: all processors; changes speed, never numbers */
     cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */

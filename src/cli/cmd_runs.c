@@ -54,7 +54,9 @@ static void print_progress(FILE *out, const char *folder, const RunFiles *files)
 static cf_status print_row(FILE *out, const char *folder, const RunFiles *files) {
     char *data;
     FORWARD(data_title(text_of(files->config, "data"), &data));
-    fprintf(out, "%-32s %-8s %-14s %-14.14s ", folder, files->state, data, text_of(files->config, "model"));
+    const char *target = json_string_value(json_object_get(files->config, "target"));
+    fprintf(out, "%-32s %-8s %-14s %-14.14s %-6s ", folder, files->state, data, text_of(files->config, "model"),
+            target ? target : "none");
     free(data);
     if (is_state(files, "done"))
         fprintf(out, "%6lld %10.2f %% %8.2f %%",
@@ -75,7 +77,8 @@ static cf_status print_group_row(FILE *out, const Group *group) {
     snprintf(state, sizeof state, "%zu of %d", group->done, group->plan.count);
     if ((size_t)group->plan.count == group->done) snprintf(state, sizeof state, "done");
     if (lock_folder_is_held(group->folder)) snprintf(state, sizeof state, "training");
-    fprintf(out, "%-32s %-8s %-14s %-14.14s ", group->folder, state, data, group->config.model);
+    fprintf(out, "%-32s %-8s %-14s %-14.14s %-6s ", group->folder, state, data, group->config.model,
+            run_config_target(&group->config));
     free(data);
     if (group->done > 1) snprintf(wide, sizeof wide, " \xc2\xb1 %.2f", 100 * (group->test.high - group->test.low) / 2);
     if (group->done)
@@ -133,8 +136,8 @@ static cf_status list_all(const char *root, struct dirent **entries, int count, 
     cf_status status = CF_OK;
     FORWARD(text_draft(&draft));
     json_t *list = as_json ? json_array() : NULL, *groups = as_json ? json_array() : NULL;
-    fprintf(draft.stream, "%-32s %-8s %-14s %-14s %6s %12s %10s\n", "run", "state", "data", "model", "epochs",
-            "validation", "test");
+    fprintf(draft.stream, "%-32s %-8s %-14s %-14s %-6s %6s %12s %10s\n", "run", "state", "data", "model", "target",
+            "epochs", "validation", "test");
     for (int i = 0; !status && i < count; i++) status = list_one(root, entries[i]->d_name, list, groups, draft.stream);
     if (!status && !list) return print_draft(&draft);
     text_draft_abandon(&draft);

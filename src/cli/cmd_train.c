@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/slices.h"
+#include "cli/cmd_train.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
@@ -22,7 +23,7 @@
 #include <string.h>
 
 typedef struct TrainArguments {
-    const char *data, *data_dir, *model, *from, *split, *out, *config, *figures;
+    const char *data, *data_dir, *model, *from, *target, *target_split, *split, *out, *config, *figures;
     DataDials dials;
     cf_train_options train;
     cf_split_options parts; /* but for its mode */
@@ -42,6 +43,10 @@ static const Option options[] = {
     {"from", "RUN|FILE", OPTION_TEXT,
      .help = "begin with the weights of another network wherever they fit; without --model with that network",
      MEMBER(from)},
+    {"target", "SET", OPTION_TEXT, .help = "another set whose images, without their labels, are learnt from (cifra adapt --help)",
+     MEMBER(target)},
+    {"target-split", "MODE", OPTION_TEXT, .help = "of the target: what is not its test part is learnt from",
+     .default_text = "official; pooled for a set without a test part", MEMBER(target_split)},
     {.training = cf_train_defaults, MEMBER(train)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(train.threads)},
@@ -126,8 +131,15 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
     return split_from_text(a->split, &c->split);
 }
 
+void train_adapt_defaults(const Arguments *given, RunConfig *c) {
+    if (!c->target) return;
+    if (c->train.adapt == CF_ADAPT_NONE) c->train.adapt = CF_MEAN_TEACHER;
+    if (c->train.adapt == CF_MEAN_TEACHER && c->train.ema <= 0 && !options_given(given, "ema")) c->train.ema = 0.99;
+}
+
 static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c) {
     FORWARD(apply_texts(a, c));
+    if (a->target) FORWARD(run_config_text(&c->target, a->target));
     for (const TrainOption *option = train_options; option->name; option++)
         if (options_given(g, option->flag)) train_option_copy(option, &a->train, &c->train);
     if (options_given(g, "split-seed")) c->split.seed = a->parts.seed;
@@ -135,6 +147,11 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
         c->split.validation = a->parts.validation;
         c->validation_given = true;
     }
+    if (a->target_split) {
+        FORWARD(split_from_text(a->target_split, &c->target_split));
+        c->target_split_given = true;
+    }
+    train_adapt_defaults(g, c);
     if (a->unstratified) c->split.stratified = false;
     c->train.threads = a->train.threads;
     return CF_OK;
@@ -234,6 +251,14 @@ static void print_source(const Run *run) {
     transfer_print(&run->transfer, stdout);
 }
 
+static void print_target(const Run *run) {
+    if (!run->target) return;
+    print_tamed("target  %s: %zu images without labels, %zu to score on\n", run->config.target,
+                cf_subset_count(cf_split_part(run->target, CF_TRAIN)) +
+                    cf_subset_count(cf_split_part(run->target, CF_VALIDATION)),
+                cf_subset_count(cf_split_part(run->target, CF_TEST)));
+}
+
 static cf_status print_opening(const Run *run) {
     const cf_set *set = run->set;
     char *table, training[TRAIN_OPTIONS_TEXT], mode[40], fold[48] = "";
@@ -251,6 +276,7 @@ static cf_status print_opening(const Run *run) {
                 cf_subset_count(cf_split_part(run->split, CF_TEST)), mode, fold);
     printf("model   %s\n%s", run->model->layers.line, table);
     print_source(run);
+    print_target(run);
     printf("train   %s\nengine  %s, %d threads; a step works in %.0f MB\n", training, run->engine->name, run->threads,
            (double)memory / 1e6);
     fflush(stdout);
@@ -260,13 +286,19 @@ static cf_status print_opening(const Run *run) {
 
 static void print_result(const Run *run) {
     const cf_train_result *r = &run->fitted.result;
-    printf("\nbest epoch %d of %d: validation loss %.4f, accuracy %.2f %%\n", r->best_epoch, r->epochs_run,
-           r->validation_loss, 100 * r->validation_accuracy);
+    printf(run->config.target
+               ? "\nbest epoch %d of %d, without a label of the target: score %.4f (0 best), confidence %.2f %%\n"
+               : "\nbest epoch %d of %d: validation loss %.4f, accuracy %.2f %%\n",
+           r->best_epoch, r->epochs_run, r->validation_loss, 100 * r->validation_accuracy);
     if (r->gflops > 0)
         printf("%.1f s, %.0f images/s, %.0f GFLOP/s, %.0f %% of the %.0f GFLOP/s that these threads can do\n",
                r->seconds, r->images_per_second, r->gflops, 100 * r->gflops / run->peak_gflops, run->peak_gflops);
     printf("\ntest\n");
     metrics_print_report(&run->test.metrics, stdout);
+    if (run->target_tested) {
+        print_tamed("\ntarget %s, whose labels are used for this score alone\n", run->config.target);
+        metrics_print_report(&run->target_test.metrics, stdout);
+    }
     print_tamed("\nrun folder: %s\n", run->folder);
 }
 
@@ -294,8 +326,7 @@ static cf_status finish(const Run *run, const FigureOptions *figures, bool as_js
     return status ? status : make_report(run, as_json);
 }
 
-static cf_status train(Run *run, const char *folder, const Arguments *given, bool resume,
-                       const FigureOptions *figures) {
+cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures) {
     FORWARD(run_start(run, folder, resume));
     if (!given->json && !given->quiet) FORWARD(print_opening(run));
     terminal_catch_interrupt();
@@ -400,7 +431,7 @@ static cf_status run_single(const Arguments *given, const TrainArguments *a, con
     FAIL_IF(folder_is_group(folder), CF_BAD_USE,
             "%s holds a group of runs; go on with it by --resume, or name another folder with --out", folder);
     FORWARD(run_prepare(config, NULL, &run));
-    cf_status status = train(run, folder, given, a->resume, figures);
+    cf_status status = train_run(run, folder, given, a->resume, figures);
     run_free(run);
     return status;
 }

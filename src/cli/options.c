@@ -299,11 +299,9 @@ static cf_status take_option(Parser *parser, const char *argument) {
     if (!option) return fail_unknown(parser, argument);
     const bool is_common = option >= common_options && option < common_options + common_option_count;
     const Option *own = is_common ? NULL : option;
-    uint64_t bit = own ? (uint64_t)1 << (own - parser->own) : 0;
-    bool *common = own ? NULL : &parser->common_given[option - common_options];
-    FAIL_IF((parser->arguments->given & bit) || (common && *common), CF_BAD_USE, "%s is given twice", title_of(option));
-    parser->arguments->given |= bit;
-    if (common) *common = true;
+    bool *taken = own ? &parser->arguments->given[own - parser->own] : &parser->common_given[option - common_options];
+    FAIL_IF(*taken, CF_BAD_USE, "%s is given twice", title_of(option));
+    *taken = true;
     FORWARD(take_value(parser, option, attached, &value));
     return store(option, value, own ? parser->options : (void *)parser->arguments);
 }
@@ -353,5 +351,5 @@ bool options_given(const Arguments *arguments, const char *name) {
     size_t count;
     const Option *own = command_options(arguments->command, &count),
                  *option = find_option(own, count, name, strlen(name));
-    return option && (arguments->given >> (option - own) & 1);
+    return option && (arguments->given[option - own]);
 }

@@ -8,6 +8,7 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include "base/memory.h"
 #include "train/train_options.h"
 
 typedef enum OptionKind {
@@ -46,7 +47,7 @@ typedef struct Arguments {
     bool json, quiet, help; /* the options that every command has */
     const char **positional;
     int positional_count;
-    uint64_t given; /* bit i: option i of the command was given; see options_given */
+    bool given[128]; /* option i of the command; see options_given */
 } Arguments;
 
 struct Command {
@@ -63,7 +64,7 @@ struct Command {
     cf_status (*run)(const Arguments *arguments, const void *options);
 };
 
-enum { MAX_OPTIONS = 64 };
+enum { MAX_OPTIONS = COUNT_OF(((Arguments *)0)->given) };
 
 /* The options that every command has: --json, --quiet, --help. Their members are in Arguments. */
 extern const Option common_options[];

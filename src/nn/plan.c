@@ -109,6 +109,7 @@ static double row_loss(const Plan *plan, const Head *head, size_t row, bool vali
         head->loss->loss->image(head->loss, head->classes, logits_of(plan, head) + first, head->probabilities + first,
                                 head->log_sums[row], &target, d);
     for (int k = 0; k < head->classes; k++) d[k] = head->loss->scale * d[k] / head->weight;
+    for (int k = 0; k < head->classes && plan->outside && !head->number; k++) d[k] += (double)plan->outside_d[first + (size_t)k];
     write_gradient(plan, head, d, thread, to);
     return head->loss->scale * loss;
 }
@@ -144,6 +145,51 @@ static cf_status head_given(Plan *plan, Node *node, int64_t index, int thread) {
     return CF_OK;
 }
 
+/* ---- A loss from outside ---- */
+
+static void read_values(const Plan *plan, const Buffer *buffer, size_t size, size_t element, float *values);
+
+static cf_status run_outside(Plan *plan, Node *node, int64_t index, int thread) {
+    const OutsideLoss *outside = plan->options.outside;
+    const Tensor *x = node->x[0];
+    (void)index, (void)thread;
+    memset(plan->outside_d, 0, (size_t)plan->batch * (size_t)plan->heads[0].classes * sizeof *plan->outside_d);
+    if (x) {
+        memset(plan->outside_dx, 0, (size_t)plan->batch * x->size * sizeof *plan->outside_dx);
+        read_values(plan, value_buffer(plan, x), x->size, x->element, plan->outside_x);
+    }
+    return outside->compute(outside->context, plan->n, plan->heads[0].probabilities, plan->outside_x, plan->outside_d,
+                            plan->outside_dx);
+}
+
+static cf_status outside_gradient(Plan *plan, Node *node, int64_t index, int thread) {
+    const size_t count = (size_t)plan->slice * node->x[0]->size;
+    plan_kernels(plan)->from_float(plan->outside_dx + (size_t)index * count, count,
+                                   gradient_at(plan, node->x[0], index, thread));
+    return CF_OK;
+}
+
+static cf_status add_outside(Planner *planner) {
+    static const NodeType outside_type = {.name = "outside"};
+    Plan *plan = planner->plan;
+    const size_t batch = (size_t)plan->batch;
+    const OutsideLoss *outside = plan->options.outside;
+    Tensor *x = outside->layer >= 0 ? plan->outputs[outside->layer] : NULL;
+    FORWARD(memory_new(1, sizeof *plan->outside, &plan->outside));
+    *plan->outside = (Node){.type = &outside_type, .x = {x}, .y = plan->heads[0].logits_tensor};
+    FORWARD(planner_keep(planner, &plan->outside_d, batch * (size_t)plan->heads[0].classes, sizeof(float)));
+    if (x) FORWARD(planner_keep(planner, &plan->outside_x, batch * x->size, sizeof(float)));
+    if (x) FORWARD(planner_keep(planner, &plan->outside_dx, batch * x->size, sizeof(float)));
+    FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, run_outside, plan->outside, 0, USES_X | USES_Y));
+    if (!x) return CF_OK;
+    FORWARD(planner_begin_gradient(planner, x));
+    FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, outside_gradient, plan->outside, 0, USES_NOTHING));
+    planner_uses(planner, x->gradient);
+    return CF_OK;
+}
+
+/* ---- Heads ---- */
+
 static cf_status add_head(Planner *planner, Head *head) {
     static const NodeType head_type = {.name = "head"};
     Plan *plan = planner->plan;
@@ -160,7 +206,8 @@ static cf_status add_head(Planner *planner, Head *head) {
     FORWARD(planner_keep(planner, &head->losses, slices, sizeof(double)));
     FORWARD(planner_keep(planner, &head->correct, slices, sizeof(int64_t)));
     FORWARD(planner_step(planner, IN_BOTH, STEP_SLICES, head_forward, &node->node, 0, USES_X));
-    if (plan->options.mode == PLAN_INFERENCE || (trains && !head->loss)) return CF_OK;
+    if (plan->options.mode == PLAN_INFERENCE || plan->options.forward_only || (trains && !head->loss)) return CF_OK;
+    if (trains && plan->options.outside && !head->number) FORWARD(add_outside(planner));
     FORWARD(planner_begin_gradient(planner, y));
     return planner_step(planner, IN_TRAINING, STEP_SLICES, trains ? head_loss : head_given, &node->node, 0,
                         USES_X | USES_DY);
@@ -225,6 +272,9 @@ static cf_status make_plan(const LayerList *layers, Parameters *parameters, cons
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->options = *options;
+    made->reversal = 1;
+    if (options->outside && options->outside->layer >= 0)
+        made->options.taps = &options->outside->layer, made->options.tap_count = 1;
     made->measures = measures;
     made->threads = options->threads;
     made->batch = (options->batch + SLICE - 1) / SLICE * SLICE;
@@ -275,6 +325,7 @@ void plan_free(Plan *plan) {
         free(b);
     }
     for (int h = 0; h < plan->head_count; h++) free(plan->heads[h].node);
+    free(plan->outside);
     for (int i = 0; i < LISTS; i++) free(plan->lists[i].steps);
     free(plan->refresh.steps);
     free(plan->outputs);
@@ -403,6 +454,10 @@ void plan_use_threads(Plan *plan, int threads) {
     plan->threads = threads < 1 ? 1 : threads > most ? most : threads;
 }
 
+void plan_reverse_by(Plan *plan, double factor) {
+    plan->reversal = (float)factor;
+}
+
 float *plan_gradient(Plan *plan) {
     return plan->gradient;
 }
@@ -484,6 +539,8 @@ cf_status plan_first_not_finite(const Plan *plan, const char **layer) {
     cf_status status;
     const size_t bytes = copy.total * sizeof(float);
     copy.values = NULL;
+    options.outside = NULL; /* its layer was the tap */
+    options.tap_count = 0;
     FORWARD_TO(done, memory_new(copy.total, sizeof(float), &copy.values));
     memcpy(copy.values, plan->parameters->values, bytes);
     FORWARD_TO(done, memory_new((size_t)plan->layers->count, sizeof *taps, &taps));

@@ -31,6 +31,16 @@ typedef enum PlanMode {
     PLAN_GRADIENTS  /* forward as inference has it, and back from given gradients of the outputs to the taps */
 } PlanMode;
 
+/* A loss of a whole batch, which no image has by itself: its gradient is asked for in a training step when all outputs are there. */
+typedef struct OutsideLoss {
+    int layer; /* whose output it reads besides; -1: none */
+    /* Of n images: probabilities of the first output [n][classes], and the layer's output [n][H][W][C] as floats (NULL: no layer).
+     * Fills in the gradients by the logits, which is added to that of the head's own loss, and by the layer's output; both are zero
+     * before. */
+    cf_status (*compute)(void *context, int n, const float *probabilities, const float *values, float *d_logits, float *d_values);
+    void *context;
+} OutsideLoss;
+
 typedef struct PlanOptions {
     const Engine *engine;
     int batch;   /* images per step, at most; rounded up to a multiple of SLICE inside */
@@ -49,6 +59,8 @@ typedef struct PlanOptions {
     const bool *frozen;
     /* The first layer that is computed: images are then the values of the layer before it, the only one from there on that is read. */
     int first;
+    const OutsideLoss *outside; /* of PLAN_TRAINING, which then has no other taps; NULL: none. Borrowed as long as the plan. */
+    bool forward_only; /* PLAN_TRAINING: nothing goes back; batch norm by the batch, which moves its running statistics */
 } PlanOptions;
 
 /* Borrows layers and parameters, which hold the weights it computes with. CF_NO_MEMORY, with how much it would take, where
@@ -73,6 +85,8 @@ cf_status plan_train_samples(Plan *plan, const Sample *samples, int n, int64_t n
 /* The same over the images of one feed, by their labels; labels outside the network's classes count neither in loss, nor in
  * correct, nor in the gradient. */
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result);
+/* From the next step on layers `reverse` turn gradients round by this times their own factor; 1 until then. */
+void plan_reverse_by(Plan *plan, double factor);
 /* As the parameters' trainable values lie. Lives as long as the plan. */
 float *plan_gradient(Plan *plan);
 /* The layer whose output was the first to hold a value that is not finite in the last plan_train; NULL if none does. The step is

@@ -139,6 +139,9 @@ struct Plan {
     char *thread_base; /* threads' own buffers, `thread_part` bytes apart */
     size_t thread_part;
     float *gradient;
+    Node *outside;                              /* of the loss outside; NULL: none */
+    float *outside_d, *outside_x, *outside_dx;  /* [batch][classes]; [batch][values of the layer] */
+    float reversal;
     float *whole; /* [threads][2] prepared images as floats */
     float *row;    /* [threads][most classes], as is row_d */
     double *row_d;

@@ -1,5 +1,5 @@
 /* checkpoint.safetensors: the tensors of the model ("now/"), of its best epoch ("best/"), of the optimizer ("first/",
- * "second/"), of averages of weights ("ema/", "swa/"), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
+ * "second/"), of averages of weights ("ema/", "swa/"), pseudo-labels ("adapt/labels"), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
  * are written with 17 digits, which give the same double back. The file's checksum is needed from format 2 on, so that no changed
  * byte passes, be it in the checksum's own name. */
 #include "train/fit.h"
@@ -75,16 +75,44 @@ static cf_status state_from_json(json_t *root, int epochs, FitState *state, int6
 
 /* ---- Files ---- */
 
+static const char labels_name[] = "adapt/labels";
+
+/* Pseudo-labels of a round that is under way: the weights that gave them are gone. */
+static cf_status add_labels(const Checkpoint *c, TensorBag *bag) {
+    const size_t count = c->adaptation_count;
+    if (!count) return CF_OK;
+    FORWARD(memory_new(count, sizeof **bag->values, &bag->values[bag->count]));
+    memcpy(bag->values[bag->count], c->adaptation, count * sizeof **bag->values);
+    bag->tensors[bag->count] = (StoredTensor){
+        .name = labels_name, .dims = 1, .shape = {count}, .count = count, .values = bag->values[bag->count]};
+    bag->count++;
+    return CF_OK;
+}
+
+static cf_status take_labels(const StoredFile *file, Checkpoint *c) {
+    const StoredTensor *tensor;
+    if (!c->adaptation_count) return CF_OK;
+    FORWARD(safetensors_find_float(file, labels_name, &tensor));
+    bool sound = tensor->count == c->adaptation_count;
+    for (size_t i = 0; sound && i < tensor->count; i++) {
+        const float label = tensor->values[i];
+        sound = label >= -1 && label < (float)c->model->classes && label == (float)(int)label;
+    }
+    FAIL_IF(!sound, CF_BAD_INPUT, "the tensor %s: a class or -1 expected of each of %zu images", labels_name, c->adaptation_count);
+    memcpy(c->adaptation, tensor->values, tensor->count * sizeof *c->adaptation);
+    return CF_OK;
+}
+
 static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
     const Parameters *parameters = &c->model->parameters;
-    FORWARD(bag_new(6 * parameters->count, bag));
+    FORWARD(bag_new(6 * parameters->count + 1, bag));
     FORWARD(bag_add(bag, parameters, "now/", parameters->values, false));
     FORWARD(bag_add(bag, parameters, "first/", c->optimizer->m, true));
     if (c->optimizer->v) FORWARD(bag_add(bag, parameters, "second/", c->optimizer->v, true));
     if (c->state->best_epoch) FORWARD(bag_add(bag, parameters, "best/", c->best, false));
     if (c->average && c->average->moving) FORWARD(bag_add(bag, parameters, "ema/", c->average->moving, false));
     if (c->average && c->average->mean) FORWARD(bag_add(bag, parameters, "swa/", c->average->mean, false));
-    return CF_OK;
+    return add_labels(c, bag);
 }
 
 cf_status checkpoint_write(const char *path, const Checkpoint *c, const char *previous) {
@@ -162,6 +190,7 @@ static cf_status take(const StoredFile *file, Checkpoint *c) {
     if (c->state->best_epoch) FORWARD(bag_take(file, parameters, "best/", c->best, false));
     if (c->average && c->average->moving) FORWARD(bag_take(file, parameters, "ema/", c->average->moving, false));
     if (c->average && c->average->mean) FORWARD(bag_take(file, parameters, "swa/", c->average->mean, false));
+    FORWARD(take_labels(file, c));
     tell_other_kernels(file, c);
     return CF_OK;
 }

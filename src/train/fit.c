@@ -18,7 +18,7 @@ static const double checkpoint_seconds = 20; /* at most so much work is lost to 
 /* ---- Building ---- */
 
 static PlanOptions plan_options(const Fit *fit, int epoch) {
-    return (PlanOptions){.engine = fit->engine,
+    PlanOptions options = {.engine = fit->engine,
                          .batch = fit->options->batch,
                          .threads = fit->threads,
                          .mode = PLAN_TRAINING,
@@ -26,6 +26,8 @@ static PlanOptions plan_options(const Fit *fit, int epoch) {
                          .losses = fit->loss.heads,
                          .frozen = freezing_layers(&fit->freezing, epoch),
                          .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
+    if (fit->adaptation) adaptation_source_options(fit->adaptation, &options);
+    return options;
 }
 
 static bool is_first_phase(const Fit *fit, int epoch) {
@@ -60,6 +62,7 @@ static cf_status lay_out(Fit *fit) {
     FORWARD(use_features(fit));
     freezing_paces(&fit->freezing, fit->state.epoch, fit->steps_per_epoch, fit->paces);
     FORWARD(optimizer_pace(&fit->optimizer, fit->options, &fit->model->parameters, fit->paces));
+    if (fit->adaptation) FORWARD(adaptation_lay_out(fit->adaptation, &options, fit->average.moving));
     return plan_new(&fit->model->layers, &fit->model->parameters, &options, &fit->plan);
 }
 
@@ -82,7 +85,8 @@ static cf_status prepare(Fit *fit) {
     FORWARD(average_new(o, &model->parameters, &fit->average));
     FORWARD(memory_new(model->parameters.total, sizeof *fit->best, &fit->best));
     FORWARD(memory_new((size_t)o->epochs, sizeof *fit->state.rows, &fit->state.rows));
-    fit->steps_per_epoch = batches_steps(fit->batches);
+    FORWARD(adaptation_new(model, o, fit->batches, fit->threads, fit->loss.heads, &fit->adaptation));
+    fit->steps_per_epoch = fit->adaptation ? adaptation_steps(fit->adaptation) : batches_steps(fit->batches);
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
@@ -98,6 +102,7 @@ static void release(Fit *fit) {
     plan_free(fit->plan);
     feed_free(&fit->feed);
     batches_free(fit->batches);
+    adaptation_free(fit->adaptation);
     train_loss_free(&fit->loss);
     freezing_free(&fit->freezing);
     free(fit->paces);
@@ -172,6 +177,10 @@ static cf_status fail_update(const Fit *fit, double rate) {
 }
 
 static cf_status update(Fit *fit, double rate) {
+    if (fit->adaptation && adaptation_measures_only(fit->adaptation)) {
+        fit->optimizer.steps++;
+        return CF_OK;
+    }
     cf_status status = optimizer_step(&fit->optimizer, fit->model->parameters.values, plan_gradient(fit->plan), rate,
                                       fit->threads_now);
     return status == CF_DIVERGED ? fail_update(fit, rate) : status;
@@ -183,14 +192,21 @@ static void choose_threads(Fit *fit) {
     plan_use_threads(fit->plan, fit->threads_now);
 }
 
+static cf_status forward_and_back(Fit *fit, StepResult *result, int *n) {
+    const FitState *s = &fit->state;
+    const AdaptationStep now = {fit->plan, fit->batches, s->step, s->steps_done, fit->threads_now};
+    if (fit->adaptation) return adaptation_step(fit->adaptation, &now, result, n);
+    const Sample *samples = batches_step(fit->batches, s->step, n);
+    return plan_train_samples(fit->plan, samples, *n, s->steps_done, result);
+}
+
 static cf_status train_step(Fit *fit) {
     FitState *s = &fit->state;
     StepResult result;
     choose_threads(fit);
     int n;
-    const Sample *samples = batches_step(fit->batches, s->step, &n);
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
-    FORWARD(plan_train_samples(fit->plan, samples, n, s->steps_done, &result));
+    FORWARD(forward_and_back(fit, &result, &n));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
     FORWARD(check_statistics(fit, rate));
     FORWARD(update(fit, rate));
@@ -207,6 +223,7 @@ static cf_status train_step(Fit *fit) {
     fit->steps_here++;
     fit->images_here += n;
     fit->flops_here += layer_list_training_flops(&fit->model->layers, fit->frozen, fit->first) * n;
+    if (fit->adaptation) fit->flops_here += adaptation_flops(fit->adaptation, fit->frozen, n);
     return CF_OK;
 }
 
@@ -248,6 +265,8 @@ static cf_status interrupted(Fit *fit) {
 static cf_status validate(Fit *fit, EpochRow *row) {
     StepResult result;
     choose_threads(fit);
+    if (fit->adaptation)
+        return adaptation_judge(fit->adaptation, fit->threads_now, &row->validation_loss, &row->validation_accuracy);
     FORWARD(plan_use_parameters(fit->plan));
     FORWARD(classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
                           NULL, &result));
@@ -362,12 +381,22 @@ static cf_status compute_features(Fit *fit) {
     return use_features(fit);
 }
 
+/* Pseudo-labels are by the weights that predict. */
+static cf_status begin_target(Fit *fit) {
+    const FitState *s = &fit->state;
+    exchange(fit, fit->average.moving);
+    const cf_status status = adaptation_epoch(fit->adaptation, s->epoch, s->step);
+    exchange(fit, fit->average.moving);
+    return status;
+}
+
 static cf_status begin_epoch(Fit *fit) {
     const int epoch = fit->state.epoch;
     if (fit->head_alone != is_first_phase(fit, epoch)) FORWARD(lay_out(fit));
     if (fit->first && !fit->features) FORWARD(compute_features(fit));
-    batches_epoch(fit->batches, epoch);
     train_loss_epoch(&fit->loss, epoch);
+    if (fit->adaptation) return begin_target(fit);
+    batches_epoch(fit->batches, epoch);
     return CF_OK;
 }
 

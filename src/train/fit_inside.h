@@ -2,6 +2,7 @@
 #ifndef TRAIN_FIT_INSIDE_H
 #define TRAIN_FIT_INSIDE_H
 
+#include "train/adaptation/adaptation.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
 #include "train/fit.h"
@@ -16,6 +17,7 @@ typedef struct Fit {
     cf_precision precision; /* in use */
     Plan *plan;
     Batches *batches; /* of the training part */
+    Adaptation *adaptation; /* NULL: none */
     Feed feed;        /* of the validation part */
     bool head_alone;  /* learns, by the plan */
     const bool *frozen; /* of the plan, as is `first` */

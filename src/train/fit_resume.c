@@ -22,6 +22,14 @@ static cf_status hash_images(const Fit *fit, char hex[SHA256_HEX]) {
     return sha256_finish(sha, hex);
 }
 
+static cf_status add_target(Fit *fit) {
+    char images[SHA256_HEX], *before = fit->settings;
+    FORWARD(adaptation_sha256(fit->adaptation, images));
+    const cf_status status = memory_print(&fit->settings, "%s target=%.16s", before, images);
+    if (!status) free(before);
+    return status;
+}
+
 cf_status fit_describe_settings(Fit *fit) {
     cf_train_options now = *fit->options;
     char images[SHA256_HEX], options[TRAIN_OPTIONS_TEXT], *line;
@@ -34,12 +42,15 @@ cf_status fit_describe_settings(Fit *fit) {
     cf_status status = memory_print(&fit->settings, "model=%s %s data=%.16s images=%.16s", line, options,
                                     fit->train->set->sha256, images);
     free(line);
-    return status;
+    return status || !fit->adaptation ? status : add_target(fit);
 }
 
 static Checkpoint checkpoint_of(Fit *fit) {
+    size_t count;
+    float *labels = adaptation_state(fit->adaptation, &count);
     return (Checkpoint){fit->model,           &fit->optimizer, fit->best,         &fit->state,
-                        fit->options->epochs, fit->settings,   fit->engine->name, &fit->average};
+                        fit->options->epochs, fit->settings,   fit->engine->name, &fit->average,
+                        labels,               count};
 }
 
 cf_status fit_save(Fit *fit) {
@@ -58,7 +69,8 @@ static cf_status check_counters(const Fit *fit, const char *path) {
     const FitState *s = &fit->state;
     /* Only what is below its bound is multiplied. */
     const bool far = s->step > fit->steps_per_epoch;
-    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)batches_images(fit->batches);
+    const size_t count = fit->adaptation ? adaptation_images(fit->adaptation) : batches_images(fit->batches);
+    int64_t begun = far ? 0 : s->step * fit->options->batch, images = (int64_t)count;
     FAIL_IF(far || s->steps_done != s->epoch * fit->steps_per_epoch + s->step ||
                 fit->optimizer.steps != s->steps_done || s->seen != (begun < images ? begun : images) ||
                 s->correct < 0 || s->correct > s->seen || (s->epoch > 0) != (s->best_epoch > 0) ||

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/augment/augment.h"
+#include "train/adaptation/adaptation.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
 #include "train/freezing.h"
@@ -26,6 +27,7 @@ static const char *const sample_words[] = {"natural", "balanced", "sqrt", "smote
 static const char *const optimizer_words[] = {"sgd", "adam", "adamw", "muon", NULL};
 static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", "linear", "step", NULL};
 static const char *const decay_words[] = {"all", "weights", NULL};
+static const char *const adapt_words[] = {"none", "adabn", "coral", "dann", "mean-teacher", "self-train", NULL};
 static const char *const stop_words[] = {"loss", "accuracy", "last", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
 static const char *const switch_words[] = {"false", "true", NULL};
@@ -113,6 +115,22 @@ const TrainOption train_options[] = {
      .searched = true, .later = true, .help = "epochs in which only the layers that give outputs learn, before all do"},
     {"lr_backbone", "lr-backbone", "X", FIELD(lr_backbone), .usual = 1, RANGE(0, 1e6), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true, .help = "rate of all layers but those that give outputs, as a share of lr"},
+    {"adapt", "adapt", NULL, FIELD(adapt), .usual = CF_ADAPT_NONE, WORDS(adapt_words), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .help = "how images of the target set are learnt from, without their labels (cifra adapt --help)"},
+    {"adapt_weight", "adapt-weight", "X", FIELD(adapt_weight), RANGE(0, 1e6), .effect = CHANGES_NUMBERS, .searched = true,
+     .later = true, .works_with = "adapt=coral", .help = "of adapt: weight of its loss; 0: 3 of mean-teacher, 1 of others"},
+    {"adapt_threshold", "adapt-threshold", "X", FIELD(adapt_threshold), .usual = 0.968, RANGE(0, 1),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true, .works_with = "adapt=mean-teacher",
+     .help = "of mean-teacher: the confidence above which the teacher is believed"},
+    {"adapt_balance", "adapt-balance", "X", FIELD(adapt_balance), .usual = 0.005, RANGE(0, 1e6),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true, .works_with = "adapt=mean-teacher",
+     .help = "of mean-teacher: weight of the loss that wants all classes equally often"},
+    {"adapt_share", "adapt-share", "X", FIELD(adapt_share), .usual = 0.2, RANGE(0.001, 1), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "adapt=self-train",
+     .help = "of self-train: of each class the share with a pseudo-label in the first round; each round has 0.1 more"},
+    {"adapt_round", "adapt-round", "N", FIELD(adapt_round), .usual = 5, RANGE(1, MOST_EPOCHS), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "adapt=self-train", .example = "1",
+     .help = "of self-train: epochs of a round"},
     {"seed", "seed", "S", FIELD(seed), .usual = 1, RANGE(0, LARGEST_SEED), .effect = CHANGES_NUMBERS,
      .help = "of the weights, the order of images, what is done to them, and dropout"},
     {"engine", "engine", NULL, FIELD(engine), .usual = CF_ENGINE_FAST, WORDS(engine_words), .effect = CHANGES_NUMBERS,
@@ -218,6 +236,7 @@ cf_status train_options_check(const cf_train_options *options) {
 
 cf_status train_options_check_together(const cf_train_options *options) {
     FORWARD(train_loss_check(options));
+    FORWARD(adaptation_check(options));
     return batches_check(options);
 }
 
@@ -304,7 +323,8 @@ json_t *train_options_json(const cf_train_options *options) {
 
 /* Whether what is done in a step depends on how many are to come. */
 static bool depends_on_length(const cf_train_options *options) {
-    return options->schedule != CF_CONSTANT || options->swa_from < 1 || options->reweight_from > 0;
+    return options->schedule != CF_CONSTANT || options->swa_from < 1 || options->reweight_from > 0 ||
+           options->adapt == CF_DANN;
 }
 
 void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]) {

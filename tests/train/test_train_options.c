@@ -386,6 +386,14 @@ static bool stop(const cf_progress *progress, void *context) {
     return !progress->epoch_done;
 }
 
+/* What adapting needs besides: images, a teacher, and that it is believed. */
+static void set_target(const TrainOption *option, const cf_split *split, cf_train_options *o) {
+    o->target = split;
+    if (o->adapt != CF_MEAN_TEACHER) return;
+    o->ema = 0.9;
+    if (strcmp(option->name, "adapt_threshold") != 0) o->adapt_threshold = 0.3;
+}
+
 static cf_status train_on(const cf_split *split, const cf_train_options *options) {
     cf_model *model;
     assert_ok(cf_model_new("dense 4 | relu | dense classes", split, 1, &model));
@@ -431,6 +439,7 @@ static void resuming_with_others(void **state) {
             }
             o.batch = 16, o.threads = 1, o.epochs = 3;
             set_what_it_works_with(option, &o);
+            set_target(option, split, &o);
             other = o;
             set_other(option, &other);
             train_option_text(option, &other, 17, text);
@@ -469,6 +478,7 @@ static void effects_are_as_told(void **state) {
                 continue;
             o.batch = 16, o.threads = 1, o.epochs = 3;
             set_what_it_works_with(option, &o);
+            set_target(option, split, &o);
             for (int other = 0; other < 2; other++) {
                 cf_model *model;
                 if (other) set_other(option, &o);

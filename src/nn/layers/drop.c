@@ -102,7 +102,7 @@ static cf_status backward_drop(Planner *planner, Node *node) {
 
 static cf_status reverse_backward(Plan *plan, Node *node, int64_t index, int thread) {
     plan_kernels(plan)->multiply(gradient_at(plan, node->y, index, thread), (size_t)plan->slice * node->y->size,
-                                 -node->layer->rate, dx_at(plan, node, index, thread));
+                                 -node->layer->rate * plan->reversal, dx_at(plan, node, index, thread));
     return CF_OK;
 }
 

@@ -31,6 +31,7 @@ static cf_status draw_run(const FigureBook *book, const Run *run) {
     DRAW("samples", figure_samples(book, run->split));
     if (strcmp(run->config.train.augment, "none") != 0) DRAW("augmentation", draw_augmentation(book, run));
     DRAW("filters", figure_filters(book, run->model));
+    if (run->target) DRAW("domains", figure_target(book, run));
     if (file_exists(run->history_path)) {
         DRAW("curves", figure_curves(book, run->history_path, run->config.train.stop_on));
         DRAW("rates", figure_rates(book, run->history_path));

@@ -1,7 +1,7 @@
 /* The figures of a run, into RUN/figures: NAME.svg (.png, .pdf) with its data as NAME.csv.
  *
- * Of the run and its own test part: distribution, samples, augmentation (where there is one), curves, rates, filters, and of the
- * evaluation: confusion,
+ * Of the run and its own test part: distribution, samples, augmentation (where there is one), curves, rates, filters, of a run with a
+ * target domains and moved, and of the evaluation: confusion,
  * confusion-normalized, confused-pairs, misclassified, top-losses, unsure, probabilities, reliability, roc,
  * precision-recall, grad-cam, and of networks with attention attention-rollout and attention-heads. Of other data or another part
  * only those of the evaluation, with "-SET" in the name: confusion-svhn.svg. Where there is nothing to draw (no mistake, no
@@ -37,6 +37,9 @@ cf_status figures_subject(const char *data, const char *part, const Augmentation
 
 /* ---- figures_*.c: each writes its data and its drawings ---- */
 
+/* Of a run that adapted to a target: domains, both sets' features in one plane by UMAP, before and after, and moved, how many of the target's
+ * images went from one predicted class to another. Before is the network that it began with, where that is still there. */
+cf_status figure_target(const FigureBook *book, const Run *run);
 cf_status figure_distribution(const FigureBook *book, const cf_split *split);
 /* Two images of each class in each part, the first of the part. */
 cf_status figure_samples(const FigureBook *book, const cf_split *split);

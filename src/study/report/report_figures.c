@@ -81,6 +81,9 @@ static const char *caption_of(const char *name) {
     static const char *const captions[][2] = {
         {"grad-cam",
          "Grad-CAM (Selvaraju et al. 2017): where what the last convolution gives speaks for the predicted class."},
+        {"domains", "The last hidden layer's features of source and target in one plane (UMAP), before and after adapting to the target's "
+                    "images. Classes of the target are those predicted: none of its labels is used."},
+        {"moved", "How many of the target's images without labels went from one predicted class to another."},
         {"attention-rollout",
          "Attention rollout (Abnar and Zuidema 2020): the share of each position in what the network "
          "averages at its end, through the attention of all layers, heads averaged, and the residual "

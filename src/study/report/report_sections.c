@@ -120,6 +120,21 @@ static void data_rows(FILE *out, const ReportInput *input) {
     fputs("</dl>\n", out);
 }
 
+/* What it adapted to, and the score on it. */
+static void target_rows(FILE *out, const ReportInput *input) {
+    const json_t *score = json_object_get(input->metrics, "target");
+    char text[64];
+    if (!json_object_get(input->config, "target_data")) return;
+    fputs("<h3>Adapted to images without labels</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(input->config, "target_data"), "");
+    if (json_is_object(score)) {
+        snprintf(text, sizeof text, "%.2f %% of %lld", 100 * number(score, "accuracy"), whole(score, "n"));
+        row(out, "accuracy on its test part", text);
+        row(out, "its labels", "used for this score alone");
+    }
+    fputs("</dl>\n", out);
+}
+
 void section_run(FILE *out, const ReportInput *input) {
     const char *line =
         input->model ? input->model->layers.line : json_string_value(json_object_get(input->config, "model"));
@@ -142,6 +157,7 @@ void section_run(FILE *out, const ReportInput *input) {
         html_rows(out, json_object_get(input->config, "from"), "");
         fputs("</dl>\n", out);
     }
+    target_rows(out, input);
     fputs("</div><div><h3>Training</h3><dl class=\"pairs\">\n", out);
     html_rows(out, json_object_get(input->config, "train"), "");
     fputs("</dl></div><div><h3>Machine</h3><dl class=\"pairs\">\n", out);

@@ -49,6 +49,18 @@ static cf_status load_data(Run *run) {
     return cf_split_new(run->set, &c->split, &run->split);
 }
 
+/* Where the target's parts are cut must not depend on its labels. */
+static cf_status load_target(Run *run) {
+    RunConfig *c = &run->config;
+    const cf_set *set;
+    if (!c->target) return CF_OK;
+    FORWARD(shelf_take(run->shelf, c->target, c->data_dir, &set));
+    if (!c->target_split_given) c->target_split.mode = split_usual_mode(set);
+    c->target_split.stratified = false;
+    c->target_split_given = true;
+    return cf_split_new(set, &c->target_split, &run->target);
+}
+
 static cf_status choose_engine(Run *run) {
     return engine_choose(run->config.train.engine, &run->config.train.precision, &run->engine);
 }
@@ -77,6 +89,7 @@ cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
     const bool told = made->config.model != NULL;
     if (!told) FORWARD_TO(failed, take_line(&made->config, 0)); /* it says at which size photographs are read */
     FORWARD_TO(failed, load_data(made));
+    FORWARD_TO(failed, load_target(made));
     if (!told) FORWARD_TO(failed, take_line(&made->config, made->set->channels));
     FORWARD_TO(failed, cf_model_new(made->config.model, made->split, made->config.train.seed, &made->model));
     *run = made;
@@ -95,6 +108,8 @@ void run_free(Run *run) {
                      run->predictions_path, run->failure_path, run->made_folder};
     for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
     evaluation_free(&run->test);
+    evaluation_free(&run->target_test);
+    cf_split_free(run->target);
     transfer_free(&run->transfer);
     free(run->fitted.rows);
     cf_model_free(run->model);
@@ -215,9 +230,13 @@ cf_status run_config_write(const Run *run) {
     FORWARD(made);
     if (place) json_object_set_new(root, "data_path", json_text(place));
     free(place);
+    json_object_set_new(root, "target", json_string(run_config_target(&run->config)));
     json_object_set_new(root, "version", json_string(cf_version()));
     json_object_set_new(root, "machine", machine_json(run));
     if (run->set) json_object_set_new(root, "checksums", checksums_json(run));
+    if (run->target)
+        json_object_set_new(json_object_get(root, "target_data"), "sha256",
+                            json_string(cf_split_part(run->target, CF_ALL)->set->sha256));
     cf_status status = json_write(run->config_path, root);
     json_decref(root);
     return status;
@@ -421,9 +440,15 @@ cf_status evaluation_json(const Evaluation *evaluation, const char *data, const 
 cf_status run_json(const Run *run, json_t **json) {
     const cf_train_result *r = &run->fitted.result;
     char sha256[SHA256_HEX];
-    json_t *test = NULL;
+    json_t *test = NULL, *target = NULL;
     FORWARD(parameters_sha256(&run->model->parameters, sha256));
     if (run->tested) FORWARD(evaluation_json(&run->test, run->config.data, "test", &test));
+    if (run->target_tested) {
+        const cf_status status = evaluation_json(&run->target_test, run->config.target, "test", &target);
+        if (status) json_decref(test);
+        FORWARD(status);
+        json_object_set_new(target, "labels", json_string("used for this score alone: not for training, stopping or choosing"));
+    }
     json_t *root =
         json_pack("{s:o s:i s:i s:{s:f s:f} s:o s:f s:f s:f s:f s:s s:o s:i s:s}", "run", json_text(run->folder),
                   "epochs_run", r->epochs_run, "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss,
@@ -432,6 +457,7 @@ cf_status run_json(const Run *run, json_t **json) {
                   run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
                   json_text(run->model->layers.line), "threads", run->threads, "engine", run->engine->name);
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the result's JSON");
+    if (run->config.target) json_object_set_new(root, "target", target ? target : json_null());
     *json = root;
     return CF_OK;
 }
@@ -462,6 +488,7 @@ cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *contex
     options.threads = run->threads;
     options.checkpoint = run->checkpoint_path;
     options.resume = resume;
+    options.target = run->target;
     options.progress = progress;
     options.progress_context = context;
     /* Without --resume a checkpoint that lies here belongs to nothing: run_start has seen that there is no run. */

@@ -33,6 +33,9 @@ typedef struct RunConfig {
     char *model;            /* name or model line; NULL: that of the source, until the run is prepared */
     char *from; /* run folder or model file whose weights it begins with, as it was asked for; NULL: they are drawn */
     SourceRecord source;
+    char *target; /* the set whose images it adapts to, without their labels; NULL: none */
+    cf_split_options target_split; /* of it: training and validation part are those images, the test part scores */
+    bool target_split_given;
     cf_split_options split; /* its texts are owned here */
     bool split_given;       /* false: official, or pooled where a set has no test part */
     bool validation_given;  /* the share was asked for, which a set with validation images of its own refuses */
@@ -53,6 +56,9 @@ cf_status run_config_read(const char *path, RunConfig *config);
 cf_status run_config_from_json(const json_t *json, RunConfig *config);
 /* The configuration as JSON objects "data", "split", "model", "train"; a new reference. */
 cf_status run_config_json(const RunConfig *config, json_t **json);
+/* What of other data a run has used: "images", without labels; "labels": it began with another network's weights and learnt the labels of
+ * its data; "none". */
+const char *run_config_target(const RunConfig *config);
 
 extern const char *const split_words[]; /* by the enumeration's value; ends with NULL */
 /* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn/": a set as a part of a
@@ -88,6 +94,9 @@ typedef struct Run {
     Transfer transfer; /* what run_start took from config.from; of a resumed run nothing */
     const cf_set *set; /* the shelf's */
     cf_split *split;
+    cf_split *target; /* of config.target; NULL: none */
+    Evaluation target_test;
+    bool target_tested;
     cf_model *model;
     int threads;
     const Engine *engine;

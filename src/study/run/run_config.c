@@ -69,6 +69,7 @@ cf_status run_data_load(const char *data, const DataRecord *record, const char *
 
 cf_status run_config_new(RunConfig *config) {
     RunConfig made = {.split = cf_split_defaults(),
+                      .target_split = cf_split_defaults(),
                       .train = cf_train_defaults(),
                       .record = {.official_train = -1, .official_validation = -1}};
     FORWARD(memory_copy_string("paper", &made.model));
@@ -81,6 +82,7 @@ void run_config_free(RunConfig *config) {
                      config->data_dir,
                      config->model,
                      config->from,
+                     config->target,
                      (char *)(uintptr_t)config->split.classes,
                      (char *)(uintptr_t)config->split.train_limit};
     for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
@@ -175,6 +177,10 @@ static json_t *source_json(const RunConfig *config) {
     return json;
 }
 
+const char *run_config_target(const RunConfig *config) {
+    return config->target ? "images" : config->from ? "labels" : "none";
+}
+
 cf_status run_config_json(const RunConfig *config, json_t **json) {
     char mode[40];
     split_to_text(&config->split, mode);
@@ -190,6 +196,12 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
                   "model", json_text(config->model), "split", split, "train", train_options_json(&config->train));
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the configuration's JSON");
     if (config->from) json_object_set_new(root, "from", source_json(config));
+    if (config->target) {
+        split_to_text(&config->target_split, mode);
+        json_object_set_new(root, "target_data",
+                            json_pack("{s:o s:s s:f s:I}", "data", json_text(config->target), "split", mode, "validation",
+                                      config->target_split.validation, "seed", (json_int_t)config->target_split.seed));
+    }
     *json = root;
     return CF_OK;
 }
@@ -342,9 +354,24 @@ static void take_source(Reader *r, RunConfig *c) {
     free(sha256);
 }
 
+/* Images alone are taken of it, so it is never stratified. */
+static void take_target(Reader *r, RunConfig *c) {
+    char *mode = NULL;
+    take_text(r, "data", false, &c->target);
+    take_text(r, "split", false, &mode);
+    if (!r->status) r->status = split_from_text(mode, &c->target_split);
+    free(mode);
+    take_number(r, "validation", &c->target_split.validation);
+    take_seed(r, "seed", &c->target_split.seed);
+    know(r, "sha256");
+    c->target_split_given = true;
+}
+
 static cf_status config_from_json(json_t *root, RunConfig *c) {
-    static const char *const others[] = {"split", "train", "from", "version", "machine", "checksums", "data_path"};
+    static const char *const others[] = {"split",   "train",     "from",   "version",    "machine",
+                                         "checksums", "data_path", "target", "target_data"};
     Reader source = {.object = json_object_get(root, "from"), .group = "from."};
+    Reader target = {.object = json_object_get(root, "target_data"), .group = "target_data."};
     Reader top = {.object = root, .group = ""};
     Reader split = {.object = json_object_get(root, "split"), .group = "split."};
     Reader train = {.object = json_object_get(root, "train"), .group = "train."};
@@ -355,6 +382,8 @@ static cf_status config_from_json(json_t *root, RunConfig *c) {
     FORWARD(refuse_others(&top));
     if (source.object) take_source(&source, c);
     if (source.object) FORWARD(refuse_others(&source));
+    if (target.object) take_target(&target, c);
+    if (target.object) FORWARD(refuse_others(&target));
     take_split(&split, c);
     FORWARD(refuse_others(&split));
     take_train(&train, &c->train);

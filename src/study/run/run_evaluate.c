@@ -34,11 +34,30 @@ static cf_status evaluate_own(const Run *run, const ClassifyOptions *options, Ev
     return CF_OK;
 }
 
+/* By the labels of the target's test part, where it has some that the model knows. */
+static cf_status score_target(Run *run, const ClassifyOptions *options) {
+    const cf_subset *part = run->target ? cf_split_part(run->target, CF_TEST) : NULL;
+    int *class_of;
+    bool known = false;
+    if (!part || !part->count) return CF_OK;
+    FORWARD(classes_match(part->set, (const char *const *)run->model->class_names, run->model->classes, &class_of));
+    for (size_t i = 0; i < part->count; i++) known |= class_of[part->set->labels[part->images[i]]] >= 0;
+    free(class_of);
+    if (!known) {
+        notice("%s has no test image of a class that the model knows: there is no score on it", run->config.target);
+        return CF_OK;
+    }
+    FORWARD(evaluate(run->model, part, options, &run->target_test));
+    run->target_tested = true;
+    return CF_OK;
+}
+
 cf_status run_test(Run *run) {
     ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
     json_t *root;
     FORWARD(evaluate_own(run, &options, &run->test));
     run->tested = true;
+    FORWARD(score_target(run, &options));
     FORWARD(predictions_write(run->predictions_path, &run->test));
     FORWARD(run_json(run, &root));
     cf_status status = json_write(run->metrics_path, root);

@@ -1,0 +1,13 @@
+/* What commands that train a run have in common. */
+#ifndef CLI_CMD_TRAIN_H
+#define CLI_CMD_TRAIN_H
+
+#include "cli/options.h"
+#include "study/figures/figures.h"
+
+/* Trains, tests and tells of a prepared run, from its folder to its page. */
+cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures);
+/* Where there is a target and nothing was said: mean-teacher, and an average of weights for it. */
+void train_adapt_defaults(const Arguments *given, RunConfig *config);
+
+#endif
