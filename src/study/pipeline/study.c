@@ -79,14 +79,14 @@ static cf_status work_on(Study *study, const StudyStage *of, Stage *stage) {
 cf_status study_do(Study *study, const StudyStage *of) {
     char words[96];
     Stage stage;
-    study->stage++;
+    study->stage += !of->before;
     FORWARD(stage_open(study->options->folder, of->name, of->inputs, &stage));
     const bool kept = stage.done;
     cf_status status = kept ? CF_OK : work_on(study, of, &stage);
     if (!status) {
         in_words(stage.result, words);
-        tell(study, of, words, stage.seconds, kept);
-        study->seconds += stage.seconds;
+        if (!kept || !of->before) tell(study, of, words, stage.seconds, kept);
+        study->seconds += kept && of->before ? 0 : stage.seconds;
         if (of->print) memcpy(of->print, stage.fingerprint, SHA256_HEX);
         status = put(study->results, of->path, stage.result);
     }
