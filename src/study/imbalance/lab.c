@@ -75,12 +75,14 @@ static void classes_free(Classes *classes) {
     free(classes->labels);
 }
 
-static cf_status add_limit(FILE *out, const Classes *c, int place, long long count) {
+/* As a limit does (cf_split_new), a class with fewer images gives all. */
+static void add_limit(FILE *out, const Classes *c, int place, long long count) {
     const int label = c->labels[place];
-    FAIL_IF((size_t)count > c->counts[label], CF_BAD_USE, "%lld images of class %s are wanted to train, and there are %zu", count,
-            c->set->class_names[label], c->counts[label]);
-    fprintf(out, "%s%s:%lld", place ? "," : "", c->set->class_names[label], count);
-    return CF_OK;
+    const size_t there = c->counts[label];
+    if ((size_t)count > there)
+        notice("class %s has %zu training images, fewer than the %lld that are wanted; all are used", c->set->class_names[label], there,
+               count);
+    fprintf(out, "%s%s:%lld", place ? "," : "", c->set->class_names[label], (size_t)count > there ? (long long)there : count);
 }
 
 /* Exponential in the place of the class, as long-tailed sets are made (Cui et al. 2019). */
@@ -96,7 +98,7 @@ static cf_status write_ratio(FILE *out, const Classes *c, const char *text) {
         if ((long long)c->counts[c->labels[i]] < largest) largest = (long long)c->counts[c->labels[i]];
     for (int i = 0; i < c->count; i++) {
         const double share = pow(ratio, -(double)i / (c->count - 1));
-        FORWARD(add_limit(out, c, i, (long long)fmax(1, round(share * (double)largest))));
+        add_limit(out, c, i, (long long)fmax(1, round(share * (double)largest)));
     }
     return CF_OK;
 }
@@ -109,7 +111,7 @@ static cf_status write_numbers(FILE *out, const Classes *c, const char *text) {
     while ((word = strsep(&rest, ":"))) {
         FAIL_IF(place == c->count || !text_to_integer(word, 1, UINT32_MAX, &count), CF_BAD_USE,
                 "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" expected", c->count);
-        FORWARD(add_limit(out, c, place++, count));
+        add_limit(out, c, place++, count);
     }
     FAIL_IF(place < c->count, CF_BAD_USE, "%d numbers between colons, one for each class, expected, found %d", c->count, place);
     return CF_OK;
@@ -223,6 +225,7 @@ void lab_free(Lab *lab) {
     for (int i = 0; i < lab->case_count; i++) {
         free(lab->cases[i].name);
         free(lab->cases[i].limit);
+        lab->cases[i] = (LabCase){0};
     }
     lab->case_count = 0;
 }

@@ -40,8 +40,8 @@ typedef struct Lab {
 /* Options of a training as a lab has them where nobody says others: AdamW over one cycle, batches of 64, the last epoch. */
 cf_train_options lab_train_defaults(void);
 /* Adds the cases of a text: "50:1000,500:1000" of the classes that take part, in their order; "all"; "ratio 100": of the first class as
- * many as the smallest has, of the last a hundredth, exponentially between them; "ratio 100 5000" says how many. A class that has too
- * few images is refused: CF_BAD_USE. `set` is base->data, loaded. */
+ * many as the smallest has, of the last a hundredth, exponentially between them; "ratio 100 5000" says how many. A class that has
+ * fewer images gives all, with a notice. `set` is base->data, loaded. */
 cf_status lab_add_cases(Lab *lab, const cf_set *set, const char *text);
 /* "25,50,100", ascending; NULL: from half of what the first case has of its rarest class to 8 times as many, as far as they are there and
  * no more than of the commonest; "none". */

@@ -23,7 +23,8 @@ static cf_status train_stage(Study *study, const StudySet *set, const LabTrainin
     return study_do_training(study, set, &training, stage);
 }
 
-cf_status lab_train(Study *study, const StudySet *set, const LabTraining *training, const char *label, const char *path) {
+/* First what it begins with, where that is a training of its own. */
+static cf_status train_one(Study *study, const StudySet *set, const LabTraining *training, const char *label, const char *path) {
     LabTraining t = *training;
     char print[SHA256_HEX], *folder = NULL;
     StudyStage stage = {0};
@@ -68,6 +69,46 @@ json_t *lab_remedies(const json_t *results, const char *path, const Remedy *list
     return all;
 }
 
+/* Whether one of the remedies before it is the same training: of "moved", which may also be asked for alone. */
+static bool is_repeated(const Remedy *remedies, int place) {
+    for (int k = 0; k < place; k++)
+        if (remedy_trained(&remedies[k]).parts == remedy_trained(&remedies[place]).parts) return true;
+    return false;
+}
+
+int lab_trained(const Remedy *remedies, int count) {
+    int trained = 0;
+    for (int i = 0; i < count; i++) trained += !is_repeated(remedies, i);
+    return trained;
+}
+
+cf_status lab_train_all(Study *study, const StudySet *set, const LabTraining *training, const Remedy *remedies, int count,
+                        const char *label, const char *path) {
+    for (int i = 0; i < count; i++) {
+        const Remedy trained = remedy_trained(&remedies[i]);
+        LabTraining t = *training;
+        t.remedy = &trained;
+        if (!is_repeated(remedies, i)) FORWARD(train_one(study, set, &t, label, path));
+    }
+    return CF_OK;
+}
+
+cf_status lab_check_remedies(const LabTraining *training, const cf_set *set, const Remedy *remedies, int count) {
+    for (int i = 0; i < count; i++) {
+        LabTraining t = *training;
+        RunConfig config;
+        t.remedy = &remedies[i];
+        FAIL_IF(remedy_has(t.remedy, REMEDY_PRETRAINED) && !t.base->from, CF_BAD_USE,
+                "the remedy %s needs the network that it begins with: --from RUN", t.remedy->name);
+        FORWARD(lab_configure(&t, set, &config));
+        cf_status status = train_options_check(&config.train);
+        if (!status) status = train_options_check_together(&config.train);
+        run_config_free(&config);
+        if (status) return status_prefix(status, "remedy %s", t.remedy->name);
+    }
+    return CF_OK;
+}
+
 /* ---- All of a lab ---- */
 
 typedef struct Work {
@@ -77,27 +118,17 @@ typedef struct Work {
     json_t *results;
 } Work;
 
-/* Whether one of the remedies before it is the same training: of "moved", which may also be asked for alone. */
-static bool is_repeated(const Remedy *remedies, int place) {
-    for (int k = 0; k < place; k++)
-        if (remedy_trained(&remedies[k]).parts == remedy_trained(&remedies[place]).parts) return true;
-    return false;
-}
-
 static cf_status train_case(Work *w, const char *limit, const char *label, const char *path, const Remedy *remedies, int count) {
     const Lab *lab = w->lab;
-    for (int s = 0; s < lab->seeds; s++)
-        for (int i = 0; i < count; i++) {
-            const Remedy trained = remedy_trained(&remedies[i]);
-            const LabTraining t = {.base = lab->base,
-                                   .limit = limit,
-                                   .remedy = &trained,
-                                   .augment = lab->augment,
-                                   .steps = lab->steps,
-                                   .number = s,
-                                   .draw = lab->draws ? s % lab->draws : s};
-            if (!is_repeated(remedies, i)) FORWARD(lab_train(&w->study, &w->set, &t, label, path));
-        }
+    for (int s = 0; s < lab->seeds; s++) {
+        const LabTraining t = {.base = lab->base,
+                               .limit = limit,
+                               .augment = lab->augment,
+                               .steps = lab->steps,
+                               .number = s,
+                               .draw = lab->draws ? s % lab->draws : s};
+        FORWARD(lab_train_all(&w->study, &w->set, &t, remedies, count, label, path));
+    }
     return CF_OK;
 }
 
@@ -162,6 +193,7 @@ static cf_status do_curve(Work *w) {
     if (!w->lab->size_count) return CF_OK;
     FORWARD(remedy_read(result_text(first, "best"), &best));
     FORWARD(lab_rarest(w->lab, w->set.set, &label, &images, &most));
+    if (!best.parts) w->study.stages -= w->lab->seeds * (w->lab->size_count - 1); /* the same trainings are announced twice */
     json_t *points = json_array();
     cf_status status = CF_OK;
     for (int i = 0; i < w->lab->size_count && !status; i++)
@@ -188,40 +220,25 @@ static cf_status check_folder(const char *folder) {
     return file_check_folder(folder);
 }
 
-/* A training of the first seed of each remedy can be configured: what its options are refused for is told before any is trained. */
-static cf_status check_remedies(const Lab *lab, const cf_set *set) {
-    for (int c = 0; c < lab->case_count; c++)
-        for (int i = 0; i < lab->remedy_count; i++) {
-            const Remedy *remedy = &lab->remedies[i];
-            RunConfig config;
-            const LabTraining t = {.base = lab->base,
-                                   .limit = lab->cases[c].limit,
-                                   .remedy = remedy,
-                                   .augment = lab->augment,
-                                   .steps = lab->steps};
-            FAIL_IF(remedy_has(remedy, REMEDY_PRETRAINED) && !lab->base->from, CF_BAD_USE,
-                    "the remedy %s needs the network that it begins with: --from RUN", remedy->name);
-            FORWARD(lab_configure(&t, set, &config));
-            cf_status status = train_options_check(&config.train);
-            if (!status) status = train_options_check_together(&config.train);
-            run_config_free(&config);
-            if (status) return status_prefix(status, "remedy %s", remedy->name);
-        }
+/* What a training's options are refused for is told before any is trained. */
+static cf_status check_cases(const Lab *lab, const cf_set *set) {
+    for (int c = 0; c < lab->case_count; c++) {
+        const LabTraining t = {.base = lab->base, .limit = lab->cases[c].limit, .augment = lab->augment, .steps = lab->steps};
+        FORWARD(lab_check_remedies(&t, set, lab->remedies, lab->remedy_count));
+    }
     return CF_OK;
 }
 
 static int count_stages(const Lab *lab) {
-    int trained = 0;
     const int sizes = lab->size_count ? lab->size_count - 1 : 0;
-    for (int i = 0; i < lab->remedy_count; i++) trained += !is_repeated(lab->remedies, i);
-    return lab->seeds * (lab->case_count * trained + 2 * sizes);
+    return lab->seeds * (lab->case_count * lab_trained(lab->remedies, lab->remedy_count) + 2 * sizes);
 }
 
 static cf_status begin(Work *w, const StudyOptions *options) {
     char *made;
     FORWARD(check_folder(options->folder));
     FORWARD(shelf_take(&w->study.shelf, w->lab->base->data, w->lab->base->data_dir, &w->set.set));
-    FORWARD(check_remedies(w->lab, w->set.set));
+    FORWARD(check_cases(w->lab, w->set.set));
     FORWARD(data_short_name(w->lab->base->data, w->set.name));
     memcpy(w->set.data_print, w->set.set->sha256, SHA256_HEX);
     FORWARD(file_make_folders(options->folder, &made));

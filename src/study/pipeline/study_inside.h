@@ -47,7 +47,9 @@ cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed
 cf_status study_transfer(Study *study, StudySet *set, const StudySet *other);
 cf_status study_transfer_features(Study *study, StudySet *set, const StudySet *other);
 cf_status study_attention(Study *study, StudySet *set);
-/* What these three could be refused for. */
+/* Remedies for the cases of imbalance. */
+cf_status study_remedies(Study *study, StudySet *set);
+/* What these could be refused for. */
 cf_status study_check_sections(const Study *study, const StudySet *set);
 bool study_has_transfer(const Recipe *recipe, int sets);
 int study_section_stages(const Recipe *recipe, int sets);
