@@ -58,7 +58,7 @@ static cf_status draw_remedies(const FigureBook *book, const char *name, const c
                             .best = rows->best,
                             .panel_count = PANELS,
                             .panels = panels};
-    return book_draw(book, name, 620, dot_chart_height(&chart) + 20, draw_dots, &chart);
+    return book_draw(book, name, 760, dot_chart_height(&chart) + 20, draw_dots, &chart);
 }
 
 cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies) {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct LabPage {
-    const char *folder;
+    const char *folder, *title;
     const Lab *lab;
     const json_t *results;
 } LabPage;
@@ -136,7 +136,7 @@ static cf_status settings(FILE *out, const LabPage *page) {
 static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
     const LabPage *page = context;
     if (page_place_is(name, length, "title"))
-        html_text(out, page->lab->base->data);
+        html_text(out, page->title);
     else if (page_place_is(name, length, "subtitle"))
         fprintf(out, "%d remedies under one budget, %d seeds", page->lab->remedy_count, page->lab->seeds);
     else if (page_place_is(name, length, "version"))
@@ -153,17 +153,18 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
 }
 
 cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results) {
-    const LabPage page = {folder, lab, results};
-    char *path;
-    FileDraft draft;
-    FORWARD(file_join(folder, "report.html", &path));
-    cf_status status = file_draft(path, &draft);
+    char *path = NULL, *title = NULL;
+    FileDraft draft = {0};
+    cf_status status;
+    FORWARD_TO(done, data_title(lab->base->data, &title));
+    const LabPage page = {folder, title, lab, results};
+    FORWARD_TO(done, file_join(folder, "report.html", &path));
+    FORWARD_TO(done, file_draft(path, &draft));
+    FORWARD_TO(done, page_write(draft.stream, "imbalance.html", fill, &page));
+    FORWARD_TO(done, file_commit(&draft));
+done:
+    file_abandon(&draft);
+    free(title);
     free(path);
-    FORWARD(status);
-    status = page_write(draft.stream, "imbalance.html", fill, &page);
-    if (status) {
-        file_abandon(&draft);
-        return status;
-    }
-    return file_commit(&draft);
+    return status;
 }
