@@ -105,4 +105,5 @@ refuses 2 'one for each' "$CIFRA" "${varied[@]}" --out new
 refuses 2 'growing numbers' "$CIFRA" "${lab[@]}" --curve 9,5 --out new
 refuses 2 'holds something else' "$CIFRA" "${lab[@]}" --out source
 check "nothing was made" test ! -e new
+refuses 2 'give cifra imbalance its options' "$CIFRA" report lab
 finish
