@@ -89,13 +89,15 @@ static cf_status report_group(const char *folder, const ReportArguments *a) {
 static cf_status refuse_study(const char *folder) {
     static const struct {
         const char *file, *what, *again;
-    } kinds[] = {{"study.json", "study", "cifra study its recipe"}, {"imbalance.json", "lab", "cifra imbalance its options"}};
+    } kinds[] = {{"study.json", "study", "cifra study its recipe"},
+                 {"imbalance.json", "lab", "cifra imbalance its options"}};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         char *path;
         FORWARD(file_join(folder, kinds[i].file, &path));
         const bool there = file_exists(path);
         free(path);
-        FAIL_IF(there, CF_BAD_USE, "%s is a %s: give %s and --out %s again; what is done is kept, and the page is written anew", folder,
+        FAIL_IF(there, CF_BAD_USE,
+                "%s is a %s: give %s and --out %s again; what is done is kept, and the page is written anew", folder,
                 kinds[i].what, kinds[i].again, folder);
     }
     return CF_OK;

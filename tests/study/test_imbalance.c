@@ -131,17 +131,25 @@ static void test_one_budget(void **state) {
     cf_set *set = make_set();
     RunConfig base, config;
     Remedy r;
-    assert_ok(run_config_copy(&(RunConfig){.data = "dots", .model = "dense classes", .split = cf_split_defaults(),
-                                           .train = lab_train_defaults()},
-                              &base));
+    assert_ok(run_config_copy(
+        &(RunConfig){
+            .data = "dots", .model = "dense classes", .split = cf_split_defaults(), .train = lab_train_defaults()},
+        &base));
     base.train.batch = 4;
-    LabTraining t = {.base = &base, .limit = "a:6,b:30,c:4", .remedy = &r, .augment = "shift 1", .steps = 100, .number = 3, .draw = 2};
+    LabTraining t = {.base = &base,
+                     .limit = "a:6,b:30,c:4",
+                     .remedy = &r,
+                     .augment = "shift 1",
+                     .steps = 100,
+                     .number = 3,
+                     .draw = 2};
     assert_ok(remedy_read("balanced", &r));
     assert_ok(lab_configure(&t, set, &config)); /* 40 images are 10 steps */
     assert_int_equal(config.train.epochs, 10);
     assert_int_equal(config.train.seed, base.train.seed + 3);
     assert_int_equal(config.split.seed, base.split.seed + 2);
-    assert_true(config.train.patience == 0 && config.train.stop_on == CF_STOP_ON_LAST && config.train.sample == CF_BALANCED);
+    assert_true(config.train.patience == 0 && config.train.stop_on == CF_STOP_ON_LAST &&
+                config.train.sample == CF_BALANCED);
     run_config_free(&config);
     assert_ok(remedy_read("smote", &r));
     assert_ok(lab_configure(&t, set, &config)); /* 90 images are 23 steps: 4.3 epochs */
@@ -169,7 +177,8 @@ static json_t *golden(void) {
 }
 
 static void near(const char *what, double got, double wanted) {
-    if (!(fabs(got - wanted) <= 1e-6 * fmax(1, fabs(wanted)))) fail_msg("%s: %.9g expected, found %.9g", what, wanted, got);
+    if (!(fabs(got - wanted) <= 1e-6 * fmax(1, fabs(wanted))))
+        fail_msg("%s: %.9g expected, found %.9g", what, wanted, got);
 }
 
 static void test_rows(void **state) {
@@ -210,7 +219,8 @@ static json_t *scored(double test, double validation) {
 /* What the test images say chooses nothing. */
 static void test_chosen_by_validation(void **state) {
     (void)state;
-    json_t *remedies = json_pack("{s:o s:o s:o}", "nothing", scored(0.9, 0.7), "weights", scored(0.5, 0.8), "focal", scored(1, 0.8));
+    json_t *remedies =
+        json_pack("{s:o s:o s:o}", "nothing", scored(0.9, 0.7), "weights", scored(0.5, 0.8), "focal", scored(1, 0.8));
     RemedyRows rows;
     assert_ok(remedy_rows_new(remedies, &rows));
     assert_string_equal(rows.rows[rows.best].name, "weights"); /* of equals the first */
@@ -238,7 +248,8 @@ static void test_worth(void **state) {
         if (i == 0) assert_non_null(strstr(text, "worth 82 more images")); /* 132 = 100 x 2^0.4 for the remedy's 50 */
         if (i == 3) assert_non_null(strstr(text, "this is noise"));
     }
-    json_object_set_new(json_object_get(json_array_get(json_object_get(json, "curves"), 0), "curve"), "at", json_integer(60));
+    json_object_set_new(json_object_get(json_array_get(json_object_get(json, "curves"), 0), "curve"), "at",
+                        json_integer(60));
     Worth none;
     assert_ok(lab_worth(result_at(json, "curves.0.curve"), &none));
     assert_true(isnan(none.at));

@@ -227,7 +227,8 @@ static void test_suggestions(void **state) {
         json_pack("{s:{s:o s:o}}", "svhn", "plain", accuracies(0.5, 0.6, 0.7), "gate", accuracies(0.6, 0.8, 1)));
     Ledger ledger = ledger_of(results);
     assert_int_equal(ledger.count, 186);
-    assert_int_equal(ledger.suggestions, 10); /* four that were measured, and of the report's eight the six that nothing tells of */
+    assert_int_equal(ledger.suggestions,
+                     10); /* four that were measured, and of the report's eight the six that nothing tells of */
     assert_int_equal(ledger.untried, 6);
     expect(&ledger, "untried.smote.accuracy", NOT_RUN);
     expect(&ledger, "transfer.mnist.10.from.accuracy", NOISE);
@@ -265,8 +266,9 @@ static void test_remedies_and_adaptation(void **state) {
     (void)state;
     json_t *results = results_of(json_array(), json_array(), true);
     json_object_set_new(results, "remedies",
-                        json_pack("{s:{s:{s:o s:o s:o} s:s}}", "svhn", "1", "nothing", recalls(0.5, 0.6, 0.7), "balanced",
-                                  recalls(0.69, 0.8, 0.91), "focal", recalls(0.6, 0.6, 0.6), "best-1", "balanced"));
+                        json_pack("{s:{s:{s:o s:o s:o} s:s}}", "svhn", "1", "nothing", recalls(0.5, 0.6, 0.7),
+                                  "balanced", recalls(0.69, 0.8, 0.91), "focal", recalls(0.6, 0.6, 0.6), "best-1",
+                                  "balanced"));
     json_object_set_new(results, "cross", json_pack("{s:o}", "mnist-on-svhn", accuracies(0.1, 0.2, 0.3)));
     json_object_set_new(results, "adapt", json_pack("{s:{s:o}}", "mnist-on-svhn", "dann", accuracies(0.29, 0.4, 0.51)));
     Ledger ledger = ledger_of(results);

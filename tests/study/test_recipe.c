@@ -38,10 +38,12 @@ static void test_the_papers(void **state) {
 /* The steps and the seeds of remedies are theirs alone; names are looked at where the line is known. */
 static void test_remedies(void **state) {
     (void)state;
-    Recipe r = read_text("data: [pictures]\nimbalance:\n  classes: [1, 2]\n  cases: [\"1:5\"]\n  remedies: [balanced, augment+head]\n"
-                         "  seeds: 4\n  steps: 70\n  train: {lr: 0.02}\n");
+    Recipe r = read_text(
+        "data: [pictures]\nimbalance:\n  classes: [1, 2]\n  cases: [\"1:5\"]\n  remedies: [balanced, augment+head]\n"
+        "  seeds: 4\n  steps: 70\n  train: {lr: 0.02}\n");
     assert_string_equal(r.remedies, "balanced,augment+head");
-    assert_true(r.remedied.seeds == 4 && r.remedy_steps == 70 && r.seeds == 1 && json_object_get(r.remedied.train, "lr"));
+    assert_true(r.remedied.seeds == 4 && r.remedy_steps == 70 && r.seeds == 1 &&
+                json_object_get(r.remedied.train, "lr"));
     recipe_free(&r);
     r = read_text("data: [pictures]\nimbalance: {classes: [1, 2], cases: [all]}\n");
     assert_true(!r.remedied.seeds && !r.remedies);

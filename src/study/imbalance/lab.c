@@ -80,9 +80,10 @@ static void add_limit(FILE *out, const Classes *c, int place, long long count) {
     const int label = c->labels[place];
     const size_t there = c->counts[label];
     if ((size_t)count > there)
-        notice("class %s has %zu training images, fewer than the %lld that are wanted; all are used", c->set->class_names[label], there,
-               count);
-    fprintf(out, "%s%s:%lld", place ? "," : "", c->set->class_names[label], (size_t)count > there ? (long long)there : count);
+        notice("class %s has %zu training images, fewer than the %lld that are wanted; all are used",
+               c->set->class_names[label], there, count);
+    fprintf(out, "%s%s:%lld", place ? "," : "", c->set->class_names[label],
+            (size_t)count > there ? (long long)there : count);
 }
 
 /* Exponential in the place of the class, as long-tailed sets are made (Cui et al. 2019). */
@@ -93,7 +94,9 @@ static cf_status write_ratio(FILE *out, const Classes *c, const char *text) {
     const int words = sscanf(text, "ratio %23s %23s %c", first, second, &more);
     FAIL_IF(words < 1 || words > 2 || !text_to_number(first, &ratio) || ratio < 1 || ratio > 1e6 ||
                 (words == 2 && !text_to_integer(second, 1, UINT32_MAX, &largest)),
-            CF_BAD_USE, "\"ratio R\" or \"ratio R N\" expected, R from 1 to 1e6 and N images of the first class; found \"%.60s\"", text);
+            CF_BAD_USE,
+            "\"ratio R\" or \"ratio R N\" expected, R from 1 to 1e6 and N images of the first class; found \"%.60s\"",
+            text);
     for (int i = 0; i < c->count && words == 1; i++)
         if ((long long)c->counts[c->labels[i]] < largest) largest = (long long)c->counts[c->labels[i]];
     for (int i = 0; i < c->count; i++) {
@@ -110,10 +113,13 @@ static cf_status write_numbers(FILE *out, const Classes *c, const char *text) {
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ":"))) {
         FAIL_IF(place == c->count || !text_to_integer(word, 1, UINT32_MAX, &count), CF_BAD_USE,
-                "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" expected", c->count);
+                "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" "
+                "expected",
+                c->count);
         add_limit(out, c, place++, count);
     }
-    FAIL_IF(place < c->count, CF_BAD_USE, "%d numbers between colons, one for each class, expected, found %d", c->count, place);
+    FAIL_IF(place < c->count, CF_BAD_USE, "%d numbers between colons, one for each class, expected, found %d", c->count,
+            place);
     return CF_OK;
 }
 
@@ -162,7 +168,8 @@ cf_status lab_limit_with(const Lab *lab, const cf_set *set, int label, int64_t i
     if (!status) {
         for (int k = 0; k < set->classes; k++) {
             if (!counts[k]) continue;
-            fprintf(draft.stream, "%s%s:%lld", between, set->class_names[k], k == label ? (long long)images : (long long)counts[k]);
+            fprintf(draft.stream, "%s%s:%lld", between, set->class_names[k],
+                    k == label ? (long long)images : (long long)counts[k]);
             between = ",";
         }
         status = text_draft_finish(&draft, limit, NULL);
@@ -201,7 +208,8 @@ static cf_status read_sizes(Lab *lab, const char *text, int64_t most) {
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ","))) {
         FAIL_IF(!text_to_integer(word, 1, most, &size) || size <= before, CF_BAD_USE,
-                "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found \"%s\"",
+                "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found "
+                "\"%s\"",
                 (long long)most, text);
         FAIL_IF(lab->size_count == LAB_SIZES, CF_BAD_USE, "curve: at most %d sizes expected", LAB_SIZES);
         lab->sizes[lab->size_count++] = before = size;
@@ -216,7 +224,8 @@ cf_status lab_choose_sizes(Lab *lab, const cf_set *set, const char *text) {
     if (text && strcmp(text, "none") == 0) return CF_OK;
     FORWARD(lab_rarest(lab, set, &label, &images, &most));
     if (text) return read_sizes(lab, text, most);
-    for (int64_t size = images > 1 ? images / 2 : 1, end = 8 * images; size <= end && size <= most; size = size < images ? images : 2 * size)
+    for (int64_t size = images > 1 ? images / 2 : 1, end = 8 * images; size <= end && size <= most;
+         size = size < images ? images : 2 * size)
         lab->sizes[lab->size_count++] = size;
     return CF_OK;
 }
@@ -286,11 +295,12 @@ static json_t *scores_json(const Metrics *m) {
     for (int k = 0; k < m->classes; k++) {
         const ClassScore *c = &m->per_class[k];
         if (c->support) sum += c->recall, logs += log(c->recall), with++;
-        json_array_append_new(classes, json_pack("{s:o s:f s:I}", "class", json_text(m->class_names[k]), "recall", c->recall, "support",
-                                                 (json_int_t)c->support));
+        json_array_append_new(classes, json_pack("{s:o s:f s:I}", "class", json_text(m->class_names[k]), "recall",
+                                                 c->recall, "support", (json_int_t)c->support));
     }
-    return json_pack("{s:I s:f s:f s:f s:f s:o}", "n", (json_int_t)m->summary.count, "accuracy", m->summary.accuracy, "loss",
-                     m->summary.loss, "balanced", with ? sum / with : 0, "gmean", with ? exp(logs / with) : 0, "per_class", classes);
+    return json_pack("{s:I s:f s:f s:f s:f s:o}", "n", (json_int_t)m->summary.count, "accuracy", m->summary.accuracy,
+                     "loss", m->summary.loss, "balanced", with ? sum / with : 0, "gmean", with ? exp(logs / with) : 0,
+                     "per_class", classes);
 }
 
 /* Probabilities over the classes' shares of the training images: all classes count alike. */

@@ -26,7 +26,8 @@ typedef struct LabCase {
 
 typedef struct Lab {
     RunConfig *base; /* borrowed: data, network, split with its classes, training; `from` is the remedy pretrained's */
-    int seeds, draws; /* trainings with the seeds base.train.seed, + 1 ..; of so many draws of images in turn, 0: each its own */
+    int seeds,
+        draws; /* trainings with the seeds base.train.seed, + 1 ..; of so many draws of images in turn, 0: each its own */
     int steps;
     char augment[CF_LINE]; /* of the remedy augment */
     Remedy remedies[MOST_REMEDIES];
@@ -80,7 +81,7 @@ cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, 
 /* ---- What comes of them (lab_results.c) ---- */
 
 typedef struct RemedyRow {
-    const char *name;    /* borrowed from the results */
+    const char *name;                                          /* borrowed from the results */
     MeanInterval balanced, gmean, accuracy, rarest, commonest; /* the latter two: recalls */
     double validation;   /* mean of the classes' recalls on the validation images */
     MeanDifference gain; /* of `balanced` over that of "nothing", paired by seed; NaN for it, and with one seed */
@@ -88,7 +89,7 @@ typedef struct RemedyRow {
 
 typedef struct RemedyRows {
     RemedyRow *rows;
-    int count, best;          /* best by validation, of equals the first */
+    int count, best; /* best by validation, of equals the first */
     size_t seeds;
     const char *rarest, *commonest; /* classes by training images; borrowed */
 } RemedyRows;

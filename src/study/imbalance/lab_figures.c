@@ -21,7 +21,9 @@ typedef struct Dots {
 } Dots;
 
 static void fill_dots(const RemedyRows *rows, Dots *dots, FILE *csv) {
-    fputs("remedy,rarest,rarest_low,rarest_high,commonest,commonest_low,commonest_high,balanced,balanced_low,balanced_high\n", csv);
+    fputs("remedy,rarest,rarest_low,rarest_high,commonest,commonest_low,commonest_high,balanced,balanced_low,balanced_"
+          "high\n",
+          csv);
     for (int i = 0; i < rows->count && i < MOST_REMEDIES; i++) {
         const RemedyRow *row = &rows->rows[i];
         const MeanInterval *const shown[PANELS] = {&row->rarest, &row->commonest, &row->balanced};
@@ -41,7 +43,8 @@ static cf_status draw_dots(Canvas *canvas, const Theme *theme, Box box, const vo
     return dot_chart_draw(canvas, theme, box, content);
 }
 
-static cf_status draw_remedies(const FigureBook *book, const char *name, const char *title, const RemedyRows *rows, const Dots *dots) {
+static cf_status draw_remedies(const FigureBook *book, const char *name, const char *title, const RemedyRows *rows,
+                               const Dots *dots) {
     static const char *const headings[DOT_COLUMNS] = {"remedy", "mean, %"};
     char labels[PANELS][64];
     DotPanel panels[PANELS];
@@ -91,7 +94,8 @@ typedef struct WorthCurve {
 
 static cf_status draw_curve(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const WorthCurve *c = content;
-    const LineSeries series[WAYS] = {{"nothing", c->x, c->mean[0], c->count, 1, 3}, {c->best, c->x, c->mean[1], c->count, 0, 0}};
+    const LineSeries series[WAYS] = {{"nothing", c->x, c->mean[0], c->count, 1, 3},
+                                     {c->best, c->x, c->mean[1], c->count, 0, 0}};
     const LineInterval intervals[WAYS] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
     const LineChart chart = {.title = c->title,
                              .x = {.label = c->label, .kind = AXIS_LOG},

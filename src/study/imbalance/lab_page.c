@@ -34,8 +34,10 @@ static void row(FILE *out, const RemedyRow *r, bool best) {
             100 * r->accuracy.mean, 100 * r->validation);
     const char *word = remedy_verdict(r);
     if (*word)
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%+.2f <small>(%+.2f to %+.2f)</small></td><td class=\"%s\">%s</td>",
-                r->gain.difference, 100 * r->gain.difference, 100 * r->gain.low, 100 * r->gain.high, word, word);
+        fprintf(
+            out,
+            "<td class=\"n\" data-sort=\"%.12g\">%+.2f <small>(%+.2f to %+.2f)</small></td><td class=\"%s\">%s</td>",
+            r->gain.difference, 100 * r->gain.difference, 100 * r->gain.low, 100 * r->gain.high, word, word);
     else
         fputs("<td></td><td></td>", out);
     fputs("</tr>\n", out);
@@ -51,7 +53,8 @@ cf_status remedy_table(FILE *out, const char *caption, const json_t *remedies) {
     fputs(", %</th><th scope=\"col\" class=\"n\">Found of ", out);
     html_text(out, rows.commonest);
     fputs(", %</th>", out);
-    static const char *const columns[] = {"Mean of all classes", "Geometric mean", "Accuracy", "Validation", "Against nothing, points"};
+    static const char *const columns[] = {"Mean of all classes", "Geometric mean", "Accuracy", "Validation",
+                                          "Against nothing, points"};
     for (size_t i = 0; i < COUNT_OF(columns); i++) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", columns[i]);
     fputs("<th scope=\"col\"></th></tr></thead>\n<tbody>\n", out);
     for (int i = 0; i < rows.count; i++) row(out, &rows.rows[i], i == rows.best);
@@ -62,7 +65,8 @@ cf_status remedy_table(FILE *out, const char *caption, const json_t *remedies) {
 
 /* ---- The page ---- */
 
-static cf_status figure(FILE *out, const LabPage *page, const char *name, const char *caption, size_t *bytes, int number) {
+static cf_status figure(FILE *out, const LabPage *page, const char *name, const char *caption, size_t *bytes,
+                        int number) {
     ReportFigure drawn = {0};
     cf_status status = memory_print(&drawn.name, "%s.svg", name);
     if (!status) status = memory_print(&drawn.path, "%s/figures/%s", page->folder, drawn.name);
@@ -79,8 +83,10 @@ static cf_status figure(FILE *out, const LabPage *page, const char *name, const 
 static cf_status remedies(FILE *out, const LabPage *page) {
     const json_t *cases = json_object_get(page->results, "cases");
     size_t bytes = FIGURES_LARGEST;
-    html_note(out, "Intervals are Student\xe2\x80\x99s t over the seeds, each of which has drawn other training images, alike for all "
-                   "remedies; differences are paired by seed, and noise is what 0 lies in the interval of. The best is chosen by the "
+    html_note(out, "Intervals are Student\xe2\x80\x99s t over the seeds, each of which has drawn other training "
+                   "images, alike for all "
+                   "remedies; differences are paired by seed, and noise is what 0 lies in the interval of. The best is "
+                   "chosen by the "
                    "mean of the classes\xe2\x80\x99 recalls on the validation images.");
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
@@ -90,7 +96,8 @@ static cf_status remedies(FILE *out, const LabPage *page) {
         fputs("</h3>\n", out);
         FORWARD(remedy_table(out, "Mean over the seeds (95 % interval)", json_object_get(c, "remedies")));
         snprintf(name, sizeof name, "remedies-%zu", i + 1);
-        FORWARD(figure(out, page, name, "Recalls by remedy; bars are 95 % intervals over the seeds", &bytes, (int)i + 1));
+        FORWARD(
+            figure(out, page, name, "Recalls by remedy; bars are 95 % intervals over the seeds", &bytes, (int)i + 1));
     }
     return CF_OK;
 }
@@ -107,8 +114,9 @@ static cf_status worth(FILE *out, const LabPage *page) {
     FORWARD(lab_worth(curve, &w));
     worth_text(curve, &w, text);
     html_print(out, "<p>%s</p>\n", text);
-    return figure(out, page, "curve", "The learning curve with the best remedy and without; bars are 95 % intervals over the seeds",
-                  &bytes, LAB_CASES + 1);
+    return figure(out, page, "curve",
+                  "The learning curve with the best remedy and without; bars are 95 % intervals over the seeds", &bytes,
+                  LAB_CASES + 1);
 }
 
 static cf_status settings(FILE *out, const LabPage *page) {
@@ -117,8 +125,10 @@ static cf_status settings(FILE *out, const LabPage *page) {
     FORWARD(run_config_json(lab->base, &config));
     fputs("<h3>Model</h3><pre class=\"line\"><code>", out);
     html_text(out, lab->base->model);
-    fprintf(out, "</code></pre>\n<p>%d steps each, to a whole epoch, of which the last is taken; a head that is trained again has a quarter "
-                 "of them besides. The augmentation is <code>",
+    fprintf(out,
+            "</code></pre>\n<p>%d steps each, to a whole epoch, of which the last is taken; a head that is trained "
+            "again has a quarter "
+            "of them besides. The augmentation is <code>",
             lab->steps);
     html_text(out, lab->augment);
     fputs("</code>.</p>\n<dl class=\"pairs\">\n", out);

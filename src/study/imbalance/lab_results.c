@@ -79,7 +79,7 @@ enum { WORTH_DRAWS = 2000 };
 typedef struct Curve {
     size_t sizes, seeds, at; /* at: the size at which the remedy is looked at */
     double logs[LAB_SIZES];
-    double *nothing;         /* [sizes][seeds], and behind them best[seeds] at `at` */
+    double *nothing; /* [sizes][seeds], and behind them best[seeds] at `at` */
     const double *best;
 } Curve;
 
@@ -112,8 +112,9 @@ static void make_rising(double *values, size_t count) {
         means[blocks] = values[i], weights[blocks++] = 1;
         while (blocks > 1 && means[blocks - 2] > means[blocks - 1]) {
             const size_t w = weights[blocks - 2] + weights[blocks - 1];
-            means[blocks - 2] = (means[blocks - 2] * (double)weights[blocks - 2] + means[blocks - 1] * (double)weights[blocks - 1]) /
-                                (double)w;
+            means[blocks - 2] =
+                (means[blocks - 2] * (double)weights[blocks - 2] + means[blocks - 1] * (double)weights[blocks - 1]) /
+                (double)w;
             weights[--blocks - 1] = w;
         }
     }
@@ -131,7 +132,8 @@ static double images_needed(const Curve *c, const size_t *chosen) {
     if (wanted <= values[0]) return exp(c->logs[0]);
     for (size_t i = 1; i < c->sizes; i++)
         if (wanted <= values[i])
-            return exp(c->logs[i - 1] + (c->logs[i] - c->logs[i - 1]) * (wanted - values[i - 1]) / (values[i] - values[i - 1]));
+            return exp(c->logs[i - 1] +
+                       (c->logs[i] - c->logs[i - 1]) * (wanted - values[i - 1]) / (values[i] - values[i - 1]));
     return INFINITY;
 }
 
@@ -186,7 +188,8 @@ static void images_text(double images, double largest, char text[40]) {
 void worth_text(const json_t *curve, const Worth *worth, char text[400]) {
     char needed[40], low[40], high[40], more[64] = "";
     if (isnan(worth->at)) {
-        snprintf(text, 400, "The curve has not the %lld images of the case: nothing can be said of what its best remedy is worth.",
+        snprintf(text, 400,
+                 "The curve has not the %lld images of the case: nothing can be said of what its best remedy is worth.",
                  result_whole(curve, "at"));
         return;
     }
@@ -200,7 +203,8 @@ void worth_text(const json_t *curve, const Worth *worth, char text[400]) {
     else
         snprintf(more, sizeof more, "worth more than %.0f more images", worth->largest - worth->at);
     snprintf(text, 400,
-             "What %.60s reaches with %.0f images of class %.60s takes %s without it (95 %% interval %s to %s, bootstrap over the seeds): %s.",
+             "What %.60s reaches with %.0f images of class %.60s takes %s without it (95 %% interval %s to %s, "
+             "bootstrap over the seeds): %s.",
              result_text(curve, "best"), worth->at, result_text(curve, "class"), needed, low, high, more);
 }
 
@@ -213,9 +217,10 @@ static void print_share(FILE *out, const MeanInterval *m) {
 }
 
 static void print_case(const json_t *c, const RemedyRows *rows, FILE *out) {
-    fprintf(out, "%s: %zu seed%s; recall, %% (95 %% interval)\n", result_text(c, "name"), rows->seeds, rows->seeds == 1 ? "" : "s");
-    fprintf(out, "  %-22s  %-20.20s  %-20.20s  %-20s  %6s  %6s  %s\n", "", rows->rarest, rows->commonest, "mean of all classes", "gmean",
-            "valid.", "against nothing, points");
+    fprintf(out, "%s: %zu seed%s; recall, %% (95 %% interval)\n", result_text(c, "name"), rows->seeds,
+            rows->seeds == 1 ? "" : "s");
+    fprintf(out, "  %-22s  %-20.20s  %-20.20s  %-20s  %6s  %6s  %s\n", "", rows->rarest, rows->commonest,
+            "mean of all classes", "gmean", "valid.", "against nothing, points");
     for (int i = 0; i < rows->count; i++) {
         const RemedyRow *row = &rows->rows[i];
         fprintf(out, "%c %-22s", i == rows->best ? '*' : ' ', row->name);
@@ -224,8 +229,8 @@ static void print_case(const json_t *c, const RemedyRows *rows, FILE *out) {
         print_share(out, &row->balanced);
         fprintf(out, "  %6.2f  %6.2f", 100 * row->gmean.mean, 100 * row->validation);
         if (!isnan(row->gain.low))
-            fprintf(out, "  %+.2f (%+.2f to %+.2f) %s", 100 * row->gain.difference, 100 * row->gain.low, 100 * row->gain.high,
-                    remedy_verdict(row));
+            fprintf(out, "  %+.2f (%+.2f to %+.2f) %s", 100 * row->gain.difference, 100 * row->gain.low,
+                    100 * row->gain.high, remedy_verdict(row));
         fputc('\n', out);
     }
     fputc('\n', out);
@@ -242,7 +247,8 @@ cf_status lab_print(const json_t *results, FILE *out) {
         print_case(c, &rows, out);
         remedy_rows_free(&rows);
     }
-    fputs("*: the best by the mean of the classes' recalls on the validation images. Noise: 0 lies in the interval of the difference, "
+    fputs("*: the best by the mean of the classes' recalls on the validation images. Noise: 0 lies in the interval of "
+          "the difference, "
           "paired by seed.\n",
           out);
     if (json_is_null(curve)) return CF_OK;
@@ -273,7 +279,8 @@ static cf_status write_rows(const json_t *results, FILE *out) {
         for (int r = 0; r < rows.count; r++) {
             const RemedyRow *row = &rows.rows[r];
             const MeanInterval gain = {0, row->gain.difference, 0, row->gain.low, row->gain.high};
-            const MeanInterval *const shown[] = {&row->rarest, &row->commonest, &row->balanced, &row->gmean, &row->accuracy, &gain};
+            const MeanInterval *const shown[] = {&row->rarest, &row->commonest, &row->balanced,
+                                                 &row->gmean,  &row->accuracy,  &gain};
             csv_text(out, result_text(c, "name"));
             fprintf(out, ",%s,%zu,%d,%.9g", row->name, rows.seeds, r == rows.best, row->validation);
             for (size_t k = 0; k < COUNT_OF(shown); k++) csv_interval(out, shown[k]);

@@ -13,8 +13,8 @@
 
 /* ---- One training ---- */
 
-static cf_status train_stage(Study *study, const StudySet *set, const LabTraining *t, const char *label, StudyStage *stage,
-                             const char *source_print) {
+static cf_status train_stage(Study *study, const StudySet *set, const LabTraining *t, const char *label,
+                             StudyStage *stage, const char *source_print) {
     Training training = {.source_print = source_print, .remedied = true};
     FORWARD(lab_configure(t, set->set, &training.config));
     snprintf(stage->name, sizeof stage->name, "%.60s-%s-s%d", label, t->remedy->name, t->number + 1);
@@ -24,7 +24,8 @@ static cf_status train_stage(Study *study, const StudySet *set, const LabTrainin
 }
 
 /* First what it begins with, where that is a training of its own. */
-static cf_status train_one(Study *study, const StudySet *set, const LabTraining *training, const char *label, const char *path) {
+static cf_status train_one(Study *study, const StudySet *set, const LabTraining *training, const char *label,
+                           const char *path) {
     LabTraining t = *training;
     char print[SHA256_HEX], *folder = NULL;
     StudyStage stage = {0};
@@ -82,8 +83,8 @@ int lab_trained(const Remedy *remedies, int count) {
     return trained;
 }
 
-cf_status lab_train_all(Study *study, const StudySet *set, const LabTraining *training, const Remedy *remedies, int count,
-                        const char *label, const char *path) {
+cf_status lab_train_all(Study *study, const StudySet *set, const LabTraining *training, const Remedy *remedies,
+                        int count, const char *label, const char *path) {
     for (int i = 0; i < count; i++) {
         const Remedy trained = remedy_trained(&remedies[i]);
         LabTraining t = *training;
@@ -118,7 +119,8 @@ typedef struct Work {
     json_t *results;
 } Work;
 
-static cf_status train_case(Work *w, const char *limit, const char *label, const char *path, const Remedy *remedies, int count) {
+static cf_status train_case(Work *w, const char *limit, const char *label, const char *path, const Remedy *remedies,
+                            int count) {
     const Lab *lab = w->lab;
     for (int s = 0; s < lab->seeds; s++) {
         const LabTraining t = {.base = lab->base,
@@ -151,8 +153,8 @@ static cf_status do_case(Work *w, int place) {
         return status;
     }
     json_array_append_new(json_object_get(w->results, "cases"),
-                          json_pack("{s:o s:o s:s s:o}", "name", json_text(c->name), "limit", json_text(c->limit), "best",
-                                    rows.rows[rows.best].name, "remedies", remedies));
+                          json_pack("{s:o s:o s:s s:o}", "name", json_text(c->name), "limit", json_text(c->limit),
+                                    "best", rows.rows[rows.best].name, "remedies", remedies));
     remedy_rows_free(&rows);
     return CF_OK;
 }
@@ -178,9 +180,9 @@ static cf_status take_size(Work *w, int label, int64_t images, int64_t own, cons
 static cf_status do_size(Work *w, int label, int64_t images, int64_t own, const Remedy *best, json_t *points) {
     json_t *remedies = NULL;
     FORWARD(take_size(w, label, images, own, best, &remedies));
-    json_array_append_new(points,
-                          json_pack("{s:I s:O s:O}", "images", (json_int_t)images, "nothing", json_object_get(remedies, "nothing"),
-                                    "best", json_object_get(remedies, best->name)));
+    json_array_append_new(points, json_pack("{s:I s:O s:O}", "images", (json_int_t)images, "nothing",
+                                            json_object_get(remedies, "nothing"), "best",
+                                            json_object_get(remedies, best->name)));
     json_decref(remedies);
     return CF_OK;
 }
@@ -193,15 +195,16 @@ static cf_status do_curve(Work *w) {
     if (!w->lab->size_count) return CF_OK;
     FORWARD(remedy_read(result_text(first, "best"), &best));
     FORWARD(lab_rarest(w->lab, w->set.set, &label, &images, &most));
-    if (!best.parts) w->study.stages -= w->lab->seeds * (w->lab->size_count - 1); /* the same trainings are announced twice */
+    if (!best.parts)
+        w->study.stages -= w->lab->seeds * (w->lab->size_count - 1); /* the same trainings are announced twice */
     json_t *points = json_array();
     cf_status status = CF_OK;
     for (int i = 0; i < w->lab->size_count && !status; i++)
         status = do_size(w, label, w->lab->sizes[i], images, &best, points);
     json_object_set_new(w->results, "curve",
                         json_pack("{s:O s:o s:s s:I s:o}", "case", json_object_get(first, "name"), "class",
-                                  json_text(w->set.set->class_names[label]), "best", best.name, "at", (json_int_t)images, "points",
-                                  points));
+                                  json_text(w->set.set->class_names[label]), "best", best.name, "at",
+                                  (json_int_t)images, "points", points));
     return status;
 }
 
@@ -215,7 +218,8 @@ static cf_status check_folder(const char *folder) {
         FORWARD(file_join(folder, others[i], &path));
         const bool there = file_exists(path);
         free(path);
-        FAIL_IF(there, CF_BAD_USE, "%s holds something else (there is %s in it); name another folder with --out", folder, others[i]);
+        FAIL_IF(there, CF_BAD_USE, "%s holds something else (there is %s in it); name another folder with --out",
+                folder, others[i]);
     }
     return file_check_folder(folder);
 }
@@ -223,7 +227,8 @@ static cf_status check_folder(const char *folder) {
 /* What a training's options are refused for is told before any is trained. */
 static cf_status check_cases(const Lab *lab, const cf_set *set) {
     for (int c = 0; c < lab->case_count; c++) {
-        const LabTraining t = {.base = lab->base, .limit = lab->cases[c].limit, .augment = lab->augment, .steps = lab->steps};
+        const LabTraining t = {
+            .base = lab->base, .limit = lab->cases[c].limit, .augment = lab->augment, .steps = lab->steps};
         FORWARD(lab_check_remedies(&t, set, lab->remedies, lab->remedy_count));
     }
     return CF_OK;
@@ -266,10 +271,11 @@ static cf_status write_all(const Work *w) {
 
 cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, json_t **results) {
     Work w = {.lab = lab};
-    w.study = (Study){.options = options, .threads = slices_threads(options->threads), .results = json_object(), .shelf = *shelf};
+    w.study = (Study){
+        .options = options, .threads = slices_threads(options->threads), .results = json_object(), .shelf = *shelf};
     *shelf = (SetShelf){0};
-    w.results = json_pack("{s:o s:i s:i s:o s:[] s:n}", "data", json_text(lab->base->data), "seeds", lab->seeds, "steps", lab->steps,
-                          "model", json_text(lab->base->model), "cases", "curve");
+    w.results = json_pack("{s:o s:i s:i s:o s:[] s:n}", "data", json_text(lab->base->data), "seeds", lab->seeds,
+                          "steps", lab->steps, "model", json_text(lab->base->model), "cases", "curve");
     cf_status status = w.results && w.study.results ? begin(&w, options) : FAIL(CF_NO_MEMORY, "out of memory");
     for (int i = 0; i < lab->case_count && !status; i++) status = do_case(&w, i);
     if (!status) status = do_curve(&w);

@@ -7,8 +7,8 @@
 
 /* Trains STUDY/`label`-REMEDY-sN of each remedy, with what it begins with, and puts lab_result at results[path] ("remedies.mnist.1")
  * into the list of the remedy. What "moved" moves is trained. training->remedy is not looked at. */
-cf_status lab_train_all(Study *study, const StudySet *set, const LabTraining *training, const Remedy *remedies, int count,
-                        const char *label, const char *path);
+cf_status lab_train_all(Study *study, const StudySet *set, const LabTraining *training, const Remedy *remedies,
+                        int count, const char *label, const char *path);
 /* How many trainings these are. */
 int lab_trained(const Remedy *remedies, int count);
 /* What they could be refused for. */

@@ -12,7 +12,10 @@ const RemedyPart remedy_parts[] = {
     {"pretrained", "begins with the weights of another network", {NULL}, REMEDY_PRETRAINED},
     {"augment", "augmentation", {NULL}, REMEDY_AUGMENT},
     {"weights", "the loss of a class by its share", {"class_weights=balanced"}, REMEDY_SETTINGS},
-    {"effective", "the same by the effective number of images, 0.9999", {"class_weights=effective 0.9999"}, REMEDY_SETTINGS},
+    {"effective",
+     "the same by the effective number of images, 0.9999",
+     {"class_weights=effective 0.9999"},
+     REMEDY_SETTINGS},
     {"focal", "focal loss, gamma 2", {"loss=focal 2"}, REMEDY_SETTINGS},
     {"ldam",
      "margins by class size, weights deferred",
@@ -28,8 +31,9 @@ const RemedyPart remedy_parts[] = {
     {"moved", "then the threshold moved by the classes' shares", {NULL}, REMEDY_MOVED},
     {.name = NULL}};
 
-const char remedies_usual[] = "nothing,weights,effective,focal,ldam,adjust,balanced,sqrt,smote,moved,head-natural,head,head-smote,"
-                              "augment,augment+balanced,augment+weights,augment+adjust,augment+moved,augment+head";
+const char remedies_usual[] =
+    "nothing,weights,effective,focal,ldam,adjust,balanced,sqrt,smote,moved,head-natural,head,head-smote,"
+    "augment,augment+balanced,augment+weights,augment+adjust,augment+moved,augment+head";
 
 static const char *nearest_hint(const char *word) {
     const char *words[COUNT_OF(remedy_parts) + 1] = {"nothing"};
@@ -54,8 +58,7 @@ static bool contradict(const RemedyPart *a, const RemedyPart *b) {
 
 /* A threshold can be moved by the shares of the training images where these are what the network has learned. */
 static bool hides_shares(const RemedyPart *part) {
-    return part->kind == REMEDY_HEAD ||
-           (part->kind == REMEDY_SETTINGS && strcmp(part->name, "focal") != 0);
+    return part->kind == REMEDY_HEAD || (part->kind == REMEDY_SETTINGS && strcmp(part->name, "focal") != 0);
 }
 
 static cf_status add_part(const char *name, Remedy *remedy) {
@@ -68,7 +71,8 @@ static cf_status add_part(const char *name, Remedy *remedy) {
         FAIL_IF(i == place, CF_BAD_USE, "remedy \"%s\": %s is in it twice", remedy->name, name);
         FAIL_IF(contradict(part, other), CF_BAD_USE, "remedy \"%s\": %s and %s set the same option", remedy->name,
                 other->name, name);
-        FAIL_IF((part->kind == REMEDY_MOVED && hides_shares(other)) || (other->kind == REMEDY_MOVED && hides_shares(part)),
+        FAIL_IF((part->kind == REMEDY_MOVED && hides_shares(other)) ||
+                    (other->kind == REMEDY_MOVED && hides_shares(part)),
                 CF_BAD_USE,
                 "remedy \"%s\": moved is for a network that has learned the classes' shares, which %s takes away",
                 remedy->name, part->kind == REMEDY_MOVED ? other->name : name);
@@ -91,8 +95,8 @@ static void name_parts(Remedy *remedy) {
 cf_status remedy_read(const char *name, Remedy *remedy) {
     char copy[REMEDY_NAME], *rest = copy, *word;
     Remedy made = {0};
-    FAIL_IF(strlen(name) >= REMEDY_NAME || !*name, CF_BAD_USE, "a remedy's name of up to %d letters expected, found \"%.80s\"",
-            REMEDY_NAME - 1, name);
+    FAIL_IF(strlen(name) >= REMEDY_NAME || !*name, CF_BAD_USE,
+            "a remedy's name of up to %d letters expected, found \"%.80s\"", REMEDY_NAME - 1, name);
     snprintf(made.name, sizeof made.name, "%s", name);
     snprintf(copy, sizeof copy, "%s", name);
     while (strcmp(name, "nothing") != 0 && (word = strsep(&rest, "+"))) FORWARD(add_part(word, &made));
@@ -160,8 +164,8 @@ static cf_status set_option(const char *name, size_t length, const char *value, 
 
 /* The head's own training: of the first one's it keeps what is about steps, not what is about classes. */
 static cf_status clear_for_head(cf_train_options *train) {
-    static const char *const cleared[] = {"class_weights=none", "loss=ce", "logit_adjust=0", "reweight_from=0", "augment=none",
-                                          "head_epochs=0", "lr_backbone=1", "freeze=backbone"};
+    static const char *const cleared[] = {"class_weights=none", "loss=ce",       "logit_adjust=0", "reweight_from=0",
+                                          "augment=none",       "head_epochs=0", "lr_backbone=1",  "freeze=backbone"};
     for (size_t i = 0; i < COUNT_OF(cleared); i++) {
         const size_t length = strcspn(cleared[i], "=");
         FORWARD(set_option(cleared[i], length, cleared[i] + length + 1, train));

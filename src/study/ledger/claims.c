@@ -258,7 +258,8 @@ static void add_remedies(ClaimList *list, const json_t *results) {
 
 /* results["adapt"]: {"mnist-on-svhn": {"dann": [runs], ..}, ..}, beside the same seeds of "cross" without adaptation. */
 static void add_adaptation(ClaimList *list, const json_t *results) {
-    static const char *const ways[] = {"svhn-on-mnist", "mnist-on-svhn"}, *const names[] = {"SVHN model on MNIST", "MNIST model on SVHN"};
+    static const char *const ways[] = {"svhn-on-mnist", "mnist-on-svhn"}, *const names[] = {"SVHN model on MNIST",
+                                                                                            "MNIST model on SVHN"};
     for (int way = 0; way < 2; way++) {
         json_t *methods = json_object_get(json_object_get(results, "adapt"), ways[way]), *runs;
         const char *method;
@@ -277,7 +278,8 @@ static bool tried(const json_t *results, const char *one, const char *other) {
     for (int set = 0; set < 2; set++) {
         json_t *cases = json_object_get(json_object_get(results, "remedies"), set_keys[set]), *remedies;
         const char *key;
-        json_object_foreach(cases, key, remedies) if (json_object_get(remedies, one) || json_object_get(remedies, other)) return true;
+        json_object_foreach(cases, key, remedies) if (json_object_get(remedies, one) ||
+                                                      json_object_get(remedies, other)) return true;
     }
     return false;
 }

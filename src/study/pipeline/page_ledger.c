@@ -97,7 +97,8 @@ cf_status page_ledger(FILE *out, const StudyPage *page) {
                 : "over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others",
           out);
     fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "
-          "report suggests without a figure ours is the difference in accuracy, of remedies in the mean of the classes\xe2\x80\x99 recalls, paired by seed.</p>\n",
+          "report suggests without a figure ours is the difference in accuracy, of remedies in the mean of the "
+          "classes\xe2\x80\x99 recalls, paired by seed.</p>\n",
           out);
     table(out, &page->outcome->ledger, true);
     fputs("<details><summary>Class by class</summary>\n", out);

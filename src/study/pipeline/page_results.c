@@ -310,7 +310,8 @@ static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set)
         const json_t *all = json_object_get(cases, key);
         if (!all) continue;
         snprintf(caption, sizeof caption,
-                 "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; the best, by the "
+                 "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; "
+                 "the best, by the "
                  "validation images, is marked",
                  recipe->cases[i], recipe->remedied.seeds, recipe->remedy_steps);
         FORWARD(remedy_table(out, caption, all));

@@ -190,7 +190,8 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     if (recipe->remedied.seeds)
         json_object_set_new(root, "remedies",
                             json_pack("{s:o s:i s:i s:O?}", "remedies", json_text(recipe->remedies), "seeds",
-                                      recipe->remedied.seeds, "steps", recipe->remedy_steps, "train", recipe->remedied.train));
+                                      recipe->remedied.seeds, "steps", recipe->remedy_steps, "train",
+                                      recipe->remedied.train));
     if (recipe->transfer.seeds) json_object_set_new(root, "transfer", transfer_json(recipe));
     if (recipe->attention.seeds) json_object_set_new(root, "attention", attention_json(recipe));
     *json = root;

@@ -79,7 +79,8 @@ static const cyaml_schema_field_t imbalance_fields[] = {
     TEXTS(YamlImbalance, remedies, MOST_REMEDIES),
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlImbalance, seeds),
     CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlImbalance, steps),
-    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlImbalance, train, train_fields), CYAML_FIELD_END};
+    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlImbalance, train, train_fields),
+    CYAML_FIELD_END};
 static const cyaml_schema_field_t transfer_fields[] = {
     CYAML_FIELD_SEQUENCE("sizes", CYAML_FLAG_POINTER, YamlTransfer, sizes, &text_schema, 1, RECIPE_SIZES),
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlTransfer, seeds),
@@ -114,8 +115,7 @@ static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLA
 static const char *const own_keys[] = {"data",      "model",    "split",    "grid",      "prune",   "cross",
                                        "seeds",     "train",    "features", "imbalance", "classes", "cases",
                                        "neighbors", "min_dist", "final",    "images",    "from",    "transfer",
-                                       "attention", "sizes",    "steps",    "models",    "name",
-                                       "remedies"};
+                                       "attention", "sizes",    "steps",    "models",    "name",    "remedies"};
 static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
 
 /* Fields and keys of the table for libcyaml; the same whenever it is done. */
@@ -215,7 +215,8 @@ static cf_status take_imbalance(const Source *source, const YamlImbalance *yaml,
     for (int i = 0; i < recipe->case_count; i++)
         FORWARD(run_config_text(&recipe->cases[i], strcmp(yaml->cases[i], "all") == 0 ? "" : yaml->cases[i]));
     if (yaml->classes_count < 2)
-        return yaml_at_key(FAIL(CF_BAD_INPUT, "two classes or more expected, found one"), source->path, source->text, "classes", 0);
+        return yaml_at_key(FAIL(CF_BAD_INPUT, "two classes or more expected, found one"), source->path, source->text,
+                           "classes", 0);
     return take_remedies(source, yaml, recipe);
 }
 

@@ -270,7 +270,8 @@ static cf_status remedied_base(const Study *study, const StudySet *set, RunConfi
     return status;
 }
 
-static void describe_training(const RunConfig *base, const Recipe *recipe, const StudySet *set, int case_number, LabTraining *t) {
+static void describe_training(const RunConfig *base, const Recipe *recipe, const StudySet *set, int case_number,
+                              LabTraining *t) {
     *t = (LabTraining){.base = base,
                        .limit = recipe->cases[case_number],
                        .augment = set->set->channels == 1 ? "mnist" : "svhn",

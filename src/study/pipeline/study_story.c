@@ -117,11 +117,12 @@ static cf_status tell_remedies(Story *story, const char *key) {
     FORWARD(remedy_rows_new(json_object_get(cases, "1"), &rows));
     const RemedyRow *best = &rows.rows[rows.best];
     if (!rows.best)
-        tell(story, "In the hardest case no remedy of %d does better on %s's validation images than nothing.", rows.count - 1,
-             set_name(story, key));
+        tell(story, "In the hardest case no remedy of %d does better on %s's validation images than nothing.",
+             rows.count - 1, set_name(story, key));
     else
         tell(story,
-             "Against few images of one class of %s the best of %d remedies, by the validation images, is %s: %+.2f points of the mean "
+             "Against few images of one class of %s the best of %d remedies, by the validation images, is %s: %+.2f "
+             "points of the mean "
              "recall (%+.2f to %+.2f, %zu seeds).",
              set_name(story, key), rows.count - 1, best->name, 100 * best->gain.difference, 100 * best->gain.low,
              100 * best->gain.high, rows.seeds);
