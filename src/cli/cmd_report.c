@@ -85,16 +85,21 @@ static cf_status report_group(const char *folder, const ReportArguments *a) {
     return group_show(folder, &drawn);
 }
 
-/* A study's page is its last stage: its own command makes it. */
+/* A study's page is its last stage, and a lab's: their own commands make it. */
 static cf_status refuse_study(const char *folder) {
-    char *path;
-    FORWARD(file_join(folder, "study.json", &path));
-    const bool is_study = file_exists(path);
-    free(path);
-    FAIL_IF(is_study, CF_BAD_USE,
-            "%s is a study: give cifra study its recipe and --out %s again; what is done is kept, and the page is "
-            "written anew",
-            folder, folder);
+    static const struct {
+        const char *file, *what, *again;
+    } kinds[] = {{"study.json", "study", "cifra study its recipe"},
+                 {"imbalance.json", "lab", "cifra imbalance its options"}};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        char *path;
+        FORWARD(file_join(folder, kinds[i].file, &path));
+        const bool there = file_exists(path);
+        free(path);
+        FAIL_IF(there, CF_BAD_USE,
+                "%s is a %s: give %s and --out %s again; what is done is kept, and the page is written anew", folder,
+                kinds[i].what, kinds[i].again, folder);
+    }
     return CF_OK;
 }
 

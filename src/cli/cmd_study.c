@@ -71,28 +71,6 @@ static void tell_estimate(const StudyEstimate *e, void *context) {
     terminal_line(line);
 }
 
-static void tell_stage(const StudyProgress *p, void *context) {
-    char line[400], time[32] = "";
-    (void)context;
-    if (p->result && !p->kept) snprintf(time, sizeof time, "  %.1f s", p->seconds);
-    snprintf(line, sizeof line, "[%2d/%d] %s%s%s%s%s", p->stage, p->stages, p->what, p->result ? ": " : " ..",
-             p->result ? p->result : "", p->kept ? "  (kept)" : "", time);
-    if (p->result)
-        terminal_line(line);
-    else
-        terminal_live(line);
-}
-
-static bool tell_training(const cf_progress *p, void *context) {
-    char line[200], left[32];
-    (void)context;
-    terminal_time_left(p->seconds_left, left);
-    snprintf(line, sizeof line, "        epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  at most %s",
-             p->epoch, p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, left);
-    terminal_live(line);
-    return !terminal_interrupted();
-}
-
 static bool tell_tuning(const TuneProgress *p, void *context) {
     char line[200], left[32] = "";
     (void)context;
@@ -139,8 +117,8 @@ static cf_status run_recipe(const Arguments *given, const StudyArguments *a, con
                       .data_dir = a->data_dir,
                       .threads = a->threads,
                       .estimated = tell_estimate,
-                      .progress = tell_stage,
-                      .training = tell_training,
+                      .progress = terminal_study_stage,
+                      .training = terminal_study_training,
                       .tuning = tell_tuning};
     StudyOutcome outcome;
     FORWARD(figure_formats_from_text(a->figures, &o.formats));
@@ -176,7 +154,8 @@ const Command command_study = {
         "Does everything that a report on two data sets of digits did: looks at the data, searches for the best "
         "configuration of each, trains and evaluates it, looks at its features with UMAP, tests each model on the "
         "other "
-        "set, trains on few images of one class, trains each network further on few images of the other set, puts "
+        "set, trains on few images of one class, tries remedies for that, trains each network further on few images of "
+        "the other set, puts "
         "networks with "
         "and without attention side by side, and writes it all into one page, report.html. Each figure of that "
         "report stands beside cifra's own in a ledger (claims.csv), with a 95 % interval and a verdict:\n"
@@ -188,7 +167,8 @@ const Command command_study = {
         "\n"
         "What that report only suggests has no figure to stand beside: better, worse or noise tells where the interval "
         "of the "
-        "difference lies, paired by seed. These two sections (keys transfer and attention) have seeds of their own, "
+        "difference lies, paired by seed. These sections (keys transfer, attention, and remedies of imbalance, which "
+        "cifra imbalance --help explains) have seeds of their own, "
         "also with "
         "--seeds.\n"
         "\n"

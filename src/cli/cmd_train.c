@@ -63,7 +63,10 @@ static const Option options[] = {
     {"unstratified", NULL, OPTION_FLAG, .help = "do not keep the classes' shares equal over the parts",
      MEMBER(unstratified)},
     {"classes", "A,B", OPTION_TEXT, .help = "only these classes, by name", MEMBER(parts.classes)},
-    {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
+    {"limit", "A:N,B:M", OPTION_TEXT,
+     .help = "at most so many training images of a class, the same with all seeds (by --split-seed; cifra imbalance "
+             "draws anew)",
+     MEMBER(parts.train_limit)},
     {"seeds", "N", OPTION_INTEGER, 1, MOST_GROUP_RUNS,
      .help = "a group of N runs with the seeds from --seed on, their mean and its interval", MEMBER(seeds)},
     {"splits", "N", OPTION_INTEGER, 2, MOST_GROUP_RUNS,

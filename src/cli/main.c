@@ -8,6 +8,7 @@
 
 static const Command *const commands[] = {&command_study,
                                           &command_train,
+                                          &command_imbalance,
                                           &command_lr,
                                           &command_tune,
                                           &command_eval,

@@ -237,3 +237,27 @@ cf_status print_json_with_figures(json_t *json, const FigureList *figures) {
     json_object_set_new(json, "figures", paths);
     return print_json(json);
 }
+
+/* ---- Studies ---- */
+
+void terminal_study_stage(const StudyProgress *p, void *context) {
+    char line[400], time[32] = "";
+    (void)context;
+    if (p->result && !p->kept) snprintf(time, sizeof time, "  %.1f s", p->seconds);
+    snprintf(line, sizeof line, "[%2d/%d] %s%s%s%s%s", p->stage, p->stages, p->what, p->result ? ": " : " ..",
+             p->result ? p->result : "", p->kept ? "  (kept)" : "", time);
+    if (p->result)
+        terminal_line(line);
+    else
+        terminal_live(line);
+}
+
+bool terminal_study_training(const cf_progress *p, void *context) {
+    char line[200], left[32];
+    (void)context;
+    terminal_time_left(p->seconds_left, left);
+    snprintf(line, sizeof line, "        epoch %d/%d  step %lld/%lld  loss %.4f  accuracy %.2f %%  at most %s",
+             p->epoch, p->epochs, (long long)p->step, (long long)p->steps, p->loss, 100 * p->accuracy, left);
+    terminal_live(line);
+    return !terminal_interrupted();
+}

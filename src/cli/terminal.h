@@ -5,6 +5,7 @@
 #include "base/text_draft.h"
 #include "cli/options.h"
 #include "study/figures/figure_book.h"
+#include "study/pipeline/study.h"
 
 #include <jansson.h>
 
@@ -30,6 +31,9 @@ void terminal_time_left(double seconds, char text[32]);
 /* Shows how much of a stage of work is done, 0 to 1: a line that is renewed on a terminal, and the stage's seconds at its end
  * anywhere. Returns as terminal_progress. */
 bool terminal_stage(const char *stage, double done);
+/* The stages of a study or a lab, a line each; and the training in one. Return as terminal_progress; `context` is not used. */
+void terminal_study_stage(const StudyProgress *progress, void *context);
+bool terminal_study_training(const cf_progress *progress, void *context);
 /* A line to stderr, unless quiet. */
 void terminal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

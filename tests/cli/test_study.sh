@@ -15,8 +15,8 @@ for key in report seconds claims story; do check "study --json has $key" grep -q
 for key in id section data reported measured interval verdict; do
     check "a claim has $key" grep -q "^      \"$key\":" whole.json
 done
-same "claims" "$(grep -c '"verdict":' whole.json)" 176
-same "lines of claims.csv" "$(wc -l <whole/claims.csv)" 177
+same "claims, and the report's eight suggestions" "$(grep -c '"verdict":' whole.json)" 184
+same "lines of claims.csv" "$(wc -l <whole/claims.csv)" 185
 for file in report.html study.json claims.csv figures/cross-hand-on-street.svg figures/imbalance-street.csv \
     tune-hand/tune.db train-street-s1/report.html train-hand-s1/figures/umap.svg train-hand-s1/embedding.csv \
     imbalance-hand-case1-s1/figures/umap.svg; do
@@ -117,6 +117,29 @@ same "one set has nothing to be taken from" "$(grep -c '^\[' one.err)" 7
 sed 's/se 2/se 2 | nonsense/' sections.yaml >bad.yaml
 refuses 2 'attention: gated' "$CIFRA" study bad.yaml --out bad
 check "and leaves nothing" test ! -e bad
+
+# Remedies for few images of one class: kept, the same with another number of threads, a line of the ledger each.
+cat >remedies.yaml <<'YAML'
+data: ["hand:n=300,test=100"]
+model: conv 4 5x5 | bn | relu | maxpool 4 | dense 8 | relu | dense classes
+grid: none
+train: {epochs: 2, lr: 0.01, optimizer: adam, batch: 32}
+features: null
+imbalance: {classes: [1, 2], cases: ["1:5,2:15", all], remedies: [balanced, moved, augment+head], seeds: 2, steps: 6, train: {lr: 0.02}}
+YAML
+"$CIFRA" study remedies.yaml --out remedies >remedies.txt 2>remedies.err || bad "study of remedies: $(tail -3 remedies.err)"
+same "stages announced" "$(sed -n 's|^\[ *10/\(.*\)\].*|\1|p' remedies.err | head -1)" 10
+same "lines of remedies in the ledger, and the best" "$(grep -c '^remedies\.mnist\.1\.' remedies/claims.csv)" 4
+same "what is not tried" "$(grep -c '^untried\..*,not run,' remedies/claims.csv)" 7
+check "the page has their table" grep -q 'What remedies bring, 1:5,2:15: 2 seeds' remedies/report.html
+check "and their figure" test -s remedies/figures/remedies-hand-case1.svg
+check "the story tells of them" grep -q 'In the hardest case no remedy\|the best of 3 remedies' remedies.txt
+"$CIFRA" study remedies.yaml --out remedies >/dev/null 2>kept.err || bad "remedies again"
+same "remedies kept" "$(grep -c '(kept)$' kept.err)" 10
+"$CIFRA" study remedies.yaml --out remedies-1 --threads 1 --quiet >/dev/null || bad "remedies with one thread"
+same "results of remedies with one thread" "$(results_of remedies-1)" "$(results_of remedies)"
+sed 's/augment+head/augmnt/' remedies.yaml >bad.yaml
+refuses 1 'did you mean augment?' "$CIFRA" study bad.yaml --out bad
 
 # Several seeds: Student's intervals.
 "$CIFRA" study tiny.yaml --out seeds --seeds 2 --figures none --quiet >seeds.txt || bad "study with seeds"

@@ -35,6 +35,21 @@ static void test_the_papers(void **state) {
     recipe_free(&r);
 }
 
+/* The steps and the seeds of remedies are theirs alone; names are looked at where the line is known. */
+static void test_remedies(void **state) {
+    (void)state;
+    Recipe r = read_text(
+        "data: [pictures]\nimbalance:\n  classes: [1, 2]\n  cases: [\"1:5\"]\n  remedies: [balanced, augment+head]\n"
+        "  seeds: 4\n  steps: 70\n  train: {lr: 0.02}\n");
+    assert_string_equal(r.remedies, "balanced,augment+head");
+    assert_true(r.remedied.seeds == 4 && r.remedy_steps == 70 && r.seeds == 1 &&
+                json_object_get(r.remedied.train, "lr"));
+    recipe_free(&r);
+    r = read_text("data: [pictures]\nimbalance: {classes: [1, 2], cases: [all]}\n");
+    assert_true(!r.remedied.seeds && !r.remedies);
+    recipe_free(&r);
+}
+
 /* "final" leaves the search alone, and the trainings have it over what was found. */
 static void test_after_the_search(void **state) {
     (void)state;
@@ -262,6 +277,7 @@ int main(void) {
         cmocka_unit_test(test_the_quick_one),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_after_the_search),
+        cmocka_unit_test(test_remedies),
         cmocka_unit_test(test_from_another_network),
         cmocka_unit_test(test_lines_of_bad_values),
         cmocka_unit_test(test_data_between_commas),

@@ -188,10 +188,11 @@ static void add_imbalance(ClaimList *list) {
 
 static const char suggestion_section[] = "Suggested as future work";
 
-static void add_suggestion(ClaimList *list, const char *name, const char *path, const char *against, unsigned roles) {
+static void add_suggestion(ClaimList *list, const char *name, const char *path, const char *against, const char *figure,
+                           unsigned roles) {
     const Topic topic = {suggestion_section, path, name, roles, NULL, NULL};
     Claim *claim = list->claims ? &list->claims[list->count] : NULL;
-    add(list, &topic, &(Figure){"accuracy", "gain", 0, MORE_IS_BETTER, NULL}, true);
+    add(list, &topic, &(Figure){figure, "gain", 0, MORE_IS_BETTER, NULL}, true);
     if (claim) snprintf(claim->against, sizeof claim->against, "%s", against);
 }
 
@@ -205,7 +206,7 @@ static void add_transfer(ClaimList *list, const json_t *results) {
                      strcmp(size, "all") == 0 ? "images" : "per class");
             snprintf(from, sizeof from, "transfer.%s.%.12s.from", set_keys[set], size);
             snprintf(new, sizeof new, "transfer.%s.%.12s.new", set_keys[set], size);
-            add_suggestion(list, name, from, new, ROLE_MNIST | ROLE_SVHN);
+            add_suggestion(list, name, from, new, "accuracy", ROLE_MNIST | ROLE_SVHN);
         }
     }
 }
@@ -224,8 +225,83 @@ static void add_attention(ClaimList *list, const json_t *results) {
             snprintf(what, sizeof what, "%s, %.20s over %.20s", set_names[set], name, first);
             snprintf(path, sizeof path, "attention.%s.%.20s", set_keys[set], name);
             snprintf(against, sizeof against, "attention.%s.%.20s", set_keys[set], first);
-            add_suggestion(list, what, path, against, 1u << set);
+            add_suggestion(list, what, path, against, "accuracy", 1u << set);
         }
+    }
+}
+
+/* Of each case against nothing; and the best of them, as validation images have it. */
+static void add_remedies(ClaimList *list, const json_t *results) {
+    for (int set = 0; set < 2; set++) {
+        json_t *cases = json_object_get(json_object_get(results, "remedies"), set_keys[set]), *remedies, *runs;
+        const char *key, *remedy;
+        json_object_foreach(cases, key, remedies) {
+            char best_key[32], what[64], path[88], against[40];
+            snprintf(against, sizeof against, "remedies.%s.%.8s.nothing", set_keys[set], key);
+            json_object_foreach(remedies, remedy, runs) {
+                if (strcmp(remedy, "nothing") == 0) continue;
+                snprintf(what, sizeof what, "%s, case %.8s, %.40s", set_names[set], key, remedy);
+                snprintf(path, sizeof path, "remedies.%s.%.8s.%.56s", set_keys[set], key, remedy);
+                add_suggestion(list, what, path, against, "balanced", 1u << set);
+            }
+            snprintf(best_key, sizeof best_key, "best-%.8s", key);
+            const char *best = json_string_value(json_object_get(cases, best_key));
+            if (!best || strcmp(best, "nothing") == 0) continue;
+            Claim *claim = list->claims ? &list->claims[list->count] : NULL;
+            snprintf(what, sizeof what, "%s, case %.8s, best: %.34s", set_names[set], key, best);
+            snprintf(path, sizeof path, "remedies.%s.%.8s.%.56s", set_keys[set], key, best);
+            add_suggestion(list, what, path, against, "balanced", 1u << set);
+            if (claim) snprintf(claim->id, sizeof claim->id, "remedies.%s.%.8s.best", set_keys[set], key);
+        }
+    }
+}
+
+/* results["adapt"]: {"mnist-on-svhn": {"dann": [runs], ..}, ..}, beside the same seeds of "cross" without adaptation. */
+static void add_adaptation(ClaimList *list, const json_t *results) {
+    static const char *const ways[] = {"svhn-on-mnist", "mnist-on-svhn"}, *const names[] = {"SVHN model on MNIST",
+                                                                                            "MNIST model on SVHN"};
+    for (int way = 0; way < 2; way++) {
+        json_t *methods = json_object_get(json_object_get(results, "adapt"), ways[way]), *runs;
+        const char *method;
+        json_object_foreach(methods, method, runs) {
+            char what[64], path[88], against[40];
+            snprintf(what, sizeof what, "%s, %.20s", names[way], method);
+            snprintf(path, sizeof path, "adapt.%s.%.40s", ways[way], method);
+            snprintf(against, sizeof against, "cross.%s", ways[way]);
+            add_suggestion(list, what, path, against, "accuracy", ROLE_MNIST | ROLE_SVHN);
+        }
+    }
+}
+
+/* Whether a remedy of one of the two names stands in any case. */
+static bool tried(const json_t *results, const char *one, const char *other) {
+    for (int set = 0; set < 2; set++) {
+        json_t *cases = json_object_get(json_object_get(results, "remedies"), set_keys[set]), *remedies;
+        const char *key;
+        json_object_foreach(cases, key, remedies) if (json_object_get(remedies, one) ||
+                                                      json_object_get(remedies, other)) return true;
+    }
+    return false;
+}
+
+/* Each that nothing of the results tries has a line all the same. */
+static void add_untried(ClaimList *list, const json_t *results) {
+    const struct {
+        const char *name, *id;
+        bool tried;
+    } suggestions[] = {{"augmentation", "augmentation", tried(results, "augment", "augment")},
+                       {"transfer learning", "transfer", json_object_get(results, "transfer") != NULL},
+                       {"attention", "attention", json_object_get(results, "attention") != NULL},
+                       {"domain adaptation", "adaptation", json_object_get(results, "adapt") != NULL},
+                       {"class weights", "weights", tried(results, "weights", "effective")},
+                       {"oversampling", "oversampling", tried(results, "balanced", "sqrt")},
+                       {"SMOTE", "smote", tried(results, "smote", "head-smote")},
+                       {"focal loss", "focal", tried(results, "focal", "focal")}};
+    for (size_t i = 0; i < COUNT_OF(suggestions); i++) {
+        char path[40];
+        if (suggestions[i].tried) continue;
+        snprintf(path, sizeof path, "untried.%s", suggestions[i].id);
+        add_suggestion(list, suggestions[i].name, path, "untried", "accuracy", ROLE_MNIST | ROLE_SVHN);
     }
 }
 
@@ -238,6 +314,9 @@ static void add_all(ClaimList *list, const json_t *results) {
     add_imbalance(list);
     add_transfer(list, results);
     add_attention(list, results);
+    add_remedies(list, results);
+    add_adaptation(list, results);
+    add_untried(list, results);
 }
 
 cf_status claims_new(const json_t *results, Claim **claims, size_t *count) {

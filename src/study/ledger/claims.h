@@ -21,14 +21,14 @@ typedef enum ClaimSense {
 } ClaimSense;
 
 typedef struct Claim {
-    char id[56];         /* "test.mnist.macro.f1", "cross.svhn-on-mnist.4.recall" */
+    char id[112];        /* "test.mnist.macro.f1", "cross.svhn-on-mnist.4.recall" */
     const char *section; /* of the report, with its number */
     char what[64];       /* "MNIST, macro F1" */
     unsigned roles;      /* ROLE_..: whose data must be the report's own for a comparison */
     ClaimSense sense;
     double reported;       /* shares as shares: 0.9894; of a suggestion 0 */
     bool headline;         /* one of the figures that a reader of the report remembers; the others are class by class */
-    char list[40];         /* the runs: "test.mnist" */
+    char list[88];         /* the runs: "test.mnist" */
     const char *part;      /* of each: "" for the run itself, or "validation" */
     char path[40];         /* in that: "macro.f1" */
     const char *condition; /* of the runs, to be comparable: results["conditions"][list]; NULL: none */
@@ -38,7 +38,7 @@ typedef struct Claim {
                               seed; "": none */
 } Claim;
 
-/* In the order of the report; last its suggestions, as far as the results of a study (ledger.h) have tried them. Release with free(). */
+/* In the order of the report; last its suggestions, those that the results of a study (ledger.h) have tried before the others. Release with free(). */
 cf_status claims_new(const json_t *results, Claim **claims, size_t *count);
 
 #endif

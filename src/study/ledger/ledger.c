@@ -136,6 +136,7 @@ cf_status ledger_new(const json_t *results, Ledger *ledger) {
         FORWARD_TO(failed, fill(results, &made.entries[i]));
         made.verdicts[made.entries[i].verdict]++;
         made.suggestions += made.claims[i].against[0] != '\0';
+        made.untried += made.claims[i].against[0] && made.entries[i].verdict == NOT_RUN;
     }
     *ledger = made;
     return CF_OK;

@@ -7,6 +7,8 @@
  *     "imbalance"   {"mnist": {"1": [runs], "2": .., "3": ..}, "svhn": ..}
  *     "transfer"    {"mnist": {"10": {"new": [runs], "from": [runs]}, ..}, "svhn": ..}: seed by seed the same images
  *     "attention"   {"mnist": {"paper": [runs], ..}, "svhn": ..}: all against the first
+ *     "remedies"    {"mnist": {"1": {"nothing": [lab_result], ..}, "best-1": "balanced", ..}, "svhn": ..}: all against nothing
+ *     "adapt"       {"mnist-on-svhn": {"dann": [runs], ..}, ..}: against "cross"
  *     "conditions"  {"imbalance.mnist.1": "1,2 1:50,2:1000"}: classes and limits
  * "mnist" and "svhn" are places, which other sets may fill. A run is the document of evaluation_json with "intervals", that of
  * evaluation_intervals_json. What is missing has not been run.
@@ -54,6 +56,7 @@ typedef struct Ledger {
     LedgerEntry *entries; /* [count] */
     size_t count;
     size_t suggestions;        /* the last of these */
+    size_t untried;            /* of these, for which there was nothing to compare: NOT_RUN, too */
     size_t verdicts[VERDICTS]; /* how often each was given */
 } Ledger;
 

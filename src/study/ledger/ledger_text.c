@@ -67,10 +67,12 @@ void ledger_print(const Ledger *ledger, FILE *out) {
     fprintf(out, "\nOf the %zu figures above: ", ledger->count - others - ledger->suggestions);
     size_t headline[VERDICTS];
     for (int v = 0; v < VERDICTS; v++) headline[v] = ledger->verdicts[v] - by_class[v];
+    headline[NOT_RUN] -= ledger->untried;
     print_counts(headline, REPRODUCED, NOT_RUN, out);
     fprintf(out, ".\nOf the %zu figures of single classes (claims.csv): ", others);
     print_counts(by_class, REPRODUCED, NOT_RUN, out);
-    if (ledger->suggestions) fprintf(out, ".\nOf %zu differences that it suggests: ", ledger->suggestions);
+    if (ledger->suggestions > ledger->untried)
+        fprintf(out, ".\nOf %zu differences that it suggests: ", ledger->suggestions - ledger->untried);
     print_counts(headline, BETTER, WORSE, out);
     fputs(".\nNot like with like in the report:\n", out);
     print_remarks(ledger, out);

@@ -16,11 +16,12 @@ void page_verdicts(FILE *out, const StudyPage *page) {
     fputs("<h3>The report\xe2\x80\x99s figures</h3><dl class=\"facts\">\n", out);
     for (int v = 0; v < VERDICTS; v++) {
         char name[32], count[32];
-        if (!ledger->verdicts[v]) continue;
+        const size_t given = ledger->verdicts[v] - (v == NOT_RUN ? ledger->untried : 0);
+        if (!given) continue;
         snprintf(name, sizeof name, "%s", verdict_words[v]);
         name[0] = (char)(name[0] - 'a' + 'A');
-        snprintf(count, sizeof count, "%zu of %zu", ledger->verdicts[v],
-                 v > NOT_RUN ? ledger->suggestions : ledger->count - ledger->suggestions);
+        snprintf(count, sizeof count, "%zu of %zu", given,
+                 v > NOT_RUN ? ledger->suggestions - ledger->untried : ledger->count - ledger->suggestions);
         html_fact(out, name, count, remarks[v]);
     }
     fputs("</dl>\n", out);
@@ -96,7 +97,8 @@ cf_status page_ledger(FILE *out, const StudyPage *page) {
                 : "over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others",
           out);
     fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "
-          "report suggests without a figure ours is the difference in accuracy, paired by seed.</p>\n",
+          "report suggests without a figure ours is the difference in accuracy, of remedies in the mean of the "
+          "classes\xe2\x80\x99 recalls, paired by seed.</p>\n",
           out);
     table(out, &page->outcome->ledger, true);
     fputs("<details><summary>Metrics by class</summary>\n", out);

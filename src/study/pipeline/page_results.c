@@ -2,6 +2,7 @@
 #include "study/pipeline/page.h"
 
 #include "base/memory.h"
+#include "study/imbalance/lab.h"
 #include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
@@ -300,6 +301,28 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
     page_table_end(out);
 }
 
+static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set) {
+    const Recipe *recipe = page->study->recipe;
+    const json_t *cases = page_result(page, "remedies", set->key);
+    for (int i = 0; cases && i < recipe->case_count; i++) {
+        char key[16], name[96], caption[300];
+        snprintf(key, sizeof key, "%d", i + 1);
+        const json_t *all = json_object_get(cases, key);
+        if (!all) continue;
+        snprintf(caption, sizeof caption,
+                 "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; "
+                 "the best, by the "
+                 "validation images, is marked",
+                 recipe->cases[i], recipe->remedied.seeds, recipe->remedy_steps);
+        FORWARD(remedy_table(out, caption, all));
+        page_figures_begin(out);
+        snprintf(name, sizeof name, "remedies-%s-case%d", set->name, i + 1);
+        FORWARD(page_figure(out, page, "figures", name, "Recalls by remedy; bars are 95 % intervals over the seeds"));
+        page_figures_end(out);
+    }
+    return CF_OK;
+}
+
 cf_status page_imbalance(FILE *out, const StudyPage *page) {
     for (int i = 0; page->study->recipe->classes && i < page->study->set_count; i++) {
         const StudySet *set = &page->study->sets[i];
@@ -316,6 +339,7 @@ cf_status page_imbalance(FILE *out, const StudyPage *page) {
             FORWARD(page_figure(out, page, stage, "umap", caption));
         }
         page_figures_end(out);
+        FORWARD(remedies(out, page, set));
     }
     return CF_OK;
 }

@@ -43,6 +43,8 @@ void recipe_free(Recipe *recipe) {
     json_decref(recipe->final);
     json_decref(recipe->transfer.train);
     json_decref(recipe->attention.train);
+    json_decref(recipe->remedied.train);
+    free(recipe->remedies);
     *recipe = (Recipe){0};
 }
 
@@ -103,6 +105,8 @@ static cf_status check_names(const Recipe *recipe) {
 }
 
 static cf_status check_sections(const Recipe *recipe) {
+    FAIL_IF(recipe->remedied.seeds && (recipe->remedy_steps < 1 || recipe->remedy_steps > MOST_EPOCHS), CF_BAD_USE,
+            "recipe %s: imbalance: 1 to %d steps expected, found %d", recipe->name, MOST_EPOCHS, recipe->remedy_steps);
     FAIL_IF(recipe->transfer.seeds && (recipe->steps < 1 || recipe->steps > MOST_EPOCHS), CF_BAD_USE,
             "recipe %s: transfer: 1 to %d steps expected, found %d", recipe->name, MOST_EPOCHS, recipe->steps);
     for (int i = 1; i < recipe->size_count; i++)
@@ -183,6 +187,11 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     json_decref(cases);
     FORWARD(status);
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the recipe's JSON");
+    if (recipe->remedied.seeds)
+        json_object_set_new(root, "remedies",
+                            json_pack("{s:o s:i s:i s:O?}", "remedies", json_text(recipe->remedies), "seeds",
+                                      recipe->remedied.seeds, "steps", recipe->remedy_steps, "train",
+                                      recipe->remedied.train));
     if (recipe->transfer.seeds) json_object_set_new(root, "transfer", transfer_json(recipe));
     if (recipe->attention.seeds) json_object_set_new(root, "attention", attention_json(recipe));
     *json = root;

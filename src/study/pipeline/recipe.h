@@ -32,6 +32,9 @@ typedef struct Recipe {
     char *classes;             /* of the imbalance experiment: "1,2"; NULL: there is none */
     char *cases[RECIPE_CASES]; /* limits of the training images: "1:50,2:1000", "" for all */
     int case_count;
+    RecipeSection remedied;      /* what can be done about each case but "all", with other images for each seed */
+    char *remedies;              /* "balanced,augment+balanced" */
+    int remedy_steps;            /* of each training, as in imbalance/lab.h */
     RecipeSection transfer;      /* from the other set's network or from nothing, with few images */
     int64_t sizes[RECIPE_SIZES]; /* training images per class, ascending; 0: all */
     int size_count;

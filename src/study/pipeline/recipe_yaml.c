@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "study/imbalance/remedies.h"
 #include "study/pipeline/recipe_files.h"
 #include "train/train_options.h"
 
@@ -25,8 +26,10 @@ typedef struct YamlFeatures {
 } YamlFeatures;
 
 typedef struct YamlImbalance {
-    char **classes, **cases;
-    unsigned classes_count, cases_count;
+    char **classes, **cases, **remedies;
+    unsigned classes_count, cases_count, remedies_count;
+    int *seeds, *steps;
+    YamlTrain *train;
 } YamlImbalance;
 
 typedef struct YamlTransfer {
@@ -73,6 +76,10 @@ static const cyaml_schema_field_t features_fields[] = {
 static const cyaml_schema_field_t imbalance_fields[] = {
     CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER, YamlImbalance, classes, &text_schema, 1, MAX_CLASSES),
     CYAML_FIELD_SEQUENCE("cases", CYAML_FLAG_POINTER, YamlImbalance, cases, &text_schema, 1, RECIPE_CASES),
+    TEXTS(YamlImbalance, remedies, MOST_REMEDIES),
+    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlImbalance, seeds),
+    CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlImbalance, steps),
+    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlImbalance, train, train_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_field_t transfer_fields[] = {
     CYAML_FIELD_SEQUENCE("sizes", CYAML_FLAG_POINTER, YamlTransfer, sizes, &text_schema, 1, RECIPE_SIZES),
@@ -108,7 +115,7 @@ static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLA
 static const char *const own_keys[] = {"data",      "model",    "split",    "grid",      "prune",   "cross",
                                        "seeds",     "train",    "features", "imbalance", "classes", "cases",
                                        "neighbors", "min_dist", "final",    "images",    "from",    "transfer",
-                                       "attention", "sizes",    "steps",    "models",    "name"};
+                                       "attention", "sizes",    "steps",    "models",    "name",    "remedies"};
 static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
 
 /* Fields and keys of the table for libcyaml; the same whenever it is done. */
@@ -163,25 +170,6 @@ static cf_status take_laid(const Source *source, const char *section, const Yaml
 
 /* ---- The rest ---- */
 
-static cf_status take_imbalance(const Source *source, const YamlImbalance *yaml, Recipe *recipe) {
-    char *list = NULL;
-    for (unsigned i = 0; i < yaml->classes_count; i++) {
-        char *longer = NULL;
-        const cf_status status = memory_print(&longer, "%s%s%s", list ? list : "", list ? "," : "", yaml->classes[i]);
-        free(list);
-        FORWARD(status);
-        list = longer;
-    }
-    free(recipe->classes);
-    recipe->classes = list;
-    recipe->case_count = (int)yaml->cases_count;
-    for (int i = 0; i < recipe->case_count; i++)
-        FORWARD(run_config_text(&recipe->cases[i], strcmp(yaml->cases[i], "all") == 0 ? "" : yaml->cases[i]));
-    return yaml->classes_count > 1 ? CF_OK
-                                   : yaml_at_key(FAIL(CF_BAD_INPUT, "two classes or more expected, found one"),
-                                                 source->path, source->text, "classes", 0);
-}
-
 enum { USUAL_SEEDS = 3, USUAL_STEPS = 30 };
 
 /* Of a section that compares seed by seed. */
@@ -193,6 +181,43 @@ static cf_status take_section(const Source *source, const char *key, const int *
                                 key, RECIPE_MOST_SEEDS, section->seeds),
                            source->path, source->text, "seeds", which_place(source, key, "seeds"));
     return train ? take_laid(source, key, train, &section->train) : CF_OK;
+}
+
+/* Words with commas between them, in a new string. */
+static cf_status join(char *const *words, unsigned count, char **list) {
+    *list = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        char *longer = NULL;
+        const cf_status status = memory_print(&longer, "%s%s%s", *list ? *list : "", *list ? "," : "", words[i]);
+        free(*list);
+        *list = longer;
+        FORWARD(status);
+    }
+    return CF_OK;
+}
+
+/* Remedies have their names checked here, where the line is known. */
+static cf_status take_remedies(const Source *source, const YamlImbalance *yaml, Recipe *recipe) {
+    enum { USUAL_REMEDY_STEPS = 400 };
+    Remedy remedies[MOST_REMEDIES];
+    int count;
+    if (!yaml->remedies_count) return CF_OK;
+    FORWARD(join(yaml->remedies, yaml->remedies_count, &recipe->remedies));
+    FORWARD(yaml_at_key(remedies_read(recipe->remedies, remedies, &count), source->path, source->text, "remedies", 0));
+    recipe->remedy_steps = yaml->steps ? *yaml->steps : USUAL_REMEDY_STEPS;
+    return take_section(source, "imbalance", yaml->seeds, yaml->train, &recipe->remedied);
+}
+
+static cf_status take_imbalance(const Source *source, const YamlImbalance *yaml, Recipe *recipe) {
+    free(recipe->classes);
+    FORWARD(join(yaml->classes, yaml->classes_count, &recipe->classes));
+    recipe->case_count = (int)yaml->cases_count;
+    for (int i = 0; i < recipe->case_count; i++)
+        FORWARD(run_config_text(&recipe->cases[i], strcmp(yaml->cases[i], "all") == 0 ? "" : yaml->cases[i]));
+    if (yaml->classes_count < 2)
+        return yaml_at_key(FAIL(CF_BAD_INPUT, "two classes or more expected, found one"), source->path, source->text,
+                           "classes", 0);
+    return take_remedies(source, yaml, recipe);
 }
 
 static cf_status take_transfer(const Source *source, const YamlTransfer *yaml, Recipe *recipe) {

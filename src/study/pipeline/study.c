@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "study/imbalance/lab.h"
 #include "study/ledger/study_results.h"
 #include "study/pipeline/page.h"
 #include "study/pipeline/study_figures.h"
@@ -79,14 +80,14 @@ static cf_status work_on(Study *study, const StudyStage *of, Stage *stage) {
 cf_status study_do(Study *study, const StudyStage *of) {
     char words[96];
     Stage stage;
-    study->stage++;
+    study->stage += !of->before;
     FORWARD(stage_open(study->options->folder, of->name, of->inputs, &stage));
     const bool kept = stage.done;
     cf_status status = kept ? CF_OK : work_on(study, of, &stage);
     if (!status) {
         in_words(stage.result, words);
-        tell(study, of, words, stage.seconds, kept);
-        study->seconds += stage.seconds;
+        if (!kept || !of->before) tell(study, of, words, stage.seconds, kept);
+        study->seconds += kept && of->before ? 0 : stage.seconds;
         if (of->print) memcpy(of->print, stage.fingerprint, SHA256_HEX);
         status = put(study->results, of->path, stage.result);
     }
@@ -167,6 +168,7 @@ static cf_status do_stages(Study *study) {
         FORWARD(cross_all(study, &study->sets[0], &study->sets[1]));
     }
     if (recipe->classes) FORWARD(each_set(study, imbalance_all));
+    FORWARD(each_set(study, study_remedies));
     if (study_has_transfer(recipe, study->set_count)) {
         FORWARD(study_transfer(study, &study->sets[0], &study->sets[1]));
         FORWARD(study_transfer(study, &study->sets[1], &study->sets[0]));
@@ -270,6 +272,18 @@ static cf_status draw_cross(const Study *study, const FigureBook *book, const St
     return figure_recalls(book, name, title, series, 2);
 }
 
+static cf_status draw_remedies(const Study *study, const FigureBook *book, const StudySet *set) {
+    const json_t *cases = json_object_get(json_object_get(study->results, "remedies"), set->key);
+    for (int i = 0; i < study->recipe->case_count; i++) {
+        char key[16], name[96], title[200];
+        snprintf(key, sizeof key, "%d", i + 1);
+        snprintf(name, sizeof name, "remedies-%s-case%d", set->name, i + 1);
+        snprintf(title, sizeof title, "%s, %.100s: recall, mean over the seeds", set->name, study->recipe->cases[i]);
+        if (json_object_get(cases, key)) FORWARD(figure_remedies(book, name, title, json_object_get(cases, key)));
+    }
+    return CF_OK;
+}
+
 static cf_status draw_imbalance(const Study *study, const FigureBook *book, const StudySet *set) {
     const json_t *cases = json_object_get(json_object_get(study->results, "imbalance"), set->key);
     const int count = (int)json_object_size(cases);
@@ -284,7 +298,8 @@ static cf_status draw_imbalance(const Study *study, const FigureBook *book, cons
     }
     snprintf(name, sizeof name, "imbalance-%s", set->name);
     snprintf(title, sizeof title, "%s, by training images per class", set->name);
-    return count ? figure_recalls(book, name, title, series, count) : CF_OK;
+    if (count) FORWARD(figure_recalls(book, name, title, series, count));
+    return draw_remedies(study, book, set);
 }
 
 /* Few images, and networks side by side. */

@@ -47,7 +47,9 @@ cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed
 cf_status study_transfer(Study *study, StudySet *set, const StudySet *other);
 cf_status study_transfer_features(Study *study, StudySet *set, const StudySet *other);
 cf_status study_attention(Study *study, StudySet *set);
-/* What these three could be refused for. */
+/* Remedies for the cases of imbalance. */
+cf_status study_remedies(Study *study, StudySet *set);
+/* What these could be refused for. */
 cf_status study_check_sections(const Study *study, const StudySet *set);
 bool study_has_transfer(const Recipe *recipe, int sets);
 int study_section_stages(const Recipe *recipe, int sets);
@@ -59,11 +61,12 @@ double study_section_images(const Study *study, const StudySet *set, double trai
 typedef struct StudyStage {
     char name[160]; /* of its record and its folder: "train-street-s1" */
     char what[200]; /* for people: "street: training, seed 1" */
-    char path[64];  /* of its result among the results: "data.mnist" is put there, "test.mnist[]" appended */
+    char path[96];  /* of its result among the results: "data.mnist" is put there, "test.mnist[]" appended */
     json_t *inputs; /* what it depends on; taken over */
     cf_status (*work)(Study *study, const Stage *stage, void *context, json_t **result);
     void *context;
     char *print; /* [SHA256_HEX] where its fingerprint goes; NULL: not wanted */
+    bool before; /* another stage of this call needs it first: it is not counted, and told only where it is worked on */
 } StudyStage;
 
 /* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
@@ -75,6 +78,7 @@ typedef struct Training {
         *source_print; /* of the stage that made the network it begins with; NULL: weights are drawn, or the recipe's */
     bool shown;        /* makes the figures and the page of the run as well */
     bool brief;        /* of its results only what sections compare */
+    bool remedied;     /* its results are those of the imbalance lab */
 } Training;
 
 /* Trains in the stage's folder unless that is done; stage->work NULL: no more than that. Frees the configuration. */

@@ -4,6 +4,7 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "study/figures/figures.h"
+#include "study/imbalance/lab.h"
 #include "study/report/report.h"
 
 #include <stdlib.h>
@@ -111,7 +112,10 @@ static cf_status train(Study *study, const Stage *stage, void *context, json_t *
     if (!status) status = run_train(run, true, o->training, o->context);
     if (!status) status = run_test(run);
     if (!status && training->shown) status = show(study, run);
-    if (!status) status = training->brief ? brief_json(run, result) : result_json(study, run, result);
+    if (!status)
+        status = training->remedied ? lab_result(run, result)
+                 : training->brief  ? brief_json(run, result)
+                                    : result_json(study, run, result);
     run_free(run);
     return status;
 }

@@ -1,4 +1,5 @@
-/* The sections that compare seed by seed: from the other set's network or from nothing with few images; networks side by side. */
+/* The sections that compare seed by seed: from the other set's network or from nothing with few images; networks side by side; remedies
+ * for few images of one class. */
 #include "study/pipeline/study_inside.h"
 
 #include "base/memory.h"
@@ -6,7 +7,10 @@
 #include "embed/quality.h"
 #include "embed/umap.h"
 #include "nn/features.h"
+#include "study/imbalance/lab_run.h"
+#include "study/ledger/study_results.h"
 #include "study/pipeline/study_figures.h"
+#include "train/train_options.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -252,6 +256,97 @@ cf_status study_attention(Study *study, StudySet *set) {
     return CF_OK;
 }
 
+/* ---- Remedies ---- */
+
+/* What the trainings of a case have in common; of the classes alone that the recipe names. */
+static cf_status remedied_base(const Study *study, const StudySet *set, RunConfig *base) {
+    char *classes = NULL;
+    FORWARD(configure(set, &study->recipe->remedied, 0, base));
+    cf_status status = run_config_text(&classes, study->recipe->classes);
+    if (status)
+        run_config_free(base);
+    else
+        base->split.classes = classes;
+    return status;
+}
+
+static void describe_training(const RunConfig *base, const Recipe *recipe, const StudySet *set, int case_number,
+                              LabTraining *t) {
+    *t = (LabTraining){.base = base,
+                       .limit = recipe->cases[case_number],
+                       .augment = set->set->channels == 1 ? "mnist" : "svhn",
+                       .steps = recipe->remedy_steps};
+}
+
+static cf_status remedy_case(Study *study, StudySet *set, const RunConfig *base, int case_number) {
+    const Recipe *recipe = study->recipe;
+    Remedy remedies[MOST_REMEDIES];
+    RemedyRows rows;
+    char label[100], path[40];
+    int count;
+    FORWARD(remedies_read(recipe->remedies, remedies, &count));
+    snprintf(label, sizeof label, "remedies-%.40s-case%d", set->name, case_number + 1);
+    snprintf(path, sizeof path, "remedies.%s.%d", set->key, case_number + 1);
+    LabTraining t;
+    describe_training(base, recipe, set, case_number, &t);
+    for (t.number = 0; t.number < recipe->remedied.seeds; t.number++, t.draw++)
+        FORWARD(lab_train_all(study, set, &t, remedies, count, label, path));
+    json_t *all = lab_remedies(study->results, path, remedies, count);
+    cf_status status = remedy_rows_new(all, &rows);
+    if (status) {
+        json_decref(all);
+        return status;
+    }
+    json_t *of_set = json_object_get(json_object_get(study->results, "remedies"), set->key);
+    snprintf(path, sizeof path, "%d", case_number + 1);
+    json_object_set_new(of_set, path, all);
+    snprintf(path, sizeof path, "best-%d", case_number + 1);
+    json_object_set_new(of_set, path, json_string(rows.rows[rows.best].name));
+    remedy_rows_free(&rows);
+    return CF_OK;
+}
+
+/* All images need no remedy. */
+cf_status study_remedies(Study *study, StudySet *set) {
+    RunConfig base;
+    if (!study->recipe->remedied.seeds) return CF_OK;
+    FORWARD(remedied_base(study, set, &base));
+    cf_status status = CF_OK;
+    for (int c = 0; c < study->recipe->case_count && !status; c++)
+        if (study->recipe->cases[c][0]) status = remedy_case(study, set, &base, c);
+    run_config_free(&base);
+    json_object_del(study->results, "before");
+    return status;
+}
+
+static cf_status check_remedies(const Study *study, const StudySet *set) {
+    const Recipe *recipe = study->recipe;
+    Remedy remedies[MOST_REMEDIES];
+    RunConfig base;
+    int count;
+    if (!recipe->remedied.seeds) return CF_OK;
+    FORWARD(remedies_read(recipe->remedies, remedies, &count));
+    FORWARD(remedied_base(study, set, &base));
+    cf_status status = CF_OK;
+    for (int c = 0; c < recipe->case_count && !status; c++) {
+        LabTraining t;
+        describe_training(&base, recipe, set, c, &t);
+        if (recipe->cases[c][0]) status = lab_check_remedies(&t, set->set, remedies, count);
+    }
+    run_config_free(&base);
+    return status;
+}
+
+/* How many cases have remedies, and how many trainings each of them. */
+static int remedy_trainings(const Recipe *recipe, int *cases) {
+    Remedy remedies[MOST_REMEDIES];
+    int count;
+    *cases = 0;
+    if (!recipe->remedied.seeds || remedies_read(recipe->remedies, remedies, &count)) return 0;
+    for (int c = 0; c < recipe->case_count; c++) *cases += recipe->cases[c][0] != '\0';
+    return recipe->remedied.seeds * lab_trained(remedies, count);
+}
+
 /* ---- All of them ---- */
 
 cf_status study_check_sections(const Study *study, const StudySet *set) {
@@ -275,12 +370,14 @@ cf_status study_check_sections(const Study *study, const StudySet *set) {
         cf_split_free(split);
         if (status) return status_prefix(status, "attention: %s", recipe->names[m]);
     }
-    return CF_OK;
+    return check_remedies(study, set);
 }
 
 int study_section_stages(const Recipe *recipe, int sets) {
     const int ways = study_has_transfer(recipe, sets) ? sets : 0;
-    return ways * (2 * recipe->size_count * recipe->transfer.seeds + recipe->features) +
+    int cases;
+    const int remedied = remedy_trainings(recipe, &cases);
+    return sets * cases * remedied + ways * (2 * recipe->size_count * recipe->transfer.seeds + recipe->features) +
            sets * recipe->model_count * recipe->attention.seeds;
 }
 
@@ -294,5 +391,8 @@ double study_section_images(const Study *study, const StudySet *set, double trai
         images += 2 * recipe->transfer.seeds * epochs_of(recipe, &tuned, set, recipe->sizes[i]) *
                   (recipe->sizes[i] ? fmin(few, train_images) : train_images);
     }
+    int cases;
+    const int remedied = remedy_trainings(recipe, &cases);
+    images += (double)cases * remedied * recipe->remedy_steps * set->chosen.train.batch;
     return images + recipe->model_count * recipe->attention.seeds * compared.epochs * train_images;
 }

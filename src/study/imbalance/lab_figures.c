@@ -1,0 +1,167 @@
+/* The lab's figures: recalls by remedy, and the learning curve. */
+#include "study/imbalance/lab.h"
+
+#include "base/memory.h"
+#include "draw/chart_dot.h"
+#include "draw/chart_line.h"
+#include "study/ledger/study_results.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Remedies ---- */
+
+enum { DOT_COLUMNS = 2, PANELS = 3 };
+
+typedef struct Dots {
+    double mean[PANELS][MOST_REMEDIES], low[PANELS][MOST_REMEDIES], high[PANELS][MOST_REMEDIES];
+    char texts[MOST_REMEDIES][16];
+    const char *cells[MOST_REMEDIES * DOT_COLUMNS];
+} Dots;
+
+static void fill_dots(const RemedyRows *rows, Dots *dots, FILE *csv) {
+    fputs("remedy,rarest,rarest_low,rarest_high,commonest,commonest_low,commonest_high,balanced,balanced_low,balanced_"
+          "high\n",
+          csv);
+    for (int i = 0; i < rows->count && i < MOST_REMEDIES; i++) {
+        const RemedyRow *row = &rows->rows[i];
+        const MeanInterval *const shown[PANELS] = {&row->rarest, &row->commonest, &row->balanced};
+        fputs(row->name, csv);
+        for (int p = 0; p < PANELS; p++) {
+            dots->mean[p][i] = shown[p]->mean, dots->low[p][i] = shown[p]->low, dots->high[p][i] = shown[p]->high;
+            fprintf(csv, ",%.9g,%.9g,%.9g", shown[p]->mean, shown[p]->low, shown[p]->high);
+        }
+        fputc('\n', csv);
+        snprintf(dots->texts[i], sizeof dots->texts[i], "%.2f", 100 * row->balanced.mean);
+        dots->cells[DOT_COLUMNS * i] = row->name;
+        dots->cells[DOT_COLUMNS * i + 1] = dots->texts[i];
+    }
+}
+
+static cf_status draw_dots(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return dot_chart_draw(canvas, theme, box, content);
+}
+
+static cf_status draw_remedies(const FigureBook *book, const char *name, const char *title, const RemedyRows *rows,
+                               const Dots *dots) {
+    static const char *const headings[DOT_COLUMNS] = {"remedy", "mean, %"};
+    char labels[PANELS][64];
+    DotPanel panels[PANELS];
+    snprintf(labels[0], sizeof labels[0], "%.30s (rarest), %%", rows->rarest);
+    snprintf(labels[1], sizeof labels[1], "%.30s (commonest), %%", rows->commonest);
+    snprintf(labels[2], sizeof labels[2], "mean of all classes, %%");
+    for (int p = 0; p < PANELS; p++)
+        panels[p] = (DotPanel){{.label = labels[p], .percent = true}, dots->mean[p], dots->low[p], dots->high[p], 0};
+    const DotChart chart = {.title = title,
+                            .row_count = rows->count,
+                            .column_count = DOT_COLUMNS,
+                            .headings = headings,
+                            .cells = dots->cells,
+                            .best = rows->best,
+                            .panel_count = PANELS,
+                            .panels = panels};
+    return book_draw(book, name, 760, dot_chart_height(&chart) + 20, draw_dots, &chart);
+}
+
+cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies) {
+    Dots *dots;
+    RemedyRows rows = {0};
+    FileDraft csv = {0};
+    cf_status status;
+    FORWARD(memory_new(1, sizeof *dots, &dots));
+    FORWARD_TO(done, remedy_rows_new(remedies, &rows));
+    FORWARD_TO(done, book_csv(book, name, &csv));
+    fill_dots(&rows, dots, csv.stream);
+    FORWARD_TO(done, file_commit(&csv));
+    FORWARD_TO(done, draw_remedies(book, name, title, &rows, dots));
+done:
+    remedy_rows_free(&rows);
+    free(dots);
+    return status;
+}
+
+/* ---- The curve ---- */
+
+enum { WAYS = 2 };
+
+typedef struct WorthCurve {
+    char title[140], best[64];
+    size_t count;
+    double x[LAB_SIZES], mean[WAYS][LAB_SIZES], low[WAYS][LAB_SIZES], high[WAYS][LAB_SIZES];
+    char label[80];
+} WorthCurve;
+
+static cf_status draw_curve(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const WorthCurve *c = content;
+    const LineSeries series[WAYS] = {{"nothing", c->x, c->mean[0], c->count, 1, 3},
+                                     {c->best, c->x, c->mean[1], c->count, 0, 0}};
+    const LineInterval intervals[WAYS] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
+    const LineChart chart = {.title = c->title,
+                             .x = {.label = c->label, .kind = AXIS_LOG},
+                             .y = {.label = "mean recall, %", .percent = true},
+                             .series_count = WAYS,
+                             .series = series,
+                             .intervals = intervals};
+    return line_chart_draw(canvas, theme, box, &chart);
+}
+
+static cf_status fill_curve(const json_t *points, WorthCurve *c, FILE *csv) {
+    static const char *const keys[WAYS] = {"nothing", "best"};
+    fputs("images,way,seeds,balanced,low,high\n", csv);
+    for (size_t i = 0; i < c->count; i++)
+        for (int w = 0; w < WAYS; w++) {
+            const json_t *point = json_array_get(points, i);
+            MeanInterval m;
+            FORWARD(runs_interval(json_object_get(point, keys[w]), "balanced", &m));
+            c->x[i] = result_number(point, "images");
+            c->mean[w][i] = m.mean, c->low[w][i] = m.low, c->high[w][i] = m.high;
+            fprintf(csv, "%.0f,%s,%zu,%.9g,%.9g,%.9g\n", c->x[i], keys[w], m.count, m.mean, m.low, m.high);
+        }
+    return CF_OK;
+}
+
+cf_status figure_worth(const FigureBook *book, const json_t *curve) {
+    const json_t *points = json_object_get(curve, "points");
+    WorthCurve c = {.count = json_array_size(points)};
+    FileDraft csv;
+    snprintf(c.title, sizeof c.title, "%.60s, by images of class %.40s", book->subject, result_text(curve, "class"));
+    snprintf(c.label, sizeof c.label, "training images of class %.40s", result_text(curve, "class"));
+    snprintf(c.best, sizeof c.best, "%s", result_text(curve, "best"));
+    FORWARD(book_csv(book, "curve", &csv));
+    const cf_status status = fill_curve(points, &c, csv.stream);
+    if (status) {
+        file_abandon(&csv);
+        return status;
+    }
+    FORWARD(file_commit(&csv));
+    return book_draw(book, "curve", 460, 250, draw_curve, &c);
+}
+
+/* ---- Of a lab ---- */
+
+/* What cannot be drawn is no error: intervals of one seed, points that are all alike. */
+static cf_status unless_undrawable(const FigureBook *book, const char *name, cf_status status) {
+    return status == CF_BAD_USE ? book_leave_out(book, name, cf_error()) : status;
+}
+
+cf_status lab_draw(const char *folder, const char *subject, unsigned formats, const json_t *results) {
+    const json_t *cases = json_object_get(results, "cases"), *curve = json_object_get(results, "curve");
+    FigureList list = {0};
+    char *figures;
+    if (!formats) return CF_OK;
+    FORWARD(file_join(folder, "figures", &figures));
+    const FigureBook book = {figures, "", subject, formats, &theme_light, &list};
+    cf_status status = file_make_folder(figures);
+    for (size_t i = 0; i < json_array_size(cases) && !status; i++) {
+        const json_t *c = json_array_get(cases, i);
+        char name[32], title[200];
+        snprintf(name, sizeof name, "remedies-%zu", i + 1);
+        snprintf(title, sizeof title, "%.60s, %.100s: recall, mean over the seeds", subject, result_text(c, "name"));
+        status = unless_undrawable(&book, name, figure_remedies(&book, name, title, json_object_get(c, "remedies")));
+    }
+    if (!status && !json_is_null(curve)) status = unless_undrawable(&book, "curve", figure_worth(&book, curve));
+    figure_list_free(&list);
+    free(figures);
+    return status;
+}

@@ -1,0 +1,180 @@
+/* report.html of a lab, from the template imbalance.html; and its table, which a study's page has, too. */
+#include "study/imbalance/lab.h"
+
+#include "base/memory.h"
+#include "study/ledger/study_results.h"
+#include "study/report/report_inside.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct LabPage {
+    const char *folder, *title;
+    const Lab *lab;
+    const json_t *results;
+} LabPage;
+
+/* ---- The table ---- */
+
+static void share_cell(FILE *out, const MeanInterval *m) {
+    fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.2f", m->mean, 100 * m->mean);
+    if (!isnan(m->low)) fprintf(out, " <small>(%.2f to %.2f)</small>", 100 * m->low, 100 * m->high);
+    fputs("</td>", out);
+}
+
+static void row(FILE *out, const RemedyRow *r, bool best) {
+    fprintf(out, "<tr%s><th scope=\"row\">", best ? " class=\"best\"" : "");
+    html_text(out, r->name);
+    fputs("</th>", out);
+    share_cell(out, &r->rarest);
+    share_cell(out, &r->commonest);
+    share_cell(out, &r->balanced);
+    fprintf(out, "<td class=\"n\">%.2f</td><td class=\"n\">%.2f</td><td class=\"n\">%.2f</td>", 100 * r->gmean.mean,
+            100 * r->accuracy.mean, 100 * r->validation);
+    const char *word = remedy_verdict(r);
+    if (*word)
+        fprintf(
+            out,
+            "<td class=\"n\" data-sort=\"%.12g\">%+.2f <small>(%+.2f to %+.2f)</small></td><td class=\"%s\">%s</td>",
+            r->gain.difference, 100 * r->gain.difference, 100 * r->gain.low, 100 * r->gain.high, word, word);
+    else
+        fputs("<td></td><td></td>", out);
+    fputs("</tr>\n", out);
+}
+
+cf_status remedy_table(FILE *out, const char *caption, const json_t *remedies) {
+    RemedyRows rows;
+    FORWARD(remedy_rows_new(remedies, &rows));
+    fputs("<div class=\"scroll\"><table class=\"sortable dense\"><caption>", out);
+    html_text(out, caption);
+    fputs("</caption>\n<thead><tr><th scope=\"col\">Remedy</th><th scope=\"col\" class=\"n\">Found of ", out);
+    html_text(out, rows.rarest);
+    fputs(", %</th><th scope=\"col\" class=\"n\">Found of ", out);
+    html_text(out, rows.commonest);
+    fputs(", %</th>", out);
+    static const char *const columns[] = {"Mean of all classes", "Geometric mean", "Accuracy", "Validation",
+                                          "Against nothing, points"};
+    for (size_t i = 0; i < COUNT_OF(columns); i++) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", columns[i]);
+    fputs("<th scope=\"col\"></th></tr></thead>\n<tbody>\n", out);
+    for (int i = 0; i < rows.count; i++) row(out, &rows.rows[i], i == rows.best);
+    fputs("</tbody></table></div>\n", out);
+    remedy_rows_free(&rows);
+    return CF_OK;
+}
+
+/* ---- The page ---- */
+
+static cf_status figure(FILE *out, const LabPage *page, const char *name, const char *caption, size_t *bytes,
+                        int number) {
+    ReportFigure drawn = {0};
+    cf_status status = memory_print(&drawn.name, "%s.svg", name);
+    if (!status) status = memory_print(&drawn.path, "%s/figures/%s", page->folder, drawn.name);
+    if (!status && file_exists(drawn.path)) {
+        fputs("<div class=\"figures\">\n", out);
+        status = report_figure(out, &drawn, caption, bytes, number);
+        fputs("</div>\n", out);
+    }
+    free(drawn.name);
+    free(drawn.path);
+    return status;
+}
+
+static cf_status remedies(FILE *out, const LabPage *page) {
+    const json_t *cases = json_object_get(page->results, "cases");
+    size_t bytes = FIGURES_LARGEST;
+    html_note(out, "Intervals are Student\xe2\x80\x99s t over the seeds, each of which has drawn other training "
+                   "images, alike for all "
+                   "remedies; differences are paired by seed, and noise is what 0 lies in the interval of. The best is "
+                   "chosen by the "
+                   "mean of the classes\xe2\x80\x99 recalls on the validation images.");
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *c = json_array_get(cases, i);
+        char name[32];
+        fputs("<h3 class=\"set\">", out);
+        html_text(out, result_text(c, "name"));
+        fputs("</h3>\n", out);
+        FORWARD(remedy_table(out, "Mean over the seeds (95 % interval)", json_object_get(c, "remedies")));
+        snprintf(name, sizeof name, "remedies-%zu", i + 1);
+        FORWARD(
+            figure(out, page, name, "Recalls by remedy; bars are 95 % intervals over the seeds", &bytes, (int)i + 1));
+    }
+    return CF_OK;
+}
+
+static cf_status worth(FILE *out, const LabPage *page) {
+    const json_t *curve = json_object_get(page->results, "curve");
+    char text[400];
+    size_t bytes = FIGURES_LARGEST;
+    Worth w;
+    if (json_is_null(curve)) {
+        html_note(out, "No learning curve was asked for.");
+        return CF_OK;
+    }
+    FORWARD(lab_worth(curve, &w));
+    worth_text(curve, &w, text);
+    html_print(out, "<p>%s</p>\n", text);
+    return figure(out, page, "curve",
+                  "The learning curve with the best remedy and without; bars are 95 % intervals over the seeds", &bytes,
+                  LAB_CASES + 1);
+}
+
+static cf_status settings(FILE *out, const LabPage *page) {
+    const Lab *lab = page->lab;
+    json_t *config;
+    FORWARD(run_config_json(lab->base, &config));
+    fputs("<h3>Model</h3><pre class=\"line\"><code>", out);
+    html_text(out, lab->base->model);
+    fprintf(out,
+            "</code></pre>\n<p>%d steps each, to a whole epoch, of which the last is taken; a head that is trained "
+            "again has a quarter "
+            "of them besides. The augmentation is <code>",
+            lab->steps);
+    html_text(out, lab->augment);
+    fputs("</code>.</p>\n<dl class=\"pairs\">\n", out);
+    for (const RemedyPart *part = remedy_parts; part->name; part++)
+        fprintf(out, "<div><dt>%s</dt><dd>%s</dd></div>\n", part->name, part->help);
+    fputs("</dl>\n<div class=\"columns\">\n<div><h3>Training</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(config, "train"), "epochs");
+    fputs("</dl></div><div><h3>Split</h3><dl class=\"pairs\">\n", out);
+    html_rows(out, json_object_get(config, "split"), "");
+    fputs("</dl></div></div>\n", out);
+    json_decref(config);
+    return CF_OK;
+}
+
+static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+    const LabPage *page = context;
+    if (page_place_is(name, length, "title"))
+        html_text(out, page->title);
+    else if (page_place_is(name, length, "subtitle"))
+        fprintf(out, "%d remedies under one budget, %d seeds", page->lab->remedy_count, page->lab->seeds);
+    else if (page_place_is(name, length, "version"))
+        html_text(out, CIFRA_VERSION);
+    else if (page_place_is(name, length, "remedies"))
+        return remedies(out, page);
+    else if (page_place_is(name, length, "worth"))
+        return worth(out, page);
+    else if (page_place_is(name, length, "settings"))
+        return settings(out, page);
+    else
+        return FAIL(CF_INTERNAL, "imbalance.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+    return CF_OK;
+}
+
+cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results) {
+    char *path = NULL, *title = NULL;
+    FileDraft draft = {0};
+    cf_status status;
+    FORWARD_TO(done, data_title(lab->base->data, &title));
+    const LabPage page = {folder, title, lab, results};
+    FORWARD_TO(done, file_join(folder, "report.html", &path));
+    FORWARD_TO(done, file_draft(path, &draft));
+    FORWARD_TO(done, page_write(draft.stream, "imbalance.html", fill, &page));
+    FORWARD_TO(done, file_commit(&draft));
+done:
+    file_abandon(&draft);
+    free(title);
+    free(path);
+    return status;
+}

@@ -1,0 +1,291 @@
+/* The order of a lab's trainings. */
+#include "study/imbalance/lab_run.h"
+
+#include "base/json_text.h"
+#include "base/memory.h"
+#include "base/slices.h"
+#include "base/text.h"
+#include "study/ledger/study_results.h"
+#include "train/train_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- One training ---- */
+
+static cf_status train_stage(Study *study, const StudySet *set, const LabTraining *t, const char *label,
+                             StudyStage *stage, const char *source_print) {
+    Training training = {.source_print = source_print, .remedied = true};
+    FORWARD(lab_configure(t, set->set, &training.config));
+    snprintf(stage->name, sizeof stage->name, "%.60s-%s-s%d", label, t->remedy->name, t->number + 1);
+    snprintf(stage->what, sizeof stage->what, "%.80s: %s, seed %llu", label, t->remedy->name,
+             (unsigned long long)training.config.train.seed);
+    return study_do_training(study, set, &training, stage);
+}
+
+/* First what it begins with, where that is a training of its own. */
+static cf_status train_one(Study *study, const StudySet *set, const LabTraining *training, const char *label,
+                           const char *path) {
+    LabTraining t = *training;
+    char print[SHA256_HEX], *folder = NULL;
+    StudyStage stage = {0};
+    snprintf(stage.path, sizeof stage.path, "%s.%s[]", path, t.remedy->name);
+    if (!remedy_has(t.remedy, REMEDY_HEAD)) return train_stage(study, set, &t, label, &stage, NULL);
+    const Remedy first = remedy_first(t.remedy);
+    StudyStage before = {.print = print, .before = true, .path = "before[]"};
+    t.remedy = &first;
+    FORWARD(train_stage(study, set, &t, label, &before, NULL));
+    FORWARD(memory_print(&folder, "%s/%s", study->options->folder, before.name));
+    t.remedy = training->remedy;
+    t.head_of = folder;
+    const cf_status status = train_stage(study, set, &t, label, &stage, print);
+    free(folder);
+    return status;
+}
+
+static json_t *moved_results(const json_t *runs) {
+    json_t *all = json_array();
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        const json_t *run = json_array_get(runs, i);
+        json_t *moved = json_copy(json_object_get(run, "moved"));
+        json_object_set(moved, "seed", json_object_get(run, "seed"));
+        json_object_set(moved, "images", json_object_get(run, "images"));
+        json_object_set(moved, "validation", json_object_get(json_object_get(run, "validation"), "moved"));
+        json_array_append_new(all, moved);
+    }
+    return all;
+}
+
+json_t *lab_remedies(const json_t *results, const char *path, const Remedy *list, int count) {
+    const json_t *trained = result_at(results, path);
+    json_t *all = json_object();
+    for (int i = 0; i < count; i++) {
+        const Remedy of = remedy_trained(&list[i]);
+        json_t *runs = json_object_get(trained, of.name);
+        if (of.parts == list[i].parts)
+            json_object_set(all, list[i].name, runs);
+        else
+            json_object_set_new(all, list[i].name, moved_results(runs));
+    }
+    return all;
+}
+
+/* Whether one of the remedies before it is the same training: of "moved", which may also be asked for alone. */
+static bool is_repeated(const Remedy *remedies, int place) {
+    for (int k = 0; k < place; k++)
+        if (remedy_trained(&remedies[k]).parts == remedy_trained(&remedies[place]).parts) return true;
+    return false;
+}
+
+int lab_trained(const Remedy *remedies, int count) {
+    int trained = 0;
+    for (int i = 0; i < count; i++) trained += !is_repeated(remedies, i);
+    return trained;
+}
+
+cf_status lab_train_all(Study *study, const StudySet *set, const LabTraining *training, const Remedy *remedies,
+                        int count, const char *label, const char *path) {
+    for (int i = 0; i < count; i++) {
+        const Remedy trained = remedy_trained(&remedies[i]);
+        LabTraining t = *training;
+        t.remedy = &trained;
+        if (!is_repeated(remedies, i)) FORWARD(train_one(study, set, &t, label, path));
+    }
+    return CF_OK;
+}
+
+cf_status lab_check_remedies(const LabTraining *training, const cf_set *set, const Remedy *remedies, int count) {
+    for (int i = 0; i < count; i++) {
+        LabTraining t = *training;
+        RunConfig config;
+        t.remedy = &remedies[i];
+        FAIL_IF(remedy_has(t.remedy, REMEDY_PRETRAINED) && !t.base->from, CF_BAD_USE,
+                "the remedy %s needs the network that it begins with: --from RUN", t.remedy->name);
+        FORWARD(lab_configure(&t, set, &config));
+        cf_status status = train_options_check(&config.train);
+        if (!status) status = train_options_check_together(&config.train);
+        run_config_free(&config);
+        if (status) return status_prefix(status, "remedy %s", t.remedy->name);
+    }
+    return CF_OK;
+}
+
+/* ---- All of a lab ---- */
+
+typedef struct Work {
+    const Lab *lab;
+    Study study;
+    StudySet set;
+    json_t *results;
+} Work;
+
+static cf_status train_case(Work *w, const char *limit, const char *label, const char *path, const Remedy *remedies,
+                            int count) {
+    const Lab *lab = w->lab;
+    for (int s = 0; s < lab->seeds; s++) {
+        const LabTraining t = {.base = lab->base,
+                               .limit = limit,
+                               .augment = lab->augment,
+                               .steps = lab->steps,
+                               .number = s,
+                               .draw = lab->draws ? s % lab->draws : s};
+        FORWARD(lab_train_all(&w->study, &w->set, &t, remedies, count, label, path));
+    }
+    return CF_OK;
+}
+
+static void file_label(const char *name, char label[64]) {
+    snprintf(label, 64, "%.60s", name);
+    text_to_file_name(label);
+}
+
+static cf_status do_case(Work *w, int place) {
+    const LabCase *c = &w->lab->cases[place];
+    char label[64], path[32];
+    RemedyRows rows;
+    file_label(c->name, label);
+    snprintf(path, sizeof path, "case.%d", place);
+    FORWARD(train_case(w, c->limit, label, path, w->lab->remedies, w->lab->remedy_count));
+    json_t *remedies = lab_remedies(w->study.results, path, w->lab->remedies, w->lab->remedy_count);
+    cf_status status = remedy_rows_new(remedies, &rows);
+    if (status) {
+        json_decref(remedies);
+        return status;
+    }
+    json_array_append_new(json_object_get(w->results, "cases"),
+                          json_pack("{s:o s:o s:s s:o}", "name", json_text(c->name), "limit", json_text(c->limit),
+                                    "best", rows.rows[rows.best].name, "remedies", remedies));
+    remedy_rows_free(&rows);
+    return CF_OK;
+}
+
+/* The first case's results, or "nothing" and its best remedy trained with another size. */
+static cf_status take_size(Work *w, int label, int64_t images, int64_t own, const Remedy *best, json_t **remedies) {
+    const Remedy both[] = {w->lab->remedies[0], *best};
+    char name[64], path[32], *limit;
+    if (images == own) {
+        *remedies = json_incref(json_object_get(json_array_get(json_object_get(w->results, "cases"), 0), "remedies"));
+        return CF_OK;
+    }
+    file_label(w->lab->cases[0].name, name);
+    snprintf(name + strlen(name), sizeof name - strlen(name), "-n%lld", (long long)images);
+    snprintf(path, sizeof path, "size.%lld", (long long)images);
+    FORWARD(lab_limit_with(w->lab, w->set.set, label, images, &limit));
+    const cf_status status = train_case(w, limit, name, path, both, 2);
+    free(limit);
+    if (!status) *remedies = lab_remedies(w->study.results, path, both, 2);
+    return status;
+}
+
+static cf_status do_size(Work *w, int label, int64_t images, int64_t own, const Remedy *best, json_t *points) {
+    json_t *remedies = NULL;
+    FORWARD(take_size(w, label, images, own, best, &remedies));
+    json_array_append_new(points, json_pack("{s:I s:O s:O}", "images", (json_int_t)images, "nothing",
+                                            json_object_get(remedies, "nothing"), "best",
+                                            json_object_get(remedies, best->name)));
+    json_decref(remedies);
+    return CF_OK;
+}
+
+static cf_status do_curve(Work *w) {
+    const json_t *first = json_array_get(json_object_get(w->results, "cases"), 0);
+    Remedy best;
+    int label;
+    int64_t images, most;
+    if (!w->lab->size_count) return CF_OK;
+    FORWARD(remedy_read(result_text(first, "best"), &best));
+    FORWARD(lab_rarest(w->lab, w->set.set, &label, &images, &most));
+    if (!best.parts)
+        w->study.stages -= w->lab->seeds * (w->lab->size_count - 1); /* the same trainings are announced twice */
+    json_t *points = json_array();
+    cf_status status = CF_OK;
+    for (int i = 0; i < w->lab->size_count && !status; i++)
+        status = do_size(w, label, w->lab->sizes[i], images, &best, points);
+    json_object_set_new(w->results, "curve",
+                        json_pack("{s:O s:o s:s s:I s:o}", "case", json_object_get(first, "name"), "class",
+                                  json_text(w->set.set->class_names[label]), "best", best.name, "at",
+                                  (json_int_t)images, "points", points));
+    return status;
+}
+
+/* ---- Beginning and end ---- */
+
+/* What lies in the folder must be a lab's, whose trainings of other settings begin anew. */
+static cf_status check_folder(const char *folder) {
+    static const char *const others[] = {"config.json", "group.json", "study.json", "tune.db"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        char *path;
+        FORWARD(file_join(folder, others[i], &path));
+        const bool there = file_exists(path);
+        free(path);
+        FAIL_IF(there, CF_BAD_USE, "%s holds something else (there is %s in it); name another folder with --out",
+                folder, others[i]);
+    }
+    return file_check_folder(folder);
+}
+
+/* What a training's options are refused for is told before any is trained. */
+static cf_status check_cases(const Lab *lab, const cf_set *set) {
+    for (int c = 0; c < lab->case_count; c++) {
+        const LabTraining t = {
+            .base = lab->base, .limit = lab->cases[c].limit, .augment = lab->augment, .steps = lab->steps};
+        FORWARD(lab_check_remedies(&t, set, lab->remedies, lab->remedy_count));
+    }
+    return CF_OK;
+}
+
+static int count_stages(const Lab *lab) {
+    const int sizes = lab->size_count ? lab->size_count - 1 : 0;
+    return lab->seeds * (lab->case_count * lab_trained(lab->remedies, lab->remedy_count) + 2 * sizes);
+}
+
+static cf_status begin(Work *w, const StudyOptions *options) {
+    char *made;
+    FORWARD(check_folder(options->folder));
+    FORWARD(shelf_take(&w->study.shelf, w->lab->base->data, w->lab->base->data_dir, &w->set.set));
+    FORWARD(check_cases(w->lab, w->set.set));
+    FORWARD(data_short_name(w->lab->base->data, w->set.name));
+    memcpy(w->set.data_print, w->set.set->sha256, SHA256_HEX);
+    FORWARD(file_make_folders(options->folder, &made));
+    cf_status status = lock_folder(options->folder, &w->study.lock);
+    if (status) file_unmake_folders(options->folder, made);
+    free(made);
+    w->study.stages = count_stages(w->lab);
+    return status;
+}
+
+static cf_status write_all(const Work *w) {
+    const char *folder = w->study.options->folder;
+    char *path;
+    FORWARD(file_join(folder, "imbalance.json", &path));
+    cf_status status = json_write(path, w->results);
+    free(path);
+    FORWARD(status);
+    FORWARD(file_join(folder, "imbalance.csv", &path));
+    status = lab_write_csv(w->results, path);
+    free(path);
+    FORWARD(status);
+    FORWARD(lab_draw(folder, w->set.name, w->study.options->formats, w->results));
+    return lab_page_write(folder, w->lab, w->results);
+}
+
+cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, json_t **results) {
+    Work w = {.lab = lab};
+    w.study = (Study){
+        .options = options, .threads = slices_threads(options->threads), .results = json_object(), .shelf = *shelf};
+    *shelf = (SetShelf){0};
+    w.results = json_pack("{s:o s:i s:i s:o s:[] s:n}", "data", json_text(lab->base->data), "seeds", lab->seeds,
+                          "steps", lab->steps, "model", json_text(lab->base->model), "cases", "curve");
+    cf_status status = w.results && w.study.results ? begin(&w, options) : FAIL(CF_NO_MEMORY, "out of memory");
+    for (int i = 0; i < lab->case_count && !status; i++) status = do_case(&w, i);
+    if (!status) status = do_curve(&w);
+    if (!status) status = write_all(&w);
+    json_decref(w.study.results);
+    shelf_clear(&w.study.shelf);
+    lock_release(&w.study.lock);
+    if (status)
+        json_decref(w.results);
+    else
+        *results = w.results;
+    return status;
+}
