@@ -201,6 +201,10 @@ typedef struct cf_train_options {
     char augment[CF_LINE];   /* what is done to training images: "shift 2 | rotate 10", or a name of such a line; default "none" */
     cf_sample sample;        /* default CF_NATURAL */
     char loss[CF_LINE];      /* "ce", "focal [GAMMA]", "ldam [MARGIN] [SCALE]"; default "ce" */
+    char teacher[CF_LINE];   /* a run or model file whose network is imitated (Hinton et al. 2015); default "none" */
+    char teacher_sha256[CF_LINE]; /* that its file must have; "none": any, the default */
+    double teacher_share;    /* of the teacher in the loss, the rest is `loss`; default 0.9 */
+    double temperature;      /* by which both networks' logits are divided for the teacher's part; default 4 */
     double label_smoothing;  /* this share of the target is spread over all classes; ce and focal; default 0 */
     char class_weights[CF_LINE]; /* "none", "balanced", "effective BETA", "1:2,5:0.5" by class; default "none" */
     double reweight_from;    /* the share of the epochs after which class_weights hold; default 0 */

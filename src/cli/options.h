@@ -62,7 +62,7 @@ struct Command {
     cf_status (*run)(const Arguments *arguments, const void *options);
 };
 
-enum { MAX_OPTIONS = 64 };
+enum { MAX_OPTIONS = 96 };
 
 /* The options that every command has: --json, --quiet, --help. Their members are in Arguments. */
 extern const Option common_options[];

@@ -83,6 +83,8 @@ cf_status plan_first_not_finite(const Plan *plan, const char **layer);
 cf_status plan_use_parameters(Plan *plan);
 /* Forward only, without a loss; probabilities [n][classes] if not NULL. */
 cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities);
+/* The same of samples: their images as a training step sees them, augmented and mixed. */
+cf_status plan_infer_samples(Plan *plan, const Sample *samples, int n);
 /* PLAN_GRADIENTS: forward, and back from the gradient of the network's outputs, [n][classes]. */
 cf_status plan_differentiate(Plan *plan, const Feed *feed, const uint32_t *images, int n, const float *d_logits);
 

@@ -72,6 +72,7 @@ static cf_status prepare(Fit *fit) {
     fit->engine = engine;
     FORWARD(train_loss_new(fit->train, names, model->classes, o, &fit->loss));
     FORWARD(freezing_new(o, model, &fit->freezing));
+    FORWARD(distillation_new(o, model, engine, fit->threads, &fit->distillation));
     FORWARD(measure_last(fit));
     FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
@@ -99,6 +100,7 @@ static void release(Fit *fit) {
     feed_free(&fit->feed);
     batches_free(fit->batches);
     train_loss_free(&fit->loss);
+    distillation_free(fit->distillation);
     freezing_free(&fit->freezing);
     free(fit->paces);
     free(fit->features);
@@ -190,6 +192,7 @@ static cf_status train_step(Fit *fit) {
     int n;
     const Sample *samples = batches_step(fit->batches, s->step, &n);
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
+    FORWARD(distillation_teach(fit->distillation, &samples, n, fit->threads_now));
     FORWARD(plan_train_samples(fit->plan, samples, n, s->steps_done, &result));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
     FORWARD(check_statistics(fit, rate));

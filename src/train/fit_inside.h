@@ -4,6 +4,7 @@
 
 #include "train/batches.h"
 #include "train/class_weights.h"
+#include "train/distillation.h"
 #include "train/fit.h"
 #include "train/freezing.h"
 
@@ -24,6 +25,7 @@ typedef struct Fit {
         features; /* what reaches layer `first` of the plan, of both parts' images one behind the other; NULL: not computed yet */
     uint32_t *places; /* [images of the set] of an image among these */
     TrainLoss loss;
+    Distillation *distillation; /* NULL: no teacher */
     Freezing freezing;
     Pace *paces; /* [tensors] */
     Optimizer optimizer;
