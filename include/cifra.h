@@ -157,6 +157,7 @@ typedef enum cf_stop_on { CF_STOP_ON_LOSS, CF_STOP_ON_ACCURACY, CF_STOP_ON_LAST 
 typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
 /* CF_BF16: activations and copies of weights in bfloat16; weights, statistics, sums and optimizer in float32. */
 typedef enum cf_precision { CF_F32, CF_BF16 } cf_precision;
+typedef enum cf_quantize { CF_QUANTIZE_NONE, CF_QUANTIZE_INT8 } cf_quantize;
 
 typedef struct cf_progress {
     int epoch, epochs;        /* 1-based */
@@ -221,6 +222,7 @@ typedef struct cf_train_options {
     int threads;             /* 0: all processors; changes speed, never numbers */
     cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */
     cf_precision precision;  /* default CF_F32; CF_BF16 falls back to it, with a notice, where the processor lacks it */
+    cf_quantize quantize;    /* computes with what 8-bit integers can hold, for networks that end as such; default CF_QUANTIZE_NONE */
     const char *checkpoint;  /* path of the checkpoint, written aside and renamed; NULL: none. Borrowed. */
     bool resume;             /* go on from the checkpoint, if it is there, to the bit-identical end */
     cf_progress_fn progress; /* called after every step; NULL: none */

@@ -31,6 +31,11 @@ typedef enum PlanMode {
     PLAN_GRADIENTS  /* forward as inference has it, and back from given gradients of the outputs to the taps */
 } PlanMode;
 
+/* What 8-bit integers stand for: scale * (q - zero), q from -128 to 127; zero is a whole number. */
+typedef struct FakeRange {
+    float scale, zero; /* scale 0: none */
+} FakeRange;
+
 typedef struct PlanOptions {
     const Engine *engine;
     int batch;   /* images per step, at most; rounded up to a multiple of SLICE inside */
@@ -47,6 +52,9 @@ typedef struct PlanOptions {
     /* [layers] those that a training step computes as inference has them (batch norm by its running statistics, nothing dropped), and
      * gives no gradient; NULL: none. Borrowed as long as the plan. */
     const bool *frozen;
+    /* [layers] the values of those that have a range are rounded to it, or, with a max pool in the same node, behind that; outputs
+     * are not. Which have one is looked at when the plan is made, the range at every step. float32; NULL: none. Borrowed. */
+    const FakeRange *quantized;
     /* The first layer that is computed: images are then the values of the layer before it, the only one from there on that is read. */
     int first;
 } PlanOptions;

@@ -25,6 +25,7 @@ static PlanOptions plan_options(const Fit *fit, int epoch) {
                          .seed = fit->options->seed,
                          .losses = fit->loss.heads,
                          .frozen = freezing_layers(&fit->freezing, epoch),
+                         .quantized = quantization_ranges(fit->quantization),
                          .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
 }
 
@@ -73,6 +74,7 @@ static cf_status prepare(Fit *fit) {
     FORWARD(train_loss_new(fit->train, names, model->classes, o, &fit->loss));
     FORWARD(freezing_new(o, model, &fit->freezing));
     FORWARD(distillation_new(o, model, engine, fit->threads, &fit->distillation));
+    FORWARD(quantization_new(o, model, fit->train, engine, fit->threads, &fit->quantization));
     FORWARD(measure_last(fit));
     FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
@@ -101,6 +103,7 @@ static void release(Fit *fit) {
     batches_free(fit->batches);
     train_loss_free(&fit->loss);
     distillation_free(fit->distillation);
+    quantization_free(fit->quantization);
     freezing_free(&fit->freezing);
     free(fit->paces);
     free(fit->features);
@@ -185,6 +188,13 @@ static void choose_threads(Fit *fit) {
     plan_use_threads(fit->plan, fit->threads_now);
 }
 
+static cf_status compute_step(Fit *fit, const Sample *samples, int n, int64_t number, StepResult *result) {
+    quantization_begin(fit->quantization, &fit->model->parameters);
+    const cf_status status = plan_train_samples(fit->plan, samples, n, number, result);
+    quantization_end(fit->quantization, &fit->model->parameters);
+    return status;
+}
+
 static cf_status train_step(Fit *fit) {
     FitState *s = &fit->state;
     StepResult result;
@@ -193,7 +203,7 @@ static cf_status train_step(Fit *fit) {
     const Sample *samples = batches_step(fit->batches, s->step, &n);
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
     FORWARD(distillation_teach(fit->distillation, &samples, n, fit->threads_now));
-    FORWARD(plan_train_samples(fit->plan, samples, n, s->steps_done, &result));
+    FORWARD(compute_step(fit, samples, n, s->steps_done, &result));
     if (!isfinite(result.loss)) return fail_diverged(fit, result.loss, rate);
     FORWARD(check_statistics(fit, rate));
     FORWARD(update(fit, rate));
@@ -251,9 +261,14 @@ static cf_status interrupted(Fit *fit) {
 static cf_status validate(Fit *fit, EpochRow *row) {
     StepResult result;
     choose_threads(fit);
-    FORWARD(plan_use_parameters(fit->plan));
-    FORWARD(classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
-                          NULL, &result));
+    FORWARD(quantization_measure(fit->quantization));
+    quantization_begin(fit->quantization, &fit->model->parameters);
+    cf_status status = plan_use_parameters(fit->plan);
+    if (!status)
+        status = classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
+                               NULL, &result);
+    quantization_end(fit->quantization, &fit->model->parameters);
+    FORWARD(status);
     row->validation_loss = result.loss / (double)fit->validation->count;
     row->validation_accuracy = (double)result.correct / (double)fit->validation->count;
     FAIL_IF(!isfinite(row->validation_loss), CF_DIVERGED,
@@ -289,7 +304,7 @@ static cf_status measure_statistics(Fit *fit) {
         StepResult result;
         int n;
         const Sample *samples = batches_step(fit->batches, k % steps, &n);
-        FORWARD(plan_train_samples(fit->plan, samples, n, fit->state.steps_done - steps + k % steps, &result));
+        FORWARD(compute_step(fit, samples, n, fit->state.steps_done - steps + k % steps, &result));
     }
     return CF_OK;
 }
@@ -305,7 +320,7 @@ static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     *best = early_stopping_note(s, row, fit->options->stop_on);
     if (*best) FORWARD(keep_best(fit));
     exchange(fit, average);
-    return CF_OK;
+    return average ? quantization_measure(fit->quantization) : CF_OK;
 }
 
 static cf_status finish_epoch(Fit *fit, bool *go_on) {
@@ -317,7 +332,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     row->train_accuracy = (double)s->correct / (double)s->seen;
     row->seconds = s->step_seconds;
     row->images_per_second = (double)s->seen / s->step_seconds;
-    bool best;
+    bool best = false;
     FORWARD(judge(fit, row, &best));
     *go_on = report(fit, row, best);
     if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));

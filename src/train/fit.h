@@ -64,6 +64,7 @@ typedef struct Checkpoint { /* what is saved and restored; borrows everything */
     const char *settings; /* what must be equal to go on: "batch=128 optimizer=sgd ..." */
     const char *kernels;  /* the engine's name: other kernels are told */
     Average *average;     /* NULL: none */
+    FakeRange *ranges;    /* [layers] of quantization; NULL: none */
 } Checkpoint;
 
 /* The checkpoint that was there gets the name `previous`; NULL: it is not kept. */

@@ -7,6 +7,7 @@
 #include "train/distillation.h"
 #include "train/fit.h"
 #include "train/freezing.h"
+#include "train/quantization.h"
 
 typedef struct Fit {
     cf_model *model;
@@ -26,6 +27,7 @@ typedef struct Fit {
     uint32_t *places; /* [images of the set] of an image among these */
     TrainLoss loss;
     Distillation *distillation; /* NULL: no teacher */
+    Quantization *quantization; /* NULL: none */
     Freezing freezing;
     Pace *paces; /* [tensors] */
     Optimizer optimizer;

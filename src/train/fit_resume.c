@@ -41,7 +41,8 @@ cf_status fit_describe_settings(Fit *fit) {
 
 static Checkpoint checkpoint_of(Fit *fit) {
     return (Checkpoint){fit->model,           &fit->optimizer, fit->best,         &fit->state,
-                        fit->options->epochs, fit->settings,   fit->engine->name, &fit->average};
+                        fit->options->epochs, fit->settings,   fit->engine->name, &fit->average,
+                        fit->quantization ? fit->quantization->ranges : NULL};
 }
 
 cf_status fit_save(Fit *fit) {

@@ -29,6 +29,7 @@ static const char *const schedule_words[] = {"constant", "cosine", "one-cycle", 
 static const char *const decay_words[] = {"all", "weights", NULL};
 static const char *const stop_words[] = {"loss", "accuracy", "last", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
+static const char *const quantize_words[] = {"none", "int8", NULL};
 static const char *const switch_words[] = {"false", "true", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
 
@@ -134,6 +135,9 @@ const TrainOption train_options[] = {
     {"precision", "precision", NULL, FIELD(precision), .usual = CF_F32, WORDS(precision_words),
      .effect = CHANGES_NUMBERS,
      .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32"},
+    {"quantize", "quantize", NULL, FIELD(quantize), .usual = CF_QUANTIZE_NONE, WORDS(quantize_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "int8: computes with what 8-bit integers can hold, so that little is lost when the network becomes such"},
     {0}};
 _Static_assert(COUNT_OF(train_options) <= MOST_TRAIN_OPTIONS, "a buffer holds all options");
 

@@ -48,6 +48,11 @@ enum { INT8_IMAGES = 256 };
 cf_status int8_network_new(const cf_model *model, const cf_subset *images, int threads, Int8Network **network);
 void int8_network_free(Int8Network *network);
 
+/* The ranges that it would have, found by an engine's plain kernels: [layers], of the last layer of each operation whose values are
+ * rounded; and of which layers weights are. The same errors. */
+cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads, FakeRange *ranges,
+                      bool *weights);
+
 /* As classify(), with the network's integers: the same bits on any number of threads. */
 cf_status int8_classify(const Int8Network *network, const cf_subset *subset, int threads, float *probabilities,
                         StepResult *result);
