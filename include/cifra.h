@@ -272,6 +272,9 @@ CF_API cf_status cf_attention_rollout(const cf_model *model, const cf_subset *su
 
 typedef struct cf_onnx_options {
     bool softmax; /* the output is "probabilities"; false: "logits"; default true */
+    bool int8;    /* in 8-bit integers, as QuantizeLinear and DequantizeLinear; default false, float32 */
+    const cf_split *split; /* int8: its training part gives the ranges. Borrowed. */
+    int threads;           /* int8: for that; 0: all processors */
 } cf_onnx_options;
 
 CF_API cf_onnx_options cf_onnx_defaults(void);
@@ -291,11 +294,16 @@ CF_API cf_status cf_import_onnx(const char *path, const cf_onnx_import_options *
 
 /* ---- Export ------------------------------------------------------------------------------------------- */
 
+typedef struct cf_c_sizes {
+    size_t flash_bytes, ram_bytes; /* of its constants, and of its arena */
+} cf_c_sizes;
+
 typedef struct cf_c_options {
     const char *name;      /* begins the names of files and functions; NULL: the folder's name. Borrowed. */
     const cf_split *split; /* of its test part come the images of the test program, of its training part the ranges for int8. Borrowed. */
     bool int8;             /* in 8-bit integers: as `cifra eval --precision int8`; default false, float32 */
     int threads;           /* 0: all processors */
+    cf_c_sizes *sizes;     /* what it takes is told here; NULL: it is not */
 } cf_c_options;
 
 CF_API cf_c_options cf_c_defaults(void);

@@ -30,6 +30,7 @@ typedef struct Int8Op {
     int low, high;   /* what y is limited to */
     Window window;   /* of one image */
     int8_t *weights; /* [K][R][S][C / groups] */
+    float *scale;    /* [K] of these */
     int32_t *bias, *multiplier;
     int8_t *shift;                 /* [K] each */
     int32_t factors[3], shifts[3]; /* of an addition: of the first, the second, the sum */

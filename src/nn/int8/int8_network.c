@@ -13,6 +13,7 @@ void int8_network_free(Int8Network *network) {
     if (!network) return;
     for (int i = 0; i < network->op_count; i++) {
         free(network->ops[i].weights);
+        free(network->ops[i].scale);
         free(network->ops[i].bias);
         free(network->ops[i].multiplier);
         free(network->ops[i].shift);
@@ -354,6 +355,7 @@ static void quantize_filter(const Int8Network *network, Int8Op *op, int k, doubl
     /* A filter of next to nothing has a scale at which its bias fits. */
     const double scale = fmax(fmax(largest / 127, fabs(bias) / (x_scale * 0x1p29)), 1e-30);
     for (size_t i = 0; i < size; i++) op->weights[(size_t)k * size + i] = (int8_t)lround(real[i] / scale);
+    op->scale[k] = (float)scale;
     op->bias[k] = to_int32(bias / (x_scale * scale));
     int8_multiplier(x_scale * scale / y_scale, &op->multiplier[k], &shift);
     op->shift[k] = (int8_t)shift;
@@ -367,6 +369,7 @@ static cf_status quantize_product(const Int8Network *network, Int8Op *op) {
     FAIL_IF(size > MOST_TERMS, CF_BAD_USE, "%s: sums of %zu products are too long for 8-bit integers, %d at most",
             network->model->layers.layers[op->layer].name, size, MOST_TERMS);
     FORWARD(memory_new(K * size, 1, &op->weights));
+    FORWARD(memory_new(K, sizeof *op->scale, &op->scale));
     FORWARD(memory_new(K, sizeof *op->bias, &op->bias));
     FORWARD(memory_new(K, sizeof *op->multiplier, &op->multiplier));
     FORWARD(memory_new(K, 1, &op->shift));
