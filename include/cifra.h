@@ -172,6 +172,7 @@ typedef enum cf_adapt { CF_ADAPT_NONE, CF_ADABN, CF_CORAL, CF_DANN, CF_MEAN_TEAC
 typedef enum cf_engine { CF_ENGINE_FAST, CF_ENGINE_REFERENCE } cf_engine;
 /* CF_BF16: activations and copies of weights in bfloat16; weights, statistics, sums and optimizer in float32. */
 typedef enum cf_precision { CF_F32, CF_BF16 } cf_precision;
+typedef enum cf_quantize { CF_QUANTIZE_NONE, CF_QUANTIZE_INT8 } cf_quantize;
 
 typedef struct cf_progress {
     int epoch, epochs;        /* 1-based */
@@ -216,6 +217,10 @@ typedef struct cf_train_options {
     char augment[CF_LINE];   /* what is done to training images: "shift 2 | rotate 10", or a name of such a line; default "none" */
     cf_sample sample;        /* default CF_NATURAL */
     char loss[CF_LINE];      /* "ce", "focal [GAMMA]", "ldam [MARGIN] [SCALE]"; default "ce" */
+    char teacher[CF_LINE];   /* a run or model file whose network is imitated (Hinton et al. 2015); default "none" */
+    char teacher_sha256[CF_LINE]; /* that its file must have; "none": any, the default */
+    double teacher_share;    /* of the teacher in the loss, the rest is `loss`; default 0.9 */
+    double temperature;      /* by which both networks' logits are divided for the teacher's part; default 4 */
     double label_smoothing;  /* this share of the target is spread over all classes; ce and focal; default 0 */
     char class_weights[CF_LINE]; /* "none", "balanced", "effective BETA", "1:2,5:0.5" by class; default "none" */
     double reweight_from;    /* the share of the epochs after which class_weights hold; default 0 */
@@ -239,6 +244,7 @@ typedef struct cf_train_options {
     int threads;             /* 0: all processors; changes speed, never numbers */
     cf_engine engine;        /* CF_ENGINE_REFERENCE is plain C, slow, the specification */
     cf_precision precision;  /* default CF_F32; CF_BF16 falls back to it, with a notice, where the processor lacks it */
+    cf_quantize quantize;    /* computes with what 8-bit integers can hold, for networks that end as such; default CF_QUANTIZE_NONE */
     const char *checkpoint;  /* path of the checkpoint, written aside and renamed; NULL: none. Borrowed. */
     bool resume;             /* go on from the checkpoint, if it is there, to the bit-identical end */
     cf_progress_fn progress; /* called after every step; NULL: none */
@@ -294,6 +300,9 @@ CF_API cf_status cf_attention_rollout(const cf_model *model, const cf_subset *su
 
 typedef struct cf_onnx_options {
     bool softmax; /* the output is "probabilities"; false: "logits"; default true */
+    bool int8;    /* in 8-bit integers, as QuantizeLinear and DequantizeLinear; default false, float32 */
+    const cf_split *split; /* int8: its training part gives the ranges. Borrowed. */
+    int threads;           /* int8: for that; 0: all processors */
 } cf_onnx_options;
 
 CF_API cf_onnx_options cf_onnx_defaults(void);
@@ -313,11 +322,16 @@ CF_API cf_status cf_import_onnx(const char *path, const cf_onnx_import_options *
 
 /* ---- Export ------------------------------------------------------------------------------------------- */
 
+typedef struct cf_c_sizes {
+    size_t flash_bytes, ram_bytes; /* of its constants, and of its arena */
+} cf_c_sizes;
+
 typedef struct cf_c_options {
     const char *name;      /* begins the names of files and functions; NULL: the folder's name. Borrowed. */
     const cf_split *split; /* of its test part come the images of the test program, of its training part the ranges for int8. Borrowed. */
     bool int8;             /* in 8-bit integers: as `cifra eval --precision int8`; default false, float32 */
     int threads;           /* 0: all processors */
+    cf_c_sizes *sizes;     /* what it takes is told here; NULL: it is not */
 } cf_c_options;
 
 CF_API cf_c_options cf_c_defaults(void);

@@ -156,6 +156,8 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
     }
     train_adapt_defaults(g, c);
     if (a->unstratified) c->split.stratified = false;
+    if (options_given(g, "teacher") && !options_given(g, "teacher-sha256"))
+        memcpy(c->train.teacher_sha256, a->train.teacher_sha256, sizeof c->train.teacher_sha256);
     c->train.threads = a->train.threads;
     return CF_OK;
 }

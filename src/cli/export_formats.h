@@ -3,12 +3,15 @@
 #ifndef CLI_EXPORT_FORMATS_H
 #define CLI_EXPORT_FORMATS_H
 
-#include "nn/model.h"
+#include "study/run/run.h"
 
 typedef struct ExportRequest {
-    const char *run, *out; /* as they were given */
-    const cf_model *model; /* of the run */
-    bool logits;           /* without the softmax */
+    const char *source, *out; /* as they were given */
+    const char *format;       /* the word */
+    Run *run;                 /* opened; NULL: the source is a model file */
+    const cf_model *model;    /* of the run, or the file */
+    bool logits;              /* without the softmax */
+    cf_c_sizes *sizes;        /* of a network as C */
 } ExportRequest;
 
 typedef struct ExportFormat {
@@ -21,7 +24,8 @@ typedef struct ExportFormat {
     ROW("safetensors", "the weights as PyTorch's load_state_dict(strict=True) takes them; cifra reads the file, too",  \
         export_safetensors)                                                                                            \
     ROW("onnx", "a graph (opset 17) for onnxruntime and others, with the input scaling and the class names in it",      \
-        export_onnx)
+        export_onnx)                                                                                                   \
+    ROW("onnx-int8", "the same in 8-bit integers, with QuantizeLinear and DequantizeLinear (QDQ)", export_onnx_int8)
 
 /* Those that write a folder. */
 #define EXPORT_FOLDERS(ROW)                                                                                            \
@@ -33,5 +37,6 @@ cf_status export_c(const ExportRequest *request);
 cf_status export_c_int8(const ExportRequest *request);
 cf_status export_safetensors(const ExportRequest *request);
 cf_status export_onnx(const ExportRequest *request);
+cf_status export_onnx_int8(const ExportRequest *request);
 
 #endif

@@ -164,6 +164,7 @@ cf_status cf_export_c(const cf_model *model, const char *folder, const cf_c_opti
         goto done;
     }
     FORWARD_TO(done, write_files(folder, &net, &examples));
+    if (options->sizes) *options->sizes = (cf_c_sizes){c_constant_bytes(&net), net.arena_bytes};
 done:
     examples_free(&examples);
     c_network_free(&net);

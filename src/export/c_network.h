@@ -76,6 +76,8 @@ void c_identifier(char *text);
 cf_status c_network_place(CNetwork *net);
 /* Bytes that are in use while call `number` runs. */
 size_t c_live_bytes(const CNetwork *net, int number);
+/* Of all arrays. */
+size_t c_constant_bytes(const CNetwork *net);
 
 /* ---- Front ends ---- */
 

@@ -62,7 +62,7 @@ static void write_size(FILE *out, const CNetwork *net, const char *what, size_t 
     fprintf(out, "_%s %zu%s%s%s\n", what, value, *meaning ? " /* " : "", meaning, *meaning ? " */" : "");
 }
 
-static size_t constants_of(const CNetwork *net) {
+size_t c_constant_bytes(const CNetwork *net) {
     size_t bytes = 0;
     for (int i = 0; i < net->model->layers.count; i++) bytes += net->constant_bytes[i];
     return bytes;
@@ -89,7 +89,7 @@ static void write_header(const CNetwork *net, const CExamples *examples, FILE *o
     write_size(out, net, "CHANNELS", (size_t)in.C, "");
     write_size(out, net, "CLASSES", (size_t)net->model->classes, "");
     write_size(out, net, "ARENA_BYTES", net->arena_bytes, "memory for the values of all layers");
-    write_size(out, net, "CONSTANT_BYTES", constants_of(net), "weights and settings");
+    write_size(out, net, "CONSTANT_BYTES", c_constant_bytes(net), "weights and settings");
     fprintf(out, "\nextern const char *const %s_class_names[%d];\n", net->name, net->model->classes);
     fprintf(out,
             "\n/* The class of an image (its number), and the probabilities of all, [%d]. image [%d][%d][%d]: rows, "
@@ -240,7 +240,7 @@ static void write_page(const CNetwork *net, const CExamples *examples, FILE *out
             "| layer | gives | multiply-adds | flash | RAM while it runs |\n|---|---|---:|---:|---:|\n",
             net->name, cf_version(), net->model->classes, in.W, in.H, in.C, in.C == 1 ? "" : "s", net->format->word,
             net->model->layers.line, net->name, net->name, net->name, net->name, examples->count, net->name, net->name,
-            constants_of(net), net->arena_bytes, shape_size(in), 4 * net->model->classes);
+            c_constant_bytes(net), net->arena_bytes, shape_size(in), 4 * net->model->classes);
     for (int i = 0; i < net->call_count;) {
         const int number = net->calls[i].layer;
         const Layer *layer = &net->model->layers.layers[number], *last = &net->model->layers.layers[net->calls[i].last];
@@ -254,7 +254,7 @@ static void write_page(const CNetwork *net, const CExamples *examples, FILE *out
                 last > layer ? last->name : "", last->out.H, last->out.W, last->out.C, of_layer,
                 net->constant_bytes[number], live);
     }
-    fprintf(out, "| all | | %.0f | %zu | %zu |\n", products, constants_of(net), net->arena_bytes);
+    fprintf(out, "| all | | %.0f | %zu | %zu |\n", products, c_constant_bytes(net), net->arena_bytes);
 }
 
 const CFile c_files[C_FILES] = {

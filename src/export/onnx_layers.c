@@ -33,15 +33,14 @@ static int padding_behind(int side, int size, int stride, int before, int output
 }
 
 /* The same padding behind as in front, where that gives the same outputs; else just what is reached. */
-static void window(OnnxOut *o, const Layer *l, int dilation) {
-    const int R = (l->R - 1) * dilation + 1, S = (l->S - 1) * dilation + 1;
-    const bool even = (l->in.H + 2 * l->pad_h - R) / l->stride + 1 == l->out.H &&
-                      (l->in.W + 2 * l->pad_w - S) / l->stride + 1 == l->out.W;
-    const int below = even ? l->pad_h : padding_behind(l->in.H, R, l->stride, l->pad_h, l->out.H);
-    const int right = even ? l->pad_w : padding_behind(l->in.W, S, l->stride, l->pad_w, l->out.W);
-    onnx_integers(o, "kernel_shape", 2, DIMS(l->R, l->S));
-    onnx_integers(o, "strides", 2, DIMS(l->stride, l->stride));
-    onnx_integers(o, "pads", 4, DIMS(l->pad_h, l->pad_w, below, right));
+void onnx_window(OnnxOut *o, const Window *w) {
+    const int R = (w->R - 1) * w->dilation + 1, S = (w->S - 1) * w->dilation + 1;
+    const bool even = (w->H + 2 * w->pad_h - R) / w->stride + 1 == w->P && (w->W + 2 * w->pad_w - S) / w->stride + 1 == w->Q;
+    const int below = even ? w->pad_h : padding_behind(w->H, R, w->stride, w->pad_h, w->P);
+    const int right = even ? w->pad_w : padding_behind(w->W, S, w->stride, w->pad_w, w->Q);
+    onnx_integers(o, "kernel_shape", 2, DIMS(w->R, w->S));
+    onnx_integers(o, "strides", 2, DIMS(w->stride, w->stride));
+    onnx_integers(o, "pads", 4, DIMS(w->pad_h, w->pad_w, below, right));
 }
 
 static void conv(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
@@ -49,7 +48,8 @@ static void conv(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
     OnnxName bias;
     if (l->bias) bias = onnx_parameter(o, "bias", 1, DIMS(l->out.C), false);
     onnx_begin(o, "Conv", l->bias ? INPUTS(x->text, weight.text, bias.text) : INPUTS(x->text, weight.text), y);
-    window(o, l, l->dilation);
+    const Window w = layer_window(l, 1);
+    onnx_window(o, &w);
     onnx_integers(o, "dilations", 2, DIMS(l->dilation, l->dilation));
     onnx_integer(o, "group", l->groups);
     onnx_end(o);
@@ -64,7 +64,8 @@ static void project(OnnxOut *o, const char *weight, const char *bias, int K, int
 
 static void pool(OnnxOut *o, const Layer *l, const OnnxName *x, OnnxName *y) {
     onnx_begin(o, l->type->onnx, INPUTS(x->text), y);
-    window(o, l, 1);
+    const Window w = layer_window(l, 1);
+    onnx_window(o, &w);
     onnx_end(o);
 }
 

@@ -9,18 +9,18 @@
  *   Graph       1 node  2 name  5 initializer  11 input  12 output
  *   Node        1 input  2 output  3 name  4 op_type  5 attribute  7 domain
  *   Attribute   1 name  2 f  3 i  4 s  5 t  7 floats  8 ints  20 type (1 f, 2 i, 3 s, 4 t, 6 floats, 7 ints)
- *   Tensor      1 dims  2 data_type (1 float, 6 int32, 7 int64)  4 float_data  5 int32_data  7 int64_data  8 name  9 raw_data
+ *   Tensor      1 dims  2 data_type (1 float, 3 int8: written alone, 6 int32, 7 int64)  4 float_data  5 int32_data  7 int64_data  8 name  9 raw_data
  *               14 data_location (1: in another file)
  *   ValueInfo   1 name  2 type {1 tensor_type {1 elem_type, 2 shape {1 dim {1 dim_value, 2 dim_param}}}}
  *
- * Limits of the reader: base/limits.h; tensors of the three types above, within the file; other fields are passed over.
+ * Limits of the reader: base/limits.h; tensors of float, int32 and int64, within the file; other fields are passed over.
  */
 #ifndef EXPORT_ONNX_MESSAGES_H
 #define EXPORT_ONNX_MESSAGES_H
 
 #include "base/status.h"
 
-enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_FLOAT = 1, ONNX_INT32 = 6, ONNX_INT64 = 7 };
+enum { ONNX_OPSET = 17, ONNX_IR = 8, ONNX_FLOAT = 1, ONNX_INT8 = 3, ONNX_INT32 = 6, ONNX_INT64 = 7 };
 enum {
     MODEL_IR = 1,
     MODEL_PRODUCER,

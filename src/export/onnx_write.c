@@ -93,6 +93,14 @@ OnnxName onnx_floats(OnnxOut *o, int dims, const int64_t *shape, const float *va
     return name;
 }
 
+OnnxName onnx_integers_of(OnnxOut *o, int type, int dims, const int64_t *shape, const void *values, size_t bytes) {
+    const OnnxName name = new_name(o, "integers");
+    const size_t begun = begin_tensor(o, name.text, (uint64_t)type, dims, shape);
+    proto_bytes(&o->file, TENSOR_RAW, values, bytes);
+    proto_end(&o->file, begun);
+    return name;
+}
+
 OnnxName onnx_shape(OnnxOut *o, int dims, const int64_t *shape) {
     const OnnxName name = new_name(o, "shape");
     const size_t begun = begin_tensor(o, name.text, ONNX_INT64, 1, (const int64_t[]){dims});
@@ -204,19 +212,24 @@ static void write_end(OnnxOut *o, OnnxFlow *x, bool softmax) {
     write_port(o, GRAPH_OUTPUT, name, 1, &o->model->classes);
 }
 
-static void write_graph(OnnxOut *o, bool softmax, const bool *needed, OnnxFlow *flows) {
+static cf_status write_graph(OnnxOut *o, bool softmax, const bool *needed, OnnxFlow *flows) {
     const LayerList *list = &o->model->layers;
     const size_t graph = proto_begin(&o->file, MODEL_GRAPH);
     proto_text(&o->file, GRAPH_NAME, "cifra");
     write_port(o, GRAPH_INPUT, "image", 3, (const int[]){list->input.C, list->input.H, list->input.W});
-    const OnnxName largest = onnx_floats(o, 0, NULL, NULL, 255);
-    flows[-1].flat = false;
-    onnx_node(o, "Div", (const char *[]){"image", largest.text, NULL}, &flows[-1].name);
-    for (o->layer = 0; o->layer < list->count; o->layer++)
-        if (needed[o->layer]) write_layer(o, flows);
+    if (o->integers) {
+        FORWARD(onnx_write_int8(o, &flows[list->heads[0]].name));
+    } else {
+        const OnnxName largest = onnx_floats(o, 0, NULL, NULL, 255);
+        flows[-1].flat = false;
+        onnx_node(o, "Div", (const char *[]){"image", largest.text, NULL}, &flows[-1].name);
+        for (o->layer = 0; o->layer < list->count; o->layer++)
+            if (needed[o->layer]) write_layer(o, flows);
+    }
     o->layer = list->heads[0];
     write_end(o, &flows[o->layer], softmax);
     proto_end(&o->file, graph);
+    return CF_OK;
 }
 
 /* ---- The file ---- */
@@ -234,10 +247,10 @@ static void write_head(OnnxOut *o, bool softmax) {
     snprintf(about, sizeof about,
              "A classifier of images, made by cifra. image: float32 [N, %d, %d, %d] (images, channels, height, width), "
              "pixels 0 to "
-             "255%s; they are divided by 255 in the graph. %s: float32 [N, %d], in the order of the classes in the "
+             "255%s; %s in the graph. %s: float32 [N, %d], in the order of the classes in the "
              "metadata.",
-             in.C, in.H, in.W, in.C == 3 ? ", channels red, green, blue" : "", softmax ? "probabilities" : "logits",
-             o->model->classes);
+             in.C, in.H, in.W, in.C == 3 ? ", channels red, green, blue" : "", o->integers ? "layers compute in 8-bit integers, in QDQ form" : "they are divided by 255",
+             softmax ? "probabilities" : "logits", o->model->classes);
     proto_integer(&o->file, MODEL_IR, ONNX_IR);
     proto_text(&o->file, MODEL_PRODUCER, "cifra");
     proto_text(&o->file, MODEL_PRODUCER_VERSION, cf_version());
@@ -273,9 +286,8 @@ cf_onnx_options cf_onnx_defaults(void) {
     return (cf_onnx_options){.softmax = true};
 }
 
-cf_status cf_export_onnx(const cf_model *model, const char *path, const cf_onnx_options *options) {
-    const cf_onnx_options given = options ? *options : cf_onnx_defaults();
-    OnnxOut out = {.model = model, .layer = -1};
+cf_status onnx_write(const cf_model *model, const char *path, bool softmax, const Int8Network *integers) {
+    OnnxOut out = {.model = model, .integers = integers, .layer = -1};
     OnnxFlow *flows = NULL;
     bool *needed = NULL;
     cf_status status;
@@ -284,8 +296,8 @@ cf_status cf_export_onnx(const cf_model *model, const char *path, const cf_onnx_
     FORWARD_TO(done, memory_new((size_t)model->layers.count, sizeof *needed, &needed));
     FORWARD_TO(done, memory_new(model->parameters.total, sizeof(float), &out.scratch));
     mark_needed(&model->layers, needed);
-    write_head(&out, given.softmax);
-    write_graph(&out, given.softmax, needed, flows + 1);
+    write_head(&out, softmax);
+    FORWARD_TO(done, write_graph(&out, softmax, needed, flows + 1));
     FORWARD_TO(done, write_texts(&out));
     FORWARD_TO(done, out.file.status);
     status = out.file.size < MOST_ONNX_BYTES
@@ -296,5 +308,16 @@ done:
     free(out.scratch);
     free(needed);
     free(flows);
+    return status;
+}
+
+cf_status cf_export_onnx(const cf_model *model, const char *path, const cf_onnx_options *options) {
+    const cf_onnx_options given = options ? *options : cf_onnx_defaults();
+    Int8Network *integers = NULL;
+    FAIL_IF(given.int8 && !given.split, CF_BAD_USE,
+            "ranges for 8-bit integers come from training images: a split with a training part expected");
+    if (given.int8) FORWARD(int8_network_new(model, cf_split_part(given.split, CF_TRAIN), given.threads, &integers));
+    const cf_status status = onnx_write(model, path, given.softmax, integers);
+    int8_network_free(integers);
     return status;
 }

@@ -3,7 +3,7 @@
 #define EXPORT_ONNX_WRITE_H
 
 #include "export/onnx_messages.h"
-#include "nn/model.h"
+#include "nn/int8/int8.h"
 
 /* The name of a value; names of parameters have no '/', those of values and constants do. */
 typedef struct OnnxName {
@@ -19,6 +19,7 @@ typedef struct OnnxFlow {
 typedef struct OnnxOut {
     ProtoWriter file;
     const cf_model *model;
+    const Int8Network *integers; /* NULL: float32 */
     int layer;       /* which one is being written */
     int values;      /* of this layer, so far */
     float *scratch;  /* room for the largest parameter */
@@ -49,7 +50,17 @@ void onnx_node(OnnxOut *out, const char *op, const char *const *inputs, OnnxName
 /* Constants of the layer under way; values NULL: all of them `value`. */
 OnnxName onnx_floats(OnnxOut *out, int dims, const int64_t *shape, const float *values, float value);
 OnnxName onnx_shape(OnnxOut *out, int dims, const int64_t *shape);
+/* So many bytes of integers. */
+OnnxName onnx_integers_of(OnnxOut *out, int type, int dims, const int64_t *shape, const void *values, size_t bytes);
+/* The attributes of a window, but for dilations and groups. */
+void onnx_window(OnnxOut *out, const Window *window);
 /* A parameter of the layer under way, in the order of files, in this shape; `transposed` from [a][b] to [b][a]. */
 OnnxName onnx_parameter(OnnxOut *out, const char *what, int dims, const int64_t *shape, bool transposed);
+
+/* onnx_int8.c: the layers as QDQ, from the input to the logits, N x C x H x W. */
+cf_status onnx_write_int8(OnnxOut *out, OnnxName *logits);
+
+/* As cf_export_onnx; integers NULL: in float32. */
+cf_status onnx_write(const cf_model *model, const char *path, bool softmax, const Int8Network *integers);
 
 #endif

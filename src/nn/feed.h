@@ -54,6 +54,7 @@ typedef struct Sample {
     int target[MOST_HEADS];         /* classes of the outputs; -1: none, no loss, no gradient */
     int partner_target[MOST_HEADS]; /* of the partner, with its share; -1: none */
     const float *soft[MOST_HEADS];  /* probabilities of the classes in place of the targets; NULL: targets. Borrowed */
+    const float *teacher; /* of the first output: another network's logits for the same image; NULL: none. Borrowed */
 } Sample;
 
 /* Draws how the sample's image is mixed, by the feed's augmentation, which mixes, with another of the same feed. False: not at all. */

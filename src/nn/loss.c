@@ -150,6 +150,32 @@ static double ldam_image(const LossSettings *settings, int classes, const float 
     return loss;
 }
 
+/* ---- Distillation ---- */
+
+/* The logarithm of the sum of the exponentials of logits / T. */
+static double log_sum_at(const float *logits, int classes, double temperature) {
+    double largest = (double)logits[0], sum = 0;
+    for (int k = 1; k < classes; k++) largest = fmax(largest, (double)logits[k]);
+    for (int k = 0; k < classes; k++) sum += exp(((double)logits[k] - largest) / temperature);
+    return log(sum) + largest / temperature;
+}
+
+/* The divergence's gradient by logit k is (q_k - p_k) / T. */
+double loss_distilled(const LossSettings *settings, int classes, const float *logits, const Target *target, double loss,
+                      double *d) {
+    const double T = settings->temperature, share = settings->teacher_share;
+    const double weight = share * settings->loss->weight(settings, classes, target);
+    const double log_sum = log_sum_at(logits, classes, T), teachers = log_sum_at(target->teacher, classes, T);
+    double divergence = 0;
+    for (int k = 0; k < classes; k++) {
+        const double log_p = (double)target->teacher[k] / T - teachers, log_q = (double)logits[k] / T - log_sum;
+        const double p = exp(log_p);
+        divergence += p * (log_p - log_q);
+        if (d) d[k] = (1 - share) * d[k] + weight * T * (exp(log_q) - p);
+    }
+    return (1 - share) * loss + weight * T * T * divergence;
+}
+
 /* ---- The table ---- */
 
 #define NUMBER(field) #field, offsetof(LossSettings, field)

@@ -15,6 +15,7 @@ typedef struct Target {
     int label, partner; /* classes; -1: none */
     float share;        /* of `label`; the partner's is 1 - share */
     const float *soft;  /* [classes], sum 1: in place of labels; NULL: labels */
+    const float *teacher; /* [classes], another network's logits for the same image; NULL: none */
     double weight;      /* of the image */
 } Target;
 
@@ -31,6 +32,7 @@ typedef struct LossSettings {
     double margin; /* ldam: of the class with the fewest images, the largest; whoever fills in `margins` reads it */
     double logit_scale; /* ldam: what the logits are multiplied by */
     double gamma;       /* focal: larger: what is known already counts less; 0: cross-entropy */
+    double teacher_share, temperature; /* as loss_distilled has them, of images with a teacher */
 } LossSettings;
 
 /* A number behind the word of a loss. */
@@ -57,6 +59,12 @@ extern const LossSettings plain_cross_entropy;
 
 /* "focal 1.5" into loss and numbers; those that are not there take their usual values. Leaves the rest of the settings. */
 cf_status loss_read(const char *line, LossSettings *settings);
+
+/* Distillation (Hinton et al. 2015): of an image's loss and its gradient d [classes] (unless NULL), which it changes, and the teacher's
+ * logits, (1 - A) loss + A T^2 w KL(p || q), with A the teacher's share, w the image's weight in the mean, and p and q the softmax of
+ * the teacher's and of the image's logits, each divided by the temperature T. */
+double loss_distilled(const LossSettings *settings, int classes, const float *logits, const Target *target, double loss,
+                      double *d);
 
 /* Probabilities [classes] of logits; returns the logarithm of the sum of their exponentials. In double. */
 double softmax(const float *logits, int classes, float *p);

@@ -84,6 +84,7 @@ static Target target_of(const Head *head, const Sample *sample) {
                      .partner = known(head, sample->partner_target[head->number]),
                      .share = sample->share,
                      .soft = sample->soft[head->number],
+                     .teacher = head->number ? NULL : sample->teacher,
                      .weight = (double)sample->weight};
     if (target.label < 0) target.label = target.partner, target.share = 1 - target.share, target.partner = -1;
     if (target.partner < 0 && target.label >= 0) target.share = 1;
@@ -105,9 +106,10 @@ static double row_loss(const Plan *plan, const Head *head, size_t row, bool vali
     }
     const size_t first = row * (size_t)head->classes;
     const Target target = target_of(head, &plan->samples[row]);
-    const double loss =
+    double loss =
         head->loss->loss->image(head->loss, head->classes, logits_of(plan, head) + first, head->probabilities + first,
                                 head->log_sums[row], &target, d);
+    if (target.teacher) loss = loss_distilled(head->loss, head->classes, logits_of(plan, head) + first, &target, loss, d);
     for (int k = 0; k < head->classes; k++) d[k] = head->loss->scale * d[k] / head->weight;
     for (int k = 0; k < head->classes && plan->outside && !head->number; k++) d[k] += (double)plan->outside_d[first + (size_t)k];
     write_gradient(plan, head, d, thread, to);
@@ -433,9 +435,13 @@ cf_status plan_use_parameters(Plan *plan) {
     return run_steps(plan, &plan->refresh);
 }
 
+cf_status plan_infer_samples(Plan *plan, const Sample *samples, int n) {
+    return run_list(plan, LIST_INFERENCE, samples, n);
+}
+
 cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities) {
     samples_of_feed(feed, images, n, plan->own_samples);
-    FORWARD(run_list(plan, LIST_INFERENCE, plan->own_samples, n));
+    FORWARD(plan_infer_samples(plan, plan->own_samples, n));
     if (probabilities)
         memcpy(probabilities, plan->heads[0].probabilities,
                (size_t)n * (size_t)plan->heads[0].classes * sizeof *probabilities);

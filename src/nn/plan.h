@@ -41,6 +41,11 @@ typedef struct OutsideLoss {
     void *context;
 } OutsideLoss;
 
+/* What 8-bit integers stand for: scale * (q - zero), q from -128 to 127; zero is a whole number. */
+typedef struct FakeRange {
+    float scale, zero; /* scale 0: none */
+} FakeRange;
+
 typedef struct PlanOptions {
     const Engine *engine;
     int batch;   /* images per step, at most; rounded up to a multiple of SLICE inside */
@@ -57,6 +62,9 @@ typedef struct PlanOptions {
     /* [layers] those that a training step computes as inference has them (batch norm by its running statistics, nothing dropped), and
      * gives no gradient; NULL: none. Borrowed as long as the plan. */
     const bool *frozen;
+    /* [layers] the values of those that have a range are rounded to it, or, with a max pool in the same node, behind that; outputs
+     * are not. Which have one is looked at when the plan is made, the range at every step. float32; NULL: none. Borrowed. */
+    const FakeRange *quantized;
     /* The first layer that is computed: images are then the values of the layer before it, the only one from there on that is read. */
     int first;
     const OutsideLoss *outside; /* of PLAN_TRAINING, which then has no other taps; NULL: none. Borrowed as long as the plan. */
@@ -97,6 +105,8 @@ cf_status plan_first_not_finite(const Plan *plan, const char **layer);
 cf_status plan_use_parameters(Plan *plan);
 /* Forward only, without a loss; probabilities [n][classes] if not NULL. */
 cf_status plan_infer(Plan *plan, const Feed *feed, const uint32_t *images, int n, float *probabilities);
+/* The same of samples: their images as a training step sees them, augmented and mixed. */
+cf_status plan_infer_samples(Plan *plan, const Sample *samples, int n);
 /* PLAN_GRADIENTS: forward, and back from the gradient of the network's outputs, [n][classes]. */
 cf_status plan_differentiate(Plan *plan, const Feed *feed, const uint32_t *images, int n, const float *d_logits);
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/placement.h"
+#include "nn/layers/nodes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,18 +103,25 @@ cf_status planner_output(Planner *planner, int number, Tensor **tensor) {
     return CF_OK;
 }
 
-int planner_follower(const Planner *planner, int number) {
-    const int next = number + 1;
-    if (next >= planner->plan->layers->count || !planner->needed[next] || planner->taken[next]) return -1;
-    if (planner->readers[number] != 1 || planner_layer(planner, next)->input[0] != number) return -1;
-    return next;
-}
-
 bool planner_is_output(const Planner *planner, int number) {
     const LayerList *layers = planner->plan->layers;
     for (int h = 0; h < layers->head_count; h++)
         if (layers->heads[h] == number) return true;
     return false;
+}
+
+/* To which a layer's values are rounded; NULL: not at all. */
+static const FakeRange *range_of(const Planner *planner, int number) {
+    const FakeRange *ranges = planner->plan->options.quantized;
+    return ranges && ranges[number].scale > 0 && !planner_is_output(planner, number) ? &ranges[number] : NULL;
+}
+
+int planner_follower(const Planner *planner, int number) {
+    const int next = number + 1;
+    if (next >= planner->plan->layers->count || !planner->needed[next] || planner->taken[next]) return -1;
+    if (planner->readers[number] != 1 || planner_layer(planner, next)->input[0] != number) return -1;
+    if (range_of(planner, number) && planner_layer(planner, next)->type != &maxpool_type) return -1;
+    return next;
 }
 
 void planner_take(Planner *planner, int number) {
@@ -509,10 +517,28 @@ static void find_needed(Planner *planner) {
         }
 }
 
+/* Rounds what the node has given that begins with layer `number`: the last of its layers, or the one in front of its max pool, has a
+ * range. */
+static cf_status round_values(Planner *planner, int number) {
+    Plan *plan = planner->plan;
+    const FakeRange *range = range_of(planner, number);
+    while (!plan->outputs[number]) {
+        const FakeRange *next = range_of(planner, ++number);
+        if (next) range = next;
+    }
+    Tensor *x = plan->outputs[number], *y;
+    if (!range) return CF_OK;
+    FORWARD(planner_output(planner, number, &y));
+    x->readers = 1;
+    return lay_fake_quant(planner, number, range, x, y);
+}
+
 static cf_status lay_layers(Planner *planner) {
-    for (int i = planner->plan->options.first; i < planner->plan->layers->count; i++)
-        if (planner->needed[i] && !planner->taken[i])
-            FORWARD(planner_layer(planner, i)->type->lay(planner, i));
+    for (int i = planner->plan->options.first; i < planner->plan->layers->count; i++) {
+        if (!planner->needed[i] || planner->taken[i]) continue;
+        FORWARD(planner_layer(planner, i)->type->lay(planner, i));
+        FORWARD(round_values(planner, i));
+    }
     return CF_OK;
 }
 

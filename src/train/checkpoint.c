@@ -1,5 +1,6 @@
 /* checkpoint.safetensors: the tensors of the model ("now/"), of its best epoch ("best/"), of the optimizer ("first/",
- * "second/"), of averages of weights ("ema/", "swa/"), pseudo-labels ("adapt/labels"), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
+ * "second/"), of averages of weights ("ema/", "swa/"), pseudo-labels ("adapt/labels"), the ranges of quantization ("ranges", scale and
+ * zero per layer), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
  * are written with 17 digits, which give the same double back. The file's checksum is needed from format 2 on, so that no changed
  * byte passes, be it in the checksum's own name. */
 #include "train/fit.h"
@@ -7,6 +8,7 @@
 #include "base/json_memory.h"
 #include "base/memory.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +105,33 @@ static cf_status take_labels(const StoredFile *file, Checkpoint *c) {
     return CF_OK;
 }
 
+enum { RANGE = sizeof(FakeRange) / sizeof(float) };
+
+static cf_status add_ranges(const Checkpoint *c, TensorBag *bag) {
+    const size_t layers = (size_t)c->model->layers.count;
+    float *copy;
+    FORWARD(memory_new(layers * RANGE, sizeof *copy, &copy));
+    memcpy(copy, c->ranges, layers * sizeof *c->ranges);
+    bag->values[bag->count] = copy;
+    bag->tensors[bag->count++] =
+        (StoredTensor){.name = "ranges", .dims = 2, .shape = {layers, RANGE}, .count = layers * RANGE, .values = copy};
+    return CF_OK;
+}
+
+/* A plan was made for the layers that have one. */
+static cf_status take_ranges(const StoredFile *file, Checkpoint *c) {
+    const StoredTensor *tensor = safetensors_find(file, "ranges");
+    const size_t layers = (size_t)c->model->layers.count;
+    FAIL_IF(!tensor || !tensor->values || tensor->count != layers * RANGE, CF_BAD_INPUT, "its ranges are damaged");
+    for (size_t i = 0; i < layers; i++) {
+        const float scale = tensor->values[RANGE * i], zero = tensor->values[RANGE * i + 1];
+        FAIL_IF((scale > 0) != (c->ranges[i].scale > 0) || !(scale >= 0 && scale <= FLT_MAX) || !(zero >= -128 && zero <= 127),
+                CF_BAD_INPUT, "its ranges are damaged");
+    }
+    memcpy(c->ranges, tensor->values, layers * sizeof *c->ranges);
+    return CF_OK;
+}
+
 static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
     const Parameters *parameters = &c->model->parameters;
     FORWARD(bag_new(6 * parameters->count + 1, bag));
@@ -112,7 +141,8 @@ static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
     if (c->state->best_epoch) FORWARD(bag_add(bag, parameters, "best/", c->best, false));
     if (c->average && c->average->moving) FORWARD(bag_add(bag, parameters, "ema/", c->average->moving, false));
     if (c->average && c->average->mean) FORWARD(bag_add(bag, parameters, "swa/", c->average->mean, false));
-    return add_labels(c, bag);
+    FORWARD(add_labels(c, bag));
+    return c->ranges ? add_ranges(c, bag) : CF_OK;
 }
 
 cf_status checkpoint_write(const char *path, const Checkpoint *c, const char *previous) {
@@ -191,6 +221,7 @@ static cf_status take(const StoredFile *file, Checkpoint *c) {
     if (c->average && c->average->moving) FORWARD(bag_take(file, parameters, "ema/", c->average->moving, false));
     if (c->average && c->average->mean) FORWARD(bag_take(file, parameters, "swa/", c->average->mean, false));
     FORWARD(take_labels(file, c));
+    if (c->ranges) FORWARD(take_ranges(file, c));
     tell_other_kernels(file, c);
     return CF_OK;
 }

@@ -224,6 +224,8 @@ cf_status train_loss_new(const cf_subset *train, const char *const *class_names,
     FORWARD(read_weights(options->class_weights, &kind, &beta));
     FORWARD(check_together(options, settings, kind));
     settings->smoothing = options->label_smoothing;
+    settings->teacher_share = options->teacher_share;
+    settings->temperature = options->temperature;
     FORWARD_TO(done, count_images(train, &counts));
     FORWARD_TO(done, make_weights(&counts, options, kind, beta, &made));
     FORWARD_TO(done, make_offsets(&counts, options->logit_adjust, &made));

@@ -25,6 +25,7 @@ static PlanOptions plan_options(const Fit *fit, int epoch) {
                          .seed = fit->options->seed,
                          .losses = fit->loss.heads,
                          .frozen = freezing_layers(&fit->freezing, epoch),
+                         .quantized = quantization_ranges(fit->quantization),
                          .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
     if (fit->adaptation) adaptation_source_options(fit->adaptation, &options);
     return options;
@@ -75,6 +76,8 @@ static cf_status prepare(Fit *fit) {
     fit->engine = engine;
     FORWARD(train_loss_new(fit->train, names, model->classes, o, &fit->loss));
     FORWARD(freezing_new(o, model, &fit->freezing));
+    FORWARD(distillation_new(o, model, engine, fit->threads, &fit->distillation));
+    FORWARD(quantization_new(o, model, fit->train, engine, fit->threads, &fit->quantization));
     FORWARD(measure_last(fit));
     FORWARD(feed_new(fit->validation->set, model->layers.input, (const char *const *)model->class_names, model->classes,
                      fit->threads, &fit->feed));
@@ -104,6 +107,8 @@ static void release(Fit *fit) {
     batches_free(fit->batches);
     adaptation_free(fit->adaptation);
     train_loss_free(&fit->loss);
+    distillation_free(fit->distillation);
+    quantization_free(fit->quantization);
     freezing_free(&fit->freezing);
     free(fit->paces);
     free(fit->features);
@@ -197,7 +202,11 @@ static cf_status forward_and_back(Fit *fit, StepResult *result, int *n) {
     const AdaptationStep now = {fit->plan, fit->batches, s->step, s->steps_done, fit->threads_now};
     if (fit->adaptation) return adaptation_step(fit->adaptation, &now, result, n);
     const Sample *samples = batches_step(fit->batches, s->step, n);
-    return plan_train_samples(fit->plan, samples, *n, s->steps_done, result);
+    FORWARD(distillation_teach(fit->distillation, &samples, *n, fit->threads_now));
+    quantization_begin(fit->quantization, &fit->model->parameters);
+    const cf_status status = plan_train_samples(fit->plan, samples, *n, s->steps_done, result);
+    quantization_end(fit->quantization, &fit->model->parameters);
+    return status;
 }
 
 static cf_status train_step(Fit *fit) {
@@ -267,9 +276,14 @@ static cf_status validate(Fit *fit, EpochRow *row) {
     choose_threads(fit);
     if (fit->adaptation)
         return adaptation_judge(fit->adaptation, fit->threads_now, &row->validation_loss, &row->validation_accuracy);
-    FORWARD(plan_use_parameters(fit->plan));
-    FORWARD(classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
-                          NULL, &result));
+    FORWARD(quantization_measure(fit->quantization));
+    quantization_begin(fit->quantization, &fit->model->parameters);
+    cf_status status = plan_use_parameters(fit->plan);
+    if (!status)
+        status = classify_with(fit->plan, &fit->feed, fit->validation->images, fit->validation->count, fit->model->classes,
+                               NULL, &result);
+    quantization_end(fit->quantization, &fit->model->parameters);
+    FORWARD(status);
     row->validation_loss = result.loss / (double)fit->validation->count;
     row->validation_accuracy = (double)result.correct / (double)fit->validation->count;
     FAIL_IF(!isfinite(row->validation_loss), CF_DIVERGED,
@@ -305,7 +319,7 @@ static cf_status measure_statistics(Fit *fit) {
         StepResult result;
         int n;
         const Sample *samples = batches_step(fit->batches, k % steps, &n);
-        FORWARD(plan_train_samples(fit->plan, samples, n, fit->state.steps_done - steps + k % steps, &result));
+        FORWARD(compute_step(fit, samples, n, fit->state.steps_done - steps + k % steps, &result));
     }
     return CF_OK;
 }
@@ -321,7 +335,7 @@ static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     *best = early_stopping_note(s, row, fit->options->stop_on);
     if (*best) FORWARD(keep_best(fit));
     exchange(fit, average);
-    return CF_OK;
+    return average ? quantization_measure(fit->quantization) : CF_OK;
 }
 
 static cf_status finish_epoch(Fit *fit, bool *go_on) {
@@ -333,7 +347,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     row->train_accuracy = (double)s->correct / (double)s->seen;
     row->seconds = s->step_seconds;
     row->images_per_second = (double)s->seen / s->step_seconds;
-    bool best;
+    bool best = false;
     FORWARD(judge(fit, row, &best));
     *go_on = report(fit, row, best);
     if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));

@@ -66,6 +66,7 @@ typedef struct Checkpoint { /* what is saved and restored; borrows everything */
     Average *average;     /* NULL: none */
     float *adaptation;    /* [adaptation_count] */
     size_t adaptation_count;
+    FakeRange *ranges;    /* [layers] of quantization; NULL: none */
 } Checkpoint;
 
 /* The checkpoint that was there gets the name `previous`; NULL: it is not kept. */

@@ -5,8 +5,10 @@
 #include "train/adaptation/adaptation.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
+#include "train/distillation.h"
 #include "train/fit.h"
 #include "train/freezing.h"
+#include "train/quantization.h"
 
 typedef struct Fit {
     cf_model *model;
@@ -26,6 +28,8 @@ typedef struct Fit {
         features; /* what reaches layer `first` of the plan, of both parts' images one behind the other; NULL: not computed yet */
     uint32_t *places; /* [images of the set] of an image among these */
     TrainLoss loss;
+    Distillation *distillation; /* NULL: no teacher */
+    Quantization *quantization; /* NULL: none */
     Freezing freezing;
     Pace *paces; /* [tensors] */
     Optimizer optimizer;

@@ -32,6 +32,7 @@ static cf_status add_target(Fit *fit) {
 
 cf_status fit_describe_settings(Fit *fit) {
     cf_train_options now = *fit->options;
+    const char *teacher = distillation_sha256(fit->distillation);
     char images[SHA256_HEX], options[TRAIN_OPTIONS_TEXT], *line;
     FORWARD(hash_images(fit, images));
     FORWARD(memory_copy_string(fit->model->layers.line, &line));
@@ -39,8 +40,9 @@ cf_status fit_describe_settings(Fit *fit) {
         if (*p == ' ') *p = '_';
     now.precision = fit->precision;
     train_options_text(&now, true, options);
-    cf_status status = memory_print(&fit->settings, "model=%s %s data=%.16s images=%.16s", line, options,
-                                    fit->train->set->sha256, images);
+    cf_status status = memory_print(&fit->settings, "model=%s %s data=%.16s images=%.16s%s%.16s", line, options,
+                                    fit->train->set->sha256, images, teacher ? " teacher_file=" : "",
+                                    teacher ? teacher : "");
     free(line);
     return status || !fit->adaptation ? status : add_target(fit);
 }
@@ -50,7 +52,7 @@ static Checkpoint checkpoint_of(Fit *fit) {
     float *labels = adaptation_state(fit->adaptation, &count);
     return (Checkpoint){fit->model,           &fit->optimizer, fit->best,         &fit->state,
                         fit->options->epochs, fit->settings,   fit->engine->name, &fit->average,
-                        labels,               count};
+                        labels,               count,           fit->quantization ? fit->quantization->ranges : NULL};
 }
 
 cf_status fit_save(Fit *fit) {

@@ -47,7 +47,7 @@ static cf_status choose(const cf_train_options *options, const cf_model *model, 
 static cf_status find_drawn(const cf_train_options *options, bool *drawn) {
     Augmentation *augmentation;
     FORWARD(augmentation_new(options->augment, &augmentation));
-    *drawn = options->sample == CF_SMOTE || !augmentation_is_empty(augmentation);
+    *drawn = options->quantize != CF_QUANTIZE_NONE || options->sample == CF_SMOTE || strcmp(options->teacher, "none") != 0 || !augmentation_is_empty(augmentation);
     augmentation_free(augmentation);
     return CF_OK;
 }

@@ -19,7 +19,7 @@ typedef struct Freezing {
     int head_epochs;
     bool *head;            /* [layers] */
     bool *kept, *at_first; /* [layers] frozen: throughout; while the head alone learns */
-    bool drawn;            /* an image is another one in every epoch */
+    bool drawn;            /* an image is another one in every epoch, or a teacher sees it, too */
 } Freezing;
 
 /* Whether a text is a line of the option: none, backbone, or what may be a layer's name. */

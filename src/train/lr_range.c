@@ -6,6 +6,7 @@
 #include "nn/optimizer.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
+#include "train/distillation.h"
 #include "train/freezing.h"
 #include "train/train_options.h"
 
@@ -64,6 +65,7 @@ typedef struct Test {
     int threads;
     Plan *plan;
     TrainLoss loss;
+    Distillation *distillation;
     Freezing freezing;
     Batches *batches;
     Optimizer optimizer;
@@ -75,6 +77,7 @@ static void release(Test *test) {
     plan_free(test->plan);
     batches_free(test->batches);
     train_loss_free(&test->loss);
+    distillation_free(test->distillation);
     freezing_free(&test->freezing);
     optimizer_free(&test->optimizer);
 }
@@ -96,9 +99,11 @@ static cf_status prepare(cf_model *model, Test *test) {
     const Engine *engine;
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE,
             "the range test makes no features for sample smote-features; look for a rate with balanced");
+    FAIL_IF(o->quantize != CF_QUANTIZE_NONE, CF_BAD_USE, "the range test computes in float32; look for a rate without quantize");
     FORWARD(engine_choose(o->engine, &precision, &engine));
     FORWARD(train_loss_new(test->train, names, model->classes, o, &test->loss));
     FORWARD(freezing_new(o, model, &test->freezing));
+    FORWARD(distillation_new(o, model, engine, test->threads, &test->distillation));
     const PlanOptions plan = {.engine = engine,
                               .batch = o->batch,
                               .threads = test->threads,
@@ -126,6 +131,7 @@ static cf_status take_step(Test *test, int step, LrRange *result, bool *more) {
     int n;
     if (step / steps != test->pass) begin_pass(test, (int)(step / steps));
     const Sample *samples = batches_step(test->batches, step % steps, &n);
+    FORWARD(distillation_teach(test->distillation, &samples, n, test->threads));
     FORWARD(plan_train_samples(test->plan, samples, n, step, &got));
     *more = isfinite(got.loss);
     if (!*more) return CF_OK;

@@ -7,6 +7,7 @@
 #include "train/adaptation/adaptation.h"
 #include "train/batches.h"
 #include "train/class_weights.h"
+#include "train/distillation.h"
 #include "train/freezing.h"
 #include "train/schedule.h"
 
@@ -30,6 +31,7 @@ static const char *const decay_words[] = {"all", "weights", NULL};
 static const char *const adapt_words[] = {"none", "adabn", "coral", "dann", "mean-teacher", "self-train", NULL};
 static const char *const stop_words[] = {"loss", "accuracy", "last", NULL};
 static const char *const engine_words[] = {"fast", "reference", NULL};
+static const char *const quantize_words[] = {"none", "int8", NULL};
 static const char *const switch_words[] = {"false", "true", NULL};
 const char *const precision_words[] = {"f32", "bf16", NULL};
 
@@ -97,6 +99,19 @@ const TrainOption train_options[] = {
     {"logit_adjust", "logit-adjust", "TAU", FIELD(logit_adjust), RANGE(0, 1000), .effect = CHANGES_NUMBERS,
      .searched = true, .later = true,
      .help = "add TAU log(share of the class) to the logits in the training loss; with ce or focal"},
+    {"teacher", "teacher", "RUN", FIELD(teacher), .usual_line = "none", .check = distillation_line_check,
+     .example = "runs/teacher", .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "a run, or a model file, whose answers for the same images are learnt as well (distillation)"},
+    {"teacher_share", "teacher-share", "A", FIELD(teacher_share), .usual = 0.9, RANGE(0, 1), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "teacher=runs/teacher",
+     .help = "of the teacher in the training loss; the rest is the loss by labels"},
+    {"temperature", "temperature", "T", FIELD(temperature), .usual = 4, RANGE(0.01, 1000), .effect = CHANGES_NUMBERS,
+     .searched = true, .later = true, .works_with = "teacher=runs/teacher",
+     .help = "by which the logits of both networks are divided in the teacher's part of the loss"},
+    {"teacher_sha256", "teacher-sha256", "HEX", FIELD(teacher_sha256), .usual_line = "none",
+     .check = distillation_sha256_check, .example = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+     .later = true, .works_with = "teacher=runs/teacher",
+     .help = "checksum that the teacher's file must have, as config.json tells it; none: any"},
     {"ema", "ema", "X", FIELD(ema), RANGE(0, 0.9999999), .effect = CHANGES_NUMBERS, .searched = true, .later = true,
      .help = "decay per step of a moving average of the weights, which validates and is kept; 0: none"},
     {"swa_from", "swa-from", "X", FIELD(swa_from), .usual = 1, RANGE(0, 1), .effect = CHANGES_NUMBERS, .searched = true,
@@ -138,6 +153,9 @@ const TrainOption train_options[] = {
     {"precision", "precision", NULL, FIELD(precision), .usual = CF_F32, WORDS(precision_words),
      .effect = CHANGES_NUMBERS,
      .help = "bf16: activations and weight copies in bfloat16, sums and optimizer in float32"},
+    {"quantize", "quantize", NULL, FIELD(quantize), .usual = CF_QUANTIZE_NONE, WORDS(quantize_words),
+     .effect = CHANGES_NUMBERS, .searched = true, .later = true,
+     .help = "int8: computes with what 8-bit integers can hold, so that little is lost when the network becomes such"},
     {0}};
 _Static_assert(COUNT_OF(train_options) <= MOST_TRAIN_OPTIONS, "a buffer holds all options");
 

@@ -42,7 +42,7 @@ typedef struct TrainOption {
     const char *help;          /* one sentence without a full stop */
 } TrainOption;
 
-enum { MOST_TRAIN_OPTIONS = 48, MOST_TRAIN_LINES = 6, TRAIN_OPTION_TEXT = CF_LINE };
+enum { MOST_TRAIN_OPTIONS = 64, MOST_TRAIN_LINES = 12, TRAIN_OPTION_TEXT = CF_LINE };
 /* Room for all of them: "name=value " each. */
 enum { TRAIN_OPTIONS_TEXT = MOST_TRAIN_OPTIONS * (24 + 40) + MOST_TRAIN_LINES * TRAIN_OPTION_TEXT };
 

@@ -201,6 +201,45 @@ static void onnxruntime_agrees(void **state) {
     json_decref(golden);
 }
 
+/* The files in QDQ form, and what onnxruntime makes of them: a step of the integers apart, where halves are rounded otherwise. */
+static void onnxruntime_agrees_in_integers(void **state) {
+    json_t *golden = golden_open("onnx_int8_golden.json");
+    size_t found = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(onnx_networks); i++) {
+        char name[80], hex[SHA256_HEX] = "";
+        float probabilities[MOST_VALUES];
+        uint32_t images[IMAGES] = {0, 1, 2};
+        StepResult result;
+        Int8Network *integers;
+        cf_set *set;
+        snprintf(name, sizeof name, "%s-int8", onnx_networks[i].name);
+        const json_t *entry = json_object_get(golden, name), *rows = json_object_get(entry, "probabilities");
+        cf_model *model = make(&onnx_networks[i]);
+        const char *path = path_in(scratch_folder(), "network.onnx");
+        assert_ok(onnx_images(model->layers.input, IMAGES, &set));
+        const cf_subset subset = {.set = set, .images = images, .count = IMAGES, .classes = ONNX_CLASSES};
+        const cf_status status = int8_network_new(model, &subset, 1, &integers);
+        assert_int_equal(status == CF_OK, entry != NULL);
+        if (!status) {
+            print_message("%s\n", name);
+            assert_ok(onnx_write(model, path, true, integers));
+            graph_sha256(path, hex);
+            assert_string_equal(hex, json_string_value(json_object_get(entry, "graph_sha256")));
+            assert_ok(classify(model, &subset, &(ClassifyOptions){.engine = &reference_engine, .threads = 1, .int8 = integers},
+                               probabilities, &result));
+            for (size_t k = 0; k < MOST_VALUES; k++)
+                assert_near((double)probabilities[k], golden_cell(rows, k / ONNX_CLASSES, k % ONNX_CLASSES), 0.03);
+            int8_network_free(integers);
+            found++;
+        }
+        cf_set_free(set);
+        cf_model_free(model);
+    }
+    assert_true(found > 10);
+    json_decref(golden);
+}
+
 /* What PyTorch's exporters write, whose node names, folded norms and shapes computed on the way are others than ours. */
 static void networks_of_pytorch(void **state) {
     static const struct {
@@ -312,6 +351,7 @@ int main(void) {
         cmocka_unit_test(a_line_of_another_network_is_not_believed),
         cmocka_unit_test(named_models_return),
         cmocka_unit_test(onnxruntime_agrees),
+        cmocka_unit_test(onnxruntime_agrees_in_integers),
         cmocka_unit_test(networks_of_pytorch),
         cmocka_unit_test(the_file_tells_what_it_is),
         cmocka_unit_test(weights_that_are_none_are_not_written),

@@ -7,6 +7,7 @@ It rewrites the file beside itself, which is kept in the repository. Losses are 
 PyTorch, in double precision.
 
     logits [12,7], label, partner, share [12] (one label is -1: no target), counts [7], class_weights [7]
+    teacher [12,7]                      another network's logits (Hinton et al. 2015)
     CASE/loss [12], CASE/d [12,7]       of each image, and the gradient of their sum by the logits, for each CASE below
     balanced, effective_0.9, effective_0.999 [7]    class weights from counts
     smote/images [30,12], smote/neighbors [30,5]    whole numbers as pixels of 4 x 3 x 1; the five nearest
@@ -41,6 +42,13 @@ def ldam(z, label, counts, weights, largest, scale):
     return F.cross_entropy(scale * (z - one * margin), label, weights, reduction="none", ignore_index=-1)
 
 
+def distilled(z, teacher, share, weight, temperature, loss):
+    """Hinton et al. 2015: the divergence at the temperature, times its square, beside the loss by labels."""
+    divergence = F.kl_div(F.log_softmax(z / temperature, 1), F.log_softmax(teacher / temperature, 1), reduction="none",
+                          log_target=True).sum(1)
+    return (1 - share) * loss + share * temperature ** 2 * weight * divergence
+
+
 def losses():
     draw = np.random.default_rng(19)
     logits = torch.from_numpy(draw.normal(0, 2, (N, M)).astype(np.float32)).double()
@@ -56,7 +64,9 @@ def losses():
     hard = present * one(label)
     soft = present * (share[:, None] * one(label) + (1 - share[:, None]) * one(partner))
     smooth = lambda q: present * (0.9 * q + 0.1 / M)
-    out = {"logits": logits, "label": label, "partner": partner, "share": share, "counts": counts, "class_weights": weights}
+    teacher = torch.from_numpy(np.random.default_rng(20).normal(0, 3, (N, M)).astype(np.float32)).double()
+    mean_weight = (soft * weights).sum(1)
+    out = {"teacher": teacher, "logits": logits, "label": label, "partner": partner, "share": share, "counts": counts, "class_weights": weights}
     cases = {
         "focal": lambda z: focal(z, hard, 2),
         "focal_half": lambda z: focal(z, weights * hard, 0.5),
@@ -70,6 +80,10 @@ def losses():
         "ldam_weights": lambda z: ldam(z, label, counts, weights, 0.8, 2),
         "ldam_soft": lambda z: share * ldam(z, label, counts, weights, 0.8, 2)
         + present[:, 0] * (1 - share) * ldam(z, partner, counts, weights, 0.8, 2),
+        "teacher_alone": lambda z: distilled(z, teacher, 1, present[:, 0], 4, 0),
+        "teacher_half": lambda z: distilled(z, teacher, 0.5, present[:, 0], 1,
+                                            F.cross_entropy(z, label, reduction="none", ignore_index=-1)),
+        "teacher_all": lambda z: distilled(z, teacher, 0.75, mean_weight, 2.5, focal(z + 1.5 * prior, weights * smooth(soft), 3)),
     }
     for name, of in cases.items():
         z = logits.clone().requires_grad_()

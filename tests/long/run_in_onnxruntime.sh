@@ -16,6 +16,11 @@ if ! "${python:-false}" -c 'import onnx, onnxruntime' 2>/dev/null; then
 fi
 failed=0
 "$tool" all "$work/words" 100 && "$python" "$golden" "$work/words" || failed=1
+"$tool" all "$work/integers" 100 int8 && "$python" "$golden" "$work/integers" || failed=1
+for name in paper resnet20; do
+    "$tool" $name "$work/$name" 1000 int8 && "$python" "$golden" "$work/$name" || failed=1
+    rm -rf "${work:?}/$name"
+done
 for name in paper resnet20 vit-tiny efficientnet-lite0; do
     given=()
     [ $name != efficientnet-lite0 ] || [ ! -f "$weights" ] || given=("$weights")

@@ -131,19 +131,23 @@ typedef struct ClassCase {
     const char *name, *line;
     bool weights, mixed;
     double smoothing, tau;
+    double teacher_share, temperature; /* 0: no teacher */
 } ClassCase;
 
 static const ClassCase class_cases[] = {
-    {"focal", "focal", false, false, 0, 0},
-    {"focal_half", "focal 0.5", true, false, 0, 0},
-    {"focal_zero", "focal 0", false, false, 0, 0},
-    {"focal_soft", "focal 2", false, true, 0, 0},
-    {"focal_all", "focal 3", true, true, 0.1, 1.5},
-    {"adjust", "ce", false, false, 0, 1},
-    {"adjust_all", "ce", true, false, 0.1, 0.5},
-    {"ldam", "ldam", false, false, 0, 0},
-    {"ldam_weights", "ldam 0.8 2", true, false, 0, 0},
-    {"ldam_soft", "ldam 0.8 2", true, true, 0, 0},
+    {"focal", "focal", false, false, 0, 0, 0, 0},
+    {"focal_half", "focal 0.5", true, false, 0, 0, 0, 0},
+    {"focal_zero", "focal 0", false, false, 0, 0, 0, 0},
+    {"focal_soft", "focal 2", false, true, 0, 0, 0, 0},
+    {"focal_all", "focal 3", true, true, 0.1, 1.5, 0, 0},
+    {"adjust", "ce", false, false, 0, 1, 0, 0},
+    {"adjust_all", "ce", true, false, 0.1, 0.5, 0, 0},
+    {"ldam", "ldam", false, false, 0, 0, 0, 0},
+    {"ldam_weights", "ldam 0.8 2", true, false, 0, 0, 0, 0},
+    {"ldam_soft", "ldam 0.8 2", true, true, 0, 0, 0, 0},
+    {"teacher_alone", "ce", false, false, 0, 0, 1, 4},
+    {"teacher_half", "ce", false, false, 0, 0, 0.5, 1},
+    {"teacher_all", "focal 3", true, true, 0.1, 1.5, 0.75, 2.5},
 };
 
 /* The settings of a case; offsets and margins [CLASSES] have room. */
@@ -161,23 +165,27 @@ static LossSettings settings_of(const ClassCase *c, float *offsets, float *margi
     settings.class_weights = c->weights ? class_figure("class_weights", "") : NULL;
     settings.offsets = c->tau > 0 ? offsets : NULL;
     settings.margins = margins;
+    settings.teacher_share = c->teacher_share;
+    settings.temperature = c->temperature;
     return settings;
 }
 
 static Target class_target(const ClassCase *c, int n, float *soft) {
     const int label = (int)class_figure("label", "")[n], partner = (int)class_figure("partner", "")[n];
-    Target target = {.label = label, .partner = -1, .share = 1, .weight = 1};
+    const float *teacher = c->temperature > 0 ? class_figure("teacher", "") + (size_t)n * CLASSES : NULL;
+    Target target = {.label = label, .partner = -1, .share = 1, .weight = 1, .teacher = teacher};
     if (c->mixed) target.partner = partner, target.share = class_figure("share", "")[n];
     if (!soft || label < 0) return target;
     for (int k = 0; k < CLASSES; k++)
         soft[k] = (k == label ? target.share : 0) + (k == target.partner ? 1 - target.share : 0);
-    return (Target){.label = -1, .partner = -1, .soft = soft, .weight = 1};
+    return (Target){.label = -1, .partner = -1, .soft = soft, .weight = 1, .teacher = teacher};
 }
 
 static double loss_at(const LossSettings *settings, const float *logits, const Target *target, double *d) {
     float p[CLASSES];
     const double log_sum = softmax(logits, CLASSES, p);
-    return settings->loss->image(settings, CLASSES, logits, p, log_sum, target, d);
+    const double loss = settings->loss->image(settings, CLASSES, logits, p, log_sum, target, d);
+    return target->teacher ? loss_distilled(settings, CLASSES, logits, target, loss, d) : loss;
 }
 
 static void near_class(const ClassCase *c, const char *what, int image, double got, double right) {
@@ -216,8 +224,11 @@ static void gradients_are_differences(void **state) {
         double d[CLASSES];
         const LossSettings settings = settings_of(c, offsets, margins);
         for (int k = 0; k < CLASSES; k++) {
-            const Target target = {
-                .label = (int)i % CLASSES, .partner = c->mixed ? 4 : -1, .share = c->mixed ? 0.75f : 1, .weight = 2};
+            const Target target = {.label = (int)i % CLASSES,
+                                   .partner = c->mixed ? 4 : -1,
+                                   .share = c->mixed ? 0.75f : 1,
+                                   .weight = 2,
+                                   .teacher = c->temperature > 0 ? class_figure("teacher", "") : NULL};
             const float here = logits[k];
             loss_at(&settings, logits, &target, d);
             logits[k] = here + (float)step;
@@ -233,6 +244,22 @@ static void gradients_are_differences(void **state) {
 
 /* Two classes of probability 1/2: focal 2 is log 2 / 4; offsets log 3, 0 make it 3/4 and 1/4; a margin of 1 at scale 2 is that
  * of logits -2 and 0. */
+/* Two classes at temperature 2: the teacher says 3/4 and 1/4, the network 1/2 each. KL = 3/4 log 3/2 + 1/4 log 1/2; labels aside,
+ * the loss is 4 KL, and its gradient 2 (1/2 - 3/4) and 2 (1/2 - 1/4). */
+static void teacher_by_hand(void **state) {
+    LossSettings s = plain_cross_entropy;
+    const float logits[] = {1, 1}, teacher[] = {(float)(2 * log(3)), 0};
+    const Target target = {.label = 0, .partner = -1, .share = 1, .weight = 1, .teacher = teacher};
+    double d[] = {7, 7};
+    (void)state;
+    s.teacher_share = 1, s.temperature = 2;
+    const double loss = loss_distilled(&s, 2, logits, &target, 99, d);
+    assert_true(fabs(loss - 4 * (0.75 * log(1.5) + 0.25 * log(0.5))) < 1e-7);
+    assert_true(fabs(d[0] + 0.5) < 1e-7 && fabs(d[1] - 0.5) < 1e-7);
+    s.teacher_share = 0;
+    assert_true(loss_distilled(&s, 2, logits, &target, 99, d) == 99);
+}
+
 static void by_hand(void **state) {
     (void)state;
     const float logits[2] = {0, 0}, offsets[2] = {1.0986123f, 0}, margins[2] = {1, 0.5f};
@@ -315,6 +342,7 @@ int main(void) {
         cmocka_unit_test(losses_of_classes),
         cmocka_unit_test(gradients_are_differences),
         cmocka_unit_test(by_hand),
+        cmocka_unit_test(teacher_by_hand),
         cmocka_unit_test(far_logits),
         cmocka_unit_test(lines_of_losses),
     };

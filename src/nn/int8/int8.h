@@ -30,6 +30,7 @@ typedef struct Int8Op {
     int low, high;   /* what y is limited to */
     Window window;   /* of one image */
     int8_t *weights; /* [K][R][S][C / groups] */
+    float *scale;    /* [K] of these */
     int32_t *bias, *multiplier;
     int8_t *shift;                 /* [K] each */
     int32_t factors[3], shifts[3]; /* of an addition: of the first, the second, the sum */
@@ -47,6 +48,11 @@ struct Int8Network {
 enum { INT8_IMAGES = 256 };
 cf_status int8_network_new(const cf_model *model, const cf_subset *images, int threads, Int8Network **network);
 void int8_network_free(Int8Network *network);
+
+/* The ranges that it would have, found by an engine's plain kernels: [layers], of the last layer of each operation whose values are
+ * rounded; and of which layers weights are. The same errors. */
+cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads, FakeRange *ranges,
+                      bool *weights);
 
 /* As classify(), with the network's integers: the same bits on any number of threads. */
 cf_status int8_classify(const Int8Network *network, const cf_subset *subset, int threads, float *probabilities,

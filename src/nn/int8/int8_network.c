@@ -13,6 +13,7 @@ void int8_network_free(Int8Network *network) {
     if (!network) return;
     for (int i = 0; i < network->op_count; i++) {
         free(network->ops[i].weights);
+        free(network->ops[i].scale);
         free(network->ops[i].bias);
         free(network->ops[i].multiplier);
         free(network->ops[i].shift);
@@ -239,8 +240,8 @@ typedef struct Calibration {
 
 enum { BATCH = 32 };
 
-static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_subset *images, int threads,
-                         size_t count, Calibration *c) {
+static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_subset *images, const Engine *engine,
+                         int threads, size_t count, Calibration *c) {
     const cf_model *model = network->model;
     size_t largest = 1;
     int tap_count = 0;
@@ -253,7 +254,7 @@ static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_
         if (size > largest) largest = size;
     }
     FORWARD(memory_new(BATCH * largest, sizeof *c->values, &c->values));
-    const PlanOptions options = {.engine = &reference_engine,
+    const PlanOptions options = {.engine = engine,
                                  .batch = BATCH,
                                  .threads = threads,
                                  .taps = c->taps,
@@ -266,13 +267,13 @@ static cf_status prepare(Int8Network *network, Parameters *parameters, const cf_
                     &c->feed);
 }
 
-static cf_status calibrate(Int8Network *network, const cf_subset *images, int threads) {
+static cf_status calibrate(Int8Network *network, const cf_subset *images, const Engine *engine, int threads) {
     const size_t count = images->count < INT8_IMAGES ? images->count : INT8_IMAGES;
     Parameters borrowed = network->model->parameters; /* a forward plan does not write to them */
     Calibration c = {0};
     cf_status status;
     FAIL_IF(!count, CF_BAD_USE, "ranges for 8-bit integers come from training images, and there are none");
-    FORWARD_TO(done, prepare(network, &borrowed, images, slices_threads(threads), count, &c));
+    FORWARD_TO(done, prepare(network, &borrowed, images, engine, slices_threads(threads), count, &c));
     for (size_t first = 0; first < count; first += BATCH) {
         const int n = (int)(count - first < BATCH ? count - first : BATCH);
         FORWARD_TO(done, plan_infer(c.plan, &c.feed, c.images + first, n, NULL));
@@ -354,6 +355,7 @@ static void quantize_filter(const Int8Network *network, Int8Op *op, int k, doubl
     /* A filter of next to nothing has a scale at which its bias fits. */
     const double scale = fmax(fmax(largest / 127, fabs(bias) / (x_scale * 0x1p29)), 1e-30);
     for (size_t i = 0; i < size; i++) op->weights[(size_t)k * size + i] = (int8_t)lround(real[i] / scale);
+    op->scale[k] = (float)scale;
     op->bias[k] = to_int32(bias / (x_scale * scale));
     int8_multiplier(x_scale * scale / y_scale, &op->multiplier[k], &shift);
     op->shift[k] = (int8_t)shift;
@@ -367,6 +369,7 @@ static cf_status quantize_product(const Int8Network *network, Int8Op *op) {
     FAIL_IF(size > MOST_TERMS, CF_BAD_USE, "%s: sums of %zu products are too long for 8-bit integers, %d at most",
             network->model->layers.layers[op->layer].name, size, MOST_TERMS);
     FORWARD(memory_new(K * size, 1, &op->weights));
+    FORWARD(memory_new(K, sizeof *op->scale, &op->scale));
     FORWARD(memory_new(K, sizeof *op->bias, &op->bias));
     FORWARD(memory_new(K, sizeof *op->multiplier, &op->multiplier));
     FORWARD(memory_new(K, 1, &op->shift));
@@ -403,11 +406,31 @@ cf_status int8_network_new(const cf_model *model, const cf_subset *images, int t
     FORWARD(memory_new(1, sizeof *made, &made));
     made->model = model;
     FORWARD_TO(failed, group(made));
-    FORWARD_TO(failed, calibrate(made, images, threads));
+    FORWARD_TO(failed, calibrate(made, images, &reference_engine, threads));
     FORWARD_TO(failed, quantize(made));
     *network = made;
     return CF_OK;
 failed:
+    int8_network_free(made);
+    return status;
+}
+
+cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads, FakeRange *ranges,
+                      bool *weights) {
+    Int8Network *made;
+    cf_status status;
+    FORWARD(memory_new(1, sizeof *made, &made));
+    made->model = model;
+    FORWARD_TO(done, group(made));
+    FORWARD_TO(done, calibrate(made, images, engine, threads));
+    for (int i = 0; i < made->op_count; i++) {
+        const Int8Op *op = &made->ops[i];
+        const Int8Tensor *y = &made->tensors[op->y];
+        /* A largest value, or a limited one, is one of those that were rounded already. */
+        if (has_range(op) || op->kind == INT8_AVGPOOL) ranges[op->last] = (FakeRange){y->scale, (float)y->zero};
+        if (op->kind == INT8_CONV && op->norm != op->layer) weights[op->layer] = true;
+    }
+done:
     int8_network_free(made);
     return status;
 }

@@ -17,6 +17,9 @@ cf_status lay_activation(Planner *planner, int number, Activation act, Tensor *x
 /* The mean over windows. */
 cf_status lay_average(Planner *planner, int number, const Window *window, Tensor *x, Tensor *y);
 
+/* Rounded as 8-bit integers of this range are; float32 alone. `range` lives as long as the plan. */
+cf_status lay_fake_quant(Planner *planner, int number, const FakeRange *range, Tensor *x, Tensor *y);
+
 /* The batch norm of layer `number` behind a convolution, as one operation with it, where the engine has that; *laid tells. */
 cf_status lay_stem(Planner *planner, int number, bool *laid);
 

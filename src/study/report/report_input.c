@@ -270,6 +270,7 @@ static cf_status read_folder(const char *folder, ReportInput *input) {
         goto failed;
     }
     FORWARD_TO(failed, read_json(folder, "metrics.json", &made.metrics));
+    FORWARD_TO(failed, read_json(folder, "exports.json", &made.exports));
     FORWARD_TO(failed, read_csv(folder, "history.csv", &made.history));
     FORWARD_TO(failed, read_csv(folder, "predictions.csv", &made.predictions));
     FORWARD_TO(failed, read_csv(folder, "embedding.csv", &made.embedding));
@@ -316,6 +317,7 @@ void report_input_free(ReportInput *input) {
     free(input->no_images);
     json_decref(input->config);
     json_decref(input->metrics);
+    json_decref(input->exports);
     csv_table_free(&input->history);
     csv_table_free(&input->predictions);
     csv_table_free(&input->embedding);

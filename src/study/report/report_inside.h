@@ -63,6 +63,7 @@ typedef struct ReportInput {
     char *folder;
     char *name;                               /* of the run: the folder's own, also where it was given as "." */
     json_t *config, *metrics;                 /* metrics NULL: the run is not finished */
+    json_t *exports;                          /* NULL: nothing was exported */
     const json_t *test;                       /* of metrics; NULL: none */
     CsvTable history, predictions, embedding; /* columns 0: no such file */
     cf_model *model;                          /* NULL: no such file */

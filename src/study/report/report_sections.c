@@ -135,6 +135,38 @@ static void target_rows(FILE *out, const ReportInput *input) {
     fputs("</dl>\n", out);
 }
 
+static void export_row(FILE *out, const json_t *export) {
+    char text[32];
+    const bool measured = json_is_number(json_object_get(export, "accuracy")), placed = json_is_integer(json_object_get(export, "ram_bytes"));
+    fputs("<tr><th scope=\"row\">", out);
+    html_value(out, json_object_get(export, "file"));
+    fputs("</th><td>", out);
+    html_value(out, json_object_get(export, "format"));
+    fprintf(out, "</td><td class=\"n\" data-sort=\"%lld\">%s</td><td class=\"n\">", whole(export, "bytes"),
+            text_thousands(whole(export, "bytes"), text));
+    if (placed) fputs(text_thousands(whole(export, "flash_bytes"), text), out);
+    fputs("</td><td class=\"n\">", out);
+    if (placed) fputs(text_thousands(whole(export, "ram_bytes"), text), out);
+    fputs("</td><td class=\"n\">", out);
+    if (measured) fprintf(out, "%.2f", 100 * number(export, "accuracy"));
+    fputs("</td><td class=\"n\">", out);
+    if (measured) fputs(text_thousands(whole(export, "images_per_second"), text), out);
+    fputs("</td></tr>\n", out);
+}
+
+static void exports(FILE *out, const ReportInput *input) {
+    const json_t *list = json_object_get(input->exports, "exports");
+    if (!json_array_size(list)) return;
+    fputs("<h3>Exports</h3><div class=\"scroll\"><table class=\"sortable\"><caption>Networks made for other programs; accuracy over the "
+          "run\xe2\x80\x99s test part and speed are those of cifra in the same numbers, when it was exported</caption>\n"
+          "<thead><tr><th scope=\"col\">File</th><th scope=\"col\">Format</th><th scope=\"col\" class=\"n\">Bytes</th><th "
+          "scope=\"col\" class=\"n\">Flash</th><th scope=\"col\" class=\"n\">RAM</th><th scope=\"col\" class=\"n\">Accuracy, "
+          "%</th><th scope=\"col\" class=\"n\">Images/s</th></tr></thead>\n<tbody>\n",
+          out);
+    for (size_t i = 0; i < json_array_size(list); i++) export_row(out, json_array_get(list, i));
+    fputs("</tbody></table></div>\n", out);
+}
+
 void section_run(FILE *out, const ReportInput *input) {
     const char *line =
         input->model ? input->model->layers.line : json_string_value(json_object_get(input->config, "model"));
@@ -168,6 +200,7 @@ void section_run(FILE *out, const ReportInput *input) {
         fputs("</dd></div>\n", out);
     }
     fputs("</dl></div></div>\n", out);
+    exports(out, input);
 }
 
 /* ---- Tables ---- */

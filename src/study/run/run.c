@@ -8,6 +8,7 @@
 #include "data/set_load.h"
 #include "data/split.h"
 #include "eval/analysis.h"
+#include "train/distillation.h"
 #include "train/train_options.h"
 
 #include <errno.h>
@@ -324,6 +325,7 @@ cf_status run_start(Run *run, const char *folder, bool resume) {
     FAIL_IF(!resume && file_exists(run->config_path), CF_BAD_USE,
             "%s holds a run already; go on with it by --resume, or name another folder with --out", folder);
     if (resume) FORWARD(check_going_on(run));
+    FORWARD(distillation_find_sha256(&run->config.train));
     return take_source(run, resume);
 }
 

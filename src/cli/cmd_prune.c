@@ -1,0 +1,104 @@
+/* cifra prune: a run's network with fewer channels, as a run. */
+#include "cli/commands.h"
+
+#include "base/json_text.h"
+#include "base/memory.h"
+#include "cli/terminal.h"
+#include "nn/prune.h"
+#include "study/run/run.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct PruneArguments {
+    const char *out;
+    double keep;
+} PruneArguments;
+
+static const Option options[] = {
+    {"keep", "SHARE", OPTION_NUMBER, 0.001, 1, .help = "of the channels of each layer: those with the largest filters",
+     .default_text = "0.5", OPTION_MEMBER(PruneArguments, keep)},
+    {"out", "RUN", OPTION_TEXT, .help = "the run folder of the smaller network", OPTION_MEMBER(PruneArguments, out)},
+};
+
+static void set_defaults(void *parsed) {
+    *(PruneArguments *)parsed = (PruneArguments){.keep = 0.5};
+}
+
+/* The run's own configuration, but for the network. */
+static cf_status make_run(const Run *from, cf_model *model, const char *folder, Run **run) {
+    RunConfig config;
+    cf_status status = run_config_copy(&from->config, &config);
+    if (status) {
+        cf_model_free(model);
+        return status;
+    }
+    run_config_text(&config.from, NULL);
+    config.source = (SourceRecord){0};
+    if (strcmp(config.data, RUN_WITHOUT_DATA) == 0) run_config_text(&config.data, NULL);
+    status = run_import(&config, model, folder, run);
+    run_config_free(&config);
+    return status;
+}
+
+static cf_status print_run(const Run *run, const cf_model *before, bool as_json) {
+    const size_t then = layer_list_parameters(&before->layers), now = layer_list_parameters(&run->model->layers);
+    json_t *json;
+    if (as_json) {
+        FORWARD(run_json(run, &json));
+        json_object_set_new(json, "parameters",
+                            json_pack("{s:I s:I}", "before", (json_int_t)then, "now", (json_int_t)now));
+        return print_json(json);
+    }
+    print_tamed("%s\n%s\n", run->folder, run->model->layers.line);
+    printf("%zu parameters of %zu, %.3f MFLOP of %.3f\n", now, then, layer_list_flops(&run->model->layers) / 1e6,
+           layer_list_flops(&before->layers) / 1e6);
+    if (run->tested)
+        printf("test accuracy %.4f, loss %.4f of %zu images, before it learns again: cifra train --from %s\n",
+               run->test.metrics.summary.accuracy, run->test.metrics.summary.loss, run->test.count, run->folder);
+    return CF_OK;
+}
+
+static cf_status run_command(const Arguments *given, const void *parsed) {
+    const PruneArguments *a = parsed;
+    cf_model *pruned;
+    Run *from, *run = NULL;
+    terminal_set_quiet(given->quiet);
+    FAIL_IF(!a->out, CF_BAD_USE, "--out RUN expected: the folder that is to be made");
+    FORWARD(run_open(given->positional[0], &from));
+    cf_status status = model_prune(from->model, a->keep, &pruned);
+    if (!status) status = make_run(from, pruned, a->out, &run);
+    if (!status && run->set) status = run_test(run);
+    if (!status) status = print_run(run, from->model, given->json);
+    run_free(run);
+    run_free(from);
+    return status;
+}
+
+const Command command_prune = {
+    .name = "prune",
+    .summary = "a run's network with fewer channels",
+    .usage = "RUN --out RUN2 [--keep SHARE]",
+    .description = "Takes whole channels out of a trained network, those with the smallest filters (Li et al. 2017): "
+                   "by the norm of their weights, "
+                   "times the factor of the batch norm behind. What depends on a channel goes with it, and what a "
+                   "residual group adds stays or "
+                   "goes together. The result is a run of its own, on the same data, smaller and faster at once, "
+                   "without zeros; it is tested, and "
+                   "then wants to learn again:\n"
+                   "\n"
+                   "    cifra prune runs/mnist-paper-s1 --keep 0.5 --out runs/half\n"
+                   "    cifra train --data mnist --from runs/half --epochs 3 --lr 0.001 --out runs/half-tuned\n"
+                   "\n"
+                   "Not pruned, and named, are networks with grouped convolutions (dwconv is), se, attention, "
+                   "position, concat, groupnorm or more "
+                   "than one output.",
+    .options = options,
+    .option_count = COUNT_OF(options),
+    .min_positional = 1,
+    .max_positional = 1,
+    .options_size = sizeof(PruneArguments),
+    .set_defaults = set_defaults,
+    .run = run_command,
+};
