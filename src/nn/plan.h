@@ -47,6 +47,9 @@ typedef struct PlanOptions {
     /* [layers] those that a training step computes as inference has them (batch norm by its running statistics, nothing dropped), and
      * gives no gradient; NULL: none. Borrowed as long as the plan. */
     const bool *frozen;
+    /* Over how many ranks a batch is spread, at most (ranks.h): the first ones, of which this process is one; each computes a part,
+     * and all end with the same gradient. 0: the process has the whole batch. */
+    int ranks;
     /* The first layer that is computed: images are then the values of the layer before it, the only one from there on that is read. */
     int first;
 } PlanOptions;
@@ -57,6 +60,8 @@ cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOp
 void plan_free(Plan *plan);
 /* Runs on so many threads from now on: at least 1, at most those it was made for. */
 void plan_use_threads(Plan *plan, int threads);
+/* Of how many parts a batch is that ranks can take: so many of them at most have something to do. */
+int plan_units(const LayerList *layers, int batch);
 /* Bytes that plan_new would take with these options, besides weights and what the engine makes of them; none is taken. The same
  * errors. */
 cf_status plan_measure(const LayerList *layers, Parameters *parameters, const PlanOptions *options, size_t *bytes);
@@ -65,6 +70,7 @@ typedef struct StepResult {
     double loss;     /* sum over the images, natural logarithm; of all outputs */
     double weight;   /* of the images in it: the mean loss is loss / weight */
     int64_t correct; /* largest logit of the first output at the label */
+    bool stop;       /* rank 0 wants to (plan_ask_stop): the same on all ranks */
 } StepResult;
 
 /* Forward and backward over n <= batch samples; `number` is the step's number since training began (it names the random
@@ -73,6 +79,12 @@ cf_status plan_train_samples(Plan *plan, const Sample *samples, int n, int64_t n
 /* The same over the images of one feed, by their labels; labels outside the network's classes count neither in loss, nor in
  * correct, nor in the gradient. */
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result);
+/* On rank 0, that all learn with the next step. */
+void plan_ask_stop(Plan *plan);
+/* values = their sum over the ranks. Alone: nothing. */
+cf_status plan_sum_ranks(Plan *plan, double *values, size_t count);
+/* The first rank of those that work on a batch, their number: a share of what is to be done for all. Alone: 0, 1. */
+void plan_ranks(const Plan *plan, int *rank, int *ranks);
 /* As the parameters' trainable values lie. Lives as long as the plan. */
 float *plan_gradient(Plan *plan);
 /* The layer whose output was the first to hold a value that is not finite in the last plan_train; NULL if none does. The step is

@@ -25,6 +25,7 @@ static PlanOptions plan_options(const Fit *fit, int epoch) {
                          .seed = fit->options->seed,
                          .losses = fit->loss.heads,
                          .frozen = freezing_layers(&fit->freezing, epoch),
+                         .ranks = fit->files->ranks,
                          .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
 }
 
@@ -86,6 +87,7 @@ static cf_status prepare(Fit *fit) {
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
+    if (fit->files->ranks > 1) FORWARD(fit_share(fit));
     FORWARD(lay_out(fit));
     FAIL_IF(fit->options->sample == CF_SMOTE_FEATURES && !fit->first, CF_BAD_USE,
             "sample smote-features: features that are the same in every epoch, and no more than a gigabyte, expected behind "
@@ -183,10 +185,11 @@ static void choose_threads(Fit *fit) {
     plan_use_threads(fit->plan, fit->threads_now);
 }
 
-static cf_status train_step(Fit *fit) {
+static cf_status train_step(Fit *fit, bool *stop) {
     FitState *s = &fit->state;
     StepResult result;
     choose_threads(fit);
+    if (fit->stop_wanted) plan_ask_stop(fit->plan);
     int n;
     const Sample *samples = batches_step(fit->batches, s->step, &n);
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
@@ -207,7 +210,14 @@ static cf_status train_step(Fit *fit) {
     fit->steps_here++;
     fit->images_here += n;
     fit->flops_here += layer_list_training_flops(&fit->model->layers, fit->frozen, fit->first) * n;
+    *stop = result.stop;
     return CF_OK;
+}
+
+/* The caller's wish to stop. Several ranks do so together, one step later. */
+static bool go_on(Fit *fit, bool wish) {
+    fit->stop_wanted |= !wish;
+    return wish || fit->files->ranks > 1;
 }
 
 /* Reports; false when the caller wants to stop. */
@@ -305,7 +315,7 @@ static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     return CF_OK;
 }
 
-static cf_status finish_epoch(Fit *fit, bool *go_on) {
+static cf_status finish_epoch(Fit *fit, bool *wish) {
     FitState *s = &fit->state;
     EpochRow *row = &s->rows[s->epoch];
     row->epoch = s->epoch + 1;
@@ -316,7 +326,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     row->images_per_second = (double)s->seen / s->step_seconds;
     bool best;
     FORWARD(judge(fit, row, &best));
-    *go_on = report(fit, row, best);
+    *wish = go_on(fit, report(fit, row, best));
     if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));
     s->epoch++;
     s->step = s->seen = s->correct = 0;
@@ -334,12 +344,12 @@ static bool finished(const Fit *fit) {
 /* ---- What the frozen part gives, once for all epochs ---- */
 
 static bool tell_features(double share, void *context) {
-    const Fit *fit = context;
+    Fit *fit = context;
     const cf_progress p = {.epoch = fit->state.epoch + 1,
                            .epochs = fit->options->epochs,
                            .steps = fit->steps_per_epoch,
                            .prepared = share};
-    return !fit->options->progress || fit->options->progress(&p, fit->options->progress_context);
+    return go_on(fit, !fit->options->progress || fit->options->progress(&p, fit->options->progress_context));
 }
 
 /* The same floats that a step would compute: inference and frozen layers are the same kernels on the same slices. */
@@ -372,15 +382,15 @@ static cf_status begin_epoch(Fit *fit) {
 }
 
 static cf_status run_epoch(Fit *fit) {
-    bool go_on = true;
+    bool wish = true, stop;
     FORWARD(begin_epoch(fit));
     while (fit->state.step < fit->steps_per_epoch) {
-        FORWARD(train_step(fit));
-        if (!report(fit, NULL, false)) return interrupted(fit);
+        FORWARD(train_step(fit, &stop));
+        if (!go_on(fit, report(fit, NULL, false)) || stop) return interrupted(fit);
         if (clock_seconds() - fit->last_checkpoint > checkpoint_seconds) FORWARD(fit_save(fit));
     }
-    FORWARD(finish_epoch(fit, &go_on));
-    return go_on || finished(fit) ? CF_OK : interrupted(fit);
+    FORWARD(finish_epoch(fit, &wish));
+    return wish || finished(fit) ? CF_OK : interrupted(fit);
 }
 
 /* ---- The whole ---- */
