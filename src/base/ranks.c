@@ -16,7 +16,7 @@
 
 static int rank, size = 1;
 static bool begun, working;
-static uint64_t bytes_sent;
+static uint64_t bytes_sent, messages_sent;
 static volatile sig_atomic_t terminated;
 
 int ranks_rank(void) {
@@ -29,6 +29,10 @@ int ranks_size(void) {
 
 uint64_t ranks_bytes_sent(void) {
     return bytes_sent;
+}
+
+uint64_t ranks_messages_sent(void) {
+    return messages_sent;
 }
 
 void ranks_working(bool together) {
@@ -170,6 +174,7 @@ cf_status ranks_post_send(RanksRequest *request, int to, int tag, const void *by
     pthread_mutex_lock(&lock);
     const int code = mpi.Isend(bytes, (int)count, byte_type, to, tag, world, &made);
     bytes_sent += count;
+    messages_sent++;
     pthread_mutex_unlock(&lock);
     if (code) return fail_call(code, "sending to", to);
     *request = made;

@@ -59,7 +59,8 @@ cf_status ranks_receive(int from, int tag, void *bytes, size_t count);
 cf_status ranks_receive_text(int from, int tag, bool wait, int *sender, char **bytes, size_t *count);
 /* A rank that is not 0 ends the job with the message of its failure. Returns when the job is being ended. */
 void ranks_fail(void);
-/* Bytes that this process has sent since it began. */
+/* Bytes, and messages, that this process has sent since it began. */
 uint64_t ranks_bytes_sent(void);
+uint64_t ranks_messages_sent(void);
 
 #endif

@@ -83,6 +83,8 @@ cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n
 void plan_ask_stop(Plan *plan);
 /* values = their sum over the ranks. Alone: nothing. */
 cf_status plan_sum_ranks(Plan *plan, double *values, size_t count);
+/* Bytes of all that ranks have added since the plan was made: each has to send 2 (R - 1) / R times that at least, in the mean. */
+size_t plan_payload(const Plan *plan);
 /* The first rank of those that work on a batch, their number: a share of what is to be done for all. Alone: 0, 1. */
 void plan_ranks(const Plan *plan, int *rank, int *ranks);
 /* As the parameters' trainable values lie. Lives as long as the plan. */

@@ -34,6 +34,7 @@ struct Spread {
     size_t double_count;
     RankJoin *double_join;
     bool stop;
+    size_t payload; /* bytes of the vectors that were summed since the plan was made */
 };
 
 cf_status spread_new(Plan *plan) {
@@ -109,6 +110,7 @@ cf_status plan_join_parts(const Plan *plan, double *values, size_t size, PartsJo
     if (!plan->spread) return CF_OK;
     double *all = values + (size_t)count * size;
     PartsFold parts = {plan, all, size, join, context};
+    plan->spread->payload += size * sizeof *values;
     FORWARD(rank_tree_gather(plan->spread->tree, values, size * sizeof *values, all));
     rank_tree_fold(plan->spread->tree, fold_parts, &parts);
     memcpy(values, all, size * sizeof *values);
@@ -118,6 +120,7 @@ cf_status plan_join_parts(const Plan *plan, double *values, size_t size, PartsJo
 cf_status plan_sum(const Plan *plan, double *values, size_t size) {
     tree_sum(values, size, plan->slices, size);
     if (!plan->spread) return CF_OK;
+    plan->spread->payload += size * sizeof *values;
     return rank_tree_sum(plan->spread->tree, values, size, values + (size_t)plan->slices * size);
 }
 
@@ -147,7 +150,8 @@ cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count)
 static cf_status begin_part(Plan *plan, Node *node, int64_t index, int thread) {
     GradientPart *part = (GradientPart *)node;
     size_t at = 0;
-    (void)plan, (void)index, (void)thread;
+    (void)index, (void)thread;
+    plan->spread->payload += part->total * sizeof(float);
     for (int i = 0; part->packed && i < part->count; at += part->ranges[i++].count)
         memcpy(part->packed + at, part->ranges[i].from, part->ranges[i].count * sizeof(float));
     return rank_join_begin(part->join, part->packed ? part->packed : part->ranges->from);
@@ -215,11 +219,16 @@ static void copy_doubles(Plan *plan, bool out, bool *stop) {
 cf_status spread_finish(Plan *plan, bool *stop) {
     Spread *spread = plan->spread;
     copy_doubles(plan, true, stop);
+    spread->payload += spread->double_count * sizeof(double);
     FORWARD(rank_join_begin(spread->double_join, spread->doubles));
     for (GradientPart *part = spread->parts; part; part = part->next) FORWARD(finish_part(part));
     FORWARD(rank_join_finish(spread->double_join));
     copy_doubles(plan, false, stop);
     return CF_OK;
+}
+
+size_t plan_payload(const Plan *plan) {
+    return plan->spread ? plan->spread->payload : 0;
 }
 
 /* ---- Decisions ---- */

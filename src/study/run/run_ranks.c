@@ -5,6 +5,7 @@
 #include "base/ranks.h"
 
 #include <gnu/libc-version.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,36 @@ static cf_status train(const json_t *job, SetShelf *shelf) {
     return status == CF_INTERRUPTED || status == CF_DIVERGED ? CF_OK : status; /* which all ranks are at once */
 }
 
+cf_status ranks_bench(RankBench *b) {
+    cf_status status = CF_OK;
+    json_t *job = json_pack("{s:s s:s s:[i i i] s:i s:i s:i s:i s:i}", "job", "bench", "model", b->model, "input", b->input.C,
+                            b->input.H, b->input.W, "batch", b->batch, "threads", b->threads, "ranks", b->ranks, "precision",
+                            b->precision, "steps", b->steps);
+    for (int r = 1; r < b->ranks && !status; r++) status = send_job(r, job);
+    json_decref(job);
+    FORWARD(status);
+    ranks_working(true);
+    FORWARD(rank_bench_run(b));
+    ranks_working(false);
+    return CF_OK;
+}
+
+static cf_status bench(json_t *job) {
+    RankBench *b;
+    const char *model;
+    int precision;
+    FORWARD(memory_new(1, sizeof *b, &b));
+    cf_status status =
+        json_unpack(job, "{s:s s:[i i i] s:i s:i s:i s:i s:i}", "model", &model, "input", &b->input.C, &b->input.H, &b->input.W,
+                    "batch", &b->batch, "threads", &b->threads, "ranks", &b->ranks, "precision", &precision, "steps", &b->steps)
+            ? FAIL(CF_INTERNAL, "rank 0 asked for a measurement in words that are unknown")
+            : CF_OK;
+    if (!status) snprintf(b->model, sizeof b->model, "%s", model), b->precision = (cf_precision)precision;
+    if (!status) status = rank_bench_run(b);
+    free(b);
+    return status;
+}
+
 static cf_status serve(SetShelf *shelf, bool *end) {
     char *text;
     FORWARD(ranks_receive_text(0, TAG_JOB, true, NULL, &text, NULL));
@@ -87,6 +118,8 @@ static cf_status serve(SetShelf *shelf, bool *end) {
     cf_status status = CF_OK;
     if (word && strcmp(word, "train") == 0)
         status = train(job, shelf);
+    else if (word && strcmp(word, "bench") == 0)
+        status = bench(job);
     else
         *end = true;
     json_decref(job);
