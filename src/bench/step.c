@@ -162,7 +162,7 @@ static cf_status measure_link(RankBench *b) {
     enum { SMALL = 1024, LARGE = 4 << 20 };
     const int last = b->ranks - 1, me = ranks_rank();
     char *bytes;
-    double small, large;
+    double small = 0, large = 0;
     if (me && me != last) return CF_OK;
     FORWARD(memory_new(2 * LARGE, 1, &bytes));
     cf_status status = exchange(me ? 0 : last, bytes, SMALL, 300, &small);

@@ -3,6 +3,7 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/ranks.h"
+#include "tune/trial.h"
 
 #include <gnu/libc-version.h>
 #include <stdio.h>
@@ -56,27 +57,50 @@ cf_status ranks_call_to_train(const Run *run, int *ranks) {
     FORWARD(run_config_json(&run->config, &config));
     json_object_del(config, "from");
     json_t *job = json_pack("{s:s s:i s:i s:o}", "job", "train", "ranks", *ranks, "threads", o->threads, "config", config);
+    json_object_set_new(job, "sha256", json_string(run->set->sha256));
     for (int r = 1; r < *ranks && !status; r++) status = send_job(r, job);
     json_decref(job);
     return status;
 }
 
-static cf_status train(const json_t *job, SetShelf *shelf) {
+/* The configuration of a job as a run, whose data are those of the first rank. */
+static cf_status prepare(const json_t *job, SetShelf *shelf, Run **run) {
     RunConfig config;
-    Run *run;
-    const FitFiles files = {.ranks = (int)json_integer_value(json_object_get(job, "ranks"))};
+    const char *sha256 = json_string_value(json_object_get(job, "sha256"));
     FORWARD(run_config_from_json(json_object_get(job, "config"), &config));
     config.train.threads = (int)json_integer_value(json_object_get(job, "threads"));
-    cf_status status = run_prepare(&config, shelf, &run);
+    if (sha256) snprintf(config.record.sha256, sizeof config.record.sha256, "%s", sha256);
+    config.record.official_train = config.record.official_validation = -1;
+    cf_status status = run_prepare(&config, shelf, run);
     run_config_free(&config);
     FORWARD(status);
+    if (!sha256 || strcmp((*run)->set->sha256, sha256) == 0) return CF_OK;
+    status = FAIL(CF_BAD_INPUT, "%s holds other data here than where rank 0 reads it: their checksums differ", (*run)->config.data);
+    run_free(*run);
+    return status;
+}
+
+static cf_status train(const json_t *job, SetShelf *shelf) {
+    Run *run;
+    const FitFiles files = {.ranks = (int)json_integer_value(json_object_get(job, "ranks"))};
+    FORWARD(prepare(job, shelf, &run));
     cf_train_options options = run->config.train;
     options.threads = run->threads;
     options.checkpoint = NULL;
     options.resume = false;
-    status = fit(run->model, run->split, &options, &files, NULL);
+    const cf_status status = fit(run->model, run->split, &options, &files, NULL);
     run_free(run);
     return status == CF_INTERRUPTED || status == CF_DIVERGED ? CF_OK : status; /* which all ranks are at once */
+}
+
+static cf_status work_on_trial(const json_t *job, SetShelf *shelf) {
+    Run *run;
+    FORWARD(prepare(job, shelf, &run));
+    cf_train_options options = run->config.train;
+    options.threads = run->threads;
+    const cf_status status = trial_serve(run->model, run->split, &options, json_string_value(json_object_get(job, "checkpoint")));
+    run_free(run);
+    return status;
 }
 
 cf_status ranks_bench(RankBench *b) {
@@ -118,6 +142,8 @@ static cf_status serve(SetShelf *shelf, bool *end) {
     cf_status status = CF_OK;
     if (word && strcmp(word, "train") == 0)
         status = train(job, shelf);
+    else if (word && strcmp(word, "trial") == 0)
+        status = work_on_trial(job, shelf);
     else if (word && strcmp(word, "bench") == 0)
         status = bench(job);
     else
