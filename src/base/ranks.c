@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,7 @@ static int rank, size = 1;
 static bool begun, working;
 static uint64_t bytes_sent, messages_sent;
 static volatile sig_atomic_t terminated;
+static int watcher = -1; /* of a process that speaks where rank 0 cannot: begin_watch */
 
 int ranks_rank(void) {
     return rank;
@@ -45,6 +47,7 @@ bool ranks_are_working(void) {
 
 void ranks_note_termination(void) {
     terminated = 1;
+    if (watcher >= 0 && write(watcher, "t", 1) != 1) terminated = 1; /* it has gone: nothing is to be done about that */
 }
 
 /* ---- What the environment says ---- */
@@ -67,6 +70,18 @@ int ranks_on_this_machine(void) {
     int count = environment_number("OMPI_COMM_WORLD_LOCAL_SIZE");
     if (!count && getenv("PMIX_RANK")) count = environment_number("SLURM_NTASKS_PER_NODE");
     return count ? count : 1;
+}
+
+static int announced_rank(void) {
+    return environment_number("OMPI_COMM_WORLD_RANK") + environment_number("PMIX_RANK") + environment_number("PMI_RANK");
+}
+
+void ranks_fall_silent(void) {
+    if (ranks_announced() < 2 || !announced_rank()) return;
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0) return;
+    dup2(nowhere, STDOUT_FILENO);
+    dup2(nowhere, STDERR_FILENO);
 }
 
 #ifndef CIFRA_MPI
@@ -138,7 +153,6 @@ static struct {
 static MPI_Comm world;
 static MPI_Datatype byte_type;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* MPI is called by one thread at a time */
-static int own_stderr = STDERR_FILENO;
 
 const char *ranks_library(void) {
     static char text[64];
@@ -225,7 +239,7 @@ typedef struct Wait {
 
 /* mpirun kills a second after it has asked to end; Slurm leaves half a minute. */
 static double patience(void) {
-    return getenv("OMPI_COMM_WORLD_SIZE") ? 0.7 : 20;
+    return getenv("OMPI_COMM_WORLD_SIZE") ? 0.5 : 20;
 }
 
 static cf_status look_for_failure(void) {
@@ -239,19 +253,14 @@ static cf_status look_for_failure(void) {
     return status;
 }
 
+static const char lost[] =
+    "a rank, or its machine, was lost, or the job was ended from outside before a step was done; go on with what is kept, by "
+    "the same command, with --resume if it is a training";
+
 static cf_status look_for_termination(Wait *wait, double now) {
-    static bool told;
-    if (!terminated) return CF_OK;
+    if (!terminated || rank) return CF_OK;
     if (wait->terminated_since <= 0) wait->terminated_since = now;
-    if (now - wait->terminated_since < patience()) return CF_OK;
-    if (!rank)
-        return FAIL(CF_IO,
-                    "a rank, or its machine, was lost, or the job was ended from outside before a step was done; go on "
-                    "with the last checkpoint by the same command, with --resume if it is a training");
-    if (rank == 1 && !told)
-        dprintf(own_stderr, "cifra: rank 0 does not answer, or the job was ended from outside; the last checkpoint is "
-                            "what is left of it, to be gone on with by --resume\n");
-    told = true;
+    FAIL_IF(now - wait->terminated_since > patience(), CF_IO, "%s", lost);
     return CF_OK;
 }
 
@@ -352,24 +361,42 @@ static cf_status check_identities(const char *identity) {
     return status;
 }
 
+/* When a rank is lost, Open MPI ends the others from within, without a word of theirs, and rank 0 may be the one that was killed. So a
+ * child, which nobody ends, speaks where rank 0 is gone, or was asked to end and does not come to it, and has not said that it has. */
+static void begin_watch(void) {
+    int ends[2];
+    char end;
+    if (announced_rank() || pipe2(ends, O_CLOEXEC)) return;
+    const pid_t child = fork();
+    close(ends[child ? 0 : 1]);
+    watcher = ends[1];
+    if (child) return;
+    setsid();
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    close(STDOUT_FILENO);
+    ssize_t got = read(ends[0], &end, 1);
+    struct pollfd more = {.fd = ends[0], .events = POLLIN};
+    while (got == 1 && end == 't') got = poll(&more, 1, (int)(1e3 * patience()) + 200) > 0 ? read(ends[0], &end, 1) : 0;
+    if (got == 0) dprintf(STDERR_FILENO, "cifra: %s\n", lost);
+    _exit(0);
+}
+
+static void end_watch(void) {
+    if (watcher >= 0 && write(watcher, "e", 1) == 1) close(watcher);
+    watcher = -1;
+}
+
 static void on_termination(int signal_number) {
     (void)signal_number;
     ranks_note_termination();
 }
 
-/* Only rank 0 is heard. */
-static void fall_silent(void) {
-    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    own_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO), dup2(nowhere, STDERR_FILENO);
-    signal(SIGINT, SIG_IGN); /* rank 0 decides */
-    signal(SIGTERM, on_termination);
-}
-
 static cf_status meet(const char *identity) {
     char host[MPI_MAX_PROCESSOR_NAME], *text;
     if (!rank) return check_identities(identity);
-    fall_silent();
+    signal(SIGINT, SIG_IGN); /* rank 0 decides */
+    signal(SIGTERM, on_termination);
     machine_name(host);
     FORWARD(memory_print(&text, "%s\n%s", identity, host));
     const cf_status status = ranks_send(0, TAG_IDENTITY, text, strlen(text));
@@ -383,6 +410,7 @@ cf_status ranks_begin(const char *identity) {
     int given;
     if (ranks_announced() < 2) return CF_OK;
     FORWARD(load(&errors_return));
+    begin_watch();
     FAIL_IF(mpi.Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given) || given < MPI_THREAD_SERIALIZED, CF_IO,
             "MPI did not start, or not for several threads");
     begun = true;
@@ -397,6 +425,7 @@ cf_status ranks_begin(const char *identity) {
 }
 
 void ranks_end(int exit_status) {
+    end_watch();
     if (!begun) return;
     fflush(stdout);
     if (working) mpi.Abort(world, exit_status ? exit_status : 1);

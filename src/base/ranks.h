@@ -29,9 +29,10 @@ int ranks_announced(void);
 /* How many processes of the job share this machine; 1: it is alone. */
 int ranks_on_this_machine(void);
 
+/* At the start of the program: only rank 0 is heard. What the others write to stdout and stderr goes nowhere. */
+void ranks_fall_silent(void);
 /* Joins the other processes. `identity` says what must be the same everywhere (build, kernels), line by line: where a rank has
- * another one, all fail, and rank 0's message names it. From then on the ranks but 0 write nothing to stdout and stderr. Alone:
- * does nothing. */
+ * another one, all fail, and rank 0's message names it. Alone: does nothing. */
 cf_status ranks_begin(const char *identity);
 /* 0 and 1 before ranks_begin, and alone. */
 int ranks_rank(void);

@@ -352,6 +352,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 
 const Command command_umap = {
     .name = "umap",
+    .ranks = true,
     .summary = "features of a run, or any matrix, in the plane",
     .usage = "RUN [--data SET] [--layer NAME] | --features X.npy [--labels Y.npy] [options]",
     .description =

@@ -103,6 +103,7 @@ static cf_status finish_output(cf_status status) {
 }
 
 int program_run(const Program *program, int argc, char **argv) {
+    ranks_fall_silent();
     if (argc < 2) {
         help_print_overview(program, stderr);
         return 2;

@@ -52,4 +52,8 @@ size_t neighbors_memory(size_t n, int dim, const NeighborOptions *options);
 /* "euclidean", "cosine". */
 const char *metric_name(Metric metric);
 
+/* Of a rank that is not the first of a job (base/ranks.h): receives the points, of which `rows` are searched, and sends the first one what
+ * its share of the exact search found. options: metric, k, threads. */
+cf_status neighbors_serve(size_t n, int dim, size_t rows, const NeighborOptions *options);
+
 #endif

@@ -3,6 +3,8 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/ranks.h"
+#include "base/slices.h"
+#include "embed/neighbors.h"
 #include "tune/trial.h"
 
 #include <gnu/libc-version.h>
@@ -103,6 +105,15 @@ static cf_status work_on_trial(const json_t *job, SetShelf *shelf) {
     return status;
 }
 
+static cf_status find_neighbors(json_t *job) {
+    json_int_t points, rows;
+    int dim, metric, k;
+    FAIL_IF(json_unpack(job, "{s:I s:i s:I s:i s:i}", "points", &points, "dim", &dim, "rows", &rows, "metric", &metric, "k", &k),
+            CF_INTERNAL, "rank 0 asked for neighbours in words that are unknown");
+    const NeighborOptions options = {.metric = (Metric)metric, .k = k, .threads = slices_threads(0)};
+    return neighbors_serve((size_t)points, dim, (size_t)rows, &options);
+}
+
 cf_status ranks_bench(RankBench *b) {
     cf_status status = CF_OK;
     json_t *job = json_pack("{s:s s:s s:[i i i] s:i s:i s:i s:i s:i}", "job", "bench", "model", b->model, "input", b->input.C,
@@ -144,6 +155,8 @@ static cf_status serve(SetShelf *shelf, bool *end) {
         status = train(job, shelf);
     else if (word && strcmp(word, "trial") == 0)
         status = work_on_trial(job, shelf);
+    else if (word && strcmp(word, "neighbors") == 0)
+        status = find_neighbors(job);
     else if (word && strcmp(word, "bench") == 0)
         status = bench(job);
     else
