@@ -1,11 +1,13 @@
 #include "base/slices.h"
 
 #include "base/pool.h"
+#include "base/ranks.h"
 
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/sysinfo.h>
 
 typedef struct Loop {
     SliceFn work;
@@ -47,6 +49,8 @@ cf_status slices_run(int threads, int64_t count, SliceFn work, void *context) {
 
 int slices_threads(int requested) {
     int threads = requested > 0 ? requested : omp_get_num_procs();
+    /* Of ranks that are not bound to processors of their own each has its share. */
+    if (requested <= 0 && threads == get_nprocs()) threads /= ranks_on_this_machine();
     if (threads < 1) threads = 1;
     return threads > SLICES_MAX_THREADS ? SLICES_MAX_THREADS : threads;
 }

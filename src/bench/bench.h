@@ -137,4 +137,28 @@ cf_status random_set(Shape input, size_t count, cf_set **set);
 cf_status step_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, double seconds,
                      StepBench *result);
 
+/* A step over the ranks of a job (base/ranks.h) ---- */
+
+typedef struct RankBench {
+    char model[4096];
+    Shape input;
+    int batch, threads, ranks; /* threads: of each rank */
+    cf_precision precision;
+    int steps;  /* for each figure */
+    /* measured */
+    double alone_seconds;              /* of a step of one process with the threads of all ranks that share this machine */
+    double step_seconds;               /* of all ranks together */
+    double part_seconds, half_seconds; /* of a rank's part, and of half of it, without messages, while all ranks do so */
+    double bytes, least_bytes, messages; /* that a rank sends in a step, in the mean of all; least: no tree can do with less */
+    double latency, bandwidth;         /* between the first rank and the last: seconds, bytes per second in each direction at once */
+} RankBench;
+
+/* Called by every rank with the same `bench`; fills in what was measured on the first one, but for alone_seconds. */
+cf_status rank_bench_run(RankBench *bench);
+/* On the first rank: alone_seconds. */
+cf_status rank_bench_alone(RankBench *bench);
+/* Seconds of a step over `hosts`, each as one rank here, of a batch of so many images: a rank's own work, its messages' latencies,
+ * and the time of its bytes, nothing of which is hidden behind work. */
+double rank_bench_model(const RankBench *bench, int hosts, int batch, double latency, double bandwidth);
+
 #endif

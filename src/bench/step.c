@@ -2,10 +2,12 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/ranks.h"
 #include "base/rng.h"
 #include "base/slices.h"
 #include "nn/optimizer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ typedef struct Rig {
     Optimizer optimizer;
     uint32_t *images;
     int batch, threads;
+    int ranks; /* that share a step; 0: one process */
 } Rig;
 
 cf_status random_set(Shape input, size_t count, cf_set **set) {
@@ -42,7 +45,8 @@ static cf_status make_rig(Rig *rig, const char *model, Shape input, const Engine
     for (int i = 0; i < rig->batch; i++) rig->images[i] = (uint32_t)i;
     FORWARD(model_new(model, input, (const char *const *)rig->set->class_names, CLASSES, 1, &rig->model));
     const PlanOptions options = {
-        .engine = engine, .batch = rig->batch, .threads = rig->threads, .mode = PLAN_TRAINING, .seed = 1};
+        .engine = engine, .batch = rig->batch, .threads = rig->threads, .mode = PLAN_TRAINING, .seed = 1,
+        .ranks = rig->ranks};
     FORWARD(plan_new(&rig->model->layers, &rig->model->parameters, &options, &rig->plan));
     FORWARD(feed_new(rig->set, input, (const char *const *)rig->model->class_names, CLASSES, rig->threads, &rig->feed));
     return optimizer_new(&(cf_train_options){.momentum = 0.9}, engine->kernels, &rig->model->parameters,
@@ -100,4 +104,91 @@ cf_status step_bench(const char *model, Shape input, int batch, int threads, cf_
 done:
     free_rig(&rig);
     return status;
+}
+
+/* ---- Over ranks ---- */
+
+/* The median time of a fixed number of training steps, the same on all ranks; what they send is counted. */
+static cf_status time_steps(const RankBench *b, int batch, int ranks, double *median, RankBench *sent) {
+    Rig rig = {.batch = batch, .threads = b->threads, .ranks = ranks};
+    cf_precision precision = b->precision;
+    const Engine *engine;
+    double *times = NULL;
+    cf_status status;
+    FORWARD_TO(done, engine_choose(CF_ENGINE_FAST, &precision, &engine));
+    FORWARD_TO(done, make_rig(&rig, b->model, b->input, engine));
+    FORWARD_TO(done, memory_new((size_t)b->steps, sizeof *times, &times));
+    for (int i = 0; i < 3; i++) FORWARD_TO(done, train_batch(&rig));
+    const uint64_t bytes = ranks_bytes_sent(), messages = ranks_messages_sent();
+    const size_t payload = plan_payload(rig.plan);
+    for (int i = 0; i < b->steps; i++) {
+        const double begin = clock_seconds();
+        FORWARD_TO(done, train_batch(&rig));
+        times[i] = clock_seconds() - begin;
+    }
+    *median = bench_median(times, b->steps);
+    if (!sent) goto done;
+    double sums[2] = {(double)(ranks_bytes_sent() - bytes), (double)(ranks_messages_sent() - messages)};
+    sent->least_bytes = 2.0 * (ranks - 1) / ranks * (double)(plan_payload(rig.plan) - payload) / b->steps;
+    FORWARD_TO(done, plan_sum_ranks(rig.plan, sums, 2));
+    sent->bytes = sums[0] / b->steps / ranks;
+    sent->messages = sums[1] / b->steps / ranks;
+done:
+    free(times);
+    free_rig(&rig);
+    return status;
+}
+
+cf_status rank_bench_alone(RankBench *bench) {
+    RankBench alone = *bench;
+    alone.threads = bench->threads * ranks_on_this_machine();
+    return time_steps(&alone, bench->batch, 0, &bench->alone_seconds, NULL);
+}
+
+/* Both send `count` bytes at once, and wait for the other's: seconds. */
+static cf_status exchange(int other, char *bytes, size_t count, int times, double *seconds) {
+    const double begin = clock_seconds();
+    for (int i = 0; i < times; i++) {
+        RanksRequest requests[2] = {NULL, NULL};
+        FORWARD(ranks_post_receive(&requests[0], other, TAG_STATE, bytes, count));
+        FORWARD(ranks_post_send(&requests[1], other, TAG_STATE, bytes + count, count));
+        FORWARD(ranks_wait(requests, 2));
+    }
+    *seconds = (clock_seconds() - begin) / times;
+    return CF_OK;
+}
+
+static cf_status measure_link(RankBench *b) {
+    enum { SMALL = 1024, LARGE = 4 << 20 };
+    const int last = b->ranks - 1, me = ranks_rank();
+    char *bytes;
+    double small = 0, large = 0;
+    if (me && me != last) return CF_OK;
+    FORWARD(memory_new(2 * LARGE, 1, &bytes));
+    cf_status status = exchange(me ? 0 : last, bytes, SMALL, 300, &small);
+    if (!status) status = exchange(me ? 0 : last, bytes, LARGE, 12, &large);
+    free(bytes);
+    FORWARD(status);
+    b->latency = small;
+    b->bandwidth = LARGE / (large > small ? large - small : large);
+    return CF_OK;
+}
+
+cf_status rank_bench_run(RankBench *b) {
+    const int part = b->batch / b->ranks;
+    FORWARD(time_steps(b, b->batch, b->ranks, &b->step_seconds, b));
+    FORWARD(measure_link(b));
+    FORWARD(time_steps(b, part, 0, &b->part_seconds, NULL));
+    return time_steps(b, part > 1 ? part / 2 : 1, 0, &b->half_seconds, NULL);
+}
+
+double rank_bench_model(const RankBench *b, int hosts, int batch, double latency, double bandwidth) {
+    const int part = b->batch / b->ranks, half = part / 2;
+    const double image = (b->part_seconds - b->half_seconds) / (part - half), fixed = b->part_seconds - part * image,
+                 units = (batch + DENSE_GROUP - 1) / DENSE_GROUP, share = ceil(units / hosts) * DENSE_GROUP,
+                 work = fixed + image * (share < batch ? share : batch);
+    /* Sums: those at once take a message to each rank, side by side; a long one a message for each level and one to each rank. */
+    const double sums = b->messages / (b->ranks - 1), levels = ceil(log2(hosts)), payload = b->least_bytes * b->ranks / (2.0 * (b->ranks - 1));
+    if (hosts < 2) return work;
+    return work + (sums + levels) * latency + 2.0 * (hosts - 1) / hosts * payload / bandwidth;
 }

@@ -3,9 +3,11 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "base/slices.h"
 #include "bench/bench.h"
 #include "cli/terminal.h"
+#include "study/run/run_ranks.h"
 #include "train/train_options.h"
 
 #include <math.h>
@@ -14,7 +16,7 @@
 
 typedef struct BenchArguments {
     const char *model;
-    int batch, threads, precision;
+    int batch, threads, precision, steps;
     double seconds;
 } BenchArguments;
 
@@ -109,6 +111,125 @@ const Command command_bench_step = {
     .options_size = sizeof(BenchArguments),
     .set_defaults = set_step_defaults,
     .run = run_step,
+};
+
+/* ---- bench ranks ---- */
+
+static const Option rank_options[] = {
+    {"model", "NAME|LINE", OPTION_TEXT, .help = "the network", .default_text = "paper", MEMBER(model)},
+    {"batch", "N", OPTION_INTEGER, 64, MOST_BATCH, .help = "images per step, of all ranks together", .default_text = "512",
+     MEMBER(batch)},
+    {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS,
+     .help = "of each rank; 0: all processors, shared among the ranks of a machine", .default_text = "0", MEMBER(threads)},
+    {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of activations", .default_text = "f32",
+     MEMBER(precision)},
+    {"steps", "N", OPTION_INTEGER, 5, 10000, .help = "for each figure, three times", .default_text = "60", MEMBER(steps)},
+};
+
+static void set_rank_defaults(void *options) {
+    *(BenchArguments *)options = (BenchArguments){.model = "paper", .batch = 512, .steps = 60};
+}
+
+/* One process and all ranks in turn, three times; of each time the median. */
+static cf_status measure_rounds(RankBench *b) {
+    enum { ROUNDS = 3 };
+    double *const figures[] = {&b->alone_seconds, &b->step_seconds, &b->part_seconds, &b->half_seconds, &b->latency, &b->bandwidth};
+    double seen[COUNT_OF(figures)][ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+        FORWARD(rank_bench_alone(b));
+        FORWARD(ranks_bench(b));
+        for (size_t f = 0; f < COUNT_OF(figures); f++) seen[f][round] = *figures[f];
+    }
+    for (size_t f = 0; f < COUNT_OF(figures); f++) *figures[f] = bench_median(seen[f], ROUNDS);
+    return CF_OK;
+}
+
+typedef struct Net {
+    const char *name;
+    double latency, bandwidth; /* seconds, bytes per second */
+} Net;
+
+static const Net nets[] = {{"10 Gbit/s", 30e-6, 10e9 / 8}, {"100 Gbit/s", 15e-6, 100e9 / 8}};
+
+static double efficiency(const RankBench *b, int hosts, int batch, const Net *net) {
+    return rank_bench_model(b, 1, batch, 0, 1) / hosts / rank_bench_model(b, hosts, batch, net->latency, net->bandwidth);
+}
+
+/* The least batch, doubled from one part for each host on, at which four fifths of the hosts' work is left; 0: none. */
+static int batch_that_pays(const RankBench *b, int hosts, const Net *net) {
+    for (int batch = 32 * hosts; batch <= 1 << 20; batch *= 2)
+        if (efficiency(b, hosts, batch, net) >= 0.8) return batch;
+    return 0;
+}
+
+static void print_ranks(const RankBench *b) {
+    const double model = rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth);
+    printf("%d ranks of %d threads, a batch of %d, %s\n", b->ranks, b->threads, b->batch, precision_words[b->precision]);
+    printf("one process of %d threads  %9.3f ms a step %9.0f images/s\n", b->threads * ranks_on_this_machine(), 1e3 * b->alone_seconds,
+           b->batch / b->alone_seconds);
+    printf("the ranks                 %9.3f ms a step %9.0f images/s, %.1f %% of that\n", 1e3 * b->step_seconds,
+           b->batch / b->step_seconds, 100 * b->alone_seconds / b->step_seconds);
+    printf("a rank's own work         %9.3f ms\n", 1e3 * b->part_seconds);
+    printf("a rank sends              %9.0f bytes a step in %.0f messages; %.1f %% more than the tree's least, %.0f\n", b->bytes,
+           b->messages, 100 * (b->bytes / b->least_bytes - 1), b->least_bytes);
+    printf("first to last rank        %9.1f us latency, %.2f Gbit/s in each direction\n", 1e6 * b->latency, 8e-9 * b->bandwidth);
+    printf("the model of a step       %9.3f ms, %+.1f %% of what was measured\n", 1e3 * model, 100 * (model / b->step_seconds - 1));
+    for (size_t n = 0; n < COUNT_OF(nets); n++) {
+        printf("\n%s, %.0f us (calculated)\nhosts    ms a step    images/s    of the hosts' work    batch for 80 %%\n", nets[n].name,
+               1e6 * nets[n].latency);
+        for (int hosts = 2; hosts <= 64; hosts *= 2) {
+            const double seconds = rank_bench_model(b, hosts, b->batch, nets[n].latency, nets[n].bandwidth);
+            printf("%5d %12.3f %11.0f %19.1f %% %18d\n", hosts, 1e3 * seconds, b->batch / seconds,
+                   100 * efficiency(b, hosts, b->batch, &nets[n]), batch_that_pays(b, hosts, &nets[n]));
+        }
+    }
+}
+
+static cf_status run_ranks(const Arguments *given, const void *parsed) {
+    const BenchArguments *a = parsed;
+    Shape inputs[2];
+    RankBench *b;
+    terminal_set_quiet(given->quiet);
+    FAIL_IF(ranks_size() < 2, CF_BAD_USE, "two ranks or more expected; start it with mpirun -n 2 cifra bench ranks");
+    FORWARD(memory_new(1, sizeof *b, &b));
+    step_inputs(a->model, inputs);
+    *b = (RankBench){.input = inputs[0], .batch = a->batch, .threads = slices_threads(a->threads), .ranks = ranks_size(),
+                     .precision = (cf_precision)a->precision, .steps = a->steps};
+    snprintf(b->model, sizeof b->model, "%s", a->model);
+    cf_status status = a->batch / 32 < b->ranks
+                           ? FAIL(CF_BAD_USE, "a batch of %d has no part for each of %d ranks; %d or more expected", a->batch,
+                                  b->ranks, 32 * b->ranks)
+                           : measure_rounds(b);
+    if (!status && given->json)
+        status = print_json(json_pack("{s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
+                                      b->threads, "batch", b->batch, "precision", precision_words[b->precision], "one_process_ms",
+                                      1e3 * b->alone_seconds, "ranks_ms", 1e3 * b->step_seconds, "own_work_ms",
+                                      1e3 * b->part_seconds, "bytes", b->bytes, "least_bytes", b->least_bytes, "messages",
+                                      b->messages, "latency_us", 1e6 * b->latency, "gbit_s", 8e-9 * b->bandwidth, "model_ms",
+                                      1e3 * rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth)));
+    else if (!status)
+        print_ranks(b);
+    free(b);
+    return status;
+}
+
+const Command command_bench_ranks = {
+    .name = "bench ranks",
+    .ranks = true,
+    .summary = "a training step over several ranks against one process, what they send, and what more hosts would do",
+    .usage = "[--model NAME|LINE] [--batch N] [--threads T]",
+    .description =
+        "Started by mpirun. Measures in turn, three times, a training step of one process with the threads of all ranks that share "
+        "a machine, and of all ranks together; a rank's own work without messages; the bytes that a rank sends against the least that "
+        "a tree of sums can do with; latency and bandwidth between the first rank and the last. A model of the step's time (own "
+        "work, latency of each sum, bytes over bandwidth, nothing hidden behind work) is held against what was measured, and says "
+        "what 2 to 64 hosts like this rank would do with the same batch, and the batch at which they keep four fifths of their work.\n\n"
+        "  mpirun -n 2 cifra bench ranks --model paper --precision bf16 --threads 1 --batch 512",
+    .options = rank_options,
+    .option_count = COUNT_OF(rank_options),
+    .options_size = sizeof(BenchArguments),
+    .set_defaults = set_rank_defaults,
+    .run = run_ranks,
 };
 
 /* ---- bench ops ---- */

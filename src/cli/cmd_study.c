@@ -148,6 +148,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 
 const Command command_study = {
     .name = "study",
+    .ranks = true,
     .summary = "the whole study: search, training, evaluation, features, report",
     .usage = "[RECIPE.yaml] [--profile quick|paper] [--data SETS]",
     .description =

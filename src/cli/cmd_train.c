@@ -463,6 +463,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 
 const Command command_train = {
     .name = "train",
+    .ranks = true,
     .summary = "train and test one network",
     .usage = "--data SET [options]",
     .description =

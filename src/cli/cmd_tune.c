@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
 #include "cli/terminal.h"
@@ -104,6 +105,7 @@ typedef struct Session { /* what one call of the command works with */
 } Session;
 
 static void session_free(Session *s) {
+    json_decref(s->tune.source);
     space_free(&s->space);
     free(s->data);
     free(s->out);
@@ -218,10 +220,18 @@ static cf_status write_winner(const Arguments *given, const TuneArguments *a, Se
     return tune_run_write(s->out, &common, s->set);
 }
 
+/* What other ranks need to have the same images. */
+static cf_status describe_source(const TuneArguments *a, Session *s) {
+    const RunConfig config = {.data = s->data, .data_dir = (char *)(uintptr_t)a->data_dir, .model = s->space.model,
+                              .split = s->parts, .split_given = true, .train = s->tune.train};
+    return ranks_size() > 1 ? run_config_json(&config, &s->tune.source) : CF_OK;
+}
+
 static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {
     unsigned formats;
     FORWARD(figure_formats_from_text(a->figures, &formats));
     FORWARD(prepare(given, a, s));
+    FORWARD(describe_source(a, s));
     if (!given->json && !given->quiet) print_opening(s);
     cf_status status = search(s);
     if (status == CF_INTERRUPTED)
@@ -241,6 +251,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 
 const Command command_tune = {
     .name = "tune",
+    .ranks = true,
     .summary = "search for the best configuration",
     .usage = "--data SET [options]",
     .description =

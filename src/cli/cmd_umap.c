@@ -354,6 +354,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
 
 const Command command_umap = {
     .name = "umap",
+    .ranks = true,
     .summary = "features of a run, or any matrix, in the plane",
     .usage = "RUN [--data SET] [--layer NAME] | --features FILE [--labels FILE|COLUMN] [options]",
     .description =

@@ -62,6 +62,7 @@ struct Command {
     size_t options_size;                 /* of the struct that `options` fill; it begins zeroed */
     void (*set_defaults)(void *options); /* NULL: zeros are the defaults */
     cf_status (*run)(const Arguments *arguments, const void *options);
+    bool ranks; /* mpirun may start it in several processes, which share its work */
 };
 
 enum { MAX_OPTIONS = COUNT_OF(((Arguments *)0)->given) };

@@ -1,6 +1,8 @@
 #include "cli/program.h"
 
 #include "base/memory.h"
+#include "base/ranks.h"
+#include "study/run/run_ranks.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -8,6 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The first rank runs the command, the others do what it asks of them. */
+static cf_status run_on_ranks(const Command *command, const Arguments *arguments, const void *options) {
+    if (ranks_announced() < 2) return command->run(arguments, options);
+    FAIL_IF(!command->ranks, CF_BAD_USE, "cifra %s works in one process; start it without mpirun", command->name);
+    FORWARD(ranks_meet());
+    if (ranks_rank()) return ranks_serve();
+    const cf_status status = command->run(arguments, options);
+    if (!ranks_are_working()) FORWARD(ranks_dismiss());
+    return status;
+}
 
 static cf_status run_command(const Program *program, const Command *command, int argc, char **argv) {
     void *options;
@@ -19,7 +32,7 @@ static cf_status run_command(const Program *program, const Command *command, int
     if (!status && arguments.help)
         help_print_command(program, command, stdout);
     else if (!status)
-        status = command->run(&arguments, options);
+        status = run_on_ranks(command, &arguments, options);
     free(options);
     return status;
 }
@@ -55,7 +68,7 @@ static cf_status dispatch(const Program *program, int argc, char **argv) {
     int words;
     if (is_one_of(argv[0], "help", "--help", "-h")) return run_help(program, argc - 1, argv + 1);
     if (is_one_of(argv[0], "version", "--version", "-V")) {
-        printf("%s %s\n", program->name, cf_version());
+        printf("%s %s\n%s\n", program->name, cf_version(), ranks_library());
         return CF_OK;
     }
     FORWARD(command_find(program->commands, argc, argv, &command, &words));
@@ -90,12 +103,14 @@ static cf_status finish_output(cf_status status) {
 }
 
 int program_run(const Program *program, int argc, char **argv) {
+    ranks_fall_silent();
     if (argc < 2) {
         help_print_overview(program, stderr);
         return 2;
     }
     cf_status status = finish_output(dispatch(program, argc - 1, argv + 1));
-    if (!status) return 0;
-    fprintf(stderr, "%s: %s\n", program->name, cf_error());
-    return status == CF_BAD_USE ? 2 : 1;
+    const int exit_status = !status ? 0 : status == CF_BAD_USE ? 2 : 1;
+    if (status) fprintf(stderr, "%s: %s\n", program->name, cf_error());
+    ranks_end(exit_status);
+    return exit_status;
 }

@@ -3,6 +3,7 @@
 #include "base/json_memory.h"
 #include "base/json_text.h"
 #include "base/numbers.h"
+#include "base/ranks.h"
 #include "base/text.h"
 
 #include <limits.h>
@@ -42,7 +43,8 @@ void terminal_set_quiet(bool be_quiet) {
 
 static void on_interrupt(int signal_number) {
     interrupted = 1;
-    signal(signal_number, SIG_DFL);
+    if (signal_number == SIGTERM) ranks_note_termination();
+    if (ranks_size() < 2) signal(signal_number, SIG_DFL); /* mpirun asks more than once, and ends what does not end */
 }
 
 void terminal_catch_interrupt(void) {

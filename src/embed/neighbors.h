@@ -60,4 +60,8 @@ static inline bool metric_is_pairwise(Metric metric) {
     return metric == METRIC_MANHATTAN || metric == METRIC_HAMMING;
 }
 
+/* Of a rank that is not the first of a job (base/ranks.h): receives the points, of which `rows` are searched, and sends the first one what
+ * its share of the exact search found. options: metric, k, threads. */
+cf_status neighbors_serve(size_t n, int dim, size_t rows, const NeighborOptions *options);
+
 #endif

@@ -9,6 +9,7 @@
 #include "embed/neighbors_inside.h"
 
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "base/slices.h"
 #include "embed/product_rows.h"
 #include "embed/row_math.h"
@@ -35,6 +36,7 @@ typedef struct Search {
     uint32_t *candidates; /* [a->n][kept], ascending by (approximate, candidate) */
     float *products;      /* [threads][BLOCK * BLOCK] */
     int64_t blocks, round;
+    int rank, ranks; /* which rounds are this process's: every ranks-th */
     Nearest *nearest;
     const NeighborOptions *options;
 } Search;
@@ -156,7 +158,7 @@ static void report(const Search *search, double done) {
 
 static cf_status meet_all(Search *search) {
     int64_t blocks = search->blocks;
-    for (search->round = 0; search->round < blocks; search->round++) {
+    for (search->round = search->rank; search->round < blocks; search->round += search->ranks) {
         int64_t low = search->round / 2 + 1, high = (search->round + blocks) / 2 - search->round;
         FORWARD(slices_run(search->options->threads, low + high, meet_pair, search));
         report(search, 0.95 * (double)(search->round + 1) / (double)blocks);
@@ -287,11 +289,103 @@ static cf_status prepare(Search *search) {
     return product_rows_new(&search->frame, a->points, a->rows, a->n, threads, &search->ma);
 }
 
-static cf_status run_search(Search *search) {
-    if (!metric_is_pairwise(search->metric)) {
-        FORWARD(prepare(search));
-        FORWARD(find_candidates(search));
+/* ---- Over ranks (base/ranks.h): each has its rounds, and sends what candidates these gave to the first one ---- */
+
+static bool is_spread(const Search *search) {
+    enum { WORTH = 4096 }; /* rows: of fewer, the points take longer to send */
+    return search->a == search->b && search->a->n >= WORTH && ranks_size() > 1 && !ranks_rank() && !ranks_are_working();
+}
+
+static cf_status call_ranks(Search *search) {
+    const Side *side = search->a;
+    const Points *points = side->points;
+    char *job;
+    search->ranks = ranks_size();
+    FORWARD(memory_print(&job, "{\"job\":\"neighbors\",\"points\":%zu,\"dim\":%d,\"rows\":%zu,\"metric\":%d,\"k\":%d}", points->n,
+                         points->dim, side->n, (int)search->metric, search->k));
+    cf_status status = CF_OK;
+    for (int r = 1; r < search->ranks && !status; r++) {
+        status = ranks_send(r, TAG_JOB, job, strlen(job));
+        if (!status) status = ranks_send(r, TAG_STATE, side->rows, side->n * sizeof *side->rows);
+        if (!status) status = ranks_send(r, TAG_STATE, points->values, points->n * (size_t)points->dim * sizeof(float));
     }
+    free(job);
+    return status;
+}
+
+/* The best of all lists, as if they had been one from the beginning. */
+static cf_status take_candidates(Search *search) {
+    const size_t count = search->a->n * (size_t)search->kept;
+    float *approximate;
+    uint32_t *candidates = NULL;
+    FORWARD(memory_new(count, sizeof *approximate, &approximate));
+    cf_status status = memory_new(count, sizeof *candidates, &candidates);
+    for (int r = 1; r < search->ranks && !status; r++) {
+        status = ranks_receive(r, TAG_ANSWER, approximate, count * sizeof *approximate);
+        if (!status) status = ranks_receive(r, TAG_ANSWER, candidates, count * sizeof *candidates);
+        for (size_t i = 0; i < count && !status; i++)
+            if (candidates[i] != nobody) keep(search, i / (size_t)search->kept, approximate[i], candidates[i]);
+    }
+    free(approximate);
+    free(candidates);
+    return status;
+}
+
+static cf_status find_spread(Search *search) {
+    if (is_spread(search)) {
+        ranks_working(true);
+        FORWARD(call_ranks(search));
+    }
+    FORWARD(prepare(search));
+    FORWARD(find_candidates(search));
+    if (search->ranks == 1) return CF_OK;
+    FORWARD(take_candidates(search));
+    ranks_working(false);
+    return CF_OK;
+}
+
+static void search_free(Search *search) {
+    if (search->whole) search->ma = search->mb = (ProductRows){0};
+    if (search->a != search->b) product_rows_free(&search->ma);
+    if (search->a != search->b) whole_rows_free(&search->wa);
+    product_rows_free(&search->mb);
+    whole_rows_free(&search->wb);
+    product_frame_free(&search->frame);
+    void *own[] = {search->limits, search->approximate, search->candidates, search->products};
+    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+}
+
+/* The frame of products follows from all points, so each rank gets all. */
+static cf_status serve(Search *search, Side *side, Points *points, float *values, uint32_t *rows) {
+    const size_t count = side->n * (size_t)search->kept;
+    FORWARD(ranks_receive(0, TAG_STATE, rows, side->n * sizeof *rows));
+    FORWARD(ranks_receive(0, TAG_STATE, values, points->n * (size_t)points->dim * sizeof *values));
+    FORWARD(prepare(search));
+    FORWARD(find_candidates(search));
+    FORWARD(ranks_send(0, TAG_ANSWER, search->approximate, count * sizeof(float)));
+    return ranks_send(0, TAG_ANSWER, search->candidates, count * sizeof(uint32_t));
+}
+
+cf_status neighbors_serve(size_t n, int dim, size_t rows_count, const NeighborOptions *options) {
+    float *values = NULL;
+    uint32_t *rows = NULL;
+    size_t count;
+    FAIL_IF(!size_multiply(n, (size_t)dim, &count), CF_NO_MEMORY, "%zu points are too many", n);
+    FORWARD(memory_new(count, sizeof *values, &values));
+    cf_status status = memory_new(rows_count, sizeof *rows, &rows);
+    Points points = {values, n, dim};
+    Side side = {&points, rows, rows_count, NULL};
+    Search search = {.a = &side, .b = &side, .metric = options->metric, .dim = dim, .k = options->k, .kept = candidates_kept(options->k),
+                     .options = options, .rank = ranks_rank(), .ranks = ranks_size()};
+    if (!status) status = serve(&search, &side, &points, values, rows);
+    search_free(&search);
+    free(values);
+    free(rows);
+    return status;
+}
+
+static cf_status run_search(Search *search) {
+    if (!metric_is_pairwise(search->metric)) FORWARD(find_spread(search));
     FORWARD(slices_run(search->options->threads, (int64_t)((search->a->n + ROWS_PER_PIECE - 1) / ROWS_PER_PIECE),
                        finish_piece, search));
     report(search, 1);
@@ -307,17 +401,11 @@ cf_status nearest_exact(const Side *a, const Side *b, const NeighborOptions *opt
                      .k = k,
                      .kept = candidates_kept(k),
                      .nearest = &made,
+                     .ranks = 1,
                      .options = options};
     cf_status status = nearest_new(a->n, k, &made);
     if (!status) status = run_search(&search);
-    if (search.whole) search.ma = search.mb = (ProductRows){0};
-    if (a != b) product_rows_free(&search.ma);
-    if (a != b) whole_rows_free(&search.wa);
-    product_rows_free(&search.mb);
-    whole_rows_free(&search.wb);
-    product_frame_free(&search.frame);
-    void *own[] = {search.limits, search.approximate, search.candidates, search.products};
-    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+    search_free(&search);
     if (status) nearest_free(&made);
     if (!status) *nearest = made;
     return status;

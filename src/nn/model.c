@@ -89,9 +89,41 @@ static void add_score(const Plan *plan, int i, int classes, int label, StepResul
     sum->correct += first_largest(plan_probabilities(plan) + first, classes) == label;
 }
 
+/* Each rank has its share of the images, and all add what all images gave in their order. */
+static cf_status classify_spread(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes, int rank,
+                                 int ranks, StepResult *result) {
+    const size_t from = count * (size_t)rank / (size_t)ranks, to = count * ((size_t)rank + 1) / (size_t)ranks,
+                 batch = (size_t)plan_batch(plan);
+    StepResult sum = {0}, score;
+    double *losses; /* of all images, correct, weight */
+    cf_status status = CF_OK;
+    FORWARD(memory_new(count + 2, sizeof *losses, &losses));
+    for (size_t first = from; first < to && !status; first += batch) {
+        const int n = (int)(to - first < batch ? to - first : batch);
+        status = plan_infer(plan, feed, images + first, n, NULL);
+        for (int i = 0; i < n && !status; i++) {
+            score = (StepResult){0};
+            add_score(plan, i, classes, feed_label(feed, images[first + (size_t)i]), &score);
+            losses[first + (size_t)i] = score.loss;
+            losses[count] += (double)score.correct;
+            losses[count + 1] += score.weight;
+        }
+    }
+    if (!status) status = plan_sum_ranks(plan, losses, count + 2);
+    for (size_t i = 0; i < count; i++) sum.loss += losses[i];
+    sum.correct = (int64_t)losses[count];
+    sum.weight = losses[count + 1];
+    free(losses);
+    *result = sum;
+    return status;
+}
+
 cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
                         float *probabilities, StepResult *result) {
     StepResult sum = {0};
+    int rank, ranks;
+    plan_ranks(plan, &rank, &ranks);
+    if (ranks > 1 && !probabilities) return classify_spread(plan, feed, images, count, classes, rank, ranks, result);
     size_t batch = (size_t)plan_batch(plan);
     for (size_t first = 0; first < count; first += batch) {
         int n = (int)(count - first < batch ? count - first : batch);

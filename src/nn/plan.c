@@ -255,6 +255,17 @@ static int choose_group(const LayerList *layers, int slices) {
     return group;
 }
 
+static int whole_slices(int images) {
+    return (images + SLICE - 1) / SLICE * SLICE;
+}
+
+/* A unit is whole groups of each kind of sum: of slices, and of the images of a dense layer's products. */
+int plan_units(const LayerList *layers, int batch) {
+    const int images = whole_slices(batch), slice = choose_slice(layers), group = slice * choose_group(layers, images / slice),
+              unit = group > DENSE_GROUP ? group : DENSE_GROUP;
+    return (images + unit - 1) / unit;
+}
+
 static void choose_heads(Plan *plan) {
     const LayerList *layers = plan->layers;
     const LossSettings *losses = plan->options.mode == PLAN_TRAINING ? plan->options.losses : NULL;
@@ -279,15 +290,16 @@ static cf_status make_plan(const LayerList *layers, Parameters *parameters, cons
         made->options.taps = &options->outside->layer, made->options.tap_count = 1;
     made->measures = measures;
     made->threads = options->threads;
-    made->batch = (options->batch + SLICE - 1) / SLICE * SLICE;
+    made->batch = whole_slices(options->batch);
     made->slice = choose_slice(layers);
-    made->slices = made->batch / made->slice;
-    made->group = options->mode == PLAN_TRAINING ? choose_group(layers, made->slices) : 1;
+    made->group = options->mode == PLAN_TRAINING ? choose_group(layers, made->batch / made->slice) : 1;
     made->layers = layers;
     made->parameters = parameters;
     choose_heads(made);
+    if (options->ranks > 1) FORWARD_TO(failed, spread_new(made));
+    made->slices = made->batch / made->slice;
     FORWARD_TO(failed, memory_new((size_t)layers->count, sizeof(Tensor *), (void **)&made->outputs));
-    FORWARD_TO(failed, memory_new((size_t)made->batch, sizeof(Sample), &made->own_samples));
+    FORWARD_TO(failed, memory_new((size_t)whole_slices(options->batch), sizeof(Sample), &made->own_samples));
     if (options->mode == PLAN_TRAINING)
         FORWARD_TO(failed, memory_new(parameters->trainable + 1, sizeof(float), &made->gradient));
     FORWARD_TO(failed, planner_lay_out(made, &ends));
@@ -329,6 +341,8 @@ void plan_free(Plan *plan) {
     for (int h = 0; h < plan->head_count; h++) free(plan->heads[h].node);
     free(plan->outside);
     for (int i = 0; i < LISTS; i++) free(plan->lists[i].steps);
+    spread_free(plan->spread);
+    free(plan->sums);
     free(plan->refresh.steps);
     free(plan->outputs);
     free(plan->own_samples);
@@ -350,6 +364,7 @@ typedef struct Loop {
 /* All steps on one slice, one after the other; then on the next of the group. */
 static cf_status run_slices(void *context, int64_t index, int thread) {
     const Loop *loop = context;
+    if (loop->plan->spread && thread == 0) FORWARD(spread_advance(loop->plan));
     for (int64_t s = index * loop->group; s < (index + 1) * loop->group && s < loop->slices; s++)
         for (int i = 0; i < loop->count; i++)
             FORWARD(loop->steps[i].work(loop->plan, loop->steps[i].node, s, thread));
@@ -360,6 +375,7 @@ static cf_status run_slices(void *context, int64_t index, int thread) {
 static cf_status run_piece(void *context, int64_t index, int thread) {
     const Loop *loop = context;
     const Step *step = loop->steps;
+    if (loop->plan->spread && thread == 0) FORWARD(spread_advance(loop->plan));
     while (index >= step->count) index -= step++->count;
     return step->work(loop->plan, step->node, index, thread);
 }
@@ -391,8 +407,10 @@ static cf_status run_steps(Plan *plan, const StepList *list) {
 }
 
 static cf_status run_list(Plan *plan, ListKind list, const Sample *samples, int n) {
-    plan->samples = samples;
-    plan->n = n;
+    const int part = plan->spread && list == LIST_TRAINING ? plan->first : 0, left = n - part;
+    plan->samples = samples + part;
+    plan->n = left < 0 ? 0 : left < plan->batch ? left : plan->batch;
+    plan->all_n = n;
     plan->inferring = list == LIST_INFERENCE;
     return run_steps(plan, &plan->lists[list]);
 }
@@ -416,12 +434,12 @@ cf_status plan_train_samples(Plan *plan, const Sample *samples, int n, int64_t n
     weigh(plan, samples, n);
     FORWARD(run_steps(plan, &plan->refresh));
     FORWARD(run_list(plan, LIST_TRAINING, samples, n));
-    for (int h = 0; h < plan->head_count; h++) {
-        tree_sum(plan->heads[h].losses, 1, plan->slices, 1);
-        sum.loss += plan->heads[h].losses[0];
-    }
+    for (int s = 1; s < plan->slices; s++) plan->heads[0].correct[0] += plan->heads[0].correct[s];
+    for (int h = 0; h < plan->head_count; h++) tree_sum(plan->heads[h].losses, 1, plan->slices, 1);
+    if (plan->spread) FORWARD(spread_finish(plan, &sum.stop));
+    for (int h = 0; h < plan->head_count; h++) sum.loss += plan->heads[h].losses[0];
     sum.weight = plan->heads[0].weight;
-    for (int s = 0; s < plan->slices; s++) sum.correct += plan->heads[0].correct[s];
+    sum.correct = plan->heads[0].correct[0];
     *result = sum;
     return CF_OK;
 }
@@ -514,13 +532,13 @@ static bool all_finite(const float *values, size_t count) {
     return i == count;
 }
 
-static const char *first_not_finite(const Plan *plan, float *values) {
+static int first_not_finite(const Plan *plan, float *values) {
     for (int i = plan->options.first; i < plan->layers->count; i++) {
         if (!plan->outputs[i]) continue; /* no output needs it */
         plan_read_tap(plan, i, values);
-        if (!all_finite(values, (size_t)plan->n * plan->outputs[i]->size)) return plan->layers->layers[i].name;
+        if (!all_finite(values, (size_t)plan->n * plan->outputs[i]->size)) return i;
     }
-    return NULL;
+    return plan->layers->count;
 }
 
 /* Values of a step that is done are gone; and layers that were one have none between them. */
@@ -530,11 +548,11 @@ static cf_status repeat_apart(const Plan *plan, Plan *apart, const char **layer)
     StepResult unused;
     for (int i = 0; i < plan->layers->count; i++)
         if (shape_size(plan->layers->layers[i].out) > largest) largest = shape_size(plan->layers->layers[i].out);
-    FORWARD(plan_train_samples(apart, plan->samples, plan->n, plan->number, &unused));
+    FORWARD(plan_train_samples(apart, plan->samples - plan->first, plan->all_n, plan->number, &unused));
     FORWARD(memory_new((size_t)plan->n * largest, sizeof *values, &values));
-    *layer = first_not_finite(apart, values);
+    const int number = first_not_finite(apart, values);
     free(values);
-    return CF_OK;
+    return spread_name_first(apart, number, layer);
 }
 
 cf_status plan_first_not_finite(const Plan *plan, const char **layer) {

@@ -65,6 +65,9 @@ typedef struct PlanOptions {
     /* [layers] the values of those that have a range are rounded to it, or, with a max pool in the same node, behind that; outputs
      * are not. Which have one is looked at when the plan is made, the range at every step. float32; NULL: none. Borrowed. */
     const FakeRange *quantized;
+    /* Over how many ranks a batch is spread, at most (ranks.h): the first ones, of which this process is one; each computes a part,
+     * and all end with the same gradient. 0: the process has the whole batch. */
+    int ranks;
     /* The first layer that is computed: images are then the values of the layer before it, the only one from there on that is read. */
     int first;
     const OutsideLoss *outside; /* of PLAN_TRAINING, which then has no other taps; NULL: none. Borrowed as long as the plan. */
@@ -77,6 +80,8 @@ cf_status plan_new(const LayerList *layers, Parameters *parameters, const PlanOp
 void plan_free(Plan *plan);
 /* Runs on so many threads from now on: at least 1, at most those it was made for. */
 void plan_use_threads(Plan *plan, int threads);
+/* Of how many parts a batch is that ranks can take: so many of them at most have something to do. */
+int plan_units(const LayerList *layers, int batch);
 /* Bytes that plan_new would take with these options, besides weights and what the engine makes of them; none is taken. The same
  * errors. */
 cf_status plan_measure(const LayerList *layers, Parameters *parameters, const PlanOptions *options, size_t *bytes);
@@ -85,6 +90,7 @@ typedef struct StepResult {
     double loss;     /* sum over the images, natural logarithm; of all outputs */
     double weight;   /* of the images in it: the mean loss is loss / weight */
     int64_t correct; /* largest logit of the first output at the label */
+    bool stop;       /* rank 0 wants to (plan_ask_stop): the same on all ranks */
 } StepResult;
 
 /* Forward and backward over n <= batch samples; `number` is the step's number since training began (it names the random
@@ -95,6 +101,14 @@ cf_status plan_train_samples(Plan *plan, const Sample *samples, int n, int64_t n
 cf_status plan_train(Plan *plan, const Feed *feed, const uint32_t *images, int n, int64_t number, StepResult *result);
 /* From the next step on layers `reverse` turn gradients round by this times their own factor; 1 until then. */
 void plan_reverse_by(Plan *plan, double factor);
+/* On rank 0, that all learn with the next step. */
+void plan_ask_stop(Plan *plan);
+/* values = their sum over the ranks. Alone: nothing. */
+cf_status plan_sum_ranks(Plan *plan, double *values, size_t count);
+/* Bytes of all that ranks have added since the plan was made: each has to send 2 (R - 1) / R times that at least, in the mean. */
+size_t plan_payload(const Plan *plan);
+/* The first rank of those that work on a batch, their number: a share of what is to be done for all. Alone: 0, 1. */
+void plan_ranks(const Plan *plan, int *rank, int *ranks);
 /* As the parameters' trainable values lie. Lives as long as the plan. */
 float *plan_gradient(Plan *plan);
 /* The layer whose output was the first to hold a value that is not finite in the last plan_train; NULL if none does. The step is

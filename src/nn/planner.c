@@ -206,6 +206,8 @@ static void use_node(const Node *node, int list, int step, int uses) {
 }
 
 cf_status planner_step(Planner *planner, int lists, StepKind kind, StepFn work, Node *node, int64_t count, int uses) {
+    /* A barrier anyway: nothing that stays in a thread's caches is lost. */
+    if (planner->going_back && kind != STEP_SLICES) FORWARD(spread_begin_sums(planner, false));
     for (int list = 0; list < LISTS; list++) {
         if (!(lists & 1 << list) || !has_list(planner, list)) continue;
         FORWARD(add_step(&planner->plan->lists[list], (Step){kind, work, node, count, false}));
@@ -236,6 +238,19 @@ cf_status planner_close(Planner *planner, StepFn work, Node *node, int64_t count
 
 cf_status planner_finish(Planner *planner, StepFn work, Node *node) {
     return add_step(&planner->finishing, (Step){STEP_PIECES, work, node, 1, true});
+}
+
+cf_status planner_sum(Planner *planner, const DoubleSum *sum) {
+    Plan *plan = planner->plan;
+    if (plan->sum_count == plan->sum_room) {
+        const int room = plan->sum_room ? 2 * plan->sum_room : 16;
+        DoubleSum *sums = realloc(plan->sums, (size_t)room * sizeof *sums);
+        FAIL_IF(!sums, CF_NO_MEMORY, "out of memory while planning");
+        plan->sums = sums;
+        plan->sum_room = room;
+    }
+    plan->sums[plan->sum_count++] = *sum;
+    return CF_OK;
 }
 
 /* ---- Gradients ---- */
@@ -558,15 +573,33 @@ static void hold_outputs(const Plan *plan) {
     }
 }
 
-/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. So do the
- * last touches, when all sums are there. */
-static cf_status add_closing(Planner *planner) {
+static cf_status close_sum(Plan *plan, Node *node, int64_t index, int thread) {
+    const DoubleSum *sum = &plan->sums[index];
+    double *values = *sum->from + sum->offset;
+    (void)node, (void)thread;
+    tree_sum(values, sum->stride, sum->leaves, sum->count);
+    for (size_t i = 0; i < sum->count; i++) sum->to[i] = (float)values[i];
+    return CF_OK;
+}
+
+cf_status planner_add_closing(Planner *planner) {
     StepList *list = &planner->plan->lists[LIST_TRAINING];
     for (int i = 0; i < planner->closing.count; i++) FORWARD(add_step(list, planner->closing.steps[i]));
     const int sums_end = list->count;
     for (int i = 0; i < planner->finishing.count; i++) FORWARD(add_step(list, planner->finishing.steps[i]));
     if (list->count > sums_end) list->steps[sums_end].joins_last = false;
+    planner->closing.count = planner->finishing.count = 0;
     return CF_OK;
+}
+
+/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. So do the
+ * last touches, when all sums are there. */
+static cf_status add_closing(Planner *planner) {
+    const Plan *plan = planner->plan;
+    planner->going_back = false;
+    if (plan->sum_count)
+        FORWARD(add_step(&planner->finishing, (Step){STEP_PIECES, close_sum, NULL, plan->sum_count, true}));
+    return plan->spread ? spread_begin_sums(planner, true) : planner_add_closing(planner);
 }
 
 static cf_status lay_out(Planner *planner, const PlanEnds *ends) {
@@ -583,6 +616,7 @@ static cf_status lay_out(Planner *planner, const PlanEnds *ends) {
     for (Node *node = plan->nodes; node; node = node->next)
         if (node->type->forward) FORWARD(node->type->forward(planner, node));
     FORWARD(ends->end(planner));
+    planner->going_back = plan->spread != NULL;
     if (plan->options.mode != PLAN_INFERENCE) FORWARD(add_all_backward(planner, plan->nodes));
     FORWARD(add_closing(planner));
     hold_outputs(plan);

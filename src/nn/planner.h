@@ -10,6 +10,7 @@
 #ifndef NN_PLANNER_H
 #define NN_PLANNER_H
 
+#include "base/rank_tree.h"
 #include "nn/loss.h"
 #include "nn/plan.h"
 
@@ -116,12 +117,26 @@ typedef struct Head {
     void *node;               /* of its steps */
 } Head;
 
+/* A sum over the batch, in double: to[i] = the tree's sum of what lies at (*from)[offset + i], `stride` apart, of each leaf. */
+typedef struct DoubleSum {
+    double *const *from;
+    size_t offset, stride, count;
+    int leaves; /* slices, or groups of images */
+    float *to;
+} DoubleSum;
+
+typedef struct Spread Spread;
+
 struct Plan {
     PlanOptions options;
     int threads;       /* in use; memory is for options.threads */
     int slice, slices; /* the images of one, a divisor of SLICE; their number */
     int group;         /* slices of one part of a convolution's weight gradient, worked on by one thread */
-    int batch;         /* a multiple of SLICE */
+    int batch;         /* a multiple of SLICE; of this rank's part */
+    int first;         /* image of the batch that this rank's part begins with: 0 but for ranks */
+    Spread *spread;    /* over ranks; NULL: this process has the whole batch */
+    DoubleSum *sums;   /* of gradients, closed behind the way back */
+    int sum_count, sum_room;
     const LayerList *layers;
     Parameters *parameters;
     Node *nodes;
@@ -150,7 +165,8 @@ struct Plan {
     Sample *own_samples; /* [batch] */
     const Sample *samples;
     const float *given; /* the gradient of the first head's logits, [n][classes], in place of a loss */
-    int n;
+    int n;     /* images, of this rank's part */
+    int all_n; /* of the whole batch */
     int64_t number;
 };
 
@@ -161,6 +177,7 @@ typedef struct Want Want;
 struct Planner {
     Plan *plan;
     StepList closing, finishing; /* the gradients' sums, which end a training step, and what follows them */
+    bool going_back;
     Want *wants;
     int want_count, want_room;
     bool too_large;
@@ -226,6 +243,12 @@ void planner_closing_uses(Buffer *buffer);
 cf_status planner_refresh(Planner *planner, StepFn work, Node *node, int64_t count);
 cf_status planner_close(Planner *planner, StepFn work, Node *node, int64_t count, int uses);
 cf_status planner_finish(Planner *planner, StepFn work, Node *node);
+/* Both at the end of the training list, which is then what they wait for. */
+cf_status planner_add_closing(Planner *planner);
+/* A gradient that such steps form, in double. */
+cf_status planner_sum(Planner *planner, const DoubleSum *sum);
+/* Those that such steps have formed of this process's part of the batch, in float: `count` values in plan_gradient. */
+cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count);
 
 /* A tensor of weights, "LAYER.what", and its gradient; NULL: none, or no gradient wanted. */
 float *planner_parameter(const Planner *planner, int number, const char *what);
@@ -270,5 +293,34 @@ static inline void *dx_at(const Plan *plan, const Node *node, int64_t index, int
 /* values[s] += values[s + 1], then pairs of pairs: the fixed tree in which sums over the batch are formed, so that part of the
  * batch gives part of the tree. `stride` apart, `size` doubles each; the sum is values[0]. */
 void tree_sum(double *values, size_t stride, int count, size_t size);
+
+/* Images of the smallest part of a batch: whole groups of each kind of sum, of slices and of a dense layer's images. */
+static inline int plan_unit(const Plan *plan) {
+    const int group = plan->slice * plan->group;
+    return group > DENSE_GROUP ? group : DENSE_GROUP;
+}
+
+/* ---- plan_spread.c: a batch over ranks, each of which has a part ---- */
+
+/* Vectors of `size` doubles that a plan keeps one of for each slice: with room for those of the ranks behind them. */
+size_t plan_rows(const Plan *plan);
+/* values[0] = the sum over the whole batch of `size` doubles of each slice: plan_rows of them. */
+cf_status plan_sum(const Plan *plan, double *values, size_t size);
+/* The same, where two parts are joined by `join` instead of an addition: of the images from first .. middle and middle .. end of the
+ * batch, the former's values are to be both's. */
+typedef void (*PartsJoin)(void *context, double *to, const double *from, int first, int middle, int end);
+cf_status plan_join_parts(const Plan *plan, double *values, size_t size, PartsJoin join, void *context);
+
+/* Sets the part of the batch that this process has: plan->first and batch. */
+cf_status spread_new(Plan *plan);
+void spread_free(Spread *spread);
+/* Has the sum over ranks of the gradients so far begin with the next step, where they are worth a message. */
+cf_status spread_begin_sums(Planner *planner, bool last);
+/* Drives messages on. */
+cf_status spread_advance(const Plan *plan);
+/* Behind the way back: gradients, and the losses and counts of the heads, are those of the whole batch. */
+cf_status spread_finish(Plan *plan, bool *stop);
+/* The name of the first of all ranks' layers; NULL: each has the number behind the last. */
+cf_status spread_name_first(Plan *plan, int layer, const char **name);
 
 #endif

@@ -26,6 +26,7 @@ static PlanOptions plan_options(const Fit *fit, int epoch) {
                          .losses = fit->loss.heads,
                          .frozen = freezing_layers(&fit->freezing, epoch),
                          .quantized = quantization_ranges(fit->quantization),
+                         .ranks = fit->files->ranks,
                          .first = freezing_first(&fit->freezing, epoch, fit->train->count + fit->validation->count)};
     if (fit->adaptation) adaptation_source_options(fit->adaptation, &options);
     return options;
@@ -93,6 +94,7 @@ static cf_status prepare(Fit *fit) {
     FORWARD(fit_describe_settings(fit));
     if (o->checkpoint) FORWARD(checkpoint_previous(o->checkpoint, &fit->previous));
     if (o->resume && o->checkpoint && file_exists(o->checkpoint)) FORWARD(fit_go_on(fit));
+    if (fit->files->ranks > 1) FORWARD(fit_share(fit));
     FORWARD(lay_out(fit));
     FAIL_IF(fit->options->sample == CF_SMOTE_FEATURES && !fit->first, CF_BAD_USE,
             "sample smote-features: features that are the same in every epoch, and no more than a gigabyte, expected behind "
@@ -209,10 +211,11 @@ static cf_status forward_and_back(Fit *fit, StepResult *result, int *n) {
     return status;
 }
 
-static cf_status train_step(Fit *fit) {
+static cf_status train_step(Fit *fit, bool *stop) {
     FitState *s = &fit->state;
     StepResult result;
     choose_threads(fit);
+    if (fit->stop_wanted) plan_ask_stop(fit->plan);
     int n;
     double rate = rate_of_step(fit, s->steps_done), begin = clock_seconds();
     FORWARD(forward_and_back(fit, &result, &n));
@@ -233,7 +236,14 @@ static cf_status train_step(Fit *fit) {
     fit->images_here += n;
     fit->flops_here += layer_list_training_flops(&fit->model->layers, fit->frozen, fit->first) * n;
     if (fit->adaptation) fit->flops_here += adaptation_flops(fit->adaptation, fit->frozen, n);
+    *stop = result.stop;
     return CF_OK;
+}
+
+/* The caller's wish to stop. Several ranks do so together, one step later. */
+static bool go_on(Fit *fit, bool wish) {
+    fit->stop_wanted |= !wish;
+    return wish || fit->files->ranks > 1;
 }
 
 /* Reports; false when the caller wants to stop. */
@@ -338,7 +348,7 @@ static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     return average ? quantization_measure(fit->quantization) : CF_OK;
 }
 
-static cf_status finish_epoch(Fit *fit, bool *go_on) {
+static cf_status finish_epoch(Fit *fit, bool *wish) {
     FitState *s = &fit->state;
     EpochRow *row = &s->rows[s->epoch];
     row->epoch = s->epoch + 1;
@@ -349,7 +359,7 @@ static cf_status finish_epoch(Fit *fit, bool *go_on) {
     row->images_per_second = (double)s->seen / s->step_seconds;
     bool best = false;
     FORWARD(judge(fit, row, &best));
-    *go_on = report(fit, row, best);
+    *wish = go_on(fit, report(fit, row, best));
     if (fit->files->history) FORWARD(history_write(fit->files->history, s->rows, s->epoch + 1));
     s->epoch++;
     s->step = s->seen = s->correct = 0;
@@ -367,12 +377,12 @@ static bool finished(const Fit *fit) {
 /* ---- What the frozen part gives, once for all epochs ---- */
 
 static bool tell_features(double share, void *context) {
-    const Fit *fit = context;
+    Fit *fit = context;
     const cf_progress p = {.epoch = fit->state.epoch + 1,
                            .epochs = fit->options->epochs,
                            .steps = fit->steps_per_epoch,
                            .prepared = share};
-    return !fit->options->progress || fit->options->progress(&p, fit->options->progress_context);
+    return go_on(fit, !fit->options->progress || fit->options->progress(&p, fit->options->progress_context));
 }
 
 /* The same floats that a step would compute: inference and frozen layers are the same kernels on the same slices. */
@@ -415,15 +425,15 @@ static cf_status begin_epoch(Fit *fit) {
 }
 
 static cf_status run_epoch(Fit *fit) {
-    bool go_on = true;
+    bool wish = true, stop;
     FORWARD(begin_epoch(fit));
     while (fit->state.step < fit->steps_per_epoch) {
-        FORWARD(train_step(fit));
-        if (!report(fit, NULL, false)) return interrupted(fit);
+        FORWARD(train_step(fit, &stop));
+        if (!go_on(fit, report(fit, NULL, false)) || stop) return interrupted(fit);
         if (clock_seconds() - fit->last_checkpoint > checkpoint_seconds) FORWARD(fit_save(fit));
     }
-    FORWARD(finish_epoch(fit, &go_on));
-    return go_on || finished(fit) ? CF_OK : interrupted(fit);
+    FORWARD(finish_epoch(fit, &wish));
+    return wish || finished(fit) ? CF_OK : interrupted(fit);
 }
 
 /* ---- The whole ---- */

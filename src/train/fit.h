@@ -37,6 +37,9 @@ typedef struct FitFiles { /* NULL: not written. Borrowed. */
     bool silent;          /* no notice when a training is resumed from a checkpoint: the caller does that all the time */
     /* Called when nothing is refused any more, settings, data and checkpoint, and before anything is written. NULL: nobody waits. */
     cf_status (*accepted)(void *context);
+    /* How many ranks train this together (base/ranks.h), each by the same call: the first one decides when to stop, and has the files; 0: this
+     * process alone. */
+    int ranks;
     /* How many of the threads to use for the next step, or validation: asked before each. NULL: all. */
     int (*threads)(void *context);
     void *context;

@@ -38,6 +38,7 @@ typedef struct Fit {
     float *best;
     char *settings, *previous; /* previous: where the checkpoint before the latest is kept */
     bool keep;                 /* the latest is known to be good */
+    bool stop_wanted;          /* of several ranks' first one: it tells the others with the next step */
     const Engine *engine;
     int64_t steps_per_epoch;
     /* this process's part */
@@ -50,6 +51,8 @@ typedef struct Fit {
 cf_status fit_describe_settings(Fit *fit);
 /* Writes a checkpoint where one is wanted; the one before it is kept. */
 cf_status fit_save(Fit *fit);
+/* Where several ranks train together: all begin with what the first one has, which the others' settings and data must fit. */
+cf_status fit_share(Fit *fit);
 /* Reads the last checkpoint, or, where that is damaged, the one before it. */
 cf_status fit_go_on(Fit *fit);
 

@@ -2,11 +2,13 @@
 #include "train/fit_inside.h"
 
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "base/numbers.h"
 #include "train/train_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- What a checkpoint must agree with ---- */
 
@@ -113,4 +115,56 @@ cf_status fit_go_on(Fit *fit) {
                 "%s; %s is damaged, too. To begin anew, remove both and give the same command again; nothing else "
                 "is lost",
                 damage, latest);
+}
+
+/* ---- Several ranks ---- */
+
+static cf_status pass_on(const Fit *fit, void *bytes, size_t count) {
+    if (ranks_rank()) return ranks_receive(0, TAG_STATE, bytes, count);
+    for (int r = 1; r < fit->files->ranks; r++) FORWARD(ranks_send(r, TAG_STATE, bytes, count));
+    return CF_OK;
+}
+
+/* The checksum of the data is one of the settings. */
+static cf_status compare_settings(const Fit *fit, const char *first) {
+    const char *own = fit->settings;
+    size_t i = 0;
+    while (first[i] && first[i] == own[i]) i++;
+    if (first[i] == own[i]) return CF_OK;
+    while (i > 0 && first[i - 1] != ' ') i--;
+    return FAIL(CF_BAD_INPUT, "it has %.*s where rank 0 has %.*s; all ranks need the same data", (int)strcspn(own + i, " "),
+                own + i, (int)strcspn(first + i, " "), first + i);
+}
+
+static cf_status share_settings(Fit *fit) {
+    size_t length = strlen(fit->settings);
+    char *first;
+    FORWARD(pass_on(fit, &length, sizeof length));
+    if (!ranks_rank()) return pass_on(fit, fit->settings, length);
+    FORWARD(memory_new(length + 1, 1, &first));
+    cf_status status = pass_on(fit, first, length);
+    if (!status) status = compare_settings(fit, first);
+    free(first);
+    return status;
+}
+
+static cf_status share_floats(Fit *fit, float *values, size_t count) {
+    return values ? pass_on(fit, values, count * sizeof *values) : CF_OK;
+}
+
+cf_status fit_share(Fit *fit) {
+    Parameters *p = &fit->model->parameters;
+    Optimizer *o = &fit->optimizer;
+    EpochRow *const rows = fit->state.rows;
+    FORWARD(share_settings(fit));
+    FORWARD(pass_on(fit, &fit->state, sizeof fit->state));
+    fit->state.rows = rows;
+    FORWARD(pass_on(fit, rows, (size_t)fit->state.epoch * sizeof *rows));
+    FORWARD(pass_on(fit, &o->steps, sizeof o->steps));
+    FORWARD(share_floats(fit, p->values, p->total));
+    FORWARD(share_floats(fit, o->m, o->count));
+    FORWARD(share_floats(fit, o->v, o->count));
+    FORWARD(share_floats(fit, fit->best, p->total));
+    FORWARD(share_floats(fit, fit->average.moving, p->total));
+    return share_floats(fit, fit->average.mean, p->total);
 }

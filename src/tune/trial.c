@@ -1,13 +1,17 @@
 #include "tune/trial.h"
 
+#include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/ranks.h"
 #include "base/slices.h"
 #include "train/fit.h"
 #include "train/freezing.h"
 #include "train/train_options.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -149,6 +153,90 @@ static cf_status check_freezing(const cf_train_options *options, const cf_model 
     return CF_OK;
 }
 
+/* ---- On another rank ---- */
+
+typedef struct TrialReport { /* of the rank that trains; both sides are the same build */
+    bool ended;
+    cf_progress progress;
+    cf_status status; /* of the training that ended */
+    char message[2048];
+} TrialReport;
+
+static cf_status send_trial(const Work *work) {
+    const TuneOptions *o = &work->worker->tune->options;
+    json_memory_begin();
+    json_t *config = json_deep_copy(o->source);
+    json_object_set_new(config, "model", json_text(work->line));
+    json_object_set_new(config, "train", train_options_json(&work->options));
+    json_t *job = json_pack("{s:s s:o s:i s:s s:o}", "job", "trial", "config", config, "threads", o->train.threads, "sha256",
+                            cf_split_part(work->worker->tune->split, CF_TRAIN)->set->sha256, "checkpoint",
+                            json_text(work->checkpoint));
+    char *text = job ? json_dumps(job, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(job);
+    FAIL_IF(json_memory_failed() || !text, CF_NO_MEMORY, "out of memory while asking a rank for a trial");
+    const cf_status status = ranks_send(work->worker->rank, TAG_JOB, text, strlen(text));
+    free(text);
+    return status;
+}
+
+/* As fit, by the worker's rank. */
+static cf_status fit_elsewhere(Work *work) {
+    const int rank = work->worker->rank;
+    TrialReport report;
+    FORWARD(send_trial(work));
+    for (;;) {
+        FORWARD(ranks_receive(rank, TAG_ANSWER, &report, sizeof report));
+        if (report.ended) break;
+        const bool go_on = on_progress(&report.progress, work);
+        FORWARD(ranks_send(rank, TAG_STATE, &go_on, sizeof go_on));
+    }
+    if (report.status) status_set_message(report.message);
+    return report.status;
+}
+
+typedef struct Serving {
+    double told;
+    cf_status status; /* of messages */
+} Serving;
+
+static bool tell_first_rank(const cf_progress *p, void *context) {
+    const double often = 0.25; /* seconds */
+    Serving *serving = context;
+    const TrialReport report = {.progress = *p};
+    bool go_on = false;
+    if (!p->epoch_done && clock_seconds() - serving->told < often) return true;
+    serving->told = clock_seconds();
+    serving->status = ranks_send(0, TAG_ANSWER, &report, sizeof report);
+    if (!serving->status) serving->status = ranks_receive(0, TAG_STATE, &go_on, sizeof go_on);
+    return !serving->status && go_on;
+}
+
+cf_status trial_serve(cf_model *model, const cf_split *split, const cf_train_options *options, const char *checkpoint) {
+    TrialReport report = {.ended = true};
+    Serving serving = {0};
+    cf_train_options now = *options;
+    FitFiles files = {.silent = true};
+    char *folder, *history = NULL, *best = NULL;
+    FORWARD(memory_copy_string(checkpoint, &folder));
+    char *const name = strrchr(folder, '/');
+    if (name) *name = '\0';
+    report.status = file_join(name ? folder : ".", "history.csv", &history);
+    if (!report.status) report.status = file_join(name ? folder : ".", "model.safetensors", &best);
+    files.history = history;
+    files.best = best;
+    now.checkpoint = checkpoint;
+    now.resume = true;
+    now.progress = tell_first_rank;
+    now.progress_context = &serving;
+    if (!report.status) report.status = fit(model, split, &now, &files, NULL);
+    if (report.status) snprintf(report.message, sizeof report.message, "%s", cf_error());
+    free(folder);
+    free(history);
+    free(best);
+    FORWARD(serving.status);
+    return ranks_send(0, TAG_ANSWER, &report, sizeof report);
+}
+
 /* A configuration that diverges, cannot be built or contradicts itself is a result; any other failure is one of the tune. */
 static cf_status train(Work *work, Trial *result) {
     const Tune *tune = work->worker->tune;
@@ -161,7 +249,12 @@ static cf_status train(Work *work, Trial *result) {
     if (status) cf_model_free(model);
     if (status == CF_BAD_USE) return fail_trial(result);
     FORWARD(status);
-    status = fit(model, tune->split, &work->options, &files, NULL);
+    status = work->worker->rank ? fit_elsewhere(work) : fit(model, tune->split, &work->options, &files, NULL);
+    if (!status && work->worker->rank) { /* the best weights are where that rank has written them */
+        cf_model_free(model);
+        model = NULL;
+        status = cf_model_load(work->best, &model);
+    }
     if (work->status) {
         status_set_message(work->message);
         status = work->status;

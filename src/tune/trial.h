@@ -10,6 +10,7 @@
 typedef struct Tune { /* what the workers of a process share */
     const cf_split *split;
     TuneOptions options;  /* completed: jobs, precision in use */
+    int ranks;            /* that work on trials; 1: this process alone */
     int threads;          /* of all workers together; at least one of each */
     int jobs;             /* workers, at most: options.jobs has those that could be made */
     atomic_bool *working; /* [jobs]: who has a trial */
@@ -24,6 +25,7 @@ typedef struct Tune { /* what the workers of a process share */
 typedef struct Worker {
     Tune *tune;
     int number;   /* from 0 */
+    int rank;     /* that trains for it (base/ranks.h); 0: this process itself */
     Store *store; /* its own */
     char name[96];
 } Worker;
@@ -35,6 +37,9 @@ int worker_most_threads(const Worker *worker);
 
 /* Works on a job whose trial is locked by this worker. CF_INTERRUPTED: the rest is for another time. */
 cf_status trial_work(Worker *worker, const Job *job, const Trial *trial);
+/* On another rank: trains as it is asked to, telling the first one of each epoch and now and then of a step; that decides when to stop. Its
+ * files lie beside `checkpoint`. Fails only where the messages do. */
+cf_status trial_serve(cf_model *model, const cf_split *split, const cf_train_options *options, const char *checkpoint);
 
 /* Removes what a trial that has ended needs no more: a worker that died right behind its end has left it. */
 cf_status trial_tidy(Store *store, int trial);

@@ -2,6 +2,7 @@
 
 #include "base/json_memory.h"
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "base/slices.h"
 #include "nn/model.h"
 #include "train/train_options.h"
@@ -178,7 +179,7 @@ typedef struct Seat {
 
 static void *run_worker(void *context) {
     const Seat *seat = context;
-    Worker worker = {.tune = seat->tune, .number = seat->number};
+    Worker worker = {.tune = seat->tune, .number = seat->number, .rank = seat->tune->ranks > 1 ? seat->number : 0};
     char host[48] = "";
     gethostname(host, sizeof host - 1);
     snprintf(worker.name, sizeof worker.name, "%s:%ld.%d", host, (long)getpid(), seat->number + 1);
@@ -227,8 +228,11 @@ static int wanted_trials(const TuneOptions *o) {
 static void share_threads(Tune *tune) {
     TuneOptions *o = &tune->options;
     int threads = slices_threads(o->train.threads), most = tune->wanted;
+    tune->ranks = o->source ? ranks_size() : 1;
+    const int places = tune->ranks > 1 ? tune->ranks : threads; /* a rank has one trial at a time, with all of its threads */
     if (tune_is_adaptive(o) && o->lookback < most) most = o->lookback;
-    if (!o->jobs) o->jobs = threads < most ? threads : most;
+    if (!o->jobs) o->jobs = places < most ? places : most;
+    if (tune->ranks > 1 && o->jobs > tune->ranks) o->jobs = tune->ranks;
     tune->threads = threads;
     tune->jobs = o->jobs;
 }

@@ -50,6 +50,9 @@ typedef struct TuneOptions {
     int leading;         /* how many configurations are repeated */
     TuneProgressFn progress;
     void *context;
+    /* Data and split as a run's configuration has them (run_config_json), for the other ranks of a job (base/ranks.h), each of which
+     * then works on trials in `out`, a folder that all see; only the first reaches the store. NULL: this process alone. Borrowed. */
+    json_t *source;
 } TuneOptions;
 
 TuneOptions tune_defaults(void);

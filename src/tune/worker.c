@@ -189,6 +189,7 @@ static cf_status tell_ended(Worker *worker, int id) {
 
 int worker_most_threads(const Worker *worker) {
     const Tune *tune = worker->tune;
+    if (tune->ranks > 1) return tune->threads;
     const int share = tune->threads / tune->jobs, most = 4 * (share < 1 ? 1 : share);
     return most < tune->threads ? most : tune->threads;
 }
@@ -196,6 +197,7 @@ int worker_most_threads(const Worker *worker) {
 int worker_threads(const Worker *worker) {
     const Tune *tune = worker->tune;
     int working = 0, before = 0;
+    if (tune->ranks > 1) return tune->threads;
     for (int j = 0; j < tune->jobs; j++) {
         if (j != worker->number && !atomic_load(&tune->working[j])) continue;
         working++;

@@ -159,7 +159,7 @@ typedef struct BlockNode {
     Node node; /* x[1]: the addition's other input */
     BatchNorm norm;
     bool pools;
-    double *partial; /* [slices][2 C]: moments, then sums */
+    double *partial; /* [plan_rows][2 C]: moments, then sums */
 } BlockNode;
 
 static BlockNode *block_of(Node *node) {
@@ -185,38 +185,40 @@ static cf_status slice_moments(Plan *plan, Node *node, int64_t index, int thread
     return CF_OK;
 }
 
-/* Images of `count` slices from `first` on. */
-static double images_of(const Plan *plan, int first, int count) {
-    const int64_t from = (int64_t)first * plan->slice, left = plan->n - from, most = (int64_t)count * plan->slice;
-    return (double)(left <= 0 ? 0 : left < most ? left : most);
+typedef struct MomentsJoin {
+    size_t C;
+    double pixels;
+    int images; /* of the batch: those behind fill it up */
+} MomentsJoin;
+
+static double pixels_of(const MomentsJoin *m, int from, int to) {
+    return (double)((to < m->images ? to : m->images) - from) * m->pixels;
 }
 
-/* Slices' moments joined pair by pair (Chan, Golub, LeVeque 1979), in the tree of all sums. */
-static void join_moments(const Plan *plan, BlockNode *n) {
-    const size_t C = (size_t)n->norm.block.C;
-    for (int step = 1; step < plan->slices; step *= 2)
-        for (int s = 0; s + step < plan->slices; s += 2 * step) {
-            const double left = images_of(plan, s, step) * pixels(n),
-                         right = images_of(plan, s + step, step) * pixels(n);
-            double *to = n->partial + (size_t)s * 2 * C;
-            const double *from = n->partial + (size_t)(s + step) * 2 * C;
-            for (size_t c = 0; right > 0 && c < C; c++) {
-                const double apart = from[c] - to[c], total = left + right;
-                to[c] += apart * right / total;
-                to[C + c] += from[C + c] + apart * apart * left * right / total;
-            }
-        }
+/* Chan, Golub, LeVeque 1979. */
+static void join_moments(void *context, double *to, const double *from, int first, int middle, int end) {
+    const MomentsJoin *m = context;
+    const size_t C = m->C;
+    if (middle >= m->images) return;
+    const double left = pixels_of(m, first, middle), right = pixels_of(m, middle, end), total = left + right;
     for (size_t c = 0; c < C; c++) {
-        n->norm.moments[c] = n->partial[c];
-        n->norm.moments[C + c] = n->partial[C + c] / (plan->n * pixels(n));
+        const double apart = from[c] - to[c];
+        to[c] += apart * right / total;
+        to[C + c] += from[C + c] + apart * apart * left * right / total;
     }
 }
 
 static cf_status close_moments(Plan *plan, Node *node, int64_t index, int thread) {
     BlockNode *n = block_of(node);
+    const size_t C = (size_t)n->norm.block.C;
+    MomentsJoin join = {C, pixels(n), plan->all_n};
     (void)index, (void)thread;
-    join_moments(plan, n);
-    batch_norm_close(&n->norm, plan->n * pixels(n));
+    FORWARD(plan_join_parts(plan, n->partial, 2 * C, join_moments, &join));
+    for (size_t c = 0; c < C; c++) {
+        n->norm.moments[c] = n->partial[c];
+        n->norm.moments[C + c] = n->partial[C + c] / (plan->all_n * pixels(n));
+    }
+    batch_norm_close(&n->norm, plan->all_n * pixels(n));
     return CF_OK;
 }
 
@@ -264,9 +266,9 @@ static cf_status close_sums(Plan *plan, Node *node, int64_t index, int thread) {
     BlockNode *n = block_of(node);
     const size_t sums = 2 * (size_t)n->norm.block.C;
     (void)index, (void)thread;
-    tree_sum(n->partial, sums, plan->slices, sums);
+    FORWARD(plan_sum(plan, n->partial, sums));
     memcpy(n->norm.moments, n->partial, sums * sizeof *n->partial);
-    batch_norm_close_backward(&n->norm, plan->n * pixels(n));
+    batch_norm_close_backward(&n->norm, plan->all_n * pixels(n));
     return CF_OK;
 }
 
@@ -314,7 +316,7 @@ static cf_status lay(Planner *planner, int number) {
     if (!parts.pool) FORWARD(planner_in_place(planner, &n->node, false));
     if (!y->wants_gradient) return CF_OK;
     y->needed_by_maker = other && parts.act.kind != ACT_NONE;
-    FORWARD(planner_keep(planner, &n->partial, (size_t)planner->plan->slices * 2 * (size_t)x->shape.C, sizeof(double)));
+    FORWARD(planner_keep(planner, &n->partial, plan_rows(planner->plan) * 2 * (size_t)x->shape.C, sizeof(double)));
     if (!parts.pool || parts.pool->R * parts.pool->S == 1) return CF_OK;
     FORWARD(planner_extra(planner, &n->node, 0, LIST_TRAINING, y->size * y->element));
     return planner_extra(planner, &n->node, 1, LIST_TRAINING, y->size);

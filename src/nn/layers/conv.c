@@ -176,12 +176,7 @@ static cf_status sum_weights(Plan *plan, Node *node, int64_t index, int thread) 
 
 static cf_status finish(Plan *plan, Node *node, int64_t index, int thread) {
     const ConvNode *n = conv_of(node);
-    const size_t K = (size_t)n->window.K;
     (void)index, (void)thread;
-    if (n->dbias) {
-        tree_sum(n->sums, K, plan->slices, K);
-        for (size_t k = 0; k < K; k++) n->dbias[k] = (float)n->sums[k];
-    }
     return plan->options.engine->conv_unpack(n->conv, n->slot_sum, n->dweight);
 }
 
@@ -190,6 +185,11 @@ static cf_status backward(Planner *planner, Node *node) {
     const int64_t pieces = ((int64_t)n->slot_size + SUM_PIECE - 1) / SUM_PIECE;
     FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, conv_backward, node, 0, USES_X | USES_DX | USES_DY));
     if (!node->learns) return CF_OK;
+    const Window *w = &n->window;
+    const size_t K = (size_t)w->K, inputs = (size_t)(w->C / w->groups) * (size_t)w->R * (size_t)w->S;
+    const DoubleSum bias = {&n->sums, 0, K, K, planner->plan->slices, n->dbias};
+    if (n->dbias) FORWARD(planner_sum(planner, &bias));
+    FORWARD(planner_part_gradient(planner, n->dweight, K * inputs));
     FORWARD(planner_close(planner, sum_weights, node, pieces, USES_NOTHING));
     return planner_finish(planner, finish, node);
 }

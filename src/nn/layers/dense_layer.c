@@ -117,16 +117,13 @@ static int groups_of(const Plan *plan) {
 
 static cf_status backward_bias(Plan *plan, Node *node, int64_t index, int thread) {
     const DenseNode *n = dense_of(node);
-    const size_t outputs = (size_t)n->outputs;
     (void)index, (void)thread;
     for (int g = 0; g < groups_of(plan); g++) {
         const int left = plan->batch - g * DENSE_GROUP;
         plan_kernels(plan)->channel_sums(node->d->base + (size_t)g * DENSE_GROUP * node->d->image_bytes,
                                          (size_t)(left < DENSE_GROUP ? left : DENSE_GROUP), n->outputs,
-                                         n->sums + (size_t)g * outputs);
+                                         n->sums + (size_t)g * (size_t)n->outputs);
     }
-    tree_sum(n->sums, outputs, groups_of(plan), outputs);
-    for (size_t k = 0; k < outputs; k++) n->dbias[k] = (float)n->sums[k];
     return CF_OK;
 }
 
@@ -135,7 +132,11 @@ static cf_status backward(Planner *planner, Node *node) {
     DenseNode *n = dense_of(node);
     FORWARD(planner_behind_activation(planner, node, (Activation){n->slope < 1 ? ACT_RELU : ACT_NONE, n->slope}));
     if (node->learns) {
+        const size_t outputs = (size_t)n->outputs;
+        const DoubleSum bias = {&n->sums, 0, outputs, outputs, groups_of(plan), n->dbias};
         if (n->dbias) FORWARD(planner_close(planner, backward_bias, node, 1, USES_NOTHING));
+        if (n->dbias) FORWARD(planner_sum(planner, &bias));
+        FORWARD(planner_part_gradient(planner, n->dweight, outputs * node->x[0]->size));
         FORWARD(planner_close(planner, backward_weights, node, pieces_of(plan, n, DENSE_BACKWARD_WEIGHTS), USES_X));
         planner_closing_uses(node->d);
     }

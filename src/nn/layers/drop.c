@@ -44,7 +44,7 @@ static cf_status forward_copy(Planner *planner, Node *node) {
  * a function of (seed, step, layer, image in the batch, value) and is drawn again on the way back. */
 static void drop_values(const Plan *plan, const Node *node, int64_t index, const void *from, void *to) {
     enum { AT_ONCE = 64 };
-    const size_t size = (size_t)plan->slice * node->y->size, first = (size_t)index * size,
+    const size_t size = (size_t)plan->slice * node->y->size, first = (size_t)plan->first * node->y->size + (size_t)index * size,
                  element = plan_kernels(plan)->element;
     RngStream stream = rng_stream(plan->options.seed, RNG_DROPOUT, (uint64_t)plan->number, (uint32_t)node->number);
     const float rate = node->layer->rate, scale = 1 / (1 - rate);
@@ -68,7 +68,7 @@ static void drop_images(const Plan *plan, const Node *node, int64_t index, const
     RngStream stream = rng_stream(plan->options.seed, RNG_DROPOUT, (uint64_t)plan->number, (uint32_t)node->number);
     const float rate = node->layer->rate;
     for (int i = 0; i < plan->slice; i++) {
-        const uint64_t image = (uint64_t)index * (uint64_t)plan->slice + (uint64_t)i;
+        const uint64_t image = (uint64_t)plan->first + (uint64_t)index * (uint64_t)plan->slice + (uint64_t)i;
         uint32_t words[4];
         rng_block(&stream, image / 4, words);
         const bool dropped = (float)(words[image % 4] >> 8) * 0x1p-24f < rate;

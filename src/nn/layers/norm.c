@@ -67,19 +67,15 @@ static cf_status norm_backward(Plan *plan, Node *node, int64_t index, int thread
     return CF_OK;
 }
 
-static cf_status finish(Plan *plan, Node *node, int64_t index, int thread) {
-    const NormNode *n = norm_of(node);
-    const size_t C = (size_t)n->shape.C;
-    (void)index, (void)thread;
-    tree_sum(n->sums, 2 * C, plan->slices, 2 * C);
-    for (size_t c = 0; c < C; c++) n->dbias[c] = (float)n->sums[c], n->dweight[c] = (float)n->sums[C + c];
-    return CF_OK;
-}
-
 static cf_status backward(Planner *planner, Node *node) {
     FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, norm_backward, node, 0,
                          USES_X | USES_DX | USES_DY | USES_EXTRA));
-    return norm_of(node)->dweight ? planner_finish(planner, finish, node) : CF_OK;
+    const NormNode *n = norm_of(node);
+    const size_t C = (size_t)n->shape.C;
+    const int slices = planner->plan->slices;
+    if (!n->dweight) return CF_OK;
+    FORWARD(planner_sum(planner, &(DoubleSum){&n->sums, 0, 2 * C, C, slices, n->dbias}));
+    return planner_sum(planner, &(DoubleSum){&n->sums, C, 2 * C, C, slices, n->dweight});
 }
 
 static cf_status lay(Planner *planner, int number) {

@@ -9,7 +9,7 @@ typedef struct StemNode {
     Stem *stem;
     const float *weight;
     float *dweight, *dbias; /* of the convolution */
-    double *partial;        /* [slices][sums_size] */
+    double *partial;        /* [plan_rows][sums_size] */
 } StemNode;
 
 static StemNode *stem_of(Node *node) {
@@ -21,7 +21,7 @@ static const StemEngine *engine_of(const Plan *plan) {
 }
 
 static double count_of(const Plan *plan, const StemNode *n) {
-    return plan->n * (double)n->norm.block.H * (double)n->norm.block.W;
+    return plan->all_n * (double)n->norm.block.H * (double)n->norm.block.W;
 }
 
 static cf_status pack(Plan *plan, Node *node, int64_t index, int thread) {
@@ -42,15 +42,10 @@ static cf_status patches(Plan *plan, Node *node, int64_t index, int thread) {
     return CF_OK;
 }
 
-static void sum_partial(const Plan *plan, const StemNode *n) {
-    const size_t sums = engine_of(plan)->sums_size(n->stem);
-    tree_sum(n->partial, sums, plan->slices, sums);
-}
-
 static cf_status close_moments(Plan *plan, Node *node, int64_t index, int thread) {
     StemNode *n = stem_of(node);
     (void)index, (void)thread;
-    sum_partial(plan, n);
+    FORWARD(plan_sum(plan, n->partial, engine_of(plan)->sums_size(n->stem)));
     engine_of(plan)->moments(n->stem, n->partial, 1, count_of(plan, n), n->norm.moments,
                              n->norm.moments + n->norm.block.C);
     batch_norm_close(&n->norm, count_of(plan, n));
@@ -88,7 +83,7 @@ static cf_status close_sums(Plan *plan, Node *node, int64_t index, int thread) {
     StemNode *n = stem_of(node);
     const size_t C = (size_t)n->norm.block.C;
     (void)index, (void)thread;
-    sum_partial(plan, n);
+    FORWARD(plan_sum(plan, n->partial, engine_of(plan)->sums_size(n->stem)));
     engine_of(plan)->gradient_sums(n->stem, n->partial, 1, n->norm.moments, n->norm.moments + C);
     batch_norm_close_backward(&n->norm, count_of(plan, n));
     engine_of(plan)->gradient(n->stem, &n->norm.block, n->dweight);
@@ -135,6 +130,6 @@ cf_status lay_stem(Planner *planner, int number, bool *laid) {
     n->dbias = planner_gradient(planner, number, "bias");
     if (!n->node.learns) return CF_OK;
     y->needed_by_maker = true;
-    FORWARD(planner_keep(planner, &n->partial, (size_t)plan->slices * engine->stem->sums_size(n->stem), sizeof(double)));
+    FORWARD(planner_keep(planner, &n->partial, plan_rows(plan) * engine->stem->sums_size(n->stem), sizeof(double)));
     return parts.pool ? planner_extra(planner, &n->node, 1, LIST_TRAINING, y->size) : CF_OK;
 }

@@ -182,6 +182,7 @@ static cf_status sum_slices(Plan *plan, Node *node, int64_t index, int thread) {
 static cf_status backward_position(Planner *planner, Node *node) {
     if (node->learns) {
         FORWARD(planner_step(planner, IN_TRAINING, STEP_SLICES, sum_slice, node, 0, USES_DY));
+        FORWARD(planner_part_gradient(planner, position_of(node)->dweight, node->y->size));
         FORWARD(planner_close(planner, sum_slices, node, ((int64_t)node->y->size + SUM_PIECE - 1) / SUM_PIECE,
                               USES_NOTHING));
     }

@@ -1,6 +1,7 @@
 /* The search for the configuration that all trainings of a set have; without a search, the recipe's own. */
 #include "study/pipeline/study_inside.h"
 
+#include "base/ranks.h"
 #include "study/figures/figures_tune.h"
 #include "study/report/report_tune.h"
 
@@ -22,9 +23,13 @@ static cf_status search(const Study *study, const Stage *stage, const StudySet *
     options.pruner = recipe->prune ? PRUNER_ASHA : PRUNER_NONE;
     options.progress = study->options->tuning;
     options.context = study->options->context;
-    FORWARD(cf_split_new(set->set, &set->chosen.split, &split));
-    cf_status status = tune_run(split, &options);
-    cf_split_free(split);
+    if (ranks_size() > 1) FORWARD(run_config_json(&set->chosen, &options.source));
+    cf_status status = cf_split_new(set->set, &set->chosen.split, &split);
+    if (!status) {
+        status = tune_run(split, &options);
+        cf_split_free(split);
+    }
+    json_decref(options.source);
     return status;
 }
 

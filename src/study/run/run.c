@@ -2,12 +2,14 @@
 
 #include "base/json_text.h"
 #include "base/memory.h"
+#include "base/ranks.h"
 #include "base/slices.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
 #include "data/split.h"
 #include "eval/analysis.h"
+#include "study/run/run_ranks.h"
 #include "train/distillation.h"
 #include "train/train_options.h"
 
@@ -482,11 +484,11 @@ static cf_status keep_reason(const Run *run, cf_status status) {
 
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
     cf_train_options options = run->config.train;
-    const FitFiles files = {.history = run->history_path,
-                            .best = run->model_path,
-                            .keeps_start = run->config.from != NULL,
-                            .accepted = begin,
-                            .context = run};
+    FitFiles files = {.history = run->history_path,
+                      .best = run->model_path,
+                      .keeps_start = run->config.from != NULL,
+                      .accepted = begin,
+                      .context = run};
     options.threads = run->threads;
     options.checkpoint = run->checkpoint_path;
     options.resume = resume;
@@ -494,7 +496,10 @@ cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *contex
     options.progress = progress;
     options.progress_context = context;
     /* Without --resume a checkpoint that lies here belongs to nothing: run_start has seen that there is no run. */
+    FORWARD(ranks_call_to_train(run, &files.ranks));
+    ranks_working(files.ranks > 1);
     const cf_status status = fit(run->model, run->split, &options, &files, &run->fitted);
+    if (!status || status == CF_INTERRUPTED || status == CF_DIVERGED) ranks_working(false);
     if (status == CF_DIVERGED) return keep_reason(run, status);
     FORWARD(status);
     bool bf16 = run->config.train.precision == CF_BF16;

@@ -56,8 +56,9 @@ cf_status adaptation_check(const cf_train_options *o) {
     FAIL_IF(o->swa_from < 1, CF_BAD_USE, "adapt: no mean over epochs (swa_from 1) expected, found %g; ema averages weights",
             o->swa_from);
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE, "adapt: sample smote-features is not for it; smote is");
-    FAIL_IF(o->teacher[0] || o->quantize, CF_BAD_USE,
-            "adapt: no %s beside it is possible; adapt first, and train again --from that run", o->teacher[0] ? "teacher" : "quantize");
+    const bool taught = strcmp(o->teacher, "none") != 0;
+    FAIL_IF(taught || o->quantize, CF_BAD_USE,
+            "adapt: no %s beside it is possible; adapt first, and train again --from that run", taught ? "teacher" : "quantize");
     FORWARD(augmentation_new(o->augment, &augmentation));
     const bool mixes = augmentation_mixes(augmentation);
     augmentation_free(augmentation);

@@ -1,0 +1,178 @@
+#include "study/run/run_ranks.h"
+
+#include "base/json_text.h"
+#include "base/memory.h"
+#include "base/ranks.h"
+#include "base/slices.h"
+#include "embed/neighbors.h"
+#include "tune/trial.h"
+
+#include <gnu/libc-version.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Meeting ---- */
+
+cf_status ranks_meet(void) {
+    char sha256[SHA256_HEX], *identity;
+    if (ranks_announced() < 2) return CF_OK;
+    FORWARD(transfer_sha256("/proc/self/exe", sha256));
+    const Engine *bf16 = cpu_engine_bf16();
+    FORWARD(memory_print(&identity, "cifra %s\nprogram %s\nengine %s\nbf16 %s\nC library %s", cf_version(), sha256,
+                         cpu_engine()->name, bf16 ? bf16->name : "none", gnu_get_libc_version()));
+    const cf_status status = ranks_begin(identity);
+    free(identity);
+    return status;
+}
+
+/* ---- Jobs ---- */
+
+static cf_status send_job(int to, json_t *job) {
+    char *text = json_dumps(job, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    FAIL_IF(!text, CF_NO_MEMORY, "out of memory while asking a rank for work");
+    const cf_status status = ranks_send(to, TAG_JOB, text, strlen(text));
+    free(text);
+    return status;
+}
+
+cf_status ranks_dismiss(void) {
+    cf_status status = CF_OK;
+    json_t *job = json_pack("{s:s}", "job", "end");
+    for (int r = 1; r < ranks_size() && !status; r++) status = send_job(r, job);
+    json_decref(job);
+    return status;
+}
+
+/* Where the data are, this process looks as the first one did; a source's weights come with the state of the training. */
+cf_status ranks_call_to_train(const Run *run, int *ranks) {
+    const cf_train_options *o = &run->config.train;
+    const int units = plan_units(&run->model->layers, o->batch), size = ranks_size();
+    json_t *config;
+    cf_status status = CF_OK;
+    *ranks = 0;
+    if (size < 2) return CF_OK;
+    FAIL_IF(o->adapt != CF_ADAPT_NONE || o->quantize || strcmp(o->teacher, "none") != 0, CF_BAD_USE,
+            "a training with adapt, teacher or quantize is not spread over ranks; start it without mpirun");
+    if (units < 2) return CF_OK;
+    *ranks = units < size ? units : size;
+    if (units < size)
+        notice("a batch of %d images is %d parts: of %d ranks %d have nothing to do; a larger --batch has work for more", o->batch,
+               units, size, size - units);
+    FORWARD(run_config_json(&run->config, &config));
+    json_object_del(config, "from");
+    json_t *job = json_pack("{s:s s:i s:i s:o}", "job", "train", "ranks", *ranks, "threads", o->threads, "config", config);
+    json_object_set_new(job, "sha256", json_string(run->set->sha256));
+    for (int r = 1; r < *ranks && !status; r++) status = send_job(r, job);
+    json_decref(job);
+    return status;
+}
+
+/* The configuration of a job as a run, whose data are those of the first rank. */
+static cf_status prepare(const json_t *job, SetShelf *shelf, Run **run) {
+    RunConfig config;
+    const char *sha256 = json_string_value(json_object_get(job, "sha256"));
+    FORWARD(run_config_from_json(json_object_get(job, "config"), &config));
+    config.train.threads = (int)json_integer_value(json_object_get(job, "threads"));
+    if (sha256) snprintf(config.record.sha256, sizeof config.record.sha256, "%s", sha256);
+    config.record.official_train = config.record.official_validation = -1;
+    cf_status status = run_prepare(&config, shelf, run);
+    run_config_free(&config);
+    FORWARD(status);
+    if (!sha256 || strcmp((*run)->set->sha256, sha256) == 0) return CF_OK;
+    status = FAIL(CF_BAD_INPUT, "%s holds other data here than where rank 0 reads it: their checksums differ", (*run)->config.data);
+    run_free(*run);
+    return status;
+}
+
+static cf_status train(const json_t *job, SetShelf *shelf) {
+    Run *run;
+    const FitFiles files = {.ranks = (int)json_integer_value(json_object_get(job, "ranks"))};
+    FORWARD(prepare(job, shelf, &run));
+    cf_train_options options = run->config.train;
+    options.threads = run->threads;
+    options.checkpoint = NULL;
+    options.resume = false;
+    const cf_status status = fit(run->model, run->split, &options, &files, NULL);
+    run_free(run);
+    return status == CF_INTERRUPTED || status == CF_DIVERGED ? CF_OK : status; /* which all ranks are at once */
+}
+
+static cf_status work_on_trial(const json_t *job, SetShelf *shelf) {
+    Run *run;
+    FORWARD(prepare(job, shelf, &run));
+    cf_train_options options = run->config.train;
+    options.threads = run->threads;
+    const cf_status status = trial_serve(run->model, run->split, &options, json_string_value(json_object_get(job, "checkpoint")));
+    run_free(run);
+    return status;
+}
+
+static cf_status find_neighbors(json_t *job) {
+    json_int_t points, rows;
+    int dim, metric, k;
+    FAIL_IF(json_unpack(job, "{s:I s:i s:I s:i s:i}", "points", &points, "dim", &dim, "rows", &rows, "metric", &metric, "k", &k),
+            CF_INTERNAL, "rank 0 asked for neighbours in words that are unknown");
+    const NeighborOptions options = {.metric = (Metric)metric, .k = k, .threads = slices_threads(0)};
+    return neighbors_serve((size_t)points, dim, (size_t)rows, &options);
+}
+
+cf_status ranks_bench(RankBench *b) {
+    cf_status status = CF_OK;
+    json_t *job = json_pack("{s:s s:s s:[i i i] s:i s:i s:i s:i s:i}", "job", "bench", "model", b->model, "input", b->input.C,
+                            b->input.H, b->input.W, "batch", b->batch, "threads", b->threads, "ranks", b->ranks, "precision",
+                            b->precision, "steps", b->steps);
+    for (int r = 1; r < b->ranks && !status; r++) status = send_job(r, job);
+    json_decref(job);
+    FORWARD(status);
+    ranks_working(true);
+    FORWARD(rank_bench_run(b));
+    ranks_working(false);
+    return CF_OK;
+}
+
+static cf_status bench(json_t *job) {
+    RankBench *b;
+    const char *model;
+    int precision;
+    FORWARD(memory_new(1, sizeof *b, &b));
+    cf_status status =
+        json_unpack(job, "{s:s s:[i i i] s:i s:i s:i s:i s:i}", "model", &model, "input", &b->input.C, &b->input.H, &b->input.W,
+                    "batch", &b->batch, "threads", &b->threads, "ranks", &b->ranks, "precision", &precision, "steps", &b->steps)
+            ? FAIL(CF_INTERNAL, "rank 0 asked for a measurement in words that are unknown")
+            : CF_OK;
+    if (!status) snprintf(b->model, sizeof b->model, "%s", model), b->precision = (cf_precision)precision;
+    if (!status) status = rank_bench_run(b);
+    free(b);
+    return status;
+}
+
+static cf_status serve(SetShelf *shelf, bool *end) {
+    char *text;
+    FORWARD(ranks_receive_text(0, TAG_JOB, true, NULL, &text, NULL));
+    json_t *job = json_loads(text, 0, NULL);
+    free(text);
+    const char *word = json_string_value(json_object_get(job, "job"));
+    cf_status status = CF_OK;
+    if (word && strcmp(word, "train") == 0)
+        status = train(job, shelf);
+    else if (word && strcmp(word, "trial") == 0)
+        status = work_on_trial(job, shelf);
+    else if (word && strcmp(word, "neighbors") == 0)
+        status = find_neighbors(job);
+    else if (word && strcmp(word, "bench") == 0)
+        status = bench(job);
+    else
+        *end = true;
+    json_decref(job);
+    return status;
+}
+
+cf_status ranks_serve(void) {
+    SetShelf shelf = {0};
+    cf_status status = CF_OK;
+    for (bool end = false; !end && !status;) status = serve(&shelf, &end);
+    if (status) ranks_fail();
+    shelf_clear(&shelf);
+    return status;
+}

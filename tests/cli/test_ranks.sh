@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Several ranks by mpirun: the bits of one process, faults that end in a message, and what is refused.
+. "$(dirname "$0")/checks.sh"
+. "$(dirname "$0")/ranks.sh"
+: "${MAKE_POINTS:?the tool that writes points}"
+ranks_or_skip
+
+train=("$CIFRA" train --data hand -n 400 --model "conv 8 3x3 | bn | relu | maxpool 2 | dropout 0.2 | dense 48 | relu | dense classes"
+    --patience 0 --batch 96 --optimizer adam --augment "shift 2 | mixup 0.2" --figures none --quiet)
+check "one process" "${train[@]}" --epochs 2 --threads 1 --out one >/dev/null
+sha=$(sha_of one) history=$(cut -d, -f1-6 one/history.csv)
+check "two ranks" on_ranks 2 "${train[@]}" --epochs 2 --threads 1 --out two >two.out
+same "weights of two ranks" "$(sha_of two)" "$sha"
+same "history of two ranks" "$(cut -d, -f1-6 two/history.csv)" "$history"
+same "files of two ranks" "$(cd two && find . | sort)" "$(cd one && find . | sort)"
+# Three parts of 32 images: the fourth rank has nothing to do.
+check "four ranks, of which one is idle" on_ranks 4 "${train[@]}" --epochs 2 --threads 1 --out four >four.out
+same "weights of four ranks" "$(sha_of four)" "$sha"
+
+# The same trials, whoever trains them.
+cat >space.yaml <<'YAML'
+model: dense {width} | relu | dense classes
+parameters:
+  - {name: lr, log: [0.001, 1]}
+  - {name: width, integer: [8, 32]}
+YAML
+tune=("$CIFRA" tune --data hand -n 400 --grid space.yaml --sampler tpe --trials 6 --startup 3 --epochs 3 --figures none --quiet)
+check "a tune of one process" "${tune[@]}" --out tune1 >/dev/null
+check "a tune of three ranks" on_ranks 3 "${tune[@]}" --out tune3 >/dev/null
+columns() { cut -d, -f1-10,12- "$1/trials.csv"; } # all but seconds
+same "trials of three ranks" "$(columns tune3)" "$(columns tune1)"
+
+# The neighbours of many points are looked for by all ranks.
+"$MAKE_POINTS" groups 5000 12 points.npy labels.npy
+umap() { "$@" "$CIFRA" umap --features points.npy --epochs 5 --figures none --json 2>/dev/null | grep points_sha256; }
+same "points of three ranks" "$(umap on_ranks 3)" "$(umap env)"
+
+# A rank is killed in the midst; three go on with what two have left, and end as if nothing had been.
+long=("${train[@]}" --epochs 60)
+on_ranks 2 "${long[@]}" --threads 1 --out killed >/dev/null 2>killed.err &
+job=$!
+for _ in $(seq 600); do
+    [ -e killed/checkpoint.safetensors ] && break
+    sleep 0.1
+done
+victim=$(pgrep -f -- "--out killed" | while read -r p; do
+    grep -qz OMPI_COMM_WORLD_RANK=1 "/proc/$p/environ" 2>/dev/null && echo "$p"
+done)
+check "a rank to kill" test -n "$victim"
+[ -n "$victim" ] && kill -9 "$victim"
+wait $job
+check "a lost rank is a failure" test $? != 0
+check "a lost rank is told" grep -q "cifra: a rank, or its machine, was lost" killed.err
+check "the checkpoint stays" test -e killed/checkpoint.safetensors
+
+check "going on with three ranks" on_ranks 3 "${long[@]}" --threads 1 --out killed --resume >/dev/null
+check "undisturbed" "${long[@]}" --threads 1 --out whole >/dev/null
+same "weights after a kill, going on with another number of ranks" "$(sha_of killed)" "$(sha_of whole)"
+
+refuses 2 "works in one process; start it without mpirun" on_ranks 2 "$CIFRA" models
+# CIFRA_ISA of the one rank is another than that of the other.
+cat >other_isa.sh <<'END'
+[ "$OMPI_COMM_WORLD_RANK" = 0 ] && export CIFRA_ISA=avx2 || export CIFRA_ISA=baseline
+exec "$@"
+END
+refuses 2 'has "engine' on_ranks 2 bash other_isa.sh "${train[@]}" --epochs 2 --out isa
+check "nothing was begun where ranks differ" test ! -e isa
+finish
