@@ -199,16 +199,20 @@ static void choose_threads(Fit *fit) {
     plan_use_threads(fit->plan, fit->threads_now);
 }
 
+static cf_status compute_step(Fit *fit, const Sample *samples, int n, int64_t number, StepResult *result) {
+    quantization_begin(fit->quantization, &fit->model->parameters);
+    const cf_status status = plan_train_samples(fit->plan, samples, n, number, result);
+    quantization_end(fit->quantization, &fit->model->parameters);
+    return status;
+}
+
 static cf_status forward_and_back(Fit *fit, StepResult *result, int *n) {
     const FitState *s = &fit->state;
     const AdaptationStep now = {fit->plan, fit->batches, s->step, s->steps_done, fit->threads_now};
     if (fit->adaptation) return adaptation_step(fit->adaptation, &now, result, n);
     const Sample *samples = batches_step(fit->batches, s->step, n);
     FORWARD(distillation_teach(fit->distillation, &samples, *n, fit->threads_now));
-    quantization_begin(fit->quantization, &fit->model->parameters);
-    const cf_status status = plan_train_samples(fit->plan, samples, *n, s->steps_done, result);
-    quantization_end(fit->quantization, &fit->model->parameters);
-    return status;
+    return compute_step(fit, samples, *n, s->steps_done, result);
 }
 
 static cf_status train_step(Fit *fit, bool *stop) {
