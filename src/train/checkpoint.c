@@ -1,7 +1,7 @@
-/* checkpoint.safetensors: the tensors of the model ("now/"), of its best epoch ("best/"), of the optimizer ("first/",
- * "second/"), of averages of weights ("ema/", "swa/"), pseudo-labels ("adapt/labels"), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
- * are written with 17 digits, which give the same double back. The file's checksum is needed from format 2 on, so that no changed
- * byte passes, be it in the checksum's own name. */
+/* checkpoint.safetensors: the tensors of the model ("now/"), of its best epoch ("best/"), of the optimizer ("first/", "second/"), of
+ * averages of weights ("ema/", "swa/"), pseudo-labels ("adapt/labels"), and texts: "settings", which must be equal to go on, "kernels",
+ * whose change is told, and "state", JSON. Doubles are written with 17 digits, which give the same double back. The file's checksum is
+ * needed from format 2 on, so that no changed byte passes, be it in the checksum's own name. */
 #include "train/fit.h"
 
 #include "base/json_memory.h"
