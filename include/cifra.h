@@ -237,7 +237,7 @@ typedef struct cf_train_options {
     double adapt_weight;     /* of the method's loss; 0, the default: 3 of self-ensembling, 1 of others */
     double adapt_threshold;  /* CF_MEAN_TEACHER: confidence above which the teacher is believed; default 0.968 */
     double adapt_balance;    /* CF_MEAN_TEACHER: weight of the class balance; default 0.005 */
-    double adapt_share;      /* CF_SELF_TRAIN: of each class's images with a pseudo-label in the first round; 0.1 more in each; default 0.2 */
+    double adapt_share;      /* CF_SELF_TRAIN: of each class's images with a pseudo-label at first; 0.1 more in each round; default 0.2 */
     int adapt_round;         /* CF_SELF_TRAIN: epochs of a round; default 5 */
     const cf_split *target;  /* of another set, whose training and validation images have no labels here. Borrowed. */
     uint64_t seed;           /* order of images, what is done to them, dropout; default 1 */

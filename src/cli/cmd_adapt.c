@@ -25,17 +25,20 @@ static const char *const method_words[] = {"adabn", "coral", "dann", "mean-teach
 
 static const Option options[] = {
     {"to", "SET", OPTION_TEXT, .help = "the target: a set by name or path", MEMBER(to)},
-    {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "how", .default_text = "mean-teacher", MEMBER(method)},
+    {"method", NULL, OPTION_CHOICE, .choices = method_words, .help = "how", .default_text = "mean-teacher",
+     MEMBER(method)},
     {"split", "MODE", OPTION_TEXT,
      .help = "of the target: official, pooled or at:N; what is not its test part is learnt from, without labels",
      .default_text = "official; pooled for a set without a test part", MEMBER(split)},
-    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA", MEMBER(data_dir)},
+    {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
+     MEMBER(data_dir)},
     {.training = cf_train_defaults, MEMBER(train)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(train.threads)},
     {"out", "RUN2", OPTION_TEXT, .help = "the folder of the adapted run", .default_text = "RUN-METHOD", MEMBER(out)},
-    {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures in RUN2/figures: svg, png, pdf between commas, or none",
-     .default_text = "svg", MEMBER(figures)},
+    {"figures", "LIST", OPTION_TEXT,
+     .help = "formats of the figures in RUN2/figures: svg, png, pdf between commas, or none", .default_text = "svg",
+     MEMBER(figures)},
 };
 
 static void set_defaults(void *parsed) {
@@ -65,8 +68,9 @@ static cf_status add_domain_head(const char *from, RunConfig *c) {
     const LayerList *layers = &model->layers;
     const bool keeps = strstr(line + at, " as ") || strchr(line + at, '(');
     const cf_status status = memory_print(
-        &text, "%.*s head domain( reverse | dense 100 as domain1 | relu as domain2 | dense 2 as domain3 ) |%s%s%s%s", (int)at, line,
-        line[at] == ' ' ? "" : " ", line + at, keeps ? "" : " as ", keeps ? "" : layers->layers[layers->heads[0]].name);
+        &text, "%.*s head domain( reverse | dense 100 as domain1 | relu as domain2 | dense 2 as domain3 ) |%s%s%s%s",
+        (int)at, line, line[at] == ' ' ? "" : " ", line + at, keeps ? "" : " as ",
+        keeps ? "" : layers->layers[layers->heads[0]].name);
     cf_model_free(model);
     FORWARD(status);
     free(c->model);
@@ -107,7 +111,8 @@ static cf_status choose_folder(const AdaptArguments *a, const char *from, char *
     return status;
 }
 
-static cf_status adapt(const Arguments *given, const AdaptArguments *a, const char *folder, const FigureOptions *figures) {
+static cf_status adapt(const Arguments *given, const AdaptArguments *a, const char *folder,
+                       const FigureOptions *figures) {
     RunConfig config = {0};
     Run *run = NULL;
     cf_status status = make_config(given, a, given->positional[0], &config);
@@ -137,8 +142,10 @@ const Command command_adapt = {
     .summary = "adapt a run to another set's images, without their labels",
     .usage = "RUN --to SET [--method adabn|coral|dann|mean-teacher|self-train] [--split MODE] [--out RUN2]",
     .description =
-        "Makes a new run that begins with the weights of RUN and learns from its data, with their labels, and from images of the "
-        "target, without: all that is not the target's test part (--split at:5000: the first 5,000). Settings are those of RUN unless "
+        "Makes a new run that begins with the weights of RUN and learns from its data, with their labels, and from "
+        "images of the "
+        "target, without: all that is not the target's test part (--split at:5000: the first 5,000). Settings are "
+        "those of RUN unless "
         "others are given. cifra train --target SET --adapt METHOD does the same from the beginning.\n"
         "\n"
         "    adabn         no training: batch norm's statistics are measured on the target (Li et al. 2016)\n"
@@ -149,23 +156,32 @@ const Command command_adapt = {
         "                  augmented view, where it is sure (French et al. 2018)\n"
         "    self-train    its own predictions as labels, of each class the surest (Zou et al. 2018)\n"
         "\n"
-        "Both sets are augmented by --augment. A step has --batch images of each; an epoch is one of the target. Statistics of batch norm "
+        "Both sets are augmented by --augment. A step has --batch images of each; an epoch is one of the target. "
+        "Statistics of batch norm "
         "are apart in training, and the target's in the result.\n"
         "\n"
-        "No label of the target reaches training, stopping or choosing: what is read is a copy of the set without any. The best epoch "
-        "is the one with the lowest score, which stands for the validation loss: log K less the mutual information of image and predicted "
-        "class (Krause et al. 2010), over the validation part of the target's images. 0: every prediction is sure, and all K classes are "
-        "equally frequent; a network that calls everything one class has log K. --stop-on last takes the last epoch. For choosing between "
-        "methods or settings it serves as well: the lowest score. In place of the accuracy stands the mean confidence.\n"
+        "No label of the target reaches training, stopping or choosing: what is read is a copy of the set without any. "
+        "The best epoch "
+        "is the one with the lowest score, which stands for the validation loss: log K less the mutual information of "
+        "image and predicted "
+        "class (Krause et al. 2010), over the validation part of the target's images. 0: every prediction is sure, and "
+        "all K classes are "
+        "equally frequent; a network that calls everything one class has log K. --stop-on last takes the last epoch. "
+        "For choosing between "
+        "methods or settings it serves as well: the lowest score. In place of the accuracy stands the mean "
+        "confidence.\n"
         "\n"
-        "Where the target's test part has labels of the network's classes, they give a score: `target` in metrics.json and --json, which "
-        "says so. config.json and cifra runs list tell what of other data a run has used: none, images, or labels (--from with other "
+        "Where the target's test part has labels of the network's classes, they give a score: `target` in metrics.json "
+        "and --json, which "
+        "says so. config.json and cifra runs list tell what of other data a run has used: none, images, or labels "
+        "(--from with other "
         "data). A run that was stopped goes on with cifra train --resume --out RUN2.\n"
         "\n"
         "Examples:\n"
         "\n"
         "    cifra adapt runs/mnist-paper-s1 --to svhn --method adabn\n"
-        "    cifra adapt runs/mnist-paper-s1 --to real_32x32.mat --split at:5000 --epochs 50 --augment \"shift 2 | invert p 0.5\"",
+        "    cifra adapt runs/mnist-paper-s1 --to real_32x32.mat --split at:5000 --epochs 50 --augment \"shift 2 | "
+        "invert p 0.5\"",
     .options = options,
     .option_count = COUNT_OF(options),
     .min_positional = 1,

@@ -100,6 +100,8 @@ static cf_status prepare(cf_model *model, Test *test) {
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE,
             "the range test makes no features for sample smote-features; look for a rate with balanced");
     FAIL_IF(o->quantize != CF_QUANTIZE_NONE, CF_BAD_USE, "the range test computes in float32; look for a rate without quantize");
+    FAIL_IF(o->adapt != CF_ADAPT_NONE, CF_BAD_USE,
+            "the range test sees no target: adapt none expected; look for a rate on the source alone");
     FORWARD(engine_choose(o->engine, &precision, &engine));
     FORWARD(train_loss_new(test->train, names, model->classes, o, &test->loss));
     FORWARD(freezing_new(o, model, &test->freezing));

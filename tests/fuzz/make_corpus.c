@@ -214,7 +214,7 @@ static void make_checkpoints(const Corpus *corpus) {
         const cf_train_options options = {.optimizer = adam ? CF_ADAM : CF_SGD, .momentum = 0.9};
         must(optimizer_new(&options, cpu_kernels(), &model->parameters, &optimizer));
         const Checkpoint checkpoint = {model,   &optimizer, model->parameters.values, &state, 3, "model=tiny seed=1",
-                                       "plain", NULL};
+                                       "plain", NULL,       NULL,                     0};
         must(checkpoint_write(corpus->images, &checkpoint, NULL));
         snprintf(name, sizeof name, "checkpoint%d", k);
         put_tensors(corpus, "checkpoint", name, adam ? "a" : "s", corpus->images);

@@ -113,7 +113,8 @@ static void by_differences(const char *line, int layer) {
         }
         largest = fmax(0.05, fabs(slope));
         if (!(fabs((both[1] - both[0]) / 4e-3 - slope) < 0.02 * largest))
-            fail_msg("%s, direction %d: slope %g, by the gradient %g", line, (int)direction, (both[1] - both[0]) / 4e-3, slope);
+            fail_msg("%s, direction %d: slope %g, by the gradient %g", line, (int)direction, (both[1] - both[0]) / 4e-3,
+                     slope);
     }
     free(before);
     free(gradient);
@@ -127,7 +128,8 @@ static void gradients_by_differences(void **state) {
     by_differences(smooth, -1);
     by_differences(smooth, 4); /* what the last layer reads */
     by_differences(smooth, 0); /* between a convolution and its activation */
-    by_differences("conv 4 3x3 | bn | silu | res( conv 4 3x3 | silu ) | globalavgpool | dense classes", 2); /* read twice more */
+    by_differences("conv 4 3x3 | bn | silu | res( conv 4 3x3 | silu ) | globalavgpool | dense classes",
+                   2); /* read twice more */
     by_differences("dense 6 | silu | dense classes", 1);
 }
 
@@ -184,13 +186,15 @@ static void forward_alone_is_a_step(void **state) {
 /* The gradient is linear in the reversal's factor in front of it, and the head itself does not see the factor. */
 static void reversal_changes(void **state) {
     (void)state;
-    static const LossSettings losses[MOST_HEADS] = {{.loss = &cross_entropy, .scale = 0}, {.loss = &cross_entropy, .scale = 1}};
+    static const LossSettings losses[MOST_HEADS] = {{.loss = &cross_entropy, .scale = 0},
+                                                    {.loss = &cross_entropy, .scale = 1}};
     Bench b;
     Plan *plan;
     StepResult result;
     Sample samples[IMAGES];
     float g[3][200];
-    bench_new(&b, "conv 4 3x3 | silu | globalavgpool | head domain( reverse 2 | dense 2 ) | dense classes", -1, &reference_engine, 1);
+    bench_new(&b, "conv 4 3x3 | silu | globalavgpool | head domain( reverse 2 | dense 2 ) | dense classes", -1,
+              &reference_engine, 1);
     const Parameters *p = &b.model->parameters;
     b.options.outside = NULL;
     b.options.losses = losses;

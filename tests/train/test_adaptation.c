@@ -14,8 +14,8 @@
 enum { IMAGES = 16, C = 2, H = 8, W = 6, CLASSES = 3 };
 
 static const char *const names[CLASSES] = {"a", "b", "c"};
-static const char line[] =
-    "conv 4 3x3 | bn | silu | avgpool 2 | dense 6 | silu | head domain( reverse | dense 2 as domain ) | dense classes as dense2";
+static const char line[] = "conv 4 3x3 | bn | silu | avgpool 2 | dense 6 | silu | head domain( reverse | dense 2 as "
+                           "domain ) | dense classes as dense2";
 static StoredFile golden;
 
 static int open_golden(void **state) {

@@ -136,7 +136,8 @@ static void score_says_what_it_should(void **state) {
     static const float sure[] = {1, 0, 0, 1}, one[] = {1, 0, 1, 0}, none[] = {0.5f, 0.5f, 0.5f, 0.5f};
     double confidence;
     (void)state;
-    assert_true(fabs(unlabelled_score(tensor("score/p"), N, CLASSES, &confidence) - (double)tensor("score/loss")[0]) < 1e-6);
+    assert_true(fabs(unlabelled_score(tensor("score/p"), N, CLASSES, &confidence) - (double)tensor("score/loss")[0]) <
+                1e-6);
     assert_true(unlabelled_score(sure, 2, 2, &confidence) == 0 && confidence == 1);
     assert_true(fabs(unlabelled_score(one, 2, 2, &confidence) - log(2)) < 1e-12 && confidence == 1);
     assert_true(fabs(unlabelled_score(none, 2, 2, &confidence) - log(2)) < 1e-12 && confidence == 0.5);

@@ -37,8 +37,8 @@ cf_status figures_subject(const char *data, const char *part, const Augmentation
 
 /* ---- figures_*.c: each writes its data and its drawings ---- */
 
-/* Of a run that adapted to a target: domains, both sets' features in one plane by UMAP, before and after, and moved, how many of the target's
- * images went from one predicted class to another. Before is the network that it began with, where that is still there. */
+/* Of a run that adapted to a target: domains, both sets' features in one plane by UMAP, before and after, and moved, how many of the
+ * target's images went from one predicted class to another. Before is the network that it began with, where that is still there. */
 cf_status figure_target(const FigureBook *book, const Run *run);
 cf_status figure_distribution(const FigureBook *book, const cf_split *split);
 /* Two images of each class in each part, the first of the part. */

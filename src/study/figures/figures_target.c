@@ -16,17 +16,18 @@ enum { MOST_OF_A_SET = 1000, LEAST_POINTS = 20, SIDES = 2, MOST_NAMED = 20 };
 
 /* Of a network: where the images of both sets lie, the source's first, and the classes that it gives to the target's. */
 typedef struct Side {
-    float *plane;    /* [points][2] */
-    int *predicted;  /* [target's images] */
+    float *plane;   /* [points][2] */
+    int *predicted; /* [target's images] */
 } Side;
 
 typedef struct Domains {
-    cf_subset source, target, all; /* some of the source's test images, of the target's; all of the target's without labels */
+    cf_subset source, target,
+        all; /* some of the source's test images, of the target's; all of the target's without labels */
     int classes;
     const char *const *class_names;
     unsigned char *set_of, *colour; /* [points]: 0 source, 1 target; of the classes, while one side is drawn */
     int *class_of[SIDES];           /* [points]: known of the source, predicted of the target */
-    int first;                               /* 0: there is a network from before; 1: none */
+    int first;                      /* 0: there is a network from before; 1: none */
     Side sides[SIDES];
 } Domains;
 
@@ -161,10 +162,11 @@ static cf_status write_domains(const FigureBook *book, const Domains *d) {
         for (size_t i = 0; i < points(d); i++) {
             const float *xy = d->sides[side].plane + 2 * i;
             const bool target = i >= d->source.count;
-            fprintf(csv.stream, "%s,%s,%.9g,%.9g,", side ? "after" : "before", target ? "target" : "source", (double)xy[0],
-                    (double)xy[1]);
+            fprintf(csv.stream, "%s,%s,%.9g,%.9g,", side ? "after" : "before", target ? "target" : "source",
+                    (double)xy[0], (double)xy[1]);
             csv_text(csv.stream, d->class_names[d->class_of[side][i]]);
-            fprintf(csv.stream, ",%u\n", (unsigned)(target ? d->target.images[i - d->source.count] : d->source.images[i]));
+            fprintf(csv.stream, ",%u\n",
+                    (unsigned)(target ? d->target.images[i - d->source.count] : d->source.images[i]));
         }
     return file_commit(&csv);
 }
@@ -190,7 +192,8 @@ static cf_status write_moved(const FigureBook *book, const Domains *d, const dou
 static cf_status figure_moved(const FigureBook *book, const Domains *d) {
     double *counts;
     FORWARD(memory_new((size_t)d->classes * (size_t)d->classes, sizeof *counts, &counts));
-    for (size_t i = 0; i < d->all.count; i++) counts[d->sides[0].predicted[i] * d->classes + d->sides[1].predicted[i]]++;
+    for (size_t i = 0; i < d->all.count; i++)
+        counts[d->sides[0].predicted[i] * d->classes + d->sides[1].predicted[i]]++;
     const HeatMap map = {.title = "The target's images by predicted class",
                          .row_label = "Before",
                          .column_label = "After",
@@ -215,11 +218,13 @@ static cf_status draw_all(const FigureBook *book, Domains *d) {
     FORWARD(write_domains(book, d));
     FORWARD(book_draw(book, "domains", 504, d->first ? 290 : 560, draw_domains, d));
     if (!d->first) return figure_moved(book, d);
-    return book_leave_out(book, "moved", "there is no network from before the adaptation to compare with (--from, cifra adapt)");
+    return book_leave_out(book, "moved",
+                          "there is no network from before the adaptation to compare with (--from, cifra adapt)");
 }
 
 cf_status figure_target(const FigureBook *book, const Run *run) {
-    Domains d = {.classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
+    Domains d = {
+        .classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
     cf_model *before = NULL;
     cf_status status;
     FORWARD_TO(done, choose_images(run, &d));

@@ -56,8 +56,8 @@ cf_status run_config_read(const char *path, RunConfig *config);
 cf_status run_config_from_json(const json_t *json, RunConfig *config);
 /* The configuration as JSON objects "data", "split", "model", "train"; a new reference. */
 cf_status run_config_json(const RunConfig *config, json_t **json);
-/* What of other data a run has used: "images", without labels; "labels": it began with another network's weights and learnt the labels of
- * its data; "none". */
+/* What of other data a run has used: "images", without labels; "labels": it began with another network's weights and learnt the labels
+ * of its data; "none". */
 const char *run_config_target(const RunConfig *config);
 
 extern const char *const split_words[]; /* by the enumeration's value; ends with NULL */

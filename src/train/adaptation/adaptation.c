@@ -23,15 +23,15 @@ struct Adaptation {
     char *class_names[1];
     cf_subset images, judged;
     Batches *batches;
-    Feed feed; /* not augmented */
-    float *labels; /* [images of the set] pseudo-labels, -1: none; of self-train */
+    Feed feed;                       /* not augmented */
+    float *labels;                   /* [images of the set] pseudo-labels, -1: none; of self-train */
     float *label_of, *probabilities; /* [images]; [images][classes] */
     /* plans */
     Plan *plan, *teacher; /* teacher: forward alone; of coral with the network's own weights */
     Parameters teacher_weights;
     LossSettings heads[MOST_HEADS];
     OutsideLoss source_loss, target_loss;
-    float *statistics; /* saved ones */
+    float *statistics;                                  /* saved ones */
     Sample *source_samples, *samples, *teacher_samples; /* [batch] */
     /* a step */
     int64_t source_epoch;
@@ -53,8 +53,8 @@ cf_status adaptation_check(const cf_train_options *o) {
             "adapt mean-teacher: its teacher is the moving average of the weights: ema 0.99, say, expected, found 0");
     FAIL_IF(o->adapt == CF_ADABN && (o->ema > 0 || o->head_epochs), CF_BAD_USE,
             "adapt adabn trains nothing: ema 0 and head_epochs 0 expected");
-    FAIL_IF(o->swa_from < 1, CF_BAD_USE, "adapt: no mean over epochs (swa_from 1) expected, found %g; ema averages weights",
-            o->swa_from);
+    FAIL_IF(o->swa_from < 1, CF_BAD_USE,
+            "adapt: no mean over epochs (swa_from 1) expected, found %g; ema averages weights", o->swa_from);
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE, "adapt: sample smote-features is not for it; smote is");
     const bool taught = strcmp(o->teacher, "none") != 0;
     FAIL_IF(taught || o->quantize, CF_BAD_USE,
@@ -62,7 +62,8 @@ cf_status adaptation_check(const cf_train_options *o) {
     FORWARD(augmentation_new(o->augment, &augmentation));
     const bool mixes = augmentation_mixes(augmentation);
     augmentation_free(augmentation);
-    FAIL_IF(mixes, CF_BAD_USE, "adapt: images without labels are not mixed; leave mixup and cutmix out of the augmentation");
+    FAIL_IF(mixes, CF_BAD_USE,
+            "adapt: images without labels are not mixed; leave mixup and cutmix out of the augmentation");
     return CF_OK;
 }
 
@@ -71,7 +72,8 @@ cf_status adaptation_check(const cf_train_options *o) {
 static cf_status join_images(Adaptation *a, const cf_split *target) {
     const cf_subset *train = cf_split_part(target, CF_TRAIN), *validation = cf_split_part(target, CF_VALIDATION);
     const size_t count = train->count + validation->count;
-    FAIL_IF(!count, CF_BAD_USE, "%s: images to adapt to expected in the target's training part, found none", train->set->name);
+    FAIL_IF(!count, CF_BAD_USE, "%s: images to adapt to expected in the target's training part, found none",
+            train->set->name);
     FORWARD(memory_new(count, sizeof(uint32_t), &a->images.images));
     memcpy(a->images.images, train->images, train->count * sizeof(uint32_t));
     memcpy(a->images.images + train->count, validation->images, validation->count * sizeof(uint32_t));
@@ -98,7 +100,8 @@ static cf_status take_target(Adaptation *a) {
     const cf_train_options *o = a->options;
     cf_train_options own = *o;
     const char *const *names = (const char *const *)a->model->class_names;
-    FAIL_IF(!o->target, CF_BAD_USE, "adapt: a target set expected, whose images it adapts to (--target SET), found none");
+    FAIL_IF(!o->target, CF_BAD_USE,
+            "adapt: a target set expected, whose images it adapts to (--target SET), found none");
     FORWARD(hide_labels(a, o->target));
     own.sample = CF_NATURAL;
     own.seed = o->seed ^ target_seed;
@@ -114,7 +117,8 @@ static cf_status find_domain_head(const Adaptation *a) {
     FAIL_IF(layers->head_count <= DOMAIN_HEAD || strcmp(layers->head_names[DOMAIN_HEAD], "domain") != 0 ||
                 shape_size(layers->layers[layers->heads[DOMAIN_HEAD]].out) != 2,
             CF_BAD_USE,
-            "adapt dann: a first second output `domain` of two classes expected in the model, found none. In front of the last layer: "
+            "adapt dann: a first second output `domain` of two classes expected in the model, found none. In front of "
+            "the last layer: "
             "head domain( reverse | dense 100 as domain1 | relu | dense 2 as domain2 )");
     return CF_OK;
 }
@@ -122,11 +126,12 @@ static cf_status find_domain_head(const Adaptation *a) {
 static cf_status find_features(Adaptation *a) {
     const LayerList *layers = &a->model->layers;
     a->feature_layer = layers->layers[layers->heads[0]].input[0];
-    FAIL_IF(a->feature_layer < 0, CF_BAD_USE, "adapt coral: a layer in front of the last one expected, found the image");
+    FAIL_IF(a->feature_layer < 0, CF_BAD_USE,
+            "adapt coral: a layer in front of the last one expected, found the image");
     a->features = (int)shape_size(layers->layers[a->feature_layer].out);
     FAIL_IF(a->features > MOST_FEATURES, CF_BAD_USE,
-            "adapt coral: at most %d values expected in front of the last layer, for their covariance, found %d", MOST_FEATURES,
-            a->features);
+            "adapt coral: at most %d values expected in front of the last layer, for their covariance, found %d",
+            MOST_FEATURES, a->features);
     const size_t square = (size_t)a->features * (size_t)a->features;
     FORWARD(memory_new((size_t)a->options->batch * (size_t)a->features, sizeof *a->tapped, &a->tapped));
     FORWARD(memory_new((size_t)a->features, sizeof *a->mean, &a->mean));
@@ -167,7 +172,8 @@ cf_status adaptation_new(cf_model *model, const cf_train_options *options, const
     *adaptation = NULL;
     if (options->adapt == CF_ADAPT_NONE) return CF_OK;
     FAIL_IF((size_t)options->batch > batches_images(source), CF_BAD_USE,
-            "adapt: a batch of no more than the %zu images of the source expected, found %d", batches_images(source), options->batch);
+            "adapt: a batch of no more than the %zu images of the source expected, found %d", batches_images(source),
+            options->batch);
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Adaptation){.options = options,
                          .model = model,
@@ -185,8 +191,9 @@ cf_status adaptation_new(cf_model *model, const cf_train_options *options, const
 
 void adaptation_free(Adaptation *a) {
     if (!a) return;
-    void *owned[] = {a->no_labels, a->images.images, a->labels, a->label_of,          a->probabilities, a->statistics, a->source_samples,
-                     a->samples,   a->teacher_samples, a->mean, a->covariance,    a->target_covariance, a->tapped};
+    void *owned[] = {a->no_labels,  a->images.images,     a->labels,  a->label_of,        a->probabilities,
+                     a->statistics, a->source_samples,    a->samples, a->teacher_samples, a->mean,
+                     a->covariance, a->target_covariance, a->tapped};
     for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
     plan_free(a->plan);
     plan_free(a->teacher);
@@ -277,7 +284,8 @@ int64_t adaptation_steps(const Adaptation *a) {
 double adaptation_flops(const Adaptation *a, const bool *frozen, int n) {
     const LayerList *layers = &a->model->layers;
     const double forward = layer_list_flops(layers) * n;
-    if (adaptation_measures_only(a)) return forward - layer_list_training_flops(layers, frozen, 0) * n; /* in its place */
+    if (adaptation_measures_only(a))
+        return forward - layer_list_training_flops(layers, frozen, 0) * n; /* in its place */
     return layer_list_training_flops(layers, frozen, 0) * n + (a->teacher ? forward : 0);
 }
 
@@ -392,7 +400,8 @@ typedef struct Addition {
 
 static cf_status add_piece(void *context, int64_t index, int thread) {
     const Addition *sum = context;
-    const size_t from = (size_t)index * ADD_PIECE, left = sum->count - from, end = from + (left < ADD_PIECE ? left : ADD_PIECE);
+    const size_t from = (size_t)index * ADD_PIECE, left = sum->count - from,
+                 end = from + (left < ADD_PIECE ? left : ADD_PIECE);
     (void)thread;
     for (size_t i = from; i < end; i++) sum->to[i] += sum->from[i];
     return CF_OK;

@@ -9,9 +9,10 @@
  *                 augmented view of an image, the teacher with the batch's statistics and dropout, too
  *   self-train    pseudo-labels with a threshold per class, made anew at the beginning of each round of epochs (Zou et al. 2018)
  *
- * A step is a pass over a batch of the source and one over a batch of the target, by two plans that share the weights: batch norm's moments
- * of the two are apart, and the running statistics, by which the network predicts, are the target's. The gradients are added, the
- * source's first. An epoch has as many steps as the target fills; the source's own epochs go on beneath. A source's last, smaller batch is left out.
+ * A step is a pass over a batch of the source and one over a batch of the target, by two plans that share the weights: batch norm's
+ * moments of the two are apart, and the running statistics, by which the network predicts, are the target's. The gradients are added,
+ * the source's first. An epoch has as many steps as the target fills; the source's own epochs go on beneath. A source's last, smaller
+ * batch is left out.
  *
  * No label of the target is there to be seen: what is read is a copy of its set in which all labels are 0. An epoch is judged by
  * unlabelled_score over the images of the target's validation part (all where it has none), which stands for the validation loss;
@@ -46,7 +47,7 @@ cf_status adaptation_epoch(Adaptation *a, int epoch, int64_t step);
 
 typedef struct AdaptationStep {
     Plan *source;
-    Batches *batches; /* of the source */
+    Batches *batches;         /* of the source */
     int64_t step, steps_done; /* in the epoch; in all */
     int threads;
 } AdaptationStep;

@@ -15,7 +15,8 @@
 typedef struct Consistency {
     double weight, threshold, balance;
 } Consistency;
-double consistency_loss(const Consistency *settings, const float *p, const float *q, int n, int classes, float *d_logits);
+double consistency_loss(const Consistency *settings, const float *p, const float *q, int n, int classes,
+                        float *d_logits);
 
 /* c [size][size] = sum_i (x_i - mean)(x_i - mean)^T / (n - 1), x [n][size], n >= 2; mean [size]. The same bits at any number of
  * threads. */
