@@ -41,10 +41,12 @@ const char *distillation_sha256(const Distillation *distillation) {
 cf_status distillation_find_sha256(cf_train_options *options) {
     char *path;
     if (!has_teacher(options) || strcmp(options->teacher_sha256, "none") != 0) return CF_OK;
-    FORWARD(transfer_path(options->teacher, &path));
-    const cf_status status = transfer_sha256(path, options->teacher_sha256);
-    free(path);
-    return status;
+    cf_status status = transfer_path(options->teacher, &path);
+    if (!status) {
+        status = transfer_sha256(path, options->teacher_sha256);
+        free(path);
+    }
+    return status ? status_prefix(status, "teacher %s", options->teacher) : CF_OK;
 }
 
 /* ---- Making ---- */

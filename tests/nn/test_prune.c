@@ -1,7 +1,9 @@
 /* Pruning of channels. A network whose superfluous channels do nothing says the same without them, whatever reads them: norms,
  * windows, residual groups, dense layers over maps. */
+#include "golden.h"
 #include "testing.h"
 
+#include "base/memory.h"
 #include "nn/cpu/cpu.h"
 #include "nn/prune.h"
 
@@ -90,7 +92,7 @@ static void silent_channels_go(void **state) {
 
 /* Filters of norm 5, 2 x factor 4, 6, 1 x factor 0: the third, and the second, whose norm counts behind its batch norm, stay. */
 static void norms_by_hand(void **state) {
-    cf_model *model = network("conv 4 1x1 | bn eps 0 | dense classes", (Shape){2, 1, 1}), *pruned;
+    cf_model *model = network("conv 4 1x1 | bn | dense classes", (Shape){2, 1, 1}), *pruned;
     const float weights[] = {3, 4, 0, 2, 0, 6, 1, 0}, factors[] = {1, 4, -1, 0}, variances[] = {1, 1, 1, 1};
     (void)state;
     memcpy(parameters_find(&model->parameters, 0, "weight"), weights, sizeof weights);
