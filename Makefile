@@ -62,6 +62,7 @@ check-long: check check-fresh check-processors check-asan check-tsan check-valgr
 	@CIFRA_EVERY_ALLOCATION=1 ctest --test-dir $(BUILD) -R '^test_failing' --output-on-failure --no-tests=error
 	@tests/long/kill_train.sh $(BUILD)/cifra $(KILLS)
 	@tests/long/kill_tune_study.sh $(BUILD)/cifra $$(($(KILLS) / 10))
+	@tests/long/ranks.sh $(BUILD)/cifra
 	@tests/long/load_in_pytorch.sh $(BUILD)/cifra
 	@tests/long/run_in_onnxruntime.sh $(BUILD)/tests/onnx_network
 	@tests/long/exported_c.sh $(BUILD)

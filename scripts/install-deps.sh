@@ -31,6 +31,8 @@ build    libyaml-dev             libyaml-devel           libyaml
 build    libcurl4-openssl-dev    libcurl-devel           curl
 build    ca-certificates         ca-certificates         ca-certificates
 build    fonts-dejavu-core       dejavu-sans-fonts       ttf-dejavu
+build    libopenmpi-dev          openmpi-devel           openmpi
+build    openmpi-bin             openmpi                 openmpi
 check    libcmocka-dev           libcmocka-devel         cmocka
 check    libmatio-dev            matio-devel             libmatio
 check    python3                 python3                 python

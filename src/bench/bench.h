@@ -148,6 +148,7 @@ typedef struct RankBench {
     /* measured */
     double alone_seconds;              /* of a step of one process with the threads of all ranks that share this machine */
     double step_seconds;               /* of all ranks together */
+    double alone_fastest, step_fastest; /* the fastest step of each: what other work on the machine disturbed least */
     double part_seconds, half_seconds; /* of a rank's part, and of half of it, without messages, while all ranks do so */
     double bytes, least_bytes, messages; /* that a rank sends in a step, in the mean of all; least: no tree can do with less */
     double latency, bandwidth;         /* between the first rank and the last: seconds, bytes per second in each direction at once */

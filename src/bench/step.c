@@ -109,7 +109,7 @@ done:
 /* ---- Over ranks ---- */
 
 /* The median time of a fixed number of training steps, the same on all ranks; what they send is counted. */
-static cf_status time_steps(const RankBench *b, int batch, int ranks, double *median, RankBench *sent) {
+static cf_status time_steps(const RankBench *b, int batch, int ranks, double *median, double *fastest, RankBench *sent) {
     Rig rig = {.batch = batch, .threads = b->threads, .ranks = ranks};
     cf_precision precision = b->precision;
     const Engine *engine;
@@ -126,7 +126,8 @@ static cf_status time_steps(const RankBench *b, int batch, int ranks, double *me
         FORWARD_TO(done, train_batch(&rig));
         times[i] = clock_seconds() - begin;
     }
-    *median = bench_median(times, b->steps);
+    *median = bench_median(times, b->steps); /* sorted now */
+    if (fastest && (*fastest <= 0 || times[0] < *fastest)) *fastest = times[0];
     if (!sent) goto done;
     double sums[2] = {(double)(ranks_bytes_sent() - bytes), (double)(ranks_messages_sent() - messages)};
     sent->least_bytes = 2.0 * (ranks - 1) / ranks * (double)(plan_payload(rig.plan) - payload) / b->steps;
@@ -142,7 +143,7 @@ done:
 cf_status rank_bench_alone(RankBench *bench) {
     RankBench alone = *bench;
     alone.threads = bench->threads * ranks_on_this_machine();
-    return time_steps(&alone, bench->batch, 0, &bench->alone_seconds, NULL);
+    return time_steps(&alone, bench->batch, 0, &bench->alone_seconds, &bench->alone_fastest, NULL);
 }
 
 /* Both send `count` bytes at once, and wait for the other's: seconds. */
@@ -176,10 +177,10 @@ static cf_status measure_link(RankBench *b) {
 
 cf_status rank_bench_run(RankBench *b) {
     const int part = b->batch / b->ranks;
-    FORWARD(time_steps(b, b->batch, b->ranks, &b->step_seconds, b));
+    FORWARD(time_steps(b, b->batch, b->ranks, &b->step_seconds, &b->step_fastest, b));
     FORWARD(measure_link(b));
-    FORWARD(time_steps(b, part, 0, &b->part_seconds, NULL));
-    return time_steps(b, part > 1 ? part / 2 : 1, 0, &b->half_seconds, NULL);
+    FORWARD(time_steps(b, part, 0, &b->part_seconds, NULL, NULL));
+    return time_steps(b, part > 1 ? part / 2 : 1, 0, &b->half_seconds, NULL, NULL);
 }
 
 double rank_bench_model(const RankBench *b, int hosts, int batch, double latency, double bandwidth) {

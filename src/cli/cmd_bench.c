@@ -11,6 +11,7 @@
 #include "train/train_options.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -130,6 +131,38 @@ static void set_rank_defaults(void *options) {
     *(BenchArguments *)options = (BenchArguments){.model = "paper", .batch = 512, .steps = 60};
 }
 
+/* All ranks measure, as many as the batch has parts for. */
+static cf_status bench_on_ranks(RankBench *b) {
+    cf_status status = CF_OK;
+    json_t *job = json_pack("{s:s s:s s:[i i i] s:i s:i s:i s:i s:i}", "job", "bench", "model", b->model, "input", b->input.C,
+                            b->input.H, b->input.W, "batch", b->batch, "threads", b->threads, "ranks", b->ranks, "precision",
+                            b->precision, "steps", b->steps);
+    for (int r = 1; r < b->ranks && !status; r++) status = ranks_send_job(r, job);
+    json_decref(job);
+    FORWARD(status);
+    ranks_working(true);
+    FORWARD(rank_bench_run(b));
+    ranks_working(false);
+    return CF_OK;
+}
+
+/* Of a rank but the first. */
+cf_status bench_serve(json_t *job) {
+    RankBench *b;
+    const char *model;
+    int precision;
+    FORWARD(memory_new(1, sizeof *b, &b));
+    cf_status status =
+        json_unpack(job, "{s:s s:[i i i] s:i s:i s:i s:i s:i}", "model", &model, "input", &b->input.C, &b->input.H, &b->input.W,
+                    "batch", &b->batch, "threads", &b->threads, "ranks", &b->ranks, "precision", &precision, "steps", &b->steps)
+            ? FAIL(CF_INTERNAL, "rank 0 asked for a measurement in words that are unknown")
+            : CF_OK;
+    if (!status) snprintf(b->model, sizeof b->model, "%s", model), b->precision = (cf_precision)precision;
+    if (!status) status = rank_bench_run(b);
+    free(b);
+    return status;
+}
+
 /* One process and all ranks in turn, three times; of each time the median. */
 static cf_status measure_rounds(RankBench *b) {
     enum { ROUNDS = 3 };
@@ -137,7 +170,7 @@ static cf_status measure_rounds(RankBench *b) {
     double seen[COUNT_OF(figures)][ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
         FORWARD(rank_bench_alone(b));
-        FORWARD(ranks_bench(b));
+        FORWARD(bench_on_ranks(b));
         for (size_t f = 0; f < COUNT_OF(figures); f++) seen[f][round] = *figures[f];
     }
     for (size_t f = 0; f < COUNT_OF(figures); f++) *figures[f] = bench_median(seen[f], ROUNDS);
@@ -169,6 +202,8 @@ static void print_ranks(const RankBench *b) {
            b->batch / b->alone_seconds);
     printf("the ranks                 %9.3f ms a step %9.0f images/s, %.1f %% of that\n", 1e3 * b->step_seconds,
            b->batch / b->step_seconds, 100 * b->alone_seconds / b->step_seconds);
+    printf("the fastest of these      %9.3f and %.3f ms: %.1f %%\n", 1e3 * b->alone_fastest, 1e3 * b->step_fastest,
+           100 * b->alone_fastest / b->step_fastest);
     printf("a rank's own work         %9.3f ms\n", 1e3 * b->part_seconds);
     printf("a rank sends              %9.0f bytes a step in %.0f messages; %.1f %% more than the tree's least, %.0f\n", b->bytes,
            b->messages, 100 * (b->bytes / b->least_bytes - 1), b->least_bytes);
@@ -201,9 +236,10 @@ static cf_status run_ranks(const Arguments *given, const void *parsed) {
                                   b->ranks, 32 * b->ranks)
                            : measure_rounds(b);
     if (!status && given->json)
-        status = print_json(json_pack("{s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
+        status = print_json(json_pack("{s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
                                       b->threads, "batch", b->batch, "precision", precision_words[b->precision], "one_process_ms",
-                                      1e3 * b->alone_seconds, "ranks_ms", 1e3 * b->step_seconds, "own_work_ms",
+                                      1e3 * b->alone_seconds, "ranks_ms", 1e3 * b->step_seconds, "one_process_fastest_ms", 1e3 * b->alone_fastest, "ranks_fastest_ms",
+                                      1e3 * b->step_fastest, "own_work_ms",
                                       1e3 * b->part_seconds, "bytes", b->bytes, "least_bytes", b->least_bytes, "messages",
                                       b->messages, "latency_us", 1e6 * b->latency, "gbit_s", 8e-9 * b->bandwidth, "model_ms",
                                       1e3 * rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth)));

@@ -10,4 +10,7 @@ extern const Command command_study, command_train, command_adapt, command_imbala
     command_runs_compare, command_bench_step, command_bench_ops, command_bench_ranks, command_bench_epoch, command_bench_mnist99,
     command_bench_cifar94, command_export, command_import, command_prune;
 
+/* What other ranks do for bench ranks (ranks_serve). */
+cf_status bench_serve(json_t *job);
+
 #endif

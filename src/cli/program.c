@@ -1,5 +1,7 @@
 #include "cli/program.h"
 
+#include "cli/commands.h"
+
 #include "base/memory.h"
 #include "base/ranks.h"
 #include "study/run/run_ranks.h"
@@ -16,7 +18,7 @@ static cf_status run_on_ranks(const Command *command, const Arguments *arguments
     if (ranks_announced() < 2) return command->run(arguments, options);
     FAIL_IF(!command->ranks, CF_BAD_USE, "cifra %s works in one process; start it without mpirun", command->name);
     FORWARD(ranks_meet());
-    if (ranks_rank()) return ranks_serve();
+    if (ranks_rank()) return ranks_serve(bench_serve);
     const cf_status status = command->run(arguments, options);
     if (!ranks_are_working()) FORWARD(ranks_dismiss());
     return status;

@@ -28,7 +28,7 @@ cf_status ranks_meet(void) {
 
 /* ---- Jobs ---- */
 
-static cf_status send_job(int to, json_t *job) {
+cf_status ranks_send_job(int to, json_t *job) {
     char *text = json_dumps(job, JSON_COMPACT | JSON_REAL_PRECISION(17));
     FAIL_IF(!text, CF_NO_MEMORY, "out of memory while asking a rank for work");
     const cf_status status = ranks_send(to, TAG_JOB, text, strlen(text));
@@ -39,7 +39,7 @@ static cf_status send_job(int to, json_t *job) {
 cf_status ranks_dismiss(void) {
     cf_status status = CF_OK;
     json_t *job = json_pack("{s:s}", "job", "end");
-    for (int r = 1; r < ranks_size() && !status; r++) status = send_job(r, job);
+    for (int r = 1; r < ranks_size() && !status; r++) status = ranks_send_job(r, job);
     json_decref(job);
     return status;
 }
@@ -63,7 +63,7 @@ cf_status ranks_call_to_train(const Run *run, int *ranks) {
     json_object_del(config, "from");
     json_t *job = json_pack("{s:s s:i s:i s:o}", "job", "train", "ranks", *ranks, "threads", o->threads, "config", config);
     json_object_set_new(job, "sha256", json_string(run->set->sha256));
-    for (int r = 1; r < *ranks && !status; r++) status = send_job(r, job);
+    for (int r = 1; r < *ranks && !status; r++) status = ranks_send_job(r, job);
     json_decref(job);
     return status;
 }
@@ -117,37 +117,7 @@ static cf_status find_neighbors(json_t *job) {
     return neighbors_serve((size_t)points, dim, (size_t)rows, &options);
 }
 
-cf_status ranks_bench(RankBench *b) {
-    cf_status status = CF_OK;
-    json_t *job = json_pack("{s:s s:s s:[i i i] s:i s:i s:i s:i s:i}", "job", "bench", "model", b->model, "input", b->input.C,
-                            b->input.H, b->input.W, "batch", b->batch, "threads", b->threads, "ranks", b->ranks, "precision",
-                            b->precision, "steps", b->steps);
-    for (int r = 1; r < b->ranks && !status; r++) status = send_job(r, job);
-    json_decref(job);
-    FORWARD(status);
-    ranks_working(true);
-    FORWARD(rank_bench_run(b));
-    ranks_working(false);
-    return CF_OK;
-}
-
-static cf_status bench(json_t *job) {
-    RankBench *b;
-    const char *model;
-    int precision;
-    FORWARD(memory_new(1, sizeof *b, &b));
-    cf_status status =
-        json_unpack(job, "{s:s s:[i i i] s:i s:i s:i s:i s:i}", "model", &model, "input", &b->input.C, &b->input.H, &b->input.W,
-                    "batch", &b->batch, "threads", &b->threads, "ranks", &b->ranks, "precision", &precision, "steps", &b->steps)
-            ? FAIL(CF_INTERNAL, "rank 0 asked for a measurement in words that are unknown")
-            : CF_OK;
-    if (!status) snprintf(b->model, sizeof b->model, "%s", model), b->precision = (cf_precision)precision;
-    if (!status) status = rank_bench_run(b);
-    free(b);
-    return status;
-}
-
-static cf_status serve(SetShelf *shelf, bool *end) {
+static cf_status serve(SetShelf *shelf, RanksJobFn other, bool *end) {
     char *text;
     FORWARD(ranks_receive_text(0, TAG_JOB, true, NULL, &text, NULL));
     json_t *job = json_loads(text, 0, NULL);
@@ -160,18 +130,18 @@ static cf_status serve(SetShelf *shelf, bool *end) {
         status = work_on_trial(job, shelf);
     else if (word && strcmp(word, "neighbors") == 0)
         status = find_neighbors(job);
-    else if (word && strcmp(word, "bench") == 0)
-        status = bench(job);
-    else
+    else if (!word || strcmp(word, "end") == 0)
         *end = true;
+    else
+        status = other(job);
     json_decref(job);
     return status;
 }
 
-cf_status ranks_serve(void) {
+cf_status ranks_serve(RanksJobFn other) {
     SetShelf shelf = {0};
     cf_status status = CF_OK;
-    for (bool end = false; !end && !status;) status = serve(&shelf, &end);
+    for (bool end = false; !end && !status;) status = serve(&shelf, other, &end);
     if (status) ranks_fail();
     shelf_clear(&shelf);
     return status;

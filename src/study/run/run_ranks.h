@@ -2,19 +2,18 @@
 #ifndef STUDY_RUN_RANKS_H
 #define STUDY_RUN_RANKS_H
 
-#include "bench/bench.h"
 #include "study/run/run.h"
 
 /* Joins the ranks, where there are several: builds and instruction sets are compared. */
 cf_status ranks_meet(void);
-/* Of a rank but the first: does what it is asked for, until it is let go. */
-cf_status ranks_serve(void);
+typedef cf_status (*RanksJobFn)(json_t *job);
+/* Of a rank but the first: does what it is asked for, until it is let go. `other` has the jobs of the floors above. */
+cf_status ranks_serve(RanksJobFn other);
+cf_status ranks_send_job(int to, json_t *job);
 /* Of the first: lets the others go. */
 cf_status ranks_dismiss(void);
 
 /* Calls those that can take a part of this run's training, which begins next: *ranks of them and this one, for FitFiles; alone 0. */
 cf_status ranks_call_to_train(const Run *run, int *ranks);
-/* All ranks measure (rank_bench_run), as many as the batch has parts for. */
-cf_status ranks_bench(RankBench *bench);
 
 #endif
