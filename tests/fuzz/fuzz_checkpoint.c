@@ -34,7 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     PROMISE(optimizer_new(&options, cpu_kernels(), &model->parameters, &optimizer) == CF_OK);
     float *best = malloc(model->parameters.total * sizeof *best);
     PROMISE(best);
-    Checkpoint checkpoint = {model, &optimizer, best, NULL, EPOCHS, "model=tiny seed=1", "plain", NULL, NULL, 0};
+    Checkpoint checkpoint = {.model = model,
+                             .optimizer = &optimizer,
+                             .best = best,
+                             .epochs = EPOCHS,
+                             .settings = "model=tiny seed=1",
+                             .kernels = "plain"};
     const char *path = fuzz_safetensors(data + 1, size - 1);
     read_into(path, &checkpoint, EPOCHS);
     read_into(path, &checkpoint, 0);

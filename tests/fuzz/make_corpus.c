@@ -213,8 +213,13 @@ static void make_checkpoints(const Corpus *corpus) {
         must(model_new("dense classes", (Shape){1, 2, 2}, (const char *const[]){"a", "b"}, 2, 1, &model));
         const cf_train_options options = {.optimizer = adam ? CF_ADAM : CF_SGD, .momentum = 0.9};
         must(optimizer_new(&options, cpu_kernels(), &model->parameters, &optimizer));
-        const Checkpoint checkpoint = {model,   &optimizer, model->parameters.values, &state, 3, "model=tiny seed=1",
-                                       "plain", NULL,       NULL,                     0};
+        const Checkpoint checkpoint = {.model = model,
+                                       .optimizer = &optimizer,
+                                       .best = model->parameters.values,
+                                       .state = &state,
+                                       .epochs = 3,
+                                       .settings = "model=tiny seed=1",
+                                       .kernels = "plain"};
         must(checkpoint_write(corpus->images, &checkpoint, NULL));
         snprintf(name, sizeof name, "checkpoint%d", k);
         put_tensors(corpus, "checkpoint", name, adam ? "a" : "s", corpus->images);
