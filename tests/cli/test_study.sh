@@ -139,7 +139,7 @@ same "remedies kept" "$(grep -c '(kept)$' kept.err)" 10
 "$CIFRA" study remedies.yaml --out remedies-1 --threads 1 --quiet >/dev/null || bad "remedies with one thread"
 same "results of remedies with one thread" "$(results_of remedies-1)" "$(results_of remedies)"
 sed 's/augment+head/augmnt/' remedies.yaml >bad.yaml
-refuses 1 'did you mean augment?' "$CIFRA" study bad.yaml --out bad
+refuses 2 'did you mean augment?' "$CIFRA" study bad.yaml --out bad
 
 # Several seeds: Student's intervals.
 "$CIFRA" study tiny.yaml --out seeds --seeds 2 --figures none --quiet >seeds.txt || bad "study with seeds"
