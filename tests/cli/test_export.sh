@@ -7,7 +7,7 @@ same "it says what it made" "$("$CIFRA" export run weights.safetensors)" weights
 "$CIFRA" export run/model.safetensors same.safetensors --to safetensors >/dev/null || bad "export of a model file"
 check "a run's are its model file's" cmp weights.safetensors same.safetensors
 "$CIFRA" export run again.safetensors --json >again.json || bad "export --json"
-for line in '"file": "again.safetensors"' '"format": "safetensors"' "\"bytes\": $(stat -c %s again.safetensors)," '"images": 40' '"accuracy": '; do
+for line in '"file": "again.safetensors"' '"format": "safetensors"' "\"bytes\": $(stat -c %s again.safetensors)," '"images": ' '"accuracy": '; do
     check "JSON has $line" grep -qF "$line" again.json
 done
 check "it is what PyTorch has" python3 -c 'import json, struct
