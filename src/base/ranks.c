@@ -4,9 +4,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 
-#include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,7 +17,6 @@ static int rank, size = 1;
 static bool begun, working;
 static uint64_t bytes_sent, messages_sent;
 static volatile sig_atomic_t terminated;
-static int watcher = -1; /* of a process that speaks where rank 0 cannot: begin_watch */
 
 int ranks_rank(void) {
     return rank;
@@ -47,7 +44,6 @@ bool ranks_are_working(void) {
 
 void ranks_note_termination(void) {
     terminated = 1;
-    if (watcher >= 0 && write(watcher, "t", 1) != 1) terminated = 1; /* it has gone: nothing is to be done about that */
 }
 
 /* ---- What the environment says ---- */
@@ -72,16 +68,17 @@ int ranks_on_this_machine(void) {
     return count ? count : 1;
 }
 
-static int announced_rank(void) {
-    return environment_number("OMPI_COMM_WORLD_RANK") + environment_number("PMIX_RANK") + environment_number("PMI_RANK");
+const char ranks_lost[] =
+    "a rank, or its machine, was lost, or the job was ended from outside before a step was done; go on with what is kept, by "
+    "the same command, with --resume if it is a training";
+
+/* mpirun kills a second after it has asked to end; Slurm leaves half a minute. */
+double ranks_patience(void) {
+    return getenv("OMPI_COMM_WORLD_SIZE") ? 0.5 : 20;
 }
 
-void ranks_fall_silent(void) {
-    if (ranks_announced() < 2 || !announced_rank()) return;
-    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere < 0) return;
-    dup2(nowhere, STDOUT_FILENO);
-    dup2(nowhere, STDERR_FILENO);
+int ranks_announced_rank(void) {
+    return environment_number("OMPI_COMM_WORLD_RANK") + environment_number("PMIX_RANK") + environment_number("PMI_RANK");
 }
 
 #ifndef CIFRA_MPI
@@ -237,11 +234,6 @@ typedef struct Wait {
     int turns;
 } Wait;
 
-/* mpirun kills a second after it has asked to end; Slurm leaves half a minute. */
-static double patience(void) {
-    return getenv("OMPI_COMM_WORLD_SIZE") ? 0.5 : 20;
-}
-
 static cf_status look_for_failure(void) {
     char *text = NULL;
     int from;
@@ -253,14 +245,10 @@ static cf_status look_for_failure(void) {
     return status;
 }
 
-static const char lost[] =
-    "a rank, or its machine, was lost, or the job was ended from outside before a step was done; go on with what is kept, by "
-    "the same command, with --resume if it is a training";
-
 static cf_status look_for_termination(Wait *wait, double now) {
     if (!terminated || rank) return CF_OK;
     if (wait->terminated_since <= 0) wait->terminated_since = now;
-    FAIL_IF(now - wait->terminated_since > patience(), CF_IO, "%s", lost);
+    FAIL_IF(now - wait->terminated_since > ranks_patience(), CF_IO, "%s", ranks_lost);
     return CF_OK;
 }
 
@@ -361,42 +349,9 @@ static cf_status check_identities(const char *identity) {
     return status;
 }
 
-/* When a rank is lost, Open MPI ends the others from within, without a word of theirs, and rank 0 may be the one that was killed. So a
- * child, which nobody ends, speaks where rank 0 is gone, or was asked to end and does not come to it, and has not said that it has. */
-static void begin_watch(void) {
-    int ends[2];
-    char end;
-    if (announced_rank() || pipe2(ends, O_CLOEXEC)) return;
-    const pid_t child = fork();
-    close(ends[child ? 0 : 1]);
-    watcher = ends[1];
-    if (child) return;
-    setsid();
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
-    close(STDOUT_FILENO);
-    ssize_t got = read(ends[0], &end, 1);
-    struct pollfd more = {.fd = ends[0], .events = POLLIN};
-    while (got == 1 && end == 't') got = poll(&more, 1, (int)(1e3 * patience()) + 200) > 0 ? read(ends[0], &end, 1) : 0;
-    if (got == 0) dprintf(STDERR_FILENO, "cifra: %s\n", lost);
-    _exit(0);
-}
-
-static void end_watch(void) {
-    if (watcher >= 0 && write(watcher, "e", 1) == 1) close(watcher);
-    watcher = -1;
-}
-
-static void on_termination(int signal_number) {
-    (void)signal_number;
-    ranks_note_termination();
-}
-
 static cf_status meet(const char *identity) {
     char host[MPI_MAX_PROCESSOR_NAME], *text;
     if (!rank) return check_identities(identity);
-    signal(SIGINT, SIG_IGN); /* rank 0 decides */
-    signal(SIGTERM, on_termination);
     machine_name(host);
     FORWARD(memory_print(&text, "%s\n%s", identity, host));
     const cf_status status = ranks_send(0, TAG_IDENTITY, text, strlen(text));
@@ -410,7 +365,6 @@ cf_status ranks_begin(const char *identity) {
     int given;
     if (ranks_announced() < 2) return CF_OK;
     FORWARD(load(&errors_return));
-    begin_watch();
     FAIL_IF(mpi.Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given) || given < MPI_THREAD_SERIALIZED, CF_IO,
             "MPI did not start, or not for several threads");
     begun = true;
@@ -425,9 +379,7 @@ cf_status ranks_begin(const char *identity) {
 }
 
 void ranks_end(int exit_status) {
-    end_watch();
     if (!begun) return;
-    fflush(stdout);
     if (working) mpi.Abort(world, exit_status ? exit_status : 1);
     mpi.Finalize();
     begun = false;

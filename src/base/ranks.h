@@ -29,8 +29,8 @@ int ranks_announced(void);
 /* How many processes of the job share this machine; 1: it is alone. */
 int ranks_on_this_machine(void);
 
-/* At the start of the program: only rank 0 is heard. What the others write to stdout and stderr goes nowhere. */
-void ranks_fall_silent(void);
+/* Which of them this one is, by the same; 0: the first, or alone. */
+int ranks_announced_rank(void);
 /* Joins the other processes. `identity` says what must be the same everywhere (build, kernels), line by line: where a rank has
  * another one, all fail, and rank 0's message names it. Alone: does nothing. */
 cf_status ranks_begin(const char *identity);
@@ -44,6 +44,9 @@ void ranks_working(bool working);
 bool ranks_are_working(void);
 /* In a handler of SIGTERM: mpirun ends the job so, by hand, or since a rank was lost. */
 void ranks_note_termination(void);
+/* How long rank 0 then waits for the others, in seconds; and what it says if they do not answer. */
+double ranks_patience(void);
+extern const char ranks_lost[];
 
 cf_status ranks_post_send(RanksRequest *request, int to, int tag, const void *bytes, size_t count);
 cf_status ranks_post_receive(RanksRequest *request, int from, int tag, void *bytes, size_t count);

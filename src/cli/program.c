@@ -1,6 +1,7 @@
 #include "cli/program.h"
 
 #include "cli/commands.h"
+#include "cli/rank_watch.h"
 
 #include "base/memory.h"
 #include "base/ranks.h"
@@ -17,6 +18,7 @@
 static cf_status run_on_ranks(const Command *command, const Arguments *arguments, const void *options) {
     if (ranks_announced() < 2) return command->run(arguments, options);
     FAIL_IF(!command->ranks, CF_BAD_USE, "cifra %s works in one process; start it without mpirun", command->name);
+    rank_watch_begin();
     FORWARD(ranks_meet());
     if (ranks_rank()) return ranks_serve(bench_serve);
     const cf_status status = command->run(arguments, options);
@@ -105,7 +107,7 @@ static cf_status finish_output(cf_status status) {
 }
 
 int program_run(const Program *program, int argc, char **argv) {
-    ranks_fall_silent();
+    rank_watch_silence();
     if (argc < 2) {
         help_print_overview(program, stderr);
         return 2;
@@ -113,6 +115,7 @@ int program_run(const Program *program, int argc, char **argv) {
     cf_status status = finish_output(dispatch(program, argc - 1, argv + 1));
     const int exit_status = !status ? 0 : status == CF_BAD_USE ? 2 : 1;
     if (status) fprintf(stderr, "%s: %s\n", program->name, cf_error());
+    rank_watch_end();
     ranks_end(exit_status);
     return exit_status;
 }

@@ -5,6 +5,7 @@
 #include "base/numbers.h"
 #include "base/ranks.h"
 #include "base/text.h"
+#include "cli/rank_watch.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -43,7 +44,7 @@ void terminal_set_quiet(bool be_quiet) {
 
 static void on_interrupt(int signal_number) {
     interrupted = 1;
-    if (signal_number == SIGTERM) ranks_note_termination();
+    if (signal_number == SIGTERM) rank_watch_terminated();
     if (ranks_size() < 2) signal(signal_number, SIG_DFL); /* mpirun asks more than once, and ends what does not end */
 }
 
