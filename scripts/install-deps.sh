@@ -29,12 +29,12 @@ build    libsqlite3-dev          sqlite-devel            sqlite
 build    libcyaml-dev            libcyaml-devel          libcyaml
 build    libyaml-dev             libyaml-devel           libyaml
 build    libcurl4-openssl-dev    libcurl-devel           curl
-build    libopenmpi-dev          openmpi-devel           openmpi
-build    openmpi-bin             openmpi                 openmpi
 build    ca-certificates         ca-certificates         ca-certificates
 build    fonts-dejavu-core       dejavu-sans-fonts       ttf-dejavu
 check    libcmocka-dev           libcmocka-devel         cmocka
 check    libmatio-dev            matio-devel             libmatio
+check    libopenmpi-dev          openmpi-devel           openmpi
+check    openmpi-bin             openmpi                 openmpi
 check    python3                 python3                 python
 check    python3-numpy           python3-numpy           python-numpy
 long     valgrind                valgrind                valgrind
