@@ -74,10 +74,16 @@ check "the page tells the schedule" grep -q 'schedule=one-cycle' whole/report.ht
 # What is compared seed by seed: kept, the same at other thread counts and after kills, its data those of the results.
 results_of() { sed -n '/^  "results"/,/^  "story"/p' "$1/study.json" | grep -v '"seconds"'; }
 "$CIFRA" study sections.yaml --out sections >sections.txt 2>sections.err || bad "study with sections: $(tail -3 sections.err)"
-same "stages of sections" "$(grep -c '^\[' sections.err)" 32
-same "and as many were announced" "$(sed -n 's|^\[32/\(.*\)\].*|\1|p' sections.err)" 32
+same "stages of sections" "$(grep -c '^\[' sections.err)" 40
+same "and as many were announced" "$(sed -n 's|^\[40/\(.*\)\].*|\1|p' sections.err)" 40
 same "suggestions in the ledger" "$(grep -c '^transfer\.\|^attention\.' sections/claims.csv)" 6
 check "the ledger tells them apart" grep -q 'differences that it suggests' sections.txt
+same "adaptations in the ledger" "$(grep -c '^adapt\.' sections/claims.csv)" 4
+same "an adaptation's accuracy is the run's on the target" \
+    "$(python3 -c 'import json; print(json.load(open("sections/study.json"))["results"]["adapt"]["mnist-on-svhn"]["self-train"][1]["accuracy"])')" \
+    "$(python3 -c 'import json; print(json.load(open("sections/adapt-street-self-train-s2/metrics.json"))["target"]["accuracy"])')"
+same "before is the network of the training" \
+    "$(python3 -c 'import json; print(json.load(open("sections/study.json"))["results"]["adapt"]["mnist-on-svhn"]["none"][0]["n"])')" 80
 check "the page has the sections" test "$(grep -c 'labelledby="h-transfer" >\|labelledby="h-attention" >' sections/report.html)" = 2
 check "a page without them hides them" test "$(grep -c 'labelledby="h-transfer" hidden\|labelledby="h-attention" hidden' whole/report.html)" = 2
 if command -v python3 >/dev/null; then
@@ -88,7 +94,7 @@ else
     echo "SKIPPED: the data of the sections' figures (no python3)"
 fi
 "$CIFRA" study sections.yaml --out sections >/dev/null 2>kept.err || bad "sections again"
-same "sections kept" "$(grep -c '(kept)$' kept.err)" 32
+same "sections kept" "$(grep -c '(kept)$' kept.err)" 40
 for threads in 1 3 8; do
     "$CIFRA" study sections.yaml --out "sections-$threads" --threads $threads --quiet >/dev/null || bad "sections with $threads threads"
     same "results of sections at $threads threads" "$(results_of "sections-$threads")" "$(results_of sections)"
@@ -107,7 +113,7 @@ same "weights after kills" "$(cat sections-killed/*/model.safetensors | cksum)" 
 same "sources after kills" "$(grep -h '"converted"\|"taken"' sections-killed/transfer-*/config.json | cksum)" "$(grep -h '"converted"\|"taken"' sections/transfer-*/config.json | cksum)"
 sed 's/steps: 3/steps: 4/' sections.yaml >steps.yaml
 "$CIFRA" study steps.yaml --out sections >/dev/null 2>steps.err || bad "sections with more steps"
-same "more steps change the small size alone" "$(grep -c '(kept)$' steps.err)" 24
+same "more steps change the small size alone" "$(grep -c '(kept)$' steps.err)" 32
 sed 's/^train: {epochs: 2/train: {epochs: 3/; s/se 2/se 4/' steps.yaml >longer.yaml
 "$CIFRA" study longer.yaml --out sections >/dev/null 2>longer.err || bad "sections from other networks"
 same "kept where the pretrained networks change: data, what begins with nothing, the network of before" "$(grep -c '(kept)$' longer.err)" 14

@@ -25,6 +25,7 @@ features: {neighbors: 8}
 cross: false
 imbalance: null
 transfer: {sizes: [2, all], seeds: 2, steps: 3, train: {epochs: 1, lr_backbone: 0.5}}
+adaptation: {methods: [mean-teacher, self-train], seeds: 2, train: {epochs: 2, adapt_round: 1}}
 attention:
   seeds: 2
   train: {epochs: 1}

@@ -250,6 +250,14 @@ static void test_sections(void **state) {
     refuse("data: [a]\nseeds: 1\ntransfer:\n  sizes: [1]\n  seeds: 1\n", "bad.yaml:5: transfer: 2 to 50 seeds");
     refuse("data: [a]\ntrain: {lr: 1}\ntransfer:\n  sizes: [1]\n  train:\n    lr: many\n", "bad.yaml:6: transfer.lr");
     refuse("data: [a]\nattention:\n  models: [{name: a, model: paper}]\n", "bad.yaml:3");
+    refuse("data: [a]\nadaptation:\n  methods: [adabn, dann]\n", "bad.yaml:3: methods: adabn, coral, mean-teacher or self-train");
+    r = read_text("data: [a, b]\nadaptation:\n  methods: [adabn, self-train]\n  seeds: 3\n");
+    assert_string_equal(r.methods, "adabn,self-train");
+    assert_int_equal(r.adaptation.seeds, 3);
+    assert_fails(recipe_check(&r), CF_BAD_USE, "adabn draws nothing");
+    r.seeds = 2;
+    assert_ok(recipe_check(&r));
+    recipe_free(&r);
     r = read_text("data: [a]\ntransfer: null\nattention: null\n");
     assert_true(!r.transfer.seeds && !r.attention.seeds && !r.model_count && !r.size_count);
     assert_ok(recipe_json(&r, &json));

@@ -256,7 +256,7 @@ static void add_remedies(ClaimList *list, const json_t *results) {
     }
 }
 
-/* results["adapt"]: {"mnist-on-svhn": {"dann": [runs], ..}, ..}, beside the same seeds of "cross" without adaptation. */
+/* results["adapt"]: {"mnist-on-svhn": {"adabn": [runs], .., "none": [runs]}, ..}: against the same networks before. */
 static void add_adaptation(ClaimList *list, const json_t *results) {
     static const char *const ways[] = {"svhn-on-mnist", "mnist-on-svhn"}, *const names[] = {"SVHN model on MNIST",
                                                                                             "MNIST model on SVHN"};
@@ -265,9 +265,10 @@ static void add_adaptation(ClaimList *list, const json_t *results) {
         const char *method;
         json_object_foreach(methods, method, runs) {
             char what[64], path[88], against[40];
+            if (strcmp(method, "none") == 0) continue;
             snprintf(what, sizeof what, "%s, %.20s", names[way], method);
             snprintf(path, sizeof path, "adapt.%s.%.40s", ways[way], method);
-            snprintf(against, sizeof against, "cross.%s", ways[way]);
+            snprintf(against, sizeof against, "adapt.%s.none", ways[way]);
             add_suggestion(list, what, path, against, "accuracy", ROLE_MNIST | ROLE_SVHN);
         }
     }

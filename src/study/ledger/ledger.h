@@ -8,7 +8,7 @@
  *     "transfer"    {"mnist": {"10": {"new": [runs], "from": [runs]}, ..}, "svhn": ..}: seed by seed the same images
  *     "attention"   {"mnist": {"paper": [runs], ..}, "svhn": ..}: all against the first
  *     "remedies"    {"mnist": {"1": {"nothing": [lab_result], ..}, "best-1": "balanced", ..}, "svhn": ..}: all against nothing
- *     "adapt"       {"mnist-on-svhn": {"dann": [runs], ..}, ..}: against "cross"
+ *     "adapt"       {"mnist-on-svhn": {"adabn": [runs], .., "none": [runs]}, ..}: against "none", the networks before
  *     "conditions"  {"imbalance.mnist.1": "1,2 1:50,2:1000"}: classes and limits
  * "mnist" and "svhn" are places, which other sets may fill. A run is the document of evaluation_json with "intervals", that of
  * evaluation_intervals_json. What is missing has not been run.

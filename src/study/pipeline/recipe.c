@@ -42,6 +42,8 @@ void recipe_free(Recipe *recipe) {
     }
     json_decref(recipe->final);
     json_decref(recipe->transfer.train);
+    json_decref(recipe->adaptation.train);
+    free(recipe->methods);
     json_decref(recipe->attention.train);
     json_decref(recipe->remedied.train);
     free(recipe->remedies);
@@ -109,6 +111,10 @@ static cf_status check_sections(const Recipe *recipe) {
             "recipe %s: imbalance: 1 to %d steps expected, found %d", recipe->name, MOST_EPOCHS, recipe->remedy_steps);
     FAIL_IF(recipe->transfer.seeds && (recipe->steps < 1 || recipe->steps > MOST_EPOCHS), CF_BAD_USE,
             "recipe %s: transfer: 1 to %d steps expected, found %d", recipe->name, MOST_EPOCHS, recipe->steps);
+    FAIL_IF(recipe->methods && strstr(recipe->methods, "adabn") && recipe->seeds < 2, CF_BAD_USE,
+            "recipe %s: adaptation: adabn draws nothing, so its interval is over the networks it begins with: 2 seeds of the "
+            "recipe or more expected, found %d",
+            recipe->name, recipe->seeds);
     for (int i = 1; i < recipe->size_count; i++)
         FAIL_IF(!recipe->sizes[i - 1] || (recipe->sizes[i] && recipe->sizes[i] <= recipe->sizes[i - 1]), CF_BAD_USE,
                 "recipe %s: transfer: sizes that grow expected, all the last", recipe->name);
@@ -193,6 +199,10 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
                                       recipe->remedied.seeds, "steps", recipe->remedy_steps, "train",
                                       recipe->remedied.train));
     if (recipe->transfer.seeds) json_object_set_new(root, "transfer", transfer_json(recipe));
+    if (recipe->adaptation.seeds)
+        json_object_set_new(root, "adaptation",
+                            json_pack("{s:o s:i s:O?}", "methods", json_text(recipe->methods), "seeds",
+                                      recipe->adaptation.seeds, "train", recipe->adaptation.train));
     if (recipe->attention.seeds) json_object_set_new(root, "attention", attention_json(recipe));
     *json = root;
     return CF_OK;

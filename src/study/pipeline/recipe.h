@@ -8,7 +8,7 @@
 
 #include "study/run/run.h"
 
-enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50, RECIPE_SIZES = 12, RECIPE_MODELS = 8 };
+enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50, RECIPE_SIZES = 12, RECIPE_MODELS = 8, RECIPE_METHODS = 4 };
 
 /* An experiment with trainings of its own: seed by seed they differ in one thing, which is compared. All take their last epoch. */
 typedef struct RecipeSection {
@@ -39,6 +39,8 @@ typedef struct Recipe {
     int64_t sizes[RECIPE_SIZES]; /* training images per class, ascending; 0: all */
     int size_count;
     int steps;               /* that a training has at least, by as many epochs as that takes */
+    RecipeSection adaptation; /* each model to the other set's images, without their labels; needs two sets */
+    char *methods;           /* "adabn,self-train" */
     RecipeSection attention; /* networks side by side, all against the first */
     char *names[RECIPE_MODELS], *models[RECIPE_MODELS];
     int model_count;

@@ -50,6 +50,13 @@ typedef struct YamlAttention {
     YamlTrain *train;
 } YamlAttention;
 
+typedef struct YamlAdaptation {
+    char **methods;
+    unsigned methods_count;
+    int *seeds;
+    YamlTrain *train;
+} YamlAdaptation;
+
 typedef struct YamlRecipe {
     char **data, *model, *from, *split, *grid;
     unsigned data_count;
@@ -60,6 +67,7 @@ typedef struct YamlRecipe {
     YamlFeatures *features;
     YamlImbalance *imbalance;
     YamlTransfer *transfer;
+    YamlAdaptation *adaptation;
     YamlAttention *attention;
 } YamlRecipe;
 
@@ -86,6 +94,10 @@ static const cyaml_schema_field_t transfer_fields[] = {
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlTransfer, seeds),
     CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlTransfer, steps),
     CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlTransfer, train, train_fields), CYAML_FIELD_END};
+static const cyaml_schema_field_t adaptation_fields[] = {
+    CYAML_FIELD_SEQUENCE("methods", CYAML_FLAG_POINTER, YamlAdaptation, methods, &text_schema, 1, RECIPE_METHODS),
+    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlAdaptation, seeds),
+    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlAdaptation, train, train_fields), CYAML_FIELD_END};
 static const cyaml_schema_field_t model_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlModel, name, 1, CYAML_UNLIMITED),
     CYAML_FIELD_STRING_PTR("model", CYAML_FLAG_POINTER, YamlModel, model, 1, CYAML_UNLIMITED), CYAML_FIELD_END};
@@ -109,13 +121,15 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_MAPPING_PTR("features", POSSIBLE_OR_NONE, YamlRecipe, features, features_fields),
     CYAML_FIELD_MAPPING_PTR("imbalance", POSSIBLE_OR_NONE, YamlRecipe, imbalance, imbalance_fields),
     CYAML_FIELD_MAPPING_PTR("transfer", POSSIBLE_OR_NONE, YamlRecipe, transfer, transfer_fields),
+    CYAML_FIELD_MAPPING_PTR("adaptation", POSSIBLE_OR_NONE, YamlRecipe, adaptation, adaptation_fields),
     CYAML_FIELD_MAPPING_PTR("attention", POSSIBLE_OR_NONE, YamlRecipe, attention, attention_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
 static const char *const own_keys[] = {"data",      "model",    "split",    "grid",      "prune",   "cross",
                                        "seeds",     "train",    "features", "imbalance", "classes", "cases",
                                        "neighbors", "min_dist", "final",    "images",    "from",    "transfer",
-                                       "attention", "sizes",    "steps",    "models",    "name",    "remedies"};
+                                       "attention", "sizes",    "steps",    "models",    "name",    "remedies",
+                                       "methods",   "adaptation"};
 static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
 
 /* Fields and keys of the table for libcyaml; the same whenever it is done. */
@@ -234,6 +248,22 @@ static cf_status take_transfer(const Source *source, const YamlTransfer *yaml, R
     return take_section(source, "transfer", yaml->seeds, yaml->train, &recipe->transfer);
 }
 
+/* Their names are checked here, where the line is known. DANN wants another network, with an output for the domain. */
+static cf_status take_adaptation(const Source *source, const YamlAdaptation *yaml, Recipe *recipe) {
+    static const char *const known[] = {"adabn", "coral", "mean-teacher", "self-train", NULL};
+    for (unsigned m = 0; m < yaml->methods_count; m++) {
+        int k = 0;
+        while (known[k] && strcmp(known[k], yaml->methods[m]) != 0) k++;
+        if (!known[k])
+            return yaml_at_key(FAIL(CF_BAD_INPUT,
+                                    "methods: adabn, coral, mean-teacher or self-train expected, found %.40s",
+                                    yaml->methods[m]),
+                               source->path, source->text, "methods", 0);
+    }
+    FORWARD(join(yaml->methods, yaml->methods_count, &recipe->methods));
+    return take_section(source, "adaptation", yaml->seeds, yaml->train, &recipe->adaptation);
+}
+
 static cf_status take_attention(const Source *source, const YamlAttention *yaml, Recipe *recipe) {
     for (unsigned i = 0; i < yaml->models_count; i++) {
         const int last = recipe->model_count++;
@@ -304,6 +334,7 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
     if (yaml->features && yaml->features->min_dist) recipe->min_dist = *yaml->features->min_dist;
     if (key_is_null(source, "features", yaml->features)) recipe->features = false;
     if (yaml->transfer) FORWARD(take_transfer(source, yaml->transfer, recipe));
+    if (yaml->adaptation) FORWARD(take_adaptation(source, yaml->adaptation, recipe));
     if (yaml->attention) FORWARD(take_attention(source, yaml->attention, recipe));
     if (key_is_null(source, "imbalance", yaml->imbalance)) {
         recipe->case_count = 0;

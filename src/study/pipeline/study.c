@@ -173,6 +173,10 @@ static cf_status do_stages(Study *study) {
         FORWARD(study_transfer(study, &study->sets[0], &study->sets[1]));
         FORWARD(study_transfer(study, &study->sets[1], &study->sets[0]));
     }
+    if (study_has_adaptation(recipe, study->set_count)) {
+        FORWARD(study_adaptation(study, &study->sets[0], &study->sets[1]));
+        FORWARD(study_adaptation(study, &study->sets[1], &study->sets[0]));
+    }
     return each_set(study, study_attention);
 }
 

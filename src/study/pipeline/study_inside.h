@@ -46,12 +46,15 @@ cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed
 /* On images of `set`, from the network of `other` and from nothing; then what that network and the fine-tuned one make of the test images. */
 cf_status study_transfer(Study *study, StudySet *set, const StudySet *other);
 cf_status study_transfer_features(Study *study, StudySet *set, const StudySet *other);
+/* The network of `other` adapted to images of `set`, by each method. */
+cf_status study_adaptation(Study *study, StudySet *set, const StudySet *other);
 cf_status study_attention(Study *study, StudySet *set);
 /* Remedies for the cases of imbalance. */
 cf_status study_remedies(Study *study, StudySet *set);
 /* What these could be refused for. */
 cf_status study_check_sections(const Study *study, const StudySet *set);
 bool study_has_transfer(const Recipe *recipe, int sets);
+bool study_has_adaptation(const Recipe *recipe, int sets);
 int study_section_stages(const Recipe *recipe, int sets);
 /* Images that they train on, as often as they do. */
 double study_section_images(const Study *study, const StudySet *set, double train_images);
@@ -79,6 +82,7 @@ typedef struct Training {
     bool shown;        /* makes the figures and the page of the run as well */
     bool brief;        /* of its results only what sections compare */
     bool remedied;     /* its results are those of the imbalance lab */
+    bool adapted;      /* its results are those on the target, and those of the network before */
 } Training;
 
 /* Trains in the stage's folder unless that is done; stage->work NULL: no more than that. Frees the configuration. */

@@ -102,6 +102,23 @@ static cf_status brief_json(const Run *run, json_t **result) {
     return CF_OK;
 }
 
+/* On the target's test part, by the network as it is now and as it was before. */
+static cf_status adapted_json(const Study *study, const Run *run, json_t **result) {
+    const ClassifyOptions options = {.engine = run->engine, .threads = study->threads};
+    Evaluation before;
+    cf_model *model;
+    FAIL_IF(!run->target_tested, CF_BAD_USE, "%s has no test images of classes that the model knows", run->config.target);
+    FORWARD(model_open(run->config.from, &model));
+    const cf_status status = evaluate(model, cf_split_part(run->target, CF_TEST), &options, &before);
+    cf_model_free(model);
+    FORWARD(status);
+    const cf_metrics *m = &run->target_test.metrics.summary;
+    *result = json_pack("{s:I s:I s:f s:f s:f}", "seed", (json_int_t)run->config.train.seed, "n", (json_int_t)m->count,
+                        "accuracy", m->accuracy, "loss", m->loss, "before", before.metrics.summary.accuracy);
+    evaluation_free(&before);
+    return CF_OK;
+}
+
 static cf_status train(Study *study, const Stage *stage, void *context, json_t **result) {
     const StudyOptions *o = study->options;
     Training *training = context;
@@ -114,6 +131,7 @@ static cf_status train(Study *study, const Stage *stage, void *context, json_t *
     if (!status && training->shown) status = show(study, run);
     if (!status)
         status = training->remedied ? lab_result(run, result)
+                 : training->adapted ? adapted_json(study, run, result)
                  : training->brief  ? brief_json(run, result)
                                     : result_json(study, run, result);
     run_free(run);

@@ -1,5 +1,5 @@
-/* The sections that compare seed by seed: from the other set's network or from nothing with few images; networks side by side; remedies
- * for few images of one class. */
+/* The sections that compare seed by seed: from the other set's network or from nothing with few images; adapted to the other set
+ * without its labels; networks side by side; remedies for few images of one class. */
 #include "study/pipeline/study_inside.h"
 
 #include "base/memory.h"
@@ -233,6 +233,92 @@ cf_status study_transfer_features(Study *study, StudySet *set, const StudySet *o
     return study_do(study, &stage);
 }
 
+/* ---- Adapted to the other set, without its labels ---- */
+
+bool study_has_adaptation(const Recipe *recipe, int sets) {
+    return recipe->adaptation.seeds && sets == RECIPE_SETS;
+}
+
+/* AdaBN draws nothing: what differs between its runs is the network that it begins with. */
+static int adaptations(const Recipe *recipe, const char *method) {
+    const int seeds = recipe->adaptation.seeds;
+    return strcmp(method, "adabn") == 0 && recipe->seeds < seeds ? recipe->seeds : seeds;
+}
+
+static cf_status configure_adaptation(const Study *study, const StudySet *set, const StudySet *other, int seed_number,
+                                      const char *method, RunConfig *c) {
+    const TrainOption *option = train_options;
+    char *source;
+    while (strcmp(option->name, "adapt") != 0) option++;
+    FORWARD(train_option_set(option, method, &c->train));
+    if (c->train.adapt == CF_ADABN) c->train.epochs = 1, c->train.ema = 0;
+    if (c->train.adapt == CF_MEAN_TEACHER && c->train.ema <= 0) c->train.ema = 0.99;
+    FORWARD(run_config_text(&c->target, set->chosen.data));
+    c->target_split.mode = set->chosen.split.mode;
+    c->target_split.at = set->chosen.split.at;
+    c->target_split.seed = set->chosen.split.seed;
+    c->target_split_given = true;
+    FORWARD(study_run_folder(study, other, seed_number % study->recipe->seeds, &source));
+    free(c->from);
+    c->from = source;
+    return CF_OK;
+}
+
+static cf_status adapt(Study *study, const StudySet *set, const StudySet *other, int seed_number, const char *method) {
+    Training training = {.source_print = other->trained_print[seed_number % study->recipe->seeds], .adapted = true};
+    StudyStage stage = {0};
+    FORWARD(configure(other, &study->recipe->adaptation, seed_number, &training.config));
+    const cf_status status = configure_adaptation(study, set, other, seed_number, method, &training.config);
+    if (status) {
+        run_config_free(&training.config);
+        return status;
+    }
+    snprintf(stage.name, sizeof stage.name, "adapt-%.40s-%s-s%d", set->name, method, seed_number + 1);
+    snprintf(stage.what, sizeof stage.what, "%.60s adapted to %.60s, %s, seed %llu", other->name, set->name, method,
+             (unsigned long long)training.config.train.seed);
+    snprintf(stage.path, sizeof stage.path, "adapt.%s-on-%s.%s[]", other->key, set->key, method);
+    return study_do_training(study, other, &training, &stage);
+}
+
+/* Beside the methods stands "none": the same networks on the same images, before. */
+static void put_before(Study *study, const char *way, const char *method) {
+    json_t *methods = json_object_get(json_object_get(study->results, "adapt"), way), *run, *before = json_array();
+    size_t i;
+    json_array_foreach(json_object_get(methods, method), i, run)
+        json_array_append_new(before, json_pack("{s:O s:O s:O}", "seed", json_object_get(run, "seed"), "n",
+                                                json_object_get(run, "n"), "accuracy", json_object_get(run, "before")));
+    json_object_set_new(methods, "none", before);
+}
+
+/* The next method of the recipe's list, which moves on behind it; false: there is none. */
+static bool next_method(const char **list, char method[24]) {
+    const int length = (int)strcspn(*list ? *list : "", ",");
+    if (!length) return false;
+    snprintf(method, 24, "%.*s", length, *list);
+    *list += length + ((*list)[length] == ',');
+    return true;
+}
+
+static int adapted_trainings(const Recipe *recipe) {
+    char method[24];
+    int count = 0;
+    for (const char *list = recipe->methods; next_method(&list, method);) count += adaptations(recipe, method);
+    return count;
+}
+
+cf_status study_adaptation(Study *study, StudySet *set, const StudySet *other) {
+    char way[64], method[24] = "", longest[24] = "";
+    int most = 0;
+    snprintf(way, sizeof way, "%s-on-%s", other->key, set->key);
+    for (const char *list = study->recipe->methods; next_method(&list, method);) {
+        if (adaptations(study->recipe, method) > most) memcpy(longest, method, sizeof longest);
+        if (adaptations(study->recipe, method) > most) most = adaptations(study->recipe, method);
+        for (int s = 0; s < adaptations(study->recipe, method); s++) FORWARD(adapt(study, set, other, s, method));
+    }
+    put_before(study, way, longest);
+    return CF_OK;
+}
+
 /* ---- Networks side by side ---- */
 
 cf_status study_attention(Study *study, StudySet *set) {
@@ -377,7 +463,7 @@ int study_section_stages(const Recipe *recipe, int sets) {
     const int ways = study_has_transfer(recipe, sets) ? sets : 0;
     int cases;
     const int remedied = remedy_trainings(recipe, &cases);
-    return sets * cases * remedied + ways * (2 * recipe->size_count * recipe->transfer.seeds + recipe->features) +
+    return (study_has_adaptation(recipe, sets) ? sets * adapted_trainings(recipe) : 0) + sets * cases * remedied + ways * (2 * recipe->size_count * recipe->transfer.seeds + recipe->features) +
            sets * recipe->model_count * recipe->attention.seeds;
 }
 
