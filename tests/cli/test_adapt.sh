@@ -40,6 +40,8 @@ for method in adabn coral dann mean-teacher self-train; do
     check "$method: all weights are the source's" grep -q '"left": 0' $method-1/config.json
 done
 check "the score is by labels" test "$(grep -A99 '"target"' coral-1/metrics.json)" != "$(grep -A99 '"target"' coral-scrambled/metrics.json)"
+check "the page opens with it" grep -q "Test accuracy, target" coral-1/report.html
+check "another page does not" test "$(grep -c "Test accuracy, target" source/report.html)" = 0
 same "five methods, five networks" "$(for m in adabn coral dann mean-teacher self-train; do sha_of $m-1; done | sort -u | wc -l)" 5
 check "none in an ordinary run" grep -q '^  "target": "none",$' source/config.json
 "$CIFRA" train --config mean-teacher-1/config.json --figures none --quiet --out again >/dev/null 2>err || bad "--config: $(cat err)"

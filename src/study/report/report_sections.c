@@ -29,14 +29,19 @@ static void row(FILE *out, const char *name, const char *text) {
 
 /* ---- The facts at the top ---- */
 
-static void test_facts(FILE *out, const json_t *test) {
-    char text[64], remark[96], count[32];
+static void accuracy_fact(FILE *out, const char *name, const json_t *test, const char *more) {
+    char text[64], remark[160];
     const json_t *interval = json_object_get(test, "accuracy_interval");
     snprintf(text, sizeof text, "%.2f %%", 100 * number(test, "accuracy"));
-    snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)",
+    snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)%s",
              100 * json_number_value(json_array_get(interval, 0)),
-             100 * json_number_value(json_array_get(interval, 1)));
-    html_fact(out, "Test accuracy", text, remark);
+             100 * json_number_value(json_array_get(interval, 1)), more);
+    html_fact(out, name, text, remark);
+}
+
+static void test_facts(FILE *out, const json_t *test, bool of_source) {
+    char text[64], remark[96], count[32];
+    accuracy_fact(out, of_source ? "Test accuracy, source" : "Test accuracy", test, "");
     snprintf(text, sizeof text, "%.4f", number(test, "loss"));
     snprintf(remark, sizeof remark, "cross-entropy, over %s images", text_thousands(whole(test, "n"), count));
     html_fact(out, "Test loss", text, remark);
@@ -45,17 +50,21 @@ static void test_facts(FILE *out, const json_t *test) {
 }
 
 void section_facts(FILE *out, const ReportInput *input) {
-    const json_t *m = input->metrics, *validation = json_object_get(m, "validation");
+    const json_t *m = input->metrics, *validation = json_object_get(m, "validation"), *target = json_object_get(m, "target");
     char text[64], remark[96], count[32];
     if (!m) {
         html_note(out, "This run is not finished: there is no metrics.json yet.");
         return;
     }
     fputs("<dl class=\"facts\">\n", out);
-    if (input->test) test_facts(out, input->test);
+    if (json_is_object(target))
+        accuracy_fact(out, "Test accuracy, target", target, "; its labels serve this score alone");
+    if (input->test) test_facts(out, input->test, json_is_object(target));
     snprintf(text, sizeof text, "%lld of %lld", whole(m, "best_epoch"), whole(m, "epochs_run"));
-    snprintf(remark, sizeof remark, "validation loss %.4f, accuracy %.2f %%", number(validation, "loss"),
-             100 * number(validation, "accuracy"));
+    snprintf(remark, sizeof remark,
+             json_object_get(input->config, "target_data") ? "score without labels %.4f, confidence %.2f %%"
+                                                           : "validation loss %.4f, accuracy %.2f %%",
+             number(validation, "loss"), 100 * number(validation, "accuracy"));
     html_fact(out, "Best epoch", text, remark);
     snprintf(text, sizeof text, "%.1f s", number(m, "seconds"));
     snprintf(remark, sizeof remark, "of training, %s images/s", text_thousands(whole(m, "images_per_second"), count));
