@@ -31,6 +31,8 @@ check "and told what it is worth" grep -q 'bootstrap over the seeds' lab.txt
 same "a row per remedy and case" "$(wc -l <lab/imbalance.csv)" 11
 check "the page has both tables" test "$(grep -c '<tr class="best">' lab/report.html)" = 2
 check "the page loads nothing" test -z "$(grep -E '(src|href)="?(https?:)?//' lab/report.html)"
+check "no tag is printed as text" test "$(grep -c "&lt;p" lab/report.html)" = 0
+check "what the best is worth is said" grep -q "<p>What .* images of class" lab/report.html
 check "nothing is left of what heads begin with" test -z "$(grep '"before"' lab/imbalance.json)"
 
 # One budget: 32 images are 4 steps and 6 epochs; SMOTE's 48 are 6 and 4; a head has 6 steps, two epochs.

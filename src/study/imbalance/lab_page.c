@@ -48,9 +48,9 @@ cf_status remedy_table(FILE *out, const char *caption, const json_t *remedies) {
     FORWARD(remedy_rows_new(remedies, &rows));
     fputs("<div class=\"scroll\"><table class=\"sortable dense\"><caption>", out);
     html_text(out, caption);
-    fputs("</caption>\n<thead><tr><th scope=\"col\">Remedy</th><th scope=\"col\" class=\"n\">Found of ", out);
+    fputs("</caption>\n<thead><tr><th scope=\"col\">Remedy</th><th scope=\"col\" class=\"n\">Recall of ", out);
     html_text(out, rows.rarest);
-    fputs(", %</th><th scope=\"col\" class=\"n\">Found of ", out);
+    fputs(", %</th><th scope=\"col\" class=\"n\">Recall of ", out);
     html_text(out, rows.commonest);
     fputs(", %</th>", out);
     static const char *const columns[] = {"Mean of all classes", "Geometric mean", "Accuracy", "Validation",
@@ -113,7 +113,9 @@ static cf_status worth(FILE *out, const LabPage *page) {
     }
     FORWARD(lab_worth(curve, &w));
     worth_text(curve, &w, text);
-    html_print(out, "<p>%s</p>\n", text);
+    fputs("<p>", out);
+    html_text(out, text);
+    fputs("</p>\n", out);
     return figure(out, page, "curve",
                   "The learning curve with the best remedy and without; bars are 95 % intervals over the seeds", &bytes,
                   LAB_CASES + 1);

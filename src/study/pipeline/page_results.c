@@ -281,7 +281,7 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
     const size_t all = json_array_size(classes), count = all < MOST_SHOWN ? all : MOST_SHOWN;
     begin_head(out, "By training images per class; mean over the seeds", columns);
     for (size_t c = 0; c < count; c++) {
-        fputs("<th scope=\"col\" class=\"n\">Found of ", out);
+        fputs("<th scope=\"col\" class=\"n\">Recall of ", out);
         html_text(out, result_text(json_array_get(classes, c), "class"));
         fputs("</th>", out);
     }
