@@ -52,8 +52,10 @@ cf_status ranks_call_to_train(const Run *run, int *ranks) {
     cf_status status = CF_OK;
     *ranks = 0;
     if (size < 2) return CF_OK;
-    FAIL_IF(o->adapt != CF_ADAPT_NONE || o->quantize || strcmp(o->teacher, "none") != 0, CF_BAD_USE,
-            "a training with adapt, teacher or quantize is not spread over ranks; start it without mpirun");
+    if (o->adapt != CF_ADAPT_NONE || o->quantize || strcmp(o->teacher, "none") != 0) {
+        notice("a training with adapt, teacher or quantize is not spread over ranks: the first one does it alone");
+        return CF_OK;
+    }
     if (units < 2) return CF_OK;
     *ranks = units < size ? units : size;
     if (units < size)
