@@ -37,13 +37,13 @@ same "points of three ranks" "$(umap on_ranks 3)" "$(umap env)"
 
 # A rank is killed in the midst; three go on with what two have left, and end as if nothing had been.
 long=("${train[@]}" --epochs 60)
-on_ranks 2 "${long[@]}" --threads 1 --out killed >/dev/null 2>killed.err &
+on_ranks 2 "${long[@]}" --threads 1 --out "$work/killed" >/dev/null 2>killed.err &
 job=$!
 for _ in $(seq 600); do
     [ -e killed/checkpoint.safetensors ] && break
     sleep 0.1
 done
-victim=$(pgrep -f -- "--out killed" | while read -r p; do
+victim=$(pgrep -f -- "--out $work/killed" | while read -r p; do
     grep -qz OMPI_COMM_WORLD_RANK=1 "/proc/$p/environ" 2>/dev/null && echo "$p"
 done)
 check "a rank to kill" test -n "$victim"

@@ -36,10 +36,10 @@ rm -rf alone killed
 kills=0 ends=0
 while [ $kills -lt "$total" ]; do
     ranks=$((2 + RANDOM % 3))
-    on_ranks $ranks "${train[@]}" --out killed --resume >/dev/null 2>err &
+    on_ranks $ranks "${train[@]}" --out "$work/killed" --resume >/dev/null 2>err &
     job=$!
     sleep "$((1 + RANDOM % 5)).$((RANDOM % 10))"
-    victim=$(pgrep -f -- "train .*--out killed" | while read -r p; do
+    victim=$(pgrep -f -- "train .*--out $work/killed" | while read -r p; do
         grep -qz "^OMPI_COMM_WORLD_RANK=$((RANDOM % ranks))$" "/proc/$p/environ" 2>/dev/null && echo "$p"
     done | head -1)
     [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null && kills=$((kills + 1))
