@@ -35,6 +35,20 @@ refuses() {
         bad "$* : exit $got (wanted $status), message without \"$part\": $(cat "$work/stderr")"
     fi
 }
+# with_other_values ARRAY OPTION VALUE [OPTION VALUE ..]: `varied` is the words of ARRAY with other values; options that it has not are
+# added.
+with_other_values() {
+    local -n words=$1
+    varied=("${words[@]}")
+    shift
+    while [ $# -gt 0 ]; do
+        local place=0
+        while [ "${varied[place]:-$1}" != "$1" ]; do place=$((place + 1)); done
+        varied[place]=$1
+        varied[place + 1]=$2
+        shift 2
+    done
+}
 # terminal WHAT: whether `script` can give a command a terminal here; says that WHAT is skipped where it cannot.
 terminal() {
     if ! command -v script >/dev/null; then

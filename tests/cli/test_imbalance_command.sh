@@ -6,17 +6,7 @@ export CIFRA_DATA=$work/nothing XDG_CACHE_HOME=$work/nothing
 lab=(imbalance --data hand:n=300,test=150 --classes 1,2 --cases 8:24,12:24 --model "conv 4 5x5 | bn | relu | maxpool 4 | dense classes"
     --remedies moved,balanced,head,smote --seeds 2 --steps 24 --lr 0.01 --batch 8 --figures svg)
 
-# vary OPTION VALUE ..: `varied` is `lab` with other values; options that it has not are added.
-vary() {
-    varied=("${lab[@]}")
-    while [ $# -gt 0 ]; do
-        local place=0
-        while [ "${varied[place]:-$1}" != "$1" ]; do place=$((place + 1)); done
-        varied[place]=$1
-        varied[place + 1]=$2
-        shift 2
-    done
-}
+vary() { with_other_values lab "$@"; }
 
 "$CIFRA" "${lab[@]}" --out lab >lab.txt 2>lab.err || bad "imbalance: $(tail -3 lab.err)"
 # nothing, balanced, head and smote of two cases with two seeds; nothing and the best at 4 and 16 images of class 1

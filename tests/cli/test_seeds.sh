@@ -7,17 +7,7 @@ export CIFRA_DATA=$work/nothing XDG_CACHE_HOME=$work/nothing
 mkdir place && cd place || exit 1
 data=hand:n=300,test=200
 quick=(--quiet --figures none --data "$data" --model "dense 16 | relu | dense classes" --epochs 3 --batch 32 --lr 0.02)
-# vary OPTION VALUE [OPTION VALUE ..]: `varied` is `quick` with other values.
-vary() {
-    varied=("${quick[@]}")
-    while [ $# -gt 0 ]; do
-        local place=0
-        while [ "${varied[place]:-$1}" != "$1" ]; do place=$((place + 1)); done
-        varied[place]=$1
-        varied[place + 1]=$2
-        shift 2
-    done
-}
+vary() { with_other_values quick "$@"; }
 
 # number KEY FILE: the first value of a key in JSON that the program wrote.
 number() { sed -n "s/^ *\"$1\": \([^,]*\),*\$/\1/p" "$2" | head -1; }

@@ -1,9 +1,8 @@
 /* Training with a teacher: one who says what the network says already changes nothing; the bits are the same at any number of threads
  * and after a stop; what is not understood of a teacher is refused. The loss itself: tests/nn/test_loss.c. */
-#include "testing.h"
+#include "bright_set.h"
 
 #include "base/files.h"
-#include "data/split.h"
 #include "nn/transfer.h"
 #include "train/distillation.h"
 #include "train/fit.h"
@@ -12,29 +11,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { IMAGES = 120, CLASSES = 3, SIDE = 8 };
 
 static cf_set *set;
 static cf_split *split;
 
-/* Classes by which third of the rows is bright; names c0, c1, c2. */
+/* Classes by which third of the rows is bright. */
+static bool third(int row, int column, int label) {
+    (void)column;
+    return row * CLASSES / SIDE == label;
+}
+
 static int set_up(void **state) {
-    cf_split_options parts = cf_split_defaults();
     (void)state;
-    assert_int_equal(chdir(scratch_folder()), 0);
-    assert_ok(set_new("thirds", "thirds", IMAGES, 1, SIDE, SIDE, CLASSES, &set));
-    assert_ok(set_name_classes_by_number(set));
-    for (int i = 0; i < IMAGES; i++) {
-        set->labels[i] = (unsigned char)(i % CLASSES);
-        for (int p = 0; p < SIDE * SIDE; p++)
-            set->pixels[i * SIDE * SIDE + p] =
-                (unsigned char)((i * 37 + p * 11) % 97 + (p / SIDE * CLASSES / SIDE == i % CLASSES) * 120);
-    }
-    assert_ok(set_seal(set));
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(set, &parts, &split));
+    bright_set_new(IMAGES, SIDE, CLASSES, 120, third, &set, &split);
     return 0;
 }
 

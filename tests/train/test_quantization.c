@@ -1,9 +1,8 @@
 /* Training with fake quantization: what a plan gives is what integers give; gradients by hand; the same bits at any number of threads
  * and after a stop; layers without integers are refused. */
-#include "testing.h"
+#include "bright_set.h"
 
 #include "base/memory.h"
-#include "data/split.h"
 #include "nn/int8/int8.h"
 #include "train/fit.h"
 #include "train/quantization.h"
@@ -12,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { IMAGES = 200, CLASSES = 4, SIDE = 12 };
 
@@ -20,23 +18,13 @@ static cf_set *set;
 static cf_split *split;
 
 /* Classes by which quarter is bright. */
+static bool quarter(int row, int column, int label) {
+    return row * 2 / SIDE == label / 2 && column * 2 / SIDE == label % 2;
+}
+
 static int set_up(void **state) {
-    cf_split_options parts = cf_split_defaults();
     (void)state;
-    assert_int_equal(chdir(scratch_folder()), 0);
-    assert_ok(set_new("quarters", "quarters", IMAGES, 1, SIDE, SIDE, CLASSES, &set));
-    assert_ok(set_name_classes_by_number(set));
-    for (int i = 0; i < IMAGES; i++) {
-        const int row = i % CLASSES / 2, column = i % 2;
-        set->labels[i] = (unsigned char)(i % CLASSES);
-        for (int p = 0; p < SIDE * SIDE; p++) {
-            const bool bright = p / SIDE * 2 / SIDE == row && p % SIDE * 2 / SIDE == column;
-            set->pixels[i * SIDE * SIDE + p] = (unsigned char)((i * 37 + p * 11) % 97 + (bright ? 100 : 0));
-        }
-    }
-    assert_ok(set_seal(set));
-    parts.mode = CF_SPLIT_POOLED;
-    assert_ok(cf_split_new(set, &parts, &split));
+    bright_set_new(IMAGES, SIDE, CLASSES, 100, quarter, &set, &split);
     return 0;
 }
 
