@@ -393,24 +393,26 @@ enum { PART = 1 << 30 }; /* bytes of a long message's parts */
 
 cf_status ranks_send(int to, int tag, const void *bytes, size_t count) {
     const char *from = bytes;
-    for (size_t sent = 0, part; sent < count || !count; sent += part) {
+    size_t sent = 0;
+    do { /* also a message of no bytes */
         RanksRequest request;
-        part = count - sent < PART ? count - sent : PART;
+        const size_t part = count - sent < PART ? count - sent : PART;
         FORWARD(ranks_post_send(&request, to, tag, from + sent, part));
         FORWARD(ranks_wait(&request, 1));
-        if (!count) break;
-    }
+        sent += part;
+    } while (sent < count);
     return CF_OK;
 }
 
 cf_status ranks_receive(int from, int tag, void *bytes, size_t count) {
     char *to = bytes;
-    for (size_t taken = 0, part; taken < count || !count; taken += part) {
+    size_t taken = 0;
+    do {
         RanksRequest request;
-        part = count - taken < PART ? count - taken : PART;
+        const size_t part = count - taken < PART ? count - taken : PART;
         FORWARD(ranks_post_receive(&request, from, tag, to + taken, part));
         FORWARD(ranks_wait(&request, 1));
-        if (!count) break;
-    }
+        taken += part;
+    } while (taken < count);
     return CF_OK;
 }

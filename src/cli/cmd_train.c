@@ -13,7 +13,7 @@
 #include "study/group/group.h"
 #include "study/report/report.h"
 #include "study/run/tune_run.h"
-#include "study/run/tune_run.h"
+#include "train/adaptation/adaptation.h"
 #include "train/freezing.h"
 #include "train/train_options.h"
 
@@ -137,7 +137,7 @@ static cf_status apply_texts(const TrainArguments *a, RunConfig *c) {
 void train_adapt_defaults(const Arguments *given, RunConfig *c) {
     if (!c->target) return;
     if (c->train.adapt == CF_ADAPT_NONE) c->train.adapt = CF_MEAN_TEACHER;
-    if (c->train.adapt == CF_MEAN_TEACHER && c->train.ema <= 0 && !options_given(given, "ema")) c->train.ema = 0.99;
+    if (!options_given(given, "ema")) adaptation_usual_average(&c->train);
 }
 
 static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c) {

@@ -208,37 +208,35 @@ static cf_status search(Session *s) {
     return status;
 }
 
-/* The winner becomes a run. */
-static cf_status write_winner(const Arguments *given, const TuneArguments *a, Session *s) {
-    const RunConfig common = {.data = s->data,
-                              .model = (char *)(uintptr_t)"paper", /* the space has it */
-                              .data_dir = (char *)(uintptr_t)a->data_dir,
-                              .split = s->parts,
-                              .split_given = true,
-                              .validation_given = options_given(given, "validation"),
-                              .train = s->tune.train};
-    return tune_run_write(s->out, &common, s->set);
+/* What all trials have in common. */
+static RunConfig common_config(const Arguments *given, const TuneArguments *a, const Session *s) {
+    return (RunConfig){.data = s->data,
+                       .model = (char *)(uintptr_t)"paper", /* the space has it */
+                       .data_dir = (char *)(uintptr_t)a->data_dir,
+                       .split = s->parts,
+                       .split_given = true,
+                       .validation_given = options_given(given, "validation"),
+                       .train = s->tune.train};
 }
 
 /* What other ranks need to have the same images. */
-static cf_status describe_source(const TuneArguments *a, Session *s) {
-    const RunConfig config = {.data = s->data, .data_dir = (char *)(uintptr_t)a->data_dir, .model = s->space.model,
-                              .split = s->parts, .split_given = true, .train = s->tune.train};
-    return ranks_size() > 1 ? run_config_json(&config, &s->tune.source) : CF_OK;
+static cf_status describe_source(RunConfig common, Session *s) {
+    common.model = s->space.model;
+    return ranks_size() > 1 ? run_config_json(&common, &s->tune.source) : CF_OK;
 }
 
 static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {
     unsigned formats;
     FORWARD(figure_formats_from_text(a->figures, &formats));
     FORWARD(prepare(given, a, s));
-    FORWARD(describe_source(a, s));
+    const RunConfig common = common_config(given, a, s);
+    FORWARD(describe_source(common, s));
     if (!given->json && !given->quiet) print_opening(s);
     cf_status status = search(s);
     if (status == CF_INTERRUPTED)
         return FAIL(status, "stopped; everything is kept. The same command goes on where it stopped");
     FORWARD(status);
-    FORWARD(write_winner(given, a, s));
-    return tune_output(given, &(TuneOutput){s->out, s->data, formats});
+    return tune_output(given, &(TuneOutput){s->out, s->data, formats, &common, s->set});
 }
 
 static cf_status run_command(const Arguments *given, const void *parsed) {

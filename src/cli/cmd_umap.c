@@ -199,7 +199,7 @@ static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *em
     fit.seed = (uint64_t)a->seed;
     fit.threads = a->threads;
     fit.progress = show_stage;
-    if (a->target) fit.target = input->labels;
+    if (a->target) fit.target = input->known.labels;
     FORWARD(points_check(&input->points, input->subject));
     say_memory(a, input, &fit);
     if (fitted)

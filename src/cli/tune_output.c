@@ -5,6 +5,7 @@
 #include "cli/terminal.h"
 #include "study/figures/figures_tune.h"
 #include "study/report/report_tune.h"
+#include "study/run/tune_run.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,6 +82,7 @@ static cf_status leave(const TuneOutput *o, const TuneResults *r, FigureList *fi
     cf_status status = results_write(r, path);
     free(path);
     FORWARD(status);
+    FORWARD(tune_run_write(o->folder, r, o->common, o->set));
     FORWARD(figures_tune_make(o->folder, r, &drawn, figures));
     return report_tune_write(o->folder);
 }

@@ -15,7 +15,7 @@
 
 static cf_status train_stage(Study *study, const StudySet *set, const LabTraining *t, const char *label,
                              StudyStage *stage, const char *source_print) {
-    Training training = {.source_print = source_print, .remedied = true};
+    Training training = {.source_print = source_print, .result = RESULT_LAB};
     FORWARD(lab_configure(t, set->set, &training.config));
     snprintf(stage->name, sizeof stage->name, "%.60s-%s-s%d", label, t->remedy->name, t->number + 1);
     snprintf(stage->what, sizeof stage->what, "%.80s: %s, seed %llu", label, t->remedy->name,

@@ -75,14 +75,19 @@ typedef struct StudyStage {
 /* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
 cf_status study_do(Study *study, const StudyStage *stage);
 
+typedef enum TrainingResult {
+    RESULT_WHOLE,
+    RESULT_BRIEF,   /* what sections compare */
+    RESULT_LAB,     /* as the imbalance lab has it */
+    RESULT_ADAPTED, /* on the target, by the network as it is and as it was before */
+} TrainingResult;
+
 typedef struct Training {
     RunConfig config;
     const char
         *source_print; /* of the stage that made the network it begins with; NULL: weights are drawn, or the recipe's */
     bool shown;        /* makes the figures and the page of the run as well */
-    bool brief;        /* of its results only what sections compare */
-    bool remedied;     /* its results are those of the imbalance lab */
-    bool adapted;      /* its results are those on the target, and those of the network before */
+    TrainingResult result;
 } Training;
 
 /* Trains in the stage's folder unless that is done; stage->work NULL: no more than that. Frees the configuration. */

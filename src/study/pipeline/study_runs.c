@@ -130,10 +130,10 @@ static cf_status train(Study *study, const Stage *stage, void *context, json_t *
     if (!status) status = run_test(run);
     if (!status && training->shown) status = show(study, run);
     if (!status)
-        status = training->remedied ? lab_result(run, result)
-                 : training->adapted ? adapted_json(study, run, result)
-                 : training->brief  ? brief_json(run, result)
-                                    : result_json(study, run, result);
+        status = training->result == RESULT_LAB       ? lab_result(run, result)
+                 : training->result == RESULT_ADAPTED ? adapted_json(study, run, result)
+                 : training->result == RESULT_BRIEF   ? brief_json(run, result)
+                                                      : result_json(study, run, result);
     run_free(run);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "study/imbalance/lab_run.h"
 #include "study/ledger/study_results.h"
 #include "study/pipeline/study_figures.h"
+#include "train/adaptation/adaptation.h"
 #include "train/train_options.h"
 
 #include <math.h>
@@ -87,7 +88,7 @@ static cf_status tune(Study *study, StudySet *set, const StudySet *other, int si
     const int64_t size = recipe->sizes[size_number];
     const int source_seed = seed_number % recipe->seeds;
     const char *way = pretrained ? "from" : "new";
-    Training training = {.source_print = pretrained ? other->trained_print[source_seed] : NULL, .brief = true};
+    Training training = {.source_print = pretrained ? other->trained_print[source_seed] : NULL, .result = RESULT_BRIEF};
     StudyStage stage = {0};
     char number[24], *source;
     recipe_size_text(size, number);
@@ -252,7 +253,7 @@ static cf_status configure_adaptation(const Study *study, const StudySet *set, c
     while (strcmp(option->name, "adapt") != 0) option++;
     FORWARD(train_option_set(option, method, &c->train));
     if (c->train.adapt == CF_ADABN) c->train.epochs = 1, c->train.ema = 0;
-    if (c->train.adapt == CF_MEAN_TEACHER && c->train.ema <= 0) c->train.ema = 0.99;
+    adaptation_usual_average(&c->train);
     FORWARD(run_config_text(&c->target, set->chosen.data));
     c->target_split.mode = set->chosen.split.mode;
     c->target_split.at = set->chosen.split.at;
@@ -265,7 +266,7 @@ static cf_status configure_adaptation(const Study *study, const StudySet *set, c
 }
 
 static cf_status adapt(Study *study, const StudySet *set, const StudySet *other, int seed_number, const char *method) {
-    Training training = {.source_print = other->trained_print[seed_number % study->recipe->seeds], .adapted = true};
+    Training training = {.source_print = other->trained_print[seed_number % study->recipe->seeds], .result = RESULT_ADAPTED};
     StudyStage stage = {0};
     FORWARD(configure(other, &study->recipe->adaptation, seed_number, &training.config));
     const cf_status status = configure_adaptation(study, set, other, seed_number, method, &training.config);
@@ -325,7 +326,7 @@ cf_status study_attention(Study *study, StudySet *set) {
     const Recipe *recipe = study->recipe;
     for (int m = 0; m < recipe->model_count; m++)
         for (int s = 0; s < recipe->attention.seeds; s++) {
-            Training training = {.brief = true};
+            Training training = {.result = RESULT_BRIEF};
             StudyStage stage = {0};
             FORWARD(configure(set, &recipe->attention, s, &training.config));
             cf_status status = run_config_text(&training.config.model, recipe->models[m]);

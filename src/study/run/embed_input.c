@@ -10,10 +10,8 @@
 #include <stdlib.h>
 
 void embed_input_free(EmbedInput *input) {
-    for (int c = 0; c < input->classes && input->names; c++) free(input->names[c]);
-    free(input->names);
+    row_classes_free(&input->known);
     free(input->values);
-    free(input->labels);
     free(input->images);
     free(input->subject);
     free(input->origin);
@@ -27,14 +25,15 @@ enum { MANY_VALUES = 1 << 27 }; /* half a GB is said before it is taken */
 
 static cf_status copy_classes(const cf_subset *images, EmbedInput *input) {
     const cf_set *set = images->set;
-    FORWARD(memory_new((size_t)set->classes, sizeof *input->names, &input->names));
-    for (; input->classes < set->classes; input->classes++)
-        FORWARD(memory_copy_string(set->class_names[input->classes], &input->names[input->classes]));
-    FORWARD(memory_new(images->count, sizeof *input->labels, &input->labels));
+    RowClasses *known = &input->known;
+    FORWARD(memory_new((size_t)set->classes, sizeof *known->names, &known->names));
+    for (; known->classes < set->classes; known->classes++)
+        FORWARD(memory_copy_string(set->class_names[known->classes], &known->names[known->classes]));
+    FORWARD(memory_new(images->count, sizeof *known->labels, &known->labels));
     FORWARD(memory_new(images->count, sizeof *input->images, &input->images));
     for (size_t i = 0; i < images->count; i++) {
         input->images[i] = images->images[i];
-        input->labels[i] = set->labels[images->images[i]];
+        known->labels[i] = set->labels[images->images[i]];
     }
     return CF_OK;
 }
@@ -75,25 +74,17 @@ failed:
 
 /* ---- From files ---- */
 
-static void take_classes(const RowClasses *known, EmbedInput *input) {
-    input->labels = known->labels;
-    input->classes = known->classes;
-    input->names = known->names;
-}
-
 static cf_status read_labels(const char *path, EmbedInput *input) {
-    RowClasses known = {0};
     int64_t *numbers = NULL;
     size_t n = 0;
     if (csv_is(path)) {
-        FORWARD(csv_read_labels(path, &known, &n));
+        FORWARD(csv_read_labels(path, &input->known, &n));
     } else {
         FORWARD(npy_read_labels(path, &numbers, &n));
-        const cf_status status = row_classes_from_numbers(numbers, n, &known);
+        const cf_status status = row_classes_from_numbers(numbers, n, &input->known);
         free(numbers);
         FORWARD(status);
     }
-    take_classes(&known, input);
     FAIL_IF(n != input->points.n, CF_BAD_INPUT, "%s has %zu labels, and there are %zu rows of features", path, n,
             input->points.n);
     return CF_OK;
@@ -118,13 +109,11 @@ static void tell_loss(const char *path, const NarrowLoss *loss, bool angles) {
 
 static cf_status fill_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input) {
     const bool csv = csv_is(features), column = csv && labels && !file_exists(labels);
-    RowClasses known = {0};
     NpyRows rows;
     if (csv)
-        FORWARD(csv_read_rows(features, column ? labels : NULL, frame, &rows, &known));
+        FORWARD(csv_read_rows(features, column ? labels : NULL, frame, &rows, &input->known));
     else
         FORWARD(npy_read_rows(features, frame, &rows));
-    take_classes(&known, input);
     input->values = rows.values;
     input->offset = rows.offset;
     input->points = (Points){rows.values, rows.n, rows.dim};

@@ -2,16 +2,14 @@
 #ifndef STUDY_EMBED_INPUT_H
 #define STUDY_EMBED_INPUT_H
 
-#include "data/narrow.h"
+#include "data/csv_rows.h"
 #include "embed/points.h"
 #include "study/run/run.h"
 
 typedef struct EmbedInput {
     Points points;
     float *values;    /* what points looks at; owned */
-    int *labels;      /* [points.n] classes, -1: none; NULL: no labels */
-    int classes;      /* 0 without labels */
-    char **names;     /* [classes] */
+    RowClasses known; /* the points' classes */
     uint32_t *images; /* [points.n] indices into the run's set; NULL: rows of a file */
     char *subject;    /* "mnist, test", "X.npy": for titles */
     char *origin;     /* "features of relu3" or "" */

@@ -29,7 +29,7 @@ cf_status embedding_judge(Embedding *embedding, const QualityOptions *options) {
     const Points plane = {embedding->coordinates, input->points.n, embedding->components};
     Sha256 *sha;
     FORWARD(points_check(&plane, "the embedding"));
-    FORWARD(quality_measure(&input->points, &plane, input->labels, options, &embedding->quality));
+    FORWARD(quality_measure(&input->points, &plane, input->known.labels, options, &embedding->quality));
     FORWARD(sha256_new(&sha));
     cf_status status = sha256_add(sha, plane.values, plane.n * (size_t)plane.dim * sizeof *plane.values);
     if (status) {
@@ -47,7 +47,7 @@ static float component(const Embedding *embedding, size_t i, int c) {
 
 static const char *class_of(const Embedding *embedding, size_t i) {
     const EmbedInput *input = embedding->input;
-    return input->labels && input->labels[i] >= 0 ? input->names[input->labels[i]] : "";
+    return input->known.labels && input->known.labels[i] >= 0 ? input->known.names[input->known.labels[i]] : "";
 }
 
 static cf_status write_table(const Embedding *embedding, const char *path) {
@@ -109,12 +109,12 @@ enum { MOST_NAMED = 40 };
 static void fill_plot(const Embedding *embedding, float *points, unsigned char *labels, const char **names,
                       ScatterPlot *plot) {
     const EmbedInput *input = embedding->input;
-    const bool named = input->classes > 0 && input->classes <= MOST_NAMED;
+    const bool named = input->known.classes > 0 && input->known.classes <= MOST_NAMED;
     bool unknown = false;
     for (size_t i = 0; i < input->points.n; i++) {
-        bool known = input->labels && input->labels[i] >= 0;
+        bool known = input->known.labels && input->known.labels[i] >= 0;
         for (int c = 0; c < 2; c++) points[2 * i + (size_t)c] = component(embedding, i, c);
-        const int colour = known ? input->labels[i] : input->classes;
+        const int colour = known ? input->known.labels[i] : input->known.classes;
         labels[i] = (unsigned char)(named ? colour : colour % CLASS_COLOURS);
         unknown |= !known;
     }
@@ -123,10 +123,10 @@ static void fill_plot(const Embedding *embedding, float *points, unsigned char *
     plot->labels = labels;
     plot->class_names = names;
     if (!named) return;
-    for (int c = 0; c < input->classes; c++) names[c] = input->names[c];
-    names[input->classes] = "no label";
-    plot->classes = input->classes + unknown;
-    plot->names_inside = input->classes <= 20;
+    for (int c = 0; c < input->known.classes; c++) names[c] = input->known.names[c];
+    names[input->known.classes] = "no label";
+    plot->classes = input->known.classes + unknown;
+    plot->names_inside = input->known.classes <= 20;
 }
 
 static cf_status draw_figure(const Embedding *embedding, const FigureBook *book) {

@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "tune/results.h"
 
 #include <stdlib.h>
 
@@ -31,21 +30,16 @@ static cf_status write_configuration(const Trial *winner, const Space *space, co
     return status;
 }
 
-cf_status tune_run_write(const char *tune, const RunConfig *common, const cf_set *set) {
-    TuneResults results = {0};
+cf_status tune_run_write(const char *tune, const TuneResults *results, const RunConfig *common, const cf_set *set) {
     RunConfig config = {0};
     const Trial *winner;
-    char *folder = NULL;
-    cf_status status;
-    FORWARD(results_read(tune, &results));
-    FORWARD_TO(done, winner_folder(tune, &results, &winner, &folder));
-    if (!winner) goto done;
-    FORWARD_TO(done, run_config_copy(common, &config));
-    status = write_configuration(winner, &results.space, folder, &config, set);
-done:
+    char *folder;
+    FORWARD(winner_folder(tune, results, &winner, &folder));
+    if (!winner) return CF_OK;
+    cf_status status = run_config_copy(common, &config);
+    if (!status) status = write_configuration(winner, &results->space, folder, &config, set);
     run_config_free(&config);
     free(folder);
-    results_free(&results);
     return status;
 }
 

@@ -3,10 +3,11 @@
 #define STUDY_TUNE_RUN_H
 
 #include "study/run/run.h"
+#include "tune/results.h"
 
 /* Writes config.json into the folder of the winner, behind the tune's end. `common`: what the trials share, data, split and the
  * options that the space leaves open; `set`: the data. No trial came to its end: nothing is written. */
-cf_status tune_run_write(const char *tune, const RunConfig *common, const cf_set *set);
+cf_status tune_run_write(const char *tune, const TuneResults *results, const RunConfig *common, const cf_set *set);
 /* The folder of a run: `path` itself, or that of the winner where `path` is a tune; a new string. */
 cf_status tune_run_folder(const char *path, char **folder);
 

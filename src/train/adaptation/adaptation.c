@@ -46,6 +46,10 @@ bool adaptation_measures_only(const Adaptation *a) {
 
 /* ---- Checks ---- */
 
+void adaptation_usual_average(cf_train_options *o) {
+    if (o->adapt == CF_MEAN_TEACHER && o->ema <= 0) o->ema = 0.99; /* French et al. 2018 */
+}
+
 cf_status adaptation_check(const cf_train_options *o) {
     Augmentation *augmentation;
     if (o->adapt == CF_ADAPT_NONE) return CF_OK;

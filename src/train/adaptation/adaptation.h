@@ -26,6 +26,8 @@
 
 typedef struct Adaptation Adaptation;
 
+/* Where no average of weights is asked for, the one that is mean-teacher's teacher; of other methods none. */
+void adaptation_usual_average(cf_train_options *options);
 /* CF_BAD_USE where the options contradict each other. */
 cf_status adaptation_check(const cf_train_options *options);
 /* NULL where options->adapt is none. `heads`, of the source's plan, get the loss of a domain head. Borrows model and options. */
