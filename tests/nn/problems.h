@@ -57,6 +57,10 @@ static const Window window_table[] = {
     {2, 20, 8, 8, 20, 3, 3, 2, 0, 0, 4, 4, 20, 1},  /* the same, depthwise */
     {1, 6, 9, 7, 9, 2, 2, 1, 1, 1, 9, 7, 1, 1},     /* padding above and at the left alone */
     {2, 9, 10, 10, 9, 3, 3, 1, 1, 0, 9, 9, 9, 1},   /* above and at the right, depthwise */
+    {3, 18, 7, 9, 40, 3, 3, 1, 1, 1, 0, 0, 1, 1},   /* Winograd's patches of 2x2 over the rim, on neither side whole vectors */
+    {2, 33, 7, 8, 23, 3, 3, 1, 0, 0, 0, 0, 1, 1},   /* the same without padding */
+    {1, 16, 5, 4, 50, 3, 3, 1, 2, 2, 0, 0, 1, 1},   /* output larger than input */
+    {2, 20, 9, 8, 24, 3, 3, 1, 0, 2, 9, 8, 1, 1},   /* padding below and at the left alone */
     {2, 32, 9, 7, 48, 1, 1, 2, 0, 0, 0, 0, 1, 1},   /* 1x1 with a stride */
     {8, 40, 8, 8, 70, 1, 1, 1, 0, 0, 0, 0, 1, 1},   /* 1x1, more than a panel */
     {2, 300, 3, 4, 33, 1, 1, 1, 0, 0, 0, 0, 1, 1},  /* 1x1, long sums */

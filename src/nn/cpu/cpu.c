@@ -29,15 +29,15 @@ DECLARE_SET(avx2)
 DECLARE_SET(avx512)
 DECLARE_SET(avx512_bf16)
 extern const ConvKernels conv_kernels_avx2, conv_kernels_avx512, conv_kernels_avx512_bf16;
-extern const DirectKernels direct_kernels_avx2;
+extern const ConvAlgorithm direct_kernels_avx2, winograd_kernels_avx2, winograd_kernels_avx512;
 #endif
 
 static const KernelSet kernel_sets[] = {
-    {KERNEL_SET(baseline), NULL, NULL},
+    {KERNEL_SET(baseline), NULL, {NULL}},
 #if defined(__x86_64__)
-    {KERNEL_SET(avx2), &conv_kernels_avx2, &direct_kernels_avx2},
-    {KERNEL_SET(avx512), &conv_kernels_avx512, NULL},
-    {KERNEL_SET(avx512_bf16), &conv_kernels_avx512_bf16, NULL},
+    {KERNEL_SET(avx2), &conv_kernels_avx2, {&winograd_kernels_avx2, &direct_kernels_avx2}},
+    {KERNEL_SET(avx512), &conv_kernels_avx512, {&winograd_kernels_avx512}},
+    {KERNEL_SET(avx512_bf16), &conv_kernels_avx512_bf16, {NULL}},
 #endif
 };
 

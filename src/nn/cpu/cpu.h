@@ -5,7 +5,7 @@
 #include "nn/cpu/attention_kernels.h"
 #include "nn/cpu/conv_kernels.h"
 #include "nn/cpu/depthwise_kernels.h"
-#include "nn/cpu/direct_kernels.h"
+#include "nn/cpu/conv_algorithm.h"
 #include "nn/cpu/product_kernels.h"
 #include "nn/cpu/stem_kernels.h"
 
@@ -20,8 +20,8 @@ typedef struct KernelSet {
     const ProductKernels *product;
     const AttentionKernels *attention;
     const DepthwiseKernels *depthwise;
-    const ConvKernels *conv;     /* NULL: none */
-    const DirectKernels *direct; /* NULL: none */
+    const ConvKernels *conv;            /* NULL: none */
+    const ConvAlgorithm *algorithms[2]; /* the first that fits; NULL: none */
 } KernelSet;
 
 /* The one that `kernels`, got from the functions above, belong to. */

@@ -1,4 +1,4 @@
-/* The kernels of nn/cpu/direct_kernels.h, for AVX2; nothing elsewhere (AVX-512 has not been measured; oneDNN's are good there).
+/* Convolutions of any window with one group, the direct way, for AVX2; nothing elsewhere (AVX-512 has not been measured; oneDNN's are good there).
  *
  *   to[n][line][column][k] = sum over taps (r, s) and channels c of from[n][line'][column'][c] * w[r][s][c][k]
  *
@@ -12,7 +12,7 @@
  * and taps run from the last one to the first. A sum is one chain over the blocks of channels, R, S and c: it does not depend
  * on its tile.
  */
-#include "nn/cpu/direct_kernels.h"
+#include "nn/cpu/conv_algorithm.h"
 
 #include "nn/cpu/vectors.h"
 
@@ -38,8 +38,8 @@ typedef struct Side {
     int stride, spread;      /* steps of `from` for one of `to`; and the other way round, backward */
 } Side;
 
-static Side side_of(DirectPass pass, int in, int out, int taps, int dilation, int pad, int stride) {
-    if (pass == DIRECT_FORWARD) return (Side){in, out, taps, dilation, pad, stride, 1};
+static Side side_of(ConvPass pass, int in, int out, int taps, int dilation, int pad, int stride) {
+    if (pass == CONV_FORWARD) return (Side){in, out, taps, dilation, pad, stride, 1};
     return (Side){out, in, taps, dilation, (taps - 1) * dilation - pad, 1, stride};
 }
 
@@ -97,8 +97,8 @@ typedef struct Pass {
     size_t from_line, from_image, to_line, to_image; /* floats */
 } Pass;
 
-static Pass pass_of(const Window *w, DirectPass pass) {
-    const bool forward = pass == DIRECT_FORWARD;
+static Pass pass_of(const Window *w, ConvPass pass) {
+    const bool forward = pass == CONV_FORWARD;
     Pass p = {.N = w->N, .inputs = forward ? w->C : w->K, .outputs = forward ? w->K : w->C};
     p.down = side_of(pass, w->H, w->P, w->R, w->dilation, w->pad_h, w->stride);
     p.across = side_of(pass, w->W, w->Q, w->S, w->dilation, w->pad_w, w->stride);
@@ -114,16 +114,16 @@ static size_t width_at(const Pass *p, int k) {
     return (size_t)(p->outputs - k > LANES ? BLOCK : LANES);
 }
 
-static size_t packed_size(const Window *w, DirectPass pass) {
+static size_t packed_size(const Window *w, ConvPass pass) {
     const Pass p = pass_of(w, pass);
     const size_t whole = (size_t)(p.outputs / BLOCK * BLOCK), rest = p.outputs % BLOCK ? width_at(&p, (int)whole) : 0;
     return (size_t)w->R * (size_t)w->S * (size_t)p.inputs * (whole + rest);
 }
 
 /* Channel by channel, so that each filter's weights are read as they lie. */
-static void pack_block(const Window *w, DirectPass pass, const Pass *p, int k, int c, int channels,
+static void pack_block(const Window *w, ConvPass pass, const Pass *p, int k, int c, int channels,
                        const float *weights, float *packed) {
-    const bool forward = pass == DIRECT_FORWARD;
+    const bool forward = pass == CONV_FORWARD;
     const size_t taps = (size_t)w->R * (size_t)w->S, width = width_at(p, k);
     for (int i = c; i < c + channels; i++)
         for (size_t tap = 0; tap < taps; tap++) {
@@ -136,7 +136,7 @@ static void pack_block(const Window *w, DirectPass pass, const Pass *p, int k, i
         }
 }
 
-static void pack(const Window *w, DirectPass pass, const float *weights, float *packed) {
+static void pack(const Window *w, ConvPass pass, const float *weights, float *packed) {
     const Pass p = pass_of(w, pass);
     for (int k = 0; k < p.outputs; k += BLOCK)
         for (int c = 0; c < p.inputs; c += p.channels) {
@@ -254,7 +254,14 @@ static void convolve_block(const Pass *p, int images, Tile *t, int vectors, int 
         }
 }
 
-static void convolve_images(const Window *w, DirectPass pass, const float *packed, const float *from, float *to) {
+static size_t scratch_size(const Window *w) {
+    (void)w;
+    return 0;
+}
+
+static void convolve_images(const Window *w, ConvPass pass, const float *packed, const float *from, void *scratch,
+                            float *to) {
+    (void)scratch;
     const Pass p = pass_of(w, pass);
     const size_t taps = (size_t)w->R * (size_t)w->S, bytes = (p.from_image + p.to_image) * sizeof(float);
     const int most = MOST_CACHED / bytes > 1 ? (int)(MOST_CACHED / bytes) : 1;
@@ -278,11 +285,12 @@ static bool fits(const Window *w) {
     return w->groups == 1 && w->R * w->S > 1 && w->C >= LANES && w->K >= LANES;
 }
 
-extern const DirectKernels PASTE(direct_kernels_, KERNEL_ISA);
-const DirectKernels PASTE(direct_kernels_, KERNEL_ISA) = {
+extern const ConvAlgorithm PASTE(direct_kernels_, KERNEL_ISA);
+const ConvAlgorithm PASTE(direct_kernels_, KERNEL_ISA) = {
     .fits = fits,
     .packed_size = packed_size,
     .pack = pack,
+    .scratch_size = scratch_size,
     .run = convolve_images,
 };
 

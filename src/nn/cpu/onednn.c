@@ -193,7 +193,7 @@ struct Conv {
     void *forward_weights, *data_weights; /* in the order and type the primitives ask for */
     const DepthwiseKernels *depthwise;    /* in place of all of these, with forward_weights of its own; NULL: none */
     const ConvKernels *kernels;           /* in place of backward_weights and unpack; NULL: none */
-    const DirectKernels *direct;          /* and besides these, of all that is left of oneDNN; NULL: none */
+    const ConvAlgorithm *algorithm;       /* and besides these, of all that is left of oneDNN; NULL: none */
     char *scratch;                        /* theirs, for each thread; or a slot of oneDNN's, which cannot add */
     size_t scratch_size;
 };
@@ -296,12 +296,26 @@ static cf_status weights_buffer(const Primitive *p, void *buffer) {
     return memory_new(dnnl_memory_desc_get_size(argument_layout(p, DNNL_ARG_WEIGHTS)), 1, buffer);
 }
 
-static cf_status direct_buffer(const DirectKernels *kernels, const Window *w, DirectPass pass, void *buffer) {
-    return memory_new(kernels->packed_size(w, pass), sizeof(float), buffer);
+static cf_status algorithm_buffer(const Conv *conv, ConvPass pass, void *buffer) {
+    return memory_new(conv->algorithm->packed_size(&conv->w, pass), sizeof(float), buffer);
+}
+
+/* Room of at least so many bytes for each thread, whichever pass asks. */
+static cf_status scratch_for(Conv *conv, int threads, size_t bytes) {
+    if (bytes <= conv->scratch_size) return CF_OK;
+    free(conv->scratch);
+    conv->scratch = NULL;
+    conv->scratch_size = (bytes + 63) / 64 * 64;
+    return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
+}
+
+static cf_status build_algorithm(Conv *conv, int threads) {
+    FORWARD(scratch_for(conv, threads, conv->algorithm->scratch_size(&conv->w)));
+    return algorithm_buffer(conv, CONV_FORWARD, &conv->forward_weights);
 }
 
 static cf_status build_forward(Conv *conv, int threads) {
-    if (conv->direct) return direct_buffer(conv->direct, &conv->w, DIRECT_FORWARD, &conv->forward_weights);
+    if (conv->algorithm) return build_algorithm(conv, threads);
     const Recipe recipe = {describe_forward, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
     FORWARD(primitive_new(&conv->forward, &recipe));
     FORWARD(weights_buffer(&conv->forward, &conv->forward_weights));
@@ -318,7 +332,8 @@ static void choose_kernels(Conv *conv, dnnl_data_type_t type) {
     const Window *w = &conv->w;
     if (set->depthwise->fits(w)) conv->depthwise = set->depthwise;
     if (kernels && w->groups == 1 && w->C >= kernels->least_channels) conv->kernels = kernels;
-    if (set->direct && conv->kernels && set->direct->fits(w)) conv->direct = set->direct;
+    for (size_t i = 0; conv->kernels && !conv->algorithm && i < COUNT_OF(set->algorithms) && set->algorithms[i]; i++)
+        if (set->algorithms[i]->fits(w)) conv->algorithm = set->algorithms[i];
 }
 
 static size_t conv_slot_size(const Conv *conv) {
@@ -327,23 +342,18 @@ static size_t conv_slot_size(const Conv *conv) {
     return dnnl_memory_desc_get_size(argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS)) / sizeof(float);
 }
 
-static cf_status scratch_new(Conv *conv, int threads, size_t bytes) {
-    conv->scratch_size = (bytes + 63) / 64 * 64;
-    return memory_new((size_t)threads, conv->scratch_size, &conv->scratch);
-}
-
 static cf_status build_backward_weights(Conv *conv, int threads) {
-    if (conv->kernels) return scratch_new(conv, threads, conv->kernels->scratch_size(&conv->w));
+    if (conv->kernels) return scratch_for(conv, threads, conv->kernels->scratch_size(&conv->w));
     const Recipe recipe = {
         describe_backward_weights, conv, threads, {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS}};
     FORWARD(primitive_new(&conv->backward_weights, &recipe));
-    FORWARD(scratch_new(conv, threads, conv_slot_size(conv) * sizeof(float)));
+    FORWARD(scratch_for(conv, threads, conv_slot_size(conv) * sizeof(float)));
     return reorder_new(&conv->unpack, argument_layout(&conv->backward_weights, DNNL_ARG_DIFF_WEIGHTS),
                        conv->layout.plain);
 }
 
 static cf_status build_backward_data(Conv *conv, int threads) {
-    if (conv->direct) return direct_buffer(conv->direct, &conv->w, DIRECT_BACKWARD, &conv->data_weights);
+    if (conv->algorithm) return algorithm_buffer(conv, CONV_BACKWARD_DATA, &conv->data_weights);
     const Recipe recipe = {
         describe_backward_data, conv, threads, {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC}};
     FORWARD(primitive_new(&conv->backward_data, &recipe));
@@ -356,7 +366,7 @@ static cf_status build_backward_data(Conv *conv, int threads) {
 static cf_status build_conv(Conv *conv, dnnl_data_type_t type, bool input_gradient, int threads) {
     if (conv->depthwise) {
         FORWARD(memory_new(conv->depthwise->slot_size(&conv->w), sizeof(float), &conv->forward_weights));
-        return scratch_new(conv, threads, conv->depthwise->scratch_size(&conv->w));
+        return scratch_for(conv, threads, conv->depthwise->scratch_size(&conv->w));
     }
     FORWARD(describe_window(&conv->w, type, &conv->layout));
     FORWARD(build_forward(conv, threads));
@@ -395,19 +405,19 @@ static cf_status conv_pack(Conv *conv, const float *weights) {
         conv->depthwise->pack(&conv->w, weights, conv->forward_weights);
         return CF_OK;
     }
-    if (conv->direct)
-        conv->direct->pack(&conv->w, DIRECT_FORWARD, weights, conv->forward_weights);
+    if (conv->algorithm)
+        conv->algorithm->pack(&conv->w, CONV_FORWARD, weights, conv->forward_weights);
     else
         FORWARD(reorder_run(&conv->pack_forward, weights, conv->forward_weights));
-    if (conv->direct && conv->data_weights)
-        conv->direct->pack(&conv->w, DIRECT_BACKWARD, weights, conv->data_weights);
+    if (conv->algorithm && conv->data_weights)
+        conv->algorithm->pack(&conv->w, CONV_BACKWARD_DATA, weights, conv->data_weights);
     else if (conv->data_weights)
         FORWARD(reorder_run(&conv->pack_backward, weights, conv->data_weights));
     return CF_OK;
 }
 
 static void *scratch_of(const Conv *conv, int thread) {
-    return conv->scratch + (size_t)thread * conv->scratch_size;
+    return conv->scratch ? conv->scratch + (size_t)thread * conv->scratch_size : NULL;
 }
 
 static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
@@ -415,8 +425,8 @@ static cf_status conv_forward(Conv *conv, int thread, const void *x, void *y) {
         conv->depthwise->forward(&conv->w, conv->forward_weights, x, scratch_of(conv, thread), y);
         return CF_OK;
     }
-    if (conv->direct) {
-        conv->direct->run(&conv->w, DIRECT_FORWARD, conv->forward_weights, x, y);
+    if (conv->algorithm) {
+        conv->algorithm->run(&conv->w, CONV_FORWARD, conv->forward_weights, x, scratch_of(conv, thread), y);
         return CF_OK;
     }
     return primitive_run(&conv->forward, thread, (const void *[MAX_ARGUMENTS]){x, conv->forward_weights, y});
@@ -427,8 +437,8 @@ static cf_status conv_backward_data(Conv *conv, int thread, const void *dy, void
         conv->depthwise->backward_data(&conv->w, conv->forward_weights, dy, scratch_of(conv, thread), dx);
         return CF_OK;
     }
-    if (conv->direct) {
-        conv->direct->run(&conv->w, DIRECT_BACKWARD, conv->data_weights, dy, dx);
+    if (conv->algorithm) {
+        conv->algorithm->run(&conv->w, CONV_BACKWARD_DATA, conv->data_weights, dy, scratch_of(conv, thread), dx);
         return CF_OK;
     }
     return primitive_run(&conv->backward_data, thread, (const void *[MAX_ARGUMENTS]){dy, conv->data_weights, dx});
