@@ -118,7 +118,7 @@ static cf_status adapt(const Arguments *given, const AdaptArguments *a, const ch
     cf_status status = make_config(given, a, given->positional[0], &config);
     if (!status) status = file_check_folder(folder); /* before the data are loaded */
     if (!status) status = run_prepare(&config, NULL, &run);
-    if (!status) status = train_run(run, folder, given, false, figures);
+    if (!status) status = train_run(run, folder, given, false, figures, NULL);
     run_free(run);
     run_config_free(&config);
     return status;

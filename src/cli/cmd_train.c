@@ -28,7 +28,8 @@ typedef struct TrainArguments {
     cf_train_options train;
     cf_split_options parts; /* but for its mode */
     int seeds, splits;      /* 0: a single run */
-    bool unstratified, resume;
+    int port;
+    bool unstratified, resume, live;
 } TrainArguments;
 
 #define MEMBER(name) OPTION_MEMBER(TrainArguments, name)
@@ -79,6 +80,12 @@ static const Option options[] = {
     {"config", "FILE|RUN|TUNE", OPTION_TEXT,
      .help = "repeat the run of a config.json, or a tune's winner; other options override it",
      MEMBER(config)},
+    {"live", NULL, OPTION_FLAG,
+     .help = "a page of the training under way, for a browser on this machine: its curves, and a box to draw in; the address is "
+             "printed to stderr",
+     MEMBER(live)},
+    {"port", "N", OPTION_INTEGER, 0, 65535, .help = "of the page of --live, on 127.0.0.1; 0: one that is free", .default_text = "0",
+     MEMBER(port)},
     {"resume", NULL, OPTION_FLAG, .help = "go on with the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
 
@@ -331,11 +338,25 @@ static cf_status finish(const Run *run, const FigureOptions *figures, bool as_js
     return status ? status : make_report(run, as_json);
 }
 
-cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures) {
+/* Without its address, which is neither progress nor a notice, the page would be of no use. */
+static cf_status begin_live(Live *live, Run *run, const char *place, bool told) {
+    if (!live) return CF_OK;
+    FORWARD(live_begin(live, run, place));
+    if (!told) fprintf(stderr, "live    %s\n", live_url(live));
+    return CF_OK;
+}
+
+static bool tell_progress(const cf_progress *progress, void *live) {
+    if (live) live_progress(live, progress);
+    return terminal_progress(progress, NULL);
+}
+
+cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures, Live *live) {
     FORWARD(run_start(run, folder, resume));
     if (!given->json && !given->quiet) FORWARD(print_opening(run));
+    FORWARD(begin_live(live, run, "", false));
     terminal_catch_interrupt();
-    cf_status status = run_train(run, resume, terminal_progress, NULL);
+    cf_status status = run_train(run, resume, tell_progress, live);
     if (status == CF_INTERRUPTED)
         return FAIL(status, "stopped; the checkpoint holds everything. Go on with:\n    cifra train --resume --out %s",
                     folder);
@@ -350,19 +371,26 @@ typedef struct GroupDisplay {
     const char *folder;
     GroupPlan plan;
     bool opened, silent;
+    Live *live;
 } GroupDisplay;
 
-static cf_status tell_run(const Run *run, int place, void *context) {
+static cf_status tell_run(Run *run, int place, void *context) {
     GroupDisplay *d = context;
-    const bool seeds = d->plan.kind == GROUP_SEEDS;
-    const unsigned long long number = seeds ? d->plan.first_seed + (uint64_t)place : (unsigned long long)place + 1;
-    if (run && !d->opened && !d->silent) FORWARD(print_opening(run));
-    d->opened = d->opened || run;
-    if (seeds)
-        terminal_say("seed %llu, %d of %d%s", number, place + 1, d->plan.count, run ? "" : ": done already");
+    char text[64];
+    if (d->plan.kind == GROUP_SEEDS)
+        snprintf(text, sizeof text, "seed %llu, %d of %d", (unsigned long long)d->plan.first_seed + (unsigned)place, place + 1,
+                 d->plan.count);
     else
-        terminal_say("fold %llu of %d%s", number, d->plan.count, run ? "" : ": done already");
+        snprintf(text, sizeof text, "fold %d of %d", place + 1, d->plan.count);
+    if (run && !d->opened && !d->silent) FORWARD(print_opening(run));
+    if (run) FORWARD(begin_live(d->live, run, text, d->opened));
+    d->opened = d->opened || run;
+    terminal_say("%s%s", text, run ? "" : ": done already");
     return CF_OK;
+}
+
+static bool tell_group_progress(const cf_progress *progress, void *context) {
+    return tell_progress(progress, ((const GroupDisplay *)context)->live);
 }
 
 static cf_status tell_group(const char *folder, bool as_json) {
@@ -411,8 +439,8 @@ static cf_status make_plan(const Arguments *given, const TrainArguments *a, cons
 }
 
 static cf_status train_group(const Arguments *given, const TrainArguments *a, const char *folder, RunConfig *config,
-                             const FigureOptions *figures) {
-    GroupDisplay display = {.folder = folder, .silent = given->json || given->quiet};
+                             const FigureOptions *figures, Live *live) {
+    GroupDisplay display = {.folder = folder, .silent = given->json || given->quiet, .live = live};
     FORWARD(make_plan(given, a, folder, config, &display.plan));
     if (display.plan.kind == GROUP_FOLDS) { /* of the first, to be checked and kept */
         config->split.folds = display.plan.count;
@@ -420,7 +448,7 @@ static cf_status train_group(const Arguments *given, const TrainArguments *a, co
     }
     config->train.seed = display.plan.first_seed;
     terminal_catch_interrupt();
-    const GroupWork work = {folder, display.plan, config, a->resume, *figures, tell_run, terminal_progress, &display};
+    const GroupWork work = {folder, display.plan, config, a->resume, *figures, tell_run, tell_group_progress, &display};
     const cf_status status = group_train(&work);
     if (status == CF_INTERRUPTED)
         return FAIL(status, "stopped; what is done is kept. Go on with:\n    cifra train --resume --out %s", folder);
@@ -431,12 +459,12 @@ static cf_status train_group(const Arguments *given, const TrainArguments *a, co
 /* ---- ---- */
 
 static cf_status run_single(const Arguments *given, const TrainArguments *a, const char *folder, RunConfig *config,
-                            const FigureOptions *figures) {
+                            const FigureOptions *figures, Live *live) {
     Run *run = NULL;
     FAIL_IF(folder_is_group(folder), CF_BAD_USE,
             "%s holds a group of runs; go on with it by --resume, or name another folder with --out", folder);
     FORWARD(run_prepare(config, NULL, &run));
-    cf_status status = train_run(run, folder, given, a->resume, figures);
+    cf_status status = train_run(run, folder, given, a->resume, figures, live);
     run_free(run);
     return status;
 }
@@ -446,16 +474,20 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     RunConfig config = {0};
     char *folder = NULL;
     FigureOptions figures = {0};
+    Live *live = NULL;
     terminal_set_quiet(given->quiet);
+    FAIL_IF(options_given(given, "port") && !a->live, CF_BAD_USE, "--port is where --live has its page: add --live, or leave it out");
     FAIL_IF(a->seeds && a->splits, CF_BAD_USE, "--seeds and --splits make two kinds of groups; choose one of them");
     FORWARD(figure_formats_from_text(a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
     if (!status) status = a->out ? file_trim(a->out, &folder) : default_folder(a, &config, &folder);
     if (!status) status = file_check_folder(folder); /* before the data are loaded */
     const bool group = a->seeds || a->splits || (!status && a->resume && folder_is_group(folder));
+    if (!status && a->live) status = live_start(a->port, &live);
     if (!status)
-        status =
-            group ? train_group(given, a, folder, &config, &figures) : run_single(given, a, folder, &config, &figures);
+        status = group ? train_group(given, a, folder, &config, &figures, live)
+                       : run_single(given, a, folder, &config, &figures, live);
+    live_end(live, status ? NULL : folder);
     free(folder);
     run_config_free(&config);
     return status;

@@ -22,24 +22,17 @@ static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-/* The largest part of the image that has the shape of `to`. */
-static void crop_size(const int from_hw[2], const int to_hw[2], int size_hw[2]) {
-    const bool wide = is_wider(from_hw, to_hw);
-    size_hw[0] = wide ? from_hw[0] : smaller(from_hw[0], scaled(to_hw[0], from_hw[1], to_hw[1]));
-    size_hw[1] = wide ? smaller(from_hw[1], scaled(to_hw[1], from_hw[0], to_hw[0])) : from_hw[1];
-}
-
-/* The largest size within `to` that has the shape of the image. */
-static void pad_size(const int from_hw[2], const int to_hw[2], int size_hw[2]) {
-    const bool wide = is_wider(from_hw, to_hw);
-    size_hw[0] = wide ? smaller(to_hw[0], scaled(from_hw[0], to_hw[1], from_hw[1])) : to_hw[0];
-    size_hw[1] = wide ? to_hw[1] : smaller(to_hw[1], scaled(from_hw[1], to_hw[0], from_hw[0]));
+/* The largest size within `room` that has the shape of `of`. */
+static void size_within(const int room_hw[2], const int of_hw[2], int size_hw[2]) {
+    const bool wide = is_wider(room_hw, of_hw);
+    size_hw[0] = wide ? room_hw[0] : smaller(room_hw[0], scaled(of_hw[0], room_hw[1], of_hw[1]));
+    size_hw[1] = wide ? smaller(room_hw[1], scaled(of_hw[1], room_hw[0], of_hw[0])) : room_hw[1];
 }
 
 void fit_size(Fit fit, const int from_hw[2], const int to_hw[2], int size_hw[2]) {
     size_hw[0] = to_hw[0];
     size_hw[1] = to_hw[1];
-    if (fit == FIT_PAD) pad_size(from_hw, to_hw, size_hw);
+    if (fit == FIT_PAD) size_within(to_hw, from_hw, size_hw);
 }
 
 /* `rows` rows of `row` bytes, from lines `from_line` bytes apart to lines `to_line` bytes apart. */
@@ -51,7 +44,7 @@ static void copy_rows(const unsigned char *from, size_t from_line, unsigned char
 static cf_status crop(const unsigned char *pixels, const int from[3], const int to[3], unsigned char *out) {
     int size[2];
     unsigned char *part;
-    crop_size(from + 1, to + 1, size);
+    size_within(from + 1, to + 1, size);
     const size_t pixel = (size_t)from[0], line = (size_t)from[2] * pixel, row = (size_t)size[1] * pixel;
     const size_t first = (size_t)((from[1] - size[0]) / 2) * line + (size_t)((from[2] - size[1]) / 2) * pixel;
     FORWARD(memory_new((size_t)size[0], row, &part));
@@ -64,7 +57,7 @@ static cf_status crop(const unsigned char *pixels, const int from[3], const int 
 static cf_status pad(const unsigned char *pixels, const int from[3], const int to[3], unsigned char *out) {
     int size[2];
     unsigned char *whole;
-    pad_size(from + 1, to + 1, size);
+    size_within(to + 1, from + 1, size);
     const size_t pixel = (size_t)to[0], line = (size_t)to[2] * pixel, row = (size_t)size[1] * pixel;
     const size_t first = (size_t)((to[1] - size[0]) / 2) * line + (size_t)((to[2] - size[1]) / 2) * pixel;
     FORWARD(memory_new((size_t)size[0], row, &whole));

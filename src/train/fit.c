@@ -338,6 +338,18 @@ static cf_status measure_statistics(Fit *fit) {
     return CF_OK;
 }
 
+static void show(const Fit *fit, int done, int epoch) {
+    if (fit->files->validated) fit->files->validated(&fit->state, done, epoch, fit->files->context);
+}
+
+/* What a resumed training has come to. */
+static void show_best(Fit *fit) {
+    if (!fit->state.best_epoch) return;
+    exchange(fit, fit->best);
+    show(fit, fit->state.epoch, fit->state.best_epoch);
+    exchange(fit, fit->best);
+}
+
 /* Validates what stands for the weights after this epoch, and keeps it where it is the best. */
 static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     FitState *s = &fit->state;
@@ -348,6 +360,7 @@ static cf_status judge(Fit *fit, EpochRow *row, bool *best) {
     FORWARD(validate(fit, row));
     *best = early_stopping_note(s, row, fit->options->stop_on);
     if (*best) FORWARD(keep_best(fit));
+    show(fit, s->epoch + 1, s->epoch + 1);
     exchange(fit, average);
     return average ? quantization_measure(fit->quantization) : CF_OK;
 }
@@ -469,6 +482,7 @@ cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *op
     FORWARD(train_options_check(options));
     FORWARD_TO(done, prepare(&run));
     if (files->accepted) FORWARD_TO(done, files->accepted(files->context));
+    show_best(&run);
     if (files->keeps_start && !run.state.steps_done) FORWARD_TO(done, fit_save(&run));
     while (!finished(&run)) FORWARD_TO(done, run_epoch(&run));
     memcpy(model->parameters.values, run.best, model->parameters.total * sizeof *run.best);

@@ -37,6 +37,9 @@ typedef struct FitFiles { /* NULL: not written. Borrowed. */
     bool silent;          /* no notice when a training is resumed from a checkpoint: the caller does that all the time */
     /* Called when nothing is refused any more, settings, data and checkpoint, and before anything is written. NULL: nobody waits. */
     cf_status (*accepted)(void *context);
+    /* Called after each validation, and of a resumed training before its first step, with the rows of the epochs that are done: until it
+     * returns, the model has the weights that were validated after `epoch`, 1-based. NULL: nobody looks. */
+    void (*validated)(const FitState *state, int done, int epoch, void *context);
     /* How many ranks train this together (base/ranks.h), each by the same call: the first one decides when to stop, and has the files; 0: this
      * process alone. */
     int ranks;

@@ -65,7 +65,7 @@ typedef struct GroupWork {
     bool resume;       /* go on with the group in the folder, to which plan and configuration belong */
     FigureOptions figures;
     /* Before a run is trained, with its place in the plan; and of one that is done already, with `run` NULL. */
-    cf_status (*begins)(const Run *run, int place, void *context);
+    cf_status (*begins)(Run *run, int place, void *context);
     cf_progress_fn progress;
     void *context;
 } GroupWork;

@@ -1,91 +1,7 @@
 "use strict";
 /* What the page does when it is touched: a cell of the confusion matrix opens its images, an image opens a panel. */
-const report = (() => {
-    const bytes = id => {
-        const element = document.getElementById(id);
-        return element ? Uint8Array.from(atob(element.textContent), c => c.charCodeAt(0)) : new Uint8Array(0);
-    };
-    const data = JSON.parse(document.getElementById("data").textContent);
-    const pixels = bytes("pixels"), probabilities = new Float32Array(bytes("probabilities").buffer);
-    const likeliest = new Uint16Array(bytes("likeliest").buffer); /* of many classes; the others count as 0 */
-    if (data.network) data.network.weights = new Float32Array(bytes("weights").buffer);
-
-    /* An element with attributes and children; texts are always text. */
-    function make(name, attributes = {}, ...children) {
-        const element = document.createElement(name);
-        for (const [key, value] of Object.entries(attributes)) {
-            if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-            else element.setAttribute(key, value);
-        }
-        element.append(...children);
-        return element;
-    }
-
-    const percent = p => !Number.isFinite(p) ? "overflow" : p >= 0.9995 && p < 1 ? "> 99.9 %" : p > 0 && p < 0.0005 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
-
-    /* ---- Images ---- */
-
-    const count = data.images ? data.images.index.length : 0;
-    const size = data.images ? data.images.shape.reduce((a, b) => a * b) : 0;
-
-    function image(i) {
-        const listed = data.images.listed, few = probabilities.subarray(i * listed, (i + 1) * listed);
-        const p = likeliest.length ? new Float32Array(data.classes.length) : few;
-        if (likeliest.length) few.forEach((value, k) => p[likeliest[i * listed + k]] = value);
-        return {
-            number: data.images.index[i], file: data.images.file[i] ?? "", label: data.images.label[i], predicted: data.images.predicted[i],
-            pixels: pixels.subarray(i * size, (i + 1) * size), shape: data.images.shape, probabilities: p,
-        };
-    }
-
-    /* Grey or RGB bytes onto a canvas of their own size; style sheets enlarge it with sharp pixels. */
-    function paint(canvas, values, [C, H, W]) {
-        canvas.width = W;
-        canvas.height = H;
-        const context = canvas.getContext("2d"), picture = context.createImageData(W, H);
-        for (let i = 0; i < H * W; i++)
-            for (let c = 0; c < 4; c++) picture.data[4 * i + c] = c === 3 ? 255 : values[C * i + (C === 3 ? c : 0)];
-        context.putImageData(picture, 0, 0);
-        return canvas;
-    }
-
-    /* ---- Where the network looks ---- */
-
-    const looks = data.network && network.lookedAt(data.network) >= 0;
-
-    /* The image in darkened grey, enlarged, with a map over it: from nothing to yellow. False where the map has nothing. Values that
-     * are not finite, of damaged weights, count as nothing. */
-    function heat(canvas, values, [C, H, W], map) {
-        const largest = map.values.reduce((a, b) => Math.max(a, b), 0);
-        const seen = largest > 0 && largest < Infinity, times = Math.max(1, Math.round(224 / Math.max(H, W)));
-        const wide = W * times, tall = H * times, picture = new Uint8ClampedArray(3 * wide * tall);
-        const over = network.resize(map.values, map.shape, [tall, wide]);
-        for (let i = 0; i < wide * tall; i++) {
-            const from = C * (Math.floor(i / wide / times) * W + Math.floor(i % wide / times));
-            const v = seen ? over[i] / largest : 0, cover = 0.8 * Math.sqrt(v), hot = [255, 60 + 170 * v, 40];
-            const grey = C === 3 ? 0.299 * values[from] + 0.587 * values[from + 1] + 0.114 * values[from + 2] : values[from];
-            for (let c = 0; c < 3; c++) picture[3 * i + c] = (1 - cover) * 0.65 * grey + cover * hot[c];
-        }
-        paint(canvas, picture, [3, tall, wide]);
-        return seen;
-    }
-
-    /* ---- Bars of probabilities ---- */
-
-    function bars(list, names, p, label) {
-        const best = p.reduce((b, v, i) => v > p[b] ? i : b, 0);
-        const order = Array.from(p, (_, i) => i);
-        /* Many classes: the ten likeliest; few: all, in their own order, so that rows stay where they are. */
-        const rows = names.length <= 12 ? order : order.sort((a, b) => p[b] - p[a]).slice(0, 10);
-        list.replaceChildren(...rows.map(i => {
-            const row = make("li", { class: (i === best ? "best" : "") + (i === label ? " true" : "") },
-                make("span", { class: "name" }, names[i]), make("span", { class: "bar", "aria-hidden": "true" }, make("i")),
-                make("span", { class: "n" }, percent(p[i])));
-            row.querySelector("i").style.width = (Number.isFinite(p[i]) ? 100 * p[i] : 0) + "%";
-            return row;
-        }));
-        return best;
-    }
+report.openPanel = (() => {
+    const { data, count, make, image, paint, looks, heat, bars, percent } = report;
 
     /* ---- The panel of one image ---- */
 
@@ -231,5 +147,5 @@ const report = (() => {
         openCell(+most.dataset.label, +most.dataset.predicted, most, false);
     }
 
-    return { data, count, bytes, make, image, paint, looks, heat, bars, percent, openPanel };
+    return openPanel;
 })();

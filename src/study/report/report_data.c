@@ -1,8 +1,10 @@
 /* What the page's scripts read: one JSON document, and arrays as base64. All numbers are little-endian, as in
  * safetensors. */
 #include "base/json_text.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/set_text.h"
 #include "study/report/report_inside.h"
 
 #include <stdlib.h>
@@ -31,8 +33,20 @@ static json_t *layer_json(const Layer *l) {
                      "means", means, "deviations", deviations);
 }
 
-/* Where each tensor lies in the array of all weights, in floats. */
-static json_t *network_json(const cf_model *model) {
+/* How cifra predict reads a picture for it. What is wrong with the set's text is told where the set is loaded. */
+static json_t *reading_json(const cf_model *model, const char *data, int height, int width) {
+    const Shape input = model->layers.input;
+    const bool told = height >= 1 && height <= LONGEST_SIDE && width >= 1 && width <= LONGEST_SIDE;
+    ReadOptions options = {0};
+    char *plain = NULL;
+    if (!data || set_text_read(data, &plain, &options)) options.fit = FIT_SQUASH;
+    free(plain);
+    return json_pack("{s:s s:[i i]}", "fit", fit_words[options.fit], "size", told ? height : input.H,
+                     told ? width : input.W);
+}
+
+/* Tensors: where each lies in the array of all weights, in floats. */
+json_t *report_network_json(const cf_model *model, const char *data, int height, int width) {
     json_t *layers = json_array(), *tensors = json_object(), *classes = json_array();
     json_int_t place = 0;
     for (int i = 0; i < model->layers.count; i++) json_array_append_new(layers, layer_json(&model->layers.layers[i]));
@@ -42,8 +56,9 @@ static json_t *network_json(const cf_model *model) {
         place += (json_int_t)p->count;
     }
     for (int c = 0; c < model->classes; c++) json_array_append_new(classes, json_text(model->class_names[c]));
-    return json_pack("{s:s s:i s:o s:o s:o s:o}", "line", model->layers.line, "output", model->layers.heads[0], "input",
-                     shape_json(model->layers.input), "classes", classes, "layers", layers, "tensors", tensors);
+    return json_pack("{s:s s:i s:o s:o s:o s:o s:o}", "line", model->layers.line, "output", model->layers.heads[0], "input",
+                     shape_json(model->layers.input), "reading", reading_json(model, data, height, width), "classes", classes,
+                     "layers", layers, "tensors", tensors);
 }
 
 /* How many probabilities of an image there are: of all classes, or of the likeliest ones. */
@@ -71,7 +86,12 @@ static cf_status document(FILE *out, const ReportInput *input, const ReportImage
     for (int c = 0; c < input->classes; c++) json_array_append_new(classes, json_text(report_class(input, c)));
     json_object_set_new(root, "classes", classes);
     if (input->set) json_object_set_new(root, "images", images_json(input, images));
-    if (report_has_network(input)) json_object_set_new(root, "network", network_json(input->model));
+    if (report_has_network(input)) {
+        int height = 0, width = 0;
+        json_unpack(json_object_get(input->config, "checksums"), "{s:[i, i, i]}", "shape", &(int){0}, &height, &width);
+        const char *data = json_string_value(json_object_get(input->config, "data"));
+        json_object_set_new(root, "network", report_network_json(input->model, data, height, width));
+    }
     cf_status status = report_features_data(out, input, root);
     if (!status) {
         fputs("<script type=\"application/json\" id=\"data\">", out);
@@ -82,16 +102,22 @@ static cf_status document(FILE *out, const ReportInput *input, const ReportImage
     return status;
 }
 
-static cf_status weights(FILE *out, const cf_model *model) {
+cf_status report_weights(const cf_model *model, float **values, size_t *count) {
     const Parameters *p = &model->parameters;
-    float *values;
-    size_t place = 0;
-    FORWARD(memory_new(p->total, sizeof *values, &values));
+    FORWARD(memory_new(p->total, sizeof **values, values));
+    *count = 0;
     for (int i = 0; i < p->count; i++) {
-        parameter_to_file(p, &p->table[i], p->values + p->table[i].offset, values + place);
-        place += p->table[i].count;
+        parameter_to_file(p, &p->table[i], p->values + p->table[i].offset, *values + *count);
+        *count += p->table[i].count;
     }
-    html_array(out, "weights", values, place * sizeof *values);
+    return CF_OK;
+}
+
+static cf_status weights(FILE *out, const cf_model *model) {
+    float *values;
+    size_t count;
+    FORWARD(report_weights(model, &values, &count));
+    html_array(out, "weights", values, count * sizeof *values);
     free(values);
     return CF_OK;
 }

@@ -142,6 +142,11 @@ cf_status report_figure(FILE *out, const ReportFigure *figure, const char *capti
 /* A network whose weights take more is not put into the page. */
 enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 6 << 20 };
 bool report_has_network(const ReportInput *input);
+/* A network as network.js runs it, less its weights, which are report_weights' array; and how drawing.js takes a picture from a file: fitted
+ * as the text `data` of its set says (NULL: squashed), at the size that the set was read at (0: the network's input). A new reference. */
+json_t *report_network_json(const cf_model *model, const char *data, int height, int width);
+/* All weights as model.safetensors has them, one tensor behind the other; release with free(). */
+cf_status report_weights(const cf_model *model, float **values, size_t *count);
 cf_status data_scripts(FILE *out, const ReportInput *input, const ReportImages *images);
 
 #endif

@@ -482,12 +482,18 @@ static cf_status keep_reason(const Run *run, cf_status status) {
     return status;
 }
 
+static void tell_watcher(const FitState *state, int done, int epoch, void *context) {
+    const Run *run = context;
+    run->watch(run, state, done, epoch, run->watcher);
+}
+
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
     cf_train_options options = run->config.train;
     FitFiles files = {.history = run->history_path,
                       .best = run->model_path,
                       .keeps_start = run->config.from != NULL,
                       .accepted = begin,
+                      .validated = run->watch ? tell_watcher : NULL,
                       .context = run};
     options.threads = run->threads;
     options.checkpoint = run->checkpoint_path;

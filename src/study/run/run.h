@@ -110,6 +110,9 @@ typedef struct Run {
     Lock lock;                 /* of the folder, from run_start on */
     char *made_folder;         /* what run_start made, while nothing is written into it */
     double peak_gflops;        /* measured beside the training; 0: not yet */
+    /* Who looks on while it trains, as FitFiles' `validated`; NULL: nobody. */
+    void (*watch)(const struct Run *run, const FitState *state, int done, int epoch, void *watcher);
+    void *watcher;
 } Run;
 
 /* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. `shelf` NULL: the data are the
