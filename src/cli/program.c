@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/ranks.h"
+#include "study/live/live_server.h"
 #include "study/run/run_ranks.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ static cf_status dispatch(const Program *program, int argc, char **argv) {
     int words;
     if (is_one_of(argv[0], "help", "--help", "-h")) return run_help(program, argc - 1, argv + 1);
     if (is_one_of(argv[0], "version", "--version", "-V")) {
-        printf("%s %s\n%s\n", program->name, cf_version(), ranks_library());
+        printf("%s %s\n%s\n%s\n", program->name, cf_version(), ranks_library(), live_server_library);
         return CF_OK;
     }
     FORWARD(command_find(program->commands, argc, argv, &command, &words));

@@ -5,6 +5,8 @@
 
 #ifndef CIFRA_MICROHTTPD
 
+const char live_server_library[] = "built without libmicrohttpd: no live pages";
+
 cf_status live_server_start(int port, LiveProgressFn progress, void *context, LiveServer **server) {
     (void)port, (void)progress, (void)context, (void)server;
     return FAIL(CF_BAD_USE, "this cifra was built without libmicrohttpd, which a live page needs: install it (Debian: apt-get "
@@ -75,6 +77,7 @@ struct LiveServer {
     each(start_daemon) each(stop_daemon) each(queue_response) each(create_response_from_buffer) each(destroy_response) \
         each(add_response_header) each(lookup_connection_value)
 
+const char live_server_library[] = "live pages: libmicrohttpd";
 static Library library = {.name = "libmicrohttpd.so.12"};
 static struct {
 #define MEMBER(function) __typeof__(MHD_##function) *function;

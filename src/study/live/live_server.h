@@ -12,6 +12,8 @@
 /* What can be asked for: /, /progress.json, /history.json, /weights, /report.html. */
 typedef enum LivePlace { LIVE_PAGE, LIVE_PROGRESS, LIVE_HISTORY, LIVE_WEIGHTS, LIVE_REPORT, LIVE_PLACES } LivePlace;
 
+extern const char live_server_library[]; /* for cifra --version */
+
 typedef struct LiveServer LiveServer;
 /* The answer to /progress.json, asked for in the server's thread; it releases it with free(). NULL: out of memory. */
 typedef char *(*LiveProgressFn)(void *context);

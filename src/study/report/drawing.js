@@ -87,17 +87,17 @@ const drawing = (() => {
         return W * h > w * H ? [H, Math.min(W, rounded(w, H, h))] : [Math.min(H, rounded(h, W, w)), W];
     }
 
-    /* RGB bytes of the size at which the run's own pictures were read. */
+    /* RGB bytes of the size at which the run's own pictures were read; what takes them rounds halves to even, as lrintf does. */
     function fitted(rgba, from) {
         const { fit, size } = model.reading, half = (whole, part) => Math.floor((whole - part) / 2);
         const [h, w] = fit === "crop" ? within(from, size) : from, [H, W] = fit === "pad" ? within(size, from) : size;
         const top = half(from[0], h), left = half(from[1], w), down = half(size[0], H), right = half(size[1], W);
-        const pixels = new Uint8Array(3 * size[0] * size[1]), plane = new Float32Array(h * w);
+        const pixels = new Uint8ClampedArray(3 * size[0] * size[1]), plane = new Float32Array(h * w);
         for (let c = 0; c < 3; c++) {
             for (let y = 0; y < h; y++)
                 for (let x = 0; x < w; x++) plane[y * w + x] = rgba[4 * ((top + y) * from[1] + left + x) + c];
             network.resize(plane, [h, w], [H, W]).forEach((v, i) =>
-                pixels[3 * ((down + Math.floor(i / W)) * size[1] + right + i % W) + c] = Math.round(v));
+                pixels[3 * ((down + Math.floor(i / W)) * size[1] + right + i % W) + c] = v);
         }
         return { pixels, shape: [3, ...size] };
     }
