@@ -35,6 +35,7 @@ check    libcmocka-dev           libcmocka-devel         cmocka
 check    libmatio-dev            matio-devel             libmatio
 check    libopenmpi-dev          openmpi-devel           openmpi
 check    openmpi-bin             openmpi                 openmpi
+check    libmicrohttpd-dev       libmicrohttpd-devel     libmicrohttpd
 check    python3                 python3                 python
 check    python3-numpy           python3-numpy           python-numpy
 long     valgrind                valgrind                valgrind

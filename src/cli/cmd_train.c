@@ -531,6 +531,11 @@ const Command command_train = {
         "eval OUT what "
         "their networks say together.\n"
         "\n"
+        "--live serves a page of the training to a browser on this machine, and for whoever has the address that is printed (there is a "
+        "token in it): curves that grow, and the box to draw in, or to drop a picture onto, answered from the first epoch on by the "
+        "weights of the last one. With --seeds and --splits it is of the run under way. It ends with the training, when an open "
+        "page takes the report over, and changes no number. From another machine: ssh -L PORT:127.0.0.1:PORT with --port PORT.\n"
+        "\n"
         "--from RUN|FILE begins with the weights of another network: every tensor that fits by name and shape is "
         "taken, the "
         "layers that give "
@@ -585,6 +590,7 @@ const Command command_train = {
         "    cifra train --data hand -n 10000 --epochs 3\n"
         "    cifra train --data photos --from runs/street-paper-s1 --head-epochs 2 --lr-backbone 0.1\n"
         "    cifra train --data mnist --seeds 5\n"
+        "    cifra train --data hand -n 10000 --live\n"
         "    cifra train --data svhn --split pooled --splits 10 --out runs/svhn-folds\n"
         "    cifra train --data street --shift blur=2:4,polarity=0.5",
     .options = options,

@@ -17,9 +17,7 @@ struct Live {
     LiveServer *server;
     char place[64];
     atomic_int version; /* of the history: the page asks for it, and for weights, when this changes */
-    atomic_int epoch, epochs;
-    _Atomic int64_t step, steps;
-    _Atomic double seconds_left;
+    atomic_int epoch, epochs, step, steps, seconds_left;
     _Atomic(char *) end; /* JSON, once all is over */
 };
 
@@ -27,12 +25,11 @@ static char *progress_json(void *context) {
     Live *live = context;
     const char *end = atomic_load(&live->end);
     char *text;
-    const char form[] = "{\"version\":%d,\"epoch\":%d,\"epochs\":%d,\"step\":%lld,\"steps\":%lld,\"seconds_left\":%.0f,\"end\":%s}";
-    return memory_print(&text, form, atomic_load(&live->version), atomic_load(&live->epoch), atomic_load(&live->epochs),
-                        (long long)atomic_load(&live->step), (long long)atomic_load(&live->steps),
-                        atomic_load(&live->seconds_left), end ? end : "null")
-               ? NULL
-               : text;
+    const char form[] = "{\"version\":%d,\"epoch\":%d,\"epochs\":%d,\"step\":%d,\"steps\":%d,\"seconds_left\":%d,\"end\":%s}";
+    const cf_status status =
+        memory_print(&text, form, atomic_load(&live->version), atomic_load(&live->epoch), atomic_load(&live->epochs),
+                     atomic_load(&live->step), atomic_load(&live->steps), atomic_load(&live->seconds_left), end ? end : "null");
+    return status ? NULL : text;
 }
 
 cf_status live_start(int port, Live **live) {
@@ -53,9 +50,9 @@ const char *live_url(const Live *live) {
 void live_progress(Live *live, const cf_progress *progress) {
     atomic_store(&live->epoch, progress->epoch);
     atomic_store(&live->epochs, progress->epochs);
-    atomic_store(&live->step, progress->step);
-    atomic_store(&live->steps, progress->steps);
-    atomic_store(&live->seconds_left, isfinite(progress->seconds_left) ? progress->seconds_left : 0);
+    atomic_store(&live->step, (int)progress->step);
+    atomic_store(&live->steps, (int)progress->steps);
+    atomic_store(&live->seconds_left, (int)fmin(progress->seconds_left, 1e9));
 }
 
 /* ---- After an epoch ---- */
