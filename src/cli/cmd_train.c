@@ -351,7 +351,8 @@ static bool tell_progress(const cf_progress *progress, void *live) {
     return terminal_progress(progress, NULL);
 }
 
-cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures, Live *live) {
+cf_status train_run(Run *run, const char *folder, const Arguments *given, bool resume, const FigureOptions *figures,
+                    Live *live) {
     FORWARD(run_start(run, folder, resume));
     if (!given->json && !given->quiet) FORWARD(print_opening(run));
     FORWARD(begin_live(live, run, "", false));
@@ -531,10 +532,10 @@ const Command command_train = {
         "eval OUT what "
         "their networks say together.\n"
         "\n"
-        "--live serves a page of the training to a browser on this machine, and for whoever has the address that is printed (there is a "
-        "token in it): curves that grow, and the box to draw in, or to drop a picture onto, answered from the first epoch on by the "
-        "weights of the last one. With --seeds and --splits it is of the run under way. It ends with the training, when an open "
-        "page takes the report over, and changes no number. From another machine: ssh -L PORT:127.0.0.1:PORT with --port PORT.\n"
+        "--live serves a page of the training to browsers on this machine that have its address, which is printed with a token in it: "
+        "curves that grow, and the box to draw in, or to drop a picture onto, answered from the first epoch on by the weights of the "
+        "last one. With --seeds and --splits it is of the run under way. It ends with the training, when an open page takes the "
+        "report over, and changes no number. From another machine: ssh -L PORT:127.0.0.1:PORT, with --port PORT.\n"
         "\n"
         "--from RUN|FILE begins with the weights of another network: every tensor that fits by name and shape is "
         "taken, the "

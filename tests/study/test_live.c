@@ -62,8 +62,8 @@ static Answer ask_at(const char *address, int port, const char *request) {
 
 static Answer get(const Live *live, const char *path) {
     char request[300];
-    snprintf(request, sizeof request, "GET %s?token=%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n", path,
-             token_of(live), port_of(live));
+    snprintf(request, sizeof request, "GET %s?token=%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n",
+             path, token_of(live), port_of(live));
     return ask_at("127.0.0.1", port_of(live), request);
 }
 
@@ -80,10 +80,11 @@ static json_t *get_json(const Live *live, const char *path) {
 /* `line` and `host` of a request, and what it is answered with. */
 static void expect(const Live *live, int code, const char *method, const char *path, const char *host) {
     char request[400];
-    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\n%s%s%sConnection: close\r\n\r\n", method, path, host ? "Host: " : "",
-             host ? host : "", host ? "\r\n" : "");
+    snprintf(request, sizeof request, "%s %s HTTP/1.1\r\n%s%s%sConnection: close\r\n\r\n", method, path,
+             host ? "Host: " : "", host ? host : "", host ? "\r\n" : "");
     const Answer answer = ask_at("127.0.0.1", port_of(live), request);
-    if (answer.code != code) fail_msg("%s %s of %s: %d, not %d", method, path, host ? host : "nobody", answer.code, code);
+    if (answer.code != code)
+        fail_msg("%s %s of %s: %d, not %d", method, path, host ? host : "nobody", answer.code, code);
     if (code != 200) assert_null(strstr(answer.bytes, token_of(live)));
     free(answer.bytes);
 }

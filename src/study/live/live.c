@@ -25,10 +25,11 @@ static char *progress_json(void *context) {
     Live *live = context;
     const char *end = atomic_load(&live->end);
     char *text;
-    const char form[] = "{\"version\":%d,\"epoch\":%d,\"epochs\":%d,\"step\":%d,\"steps\":%d,\"seconds_left\":%d,\"end\":%s}";
-    const cf_status status =
-        memory_print(&text, form, atomic_load(&live->version), atomic_load(&live->epoch), atomic_load(&live->epochs),
-                     atomic_load(&live->step), atomic_load(&live->steps), atomic_load(&live->seconds_left), end ? end : "null");
+    const char form[] =
+        "{\"version\":%d,\"epoch\":%d,\"epochs\":%d,\"step\":%d,\"steps\":%d,\"seconds_left\":%d,\"end\":%s}";
+    const cf_status status = memory_print(
+        &text, form, atomic_load(&live->version), atomic_load(&live->epoch), atomic_load(&live->epochs),
+        atomic_load(&live->step), atomic_load(&live->steps), atomic_load(&live->seconds_left), end ? end : "null");
     return status ? NULL : text;
 }
 
@@ -115,8 +116,8 @@ static void look(const Run *run, const FitState *state, int done, int epoch, voi
 static cf_status data(FILE *out, const Run *run) {
     json_memory_begin();
     json_t *network = report_network_json(run->model, run->config.data, run->set->height, run->set->width);
-    json_t *root = json_pack("{s:O s:o s:b}", "classes", json_object_get(network, "classes"), "network", network, "unlabelled",
-                             run->config.target != NULL);
+    json_t *root = json_pack("{s:O s:o s:b}", "classes", json_object_get(network, "classes"), "network", network,
+                             "unlabelled", run->config.target != NULL);
     fputs("<script type=\"application/json\" id=\"data\">", out);
     const cf_status status = html_json(out, root);
     fputs("</script>\n", out);
@@ -177,7 +178,10 @@ static void tell_end(Live *live, const char *folder) {
     char *path = NULL;
     const bool report = folder && !publish_report(live, folder, &path);
     char *absolute = report ? realpath(path, NULL) : NULL;
-    json_t *root = json_pack("{s:o}", report ? "report" : "reason", json_text(absolute ? absolute : report ? path : cf_error()));
+    json_t *root = json_pack("{s:o}", report ? "report" : "reason",
+                             json_text(absolute ? absolute
+                                       : report ? path
+                                                : cf_error()));
     char *text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     free(absolute);

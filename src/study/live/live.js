@@ -30,7 +30,8 @@ const live = (() => {
     }
 
     function chart(title, lines, text) {
-        const W = 520, H = 260, left = 56, right = 82, top = 10, foot = 34, epochs = Math.max(history.epochs, 2);
+        const W = 520, H = 260, left = 56, right = 82, top = 10, foot = 34, done = lines[0].values.length;
+        const epochs = Math.max(2, Math.min(history.epochs, 2 * Math.max(done, 5))); /* room to grow */
         const values = lines.flatMap(line => line.values).filter(Number.isFinite);
         const low = Math.min(...values), spread = Math.max(...values) - low, margin = spread > 0 ? spread / 20 : Math.abs(low) / 10 || 1;
         const from = Math.max(0, low - margin), to = low + spread + margin;

@@ -9,8 +9,9 @@ const char live_server_library[] = "built without libmicrohttpd: no live pages";
 
 cf_status live_server_start(int port, LiveProgressFn progress, void *context, LiveServer **server) {
     (void)port, (void)progress, (void)context, (void)server;
-    return FAIL(CF_BAD_USE, "this cifra was built without libmicrohttpd, which a live page needs: install it (Debian: apt-get "
-                            "install libmicrohttpd-dev) and build cifra again");
+    return FAIL(CF_BAD_USE,
+                "this cifra was built without libmicrohttpd, which a live page needs: install it (Debian: apt-get "
+                "install libmicrohttpd-dev) and build cifra again");
 }
 
 const char *live_server_url(const LiveServer *server) {
@@ -65,7 +66,7 @@ struct LiveServer {
     LiveProgressFn progress;
     void *context;
     char token[TOKEN + 1], url[80], hosts[2][24];
-    pthread_mutex_t lock; /* of `published`, taken at the ends of epochs and for each request */
+    pthread_mutex_t lock;                        /* of `published`, taken at the ends of epochs and for each request */
     struct MHD_Response *published[LIVE_PLACES]; /* immutable; a request that is being answered has its own reference */
     atomic_bool received[LIVE_PLACES];
     _Atomic double asked; /* when the last request came that was answered */
@@ -182,8 +183,8 @@ static cf_status listen_on(int port, int *listening, int *used_port) {
         getsockname(made, (struct sockaddr *)&address, &size)) {
         const int reason = errno;
         if (made >= 0) close(made);
-        return FAIL(CF_IO, "cannot listen on port %d of 127.0.0.1: %s; name another port, or none for one that is free", port,
-                    strerror(reason));
+        return FAIL(CF_IO, "cannot listen on port %d of 127.0.0.1: %s; name another port, or none for one that is free",
+                    port, strerror(reason));
     }
     *listening = made;
     *used_port = ntohs(address.sin_port);
@@ -197,10 +198,10 @@ static cf_status start(LiveServer *server, int port) {
     snprintf(server->hosts[0], sizeof server->hosts[0], "127.0.0.1:%d", port);
     snprintf(server->hosts[1], sizeof server->hosts[1], "localhost:%d", port);
     snprintf(server->url, sizeof server->url, "http://127.0.0.1:%d/?token=%s", port, server->token);
-    server->daemon = mhd.start_daemon(
-        MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, listening,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MOST_CONNECTIONS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    server->daemon = mhd.start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, answer, server,
+                                      MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+                                      MHD_OPTION_CONNECTION_LIMIT, (unsigned)MOST_CONNECTIONS,
+                                      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
     if (server->daemon) return CF_OK;
     close(listening);
     return FAIL(CF_IO, "libmicrohttpd cannot start a server on port %d of 127.0.0.1", port);
@@ -210,8 +211,8 @@ cf_status live_server_start(int port, LiveProgressFn progress, void *context, Li
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     LiveServer *made;
     pthread_once(&once, load);
-    FAIL_IF(library.fault[0], CF_IO, "%s %s; a live page needs it (Debian, Ubuntu: apt-get install libmicrohttpd12)", library.name,
-            library.fault);
+    FAIL_IF(library.fault[0], CF_IO, "%s %s; a live page needs it (Debian, Ubuntu: apt-get install libmicrohttpd12)",
+            library.name, library.fault);
     FORWARD(memory_new(1, sizeof *made, &made));
     pthread_mutex_init(&made->lock, NULL);
     made->progress = progress;
