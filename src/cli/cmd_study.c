@@ -14,7 +14,7 @@
 
 typedef struct StudyArguments {
     const char *data, *data_dir, *out, *figures;
-    int profile, seeds, precision, threads;
+    int profile, seeds, splits, precision, threads;
 } StudyArguments;
 
 static const char *const profile_words[] = {"quick", "paper", NULL};
@@ -25,13 +25,16 @@ static const Option options[] = {
     {"profile", NULL, OPTION_CHOICE, .choices = profile_words,
      .help = "a recipe that comes with cifra, instead of a file of your own", .default_text = "quick", MEMBER(profile)},
     {"data", "SETS", OPTION_TEXT,
-     .help = "generated (hand,street), real (mnist,svhn), or one or two sets between commas: mnist,street",
+     .help = "generated (hand,street), real (mnist,svhn), or sets between commas: mnist,street",
      .default_text = "the recipe's", MEMBER(data)},
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      MEMBER(data_dir)},
     {"seeds", "N", OPTION_INTEGER, 1, RECIPE_MOST_SEEDS,
      .help = "train everything with so many seeds; intervals are then over these", .default_text = "the recipe's",
      MEMBER(seeds)},
+    {"splits", "N", OPTION_INTEGER, 1, RECIPE_MOST_SEEDS,
+     .help = "move the split with the seed: the seeds take N splits in turn; without --seeds so many seeds",
+     .default_text = "the recipe's", MEMBER(splits)},
     {"precision", NULL, OPTION_CHOICE, .choices = precision_words, .help = "of all trainings",
      .default_text = "the recipe's", MEMBER(precision)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
@@ -60,12 +63,16 @@ static void duration(double seconds, char text[32]) {
 }
 
 static void tell_estimate(const StudyEstimate *e, void *context) {
-    char line[300], expected[32], most[32], speeds[64];
+    char line[300], expected[32], most[32], speeds[160] = "";
     (void)context;
     duration(e->expected, expected);
     duration(e->most, most);
-    snprintf(speeds, sizeof speeds, e->sets == 2 ? "%.0f and %.0f" : "%.0f", e->images_per_second[0],
-             e->images_per_second[1]);
+    for (int i = 0, used = 0; i < e->sets && used < 120; i++)
+        used += snprintf(speeds + used, sizeof speeds - (size_t)used, "%s%.0f",
+                         !i                ? ""
+                         : i + 1 < e->sets ? ", "
+                                           : " and ",
+                         e->images_per_second[i]);
     snprintf(line, sizeof line, "The trainings will take about %s, at most %s, at the %s images/s measured just now.",
              expected, most, speeds);
     terminal_line(line);
@@ -92,20 +99,23 @@ static cf_status make_recipe(const Arguments *given, const StudyArguments *a, Re
             "a recipe (%s) and --profile were given; one of the two is enough", given->positional[0]);
     FORWARD(recipe_read(file ? given->positional[0] : profile_words[a->profile], recipe));
     if (a->data) FORWARD(recipe_use_data(recipe, a->data));
+    if (options_given(given, "splits")) recipe->splits = recipe->seeds = a->splits;
     if (options_given(given, "seeds")) recipe->seeds = a->seeds;
     if (options_given(given, "precision")) recipe->base.train.precision = (cf_precision)a->precision;
     return recipe_check(recipe);
 }
 
 static cf_status print_outcome(const Arguments *given, const StudyOutcome *outcome) {
-    json_t *claims;
+    json_t *claims = NULL;
     if (given->json) {
-        FORWARD(ledger_json(&outcome->ledger, &claims));
-        return print_json(json_pack("{s:o s:f s:O s:o}", "report", json_text(outcome->report), "seconds",
+        if (outcome->ledger.file) FORWARD(ledger_json(&outcome->ledger, &claims));
+        return print_json(json_pack("{s:o s:f s:O s:o*}", "report", json_text(outcome->report), "seconds",
                                     outcome->seconds, "story", outcome->story, "claims", claims));
     }
-    ledger_print(&outcome->ledger, stdout);
-    putchar('\n');
+    if (outcome->ledger.file) {
+        ledger_print(&outcome->ledger, stdout);
+        putchar('\n');
+    }
     for (size_t i = 0; i < json_array_size(outcome->story); i++)
         print_tamed("%s\n", json_string_value(json_array_get(outcome->story, i)));
     print_tamed("\nThe whole study, with its figures: %s\n", outcome->report);
@@ -152,26 +162,40 @@ const Command command_study = {
     .summary = "the whole study: search, training, evaluation, features, report",
     .usage = "[RECIPE.yaml] [--profile quick|paper] [--data SETS]",
     .description =
-        "Does everything that a report on two data sets of digits did: looks at the data, searches for the best "
-        "configuration of each, trains and evaluates it, looks at its features with UMAP, tests each model on the "
-        "other "
-        "set, trains on few images of one class, tries remedies for that, trains each network further on few images of "
-        "the other set, puts "
-        "networks with "
-        "and without attention side by side, and writes it all into one page, report.html. Each figure of that "
-        "report stands beside cifra's own in a ledger (claims.csv), with a 95 % interval and a verdict:\n"
+        "Looks at the data, trains and evaluates a network on each set, and writes it all into one page, report.html. "
+        "A recipe "
+        "adds to that what it names: a search for the best configuration (grid), UMAP of the features (features), each "
+        "model on "
+        "the other sets (cross), few images of one class and remedies for that (imbalance), each network trained "
+        "further on few "
+        "images of another set (transfer) or on its images without their labels (adaptation), networks side by side "
+        "(attention).\n"
+        "\n"
+        "    data: [usps, photos]\n"
+        "    model: m3\n"
+        "    splits: 5\n"
+        "    features: {}\n"
+        "\n"
+        "is a recipe. seeds: N trains with N seeds, splits: N moves the split with the seed; intervals are over these. "
+        "The "
+        "sections that compare seed by seed (remedies, transfer, adaptation, attention) have seeds of their own, also "
+        "with "
+        "--seeds.\n"
+        "\n"
+        "claims: report holds the study against the figures of a report on two data sets of digits, as the two "
+        "profiles do; a "
+        "file of the same form (recipes/claims/report.yaml) against those of another. Each figure stands beside "
+        "cifra's own in a "
+        "ledger (claims.csv), with a 95 % interval and a verdict:\n"
         "\n"
         "    reproduced       what the report says lies in our interval\n"
         "    beaten, short    our whole interval is better, or worse\n"
         "    not comparable   measured, but on other data than the report's\n"
         "    not run\n"
         "\n"
-        "What that report only suggests has no figure to stand beside: better, worse or noise tells where the interval "
-        "of the "
-        "difference lies, paired by seed. These sections (keys transfer, attention, and remedies of imbalance, which "
-        "cifra imbalance --help explains) have seeds of their own, "
-        "also with "
-        "--seeds.\n"
+        "What a report only suggests has no figure to stand beside: better, worse or noise tells where the interval of "
+        "the "
+        "difference lies, paired by seed.\n"
         "\n"
         "Everything is kept in the folder, stage by stage: a study that was stopped or killed goes on with the same "
         "command and ends with the same ledger. A changed recipe does anew what depends on the change.\n"

@@ -7,7 +7,8 @@ study = sys.argv[1]
 T1 = 12.706204736  # Student's t of one degree of freedom, 97.5 %
 document = json.load(open(study + "/study.json"))
 results, recipe = document["results"], document["recipe"]
-names = {"mnist": "hand", "svhn": "street"}
+others = {"hand": "street", "street": "hand"}
+roles = {"hand": "mnist", "street": "svhn"}
 wrong = []
 
 
@@ -33,16 +34,17 @@ def tested(folder):
     return sum(row["correct"] == "1" for row in rows) / len(rows), [row["image"] for row in rows]
 
 
-for key, name in names.items():
+for name, other in others.items():
+    key, pair = name, f"{other}-on-{name}"
     images = {}
-    rows = list(csv.DictReader(open(f"{study}/figures/transfer-{name}.csv")))
+    rows = list(csv.DictReader(open(f"{study}/figures/transfer-{pair}.csv")))
     if [row["size"] + row["way"] for row in rows] != ["2new", "2from", "allnew", "allfrom"]:
         wrong.append(f"rows of transfer-{name}.csv")
     for row in rows:
-        runs = results["transfer"][key][row["size"]][row["way"]]
+        runs = results["transfer"][pair][row["size"]][row["way"]]
         check_row(f"{name} {row['size']} {row['way']}", row, runs)
         for seed, run in enumerate(runs, 1):
-            folder = f"transfer-{name}-{row['size']}-{row['way']}-s{seed}"
+            folder = f"transfer-{pair}-{row['size']}-{row['way']}-s{seed}"
             accuracy, order = tested(folder)
             same(folder, accuracy, run["accuracy"])
             if images.setdefault(seed, order) != order:
@@ -64,17 +66,17 @@ for key, name in names.items():
         wrong.append(f"rows of attention-{name}.csv")
     for row in rows:
         check_row(f"{name} {row['network']}", row, results["attention"][key][row["network"]])
-    rows = list(csv.DictReader(open(f"{study}/transfer-umap-{name}/umap.csv")))
-    n = results["transfer_features"][key]["n"]
+    rows = list(csv.DictReader(open(f"{study}/transfer-umap-{pair}/umap.csv")))
+    n = results["transfer_features"][pair]["n"]
     if [row["when"] for row in rows] != ["before"] * n + ["after"] * n or [row["image"] for row in rows[:n]] != images[1]:
         wrong.append(name + ": rows of umap.csv")
 
 claims = {claim["id"]: claim for claim in document["claims"]}
-for key, of in (("mnist", "new"), ("svhn", "new")):
+for name, other in others.items():
     for size in ("2", "all"):
-        ways = results["transfer"][key][size]
+        ways = results["transfer"][f"{other}-on-{name}"][size]
         gains = [a["accuracy"] - b["accuracy"] for a, b in zip(ways["from"], ways["new"])]
-        claim = claims[f"transfer.{key}.{size}.from.accuracy"]
+        claim = claims[f"transfer.{roles[other]}-on-{roles[name]}.{size}.from.accuracy"]
         same(claim["id"], claim["measured"], sum(gains) / 2)
         same(claim["id"] + " high", claim["interval"][1], sum(gains) / 2 + T1 * abs(gains[0] - gains[1]) / 2)
 sys.exit("\n".join(wrong) if wrong else 0)

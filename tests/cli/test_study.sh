@@ -26,7 +26,7 @@ check "other data are not compared" grep -q 'test.mnist.accuracy,.*,not comparab
 check "the third case was not run" grep -q 'imbalance.mnist.3.accuracy,.*,not run,' whole/claims.csv
 check "a time is told beforehand" grep -q 'The trainings will take about .*images/s' whole.err
 same "stages told" "$(grep -c '^\[' whole.err)" 16
-check "the page has every section" test "$(grep -c '<section id=' whole/report.html)" = 12
+check "the page has every section" test "$(grep -c '<section id=' whole/report.html)" = 13
 check "the page has the figures" test "$(grep -c '<svg ' whole/report.html)" -gt 30
 check "the page loads nothing" test "$(grep -c 'src="http\|href="http' whole/report.html)" = 0
 
@@ -80,12 +80,14 @@ same "suggestions in the ledger" "$(grep -c '^transfer\.\|^attention\.' sections
 check "the ledger tells them apart" grep -q 'differences that it suggests' sections.txt
 same "adaptations in the ledger" "$(grep -c '^adapt\.' sections/claims.csv)" 4
 same "an adaptation's accuracy is the run's on the target" \
-    "$(python3 -c 'import json; print(json.load(open("sections/study.json"))["results"]["adapt"]["mnist-on-svhn"]["self-train"][1]["accuracy"])')" \
-    "$(python3 -c 'import json; print(json.load(open("sections/adapt-street-self-train-s2/metrics.json"))["target"]["accuracy"])')"
+    "$(python3 -c 'import json; print(json.load(open("sections/study.json"))["results"]["adapt"]["hand-on-street"]["self-train"][1]["accuracy"])')" \
+    "$(python3 -c 'import json; print(json.load(open("sections/adapt-hand-on-street-self-train-s2/metrics.json"))["target"]["accuracy"])')"
 same "before is the network of the training" \
-    "$(python3 -c 'import json; print(json.load(open("sections/study.json"))["results"]["adapt"]["mnist-on-svhn"]["none"][0]["n"])')" 80
-check "the page has the sections" test "$(grep -c 'labelledby="h-transfer" >\|labelledby="h-attention" >' sections/report.html)" = 2
-check "a page without them hides them" test "$(grep -c 'labelledby="h-transfer" hidden\|labelledby="h-attention" hidden' whole/report.html)" = 2
+    "$(python3 -c 'import json; print(json.load(open("sections/study.json"))["results"]["adapt"]["hand-on-street"]["none"][0]["n"])')" 80
+check "the page has the sections" test "$(grep -c 'labelledby="h-transfer" >\|labelledby="h-adaptation" >\|labelledby="h-attention" >' sections/report.html)" = 3
+check "a page without them hides them" test "$(grep -c 'labelledby="h-transfer" hidden\|labelledby="h-adaptation" hidden\|labelledby="h-attention" hidden' whole/report.html)" = 3
+check "a table of the adapted networks" test "$(grep -c '<th scope="row">self-train</th><td class="n">2</td>' sections/report.html)" = 2
+same "and a sentence" "$(grep -c "^Adapted to .*without their labels, the model of .* gets .* by mean-teacher (.* by self-train (.* as it was before (2 seeds)" sections.txt)" 2
 if command -v python3 >/dev/null; then
     python3 "$here/check_sections.py" sections >wrong.txt 2>&1
     status=$?
@@ -128,9 +130,8 @@ check "and leaves nothing" test ! -e bad
 cat >remedies.yaml <<'YAML'
 data: ["hand:n=300,test=100"]
 model: conv 4 5x5 | bn | relu | maxpool 4 | dense 8 | relu | dense classes
-grid: none
+claims: report
 train: {epochs: 2, lr: 0.01, optimizer: adam, batch: 32}
-features: null
 imbalance: {classes: [1, 2], cases: ["1:5,2:15", all], remedies: [balanced, moved, augment+head], seeds: 2, steps: 6, train: {lr: 0.02}}
 YAML
 "$CIFRA" study remedies.yaml --out remedies >remedies.txt 2>remedies.err || bad "study of remedies: $(tail -3 remedies.err)"
@@ -162,21 +163,71 @@ data: [own/pictures]
 model: conv 4 3x3 | relu | dense classes
 grid: none
 train: {epochs: 2}
-imbalance: null
+features: {}
 YAML
 "$CIFRA" study own.yaml --out own-study >own.txt 2>own.err || bad "study of pictures: $(tail -3 own.err)"
 same "stages of pictures" "$(grep -c '^\[' own.err)" 3
 check "a page of pictures" test -s own-study/report.html
+
+# Without claims there is no ledger, and no word of one: not in the terminal, the documents, the page as it is shown; not with --json.
+check "no ledger in the terminal" test "$(grep -ci 'report\b.*ours\|not comparable\|reproduced' own.txt)" = 0
+check "no file of claims" test ! -e own-study/claims.csv
+same "no claims in study.json" "$(grep -c '"claims": null\|"claims": \[' own-study/study.json)" 1
+check "nor with --json" test "$("$CIFRA" study own.yaml --out own-study --json --quiet | grep -c '"claims"')" = 0
+same "no word of a report in the page" "$(sed 's/report\.html//g; s/<script>.*//' own-study/report.html | grep -ci 'the report\|not comparable\|not compared')" 0
+check "its page hides the ledger" grep -q 'labelledby="h-ledger" hidden' own-study/report.html
+{ cat own.yaml; echo 'claims: report'; } >held.yaml
+"$CIFRA" study held.yaml --out own-study --quiet >/dev/null || bad "pictures held against the report"
+check "with claims there is one" grep -q 'test.mnist.accuracy,.*,not comparable,' own-study/claims.csv
+check "why is told" grep -q 'its images per class are not those of MNIST' own-study/report.html
+"$CIFRA" study own.yaml --out own-study --quiet >/dev/null || bad "and no longer"
+check "and without them again none" test ! -e own-study/claims.csv
+
+# Several sets, each with the models of the others; a split of its own for each seed; claims of one's own.
+cat >mine.yaml <<'YAML'
+sets: [{key: digits, name: Digits}, {key: houses, name: Houses}]
+groups:
+  - section: "1 Mine"
+    runs: cross.houses-on-digits
+    what: Houses on digits
+    figures: [{path: accuracy, what: accuracy, reported: 0.0001}]
+YAML
+cat >three.yaml <<'YAML'
+data: ["hand:n=300,test=60", "street:n=300,test=60", "hand:slant=0.6,n=300,test=60"]
+claims: mine.yaml
+model: conv 4 5x5 | relu | maxpool 4 | dense classes
+train: {epochs: 1, batch: 32}
+splits: 2
+cross: true
+transfer: {sizes: [1], seeds: 2, steps: 2}
+YAML
+"$CIFRA" study three.yaml --out three-sets --figures none >three.txt 2>three.err || bad "study of three sets: $(tail -3 three.err)"
+same "stages of three sets" "$(sed -n 's|^\[.*/\(.*\)\].*|\1|p' three.err | sort -u) $(grep -c '^\[' three.err)" "45 45"
+for pair in street-on-hand hand-on-street hand-shifted-on-street hand-on-hand-shifted; do
+    check "$pair" test -s "three-sets/transfer-$pair-1-from-s2/metrics.json"
+    check "$pair in the results" grep -q "^      \"$pair\": " three-sets/study.json
+    check "$pair in the page" grep -q "<h3 class=\"set\">The model of ${pair%%-on-*} on ${pair#*-on-}</h3>" three-sets/report.html
+done
+check "the claim is of its two sets" grep -q 'cross.houses-on-digits.accuracy,1 Mine,.*,street on hand,' three-sets/claims.csv
+same "no other claim" "$(wc -l <three-sets/claims.csv)" 2
+split_seed() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["split"]["seed"])' "$1/config.json"; }
+same "splits of the seeds" "$(split_seed three-sets/train-street-s1) $(split_seed three-sets/train-street-s2)" "1 2"
+check "the page tells the splits" grep -q '<th scope="row">seed 2, split 2</th>' three-sets/report.html
+check "and what intervals are over" grep -q '2 seeds, each with a split of its own' three-sets/report.html
+same "the sentences, too" "$(grep -c 'are right in the mean (95 % interval .*, 2 seeds, each with a split of its own)' three.txt)" 3
+sed 's/^splits: 2/splits: 2\nseeds: 3/; /^transfer/d; /^cross/d; s/^data.*/data: ["hand:n=300,test=60"]/' three.yaml >turns.yaml
+"$CIFRA" study turns.yaml --out turns --figures none >turns.txt 2>&1 || bad "seeds that take splits in turn"
+same "splits in turn" "$(for s in 1 2 3; do split_seed turns/train-hand-s$s; done | tr '\n' ' ')" "1 2 1 "
+check "which is told" grep -q '3 seeds over 2 splits' turns/report.html
 
 # A number of images, whatever sets there are: generated ones, and those of files.
 cat >sized.yaml <<'YAML'
 data: [hand, street]
 images: 300
 model: conv 4 5x5 | relu | maxpool 4 | dense classes
-grid: none
+claims: report
 train: {epochs: 1, batch: 32}
-features: null
-imbalance: null
+cross: true
 YAML
 "$MAKE_SET" bars 900 300
 "$MAKE_SET" few 200 40
@@ -206,13 +257,26 @@ printf 'data: [hand]\nimages: 0\n' >bad.yaml
 refuses 1 'bad.yaml:2: images: 1 to 4294967295' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\nsplit: halves\n' >bad.yaml
 refuses 2 'bad.yaml:2: split halves' "$CIFRA" study bad.yaml --out bad
-printf 'data: [hand, street, hand]\n' >bad.yaml
+printf 'data: [a, b, c, d, e, f, g, h, i]\n' >bad.yaml
 refuses 1 'bad.yaml:1' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\nimbalance: {classes: [1], cases: [all]}\n' >bad.yaml
 refuses 1 'bad.yaml:2: two classes or more expected' "$CIFRA" study bad.yaml --out bad
 printf 'model: paper\n' >bad.yaml
-refuses 2 'no data; name one or two sets' "$CIFRA" study bad.yaml --out bad
-refuses 2 'one or two sets between commas' "$CIFRA" study tiny.yaml --data hand,street,hand --out bad
+refuses 2 'no data; name one set or more' "$CIFRA" study bad.yaml --out bad
+refuses 2 'one to 8 sets between commas' "$CIFRA" study tiny.yaml --data a,b,c,d,e,f,g,h,i --out bad
+printf 'data: [hand]\nsplits: 3\nseeds: 2\n' >bad.yaml
+refuses 2 '1 to 2 splits expected' "$CIFRA" study bad.yaml --out bad
+printf 'data: [hand]\nclaims: nowhere.yaml\n' >bad.yaml
+refuses 1 'nowhere.yaml' "$CIFRA" study bad.yaml --out bad
+printf 'sets: [{key: a, name: A}]\ngroups: [{section: x, runs: test.b, what: A, figures: []}]\n' >claims.yaml
+printf 'data: [hand]\nclaims: claims.yaml\n' >bad.yaml
+refuses 1 'claims.yaml:2: ' "$CIFRA" study bad.yaml --out bad
+cp -r own/pictures odd
+for class in odd/*; do mv "$class" "$class-odd"; done
+printf 'data: ["hand:n=300,test=60", odd]\nmodel: dense classes\ncross: true\n' >bad.yaml
+refuses 2 'no class of odd has the name of one of hand' "$CIFRA" study bad.yaml --out bad
+sed -i 's/^cross.*/adaptation: {methods: [self-train]}/' bad.yaml
+refuses 2 'adaptation: no class of odd has the name of one of hand' "$CIFRA" study bad.yaml --out bad
 refuses 2 'one of the two is enough' "$CIFRA" study tiny.yaml --profile quick --out bad
 refuses 1 'nowhere.yaml' "$CIFRA" study nowhere.yaml --out bad
 check "a refused study leaves nothing" test ! -e bad

@@ -17,24 +17,25 @@
 static Study *make_study(void) {
     static Recipe recipe;
     static StudyOptions options;
-    static Study study = {.recipe = &recipe, .options = &options, .set_count = RECIPE_SETS};
-    static const char *const keys[] = {"mnist", "svhn"};
+    static Study study = {.recipe = &recipe, .options = &options, .set_count = 2};
     if (options.folder) return &study;
     PROMISE(recipe_new(&recipe) == CF_OK && recipe_use_data(&recipe, "generated") == CF_OK);
-    free(recipe.grid);
-    recipe.grid = NULL;
-    recipe.transfer.seeds = recipe.attention.seeds = 2;
+    PROMISE(run_config_text(&recipe.classes, "1,2") == CF_OK &&
+            run_config_text(&recipe.cases[0], "1:50,2:1000") == CF_OK);
+    recipe.case_count = 1;
+    recipe.features = recipe.cross = true;
+    PROMISE(run_config_text(&recipe.methods, "self-train") == CF_OK);
+    recipe.adaptation.seeds = recipe.transfer.seeds = recipe.attention.seeds = 2;
     recipe.size_count = recipe.model_count = 1;
     PROMISE(run_config_text(&recipe.names[0], "paper") == CF_OK &&
             run_config_text(&recipe.models[0], "paper") == CF_OK);
     options.folder = fuzz_folder();
-    for (int i = 0; i < RECIPE_SETS; i++) {
+    for (int i = 0; i < study.set_count; i++) {
         StudySet *set = &study.sets[i];
         RunConfig config = recipe.base;
         config.data = recipe.data[i];
         PROMISE(run_config_copy(&config, &set->chosen) == CF_OK);
         PROMISE(data_short_name(config.data, set->name) == CF_OK);
-        set->key = keys[i];
     }
     return &study;
 }
@@ -57,11 +58,12 @@ static void draw(const json_t *results) {
     FigureList list = {0};
     RecallSeries series[2] = {{.name = "at home"}, {.name = "there"}};
     const FigureBook book = {fuzz_folder(), "", "some", FIGURE_SVG, &theme_light, &list};
-    series[0].runs = result_at(results, "test.mnist");
-    series[1].runs = result_at(results, "cross.mnist-on-svhn");
+    series[0].runs = result_at(results, "test.hand");
+    series[1].runs = result_at(results, "cross.hand-on-street");
     fuzz_settled(figure_recalls(&book, "recalls", "Recalls", series, 2));
-    fuzz_settled(figure_transfer(&book, "transfer", "Few images", "other", result_at(results, "transfer.mnist"), 10));
-    fuzz_settled(figure_attention(&book, "attention", "Networks", result_at(results, "attention.mnist")));
+    fuzz_settled(
+        figure_transfer(&book, "transfer", "Few images", "other", result_at(results, "transfer.street-on-hand"), 10));
+    fuzz_settled(figure_attention(&book, "attention", "Networks", result_at(results, "attention.hand")));
     figure_list_free(&list);
 }
 
@@ -84,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_settled(status);
     if (json_is_object(results) && !status) {
         study->results = results;
-        PROMISE(ledger_new(results, &outcome.ledger) == CF_OK);
+        PROMISE(ledger_new("report", results, &outcome.ledger) == CF_OK);
         PROMISE(study_story(results, &outcome.ledger, &outcome.story) == CF_OK);
         PROMISE(file_join(fuzz_folder(), "report.html", &outcome.report) == CF_OK);
         write_tables(&outcome.ledger);

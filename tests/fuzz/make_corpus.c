@@ -346,6 +346,17 @@ static void make_yaml(const Corpus *corpus) {
         LAUGHS,
         "data: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
         NULL};
+    static const char *const claims[] = {
+        "split: pooled\nsets: [{key: a, name: A, images: [1, 2]}, {key: b, name: B}]\ngroups:\n  - section: '1'\n    "
+        "runs: cross.a-on-b\n"
+        "    what: A on B\n    part: validation\n    condition: all\n    figures: [{path: loss, what: loss, reported: "
+        "0.5, sense: less}]\n"
+        "    classes: {name: digit, precision: [0.1], recall: [0.2], f1: [0.3]}\nsuggestions:\n  section: Later\n  "
+        "compared:\n"
+        "    - {each: attention.*.*, runs: 'attention.{1}.{2}', against: 'attention.{1}.^', path: accuracy, what: "
+        "'{1}, {2}', id: '{2}'}\n"
+        "  named: [{name: focal loss, id: focal, at: [remedies.*.*.focal, '*.*.*.*.*']}]\n",
+        NULL};
     static const char *const spaces[] = {
         "model: conv {width} 3x3 | bn | {activation} | maxpool 2 | dense classes\nparameters:\n"
         "  - name: optimizer\n    values: [sgd, adam]\n  - name: lr\n    log: [0.0001, 0.1]\n"
@@ -356,6 +367,7 @@ static void make_yaml(const Corpus *corpus) {
     for (const EmbeddedFile *f = recipe_files; f->name; f++)
         put(corpus, "recipe", f->name, f->text, strlen((const char *)f->text));
     put_texts(corpus, "recipe", recipes);
+    put_texts(corpus, "recipe", claims);
     put_texts(corpus, "space", spaces);
 }
 

@@ -30,7 +30,7 @@ static json_t *evaluation(const Corpus *corpus, const char *suffix) {
 }
 
 static json_t *data(const char *name) {
-    return json_pack("{s:s s:n s:[s s] s:{s:[i i] s:[i i] s:[i i]}}", "name", name, "other_data", "classes", "1",
+    return json_pack("{s:s s:s s:[s s] s:{s:[i i] s:[i i] s:[i i]}}", "name", name, "data", name, "classes", "1",
                      "<fuzz", "counts", "train", 10, 20, "validation", 3, 4, "test", 5, 6);
 }
 
@@ -43,30 +43,33 @@ static void write(const Corpus *corpus, const char *name, json_t *results) {
 static json_t *crowd(void) {
     json_t *classes = json_array();
     for (int c = 0; c < 4 * MAX_CLASSES; c++) json_array_append_new(classes, json_object());
-    return json_pack("{s:{s:{s:[{s:o}]}}}", "imbalance", "mnist", "1", "per_class", classes);
+    return json_pack("{s:{s:{s:[{s:o}]}}}", "imbalance", "hand", "1", "per_class", classes);
 }
 
 void make_study(const Corpus *corpus) {
     json_t *one = evaluation(corpus, "-street");
-    json_t *results =
-        json_pack("{s:{s:o s:o} s:{s:[O O] s:[O]} s:{s:[O] s:[O O]} s:{s:{s:[O] s:[O] s:[O O]}} s:{s:s}}", "data",
-                  "mnist", data("hand"), "svhn", data("street"), "test", "mnist", one, one, "svhn", one, "cross",
-                  "svhn-on-mnist", one, "mnist-on-svhn", one, one, "imbalance", "mnist", "1", one, "2", one, "3", one,
-                  one, "conditions", "imbalance.mnist.1", "1,2 1:50,2:1000");
+    json_t *results = json_pack(
+        "{s:[s s] s:s s:{s:o s:o} s:{s:[O O] s:[O]} s:{s:[O] s:[O O]} s:{s:{s:[O] s:[O] s:[O O]}} s:{s:{s:s}}}", "sets",
+        "hand", "street", "split", "pooled", "data", "hand", data("hand"), "street", data("street"), "test", "hand",
+        one, one, "street", one, "cross", "street-on-hand", one, "hand-on-street", one, one, "imbalance", "hand", "1",
+        one, "2", one, "3", one, one, "conditions", "hand", "1", "1,2 1:50,2:1000");
     json_object_set_new(results, "search",
-                        json_pack("{s:{s:{s:s s:f} s:i s:f s:f}}", "mnist", "point", "optimizer", "sgd", "lr", 0.005,
+                        json_pack("{s:{s:{s:s s:f} s:i s:f s:f}}", "hand", "point", "optimizer", "sgd", "lr", 0.005,
                                   "trials", 24, "accuracy", 0.9, "loss", 0.3));
     json_object_set_new(results, "features",
-                        json_pack("{s:{s:i s:f s:f}}", "mnist", "n", 100, "trustworthiness", 0.9, "knn_accuracy", 0.8));
+                        json_pack("{s:{s:i s:f s:f}}", "hand", "n", 100, "trustworthiness", 0.9, "knn_accuracy", 0.8));
     json_t *run = json_pack("{s:f s:i s:i s:i s:f s:f}", "accuracy", 0.5, "images", 100, "epochs_run", 3, "parameters",
                             9, "mflop", 0.5, "seconds", 1.5);
-    json_object_set_new(results, "transfer",
-                        json_pack("{s:{s:{s:[O O] s:[O O]}}}", "mnist", "10", "new", run, run, "from", run, run));
+    json_object_set_new(
+        results, "transfer",
+        json_pack("{s:{s:{s:[O O] s:[O O]}}}", "street-on-hand", "10", "new", run, run, "from", run, run));
     json_object_set_new(results, "transfer_features",
-                        json_pack("{s:{s:i s:{s:f} s:{s:f}}}", "mnist", "n", 9, "before", "knn_accuracy", 0.5, "after",
-                                  "silhouette", 0.1));
+                        json_pack("{s:{s:i s:{s:f} s:{s:f}}}", "street-on-hand", "n", 9, "before", "knn_accuracy", 0.5,
+                                  "after", "silhouette", 0.1));
+    json_object_set_new(results, "adapt",
+                        json_pack("{s:{s:[O O] s:[O O]}}", "street-on-hand", "self-train", run, run, "none", run, run));
     json_object_set_new(results, "attention",
-                        json_pack("{s:{s:[O O] s:[O O]}}", "mnist", "paper", run, run, "<fuzz", run, run));
+                        json_pack("{s:{s:[O O] s:[O O]}}", "hand", "paper", run, run, "<fuzz", run, run));
     json_decref(run);
     write(corpus, "results", results);
     write(corpus, "crowd", crowd());

@@ -16,12 +16,22 @@ static json_t *run(double accuracy, double a_low, double a_high, double loss, do
                      "loss", l_low, l_high);
 }
 
-static json_t *results_of(json_t *mnist_runs, json_t *imbalance_runs, bool own_data) {
-    return json_pack("{s:{s:s} s:{s:{s:s s:o s:i s:i} s:{s:s s:s}} s:{s:o} s:{s:{s:o}}}", "conditions",
-                     "imbalance.mnist.1", "1,2 1:50,2:1000", "data", "mnist", "name", "mnist", "other_data",
-                     own_data ? json_null() : json_string("generated images"), "official_train", 60000, "official_test",
-                     9999, "svhn", "name", "street", "other_data", "generated images", "test", "mnist", mnist_runs,
-                     "imbalance", "mnist", "1", imbalance_runs);
+/* Ten classes with so many images, all of them to train. */
+static json_t *counts(const int *images) {
+    json_t *list = json_array();
+    for (int c = 0; c < 10; c++) json_array_append_new(list, json_integer(images[c]));
+    return json_pack("{s:o}", "train", list);
+}
+
+/* Digits in MNIST's place, own where they are its own, and street in SVHN's. */
+static json_t *results_of(json_t *runs, json_t *imbalance_runs, bool own_data) {
+    static const int images[] = {6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958}, others[10] = {1};
+    return json_pack(
+        "{s:[s s] s:s s:{s:{s:s}} s:{s:{s:s s:o s:[s s s s s s s s s s] s:i s:i} s:{s:s}} s:{s:o} s:{s:{s:o}}}", "sets",
+        "digits", "street", "split", "pooled", "conditions", "digits", "1", "1,2 1:50,2:1000", "data", "digits", "data",
+        "a/digits", "counts", counts(own_data ? images : others), "classes", "0", "1", "2", "3", "4", "5", "6", "7",
+        "8", "9", "official_train", 60000, "official_test", 9999, "street", "data", "street:n=100", "test", "digits",
+        runs, "imbalance", "digits", "1", imbalance_runs);
 }
 
 static const LedgerEntry *find(const Ledger *ledger, const char *id) {
@@ -39,7 +49,7 @@ static void expect(const Ledger *ledger, const char *id, Verdict verdict) {
 
 static Ledger ledger_of(json_t *results) {
     Ledger ledger;
-    assert_ok(ledger_new(results, &ledger));
+    assert_ok(ledger_new("report", results, &ledger));
     json_decref(results);
     return ledger;
 }
@@ -83,8 +93,11 @@ static void test_other_data_and_what_is_missing(void **state) {
     expect(&ledger, "imbalance.mnist.1.loss", NOT_RUN);
     expect(&ledger, "cross.svhn-on-mnist.accuracy", NOT_RUN);
     expect(&ledger, "test.mnist.per_class.3.f1", NOT_RUN); /* the run has no such figure */
-    assert_string_equal(find(&ledger, "test.mnist.accuracy")->data, "mnist");
-    assert_string_equal(find(&ledger, "cross.svhn-on-mnist.accuracy")->data, "street on mnist");
+    assert_string_equal(ledger_data(find(&ledger, "test.mnist.accuracy")), "digits");
+    assert_string_equal(ledger_data(find(&ledger, "cross.svhn-on-mnist.accuracy")), "");
+    assert_string_equal(find(&ledger, "cross.svhn-on-mnist.accuracy")->claim->subject->data, "street on digits");
+    assert_string_equal(ledger.other_data[0], "its images per class are not those of MNIST");
+    assert_string_equal(ledger.other_data[1], "generated images in the place of SVHN");
     size_t sum = 0;
     for (int v = 0; v < VERDICTS; v++) sum += ledger.verdicts[v];
     assert_int_equal(sum, ledger.count);
@@ -95,9 +108,20 @@ static void test_other_data_and_what_is_missing(void **state) {
 static void test_cross_needs_both(void **state) {
     (void)state;
     json_t *results = results_of(json_array(), json_array(), true);
-    json_object_set_new(results, "cross", json_pack("{s:[o]}", "svhn-on-mnist", run(0.5881, 0.5, 0.6, 4.9, 4.8, 5)));
+    json_object_set_new(results, "cross", json_pack("{s:[o]}", "street-on-digits", run(0.5881, 0.5, 0.6, 4.9, 4.8, 5)));
     Ledger ledger = ledger_of(results);
     expect(&ledger, "cross.svhn-on-mnist.accuracy", NOT_COMPARABLE);
+    ledger_free(&ledger);
+}
+
+/* The report's own images, cut in another way. */
+static void test_another_split(void **state) {
+    (void)state;
+    json_t *results = results_of(json_pack("[o]", run(0.99, 0.98, 1, 0.1, 0, 1)), json_array(), true);
+    json_object_set_new(results, "split", json_string("official"));
+    Ledger ledger = ledger_of(results);
+    expect(&ledger, "test.mnist.accuracy", NOT_COMPARABLE);
+    assert_string_equal(ledger.other_data[0], "the report splits its images by pooled, the study by official");
     ledger_free(&ledger);
 }
 
@@ -126,7 +150,8 @@ static void test_several_seeds(void **state) {
 static void test_other_limits(void **state) {
     (void)state;
     json_t *results = results_of(json_array(), json_pack("[o]", run(1, 1, 1, 0.05, 0.04, 0.06)), true);
-    json_object_set_new(json_object_get(results, "conditions"), "imbalance.mnist.1", json_string("1,2 1:20,2:1000"));
+    json_object_set_new(json_object_get(json_object_get(results, "conditions"), "digits"), "1",
+                        json_string("1,2 1:20,2:1000"));
     Ledger ledger = ledger_of(results);
     expect(&ledger, "imbalance.mnist.1.loss", NOT_COMPARABLE);
     ledger_free(&ledger);
@@ -220,26 +245,28 @@ static void test_suggestions(void **state) {
     (void)state;
     json_t *results = results_of(json_array(), json_array(), true), *entry;
     json_object_set_new(results, "transfer",
-                        json_pack("{s:{s:o s:o} s:{s:o}}", "mnist", "10", ways(0.1, 0.2, 0.3), "all",
-                                  ways(0.19, 0.2, 0.21), "svhn", "10", ways(-0.19, -0.2, -0.21)));
+                        json_pack("{s:{s:o s:o} s:{s:o}}", "street-on-digits", "10", ways(0.1, 0.2, 0.3), "all",
+                                  ways(0.19, 0.2, 0.21), "digits-on-street", "10", ways(-0.19, -0.2, -0.21)));
     json_object_set_new(
         results, "attention",
-        json_pack("{s:{s:o s:o}}", "svhn", "plain", accuracies(0.5, 0.6, 0.7), "gate", accuracies(0.6, 0.8, 1)));
+        json_pack("{s:{s:o s:o}}", "street", "plain", accuracies(0.5, 0.6, 0.7), "gate", accuracies(0.6, 0.8, 1)));
     Ledger ledger = ledger_of(results);
     assert_int_equal(ledger.count, 186);
     assert_int_equal(ledger.suggestions,
                      10); /* four that were measured, and of the report's eight the six that nothing tells of */
     assert_int_equal(ledger.untried, 6);
     expect(&ledger, "untried.smote.accuracy", NOT_RUN);
-    expect(&ledger, "transfer.mnist.10.from.accuracy", NOISE);
-    expect(&ledger, "transfer.mnist.all.from.accuracy", BETTER);
-    expect(&ledger, "transfer.svhn.10.from.accuracy", WORSE);
+    expect(&ledger, "transfer.svhn-on-mnist.10.from.accuracy", NOISE);
+    expect(&ledger, "transfer.svhn-on-mnist.all.from.accuracy", BETTER);
+    expect(&ledger, "transfer.mnist-on-svhn.10.from.accuracy", WORSE);
     expect(&ledger, "attention.svhn.gate.accuracy", NOISE);
-    const LedgerEntry *e = find(&ledger, "transfer.mnist.10.from.accuracy");
+    const LedgerEntry *e = find(&ledger, "transfer.svhn-on-mnist.10.from.accuracy");
     assert_int_equal(e->runs, 3);
     assert_true(fabs(e->measured - 0.2) < 1e-12 && fabs(e->low + 0.048414) < 1e-5 && fabs(e->high - 0.448414) < 1e-5);
-    assert_string_equal(e->data, "mnist from street");
-    assert_string_equal(find(&ledger, "attention.svhn.gate.accuracy")->data, "street");
+    assert_string_equal(ledger_data(e), "street on digits");
+    assert_string_equal(e->claim->what, "SVHN on MNIST, images per class: 10");
+    assert_string_equal(ledger_data(find(&ledger, "attention.svhn.gate.accuracy")), "street");
+    assert_string_equal(find(&ledger, "attention.svhn.gate.accuracy")->claim->against, "attention.svhn.plain");
     json_t *json;
     assert_ok(ledger_json(&ledger, &json));
     entry = json_array_get(json, (size_t)(e - ledger.entries));
@@ -266,12 +293,12 @@ static void test_remedies_and_adaptation(void **state) {
     (void)state;
     json_t *results = results_of(json_array(), json_array(), true);
     json_object_set_new(results, "remedies",
-                        json_pack("{s:{s:{s:o s:o s:o} s:s}}", "svhn", "1", "nothing", recalls(0.5, 0.6, 0.7),
-                                  "balanced", recalls(0.69, 0.8, 0.91), "focal", recalls(0.6, 0.6, 0.6), "best-1",
-                                  "balanced"));
+                        json_pack("{s:{s:{s:o s:o s:o}}}", "street", "1", "nothing", recalls(0.5, 0.6, 0.7), "balanced",
+                                  recalls(0.69, 0.8, 0.91), "focal", recalls(0.6, 0.6, 0.6)));
+    json_object_set_new(results, "best_remedy", json_pack("{s:{s:{s:b}}}", "street", "1", "balanced", 1));
     json_object_set_new(results, "adapt",
-                        json_pack("{s:{s:o s:o}}", "mnist-on-svhn", "self-train", accuracies(0.29, 0.4, 0.51), "none",
-                                  accuracies(0.1, 0.2, 0.3)));
+                        json_pack("{s:{s:o s:o}}", "digits-on-street", "self-train", accuracies(0.29, 0.4, 0.51),
+                                  "none", accuracies(0.1, 0.2, 0.3)));
     Ledger ledger = ledger_of(results);
     expect(&ledger, "remedies.svhn.1.balanced.balanced", BETTER); /* 0.19, 0.20, 0.21 */
     expect(&ledger, "remedies.svhn.1.best", BETTER);
@@ -283,6 +310,60 @@ static void test_remedies_and_adaptation(void **state) {
     assert_int_equal(ledger.suggestions, 9);
     assert_int_equal(ledger.count, 185);
     ledger_free(&ledger);
+}
+
+static void refuse(const char *text, const char *message) {
+    const char *path = path_in(scratch_folder(), "bad.yaml");
+    ClaimFile *file;
+    write_bytes(path, text, strlen(text));
+    assert_fails(claims_read(path, &file), CF_BAD_INPUT, message);
+}
+
+/* A file of one's own: three sets, of which the study has two; a study's further sets have no place in it. */
+static void test_own_claims(void **state) {
+    (void)state;
+    static const char text[] =
+        "sets: [{key: cats, name: Cats}, {key: dogs, name: Dogs}, {key: birds, name: Birds}]\n"
+        "groups:\n"
+        "  - section: \"1\"\n    runs: test.dogs\n    what: Dogs\n"
+        "    figures: [{path: accuracy, what: accuracy, reported: 0.55}, {path: loss, what: loss, "
+        "reported: 0.2, sense: less, remark: odd}]\n"
+        "    classes: {precision: [0.5, 0.6], recall: [0.1, 0.2], f1: [0.3, 0.4]}\n"
+        "  - section: \"2\"\n    runs: cross.birds-on-cats\n    what: Birds on cats\n"
+        "    figures: [{path: accuracy, what: accuracy, reported: 0.9}]\n";
+    const char *path = path_in(scratch_folder(), "own.yaml");
+    json_t *results = json_pack("{s:[s s] s:{s:[o] s:[o]}}", "sets", "photos", "drawings", "test", "photos",
+                                run(0.1, 0, 0.2, 1, 0, 2), "drawings", run(0.5, 0.4, 0.6, 0.1, 0, 0.15));
+    Ledger ledger;
+    write_bytes(path, text, strlen(text));
+    assert_ok(ledger_new(path, results, &ledger));
+    json_decref(results);
+    assert_int_equal(ledger.count, 9);
+    assert_int_equal(ledger.suggestions, 0);
+    expect(&ledger, "test.dogs.accuracy", REPRODUCED);
+    expect(&ledger, "test.dogs.loss", BEATEN);
+    expect(&ledger, "cross.birds-on-cats.accuracy", NOT_RUN);
+    assert_string_equal(ledger_data(find(&ledger, "test.dogs.accuracy")), "drawings");
+    assert_string_equal(find(&ledger, "test.dogs.per_class.1.recall")->claim->what, "Dogs, recall of class 1");
+    assert_true(find(&ledger, "test.dogs.per_class.1.recall")->claim->reported == 0.2);
+    ledger_free(&ledger);
+    refuse("sets: [{key: a, name: A}]\ngroups:\n  - {section: x, runs: test.b, what: A, figures: [{path: p, what: w, "
+           "reported: 1}]}\n",
+           "bad.yaml:3: runs: \"test.SET\", \"cross.SET-on-SET\" .. of the file's sets expected, found \"test.b\"");
+    refuse("sets: [{key: a, name: A}]\ngroups:\n  - {section: x, runs: cross.a-on-b, what: A, figures: [{path: p, "
+           "what: w, "
+           "reported: 1}]}\n",
+           "found \"cross.a-on-b\"");
+    refuse("sets: [{key: A b, name: A}]\ngroups:\n  - {section: x, runs: test.a, what: A, figures: [{path: p, what: w, "
+           "reported: 1}]}\n",
+           "bad.yaml:1: the key of a set");
+    refuse("sets: [{key: a, name: A}]\ngroups:\n  - {section: x, runs: test.a, what: A, figures: [{path: p, what: w, "
+           "reportd: 1}]}\n",
+           "bad.yaml:3: unknown key reportd; did you mean reported?");
+    refuse("sets: [{key: a, name: A}]\ngroups:\n  - section: x\n    runs: test.a\n    what: A\n    figures: [{path: p, "
+           "what: w, "
+           "reported: 1}]\n    classes: {precision: [1], recall: [1, 1], f1: [1]}\n",
+           "bad.yaml:4: as many precisions, recalls and F1 expected, found 1, 2, 1");
 }
 
 /* What a hand has changed, or left out, is shown as such. */
@@ -313,6 +394,8 @@ int main(void) {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_remedies_and_adaptation),
+        cmocka_unit_test(test_another_split),
+        cmocka_unit_test(test_own_claims),
         cmocka_unit_test(test_values_of_another_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,9 @@ static void test_the_papers(void **state) {
     assert_string_equal(r.name, "paper");
     assert_string_equal(r.data[0], "mnist");
     assert_string_equal(r.data[1], "svhn");
+    assert_null(r.data[2]);
+    assert_string_equal(r.claims, "report");
+    assert_true(r.features && r.cross && r.splits == 1);
     assert_string_equal(r.grid, "paper");
     assert_int_equal(r.base.train.epochs, 50);
     assert_int_equal(r.base.train.patience, 5);
@@ -92,11 +95,48 @@ static void test_from_another_network(void **state) {
     assert_string_equal(json_string_value(json_object_get(json_object_get(json, "from"), "path")), r.base.from);
     json_decref(json);
     recipe_free(&r);
-    refuse("data: [a]\nmodel: mlp\nfrom: here\n", "bad.yaml:3: weights of another network are for a recipe that names");
+    refuse("data: [a]\nmodel: mlp\ngrid: paper\nfrom: here\n",
+           "bad.yaml:4: weights of another network are for a recipe that names");
     refuse("data: [a]\ngrid: none\nfrom: here\n", "bad.yaml:3: weights of another network are for a recipe that names");
     write_bytes(path_in(scratch_folder(), "bad.yaml"), "data: [a]\nmodel: mlp\ngrid: none\nfrom: nowhere/at\n", 49);
     assert_fails(recipe_read(path_in(scratch_folder(), "bad.yaml"), &r), CF_BAD_USE,
                  "bad.yaml:4: there is no run and no file nowhere/at");
+}
+
+/* A section is there when its key is, also without a value of its own; null is none. */
+static void test_sections_by_their_keys(void **state) {
+    (void)state;
+    Recipe r = read_text("data: [pictures]\n");
+    assert_true(!r.grid && !r.claims && !r.classes && !r.features && !r.cross && !r.transfer.seeds && !r.methods &&
+                !r.model_count && r.seeds == 1);
+    assert_ok(recipe_check(&r));
+    recipe_free(&r);
+    r = read_text("data: [a, b, c, d]\nfeatures: {}\ngrid: paper\nclaims: report\nimbalance: null\n");
+    assert_true(r.features && r.neighbors == 15 && r.grid && !r.classes);
+    assert_string_equal(r.claims, "report");
+    assert_string_equal(r.data[3], "d");
+    recipe_free(&r);
+    refuse("data: [a, b, c, d, e, f, g, h, i]\n", "bad.yaml:1");
+}
+
+/* As many seeds as splits, unless there are more; a file of claims lies beside the recipe. */
+static void test_splits_and_claims(void **state) {
+    (void)state;
+    json_t *json;
+    Recipe r = read_text("data: [pictures]\nsplits: 4\nclaims: mine.yaml\n");
+    assert_true(r.splits == 4 && r.seeds == 4);
+    assert_true(recipe_split(&r, 0) == 0 && recipe_split(&r, 3) == 3);
+    assert_string_equal(r.claims, path_in(scratch_folder(), "mine.yaml"));
+    assert_ok(recipe_json(&r, &json));
+    assert_int_equal(json_integer_value(json_object_get(json, "splits")), 4);
+    json_decref(json);
+    recipe_free(&r);
+    r = read_text("data: [pictures]\nsplits: 2\nseeds: 5\n");
+    assert_true(r.splits == 2 && r.seeds == 5 && recipe_split(&r, 4) == 0 && recipe_split(&r, 3) == 1);
+    assert_ok(recipe_check(&r));
+    r.seeds = 1;
+    assert_fails(recipe_check(&r), CF_BAD_USE, "1 to 1 splits expected");
+    recipe_free(&r);
 }
 
 /* Both have the same keys: the line told is that of the bad one. */
@@ -270,8 +310,10 @@ static void test_refusals(void **state) {
     (void)state;
     Recipe r;
     assert_ok(recipe_read("quick", &r));
-    assert_fails(recipe_use_data(&r, "a,b,c"), CF_BAD_USE, "one or two sets");
-    assert_fails(recipe_use_data(&r, ""), CF_BAD_USE, "one or two sets");
+    assert_ok(recipe_use_data(&r, "a,b,c"));
+    assert_string_equal(r.data[2], "c");
+    assert_fails(recipe_use_data(&r, "a,b,c,d,e,f,g,h,i"), CF_BAD_USE, "one to 8 sets");
+    assert_fails(recipe_use_data(&r, ""), CF_BAD_USE, "one to 8 sets");
     assert_ok(recipe_use_data(&r, "mnist"));
     r.seeds = 0;
     assert_fails(recipe_check(&r), CF_BAD_USE, "1 to 50 seeds");
@@ -284,6 +326,8 @@ int main(void) {
         cmocka_unit_test(test_the_papers),
         cmocka_unit_test(test_the_quick_one),
         cmocka_unit_test(test_own),
+        cmocka_unit_test(test_sections_by_their_keys),
+        cmocka_unit_test(test_splits_and_claims),
         cmocka_unit_test(test_after_the_search),
         cmocka_unit_test(test_remedies),
         cmocka_unit_test(test_from_another_network),

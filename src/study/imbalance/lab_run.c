@@ -13,32 +13,31 @@
 
 /* ---- One training ---- */
 
-static cf_status train_stage(Study *study, const StudySet *set, const LabTraining *t, const char *label,
-                             StudyStage *stage, const char *source_print) {
-    Training training = {.source_print = source_print, .result = RESULT_LAB};
-    FORWARD(lab_configure(t, set->set, &training.config));
+static cf_status describe(const LabTraining *t, const char *label, StudyStage *stage) {
+    stage->training.result = RESULT_LAB;
+    FORWARD(lab_configure(t, stage->place.set->set, &stage->training.config));
     snprintf(stage->name, sizeof stage->name, "%.60s-%s-s%d", label, t->remedy->name, t->number + 1);
     snprintf(stage->what, sizeof stage->what, "%.80s: %s, seed %llu", label, t->remedy->name,
-             (unsigned long long)training.config.train.seed);
-    return study_do_training(study, set, &training, stage);
+             (unsigned long long)stage->training.config.train.seed);
+    return CF_OK;
 }
 
-/* First what it begins with, where that is a training of its own. */
-static cf_status train_one(Study *study, const StudySet *set, const LabTraining *training, const char *label,
-                           const char *path) {
+cf_status lab_prepare(Study *study, const LabTraining *training, const char *label, const char *path,
+                      StudyStage *stage) {
     LabTraining t = *training;
-    char print[SHA256_HEX], *folder = NULL;
-    StudyStage stage = {0};
-    snprintf(stage.path, sizeof stage.path, "%s.%s[]", path, t.remedy->name);
-    if (!remedy_has(t.remedy, REMEDY_HEAD)) return train_stage(study, set, &t, label, &stage, NULL);
+    snprintf(stage->path, sizeof stage->path, "%s.%s[]", path, t.remedy->name);
+    if (!remedy_has(t.remedy, REMEDY_HEAD)) return describe(&t, label, stage);
     const Remedy first = remedy_first(t.remedy);
-    StudyStage before = {.print = print, .before = true, .path = "before[]"};
+    StudyStage before = {
+        .place = stage->place, .print = stage->training.source_print, .before = true, .path = "before[]"};
+    char *folder;
     t.remedy = &first;
-    FORWARD(train_stage(study, set, &t, label, &before, NULL));
+    FORWARD(describe(&t, label, &before));
+    FORWARD(study_do(study, &before));
     FORWARD(memory_print(&folder, "%s/%s", study->options->folder, before.name));
     t.remedy = training->remedy;
     t.head_of = folder;
-    const cf_status status = train_stage(study, set, &t, label, &stage, print);
+    const cf_status status = describe(&t, label, stage);
     free(folder);
     return status;
 }
@@ -70,28 +69,16 @@ json_t *lab_remedies(const json_t *results, const char *path, const Remedy *list
     return all;
 }
 
-/* Whether one of the remedies before it is the same training: of "moved", which may also be asked for alone. */
-static bool is_repeated(const Remedy *remedies, int place) {
-    for (int k = 0; k < place; k++)
-        if (remedy_trained(&remedies[k]).parts == remedy_trained(&remedies[place]).parts) return true;
-    return false;
-}
-
-int lab_trained(const Remedy *remedies, int count) {
-    int trained = 0;
-    for (int i = 0; i < count; i++) trained += !is_repeated(remedies, i);
-    return trained;
-}
-
-cf_status lab_train_all(Study *study, const StudySet *set, const LabTraining *training, const Remedy *remedies,
-                        int count, const char *label, const char *path) {
+/* "moved" may be asked for beside what it moves, or alone. */
+int lab_trained(const Remedy *remedies, int count, Remedy trained[MOST_REMEDIES]) {
+    int found = 0;
     for (int i = 0; i < count; i++) {
-        const Remedy trained = remedy_trained(&remedies[i]);
-        LabTraining t = *training;
-        t.remedy = &trained;
-        if (!is_repeated(remedies, i)) FORWARD(train_one(study, set, &t, label, path));
+        const Remedy remedy = remedy_trained(&remedies[i]);
+        int k = 0;
+        while (k < found && trained[k].parts != remedy.parts) k++;
+        if (k == found) trained[found++] = remedy;
     }
-    return CF_OK;
+    return found;
 }
 
 cf_status lab_check_remedies(const LabTraining *training, const cf_set *set, const Remedy *remedies, int count) {
@@ -122,14 +109,20 @@ typedef struct Work {
 static cf_status train_case(Work *w, const char *limit, const char *label, const char *path, const Remedy *remedies,
                             int count) {
     const Lab *lab = w->lab;
-    for (int s = 0; s < lab->seeds; s++) {
+    Remedy trained[MOST_REMEDIES];
+    const int each = lab_trained(remedies, count, trained);
+    for (int i = 0; i < lab->seeds * each; i++) {
+        const int s = i / each;
         const LabTraining t = {.base = lab->base,
                                .limit = limit,
                                .augment = lab->augment,
+                               .remedy = &trained[i % each],
                                .steps = lab->steps,
                                .number = s,
                                .draw = lab->draws ? s % lab->draws : s};
-        FORWARD(lab_train_all(&w->study, &w->set, &t, remedies, count, label, path));
+        StudyStage stage = {.place.set = &w->set};
+        FORWARD(lab_prepare(&w->study, &t, label, path, &stage));
+        FORWARD(study_do(&w->study, &stage));
     }
     return CF_OK;
 }
@@ -235,8 +228,9 @@ static cf_status check_cases(const Lab *lab, const cf_set *set) {
 }
 
 static int count_stages(const Lab *lab) {
+    Remedy trained[MOST_REMEDIES];
     const int sizes = lab->size_count ? lab->size_count - 1 : 0;
-    return lab->seeds * (lab->case_count * lab_trained(lab->remedies, lab->remedy_count) + 2 * sizes);
+    return lab->seeds * (lab->case_count * lab_trained(lab->remedies, lab->remedy_count, trained) + 2 * sizes);
 }
 
 static cf_status begin(Work *w, const StudyOptions *options) {

@@ -1,8 +1,8 @@
-/* What the study's report states, figure by figure, as data: what cifra's own study is held against.
+/* What a report states, figure by figure: what a study is held against.
  *
- * The report trained the two-convolution network on MNIST and SVHN ("Deep Learning with MNIST and SVHN Datasets", March 2025).
- * A claim is one number of it, with its place in the report, and the place of ours among a study's results (results.h): a
- * list of runs, and a path into each.
+ * A file of claims is YAML, read by claims_file.c; recipes/claims/report.yaml has the form, and the report that cifra's own study is
+ * held against. It speaks of sets by keys of its own ("mnist"), whose places the sets of a study take in turn. A claim is one figure of
+ * it, and the place of ours among the study's results (ledger.h): a list of runs, and a path into each.
  */
 #ifndef STUDY_LEDGER_CLAIMS_H
 #define STUDY_LEDGER_CLAIMS_H
@@ -11,8 +11,7 @@
 
 #include <jansson.h>
 
-/* The report's two data sets, whose places a study may fill with others. */
-enum { ROLE_MNIST = 1, ROLE_SVHN = 2 };
+enum { CLAIM_SETS = 8 };
 
 typedef enum ClaimSense {
     MORE_IS_BETTER,
@@ -20,25 +19,93 @@ typedef enum ClaimSense {
     A_COUNT /* of images: neither better nor worse, only the same or not */
 } ClaimSense;
 
-typedef struct Claim {
-    char id[112];        /* "test.mnist.macro.f1", "cross.svhn-on-mnist.4.recall" */
-    const char *section; /* of the report, with its number */
-    char what[64];       /* "MNIST, macro F1" */
-    unsigned roles;      /* ROLE_..: whose data must be the report's own for a comparison */
+/* ---- A file of claims ---- */
+
+typedef struct ClaimSet {
+    char *key, *name; /* "mnist", "MNIST" */
+    double *images;   /* of each class, all official parts together */
+    unsigned images_count;
+} ClaimSet;
+
+typedef struct ClaimFigure {
+    char *path, *what, *id, *remark; /* id NULL: of runs, part and path */
+    double reported;
     ClaimSense sense;
-    double reported;       /* shares as shares: 0.9894; of a suggestion 0 */
-    bool headline;         /* one of the figures that a reader of the report remembers; the others are class by class */
-    char list[88];         /* the runs: "test.mnist" */
-    const char *part;      /* of each: "" for the run itself, or "validation" */
-    char path[40];         /* in that: "macro.f1" */
-    const char *condition; /* of the runs, to be comparable: results["conditions"][list]; NULL: none */
-    const char *remark;    /* where the report compares unlike things; NULL: none */
-    char against
-        [40]; /* of a suggestion of the report, which has no figure: ours is what `list` has more than these runs, seed by
-                              seed; "": none */
+} ClaimFigure;
+
+typedef struct ClaimClasses {
+    char *name; /* "digit"; NULL: class */
+    double *precision, *recall, *f1;
+    unsigned precision_count, recall_count, f1_count;
+} ClaimClasses;
+
+typedef struct ClaimGroup {
+    char *section, *runs, *part, *what, *condition;
+    ClaimFigure *figures;
+    unsigned figures_count;
+    ClaimClasses *classes;
+} ClaimGroup;
+
+typedef struct ClaimCompared {
+    char *each, *runs, *against, *path, *what, *id;
+} ClaimCompared;
+
+typedef struct ClaimNamed {
+    char *name, *id, **at;
+    unsigned at_count;
+} ClaimNamed;
+
+typedef struct ClaimSuggestions {
+    char *section;
+    ClaimCompared *compared;
+    ClaimNamed *named;
+    unsigned compared_count, named_count;
+} ClaimSuggestions;
+
+typedef struct ClaimFile {
+    char *split; /* NULL: any */
+    ClaimSet *sets;
+    ClaimGroup *groups;
+    unsigned sets_count, groups_count;
+    ClaimSuggestions *suggestions; /* NULL: none */
+} ClaimFile;
+
+/* "report", or the path of a file. CF_BAD_INPUT with the line. */
+cf_status claims_read(const char *name_or_path, ClaimFile **file);
+/* Whether a name is one that comes with cifra. */
+bool claims_are_built_in(const char *name);
+void claims_free(ClaimFile *file);
+
+/* ---- The claims on one study ---- */
+
+/* A set of the file, or the model of one on another. */
+typedef struct ClaimSubject {
+    char key[64];              /* in the file: "mnist", "svhn-on-mnist" */
+    char found[160];           /* among the study's results: "hand", "street-on-hand"; "": the study has no such set */
+    char name[160], data[160]; /* for people: "SVHN on MNIST", "street on hand" */
+    unsigned sets;             /* a bit for each */
+} ClaimSubject;
+
+typedef struct Claim {
+    char *id;          /* "test.mnist.macro.f1", "cross.svhn-on-mnist.4.recall" */
+    char *what;        /* "MNIST, macro F1" */
+    char *list, *path; /* the runs: "test.mnist"; in each of them "macro.f1" */
+    const char *part;  /* of each: "" for the run itself, or "validation" */
+    char *against; /* of a suggestion, which has no figure: ours is what `list` has more than these runs, seed by seed;
+                                    NULL: none */
+    const char *section;         /* of the report, with its number */
+    const char *condition;       /* of the runs, to be comparable: results["conditions"] at their place; NULL: none */
+    const char *remark;          /* where the report compares unlike things; NULL: none */
+    const ClaimSubject *subject; /* whose data must be the report's own for a comparison; NULL: of what nothing tries */
+    ClaimSense sense;
+    double reported; /* shares as shares: 0.9894; of a suggestion 0 */
+    bool headline;   /* one of the figures that a reader of the report remembers; the others are class by class */
 } Claim;
 
-/* In the order of the report; last its suggestions, those that the results of a study (ledger.h) have tried before the others. Release with free(). */
-cf_status claims_new(const json_t *results, Claim **claims, size_t *count);
+/* In the order of the file; last its suggestions, those that the results have tried before the others. `results`: under the keys of the
+ * file. All strings without const are the claim's own, all others the file's and the subjects'. */
+cf_status claims_new(const ClaimFile *file, const ClaimSubject *subjects, size_t subject_count, const json_t *results,
+                     Claim **claims, size_t *count);
+void claims_release(Claim *claims, size_t count); /* fine on NULL */
 
 #endif

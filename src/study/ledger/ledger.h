@@ -1,17 +1,19 @@
-/* The claims ledger: each figure of the report beside ours, with an interval and a verdict.
+/* The claims ledger: each figure of a report beside ours, with an interval and a verdict.
  *
- * Ours comes from the study's results, a JSON object:
- *     "data"        {"mnist": {"name", "other_data": why it is not the report's own, or null, counts ..}, "svhn": ..}
- *     "test"        {"mnist": [runs], "svhn": [runs]}; each run has its "validation" too
- *     "cross"       {"svhn-on-mnist": [runs], "mnist-on-svhn": [runs]}
- *     "imbalance"   {"mnist": {"1": [runs], "2": .., "3": ..}, "svhn": ..}
- *     "transfer"    {"mnist": {"10": {"new": [runs], "from": [runs]}, ..}, "svhn": ..}: seed by seed the same images
- *     "attention"   {"mnist": {"paper": [runs], ..}, "svhn": ..}: all against the first
- *     "remedies"    {"mnist": {"1": {"nothing": [lab_result], ..}, "best-1": "balanced", ..}, "svhn": ..}: all against nothing
- *     "adapt"       {"mnist-on-svhn": {"adabn": [runs], .., "none": [runs]}, ..}: against "none", the networks before
- *     "conditions"  {"imbalance.mnist.1": "1,2 1:50,2:1000"}: classes and limits
- * "mnist" and "svhn" are places, which other sets may fill. A run is the document of evaluation_json with "intervals", that of
- * evaluation_intervals_json. What is missing has not been run.
+ * Ours comes from the study's results, a JSON object; SET is a set's name, ON one set's model and another set, "hand-on-street":
+ *     "sets"        [SET], in the order of the recipe; "split": "pooled"; "splits": how many the seeds take
+ *     "data"        {SET: {"name", "data", "counts" ..}}
+ *     "search"      {SET: {"config", "point", "trials", "accuracy", "loss"}}
+ *     "test"        {SET: [runs]}; each run has its "validation" too
+ *     "features"    {SET: .., ON: ..}
+ *     "cross"       {ON: [runs]}
+ *     "imbalance"   {SET: {"1": [runs], "2": .., "3": ..}}
+ *     "remedies"    {SET: {"1": {"nothing": [lab_result], ..}}}: all against nothing; "best_remedy": {SET: {"1": {"balanced": true}}}
+ *     "transfer"    {ON: {"10": {"new": [runs], "from": [runs]}, ..}}: seed by seed the same images; "transfer_features": {ON: ..}
+ *     "adapt"       {ON: {"adabn": [runs], .., "none": [runs]}}: against "none", the networks before
+ *     "attention"   {SET: {"paper": [runs], ..}}: all against the first
+ *     "conditions"  {SET: {"1": "1,2 1:50,2:1000"}}: classes and limits of the cases of imbalance
+ * A run is the document of evaluation_json with "intervals", that of evaluation_intervals_json. What is missing has not been run.
  */
 #ifndef STUDY_LEDGER_LEDGER_H
 #define STUDY_LEDGER_LEDGER_H
@@ -26,7 +28,7 @@ typedef enum Verdict {
     REPRODUCED,     /* what the report says, to its four digits, lies in our interval */
     BEATEN,         /* our whole interval is on the better side */
     FELL_SHORT,     /* on the worse side */
-    NOT_COMPARABLE, /* measured, but on other data */
+    NOT_COMPARABLE, /* measured, but on other data or under other conditions */
     NOT_RUN,
     BETTER, /* of what the report suggests without a figure: our whole interval of what it brings is above 0 */
     NOISE,  /* 0 is in it */
@@ -47,11 +49,14 @@ typedef struct LedgerEntry {
     bool has_interval; /* a count has none */
     double low, high;  /* 95 %: of one run over its test images, of several Student's t over seeds */
     double chance,
-        majority;  /* of an accuracy: guessing, and always saying the commonest class of its images; 0: no accuracy */
-    char data[96]; /* what it was measured on: "street on mnist" */
+        majority; /* of an accuracy: guessing, and always saying the commonest class of its images; 0: no accuracy */
 } LedgerEntry;
 
 typedef struct Ledger {
+    ClaimFile *file; /* NULL: there is no ledger */
+    ClaimSubject *subjects;
+    size_t subject_count;
+    char other_data[CLAIM_SETS][200]; /* of each set of the study, why it is not the report's own; "": it is */
     Claim *claims;
     LedgerEntry *entries; /* [count] */
     size_t count;
@@ -60,8 +65,12 @@ typedef struct Ledger {
     size_t verdicts[VERDICTS]; /* how often each was given */
 } Ledger;
 
-cf_status ledger_new(const json_t *results, Ledger *ledger);
+/* `claims` as in claims_read. */
+cf_status ledger_new(const char *claims, const json_t *results, Ledger *ledger);
+/* Fine on a zeroed one. */
 void ledger_free(Ledger *ledger);
+/* What an entry was measured on: "street on mnist"; "" where it was not. */
+const char *ledger_data(const LedgerEntry *entry);
 
 /* The headline figures as a table, and how the others fared. */
 void ledger_print(const Ledger *ledger, FILE *out);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 void ledger_number(const Claim *claim, double value, char text[24]) {
-    snprintf(text, 24, claim->sense == A_COUNT ? "%.0f" : claim->against[0] ? "%+.4f" : "%.4f", value);
+    snprintf(text, 24, claim->sense == A_COUNT ? "%.0f" : claim->against ? "%+.4f" : "%.4f", value);
 }
 
 /* "0.9877 to 0.9911", "" where there is none. */
@@ -23,14 +23,14 @@ static void interval_text(const LedgerEntry *e, char text[56]) {
 
 static void print_entry(const LedgerEntry *e, FILE *out) {
     char reported[24] = "", measured[24] = "", interval[56] = "", baselines[40] = "";
-    if (!e->claim->against[0]) ledger_number(e->claim, e->claim->reported, reported);
+    if (!e->claim->against) ledger_number(e->claim, e->claim->reported, reported);
     if (e->runs) {
         ledger_number(e->claim, e->measured, measured);
         interval_text(e, interval);
     }
     if (e->majority > 0) snprintf(baselines, sizeof baselines, "%.4f %.4f", e->chance, e->majority);
     fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, reported, measured, interval, baselines,
-            verdict_words[e->verdict], e->runs ? e->data : "");
+            verdict_words[e->verdict], ledger_data(e));
 }
 
 static void print_remarks(const Ledger *ledger, FILE *out) {
@@ -86,12 +86,12 @@ static void csv_number(FILE *out, bool there, double value) {
 }
 
 static void csv_entry(FILE *out, const LedgerEntry *e) {
-    const char *const texts[] = {e->claim->id, e->claim->section, e->claim->what, e->runs ? e->data : ""};
+    const char *const texts[] = {e->claim->id, e->claim->section, e->claim->what, ledger_data(e)};
     for (size_t i = 0; i < 4; i++) {
         if (i) fputc(',', out);
         csv_text(out, texts[i]);
     }
-    csv_number(out, !e->claim->against[0], e->claim->reported);
+    csv_number(out, !e->claim->against, e->claim->reported);
     csv_number(out, e->runs > 0, e->measured);
     csv_number(out, e->has_interval, e->low);
     csv_number(out, e->has_interval, e->high);
@@ -119,8 +119,8 @@ static json_t *entry_json(const LedgerEntry *e) {
     const Claim *c = e->claim;
     json_t *interval = e->has_interval ? json_pack("[f f]", e->low, e->high) : json_null();
     return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
-                     "what", c->what, "data", json_text(e->runs ? e->data : NULL), "reported",
-                     number_or_null(!c->against[0], c->reported), "measured", number_or_null(e->runs > 0, e->measured),
+                     "what", c->what, "data", json_text(e->runs ? ledger_data(e) : NULL), "reported",
+                     number_or_null(!c->against, c->reported), "measured", number_or_null(e->runs > 0, e->measured),
                      "interval", interval, "runs", e->runs, "chance", number_or_null(e->majority > 0, e->chance),
                      "majority", number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict],
                      "headline", c->headline, "remark", c->remark);

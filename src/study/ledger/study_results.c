@@ -10,7 +10,7 @@
 #include <string.h>
 
 const json_t *result_at(const json_t *json, const char *path) {
-    char key[64];
+    char key[160];
     while (json && *path) {
         const size_t length = strcspn(path, ".");
         long long place;

@@ -62,17 +62,20 @@ static double usual(const cf_train_options *options) {
     return options->patience ? usual_share : 1;
 }
 
-void estimate_add(const Recipe *recipe, const cf_train_options *trained, const cf_split *split, int configurations,
-                  double images_per_second, StudyEstimate *estimate) {
+static double epoch(const StudyLoad *load) {
+    return load->train + evaluated * load->validation;
+}
+
+void estimate_search(const Recipe *recipe, int configurations, StudyLoad *load) {
     const cf_train_options *searched = &recipe->base.train;
-    const double train = (double)cf_subset_count(cf_split_part(split, CF_TRAIN)),
-                 validation = (double)cf_subset_count(cf_split_part(split, CF_VALIDATION)),
-                 epoch = (train + evaluated * validation) / images_per_second;
-    /* Two classes of ten have a fifth of the images, and the limited cases hardly any. */
-    const double trainings = recipe->seeds * (1 + (recipe->classes ? 0.2 : 0)) * trained->epochs,
-                 halving = halving_epochs(configurations, searched->epochs),
-                 whole = (double)configurations * searched->epochs;
-    estimate->images_per_second[estimate->sets++] = images_per_second;
-    estimate->most += epoch * (trainings + (recipe->prune ? halving : whole));
-    estimate->expected += epoch * (trainings * usual(trained) + (recipe->prune ? halving : whole * usual(searched)));
+    const double whole = (double)configurations * searched->epochs,
+                 most = recipe->prune ? halving_epochs(configurations, searched->epochs) : whole;
+    load->most += epoch(load) * most;
+    load->expected += epoch(load) * (recipe->prune ? most : whole * usual(searched));
+}
+
+void estimate_trainings(double count, StudyLoad *load) {
+    const double epochs = count * load->trained->epochs;
+    load->most += epoch(load) * epochs;
+    load->expected += epoch(load) * epochs * usual(load->trained);
 }

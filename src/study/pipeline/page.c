@@ -6,6 +6,7 @@
 #include "study/report/report_inside.h"
 #include "study/report/report_tune.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,14 +33,32 @@ void page_figures_end(FILE *out) {
     fputs("</div>\n", out);
 }
 
-void page_set_heading(FILE *out, const StudySet *set) {
+void page_heading(FILE *out, const char *format, ...) {
+    char text[200];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
     fputs("<h3 class=\"set\">", out);
-    html_text(out, set->name);
+    html_text(out, text);
     fputs("</h3>\n", out);
 }
 
+void page_set_heading(FILE *out, const StudySet *set) {
+    page_heading(out, "%s", set->name);
+}
+
 const json_t *page_result(const StudyPage *page, const char *group, const char *key) {
-    return json_object_get(json_object_get(page->study->results, group), key);
+    return study_result(page->study, group, key);
+}
+
+void page_seeds(FILE *out, const StudyPage *page) {
+    const Recipe *recipe = page->study->recipe;
+    fprintf(out, "%d seeds", recipe->seeds);
+    if (recipe->splits == recipe->seeds)
+        fputs(", each with a split of its own", out);
+    else if (recipe->splits > 1)
+        fprintf(out, " over %d splits", recipe->splits);
 }
 
 /* ---- Opening ---- */
@@ -48,13 +67,12 @@ static void subtitle(FILE *out, const StudyPage *page) {
     const Study *s = page->study;
     fputs("The recipe <em>", out);
     html_text(out, s->recipe->name);
-    fputs("</em> on <em>", out);
-    html_text(out, s->sets[0].chosen.data);
-    if (s->set_count == 2) {
-        fputs("</em> and <em>", out);
-        html_text(out, s->sets[1].chosen.data);
+    fputs("</em> on ", out);
+    for (int i = 0; i < s->set_count; i++) {
+        fprintf(out, "%s<em>", !i ? "" : i + 1 < s->set_count ? ", " : " and ");
+        html_text(out, s->sets[i].chosen.data);
+        fputs("</em>", out);
     }
-    fputs("</em>", out);
 }
 
 static void story(FILE *out, const StudyPage *page) {
@@ -100,12 +118,13 @@ static void count_table(FILE *out, const json_t *data) {
 static cf_status data(FILE *out, const StudyPage *page) {
     for (int i = 0; i < page->study->set_count; i++) {
         const StudySet *set = &page->study->sets[i];
-        const json_t *d = page_result(page, "data", set->key), *other = json_object_get(d, "other_data");
+        const Ledger *ledger = &page->outcome->ledger;
+        const json_t *d = page_result(page, "data", set->name);
         char stage[96];
         page_set_heading(out, set);
-        if (json_is_string(other)) {
+        if (i < CLAIM_SETS && ledger->other_data[i][0]) {
             fputs("<p class=\"note\">Not compared with the report\xe2\x80\x99s figures: ", out);
-            html_text(out, json_string_value(other));
+            html_text(out, ledger->other_data[i]);
             fputs(".</p>\n", out);
         }
         count_table(out, d);
@@ -138,7 +157,7 @@ static cf_status search_of(FILE *out, const StudyPage *page, const StudySet *set
 }
 
 static cf_status search(FILE *out, const StudyPage *page) {
-    for (int i = 0; page->study->recipe->grid && i < page->study->set_count; i++) {
+    for (int i = 0; i < page->study->set_count; i++) {
         page_set_heading(out, &page->study->sets[i]);
         FORWARD(search_of(out, page, &page->study->sets[i]));
     }
@@ -164,8 +183,9 @@ static cf_status settings(FILE *out, const StudyPage *page) {
 
 /* ---- The template ---- */
 
-static const char *hidden_unless(bool shown) {
-    return shown ? "" : "hidden";
+static bool is_shown(const StudyPage *page, const char *section) {
+    if (strcmp(section, "ledger") == 0) return page->outcome->ledger.file != NULL;
+    return strcmp(section, "evaluation") == 0 || strcmp(section, "settings") == 0 || study_has(page->study, section);
 }
 
 static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
@@ -180,15 +200,22 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
                     {"cross", page_cross},
                     {"imbalance", page_imbalance},
                     {"transfer", page_transfer},
+                    {"adaptation", page_adaptation},
                     {"attention", page_attention},
                     {"ledger", page_ledger},
                     {"settings", settings}};
+    static const char with[] = "with-";
     const StudyPage *page = context;
-    const Recipe *recipe = page->study->recipe;
-    for (size_t i = 0; i < COUNT_OF(sections); i++)
-        if (page_place_is(name, length, sections[i].name)) return sections[i].write(out, page);
+    const bool asked = length > strlen(with) && strncmp(name, with, strlen(with)) == 0; /* whether a section is shown */
+    const size_t begin = asked ? strlen(with) : 0;
+    for (size_t i = 0; i < COUNT_OF(sections); i++) {
+        if (!page_place_is(name + begin, length - begin, sections[i].name)) continue;
+        const bool shown = is_shown(page, sections[i].name);
+        if (asked && !shown) fputs("hidden", out);
+        return asked || !shown ? CF_OK : sections[i].write(out, page);
+    }
     if (page_place_is(name, length, "title"))
-        html_text(out, recipe->name);
+        html_text(out, page->study->recipe->name);
     else if (page_place_is(name, length, "subtitle"))
         subtitle(out, page);
     else if (page_place_is(name, length, "version"))
@@ -197,18 +224,6 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
         story(out, page);
     else if (page_place_is(name, length, "verdicts"))
         page_verdicts(out, page);
-    else if (page_place_is(name, length, "with-search"))
-        fputs(hidden_unless(recipe->grid != NULL), out);
-    else if (page_place_is(name, length, "with-features"))
-        fputs(hidden_unless(recipe->features), out);
-    else if (page_place_is(name, length, "with-cross"))
-        fputs(hidden_unless(recipe->cross && page->study->set_count == 2), out);
-    else if (page_place_is(name, length, "with-transfer"))
-        fputs(hidden_unless(study_has_transfer(recipe, page->study->set_count)), out);
-    else if (page_place_is(name, length, "with-attention"))
-        fputs(hidden_unless(recipe->model_count > 0), out);
-    else if (page_place_is(name, length, "with-imbalance"))
-        fputs(hidden_unless(recipe->classes != NULL), out);
     else
         return FAIL(CF_INTERNAL, "study.html asks for {{%.*s}}, which nobody writes", (int)length, name);
     return CF_OK;

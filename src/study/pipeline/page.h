@@ -1,4 +1,4 @@
-/* report.html of a study: its pages in the order of the report, filled from the results, with the figures inlined.
+/* report.html of a study: a page for each section that the recipe has, filled from the results, with the figures inlined.
  *
  * page.c has the template's places, page_results.c what was trained and measured, page_sections.c what was compared seed by seed,
  * page_ledger.c the ledger.
@@ -24,10 +24,13 @@ typedef struct StudyPage {
 cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption);
 void page_figures_begin(FILE *out);
 void page_figures_end(FILE *out);
-/* <h3> of a set. */
+/* <h3> of a set; of whatever it is called. */
 void page_set_heading(FILE *out, const StudySet *set);
-/* results[group][key]; NULL: it is not there. */
+void page_heading(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* study_result of the page's study. */
 const json_t *page_result(const StudyPage *page, const char *group, const char *key);
+/* "5 seeds, each with a split of its own" */
+void page_seeds(FILE *out, const StudyPage *page);
 
 /* A table: its head with a first column for names, rows, cells. */
 void page_table(FILE *out, const char *caption, const char *const *columns);
@@ -42,6 +45,7 @@ cf_status page_features(FILE *out, const StudyPage *page);
 cf_status page_cross(FILE *out, const StudyPage *page);
 cf_status page_imbalance(FILE *out, const StudyPage *page);
 cf_status page_transfer(FILE *out, const StudyPage *page);
+cf_status page_adaptation(FILE *out, const StudyPage *page);
 cf_status page_attention(FILE *out, const StudyPage *page);
 /* How often each verdict was given, as facts; the table. */
 void page_verdicts(FILE *out, const StudyPage *page);

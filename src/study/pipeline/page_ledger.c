@@ -13,6 +13,7 @@ void page_verdicts(FILE *out, const StudyPage *page) {
                                                   "0 is in our interval of what it brings",
                                                   "our whole interval is below 0"};
     const Ledger *ledger = &page->outcome->ledger;
+    if (!ledger->file) return;
     fputs("<h3>The report\xe2\x80\x99s figures</h3><dl class=\"facts\">\n", out);
     for (int v = 0; v < VERDICTS; v++) {
         char name[32], count[32];
@@ -54,7 +55,7 @@ static void entry(FILE *out, const LedgerEntry *e) {
     }
     fputs("</th>", out);
     ledger_number(e->claim, e->claim->reported, text);
-    cell(out, e->claim->against[0] ? "" : text);
+    cell(out, e->claim->against ? "" : text);
     ledger_number(e->claim, e->measured, text);
     cell(out, e->runs ? text : "");
     ledger_number(e->claim, e->low, low);
@@ -63,7 +64,7 @@ static void entry(FILE *out, const LedgerEntry *e) {
     cell(out, e->has_interval ? text : "");
     verdict_cell(out, e->verdict);
     fputs("<td>", out);
-    html_text(out, e->runs ? e->data : "");
+    html_text(out, ledger_data(e));
     fputs("</td></tr>\n", out);
 }
 
@@ -91,11 +92,12 @@ static void table(FILE *out, const Ledger *ledger, bool headline) {
 }
 
 cf_status page_ledger(FILE *out, const StudyPage *page) {
-    const bool seeds = page->study->recipe->seeds > 1;
     fputs("<p>Every figure of the report beside ours. Intervals are ", out);
-    fputs(seeds ? "Student\xe2\x80\x99s t over the seeds"
-                : "over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others",
-          out);
+    if (page->study->recipe->seeds > 1) {
+        fputs("Student\xe2\x80\x99s t over ", out);
+        page_seeds(out, page);
+    } else
+        fputs("over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others", out);
     fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "
           "report suggests without a figure ours is the difference in accuracy, of remedies in the mean of the "
           "classes\xe2\x80\x99 recalls, paired by seed.</p>\n",

@@ -76,14 +76,32 @@ static void classification_report(FILE *out, const char *caption, const json_t *
 
 /* ---- Training ---- */
 
-static void training_table(FILE *out, const json_t *runs) {
+/* Mean over the runs. */
+static cf_status mean_row(FILE *out, const json_t *runs) {
+    MeanInterval m;
+    FORWARD(runs_interval(runs, "accuracy", &m));
+    page_row(out, "mean (95 % interval)");
+    fputs("<td></td><td></td>", out);
+    decimal(out, runs_mean(runs, "validation.loss"));
+    page_percent(out, runs_mean(runs, "validation.accuracy"));
+    decimal(out, runs_mean(runs, "loss"));
+    fprintf(out, "<td class=\"n\">%.2f %% <small>(%.2f to %.2f)</small></td></tr>\n", 100 * m.mean, 100 * m.low,
+            100 * m.high);
+    return CF_OK;
+}
+
+static cf_status training_table(FILE *out, const StudyPage *page, const json_t *runs) {
     static const char *const columns[] = {
         "Epochs", "Best epoch", "Validation loss", "Validation accuracy", "Test loss", "Test accuracy", NULL};
+    const Recipe *recipe = page->study->recipe;
     page_table(out, "Every training, with the epoch whose weights were kept", columns);
     for (size_t i = 0; i < json_array_size(runs); i++) {
         const json_t *run = json_array_get(runs, i), *validation = json_object_get(run, "validation");
-        char name[32];
-        snprintf(name, sizeof name, "seed %lld", result_whole(run, "seed"));
+        char name[64];
+        const int used = snprintf(name, sizeof name, "seed %lld", result_whole(run, "seed"));
+        if (recipe->splits > 1)
+            snprintf(name + used, sizeof name - (size_t)used, ", split %llu",
+                     (unsigned long long)(recipe->base.split.seed + recipe_split(recipe, (int)i)));
         page_row(out, name);
         page_whole(out, result_number(run, "epochs_run"));
         page_whole(out, result_number(run, "best_epoch"));
@@ -93,7 +111,25 @@ static void training_table(FILE *out, const json_t *runs) {
         page_percent(out, result_number(run, "accuracy"));
         fputs("</tr>\n", out);
     }
+    const cf_status status = json_array_size(runs) > 1 ? mean_row(out, runs) : CF_OK;
     page_table_end(out);
+    return status;
+}
+
+/* What the interval of the mean is over. */
+static void tell_seeds(FILE *out, const StudyPage *page) {
+    const Recipe *recipe = page->study->recipe;
+    if (recipe->seeds < 2) return;
+    fputs("<p>Intervals are Student\xe2\x80\x99s t over ", out);
+    page_seeds(out, page);
+    fputs(recipe->splits > 1 ? ": they tell of both, which images train and test, and how the training went.</p>\n"
+                             : ": the images that train and test are the same each time.</p>\n",
+          out);
+    if (recipe->splits > 1 && recipe->grid)
+        fputs("<p class=\"aside\">The configuration was found on the first split. Its validation images may be test "
+              "images "
+              "of another one.</p>\n",
+              out);
 }
 
 static void configuration(FILE *out, const StudySet *set) {
@@ -103,17 +139,18 @@ static void configuration(FILE *out, const StudySet *set) {
     html_text(out, set->chosen.model);
     fprintf(out,
             "</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a page of its "
-            "own, with the network in it to draw for.</p>\n",
+            "own, with the network in it.</p>\n",
             text, set->name);
 }
 
 cf_status page_training(FILE *out, const StudyPage *page) {
+    tell_seeds(out, page);
     for (int i = 0; i < page->study->set_count; i++) {
         const StudySet *set = &page->study->sets[i];
         char stage[96];
         page_set_heading(out, set);
         configuration(out, set);
-        training_table(out, page_result(page, "test", set->key));
+        FORWARD(training_table(out, page, page_result(page, "test", set->name)));
         snprintf(stage, sizeof stage, "train-%s-s1/figures", set->name);
         page_figures_begin(out);
         FORWARD(page_figure(out, page, stage, "curves", "Loss and accuracy, epoch by epoch, of the first seed"));
@@ -147,7 +184,7 @@ cf_status page_evaluation(FILE *out, const StudyPage *page) {
     for (int i = 0; i < page->study->set_count; i++) {
         const StudySet *set = &page->study->sets[i];
         page_set_heading(out, set);
-        classification_report(out, "Of the first seed", json_array_get(page_result(page, "test", set->key), 0));
+        classification_report(out, "Of the first seed", json_array_get(page_result(page, "test", set->name), 0));
         page_figures_begin(out);
         FORWARD(evaluation_figures(out, page, set, ""));
         page_figures_end(out);
@@ -176,7 +213,7 @@ cf_status page_features(FILE *out, const StudyPage *page) {
           out);
     page_table(out, "Quality of the embeddings", features_columns);
     for (int i = 0; i < page->study->set_count; i++)
-        features_row(out, page->study->sets[i].name, page_result(page, "features", page->study->sets[i].key));
+        features_row(out, page->study->sets[i].name, page_result(page, "features", page->study->sets[i].name));
     page_table_end(out);
     page_figures_begin(out);
     for (int i = 0; i < page->study->set_count; i++) {
@@ -241,20 +278,16 @@ static void drop_table(FILE *out, const json_t *own, const json_t *other) {
     page_table_end(out);
 }
 
-static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from, const StudySet *on) {
-    const json_t *own = page_result(page, "test", from->key), *runs;
-    char way[40], name[180];
-    snprintf(way, sizeof way, "%s-on-%s", from->key, on->key);
-    runs = page_result(page, "cross", way);
-    fputs("<h3 class=\"set\">The model of ", out);
-    html_text(out, from->name);
-    fputs(" on ", out);
-    html_text(out, on->name);
-    fputs("</h3>\n", out);
+static cf_status cross_of(FILE *out, const StudyPage *page, const StudyPlace *place) {
+    const StudySet *from = place->from, *on = place->set;
+    char pair[STUDY_PAIR], name[180];
+    study_pair(from, on, pair);
+    const json_t *own = page_result(page, "test", from->name), *runs = page_result(page, "cross", pair);
+    page_heading(out, "The model of %s on %s", from->name, on->name);
     cross_summary(out, from, on, runs);
     drop_table(out, own, runs);
     page_figures_begin(out);
-    snprintf(name, sizeof name, "cross-%s-on-%s", from->name, on->name);
+    snprintf(name, sizeof name, "cross-%s", pair);
     FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, at home and there"));
     FORWARD(evaluation_figures(out, page, from, result_text(json_array_get(runs, 0), "suffix")));
     page_figures_end(out);
@@ -265,10 +298,9 @@ static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from
 }
 
 cf_status page_cross(FILE *out, const StudyPage *page) {
-    const StudySet *sets = page->study->sets;
-    if (page->study->set_count < 2 || !page->study->recipe->cross) return CF_OK;
-    FORWARD(cross_of(out, page, &sets[1], &sets[0]));
-    return cross_of(out, page, &sets[0], &sets[1]);
+    StudyPlace place;
+    for (int p = 0; study_place(page->study, true, p, &place); p++) FORWARD(cross_of(out, page, &place));
+    return CF_OK;
 }
 
 /* ---- Imbalance ---- */
@@ -303,7 +335,7 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
 
 static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set) {
     const Recipe *recipe = page->study->recipe;
-    const json_t *cases = page_result(page, "remedies", set->key);
+    const json_t *cases = page_result(page, "remedies", set->name);
     for (int i = 0; cases && i < recipe->case_count; i++) {
         char key[16], name[96], caption[300];
         snprintf(key, sizeof key, "%d", i + 1);
@@ -324,11 +356,11 @@ static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set)
 }
 
 cf_status page_imbalance(FILE *out, const StudyPage *page) {
-    for (int i = 0; page->study->recipe->classes && i < page->study->set_count; i++) {
+    for (int i = 0; i < page->study->set_count; i++) {
         const StudySet *set = &page->study->sets[i];
         char name[96], stage[120], caption[120];
         page_set_heading(out, set);
-        imbalance_table(out, page, page_result(page, "imbalance", set->key));
+        imbalance_table(out, page, page_result(page, "imbalance", set->name));
         page_figures_begin(out);
         snprintf(name, sizeof name, "imbalance-%s", set->name);
         FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, case by case"));

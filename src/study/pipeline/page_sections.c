@@ -4,6 +4,8 @@
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
 
+#include <string.h>
+
 /* ---- Cells ---- */
 
 /* "87.21 % (85.90 to 88.52)" */
@@ -65,18 +67,18 @@ static void quality_row(FILE *out, const char *name, const json_t *quality) {
     fprintf(out, "<td class=\"n\">%.4f</td></tr>\n", result_number(quality, "silhouette"));
 }
 
-static cf_status before_after(FILE *out, const StudyPage *page, const StudySet *set, const StudySet *other) {
+static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace *place, const char *pair) {
     static const char *const columns[] = {"Class by neighbours", "Silhouette", NULL};
-    const json_t *features = page_result(page, "transfer_features", set->key);
-    char stage[96], caption[400], number[24];
+    const json_t *features = page_result(page, "transfer_features", pair);
+    char stage[160], caption[500], number[24];
     if (!features) return CF_OK;
     recipe_size_text(page->study->recipe->sizes[page->study->recipe->size_count - 1], number);
-    snprintf(stage, sizeof stage, "transfer-umap-%s", set->name);
+    snprintf(stage, sizeof stage, "transfer-umap-%s", pair);
     snprintf(
         caption, sizeof caption,
         "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images "
         "per class: %s; first seed). Each has an embedding of its own",
-        set->name, other->name, number);
+        place->set->name, place->from->name, number);
     page_table(out, "How far classes are apart in the two embeddings", columns);
     quality_row(out, "before", json_object_get(features, "before"));
     quality_row(out, "fine-tuned", json_object_get(features, "after"));
@@ -87,42 +89,83 @@ static cf_status before_after(FILE *out, const StudyPage *page, const StudySet *
     return CF_OK;
 }
 
-static cf_status transfer_of(FILE *out, const StudyPage *page, const StudySet *set, const StudySet *other) {
-    const json_t *sizes = page_result(page, "transfer", set->key);
-    char name[96];
-    fputs("<h3 class=\"set\">", out);
-    html_text(out, other->name);
-    fputs(" \xe2\x86\x92 ", out);
-    html_text(out, set->name);
-    fputs("</h3>\n", out);
-    FORWARD(transfer_table(out, sizes));
-    snprintf(name, sizeof name, "transfer-%s", set->name);
+static cf_status transfer_of(FILE *out, const StudyPage *page, const StudyPlace *place) {
+    char pair[STUDY_PAIR], name[160];
+    study_pair(place->from, place->set, pair);
+    page_heading(out, "%s \xe2\x86\x92 %s", place->from->name, place->set->name);
+    FORWARD(transfer_table(out, page_result(page, "transfer", pair)));
+    snprintf(name, sizeof name, "transfer-%s", pair);
     page_figures_begin(out);
     FORWARD(
         page_figure(out, page, "figures", name,
                     "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were "
                     "fixed beforehand, and the last one is taken"));
     page_figures_end(out);
-    return before_after(out, page, set, other);
+    FORWARD(before_after(out, page, place, pair));
+    training_line(out, place->set, &page->study->recipe->transfer);
+    return CF_OK;
+}
+
+/* How many networks the sections begin with. */
+static const char *sources(const Recipe *recipe) {
+    return recipe->seeds > 1 ? "few of the seeds" : "all seeds";
 }
 
 cf_status page_transfer(FILE *out, const StudyPage *page) {
-    const Study *study = page->study;
-    const Recipe *recipe = study->recipe;
-    if (!study_has_transfer(recipe, study->set_count)) return CF_OK;
+    const Recipe *recipe = page->study->recipe;
+    StudyPlace place;
     fprintf(
         out,
-        "<p>The network that was trained on one set is trained further on images of the other, and beside it the same "
+        "<p>The network that was trained on one set is trained further on images of another, and beside it the same "
         "network from drawn weights, on the same images: %d seeds, each with other training and test images; what a "
         "small size has is in the larger ones. Nothing is chosen by validation images, of which there would be none "
         "to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last epoch is "
         "taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained network is "
         "one for %s, so intervals do not tell what another one would bring.</p>\n",
-        recipe->transfer.seeds, recipe->steps, recipe->seeds > 1 ? "few of the seeds" : "all seeds");
-    for (int i = 0; i < study->set_count; i++) {
-        FORWARD(transfer_of(out, page, &study->sets[i], &study->sets[1 - i]));
-        training_line(out, &study->sets[i], &recipe->transfer);
+        recipe->transfer.seeds, recipe->steps, sources(recipe));
+    for (int p = 0; study_place(page->study, true, p, &place); p++) FORWARD(transfer_of(out, page, &place));
+    return CF_OK;
+}
+
+/* ---- Adapted, without labels ---- */
+
+static cf_status adaptation_of(FILE *out, const StudyPage *page, const StudyPlace *place) {
+    static const char *const columns[] = {"Seeds", "Test images", "Accuracy before", "Adapted", "Difference, points",
+                                          "",      NULL};
+    const json_t *before, *runs;
+    const char *method;
+    char pair[STUDY_PAIR];
+    study_pair(place->from, place->set, pair);
+    json_t *methods = (json_t *)(uintptr_t)page_result(page, "adapt", pair);
+    before = json_object_get(methods, "none");
+    page_heading(out, "%s \xe2\x86\x92 %s", place->from->name, place->set->name);
+    page_table(out, "Test accuracy there, before and after; mean over the seeds (95 % interval)", columns);
+    json_object_foreach(methods, method, runs) {
+        if (strcmp(method, "none") == 0) continue;
+        page_row(out, method);
+        page_whole(out, (double)json_array_size(runs));
+        page_whole(out, runs_mean(runs, "n"));
+        FORWARD(accuracy_cell(out, before));
+        FORWARD(accuracy_cell(out, runs));
+        FORWARD(difference_cells(out, runs, before));
+        fputs("</tr>\n", out);
     }
+    page_table_end(out);
+    training_line(out, place->from, &page->study->recipe->adaptation);
+    return CF_OK;
+}
+
+cf_status page_adaptation(FILE *out, const StudyPage *page) {
+    const Recipe *recipe = page->study->recipe;
+    StudyPlace place;
+    fprintf(out,
+            "<p>The network that was trained on one set learns further from its own images with their labels and from "
+            "another set\xe2\x80\x99s training images without theirs (%d seeds). The labels of that set are for the "
+            "score alone: nothing is chosen by them, and the last epoch is taken. Differences are to the same networks "
+            "before, on the same test images, paired by seed; noise is what 0 lies in the interval of. The network at "
+            "the beginning is one for %s.</p>\n",
+            recipe->adaptation.seeds, sources(recipe));
+    for (int p = 0; study_place(page->study, true, p, &place); p++) FORWARD(adaptation_of(out, page, &place));
     return CF_OK;
 }
 
@@ -154,7 +197,6 @@ static cf_status attention_table(FILE *out, const json_t *models) {
 
 cf_status page_attention(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
-    if (!recipe->model_count) return CF_OK;
     fprintf(
         out,
         "<p>Networks trained on the same images with the same options and the same %d seeds, to the last "
@@ -173,7 +215,7 @@ cf_status page_attention(FILE *out, const StudyPage *page) {
         const StudySet *set = &page->study->sets[i];
         char name[96];
         page_set_heading(out, set);
-        FORWARD(attention_table(out, page_result(page, "attention", set->key)));
+        FORWARD(attention_table(out, page_result(page, "attention", set->name)));
         snprintf(name, sizeof name, "attention-%s", set->name);
         page_figures_begin(out);
         FORWARD(

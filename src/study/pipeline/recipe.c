@@ -11,17 +11,12 @@
 #include <string.h>
 
 cf_status recipe_new(Recipe *recipe) {
-    static const char *const cases[] = {"1:50,2:1000", "1:500,2:1000", ""};
-    Recipe made = {.seeds = 1, .features = true, .cross = true, .neighbors = 15, .min_dist = 0.1};
+    Recipe made = {.seeds = 1, .splits = 1, .neighbors = 15, .min_dist = 0.1};
     cf_status status = run_config_new(&made.base);
     made.base.split.mode = CF_SPLIT_POOLED;
     made.base.split_given = true;
     made.base.train.epochs = 50;
     if (!status) status = run_config_text(&made.name, "recipe");
-    if (!status) status = run_config_text(&made.grid, "paper");
-    if (!status) status = run_config_text(&made.classes, "1,2");
-    for (size_t i = 0; !status && i < COUNT_OF(cases); i++)
-        status = run_config_text(&made.cases[made.case_count++], cases[i]);
     if (status)
         recipe_free(&made);
     else
@@ -33,7 +28,8 @@ void recipe_free(Recipe *recipe) {
     free(recipe->name);
     free(recipe->grid);
     free(recipe->classes);
-    for (int i = 0; i < RECIPE_SETS; i++) free(recipe->data[i]);
+    for (int i = 0; i < RECIPE_MOST_SETS; i++) free(recipe->data[i]);
+    free(recipe->claims);
     for (int i = 0; i < RECIPE_CASES; i++) free(recipe->cases[i]);
     run_config_free(&recipe->base);
     for (int i = 0; i < RECIPE_MODELS; i++) {
@@ -64,7 +60,7 @@ static const char *end_of_set(const char *text) {
 cf_status recipe_use_data(Recipe *recipe, const char *data) {
     const char *text = strcmp(data, "generated") == 0 ? "hand,street" : strcmp(data, "real") == 0 ? "mnist,svhn" : data;
     const char *place = text;
-    for (int i = 0; i < RECIPE_SETS; i++) {
+    for (int i = 0; i < RECIPE_MOST_SETS; i++) {
         free(recipe->data[i]);
         recipe->data[i] = NULL;
         if (!*place) continue;
@@ -73,21 +69,21 @@ cf_status recipe_use_data(Recipe *recipe, const char *data) {
         place = end + (*end == ',');
     }
     FAIL_IF(*place || !recipe->data[0], CF_BAD_USE,
-            "data %s: \"generated\", \"real\", or one or two sets between commas expected", data);
+            "data %s: \"generated\", \"real\", or one to %d sets between commas expected", data, RECIPE_MOST_SETS);
     return CF_OK;
 }
 
 cf_status recipe_set_text(const Recipe *recipe, int place, char **text) {
     const char *data = recipe->data[place];
+    const bool generated = generator_named(data) != NULL;
     ReadOptions options = {0};
-    char items[32], *plain;
-    if (!recipe->images) return memory_copy_string(data, text);
-    snprintf(items, sizeof items, "n=%lld", (long long)recipe->images);
-    if (generator_named(data))
-        return generated_text_has(data, "n") ? memory_copy_string(data, text) : generated_text_with(data, items, text);
+    char items[32] = "", *plain;
     FORWARD(set_text_read(data, &plain, &options));
     free(plain);
-    return options.sample.train_given ? memory_copy_string(data, text) : set_text_with(data, items, text);
+    const bool own = generated ? generated_text_has(data, "n") : options.sample.train_given;
+    if (recipe->images && !own) snprintf(items, sizeof items, "n=%lld", (long long)recipe->images);
+    if (generated) return items[0] ? generated_text_with(data, items, text) : memory_copy_string(data, text);
+    return set_text_with(data, items, text); /* as runs write it, so that the shelf has it once */
 }
 
 /* Names become those of folders, and keys of results. */
@@ -130,16 +126,17 @@ void recipe_size_text(int64_t size, char text[24]) {
 
 cf_status recipe_check(const Recipe *recipe) {
     FAIL_IF(!recipe->data[0], CF_BAD_USE,
-            "recipe %s: no data; name one or two sets in it (data: [mnist, street]) or with --data", recipe->name);
+            "recipe %s: no data; name one set or more in it (data: [mnist, street]) or with --data", recipe->name);
     FAIL_IF(recipe->images < 0 || recipe->images > UINT32_MAX, CF_BAD_USE,
             "recipe %s: images: 1 to %u training images expected, found %lld", recipe->name, UINT32_MAX,
             (long long)recipe->images);
     FAIL_IF(recipe->seeds < 1 || recipe->seeds > RECIPE_MOST_SEEDS, CF_BAD_USE,
             "recipe %s: 1 to %d seeds expected, found %d", recipe->name, RECIPE_MOST_SEEDS, recipe->seeds);
+    FAIL_IF(recipe->splits < 1 || recipe->splits > recipe->seeds, CF_BAD_USE,
+            "recipe %s: 1 to %d splits expected, as many as there are seeds to take them, found %d", recipe->name,
+            recipe->seeds, recipe->splits);
     FAIL_IF(recipe->neighbors < 2 || recipe->neighbors > 200, CF_BAD_USE,
             "recipe %s: 2 to 200 neighbours expected for UMAP, found %d", recipe->name, recipe->neighbors);
-    FAIL_IF(recipe->classes && !recipe->case_count, CF_BAD_USE, "recipe %s: imbalance has classes but no cases",
-            recipe->name);
     return check_sections(recipe);
 }
 
@@ -175,19 +172,20 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     RunConfig base = recipe->base;
     json_t *config, *data = json_array(), *cases = json_array();
     base.data = recipe->data[0];
-    for (int i = 0; i < RECIPE_SETS && recipe->data[i]; i++) json_array_append_new(data, json_text(recipe->data[i]));
+    for (int i = 0; recipe->data[i]; i++) json_array_append_new(data, json_text(recipe->data[i]));
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_text(recipe->cases[i]));
     cf_status status = run_config_json(&base, &config);
     json_t *images = recipe->images ? json_integer(recipe->images) : json_null();
-    json_t *root =
-        status ? NULL
-               : json_pack("{s:o s:O s:o s:o s:b s:O s:O? s:O s:O s:O? s:i s:b s:b s:i s:f s:o s:O}", "name",
-                           json_text(recipe->name), "data", data, "images", images, "grid", json_text(recipe->grid),
-                           "prune", recipe->prune, "model", json_object_get(config, "model"), "from",
-                           json_object_get(config, "from"), "split", json_object_get(config, "split"), "train",
-                           json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds, "features",
-                           recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
-                           recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
+    json_t *root = status
+                       ? NULL
+                       : json_pack("{s:o s:O s:o s:o s:o s:b s:O s:O? s:O s:O s:O? s:i s:i s:b s:b s:i s:f s:o s:O}",
+                                   "name", json_text(recipe->name), "data", data, "claims", json_text(recipe->claims),
+                                   "images", images, "grid", json_text(recipe->grid), "prune", recipe->prune, "model",
+                                   json_object_get(config, "model"), "from", json_object_get(config, "from"), "split",
+                                   json_object_get(config, "split"), "train", json_object_get(config, "train"), "final",
+                                   recipe->final, "seeds", recipe->seeds, "splits", recipe->splits, "features",
+                                   recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
+                                   recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
     if (!status) json_decref(config);
     json_decref(data);
     json_decref(cases);

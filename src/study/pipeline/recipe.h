@@ -1,14 +1,22 @@
 /* The recipe of a study: which data, which search, which experiments.
  *
  * A recipe is a YAML file (recipes/ has those that come with cifra; their texts are in the program too), read by
- * recipe_yaml.c. What it leaves out has the defaults of the study's report.
+ * recipe_yaml.c. A section is there when its key is: search (grid), features, cross, imbalance, transfer, adaptation, attention, and a
+ * ledger (claims). Data, trainings and their evaluation always are.
  */
 #ifndef STUDY_PIPELINE_RECIPE_H
 #define STUDY_PIPELINE_RECIPE_H
 
 #include "study/run/run.h"
 
-enum { RECIPE_SETS = 2, RECIPE_CASES = 8, RECIPE_MOST_SEEDS = 50, RECIPE_SIZES = 12, RECIPE_MODELS = 8, RECIPE_METHODS = 4 };
+enum {
+    RECIPE_MOST_SETS = 8,
+    RECIPE_CASES = 8,
+    RECIPE_MOST_SEEDS = 50,
+    RECIPE_SIZES = 12,
+    RECIPE_MODELS = 8,
+    RECIPE_METHODS = 4
+};
 
 /* An experiment with trainings of its own: seed by seed they differ in one thing, which is compared. All take their last epoch. */
 typedef struct RecipeSection {
@@ -18,15 +26,17 @@ typedef struct RecipeSection {
 
 typedef struct Recipe {
     char *name;
-    char *data
-        [RECIPE_SETS];    /* the first stands where the report has MNIST, the second where it has SVHN; NULL: one set */
+    char *data[RECIPE_MOST_SETS + 1]; /* one or more; ends with NULL */
+    char *
+        claims; /* of a report, which the study is held against: "report", or a file (ledger/claims.h); NULL: no ledger */
     int64_t images;       /* training images of each set whose text says no number itself; 0: all */
     char *grid;           /* "paper", or a file of a search space; NULL: train as `base` says */
     bool prune;           /* leave poor trials early (ASHA) */
     RunConfig base;       /* model, split, training: what the search leaves open; its data are NULL */
     json_t *final;        /* keys of config.json's "train" that the trainings after the search have anew; NULL: none */
     int seeds;            /* trainings of every experiment, with the seeds base.train.seed, + 1 .. */
-    bool features, cross; /* UMAP of the features; each model on the other set */
+    int splits; /* they take so many splits in turn, with the seeds base.split.seed, + 1 ..; at most as many as seeds */
+    bool features, cross; /* UMAP of the features; each model on the other sets */
     int neighbors;        /* UMAP's */
     double min_dist;
     char *classes;             /* of the imbalance experiment: "1,2"; NULL: there is none */
@@ -35,11 +45,11 @@ typedef struct Recipe {
     RecipeSection remedied;      /* what can be done about each case but "all", with other images for each seed */
     char *remedies;              /* "balanced,augment+balanced" */
     int remedy_steps;            /* of each training, as in imbalance/lab.h */
-    RecipeSection transfer;      /* from the other set's network or from nothing, with few images */
+    RecipeSection transfer;      /* from the network of another set or from nothing, with few images */
     int64_t sizes[RECIPE_SIZES]; /* training images per class, ascending; 0: all */
     int size_count;
     int steps;               /* that a training has at least, by as many epochs as that takes */
-    RecipeSection adaptation; /* each model to the other set's images, without their labels; needs two sets */
+    RecipeSection adaptation; /* each model to other sets' images, without their labels */
     char *methods;           /* "adabn,self-train" */
     RecipeSection attention; /* networks side by side, all against the first */
     char *names[RECIPE_MODELS], *models[RECIPE_MODELS];
@@ -49,15 +59,19 @@ typedef struct Recipe {
 /* "10"; "all". */
 void recipe_size_text(int64_t size, char text[24]);
 
-/* The study's, without data. */
+/* One seed, no search and no section, without data. */
 cf_status recipe_new(Recipe *recipe);
 void recipe_free(Recipe *recipe);
 /* "quick", "paper", or the path of a YAML file. */
 cf_status recipe_read(const char *name_or_path, Recipe *recipe);
-/* "generated", "real", or one or two sets between commas, laid over what the recipe has. */
+/* "generated", "real", or sets between commas, laid over what the recipe has. */
 cf_status recipe_use_data(Recipe *recipe, const char *data);
 /* The set's text with the recipe's number of images, in a new string: "mnist:n=5000". */
 cf_status recipe_set_text(const Recipe *recipe, int place, char **text);
+/* By how much the split's seed of the training with that number (from 0) is moved. */
+static inline uint64_t recipe_split(const Recipe *recipe, int seed_number) {
+    return (uint64_t)(seed_number % recipe->splits);
+}
 /* Everything fits together: data are there, cases name classes. */
 cf_status recipe_check(const Recipe *recipe);
 /* Lays what is different after the search over the options of a training; NULL: nothing. */

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/yaml.h"
 #include "study/imbalance/remedies.h"
+#include "study/ledger/claims.h"
 #include "study/pipeline/recipe_files.h"
 #include "train/train_options.h"
 
@@ -58,10 +59,10 @@ typedef struct YamlAdaptation {
 } YamlAdaptation;
 
 typedef struct YamlRecipe {
-    char **data, *model, *from, *split, *grid;
+    char **data, *model, *from, *split, *grid, *claims;
     unsigned data_count;
     bool *prune, *cross;
-    int *seeds;
+    int *seeds, *splits;
     int64_t *images;
     YamlTrain *train, *final;
     YamlFeatures *features;
@@ -107,15 +108,17 @@ static const cyaml_schema_field_t attention_fields[] = {
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlAttention, seeds),
     CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlAttention, train, train_fields), CYAML_FIELD_END};
 static const cyaml_schema_field_t recipe_fields[] = {
-    TEXTS(YamlRecipe, data, RECIPE_SETS),
+    TEXTS(YamlRecipe, data, RECIPE_MOST_SETS),
     CYAML_FIELD_INT_PTR("images", POSSIBLE_OR_NONE, YamlRecipe, images),
     TEXT(YamlRecipe, model),
     TEXT(YamlRecipe, from),
     TEXT(YamlRecipe, split),
     TEXT(YamlRecipe, grid),
+    TEXT(YamlRecipe, claims),
     CYAML_FIELD_BOOL_PTR("prune", POSSIBLE, YamlRecipe, prune),
     CYAML_FIELD_BOOL_PTR("cross", POSSIBLE, YamlRecipe, cross),
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlRecipe, seeds),
+    CYAML_FIELD_INT_PTR("splits", POSSIBLE, YamlRecipe, splits),
     CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlRecipe, train, train_fields),
     CYAML_FIELD_MAPPING_PTR("final", POSSIBLE, YamlRecipe, final, train_fields),
     CYAML_FIELD_MAPPING_PTR("features", POSSIBLE_OR_NONE, YamlRecipe, features, features_fields),
@@ -125,11 +128,11 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_MAPPING_PTR("attention", POSSIBLE_OR_NONE, YamlRecipe, attention, attention_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
-static const char *const own_keys[] = {"data",      "model",    "split",    "grid",      "prune",   "cross",
-                                       "seeds",     "train",    "features", "imbalance", "classes", "cases",
-                                       "neighbors", "min_dist", "final",    "images",    "from",    "transfer",
-                                       "attention", "sizes",    "steps",    "models",    "name",    "remedies",
-                                       "methods",   "adaptation"};
+static const char *const own_keys[] = {"data",      "model",      "split",    "grid",      "prune",   "cross",
+                                       "seeds",     "train",      "features", "imbalance", "classes", "cases",
+                                       "neighbors", "min_dist",   "final",    "images",    "from",    "transfer",
+                                       "attention", "sizes",      "steps",    "models",    "name",    "remedies",
+                                       "methods",   "adaptation", "claims",   "splits"};
 static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
 
 /* Fields and keys of the table for libcyaml; the same whenever it is done. */
@@ -273,15 +276,15 @@ static cf_status take_attention(const Source *source, const YamlAttention *yaml,
     return take_section(source, "attention", yaml->seeds, yaml->train, &recipe->attention);
 }
 
-/* A space lies beside the recipe, unless it is there as it is named. */
-static cf_status take_grid(const Source *source, const char *grid, Recipe *recipe) {
+/* A space, or a file of claims: beside the recipe, unless it is there as it is named. */
+static cf_status take_file(const Source *source, const char *name, bool built_in, char **file) {
     const size_t folder = (size_t)(file_base_name(source->path) - source->path);
-    if (strcmp(grid, "none") == 0) return run_config_text(&recipe->grid, NULL);
-    if (strcmp(grid, "paper") == 0 || file_exists(grid) || !folder) return run_config_text(&recipe->grid, grid);
+    if (strcmp(name, "none") == 0) return run_config_text(file, NULL);
+    if (built_in || file_exists(name) || !folder) return run_config_text(file, name);
     char *path;
-    FORWARD(memory_print(&path, "%.*s%s", (int)folder, source->path, grid));
-    free(recipe->grid);
-    recipe->grid = path;
+    FORWARD(memory_print(&path, "%.*s%s", (int)folder, source->path, name));
+    free(*file);
+    *file = path;
     return CF_OK;
 }
 
@@ -299,17 +302,12 @@ static cf_status take_images(const Source *source, int64_t images, Recipe *recip
                        source->path, source->text, "images", 0);
 }
 
-/* `features: null` and `imbalance: null` are keys without a mapping. */
-static bool key_is_null(const Source *source, const char *key, const void *mapping) {
-    return !mapping && yaml_line_of_key(source->text, key, 0) > 0;
-}
-
 /* A search draws its weights. The file is known by its checksum from now on. */
 static cf_status take_source(const YamlRecipe *yaml, Recipe *recipe) {
     RunConfig *base = &recipe->base;
     char *path;
     FAIL_IF(!yaml->model || recipe->grid, CF_BAD_INPUT,
-            "weights of another network are for a recipe that names its model, and has grid: none");
+            "weights of another network are for a recipe that names its model, and has no grid");
     FORWARD(run_config_text(&base->from, yaml->from));
     FORWARD(transfer_path(base->from, &path));
     const cf_status status = transfer_sha256(path, base->source.sha256);
@@ -323,23 +321,21 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
     if (yaml->model) FORWARD(run_config_text(&recipe->base.model, yaml->model));
     if (yaml->split)
         FORWARD(yaml_at_key(split_from_text(yaml->split, &recipe->base.split), source->path, source->text, "split", 0));
-    if (yaml->grid) FORWARD(take_grid(source, yaml->grid, recipe));
+    if (yaml->grid) FORWARD(take_file(source, yaml->grid, strcmp(yaml->grid, "paper") == 0, &recipe->grid));
+    if (yaml->claims) FORWARD(take_file(source, yaml->claims, claims_are_built_in(yaml->claims), &recipe->claims));
     if (yaml->from) FORWARD(yaml_at_key(take_source(yaml, recipe), source->path, source->text, "from", 0));
     if (yaml->prune) recipe->prune = *yaml->prune;
     if (yaml->cross) recipe->cross = *yaml->cross;
+    if (yaml->splits) recipe->splits = recipe->seeds = *yaml->splits;
     if (yaml->seeds) recipe->seeds = *yaml->seeds;
     if (yaml->train) FORWARD(lay_train(source, "train", yaml->train, &recipe->base.train, NULL));
     if (yaml->final) FORWARD(take_laid(source, "final", yaml->final, &recipe->final));
     if (yaml->features && yaml->features->neighbors) recipe->neighbors = *yaml->features->neighbors;
     if (yaml->features && yaml->features->min_dist) recipe->min_dist = *yaml->features->min_dist;
-    if (key_is_null(source, "features", yaml->features)) recipe->features = false;
+    recipe->features = yaml->features != NULL;
     if (yaml->transfer) FORWARD(take_transfer(source, yaml->transfer, recipe));
     if (yaml->adaptation) FORWARD(take_adaptation(source, yaml->adaptation, recipe));
     if (yaml->attention) FORWARD(take_attention(source, yaml->attention, recipe));
-    if (key_is_null(source, "imbalance", yaml->imbalance)) {
-        recipe->case_count = 0;
-        return run_config_text(&recipe->classes, NULL);
-    }
     return yaml->imbalance ? take_imbalance(source, yaml->imbalance, recipe) : CF_OK;
 }
 

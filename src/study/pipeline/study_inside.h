@@ -1,23 +1,23 @@
-/* What the files of the study share. study.c has the order of the stages; study_data.c, study_search.c, study_runs.c,
- * study_cross.c, study_features.c and study_sections.c do them. */
+/* What the files of the study share. study.c has the table of the kinds of stages and the loop over it; study_data.c, study_search.c,
+ * study_runs.c, study_cross.c, study_transfer.c and study_sections.c have the kinds. */
 #ifndef STUDY_PIPELINE_STUDY_INSIDE_H
 #define STUDY_PIPELINE_STUDY_INSIDE_H
 
 #include "base/lock.h"
 #include "embed/umap.h"
 #include "eval/bootstrap.h"
+#include "study/figures/figure_book.h"
 #include "study/pipeline/stage.h"
 #include "study/pipeline/study.h"
 
-/* A set in its place. */
 typedef struct StudySet {
-    const char *key; /* of its place: "mnist", "svhn" */
-    char name[64];   /* in names of folders: "street" */
+    char name[64]; /* for people, in names of folders, and among the results: "street" */
     const cf_set *set;
     RunConfig chosen; /* the configuration that all its trainings have */
-    char data_print[SHA256_HEX], chosen_print[SHA256_HEX];
+    char data_print[SHA256_HEX];
     char trained_print[RECIPE_MOST_SEEDS][SHA256_HEX]; /* fingerprints of the stages before */
-    char tuned_print[SHA256_HEX]; /* of the fine-tuning that is looked at: the first seed's of the last size */
+    char tuned_print[RECIPE_MOST_SETS]
+                    [SHA256_HEX]; /* of the fine-tuning that is looked at, by the set that it comes from */
 } StudySet;
 
 typedef struct Study {
@@ -26,54 +26,21 @@ typedef struct Study {
     int threads;
     SetShelf shelf;
     Lock lock; /* of the study's folder */
-    StudySet sets[RECIPE_SETS];
+    StudySet sets[RECIPE_MOST_SETS];
     int set_count;
-    json_t *results;   /* as ledger.h has them, and "search", "features" */
+    json_t *results;   /* as ledger.h has them */
     bool fresh;        /* nothing was done before this call */
     int stage, stages; /* the one under way, how many in all */
     double seconds;
 } Study;
 
-/* Each opens its stage, does its work unless it is done, and puts the result into study->results. */
-cf_status study_data(Study *study, StudySet *set);
-cf_status study_search(Study *study, StudySet *set);
-cf_status study_train(Study *study, StudySet *set, int seed_number);
-cf_status study_features(Study *study, StudySet *set);
-/* The models of `from` on the images of `on`. */
-cf_status study_cross(Study *study, StudySet *from, StudySet *on, int seed_number);
-cf_status study_cross_features(Study *study, StudySet *from, StudySet *on);
-cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number);
-/* On images of `set`, from the network of `other` and from nothing; then what that network and the fine-tuned one make of the test images. */
-cf_status study_transfer(Study *study, StudySet *set, const StudySet *other);
-cf_status study_transfer_features(Study *study, StudySet *set, const StudySet *other);
-/* The network of `other` adapted to images of `set`, by each method. */
-cf_status study_adaptation(Study *study, StudySet *set, const StudySet *other);
-cf_status study_attention(Study *study, StudySet *set);
-/* Remedies for the cases of imbalance. */
-cf_status study_remedies(Study *study, StudySet *set);
-/* What these could be refused for. */
-cf_status study_check_sections(const Study *study, const StudySet *set);
-bool study_has_transfer(const Recipe *recipe, int sets);
-bool study_has_adaptation(const Recipe *recipe, int sets);
-int study_section_stages(const Recipe *recipe, int sets);
-/* Images that they train on, as often as they do. */
-double study_section_images(const Study *study, const StudySet *set, double train_images);
+/* ---- Doing a stage (study.c) ---- */
 
-/* ---- study.c: doing a stage ---- */
-
-typedef struct StudyStage {
-    char name[160]; /* of its record and its folder: "train-street-s1" */
-    char what[200]; /* for people: "street: training, seed 1" */
-    char path[96];  /* of its result among the results: "data.mnist" is put there, "test.mnist[]" appended */
-    json_t *inputs; /* what it depends on; taken over */
-    cf_status (*work)(Study *study, const Stage *stage, void *context, json_t **result);
-    void *context;
-    char *print; /* [SHA256_HEX] where its fingerprint goes; NULL: not wanted */
-    bool before; /* another stage of this call needs it first: it is not counted, and told only where it is worked on */
-} StudyStage;
-
-/* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
-cf_status study_do(Study *study, const StudyStage *stage);
+/* What a stage is of. */
+typedef struct StudyPlace {
+    StudySet *set, *from; /* the images; whose model, where the kind is of pairs */
+    int number;           /* from 0: of the kind's stages at this place */
+} StudyPlace;
 
 typedef enum TrainingResult {
     RESULT_WHOLE,
@@ -84,22 +51,84 @@ typedef enum TrainingResult {
 
 typedef struct Training {
     RunConfig config;
-    const char
-        *source_print; /* of the stage that made the network it begins with; NULL: weights are drawn, or the recipe's */
+    char source_print
+        [SHA256_HEX];  /* of the stage that made the network it begins with; "": drawn weights, or the recipe's */
     bool shown;        /* makes the figures and the page of the run as well */
+    bool embedded;     /* "features" of the result is UMAP of the features */
+    bool target;       /* it trains on the images of place.from, with those of place.set as its target */
     TrainingResult result;
 } Training;
 
-/* Trains in the stage's folder unless that is done; stage->work NULL: no more than that. Frees the configuration. */
-cf_status study_do_training(Study *study, const StudySet *set, Training *training, StudyStage *stage);
+typedef struct StudyStage StudyStage;
+struct StudyStage {
+    char name[200]; /* of its record and its folder: "train-street-s1" */
+    char what[240]; /* for people: "street: training, seed 1" */
+    char path[240]; /* of its result among the results: "data.street" is put there, "test.street[]" appended */
+    StudyPlace place;
+    json_t *inputs;    /* what it depends on; taken over. NULL: those of `training` */
+    Training training; /* in the stage's folder, on the images of place.set; its configuration is freed */
+    cf_status (*work)(Study *study, StudyStage *of, const Stage *stage, json_t **result); /* NULL: the training */
+    char *print; /* [SHA256_HEX] where its fingerprint goes; NULL: not wanted */
+    bool before; /* another stage of this call needs it first: it is not counted, and told only where it is worked on */
+};
+
+/* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
+cf_status study_do(Study *study, StudyStage *stage);
+
+/* ---- The kinds of stages ---- */
+
+/* A row of the table in study.c: for each set, or each set with the model of each other one, so many stages. */
+typedef struct StageKind {
+    const char *key; /* of its section of the page, and of the recipe where that has one */
+    bool pairs;
+    int (*count)(const Study *study); /* of stages at a place; 0: the recipe leaves it out */
+    /* What a place could be refused for; before anything is made or done. NULL: nothing. */
+    cf_status (*check)(const Study *study, const StudyPlace *place);
+    void (*load)(const Study *study, const StudyPlace *place, StudyLoad *load); /* adds to it; NULL: no trainings */
+    cf_status (*prepare)(Study *study, StudyStage *stage);      /* fills it, but for `place`, which is there */
+    cf_status (*finish)(Study *study, const StudyPlace *place); /* behind the last one of a place; NULL */
+    cf_status (*draw)(const Study *study, const FigureBook *book, const StudyPlace *place); /* when all is done; NULL */
+} StageKind;
+
+extern const StageKind study_data_kind, study_search_kind, study_train_kind, study_features_kind, study_cross_kind,
+    study_cross_features_kind, study_imbalance_kind, study_remedies_kind, study_transfer_kind,
+    study_transfer_features_kind, study_adaptation_kind, study_attention_kind;
+
+/* Whether the study has stages of the section. */
+bool study_has(const Study *study, const char *key);
+/* The place with that number, from 0 on: a set, or a set and another one; false: there are no more. */
+bool study_place(const Study *study, bool pairs, int number, StudyPlace *place);
+/* "hand-on-street": among the results, and in names of folders. */
+enum { STUDY_PAIR = 132 };
+void study_pair(const StudySet *from, const StudySet *on, char key[STUDY_PAIR]);
+/* results[group][key]; NULL: it is not there. */
+const json_t *study_result(const Study *study, const char *group, const char *key);
+
+/* ---- What they share ---- */
+
+/* The work of a stage that is a training, and what it depends on. */
+cf_status study_train(Study *study, StudyStage *of, const Stage *stage, json_t **result);
+json_t *study_training_inputs(const Study *study, const StudyStage *stage);
+
+/* The set's own configuration for the training with that number: its seed, its split. */
+cf_status study_configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config);
+/* The same with a section's options, and its last epoch. */
+cf_status study_configure_section(const Study *study, const StudySet *set, const RecipeSection *section,
+                                  int seed_number, RunConfig *config);
 /* evaluation_json with "intervals", and for how its predictions spread: "most_predicted" {"class", "share", "true_share"}. */
 cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation, const char *data, const char *part,
                                 json_t **json);
 /* The recipe's, for all of the study's embeddings. */
 UmapOptions study_umap_options(const Study *study);
+/* What an embedding depends on besides network and data, added to a stage's inputs. */
+void study_umap_inputs(const Study *study, json_t *inputs);
 /* UMAP of the run's model on the test images of `data`; no data must have been loaded into the run yet. */
-cf_status study_embed_run(Study *study, Run *run, const char *data, json_t **result);
+cf_status study_embed_run(const Study *study, Run *run, const char *data, json_t **result);
 /* The run's folder of a stage that trained. */
 cf_status study_run_folder(const Study *study, const StudySet *set, int seed_number, char **folder);
+/* That run, which takes its sets from the shelf. */
+cf_status study_open_run(Study *study, const StudySet *set, int seed_number, Run **run);
+/* Some class of the two has the same name. */
+bool study_shares_classes(const StudySet *a, const StudySet *b);
 
 #endif

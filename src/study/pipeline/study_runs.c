@@ -1,10 +1,12 @@
-/* The trainings of a study, each a run folder like that of cifra train. */
+/* The trainings of a study, each a run folder like that of cifra train; those with the set's own configuration, of all classes and of
+ * few images of one. */
 #include "study/pipeline/study_inside.h"
 
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "study/figures/figures.h"
 #include "study/imbalance/lab.h"
+#include "study/pipeline/study_figures.h"
 #include "study/report/report.h"
 
 #include <stdlib.h>
@@ -12,6 +14,15 @@
 
 cf_status study_run_folder(const Study *study, const StudySet *set, int seed_number, char **folder) {
     return memory_print(folder, "%s/train-%s-s%d", study->options->folder, set->name, seed_number + 1);
+}
+
+cf_status study_open_run(Study *study, const StudySet *set, int seed_number, Run **run) {
+    char *folder;
+    FORWARD(study_run_folder(study, set, seed_number, &folder));
+    const cf_status status = run_open(folder, run);
+    free(folder);
+    if (!status) (*run)->shelf = &study->shelf;
+    return status;
 }
 
 /* ---- What an evaluation leaves ---- */
@@ -119,9 +130,20 @@ static cf_status adapted_json(const Study *study, const Run *run, json_t **resul
     return CF_OK;
 }
 
-static cf_status train(Study *study, const Stage *stage, void *context, json_t **result) {
+static cf_status embed(const Study *study, const Stage *stage, SetShelf *shelf, json_t *result) {
+    json_t *features;
+    Run *run;
+    FORWARD(run_open(stage->folder, &run));
+    run->shelf = shelf;
+    const cf_status status = study_embed_run(study, run, run->config.data, &features);
+    if (!status) json_object_set_new(result, "features", features);
+    run_free(run);
+    return status;
+}
+
+cf_status study_train(Study *study, StudyStage *of, const Stage *stage, json_t **result) {
     const StudyOptions *o = study->options;
-    Training *training = context;
+    Training *training = &of->training;
     Run *run;
     FORWARD(run_prepare(&training->config, &study->shelf, &run));
     run->threads = study->threads;
@@ -135,59 +157,59 @@ static cf_status train(Study *study, const Stage *stage, void *context, json_t *
                  : training->result == RESULT_BRIEF   ? brief_json(run, result)
                                                       : result_json(study, run, result);
     run_free(run);
-    return status;
-}
-
-/* The same of few images of one class: the first seed's features are looked at as well. */
-static cf_status train_and_embed(Study *study, const Stage *stage, void *context, json_t **result) {
-    json_t *features;
-    Run *run;
-    FORWARD(train(study, stage, context, result));
-    FORWARD(run_open(stage->folder, &run));
-    run->shelf = &study->shelf;
-    cf_status status = study_embed_run(study, run, run->config.data, &features);
-    if (!status) json_object_set_new(*result, "features", features);
-    run_free(run);
-    return status;
+    return status || !training->embedded ? status : embed(study, stage, &study->shelf, *result);
 }
 
 /* Folders do not matter: the checksum of the data is among the inputs, and the fingerprint of the stage of another network. */
-static json_t *inputs_of(const Training *training, const char *data_print, unsigned formats) {
+json_t *study_training_inputs(const Study *study, const StudyStage *stage) {
+    const Training *training = &stage->training;
+    const StudySet *trained = training->target ? stage->place.from : stage->place.set;
     json_t *json;
     if (run_config_json(&training->config, &json)) return NULL;
     json_object_del(json, "data_dir");
-    if (training->source_print) json_object_set_new(json, "from", json_string(training->source_print));
-    return json_pack("{s:o s:s s:i}", "config", json, "data", data_print, "formats",
-                     training->shown ? (int)formats : 0);
+    if (training->source_print[0]) json_object_set_new(json, "from", json_string(training->source_print));
+    json_t *inputs = json_pack("{s:o s:s s:i}", "config", json, "data", trained->data_print, "formats",
+                               training->shown ? (int)study->options->formats : 0);
+    if (training->target) json_object_set_new(inputs, "target", json_string(stage->place.set->data_print));
+    if (training->embedded) study_umap_inputs(study, inputs);
+    return inputs;
 }
 
-static void add_embedding(const Study *study, json_t *inputs) {
-    json_object_set_new(inputs, "neighbors", json_integer(study->recipe->neighbors));
-    json_object_set_new(inputs, "min_dist", json_real(study->recipe->min_dist));
-    json_object_set_new(inputs, "formats", json_integer((json_int_t)study->options->formats));
+/* ---- The set's own trainings ---- */
+
+cf_status study_configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config) {
+    FORWARD(run_config_copy(&set->chosen, config));
+    config->train.seed += (uint64_t)seed_number;
+    config->split.seed += recipe_split(study->recipe, seed_number);
+    return CF_OK;
 }
 
-cf_status study_do_training(Study *study, const StudySet *set, Training *training, StudyStage *stage) {
-    if (!stage->work) stage->work = train;
-    stage->context = training;
-    stage->inputs = inputs_of(training, set->data_print, study->options->formats);
-    if (stage->work == train_and_embed) add_embedding(study, stage->inputs);
-    cf_status status = study_do(study, stage);
-    run_config_free(&training->config);
-    return status;
+static int count_trainings(const Study *study) {
+    return study->recipe->seeds;
 }
 
-cf_status study_train(Study *study, StudySet *set, int seed_number) {
-    StudyStage stage = {.print = set->trained_print[seed_number]};
-    Training training = {.shown = seed_number == 0};
-    FORWARD(run_config_copy(&set->chosen, &training.config));
-    training.config.train.seed += (uint64_t)seed_number;
-    snprintf(stage.name, sizeof stage.name, "train-%s-s%d", set->name, seed_number + 1);
-    snprintf(stage.what, sizeof stage.what, "%s: training, seed %llu", set->name,
-             (unsigned long long)training.config.train.seed);
-    snprintf(stage.path, sizeof stage.path, "test.%s[]", set->key);
-    return study_do_training(study, set, &training, &stage);
+static void load_trainings(const Study *study, const StudyPlace *place, StudyLoad *load) {
+    (void)place;
+    estimate_trainings(study->recipe->seeds, load);
 }
+
+static cf_status prepare_training(Study *study, StudyStage *stage) {
+    StudySet *set = stage->place.set;
+    const int number = stage->place.number;
+    stage->training.shown = number == 0;
+    stage->print = set->trained_print[number];
+    FORWARD(study_configure(study, set, number, &stage->training.config));
+    snprintf(stage->name, sizeof stage->name, "train-%s-s%d", set->name, number + 1);
+    snprintf(stage->what, sizeof stage->what, "%s: training, seed %llu", set->name,
+             (unsigned long long)stage->training.config.train.seed);
+    snprintf(stage->path, sizeof stage->path, "test.%s[]", set->name);
+    return CF_OK;
+}
+
+const StageKind study_train_kind = {
+    .key = "training", .count = count_trainings, .load = load_trainings, .prepare = prepare_training};
+
+/* ---- Few images of one class ---- */
 
 static cf_status restrict_classes(const Recipe *recipe, int case_number, cf_split_options *split) {
     const char *limit = recipe->cases[case_number];
@@ -199,33 +221,78 @@ static cf_status restrict_classes(const Recipe *recipe, int case_number, cf_spli
     return status;
 }
 
-/* For the ledger: "1,2 1:50,2:1000". */
-static void note_condition(Study *study, const StudySet *set, int case_number) {
-    const char *limit = study->recipe->cases[case_number];
-    char list[48], condition[200];
-    json_t *conditions = json_object_get(study->results, "conditions");
-    if (!conditions) json_object_set_new(study->results, "conditions", conditions = json_object());
-    snprintf(list, sizeof list, "imbalance.%s.%d", set->key, case_number + 1);
-    snprintf(condition, sizeof condition, "%.90s %.90s", study->recipe->classes, limit[0] ? limit : "all");
-    json_object_set_new(conditions, list, json_string(condition));
+static int count_cases(const Study *study) {
+    return study->recipe->classes ? study->recipe->case_count * study->recipe->seeds : 0;
 }
 
-cf_status study_imbalance(Study *study, StudySet *set, int case_number, int seed_number) {
-    const char *limit = study->recipe->cases[case_number];
-    const bool embedded = study->recipe->features && seed_number == 0;
-    StudyStage stage = {.work = embedded ? train_and_embed : NULL};
-    Training training = {0};
-    FORWARD(run_config_copy(&set->chosen, &training.config));
-    training.config.train.seed += (uint64_t)seed_number;
-    cf_status status = restrict_classes(study->recipe, case_number, &training.config.split);
-    if (status) {
-        run_config_free(&training.config);
-        return status;
+static cf_status check_cases(const Study *study, const StudyPlace *place) {
+    cf_split *split;
+    for (int c = 0; c < study->recipe->case_count; c++) {
+        cf_split_options options = place->set->chosen.split;
+        options.classes = study->recipe->classes;
+        options.train_limit = study->recipe->cases[c][0] ? study->recipe->cases[c] : NULL;
+        FORWARD(cf_split_new(place->set->set, &options, &split));
+        cf_split_free(split);
     }
-    snprintf(stage.name, sizeof stage.name, "imbalance-%s-case%d-s%d", set->name, case_number + 1, seed_number + 1);
-    snprintf(stage.what, sizeof stage.what, "%s: classes %.40s, %.60s, seed %llu", set->name, study->recipe->classes,
-             limit[0] ? limit : "all images", (unsigned long long)training.config.train.seed);
-    snprintf(stage.path, sizeof stage.path, "imbalance.%s.%d[]", set->key, case_number + 1);
-    note_condition(study, set, case_number);
-    return study_do_training(study, set, &training, &stage);
+    return CF_OK;
 }
+
+/* Two classes of ten have a fifth of the images, and the limited cases hardly any. */
+static void load_cases(const Study *study, const StudyPlace *place, StudyLoad *load) {
+    (void)place;
+    estimate_trainings(0.2 * study->recipe->seeds, load);
+}
+
+static cf_status prepare_case(Study *study, StudyStage *stage) {
+    const Recipe *recipe = study->recipe;
+    const StudySet *set = stage->place.set;
+    const int case_number = stage->place.number / recipe->seeds, seed_number = stage->place.number % recipe->seeds;
+    const char *limit = recipe->cases[case_number];
+    stage->training.embedded = recipe->features && seed_number == 0;
+    FORWARD(study_configure(study, set, seed_number, &stage->training.config));
+    FORWARD(restrict_classes(recipe, case_number, &stage->training.config.split));
+    snprintf(stage->name, sizeof stage->name, "imbalance-%s-case%d-s%d", set->name, case_number + 1, seed_number + 1);
+    snprintf(stage->what, sizeof stage->what, "%s: classes %.40s, %.60s, seed %llu", set->name, recipe->classes,
+             limit[0] ? limit : "all images", (unsigned long long)stage->training.config.train.seed);
+    snprintf(stage->path, sizeof stage->path, "imbalance.%s.%d[]", set->name, case_number + 1);
+    return CF_OK;
+}
+
+/* For the ledger: "1,2 1:50,2:1000". */
+static cf_status note_conditions(Study *study, const StudyPlace *place) {
+    json_t *conditions = json_object_get(study->results, "conditions"), *of_set = json_object();
+    if (!conditions) json_object_set_new(study->results, "conditions", conditions = json_object());
+    for (int c = 0; c < study->recipe->case_count; c++) {
+        const char *limit = study->recipe->cases[c];
+        char number[16];
+        snprintf(number, sizeof number, "%d", c + 1);
+        json_object_set_new(of_set, number, json_sprintf("%s %s", study->recipe->classes, limit[0] ? limit : "all"));
+    }
+    json_object_set_new(conditions, place->set->name, of_set);
+    return CF_OK;
+}
+
+static cf_status draw_cases(const Study *study, const FigureBook *book, const StudyPlace *place) {
+    const json_t *cases = study_result(study, "imbalance", place->set->name);
+    const int count = (int)json_object_size(cases);
+    RecallSeries series[RECIPE_CASES];
+    char name[96], title[120];
+    for (int i = 0; i < count; i++) {
+        const char *limit = study->recipe->cases[i];
+        char key[16];
+        snprintf(key, sizeof key, "%d", i + 1);
+        series[i].runs = json_object_get(cases, key);
+        snprintf(series[i].name, sizeof series[i].name, "%.70s", limit[0] ? limit : "all");
+    }
+    snprintf(name, sizeof name, "imbalance-%s", place->set->name);
+    snprintf(title, sizeof title, "%s, by training images per class", place->set->name);
+    return count ? figure_recalls(book, name, title, series, count) : CF_OK;
+}
+
+const StageKind study_imbalance_kind = {.key = "imbalance",
+                                        .count = count_cases,
+                                        .check = check_cases,
+                                        .load = load_cases,
+                                        .prepare = prepare_case,
+                                        .finish = note_conditions,
+                                        .draw = draw_cases};

@@ -87,21 +87,39 @@ static cf_status conclude(const StudySet *set, Store *store, const Space *space,
     return status;
 }
 
-/* What the work is about. */
-typedef struct Search {
-    StudySet *set;
-    const Space *space;
-} Search;
-
-static cf_status search_and_conclude(Study *study, const Stage *stage, void *context, json_t **result) {
-    const Search *s = context;
+static cf_status work(Study *study, StudyStage *of, const Stage *stage, json_t **result) {
+    Space space;
     Store *store;
-    FORWARD(search(study, stage, s->set, s->space));
-    FORWARD(show(study, stage));
-    FORWARD(store_open_existing(stage->folder, &store));
-    cf_status status = conclude(s->set, store, s->space, result);
-    store_close(store);
+    FORWARD(space_read(study->recipe->grid, &space));
+    cf_status status = search(study, stage, of->place.set, &space);
+    if (!status) status = show(study, stage);
+    if (!status) status = store_open_existing(stage->folder, &store);
+    if (!status) {
+        status = conclude(of->place.set, store, &space, result);
+        store_close(store);
+    }
+    space_free(&space);
     return status;
+}
+
+static int count(const Study *study) {
+    return study->recipe->grid != NULL;
+}
+
+static cf_status check(const Study *study, const StudyPlace *place) {
+    Space space;
+    (void)place;
+    FORWARD(space_read(study->recipe->grid, &space));
+    space_free(&space);
+    return CF_OK;
+}
+
+static void load(const Study *study, const StudyPlace *place, StudyLoad *load) {
+    Space space;
+    (void)place;
+    if (space_read(study->recipe->grid, &space)) return; /* check has read it */
+    estimate_search(study->recipe, (int)space_points(&space), load);
+    space_free(&space);
 }
 
 static json_t *inputs_of(const StudySet *set, const Recipe *recipe, const Space *space) {
@@ -116,11 +134,25 @@ static json_t *inputs_of(const StudySet *set, const Recipe *recipe, const Space 
                      recipe->prune);
 }
 
-static cf_status take_chosen(const Study *study, StudySet *set) {
-    const json_t *found = json_object_get(json_object_get(study->results, "search"), set->key);
+static cf_status prepare(Study *study, StudyStage *stage) {
+    const StudySet *set = stage->place.set;
+    Space space;
+    FORWARD(space_read(study->recipe->grid, &space));
+    stage->inputs = inputs_of(set, study->recipe, &space);
+    space_free(&space);
+    FAIL_IF(!stage->inputs, CF_NO_MEMORY, "out of memory for what a search depends on");
+    stage->work = work;
+    snprintf(stage->name, sizeof stage->name, "tune-%s", set->name);
+    snprintf(stage->what, sizeof stage->what, "%s: search", set->name);
+    snprintf(stage->path, sizeof stage->path, "search.%s", set->name);
+    return CF_OK;
+}
+
+/* From now on the set has the configuration that was found. */
+static cf_status finish(Study *study, const StudyPlace *place) {
+    StudySet *set = place->set;
     RunConfig chosen;
-    if (!study->recipe->grid) return recipe_lay(study->recipe->final, &set->chosen.train);
-    FORWARD(run_config_from_json(json_object_get(found, "config"), &chosen));
+    FORWARD(run_config_from_json(json_object_get(study_result(study, "search", set->name), "config"), &chosen));
     /* Where the data lie is this call's, not that of the call that searched. */
     cf_status status = run_config_text(&chosen.data_dir, study->options->data_dir);
     run_config_free(&set->chosen);
@@ -128,18 +160,5 @@ static cf_status take_chosen(const Study *study, StudySet *set) {
     return status ? status : recipe_lay(study->recipe->final, &set->chosen.train);
 }
 
-cf_status study_search(Study *study, StudySet *set) {
-    Space space = {0};
-    Search search = {set, &space};
-    StudyStage stage = {.work = search_and_conclude, .context = &search};
-    if (!study->recipe->grid) return take_chosen(study, set);
-    FORWARD(space_read(study->recipe->grid, &space));
-    stage.inputs = inputs_of(set, study->recipe, &space);
-    snprintf(stage.name, sizeof stage.name, "tune-%s", set->name);
-    snprintf(stage.what, sizeof stage.what, "%s: search", set->name);
-    snprintf(stage.path, sizeof stage.path, "search.%s", set->key);
-    cf_status status = study_do(study, &stage);
-    if (!status) status = take_chosen(study, set);
-    space_free(&space);
-    return status;
-}
+const StageKind study_search_kind = {
+    .key = "search", .count = count, .check = check, .load = load, .prepare = prepare, .finish = finish};

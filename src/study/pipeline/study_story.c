@@ -28,16 +28,17 @@ static const json_t *result(const Story *story, const char *group, const char *k
     return json_object_get(json_object_get(story->results, group), key);
 }
 
-static const char *set_name(const Story *story, const char *key) {
-    return result_text(result(story, "data", key), "name");
-}
+/* A set, or a set and the model of another one, as the results call them. */
+typedef struct Subject {
+    const char *key, *name, *from; /* from NULL: a set; else the other one's name */
+} Subject;
 
-static void tell_search(Story *story, const char *key) {
-    const json_t *search = result(story, "search", key), *value;
+static cf_status tell_search(Story *story, const Subject *of) {
+    const json_t *search = result(story, "search", of->key), *value;
     const char *name;
     char point[200] = "";
     size_t used = 0;
-    if (!search) return;
+    if (!search) return CF_OK;
     json_object_foreach((json_t *)(uintptr_t)json_object_get(search, "point"), name, value) {
         char number_text[32] = "";
         if (json_is_number(value)) snprintf(number_text, sizeof number_text, "%g", json_number_value(value));
@@ -46,50 +47,69 @@ static void tell_search(Story *story, const char *key) {
         if (more > 0 && used + (size_t)more < sizeof point) used += (size_t)more;
     }
     tell(story, "The best of %lld configurations on %s is %s: %.2f %% of the validation images right, loss %.4f.",
-         result_whole(search, "trials"), set_name(story, key), point, 100 * result_number(search, "accuracy"),
+         result_whole(search, "trials"), of->name, point, 100 * result_number(search, "accuracy"),
          result_number(search, "loss"));
+    return CF_OK;
 }
 
-static void tell_test(Story *story, const char *key) {
-    const json_t *runs = result(story, "test", key), *first = json_array_get(runs, 0);
+/* "3 seeds", or that they have other splits, too: "5 seeds, each with a split of its own". */
+static void tell_runs(const Story *story, size_t count, char text[80]) {
+    const long long splits = result_whole(story->results, "splits");
+    if (splits < 2)
+        snprintf(text, 80, "%zu seeds", count);
+    else if ((size_t)splits == count)
+        snprintf(text, 80, "%zu seeds, each with a split of its own", count);
+    else
+        snprintf(text, 80, "%zu seeds over %lld splits", count, splits);
+}
+
+static cf_status tell_test(Story *story, const Subject *of) {
+    const json_t *runs = result(story, "test", of->key), *first = json_array_get(runs, 0);
     const json_t *interval = json_object_get(first, "accuracy_interval");
     const size_t count = json_array_size(runs);
-    if (!count) return;
+    char over[80];
+    MeanInterval mean;
+    if (!count) return CF_OK;
+    tell_runs(story, count, over);
+    FORWARD(runs_interval(runs, "accuracy", &mean));
     if (count > 1)
-        tell(story, "On %s's test images, never trained on, %.2f %% are right in the mean of %zu seeds; macro F1 %.4f.",
-             set_name(story, key), 100 * runs_mean(runs, "accuracy"), count, runs_mean(runs, "macro.f1"));
+        tell(story,
+             "Of the test images of %s, never trained on, %.2f %% are right in the mean (95 %% interval %.2f to %.2f, "
+             "%s); "
+             "macro F1 %.4f.",
+             of->name, 100 * mean.mean, 100 * mean.low, 100 * mean.high, over, runs_mean(runs, "macro.f1"));
     else
         tell(story,
              "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
              "%.4f.",
-             result_whole(first, "n"), set_name(story, key), 100 * result_number(first, "accuracy"),
+             result_whole(first, "n"), of->name, 100 * result_number(first, "accuracy"),
              100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
              runs_mean(runs, "macro.f1"));
+    return CF_OK;
 }
 
-static void tell_cross(Story *story, const char *from, const char *on) {
-    char way[40];
-    snprintf(way, sizeof way, "%s-on-%s", from, on);
-    const json_t *runs = result(story, "cross", way), *first = json_array_get(runs, 0);
+static cf_status tell_cross(Story *story, const Subject *of) {
+    const json_t *runs = result(story, "cross", of->key), *first = json_array_get(runs, 0);
     const json_t *most = json_object_get(first, "most_predicted");
     char collapse[80 + LONGEST_NAME] = "";
-    if (!first) return;
+    if (!first) return CF_OK;
     if (run_has_collapsed(first))
         snprintf(collapse, sizeof collapse, " It has collapsed: %.0f %% of its predictions are %s.",
                  100 * result_number(most, "share"), result_text(most, "class"));
     tell(story,
          "The model of %s gets %.2f %% of %s right, where guessing gets %.0f %% and the commonest class %.1f %%.%s",
-         set_name(story, from), 100 * runs_mean(runs, "accuracy"), set_name(story, on), 100 * run_chance(first),
-         100 * run_majority(first), collapse);
+         of->from, 100 * runs_mean(runs, "accuracy"), of->name, 100 * run_chance(first), 100 * run_majority(first),
+         collapse);
+    return CF_OK;
 }
 
-static void tell_imbalance(Story *story, const char *key) {
-    const json_t *cases = result(story, "imbalance", key), *runs;
+static cf_status tell_imbalance(Story *story, const Subject *of) {
+    const json_t *cases = result(story, "imbalance", of->key), *runs;
     const char *name;
     char text[256] = "";
     const char *weakest = "?";
     size_t used = 0;
-    if (!cases) return;
+    if (!cases) return CF_OK;
     json_object_foreach((json_t *)(uintptr_t)cases, name, runs) {
         const int more =
             snprintf(text + used, sizeof text - used, "%s%.2f", used ? ", " : "", 100 * runs_mean(runs, "accuracy"));
@@ -106,49 +126,75 @@ static void tell_imbalance(Story *story, const char *key) {
     tell(story,
          "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, "
          "%.2f %% of class %s are found.",
-         set_name(story, key), text, 100 * lowest, weakest);
+         of->name, text, 100 * lowest, weakest);
+    return CF_OK;
 }
 
 /* Of the hardest case. */
-static cf_status tell_remedies(Story *story, const char *key) {
-    const json_t *cases = result(story, "remedies", key);
+static cf_status tell_remedies(Story *story, const Subject *of) {
+    const json_t *cases = result(story, "remedies", of->key);
     RemedyRows rows;
     if (!json_object_get(cases, "1")) return CF_OK;
     FORWARD(remedy_rows_new(json_object_get(cases, "1"), &rows));
     const RemedyRow *best = &rows.rows[rows.best];
     if (!rows.best)
-        tell(story, "In the hardest case no remedy of %d does better on %s's validation images than nothing.",
-             rows.count - 1, set_name(story, key));
+        tell(story, "In the hardest case no remedy of %d does better on the validation images of %s than nothing.",
+             rows.count - 1, of->name);
     else
         tell(story,
              "Against few images of one class of %s the best of %d remedies, by the validation images, is %s: %+.2f "
              "points of the mean "
              "recall (%+.2f to %+.2f, %zu seeds).",
-             set_name(story, key), rows.count - 1, best->name, 100 * best->gain.difference, 100 * best->gain.low,
+             of->name, rows.count - 1, best->name, 100 * best->gain.difference, 100 * best->gain.low,
              100 * best->gain.high, rows.seeds);
     remedy_rows_free(&rows);
     return CF_OK;
 }
 
 /* Of the fewest images. */
-static void tell_transfer(Story *story, const char *key, const char *from) {
-    json_t *sizes = (json_t *)(uintptr_t)result(story, "transfer", key);
+static cf_status tell_transfer(Story *story, const Subject *of) {
+    json_t *sizes = (json_t *)(uintptr_t)result(story, "transfer", of->key);
     const char *size = json_object_iter_key(json_object_iter(sizes));
     const json_t *ways = json_object_get(sizes, size ? size : ""), *drawn = json_object_get(ways, "new"),
                  *tuned = json_object_get(ways, "from");
     MeanDifference d;
-    if (!ways || runs_difference(tuned, drawn, "accuracy", &d)) return;
+    if (!ways || runs_difference(tuned, drawn, "accuracy", &d)) return CF_OK;
     tell(story,
          "Trained on %s first, a network gets %.2f %% of %s right after %s image%s%s, and %.2f %% without it: "
          "%+.2f points (%+.2f to %+.2f, %zu seeds).",
-         set_name(story, from), 100 * runs_mean(tuned, "accuracy"), set_name(story, key), size,
-         strcmp(size, "1") == 0 ? "" : "s", strcmp(size, "all") == 0 ? "" : " per class",
-         100 * runs_mean(drawn, "accuracy"), 100 * d.difference, 100 * d.low, 100 * d.high, json_array_size(tuned));
+         of->from, 100 * runs_mean(tuned, "accuracy"), of->name, size, strcmp(size, "1") == 0 ? "" : "s",
+         strcmp(size, "all") == 0 ? "" : " per class", 100 * runs_mean(drawn, "accuracy"), 100 * d.difference,
+         100 * d.low, 100 * d.high, json_array_size(tuned));
+    return CF_OK;
+}
+
+/* Each method against the networks before. */
+static cf_status tell_adaptation(Story *story, const Subject *of) {
+    json_t *methods = (json_t *)(uintptr_t)result(story, "adapt", of->key), *runs;
+    const json_t *before = json_object_get(methods, "none");
+    const char *method;
+    char text[500] = "";
+    size_t used = 0;
+    json_object_foreach(methods, method, runs) {
+        MeanDifference d;
+        if (strcmp(method, "none") == 0) continue;
+        FORWARD(runs_difference(runs, before, "accuracy", &d));
+        const int more = snprintf(text + used, sizeof text - used, "%s%.2f %% by %s (%+.2f points, %+.2f to %+.2f)",
+                                  used ? ", " : "", 100 * runs_mean(runs, "accuracy"), method, 100 * d.difference,
+                                  100 * d.low, 100 * d.high);
+        if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
+    }
+    if (used)
+        tell(story,
+             "Adapted to images of %s without their labels, the model of %s gets %s of them right, and %.2f %% as it "
+             "was before (%zu seeds).",
+             of->name, of->from, text, 100 * runs_mean(before, "accuracy"), json_array_size(before));
+    return CF_OK;
 }
 
 /* All against the first. */
-static void tell_attention(Story *story, const char *key) {
-    json_t *models = (json_t *)(uintptr_t)result(story, "attention", key), *runs;
+static cf_status tell_attention(Story *story, const Subject *of) {
+    json_t *models = (json_t *)(uintptr_t)result(story, "attention", of->key), *runs;
     const json_t *first = NULL;
     const char *name;
     char text[400] = "";
@@ -164,19 +210,19 @@ static void tell_attention(Story *story, const char *key) {
                             100 * d.difference, 100 * d.low, 100 * d.high);
         if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
     }
-    if (first)
-        tell(story, "On %s, with %zu seeds and the same training, %s.", set_name(story, key), json_array_size(first),
-             text);
+    if (first) tell(story, "On %s, with %zu seeds and the same training, %s.", of->name, json_array_size(first), text);
+    return CF_OK;
 }
 
-static void tell_features(Story *story, const char *key) {
-    const json_t *features = result(story, "features", key), *vote = json_object_get(features, "knn_accuracy");
-    if (!features) return;
+static cf_status tell_features(Story *story, const Subject *of) {
+    const json_t *features = result(story, "features", of->key), *vote = json_object_get(features, "knn_accuracy");
+    if (!features) return CF_OK;
     tell(story,
-         "UMAP of %s's features keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the "
+         "UMAP of the features of %s keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the "
          "images "
          "have their class from their neighbours.",
-         set_name(story, key), result_number(features, "trustworthiness"), 100 * json_number_value(vote));
+         of->name, result_number(features, "trustworthiness"), 100 * json_number_value(vote));
+    return CF_OK;
 }
 
 static void tell_ledger(Story *story, const Ledger *ledger) {
@@ -188,25 +234,40 @@ static void tell_ledger(Story *story, const Ledger *ledger) {
          v[NOT_RUN] - ledger->untried);
 }
 
-cf_status study_story(const json_t *results, const Ledger *ledger, json_t **story) {
-    static const char *const keys[] = {"mnist", "svhn"};
-    Story s = {results, json_array()};
-    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_search(&s, keys[i]);
-    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_test(&s, keys[i]);
-    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_features(&s, keys[i]);
-    tell_cross(&s, "svhn", "mnist");
-    tell_cross(&s, "mnist", "svhn");
-    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_imbalance(&s, keys[i]);
-    cf_status status = CF_OK;
-    for (size_t i = 0; i < COUNT_OF(keys) && !status; i++) status = tell_remedies(&s, keys[i]);
-    if (status) {
-        json_decref(s.lines);
-        return status;
-    }
-    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_transfer(&s, keys[i], keys[1 - i]);
-    for (size_t i = 0; i < COUNT_OF(keys); i++) tell_attention(&s, keys[i]);
-    tell_ledger(&s, ledger);
-    FAIL_IF(!s.lines, CF_NO_MEMORY, "out of memory for the story of the study");
-    *story = s.lines;
+/* What is told of each set, or of each model on another set. */
+static cf_status tell_each(Story *story, cf_status (*tell_of)(Story *story, const Subject *of), bool pairs) {
+    const json_t *sets = json_object_get(story->results, "sets");
+    for (size_t on = 0; on < json_array_size(sets); on++)
+        for (size_t from = 0; from < json_array_size(sets); from++) {
+            const char *name = result_text(json_array_get(sets, on), "");
+            char pair[160];
+            Subject of = {name, name, NULL};
+            if (pairs == (from == on)) continue; /* a set is told of where it meets itself */
+            if (pairs) {
+                of.from = result_text(json_array_get(sets, from), "");
+                snprintf(pair, sizeof pair, "%s-on-%s", of.from, name);
+                of.key = pair;
+            }
+            FORWARD(tell_of(story, &of));
+        }
     return CF_OK;
+}
+
+cf_status study_story(const json_t *results, const Ledger *ledger, json_t **story) {
+    static const struct {
+        cf_status (*tell)(Story *story, const Subject *of);
+        bool pairs;
+    } parts[] = {{tell_search, false},  {tell_test, false},      {tell_features, false},
+                 {tell_cross, true},    {tell_imbalance, false}, {tell_remedies, false},
+                 {tell_transfer, true}, {tell_adaptation, true}, {tell_attention, false}};
+    Story s = {results, json_array()};
+    cf_status status = CF_OK;
+    for (size_t i = 0; !status && i < COUNT_OF(parts); i++) status = tell_each(&s, parts[i].tell, parts[i].pairs);
+    if (!status && ledger->file) tell_ledger(&s, ledger);
+    if (!status && !s.lines) status = FAIL(CF_NO_MEMORY, "out of memory for the story of the study");
+    if (status)
+        json_decref(s.lines);
+    else
+        *story = s.lines;
+    return status;
 }

@@ -4,7 +4,7 @@
 
 #include "data/image_set.h"
 
-enum { SHELF_PLACES = 8 };
+enum { SHELF_PLACES = 64 };
 
 typedef struct SetShelf {
     struct {
