@@ -186,11 +186,8 @@ check "and without them again none" test ! -e own-study/claims.csv
 # Several sets, each with the models of the others; a split of its own for each seed; claims of one's own.
 cat >mine.yaml <<'YAML'
 sets: [{key: digits, name: Digits}, {key: houses, name: Houses}]
-groups:
-  - section: "1 Mine"
-    runs: cross.houses-on-digits
-    what: Houses on digits
-    figures: [{path: accuracy, what: accuracy, reported: 0.0001}]
+claims:
+  - {section: 1 Mine, what: Houses on digits, runs: cross.houses-on-digits, path: accuracy, reported: 0.0001}
 YAML
 cat >three.yaml <<'YAML'
 data: ["hand:n=300,test=60", "street:n=300,test=60", "hand:slant=0.6,n=300,test=60"]
@@ -268,9 +265,9 @@ printf 'data: [hand]\nsplits: 3\nseeds: 2\n' >bad.yaml
 refuses 2 '1 to 2 splits expected' "$CIFRA" study bad.yaml --out bad
 printf 'data: [hand]\nclaims: nowhere.yaml\n' >bad.yaml
 refuses 1 'nowhere.yaml' "$CIFRA" study bad.yaml --out bad
-printf 'sets: [{key: a, name: A}]\ngroups: [{section: x, runs: test.b, what: A, figures: []}]\n' >claims.yaml
+printf 'sets: [{key: a, name: A}]\nclaims:\n  - {what: A, runs: test.b, path: loss, reported: 1}\n' >claims.yaml
 printf 'data: [hand]\nclaims: claims.yaml\n' >bad.yaml
-refuses 1 'claims.yaml:2: ' "$CIFRA" study bad.yaml --out bad
+refuses 1 'claims.yaml:3: runs: ' "$CIFRA" study bad.yaml --out bad
 cp -r own/pictures odd
 for class in odd/*; do mv "$class" "$class-odd"; done
 printf 'data: ["hand:n=300,test=60", odd]\nmodel: dense classes\ncross: true\n' >bad.yaml

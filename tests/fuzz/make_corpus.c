@@ -347,15 +347,10 @@ static void make_yaml(const Corpus *corpus) {
         "data: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
         NULL};
     static const char *const claims[] = {
-        "split: pooled\nsets: [{key: a, name: A, images: [1, 2]}, {key: b, name: B}]\ngroups:\n  - section: '1'\n    "
-        "runs: cross.a-on-b\n"
-        "    what: A on B\n    part: validation\n    condition: all\n    figures: [{path: loss, what: loss, reported: "
-        "0.5, sense: less}]\n"
-        "    classes: {name: digit, precision: [0.1], recall: [0.2], f1: [0.3]}\nsuggestions:\n  section: Later\n  "
-        "compared:\n"
-        "    - {each: attention.*.*, runs: 'attention.{1}.{2}', against: 'attention.{1}.^', path: accuracy, what: "
-        "'{1}, {2}', id: '{2}'}\n"
-        "  named: [{name: focal loss, id: focal, at: [remedies.*.*.focal, '*.*.*.*.*']}]\n",
+        "split: pooled\nsets: [{key: a, name: A, images: [1, 2]}, {key: b, name: B}]\nclaims:\n"
+        "  - {section: '1', what: loss, runs: cross.a-on-b, part: validation, path: loss, reported: 0.5, sense: less, condition: all}\n"
+        "  - {what: '{1}, {2}', each: attention.*.*, runs: 'attention.{1}.{2}', against: 'attention.{1}.^', path: accuracy, id: '{2}'}\n"
+        "  - {what: focal loss, id: focal, unless: [remedies.*.*.focal, '*.*.*.*'], remark: none, detail: true}\n",
         NULL};
     static const char *const spaces[] = {
         "model: conv {width} 3x3 | bn | {activation} | maxpool 2 | dense classes\nparameters:\n"

@@ -319,18 +319,20 @@ static void refuse(const char *text, const char *message) {
     assert_fails(claims_read(path, &file), CF_BAD_INPUT, message);
 }
 
-/* A file of one's own: three sets, of which the study has two; a study's further sets have no place in it. */
+#define SETS "sets: [{key: a, name: A}]\nclaims:\n  - {what: A, runs: test.a, path: p, reported: 1}\n"
+
+/* A file of one's own: three sets, of which the study has two. */
 static void test_own_claims(void **state) {
     (void)state;
     static const char text[] =
         "sets: [{key: cats, name: Cats}, {key: dogs, name: Dogs}, {key: birds, name: Birds}]\n"
-        "groups:\n"
-        "  - section: \"1\"\n    runs: test.dogs\n    what: Dogs\n"
-        "    figures: [{path: accuracy, what: accuracy, reported: 0.55}, {path: loss, what: loss, "
-        "reported: 0.2, sense: less, remark: odd}]\n"
-        "    classes: {precision: [0.5, 0.6], recall: [0.1, 0.2], f1: [0.3, 0.4]}\n"
-        "  - section: \"2\"\n    runs: cross.birds-on-cats\n    what: Birds on cats\n"
-        "    figures: [{path: accuracy, what: accuracy, reported: 0.9}]\n";
+        "claims:\n"
+        "  - {section: one, what: 'Dogs, accuracy', runs: test.dogs, path: accuracy, reported: 0.55}\n"
+        "  - {what: 'Dogs, loss', runs: test.dogs, path: loss, reported: 0.2, sense: less, remark: odd, detail: true}\n"
+        "  - {section: two, what: Birds on cats, runs: cross.birds-on-cats, path: accuracy, reported: 0.9}\n"
+        "  - {what: '{1} over {2}', each: test.*, runs: 'test.{1}', against: 'test.^', path: accuracy}\n"
+        "  - {what: never, id: never, unless: [test.*.nothing]}\n"
+        "  - {what: tests, id: tests, unless: [never, test.*]}\n";
     const char *path = path_in(scratch_folder(), "own.yaml");
     json_t *results = json_pack("{s:[s s] s:{s:[o] s:[o]}}", "sets", "photos", "drawings", "test", "photos",
                                 run(0.1, 0, 0.2, 1, 0, 2), "drawings", run(0.5, 0.4, 0.6, 0.1, 0, 0.15));
@@ -338,32 +340,29 @@ static void test_own_claims(void **state) {
     write_bytes(path, text, strlen(text));
     assert_ok(ledger_new(path, results, &ledger));
     json_decref(results);
-    assert_int_equal(ledger.count, 9);
-    assert_int_equal(ledger.suggestions, 0);
+    assert_int_equal(ledger.count, 5); /* the first of the tests is what the others are compared with */
+    assert_int_equal(ledger.suggestions, 2);
     expect(&ledger, "test.dogs.accuracy", REPRODUCED);
     expect(&ledger, "test.dogs.loss", BEATEN);
+    assert_false(find(&ledger, "test.dogs.loss")->claim->headline);
     expect(&ledger, "cross.birds-on-cats.accuracy", NOT_RUN);
+    expect(&ledger, "never", NOT_RUN);
+    assert_string_equal(ledger.claims[1].section, "one");
+    assert_string_equal(ledger.claims[3].section, "two");
+    assert_string_equal(ledger.claims[3].what, "Dogs over {2}");
+    assert_string_equal(ledger.claims[3].against, "test.cats");
     assert_string_equal(ledger_data(find(&ledger, "test.dogs.accuracy")), "drawings");
-    assert_string_equal(find(&ledger, "test.dogs.per_class.1.recall")->claim->what, "Dogs, recall of class 1");
-    assert_true(find(&ledger, "test.dogs.per_class.1.recall")->claim->reported == 0.2);
     ledger_free(&ledger);
-    refuse("sets: [{key: a, name: A}]\ngroups:\n  - {section: x, runs: test.b, what: A, figures: [{path: p, what: w, "
-           "reported: 1}]}\n",
-           "bad.yaml:3: runs: \"test.SET\", \"cross.SET-on-SET\" .. of the file's sets expected, found \"test.b\"");
-    refuse("sets: [{key: a, name: A}]\ngroups:\n  - {section: x, runs: cross.a-on-b, what: A, figures: [{path: p, "
-           "what: w, "
-           "reported: 1}]}\n",
-           "found \"cross.a-on-b\"");
-    refuse("sets: [{key: A b, name: A}]\ngroups:\n  - {section: x, runs: test.a, what: A, figures: [{path: p, what: w, "
-           "reported: 1}]}\n",
+    refuse(SETS "  - {what: A, runs: test.b, path: p, reported: 1}\n",
+           "bad.yaml:4: runs: \"test.SET\", \"cross.SET-on-SET\" .. of the file's sets expected, found \"test.b\"");
+    refuse(SETS "  - {what: A, runs: cross.a-on-b, path: p, reported: 1}\n", "found \"cross.a-on-b\"");
+    refuse(SETS "  - {what: A, runs: test.a, path: p}\n", "bad.yaml:4: a claim has one of reported, each and unless");
+    refuse(SETS "  - {what: A, runs: test.a, reported: 1}\n", "bad.yaml:4: with reported, runs and path are expected");
+    refuse(SETS "  - {what: A, each: test.*, runs: test.a, path: p}\n", "bad.yaml:4: with reported, runs and path");
+    refuse(SETS "  - {what: A, id: b, unless: ['*.*.*.*.*']}\n", "bad.yaml:4: at most 4 stars expected in a place, found 5");
+    refuse(SETS "  - {what: A, runs: test.a, path: p, reportd: 1}\n", "bad.yaml:4: unknown key reportd; did you mean reported?");
+    refuse("sets: [{key: A b, name: A}]\nclaims:\n  - {what: A, runs: test.a, path: p, reported: 1}\n",
            "bad.yaml:1: the key of a set");
-    refuse("sets: [{key: a, name: A}]\ngroups:\n  - {section: x, runs: test.a, what: A, figures: [{path: p, what: w, "
-           "reportd: 1}]}\n",
-           "bad.yaml:3: unknown key reportd; did you mean reported?");
-    refuse("sets: [{key: a, name: A}]\ngroups:\n  - section: x\n    runs: test.a\n    what: A\n    figures: [{path: p, "
-           "what: w, "
-           "reported: 1}]\n    classes: {precision: [1], recall: [1, 1], f1: [1]}\n",
-           "bad.yaml:4: as many precisions, recalls and F1 expected, found 1, 2, 1");
 }
 
 /* What a hand has changed, or left out, is shown as such. */

@@ -12,6 +12,7 @@ typedef struct ClaimList {
     const ClaimSubject *subjects;
     size_t subject_count;
     const json_t *results;
+    const char *section; /* of the row under way */
     Claim *claims;
     size_t count, room;
 } ClaimList;
@@ -30,7 +31,7 @@ static const ClaimSubject *subject_of(const ClaimList *list, const char *runs) {
 }
 
 /* A claim with room for its strings. */
-static cf_status add(ClaimList *list, Claim **claim) {
+static cf_status add(ClaimList *list, const ClaimRow *row, Claim **claim) {
     if (list->count == list->room) {
         const size_t room = list->room ? 2 * list->room : 64;
         Claim *more = realloc(list->claims, room * sizeof *more);
@@ -39,53 +40,21 @@ static cf_status add(ClaimList *list, Claim **claim) {
         list->room = room;
     }
     *claim = &list->claims[list->count++];
-    **claim = (Claim){.part = ""};
+    **claim = (Claim){.section = list->section,
+                      .part = row->part ? row->part : "",
+                      .condition = row->condition,
+                      .remark = row->remark,
+                      .sense = row->sense,
+                      .reported = row->reported ? *row->reported : 0,
+                      .headline = !row->detail};
     return CF_OK;
 }
 
-static cf_status add_figure(ClaimList *list, const ClaimGroup *group, const ClaimFigure *figure, bool headline) {
-    const char *part = group->part ? group->part : "";
-    Claim *c = NULL;
-    FORWARD(add(list, &c));
-    c->section = group->section;
-    c->subject = subject_of(list, group->runs);
-    c->sense = figure->sense;
-    c->reported = figure->reported;
-    c->headline = headline;
-    c->part = part;
-    c->condition = group->condition;
-    c->remark = figure->remark;
-    if (figure->id)
-        FORWARD(memory_copy_string(figure->id, &c->id));
-    else
-        FORWARD(memory_print(&c->id, "%s%s%s.%s", group->runs, *part ? "." : "", part, figure->path));
-    FORWARD(memory_print(&c->what, "%s, %s", group->what, figure->what));
-    FORWARD(memory_copy_string(group->runs, &c->list));
-    return memory_copy_string(figure->path, &c->path);
-}
-
-static cf_status add_classes(ClaimList *list, const ClaimGroup *group) {
-    static const char *const paths[] = {"precision", "recall", "f1"}, *const words[] = {"precision", "recall", "F1"};
-    const ClaimClasses *classes = group->classes;
-    const double *const columns[] = {classes->precision, classes->recall, classes->f1};
-    for (unsigned c = 0; c < classes->precision_count; c++)
-        for (size_t k = 0; k < COUNT_OF(paths); k++) {
-            char path[40], what[120];
-            snprintf(path, sizeof path, "per_class.%u.%s", c, paths[k]);
-            snprintf(what, sizeof what, "%s of %.80s %u", words[k], classes->name ? classes->name : "class", c);
-            FORWARD(
-                add_figure(list, group, &(ClaimFigure){.path = path, .what = what, .reported = columns[k][c]}, false));
-        }
-    return CF_OK;
-}
-
-/* ---- Suggestions ---- */
-
-enum { MOST_STARS = 4 };
+/* ---- Places among the results ---- */
 
 /* What the stars of a pattern stand for. */
 typedef struct Match {
-    const char *keys[MOST_STARS];
+    const char *keys[CLAIM_STARS];
     int count;
 } Match;
 
@@ -104,7 +73,6 @@ static cf_status each_match(ClaimList *list, const json_t *at, const char *patte
         snprintf(word, sizeof word, "%.*s", (int)length, pattern);
         return each_match(list, json_object_get(at, word), rest, match, call, context);
     }
-    FAIL_IF(match.count == MOST_STARS, CF_BAD_INPUT, "claims: at most %d stars expected in a place", MOST_STARS);
     const int place = match.count++;
     json_object_foreach((json_t *)(uintptr_t)at, key, value) {
         match.keys[place] = key;
@@ -145,31 +113,33 @@ static cf_status take_first(const json_t *results, char **path) {
     return CF_OK;
 }
 
-typedef struct Suggestion {
-    const char *section;
-    const ClaimCompared *compared;
-} Suggestion;
+/* ---- Claims ---- */
 
-static cf_status add_compared(ClaimList *list, const Match *match, const void *context) {
-    const Suggestion *s = context;
-    const ClaimCompared *row = s->compared;
+static cf_status name_claim(const ClaimList *list, const ClaimRow *row, const Match *match, Claim *c) {
+    FORWARD(fill_in(list, row->what, match, true, &c->what));
+    FORWARD(memory_copy_string(row->path ? row->path : "accuracy", &c->path));
+    if (row->id) return fill_in(list, row->id, match, false, &c->id);
+    return memory_print(&c->id, "%s%s%s.%s", c->list, *c->part ? "." : "", c->part, c->path);
+}
+
+static cf_status add_claim(ClaimList *list, const Match *match, const void *context) {
+    const ClaimRow *row = context;
+    const char *against = row->unless ? "untried" : row->against;
     Claim *c = NULL;
-    FORWARD(add(list, &c));
-    c->section = s->section;
-    c->headline = true;
-    FORWARD(fill_in(list, row->runs, match, false, &c->list));
-    FORWARD(fill_in(list, row->against, match, false, &c->against));
-    FORWARD(take_first(list->results, &c->against));
-    if (strcmp(c->list, c->against) == 0) { /* what the others are compared with */
-        free(c->list);
-        free(c->against);
-        list->count--;
-        return CF_OK;
+    FORWARD(add(list, row, &c));
+    FORWARD(fill_in(list, row->runs ? row->runs : row->id, match, false, &c->list));
+    if (against) {
+        FORWARD(fill_in(list, against, match, false, &c->against));
+        FORWARD(take_first(list->results, &c->against));
+        if (strcmp(c->list, c->against) == 0) { /* what the others are compared with */
+            free(c->list);
+            free(c->against);
+            list->count--;
+            return CF_OK;
+        }
     }
     c->subject = subject_of(list, c->list);
-    FORWARD(memory_copy_string(row->path, &c->path));
-    FORWARD(fill_in(list, row->what, match, true, &c->what));
-    return row->id ? fill_in(list, row->id, match, false, &c->id) : memory_print(&c->id, "%s.%s", c->list, row->path);
+    return name_claim(list, row, match, c);
 }
 
 static cf_status note_found(ClaimList *list, const Match *match, const void *context) {
@@ -179,45 +149,21 @@ static cf_status note_found(ClaimList *list, const Match *match, const void *con
     return CF_OK;
 }
 
-/* A line all the same for what nothing of the results tries. */
-static cf_status add_named(ClaimList *list, const char *section, const ClaimNamed *named) {
+static cf_status add_row(ClaimList *list, const ClaimRow *row) {
+    static const Match none = {.count = 0};
     bool tried = false, *found = &tried;
-    Claim *c = NULL;
-    for (unsigned i = 0; i < named->at_count; i++)
-        FORWARD(each_match(list, list->results, named->at[i], (Match){.count = 0}, note_found, &found));
+    if (row->section) list->section = row->section;
+    for (unsigned i = 0; i < row->unless_count; i++)
+        FORWARD(each_match(list, list->results, row->unless[i], none, note_found, &found));
     if (tried) return CF_OK;
-    FORWARD(add(list, &c));
-    c->section = section;
-    c->headline = true;
-    FORWARD(memory_print(&c->id, "untried.%s.accuracy", named->id));
-    FORWARD(memory_copy_string(named->name, &c->what));
-    FORWARD(memory_print(&c->list, "untried.%s", named->id));
-    FORWARD(memory_copy_string("accuracy", &c->path));
-    return memory_copy_string("untried", &c->against);
-}
-
-static cf_status add_suggestions(ClaimList *list, const ClaimSuggestions *all) {
-    for (unsigned i = 0; i < all->compared_count; i++) {
-        const Suggestion suggestion = {all->section, &all->compared[i]};
-        FORWARD(each_match(list, list->results, all->compared[i].each, (Match){.count = 0}, add_compared, &suggestion));
-    }
-    for (unsigned i = 0; i < all->named_count; i++) FORWARD(add_named(list, all->section, &all->named[i]));
-    return CF_OK;
-}
-
-static cf_status add_all(ClaimList *list, const ClaimFile *file) {
-    for (unsigned g = 0; g < file->groups_count; g++) {
-        const ClaimGroup *group = &file->groups[g];
-        for (unsigned i = 0; i < group->figures_count; i++) FORWARD(add_figure(list, group, &group->figures[i], true));
-        if (group->classes) FORWARD(add_classes(list, group));
-    }
-    return file->suggestions ? add_suggestions(list, file->suggestions) : CF_OK;
+    return row->each ? each_match(list, list->results, row->each, none, add_claim, row) : add_claim(list, &none, row);
 }
 
 cf_status claims_new(const ClaimFile *file, const ClaimSubject *subjects, size_t subject_count, const json_t *results,
                      Claim **claims, size_t *count) {
-    ClaimList list = {.subjects = subjects, .subject_count = subject_count, .results = results};
-    const cf_status status = add_all(&list, file);
+    ClaimList list = {.subjects = subjects, .subject_count = subject_count, .results = results, .section = ""};
+    cf_status status = CF_OK;
+    for (unsigned i = 0; !status && i < file->claims_count; i++) status = add_row(&list, &file->claims[i]);
     if (status) {
         claims_release(list.claims, list.count);
         return status;

@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-enum { CLAIM_SETS = 8 };
+enum { CLAIM_SETS = 8, CLAIM_STARS = 4 };
 
 typedef enum ClaimSense {
     MORE_IS_BETTER,
@@ -27,47 +27,20 @@ typedef struct ClaimSet {
     unsigned images_count;
 } ClaimSet;
 
-typedef struct ClaimFigure {
-    char *path, *what, *id, *remark; /* id NULL: of runs, part and path */
-    double reported;
+/* A figure of the report; a comparison of ours for each match of `each`; or, with `unless`, a suggestion that may have been tried nowhere. */
+typedef struct ClaimRow {
+    char *section, *id, *what, *runs, *part, *path, *condition, *remark, *each, *against, **unless;
+    unsigned unless_count;
+    double *reported;
     ClaimSense sense;
-} ClaimFigure;
-
-typedef struct ClaimClasses {
-    char *name; /* "digit"; NULL: class */
-    double *precision, *recall, *f1;
-    unsigned precision_count, recall_count, f1_count;
-} ClaimClasses;
-
-typedef struct ClaimGroup {
-    char *section, *runs, *part, *what, *condition;
-    ClaimFigure *figures;
-    unsigned figures_count;
-    ClaimClasses *classes;
-} ClaimGroup;
-
-typedef struct ClaimCompared {
-    char *each, *runs, *against, *path, *what, *id;
-} ClaimCompared;
-
-typedef struct ClaimNamed {
-    char *name, *id, **at;
-    unsigned at_count;
-} ClaimNamed;
-
-typedef struct ClaimSuggestions {
-    char *section;
-    ClaimCompared *compared;
-    ClaimNamed *named;
-    unsigned compared_count, named_count;
-} ClaimSuggestions;
+    bool detail;
+} ClaimRow;
 
 typedef struct ClaimFile {
     char *split; /* NULL: any */
     ClaimSet *sets;
-    ClaimGroup *groups;
-    unsigned sets_count, groups_count;
-    ClaimSuggestions *suggestions; /* NULL: none */
+    ClaimRow *claims;
+    unsigned sets_count, claims_count;
 } ClaimFile;
 
 /* "report", or the path of a file. CF_BAD_INPUT with the line. */
