@@ -22,5 +22,9 @@ typedef struct StudyLoad {
 /* Adds a search of so many configurations; so many trainings of the whole set. */
 void estimate_search(const Recipe *recipe, int configurations, StudyLoad *load);
 void estimate_trainings(double count, StudyLoad *load);
+static inline void estimate_images(double images, StudyLoad *load) {
+    load->expected += images;
+    load->most += images;
+}
 
 #endif

@@ -88,19 +88,8 @@ static void story(FILE *out, const StudyPage *page) {
 
 /* ---- Data ---- */
 
-static void count_row(FILE *out, const json_t *counts, const char *part) {
-    const json_t *list = json_object_get(counts, part);
-    double sum = 0;
-    fprintf(out, "<tr><th scope=\"row\">%s</th>", part);
-    for (size_t c = 0; c < json_array_size(list); c++) {
-        const double count = json_number_value(json_array_get(list, c));
-        sum += count;
-        fprintf(out, "<td class=\"n\">%.0f</td>", count);
-    }
-    fprintf(out, "<td class=\"n\">%.0f</td></tr>\n", sum);
-}
-
 static void count_table(FILE *out, const json_t *data) {
+    static const char *const parts[] = {"train", "validation", "test"};
     const json_t *classes = json_object_get(data, "classes"), *counts = json_object_get(data, "counts");
     fputs("<div class=\"scroll\"><table><caption>Images per class</caption>\n<thead><tr><th scope=\"col\"></th>", out);
     for (size_t c = 0; c < json_array_size(classes); c++) {
@@ -109,10 +98,18 @@ static void count_table(FILE *out, const json_t *data) {
         fputs("</th>", out);
     }
     fputs("<th scope=\"col\" class=\"n\">all</th></tr></thead>\n<tbody>\n", out);
-    count_row(out, counts, "train");
-    count_row(out, counts, "validation");
-    count_row(out, counts, "test");
-    fputs("</tbody></table></div>\n", out);
+    for (size_t p = 0; p < COUNT_OF(parts); p++) {
+        const json_t *list = json_object_get(counts, parts[p]);
+        double sum = 0;
+        page_row(out, parts[p], "");
+        for (size_t c = 0; c < json_array_size(list); c++) {
+            const double count = json_number_value(json_array_get(list, c));
+            sum += count;
+            page_cells(out, "w", count);
+        }
+        page_cells(out, "w/", sum);
+    }
+    page_table_end(out);
 }
 
 static cf_status data(FILE *out, const StudyPage *page) {

@@ -32,12 +32,14 @@ const json_t *page_result(const StudyPage *page, const char *group, const char *
 /* "5 seeds, each with a split of its own" */
 void page_seeds(FILE *out, const StudyPage *page);
 
-/* A table: its head with a first column for names, rows, cells. */
+/* A table: its head with a first column for names; rows; a row's cells, of a double for each letter but the last: w whole, p a share in
+ * percent, d four decimals, + with two decimals, - an empty cell without one; / ends the row. */
 void page_table(FILE *out, const char *caption, const char *const *columns);
 void page_table_end(FILE *out);
-void page_row(FILE *out, const char *name);
-void page_percent(FILE *out, double share);
-void page_whole(FILE *out, double value);
+void page_row(FILE *out, const char *name, const char *cells, ...);
+void page_cells(FILE *out, const char *cells, ...);
+/* "87.21 % (85.90 to 88.52)": mean over runs with its interval. */
+cf_status page_accuracy(FILE *out, const json_t *runs);
 
 cf_status page_training(FILE *out, const StudyPage *page);
 cf_status page_evaluation(FILE *out, const StudyPage *page);

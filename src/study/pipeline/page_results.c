@@ -7,6 +7,7 @@
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,31 +33,48 @@ void page_table_end(FILE *out) {
     fputs("</tbody></table></div>\n", out);
 }
 
-void page_row(FILE *out, const char *name) {
+static void cells(FILE *out, const char *kinds, va_list values) {
+    static const struct {
+        char kind;
+        const char *format;
+        double factor;
+    } formats[] = {{'w', "%.0f", 1}, {'p', "%.2f %%", 100}, {'d', "%.4f", 1}, {'+', "%.2f", 1}};
+    for (; *kinds; kinds++) {
+        char text[340] = "";
+        for (size_t i = 0; i < COUNT_OF(formats); i++)
+            if (formats[i].kind == *kinds)
+                snprintf(text, sizeof text, formats[i].format, formats[i].factor * va_arg(values, double));
+        fprintf(out, *kinds == '/' ? "</tr>\n" : "<td class=\"n\">%s</td>", text);
+    }
+}
+
+void page_cells(FILE *out, const char *kinds, ...) {
+    va_list values;
+    va_start(values, kinds);
+    cells(out, kinds, values);
+    va_end(values);
+}
+
+void page_row(FILE *out, const char *name, const char *kinds, ...) {
+    va_list values;
     fputs("<tr><th scope=\"row\">", out);
     html_text(out, name);
     fputs("</th>", out);
+    va_start(values, kinds);
+    cells(out, kinds, values);
+    va_end(values);
 }
 
-void page_percent(FILE *out, double share) {
-    fprintf(out, "<td class=\"n\">%.2f %%</td>", 100 * share);
-}
-
-static void decimal(FILE *out, double value) {
-    fprintf(out, "<td class=\"n\">%.4f</td>", value);
-}
-
-void page_whole(FILE *out, double value) {
-    fprintf(out, "<td class=\"n\">%.0f</td>", value);
+cf_status page_accuracy(FILE *out, const json_t *runs) {
+    MeanInterval m;
+    FORWARD(runs_interval(runs, "accuracy", &m));
+    fprintf(out, "<td class=\"n\">%.2f %% <small>(%.2f to %.2f)</small></td>", 100 * m.mean, 100 * m.low, 100 * m.high);
+    return CF_OK;
 }
 
 static void scores(FILE *out, const char *name, const json_t *scores, double support) {
-    page_row(out, name);
-    decimal(out, result_number(scores, "precision"));
-    decimal(out, result_number(scores, "recall"));
-    decimal(out, result_number(scores, "f1"));
-    page_whole(out, support);
-    fputs("</tr>\n", out);
+    page_row(out, name, "dddw/", result_number(scores, "precision"), result_number(scores, "recall"),
+             result_number(scores, "f1"), support);
 }
 
 /* As scikit-learn lays it out. */
@@ -76,20 +94,6 @@ static void classification_report(FILE *out, const char *caption, const json_t *
 
 /* ---- Training ---- */
 
-/* Mean over the runs. */
-static cf_status mean_row(FILE *out, const json_t *runs) {
-    MeanInterval m;
-    FORWARD(runs_interval(runs, "accuracy", &m));
-    page_row(out, "mean (95 % interval)");
-    fputs("<td></td><td></td>", out);
-    decimal(out, runs_mean(runs, "validation.loss"));
-    page_percent(out, runs_mean(runs, "validation.accuracy"));
-    decimal(out, runs_mean(runs, "loss"));
-    fprintf(out, "<td class=\"n\">%.2f %% <small>(%.2f to %.2f)</small></td></tr>\n", 100 * m.mean, 100 * m.low,
-            100 * m.high);
-    return CF_OK;
-}
-
 static cf_status training_table(FILE *out, const StudyPage *page, const json_t *runs) {
     static const char *const columns[] = {
         "Epochs", "Best epoch", "Validation loss", "Validation accuracy", "Test loss", "Test accuracy", NULL};
@@ -102,18 +106,18 @@ static cf_status training_table(FILE *out, const StudyPage *page, const json_t *
         if (recipe->splits > 1)
             snprintf(name + used, sizeof name - (size_t)used, ", split %llu",
                      (unsigned long long)(recipe->base.split.seed + recipe_split(recipe, (int)i)));
-        page_row(out, name);
-        page_whole(out, result_number(run, "epochs_run"));
-        page_whole(out, result_number(run, "best_epoch"));
-        decimal(out, result_number(validation, "loss"));
-        page_percent(out, result_number(validation, "accuracy"));
-        decimal(out, result_number(run, "loss"));
-        page_percent(out, result_number(run, "accuracy"));
-        fputs("</tr>\n", out);
+        page_row(out, name, "wwdpdp/", result_number(run, "epochs_run"), result_number(run, "best_epoch"),
+                 result_number(validation, "loss"), result_number(validation, "accuracy"), result_number(run, "loss"),
+                 result_number(run, "accuracy"));
     }
-    const cf_status status = json_array_size(runs) > 1 ? mean_row(out, runs) : CF_OK;
+    if (json_array_size(runs) > 1) {
+        page_row(out, "mean (95 % interval)", "--dpd", runs_mean(runs, "validation.loss"),
+                 runs_mean(runs, "validation.accuracy"), runs_mean(runs, "loss"));
+        FORWARD(page_accuracy(out, runs));
+        page_cells(out, "/");
+    }
     page_table_end(out);
-    return status;
+    return CF_OK;
 }
 
 /* What the interval of the mean is over. */
@@ -195,13 +199,8 @@ cf_status page_evaluation(FILE *out, const StudyPage *page) {
 /* ---- Features ---- */
 
 static void features_row(FILE *out, const char *name, const json_t *f) {
-    page_row(out, name);
-    page_whole(out, result_number(f, "n"));
-    decimal(out, result_number(f, "trustworthiness"));
-    decimal(out, result_number(f, "continuity"));
-    page_percent(out, result_number(f, "knn_accuracy"));
-    decimal(out, result_number(f, "silhouette"));
-    fputs("</tr>\n", out);
+    page_row(out, name, "wddpd/", result_number(f, "n"), result_number(f, "trustworthiness"),
+             result_number(f, "continuity"), result_number(f, "knn_accuracy"), result_number(f, "silhouette"));
 }
 
 static const char *const features_columns[] = {
@@ -234,14 +233,8 @@ static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, c
     char name[160];
     snprintf(name, sizeof name, "%s on %s", from->name, on->name);
     page_table(out, "Mean over the seeds, with what guessing and always saying the commonest class would get", columns);
-    page_row(out, name);
-    decimal(out, runs_mean(runs, "loss"));
-    page_percent(out, runs_mean(runs, "accuracy"));
-    page_percent(out, run_chance(first));
-    page_percent(out, run_majority(first));
-    decimal(out, runs_mean(runs, "macro.precision"));
-    decimal(out, runs_mean(runs, "macro.recall"));
-    fputs("</tr>\n", out);
+    page_row(out, name, "dpppdd/", runs_mean(runs, "loss"), runs_mean(runs, "accuracy"), run_chance(first),
+             run_majority(first), runs_mean(runs, "macro.precision"), runs_mean(runs, "macro.recall"));
     page_table_end(out);
     fputs(run_has_collapsed(first) ? "<p class=\"warning\">It has collapsed: " : "<p class=\"aside\">", out);
     fprintf(out, "%.1f %% of its predictions are ", 100 * result_number(most, "share"));
@@ -263,18 +256,10 @@ static void drop_table(FILE *out, const json_t *own, const json_t *other) {
         const double home = runs_mean_recall(own, c), there = runs_mean_recall(other, c),
                      share = result_number(class, "support") / n, lost = share * (home - there);
         explained += lost;
-        page_row(out, result_text(class, "class"));
-        page_percent(out, home);
-        page_percent(out, there);
-        page_percent(out, share);
-        fprintf(out, "<td class=\"n\">%.2f</td></tr>\n", 100 * lost);
+        page_row(out, result_text(class, "class"), "ppp+/", home, there, share, 100 * lost);
     }
-    page_row(out, "other shares of the classes");
-    fprintf(out, "<td></td><td></td><td></td><td class=\"n\">%.2f</td></tr>\n", 100 * (drop - explained));
-    page_row(out, "all");
-    page_percent(out, runs_mean(own, "accuracy"));
-    page_percent(out, runs_mean(other, "accuracy"));
-    fprintf(out, "<td></td><td class=\"n\">%.2f</td></tr>\n", 100 * drop);
+    page_row(out, "other shares of the classes", "---+/", 100 * (drop - explained));
+    page_row(out, "all", "pp-+/", runs_mean(own, "accuracy"), runs_mean(other, "accuracy"), 100 * drop);
     page_table_end(out);
 }
 
@@ -322,13 +307,10 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
         char key[16];
         snprintf(key, sizeof key, "%d", i + 1);
         const json_t *runs = json_object_get(cases, key);
-        page_row(out, recipe->cases[i][0] ? recipe->cases[i] : "all");
-        decimal(out, runs_mean(runs, "loss"));
-        page_percent(out, runs_mean(runs, "accuracy"));
-        decimal(out, runs_mean(runs, "macro.precision"));
-        decimal(out, runs_mean(runs, "macro.recall"));
-        for (size_t c = 0; c < count; c++) page_percent(out, runs_mean_recall(runs, c));
-        fputs("</tr>\n", out);
+        page_row(out, recipe->cases[i][0] ? recipe->cases[i] : "all", "dpdd", runs_mean(runs, "loss"),
+                 runs_mean(runs, "accuracy"), runs_mean(runs, "macro.precision"), runs_mean(runs, "macro.recall"));
+        for (size_t c = 0; c < count; c++) page_cells(out, "p", runs_mean_recall(runs, c));
+        page_cells(out, "/");
     }
     page_table_end(out);
 }

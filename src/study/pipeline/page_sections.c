@@ -8,14 +8,6 @@
 
 /* ---- Cells ---- */
 
-/* "87.21 % (85.90 to 88.52)" */
-static cf_status accuracy_cell(FILE *out, const json_t *runs) {
-    MeanInterval m;
-    FORWARD(runs_interval(runs, "accuracy", &m));
-    fprintf(out, "<td class=\"n\">%.2f %% <small>(%.2f to %.2f)</small></td>", 100 * m.mean, 100 * m.low, 100 * m.high);
-    return CF_OK;
-}
-
 /* In points, and what to think of it. */
 static cf_status difference_cells(FILE *out, const json_t *runs, const json_t *against) {
     MeanDifference d;
@@ -49,22 +41,18 @@ static cf_status transfer_table(FILE *out, const json_t *sizes) {
     page_table(out, "Test accuracy by training images per class; mean over the seeds (95 % interval)", columns);
     json_object_foreach((json_t *)(uintptr_t)sizes, size, ways) {
         const json_t *drawn = json_object_get(ways, "new"), *tuned = json_object_get(ways, "from");
-        page_row(out, size);
-        page_whole(out, runs_mean(drawn, "images"));
-        page_whole(out, runs_mean(drawn, "epochs_run"));
-        FORWARD(accuracy_cell(out, drawn));
-        FORWARD(accuracy_cell(out, tuned));
+        page_row(out, size, "ww", runs_mean(drawn, "images"), runs_mean(drawn, "epochs_run"));
+        FORWARD(page_accuracy(out, drawn));
+        FORWARD(page_accuracy(out, tuned));
         FORWARD(difference_cells(out, tuned, drawn));
-        fputs("</tr>\n", out);
+        page_cells(out, "/");
     }
     page_table_end(out);
     return CF_OK;
 }
 
 static void quality_row(FILE *out, const char *name, const json_t *quality) {
-    page_row(out, name);
-    page_percent(out, result_number(quality, "knn_accuracy"));
-    fprintf(out, "<td class=\"n\">%.4f</td></tr>\n", result_number(quality, "silhouette"));
+    page_row(out, name, "pd/", result_number(quality, "knn_accuracy"), result_number(quality, "silhouette"));
 }
 
 static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace *place, const char *pair) {
@@ -142,13 +130,11 @@ static cf_status adaptation_of(FILE *out, const StudyPage *page, const StudyPlac
     page_table(out, "Test accuracy there, before and after; mean over the seeds (95 % interval)", columns);
     json_object_foreach(methods, method, runs) {
         if (strcmp(method, "none") == 0) continue;
-        page_row(out, method);
-        page_whole(out, (double)json_array_size(runs));
-        page_whole(out, runs_mean(runs, "n"));
-        FORWARD(accuracy_cell(out, before));
-        FORWARD(accuracy_cell(out, runs));
+        page_row(out, method, "ww", (double)json_array_size(runs), runs_mean(runs, "n"));
+        FORWARD(page_accuracy(out, before));
+        FORWARD(page_accuracy(out, runs));
         FORWARD(difference_cells(out, runs, before));
-        fputs("</tr>\n", out);
+        page_cells(out, "/");
     }
     page_table_end(out);
     training_line(out, place->from, &page->study->recipe->adaptation);
@@ -179,17 +165,14 @@ static cf_status attention_table(FILE *out, const json_t *models) {
     json_t *runs;
     page_table(out, "Mean over the seeds (95 % interval); differences to the first network", columns);
     json_object_foreach((json_t *)(uintptr_t)models, name, runs) {
-        page_row(out, name);
-        page_whole(out, runs_mean(runs, "parameters"));
-        fprintf(out, "<td class=\"n\">%.2f</td><td class=\"n\">%.2f</td>", runs_mean(runs, "mflop"),
-                runs_mean(runs, "seconds"));
-        FORWARD(accuracy_cell(out, runs));
+        page_row(out, name, "w++", runs_mean(runs, "parameters"), runs_mean(runs, "mflop"), runs_mean(runs, "seconds"));
+        FORWARD(page_accuracy(out, runs));
         if (first)
             FORWARD(difference_cells(out, runs, first));
         else
-            fputs("<td></td><td></td>", out);
+            page_cells(out, "--");
         if (!first) first = runs;
-        fputs("</tr>\n", out);
+        page_cells(out, "/");
     }
     page_table_end(out);
     return CF_OK;

@@ -64,9 +64,7 @@ static cf_status check_adaptations(const Study *study, const StudyPlace *place) 
 static void load_adaptations(const Study *study, const StudyPlace *place, StudyLoad *load) {
     cf_train_options options = place->set->chosen.train;
     if (recipe_lay(study->recipe->adaptation.train, &options)) return;
-    const double images = 2 * count_adaptations(study) * options.epochs * load->train;
-    load->expected += images;
-    load->most += images;
+    estimate_images(2 * count_adaptations(study) * options.epochs * load->train, load);
 }
 
 static cf_status configure_adaptation(const Study *study, const StudyPlace *place, int seed_number, const char *method,
@@ -156,9 +154,7 @@ static cf_status check_networks(const Study *study, const StudyPlace *place) {
 static void load_networks(const Study *study, const StudyPlace *place, StudyLoad *load) {
     cf_train_options options = place->set->chosen.train;
     if (recipe_lay(study->recipe->attention.train, &options)) return;
-    const double images = count_networks(study) * options.epochs * load->train;
-    load->expected += images;
-    load->most += images;
+    estimate_images(count_networks(study) * options.epochs * load->train, load);
 }
 
 static cf_status prepare_network(Study *study, StudyStage *stage) {
@@ -247,9 +243,7 @@ static cf_status check_remedies(const Study *study, const StudyPlace *place) {
 }
 
 static void load_remedies(const Study *study, const StudyPlace *place, StudyLoad *load) {
-    const double images = (double)count_remedies(study) * study->recipe->remedy_steps * place->set->chosen.train.batch;
-    load->expected += images;
-    load->most += images;
+    estimate_images((double)count_remedies(study) * study->recipe->remedy_steps * place->set->chosen.train.batch, load);
 }
 
 /* By case, seed, remedy. */

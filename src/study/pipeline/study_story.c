@@ -24,6 +24,25 @@ __attribute__((format(printf, 2, 3))) static void tell(Story *story, const char 
     va_end(arguments);
 }
 
+/* Sentences have lists of any length. */
+typedef struct Words {
+    char text[500];
+    size_t used;
+} Words;
+
+/* Leaves out what has no room any more. */
+__attribute__((format(printf, 2, 3))) static void say(Words *words, const char *format, ...) {
+    const size_t room = sizeof words->text - words->used;
+    va_list arguments;
+    va_start(arguments, format);
+    const int more = vsnprintf(words->text + words->used, room, format, arguments);
+    va_end(arguments);
+    if (more > 0 && (size_t)more < room)
+        words->used += (size_t)more;
+    else
+        words->text[words->used] = '\0';
+}
+
 static const json_t *result(const Story *story, const char *group, const char *key) {
     return json_object_get(json_object_get(story->results, group), key);
 }
@@ -36,18 +55,16 @@ typedef struct Subject {
 static cf_status tell_search(Story *story, const Subject *of) {
     const json_t *search = result(story, "search", of->key), *value;
     const char *name;
-    char point[200] = "";
-    size_t used = 0;
+    Words point = {.used = 0};
     if (!search) return CF_OK;
     json_object_foreach((json_t *)(uintptr_t)json_object_get(search, "point"), name, value) {
         char number_text[32] = "";
         if (json_is_number(value)) snprintf(number_text, sizeof number_text, "%g", json_number_value(value));
-        const int more = snprintf(point + used, sizeof point - used, "%s%s %s", used ? ", " : "", name,
-                                  json_is_string(value) ? json_string_value(value) : number_text);
-        if (more > 0 && used + (size_t)more < sizeof point) used += (size_t)more;
+        say(&point, "%s%s %s", point.used ? ", " : "", name,
+            json_is_string(value) ? json_string_value(value) : number_text);
     }
     tell(story, "The best of %lld configurations on %s is %s: %.2f %% of the validation images right, loss %.4f.",
-         result_whole(search, "trials"), of->name, point, 100 * result_number(search, "accuracy"),
+         result_whole(search, "trials"), of->name, point.text, 100 * result_number(search, "accuracy"),
          result_number(search, "loss"));
     return CF_OK;
 }
@@ -106,15 +123,11 @@ static cf_status tell_cross(Story *story, const Subject *of) {
 static cf_status tell_imbalance(Story *story, const Subject *of) {
     const json_t *cases = result(story, "imbalance", of->key), *runs;
     const char *name;
-    char text[256] = "";
+    Words accuracies = {.used = 0};
     const char *weakest = "?";
-    size_t used = 0;
     if (!cases) return CF_OK;
-    json_object_foreach((json_t *)(uintptr_t)cases, name, runs) {
-        const int more =
-            snprintf(text + used, sizeof text - used, "%s%.2f", used ? ", " : "", 100 * runs_mean(runs, "accuracy"));
-        if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
-    }
+    json_object_foreach((json_t *)(uintptr_t)cases, name, runs)
+        say(&accuracies, "%s%.2f", accuracies.used ? ", " : "", 100 * runs_mean(runs, "accuracy"));
     const json_t *first = json_object_get(cases, "1");
     const json_t *classes = json_object_get(json_array_get(first, 0), "per_class");
     double lowest = 2;
@@ -126,7 +139,7 @@ static cf_status tell_imbalance(Story *story, const Subject *of) {
     tell(story,
          "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, "
          "%.2f %% of class %s are found.",
-         of->name, text, 100 * lowest, weakest);
+         of->name, accuracies.text, 100 * lowest, weakest);
     return CF_OK;
 }
 
@@ -173,22 +186,19 @@ static cf_status tell_adaptation(Story *story, const Subject *of) {
     json_t *methods = (json_t *)(uintptr_t)result(story, "adapt", of->key), *runs;
     const json_t *before = json_object_get(methods, "none");
     const char *method;
-    char text[500] = "";
-    size_t used = 0;
+    Words gains = {.used = 0};
     json_object_foreach(methods, method, runs) {
         MeanDifference d;
         if (strcmp(method, "none") == 0) continue;
         FORWARD(runs_difference(runs, before, "accuracy", &d));
-        const int more = snprintf(text + used, sizeof text - used, "%s%.2f %% by %s (%+.2f points, %+.2f to %+.2f)",
-                                  used ? ", " : "", 100 * runs_mean(runs, "accuracy"), method, 100 * d.difference,
-                                  100 * d.low, 100 * d.high);
-        if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
+        say(&gains, "%s%.2f %% by %s (%+.2f points, %+.2f to %+.2f)", gains.used ? ", " : "",
+            100 * runs_mean(runs, "accuracy"), method, 100 * d.difference, 100 * d.low, 100 * d.high);
     }
-    if (used)
+    if (gains.used)
         tell(story,
              "Adapted to images of %s without their labels, the model of %s gets %s of them right, and %.2f %% as it "
              "was before (%zu seeds).",
-             of->name, of->from, text, 100 * runs_mean(before, "accuracy"), json_array_size(before));
+             of->name, of->from, gains.text, 100 * runs_mean(before, "accuracy"), json_array_size(before));
     return CF_OK;
 }
 
@@ -197,20 +207,19 @@ static cf_status tell_attention(Story *story, const Subject *of) {
     json_t *models = (json_t *)(uintptr_t)result(story, "attention", of->key), *runs;
     const json_t *first = NULL;
     const char *name;
-    char text[400] = "";
-    size_t used = 0;
+    Words networks = {.used = 0};
     json_object_foreach(models, name, runs) {
         MeanDifference d;
-        int more = 0;
         if (!first) {
             first = runs;
-            more = snprintf(text, sizeof text, "%s gets %.2f %% right", name, 100 * runs_mean(runs, "accuracy"));
-        } else if (!runs_difference(runs, first, "accuracy", &d))
-            more = snprintf(text + used, sizeof text - used, ", %s %+.2f points (%+.2f to %+.2f)", name,
-                            100 * d.difference, 100 * d.low, 100 * d.high);
-        if (more > 0 && used + (size_t)more < sizeof text) used += (size_t)more;
+            say(&networks, "%s gets %.2f %% right", name, 100 * runs_mean(runs, "accuracy"));
+        } else {
+            FORWARD(runs_difference(runs, first, "accuracy", &d));
+            say(&networks, ", %s %+.2f points (%+.2f to %+.2f)", name, 100 * d.difference, 100 * d.low, 100 * d.high);
+        }
     }
-    if (first) tell(story, "On %s, with %zu seeds and the same training, %s.", of->name, json_array_size(first), text);
+    if (first) tell(story, "On %s, with %zu seeds and the same training, %s.", of->name, json_array_size(first),
+             networks.text);
     return CF_OK;
 }
 

@@ -88,8 +88,7 @@ static void load_tunings(const Study *study, const StudyPlace *place, StudyLoad 
         images += 2 * recipe->transfer.seeds * epochs_of(recipe, &tuned, place->set, recipe->sizes[i]) *
                   (recipe->sizes[i] ? fmin(few, load->train) : load->train);
     }
-    load->expected += images;
-    load->most += images;
+    estimate_images(images, load);
 }
 
 static cf_status configure_tuning(const Study *study, const StudyPlace *place, int64_t size, int seed_number,
