@@ -1,5 +1,8 @@
 #include "base/yaml.h"
 
+#include "base/files.h"
+#include "base/limits.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -28,6 +31,23 @@ int yaml_line_of_key(const char *text, const char *key, int which) {
         if (line) line++;
     }
     return 0;
+}
+
+const char *yaml_built_in(const EmbeddedFile *files, const char *name) {
+    const size_t length = strlen(name);
+    for (const EmbeddedFile *f = files; f->name; f++)
+        if (strncmp(f->name, name, length) == 0 && strcmp(f->name + length, ".yaml") == 0) return (const char *)f->text;
+    return NULL;
+}
+
+cf_status yaml_text(const EmbeddedFile *files, const char *name_or_path, char **text) {
+    const char *built_in = yaml_built_in(files, name_or_path);
+    unsigned char *bytes;
+    size_t size;
+    if (built_in) return memory_copy_string(built_in, text);
+    FORWARD(file_read(name_or_path, MOST_YAML_BYTES, &bytes, &size));
+    *text = (char *)bytes;
+    return CF_OK;
 }
 
 /* ---- What libcyaml complains of ---- */

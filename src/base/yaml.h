@@ -6,6 +6,7 @@
 #ifndef BASE_YAML_H
 #define BASE_YAML_H
 
+#include "base/embedded.h"
 #include "base/status.h"
 
 #include <cyaml/cyaml.h>
@@ -15,6 +16,11 @@
 cf_status yaml_load(const char *path, const char *text, size_t size, const cyaml_schema_value_t *schema,
                     const char *const *keys, void *data);
 void yaml_free(const cyaml_schema_value_t *schema, void *data);
+
+/* NAME.yaml among files that the library carries; NULL: it is not there. */
+const char *yaml_built_in(const EmbeddedFile *files, const char *name);
+/* The text of such a file, or of the one at a path, in a new string. */
+cf_status yaml_text(const EmbeddedFile *files, const char *name_or_path, char **text);
 
 /* The line (from 1) that has `key` for the time number `which` (from 0); 0: none. */
 int yaml_line_of_key(const char *text, const char *key, int which);

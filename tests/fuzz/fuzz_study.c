@@ -7,7 +7,6 @@
 #include "study/pipeline/page.h"
 #include "study/pipeline/recipe.h"
 #include "study/pipeline/study_figures.h"
-#include "study/pipeline/study_story.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "embed/umap.h"
 #include "export/onnx_networks.h"
 #include "nn/cpu/cpu.h"
-#include "study/pipeline/recipe_files.h"
+#include "study/pipeline/recipe.h"
 #include "study/run/run.h"
 #include "tune/space.h"
 

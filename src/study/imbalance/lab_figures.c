@@ -3,12 +3,10 @@
 
 #include "base/memory.h"
 #include "draw/chart_dot.h"
-#include "draw/chart_line.h"
 #include "study/ledger/study_results.h"
+#include "study/pipeline/study_figures.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- Remedies ---- */
 
@@ -83,59 +81,26 @@ done:
 
 /* ---- The curve ---- */
 
-enum { WAYS = 2 };
-
-typedef struct WorthCurve {
-    char title[140], best[64];
-    size_t count;
-    double x[LAB_SIZES], mean[WAYS][LAB_SIZES], low[WAYS][LAB_SIZES], high[WAYS][LAB_SIZES];
-    char label[80];
-} WorthCurve;
-
-static cf_status draw_curve(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const WorthCurve *c = content;
-    const LineSeries series[WAYS] = {{"nothing", c->x, c->mean[0], c->count, 1, 3},
-                                     {c->best, c->x, c->mean[1], c->count, 0, 0}};
-    const LineInterval intervals[WAYS] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
-    const LineChart chart = {.title = c->title,
-                             .x = {.label = c->label, .kind = AXIS_LOG},
-                             .y = {.label = "mean recall, %", .percent = true},
-                             .series_count = WAYS,
-                             .series = series,
-                             .intervals = intervals};
-    return line_chart_draw(canvas, theme, box, &chart);
-}
-
-static cf_status fill_curve(const json_t *points, WorthCurve *c, FILE *csv) {
-    static const char *const keys[WAYS] = {"nothing", "best"};
-    fputs("images,way,seeds,balanced,low,high\n", csv);
-    for (size_t i = 0; i < c->count; i++)
-        for (int w = 0; w < WAYS; w++) {
-            const json_t *point = json_array_get(points, i);
-            MeanInterval m;
-            FORWARD(runs_interval(json_object_get(point, keys[w]), "balanced", &m));
-            c->x[i] = result_number(point, "images");
-            c->mean[w][i] = m.mean, c->low[w][i] = m.low, c->high[w][i] = m.high;
-            fprintf(csv, "%.0f,%s,%zu,%.9g,%.9g,%.9g\n", c->x[i], keys[w], m.count, m.mean, m.low, m.high);
-        }
-    return CF_OK;
-}
-
 cf_status figure_worth(const FigureBook *book, const json_t *curve) {
     const json_t *points = json_object_get(curve, "points");
-    WorthCurve c = {.count = json_array_size(points)};
+    char title[140], label[80];
+    TwoCurves c = {.title = title,
+                   .x_label = label,
+                   .y_label = "mean recall, %",
+                   .names = {"nothing", result_text(curve, "best")},
+                   .ways = {"nothing", "best"}};
     FileDraft csv;
-    snprintf(c.title, sizeof c.title, "%.60s, by images of class %.40s", book->subject, result_text(curve, "class"));
-    snprintf(c.label, sizeof c.label, "training images of class %.40s", result_text(curve, "class"));
-    snprintf(c.best, sizeof c.best, "%s", result_text(curve, "best"));
+    cf_status status = CF_OK;
+    snprintf(title, sizeof title, "%.60s, by images of class %.40s", book->subject, result_text(curve, "class"));
+    snprintf(label, sizeof label, "training images of class %.40s", result_text(curve, "class"));
     FORWARD(book_csv(book, "curve", &csv));
-    const cf_status status = fill_curve(points, &c, csv.stream);
-    if (status) {
-        file_abandon(&csv);
-        return status;
+    fputs("images,way,seeds,balanced,low,high\n", csv.stream);
+    for (size_t i = 0; i < json_array_size(points) && !status; i++) {
+        const json_t *point = json_array_get(points, i);
+        status = curves_add(&c, "", result_number(point, "images"), json_object_get(point, "nothing"),
+                            json_object_get(point, "best"), "balanced", csv.stream);
     }
-    FORWARD(file_commit(&csv));
-    return book_draw(book, "curve", 460, 250, draw_curve, &c);
+    return curves_finish(book, "curve", &c, status, &csv);
 }
 
 /* ---- Of a lab ---- */

@@ -7,6 +7,7 @@
 #ifndef STUDY_LEDGER_CLAIMS_H
 #define STUDY_LEDGER_CLAIMS_H
 
+#include "base/embedded.h"
 #include "base/status.h"
 
 #include <jansson.h>
@@ -20,6 +21,8 @@ typedef enum ClaimSense {
 } ClaimSense;
 
 /* ---- A file of claims ---- */
+
+extern const EmbeddedFile claim_files[]; /* recipes/claims/, as the library carries it */
 
 typedef struct ClaimSet {
     char *key, *name; /* "mnist", "MNIST" */
@@ -45,8 +48,6 @@ typedef struct ClaimFile {
 
 /* "report", or the path of a file. CF_BAD_INPUT with the line. */
 cf_status claims_read(const char *name_or_path, ClaimFile **file);
-/* Whether a name is one that comes with cifra. */
-bool claims_are_built_in(const char *name);
 void claims_free(ClaimFile *file);
 
 /* ---- The claims on one study ---- */

@@ -1,16 +1,12 @@
 /* A file of claims from YAML. */
 #include "study/ledger/claims.h"
 
-#include "base/embedded.h"
-#include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/yaml.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-extern const EmbeddedFile claim_files[]; /* recipes/claims/, as the library carries it */
 
 #define POSSIBLE               (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT(flags, type, key) CYAML_FIELD_STRING_PTR(#key, flags, type, key, 1, CYAML_UNLIMITED)
@@ -104,28 +100,13 @@ static cf_status check(const ClaimFile *file, const char *path, const char *text
     return CF_OK;
 }
 
-static const char *built_in(const char *name) {
-    char file[64];
-    snprintf(file, sizeof file, "%.50s.yaml", name);
-    for (const EmbeddedFile *f = claim_files; f->name; f++)
-        if (strcmp(f->name, file) == 0) return (const char *)f->text;
-    return NULL;
-}
-
-bool claims_are_built_in(const char *name) {
-    return built_in(name) != NULL;
-}
-
 cf_status claims_read(const char *name_or_path, ClaimFile **file) {
-    const char *text = built_in(name_or_path);
     ClaimFile *made = NULL;
-    unsigned char *bytes = NULL;
-    size_t size;
-    if (!text) FORWARD(file_read(name_or_path, MOST_YAML_BYTES, &bytes, &size));
-    if (!text) text = (const char *)bytes;
+    char *text;
+    FORWARD(yaml_text(claim_files, name_or_path, &text));
     cf_status status = yaml_load(name_or_path, text, strlen(text), &file_schema, keys, &made);
     if (!status) status = check(made, name_or_path, text);
-    free(bytes);
+    free(text);
     if (status)
         claims_free(made);
     else

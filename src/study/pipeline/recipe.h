@@ -7,7 +7,10 @@
 #ifndef STUDY_PIPELINE_RECIPE_H
 #define STUDY_PIPELINE_RECIPE_H
 
+#include "base/embedded.h"
 #include "study/run/run.h"
+
+extern const EmbeddedFile recipe_files[]; /* recipes/, as the library carries it */
 
 enum {
     RECIPE_MOST_SETS = 8,

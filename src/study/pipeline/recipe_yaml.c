@@ -11,7 +11,6 @@
 #include "base/yaml.h"
 #include "study/imbalance/remedies.h"
 #include "study/ledger/claims.h"
-#include "study/pipeline/recipe_files.h"
 #include "train/train_options.h"
 
 #include <stdlib.h>
@@ -277,7 +276,7 @@ static cf_status take_attention(const Source *source, const YamlAttention *yaml,
 }
 
 /* A space, or a file of claims: beside the recipe, unless it is there as it is named. */
-static cf_status take_file(const Source *source, const char *name, bool built_in, char **file) {
+static cf_status take_file(const Source *source, const char *name, const char *built_in, char **file) {
     const size_t folder = (size_t)(file_base_name(source->path) - source->path);
     if (strcmp(name, "none") == 0) return run_config_text(file, NULL);
     if (built_in || file_exists(name) || !folder) return run_config_text(file, name);
@@ -321,8 +320,8 @@ static cf_status fill(const Source *source, const YamlRecipe *yaml, Recipe *reci
     if (yaml->model) FORWARD(run_config_text(&recipe->base.model, yaml->model));
     if (yaml->split)
         FORWARD(yaml_at_key(split_from_text(yaml->split, &recipe->base.split), source->path, source->text, "split", 0));
-    if (yaml->grid) FORWARD(take_file(source, yaml->grid, strcmp(yaml->grid, "paper") == 0, &recipe->grid));
-    if (yaml->claims) FORWARD(take_file(source, yaml->claims, claims_are_built_in(yaml->claims), &recipe->claims));
+    if (yaml->grid) FORWARD(take_file(source, yaml->grid, strcmp(yaml->grid, "paper") == 0 ? "paper" : NULL, &recipe->grid));
+    if (yaml->claims) FORWARD(take_file(source, yaml->claims, yaml_built_in(claim_files, yaml->claims), &recipe->claims));
     if (yaml->from) FORWARD(yaml_at_key(take_source(yaml, recipe), source->path, source->text, "from", 0));
     if (yaml->prune) recipe->prune = *yaml->prune;
     if (yaml->cross) recipe->cross = *yaml->cross;
@@ -352,14 +351,6 @@ static cf_status load(const char *path, const char *text, Recipe *recipe) {
     return status;
 }
 
-static const char *built_in(const char *name) {
-    char file[64];
-    snprintf(file, sizeof file, "%.50s.yaml", name);
-    for (const EmbeddedFile *f = recipe_files; f->name; f++)
-        if (strcmp(f->name, file) == 0) return (const char *)f->text;
-    return NULL;
-}
-
 static cf_status name_recipe(const char *path, Recipe *recipe) {
     const char *file = file_base_name(path), *end = strrchr(file, '.');
     char *name;
@@ -370,14 +361,12 @@ static cf_status name_recipe(const char *path, Recipe *recipe) {
 }
 
 cf_status recipe_read(const char *name_or_path, Recipe *recipe) {
-    const char *text = built_in(name_or_path);
     Recipe made = {0};
-    unsigned char *bytes = NULL;
-    size_t size;
-    if (!text) FORWARD(file_read(name_or_path, MOST_YAML_BYTES, &bytes, &size));
-    cf_status status = load(name_or_path, text ? text : (const char *)bytes, &made);
+    char *text;
+    FORWARD(yaml_text(recipe_files, name_or_path, &text));
+    cf_status status = load(name_or_path, text, &made);
     if (!status) status = name_recipe(name_or_path, &made);
-    free(bytes);
+    free(text);
     if (status)
         recipe_free(&made);
     else

@@ -5,7 +5,6 @@
 #include "base/slices.h"
 #include "study/ledger/study_results.h"
 #include "study/pipeline/page.h"
-#include "study/pipeline/study_story.h"
 
 #include <stdlib.h>
 #include <string.h>

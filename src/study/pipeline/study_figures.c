@@ -9,7 +9,6 @@
 #include "eval/evaluate.h"
 #include "study/ledger/study_results.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 typedef struct Recalls {
@@ -81,73 +80,70 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
     return status;
 }
 
-/* ---- From the other set ---- */
+/* ---- Two curves with intervals ---- */
 
-enum { WAYS = 2 };
-static const char *const way_keys[WAYS] = {"new", "from"};
-
-typedef struct TransferCurve {
-    const char *title, *other;
-    size_t count;                                    /* of sizes */
-    double *x, *mean[WAYS], *low[WAYS], *high[WAYS]; /* [count], in one piece that begins with x */
-} TransferCurve;
-
-static cf_status draw_transfer(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const TransferCurve *c = content;
-    char from[96];
-    snprintf(from, sizeof from, "from %s", c->other);
-    const LineSeries series[WAYS] = {{"from nothing", c->x, c->mean[0], c->count, 1, 3},
-                                     {from, c->x, c->mean[1], c->count, 0, 0}};
-    const LineInterval intervals[WAYS] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
+static cf_status draw_curves(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const TwoCurves *c = content;
+    const LineSeries series[] = {{c->names[0], c->x, c->mean[0], c->count, 1, 3},
+                                 {c->names[1], c->x, c->mean[1], c->count, 0, 0}};
+    const LineInterval intervals[] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
     const LineChart chart = {.title = c->title,
-                             .x = {.label = "training images per class", .kind = AXIS_LOG},
-                             .y = {.label = "test accuracy, %", .percent = true},
-                             .series_count = WAYS,
+                             .x = {.label = c->x_label, .kind = AXIS_LOG},
+                             .y = {.label = c->y_label, .percent = true},
+                             .series_count = 2,
                              .series = series,
                              .intervals = intervals};
     return line_chart_draw(canvas, theme, box, &chart);
 }
 
-static cf_status fill_transfer(const json_t *sizes, int classes, TransferCurve *c, FILE *csv) {
-    const char *key;
-    const json_t *ways;
-    size_t i = 0;
-    fputs("size,images_per_class,way,runs,accuracy,low,high\n", csv);
-    json_object_foreach((json_t *)(uintptr_t)sizes, key, ways) {
-        for (int w = 0; w < WAYS; w++) {
-            const json_t *runs = json_object_get(ways, way_keys[w]);
-            MeanInterval m;
-            FORWARD(runs_interval(runs, "accuracy", &m));
-            c->x[i] = runs_mean(runs, "images") / classes;
-            c->mean[w][i] = m.mean, c->low[w][i] = m.low, c->high[w][i] = m.high;
-            fprintf(csv, "%s,%.9g,%s,%zu,%.9g,%.9g,%.9g\n", key, c->x[i], way_keys[w], m.count, m.mean, m.low, m.high);
-        }
-        i++;
+cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *first, const json_t *second, const char *path, FILE *csv) {
+    const json_t *const runs[] = {first, second};
+    const size_t i = c->count++;
+    FAIL_IF(i == CURVE_POINTS, CF_BAD_USE, "at most %d points of a curve expected", CURVE_POINTS);
+    c->x[i] = x;
+    for (int w = 0; w < 2; w++) {
+        MeanInterval m;
+        FORWARD(runs_interval(runs[w], path, &m));
+        c->mean[w][i] = m.mean, c->low[w][i] = m.low, c->high[w][i] = m.high;
+        fprintf(csv, "%s%s%.9g,%s,%zu,%.9g,%.9g,%.9g\n", key, *key ? "," : "", x, c->ways[w], m.count, m.mean, m.low,
+                m.high);
     }
     return CF_OK;
 }
 
+cf_status curves_finish(const FigureBook *book, const char *name, const TwoCurves *c, cf_status status, FileDraft *csv) {
+    if (status) {
+        file_abandon(csv);
+        return status;
+    }
+    FORWARD(file_commit(csv));
+    return book_draw(book, name, 460, 250, draw_curves, c);
+}
+
+/* ---- From another set ---- */
+
 cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
                           const json_t *sizes, int classes) {
-    TransferCurve c = {.title = title, .other = other, .count = json_object_size(sizes)};
+    char from[96];
+    TwoCurves c = {.title = title,
+                   .x_label = "training images per class",
+                   .y_label = "test accuracy, %",
+                   .names = {"from nothing", from},
+                   .ways = {"new", "from"}};
     FileDraft csv;
-    FORWARD(memory_new((1 + 3 * WAYS) * c.count, sizeof *c.x, &c.x));
-    for (size_t w = 0; w < WAYS; w++) {
-        c.mean[w] = c.x + (1 + 3 * w) * c.count;
-        c.low[w] = c.mean[w] + c.count;
-        c.high[w] = c.low[w] + c.count;
+    const char *key;
+    const json_t *ways;
+    cf_status status = CF_OK;
+    snprintf(from, sizeof from, "from %s", other);
+    FORWARD(book_csv(book, name, &csv));
+    fputs("size,images_per_class,way,runs,accuracy,low,high\n", csv.stream);
+    json_object_foreach((json_t *)(uintptr_t)sizes, key, ways) {
+        const json_t *new = json_object_get(ways, "new");
+        if (!status)
+            status = curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy",
+                                csv.stream);
     }
-    cf_status status = book_csv(book, name, &csv);
-    if (!status) {
-        status = fill_transfer(sizes, classes, &c, csv.stream);
-        if (status)
-            file_abandon(&csv);
-        else
-            status = file_commit(&csv);
-    }
-    if (!status) status = book_draw(book, name, 460, 250, draw_transfer, &c);
-    free(c.x);
-    return status;
+    return curves_finish(book, name, &c, status, &csv);
 }
 
 typedef struct BeforeAfter {

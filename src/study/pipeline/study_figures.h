@@ -17,6 +17,19 @@ typedef struct RecallSeries {
 /* Bars of each class's recall, side by side for each series, as NAME.svg .. with NAME.csv. All runs have the same classes. */
 cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
                          int count);
+/* Two lists of runs over a logarithmic axis, with 95 % intervals over the seeds. */
+enum { CURVE_POINTS = 12 };
+typedef struct TwoCurves {
+    const char *title, *x_label, *y_label, *names[2], *ways[2]; /* ways: in the CSV */
+    size_t count;
+    double x[CURVE_POINTS], mean[2][CURVE_POINTS], low[2][CURVE_POINTS], high[2][CURVE_POINTS];
+} TwoCurves;
+/* The point of the number at `path` of the runs, and its two rows of the CSV, which begin with `key` unless that is "". */
+cf_status curves_add(TwoCurves *curves, const char *key, double x, const json_t *first, const json_t *second,
+                     const char *path, FILE *csv);
+/* Ends the CSV, and draws NAME unless `status` is a failure of before. */
+cf_status curves_finish(const FigureBook *book, const char *name, const TwoCurves *curves, cf_status status,
+                        FileDraft *csv);
 /* Accuracy over training images per class, with 95 % intervals over the seeds: from nothing, and from the network of `other`. `sizes`
  * {"10": {"new": [runs], "from": [runs]}}. */
 cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,

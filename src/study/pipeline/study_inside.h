@@ -104,6 +104,11 @@ void study_pair(const StudySet *from, const StudySet *on, char key[STUDY_PAIR]);
 /* results[group][key]; NULL: it is not there. */
 const json_t *study_result(const Study *study, const char *group, const char *key);
 
+/* ---- What comes of them ---- */
+
+/* The study told in about ten sentences, of its results alone; a new reference. */
+cf_status study_story(const json_t *results, const Ledger *ledger, json_t **story);
+
 /* ---- What they share ---- */
 
 /* The work of a stage that is a training, and what it depends on. */

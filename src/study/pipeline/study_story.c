@@ -1,4 +1,5 @@
-#include "study/pipeline/study_story.h"
+/* A study told in sentences. */
+#include "study/pipeline/study_inside.h"
 
 #include "base/limits.h"
 #include "base/memory.h"
