@@ -261,12 +261,12 @@ refuses 1 'bad.yaml:2: two classes or more expected' "$CIFRA" study bad.yaml --o
 printf 'model: paper\n' >bad.yaml
 refuses 2 'no data; name one set or more' "$CIFRA" study bad.yaml --out bad
 refuses 2 'one to 8 sets between commas' "$CIFRA" study tiny.yaml --data a,b,c,d,e,f,g,h,i --out bad
-printf 'data: [hand]\nsplits: 3\nseeds: 2\n' >bad.yaml
+printf 'data: ["hand:n=300,test=60"]\nsplits: 3\nseeds: 2\n' >bad.yaml
 refuses 2 '1 to 2 splits expected' "$CIFRA" study bad.yaml --out bad
-printf 'data: [hand]\nclaims: nowhere.yaml\n' >bad.yaml
+printf 'data: ["hand:n=300,test=60"]\nclaims: nowhere.yaml\n' >bad.yaml
 refuses 1 'nowhere.yaml' "$CIFRA" study bad.yaml --out bad
 printf 'sets: [{key: a, name: A}]\nclaims:\n  - {what: A, runs: test.b, path: loss, reported: 1}\n' >claims.yaml
-printf 'data: [hand]\nclaims: claims.yaml\n' >bad.yaml
+printf 'data: ["hand:n=300,test=60"]\nclaims: claims.yaml\n' >bad.yaml
 refuses 1 'claims.yaml:3: runs: ' "$CIFRA" study bad.yaml --out bad
 cp -r own/pictures odd
 for class in odd/*; do mv "$class" "$class-odd"; done
@@ -274,6 +274,8 @@ printf 'data: ["hand:n=300,test=60", odd]\nmodel: dense classes\ncross: true\n' 
 refuses 2 'no class of odd has the name of one of hand' "$CIFRA" study bad.yaml --out bad
 sed -i 's/^cross.*/adaptation: {methods: [self-train]}/' bad.yaml
 refuses 2 'adaptation: no class of odd has the name of one of hand' "$CIFRA" study bad.yaml --out bad
+printf 'data: ["hand:n=300,test=60"]\nmodel: dense classes\nfeatures: {}\n' >bad.yaml
+refuses 2 'features: the model "dense classes" has no layer in front of a last dense one' "$CIFRA" study bad.yaml --out bad
 refuses 2 'one of the two is enough' "$CIFRA" study tiny.yaml --profile quick --out bad
 refuses 1 'nowhere.yaml' "$CIFRA" study nowhere.yaml --out bad
 check "a refused study leaves nothing" test ! -e bad

@@ -4,6 +4,7 @@
 
 #include "base/json_text.h"
 #include "data/class_list.h"
+#include "nn/features.h"
 #include "study/figures/figures.h"
 #include "study/pipeline/study_figures.h"
 #include "study/report/report.h"
@@ -199,6 +200,24 @@ static cf_status prepare_features(Study *study, StudyStage *stage) {
     return CF_OK;
 }
 
-const StageKind study_features_kind = {.key = "features", .count = count_features, .prepare = prepare_features},
+/* The model has a layer whose values are looked at. */
+static cf_status check_features(const Study *study, const StudyPlace *place) {
+    const RunConfig *chosen = &place->set->chosen;
+    cf_split *split;
+    cf_model *model = NULL;
+    int layer;
+    if (study->recipe->grid) return CF_OK;
+    FORWARD(cf_split_new(place->set->set, &chosen->split, &split));
+    cf_status status = cf_model_new(chosen->model, split, chosen->train.seed, &model);
+    if (!status) status = features_layer(model, NULL, &layer);
+    cf_model_free(model);
+    cf_split_free(split);
+    return status ? status_prefix(status, "features") : CF_OK;
+}
+
+const StageKind study_features_kind = {.key = "features",
+                                       .count = count_features,
+                                       .check = check_features,
+                                       .prepare = prepare_features},
                 study_cross_features_kind = {
                     .key = "cross", .pairs = true, .count = count_cross_features, .prepare = prepare_features};
