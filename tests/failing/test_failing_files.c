@@ -8,6 +8,7 @@
 #include "data/writers.h"
 #include "nn/weights/weights_read.h"
 #include "nn/weights/weights_write.h"
+#include "study/ledger/ledger.h"
 #include "study/pipeline/recipe.h"
 #include "tune/space.h"
 
@@ -153,6 +154,21 @@ static cf_status space(void *context, uint64_t *result) {
 }
 
 /* YAML over a configuration, by way of JSON. */
+/* The report's claims, on a study that has tried something. */
+static cf_status claims(void *context, uint64_t *result) {
+    json_memory_begin();
+    json_t *results = json_pack("{s:[s s] s:{s:{s:s}} s:{s:{s:[{s:f} {s:f}] s:[{s:f} {s:f}]}}}", "sets", "hand",
+                                "street", "data", "hand", "data", "hand", "attention", "hand", "one", "accuracy", 0.5,
+                                "accuracy", 0.6, "two", "accuracy", 0.7, "accuracy", 0.8);
+    Ledger ledger;
+    (void)context;
+    cf_status status = ledger_new("report", results, &ledger);
+    if (!status) *result = ledger.count + 1000 * ledger.suggestions;
+    if (!status) ledger_free(&ledger);
+    json_decref(results);
+    return json_memory_failed() && !status ? FAIL(CF_NO_MEMORY, "out of memory for the results") : status;
+}
+
 static cf_status recipe(void *context, uint64_t *result) {
     Recipe recipe = {0};
     json_t *json = NULL;
@@ -253,6 +269,7 @@ static void yaml(void **state) {
                                "imbalance: {classes: [1, 2, 3], cases: [\"1:50,2:100\", all]}\n";
     write_bytes(in_scratch("mine.yaml"), mine, sizeof mine - 1);
     for_each_failing_allocation("a recipe in YAML", recipe, NULL);
+    for_each_failing_allocation("a ledger", claims, NULL);
 }
 
 int main(void) {

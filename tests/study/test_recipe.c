@@ -45,7 +45,7 @@ static void test_remedies(void **state) {
         "data: [pictures]\nimbalance:\n  classes: [1, 2]\n  cases: [\"1:5\"]\n  remedies: [balanced, augment+head]\n"
         "  seeds: 4\n  steps: 70\n  train: {lr: 0.02}\n");
     assert_string_equal(r.remedies, "balanced,augment+head");
-    assert_true(r.remedied.seeds == 4 && r.remedy_steps == 70 && r.seeds == 1 &&
+    assert_true(r.remedied.seeds == 4 && r.remedied.steps == 70 && r.seeds == 1 &&
                 json_object_get(r.remedied.train, "lr"));
     recipe_free(&r);
     r = read_text("data: [pictures]\nimbalance: {classes: [1, 2], cases: [all]}\n");
@@ -262,7 +262,7 @@ static void test_sections(void **state) {
     assert_int_equal(r.transfer.seeds, 4);
     assert_int_equal(r.size_count, 3);
     assert_true(r.sizes[0] == 1 && r.sizes[1] == 10 && r.sizes[2] == 0);
-    assert_int_equal(r.steps, 50);
+    assert_int_equal(r.transfer.steps, 50);
     assert_int_equal(json_integer_value(json_object_get(r.transfer.train, "epochs")), 7);
     assert_int_equal(r.attention.seeds, 3);
     assert_null(r.attention.train);
@@ -278,9 +278,7 @@ static void test_sections(void **state) {
     assert_fails(recipe_check(&r), CF_BAD_USE, "sizes that grow");
     r.sizes[0] = 0;
     assert_fails(recipe_check(&r), CF_BAD_USE, "all the last");
-    r.sizes[0] = 1, r.steps = 0;
-    assert_fails(recipe_check(&r), CF_BAD_USE, "steps expected");
-    r.steps = 1;
+    r.sizes[0] = 1;
     assert_ok(run_config_text(&r.names[0], "a.b"));
     assert_fails(recipe_check(&r), CF_BAD_USE, "a network's name");
     assert_ok(run_config_text(&r.names[0], "gate-2"));
@@ -288,6 +286,8 @@ static void test_sections(void **state) {
     recipe_free(&r);
     refuse("data: [a]\ntransfer:\n  sizes: [1, few]\n", "bad.yaml:3: sizes: numbers of images per class");
     refuse("data: [a]\nseeds: 1\ntransfer:\n  sizes: [1]\n  seeds: 1\n", "bad.yaml:5: transfer: 2 to 50 seeds");
+    refuse("data: [a]\nimbalance: {classes: [1, 2], cases: [all]}\ntransfer:\n  sizes: [1]\n  steps: 0\n",
+           "bad.yaml:5: transfer: 1 to 100000 steps expected, found 0");
     refuse("data: [a]\ntrain: {lr: 1}\ntransfer:\n  sizes: [1]\n  train:\n    lr: many\n", "bad.yaml:6: transfer.lr");
     refuse("data: [a]\nattention:\n  models: [{name: a, model: paper}]\n", "bad.yaml:3");
     refuse("data: [a]\nadaptation:\n  methods: [adabn, dann]\n", "bad.yaml:3: methods: adabn, coral, mean-teacher or self-train");

@@ -327,7 +327,7 @@ static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set)
                  "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; "
                  "the best, by the "
                  "validation images, is marked",
-                 recipe->cases[i], recipe->remedied.seeds, recipe->remedy_steps);
+                 recipe->cases[i], recipe->remedied.seeds, recipe->remedied.steps);
         FORWARD(remedy_table(out, caption, all));
         page_figures_begin(out);
         snprintf(name, sizeof name, "remedies-%s-case%d", set->name, i + 1);

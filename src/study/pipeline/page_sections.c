@@ -110,7 +110,7 @@ cf_status page_transfer(FILE *out, const StudyPage *page) {
         "to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last epoch is "
         "taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained network is "
         "one for %s, so intervals do not tell what another one would bring.</p>\n",
-        recipe->transfer.seeds, recipe->steps, sources(recipe));
+        recipe->transfer.seeds, recipe->transfer.steps, sources(recipe));
     for (int p = 0; study_place(page->study, true, p, &place); p++) FORWARD(transfer_of(out, page, &place));
     return CF_OK;
 }

@@ -103,10 +103,6 @@ static cf_status check_names(const Recipe *recipe) {
 }
 
 static cf_status check_sections(const Recipe *recipe) {
-    FAIL_IF(recipe->remedied.seeds && (recipe->remedy_steps < 1 || recipe->remedy_steps > MOST_EPOCHS), CF_BAD_USE,
-            "recipe %s: imbalance: 1 to %d steps expected, found %d", recipe->name, MOST_EPOCHS, recipe->remedy_steps);
-    FAIL_IF(recipe->transfer.seeds && (recipe->steps < 1 || recipe->steps > MOST_EPOCHS), CF_BAD_USE,
-            "recipe %s: transfer: 1 to %d steps expected, found %d", recipe->name, MOST_EPOCHS, recipe->steps);
     FAIL_IF(recipe->methods && strstr(recipe->methods, "adabn") && recipe->seeds < 2, CF_BAD_USE,
             "recipe %s: adaptation: adabn draws nothing, so its interval is over the networks it begins with: 2 seeds of the "
             "recipe or more expected, found %d",
@@ -148,24 +144,32 @@ cf_status recipe_lay(const json_t *final, cf_train_options *train) {
     return CF_OK;
 }
 
-static json_t *transfer_json(const Recipe *recipe) {
-    json_t *sizes = json_array();
+/* `key`: of its list, which it takes over. */
+static void add_section(json_t *root, const char *name, const char *key, json_t *list, const RecipeSection *section,
+                        bool steps) {
+    if (!section->seeds) {
+        json_decref(list);
+        return;
+    }
+    json_t *json = json_pack("{s:o s:i s:O?}", key, list, "seeds", section->seeds, "train", section->train);
+    if (steps) json_object_set_new(json, "steps", json_integer(section->steps));
+    json_object_set_new(root, name, json);
+}
+
+static void add_sections(json_t *root, const Recipe *recipe) {
+    json_t *sizes = json_array(), *models = json_array();
     for (int i = 0; i < recipe->size_count; i++) {
         char text[24];
         recipe_size_text(recipe->sizes[i], text);
         json_array_append_new(sizes, json_string(text));
     }
-    return json_pack("{s:o s:i s:i s:O?}", "sizes", sizes, "seeds", recipe->transfer.seeds, "steps", recipe->steps,
-                     "train", recipe->transfer.train);
-}
-
-static json_t *attention_json(const Recipe *recipe) {
-    json_t *models = json_array();
     for (int i = 0; i < recipe->model_count; i++)
         json_array_append_new(
             models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model", json_text(recipe->models[i])));
-    return json_pack("{s:i s:O? s:o}", "seeds", recipe->attention.seeds, "train", recipe->attention.train, "models",
-                     models);
+    add_section(root, "remedies", "remedies", json_text(recipe->remedies), &recipe->remedied, true);
+    add_section(root, "transfer", "sizes", sizes, &recipe->transfer, true);
+    add_section(root, "adaptation", "methods", json_text(recipe->methods), &recipe->adaptation, false);
+    add_section(root, "attention", "models", models, &recipe->attention, false);
 }
 
 cf_status recipe_json(const Recipe *recipe, json_t **json) {
@@ -191,17 +195,7 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     json_decref(cases);
     FORWARD(status);
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the recipe's JSON");
-    if (recipe->remedied.seeds)
-        json_object_set_new(root, "remedies",
-                            json_pack("{s:o s:i s:i s:O?}", "remedies", json_text(recipe->remedies), "seeds",
-                                      recipe->remedied.seeds, "steps", recipe->remedy_steps, "train",
-                                      recipe->remedied.train));
-    if (recipe->transfer.seeds) json_object_set_new(root, "transfer", transfer_json(recipe));
-    if (recipe->adaptation.seeds)
-        json_object_set_new(root, "adaptation",
-                            json_pack("{s:o s:i s:O?}", "methods", json_text(recipe->methods), "seeds",
-                                      recipe->adaptation.seeds, "train", recipe->adaptation.train));
-    if (recipe->attention.seeds) json_object_set_new(root, "attention", attention_json(recipe));
+    add_sections(root, recipe);
     *json = root;
     return CF_OK;
 }

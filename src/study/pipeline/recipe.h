@@ -24,6 +24,7 @@ enum {
 /* An experiment with trainings of its own: seed by seed they differ in one thing, which is compared. All take their last epoch. */
 typedef struct RecipeSection {
     int seeds;     /* base.train.seed, + 1 ..; 0: there is no such section */
+    int steps; /* of remedies each training's, as in imbalance/lab.h; of transfer as many at least, by as many epochs as that takes */
     json_t *train; /* as `final`, laid over the options that the study's trainings have; NULL: nothing */
 } RecipeSection;
 
@@ -47,11 +48,9 @@ typedef struct Recipe {
     int case_count;
     RecipeSection remedied;      /* what can be done about each case but "all", with other images for each seed */
     char *remedies;              /* "balanced,augment+balanced" */
-    int remedy_steps;            /* of each training, as in imbalance/lab.h */
     RecipeSection transfer;      /* from the network of another set or from nothing, with few images */
     int64_t sizes[RECIPE_SIZES]; /* training images per class, ascending; 0: all */
     int size_count;
-    int steps;               /* that a training has at least, by as many epochs as that takes */
     RecipeSection adaptation; /* each model to other sets' images, without their labels */
     char *methods;           /* "adabn,self-train" */
     RecipeSection attention; /* networks side by side, all against the first */

@@ -25,37 +25,18 @@ typedef struct YamlFeatures {
     double *min_dist;
 } YamlFeatures;
 
-typedef struct YamlImbalance {
-    char **classes, **cases, **remedies;
-    unsigned classes_count, cases_count, remedies_count;
-    int *seeds, *steps;
-    YamlTrain *train;
-} YamlImbalance;
-
-typedef struct YamlTransfer {
-    char **sizes;
-    unsigned sizes_count;
-    int *seeds, *steps;
-    YamlTrain *train;
-} YamlTransfer;
-
 typedef struct YamlModel {
     char *name, *model;
 } YamlModel;
 
-typedef struct YamlAttention {
+/* Any section that compares seed by seed; which of these it may have is its schema's to say. */
+typedef struct YamlSection {
+    char **classes, **cases, **list; /* list: of remedies, sizes or methods */
     YamlModel *models;
-    unsigned models_count;
-    int *seeds;
+    unsigned classes_count, cases_count, list_count, models_count;
+    int *seeds, *steps;
     YamlTrain *train;
-} YamlAttention;
-
-typedef struct YamlAdaptation {
-    char **methods;
-    unsigned methods_count;
-    int *seeds;
-    YamlTrain *train;
-} YamlAdaptation;
+} YamlSection;
 
 typedef struct YamlRecipe {
     char **data, *model, *from, *split, *grid, *claims;
@@ -65,49 +46,39 @@ typedef struct YamlRecipe {
     int64_t *images;
     YamlTrain *train, *final;
     YamlFeatures *features;
-    YamlImbalance *imbalance;
-    YamlTransfer *transfer;
-    YamlAdaptation *adaptation;
-    YamlAttention *attention;
+    YamlSection *imbalance, *transfer, *adaptation, *attention;
 } YamlRecipe;
 
 #define POSSIBLE               (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define POSSIBLE_OR_NONE       (CYAML_FLAG_POINTER_NULL_STR | CYAML_FLAG_OPTIONAL)
 #define TEXT(type, key)        CYAML_FIELD_STRING_PTR(#key, POSSIBLE, type, key, 1, CYAML_UNLIMITED)
-#define TEXTS(type, key, most) CYAML_FIELD_SEQUENCE(#key, POSSIBLE, type, key, &text_schema, 1, most)
 
 static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 static cyaml_schema_field_t train_fields[MOST_TRAIN_OPTIONS]; /* name_options fills it */
 static const cyaml_schema_field_t features_fields[] = {
     CYAML_FIELD_INT_PTR("neighbors", POSSIBLE, YamlFeatures, neighbors),
     CYAML_FIELD_FLOAT_PTR("min_dist", POSSIBLE, YamlFeatures, min_dist), CYAML_FIELD_END};
-static const cyaml_schema_field_t imbalance_fields[] = {
-    CYAML_FIELD_SEQUENCE("classes", CYAML_FLAG_POINTER, YamlImbalance, classes, &text_schema, 1, MAX_CLASSES),
-    CYAML_FIELD_SEQUENCE("cases", CYAML_FLAG_POINTER, YamlImbalance, cases, &text_schema, 1, RECIPE_CASES),
-    TEXTS(YamlImbalance, remedies, MOST_REMEDIES),
-    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlImbalance, seeds),
-    CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlImbalance, steps),
-    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlImbalance, train, train_fields),
-    CYAML_FIELD_END};
-static const cyaml_schema_field_t transfer_fields[] = {
-    CYAML_FIELD_SEQUENCE("sizes", CYAML_FLAG_POINTER, YamlTransfer, sizes, &text_schema, 1, RECIPE_SIZES),
-    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlTransfer, seeds),
-    CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlTransfer, steps),
-    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlTransfer, train, train_fields), CYAML_FIELD_END};
-static const cyaml_schema_field_t adaptation_fields[] = {
-    CYAML_FIELD_SEQUENCE("methods", CYAML_FLAG_POINTER, YamlAdaptation, methods, &text_schema, 1, RECIPE_METHODS),
-    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlAdaptation, seeds),
-    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlAdaptation, train, train_fields), CYAML_FIELD_END};
 static const cyaml_schema_field_t model_fields[] = {
     CYAML_FIELD_STRING_PTR("name", CYAML_FLAG_POINTER, YamlModel, name, 1, CYAML_UNLIMITED),
     CYAML_FIELD_STRING_PTR("model", CYAML_FLAG_POINTER, YamlModel, model, 1, CYAML_UNLIMITED), CYAML_FIELD_END};
 static const cyaml_schema_value_t model_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlModel, model_fields)};
+#define WORDS(flags, key, member, most) CYAML_FIELD_SEQUENCE(key, flags, YamlSection, member, &text_schema, 1, most)
+#define STEPS                           CYAML_FIELD_INT_PTR("steps", POSSIBLE, YamlSection, steps)
+#define SEEDS_AND_TRAIN                                                                                                \
+    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlSection, seeds),                                                        \
+        CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlSection, train, train_fields), CYAML_FIELD_END
+static const cyaml_schema_field_t imbalance_fields[] = {
+    WORDS(CYAML_FLAG_POINTER, "classes", classes, MAX_CLASSES), WORDS(CYAML_FLAG_POINTER, "cases", cases, RECIPE_CASES),
+    WORDS(POSSIBLE, "remedies", list, MOST_REMEDIES), STEPS, SEEDS_AND_TRAIN};
+static const cyaml_schema_field_t transfer_fields[] = {WORDS(CYAML_FLAG_POINTER, "sizes", list, RECIPE_SIZES), STEPS,
+                                                       SEEDS_AND_TRAIN};
+static const cyaml_schema_field_t adaptation_fields[] = {WORDS(CYAML_FLAG_POINTER, "methods", list, RECIPE_METHODS),
+                                                         SEEDS_AND_TRAIN};
 static const cyaml_schema_field_t attention_fields[] = {
-    CYAML_FIELD_SEQUENCE("models", CYAML_FLAG_POINTER, YamlAttention, models, &model_schema, 2, RECIPE_MODELS),
-    CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlAttention, seeds),
-    CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlAttention, train, train_fields), CYAML_FIELD_END};
+    CYAML_FIELD_SEQUENCE("models", CYAML_FLAG_POINTER, YamlSection, models, &model_schema, 2, RECIPE_MODELS),
+    SEEDS_AND_TRAIN};
 static const cyaml_schema_field_t recipe_fields[] = {
-    TEXTS(YamlRecipe, data, RECIPE_MOST_SETS),
+    CYAML_FIELD_SEQUENCE("data", POSSIBLE, YamlRecipe, data, &text_schema, 1, RECIPE_MOST_SETS),
     CYAML_FIELD_INT_PTR("images", POSSIBLE_OR_NONE, YamlRecipe, images),
     TEXT(YamlRecipe, model),
     TEXT(YamlRecipe, from),
@@ -186,17 +157,25 @@ static cf_status take_laid(const Source *source, const char *section, const Yaml
 
 /* ---- The rest ---- */
 
-enum { USUAL_SEEDS = 3, USUAL_STEPS = 30 };
+/* The line of a key of the section. */
+static cf_status at_key(const Source *source, const char *section, const char *key, cf_status status) {
+    return yaml_at_key(status, source->path, source->text, key, status ? which_place(source, section, key) : 0);
+}
 
-/* Of a section that compares seed by seed. */
-static cf_status take_section(const Source *source, const char *key, const int *seeds, const YamlTrain *train,
+/* What all that compare seed by seed have. */
+static cf_status take_section(const Source *source, const char *key, const YamlSection *yaml, int usual_steps,
                               RecipeSection *section) {
-    section->seeds = seeds ? *seeds : USUAL_SEEDS;
+    enum { USUAL_SEEDS = 3 };
+    section->seeds = yaml->seeds ? *yaml->seeds : USUAL_SEEDS;
+    section->steps = yaml->steps ? *yaml->steps : usual_steps;
     if (section->seeds < 2 || section->seeds > RECIPE_MOST_SEEDS)
-        return yaml_at_key(FAIL(CF_BAD_INPUT, "%s: 2 to %d seeds expected, from which intervals are made; found %d",
-                                key, RECIPE_MOST_SEEDS, section->seeds),
-                           source->path, source->text, "seeds", which_place(source, key, "seeds"));
-    return train ? take_laid(source, key, train, &section->train) : CF_OK;
+        return at_key(source, key, "seeds",
+                      FAIL(CF_BAD_INPUT, "%s: 2 to %d seeds expected, from which intervals are made; found %d", key,
+                           RECIPE_MOST_SEEDS, section->seeds));
+    if (section->steps < 1 || section->steps > MOST_EPOCHS)
+        return at_key(source, key, "steps",
+                      FAIL(CF_BAD_INPUT, "%s: 1 to %d steps expected, found %d", key, MOST_EPOCHS, section->steps));
+    return yaml->train ? take_laid(source, key, yaml->train, &section->train) : CF_OK;
 }
 
 /* Words with commas between them, in a new string. */
@@ -213,66 +192,56 @@ static cf_status join(char *const *words, unsigned count, char **list) {
 }
 
 /* Remedies have their names checked here, where the line is known. */
-static cf_status take_remedies(const Source *source, const YamlImbalance *yaml, Recipe *recipe) {
-    enum { USUAL_REMEDY_STEPS = 400 };
+static cf_status take_imbalance(const Source *source, const YamlSection *yaml, Recipe *recipe) {
     Remedy remedies[MOST_REMEDIES];
     int count;
-    if (!yaml->remedies_count) return CF_OK;
-    FORWARD(join(yaml->remedies, yaml->remedies_count, &recipe->remedies));
-    FORWARD(yaml_at_key(remedies_read(recipe->remedies, remedies, &count), source->path, source->text, "remedies", 0));
-    recipe->remedy_steps = yaml->steps ? *yaml->steps : USUAL_REMEDY_STEPS;
-    return take_section(source, "imbalance", yaml->seeds, yaml->train, &recipe->remedied);
-}
-
-static cf_status take_imbalance(const Source *source, const YamlImbalance *yaml, Recipe *recipe) {
-    free(recipe->classes);
     FORWARD(join(yaml->classes, yaml->classes_count, &recipe->classes));
     recipe->case_count = (int)yaml->cases_count;
     for (int i = 0; i < recipe->case_count; i++)
         FORWARD(run_config_text(&recipe->cases[i], strcmp(yaml->cases[i], "all") == 0 ? "" : yaml->cases[i]));
     if (yaml->classes_count < 2)
-        return yaml_at_key(FAIL(CF_BAD_INPUT, "two classes or more expected, found one"), source->path, source->text,
-                           "classes", 0);
-    return take_remedies(source, yaml, recipe);
+        return at_key(source, "imbalance", "classes", FAIL(CF_BAD_INPUT, "two classes or more expected, found one"));
+    if (!yaml->list_count) return CF_OK;
+    FORWARD(join(yaml->list, yaml->list_count, &recipe->remedies));
+    FORWARD(at_key(source, "imbalance", "remedies", remedies_read(recipe->remedies, remedies, &count)));
+    return take_section(source, "imbalance", yaml, 400, &recipe->remedied);
 }
 
-static cf_status take_transfer(const Source *source, const YamlTransfer *yaml, Recipe *recipe) {
-    recipe->steps = yaml->steps ? *yaml->steps : USUAL_STEPS;
-    recipe->size_count = (int)yaml->sizes_count;
+static cf_status take_transfer(const Source *source, const YamlSection *yaml, Recipe *recipe) {
+    recipe->size_count = (int)yaml->list_count;
     for (int i = 0; i < recipe->size_count; i++) {
         long long size = 0;
-        if (strcmp(yaml->sizes[i], "all") != 0 && !text_to_integer(yaml->sizes[i], 1, UINT32_MAX, &size))
-            return yaml_at_key(
-                FAIL(CF_BAD_INPUT, "sizes: numbers of images per class, or all, expected, found %s", yaml->sizes[i]),
-                source->path, source->text, "sizes", 0);
+        if (strcmp(yaml->list[i], "all") != 0 && !text_to_integer(yaml->list[i], 1, UINT32_MAX, &size))
+            return at_key(
+                source, "transfer", "sizes",
+                FAIL(CF_BAD_INPUT, "sizes: numbers of images per class, or all, expected, found %s", yaml->list[i]));
         recipe->sizes[i] = size;
     }
-    return take_section(source, "transfer", yaml->seeds, yaml->train, &recipe->transfer);
+    return take_section(source, "transfer", yaml, 30, &recipe->transfer);
 }
 
-/* Their names are checked here, where the line is known. DANN wants another network, with an output for the domain. */
-static cf_status take_adaptation(const Source *source, const YamlAdaptation *yaml, Recipe *recipe) {
+/* DANN wants another network, with an output for the domain. */
+static cf_status take_adaptation(const Source *source, const YamlSection *yaml, Recipe *recipe) {
     static const char *const known[] = {"adabn", "coral", "mean-teacher", "self-train", NULL};
-    for (unsigned m = 0; m < yaml->methods_count; m++) {
+    for (unsigned m = 0; m < yaml->list_count; m++) {
         int k = 0;
-        while (known[k] && strcmp(known[k], yaml->methods[m]) != 0) k++;
+        while (known[k] && strcmp(known[k], yaml->list[m]) != 0) k++;
         if (!known[k])
-            return yaml_at_key(FAIL(CF_BAD_INPUT,
-                                    "methods: adabn, coral, mean-teacher or self-train expected, found %.40s",
-                                    yaml->methods[m]),
-                               source->path, source->text, "methods", 0);
+            return at_key(source, "adaptation", "methods",
+                          FAIL(CF_BAD_INPUT, "methods: adabn, coral, mean-teacher or self-train expected, found %.40s",
+                               yaml->list[m]));
     }
-    FORWARD(join(yaml->methods, yaml->methods_count, &recipe->methods));
-    return take_section(source, "adaptation", yaml->seeds, yaml->train, &recipe->adaptation);
+    FORWARD(join(yaml->list, yaml->list_count, &recipe->methods));
+    return take_section(source, "adaptation", yaml, 1, &recipe->adaptation);
 }
 
-static cf_status take_attention(const Source *source, const YamlAttention *yaml, Recipe *recipe) {
+static cf_status take_attention(const Source *source, const YamlSection *yaml, Recipe *recipe) {
     for (unsigned i = 0; i < yaml->models_count; i++) {
         const int last = recipe->model_count++;
         FORWARD(run_config_text(&recipe->names[last], yaml->models[i].name));
         FORWARD(run_config_text(&recipe->models[last], yaml->models[i].model));
     }
-    return take_section(source, "attention", yaml->seeds, yaml->train, &recipe->attention);
+    return take_section(source, "attention", yaml, 1, &recipe->attention);
 }
 
 /* A space, or a file of claims: beside the recipe, unless it is there as it is named. */

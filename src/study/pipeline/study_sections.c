@@ -219,7 +219,7 @@ static cf_status describe_training(const Study *study, const StudySet *set, int 
     *t = (LabTraining){.base = base,
                        .limit = study->recipe->cases[case_number],
                        .augment = set->set->channels == 1 ? "mnist" : "svhn",
-                       .steps = study->recipe->remedy_steps};
+                       .steps = study->recipe->remedied.steps};
     FORWARD(study_configure_section(study, set, &study->recipe->remedied, 0, base));
     const cf_status status = run_config_text(&classes, study->recipe->classes);
     base->split.classes = classes;
@@ -243,7 +243,8 @@ static cf_status check_remedies(const Study *study, const StudyPlace *place) {
 }
 
 static void load_remedies(const Study *study, const StudyPlace *place, StudyLoad *load) {
-    estimate_images((double)count_remedies(study) * study->recipe->remedy_steps * place->set->chosen.train.batch, load);
+    estimate_images((double)count_remedies(study) * study->recipe->remedied.steps * place->set->chosen.train.batch,
+                    load);
 }
 
 /* By case, seed, remedy. */

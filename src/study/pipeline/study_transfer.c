@@ -27,7 +27,7 @@ static cf_status limit_of(const StudySet *set, int64_t size, char **limit) {
 /* As many as give the recipe's steps. */
 static int epochs_of(const Recipe *recipe, const cf_train_options *train, const StudySet *set, int64_t size) {
     const int64_t steps = (size * set->set->classes + train->batch - 1) / train->batch;
-    const int64_t wanted = steps ? (recipe->steps + steps - 1) / steps : 0;
+    const int64_t wanted = steps ? (recipe->transfer.steps + steps - 1) / steps : 0;
     return wanted > train->epochs ? (int)wanted : train->epochs;
 }
 
