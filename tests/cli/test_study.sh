@@ -145,6 +145,10 @@ check "the story tells of them" grep -q 'In the hardest case no remedy\|the best
 same "remedies kept" "$(grep -c '(kept)$' kept.err)" 10
 "$CIFRA" study remedies.yaml --out remedies-1 --threads 1 --quiet >/dev/null || bad "remedies with one thread"
 same "results of remedies with one thread" "$(results_of remedies-1)" "$(results_of remedies)"
+check "augment does what it usually does" grep -q '"augment": "mnist"' remedies/remedies-hand-case1-augment-s1/config.json
+sed 's/steps: 6/steps: 6, augment_with: shift 1/' remedies.yaml >shifted.yaml
+"$CIFRA" study shifted.yaml --out remedies --quiet >/dev/null || bad "remedies with another augmentation"
+check "or what the recipe says" grep -q '"augment": "shift 1"' remedies/remedies-hand-case1-augment-s1/config.json
 sed 's/augment+head/augmnt/' remedies.yaml >bad.yaml
 refuses 2 'did you mean augment?' "$CIFRA" study bad.yaml --out bad
 

@@ -43,7 +43,8 @@ static void test_remedies(void **state) {
     (void)state;
     Recipe r = read_text(
         "data: [pictures]\nimbalance:\n  classes: [1, 2]\n  cases: [\"1:5\"]\n  remedies: [balanced, augment+head]\n"
-        "  seeds: 4\n  steps: 70\n  train: {lr: 0.02}\n");
+        "  seeds: 4\n  steps: 70\n  train: {lr: 0.02}\n  augment_with: shift 1\n");
+    assert_string_equal(r.augment_with, "shift 1");
     assert_string_equal(r.remedies, "balanced,augment+head");
     assert_true(r.remedied.seeds == 4 && r.remedied.steps == 70 && r.seeds == 1 &&
                 json_object_get(r.remedied.train, "lr"));

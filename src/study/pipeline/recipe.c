@@ -43,6 +43,7 @@ void recipe_free(Recipe *recipe) {
     json_decref(recipe->attention.train);
     json_decref(recipe->remedied.train);
     free(recipe->remedies);
+    free(recipe->augment_with);
     *recipe = (Recipe){0};
 }
 
@@ -167,6 +168,8 @@ static void add_sections(json_t *root, const Recipe *recipe) {
         json_array_append_new(
             models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model", json_text(recipe->models[i])));
     add_section(root, "remedies", "remedies", json_text(recipe->remedies), &recipe->remedied, true);
+    if (recipe->augment_with)
+        json_object_set_new(json_object_get(root, "remedies"), "augment_with", json_text(recipe->augment_with));
     add_section(root, "transfer", "sizes", sizes, &recipe->transfer, true);
     add_section(root, "adaptation", "methods", json_text(recipe->methods), &recipe->adaptation, false);
     add_section(root, "attention", "models", models, &recipe->attention, false);

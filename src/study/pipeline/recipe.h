@@ -47,6 +47,7 @@ typedef struct Recipe {
     char *cases[RECIPE_CASES]; /* limits of the training images: "1:50,2:1000", "" for all */
     int case_count;
     RecipeSection remedied;      /* what can be done about each case but "all", with other images for each seed */
+    char *augment_with;          /* what the remedy augment does; NULL: mnist, or svhn for images in colour */
     char *remedies;              /* "balanced,augment+balanced" */
     RecipeSection transfer;      /* from the network of another set or from nothing, with few images */
     int64_t sizes[RECIPE_SIZES]; /* training images per class, ascending; 0: all */

@@ -34,6 +34,7 @@ typedef struct YamlSection {
     char **classes, **cases, **list; /* list: of remedies, sizes or methods */
     YamlModel *models;
     unsigned classes_count, cases_count, list_count, models_count;
+    char *augment_with;
     int *seeds, *steps;
     YamlTrain *train;
 } YamlSection;
@@ -67,9 +68,12 @@ static const cyaml_schema_value_t model_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG
 #define SEEDS_AND_TRAIN                                                                                                \
     CYAML_FIELD_INT_PTR("seeds", POSSIBLE, YamlSection, seeds),                                                        \
         CYAML_FIELD_MAPPING_PTR("train", POSSIBLE, YamlSection, train, train_fields), CYAML_FIELD_END
-static const cyaml_schema_field_t imbalance_fields[] = {
-    WORDS(CYAML_FLAG_POINTER, "classes", classes, MAX_CLASSES), WORDS(CYAML_FLAG_POINTER, "cases", cases, RECIPE_CASES),
-    WORDS(POSSIBLE, "remedies", list, MOST_REMEDIES), STEPS, SEEDS_AND_TRAIN};
+static const cyaml_schema_field_t imbalance_fields[] = {WORDS(CYAML_FLAG_POINTER, "classes", classes, MAX_CLASSES),
+                                                        WORDS(CYAML_FLAG_POINTER, "cases", cases, RECIPE_CASES),
+                                                        WORDS(POSSIBLE, "remedies", list, MOST_REMEDIES),
+                                                        TEXT(YamlSection, augment_with),
+                                                        STEPS,
+                                                        SEEDS_AND_TRAIN};
 static const cyaml_schema_field_t transfer_fields[] = {WORDS(CYAML_FLAG_POINTER, "sizes", list, RECIPE_SIZES), STEPS,
                                                        SEEDS_AND_TRAIN};
 static const cyaml_schema_field_t adaptation_fields[] = {WORDS(CYAML_FLAG_POINTER, "methods", list, RECIPE_METHODS),
@@ -98,11 +102,11 @@ static const cyaml_schema_field_t recipe_fields[] = {
     CYAML_FIELD_MAPPING_PTR("attention", POSSIBLE_OR_NONE, YamlRecipe, attention, attention_fields),
     CYAML_FIELD_END};
 static const cyaml_schema_value_t recipe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlRecipe, recipe_fields)};
-static const char *const own_keys[] = {"data",      "model",      "split",    "grid",      "prune",   "cross",
-                                       "seeds",     "train",      "features", "imbalance", "classes", "cases",
-                                       "neighbors", "min_dist",   "final",    "images",    "from",    "transfer",
-                                       "attention", "sizes",      "steps",    "models",    "name",    "remedies",
-                                       "methods",   "adaptation", "claims",   "splits"};
+static const char *const own_keys[] = {"data",      "model",      "split",    "grid",      "prune",       "cross",
+                                       "seeds",     "train",      "features", "imbalance", "classes",     "cases",
+                                       "neighbors", "min_dist",   "final",    "images",    "from",        "transfer",
+                                       "attention", "sizes",      "steps",    "models",    "name",        "remedies",
+                                       "methods",   "adaptation", "claims",   "splits",    "augment_with"};
 static const char *keys[COUNT_OF(own_keys) + MOST_TRAIN_OPTIONS];
 
 /* Fields and keys of the table for libcyaml; the same whenever it is done. */
@@ -203,6 +207,7 @@ static cf_status take_imbalance(const Source *source, const YamlSection *yaml, R
         return at_key(source, "imbalance", "classes", FAIL(CF_BAD_INPUT, "two classes or more expected, found one"));
     if (!yaml->list_count) return CF_OK;
     FORWARD(join(yaml->list, yaml->list_count, &recipe->remedies));
+    FORWARD(run_config_text(&recipe->augment_with, yaml->augment_with));
     FORWARD(at_key(source, "imbalance", "remedies", remedies_read(recipe->remedies, remedies, &count)));
     return take_section(source, "imbalance", yaml, 400, &recipe->remedied);
 }

@@ -218,7 +218,9 @@ static cf_status describe_training(const Study *study, const StudySet *set, int 
     char *classes = NULL;
     *t = (LabTraining){.base = base,
                        .limit = study->recipe->cases[case_number],
-                       .augment = set->set->channels == 1 ? "mnist" : "svhn",
+                       .augment = study->recipe->augment_with ? study->recipe->augment_with
+                                  : set->set->channels == 1   ? "mnist"
+                                                              : "svhn",
                        .steps = study->recipe->remedied.steps};
     FORWARD(study_configure_section(study, set, &study->recipe->remedied, 0, base));
     const cf_status status = run_config_text(&classes, study->recipe->classes);
