@@ -234,18 +234,13 @@ static int count_stages(const Lab *lab) {
 }
 
 static cf_status begin(Work *w, const StudyOptions *options) {
-    char *made;
     FORWARD(check_folder(options->folder));
     FORWARD(shelf_take(&w->study.shelf, w->lab->base->data, w->lab->base->data_dir, &w->set.set));
     FORWARD(check_cases(w->lab, w->set.set));
     FORWARD(data_short_name(w->lab->base->data, w->set.name));
     memcpy(w->set.data_print, w->set.set->sha256, SHA256_HEX);
-    FORWARD(file_make_folders(options->folder, &made));
-    cf_status status = lock_folder(options->folder, &w->study.lock);
-    if (status) file_unmake_folders(options->folder, made);
-    free(made);
     w->study.stages = count_stages(w->lab);
-    return status;
+    return study_take_folder(&w->study);
 }
 
 static cf_status write_all(const Work *w) {

@@ -250,14 +250,19 @@ static json_t *results_new(const Study *study) {
     return json_pack("{s:o s:s s:i}", "sets", sets, "split", split, "splits", study->recipe->splits);
 }
 
-static cf_status begin(Study *study) {
-    char *stages, *made;
-    FORWARD(check(study));
+cf_status study_take_folder(Study *study) {
+    char *made;
     FORWARD(file_make_folders(study->options->folder, &made));
-    cf_status status = lock_folder(study->options->folder, &study->lock);
+    const cf_status status = lock_folder(study->options->folder, &study->lock);
     if (status) file_unmake_folders(study->options->folder, made);
     free(made);
-    FORWARD(status);
+    return status;
+}
+
+static cf_status begin(Study *study) {
+    char *stages;
+    FORWARD(check(study));
+    FORWARD(study_take_folder(study));
     FORWARD(file_join(study->options->folder, "stages", &stages));
     study->fresh = !file_exists(stages);
     free(stages);

@@ -72,6 +72,8 @@ struct StudyStage {
     bool before; /* another stage of this call needs it first: it is not counted, and told only where it is worked on */
 };
 
+/* Makes the study's folder and locks it. */
+cf_status study_take_folder(Study *study);
 /* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
 cf_status study_do(Study *study, StudyStage *stage);
 
