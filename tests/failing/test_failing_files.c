@@ -160,11 +160,13 @@ static cf_status claims(void *context, uint64_t *result) {
     json_t *results = json_pack("{s:[s s] s:{s:{s:s}} s:{s:{s:[{s:f} {s:f}] s:[{s:f} {s:f}]}}}", "sets", "hand",
                                 "street", "data", "hand", "data", "hand", "attention", "hand", "one", "accuracy", 0.5,
                                 "accuracy", 0.6, "two", "accuracy", 0.7, "accuracy", 0.8);
-    Ledger ledger;
+    Ledger ledger = {0};
+    json_t *json = NULL;
     (void)context;
     cf_status status = ledger_new("report", results, &ledger);
-    if (!status) *result = ledger.count + 1000 * ledger.suggestions;
-    if (!status) ledger_free(&ledger);
+    if (!status) status = ledger_json(&ledger, &json);
+    if (!status) *result = take_json(1, json);
+    ledger_free(&ledger);
     json_decref(results);
     return json_memory_failed() && !status ? FAIL(CF_NO_MEMORY, "out of memory for the results") : status;
 }
