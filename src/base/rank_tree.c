@@ -185,12 +185,12 @@ struct RankJoin {
 };
 
 cf_status rank_join_new(RankTree *tree, size_t count, size_t element, RankJoin **join) {
-    enum { SHORT = 65536 }; /* bytes that all others send */
+    enum { SHORT = 1 << 16, SHORT_OF_TWO = 1 << 18 }; /* bytes that all send; two, who send no more for it, then add twice as much */
     RankJoin *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (RankJoin){.tree = tree, .count = count, .element = element, .stage = -2};
-    made->whole = tree->ranks == 2 || count * element * (size_t)tree->ranks <= SHORT;
+    made->whole = count * element * (size_t)tree->ranks <= (tree->ranks == 2 ? SHORT_OF_TWO : SHORT);
     FORWARD_TO(failed, memory_new(count * element * (made->whole ? (size_t)tree->ranks : 1), 1, &made->scratch));
     FORWARD_TO(failed, memory_new(2 * (size_t)tree->ranks, sizeof *made->requests, &made->requests));
     *join = made;

@@ -126,15 +126,14 @@ cf_status plan_sum(const Plan *plan, double *values, size_t size) {
 
 /* ---- Gradients ---- */
 
-cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count) {
-    Spread *spread = planner->plan->spread;
-    if (!spread) return CF_OK;
-    GradientPart *part = spread->latest;
-    if (!part) {
-        FORWARD(memory_new(1, sizeof *part, &part));
-        *part = (GradientPart){.next = spread->parts};
-        spread->parts = spread->latest = part;
-    }
+static cf_status new_part(Spread *spread, GradientPart **part) {
+    FORWARD(memory_new(1, sizeof **part, part));
+    **part = (GradientPart){.next = spread->parts};
+    spread->parts = *part;
+    return CF_OK;
+}
+
+static cf_status add_range(GradientPart *part, Range range) {
     if (part->count == part->room) {
         const int room = part->room ? 2 * part->room : 8;
         Range *ranges = realloc(part->ranges, (size_t)room * sizeof *ranges);
@@ -142,9 +141,16 @@ cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count)
         part->ranges = ranges;
         part->room = room;
     }
-    part->ranges[part->count++] = (Range){gradient, count};
-    part->total += count;
+    part->ranges[part->count++] = range;
+    part->total += range.count;
     return CF_OK;
+}
+
+cf_status planner_part_gradient(Planner *planner, float *gradient, size_t count) {
+    Spread *spread = planner->plan->spread;
+    if (!spread) return CF_OK;
+    if (!spread->latest) FORWARD(new_part(spread, &spread->latest));
+    return add_range(spread->latest, (Range){gradient, count});
 }
 
 static cf_status begin_part(Plan *plan, Node *node, int64_t index, int thread) {
@@ -173,18 +179,41 @@ static cf_status make_doubles(Plan *plan) {
     return rank_join_new(spread->tree, spread->double_count, sizeof(double), &spread->double_join);
 }
 
+enum { WORTH = 1 << 15 }; /* floats: a message of less costs more than it saves */
+
+static cf_status begin_here(Planner *planner, GradientPart *part) {
+    FORWARD(rank_join_new(planner->plan->spread->tree, part->total, sizeof(float), &part->join));
+    if (part->count > 1) FORWARD(memory_new(part->total, sizeof(float), &part->packed));
+    return planner_step(planner, IN_TRAINING, STEP_ONCE, begin_part, &part->node, 1, USES_NOTHING);
+}
+
+/* A long range is sent from where it lies, as a part of its own: packing it would copy it twice. */
+static cf_status begin_long_ranges(Planner *planner, GradientPart *part) {
+    for (int i = 0; i < part->count;) {
+        GradientPart *own;
+        if (part->ranges[i].count < WORTH) {
+            i++;
+            continue;
+        }
+        FORWARD(new_part(planner->plan->spread, &own));
+        FORWARD(add_range(own, part->ranges[i]));
+        part->total -= part->ranges[i].count;
+        part->ranges[i] = part->ranges[--part->count];
+        FORWARD(begin_here(planner, own));
+    }
+    return CF_OK;
+}
+
 cf_status spread_begin_sums(Planner *planner, bool last) {
-    enum { WORTH = 1 << 15 }; /* floats: a message of less costs more than it saves */
     Spread *spread = planner->plan->spread;
     GradientPart *part = spread->latest;
     if (last) FORWARD(make_doubles(planner->plan));
     if (!last && (!part || part->total < WORTH)) return CF_OK;
     planner->going_back = false; /* the steps that follow are no barriers of its own */
     FORWARD(planner_add_closing(planner));
-    if (part) {
-        FORWARD(rank_join_new(spread->tree, part->total, sizeof(float), &part->join));
-        if (part->count > 1) FORWARD(memory_new(part->total, sizeof(float), &part->packed));
-        FORWARD(planner_step(planner, IN_TRAINING, STEP_ONCE, begin_part, &part->node, 1, USES_NOTHING));
+    if (part && !last) FORWARD(begin_long_ranges(planner, part)); /* the last ones, waited for at once, are better one message */
+    if (part && part->count && (last || part->total >= WORTH)) {
+        FORWARD(begin_here(planner, part));
         spread->latest = NULL;
     }
     planner->going_back = !last;
