@@ -1,4 +1,4 @@
-/* A batch over ranks: each computes a part of it, whole groups of images, whose sums are a node of the tree of all sums; what is above
+/* The sums over a batch, and a batch over ranks: each computes a part of it, whole groups of images, whose sums are a node of the tree of all sums; what is above
  * that node is added between ranks (base/rank_tree.h).
  *
  * Norms need their sums at once. Gradients are sent while the way back goes on: at a barrier, those that are complete by then.
@@ -126,6 +126,39 @@ cf_status plan_sum(const Plan *plan, double *values, size_t size) {
 
 /* ---- Gradients ---- */
 
+cf_status planner_sum(Planner *planner, const DoubleSum *sum) {
+    Plan *plan = planner->plan;
+    if (plan->sum_count == plan->sum_room) {
+        const int room = plan->sum_room ? 2 * plan->sum_room : 16;
+        DoubleSum *sums = realloc(plan->sums, (size_t)room * sizeof *sums);
+        FAIL_IF(!sums, CF_NO_MEMORY, "out of memory while planning");
+        plan->sums = sums;
+        plan->sum_room = room;
+    }
+    plan->sums[plan->sum_count++] = *sum;
+    return CF_OK;
+}
+
+static cf_status close_sum(Plan *plan, Node *node, int64_t index, int thread) {
+    const DoubleSum *sum = &plan->sums[index];
+    double *values = *sum->from + sum->offset;
+    (void)node, (void)thread;
+    tree_sum(values, sum->stride, sum->leaves, sum->count);
+    for (size_t i = 0; i < sum->count; i++) sum->to[i] = (float)values[i];
+    return CF_OK;
+}
+
+/* What closes and finishes gradients so far, at the end of the training list. */
+static cf_status add_closing(Planner *planner) {
+    StepList *list = &planner->plan->lists[LIST_TRAINING];
+    for (int i = 0; i < planner->closing.count; i++) FORWARD(steps_add(list, planner->closing.steps[i]));
+    const int sums_end = list->count;
+    for (int i = 0; i < planner->finishing.count; i++) FORWARD(steps_add(list, planner->finishing.steps[i]));
+    if (list->count > sums_end) list->steps[sums_end].joins_last = false;
+    planner->closing.count = planner->finishing.count = 0;
+    return CF_OK;
+}
+
 static cf_status new_part(Spread *spread, GradientPart **part) {
     FORWARD(memory_new(1, sizeof **part, part));
     **part = (GradientPart){.next = spread->parts};
@@ -210,7 +243,7 @@ cf_status spread_begin_sums(Planner *planner, bool last) {
     if (last) FORWARD(make_doubles(planner->plan));
     if (!last && (!part || part->total < WORTH)) return CF_OK;
     planner->going_back = false; /* the steps that follow are no barriers of its own */
-    FORWARD(planner_add_closing(planner));
+    FORWARD(add_closing(planner));
     if (part && !last) FORWARD(begin_long_ranges(planner, part)); /* the last ones, waited for at once, are better one message */
     if (part && part->count && (last || part->total >= WORTH)) {
         FORWARD(begin_here(planner, part));
@@ -218,6 +251,16 @@ cf_status spread_begin_sums(Planner *planner, bool last) {
     }
     planner->going_back = !last;
     return CF_OK;
+}
+
+/* Weight gradients need nothing but what stays: they wait until the way back is done, and then run together. So do the
+ * last touches, when all sums are there. */
+cf_status planner_end(Planner *planner) {
+    const Plan *plan = planner->plan;
+    planner->going_back = false;
+    if (plan->sum_count)
+        FORWARD(steps_add(&planner->finishing, (Step){STEP_PIECES, close_sum, NULL, plan->sum_count, true}));
+    return plan->spread ? spread_begin_sums(planner, true) : add_closing(planner);
 }
 
 cf_status spread_advance(const Plan *plan) {

@@ -243,8 +243,8 @@ void planner_closing_uses(Buffer *buffer);
 cf_status planner_refresh(Planner *planner, StepFn work, Node *node, int64_t count);
 cf_status planner_close(Planner *planner, StepFn work, Node *node, int64_t count, int uses);
 cf_status planner_finish(Planner *planner, StepFn work, Node *node);
-/* Both at the end of the training list, which is then what they wait for. */
-cf_status planner_add_closing(Planner *planner);
+/* All of these that are left, at the end of the training list. */
+cf_status planner_end(Planner *planner);
 /* A gradient that such steps form, in double. */
 cf_status planner_sum(Planner *planner, const DoubleSum *sum);
 /* Those that such steps have formed of this process's part of the batch, in float: `count` values in plan_gradient. */
@@ -261,6 +261,9 @@ typedef struct PlanEnds {
 } PlanEnds;
 /* Everything of a plan whose options, sizes and heads are set. */
 cf_status planner_lay_out(Plan *plan, const PlanEnds *ends);
+cf_status steps_add(StepList *list, Step step);
+/* Where all buffers lie, when all steps are there; and the plan's memory. */
+cf_status planner_place(Planner *planner);
 
 /* ---- While it runs ---- */
 
@@ -300,7 +303,7 @@ static inline int plan_unit(const Plan *plan) {
     return group > DENSE_GROUP ? group : DENSE_GROUP;
 }
 
-/* ---- plan_spread.c: a batch over ranks, each of which has a part ---- */
+/* ---- plan_spread.c: sums, and a batch over ranks, each of which has a part ---- */
 
 /* Vectors of `size` doubles that a plan keeps one of for each slice: with room for those of the ranks behind them. */
 size_t plan_rows(const Plan *plan);
