@@ -5,15 +5,18 @@
 #include "base/numbers.h"
 
 #include <limits.h>
+#include <omp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 static int rank, size = 1;
+static int fewest = INT_MAX, fewest_of; /* processors of a rank, and which one that is; of rank 0 */
 static bool begun, working;
 static uint64_t bytes_sent, messages_sent;
 static volatile sig_atomic_t terminated;
@@ -66,6 +69,21 @@ int ranks_on_this_machine(void) {
     int count = environment_number("OMPI_COMM_WORLD_LOCAL_SIZE");
     if (!count && getenv("PMIX_RANK")) count = environment_number("SLURM_NTASKS_PER_NODE");
     return count ? count : 1;
+}
+
+void ranks_tell_binding(int threads) {
+    static bool told;
+    const int own = omp_get_num_procs();
+    if (told || size < 2 || rank) return;
+    told = true;
+    if (threads > fewest)
+        notice("rank %d has %d threads for the %d processor%s that it may use: mpirun binds each rank to some unless it is started with "
+               "--bind-to none; or give fewer --threads",
+               fewest_of, threads, fewest, fewest == 1 ? "" : "s");
+    else if (!threads && getenv("OMPI_MCA_orte_bound_at_launch") && own * ranks_on_this_machine() < get_nprocs())
+        notice("mpirun binds this rank to %d of the machine's %d processors, so it has %d thread%s: with --bind-to none its ranks share "
+               "them all",
+               own, get_nprocs(), own, own == 1 ? "" : "s");
 }
 
 const char ranks_lost[] =
@@ -344,6 +362,8 @@ static cf_status check_identities(const char *identity) {
         char *other;
         FORWARD(ranks_receive_text(r, TAG_IDENTITY, true, NULL, &other, NULL));
         status = compare(identity, other, r);
+        const int processors = status ? 0 : atoi(other + strlen(identity) + 1);
+        if (!status && processors < fewest) fewest = processors, fewest_of = r;
         free(other);
     }
     return status;
@@ -351,9 +371,10 @@ static cf_status check_identities(const char *identity) {
 
 static cf_status meet(const char *identity) {
     char host[MPI_MAX_PROCESSOR_NAME], *text;
+    if (!rank) fewest = omp_get_num_procs();
     if (!rank) return check_identities(identity);
     machine_name(host);
-    FORWARD(memory_print(&text, "%s\n%s", identity, host));
+    FORWARD(memory_print(&text, "%s\n%d\n%s", identity, omp_get_num_procs(), host));
     const cf_status status = ranks_send(0, TAG_IDENTITY, text, strlen(text));
     free(text);
     return status;

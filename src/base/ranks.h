@@ -34,6 +34,9 @@ int ranks_announced_rank(void);
 /* Joins the other processes. `identity` says what must be the same everywhere (build, kernels), line by line: where a rank has
  * another one, all fail, and rank 0's message names it. Alone: does nothing. */
 cf_status ranks_begin(const char *identity);
+/* On rank 0, once: that a rank has more of `threads` than processors it may use, as mpirun binds ranks; of 0, which stands for as many as
+ * it has, that this leaves processors of the machine without work. */
+void ranks_tell_binding(int threads);
 /* 0 and 1 before ranks_begin, and alone. */
 int ranks_rank(void);
 int ranks_size(void);

@@ -145,6 +145,7 @@ typedef struct RankBench {
     int batch, threads, ranks; /* threads: of each rank */
     cf_precision precision;
     int steps;  /* for each figure */
+    int processors, alone_processors; /* that the first rank may use, and that it had as one process */
     /* measured */
     double alone_seconds;              /* of a step of one process with the threads of all ranks that share this machine */
     double step_seconds;               /* of all ranks together */
@@ -156,7 +157,7 @@ typedef struct RankBench {
 
 /* Called by every rank with the same `bench`; fills in what was measured on the first one, but for alone_seconds. */
 cf_status rank_bench_run(RankBench *bench);
-/* On the first rank: alone_seconds. */
+/* On the first rank: alone_seconds, on all processors that the machine grants. */
 cf_status rank_bench_alone(RankBench *bench);
 /* Seconds of a step over `hosts`, each as one rank here, of a batch of so many images: a rank's own work, its messages' latencies,
  * and the time of its bytes, nothing of which is hidden behind work. */

@@ -7,7 +7,10 @@
 #include "base/slices.h"
 #include "nn/optimizer.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <omp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,10 +143,27 @@ done:
     return status;
 }
 
+/* Of all threads of this process. */
+static void use_processors(const cpu_set_t *set) {
+    DIR *threads = opendir("/proc/self/task");
+    for (const struct dirent *entry; threads && (entry = readdir(threads));)
+        if (atoi(entry->d_name) > 0) sched_setaffinity(atoi(entry->d_name), sizeof *set, set);
+    if (threads) closedir(threads);
+}
+
+/* A rank may be bound to fewer processors than its machine's ranks have together: one process in their place would not be. */
 cf_status rank_bench_alone(RankBench *bench) {
     RankBench alone = *bench;
+    cpu_set_t own, all;
     alone.threads = bench->threads * ranks_on_this_machine();
-    return time_steps(&alone, bench->batch, 0, &bench->alone_seconds, &bench->alone_fastest, NULL);
+    bench->processors = omp_get_num_procs();
+    const bool bound = bench->processors < alone.threads && !sched_getaffinity(0, sizeof own, &own);
+    memset(&all, 0xff, sizeof all);
+    if (bound) use_processors(&all);
+    bench->alone_processors = omp_get_num_procs();
+    const cf_status status = time_steps(&alone, bench->batch, 0, &bench->alone_seconds, &bench->alone_fastest, NULL);
+    if (bound) use_processors(&own);
+    return status;
 }
 
 /* Both send `count` bytes at once, and wait for the other's: seconds. */

@@ -198,6 +198,8 @@ static int batch_that_pays(const RankBench *b, int hosts, const Net *net) {
 static void print_ranks(const RankBench *b) {
     const double model = rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth);
     printf("%d ranks of %d threads, a batch of %d, %s\n", b->ranks, b->threads, b->batch, precision_words[b->precision]);
+    if (b->processors < b->alone_processors)
+        printf("mpirun binds a rank to %d of the processors; the one process has %d\n", b->processors, b->alone_processors);
     printf("one process of %d threads  %9.3f ms a step %9.0f images/s\n", b->threads * ranks_on_this_machine(), 1e3 * b->alone_seconds,
            b->batch / b->alone_seconds);
     printf("the ranks                 %9.3f ms a step %9.0f images/s, %.1f %% of that\n", 1e3 * b->step_seconds,
@@ -224,20 +226,24 @@ static cf_status run_ranks(const Arguments *given, const void *parsed) {
     const BenchArguments *a = parsed;
     Shape inputs[2];
     RankBench *b;
+    cf_precision precision = (cf_precision)a->precision;
+    const Engine *engine;
     terminal_set_quiet(given->quiet);
     FAIL_IF(ranks_size() < 2, CF_BAD_USE, "two ranks or more expected; start it with mpirun -n 2 cifra bench ranks");
+    FORWARD(engine_choose(CF_ENGINE_FAST, &precision, &engine));
+    ranks_tell_binding(a->threads);
     FORWARD(memory_new(1, sizeof *b, &b));
     step_inputs(a->model, inputs);
     *b = (RankBench){.input = inputs[0], .batch = a->batch, .threads = slices_threads(a->threads), .ranks = ranks_size(),
-                     .precision = (cf_precision)a->precision, .steps = a->steps};
+                     .precision = precision, .steps = a->steps};
     snprintf(b->model, sizeof b->model, "%s", a->model);
     cf_status status = a->batch / 32 < b->ranks
                            ? FAIL(CF_BAD_USE, "a batch of %d has no part for each of %d ranks; %d or more expected", a->batch,
                                   b->ranks, 32 * b->ranks)
                            : measure_rounds(b);
     if (!status && given->json)
-        status = print_json(json_pack("{s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
-                                      b->threads, "batch", b->batch, "precision", precision_words[b->precision], "one_process_ms",
+        status = print_json(json_pack("{s:i s:i s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
+                                      b->threads, "processors", b->processors, "one_process_processors", b->alone_processors, "batch", b->batch, "precision", precision_words[b->precision], "one_process_ms",
                                       1e3 * b->alone_seconds, "ranks_ms", 1e3 * b->step_seconds, "one_process_fastest_ms", 1e3 * b->alone_fastest, "ranks_fastest_ms",
                                       1e3 * b->step_fastest, "own_work_ms",
                                       1e3 * b->part_seconds, "bytes", b->bytes, "least_bytes", b->least_bytes, "messages",

@@ -229,6 +229,7 @@ static void share_threads(Tune *tune) {
     TuneOptions *o = &tune->options;
     int threads = slices_threads(o->train.threads), most = tune->wanted;
     tune->ranks = o->source ? ranks_size() : 1;
+    ranks_tell_binding(o->train.threads);
     const int places = tune->ranks > 1 ? tune->ranks : threads; /* a rank has one trial at a time, with all of its threads */
     if (tune_is_adaptive(o) && o->lookback < most) most = o->lookback;
     if (!o->jobs) o->jobs = places < most ? places : most;

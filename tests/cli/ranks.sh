@@ -13,11 +13,11 @@ ranks_or_skip() {
     fi
     exit 0
 }
-on_ranks() { # on_ranks R COMMAND...: over TCP, on whatever processors there are
+on_ranks() { # on_ranks R COMMAND...: over TCP, on whatever processors there are; BIND: to one `hwthread` each
     local ranks=$1 root=()
     shift
     [ "$(id -u)" = 0 ] && root=(--allow-run-as-root)
     # Its sockets' paths are short enough in /tmp alone.
-    TMPDIR=/tmp mpirun "${root[@]}" --oversubscribe --bind-to none --mca btl tcp,self --mca btl_tcp_if_include lo \
+    TMPDIR=/tmp mpirun "${root[@]}" --oversubscribe --bind-to "${BIND:-none}" --mca btl tcp,self --mca btl_tcp_if_include lo \
         --mca plm isolated --mca mpi_yield_when_idle 1 -n "$ranks" "$@"
 }

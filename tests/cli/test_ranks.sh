@@ -17,6 +17,31 @@ same "files of two ranks" "$(cd two && find . | sort)" "$(cd one && find . | sor
 check "four ranks, of which one is idle" on_ranks 4 "${train[@]}" --epochs 2 --threads 1 --out four >four.out
 same "weights of four ranks" "$(sha_of four)" "$sha"
 
+# What a rank sends against what no tree of sums can do without.
+figure() { sed -n "s/^ *\"$1\": \([0-9.]*\),*$/\1/p" "$2"; }
+bench=("$CIFRA" bench ranks --model "conv 8 3x3 | bn | relu | maxpool 2 | dense 96 | relu | dense classes" --threads 1 --batch 256 --steps 5 --json)
+for ranks in 2 3; do
+    check "a bench of $ranks ranks" on_ranks $ranks "${bench[@]}" >bench.json
+    check "$(figure bytes bench.json) bytes of $ranks ranks, of $(figure least_bytes bench.json) at least" \
+        awk -v b="$(figure bytes bench.json)" -v l="$(figure least_bytes bench.json)" 'BEGIN {exit !(l > 6e5 && b >= l && b <= 1.1 * l)}'
+done
+
+# Ranks that are bound to a processor each, as mpirun does with two unless it is told otherwise.
+loud=("${train[@]:0:${#train[@]}-1}") # without --quiet
+if [ "$(nproc)" -ge 2 ]; then
+    BIND=hwthread on_ranks 2 "${bench[@]}" >bench.json
+    same "processors of a bound rank" "$(figure processors bench.json)" 1
+    check "one process is not bound" test "$(figure one_process_processors bench.json)" -ge 2
+    BIND=hwthread on_ranks 2 "${loud[@]}" --epochs 1 --threads 2 --out bound >/dev/null 2>bound.err
+    same "told of threads without a processor" "$(grep -c "has 2 threads for the 1 processor that it may use.*--bind-to none" bound.err)" 1
+    BIND=hwthread on_ranks 2 env OMPI_COMM_WORLD_LOCAL_SIZE=1 "${loud[@]}" --epochs 1 --out idle >/dev/null 2>idle.err
+    same "told of processors without work" "$(grep -c "binds this rank to 1 of the machine's .*--bind-to none" idle.err)" 1
+    on_ranks 2 "${loud[@]}" --epochs 1 --threads 2 --out free >/dev/null 2>free.err
+    same "nothing told where nothing is bound" "$(grep -c "bind-to" free.err)" 0
+else
+    echo "SKIPPED: ranks that are bound (there is one processor)"
+fi
+
 # The same trials, whoever trains them.
 cat >space.yaml <<'YAML'
 model: dense {width} | relu | dense classes

@@ -57,6 +57,7 @@ cf_status ranks_call_to_train(const Run *run, int *ranks) {
         return CF_OK;
     }
     if (units < 2) return CF_OK;
+    ranks_tell_binding(o->threads);
     *ranks = units < size ? units : size;
     if (units < size)
         notice("a batch of %d images is %d parts: of %d ranks %d have nothing to do; a larger --batch has work for more", o->batch,
