@@ -10,6 +10,7 @@
 #include "cli/tune_display.h"
 #include "cli/tune_output.h"
 #include "data/split.h"
+#include "study/run/run_ranks.h"
 #include "study/run/tune_run.h"
 #include "train/train_options.h"
 #include "tune/tune.h"
@@ -222,7 +223,7 @@ static RunConfig common_config(const Arguments *given, const TuneArguments *a, c
 /* What other ranks need to have the same images. */
 static cf_status describe_source(RunConfig common, Session *s) {
     common.model = s->space.model;
-    return ranks_size() > 1 ? run_config_json(&common, &s->tune.source) : CF_OK;
+    return ranks_size() > 1 ? ranks_describe_data(&common, s->set, &s->tune.source) : CF_OK;
 }
 
 static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {

@@ -245,7 +245,10 @@ void cf_set_free(cf_set *set) {
     free(set->name);
     free(set->source);
     free_names(set->class_names, set->classes);
-    free(set->pixels);
+    if (set->shared)
+        set_free_shared(set);
+    else
+        free(set->pixels);
     free(set->labels);
     for (size_t i = 0; set->files && i < set->count; i++) free(set->files[i]);
     free(set->files);

@@ -24,6 +24,10 @@ struct cf_set {
         files; /* [count] path of each image's file relative to the set's source, or NULL: images without files of their own */
     char sha256[SHA256_HEX]; /* over shape, labels and pixels as they stand here: the same whatever file they
                                 came in */
+    /* set_share: the memory that the pixels lie in, and its file, -1: another process's; NULL: they are this process's own. */
+    void *shared;
+    size_t shared_bytes;
+    int shared_file;
 };
 
 /* An empty set of one part: zeroed pixels and labels to be filled in. class_names stay NULL for the caller to
@@ -53,6 +57,16 @@ void set_keep(cf_set *set, const unsigned char *stays);
 /* Computes sha256; call it when the set is complete. A label is one byte of what is hashed, two (little-endian) with more than 256
  * classes. */
 cf_status set_seal(cf_set *set);
+/* ---- set_shared.c ---- */
+
+/* Moves the pixels of a sealed set to where other processes of this machine can have them, too; *file names that for them, as long as the
+ * set lives. On failure the set is as it was. */
+cf_status set_share(cf_set *set, int *file);
+/* What `process` shares as `file`: a set of its own whose pixels are not to be changed, without names of files. NULL: there is none with
+ * this checksum (on another machine, or not for this user). */
+cf_status set_take_shared(long process, int file, const char *sha256, cf_set **set);
+void set_free_shared(cf_set *set); /* the part of cf_set_free */
+
 /* Label of a class name, or -1. */
 int set_find_class(const cf_set *set, const char *name);
 

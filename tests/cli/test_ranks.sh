@@ -17,6 +17,18 @@ same "files of two ranks" "$(cd two && find . | sort)" "$(cd one && find . | sor
 check "four ranks, of which one is idle" on_ranks 4 "${train[@]}" --epochs 2 --threads 1 --out four >four.out
 same "weights of four ranks" "$(sha_of four)" "$sha"
 
+# The set is there once for the ranks of a machine: the second one finds it nowhere else.
+check "a set" "$CIFRA" data make hand -n 200 --out sets/mine >/dev/null
+cat >first_sees.sh <<'END'
+[ "$OMPI_COMM_WORLD_RANK" = 0 ] && export CIFRA_DATA=sets
+exec "$@"
+END
+mine=("$CIFRA" train --data mine --model "dense 8 | relu | dense classes" --epochs 1 --batch 64 --figures none --quiet)
+check "a set that one rank reads" on_ranks 2 bash first_sees.sh "${mine[@]}" --threads 1 --out mine >/dev/null
+check "its training alone" env CIFRA_DATA=sets "${mine[@]}" --out mine1 >/dev/null
+same "weights by a set that one rank reads" "$(sha_of mine)" "$(sha_of mine1)"
+refuses 1 "rank 1, on " on_ranks 2 env OMPI_COMM_WORLD_LOCAL_SIZE=1 bash first_sees.sh "${mine[@]}" --threads 1 --out mine2
+
 # What a rank sends against what no tree of sums can do without.
 figure() { sed -n "s/^ *\"$1\": \([0-9.]*\),*$/\1/p" "$2"; }
 bench=("$CIFRA" bench ranks --model "conv 8 3x3 | bn | relu | maxpool 2 | dense 96 | relu | dense classes" --threads 1 --batch 256 --steps 5 --json)
@@ -54,6 +66,8 @@ check "a tune of one process" "${tune[@]}" --out tune1 >/dev/null
 check "a tune of three ranks" on_ranks 3 "${tune[@]}" --out tune3 >/dev/null
 columns() { cut -d, -f1-10,12- "$1/trials.csv"; } # all but seconds
 same "trials of three ranks" "$(columns tune3)" "$(columns tune1)"
+check "a tune of a set that one rank reads" on_ranks 2 bash first_sees.sh "$CIFRA" tune --data mine --grid space.yaml --sampler random \
+    --trials 3 --epochs 1 --figures none --quiet --out tune2 >/dev/null
 
 # The neighbours of many points are looked for by all ranks.
 "$MAKE_POINTS" groups 5000 12 points.npy labels.npy

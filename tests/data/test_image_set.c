@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static cf_set *make_set(const char *name, size_t count, int channels, int classes, int first) {
     cf_set *set;
@@ -137,11 +138,50 @@ static void test_by_class(void **state) {
     cf_set_free(set);
 }
 
+static void test_share(void **state) {
+    (void)state;
+    cf_set *set = make_set("s", 7, 3, 300, 5), *own = make_set("s", 7, 3, 300, 5), *taken;
+    int file, again, ends[2];
+    set->official_train = own->official_train = 4;
+    set->official_validation = own->official_validation = 2;
+    assert_ok(set_seal(set));
+    assert_ok(set_share(set, &file));
+    assert_ok(set_share(set, &again));
+    assert_int_equal(again, file);
+    assert_ok(set_take_shared(getpid(), file, set->sha256, &taken));
+    assert_non_null(taken);
+    cf_set_free(set); /* which leaves it to the other */
+    assert_ok(set_seal(own));
+    assert_string_equal(taken->sha256, own->sha256);
+    assert_ok(set_seal(taken)); /* of what it has indeed */
+    assert_string_equal(taken->sha256, own->sha256);
+    assert_string_equal(taken->name, "s");
+    assert_string_equal(taken->class_names[299], "299");
+    assert_int_equal(taken->official_train, 4);
+    assert_int_equal(taken->official_validation, 2);
+    cf_set_free(taken);
+    /* Nothing where there is no such process, another set, another file, or none to read. */
+    assert_ok(set_share(own, &file));
+    assert_ok(set_take_shared(1L << 40, file, own->sha256, &taken));
+    assert_null(taken);
+    assert_ok(set_take_shared(getpid(), file, "0123", &taken));
+    assert_null(taken);
+    assert_int_equal(pipe(ends), 0);
+    assert_ok(set_take_shared(getpid(), ends[0], own->sha256, &taken));
+    assert_null(taken);
+    assert_int_equal(ftruncate(file, (off_t)own->shared_bytes + 1), 0);
+    assert_ok(set_take_shared(getpid(), file, own->sha256, &taken));
+    assert_null(taken);
+    close(ends[0]);
+    close(ends[1]);
+    cf_set_free(own);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accessors),  cmocka_unit_test(test_limits), cmocka_unit_test(test_join),
         cmocka_unit_test(test_join_files), cmocka_unit_test(test_seal),   cmocka_unit_test(test_seal_many_classes),
-        cmocka_unit_test(test_by_class),
+        cmocka_unit_test(test_by_class),   cmocka_unit_test(test_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

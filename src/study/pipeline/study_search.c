@@ -4,6 +4,7 @@
 #include "base/ranks.h"
 #include "study/figures/figures_tune.h"
 #include "study/report/report_tune.h"
+#include "study/run/run_ranks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static cf_status search(const Study *study, const Stage *stage, const StudySet *
     options.pruner = recipe->prune ? PRUNER_ASHA : PRUNER_NONE;
     options.progress = study->options->tuning;
     options.context = study->options->context;
-    if (ranks_size() > 1) FORWARD(run_config_json(&set->chosen, &options.source));
+    if (ranks_size() > 1) FORWARD(ranks_describe_data(&set->chosen, set->set, &options.source));
     cf_status status = cf_split_new(set->set, &set->chosen.split, &split);
     if (!status) {
         status = tune_run(split, &options);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- Meeting ---- */
 
@@ -44,6 +45,17 @@ cf_status ranks_dismiss(void) {
     return status;
 }
 
+cf_status ranks_describe_data(const RunConfig *config, const cf_set *set, json_t **described) {
+    int file;
+    FORWARD(run_config_json(config, described));
+    if (ranks_on_this_machine() < 2) return CF_OK;
+    if (set_share((cf_set *)(uintptr_t)set, &file)) /* the same set, elsewhere */
+        notice("each rank of this machine reads %s for itself: %s", set->name, cf_error());
+    else
+        json_object_set_new(*described, "shared", json_pack("[i i]", (int)getpid(), file));
+    return CF_OK;
+}
+
 /* Where the data are, this process looks as the first one did; a source's weights come with the state of the training. */
 cf_status ranks_call_to_train(const Run *run, int *ranks) {
     const cf_train_options *o = &run->config.train;
@@ -62,7 +74,7 @@ cf_status ranks_call_to_train(const Run *run, int *ranks) {
     if (units < size)
         notice("a batch of %d images is %d parts: of %d ranks %d have nothing to do; a larger --batch has work for more", o->batch,
                units, size, size - units);
-    FORWARD(run_config_json(&run->config, &config));
+    FORWARD(ranks_describe_data(&run->config, run->set, &config));
     json_object_del(config, "from");
     json_t *job = json_pack("{s:s s:i s:i s:o}", "job", "train", "ranks", *ranks, "threads", o->threads, "config", config);
     json_object_set_new(job, "sha256", json_string(run->set->sha256));
@@ -71,15 +83,33 @@ cf_status ranks_call_to_train(const Run *run, int *ranks) {
     return status;
 }
 
+/* Onto the shelf, where the first rank shares them with this one. */
+static cf_status take_shared(const json_t *shared, const char *sha256, const RunConfig *config, SetShelf *shelf) {
+    const long process = (long)json_integer_value(json_array_get(shared, 0));
+    const int file = (int)json_integer_value(json_array_get(shared, 1));
+    cf_set *set;
+    if (!shared || !sha256) return CF_OK;
+    const cf_set *before = shelf_find(shelf, config->data, config->data_dir);
+    if (before && strcmp(before->sha256, sha256) == 0) return CF_OK;
+    FORWARD(set_take_shared(process, file, sha256, &set));
+    return set ? shelf_put(shelf, config->data, config->data_dir, set) : CF_OK;
+}
+
 /* The configuration of a job as a run, whose data are those of the first rank. */
 static cf_status prepare(const json_t *job, SetShelf *shelf, Run **run) {
-    RunConfig config;
+    RunConfig config = {0};
     const char *sha256 = json_string_value(json_object_get(job, "sha256"));
-    FORWARD(run_config_from_json(json_object_get(job, "config"), &config));
+    json_t *described = json_object_get(job, "config"), *shared = json_incref(json_object_get(described, "shared"));
+    json_object_del(described, "shared");
+    cf_status status = run_config_from_json(described, &config);
+    if (!status) status = take_shared(shared, sha256, &config, shelf);
+    json_decref(shared);
+    if (status) run_config_free(&config);
+    FORWARD(status);
     config.train.threads = (int)json_integer_value(json_object_get(job, "threads"));
     if (sha256) snprintf(config.record.sha256, sizeof config.record.sha256, "%s", sha256);
     config.record.official_train = config.record.official_validation = -1;
-    cf_status status = run_prepare(&config, shelf, run);
+    status = run_prepare(&config, shelf, run);
     run_config_free(&config);
     FORWARD(status);
     if (!sha256 || strcmp((*run)->set->sha256, sha256) == 0) return CF_OK;

@@ -13,6 +13,9 @@ cf_status ranks_send_job(int to, json_t *job);
 /* Of the first: lets the others go. */
 cf_status ranks_dismiss(void);
 
+/* A configuration for jobs, and with it where other ranks of this machine find its set: they have it from this one. */
+cf_status ranks_describe_data(const RunConfig *config, const cf_set *set, json_t **described);
+
 /* Calls those that can take a part of this run's training, which begins next: *ranks of them and this one, for FitFiles; alone 0. */
 cf_status ranks_call_to_train(const Run *run, int *ranks);
 

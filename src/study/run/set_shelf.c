@@ -18,10 +18,10 @@ const cf_set *shelf_find(const SetShelf *shelf, const char *data, const char *da
     return NULL;
 }
 
-/* Puts a set that was just loaded onto the shelf, or releases it. */
-static cf_status put(SetShelf *shelf, const char *data, const char *data_dir, cf_set *set) {
+cf_status shelf_put(SetShelf *shelf, const char *data, const char *data_dir, cf_set *set) {
     char *name, *dir = NULL;
-    cf_status status = memory_copy_string(data, &name);
+    cf_status status = shelf->count == SHELF_PLACES ? FAIL(CF_INTERNAL, "more than %d sets are in use at once", SHELF_PLACES)
+                                                    : memory_copy_string(data, &name);
     if (!status && data_dir) {
         status = memory_copy_string(data_dir, &dir);
         if (status) free(name);
@@ -40,9 +40,8 @@ cf_status shelf_take(SetShelf *shelf, const char *data, const char *data_dir, co
     const cf_set *found = shelf_find(shelf, data, data_dir);
     cf_set *loaded;
     if (!found) {
-        FAIL_IF(shelf->count == SHELF_PLACES, CF_INTERNAL, "more than %d sets are in use at once", SHELF_PLACES);
         FORWARD(cf_set_load(data, data_dir, &loaded));
-        FORWARD(put(shelf, data, data_dir, loaded));
+        FORWARD(shelf_put(shelf, data, data_dir, loaded));
         found = loaded;
     }
     *set = found;
