@@ -262,7 +262,7 @@ const Command command_bench_ranks = {
     .usage = "[--model NAME|LINE] [--batch N] [--threads T]",
     .description =
         "Started by mpirun. Measures in turn, three times, a training step of one process with the threads of all ranks that share "
-        "a machine, and of all ranks together; a rank's own work without messages; the bytes that a rank sends against the least that "
+        "a machine, on all its processors though mpirun may bind the ranks, and of all ranks together; a rank's own work without messages; the bytes that a rank sends against the least that "
         "a tree of sums can do with; latency and bandwidth between the first rank and the last. A model of the step's time (own "
         "work, latency of each sum, bytes over bandwidth, nothing hidden behind work) is held against what was measured, and says "
         "what 2 to 64 hosts like this rank would do with the same batch, and the batch at which they keep four fifths of their work.\n\n"

@@ -13,11 +13,19 @@ ranks_or_skip() {
     fi
     exit 0
 }
-on_ranks() { # on_ranks R COMMAND...: over TCP, on whatever processors there are; BIND: to one `hwthread` each
+on_ranks() { # on_ranks R COMMAND...: over TCP, on whatever processors there are; BIND: to one `hwthread` each; RECOVERY
     local ranks=$1 root=()
     shift
     [ "$(id -u)" = 0 ] && root=(--allow-run-as-root)
+    [ "${RECOVERY:-}" ] && root+=(--enable-recovery)
     # Its sockets' paths are short enough in /tmp alone.
     TMPDIR=/tmp mpirun "${root[@]}" --oversubscribe --bind-to "${BIND:-none}" --mca btl tcp,self --mca btl_tcp_if_include lo \
         --mca plm isolated --mca mpi_yield_when_idle 1 -n "$ranks" "$@"
+}
+kill_rank() { # kill_rank RANK OUT: of the job that works on OUT (`--out OUT`, a whole path)
+    local victim
+    victim=$(pgrep -f -- "--out $2" | while read -r p; do
+        grep -qz "^OMPI_COMM_WORLD_RANK=$1$" "/proc/$p/environ" 2>/dev/null && echo "$p"
+    done | head -1)
+    [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null
 }

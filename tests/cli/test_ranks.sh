@@ -82,11 +82,7 @@ for _ in $(seq 600); do
     [ -e killed/checkpoint.safetensors ] && break
     sleep 0.1
 done
-victim=$(pgrep -f -- "--out $work/killed" | while read -r p; do
-    grep -qz OMPI_COMM_WORLD_RANK=1 "/proc/$p/environ" 2>/dev/null && echo "$p"
-done)
-check "a rank to kill" test -n "$victim"
-[ -n "$victim" ] && kill -9 "$victim"
+check "a rank to kill" kill_rank 1 "$work/killed"
 wait $job
 check "a lost rank is a failure" test $? != 0
 check "a lost rank is told" grep -q "cifra: a rank, or its machine, was lost" killed.err
@@ -95,6 +91,27 @@ check "the checkpoint stays" test -e killed/checkpoint.safetensors
 check "going on with three ranks" on_ranks 3 "${long[@]}" --threads 1 --out killed --resume >/dev/null
 check "undisturbed" "${long[@]}" --threads 1 --out whole >/dev/null
 same "weights after a kill, going on with another number of ranks" "$(sha_of killed)" "$(sha_of whole)"
+
+# Of a tune a worker is killed in its first trial: the same command has that go on from where it was.
+slow=("$CIFRA" tune --data hand -n 400 --grid space.yaml --sampler random --trials 5 --epochs 150 --patience 0 --figures none --quiet)
+on_ranks 3 "${slow[@]}" --out "$work/lost" >/dev/null 2>lost.err &
+job=$!
+for _ in $(seq 600); do
+    [ "$(find lost -name checkpoint.safetensors 2>/dev/null | wc -l)" -ge 2 ] && break
+    sleep 0.1
+done
+check "a worker to kill" kill_rank 1 "$work/lost"
+wait $job
+check "a lost worker is a failure" test $? != 0
+check "a lost worker is told" grep -q "cifra: a rank, or its machine, was lost" lost.err
+check "trials are left" test ! -e lost/trials.csv
+check "going on with two ranks" on_ranks 2 "${slow[@]}" --out "$work/lost" >/dev/null
+check "an undisturbed tune" "${slow[@]}" --out lost1 >/dev/null
+same "trials after a kill" "$(columns lost)" "$(columns lost1)"
+# With it the others would wait for a lost one for ever.
+RECOVERY=1 on_ranks 2 "${train[@]}" --epochs 1 --out recovery >/dev/null 2>recovery.err
+check "refused to wait for ever" grep -q "cifra: .*start it without --enable-recovery" recovery.err
+check "nothing was begun with --enable-recovery" test ! -e recovery
 
 refuses 2 "works in one process; start it without mpirun" on_ranks 2 "$CIFRA" models
 # CIFRA_ISA of the one rank is another than that of the other.

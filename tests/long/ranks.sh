@@ -14,9 +14,13 @@ RANDOM=$seed
 for model in paper resnet8 vit-tiny; do
     for precision in f32 bf16; do
         train=("$CIFRA" train --data hand -n 500 --model $model --precision $precision --batch 256 --epochs 1 --augment "shift 2"
-            --figures none --quiet --json)
+            --figures none --json)
         rm -rf alone
-        "${train[@]}" --threads 2 --out alone >/dev/null || bad "$model $precision: one process"
+        "${train[@]}" --threads 2 --out alone >/dev/null 2>err || bad "$model $precision: one process"
+        if [ $precision = bf16 ] && grep -q "no instructions for bf16" err; then
+            echo "SKIPPED: ranks: $model bf16 ($(head -1 err))"
+            continue
+        fi
         for ranks in 2 3 4 8; do
             for threads in 1 2; do
                 rm -rf spread
@@ -24,12 +28,13 @@ for model in paper resnet8 vit-tiny; do
                 same "$model $precision, $ranks ranks of $threads threads" "$(sha_of spread)" "$(sha_of alone)"
             done
         done
-        echo "ranks: $model $precision: $failed failed so far"
+        echo "ranks: $model $precision: $failed failed so far, after $SECONDS s"
     done
 done
 
 # ---- Kills ----
-train=("$CIFRA" train --data hand -n 500 --model paper --epochs 12 --patience 0 --batch 96 --optimizer adam --schedule one-cycle --figures none
+# Long enough that most are killed before their end, which no kill keeps away: the last start is left alone.
+train=("$CIFRA" train --data hand -n 500 --model paper --epochs 60 --patience 0 --batch 96 --optimizer adam --schedule one-cycle --figures none
     --quiet --threads 1)
 rm -rf alone killed
 "${train[@]}" --out alone >/dev/null || bad "the undisturbed training"
@@ -38,11 +43,8 @@ while [ $kills -lt "$total" ]; do
     ranks=$((2 + RANDOM % 3))
     on_ranks $ranks "${train[@]}" --out "$work/killed" --resume >/dev/null 2>err &
     job=$!
-    sleep "$((1 + RANDOM % 5)).$((RANDOM % 10))"
-    victim=$(pgrep -f -- "train .*--out $work/killed" | while read -r p; do
-        grep -qz "^OMPI_COMM_WORLD_RANK=$((RANDOM % ranks))$" "/proc/$p/environ" 2>/dev/null && echo "$p"
-    done | head -1)
-    [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null && kills=$((kills + 1))
+    sleep "$((1 + RANDOM % 3)).$((RANDOM % 10))"
+    kill_rank $((RANDOM % ranks)) "$work/killed" && kills=$((kills + 1))
     wait $job && {
         ends=$((ends + 1))
         same "weights after $kills kills" "$(sha_of killed)" "$(sha_of alone)"
@@ -52,7 +54,7 @@ done
 on_ranks 3 "${train[@]}" --out killed --resume >/dev/null 2>err || bad "after $kills kills: $(cat err)"
 same "weights after $kills kills" "$(sha_of killed)" "$(sha_of alone)"
 same "history after $kills kills" "$(cut -d, -f1-6 killed/history.csv)" "$(cut -d, -f1-6 alone/history.csv)"
-echo "ranks: $kills kills, $((ends + 1)) trainings came to their end"
+echo "ranks: $kills kills, $((ends + 1)) trainings came to their end, $failed failed so far, after $SECONDS s"
 
 # ---- A tune, UMAP ----
 cat >space.yaml <<'YAML'
