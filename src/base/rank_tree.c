@@ -185,7 +185,8 @@ struct RankJoin {
 };
 
 cf_status rank_join_new(RankTree *tree, size_t count, size_t element, RankJoin **join) {
-    enum { SHORT = 1 << 16, SHORT_OF_TWO = 1 << 18 }; /* bytes that all send; two, who send no more for it, then add twice as much */
+    /* Bytes of all ranks' vectors. Two send no more bytes so than piece by piece, but each adds twice as many. */
+    enum { SHORT = 1 << 16, SHORT_OF_TWO = 1 << 18 };
     RankJoin *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));

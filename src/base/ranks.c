@@ -17,7 +17,7 @@
 
 static int rank, size = 1;
 static int fewest = INT_MAX, fewest_of; /* processors of a rank, and which one that is; of rank 0 */
-static bool begun, working;
+static bool working;
 static uint64_t bytes_sent, messages_sent;
 static volatile sig_atomic_t terminated;
 
@@ -77,12 +77,12 @@ void ranks_tell_binding(int threads) {
     if (told || size < 2 || rank) return;
     told = true;
     if (threads > fewest)
-        notice("rank %d has %d threads for the %d processor%s that it may use: mpirun binds each rank to some unless it is started with "
-               "--bind-to none; or give fewer --threads",
+        notice("rank %d has %d threads for the %d processor%s that it may use: mpirun binds each rank to some "
+               "unless it is started with --bind-to none; or give fewer --threads",
                fewest_of, threads, fewest, fewest == 1 ? "" : "s");
     else if (!threads && getenv("OMPI_MCA_orte_bound_at_launch") && own * ranks_on_this_machine() < get_nprocs())
-        notice("mpirun binds this rank to %d of the machine's %d processors, so it has %d thread%s: with --bind-to none its ranks share "
-               "them all",
+        notice("mpirun binds this rank to %d of the machine's %d processors, so it has %d thread%s: with "
+               "--bind-to none its ranks share them all",
                own, get_nprocs(), own, own == 1 ? "" : "s");
 }
 
@@ -166,6 +166,7 @@ static struct {
 #undef MEMBER
 } mpi;
 static MPI_Comm world;
+static bool begun;
 static MPI_Datatype byte_type;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* MPI is called by one thread at a time */
 
@@ -387,8 +388,8 @@ cf_status ranks_begin(const char *identity) {
     if (ranks_announced() < 2) return CF_OK;
     /* Of Open MPI 4 nothing is heard of a rank that was lost then: messages to and from it are never done. */
     FAIL_IF(environment_number("OMPI_MCA_orte_enable_recovery"), CF_BAD_USE,
-            "mpirun would keep this job when a rank is lost, and the others would wait for that one for ever: start it without "
-            "--enable-recovery; what is kept goes on by the same command");
+            "mpirun would keep this job when a rank is lost, and the others would wait for that one for ever: start "
+            "it without --enable-recovery; what is kept goes on by the same command");
     FORWARD(load(&errors_return));
     FAIL_IF(mpi.Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given) || given < MPI_THREAD_SERIALIZED, CF_IO,
             "MPI did not start, or not for several threads");

@@ -13,9 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct Block { /* behind it: pixels, labels, and zero-terminated the set's name, its source and its classes' names */
+/* Behind it: pixels, labels, and zero-terminated the set's name, its source and its classes' names. */
+typedef struct Block {
     char magic[16];
-    size_t bytes, names;                                /* of all, of the names */
+    size_t bytes, names; /* of all, of the names */
     size_t count, official_train, official_validation;
     int channels, height, width, classes;
     char sha256[SHA256_HEX];
@@ -55,16 +56,22 @@ static void fill_block(const cf_set *set, const Block *head, char *to) {
 
 cf_status set_share(cf_set *set, int *file) {
     Block head = {.names = put_names(set, NULL),
-                  .count = set->count, .official_train = set->official_train, .official_validation = set->official_validation,
-                  .channels = set->channels, .height = set->height, .width = set->width, .classes = set->classes};
+                  .count = set->count,
+                  .official_train = set->official_train,
+                  .official_validation = set->official_validation,
+                  .channels = set->channels,
+                  .height = set->height,
+                  .width = set->width,
+                  .classes = set->classes};
     if (!set->shared) {
         memcpy(head.magic, magic, sizeof magic);
         memcpy(head.sha256, set->sha256, sizeof head.sha256);
         head.bytes = names_at(&head, set_image_size(set)) + head.names;
         const int made = memfd_create("cifra set", MFD_CLOEXEC);
         /* Asked for whole, so that too little memory is an error here and not a signal later. */
-        void *block = made < 0 || posix_fallocate(made, 0, (off_t)head.bytes) ? MAP_FAILED
-                      : mmap(NULL, head.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, made, 0);
+        void *block = made < 0 || posix_fallocate(made, 0, (off_t)head.bytes)
+                          ? MAP_FAILED
+                          : mmap(NULL, head.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, made, 0);
         if (block == MAP_FAILED) {
             if (made >= 0) close(made);
             return FAIL(CF_NO_MEMORY, "%.1f MB that processes share were not to be had", (double)head.bytes / 1e6);
@@ -84,10 +91,11 @@ cf_status set_share(cf_set *set, int *file) {
 static cf_status make_set(const Block *block, cf_set **set) {
     const size_t image = (size_t)block->channels * (size_t)block->height * (size_t)block->width;
     char *const bytes = (char *)(uintptr_t)block;
-    const char *name = bytes + names_at(block, image), *source = name + strlen(name) + 1, *next = source + strlen(source) + 1;
+    const char *name = bytes + names_at(block, image), *source = name + strlen(name) + 1,
+               *next = source + strlen(source) + 1;
     cf_set *made;
-    cf_status status = set_new_around(name, source, block->count, block->channels, block->height, block->width, block->classes,
-                                      (unsigned char *)bytes + sizeof *block, &made);
+    cf_status status = set_new_around(name, source, block->count, block->channels, block->height, block->width,
+                                      block->classes, (unsigned char *)bytes + sizeof *block, &made);
     if (status) {
         munmap(bytes, block->bytes);
         return status;

@@ -244,7 +244,8 @@ cf_status spread_begin_sums(Planner *planner, bool last) {
     if (!last && (!part || part->total < WORTH)) return CF_OK;
     planner->going_back = false; /* the steps that follow are no barriers of its own */
     FORWARD(add_closing(planner));
-    if (part && !last) FORWARD(begin_long_ranges(planner, part)); /* the last ones, waited for at once, are better one message */
+    /* The last ones are waited for at once: one message is better. */
+    if (part && !last) FORWARD(begin_long_ranges(planner, part));
     if (part && part->count && (last || part->total >= WORTH)) {
         FORWARD(begin_here(planner, part));
         spread->latest = NULL;
