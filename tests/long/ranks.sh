@@ -34,7 +34,7 @@ done
 
 # ---- Kills ----
 # Long enough that most are killed before their end, which no kill keeps away: the last start is left alone.
-train=("$CIFRA" train --data hand -n 500 --model paper --epochs 60 --patience 0 --batch 96 --optimizer adam --schedule one-cycle --figures none
+train=("$CIFRA" train --data hand -n 500 --model paper --epochs 40 --patience 0 --batch 96 --optimizer adam --schedule one-cycle --figures none
     --quiet --threads 1)
 rm -rf alone killed
 "${train[@]}" --out alone >/dev/null || bad "the undisturbed training"
