@@ -122,6 +122,31 @@ static void pools_by_hand(void **state) {
     assert_true(y[0] == -7 && y[1] == -63 && y[2] == -100 && y[3] == 50);
 }
 
+static void tables_by_hand(void **state) {
+    (void)state;
+    int8_t tables[512], y[6];
+    const int8_t x[] = {-128, -127, 0, 127}, b[] = {1, -1};
+    for (int i = 0; i < 256; i++) tables[i] = (int8_t)(127 - i), tables[256 + i] = (int8_t)(i / 2 - 3);
+    table_int8(4, tables, x, y);
+    assert_true(y[0] == 127 && y[1] == 126 && y[2] == -1 && y[3] == -128);
+    concat_int8(2, 2, 1, tables, x, b, y);
+    assert_true(y[0] == 127 && y[1] == 126 && y[2] == 61 && y[3] == -1 && y[4] == -128 && y[5] == 60);
+}
+
+/* Means and products with zeros that are not 0, by hand: four pixels of two channels. */
+static void scalings_by_hand(void **state) {
+    (void)state;
+    const int8_t x[] = {-118, 13, -119, 13, -118, -7, 12, 13}, by[] = {-120, 7};
+    int8_t y[8];
+    const Scaling mean = {-128, 0, -100, 1 << 30, -1, -128, 127}; /* a quarter of the sum */
+    mean_int8(4, 2, &mean, x, y);
+    assert_true(y[0] == -100 + 43 && y[1] == -100 + 136); /* 169 / 2 = 84.5: up, 85 / 2 = 42.5: away from 0; 544 / 4 */
+    const Scaling product = {-118, -128, 5, 1 << 30, -2, -3, 100}; /* an eighth of it, limited */
+    multiply_int8(8, 2, &product, x, by, y);
+    const int8_t right[] = {5, 100, 4, 100, 5, 100, 100, 100}; /* 0; 131 x 135; -1 x 8; .. 130 x 8 */
+    assert_memory_equal(y, right, sizeof right);
+}
+
 /* An addition of values of three scales, against real numbers: within one step of the result. */
 static void additions_are_near_real_ones(void **state) {
     (void)state;
@@ -160,7 +185,7 @@ static Example example_new(const char *data, const char *line) {
     e.count = cf_subset_count(cf_split_part(e.split, CF_TEST));
     assert_ok(memory_new(e.count * (size_t)e.model->classes, sizeof(float), &e.exact));
     assert_ok(memory_new(e.count * (size_t)e.model->classes, sizeof(float), &e.got));
-    /* Norms that are not those a network begins with. */
+    /* Norms that are not those a network begins with, and squeezes that let some channels through and others not. */
     const RngStream stream = rng_stream(5, RNG_WEIGHTS, 1, 2);
     for (int i = 0; i < e.model->parameters.count; i++) {
         const Parameter *p = &e.model->parameters.table[i];
@@ -168,6 +193,7 @@ static Example example_new(const char *data, const char *line) {
         for (size_t k = 0; k < p->count; k++) {
             const float r = 2 * rng_uniform(&stream, p->offset + k) - 1;
             if (p->spec->kind == PARAMETER_SCALE) values[k] = 1 + 0.5f * r;
+            if (strncmp(p->spec->what, "fc", 2) == 0) values[k] *= 8;
             if (p->spec->kind == PARAMETER_BIAS || p->spec->kind == PARAMETER_RUNNING_MEAN) values[k] = 0.2f * r;
             if (p->spec->kind == PARAMETER_RUNNING_VAR) values[k] = 1 + 0.5f * r;
         }
@@ -183,7 +209,8 @@ static void example_free(Example *e) {
     cf_set_free(e->set);
 }
 
-/* Every operation: folded norms of convolutions, dense layers and by themselves, rectifiers alone and taken in, a residual, pools. */
+/* Every operation: folded norms of convolutions, dense layers and by themselves, rectifiers alone and taken in, a residual, pools; each
+ * other activation; channels joined of equal and of unlike scales; squeeze and excitation, with a rectifier and without. */
 static const char *const lines[] = {
     "conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | bn eps 0.01 ) | relu "
     "| maxpool 2 | relu | "
@@ -193,6 +220,11 @@ static const char *const lines[] = {
     "input 3x16x20 | conv 6 3x3 | bn | relu | maxpool 3x3 stride 2 pad 1 | globalmaxpool | dense classes",
     "normalize 0.1 0.1 | conv 6 3x3 stride 2 as a | relu | conv 6 3x3 | add a | maxpool 2 | relu6 | conv 6 3x3 | "
     "maxpool 2 | relu | dense classes",
+    "conv 6 3x3 stride 2 | bn | silu | conv 8 3x3 | leakyrelu 0.1 | dwconv 3x3 | bn | hardswish | conv 6 1x1 | gelu | "
+    "maxpool 2 | res( conv 6 3x3 | sigmoid ) | silu | dense 16 | leakyrelu | dense classes",
+    "conv 6 3x3 stride 2 as a | relu | conv 4 3x3 as b | concat a | relu | se 5 | dropout | conv 8 1x1 | silu | dropout | "
+    "se 2 | relu | avgpool 2 as c | sigmoid | concat c | dense classes",
+    "conv 6 3x3 stride 2 | relu | se 2 | globalavgpool | dense classes",
 };
 
 static void networks_are_near_float32(void **state) {
@@ -213,9 +245,10 @@ static void networks_are_near_float32(void **state) {
             apart += pow((double)e.got[k] - (double)e.exact[k], 2);
             squares += pow((double)e.exact[k] - mean, 2);
         }
-        /* A hundredth part of what the probabilities differ by. */
-        if (apart > 0.01 * squares) print_error("%s: %g of %g\n", lines[i], apart, squares);
-        assert_true(squares > 0 && apart <= 0.01 * squares);
+        /* A thousandth part of what the probabilities differ by; more where a sum of two scales goes through a pool. */
+        const double most = (i == 3 ? 0.01 : 0.001) * squares;
+        if (apart > most) print_error("%s: %g of %g\n", lines[i], apart, squares);
+        assert_true(squares > 0 && apart <= most);
         assert_true(fabs(got.loss - exact.loss) < 0.05 * exact.loss && got.weight == exact.weight);
         for (int threads = 1; threads <= 8; threads += threads) {
             options.threads = threads;
@@ -318,10 +351,9 @@ static void what_has_no_integers_is_named(void **state) {
     (void)state;
     static const struct {
         const char *line, *part;
-    } cases[] = {{"conv 4 3x3 | silu as soft | dense classes", "the layer soft (silu) has no form"},
-                 {"conv 4 3x3 | leakyrelu | dense classes", "leakyrelu1 (leakyrelu)"},
-                 {"conv 4 3x3 as a | conv 4 3x3 | concat a | dense classes", "(concat)"},
-                 {"conv 4 3x3 | se 2 | dense classes", "(se)"},
+    } cases[] = {{"conv 4 3x3 | layernorm as soft | dense classes", "the layer soft (layernorm) has no form"},
+                 {"conv 4 3x3 | attention 2 | dense classes", "attention1 (attention)"},
+                 {"se 1 | dense classes", "se1 (se) has no form in 8-bit integers where it reads the image itself"},
                  {"conv 64 1x1 | dense classes", "50176 products"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         Example e = example_new("hand:n=40,test=10", cases[i].line);
@@ -338,6 +370,8 @@ int main(void) {
         cmocka_unit_test(multipliers_are_near_their_factors),
         cmocka_unit_test(a_convolution_by_hand),
         cmocka_unit_test(pools_by_hand),
+        cmocka_unit_test(tables_by_hand),
+        cmocka_unit_test(scalings_by_hand),
         cmocka_unit_test(additions_are_near_real_ones),
         cmocka_unit_test(networks_are_near_float32),
         cmocka_unit_test(instructions_change_no_bit),
