@@ -110,14 +110,10 @@ static const struct {
     const char *kernel;
     bool in_place;
     cf_status (*add)(Work *work);
-} rows[] = {[INT8_CONV] = {"conv_int8", false, product},
-            [INT8_MAXPOOL] = {"maxpool_int8", false, pool},
-            [INT8_AVGPOOL] = {"avgpool_int8", false, pool},
-            [INT8_ADD] = {"add_int8", true, addition},
-            [INT8_CLAMP] = {"clamp_int8", true, limits},
-            [INT8_TABLE] = {"table_int8", true, table},
-            [INT8_CONCAT] = {"concat_int8", false, concat},
-            [INT8_MEAN] = {"mean_int8", false, mean},
+} rows[] = {[INT8_CONV] = {"conv_int8", false, product},        [INT8_MAXPOOL] = {"maxpool_int8", false, pool},
+            [INT8_AVGPOOL] = {"avgpool_int8", false, pool},     [INT8_ADD] = {"add_int8", true, addition},
+            [INT8_CLAMP] = {"clamp_int8", true, limits},        [INT8_TABLE] = {"table_int8", true, table},
+            [INT8_CONCAT] = {"concat_int8", false, concat},     [INT8_MEAN] = {"mean_int8", false, mean},
             [INT8_MULTIPLY] = {"multiply_int8", true, multiply}};
 
 cf_status c_layers_int8(CNetwork *net, const Int8Network *integers) {

@@ -69,10 +69,9 @@ static void conv(Values *v, const Int8Op *op, OnnxName *y) {
 }
 
 /* The operators of all but convolutions; NULL: the activation behind it is all. */
-static const char *const operators[] = {[INT8_MAXPOOL] = "MaxPool", [INT8_AVGPOOL] = "AveragePool",
-                                        [INT8_ADD] = "Add",         [INT8_CONCAT] = "Concat",
-                                        [INT8_MULTIPLY] = "Mul",    [INT8_MEAN] = "GlobalAveragePool",
-                                        [INT8_CLAMP] = NULL,        [INT8_TABLE] = NULL};
+static const char *const operators[] = {
+    [INT8_MAXPOOL] = "MaxPool", [INT8_AVGPOOL] = "AveragePool",    [INT8_ADD] = "Add",  [INT8_CONCAT] = "Concat",
+    [INT8_MULTIPLY] = "Mul",    [INT8_MEAN] = "GlobalAveragePool", [INT8_CLAMP] = NULL, [INT8_TABLE] = NULL};
 
 static void operation(Values *v, const Int8Op *op, OnnxName *y) {
     const char *second = op->x[1] < 0 ? NULL : v->of[op->x[1]].text;

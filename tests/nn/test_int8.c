@@ -222,7 +222,8 @@ static const char *const lines[] = {
     "maxpool 2 | relu | dense classes",
     "conv 6 3x3 stride 2 | bn | silu | conv 8 3x3 | leakyrelu 0.1 | dwconv 3x3 | bn | hardswish | conv 6 1x1 | gelu | "
     "maxpool 2 | res( conv 6 3x3 | sigmoid ) | silu | dense 16 | leakyrelu | dense classes",
-    "conv 6 3x3 stride 2 as a | relu | conv 4 3x3 as b | concat a | relu | se 5 | dropout | conv 8 1x1 | silu | dropout | "
+    "conv 6 3x3 stride 2 as a | relu | conv 4 3x3 as b | concat a | relu | se 5 | dropout | conv 8 1x1 | silu | "
+    "dropout | "
     "se 2 | relu | avgpool 2 as c | sigmoid | concat c | dense classes",
     "conv 6 3x3 stride 2 | relu | se 2 | globalavgpool | dense classes",
 };
@@ -262,7 +263,7 @@ static void networks_are_near_float32(void **state) {
 }
 
 /* With the processor's instructions for sums of bytes and without: filters in fours, twos and ones of 16, and a rest; more terms than
- * whole words; rims. */
+ * whole words; rims; channels by themselves, several pixels of them side by side and more than fit; groups of several blocks and of less. */
 /* A factor above 1: what the rectifier leaves is less than a step of the sums. */
 static void leave_little(Example *e) {
     const size_t bytes = e->set->count * set_image_size(e->set);
@@ -272,13 +273,44 @@ static void leave_little(Example *e) {
     *parameters_find(&e->model->parameters, 0, "bias") = 0.001f - (float)largest / 255;
 }
 
+/* One operation by itself, on values of all sizes, between bytes that nobody may touch. */
+static void compare_alone(const Int8Network *network, const Int8Op *op) {
+    enum { GUARD = 64 };
+    const size_t in = shape_size(network->tensors[op->x[0]].shape), out = shape_size(network->tensors[op->y].shape);
+    const Levels levels = {network->tensors[op->x[0]].zero, network->tensors[op->y].zero, op->low, op->high};
+    Int8Packed packed;
+    assert_ok(int8_vnni_pack(network, op, &packed));
+    if (!packed.weights) return;
+    int8_t *x = malloc(in), *plain = malloc(out), *fast = malloc(out + 2 * GUARD);
+    uint8_t *scratch = aligned_alloc(64, int8_vnni_scratch(op, &packed));
+    assert_true(x && plain && fast && scratch);
+    for (size_t i = 0; i < in; i++) x[i] = (int8_t)(i * 2654435761u >> 11);
+    memset(fast, 0x55, out + 2 * GUARD);
+    conv_int8(&op->window, &levels, op->weights, op->bias, op->multiplier, op->shift, x, plain);
+    int8_vnni_run(network, op, &packed, scratch, x, fast + GUARD);
+    assert_memory_equal(fast + GUARD, plain, out);
+    for (size_t i = 0; i < GUARD; i++) assert_true(fast[i] == 0x55 && fast[GUARD + out + i] == 0x55);
+    int8_vnni_free(&packed);
+    free(x);
+    free(plain);
+    free(fast);
+    free(scratch);
+}
+
 static void instructions_change_no_bit(void **state) {
     (void)state;
-    static const char *const wide[] = {"conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | "
-                                       "maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
-                                       "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) "
-                                       "| dense 16 | relu | dense classes",
-                                       "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
+    static const char *const wide[] = {
+        "conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | "
+        "maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
+        "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) "
+        "| dense 16 | relu | dense classes",
+        "input 3x17x15 | conv 20 3x3 | relu | dwconv 3x3 | bn | relu6 | dwconv 5x5 stride 2 | "
+        "relu | conv 70 1x1 | dwconv 3x3 dilation 2 | relu | dwconv 2x3 pad 1 | bn | relu | "
+        "conv 6 1x1 | dense classes",
+        "conv 9 3x3 stride 2 | relu | conv 120 3x3 groups 3 | relu | conv 24 3x3 dilation "
+        "2 stride 2 groups 12 | bn | se 2 | res( conv 24 3x3 groups 2 | silu ) | dense "
+        "classes",
+        "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
     if (!int8_vnni_there()) {
         print_message("SKIPPED: instructions for sums of bytes (this processor has none, or CIFRA_ISA forbids them)\n");
         return;
@@ -290,6 +322,8 @@ static void instructions_change_no_bit(void **state) {
         if (i + 1 == COUNT_OF(lines) + COUNT_OF(wide)) leave_little(&e);
         assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 2, &network));
         if (i + 1 == COUNT_OF(lines) + COUNT_OF(wide)) assert_true(network->ops[0].shift[0] > 0);
+        for (int k = 0; k < network->op_count; k++)
+            if (network->ops[k].kind == INT8_CONV) compare_alone(network, &network->ops[k]);
         assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.got, &fast));
         setenv("CIFRA_ISA", "avx2", 1);
         assert_false(int8_vnni_there());

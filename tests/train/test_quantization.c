@@ -59,7 +59,8 @@ static const char *const lines[] = {
     "conv 6 3x3 pad valid | maxpool 2 | relu | bn | conv 5 1x1 | globalmaxpool | dropout 0.3 | dense classes",
     "conv 6 3x3 | bn | silu | dwconv 3x3 | hardswish | conv 6 1x1 | gelu | avgpool 2 | dense 8 | leakyrelu 0.1 | dense "
     "classes",
-    "conv 6 3x3 as a | bn | relu | conv 4 3x3 | sigmoid | concat a | relu | se 2 | conv 8 3x3 stride 2 | bn | silu | se 4 | "
+    "conv 6 3x3 as a | bn | relu | conv 4 3x3 | sigmoid | concat a | relu | se 2 | conv 8 3x3 stride 2 | bn | silu | "
+    "se 4 | "
     "relu | globalavgpool | dense classes",
 };
 

@@ -37,21 +37,22 @@ typedef enum Int8Kind {
 
 typedef struct Int8Op {
     Int8Kind kind;
-    int layer, last;  /* the first and the last layer of those that are in it */
-    bool inner;       /* y is a value within the layer */
-    const char *part; /* of the layer's weights, "fc1."; else "" */
-    int norm;         /* the bn or normalize among them; -1: none */
+    int layer, last;             /* the first and the last layer of those that are in it */
+    bool inner;                  /* y is a value within the layer */
+    const char *part;            /* of the layer's weights, "fc1."; else "" */
+    int norm;                    /* the bn or normalize among them; -1: none */
     const LayerType *activation; /* the last of them, and how it is set; NULL: none */
     Activation act;
-    int x[2], y;   /* tensors; x[1] is -1 but where two are read */
-    int low, high; /* what y is limited to */
-    Window window; /* of one image */
+    int x[2], y;     /* tensors; x[1] is -1 but where two are read */
+    int low, high;   /* what y is limited to */
+    Window window;   /* of one image */
     int8_t *weights; /* [K][R][S][C / groups] */
     float *scale;    /* [K] of these */
     int32_t *bias, *multiplier;
-    int8_t *shift;                 /* [K] each */
-    int8_t *table;                 /* INT8_TABLE, INT8_CONCAT: [tensors read][256], what becomes of -128, -127 .. */
-    int32_t factors[3], shifts[3]; /* of an addition: of the first, the second, the sum; of a mean or product: the first */
+    int8_t *shift; /* [K] each */
+    int8_t *table; /* INT8_TABLE, INT8_CONCAT: [tensors read][256], what becomes of -128, -127 .. */
+    int32_t factors[3],
+        shifts[3]; /* of an addition: of the first, the second, the sum; of a mean or product: the first */
 } Int8Op;
 
 struct Int8Network {
@@ -74,8 +75,8 @@ void int8_network_free(Int8Network *network);
 
 /* The ranges that it would have, found by an engine's plain kernels: [layers], of the last layer of each operation whose values are
  * rounded; and of which layers weights are. The same errors. */
-cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads, FakeRange *ranges,
-                      bool *weights);
+cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads,
+                      FakeRange *ranges, bool *weights);
 
 /* As classify(), with the network's integers: the same bits on any number of threads. */
 cf_status int8_classify(const Int8Network *network, const cf_subset *subset, int threads, float *probabilities,

@@ -41,8 +41,8 @@ static int input_of(const Grouping *g, int layer, int which) {
 static Int8Op *add_op(Grouping *g, Int8Kind kind, int layer) {
     Int8Network *n = g->network;
     Int8Op *op = &n->ops[n->op_count++];
-    *op = (Int8Op){
-        .kind = kind, .layer = layer, .last = layer, .part = "", .norm = -1, .x = {input_of(g, layer, 0), -1}};
+    *op =
+        (Int8Op){.kind = kind, .layer = layer, .last = layer, .part = "", .norm = -1, .x = {input_of(g, layer, 0), -1}};
     op->window = layer_window(&g->layers->layers[layer], 1);
     return op;
 }
@@ -150,10 +150,11 @@ static Int8Op *add_inner(Grouping *g, Int8Kind kind, int layer, int x, Shape out
 static cf_status group_squeeze(Grouping *g, int layer) {
     const Layer *l = &g->layers->layers[layer];
     const Shape all = {l->in.C, 1, 1}, few = {l->in.C / l->number, 1, 1};
-    FAIL_IF(l->input[0] < 0, CF_BAD_USE,
-            "the layer %s (se) has no form in 8-bit integers where it reads the image itself; a layer in front of it was "
-            "expected",
-            l->name);
+    FAIL_IF(
+        l->input[0] < 0, CF_BAD_USE,
+        "the layer %s (se) has no form in 8-bit integers where it reads the image itself; a layer in front of it was "
+        "expected",
+        l->name);
     Int8Op *op = add_inner(g, INT8_MEAN, layer, input_of(g, layer, 0), all);
     op = add_inner(g, INT8_CONV, layer, op->y, few);
     op->part = "fc1.", op->window = whole_window(all, few.C);

@@ -123,7 +123,8 @@ static void quantize_addition(const Int8Network *network, Int8Op *op) {
 
 static void quantize_scaling(const Int8Network *network, Int8Op *op) {
     const Int8Tensor *x = &network->tensors[op->x[0]], *y = &network->tensors[op->y];
-    const double by = op->kind == INT8_MEAN ? 1.0 / (x->shape.H * x->shape.W) : (double)network->tensors[op->x[1]].scale;
+    const double by =
+        op->kind == INT8_MEAN ? 1.0 / (x->shape.H * x->shape.W) : (double)network->tensors[op->x[1]].scale;
     int8_multiplier((double)x->scale * by / (double)y->scale, &op->factors[0], &op->shifts[0]);
 }
 
@@ -157,7 +158,7 @@ int int8_settings(const Int8Network *network, const Int8Op *op, int32_t settings
               y = network->tensors[op->y].zero;
     const int32_t levels[] = {x, y, op->low, op->high},
                   scaling[] = {x, by, y, op->factors[0], op->shifts[0], op->low, op->high},
-                  sum[] = {x, op->factors[0], op->shifts[0], by, op->factors[1], op->shifts[1],
+                  sum[] = {x, op->factors[0], op->shifts[0], by,      op->factors[1], op->shifts[1],
                            y, op->factors[2], op->shifts[2], op->low, op->high};
     const bool is_sum = op->kind == INT8_ADD, is_conv = op->kind == INT8_CONV;
     const int count = (int)(is_sum ? COUNT_OF(sum) : is_conv ? COUNT_OF(levels) : COUNT_OF(scaling));

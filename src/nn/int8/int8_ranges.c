@@ -48,7 +48,8 @@ static cf_status squeeze_ranges(const Int8Network *network, const Int8Op *op, in
                                 float (*ranges)[2]) {
     const Layer *layer = &network->model->layers.layers[op->layer];
     const Parameters *p = &network->model->parameters;
-    const size_t C = (size_t)layer->in.C, area = (size_t)layer->in.H * (size_t)layer->in.W, few = (size_t)op[1].window.K;
+    const size_t C = (size_t)layer->in.C, area = (size_t)layer->in.H * (size_t)layer->in.W,
+                 few = (size_t)op[1].window.K;
     float *means = room, *squeezed = means + C, *opened = squeezed + few, *scales = opened + C;
     for (int i = 0; i < images; i++, x += area * C) {
         for (size_t c = 0; c < C; c++) {
@@ -166,8 +167,8 @@ done:
     return status;
 }
 
-cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads, FakeRange *ranges,
-                      bool *weights) {
+cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads,
+                      FakeRange *ranges, bool *weights) {
     Int8Network *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));
@@ -178,7 +179,8 @@ cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engi
         const Int8Op *op = &made->ops[i];
         const Int8Tensor *y = &made->tensors[op->y];
         /* A largest value, or a limited one, is one of those that were rounded already. */
-        if (!op->inner && (has_range(op) || op->kind == INT8_AVGPOOL)) ranges[op->last] = (FakeRange){y->scale, (float)y->zero};
+        if (!op->inner && (has_range(op) || op->kind == INT8_AVGPOOL))
+            ranges[op->last] = (FakeRange){y->scale, (float)y->zero};
         if (op->kind == INT8_CONV && op->norm != op->layer) weights[op->layer] = true;
     }
 done:

@@ -39,6 +39,11 @@ static void run_op(const Classifying *c, int number, int8_t *memory) {
     const int count = (int)shape_size(n->tensors[op->y].shape);
     Settings settings;
     int8_settings(n, op, settings.all);
+    if (c->packed && second && op->kind != INT8_CONCAT && op->shifts[0] <= 0 && op->shifts[1] <= 0 &&
+        op->shifts[2] <= 0) {
+        int8_vnni_pair(n, op, x, second, y);
+        return;
+    }
     switch (op->kind) {
     case INT8_CONV:
         if (c->packed && c->packed[number].weights)
