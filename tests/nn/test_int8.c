@@ -336,6 +336,33 @@ static void instructions_change_no_bit(void **state) {
     }
 }
 
+/* Values of a convolution down to about -20, of which hardswish leaves those from -3 on, and sigmoid knows -6 to 6; whoever else reads them
+ * wants all. */
+static void ranges_end_where_activations_do(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        double low[2], high[2];
+    } cases[] = {
+        {"conv 2 1x1 bias | hardswish | dense classes", {-3.2, -2.9}, {19, 22}},
+        {"conv 2 1x1 bias | sigmoid | dense classes", {-9, -5}, {5, 9}},
+        {"conv 2 1x1 bias as a | hardswish | add a | dense classes", {-22, -19}, {19, 22}},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Example e = example_new("hand:n=60,test=20", cases[i].line);
+        float *bias = parameters_find(&e.model->parameters, 0, "bias");
+        Int8Network *network;
+        bias[0] = -20, bias[1] = 20;
+        assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 1, &network));
+        const Int8Tensor *y = &network->tensors[network->ops[0].y];
+        const double low = (double)y->scale * (-128 - y->zero), high = (double)y->scale * (127 - y->zero);
+        if (low < cases[i].low[0] || low > cases[i].low[1] || high < cases[i].high[0] || high > cases[i].high[1])
+            fail_msg("%s: from %g to %g", cases[i].line, low, high);
+        int8_network_free(network);
+        example_free(&e);
+    }
+}
+
 /* The same integers from any number of threads. */
 static void calibration_knows_no_threads(void **state) {
     (void)state;
@@ -409,6 +436,7 @@ int main(void) {
         cmocka_unit_test(additions_are_near_real_ones),
         cmocka_unit_test(networks_are_near_float32),
         cmocka_unit_test(instructions_change_no_bit),
+        cmocka_unit_test(ranges_end_where_activations_do),
         cmocka_unit_test(calibration_knows_no_threads),
         cmocka_unit_test(weights_are_the_nearest),
         cmocka_unit_test(what_has_no_integers_is_named),

@@ -68,7 +68,41 @@ static cf_status squeeze_ranges(const Int8Network *network, const Int8Op *op, in
     return CF_OK;
 }
 
+/* Which operation gives the tensor, where it has a range and nobody else reads it; -1: none. */
+static int giver_of(const Int8Network *network, int tensor) {
+    int giver = -1, readers = tensor == network->result;
+    for (int i = 0; i < network->op_count; i++) {
+        const Int8Op *op = &network->ops[i];
+        if (op->y == tensor && has_range(op)) giver = i;
+        readers += (op->x[0] == tensor) + (op->x[1] == tensor);
+    }
+    return readers == 1 ? giver : -1;
+}
+
+/* What an activation alone reads ends where it is constant to half a step of what it gives: hardswish at -3, so that no values are
+ * spent on what is 0 behind it. */
+static void trim_range(Activation act, const float y[2], float x[2]) {
+    const float half = (y[1] - y[0]) / 255 / 2;
+    for (int side = 0; side < 2; side++) {
+        const float from = x[side];
+        float end;
+        reference_engine.kernels->act_forward(act, &from, 1, &end);
+        for (int k = 1; k < 256; k++) {
+            const float nearer = from * (float)(256 - k) / 256;
+            float value;
+            reference_engine.kernels->act_forward(act, &nearer, 1, &value);
+            if (fabsf(value - end) > half) break;
+            x[side] = nearer;
+        }
+    }
+}
+
 static void use_ranges(Int8Network *network, float (*ranges)[2]) {
+    for (int i = 0; i < network->op_count; i++) {
+        const Int8Op *op = &network->ops[i];
+        const int giver = op->kind == INT8_TABLE ? giver_of(network, op->x[0]) : -1;
+        if (giver >= 0) trim_range(op->act, ranges[i], ranges[giver]);
+    }
     for (int i = 0; i < network->op_count; i++) {
         const Int8Op *op = &network->ops[i];
         Int8Tensor *y = &network->tensors[op->y], *x = &network->tensors[op->x[0]];
