@@ -79,19 +79,22 @@ static int giver_of(const Int8Network *network, int tensor) {
     return readers == 1 ? giver : -1;
 }
 
-/* What an activation alone reads ends where it is constant to half a step of what it gives: hardswish at -3, so that no values are
+/* The integer of what the activation makes of a value. */
+static long level_behind(Activation act, float value, float step) {
+    reference_engine.kernels->act_forward(act, &value, 1, &value);
+    return lround((double)value / (double)step);
+}
+
+/* What an activation alone reads ends where the integers of what it gives no longer change: hardswish near -3, so that no values are
  * spent on what is 0 behind it. */
 static void trim_range(Activation act, const float y[2], float x[2]) {
-    const float half = (y[1] - y[0]) / 255 / 2;
-    for (int side = 0; side < 2; side++) {
+    const float step = (y[1] - y[0]) / 255;
+    for (int side = 0; side < 2 && step > 0; side++) {
         const float from = x[side];
-        float end;
-        reference_engine.kernels->act_forward(act, &from, 1, &end);
+        const long end = level_behind(act, from, step);
         for (int k = 1; k < 256; k++) {
             const float nearer = from * (float)(256 - k) / 256;
-            float value;
-            reference_engine.kernels->act_forward(act, &nearer, 1, &value);
-            if (fabsf(value - end) > half) break;
+            if (level_behind(act, nearer, step) != end) break;
             x[side] = nearer;
         }
     }
