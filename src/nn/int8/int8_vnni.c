@@ -38,19 +38,13 @@ static size_t terms_of(const Window *w) {
     return (size_t)w->R * (size_t)w->S * (size_t)(w->C / w->groups);
 }
 
-/* Of a group's filters. */
-static size_t blocks_of(const Window *w) {
-    return ((size_t)(w->K / w->groups) + LANES - 1) / LANES;
-}
-
 static bool is_depthwise(const Window *w) {
     return w->groups > 1 && w->groups == w->C && w->K == w->C;
 }
 
 /* Where filter k has its bias: groups begin with whole blocks. */
-static size_t slot_of(const Window *w, size_t k) {
-    const size_t filters = (size_t)(w->K / w->groups);
-    return k / filters * blocks_of(w) * LANES + k % filters;
+static size_t slot_of(const Int8Packed *p, size_t k) {
+    return k / p->filters * p->blocks * LANES + k % p->filters;
 }
 
 /* Value i of those that a depthwise convolution takes at once: interleaved within each 128 bits, four of 16 are a vector's. */
@@ -86,24 +80,27 @@ static cf_status plan_depthwise(const Window *w, Int8Packed *p) {
 static void pack_all(const Int8Op *op, int x_zero, Int8Packed *p) {
     const Window *w = &op->window;
     const size_t K = (size_t)w->K, values = K * (size_t)(p->pixels ? p->pixels : 1);
-    for (size_t i = 0; i < values; i++) pack_filter(op, i % K, p->pixels ? slot_of_value(i) : slot_of(w, i), x_zero, p);
+    for (size_t i = 0; i < values; i++) pack_filter(op, i % K, p->pixels ? slot_of_value(i) : slot_of(p, i), x_zero, p);
 }
 
 cf_status int8_vnni_pack(const Int8Network *network, const Int8Op *op, Int8Packed *packed) {
     const Window *w = &op->window;
-    Int8Packed made = {.high = (w->P - 1) * w->stride + (w->R - 1) * w->dilation + 1,
-                       .wide = (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1};
+    Int8Packed made = {0};
     cf_status status;
-    *packed = (Int8Packed){0};
+    *packed = made;
     if (op->kind != INT8_CONV) return CF_OK;
     for (int k = 0; k < w->K; k++)
         if (op->shift[k] > 0) return CF_OK;
-    size_t filters = (size_t)w->groups * blocks_of(w) * LANES;
+    made.channels = (size_t)(w->C / w->groups), made.filters = (size_t)(w->K / w->groups);
+    made.blocks = (made.filters + LANES - 1) / LANES;
+    made.high = (w->P - 1) * w->stride + (w->R - 1) * w->dilation + 1;
+    made.wide = (w->Q - 1) * w->stride + (w->S - 1) * w->dilation + 1;
+    size_t filters = (size_t)w->groups * made.blocks * LANES;
     if (is_depthwise(w)) {
         FORWARD(plan_depthwise(w, &made));
         filters = ((size_t)w->K * (size_t)made.pixels + BYTES - 1) / BYTES * BYTES;
     } else {
-        made.run = (size_t)(w->C / w->groups) * (w->dilation == 1 && w->groups == 1 ? (size_t)w->S : 1);
+        made.run = made.channels * (w->dilation == 1 && w->groups == 1 ? (size_t)w->S : 1);
         made.runs = terms_of(w) / made.run;
         made.words = (made.run + WORD - 1) / WORD;
     }
@@ -171,12 +168,11 @@ typedef struct Tile {
 } Tile;
 
 VNNI static void finish(const Tile *t, size_t block, const __m512i *sums, size_t step) {
-    const Window *w = &t->op->window;
-    const size_t filters = (size_t)(w->K / w->groups), first = (block - t->group * blocks_of(w)) * LANES;
+    const size_t filters = t->packed->filters, first = (block - t->group * t->packed->blocks) * LANES;
     const size_t left = filters - first;
     const __mmask16 mask = (__mmask16)(left < LANES ? (1u << left) - 1 : 0xffff);
     int8_t *y = t->y + t->group * filters + first;
-    for (int p = 0; p < t->pixels; p++, y += w->K) {
+    for (int p = 0; p < t->pixels; p++, y += t->op->window.K) {
         const __m512i value = filtered(t->network, t->op, t->packed, block * LANES, sums[(size_t)p * step]);
         _mm_mask_storeu_epi8(y, mask, _mm512_cvtepi32_epi8(value));
     }
@@ -192,7 +188,7 @@ static size_t run_offset(const Window *w, const Int8Packed *packed, size_t run) 
 /* Of so many blocks at once, which the compiler must know. */
 VNNI static inline __attribute__((always_inline)) void multiply(const Tile *t, const int blocks) {
     const Int8Packed *k = t->packed;
-    const size_t channel = t->group * (size_t)(t->op->window.C / t->op->window.groups);
+    const size_t channel = t->group * k->channels;
     __m512i sums[PIXELS][BLOCKS];
     for (int p = 0; p < PIXELS; p++)
         for (int b = 0; b < blocks; b++) sums[p][b] = _mm512_loadu_si512(k->bias + (t->block + (size_t)b) * LANES);
@@ -215,7 +211,7 @@ VNNI static inline __attribute__((always_inline)) void multiply(const Tile *t, c
 }
 
 VNNI static void multiply_all(Tile *t) {
-    const size_t blocks = blocks_of(&t->op->window);
+    const size_t blocks = t->packed->blocks;
     for (t->group = 0; t->group < (size_t)t->op->window.groups; t->group++) {
         const size_t end = (t->group + 1) * blocks;
         for (t->block = t->group * blocks; t->block + BLOCKS <= end; t->block += BLOCKS) multiply(t, BLOCKS);

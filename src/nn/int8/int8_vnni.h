@@ -9,6 +9,7 @@ typedef struct Int8Packed {
     int8_t *weights; /* [filters / 16][runs][words][16][4]; NULL: the operation is not for these instructions */
     int32_t *bias, *multiplier, *right; /* [filters, those of a group filled up to whole 16s] */
     size_t runs, run, words;            /* a filter sees so many runs of `run` neighbouring values: words of four */
+    size_t channels, filters, blocks;   /* of a group: what it sees, and its filters in blocks of 16 */
     int high, wide;                     /* pixels of what it sees in all, with the rim */
     /* A filter of its own for each channel: so many neighbouring pixels at once, [64 values][taps / 4][4][16][4]; 0: otherwise. */
     int pixels;
