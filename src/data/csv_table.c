@@ -69,13 +69,14 @@ cf_status csv_table_read(const char *path, char between, CsvTable *table) {
     cf_status status;
     FORWARD(file_read(path, MOST_CSV_BYTES, &bytes, &size));
     made.owned = (char *)bytes;
-    if (!size || memchr(bytes, '\0', size)) {
-        status = FAIL(CF_BAD_INPUT, "%s is no CSV file: it %s", path, size ? "holds zero bytes" : "is empty");
+    char *place = made.owned + (strncmp(made.owned, byte_order_mark, 3) == 0 ? 3 : 0);
+    const bool zeros = memchr(bytes, '\0', size) != NULL;
+    if (zeros || !*place) {
+        status = FAIL(CF_BAD_INPUT, "%s is no CSV file: it %s", path, zeros ? "holds zero bytes" : "is empty");
         goto failed;
     }
     if (!between) between = most_frequent(made.owned);
     FORWARD_TO(failed, memory_new(most_fields(made.owned, between), sizeof *made.cells, &made.cells));
-    char *place = made.owned + (strncmp(made.owned, byte_order_mark, 3) == 0 ? 3 : 0);
     while (*place) FORWARD_TO(failed, take_line(&made, between, &place, &count, path));
     made.rows = count / made.columns - 1;
     *table = made;

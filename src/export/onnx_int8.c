@@ -68,25 +68,31 @@ static void conv(Values *v, const Int8Op *op, OnnxName *y) {
     onnx_end(o);
 }
 
-static void pool(Values *v, const Int8Op *op, OnnxName *y) {
-    onnx_begin(v->out, op->kind == INT8_MAXPOOL ? "MaxPool" : "AveragePool", INPUTS(v->of[op->x[0]].text), y);
-    onnx_window(v->out, &op->window);
+/* The operators of all but convolutions; NULL: the activation behind it is all. */
+static const char *const operators[] = {
+    [INT8_MAXPOOL] = "MaxPool", [INT8_AVGPOOL] = "AveragePool",    [INT8_ADD] = "Add",  [INT8_CONCAT] = "Concat",
+    [INT8_MULTIPLY] = "Mul",    [INT8_MEAN] = "GlobalAveragePool", [INT8_CLAMP] = NULL, [INT8_TABLE] = NULL};
+
+static void operation(Values *v, const Int8Op *op, OnnxName *y) {
+    const char *second = op->x[1] < 0 ? NULL : v->of[op->x[1]].text;
+    onnx_begin(v->out, operators[op->kind], INPUTS(v->of[op->x[0]].text, second), y);
+    if (op->kind == INT8_MAXPOOL || op->kind == INT8_AVGPOOL) onnx_window(v->out, &op->window);
+    if (op->kind == INT8_CONCAT) onnx_integer(v->out, "axis", 1);
     onnx_end(v->out);
 }
 
 static void write_op(Values *v, const Int8Op *op) {
     OnnxOut *o = v->out;
-    const Layer *last = &o->model->layers.layers[op->last];
-    OnnxName y = v->of[op->x[0]];
+    const Layer activation = {.type = op->activation, .inputs = 1, .activation = op->act};
+    OnnxName x, y = v->of[op->x[0]];
+    if (o->layer != op->last) o->values = 0;
     o->layer = op->last;
-    o->values = 0;
     if (op->kind == INT8_CONV)
         conv(v, op, &y);
-    else if (op->kind == INT8_ADD)
-        onnx_node(o, "Add", INPUTS(y.text, v->of[op->x[1]].text), &y);
-    else if (op->kind != INT8_CLAMP)
-        pool(v, op, &y);
-    if (layer_is_activation(last)) onnx_layer(last->type->word)->write(o, last, &y, &y);
+    else if (operators[op->kind])
+        operation(v, op, &y);
+    x = y; /* which an activation of several operators reads once more */
+    if (op->activation) onnx_layer(op->activation->word)->write(o, &activation, &x, &y);
     round_to(v, y.text, op->y);
 }
 
@@ -106,6 +112,7 @@ cf_status onnx_write_int8(OnnxOut *out, OnnxName *logits) {
     FORWARD_TO(done, memory_new(largest, 1, &values.weights));
     FORWARD_TO(done, memory_new(filters, sizeof *values.scales, &values.scales));
     round_to(&values, "image", 0);
+    out->layer = -1; /* names of the first operation's values begin anew */
     for (int i = 0; i < n->op_count; i++) write_op(&values, &n->ops[i]);
     *logits = values.of[n->result];
 done:

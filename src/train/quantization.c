@@ -64,7 +64,7 @@ static void round_weights(const Parameter *parameter, float *values) {
 }
 
 static bool is_rounded(const Quantization *q, const Parameter *parameter) {
-    return q->weights[parameter->layer] && strcmp(parameter->spec->what, "weight") == 0;
+    return q->weights[parameter->layer] && parameter->spec->kind == PARAMETER_WEIGHT;
 }
 
 void quantization_begin(Quantization *q, Parameters *parameters) {

@@ -5,7 +5,7 @@
  * not change: its factor is positive or turns all signs); after it they are the learnt ones again, which take the gradient as it is
  * (straight through: Bengio et al. 2013). Activations are rounded where an operation in integers ends, by the ranges that nn/int8 finds
  * over the same training images: with the weights before the first step, then anew at the end of each epoch, before it is validated.
- * Logits and biases, whose steps are smaller, are not rounded. The integers themselves are made where they always are, from the weights
+ * Logits and biases, whose steps are smaller, are not rounded, nor are values within a layer (se). The integers themselves are made where they always are, from the weights
  * that are kept.
  */
 #ifndef TRAIN_QUANTIZATION_H

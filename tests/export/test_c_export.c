@@ -29,6 +29,9 @@ static const struct {
      "normalize 0.3 0.4 | conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | "
      "bn eps 0.01 ) | relu | "
      "maxpool 2 | relu | bn | avgpool 3x3 stride 2 pad 1 | dense 24 | relu6 | dropout | dense classes"},
+    {"hand:n=40,test=12", "tables",
+     "conv 8 3x3 stride 2 | bn | silu as a | dwconv 3x3 | bn | hardswish | se 4 | relu | conv 6 1x1 | leakyrelu 0.1 | "
+     "concat a | relu6 | se 7 as gate | maxpool 2 | gelu | dense 12 | sigmoid | dense classes"},
     {"hand:n=40,test=12", "resized",
      "input 3x20x16 | conv 4 3x3 | bn | relu | maxpool 3x2 stride 2 as b | sigmoid | add b | 2x( res( conv 4 3x3 | bn "
      "| relu ) ) | dense classes"},
@@ -98,15 +101,15 @@ static void bits_are_the_references(void **state) {
 /* In integers: what runs here is what was written. */
 static void integers_are_those_of_eval(void **state) {
     (void)state;
-    static const size_t with_integers[] = {3};
+    static const size_t with_integers[] = {3, 4};
     for (size_t i = 0; i < COUNT_OF(with_integers); i++) {
-        const char *folder = path_in(scratch_folder(), "integers");
+        const char *name = networks[with_integers[i]].name, *folder = path_in(scratch_folder(), name);
         Example e = example_new(with_integers[i]);
         cf_c_options options = cf_c_defaults();
         options.split = e.split;
         options.int8 = true;
         assert_ok(cf_export_c(e.model, folder, &options));
-        assert_int_equal(compile_and_run(folder, "integers"), 0);
+        assert_int_equal(compile_and_run(folder, name), 0);
         example_free(&e);
     }
 }
@@ -160,7 +163,7 @@ static void values_do_not_meet(void **state) {
 
 static void what_is_no_name_is_refused(void **state) {
     (void)state;
-    Example e = example_new(4);
+    Example e = example_new(5);
     cf_c_options options = cf_c_defaults();
     assert_fails(cf_export_c(e.model, path_in(scratch_folder(), "nothing"), &options), CF_BAD_USE,
                  "a split with a test part");
@@ -181,7 +184,7 @@ static void names_come_through(void **state) {
     (void)state;
     static const char *const names[] = {"a\"b\\", "wh?\?/t", "Fl\xc3\xbcgel1", "d", "e", "f", "g", "h", "i", "j"};
     const char *folder = path_in(scratch_folder(), "named");
-    Example e = example_new(4);
+    Example e = example_new(5);
     cf_c_options options = cf_c_defaults();
     char command[1024];
     for (int c = 0; c < e.model->classes; c++) {

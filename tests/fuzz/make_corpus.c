@@ -247,6 +247,14 @@ static void make_npy(const Corpus *corpus) {
     static const char *const kinds[] = {"<f4", "<f8", "|u1", "<i8", "<i4"};
     const float values[12] = {1, 2, 3};
     must(npy_write_rows(corpus_path(corpus, "npy", "rows"), values, 4, 3));
+    const Bytes rows = bytes_read(corpus_path(corpus, "npy", "rows"));
+    unsigned char archive[2 + 2 * 256] = "z\x0c"; /* halves, and the first is asked for */
+    if (rows.size > 256) abort();
+    for (size_t i = 0; i < 2; i++) memcpy(archive + 2 + i * rows.size, rows.bytes, rows.size);
+    put(corpus, "npy", "two", archive, 2 + 2 * rows.size);
+    archive[1] = 0;
+    put(corpus, "npy", "one", archive, 2 + rows.size);
+    free(rows.bytes);
     for (size_t k = 0; k < COUNT_OF(kinds); k++) {
         unsigned char file[10 + 118 + 6 * 8] = "\x93NUMPY\1\0\x76";
         char name[16];
@@ -263,6 +271,10 @@ static void make_npy(const Corpus *corpus) {
 /* ---- Texts ---- */
 
 static void make_lines(const Corpus *corpus) {
+    static const char *const tables[] = {"a,b,label\n1,2,x\n3,-4.5e3,\n\"5\",nan,\"y, \"\"z\"\"\"\n",
+                                         "1;2;3\n4;5;-1\n6;7;0\n",
+                                         "w\tlabel\r\n1e300\t9223372036854775807\r\n2\t-9223372036854775808\r\n",
+                                         "y\ncat\n\ndog\n", "\xef\xbb\xbf" "16777217,16777218\n16777219,0.1\n", NULL};
     static const char *const lines[] = {
         "paper",
         "conv 32 3x3 | bn | relu | maxpool 2 | conv 64 3x3 | bn | leakyrelu 0.01 | maxpool 2 | dense 128 | relu | "
@@ -325,6 +337,7 @@ static void make_lines(const Corpus *corpus) {
         "<svg><use href=\"#a\"/><rect fill=\"url(#b)\"/></svg>",
         NULL};
     put_texts(corpus, "svg", figures);
+    put_texts(corpus, "csv", tables);
     put_texts(corpus, "model_line", lines);
     put_texts(corpus, "augment", augmentations);
     put_texts(corpus, "data_text", sets);

@@ -90,4 +90,6 @@ res( layernorm | attention 2 ) | dwconv 3x3 | bn | hardswish | avgpool 2 | dense
 network small c "conv 8 3x3 | bn | relu | maxpool 2 | conv 12 3x3 | bn | relu | maxpool 2 | dense classes"
 network integers c-int8 "conv 8 3x3 | bn | relu | maxpool 2 | res( dwconv 3x3 | bn | relu6 | conv 8 1x1 | bn ) | relu | \
 conv 16 3x3 stride 2 | bn | relu | globalavgpool | dense classes"
+network tables c-int8 "conv 8 3x3 stride 2 | bn | silu as a | dwconv 3x3 | bn | hardswish | se 4 | conv 8 1x1 | leakyrelu | concat a | relu | \
+maxpool 2 | conv 16 3x3 | gelu | res( conv 16 1x1 | sigmoid ) | globalavgpool | dense classes"
 finish

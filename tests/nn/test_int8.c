@@ -122,6 +122,31 @@ static void pools_by_hand(void **state) {
     assert_true(y[0] == -7 && y[1] == -63 && y[2] == -100 && y[3] == 50);
 }
 
+static void tables_by_hand(void **state) {
+    (void)state;
+    int8_t tables[512], y[6];
+    const int8_t x[] = {-128, -127, 0, 127}, b[] = {1, -1};
+    for (int i = 0; i < 256; i++) tables[i] = (int8_t)(127 - i), tables[256 + i] = (int8_t)(i / 2 - 3);
+    table_int8(4, tables, x, y);
+    assert_true(y[0] == 127 && y[1] == 126 && y[2] == -1 && y[3] == -128);
+    concat_int8(2, 2, 1, tables, x, b, y);
+    assert_true(y[0] == 127 && y[1] == 126 && y[2] == 61 && y[3] == -1 && y[4] == -128 && y[5] == 60);
+}
+
+/* Means and products with zeros that are not 0, by hand: four pixels of two channels. */
+static void scalings_by_hand(void **state) {
+    (void)state;
+    const int8_t x[] = {-118, 13, -119, 13, -118, -7, 12, 13}, by[] = {-120, 7};
+    int8_t y[8];
+    const Scaling mean = {-128, 0, -100, 1 << 30, -1, -128, 127}; /* a quarter of the sum */
+    mean_int8(4, 2, &mean, x, y);
+    assert_true(y[0] == -100 + 43 && y[1] == -100 + 136); /* 169 / 2 = 84.5: up, 85 / 2 = 42.5: away from 0; 544 / 4 */
+    const Scaling product = {-118, -128, 5, 1 << 30, -2, -3, 100}; /* an eighth of it, limited */
+    multiply_int8(8, 2, &product, x, by, y);
+    const int8_t right[] = {5, 100, 4, 100, 5, 100, 100, 100}; /* 0; 131 x 135; -1 x 8; .. 130 x 8 */
+    assert_memory_equal(y, right, sizeof right);
+}
+
 /* An addition of values of three scales, against real numbers: within one step of the result. */
 static void additions_are_near_real_ones(void **state) {
     (void)state;
@@ -160,7 +185,7 @@ static Example example_new(const char *data, const char *line) {
     e.count = cf_subset_count(cf_split_part(e.split, CF_TEST));
     assert_ok(memory_new(e.count * (size_t)e.model->classes, sizeof(float), &e.exact));
     assert_ok(memory_new(e.count * (size_t)e.model->classes, sizeof(float), &e.got));
-    /* Norms that are not those a network begins with. */
+    /* Norms that are not those a network begins with, and squeezes that let some channels through and others not. */
     const RngStream stream = rng_stream(5, RNG_WEIGHTS, 1, 2);
     for (int i = 0; i < e.model->parameters.count; i++) {
         const Parameter *p = &e.model->parameters.table[i];
@@ -168,6 +193,7 @@ static Example example_new(const char *data, const char *line) {
         for (size_t k = 0; k < p->count; k++) {
             const float r = 2 * rng_uniform(&stream, p->offset + k) - 1;
             if (p->spec->kind == PARAMETER_SCALE) values[k] = 1 + 0.5f * r;
+            if (strncmp(p->spec->what, "fc", 2) == 0) values[k] *= 8;
             if (p->spec->kind == PARAMETER_BIAS || p->spec->kind == PARAMETER_RUNNING_MEAN) values[k] = 0.2f * r;
             if (p->spec->kind == PARAMETER_RUNNING_VAR) values[k] = 1 + 0.5f * r;
         }
@@ -183,7 +209,8 @@ static void example_free(Example *e) {
     cf_set_free(e->set);
 }
 
-/* Every operation: folded norms of convolutions, dense layers and by themselves, rectifiers alone and taken in, a residual, pools. */
+/* Every operation: folded norms of convolutions, dense layers and by themselves, rectifiers alone and taken in, a residual, pools; each
+ * other activation; channels joined of equal and of unlike scales; squeeze and excitation, with a rectifier and without. */
 static const char *const lines[] = {
     "conv 8 3x3 stride 2 | bn | relu | res( conv 8 3x3 groups 2 bias | bn | relu6 | dwconv 3x3 | bn eps 0.01 ) | relu "
     "| maxpool 2 | relu | "
@@ -193,6 +220,12 @@ static const char *const lines[] = {
     "input 3x16x20 | conv 6 3x3 | bn | relu | maxpool 3x3 stride 2 pad 1 | globalmaxpool | dense classes",
     "normalize 0.1 0.1 | conv 6 3x3 stride 2 as a | relu | conv 6 3x3 | add a | maxpool 2 | relu6 | conv 6 3x3 | "
     "maxpool 2 | relu | dense classes",
+    "conv 6 3x3 stride 2 | bn | silu | conv 8 3x3 | leakyrelu 0.1 | dwconv 3x3 | bn | hardswish | conv 6 1x1 | gelu | "
+    "maxpool 2 | res( conv 6 3x3 | sigmoid ) | silu | dense 16 | leakyrelu | dense classes",
+    "conv 6 3x3 stride 2 as a | relu | conv 4 3x3 as b | concat a | relu | se 5 | dropout | conv 8 1x1 | silu | "
+    "dropout | "
+    "se 2 | relu | avgpool 2 as c | sigmoid | concat c | dense classes",
+    "conv 6 3x3 stride 2 | relu | se 2 | globalavgpool | dense classes",
 };
 
 static void networks_are_near_float32(void **state) {
@@ -213,9 +246,10 @@ static void networks_are_near_float32(void **state) {
             apart += pow((double)e.got[k] - (double)e.exact[k], 2);
             squares += pow((double)e.exact[k] - mean, 2);
         }
-        /* A hundredth part of what the probabilities differ by. */
-        if (apart > 0.01 * squares) print_error("%s: %g of %g\n", lines[i], apart, squares);
-        assert_true(squares > 0 && apart <= 0.01 * squares);
+        /* A thousandth part of what the probabilities differ by; more where a sum of two scales goes through a pool. */
+        const double most = (i == 3 ? 0.01 : 0.001) * squares;
+        if (apart > most) print_error("%s: %g of %g\n", lines[i], apart, squares);
+        assert_true(squares > 0 && apart <= most);
         assert_true(fabs(got.loss - exact.loss) < 0.05 * exact.loss && got.weight == exact.weight);
         for (int threads = 1; threads <= 8; threads += threads) {
             options.threads = threads;
@@ -229,7 +263,7 @@ static void networks_are_near_float32(void **state) {
 }
 
 /* With the processor's instructions for sums of bytes and without: filters in fours, twos and ones of 16, and a rest; more terms than
- * whole words; rims. */
+ * whole words; rims; channels by themselves, several pixels of them side by side and more than fit; groups of several blocks and of less. */
 /* A factor above 1: what the rectifier leaves is less than a step of the sums. */
 static void leave_little(Example *e) {
     const size_t bytes = e->set->count * set_image_size(e->set);
@@ -239,13 +273,44 @@ static void leave_little(Example *e) {
     *parameters_find(&e->model->parameters, 0, "bias") = 0.001f - (float)largest / 255;
 }
 
+/* One operation by itself, on values of all sizes, between bytes that nobody may touch. */
+static void compare_alone(const Int8Network *network, const Int8Op *op) {
+    enum { GUARD = 64 };
+    const size_t in = shape_size(network->tensors[op->x[0]].shape), out = shape_size(network->tensors[op->y].shape);
+    const Levels levels = {network->tensors[op->x[0]].zero, network->tensors[op->y].zero, op->low, op->high};
+    Int8Packed packed;
+    assert_ok(int8_vnni_pack(network, op, &packed));
+    if (!packed.weights) return;
+    int8_t *x = malloc(in), *plain = malloc(out), *fast = malloc(out + 2 * GUARD);
+    uint8_t *scratch = aligned_alloc(64, int8_vnni_scratch(op, &packed));
+    assert_true(x && plain && fast && scratch);
+    for (size_t i = 0; i < in; i++) x[i] = (int8_t)(i * 2654435761u >> 11);
+    memset(fast, 0x55, out + 2 * GUARD);
+    conv_int8(&op->window, &levels, op->weights, op->bias, op->multiplier, op->shift, x, plain);
+    int8_vnni_run(network, op, &packed, scratch, x, fast + GUARD);
+    assert_memory_equal(fast + GUARD, plain, out);
+    for (size_t i = 0; i < GUARD; i++) assert_true(fast[i] == 0x55 && fast[GUARD + out + i] == 0x55);
+    int8_vnni_free(&packed);
+    free(x);
+    free(plain);
+    free(fast);
+    free(scratch);
+}
+
 static void instructions_change_no_bit(void **state) {
     (void)state;
-    static const char *const wide[] = {"conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | "
-                                       "maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
-                                       "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) "
-                                       "| dense 16 | relu | dense classes",
-                                       "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
+    static const char *const wide[] = {
+        "conv 113 3x3 stride 2 | relu | conv 40 2x3 pad 1 dilation 2 | bn | relu6 | "
+        "maxpool 2 | conv 7 1x1 | relu | dense 33 | dense classes",
+        "input 3x15x13 | conv 5 4x4 stride 3 pad 2 | relu | res( conv 5 3x3 bias | bn ) "
+        "| dense 16 | relu | dense classes",
+        "input 3x17x15 | conv 20 3x3 | relu | dwconv 3x3 | bn | relu6 | dwconv 5x5 stride 2 | "
+        "relu | conv 70 1x1 | dwconv 3x3 dilation 2 | relu | dwconv 2x3 pad 1 | bn | relu | "
+        "conv 6 1x1 | dense classes",
+        "conv 9 3x3 stride 2 | relu | conv 120 3x3 groups 3 | relu | conv 24 3x3 dilation "
+        "2 stride 2 groups 12 | bn | se 2 | res( conv 24 3x3 groups 2 | silu ) | dense "
+        "classes",
+        "conv 1 1x1 bias | relu | maxpool 4 | dense classes"};
     if (!int8_vnni_there()) {
         print_message("SKIPPED: instructions for sums of bytes (this processor has none, or CIFRA_ISA forbids them)\n");
         return;
@@ -257,6 +322,8 @@ static void instructions_change_no_bit(void **state) {
         if (i + 1 == COUNT_OF(lines) + COUNT_OF(wide)) leave_little(&e);
         assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 2, &network));
         if (i + 1 == COUNT_OF(lines) + COUNT_OF(wide)) assert_true(network->ops[0].shift[0] > 0);
+        for (int k = 0; k < network->op_count; k++)
+            if (network->ops[k].kind == INT8_CONV) compare_alone(network, &network->ops[k]);
         assert_ok(int8_classify(network, cf_split_part(e.split, CF_TEST), 2, e.got, &fast));
         setenv("CIFRA_ISA", "avx2", 1);
         assert_false(int8_vnni_there());
@@ -264,6 +331,33 @@ static void instructions_change_no_bit(void **state) {
         unsetenv("CIFRA_ISA");
         assert_memory_equal(e.exact, e.got, e.count * (size_t)e.model->classes * sizeof(float));
         assert_true(fast.loss == plain.loss);
+        int8_network_free(network);
+        example_free(&e);
+    }
+}
+
+/* Values of a convolution down to about -20, of which hardswish leaves those from -3 on, and sigmoid knows -6 to 6; whoever else reads them
+ * wants all. */
+static void ranges_end_where_activations_do(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        double low[2], high[2];
+    } cases[] = {
+        {"conv 2 1x1 bias | hardswish | dense classes", {-3.2, -2.9}, {19, 22}},
+        {"conv 2 1x1 bias | sigmoid | dense classes", {-9, -5}, {5, 9}},
+        {"conv 2 1x1 bias as a | hardswish | add a | dense classes", {-22, -19}, {19, 22}},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        Example e = example_new("hand:n=60,test=20", cases[i].line);
+        float *bias = parameters_find(&e.model->parameters, 0, "bias");
+        Int8Network *network;
+        bias[0] = -20, bias[1] = 20;
+        assert_ok(int8_network_new(e.model, cf_split_part(e.split, CF_TRAIN), 1, &network));
+        const Int8Tensor *y = &network->tensors[network->ops[0].y];
+        const double low = (double)y->scale * (-128 - y->zero), high = (double)y->scale * (127 - y->zero);
+        if (low < cases[i].low[0] || low > cases[i].low[1] || high < cases[i].high[0] || high > cases[i].high[1])
+            fail_msg("%s: from %g to %g", cases[i].line, low, high);
         int8_network_free(network);
         example_free(&e);
     }
@@ -318,10 +412,9 @@ static void what_has_no_integers_is_named(void **state) {
     (void)state;
     static const struct {
         const char *line, *part;
-    } cases[] = {{"conv 4 3x3 | silu as soft | dense classes", "the layer soft (silu) has no form"},
-                 {"conv 4 3x3 | leakyrelu | dense classes", "leakyrelu1 (leakyrelu)"},
-                 {"conv 4 3x3 as a | conv 4 3x3 | concat a | dense classes", "(concat)"},
-                 {"conv 4 3x3 | se 2 | dense classes", "(se)"},
+    } cases[] = {{"conv 4 3x3 | layernorm as soft | dense classes", "the layer soft (layernorm) has no form"},
+                 {"conv 4 3x3 | attention 2 | dense classes", "attention1 (attention)"},
+                 {"se 1 | dense classes", "se1 (se) has no form in 8-bit integers where it reads the image itself"},
                  {"conv 64 1x1 | dense classes", "50176 products"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         Example e = example_new("hand:n=40,test=10", cases[i].line);
@@ -338,9 +431,12 @@ int main(void) {
         cmocka_unit_test(multipliers_are_near_their_factors),
         cmocka_unit_test(a_convolution_by_hand),
         cmocka_unit_test(pools_by_hand),
+        cmocka_unit_test(tables_by_hand),
+        cmocka_unit_test(scalings_by_hand),
         cmocka_unit_test(additions_are_near_real_ones),
         cmocka_unit_test(networks_are_near_float32),
         cmocka_unit_test(instructions_change_no_bit),
+        cmocka_unit_test(ranges_end_where_activations_do),
         cmocka_unit_test(calibration_knows_no_threads),
         cmocka_unit_test(weights_are_the_nearest),
         cmocka_unit_test(what_has_no_integers_is_named),

@@ -57,6 +57,11 @@ static const char *const lines[] = {
     "relu | conv 8 3x3 | "
     "bn ) | relu | globalavgpool | dense classes",
     "conv 6 3x3 pad valid | maxpool 2 | relu | bn | conv 5 1x1 | globalmaxpool | dropout 0.3 | dense classes",
+    "conv 6 3x3 | bn | silu | dwconv 3x3 | hardswish | conv 6 1x1 | gelu | avgpool 2 | dense 8 | leakyrelu 0.1 | dense "
+    "classes",
+    "conv 6 3x3 as a | bn | relu | conv 4 3x3 | sigmoid | concat a | relu | se 2 | conv 8 3x3 stride 2 | bn | silu | "
+    "se 4 | "
+    "relu | globalavgpool | dense classes",
 };
 
 static void logits_of(const cf_model *model, const cf_subset *images, bool fake, float *logits) {
@@ -120,6 +125,25 @@ static void plans_give_what_integers_give(void **state) {
         free(before);
         cf_model_free(model);
     }
+}
+
+/* Both tensors of a squeeze and excitation are rounded, and its biases are not. */
+static void weights_within_a_layer(void **state) {
+    (void)state;
+    cf_model *model = network("conv 4 3x3 | se 2 | dense classes");
+    Parameters *p = &model->parameters;
+    cf_train_options o = options_for(1, CF_QUANTIZE_INT8);
+    Quantization *q;
+    assert_ok(quantization_new(&o, model, cf_split_part(split, CF_TRAIN), &reference_engine, 1, &q));
+    float *first = parameters_find(p, 1, "fc1.weight"), *second = parameters_find(p, 1, "fc2.weight"),
+          *bias = parameters_find(p, 1, "fc1.bias");
+    first[4] = 127, first[5] = 1.4f, second[2] = 254, second[3] = 2.9f, bias[0] = 0.3f;
+    quantization_begin(q, p);
+    assert_true(first[4] == 127 && first[5] == 1 && second[2] == 254 && second[3] == 2 && bias[0] == 0.3f);
+    quantization_end(q, p);
+    assert_true(first[5] == 1.4f && second[3] == 2.9f);
+    quantization_free(q);
+    cf_model_free(model);
 }
 
 /* A dense layer alone: its weights are rounded, its gradient is that at the rounded weights, and what learns are the others. */
@@ -234,9 +258,9 @@ static void learns_and_refuses(void **state) {
     assert_ok(cf_train(model, split, &o, &result));
     assert_true(result.validation_accuracy > 0.9);
     cf_model_free(model);
-    model = network("conv 4 3x3 | gelu | dense classes");
+    model = network("conv 4 3x3 | layernorm | dense classes");
     assert_fails(cf_train(model, split, &o, NULL), CF_BAD_USE,
-                 "quantize int8: the layer gelu1 (gelu) has no form in 8-bit integers yet");
+                 "quantize int8: the layer layernorm1 (layernorm) has no form in 8-bit integers yet");
     cf_model_free(model);
 }
 
@@ -244,6 +268,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_give_what_integers_give),
         cmocka_unit_test(weights_by_hand),
+        cmocka_unit_test(weights_within_a_layer),
         cmocka_unit_test(values_by_hand),
         cmocka_unit_test(same_bits),
         cmocka_unit_test(learns_and_refuses),

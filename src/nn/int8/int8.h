@@ -4,10 +4,12 @@
  * filter; batch norm and rectifiers are part of the convolution, dense layer or addition in front of them. The ranges of activations
  * are the smallest and the largest values that the reference engine gives over some training images, so that a network has the same
  * integers wherever it is made. The input's integers are the bytes of an image less 128: images of another size are resized to whole
- * bytes first. Logits are integers, too; from there on probabilities are computed as ever.
+ * bytes first. Logits are integers, too; from there on probabilities are computed as ever. Any other activation is a table of what it
+ * makes of the 256 values of the tensor that it reads (TensorFlow Lite has them so, too); squeeze and excitation is five operations.
  *
- * Layers: conv, dwconv, patch, dense, bn, normalize, relu, relu6, pools, add (res), and those that only train. Others are refused by
- * their names. The kernels are those of int8_kernels.inc.
+ * Layers: conv, dwconv, patch, dense, bn, normalize, activations, pools, add (res), concat, se, and those that only train. Others are
+ * refused by their names. The kernels are those of int8_kernels.inc. int8_group.c says which layers are one operation, int8_ranges.c
+ * finds the scales, int8_network.c makes the integers.
  */
 #ifndef NN_INT8_H
 #define NN_INT8_H
@@ -20,20 +22,37 @@ typedef struct Int8Tensor {
     int zero;
 } Int8Tensor;
 
-typedef enum Int8Kind { INT8_CONV, INT8_MAXPOOL, INT8_AVGPOOL, INT8_ADD, INT8_CLAMP } Int8Kind;
+/* INT8_MEAN: of each channel, on a scale of its own; INT8_MULTIPLY: by a number for each channel. */
+typedef enum Int8Kind {
+    INT8_CONV,
+    INT8_MAXPOOL,
+    INT8_AVGPOOL,
+    INT8_ADD,
+    INT8_CLAMP,
+    INT8_TABLE,
+    INT8_CONCAT,
+    INT8_MEAN,
+    INT8_MULTIPLY
+} Int8Kind;
 
 typedef struct Int8Op {
     Int8Kind kind;
-    int layer, last; /* the first and the last layer of those that are in it */
-    int norm;        /* the bn or normalize among them; -1: none */
-    int x[2], y;     /* tensors; x[1] is -1 but for an addition */
+    int layer, last;             /* the first and the last layer of those that are in it */
+    bool inner;                  /* y is a value within the layer */
+    const char *part;            /* of the layer's weights, "fc1."; else "" */
+    int norm;                    /* the bn or normalize among them; -1: none */
+    const LayerType *activation; /* the last of them, and how it is set; NULL: none */
+    Activation act;
+    int x[2], y;     /* tensors; x[1] is -1 but where two are read */
     int low, high;   /* what y is limited to */
     Window window;   /* of one image */
     int8_t *weights; /* [K][R][S][C / groups] */
     float *scale;    /* [K] of these */
     int32_t *bias, *multiplier;
-    int8_t *shift;                 /* [K] each */
-    int32_t factors[3], shifts[3]; /* of an addition: of the first, the second, the sum */
+    int8_t *shift; /* [K] each */
+    int8_t *table; /* INT8_TABLE, INT8_CONCAT: [tensors read][256], what becomes of -128, -127 .. */
+    int32_t factors[3],
+        shifts[3]; /* of an addition: of the first, the second, the sum; of a mean or product: the first */
 } Int8Op;
 
 struct Int8Network {
@@ -44,6 +63,11 @@ struct Int8Network {
     int result; /* the tensor of the logits */
 };
 
+/* ReLU, ReLU6: limits of an operation, in place of a table. */
+static inline bool int8_is_limit(Activation act) {
+    return (act.kind == ACT_RELU && act.slope <= 0) || act.kind == ACT_RELU6;
+}
+
 /* Calibrated on INT8_IMAGES of `images`, evenly spread. CF_BAD_USE, with the layer's name, where one has no form in integers. */
 enum { INT8_IMAGES = 256 };
 cf_status int8_network_new(const cf_model *model, const cf_subset *images, int threads, Int8Network **network);
@@ -51,13 +75,23 @@ void int8_network_free(Int8Network *network);
 
 /* The ranges that it would have, found by an engine's plain kernels: [layers], of the last layer of each operation whose values are
  * rounded; and of which layers weights are. The same errors. */
-cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads, FakeRange *ranges,
-                      bool *weights);
+cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads,
+                      FakeRange *ranges, bool *weights);
 
 /* As classify(), with the network's integers: the same bits on any number of threads. */
 cf_status int8_classify(const Int8Network *network, const cf_subset *subset, int threads, float *probabilities,
                         StepResult *result);
 /* (*multiplier, *shift) as rescale() takes them, for factor > 0. */
 void int8_multiplier(double factor, int32_t *multiplier, int *shift);
+/* The structure that the operation's kernel takes (Levels, Scaling, Sum), as the integers in it; returns how many. */
+enum { INT8_SETTINGS = 11 };
+int int8_settings(const Int8Network *network, const Int8Op *op, int32_t settings[INT8_SETTINGS]);
+
+/* ---- How one is made ---- */
+
+/* The tensors and operations of network->model, without scales and integers. CF_BAD_USE as above. */
+cf_status int8_group(Int8Network *network);
+/* The scale and zero of every tensor, by an engine's plain kernels. */
+cf_status int8_calibrate(Int8Network *network, const cf_subset *images, const Engine *engine, int threads);
 
 #endif

@@ -9,25 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void run_product(const Int8Network *n, const Int8Op *op, const int8_t *x, int8_t *y) {
-    const Levels levels = {n->tensors[op->x[0]].zero, n->tensors[op->y].zero, op->low, op->high};
-    conv_int8(&op->window, &levels, op->weights, op->bias, op->multiplier, op->shift, x, y);
-}
-
-static void run_addition(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y) {
-    const Sum sum = {n->tensors[op->x[0]].zero,
-                     op->factors[0],
-                     op->shifts[0],
-                     n->tensors[op->x[1]].zero,
-                     op->factors[1],
-                     op->shifts[1],
-                     n->tensors[op->y].zero,
-                     op->factors[2],
-                     op->shifts[2],
-                     op->low,
-                     op->high};
-    add_int8((int)shape_size(n->tensors[op->y].shape), &sum, a, b, y);
-}
+/* The kernels' structures are integers one after the other, as int8_settings() gives them. */
+typedef union Settings {
+    int32_t all[INT8_SETTINGS];
+    Levels levels;
+    Scaling scaling;
+    Sum sum;
+} Settings;
 
 typedef struct Classifying {
     const Int8Network *network;
@@ -45,14 +33,23 @@ typedef struct Classifying {
 static void run_op(const Classifying *c, int number, int8_t *memory) {
     const Int8Network *n = c->network;
     const Int8Op *op = &n->ops[number];
-    const int8_t *x = memory + c->at[op->x[0]];
+    const int8_t *x = memory + c->at[op->x[0]], *second = op->x[1] < 0 ? NULL : memory + c->at[op->x[1]];
     int8_t *y = memory + c->at[op->y];
+    const Shape in = n->tensors[op->x[0]].shape;
+    const int count = (int)shape_size(n->tensors[op->y].shape);
+    Settings settings;
+    int8_settings(n, op, settings.all);
+    if (c->packed && second && op->kind != INT8_CONCAT && op->shifts[0] <= 0 && op->shifts[1] <= 0 &&
+        op->shifts[2] <= 0) {
+        int8_vnni_pair(n, op, x, second, y);
+        return;
+    }
     switch (op->kind) {
     case INT8_CONV:
         if (c->packed && c->packed[number].weights)
             int8_vnni_run(n, op, &c->packed[number], (uint8_t *)memory + c->patches, x, y);
         else
-            run_product(n, op, x, y);
+            conv_int8(&op->window, &settings.levels, op->weights, op->bias, op->multiplier, op->shift, x, y);
         break;
     case INT8_MAXPOOL:
         (c->packed ? int8_vnni_maxpool : maxpool_int8)(&op->window, x, y);
@@ -61,10 +58,22 @@ static void run_op(const Classifying *c, int number, int8_t *memory) {
         avgpool_int8(&op->window, x, y);
         break;
     case INT8_ADD:
-        run_addition(n, op, x, memory + c->at[op->x[1]], y);
+        add_int8(count, &settings.sum, x, second, y);
         break;
     case INT8_CLAMP:
-        clamp_int8((int)shape_size(n->tensors[op->y].shape), op->low, op->high, x, y);
+        clamp_int8(count, op->low, op->high, x, y);
+        break;
+    case INT8_TABLE:
+        table_int8(count, op->table, x, y);
+        break;
+    case INT8_CONCAT:
+        concat_int8(in.H * in.W, in.C, n->tensors[op->x[1]].shape.C, op->table, x, second, y);
+        break;
+    case INT8_MEAN:
+        mean_int8(in.H * in.W, in.C, &settings.scaling, x, y);
+        break;
+    case INT8_MULTIPLY:
+        multiply_int8(count, in.C, &settings.scaling, x, second, y);
     }
 }
 
