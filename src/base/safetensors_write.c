@@ -1,5 +1,5 @@
 /* Writing safetensors; the format is in the header. */
-#include "base/safetensors_inside.h"
+#include "base/safetensors.h"
 
 #include "base/json_memory.h"
 #include "base/limits.h"

@@ -2,8 +2,9 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
-#include "base/status.h"
-
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* The word nearest to `word` (edit distance with transpositions: Damerau 1964, restricted), or NULL when none is near

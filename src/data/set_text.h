@@ -50,7 +50,5 @@ cf_status set_text_like(const char *text, const char *from, char **laid);
 cf_status fit_read(const char *text, Fit *fit);
 /* "64" or "96x64" (width x height). */
 cf_status set_size_read(const char *text, int *width, int *height);
-/* Whether an item KEY=VALUE of a generated set's text is one of these. */
-bool set_text_has_key(const char *item);
 
 #endif

@@ -1,5 +1,5 @@
 /* The nodes of an ONNX graph, one after the other, as layers of a model line: what they share, the table, and the whole. */
-#include "export/onnx_nodes.h"
+#include "export/onnx_graph.h"
 
 #include "base/memory.h"
 #include "base/text.h"

@@ -3,7 +3,7 @@
  * zero per layer), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
  * are written with 17 digits, which give the same double back. The file's checksum is needed from format 2 on, so that no changed
  * byte passes, be it in the checksum's own name. */
-#include "train/fit.h"
+#include "train/checkpoint.h"
 
 #include "base/json_memory.h"
 #include "base/memory.h"

@@ -2,7 +2,7 @@
 #ifndef TRAIN_EARLY_STOPPING_H
 #define TRAIN_EARLY_STOPPING_H
 
-#include "train/fit.h"
+#include "train/checkpoint.h"
 
 /* Takes the validation of the epoch that is done (row->epoch: 1-based) into the state; true where it is the best so far: the first
  * one, or one of lower loss or higher accuracy than all before. Of equals the first stays. */

@@ -1,4 +1,5 @@
 /* What a tune was begun with: it must be equal to go on. */
+#include "tune/store.h"
 #include "tune/store_inside.h"
 
 #include "base/json_memory.h"

@@ -4,11 +4,10 @@
  * Style and place -> coverage of the number -> ground, shadow, ink -> camera -> bytes. The factors' default ranges were
  * set by training on generated digits and reading real ones.
  */
-#include "data/generate/street.h"
-
 #include "data/generate/camera.h"
 #include "data/generate/portable.h"
 #include "data/generate/street_ground.h"
+#include "data/generate/street_scene.h"
 
 static const Factor factors[STREET_FACTORS] = {
     [STREET_WEIGHT] = {"weight", "octaves", "width of strokes: 1 is twice as wide", -0.8, 0.8, -1.5, 1, false},
