@@ -20,7 +20,8 @@ typedef struct Said {
     SetSample sample;
 } Said;
 
-cf_status set_size_read(const char *text, int *width, int *height) {
+/* "64" or "96x64" (width x height). */
+static cf_status read_size(const char *text, int *width, int *height) {
     char first[16];
     long long w, h;
     const size_t length = strcspn(text, "x");
@@ -63,9 +64,9 @@ static cf_status read_count(int key, const char *value, size_t *count, bool *giv
 static cf_status read_item(int key, const char *value, Said *said) {
     switch (key) {
     case KEY_SIZE:
-        return set_size_read(value, &said->width, &said->height);
+        return read_size(value, &said->width, &said->height);
     case KEY_MOST:
-        return set_size_read(value, &said->most_width, &said->most_height);
+        return read_size(value, &said->most_width, &said->most_height);
     case KEY_FIT:
         return read_fit(value, &said->fit);
     case KEY_TRAIN:

@@ -66,4 +66,12 @@ cf_status checkpoint_write(const char *path, const Checkpoint *checkpoint, const
 cf_status checkpoint_previous(const char *path, char **previous);
 cf_status checkpoint_read(const char *path, Checkpoint *checkpoint);
 
+/* ---- early_stopping.c: which epoch is the best, and when training ends ---- */
+
+/* Takes the validation of the epoch that is done (row->epoch: 1-based) into the state; true where it is the best so far: the first
+ * one, or one of lower loss or higher accuracy than all before. Of equals the first stays. */
+bool early_stopping_note(FitState *state, const EpochRow *row, cf_stop_on stop_on);
+/* Whether no epoch follows those that are done: all are, or the last `patience` (0: any number) were no better. */
+bool early_stopping_ends(const FitState *state, int epochs, int patience);
+
 #endif

@@ -5,7 +5,7 @@
 #include "train/adaptation/adaptation.h"
 #include "train/batches.h"
 #include "train/checkpoint.h"
-#include "train/class_weights.h"
+#include "train/train_loss.h"
 #include "train/distillation.h"
 #include "train/freezing.h"
 #include "train/quantization.h"

@@ -61,7 +61,7 @@ cf_status store_space(Store *store, Space *space) {
 
 cf_status store_data_name(Store *store, char **name) {
     FORWARD(read_text(store, "data", name));
-    if (*name) text_tame(*name);
+    if (*name) text_replace_controls(*name);
     return CF_OK;
 }
 

@@ -86,7 +86,7 @@ static Camera camera_of(const GeneratedImage *image) {
     return camera;
 }
 
-static void draw(const GeneratedImage *image, unsigned char *pixels) {
+static void draw_street(const GeneratedImage *image, unsigned char *pixels) {
     TypeStyle style;
     double map[3][3];
     StreetMask mask;
@@ -118,5 +118,5 @@ const Generator generator_street = {
     .frequencies = {4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659},
     .factors = factors,
     .factor_count = STREET_FACTORS,
-    .draw = draw,
+    .draw = draw_street,
 };

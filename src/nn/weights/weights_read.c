@@ -1,7 +1,13 @@
-#include "nn/weights/names.h"
+/* Names of tensors as other programs write them, and as the layers of a network here have them: one table of rules.
+ *
+ * A rule is a row: a pattern, in which each '*' stands for some text, and the name that it becomes. Rules are grouped by the network
+ * that they are for, which a tensor of its tells; and a rule is followed only to a name that the network has.
+ */
+#include "nn/weights/weights_read.h"
 
 #include "base/memory.h"
 #include "nn/parameters.h"
+#include "nn/weights/pth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,7 +162,9 @@ static cf_status list_own_names(const Parameters *layout, char (*counters)[LONGE
     return CF_OK;
 }
 
-cf_status names_map(const char *path, const LayerList *layers, StoredFile *file) {
+/* Renames the tensors of a file. A name that the layers have, and one that no rule leads to such a name, stays. CF_BAD_INPUT
+ * where two tensors come to have one name. `path` is for messages. */
+static cf_status names_map(const char *path, const LayerList *layers, StoredFile *file) {
     Parameters layout = {0};
     char(*counters)[LONGEST] = NULL;
     NameTable own = {0};
@@ -169,5 +177,16 @@ done:
     name_table_free(&own);
     free(counters);
     parameters_free(&layout);
+    return status;
+}
+
+cf_status weights_read(const char *path, const LayerList *layers, StoredFile *file) {
+    StoredFile made;
+    FORWARD(pth_is(path) ? pth_read(path, &made) : safetensors_read(path, &made));
+    const cf_status status = names_map(path, layers, &made);
+    if (status)
+        safetensors_free(&made);
+    else
+        *file = made;
     return status;
 }
