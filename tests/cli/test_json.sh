@@ -84,6 +84,7 @@ printed "cifra imbalance" imbalance --data bars --classes 1,2 --cases 4:12 --mod
     --steps 6 --lr 0.02 --batch 8 --curve 2 --figures none --out lab
 cat >study.yaml <<'YAML'
 data: ["hand:n=100,test=40", "street:n=100,test=40"]
+claims: report
 model: dense classes
 grid: none
 train: {epochs: 1, batch: 32}
