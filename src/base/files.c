@@ -1,6 +1,5 @@
 #include "base/files.h"
 
-#include "base/lock.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -10,6 +9,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -216,12 +216,26 @@ cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_
     return status;
 }
 
+bool file_try_lock(int descriptor, bool *held) {
+    int result;
+    do result = flock(descriptor, LOCK_EX | LOCK_NB);
+    while (result != 0 && errno == EINTR);
+    *held = result == 0;
+    return *held || errno == EWOULDBLOCK;
+}
+
+bool file_is_still(int descriptor, const char *path) {
+    struct stat ours, there;
+    return fstat(descriptor, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+           ours.st_ino == there.st_ino;
+}
+
 /* Whether an open draft is this process's alone; *locks: whether the file system can tell. */
 static bool own_draft(int descriptor, const char *aside, bool *locks) {
     struct stat info;
     bool held;
-    *locks = lock_try(descriptor, &held);
-    return *locks && held && lock_is_of(descriptor, aside) && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) &&
+    *locks = file_try_lock(descriptor, &held);
+    return *locks && held && file_is_still(descriptor, aside) && fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) &&
            info.st_nlink == 1 && ftruncate(descriptor, 0) == 0;
 }
 

@@ -51,6 +51,12 @@ void file_abandon(FileDraft *draft);
 /* All of it in one call. */
 cf_status file_write(const char *path, const void *bytes, size_t size);
 
+/* Locks the open file without waiting (lock.h has folders); *held false: somebody else has it. A file system without locks is an
+ * error, with errno. */
+bool file_try_lock(int descriptor, bool *held);
+/* Whether `path` still is the open file: between open and lock it may have been removed or renamed by who had the lock. */
+bool file_is_still(int descriptor, const char *path);
+
 /* SHA-256 (FIPS 180-4), streaming. */
 typedef struct Sha256 Sha256;
 cf_status sha256_new(Sha256 **sha);

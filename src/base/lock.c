@@ -8,31 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { OWNER = 160 };
 
-bool lock_try(int descriptor, bool *held) {
-    int result;
-    do result = flock(descriptor, LOCK_EX | LOCK_NB);
-    while (result != 0 && errno == EINTR);
-    *held = result == 0;
-    return *held || errno == EWOULDBLOCK;
-}
-
 bool lock_hold(int descriptor, const char *path) {
     bool held;
-    if (lock_try(descriptor, &held)) return held;
+    if (file_try_lock(descriptor, &held)) return held;
     notice("%s: this file system has no locks (%s); nothing keeps a second process out", path, strerror(errno));
     return true;
-}
-
-bool lock_is_of(int descriptor, const char *path) {
-    struct stat ours, there;
-    return fstat(descriptor, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
-           ours.st_ino == there.st_ino;
 }
 
 /* The date is for people alone. What cannot be written on a full disk is left out: the lock holds without it. */
@@ -66,7 +51,7 @@ static cf_status take_open(int descriptor, const char *path, bool *again) {
         nanosleep(&pause, NULL);
         held = lock_hold(descriptor, path);
     }
-    *again = held && !lock_is_of(descriptor, path);
+    *again = held && !file_is_still(descriptor, path);
     if (held && !*again) {
         tell_owner(descriptor);
         return CF_OK;

@@ -24,12 +24,7 @@ bool lock_folder_is_held(const char *folder);
 /* Gives it back and removes the file. Fine on a zeroed one. */
 void lock_release(Lock *lock);
 
-/* For files that are locked under other rules. Locks the open file without waiting; *held false: somebody else has it. A file
- * system without locks is an error, with errno. */
-bool lock_try(int descriptor, bool *held);
-/* The same; false: somebody else has it. Where there are no locks, a notice says so, and it counts as held. */
+/* For files that are locked under other rules: as file_try_lock, but where there are no locks, a notice says so, and it counts as held. */
 bool lock_hold(int descriptor, const char *path);
-/* Whether `path` still is the open file: between open and lock it may have been removed or renamed by who had the lock. */
-bool lock_is_of(int descriptor, const char *path);
 
 #endif

@@ -8,11 +8,10 @@
  * too late finds the job closed and costs nothing. */
 #include "base/pool.h"
 
-#include "base/slices.h"
-
 #include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 enum {

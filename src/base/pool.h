@@ -8,6 +8,8 @@
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
+enum { SLICES_MAX_THREADS = 256 };
+
 /* Does a share of the work, taking pieces until there are none; `thread` is below the number asked for. */
 typedef void (*PoolFn)(void *context, int thread);
 

@@ -4,7 +4,7 @@
  * out only after all ranges, in the order of the data, are shown to fill the file exactly. The values
  * themselves may be any bits, NaN included.
  */
-#include "base/safetensors_inside.h"
+#include "base/safetensors.h"
 
 #include "base/json_memory.h"
 #include "base/limits.h"

@@ -81,4 +81,17 @@ enum { SHAPE_TEXT = TENSOR_MAX_DIMS * 22 + 3 };
 void shape_to_text(const size_t *shape, int dims, char text[SHAPE_TEXT]);
 const char *safetensors_text(const StoredFile *file, const char *key);
 
+/* ---- For safetensors_write.c ---- */
+
+/* The checksum: the text "file_sha256" of a file's metadata is the SHA-256 of all its bytes, with its own 64 digits taken as
+ * zeros. Whatever byte is changed, it shows. */
+#define METADATA   "__metadata__"
+#define SEAL_KEY   "file_sha256"
+#define SEAL_ZEROS "0000000000000000000000000000000000000000000000000000000000000000" /* before it is known */
+
+enum { LENGTH_BYTES = 8 };
+
+/* Where the checksum's digits stand in a header (JSON, compact), or NULL. */
+char *seal_place(char *header, size_t length);
+
 #endif

@@ -1,5 +1,5 @@
 /* Writing safetensors; the format is in the header. */
-#include "base/safetensors_inside.h"
+#include "base/safetensors.h"
 
 #include "base/json_memory.h"
 #include "base/limits.h"
@@ -21,7 +21,7 @@ char *seal_place(char *header, size_t length) {
 }
 
 /* Steals `value`. Duplicates are refused here because jansson would quietly replace the first. */
-static cf_status put(json_t *table, const char *key, json_t *value) {
+static cf_status put_member(json_t *table, const char *key, json_t *value) {
     bool taken = json_object_get(table, key) != NULL;
     bool done = value && !taken && json_object_set(table, key, value) == 0;
     json_decref(value);
@@ -33,9 +33,9 @@ static cf_status put(json_t *table, const char *key, json_t *value) {
 
 static cf_status add_texts(json_t *header, const StoredText *texts, size_t count) {
     json_t *table = json_object();
-    FORWARD(put(header, METADATA, table)); /* the header holds it now; `table` stays valid */
-    for (size_t i = 0; i < count; i++) FORWARD(put(table, texts[i].key, json_string(texts[i].value)));
-    return put(table, SEAL_KEY, json_string(SEAL_ZEROS));
+    FORWARD(put_member(header, METADATA, table)); /* the header holds it now; `table` stays valid */
+    for (size_t i = 0; i < count; i++) FORWARD(put_member(table, texts[i].key, json_string(texts[i].value)));
+    return put_member(table, SEAL_KEY, json_string(SEAL_ZEROS));
 }
 
 static size_t value_size(const StoredTensor *tensor) {
@@ -61,7 +61,7 @@ static cf_status add_tensor(json_t *header, const StoredTensor *tensor, size_t *
         return FAIL(CF_INTERNAL, "the tensor \"%.80s\" cannot be stored: its name, shape and count do not agree",
                     tensor->name);
     }
-    FORWARD(put(header, tensor->name,
+    FORWARD(put_member(header, tensor->name,
                 json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->integers ? "I64" : "F32", "shape", shape,
                           "data_offsets", (json_int_t)*offset, (json_int_t)end)));
     *offset = end;

@@ -1,6 +1,5 @@
 #include "base/slices.h"
 
-#include "base/pool.h"
 #include "base/ranks.h"
 
 #include <omp.h>

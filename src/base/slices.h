@@ -6,6 +6,7 @@
 #ifndef BASE_SLICES_H
 #define BASE_SLICES_H
 
+#include "base/pool.h"
 #include "base/status.h"
 
 /* Works on piece `index`; `thread` in [0, threads) is for scratch memory only. */
@@ -17,7 +18,5 @@ cf_status slices_run(int threads, int64_t count, SliceFn work, void *context);
 
 /* `requested`, or the processors this process may use if it is 0; at least 1, at most SLICES_MAX_THREADS. */
 int slices_threads(int requested);
-
-enum { SLICES_MAX_THREADS = 256 };
 
 #endif

@@ -1,5 +1,5 @@
 /* The message of a failure lives in a fixed per-thread buffer: reporting "out of memory" must not allocate. What it quotes may
- * be from anywhere, so it is tamed. */
+ * be from anywhere, so control characters are replaced. */
 #include "base/status.h"
 
 #include "base/text.h"
@@ -27,7 +27,7 @@ cf_status status_fail(cf_status code, const char *file, int line, const char *fo
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    text_tame(message);
+    text_replace_controls(message);
     if (tracing()) append_place(file, line);
     return code;
 }
@@ -46,7 +46,7 @@ cf_status status_prefix(cf_status code, const char *format, ...) {
     va_end(arguments);
     if (used >= 0 && (size_t)used < sizeof message)
         snprintf(message + used, sizeof message - (size_t)used, ": %s", rest);
-    text_tame(message);
+    text_replace_controls(message);
     return code;
 }
 
@@ -78,6 +78,6 @@ void notice(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    text_tame(text);
+    text_replace_controls(text);
     notice_handler(text, notice_context);
 }

@@ -135,7 +135,7 @@ bool text_is_name(const char *text) {
     return true;
 }
 
-void text_tame(char *text) {
+void text_replace_controls(char *text) {
     const unsigned char *place = (const unsigned char *)text;
     while (*place) {
         const unsigned char *begin = place;

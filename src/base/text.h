@@ -2,8 +2,9 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
-#include "base/status.h"
-
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* The word nearest to `word` (edit distance with transpositions: Damerau 1964, restricted), or NULL when none is near
@@ -34,7 +35,7 @@ int32_t text_next_character(const unsigned char **place);
 bool text_is_name(const char *text);
 /* Question marks in place of control characters, line ends and tabs left out, and of bytes that are no UTF-8: whatever a text
  * from outside holds, it can go to a terminal. */
-void text_tame(char *text);
+void text_replace_controls(char *text);
 /* '_' in place of whatever is no letter of ASCII, digit, '-' or '_': the text can be a part of a file's name. */
 void text_to_file_name(char *text);
 /* A text as one field of CSV (RFC 4180): quoted where it has to be. */

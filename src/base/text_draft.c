@@ -17,7 +17,7 @@ static bool make_room(TextDraft *draft, size_t more) {
 }
 
 /* 0 sets the stream's error flag. */
-static ssize_t take(void *context, const char *bytes, size_t count) {
+static ssize_t append_bytes(void *context, const char *bytes, size_t count) {
     TextDraft *draft = context;
     if (!make_room(draft, count)) return 0;
     memcpy(draft->text + draft->size, bytes, count);
@@ -31,7 +31,7 @@ cf_status text_draft(TextDraft *draft) {
     bool made = make_room(draft, 0);
     if (made) {
         draft->text[0] = '\0';
-        draft->stream = fopencookie(draft, "w", (cookie_io_functions_t){.write = take});
+        draft->stream = fopencookie(draft, "w", (cookie_io_functions_t){.write = append_bytes});
     }
     if (!draft->stream) {
         free(draft->text);

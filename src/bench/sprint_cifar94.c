@@ -16,7 +16,7 @@
 #include "embed/symmetric.h"
 #include "nn/muon.h"
 #include "train/batches.h"
-#include "train/class_weights.h"
+#include "train/train_loss.h"
 #include "train/schedule.h"
 
 #include <math.h>

@@ -98,9 +98,9 @@ static void print_result(const FetchSet *set, const FetchResult *r) {
     char bytes[32];
     text_thousands((long long)r->bytes, bytes);
     if (r->state == FETCH_THERE)
-        print_tamed("%s/%s: there already, verified\n", set->name, file_base_name(r->path));
+        print_printable("%s/%s: there already, verified\n", set->name, file_base_name(r->path));
     else if (r->state == FETCH_FETCHED)
-        print_tamed("%s/%s: %s bytes from %s, verified\n", set->name, file_base_name(r->path), bytes, r->url);
+        print_printable("%s/%s: %s bytes from %s, verified\n", set->name, file_base_name(r->path), bytes, r->url);
     fflush(stdout);
 }
 
@@ -228,7 +228,7 @@ static cf_status one_set(Session *s, const FetchSet *set) {
             s->sets, json_pack("{s:s s:o s:o}", "name", set->name, "folder", json_text(place), "files", files));
     }
     cf_status status = fetch_set(s, set, files);
-    if (!status && !files) print_tamed("%s is in %s\n", set->name, place);
+    if (!status && !files) print_printable("%s is in %s\n", set->name, place);
     free(place);
     if (status != CF_BAD_INPUT) return status;
     const size_t used = strlen(s->missing);

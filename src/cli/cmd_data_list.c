@@ -25,7 +25,7 @@ static cf_status print_folders(const char *data_dir) {
     FORWARD(data_folders(data_dir, folders, &count));
     printf("looked for in:");
     for (int i = 0; i < count; i++) {
-        print_tamed("%s %s", i ? "," : "", folders[i]);
+        print_printable("%s %s", i ? "," : "", folders[i]);
         free(folders[i]);
     }
     putchar('\n');
@@ -36,11 +36,11 @@ static void print_list(const SetList *list) {
     for (size_t i = 0; i < list->count; i++) {
         const SetEntry *e = &list->entries[i];
         if (e->found && !e->path)
-            print_tamed("%-16s %s\n", e->name, e->kind);
+            print_printable("%-16s %s\n", e->name, e->kind);
         else if (e->found)
-            print_tamed("%-16s %s: %s\n", e->name, e->path, e->kind);
+            print_printable("%-16s %s: %s\n", e->name, e->path, e->kind);
         else
-            print_tamed("%-16s not there (cifra data fetch %s); wanted: %s\n", e->name, e->name, e->missing);
+            print_printable("%-16s not there (cifra data fetch %s); wanted: %s\n", e->name, e->name, e->missing);
     }
 }
 

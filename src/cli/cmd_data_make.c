@@ -145,11 +145,11 @@ static cf_status print_made(const Arguments *given, const MakeArguments *a, int 
         char validation[48] = "";
         if (set->official_validation)
             snprintf(validation, sizeof validation, ", %zu validation", set->official_validation);
-        print_tamed("%s, %s: %zu training%s and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
+        print_printable("%s, %s: %zu training%s and %zu test images of %dx%dx%d (channels, height, width)\nsha256 %s\n",
                     set->name, set->source, set->official_train, validation, set->count - set_test_begin(set),
                     set->channels, set->height, set->width, set->sha256);
-        for (int i = 0; i < files->count; i++) print_tamed("%s\n", files->path[i]);
-        if (files->class_list) print_tamed("%s\n", files->class_list);
+        for (int i = 0; i < files->count; i++) print_printable("%s\n", files->path[i]);
+        if (files->class_list) print_printable("%s\n", files->class_list);
         return CF_OK;
     }
     json_t *paths = json_array();
@@ -174,7 +174,7 @@ static cf_status name_class_list(const MakeArguments *a, const cf_set *set, Made
     return CF_OK;
 }
 
-static cf_status make(const Arguments *given, const MakeArguments *a, const char *name) {
+static cf_status make_files(const Arguments *given, const MakeArguments *a, const char *name) {
     cf_set *set = NULL;
     MadeFiles files = {0};
     cf_status status;
@@ -222,7 +222,7 @@ static cf_status run_make(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     FAIL_IF(!a->out, CF_BAD_USE, "--out DIR is needed: the folder to write");
     FORWARD(data_dials_lay(given->positional[0], &a->dials, &name));
-    cf_status status = make(given, a, name);
+    cf_status status = make_files(given, a, name);
     free(name);
     return status;
 }

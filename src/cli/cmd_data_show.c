@@ -163,7 +163,7 @@ static cf_status choose_beside(const char *name, const ShowArguments *a, const c
 
 static const Theme *const themes[] = {&theme_light, &theme_dark};
 
-static cf_status draw(const DrawnImage *samples, int count, const ShowArguments *a) {
+static cf_status draw_samples(const DrawnImage *samples, int count, const ShowArguments *a) {
     GridGroup groups[GROUPS];
     char note[160];
     const cf_set *rows = samples[0].set;
@@ -198,7 +198,7 @@ static json_t *sample_json(const DrawnImage *sample, const cf_set *rows, const S
 
 static cf_status print_shown(const Arguments *given, const ShowArguments *a, const DrawnImage *samples, int count) {
     if (!given->json) {
-        print_tamed("%s\n", a->out);
+        print_printable("%s\n", a->out);
         return CF_OK;
     }
     json_t *sets = json_array();
@@ -264,7 +264,7 @@ static cf_status show(const Arguments *given, const ShowArguments *a, const char
     FORWARD(choose_beside(name, a, &beside));
     FORWARD_TO(done, sample_make(name, NULL, a, &samples[0]));
     if (beside) FORWARD_TO(done, sample_make(beside, samples[0].set, a, &samples[count++]));
-    FORWARD_TO(done, a->augment ? draw_variants(&samples[0], a) : draw(samples, count, a));
+    FORWARD_TO(done, a->augment ? draw_variants(&samples[0], a) : draw_samples(samples, count, a));
     status = print_shown(given, a, samples, count);
 done:
     for (int g = 0; g < GROUPS; g++) sample_free(&samples[g]);

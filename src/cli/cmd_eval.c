@@ -62,7 +62,7 @@ static cf_status print_analysis(const Evaluation *e) {
 }
 
 static cf_status print_report(const Run *run, const Evaluation *e, const char *data, const char *part) {
-    print_tamed("%s on %s, %s: %zu images", run->folder, data, part, e->count);
+    print_printable("%s on %s, %s: %zu images", run->folder, data, part, e->count);
     if (e->views) printf(", %d views of each", augmentation_views(e->views, NULL));
     if (e->int8) printf(", in 8-bit integers");
     if (e->overlap.trained) printf(", of which it was trained on %zu", e->overlap.trained);

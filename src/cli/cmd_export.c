@@ -3,7 +3,6 @@
 
 #include "base/json_text.h"
 #include "base/memory.h"
-#include "cli/export_formats.h"
 #include "cli/terminal.h"
 #include "nn/weights/weights_write.h"
 #include "study/run/run_exports.h"
@@ -12,6 +11,85 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* The formats, one row each: word, help, function. The table, the choices of --to and the lines of the help page are made from these
+ * rows. */
+typedef struct ExportRequest {
+    const char *source, *out; /* as they were given */
+    const char *format;       /* the word */
+    Run *run;                 /* opened; NULL: the source is a model file */
+    const cf_model *model;    /* of the run, or the file */
+    bool logits;              /* without the softmax */
+    cf_c_sizes *sizes;        /* of a network as C */
+} ExportRequest;
+
+typedef struct ExportFormat {
+    const char *word, *help;
+    bool folder;
+    cf_status (*write)(const ExportRequest *request); /* aside and renamed: a failure leaves what was at `out` */
+} ExportFormat;
+
+#define EXPORT_FORMATS(ROW)                                                                                            \
+    ROW("safetensors", "the weights as PyTorch's load_state_dict(strict=True) takes them; cifra reads the file, too",  \
+        export_safetensors)                                                                                            \
+    ROW("onnx", "a graph (opset 17) for onnxruntime and others, with the input scaling and the class names in it",      \
+        export_onnx)                                                                                                   \
+    ROW("onnx-int8", "the same in 8-bit integers, with QuantizeLinear and DequantizeLinear (QDQ)", export_onnx_int8)
+
+/* Those that write a folder. */
+#define EXPORT_FOLDERS(ROW)                                                                                            \
+    ROW("c", "plain C in a folder: the network as a function, a test with images of the run's test part, and a page",  \
+        export_c)                                                                                                      \
+    ROW("c-int8", "the same in 8-bit integers, as cifra eval --precision int8 computes it", export_c_int8)
+
+/* ---- Those that need a run's own data: images for the generated test of C, ranges for 8-bit integers ---- */
+
+static cf_status write_c(const ExportRequest *request, bool int8) {
+    cf_c_options options = cf_c_defaults();
+    options.int8 = int8;
+    options.split = request->run->split;
+    options.sizes = request->sizes;
+    return cf_export_c(request->model, request->out, &options);
+}
+
+static cf_status write_onnx(const ExportRequest *request, bool int8) {
+    const cf_onnx_options options = {.softmax = !request->logits, .int8 = int8, .split = request->run->split};
+    return cf_export_onnx(request->model, request->out, &options);
+}
+
+static cf_status with_data(const ExportRequest *request, bool int8,
+                           cf_status (*write)(const ExportRequest *request, bool int8)) {
+    const cf_subset *images;
+    const char *part;
+    FAIL_IF(!request->run, CF_BAD_USE,
+            "%s: --to %s takes images from the run's data for %s: the folder of a run expected, a model file found",
+            request->source, request->format,
+            write == write_c ? "the test that it writes" : "the ranges of its values");
+    FORWARD(run_choose_images(request->run, NULL, NULL, "test", &images, &part));
+    return write(request, int8);
+}
+
+static cf_status export_c(const ExportRequest *request) {
+    return with_data(request, false, write_c);
+}
+
+static cf_status export_c_int8(const ExportRequest *request) {
+    return with_data(request, true, write_c);
+}
+
+static cf_status export_onnx_int8(const ExportRequest *request) {
+    return with_data(request, true, write_onnx);
+}
+
+static cf_status export_safetensors(const ExportRequest *request) {
+    return weights_write(request->model, request->out);
+}
+
+static cf_status export_onnx(const ExportRequest *request) {
+    return cf_export_onnx(request->model, request->out, &(cf_onnx_options){.softmax = !request->logits});
+}
+
+/* ---- The command ---- */
 
 typedef struct ExportArguments {
     int format;
@@ -32,14 +110,6 @@ static const Option options[] = {
     {"logits", NULL, OPTION_FLAG, .help = "onnx, onnx-int8: the output is logits, without the softmax that gives probabilities",
      OPTION_MEMBER(ExportArguments, logits)},
 };
-
-cf_status export_safetensors(const ExportRequest *request) {
-    return weights_write(request->model, request->out);
-}
-
-cf_status export_onnx(const ExportRequest *request) {
-    return cf_export_onnx(request->model, request->out, &(cf_onnx_options){.softmax = !request->logits});
-}
 
 /* A folder that exported C lies in holds its four files. */
 static cf_status count_bytes(const char *path, bool folder, int64_t *bytes) {
@@ -69,7 +139,7 @@ static cf_status finish(const ExportRequest *request, const ExportFormat *format
         notice("accuracy and speed of the export are not told: %s", cf_error());
     if (request->run) FORWARD(run_note_export(request->run, &record));
     if (as_json) return print_json(export_record_json(&record));
-    print_tamed("%s\n", request->out);
+    print_printable("%s\n", request->out);
     return CF_OK;
 }
 

@@ -65,7 +65,7 @@ static const Option options[] = {
      MEMBER(parts.validation)},
     {"split-seed", "S", OPTION_INTEGER, 0, LARGEST_SEED, .help = "of the first draw of images", .default_text = "1",
      MEMBER(parts.seed)},
-    {"out", "DIR", OPTION_TEXT, .help = "the lab's folder; one that holds this lab is gone on with",
+    {"out", "DIR", OPTION_TEXT, .help = "the lab's folder; one that holds this lab is resumed",
      .default_text = "runs/SET-imbalance", MEMBER(out)},
     {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
      .default_text = "svg", MEMBER(figures)},

@@ -45,7 +45,7 @@ static cf_status print_run(const Run *run, bool as_json) {
         FORWARD(run_json(run, &json));
         return print_json(json);
     }
-    print_tamed("%s\n%s\n", run->folder, layers->line);
+    print_printable("%s\n%s\n", run->folder, layers->line);
     printf("%dx%dx%d, %d classes, %zu parameters\n", layers->input.C, layers->input.H, layers->input.W,
            run->model->classes, layer_list_parameters(layers));
     if (run->tested)

@@ -77,7 +77,7 @@ static cf_status make_config(const LrArguments *a, const char *set, RunConfig *c
 /* ---- Results ---- */
 
 /* "figures/lr.svg" is a book of that folder with a figure "lr" of that one format. */
-static cf_status draw(const LrArguments *a, const LrRange *range, const char *subject) {
+static cf_status draw_curve(const LrArguments *a, const LrRange *range, const char *subject) {
     static const Theme *const themes[] = {&theme_light, &theme_dark};
     const char *base = strrchr(a->out, '/'), *ending = strrchr(a->out, '.');
     char *folder, *name;
@@ -116,7 +116,7 @@ static cf_status tell_json(const LrArguments *a, const LrRange *r) {
                                 "out", a->out ? json_text(a->out) : json_null(), "points", points_json(r)));
 }
 
-static void tell(const LrArguments *a, const LrRange *r) {
+static void print_range(const LrArguments *a, const LrRange *r) {
     const LrRangePoint *lowest = &r->points[r->lowest], *end = &r->points[r->count - 1];
     printf("%d of %d steps, learning rate %.3g to %.3g%s\n", r->count, a->steps, a->from, end->rate,
            r->ended_early ? ", where the loss ran away" : "; the loss never ran away");
@@ -128,7 +128,7 @@ static void tell(const LrArguments *a, const LrRange *r) {
     printf("a tenth of the lowest  %.3g\n", r->suggestion);
     if (r->steepest >= 0)
         printf("\nBetween the two of these is a good --lr to begin with; the highest one for one-cycle.\n");
-    if (a->out) print_tamed("\n%s\n", a->out);
+    if (a->out) print_printable("\n%s\n", a->out);
 }
 
 static bool show_progress(double share, void *context) {
@@ -147,10 +147,10 @@ static cf_status test(const Arguments *given, const LrArguments *a, RunConfig *c
         char *subject = NULL;
         terminal_stage("range test", 1);
         if (a->out) status = data_title(run->config.data, &subject);
-        if (!status && a->out) status = draw(a, &result, subject);
+        if (!status && a->out) status = draw_curve(a, &result, subject);
         free(subject);
         if (!status && given->json) status = tell_json(a, &result);
-        if (!status && !given->json) tell(a, &result);
+        if (!status && !given->json) print_range(a, &result);
         lr_range_free(&result);
     }
     run_free(run);

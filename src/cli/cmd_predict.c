@@ -81,7 +81,7 @@ static void print_line(const Answers *answers, const PredictedPicture *picture) 
         return;
     }
     const int told = rank(answers, picture->probabilities);
-    print_tamed("%s: %s (%.2f %%)", picture->path, names[ranked[0].class], 100 * (double)ranked[0].p);
+    print_printable("%s: %s (%.2f %%)", picture->path, names[ranked[0].class], 100 * (double)ranked[0].p);
     for (int i = 1; i < told; i++) printf("  %s %.2f %%", names[ranked[i].class], 100 * (double)ranked[i].p);
     putchar('\n');
 }

@@ -51,7 +51,7 @@ static cf_status print_run(const Run *run, const cf_model *before, bool as_json)
                             json_pack("{s:I s:I}", "before", (json_int_t)then, "now", (json_int_t)now));
         return print_json(json);
     }
-    print_tamed("%s\n%s\n", run->folder, run->model->layers.line);
+    print_printable("%s\n%s\n", run->folder, run->model->layers.line);
     printf("%zu parameters of %zu, %.3f MFLOP of %.3f\n", now, then, layer_list_flops(&run->model->layers) / 1e6,
            layer_list_flops(&before->layers) / 1e6);
     if (run->tested)

@@ -117,7 +117,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     if (given->json)
         status = print_json(json_pack("{s:o}", "report", json_text(path)));
     else
-        print_tamed("%s\n", path);
+        print_printable("%s\n", path);
 done:
     free(path);
     free(folder);

@@ -33,7 +33,7 @@ static json_t *summary_json(const char *folder, const RunFiles *files) {
                      "metrics", files->metrics);
 }
 
-/* "epoch 4 of 10" while it trains, "stopped after epoch 3 of 10; go on with: ..". */
+/* "epoch 4 of 10" while it trains, "stopped after epoch 3 of 10; resume with: ..". */
 static void print_progress(FILE *out, const char *folder, const RunFiles *files) {
     const long long most =
         (long long)json_integer_value(json_object_get(json_object_get(files->config, "train"), "epochs"));
@@ -44,9 +44,9 @@ static void print_progress(FILE *out, const char *folder, const RunFiles *files)
     else if (is_state(files, "diverged")) /* what may help comes behind; runs show has the whole */
         fprintf(out, "%.*s", (int)strcspn(text_of(files->failure, "reason"), ";"), text_of(files->failure, "reason"));
     else if (is_state(files, "stopped") && files->epochs)
-        fprintf(out, "after epoch %d of %lld; go on with: cifra train --resume --out %s", files->epochs, most, folder);
+        fprintf(out, "after epoch %d of %lld; resume with: cifra train --resume --out %s", files->epochs, most, folder);
     else
-        fprintf(out, "in epoch 1 of %lld; go on with: cifra train --resume --out %s", most, folder);
+        fprintf(out, "in epoch 1 of %lld; resume with: cifra train --resume --out %s", most, folder);
 }
 
 /* ---- list ---- */

@@ -122,7 +122,7 @@ static cf_status finish(const ShiftWork *work, const ShiftArguments *a, bool as_
     json_t *json;
     FORWARD(document(work, &json));
     if (!as_json) {
-        print_tamed("%s on %s, %s: %zu images\n\n", work->own->folder, work->data, work->part, work->shift.plain.count);
+        print_printable("%s on %s, %s: %zu images\n\n", work->own->folder, work->data, work->part, work->shift.plain.count);
         shift_print(&work->shift, stdout);
     }
     cf_status status = write_files(work, a, json, &list);

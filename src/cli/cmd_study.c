@@ -117,8 +117,8 @@ static cf_status print_outcome(const Arguments *given, const StudyOutcome *outco
         putchar('\n');
     }
     for (size_t i = 0; i < json_array_size(outcome->story); i++)
-        print_tamed("%s\n", json_string_value(json_array_get(outcome->story, i)));
-    print_tamed("\nThe whole study, with its figures: %s\n", outcome->report);
+        print_printable("%s\n", json_string_value(json_array_get(outcome->story, i)));
+    print_printable("\nThe whole study, with its figures: %s\n", outcome->report);
     return CF_OK;
 }
 

@@ -86,7 +86,7 @@ static const Option options[] = {
      MEMBER(live)},
     {"port", "N", OPTION_INTEGER, 0, 65535, .help = "of the page of --live, on 127.0.0.1; 0: one that is free", .default_text = "0",
      MEMBER(port)},
-    {"resume", NULL, OPTION_FLAG, .help = "go on with the run in --out, to the same end bit for bit", MEMBER(resume)},
+    {"resume", NULL, OPTION_FLAG, .help = "resume the run in --out, to the same end bit for bit", MEMBER(resume)},
 };
 
 static void set_defaults(void *parsed) {
@@ -196,7 +196,7 @@ static cf_status read_given_config(const char *given, RunConfig *config) {
 
 static cf_status make_config(const Arguments *given, const TrainArguments *a, RunConfig *config) {
     char *path = NULL;
-    FAIL_IF(a->resume && !a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to go on with");
+    FAIL_IF(a->resume && !a->out, CF_BAD_USE, "--resume needs --out RUN, the folder of the run to resume");
     FAIL_IF(a->resume && a->config, CF_BAD_USE,
             "--resume takes the configuration from the run folder; leave --config out");
     if (a->resume && folder_is_group(a->out)) return group_config(given, a, config);
@@ -207,7 +207,7 @@ static cf_status make_config(const Arguments *given, const TrainArguments *a, Ru
                                    : run_config_new(config);
     if (!status && a->resume && !begun && a->data) notice("%s holds no run yet: a new one begins", a->out);
     if (!status && a->resume && !begun && !a->data)
-        status = FAIL(CF_BAD_USE, "%s holds no run to go on with (there is no %s)", a->out, path);
+        status = FAIL(CF_BAD_USE, "%s holds no run to resume (there is no %s)", a->out, path);
     free(path);
     FORWARD(status);
     if (begun) FORWARD(refuse_source(a, config));
@@ -257,7 +257,7 @@ static cf_status measure_step(const Run *run, size_t *memory) {
 static void print_source(const Run *run) {
     const RunConfig *c = &run->config;
     if (!c->from) return;
-    print_tamed("from    %s: tensors", c->from);
+    print_printable("from    %s: tensors", c->from);
     for (int i = 0; i < TRANSFER_FATES; i++) printf("%s %d %s", i ? "," : "", c->source.counts[i], transfer_words[i]);
     printf("\n");
     transfer_print(&run->transfer, stdout);
@@ -265,7 +265,7 @@ static void print_source(const Run *run) {
 
 static void print_target(const Run *run) {
     if (!run->target) return;
-    print_tamed("target  %s: %zu images without labels, %zu to score on\n", run->config.target,
+    print_printable("target  %s: %zu images without labels, %zu to score on\n", run->config.target,
                 cf_subset_count(cf_split_part(run->target, CF_TRAIN)) +
                     cf_subset_count(cf_split_part(run->target, CF_VALIDATION)),
                 cf_subset_count(cf_split_part(run->target, CF_TEST)));
@@ -281,7 +281,7 @@ static cf_status print_opening(const Run *run) {
     split_to_text(&run->config.split, mode);
     if (run->config.split.folds)
         snprintf(fold, sizeof fold, ", fold %d of %d", run->config.split.fold, run->config.split.folds);
-    print_tamed("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s%s)\n", run->config.data,
+    print_printable("data    %s: %dx%dx%d, %d classes; %zu train, %zu validation, %zu test (%s%s)\n", run->config.data,
                 set->channels, set->height, set->width, run->model->classes,
                 cf_subset_count(cf_split_part(run->split, CF_TRAIN)),
                 cf_subset_count(cf_split_part(run->split, CF_VALIDATION)),
@@ -308,10 +308,10 @@ static void print_result(const Run *run) {
     printf("\ntest\n");
     metrics_print_report(&run->test.metrics, stdout);
     if (run->target_tested) {
-        print_tamed("\ntarget %s, whose labels are used for this score alone\n", run->config.target);
+        print_printable("\ntarget %s, whose labels are used for this score alone\n", run->config.target);
         metrics_print_report(&run->target_test.metrics, stdout);
     }
-    print_tamed("\nrun folder: %s\n", run->folder);
+    print_printable("\nrun folder: %s\n", run->folder);
 }
 
 /* Comes last: whatever happens to it, the run is complete and its results are told. */
@@ -321,7 +321,7 @@ static cf_status make_report(const Run *run, bool silent) {
         return status_prefix(
             status, "the run is complete, but its report could not be made; when that is mended: cifra report %s",
             run->folder);
-    if (!silent) print_tamed("report:     %s/report.html\n", run->folder);
+    if (!silent) print_printable("report:     %s/report.html\n", run->folder);
     return CF_OK;
 }
 
@@ -463,7 +463,7 @@ static cf_status run_single(const Arguments *given, const TrainArguments *a, con
                             const FigureOptions *figures, Live *live) {
     Run *run = NULL;
     FAIL_IF(folder_is_group(folder), CF_BAD_USE,
-            "%s holds a group of runs; go on with it by --resume, or name another folder with --out", folder);
+            "%s holds a group of runs; resume it with --resume, or name another folder with --out", folder);
     FORWARD(run_prepare(config, NULL, &run));
     cf_status status = train_run(run, folder, given, a->resume, figures, live);
     run_free(run);

@@ -154,10 +154,10 @@ static cf_status prepare(const Arguments *given, const TuneArguments *a, Session
 static void print_opening(const Session *s) {
     const TuneOptions *t = &s->tune;
     int64_t points = space_points(&s->space);
-    print_tamed("data    %s: %zu train, %zu validation (%s); the test part is not looked at\n", s->data,
+    print_printable("data    %s: %zu train, %zu validation (%s); the test part is not looked at\n", s->data,
                 cf_subset_count(cf_split_part(s->split, CF_TRAIN)),
                 cf_subset_count(cf_split_part(s->split, CF_VALIDATION)), s->split_text);
-    print_tamed("space   %s: %s\n", s->space.name, s->space.model);
+    print_printable("space   %s: %s\n", s->space.name, s->space.model);
     for (int i = 0; i < s->space.count; i++) {
         const SpaceParameter *p = &s->space.parameters[i];
         printf("        %-12s", p->name);
@@ -176,7 +176,7 @@ static void print_opening(const Session *s) {
         printf(", %d configurations", points && points < t->trials ? (int)points : t->trials);
     printf(", pruner %s, at most %d epochs each, patience %d, seed %llu, %s\n", pruner_words[t->pruner],
            t->train.epochs, t->train.patience, (unsigned long long)t->train.seed, precision_words[t->train.precision]);
-    print_tamed("folder  %s\n\n", s->out);
+    print_printable("folder  %s\n\n", s->out);
     fflush(stdout);
 }
 

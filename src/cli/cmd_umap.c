@@ -219,7 +219,7 @@ static cf_status embed(const UmapArguments *a, const Umap *fitted, Embedding *em
 
 /* ---- Files and results ---- */
 
-static cf_status tell(const Embedding *embedding, const FigureList *files, bool as_json) {
+static cf_status print_embedding(const Embedding *embedding, const FigureList *files, bool as_json) {
     json_t *json, *paths;
     TextDraft draft;
     if (as_json) {
@@ -233,7 +233,7 @@ static cf_status tell(const Embedding *embedding, const FigureList *files, bool 
     embedding_print(embedding, draft.stream);
     FORWARD(print_draft(&draft));
     for (size_t i = 0; i < files->count; i++)
-        print_tamed("%s%s\n", i ? "                   " : "files              ", files->paths[i]);
+        print_printable("%s%s\n", i ? "                   " : "files              ", files->paths[i]);
     return CF_OK;
 }
 
@@ -252,7 +252,7 @@ static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, con
     cf_status status = embed(a, fitted, &embedding);
     if (!status && features) status = npy_write_rows(a->save_features, features, input->points.n, input->points.dim);
     if (!status) status = embedding_write(&embedding, place, &files);
-    if (!status) status = tell(&embedding, &files, as_json);
+    if (!status) status = print_embedding(&embedding, &files, as_json);
     figure_list_free(&files);
     free(embedding.coordinates);
     return status;

@@ -191,7 +191,7 @@ void terminal_say(const char *format, ...) {
     fputc('\n', stderr);
 }
 
-void print_tamed(const char *format, ...) {
+void print_printable(const char *format, ...) {
     char line[2 * PATH_MAX], *whole = NULL, *text = line;
     va_list arguments, again;
     va_start(arguments, format);
@@ -200,7 +200,7 @@ void print_tamed(const char *format, ...) {
     if (length >= (int)sizeof line && vasprintf(&whole, format, again) >= 0) text = whole;
     va_end(again);
     va_end(arguments);
-    text_tame(text);
+    text_replace_controls(text);
     fputs(text, stdout);
     if (text == whole) free(whole);
 }
@@ -208,7 +208,7 @@ void print_tamed(const char *format, ...) {
 cf_status print_draft(TextDraft *draft) {
     char *text;
     FORWARD(text_draft_finish(draft, &text, NULL));
-    text_tame(text);
+    text_replace_controls(text);
     fputs(text, stdout);
     free(text);
     return CF_OK;

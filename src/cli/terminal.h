@@ -37,8 +37,8 @@ bool terminal_study_training(const cf_progress *progress, void *context);
 /* A line to stderr, unless quiet. */
 void terminal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* printf to stdout of lines with names and paths in them: whatever these hold, the terminal is safe from it (text_tame). */
-void print_tamed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* printf to stdout of lines with names and paths in them: whatever these hold, the terminal is safe from it (text_replace_controls). */
+void print_printable(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same of a whole text; it ends the draft on any path. */
 cf_status print_draft(TextDraft *draft);
 /* Prints a JSON document on stdout and releases it. */

@@ -52,7 +52,7 @@ void tune_display_free(TuneDisplay *display) {
 
 /* ---- Taking note ---- */
 
-static RunningTrial *find(TuneDisplay *d, int trial) {
+static RunningTrial *find_running(TuneDisplay *d, int trial) {
     for (size_t i = 0; i < d->count; i++)
         if (d->running[i].trial == trial) return &d->running[i];
     return NULL;
@@ -92,7 +92,7 @@ cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
     d->wanted = p->trials_wanted;
     d->seconds_left = p->seconds_left;
     if (p->event == TUNE_IDLE) return CF_OK;
-    RunningTrial *trial = find(d, p->trial);
+    RunningTrial *trial = find_running(d, p->trial);
     if (p->event == TUNE_ENDED) {
         const Trial *t = p->ended;
         const bool better =

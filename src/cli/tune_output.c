@@ -69,7 +69,7 @@ static cf_status print_results(const TuneOutput *o, const TuneResults *r) {
     FORWARD(results_compare(r, &comparison));
     if (comparison.best) putchar('\n');
     comparison_print(r, &comparison, stdout);
-    print_tamed("\nreport: %s/report.html\n", o->folder);
+    print_printable("\nreport: %s/report.html\n", o->folder);
     return CF_OK;
 }
 

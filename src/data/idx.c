@@ -17,7 +17,6 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "data/readers.h"
-#include "data/reorder.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -15,7 +15,6 @@
 #include "base/memory.h"
 #include "data/mat_layout.h"
 #include "data/readers.h"
-#include "data/reorder.h"
 
 #include <math.h>
 #include <stdio.h>

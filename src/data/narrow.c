@@ -81,7 +81,7 @@ void narrow_free(Narrow *narrow) {
 /* ---- Where the columns lie ---- */
 
 /* What is not finite is refused later, by its row; here it must not disturb. */
-static void keep(Sample *sample, size_t row, size_t column, size_t dim, double x) {
+static void keep_sampled(Sample *sample, size_t row, size_t column, size_t dim, double x) {
     if (row % sample->step == 0) sample->values[row / sample->step * dim + column] = isfinite(x) ? x : 0;
 }
 
@@ -91,8 +91,8 @@ void narrow_look(Narrow *w, const double *part, size_t first, size_t count) {
         const double x = part[i];
         w->size[column] += fabs(x);
         if (fabs(x) > (double)FLT_MAX || (double)(float)x != x) w->exact = false;
-        keep(&w->median, row, column, w->dim, x);
-        keep(&w->distances, row, column, w->dim, x);
+        keep_sampled(&w->median, row, column, w->dim, x);
+        keep_sampled(&w->distances, row, column, w->dim, x);
         if (++column == w->dim) column = 0, row++;
     }
 }

@@ -25,7 +25,7 @@ static cf_status append(PictureList *list, const char *path, const char *error) 
 }
 
 /* A link to nothing is taken, too: reading it tells so. */
-static cf_status take(const WalkedFile *file, void *context) {
+static cf_status note_picture(const WalkedFile *file, void *context) {
     PictureList *list = context;
     struct stat info;
     if (file->error) return append(list, file->path, file->error);
@@ -44,7 +44,7 @@ static int by_path(const void *a, const void *b) {
 cf_status picture_list_add(PictureList *list, const char *path) {
     const size_t first = list->count;
     if (!file_is_folder(path)) return append(list, path, NULL);
-    FORWARD(file_walk(path, false, take, list));
+    FORWARD(file_walk(path, false, note_picture, list));
     if (list->count > first) qsort(list->files + first, list->count - first, sizeof *list->files, by_path);
     return CF_OK;
 }

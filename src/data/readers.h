@@ -11,4 +11,11 @@ cf_status idx_read(const char *images_path, const char *labels_path, cf_set **se
  * has it. */
 cf_status mat_read(const char *path, cf_set **set);
 
+/* ---- reorder.c: the order of axes inside an image ---- */
+
+/* Brings `count` images in place to H x W x C (channels innermost). `stride_hwc` are the distances in bytes,
+ * before, between neighbours along height, width and channels within one image. Needs one image of scratch
+ * per thread. */
+cf_status images_reorder(unsigned char *pixels, size_t count, const int chw[3], const size_t stride_hwc[3]);
+
 #endif

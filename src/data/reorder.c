@@ -1,4 +1,4 @@
-#include "data/reorder.h"
+#include "data/readers.h"
 
 #include "base/memory.h"
 #include "base/slices.h"

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/image_fit.h"
-#include "data/set_sample.h"
 
 #include <dirent.h>
 #include <stdlib.h>

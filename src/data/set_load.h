@@ -63,4 +63,12 @@ typedef struct SetList {
 cf_status set_list(const char *data_dir, SetList *list);
 void set_list_free(SetList *list);
 
+/* ---- set_sample.c: "mnist:n=5000" has 5000 of the training images, and test images in proportion; "mnist:n=5000,test=100" and
+ * "mnist:test=100" say how many. (Generated sets know these items themselves.) Of each official part the classes keep their shares, and the
+ * images are the same ones each time. ---- */
+
+/* Leaves the sample's images in the set, which must be sealed (again) after it; all of them where none is asked for. The
+ * validation part follows the training part. */
+cf_status set_take_sample(cf_set *set, const SetSample *sample);
+
 #endif

@@ -1,4 +1,4 @@
-#include "data/set_sample.h"
+#include "data/set_load.h"
 
 #include "base/memory.h"
 #include "base/rng.h"

@@ -11,10 +11,6 @@
 
 const char *const fit_words[] = {"squash", "crop", "pad", NULL};
 
-/* The last two are a generated set's own. */
-enum { KEY_SIZE, KEY_MOST, KEY_FIT, KEY_BROKEN, KEY_TRAIN, KEY_TEST, GENERATED_KEYS = KEY_TRAIN };
-static const char *const keys[] = {"size", "most", "fit", "broken", "n", "test", NULL};
-
 /* What a text says; what it does not say is zero. */
 typedef struct Said {
     char *plain;
@@ -24,20 +20,8 @@ typedef struct Said {
     SetSample sample;
 } Said;
 
-/* The place in `keys` of an item's key, among the first `count`, or -1. */
-static int key_of(const char *item, int count) {
-    for (int k = 0; k < count; k++) {
-        const size_t length = strlen(keys[k]);
-        if (strncmp(item, keys[k], length) == 0 && item[length] == '=') return k;
-    }
-    return -1;
-}
-
-bool set_text_has_key(const char *item) {
-    return key_of(item, GENERATED_KEYS) >= 0;
-}
-
-cf_status set_size_read(const char *text, int *width, int *height) {
+/* "64" or "96x64" (width x height). */
+static cf_status read_size(const char *text, int *width, int *height) {
     char first[16];
     long long w, h;
     const size_t length = strcspn(text, "x");
@@ -71,7 +55,7 @@ static cf_status read_count(int key, const char *value, size_t *count, bool *giv
     const int least = key == KEY_TRAIN;
     long long number;
     FAIL_IF(!text_to_integer(value, least, UINT32_MAX, &number), CF_BAD_USE,
-            "%s=%s: a whole number from %d to %u was expected", keys[key], value, least, UINT32_MAX);
+            "%s=%s: a whole number from %d to %u was expected", set_item_keys[key], value, least, UINT32_MAX);
     *count = (size_t)number;
     *given = true;
     return CF_OK;
@@ -80,9 +64,9 @@ static cf_status read_count(int key, const char *value, size_t *count, bool *giv
 static cf_status read_item(int key, const char *value, Said *said) {
     switch (key) {
     case KEY_SIZE:
-        return set_size_read(value, &said->width, &said->height);
+        return read_size(value, &said->width, &said->height);
     case KEY_MOST:
-        return set_size_read(value, &said->most_width, &said->most_height);
+        return read_size(value, &said->most_width, &said->most_height);
     case KEY_FIT:
         return read_fit(value, &said->fit);
     case KEY_TRAIN:
@@ -101,7 +85,7 @@ static cf_status read_items(char *text, Said *said, char *rest) {
     for (char *item = text, *next; item; item = next) {
         next = strchr(item, ',');
         if (next) *next++ = '\0';
-        const int key = key_of(item, rest ? GENERATED_KEYS : (int)COUNT_OF(keys) - 1);
+        const int key = set_item_key(item, rest != NULL);
         if (key >= 0) {
             FORWARD(read_item(key, strchr(item, '=') + 1, said));
         } else if (rest && *item) {
@@ -111,7 +95,7 @@ static cf_status read_items(char *text, Said *said, char *rest) {
             char word[32];
             snprintf(word, sizeof word, "%.*s", (int)strcspn(item, "="), item);
             return FAIL(CF_BAD_USE, "\"%s\" says nothing of how a set is read: size, fit, broken, n and test do%s",
-                        item, text_hint(word, keys));
+                        item, text_hint(word, set_item_keys));
         }
     }
     return CF_OK;

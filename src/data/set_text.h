@@ -8,7 +8,7 @@
  *                        with `input` adds it, so that photographs do not lie in memory at a size that nobody asks for
  *   fit=squash|crop|pad  how an image takes a size of another shape; squash by default
  *   broken=skip          pictures that cannot be read are left out; else they are an error
- *   n=N, test=N          so many of the training images, and of the test images, stand for all (data/set_sample.h); a generated set
+ *   n=N, test=N          so many of the training images, and of the test images, stand for all (data/set_sample.c); a generated set
  *                        has items of the same names of its own
  *
  * A file or folder that is really called "a:size=1" is taken for what it is. Of an item that stands twice the last one counts.
@@ -48,9 +48,5 @@ cf_status set_text_with(const char *text, const char *items, char **laid);
 cf_status set_text_like(const char *text, const char *from, char **laid);
 /* "squash", "crop" or "pad". */
 cf_status fit_read(const char *text, Fit *fit);
-/* "64" or "96x64" (width x height). */
-cf_status set_size_read(const char *text, int *width, int *height);
-/* Whether an item KEY=VALUE of a generated set's text is one of these. */
-bool set_text_has_key(const char *item);
 
 #endif

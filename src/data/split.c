@@ -22,7 +22,6 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
-#include "data/split_text.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -22,4 +22,13 @@ cf_split_mode split_usual_mode(const cf_set *set);
 /* Refuses a validation share that was asked for where the set has validation images of its own, which this split takes. */
 cf_status split_check_validation(const cf_set *set, const cf_split_options *options);
 
+/* ---- split_text.c: the two texts of cf_split_options, "1,2" and "1:50,2:1000" ---- */
+
+/* Class names, separated by commas; NULL or "": every class. Sets wanted[label], [classes]. */
+cf_status split_parse_classes(const cf_set *set, const char *text, bool *wanted);
+
+/* CLASS:COUNT, separated by commas; NULL or "": no limits. limits[label] is SIZE_MAX where there is none.
+ * Only classes that are `wanted` may have one. */
+cf_status split_parse_limits(const cf_set *set, const char *text, const bool *wanted, size_t *limits);
+
 #endif

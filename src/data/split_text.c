@@ -1,4 +1,4 @@
-#include "data/split_text.h"
+#include "data/split.h"
 
 #include "base/limits.h"
 #include "base/memory.h"

@@ -28,7 +28,7 @@ static void note_averages(const cf_metrics *sum, double *result) {
     for (size_t i = 0; i < COUNT_OF(averages); i++) result[(MACRO + i) * BOOTSTRAP_DRAWS] = averages[i];
 }
 
-static cf_status draw(void *context, int64_t index, int thread) {
+static cf_status draw_resample(void *context, int64_t index, int thread) {
     const Draws *d = context;
     const RngStream stream = rng_stream(0, RNG_BOOTSTRAP, (uint64_t)index, 0);
     Metrics metrics = {.summary = {.count = d->count}, .classes = d->classes};
@@ -59,7 +59,7 @@ done:
     return status;
 }
 
-static void fill(const Evaluation *evaluation, Draws *d) {
+static void fill_outcomes(const Evaluation *evaluation, Draws *d) {
     const Predictions predictions = evaluation_predictions(evaluation);
     for (size_t i = 0; i < d->count; i++) {
         const float *row = predictions_row(&predictions, i);
@@ -123,8 +123,8 @@ cf_status evaluation_intervals(const Evaluation *evaluation, int threads, Evalua
     FORWARD_TO(done, memory_new(d.count, sizeof *d.predicted, &d.predicted));
     FORWARD_TO(done, memory_new(d.count, sizeof *d.losses, &d.losses));
     FORWARD_TO(done, memory_new((size_t)(F1 + d.classes) * BOOTSTRAP_DRAWS, sizeof *d.results, &d.results));
-    fill(evaluation, &d);
-    FORWARD_TO(done, slices_run(threads, BOOTSTRAP_DRAWS, draw, &d));
+    fill_outcomes(evaluation, &d);
+    FORWARD_TO(done, slices_run(threads, BOOTSTRAP_DRAWS, draw_resample, &d));
     take_shares(&evaluation->metrics, &made);
     take_percentiles(&d, &made);
     *intervals = made;

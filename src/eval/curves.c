@@ -93,7 +93,7 @@ static void thin(Curve *curve, int steps) {
 }
 
 /* The points of `from` in memory of their own. */
-static cf_status keep(const Curve *from, Curve *to) {
+static cf_status keep_points(const Curve *from, Curve *to) {
     CurvePoint *points;
     FORWARD(memory_new(from->count, sizeof *points, &points));
     for (size_t i = 0; i < from->count; i++) points[i] = from->points[i];
@@ -131,7 +131,7 @@ cf_status curves_new(const Predictions *p, int steps, Curves *curves) {
         Curve curve = {.points = points};
         trace(p, c, scratch, &curve);
         if (steps > 0) thin(&curve, steps);
-        FORWARD_TO(done, keep(&curve, &made.per_class[c]));
+        FORWARD_TO(done, keep_points(&curve, &made.per_class[c]));
     }
     average(&made);
     *curves = made;
@@ -146,31 +146,4 @@ void curves_free(Curves *curves) {
     for (int c = 0; curves->per_class && c < curves->classes; c++) free(curves->per_class[c].points);
     free(curves->per_class);
     *curves = (Curves){0};
-}
-
-/* ---- Writing ---- */
-
-static void number_field(FILE *out, double value) {
-    if (isnan(value))
-        fputc(',', out);
-    else
-        fprintf(out, ",%.6g", value);
-}
-
-cf_status curves_write(const char *path, const Curves *curves, const char *const *class_names) {
-    FileDraft draft;
-    FORWARD(file_draft(path, &draft));
-    fputs("class,threshold,false_positive_rate,recall,precision\n", draft.stream);
-    for (int c = 0; c < curves->classes; c++) {
-        const Curve *curve = &curves->per_class[c];
-        for (size_t i = 0; i < curve->count; i++) {
-            csv_text(draft.stream, class_names[c]);
-            number_field(draft.stream, curve->points[i].threshold);
-            number_field(draft.stream, curve_false_positive_rate(curve, i));
-            number_field(draft.stream, curve_recall(curve, i));
-            number_field(draft.stream, curve_precision(curve, i));
-            fputc('\n', draft.stream);
-        }
-    }
-    return file_commit(&draft);
 }

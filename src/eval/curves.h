@@ -46,7 +46,4 @@ double curve_recall(const Curve *curve, size_t point);
 /* 1 in the first point, as scikit-learn has it. */
 double curve_precision(const Curve *curve, size_t point);
 
-/* CSV: class, threshold, false_positive_rate, recall, precision; what is undefined is left empty. */
-cf_status curves_write(const char *path, const Curves *curves, const char *const *class_names);
-
 #endif

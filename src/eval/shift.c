@@ -36,7 +36,7 @@ static ShiftRow *next_row(Shift *shift, ShiftKind kind, const char *name, const 
     return row;
 }
 
-static cf_status tell(const ShiftQuestion *q, const char *factor) {
+static cf_status report_factor(const ShiftQuestion *q, const char *factor) {
     FAIL_IF(q->progress && !q->progress(factor, q->context), CF_INTERRUPTED, "stopped before %s", factor);
     return CF_OK;
 }
@@ -63,7 +63,7 @@ static cf_status evaluate_moved(const ShiftQuestion *q, const SourceLook *source
 
 static cf_status measure_move(const ShiftQuestion *q, Shift *shift, unsigned moves, ShiftRow *row) {
     Evaluation moved;
-    FORWARD(tell(q, row->name));
+    FORWARD(report_factor(q, row->name));
     FORWARD(evaluate_moved(q, &shift->source, moves, &moved));
     compare_paired(&shift->plain, &moved, row);
     evaluation_free(&moved);
@@ -176,7 +176,7 @@ static cf_status load_dialled(const ShiftQuestion *q, const char *items, cf_set 
 static cf_status measure_dial(const ShiftQuestion *q, Shift *shift, const char *items, ShiftRow *row) {
     Evaluation dialled;
     cf_set *images;
-    FORWARD(tell(q, row->name));
+    FORWARD(report_factor(q, row->name));
     FORWARD(load_dialled(q, items, &images));
     const cf_status status = evaluate_all(q, images, &dialled);
     cf_set_free(images);
@@ -253,7 +253,7 @@ static cf_status measure(const ShiftQuestion *q, Shift *shift) {
     shift->label_shares = shift->source_shares + classes;
     shift->predicted_shares = shift->label_shares + classes;
     shift->estimated_shares = shift->predicted_shares + classes;
-    FORWARD(tell(q, "the images as they are"));
+    FORWARD(report_factor(q, "the images as they are"));
     FORWARD(source_look(q->train, q->model->layers.input, q->threads, &shift->source));
     FORWARD(source_look(q->target, q->model->layers.input, q->threads, &shift->target));
     FORWARD(evaluate_moved(q, &shift->source, 0, &shift->plain));

@@ -1,5 +1,5 @@
 /* The nodes of an ONNX graph, one after the other, as layers of a model line: what they share, the table, and the whole. */
-#include "export/onnx_nodes.h"
+#include "export/onnx_graph.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -219,8 +219,8 @@ cf_status onnx_refuse(const OnnxNode *node, const char *why) {
     char name[100], op[60];
     snprintf(name, sizeof name, "%s", *node->name ? node->name : node->output_count ? node->outputs[0] : "?");
     snprintf(op, sizeof op, "%s", node->op);
-    text_tame(name);
-    text_tame(op);
+    text_replace_controls(name);
+    text_replace_controls(op);
     return FAIL(CF_BAD_INPUT, "node %s (%s) is not understood: %s", name, op, why);
 }
 

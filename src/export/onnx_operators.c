@@ -1,5 +1,5 @@
 /* Operators of ONNX that are a layer by themselves: windows, dense layers, activations, norms. */
-#include "export/onnx_nodes.h"
+#include "export/onnx_graph.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Layers that are several operators of ONNX, recognised at the last one: products and sums, norms of groups, attention. */
-#include "export/onnx_nodes.h"
+#include "export/onnx_graph.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Operators of ONNX that compute nothing: how values lie, constants, and shapes that are computed on the way. */
-#include "export/onnx_nodes.h"
+#include "export/onnx_graph.h"
 
 #include "base/memory.h"
 

@@ -52,7 +52,7 @@ void model_texts_free(ModelTexts *texts);
 /* A model, with weights zero, from the texts of a file. `path` is for messages. */
 cf_status model_from_texts(const StoredFile *file, const char *path, cf_model **model);
 
-/* ---- Running a model over many images ---- */
+/* ---- classify.c: running a model over many images ---- */
 
 typedef struct Int8Network Int8Network; /* nn/int8/int8.h */
 

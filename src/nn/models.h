@@ -2,7 +2,7 @@
 #ifndef NN_MODELS_H
 #define NN_MODELS_H
 
-#include "nn/model_line.h"
+#include "nn/layers/layer.h"
 
 typedef struct NamedModel {
     const char *name, *line;

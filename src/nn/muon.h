@@ -9,7 +9,17 @@
 #ifndef NN_MUON_H
 #define NN_MUON_H
 
-#include "nn/optimizer.h"
+#include "nn/engine.h"
+#include "nn/parameters.h"
+
+typedef struct Muon Muon;
+
+/* How a tensor of weights is stepped. */
+typedef struct Pace {
+    bool learns;   /* false: neither it nor its moments change, and weight decay leaves it alone */
+    double factor; /* of the rate */
+    int64_t since; /* the steps that were done when it began to learn: Adam corrects its moments by its own steps */
+} Pace;
 
 /* Of `options` it reads momentum, weight_decay and muon_steps; `paces` as optimizer_pace has them. A network without such matrices has none
  * to step. */

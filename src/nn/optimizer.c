@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "nn/muon.h"
 
 #include <math.h>
 #include <stdatomic.h>

@@ -3,17 +3,7 @@
 #ifndef NN_OPTIMIZER_H
 #define NN_OPTIMIZER_H
 
-#include "nn/engine.h"
-#include "nn/parameters.h"
-
-typedef struct Muon Muon; /* muon.h */
-
-/* How a tensor of weights is stepped. */
-typedef struct Pace {
-    bool learns;   /* false: neither it nor its moments change, and weight decay leaves it alone */
-    double factor; /* of the rate */
-    int64_t since; /* the steps that were done when it began to learn: Adam corrects its moments by its own steps */
-} Pace;
+#include "nn/muon.h"
 
 /* Values that a kernel steps at once. */
 typedef struct OptimizerPiece {

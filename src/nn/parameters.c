@@ -10,7 +10,7 @@
 
 enum { PAD = 16 };
 
-static void add(Parameters *p, int layer, const ParameterSpec *spec) {
+static void add_parameter(Parameters *p, int layer, const ParameterSpec *spec) {
     Parameter *entry = &p->table[p->count++];
     snprintf(entry->name, sizeof entry->name, "%s.%s", p->layers->layers[layer].name, spec->what);
     entry->layer = layer;
@@ -30,7 +30,7 @@ cf_status parameters_layout(const LayerList *layers, Parameters *parameters) {
     for (int i = 0; i < layers->count; i++) count += (size_t)layers->layers[i].parameter_count;
     FORWARD(memory_new(count, sizeof *made.table, &made.table));
     for (int i = 0; i < layers->count; i++)
-        for (int k = 0; k < layers->layers[i].parameter_count; k++) add(&made, i, &layers->layers[i].parameter[k]);
+        for (int k = 0; k < layers->layers[i].parameter_count; k++) add_parameter(&made, i, &layers->layers[i].parameter[k]);
     for (int trainable = 1; trainable >= 0; trainable--) {
         for (int i = 0; i < made.count; i++) {
             if (made.table[i].trainable != (bool)trainable) continue;
@@ -72,7 +72,7 @@ float *parameters_find(const Parameters *parameters, int layer, const char *what
 
 /* Numbers are drawn in the order of the file, so that a weight does not depend on how an engine orders its inputs; a layer's
  * tensors one behind the other. */
-static void draw(const Parameters *p, const Parameter *entry, float *scratch, uint64_t seed, size_t drawn) {
+static void draw_initial(const Parameters *p, const Parameter *entry, float *scratch, uint64_t seed, size_t drawn) {
     RngStream stream = rng_stream(seed, RNG_WEIGHTS, 0, (uint32_t)entry->layer);
     /* The 2 makes up for the half that a rectifier behind the layer takes away; behind an output there is none. */
     const double gain = p->layers->layers[entry->layer].readers ? 2 : 1;
@@ -95,7 +95,7 @@ cf_status parameters_initialise(Parameters *parameters, uint64_t seed) {
         float *values = parameters->values + entry->offset;
         if (!i || entry[-1].layer != entry->layer) drawn = 0;
         if (kind == PARAMETER_WEIGHT || kind == PARAMETER_POSITION) {
-            draw(parameters, entry, scratch, seed, drawn);
+            draw_initial(parameters, entry, scratch, seed, drawn);
             drawn += entry->count;
             continue;
         }

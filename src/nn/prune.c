@@ -179,7 +179,7 @@ static void copy_parameter(const Pruning *p, const Parameter *parameter, const f
         copy_part(from, rows, row_count, 1, columns, column_count, l->in.C, taps, to);
 }
 
-static cf_status make(const Pruning *p, const char *line, cf_model **pruned) {
+static cf_status build_pruned(const Pruning *p, const char *line, cf_model **pruned) {
     const cf_model *model = p->model;
     cf_model *made;
     FORWARD(model_new(line, p->layers->input, (const char *const *)model->class_names, model->classes, 1, &made));
@@ -213,7 +213,7 @@ static cf_status prune(Pruning *p, cf_model **pruned) {
     for (int i = 0; i < p->layers->count; i++)
         if (p->squares[1 + i]) FORWARD(choose(p, i, p->layers->layers[i].out.C));
     FORWARD(write_line(p, &line));
-    const cf_status status = make(p, line, pruned);
+    const cf_status status = build_pruned(p, line, pruned);
     free(line);
     return status;
 }

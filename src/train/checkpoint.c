@@ -3,7 +3,7 @@
  * zero per layer), and texts: "settings", which must be equal to go on, "kernels", whose change is told, and "state", JSON. Doubles
  * are written with 17 digits, which give the same double back. The file's checksum is needed from format 2 on, so that no changed
  * byte passes, be it in the checksum's own name. */
-#include "train/fit.h"
+#include "train/checkpoint.h"
 
 #include "base/json_memory.h"
 #include "base/memory.h"
@@ -203,7 +203,7 @@ static void tell_other_kernels(const StoredFile *file, const Checkpoint *c) {
                kernels, c->kernels);
 }
 
-static cf_status take(const StoredFile *file, Checkpoint *c) {
+static cf_status restore(const StoredFile *file, Checkpoint *c) {
     const Parameters *parameters = &c->model->parameters;
     FORWARD(check_format(file));
     const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state");
@@ -236,7 +236,7 @@ cf_status checkpoint_previous(const char *path, char **previous) {
 cf_status checkpoint_read(const char *path, Checkpoint *checkpoint) {
     StoredFile file;
     FORWARD(safetensors_read(path, &file));
-    cf_status status = take(&file, checkpoint);
+    cf_status status = restore(&file, checkpoint);
     if (status) status_prefix(status, "checkpoint %s", path);
     safetensors_free(&file);
     return status;

@@ -1,4 +1,4 @@
-#include "train/early_stopping.h"
+#include "train/checkpoint.h"
 
 static bool is_better(const FitState *s, const EpochRow *row, cf_stop_on stop_on) {
     if (!s->best_epoch || stop_on == CF_STOP_ON_LAST) return true;

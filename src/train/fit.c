@@ -1,10 +1,11 @@
-#include "train/fit_inside.h"
+#include "train/fit.h"
 
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/slices.h"
 #include "nn/features.h"
-#include "train/early_stopping.h"
+#include "train/checkpoint.h"
+#include "train/fit_resume.h"
 #include "train/schedule.h"
 #include "train/train_options.h"
 

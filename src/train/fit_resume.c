@@ -1,5 +1,5 @@
 /* What a training leaves to be resumed from, and resuming. */
-#include "train/fit_inside.h"
+#include "train/fit_resume.h"
 
 #include "base/memory.h"
 #include "base/ranks.h"

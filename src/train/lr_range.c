@@ -5,7 +5,7 @@
 #include "nn/model.h"
 #include "nn/optimizer.h"
 #include "train/batches.h"
-#include "train/class_weights.h"
+#include "train/train_loss.h"
 #include "train/distillation.h"
 #include "train/freezing.h"
 #include "train/train_options.h"
@@ -148,7 +148,7 @@ static cf_status take_step(Test *test, int step, LrRange *result, bool *more) {
     return *more ? status : CF_OK;
 }
 
-static cf_status run(Test *test, LrRange *result) {
+static cf_status run_range(Test *test, LrRange *result) {
     const LrRangeOptions *range = test->range;
     bool more = true;
     FORWARD(memory_new((size_t)range->steps, sizeof *result->points, &result->points));
@@ -180,7 +180,7 @@ cf_status lr_range_test(cf_model *model, const cf_split *split, const cf_train_o
     FAIL_IF(!(range->from > 0 && range->from < range->to), CF_BAD_USE,
             "rates that grow expected, from above 0; found %g to %g", range->from, range->to);
     cf_status status = prepare(model, &test);
-    if (!status) status = run(&test, &made);
+    if (!status) status = run_range(&test, &made);
     release(&test);
     if (status) {
         lr_range_free(&made);

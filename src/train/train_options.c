@@ -6,7 +6,7 @@
 #include "data/augment/augment.h"
 #include "train/adaptation/adaptation.h"
 #include "train/batches.h"
-#include "train/class_weights.h"
+#include "train/train_loss.h"
 #include "train/distillation.h"
 #include "train/freezing.h"
 #include "train/schedule.h"

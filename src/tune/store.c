@@ -1,8 +1,9 @@
 /* Statements, and what a tune writes. */
-#include "tune/store_inside.h"
+#include "tune/store.h"
 
 #include "base/json_memory.h"
 #include "base/memory.h"
+#include "tune/store_inside.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -3,6 +3,7 @@
  * A rollback journal may name another file, the super-journal of a change to several databases, and SQLite removes that file
  * once it has played the journal back. Whoever makes a folder with a tune could so have any file removed. A store is changed
  * alone, so it has no such journal: for SQLite none is there, and none is opened. */
+#include "base/files.h"
 #include "tune/store_inside.h"
 
 #include <pthread.h>

@@ -2,9 +2,11 @@
 #ifndef TUNE_STORE_INSIDE_H
 #define TUNE_STORE_INSIDE_H
 
-#include "tune/store.h"
+#include "base/status.h"
 
 #include <sqlite3.h>
+
+typedef struct Store Store; /* store.h */
 
 enum { STORE_BUSY_MILLISECONDS = 60000 };
 

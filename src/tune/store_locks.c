@@ -3,10 +3,11 @@
  * A file system without locks cannot keep a second process out. A notice says so, and the work goes on, as that of a single
  * process: among its own threads SQLite counts what it has locked by itself, as the system's locks are those of a process, and
  * trials are counted here. */
-#include "tune/store_inside.h"
+#include "tune/store.h"
 
-#include "base/lock.h"
+#include "base/files.h"
 #include "base/slices.h"
+#include "tune/store_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,7 +85,7 @@ static bool hold_alone(int descriptor) {
 
 static bool hold(int descriptor, const char *path) {
     bool ours;
-    if (lock_try(descriptor, &ours)) return ours;
+    if (file_try_lock(descriptor, &ours)) return ours;
     tell(path, errno);
     return hold_alone(descriptor);
 }

@@ -4,6 +4,7 @@
  * the letter. A file's pages may name each other in a circle or a page many times, so that a few kilobytes hold rows without end:
  * a schema that takes long to read is given up, and PRAGMA quick_check goes over all pages before a row is read. From then on
  * all rows together are no larger than the file. */
+#include "tune/store.h"
 #include "tune/store_inside.h"
 
 #include "base/limits.h"

@@ -50,6 +50,6 @@ cf_status row_text(const Row *row, int column, char **value) {
     if (!found) return CF_OK;
     if (sqlite3_column_bytes(row->s, column) > MOST_STORE_TEXT) return row_refuse(row, column, "a shorter text");
     FORWARD(memory_copy_string(found, value));
-    text_tame(*value);
+    text_replace_controls(*value);
     return CF_OK;
 }

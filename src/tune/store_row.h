@@ -2,6 +2,7 @@
 #ifndef TUNE_STORE_ROW_H
 #define TUNE_STORE_ROW_H
 
+#include "tune/store.h"
 #include "tune/store_inside.h"
 
 typedef struct Row {

@@ -1,4 +1,5 @@
 /* What a tune was begun with: it must be equal to go on. */
+#include "tune/store.h"
 #include "tune/store_inside.h"
 
 #include "base/json_memory.h"
@@ -60,7 +61,7 @@ cf_status store_space(Store *store, Space *space) {
 
 cf_status store_data_name(Store *store, char **name) {
     FORWARD(read_text(store, "data", name));
-    if (*name) text_tame(*name);
+    if (*name) text_replace_controls(*name);
     return CF_OK;
 }
 

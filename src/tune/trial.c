@@ -308,3 +308,15 @@ cf_status trial_tidy(Store *store, int trial) {
     free(folder);
     return status;
 }
+
+void tune_tell(Tune *tune, TuneProgress *progress) {
+    if (!tune->options.progress) return;
+    pthread_mutex_lock(&tune->lock);
+    progress->trials = tune->trials;
+    progress->trials_ended = tune->ended;
+    progress->failed = tune->failed;
+    progress->trials_wanted = tune->wanted;
+    progress->seconds_left = tune->seconds_left;
+    if (!tune->options.progress(progress, tune->options.context)) atomic_store(&tune->stop, true);
+    pthread_mutex_unlock(&tune->lock);
+}

@@ -149,7 +149,7 @@ static void test_taming(void **state) {
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         char text[64];
         snprintf(text, sizeof text, "%s", pairs[i][0]);
-        text_tame(text);
+        text_replace_controls(text);
         assert_string_equal(text, pairs[i][1]);
     }
 }

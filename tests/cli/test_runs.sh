@@ -211,7 +211,7 @@ same "a diverged run" "$(state diverged)" '"diverged",'
 check "why is said" grep -q "states/diverged *diverged .*loss became" <("$CIFRA" runs list states)
 cp -r runs/two states/stopped && rm states/stopped/metrics.json
 same "a stopped run" "$(state stopped)" '"stopped",'
-check "how it goes on is said" grep -q "after epoch 2 of 2; go on with: cifra train --resume --out states/stopped" <("$CIFRA" runs list states)
+check "how it goes on is said" grep -q "after epoch 2 of 2; resume with: cifra train --resume --out states/stopped" <("$CIFRA" runs list states)
 mkdir states/begun && cp runs/one/config.json states/begun
 same "one that has nothing yet" "$(state begun)" '"begun",'
 same "a finished one" "$(state done)" '"done",'

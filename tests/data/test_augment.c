@@ -2,6 +2,7 @@
 #include "golden.h"
 
 #include "base/memory.h"
+#include "data/augment/augment.h"
 #include "data/augment/operation.h"
 
 #include <pthread.h>

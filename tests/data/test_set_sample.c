@@ -1,6 +1,6 @@
 /* "SET:n=N,test=M": so many of a set's images, the classes' shares kept, the same ones each time. */
 #include "base/memory.h"
-#include "data/set_sample.h"
+#include "data/set_load.h"
 #include "set_making.h"
 #include "testing.h"
 

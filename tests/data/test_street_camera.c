@@ -1,6 +1,5 @@
 #include "data/generate/camera.h"
 #include "data/generate/jpeg_loss.h"
-#include "data/generate/resize_photo.h"
 #include "testing.h"
 
 #include <math.h>

@@ -132,33 +132,10 @@ static void test_thinning(void **state) {
     free(labels);
 }
 
-static void test_csv(void **state) {
-    (void)state;
-    static const float p[] = {0.75f, 0.25f, 0.25f, 0.75f};
-    static const uint16_t labels[] = {0, 0};
-    static const char *const names[] = {"a,b", "c"};
-    const char *path = path_in(scratch_folder(), "curves.csv");
-    unsigned char *text;
-    size_t size;
-    Curves curves;
-    assert_ok(curves_new(&(Predictions){p, labels, 2, 2}, 0, &curves));
-    assert_ok(curves_write(path, &curves, names));
-    assert_ok(file_read(path, 4096, &text, &size));
-    assert_string_equal((char *)text, "class,threshold,false_positive_rate,recall,precision\n"
-                                      "\"a,b\",inf,,0,1\n"
-                                      "\"a,b\",0.75,,0.5,1\n"
-                                      "\"a,b\",0.25,,1,1\n"
-                                      "c,inf,0,,1\n"
-                                      "c,0.75,0.5,,0\n"
-                                      "c,0.25,1,,0\n");
-    free(text);
-    curves_free(&curves);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),   cmocka_unit_test(test_by_hand), cmocka_unit_test(test_ends_of_the_scale),
-        cmocka_unit_test(test_thinning), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_thinning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

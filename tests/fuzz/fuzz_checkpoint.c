@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "nn/cpu/cpu.h"
-#include "train/fit.h"
+#include "train/checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "nn/model_line.h"
 #include "nn/models.h"
 
 #include <ctype.h>

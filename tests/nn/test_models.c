@@ -2,6 +2,7 @@
 #include "testing.h"
 
 #include "base/memory.h"
+#include "nn/model_line.h"
 #include "nn/models.h"
 
 static const struct {

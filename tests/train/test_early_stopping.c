@@ -3,7 +3,7 @@
 #include "testing.h"
 
 #include "base/memory.h"
-#include "train/early_stopping.h"
+#include "train/checkpoint.h"
 
 enum { MOST = 8 };
 

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/augment/operation.h"
+#include "data/augment/warp.h"
 
 #include <math.h>
 #include <stdarg.h>

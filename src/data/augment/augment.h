@@ -14,28 +14,9 @@
 #ifndef DATA_AUGMENT_H
 #define DATA_AUGMENT_H
 
-#include "base/status.h"
+#include "data/augment/drawing.h"
 
 typedef struct Augmentation Augmentation;
-
-/* Names the random numbers of one image. */
-typedef struct AugmentKey {
-    uint64_t seed;
-    uint32_t epoch, image;
-    uint32_t copy; /* counts what an epoch has more than once; 0 the first */
-} AugmentKey;
-
-/* Two images as one: with share 1 the first alone. */
-typedef struct AugmentMix {
-    float share; /* of the first image in the target, and, without a box, in each pixel */
-    int top, left, bottom,
-        right; /* this box is taken from the second image (CutMix: Yun et al. 2019); empty: pixels are blended (mixup: Zhang et al. 2018) */
-} AugmentMix;
-
-/* Images beside one: by how many pixels each is moved, to the left (negative) and to the right; 0: none there. */
-typedef struct AugmentBeside {
-    int by[2];
-} AugmentBeside;
 
 /* Names of lines; ends with a row without a name. */
 typedef struct AugmentName {

@@ -2,7 +2,7 @@
  * taken by (data/generate).
  */
 #include "data/augment/operation.h"
-#include "data/generate/blur.h"
+#include "data/generate/camera.h"
 #include "data/generate/jpeg_loss.h"
 
 #include <math.h>

@@ -6,30 +6,9 @@
 #ifndef DATA_OPERATION_H
 #define DATA_OPERATION_H
 
-#include "base/rng.h"
-#include "data/augment/augment.h"
+#include "data/augment/drawing.h"
 
 enum { OPERATION_ARGUMENTS = 4, OPERATION_SETTINGS = 4 };
-
-/* Random numbers of one image and one place of the line, one after the other. */
-typedef struct Drawing {
-    RngStream stream;
-    uint64_t next;         /* a word of the stream, four a block */
-    const AugmentKey *key; /* the image's */
-} Drawing;
-
-double drawing_uniform(Drawing *drawing); /* [0, 1), 32 bits */
-/* The first number that the same place drew for this image in the first epoch. */
-double drawing_first_epoch(const Drawing *drawing);
-/* [low, high); low where they are equal */
-double drawing_between(Drawing *drawing, double low, double high);
-/* From 0 to count - 1. */
-int drawing_below(Drawing *drawing, int count);
-double drawing_normal(Drawing *drawing);
-/* Beta(alpha, alpha), 0 to 1; alpha > 0. */
-double drawing_beta(Drawing *drawing, double alpha);
-/* `count` numbers in [-1, 1), 24 bits: faster than one by one. */
-void drawing_fill(Drawing *drawing, float *numbers, size_t count);
 
 typedef struct Picture {
     int channels, height, width;
@@ -116,20 +95,5 @@ extern const double map_identity[9];
 void map_multiply(double a[9], const double b[9]);
 /* perspective's: the corners of the old image come to lie at these places of the new one, {x, y} from the top left one clockwise. */
 void map_of_corners(const double corners[8], int height, int width, double map[9]);
-
-/* Operations one after the other on one picture; maps wait, so that neighbours are one. */
-typedef struct Pending {
-    Picture *picture;
-    double map[9];
-    const char *border; /* a setting of the maps that wait: "edge", "zero", "reflect"; NULL: of none of them */
-    bool waits;
-} Pending;
-
-Pending pending_new(Picture *picture);
-/* Multiplies a map that waits: behind the last where both have one border, or one has none (flip). */
-double *pending_map(Pending *pending, const Operation *operation, const OperationValues *values);
-/* Draws and does an operation, or lets its map wait; a mix does nothing. */
-void pending_operation(Pending *pending, const Operation *operation, const OperationValues *values, Drawing *drawing);
-void pending_finish(Pending *pending);
 
 #endif

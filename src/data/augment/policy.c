@@ -1,5 +1,5 @@
 /* Operations that choose operations: randaugment. */
-#include "data/augment/operation.h"
+#include "data/augment/warp.h"
 
 enum { STRONGEST = 30 };
 

@@ -240,3 +240,35 @@ void warp_by_field(Picture *picture, const float *across, const float *down, flo
             sample(&from, &places, count, picture->x + (size_t)(y * W + x) * (size_t)C);
         }
 }
+
+/* ---- Operations one after the other ---- */
+
+Pending pending_new(Picture *picture) {
+    return (Pending){.picture = picture};
+}
+
+void pending_finish(Pending *pending) {
+    if (pending->waits) warp_by_map(pending->picture, pending->map, border_of(pending->border));
+    *pending = pending_new(pending->picture);
+}
+
+double *pending_map(Pending *pending, const Operation *operation, const OperationValues *values) {
+    const char *border = operation->settings[values->setting];
+    if (border && pending->border && strcmp(border, pending->border) != 0) pending_finish(pending);
+    if (!pending->waits) memcpy(pending->map, map_identity, sizeof map_identity);
+    if (border) pending->border = border;
+    pending->waits = true;
+    return pending->map;
+}
+
+void pending_operation(Pending *pending, const Operation *operation, const OperationValues *values, Drawing *drawing) {
+    const Picture *picture = pending->picture;
+    if (operation->map) {
+        double *map = pending_map(pending, operation, values);
+        operation->map(values, drawing, picture->height, picture->width, map);
+    } else if (operation->apply) {
+        pending_finish(pending);
+        operation->apply(values, drawing, pending->picture);
+        picture_clamp(pending->picture);
+    }
+}

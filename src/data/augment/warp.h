@@ -21,4 +21,19 @@ void warp_by_map(Picture *picture, const double map[9], Border border);
  * beyond the border lies the edge. */
 void warp_by_field(Picture *picture, const float *across, const float *down, float *source);
 
+/* Operations one after the other on one picture; maps wait, so that neighbours are one. */
+typedef struct Pending {
+    Picture *picture;
+    double map[9];
+    const char *border; /* a setting of the maps that wait: "edge", "zero", "reflect"; NULL: of none of them */
+    bool waits;
+} Pending;
+
+Pending pending_new(Picture *picture);
+/* Multiplies a map that waits: behind the last where both have one border, or one has none (flip). */
+double *pending_map(Pending *pending, const Operation *operation, const OperationValues *values);
+/* Draws and does an operation, or lets its map wait; a mix does nothing. */
+void pending_operation(Pending *pending, const Operation *operation, const OperationValues *values, Drawing *drawing);
+void pending_finish(Pending *pending);
+
 #endif

@@ -150,7 +150,7 @@ static bool begin(Session *s) {
 
 /* ---- libcurl's callbacks ---- */
 
-static bool tell(Session *s) {
+static bool report_progress(Session *s) {
     const FetchOptions *o = s->t->options;
     const FetchProgress progress = {s->t->set, s->t->file, FETCH_TRANSFERS, s->t->size, s->total};
     if (o->progress && !o->progress(&progress, o->context)) s->interrupted = true;
@@ -159,7 +159,7 @@ static bool tell(Session *s) {
 
 static int on_progress(void *context, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now) {
     (void)total, (void)now, (void)up_total, (void)up_now;
-    return tell(context) ? 0 : 1;
+    return report_progress(context) ? 0 : 1;
 }
 
 /* As many bytes as were taken: none, which ends the transfer. */

@@ -60,7 +60,7 @@ cf_status part_try(Job *job, bool *taken) {
     FAIL_IF(descriptor < 0, CF_IO, "cannot write %s: %s; choose another folder with --data-dir", job->part,
             strerror(errno));
     const bool held = lock_hold(descriptor, job->part);
-    if (held && lock_is_of(descriptor, job->part)) {
+    if (held && file_is_still(descriptor, job->part)) {
         job->descriptor = descriptor;
         *taken = true;
         return CF_OK;
@@ -93,7 +93,7 @@ cf_status part_empty(Job *job) {
 /* One without a byte is no use to anyone, nor is a folder without a file. */
 void part_leave(Job *job) {
     if (job->descriptor < 0) return;
-    if (part_size(job) == 0 && lock_is_of(job->descriptor, job->part)) unlink(job->part);
+    if (part_size(job) == 0 && file_is_still(job->descriptor, job->part)) unlink(job->part);
     close(job->descriptor);
     job->descriptor = -1;
     rmdir(job->folder);

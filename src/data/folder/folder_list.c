@@ -80,7 +80,7 @@ static int part_of(const FolderLayout *layout, const char *path, const char **re
 }
 
 /* A folder within a part is one of a class, with all that is in it. */
-static cf_status take(const WalkedFile *walked, void *context) {
+static cf_status note_file(const WalkedFile *walked, void *context) {
     Listing *l = context;
     const char *rest = "";
     const int part = part_of(l->layout, walked->path, &rest);
@@ -219,7 +219,7 @@ static cf_status list_all(Listing *l) {
     int *label;
     FORWARD(memory_new(MOST_FOLDERS, sizeof *l->names.found, &l->names.found));
     FORWARD(name_table_new(MOST_FOLDERS, &l->names.places));
-    FORWARD(file_walk(listing->source, true, take, l));
+    FORWARD(file_walk(listing->source, true, note_file, l));
     FORWARD(slices_run(slices_threads(0), (int64_t)listing->count, look_at, listing));
     FORWARD(memory_new((size_t)l->names.count, sizeof *label, &label));
     cf_status status = number_classes(listing, &l->names, label);

@@ -1,9 +1,7 @@
 #include "data/generate/camera.h"
 
-#include "data/generate/blur.h"
 #include "data/generate/jpeg_loss.h"
 #include "data/generate/portable.h"
-#include "data/generate/resize_photo.h"
 
 #include <string.h>
 

@@ -4,20 +4,12 @@
  *
  * Every value 0 is exactly nothing: the step is left out. Only noise draws random numbers, from the stream it is given.
  * Bounds: pictures are display values (0 black, 1 white), not linear light; blur is Gaussian along the axes. Noise by itself, and
- * what has a file of its own (blur.h, jpeg_loss.h), take a picture of any size.
+ * what has a file of its own (photo.h, jpeg_loss.h), take a picture of any size.
  */
 #ifndef DATA_GENERATE_CAMERA_H
 #define DATA_GENERATE_CAMERA_H
 
-#include "data/generate/generator.h"
-
-enum { CAMERA_SIDE = 32, CAMERA_CHANNELS = 3 };
-
-/* values: [height][width][channels], owned by the caller. */
-typedef struct Photo {
-    int channels, height, width;
-    float *values;
-} Photo;
+#include "data/generate/photo.h"
 
 typedef struct Camera {
     double exposure;             /* stops: 1 is twice the light */
@@ -34,7 +26,6 @@ typedef struct Camera {
     int jpeg_x, jpeg_y; /* where its 8 x 8 blocks begin, 0 .. 7 */
 } Camera;
 
-#define MAX_BLUR      4.0
 #define MAX_ENLARGING 2.0
 
 /* Changes `picture` in place; values may leave 0 .. 1. `noise` may be NULL where there is none. */
@@ -46,9 +37,5 @@ void camera_sharpen(double amount, Photo *picture);
 void camera_add_noise(double deviation, Draws *draws, Photo *picture);
 /* Rounds what was clamped to 0 .. 1 to bytes. */
 void photo_to_bytes(const Photo *picture, unsigned char *bytes);
-
-static inline int photo_size(const Photo *picture) {
-    return picture->channels * picture->height * picture->width;
-}
 
 #endif

@@ -1,6 +1,6 @@
 #include "data/generate/generator.h"
 
-uint64_t writer_of(const GeneratedImage *image) {
+static uint64_t writer_of(const GeneratedImage *image) {
     return image->index / DIGITS_PER_WRITER;
 }
 

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
-#include "data/set_text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -112,6 +111,16 @@ static void turn_dial(GeneratedSpec *spec, double dial) {
     }
 }
 
+const char *const set_item_keys[] = {"size", "most", "fit", "broken", "n", "test", NULL};
+
+int set_item_key(const char *item, bool generated) {
+    for (int k = 0; k < (generated ? GENERATED_ITEM_KEYS : SET_ITEM_KEYS); k++) {
+        const size_t length = strlen(set_item_keys[k]);
+        if (strncmp(item, set_item_keys[k], length) == 0 && item[length] == '=') return k;
+    }
+    return -1;
+}
+
 /* One item of the text, cut in place. `pass` 0 takes the dial only, so that it stands below the factors wherever it is. */
 static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test_given) {
     char *value = strchr(item, '=');
@@ -124,7 +133,7 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
         if (pass == 0) turn_dial(spec, dial);
         return CF_OK;
     }
-    if (pass == 0 || set_text_has_key(item)) return CF_OK;
+    if (pass == 0 || set_item_key(item, true) >= 0) return CF_OK;
     *value++ = '\0';
     if (strcmp(item, "n") == 0) return read_count(item, value, 1, &spec->train);
     if (strcmp(item, "test") == 0) {

@@ -24,6 +24,12 @@ typedef struct GeneratedSpec {
     double low[MAX_FACTORS], high[MAX_FACTORS];
 } GeneratedSpec;
 
+/* Items of any set's text that say how it is read (data/set_text.h), which a generator passes over. Of the last two it has its own. */
+enum { KEY_SIZE, KEY_MOST, KEY_FIT, KEY_BROKEN, KEY_TRAIN, KEY_TEST, SET_ITEM_KEYS, GENERATED_ITEM_KEYS = KEY_TRAIN };
+extern const char *const set_item_keys[]; /* ends with NULL */
+/* The place among these of the key of an item KEY=VALUE, or -1. */
+int set_item_key(const char *item, bool generated);
+
 /* The generator that `text` asks for ("hand", or "hand:..."), or NULL: then it is some other set. */
 const Generator *generator_named(const char *text);
 /* Reads a set's text, which must name a generator. */

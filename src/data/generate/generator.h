@@ -43,7 +43,6 @@ typedef struct Generator {
 extern const Generator generator_hand, generator_street;
 
 enum { DIGITS_PER_WRITER = 10 };
-uint64_t writer_of(const GeneratedImage *image);
 
 /* ---- Random numbers of a stage ---- */
 

@@ -81,7 +81,7 @@ static void photograph(const GeneratedImage *image, float *values, unsigned char
     photo_to_bytes(&picture, pixels);
 }
 
-static void draw(const GeneratedImage *image, unsigned char *pixels) {
+static void draw_hand(const GeneratedImage *image, unsigned char *pixels) {
     LinePoint line[HAND_LINE];
     float values[HAND_PIXELS] = {0};
     Draws polarity = draws_of_image(image, HAND_STAGE_POLARITY);
@@ -105,5 +105,5 @@ const Generator generator_hand = {
     .test = 10000,
     .factors = factors,
     .factor_count = HAND_FACTORS,
-    .draw = draw,
+    .draw = draw_hand,
 };

@@ -6,7 +6,7 @@
 #ifndef DATA_GENERATE_JPEG_LOSS_H
 #define DATA_GENERATE_JPEG_LOSS_H
 
-#include "data/generate/camera.h"
+#include "data/generate/photo.h"
 
 /* `scale` multiplies the quantisation tables (1: quality 50); 0 does nothing. */
 void jpeg_loss(double scale, int first_x, int first_y, Photo *picture);

@@ -4,11 +4,10 @@
  * Style and place -> coverage of the number -> ground, shadow, ink -> camera -> bytes. The factors' default ranges were
  * set by training on generated digits and reading real ones.
  */
-#include "data/generate/street.h"
-
 #include "data/generate/camera.h"
 #include "data/generate/portable.h"
 #include "data/generate/street_ground.h"
+#include "data/generate/street_scene.h"
 
 static const Factor factors[STREET_FACTORS] = {
     [STREET_WEIGHT] = {"weight", "octaves", "width of strokes: 1 is twice as wide", -0.8, 0.8, -1.5, 1, false},
@@ -87,7 +86,7 @@ static Camera camera_of(const GeneratedImage *image) {
     return camera;
 }
 
-static void draw(const GeneratedImage *image, unsigned char *pixels) {
+static void draw_street(const GeneratedImage *image, unsigned char *pixels) {
     TypeStyle style;
     double map[3][3];
     StreetMask mask;
@@ -119,5 +118,5 @@ const Generator generator_street = {
     .frequencies = {4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659},
     .factors = factors,
     .factor_count = STREET_FACTORS,
-    .draw = draw,
+    .draw = draw_street,
 };

@@ -1,5 +1,6 @@
 #include "data/generate/street_ground.h"
 
+#include "data/generate/outline.h"
 #include "data/generate/portable.h"
 
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef DATA_GENERATE_STREET_GROUND_H
 #define DATA_GENERATE_STREET_GROUND_H
 
-#include "data/generate/street_scene.h"
+#include "data/generate/street_factors.h"
 
 /* Fills [pixels][3] with the ground: colour, things behind the number, gradient, texture. */
 void street_ground(const GeneratedImage *image, const StreetColours *colours, const double map[3][3],

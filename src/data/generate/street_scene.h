@@ -6,15 +6,8 @@
 #ifndef DATA_GENERATE_STREET_SCENE_H
 #define DATA_GENERATE_STREET_SCENE_H
 
-#include "data/generate/street.h"
+#include "data/generate/street_factors.h"
 #include "data/generate/street_type.h"
-
-typedef float StreetMask[STREET_PIXELS];
-
-typedef struct StreetColours {
-    double ground_level, ink_level;
-    double ground[3], ink[3];
-} StreetColours;
 
 /* Type style of the image's number. */
 void street_style(const GeneratedImage *image, TypeStyle *style);

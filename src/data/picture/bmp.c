@@ -11,7 +11,7 @@
  * the picture grey: the format has no other way to say so.
  */
 #include "base/memory.h"
-#include "data/picture/picture_format.h"
+#include "data/picture/picture.h"
 
 #include <stdlib.h>
 #include <string.h>

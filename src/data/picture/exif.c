@@ -3,7 +3,7 @@
  *   "II" or "MM" (the byte order of all that follows), 42 (2 bytes), offset of the directory (4)
  *   directory: count (2), then entries of 12 bytes: tag (2), type (2), count (4), value (4, its first bytes where it is shorter)
  */
-#include "data/picture/picture_format.h"
+#include "data/picture/picture.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * that a file that ends early is known. A palette of greys alone makes the picture grey: the format has no other way to say so. */
 #include "base/limits.h"
 #include "base/memory.h"
-#include "data/picture/picture_format.h"
+#include "data/picture/picture.h"
 
 #include <gif_lib.h>
 #include <stdlib.h>

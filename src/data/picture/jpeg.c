@@ -7,7 +7,7 @@
  */
 #include "base/limits.h"
 #include "base/memory.h"
-#include "data/picture/picture_format.h"
+#include "data/picture/picture.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "data/picture/picture_format.h"
 
 #include <errno.h>
 #include <stdlib.h>

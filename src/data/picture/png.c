@@ -3,7 +3,7 @@
  * pixels. */
 #include "base/limits.h"
 #include "base/memory.h"
-#include "data/picture/picture_format.h"
+#include "data/picture/picture.h"
 
 #include <png.h>
 #include <setjmp.h>

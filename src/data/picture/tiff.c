@@ -4,7 +4,7 @@
 #include "base/library.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "data/picture/picture_format.h"
+#include "data/picture/picture.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "data/picture/picture_format.h"
+#include "data/picture/picture.h"
 
 #include <stdlib.h>
 #include <webp/decode.h>

@@ -40,7 +40,7 @@ static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-static float *take(float *base, size_t *used, size_t count) {
+static float *take_scratch(float *base, size_t *used, size_t count) {
     float *part = base ? base + *used : NULL;
     *used += (count + 15) / 16 * 16;
     return part;
@@ -52,19 +52,19 @@ static size_t divide(const Attention *a, float *base, Scratch *s) {
                  row_words = product_words(a->product, a->rows), d_width = product_width(a->product, a->d),
                  width = product_width(a->product, a->positions), way_back = a->training;
     size_t used = 0;
-    s->k_along_d = take(base, &used, d_words * width);
-    s->of_positions = take(base, &used, words * d_width);
-    s->scores = take(base, &used, a->rows * a->step);
-    s->moments = take(base, &used, 2 * a->rows);
-    s->sums = take(base, &used, a->rows * d_width);
-    s->v_along_d = take(base, &used, way_back * d_words * width);
-    s->q_along_rows = take(base, &used, way_back * row_words * d_width);
-    s->dy_along_rows = take(base, &used, way_back * row_words * d_width);
-    s->gradients = take(base, &used, way_back * a->rows * a->step);
-    s->dk = take(base, &used, way_back * a->positions * d_width);
-    s->dv = take(base, &used, way_back * a->positions * d_width);
+    s->k_along_d = take_scratch(base, &used, d_words * width);
+    s->of_positions = take_scratch(base, &used, words * d_width);
+    s->scores = take_scratch(base, &used, a->rows * a->step);
+    s->moments = take_scratch(base, &used, 2 * a->rows);
+    s->sums = take_scratch(base, &used, a->rows * d_width);
+    s->v_along_d = take_scratch(base, &used, way_back * d_words * width);
+    s->q_along_rows = take_scratch(base, &used, way_back * row_words * d_width);
+    s->dy_along_rows = take_scratch(base, &used, way_back * row_words * d_width);
+    s->gradients = take_scratch(base, &used, way_back * a->rows * a->step);
+    s->dk = take_scratch(base, &used, way_back * a->positions * d_width);
+    s->dv = take_scratch(base, &used, way_back * a->positions * d_width);
     s->halves = s->gradients;
-    if (a->product->element < PRODUCT_WORD) s->halves = take(base, &used, way_back * a->rows * a->step);
+    if (a->product->element < PRODUCT_WORD) s->halves = take_scratch(base, &used, way_back * a->rows * a->step);
     return used;
 }
 

@@ -73,12 +73,12 @@ cf_status caption_of(const Metrics *m, const Example *x, char **caption) {
                         predicted, percent);
 }
 
-/* What fits below an image of a file's name: the end of its stem, where numbers are. Drawn as it can be: see text_tame. */
+/* What fits below an image of a file's name: the end of its stem, where numbers are. Drawn as it can be: see text_replace_controls. */
 static cf_status short_file(const char *file, char **text) {
     enum { COLUMNS_OF_TEXT = 7 };
     char *name;
     FORWARD(memory_copy_string(file_base_name(file), &name));
-    text_tame(name);
+    text_replace_controls(name);
     char *ending = strrchr(name, '.');
     if (ending && ending > name) *ending = '\0';
     const char *from = name;

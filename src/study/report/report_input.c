@@ -160,7 +160,7 @@ const char *report_file(const ReportInput *input, size_t row, char text[256]) {
     const char *file = csv_table_cell(&input->predictions, (ptrdiff_t)row, 1);
     const size_t length = strlen(file);
     snprintf(text, 256, "%s%s", length > 250 ? ".." : "", length > 250 ? file + length - 250 : file);
-    text_tame(text);
+    text_replace_controls(text);
     return text;
 }
 

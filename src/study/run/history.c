@@ -3,7 +3,7 @@
 #include "base/files.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "train/early_stopping.h"
+#include "train/checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef STUDY_HISTORY_H
 #define STUDY_HISTORY_H
 
-#include "train/fit.h"
+#include "train/checkpoint.h"
 
 /* The rows of what history_write wrote; release with free(). A file of another form is an error that names the line. */
 cf_status history_read(const char *path, EpochRow **rows, int *count);

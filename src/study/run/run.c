@@ -472,7 +472,7 @@ cf_status run_json(const Run *run, json_t **json) {
 static cf_status keep_reason(const Run *run, cf_status status) {
     char *reason;
     FORWARD(memory_copy_string(cf_error(), &reason));
-    text_tame(reason);
+    text_replace_controls(reason);
     json_t *root = json_pack("{s:s s:s}", "state", "diverged", "reason", reason);
     cf_status written = json_write(run->failure_path, root);
     json_decref(root);

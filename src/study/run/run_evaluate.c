@@ -176,7 +176,7 @@ static cf_status load_own(Run *run, const cf_set **own) {
         snprintf(why, sizeof why, "%s holds other data now", run->config.data);
         *own = NULL;
     }
-    text_tame(why);
+    text_replace_controls(why);
     memcpy(run->overlap.unchecked, why, sizeof why);
     return CF_OK;
 }

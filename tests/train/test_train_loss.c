@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "data/split.h"
-#include "train/class_weights.h"
+#include "train/train_loss.h"
 #include "train/fit.h"
 
 #include <math.h>

@@ -148,18 +148,6 @@ static cf_status settle(const Tune *tune, const char *kernels) {
 
 /* ---- Workers ---- */
 
-void tune_tell(Tune *tune, TuneProgress *progress) {
-    if (!tune->options.progress) return;
-    pthread_mutex_lock(&tune->lock);
-    progress->trials = tune->trials;
-    progress->trials_ended = tune->ended;
-    progress->failed = tune->failed;
-    progress->trials_wanted = tune->wanted;
-    progress->seconds_left = tune->seconds_left;
-    if (!tune->options.progress(progress, tune->options.context)) atomic_store(&tune->stop, true);
-    pthread_mutex_unlock(&tune->lock);
-}
-
 /* The first failure is the tune's; the others stop, and what they say of it does not matter. */
 static void note_failure(Tune *tune, cf_status status) {
     pthread_mutex_lock(&tune->lock);

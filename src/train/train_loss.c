@@ -1,4 +1,4 @@
-#include "train/class_weights.h"
+#include "train/train_loss.h"
 
 #include "base/limits.h"
 #include "base/memory.h"

@@ -1,12 +1,12 @@
 /* A training under way: fit.c trains, fit_resume.c keeps what it can be resumed from. */
-#ifndef TRAIN_FIT_INSIDE_H
-#define TRAIN_FIT_INSIDE_H
+#ifndef TRAIN_FIT_RESUME_H
+#define TRAIN_FIT_RESUME_H
 
 #include "train/adaptation/adaptation.h"
 #include "train/batches.h"
-#include "train/class_weights.h"
+#include "train/checkpoint.h"
+#include "train/train_loss.h"
 #include "train/distillation.h"
-#include "train/fit.h"
 #include "train/freezing.h"
 #include "train/quantization.h"
 

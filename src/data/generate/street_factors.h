@@ -3,8 +3,8 @@
  * A stage is a stream of random numbers of its own. Within a stage everything is drawn in a fixed order and number
  * whatever the factors are, so that no factor shifts what another one gets.
  */
-#ifndef DATA_GENERATE_STREET_H
-#define DATA_GENERATE_STREET_H
+#ifndef DATA_GENERATE_STREET_FACTORS_H
+#define DATA_GENERATE_STREET_FACTORS_H
 
 #include "data/generate/generator.h"
 
@@ -75,5 +75,12 @@ typedef enum StreetStage {
     STAGE_INK_GRADIENT,
     STAGE_INK_TEXTURE
 } StreetStage;
+
+typedef float StreetMask[STREET_PIXELS];
+
+typedef struct StreetColours {
+    double ground_level, ink_level;
+    double ground[3], ink[3];
+} StreetColours;
 
 #endif

@@ -8,8 +8,8 @@
  *
  * n_k counts the images of the training part. Of a network's outputs the first has this loss, and no other is trained.
  */
-#ifndef TRAIN_CLASS_WEIGHTS_H
-#define TRAIN_CLASS_WEIGHTS_H
+#ifndef TRAIN_TRAIN_LOSS_H
+#define TRAIN_TRAIN_LOSS_H
 
 #include "nn/feed.h"
 #include "nn/loss.h"
