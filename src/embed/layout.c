@@ -2,12 +2,181 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "embed/layout_events.h"
+#include "data/generate/portable.h"
 #include "embed/layout_kernels.h"
 #include "nn/cpu/cpu.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- The curve ---- */
+
+enum { DISTANCES = 300, MOST_STEPS = 500 };
+
+typedef struct Curve {
+    double d[DISTANCES], wanted[DISTANCES];
+} Curve;
+
+static double natural_log(double x) {
+    return portable_log2(x) * 0.6931471805599453;
+}
+
+/* The sum of squares at (a, b), and the normal equations of its linearisation where they are asked for. */
+static double squares(const Curve *curve, double a, double b, double normal[3], double right[2]) {
+    double sum = 0;
+    if (normal) normal[0] = normal[1] = normal[2] = right[0] = right[1] = 0;
+    for (int i = 0; i < DISTANCES; i++) {
+        double power = portable_pow(curve->d[i], 2 * b), y = 1 / (1 + a * power), off = curve->wanted[i] - y;
+        sum += off * off;
+        if (!normal || power == 0) continue; /* at distance 0 the curve is 1 whatever a and b */
+        double by_a = -power * y * y, by_b = -2 * a * natural_log(curve->d[i]) * power * y * y;
+        normal[0] += by_a * by_a;
+        normal[1] += by_a * by_b;
+        normal[2] += by_b * by_b;
+        right[0] += by_a * off;
+        right[1] += by_b * off;
+    }
+    return sum;
+}
+
+/* Levenberg and Marquardt: the damping falls after a step that lowers the sum and rises after one that does not. */
+cf_status curve_fit(double min_dist, double spread, double *a, double *b) {
+    Curve curve;
+    double normal[3], right[2], x = 1, y = 1, damping = 1e-3;
+    FAIL_IF(!(spread > 0 && min_dist >= 0 && min_dist <= 3 * spread), CF_BAD_USE,
+            "min_dist %g with spread %g: min_dist from 0 to 3 times spread was expected", min_dist, spread);
+    for (int i = 0; i < DISTANCES; i++) {
+        /* Fitted in units of spread: a is scaled back below. */
+        double d = 3.0 * i / (DISTANCES - 1), beyond = d - min_dist / spread;
+        curve.d[i] = d;
+        curve.wanted[i] = beyond < 0 ? 1 : portable_exp2(-beyond * 1.4426950408889634);
+    }
+    double sum = squares(&curve, x, y, normal, right);
+    for (int step = 0; step < MOST_STEPS && damping < 1e12; step++) {
+        double p = normal[0] * (1 + damping), q = normal[2] * (1 + damping), det = p * q - normal[1] * normal[1];
+        double dx = (q * right[0] - normal[1] * right[1]) / det, dy = (p * right[1] - normal[1] * right[0]) / det;
+        double next = x + dx > 0 && y + dy > 0 && y + dy < 50 ? squares(&curve, x + dx, y + dy, NULL, NULL) : INFINITY;
+        if (!(next <= sum)) {
+            damping *= 10;
+            continue;
+        }
+        x += dx;
+        y += dy;
+        if (fabs(dx) < 1e-12 * x && fabs(dy) < 1e-12 * y) break;
+        damping *= 0.1;
+        sum = squares(&curve, x, y, normal, right);
+    }
+    *a = x / portable_pow(spread, 2 * y);
+    *b = y;
+    return CF_OK;
+}
+
+/* ---- The timetable ---- */
+
+enum { ROWS = 512 }; /* points a piece */
+
+typedef struct Making {
+    const FuzzyGraph *graph;
+    LayoutEvents *events;
+    bool both;
+    float strongest;
+} Making;
+
+/* Multiplications and shifts that spread every bit over all. */
+static uint32_t spread(uint32_t x) {
+    x = (x ^ (x >> 16)) * 0x7feb352du;
+    x = (x ^ (x >> 15)) * 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
+/* The round of the event in which the lower end (`which` 0) or the higher one is pushed. */
+static int round_of(uint32_t i, uint32_t j, uint32_t which, int rounds) {
+    uint32_t low = i < j ? i : j, high = i < j ? j : i;
+    uint32_t hash = spread(spread(low + 0x9e3779b9u) ^ (2 * high + which));
+    return (int)(((uint64_t)hash * (uint32_t)rounds) >> 32);
+}
+
+static double scale_of(const Making *making, size_t i) {
+    const FuzzyGraph *graph = making->graph;
+    float strongest = 0;
+    if (making->both) return (double)making->strongest;
+    for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++)
+        if (graph->weight[e] > strongest) strongest = graph->weight[e];
+    return (double)strongest;
+}
+
+/* Counts in [round], or where each round's next event goes. */
+typedef size_t PerRound[LAYOUT_MOST_ROUNDS];
+
+/* The events of point i that push, or those that do not: counted, and put in place if `event` is there. */
+static void place_events(const Making *making, size_t i, bool pushing, PerRound place, Event *event) {
+    const FuzzyGraph *graph = making->graph;
+    const double scale = scale_of(making, i);
+    if (!making->both && !pushing) return;
+    for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+        uint32_t j = graph->column[e], own = i > j; /* the event in which i itself is pushed */
+        int round = making->both ? round_of((uint32_t)i, j, pushing ? own : !own, making->events->rounds) : 0;
+        if (event) event[place[round]] = (Event){j, (uint32_t)((double)graph->weight[e] / scale * EVENT_WHOLE)};
+        place[round]++;
+    }
+}
+
+static size_t piece_end(int64_t piece, size_t n) {
+    size_t end = ((size_t)piece + 1) * ROWS;
+    return end < n ? end : n;
+}
+
+static cf_status count_rows(void *context, int64_t piece, int thread) {
+    const Making *making = context;
+    LayoutEvents *events = making->events;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
+        for (int kind = 0; kind < 2; kind++) {
+            PerRound count = {0};
+            place_events(making, i, !kind, count, NULL);
+            for (int r = 0; r < events->rounds; r++)
+                events->start[event_slot(events, r, i) + (size_t)kind + 1] = count[r];
+        }
+    return CF_OK;
+}
+
+static cf_status fill_rows(void *context, int64_t piece, int thread) {
+    const Making *making = context;
+    LayoutEvents *events = making->events;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
+        for (int kind = 0; kind < 2; kind++) {
+            PerRound place;
+            for (int r = 0; r < events->rounds; r++) place[r] = events->start[event_slot(events, r, i) + (size_t)kind];
+            place_events(making, i, !kind, place, events->event);
+        }
+    return CF_OK;
+}
+
+cf_status layout_events_new(const FuzzyGraph *graph, bool both, int rounds, int threads, LayoutEvents *events) {
+    const size_t slots = 2 * graph->n * (size_t)rounds;
+    const int64_t pieces = (int64_t)((graph->n + ROWS - 1) / ROWS);
+    LayoutEvents made = {.n = graph->n, .rounds = rounds};
+    Making making = {graph, &made, both, fuzzy_graph_strongest(graph)};
+    cf_status status;
+    FORWARD_TO(failed, memory_new(slots + 1, sizeof *made.start, &made.start));
+    FORWARD_TO(failed, slices_run(threads, pieces, count_rows, &making));
+    for (size_t s = 0; s < slots; s++) made.start[s + 1] += made.start[s];
+    FORWARD_TO(failed, memory_new(made.start[slots], sizeof *made.event, &made.event));
+    FORWARD_TO(failed, slices_run(threads, pieces, fill_rows, &making));
+    *events = made;
+    return CF_OK;
+failed:
+    layout_events_free(&made);
+    return status;
+}
+
+void layout_events_free(LayoutEvents *events) {
+    free(events->start);
+    free(events->event);
+    *events = (LayoutEvents){0};
+}
 
 enum { LAYOUT_ROUNDS = 32, PIECE = 1024, BUCKETS = 64, MOST_SORTED = 7 };
 

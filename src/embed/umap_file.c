@@ -5,7 +5,7 @@
  * and the options as texts, one each, named as on the command line. The curve's a and b follow from min-dist and spread. */
 #include "base/memory.h"
 #include "base/safetensors.h"
-#include "embed/curve.h"
+#include "embed/layout.h"
 #include "embed/umap.h"
 
 #include <errno.h>
