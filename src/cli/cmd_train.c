@@ -147,6 +147,16 @@ void train_adapt_defaults(const Arguments *given, RunConfig *c) {
     if (!options_given(given, "ema")) adaptation_usual_average(&c->train);
 }
 
+/* A teacher may be a tune, too: its winner. */
+static cf_status find_teacher(cf_train_options *train) {
+    char *folder;
+    FORWARD(tune_run_folder(train->teacher, &folder));
+    const int length = snprintf(train->teacher, sizeof train->teacher, "%s", folder);
+    free(folder);
+    FAIL_IF(length >= CF_LINE, CF_BAD_USE, "the path of the teacher is too long: %d bytes, %d are possible", length, CF_LINE - 1);
+    return CF_OK;
+}
+
 static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c) {
     FORWARD(apply_texts(a, c));
     if (a->target) FORWARD(run_config_text(&c->target, a->target));
@@ -161,6 +171,7 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
         FORWARD(split_from_text(a->target_split, &c->target_split));
         c->target_split_given = true;
     }
+    if (options_given(g, "teacher")) FORWARD(find_teacher(&c->train));
     train_adapt_defaults(g, c);
     if (a->unstratified) c->split.stratified = false;
     if (options_given(g, "teacher") && !options_given(g, "teacher-sha256"))

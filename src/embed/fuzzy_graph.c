@@ -18,6 +18,10 @@ double fuzzy_decay(double x) {
     return x > 600 ? 0 : portable_exp2(-x * 1.4426950408889634);
 }
 
+double natural_log(double x) {
+    return portable_log2(x) * 0.6931471805599453;
+}
+
 /* The local_connectivity-th distance above zero, between two of them where it is no whole number (umap-learn). */
 static double nearest(const float *distance, int count, double local_connectivity) {
     const int index = (int)local_connectivity;
@@ -50,7 +54,7 @@ static double solve_sigma(const float *distance, int count, double rho) {
             slope += d * e;
         }
         if (sum - target < 1e-6 && t > 0) break;
-        double next = t + portable_log2(sum / target) * 0.6931471805599453 * sum / slope;
+        double next = t + natural_log(sum / target) * sum / slope;
         if (!(next > t && next < 1e300)) break;
         t = next;
     }
@@ -277,6 +281,46 @@ cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double wei
 done:
     free(s.strongest);
     return status;
+}
+
+/* ---- Local radii ---- */
+
+typedef struct Radii {
+    const FuzzyGraph *graph;
+    const Neighbors *neighbors;
+    double *radius;
+} Radii;
+
+/* Of two points that have an edge: one of them is a neighbour of the other. */
+static double edge_distance(const Neighbors *neighbors, size_t i, uint32_t j) {
+    const size_t k = (size_t)neighbors->k;
+    for (int turn = 0; turn < 2; turn++) {
+        const size_t from = (turn ? j : i) * k, other = turn ? i : j;
+        for (size_t e = from; e < from + k; e++)
+            if (neighbors->index[e] == other) return (double)neighbors->distance[e];
+    }
+    return NAN;
+}
+
+static cf_status measure_radii(void *context, int64_t piece, int thread) {
+    const Radii *r = context;
+    const FuzzyGraph *graph = r->graph;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, graph->n); i++) {
+        double sum = 0, weights = 0;
+        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+            const double d = edge_distance(r->neighbors, i, graph->column[e]);
+            sum += (double)graph->weight[e] * d * d;
+            weights += (double)graph->weight[e];
+        }
+        r->radius[i] = weights > 0 ? natural_log(1e-8 + sum / weights) : NAN;
+    }
+    return CF_OK;
+}
+
+cf_status fuzzy_graph_radii(const FuzzyGraph *graph, const Neighbors *neighbors, int threads, double *radius) {
+    Radii radii = {graph, neighbors, radius};
+    return slices_run(threads, pieces_of(graph->n), measure_radii, &radii);
 }
 
 /* ---- The whole graph ---- */

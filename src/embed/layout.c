@@ -18,10 +18,6 @@ typedef struct Curve {
     double d[DISTANCES], wanted[DISTANCES];
 } Curve;
 
-static double natural_log(double x) {
-    return portable_log2(x) * 0.6931471805599453;
-}
-
 /* The sum of squares at (a, b), and the normal equations of its linearisation where they are asked for. */
 static double squares(const Curve *curve, double a, double b, double normal[3], double right[2]) {
     double sum = 0;

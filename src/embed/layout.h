@@ -17,6 +17,16 @@
 /* Return false to stop: CF_INTERRUPTED. */
 typedef bool (*LayoutProgressFn)(double done, void *context);
 
+/* densMAP (Narayan, Berger, Cho 2021): in the last `fraction` of the epochs points also move so that the correlation of the local
+ * radii in the embedding with those of the original grows. The radius of a point in the embedding is the logarithm of the mean
+ * squared distance to those it has edges to, by their closeness. */
+typedef struct LayoutDensity {
+    const double *radius; /* [graph->n] of the original (fuzzy_graph_radii); NaN: of none */
+    double lambda;        /* weight of the correlation */
+    double fraction;      /* of the epochs, the last ones */
+    double shift;         /* is added to the variance of the embedded radii */
+} LayoutDensity;
+
 typedef struct LayoutJob {
     const FuzzyGraph *graph; /* row i: what point i is pulled to; columns are among the others */
     const float *fixed;      /* [fixed_count][components], the others; NULL: the moving points are their own others */
@@ -24,6 +34,7 @@ typedef struct LayoutJob {
     const uint32_t *key; /* [graph->n], of each point's random numbers; NULL: its index */
     int components, epochs, negatives;
     double a, b, learning_rate, repulsion;
+    const LayoutDensity *density; /* NULL: none; never with fixed points */
     uint64_t seed;
     int threads;
     LayoutProgressFn progress; /* NULL: none */
