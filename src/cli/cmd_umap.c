@@ -68,7 +68,7 @@ static const Option options[] = {
     {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
      .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OPTION_MEMBER(UmapArguments, fit.method)},
     {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
-     .default_text = "0: 500 up to 10,000 points, 200 beyond", .also = "n-epochs", OPTION_MEMBER(UmapArguments, fit.epochs)},
+     .default_text = "0: 500 up to 10,000 points, 200 beyond; with --densmap 200 more", .also = "n-epochs", OPTION_MEMBER(UmapArguments, fit.epochs)},
     {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .default_text = "spectral",
      OPTION_MEMBER(UmapArguments, fit.init)},
     {"negative-sample-rate", "N", OPTION_INTEGER, 0, 1000,
@@ -82,6 +82,15 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, target)},
     {"target-weight", "X", OPTION_NUMBER, 0, 1, .help = "with --target; 0: the rows alone, 1: the labels above all",
      .default_text = "0.5", OPTION_MEMBER(UmapArguments, fit.target_weight)},
+    {"densmap", NULL, OPTION_FLAG,
+     .help = "densMAP: what lay densely lies densely, what lay sparsely sparsely (Narayan, Berger, Cho 2021)",
+     OPTION_MEMBER(UmapArguments, fit.densmap)},
+    {"dens-lambda", "X", OPTION_NUMBER, 0, 1e6, .help = "with --densmap: weight of that against the neighbours",
+     .default_text = "2", OPTION_MEMBER(UmapArguments, fit.dens_lambda)},
+    {"dens-frac", "X", OPTION_NUMBER, 0, 1, .help = "with --densmap: share of the epochs that it takes part in, the last ones",
+     .default_text = "0.3", OPTION_MEMBER(UmapArguments, fit.dens_frac)},
+    {"dens-var-shift", "X", OPTION_NUMBER, 0, 1e6, .help = "with --densmap: added to the variance of the embedded radii",
+     .default_text = "0.1", OPTION_MEMBER(UmapArguments, fit.dens_var_shift)},
     {"save-features", "FILE", OPTION_TEXT, .help = "of a run: writes what is embedded as a .npy file, a row per image",
      OPTION_MEMBER(UmapArguments, save_features)},
     {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model",
@@ -119,11 +128,14 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
                                           "learning-rate", "save-model",
                                           "target",        "method",
                                           "target-weight", "negative-sample-rate",
+                                          "densmap",       "dens-lambda",
+                                          "dens-frac",     "dens-var-shift",
                                           "search",        NULL};
     static const char *const of_umap[] = {
         "neighbors",     "min-dist",   "spread", "epochs",        "init",
         "learning-rate", "save-model", "target", "target-weight", "negative-sample-rate",
-        "search",        NULL};
+        "densmap",       "dens-lambda", "dens-frac", "dens-var-shift", "search", NULL};
+    static const char *const of_densities[] = {"dens-lambda", "dens-frac", "dens-var-shift", NULL};
     static const char *const of_targets[] = {"target-weight", NULL};
     bool run = given->positional_count > 0;
     FAIL_IF(run == (a->features != NULL), CF_BAD_USE,
@@ -134,6 +146,9 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     if (a->model) FORWARD(refuse_all(given, of_fits, "has no meaning with --model, whose embedding is fitted already"));
     if (a->method == METHOD_PCA) FORWARD(refuse_all(given, of_umap, "has no meaning with --method pca"));
     if (!a->target) FORWARD(refuse_all(given, of_targets, "goes with --target"));
+    if (!a->fit.densmap) FORWARD(refuse_all(given, of_densities, "goes with --densmap"));
+    FAIL_IF(a->fit.densmap && a->save_model, CF_BAD_USE,
+            "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
     FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE,
             "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
@@ -168,6 +183,7 @@ static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embe
     Umap *umap;
     FORWARD(umap_fit(&embedding->input->points, fit, &umap));
     cf_status status = embedding_take(embedding, umap);
+    if (!status) status = umap_density_correlation(umap, &embedding->density_correlation);
     if (!status) status = remember_offset(embedding->input, umap);
     if (!status && a->save_model) status = umap_write(umap, a->save_model);
     umap_free(umap);
@@ -246,6 +262,7 @@ static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, con
                            .method = method_words[a->method],
                            .components = a->fit.components,
                            .neighbors_method = "",
+                           .density_correlation = NAN,
                            .metric = metric_names[a->fit.metric],
                            .seconds.features = feature_seconds};
     FigureList files = {0};
@@ -371,6 +388,7 @@ const Command command_umap = {
         "    continuity       1 where neighbours before are neighbours in the embedding\n"
         "    k-NN accuracy    with labels: how often the majority of the neighbours has a point's label\n"
         "    silhouette       with labels: 1 where classes lie apart, 0 where they overlap (Rousseeuw 1987)\n"
+        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et al. 2021)\n"
         "\n"
         "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, "
         "the last "
@@ -401,6 +419,7 @@ const Command command_umap = {
         "    cifra umap --features X.npy --labels y.npy --metric cosine --out plane\n"
         "    cifra umap --features iris.csv --labels species\n"
         "    cifra umap --features mnist.npz:x_train --labels mnist.npz:y_train\n"
+        "    cifra umap --features cells.npy --neighbors 30 --densmap\n"
         "    cifra umap --features train.npy --save-model plane.safetensors\n"
         "    cifra umap --features new.npy --model plane.safetensors",
     .options = options,

@@ -179,6 +179,7 @@ enum { LAYOUT_ROUNDS = 32, PIECE = 1024, BUCKETS = 64, MOST_SORTED = 7 };
 /* What a thread needs for a piece of points. */
 typedef struct Scratch {
     uint32_t *due;         /* the targets of all events of the piece that are due */
+    uint32_t *rates;       /* theirs, with a density */
     uint32_t *before;      /* for each event, due or not, how many before it are due */
     uint32_t begin[PIECE]; /* of each point's in `due` */
     int32_t pulls[PIECE], pushes[PIECE];
@@ -193,6 +194,9 @@ typedef struct Layout {
     LayoutEvents events;
     const float *now; /* positions at the round's beginning */
     float *next;      /* and at its end */
+    float *ends;      /* [n][2] what the density's pulls need of a point; NULL: no density */
+    double weights;   /* their sum, in units of the strongest */
+    double *radius;   /* [3][n] of the original, standardised; of the embedding; the sum of closeness; NaN: of none */
     Scratch *scratch; /* [threads] */
     uint32_t *lists;  /* theirs */
     uint32_t epoch;
@@ -214,6 +218,7 @@ static void list_due(const Layout *layout, size_t first, int count, Scratch *s) 
         listed += event_due(event[e], layout->epoch);
     }
     s->before[total] = listed;
+    for (size_t e = 0; e < total && layout->pass.density; e++) s->rates[s->before[e]] = event[e].rate; /* as `due` */
     for (int p = 0; p < count; p++) {
         s->begin[p] = s->before[start[2 * p] - start[0]];
         s->pushes[p] = (int32_t)(s->before[start[2 * p + 1] - start[0]] - s->begin[p]);
@@ -255,6 +260,10 @@ static void move_group(const Layout *layout, size_t first, const uint16_t *order
         group.push_count[l] = l < count ? s->pushes[p] : 0;
         group.own[l] = job->fixed ? UINT32_MAX : (uint32_t)i;
         group.key[l] = job->key ? job->key[i] : (uint32_t)i;
+        if (layout->pass.density) {
+            group.rates[l] = s->rates + s->begin[p];
+            for (int d = 0; d < 2; d++) group.density[d][l] = layout->ends[2 * i + (size_t)d];
+        }
         for (int c = 0; c < components; c++) y[c * LAYOUT_LANES + l] = layout->now[i * (size_t)components + (size_t)c];
     }
     layout->kernels->move(&layout->pass, &group, y);
@@ -276,6 +285,88 @@ static cf_status move_piece(void *context, int64_t piece, int thread) {
     return CF_OK;
 }
 
+/* ---- Density ---- */
+
+/* Over the points that have a radius, in their order; returns how many those are. */
+static size_t moments(const double *radius, size_t n, double *mean, double *variance) {
+    size_t count = 0;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(radius[i])) sum += radius[i], count++;
+    *mean = sum / (double)count;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(radius[i])) squares += (radius[i] - *mean) * (radius[i] - *mean);
+    *variance = squares / (double)count;
+    return count;
+}
+
+/* Where all radii are equal there is nothing to correlate with. */
+static cf_status density_new(Layout *layout) {
+    const LayoutDensity *density = layout->job->density;
+    const size_t n = layout->job->graph->n;
+    double mean, variance;
+    if (!density || density->lambda <= 0 || density->fraction <= 0) return CF_OK;
+    if (moments(density->radius, n, &mean, &variance) < 2 || !(variance > 0)) return CF_OK;
+    FORWARD(memory_new(3 * n, sizeof(double), &layout->radius));
+    FORWARD(memory_new(2 * n, sizeof(float), &layout->ends));
+    for (size_t i = 0; i < n; i++) layout->radius[i] = (density->radius[i] - mean) / sqrt(variance);
+    for (size_t e = 0; e < layout->job->graph->start[n]; e++) layout->weights += (double)layout->job->graph->weight[e];
+    layout->weights /= (double)fuzzy_graph_strongest(layout->job->graph);
+    return CF_OK;
+}
+
+/* Radii in the embedding as it is. */
+static cf_status measure_piece(void *context, int64_t piece, int thread) {
+    const Layout *layout = context;
+    const FuzzyGraph *graph = layout->job->graph;
+    const size_t n = graph->n, components = (size_t)layout->job->components, first = (size_t)piece * PIECE;
+    (void)thread;
+    for (size_t g = first; g < n && g < first + PIECE; g += LAYOUT_LANES) {
+        float y[LAYOUT_MOST_COMPONENTS * LAYOUT_LANES] __attribute__((aligned(64))), sums[2][LAYOUT_LANES];
+        LayoutGroup group = {0};
+        for (size_t l = 0; l < LAYOUT_LANES; l++) {
+            const size_t i = g + l < n ? g + l : g;
+            group.pull_count[l] = g + l < n ? (int32_t)(graph->start[i + 1] - graph->start[i]) : 0;
+            group.pulls[l] = graph->column + (group.pull_count[l] ? graph->start[i] : 0);
+            for (size_t c = 0; c < components; c++) y[c * LAYOUT_LANES + l] = layout->now[i * components + c];
+        }
+        layout->kernels->closeness(&layout->pass, &group, y, sums);
+        for (size_t l = 0; l < LAYOUT_LANES && g + l < n; l++) {
+            const double near = (double)sums[0][l];
+            const bool known = near > 0 && !isnan(layout->radius[g + l]);
+            layout->radius[n + g + l] = known ? natural_log(1e-8 + (double)sums[1][l] / near) : NAN;
+            layout->radius[2 * n + g + l] = near;
+        }
+    }
+    return CF_OK;
+}
+
+/* What pulls need in this epoch: of each point w / (S e^r) and w / S, S its sum of closeness, r its radius, w the derivative of the
+ * correlation by it. umap-learn's constants: the covariance over n - 1, the variance over n with the shift. */
+static cf_status density_begin(Layout *layout) {
+    const LayoutJob *job = layout->job;
+    const size_t n = job->graph->n;
+    const double *original = layout->radius, *radius = original + n, *near = radius + n;
+    double mean, variance, covariance = 0;
+    layout->pass.density = NULL;
+    if (!layout->ends || (layout->epoch + 1.0) / job->epochs <= 1 - job->density->fraction) return CF_OK;
+    layout->pass.others = layout->now;
+    FORWARD(slices_run(job->threads, (int64_t)((n + PIECE - 1) / PIECE), measure_piece, layout));
+    const size_t count = moments(radius, n, &mean, &variance);
+    variance += job->density->shift;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(radius[i])) covariance += radius[i] * original[i];
+    covariance /= (double)count - 1;
+    for (size_t i = 0; i < n; i++) {
+        const double w = isnan(radius[i]) ? 0 : original[i] - covariance * (radius[i] - mean) / variance;
+        layout->ends[2 * i] = w == 0 ? 0 : (float)(w / (near[i] * portable_exp2(radius[i] * 1.4426950408889634)));
+        layout->ends[2 * i + 1] = w == 0 ? 0 : (float)(w / near[i]);
+    }
+    layout->pass.density = layout->ends;
+    layout->pass.density_scale = (float)(job->density->lambda * layout->weights * (EVENT_WHOLE / 2) / (sqrt(variance) * (double)count));
+    return CF_OK;
+}
+
 /* ---- Epochs ---- */
 
 static cf_status run_epoch(Layout *layout) {
@@ -283,6 +374,7 @@ static cf_status run_epoch(Layout *layout) {
     const int64_t pieces = (int64_t)((layout->events.n + PIECE - 1) / PIECE);
     /* umap-learn's: the step of an epoch is the one set at the end of the epoch before. */
     layout->pass.step = (float)(job->learning_rate * (1 - (double)(layout->epoch - 1) / job->epochs));
+    FORWARD(density_begin(layout));
     for (layout->round = 0; layout->round < layout->events.rounds; layout->round++) {
         layout->pass.random = rng_stream(job->seed, RNG_LAYOUT, layout->epoch, (uint32_t)layout->round);
         layout->pass.others = job->fixed ? job->fixed : layout->now;
@@ -313,10 +405,13 @@ static cf_status prepare(Layout *layout) {
     const size_t room = most_events(&layout->events) + 1; /* one more is written or read without use */
     FAIL_IF(room > INT32_MAX, CF_BAD_INPUT, "a few points have %zu edges: more than a layout can take", room);
     FORWARD(memory_new(threads, sizeof(Scratch), &layout->scratch));
-    FORWARD(memory_new(2 * threads * room, sizeof(uint32_t), &layout->lists));
+    FORWARD(density_new(layout));
+    const size_t lists = layout->ends ? 3 : 2;
+    FORWARD(memory_new(lists * threads * room, sizeof(uint32_t), &layout->lists));
     for (size_t t = 0; t < threads; t++) {
-        layout->scratch[t].due = layout->lists + 2 * t * room;
+        layout->scratch[t].due = layout->lists + lists * t * room;
         layout->scratch[t].before = layout->scratch[t].due + room;
+        if (layout->ends) layout->scratch[t].rates = layout->scratch[t].before + room;
     }
     return CF_OK;
 }
@@ -348,6 +443,8 @@ done:
     free(second);
     free(layout.scratch);
     free(layout.lists);
+    free(layout.ends);
+    free(layout.radius);
     return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include "nn/cpu/vectors.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 typedef uint64_t VW __attribute__((vector_size(4 * LANES))); /* half as many lanes */
@@ -145,7 +146,7 @@ INLINE V density_factor(const LayoutPass *pass, VU to, const DensityPull *pull, 
     memcpy(lanes, &to, sizeof lanes);
     fetch_pairs(pass->density, lanes, other);
     V ends = (1.0f - pass->b * (1.0f - near)) * (other[0] + pull->own[0]) + fall * (other[1] + pull->own[1]);
-    return pass->density_scale / __builtin_convertvector((VI)pull->rate, V) * near * ends;
+    return pass->density_scale / __builtin_convertvector((VI)(pull->rate >> 1), V) * near * ends;
 }
 
 /* Down the gradient of -log(1 / (1 + a d^2b)); with `density` its own step besides. */

@@ -21,7 +21,8 @@ typedef struct LayoutPass {
     float repulsion;  /* weight of a push */
     float step;       /* times the clipped gradient */
     RngStream random; /* of the round; a point draws the items key << 32 | block */
-    /* densMAP's: of each of the others two numbers of its local radius (layout.c), and the factor of all; NULL: no such moves. */
+    /* densMAP's: of each of the others two numbers of its local radius (layout.c), and the factor of all, of rates in units of
+     * 2 / EVENT_WHOLE; NULL: no such moves. */
     const float *density; /* [count][2] */
     float density_scale;
 } LayoutPass;

@@ -8,6 +8,7 @@
 #include "embed/pca.h"
 #include "embed/spectral.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,9 @@ UmapOptions umap_options_defaults(void) {
         .set_op_mix = 1,
         .local_connectivity = 1,
         .target_weight = 0.5,
+        .dens_lambda = 2,
+        .dens_frac = 0.3,
+        .dens_var_shift = 0.1,
         .seed = 1,
     };
 }
@@ -59,6 +63,9 @@ cf_status umap_options_check(const UmapOptions *o) {
     FORWARD(check_real("repulsion", o->repulsion, 0, 1e3));
     FORWARD(check_real("set-op-mix", o->set_op_mix, 0, 1));
     FORWARD(check_real("local-connectivity", o->local_connectivity, 0, o->neighbors - 1));
+    FORWARD(check_real("dens-lambda", o->dens_lambda, 0, 1e6));
+    FORWARD(check_real("dens-frac", o->dens_frac, 0, 1));
+    FORWARD(check_real("dens-var-shift", o->dens_var_shift, 0, 1e6));
     return check_real("target-weight", o->target_weight, 0, 1);
 }
 
@@ -91,12 +98,14 @@ size_t umap_memory(size_t n, int dim, const UmapOptions *options) {
     const size_t graph = fuzzy_graph_size(n, others);
     if (options->init == UMAP_SPECTRAL) most = larger(most, graph + spectral_memory(n, others, options->components));
     most = larger(most, graph + layout_memory(n, others, options->components));
-    return kept + most;
+    /* densMAP: four numbers in double and two floats of a point, and a third list of the layout. */
+    const size_t density = options->densmap ? n * (4 * sizeof(double) + 2 * sizeof(float)) + 4 * n * (size_t)others : 0;
+    return kept + density + most;
 }
 
 /* ---- Fitting ---- */
 
-enum { MANY_POINTS = 10000, EPOCHS_FEW = 500, EPOCHS_MANY = 200 };
+enum { MANY_POINTS = 10000, EPOCHS_FEW = 500, EPOCHS_MANY = 200, EPOCHS_DENSMAP = 200 };
 
 typedef struct Fit {
     Umap *umap;
@@ -224,13 +233,19 @@ static cf_status make_graph(Fit *fit, const Neighbors *neighbors) {
         FORWARD(fuzzy_graph_supervise(&fit->graph, fit->asked->target, options->target_weight, options->threads));
     fuzzy_graph_prune(&fit->graph, options->epochs);
     fit->umap->edges = fit->graph.start[fit->graph.n] / 2;
+    if (options->densmap) {
+        FORWARD(memory_new(fit->umap->n, sizeof(double), &fit->umap->radius));
+        FORWARD(fuzzy_graph_radii(&fit->graph, neighbors, options->threads, fit->umap->radius));
+    }
     return end(fit);
 }
 
 static cf_status lay_out(Fit *fit) {
     const Umap *umap = fit->umap;
     const UmapOptions *options = &umap->options;
+    const LayoutDensity density = {umap->radius, options->dens_lambda, options->dens_frac, options->dens_var_shift};
     LayoutJob job = {.graph = &fit->graph,
+                     .density = umap->radius ? &density : NULL,
                      .components = options->components,
                      .epochs = options->epochs,
                      .negatives = options->negative_sample_rate,
@@ -255,7 +270,8 @@ static void settle_options(const UmapOptions *asked, size_t n, UmapOptions *opti
     options->progress = NULL;
     options->progress_context = NULL;
     options->threads = slices_threads(asked->threads);
-    if (!options->epochs) options->epochs = n <= MANY_POINTS ? EPOCHS_FEW : EPOCHS_MANY;
+    if (!options->epochs)
+        options->epochs = (n <= MANY_POINTS ? EPOCHS_FEW : EPOCHS_MANY) + (asked->densmap ? EPOCHS_DENSMAP : 0);
     if ((size_t)options->neighbors <= n) return;
     notice("%d neighbors were asked for, of %zu points each: %zu are taken", asked->neighbors, n, n);
     options->neighbors = (int)n;
@@ -306,7 +322,45 @@ void umap_free(Umap *umap) {
     free(umap->points);
     free(umap->offset);
     free(umap->embedding);
+    free(umap->radius);
     free(umap);
+}
+
+/* ---- How well densities are kept ---- */
+
+static double correlation(const double *a, const double *b, size_t n) {
+    double mean[2] = {0}, square[2] = {0}, product = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(a[i]) && !isnan(b[i])) mean[0] += a[i], mean[1] += b[i], count++;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(a[i]) || isnan(b[i])) continue;
+        const double x = a[i] - mean[0] / (double)count, y = b[i] - mean[1] / (double)count;
+        square[0] += x * x, square[1] += y * y, product += x * y;
+    }
+    return product / sqrt(square[0] * square[1]);
+}
+
+cf_status umap_density_correlation(const Umap *umap, double *result) {
+    const UmapOptions *options = &umap->options;
+    const Points embedding = {umap->embedding, umap->n, options->components};
+    const NeighborOptions search = {.k = options->neighbors - 1, .seed = options->seed, .threads = options->threads};
+    Neighbors neighbors = {0};
+    FuzzyGraph graph = {0};
+    double *radius = NULL;
+    cf_status status;
+    *result = NAN;
+    if (!umap->radius) return CF_OK;
+    FORWARD_TO(done, neighbors_find(&embedding, &search, &neighbors));
+    FORWARD_TO(done, fuzzy_graph_new(&neighbors, options->set_op_mix, options->local_connectivity, options->threads, &graph));
+    FORWARD_TO(done, memory_new(umap->n, sizeof *radius, &radius));
+    FORWARD_TO(done, fuzzy_graph_radii(&graph, &neighbors, options->threads, radius));
+    *result = correlation(umap->radius, radius, umap->n);
+done:
+    neighbors_free(&neighbors);
+    fuzzy_graph_free(&graph);
+    free(radius);
+    return status;
 }
 
 /* ---- New points into an embedding that stays as it is ----
@@ -411,6 +465,7 @@ cf_status umap_transform(const Umap *umap, const Points *points, int threads, fl
     Transform t = {umap, points, &neighbors, &graph, NULL, embedding};
     const size_t entries = n * (size_t)search.k;
     cf_status status;
+    FAIL_IF(umap->options.densmap, CF_BAD_USE, "a densMAP embedding takes no new points: its radii are of the points it was fitted to");
     FAIL_IF(points->dim != umap->dim, CF_BAD_USE, "the new points have %d values each, those the embedding is of %d",
             points->dim, umap->dim);
     FORWARD_TO(done, neighbors_query(&training, points, &search, &neighbors));

@@ -219,6 +219,51 @@ static void test_groups_apart(void **state) {
     points_release(&pairs);
 }
 
+/* Three groups of other spreads: densMAP keeps their densities, UMAP does not; it takes no new points, and has 200 epochs more. */
+static void test_densmap(void **state) {
+    (void)state;
+    static const double spreads[] = {0.3, 1, 3};
+    Points points = grouped_points(900, 6, 3, 40, 4);
+    double correlation[2];
+    for (size_t i = 0; i < 900; i++)
+        for (size_t d = 0; d < 6; d++) {
+            float *x = &values_of(&points)[i * 6 + d];
+            const double centre = d == i % 3 ? 40 : 0;
+            *x = (float)(centre + spreads[i % 3] * ((double)*x - centre));
+        }
+    for (int dense = 0; dense < 2; dense++) {
+        UmapOptions options = options_of(2);
+        options.epochs = 200, options.densmap = dense;
+        Umap *umap = fit(&points, &options);
+        assert_ok(umap_density_correlation(umap, &correlation[dense]));
+        if (dense) {
+            float unused[2];
+            const Points one = {points.values, 1, 6};
+            assert_fails(umap_transform(umap, &one, 1, unused), CF_BAD_USE, "densMAP");
+            assert_fails(umap_write(umap, "never"), CF_BAD_USE, "densMAP");
+            /* Of UMAP's embedding of the same points it is near nothing. */
+            options.densmap = false;
+            Umap *plain = fit(&points, &options);
+            plain->radius = umap->radius;
+            assert_ok(umap_density_correlation(plain, &correlation[0]));
+            plain->radius = NULL;
+            umap_free(plain);
+        } else
+            assert_true(isnan(correlation[0]));
+        umap_free(umap);
+    }
+    assert_true(correlation[1] > 0.8);
+    assert_true(correlation[0] < 0.5);
+    points_release(&points);
+    points = grouped_points(40, 3, 2, 4, 4);
+    UmapOptions options = umap_options_defaults();
+    options.densmap = true;
+    Umap *umap = fit(&points, &options);
+    assert_int_equal(umap->options.epochs, 700);
+    umap_free(umap);
+    points_release(&points);
+}
+
 static void test_one_dimension(void **state) {
     (void)state;
     Points points = normal_points(200, 1, 3);
@@ -419,6 +464,7 @@ int main(void) {
         cmocka_unit_test(test_all_equal),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_groups_apart),
+        cmocka_unit_test(test_densmap),
         cmocka_unit_test(test_one_dimension),
         cmocka_unit_test(test_cosine),
         cmocka_unit_test(test_options_refused),

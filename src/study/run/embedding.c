@@ -138,7 +138,9 @@ static cf_status draw_figure(const Embedding *embedding, const FigureBook *book)
     cf_status status;
     size_t n = embedding->input->points.n;
     const char *origin = embedding->input->origin;
-    snprintf(title, sizeof title, "%s of %s%s%s", strcmp(embedding->method, "pca") == 0 ? "PCA" : "UMAP",
+    snprintf(title, sizeof title, "%s of %s%s%s", strcmp(embedding->method, "pca") == 0             ? "PCA"
+             : isnan(embedding->density_correlation)         ? "UMAP"
+                                                             : "densMAP",
              embedding->input->subject, *origin ? ": " : "", origin);
     FORWARD_TO(done, memory_new(n, 2 * sizeof *points, &points));
     FORWARD_TO(done, memory_new(n, 1, &labels));
@@ -193,6 +195,9 @@ static void print_quality(const Embedding *embedding, FILE *out) {
         fprintf(out, "k-NN accuracy      %.4f   of %zu labelled points by %d neighbours in the embedding\n",
                 q->knn_accuracy, q->plane_points, q->k);
     if (!isnan(q->silhouette)) fprintf(out, "silhouette         %.4f\n", q->silhouette);
+    if (!isnan(embedding->density_correlation))
+        fprintf(out, "density            %.4f   correlation of the local radii before and after\n",
+                embedding->density_correlation);
 }
 
 void embedding_print(const Embedding *embedding, FILE *out) {
@@ -231,7 +236,7 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
     for (int c = 0; c < embedding->components && strcmp(embedding->method, "pca") == 0; c++)
         json_array_append_new(explained, json_real(embedding->explained[c]));
     json_t *made = json_pack(
-        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:s}",
+        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:o s:s}",
         "data", json_text(input->subject), "origin", json_text(input->origin), "method", embedding->method, "n",
         (json_int_t)input->points.n, "dim", input->points.dim, "components", embedding->components, "seconds",
         "features", s->features, "knn", s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total",
@@ -239,7 +244,7 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
         number(q->continuity), "knn_accuracy", number(q->knn_accuracy), "silhouette", number(q->silhouette), "k", q->k,
         "rank_points", (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used",
         embedding->init_used, "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained",
-        explained, "points_sha256", embedding->sha256);
+        explained, "density_correlation", number(embedding->density_correlation), "points_sha256", embedding->sha256);
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making the result's JSON");
     *json = made;
     return CF_OK;

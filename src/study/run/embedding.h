@@ -28,6 +28,7 @@ typedef struct Embedding {
     const char *metric;
     EmbeddingTimes seconds;
     Quality quality;
+    double density_correlation; /* umap_density_correlation; NaN but of a densMAP */
     double explained[64];    /* of "pca": shares of the variance */
     char sha256[SHA256_HEX]; /* of the coordinates as bytes */
 } Embedding;
