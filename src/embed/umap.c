@@ -481,3 +481,77 @@ done:
     free(t.key);
     return status;
 }
+
+/* ---- A subset is fitted, the others are put into its embedding ---- */
+
+typedef struct Part {
+    float *values, *coordinates; /* [n][dim], [n][components] */
+    int *target;                 /* [n], or NULL */
+    size_t n;
+} Part;
+
+static void part_free(Part *part) {
+    free(part->values);
+    free(part->coordinates);
+    free(part->target);
+}
+
+/* The rows whose mark is `wanted`, in their order. */
+static cf_status part_new(const Points *points, const UmapOptions *options, const bool *drawn, bool wanted, size_t n, Part *part) {
+    const size_t dim = (size_t)points->dim;
+    *part = (Part){0};
+    FORWARD(memory_new(n * dim, sizeof(float), &part->values));
+    FORWARD(memory_new(n * (size_t)options->components, sizeof(float), &part->coordinates));
+    if (options->target) FORWARD(memory_new(n, sizeof(int), &part->target));
+    for (size_t i = 0; i < points->n; i++) {
+        if (drawn[i] != wanted) continue;
+        memcpy(part->values + part->n * dim, points_row(points, i), dim * sizeof(float));
+        if (options->target) part->target[part->n] = options->target[i];
+        part->n++;
+    }
+    return CF_OK;
+}
+
+static cf_status draw_rows(size_t n, size_t count, uint64_t seed, bool **drawn) {
+    const RngStream stream = rng_stream(seed, RNG_EMBED_INIT, 5, 0);
+    uint32_t *order;
+    FORWARD(memory_new(n, sizeof *order, &order));
+    cf_status status = memory_new(n, sizeof **drawn, drawn);
+    for (size_t i = 0; i < n && !status; i++) order[i] = (uint32_t)i;
+    if (!status) rng_shuffle(&stream, order, n);
+    for (size_t i = 0; i < count && !status; i++) (*drawn)[order[i]] = true;
+    free(order);
+    return status;
+}
+
+cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap, float *coordinates) {
+    UmapOptions own = *options;
+    Part fitted = {0}, others = {0};
+    bool *drawn = NULL;
+    Umap *made = NULL;
+    const size_t row = (size_t)options->components * sizeof(float);
+    cf_status status;
+    FAIL_IF(count < 1 || count >= points->n, CF_BAD_USE, "a subset of %zu rows of %zu: 1 to %zu are possible", count, points->n,
+            points->n - 1);
+    FAIL_IF(options->densmap, CF_BAD_USE, "a densMAP takes no other rows than those that it is fitted to, so it has no subset");
+    FORWARD_TO(done, draw_rows(points->n, count, options->seed, &drawn));
+    FORWARD_TO(done, part_new(points, options, drawn, true, count, &fitted));
+    FORWARD_TO(done, part_new(points, options, drawn, false, points->n - count, &others));
+    own.target = fitted.target;
+    const Points those = {fitted.values, count, points->dim}, rest = {others.values, others.n, points->dim};
+    FORWARD_TO(done, umap_fit(&those, &own, &made));
+    FORWARD_TO(done, umap_transform(made, &rest, options->threads, others.coordinates));
+    const char *from[2] = {(const char *)others.coordinates, (const char *)made->embedding};
+    for (size_t i = 0; i < points->n; i++) {
+        memcpy((char *)coordinates + i * row, from[drawn[i]], row);
+        from[drawn[i]] += row;
+    }
+    *umap = made;
+    made = NULL;
+done:
+    umap_free(made);
+    part_free(&fitted);
+    part_free(&others);
+    free(drawn);
+    return status;
+}

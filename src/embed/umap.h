@@ -84,6 +84,9 @@ cf_status umap_density_correlation(const Umap *umap, double *correlation);
 /* Where new points come to lie; the embedding itself stays as it is. A densMAP takes none (CF_BAD_USE). [points->n][components]. A point's coordinates depend on
  * itself alone, not on the others it comes with, to the bit. */
 cf_status umap_transform(const Umap *umap, const Points *points, int threads, float *embedding);
+/* umap_fit of `count` of the points, drawn by the seed, and umap_transform of the others: all of them in coordinates
+ * [points->n][components], in their order. 1 <= count < points->n; not of a densMAP. */
+cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap, float *coordinates);
 void umap_free(Umap *umap);
 
 /* Bytes that umap_fit takes at most, the points themselves not counted; known before they are taken. */
