@@ -197,7 +197,8 @@ static int batch_that_pays(const RankBench *b, int hosts, const Net *net) {
 
 static void print_ranks(const RankBench *b) {
     const double model = rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth);
-    printf("%d ranks of %d threads, a batch of %d, %s\n", b->ranks, b->threads, b->batch, precision_words[b->precision]);
+    printf("%d ranks of %d threads, a batch of %d, %s\n", b->ranks, b->threads, b->batch,
+           precision_words[b->precision]);
     printf("one process of %d threads  %9.3f ms a step %9.0f images/s\n", b->threads * ranks_on_this_machine(), 1e3 * b->alone_seconds,
            b->batch / b->alone_seconds);
     printf("the ranks                 %9.3f ms a step %9.0f images/s, %.1f %% of that\n", 1e3 * b->step_seconds,
@@ -228,21 +229,25 @@ static cf_status run_ranks(const Arguments *given, const void *parsed) {
     FAIL_IF(ranks_size() < 2, CF_BAD_USE, "two ranks or more expected; start it with mpirun -n 2 cifra bench ranks");
     FORWARD(memory_new(1, sizeof *b, &b));
     step_inputs(a->model, inputs);
-    *b = (RankBench){.input = inputs[0], .batch = a->batch, .threads = slices_threads(a->threads), .ranks = ranks_size(),
-                     .precision = (cf_precision)a->precision, .steps = a->steps};
+    *b = (RankBench){.input = inputs[0],
+                     .batch = a->batch,
+                     .threads = slices_threads(a->threads),
+                     .ranks = ranks_size(),
+                     .precision = (cf_precision)a->precision,
+                     .steps = a->steps};
     snprintf(b->model, sizeof b->model, "%s", a->model);
     cf_status status = a->batch / 32 < b->ranks
                            ? FAIL(CF_BAD_USE, "a batch of %d has no part for each of %d ranks; %d or more expected", a->batch,
                                   b->ranks, 32 * b->ranks)
                            : measure_rounds(b);
     if (!status && given->json)
-        status = print_json(json_pack("{s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads",
-                                      b->threads, "batch", b->batch, "precision", precision_words[b->precision], "one_process_ms",
-                                      1e3 * b->alone_seconds, "ranks_ms", 1e3 * b->step_seconds, "one_process_fastest_ms", 1e3 * b->alone_fastest, "ranks_fastest_ms",
-                                      1e3 * b->step_fastest, "own_work_ms",
-                                      1e3 * b->part_seconds, "bytes", b->bytes, "least_bytes", b->least_bytes, "messages",
-                                      b->messages, "latency_us", 1e6 * b->latency, "gbit_s", 8e-9 * b->bandwidth, "model_ms",
-                                      1e3 * rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth)));
+        status = print_json(json_pack(
+            "{s:i s:i s:i s:s s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f s:f}", "ranks", b->ranks, "threads", b->threads,
+            "batch", b->batch, "precision", precision_words[b->precision], "one_process_ms", 1e3 * b->alone_seconds,
+            "ranks_ms", 1e3 * b->step_seconds, "one_process_fastest_ms", 1e3 * b->alone_fastest, "ranks_fastest_ms",
+            1e3 * b->step_fastest, "own_work_ms", 1e3 * b->part_seconds, "bytes", b->bytes, "least_bytes",
+            b->least_bytes, "messages", b->messages, "latency_us", 1e6 * b->latency, "gbit_s", 8e-9 * b->bandwidth,
+            "model_ms", 1e3 * rank_bench_model(b, b->ranks, b->batch, b->latency, b->bandwidth)));
     else if (!status)
         print_ranks(b);
     free(b);
@@ -254,13 +259,17 @@ const Command command_bench_ranks = {
     .ranks = true,
     .summary = "a training step over several ranks against one process, what they send, and what more hosts would do",
     .usage = "[--model NAME|LINE] [--batch N] [--threads T]",
-    .description =
-        "Started by mpirun. Measures in turn, three times, a training step of one process with the threads of all ranks that share "
-        "a machine, and of all ranks together; a rank's own work without messages; the bytes that a rank sends against the least that "
-        "a tree of sums can do with; latency and bandwidth between the first rank and the last. A model of the step's time (own "
-        "work, latency of each sum, bytes over bandwidth, nothing hidden behind work) is held against what was measured, and says "
-        "what 2 to 64 hosts like this rank would do with the same batch, and the batch at which they keep four fifths of their work.\n\n"
-        "  mpirun -n 2 cifra bench ranks --model paper --precision bf16 --threads 1 --batch 512",
+    .description = "Started by mpirun. Measures in turn, three times, a training step of one process with the threads "
+                   "of all ranks that share "
+                   "a machine, and of all ranks together; a rank's own work without messages; the bytes that a rank "
+                   "sends against the least that "
+                   "a tree of sums can do with; latency and bandwidth between the first rank and the last. A model of "
+                   "the step's time (own "
+                   "work, latency of each sum, bytes over bandwidth, nothing hidden behind work) is held against what "
+                   "was measured, and says "
+                   "what 2 to 64 hosts like this rank would do with the same batch, and the batch at which they keep "
+                   "four fifths of their work.\n\n"
+                   "  mpirun -n 2 cifra bench ranks --model paper --precision bf16 --threads 1 --batch 512",
     .options = rank_options,
     .option_count = COUNT_OF(rank_options),
     .options_size = sizeof(BenchArguments),

@@ -68,7 +68,8 @@ static const Option options[] = {
     {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
      .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OPTION_MEMBER(UmapArguments, fit.method)},
     {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
-     .default_text = "0: 500 up to 10,000 points, 200 beyond; with --densmap 200 more", .also = "n-epochs", OPTION_MEMBER(UmapArguments, fit.epochs)},
+     .default_text = "0: 500 up to 10,000 points, 200 beyond; with --densmap 200 more", .also = "n-epochs",
+     OPTION_MEMBER(UmapArguments, fit.epochs)},
     {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .default_text = "spectral",
      OPTION_MEMBER(UmapArguments, fit.init)},
     {"negative-sample-rate", "N", OPTION_INTEGER, 0, 1000,
@@ -87,10 +88,12 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, fit.densmap)},
     {"dens-lambda", "X", OPTION_NUMBER, 0, 1e6, .help = "with --densmap: weight of that against the neighbours",
      .default_text = "2", OPTION_MEMBER(UmapArguments, fit.dens_lambda)},
-    {"dens-frac", "X", OPTION_NUMBER, 0, 1, .help = "with --densmap: share of the epochs that it takes part in, the last ones",
-     .default_text = "0.3", OPTION_MEMBER(UmapArguments, fit.dens_frac)},
-    {"dens-var-shift", "X", OPTION_NUMBER, 0, 1e6, .help = "with --densmap: added to the variance of the embedded radii",
-     .default_text = "0.1", OPTION_MEMBER(UmapArguments, fit.dens_var_shift)},
+    {"dens-frac", "X", OPTION_NUMBER, 0, 1,
+     .help = "with --densmap: share of the epochs that it takes part in, the last ones", .default_text = "0.3",
+     OPTION_MEMBER(UmapArguments, fit.dens_frac)},
+    {"dens-var-shift", "X", OPTION_NUMBER, 0, 1e6,
+     .help = "with --densmap: added to the variance of the embedded radii", .default_text = "0.1",
+     OPTION_MEMBER(UmapArguments, fit.dens_var_shift)},
     {"subset", "N", OPTION_INTEGER, 1, MOST_POINTS,
      .help = "fit N rows drawn by the seed, and put the others into their embedding one by one, as --model does",
      .default_text = "all rows are fitted", OPTION_MEMBER(UmapArguments, subset)},
@@ -124,21 +127,32 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     static const char *const of_runs[] = {"data",  "data-dir", "shift",         "count", "data-seed",
                                           "split", "layer",    "save-features", NULL};
     static const char *const of_files[] = {"labels", NULL};
-    static const char *const of_fits[] = {"components",    "neighbors",
-                                          "min-dist",      "spread",
-                                          "metric",        "epochs",
-                                          "init",          "seed",
-                                          "learning-rate", "save-model",
-                                          "target",        "method",
-                                          "target-weight", "negative-sample-rate",
-                                          "densmap",       "dens-lambda",
-                                          "dens-frac",     "dens-var-shift",
-                                          "subset",        "search",
+    static const char *const of_fits[] = {"components",
+                                          "neighbors",
+                                          "min-dist",
+                                          "spread",
+                                          "metric",
+                                          "epochs",
+                                          "init",
+                                          "seed",
+                                          "learning-rate",
+                                          "save-model",
+                                          "target",
+                                          "method",
+                                          "target-weight",
+                                          "negative-sample-rate",
+                                          "densmap",
+                                          "dens-lambda",
+                                          "dens-frac",
+                                          "dens-var-shift",
+                                          "subset",
+                                          "search",
                                           NULL};
     static const char *const of_umap[] = {
-        "neighbors",     "min-dist",   "spread", "epochs",        "init",
-        "learning-rate", "save-model", "target", "target-weight", "negative-sample-rate",
-        "densmap",       "dens-lambda", "dens-frac", "dens-var-shift", "subset", "search", NULL};
+        "neighbors",     "min-dist",    "spread",    "epochs",         "init",
+        "learning-rate", "save-model",  "target",    "target-weight",  "negative-sample-rate",
+        "densmap",       "dens-lambda", "dens-frac", "dens-var-shift", "subset",
+        "search",        NULL};
     static const char *const of_densities[] = {"dens-lambda", "dens-frac", "dens-var-shift", NULL};
     static const char *const of_targets[] = {"target-weight", NULL};
     bool run = given->positional_count > 0;
@@ -151,10 +165,12 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     if (a->method == METHOD_PCA) FORWARD(refuse_all(given, of_umap, "has no meaning with --method pca"));
     if (!a->target) FORWARD(refuse_all(given, of_targets, "goes with --target"));
     if (!a->fit.densmap) FORWARD(refuse_all(given, of_densities, "goes with --densmap"));
-    FAIL_IF(a->fit.densmap && a->subset, CF_BAD_USE,
-            "--subset: a densMAP embedding takes no other rows than those that it is fitted to; leave out one of the two");
-    FAIL_IF(a->fit.densmap && a->save_model, CF_BAD_USE,
-            "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
+    FAIL_IF(
+        a->fit.densmap && a->subset, CF_BAD_USE,
+        "--subset: a densMAP embedding takes no other rows than those that it is fitted to; leave out one of the two");
+    FAIL_IF(
+        a->fit.densmap && a->save_model, CF_BAD_USE,
+        "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
     FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE,
             "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
@@ -190,7 +206,8 @@ static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embe
     Umap *umap = NULL;
     float *all = NULL;
     if (a->subset) FORWARD(memory_new(points->n, (size_t)fit->components * sizeof(float), &all));
-    cf_status status = a->subset ? umap_fit_subset(points, (size_t)a->subset, fit, &umap, all) : umap_fit(points, fit, &umap);
+    cf_status status =
+        a->subset ? umap_fit_subset(points, (size_t)a->subset, fit, &umap, all) : umap_fit(points, fit, &umap);
     if (!status) status = embedding_take(embedding, umap);
     if (!status && all) {
         free(embedding->coordinates);
@@ -413,7 +430,8 @@ const Command command_umap = {
         "    continuity       1 where neighbours before are neighbours in the embedding\n"
         "    k-NN accuracy    with labels: how often the majority of the neighbours has a point's label\n"
         "    silhouette       with labels: 1 where classes lie apart, 0 where they overlap (Rousseeuw 1987)\n"
-        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et al. 2021)\n"
+        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et "
+        "al. 2021)\n"
         "\n"
         "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, "
         "the last "
@@ -423,13 +441,15 @@ const Command command_umap = {
         "'cifra report RUN' finds them, or into --out. Of other data or another part of the set than the run's own "
         "test "
         "part, names have the set's name in them (embedding-svhn.csv). Of a file's rows there is a page, too, "
-        "embedding.html: the row under the pointer is told, of CSV with its fields. A run's report has that of its images.\n"
+        "embedding.html: the row under the pointer is told, of CSV with its fields. A run's report has that of its "
+        "images.\n"
         "\n"
         "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. "
         "The "
         "output says which.\n"
         "\n"
-        "--subset N fits a part of many rows, which is faster, and puts each of the others where it would lie had it come "
+        "--subset N fits a part of many rows, which is faster, and puts each of the others where it would lie had it "
+        "come "
         "alone; figures of quality are of all rows.\n"
         "\n"
         "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a "
@@ -438,7 +458,8 @@ const Command command_umap = {
         "\n"
         "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) "
         "are "
-        "moved there first, so that their distances survive, except with --metric cosine, correlation and hamming; where float32 is too coarse "
+        "moved there first, so that their distances survive, except with --metric cosine, correlation and hamming; "
+        "where float32 is too coarse "
         "all the same, a note says by how much.\n"
         "\n"
         "Examples:\n"

@@ -363,7 +363,8 @@ static cf_status density_begin(Layout *layout) {
         layout->ends[2 * i + 1] = w == 0 ? 0 : (float)(w / near[i]);
     }
     layout->pass.density = layout->ends;
-    layout->pass.density_scale = (float)(job->density->lambda * layout->weights * (EVENT_WHOLE / 2) / (sqrt(variance) * (double)count));
+    layout->pass.density_scale =
+        (float)(job->density->lambda * layout->weights * (EVENT_WHOLE / 2) / (sqrt(variance) * (double)count));
     return CF_OK;
 }
 

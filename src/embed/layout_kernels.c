@@ -276,4 +276,5 @@ static void random_lanes(const RngStream *stream, const uint32_t *key, uint32_t 
 }
 
 extern const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA);
-const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA) = {TEXT(KERNEL_ISA), move_any, closeness, power_lanes, random_lanes};
+const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA) = {TEXT(KERNEL_ISA), move_any, closeness, power_lanes,
+                                                          random_lanes};

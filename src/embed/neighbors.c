@@ -123,7 +123,6 @@ failed:
     return status;
 }
 
-
 /* ---- Lists of neighbours ---- */
 
 cf_status nearest_new(size_t n, int k, Nearest *nearest) {

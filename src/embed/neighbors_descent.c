@@ -114,7 +114,6 @@ static cf_status forest_new(const ProductRows *rows, int trees, uint64_t seed, i
     return status;
 }
 
-
 /* ---- The search ---- */
 
 enum {

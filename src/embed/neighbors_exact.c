@@ -390,7 +390,8 @@ static cf_status run_search(Search *search) {
     return CF_OK;
 }
 
-cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k, Nearest *nearest) {
+cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k,
+                        Nearest *nearest) {
     Nearest made = {0};
     Search search = {.a = a,
                      .b = b,

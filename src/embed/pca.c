@@ -196,7 +196,6 @@ failed:
     return status;
 }
 
-
 /* ---- Subspace iteration ---- */
 
 enum { WHOLE = 64, SPARE = 8, MOST_ITERATIONS = 400, PIECE = 256 };

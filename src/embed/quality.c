@@ -92,9 +92,9 @@ static void pair_distances(const Ranks *ranks, size_t r, float *distances) {
     const Points *points = ranks->points;
     const float *row = points_row(points, ranks->rows[r]);
     for (size_t j = 0; j < points->n; j++)
-        distances[j] = (float)(ranks->metric == METRIC_MANHATTAN
-                                   ? row_manhattan_distance(row, points_row(points, j), points->dim)
-                                   : row_differences(row, points_row(points, j), points->dim));
+        distances[j] =
+            (float)(ranks->metric == METRIC_MANHATTAN ? row_manhattan_distance(row, points_row(points, j), points->dim)
+                                                      : row_differences(row, points_row(points, j), points->dim));
 }
 
 static cf_status rank_strip(void *context, int64_t index, int thread) {
@@ -105,7 +105,8 @@ static cf_status rank_strip(void *context, int64_t index, int thread) {
     float *strip = ranks->strips + (size_t)thread * ranks->height * n, *embedded = ranks->planes + (size_t)thread * n;
     float values[QUALITY_K];
     uint32_t near[QUALITY_K], near_embedded[QUALITY_K];
-    if (!pairs) matrix_product((int)height, (int)n, ranks->all.dim, ranks->asked.values + from * dim, ranks->all.values, strip);
+    if (!pairs)
+        matrix_product((int)height, (int)n, ranks->all.dim, ranks->asked.values + from * dim, ranks->all.values, strip);
     for (size_t r = 0; r < height; r++) {
         float *distances = strip + r * n;
         uint64_t *sums = ranks->sums + 2 * index;
@@ -160,9 +161,8 @@ static cf_status prepare_rows(const Points *points, const QualityOptions *option
 }
 
 static cf_status measure_ranks(const Points *points, const Points *embedding, const QualityOptions *options,
-                        Quality *quality) {
-    Ranks ranks = {
-        .points = points, .metric = options->metric, .k = quality->k, .height = strip_height(points->n)};
+                               Quality *quality) {
+    Ranks ranks = {.points = points, .metric = options->metric, .k = quality->k, .height = strip_height(points->n)};
     ProductFrame frame = {0};
     uint32_t *rows = NULL;
     size_t count;
@@ -316,7 +316,8 @@ static cf_status make_votes(const Points *embedding, const int *labels, const ui
     return CF_OK;
 }
 
-static cf_status measure_labels(const Points *embedding, const int *labels, const QualityOptions *options, Quality *quality) {
+static cf_status measure_labels(const Points *embedding, const int *labels, const QualityOptions *options,
+                                Quality *quality) {
     Classes classes = {0};
     Votes votes = {0};
     uint32_t *by_index = NULL, *asked = NULL;

@@ -291,7 +291,7 @@ static cf_status draw_parts(const SpectralJob *job, const uint32_t *part, size_t
  * and -1; more are placed by the eigenvectors of the closeness of their mean points. Each part is then drawn around its place,
  * half as large as the way to the nearest other. */
 static cf_status place_all_parts(const SpectralJob *job, const uint32_t *part, size_t parts, float *coordinates,
-                               char *why) {
+                                 char *why) {
     const size_t n = job->graph->n, dim = (size_t)job->points->dim, components = (size_t)job->components;
     double *mean = NULL, *place = NULL;
     size_t *size = NULL, *seen = NULL;

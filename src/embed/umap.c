@@ -192,8 +192,9 @@ static cf_status start(Fit *fit) {
     begin(fit, UMAP_START);
     snprintf(umap->init_used, UMAP_INIT_TEXT, "%s", umap_init_name(options->init));
     if (options->init == UMAP_SPECTRAL) {
-        SpectralJob job = {&fit->graph,   &fit->points,     options->components, eigen_tolerance,
-                           options->seed, options->threads, go_on,               fit};
+        SpectralJob job = {
+            &fit->graph, &fit->points, options->components, eigen_tolerance, options->seed, options->threads,
+            go_on,       fit};
         FORWARD(spectral_layout(&job, umap->embedding, why));
     }
     if (why[0]) snprintf(umap->init_used, UMAP_INIT_TEXT, "pca (%s)", why);
@@ -352,7 +353,8 @@ cf_status umap_density_correlation(const Umap *umap, double *result) {
     *result = NAN;
     if (!umap->radius) return CF_OK;
     FORWARD_TO(done, neighbors_find(&embedding, &search, &neighbors));
-    FORWARD_TO(done, fuzzy_graph_new(&neighbors, options->set_op_mix, options->local_connectivity, options->threads, &graph));
+    FORWARD_TO(done,
+               fuzzy_graph_new(&neighbors, options->set_op_mix, options->local_connectivity, options->threads, &graph));
     FORWARD_TO(done, memory_new(umap->n, sizeof *radius, &radius));
     FORWARD_TO(done, fuzzy_graph_radii(&graph, &neighbors, options->threads, radius));
     *result = correlation(umap->radius, radius, umap->n);
@@ -465,7 +467,8 @@ cf_status umap_transform(const Umap *umap, const Points *points, int threads, fl
     Transform t = {umap, points, &neighbors, &graph, NULL, embedding};
     const size_t entries = n * (size_t)search.k;
     cf_status status;
-    FAIL_IF(umap->options.densmap, CF_BAD_USE, "a densMAP embedding takes no new points: its radii are of the points it was fitted to");
+    FAIL_IF(umap->options.densmap, CF_BAD_USE,
+            "a densMAP embedding takes no new points: its radii are of the points it was fitted to");
     FAIL_IF(points->dim != umap->dim, CF_BAD_USE, "the new points have %d values each, those the embedding is of %d",
             points->dim, umap->dim);
     FORWARD_TO(done, neighbors_query(&training, points, &search, &neighbors));
@@ -497,7 +500,8 @@ static void part_free(Part *part) {
 }
 
 /* The rows whose mark is `wanted`, in their order. */
-static cf_status part_new(const Points *points, const UmapOptions *options, const bool *drawn, bool wanted, size_t n, Part *part) {
+static cf_status part_new(const Points *points, const UmapOptions *options, const bool *drawn, bool wanted, size_t n,
+                          Part *part) {
     const size_t dim = (size_t)points->dim;
     *part = (Part){0};
     FORWARD(memory_new(n * dim, sizeof(float), &part->values));
@@ -524,16 +528,18 @@ static cf_status draw_rows(size_t n, size_t count, uint64_t seed, bool **drawn) 
     return status;
 }
 
-cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap, float *coordinates) {
+cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap,
+                          float *coordinates) {
     UmapOptions own = *options;
     Part fitted = {0}, others = {0};
     bool *drawn = NULL;
     Umap *made = NULL;
     const size_t row = (size_t)options->components * sizeof(float);
     cf_status status;
-    FAIL_IF(count < 1 || count >= points->n, CF_BAD_USE, "a subset of %zu rows of %zu: 1 to %zu are possible", count, points->n,
-            points->n - 1);
-    FAIL_IF(options->densmap, CF_BAD_USE, "a densMAP takes no other rows than those that it is fitted to, so it has no subset");
+    FAIL_IF(count < 1 || count >= points->n, CF_BAD_USE, "a subset of %zu rows of %zu: 1 to %zu are possible", count,
+            points->n, points->n - 1);
+    FAIL_IF(options->densmap, CF_BAD_USE,
+            "a densMAP takes no other rows than those that it is fitted to, so it has no subset");
     FORWARD_TO(done, draw_rows(points->n, count, options->seed, &drawn));
     FORWARD_TO(done, part_new(points, options, drawn, true, count, &fitted));
     FORWARD_TO(done, part_new(points, options, drawn, false, points->n - count, &others));

@@ -90,8 +90,8 @@ static void add_score(const Plan *plan, int i, int classes, int label, StepResul
 }
 
 /* Each rank has its share of the images, and all add what all images gave in their order. */
-static cf_status classify_spread(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes, int rank,
-                                 int ranks, StepResult *result) {
+static cf_status classify_spread(Plan *plan, const Feed *feed, const uint32_t *images, size_t count, int classes,
+                                 int rank, int ranks, StepResult *result) {
     const size_t from = count * (size_t)rank / (size_t)ranks, to = count * ((size_t)rank + 1) / (size_t)ranks,
                  batch = (size_t)plan_batch(plan);
     StepResult sum = {0}, score;

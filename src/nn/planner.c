@@ -381,8 +381,7 @@ static cf_status add_all_backward(Planner *planner, Node *node) {
 static cf_status number_loops(const StepList *list, int **loops) {
     FORWARD(memory_new((size_t)list->count + 1, sizeof(int), loops));
     for (int i = 1; i < list->count; i++)
-        (*loops)[i] = (*loops)[i - 1] +
-                      !(list->steps[i].kind == STEP_SLICES && list->steps[i - 1].kind == STEP_SLICES);
+        (*loops)[i] = (*loops)[i - 1] + !(list->steps[i].kind == STEP_SLICES && list->steps[i - 1].kind == STEP_SLICES);
     return CF_OK;
 }
 
@@ -410,8 +409,8 @@ typedef struct Places {
 static void sort_buffer(const Plan *plan, Buffer *buffer, const int *loops, Places *places) {
     const StepList *list = &plan->lists[buffer->list];
     if (buffer->last >= list->count || buffer->held) buffer->last = list->count - 1;
-    buffer->per_thread = !buffer->held && list->steps[buffer->first].kind == STEP_SLICES &&
-                         loops[buffer->first] == loops[buffer->last];
+    buffer->per_thread =
+        !buffer->held && list->steps[buffer->first].kind == STEP_SLICES && loops[buffer->first] == loops[buffer->last];
     if (buffer->per_thread) {
         places->of_threads[places->thread_count++] = buffer;
         return;

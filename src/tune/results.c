@@ -91,7 +91,8 @@ static int compare(const void *a, const void *b, void *objective) {
     const Configuration *one = a, *other = b;
     const int first = class_of(one), second = class_of(other);
     if (first != second) return first - second;
-    if (one->loss.count && *(TuneObjective *)objective == OBJECTIVE_ACCURACY && one->accuracy.mean != other->accuracy.mean)
+    if (one->loss.count && *(TuneObjective *)objective == OBJECTIVE_ACCURACY &&
+        one->accuracy.mean != other->accuracy.mean)
         return one->accuracy.mean > other->accuracy.mean ? -1 : 1;
     if (one->loss.count && one->loss.mean != other->loss.mean) return one->loss.mean < other->loss.mean ? -1 : 1;
     return one->trials[0]->id - other->trials[0]->id;
@@ -132,7 +133,8 @@ const char *results_objective(const TuneResults *results) {
     return results->objective == OBJECTIVE_ACCURACY ? "validation accuracy" : "validation loss";
 }
 
-cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneObjective objective, TuneResults *results) {
+cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneObjective objective,
+                      TuneResults *results) {
     TuneResults made = {.space = *space, .objective = objective, .list = *list, .curves = curves};
     cf_status status;
     *space = (Space){0}, *list = (TrialList){0};
@@ -231,7 +233,8 @@ const Configuration *results_best(const TuneResults *results) {
 
 const char *configuration_label(const TuneResults *results, const Configuration *configuration, int i) {
     const SpaceParameter *p = &results->space.parameters[i];
-    return p->kind == PARAMETER_LIST ? p->labels[(int)configuration->trials[0]->point.values[i]] : configuration->values[i];
+    return p->kind == PARAMETER_LIST ? p->labels[(int)configuration->trials[0]->point.values[i]]
+                                     : configuration->values[i];
 }
 
 void configuration_text(const TuneResults *results, const Configuration *configuration, char *text, size_t size) {

@@ -25,8 +25,9 @@ static void add_pairs(Comparison *c, int *more, double *differences) {
         const Trial *other = partner(one, c->other);
         if (!other) continue;
         for (size_t k = 0; k < c->images; k++) more[k] += one->correct[k] - other->correct[k];
-        differences[c->seeds++] = c->objective == OBJECTIVE_ACCURACY ? one->validation_accuracy - other->validation_accuracy
-                                                                     : other->validation_loss - one->validation_loss;
+        differences[c->seeds++] = c->objective == OBJECTIVE_ACCURACY
+                                      ? one->validation_accuracy - other->validation_accuracy
+                                      : other->validation_loss - one->validation_loss;
     }
 }
 
@@ -80,9 +81,9 @@ static void print_images(const Comparison *c, FILE *out) {
         fprintf(out, "trial %d is better: it alone gets %s images right, the other alone %s, of %s (%s; %s).\n", best,
                 one, two, all, p, test);
     else
-        fprintf(out,
-                "trial %d has the %s, but trial %d gets more images right: %s against %s of %s (%s; %s).\n", best,
-                c->objective == OBJECTIVE_ACCURACY ? "higher mean accuracy" : "lower loss", other, two, one, all, p, test);
+        fprintf(out, "trial %d has the %s, but trial %d gets more images right: %s against %s of %s (%s; %s).\n", best,
+                c->objective == OBJECTIVE_ACCURACY ? "higher mean accuracy" : "lower loss", other, two, one, all, p,
+                test);
 }
 
 static void print_means(const Comparison *c, FILE *out) {

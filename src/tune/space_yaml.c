@@ -117,7 +117,8 @@ static bool lists_models(const char *text) {
     while (--line > 0) text = strchr(text, '\n') + 1;
     const char *value = strstr(text, "model");
     value += strcspn(value, ":") + 1;
-    for (value += strspn(value, " \t"); *value == '#' || *value == '\n' || *value == '\r'; value += strspn(value, " \t"))
+    for (value += strspn(value, " \t"); *value == '#' || *value == '\n' || *value == '\r';
+         value += strspn(value, " \t"))
         value += *value == '#' ? strcspn(value, "\n") : 1;
     return *value == '[' || (*value == '-' && strchr(" \t", value[1]));
 }

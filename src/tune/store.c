@@ -161,13 +161,14 @@ static cf_status finish(Store *store, const Job *job, const Trial *t, TuneObject
     if (t->state == TRIAL_FAILED)
         return store_run(store, "UPDATE jobs SET done = 1, over = 1, loss = ? WHERE number = ?", "di", INFINITY,
                          (int64_t)job->number);
-    return store_run(store,
-                     objective == OBJECTIVE_ACCURACY
-                         ? "UPDATE jobs SET done = 1, over = ?, loss = (SELECT 1 - validation_accuracy FROM trials WHERE "
-                           "id = trial) WHERE number = ?"
-                         : "UPDATE jobs SET done = 1, over = ?, loss = (SELECT validation_loss FROM trials WHERE id = "
-                           "trial) WHERE number = ?",
-                     "ii", (int64_t)(t->state != TRIAL_WAITING), (int64_t)job->number);
+    return store_run(
+        store,
+        objective == OBJECTIVE_ACCURACY
+            ? "UPDATE jobs SET done = 1, over = ?, loss = (SELECT 1 - validation_accuracy FROM trials WHERE "
+              "id = trial) WHERE number = ?"
+            : "UPDATE jobs SET done = 1, over = ?, loss = (SELECT validation_loss FROM trials WHERE id = "
+              "trial) WHERE number = ?",
+        "ii", (int64_t)(t->state != TRIAL_WAITING), (int64_t)job->number);
 }
 
 cf_status store_finish(Store *store, const Job *job, const Trial *trial, TuneObjective objective) {

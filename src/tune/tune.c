@@ -232,7 +232,8 @@ static void share_threads(Tune *tune) {
     TuneOptions *o = &tune->options;
     int threads = slices_threads(o->train.threads), most = tune->wanted;
     tune->ranks = o->source ? ranks_size() : 1;
-    const int places = tune->ranks > 1 ? tune->ranks : threads; /* a rank has one trial at a time, with all of its threads */
+    const int places =
+        tune->ranks > 1 ? tune->ranks : threads; /* a rank has one trial at a time, with all of its threads */
     if (tune_is_adaptive(o) && o->lookback < most) most = o->lookback;
     if (!o->jobs) o->jobs = places < most ? places : most;
     if (tune->ranks > 1 && o->jobs > tune->ranks) o->jobs = tune->ranks;

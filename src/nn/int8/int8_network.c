@@ -415,8 +415,8 @@ failed:
     return status;
 }
 
-cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads, FakeRange *ranges,
-                      bool *weights) {
+cf_status int8_ranges(const cf_model *model, const cf_subset *images, const Engine *engine, int threads,
+                      FakeRange *ranges, bool *weights) {
     Int8Network *made;
     cf_status status;
     FORWARD(memory_new(1, sizeof *made, &made));

@@ -54,7 +54,8 @@ static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const T
 
 static cf_status draw_curves(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const TrainingCurves *curves = content;
-    const Axis loss = {.label = "cross-entropy", .kind = axis_kind_of(curves->loss[TRAIN], PARTS * (size_t)curves->count)},
+    const Axis loss = {.label = "cross-entropy",
+                       .kind = axis_kind_of(curves->loss[TRAIN], PARTS * (size_t)curves->count)},
                accuracy = {.label = "accuracy, %", .percent = true};
     FORWARD(draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 0), curves, "Loss", loss, curves->loss));
     return draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 1), curves, "Accuracy", accuracy, curves->accuracy);

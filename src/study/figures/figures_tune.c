@@ -8,7 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-const char *const figures_tune_names[] = {"tune-configurations", "tune-parallel", "tune-effects", "tune-curves", "tune-slices", NULL};
+const char *const figures_tune_names[] = {"tune-configurations", "tune-parallel", "tune-effects",
+                                          "tune-curves",         "tune-slices",   NULL};
 
 cf_status figures_tune_draw(const FigureBook *book, const TuneResults *results) {
     FORWARD(figure_tune_configurations(book, results));
@@ -221,7 +222,8 @@ cf_status figure_tune_parallel(const FigureBook *book, const TuneResults *result
     }
     for (size_t p = 0; p < P; p++) axes[p] = axis_of(&results->space.parameters[p], values + p * n);
     const char *const result = errors ? "validation error, %" : "validation loss";
-    axes[P] = (ParallelAxis){result, values + P * n, NULL, 0, {.kind = errors ? AXIS_LINEAR : axis_kind_of(values + P * n, n)}};
+    axes[P] = (ParallelAxis){
+        result, values + P * n, NULL, 0, {.kind = errors ? AXIS_LINEAR : axis_kind_of(values + P * n, n)}};
     snprintf(title, sizeof title, "%s: parameters and %s", book->subject, results_objective(results));
     const ParallelChart chart = {title, (int)P + 1, (int)n, axes, 0};
     const double width = 110.0 * (double)(P + 1) < 504 ? 504 : 110.0 * (double)(P + 1);

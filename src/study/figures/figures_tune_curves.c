@@ -80,8 +80,7 @@ static cf_status draw_effects(Canvas *canvas, const Theme *theme, Box box, const
     const EffectsChart *effects = content;
     const Box above = {box.x, box.y, box.width, box.height - 14};
     FORWARD(dot_chart_draw(canvas, theme, above, &effects->dots));
-    canvas_text(canvas, box.x, box.y + box.height - 1, chart_small, theme->muted,
-                effects->note);
+    canvas_text(canvas, box.x, box.y + box.height - 1, chart_small, theme->muted, effects->note);
     return CF_OK;
 }
 
@@ -244,7 +243,8 @@ done:
 /* ---- Learning curves ---- */
 
 typedef struct TrialLines {
-    double *epochs, *losses; /* all trials' behind each other, in one piece that begins with `epochs`; by accuracy the errors, % */
+    double *epochs,
+        *losses; /* all trials' behind each other, in one piece that begins with `epochs`; by accuracy the errors, % */
     LineBehind *lines;       /* [lines] the best comes last */
     size_t count, points;
     LineSeries best;

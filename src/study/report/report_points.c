@@ -58,7 +58,8 @@ static cf_status add_texts(const PointsPage *page, json_t *features) {
     json_object_set_new(features, "noun", json_string("rows"));
     json_array_foreach(index, i, item) {
         const size_t class = (size_t)json_integer_value(json_array_get(label, i));
-        FORWARD(row_text(page, (size_t)json_integer_value(item), json_string_value(json_array_get(labels, class)), &text));
+        FORWARD(
+            row_text(page, (size_t)json_integer_value(item), json_string_value(json_array_get(labels, class)), &text));
         json_array_append_new(texts, text);
     }
     for (i = 0; i < json_array_size(labels); i++)
