@@ -125,14 +125,16 @@ static bool is_control(int32_t character) {
     return character < ' ' || (character >= 0x7f && character < 0xa0);
 }
 
-bool text_is_name(const char *text) {
-    const size_t length = strlen(text);
-    if (length < 1 || length > LONGEST_NAME) return false;
+bool text_is_line(const char *text) {
     for (const unsigned char *place = (const unsigned char *)text; *place;) {
         const int32_t c = text_next_character(&place);
         if (is_control(c) || c == 0x2028 || c == 0x2029 || c == 0xfffe || c == 0xffff) return false;
     }
-    return true;
+    return *text != '\0';
+}
+
+bool text_is_name(const char *text) {
+    return strlen(text) <= LONGEST_NAME && text_is_line(text);
 }
 
 void text_replace_controls(char *text) {
@@ -164,6 +166,11 @@ void csv_text(FILE *out, const char *text) {
         fputc(*text, out);
     }
     fputc('"', out);
+}
+
+void csv_number(FILE *out, double value) {
+    fputc(',', out);
+    if (isfinite(value)) fprintf(out, "%.9g", value);
 }
 
 void text_marked(const char *line, int column, char marked[TEXT_MARKED]) {

@@ -30,8 +30,10 @@ int text_columns(const char *text);
 /* The character at *place, which moves on; -1 where the bytes are no UTF-8 (RFC 3629): overlong forms, surrogates and what is
  * beyond U+10FFFF are none. */
 int32_t text_next_character(const unsigned char **place);
-/* Whether a text may be the name of something: 1 to LONGEST_NAME bytes of UTF-8 (RFC 3629) without control characters (C0,
- * DEL, C1, and the separators U+2028 and U+2029). Such a name can stand in JSON, XML, a line of a table and on a terminal. */
+/* Whether a text is UTF-8 (RFC 3629) without control characters (C0, DEL, C1, and the separators U+2028 and U+2029), and not
+ * empty. It can stand in JSON, XML, a line of a table and on a terminal. */
+bool text_is_line(const char *text);
+/* The same of 1 to LONGEST_NAME bytes: what may be the name of something. */
 bool text_is_name(const char *text);
 /* Question marks in place of control characters, line ends and tabs left out, and of bytes that are no UTF-8: whatever a text
  * from outside holds, it can go to a terminal. */
@@ -40,6 +42,8 @@ void text_replace_controls(char *text);
 void text_to_file_name(char *text);
 /* A text as one field of CSV (RFC 4180): quoted where it has to be. */
 void csv_text(FILE *out, const char *text);
+/* A comma and a number of nine digits: ",0.25"; "," where it is not finite. */
+void csv_number(FILE *out, double value);
 
 /* "\n    the line\n        ^": a line with a mark under a column (1-based), for messages; of a long line what is near it. */
 enum { TEXT_MARKED = 256 };

@@ -13,7 +13,7 @@
 #include "base/numbers.h"
 #include "base/slices.h"
 #include "data/split.h"
-#include "embed/symmetric.h"
+#include "embed/eigen.h"
 #include "nn/muon.h"
 #include "train/batches.h"
 #include "train/train_loss.h"

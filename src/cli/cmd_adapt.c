@@ -6,6 +6,7 @@
 #include "cli/cmd_train.h"
 #include "cli/terminal.h"
 #include "nn/models.h"
+#include "study/run/tune_run.h"
 #include "train/train_options.h"
 
 #include <stddef.h>
@@ -115,7 +116,10 @@ static cf_status adapt(const Arguments *given, const AdaptArguments *a, const ch
                        const FigureOptions *figures) {
     RunConfig config = {0};
     Run *run = NULL;
-    cf_status status = make_config(given, a, given->positional[0], &config);
+    char *from;
+    FORWARD(tune_run_folder(given->positional[0], &from));
+    cf_status status = make_config(given, a, from, &config);
+    free(from);
     if (!status) status = file_check_folder(folder); /* before the data are loaded */
     if (!status) status = run_prepare(&config, NULL, &run);
     if (!status) status = train_run(run, folder, given, false, figures, NULL);

@@ -7,6 +7,7 @@
 #include "base/text_draft.h"
 #include "cli/terminal.h"
 #include "study/group/compare.h"
+#include "study/run/tune_run.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -174,7 +175,7 @@ static cf_status run_compare(const Arguments *given, const void *parsed) {
     (void)parsed;
     terminal_set_quiet(given->quiet);
     FORWARD(memory_new(count, sizeof(char *), &folders));
-    for (size_t i = 0; i < count && !status; i++) status = file_trim(given->positional[i], &folders[i]);
+    for (size_t i = 0; i < count && !status; i++) status = tune_run_folder(given->positional[i], &folders[i]);
     if (!status) status = compare(folders, count, given->json);
     for (size_t i = 0; i < count; i++) free(folders[i]);
     free(folders);

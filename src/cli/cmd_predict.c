@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cli/terminal.h"
 #include "eval/predict.h"
-#include "study/run/run.h"
+#include "study/run/tune_run.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -216,16 +216,19 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     PictureReading reading = {.invert = a->invert};
     PictureList list = {0};
     cf_model *model = NULL;
+    char *run;
     cf_status status;
     terminal_set_quiet(given->quiet);
     if (a->csv) FORWARD(file_check_output(a->csv));
-    FORWARD(choose_reading(given->positional[0], a->fit, &reading));
-    FORWARD_TO(done, model_open(given->positional[0], &model));
+    FORWARD(tune_run_folder(given->positional[0], &run));
+    FORWARD_TO(done, choose_reading(run, a->fit, &reading));
+    FORWARD_TO(done, model_open(run, &model));
     FORWARD_TO(done, list_pictures(given, &list));
     status = predict(given, a, &reading, &list, model);
 done:
     picture_list_free(&list);
     cf_model_free(model);
+    free(run);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "base/text_draft.h"
 #include "cli/terminal.h"
 #include "study/group/group.h"
+#include "study/run/tune_run.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -265,7 +266,7 @@ static cf_status run_show(const Arguments *given, const void *parsed) {
     char *folder;
     (void)parsed;
     terminal_set_quiet(given->quiet);
-    FORWARD(file_trim(given->positional[0], &folder));
+    FORWARD(tune_run_folder(given->positional[0], &folder));
     cf_status status = folder_is_group(folder) ? show_group(folder, given->json) : show_run(folder, given->json);
     free(folder);
     return status;

@@ -44,8 +44,8 @@ static const Option options[] = {
     {"from", "RUN|FILE", OPTION_TEXT,
      .help = "begin with the weights of another network wherever they fit; without --model with that network",
      MEMBER(from)},
-    {"target", "SET", OPTION_TEXT, .help = "another set whose images, without their labels, are learnt from (cifra adapt --help)",
-     MEMBER(target)},
+    {"target", "SET", OPTION_TEXT,
+     .help = "another set whose images, without their labels, are learnt from (cifra adapt --help)", MEMBER(target)},
     {"target-split", "MODE", OPTION_TEXT, .help = "of the target: what is not its test part is learnt from",
      .default_text = "official; pooled for a set without a test part", MEMBER(target_split)},
     {.training = cf_train_defaults, MEMBER(train)},
@@ -78,10 +78,10 @@ static const Option options[] = {
      .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
      MEMBER(figures)},
     {"config", "FILE|RUN|TUNE", OPTION_TEXT,
-     .help = "repeat the run of a config.json, or a tune's winner; other options override it",
-     MEMBER(config)},
+     .help = "repeat the run of a config.json, or a tune's winner; other options override it", MEMBER(config)},
     {"live", NULL, OPTION_FLAG,
-     .help = "a page of the training under way, for a browser on this machine: its curves, and a box to draw in; the address is "
+     .help = "a page of the training under way, for a browser on this machine: its curves, and a box to draw in; the "
+             "address is "
              "printed to stderr",
      MEMBER(live)},
     {"port", "N", OPTION_INTEGER, 0, 65535, .help = "of the page of --live, on 127.0.0.1; 0: one that is free", .default_text = "0",
@@ -147,6 +147,17 @@ void train_adapt_defaults(const Arguments *given, RunConfig *c) {
     if (!options_given(given, "ema")) adaptation_usual_average(&c->train);
 }
 
+/* A teacher may be a tune, too: its winner. */
+static cf_status find_teacher(cf_train_options *train) {
+    char *folder;
+    FORWARD(tune_run_folder(train->teacher, &folder));
+    const int length = snprintf(train->teacher, sizeof train->teacher, "%s", folder);
+    free(folder);
+    FAIL_IF(length >= CF_LINE, CF_BAD_USE, "the path of the teacher is too long: %d bytes, %d are possible", length,
+            CF_LINE - 1);
+    return CF_OK;
+}
+
 static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c) {
     FORWARD(apply_texts(a, c));
     if (a->target) FORWARD(run_config_text(&c->target, a->target));
@@ -161,6 +172,7 @@ static cf_status apply(const Arguments *g, const TrainArguments *a, RunConfig *c
         FORWARD(split_from_text(a->target_split, &c->target_split));
         c->target_split_given = true;
     }
+    if (options_given(g, "teacher")) FORWARD(find_teacher(&c->train));
     train_adapt_defaults(g, c);
     if (a->unstratified) c->split.stratified = false;
     if (options_given(g, "teacher") && !options_given(g, "teacher-sha256"))

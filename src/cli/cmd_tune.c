@@ -161,7 +161,8 @@ static void print_opening(const Session *s) {
     for (int i = 0; i < s->space.count; i++) {
         const SpaceParameter *p = &s->space.parameters[i];
         printf("        %-12s", p->name);
-        for (int v = 0; v < p->count; v++) printf(" %s", p->texts[v]);
+        for (int v = 0; v < p->count; v++) /* a long one on a line of its own */
+            print_tamed("%s %s", strcmp(p->texts[v], p->labels[v]) != 0 ? "\n           " : "", p->texts[v]);
         if (p->kind != PARAMETER_LIST)
             printf(" %g to %g%s", p->low, p->high,
                    p->kind == PARAMETER_INTEGER       ? ", whole"
@@ -188,7 +189,7 @@ static cf_status known_best(const Session *s, TrialList *list, const Trial **bes
     FORWARD(store_open_existing(s->out, &store));
     cf_status status = store_trials(store, &s->space, list);
     store_close(store);
-    if (!status) *best = trial_best(list);
+    if (!status) *best = trial_best(list, objective_of(s->tune.train.stop_on));
     return status;
 }
 
@@ -198,7 +199,7 @@ static cf_status search(Session *s) {
     const Trial *best;
     /* Of another space, or damaged: tune_run says so. */
     if (known_best(s, &list, &best)) best = NULL;
-    cf_status status = tune_display_new(&s->space, best, &display);
+    cf_status status = tune_display_new(&s->space, objective_of(s->tune.train.stop_on), best, &display);
     trial_list_free(&list);
     FORWARD(status);
     s->tune.progress = tune_display_progress;
@@ -254,9 +255,11 @@ const Command command_tune = {
     .summary = "search for the best configuration",
     .usage = "--data SET [options]",
     .description =
-        "Trains one network per configuration of a space and tells which has the lowest validation loss. The test part "
-        "of "
-        "the data is never looked at.\n"
+        "Trains one network per configuration of a space and tells which has the lowest validation loss, or with "
+        "--stop-on "
+        "accuracy the highest validation accuracy; what is pruned and sampled goes by the same. The test part of the "
+        "data "
+        "is never looked at.\n"
         "\n"
         "Everything is kept in the folder: tune.db (SQLite) with every trial, its learning curve and what it gets "
         "right, and "
@@ -269,11 +272,15 @@ const Command command_tune = {
         "validation "
         "images that only one of the two gets right, by McNemar's exact test, and with --seeds the mean difference of "
         "their losses with its interval. trials.csv has all trials, figures/ the configurations in order, parallel "
-        "coordinates, the effect of each parameter and all learning curves, and report.html shows it all; cifra report "
-        "DIR makes both of a tune that is still under way. The winner is a run: cifra eval, predict, umap, export and "
-        "train --from take the tune's folder for it, and train --config DIR trains it anew.\n"
+        "coordinates, the effect of each parameter, all learning curves and every trial over each range, and "
+        "report.html "
+        "shows it all; cifra report DIR makes both of a tune that is still under way. The winner is a run: cifra eval, "
+        "predict, umap, export, adapt, shift, prune, runs show, train --from and --teacher take the tune's folder for "
+        "it, "
+        "and train --config DIR trains it anew.\n"
         "\n"
-        "A space in YAML has a model, a name or a line with places in braces, and parameters. These are places, or "
+        "A space in YAML has a model, a name or a line with places in braces, or a list of such without places, and "
+        "parameters. These are places, or "
         "options of the training by their names in config.json (weight_decay), all but epochs, seed, engine and "
         "precision; each has a list of values or a range (uniform, log, integer), which needs --sampler random or tpe. "
         "Options that the space leaves open are those of the command:\n"
@@ -285,6 +292,8 @@ const Command command_tune = {
         "      - {name: lr, log: [0.0001, 0.1]}\n"
         "      - {name: momentum, uniform: [0.8, 0.99]}\n"
         "      - {name: batch, integer: [32, 256]}\n"
+        "\n"
+        "    model: [paper, resnet8, conv 16 3x3 | bn | relu | globalavgpool | dense classes]\n"
         "\n"
         "Examples:\n"
         "\n"

@@ -12,7 +12,7 @@
 #include "embed/pca.h"
 #include "embed/umap.h"
 #include "study/figures/figures.h"
-#include "study/run/embedding.h"
+#include "study/report/report_points.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ typedef struct UmapArguments {
     DataDials dials;
     int split, method, threads;
     bool target;
-    int64_t seed;
+    int64_t seed, subset;
     UmapOptions fit; /* what the options below it fill */
 } UmapArguments;
 
@@ -68,7 +68,8 @@ static const Option options[] = {
     {"search", NULL, OPTION_CHOICE, .choices = search_words, .help = "how neighbours are found",
      .default_text = "auto: exact up to 100,000 rows, NN-descent beyond", OPTION_MEMBER(UmapArguments, fit.method)},
     {"epochs", "N", OPTION_INTEGER, 0, UMAP_MOST_EPOCHS, .help = "passes of the layout",
-     .default_text = "0: 500 up to 10,000 points, 200 beyond", .also = "n-epochs", OPTION_MEMBER(UmapArguments, fit.epochs)},
+     .default_text = "0: 500 up to 10,000 points, 200 beyond; with --densmap 200 more", .also = "n-epochs",
+     OPTION_MEMBER(UmapArguments, fit.epochs)},
     {"init", NULL, OPTION_CHOICE, .choices = init_words, .help = "first coordinates", .default_text = "spectral",
      OPTION_MEMBER(UmapArguments, fit.init)},
     {"negative-sample-rate", "N", OPTION_INTEGER, 0, 1000,
@@ -82,6 +83,20 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, target)},
     {"target-weight", "X", OPTION_NUMBER, 0, 1, .help = "with --target; 0: the rows alone, 1: the labels above all",
      .default_text = "0.5", OPTION_MEMBER(UmapArguments, fit.target_weight)},
+    {"densmap", NULL, OPTION_FLAG,
+     .help = "densMAP: what lay densely lies densely, what lay sparsely sparsely (Narayan, Berger, Cho 2021)",
+     OPTION_MEMBER(UmapArguments, fit.densmap)},
+    {"dens-lambda", "X", OPTION_NUMBER, 0, 1e6, .help = "with --densmap: weight of that against the neighbours",
+     .default_text = "2", OPTION_MEMBER(UmapArguments, fit.dens_lambda)},
+    {"dens-frac", "X", OPTION_NUMBER, 0, 1,
+     .help = "with --densmap: share of the epochs that it takes part in, the last ones", .default_text = "0.3",
+     OPTION_MEMBER(UmapArguments, fit.dens_frac)},
+    {"dens-var-shift", "X", OPTION_NUMBER, 0, 1e6,
+     .help = "with --densmap: added to the variance of the embedded radii", .default_text = "0.1",
+     OPTION_MEMBER(UmapArguments, fit.dens_var_shift)},
+    {"subset", "N", OPTION_INTEGER, 1, MOST_POINTS,
+     .help = "fit N rows drawn by the seed, and put the others into their embedding one by one, as --model does",
+     .default_text = "all rows are fitted", OPTION_MEMBER(UmapArguments, subset)},
     {"save-features", "FILE", OPTION_TEXT, .help = "of a run: writes what is embedded as a .npy file, a row per image",
      OPTION_MEMBER(UmapArguments, save_features)},
     {"save-model", "FILE", OPTION_TEXT, .help = "keeps the fitted embedding, for --model",
@@ -112,18 +127,33 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     static const char *const of_runs[] = {"data",  "data-dir", "shift",         "count", "data-seed",
                                           "split", "layer",    "save-features", NULL};
     static const char *const of_files[] = {"labels", NULL};
-    static const char *const of_fits[] = {"components",    "neighbors",
-                                          "min-dist",      "spread",
-                                          "metric",        "epochs",
-                                          "init",          "seed",
-                                          "learning-rate", "save-model",
-                                          "target",        "method",
-                                          "target-weight", "negative-sample-rate",
-                                          "search",        NULL};
+    static const char *const of_fits[] = {"components",
+                                          "neighbors",
+                                          "min-dist",
+                                          "spread",
+                                          "metric",
+                                          "epochs",
+                                          "init",
+                                          "seed",
+                                          "learning-rate",
+                                          "save-model",
+                                          "target",
+                                          "method",
+                                          "target-weight",
+                                          "negative-sample-rate",
+                                          "densmap",
+                                          "dens-lambda",
+                                          "dens-frac",
+                                          "dens-var-shift",
+                                          "subset",
+                                          "search",
+                                          NULL};
     static const char *const of_umap[] = {
-        "neighbors",     "min-dist",   "spread", "epochs",        "init",
-        "learning-rate", "save-model", "target", "target-weight", "negative-sample-rate",
+        "neighbors",     "min-dist",    "spread",    "epochs",         "init",
+        "learning-rate", "save-model",  "target",    "target-weight",  "negative-sample-rate",
+        "densmap",       "dens-lambda", "dens-frac", "dens-var-shift", "subset",
         "search",        NULL};
+    static const char *const of_densities[] = {"dens-lambda", "dens-frac", "dens-var-shift", NULL};
     static const char *const of_targets[] = {"target-weight", NULL};
     bool run = given->positional_count > 0;
     FAIL_IF(run == (a->features != NULL), CF_BAD_USE,
@@ -134,6 +164,13 @@ static cf_status check_together(const Arguments *given, const UmapArguments *a) 
     if (a->model) FORWARD(refuse_all(given, of_fits, "has no meaning with --model, whose embedding is fitted already"));
     if (a->method == METHOD_PCA) FORWARD(refuse_all(given, of_umap, "has no meaning with --method pca"));
     if (!a->target) FORWARD(refuse_all(given, of_targets, "goes with --target"));
+    if (!a->fit.densmap) FORWARD(refuse_all(given, of_densities, "goes with --densmap"));
+    FAIL_IF(
+        a->fit.densmap && a->subset, CF_BAD_USE,
+        "--subset: a densMAP embedding takes no other rows than those that it is fitted to; leave out one of the two");
+    FAIL_IF(
+        a->fit.densmap && a->save_model, CF_BAD_USE,
+        "--save-model: a densMAP embedding takes no new points (--model), so it is not kept; leave out one of the two");
     FAIL_IF(a->target && a->features && !a->labels, CF_BAD_USE,
             "--target needs the labels of the rows: --labels");
     return umap_options_check(&a->fit);
@@ -165,9 +202,21 @@ static cf_status remember_offset(const EmbedInput *input, Umap *umap) {
 }
 
 static cf_status embed_umap(const UmapArguments *a, const UmapOptions *fit, Embedding *embedding) {
-    Umap *umap;
-    FORWARD(umap_fit(&embedding->input->points, fit, &umap));
-    cf_status status = embedding_take(embedding, umap);
+    const Points *points = &embedding->input->points;
+    Umap *umap = NULL;
+    float *all = NULL;
+    if (a->subset) FORWARD(memory_new(points->n, (size_t)fit->components * sizeof(float), &all));
+    cf_status status =
+        a->subset ? umap_fit_subset(points, (size_t)a->subset, fit, &umap, all) : umap_fit(points, fit, &umap);
+    if (!status) status = embedding_take(embedding, umap);
+    if (!status && all) {
+        free(embedding->coordinates);
+        embedding->coordinates = all;
+        embedding->fitted = umap->n;
+        all = NULL;
+    }
+    free(all);
+    if (!status) status = umap_density_correlation(umap, &embedding->density_correlation);
     if (!status) status = remember_offset(embedding->input, umap);
     if (!status && a->save_model) status = umap_write(umap, a->save_model);
     umap_free(umap);
@@ -179,6 +228,7 @@ static cf_status embed_into(const Umap *umap, int threads, Embedding *embedding)
     FAIL_IF(umap->dim != input->points.dim, CF_BAD_USE,
             "the embedding was fitted to rows of %d values, and these have %d", umap->dim, input->points.dim);
     embedding->components = umap->options.components;
+    embedding->fitted = umap->n;
     embedding->metric = metric_names[umap->options.metric];
     snprintf(embedding->init_used, sizeof embedding->init_used, "fitted embedding of %zu rows", umap->n);
     FORWARD(memory_new(input->points.n, (size_t)embedding->components * sizeof(float), &embedding->coordinates));
@@ -237,6 +287,13 @@ static cf_status print_embedding(const Embedding *embedding, const FigureList *f
     return CF_OK;
 }
 
+/* Of files: a run's page has the scatter of its own images. */
+static cf_status write_page(const UmapArguments *a, const Embedding *embedding, const char *folder, FigureList *files) {
+    char *path;
+    FORWARD(report_points_write(embedding, folder, a->features, &path));
+    return figure_list_add(files, path);
+}
+
 /* `fitted`: of --model, else NULL. */
 /* `features`, unless NULL: the values of --save-features, written when nothing can be refused any more. */
 static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, const EmbedInput *input,
@@ -246,12 +303,14 @@ static cf_status embed_and_write(const UmapArguments *a, const Umap *fitted, con
                            .method = method_words[a->method],
                            .components = a->fit.components,
                            .neighbors_method = "",
+                           .density_correlation = NAN,
                            .metric = metric_names[a->fit.metric],
                            .seconds.features = feature_seconds};
     FigureList files = {0};
     cf_status status = embed(a, fitted, &embedding);
     if (!status && features) status = npy_write_rows(a->save_features, features, input->points.n, input->points.dim);
     if (!status) status = embedding_write(&embedding, place, &files);
+    if (!status && !input->images) status = write_page(a, &embedding, place->folder, &files);
     if (!status) status = print_embedding(&embedding, &files, as_json);
     figure_list_free(&files);
     free(embedding.coordinates);
@@ -371,6 +430,8 @@ const Command command_umap = {
         "    continuity       1 where neighbours before are neighbours in the embedding\n"
         "    k-NN accuracy    with labels: how often the majority of the neighbours has a point's label\n"
         "    silhouette       with labels: 1 where classes lie apart, 0 where they overlap (Rousseeuw 1987)\n"
+        "    density          with --densmap: correlation of the local radii before and after, logarithms (Narayan et "
+        "al. 2021)\n"
         "\n"
         "Up to 20,000 points they are exact. Beyond, the first two are those of a sample of 2,000 points among all, "
         "the last "
@@ -379,11 +440,17 @@ const Command command_umap = {
         "Writes embedding.csv (x, y, label, image), embedding.npy and figures/umap.svg into the run's folder, where "
         "'cifra report RUN' finds them, or into --out. Of other data or another part of the set than the run's own "
         "test "
-        "part, names have the set's name in them (embedding-svhn.csv).\n"
+        "part, names have the set's name in them (embedding-svhn.csv). Of a file's rows there is a page, too, "
+        "embedding.html: the row under the pointer is told, of CSV with its fields. A run's report has that of its "
+        "images.\n"
         "\n"
         "Neighbours are exact up to 100,000 rows; beyond, NN-descent (Dong, Moses, Li 2011) finds nearly all of them. "
         "The "
         "output says which.\n"
+        "\n"
+        "--subset N fits a part of many rows, which is faster, and puts each of the others where it would lie had it "
+        "come "
+        "alone; figures of quality are of all rows.\n"
         "\n"
         "--save-features writes a run's features for other tools, and for cifra umap --features. --save-model keeps a "
         "fitted embedding; --model puts new rows into it, each where it would lie had it come "
@@ -391,7 +458,8 @@ const Command command_umap = {
         "\n"
         "Rows are compared in float32. Columns of float64 or whole numbers that lie far from 0 (times, coordinates) "
         "are "
-        "moved there first, so that their distances survive, except with --metric cosine, correlation and hamming; where float32 is too coarse "
+        "moved there first, so that their distances survive, except with --metric cosine, correlation and hamming; "
+        "where float32 is too coarse "
         "all the same, a note says by how much.\n"
         "\n"
         "Examples:\n"
@@ -401,6 +469,7 @@ const Command command_umap = {
         "    cifra umap --features X.npy --labels y.npy --metric cosine --out plane\n"
         "    cifra umap --features iris.csv --labels species\n"
         "    cifra umap --features mnist.npz:x_train --labels mnist.npz:y_train\n"
+        "    cifra umap --features cells.npy --neighbors 30 --densmap\n"
         "    cifra umap --features train.npy --save-model plane.safetensors\n"
         "    cifra umap --features new.npy --model plane.safetensors",
     .options = options,

@@ -12,8 +12,9 @@
 typedef struct RunningTrial {
     int trial;
     SpacePoint point;
-    int epoch, epochs, best_epoch; /* best_epoch 0: none yet */
-    double loss, best_loss;        /* of training over the epoch so far; of validation */
+    int epoch, epochs;
+    double loss; /* of training over the epoch so far */
+    Trial best;  /* its best epoch's validation; best_epoch 0: none yet */
 } RunningTrial;
 
 struct TuneDisplay {
@@ -21,25 +22,28 @@ struct TuneDisplay {
     int widths[SPACE_MAX_PARAMETERS];
     RunningTrial *running;
     size_t count, room;
-    int trials_ended, failed, wanted, best_trial; /* best_trial 0: none yet */
-    double best_loss, seconds_left;
+    TuneObjective objective;
+    int trials_ended, failed, wanted;
+    Trial best; /* id 0: none yet; what it points to is not its own */
+    double seconds_left;
 };
 
 /* Numbers of ranges have six digits, a point, and perhaps an exponent. */
 static int width_of(const SpaceParameter *p) {
     int width = text_columns(p->name);
     for (int i = 0; i < p->count; i++)
-        if (text_columns(p->texts[i]) > width) width = text_columns(p->texts[i]);
+        if (text_columns(p->labels[i]) > width) width = text_columns(p->labels[i]);
     return p->kind != PARAMETER_LIST && width < 10 ? 10 : width;
 }
 
-cf_status tune_display_new(const Space *space, const Trial *known, TuneDisplay **display) {
+cf_status tune_display_new(const Space *space, TuneObjective objective, const Trial *known, TuneDisplay **display) {
     TuneDisplay *made;
     FORWARD(memory_new(1, sizeof *made, &made));
     made->space = space;
+    made->objective = objective;
     made->seconds_left = -1;
     for (int i = 0; i < space->count; i++) made->widths[i] = width_of(&space->parameters[i]);
-    if (known) made->best_trial = known->id, made->best_loss = known->validation_loss;
+    if (known) made->best = *known;
     *display = made;
     return CF_OK;
 }
@@ -82,8 +86,9 @@ static void take_step(RunningTrial *trial, const cf_progress *step) {
     trial->epochs = step->epochs;
     trial->loss = step->loss;
     if (!step->best) return;
-    trial->best_loss = step->validation_loss;
-    trial->best_epoch = step->epoch;
+    trial->best.validation_loss = step->validation_loss;
+    trial->best.validation_accuracy = step->validation_accuracy;
+    trial->best.best_epoch = step->epoch;
 }
 
 cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
@@ -95,9 +100,8 @@ cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
     RunningTrial *trial = find_running(d, p->trial);
     if (p->event == TUNE_ENDED) {
         const Trial *t = p->ended;
-        const bool better =
-            t->state == TRIAL_DONE && !t->repeats && (!d->best_trial || t->validation_loss < d->best_loss);
-        if (better) d->best_trial = t->id, d->best_loss = t->validation_loss;
+        if (t->state == TRIAL_DONE && !t->repeats && (!d->best.id || trial_compare(t, &d->best, d->objective) < 0))
+            d->best = *t;
         if (trial) end(d, trial);
         return CF_OK;
     }
@@ -108,15 +112,23 @@ cf_status tune_display_note(TuneDisplay *d, const TuneProgress *p) {
 
 /* ---- Showing ---- */
 
+/* "0.0312", or "98.42 %". */
+static const char *objective_text(TuneObjective objective, const Trial *t, char text[32]) {
+    if (objective == OBJECTIVE_LOSS) return text_loss(t->validation_loss, text);
+    snprintf(text, 32, "%.2f %%", 100 * t->validation_accuracy);
+    return text;
+}
+
 static void print_row(const TuneDisplay *d, const RunningTrial *t, FILE *out) {
-    char text[SPACE_TEXT], loss[32];
+    char number[SPACE_NUMBER], loss[32];
     fprintf(out, "%5d", t->trial);
     for (int i = 0; i < d->space->count; i++) {
-        space_value_text(d->space, &t->point, i, text);
+        const char *text = space_label(d->space, &t->point, i, number);
         fprintf(out, "  %s%*s", text, d->widths[i] - text_columns(text), "");
     }
     if (t->epoch) fprintf(out, "  %3d/%-3d  %8s", t->epoch, t->epochs, text_loss(t->loss, loss));
-    if (t->best_epoch) fprintf(out, "  %8s in epoch %d", text_loss(t->best_loss, loss), t->best_epoch);
+    if (t->best.best_epoch)
+        fprintf(out, "  %8s in epoch %d", objective_text(d->objective, &t->best, loss), t->best.best_epoch);
     fputc('\n', out);
 }
 
@@ -126,7 +138,9 @@ static void print_counts(const TuneDisplay *d, FILE *out) {
     fprintf(out, "%d of %d trials done, %d running", d->trials_ended - d->failed, d->wanted, running);
     if (d->failed) fprintf(out, ", %d failed", d->failed);
     if (waiting > 0) fprintf(out, ", %d waiting", waiting);
-    if (d->best_trial) fprintf(out, "   best: trial %d, loss %s", d->best_trial, text_loss(d->best_loss, loss));
+    if (d->best.id)
+        fprintf(out, "   best: trial %d, %s %s", d->best.id, d->objective == OBJECTIVE_ACCURACY ? "accuracy" : "loss",
+                objective_text(d->objective, &d->best, loss));
     if (d->seconds_left < 0) return;
     terminal_time_left(d->seconds_left, left);
     fprintf(out, "   %s", left);
@@ -159,7 +173,7 @@ static void print_ended(const TuneDisplay *d, const TuneProgress *p, FILE *out) 
         fprintf(out, "  loss %s  accuracy %.2f %%  epoch %d of %d  %.1f s", text_loss(t->validation_loss, loss),
                 100 * t->validation_accuracy, t->best_epoch, t->epochs_run, t->seconds);
     if (t->state == TRIAL_PRUNED || t->state == TRIAL_WAITING) fprintf(out, "  %s", trial_state_words[t->state]);
-    if (t->state == TRIAL_DONE && d->best_trial == t->id) fputs("  best", out);
+    if (t->state == TRIAL_DONE && d->best.id == t->id) fputs("  best", out);
     if (p->seconds_left < 0 || p->trials_ended >= p->trials_wanted) return;
     terminal_time_left(p->seconds_left, left);
     fprintf(out, "  %s", left);

@@ -23,8 +23,8 @@ static cf_status check_shape(const char *name, size_t count, int channels, int h
     return CF_OK;
 }
 
-cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width, int classes,
-                  cf_set **set) {
+cf_status set_new_around(const char *name, const char *source, size_t count, int channels, int height, int width,
+                         int classes, unsigned char *pixels, cf_set **set) {
     cf_set *made;
     cf_status status;
     FORWARD(check_shape(name, count, channels, height, width, classes));
@@ -38,11 +38,21 @@ cf_status set_new(const char *name, const char *source, size_t count, int channe
     FORWARD_TO(failed, memory_copy_string(source, &made->source));
     FORWARD_TO(failed, memory_new(count, sizeof *made->labels, &made->labels));
     FORWARD_TO(failed, memory_new((size_t)classes, sizeof *made->class_names, &made->class_names));
-    FORWARD_TO(failed, memory_new(count, (size_t)channels * (size_t)height * (size_t)width, &made->pixels));
+    made->pixels = pixels;
     *set = made;
     return CF_OK;
 failed:
     cf_set_free(made);
+    return status;
+}
+
+cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width, int classes,
+                  cf_set **set) {
+    unsigned char *pixels;
+    FORWARD(check_shape(name, count, channels, height, width, classes));
+    FORWARD(memory_new(count, (size_t)channels * (size_t)height * (size_t)width, &pixels));
+    cf_status status = set_new_around(name, source, count, channels, height, width, classes, pixels, set);
+    if (status) free(pixels);
     return status;
 }
 

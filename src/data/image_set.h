@@ -34,6 +34,10 @@ struct cf_set {
  * fill. */
 cf_status set_new(const char *name, const char *source, size_t count, int channels, int height, int width, int classes,
                   cf_set **set);
+/* The same around pixels that are there already (from malloc, or anything that free() takes); on success they
+ * are the set's, on failure still the caller's. */
+cf_status set_new_around(const char *name, const char *source, size_t count, int channels, int height, int width,
+                         int classes, unsigned char *pixels, cf_set **set);
 /* Digits "0" .. as names for all classes. */
 cf_status set_name_classes_by_number(cf_set *set);
 /* Bytes of one image. */

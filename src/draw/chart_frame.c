@@ -206,6 +206,11 @@ void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *sp
                     theme->text, spec->x.label);
 }
 
+AxisKind axis_kind_of(const double *values, size_t count) {
+    double range[2] = {INFINITY, -INFINITY};
+    return range_add(range, AXIS_LOG, values, count) && range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR;
+}
+
 Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column) {
     const double width = (box.width - (columns - 1) * gap) / columns, height = (box.height - (rows - 1) * gap) / rows;
     return (Box){box.x + column * (width + gap), box.y + row * (height + gap), width, height};

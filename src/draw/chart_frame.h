@@ -54,6 +54,9 @@ void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *sp
  * many those are. */
 size_t range_add(double range[2], AxisKind kind, const double *values, size_t count);
 
+/* Logarithmic for values that span more than an order of magnitude, such as losses: what is small would be flat on a linear axis. */
+AxisKind axis_kind_of(const double *values, size_t count);
+
 /* Equal boxes side by side and one below the other, `gap` points apart. */
 Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column);
 

@@ -1,14 +1,19 @@
+/* Eigenvalues of symmetric matrices: all of a small one, the largest of a large sparse one. */
+#ifndef EMBED_EIGEN_H
+#define EMBED_EIGEN_H
+
+#include "base/status.h"
+
+/* All eigenvalues of a small matrix by Jacobi's rotations (Golub, Van Loan, 8.5): a[n][n] is destroyed, values[n] descending, vectors[n][n]
+ * a row each. For n up to some hundred. */
+void symmetric_eigen(double *a, int n, double *values, double *vectors);
+
 /* The largest eigenvalues of a large sparse symmetric matrix, by Chebyshev-filtered subspace iteration.
  *
  * A block of vectors is multiplied by a polynomial of the matrix that is small on the unwanted eigenvalues and grows fast above
  * them (Zhou, Saad, Tiago, Chelikowsky 2006), made orthonormal, and turned to the best vectors within its space
  * (Rayleigh-Ritz); then again with the bound between wanted and unwanted that this shows. A block finds eigenvalues that are
- * equal, or nearly so, as graphs with clusters have them, and one pass over the matrix serves all its vectors.
- */
-#ifndef EMBED_EIGEN_H
-#define EMBED_EIGEN_H
-
-#include "base/status.h"
+ * equal, or nearly so, as graphs with clusters have them, and one pass over the matrix serves all its vectors. */
 
 enum { EIGEN_MOST = 96 }; /* eigenvalues asked for, and the vectors beside them */
 

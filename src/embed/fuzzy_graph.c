@@ -2,12 +2,80 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
+#include "data/generate/portable.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 512 }; /* a piece */
+
+/* ---- One point's memberships in its neighbours ---- */
+
+enum { MOST_STEPS = 200 };
+
+double fuzzy_decay(double x) {
+    return x > 600 ? 0 : portable_exp2(-x * 1.4426950408889634);
+}
+
+double natural_log(double x) {
+    return portable_log2(x) * 0.6931471805599453;
+}
+
+/* The local_connectivity-th distance above zero, between two of them where it is no whole number (umap-learn). */
+static double nearest(const float *distance, int count, double local_connectivity) {
+    const int index = (int)local_connectivity;
+    const double between = local_connectivity - index;
+    int zeros = 0;
+    while (zeros < count && distance[zeros] <= 0) zeros++;
+    const float *above = distance + zeros;
+    const int left = count - zeros;
+    if (left < local_connectivity) return left ? (double)above[left - 1] : 0;
+    if (!left) return 0;
+    if (!index) return between * (double)above[0];
+    double rho = (double)above[index - 1];
+    if (between > 1e-5) rho += between * ((double)above[index] - rho);
+    return rho;
+}
+
+/* Newton's method for t = 1 / sigma on log(sum exp(-t (d - rho))) - log(target). That function of t is convex and falls, so
+ * from t = 0 the steps go up to the root and never beyond. Infinite sigma comes back as 0 / t = a large number. */
+static double solve_sigma(const float *distance, int count, double rho) {
+    const double target = portable_log2(count + 1.0);
+    double t = 0;
+    int within = 0;
+    while (within < count && (double)distance[within] <= rho) within++;
+    if (within >= target) return 0;
+    for (int step = 0; step < MOST_STEPS; step++) {
+        double sum = within, slope = 0;
+        for (int j = within; j < count; j++) {
+            double d = (double)distance[j] - rho, e = fuzzy_decay(t * d);
+            sum += e;
+            slope += d * e;
+        }
+        if (sum - target < 1e-6 && t > 0) break;
+        double next = t + natural_log(sum / target) * sum / slope;
+        if (!(next > t && next < 1e300)) break;
+        t = next;
+    }
+    return t > 1e-30 ? 1 / t : 1e30;
+}
+
+Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean) {
+    Smooth smooth = {.rho = nearest(distance, count, local_connectivity)};
+    double own = 0;
+    for (int j = 0; j < count; j++) own += (double)distance[j];
+    own /= count + 1;
+    smooth.sigma = solve_sigma(distance, count, smooth.rho);
+    double lowest = 1e-3 * (smooth.rho > 0 ? own : mean);
+    if (smooth.sigma < lowest) smooth.sigma = lowest;
+    return smooth;
+}
+
+float fuzzy_membership(float distance, Smooth smooth) {
+    double beyond = (double)distance - smooth.rho;
+    return beyond <= 0 || smooth.sigma <= 0 ? 1 : (float)fuzzy_decay(beyond / smooth.sigma);
+}
 
 static size_t piece_end(int64_t piece, size_t n) {
     size_t end = ((size_t)piece + 1) * ROWS;
@@ -213,6 +281,46 @@ cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double wei
 done:
     free(s.strongest);
     return status;
+}
+
+/* ---- Local radii ---- */
+
+typedef struct Radii {
+    const FuzzyGraph *graph;
+    const Neighbors *neighbors;
+    double *radius;
+} Radii;
+
+/* Of two points that have an edge: one of them is a neighbour of the other. */
+static double edge_distance(const Neighbors *neighbors, size_t i, uint32_t j) {
+    const size_t k = (size_t)neighbors->k;
+    for (int turn = 0; turn < 2; turn++) {
+        const size_t from = (turn ? j : i) * k, other = turn ? i : j;
+        for (size_t e = from; e < from + k; e++)
+            if (neighbors->index[e] == other) return (double)neighbors->distance[e];
+    }
+    return NAN;
+}
+
+static cf_status measure_radii(void *context, int64_t piece, int thread) {
+    const Radii *r = context;
+    const FuzzyGraph *graph = r->graph;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, graph->n); i++) {
+        double sum = 0, weights = 0;
+        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+            const double d = edge_distance(r->neighbors, i, graph->column[e]);
+            sum += (double)graph->weight[e] * d * d;
+            weights += (double)graph->weight[e];
+        }
+        r->radius[i] = weights > 0 ? natural_log(1e-8 + sum / weights) : NAN;
+    }
+    return CF_OK;
+}
+
+cf_status fuzzy_graph_radii(const FuzzyGraph *graph, const Neighbors *neighbors, int threads, double *radius) {
+    Radii radii = {graph, neighbors, radius};
+    return slices_run(threads, pieces_of(graph->n), measure_radii, &radii);
 }
 
 /* ---- The whole graph ---- */

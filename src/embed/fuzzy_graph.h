@@ -27,8 +27,9 @@ typedef struct Smooth {
  * counted in). local_connectivity 0 puts rho at 0. */
 Smooth fuzzy_smooth(const float *distance, int count, double local_connectivity, double mean);
 float fuzzy_membership(float distance, Smooth smooth);
-/* e^-x for x >= 0, the same bits everywhere. */
+/* e^-x for x >= 0, and the natural logarithm, the same bits everywhere. */
 double fuzzy_decay(double x);
+double natural_log(double x);
 
 cf_status fuzzy_graph_new(const Neighbors *neighbors, double set_op_mix, double local_connectivity, int threads,
                           FuzzyGraph *graph);
@@ -40,6 +41,9 @@ cf_status fuzzy_graph_supervise(FuzzyGraph *graph, const int *target, double wei
 void fuzzy_graph_prune(FuzzyGraph *graph, int epochs);
 /* The number of connected parts, and each vertex's in part [n]; parts are numbered by their lowest vertex. */
 cf_status fuzzy_graph_parts(const FuzzyGraph *graph, uint32_t *part, size_t *parts);
+/* radius[i] = log(1e-8 + the mean squared distance of point i to those it has edges to, by the weights): its local radius (Narayan,
+ * Berger, Cho 2021). `neighbors` are those that the graph was made of. NaN of a point without an edge. */
+cf_status fuzzy_graph_radii(const FuzzyGraph *graph, const Neighbors *neighbors, int threads, double *radius);
 /* Bytes of a graph of so many points with `others` neighbours each, at most, and bytes that making it takes, itself included. */
 size_t fuzzy_graph_size(size_t n, int others);
 size_t fuzzy_graph_memory(size_t n, int others);

@@ -2,18 +2,184 @@
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "embed/layout_events.h"
+#include "data/generate/portable.h"
 #include "embed/layout_kernels.h"
 #include "nn/cpu/cpu.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- The curve ---- */
+
+enum { DISTANCES = 300, MOST_STEPS = 500 };
+
+typedef struct Curve {
+    double d[DISTANCES], wanted[DISTANCES];
+} Curve;
+
+/* The sum of squares at (a, b), and the normal equations of its linearisation where they are asked for. */
+static double squares(const Curve *curve, double a, double b, double normal[3], double right[2]) {
+    double sum = 0;
+    if (normal) normal[0] = normal[1] = normal[2] = right[0] = right[1] = 0;
+    for (int i = 0; i < DISTANCES; i++) {
+        double power = portable_pow(curve->d[i], 2 * b), y = 1 / (1 + a * power), off = curve->wanted[i] - y;
+        sum += off * off;
+        if (!normal || power == 0) continue; /* at distance 0 the curve is 1 whatever a and b */
+        double by_a = -power * y * y, by_b = -2 * a * natural_log(curve->d[i]) * power * y * y;
+        normal[0] += by_a * by_a;
+        normal[1] += by_a * by_b;
+        normal[2] += by_b * by_b;
+        right[0] += by_a * off;
+        right[1] += by_b * off;
+    }
+    return sum;
+}
+
+/* Levenberg and Marquardt: the damping falls after a step that lowers the sum and rises after one that does not. */
+cf_status curve_fit(double min_dist, double spread, double *a, double *b) {
+    Curve curve;
+    double normal[3], right[2], x = 1, y = 1, damping = 1e-3;
+    FAIL_IF(!(spread > 0 && min_dist >= 0 && min_dist <= 3 * spread), CF_BAD_USE,
+            "min_dist %g with spread %g: min_dist from 0 to 3 times spread was expected", min_dist, spread);
+    for (int i = 0; i < DISTANCES; i++) {
+        /* Fitted in units of spread: a is scaled back below. */
+        double d = 3.0 * i / (DISTANCES - 1), beyond = d - min_dist / spread;
+        curve.d[i] = d;
+        curve.wanted[i] = beyond < 0 ? 1 : portable_exp2(-beyond * 1.4426950408889634);
+    }
+    double sum = squares(&curve, x, y, normal, right);
+    for (int step = 0; step < MOST_STEPS && damping < 1e12; step++) {
+        double p = normal[0] * (1 + damping), q = normal[2] * (1 + damping), det = p * q - normal[1] * normal[1];
+        double dx = (q * right[0] - normal[1] * right[1]) / det, dy = (p * right[1] - normal[1] * right[0]) / det;
+        double next = x + dx > 0 && y + dy > 0 && y + dy < 50 ? squares(&curve, x + dx, y + dy, NULL, NULL) : INFINITY;
+        if (!(next <= sum)) {
+            damping *= 10;
+            continue;
+        }
+        x += dx;
+        y += dy;
+        if (fabs(dx) < 1e-12 * x && fabs(dy) < 1e-12 * y) break;
+        damping *= 0.1;
+        sum = squares(&curve, x, y, normal, right);
+    }
+    *a = x / portable_pow(spread, 2 * y);
+    *b = y;
+    return CF_OK;
+}
+
+/* ---- The timetable ---- */
+
+enum { ROWS = 512 }; /* points a piece */
+
+typedef struct Making {
+    const FuzzyGraph *graph;
+    LayoutEvents *events;
+    bool both;
+    float strongest;
+} Making;
+
+/* Multiplications and shifts that spread every bit over all. */
+static uint32_t spread(uint32_t x) {
+    x = (x ^ (x >> 16)) * 0x7feb352du;
+    x = (x ^ (x >> 15)) * 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
+/* The round of the event in which the lower end (`which` 0) or the higher one is pushed. */
+static int round_of(uint32_t i, uint32_t j, uint32_t which, int rounds) {
+    uint32_t low = i < j ? i : j, high = i < j ? j : i;
+    uint32_t hash = spread(spread(low + 0x9e3779b9u) ^ (2 * high + which));
+    return (int)(((uint64_t)hash * (uint32_t)rounds) >> 32);
+}
+
+static double scale_of(const Making *making, size_t i) {
+    const FuzzyGraph *graph = making->graph;
+    float strongest = 0;
+    if (making->both) return (double)making->strongest;
+    for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++)
+        if (graph->weight[e] > strongest) strongest = graph->weight[e];
+    return (double)strongest;
+}
+
+/* Counts in [round], or where each round's next event goes. */
+typedef size_t PerRound[LAYOUT_MOST_ROUNDS];
+
+/* The events of point i that push, or those that do not: counted, and put in place if `event` is there. */
+static void place_events(const Making *making, size_t i, bool pushing, PerRound place, Event *event) {
+    const FuzzyGraph *graph = making->graph;
+    const double scale = scale_of(making, i);
+    if (!making->both && !pushing) return;
+    for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+        uint32_t j = graph->column[e], own = i > j; /* the event in which i itself is pushed */
+        int round = making->both ? round_of((uint32_t)i, j, pushing ? own : !own, making->events->rounds) : 0;
+        if (event) event[place[round]] = (Event){j, (uint32_t)((double)graph->weight[e] / scale * EVENT_WHOLE)};
+        place[round]++;
+    }
+}
+
+static size_t piece_end(int64_t piece, size_t n) {
+    size_t end = ((size_t)piece + 1) * ROWS;
+    return end < n ? end : n;
+}
+
+static cf_status count_rows(void *context, int64_t piece, int thread) {
+    const Making *making = context;
+    LayoutEvents *events = making->events;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
+        for (int kind = 0; kind < 2; kind++) {
+            PerRound count = {0};
+            place_events(making, i, !kind, count, NULL);
+            for (int r = 0; r < events->rounds; r++)
+                events->start[event_slot(events, r, i) + (size_t)kind + 1] = count[r];
+        }
+    return CF_OK;
+}
+
+static cf_status fill_rows(void *context, int64_t piece, int thread) {
+    const Making *making = context;
+    LayoutEvents *events = making->events;
+    (void)thread;
+    for (size_t i = (size_t)piece * ROWS; i < piece_end(piece, events->n); i++)
+        for (int kind = 0; kind < 2; kind++) {
+            PerRound place;
+            for (int r = 0; r < events->rounds; r++) place[r] = events->start[event_slot(events, r, i) + (size_t)kind];
+            place_events(making, i, !kind, place, events->event);
+        }
+    return CF_OK;
+}
+
+cf_status layout_events_new(const FuzzyGraph *graph, bool both, int rounds, int threads, LayoutEvents *events) {
+    const size_t slots = 2 * graph->n * (size_t)rounds;
+    const int64_t pieces = (int64_t)((graph->n + ROWS - 1) / ROWS);
+    LayoutEvents made = {.n = graph->n, .rounds = rounds};
+    Making making = {graph, &made, both, fuzzy_graph_strongest(graph)};
+    cf_status status;
+    FORWARD_TO(failed, memory_new(slots + 1, sizeof *made.start, &made.start));
+    FORWARD_TO(failed, slices_run(threads, pieces, count_rows, &making));
+    for (size_t s = 0; s < slots; s++) made.start[s + 1] += made.start[s];
+    FORWARD_TO(failed, memory_new(made.start[slots], sizeof *made.event, &made.event));
+    FORWARD_TO(failed, slices_run(threads, pieces, fill_rows, &making));
+    *events = made;
+    return CF_OK;
+failed:
+    layout_events_free(&made);
+    return status;
+}
+
+void layout_events_free(LayoutEvents *events) {
+    free(events->start);
+    free(events->event);
+    *events = (LayoutEvents){0};
+}
 
 enum { LAYOUT_ROUNDS = 32, PIECE = 1024, BUCKETS = 64, MOST_SORTED = 7 };
 
 /* What a thread needs for a piece of points. */
 typedef struct Scratch {
     uint32_t *due;         /* the targets of all events of the piece that are due */
+    uint32_t *rates;       /* theirs, with a density */
     uint32_t *before;      /* for each event, due or not, how many before it are due */
     uint32_t begin[PIECE]; /* of each point's in `due` */
     int32_t pulls[PIECE], pushes[PIECE];
@@ -28,6 +194,9 @@ typedef struct Layout {
     LayoutEvents events;
     const float *now; /* positions at the round's beginning */
     float *next;      /* and at its end */
+    float *ends;      /* [n][2] what the density's pulls need of a point; NULL: no density */
+    double weights;   /* their sum, in units of the strongest */
+    double *radius;   /* [3][n] of the original, standardised; of the embedding; the sum of closeness; NaN: of none */
     Scratch *scratch; /* [threads] */
     uint32_t *lists;  /* theirs */
     uint32_t epoch;
@@ -49,6 +218,7 @@ static void list_due(const Layout *layout, size_t first, int count, Scratch *s) 
         listed += event_due(event[e], layout->epoch);
     }
     s->before[total] = listed;
+    for (size_t e = 0; e < total && layout->pass.density; e++) s->rates[s->before[e]] = event[e].rate; /* as `due` */
     for (int p = 0; p < count; p++) {
         s->begin[p] = s->before[start[2 * p] - start[0]];
         s->pushes[p] = (int32_t)(s->before[start[2 * p + 1] - start[0]] - s->begin[p]);
@@ -90,6 +260,10 @@ static void move_group(const Layout *layout, size_t first, const uint16_t *order
         group.push_count[l] = l < count ? s->pushes[p] : 0;
         group.own[l] = job->fixed ? UINT32_MAX : (uint32_t)i;
         group.key[l] = job->key ? job->key[i] : (uint32_t)i;
+        if (layout->pass.density) {
+            group.rates[l] = s->rates + s->begin[p];
+            for (int d = 0; d < 2; d++) group.density[d][l] = layout->ends[2 * i + (size_t)d];
+        }
         for (int c = 0; c < components; c++) y[c * LAYOUT_LANES + l] = layout->now[i * (size_t)components + (size_t)c];
     }
     layout->kernels->move(&layout->pass, &group, y);
@@ -111,6 +285,89 @@ static cf_status move_piece(void *context, int64_t piece, int thread) {
     return CF_OK;
 }
 
+/* ---- Density ---- */
+
+/* Over the points that have a radius, in their order; returns how many those are. */
+static size_t moments(const double *radius, size_t n, double *mean, double *variance) {
+    size_t count = 0;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(radius[i])) sum += radius[i], count++;
+    *mean = sum / (double)count;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(radius[i])) squares += (radius[i] - *mean) * (radius[i] - *mean);
+    *variance = squares / (double)count;
+    return count;
+}
+
+/* Where all radii are equal there is nothing to correlate with. */
+static cf_status density_new(Layout *layout) {
+    const LayoutDensity *density = layout->job->density;
+    const size_t n = layout->job->graph->n;
+    double mean, variance;
+    if (!density || density->lambda <= 0 || density->fraction <= 0) return CF_OK;
+    if (moments(density->radius, n, &mean, &variance) < 2 || !(variance > 0)) return CF_OK;
+    FORWARD(memory_new(3 * n, sizeof(double), &layout->radius));
+    FORWARD(memory_new(2 * n, sizeof(float), &layout->ends));
+    for (size_t i = 0; i < n; i++) layout->radius[i] = (density->radius[i] - mean) / sqrt(variance);
+    for (size_t e = 0; e < layout->job->graph->start[n]; e++) layout->weights += (double)layout->job->graph->weight[e];
+    layout->weights /= (double)fuzzy_graph_strongest(layout->job->graph);
+    return CF_OK;
+}
+
+/* Radii in the embedding as it is. */
+static cf_status measure_piece(void *context, int64_t piece, int thread) {
+    const Layout *layout = context;
+    const FuzzyGraph *graph = layout->job->graph;
+    const size_t n = graph->n, components = (size_t)layout->job->components, first = (size_t)piece * PIECE;
+    (void)thread;
+    for (size_t g = first; g < n && g < first + PIECE; g += LAYOUT_LANES) {
+        float y[LAYOUT_MOST_COMPONENTS * LAYOUT_LANES] __attribute__((aligned(64))), sums[2][LAYOUT_LANES];
+        LayoutGroup group = {0};
+        for (size_t l = 0; l < LAYOUT_LANES; l++) {
+            const size_t i = g + l < n ? g + l : g;
+            group.pull_count[l] = g + l < n ? (int32_t)(graph->start[i + 1] - graph->start[i]) : 0;
+            group.pulls[l] = graph->column + (group.pull_count[l] ? graph->start[i] : 0);
+            for (size_t c = 0; c < components; c++) y[c * LAYOUT_LANES + l] = layout->now[i * components + c];
+        }
+        layout->kernels->closeness(&layout->pass, &group, y, sums);
+        for (size_t l = 0; l < LAYOUT_LANES && g + l < n; l++) {
+            const double near = (double)sums[0][l];
+            const bool known = near > 0 && !isnan(layout->radius[g + l]);
+            layout->radius[n + g + l] = known ? natural_log(1e-8 + (double)sums[1][l] / near) : NAN;
+            layout->radius[2 * n + g + l] = near;
+        }
+    }
+    return CF_OK;
+}
+
+/* What pulls need in this epoch: of each point w / (S e^r) and w / S, S its sum of closeness, r its radius, w the derivative of the
+ * correlation by it. umap-learn's constants: the covariance over n - 1, the variance over n with the shift. */
+static cf_status density_begin(Layout *layout) {
+    const LayoutJob *job = layout->job;
+    const size_t n = job->graph->n;
+    const double *original = layout->radius, *radius = original + n, *near = radius + n;
+    double mean, variance, covariance = 0;
+    layout->pass.density = NULL;
+    if (!layout->ends || (layout->epoch + 1.0) / job->epochs <= 1 - job->density->fraction) return CF_OK;
+    layout->pass.others = layout->now;
+    FORWARD(slices_run(job->threads, (int64_t)((n + PIECE - 1) / PIECE), measure_piece, layout));
+    const size_t count = moments(radius, n, &mean, &variance);
+    variance += job->density->shift;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(radius[i])) covariance += radius[i] * original[i];
+    covariance /= (double)count - 1;
+    for (size_t i = 0; i < n; i++) {
+        const double w = isnan(radius[i]) ? 0 : original[i] - covariance * (radius[i] - mean) / variance;
+        layout->ends[2 * i] = w == 0 ? 0 : (float)(w / (near[i] * portable_exp2(radius[i] * 1.4426950408889634)));
+        layout->ends[2 * i + 1] = w == 0 ? 0 : (float)(w / near[i]);
+    }
+    layout->pass.density = layout->ends;
+    layout->pass.density_scale =
+        (float)(job->density->lambda * layout->weights * (EVENT_WHOLE / 2) / (sqrt(variance) * (double)count));
+    return CF_OK;
+}
+
 /* ---- Epochs ---- */
 
 static cf_status run_epoch(Layout *layout) {
@@ -118,6 +375,7 @@ static cf_status run_epoch(Layout *layout) {
     const int64_t pieces = (int64_t)((layout->events.n + PIECE - 1) / PIECE);
     /* umap-learn's: the step of an epoch is the one set at the end of the epoch before. */
     layout->pass.step = (float)(job->learning_rate * (1 - (double)(layout->epoch - 1) / job->epochs));
+    FORWARD(density_begin(layout));
     for (layout->round = 0; layout->round < layout->events.rounds; layout->round++) {
         layout->pass.random = rng_stream(job->seed, RNG_LAYOUT, layout->epoch, (uint32_t)layout->round);
         layout->pass.others = job->fixed ? job->fixed : layout->now;
@@ -148,10 +406,13 @@ static cf_status prepare(Layout *layout) {
     const size_t room = most_events(&layout->events) + 1; /* one more is written or read without use */
     FAIL_IF(room > INT32_MAX, CF_BAD_INPUT, "a few points have %zu edges: more than a layout can take", room);
     FORWARD(memory_new(threads, sizeof(Scratch), &layout->scratch));
-    FORWARD(memory_new(2 * threads * room, sizeof(uint32_t), &layout->lists));
+    FORWARD(density_new(layout));
+    const size_t lists = layout->ends ? 3 : 2;
+    FORWARD(memory_new(lists * threads * room, sizeof(uint32_t), &layout->lists));
     for (size_t t = 0; t < threads; t++) {
-        layout->scratch[t].due = layout->lists + 2 * t * room;
+        layout->scratch[t].due = layout->lists + lists * t * room;
         layout->scratch[t].before = layout->scratch[t].due + room;
+        if (layout->ends) layout->scratch[t].rates = layout->scratch[t].before + room;
     }
     return CF_OK;
 }
@@ -183,6 +444,8 @@ done:
     free(second);
     free(layout.scratch);
     free(layout.lists);
+    free(layout.ends);
+    free(layout.radius);
     return status;
 }
 

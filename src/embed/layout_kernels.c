@@ -3,6 +3,7 @@
 
 #include "nn/cpu/vectors.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 typedef uint64_t VW __attribute__((vector_size(4 * LANES))); /* half as many lanes */
@@ -131,12 +132,35 @@ INLINE V differences(const V *y, V *off, int components) {
     return square;
 }
 
-/* Down the gradient of -log(1 / (1 + a d^2b)). */
-INLINE void pull(const LayoutPass *pass, VU to, Mask active, V *y, V *off, int components) {
+/* A pull's share of densMAP: its edge's rate, and the two numbers of the point that is moved. */
+typedef struct DensityPull {
+    VU rate;
+    V own[2];
+} DensityPull;
+
+/* Up the gradient of the correlation of radii, over the difference to the other: with s the closeness 1 / (1 + a d^2b), the sum over
+ * both ends of s ((1 - b (1 - s)) A + a b d^(2b-2) s B), A and B their two numbers, over the edge's weight (umap-learn). */
+INLINE V density_factor(const LayoutPass *pass, VU to, const DensityPull *pull, V square, V power) {
+    V other[2], near = 1.0f / (1.0f + pass->a * power), fall = (pass->a * pass->b) * power / square * near;
+    uint32_t lanes[LANES];
+    memcpy(lanes, &to, sizeof lanes);
+    fetch_pairs(pass->density, lanes, other);
+    V ends = (1.0f - pass->b * (1.0f - near)) * (other[0] + pull->own[0]) + fall * (other[1] + pull->own[1]);
+    return pass->density_scale / __builtin_convertvector((VI)(pull->rate >> 1), V) * near * ends;
+}
+
+/* Down the gradient of -log(1 / (1 + a d^2b)); with `density` its own step besides. */
+INLINE void pull(const LayoutPass *pass, VU to, Mask active, V *y, V *off, int components, const DensityPull *density) {
     fetch(pass, to, off, components);
     V square = differences(y, off, components), power = power_of(square, pass->b);
     V factor = (-2 * pass->a * pass->b) * power / (square * (1.0f + pass->a * power));
     active = both(active, greater(square, (V){0})); /* together already: no direction */
+    if (density) {
+        const V spread = density_factor(pass, to, density, square, power);
+        for (int c = 0; c < components; c++)
+            y[c] += choose(active, (clip(factor * off[c]) + clip(spread * off[c])) * pass->step, (V){0});
+        return;
+    }
     for (int c = 0; c < components; c++) y[c] += choose(active, clip(factor * off[c]) * pass->step, (V){0});
 }
 
@@ -156,12 +180,15 @@ INLINE int32_t largest(const int32_t *values) {
 }
 
 /* LANES of the group's points, from `lane` on. */
-INLINE void move(const LayoutPass *pass, const LayoutGroup *group, int lane, float *coordinates, int components) {
+INLINE void move(const LayoutPass *pass, const LayoutGroup *group, int lane, float *coordinates, int components,
+                 bool dense) {
     V y[LAYOUT_MOST_COMPONENTS], off[LAYOUT_MOST_COMPONENTS];
     VI count, pushed;
     VU own, key, words[4] = {{0}};
     const int32_t most = largest(group->pull_count + lane), most_pushed = largest(group->push_count + lane);
     int32_t drawn = 0;
+    DensityPull density = {0};
+    for (int d = 0; d < 2 && dense; d++) density.own[d] = load_float(group->density[d] + lane, LANES);
     for (int c = 0; c < components; c++) y[c] = load_float(coordinates + c * LAYOUT_LANES + lane, LANES);
     memcpy(&count, group->pull_count + lane, sizeof count);
     memcpy(&pushed, group->push_count + lane, sizeof pushed);
@@ -172,7 +199,11 @@ INLINE void move(const LayoutPass *pass, const LayoutGroup *group, int lane, flo
         VU target;
         for (int l = lane; l < lane + LANES; l++) to[l - lane] = group->pulls[l][r < group->pull_count[l] ? r : 0];
         memcpy(&target, to, sizeof target);
-        pull(pass, target, greater_int(count, all_lanes_int(r)), y, off, components);
+        if (dense) {
+            for (int l = lane; l < lane + LANES; l++) to[l - lane] = group->rates[l][r < group->pull_count[l] ? r : 0];
+            memcpy(&density.rate, to, sizeof density.rate);
+        }
+        pull(pass, target, greater_int(count, all_lanes_int(r)), y, off, components, dense ? &density : NULL);
         if (r >= most_pushed) continue;
         const Mask pushes = greater_int(pushed, all_lanes_int(r));
         for (int s = 0; s < pass->negatives; s++, drawn++) {
@@ -187,14 +218,46 @@ INLINE void move(const LayoutPass *pass, const LayoutGroup *group, int lane, flo
 
 /* ---- The table ---- */
 
-static void move_any(const LayoutPass *pass, const LayoutGroup *group, float *y) {
+INLINE void move_group(const LayoutPass *pass, const LayoutGroup *group, float *y, bool dense) {
     for (int lane = 0; lane < LAYOUT_LANES; lane += LANES)
         if (pass->components == 2)
-            move(pass, group, lane, y, 2);
+            move(pass, group, lane, y, 2, dense);
         else if (pass->components == 3)
-            move(pass, group, lane, y, 3);
+            move(pass, group, lane, y, 3, dense);
         else
-            move(pass, group, lane, y, pass->components);
+            move(pass, group, lane, y, pass->components, dense);
+}
+
+static void move_any(const LayoutPass *pass, const LayoutGroup *group, float *y) {
+    if (pass->density)
+        move_group(pass, group, y, true);
+    else
+        move_group(pass, group, y, false);
+}
+
+static void closeness(const LayoutPass *pass, const LayoutGroup *group, const float *coordinates,
+                      float sums[2][LAYOUT_LANES]) {
+    for (int lane = 0; lane < LAYOUT_LANES; lane += LANES) {
+        V y[LAYOUT_MOST_COMPONENTS], off[LAYOUT_MOST_COMPONENTS], near = {0}, far = {0};
+        VI count;
+        memcpy(&count, group->pull_count + lane, sizeof count);
+        for (int c = 0; c < pass->components; c++) y[c] = load_float(coordinates + c * LAYOUT_LANES + lane, LANES);
+        for (int32_t r = 0, most = largest(group->pull_count + lane); r < most; r++) {
+            uint32_t to[LANES];
+            VU target;
+            for (int l = lane; l < lane + LANES; l++) to[l - lane] = group->pulls[l][r < group->pull_count[l] ? r : 0];
+            memcpy(&target, to, sizeof target);
+            fetch(pass, target, off, pass->components);
+            const V square = differences(y, off, pass->components);
+            const V apart = 1.0f / (1.0f + pass->a * power_of(square, pass->b));
+            const V close = choose(greater(square, (V){0}), apart, all_lanes(1.0f)); /* no power of 0 */
+            const Mask active = greater_int(count, all_lanes_int(r));
+            near += choose(active, close, (V){0});
+            far += choose(active, close * square, (V){0});
+        }
+        store_float(sums[0] + lane, near, LANES);
+        store_float(sums[1] + lane, far, LANES);
+    }
 }
 
 static void power_lanes(const float *x, float p, float *out) {
@@ -213,4 +276,5 @@ static void random_lanes(const RngStream *stream, const uint32_t *key, uint32_t 
 }
 
 extern const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA);
-const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA) = {TEXT(KERNEL_ISA), move_any, power_lanes, random_lanes};
+const LayoutKernels PASTE(layout_kernels_, KERNEL_ISA) = {TEXT(KERNEL_ISA), move_any, closeness, power_lanes,
+                                                          random_lanes};

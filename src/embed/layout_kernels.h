@@ -21,6 +21,10 @@ typedef struct LayoutPass {
     float repulsion;  /* weight of a push */
     float step;       /* times the clipped gradient */
     RngStream random; /* of the round; a point draws the items key << 32 | block */
+    /* densMAP's: of each of the others two numbers of its local radius (layout.c), and the factor of all, of rates in units of
+     * 2 / EVENT_WHOLE; NULL: no such moves. */
+    const float *density; /* [count][2] */
+    float density_scale;
 } LayoutPass;
 
 /* The lanes; unused ones have no pulls. */
@@ -31,12 +35,17 @@ typedef struct LayoutGroup {
     int32_t push_count[LAYOUT_LANES]; /* so many of the first pulls are each followed by pushes */
     uint32_t own[LAYOUT_LANES];       /* never pushed from this one; UINT32_MAX: none */
     uint32_t key[LAYOUT_LANES];
+    /* With `density`: the points' own two numbers, and the rate of each pull, which is what its edge weighs. */
+    const uint32_t *rates[LAYOUT_LANES];
+    float density[2][LAYOUT_LANES];
 } LayoutGroup;
 
 typedef struct LayoutKernels {
     const char *name;
     /* Moves the points in y [components][LAYOUT_LANES]. */
     void (*move)(const LayoutPass *pass, const LayoutGroup *group, float *y);
+    /* Of each point in y over all its pulls: sums[0] of closeness, sums[1] of closeness x squared distance. */
+    void (*closeness)(const LayoutPass *pass, const LayoutGroup *group, const float *y, float sums[2][LAYOUT_LANES]);
     /* out[lane] = x[lane]^p for 1e-37 < x < 1e37 and |p log2 x| < 120; the relative error is below 1.2e-7 (5 + |p log2 x|). */
     void (*power)(const float *x, float p, float *out);
     /* words[lane][4] = block `block` of each key's numbers. */

@@ -1,15 +1,129 @@
-#include "embed/neighbors_inside.h"
+#include "embed/neighbors.h"
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "embed/duplicates.h"
-#include "embed/row_math.h"
+#include "embed/points.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PIECE = 256 }; /* rows */
+
+/* ---- Rows that are equal to the bit ----
+ *
+ * Thousands of equal rows (dead features, empty images) would make every one of them a tie of all others. They are taken as one
+ * point with several members. */
+
+typedef struct Duplicates {
+    size_t groups;
+    uint32_t *group;   /* [n] of a row; numbered by their first rows */
+    uint32_t *members; /* [n] rows, group after group, ascending within */
+    size_t *first;     /* [groups + 1] where a group's members begin */
+} Duplicates;
+
+typedef struct Row {
+    uint64_t hash;
+    uint32_t index;
+} Row;
+
+typedef struct Hashing {
+    const Points *points;
+    const bool *alone;
+    Row *rows;
+} Hashing;
+
+/* Multiply and rotate over the row's words; equal hashes are compared in full. */
+static uint64_t hash_row(const float *row, int dim) {
+    uint64_t hash = 0x9E3779B97F4A7C15u;
+    for (int d = 0; d < dim; d++) {
+        uint32_t word;
+        memcpy(&word, &row[d], sizeof word);
+        hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+static cf_status hash_piece(void *context, int64_t index, int thread) {
+    const Hashing *hashing = context;
+    size_t from = (size_t)index * PIECE, to = from + PIECE < hashing->points->n ? from + PIECE : hashing->points->n;
+    (void)thread;
+    for (size_t i = from; i < to; i++)
+        hashing->rows[i] = (Row){hash_row(points_row(hashing->points, i), hashing->points->dim), (uint32_t)i};
+    return CF_OK;
+}
+
+static int compare_contents(const Hashing *hashing, uint32_t a, uint32_t b) {
+    if (hashing->alone && (hashing->alone[a] || hashing->alone[b])) return a < b ? -1 : a > b;
+    return memcmp(points_row(hashing->points, a), points_row(hashing->points, b),
+                  (size_t)hashing->points->dim * sizeof(float));
+}
+
+static int compare_rows(const void *left, const void *right, void *context) {
+    const Row *a = left, *b = right;
+    if (a->hash != b->hash) return a->hash < b->hash ? -1 : 1;
+    int order = compare_contents(context, a->index, b->index);
+    if (order) return order;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* leader[i]: the first row that equals row i. */
+static void find_leaders(Hashing *hashing, uint32_t *leader) {
+    size_t n = hashing->points->n;
+    const Row *rows = hashing->rows;
+    qsort_r(hashing->rows, n, sizeof *rows, compare_rows, hashing);
+    for (size_t i = 0; i < n; i++) {
+        bool same = i > 0 && rows[i].hash == rows[i - 1].hash &&
+                    compare_contents(hashing, rows[i].index, rows[i - 1].index) == 0;
+        leader[rows[i].index] = same ? leader[rows[i - 1].index] : rows[i].index;
+    }
+}
+
+/* `group` holds the leaders and gets the numbers. A leader comes before its followers. */
+static void number_groups(size_t n, Duplicates *made) {
+    size_t *size = made->first + 1;
+    for (size_t i = 0; i < n; i++) {
+        made->group[i] = made->group[i] == i ? (uint32_t)made->groups++ : made->group[made->group[i]];
+        size[made->group[i]]++;
+    }
+    for (size_t g = 0; g < made->groups; g++) made->first[g + 1] += made->first[g];
+    for (size_t i = n; i-- > 0;) made->members[--size[made->group[i]]] = (uint32_t)i;
+    /* Filling from the back has moved every end to its group's begin. */
+    memmove(made->first, size, made->groups * sizeof *size);
+    made->first[made->groups] = n;
+}
+
+static void duplicates_free(Duplicates *duplicates) {
+    free(duplicates->group);
+    free(duplicates->members);
+    free(duplicates->first);
+    *duplicates = (Duplicates){0};
+}
+
+/* `alone` [n], if not NULL: rows that form groups of their own. */
+static cf_status duplicates_find(const Points *points, const bool *alone, int threads, Duplicates *duplicates) {
+    Duplicates made = {0};
+    Hashing hashing = {points, alone, NULL};
+    size_t n = points->n;
+    cf_status status;
+    FORWARD_TO(failed, memory_new(n, sizeof *made.group, &made.group));
+    FORWARD_TO(failed, memory_new(n, sizeof *made.members, &made.members));
+    FORWARD_TO(failed, memory_new(n + 1, sizeof *made.first, &made.first));
+    FORWARD_TO(failed, memory_new(n, sizeof *hashing.rows, &hashing.rows));
+    FORWARD_TO(failed, slices_run(threads, (int64_t)((n + PIECE - 1) / PIECE), hash_piece, &hashing));
+    find_leaders(&hashing, made.group);
+    number_groups(n, &made);
+    free(hashing.rows);
+    *duplicates = made;
+    return CF_OK;
+failed:
+    free(hashing.rows);
+    duplicates_free(&made);
+    return status;
+}
+
+/* ---- Lists of neighbours ---- */
 
 cf_status nearest_new(size_t n, int k, Nearest *nearest) {
     Nearest made = {.n = n, .k = k};
@@ -46,14 +160,12 @@ void neighbors_free(Neighbors *neighbors) {
     *neighbors = (Neighbors){0};
 }
 
-const char *const metric_names[METRICS + 1] = {"euclidean", "cosine", "correlation", "manhattan", "hamming", NULL};
-
 /* ---- Points without their duplicates ---- */
 
 typedef struct Distinct {
     Duplicates duplicates;
     uint32_t *rows; /* [groups] the first member of each */
-    Side side;
+    NeighborSide side;
 } Distinct;
 
 static void distinct_free(Distinct *distinct) {
@@ -84,7 +196,7 @@ static cf_status make_distinct(const Points *points, Metric metric, int threads,
     size_t groups = made->duplicates.groups;
     FORWARD(memory_new(groups, sizeof *made->rows, &made->rows));
     for (size_t g = 0; g < groups; g++) made->rows[g] = made->duplicates.members[made->duplicates.first[g]];
-    made->side = (Side){points, made->rows, groups, NULL};
+    made->side = (NeighborSide){points, made->rows, groups, NULL};
     if (metric != METRIC_COSINE) return CF_OK;
     FORWARD(memory_new(groups, sizeof(double), &made->side.square));
     for (size_t g = 0; g < groups; g++) {

@@ -9,15 +9,6 @@
 
 #include "embed/points.h"
 
-typedef enum Metric {
-    METRIC_EUCLIDEAN,
-    METRIC_COSINE,      /* 1 - cos; a row of zeros has no direction and is at distance 1 from every other */
-    METRIC_CORRELATION, /* 1 - Pearson's r: the cosine of rows less their means, which are rounded to floats */
-    METRIC_MANHATTAN,   /* sum of |x - y| */
-    METRIC_HAMMING      /* share of the columns that differ */
-} Metric;
-enum { METRICS = METRIC_HAMMING + 1 };
-
 typedef enum NeighborMethod {
     NEIGHBORS_AUTO, /* exact up to 100,000 points, or for more than 32 neighbours; see neighbors.c */
     NEIGHBORS_EXACT,
@@ -53,15 +44,54 @@ cf_status neighbors_query(const Points *reference, const Points *queries, const 
 void neighbors_free(Neighbors *neighbors);
 /* Bytes that neighbors_find takes at most, its result included. */
 size_t neighbors_memory(size_t n, int dim, const NeighborOptions *options);
-/* "euclidean", "cosine" ..: umap-learn's names; ends with NULL. */
-extern const char *const metric_names[METRICS + 1];
-/* No matrix product gives it, so every pair is measured by itself: always exact, and slower. */
-static inline bool metric_is_pairwise(Metric metric) {
-    return metric == METRIC_MANHATTAN || metric == METRIC_HAMMING;
-}
 
 /* Of a rank that is not the first of a job (base/ranks.h): receives the points, of which `rows` are searched, and sends the first one what
  * its share of the exact search found. options: metric, k, threads. */
 cf_status neighbors_serve(size_t n, int dim, size_t rows, const NeighborOptions *options);
+
+/* ---- For the search's own files ---- */
+
+/* Distances in double, squared for METRIC_EUCLIDEAN. Sorted by (distance, index). */
+typedef struct Nearest {
+    size_t n;
+    int k;
+    uint32_t *index;  /* [n][k] */
+    double *distance; /* [n][k] */
+} Nearest;
+
+cf_status nearest_new(size_t n, int k, Nearest *nearest);
+void nearest_free(Nearest *nearest);
+
+/* Some rows of points under a metric, in the order of `rows`. */
+typedef struct NeighborSide {
+    const Points *points;
+    const uint32_t *rows; /* [n] */
+    size_t n;
+    double *square; /* [n] sums of squares, METRIC_COSINE */
+} NeighborSide;
+
+/* The distance of row i of `a` from row j of `b` (squared for METRIC_EUCLIDEAN; METRIC_CORRELATION is METRIC_COSINE by then). */
+double side_distance(const NeighborSide *a, size_t i, const NeighborSide *b, size_t j, Metric metric);
+
+/* Puts (distance, index) in its place in the ascending list, whose last entry falls out; nothing if it is no better
+ * than the last. */
+static inline void nearest_insert(double *distance, uint32_t *index, int k, double d, uint32_t i) {
+    int at = k - 1;
+    if (d > distance[at] || (d == distance[at] && i >= index[at])) return;
+    for (; at > 0 && (d < distance[at - 1] || (d == distance[at - 1] && i < index[at - 1])); at--) {
+        distance[at] = distance[at - 1];
+        index[at] = index[at - 1];
+    }
+    distance[at] = d;
+    index[at] = i;
+}
+
+/* The nearest of row `self` (SIZE_MAX: of a query), which has no direction: all distances are 1, so the first rows. */
+void nearest_take_first(size_t self, int k, double *distance, uint32_t *index);
+
+/* neighbors_exact.c: for each row of `a` its k nearest of `b`; b == a: of the other rows. 1 <= k <= what there is. */
+cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k, Nearest *nearest);
+/* neighbors_descent.c: as nearest_exact(a, a, ..), nearly. */
+cf_status nearest_descent(const NeighborSide *a, const NeighborOptions *options, int k, Nearest *nearest);
 
 #endif

@@ -7,18 +7,114 @@
  * they found to places of their own, and then every point gathers what was found for it, in a fixed order. So the
  * lists do not depend on the number of threads. At the end distances are formed anew in double.
  */
-#include "embed/neighbors_inside.h"
+#include "embed/neighbors.h"
 
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/slices.h"
-#include "embed/neighbors_tree.h"
-#include "embed/product_rows.h"
+#include "embed/points.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- Random projection trees: points that are near each other mostly end in one leaf ---- */
+
+enum { LEAF = 48 }; /* points at most */
+
+/* One tree over all rows, from (seed, number): `order` [n] has the rows leaf after leaf, and first[leaf] .. first[leaf
+ * + 1] is where one lies; first[leaves] = n. Splits are at the median along the line through two random rows, so
+ * leaves are of nearly equal size whatever the rows are. */
+typedef struct Forest {
+    int trees;
+    size_t n, leaves;
+    uint32_t *order; /* [trees][n] */
+    size_t *first;   /* [leaves + 1], the same for all trees */
+} Forest;
+
+typedef struct Projected {
+    double along;
+    uint32_t row;
+} Projected;
+
+typedef struct Growing {
+    const ProductRows *rows;
+    uint64_t seed;
+    Forest *forest;
+    size_t level;         /* nodes of this level: 2^level */
+    Projected *projected; /* [trees][n] */
+    float *directions;    /* [threads][dim] */
+} Growing;
+
+static int compare_projected(const void *left, const void *right) {
+    const Projected *a = left, *b = right;
+    if (a->along != b->along) return a->along < b->along ? -1 : 1;
+    return a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* Where node `node` of 2^level begins: halves of halves. */
+static size_t node_begin(size_t n, size_t nodes, size_t node) {
+    return (size_t)((unsigned __int128)n * node / nodes);
+}
+
+/* Sorts the rows of one node along a line; the halves are the nodes of the next level. */
+static cf_status split_node(void *context, int64_t index, int thread) {
+    const Growing *work = context;
+    size_t nodes = (size_t)1 << work->level, tree = (size_t)index / nodes, node = (size_t)index % nodes;
+    size_t n = work->rows->n, dim = (size_t)work->rows->dim;
+    size_t from = node_begin(n, nodes, node), count = node_begin(n, nodes, node + 1) - from;
+    uint32_t *order = work->forest->order + tree * n + from, words[4];
+    Projected *projected = work->projected + tree * n + from;
+    float *direction = work->directions + (size_t)thread * dim;
+    RngStream stream = rng_stream(work->seed, RNG_NEIGHBORS, tree, 0);
+    if (count < 2) return CF_OK;
+    rng_block(&stream, nodes + node, words);
+    const float *a = work->rows->values + order[words[0] % count] * dim;
+    const float *b = work->rows->values + order[words[1] % count] * dim;
+    for (size_t d = 0; d < dim; d++) direction[d] = a[d] - b[d];
+    for (size_t i = 0; i < count; i++)
+        projected[i] = (Projected){row_dot(work->rows->values + order[i] * dim, direction, (int)dim), order[i]};
+    qsort(projected, count, sizeof *projected, compare_projected);
+    for (size_t i = 0; i < count; i++) order[i] = projected[i].row;
+    return CF_OK;
+}
+
+static cf_status grow(Growing *work, int threads) {
+    Forest *forest = work->forest;
+    size_t n = work->rows->n, values = (size_t)forest->trees * n;
+    FORWARD(memory_new(values, sizeof *forest->order, &forest->order));
+    FORWARD(memory_new(values, sizeof *work->projected, &work->projected));
+    FORWARD(memory_new((size_t)threads * (size_t)work->rows->dim, sizeof(float), &work->directions));
+    for (size_t i = 0; i < values; i++) forest->order[i] = (uint32_t)(i % n);
+    forest->leaves = 1;
+    for (work->level = 0; (n + forest->leaves - 1) / forest->leaves > LEAF; work->level++) {
+        FORWARD(slices_run(threads, (int64_t)((size_t)forest->trees * forest->leaves), split_node, work));
+        forest->leaves *= 2;
+    }
+    FORWARD(memory_new(forest->leaves + 1, sizeof *forest->first, &forest->first));
+    for (size_t leaf = 0; leaf <= forest->leaves; leaf++) forest->first[leaf] = node_begin(n, forest->leaves, leaf);
+    return CF_OK;
+}
+
+static void forest_free(Forest *forest) {
+    free(forest->order);
+    free(forest->first);
+    *forest = (Forest){0};
+}
+
+static cf_status forest_new(const ProductRows *rows, int trees, uint64_t seed, int threads, Forest *forest) {
+    Forest made = {.trees = trees, .n = rows->n};
+    Growing work = {.rows = rows, .seed = seed, .forest = &made};
+    cf_status status = grow(&work, threads);
+    free(work.projected);
+    free(work.directions);
+    if (status) forest_free(&made);
+    if (!status) *forest = made;
+    return status;
+}
+
+/* ---- The search ---- */
 
 enum {
     TREES = 5,
@@ -38,7 +134,7 @@ typedef struct Entry {
 } Entry;
 
 typedef struct Descent {
-    const Side *side;
+    const NeighborSide *side;
     const NeighborOptions *options;
     ProductRows rows;
     Forest forest;
@@ -349,7 +445,7 @@ static void descent_free(Descent *search) {
     forest_free(&search->forest);
 }
 
-cf_status nearest_descent(const Side *a, const NeighborOptions *options, int k, Nearest *nearest) {
+cf_status nearest_descent(const NeighborSide *a, const NeighborOptions *options, int k, Nearest *nearest) {
     Nearest made = {0};
     ProductFrame frame = {0};
     Descent search = {.side = a, .options = options, .n = a->n, .k = k, .kept = k + MORE, .nearest = &made};

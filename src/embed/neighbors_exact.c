@@ -6,14 +6,12 @@
  * the row is searched in double from one end to the other. So the result is that of the definition, whatever computed
  * the products, and a query's neighbours cannot depend on its company.
  */
-#include "embed/neighbors_inside.h"
+#include "embed/neighbors.h"
 
 #include "base/memory.h"
 #include "base/ranks.h"
 #include "base/slices.h"
-#include "embed/product_rows.h"
-#include "embed/row_math.h"
-#include "embed/whole_rows.h"
+#include "embed/points.h"
 #include "nn/cpu/matrix_product.h"
 
 #include <math.h>
@@ -24,7 +22,7 @@ enum { BLOCK = 512, ROWS_PER_PIECE = 64, CHUNK = 16, FEW_POINTS = 1024 };
 static const uint32_t nobody = UINT32_MAX;
 
 typedef struct Search {
-    const Side *a, *b; /* the same pointer: among themselves */
+    const NeighborSide *a, *b; /* the same pointer: among themselves */
     Metric metric;
     int dim, k, kept; /* kept: candidates of a row */
     ProductFrame frame;
@@ -52,11 +50,11 @@ static int64_t blocks_of(size_t n) {
 
 /* ---- Preparation ---- */
 
-static const float *side_row(const Side *side, size_t i) {
+static const float *side_row(const NeighborSide *side, size_t i) {
     return points_row(side->points, side->rows[i]);
 }
 
-double side_distance(const Side *a, size_t i, const Side *b, size_t j, Metric metric) {
+double side_distance(const NeighborSide *a, size_t i, const NeighborSide *b, size_t j, Metric metric) {
     int dim = a->points->dim;
     const float *x = side_row(a, i), *y = side_row(b, j);
     if (metric == METRIC_EUCLIDEAN) return row_squared_distance(x, y, dim);
@@ -254,7 +252,7 @@ static cf_status find_candidates(Search *search) {
 
 /* Whole numbers, as images have them, go through bfloat16 where the processor is fast with it. */
 static cf_status prepare_whole(Search *search, bool *done) {
-    const Side *a = search->a, *b = search->b;
+    const NeighborSide *a = search->a, *b = search->b;
     int threads = search->options->threads;
     double scale = 0;
     *done = false;
@@ -276,7 +274,7 @@ static cf_status prepare_whole(Search *search, bool *done) {
 }
 
 static cf_status prepare(Search *search) {
-    const Side *a = search->a, *b = search->b;
+    const NeighborSide *a = search->a, *b = search->b;
     int threads = search->options->threads;
     bool done;
     FORWARD(prepare_whole(search, &done));
@@ -297,7 +295,7 @@ static bool is_spread(const Search *search) {
 }
 
 static cf_status call_ranks(Search *search) {
-    const Side *side = search->a;
+    const NeighborSide *side = search->a;
     const Points *points = side->points;
     char *job;
     search->ranks = ranks_size();
@@ -356,7 +354,7 @@ static void search_free(Search *search) {
 }
 
 /* The frame of products follows from all points, so each rank gets all. */
-static cf_status serve(Search *search, Side *side, Points *points, float *values, uint32_t *rows) {
+static cf_status serve(Search *search, NeighborSide *side, Points *points, float *values, uint32_t *rows) {
     const size_t count = side->n * (size_t)search->kept;
     FORWARD(ranks_receive(0, TAG_STATE, rows, side->n * sizeof *rows));
     FORWARD(ranks_receive(0, TAG_STATE, values, points->n * (size_t)points->dim * sizeof *values));
@@ -374,7 +372,7 @@ cf_status neighbors_serve(size_t n, int dim, size_t rows_count, const NeighborOp
     FORWARD(memory_new(count, sizeof *values, &values));
     cf_status status = memory_new(rows_count, sizeof *rows, &rows);
     Points points = {values, n, dim};
-    Side side = {&points, rows, rows_count, NULL};
+    NeighborSide side = {&points, rows, rows_count, NULL};
     Search search = {.a = &side, .b = &side, .metric = options->metric, .dim = dim, .k = options->k, .kept = candidates_kept(options->k),
                      .options = options, .rank = ranks_rank(), .ranks = ranks_size()};
     if (!status) status = serve(&search, &side, &points, values, rows);
@@ -392,7 +390,8 @@ static cf_status run_search(Search *search) {
     return CF_OK;
 }
 
-cf_status nearest_exact(const Side *a, const Side *b, const NeighborOptions *options, int k, Nearest *nearest) {
+cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k,
+                        Nearest *nearest) {
     Nearest made = {0};
     Search search = {.a = a,
                      .b = b,

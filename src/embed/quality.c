@@ -1,14 +1,19 @@
-#include "embed/quality_inside.h"
+#include "embed/quality.h"
 
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/rng.h"
 #include "base/slices.h"
+#include "embed/points.h"
+#include "embed/quality_kernels.h"
+#include "nn/cpu/matrix_product.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-cf_status plane_new(const Points *embedding, const uint32_t *rows, size_t n, Plane *plane) {
+/* `rows` [n] of the embedding, NULL: all. */
+static cf_status plane_new(const Points *embedding, const uint32_t *rows, size_t n, Plane *plane) {
     Plane made = {.n = n, .components = embedding->dim, .scale = 1};
     int exponent;
     FORWARD(memory_new(n * (size_t)embedding->dim, sizeof(float), &made.values));
@@ -23,7 +28,7 @@ cf_status plane_new(const Points *embedding, const uint32_t *rows, size_t n, Pla
     return CF_OK;
 }
 
-void plane_free(Plane *plane) {
+static void plane_free(Plane *plane) {
     free(plane->values);
     *plane = (Plane){0};
 }
@@ -33,7 +38,8 @@ static int compare_rows(const void *left, const void *right) {
     return *a < *b ? -1 : *a > *b;
 }
 
-cf_status sample_rows(size_t n, size_t wanted, uint64_t seed, uint32_t **rows, size_t *count) {
+/* A sorted sample of `wanted` of n rows, or all of them. */
+static cf_status sample_rows(size_t n, size_t wanted, uint64_t seed, uint32_t **rows, size_t *count) {
     uint32_t *made;
     FORWARD(memory_new(n, sizeof *made, &made));
     for (size_t i = 0; i < n; i++) made[i] = (uint32_t)i;
@@ -47,6 +53,292 @@ cf_status sample_rows(size_t n, size_t wanted, uint64_t seed, uint32_t **rows, s
     *rows = made;
     return CF_OK;
 }
+
+/* ---- Trustworthiness and continuity: ranks in one space of neighbours in the other ----
+ *
+ * A strip of points against all others at once, its distances from a matrix product; then each point's row is gone over a few
+ * times: for its nearest, and for how many are nearer than each of the other space's nearest. Nothing is sorted. */
+
+enum { MOST_ROWS = 256, STRIP = 1 << 23 }; /* of a strip: points, and floats */
+
+typedef struct Ranks {
+    const Points *points; /* under a metric of pairs; the products have none of it but n */
+    Metric metric;
+    ProductRows all, asked;
+    Plane plane;
+    const uint32_t *rows; /* [asked.n] the points asked about */
+    int k;
+    size_t height;  /* points of a strip */
+    float *strips;  /* [threads][height][n] */
+    float *planes;  /* [threads][n] */
+    uint64_t *sums; /* [strips][2] of ranks beyond k: trustworthiness', continuity's */
+} Ranks;
+
+/* Sum of rank - k over those of `places` whose rank by `distances` is beyond k. `kth` is the k-th smallest distance. */
+static uint64_t ranks_beyond(const Ranks *ranks, const float *distances, float kth, const uint32_t *places) {
+    float limits[QUALITY_K];
+    uint32_t counts[QUALITY_K];
+    uint64_t sum = 0;
+    int beyond = 0;
+    for (int c = 0; c < ranks->k; c++)
+        if (distances[places[c]] > kth) limits[beyond++] = distances[places[c]];
+    count_below(distances, ranks->all.n, limits, beyond, counts);
+    for (int c = 0; c < beyond; c++) sum += counts[c] + 1 - (uint64_t)ranks->k;
+    return sum;
+}
+
+/* The distances of asked point `r` from all, the infinite one from itself. */
+static void pair_distances(const Ranks *ranks, size_t r, float *distances) {
+    const Points *points = ranks->points;
+    const float *row = points_row(points, ranks->rows[r]);
+    for (size_t j = 0; j < points->n; j++)
+        distances[j] =
+            (float)(ranks->metric == METRIC_MANHATTAN ? row_manhattan_distance(row, points_row(points, j), points->dim)
+                                                      : row_differences(row, points_row(points, j), points->dim));
+}
+
+static cf_status rank_strip(void *context, int64_t index, int thread) {
+    Ranks *ranks = context;
+    size_t n = ranks->all.n, from = (size_t)index * ranks->height, left = ranks->asked.n - from;
+    size_t height = left < ranks->height ? left : ranks->height, dim = (size_t)ranks->all.dim;
+    const bool pairs = metric_is_pairwise(ranks->metric);
+    float *strip = ranks->strips + (size_t)thread * ranks->height * n, *embedded = ranks->planes + (size_t)thread * n;
+    float values[QUALITY_K];
+    uint32_t near[QUALITY_K], near_embedded[QUALITY_K];
+    if (!pairs)
+        matrix_product((int)height, (int)n, ranks->all.dim, ranks->asked.values + from * dim, ranks->all.values, strip);
+    for (size_t r = 0; r < height; r++) {
+        float *distances = strip + r * n;
+        uint64_t *sums = ranks->sums + 2 * index;
+        if (pairs)
+            pair_distances(ranks, from + r, distances);
+        else
+            products_to_distances(distances, ranks->asked.norms[from + r], ranks->all.norms, n, distances);
+        distances[ranks->rows[from + r]] = INFINITY;
+        plane_distances(&ranks->plane, ranks->rows[from + r], embedded);
+        smallest(embedded, n, ranks->k, values, near_embedded);
+        float kth = values[ranks->k - 1];
+        smallest(distances, n, ranks->k, values, near);
+        sums[0] += ranks_beyond(ranks, distances, values[ranks->k - 1], near_embedded);
+        sums[1] += ranks_beyond(ranks, embedded, kth, near);
+    }
+    return CF_OK;
+}
+
+static cf_status run_strips(Ranks *ranks, int threads, Quality *quality) {
+    size_t n = ranks->all.n, strips = (ranks->asked.n + ranks->height - 1) / ranks->height;
+    uint64_t trust = 0, continuity = 0;
+    if ((size_t)threads > strips) threads = (int)strips;
+    FORWARD(memory_new((size_t)threads * ranks->height * n, sizeof(float), &ranks->strips));
+    FORWARD(memory_new((size_t)threads * n, sizeof(float), &ranks->planes));
+    FORWARD(memory_new(2 * strips, sizeof(uint64_t), &ranks->sums));
+    FORWARD(slices_run(threads, (int64_t)strips, rank_strip, ranks));
+    for (size_t s = 0; s < strips; s++) {
+        trust += ranks->sums[2 * s];
+        continuity += ranks->sums[2 * s + 1];
+    }
+    double k = ranks->k, worst = (double)ranks->asked.n * k * (2 * (double)n - 3 * k - 1) / 2;
+    quality->trustworthiness = 1 - (double)trust / worst;
+    quality->continuity = 1 - (double)continuity / worst;
+    quality->rank_points = ranks->asked.n;
+    return CF_OK;
+}
+
+static size_t strip_height(size_t n) {
+    size_t height = STRIP / n;
+    if (height > MOST_ROWS) height = MOST_ROWS;
+    return height ? height : 1;
+}
+
+static cf_status prepare_rows(const Points *points, const QualityOptions *options, const uint32_t *rows, size_t count,
+                              ProductFrame *frame, Ranks *ranks) {
+    ranks->all.n = points->n;
+    ranks->asked.n = count;
+    if (metric_is_pairwise(options->metric)) return CF_OK;
+    FORWARD(product_frame_new(points, NULL, options->metric, options->threads, frame));
+    FORWARD(product_rows_new(frame, points, NULL, points->n, options->threads, &ranks->all));
+    return product_rows_new(frame, points, rows, count, options->threads, &ranks->asked);
+}
+
+static cf_status measure_ranks(const Points *points, const Points *embedding, const QualityOptions *options,
+                               Quality *quality) {
+    Ranks ranks = {.points = points, .metric = options->metric, .k = quality->k, .height = strip_height(points->n)};
+    ProductFrame frame = {0};
+    uint32_t *rows = NULL;
+    size_t count;
+    cf_status status;
+    FORWARD_TO(done, sample_rows(points->n, QUALITY_RANK_SAMPLE, options->seed, &rows, &count));
+    FORWARD_TO(done, prepare_rows(points, options, rows, count, &frame, &ranks));
+    FORWARD_TO(done, plane_new(embedding, NULL, embedding->n, &ranks.plane));
+    ranks.rows = rows;
+    FORWARD_TO(done, run_strips(&ranks, options->threads, quality));
+done:
+    product_frame_free(&frame);
+    product_rows_free(&ranks.all);
+    product_rows_free(&ranks.asked);
+    plane_free(&ranks.plane);
+    free(ranks.strips);
+    free(ranks.planes);
+    free(ranks.sums);
+    free(rows);
+    return status;
+}
+
+/* ---- Votes of neighbours, silhouettes; points without a label take no part ---- */
+
+enum { PIECE = 64 }; /* points */
+
+typedef struct Classes {
+    Plane plane;      /* the labelled points, class after class, in a class by index */
+    size_t *first;    /* [count + 1] where a class begins */
+    uint32_t *order;  /* [plane.n] their rows in the embedding */
+    int count;        /* of labels up to the largest; some may have no point */
+    size_t inhabited; /* classes with points */
+} Classes;
+
+typedef struct Votes {
+    Plane plane; /* the labelled points, by index */
+    int *labels; /* [plane.n] */
+    int k;
+    const Classes *classes;
+    const uint32_t *asked; /* [count] of plane's points */
+    size_t count;
+    float *distances;    /* [threads][n] */
+    int *tally;          /* [threads][classes] */
+    size_t *hits;        /* [pieces] */
+    double *silhouettes; /* [pieces] */
+} Votes;
+
+/* The class with most of the votes, of equal ones that of the nearest neighbour. Leaves the tally as it found it,
+ * zero. */
+static int winner(const Votes *votes, const uint32_t *near, int *tally) {
+    int best = votes->labels[near[0]];
+    for (int c = 0; c < votes->k; c++) tally[votes->labels[near[c]]]++;
+    for (int c = 0; c < votes->k; c++)
+        if (tally[votes->labels[near[c]]] > tally[best]) best = votes->labels[near[c]];
+    for (int c = 0; c < votes->k; c++) tally[votes->labels[near[c]]] = 0;
+    return best;
+}
+
+static double silhouette(const Votes *votes, size_t i) {
+    const Classes *classes = votes->classes;
+    int own = votes->labels[i];
+    float x[QUALITY_MOST_COMPONENTS];
+    double within = 0, nearest = INFINITY;
+    for (int c = 0; c < votes->plane.components; c++) x[c] = votes->plane.values[(size_t)c * votes->plane.n + i];
+    for (int c = 0; c < classes->count; c++) {
+        size_t from = classes->first[c], to = classes->first[c + 1];
+        if (from == to) continue;
+        double sum = plane_sum(&classes->plane, x, from, to);
+        if (c == own && to - from == 1) return 0;
+        if (c == own)
+            within = sum / (double)(to - from - 1);
+        else
+            nearest = fmin(nearest, sum / (double)(to - from));
+    }
+    double larger = fmax(within, nearest);
+    return larger > 0 ? (nearest - within) / larger : 0;
+}
+
+static cf_status vote_piece(void *context, int64_t index, int thread) {
+    Votes *votes = context;
+    size_t n = votes->plane.n, from = (size_t)index * PIECE, to = from + PIECE;
+    float *distances = votes->distances + (size_t)thread * n, values[QUALITY_K];
+    int *tally = votes->tally + (size_t)thread * (size_t)votes->classes->count;
+    uint32_t near[QUALITY_K];
+    for (size_t a = from; a < to && a < votes->count; a++) {
+        size_t i = votes->asked[a];
+        plane_distances(&votes->plane, i, distances);
+        smallest(distances, n, votes->k, values, near);
+        votes->hits[index] += winner(votes, near, tally) == votes->labels[i];
+        if (votes->classes->inhabited > 1) votes->silhouettes[index] += silhouette(votes, i);
+    }
+    return CF_OK;
+}
+
+static cf_status run_votes(Votes *votes, int threads, Quality *quality) {
+    size_t pieces = (votes->count + PIECE - 1) / PIECE, hits = 0;
+    double sum = 0;
+    FORWARD(memory_new((size_t)threads * votes->plane.n, sizeof(float), &votes->distances));
+    FORWARD(memory_new((size_t)threads * (size_t)votes->classes->count, sizeof(int), &votes->tally));
+    FORWARD(memory_new(pieces, sizeof *votes->hits, &votes->hits));
+    FORWARD(memory_new(pieces, sizeof *votes->silhouettes, &votes->silhouettes));
+    FORWARD(slices_run(threads, (int64_t)pieces, vote_piece, votes));
+    for (size_t p = 0; p < pieces; p++) {
+        hits += votes->hits[p];
+        sum += votes->silhouettes[p];
+    }
+    quality->knn_accuracy = (double)hits / (double)votes->count;
+    if (votes->classes->inhabited > 1) quality->silhouette = sum / (double)votes->count;
+    quality->plane_points = votes->count;
+    return CF_OK;
+}
+
+static void classes_free(Classes *classes) {
+    plane_free(&classes->plane);
+    free(classes->first);
+    free(classes->order);
+}
+
+/* Fills `order` by class, and `by_index` with the labelled rows. */
+static cf_status sort_by_class(const int *labels, size_t n, Classes *classes, uint32_t **by_index, size_t *known) {
+    size_t count = 0, at;
+    for (size_t i = 0; i < n; i++)
+        if (labels[i] >= classes->count) classes->count = labels[i] + 1;
+    FORWARD(memory_new((size_t)classes->count + 2, sizeof *classes->first, &classes->first));
+    FORWARD(memory_new(n, sizeof **by_index, by_index));
+    FORWARD(memory_new(n, sizeof *classes->order, &classes->order));
+    for (size_t i = 0; i < n; i++) {
+        if (labels[i] < 0) continue;
+        (*by_index)[count++] = (uint32_t)i;
+        classes->first[labels[i] + 2]++;
+    }
+    for (int c = 0; c < classes->count; c++) {
+        classes->inhabited += classes->first[c + 2] > 0;
+        classes->first[c + 2] += classes->first[c + 1];
+    }
+    /* first[c + 1] is where class c's next goes, and ends as where class c + 1 begins. */
+    for (size_t i = 0; i < count; i++) {
+        at = classes->first[labels[(*by_index)[i]] + 1]++;
+        classes->order[at] = (*by_index)[i];
+    }
+    *known = count;
+    return CF_OK;
+}
+
+static cf_status make_votes(const Points *embedding, const int *labels, const uint32_t *by_index, size_t known,
+                            Classes *classes, Votes *votes) {
+    FORWARD(plane_new(embedding, classes->order, known, &classes->plane));
+    FORWARD(plane_new(embedding, by_index, known, &votes->plane));
+    FORWARD(memory_new(known, sizeof *votes->labels, &votes->labels));
+    for (size_t i = 0; i < known; i++) votes->labels[i] = labels[by_index[i]];
+    votes->classes = classes;
+    return CF_OK;
+}
+
+static cf_status measure_labels(const Points *embedding, const int *labels, const QualityOptions *options,
+                                Quality *quality) {
+    Classes classes = {0};
+    Votes votes = {0};
+    uint32_t *by_index = NULL, *asked = NULL;
+    size_t known = 0;
+    cf_status status;
+    FORWARD_TO(done, sort_by_class(labels, embedding->n, &classes, &by_index, &known));
+    if (known < 3) goto done;
+    votes.k = (size_t)quality->k < known ? quality->k : (int)known - 1;
+    FORWARD_TO(done, make_votes(embedding, labels, by_index, known, &classes, &votes));
+    FORWARD_TO(done, sample_rows(known, QUALITY_PLANE_SAMPLE, options->seed, &asked, &votes.count));
+    votes.asked = asked;
+    FORWARD_TO(done, run_votes(&votes, options->threads, quality));
+done:
+    classes_free(&classes);
+    plane_free(&votes.plane);
+    void *own[] = {votes.labels, votes.distances, votes.tally, votes.hits, votes.silhouettes, by_index, asked};
+    for (size_t i = 0; i < COUNT_OF(own); i++) free(own[i]);
+    return status;
+}
+
+/* ---- All of it ---- */
 
 static cf_status measure_correlated(const Points *points, const Points *embedding, const QualityOptions *options,
                                     Quality *quality) {

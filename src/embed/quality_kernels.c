@@ -1,6 +1,7 @@
 /* The loops over all points. Compiled without errno for square roots; the order of every sum is fixed. */
-#include "embed/quality_inside.h"
-#include "embed/row_math.h"
+#include "embed/quality_kernels.h"
+
+#include "embed/points.h"
 
 #include <math.h>
 #include <string.h>

@@ -45,6 +45,10 @@ typedef struct UmapOptions {
     double local_connectivity; /* nearest neighbours that count as fully connected; default 1 */
     const int *target;       /* [n] classes, negative: unknown; NULL: unsupervised, the default. Borrowed by umap_fit */
     double target_weight;    /* 0: the points alone, 1: the classes above all; default 0.5 */
+    bool densmap;            /* points lie as densely as they did (Narayan, Berger, Cho 2021); 200 epochs more by default */
+    double dens_lambda;      /* weight of that; default 2 */
+    double dens_frac;        /* share of the epochs that it takes part in, the last ones; default 0.3 */
+    double dens_var_shift;   /* keeps its gradient small where all radii are nearly equal; default 0.1 */
     uint64_t seed;           /* default 1 */
     int threads;             /* 0: all processors; changes no numbers */
     UmapProgressFn progress; /* NULL: none */
@@ -68,20 +72,27 @@ typedef struct Umap {
     char init_used[UMAP_INIT_TEXT]; /* "spectral", "pca", "random", or why not as asked: "pca (..)" */
     const char *neighbors_method;   /* of Neighbors; static; "" in a model that was read */
     size_t edges;                   /* of the graph, each counted once; 0 in a model that was read */
+    double *radius;                 /* [n] with densmap: the local radii of the points, logarithms (fuzzy_graph_radii); else NULL */
     double seconds[UMAP_STAGES];
 } Umap;
 
 /* `points` are taken as checked (points_check). Fewer points than neighbors: neighbors is lowered, with a notice. */
 cf_status umap_fit(const Points *points, const UmapOptions *options, Umap **umap);
-/* Where new points come to lie; the embedding itself stays as it is. [points->n][components]. A point's coordinates depend on
+/* Pearson's correlation of the local radii of the points and of the embedding, both as fuzzy_graph_radii has them; NaN without
+ * `radius`. */
+cf_status umap_density_correlation(const Umap *umap, double *correlation);
+/* Where new points come to lie; the embedding itself stays as it is. A densMAP takes none (CF_BAD_USE). [points->n][components]. A point's coordinates depend on
  * itself alone, not on the others it comes with, to the bit. */
 cf_status umap_transform(const Umap *umap, const Points *points, int threads, float *embedding);
+/* umap_fit of `count` of the points, drawn by the seed, and umap_transform of the others: all of them in coordinates
+ * [points->n][components], in their order. 1 <= count < points->n; not of a densMAP. */
+cf_status umap_fit_subset(const Points *points, size_t count, const UmapOptions *options, Umap **umap, float *coordinates);
 void umap_free(Umap *umap);
 
 /* Bytes that umap_fit takes at most, the points themselves not counted; known before they are taken. */
 size_t umap_memory(size_t n, int dim, const UmapOptions *options);
 
-/* A safetensors file that holds all that umap_transform needs. */
+/* A safetensors file that holds all that umap_transform needs; not of a densMAP (CF_BAD_USE). */
 cf_status umap_write(const Umap *umap, const char *path);
 cf_status umap_read(const char *path, Umap **umap);
 

@@ -5,7 +5,7 @@
  * and the options as texts, one each, named as on the command line. The curve's a and b follow from min-dist and spread. */
 #include "base/memory.h"
 #include "base/safetensors.h"
-#include "embed/curve.h"
+#include "embed/layout.h"
 #include "embed/umap.h"
 
 #include <errno.h>
@@ -120,6 +120,7 @@ static cf_status write_with(const Umap *umap, const float *halves, const char *p
 
 cf_status umap_write(const Umap *umap, const char *path) {
     float *halves;
+    FAIL_IF(umap->options.densmap, CF_BAD_USE, "a densMAP embedding is not kept: it takes no new points");
     FORWARD(split_offset(umap, &halves));
     cf_status status = write_with(umap, halves, path);
     free(halves);

@@ -11,9 +11,8 @@
 static cf_status name_values(const TuneResults *r, Configuration *c) {
     FORWARD(memory_new((size_t)r->space.count, sizeof *c->values, &c->values));
     for (int i = 0; i < r->space.count; i++) {
-        char text[SPACE_TEXT];
-        space_value_text(&r->space, &c->trials[0]->point, i, text);
-        FORWARD(memory_copy_string(text, &c->values[i]));
+        char number[SPACE_NUMBER];
+        FORWARD(memory_copy_string(space_value(&r->space, &c->trials[0]->point, i, number), &c->values[i]));
     }
     return CF_OK;
 }
@@ -87,10 +86,14 @@ static int class_of(const Configuration *c) {
     return c->done > 1 ? 0 : c->done ? 1 : c->loss.count ? 2 : c->failed ? 4 : 3;
 }
 
-static int compare(const void *a, const void *b) {
+/* By the objective, of equal accuracies by the loss, then by id. */
+static int compare(const void *a, const void *b, void *objective) {
     const Configuration *one = a, *other = b;
     const int first = class_of(one), second = class_of(other);
     if (first != second) return first - second;
+    if (one->loss.count && *(TuneObjective *)objective == OBJECTIVE_ACCURACY &&
+        one->accuracy.mean != other->accuracy.mean)
+        return one->accuracy.mean > other->accuracy.mean ? -1 : 1;
     if (one->loss.count && one->loss.mean != other->loss.mean) return one->loss.mean < other->loss.mean ? -1 : 1;
     return one->trials[0]->id - other->trials[0]->id;
 }
@@ -126,13 +129,18 @@ static void count_all(TuneResults *r) {
         if (r->configurations[i].done > r->seeds) r->seeds = r->configurations[i].done;
 }
 
-cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneResults *results) {
-    TuneResults made = {.space = *space, .list = *list, .curves = curves};
+const char *results_objective(const TuneResults *results) {
+    return results->objective == OBJECTIVE_ACCURACY ? "validation accuracy" : "validation loss";
+}
+
+cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneObjective objective,
+                      TuneResults *results) {
+    TuneResults made = {.space = *space, .objective = objective, .list = *list, .curves = curves};
     cf_status status;
     *space = (Space){0}, *list = (TrialList){0};
     FORWARD_TO(failed, group(&made));
     for (size_t i = 0; i < made.count; i++) FORWARD_TO(failed, measure(&made.configurations[i]));
-    if (made.count) qsort(made.configurations, made.count, sizeof *made.configurations, compare);
+    if (made.count) qsort_r(made.configurations, made.count, sizeof *made.configurations, compare, &objective);
     FORWARD_TO(failed, find_far(&made));
     count_all(&made);
     *results = made;
@@ -202,7 +210,7 @@ cf_status results_read(const char *folder, TuneResults *results) {
     FORWARD_TO(done, store_data_name(store, &data));
     FORWARD_TO(done, store_trials(store, &space, &list));
     FORWARD_TO(done, read_curves(store, &list, &curves));
-    FORWARD_TO(done, results_new(&space, &list, curves, &made));
+    FORWARD_TO(done, results_new(&space, &list, curves, objective_of_settings(settings), &made));
     made.settings = settings;
     made.data = data;
     settings = NULL, data = NULL;
@@ -223,10 +231,16 @@ const Configuration *results_best(const TuneResults *results) {
     return results->count && results->configurations[0].done ? &results->configurations[0] : NULL;
 }
 
+const char *configuration_label(const TuneResults *results, const Configuration *configuration, int i) {
+    const SpaceParameter *p = &results->space.parameters[i];
+    return p->kind == PARAMETER_LIST ? p->labels[(int)configuration->trials[0]->point.values[i]]
+                                     : configuration->values[i];
+}
+
 void configuration_text(const TuneResults *results, const Configuration *configuration, char *text, size_t size) {
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < results->space.count && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%s %s", i ? ", " : "", results->space.parameters[i].name,
-                                 configuration->values[i]);
+                                 configuration_label(results, configuration, i));
 }

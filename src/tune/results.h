@@ -2,8 +2,8 @@
  * than the second, and what each parameter does.
  *
  * A configuration is a point of the space with all trials of it: the search's own, and its repeats with other seeds. Order:
- * those with a done trial by validation loss, then those that were pruned or are under way by theirs, then the failed ones;
- * of equals the lower id. Where leading configurations were repeated they come before all others, by their mean: of the
+ * those with a done trial by the tune's objective, validation loss or accuracy, then those that were pruned or are under way by
+ * theirs, then the failed ones; of equals the lower id. Where leading configurations were repeated they come before all others, by their mean: of the
  * others one lucky seed is all that is known.
  */
 #ifndef TUNE_RESULTS_H
@@ -22,7 +22,7 @@ typedef struct Configuration {
         accuracy; /* on the validation part, of the done ones; without one: the first trial's best so far */
     double accuracy_low, accuracy_high; /* 95 %: Student t over two or more seeds, of one Wilson's; NaN: not known */
     double seconds;                     /* of all its trials */
-    char **values;                      /* [space.count] texts */
+    char **values;                      /* [space.count] texts, whole */
 } Configuration;
 
 typedef struct TrialCurve {
@@ -33,6 +33,7 @@ typedef struct TrialCurve {
 typedef struct TuneResults { /* owns all of it */
     Space space;
     json_t *settings; /* as stored; NULL: not known */
+    TuneObjective objective;
     char *data;       /* what they were called; NULL: not known */
     TrialList list;
     TrialCurve *curves; /* [list.count] */
@@ -51,12 +52,16 @@ enum { FAR_AWAY = 100 };
 /* Of a folder's tune.db, also of a tune that is not finished. */
 cf_status results_read(const char *folder, TuneResults *results);
 /* Takes over space, list and curves ([list->count]), also on failure. */
-cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneResults *results);
+cf_status results_new(Space *space, TrialList *list, TrialCurve *curves, TuneObjective objective, TuneResults *results);
+/* "validation loss" or "validation accuracy". */
+const char *results_objective(const TuneResults *results);
 /* Fine on a zeroed one. */
 void results_free(TuneResults *results);
 /* The best configuration, or NULL while no trial is done. */
 const Configuration *results_best(const TuneResults *results);
-/* "optimizer adam, lr 0.001, batch 64" of the parameters' texts; as much as fits. */
+/* A value for tables (SPACE_LABEL). */
+const char *configuration_label(const TuneResults *results, const Configuration *configuration, int parameter);
+/* "optimizer adam, lr 0.001, batch 64" of the parameters' labels; as much as fits. */
 void configuration_text(const TuneResults *results, const Configuration *configuration, char *text, size_t size);
 
 /* ---- Is the best one better? (results_compare.c) ----
@@ -72,7 +77,8 @@ typedef struct Comparison {
     size_t images;
     size_t only_best, only_other; /* images that speak for one of them */
     double p;                     /* two-sided */
-    MeanInterval loss;            /* the other's loss less the best's, over the pairs */
+    TuneObjective objective;
+    MeanInterval ahead; /* over the pairs: the other's loss less the best's, or the best's accuracy less the other's */
 } Comparison;
 
 enum { NOISE_PERCENT = 5 }; /* a p of so many percent and more is called noise */
@@ -82,14 +88,15 @@ cf_status results_compare(const TuneResults *results, Comparison *comparison);
 bool comparison_is_noise(const Comparison *comparison);
 /* Sentences that say it plainly, ending with a newline each; nothing where there is nothing to compare. */
 void comparison_print(const TuneResults *results, const Comparison *comparison, FILE *out);
-/* {"best", "other", "seeds", "images", "only_best", "only_other", "p", "noise", "loss_difference" {"mean", "interval"}}, or
- * null; a new reference. */
+/* {"best", "other", "seeds", "images", "only_best", "only_other", "p", "noise", "loss_difference" (or "accuracy_difference",
+ * by the objective) {"mean", "interval"}}, or null; a new reference. */
 cf_status comparison_json(const Comparison *comparison, json_t **json);
 
 /* ---- What does a parameter do? (results_effects.c) ---- */
 
 typedef struct EffectGroup {
-    char text[2 * SPACE_TEXT]; /* "adam"; of ranges "0.001 to 0.004" */
+    const char *text; /* "adam", a label of the space; of ranges "0.001 to 0.004", in `range` */
+    char range[2 * SPACE_NUMBER];
     MeanInterval loss, accuracy;
 } EffectGroup;
 
@@ -99,10 +106,16 @@ typedef struct Effect { /* of one parameter */
     size_t count;
 } Effect;
 
-/* [space.count] means over the done trials of the search, with Student t intervals over the configurations of a group; without
- * repeats, which would weigh the leaders twice, and without losses beyond results->far. Values of a list in the list's order,
- * without those that no trial has; those of a range in up to EFFECT_BINS groups of equal size. Release with effects_free. */
+/* After so many epochs trials are set beside each other: 0, after all of theirs, where none was pruned; else as many as every pruned
+ * trial had, since results of other numbers of epochs do not compare. */
+int results_effect_epochs(const TuneResults *results);
+/* [space.count] means over the trials of the search after results_effect_epochs (0: over the done ones), with Student t intervals
+ * over the configurations of a group; without repeats, which would weigh the leaders twice, and without losses beyond
+ * results->far. Values of a list in the list's order, without those that no trial has; those of a range in up to EFFECT_BINS
+ * groups of equal size. Release with effects_free. */
 enum { EFFECT_BINS = 4 };
+/* What a trial of the search had reached then, by the objective; false: it does not count. */
+bool results_reached(const TuneResults *results, const Trial *trial, int epochs, double *loss, double *accuracy);
 cf_status results_effects(const TuneResults *results, Effect **effects);
 void effects_free(const TuneResults *results, Effect *effects);
 

@@ -25,12 +25,14 @@ static void add_pairs(Comparison *c, int *more, double *differences) {
         const Trial *other = partner(one, c->other);
         if (!other) continue;
         for (size_t k = 0; k < c->images; k++) more[k] += one->correct[k] - other->correct[k];
-        differences[c->seeds++] = other->validation_loss - one->validation_loss;
+        differences[c->seeds++] = c->objective == OBJECTIVE_ACCURACY
+                                      ? one->validation_accuracy - other->validation_accuracy
+                                      : other->validation_loss - one->validation_loss;
     }
 }
 
 cf_status results_compare(const TuneResults *results, Comparison *comparison) {
-    Comparison c = {.images = results->images, .p = 1};
+    Comparison c = {.images = results->images, .p = 1, .objective = results->objective};
     double *differences = NULL;
     int *more = NULL;
     cf_status status;
@@ -42,7 +44,7 @@ cf_status results_compare(const TuneResults *results, Comparison *comparison) {
     add_pairs(&c, more, differences);
     for (size_t k = 0; k < c.images; k++) c.only_best += more[k] > 0, c.only_other += more[k] < 0;
     c.p = sign_test_p(c.only_best, c.only_other);
-    c.loss = mean_interval(differences, c.seeds);
+    c.ahead = mean_interval(differences, c.seeds);
     if (c.seeds) *comparison = c;
 done:
     free(more);
@@ -79,24 +81,27 @@ static void print_images(const Comparison *c, FILE *out) {
         fprintf(out, "trial %d is better: it alone gets %s images right, the other alone %s, of %s (%s; %s).\n", best,
                 one, two, all, p, test);
     else
-        fprintf(out,
-                "trial %d has the lower loss, but trial %d gets more images right: %s against %s of %s (%s; %s).\n",
-                best, other, two, one, all, p, test);
+        fprintf(out, "trial %d has the %s, but trial %d gets more images right: %s against %s of %s (%s; %s).\n", best,
+                c->objective == OBJECTIVE_ACCURACY ? "higher mean accuracy" : "lower loss", other, two, one, all, p,
+                test);
 }
 
-static void print_losses(const Comparison *c, FILE *out) {
-    const bool sure = c->loss.low > 0 || c->loss.high < 0;
+static void print_means(const Comparison *c, FILE *out) {
+    const MeanInterval m = c->ahead;
+    const bool ahead = m.mean >= 0, points = c->objective == OBJECTIVE_ACCURACY;
+    const double unit = points ? 100 : 1;
     if (c->seeds < 2) return;
-    fprintf(out, "Trial %d's mean loss over %zu seeds is %s by %.2g (95 %% interval %.2g to %.2g): %s.\n",
-            c->best->trials[0]->id, c->seeds, c->loss.mean >= 0 ? "lower" : "higher", fabs(c->loss.mean),
-            c->loss.mean >= 0 ? c->loss.low : -c->loss.high, c->loss.mean >= 0 ? c->loss.high : -c->loss.low,
-            sure ? "more than what seeds do" : "no more than what seeds do");
+    fprintf(out, "Trial %d's mean %s over %zu seeds is %s by %.2g%s (95 %% interval %.2g to %.2g): %s.\n",
+            c->best->trials[0]->id, points ? "accuracy" : "loss", c->seeds, ahead == points ? "higher" : "lower",
+            unit * fabs(m.mean), points ? " points" : "", unit * (ahead ? m.low : -m.high),
+            unit * (ahead ? m.high : -m.low),
+            m.low > 0 || m.high < 0 ? "more than what seeds do" : "no more than what seeds do");
 }
 
 void comparison_print(const TuneResults *results, const Comparison *c, FILE *out) {
     if (!c->best) return;
     print_images(c, out);
-    print_losses(c, out);
+    print_means(c, out);
     if (results->count > 2 && !comparison_is_noise(c))
         fprintf(out, "The first of %zu was chosen on these very images, which flatters it.\n", results->count);
 }
@@ -110,9 +115,10 @@ cf_status comparison_json(const Comparison *c, json_t **json) {
         c->best ? json_pack("{s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:b, s:{s:o, s:[o, o]}}", "best",
                             c->best->trials[0]->id, "other", c->other->trials[0]->id, "seeds", (json_int_t)c->seeds,
                             "images", (json_int_t)c->images, "only_best", (json_int_t)c->only_best, "only_other",
-                            (json_int_t)c->only_other, "p", c->p, "noise", comparison_is_noise(c), "loss_difference",
-                            "mean", number_or_null(c->loss.mean), "interval", number_or_null(c->loss.low),
-                            number_or_null(c->loss.high))
+                            (json_int_t)c->only_other, "p", c->p, "noise", comparison_is_noise(c),
+                            c->objective == OBJECTIVE_ACCURACY ? "accuracy_difference" : "loss_difference", "mean",
+                            number_or_null(c->ahead.mean), "interval", number_or_null(c->ahead.low),
+                            number_or_null(c->ahead.high))
                 : json_null();
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making JSON of a comparison");
     *json = made;

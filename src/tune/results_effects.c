@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-typedef struct Member { /* a done trial of the search under one parameter */
+typedef struct Member { /* a trial of the search under one parameter */
     double value, loss, accuracy;
 } Member;
 
@@ -13,12 +13,41 @@ static int by_value(const void *a, const void *b) {
     return (one > other) - (one < other);
 }
 
+int results_effect_epochs(const TuneResults *results) {
+    int epochs = 0;
+    for (size_t i = 0; i < results->list.count; i++) {
+        const Trial *t = &results->list.trials[i];
+        if (!t->repeats && t->state == TRIAL_PRUNED && t->epochs_run && (!epochs || t->epochs_run < epochs))
+            epochs = t->epochs_run;
+    }
+    return epochs;
+}
+
+bool results_reached(const TuneResults *results, const Trial *trial, int epochs, double *loss, double *accuracy) {
+    const TrialCurve *curve = &results->curves[trial - results->list.trials];
+    Trial best = *trial;
+    if (trial->repeats || trial->state == TRIAL_FAILED || !trial->best_epoch) return false;
+    if (trial->state != TRIAL_DONE && (!epochs || curve->count < epochs)) return false;
+    best.best_epoch = epochs ? 0 : trial->best_epoch;
+    for (int e = 0; e < curve->count && e < epochs; e++) {
+        const TrialEpoch *row = &curve->epochs[e];
+        const Trial here = {.best_epoch = row->epoch,
+                            .validation_loss = row->validation_loss,
+                            .validation_accuracy = row->validation_accuracy};
+        if (!best.best_epoch || trial_compare(&here, &best, results->objective) < 0) best = here;
+    }
+    *loss = best.validation_loss, *accuracy = best.validation_accuracy;
+    return best.best_epoch && best.validation_loss <= results->far;
+}
+
 static size_t collect(const TuneResults *results, int parameter, Member *members) {
+    const int epochs = results_effect_epochs(results);
     size_t count = 0;
     for (size_t i = 0; i < results->list.count; i++) {
         const Trial *t = &results->list.trials[i];
-        if (t->repeats || t->state != TRIAL_DONE || t->best_epoch == 0 || t->validation_loss > results->far) continue;
-        members[count++] = (Member){t->point.values[parameter], t->validation_loss, t->validation_accuracy};
+        Member *m = &members[count];
+        m->value = t->point.values[parameter];
+        count += results_reached(results, t, epochs, &m->loss, &m->accuracy);
     }
     return count;
 }
@@ -49,12 +78,11 @@ static void fill(const SpaceParameter *p, const Member *members, size_t count, d
         EffectGroup *group = &effect->groups[effect->count++];
         *group = group_of(members, from, to, room);
         const double low = members[from].value, high = members[to - 1].value;
-        if (listed)
-            snprintf(group->text, sizeof group->text, "%s", p->texts[(int)low]);
-        else if (low == high)
-            snprintf(group->text, sizeof group->text, "%.3g", low);
+        if (low == high)
+            snprintf(group->range, sizeof group->range, "%.3g", low);
         else
-            snprintf(group->text, sizeof group->text, "%.3g to %.3g", low, high);
+            snprintf(group->range, sizeof group->range, "%.3g to %.3g", low, high);
+        group->text = listed ? p->labels[(int)low] : group->range;
     }
 }
 
@@ -64,7 +92,7 @@ cf_status results_effects(const TuneResults *results, Effect **effects) {
     double *room = NULL;
     cf_status status;
     FORWARD_TO(done, memory_new((size_t)results->space.count, sizeof *made, &made));
-    FORWARD_TO(done, memory_new(results->list.count, sizeof *members, &members));
+    FORWARD_TO(done, memory_new(results->list.count + 1, sizeof *members, &members)); /* one is tried and left */
     FORWARD_TO(done, memory_new(2 * results->list.count, sizeof *room, &room));
     for (int p = 0; p < results->space.count; p++) {
         const SpaceParameter *parameter = &results->space.parameters[p];

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL = 64, FIXED = 8 }; /* columns besides the parameters */
+enum { CELL = 4 * SPACE_LABEL + 1, FIXED = 8 }; /* columns besides the parameters */
 
 /* [rows + 1][columns] of texts; the names first. */
 typedef struct Table {
@@ -53,7 +53,7 @@ static void fill_row(const TuneResults *r, const Configuration *c, const Table *
     const size_t P = (size_t)r->space.count;
     snprintf(cell(table, row, 0), CELL, "%s%zu", c == results_best(r) ? "* " : "", row);
     snprintf(cell(table, row, 1), CELL, "%d", c->trials[0]->id);
-    for (size_t p = 0; p < P; p++) snprintf(cell(table, row, 2 + p), CELL, "%s", c->values[p]);
+    for (size_t p = 0; p < P; p++) snprintf(cell(table, row, 2 + p), CELL, "%s", configuration_label(r, c, (int)p));
     loss_text(c, cell(table, row, 2 + P));
     if (c->accuracy.count) snprintf(cell(table, row, 3 + P), CELL, "%.2f", 100 * c->accuracy.mean);
     if (isfinite(c->accuracy_low))
@@ -142,12 +142,11 @@ done:
 }
 
 static void write_trial(const TuneResults *r, const Trial *t, FILE *out) {
-    char text[SPACE_TEXT];
+    char number[SPACE_NUMBER];
     fprintf(out, "%d,%s,%d,%llu", t->id, trial_state_words[t->state], t->repeats, (unsigned long long)t->seed);
     for (int p = 0; p < r->space.count; p++) {
         fputc(',', out);
-        space_value_text(&r->space, &t->point, p, text);
-        csv_text(out, text);
+        csv_text(out, space_value(&r->space, &t->point, p, number));
     }
     if (t->best_epoch)
         fprintf(out, ",%.9g,%.9g,%d", t->validation_loss, t->validation_accuracy, t->best_epoch);

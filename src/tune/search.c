@@ -102,6 +102,9 @@ static cf_status hash_part(const cf_subset *part, char hex[SHA256_HEX]) {
 static json_t *search_json(const TuneOptions *o) {
     json_t *json = json_pack("{s:s s:s s:i}", "sampler", sampler_words[o->sampler], "pruner", pruner_words[o->pruner],
                              "trials", tune_search_trials(o));
+    /* Only where it is not the loss, so that tunes from before it was known are resumed. */
+    if (objective_of(o->train.stop_on) == OBJECTIVE_ACCURACY)
+        json_object_set_new(json, "objective", json_string("accuracy"));
     if (tune_is_adaptive(o)) json_object_set_new(json, "lookback", json_integer(o->lookback));
     if (o->sampler == SAMPLER_TPE) json_object_set_new(json, "startup", json_integer(o->startup));
     if (o->pruner == PRUNER_ASHA) {

@@ -12,8 +12,12 @@
 /* ---- Making and freeing ---- */
 
 static void parameter_free(SpaceParameter *parameter) {
-    for (int v = 0; parameter->texts && v < parameter->count; v++) free(parameter->texts[v]);
+    for (int v = 0; parameter->labels && v < parameter->count; v++) {
+        free(parameter->texts[v]);
+        free(parameter->labels[v]);
+    }
     free(parameter->texts);
+    free(parameter->labels);
     free(parameter->name);
 }
 
@@ -25,31 +29,43 @@ void space_free(Space *space) {
     *space = (Space){0};
 }
 
-/* `texts` ends with NULL. */
-static cf_status list_parameter(SpaceParameter *parameter, const char *name, const char *const *texts) {
-    int count = 0;
-    while (texts[count]) count++;
+/* What is too long for a column is cut, behind its number in the list, so that no two labels are equal, even cut again. */
+static cf_status make_label(const char *text, int number, char **label) {
+    const int kept = SPACE_LABEL - 9;
+    const unsigned char *end = (const unsigned char *)text;
+    if (text_columns(text) <= SPACE_LABEL) return memory_copy_string(text, label);
+    for (int c = 0; c < kept; c++) text_next_character(&end);
+    while (end[-1] == ' ') end--;
+    return memory_print(label, "%d: %.*s ..", number, (int)((const char *)end - text), text);
+}
+
+cf_status space_list(SpaceParameter *parameter, const char *name, const char *const *texts, int count) {
     FORWARD(memory_copy_string(name, &parameter->name));
     FORWARD(memory_new((size_t)count, sizeof *parameter->texts, &parameter->texts));
-    for (; parameter->count < count; parameter->count++)
-        FORWARD(memory_copy_string(texts[parameter->count], &parameter->texts[parameter->count]));
+    FORWARD(memory_new((size_t)count, sizeof *parameter->labels, &parameter->labels));
+    parameter->count = count; /* what is not there yet is NULL */
+    for (int v = 0; v < count; v++) {
+        FORWARD(memory_copy_string(texts[v], &parameter->texts[v]));
+        FORWARD(make_label(texts[v], v + 1, &parameter->labels[v]));
+    }
     return CF_OK;
 }
 
 static cf_status fill_paper(Space *space) {
     static const struct {
-        const char *name, *texts[4];
-    } lists[] = {{"optimizer", {"sgd", "adam"}},
-                 {"lr", {"0.001", "0.005", "0.0005"}},
-                 {"batch", {"64", "128"}},
-                 {"activation", {"relu", "leakyrelu"}}};
+        const char *name, *texts[3];
+        int count;
+    } lists[] = {{"optimizer", {"sgd", "adam"}, 2},
+                 {"lr", {"0.001", "0.005", "0.0005"}, 3},
+                 {"batch", {"64", "128"}, 2},
+                 {"activation", {"relu", "leakyrelu"}, 2}};
     FORWARD(memory_copy_string("paper", &space->name));
     FORWARD(memory_copy_string("conv 32 3x3 | bn | {activation} | maxpool 2 | conv 64 3x3 | bn | {activation} | "
                                "maxpool 2 | dense 128 | {activation} | dense classes",
                                &space->model));
     FORWARD(memory_new(COUNT_OF(lists), sizeof *space->parameters, &space->parameters));
     for (size_t i = 0; i < COUNT_OF(lists); i++)
-        FORWARD(list_parameter(&space->parameters[space->count++], lists[i].name, lists[i].texts));
+        FORWARD(space_list(&space->parameters[space->count++], lists[i].name, lists[i].texts, lists[i].count));
     return CF_OK;
 }
 
@@ -96,25 +112,27 @@ bool space_points_equal(const Space *space, const SpacePoint *a, const SpacePoin
     return true;
 }
 
-void space_value_text(const Space *space, const SpacePoint *point, int i, char text[SPACE_TEXT]) {
+static const char *number_of_point(const SpaceParameter *p, double value, char number[SPACE_NUMBER]) {
+    snprintf(number, SPACE_NUMBER, p->kind == PARAMETER_INTEGER ? "%.0f" : "%.6g", value);
+    return number;
+}
+
+const char *space_value(const Space *space, const SpacePoint *point, int i, char number[SPACE_NUMBER]) {
     const SpaceParameter *p = &space->parameters[i];
-    double value = point->values[i];
-    if (p->kind == PARAMETER_LIST)
-        snprintf(text, SPACE_TEXT, "%s", p->texts[(int)value]);
-    else if (p->kind == PARAMETER_INTEGER)
-        snprintf(text, SPACE_TEXT, "%.0f", value);
-    else
-        snprintf(text, SPACE_TEXT, "%.6g", value);
+    return p->kind == PARAMETER_LIST ? p->texts[(int)point->values[i]] : number_of_point(p, point->values[i], number);
+}
+
+const char *space_label(const Space *space, const SpacePoint *point, int i, char number[SPACE_NUMBER]) {
+    const SpaceParameter *p = &space->parameters[i];
+    return p->kind == PARAMETER_LIST ? p->labels[(int)point->values[i]] : number_of_point(p, point->values[i], number);
 }
 
 cf_status space_point_text(const Space *space, const SpacePoint *point, char **text) {
-    char line[SPACE_MAX_PARAMETERS * 2 * SPACE_TEXT] = "", value[SPACE_TEXT];
+    char line[SPACE_MAX_PARAMETERS * (SPACE_NAME + 4 * SPACE_LABEL + 2)] = "", number[SPACE_NUMBER];
     size_t used = 0;
-    for (int i = 0; i < space->count && used < sizeof line; i++) {
-        space_value_text(space, point, i, value);
+    for (int i = 0; i < space->count && used < sizeof line; i++)
         used += (size_t)snprintf(line + used, sizeof line - used, "%s%s=%s", i ? " " : "", space->parameters[i].name,
-                                 value);
-    }
+                                 space_label(space, point, i, number));
     return memory_copy_string(line, text);
 }
 
@@ -129,11 +147,11 @@ static json_t *text_json(const char *text) {
 }
 
 cf_status space_point_json(const Space *space, const SpacePoint *point, json_t **json) {
-    char text[SPACE_TEXT];
+    char number[SPACE_NUMBER];
     json_t *object = json_object();
     for (int i = 0; i < space->count; i++) {
-        space_value_text(space, point, i, text);
-        if (json_object_set_new(object, space->parameters[i].name, text_json(text)) != 0) {
+        json_t *value = text_json(space_value(space, point, i, number));
+        if (json_object_set_new(object, space->parameters[i].name, value) != 0) {
             json_decref(object);
             return FAIL(CF_NO_MEMORY, "out of memory while making the JSON of a configuration");
         }
@@ -202,7 +220,7 @@ cf_status space_json(const Space *space, json_t **json) {
 }
 
 static cf_status parameter_from_json(const json_t *json, SpaceParameter *p) {
-    const char *texts[SPACE_MAX_VALUES + 1] = {NULL}, *name = json_string_value(json_object_get(json, "name"));
+    const char *texts[SPACE_MAX_VALUES], *name = json_string_value(json_object_get(json, "name"));
     const json_t *values = NULL;
     for (int k = 0; k < (int)COUNT_OF(kind_keys) && !values; k++) {
         values = json_object_get(json, kind_keys[k]);
@@ -219,7 +237,7 @@ static cf_status parameter_from_json(const json_t *json, SpaceParameter *p) {
         texts[v] = json_string_value(json_array_get(values, v));
         FAIL_IF(!texts[v], CF_BAD_INPUT, "a value of %s in the space is damaged", name);
     }
-    return list_parameter(p, name, texts);
+    return space_list(p, name, texts, (int)count);
 }
 
 static cf_status fill_from_json(const json_t *json, Space *space) {

@@ -7,6 +7,7 @@
  *     lr          0.0001 to 0.1, log          a range, uniform in the logarithm; also: uniform, integer
  *     width       16, 32
  *     activation  relu, leakyrelu
+ *     model       paper, resnet8, conv 16 3x3 | ..      whole models, in place of the line
  *
  * Numbers of ranges have six significant digits, so that a point and its texts say the same.
  */
@@ -24,12 +25,12 @@ typedef enum ParameterKind {
     PARAMETER_INTEGER
 } ParameterKind;
 
-enum { SPACE_MAX_PARAMETERS = 16, SPACE_MAX_VALUES = 256, SPACE_NAME = 48, SPACE_TEXT = CF_LINE };
+enum { SPACE_MAX_PARAMETERS = 16, SPACE_MAX_VALUES = 256, SPACE_NAME = 48, SPACE_NUMBER = 32, SPACE_LABEL = 40 };
 
 typedef struct SpaceParameter {
     char *name; /* "lr", or a place in the model line */
     ParameterKind kind;
-    char **texts; /* PARAMETER_LIST: [count], as they were given */
+    char **texts, **labels; /* PARAMETER_LIST: [count], as they were given; the same for tables, of SPACE_LABEL columns at most */
     int count;
     double low, high; /* ranges: both belong to it */
 } SpaceParameter;
@@ -46,6 +47,8 @@ typedef struct SpacePoint {
     double values[SPACE_MAX_PARAMETERS];
 } SpacePoint;
 
+/* Makes a parameter on zeroed memory one of `count` values. */
+cf_status space_list(SpaceParameter *parameter, const char *name, const char *const *texts, int count);
 /* The study's: optimizer x lr x batch x activation, 24 points. */
 cf_status space_paper(Space *space);
 /* "paper", or the path of a YAML file (space_yaml.c). */
@@ -65,9 +68,10 @@ int64_t space_points(const Space *space);
 SpacePoint space_point(const Space *space, int64_t index);
 bool space_points_equal(const Space *space, const SpacePoint *a, const SpacePoint *b);
 
-/* The value of parameter i: "adam", "0.00512". */
-void space_value_text(const Space *space, const SpacePoint *point, int i, char text[SPACE_TEXT]);
-/* "optimizer=sgd lr=0.001 batch=64 activation=relu" in a new string; release with free(). */
+/* The value of parameter i: "adam", "0.00512", a list's as it was given; and short, for tables. Points into the space or to `number`. */
+const char *space_value(const Space *space, const SpacePoint *point, int i, char number[SPACE_NUMBER]);
+const char *space_label(const Space *space, const SpacePoint *point, int i, char number[SPACE_NUMBER]);
+/* "optimizer=sgd lr=0.001 batch=64 activation=relu" of labels, in a new string; release with free(). */
 cf_status space_point_text(const Space *space, const SpacePoint *point, char **text);
 /* Lays the point's options onto `options`, and makes its model line; release that with free(). */
 cf_status space_apply(const Space *space, const SpacePoint *point, cf_train_options *options, char **model_line);

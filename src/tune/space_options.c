@@ -59,10 +59,9 @@ static cf_status check_list(const SpaceParameter *p, const TrainOption *option) 
             p->name, SPACE_MAX_VALUES, p->count);
     for (int v = 0; v < p->count; v++) {
         const char *text = p->texts[v];
-        FAIL_IF(
-            strlen(text) >= SPACE_TEXT || !text_is_name(text) || strpbrk(text, "{}"), CF_BAD_USE,
-            "parameter %s: value %d must be 1 to %d characters without braces and control characters, found \"%.60s\"",
-            p->name, v + 1, SPACE_TEXT - 1, text);
+        FAIL_IF(!text_is_line(text) || strpbrk(text, "{}"), CF_BAD_USE,
+                "parameter %s: value %d must be a text without braces and control characters, found \"%.60s\"", p->name,
+                v + 1, text);
         for (int u = 0; u < v; u++)
             FAIL_IF(strcmp(p->texts[u], text) == 0, CF_BAD_USE, "parameter %s: the value %s stands there twice",
                     p->name, text);
@@ -134,13 +133,13 @@ cf_status space_check(const Space *space) {
 
 /* The model line with texts in its places. */
 static cf_status fill_places(const Space *space, const SpacePoint *point, char **line) {
-    char text[SPACE_TEXT], *made = NULL, *longer;
+    char number[SPACE_NUMBER], *made = NULL, *longer;
     size_t length = 0;
     const char *from = space->model;
     FORWARD(memory_copy_string("", &made));
     for (const char *p = next_place(from, &length); p; p = next_place(from, &length)) {
-        space_value_text(space, point, parameter_of_place(space, p, length), text);
-        cf_status status = memory_print(&longer, "%s%.*s%s", made, (int)(p - from), from, text);
+        cf_status status = memory_print(&longer, "%s%.*s%s", made, (int)(p - from), from,
+                                        space_value(space, point, parameter_of_place(space, p, length), number));
         free(made);
         FORWARD(status);
         made = longer;
@@ -152,12 +151,11 @@ static cf_status fill_places(const Space *space, const SpacePoint *point, char *
 }
 
 cf_status space_apply(const Space *space, const SpacePoint *point, cf_train_options *options, char **model_line) {
-    char text[SPACE_TEXT];
+    char number[SPACE_NUMBER];
     for (int i = 0; i < space->count; i++) {
         const TrainOption *option = searched_option(space->parameters[i].name);
         if (!option) continue;
-        space_value_text(space, point, i, text);
-        FORWARD(train_option_set(option, text, options));
+        FORWARD(train_option_set(option, space_value(space, point, i, number), options));
     }
     return fill_places(space, point, model_line);
 }

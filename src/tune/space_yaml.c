@@ -7,6 +7,9 @@
  *       - name: lr
  *         log: [0.0001, 0.1]          # or uniform: [low, high], or integer: [low, high]
  *
+ * `model: [paper, resnet8, conv 16 3x3 | ..]` is a parameter "model" of these values, and the line {model}; so is a parameter of that
+ * name where there is no line.
+ *
  * The form is checked as it is read (base/yaml.h). What a value means is checked afterwards (space_options.c); its line is
  * that of the parameter's name. */
 #include "tune/space.h"
@@ -25,9 +28,9 @@ typedef struct YamlParameter {
 } YamlParameter;
 
 typedef struct YamlSpace {
-    char *model;
+    char *model, **models; /* one of the two, or none */
     YamlParameter *parameters;
-    unsigned parameters_count;
+    unsigned models_count, parameters_count;
 } YamlSpace;
 
 #define OPTIONAL_LIST(key, entry, low, high)                                                                           \
@@ -44,27 +47,25 @@ static const cyaml_schema_field_t parameter_fields[] = {
     CYAML_FIELD_END};
 static const cyaml_schema_value_t parameter_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, YamlParameter, parameter_fields)};
+#define PARAMETERS(flags, least)                                                                                       \
+    CYAML_FIELD_SEQUENCE("parameters", CYAML_FLAG_POINTER | (flags), YamlSpace, parameters, &parameter_schema, least,  \
+                         SPACE_MAX_PARAMETERS)
 static const cyaml_schema_field_t space_fields[] = {
     CYAML_FIELD_STRING_PTR("model", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, YamlSpace, model, 1, CYAML_UNLIMITED),
-    CYAML_FIELD_SEQUENCE("parameters", CYAML_FLAG_POINTER, YamlSpace, parameters, &parameter_schema, 1,
-                         SPACE_MAX_PARAMETERS),
-    CYAML_FIELD_END};
-static const cyaml_schema_value_t space_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlSpace, space_fields)};
+    PARAMETERS(CYAML_FLAG_DEFAULT, 1), CYAML_FIELD_END};
+static const cyaml_schema_field_t models_fields[] = {
+    CYAML_FIELD_SEQUENCE("model", CYAML_FLAG_POINTER, YamlSpace, models, &text_schema, 1, SPACE_MAX_VALUES),
+    PARAMETERS(CYAML_FLAG_OPTIONAL, 0), CYAML_FIELD_END};
+/* Of one model line, and of a list of them. */
+static const cyaml_schema_value_t schemas[] = {{CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlSpace, space_fields)},
+                                               {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, YamlSpace, models_fields)}};
 static const char *const keys[] = {"model", "parameters", "name", "values", "uniform", "log", "integer", NULL};
 
 /* ---- Into a space ---- */
 
-static cf_status copy_values(const YamlParameter *yaml, SpaceParameter *p) {
-    FORWARD(memory_new(yaml->values_count, sizeof *p->texts, &p->texts));
-    for (; p->count < (int)yaml->values_count; p->count++)
-        FORWARD(memory_copy_string(yaml->values[p->count], &p->texts[p->count]));
-    return CF_OK;
-}
-
 static cf_status copy_parameter(const YamlParameter *yaml, SpaceParameter *p) {
     const double *ranges[] = {NULL, yaml->uniform, yaml->log, yaml->integer};
     int given = yaml->values != NULL;
-    FORWARD(memory_copy_string(yaml->name, &p->name));
     for (int k = PARAMETER_UNIFORM; k <= PARAMETER_INTEGER; k++) {
         if (!ranges[k]) continue;
         given++;
@@ -74,7 +75,8 @@ static cf_status copy_parameter(const YamlParameter *yaml, SpaceParameter *p) {
     }
     FAIL_IF(given != 1, CF_BAD_INPUT, "parameter %s: one of values, uniform, log, integer expected, found %s",
             yaml->name, given ? "several" : "none");
-    return yaml->values ? copy_values(yaml, p) : CF_OK;
+    if (!yaml->values) return memory_copy_string(yaml->name, &p->name);
+    return space_list(p, yaml->name, (const char *const *)yaml->values, (int)yaml->values_count);
 }
 
 static cf_status name_space(const char *path, Space *space) {
@@ -82,22 +84,51 @@ static cf_status name_space(const char *path, Space *space) {
     return memory_print(&space->name, "%.*s", (int)(end && end > name ? end - name : (long)strlen(name)), name);
 }
 
+/* The model line: as given; a place of that name where models are listed, or a parameter of that name has them. */
+static const char *model_of(const YamlSpace *yaml) {
+    bool listed = yaml->models != NULL;
+    for (unsigned i = 0; i < yaml->parameters_count; i++) listed |= strcmp(yaml->parameters[i].name, "model") == 0;
+    return yaml->model ? yaml->model : listed ? "{model}" : "paper";
+}
+
 static cf_status fill(const YamlSpace *yaml, const char *path, const char *text, Space *space) {
+    const int before = yaml->models != NULL, count = (int)yaml->parameters_count + before;
     FORWARD(name_space(path, space));
-    FORWARD(memory_copy_string(yaml->model ? yaml->model : "paper", &space->model));
-    FORWARD(memory_new(yaml->parameters_count, sizeof *space->parameters, &space->parameters));
-    for (int i = 0; i < (int)yaml->parameters_count; i++)
+    FORWARD(memory_copy_string(model_of(yaml), &space->model));
+    FAIL_IF(count > SPACE_MAX_PARAMETERS, CF_BAD_INPUT, "%s: at most %d parameters expected, found %d with the models",
+            path, SPACE_MAX_PARAMETERS, count);
+    FORWARD(memory_new((size_t)count, sizeof *space->parameters, &space->parameters));
+    if (before)
+        FORWARD(space_list(&space->parameters[space->count++], "model", (const char *const *)yaml->models,
+                           (int)yaml->models_count));
+    for (int i = 0; i < count - before; i++)
         FORWARD(yaml_at_key(copy_parameter(&yaml->parameters[i], &space->parameters[space->count++]), path, text,
                             "name", i));
-    for (int i = 0; i < space->count; i++) FORWARD(yaml_at_key(space_check_parameter(space, i), path, text, "name", i));
+    for (int i = 0; i < space->count; i++)
+        FORWARD(yaml_at_key(space_check_parameter(space, i), path, text, i < before ? "model" : "name",
+                            i < before ? 0 : i - before));
     return yaml_at_key(space_check_model(space), path, text, "model", 0);
 }
 
+/* Behind the first key `model` there is a list, in brackets or on lines of its own. */
+static bool lists_models(const char *text) {
+    int line = yaml_line_of_key(text, "model", 0);
+    if (!line) return false;
+    while (--line > 0) text = strchr(text, '\n') + 1;
+    const char *value = strstr(text, "model");
+    value += strcspn(value, ":") + 1;
+    for (value += strspn(value, " \t"); *value == '#' || *value == '\n' || *value == '\r';
+         value += strspn(value, " \t"))
+        value += *value == '#' ? strcspn(value, "\n") : 1;
+    return *value == '[' || (*value == '-' && strchr(" \t", value[1]));
+}
+
 static cf_status load(const char *path, const char *text, size_t size, Space *space) {
+    const cyaml_schema_value_t *schema = &schemas[lists_models(text)];
     YamlSpace *yaml;
-    FORWARD(yaml_load(path, text, size, &space_schema, keys, &yaml));
+    FORWARD(yaml_load(path, text, size, schema, keys, &yaml));
     cf_status status = fill(yaml, path, text, space);
-    yaml_free(&space_schema, yaml);
+    yaml_free(schema, yaml);
     return status;
 }
 

@@ -153,7 +153,7 @@ cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch, b
 }
 
 /* What the trial reached stands in its row already, epoch by epoch. */
-static cf_status finish(Store *store, const Job *job, const Trial *t) {
+static cf_status finish(Store *store, const Job *job, const Trial *t, TuneObjective objective) {
     FORWARD(store_run(store,
                       "UPDATE trials SET state = ?, reason = ?, weights_sha256 = ?, correct = ?, seconds = seconds + ? "
                       "WHERE id = ?",
@@ -162,15 +162,19 @@ static cf_status finish(Store *store, const Job *job, const Trial *t) {
     if (t->state == TRIAL_FAILED)
         return store_run(store, "UPDATE jobs SET done = 1, over = 1, loss = ? WHERE number = ?", "di", INFINITY,
                          (int64_t)job->number);
-    return store_run(store,
-                     "UPDATE jobs SET done = 1, over = ?, loss = (SELECT validation_loss FROM trials WHERE id = trial) "
-                     "WHERE number = ?",
-                     "ii", (int64_t)(t->state != TRIAL_WAITING), (int64_t)job->number);
+    return store_run(
+        store,
+        objective == OBJECTIVE_ACCURACY
+            ? "UPDATE jobs SET done = 1, over = ?, loss = (SELECT 1 - validation_accuracy FROM trials WHERE "
+              "id = trial) WHERE number = ?"
+            : "UPDATE jobs SET done = 1, over = ?, loss = (SELECT validation_loss FROM trials WHERE id = "
+              "trial) WHERE number = ?",
+        "ii", (int64_t)(t->state != TRIAL_WAITING), (int64_t)job->number);
 }
 
-cf_status store_finish(Store *store, const Job *job, const Trial *trial) {
+cf_status store_finish(Store *store, const Job *job, const Trial *trial, TuneObjective objective) {
     FORWARD(store_begin(store));
-    return store_end_with(store, finish(store, job, trial));
+    return store_end_with(store, finish(store, job, trial, objective));
 }
 
 cf_status store_pause(Store *store, int trial) {

@@ -28,6 +28,9 @@ typedef enum TrialState {
 /* "waiting", "running", "done", "pruned", "failed"; ends with NULL. */
 extern const char *const trial_state_words[];
 
+/* What trials are ranked, pruned and sampled by: what chooses a trial's best epoch, too (cf_stop_on; CF_STOP_ON_LAST: the loss). */
+typedef enum TuneObjective { OBJECTIVE_LOSS, OBJECTIVE_ACCURACY } TuneObjective;
+
 typedef struct Trial {
     int id; /* from 1; its folder is OUT/trials/0001 */
     SpacePoint point;
@@ -84,8 +87,13 @@ cf_status store_correct(Store *store, Trial *trial);
 void trial_list_free(TrialList *list);
 /* The learning curve of a trial, in a new array. */
 cf_status store_epochs(Store *store, int trial, TrialEpoch **epochs, int *count);
-/* The search's done trial with the lowest validation loss (of equals the lower id), or NULL. Points into the list. */
-const Trial *trial_best(const TrialList *list);
+TuneObjective objective_of(cf_stop_on stop_on);
+/* Of a tune's settings (store_settings); the loss where they do not say. */
+TuneObjective objective_of_settings(const json_t *settings);
+/* Orders by the objective, of equal accuracies by the loss, then by id: below 0 where `a` is the better one. */
+int trial_compare(const Trial *a, const Trial *b, TuneObjective objective);
+/* The search's done trial that is the best one, or NULL. Points into the list. */
+const Trial *trial_best(const TrialList *list, TuneObjective objective);
 
 /* ---- Working (tune.c, worker.c) ---- */
 
@@ -107,7 +115,7 @@ typedef struct Job {
     int trial;  /* 0: nothing was to be done */
     int budget; /* epochs */
     bool done;
-    double loss; /* done: the validation loss of the best epoch so far; INFINITY: failed */
+    double loss; /* done: what is minimised, of the best epoch so far: the validation loss, or 1 - the accuracy; INFINITY: failed */
     bool over;   /* done: the trial will not be trained on, whatever its loss */
 } Job;
 
@@ -125,7 +133,7 @@ void store_unlock_trial(int lock);
 /* best: it is the best of the trial so far, as training chooses. */
 cf_status store_record_epoch(Store *store, int trial, const TrialEpoch *epoch, bool best);
 /* Ends a job: the trial takes over state, reason, weights_sha256 and `correct` from `trial`, whose seconds are added. */
-cf_status store_finish(Store *store, const Job *job, const Trial *trial);
+cf_status store_finish(Store *store, const Job *job, const Trial *trial, TuneObjective objective);
 /* The trial waits for a worker to go on with its job. */
 cf_status store_pause(Store *store, int trial);
 /* Trials that wait become pruned: the search is over. */

@@ -160,11 +160,27 @@ void trial_list_free(TrialList *list) {
     *list = (TrialList){0};
 }
 
-const Trial *trial_best(const TrialList *list) {
+TuneObjective objective_of(cf_stop_on stop_on) {
+    return stop_on == CF_STOP_ON_ACCURACY ? OBJECTIVE_ACCURACY : OBJECTIVE_LOSS;
+}
+
+TuneObjective objective_of_settings(const json_t *settings) {
+    const char *word = json_string_value(json_object_get(json_object_get(settings, "search"), "objective"));
+    return word && strcmp(word, "accuracy") == 0 ? OBJECTIVE_ACCURACY : OBJECTIVE_LOSS;
+}
+
+int trial_compare(const Trial *a, const Trial *b, TuneObjective objective) {
+    if (objective == OBJECTIVE_ACCURACY && a->validation_accuracy != b->validation_accuracy)
+        return a->validation_accuracy > b->validation_accuracy ? -1 : 1;
+    if (a->validation_loss != b->validation_loss) return a->validation_loss < b->validation_loss ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+const Trial *trial_best(const TrialList *list, TuneObjective objective) {
     const Trial *best = NULL;
     for (size_t i = 0; i < list->count; i++) {
         const Trial *t = &list->trials[i];
-        if (t->state == TRIAL_DONE && !t->repeats && (!best || t->validation_loss < best->validation_loss)) best = t;
+        if (t->state == TRIAL_DONE && !t->repeats && (!best || trial_compare(t, best, objective) < 0)) best = t;
     }
     return best;
 }

@@ -280,7 +280,8 @@ static cf_status work_on(Work *work, Trial *result) {
     }
     if (status) return status_prefix(status, "trial %d", work->trial->id);
     result->seconds = take_seconds(work);
-    FORWARD(store_finish(work->worker->store, work->job, result));
+    FORWARD(
+        store_finish(work->worker->store, work->job, result, objective_of(work->worker->tune->options.train.stop_on)));
     return result->state == TRIAL_WAITING ? CF_OK : trial_tidy(work->worker->store, work->trial->id);
 }
 

@@ -50,10 +50,8 @@ static cf_status go_on(Worker *worker, const TuneView *view, const Decision *dec
     return claim->kind == CLAIM_JOB ? store_add_job(worker->store, &job) : CF_OK;
 }
 
-static int compare_losses(const void *a, const void *b) {
-    const Trial *x = *(const Trial *const *)a, *y = *(const Trial *const *)b;
-    if (x->validation_loss != y->validation_loss) return x->validation_loss < y->validation_loss ? -1 : 1;
-    return (x->id > y->id) - (x->id < y->id);
+static int compare_trials(const void *a, const void *b, void *objective) {
+    return trial_compare(*(const Trial *const *)a, *(const Trial *const *)b, *(TuneObjective *)objective);
 }
 
 static bool has_repeat(const TuneView *view, const Trial *trial, uint64_t seed) {
@@ -66,12 +64,13 @@ static bool has_repeat(const TuneView *view, const Trial *trial, uint64_t seed) 
 static cf_status begin_repeat(Worker *worker, const TuneView *view, Claim *claim) {
     const TuneOptions *o = &worker->tune->options;
     const Trial **done;
+    TuneObjective objective = objective_of(o->train.stop_on);
     int count = 0;
     FORWARD(memory_new(view->list.count, sizeof(const Trial *), &done));
     for (size_t i = 0; i < view->list.count; i++)
         if (view->list.trials[i].state == TRIAL_DONE && !view->list.trials[i].repeats)
             done[count++] = &view->list.trials[i];
-    qsort(done, (size_t)count, sizeof(const Trial *), compare_losses);
+    qsort_r(done, (size_t)count, sizeof(const Trial *), compare_trials, &objective);
     cf_status status = CF_OK;
     for (int s = 1; s < o->seeds && claim->kind == CLAIM_END; s++)
         for (int i = 0; i < count && i < o->leading && claim->kind == CLAIM_END && !status; i++) {

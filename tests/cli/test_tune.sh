@@ -81,6 +81,21 @@ same "eval TUNE" "$(grep -m1 '"loss"' eval.json)" "$(sed -n '/"test"/,$ p' winne
 "$CIFRA" train "${data[@]}" --from one --freeze backbone --epochs 1 --figures none --out from-tune --quiet >/dev/null 2>err ||
     bad "train --from TUNE: $(cat err)"
 check "its source is the trial" grep -q "\"path\": \"one/trials/$best\"" from-tune/config.json
+"$CIFRA" data show hand -n 4 --out shown.png >/dev/null 2>&1
+same "predict TUNE" "$("$CIFRA" predict one/ shown.png --json 2>err)" "$("$CIFRA" predict winner shown.png --json 2>/dev/null)"
+"$CIFRA" adapt one --to street:n=200 --method adabn --figures none --out adapted --quiet >/dev/null 2>err || bad "adapt TUNE: $(cat err)"
+check "it begins with the trial's weights" grep -q "\"path\": \"one/trials/$best\"" adapted/config.json
+"$CIFRA" adapt one --to street:n=200 --method adabn --figures none --quiet >/dev/null 2>err || bad "adapt TUNE: $(cat err)"
+check "the adapted run is named by the tune" test -s one-adabn/config.json
+"$CIFRA" shift one --to street:n=200 --figures none --out shifted --json >shift.json 2>err || bad "shift TUNE: $(cat err)"
+check "shift TUNE tells of the trial" grep -q "\"run\": \"one/trials/$best\"" shift.json
+"$CIFRA" prune one --keep 0.5 --out pruned --json >/dev/null 2>err || bad "prune TUNE: $(cat err)"
+check "prune TUNE" test -s pruned/model.safetensors
+"$CIFRA" runs show one >shown.txt 2>err || bad "runs show TUNE: $(cat err)"
+check "runs show TUNE" grep -q "one/trials/$best" shown.txt
+"$CIFRA" train "${data[@]}" --teacher one --epochs 1 --figures none --out taught --quiet >/dev/null 2>err ||
+    bad "train --teacher TUNE: $(cat err)"
+check "the teacher is the trial" grep -q "\"teacher\": \"one/trials/$best\"" taught/config.json
 
 # Several processes: each trial once; then with one of them killed.
 for p in 1 2 3; do "$CIFRA" "${grid[@]}" --jobs 1 --out shared --json >"shared$p.json" 2>"shared$p.err" & done
@@ -127,6 +142,24 @@ refuses 2 "a grid has as many trials as points" "$CIFRA" tune "${data[@]}" --tri
 check "what is refused makes no folder" test ! -e never
 mkdir bad && echo "no database" >bad/tune.db
 refuses 1 "damaged, or not made by cifra tune" "$CIFRA" "${grid[@]}" --out bad
+
+# Models as values: names, and lines of any length; by accuracy the order is another, and the tune is another one.
+long_line="conv 4 3x3 | relu"
+for _ in $(seq 30); do long_line="$long_line | conv 4 3x3 | bn | relu"; done
+printf 'model: [linear, mlp, "%s | globalavgpool | dense classes"]\nparameters:\n  - {name: lr, values: [0.05]}\n' "$long_line" >models.yaml
+models=(tune "${data[@]}" --grid models.yaml --epochs 2 --stop-on accuracy)
+"$CIFRA" "${models[@]}" --out models --json --quiet >models.json 2>err || bad "tune of models: $(cat err)"
+same "a trial per model" "$(sed '/^  "best"/,$ d' models.json | grep -c '"model":')" 3
+check "a line is kept whole" grep -q "$long_line" models.json
+check "trials.csv has it whole" grep -q "$long_line" models/trials.csv
+check "the page has its beginning, and the whole of it" grep -q "title=\"conv 4 3x3.*\">3: conv 4 3x3" models/report.html
+check "the page is by accuracy" grep -q "All configurations by validation accuracy" models/report.html
+refuses 2 "search.objective: \"accuracy\" there, nothing now" "$CIFRA" tune "${data[@]}" --grid models.yaml --epochs 2 --out models
+printf 'model: [linear, no such layer]\n' >bad.yaml
+refuses 2 "no such layer" "$CIFRA" tune "${data[@]}" --grid bad.yaml --out never
+printf 'parameters:\n  - {name: model, values: [linear, mlp]}\n' >listed.yaml
+"$CIFRA" tune "${data[@]}" --grid listed.yaml --epochs 1 --out listed --json --quiet >listed.json 2>err || bad "parameter model: $(cat err)"
+same "a parameter of that name" "$(sed '/^  "best"/,$ d' listed.json | grep -c '"model": "\(linear\|mlp\)"')" 2
 
 # Repeats of the leading configurations with other seeds, added to a finished tune.
 "$CIFRA" "${grid[@]}" --jobs 2 --out one --seeds 3 --leading 2 --json --quiet >seeds.json

@@ -12,7 +12,7 @@ static int set_up(void **state) {
     made = trials_begin(8);
     add_parameter(&made.space, "optimizer", optimizers, 2);
     add_parameter(&made.space, "lr", rates, 2);
-    assert_ok(tune_display_new(&made.space, NULL, &display));
+    assert_ok(tune_display_new(&made.space, OBJECTIVE_LOSS, NULL, &display));
     return 0;
 }
 
@@ -120,7 +120,7 @@ static void test_many(void **state) {
     const SpacePoint one = {{1, 1}};
     const Trial *known = add_trial(&made, TRIAL_DONE, 0.03, 0.9);
     tune_display_free(display);
-    assert_ok(tune_display_new(&made.space, known, &display));
+    assert_ok(tune_display_new(&made.space, OBJECTIVE_LOSS, known, &display));
     for (int i = 2; i < 42; i++) {
         const TuneProgress p = event(TUNE_BEGUN, i, &one);
         assert_ok(tune_display_note(display, &p));

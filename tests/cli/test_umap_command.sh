@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # cifra umap, through the real program: of a run and of files, the same points at any thread count, odd input, transform.
 . "$(dirname "$0")/checks.sh"
+. "$(dirname "$0")/browser.sh"
 : "${MAKE_POINTS:?the tool that writes points}"
 umap=("$CIFRA" umap --figures none)
 value() { sed -n "s/^  *\"$2\": \"\{0,1\}\([^\",]*\)\"\{0,1\},*$/\1/p" "$1" | head -1; }
@@ -78,6 +79,45 @@ same "pca at 3 threads" "$(value t.json points_sha256)" "$(value pca.json points
 "${umap[@]}" --features X.npy --search descent --json --quiet >t.json || bad "--search descent"
 same "the search is told" "$(value t.json neighbors_method)" NN-descent
 same "and else" "$(value one.json neighbors_method)" exact
+
+# ---- densMAP, a subset ----
+"${umap[@]}" --features X.npy --densmap --threads 1 --json --quiet >dens.json || bad "--densmap"
+check "densMAP makes other points" test "$(value dens.json points_sha256)" != "$sha"
+check "the densities are told" above "$(value dens.json density_correlation)" 0.3
+same "without it they are not" "$(value one.json density_correlation)" null
+"${umap[@]}" --features X.npy --densmap --threads 3 --json --quiet >t.json
+same "densMAP at 3 threads" "$(value t.json points_sha256)" "$(value dens.json points_sha256)"
+for option in "--dens-lambda 0.5" "--dens-frac 0.6" "--dens-var-shift 1"; do
+    # shellcheck disable=SC2086
+    "${umap[@]}" --features X.npy --densmap $option --json --quiet >t.json || bad "--densmap $option"
+    check "$option makes other points" test "$(value t.json points_sha256)" != "$(value dens.json points_sha256)"
+    # shellcheck disable=SC2086
+    refuses 2 "goes with --densmap" "${umap[@]}" --features X.npy $option
+done
+refuses 2 "takes no new points" "${umap[@]}" --features X.npy --densmap --save-model never
+refuses 2 "no other rows" "${umap[@]}" --features X.npy --densmap --subset 100
+"${umap[@]}" --features X.npy --labels y.npy --subset 200 --threads 1 --json --quiet >part.json || bad "--subset"
+same "a subset is told" "$(value part.json fitted_rows)" 200
+same "all rows are there" "$(wc -l <X-umap/embedding.csv)" 701
+check "the others find their groups" above "$(value part.json knn_accuracy)" 0.95
+"${umap[@]}" --features X.npy --subset 200 --threads 3 --json --quiet >t.json
+same "a subset at 3 threads" "$(value t.json points_sha256)" "$(value part.json points_sha256)"
+refuses 2 "a subset of 700 rows of 700" "${umap[@]}" --features X.npy --subset 700
+
+# ---- The page of a matrix ----
+check "its texts have a row's fields" grep -q '"row 1, odd: a 1.005, b' rows/embedding.html
+check "of numbers alone its number" grep -q '"row 10"' X-umap/embedding.html
+check "a run's folder would keep its page" test ! -e rows/report.html
+printf '<script>1</script>,2\n1,2\n3,4\n5,6\n2,9\n' >odd.csv
+"${umap[@]}" --features odd.csv --neighbors 3 --out odd --quiet >/dev/null 2>err || bad "odd names: $(cat err)"
+if browser_starts "the page of a matrix in a browser"; then
+    sed 's#</body>#<script>document.getElementById("scatter").dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }))</script></body>#' \
+        rows/embedding.html >picked.html
+    headless --dump-dom picked.html >picked.txt 2>picked.log || bad "the page: $(tail -3 picked.log)"
+    check "the point in the middle is told" grep -q 'id="scatter-text"[^>]*>row [0-9]*, \(odd\|even\): a [0-9.]*, b [0-9 ]*, kind' picked.txt
+    check "rows are counted" grep -q ">120 rows\.<" picked.txt
+fi
+check "a name ends no script" test "$(grep -c '<script>1' odd/embedding.html)" = 0
 
 # ---- Supervised, and new points into a fitted embedding ----
 "${umap[@]}" --features X.npy --labels y.npy --target --threads 1 --json --quiet >t.json || bad "--target"

@@ -171,6 +171,23 @@ static void test_all_equal(void **state) {
     points_release(&points);
 }
 
+/* By hand: mean squared distances by the weights; an edge's distance stands with one of its ends or with both. */
+static void test_radii(void **state) {
+    (void)state;
+    static const Edge edges[] = {{0, 1, 0.5f}, {0, 2, 0.25f}};
+    uint32_t index[] = {1, 0, 0, 2};
+    float distance[] = {2, 2, 4, 9};
+    const Neighbors neighbors = {.n = 4, .k = 1, .index = index, .distance = distance};
+    FuzzyGraph graph = graph_from(4, edges, 2);
+    double radius[4];
+    assert_ok(fuzzy_graph_radii(&graph, &neighbors, 2, radius));
+    assert_near(radius[0], log((0.5 * 4 + 0.25 * 16) / 0.75), 1e-7);
+    assert_near(radius[1], log(4), 1e-7);
+    assert_near(radius[2], log(16), 1e-7);
+    assert_true(isnan(radius[3])); /* no edge */
+    fuzzy_graph_free(&graph);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sigma_by_its_equation),
@@ -181,6 +198,7 @@ int main(void) {
         cmocka_unit_test(test_supervise_by_hand),
         cmocka_unit_test(test_prune_and_parts),
         cmocka_unit_test(test_all_equal),
+        cmocka_unit_test(test_radii),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,55 @@
 #include "embed_golden.h"
 
 #include "embed/layout.h"
-#include "embed/layout_events.h"
+
+/* ---- The curve ---- */
+
+static void test_published_curves(void **state) {
+    (void)state;
+    /* spread, min_dist, a, b: what umap-learn 0.5.12 (scipy's curve_fit) gives, to the digits that its optimiser settles. */
+    static const double rows[][4] = {
+        {1, 0.1, 1.57694346, 0.89506088},  {1, 0, 1.93280840, 0.79049497},   {1, 0.5, 0.58303002, 1.33416699},
+        {1, 0.99, 0.11930530, 1.91639042}, {2, 0.1, 0.54466054, 0.84205543}, {0.5, 0.1, 5.06930933, 1.00300542},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        double a, b;
+        assert_ok(curve_fit(rows[i][1], rows[i][0], &a, &b));
+        assert_near(a, rows[i][2], 2e-5 * rows[i][2]);
+        assert_near(b, rows[i][3], 2e-5 * rows[i][3]);
+    }
+}
+
+static double squares_off(double min_dist, double spread, double a, double b) {
+    double sum = 0;
+    for (int i = 0; i < 300; i++) {
+        double d = 3 * spread * i / 299, wanted = d < min_dist ? 1 : exp(-(d - min_dist) / spread);
+        double off = wanted - 1 / (1 + a * pow(d, 2 * b));
+        sum += off * off;
+    }
+    return sum;
+}
+
+static void test_no_curve_near_is_better(void **state) {
+    (void)state;
+    for (int m = 0; m <= 10; m++) {
+        double a, b, min_dist = 0.1 * m, spread = 0.7 + 0.1 * m;
+        assert_ok(curve_fit(min_dist, spread, &a, &b));
+        double best = squares_off(min_dist, spread, a, b);
+        for (int turn = 0; turn < 8; turn++) {
+            double x = cos(0.7854 * turn), y = sin(0.7854 * turn);
+            assert_true(squares_off(min_dist, spread, a * (1 + 1e-3 * x), b * (1 + 1e-3 * y)) > best);
+        }
+    }
+}
+
+static void test_refused_curves(void **state) {
+    (void)state;
+    double a, b;
+    assert_fails(curve_fit(0.1, 0, &a, &b), CF_BAD_USE, "min_dist 0.1 with spread 0");
+    assert_fails(curve_fit(-0.1, 1, &a, &b), CF_BAD_USE, "min_dist -0.1");
+    assert_fails(curve_fit(4, 1, &a, &b), CF_BAD_USE, "min_dist 4");
+    assert_fails(curve_fit(NAN, 1, &a, &b), CF_BAD_USE, "min_dist");
+}
 
 /* ---- The timetable ---- */
 
@@ -116,6 +164,104 @@ static void test_same_bits(void **state) {
         }
         free(first);
     }
+    fuzzy_graph_free(&graph);
+    points_release(&points);
+}
+
+/* ---- Density ---- */
+
+enum { FEW = 60 };
+
+/* The correlation of the local radii of y with the standardised `original`, as densMAP has it: the covariance over n - 1, the
+ * variance with a shift. */
+static double radii_agree(const FuzzyGraph *graph, const double *original, const double *y, const LayoutJob *job) {
+    double radius[FEW], mean = 0, variance = 0, covariance = 0;
+    for (size_t i = 0; i < FEW; i++) {
+        double near = 0, far = 0;
+        for (size_t e = graph->start[i]; e < graph->start[i + 1]; e++) {
+            const double *z = y + 2 * graph->column[e];
+            const double square = (y[2 * i] - z[0]) * (y[2 * i] - z[0]) + (y[2 * i + 1] - z[1]) * (y[2 * i + 1] - z[1]);
+            const double close = 1 / (1 + job->a * pow(square, job->b));
+            near += close, far += close * square;
+        }
+        radius[i] = log(1e-8 + far / near);
+        mean += radius[i] / FEW;
+    }
+    for (size_t i = 0; i < FEW; i++) {
+        variance += (radius[i] - mean) * (radius[i] - mean) / FEW;
+        covariance += radius[i] * original[i] / (FEW - 1);
+    }
+    return covariance / sqrt(variance + job->density->shift);
+}
+
+/* One epoch with and without the density, its step small: the difference is along the gradient by finite differences. Each edge is
+ * used twice, its weight is the strongest, and umap-learn's covariance is that of the gradient but for 1 / n. */
+static void test_density_gradient(void **state) {
+    (void)state;
+    Points points = grouped_points(FEW, 4, 3, 2, 3);
+    FuzzyGraph graph = graph_of(&points, 6, 1);
+    double original[FEW], mean = 0, square = 0, at[2 * FEW], largest = 0, worst = 0;
+    for (size_t e = 0; e < graph.start[FEW]; e++) graph.weight[e] = 0.5f;
+    for (size_t i = 0; i < FEW; i++) original[i] = sin(7.0 * (double)i) + 0.3 * (double)(i % 5);
+    const LayoutDensity density = {original, 0.5, 0.5, 0.1}, none = {original, 0, 0.5, 0.1};
+    LayoutJob job = job_of(&graph, 2);
+    job.epochs = 2, job.negatives = 0, job.learning_rate = 1e-3;
+    float *with = start_of(FEW, 2), *without = start_of(FEW, 2);
+    for (int v = 0; v < 2 * FEW; v++) at[v] = (double)with[v];
+    job.density = &density;
+    assert_ok(layout_run(&job, with));
+    job.density = &none;
+    assert_ok(layout_run(&job, without));
+    for (size_t i = 0; i < FEW; i++) mean += original[i] / FEW;
+    for (size_t i = 0; i < FEW; i++) square += (original[i] - mean) * (original[i] - mean) / FEW;
+    for (size_t i = 0; i < FEW; i++) original[i] = (original[i] - mean) / sqrt(square);
+    job.density = &density;
+    for (size_t v = 0; v < 2 * FEW; v++) {
+        const double h = 1e-5, kept = at[v];
+        at[v] = kept + h;
+        double slope = radii_agree(&graph, original, at, &job);
+        at[v] = kept - h;
+        slope = (slope - radii_agree(&graph, original, at, &job)) / (2 * h);
+        at[v] = kept;
+        /* lambda x sum of weights / (weight n) x the gradient of what umap-learn takes n - 1 for */
+        const double wanted = 0.5 * (double)graph.start[FEW] / FEW * (FEW - 1) * slope;
+        const double moved = ((double)with[v] - (double)without[v]) / job.learning_rate;
+        largest = fmax(largest, fabs(wanted));
+        worst = fmax(worst, fabs(moved - wanted));
+    }
+    assert_true(largest > 1);
+    assert_true(worst < 0.03 * largest);
+    free(with), free(without);
+    fuzzy_graph_free(&graph);
+    points_release(&points);
+}
+
+static void test_density_same_bits(void **state) {
+    (void)state;
+    Points points = grouped_points(2500, 5, 3, 5, 2);
+    FuzzyGraph graph = graph_of(&points, 15, 2);
+    double *radius;
+    float *first = NULL;
+    assert_ok(memory_new(2500, sizeof *radius, &radius));
+    for (size_t i = 0; i < 2500; i++) radius[i] = i % 11 ? (double)(i % 7) : NAN; /* of some none */
+    const LayoutDensity density = {radius, 2, 0.3, 0.1};
+    for (size_t t = 0; t < COUNT_OF(embed_thread_counts); t++) {
+        LayoutJob job = job_of(&graph, embed_thread_counts[t]);
+        float *y = start_of(graph.n, 2);
+        job.density = &density;
+        assert_ok(layout_run(&job, y));
+        for (size_t v = 0; v < 2 * graph.n; v++) assert_true(isfinite(y[v]));
+        if (first) assert_memory_equal(y, first, graph.n * 2 * sizeof(float));
+        if (first)
+            free(y);
+        else
+            first = y;
+    }
+    LayoutJob job = job_of(&graph, 2);
+    float *plain = start_of(graph.n, 2);
+    assert_ok(layout_run(&job, plain));
+    assert_memory_not_equal(plain, first, graph.n * 2 * sizeof(float));
+    free(plain), free(first), free(radius);
     fuzzy_graph_free(&graph);
     points_release(&points);
 }
@@ -247,10 +393,15 @@ static void test_stopped(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_published_curves),
+        cmocka_unit_test(test_no_curve_near_is_better),
+        cmocka_unit_test(test_refused_curves),
         cmocka_unit_test(test_both_ends_in_one_round),
         cmocka_unit_test(test_due),
         cmocka_unit_test(test_rows_of_their_own_scale),
         cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_density_gradient),
+        cmocka_unit_test(test_density_same_bits),
         cmocka_unit_test(test_groups_part),
         cmocka_unit_test(test_middle_stays),
         cmocka_unit_test(test_fixed),

@@ -47,7 +47,9 @@ enum { MOST = 5, OTHERS = 50 };
 typedef struct Scene {
     float others[OTHERS * LAYOUT_MOST_COMPONENTS];
     float y[LAYOUT_MOST_COMPONENTS * LAYOUT_LANES];
-    uint32_t pulls[LAYOUT_LANES][MOST];
+    uint32_t pulls[LAYOUT_LANES][MOST], rates[LAYOUT_LANES][MOST];
+    float density[2 * OTHERS]; /* of test_density */
+    bool dense;
     LayoutPass pass;
     LayoutGroup group;
 } Scene;
@@ -75,9 +77,25 @@ static Scene scene_of(int components, uint64_t seed) {
     return s;
 }
 
+/* With a density's moves: rates up to that of the strongest edge. */
+static Scene dense_scene_of(int components, uint64_t seed) {
+    Scene s = scene_of(components, seed);
+    RngStream stream = rng_stream(seed, RNG_LAYOUT, 7, 8);
+    s.dense = true;
+    s.pass.density_scale = 1e8f;
+    for (uint64_t v = 0; v < 2 * OTHERS; v++) s.density[v] = 2 * rng_uniform(&stream, v) - 1;
+    for (int l = 0; l < LAYOUT_LANES; l++) {
+        for (int d = 0; d < 2; d++) s.group.density[d][l] = s.density[2 * l + d];
+        for (int e = 0; e < MOST; e++)
+            s.rates[l][e] = e ? (uint32_t)(rng_uniform(&stream, (uint64_t)(1000 + l * MOST + e)) * 2e9f) + 1000000u : 1u << 31;
+    }
+    return s;
+}
+
 static void move_scene(Scene *s) {
     s->pass.others = s->others;
-    for (int l = 0; l < LAYOUT_LANES; l++) s->group.pulls[l] = s->pulls[l];
+    s->pass.density = s->dense ? s->density : NULL;
+    for (int l = 0; l < LAYOUT_LANES; l++) s->group.pulls[l] = s->pulls[l], s->group.rates[l] = s->rates[l];
     layout_kernels()->move(&s->pass, &s->group, s->y);
 }
 
@@ -85,8 +103,19 @@ static double clipped(double x) {
     return fmin(4, fmax(-4, x));
 }
 
-/* A pull or a push of one point by the formulas, in double. */
-static void plain_move(const Scene *s, double *y, uint32_t other, bool pull) {
+/* What densMAP's correlation adds to a pull, as umap-learn has it. */
+static double density_factor(const Scene *s, int l, int e, double square) {
+    const double a = (double)s->pass.a, b = (double)s->pass.b;
+    const float *other = s->density + 2 * s->pulls[l][e];
+    const double near = 1 / (1 + a * pow(square, b)), fall = a * b * pow(square, b - 1) * near;
+    return (double)s->pass.density_scale / floor(s->rates[l][e] / 2) * near *
+           ((1 - b * (1 - near)) * ((double)other[0] + (double)s->group.density[0][l]) +
+            fall * ((double)other[1] + (double)s->group.density[1][l]));
+}
+
+/* A pull (the lane's e-th) or a push (e -1) of one point by the formulas, in double. */
+static void plain_move(const Scene *s, double *y, uint32_t other, int l, int e) {
+    const bool pull = e >= 0;
     const double a = (double)s->pass.a, b = (double)s->pass.b;
     const int components = s->pass.components;
     const float *z = s->others + other * (uint32_t)components;
@@ -95,18 +124,22 @@ static void plain_move(const Scene *s, double *y, uint32_t other, bool pull) {
     if (square == 0) return;
     factor = pull ? -2 * a * b * pow(square, b - 1) / (1 + a * pow(square, b))
                   : 2 * (double)s->pass.repulsion * b / ((0.001 + square) * (1 + a * pow(square, b)));
-    for (int c = 0; c < components; c++) y[c] += (double)s->pass.step * clipped(factor * (y[c] - (double)z[c]));
+    const double spread = pull && s->dense ? density_factor(s, l, e, square) : 0;
+    for (int c = 0; c < components; c++) {
+        const double off = y[c] - (double)z[c];
+        y[c] += (double)s->pass.step * (clipped(factor * off) + clipped(spread * off));
+    }
 }
 
 static void plain_lane(const Scene *s, int l, double *y) {
     uint32_t drawn = 0;
     for (int e = 0; e < s->group.pull_count[l]; e++) {
-        plain_move(s, y, s->pulls[l][e], true);
+        plain_move(s, y, s->pulls[l][e], l, e);
         for (int p = 0; p < s->pass.negatives && e < s->group.push_count[l]; p++, drawn++) {
             uint32_t words[4];
             rng_block(&s->pass.random, (uint64_t)s->group.key[l] << 32 | drawn / 4, words);
             uint32_t other = (uint32_t)(((uint64_t)words[drawn % 4] * s->pass.count) >> 32);
-            if (other != s->group.own[l]) plain_move(s, y, other, false);
+            if (other != s->group.own[l]) plain_move(s, y, other, l, -1);
         }
     }
 }
@@ -115,8 +148,8 @@ static void test_moves_by_formula(void **state) {
     (void)state;
     static const int components[] = {1, 2, 3, 5, 64};
     for (size_t k = 0; k < COUNT_OF(components); k++)
-        for (uint64_t seed = 0; seed < 10; seed++) {
-            Scene s = scene_of(components[k], seed), before = s;
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            Scene s = seed % 2 ? dense_scene_of(components[k], seed) : scene_of(components[k], seed), before = s;
             move_scene(&s);
             for (int l = 0; l < LAYOUT_LANES; l++) {
                 double y[LAYOUT_MOST_COMPONENTS];
@@ -125,6 +158,33 @@ static void test_moves_by_formula(void **state) {
                 for (int c = 0; c < components[k]; c++) assert_near((double)s.y[c * LAYOUT_LANES + l], y[c], 2e-4);
             }
         }
+}
+
+/* Sums over each lane's pulls; where a point is pulled to itself it is close. */
+static void test_closeness_by_formula(void **state) {
+    (void)state;
+    static const int components[] = {1, 2, 3, 64};
+    for (size_t k = 0; k < COUNT_OF(components); k++) {
+        Scene s = scene_of(components[k], k);
+        float sums[2][LAYOUT_LANES];
+        s.pass.b = k % 2 ? 1.916f : 0.895f; /* 2b such that a power of 0 would leave a float's range */
+        s.pass.others = s.others;
+        for (uint32_t l = 0; l < LAYOUT_LANES; l++) s.group.pulls[l] = s.pulls[l], s.pulls[l][0] = l;
+        layout_kernels()->closeness(&s.pass, &s.group, s.y, sums);
+        for (int l = 0; l < LAYOUT_LANES; l++) {
+            double near = 0, far = 0;
+            for (int e = 0; e < s.group.pull_count[l]; e++) {
+                double square = 0;
+                for (int c = 0; c < components[k]; c++)
+                    square += pow((double)s.y[c * LAYOUT_LANES + l] -
+                                      (double)s.others[s.pulls[l][e] * (uint32_t)components[k] + (uint32_t)c], 2);
+                const double close = 1 / (1 + (double)s.pass.a * pow(square, (double)s.pass.b));
+                near += close, far += close * square;
+            }
+            assert_near((double)sums[0][l], near, 1e-5);
+            assert_near((double)sums[1][l], far, 1e-4 + 1e-5 * far);
+        }
+    }
 }
 
 /* A lane's result does not depend on the lanes beside it. */
@@ -156,6 +216,18 @@ static void test_pinned(void **state) {
         }
     }
     assert_int_equal(sum, 0xdd1a0078876d1399u);
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        Scene s = dense_scene_of(2, seed);
+        float sums[2][LAYOUT_LANES];
+        move_scene(&s);
+        layout_kernels()->closeness(&s.pass, &s.group, s.y, sums);
+        for (int v = 0; v < 4 * LAYOUT_LANES; v++) {
+            uint32_t bits;
+            memcpy(&bits, v < 2 * LAYOUT_LANES ? &s.y[v] : &sums[0][v - 2 * LAYOUT_LANES], sizeof bits);
+            sum = sum * 1099511628211u + bits;
+        }
+    }
+    assert_int_equal(sum, 0xfd7d137fe07695d4u);
 }
 
 /* ---- The gradient, by finite differences of the cross entropy ---- */
@@ -214,6 +286,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(test_power),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_moves_by_formula),
+        cmocka_unit_test(test_closeness_by_formula),
         cmocka_unit_test(test_lanes_alone),
         cmocka_unit_test(test_pinned),
         cmocka_unit_test(test_gradient),
@@ -223,7 +296,7 @@ int main(int count, char **arguments) {
     if (count > 1) {
         const struct CMUnitTest own[] = {
             cmocka_unit_test(test_power),       cmocka_unit_test(test_random), cmocka_unit_test(test_moves_by_formula),
-            cmocka_unit_test(test_lanes_alone), cmocka_unit_test(test_pinned),
+            cmocka_unit_test(test_lanes_alone), cmocka_unit_test(test_pinned), cmocka_unit_test(test_closeness_by_formula),
         };
         return run_as_child(arguments[1], own);
     }

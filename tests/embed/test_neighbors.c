@@ -1,7 +1,7 @@
 #include "embed_making.h"
 
 #include "embed/neighbors.h"
-#include "embed/whole_rows.h"
+#include "embed/points.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "embed_golden.h"
 
 #include "embed/spectral.h"
-#include "embed/symmetric.h"
+#include "embed/eigen.h"
 
 static SpectralJob job_of(const FuzzyGraph *graph, int components, int threads) {
     return (SpectralJob){.graph = graph, .components = components, .tolerance = 1e-8, .seed = 3, .threads = threads};

@@ -219,6 +219,88 @@ static void test_groups_apart(void **state) {
     points_release(&pairs);
 }
 
+/* Three groups of other spreads: densMAP keeps their densities, UMAP does not; it takes no new points, and has 200 epochs more. */
+static void test_densmap(void **state) {
+    (void)state;
+    static const double spreads[] = {0.3, 1, 3};
+    Points points = grouped_points(900, 6, 3, 40, 4);
+    double correlation[2];
+    for (size_t i = 0; i < 900; i++)
+        for (size_t d = 0; d < 6; d++) {
+            float *x = &values_of(&points)[i * 6 + d];
+            const double centre = d == i % 3 ? 40 : 0;
+            *x = (float)(centre + spreads[i % 3] * ((double)*x - centre));
+        }
+    for (int dense = 0; dense < 2; dense++) {
+        UmapOptions options = options_of(2);
+        options.epochs = 200, options.densmap = dense;
+        Umap *umap = fit(&points, &options);
+        assert_ok(umap_density_correlation(umap, &correlation[dense]));
+        if (dense) {
+            float unused[2];
+            const Points one = {points.values, 1, 6};
+            assert_fails(umap_transform(umap, &one, 1, unused), CF_BAD_USE, "densMAP");
+            assert_fails(umap_write(umap, "never"), CF_BAD_USE, "densMAP");
+            /* Of UMAP's embedding of the same points it is near nothing. */
+            options.densmap = false;
+            Umap *plain = fit(&points, &options);
+            plain->radius = umap->radius;
+            assert_ok(umap_density_correlation(plain, &correlation[0]));
+            plain->radius = NULL;
+            umap_free(plain);
+        } else
+            assert_true(isnan(correlation[0]));
+        umap_free(umap);
+    }
+    assert_true(correlation[1] > 0.8);
+    assert_true(correlation[0] < 0.5);
+    points_release(&points);
+    points = grouped_points(40, 3, 2, 4, 4);
+    UmapOptions options = umap_options_defaults();
+    options.densmap = true;
+    Umap *umap = fit(&points, &options);
+    assert_int_equal(umap->options.epochs, 700);
+    umap_free(umap);
+    points_release(&points);
+}
+
+/* The drawn rows lie where the fit has them, each other one where umap_transform puts it; at any number of threads, in their order. */
+static void test_subset(void **state) {
+    (void)state;
+    Points points = grouped_points(500, 5, 2, 6, 9);
+    float *all[2];
+    int target[500];
+    for (int i = 0; i < 500; i++) target[i] = i % 2;
+    for (int turn = 0; turn < 2; turn++) {
+        UmapOptions options = options_of(turn ? 3 : 1);
+        Umap *umap;
+        size_t met = 0;
+        options.target = target;
+        all[turn] = floats_new(1000);
+        assert_ok(umap_fit_subset(&points, 120, &options, &umap, all[turn]));
+        assert_int_equal(umap->n, 120);
+        for (size_t i = 0; i < 500; i++) {
+            float own[2];
+            const Points one = {points_row(&points, i), 1, 5};
+            if (met < 120 && memcmp(one.values, umap->points + met * 5, 5 * sizeof(float)) == 0)
+                memcpy(own, umap->embedding + 2 * met++, sizeof own);
+            else
+                assert_ok(umap_transform(umap, &one, 1, own));
+            assert_memory_equal(own, all[turn] + 2 * i, sizeof own);
+        }
+        assert_int_equal(met, 120);
+        umap_free(umap);
+    }
+    assert_memory_equal(all[0], all[1], 1000 * sizeof(float));
+    UmapOptions options = options_of(1);
+    Umap *umap;
+    assert_fails(umap_fit_subset(&points, 500, &options, &umap, all[0]), CF_BAD_USE, "1 to 499 are possible");
+    options.densmap = true;
+    assert_fails(umap_fit_subset(&points, 50, &options, &umap, all[0]), CF_BAD_USE, "densMAP");
+    free(all[0]), free(all[1]);
+    points_release(&points);
+}
+
 static void test_one_dimension(void **state) {
     (void)state;
     Points points = normal_points(200, 1, 3);
@@ -419,6 +501,8 @@ int main(void) {
         cmocka_unit_test(test_all_equal),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_groups_apart),
+        cmocka_unit_test(test_densmap),
+        cmocka_unit_test(test_subset),
         cmocka_unit_test(test_one_dimension),
         cmocka_unit_test(test_cosine),
         cmocka_unit_test(test_options_refused),

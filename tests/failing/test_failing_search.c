@@ -98,7 +98,7 @@ static cf_status show(void *context, uint64_t *result) {
     TuneDisplay *display = NULL;
     const SpacePoint point = {{1, 0}};
     char *text;
-    cf_status status = tune_display_new(&made->space, NULL, &display);
+    cf_status status = tune_display_new(&made->space, OBJECTIVE_LOSS, NULL, &display);
     for (int i = 1; !status && i <= SHOWN; i++) {
         const TuneProgress begun = {.event = TUNE_BEGUN, .trial = i, .point = &point, .trials_wanted = SHOWN};
         status = tune_display_note(display, &begun);

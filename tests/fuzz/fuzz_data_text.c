@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     PROMISE(recipe_new(&recipe) == CF_OK);
     const cf_status status = recipe_use_data(&recipe, text);
     fuzz_settled(status);
-    for (int i = 0; !status && i < RECIPE_SETS && recipe.data[i]; i++) use_name(recipe.data[i]);
+    for (int i = 0; !status && recipe.data[i]; i++) use_name(recipe.data[i]);
     recipe_free(&recipe);
     free(text);
     return 0;

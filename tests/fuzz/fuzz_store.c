@@ -300,7 +300,7 @@ static void settle(Store *store) {
 static void record(Store *store) {
     fuzz_settled(store_settle_kernels(store, "baseline"));
     fuzz_settled(store_record_epoch(store, 1, &(TrialEpoch){1, 0.1, 1, 0.5, 1, 0.5, 1}, true));
-    fuzz_settled(store_finish(store, &(Job){.trial = 1}, &(Trial){.state = TRIAL_DONE, .seconds = 1}));
+    fuzz_settled(store_finish(store, &(Job){.trial = 1}, &(Trial){.state = TRIAL_DONE, .seconds = 1}, OBJECTIVE_LOSS));
 }
 
 static void go_on_with_it(bool in_whole) {

@@ -48,7 +48,7 @@ static inline void store_make(const char *folder, int trials) {
             const TrialEpoch epoch = {e, 0.1, 2.0 / e, 0.5, 2.5 / e + id, 0.25, 1};
             store_must(!store_record_epoch(store, id, &epoch, true));
         }
-        store_must(!store_finish(store, &job, &end));
+        store_must(!store_finish(store, &job, &end, OBJECTIVE_LOSS));
     }
     store_close(store);
     space_free(&space);

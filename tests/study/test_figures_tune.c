@@ -58,12 +58,13 @@ static void test_data(void **state) {
                 "3,3,\"a,<b>&\"\"x\"\"\",0.01,pruned,0,0.75,,,0.5,,,\n"
                 "4,4,\"a,<b>&\"\"x\"\"\",0.1,failed,0,,,,,,,\"<i>not</i> finite, \"\"so\"\"\"\n");
     expect_file(book.folder, "tune-parallel-x.csv",
-                "trial,kind,l<r>,loss\n2,sgd,0.1,0.625\n1,sgd,0.01,0.25\n3,\"a,<b>&\"\"x\"\"\",0.01,0.75\n"
-                "4,\"a,<b>&\"\"x\"\"\",0.1,\n");
+                "trial,kind,l<r>,loss,accuracy\n2,sgd,0.1,0.625,0.5625\n1,sgd,0.01,0.25,0.75\n"
+                "3,\"a,<b>&\"\"x\"\"\",0.01,0.75,0.5\n4,\"a,<b>&\"\"x\"\"\",0.1,,\n");
     expect_file(book.folder, "tune-effects-x.csv",
                 "parameter,value,trials,loss,loss_low,loss_high,accuracy,accuracy_low,accuracy_high\n"
                 "kind,sgd,2,0.375,-1.21327559,1.96327559,0.6875,-0.106637796,1.4816378\n"
-                "l<r>,0.01,1,0.25,,,0.75,,\nl<r>,0.1,1,0.5,,,0.625,,\n");
+                "kind,\"a,<b>&\"\"x\"\"\",1,0.75,,,0.5,,\n"
+                "l<r>,0.01,2,0.5,-2.67655118,3.67655118,0.625,-0.963275592,2.21327559\nl<r>,0.1,1,0.5,,,0.625,,\n");
     char *curves = file_text(book.folder, "tune-curves-x.csv");
     static const char *const lines[] = {
         "trial,state,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy\n",
@@ -95,7 +96,8 @@ static void test_shapes(void **state) {
         TuneResults r = results_of(&made);
         const FigureBook book = {scratch_folder(), "-r", "ranges", FIGURE_PNG, &theme_light, &list};
         assert_ok(figures_tune_draw(&book, &r));
-        assert_int_equal(list.count, 4);
+        assert_int_equal(list.count, 5);
+        if (k == 1) expect_file(book.folder, "tune-slices-r.csv", "trial,x,n,loss\n1,1,1,1\n2,0.891251,2,0.904837418\n");
         Drawn drawn = read_drawn(path_in(book.folder, "tune-configurations-r.png"));
         const double height = drawn.height / 2.0, rows = 13 * fmin(48, counts[k]);
         free(drawn.rgb);

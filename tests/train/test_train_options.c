@@ -240,7 +240,7 @@ static void spaces_take_values_and_ranges(void **state) {
             if (!option->searched) continue;
             Space space = {0};
             char *line, *texts[] = {usual, other};
-            SpaceParameter parameter = {(char *)(uintptr_t)option->name, PARAMETER_LIST, texts, 2, 0, 0};
+            SpaceParameter parameter = {(char *)(uintptr_t)option->name, PARAMETER_LIST, texts, texts, 2, 0, 0};
             space = (Space){(char *)"made", (char *)"dense classes", &parameter, 1};
             assert_ok(space_check(&space));
             assert_ok(space_apply(&space, &(SpacePoint){{1}}, &laid, &line));

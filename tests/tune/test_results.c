@@ -130,8 +130,8 @@ static void test_one_seed(void **state) {
         assert_int_equal(c.only_other, cases[k].other);
         assert_near(c.p, cases[k].p, 1e-12);
         assert_int_equal(comparison_is_noise(&c), cases[k].p > 0.05);
-        assert_near(c.loss.mean, 0.05, 1e-12);
-        assert_true(isnan(c.loss.low));
+        assert_near(c.ahead.mean, 0.05, 1e-12);
+        assert_true(isnan(c.ahead.low));
         expect_said(&r, &c, cases[k].said);
         json_t *json;
         assert_ok(comparison_json(&c, &json));
@@ -192,7 +192,7 @@ static void test_golden_images(void **state) {
     assert_int_equal(c.only_other, golden_number(images, "other"));
     assert_near(c.p, golden_number(images, "p"), 1e-12);
     /* 0.10, 0.11 and 0.07. */
-    assert_near(c.loss.mean, 0.28 / 3, 1e-12);
+    assert_near(c.ahead.mean, 0.28 / 3, 1e-12);
     expect_said(&r, &c, "3 seeds each");
     expect_said(&r, &c, "Trial 1's mean loss over 3 seeds is lower by 0.093 (95 % interval 0.042 to 0.15): more than");
     results_free(&r);
@@ -217,7 +217,7 @@ static void test_golden_effects(void **state) {
             t->point.values[p] = json_number_value(json_array_get(json_object_get(item, "values"), p));
     }
     add_trial(&made, TRIAL_DONE, 9, 0)->repeats = 1; /* none of these counts */
-    add_trial(&made, TRIAL_PRUNED, 9, 0);
+    add_trial(&made, TRIAL_RUNNING, 9, 0);
     set_reason(add_trial(&made, TRIAL_FAILED, 9, 0), "no");
     TuneResults r = results_of(&made);
     assert_ok(results_effects(&r, &effects));
@@ -266,6 +266,69 @@ static void test_range_effects(void **state) {
     results_free(&r);
 }
 
+static TuneResults by_accuracy(MadeTrials *made) {
+    TuneResults r;
+    assert_ok(results_new(&made->space, &made->list, made->curves, OBJECTIVE_ACCURACY, &r));
+    return r;
+}
+
+/* The highest accuracy first, of equal ones the lowest loss, of these the lower id; what is compared is the accuracy, too. */
+static void test_by_accuracy(void **state) {
+    (void)state;
+    const double losses[] = {0.1, 0.5, 0.4, 0.4}, accuracies[] = {0.5, 0.75, 0.75, 0.75};
+    MadeTrials made = two_parameters(8);
+    Comparison c;
+    for (int i = 0; i < 4; i++) set_right(add_trial(&made, TRIAL_DONE, losses[i], accuracies[i]), "1110");
+    assert_int_equal(trial_best(&made.list, OBJECTIVE_ACCURACY)->id, 3);
+    assert_int_equal(trial_best(&made.list, OBJECTIVE_LOSS)->id, 1);
+    TuneResults r = by_accuracy(&made);
+    const int order[] = {3, 4, 2, 1};
+    for (size_t i = 0; i < 4; i++) assert_int_equal(id_at(&r, i), order[i]);
+    assert_string_equal(results_objective(&r), "validation accuracy");
+    results_free(&r);
+    made = two_parameters(8);
+    for (int i = 0; i < 4; i++) {
+        Trial *t = add_trial(&made, TRIAL_DONE, 0.1 * (i + 1), i % 2 ? 0.75 : 0.5);
+        set_right(t, i % 2 ? "1110" : "1100");
+        if (i >= 2) t->repeats = i - 1, t->seed = 2;
+    }
+    made.list.trials[3].validation_accuracy = 0.8;
+    r = by_accuracy(&made);
+    assert_int_equal(id_at(&r, 0), 2);
+    assert_ok(results_compare(&r, &c));
+    assert_near(c.ahead.mean, 0.275, 1e-12);
+    expect_said(&r, &c, "Trial 2's mean accuracy over 2 seeds is higher by 28 points");
+    json_t *json;
+    assert_ok(comparison_json(&c, &json));
+    assert_near(golden_number(json_object_get(json, "accuracy_difference"), "mean"), 0.275, 1e-12);
+    assert_null(json_object_get(json, "loss_difference"));
+    json_decref(json);
+    results_free(&r);
+}
+
+/* Where trials were pruned, all are set beside each other after as many epochs as each of these had. */
+static void test_effects_of_pruned(void **state) {
+    (void)state;
+    MadeTrials made = two_parameters(8);
+    Effect *effects;
+    const double losses[] = {0.1, 0.2, 0.4, 0.8, 1.6};
+    const TrialState states[] = {TRIAL_DONE, TRIAL_PRUNED, TRIAL_PRUNED, TRIAL_RUNNING, TRIAL_RUNNING};
+    const int epochs[] = {4, 3, 2, 2, 1};
+    for (int i = 0; i < 5; i++) {
+        Trial *t = add_trial(&made, states[i], losses[i], 0.5);
+        t->epochs_run = t->best_epoch = epochs[i];
+        set_curve(&made, t, epochs[i]);
+    }
+    TuneResults r = results_of(&made);
+    assert_int_equal(results_effect_epochs(&r), 2);
+    assert_ok(results_effects(&r, &effects));
+    assert_int_equal(effects[0].groups[0].loss.count, 4); /* the last has one epoch */
+    /* The first was at 1.4 times its best then (set_curve), the second at 1.1. */
+    assert_near(effects[0].groups[0].loss.mean, (0.1 * 1.4 + 0.2 * 1.1 + 0.4 + 0.8) / 4, 1e-12);
+    effects_free(&r, effects);
+    results_free(&r);
+}
+
 /* What diverged without becoming infinite is in no mean; a bad one is. */
 static void test_far(void **state) {
     (void)state;
@@ -273,7 +336,7 @@ static void test_far(void **state) {
     Effect *effects;
     const double losses[] = {0.25, 0.5, 2, 49, 51, 1e6};
     for (int i = 0; i < 6; i++) add_trial(&made, TRIAL_DONE, losses[i], 0.5);
-    made.list.trials[3].state = TRIAL_PRUNED; /* the median is of all that have a loss */
+    made.list.trials[3].state = TRIAL_RUNNING; /* the median is of all that have a loss */
     TuneResults r = results_of(&made);
     assert_true(r.far == 200);
     assert_ok(results_effects(&r, &effects));
@@ -352,7 +415,8 @@ int main(void) {
         cmocka_unit_test(test_one_seed),      cmocka_unit_test(test_no_comparison),
         cmocka_unit_test(test_golden_images), cmocka_unit_test(test_golden_effects),
         cmocka_unit_test(test_range_effects), cmocka_unit_test(test_table),
-        cmocka_unit_test(test_far),
+        cmocka_unit_test(test_far),           cmocka_unit_test(test_by_accuracy),
+        cmocka_unit_test(test_effects_of_pruned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

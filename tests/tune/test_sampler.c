@@ -53,9 +53,8 @@ static void values_lie_in_their_ranges(void **state) {
             const double *v = seen[i].point.values;
             assert_true(v[0] >= 1e-4 && v[0] <= 1 && v[1] >= 0 && v[1] <= 0.95 && v[2] >= 16 && v[2] <= 256);
             assert_true(v[2] == floor(v[2]) && (v[3] == 0 || v[3] == 1 || v[3] == 2));
-            char text[SPACE_TEXT];
-            space_value_text(&space, &seen[i].point, 0, text);
-            assert_true(strtod(text, NULL) == v[0]); /* what is shown is what was trained with */
+            char number[SPACE_NUMBER];
+            assert_true(strtod(space_value(&space, &seen[i].point, 0, number), NULL) == v[0]); /* what is shown is what was trained with */
             lowest = fmin(lowest, v[0]);
             highest = fmax(highest, v[0]);
         }

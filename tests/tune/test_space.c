@@ -1,5 +1,6 @@
 #include "testing.h"
 
+#include "base/memory.h"
 #include "tune/space.h"
 
 #include <stdio.h>
@@ -86,6 +87,50 @@ static void yaml_has_every_kind(void **state) {
     assert_int_equal(options.schedule, CF_ONE_CYCLE);
     assert_int_equal(options.patience, 2);
     free(line);
+    space_free(&space);
+}
+
+/* Models are values: a list at `model`, or a parameter of that name; of any length, with labels that differ. */
+static void models_are_values(void **state) {
+    (void)state;
+    Space space, again;
+    char text[4000] = "", *line, number[SPACE_NUMBER];
+    cf_train_options options = cf_train_defaults();
+    for (int i = 0; i < 60; i++) snprintf(text + strlen(text), sizeof text - strlen(text), "conv 16 3x3 | bn | relu | ");
+    char *yaml, *first, *second;
+    assert_ok(memory_print(&first, "%s\xc3\xa4", text));
+    assert_ok(memory_print(&second, "%sdense classes", text));
+    assert_ok(memory_print(&yaml, "model: # several\n  - paper\n  - %s\n  - %s\nparameters: [{name: lr, log: [0.01, 1]}]\n",
+                           first, second));
+    read_text(yaml, &space);
+    assert_string_equal(space.model, "{model}");
+    assert_int_equal(space.count, 2);
+    const SpacePoint point = {{2, 0.125}};
+    assert_ok(space_apply(&space, &point, &options, &line));
+    assert_string_equal(line, second);
+    assert_string_equal(space_value(&space, &point, 0, number), second);
+    assert_string_equal(space_label(&space, &point, 0, number), "3: conv 16 3x3 | bn | relu | conv ..");
+    assert_string_equal(space.parameters[0].labels[0], "paper");
+    assert_string_equal(space.parameters[0].labels[1], "2: conv 16 3x3 | bn | relu | conv ..");
+    assert_string_equal(space_value(&space, &point, 1, number), "0.125");
+    json_t *json;
+    SpacePoint same;
+    assert_ok(space_json(&space, &json));
+    assert_ok(space_from_json(json, &again));
+    json_decref(json);
+    assert_ok(space_point_json(&space, &point, &json));
+    assert_ok(space_point_from_json(&again, json, &same));
+    assert_true(space_points_equal(&space, &point, &same));
+    json_decref(json);
+    space_free(&again);
+    space_free(&space);
+    free(line), free(yaml), free(first), free(second);
+    read_text("model: [linear, 'mlp']\n", &space);
+    assert_int_equal(space_points(&space), 2);
+    space_free(&space);
+    read_text("parameters:\n- {name: model, values: [linear, mlp, lenet5]}\n", &space);
+    assert_string_equal(space.model, "{model}");
+    assert_int_equal(space_points(&space), 3);
     space_free(&space);
 }
 
@@ -216,6 +261,7 @@ int main(void) {
         cmocka_unit_test(paper_has_the_studys_24_points),
         cmocka_unit_test(a_point_is_options_and_a_model_line),
         cmocka_unit_test(yaml_has_every_kind),
+        cmocka_unit_test(models_are_values),
         cmocka_unit_test(space_and_point_survive_json),
         cmocka_unit_test(json_is_not_believed),
         cmocka_unit_test(yaml_errors_name_line_and_way_out),

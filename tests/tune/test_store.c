@@ -46,9 +46,9 @@ static void trials_come_back_to_the_bit(void **state) {
                                {2, 0.1, 0.2, 0.9, 1.0 / 7, 0.75, 1}};
     for (int e = 0; e < 4; e++) assert_ok(store_record_epoch(store, 1, &rows[e], e != 2)); /* the last one once more */
     Trial done = {.state = TRIAL_DONE, .seconds = 0.25, .weights_sha256 = "abc", .correct = right, .correct_count = 5};
-    assert_ok(store_finish(store, &(Job){.number = 0, .trial = 1}, &done));
+    assert_ok(store_finish(store, &(Job){.number = 0, .trial = 1}, &done, OBJECTIVE_LOSS));
     Trial failed = {.state = TRIAL_FAILED, .reason = (char *)(uintptr_t) "too \"high\"\na rate"};
-    assert_ok(store_finish(store, &(Job){.number = 1, .trial = 2}, &failed));
+    assert_ok(store_finish(store, &(Job){.number = 1, .trial = 2}, &failed, OBJECTIVE_LOSS));
     store_close(store);
 
     assert_ok(store_open_existing(folder, &store));
@@ -68,7 +68,7 @@ static void trials_come_back_to_the_bit(void **state) {
     assert_int_equal(t->correct_count, 5);
     assert_memory_equal(t->correct, right, 5);
     assert_null(list.trials[2].correct);
-    assert_ptr_equal(trial_best(&list), t);
+    assert_ptr_equal(trial_best(&list, OBJECTIVE_LOSS), t);
     assert_int_equal(list.trials[1].state, TRIAL_FAILED);
     assert_string_equal(list.trials[1].reason, failed.reason);
     assert_true(isinf(list.trials[1].validation_loss));

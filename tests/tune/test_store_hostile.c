@@ -33,7 +33,7 @@ static void fill_tune(const char *folder) {
         assert_ok(store_add_trial(store, &space, &trial));
         assert_ok(store_add_job(store, &job));
         assert_ok(store_record_epoch(store, id, &(TrialEpoch){1, 0.1, 2, 0.5, 1, 0.75, 1}, true));
-        assert_ok(store_finish(store, &job, &done));
+        assert_ok(store_finish(store, &job, &done, OBJECTIVE_LOSS));
     }
     store_close(store);
     space_free(&space);

@@ -129,6 +129,40 @@ static void what_is_kept_is_the_networks(void **state) {
     empty(&f);
 }
 
+/* With stop_on accuracy jobs are judged by 1 - accuracy, and the most accurate are repeated, who are not those of the lowest loss. */
+static void accuracy_ranks(void **state) {
+    (void)state;
+    Fixture f;
+    char out[300];
+    Store *store;
+    Job *jobs;
+    int count;
+    snprintf(out, sizeof out, "%s/accuracy", scratch_folder());
+    fill_with(&f, out,
+              "model: dense {width} | relu | dense classes\n"
+              "parameters:\n  - {name: lr, values: [0.3, 0.8]}\n  - {name: width, values: [8, 16]}\n");
+    f.options.train.stop_on = CF_STOP_ON_ACCURACY;
+    f.options.seeds = 2, f.options.leading = 2;
+    assert_ok(tune_run(f.split, &f.options));
+    TrialList list = trials_of(&f);
+    assert_ok(store_open_existing(out, &store));
+    assert_ok(store_jobs(store, &jobs, &count));
+    assert_int_equal(count, 6);
+    for (int j = 0; j < count; j++) assert_true(jobs[j].loss == 1 - list.trials[jobs[j].trial - 1].validation_accuracy);
+    const Trial *first = &list.trials[0], *second = &list.trials[1], *third = &list.trials[2];
+    assert_true(second->validation_loss < third->validation_loss &&
+                second->validation_accuracy < third->validation_accuracy);
+    assert_ptr_equal(trial_best(&list, OBJECTIVE_ACCURACY), first);
+    assert_int_equal(list.trials[4].repeats, 1);
+    assert_int_equal(list.trials[5].repeats, 3);
+    free(jobs);
+    store_close(store);
+    trial_list_free(&list);
+    f.options.train.stop_on = CF_STOP_ON_LOSS;
+    assert_fails(tune_run(f.split, &f.options), CF_BAD_USE, "search.objective: \"accuracy\" there, nothing now");
+    empty(&f);
+}
+
 static bool stop_at_third_epoch(const TuneProgress *p, void *context) {
     int *epochs = context;
     *epochs += p->event == TUNE_EPOCH;
@@ -356,6 +390,7 @@ int main(void) {
         cmocka_unit_test(threads_that_cannot_be_made),
         cmocka_unit_test(the_test_part_is_not_looked_at),
         cmocka_unit_test(what_is_kept_is_the_networks),
+        cmocka_unit_test(accuracy_ranks),
         cmocka_unit_test(stopping_keeps_everything),
         cmocka_unit_test(threads_are_shared_out),
         cmocka_unit_test(a_trial_alone_has_all_threads),

@@ -19,10 +19,7 @@ typedef struct MadeTrials {
 static inline void add_parameter(Space *space, const char *name, const char *const *texts, int count) {
     SpaceParameter *p = &space->parameters[space->count++];
     p->kind = PARAMETER_LIST;
-    p->count = count;
-    assert_ok(memory_copy_string(name, &p->name));
-    assert_ok(memory_new((size_t)count, sizeof *p->texts, &p->texts));
-    for (int i = 0; i < count; i++) assert_ok(memory_copy_string(texts[i], &p->texts[i]));
+    assert_ok(space_list(p, name, texts, count));
 }
 
 /* No parameter yet and no trial, with room for so many. */
@@ -83,7 +80,7 @@ static inline void set_curve(MadeTrials *made, const Trial *trial, int epochs) {
 
 static inline TuneResults results_of(MadeTrials *made) {
     TuneResults results;
-    assert_ok(results_new(&made->space, &made->list, made->curves, &results));
+    assert_ok(results_new(&made->space, &made->list, made->curves, OBJECTIVE_LOSS, &results));
     made->curves = NULL;
     return results;
 }

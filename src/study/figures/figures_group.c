@@ -2,6 +2,7 @@
 #include "study/group/group.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "draw/chart_dot.h"
 #include "draw/chart_line.h"
 #include "study/run/history.h"
@@ -10,11 +11,6 @@
 #include <stdlib.h>
 
 const char *const figures_group_names[] = {"group-accuracy", "group-curves", NULL};
-
-static void number_field(FILE *out, double value) {
-    fputc(',', out);
-    if (isfinite(value)) fprintf(out, "%.9g", value);
-}
 
 /* ---- Accuracies ---- */
 
@@ -82,12 +78,12 @@ static cf_status write_accuracies(const FigureBook *book, const Group *group) {
         const GroupRun *run = &group->runs[i];
         const double numbers[] = {run->validation, run->test, run->low, run->high};
         fputs(run->name, csv.stream);
-        for (size_t k = 0; k < COUNT_OF(numbers); k++) number_field(csv.stream, numbers[k]);
+        for (size_t k = 0; k < COUNT_OF(numbers); k++) csv_number(csv.stream, numbers[k]);
         fputc('\n', csv.stream);
     }
     const double mean[] = {group->validation.mean, group->test.mean, group->test.low, group->test.high};
     fputs("mean", csv.stream);
-    for (size_t k = 0; k < COUNT_OF(mean); k++) number_field(csv.stream, mean[k]);
+    for (size_t k = 0; k < COUNT_OF(mean); k++) csv_number(csv.stream, mean[k]);
     fputc('\n', csv.stream);
     return file_commit(&csv);
 }
@@ -200,9 +196,7 @@ static cf_status curves_lay(const Group *group, GroupCurves *c) {
 }
 
 static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const GroupCurves *c, int panel) {
-    double range[2] = {INFINITY, -INFINITY};
-    range_add(range, AXIS_LOG, c->values[LOSS], c->points);
-    const Axis axes[] = {{.label = "cross-entropy", .kind = range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR},
+    const Axis axes[] = {{.label = "cross-entropy", .kind = axis_kind_of(c->values[LOSS], c->points)},
                          {.label = "accuracy, %", .percent = true}};
     const LineSeries series[] = {{c->name, c->epoch, c->mean[panel], (size_t)c->shared, 0, 0},
                                  {"each run", NULL, NULL, 0, CHART_MUTED, 0}};
@@ -232,7 +226,7 @@ static cf_status write_curves(const FigureBook *book, const Group *group, const 
             const double numbers[] = {row->train_loss, row->train_accuracy, row->validation_loss,
                                       row->validation_accuracy};
             fprintf(csv.stream, "%s,%d", group->runs[i].name, row->epoch);
-            for (size_t k = 0; k < COUNT_OF(numbers); k++) number_field(csv.stream, numbers[k]);
+            for (size_t k = 0; k < COUNT_OF(numbers); k++) csv_number(csv.stream, numbers[k]);
             fputc('\n', csv.stream);
         }
     return file_commit(&csv);

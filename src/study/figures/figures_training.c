@@ -34,13 +34,6 @@ static cf_status training_curves_new(const EpochRow *rows, int count, cf_stop_on
     return CF_OK;
 }
 
-/* A loss that falls by more than an order of magnitude is flat at its end on a linear axis. */
-static AxisKind loss_axis(const TrainingCurves *curves) {
-    double range[2] = {INFINITY, -INFINITY};
-    for (int p = 0; p < PARTS; p++) range_add(range, AXIS_LOG, curves->loss[p], (size_t)curves->count);
-    return range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR;
-}
-
 static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const TrainingCurves *curves,
                             const char *title, Axis axis, double *const values[PARTS]) {
     const size_t count = (size_t)curves->count;
@@ -61,7 +54,8 @@ static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const T
 
 static cf_status draw_curves(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const TrainingCurves *curves = content;
-    const Axis loss = {.label = "cross-entropy", .kind = loss_axis(curves)},
+    const Axis loss = {.label = "cross-entropy",
+                       .kind = axis_kind_of(curves->loss[TRAIN], PARTS * (size_t)curves->count)},
                accuracy = {.label = "accuracy, %", .percent = true};
     FORWARD(draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 0), curves, "Loss", loss, curves->loss));
     return draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 1), curves, "Accuracy", accuracy, curves->accuracy);

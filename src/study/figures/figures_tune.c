@@ -8,13 +8,15 @@
 #include <math.h>
 #include <stdlib.h>
 
-const char *const figures_tune_names[] = {"tune-configurations", "tune-parallel", "tune-effects", "tune-curves", NULL};
+const char *const figures_tune_names[] = {"tune-configurations", "tune-parallel", "tune-effects",
+                                          "tune-curves",         "tune-slices",   NULL};
 
 cf_status figures_tune_draw(const FigureBook *book, const TuneResults *results) {
     FORWARD(figure_tune_configurations(book, results));
     FORWARD(figure_tune_parallel(book, results));
     FORWARD(figure_tune_effects(book, results));
-    return figure_tune_curves(book, results);
+    FORWARD(figure_tune_curves(book, results));
+    return figure_tune_slices(book, results);
 }
 
 cf_status figures_tune_make(const char *folder, const TuneResults *results, const FigureOptions *options,
@@ -37,22 +39,11 @@ cf_status figures_tune_make(const char *folder, const TuneResults *results, cons
     return status;
 }
 
-static void number_field(FILE *out, double value) {
-    fputc(',', out);
-    if (isfinite(value)) fprintf(out, "%.9g", value);
-}
-
 static void parameter_fields(const TuneResults *r, const Configuration *c, FILE *out) {
     for (int p = 0; p < r->space.count; p++) {
         fputc(',', out);
         csv_text(out, c ? c->values[p] : r->space.parameters[p].name);
     }
-}
-
-/* A loss that spans more than an order of magnitude is logarithmic, as in the curves of a run. */
-static AxisKind kind_of(const double *losses, size_t count) {
-    double range[2] = {INFINITY, -INFINITY};
-    return range_add(range, AXIS_LOG, losses, count) && range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR;
 }
 
 /* ---- Configurations in order ---- */
@@ -84,7 +75,7 @@ static void fill_row(const TuneResults *r, size_t i, Rows *rows) {
     const char **cells = rows->cells + i * (size_t)rows->columns;
     snprintf(rows->ranks[i], sizeof rows->ranks[i], "%zu", i + 1);
     cells[0] = rows->ranks[i];
-    for (int p = 0; p < r->space.count; p++) cells[1 + p] = c->values[p];
+    for (int p = 0; p < r->space.count; p++) cells[1 + p] = configuration_label(r, c, p);
     cells[rows->columns - 1] = c->done ? "" : trial_state_words[first->state];
     if (c->loss.count && c->loss.mean <= r->far) return;
     rows->notes[i] = rows->reasons[i];
@@ -128,7 +119,7 @@ static cf_status write_configurations(const FigureBook *book, const TuneResults 
         fprintf(csv.stream, "%zu,%d", i + 1, c->trials[0]->id);
         parameter_fields(r, c, csv.stream);
         fprintf(csv.stream, ",%s,%zu", trial_state_words[c->trials[0]->state], c->done);
-        for (size_t k = 0; k < COUNT_OF(numbers); k++) number_field(csv.stream, numbers[k]);
+        for (size_t k = 0; k < COUNT_OF(numbers); k++) csv_number(csv.stream, numbers[k]);
         fputc(',', csv.stream);
         csv_text(csv.stream, c->trials[0]->reason ? c->trials[0]->reason : "");
         fputc('\n', csv.stream);
@@ -156,9 +147,9 @@ cf_status figure_tune_configurations(const FigureBook *book, const TuneResults *
     FORWARD_TO(done, rows_new(results, &rows));
     if ((size_t)rows.count < results->count)
         snprintf(more, sizeof more, ", the first %d of %zu", rows.count, results->count);
-    snprintf(title, sizeof title, "%s: configurations by validation loss%s", book->subject, more);
+    snprintf(title, sizeof title, "%s: configurations by %s%s", book->subject, results_objective(results), more);
     const DotPanel panels[] = {
-        {{.label = "validation loss", .kind = kind_of(rows.loss, (size_t)rows.count)},
+        {{.label = "validation loss", .kind = axis_kind_of(rows.loss, (size_t)rows.count)},
          rows.loss,
          rows.loss_low,
          rows.loss_high,
@@ -186,11 +177,12 @@ static cf_status write_parallel(const FigureBook *book, const TuneResults *r) {
     FORWARD(book_csv(book, "tune-parallel", &csv));
     fputs("trial", csv.stream);
     parameter_fields(r, NULL, csv.stream);
-    fputs(",loss\n", csv.stream);
+    fputs(",loss,accuracy\n", csv.stream);
     for (size_t i = 0; i < r->count; i++) {
         fprintf(csv.stream, "%d", r->configurations[i].trials[0]->id);
         parameter_fields(r, &r->configurations[i], csv.stream);
-        number_field(csv.stream, r->configurations[i].loss.mean);
+        csv_number(csv.stream, r->configurations[i].loss.mean);
+        csv_number(csv.stream, r->configurations[i].accuracy.mean);
         fputc('\n', csv.stream);
     }
     return file_commit(&csv);
@@ -199,7 +191,7 @@ static cf_status write_parallel(const FigureBook *book, const TuneResults *r) {
 static ParallelAxis axis_of(const SpaceParameter *p, const double *values) {
     ParallelAxis axis = {.name = p->name, .values = values};
     if (p->kind == PARAMETER_LIST) {
-        axis.categories = (const char *const *)p->texts;
+        axis.categories = (const char *const *)p->labels;
         axis.category_count = p->count;
     } else
         axis.numbers = (Axis){.kind = p->kind == PARAMETER_LOG_UNIFORM ? AXIS_LOG : AXIS_LINEAR,
@@ -213,6 +205,7 @@ static cf_status draw_lines(Canvas *canvas, const Theme *theme, Box box, const v
 
 cf_status figure_tune_parallel(const FigureBook *book, const TuneResults *results) {
     const size_t n = results->count, P = (size_t)results->space.count;
+    const bool errors = results->objective == OBJECTIVE_ACCURACY; /* the lowest is the best, as of losses */
     ParallelAxis axes[SPACE_MAX_PARAMETERS + 1];
     double *values = NULL;
     char title[256];
@@ -222,12 +215,16 @@ cf_status figure_tune_parallel(const FigureBook *book, const TuneResults *result
     FORWARD_TO(done, memory_new((P + 1) * n, sizeof *values, &values));
     for (size_t i = 0; i < n; i++) {
         for (size_t p = 0; p < P; p++) values[p * n + i] = results->configurations[i].trials[0]->point.values[p];
-        const double loss = results->configurations[i].loss.mean;
-        values[P * n + i] = loss > results->far ? NAN : loss; /* as a failed one */
+        const Configuration *c = &results->configurations[i];
+        values[P * n + i] = c->loss.mean > results->far ? NAN /* as a failed one */
+                            : errors                    ? 100 * (1 - c->accuracy.mean)
+                                                        : c->loss.mean;
     }
     for (size_t p = 0; p < P; p++) axes[p] = axis_of(&results->space.parameters[p], values + p * n);
-    axes[P] = (ParallelAxis){"validation loss", values + P * n, NULL, 0, {.kind = kind_of(values + P * n, n)}};
-    snprintf(title, sizeof title, "%s: parameters and validation loss", book->subject);
+    const char *const result = errors ? "validation error, %" : "validation loss";
+    axes[P] = (ParallelAxis){
+        result, values + P * n, NULL, 0, {.kind = errors ? AXIS_LINEAR : axis_kind_of(values + P * n, n)}};
+    snprintf(title, sizeof title, "%s: parameters and %s", book->subject, results_objective(results));
     const ParallelChart chart = {title, (int)P + 1, (int)n, axes, 0};
     const double width = 110.0 * (double)(P + 1) < 504 ? 504 : 110.0 * (double)(P + 1);
     FORWARD_TO(done, book_draw(book, "tune-parallel", width, 300, draw_lines, &chart));

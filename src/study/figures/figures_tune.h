@@ -1,8 +1,9 @@
 /* The figures of a tune: NAME.svg (.png, .pdf) with its data as NAME.csv.
  *
  * tune-configurations: validation loss and accuracy in order, with intervals; tune-parallel: a line per configuration through
- * its parameters to its loss; tune-effects: means of the configurations that share a value; tune-curves: the validation loss
- * of every trial, epoch by epoch. A figure for which nothing is known yet (no loss, no epoch) is left out with a notice.
+ * its parameters to its result; tune-effects: means of the configurations that share a value; tune-curves: the validation loss
+ * (or error) of every trial, epoch by epoch; tune-slices: every trial over each range. A figure for which nothing is known yet
+ * (no loss, no epoch) is left out with a notice.
  */
 #ifndef STUDY_FIGURES_TUNE_H
 #define STUDY_FIGURES_TUNE_H
@@ -24,6 +25,8 @@ extern const char *const figures_tune_names[];
 cf_status figure_tune_configurations(const FigureBook *book, const TuneResults *results);
 cf_status figure_tune_parallel(const FigureBook *book, const TuneResults *results);
 cf_status figure_tune_effects(const FigureBook *book, const TuneResults *results);
+/* Every trial over each parameter that has a range; there is no such figure where all are lists. */
+cf_status figure_tune_slices(const FigureBook *book, const TuneResults *results);
 cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results);
 
 #endif

@@ -9,11 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void number_field(FILE *out, double value) {
-    fputc(',', out);
-    if (isfinite(value)) fprintf(out, "%.9g", value);
-}
-
 /* ---- Effects ---- */
 
 typedef struct EffectRows {
@@ -70,26 +65,38 @@ static cf_status write_effects(const FigureBook *book, const Effect *effects, in
             fputc(',', csv.stream);
             csv_text(csv.stream, group->text);
             fprintf(csv.stream, ",%zu", group->loss.count);
-            for (size_t k = 0; k < COUNT_OF(numbers); k++) number_field(csv.stream, numbers[k]);
+            for (size_t k = 0; k < COUNT_OF(numbers); k++) csv_number(csv.stream, numbers[k]);
             fputc('\n', csv.stream);
         }
     return file_commit(&csv);
 }
 
+typedef struct EffectsChart {
+    DotChart dots;
+    char note[160];
+} EffectsChart;
+
 static cf_status draw_effects(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const double note = 14;
-    const Box above = {box.x, box.y, box.width, box.height - note};
-    FORWARD(dot_chart_draw(canvas, theme, above, content));
-    canvas_text(canvas, box.x, box.y + box.height - 1, chart_small, theme->muted,
-                "Means over the finished trials with a value, without those that diverged; 95 % Student t intervals");
+    const EffectsChart *effects = content;
+    const Box above = {box.x, box.y, box.width, box.height - 14};
+    FORWARD(dot_chart_draw(canvas, theme, above, &effects->dots));
+    canvas_text(canvas, box.x, box.y + box.height - 1, chart_small, theme->muted, effects->note);
     return CF_OK;
+}
+
+/* ", each after its first 3 epochs", or "" after all of theirs. */
+static void epochs_text(const TuneResults *r, char text[48]) {
+    const int epochs = results_effect_epochs(r);
+    text[0] = '\0';
+    if (epochs == 1) snprintf(text, 48, ", each after its first epoch");
+    if (epochs > 1) snprintf(text, 48, ", each after its first %d epochs", epochs);
 }
 
 cf_status figure_tune_effects(const FigureBook *book, const TuneResults *results) {
     static const char *const headings[] = {"parameter", "value", "trials"};
     Effect *effects;
     EffectRows rows = {0};
-    char title[256];
+    char title[256], after[48];
     cf_status status;
     FORWARD(results_effects(results, &effects));
     FORWARD_TO(done, effect_rows_new(effects, results->space.count, &rows));
@@ -100,28 +107,144 @@ cf_status figure_tune_effects(const FigureBook *book, const TuneResults *results
     FORWARD_TO(done, write_effects(book, effects, results->space.count));
     snprintf(title, sizeof title, "%s: effect of each parameter", book->subject);
     const DotPanel panels[] = {
-        {{.label = "validation loss"}, rows.loss, rows.loss_low, rows.loss_high, 2.5},
+        {{.label = "validation loss", .kind = axis_kind_of(rows.loss, (size_t)rows.count)},
+         rows.loss,
+         rows.loss_low,
+         rows.loss_high,
+         2.5},
         {{.label = "validation accuracy, %", .percent = true}, rows.accuracy, rows.low, rows.high, 2.5}};
-    const DotChart chart = {.title = title,
-                            .row_count = rows.count,
-                            .column_count = COUNT_OF(headings),
-                            .headings = headings,
-                            .cells = rows.cells,
-                            .opens = rows.opens,
-                            .best = -1,
-                            .panel_count = COUNT_OF(panels),
-                            .panels = panels};
-    FORWARD_TO(done, book_draw(book, "tune-effects", 504, dot_chart_height(&chart) + 34, draw_effects, &chart));
+    EffectsChart chart = {.dots = {.title = title,
+                                   .row_count = rows.count,
+                                   .column_count = COUNT_OF(headings),
+                                   .headings = headings,
+                                   .cells = rows.cells,
+                                   .opens = rows.opens,
+                                   .best = -1,
+                                   .panel_count = COUNT_OF(panels),
+                                   .panels = panels}};
+    epochs_text(results, after);
+    snprintf(chart.note, sizeof chart.note,
+             "Means over the %s with a value%s, without those that diverged; 95 %% Student t intervals",
+             after[0] ? "trials" : "finished trials", after);
+    FORWARD_TO(done, book_draw(book, "tune-effects", 504, dot_chart_height(&chart.dots) + 34, draw_effects, &chart));
 done:
     effects_free(results, effects);
     effect_rows_free(&rows);
     return status;
 }
 
+/* ---- Slices ---- */
+
+enum { SLICES_ACROSS = 3 };
+
+typedef struct Slices {
+    const TuneResults *results;
+    const char *title;
+    double *reached, *at; /* [count] results, and places on the axis of the panel under way */
+    const Trial **trials; /* [count] */
+    LineBehind *dots;     /* [count] */
+    size_t count;
+    int panels;
+} Slices;
+
+static void slices_free(Slices *slices) {
+    free(slices->reached);
+    free((void *)slices->trials);
+    free(slices->dots);
+}
+
+static cf_status slices_new(const TuneResults *r, Slices *slices) {
+    const size_t most = r->list.count;
+    const int epochs = results_effect_epochs(r);
+    double loss, accuracy;
+    *slices = (Slices){.results = r};
+    FORWARD(memory_new(2 * most, sizeof *slices->reached, &slices->reached));
+    FORWARD(memory_new(most, sizeof *slices->trials, &slices->trials));
+    FORWARD(memory_new(most, sizeof *slices->dots, &slices->dots));
+    slices->at = slices->reached + most;
+    for (size_t i = 0; i < most; i++) {
+        if (!results_reached(r, &r->list.trials[i], epochs, &loss, &accuracy)) continue;
+        slices->reached[slices->count] = r->objective == OBJECTIVE_ACCURACY ? 100 * (1 - accuracy) : loss;
+        slices->trials[slices->count++] = &r->list.trials[i];
+    }
+    for (int p = 0; p < r->space.count; p++) slices->panels += r->space.parameters[p].kind != PARAMETER_LIST;
+    return CF_OK;
+}
+
+static cf_status draw_slice(Canvas *canvas, const Theme *theme, Box box, const Slices *s, int parameter) {
+    const SpaceParameter *p = &s->results->space.parameters[parameter];
+    const bool errors = s->results->objective == OBJECTIVE_ACCURACY;
+    for (size_t i = 0; i < s->count; i++) {
+        s->at[i] = s->trials[i]->point.values[parameter];
+        s->dots[i] = (LineBehind){&s->at[i], &s->reached[i], 1, 0.3, LINE_ENDS_RING};
+    }
+    const LineChart chart = {.x = {.label = p->name,
+                                   .kind = p->kind == PARAMETER_LOG_UNIFORM ? AXIS_LOG : AXIS_LINEAR,
+                                   .whole = p->kind == PARAMETER_INTEGER},
+                             .y = {.label = errors ? "validation error, %" : "validation loss",
+                                   .kind = errors ? AXIS_LINEAR : axis_kind_of(s->reached, s->count)},
+                             .behind_count = (int)s->count,
+                             .behind = s->dots};
+    return line_chart_draw(canvas, theme, box, &chart);
+}
+
+static cf_status draw_slices(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    const Slices *s = content;
+    const int across = s->panels < SLICES_ACROSS ? s->panels : SLICES_ACROSS, down = (s->panels + across - 1) / across;
+    const Box below = {box.x, box.y + 20, box.width, box.height - 20};
+    canvas_text(canvas, box.x, box.y + 9, chart_title, theme->text, s->title);
+    for (int p = 0, panel = 0; p < s->results->space.count; p++) {
+        if (s->results->space.parameters[p].kind == PARAMETER_LIST) continue;
+        FORWARD(draw_slice(canvas, theme, box_of_grid(below, down, across, 14, panel / across, panel % across), s, p));
+        panel++;
+    }
+    return CF_OK;
+}
+
+static cf_status write_slices(const FigureBook *book, const Slices *s) {
+    FileDraft csv;
+    char number[SPACE_NUMBER];
+    FORWARD(book_csv(book, "tune-slices", &csv));
+    fputs("trial", csv.stream);
+    for (int p = 0; p < s->results->space.count; p++) {
+        fputc(',', csv.stream);
+        csv_text(csv.stream, s->results->space.parameters[p].name);
+    }
+    fputs(s->results->objective == OBJECTIVE_ACCURACY ? ",error_percent\n" : ",loss\n", csv.stream);
+    for (size_t i = 0; i < s->count; i++) {
+        fprintf(csv.stream, "%d", s->trials[i]->id);
+        for (int p = 0; p < s->results->space.count; p++) {
+            fputc(',', csv.stream);
+            csv_text(csv.stream, space_value(&s->results->space, &s->trials[i]->point, p, number));
+        }
+        csv_number(csv.stream, s->reached[i]);
+        fputc('\n', csv.stream);
+    }
+    return file_commit(&csv);
+}
+
+cf_status figure_tune_slices(const FigureBook *book, const TuneResults *results) {
+    Slices slices = {0};
+    char title[256], after[48];
+    cf_status status;
+    FORWARD_TO(done, slices_new(results, &slices));
+    if (!slices.panels || !slices.count) goto done;
+    FORWARD_TO(done, write_slices(book, &slices));
+    epochs_text(results, after);
+    snprintf(title, sizeof title, "%s: %zu trials over each range%s", book->subject, slices.count, after);
+    slices.title = title;
+    const int rows = (slices.panels + SLICES_ACROSS - 1) / SLICES_ACROSS;
+    FORWARD_TO(done, book_draw(book, "tune-slices", 540, 30 + 190.0 * rows, draw_slices, &slices));
+done:
+    slices_free(&slices);
+    return status;
+}
+
 /* ---- Learning curves ---- */
 
 typedef struct TrialLines {
-    double *epochs, *losses; /* all trials' behind each other, in one piece that begins with `epochs` */
+    double *epochs,
+        *losses; /* all trials' behind each other, in one piece that begins with `epochs`; by accuracy the errors, % */
     LineBehind *lines;       /* [lines] the best comes last */
     size_t count, points;
     LineSeries best;
@@ -138,7 +261,7 @@ static cf_status write_curves(const FigureBook *book, const TuneResults *r) {
                                       row->validation_accuracy};
             fprintf(csv.stream, "%d,%s,%d", r->list.trials[t].id, trial_state_words[r->list.trials[t].state],
                     row->epoch);
-            for (size_t k = 0; k < COUNT_OF(numbers); k++) number_field(csv.stream, numbers[k]);
+            for (size_t k = 0; k < COUNT_OF(numbers); k++) csv_number(csv.stream, numbers[k]);
             fputc('\n', csv.stream);
         }
     return file_commit(&csv);
@@ -150,7 +273,9 @@ static void add_line(const TuneResults *r, const Trial *trial, double shade, Tri
     const size_t first = curves->points;
     for (int e = 0; e < curve->count; e++, curves->points++) {
         curves->epochs[curves->points] = curve->epochs[e].epoch;
-        curves->losses[curves->points] = curve->epochs[e].validation_loss;
+        curves->losses[curves->points] = r->objective == OBJECTIVE_ACCURACY
+                                             ? 100 * (1 - curve->epochs[e].validation_accuracy)
+                                             : curve->epochs[e].validation_loss;
     }
     const LineEnd end = trial->state == TRIAL_PRUNED   ? LINE_ENDS_RING
                         : trial->state == TRIAL_FAILED ? LINE_ENDS_CROSS
@@ -195,6 +320,7 @@ static void legend(const TuneResults *r, const TrialLines *curves, char name[96]
 /* Of what has not diverged; lines leave the chart for the rest. */
 static Axis axis_of(const TuneResults *r, const TrialLines *curves) {
     double near[2] = {INFINITY, -INFINITY}, all[2] = {INFINITY, -INFINITY};
+    if (r->objective == OBJECTIVE_ACCURACY) return (Axis){.label = "validation error, %"};
     for (size_t i = 0; i < curves->points; i++) {
         range_add(all, AXIS_LOG, &curves->losses[i], 1);
         if (curves->losses[i] <= r->far) range_add(near, AXIS_LOG, &curves->losses[i], 1);
@@ -210,18 +336,16 @@ cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results)
     char title[256], name[96];
     int count = 0;
     double range[2] = {INFINITY, -INFINITY};
+    const char *const what = results->objective == OBJECTIVE_ACCURACY ? "error" : "loss";
     cf_status status;
     FORWARD_TO(done, trial_lines_new(results, &curves));
-    if (!range_add(range, AXIS_LOG, curves.losses, curves.points)) {
+    if (!range_add(range, AXIS_LINEAR, curves.losses, curves.points)) {
         notice("no trial has finished an epoch yet, so there is no figure of learning curves");
         goto done;
     }
     FORWARD_TO(done, write_curves(book, results));
-    snprintf(title, sizeof title, "%s: validation loss of %zu trials, the darker the better", book->subject,
-             results->list.count);
-    if (book->theme == &theme_dark)
-        snprintf(title, sizeof title, "%s: validation loss of %zu trials, the lighter the better", book->subject,
-                 results->list.count);
+    snprintf(title, sizeof title, "%s: validation %s of %zu trials, the %s the better", book->subject, what,
+             results->list.count, book->theme == &theme_dark ? "lighter" : "darker");
     legend(results, &curves, name, series, &count);
     const Axis y = axis_of(results, &curves);
     const LineChart chart = {.title = title,

@@ -78,7 +78,7 @@ void ledger_print(const Ledger *ledger, FILE *out) {
     print_remarks(ledger, out);
 }
 
-static void csv_number(FILE *out, bool there, double value) {
+static void optional_number(FILE *out, bool there, double value) {
     if (there)
         fprintf(out, ",%.6g", value);
     else
@@ -91,13 +91,13 @@ static void csv_entry(FILE *out, const LedgerEntry *e) {
         if (i) fputc(',', out);
         csv_text(out, texts[i]);
     }
-    csv_number(out, !e->claim->against, e->claim->reported);
-    csv_number(out, e->runs > 0, e->measured);
-    csv_number(out, e->has_interval, e->low);
-    csv_number(out, e->has_interval, e->high);
+    optional_number(out, !e->claim->against, e->claim->reported);
+    optional_number(out, e->runs > 0, e->measured);
+    optional_number(out, e->has_interval, e->low);
+    optional_number(out, e->has_interval, e->high);
     fprintf(out, ",%d", e->runs);
-    csv_number(out, e->majority > 0, e->chance);
-    csv_number(out, e->majority > 0, e->majority);
+    optional_number(out, e->majority > 0, e->chance);
+    optional_number(out, e->majority > 0, e->majority);
     fprintf(out, ",%s,", verdict_words[e->verdict]);
     csv_text(out, e->claim->remark ? e->claim->remark : "");
     fputc('\n', out);

@@ -10,6 +10,7 @@
 #include "study/report/report.h"
 #include "study/run/embedding.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- A model on another set ---- */
@@ -139,7 +140,7 @@ static cf_status judge_and_write(const Study *study, const Run *run, const char 
 
 static cf_status embed(const Study *study, const Run *run, const char *data, const char *part, const EmbedInput *input,
                        json_t **result) {
-    Embedding embedding = {.input = input, .method = "umap"};
+    Embedding embedding = {.input = input, .method = "umap", .density_correlation = NAN};
     const UmapOptions options = study_umap_options(study);
     Umap *umap;
     FORWARD(points_check(&input->points, input->subject));

@@ -69,9 +69,12 @@ static cf_status choose(const StudySet *set, const Space *space, const SpacePoin
 
 static cf_status conclude(const StudySet *set, Store *store, const Space *space, json_t **result) {
     TrialList trials;
-    json_t *config, *point;
+    json_t *config, *point, *settings;
+    FORWARD(store_settings(store, &settings));
+    const TuneObjective objective = objective_of_settings(settings);
+    json_decref(settings);
     FORWARD(store_trials(store, space, &trials));
-    const Trial *best = trial_best(&trials);
+    const Trial *best = trial_best(&trials, objective);
     cf_status status =
         best
             ? choose(set, space, &best->point, &config)

@@ -7,7 +7,7 @@ const features = (() => {
     const canvas = document.getElementById("scatter"), filter = document.getElementById("scatter-classes");
     const seen = document.getElementById("scatter-image"), caption = document.getElementById("scatter-text");
     const points = new Float32Array(report.bytes("points").buffer), thumbnails = report.bytes("thumbnails");
-    const count = set.index.length, size = set.shape ? set.shape.reduce((a, b) => a * b) : 0;
+    const noun = set.noun ?? "images", count = set.index.length, size = set.shape ? set.shape.reduce((a, b) => a * b) : 0;
     /* The classes' colours are those of the figures, on light and dark. */
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const colour = label => {
@@ -77,7 +77,7 @@ const features = (() => {
         picked = i;
         if (size) report.paint(seen, thumbnails.subarray(i * size, (i + 1) * size), set.shape);
         seen.hidden = !size;
-        caption.textContent = `${set.labels[set.label[i]]}, image ${set.index[i]}`;
+        caption.textContent = set.texts?.[i] ?? `${set.labels[set.label[i]]}, image ${set.index[i]}`;
         redraw();
     }
 
@@ -148,7 +148,7 @@ const features = (() => {
     const paint = () => marks.forEach((mark, label) => mark.style.background = colour(label));
     paint();
     /* So many boxes are no choice. */
-    filter.closest("fieldset").hidden = set.labels.length > 41;
+    filter.closest("fieldset").hidden = set.labels.length > 41 || set.labels.length < 2;
     if (set.labels.length <= 41) filter.append(...set.labels.map((name, label) => {
         const box = report.make("input", { type: "checkbox", onchange: () => {
             shown[label] = box.checked;
@@ -158,7 +158,7 @@ const features = (() => {
         return report.make("label", {}, box, marks[label], name);
     }));
     document.getElementById("scatter-count").textContent =
-        count === set.all ? `${count} images.` : `Showing ${count} of ${set.all} images, taken evenly.`;
+        count === set.all ? `${count} ${noun}.` : `Showing ${count} of ${set.all} ${noun}, taken evenly.`;
     window.addEventListener("resize", redraw);
     dark.addEventListener("change", () => {
         paint();

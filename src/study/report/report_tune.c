@@ -12,24 +12,37 @@
 
 /* ---- Facts ---- */
 
-static void best_facts(FILE *out, const TuneResults *r, const Configuration *best) {
-    char text[32], remark[256], configuration[160];
-    configuration_text(r, best, configuration, sizeof configuration);
-    text_loss(best->loss.mean, text);
+static void loss_fact(FILE *out, const char *name, const Configuration *best, const char *whose) {
+    char text[32], remark[256];
+    snprintf(remark, sizeof remark, "%s", whose);
     if (best->loss.count > 1)
         snprintf(remark, sizeof remark, "mean over %zu seeds, 95 %% interval %.4f to %.4f; %s", best->loss.count,
-                 best->loss.low, best->loss.high, configuration);
-    else
-        snprintf(remark, sizeof remark, "%s", configuration);
-    html_fact(out, "Best validation loss", text, remark);
+                 best->loss.low, best->loss.high, whose);
+    html_fact(out, name, text_loss(best->loss.mean, text), remark);
+}
+
+static void accuracy_fact(FILE *out, const char *name, const Configuration *best, const char *whose) {
+    char text[32], remark[256];
     snprintf(text, sizeof text, "%.2f %%", 100 * best->accuracy.mean);
+    snprintf(remark, sizeof remark, "%s", whose);
     if (isfinite(best->accuracy_low))
-        snprintf(remark, sizeof remark, "of the same, %.2f to %.2f %%, 95 %% interval (%s)",
+        snprintf(remark, sizeof remark, "%s, %.2f to %.2f %%, 95 %% interval (%s)", whose,
                  100 * fmax(0, best->accuracy_low), 100 * fmin(1, best->accuracy_high),
                  best->done > 1 ? "Student\xe2\x80\x99s t" : "Wilson");
-    else
-        snprintf(remark, sizeof remark, "of the same");
-    html_fact(out, "Validation accuracy", text, remark);
+    html_fact(out, name, text, remark);
+}
+
+/* What it was chosen by comes first. */
+static void best_facts(FILE *out, const TuneResults *r, const Configuration *best) {
+    char configuration[160];
+    configuration_text(r, best, configuration, sizeof configuration);
+    if (r->objective == OBJECTIVE_ACCURACY) {
+        accuracy_fact(out, "Best validation accuracy", best, configuration);
+        loss_fact(out, "Validation loss", best, "of the same");
+    } else {
+        loss_fact(out, "Best validation loss", best, configuration);
+        accuracy_fact(out, "Validation accuracy", best, "of the same");
+    }
 }
 
 static void comparison_fact(FILE *out, const Comparison *c) {
@@ -131,8 +144,15 @@ static void row(FILE *out, const TuneResults *r, size_t place) {
     fprintf(out, "<tr%s><td class=\"n\">%zu</td><th scope=\"row\" class=\"n\">%d</th>",
             c == results_best(r) ? " class=\"best\"" : "", place + 1, t->id);
     for (int p = 0; p < r->space.count; p++) {
-        fprintf(out, "<td%s>", is_number(c->values[p]) ? " class=\"n\"" : "");
-        html_text(out, c->values[p]);
+        const char *label = configuration_label(r, c, p);
+        fprintf(out, "<td%s", is_number(label) ? " class=\"n\"" : "");
+        if (strcmp(label, c->values[p]) != 0) { /* the whole of what was cut */
+            fputs(" title=\"", out);
+            html_text(out, c->values[p]);
+            fputc('"', out);
+        }
+        fputc('>', out);
+        html_text(out, label);
         fputs("</td>", out);
     }
     html_loss_cell(out, c->loss.mean);
@@ -150,8 +170,8 @@ static void table(FILE *out, const TuneResults *r) {
     fprintf(
         out,
         "<div class=\"scroll%s\"><table class=\"sortable dense\" id=\"configurations\"><caption>All configurations by "
-        "validation loss; the best one is marked</caption>\n<thead><tr>",
-        r->count > many ? " tall" : "");
+        "%s; the best one is marked</caption>\n<thead><tr>",
+        r->count > many ? " tall" : "", results_objective(r));
     head(out, "#", true);
     head(out, "Trial", true);
     for (int p = 0; p < r->space.count; p++)
@@ -197,10 +217,11 @@ cf_status section_tune_trials(FILE *out, const TuneResults *results) {
 
 cf_status section_tune_figures(FILE *out, const TuneFigures *figures) {
     static const char *const captions[] = {
-        "Configurations by validation loss, with accuracy beside it; bars are 95 % intervals, of the loss over seeds",
-        "A line per configuration to its loss; the best one is broad, failed and diverged ones are dashed",
+        "Configurations in order, validation loss and accuracy; bars are 95 % intervals, of the loss over seeds",
+        "A line per configuration to its result; the best one is broad, failed and diverged ones are dashed",
         "Effect of each parameter: means over the configurations that share a value",
-        "Learning curves of all trials; pruned ones end in a ring, failed ones in a cross"};
+        "Learning curves of all trials; pruned ones end in a ring, failed ones in a cross",
+        "Each trial over each parameter that has a range"};
     size_t bytes = figures->bytes;
     bool any = false;
     for (int i = 0; figures_tune_names[i]; i++) {

@@ -102,6 +102,11 @@ static cf_status draw_scatter(Canvas *canvas, const Theme *theme, Box box, const
     return scatter_plot_draw(canvas, theme, box, content);
 }
 
+const char *embedding_title(const Embedding *embedding) {
+    if (strcmp(embedding->method, "pca") == 0) return "PCA";
+    return isnan(embedding->density_correlation) ? "UMAP" : "densMAP";
+}
+
 enum { MOST_NAMED = 40 };
 
 /* Points without a label are drawn in the colour behind the last class. More classes than a legend can name share the colours, and
@@ -138,8 +143,8 @@ static cf_status draw_figure(const Embedding *embedding, const FigureBook *book)
     cf_status status;
     size_t n = embedding->input->points.n;
     const char *origin = embedding->input->origin;
-    snprintf(title, sizeof title, "%s of %s%s%s", strcmp(embedding->method, "pca") == 0 ? "PCA" : "UMAP",
-             embedding->input->subject, *origin ? ": " : "", origin);
+    snprintf(title, sizeof title, "%s of %s%s%s", embedding_title(embedding), embedding->input->subject,
+             *origin ? ": " : "", origin);
     FORWARD_TO(done, memory_new(n, 2 * sizeof *points, &points));
     FORWARD_TO(done, memory_new(n, 1, &labels));
     fill_plot(embedding, points, labels, names, &plot);
@@ -193,6 +198,9 @@ static void print_quality(const Embedding *embedding, FILE *out) {
         fprintf(out, "k-NN accuracy      %.4f   of %zu labelled points by %d neighbours in the embedding\n",
                 q->knn_accuracy, q->plane_points, q->k);
     if (!isnan(q->silhouette)) fprintf(out, "silhouette         %.4f\n", q->silhouette);
+    if (!isnan(embedding->density_correlation))
+        fprintf(out, "density            %.4f   correlation of the local radii before and after\n",
+                embedding->density_correlation);
 }
 
 void embedding_print(const Embedding *embedding, FILE *out) {
@@ -204,6 +212,9 @@ void embedding_print(const Embedding *embedding, FILE *out) {
     if (*embedding->neighbors_method)
         fprintf(out, "neighbours         %s, %s\n", embedding->neighbors_method, embedding->metric);
     if (*embedding->init_used) fprintf(out, "first coordinates  %s\n", embedding->init_used);
+    if (embedding->fitted && *embedding->neighbors_method)
+        fprintf(out, "fitted to          %zu rows drawn at random; the others are put into their embedding\n",
+                embedding->fitted);
     if (strcmp(embedding->method, "pca") == 0) {
         fputs("explained          ", out);
         for (int c = 0; c < embedding->components; c++) fprintf(out, "%s%.4f", c ? " " : "", embedding->explained[c]);
@@ -231,7 +242,8 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
     for (int c = 0; c < embedding->components && strcmp(embedding->method, "pca") == 0; c++)
         json_array_append_new(explained, json_real(embedding->explained[c]));
     json_t *made = json_pack(
-        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:s}",
+        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:o s:I "
+        "s:s}",
         "data", json_text(input->subject), "origin", json_text(input->origin), "method", embedding->method, "n",
         (json_int_t)input->points.n, "dim", input->points.dim, "components", embedding->components, "seconds",
         "features", s->features, "knn", s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total",
@@ -239,7 +251,8 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
         number(q->continuity), "knn_accuracy", number(q->knn_accuracy), "silhouette", number(q->silhouette), "k", q->k,
         "rank_points", (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used",
         embedding->init_used, "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained",
-        explained, "points_sha256", embedding->sha256);
+        explained, "density_correlation", number(embedding->density_correlation), "fitted_rows",
+        (json_int_t)(embedding->fitted ? embedding->fitted : input->points.n), "points_sha256", embedding->sha256);
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making the result's JSON");
     *json = made;
     return CF_OK;

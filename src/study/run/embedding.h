@@ -22,12 +22,14 @@ typedef struct Embedding {
     const EmbedInput *input; /* borrowed */
     const char *method;      /* "umap", "pca": names the figure */
     int components;
+    size_t fitted;                /* rows that it was fitted to, the others were put into that embedding; 0: all */
     float *coordinates;           /* [input->points.n][components] */
     char init_used[160];          /* "spectral"; "" where there is none */
     const char *neighbors_method; /* "exact"; "" where there is none */
     const char *metric;
     EmbeddingTimes seconds;
     Quality quality;
+    double density_correlation; /* umap_density_correlation; NaN but of a densMAP */
     double explained[64];    /* of "pca": shares of the variance */
     char sha256[SHA256_HEX]; /* of the coordinates as bytes */
 } Embedding;
@@ -45,6 +47,8 @@ typedef struct EmbeddingPlace {
 
 /* The names of all files go to `files`. */
 cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files);
+/* "UMAP", "densMAP", "PCA". */
+const char *embedding_title(const Embedding *embedding);
 void embedding_print(const Embedding *embedding, FILE *out);
 /* The document of `umap --json` without "files"; a new reference. */
 cf_status embedding_json(const Embedding *embedding, json_t **json);

@@ -47,7 +47,7 @@ cf_status tune_run_folder(const char *path, char **folder) {
     TuneResults results = {0};
     const Trial *winner;
     char *made, *config = NULL;
-    if (!folder_is_tune(path)) return memory_copy_string(path, folder);
+    if (!folder_is_tune(path)) return file_trim(path, folder);
     FORWARD(results_read(path, &results));
     cf_status status = winner_folder(path, &results, &winner, &made);
     results_free(&results);

@@ -8,7 +8,7 @@
 /* Writes config.json into the folder of the winner, behind the tune's end. `common`: what the trials share, data, split and the
  * options that the space leaves open; `set`: the data. No trial came to its end: nothing is written. */
 cf_status tune_run_write(const char *tune, const TuneResults *results, const RunConfig *common, const cf_set *set);
-/* The folder of a run: `path` itself, or that of the winner where `path` is a tune; a new string. */
+/* The folder of a run: `path` itself, without slashes at its end, or that of the winner where `path` is a tune; a new string. */
 cf_status tune_run_folder(const char *path, char **folder);
 
 #endif
