@@ -1,6 +1,8 @@
 /* cifra report: a run, a group of runs, or a tune, as one page. */
 #include "cli/commands.h"
 
+#include "cli/figure_options.h"
+
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
@@ -14,15 +16,14 @@
 #include <stdlib.h>
 
 typedef struct ReportArguments {
-    const char *data_dir, *figures;
+    const char *data_dir;
+    FigureDials figures;
 } ReportArguments;
 
 static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where the run's data are looked for by name",
      .default_text = "as the run was made", OPTION_MEMBER(ReportArguments, data_dir)},
-    {"figures", "LIST", OPTION_TEXT,
-     .help = "draw the figures in RUN/figures anew: svg, png, pdf between commas, or none",
-     .default_text = "svg where there are none yet", OPTION_MEMBER(ReportArguments, figures)},
+    FIGURE_OPTIONS(ReportArguments, figures, "draw the figures in RUN/figures anew", "svg where there are none yet"),
 };
 
 /* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */
@@ -42,10 +43,11 @@ static cf_status draw_figures(const char *folder, const ReportArguments *a, unsi
 
 /* What was asked for must be drawn; what is only missing is drawn where it can be, and the page is made all the same. */
 static cf_status see_to_figures(const char *folder, const ReportArguments *a, Run **run) {
+    const bool asked = a->figures.list || a->figures.theme || a->figures.dpi;
     unsigned formats;
     char *figures;
-    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &formats));
-    if (a->figures) return formats ? draw_figures(folder, a, formats, run) : CF_OK;
+    FORWARD(figure_dials_read(&a->figures, &formats));
+    if (asked) return formats ? draw_figures(folder, a, formats, run) : CF_OK;
     FORWARD(file_join(folder, "figures", &figures));
     const bool there = file_exists(figures);
     free(figures);
@@ -59,7 +61,7 @@ static cf_status report_tune(const char *folder, const ReportArguments *a) {
     FigureOptions drawn = {0};
     FigureList list = {0};
     cf_status status;
-    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &drawn.formats));
+    FORWARD(figure_dials_read(&a->figures, &drawn.formats));
     FORWARD_TO(done, results_read(folder, &results));
     FORWARD_TO(done, figures_tune_make(folder, &results, &drawn, &list));
     FORWARD_TO(done, report_tune_write(folder));
@@ -81,7 +83,7 @@ static cf_status report_run(const char *folder, const ReportArguments *a) {
 /* The runs' own pages are theirs. */
 static cf_status report_group(const char *folder, const ReportArguments *a) {
     FigureOptions drawn = {0};
-    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &drawn.formats));
+    FORWARD(figure_dials_read(&a->figures, &drawn.formats));
     return group_show(folder, &drawn);
 }
 

@@ -173,7 +173,7 @@ static cf_status draw(void *context, uint64_t *result) {
     static const char *const before[] = {NULL};
     Drawn *drawn = context;
     FigureList list = {0};
-    const FigureBook book = {drawn->made.folder, "", "hand, test", drawn->formats, &theme_light, &list};
+    const FigureBook book = {drawn->made.folder, "", "hand, test", drawn->formats, &list};
     begin_anew(&drawn->made, NULL);
     assert_int_equal(mkdir(drawn->made.folder, 0700), 0);
     cf_status status = drawn->draw(&book);

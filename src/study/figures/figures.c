@@ -81,8 +81,7 @@ cf_status figures_make(const Run *run, const Evaluation *evaluation, const char 
     FORWARD_TO(done, file_join(run->folder, "figures", &folder));
     FORWARD_TO(done, figures_suffix(run, data, part, true, &suffix));
     FORWARD_TO(done, figures_subject(data, part, run->views, &subject));
-    const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light,
-                             list};
+    const FigureBook book = {folder, suffix, subject, options->formats, list};
     FORWARD_TO(done, draw_all(&book, run, evaluation, !*suffix));
 done:
     free(folder);

@@ -16,8 +16,7 @@
 #include "study/run/run.h"
 
 typedef struct FigureOptions {
-    unsigned formats;   /* FIGURE_SVG | ..; 0: no figure, no file */
-    const Theme *theme; /* NULL: light */
+    unsigned formats; /* FIGURE_SVG | ..; 0: no figure, no file */
 } FigureOptions;
 
 /* Without run->model (an ensemble stands in its place) there are only the figures of the evaluation, without those of where it looks.

@@ -217,11 +217,8 @@ cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results)
         goto done;
     }
     FORWARD_TO(done, write_curves(book, results));
-    snprintf(title, sizeof title, "%s: validation loss of %zu trials, the darker the better", book->subject,
-             results->list.count);
-    if (book->theme == &theme_dark)
-        snprintf(title, sizeof title, "%s: validation loss of %zu trials, the lighter the better", book->subject,
-                 results->list.count);
+    snprintf(title, sizeof title, "%s: validation loss of %zu trials; the better a trial, the more its line stands out",
+             book->subject, results->list.count);
     legend(results, &curves, name, series, &count);
     const Axis y = axis_of(results, &curves);
     const LineChart chart = {.title = title,

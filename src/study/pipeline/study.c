@@ -322,7 +322,7 @@ static cf_status draw_sections(const Study *study, const FigureBook *book, const
 static cf_status draw_all(const Study *study, FigureList *list) {
     char *folder;
     FORWARD(file_join(study->options->folder, "figures", &folder));
-    const FigureBook book = {folder, "", study->recipe->name, study->options->formats, &theme_light, list};
+    const FigureBook book = {folder, "", study->recipe->name, study->options->formats, list};
     cf_status status = study->options->formats ? file_make_folder(folder) : CF_OK;
     if (study->options->formats) {
         for (int i = 0; !status && i < study->set_count; i++)

@@ -131,7 +131,7 @@ typedef struct Look {
 static cf_status show_both(const Study *study, const Stage *stage, const Look *l, const cf_subset *images,
                            const float *places) {
     FigureList list = {0};
-    const FigureBook book = {stage->folder, "", l->set->name, study->options->formats, &theme_light, &list};
+    const FigureBook book = {stage->folder, "", l->set->name, study->options->formats, &list};
     if (!study->options->formats) return CF_OK;
     FORWARD(file_make_folder(stage->folder));
     cf_status status = figure_before_after(&book, l->other->name, images, places);

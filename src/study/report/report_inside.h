@@ -26,7 +26,6 @@ void html_text(FILE *out, const char *text);
 void html_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* JSON inside a <script>: no "<" is left in it, so that no text can end the element. */
 cf_status html_json(FILE *out, const json_t *json);
-void html_base64(FILE *out, const void *bytes, size_t size);
 /* A number among the facts at the top, with what it is above and a remark below. */
 void html_fact(FILE *out, const char *name, const char *text, const char *remark);
 /* A remark on the page itself. */

@@ -102,14 +102,12 @@ static cf_status draw_scatter(Canvas *canvas, const Theme *theme, Box box, const
     return scatter_plot_draw(canvas, theme, box, content);
 }
 
-enum { MOST_NAMED = 40 };
-
 /* Points without a label are drawn in the colour behind the last class. More classes than a legend can name share the colours, and
  * have no legend. */
 static void fill_plot(const Embedding *embedding, float *points, unsigned char *labels, const char **names,
                       ScatterPlot *plot) {
     const EmbedInput *input = embedding->input;
-    const bool named = input->known.classes > 0 && input->known.classes <= MOST_NAMED;
+    const bool named = input->known.classes > 0 && input->known.classes < SCATTER_CLASSES;
     bool unknown = false;
     for (size_t i = 0; i < input->points.n; i++) {
         bool known = input->known.labels && input->known.labels[i] >= 0;
@@ -126,13 +124,13 @@ static void fill_plot(const Embedding *embedding, float *points, unsigned char *
     for (int c = 0; c < input->known.classes; c++) names[c] = input->known.names[c];
     names[input->known.classes] = "no label";
     plot->classes = input->known.classes + unknown;
-    plot->names_inside = input->known.classes <= 20;
+    plot->names_inside = true;
 }
 
 static cf_status draw_figure(const Embedding *embedding, const FigureBook *book) {
     float *points = NULL;
     unsigned char *labels = NULL;
-    const char *names[MOST_NAMED + 1];
+    const char *names[SCATTER_CLASSES];
     char title[300];
     ScatterPlot plot = {.title = title};
     cf_status status;
@@ -155,7 +153,7 @@ static cf_status make_figure(const Embedding *embedding, const EmbeddingPlace *p
     cf_status status;
     if (!place->formats) return CF_OK;
     FORWARD(file_join(place->folder, "figures", &folder));
-    const FigureBook book = {folder, place->suffix, embedding->input->subject, place->formats, &theme_light, files};
+    const FigureBook book = {folder, place->suffix, embedding->input->subject, place->formats, files};
     FORWARD_TO(done, file_make_folder(folder));
     FORWARD_TO(done, memory_print(&path, "%s/%s%s.csv", folder, embedding->method, place->suffix));
     FORWARD_TO(done, write_table(embedding, path));
