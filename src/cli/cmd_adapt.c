@@ -127,7 +127,7 @@ static cf_status adapt(const Arguments *given, const AdaptArguments *a, const ch
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const AdaptArguments *a = parsed;
-    FigureOptions figures = {0};
+    FigureOptions figures = {.umap = true};
     char *folder;
     terminal_set_quiet(given->quiet);
     FAIL_IF(!a->to, CF_BAD_USE, "--to SET is needed: the target, whose images it adapts to");

@@ -28,10 +28,14 @@ static const Option options[] = {
 
 /* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */
 static cf_status draw_figures(const char *folder, const ReportArguments *a, unsigned formats, Run **run) {
-    const FigureOptions drawn = {.formats = formats};
+    FigureOptions drawn = {.formats = formats};
     Evaluation evaluation = {0};
+    char *embedding;
     FigureList list = {0};
     const char *part = "test"; /* other data in its place are refused */
+    FORWARD(file_join(folder, "embedding.csv", &embedding));
+    drawn.umap = !file_exists(embedding); /* what cifra umap has made stays */
+    free(embedding);
     FORWARD(run_open(folder, run));
     cf_status status = run_evaluate(*run, NULL, a->data_dir, part, 0, &evaluation, &part);
     if (!status) status = figures_make(*run, &evaluation, (*run)->config.data, part, &drawn, &list);

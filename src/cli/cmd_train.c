@@ -474,7 +474,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     const TrainArguments *a = parsed;
     RunConfig config = {0};
     char *folder = NULL;
-    FigureOptions figures = {0};
+    FigureOptions figures = {.umap = true};
     Live *live = NULL;
     terminal_set_quiet(given->quiet);
     FAIL_IF(options_given(given, "port") && !a->live, CF_BAD_USE, "--port is where --live has its page: add --live, or leave it out");

@@ -283,7 +283,6 @@ void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colou
     cairo_stroke(canvas->cairo);
 }
 
-/* Corners of each shape around 0, of about a disc's area where that has the radius 1. */
 enum { MOST_CORNERS = 12 };
 static const struct {
     int count;
@@ -296,6 +295,11 @@ static const struct {
                      {0.4, 1.2}, {-0.4, 1.2}, {-0.4, 0.4}, {-1.2, 0.4}, {-1.2, -0.4}, {-0.4, -0.4}}},
     [MARK_DIAMOND] = {4, {{0, -1.45}, {1.1, 0}, {0, 1.45}, {-1.1, 0}}},
 };
+
+int mark_corners(MarkShape shape, const Point **corners) {
+    *corners = marks[shape].corners;
+    return marks[shape].count;
+}
 
 void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape shape, double radius, double alpha,
                   Colour colour) {

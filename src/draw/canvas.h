@@ -52,6 +52,8 @@ void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour);
 void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour);
 
 typedef enum MarkShape { MARK_DISC, MARK_TRIANGLE, MARK_SQUARE, MARK_CROSS, MARK_DIAMOND, MARK_SHAPES } MarkShape;
+/* The corners of a mark around 0, and their number; 0: a disc. Of the area of a disc of radius 1. */
+int mark_corners(MarkShape shape, const Point **corners);
 /* Many marks as one: `alpha` counts once where they lie on each other. The radius is that of a disc of the same area. */
 void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape shape, double radius, double alpha,
                   Colour colour);

@@ -100,8 +100,16 @@ static bool median(const ScatterPlot *plot, int label, int axis, float *room, do
 
 /* ---- Names at their points ---- */
 
-static const TextStyle name_style = {9, true, TEXT_CENTRE};
 enum { MOST_NAMES = 256 };
+
+/* Many names are smaller, and stand beside their points, which they would cover. */
+static bool crowded(const ScatterPlot *plot) {
+    return plot->classes > CLASS_COLOURS;
+}
+
+static TextStyle name_style(const ScatterPlot *plot) {
+    return (TextStyle){crowded(plot) ? 7 : 9, true, TEXT_CENTRE};
+}
 
 typedef struct NameTag {
     int label;
@@ -123,33 +131,43 @@ static bool is_free(const NameTag *tags, int count, Box box, Box inside) {
 }
 
 /* The place nearest to the anchor, in rings around it, where the name touches none that is there. */
-static bool find_room(const NameTag *tags, int count, Box inside, double width, NameTag *tag) {
-    enum { RINGS = 60, DIRECTIONS = 24 };
-    const double height = name_style.size + 2, step = 3;
-    for (int ring = 0; ring < RINGS; ring++)
+static bool find_room(const NameTag *tags, int count, Box inside, double width, double height, bool beside, NameTag *tag) {
+    enum { RINGS = 80, DIRECTIONS = 24 };
+    const double step = 3, half_width = beside ? width / 2 : 0, half_height = beside ? height / 2 : 0;
+    for (int ring = beside; ring < RINGS; ring++)
         for (int d = 0; d < (ring ? DIRECTIONS : 1); d++) {
             const double angle = 2 * acos(-1) * d / DIRECTIONS;
-            tag->box = (Box){tag->anchor.x + ring * step * cos(angle) - width / 2,
-                             tag->anchor.y + ring * step * sin(angle) - height / 2, width, height};
+            const double x = tag->anchor.x + (ring * step + half_width) * cos(angle),
+                         y = tag->anchor.y + (ring * step + half_height) * sin(angle);
+            tag->box = (Box){x - width / 2, y - height / 2, width, height};
             if (is_free(tags, count, tag->box, inside)) return true;
         }
     return false;
 }
 
-static void draw_tag(Canvas *canvas, const Theme *theme, const ScatterPlot *plot, const NameTag *tag) {
-    const double x = tag->box.x + tag->box.width / 2, y = tag->box.y + tag->box.height / 2;
-    const Point line[2] = {tag->anchor, {x, y}};
-    const bool apart = hypot(x - tag->anchor.x, y - tag->anchor.y) > name_style.size;
+static Point middle_of(Box box) {
+    return (Point){box.x + box.width / 2, box.y + box.height / 2};
+}
+
+/* Lines first: none crosses a name. */
+static void draw_tags(Canvas *canvas, const Theme *theme, const ScatterPlot *plot, const NameTag *tags, int count) {
+    const TextStyle style = name_style(plot);
     char room[512];
-    if (apart) {
-        canvas_line(canvas, line, 2, (LineStyle){0.7, 0, 1}, theme->muted);
-        canvas_disc(canvas, tag->anchor, 1.3, theme->muted);
+    for (int i = 0; i < count; i++) {
+        const Point line[2] = {tags[i].anchor, middle_of(tags[i].box)};
+        const double across = fabs(line[1].x - line[0].x) - tags[i].box.width / 2, down = fabs(line[1].y - line[0].y);
+        if (across > style.size || down > 1.5 * style.size)
+            canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, theme->muted);
     }
-    canvas_text_on(canvas, x, y + 0.36 * name_style.size, name_style, theme->background, theme->text,
-                   text_fit(plot->class_names[tag->label], name_style, longest_name, room));
+    for (int i = 0; i < count; i++) {
+        const Point at = middle_of(tags[i].box);
+        canvas_text_on(canvas, at.x, at.y + 0.36 * style.size, style, theme->background, theme->text,
+                       text_fit(plot->class_names[tags[i].label], style, longest_name, room));
+    }
 }
 
 static cf_status draw_names(Canvas *canvas, const Theme *theme, const ScatterPlot *plot, Box box, const Mapping *map) {
+    const TextStyle style = name_style(plot);
     NameTag tags[MOST_NAMES];
     int count = 0;
     float *room;
@@ -159,11 +177,11 @@ static cf_status draw_names(Canvas *canvas, const Theme *theme, const ScatterPlo
         double x, y;
         if (!median(plot, c, 0, room, &x) || !median(plot, c, 1, room, &y)) continue;
         tags[count] = (NameTag){.label = c, .anchor = place(map, x, y)};
-        const double width = text_width(text_fit(plot->class_names[c], name_style, longest_name, cut), name_style) + 3;
-        count += find_room(tags, count, box, width, &tags[count]);
+        const double width = text_width(text_fit(plot->class_names[c], style, longest_name, cut), style) + 3;
+        count += find_room(tags, count, box, width, style.size + 2, crowded(plot), &tags[count]);
     }
     free(room);
-    for (int i = 0; i < count; i++) draw_tag(canvas, theme, plot, &tags[i]);
+    draw_tags(canvas, theme, plot, tags, count);
     return CF_OK;
 }
 
@@ -213,7 +231,7 @@ static Box draw_head(Canvas *canvas, const Theme *theme, Box box, const ScatterP
 cf_status scatter_plot_draw(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot) {
     double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, -INFINITY};
     const double many = log10(fmax(10, (double)plot->count)); /* 1 to about 5 */
-    const double radius = plot->radius > 0 ? plot->radius : fmax(0.8, 3.1 - 0.5 * many);
+    const double radius = plot->radius > 0 ? plot->radius : fmax(0.9, 4.2 - 0.75 * many);
     const double alpha = plot->alpha > 0 ? plot->alpha : fmax(0.45, 1 - 0.12 * many);
     FORWARD(find_range(plot, x, y));
     const Box inside = draw_head(canvas, theme, box, plot);

@@ -23,8 +23,8 @@ static void attribute(FILE *out, const char *name, double value) {
 }
 
 static void paint(FILE *out, const char *what, Colour colour) {
-    fprintf(out, " %s=\"#%02x%02x%02x\"", what, (unsigned)lrint(255 * colour.red), (unsigned)lrint(255 * colour.green),
-            (unsigned)lrint(255 * colour.blue));
+    char hex[COLOUR_HEX];
+    fprintf(out, " %s=\"%s\"", what, colour_hex(colour, hex));
 }
 
 void svg_begin(FILE *out, double width, double height, const char *class) {

@@ -1,7 +1,7 @@
 #include "draw/theme.h"
 
 #include <math.h>
-#include <stddef.h>
+#include <stdio.h>
 
 /* Of bytes, as style sheets write them. */
 #define RGB(r, g, b)                                                                                                   \
@@ -71,6 +71,12 @@ Colour theme_sequence(const Theme *theme, double share) {
 Colour colour_between(Colour a, Colour b, double share) {
     return (Colour){a.red + share * (b.red - a.red), a.green + share * (b.green - a.green),
                     a.blue + share * (b.blue - a.blue)};
+}
+
+const char *colour_hex(Colour colour, char text[COLOUR_HEX]) {
+    snprintf(text, COLOUR_HEX, "#%02x%02x%02x", (unsigned char)lrint(255 * colour.red),
+             (unsigned char)lrint(255 * colour.green), (unsigned char)lrint(255 * colour.blue));
+    return text;
 }
 
 static double linear(double value) {

@@ -39,6 +39,9 @@ enum { SEQUENCE_STEPS = 32 };
 Colour theme_sequence(const Theme *theme, double share);
 /* From `a` (share 0) to `b` (share 1). */
 Colour colour_between(Colour a, Colour b, double share);
+/* "#3f90da", in the buffer. */
+enum { COLOUR_HEX = 8 };
+const char *colour_hex(Colour colour, char text[COLOUR_HEX]);
 /* Relative luminance, 0 black to 1 white (WCAG 2). */
 double colour_luminance(Colour colour);
 

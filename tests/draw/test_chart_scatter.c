@@ -109,7 +109,7 @@ static void test_names(void **state) {
     for (const char *at = text; (at = strstr(at, "<text x=")); at++) {
         double *b = boxes[count];
         /* The legend takes too much, so only names stand there. */
-        assert_int_equal(sscanf(at, "<text x=\"%lf\" y=\"%lf\" font-size=\"9\" font-weight=\"bold\" textLength=\"%lf\"", &b[0],
+        assert_int_equal(sscanf(at, "<text x=\"%lf\" y=\"%lf\" font-size=\"7\" font-weight=\"bold\" textLength=\"%lf\"", &b[0],
                                 &b[1], &b[2]), 3);
         count++;
     }
@@ -117,7 +117,7 @@ static void test_names(void **state) {
     assert_int_equal(count, CLASSES);
     for (int a = 0; a < count; a++)
         for (int b = 0; b < a; b++)
-            assert_true(fabs(boxes[a][1] - boxes[b][1]) >= 9 || boxes[a][0] + boxes[a][2] <= boxes[b][0] ||
+            assert_true(fabs(boxes[a][1] - boxes[b][1]) >= 7 || boxes[a][0] + boxes[a][2] <= boxes[b][0] ||
                         boxes[b][0] + boxes[b][2] <= boxes[a][0]);
 }
 

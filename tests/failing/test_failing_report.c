@@ -186,7 +186,7 @@ static cf_status confusion(const FigureBook *book) {
 }
 
 static cf_status curves(const FigureBook *book) {
-    return figure_curves(book, run->history_path, run->config.train.stop_on);
+    return figure_curves(book, run->history_path, run->config.train.stop_on, false);
 }
 
 static cf_status sureness(const FigureBook *book) {

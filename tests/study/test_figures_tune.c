@@ -226,7 +226,7 @@ static void test_page(void **state) {
     static const char *const optimizers[] = {"sgd", "adam"}; /* a store takes nothing that could not be searched */
     TuneResults r = four("optimizer", optimizers, "lr"), back;
     FigureList list = {0};
-    const FigureOptions drawn = {FIGURE_SVG};
+    const FigureOptions drawn = {.formats = FIGURE_SVG};
     json_t *space, *settings;
     Store *store;
     assert_ok(space_json(&r.space, &space));

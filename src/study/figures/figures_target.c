@@ -48,19 +48,10 @@ static size_t points(const Domains *d) {
     return d->source.count + d->target.count;
 }
 
-/* Evenly from the part. */
-static cf_status thin(const cf_subset *part, size_t most, cf_subset *some) {
-    *some = *part;
-    some->count = part->count < most ? part->count : most;
-    FORWARD(memory_new(some->count, sizeof *some->images, &some->images));
-    for (size_t i = 0; i < some->count; i++) some->images[i] = part->images[i * part->count / some->count];
-    return CF_OK;
-}
-
 static cf_status choose_images(const Run *run, Domains *d) {
     const cf_subset *train = cf_split_part(run->target, CF_TRAIN), *rest = cf_split_part(run->target, CF_VALIDATION);
-    FORWARD(thin(cf_split_part(run->split, CF_TEST), MOST_OF_A_SET, &d->source));
-    FORWARD(thin(train, MOST_OF_A_SET, &d->target));
+    FORWARD(subset_thin(cf_split_part(run->split, CF_TEST), MOST_OF_A_SET, &d->source));
+    FORWARD(subset_thin(train, MOST_OF_A_SET, &d->target));
     d->all = *train;
     d->all.count = train->count + rest->count;
     FORWARD(memory_new(d->all.count, sizeof *d->all.images, &d->all.images));

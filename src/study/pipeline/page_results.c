@@ -110,14 +110,11 @@ static void configuration(FILE *out, const StudySet *set) {
 cf_status page_training(FILE *out, const StudyPage *page) {
     for (int i = 0; i < page->study->set_count; i++) {
         const StudySet *set = &page->study->sets[i];
-        char stage[96];
         page_set_heading(out, set);
         configuration(out, set);
         training_table(out, page_result(page, "test", set->key));
-        snprintf(stage, sizeof stage, "train-%s-s1/figures", set->name);
         page_figures_begin(out);
-        FORWARD(page_figure(out, page, stage, "curves", "Loss and accuracy, epoch by epoch, of the first seed"));
-        FORWARD(page_figure(out, page, stage, "filters", "Filters of the first convolution"));
+        FORWARD(page_run_figure(out, page, set, "filters", "Filters of the first convolution, of the first seed"));
         page_figures_end(out);
     }
     return CF_OK;
@@ -125,20 +122,21 @@ cf_status page_training(FILE *out, const StudyPage *page) {
 
 /* ---- Evaluation ---- */
 
-/* The figures of an evaluation; `suffix` as figures_suffix makes it. Those that are narrow stand two by two. */
+/* The figures of an evaluation; `suffix` as figures_suffix makes it, and of the set's own test part, "", those that the summary does not
+ * have. Those that are narrow stand two by two. */
 static cf_status evaluation_figures(FILE *out, const StudyPage *page, const StudySet *model_of, const char *suffix) {
     static const struct {
         const char *name, *caption;
     } figures[] = {{"confusion", "Confusion matrix"},
                    {"umap", "UMAP of the features that the model has of these images"},
-                   {"misclassified", "Mistakes, the most confident first"},
-                   {"probabilities", "Probabilities of three right predictions"},
-                   {"reliability", "How right it is when it is so sure"}};
-    char stage[96], name[160];
-    snprintf(stage, sizeof stage, "train-%s-s1/figures", model_of->name);
-    for (size_t i = 0; i < COUNT_OF(figures); i++) {
+                   {"misclassified", "Misclassified images, the most confident first"},
+                   {"probabilities", "Predicted probabilities of three correctly classified images"},
+                   {"reliability", "Reliability diagram: accuracy by confidence"}};
+    enum { IN_SUMMARY = 3 };
+    char name[160];
+    for (size_t i = *suffix ? 0 : IN_SUMMARY; i < COUNT_OF(figures); i++) {
         snprintf(name, sizeof name, "%s%s", figures[i].name, suffix);
-        FORWARD(page_figure(out, page, stage, name, figures[i].caption));
+        FORWARD(page_run_figure(out, page, model_of, name, figures[i].caption));
     }
     return CF_OK;
 }
@@ -170,7 +168,26 @@ static void features_row(FILE *out, const char *name, const json_t *f) {
 static const char *const features_columns[] = {
     "Images", "Trustworthiness", "Continuity", "Class by neighbours", "Silhouette", NULL};
 
+/* As the page of the run has it. */
+static cf_status scatter_of(FILE *out, const StudyPage *page, const StudySet *set) {
+    ReportInput input;
+    char *folder;
+    FORWARD(study_run_folder(page->study, set, 0, &folder));
+    cf_status status = report_input_read(folder, set->set, page->study->options->data_dir, &input);
+    free(folder);
+    FORWARD(status);
+    if (report_has_features(&input)) {
+        fputs("<figure class=\"moving whole\">\n", out);
+        page_set_heading(out, set);
+        status = section_scatter(out, &input);
+        fputs("</figure>\n", out);
+    }
+    report_input_free(&input);
+    return status;
+}
+
 cf_status page_features(FILE *out, const StudyPage *page) {
+    if (!page->study->recipe->features) return CF_OK;
     fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "
           "neighbourhoods are kept; the classes of the nearest points in the plane say how far they are apart.</p>\n",
           out);
@@ -178,13 +195,10 @@ cf_status page_features(FILE *out, const StudyPage *page) {
     for (int i = 0; i < page->study->set_count; i++)
         features_row(out, page->study->sets[i].name, page_result(page, "features", page->study->sets[i].key));
     page_table_end(out);
-    page_figures_begin(out);
-    for (int i = 0; i < page->study->set_count; i++) {
-        char stage[96];
-        snprintf(stage, sizeof stage, "train-%s-s1/figures", page->study->sets[i].name);
-        FORWARD(page_figure(out, page, stage, "umap", page->study->sets[i].name));
-    }
-    page_figures_end(out);
+    fputs("<p class=\"moving\">Point at an image to see it; drag, scroll or use the arrow keys, plus and minus to move about. On paper and "
+          "without a script the figures of the summary show the same points.</p>\n",
+          out);
+    for (int i = 0; i < page->study->set_count; i++) FORWARD(scatter_of(out, page, &page->study->sets[i]));
     return CF_OK;
 }
 

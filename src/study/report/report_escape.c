@@ -101,8 +101,8 @@ cf_status html_json(FILE *out, const json_t *json) {
     return CF_OK;
 }
 
-void html_array(FILE *out, const char *id, const void *bytes, size_t size) {
-    fprintf(out, "<script type=\"text/plain\" id=\"%s\">", id);
+void html_array(FILE *out, const char *name, const void *bytes, size_t size) {
+    fprintf(out, "<script type=\"text/plain\" %s>", name);
     text_base64(out, bytes, size);
     fputs("</script>\n", out);
 }

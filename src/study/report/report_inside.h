@@ -38,8 +38,8 @@ void html_rows(FILE *out, const json_t *object, const char *skipped);
  * go beyond 0 to 100 and is cut there, by the lower one. */
 void html_loss_cell(FILE *out, double loss);
 void html_interval_cell(FILE *out, double low, double high);
-/* Bytes for page.js, as base64 in a <script> that nothing runs. */
-void html_array(FILE *out, const char *id, const void *bytes, size_t size);
+/* Bytes for scripts, as base64 in a <script> that nothing runs; `name`: its attribute, id="pixels". */
+void html_array(FILE *out, const char *name, const void *bytes, size_t size);
 
 /* ---- A page (report_page.c) ---- */
 
@@ -122,8 +122,8 @@ bool report_has_features(const ReportInput *input);
 cf_status report_features_check(const ReportInput *input);
 /* What they take in the page, before base64. */
 size_t report_features_bytes(const ReportInput *input);
-/* Puts "features" into the document and writes their arrays. */
-cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root);
+/* The scatter with its data; nothing where there are no features. */
+cf_status section_scatter(FILE *out, const ReportInput *input);
 
 /* ---- The page (report_sections.c, report_data.c) ---- */
 
@@ -133,8 +133,13 @@ void section_scores(FILE *out, const ReportInput *input);
 void section_sureness(FILE *out, const ReportInput *input);
 cf_status section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);
 void section_history(FILE *out, const ReportInput *input);
-/* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
-cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);
+/* Of the opening: a figure of the folder, if it is there; the scatter of features with, on paper and without a script, its figure. */
+cf_status opening_figure(FILE *out, const ReportInput *input, const char *name, size_t *bytes);
+cf_status opening_umap(FILE *out, const ReportInput *input, size_t *bytes);
+/* What the figures of the opening mean. */
+void section_sentences(FILE *out, const ReportInput *input);
+/* Those that the opening does not have. Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
+cf_status section_figures(FILE *out, const ReportInput *input, size_t *bytes);
 /* One of them, with `caption`, or NULL: what its name says. One that cannot be read, or is no figure, is named instead. */
 cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number);
 

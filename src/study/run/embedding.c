@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "data/npy.h"
 #include "draw/chart_scatter.h"
+#include "nn/features.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -176,6 +177,39 @@ cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *plac
     FORWARD(file_trim(place->folder, &folder));
     cf_status status = write_all(embedding, &(EmbeddingPlace){folder, place->suffix, place->formats}, files);
     free(folder);
+    return status;
+}
+
+/* ---- Of a run ---- */
+
+static cf_status embed_test(const Run *run, const EmbedInput *input, Embedding *embedding) {
+    UmapOptions options = umap_options_defaults();
+    Umap *umap;
+    options.seed = run->config.train.seed;
+    options.threads = run->threads;
+    FORWARD(points_check(&input->points, input->subject));
+    FORWARD(umap_fit(&input->points, &options, &umap));
+    const cf_status status = embedding_take(embedding, umap);
+    umap_free(umap);
+    return status;
+}
+
+cf_status embedding_of_run(const Run *run, unsigned formats, FigureList *files) {
+    enum { MOST_IMAGES = 2000, LEAST_IMAGES = 20 };
+    const cf_subset *test = cf_split_part(run->split, CF_TEST);
+    const EmbeddingPlace place = {run->folder, "", formats};
+    cf_subset some;
+    EmbedInput input = {0};
+    Embedding embedding = {.input = &input, .method = "umap"};
+    int layer;
+    if (test->count < LEAST_IMAGES || features_layer(run->model, NULL, &layer)) return CF_OK;
+    FORWARD(subset_thin(test, MOST_IMAGES, &some));
+    cf_status status = embed_input_from_images(run, &some, &input);
+    if (!status) status = embed_test(run, &input, &embedding);
+    if (!status) status = embedding_write(&embedding, &place, files);
+    free(embedding.coordinates);
+    embed_input_free(&input);
+    free(some.images);
     return status;
 }
 
