@@ -180,9 +180,10 @@ same "a PDF is printed" "$(head -c 4 "$pictures/print.pdf")" "%PDF"
 { cat digits/report.html; echo '<script>const list = [...document.querySelectorAll("#matrix .wrong button")]; list[0].click();
 document.querySelector("#gallery .thumbnails button").click()</script>'; } >digits/panel.html
 for scheme in dark light; do # Chromium's 0 and 1
-    headless --window-size=1200,900 --screenshot="$pictures/panel-$scheme.png" \
+    # As tall as all that is opened, for what is scrolled to is not in a picture.
+    headless --window-size=1200,2600 --screenshot="$pictures/panel-$scheme.png" \
         --blink-settings="preferredColorScheme=$([ "$scheme" = dark ]; echo $?)" "file://$work/digits/panel.html" >/dev/null 2>&1
-    check "screenshot panel-$scheme" test -s "$pictures/panel-$scheme.png"
+    check "screenshot panel-$scheme is no empty page" test "$(stat -c %s "$pictures/panel-$scheme.png")" -gt 30000
 done
 # A phone's width: Chromium's own window does not get that narrow, a frame does.
 sed 's/.*/<!DOCTYPE html><iframe src="&" width="390" height="5000" style="border:0"><\/iframe>/' <<<"digits/tested.html" >narrow.html

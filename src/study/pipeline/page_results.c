@@ -166,7 +166,7 @@ static void features_row(FILE *out, const char *name, const json_t *f) {
 }
 
 static const char *const features_columns[] = {
-    "Images", "Trustworthiness", "Continuity", "Class by neighbours", "Silhouette", NULL};
+    "Images", "Trustworthiness", "Continuity", "k-NN accuracy", "Silhouette", NULL};
 
 /* As the page of the run has it. */
 static cf_status scatter_of(FILE *out, const StudyPage *page, const StudySet *set) {
@@ -189,7 +189,7 @@ static cf_status scatter_of(FILE *out, const StudyPage *page, const StudySet *se
 cf_status page_features(FILE *out, const StudyPage *page) {
     if (!page->study->recipe->features) return CF_OK;
     fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "
-          "neighbourhoods are kept; the classes of the nearest points in the plane say how far they are apart.</p>\n",
+          "neighbourhoods are kept; k-NN accuracy in the plane and the silhouette say how far the classes are apart.</p>\n",
           out);
     page_table(out, "Quality of the embeddings", features_columns);
     for (int i = 0; i < page->study->set_count; i++)
@@ -229,7 +229,7 @@ static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, c
 /* The difference of the two accuracies, split: what each class loses, weighed by its share of the other set's images, and
  * what the other shares of the classes do. */
 static void drop_table(FILE *out, const json_t *own, const json_t *other) {
-    static const char *const columns[] = {"Found at home", "Found there", "Share of images there", "Points lost", NULL};
+    static const char *const columns[] = {"Recall, own test set", "Recall, other set", "Share of images, other set", "Points lost", NULL};
     const json_t *first = json_array_get(other, 0), *classes = json_object_get(first, "per_class");
     const double n = result_number(first, "n");
     const double drop = runs_mean(own, "accuracy") - runs_mean(other, "accuracy");
@@ -269,7 +269,7 @@ static cf_status cross_of(FILE *out, const StudyPage *page, const StudySet *from
     drop_table(out, own, runs);
     page_figures_begin(out);
     snprintf(name, sizeof name, "cross-%s-on-%s", from->name, on->name);
-    FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, at home and there"));
+    FORWARD(page_figure(out, page, "figures", name, "Recall of each class on its own test set and on the other set"));
     FORWARD(evaluation_figures(out, page, from, result_text(json_array_get(runs, 0), "suffix")));
     page_figures_end(out);
     fputs("<details><summary>Metrics by class</summary>\n", out);
@@ -345,7 +345,7 @@ cf_status page_imbalance(FILE *out, const StudyPage *page) {
         imbalance_table(out, page, page_result(page, "imbalance", set->key));
         page_figures_begin(out);
         snprintf(name, sizeof name, "imbalance-%s", set->name);
-        FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, case by case"));
+        FORWARD(page_figure(out, page, "figures", name, "Recall of each class by training images per class"));
         for (int c = 0; c < page->study->recipe->case_count; c++) {
             const char *limit = page->study->recipe->cases[c];
             snprintf(stage, sizeof stage, "imbalance-%s-case%d-s1/figures", set->name, c + 1);

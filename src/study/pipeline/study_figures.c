@@ -24,7 +24,7 @@ static cf_status draw(Canvas *canvas, const Theme *theme, Box box, const void *c
     const Recalls *r = content;
     const BarChart chart = {.title = r->title,
                             .category_label = "class",
-                            .y = {.label = "found, %", .low = 0, .high = 100},
+                            .y = {.label = "recall, %", .low = 0, .high = 100},
                             .category_count = r->classes,
                             .categories = r->names,
                             .series_count = r->count,
@@ -96,7 +96,7 @@ static cf_status draw_transfer(Canvas *canvas, const Theme *theme, Box box, cons
     const TransferCurve *c = content;
     char from[96];
     snprintf(from, sizeof from, "from %s", c->other);
-    const LineSeries series[WAYS] = {{"from nothing", c->x, c->mean[0], c->count, 1, 3},
+    const LineSeries series[WAYS] = {{"from scratch", c->x, c->mean[0], c->count, 1, 3},
                                      {from, c->x, c->mean[1], c->count, 0, 0}};
     const LineInterval intervals[WAYS] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
     const LineChart chart = {.title = c->title,
