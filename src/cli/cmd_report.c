@@ -33,7 +33,7 @@ static cf_status draw_figures(const char *folder, const ReportArguments *a, unsi
     char *embedding;
     FigureList list = {0};
     const char *part = "test"; /* other data in its place are refused */
-    FORWARD(file_join(folder, "embedding.csv", &embedding));
+    FORWARD(file_join(folder, "figures/umap.csv", &embedding));
     drawn.umap = !file_exists(embedding); /* what cifra umap has made stays */
     free(embedding);
     FORWARD(run_open(folder, run));

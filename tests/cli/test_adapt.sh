@@ -41,9 +41,10 @@ for method in adabn coral dann mean-teacher self-train; do
 done
 check "the score is by labels" test "$(grep -A99 '"target"' coral-1/metrics.json)" != "$(grep -A99 '"target"' coral-scrambled/metrics.json)"
 check "the page opens with it" grep -q "Test accuracy, target" coral-1/report.html
+"$CIFRA" report coral-1 --figures svg >/dev/null 2>err && "$CIFRA" report source --figures svg >/dev/null 2>err || bad "report: $(cat err)"
 check "its curves say what validation without labels is" grep -q ">score without labels</text>" coral-1/figures/curves.svg
 check "those of the source are losses" grep -q ">Loss</text>" source/figures/curves.svg
-"$CIFRA" train --data hand:n=200,test=50 --model linear --target target --adapt coral --epochs 1 --batch 16 --seeds 2 --figures none --out pair \
+"$CIFRA" train --data hand:n=200,test=50 --model "$net" --target target --adapt coral --epochs 1 --batch 16 --seeds 2 --figures none --out pair \
     >pair.txt 2>err || bad "train --target --seeds: $(cat err)"
 mean=$(sed -n "s/^target's test part: mean \([0-9.]*\) %.*/\1/p" pair.txt)
 same "the target's mean of two seeds" "$(python3 -c 'import json

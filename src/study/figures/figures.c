@@ -34,7 +34,7 @@ static cf_status draw_run(const FigureBook *book, const Run *run) {
     DRAW("filters", figure_filters(book, run->model));
     if (run->target) DRAW("domains", figure_target(book, run));
     if (file_exists(run->history_path)) {
-        DRAW("curves", figure_curves(book, run->history_path, run->config.train.stop_on, run->target != NULL));
+        DRAW("curves", figure_curves(book, run->history_path, run->config.train.stop_on, run->config.target != NULL));
         DRAW("rates", figure_rates(book, run->history_path));
         return CF_OK;
     }
