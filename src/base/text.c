@@ -178,3 +178,16 @@ void text_marked(const char *line, int column, char marked[TEXT_MARKED]) {
     const int start = column - 1 > BEFORE ? column - 1 - BEFORE : 0;
     snprintf(marked, TEXT_MARKED, "\n    %.*s\n    %*s^", SHOWN, line + start, column - 1 - start, "");
 }
+
+void text_base64(FILE *out, const void *bytes, size_t size) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *in = bytes;
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        unsigned group =
+            (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) | (left > 2 ? in[i + 2] : 0u);
+        const char text[4] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
+                              left > 2 ? digits[group & 63] : '='};
+        fwrite(text, 1, 4, out);
+    }
+}

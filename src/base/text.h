@@ -40,6 +40,8 @@ bool text_is_name(const char *text);
 void text_replace_controls(char *text);
 /* '_' in place of whatever is no letter of ASCII, digit, '-' or '_': the text can be a part of a file's name. */
 void text_to_file_name(char *text);
+/* RFC 4648, with padding. */
+void text_base64(FILE *out, const void *bytes, size_t size);
 /* A text as one field of CSV (RFC 4180): quoted where it has to be. */
 void csv_text(FILE *out, const char *text);
 /* A comma and a number of nine digits: ",0.25"; "," where it is not finite. */

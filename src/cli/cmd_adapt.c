@@ -1,6 +1,8 @@
 /* cifra adapt: a trained run goes on learning from images of another set, without their labels. */
 #include "cli/commands.h"
 
+#include "cli/figure_options.h"
+
 #include "base/memory.h"
 #include "base/slices.h"
 #include "cli/cmd_train.h"
@@ -15,7 +17,8 @@
 #include <string.h>
 
 typedef struct AdaptArguments {
-    const char *to, *data_dir, *split, *out, *figures;
+    const char *to, *data_dir, *split, *out;
+    FigureDials figures;
     cf_train_options train;
     int method;
 } AdaptArguments;
@@ -37,14 +40,12 @@ static const Option options[] = {
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(train.threads)},
     {"out", "RUN2", OPTION_TEXT, .help = "the folder of the adapted run", .default_text = "RUN-METHOD", MEMBER(out)},
-    {"figures", "LIST", OPTION_TEXT,
-     .help = "formats of the figures in RUN2/figures: svg, png, pdf between commas, or none", .default_text = "svg",
-     MEMBER(figures)},
+    FIGURE_OPTIONS(AdaptArguments, figures, "formats of the figures in RUN2/figures", "svg"),
 };
 
 static void set_defaults(void *parsed) {
     *(AdaptArguments *)parsed =
-        (AdaptArguments){.figures = "svg", .train = cf_train_defaults(), .method = CF_MEAN_TEACHER - CF_ADABN};
+        (AdaptArguments){.train = cf_train_defaults(), .method = CF_MEAN_TEACHER - CF_ADABN};
 }
 
 /* Where the layer begins that gives the classes: behind the last | of the line that stands in no group. */
@@ -130,11 +131,11 @@ static cf_status adapt(const Arguments *given, const AdaptArguments *a, const ch
 
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const AdaptArguments *a = parsed;
-    FigureOptions figures = {0};
+    FigureOptions figures = {.umap = true};
     char *folder;
     terminal_set_quiet(given->quiet);
     FAIL_IF(!a->to, CF_BAD_USE, "--to SET is needed: the target, whose images it adapts to");
-    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
+    FORWARD(figure_dials_read(&a->figures, &figures.formats));
     FORWARD(choose_folder(a, given->positional[0], &folder));
     const cf_status status = adapt(given, a, folder, &figures);
     free(folder);

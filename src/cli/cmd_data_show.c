@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "cli/data_options.h"
+#include "cli/figure_options.h"
 #include "cli/terminal.h"
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
@@ -22,11 +23,10 @@
 typedef struct ShowArguments {
     const char *out, *beside, *data_dir, *augment;
     DataDials dials;
-    int per_class, variants, theme;
+    int per_class, variants, theme, dpi;
     int64_t seed;
 } ShowArguments;
 
-static const char *const theme_words[] = {"light", "dark", NULL};
 
 #define MEMBER(name) OPTION_MEMBER(ShowArguments, name)
 
@@ -44,8 +44,7 @@ static const Option options[] = {
     {"seed", "S", OPTION_INTEGER, 0, LARGEST_SEED,
      .help = "which images of the training part are shown, and which variants", .default_text = "1", MEMBER(seed)},
     DATA_OPTIONS(ShowArguments, dials),
-    {"theme", NULL, OPTION_CHOICE, .choices = theme_words, .help = "colours of the figure", .default_text = "light",
-     MEMBER(theme)},
+    FIGURE_OPTION_LOOK(ShowArguments, theme, dpi),
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      MEMBER(data_dir)},
 };
@@ -161,8 +160,6 @@ static cf_status choose_beside(const char *name, const ShowArguments *a, const c
 
 /* ---- The figure ---- */
 
-static const Theme *const themes[] = {&theme_light, &theme_dark};
-
 static cf_status draw_samples(const DrawnImage *samples, int count, const ShowArguments *a) {
     GridGroup groups[GROUPS];
     char note[160];
@@ -179,7 +176,7 @@ static cf_status draw_samples(const DrawnImage *samples, int count, const ShowAr
                             .row_labels = (const char *const *)rows->class_names,
                             .group_count = count,
                             .groups = groups};
-    return image_grid_draw(&grid, themes[a->theme], a->out);
+    return image_grid_draw(&grid, themes[a->theme], a->dpi, a->out);
 }
 
 static json_t *sample_json(const DrawnImage *sample, const cf_set *rows, const ShowArguments *a) {
@@ -251,7 +248,7 @@ static cf_status draw_variants(const DrawnImage *sample, const ShowArguments *a)
                             .row_labels = rows.labels,
                             .group_count = 2,
                             .groups = sheet.groups};
-    if (!status) status = image_grid_draw(&grid, themes[a->theme], a->out);
+    if (!status) status = image_grid_draw(&grid, themes[a->theme], a->dpi, a->out);
     variant_sheet_free(&sheet);
     return status;
 }

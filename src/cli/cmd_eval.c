@@ -1,6 +1,8 @@
 /* cifra eval: a trained run, or several as one, on their own test part or on other data. */
 #include "cli/commands.h"
 
+#include "cli/figure_options.h"
+
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/slices.h"
@@ -14,7 +16,8 @@
 #include <stdlib.h>
 
 typedef struct EvalArguments {
-    const char *data, *data_dir, *figures, *out, *tta;
+    const char *data, *data_dir, *out, *tta;
+    FigureDials figures;
     DataDials dials;
     int split, threads, precision;
 } EvalArguments;
@@ -39,9 +42,7 @@ static const Option options[] = {
     {"precision", NULL, OPTION_CHOICE, .choices = run_precision_words,
      .help = "as the run was trained, or in 8-bit integers with ranges from its training images", .default_text = "run",
      OPTION_MEMBER(EvalArguments, precision)},
-    {"figures", "LIST", OPTION_TEXT,
-     .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
-     OPTION_MEMBER(EvalArguments, figures)},
+    FIGURE_OPTIONS(EvalArguments, figures, "formats of the figures in RUN/figures", "svg"),
     {"out", "DIR", OPTION_TEXT, .help = "of several runs: where predictions, ensemble.json and figures go",
      .default_text = "GROUP/ensemble of a group; of runs nothing is written", OPTION_MEMBER(EvalArguments, out)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
@@ -49,7 +50,7 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(EvalArguments *)parsed = (EvalArguments){.dials = DATA_DIALS_NONE, .figures = "svg"};
+    *(EvalArguments *)parsed = (EvalArguments){.dials = DATA_DIALS_NONE};
 }
 
 static cf_status print_analysis(const Evaluation *e) {
@@ -152,7 +153,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     terminal_set_quiet(given->quiet);
     Augmentation *views;
     FAIL_IF(a->precision && is_ensemble(given), CF_BAD_USE, "--precision int8 is for one run");
-    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
+    FORWARD(figure_dials_read(&a->figures, &figures.formats));
     FORWARD(read_views(a->tta, &views));
     cf_status status = is_ensemble(given)
                            ? eval_ensemble(given, &(EnsembleArguments){a->data, a->data_dir, part, a->out, &a->dials,

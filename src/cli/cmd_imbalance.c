@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
+#include "cli/figure_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
 #include "nn/transfer.h"
@@ -16,7 +17,8 @@
 #include <string.h>
 
 typedef struct ImbalanceArguments {
-    const char *data, *data_dir, *model, *from, *split, *cases, *remedies, *curve, *line, *out, *figures;
+    const char *data, *data_dir, *model, *from, *split, *cases, *remedies, *curve, *line, *out;
+    FigureDials figures;
     DataDials dials;
     cf_train_options train;
     cf_split_options parts; /* but for its mode */
@@ -67,13 +69,12 @@ static const Option options[] = {
      MEMBER(parts.seed)},
     {"out", "DIR", OPTION_TEXT, .help = "the lab's folder; one that holds this lab is resumed",
      .default_text = "runs/SET-imbalance", MEMBER(out)},
-    {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
-     .default_text = "svg", MEMBER(figures)},
+    FIGURE_OPTIONS(ImbalanceArguments, figures, "formats of the figures", "svg"),
 };
 
 static void set_defaults(void *parsed) {
     *(ImbalanceArguments *)parsed = (ImbalanceArguments){
-        .dials = DATA_DIALS_NONE, .figures = "svg", .train = lab_train_defaults(), .seeds = 5, .steps = 400};
+        .dials = DATA_DIALS_NONE, .train = lab_train_defaults(), .seeds = 5, .steps = 400};
 }
 
 /* ---- What is asked for ---- */
@@ -144,7 +145,7 @@ static cf_status run_lab(const Arguments *given, const ImbalanceArguments *a, co
                       .training = terminal_study_training};
     json_t *results;
     TextDraft draft;
-    FORWARD(figure_formats_from_text(a->figures, &o.formats));
+    FORWARD(figure_dials_read(&a->figures, &o.formats));
     terminal_catch_interrupt();
     cf_status status = lab_run(lab, shelf, &o, &results);
     if (status == CF_INTERRUPTED)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
+#include "cli/figure_options.h"
 #include "cli/terminal.h"
 #include "study/figures/figures_lr.h"
 #include "study/run/run.h"
@@ -20,13 +21,12 @@ typedef struct LrArguments {
     DataDials dials;
     cf_train_options train;
     double from, to;
-    int steps, theme;
+    int steps, theme, dpi;
 } LrArguments;
 
 enum { USUAL_STEPS = 200, LEAST_STEPS = 20, MOST_STEPS = 100000 };
 static const double usual_from = 1e-5, usual_to = 10;
 
-static const char *const theme_words[] = {"light", "dark", NULL};
 
 #define MEMBER(name) OPTION_MEMBER(LrArguments, name)
 
@@ -38,8 +38,7 @@ static const Option options[] = {
      .default_text = "200", MEMBER(steps)},
     {"out", "FIG", OPTION_TEXT, .help = "the curve, a .svg, .png or .pdf file; its data lie beside it as .csv",
      .default_text = "none", MEMBER(out)},
-    {"theme", NULL, OPTION_CHOICE, .choices = theme_words, .help = "colours of the figure", .default_text = "light",
-     MEMBER(theme)},
+    FIGURE_OPTION_LOOK(LrArguments, theme, dpi),
     {"data-dir", "DIR", OPTION_TEXT, .help = "where names are looked for first", .default_text = "$CIFRA_DATA",
      MEMBER(data_dir)},
     DATA_OPTIONS(LrArguments, dials),
@@ -78,13 +77,12 @@ static cf_status make_config(const LrArguments *a, const char *set, RunConfig *c
 
 /* "figures/lr.svg" is a book of that folder with a figure "lr" of that one format. */
 static cf_status draw_curve(const LrArguments *a, const LrRange *range, const char *subject) {
-    static const Theme *const themes[] = {&theme_light, &theme_dark};
     const char *base = strrchr(a->out, '/'), *ending = strrchr(a->out, '.');
     char *folder, *name;
     FigureList list = {0};
-    FigureBook book = {.suffix = "", .subject = subject, .theme = themes[a->theme], .list = &list};
+    FigureBook book = {.suffix = "", .subject = subject, .list = &list};
     base = base ? base + 1 : a->out;
-    FORWARD(figure_formats_from_text(ending + 1, &book.formats));
+    FORWARD(figure_formats_from_text(ending + 1, a->theme, a->dpi, &book.formats));
     FORWARD(memory_print(&folder, "%.*s", base > a->out ? (int)(base - a->out) : 1, base > a->out ? a->out : "."));
     cf_status status = memory_print(&name, "%.*s", (int)(ending - base), base);
     book.folder = folder;

@@ -1,6 +1,8 @@
 /* cifra report: a run, a group of runs, or a tune, as one page. */
 #include "cli/commands.h"
 
+#include "cli/figure_options.h"
+
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
@@ -14,23 +16,26 @@
 #include <stdlib.h>
 
 typedef struct ReportArguments {
-    const char *data_dir, *figures;
+    const char *data_dir;
+    FigureDials figures;
 } ReportArguments;
 
 static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where the run's data are looked for by name",
      .default_text = "as the run was made", OPTION_MEMBER(ReportArguments, data_dir)},
-    {"figures", "LIST", OPTION_TEXT,
-     .help = "draw the figures in RUN/figures anew: svg, png, pdf between commas, or none",
-     .default_text = "svg where there are none yet", OPTION_MEMBER(ReportArguments, figures)},
+    FIGURE_OPTIONS(ReportArguments, figures, "draw the figures in RUN/figures anew", "svg where there are none yet"),
 };
 
 /* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */
 static cf_status draw_figures(const char *folder, const ReportArguments *a, unsigned formats, Run **run) {
-    const FigureOptions drawn = {.formats = formats};
+    FigureOptions drawn = {.formats = formats};
     Evaluation evaluation = {0};
+    char *embedding;
     FigureList list = {0};
     const char *part = "test"; /* other data in its place are refused */
+    FORWARD(file_join(folder, "figures/umap.csv", &embedding));
+    drawn.umap = !file_exists(embedding); /* what cifra umap has made stays */
+    free(embedding);
     FORWARD(run_open(folder, run));
     cf_status status = run_evaluate(*run, NULL, a->data_dir, part, 0, &evaluation, &part);
     if (!status) status = figures_make(*run, &evaluation, (*run)->config.data, part, &drawn, &list);
@@ -42,10 +47,11 @@ static cf_status draw_figures(const char *folder, const ReportArguments *a, unsi
 
 /* What was asked for must be drawn; what is only missing is drawn where it can be, and the page is made all the same. */
 static cf_status see_to_figures(const char *folder, const ReportArguments *a, Run **run) {
+    const bool asked = a->figures.list || a->figures.theme || a->figures.dpi;
     unsigned formats;
     char *figures;
-    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &formats));
-    if (a->figures) return formats ? draw_figures(folder, a, formats, run) : CF_OK;
+    FORWARD(figure_dials_read(&a->figures, &formats));
+    if (asked) return formats ? draw_figures(folder, a, formats, run) : CF_OK;
     FORWARD(file_join(folder, "figures", &figures));
     const bool there = file_exists(figures);
     free(figures);
@@ -59,7 +65,7 @@ static cf_status report_tune(const char *folder, const ReportArguments *a) {
     FigureOptions drawn = {0};
     FigureList list = {0};
     cf_status status;
-    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &drawn.formats));
+    FORWARD(figure_dials_read(&a->figures, &drawn.formats));
     FORWARD_TO(done, results_read(folder, &results));
     FORWARD_TO(done, figures_tune_make(folder, &results, &drawn, &list));
     FORWARD_TO(done, report_tune_write(folder));
@@ -81,7 +87,7 @@ static cf_status report_run(const char *folder, const ReportArguments *a) {
 /* The runs' own pages are theirs. */
 static cf_status report_group(const char *folder, const ReportArguments *a) {
     FigureOptions drawn = {0};
-    FORWARD(figure_formats_from_text(a->figures ? a->figures : "svg", &drawn.formats));
+    FORWARD(figure_dials_read(&a->figures, &drawn.formats));
     return group_show(folder, &drawn);
 }
 
@@ -137,8 +143,8 @@ const Command command_report = {
                    "\n"
                    "The images come from the run's data. Where these are not at hand, or are others now, the page is "
                    "made without images "
-                   "and says so. Figures are drawn where there are none yet, or anew with --figures. SVG files that "
-                   "are put into RUN/figures are shown as well.\n"
+                   "and says so. Figures are drawn where there are none yet, or anew with --figures, --theme or --dpi. They are 78 to "
+                   "226 mm wide, with real text in SVG and PDF. SVG files that are put into RUN/figures are shown as well.\n"
                    "\n"
                    "Of the folder of a group (cifra train --seeds), finished or not, the page has the accuracies of "
                    "all runs with links to their pages, the mean with its interval, and all learning curves.\n"

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
+#include "cli/figure_options.h"
 #include "cli/terminal.h"
 #include "study/figures/figures_shift.h"
 
@@ -13,7 +14,8 @@
 #include <stdlib.h>
 
 typedef struct ShiftArguments {
-    const char *to, *data_dir, *part, *figures, *out;
+    const char *to, *data_dir, *part, *out;
+    FigureDials figures;
     DataDials dials;
     int threads;
 } ShiftArguments;
@@ -26,8 +28,7 @@ static const Option options[] = {
     DATA_OPTIONS(ShiftArguments, dials),
     {"split", "PART", OPTION_TEXT, .help = "which of them: official-test, all, or at:N, those from number N on",
      .default_text = "official-test, or all where there is none", OPTION_MEMBER(ShiftArguments, part)},
-    {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
-     .default_text = "svg", OPTION_MEMBER(ShiftArguments, figures)},
+    FIGURE_OPTIONS(ShiftArguments, figures, "formats of the figures", "svg"),
     {"out", "DIR", OPTION_TEXT, .help = "where shift-SET.json and the figures go",
      .default_text = "the run's folder and its figures/, which its report shows", OPTION_MEMBER(ShiftArguments, out)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
@@ -35,7 +36,7 @@ static const Option options[] = {
 };
 
 static void set_defaults(void *parsed) {
-    *(ShiftArguments *)parsed = (ShiftArguments){.dials = DATA_DIALS_NONE, .figures = "svg"};
+    *(ShiftArguments *)parsed = (ShiftArguments){.dials = DATA_DIALS_NONE};
 }
 
 static bool show_factor(const char *factor, void *context) {
@@ -104,7 +105,7 @@ static cf_status write_files(const ShiftWork *work, const ShiftArguments *a, con
     char *path = NULL, *suffix = NULL;
     const Run *run = work->target;
     cf_status status;
-    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
+    FORWARD(figure_dials_read(&a->figures, &figures.formats));
     if (a->out) FORWARD(file_make_folder(a->out));
     FORWARD_TO(done, figures_suffix(run, work->data, work->part, !a->out, &suffix));
     FORWARD_TO(done, memory_print(&path, "%s/shift%s.json", a->out ? a->out : run->folder, suffix));

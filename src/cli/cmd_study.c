@@ -1,6 +1,8 @@
 /* cifra study: the whole study with one command. */
 #include "cli/commands.h"
 
+#include "cli/figure_options.h"
+
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "base/slices.h"
@@ -13,7 +15,8 @@
 #include <stdlib.h>
 
 typedef struct StudyArguments {
-    const char *data, *data_dir, *out, *figures;
+    const char *data, *data_dir, *out;
+    FigureDials figures;
     int profile, seeds, splits, precision, threads;
 } StudyArguments;
 
@@ -39,14 +42,13 @@ static const Option options[] = {
      .default_text = "the recipe's", MEMBER(precision)},
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", MEMBER(threads)},
-    {"figures", "LIST", OPTION_TEXT, .help = "formats of the figures: svg, png, pdf between commas, or none",
-     .default_text = "svg", MEMBER(figures)},
+    FIGURE_OPTIONS(StudyArguments, figures, "formats of the figures", "svg"),
     {"out", "DIR", OPTION_TEXT, .help = "the study's folder; one that holds this study is resumed",
      .default_text = "studies/RECIPE", MEMBER(out)},
 };
 
 static void set_defaults(void *parsed) {
-    *(StudyArguments *)parsed = (StudyArguments){.figures = "svg"};
+    *(StudyArguments *)parsed = (StudyArguments){0};
 }
 
 /* ---- Progress ---- */
@@ -131,7 +133,7 @@ static cf_status run_recipe(const Arguments *given, const StudyArguments *a, con
                       .training = terminal_study_training,
                       .tuning = tell_tuning};
     StudyOutcome outcome;
-    FORWARD(figure_formats_from_text(a->figures, &o.formats));
+    FORWARD(figure_dials_read(&a->figures, &o.formats));
     terminal_catch_interrupt();
     cf_status status = study_run(recipe, &o, &outcome);
     if (status == CF_INTERRUPTED)

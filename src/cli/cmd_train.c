@@ -7,6 +7,7 @@
 #include "base/slices.h"
 #include "cli/cmd_train.h"
 #include "cli/data_options.h"
+#include "cli/figure_options.h"
 #include "cli/terminal.h"
 #include "data/split.h"
 #include "nn/models.h"
@@ -23,7 +24,8 @@
 #include <string.h>
 
 typedef struct TrainArguments {
-    const char *data, *data_dir, *model, *from, *target, *target_split, *split, *out, *config, *figures;
+    const char *data, *data_dir, *model, *from, *target, *target_split, *split, *out, *config;
+    FigureDials figures;
     DataDials dials;
     cf_train_options train;
     cf_split_options parts; /* but for its mode */
@@ -74,9 +76,7 @@ static const Option options[] = {
      .help = "a group of N runs, one for each fold of an N-fold cross-validation", MEMBER(splits)},
     {"out", "RUN", OPTION_TEXT, .help = "the folder of the run or the group",
      .default_text = "runs/SET-MODEL-sSEED; of groups -seedsN, -foldsN", MEMBER(out)},
-    {"figures", "LIST", OPTION_TEXT,
-     .help = "formats of the figures in RUN/figures: svg, png, pdf between commas, or none", .default_text = "svg",
-     MEMBER(figures)},
+    FIGURE_OPTIONS(TrainArguments, figures, "formats of the figures in RUN/figures", "svg"),
     {"config", "FILE|RUN|TUNE", OPTION_TEXT,
      .help = "repeat the run of a config.json, or a tune's winner; other options override it", MEMBER(config)},
     {"live", NULL, OPTION_FLAG,
@@ -91,7 +91,7 @@ static const Option options[] = {
 
 static void set_defaults(void *parsed) {
     *(TrainArguments *)parsed =
-        (TrainArguments){.dials = DATA_DIALS_NONE, .figures = "svg", .train = cf_train_defaults()};
+        (TrainArguments){.dials = DATA_DIALS_NONE, .train = cf_train_defaults()};
 }
 
 static cf_status lay_dials(const TrainArguments *a, RunConfig *c) {
@@ -486,12 +486,12 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     const TrainArguments *a = parsed;
     RunConfig config = {0};
     char *folder = NULL;
-    FigureOptions figures = {0};
+    FigureOptions figures = {.umap = true};
     Live *live = NULL;
     terminal_set_quiet(given->quiet);
     FAIL_IF(options_given(given, "port") && !a->live, CF_BAD_USE, "--port is where --live has its page: add --live, or leave it out");
     FAIL_IF(a->seeds && a->splits, CF_BAD_USE, "--seeds and --splits make two kinds of groups; choose one of them");
-    FORWARD(figure_formats_from_text(a->figures, &figures.formats));
+    FORWARD(figure_dials_read(&a->figures, &figures.formats));
     cf_status status = make_config(given, a, &config);
     if (!status) status = a->out ? file_trim(a->out, &folder) : default_folder(a, &config, &folder);
     if (!status) status = file_check_folder(folder); /* before the data are loaded */

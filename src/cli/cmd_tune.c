@@ -6,6 +6,7 @@
 #include "base/ranks.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
+#include "cli/figure_options.h"
 #include "cli/terminal.h"
 #include "cli/tune_display.h"
 #include "cli/tune_output.h"
@@ -21,7 +22,8 @@
 #include <string.h>
 
 typedef struct TuneArguments {
-    const char *data, *data_dir, *grid, *split, *out, *figures;
+    const char *data, *data_dir, *grid, *split, *out;
+    FigureDials figures;
     DataDials dials;
     TuneOptions tune;       /* as far as options say them */
     cf_split_options parts; /* but for its mode */
@@ -80,15 +82,12 @@ static const Option options[] = {
     {"limit", "A:N,B:M", OPTION_TEXT, .help = "at most so many training images of a class", MEMBER(parts.train_limit)},
     {"out", "DIR", OPTION_TEXT, .help = "the tune's folder; one that holds this tune is resumed",
      .default_text = "tune/SET-GRID", MEMBER(out)},
-    {"figures", "LIST", OPTION_TEXT,
-     .help = "formats of the figures in DIR/figures: svg, png, pdf between commas, or none", .default_text = "svg",
-     MEMBER(figures)},
+    FIGURE_OPTIONS(TuneArguments, figures, "formats of the figures in DIR/figures", "svg"),
 };
 
 static void set_defaults(void *parsed) {
     *(TuneArguments *)parsed = (TuneArguments){.dials = DATA_DIALS_NONE,
                                                .grid = "paper",
-                                               .figures = "svg",
                                                .tune = tune_defaults(),
                                                .parts = cf_split_defaults()};
 }
@@ -162,7 +161,7 @@ static void print_opening(const Session *s) {
         const SpaceParameter *p = &s->space.parameters[i];
         printf("        %-12s", p->name);
         for (int v = 0; v < p->count; v++) /* a long one on a line of its own */
-            print_tamed("%s %s", strcmp(p->texts[v], p->labels[v]) != 0 ? "\n           " : "", p->texts[v]);
+            print_printable("%s %s", strcmp(p->texts[v], p->labels[v]) != 0 ? "\n           " : "", p->texts[v]);
         if (p->kind != PARAMETER_LIST)
             printf(" %g to %g%s", p->low, p->high,
                    p->kind == PARAMETER_INTEGER       ? ", whole"
@@ -229,7 +228,7 @@ static cf_status describe_source(RunConfig common, Session *s) {
 
 static cf_status run_session(const Arguments *given, const TuneArguments *a, Session *s) {
     unsigned formats;
-    FORWARD(figure_formats_from_text(a->figures, &formats));
+    FORWARD(figure_dials_read(&a->figures, &formats));
     FORWARD(prepare(given, a, s));
     const RunConfig common = common_config(given, a, s);
     FORWARD(describe_source(common, s));

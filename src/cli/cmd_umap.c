@@ -7,6 +7,7 @@
 #include "base/numbers.h"
 #include "base/slices.h"
 #include "cli/data_options.h"
+#include "cli/figure_options.h"
 #include "cli/terminal.h"
 #include "data/npy.h"
 #include "embed/pca.h"
@@ -20,7 +21,8 @@
 #include <string.h>
 
 typedef struct UmapArguments {
-    const char *data, *data_dir, *layer, *features, *labels, *model, *save_model, *save_features, *out, *figures;
+    const char *data, *data_dir, *layer, *features, *labels, *model, *save_model, *save_features, *out;
+    FigureDials figures;
     DataDials dials;
     int split, method, threads;
     bool target;
@@ -105,15 +107,14 @@ static const Option options[] = {
      OPTION_MEMBER(UmapArguments, model)},
     {"out", "DIR", OPTION_TEXT, .help = "where files go", .default_text = "RUN; for X.npy X-umap",
      OPTION_MEMBER(UmapArguments, out)},
-    {"figures", "LIST", OPTION_TEXT, .help = "formats of the figure: svg, png, pdf between commas, or none",
-     .default_text = "svg", OPTION_MEMBER(UmapArguments, figures)},
+    FIGURE_OPTIONS(UmapArguments, figures, "formats of the figure", "svg"),
     {"threads", "T", OPTION_INTEGER, 0, SLICES_MAX_THREADS, .help = "0: all processors; changes speed, never numbers",
      .default_text = "0", OPTION_MEMBER(UmapArguments, threads)},
 };
 
 static void set_defaults(void *parsed) {
     *(UmapArguments *)parsed =
-        (UmapArguments){.dials = DATA_DIALS_NONE, .figures = "svg", .seed = 1, .fit = umap_options_defaults()};
+        (UmapArguments){.dials = DATA_DIALS_NONE, .seed = 1, .fit = umap_options_defaults()};
 }
 
 /* ---- Options that do not go together ---- */
@@ -401,7 +402,7 @@ static cf_status run_command(const Arguments *given, const void *parsed) {
     Umap *fitted = NULL;
     unsigned formats;
     terminal_set_quiet(given->quiet);
-    FORWARD(figure_formats_from_text(a->figures, &formats));
+    FORWARD(figure_dials_read(&a->figures, &formats));
     FORWARD(check_together(given, a));
     if (a->model) FORWARD(umap_read(a->model, &fitted));
     terminal_catch_interrupt();

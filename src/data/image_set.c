@@ -273,6 +273,14 @@ void cf_set_shape(const cf_set *set, int chw[3]) {
     chw[2] = set->width;
 }
 
+cf_status subset_thin(const cf_subset *part, size_t most, cf_subset *some) {
+    *some = *part;
+    some->count = part->count < most ? part->count : most;
+    FORWARD(memory_new(some->count, sizeof *some->images, &some->images));
+    for (size_t i = 0; i < some->count; i++) some->images[i] = part->images[i * part->count / some->count];
+    return CF_OK;
+}
+
 size_t cf_subset_count(const cf_subset *subset) {
     return subset->count;
 }

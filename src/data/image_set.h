@@ -83,4 +83,7 @@ struct cf_subset {
     int *class_labels; /* [classes] their labels in the set */
 };
 
+/* At most so many of the images, taken evenly; release some->images with free(). */
+cf_status subset_thin(const cf_subset *part, size_t most, cf_subset *some);
+
 #endif

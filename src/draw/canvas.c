@@ -2,29 +2,38 @@
 
 #include "base/files.h"
 #include "base/memory.h"
-#include "draw/svg_text.h"
+#include "base/text_draft.h"
+#include "draw/svg.h"
 
 #include <cairo-pdf.h>
-#include <cairo-svg.h>
 #include <cairo.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <zlib.h>
 
 typedef enum CanvasKind { CANVAS_NONE, CANVAS_SVG, CANVAS_PNG, CANVAS_PDF } CanvasKind;
 
 /* text_width found no memory in this thread: what is laid out by it is wrong. Told by the figure at hand, when it ends. */
 static _Thread_local bool measured_badly;
 
+/* What Cairo writes. */
+typedef struct Bytes {
+    unsigned char *at;
+    size_t size, capacity;
+} Bytes;
+
 struct Canvas {
     char *path;
     CanvasKind kind;
-    cairo_surface_t *surface;
+    int dpi;
+    cairo_surface_t *surface; /* of an SVG one pixel, which measures texts */
     cairo_t *cairo;
-    /* What Cairo has written so far (SVG, PDF; of a PNG at the end). */
-    unsigned char *bytes;
-    size_t size, capacity;
+    FILE *svg;       /* the stream of `text`; NULL: another kind */
+    TextDraft text;  /* of an SVG */
+    Bytes bytes;     /* of a PDF so far; of a PNG at the end */
+    cairo_status_t fault; /* of an SVG's images */
 };
 
 static CanvasKind kind_of(const char *path) {
@@ -46,36 +55,35 @@ cf_status canvas_check_path(const char *path) {
 
 /* ---- Making and ending ---- */
 
-static cairo_status_t keep_bytes(void *context, const unsigned char *bytes, unsigned size) {
-    Canvas *canvas = context;
-    if (canvas->capacity - canvas->size < size) {
-        size_t wanted = 2 * canvas->capacity + size;
-        unsigned char *grown = realloc(canvas->bytes, wanted);
+static cairo_status_t keep_bytes(void *context, const unsigned char *more, unsigned size) {
+    Bytes *bytes = context;
+    if (bytes->capacity - bytes->size < size) {
+        size_t wanted = 2 * bytes->capacity + size;
+        unsigned char *grown = realloc(bytes->at, wanted);
         if (!grown) return CAIRO_STATUS_NO_MEMORY;
-        canvas->bytes = grown;
-        canvas->capacity = wanted;
+        bytes->at = grown;
+        bytes->capacity = wanted;
     }
-    memcpy(canvas->bytes + canvas->size, bytes, size);
-    canvas->size += size;
+    memcpy(bytes->at + bytes->size, more, size);
+    bytes->size += size;
     return CAIRO_STATUS_SUCCESS;
 }
 
 static cairo_surface_t *make_surface(Canvas *canvas, double width, double height) {
+    const double pixels = canvas->dpi / 72.0;
     cairo_surface_t *surface;
     switch (canvas->kind) {
     case CANVAS_SVG:
-        surface = cairo_svg_surface_create_for_stream(keep_bytes, canvas, width, height);
-        cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PT); /* Cairo 1.18 would choose pixels */
-        return surface;
+        return cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
     case CANVAS_PDF:
-        surface = cairo_pdf_surface_create_for_stream(keep_bytes, canvas, width, height);
+        surface = cairo_pdf_surface_create_for_stream(keep_bytes, &canvas->bytes, width, height);
         /* No date: the same figure gives the same file on any day. */
         cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, "");
         return surface;
     default:
-        surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(CANVAS_PIXELS_PER_POINT * width + 0.5),
-                                             (int)(CANVAS_PIXELS_PER_POINT * height + 0.5));
-        cairo_surface_set_device_scale(surface, CANVAS_PIXELS_PER_POINT, CANVAS_PIXELS_PER_POINT);
+        surface =
+            cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)(pixels * width + 0.5), (int)(pixels * height + 0.5));
+        cairo_surface_set_device_scale(surface, pixels, pixels);
         return surface;
     }
 }
@@ -93,29 +101,39 @@ static void choose_font(cairo_t *cairo, TextStyle style) {
     cairo_set_font_size(cairo, style.size);
 }
 
-cf_status canvas_new(const char *path, double width, double height, Colour background, Canvas **canvas) {
+static cf_status open_page(Canvas *canvas, double width, double height, const Theme *theme) {
+    canvas->surface = make_surface(canvas, width, height);
+    canvas->cairo = cairo_create(canvas->surface);
+    const cairo_status_t fault = cairo_status(canvas->cairo);
+    FAIL_IF(fault, fault == CAIRO_STATUS_NO_MEMORY ? CF_NO_MEMORY : CF_BAD_USE,
+            "%s: a page of %.0f x %.0f points cannot be drawn: %s", canvas->path, width, height,
+            cairo_status_to_string(fault));
+    if (canvas->kind == CANVAS_SVG) {
+        FORWARD(text_draft(&canvas->text));
+        canvas->svg = canvas->text.stream;
+        svg_begin(canvas->svg, width, height, theme == &theme_light ? CANVAS_LIGHT_CLASS : NULL);
+        svg_rectangle(canvas->svg, (Box){0, 0, width, height}, 1, theme->background);
+        return CF_OK;
+    }
+    /* All of it: a PNG's last pixels may be only partly on the page. */
+    cairo_set_source_rgb(canvas->cairo, theme->background.red, theme->background.green, theme->background.blue);
+    cairo_paint(canvas->cairo);
+    return CF_OK;
+}
+
+cf_status canvas_new(const char *path, double width, double height, const Theme *theme, int dpi, Canvas **canvas) {
     Canvas *made;
     FORWARD(canvas_check_path(path));
     FORWARD(memory_reserve(MEMORY_OF_LIBRARIES)); /* fonts are looked for at the first text */
     FORWARD(memory_new(1, sizeof *made, &made));
     cf_status status = memory_copy_string(path, &made->path);
-    if (!status) {
-        made->kind = kind_of(path);
-        made->surface = make_surface(made, width, height);
-        made->cairo = cairo_create(made->surface);
-        cairo_status_t fault = cairo_status(made->cairo);
-        if (fault)
-            status = FAIL(fault == CAIRO_STATUS_NO_MEMORY ? CF_NO_MEMORY : CF_BAD_USE,
-                          "%s: a page of %.0f x %.0f points cannot be drawn: %s", path, width, height,
-                          cairo_status_to_string(fault));
-    }
+    made->kind = kind_of(path);
+    made->dpi = dpi ? dpi : USUAL_DPI;
+    if (!status) status = open_page(made, width, height, theme);
     if (status) {
         canvas_free(made);
         return status;
     }
-    /* All of it: a PNG's last pixels may be only partly on the page. */
-    cairo_set_source_rgb(made->cairo, background.red, background.green, background.blue);
-    cairo_paint(made->cairo);
     *canvas = made;
     return CF_OK;
 }
@@ -125,7 +143,8 @@ void canvas_free(Canvas *canvas) {
     measured_badly = false;
     if (canvas->cairo) cairo_destroy(canvas->cairo);
     if (canvas->surface) cairo_surface_destroy(canvas->surface);
-    free(canvas->bytes);
+    if (canvas->svg) text_draft_abandon(&canvas->text);
+    free(canvas->bytes.at);
     free(canvas->path);
     free(canvas);
 }
@@ -135,20 +154,56 @@ static bool is_lack_of_memory(cairo_status_t fault) {
     return fault == CAIRO_STATUS_NO_MEMORY || fault == CAIRO_STATUS_PNG_ERROR;
 }
 
-static cf_status write_file(Canvas *canvas) {
-    cairo_status_t fault = measured_badly ? CAIRO_STATUS_NO_MEMORY : cairo_status(canvas->cairo);
-    if (!fault && canvas->kind == CANVAS_PNG)
-        fault = cairo_surface_write_to_png_stream(canvas->surface, keep_bytes, canvas);
-    cairo_surface_finish(canvas->surface);
-    if (!fault) fault = cairo_surface_status(canvas->surface);
-    FAIL_IF(is_lack_of_memory(fault), CF_NO_MEMORY, "%s could not be drawn: out of memory", canvas->path);
-    FAIL_IF(fault, CF_INTERNAL, "%s could not be drawn: %s", canvas->path, cairo_status_to_string(fault));
-    if (canvas->kind != CANVAS_SVG) return file_write(canvas->path, canvas->bytes, canvas->size);
+static void put_number(unsigned char *at, unsigned long value) {
+    for (int i = 0; i < 4; i++) at[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+/* Behind the header, which always has 33 bytes, PNG's pHYs chunk: pixels per metre, which Cairo leaves out. */
+static cairo_status_t mark_resolution(const Canvas *canvas, Bytes *marked) {
+    enum { HEADER = 33, CHUNK = 21 };
+    const unsigned long per_metre = (unsigned long)lrint(canvas->dpi / 0.0254);
+    unsigned char chunk[CHUNK] = {[3] = 9, [4] = 'p', [5] = 'H', [6] = 'Y', [7] = 's', [16] = 1};
+    put_number(chunk + 8, per_metre);
+    put_number(chunk + 12, per_metre);
+    put_number(chunk + 17, crc32(0, chunk + 4, 13));
+    cairo_status_t fault = keep_bytes(marked, canvas->bytes.at, HEADER);
+    if (!fault) fault = keep_bytes(marked, chunk, CHUNK);
+    return fault ? fault : keep_bytes(marked, canvas->bytes.at + HEADER, (unsigned)(canvas->bytes.size - HEADER));
+}
+
+static cf_status write_svg(Canvas *canvas) {
     char *text;
     size_t size;
-    FORWARD(svg_text_settle((const char *)canvas->bytes, canvas->size, &text, &size));
+    svg_end(canvas->svg);
+    canvas->svg = NULL;
+    FORWARD(text_draft_finish(&canvas->text, &text, &size));
     cf_status status = file_write(canvas->path, text, size);
     free(text);
+    return status;
+}
+
+static cf_status write_file(Canvas *canvas) {
+    Bytes marked = {0};
+    cairo_status_t fault = measured_badly ? CAIRO_STATUS_NO_MEMORY : cairo_status(canvas->cairo);
+    if (!fault) fault = canvas->fault;
+    if (!fault && canvas->kind == CANVAS_PNG) {
+        fault = cairo_surface_write_to_png_stream(canvas->surface, keep_bytes, &canvas->bytes);
+        if (!fault) fault = mark_resolution(canvas, &marked);
+    }
+    cairo_surface_finish(canvas->surface);
+    if (!fault) fault = cairo_surface_status(canvas->surface);
+    cf_status status = CF_OK;
+    if (is_lack_of_memory(fault))
+        status = FAIL(CF_NO_MEMORY, "%s could not be drawn: out of memory", canvas->path);
+    else if (fault)
+        status = FAIL(CF_INTERNAL, "%s could not be drawn: %s", canvas->path, cairo_status_to_string(fault));
+    else if (canvas->kind == CANVAS_SVG)
+        status = write_svg(canvas);
+    else if (canvas->kind == CANVAS_PNG)
+        status = file_write(canvas->path, marked.at, marked.size);
+    else
+        status = file_write(canvas->path, canvas->bytes.at, canvas->bytes.size);
+    free(marked.at);
     return status;
 }
 
@@ -165,14 +220,31 @@ static void set_colour(cairo_t *cairo, Colour colour) {
 }
 
 void canvas_rectangle(Canvas *canvas, double x, double y, double width, double height, Colour colour) {
+    if (canvas->svg) {
+        svg_rectangle(canvas->svg, (Box){x, y, width, height}, 1, colour);
+        return;
+    }
     set_colour(canvas->cairo, colour);
     cairo_rectangle(canvas->cairo, x, y, width, height);
     cairo_fill(canvas->cairo);
 }
 
+void canvas_rectangle_between(Canvas *canvas, Box box, Colour low, Colour high, double share) {
+    if (!canvas->svg) {
+        canvas_rectangle(canvas, box.x, box.y, box.width, box.height, colour_between(low, high, share));
+        return;
+    }
+    if (share < 1) svg_rectangle(canvas->svg, box, 1, low);
+    if (share > 0) svg_rectangle(canvas->svg, box, share, high);
+}
+
 void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle style, Colour colour) {
     cairo_t *cairo = canvas->cairo;
     if (count < 2) return;
+    if (canvas->svg) {
+        svg_line(canvas->svg, points, count, style, colour);
+        return;
+    }
     cairo_save(cairo);
     cairo_new_path(cairo); /* text leaves its end behind */
     cairo_set_source_rgba(cairo, colour.red, colour.green, colour.blue, style.alpha);
@@ -191,16 +263,66 @@ static void circle(cairo_t *cairo, Point centre, double radius) {
 }
 
 void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour) {
+    if (canvas->svg) {
+        svg_circle(canvas->svg, centre, radius, 0, colour);
+        return;
+    }
     set_colour(canvas->cairo, colour);
     circle(canvas->cairo, centre, radius);
     cairo_fill(canvas->cairo);
 }
 
 void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour) {
+    if (canvas->svg) {
+        svg_circle(canvas->svg, centre, radius, line, colour);
+        return;
+    }
     set_colour(canvas->cairo, colour);
     cairo_set_line_width(canvas->cairo, line);
     circle(canvas->cairo, centre, radius);
     cairo_stroke(canvas->cairo);
+}
+
+enum { MOST_CORNERS = 12 };
+static const struct {
+    int count;
+    Point corners[MOST_CORNERS];
+} marks[MARK_SHAPES] = {
+    [MARK_TRIANGLE] = {3, {{0, -1.5}, {1.35, 0.85}, {-1.35, 0.85}}},
+    [MARK_SQUARE] = {4, {{-0.9, -0.9}, {0.9, -0.9}, {0.9, 0.9}, {-0.9, 0.9}}},
+    [MARK_CROSS] = {12,
+                    {{-0.4, -1.2}, {0.4, -1.2}, {0.4, -0.4}, {1.2, -0.4}, {1.2, 0.4}, {0.4, 0.4},
+                     {0.4, 1.2}, {-0.4, 1.2}, {-0.4, 0.4}, {-1.2, 0.4}, {-1.2, -0.4}, {-0.4, -0.4}}},
+    [MARK_DIAMOND] = {4, {{0, -1.45}, {1.1, 0}, {0, 1.45}, {-1.1, 0}}},
+};
+
+int mark_corners(MarkShape shape, const Point **corners) {
+    *corners = marks[shape].corners;
+    return marks[shape].count;
+}
+
+void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape shape, double radius, double alpha,
+                  Colour colour) {
+    cairo_t *cairo = canvas->cairo;
+    Point corners[MOST_CORNERS];
+    const int corner_count = marks[shape].count;
+    if (!count) return;
+    for (int c = 0; c < corner_count; c++)
+        corners[c] = (Point){radius * marks[shape].corners[c].x, radius * marks[shape].corners[c].y};
+    if (canvas->svg) {
+        svg_marks(canvas->svg, centres, count, corners, corner_count, radius, alpha, colour);
+        return;
+    }
+    cairo_new_path(cairo);
+    for (size_t i = 0; i < count; i++) {
+        cairo_new_sub_path(cairo);
+        if (!corner_count) cairo_arc(cairo, centres[i].x, centres[i].y, radius, 0, 2 * acos(-1));
+        for (int c = 0; c < corner_count; c++)
+            cairo_line_to(cairo, centres[i].x + corners[c].x, centres[i].y + corners[c].y);
+        cairo_close_path(cairo);
+    }
+    cairo_set_source_rgba(cairo, colour.red, colour.green, colour.blue, alpha);
+    cairo_fill(cairo);
 }
 
 /* Bytes of the UTF-8 character that `text` begins with, or 0 if it is none. */
@@ -218,11 +340,13 @@ static int utf8_length(const unsigned char *text) {
     return length;
 }
 
-/* Cairo would stop drawing altogether at a byte that is no UTF-8. */
+/* Cairo would stop drawing altogether at a byte that is no UTF-8, readers of SVG at a character that XML does not have. */
 static void make_sound(const char *text, char sound[1024]) {
     size_t used = 0;
     while (*text && used < 1019) {
         int length = utf8_length((const unsigned char *)text);
+        if ((unsigned char)*text < ' ' || strncmp(text, "\xef\xbf\xbe", 3) == 0 || strncmp(text, "\xef\xbf\xbf", 3) == 0)
+            length = 0;
         memcpy(sound + used, length ? text : "?", length ? (size_t)length : 1);
         used += length ? (size_t)length : 1;
         text += length ? length : 1;
@@ -236,23 +360,51 @@ static double advance(cairo_t *cairo, const char *sound) {
     return extents.x_advance;
 }
 
-void canvas_text(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text) {
+/* `rim` NULL: none. */
+static void draw_text(Canvas *canvas, Point start, bool upward, TextStyle style, const Colour *rim, Colour colour,
+                      const char *text) {
     cairo_t *cairo = canvas->cairo;
     char sound[1024];
     make_sound(text, sound);
     choose_font(cairo, style);
-    if (style.align != TEXT_LEFT) x -= advance(cairo, sound) * (style.align == TEXT_CENTRE ? 0.5 : 1);
+    const double width = advance(cairo, sound),
+                 before = style.align == TEXT_LEFT ? 0 : width * (style.align == TEXT_CENTRE ? 0.5 : 1);
+    if (upward)
+        start.y += before;
+    else
+        start.x -= before;
+    if (canvas->svg) {
+        svg_text(canvas->svg, start, upward, style, width, rim, colour, sound);
+        return;
+    }
+    cairo_save(cairo);
+    cairo_translate(cairo, start.x, start.y);
+    if (upward) cairo_rotate(cairo, -acos(-1) / 2);
+    if (rim) {
+        cairo_new_path(cairo);
+        cairo_move_to(cairo, 0, 0);
+        cairo_text_path(cairo, sound);
+        set_colour(cairo, *rim);
+        cairo_set_line_width(cairo, TEXT_RIM);
+        cairo_set_line_join(cairo, CAIRO_LINE_JOIN_ROUND);
+        cairo_stroke(cairo);
+    }
     set_colour(cairo, colour);
-    cairo_move_to(cairo, x, y);
+    cairo_move_to(cairo, 0, 0);
     cairo_show_text(cairo, sound);
+    cairo_restore(cairo);
+}
+
+void canvas_text(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text) {
+    draw_text(canvas, (Point){x, y}, false, style, NULL, colour, text);
+}
+
+void canvas_text_on(Canvas *canvas, double x, double y, TextStyle style, Colour rim, Colour colour, const char *text) {
+    draw_text(canvas, (Point){x, y}, false, style, &rim, colour, text);
 }
 
 void canvas_text_up(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text) {
-    cairo_save(canvas->cairo);
-    cairo_translate(canvas->cairo, x, y);
-    cairo_rotate(canvas->cairo, -acos(-1) / 2);
-    canvas_text(canvas, 0, 0, style, colour, text);
-    cairo_restore(canvas->cairo);
+    draw_text(canvas, (Point){x, y}, true, style, NULL, colour, text);
 }
 
 double text_width(const char *text, TextStyle style) {
@@ -281,36 +433,48 @@ const char *text_fit(const char *text, TextStyle style, double width, char room[
     return room;
 }
 
-/* Each pixel `times` times in both directions, as Cairo's 32 bits. */
+/* Each pixel `times` times in both directions, as Cairo's 32 bits, whose colours count as much as they cover. */
 static void copy_pixels(const CanvasImage *image, int times, unsigned char *data, int stride) {
-    const int green = image->channels == 3 ? 1 : 0, blue = 2 * green;
+    const int green = image->channels >= 3 ? 1 : 0, blue = 2 * green;
     for (int h = 0; h < image->height * times; h++) {
         unsigned char *to = data + (size_t)h * (size_t)stride;
         const unsigned char *from =
             image->pixels + (size_t)(h / times) * (size_t)image->width * (size_t)image->channels;
         for (int w = 0; w < image->width; w++, from += image->channels)
             for (int t = 0; t < times; t++, to += 4) {
-                uint32_t pixel = (uint32_t)from[0] << 16 | (uint32_t)from[green] << 8 | from[blue];
+                const uint32_t cover = image->channels == 4 ? from[3] : 255;
+                const uint32_t pixel = cover << 24 | from[0] * cover / 255 << 16 | from[green] * cover / 255 << 8 |
+                                       from[blue] * cover / 255;
                 memcpy(to, &pixel, sizeof pixel);
             }
     }
 }
 
 /* Many readers of SVG and PDF smooth what they enlarge, whatever the file asks for. Of images that are enlarged here
- * already they can smooth only the seams. */
+ * already, to two pixels a point, they can smooth only the seams. */
 static int times_of(const Canvas *canvas, double width, const CanvasImage *image) {
-    int times = (int)(CANVAS_PIXELS_PER_POINT * width / image->width + 0.5);
+    int times = (int)(2 * width / image->width + 0.5);
     return canvas->kind == CANVAS_PNG || times < 1 ? 1 : times;
 }
 
 void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image) {
     cairo_t *cairo = canvas->cairo;
     const int times = times_of(canvas, width, image), W = times * image->width, H = times * image->height;
-    cairo_surface_t *copy = cairo_image_surface_create(CAIRO_FORMAT_RGB24, W, H);
+    cairo_surface_t *copy =
+        cairo_image_surface_create(image->channels == 4 ? CAIRO_FORMAT_ARGB32 : CAIRO_FORMAT_RGB24, W, H);
     if (cairo_surface_status(copy) == CAIRO_STATUS_SUCCESS) {
         cairo_surface_flush(copy);
         copy_pixels(image, times, cairo_image_surface_get_data(copy), cairo_image_surface_get_stride(copy));
         cairo_surface_mark_dirty(copy);
+    }
+    if (canvas->svg) {
+        Bytes png = {0};
+        const cairo_status_t fault = cairo_surface_write_to_png_stream(copy, keep_bytes, &png);
+        if (fault && !canvas->fault) canvas->fault = fault;
+        svg_image(canvas->svg, (Box){x, y, width, height}, png.at, png.size);
+        free(png.at);
+        cairo_surface_destroy(copy);
+        return;
     }
     cairo_save(cairo);
     cairo_translate(cairo, x, y);

@@ -1,7 +1,7 @@
-/* A page to draw on, on Cairo: one drawing code for SVG, PNG and PDF.
+/* A page to draw on: one drawing code for SVG (draw/svg.h), and on Cairo for PNG and PDF. Text stays text in SVG and PDF.
  *
- * Lengths are points from the upper left corner; a PNG has two pixels a point. Drawing returns nothing: the first fault
- * is kept and reported by canvas_finish. The same calls give the same bytes.
+ * Lengths are points (1/72 inch, 0.353 mm) from the upper left corner; files have this size, a PNG by its pixels per metre.
+ * Drawing returns nothing: the first fault is kept and reported by canvas_finish. The same calls give the same bytes.
  */
 #ifndef DRAW_CANVAS_H
 #define DRAW_CANVAS_H
@@ -9,7 +9,11 @@
 #include "base/status.h"
 #include "draw/theme.h"
 
-enum { CANVAS_PIXELS_PER_POINT = 2 };
+/* Pixels per inch of a PNG. */
+enum { LEAST_DPI = 36, USUAL_DPI = 300, MOST_DPI = 1200 };
+
+/* Of an SVG's root in the light theme, whose colours a page can replace by its own. */
+#define CANVAS_LIGHT_CLASS "figure-light"
 
 typedef struct Canvas Canvas;
 
@@ -21,14 +25,16 @@ typedef struct Box {
 /* Whether the path ends with .svg, .png or .pdf, which choose the kind; otherwise an error that says so. */
 cf_status canvas_check_path(const char *path);
 
-/* A page of one colour. Nothing is written before canvas_finish. */
-cf_status canvas_new(const char *path, double width, double height, Colour background, Canvas **canvas);
+/* A page in the colour of the theme's ground. `dpi`: of a PNG, 0: USUAL_DPI. Nothing is written before canvas_finish. */
+cf_status canvas_new(const char *path, double width, double height, const Theme *theme, int dpi, Canvas **canvas);
 /* Writes the file, aside and renamed, and ends the canvas, also on failure. */
 cf_status canvas_finish(Canvas *canvas);
 /* Ends it without a file. */
 void canvas_free(Canvas *canvas);
 
 void canvas_rectangle(Canvas *canvas, double x, double y, double width, double height, Colour colour);
+/* In a colour between two (colour_between); an SVG has both, for whoever replaces colours. */
+void canvas_rectangle_between(Canvas *canvas, Box box, Colour low, Colour high, double share);
 
 typedef struct Point {
     double x, y;
@@ -45,6 +51,13 @@ void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle st
 void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour);
 void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour);
 
+typedef enum MarkShape { MARK_DISC, MARK_TRIANGLE, MARK_SQUARE, MARK_CROSS, MARK_DIAMOND, MARK_SHAPES } MarkShape;
+/* The corners of a mark around 0, and their number; 0: a disc. Of the area of a disc of radius 1. */
+int mark_corners(MarkShape shape, const Point **corners);
+/* Many marks as one: `alpha` counts once where they lie on each other. The radius is that of a disc of the same area. */
+void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape shape, double radius, double alpha,
+                  Colour colour);
+
 typedef enum TextAlign { TEXT_LEFT, TEXT_CENTRE, TEXT_RIGHT } TextAlign;
 typedef struct TextStyle {
     double size; /* points */
@@ -55,13 +68,15 @@ typedef struct TextStyle {
 /* One line of UTF-8 in the system's sans-serif font; y is the base line. A byte that is no UTF-8 becomes a question
  * mark. */
 void canvas_text(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
+/* With a rim, so that it is read on anything. */
+void canvas_text_on(Canvas *canvas, double x, double y, TextStyle style, Colour rim, Colour colour, const char *text);
 /* Turned by a quarter, to be read from the right; x is the base line. */
 void canvas_text_up(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
 double text_width(const char *text, TextStyle style);
 /* As much of a text as fits, with an ellipsis where something is left out: the text itself, or in `room`. */
 const char *text_fit(const char *text, TextStyle style, double width, char room[512]);
 
-/* Bytes [height][width][channels], channels 1 or 3. */
+/* Bytes [height][width][channels], channels 1 (grey), 3 (RGB) or 4 (RGB, and the share of the pixel that they cover). */
 typedef struct CanvasImage {
     const unsigned char *pixels;
     int channels, height, width;

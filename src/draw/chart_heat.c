@@ -74,53 +74,65 @@ static cf_status check(const HeatMap *map, double *largest) {
     return CF_OK;
 }
 
-static Colour cell_colour(const Theme *theme, const HeatMap *map, int at, double largest) {
-    const double value = map->values[at];
-    const double shade = map->shades ? map->shades[at] : largest > 0 ? value / largest : 0;
-    if (isnan(value)) return theme->empty;
-    return colour_between(theme->heat[0], theme->heat[1], isnan(shade) ? 0 : fmin(1, fmax(0, shade)));
+/* How far a cell's colour goes, 0 to 1. */
+static double cell_shade(const HeatMap *map, int at, double largest) {
+    const double shade = map->shades ? map->shades[at] : largest > 0 ? map->values[at] / largest : 0;
+    return isnan(shade) ? 0 : fmin(1, fmax(0, shade));
 }
 
-/* Very many cells are one image: as shapes they would make a file of megabytes. */
+static unsigned char byte(double share) {
+    return (unsigned char)lrint(255 * share);
+}
+
+/* Very many cells are one image, which covers the ground as far as colours go: as shapes they would make a file of megabytes. */
 static cf_status draw_image(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
                             double largest) {
     const int cells = map->rows * map->columns;
+    const double x = box.x + layout->left, y = box.y + layout->top, width = map->columns * layout->cell,
+                 height = map->rows * layout->cell;
     unsigned char *pixels;
-    FORWARD(memory_new((size_t)cells * 3, 1, &pixels));
+    FORWARD(memory_new((size_t)cells * 4, 1, &pixels));
     for (int i = 0; i < cells; i++) {
-        const Colour colour = cell_colour(theme, map, i, largest);
-        pixels[3 * i] = (unsigned char)lrint(255 * colour.red);
-        pixels[3 * i + 1] = (unsigned char)lrint(255 * colour.green);
-        pixels[3 * i + 2] = (unsigned char)lrint(255 * colour.blue);
+        const bool empty = isnan(map->values[i]);
+        const Colour colour = empty ? theme->empty : theme->heat[1];
+        unsigned char *to = pixels + 4 * i;
+        to[0] = byte(colour.red), to[1] = byte(colour.green), to[2] = byte(colour.blue);
+        to[3] = empty ? 255 : byte(cell_shade(map, i, largest));
     }
-    canvas_image(canvas, box.x + layout->left, box.y + layout->top, map->columns * layout->cell,
-                 map->rows * layout->cell, &(CanvasImage){pixels, 3, map->rows, map->columns});
+    canvas_rectangle(canvas, x, y, width, height, theme->heat[0]);
+    canvas_image(canvas, x, y, width, height, &(CanvasImage){pixels, 4, map->rows, map->columns});
     free(pixels);
     return CF_OK;
 }
 
+static void draw_number(Canvas *canvas, const Theme *theme, const HeatMap *map, const Layout *layout, int at, double shade,
+                        Box cell) {
+    const TextStyle style = {layout->number, false, TEXT_CENTRE};
+    const double value = map->values[at], ground = colour_luminance(colour_between(theme->heat[0], theme->heat[1], shade));
+    /* The theme's text or its background, whichever stands out more. */
+    const double own = ground + 0.05, ink = colour_luminance(theme->text) + 0.05,
+                 paper = colour_luminance(theme->background) + 0.05;
+    const double with_ink = own > ink ? own / ink : ink / own, with_paper = own > paper ? own / paper : paper / own;
+    const Colour colour = value == 0 ? theme->muted : with_ink >= with_paper ? theme->text : theme->background;
+    char text[32];
+    number_text(map, value, text);
+    canvas_text(canvas, cell.x + cell.width / 2, cell.y + cell.height / 2 + middle * style.size, style, colour, text);
+}
+
 static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
                        double largest) {
-    const double cell = layout->cell, line = fmin(0.8, cell / 10);
-    const TextStyle style = {layout->number, false, TEXT_CENTRE};
+    const double side = layout->cell, inner = side - fmin(0.8, side / 10);
     for (int r = 0; r < map->rows; r++)
         for (int c = 0; c < map->columns; c++) {
             const int at = r * map->columns + c;
-            const double value = map->values[at];
-            const double x = box.x + layout->left + c * cell, y = box.y + layout->top + r * cell;
-            const Colour ground = cell_colour(theme, map, at, largest);
-            canvas_rectangle(canvas, x, y, cell - line, cell - line, ground);
-            if (isnan(value) || layout->number == 0) continue;
-            char text[32];
-            number_text(map, value, text);
-            /* The theme's text or its background, whichever stands out more. */
-            const double own = colour_luminance(ground) + 0.05, ink = colour_luminance(theme->text) + 0.05,
-                         paper = colour_luminance(theme->background) + 0.05;
-            const double with_ink = own > ink ? own / ink : ink / own,
-                         with_paper = own > paper ? own / paper : paper / own;
-            const Colour colour = value == 0 ? theme->muted : with_ink >= with_paper ? theme->text : theme->background;
-            canvas_text(canvas, x + (cell - line) / 2, y + (cell - line) / 2 + middle * style.size, style, colour,
-                        text);
+            const double shade = cell_shade(map, at, largest);
+            const Box cell = {box.x + layout->left + c * side, box.y + layout->top + r * side, inner, inner};
+            if (isnan(map->values[at]))
+                canvas_rectangle(canvas, cell.x, cell.y, inner, inner, theme->empty);
+            else
+                canvas_rectangle_between(canvas, cell, theme->heat[0], theme->heat[1], shade);
+            if (!isnan(map->values[at]) && layout->number > 0)
+                draw_number(canvas, theme, map, layout, at, shade, cell);
         }
 }
 

@@ -6,44 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The points, in pixels of a raster [height][width][3] of which a point of the page has two. */
-typedef struct Raster {
-    int width, height;
-    float *rgb;
-    unsigned char *bytes;
-} Raster;
+static const double longest_name = 90; /* points */
 
-static cf_status raster_new(Box box, Colour ground, Raster *raster) {
-    *raster = (Raster){.width = (int)(CANVAS_PIXELS_PER_POINT * box.width),
-                       .height = (int)(CANVAS_PIXELS_PER_POINT * box.height)};
-    const size_t pixels = (size_t)raster->width * (size_t)raster->height;
-    FORWARD(memory_new(pixels * 3, sizeof *raster->rgb, &raster->rgb));
-    cf_status status = memory_new(pixels * 3, 1, &raster->bytes);
-    for (size_t i = 0; !status && i < pixels; i++) {
-        raster->rgb[3 * i] = (float)ground.red;
-        raster->rgb[3 * i + 1] = (float)ground.green;
-        raster->rgb[3 * i + 2] = (float)ground.blue;
-    }
-    return status;
-}
-
-static void raster_free(Raster *raster) {
-    free(raster->rgb);
-    free(raster->bytes);
-}
-
-/* A disc over what is there; its edge is smoothed over one pixel. */
-static void raster_disc(Raster *raster, double x, double y, double radius, double alpha, Colour colour) {
-    const int x0 = (int)fmax(0, floor(x - radius - 1)), x1 = (int)fmin(raster->width - 1, ceil(x + radius + 1));
-    const int y0 = (int)fmax(0, floor(y - radius - 1)), y1 = (int)fmin(raster->height - 1, ceil(y + radius + 1));
-    const float ink[3] = {(float)colour.red, (float)colour.green, (float)colour.blue};
-    for (int py = y0; py <= y1; py++)
-        for (int px = x0; px <= x1; px++) {
-            const double distance = hypot(px + 0.5 - x, py + 0.5 - y);
-            const double cover = fmin(1, fmax(0, radius + 0.5 - distance));
-            float *at = raster->rgb + 3 * ((size_t)py * (size_t)raster->width + (size_t)px);
-            for (int k = 0; k < 3; k++) at[k] += (float)(alpha * cover) * (ink[k] - at[k]);
-        }
+MarkShape scatter_shape(int label) {
+    return (MarkShape)((unsigned)label / CLASS_COLOURS % MARK_SHAPES);
 }
 
 static cf_status find_range(const ScatterPlot *plot, double x[2], double y[2]) {
@@ -60,15 +26,19 @@ static cf_status find_range(const ScatterPlot *plot, double x[2], double y[2]) {
     return CF_OK;
 }
 
-/* From values to the raster, the same length for both axes, y upward, centred. */
+/* From values to the page, the same length for both axes, y upward, centred. */
 typedef struct Mapping {
     double scale, x, y, middle_x, middle_y;
 } Mapping;
 
-static Mapping map_onto(const Raster *raster, const double x[2], const double y[2], double radius) {
-    const double room = 2 * radius + 6, wide = fmax(x[1] - x[0], 1e-12), high = fmax(y[1] - y[0], 1e-12);
-    const double scale = fmin((raster->width - room) / wide, (raster->height - room) / high);
-    return (Mapping){scale, (x[0] + x[1]) / 2, (y[0] + y[1]) / 2, raster->width / 2.0, raster->height / 2.0};
+static Mapping map_onto(Box box, const double x[2], const double y[2], double radius) {
+    const double room = 3 * radius + 3, wide = fmax(x[1] - x[0], 1e-12), high = fmax(y[1] - y[0], 1e-12);
+    const double scale = fmin((box.width - room) / wide, (box.height - room) / high);
+    return (Mapping){scale, (x[0] + x[1]) / 2, (y[0] + y[1]) / 2, box.x + box.width / 2, box.y + box.height / 2};
+}
+
+static Point place(const Mapping *map, double x, double y) {
+    return (Point){map->middle_x + (x - map->x) * map->scale, map->middle_y - (y - map->y) * map->scale};
 }
 
 /* Steps of a number that has no factor in common with the count come by every point once, in an order that has nothing
@@ -85,17 +55,29 @@ static size_t mixing_step(size_t count) {
     }
 }
 
-static void draw_points(const ScatterPlot *plot, const Theme *theme, const Mapping *map, double radius, double alpha,
-                        Raster *raster) {
-    const size_t step = mixing_step(plot->count);
-    for (size_t k = 0, i = 0; k < plot->count; k++, i = (i + step) % plot->count) {
-        const double x = (double)plot->points[2 * i], y = (double)plot->points[2 * i + 1];
-        if (isfinite(x) && isfinite(y))
-            raster_disc(raster, map->middle_x + (x - map->x) * map->scale, map->middle_y - (y - map->y) * map->scale,
-                        radius, alpha, theme_class(theme, plot->labels[i]));
+/* In layers of mixed points, each class by class: as single marks they would make a file of megabytes. */
+static cf_status draw_points(Canvas *canvas, const ScatterPlot *plot, const Theme *theme, const Mapping *map, double radius,
+                             double alpha) {
+    enum { LAYERS = 24, ALL = 256 };
+    const size_t step = mixing_step(plot->count), each = plot->count / LAYERS + 1;
+    Point *marks;
+    FORWARD(memory_new(each, sizeof *marks, &marks));
+    for (size_t begin = 0, start = 0; begin < plot->count; begin += each) {
+        const size_t end = begin + each < plot->count ? begin + each : plot->count;
+        size_t i = start;
+        for (int label = 0; label < ALL; label++) {
+            size_t count = 0;
+            i = start;
+            for (size_t k = begin; k < end; k++, i = (i + step) % plot->count) {
+                const double x = (double)plot->points[2 * i], y = (double)plot->points[2 * i + 1];
+                if (plot->labels[i] == label && isfinite(x) && isfinite(y)) marks[count++] = place(map, x, y);
+            }
+            canvas_marks(canvas, marks, count, scatter_shape(label), radius, alpha, theme_class(theme, label));
+        }
+        start = i;
     }
-    const size_t values = 3 * (size_t)raster->width * (size_t)raster->height;
-    for (size_t i = 0; i < values; i++) raster->bytes[i] = (unsigned char)lrintf(255 * raster->rgb[i]);
+    free(marks);
+    return CF_OK;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -116,72 +98,146 @@ static bool median(const ScatterPlot *plot, int label, int axis, float *room, do
     return true;
 }
 
+/* ---- Names at their points ---- */
+
+enum { MOST_NAMES = 256 };
+
+/* Many names are smaller, and stand beside their points, which they would cover. */
+static bool crowded(const ScatterPlot *plot) {
+    return plot->classes > CLASS_COLOURS;
+}
+
+static TextStyle name_style(const ScatterPlot *plot) {
+    return (TextStyle){crowded(plot) ? 7 : 9, true, TEXT_CENTRE};
+}
+
+typedef struct NameTag {
+    int label;
+    Point anchor; /* the median of its points */
+    Box box;      /* of the text */
+} NameTag;
+
+static bool overlap(Box a, Box b) {
+    return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+static bool is_free(const NameTag *tags, int count, Box box, Box inside) {
+    if (box.x < inside.x || box.y < inside.y || box.x + box.width > inside.x + inside.width ||
+        box.y + box.height > inside.y + inside.height)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (overlap(tags[i].box, box)) return false;
+    return true;
+}
+
+/* The place nearest to the anchor, in rings around it, where the name touches none that is there. */
+static bool find_room(const NameTag *tags, int count, Box inside, double width, double height, bool beside, NameTag *tag) {
+    enum { RINGS = 80, DIRECTIONS = 24 };
+    const double step = 3, half_width = beside ? width / 2 : 0, half_height = beside ? height / 2 : 0;
+    for (int ring = beside; ring < RINGS; ring++)
+        for (int d = 0; d < (ring ? DIRECTIONS : 1); d++) {
+            const double angle = 2 * acos(-1) * d / DIRECTIONS;
+            const double x = tag->anchor.x + (ring * step + half_width) * cos(angle),
+                         y = tag->anchor.y + (ring * step + half_height) * sin(angle);
+            tag->box = (Box){x - width / 2, y - height / 2, width, height};
+            if (is_free(tags, count, tag->box, inside)) return true;
+        }
+    return false;
+}
+
+static Point middle_of(Box box) {
+    return (Point){box.x + box.width / 2, box.y + box.height / 2};
+}
+
+/* Lines first: none crosses a name. */
+static void draw_tags(Canvas *canvas, const Theme *theme, const ScatterPlot *plot, const NameTag *tags, int count) {
+    const TextStyle style = name_style(plot);
+    char room[512];
+    for (int i = 0; i < count; i++) {
+        const Point line[2] = {tags[i].anchor, middle_of(tags[i].box)};
+        const double across = fabs(line[1].x - line[0].x) - tags[i].box.width / 2, down = fabs(line[1].y - line[0].y);
+        if (across > style.size || down > 1.5 * style.size)
+            canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, theme->muted);
+    }
+    for (int i = 0; i < count; i++) {
+        const Point at = middle_of(tags[i].box);
+        canvas_text_on(canvas, at.x, at.y + 0.36 * style.size, style, theme->background, theme->text,
+                       text_fit(plot->class_names[tags[i].label], style, longest_name, room));
+    }
+}
+
 static cf_status draw_names(Canvas *canvas, const Theme *theme, const ScatterPlot *plot, Box box, const Mapping *map) {
-    const TextStyle style = {9, true, TEXT_CENTRE};
+    const TextStyle style = name_style(plot);
+    NameTag tags[MOST_NAMES];
+    int count = 0;
     float *room;
     FORWARD(memory_new(plot->count, sizeof *room, &room));
-    for (int c = 0; c < plot->classes; c++) {
+    for (int c = 0; c < plot->classes && c < MOST_NAMES; c++) {
+        char cut[512];
         double x, y;
         if (!median(plot, c, 0, room, &x) || !median(plot, c, 1, room, &y)) continue;
-        const double at_x = box.x + (map->middle_x + (x - map->x) * map->scale) / CANVAS_PIXELS_PER_POINT;
-        const double at_y = box.y + (map->middle_y - (y - map->y) * map->scale) / CANVAS_PIXELS_PER_POINT + 3.2;
-        /* A halo of the ground, so that letters are read on any points. */
-        for (int k = 0; k < 8; k++)
-            canvas_text(canvas, at_x + cos(k * acos(-1) / 4), at_y + sin(k * acos(-1) / 4), style, theme->background,
-                        plot->class_names[c]);
-        canvas_text(canvas, at_x, at_y, style, theme->text, plot->class_names[c]);
+        tags[count] = (NameTag){.label = c, .anchor = place(map, x, y)};
+        const double width = text_width(text_fit(plot->class_names[c], style, longest_name, cut), style) + 3;
+        count += find_room(tags, count, box, width, style.size + 2, crowded(plot), &tags[count]);
     }
     free(room);
+    draw_tags(canvas, theme, plot, tags, count);
     return CF_OK;
 }
+
+/* ---- The whole ---- */
 
 /* The classes that a point has; a legend of the others would name colours that are not there. */
 static void find_classes(const ScatterPlot *plot, bool there[256]) {
     for (size_t i = 0; i < plot->count; i++) there[plot->labels[i]] = true;
 }
 
-/* Title and legend above; the rest is for the points. */
-static Box draw_head(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot) {
-    double x = box.x, y = box.y + 10;
-    bool there[256] = {false};
+/* The legend's rows below y, each class with its mark; with canvas NULL their height alone. */
+static double legend(Canvas *canvas, const Theme *theme, Box box, double y, const ScatterPlot *plot) {
+    const double row = 12, top = y;
+    double x = box.x;
+    bool there[256] = {false}, any = false;
     char room[512];
     find_classes(plot, there);
-    if (plot->title) {
-        canvas_text(canvas, x, y, chart_title, theme->text, text_fit(plot->title, chart_title, box.width, room));
-        y += 14;
-    }
     for (int c = 0; c < plot->classes; c++) {
         if (!there[c]) continue;
-        const double width = 10 + text_width(plot->class_names[c], chart_label) + 10;
-        if (x > box.x && x + width - 10 > box.x + box.width) x = box.x, y += 12;
-        canvas_disc(canvas, (Point){x + 3.5, y - 2.8}, 3, theme_class(theme, c));
-        canvas_text(canvas, x + 10, y, chart_label, theme->text, plot->class_names[c]);
+        const char *name = text_fit(plot->class_names[c], chart_label, box.width - 10, room);
+        const double width = 10 + text_width(name, chart_label) + 10;
+        if (x > box.x && x + width - 10 > box.x + box.width) x = box.x, y += row;
+        any = true;
+        if (canvas) {
+            canvas_marks(canvas, &(Point){x + 3.5, y - 2.8}, 1, scatter_shape(c), 2.8, 1, theme_class(theme, c));
+            canvas_text(canvas, x + 10, y, chart_label, theme->text, name);
+        }
         x += width;
     }
-    const double top = y + 6 - box.y;
+    return any ? y + row - top : 0;
+}
+
+/* Title and legend above; the rest is for the points. */
+static Box draw_head(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot) {
+    double y = box.y + 10;
+    char room[512];
+    if (plot->title) {
+        canvas_text(canvas, box.x, y, chart_title, theme->text, text_fit(plot->title, chart_title, box.width, room));
+        y += 14;
+    }
+    const double height = legend(NULL, theme, box, y, plot);
+    if (!plot->names_inside || height <= box.height / 3) y += legend(canvas, theme, box, y, plot);
+    const double top = y - 6 - box.y;
     return (Box){box.x, box.y + top, box.width, box.height - top};
 }
 
 cf_status scatter_plot_draw(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot) {
     double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, -INFINITY};
     const double many = log10(fmax(10, (double)plot->count)); /* 1 to about 5 */
-    const double radius = CANVAS_PIXELS_PER_POINT * (plot->radius > 0 ? plot->radius : fmax(0.6, 2.6 - 0.45 * many));
-    const double alpha = plot->alpha > 0 ? plot->alpha : fmax(0.35, 1 - 0.14 * many);
-    Raster raster = {0};
-    cf_status status;
+    const double radius = plot->radius > 0 ? plot->radius : fmax(0.9, 4.2 - 0.75 * many);
+    const double alpha = plot->alpha > 0 ? plot->alpha : fmax(0.45, 1 - 0.12 * many);
     FORWARD(find_range(plot, x, y));
     const Box inside = draw_head(canvas, theme, box, plot);
     FAIL_IF(inside.height < 10 || inside.width < 10, CF_BAD_USE, "a box of %.0f x %.0f points has no room for a plot",
             box.width, box.height);
-    FORWARD_TO(done, raster_new(inside, theme->background, &raster));
-    const Mapping map = map_onto(&raster, x, y, radius);
-    draw_points(plot, theme, &map, radius, alpha, &raster);
-    canvas_image(canvas, inside.x, inside.y, (double)raster.width / CANVAS_PIXELS_PER_POINT,
-                 (double)raster.height / CANVAS_PIXELS_PER_POINT,
-                 &(CanvasImage){raster.bytes, 3, raster.height, raster.width});
-    if (plot->names_inside) FORWARD_TO(done, draw_names(canvas, theme, plot, inside, &map));
-    status = CF_OK;
-done:
-    raster_free(&raster);
-    return status;
+    const Mapping map = map_onto(inside, x, y, radius);
+    FORWARD(draw_points(canvas, plot, theme, &map, radius, alpha));
+    return plot->names_inside ? draw_names(canvas, theme, plot, inside, &map) : CF_OK;
 }

@@ -22,9 +22,10 @@ typedef struct Layout {
     double width, height;
 } Layout;
 
-/* A whole number of a PNG's pixels for each of the image's, so that all are alike; about as large as wanted. */
+/* A whole number of half points for each of the image's pixels, so that all are alike at 144 dpi and in what SVG and PDF files
+ * hold; about as large as wanted. */
 static double place_side(const ImageGrid *grid, const GridGroup *group) {
-    const int wanted = (int)((grid->side > 0 ? grid->side : usual_side) * CANVAS_PIXELS_PER_POINT);
+    const int wanted = (int)(2 * (grid->side > 0 ? grid->side : usual_side));
     int longest = 0;
     for (int i = 0; i < grid->rows * group->columns; i++) {
         const CanvasImage *image = &group->images[i];
@@ -33,7 +34,7 @@ static double place_side(const ImageGrid *grid, const GridGroup *group) {
         if (image->width > longest) longest = image->width;
     }
     if (longest == 0) longest = wanted;
-    return longest * fmax(1, floor((double)wanted / longest + 0.5)) / CANVAS_PIXELS_PER_POINT;
+    return longest * fmax(1, floor((double)wanted / longest + 0.5)) / 2;
 }
 
 static int line_count(const char *text) {
@@ -148,14 +149,14 @@ static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layou
         }
 }
 
-cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, const char *path) {
+cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, int dpi, const char *path) {
     Layout layout = {0};
     Canvas *canvas;
     FAIL_IF(grid->group_count < 1 || grid->group_count > MOST_GROUPS, CF_INTERNAL, "a grid of %d groups; 1 to %d",
             grid->group_count, MOST_GROUPS);
     lay_columns(grid, &layout);
     lay_rows(grid, &layout);
-    FORWARD(canvas_new(path, layout.width, layout.height, theme->background, &canvas));
+    FORWARD(canvas_new(path, layout.width, layout.height, theme, dpi, &canvas));
     const double wide = layout.width - margin - layout.left[0];
     draw_text(canvas, layout.left[0], layout.title, wide, title_style, theme->text, grid->title);
     for (int r = 0; r < grid->rows && grid->row_labels; r += block_rows(grid))

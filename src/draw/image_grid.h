@@ -26,6 +26,6 @@ typedef struct ImageGrid {
 } ImageGrid;
 
 /* Draws into a .svg, .png or .pdf file. Images keep their proportions; all of a group get places of one size. */
-cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, const char *path);
+cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, int dpi, const char *path);
 
 #endif

@@ -1,10 +1,20 @@
 #include "draw/theme.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Of bytes, as style sheets write them. */
 #define RGB(r, g, b)                                                                                                   \
     { (r) / 255.0, (g) / 255.0, (b) / 255.0 }
+
+/* On white, on screens and on paper. */
+#define LIGHT_SERIES                                                                                                   \
+    .heat = {RGB(0xf5, 0xf7, 0xfa), RGB(0x1f, 0x5f, 0xa8)},                                                            \
+    .sequence = {RGB(0x1b, 0x1f, 0x6b), RGB(0x6a, 0x2c, 0x91), RGB(0xb8, 0x46, 0x7e), RGB(0xe5, 0x7f, 0x5b),           \
+                 RGB(0xe9, 0xb9, 0x62)},                                                                               \
+    .classes = {RGB(0x3f, 0x90, 0xda), RGB(0xff, 0xa9, 0x0e), RGB(0xbd, 0x1f, 0x01), RGB(0x94, 0xa4, 0xa2),            \
+                RGB(0x83, 0x2d, 0xb6), RGB(0xa9, 0x6b, 0x59), RGB(0xe7, 0x63, 0x00), RGB(0xb9, 0xac, 0x70),            \
+                RGB(0x71, 0x75, 0x81), RGB(0x92, 0xda, 0xdd)}
 
 const Theme theme_light = {
     .background = RGB(0xff, 0xff, 0xff),
@@ -14,12 +24,18 @@ const Theme theme_light = {
     .grid = RGB(0xe6, 0xe7, 0xeb),
     .axis = RGB(0x9a, 0x9e, 0xa8),
     .faint = RGB(0xd0, 0xd3, 0xda),
-    .heat = {RGB(0xf5, 0xf7, 0xfa), RGB(0x1f, 0x5f, 0xa8)},
-    .sequence = {RGB(0x1b, 0x1f, 0x6b), RGB(0x6a, 0x2c, 0x91), RGB(0xb8, 0x46, 0x7e), RGB(0xe5, 0x7f, 0x5b),
-                 RGB(0xe9, 0xb9, 0x62)},
-    .classes = {RGB(0x3f, 0x90, 0xda), RGB(0xff, 0xa9, 0x0e), RGB(0xbd, 0x1f, 0x01), RGB(0x94, 0xa4, 0xa2),
-                RGB(0x83, 0x2d, 0xb6), RGB(0xa9, 0x6b, 0x59), RGB(0xe7, 0x63, 0x00), RGB(0xb9, 0xac, 0x70),
-                RGB(0x71, 0x75, 0x81), RGB(0x92, 0xda, 0xdd)},
+    LIGHT_SERIES,
+};
+
+const Theme theme_print = {
+    .background = RGB(0xff, 0xff, 0xff),
+    .text = RGB(0x00, 0x00, 0x00),
+    .muted = RGB(0x3c, 0x3c, 0x3c),
+    .empty = RGB(0xec, 0xec, 0xec),
+    .grid = RGB(0xc4, 0xc4, 0xc4),
+    .axis = RGB(0x50, 0x50, 0x50),
+    .faint = RGB(0xb0, 0xb0, 0xb0),
+    LIGHT_SERIES,
 };
 
 const Theme theme_dark = {
@@ -38,12 +54,16 @@ const Theme theme_dark = {
                 RGB(0x6c, 0x70, 0x7c), RGB(0x98, 0xe2, 0xe5)},
 };
 
+const char *const theme_words[] = {"light", "dark", "print", NULL};
+const Theme *const themes[THEMES] = {&theme_light, &theme_dark, &theme_print};
+
 Colour theme_class(const Theme *theme, int index) {
     return theme->classes[(unsigned)index % CLASS_COLOURS];
 }
 
 Colour theme_sequence(const Theme *theme, double share) {
-    const double place = fmin(1, fmax(0, share)) * (SEQUENCE_COLOURS - 1);
+    const double step = rint(SEQUENCE_STEPS * fmin(1, fmax(0, share))) / SEQUENCE_STEPS,
+                 place = step * (SEQUENCE_COLOURS - 1);
     const int below = (int)fmin(floor(place), SEQUENCE_COLOURS - 2);
     return colour_between(theme->sequence[below], theme->sequence[below + 1], place - below);
 }
@@ -51,6 +71,12 @@ Colour theme_sequence(const Theme *theme, double share) {
 Colour colour_between(Colour a, Colour b, double share) {
     return (Colour){a.red + share * (b.red - a.red), a.green + share * (b.green - a.green),
                     a.blue + share * (b.blue - a.blue)};
+}
+
+const char *colour_hex(Colour colour, char text[COLOUR_HEX]) {
+    snprintf(text, COLOUR_HEX, "#%02x%02x%02x", (unsigned char)lrint(255 * colour.red),
+             (unsigned char)lrint(255 * colour.green), (unsigned char)lrint(255 * colour.blue));
+    return text;
 }
 
 static double linear(double value) {

@@ -25,14 +25,23 @@ typedef struct Theme {
     Colour classes[CLASS_COLOURS];
 } Theme;
 
-extern const Theme theme_light, theme_dark;
+/* Light and dark for screens; for paper, black on white with lines that a printer does not lose. */
+extern const Theme theme_light, theme_dark, theme_print;
+/* "light", "dark", "print", NULL; and the themes in that order. */
+extern const char *const theme_words[];
+enum { THEMES = 3 };
+extern const Theme *const themes[THEMES];
 
 /* Of class or series `index`; begins again after the tenth. */
 Colour theme_class(const Theme *theme, int index);
-/* Of share 0 (what matters most) to 1; beyond them as at them. */
+/* Of share 0 (what matters most) to 1, to the nearest of SEQUENCE_STEPS steps; beyond them as at them. */
+enum { SEQUENCE_STEPS = 32 };
 Colour theme_sequence(const Theme *theme, double share);
 /* From `a` (share 0) to `b` (share 1). */
 Colour colour_between(Colour a, Colour b, double share);
+/* "#3f90da", in the buffer. */
+enum { COLOUR_HEX = 8 };
+const char *colour_hex(Colour colour, char text[COLOUR_HEX]);
 /* Relative luminance, 0 black to 1 white (WCAG 2). */
 double colour_luminance(Colour colour);
 

@@ -20,7 +20,7 @@ typedef struct ClassScore {
     size_t support, predicted, hits; /* examples of the class, examples that are called so, both at once */
 } ClassScore;
 
-enum { MANY_CLASSES = 41, WORST_CLASSES = 20, SHOWN_PAIRS = 12, WIDE_CLASSES = 256 };
+enum { MANY_CLASSES = 51, WORST_CLASSES = 20, SHOWN_PAIRS = 12, WIDE_CLASSES = 256 };
 
 /* A cell of the confusion matrix that is not 0. */
 typedef struct ConfusionCell {

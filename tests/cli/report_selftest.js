@@ -201,26 +201,47 @@ function drawing() {
 }
 
 function scatter() {
-    if (!cifra.features) return;
-    const canvas = one("#scatter"), at = canvas.getBoundingClientRect(), set = cifra.report.data.features;
+    const [it] = cifra.scatters;
+    if (!it) return;
+    const { set, root } = it, within = selector => root.querySelector(selector);
+    const canvas = within(".scatter"), at = canvas.getBoundingClientRect();
     let right = 0;
-    for (const i of [0, 7, cifra.features.count - 1]) {
-        const [x, y] = cifra.features.place(i);
+    for (const i of [0, 7, it.count - 1]) {
+        const [x, y] = it.place(i);
         canvas.dispatchEvent(new PointerEvent("pointermove", { clientX: at.left + x, clientY: at.top + y, pointerId: 1 }));
-        right += one("#scatter-text").textContent === `${set.labels[set.label[i]]}, image ${set.index[i]}`;
+        right += within(".scatter-text").textContent === `${set.labels[set.label[i]]}, image ${set.index[i]}`;
     }
-    check("the pointer over a point shows its image", right === 3 && !one("#scatter-image").hidden, right);
-    const before = cifra.features.place(0);
+    check("the pointer over a point shows its image", right === 3 && !within(".scatter-image").hidden, right);
+    const before = it.place(0);
     canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
-    check("arrow keys pan", cifra.features.place(0)[0] === before[0] + 40);
-    one("#zoom-whole").click();
-    check("and all of it comes back", Math.abs(cifra.features.place(0)[0] - before[0]) < 1e-6);
+    check("arrow keys pan", it.place(0)[0] === before[0] + 40);
+    within(".zoom-whole").click();
+    check("and all of it comes back", Math.abs(it.place(0)[0] - before[0]) < 1e-6);
     const ink = () => copied(canvas).getImageData(0, 0, canvas.width, canvas.height).data.reduce((a, b) => a + b, 0);
     const all_ink = ink();
-    one("#scatter-classes input").click();
+    within(".scatter-classes input").click();
     check("a class can be hidden", ink() < all_ink);
-    one("#scatter-classes input").click();
-    lines.push("points " + cifra.features.count);
+    within(".scatter-classes input").click();
+    lines.push("points " + it.count);
+}
+
+/* What the page opens with, in its own colours. */
+function opening() {
+    const pictures = all("#opening .pictures > *");
+    check("curves, confusion matrix, UMAP and examples open the page", pictures.length === 4 &&
+        pictures[1].querySelector("#matrix") && pictures[2].querySelector(".scattered"), pictures.length);
+    check("there is one confusion matrix", all("table.confusion").length === 1 &&
+        !all("figcaption, caption").slice(1).some((e, i, list) => e.textContent.startsWith("Confusion matrix") && list.indexOf(e) !== i));
+    check("sentences stand below", all("#opening .story li").length >= 4);
+    const number = one(".facts dd"), size = element => parseFloat(getComputedStyle(element).fontSize);
+    check("the first figure is the largest", all(".facts dd").slice(1).every(dd => size(dd) < size(number)));
+    const ground = getComputedStyle(document.documentElement).backgroundColor, ink = getComputedStyle(document.documentElement).color;
+    const figures = all("svg.figure-light");
+    check("figures have the page's ground", figures.length && figures.every(svg => getComputedStyle(svg.querySelector("rect")).fill === ground));
+    check("and ink", figures.every(svg => all('text[fill="#1a1c24"]', svg).every(text => getComputedStyle(text).fill === ink)));
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches, line = one('svg.figure-light [stroke="#3f90da"]');
+    check("colours of classes are those of the scheme", getComputedStyle(line).stroke === (dark ? "rgb(88, 169, 243)" : "rgb(63, 144, 218)"));
+    check("first columns stay in sight", getComputedStyle(one("#scores tbody th")).position === "sticky");
 }
 
 function probabilities() {
@@ -260,7 +281,7 @@ function page() {
     check("nothing is wider than the window", document.documentElement.scrollWidth <= innerWidth, document.documentElement.scrollWidth);
 }
 
-for (const part of [page, cells, pairs, panel, maps, sorting, drawing, scatter, probabilities, preparing]) {
+for (const part of [page, ...(one("#opening .scattered") ? [opening] : []), cells, pairs, panel, maps, sorting, drawing, scatter, probabilities, preparing]) {
     try {
         part();
     } catch (error) {

@@ -41,6 +41,17 @@ for method in adabn coral dann mean-teacher self-train; do
 done
 check "the score is by labels" test "$(grep -A99 '"target"' coral-1/metrics.json)" != "$(grep -A99 '"target"' coral-scrambled/metrics.json)"
 check "the page opens with it" grep -q "Test accuracy, target" coral-1/report.html
+"$CIFRA" report coral-1 --figures svg >/dev/null 2>err && "$CIFRA" report source --figures svg >/dev/null 2>err || bad "report: $(cat err)"
+check "its curves say what validation without labels is" grep -q ">score without labels</text>" coral-1/figures/curves.svg
+check "those of the source are losses" grep -q ">Loss</text>" source/figures/curves.svg
+"$CIFRA" train --data hand:n=200,test=50 --model "$net" --target target --adapt coral --epochs 1 --batch 16 --seeds 2 --figures none --out pair \
+    >pair.txt 2>err || bad "train --target --seeds: $(cat err)"
+mean=$(sed -n "s/^target's test part: mean \([0-9.]*\) %.*/\1/p" pair.txt)
+same "the target's mean of two seeds" "$(python3 -c 'import json
+print("%.2f" % (50 * sum(json.load(open("pair/s%d/metrics.json" % s))["target"]["accuracy"] for s in (1, 2))))')" "$mean"
+check "is on their page" grep -qF "<dt>Mean test accuracy, target</dt><dd>$mean %" pair/report.html
+"$CIFRA" eval pair --figures none >/dev/null 2>err || bad "eval of a group: $(cat err)"
+check "the ensemble too" grep -qF "<dt>Test accuracy, ensemble</dt>" pair/report.html
 check "another page does not" test "$(grep -c "Test accuracy, target" source/report.html)" = 0
 same "five methods, five networks" "$(for m in adabn coral dann mean-teacher self-train; do sha_of $m-1; done | sort -u | wc -l)" 5
 check "none in an ordinary run" grep -q '^  "target": "none",$' source/config.json

@@ -17,7 +17,7 @@ for name in $names; do
     check "$name.svg is small" test "$(stat -c %s "run/figures/$name.svg")" -lt 250000
     if command -v xmllint >/dev/null; then check "$name.svg is XML" xmllint --noout "run/figures/$name.svg"; fi
 done
-same "number of figures in --json" "$(grep -c '"run/figures/' train.json)" 42
+same "number of figures in --json" "$(grep -c '"run/figures/' train.json)" 45
 
 # Curves: the history's columns, digit for digit; the best epoch is the one that training chose.
 same "curves.csv" "$(cut -d, -f1-5 run/figures/curves.csv)" "$(cut -d, -f1,3-6 run/history.csv)"
@@ -109,7 +109,7 @@ check "no filters without a convolution" grep -q "no figure of filters" train.er
 for name in $names filters grad-cam; do
     for ending in svg csv; do check "conv: $name.$ending is there" test -s "conv/figures/$name.$ending"; done
 done
-same "number of figures with a convolution" "$(grep -c '"conv/figures/' conv.json)" 16
+same "number of figures with a convolution" "$(grep -c '"conv/figures/' conv.json)" 17
 same "filters.csv" "$(wc -l <conv/figures/filters.csv)" 46
 same "examples with a map" "$(sed 1d conv/figures/grad-cam.csv | cut -d, -f1 | uniq | wc -l)" \
     "$(awk -F, 'NR > 1 && $4 && !seen[$2]++ { n++ } END { print 6 + (n > 6 ? 6 : n) }' conv/predictions.csv)"

@@ -314,6 +314,16 @@ cat >touch.html <<'HTML'
     document.querySelector(".turn [rel=prev]").click();
     await later();
     lines.push("previous " + shown());
+    location.hash = "#features";
+    await later();
+    const [it] = features, canvas = it.root.querySelector(".scatter"), at = canvas.getBoundingClientRect(), [x, y] = it.place(0);
+    canvas.dispatchEvent(new PointerEvent("pointermove", { clientX: at.left + x, clientY: at.top + y, pointerId: 1 }));
+    lines.push("scatters " + features.length + " " + !it.root.querySelector(".scatter-image").hidden + " " +
+        (it.root.querySelector(".scatter-text").textContent === `${it.set.labels[it.set.label[0]]}, image ${it.set.index[0]}`));
+    location.hash = "#opening";
+    await later();
+    lines.push("pictures " + document.querySelectorAll("section.current .pictures > figure").length + " " +
+        (document.querySelector(".facts dd").textContent.includes("%")));
     lines.push("figures " + (document.querySelectorAll("figure svg").length > 30));
     document.body.append(Object.assign(document.createElement("pre"), { id: "touched", textContent: lines.join("\n") + "\nend" }));
 });</script>
@@ -329,6 +339,8 @@ same "nothing is wider than the page" "$(grep -c '^narrow true' touched.txt)" 10
 same "to the content of the page that is shown" "$(grep '^stays' touched.txt)" "stays settings"
 same "the next page" "$(grep '^next' touched.txt)" "next search"
 same "and back" "$(grep '^previous' touched.txt)" "previous data"
+same "the scatter of each set, with the image under the pointer" "$(grep '^scatters' touched.txt)" "scatters 2 true true"
+same "four pictures of each set open the page, below its figures" "$(grep '^pictures' touched.txt)" "pictures 8 true"
 same "figures in the page" "$(grep '^figures' touched.txt)" "figures true"
 pictures=${REPORT_SCREENSHOTS:-$work}
 for scheme in dark light; do # Chromium's 0 and 1

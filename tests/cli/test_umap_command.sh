@@ -218,7 +218,10 @@ refuses 1 "X.npy" "${umap[@]}" --features few.npy --model X.npy
 "$MAKE_SET" others 100 80
 "$CIFRA" train --data bars --model "conv 6 3x3 | bn | relu | maxpool 2 | dense 24 | relu | dense classes" --epochs 3 --batch 32 --lr 0.02 \
     --out run --quiet >/dev/null || bad "train"
-check "without an embedding the page has no scatter" grep -q '<section id="features".* hidden>' run/report.html
+check "train embeds the test images for its page" grep -q 'class="scattered"' run/report.html
+rm run/embedding.csv run/embedding.npy run/figures/umap.*
+"$CIFRA" report run >/dev/null
+check "without an embedding the page has no scatter" test "$(grep -c 'class="scattered"' run/report.html)" = 0
 "$CIFRA" umap run --threads 1 --json >run.json 2>/dev/null || bad "umap of a run"
 same "images of the test part" "$(value run.json n)" 150
 same "of the last hidden layer" "$(value run.json dim)" 24

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const Colour white = {1, 1, 1}, red = {1, 0, 0}, black = {0, 0, 0};
+static const Colour red = {1, 0, 0}, black = {0, 0, 0};
 static const TextStyle plain = {12, false, TEXT_LEFT}, bold = {12, true, TEXT_LEFT};
 /* 3 high, 2 wide. */
 static const unsigned char rgb[18] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30, 255, 255, 0, 1, 2, 3};
@@ -21,7 +21,7 @@ static const char *in_scratch(const char *name) {
 
 static Canvas *open_canvas(const char *path, double width, double height) {
     Canvas *canvas;
-    assert_ok(canvas_new(path, width, height, white, &canvas));
+    assert_ok(canvas_new(path, width, height, &theme_light, 144, &canvas));
     return canvas;
 }
 
@@ -33,7 +33,7 @@ static void test_kinds(void **state) {
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         Canvas *canvas;
         assert_fails(canvas_check_path(bad[i]), CF_BAD_USE, "must end with .svg, .png or .pdf");
-        assert_fails(canvas_new(bad[i], 10, 10, white, &canvas), CF_BAD_USE, bad[i]);
+        assert_fails(canvas_new(bad[i], 10, 10, &theme_light, 0, &canvas), CF_BAD_USE, bad[i]);
     }
     const struct { const char *name, *begin; } kinds[] = {{"k.svg", "<?xml"}, {"k.png", "\x89PNG"}, {"k.pdf", "%PDF-"}};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
@@ -245,18 +245,21 @@ static int count_of(const char *text, const char *part) {
     return count;
 }
 
-/* Images are in the file itself, enlarged, and each is used once under its own number. */
+/* Images are in the file itself, enlarged; text is text, of the width that it was laid out with. */
 static void test_svg(void **state) {
     (void)state;
     draw_everything(in_scratch("look.svg"));
     char *text = text_of(in_scratch("look.svg"), NULL);
-    assert_int_equal(count_of(text, " width=\"60pt\" height=\"60pt\""), 1);
+    assert_int_equal(count_of(text, " width=\"21.17mm\" height=\"21.17mm\" viewBox=\"0 0 60 60\""), 1);
     assert_int_equal(count_of(text, "<image "), 3);
     assert_int_equal(count_of(text, "image-rendering:pixelated"), 3);
     assert_int_equal(count_of(text, "data:image/png;base64,"), 3);
-    assert_int_equal(count_of(text, "width=\"20\" height=\"30\""), 3);
-    const char *const ids[] = {"\"image0\"", "\"#image0\"", "\"image1\"", "\"#image1\"", "\"image2\"", "\"#image2\""};
-    for (size_t i = 0; i < COUNT_OF(ids); i++) assert_int_equal(count_of(text, ids[i]), 1);
+    assert_int_equal(count_of(text, "base64,iVBORw0KGgoAAAANSUhEUgAAABQAAAAe"), 3); /* a PNG of 20 x 30 */
+    char length[64];
+    snprintf(length, sizeof length, "textLength=\"%.4g\"", text_width("Text 0123", bold));
+    assert_int_equal(count_of(text, ">Text 0123</text>"), 1);
+    assert_int_equal(count_of(text, length), 1);
+    assert_int_equal(count_of(text, "class=\"" CANVAS_LIGHT_CLASS "\""), 1);
     assert_non_null(strstr(text, "</svg>"));
     free(text);
     if (system("command -v xmllint >/dev/null") == 0) {
@@ -268,10 +271,53 @@ static void test_svg(void **state) {
     }
 }
 
+static uint32_t big_endian(const char *at) {
+    const unsigned char *p = (const unsigned char *)at;
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* A PNG has the pixels that were asked for, and says how large they are: 11811 per metre are 300 per inch. */
+static void test_resolution(void **state) {
+    (void)state;
+    const int dpi[] = {0, 300, 600}, wide[] = {300, 300, 600}, per_metre[] = {11811, 11811, 23622};
+    for (size_t i = 0; i < COUNT_OF(dpi); i++) {
+        Canvas *canvas;
+        assert_ok(canvas_new(in_scratch("dpi.png"), 72, 36, &theme_print, dpi[i], &canvas));
+        assert_ok(canvas_finish(canvas));
+        Drawn drawn = read_drawn(in_scratch("dpi.png"));
+        assert_int_equal(drawn.width, wide[i]);
+        assert_int_equal(drawn.height, wide[i] / 2);
+        free(drawn.rgb);
+        char *png = text_of(in_scratch("dpi.png"), NULL);
+        assert_memory_equal(png + 37, "pHYs", 4);
+        assert_int_equal(big_endian(png + 41), per_metre[i]);
+        assert_int_equal(big_endian(png + 45), per_metre[i]);
+        free(png);
+    }
+}
+
+/* What is written in a figure can be searched in a PDF, also what stands upright and what has a rim. */
+static void test_text_in_pdf(void **state) {
+    (void)state;
+    char command[1400];
+    if (system("command -v pdftotext >/dev/null") != 0) {
+        print_message("SKIPPED: the text of a PDF (no pdftotext)\n");
+        return;
+    }
+    Canvas *canvas = open_canvas(in_scratch("text.pdf"), 200, 200);
+    canvas_text(canvas, 20, 20, plain, black, "Confusion matrix");
+    canvas_text_on(canvas, 20, 60, bold, red, black, "sept");
+    canvas_text_up(canvas, 150, 150, plain, black, "accuracy");
+    assert_ok(canvas_finish(canvas));
+    snprintf(command, sizeof command, "test \"$(pdftotext %s - | grep -cE '^(Confusion matrix|sept|accuracy)$')\" = 3",
+             in_scratch("text.pdf"));
+    assert_int_equal(system(command), 0);
+}
+
 static void test_failures(void **state) {
     (void)state;
     Canvas *canvas;
-    assert_fails(canvas_new(in_scratch("huge.png"), 1e6, 1e6, white, &canvas), CF_BAD_USE, "cannot be drawn");
+    assert_fails(canvas_new(in_scratch("huge.png"), 1e6, 1e6, &theme_light, 0, &canvas), CF_BAD_USE, "cannot be drawn");
     assert_fails(canvas_finish(open_canvas(in_scratch("none/a.png"), 5, 5)), CF_IO, "none/a.png");
     canvas_free(open_canvas(in_scratch("left.svg"), 5, 5));
     canvas_free(NULL);
@@ -303,6 +349,8 @@ int main(void) {
         cmocka_unit_test(test_broken_page),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_svg),
+        cmocka_unit_test(test_resolution),
+        cmocka_unit_test(test_text_in_pdf),
         cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

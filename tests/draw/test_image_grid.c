@@ -68,7 +68,7 @@ static void test_places(void **state) {
     (void)state;
     GridGroup groups[2];
     ImageGrid grid = two_groups(groups);
-    assert_ok(image_grid_draw(&grid, &theme_light, in_scratch("grid.png")));
+    assert_ok(image_grid_draw(&grid, &theme_light, 144, in_scratch("grid.png")));
     Drawn drawn = read_drawn(in_scratch("grid.png"));
     Spot spots[2][ROWS][LEFT];
     for (int g = 0; g < 2; g++)
@@ -99,7 +99,7 @@ static void test_kinds_of_places(void **state) {
     const char *const captions[2] = {"flat", NULL};
     const GridGroup group = {.columns = 2, .column_captions = columns, .images = images, .captions = captions};
     const ImageGrid grid = {.title = "Title", .rows = 1, .group_count = 1, .groups = &group};
-    assert_ok(image_grid_draw(&grid, &theme_dark, in_scratch("dark.png")));
+    assert_ok(image_grid_draw(&grid, &theme_dark, 144, in_scratch("dark.png")));
     Drawn drawn = read_drawn(in_scratch("dark.png"));
     Spot black = find(&drawn, 0), empty = find(&drawn, 0x24252b);
     assert_int_equal(black.count, 96 * 48);
@@ -110,7 +110,7 @@ static void test_kinds_of_places(void **state) {
     GridGroup bare = group;
     bare.blank = true;
     const ImageGrid other = {.rows = 1, .group_count = 1, .groups = &bare};
-    assert_ok(image_grid_draw(&other, &theme_dark, in_scratch("blank.png")));
+    assert_ok(image_grid_draw(&other, &theme_dark, 144, in_scratch("blank.png")));
     drawn = read_drawn(in_scratch("blank.png"));
     assert_int_equal(find(&drawn, 0x24252b).count, 0);
     assert_int_equal(find(&drawn, 0).count, 96 * 48);
@@ -130,7 +130,7 @@ static void test_blocks(void **state) {
     const GridGroup group = {.columns = 1, .images = images};
     const ImageGrid grid = {
         .rows = 4, .block_rows = 2, .row_labels = names, .side = 60, .group_count = 1, .groups = &group};
-    assert_ok(image_grid_draw(&grid, &theme_light, in_scratch("blocks.png")));
+    assert_ok(image_grid_draw(&grid, &theme_light, 144, in_scratch("blocks.png")));
     Drawn drawn = read_drawn(in_scratch("blocks.png"));
     Spot spots[4];
     for (int r = 0; r < 4; r++) spots[r] = find(&drawn, (uint32_t)(50 + r) << 16);
@@ -156,7 +156,7 @@ static void test_captions(void **state) {
     const char *const texts[3] = {"one", "4 \xe2\x86\x92 9\n87 %", "a\nb\nc"};
     for (int i = 0; i < 3; i++) {
         captions[0] = texts[i];
-        assert_ok(image_grid_draw(&grid, &theme_light, in_scratch("captions.png")));
+        assert_ok(image_grid_draw(&grid, &theme_light, 144, in_scratch("captions.png")));
         Drawn drawn = read_drawn(in_scratch("captions.png"));
         steps[i] = find(&drawn, colour_of(0, 1, 0)).y0 - find(&drawn, colour_of(0, 0, 0)).y0;
         /* The last line is muted, those above it are not. */
@@ -176,9 +176,9 @@ static void test_long_texts(void **state) {
     text[sizeof text - 1] = '\0';
     GridGroup groups[2];
     ImageGrid grid = two_groups(groups);
-    assert_ok(image_grid_draw(&grid, &theme_light, in_scratch("short.png")));
+    assert_ok(image_grid_draw(&grid, &theme_light, 144, in_scratch("short.png")));
     groups[0].heading = groups[1].about = grid.title = grid.note = text;
-    assert_ok(image_grid_draw(&grid, &theme_light, in_scratch("long.png")));
+    assert_ok(image_grid_draw(&grid, &theme_light, 144, in_scratch("long.png")));
     Drawn a = read_drawn(in_scratch("short.png")), b = read_drawn(in_scratch("long.png"));
     assert_int_equal(a.width, b.width);
     /* Nothing is written into the margin at the right. */
@@ -197,8 +197,8 @@ static void test_same_bytes(void **state) {
         char one[16], two[16];
         snprintf(one, sizeof one, "g1.%s", ends[i]);
         snprintf(two, sizeof two, "g2.%s", ends[i]);
-        assert_ok(image_grid_draw(&grid, &theme_light, in_scratch(one)));
-        assert_ok(image_grid_draw(&grid, &theme_light, in_scratch(two)));
+        assert_ok(image_grid_draw(&grid, &theme_light, 144, in_scratch(one)));
+        assert_ok(image_grid_draw(&grid, &theme_light, 144, in_scratch(two)));
         expect_same_file(in_scratch(one), in_scratch(two));
     }
 }

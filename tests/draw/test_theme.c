@@ -51,8 +51,7 @@ static double contrast(Colour a, Colour b) {
 
 static void test_classes(void **state) {
     (void)state;
-    const Theme *const themes[] = {&theme_light, &theme_dark};
-    for (int t = 0; t < 2; t++) {
+    for (int t = 0; t < THEMES; t++) {
         expect_apart(themes[t]);
         for (int c = 0; c < CLASS_COLOURS; c++)
             assert_true(contrast(theme_class(themes[t], c), themes[t]->background) > 1.5);
@@ -66,14 +65,13 @@ static void test_classes(void **state) {
 /* Lightness goes one way for every eye, in steps that are seen, and the last is still seen on the ground. */
 static void test_sequence(void **state) {
     (void)state;
-    const Theme *const themes[] = {&theme_light, &theme_dark};
-    for (int t = 0; t < 2; t++) {
+    for (int t = 0; t < THEMES; t++) {
         for (int eye = 0; eye < 4; eye++)
             for (int i = 1; i < SEQUENCE_COLOURS; i++) {
                 double before[3], now[3];
                 lab_of(themes[t]->sequence[i - 1], seen_by[eye], before);
                 lab_of(themes[t]->sequence[i], seen_by[eye], now);
-                const double step = t == 0 ? now[0] - before[0] : before[0] - now[0];
+                const double step = t != 1 ? now[0] - before[0] : before[0] - now[0];
                 if (step < 4) fail_msg("theme %d: step %d is only %.1f for eye %d", t, i, step, eye);
             }
         assert_true(contrast(theme_sequence(themes[t], 1), themes[t]->background) > 1.5);

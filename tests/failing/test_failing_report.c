@@ -173,7 +173,7 @@ static cf_status draw(void *context, uint64_t *result) {
     static const char *const before[] = {NULL};
     Drawn *drawn = context;
     FigureList list = {0};
-    const FigureBook book = {drawn->made.folder, "", "hand, test", drawn->formats, &theme_light, &list};
+    const FigureBook book = {drawn->made.folder, "", "hand, test", drawn->formats, &list};
     begin_anew(&drawn->made, NULL);
     assert_int_equal(mkdir(drawn->made.folder, 0700), 0);
     cf_status status = drawn->draw(&book);
@@ -186,7 +186,7 @@ static cf_status confusion(const FigureBook *book) {
 }
 
 static cf_status curves(const FigureBook *book) {
-    return figure_curves(book, run->history_path, run->config.train.stop_on);
+    return figure_curves(book, run->history_path, run->config.train.stop_on, false);
 }
 
 static cf_status sureness(const FigureBook *book) {

@@ -56,7 +56,7 @@ static void write_tables(const Ledger *ledger) {
 static void draw(const json_t *results) {
     FigureList list = {0};
     RecallSeries series[2] = {{.name = "at home"}, {.name = "there"}};
-    const FigureBook book = {fuzz_folder(), "", "some", FIGURE_SVG, &theme_light, &list};
+    const FigureBook book = {fuzz_folder(), "", "some", FIGURE_SVG, &list};
     series[0].runs = result_at(results, "test.hand");
     series[1].runs = result_at(results, "cross.hand-on-street");
     fuzz_settled(figure_recalls(&book, "recalls", "Recalls", series, 2));

@@ -11,18 +11,20 @@
 static void test_formats(void **state) {
     (void)state;
     unsigned formats = 99;
-    assert_ok(figure_formats_from_text("svg", &formats));
+    assert_ok(figure_formats_from_text("svg", 0, 0, &formats));
     assert_int_equal(formats, FIGURE_SVG);
-    assert_ok(figure_formats_from_text("pdf,png,svg,png", &formats));
+    assert_ok(figure_formats_from_text("pdf,png,svg,png", 0, 0, &formats));
     assert_int_equal(formats, FIGURE_SVG | FIGURE_PNG | FIGURE_PDF);
-    assert_ok(figure_formats_from_text("none", &formats));
+    assert_ok(figure_formats_from_text("png", 2, 600, &formats));
+    assert_int_equal(formats, FIGURE_PNG | FIGURE_LOOK * (2 + THEMES * 600));
+    assert_ok(figure_formats_from_text("none", 2, 600, &formats));
     assert_int_equal(formats, 0);
     formats = 99;
-    assert_fails(figure_formats_from_text("svg,pgn", &formats), CF_BAD_USE, "did you mean png?");
-    assert_fails(figure_formats_from_text("jpeg", &formats), CF_BAD_USE, "svg, png and pdf between commas, or none");
-    assert_fails(figure_formats_from_text("", &formats), CF_BAD_USE, "expected");
-    assert_fails(figure_formats_from_text("svg,", &formats), CF_BAD_USE, "expected");
-    assert_fails(figure_formats_from_text("none,svg", &formats), CF_BAD_USE, "none stands alone");
+    assert_fails(figure_formats_from_text("svg,pgn", 0, 0, &formats), CF_BAD_USE, "did you mean png?");
+    assert_fails(figure_formats_from_text("jpeg", 0, 0, &formats), CF_BAD_USE, "svg, png and pdf between commas, or none");
+    assert_fails(figure_formats_from_text("", 0, 0, &formats), CF_BAD_USE, "expected");
+    assert_fails(figure_formats_from_text("svg,", 0, 0, &formats), CF_BAD_USE, "expected");
+    assert_fails(figure_formats_from_text("none,svg", 0, 0, &formats), CF_BAD_USE, "none stands alone");
     assert_int_equal(formats, 99);
 }
 
@@ -89,7 +91,7 @@ typedef struct Made {
 static const char *const class_names[CLASSES] = {"a,b", "<c>&\"d\"", "e"};
 
 static void make(const float probabilities[IMAGES][CLASSES], const uint16_t labels[IMAGES], Made *made) {
-    *made = (Made){.book = {scratch_folder(), "-x", "made, test", FIGURE_SVG, &theme_light, NULL}};
+    *made = (Made){.book = {scratch_folder(), "-x", "made, test", FIGURE_SVG, NULL}};
     made->book.list = &made->list;
     assert_ok(set_new("made", "made", IMAGES, 1, 4, 4, CLASSES, &made->set));
     assert_ok(set_name_classes(made->set, class_names));
@@ -386,7 +388,7 @@ static void test_network(void **state) {
     Made made;
     cf_model *model;
     make(six, six_labels, &made);
-    made.book.formats = FIGURE_PNG;
+    made.book.formats = FIGURE_PNG | FIGURE_LOOK * THEMES * 144;
     /* A[place] = 2x, -x. The classes' channel weights are 1 and 1, -1 and 1, 1 and 0: maps x, 0, 2x. */
     static const float filters[] = {2, -1}, channel_weights[CLASSES][2] = {{1, 1}, {-1, 1}, {1, 0}};
     assert_ok(model_new("conv 2 1x1 nobias | dense 3 nobias", (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
@@ -430,7 +432,7 @@ static void test_attention(void **state) {
     Made made;
     cf_model *model;
     make(six, six_labels, &made);
-    made.book.formats = FIGURE_PNG;
+    made.book.formats = FIGURE_PNG | FIGURE_LOOK * THEMES * 144;
     assert_ok(model_new("conv 2 1x1 nobias | res( attention 2 ) | res( attention 2 ) | globalavgpool | dense 3",
                         (Shape){1, 4, 4}, class_names, CLASSES, 1, &model));
     memset(made.set->pixels, 0, IMAGES * PLACES);

@@ -93,7 +93,7 @@ static void test_mixes(void **state) {
 static void test_figure(void **state) {
     (void)state;
     FigureList list = {0};
-    const FigureBook book = {scratch_folder(), "-x", "made", FIGURE_SVG | FIGURE_PNG, &theme_light, &list};
+    const FigureBook book = {scratch_folder(), "-x", "made", FIGURE_SVG | FIGURE_PNG, &list};
     cf_set *set = make();
     const VariantOptions options = {.images = images, .rows = IMAGES, .variants = 4, .seed = 4};
     unsigned char *bytes;

@@ -147,7 +147,7 @@ static void escapes(void **state) {
                                            {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}};
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         out = open_memstream(&text, &size);
-        html_base64(out, pairs[i][0], strlen(pairs[i][0]));
+        text_base64(out, pairs[i][0], strlen(pairs[i][0]));
         fclose(out);
         assert_string_equal(text, pairs[i][1]);
         free(text);

@@ -13,7 +13,7 @@ static const double page_margin = 10; /* points */
 static const char *const format_words[] = {"svg", "png", "pdf", "none", NULL};
 static const unsigned format_bits[] = {FIGURE_SVG, FIGURE_PNG, FIGURE_PDF, 0};
 
-cf_status figure_formats_from_text(const char *text, unsigned *formats) {
+cf_status figure_formats_from_text(const char *text, int theme, int dpi, unsigned *formats) {
     unsigned found = 0;
     int words = 0;
     bool none = false;
@@ -31,8 +31,16 @@ cf_status figure_formats_from_text(const char *text, unsigned *formats) {
     }
     FAIL_IF(none && words > 1, CF_BAD_USE, "--figures %s: none stands alone; svg, png and pdf between commas otherwise",
             text);
-    *formats = found;
+    *formats = found ? found | FIGURE_LOOK * ((unsigned)theme + THEMES * (unsigned)dpi) : 0;
     return CF_OK;
+}
+
+static const Theme *theme_of(unsigned formats) {
+    return themes[formats / FIGURE_LOOK % THEMES];
+}
+
+static int dpi_of(unsigned formats) {
+    return (int)(formats / FIGURE_LOOK / THEMES);
 }
 
 void figure_list_free(FigureList *list) {
@@ -69,11 +77,12 @@ typedef struct Drawing {
 } Drawing;
 
 static cf_status draw_file(const FigureBook *book, const Drawing *drawing, const char *path) {
+    const Theme *theme = theme_of(book->formats);
     Canvas *canvas;
-    if (drawing->grid) return image_grid_draw(drawing->grid, book->theme, path);
-    FORWARD(canvas_new(path, drawing->width, drawing->height, book->theme->background, &canvas));
+    if (drawing->grid) return image_grid_draw(drawing->grid, theme, dpi_of(book->formats), path);
+    FORWARD(canvas_new(path, drawing->width, drawing->height, theme, dpi_of(book->formats), &canvas));
     const Box box = {page_margin, page_margin, drawing->width - 2 * page_margin, drawing->height - 2 * page_margin};
-    cf_status status = drawing->draw(canvas, book->theme, box, drawing->content);
+    cf_status status = drawing->draw(canvas, theme, box, drawing->content);
     if (!status) return canvas_finish(canvas);
     canvas_free(canvas);
     return status;

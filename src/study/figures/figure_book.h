@@ -9,10 +9,12 @@
 #include "base/files.h"
 #include "draw/image_grid.h"
 
-enum { FIGURE_SVG = 1, FIGURE_PNG = 2, FIGURE_PDF = 4 };
+/* The kinds of files, and from FIGURE_LOOK on how they look: a theme's place in theme_words, and the pixels per inch of a PNG (0: the
+ * usual ones). 0: no figures. */
+enum { FIGURE_SVG = 1, FIGURE_PNG = 2, FIGURE_PDF = 4, FIGURE_LOOK = 8 };
 
-/* "svg", "png" and "pdf" between commas, or "none". */
-cf_status figure_formats_from_text(const char *text, unsigned *formats);
+/* `text`: "svg", "png" and "pdf" between commas, or "none". */
+cf_status figure_formats_from_text(const char *text, int theme, int dpi, unsigned *formats);
 
 /* The files that were made, in order: figures without their CSV files. Begins zeroed. */
 typedef struct FigureList {
@@ -28,7 +30,6 @@ typedef struct FigureBook {
     const char *suffix;  /* of file names: "" or "-svhn" */
     const char *subject; /* for titles: "mnist, test" */
     unsigned formats;    /* FIGURE_SVG | .. */
-    const Theme *theme;
     FigureList *list;
 } FigureBook;
 

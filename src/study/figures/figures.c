@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "study/figures/figures_augmentation.h"
+#include "study/run/embedding.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static cf_status draw_run(const FigureBook *book, const Run *run) {
     DRAW("filters", figure_filters(book, run->model));
     if (run->target) DRAW("domains", figure_target(book, run));
     if (file_exists(run->history_path)) {
-        DRAW("curves", figure_curves(book, run->history_path, run->config.train.stop_on));
+        DRAW("curves", figure_curves(book, run->history_path, run->config.train.stop_on, run->config.target != NULL));
         DRAW("rates", figure_rates(book, run->history_path));
         return CF_OK;
     }
@@ -62,10 +63,21 @@ static cf_status draw_evaluation(const FigureBook *book, const Run *run, const E
     return CF_OK;
 }
 
-static cf_status draw_all(const FigureBook *book, const Run *run, const Evaluation *evaluation, bool own_test) {
+static bool hopeless(cf_status status) {
+    return status == CF_NO_MEMORY || status == CF_IO || status == CF_INTERRUPTED;
+}
+
+/* Features that no embedding can be made of cost this figure alone. */
+static cf_status draw_umap(const FigureBook *book, const Run *run) {
+    const cf_status status = embedding_of_run(run, book->formats, book->list);
+    return status && !hopeless(status) ? book_leave_out(book, "umap", cf_error()) : status;
+}
+
+static cf_status draw_all(const FigureBook *book, const Run *run, const Evaluation *evaluation, bool own_test, bool umap) {
     Analysis analysis;
     FORWARD(file_make_folder(book->folder));
     if (own_test && run->model) FORWARD(draw_run(book, run));
+    if (own_test && run->model && umap) FORWARD(draw_umap(book, run));
     FORWARD(draw_evaluation(book, run, evaluation));
     FORWARD(analysis_new(evaluation, &analysis));
     cf_status status = draw_analysis(book, &analysis);
@@ -81,9 +93,8 @@ cf_status figures_make(const Run *run, const Evaluation *evaluation, const char 
     FORWARD_TO(done, file_join(run->folder, "figures", &folder));
     FORWARD_TO(done, figures_suffix(run, data, part, true, &suffix));
     FORWARD_TO(done, figures_subject(data, part, run->views, &subject));
-    const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light,
-                             list};
-    FORWARD_TO(done, draw_all(&book, run, evaluation, !*suffix));
+    const FigureBook book = {folder, suffix, subject, options->formats, list};
+    FORWARD_TO(done, draw_all(&book, run, evaluation, !*suffix, options->umap));
 done:
     free(folder);
     free(suffix);

@@ -16,8 +16,8 @@
 #include "study/run/run.h"
 
 typedef struct FigureOptions {
-    unsigned formats;   /* FIGURE_SVG | ..; 0: no figure, no file */
-    const Theme *theme; /* NULL: light */
+    unsigned formats; /* FIGURE_SVG | ..; 0: no figure, no file */
+    bool umap;        /* embedding.csv and umap, too, of at most 2,000 images of the run's own test part */
 } FigureOptions;
 
 /* Without run->model (an ensemble stands in its place) there are only the figures of the evaluation, without those of where it looks.
@@ -43,8 +43,8 @@ cf_status figure_target(const FigureBook *book, const Run *run);
 cf_status figure_distribution(const FigureBook *book, const cf_split *split);
 /* Two images of each class in each part, the first of the part. */
 cf_status figure_samples(const FigureBook *book, const cf_split *split);
-/* Of history.csv; stop_on: what made an epoch the best. */
-cf_status figure_curves(const FigureBook *book, const char *history_path, cf_stop_on stop_on);
+/* Of history.csv; stop_on: what made an epoch the best; adapted: validation has no labels, but a score and a confidence. */
+cf_status figure_curves(const FigureBook *book, const char *history_path, cf_stop_on stop_on, bool adapted);
 /* Learning rate and speed, of history.csv. */
 cf_status figure_rates(const FigureBook *book, const char *history_path);
 /* Of the first convolution; all on one scale. */

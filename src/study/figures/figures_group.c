@@ -265,7 +265,6 @@ cf_status figures_group_make(const Group *group, const FigureOptions *options, F
                                  "",
                                  file_base_name(real ? real : group->folder),
                                  options->formats,
-                                 options->theme ? options->theme : &theme_light,
                                  list};
         FORWARD_TO(done, unless_undrawable(&book, figures_group_names[0], figure_accuracy(&book, group)));
         FORWARD_TO(done, unless_undrawable(&book, figures_group_names[1], figure_group_curves(&book, group)));

@@ -175,8 +175,7 @@ cf_status figures_shift_make(const Run *run, const char *to, const Shift *shift,
     FORWARD_TO(done, to ? memory_copy_string(to, &folder) : file_join(run->folder, "figures", &folder));
     FORWARD_TO(done, figures_suffix(run, data, part, !to, &suffix));
     FORWARD_TO(done, figures_subject(data, part, NULL, &subject));
-    const FigureBook book = {folder, suffix, subject, options->formats, options->theme ? options->theme : &theme_light,
-                             list};
+    const FigureBook book = {folder, suffix, subject, options->formats, list};
     FORWARD_TO(done, file_make_folder(folder));
     FORWARD_TO(done, figure_gains(&book, shift));
     FORWARD_TO(done, figure_moved(&book, shift, images));

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OF_A_SET = 1000, LEAST_POINTS = 20, SIDES = 2, MOST_NAMED = 20 };
+enum { MOST_OF_A_SET = 1000, LEAST_POINTS = 20, SIDES = 2 };
 
 /* Of a network: where the images of both sets lie, the source's first, and the classes that it gives to the target's. */
 typedef struct Side {
@@ -48,19 +48,10 @@ static size_t points(const Domains *d) {
     return d->source.count + d->target.count;
 }
 
-/* Evenly from the part. */
-static cf_status thin(const cf_subset *part, size_t most, cf_subset *some) {
-    *some = *part;
-    some->count = part->count < most ? part->count : most;
-    FORWARD(memory_new(some->count, sizeof *some->images, &some->images));
-    for (size_t i = 0; i < some->count; i++) some->images[i] = part->images[i * part->count / some->count];
-    return CF_OK;
-}
-
 static cf_status choose_images(const Run *run, Domains *d) {
     const cf_subset *train = cf_split_part(run->target, CF_TRAIN), *rest = cf_split_part(run->target, CF_VALIDATION);
-    FORWARD(thin(cf_split_part(run->split, CF_TEST), MOST_OF_A_SET, &d->source));
-    FORWARD(thin(train, MOST_OF_A_SET, &d->target));
+    FORWARD(subset_thin(cf_split_part(run->split, CF_TEST), MOST_OF_A_SET, &d->source));
+    FORWARD(subset_thin(train, MOST_OF_A_SET, &d->target));
     d->all = *train;
     d->all.count = train->count + rest->count;
     FORWARD(memory_new(d->all.count, sizeof *d->all.images, &d->all.images));
@@ -146,7 +137,7 @@ static cf_status draw_domains(Canvas *canvas, const Theme *theme, Box box, const
         plot.title = "Source by class, target as predicted";
         for (size_t i = 0; i < points(d); i++) d->colour[i] = (unsigned char)(d->class_of[side][i] % 256);
         plot.labels = d->colour;
-        plot.classes = d->classes <= MOST_NAMED ? d->classes : 0;
+        plot.classes = d->classes <= SCATTER_CLASSES ? d->classes : 0;
         plot.class_names = d->class_names;
         plot.names_inside = true;
         FORWARD(scatter_plot_draw(canvas, theme, box_of_grid(box, rows, 2, 14, side - d->first, 1), &plot));
@@ -202,10 +193,10 @@ static cf_status figure_moved(const FigureBook *book, const Domains *d) {
                          .row_names = d->class_names,
                          .column_names = d->class_names,
                          .values = counts};
-    cf_status status = write_moved(book, d, counts);
-    if (!status && d->classes > MOST_NAMED)
-        status = book_leave_out(book, "moved", "there are too many classes for cells; moved.csv has them");
-    else if (!status)
+    const bool drawn = d->classes <= MANY_CLASSES;
+    cf_status status = drawn ? CF_OK : book_leave_out(book, "moved", "there are too many classes for cells; moved.csv has them");
+    if (!status) status = write_moved(book, d, counts);
+    if (!status && drawn)
         status = book_draw(book, "moved", 400, heat_map_height(&map, 400), draw_moved, &map);
     free(counts);
     return status;

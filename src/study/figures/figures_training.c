@@ -13,6 +13,7 @@ enum { TRAIN, VALIDATION, PARTS };
 /* history.csv by columns. */
 typedef struct TrainingCurves {
     int count, best;
+    bool adapted;
     double *epoch, *loss[PARTS], *accuracy[PARTS]; /* [count], in one piece of memory that begins with `epoch` */
 } TrainingCurves;
 
@@ -35,10 +36,10 @@ static cf_status training_curves_new(const EpochRow *rows, int count, cf_stop_on
 }
 
 static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const TrainingCurves *curves,
-                            const char *title, Axis axis, double *const values[PARTS]) {
+                            const char *title, Axis axis, double *const values[PARTS], const char *const names[PARTS]) {
     const size_t count = (size_t)curves->count;
-    const LineSeries series[PARTS] = {{"train", curves->epoch, values[TRAIN], count, 0, 0},
-                                      {"validation", curves->epoch, values[VALIDATION], count, 6, 0}};
+    const LineSeries series[PARTS] = {{names[TRAIN], curves->epoch, values[TRAIN], count, 0, 0},
+                                      {names[VALIDATION], curves->epoch, values[VALIDATION], count, 6, 0}};
     char label[40];
     snprintf(label, sizeof label, "best, epoch %.0f", curves->epoch[curves->best]);
     const LineMark mark = {curves->epoch[curves->best], values[VALIDATION][curves->best], label, 6};
@@ -54,11 +55,15 @@ static cf_status draw_panel(Canvas *canvas, const Theme *theme, Box box, const T
 
 static cf_status draw_curves(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const TrainingCurves *curves = content;
-    const Axis loss = {.label = "cross-entropy",
-                       .kind = axis_kind_of(curves->loss[TRAIN], PARTS * (size_t)curves->count)},
-               accuracy = {.label = "accuracy, %", .percent = true};
-    FORWARD(draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 0), curves, "Loss", loss, curves->loss));
-    return draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 1), curves, "Accuracy", accuracy, curves->accuracy);
+    static const char *const plain[PARTS] = {"train", "validation"}, *const losses[PARTS] = {"training loss", "score without labels"},
+                            *const shares[PARTS] = {"training accuracy", "validation confidence"};
+    const bool adapted = curves->adapted;
+    const Axis loss = {.label = adapted ? "loss, score" : "cross-entropy", .kind = axis_kind_of(curves->loss[TRAIN], PARTS * (size_t)curves->count)},
+               accuracy = {.label = adapted ? "%" : "accuracy, %", .percent = true};
+    FORWARD(draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 0), curves, adapted ? "Loss and score" : "Loss", loss, curves->loss,
+                       adapted ? losses : plain));
+    return draw_panel(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 1), curves, adapted ? "Accuracy and confidence" : "Accuracy",
+                      accuracy, curves->accuracy, adapted ? shares : plain);
 }
 
 static cf_status write_curves(const FigureBook *book, const TrainingCurves *c) {
@@ -71,7 +76,7 @@ static cf_status write_curves(const FigureBook *book, const TrainingCurves *c) {
     return file_commit(&csv);
 }
 
-cf_status figure_curves(const FigureBook *book, const char *history_path, cf_stop_on stop_on) {
+cf_status figure_curves(const FigureBook *book, const char *history_path, cf_stop_on stop_on, bool adapted) {
     EpochRow *rows;
     int count;
     TrainingCurves curves;
@@ -84,6 +89,7 @@ cf_status figure_curves(const FigureBook *book, const char *history_path, cf_sto
     cf_status status = training_curves_new(rows, count, stop_on, &curves);
     free(rows);
     FORWARD(status);
+    curves.adapted = adapted;
     status = write_curves(book, &curves);
     if (!status) status = book_draw(book, "curves", 504, 200, draw_curves, &curves);
     free(curves.epoch);

@@ -26,7 +26,6 @@ cf_status figures_tune_make(const char *folder, const TuneResults *results, cons
                        "",
                        file_base_name(real ? real : folder),
                        options->formats,
-                       options->theme ? options->theme : &theme_light,
                        list};
     cf_status status = file_join(folder, "figures", &figures);
     if (!status) {

@@ -344,8 +344,8 @@ cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results)
         goto done;
     }
     FORWARD_TO(done, write_curves(book, results));
-    snprintf(title, sizeof title, "%s: validation %s of %zu trials, the %s the better", book->subject, what,
-             results->list.count, book->theme == &theme_dark ? "lighter" : "darker");
+    snprintf(title, sizeof title, "%s: validation %s of %zu trials; the better a trial, the more its line stands out",
+             book->subject, what, results->list.count);
     legend(results, &curves, name, series, &count);
     const Axis y = axis_of(results, &curves);
     const LineChart chart = {.title = title,

@@ -27,7 +27,7 @@ static double accuracy_of(const json_t *metrics, const char *part) {
 /* A folder that is not there, or has no configuration yet, is not begun. */
 static cf_status read_run(const Group *group, int place, GroupRun *run) {
     run->number = group->plan.kind == GROUP_SEEDS ? group->plan.first_seed + (uint64_t)place : (uint64_t)place + 1;
-    run->validation = run->test = run->low = run->high = NAN;
+    run->validation = run->test = run->low = run->high = run->target = NAN;
     snprintf(run->name, sizeof run->name, "%c%llu", group->plan.kind == GROUP_SEEDS ? 's' : 'f',
              (unsigned long long)run->number);
     FORWARD(file_join(group->folder, run->name, &run->folder));
@@ -42,6 +42,7 @@ static cf_status read_run(const Group *group, int place, GroupRun *run) {
     const json_t *interval = json_object_get(json_object_get(run->files.metrics, "test"), "accuracy_interval");
     run->validation = accuracy_of(run->files.metrics, "validation");
     run->test = accuracy_of(run->files.metrics, "test");
+    run->target = accuracy_of(run->files.metrics, "target");
     run->low = json_number_value(json_array_get(interval, 0));
     run->high = json_number_value(json_array_get(interval, 1));
     FAIL_IF(!isfinite(run->validation) || !isfinite(run->test), CF_BAD_INPUT,
@@ -81,15 +82,18 @@ static cf_status read_file(const char *folder, Group *group) {
 
 static cf_status describe(Group *group) {
     double *values;
-    FORWARD(memory_new(2 * (size_t)group->plan.count, sizeof *values, &values));
-    double *tests = values + group->plan.count;
+    size_t scored = 0;
+    FORWARD(memory_new(3 * (size_t)group->plan.count, sizeof *values, &values));
+    double *tests = values + group->plan.count, *targets = tests + group->plan.count;
     for (int i = 0; i < group->plan.count; i++) {
         if (!group->runs[i].done) continue;
         values[group->done] = group->runs[i].validation;
         tests[group->done++] = group->runs[i].test;
+        if (isfinite(group->runs[i].target)) targets[scored++] = group->runs[i].target;
     }
     group->validation = mean_interval(values, group->done);
     group->test = mean_interval(tests, group->done);
+    group->target = mean_interval(targets, scored);
     free(values);
     return CF_OK;
 }
@@ -164,6 +168,11 @@ void group_print(const Group *group, FILE *out) {
     print_interval(out, &group->validation), print_interval(out, &group->test);
     fprintf(out, "  (Student's t, n = %zu)\n%-10s %12.2f   %16.2f    points\n", group->done, "deviation",
             100 * group->validation.deviation, 100 * group->test.deviation);
+    if (group->target.count) {
+        fprintf(out, "target's test part: mean %.2f %%", 100 * group->target.mean);
+        print_interval(out, &group->target);
+        fputc('\n', out);
+    }
     if (*group_caveat(group)) fprintf(out, "%s\n", group_caveat(group));
 }
 
@@ -196,6 +205,7 @@ cf_status group_json(const Group *group, json_t **json) {
                              "accuracy", interval_json(&group->test), "validation", "accuracy",
                              interval_json(&group->validation), "runs", runs_json(group));
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the JSON of a group");
+    if (group->target.count) json_object_set_new(root, "target", json_pack("{s:o}", "accuracy", interval_json(&group->target)));
     *json = root;
     return CF_OK;
 }

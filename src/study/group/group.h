@@ -27,6 +27,7 @@ typedef struct GroupRun {
     bool done;
     double validation, test; /* accuracies; NaN: not done */
     double low, high;        /* of test: 95 %, Wilson; NaN: not done */
+    double target;           /* accuracy on the target of an adaptation; NaN: there is none */
 } GroupRun;
 
 typedef struct Group {
@@ -35,7 +36,7 @@ typedef struct Group {
     RunConfig config; /* of the first run */
     GroupRun *runs;   /* [plan.count] */
     size_t done;
-    MeanInterval validation, test; /* of the accuracies of what is done */
+    MeanInterval validation, test, target; /* of the accuracies of what is done; target.count 0: there is none */
 } Group;
 
 /* Whether there is a group.json in it. */
@@ -50,7 +51,7 @@ const char *group_caveat(const Group *group);
 /* A row per run; mean, 95 % interval (Student's t) and standard deviation. */
 void group_print(const Group *group, FILE *out);
 /* {"group", "kind", "count", "done", "accuracy" {"mean", "low", "high", "deviation", "n"} of the test part, "validation" {"accuracy"
- * of the same form}, "runs" [metrics.json of each that is done, with its seed or fold]}; a new reference. */
+ * of the same form}, of an adaptation "target" likewise, "runs" [metrics.json of each that is done, with its seed or fold]}; a new reference. */
 cf_status group_json(const Group *group, json_t **json);
 
 /* Writes group.json; `results` NULL: none yet. */

@@ -116,7 +116,7 @@ cf_status lab_draw(const char *folder, const char *subject, unsigned formats, co
     char *figures;
     if (!formats) return CF_OK;
     FORWARD(file_join(folder, "figures", &figures));
-    const FigureBook book = {figures, "", subject, formats, &theme_light, &list};
+    const FigureBook book = {figures, "", subject, formats, &list};
     cf_status status = file_make_folder(figures);
     for (size_t i = 0; i < json_array_size(cases) && !status; i++) {
         const json_t *c = json_array_get(cases, i);

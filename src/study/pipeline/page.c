@@ -25,6 +25,12 @@ cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const
     return status;
 }
 
+cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name, const char *caption) {
+    char stage[96];
+    snprintf(stage, sizeof stage, "train-%s-s1/figures", set->name);
+    return page_figure(out, page, stage, name, caption);
+}
+
 void page_figures_begin(FILE *out) {
     fputs("<div class=\"figures\">\n", out);
 }
@@ -73,6 +79,69 @@ static void subtitle(FILE *out, const StudyPage *page) {
         html_text(out, s->sets[i].chosen.data);
         fputs("</em>", out);
     }
+}
+
+/* Of several seeds the mean with Student's t, of one Wilson's interval over its test images. */
+static cf_status accuracy_fact(FILE *out, const char *name, const json_t *runs) {
+    const json_t *wilson = json_object_get(json_array_get(runs, 0), "accuracy_interval");
+    const size_t seeds = json_array_size(runs);
+    char text[32], remark[120];
+    MeanInterval m;
+    if (!seeds) return CF_OK;
+    FORWARD(runs_interval(runs, "accuracy", &m));
+    snprintf(text, sizeof text, "%.2f %%", 100 * m.mean);
+    if (seeds > 1)
+        snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Student\xe2\x80\x99s t, %zu seeds)", 100 * m.low, 100 * m.high, seeds);
+    else
+        snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)", 100 * json_number_value(json_array_get(wilson, 0)),
+                 100 * json_number_value(json_array_get(wilson, 1)));
+    html_fact(out, name, text, remark);
+    return CF_OK;
+}
+
+static cf_status facts(FILE *out, const StudyPage *page) {
+    const StudySet *sets = page->study->sets;
+    const int count = page->study->set_count;
+    char name[200], text[32];
+    fprintf(out, "<dl class=\"facts%s\">\n", count == 2 ? " two" : "");
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "Test accuracy, %s", sets[i].name);
+        FORWARD(accuracy_fact(out, name, page_result(page, "test", sets[i].name)));
+    }
+    for (int i = 0; i < count; i++) {
+        const json_t *runs = page_result(page, "test", sets[i].name);
+        if (!json_array_size(runs)) continue;
+        snprintf(name, sizeof name, "F1, %s", sets[i].name);
+        snprintf(text, sizeof text, "%.4f", runs_mean(runs, "macro.f1"));
+        html_fact(out, name, text, "mean over the classes");
+    }
+    for (int i = 0; i < count && count == 2; i++) {
+        char way[140];
+        snprintf(way, sizeof way, "%s-on-%s", sets[i].name, sets[1 - i].name);
+        snprintf(name, sizeof name, "Accuracy, %s \xe2\x86\x92 %s", sets[i].name, sets[1 - i].name);
+        FORWARD(accuracy_fact(out, name, page_result(page, "cross", way)));
+    }
+    fputs("</dl>\n", out);
+    return CF_OK;
+}
+
+/* The study's one confusion matrix, UMAP and learning curves of each set: its other pages have what these leave open. */
+static cf_status pictures(FILE *out, const StudyPage *page) {
+    static const struct {
+        const char *name, *caption;
+    } shown[] = {{"curves", "Learning curves on the training and the validation part; the circle marks the epoch whose weights were kept"},
+                    {"confusion", "Confusion matrix of the test part: rows are the true class, columns the predicted class"},
+                    {"umap", "UMAP of features: each point is a test image, in the colour of its class"},
+                    {"misclassified", "Misclassified test images, the most confident first"}};
+    for (int i = 0; i < page->study->set_count; i++) {
+        const StudySet *set = &page->study->sets[i];
+        if (page->study->set_count > 1) page_set_heading(out, set);
+        fputs("<div class=\"pictures\">\n", out);
+        for (size_t k = 0; k < COUNT_OF(shown); k++)
+            FORWARD(page_run_figure(out, page, set, shown[k].name, shown[k].caption));
+        fputs("</div>\n", out);
+    }
+    return CF_OK;
 }
 
 static void story(FILE *out, const StudyPage *page) {
@@ -189,7 +258,9 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
     static const struct {
         const char *name;
         cf_status (*write)(FILE *out, const StudyPage *page);
-    } sections[] = {{"data", data},
+    } sections[] = {{"facts", facts},
+                    {"pictures", pictures},
+                    {"data", data},
                     {"search", search},
                     {"training", page_training},
                     {"evaluation", page_evaluation},

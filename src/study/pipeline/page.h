@@ -24,6 +24,8 @@ typedef struct StudyPage {
 cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption);
 void page_figures_begin(FILE *out);
 void page_figures_end(FILE *out);
+/* Figure `name` of the run of a set's first seed, as a file of the run's figures. */
+cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name, const char *caption);
 /* <h3> of a set; of whatever it is called. */
 void page_set_heading(FILE *out, const StudySet *set);
 void page_heading(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -151,14 +151,11 @@ cf_status page_training(FILE *out, const StudyPage *page) {
     tell_seeds(out, page);
     for (int i = 0; i < page->study->set_count; i++) {
         const StudySet *set = &page->study->sets[i];
-        char stage[96];
         page_set_heading(out, set);
         configuration(out, set);
         FORWARD(training_table(out, page, page_result(page, "test", set->name)));
-        snprintf(stage, sizeof stage, "train-%s-s1/figures", set->name);
         page_figures_begin(out);
-        FORWARD(page_figure(out, page, stage, "curves", "Loss and accuracy, epoch by epoch, of the first seed"));
-        FORWARD(page_figure(out, page, stage, "filters", "Filters of the first convolution"));
+        FORWARD(page_run_figure(out, page, set, "filters", "Filters of the first convolution, of the first seed"));
         page_figures_end(out);
     }
     return CF_OK;
@@ -166,20 +163,21 @@ cf_status page_training(FILE *out, const StudyPage *page) {
 
 /* ---- Evaluation ---- */
 
-/* The figures of an evaluation; `suffix` as figures_suffix makes it. Those that are narrow stand two by two. */
+/* The figures of an evaluation; `suffix` as figures_suffix makes it, and of the set's own test part, "", those that the summary does not
+ * have. Those that are narrow stand two by two. */
 static cf_status evaluation_figures(FILE *out, const StudyPage *page, const StudySet *model_of, const char *suffix) {
     static const struct {
         const char *name, *caption;
     } figures[] = {{"confusion", "Confusion matrix"},
                    {"umap", "UMAP of the features that the model has of these images"},
-                   {"misclassified", "Mistakes, the most confident first"},
-                   {"probabilities", "Probabilities of three right predictions"},
-                   {"reliability", "How right it is when it is so sure"}};
-    char stage[96], name[160];
-    snprintf(stage, sizeof stage, "train-%s-s1/figures", model_of->name);
-    for (size_t i = 0; i < COUNT_OF(figures); i++) {
+                   {"misclassified", "Misclassified images, the most confident first"},
+                   {"probabilities", "Predicted probabilities of three correctly classified images"},
+                   {"reliability", "Reliability diagram: accuracy by confidence"}};
+    enum { IN_SUMMARY = 3 };
+    char name[160];
+    for (size_t i = *suffix ? 0 : IN_SUMMARY; i < COUNT_OF(figures); i++) {
         snprintf(name, sizeof name, "%s%s", figures[i].name, suffix);
-        FORWARD(page_figure(out, page, stage, name, figures[i].caption));
+        FORWARD(page_run_figure(out, page, model_of, name, figures[i].caption));
     }
     return CF_OK;
 }
@@ -204,23 +202,39 @@ static void features_row(FILE *out, const char *name, const json_t *f) {
 }
 
 static const char *const features_columns[] = {
-    "Images", "Trustworthiness", "Continuity", "Class by neighbours", "Silhouette", NULL};
+    "Images", "Trustworthiness", "Continuity", "k-NN accuracy", "Silhouette", NULL};
+
+/* As the page of the run has it. */
+static cf_status scatter_of(FILE *out, const StudyPage *page, const StudySet *set) {
+    ReportInput input;
+    char *folder;
+    FORWARD(study_run_folder(page->study, set, 0, &folder));
+    cf_status status = report_input_read(folder, set->set, page->study->options->data_dir, &input);
+    free(folder);
+    FORWARD(status);
+    if (report_has_features(&input)) {
+        fputs("<figure class=\"moving whole\">\n", out);
+        page_set_heading(out, set);
+        status = section_scatter(out, &input, NULL, NULL);
+        fputs("</figure>\n", out);
+    }
+    report_input_free(&input);
+    return status;
+}
 
 cf_status page_features(FILE *out, const StudyPage *page) {
+    if (!page->study->recipe->features) return CF_OK;
     fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "
-          "neighbourhoods are kept; the classes of the nearest points in the plane say how far they are apart.</p>\n",
+          "neighbourhoods are kept; k-NN accuracy in the plane and the silhouette say how far the classes are apart.</p>\n",
           out);
     page_table(out, "Quality of the embeddings", features_columns);
     for (int i = 0; i < page->study->set_count; i++)
         features_row(out, page->study->sets[i].name, page_result(page, "features", page->study->sets[i].name));
     page_table_end(out);
-    page_figures_begin(out);
-    for (int i = 0; i < page->study->set_count; i++) {
-        char stage[96];
-        snprintf(stage, sizeof stage, "train-%s-s1/figures", page->study->sets[i].name);
-        FORWARD(page_figure(out, page, stage, "umap", page->study->sets[i].name));
-    }
-    page_figures_end(out);
+    fputs("<p class=\"moving\">Point at an image to see it; drag, scroll or use the arrow keys, plus and minus to move about. On paper and "
+          "without a script the figures of the summary show the same points.</p>\n",
+          out);
+    for (int i = 0; i < page->study->set_count; i++) FORWARD(scatter_of(out, page, &page->study->sets[i]));
     return CF_OK;
 }
 
@@ -245,7 +259,7 @@ static void cross_summary(FILE *out, const StudySet *from, const StudySet *on, c
 /* The difference of the two accuracies, split: what each class loses, weighed by its share of the other set's images, and
  * what the other shares of the classes do. */
 static void drop_table(FILE *out, const json_t *own, const json_t *other) {
-    static const char *const columns[] = {"Found at home", "Found there", "Share of images there", "Points lost", NULL};
+    static const char *const columns[] = {"Recall, own test set", "Recall, other set", "Share of images, other set", "Points lost", NULL};
     const json_t *first = json_array_get(other, 0), *classes = json_object_get(first, "per_class");
     const double n = result_number(first, "n");
     const double drop = runs_mean(own, "accuracy") - runs_mean(other, "accuracy");
@@ -273,7 +287,7 @@ static cf_status cross_of(FILE *out, const StudyPage *page, const StudyPlace *pl
     drop_table(out, own, runs);
     page_figures_begin(out);
     snprintf(name, sizeof name, "cross-%s", pair);
-    FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, at home and there"));
+    FORWARD(page_figure(out, page, "figures", name, "Recall of each class on its own test set and on the other set"));
     FORWARD(evaluation_figures(out, page, from, result_text(json_array_get(runs, 0), "suffix")));
     page_figures_end(out);
     fputs("<details><summary>Metrics by class</summary>\n", out);
@@ -345,7 +359,7 @@ cf_status page_imbalance(FILE *out, const StudyPage *page) {
         imbalance_table(out, page, page_result(page, "imbalance", set->name));
         page_figures_begin(out);
         snprintf(name, sizeof name, "imbalance-%s", set->name);
-        FORWARD(page_figure(out, page, "figures", name, "How much of each class is found, case by case"));
+        FORWARD(page_figure(out, page, "figures", name, "Recall of each class by training images per class"));
         for (int c = 0; c < page->study->recipe->case_count; c++) {
             const char *limit = page->study->recipe->cases[c];
             snprintf(stage, sizeof stage, "imbalance-%s-case%d-s1/figures", set->name, c + 1);

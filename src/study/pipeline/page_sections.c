@@ -34,7 +34,7 @@ static void training_line(FILE *out, const StudySet *set, const RecipeSection *s
 /* ---- From the other set ---- */
 
 static cf_status transfer_table(FILE *out, const json_t *sizes) {
-    static const char *const columns[] = {"Images", "Epochs", "From nothing", "Fine-tuned", "Difference, points",
+    static const char *const columns[] = {"Images", "Epochs", "From scratch", "Fine-tuned", "Difference, points",
                                           "",       NULL};
     const char *size;
     json_t *ways;
@@ -56,7 +56,7 @@ static void quality_row(FILE *out, const char *name, const json_t *quality) {
 }
 
 static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace *place, const char *pair) {
-    static const char *const columns[] = {"Class by neighbours", "Silhouette", NULL};
+    static const char *const columns[] = {"k-NN accuracy", "Silhouette", NULL};
     const json_t *features = page_result(page, "transfer_features", pair);
     char stage[160], caption[500], number[24];
     if (!features) return CF_OK;

@@ -287,7 +287,7 @@ static cf_status draw_all(Study *study) {
     FigureList list = {0};
     if (!study->options->formats) return CF_OK;
     FORWARD(file_join(study->options->folder, "figures", &folder));
-    const FigureBook book = {folder, "", study->recipe->name, study->options->formats, &theme_light, &list};
+    const FigureBook book = {folder, "", study->recipe->name, study->options->formats, &list};
     cf_status status = file_make_folder(folder);
     for (size_t k = 0; k < COUNT_OF(kinds); k++)
         for (int p = 0; !status && study_place(study, kinds[k]->pairs, p, &place); p++)

@@ -32,7 +32,7 @@ static json_t *class_names(const cf_subset *all) {
 
 static cf_status draw(const Study *study, const Stage *stage, const StudySet *set, const cf_split *split) {
     FigureList list = {0};
-    const FigureBook book = {stage->folder, "", set->name, study->options->formats, &theme_light, &list};
+    const FigureBook book = {stage->folder, "", set->name, study->options->formats, &list};
     if (!study->options->formats) return CF_OK;
     FORWARD(file_make_folder(stage->folder));
     cf_status status = figure_distribution(&book, split);

@@ -23,7 +23,7 @@ static cf_status draw(Canvas *canvas, const Theme *theme, Box box, const void *c
     const Recalls *r = content;
     const BarChart chart = {.title = r->title,
                             .category_label = "class",
-                            .y = {.label = "found, %", .low = 0, .high = 100},
+                            .y = {.label = "recall, %", .low = 0, .high = 100},
                             .category_count = r->classes,
                             .categories = r->names,
                             .series_count = r->count,
@@ -154,7 +154,6 @@ typedef struct BeforeAfter {
 } BeforeAfter;
 
 static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    enum { MOST_NAMED = 20 };
     const BeforeAfter *b = content;
     const size_t n = b->images->count;
     const int classes = b->images->set->classes;
@@ -166,7 +165,7 @@ static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, 
                                   .count = n,
                                   .points = b->places + (half ? 2 * n : 0),
                                   .labels = b->labels,
-                                  .classes = classes <= MOST_NAMED ? classes : 0,
+                                  .classes = classes <= SCATTER_CLASSES ? classes : 0,
                                   .class_names = (const char *const *)b->images->set->class_names,
                                   .names_inside = true};
         FORWARD(scatter_plot_draw(canvas, theme, box_of_grid(box, 1, 2, 14, 0, half), &plot));

@@ -154,7 +154,7 @@ const StageKind study_transfer_kind = {.key = "transfer",
 static cf_status show_both(const Study *study, const Stage *stage, const StudyPlace *place, const cf_subset *images,
                            const float *places) {
     FigureList list = {0};
-    const FigureBook book = {stage->folder, "", place->set->name, study->options->formats, &theme_light, &list};
+    const FigureBook book = {stage->folder, "", place->set->name, study->options->formats, &list};
     if (!study->options->formats) return CF_OK;
     FORWARD(file_make_folder(stage->folder));
     cf_status status = figure_before_after(&book, place->from->name, images, places);

@@ -1,20 +1,33 @@
 "use strict";
-/* The scatter of features: each point an image, where the network's last hidden layer puts it. Drawn on a canvas; the point
+/* Scatters of features: each point an image, where the network's last hidden layer puts it. Drawn on a canvas; the point
  * under the pointer shows its image; wheel, drag, two fingers, keys and buttons move about. */
-const features = (() => {
-    const { data } = report, set = data.features;
-    if (!set) return null;
-    const canvas = document.getElementById("scatter"), filter = document.getElementById("scatter-classes");
-    const seen = document.getElementById("scatter-image"), caption = document.getElementById("scatter-text");
-    const points = new Float32Array(report.bytes("points").buffer), thumbnails = report.bytes("thumbnails");
+function scatterOf(root) {
+    const one = name => root.querySelector("." + name), set = JSON.parse(one("scatter-data").textContent);
+    const canvas = one("scatter"), filter = one("scatter-classes"), seen = one("scatter-image"), caption = one("scatter-text");
+    const { bytes, make, paint } = elements;
+    const points = new Float32Array(bytes(".points", root).buffer), thumbnails = bytes(".point-images", root);
     const noun = set.noun ?? "images", count = set.index.length, size = set.shape ? set.shape.reduce((a, b) => a * b) : 0;
     /* The classes' colours are those of the figures, on light and dark. */
     const dark = matchMedia("(prefers-color-scheme: dark)");
+    let onPaper = false;
     const colour = label => {
-        const colours = set.colours[dark.matches ? "dark" : "light"];
+        const colours = set.colours[dark.matches && !onPaper ? "dark" : "light"];
         return colours[label % colours.length];
     };
-    const shown = set.labels.map(() => true);
+    /* Marks as the figures have them: a disc for as many classes as there are colours, another shape for each so many more. */
+    const shape = label => set.shapes[Math.floor(label / set.colours.light.length) % set.shapes.length];
+    function mark(context, label, x, y, radius) {
+        const outline = shape(label);
+        if (outline.length) {
+            outline.forEach(([dx, dy], i) => context[i ? "lineTo" : "moveTo"](x + radius * dx, y + radius * dy));
+            context.closePath();
+        } else {
+            context.moveTo(x + radius, y);
+            context.arc(x, y, radius, 0, 7);
+        }
+    }
+    const shown = set.labels.map(() => true), members = set.labels.map(() => []);
+    set.label.forEach((label, i) => members[label].push(i));
 
     /* ---- From points to the canvas ---- */
 
@@ -33,11 +46,33 @@ const features = (() => {
 
     const placeX = i => points[2 * i] * view.scale + view.x, placeY = i => view.y - points[2 * i + 1] * view.scale;
 
+    const median = values => values.sort((a, b) => a - b)[values.length >> 1];
+
+    /* Each class's name at the median of its points, unless another's is in the way: zooming in makes room. */
+    function drawNames(context) {
+        const style = getComputedStyle(canvas), boxes = [];
+        context.font = `600 12px ${style.fontFamily}`;
+        context.textAlign = "center";
+        context.textBaseline = "middle";
+        context.lineJoin = "round";
+        context.lineWidth = 4;
+        context.strokeStyle = getComputedStyle(document.documentElement).backgroundColor;
+        context.fillStyle = style.color;
+        for (const [label, own] of members.entries()) {
+            if (!shown[label] || !own.length) continue;
+            const x = median(own.map(placeX)), y = median(own.map(placeY)), half = context.measureText(set.labels[label]).width / 2 + 2;
+            if (boxes.some(b => Math.abs(b.y - y) < 14 && Math.abs(b.x - x) < b.half + half)) continue;
+            boxes.push({ x, y, half });
+            context.strokeText(set.labels[label], x, y);
+            context.fillText(set.labels[label], x, y);
+        }
+    }
+
     function redraw() {
         const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
         canvas.width = width * ratio;
         canvas.height = height * ratio;
-        const context = canvas.getContext("2d"), radius = Math.max(1.6, Math.min(4, 60 / Math.sqrt(count)));
+        const context = canvas.getContext("2d"), radius = Math.max(2.2, Math.min(5, 110 / Math.sqrt(count)));
         context.scale(ratio, ratio);
         context.globalAlpha = count > 3000 ? 0.55 : 0.75;
         for (let label = 0; label < shown.length; label++) {
@@ -46,14 +81,13 @@ const features = (() => {
             context.beginPath();
             for (let i = 0; i < count; i++) {
                 if (set.label[i] !== label) continue;
-                const x = placeX(i), y = placeY(i);
-                context.moveTo(x + radius, y);
-                context.arc(x, y, radius, 0, 7);
+                mark(context, label, placeX(i), placeY(i), radius);
             }
             context.fill();
         }
-        if (picked < 0) return;
         context.globalAlpha = 1;
+        drawNames(context);
+        if (picked < 0) return;
         context.strokeStyle = getComputedStyle(canvas).color;
         context.lineWidth = 2;
         context.beginPath();
@@ -75,7 +109,7 @@ const features = (() => {
     function pick(i) {
         if (i === picked || i < 0) return;
         picked = i;
-        if (size) report.paint(seen, thumbnails.subarray(i * size, (i + 1) * size), set.shape);
+        if (size) paint(seen, thumbnails.subarray(i * size, (i + 1) * size), set.shape);
         seen.hidden = !size;
         caption.textContent = set.texts?.[i] ?? `${set.labels[set.label[i]]}, image ${set.index[i]}`;
         redraw();
@@ -138,32 +172,50 @@ const features = (() => {
         redraw();
     }
 
-    document.getElementById("zoom-in").addEventListener("click", () => zoom(1.4));
-    document.getElementById("zoom-out").addEventListener("click", () => zoom(1 / 1.4));
-    document.getElementById("zoom-whole").addEventListener("click", reset);
+    one("zoom-in").addEventListener("click", () => zoom(1.4));
+    one("zoom-out").addEventListener("click", () => zoom(1 / 1.4));
+    one("zoom-whole").addEventListener("click", reset);
 
     /* ---- Which classes ---- */
 
-    const marks = set.labels.map(() => report.make("i", { "aria-hidden": "true" }));
-    const paint = () => marks.forEach((mark, label) => mark.style.background = colour(label));
-    paint();
+    const marks = set.labels.map((_, label) => {
+        const canvas = make("canvas", { "aria-hidden": "true", width: 24, height: 24 });
+        return [canvas, () => {
+            const context = canvas.getContext("2d");
+            context.clearRect(0, 0, 24, 24);
+            context.fillStyle = colour(label);
+            context.beginPath();
+            mark(context, label, 12, 12, 7);
+            context.fill();
+        }];
+    });
+    const repaint = () => {
+        marks.forEach(([, draw]) => draw());
+        redraw();
+    };
     /* So many boxes are no choice. */
-    filter.closest("fieldset").hidden = set.labels.length > 41 || set.labels.length < 2;
-    if (set.labels.length <= 41) filter.append(...set.labels.map((name, label) => {
-        const box = report.make("input", { type: "checkbox", onchange: () => {
+    const most = set.colours.light.length * set.shapes.length;
+    filter.closest("fieldset").hidden = set.labels.length > most || set.labels.length < 2;
+    if (set.labels.length <= most) filter.append(...set.labels.map((name, label) => {
+        const box = make("input", { type: "checkbox", onchange: () => {
             shown[label] = box.checked;
             redraw();
         } });
         box.checked = true;
-        return report.make("label", {}, box, marks[label], name);
+        return make("label", { title: name }, box, marks[label][0], make("span", {}, name));
     }));
-    document.getElementById("scatter-count").textContent =
+    one("scatter-count").textContent =
         count === set.all ? `${count} ${noun}.` : `Showing ${count} of ${set.all} ${noun}, taken evenly.`;
-    window.addEventListener("resize", redraw);
-    dark.addEventListener("change", () => {
-        paint();
-        redraw();
-    });
+    /* A page of a study that is not shown has no size yet. */
+    new ResizeObserver(() => canvas.clientWidth && reset()).observe(canvas);
+    dark.addEventListener("change", repaint);
+    for (const [event, paper] of [["beforeprint", true], ["afterprint", false]])
+        window.addEventListener(event, () => {
+            onPaper = paper;
+            repaint();
+        });
     reset();
-    return { place: i => [placeX(i), placeY(i)], count };
-})();
+    repaint();
+    return { place: i => [placeX(i), placeY(i)], count, set, root };
+}
+const features = Array.from(document.querySelectorAll(".scattered"), scatterOf);

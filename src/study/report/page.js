@@ -140,12 +140,5 @@ report.openPanel = (() => {
         });
     }
 
-    /* The page opens with the commonest mistake, which also shows what a cell does. */
-    const mistakes = Array.from(document.querySelectorAll("#matrix .wrong button:enabled"));
-    if (mistakes.length) {
-        const most = mistakes.reduce((a, b) => +b.textContent > +a.textContent ? b : a);
-        openCell(+most.dataset.label, +most.dataset.predicted, most, false);
-    }
-
     return openPanel;
 })();

@@ -19,6 +19,7 @@ static void subtitle(FILE *out, const ReportInput *input) {
 typedef struct ReportContent {
     const ReportInput *input;
     const ReportImages *images;
+    size_t *bytes; /* left for figures */
 } ReportContent;
 
 static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
@@ -33,8 +34,14 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
         html_text(out, version ? version : "?");
     else if (page_place_is(name, length, "network"))
         fputs(report_has_network(input) ? "" : "hidden", out);
-    else if (page_place_is(name, length, "features"))
-        fputs(report_has_features(input) ? "" : "hidden", out);
+    else if (page_place_is(name, length, "curves"))
+        return opening_figure(out, input, "curves.svg", content->bytes);
+    else if (page_place_is(name, length, "umap"))
+        return opening_umap(out, input, content->bytes);
+    else if (page_place_is(name, length, "examples"))
+        return opening_figure(out, input, "misclassified.svg", content->bytes);
+    else if (page_place_is(name, length, "sentences"))
+        section_sentences(out, input);
     else if (page_place_is(name, length, "facts"))
         section_facts(out, input);
     else if (page_place_is(name, length, "run"))
@@ -48,7 +55,7 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
     else if (page_place_is(name, length, "history"))
         section_history(out, input);
     else if (page_place_is(name, length, "figures"))
-        return section_figures(out, input, FIGURES_LARGEST);
+        return section_figures(out, input, content->bytes);
     else if (page_place_is(name, length, "data"))
         return data_scripts(out, input, content->images);
     else
@@ -76,12 +83,13 @@ cf_status report_write(const char *folder, const cf_set *set, const char *data_d
     ReportImages images = {0};
     FileDraft draft = {0};
     char *path = NULL;
+    size_t bytes = FIGURES_LARGEST;
     cf_status status;
     FORWARD_TO(done, report_input_read(folder, set, data_dir, &input));
     FORWARD_TO(done, report_images_choose(&input, room_for_images(&input), &images));
     FORWARD_TO(done, file_join(folder, "report.html", &path));
     FORWARD_TO(done, file_draft(path, &draft));
-    FORWARD_TO(done, page_write(draft.stream, "page.html", fill, &(ReportContent){&input, &images}));
+    FORWARD_TO(done, page_write(draft.stream, "page.html", fill, &(ReportContent){&input, &images, &bytes}));
     long size = ftell(draft.stream);
     FORWARD_TO(done, file_commit(&draft));
     if (size > REPORT_LARGEST) /* thousands of epochs, or hundreds of classes */

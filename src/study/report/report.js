@@ -1,25 +1,11 @@
 "use strict";
 /* What a page with a network carries, and how it shows it: images, maps, bars of probabilities. */
 const report = (() => {
-    const bytes = id => {
-        const element = document.getElementById(id);
-        return element ? Uint8Array.from(atob(element.textContent), c => c.charCodeAt(0)) : new Uint8Array(0);
-    };
+    const { bytes, make, paint } = elements;
     const data = JSON.parse(document.getElementById("data").textContent);
-    const pixels = bytes("pixels"), probabilities = new Float32Array(bytes("probabilities").buffer);
-    const likeliest = new Uint16Array(bytes("likeliest").buffer); /* of many classes; the others count as 0 */
-    if (data.network) data.network.weights = new Float32Array(bytes("weights").buffer);
-
-    /* An element with attributes and children; texts are always text. */
-    function make(name, attributes = {}, ...children) {
-        const element = document.createElement(name);
-        for (const [key, value] of Object.entries(attributes)) {
-            if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-            else element.setAttribute(key, value);
-        }
-        element.append(...children);
-        return element;
-    }
+    const pixels = bytes("#pixels"), probabilities = new Float32Array(bytes("#probabilities").buffer);
+    const likeliest = new Uint16Array(bytes("#likeliest").buffer); /* of many classes; the others count as 0 */
+    if (data.network) data.network.weights = new Float32Array(bytes("#weights").buffer);
 
     const percent = p => !Number.isFinite(p) ? "overflow" : p >= 0.9995 && p < 1 ? "> 99.9 %" : p > 0 && p < 0.0005 ? "< 0.1 %" : (100 * p).toFixed(1) + " %";
 
@@ -36,17 +22,6 @@ const report = (() => {
             number: data.images.index[i], file: data.images.file[i] ?? "", label: data.images.label[i], predicted: data.images.predicted[i],
             pixels: pixels.subarray(i * size, (i + 1) * size), shape: data.images.shape, probabilities: p,
         };
-    }
-
-    /* Grey or RGB bytes onto a canvas of their own size; style sheets enlarge it with sharp pixels. */
-    function paint(canvas, values, [C, H, W]) {
-        canvas.width = W;
-        canvas.height = H;
-        const context = canvas.getContext("2d"), picture = context.createImageData(W, H);
-        for (let i = 0; i < H * W; i++)
-            for (let c = 0; c < 4; c++) picture.data[4 * i + c] = c === 3 ? 255 : values[C * i + (C === 3 ? c : 0)];
-        context.putImageData(picture, 0, 0);
-        return canvas;
     }
 
     /* ---- Where the network looks ---- */

@@ -2,6 +2,7 @@
 #include "study/report/report_inside.h"
 
 #include <math.h>
+#include <string.h>
 
 static void cell(FILE *out, const ReportInput *input, int label, int predicted, double count, double of) {
     double share = of > 0 ? count / of : 0;
@@ -24,6 +25,9 @@ static void cell(FILE *out, const ReportInput *input, int label, int predicted, 
     }
     fprintf(out, "%.0f of %.0f, show them\">%.0f</button></td>", count, of, count);
 }
+
+/* A matrix of more columns takes the page's width. */
+enum { WIDE_MATRIX = 12 };
 
 /* The classes that the matrix shows. */
 typedef struct ShownClasses {
@@ -49,18 +53,23 @@ static void matrix_row(FILE *out, const ReportInput *input, const ShownClasses *
 
 static void matrix(FILE *out, const ReportInput *input, const ShownClasses *shown) {
     const bool some = shown->count < input->classes;
-    fputs("<div class=\"scroll\"><table class=\"confusion\" id=\"matrix\"><caption>Rows are the true class, columns "
-          "what the "
-          "network said. A cell opens its images.",
-          out);
+    size_t longest = 0;
+    for (int k = 0; k < shown->count; k++) {
+        const size_t length = strlen(report_class(input, shown->classes[k]));
+        if (length > longest) longest = length;
+    }
+    fprintf(out,
+            "<div class=\"scroll\"><table class=\"confusion%s%s\" id=\"matrix\"><caption>Confusion matrix: rows are the true class, "
+            "columns the predicted class. A cell opens its images.",
+            longest > 3 ? " named" : "", shown->count > WIDE_MATRIX ? " many" : "");
     if (some) fprintf(out, " Of %d classes those of the %d most confused pairs.", input->classes, SHOWN_PAIRS);
     fputs("</caption>\n<thead><tr><td></td>", out);
     for (int k = 0; k < shown->count; k++) {
-        fputs("<th scope=\"col\">", out);
+        fputs("<th scope=\"col\"><span>", out);
         html_text(out, report_class(input, shown->classes[k]));
-        fputs("</th>", out);
+        fputs("</span></th>", out);
     }
-    fprintf(out, "%s</tr></thead>\n<tbody>\n", some ? "<th scope=\"col\">others</th>" : "");
+    fprintf(out, "%s</tr></thead>\n<tbody>\n", some ? "<th scope=\"col\"><span>others</span></th>" : "");
     for (int k = 0; k < shown->count; k++) matrix_row(out, input, shown, shown->classes[k]);
     fputs("</tbody></table></div>\n", out);
 }

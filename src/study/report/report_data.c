@@ -92,12 +92,9 @@ static cf_status document(FILE *out, const ReportInput *input, const ReportImage
         const char *data = json_string_value(json_object_get(input->config, "data"));
         json_object_set_new(root, "network", report_network_json(input->model, data, height, width));
     }
-    cf_status status = report_features_data(out, input, root);
-    if (!status) {
-        fputs("<script type=\"application/json\" id=\"data\">", out);
-        status = html_json(out, root);
-        fputs("</script>\n", out);
-    }
+    fputs("<script type=\"application/json\" id=\"data\">", out);
+    cf_status status = html_json(out, root);
+    fputs("</script>\n", out);
     json_decref(root);
     return status;
 }
@@ -117,7 +114,7 @@ static cf_status weights(FILE *out, const cf_model *model) {
     float *values;
     size_t count;
     FORWARD(report_weights(model, &values, &count));
-    html_array(out, "weights", values, count * sizeof *values);
+    html_array(out, "id=\"weights\"", values, count * sizeof *values);
     free(values);
     return CF_OK;
 }
@@ -157,9 +154,9 @@ static cf_status pictures(FILE *out, const ReportInput *input, const ReportImage
     FORWARD_TO(done, probabilities(input, images, values, classes));
     for (size_t i = 0; i < count; i++)
         memcpy(pixels + i * size, input->set->pixels + images->list[i].image * size, size);
-    html_array(out, "pixels", pixels, count * size);
-    html_array(out, "probabilities", values, count * columns * sizeof *values);
-    if (input->classes > WIDE_CLASSES) html_array(out, "likeliest", classes, count * columns * sizeof *classes);
+    html_array(out, "id=\"pixels\"", pixels, count * size);
+    html_array(out, "id=\"probabilities\"", values, count * columns * sizeof *values);
+    if (input->classes > WIDE_CLASSES) html_array(out, "id=\"likeliest\"", classes, count * columns * sizeof *classes);
 done:
     free(pixels);
     free(values);

@@ -101,23 +101,9 @@ cf_status html_json(FILE *out, const json_t *json) {
     return CF_OK;
 }
 
-/* RFC 4648, with padding. */
-void html_base64(FILE *out, const void *bytes, size_t size) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *in = bytes;
-    for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
-        unsigned group =
-            (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) | (left > 2 ? in[i + 2] : 0u);
-        const char text[4] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
-                              left > 2 ? digits[group & 63] : '='};
-        fwrite(text, 1, 4, out);
-    }
-}
-
-void html_array(FILE *out, const char *id, const void *bytes, size_t size) {
-    fprintf(out, "<script type=\"text/plain\" id=\"%s\">", id);
-    html_base64(out, bytes, size);
+void html_array(FILE *out, const char *name, const void *bytes, size_t size) {
+    fprintf(out, "<script type=\"text/plain\" %s>", name);
+    text_base64(out, bytes, size);
     fputs("</script>\n", out);
 }
 

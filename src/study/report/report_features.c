@@ -1,4 +1,5 @@
-/* The scatter of features: embedding.csv (x, y, label, image), as cifra umap leaves it, for features.js.
+/* The scatter of features: embedding.csv (x, y, label, image), as cifra umap leaves it, in scatter.html for features.js. A page may have
+ * several.
  *
  * Every point has a small picture of its image. What does not fit is left out evenly, and the page says how many there
  * are.
@@ -7,21 +8,18 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/prepare.h"
-#include "draw/theme.h"
+#include "draw/canvas.h"
 #include "study/report/report_inside.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_POINTS = 12000, THUMBNAIL = 14, THUMBNAILS_LARGEST = 2400000 };
+enum { MOST_POINTS = 12000, SMALL_THUMBNAIL = 14, THUMBNAIL = 28, THUMBNAILS_LARGEST = 2400000 };
 
-static int shorter(int side) {
-    return side < THUMBNAIL ? side : THUMBNAIL;
-}
-
-static size_t thumbnail_size(const cf_set *set) {
-    return (size_t)set->channels * (size_t)shorter(set->height) * (size_t)shorter(set->width);
+static size_t pixels_within(const cf_set *set, int side) {
+    const int high = set->height < side ? set->height : side, wide = set->width < side ? set->width : side;
+    return (size_t)set->channels * (size_t)high * (size_t)wide;
 }
 
 bool report_has_features(const ReportInput *input) {
@@ -30,13 +28,30 @@ bool report_has_features(const ReportInput *input) {
 
 static size_t points_shown(const ReportInput *input) {
     size_t most = MOST_POINTS, rows = input->embedding.rows;
-    if (input->set && THUMBNAILS_LARGEST / thumbnail_size(input->set) < most)
-        most = THUMBNAILS_LARGEST / thumbnail_size(input->set);
+    if (input->set && THUMBNAILS_LARGEST / pixels_within(input->set, SMALL_THUMBNAIL) < most)
+        most = THUMBNAILS_LARGEST / pixels_within(input->set, SMALL_THUMBNAIL);
     return rows < most ? rows : most;
 }
 
+/* Of few points larger pictures. */
+static void thumbnail_shape(const ReportInput *input, int shape[3]) {
+    const cf_set *set = input->set;
+    const bool large = points_shown(input) * pixels_within(set, THUMBNAIL) <= THUMBNAILS_LARGEST;
+    const int side = large ? THUMBNAIL : SMALL_THUMBNAIL;
+    shape[0] = set->channels;
+    shape[1] = set->height < side ? set->height : side;
+    shape[2] = set->width < side ? set->width : side;
+}
+
+static size_t thumbnail_size(const ReportInput *input) {
+    int shape[3];
+    if (!input->set) return 0;
+    thumbnail_shape(input, shape);
+    return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
+}
+
 size_t report_features_bytes(const ReportInput *input) {
-    size_t each = 2 * sizeof(float) + 8 + (input->set ? thumbnail_size(input->set) : 0);
+    size_t each = 2 * sizeof(float) + 8 + thumbnail_size(input);
     return report_has_features(input) ? points_shown(input) * each : 0;
 }
 
@@ -49,13 +64,13 @@ cf_status report_features_check(const ReportInput *input) {
     return CF_OK;
 }
 
-typedef struct Point {
+typedef struct Embedded {
     float xy[2];
     long long image;
     const char *label;
-} Point;
+} Embedded;
 
-static cf_status read_point(const ReportInput *input, size_t row, Point *point) {
+static cf_status read_point(const ReportInput *input, size_t row, Embedded *point) {
     const CsvTable *table = &input->embedding;
     const char *cells[4];
     static const char *const names[] = {"x", "y", "label", "image"};
@@ -93,56 +108,84 @@ static cf_status collect(const ReportInput *input, size_t count, float *xy, unsi
     const cf_set *set = input->set;
     for (int c = 0; c < input->classes; c++) json_array_append_new(labels, json_text(report_class(input, c)));
     for (size_t i = 0; i < count; i++) {
-        Point point;
+        Embedded point;
         FORWARD(read_point(input, i * input->embedding.rows / count, &point));
         memcpy(xy + 2 * i, point.xy, sizeof point.xy);
         json_array_append_new(label, json_integer((json_int_t)label_place(input, labels, point.label)));
         json_array_append_new(index, json_integer(point.image));
         if (!set) continue;
         const int from[3] = {set->channels, set->height, set->width};
-        const int to[3] = {set->channels, shorter(set->height), shorter(set->width)};
+        int to[3];
+        thumbnail_shape(input, to);
         FORWARD(resize_bytes(set->pixels + (size_t)point.image * set_image_size(set), from, to,
-                             thumbnails + i * thumbnail_size(set)));
+                             thumbnails + i * thumbnail_size(input)));
     }
     return CF_OK;
 }
 
-/* "#3f90da" of each class colour, in order. */
 static json_t *colours(const Theme *theme) {
     json_t *list = json_array();
-    for (int c = 0; c < CLASS_COLOURS; c++) {
-        const Colour colour = theme_class(theme, c);
-        char text[8];
-        snprintf(text, sizeof text, "#%02x%02x%02x", (unsigned)lrint(255 * colour.red),
-                 (unsigned)lrint(255 * colour.green), (unsigned)lrint(255 * colour.blue));
-        json_array_append_new(list, json_string(text));
+    char hex[COLOUR_HEX];
+    for (int c = 0; c < CLASS_COLOURS; c++) json_array_append_new(list, json_string(colour_hex(theme_class(theme, c), hex)));
+    return list;
+}
+
+/* The outline of each mark; of a disc none. */
+static json_t *shapes(void) {
+    json_t *list = json_array();
+    for (int s = 0; s < MARK_SHAPES; s++) {
+        const Point *corners;
+        const int count = mark_corners((MarkShape)s, &corners);
+        json_t *outline = json_array();
+        for (int c = 0; c < count; c++) json_array_append_new(outline, json_pack("[f f]", corners[c].x, corners[c].y));
+        json_array_append_new(list, outline);
     }
     return list;
 }
 
-cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root) {
-    if (!report_has_features(input)) return CF_OK;
-    size_t count = points_shown(input), size = input->set ? thumbnail_size(input->set) : 0;
+typedef struct Scatter {
+    const ReportInput *input;
+    ScatterAdds adds;
+    const void *context;
+} Scatter;
+
+static cf_status scatter_data(FILE *out, const Scatter *scatter) {
+    const ReportInput *input = scatter->input;
+    size_t count = points_shown(input), size = thumbnail_size(input);
     float *xy = NULL;
     unsigned char *thumbnails = NULL;
     json_t *labels = json_array(), *label = json_array(), *index = json_array();
-    json_t *features = json_pack("{s:o s:o s:o s:I s:{s:o s:o}}", "labels", labels, "label", label, "index", index,
-                                 "all", (json_int_t)input->embedding.rows, "colours", "light", colours(&theme_light),
-                                 "dark", colours(&theme_dark));
+    json_t *features = json_pack("{s:o s:o s:o s:I s:o s:{s:o s:o}}", "labels", labels, "label", label, "index", index,
+                                 "all", (json_int_t)input->embedding.rows, "shapes", shapes(), "colours", "light",
+                                 colours(&theme_light), "dark", colours(&theme_dark));
     cf_status status;
     FORWARD_TO(done, memory_new(count, 2 * sizeof *xy, &xy));
     FORWARD_TO(done, memory_new(count, size + 1, &thumbnails));
     FORWARD_TO(done, collect(input, count, xy, thumbnails, labels, label, index));
-    if (input->set)
-        json_object_set_new(
-            features, "shape",
-            json_pack("[i i i]", input->set->channels, shorter(input->set->height), shorter(input->set->width)));
-    json_object_set(root, "features", features);
-    html_array(out, "points", xy, count * 2 * sizeof *xy);
-    html_array(out, "thumbnails", thumbnails, count * size);
+    if (input->set) {
+        int shape[3];
+        thumbnail_shape(input, shape);
+        json_object_set_new(features, "shape", json_pack("[i i i]", shape[0], shape[1], shape[2]));
+    }
+    if (scatter->adds) FORWARD_TO(done, scatter->adds(features, scatter->context));
+    fputs("<script type=\"application/json\" class=\"scatter-data\">", out);
+    FORWARD_TO(done, html_json(out, features));
+    fputs("</script>\n", out);
+    html_array(out, "class=\"points\"", xy, count * 2 * sizeof *xy);
+    html_array(out, "class=\"point-images\"", thumbnails, count * size);
 done:
     json_decref(features);
     free(xy);
     free(thumbnails);
     return status;
+}
+
+static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+    if (page_place_is(name, length, "scatter-data")) return scatter_data(out, context);
+    return FAIL(CF_INTERNAL, "scatter.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+}
+
+cf_status section_scatter(FILE *out, const ReportInput *input, ScatterAdds adds, const void *context) {
+    const Scatter scatter = {input, adds, context};
+    return report_has_features(input) ? page_write(out, "scatter.html", fill, &scatter) : CF_OK;
 }

@@ -43,14 +43,35 @@ static void accuracy_fact(FILE *out, const char *name, const MeanInterval *m) {
     html_fact(out, name, text, remark);
 }
 
-static void facts(FILE *out, const Group *group) {
+/* Of GROUP/ensemble, where cifra eval GROUP has left it. */
+static cf_status ensemble_fact(FILE *out, const Group *group) {
+    char *path, text[32], remark[120];
+    json_t *json;
+    FORWARD(memory_print(&path, "%s/ensemble/ensemble.json", group->folder));
+    const bool there = file_exists(path);
+    const cf_status status = there ? json_read(path, &json) : CF_OK;
+    free(path);
+    if (!there || status) return status;
+    const json_t *interval = json_object_get(json, "accuracy_interval");
+    snprintf(text, sizeof text, "%.2f %%", 100 * json_number_value(json_object_get(json, "accuracy")));
+    snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson); the mean of %zu networks\xe2\x80\x99 probabilities",
+             100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
+             json_array_size(json_object_get(json, "members")));
+    html_fact(out, "Test accuracy, ensemble", text, remark);
+    json_decref(json);
+    return CF_OK;
+}
+
+static cf_status facts(FILE *out, const Group *group) {
     const MeanInterval *m = &group->test;
     char text[32], remark[96];
     fputs("<dl class=\"facts\">\n", out);
+    if (group->target.count) accuracy_fact(out, "Mean test accuracy, target", &group->target);
     if (group->done) {
-        accuracy_fact(out, "Mean test accuracy", m);
-        accuracy_fact(out, "Mean validation accuracy", &group->validation);
+        accuracy_fact(out, group->target.count ? "Mean test accuracy, source" : "Mean test accuracy", m);
+        accuracy_fact(out, group->target.count ? "Mean validation confidence" : "Mean validation accuracy", &group->validation);
     }
+    FORWARD(ensemble_fact(out, group));
     if (group->done > 1) {
         double least = INFINITY, most = -INFINITY;
         for (int i = 0; i < group->plan.count; i++) {
@@ -66,6 +87,7 @@ static void facts(FILE *out, const Group *group) {
         html_fact(out, of_seeds(group) ? "Seeds" : "Folds", text, "are done: the group is not finished yet");
     }
     fputs("</dl>\n", out);
+    return CF_OK;
 }
 
 /* ---- The table ---- */
@@ -191,7 +213,7 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
     else if (page_place_is(name, length, "version"))
         html_text(out, CIFRA_VERSION);
     else if (page_place_is(name, length, "facts"))
-        facts(out, page->group);
+        return facts(out, page->group);
     else if (page_place_is(name, length, "runs"))
         return runs(out, page->group);
     else if (page_place_is(name, length, "figures"))

@@ -26,7 +26,6 @@ void html_text(FILE *out, const char *text);
 void html_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* JSON inside a <script>: no "<" is left in it, so that no text can end the element. */
 cf_status html_json(FILE *out, const json_t *json);
-void html_base64(FILE *out, const void *bytes, size_t size);
 /* A number among the facts at the top, with what it is above and a remark below. */
 void html_fact(FILE *out, const char *name, const char *text, const char *remark);
 /* A remark on the page itself. */
@@ -39,8 +38,8 @@ void html_rows(FILE *out, const json_t *object, const char *skipped);
  * go beyond 0 to 100 and is cut there, by the lower one. */
 void html_loss_cell(FILE *out, double loss);
 void html_interval_cell(FILE *out, double low, double high);
-/* Bytes for page.js, as base64 in a <script> that nothing runs. */
-void html_array(FILE *out, const char *id, const void *bytes, size_t size);
+/* Bytes for scripts, as base64 in a <script> that nothing runs; `name`: its attribute, id="pixels". */
+void html_array(FILE *out, const char *name, const void *bytes, size_t size);
 
 /* ---- A page (report_page.c) ---- */
 
@@ -123,8 +122,10 @@ bool report_has_features(const ReportInput *input);
 cf_status report_features_check(const ReportInput *input);
 /* What they take in the page, before base64. */
 size_t report_features_bytes(const ReportInput *input);
-/* Puts "features" into the document and writes their arrays. */
-cf_status report_features_data(FILE *out, const ReportInput *input, json_t *root);
+/* Adds to the scatter's document, for features.js: "texts" [points] in place of class and number, "noun" in place of "images". */
+typedef cf_status (*ScatterAdds)(json_t *features, const void *context);
+/* The scatter with its data; nothing where there are no features. `adds` NULL: nothing to add. */
+cf_status section_scatter(FILE *out, const ReportInput *input, ScatterAdds adds, const void *context);
 
 /* ---- The page (report_sections.c, report_data.c) ---- */
 
@@ -134,8 +135,13 @@ void section_scores(FILE *out, const ReportInput *input);
 void section_sureness(FILE *out, const ReportInput *input);
 cf_status section_confusion(FILE *out, const ReportInput *input, const ReportImages *images);
 void section_history(FILE *out, const ReportInput *input);
-/* Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
-cf_status section_figures(FILE *out, const ReportInput *input, size_t bytes);
+/* Of the opening: a figure of the folder, if it is there; the scatter of features with, on paper and without a script, its figure. */
+cf_status opening_figure(FILE *out, const ReportInput *input, const char *name, size_t *bytes);
+cf_status opening_umap(FILE *out, const ReportInput *input, size_t *bytes);
+/* What the figures of the opening mean. */
+void section_sentences(FILE *out, const ReportInput *input);
+/* Those that the opening does not have. Inlines at most `bytes`; what does not fit, or is no figure, is named instead. */
+cf_status section_figures(FILE *out, const ReportInput *input, size_t *bytes);
 /* One of them, with `caption`, or NULL: what its name says. One that cannot be read, or is no figure, is named instead. */
 cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number);
 

@@ -1,4 +1,5 @@
 /* Fills a page's template: {{name}} in it stands for a section or for one of the page's files. */
+#include "draw/canvas.h"
 #include "study/report/assets.h"
 #include "study/report/report_inside.h"
 
@@ -20,6 +21,41 @@ static bool is_html(const char *name, size_t length) {
     return length > of && strncmp(name + length - of, ending, of) == 0;
 }
 
+/* ---- The colours of figures ---- */
+
+/* One colour of the light theme, wherever a figure has it. */
+static void recolour(FILE *out, Colour from, const char *to) {
+    char hex[COLOUR_HEX];
+    colour_hex(from, hex);
+    fprintf(out, "." CANVAS_LIGHT_CLASS " [fill=\"%s\"]{fill:%s}." CANVAS_LIGHT_CLASS " [stroke=\"%s\"]{stroke:%s}\n", hex, to,
+            hex, to);
+}
+
+static void darken(FILE *out, Colour light, Colour dark) {
+    char hex[COLOUR_HEX];
+    recolour(out, light, colour_hex(dark, hex));
+}
+
+/* The page's own colours stand for those of ground and text; the others have their twins in the dark theme. */
+static void figure_colours(FILE *out) {
+    const Theme *light = &theme_light, *dark = &theme_dark;
+    recolour(out, light->background, "var(--paper)");
+    recolour(out, light->text, "var(--ink)");
+    recolour(out, light->muted, "var(--muted)");
+    fputs("@media screen and (prefers-color-scheme: dark){\n", out);
+    darken(out, light->empty, dark->empty);
+    darken(out, light->grid, dark->grid);
+    darken(out, light->axis, dark->axis);
+    darken(out, light->faint, dark->faint);
+    for (int i = 0; i < 2; i++) darken(out, light->heat[i], dark->heat[i]);
+    for (int c = 0; c < CLASS_COLOURS; c++) darken(out, light->classes[c], dark->classes[c]);
+    for (int i = 0; i <= SEQUENCE_STEPS; i++)
+        darken(out, theme_sequence(light, (double)i / SEQUENCE_STEPS), theme_sequence(dark, (double)i / SEQUENCE_STEPS));
+    fputs("}\n", out);
+}
+
+/* ---- The template ---- */
+
 /* A file of HTML has places of its own; styles and scripts are taken as they are. */
 static cf_status page_fill(FILE *out, const char *at, PagePlace place, const void *context) {
     const char *open;
@@ -32,6 +68,8 @@ static cf_status page_fill(FILE *out, const char *at, PagePlace place, const voi
             FORWARD(page_fill(out, text, place, context));
         else if (text)
             fputs(text, out);
+        else if (page_place_is(name, length, "figure-colours"))
+            figure_colours(out);
         else
             FORWARD(place(out, name, length, context));
         at = close + 2;

@@ -44,13 +44,14 @@ static cf_status row_text(const PointsPage *page, size_t row, const char *label,
         const char *cell = csv_table_cell(source, (ptrdiff_t)row - !page->named, c);
         used += (size_t)snprintf(line + used, sizeof line - used, "%s%.40s %.40s", c ? ", " : ": ", name, cell);
     }
-    text_tame(line);
+    text_replace_controls(line);
     *text = json_text(line);
     return *text ? CF_OK : FAIL(CF_NO_MEMORY, "out of memory for the texts of rows");
 }
 
 /* The features' document with a text of each point, and names for what it calls images and has no label. */
-static cf_status add_texts(const PointsPage *page, json_t *features) {
+static cf_status add_texts(json_t *features, const void *context) {
+    const PointsPage *page = context;
     json_t *texts = json_array(), *labels = json_object_get(features, "labels"), *item, *text;
     const json_t *index = json_object_get(features, "index"), *label = json_object_get(features, "label");
     size_t i;
@@ -65,19 +66,6 @@ static cf_status add_texts(const PointsPage *page, json_t *features) {
     for (i = 0; i < json_array_size(labels); i++)
         if (!*json_string_value(json_array_get(labels, i))) json_array_set_new(labels, i, json_string("no label"));
     return CF_OK;
-}
-
-static cf_status data(FILE *out, const PointsPage *page) {
-    json_t *root = json_object();
-    cf_status status = report_features_data(out, &page->input, root);
-    if (!status) status = add_texts(page, json_object_get(root, "features"));
-    if (!status) {
-        fputs("<script type=\"application/json\" id=\"data\">", out);
-        status = html_json(out, root);
-        fputs("</script>\n", out);
-    }
-    json_decref(root);
-    return status;
 }
 
 static void figure_of(FILE *out, const char *name, double value, const char *remark) {
@@ -111,8 +99,8 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
         html_text(out, CIFRA_VERSION);
     else if (page_place_is(name, length, "facts"))
         facts(out, e);
-    else if (page_place_is(name, length, "data"))
-        return data(out, page);
+    else if (page_place_is(name, length, "scatter"))
+        return section_scatter(out, &page->input, add_texts, page);
     else
         return FAIL(CF_INTERNAL, "points.html asks for {{%.*s}}, which nobody writes", (int)length, name);
     return CF_OK;

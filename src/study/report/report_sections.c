@@ -4,6 +4,7 @@
 #include "study/report/report_inside.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,70 @@ void section_facts(FILE *out, const ReportInput *input) {
              100 * number(m, "share_of_peak"));
     if (number(m, "gflops") > 0) html_fact(out, "Speed", text, remark);
     fputs("</dl>\n", out);
+}
+
+/* ---- Sentences ---- */
+
+__attribute__((format(printf, 2, 3))) static void sentence(FILE *out, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fputs("<li>", out);
+    html_text(out, text);
+    fputs("</li>\n", out);
+}
+
+static void accuracy_sentence(FILE *out, const ReportInput *input) {
+    const json_t *test = input->test, *interval = json_object_get(test, "accuracy_interval");
+    size_t largest = 0;
+    char count[32];
+    for (int c = 0; c < input->classes; c++)
+        if (input->counts.per_class[c].support > largest) largest = input->counts.per_class[c].support;
+    sentence(out,
+             "Of %s test images, none of which was trained on, %.2f %% are classified correctly (95 %% interval %.2f to %.2f %%, Wilson); "
+             "always predicting the commonest class would get %.2f %%.",
+             text_thousands(whole(test, "n"), count), 100 * number(test, "accuracy"),
+             100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
+             number(test, "n") > 0 ? 100 * (double)largest / number(test, "n") : 0);
+}
+
+/* The class that is recognised least, and the pair that is confused most. */
+static void mistakes_sentence(FILE *out, const ReportInput *input) {
+    const json_t *pair = json_array_get(json_object_get(input->test, "confused"), 0), *classes = json_object_get(input->test, "per_class");
+    const char *truth = json_string_value(json_object_get(pair, "true")), *predicted = json_string_value(json_object_get(pair, "predicted"));
+    size_t worst = 0, i;
+    json_t *class;
+    if (!truth || !predicted) return;
+    json_array_foreach((json_t *)(uintptr_t)classes, i, class) if (number(class, "support") > 0 &&
+                                                                   number(class, "recall") < number(json_array_get(classes, worst), "recall"))
+        worst = i;
+    const long long count = whole(pair, "count");
+    const json_t *of = json_array_get(classes, worst);
+    sentence(out, "The class with the lowest recall is %.120s, %.2f %%; the most frequent confusion is %.120s predicted as %.120s, %lld image%s.",
+             json_is_string(json_object_get(of, "class")) ? json_string_value(json_object_get(of, "class")) : "?",
+             100 * number(of, "recall"), truth, predicted, count, count == 1 ? "" : "s");
+}
+
+void section_sentences(FILE *out, const ReportInput *input) {
+    const json_t *m = input->metrics, *calibration = json_object_get(input->test, "calibration");
+    char count[32];
+    if (!input->test) return;
+    fputs("<ol class=\"story\">\n", out);
+    accuracy_sentence(out, input);
+    mistakes_sentence(out, input);
+    if (whole(m, "epochs_run"))
+        sentence(out, "The weights are those of epoch %lld of %lld; training took %.1f s.", whole(m, "best_epoch"), whole(m, "epochs_run"),
+                 number(m, "seconds"));
+    if (json_is_number(json_object_get(calibration, "ece")))
+        sentence(out, "Confidence and accuracy differ by %.2f points on average (expected calibration error).",
+                 100 * number(calibration, "ece"));
+    if (input->model)
+        sentence(out, "The network has %s parameters and needs %.2f MFLOP for one image.",
+                 text_thousands((long long)layer_list_parameters(&input->model->layers), count),
+                 layer_list_flops(&input->model->layers) / 1e6);
+    fputs("</ol>\n", out);
 }
 
 /* ---- The run ---- */

@@ -1,4 +1,5 @@
 "use strict";
+document.documentElement.classList.add("scripted");
 /* Tables of class "sortable" sort by a click on a column's name; what scrolls can be reached by keys. */
 (() => {
     function sort(table, column, header) {

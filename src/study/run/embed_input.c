@@ -72,6 +72,17 @@ failed:
     return status;
 }
 
+cf_status embed_input_from_images(const Run *run, const cf_subset *images, EmbedInput *input) {
+    EmbedInput made = {0};
+    cf_status status = fill_from_run(run, images, NULL, run->threads, &made);
+    if (!status) status = figures_subject(run->config.data, "test", NULL, &made.subject);
+    if (status)
+        embed_input_free(&made);
+    else
+        *input = made;
+    return status;
+}
+
 /* ---- From files ---- */
 
 static cf_status read_labels(const char *path, EmbedInput *input) {

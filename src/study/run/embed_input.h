@@ -20,6 +20,8 @@ typedef struct EmbedInput {
  * does not know are taken too. */
 cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,
                                int threads, EmbedInput *input, const char **used_part);
+/* Of the last hidden layer, for images of the run's set; CF_BAD_USE where the network has none. */
+cf_status embed_input_from_images(const Run *run, const cf_subset *images, EmbedInput *input);
 /* .npy, .npz and .csv files; `labels` may be NULL, or a column of `features` where that is CSV. Labels are any whole numbers, a
  * negative one means unknown, or in CSV texts. Where float32 is too coarse for the features, a notice says by how much. */
 cf_status embed_input_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "data/npy.h"
 #include "draw/chart_scatter.h"
+#include "nn/features.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -107,14 +108,12 @@ const char *embedding_title(const Embedding *embedding) {
     return isnan(embedding->density_correlation) ? "UMAP" : "densMAP";
 }
 
-enum { MOST_NAMED = 40 };
-
 /* Points without a label are drawn in the colour behind the last class. More classes than a legend can name share the colours, and
  * have no legend. */
 static void fill_plot(const Embedding *embedding, float *points, unsigned char *labels, const char **names,
                       ScatterPlot *plot) {
     const EmbedInput *input = embedding->input;
-    const bool named = input->known.classes > 0 && input->known.classes <= MOST_NAMED;
+    const bool named = input->known.classes > 0 && input->known.classes < SCATTER_CLASSES;
     bool unknown = false;
     for (size_t i = 0; i < input->points.n; i++) {
         bool known = input->known.labels && input->known.labels[i] >= 0;
@@ -131,13 +130,13 @@ static void fill_plot(const Embedding *embedding, float *points, unsigned char *
     for (int c = 0; c < input->known.classes; c++) names[c] = input->known.names[c];
     names[input->known.classes] = "no label";
     plot->classes = input->known.classes + unknown;
-    plot->names_inside = input->known.classes <= 20;
+    plot->names_inside = true;
 }
 
 static cf_status draw_figure(const Embedding *embedding, const FigureBook *book) {
     float *points = NULL;
     unsigned char *labels = NULL;
-    const char *names[MOST_NAMED + 1];
+    const char *names[SCATTER_CLASSES];
     char title[300];
     ScatterPlot plot = {.title = title};
     cf_status status;
@@ -160,7 +159,7 @@ static cf_status make_figure(const Embedding *embedding, const EmbeddingPlace *p
     cf_status status;
     if (!place->formats) return CF_OK;
     FORWARD(file_join(place->folder, "figures", &folder));
-    const FigureBook book = {folder, place->suffix, embedding->input->subject, place->formats, &theme_light, files};
+    const FigureBook book = {folder, place->suffix, embedding->input->subject, place->formats, files};
     FORWARD_TO(done, file_make_folder(folder));
     FORWARD_TO(done, memory_print(&path, "%s/%s%s.csv", folder, embedding->method, place->suffix));
     FORWARD_TO(done, write_table(embedding, path));
@@ -183,6 +182,39 @@ cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *plac
     FORWARD(file_trim(place->folder, &folder));
     cf_status status = write_all(embedding, &(EmbeddingPlace){folder, place->suffix, place->formats}, files);
     free(folder);
+    return status;
+}
+
+/* ---- Of a run ---- */
+
+static cf_status embed_test(const Run *run, const EmbedInput *input, Embedding *embedding) {
+    UmapOptions options = umap_options_defaults();
+    Umap *umap;
+    options.seed = run->config.train.seed;
+    options.threads = run->threads;
+    FORWARD(points_check(&input->points, input->subject));
+    FORWARD(umap_fit(&input->points, &options, &umap));
+    const cf_status status = embedding_take(embedding, umap);
+    umap_free(umap);
+    return status;
+}
+
+cf_status embedding_of_run(const Run *run, unsigned formats, FigureList *files) {
+    enum { MOST_IMAGES = 2000, LEAST_IMAGES = 20 };
+    const cf_subset *test = cf_split_part(run->split, CF_TEST);
+    const EmbeddingPlace place = {run->folder, "", formats};
+    cf_subset some;
+    EmbedInput input = {0};
+    Embedding embedding = {.input = &input, .method = "umap"};
+    int layer;
+    if (test->count < LEAST_IMAGES || features_layer(run->model, NULL, &layer)) return CF_OK;
+    FORWARD(subset_thin(test, MOST_IMAGES, &some));
+    cf_status status = embed_input_from_images(run, &some, &input);
+    if (!status) status = embed_test(run, &input, &embedding);
+    if (!status) status = embedding_write(&embedding, &place, files);
+    free(embedding.coordinates);
+    embed_input_free(&input);
+    free(some.images);
     return status;
 }
 

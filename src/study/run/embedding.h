@@ -49,6 +49,9 @@ typedef struct EmbeddingPlace {
 cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files);
 /* "UMAP", "densMAP", "PCA". */
 const char *embedding_title(const Embedding *embedding);
+/* UMAP of some of the run's own test images, as cifra umap makes it of all, with the run's seed: for the run's page. Without a hidden
+ * layer, or with too few images, there is none. */
+cf_status embedding_of_run(const Run *run, unsigned formats, FigureList *files);
 void embedding_print(const Embedding *embedding, FILE *out);
 /* The document of `umap --json` without "files"; a new reference. */
 cf_status embedding_json(const Embedding *embedding, json_t **json);
