@@ -6,6 +6,7 @@
 #include "cli/terminal.h"
 #include "study/figures/figures_tune.h"
 #include "study/group/group.h"
+#include "study/report/document.h"
 #include "study/report/report.h"
 #include "study/report/report_tune.h"
 
@@ -15,6 +16,7 @@
 
 typedef struct ReportArguments {
     const char *data_dir, *figures;
+    DocumentFormat format;
 } ReportArguments;
 
 static const Option options[] = {
@@ -23,6 +25,9 @@ static const Option options[] = {
     {"figures", "LIST", OPTION_TEXT,
      .help = "draw the figures in RUN/figures anew: svg, png, pdf between commas, or none",
      .default_text = "svg where there are none yet", OPTION_MEMBER(ReportArguments, figures)},
+    {"format", "WORD", OPTION_CHOICE, .choices = document_format_words,
+     .help = "html; or to be handed in, with numbered tables and figures: md (GitHub), tex (an article), pdf", .default_text = "html",
+     OPTION_MEMBER(ReportArguments, format)},
 };
 
 /* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */
@@ -85,20 +90,24 @@ static cf_status report_group(const char *folder, const ReportArguments *a) {
     return group_show(folder, &drawn);
 }
 
-/* A study's page is its last stage, and a lab's: their own commands make it. */
-static cf_status refuse_study(const char *folder) {
+/* A study's page is its last stage, and a lab's: their own commands make it, and what they have made is read. */
+static cf_status find_page(const char *folder, DocumentFormat format, bool *there) {
     static const struct {
         const char *file, *what, *again;
     } kinds[] = {{"study.json", "study", "cifra study its recipe"},
                  {"imbalance.json", "lab", "cifra imbalance its options"}};
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        char *path;
+    *there = false;
+    for (size_t i = 0; i < COUNT_OF(kinds) && !*there; i++) {
+        char *path, *page;
         FORWARD(file_join(folder, kinds[i].file, &path));
-        const bool there = file_exists(path);
+        *there = file_exists(path);
         free(path);
-        FAIL_IF(there, CF_BAD_USE,
-                "%s is a %s: give %s and --out %s again; what is done is kept, and the page is written anew", folder,
-                kinds[i].what, kinds[i].again, folder);
+        FORWARD(file_join(folder, "report.html", &page));
+        const bool made = *there && file_exists(page);
+        free(page);
+        FAIL_IF(*there && (format == DOCUMENT_HTML || !made), CF_BAD_USE,
+                "%s is a %s%s: give %s and --out %s again; what is done is kept, and the page is written anew", folder, kinds[i].what,
+                made ? "" : " without a report.html", kinds[i].again, folder);
     }
     return CF_OK;
 }
@@ -106,14 +115,16 @@ static cf_status refuse_study(const char *folder) {
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const ReportArguments *a = parsed;
     char *folder, *path = NULL;
+    bool there;
     cf_status status;
     terminal_set_quiet(given->quiet);
     FORWARD(file_trim(given->positional[0], &folder));
-    FORWARD_TO(done, refuse_study(folder));
-    FORWARD_TO(done, folder_is_tune(folder)    ? report_tune(folder, a)
-                     : folder_is_group(folder) ? report_group(folder, a)
-                                               : report_run(folder, a));
-    FORWARD_TO(done, file_join(folder, "report.html", &path));
+    FORWARD_TO(done, find_page(folder, a->format, &there));
+    if (!there)
+        FORWARD_TO(done, folder_is_tune(folder)    ? report_tune(folder, a)
+                         : folder_is_group(folder) ? report_group(folder, a)
+                                                   : report_run(folder, a));
+    FORWARD_TO(done, document_make(folder, a->format, &path));
     if (given->json)
         status = print_json(json_pack("{s:o}", "report", json_text(path)));
     else

@@ -70,4 +70,15 @@ typedef struct CanvasImage {
 /* Enlarged by repeating pixels: they stay squares with sharp edges. */
 void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image);
 
+/* ---- Documents of several pages (PDF) ---- */
+
+/* Ends the page at hand; what is drawn next stands on another of the same size, of `background`. */
+void canvas_next_page(Canvas *canvas, Colour background);
+/* What readers show as the document's title; a line of the outline beside it, on level 1 or 2, that opens a page (1-based) at `y`. */
+void canvas_title(Canvas *canvas, const char *title);
+void canvas_bookmark(Canvas *canvas, int level, const char *text, int page, double y);
+
+/* For draw/svg_picture.c alone, which knows Cairo, too. */
+struct _cairo *canvas_cairo(Canvas *canvas);
+
 #endif

@@ -51,7 +51,7 @@ static void matrix(FILE *out, const ReportInput *input, const ShownClasses *show
     const bool some = shown->count < input->classes;
     fputs("<div class=\"scroll\"><table class=\"confusion\" id=\"matrix\"><caption>Rows are the true class, columns "
           "what the "
-          "network said. A cell opens its images.",
+          "network said.<span class=\"screen\"> A cell opens its images.</span>",
           out);
     if (some) fprintf(out, " Of %d classes those of the %d most confused pairs.", input->classes, SHOWN_PAIRS);
     fputs("</caption>\n<thead><tr><td></td>", out);
@@ -73,7 +73,7 @@ static void shown(FILE *out, const ReportInput *input, const ReportImages *image
         return;
     }
     fprintf(out,
-            "<p class=\"aside\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
+            "<p class=\"aside screen\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
             "recognised.</p>\n",
             images->wrong_shown, images->wrong, images->right_shown, images->right);
 }

@@ -99,8 +99,8 @@ static void pairs(FILE *out, const ReportInput *input) {
         fputs("<p class=\"note\">No class was taken for another.</p>\n", out);
         return;
     }
-    fputs("<div class=\"scroll tall\"><table class=\"sortable\" id=\"pairs\"><caption>The most confused pairs; a row "
-          "opens its images</caption>\n<thead><tr><th scope=\"col\">Pair</th>"
+    fputs("<div class=\"scroll tall\"><table class=\"sortable\" id=\"pairs\"><caption>The most confused pairs<span "
+          "class=\"screen\">; a row opens its images</span></caption>\n<thead><tr><th scope=\"col\">Pair</th>"
           "<th scope=\"col\" class=\"n\">Images</th><th scope=\"col\" class=\"n\">Of the class</th></tr></thead>\n"
           "<tbody>\n",
           out);
