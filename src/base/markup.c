@@ -45,7 +45,7 @@ const char *tag_attribute(const Tag *tag, const char *name, size_t *length) {
     while (p < end) {
         while (p < end && (isspace((unsigned char)*p) || *p == '/')) p++;
         const char *key = p, *value = p;
-        while (p < end && !isspace((unsigned char)*p) && *p != '=') p++;
+        while (p < end && !isspace((unsigned char)*p) && *p != '=' && *p != '/') p++;
         const size_t key_length = (size_t)(p - key);
         *length = 0;
         if (p < end && *p == '=') {

@@ -329,7 +329,7 @@ static cf_status draw_text(Picture *p, const Tag *tag, const Paint *paint) {
     char text[1024];
     size_t used = 0;
     const char *at = tag->end, *end = memchr(at, '<', (size_t)(p->end - at));
-    FAIL_IF(!end || end[1] != '/', CF_BAD_INPUT, "a text with elements in it");
+    FAIL_IF(!end || end + 1 == p->end || end[1] != '/', CF_BAD_INPUT, "a text with elements in it");
     while (at < end && used + 1 < sizeof text) {
         size_t length = 1;
         const char character = *at == '&' ? markup_reference(at, end, &length) : 0;

@@ -49,7 +49,8 @@ size_t line_length(const char *text, const TableRoom *room, bool bold, double wi
     char line[512];
     size_t fits = 0, end = 0;
     while (text[end] && text[end] != '\n') {
-        end += strcspn(text + end + 1, " \n") + 1;
+        do end += strcspn(text + end + 1, " \n") + 1;
+        while (strncmp(text + end, " %", 2) == 0); /* not apart from its number */
         if (end >= sizeof line) break;
         snprintf(line, sizeof line, "%.*s", (int)end, text);
         if (room->measure(line, bold, room->context) > width) break;

@@ -11,7 +11,7 @@
 
 /* Points. */
 static const double page_width = 595.28, page_height = 841.89, margin = 62, top = 60, bottom = 778;
-static const double highest_figure = 320, least_share = 0.62, widest_of_two = 345, gutter = 16;
+static const double highest_figure = 275, least_share = 0.6, widest_of_two = 345, gutter = 16;
 static const Colour ink = {0.1, 0.1, 0.1}, muted = {0.4, 0.4, 0.4}, rule = {0.7, 0.7, 0.7};
 
 typedef struct Pdf {
@@ -314,7 +314,7 @@ static cf_status figures(Pdf *p, const DocumentBlock *blocks, size_t count, size
 
 /* What a heading needs below it on its page. */
 static double least_height(const DocumentBlock *blocks, size_t count) {
-    Drawn drawn;
+    Drawn drawn = {0};
     if (!count) return 0;
     switch (blocks[0].kind) {
     case BLOCK_HEADING:

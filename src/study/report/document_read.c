@@ -56,10 +56,10 @@ static const char *element_end(const Reader *r, const Tag *tag) {
     while (depth) {
         const char *at = memchr(inner.end, '<', (size_t)(r->end - inner.end));
         /* In a script a '<' begins no tag. */
-        while (at && is_raw(tag) && !(at[1] == '/' && strncasecmp(at + 2, tag->name, tag->length) == 0))
+        while (at && is_raw(tag) && !((size_t)(r->end - at) > tag->length + 1 && at[1] == '/' && strncasecmp(at + 2, tag->name, tag->length) == 0))
             at = memchr(at + 1, '<', (size_t)(r->end - at - 1));
         if (!at || !tag_read(at, r->end, &inner)) return NULL;
-        if (!tag_is(&inner, "") && inner.length == tag->length && strncasecmp(inner.name, tag->name, tag->length) == 0)
+        if (inner.length && inner.length == tag->length && strncasecmp(inner.name, tag->name, tag->length) == 0)
             depth += inner.closes ? -1 : !is_void(&inner);
         else if (is_raw(&inner) && !inner.closes) {
             inner.end = element_end(r, &inner);
@@ -122,11 +122,12 @@ static const char *last_heading(const Document *d) {
     return "Summary";
 }
 
-/* A table without a caption has the heading's words; a list of facts takes the heading itself. */
-static void begin_table(Reader *r, bool of_definitions) {
+/* A table without a caption has the heading's words; a list of settings takes the heading itself. */
+static void begin_table(Reader *r, const Tag *tag) {
     Document *d = r->made;
-    const char *caption = last_heading(d);
-    const bool takes = of_definitions && d->count && d->blocks[d->count - 1].kind == BLOCK_HEADING && d->blocks[d->count - 1].level > 1;
+    const bool of_definitions = tag_is(tag, "dl"), facts = has_class(tag, "facts");
+    const char *caption = facts ? "Key figures" : last_heading(d);
+    const bool takes = of_definitions && !facts && d->count && d->blocks[d->count - 1].kind == BLOCK_HEADING && d->blocks[d->count - 1].level > 1;
     d->count -= takes;
     DocumentBlock *block = add_block(r, BLOCK_TABLE);
     block->text = caption;
@@ -236,7 +237,7 @@ static cf_status open_element(Reader *r, const Tag *tag) {
     } else if (r->in_table)
         return open_in_table(r, tag);
     else if (tag_is(tag, "table") || tag_is(tag, "dl"))
-        begin_table(r, tag_is(tag, "dl"));
+        begin_table(r, tag);
     else if (tag_is(tag, "h1"))
         begin_text(r, &r->made->title);
     else if (tag_is(tag, "h2") || tag_is(tag, "h3") || tag_is(tag, "summary"))

@@ -60,6 +60,7 @@ static void tex_lines(FILE *out, const char *text, const char *line) {
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
         const unsigned char *begin = p;
         const int32_t c = text_next_character(&p);
+        if (c < 0) p = begin + 1;
         if (!in_word) in_word = strcspn((const char *)begin, " \n") > 24 ? 1 : 0;
         if (in_word && in_word++ % 8 == 0) fputs("\\allowbreak{}", out);
         if (c == ' ' || c == '\n') in_word = 0;
