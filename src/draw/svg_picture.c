@@ -459,6 +459,7 @@ cf_status svg_picture_draw(Canvas *canvas, Box box, const char *svg, size_t size
     const char *end;
     Tag root;
     FORWARD(read_root(svg, size, &root, &width, &height));
+    FAIL_IF(!p.cairo, CF_INTERNAL, "SVG pictures are drawn on PNG and PDF");
     cf_status status = find_named(&p, svg);
     if (!status) {
         cairo_save(p.cairo);

@@ -136,6 +136,14 @@ cf_status table_part(const Table *table, const TableRoom *room, size_t first, Ta
 
 /* ---- Files ---- */
 
+/* What stands in the page is a whole SVG file. */
+static cf_status write_picture(const DocumentBlock *block, const char *ending, const char *path) {
+    double width, height;
+    FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
+    return strcmp(ending, "svg") == 0 ? file_write(path, block->picture, block->picture_size)
+                                      : svg_picture_save(block->picture, block->picture_size, path);
+}
+
 static cf_status write_pictures(const char *folder, const Document *document, const char *ending) {
     int last = 0;
     FORWARD(file_make_folder(folder));
@@ -145,7 +153,7 @@ static cf_status write_pictures(const char *folder, const Document *document, co
         if (block->kind != BLOCK_FIGURE) continue;
         last = block->number;
         FORWARD(memory_print(&path, "%s/figure-%d.%s", folder, block->number, ending));
-        cf_status status = svg_picture_save(block->picture, block->picture_size, path);
+        cf_status status = write_picture(block, ending, path);
         free(path);
         if (status) return status_prefix(status, "figure %d (%s)", block->number, block->text);
     }

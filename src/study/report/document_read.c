@@ -203,7 +203,7 @@ static cf_status take_figure(Reader *r, const Tag *tag, const char *end) {
             end_text(r);
         }
     }
-    FAIL_IF(!block->picture, CF_BAD_INPUT, "figure %d has no <svg>", block->number);
+    FAIL_IF(!block->picture, CF_BAD_INPUT, "the <svg> of figure %d has no end", block->number);
     return CF_OK;
 }
 
@@ -292,15 +292,19 @@ static cf_status read_elements(Reader *r) {
             close_element(r, &tag);
             continue;
         }
-        const bool figure = tag_is(&tag, "figure");
+        const bool figure = tag_is(&tag, "figure"), left_out = is_left_out(&tag);
         if (is_void(&tag)) continue;
-        if (is_left_out(&tag) || figure) {
-            end = element_end(r, &tag);
-            FAIL_IF(!end, CF_BAD_INPUT, "its <%.*s> has no end", (int)tag.length, tag.name);
-            if (figure && !r->in_table && !is_left_out(&tag)) FORWARD(take_figure(r, &tag, end));
-            at = end;
-        } else
+        if (!left_out && !figure) {
             FORWARD(open_element(r, &tag));
+            continue;
+        }
+        end = element_end(r, &tag);
+        FAIL_IF(!end, CF_BAD_INPUT, "its <%.*s> has no end", (int)tag.length, tag.name);
+        const size_t size = (size_t)(end - tag.end);
+        /* One without a picture has a table for it, or answers a click. */
+        const bool picture = memmem(tag.end, size, "<svg", 4), table = memmem(tag.end, size, "<table", 6);
+        if (figure && !left_out && picture && !r->in_table) FORWARD(take_figure(r, &tag, end));
+        if (left_out || picture || !table) at = end;
     }
     FAIL_IF(r->in_table, CF_BAD_INPUT, "it ends inside a table");
     FAIL_IF(!*r->made->title, CF_BAD_INPUT, "it has no title");
