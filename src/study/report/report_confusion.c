@@ -34,9 +34,7 @@ static void matrix_row(FILE *out, const ReportInput *input, const ShownClasses *
     const Metrics *m = &input->counts;
     const double sum = (double)m->per_class[label].support;
     double others = sum;
-    fputs("<tr><th scope=\"row\">", out);
-    html_text(out, report_class(input, label));
-    fputs("</th>", out);
+    table_row(out, report_class(input, label), false);
     for (int k = 0; k < shown->count; k++) {
         const int predicted = shown->classes[k];
         const double count = (double)confusion_at(m->cells, m->cell_count, label, predicted);
@@ -44,25 +42,21 @@ static void matrix_row(FILE *out, const ReportInput *input, const ShownClasses *
         others -= count;
     }
     if (shown->count < input->classes) fprintf(out, "<td class=\"zero\">%.0f</td>", others);
-    fputs("</tr>\n", out);
+    table_row_end(out);
 }
 
 static void matrix(FILE *out, const ReportInput *input, const ShownClasses *shown) {
     const bool some = shown->count < input->classes;
-    fputs("<div class=\"scroll\"><table class=\"confusion\" id=\"matrix\"><caption>Rows are the true class, columns "
-          "what the "
-          "network said.<span class=\"screen\"> A cell opens its images.</span>",
-          out);
-    if (some) fprintf(out, " Of %d classes those of the %d most confused pairs.", input->classes, SHOWN_PAIRS);
-    fputs("</caption>\n<thead><tr><td></td>", out);
-    for (int k = 0; k < shown->count; k++) {
-        fputs("<th scope=\"col\">", out);
-        html_text(out, report_class(input, shown->classes[k]));
-        fputs("</th>", out);
-    }
-    fprintf(out, "%s</tr></thead>\n<tbody>\n", some ? "<th scope=\"col\">others</th>" : "");
+    char caption[200], more[120] = "";
+    if (some) snprintf(more, sizeof more, " Of %d classes those of the %d most confused pairs.", input->classes, SHOWN_PAIRS);
+    snprintf(caption, sizeof caption, "Rows are the true class, columns what the network said.%s", more);
+    table_begin(out, (TableStyle){.class = "confusion", .id = "matrix", .on_screen = " A cell opens its images."}, caption);
+    fputs("<td></td>", out);
+    for (int k = 0; k < shown->count; k++) table_head(out, report_class(input, shown->classes[k]), false);
+    if (some) table_head(out, "others", false);
+    table_body(out);
     for (int k = 0; k < shown->count; k++) matrix_row(out, input, shown, shown->classes[k]);
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 static void shown(FILE *out, const ReportInput *input, const ReportImages *images) {
