@@ -1,4 +1,4 @@
-/* cifra report: a run, a group of runs, or a tune, as one page. */
+/* cifra report: a run, a group of runs, or a tune, as one page; and what such a page says, in other formats. */
 #include "cli/commands.h"
 
 #include "base/json_text.h"
@@ -137,8 +137,8 @@ done:
 
 const Command command_report = {
     .name = "report",
-    .summary = "a run, a group or a tune as one page, report.html",
-    .usage = "RUN|GROUP|TUNE [--figures svg,png,pdf]",
+    .summary = "a run, a group or a tune as one page, report.html; to be handed in as Markdown, LaTeX or PDF",
+    .usage = "RUN|GROUP|TUNE|STUDY [--format html|md|tex|pdf] [--figures svg,png,pdf]",
     .description = "Writes RUN/report.html from what the run folder holds: results, a confusion matrix whose cells "
                    "open the images in "
                    "them, the figures, the training history, the settings, and the trained network itself, which "
@@ -158,9 +158,14 @@ const Command command_report = {
                    "whether it really is, with all trials and their figures. The page of a study is made anew by "
                    "cifra study itself.\n"
                    "\n"
+                   "--format writes what the page says with numbered tables and figures, beside it, without what answers a click: report.md in "
+                   "GitHub's dialect, report.tex, an article for pdflatex, both with their figures in report-figures, or report.pdf. A study "
+                   "and a lab (cifra imbalance) have a page already, which is read.\n"
+                   "\n"
                    "Examples:\n"
                    "\n"
                    "    cifra report runs/mnist-paper-s1\n"
+                   "    cifra report runs/mnist-paper-s1 --format pdf\n"
                    "    cifra report tune/mnist-paper",
     .options = options,
     .option_count = COUNT_OF(options),

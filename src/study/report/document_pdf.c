@@ -19,6 +19,7 @@ typedef struct Pdf {
     const Document *document;
     double y; /* where the next thing begins */
     int page, section, subsection;
+    cf_status status; /* the first fault of what returns nothing */
 } Pdf;
 
 /* ---- Pages ---- */
@@ -173,7 +174,11 @@ static void caption(Pdf *p, const char *word, int number, const char *text, cons
     char start[64];
     snprintf(start, sizeof start, "%s %d. ", word, number);
     char *all;
-    if (memory_print(&all, "%s%s%s", start, text, more)) return; /* told when the canvas ends: it needs more memory than this */
+    const cf_status status = memory_print(&all, "%s%s%s", start, text, more);
+    if (status) {
+        p->status = status;
+        return;
+    }
     b.size = 8;
     b.colour = muted;
     need(p, text_height(&b, all));
@@ -392,7 +397,7 @@ static cf_status draw_document(Pdf *p) {
     paragraph(p, version, b, 14);
     size_t taken;
     for (size_t i = 0; i < d->count; i += taken) FORWARD(draw_block(p, d->blocks + i, d->count - i, &taken));
-    return CF_OK;
+    return p->status;
 }
 
 cf_status document_write_pdf(const char *path, const Document *document) {
