@@ -47,7 +47,7 @@ for folder in "r_u&n" group tune study lab; do
     if command -v pdflatex >/dev/null; then
         (cd "$folder" && mkdir -p tex && pdflatex -halt-on-error -interaction=nonstopmode -output-directory tex report.tex >tex/out.txt 2>&1)
         check "$folder: pdflatex takes it: $(grep -A3 '^!' "$folder/tex/out.txt" | head -4)" test -s "$folder/tex/report.pdf"
-        check "$folder: no line stands out by more than 5 points" awk '/^Overfull .hbox/ { gsub(/[^0-9.]/, "", $3); if ($3 > 5) exit 1 }' "$folder/tex/report.log"
+        check "$folder: no line stands out by more than 5 points" awk '/^Overfull .[hv]box/ { gsub(/[^0-9.]/, "", $3); if ($3 + 0 > 5) exit 1 }' "$folder/tex/report.log"
     else
         echo "SKIPPED: compiling $tex (there is no pdflatex: apt-get install texlive-latex-base)"
     fi

@@ -191,7 +191,7 @@ static void writes_latex(void **state) {
     static const char *const parts[] = {"\\title{r\\textless{}u\\textgreater{}n\\\\\n\\large The model m on d}", "\\section{Scores}\n\nSome \\& code, here.",
                                         "\\begin{longtable}{@{}lr@{}}\n\\caption{Of each}", "\\multicolumn{2}{@{}l@{}}{\\textbf{Group}} \\\\\n",
                                         "\\textbf{\\shortstack[l]{7\\\\seven}} & \\textbf{0.5 (0 to 1)} \\\\\n", "all &  \\\\\n\\end{longtable}",
-                                        "{pictures/figure-1.pdf}\n\\caption{One \\textgreater{} two}", "\\begin{itemize}\n\\item first\n\\item second\n\\end{itemize}",
+                                        "{pictures/figure-1.pdf}\n\\figurecaption{One \\textgreater{} two}", "\\begin{itemize}\n\\item first\n\\item second\n\\end{itemize}",
                                         "a \\textbar{}\\\\\n b"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) assert_has(text, parts[i]);
     free(text);

@@ -108,7 +108,7 @@ static ColumnExtent column_extent(const Table *table, const TableRoom *room, siz
     const double widest_word = word > head_word ? word : head_word, floor = room->width * 0.14;
     extent.least = number ? (whole > head_word ? whole : head_word) : widest_word > floor ? widest_word : floor;
     if (extent.least > cap) extent.least = cap;
-    if (extent.least > extent.whole) extent.least = extent.whole;
+    if (extent.least > extent.whole || extent.whole < room->width * 0.18) extent.least = extent.whole;
     return extent;
 }
 

@@ -185,10 +185,12 @@ static cf_status table_tex(FILE *out, const DocumentBlock *block) {
 static cf_status figure_tex(FILE *out, const DocumentBlock *block, const char *pictures) {
     double width, height;
     FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
-    fprintf(out, "\\begin{figure}[htbp]\n\\centering\n\\includegraphics[width=%.0fbp,height=0.45\\textheight,keepaspectratio]{%s/figure-%d.pdf}\n\\caption{",
+    fprintf(out,
+            "\\begin{center}\n\\begin{minipage}{\\linewidth}\n\\centering\n"
+            "\\includegraphics[width=%.0fbp,height=0.38\\textheight,keepaspectratio]{%s/figure-%d.pdf}\n\\figurecaption{",
             width < TEXT_POINTS ? width : TEXT_POINTS, pictures, block->number);
     tex_text(out, block->text);
-    fputs("}\n\\end{figure}\n\n", out);
+    fputs("}\n\\end{minipage}\n\\end{center}\n\n", out);
     return CF_OK;
 }
 
@@ -233,9 +235,9 @@ cf_status document_write_tex(FILE *out, const Document *document, const char *pi
     const DocumentBlock *blocks = document->blocks;
     fputs("\\documentclass[a4paper,11pt]{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n\\usepackage[margin=25mm]{geometry}\n"
           "\\usepackage{array,graphicx,longtable}\n"
-          "% Many figures may wait for a page; a page of figures alone is well filled.\n"
-          "\\extrafloats{500}\n\\renewcommand{\\topfraction}{0.9}\n\\renewcommand{\\bottomfraction}{0.8}\n\\renewcommand{\\textfraction}{0.07}\n"
-          "\\renewcommand{\\floatpagefraction}{0.75}\n\\setcounter{topnumber}{4}\n\\setcounter{totalnumber}{6}\n\\setlength{\\tabcolsep}{4pt}\n"
+          "% Figures stand where they are told of: floats would drift from their sections, and longtable leaves them no room.\n"
+          "\\makeatletter\n\\newcommand{\\figurecaption}[1]{\\def\\@captype{figure}\\caption{#1}}\n\\makeatother\n"
+          "\\setlength{\\tabcolsep}{4pt}\n"
           "\\setlength{\\emergencystretch}{3em}\n\\raggedbottom\n\\title{",
           out);
     tex_text(out, document->title);
