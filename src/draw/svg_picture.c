@@ -112,12 +112,14 @@ static cf_status read_colour(Value value, bool *paints, Colour *colour) {
     double parts[3];
     *paints = !value_is(value, "none");
     *colour = value_is(value, "white") ? (Colour){1, 1, 1} : (Colour){0, 0, 0};
-    if (!*paints || value_is(value, "black") || value_is(value, "white") || value_is(value, "currentColor")) return CF_OK;
+    if (!*paints || value_is(value, "black") || value_is(value, "white") || value_is(value, "currentColor"))
+        return CF_OK;
     while (value.at < value.end && isspace((unsigned char)*value.at)) value.at++;
     if (value.at < value.end && *value.at == '#') return read_hex(value, colour);
     const bool rgb = value.end - value.at > 4 && strncmp(value.at, "rgb(", 4) == 0;
     const double most = rgb && memchr(value.at, '%', (size_t)(value.end - value.at)) ? 100 : 255;
-    FAIL_IF(!rgb, CF_BAD_INPUT, "no colour that is known: %.*s", (int)(value.end - value.at > 40 ? 40 : value.end - value.at), value.at);
+    FAIL_IF(!rgb, CF_BAD_INPUT, "no colour that is known: %.*s",
+            (int)(value.end - value.at > 40 ? 40 : value.end - value.at), value.at);
     value.at += 4;
     for (int i = 0; i < 3; i++) {
         FAIL_IF(!take_number(&value, &parts[i]), CF_BAD_INPUT, "a colour has fewer than three numbers");
@@ -145,7 +147,8 @@ static cf_status read_paint(const Tag *tag, Paint *paint) {
     if (property(tag, "font-weight", &value)) paint->bold = value_is(value, "bold") || value_is(value, "700");
     if (property(tag, "stroke-dasharray", &value)) {
         paint->dash_count = 0;
-        while (paint->dash_count < MOST_DASHES && take_number(&value, &paint->dashes[paint->dash_count])) paint->dash_count++;
+        while (paint->dash_count < MOST_DASHES && take_number(&value, &paint->dashes[paint->dash_count]))
+            paint->dash_count++;
     }
     const double alpha = number_of(tag, "opacity", 1);
     paint->fill_alpha = alpha * number_of(tag, "fill-opacity", paint->fill_alpha);
@@ -184,7 +187,8 @@ static cf_status apply_transform(Picture *p, const Tag *tag) {
             cairo_rotate(p->cairo, n[0] * acos(-1) / 180);
             if (count == 3) cairo_translate(p->cairo, -n[1], -n[2]);
         } else
-            return FAIL(CF_BAD_INPUT, "a transform that is not known: %.*s", (int)(open - name > 40 ? 40 : open - name), name);
+            return FAIL(CF_BAD_INPUT, "a transform that is not known: %.*s", (int)(open - name > 40 ? 40 : open - name),
+                        name);
     }
 }
 
@@ -202,9 +206,10 @@ static cf_status trace_path(cairo_t *cairo, Value data) {
             command = command == 'M' ? 'L' : 'l';
         const char kind = (char)toupper((unsigned char)command);
         const int wanted = kind == 'C' ? 6 : kind == 'M' || kind == 'L' ? 2 : kind == 'H' || kind == 'V' ? 1 : 0;
-        FAIL_IF(!wanted && command != 'Z' && command != 'z', CF_BAD_INPUT, "a path has the command \"%c\", which is not known",
-                isprint((unsigned char)command) ? command : '?');
-        for (int i = 0; i < wanted; i++) FAIL_IF(!take_number(&data, &n[i]), CF_BAD_INPUT, "a path has too few numbers");
+        FAIL_IF(!wanted && command != 'Z' && command != 'z', CF_BAD_INPUT,
+                "a path has the command \"%c\", which is not known", isprint((unsigned char)command) ? command : '?');
+        for (int i = 0; i < wanted; i++)
+            FAIL_IF(!take_number(&data, &n[i]), CF_BAD_INPUT, "a path has too few numbers");
         if (cairo_has_current_point(cairo)) cairo_get_current_point(cairo, &x, &y);
         const bool relative = command != kind;
         const double from_x = relative ? x : 0, from_y = relative ? y : 0;
@@ -212,7 +217,9 @@ static cf_status trace_path(cairo_t *cairo, Value data) {
         if (kind == 'L') cairo_line_to(cairo, from_x + n[0], from_y + n[1]);
         if (kind == 'H') cairo_line_to(cairo, from_x + n[0], y);
         if (kind == 'V') cairo_line_to(cairo, x, from_y + n[0]);
-        if (kind == 'C') cairo_curve_to(cairo, from_x + n[0], from_y + n[1], from_x + n[2], from_y + n[3], from_x + n[4], from_y + n[5]);
+        if (kind == 'C')
+            cairo_curve_to(cairo, from_x + n[0], from_y + n[1], from_x + n[2], from_y + n[3], from_x + n[4],
+                           from_y + n[5]);
         if (!wanted) {
             cairo_close_path(cairo);
             command = 0;
@@ -237,10 +244,11 @@ static cf_status trace(cairo_t *cairo, const Tag *tag, bool *known) {
     cairo_new_path(cairo);
     if (tag_is(tag, "path")) return property(tag, "d", &value) ? trace_path(cairo, value) : CF_OK;
     if (tag_is(tag, "rect"))
-        cairo_rectangle(cairo, number_of(tag, "x", 0), number_of(tag, "y", 0), number_of(tag, "width", 0), number_of(tag, "height", 0));
+        cairo_rectangle(cairo, number_of(tag, "x", 0), number_of(tag, "y", 0), number_of(tag, "width", 0),
+                        number_of(tag, "height", 0));
     else if (tag_is(tag, "circle") || tag_is(tag, "ellipse"))
-        trace_ellipse(cairo, number_of(tag, "cx", 0), number_of(tag, "cy", 0), number_of(tag, "rx", number_of(tag, "r", 0)),
-                      number_of(tag, "ry", number_of(tag, "r", 0)));
+        trace_ellipse(cairo, number_of(tag, "cx", 0), number_of(tag, "cy", 0),
+                      number_of(tag, "rx", number_of(tag, "r", 0)), number_of(tag, "ry", number_of(tag, "r", 0)));
     else if (tag_is(tag, "line")) {
         cairo_move_to(cairo, number_of(tag, "x1", 0), number_of(tag, "y1", 0));
         cairo_line_to(cairo, number_of(tag, "x2", 0), number_of(tag, "y2", 0));
@@ -337,8 +345,8 @@ static cf_status draw_text(Picture *p, const Tag *tag, const Paint *paint) {
         at += character ? length : 1;
     }
     text[used] = '\0';
-    canvas_text(p->canvas, number_of(tag, "x", 0), number_of(tag, "y", 0), (TextStyle){paint->font_size, paint->bold, paint->align},
-                paint->fill, text);
+    canvas_text(p->canvas, number_of(tag, "x", 0), number_of(tag, "y", 0),
+                (TextStyle){paint->font_size, paint->bold, paint->align}, paint->fill, text);
     return CF_OK;
 }
 
@@ -362,18 +370,21 @@ static cf_status draw_use(Picture *p, const Tag *tag, Paint paint, int depth) {
 
 /* Without what is in it. */
 static cf_status draw_element(Picture *p, const Tag *tag, const Paint *paint, int depth) {
-    static const char *const refused[] = {"clip-path", "mask", "filter", NULL}, *const groups[] = {"svg", "g", "symbol", NULL};
+    static const char *const refused[] = {"clip-path", "mask", "filter", NULL}, *const groups[] = {"svg", "g", "symbol",
+                                                                                                   NULL};
     bool known;
     for (size_t i = 0; refused[i]; i++) {
         Value value;
-        FAIL_IF(property(tag, refused[i], &value) && !value_is(value, "none"), CF_BAD_INPUT, "%s is not known", refused[i]);
+        FAIL_IF(property(tag, refused[i], &value) && !value_is(value, "none"), CF_BAD_INPUT, "%s is not known",
+                refused[i]);
     }
     if (tag_is_one_of(tag, groups)) return CF_OK;
     if (tag_is(tag, "use")) return draw_use(p, tag, *paint, depth);
     if (tag_is(tag, "image")) return draw_image(p, tag);
     if (tag_is(tag, "text")) return draw_text(p, tag, paint);
     FORWARD(trace(p->cairo, tag, &known));
-    FAIL_IF(!known, CF_BAD_INPUT, "the element <%.*s> is not known", (int)(tag->length < 40 ? tag->length : 40), tag->name);
+    FAIL_IF(!known, CF_BAD_INPUT, "the element <%.*s> is not known", (int)(tag->length < 40 ? tag->length : 40),
+            tag->name);
     fill_and_stroke(p->cairo, paint);
     return CF_OK;
 }
@@ -385,7 +396,8 @@ static cf_status pass_over(Picture *p, const Tag *tag, const char **end) {
     while (depth && !tag->is_empty) {
         Tag inner;
         const char *at = memchr(*end, '<', (size_t)(p->end - *end));
-        FAIL_IF(!at || !tag_read(at, p->end, &inner), CF_BAD_INPUT, "it ends inside <%.*s>", (int)(tag->length < 40 ? tag->length : 40), tag->name);
+        FAIL_IF(!at || !tag_read(at, p->end, &inner), CF_BAD_INPUT, "it ends inside <%.*s>",
+                (int)(tag->length < 40 ? tag->length : 40), tag->name);
         depth += inner.closes ? -1 : inner.length && !inner.is_empty;
         *end = inner.end;
     }
@@ -428,7 +440,8 @@ static cf_status find_named(Picture *p, const char *svg) {
     Tag tag;
     for (const char *at = svg; (at = memchr(at, '<', (size_t)(p->end - at))); at++) count++;
     FORWARD(memory_new(count, sizeof *p->named, &p->named));
-    for (const char *at = svg; (at = memchr(at, '<', (size_t)(p->end - at))) && tag_read(at, p->end, &tag); at = tag.end) {
+    for (const char *at = svg; (at = memchr(at, '<', (size_t)(p->end - at))) && tag_read(at, p->end, &tag);
+         at = tag.end) {
         size_t length;
         const char *id = tag_attribute(&tag, "id", &length);
         if (id) p->named[p->named_count++] = (Named){id, length, tag};
@@ -441,8 +454,9 @@ static cf_status read_root(const char *svg, size_t size, Tag *root, double *widt
     double x, y;
     const char *at = memmem(svg, size, "<svg", 4);
     FAIL_IF(!at || !tag_read(at, svg + size, root) || !tag_is(root, "svg"), CF_BAD_INPUT, "it is no SVG file");
-    FAIL_IF(!property(root, "viewBox", &value) || !take_number(&value, &x) || !take_number(&value, &y) || !take_number(&value, width) ||
-                !take_number(&value, height) || x != 0 || y != 0 || !(*width >= 1 && *width <= 14400 && *height >= 1 && *height <= 14400),
+    FAIL_IF(!property(root, "viewBox", &value) || !take_number(&value, &x) || !take_number(&value, &y) ||
+                !take_number(&value, width) || !take_number(&value, height) || x != 0 || y != 0 ||
+                !(*width >= 1 && *width <= 14400 && *height >= 1 && *height <= 14400),
             CF_BAD_INPUT, "a viewBox of 0 0, a width and a height from 1 to 14400 was expected");
     return CF_OK;
 }

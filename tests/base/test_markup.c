@@ -60,7 +60,8 @@ static void reads_references(void **state) {
     static const struct {
         const char *text;
         char is;
-    } known[] = {{"&amp;x", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&#39;", '\''}, {"&apos;", '\''}, {"&am", 0}, {"&nbsp;", 0}, {"amp;", 0}};
+    } known[] = {{"&amp;x", '&'},  {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&#39;", '\''},
+                 {"&apos;", '\''}, {"&am", 0},    {"&nbsp;", 0}, {"amp;", 0}};
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         size_t length;
         assert_int_equal(markup_reference(known[i].text, known[i].text + strlen(known[i].text), &length), known[i].is);
@@ -68,6 +69,7 @@ static void reads_references(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_tags), cmocka_unit_test(ends_are_ends), cmocka_unit_test(reads_references)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_tags), cmocka_unit_test(ends_are_ends),
+                                       cmocka_unit_test(reads_references)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

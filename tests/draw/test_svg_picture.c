@@ -25,7 +25,8 @@ static void draw_everything(Canvas *canvas) {
 
 static void draws_what_a_canvas_wrote(void **state) {
     (void)state;
-    const char *svg_path = path_in(scratch_folder(), "a.svg"), *png = path_in(scratch_folder(), "a.png"), *again = path_in(scratch_folder(), "b.png");
+    const char *svg_path = path_in(scratch_folder(), "a.svg"), *png = path_in(scratch_folder(), "a.png"),
+               *again = path_in(scratch_folder(), "b.png");
     const char *const paths[] = {svg_path, png};
     for (size_t i = 0; i < 2; i++) {
         Canvas *canvas;
@@ -86,11 +87,13 @@ static void understands_shapes(void **state) {
         {"<path fill-rule=\"evenodd\" d=\"M0 0H10V10H0Z M2 2H8V8H2Z\"/>", 0xffffff},
         {"<line x1=\"0\" y1=\"5\" x2=\"10\" y2=\"5\" stroke=\"#ff00ff\" stroke-width=\"3\"/>", 0xff00ff},
         {"<polygon points=\"0,0 10,0 10,10 0,10\" fill=\"#010203\"/>", 0x010203},
-        {"<g transform=\"translate(100,0)\"><rect x=\"-100\" width=\"10\" height=\"10\" fill=\"#aabbcc\"/></g>", 0xaabbcc},
+        {"<g transform=\"translate(100,0)\"><rect x=\"-100\" width=\"10\" height=\"10\" fill=\"#aabbcc\"/></g>",
+         0xaabbcc},
         {"<rect width=\"2\" height=\"2\" transform=\"matrix(5,0,0,5,0,0)\" fill=\"#aabbcc\"/>", 0xaabbcc},
         {"<rect width=\"10\" height=\"10\" transform=\"rotate(90) translate(0,-10)\" fill=\"#aabbcc\"/>", 0xaabbcc},
         {"<defs><rect id=\"a\" width=\"10\" height=\"10\"/></defs>", 0xffffff},
-        {"<defs><g id=\"a\"><rect width=\"10\" height=\"10\"/></g></defs><use xlink:href=\"#a\" fill=\"#00ffff\"/>", 0x00ffff},
+        {"<defs><g id=\"a\"><rect width=\"10\" height=\"10\"/></g></defs><use xlink:href=\"#a\" fill=\"#00ffff\"/>",
+         0x00ffff},
         {"<title>a<b/></title><rect width=\"10\" height=\"10\" fill=\"#050607\"/>", 0x050607},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
@@ -138,15 +141,18 @@ static void ends_what_grows(void **state) {
     int size = snprintf(svg, sizeof svg, "<svg viewBox=\"0 0 9 9\"><defs><g id=\"l0\"><g/></g>");
     for (int i = 1; i < 7; i++) {
         size += snprintf(svg + size, sizeof svg - (size_t)size, "<g id=\"l%d\">", i);
-        for (int k = 0; k < 16; k++) size += snprintf(svg + size, sizeof svg - (size_t)size, "<use href=\"#l%d\"/>", i - 1);
+        for (int k = 0; k < 16; k++)
+            size += snprintf(svg + size, sizeof svg - (size_t)size, "<use href=\"#l%d\"/>", i - 1);
         size += snprintf(svg + size, sizeof svg - (size_t)size, "</g>");
     }
     size += snprintf(svg + size, sizeof svg - (size_t)size, "</defs><use href=\"#l6\"/></svg>");
-    assert_fails(svg_picture_save(svg, (size_t)size, path_in(scratch_folder(), "x.png")), CF_BAD_INPUT, "it draws more than");
+    assert_fails(svg_picture_save(svg, (size_t)size, path_in(scratch_folder(), "x.png")), CF_BAD_INPUT,
+                 "it draws more than");
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(draws_what_a_canvas_wrote), cmocka_unit_test(understands_shapes),
-                                       cmocka_unit_test(refuses_what_it_would_leave_out), cmocka_unit_test(ends_what_grows)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(draws_what_a_canvas_wrote), cmocka_unit_test(understands_shapes),
+        cmocka_unit_test(refuses_what_it_would_leave_out), cmocka_unit_test(ends_what_grows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

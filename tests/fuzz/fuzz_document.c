@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz_settled(status);
     if (status) return 0;
     write_texts(&document);
-    fuzz_settled(document_write_pdf("/dev/null/nowhere.pdf", &document)); /* drawn whole, and then there is no place for it */
+    fuzz_settled(
+        document_write_pdf("/dev/null/nowhere.pdf", &document)); /* drawn whole, and then there is no place for it */
     document_free(&document);
     return 0;
 }

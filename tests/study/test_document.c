@@ -15,22 +15,27 @@ static Document document_of(const char *page) {
 }
 
 static const char page[] =
-    "<!DOCTYPE html>\n<html><head><title>no</title><style>h1 > p {}</style></head>\n<body><a class=\"skip\" href=\"#c\">no</a>"
-    "<h1>r&lt;u&gt;n</h1><p class=\"lead\">The model <em>m</em> on <em>d</em></p>\n<dl class=\"facts\">\n<div><dt>Accuracy</dt>"
+    "<!DOCTYPE html>\n<html><head><title>no</title><style>h1 > p {}</style></head>\n<body><a class=\"skip\" "
+    "href=\"#c\">no</a>"
+    "<h1>r&lt;u&gt;n</h1><p class=\"lead\">The model <em>m</em> on <em>d</em></p>\n<dl "
+    "class=\"facts\">\n<div><dt>Accuracy</dt>"
     "<dd>98 %<small>97 to 99 %</small></dd></div>\n</dl><nav><ul><li>no</li></ul></nav>\n<!-- <h2>no</h2> -->"
     "<h2>Empty</h2><section class=\"wide screen\"><h3>no</h3><p>no</p></section><h2>Scores</h2>"
     "<p hidden>no</p><p>Some &amp; <code>code</code>,\n  here.</p><canvas>no</canvas><p></p>"
     "<div class=\"scroll\"><table id=\"t\"><caption>Of each<span class=\"screen\">; click</span></caption>"
     "<thead><tr><th>Class</th><th class=\"n\">F1</th></tr></thead><tbody>"
     "<tr class=\"heading\"><th colspan=\"2\">Group</th></tr>"
-    "<tr class=\"best\"><th>7<small>seven</small></th><td class=\"n\"><button>0.5</button> <small>(0 to 1)</small></td></tr>"
+    "<tr class=\"best\"><th>7<small>seven</small></th><td class=\"n\"><button>0.5</button> <small>(0 to "
+    "1)</small></td></tr>"
     "</tbody><tfoot><tr><th>all</th></tr></tfoot></table></div>"
     "<h3>Split</h3><dl class=\"pairs\"><div><dt>mode</dt><dd>at</dd></div></dl><h3>None</h3><dl class=\"pairs\">\n</dl>"
-    "<h2>Figures</h2><figure class=\"wide\"><div><svg viewBox=\"0 0 9 9\"><g><title>no</title></g></svg></div><figcaption>One &gt; two</figcaption></figure>"
+    "<h2>Figures</h2><figure class=\"wide\"><div><svg viewBox=\"0 0 9 "
+    "9\"><g><title>no</title></g></svg></div><figcaption>One &gt; two</figcaption></figure>"
     "<ol><li>first</li><li>second</li></ol><pre><code>a |\n b</code></pre>"
     "<script>if (a<b) document.write('</p><h2>no</h2>');</script><footer><p>no</p></footer><dialog><h3>no</h3></dialog>"
     "<figure><p>no</p><figcaption>no</figcaption></figure>"
-    "<figure><table><tr><td>5</td></tr></table><figcaption>no</figcaption></figure><h2>Nothing below</h2></body></html>\n";
+    "<figure><table><tr><td>5</td></tr></table><figcaption>no</figcaption></figure><h2>Nothing "
+    "below</h2></body></html>\n";
 
 static void reads_blocks(void **state) {
     (void)state;
@@ -38,10 +43,17 @@ static void reads_blocks(void **state) {
         BlockKind kind;
         int level, number;
         const char *text;
-    } wanted[] = {{BLOCK_TABLE, 0, 1, "Key figures"},   {BLOCK_HEADING, 1, 0, "Scores"}, {BLOCK_PARAGRAPH, 0, 0, "Some & code, here."},
-                  {BLOCK_TABLE, 0, 2, "Of each"},       {BLOCK_TABLE, 0, 3, "Split"},    {BLOCK_HEADING, 1, 0, "Figures"},
-                  {BLOCK_FIGURE, 0, 1, "One > two"},    {BLOCK_ITEM, 0, 0, "first"},     {BLOCK_ITEM, 0, 0, "second"},
-                  {BLOCK_CODE, 0, 0, "a |\n b"},       {BLOCK_TABLE, 0, 4, "Figures"}};
+    } wanted[] = {{BLOCK_TABLE, 0, 1, "Key figures"},
+                  {BLOCK_HEADING, 1, 0, "Scores"},
+                  {BLOCK_PARAGRAPH, 0, 0, "Some & code, here."},
+                  {BLOCK_TABLE, 0, 2, "Of each"},
+                  {BLOCK_TABLE, 0, 3, "Split"},
+                  {BLOCK_HEADING, 1, 0, "Figures"},
+                  {BLOCK_FIGURE, 0, 1, "One > two"},
+                  {BLOCK_ITEM, 0, 0, "first"},
+                  {BLOCK_ITEM, 0, 0, "second"},
+                  {BLOCK_CODE, 0, 0, "a |\n b"},
+                  {BLOCK_TABLE, 0, 4, "Figures"}};
     Document d = document_of(page);
     assert_string_equal(d.title, "r<u>n");
     assert_string_equal(d.subtitle, "The model m on d");
@@ -111,9 +123,11 @@ static void breaks_lines(void **state) {
         const char *text;
         double width;
         size_t length;
-    } cases[] = {{"one two", 99, 7},   {"one two", 6, 3},    {"one\ntwo", 99, 3},  {"abcdefgh", 3, 3},         {"abcdefgh", 0.5, 1}, {"", 9, 0},
-                 {"\xc3\xa9\xc3\xa9", 1, 2}, {"at 5 % of", 5, 2}, {"at 5 % of", 6, 6}, {"abcdefgh ij", 3, 3}};
-    for (size_t i = 0; i < COUNT_OF(cases); i++) assert_int_equal(line_length(cases[i].text, &room, false, cases[i].width), cases[i].length);
+    } cases[] = {{"one two", 99, 7},   {"one two", 6, 3},    {"one\ntwo", 99, 3},        {"abcdefgh", 3, 3},
+                 {"abcdefgh", 0.5, 1}, {"", 9, 0},           {"\xc3\xa9\xc3\xa9", 1, 2}, {"at 5 % of", 5, 2},
+                 {"at 5 % of", 6, 6},  {"abcdefgh ij", 3, 3}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(line_length(cases[i].text, &room, false, cases[i].width), cases[i].length);
 }
 
 /* Each column of the table stands in one part, the first in all; no part is wider than the room. */
@@ -121,7 +135,8 @@ static void parts_hold_all_columns(void **state) {
     (void)state;
     char text[16384];
     int size = snprintf(text, sizeof text, "<h1>t</h1><table><tr><th>name of it</th>");
-    for (int c = 0; c < 60; c++) size += snprintf(text + size, sizeof text - (size_t)size, "<td class=\"n\">%d</td>", 100000 + c);
+    for (int c = 0; c < 60; c++)
+        size += snprintf(text + size, sizeof text - (size_t)size, "<td class=\"n\">%d</td>", 100000 + c);
     snprintf(text + size, sizeof text - (size_t)size, "</tr></table>");
     Document d = document_of(text);
     const TableRoom room = {.width = 80, .between = 2, .measure = letters};
@@ -171,14 +186,18 @@ static void assert_has(const char *text, const char *part) {
 static void writes_markdown(void **state) {
     (void)state;
     char *text = written(page, DOCUMENT_MD);
-    static const char *const parts[] = {"# r&lt;u&gt;n\n\nThe model m on d\n\n**Table 1.** Key figures\n\n| | | |\n|:--|:--|:--|\n| Accuracy | 98 % | 97 to 99 % |\n\n",
-                                        "## Scores\n\nSome &amp; code, here.\n\n**Table 2.** Of each\n\n| Class | F1 |\n|:--|--:|\n| Group | |\n"
-                                        "| **7<br>seven** | **0.5 (0 to 1)** |\n| all | |\n\n",
-                                        "![One &gt; two](pictures/figure-1.svg)\n\n**Figure 1.** One &gt; two\n\n- first\n- second\n\n```\na |\n b\n```\n"};
+    static const char *const parts[] = {
+        "# r&lt;u&gt;n\n\nThe model m on d\n\n**Table 1.** Key figures\n\n| | | |\n|:--|:--|:--|\n| Accuracy | 98 % | "
+        "97 to 99 % |\n\n",
+        "## Scores\n\nSome &amp; code, here.\n\n**Table 2.** Of each\n\n| Class | F1 |\n|:--|--:|\n| Group | |\n"
+        "| **7<br>seven** | **0.5 (0 to 1)** |\n| all | |\n\n",
+        "![One &gt; two](pictures/figure-1.svg)\n\n**Figure 1.** One &gt; two\n\n- first\n- second\n\n```\na |\n "
+        "b\n```\n"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) assert_has(text, parts[i]);
     assert_null(strstr(text, "no"));
     free(text);
-    text = written("<h1>t</h1><p>1. a_b*c|d`e[f](g)#~$ \\</p><p>- x</p><pre>``` b</pre><p>a <b>1.</b></p>", DOCUMENT_MD);
+    text =
+        written("<h1>t</h1><p>1. a_b*c|d`e[f](g)#~$ \\</p><p>- x</p><pre>``` b</pre><p>a <b>1.</b></p>", DOCUMENT_MD);
     assert_has(text, "\n1\\. a\\_b\\*c\\|d\\`e\\[f\\](g)\\#\\~\\$ \\\\\n");
     assert_has(text, "\n\\- x\n");
     assert_has(text, "\n````\n``` b\n````\n");
@@ -188,15 +207,21 @@ static void writes_markdown(void **state) {
 static void writes_latex(void **state) {
     (void)state;
     char *text = written(page, DOCUMENT_TEX);
-    static const char *const parts[] = {"\\title{r\\textless{}u\\textgreater{}n\\\\\n\\large The model m on d}", "\\section{Scores}\n\nSome \\& code, here.",
-                                        "\\begin{longtable}{@{}lr@{}}\n\\caption{Of each}", "\\multicolumn{2}{@{}l@{}}{\\textbf{Group}} \\\\\n",
-                                        "\\textbf{\\shortstack[l]{7\\\\seven}} & \\textbf{0.5 (0 to 1)} \\\\\n", "all &  \\\\\n\\end{longtable}",
-                                        "{pictures/figure-1.pdf}\n\\figurecaption{One \\textgreater{} two}", "\\begin{itemize}\n\\item first\n\\item second\n\\end{itemize}",
+    static const char *const parts[] = {"\\title{r\\textless{}u\\textgreater{}n\\\\\n\\large The model m on d}",
+                                        "\\section{Scores}\n\nSome \\& code, here.",
+                                        "\\begin{longtable}{@{}lr@{}}\n\\caption{Of each}",
+                                        "\\multicolumn{2}{@{}l@{}}{\\textbf{Group}} \\\\\n",
+                                        "\\textbf{\\shortstack[l]{7\\\\seven}} & \\textbf{0.5 (0 to 1)} \\\\\n",
+                                        "all &  \\\\\n\\end{longtable}",
+                                        "{pictures/figure-1.pdf}\n\\figurecaption{One \\textgreater{} two}",
+                                        "\\begin{itemize}\n\\item first\n\\item second\n\\end{itemize}",
                                         "a \\textbar{}\\\\\n b"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) assert_has(text, parts[i]);
     free(text);
-    text = written("<h1>t</h1><p>\\{}$&amp;#_%^~ --\xc3\xa9 \xc4\x85 \xe2\x86\x92 \xe7\x8c\xab \xff 2\xc3\x97</p>", DOCUMENT_TEX);
-    assert_has(text, "\\textbackslash{}\\{\\}\\$\\&\\#\\_\\%\\textasciicircum{}\\textasciitilde{} {-}{-}\xc3\xa9 {[}U+0105{]} $\\rightarrow$ {[}U+732B{]} ? "
+    text = written("<h1>t</h1><p>\\{}$&amp;#_%^~ --\xc3\xa9 \xc4\x85 \xe2\x86\x92 \xe7\x8c\xab \xff 2\xc3\x97</p>",
+                   DOCUMENT_TEX);
+    assert_has(text, "\\textbackslash{}\\{\\}\\$\\&\\#\\_\\%\\textasciicircum{}\\textasciitilde{} {-}{-}\xc3\xa9 "
+                     "{[}U+0105{]} $\\rightarrow$ {[}U+732B{]} ? "
                      "2$\\times$\n");
     free(text);
 }
@@ -223,8 +248,13 @@ static void writes_pdf(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_blocks),    cmocka_unit_test(reads_tables),           cmocka_unit_test(refuses_what_no_page_is),
-                                       cmocka_unit_test(breaks_lines),    cmocka_unit_test(parts_hold_all_columns), cmocka_unit_test(writes_markdown),
-                                       cmocka_unit_test(writes_latex),    cmocka_unit_test(writes_pdf)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_blocks),
+                                       cmocka_unit_test(reads_tables),
+                                       cmocka_unit_test(refuses_what_no_page_is),
+                                       cmocka_unit_test(breaks_lines),
+                                       cmocka_unit_test(parts_hold_all_columns),
+                                       cmocka_unit_test(writes_markdown),
+                                       cmocka_unit_test(writes_latex),
+                                       cmocka_unit_test(writes_pdf)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,8 @@ size_t line_length(const char *text, const TableRoom *room, bool bold, double wi
     if (fits || !*text || *text == '\n') return fits;
     /* One word that is too long: as many characters as there is room for, at least one. */
     fits = next_character(text, 0);
-    for (end = next_character(text, fits); end > fits && !strchr(" \n", text[fits]) && end < sizeof line; end = next_character(text, end)) {
+    for (end = next_character(text, fits); end > fits && !strchr(" \n", text[fits]) && end < sizeof line;
+         end = next_character(text, end)) {
         snprintf(line, sizeof line, "%.*s", (int)end, text);
         if (room->measure(line, bold, room->context) > width) break;
         fits = end;
@@ -115,7 +116,8 @@ static ColumnExtent column_extent(const Table *table, const TableRoom *room, siz
 cf_status table_part(const Table *table, const TableRoom *room, size_t first, TablePart *part) {
     ColumnExtent extents[TABLE_COLUMNS] = {0};
     double used = 0, wanted = 0;
-    FAIL_IF(table->columns > TABLE_COLUMNS, CF_BAD_INPUT, "a table of %zu columns is wider than %d", table->columns, TABLE_COLUMNS);
+    FAIL_IF(table->columns > TABLE_COLUMNS, CF_BAD_INPUT, "a table of %zu columns is wider than %d", table->columns,
+            TABLE_COLUMNS);
     *part = (TablePart){.first = first, .end = first};
     for (size_t c = 0; c < table->columns; c++) extents[c] = column_extent(table, room, c);
     used = extents[0].least;
@@ -198,7 +200,9 @@ cf_status document_make(const char *folder, DocumentFormat format, char **path) 
         FORWARD_TO(done, file_read(page_path, PAGE_LARGEST, &page, &size));
         status = document_read((const char *)page, size, &document);
         if (status) status_prefix(status, "%s is no page that cifra wrote", page_path);
-        if (!status) status = format == DOCUMENT_PDF ? document_write_pdf(made, &document) : write_text(folder, &document, format, made);
+        if (!status)
+            status = format == DOCUMENT_PDF ? document_write_pdf(made, &document)
+                                            : write_text(folder, &document, format, made);
     }
 done:
     document_free(&document);

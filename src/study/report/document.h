@@ -45,9 +45,9 @@ typedef enum BlockKind { BLOCK_HEADING, BLOCK_PARAGRAPH, BLOCK_ITEM, BLOCK_CODE,
 
 typedef struct DocumentBlock {
     BlockKind kind;
-    int level;           /* of a heading: 1 or 2; 3 stands in one line with nothing below it but a table */
-    int number;          /* of a table, of a figure: from 1 */
-    const char *text;    /* of tables and figures the caption */
+    int level;        /* of a heading: 1 or 2; 3 stands in one line with nothing below it but a table */
+    int number;       /* of a table, of a figure: from 1 */
+    const char *text; /* of tables and figures the caption */
     Table table;
     const char *picture; /* an SVG document, not ended by a zero */
     size_t picture_size;

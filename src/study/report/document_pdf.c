@@ -69,7 +69,8 @@ typedef struct TextBlock {
 } TextBlock;
 
 /* Calls `line` for each line; how many there are. */
-static int each_line(const TextBlock *b, const char *text, void (*line)(const TextBlock *, const char *, void *), void *context) {
+static int each_line(const TextBlock *b, const char *text, void (*line)(const TextBlock *, const char *, void *),
+                     void *context) {
     const Font font = {b->size};
     const TableRoom room = {.width = b->width, .measure = points, .context = &font};
     int lines = 0;
@@ -128,7 +129,9 @@ static const Cell *cell_at(const TableDrawing *t, const Row *row, size_t place, 
     size_t from;
     const Cell *cell = row_cell(row, part_column(&t->part, place), &from);
     *spans = 1;
-    while (cell && place + *spans < part_columns(&t->part) && row_cell(row, part_column(&t->part, place + *spans), &from) == cell) ++*spans;
+    while (cell && place + *spans < part_columns(&t->part) &&
+           row_cell(row, part_column(&t->part, place + *spans), &from) == cell)
+        ++*spans;
     return cell;
 }
 
@@ -137,7 +140,9 @@ static TextBlock cell_block(const TableDrawing *t, const Row *row, size_t place,
     const size_t column = part_column(&t->part, place), last = part_column(&t->part, place + spans - 1);
     const bool number = spans == 1 && table_column_is_number(table, column);
     const double end = t->x[place + spans - 1] + t->part.widths[last];
-    return (TextBlock){t->x[place], end - t->x[place], t->font.size, head || row->bold || spans > 1, ink, number ? TEXT_RIGHT : TEXT_LEFT};
+    return (TextBlock){t->x[place],  end - t->x[place],
+                       t->font.size, head || row->bold || spans > 1,
+                       ink,          number ? TEXT_RIGHT : TEXT_LEFT};
 }
 
 static double row_height(const TableDrawing *t, const Row *row, bool head) {
@@ -201,7 +206,8 @@ static double heads_height(const TableDrawing *t) {
 
 static double part_height(const TableDrawing *t) {
     double height = heads_height(t);
-    for (size_t i = t->block->table.heads; i < t->block->table.count; i++) height += row_height(t, &t->block->table.rows[i], false);
+    for (size_t i = t->block->table.heads; i < t->block->table.count; i++)
+        height += row_height(t, &t->block->table.rows[i], false);
     return height;
 }
 
@@ -293,7 +299,8 @@ static cf_status draw_figures(Pdf *p, const Drawn *drawn, int count, double each
         const Box box = {count > 1 ? x : margin, begin + scale * height - high, width, high};
         FORWARD(svg_picture_draw(p->canvas, box, drawn[i].block->picture, drawn[i].block->picture_size));
         p->y = begin + scale * height + 5;
-        caption(p, "Figure", drawn[i].block->number, drawn[i].block->text, "", (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
+        caption(p, "Figure", drawn[i].block->number, drawn[i].block->text, "",
+                (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
         end = fmax(end, p->y);
     }
     p->y = end + 17;
@@ -302,7 +309,8 @@ static cf_status draw_figures(Pdf *p, const Drawn *drawn, int count, double each
 
 static bool is_narrow(const DocumentBlock *block) {
     double width, height;
-    return block->kind == BLOCK_FIGURE && !svg_picture_size(block->picture, block->picture_size, &width, &height) && width <= widest_of_two;
+    return block->kind == BLOCK_FIGURE && !svg_picture_size(block->picture, block->picture_size, &width, &height) &&
+           width <= widest_of_two;
 }
 
 /* One, or two narrow ones; *taken blocks. */

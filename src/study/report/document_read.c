@@ -12,11 +12,11 @@
 typedef struct Reader {
     const char *page, *end;
     Document *made;
-    char *free_text;        /* where the next text goes */
+    char *free_text; /* where the next text goes */
     Cell *free_cell;
     Row *free_row;
-    const char **text;      /* whose text is being read; NULL: nobody's */
-    char *begin;            /* of that text */
+    const char **text; /* whose text is being read; NULL: nobody's */
+    char *begin;       /* of that text */
     bool verbatim, in_table, in_head, in_definitions;
     int tables, figures;
 } Reader;
@@ -56,7 +56,9 @@ static const char *element_end(const Reader *r, const Tag *tag) {
     while (depth) {
         const char *at = memchr(inner.end, '<', (size_t)(r->end - inner.end));
         /* In a script a '<' begins no tag. */
-        while (at && is_raw(tag) && !((size_t)(r->end - at) > tag->length + 1 && at[1] == '/' && strncasecmp(at + 2, tag->name, tag->length) == 0))
+        while (at && is_raw(tag) &&
+               !((size_t)(r->end - at) > tag->length + 1 && at[1] == '/' &&
+                 strncasecmp(at + 2, tag->name, tag->length) == 0))
             at = memchr(at + 1, '<', (size_t)(r->end - at - 1));
         if (!at || !tag_read(at, r->end, &inner)) return NULL;
         if (inner.length && inner.length == tag->length && strncasecmp(inner.name, tag->name, tag->length) == 0)
@@ -127,7 +129,8 @@ static void begin_table(Reader *r, const Tag *tag) {
     Document *d = r->made;
     const bool of_definitions = tag_is(tag, "dl"), facts = has_class(tag, "facts");
     const char *caption = facts ? "Key figures" : last_heading(d);
-    const bool takes = of_definitions && !facts && d->count && d->blocks[d->count - 1].kind == BLOCK_HEADING && d->blocks[d->count - 1].level > 1;
+    const bool takes = of_definitions && !facts && d->count && d->blocks[d->count - 1].kind == BLOCK_HEADING &&
+                       d->blocks[d->count - 1].level > 1;
     d->count -= takes;
     DocumentBlock *block = add_block(r, BLOCK_TABLE);
     block->text = caption;
@@ -157,7 +160,8 @@ static cf_status begin_cell(Reader *r, const Tag *tag) {
     FAIL_IF(!last_block(r)->table.count, CF_BAD_INPUT, "a cell stands in no row of its table");
     const char *span = tag_attribute(tag, "colspan", &length);
     const int columns = span && length < 4 ? atoi(span) : 1;
-    *r->free_cell = (Cell){.span = columns > 1 ? columns : 1, .number = has_class(tag, "n"), .names = tag_is(tag, "th")};
+    *r->free_cell =
+        (Cell){.span = columns > 1 ? columns : 1, .number = has_class(tag, "n"), .names = tag_is(tag, "th")};
     last_row(r)->count++;
     begin_text(r, &r->free_cell++->text);
     return CF_OK;
@@ -254,7 +258,8 @@ static cf_status open_element(Reader *r, const Tag *tag) {
 }
 
 static void close_element(Reader *r, const Tag *tag) {
-    static const char *const texts[] = {"h1", "h2", "h3", "summary", "p", "li", "pre", "caption", "th", "td", "dt", "dd", NULL};
+    static const char *const texts[] = {"h1",      "h2", "h3", "summary", "p",  "li", "pre",
+                                        "caption", "th", "td", "dt",      "dd", NULL};
     if (tag_is_one_of(tag, texts)) {
         end_text(r);
         DocumentBlock *block = r->made->count && !r->in_table ? last_block(r) : NULL;
@@ -321,7 +326,12 @@ cf_status document_read(const char *page, size_t size, Document *document) {
     FORWARD_TO(done, memory_new(tags, sizeof *made.blocks, &made.blocks));
     FORWARD_TO(done, memory_new(tags, sizeof *made.cells, &made.cells));
     FORWARD_TO(done, memory_new(tags, sizeof *made.rows, &made.rows));
-    Reader reader = {.page = page, .end = page + size, .made = &made, .free_text = made.texts, .free_cell = made.cells, .free_row = made.rows};
+    Reader reader = {.page = page,
+                     .end = page + size,
+                     .made = &made,
+                     .free_text = made.texts,
+                     .free_cell = made.cells,
+                     .free_row = made.rows};
     status = read_elements(&reader);
     if (!status) drop_empty_headings(&made);
 done:

@@ -16,11 +16,25 @@ static const char *tex_ascii(char c) {
     static const struct {
         char is;
         const char *tex;
-    } known[] = {{'\\', "\\textbackslash{}"}, {'{', "\\{"}, {'}', "\\}"}, {'$', "\\$"}, {'&', "\\&"}, {'#', "\\#"}, {'_', "\\_"}, {'%', "\\%"},
-                 {'^', "\\textasciicircum{}"}, {'~', "\\textasciitilde{}"}, {'<', "\\textless{}"}, {'>', "\\textgreater{}"},
-                 {'|', "\\textbar{}"}, {'"', "''"}, {'`', "{`}"},
+    } known[] = {{'\\', "\\textbackslash{}"},
+                 {'{', "\\{"},
+                 {'}', "\\}"},
+                 {'$', "\\$"},
+                 {'&', "\\&"},
+                 {'#', "\\#"},
+                 {'_', "\\_"},
+                 {'%', "\\%"},
+                 {'^', "\\textasciicircum{}"},
+                 {'~', "\\textasciitilde{}"},
+                 {'<', "\\textless{}"},
+                 {'>', "\\textgreater{}"},
+                 {'|', "\\textbar{}"},
+                 {'"', "''"},
+                 {'`', "{`}"},
                  /* The hyphen stands alone: two of them would be a dash. */
-                 {'-', "{-}"}, {'[', "{[}"}, {']', "{]}"}};
+                 {'-', "{-}"},
+                 {'[', "{[}"},
+                 {']', "{]}"}};
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (known[i].is == c) return known[i].tex;
     return NULL;
@@ -28,8 +42,9 @@ static const char *tex_ascii(char c) {
 
 /* Letters of Latin-1 and Latin Extended-A pass as they are, but for those that LaTeX's own fonts do not have. */
 static bool tex_has_letter(int32_t c) {
-    static const int32_t missing[] = {0xd0,  0xde,  0xf0,  0xfe,  0x104, 0x105, 0x110, 0x111, 0x118, 0x119, 0x126, 0x127, 0x12e,
-                                      0x12f, 0x138, 0x13f, 0x140, 0x149, 0x14a, 0x14b, 0x166, 0x167, 0x172, 0x173, 0x17f};
+    static const int32_t missing[] = {0xd0,  0xde,  0xf0,  0xfe,  0x104, 0x105, 0x110, 0x111, 0x118,
+                                      0x119, 0x126, 0x127, 0x12e, 0x12f, 0x138, 0x13f, 0x140, 0x149,
+                                      0x14a, 0x14b, 0x166, 0x167, 0x172, 0x173, 0x17f};
     for (size_t i = 0; i < COUNT_OF(missing); i++)
         if (missing[i] == c) return false;
     return c >= 0xa0 && c < 0x180;
@@ -39,10 +54,30 @@ static void tex_character(FILE *out, int32_t c, const unsigned char *bytes, int 
     static const struct {
         int32_t is;
         const char *tex;
-    } known[] = {{0xb0, "$^\\circ$"}, {0xb1, "$\\pm$"}, {0xb7, "$\\cdot$"}, {0xd7, "$\\times$"}, {0xab, "$\\ll$"},     {0xbb, "$\\gg$"},       {0xb5, "$\\mu$"},    {0x3bc, "$\\mu$"},   {0x3b1, "$\\alpha$"},
-                 {0x3b2, "$\\beta$"},  {0x3bb, "$\\lambda$"},  {0x2013, "--"},      {0x2014, "---"},     {0x2018, "`"},
-                 {0x2019, "'"},        {0x201c, "``"},         {0x201d, "''"},      {0x2026, "\\ldots{}"}, {0x2190, "$\\leftarrow$"},
-                 {0x2192, "$\\rightarrow$"}, {0x2212, "$-$"},  {0x2248, "$\\approx$"}, {0x2264, "$\\leq$"}, {0x2265, "$\\geq$"}};
+    } known[] = {{0xb0, "$^\\circ$"},
+                 {0xb1, "$\\pm$"},
+                 {0xb7, "$\\cdot$"},
+                 {0xd7, "$\\times$"},
+                 {0xab, "$\\ll$"},
+                 {0xbb, "$\\gg$"},
+                 {0xb5, "$\\mu$"},
+                 {0x3bc, "$\\mu$"},
+                 {0x3b1, "$\\alpha$"},
+                 {0x3b2, "$\\beta$"},
+                 {0x3bb, "$\\lambda$"},
+                 {0x2013, "--"},
+                 {0x2014, "---"},
+                 {0x2018, "`"},
+                 {0x2019, "'"},
+                 {0x201c, "``"},
+                 {0x201d, "''"},
+                 {0x2026, "\\ldots{}"},
+                 {0x2190, "$\\leftarrow$"},
+                 {0x2192, "$\\rightarrow$"},
+                 {0x2212, "$-$"},
+                 {0x2248, "$\\approx$"},
+                 {0x2264, "$\\leq$"},
+                 {0x2265, "$\\geq$"}};
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (known[i].is == c) {
             fputs(known[i].tex, out);
@@ -108,7 +143,8 @@ static void stacked(FILE *out, const char *text, bool bold, bool number, double 
     fputc('}', out);
 }
 
-static void cell_tex(FILE *out, const Table *table, const TablePart *part, size_t column, const Cell *cell, bool head, bool bold) {
+static void cell_tex(FILE *out, const Table *table, const TablePart *part, size_t column, const Cell *cell, bool head,
+                     bool bold) {
     const bool number = table_column_is_number(table, column), paragraph = part->wraps[column] && !number;
     const double width = part->widths[column] + 0.5;
     if (bold) fputs("\\textbf{", out);
@@ -154,7 +190,8 @@ static void part_tex(FILE *out, const DocumentBlock *block, const TablePart *par
         if (table_column_is_number(table, c))
             fputc('r', out);
         else if (part->wraps[c])
-            fprintf(out, ">{\\raggedright\\arraybackslash}p{%.3f\\linewidth}", 0.94 * part->widths[c] / LINE_CHARACTERS);
+            fprintf(out, ">{\\raggedright\\arraybackslash}p{%.3f\\linewidth}",
+                    0.94 * part->widths[c] / LINE_CHARACTERS);
         else
             fputc('l', out);
     }
@@ -185,10 +222,11 @@ static cf_status table_tex(FILE *out, const DocumentBlock *block) {
 static cf_status figure_tex(FILE *out, const DocumentBlock *block, const char *pictures) {
     double width, height;
     FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
-    fprintf(out,
-            "\\begin{center}\n\\begin{minipage}{\\linewidth}\n\\centering\n"
-            "\\includegraphics[width=%.0fbp,height=0.38\\textheight,keepaspectratio]{%s/figure-%d.pdf}\n\\figurecaption{",
-            width < TEXT_POINTS ? width : TEXT_POINTS, pictures, block->number);
+    fprintf(
+        out,
+        "\\begin{center}\n\\begin{minipage}{\\linewidth}\n\\centering\n"
+        "\\includegraphics[width=%.0fbp,height=0.38\\textheight,keepaspectratio]{%s/figure-%d.pdf}\n\\figurecaption{",
+        width < TEXT_POINTS ? width : TEXT_POINTS, pictures, block->number);
     tex_text(out, block->text);
     fputs("}\n\\end{minipage}\n\\end{center}\n\n", out);
     return CF_OK;
@@ -206,7 +244,8 @@ static void line_tex(FILE *out, const char *before, const char *text, const char
     fputs(behind, out);
 }
 
-static cf_status block_tex(FILE *out, const DocumentBlock *block, bool first_item, bool last_item, const char *pictures) {
+static cf_status block_tex(FILE *out, const DocumentBlock *block, bool first_item, bool last_item,
+                           const char *pictures) {
     static const char *const headings[] = {"", "\\section{", "\\subsection{", "\\subsubsection*{"};
     switch (block->kind) {
     case BLOCK_HEADING:
@@ -233,9 +272,11 @@ static cf_status block_tex(FILE *out, const DocumentBlock *block, bool first_ite
 
 cf_status document_write_tex(FILE *out, const Document *document, const char *pictures) {
     const DocumentBlock *blocks = document->blocks;
-    fputs("\\documentclass[a4paper,11pt]{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n\\usepackage[margin=25mm]{geometry}\n"
+    fputs("\\documentclass[a4paper,11pt]{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n\\usepackage["
+          "margin=25mm]{geometry}\n"
           "\\usepackage{array,graphicx,longtable}\n"
-          "% Figures stand where they are told of: floats would drift from their sections, and longtable leaves them no room.\n"
+          "% Figures stand where they are told of: floats would drift from their sections, and longtable leaves them "
+          "no room.\n"
           "\\makeatletter\n\\newcommand{\\figurecaption}[1]{\\def\\@captype{figure}\\caption{#1}}\n\\makeatother\n"
           "\\setlength{\\tabcolsep}{4pt}\n"
           "\\setlength{\\emergencystretch}{3em}\n\\raggedbottom\n\\title{",
@@ -244,7 +285,8 @@ cf_status document_write_tex(FILE *out, const Document *document, const char *pi
     if (*document->subtitle) line_tex(out, "\\\\\n\\large ", document->subtitle, "");
     fprintf(out, "}\n\\author{Made by cifra %s}\n\\date{}\n\n\\begin{document}\n\\maketitle\n\n", cf_version());
     for (size_t i = 0; i < document->count; i++)
-        FORWARD(block_tex(out, &blocks[i], !i || blocks[i - 1].kind != BLOCK_ITEM, i + 1 == document->count || blocks[i + 1].kind != BLOCK_ITEM, pictures));
+        FORWARD(block_tex(out, &blocks[i], !i || blocks[i - 1].kind != BLOCK_ITEM,
+                          i + 1 == document->count || blocks[i + 1].kind != BLOCK_ITEM, pictures));
     fputs("\\end{document}\n", out);
     return CF_OK;
 }

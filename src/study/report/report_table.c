@@ -8,7 +8,9 @@
 
 void table_begin(FILE *out, TableStyle style, const char *caption) {
     fprintf(out, "<div class=\"scroll%s\"><table", style.tall ? " tall" : "");
-    if (style.sortable || style.class) fprintf(out, " class=\"%s%s%s\"", style.sortable ? "sortable" : "", style.sortable && style.class ? " " : "", style.class ? style.class : "");
+    if (style.sortable || style.class)
+        fprintf(out, " class=\"%s%s%s\"", style.sortable ? "sortable" : "", style.sortable && style.class ? " " : "",
+                style.class ? style.class : "");
     if (style.id) fprintf(out, " id=\"%s\"", style.id);
     fputc('>', out);
     if (caption) {
@@ -98,8 +100,11 @@ void table_number(FILE *out, double value, const char *format, ...) {
 }
 
 void table_estimate(FILE *out, double mean, double low, double high, bool difference) {
-    fprintf(out, difference ? "<td class=\"n\" data-sort=\"%.12g\">%+.2f" : "<td class=\"n\" data-sort=\"%.12g\">%.2f", mean, 100 * mean);
-    if (!isnan(low)) fprintf(out, difference ? " <small>(%+.2f to %+.2f)</small>" : " <small>(%.2f to %.2f)</small>", 100 * low, 100 * high);
+    fprintf(out, difference ? "<td class=\"n\" data-sort=\"%.12g\">%+.2f" : "<td class=\"n\" data-sort=\"%.12g\">%.2f",
+            mean, 100 * mean);
+    if (!isnan(low))
+        fprintf(out, difference ? " <small>(%+.2f to %+.2f)</small>" : " <small>(%.2f to %.2f)</small>", 100 * low,
+                100 * high);
     fputs("</td>", out);
 }
 
