@@ -1,4 +1,4 @@
-/* cifra report: a run, a group of runs, or a tune, as one page. */
+/* cifra report: a run, a group of runs, or a tune, as one page; and what such a page says, in other formats. */
 #include "cli/commands.h"
 
 #include "cli/figure_options.h"
@@ -8,6 +8,7 @@
 #include "cli/terminal.h"
 #include "study/figures/figures_tune.h"
 #include "study/group/group.h"
+#include "study/report/document.h"
 #include "study/report/report.h"
 #include "study/report/report_tune.h"
 
@@ -18,12 +19,16 @@
 typedef struct ReportArguments {
     const char *data_dir;
     FigureDials figures;
+    DocumentFormat format;
 } ReportArguments;
 
 static const Option options[] = {
     {"data-dir", "DIR", OPTION_TEXT, .help = "where the run's data are looked for by name",
      .default_text = "as the run was made", OPTION_MEMBER(ReportArguments, data_dir)},
     FIGURE_OPTIONS(ReportArguments, figures, "draw the figures in RUN/figures anew", "svg where there are none yet"),
+    {"format", "WORD", OPTION_CHOICE, .choices = document_format_words,
+     .help = "html; or to be handed in, with numbered tables and figures: md (GitHub), tex (an article), pdf", .default_text = "html",
+     OPTION_MEMBER(ReportArguments, format)},
 };
 
 /* As cifra eval does of the run's own test part. *run is opened, also where the drawing fails: its data serve the page. */
@@ -91,20 +96,24 @@ static cf_status report_group(const char *folder, const ReportArguments *a) {
     return group_show(folder, &drawn);
 }
 
-/* A study's page is its last stage, and a lab's: their own commands make it. */
-static cf_status refuse_study(const char *folder) {
+/* A study's page is its last stage, and a lab's: their own commands make it, and what they have made is read. */
+static cf_status find_page(const char *folder, DocumentFormat format, bool *there) {
     static const struct {
         const char *file, *what, *again;
     } kinds[] = {{"study.json", "study", "cifra study its recipe"},
                  {"imbalance.json", "lab", "cifra imbalance its options"}};
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        char *path;
+    *there = false;
+    for (size_t i = 0; i < COUNT_OF(kinds) && !*there; i++) {
+        char *path, *page;
         FORWARD(file_join(folder, kinds[i].file, &path));
-        const bool there = file_exists(path);
+        *there = file_exists(path);
         free(path);
-        FAIL_IF(there, CF_BAD_USE,
-                "%s is a %s: give %s and --out %s again; what is done is kept, and the page is written anew", folder,
-                kinds[i].what, kinds[i].again, folder);
+        FORWARD(file_join(folder, "report.html", &page));
+        const bool made = *there && file_exists(page);
+        free(page);
+        FAIL_IF(*there && (format == DOCUMENT_HTML || !made), CF_BAD_USE,
+                "%s is a %s%s: give %s and --out %s again; what is done is kept, and the page is written anew", folder, kinds[i].what,
+                made ? "" : " without a report.html", kinds[i].again, folder);
     }
     return CF_OK;
 }
@@ -112,14 +121,16 @@ static cf_status refuse_study(const char *folder) {
 static cf_status run_command(const Arguments *given, const void *parsed) {
     const ReportArguments *a = parsed;
     char *folder, *path = NULL;
+    bool there;
     cf_status status;
     terminal_set_quiet(given->quiet);
     FORWARD(file_trim(given->positional[0], &folder));
-    FORWARD_TO(done, refuse_study(folder));
-    FORWARD_TO(done, folder_is_tune(folder)    ? report_tune(folder, a)
-                     : folder_is_group(folder) ? report_group(folder, a)
-                                               : report_run(folder, a));
-    FORWARD_TO(done, file_join(folder, "report.html", &path));
+    FORWARD_TO(done, find_page(folder, a->format, &there));
+    if (!there)
+        FORWARD_TO(done, folder_is_tune(folder)    ? report_tune(folder, a)
+                         : folder_is_group(folder) ? report_group(folder, a)
+                                                   : report_run(folder, a));
+    FORWARD_TO(done, document_make(folder, a->format, &path));
     if (given->json)
         status = print_json(json_pack("{s:o}", "report", json_text(path)));
     else
@@ -132,8 +143,8 @@ done:
 
 const Command command_report = {
     .name = "report",
-    .summary = "a run, a group or a tune as one page, report.html",
-    .usage = "RUN|GROUP|TUNE [--figures svg,png,pdf]",
+    .summary = "a run, a group or a tune as one page, report.html; to be handed in as Markdown, LaTeX or PDF",
+    .usage = "RUN|GROUP|TUNE|STUDY [--format html|md|tex|pdf] [--figures svg,png,pdf]",
     .description = "Writes RUN/report.html from what the run folder holds: results, a confusion matrix whose cells "
                    "open the images in "
                    "them, the figures, the training history, the settings, and the trained network itself, which "
@@ -153,9 +164,14 @@ const Command command_report = {
                    "whether it really is, with all trials and their figures. The page of a study is made anew by "
                    "cifra study itself.\n"
                    "\n"
+                   "--format writes what the page says with numbered tables and figures, beside it, without what answers a click: report.md in "
+                   "GitHub's dialect, report.tex, an article for pdflatex, both with their figures in report-figures, or report.pdf. A study "
+                   "and a lab (cifra imbalance) have a page already, which is read.\n"
+                   "\n"
                    "Examples:\n"
                    "\n"
                    "    cifra report runs/mnist-paper-s1\n"
+                   "    cifra report runs/mnist-paper-s1 --format pdf\n"
                    "    cifra report tune/mnist-paper",
     .options = options,
     .option_count = COUNT_OF(options),

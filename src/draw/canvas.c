@@ -34,6 +34,7 @@ struct Canvas {
     TextDraft text;  /* of an SVG */
     Bytes bytes;     /* of a PDF so far; of a PNG at the end */
     cairo_status_t fault; /* of an SVG's images */
+    int chapter;     /* of a PDF's outline, the last of level 1 */
 };
 
 static CanvasKind kind_of(const char *path) {
@@ -484,4 +485,32 @@ void canvas_image(Canvas *canvas, double x, double y, double width, double heigh
     cairo_paint(cairo);
     cairo_restore(cairo);
     cairo_surface_destroy(copy);
+}
+
+/* ---- Documents ---- */
+
+void canvas_next_page(Canvas *canvas, Colour background) {
+    cairo_show_page(canvas->cairo);
+    set_colour(canvas->cairo, background);
+    cairo_paint(canvas->cairo);
+}
+
+void canvas_title(Canvas *canvas, const char *title) {
+    char sound[1024];
+    make_sound(title, sound);
+    if (canvas->kind == CANVAS_PDF) cairo_pdf_surface_set_metadata(canvas->surface, CAIRO_PDF_METADATA_TITLE, sound);
+}
+
+void canvas_bookmark(Canvas *canvas, int level, const char *text, int page, double y) {
+    char sound[1024], place[64];
+    if (canvas->kind != CANVAS_PDF) return;
+    make_sound(text, sound);
+    snprintf(place, sizeof place, "page=%d pos=[0 %d]", page, (int)y);
+    const int made = cairo_pdf_surface_add_outline(canvas->surface, level > 1 ? canvas->chapter : CAIRO_PDF_OUTLINE_ROOT, sound, place,
+                                                   level > 1 ? 0 : CAIRO_PDF_OUTLINE_FLAG_OPEN);
+    if (level < 2) canvas->chapter = made;
+}
+
+struct _cairo *canvas_cairo(Canvas *canvas) {
+    return canvas->cairo;
 }

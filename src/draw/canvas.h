@@ -7,6 +7,7 @@
 #define DRAW_CANVAS_H
 
 #include "base/status.h"
+#include "draw/shapes.h"
 #include "draw/theme.h"
 
 /* Pixels per inch of a PNG. */
@@ -16,11 +17,6 @@ enum { LEAST_DPI = 36, USUAL_DPI = 300, MOST_DPI = 1200 };
 #define CANVAS_LIGHT_CLASS "figure-light"
 
 typedef struct Canvas Canvas;
-
-/* A part of a page. */
-typedef struct Box {
-    double x, y, width, height;
-} Box;
 
 /* Whether the path ends with .svg, .png or .pdf, which choose the kind; otherwise an error that says so. */
 cf_status canvas_check_path(const char *path);
@@ -36,16 +32,6 @@ void canvas_rectangle(Canvas *canvas, double x, double y, double width, double h
 /* In a colour between two (colour_between); an SVG has both, for whoever replaces colours. */
 void canvas_rectangle_between(Canvas *canvas, Box box, Colour low, Colour high, double share);
 
-typedef struct Point {
-    double x, y;
-} Point;
-
-typedef struct LineStyle {
-    double width; /* points */
-    double dash;  /* length of dashes and of the gaps between them; 0: solid */
-    double alpha; /* 1: opaque */
-} LineStyle;
-
 /* A line through points, round at its corners and ends. One point alone gives nothing. */
 void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle style, Colour colour);
 void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour);
@@ -57,13 +43,6 @@ int mark_corners(MarkShape shape, const Point **corners);
 /* Many marks as one: `alpha` counts once where they lie on each other. The radius is that of a disc of the same area. */
 void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape shape, double radius, double alpha,
                   Colour colour);
-
-typedef enum TextAlign { TEXT_LEFT, TEXT_CENTRE, TEXT_RIGHT } TextAlign;
-typedef struct TextStyle {
-    double size; /* points */
-    bool bold;
-    TextAlign align; /* where in the text x is */
-} TextStyle;
 
 /* One line of UTF-8 in the system's sans-serif font; y is the base line. A byte that is no UTF-8 becomes a question
  * mark. */
@@ -84,5 +63,16 @@ typedef struct CanvasImage {
 
 /* Enlarged by repeating pixels: they stay squares with sharp edges. */
 void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image);
+
+/* ---- Documents of several pages (PDF) ---- */
+
+/* Ends the page at hand; what is drawn next stands on another of the same size, of `background`. */
+void canvas_next_page(Canvas *canvas, Colour background);
+/* What readers show as the document's title; a line of the outline beside it, on level 1 or 2, that opens a page (1-based) at `y`. */
+void canvas_title(Canvas *canvas, const char *title);
+void canvas_bookmark(Canvas *canvas, int level, const char *text, int page, double y);
+
+/* For draw/svg_picture.c alone, which knows Cairo, too. */
+struct _cairo *canvas_cairo(Canvas *canvas);
 
 #endif

@@ -6,7 +6,8 @@
 #ifndef DRAW_SVG_H
 #define DRAW_SVG_H
 
-#include "draw/canvas.h"
+#include "draw/shapes.h"
+#include "draw/theme.h"
 
 #include <stdio.h>
 

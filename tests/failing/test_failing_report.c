@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "study/figures/figures_augmentation.h"
+#include "study/report/document.h"
 #include "study/figures/figures_tune.h"
 #include "study/report/report.h"
 #include "study/report/report_tune.h"
@@ -161,6 +162,24 @@ static void page_of_a_run(void **state) {
     assert_int_equal(made.count, 1);
 }
 
+static cf_status markdown(void *context, uint64_t *result) {
+    const char *before[COUNT_OF(files_of_run) + 2] = {"report.html", "report-figures"};
+    char *path;
+    memcpy(before + 2, files_of_run, sizeof files_of_run);
+    begin_anew(context, "report.md");
+    cf_status status = document_make(folder, DOCUMENT_MD, &path);
+    if (!status) free(path);
+    return look(context, status, before, result);
+}
+
+/* Of the page that is there. */
+static void markdown_of_a_run(void **state) {
+    (void)state;
+    Made made = {.folder = folder};
+    for_each_failing_allocation("a run's report as Markdown", markdown, &made);
+    assert_int_equal(made.count, 1);
+}
+
 /* ---- Its figures ---- */
 
 typedef struct Drawn {
@@ -283,7 +302,7 @@ static void page_and_figures_of_a_tune(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_of_a_run),
-        cmocka_unit_test(page_of_a_run),
+        cmocka_unit_test(page_of_a_run), cmocka_unit_test(markdown_of_a_run),
         cmocka_unit_test(page_and_figures_of_a_tune),
         cmocka_unit_test(figures_of_a_run),
     };

@@ -336,6 +336,20 @@ static void make_lines(const Corpus *corpus) {
         "<svg><rect onclick=\"x\"/></svg>",
         "<svg><use href=\"#a\"/><rect fill=\"url(#b)\"/></svg>",
         NULL};
+    static const char *const pages[] = {
+        "<!DOCTYPE html><head><title>x</title><style>a{}</style></head><body><h1>r &lt;1&gt;</h1><p class=\"lead\">The model <em>m</em></p>"
+        "<h2 id=\"a\">Scores</h2><table><caption>Of <b>each</b></caption><thead><tr><th>Class</th><th class=\"n\">F1</th></tr></thead><tbody>"
+        "<tr class=\"best\"><th>a|b<small>of 5</small></th><td class=\"n\">0.5</td></tr><tr><th colspan=\"2\">all</th></tr></tbody></table>"
+        "<h3>Split</h3><dl class=\"pairs\"><div><dt>mode</dt><dd>at<small>5</small></dd></div></dl><pre><code>a | b\nc</code></pre><ul><li>x"
+        "</li></ul></body>",
+        "<h1>t</h1><h2>Figures</h2><figure><svg viewBox=\"0 0 9 9\"><defs><symbol id=\"g\"><path d=\"M 1 1 L 2 2 C 1 2 3 4 5 6 Z\"/></symbol>"
+        "</defs><g style=\"fill:rgb(10%,20%,30%);stroke-dasharray:1,2;\" transform=\"matrix(1,0,0,1,2,3) rotate(5)\"><use xlink:href=\"#g\" "
+        "x=\"1\" y=\"2\"/></g><rect width=\"3\" height=\"2\" fill=\"none\" stroke=\"#ff0000\"/><circle r=\"2\"/><text x=\"1\" "
+        "font-size=\"3\" text-anchor=\"end\">a &amp; b</text></svg><figcaption>One</figcaption></figure>"
+        "<script>if (a < b) x = '</p>';</script><p class=\"screen\">no</p><p hidden>no</p><dialog><p>no</p></dialog><p>1. yes</p>",
+        "<h1>t</h1><figure><svg viewBox=\"0 0 5 5\"><g id=\"a\"><use href=\"#a\"/></g></svg></figure>",
+        "<h1>t</h1><table><tr><td>1<table><dl><small>", NULL};
+    put_texts(corpus, "document", pages);
     put_texts(corpus, "svg", figures);
     put_texts(corpus, "csv", tables);
     put_texts(corpus, "model_line", lines);

@@ -262,7 +262,7 @@ static void tells_how_sure(void **state) {
                                               "count", 7, "share", 0.35, "true", "nobody", "predicted", names[0]));
     assert_int_equal(count(section, "<button"), 1);
     assert_has(section, "data-label=\"2\" data-predicted=\"0\">x, y&lt;b&gt; taken for &lt;/script&gt;");
-    assert_has(section, "<td class=\"n\">7</td>");
+    assert_has(section, "<td class=\"n\" data-sort=\"7\">7</td>");
     assert_has(section, "35.0 %");
     free(section);
     section = page_with("confused", json_array());

@@ -18,47 +18,41 @@ typedef struct LabPage {
 /* ---- The table ---- */
 
 static void share_cell(FILE *out, const MeanInterval *m) {
-    fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.2f", m->mean, 100 * m->mean);
-    if (!isnan(m->low)) fprintf(out, " <small>(%.2f to %.2f)</small>", 100 * m->low, 100 * m->high);
-    fputs("</td>", out);
+    table_estimate(out, m->mean, m->low, m->high, false);
 }
 
 static void row(FILE *out, const RemedyRow *r, bool best) {
-    fprintf(out, "<tr%s><th scope=\"row\">", best ? " class=\"best\"" : "");
-    html_text(out, r->name);
-    fputs("</th>", out);
+    const double plain[] = {r->gmean.mean, r->accuracy.mean, r->validation};
+    table_row(out, r->name, best);
     share_cell(out, &r->rarest);
     share_cell(out, &r->commonest);
     share_cell(out, &r->balanced);
-    fprintf(out, "<td class=\"n\">%.2f</td><td class=\"n\">%.2f</td><td class=\"n\">%.2f</td>", 100 * r->gmean.mean,
-            100 * r->accuracy.mean, 100 * r->validation);
+    for (size_t i = 0; i < COUNT_OF(plain); i++) table_number(out, plain[i], "%.2f", 100 * plain[i]);
     const char *word = remedy_verdict(r);
-    if (*word)
-        fprintf(
-            out,
-            "<td class=\"n\" data-sort=\"%.12g\">%+.2f <small>(%+.2f to %+.2f)</small></td><td class=\"%s\">%s</td>",
-            r->gain.difference, 100 * r->gain.difference, 100 * r->gain.low, 100 * r->gain.high, word, word);
-    else
-        fputs("<td></td><td></td>", out);
-    fputs("</tr>\n", out);
+    if (*word) {
+        table_estimate(out, r->gain.difference, r->gain.low, r->gain.high, true);
+        table_word(out, word);
+    } else
+        table_empty(out, 2);
+    table_row_end(out);
 }
 
 cf_status remedy_table(FILE *out, const char *caption, const json_t *remedies) {
+    static const char *const columns[] = {"Mean of all classes", "Geometric mean", "Accuracy", "Validation", "Against nothing, points", NULL};
     RemedyRows rows;
+    char name[LONGEST_NAME + 16];
     FORWARD(remedy_rows_new(remedies, &rows));
-    fputs("<div class=\"scroll\"><table class=\"sortable dense\"><caption>", out);
-    html_text(out, caption);
-    fputs("</caption>\n<thead><tr><th scope=\"col\">Remedy</th><th scope=\"col\" class=\"n\">Recall of ", out);
-    html_text(out, rows.rarest);
-    fputs(", %</th><th scope=\"col\" class=\"n\">Recall of ", out);
-    html_text(out, rows.commonest);
-    fputs(", %</th>", out);
-    static const char *const columns[] = {"Mean of all classes", "Geometric mean", "Accuracy", "Validation",
-                                          "Against nothing, points"};
-    for (size_t i = 0; i < COUNT_OF(columns); i++) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", columns[i]);
-    fputs("<th scope=\"col\"></th></tr></thead>\n<tbody>\n", out);
+    table_begin(out, (TableStyle){.sortable = true, .class = "dense"}, caption);
+    table_head(out, "Remedy", false);
+    snprintf(name, sizeof name, "Recall of %s, %%", rows.rarest);
+    table_head(out, name, true);
+    snprintf(name, sizeof name, "Recall of %s, %%", rows.commonest);
+    table_head(out, name, true);
+    table_heads(out, columns, true);
+    table_head(out, "", false);
+    table_body(out);
     for (int i = 0; i < rows.count; i++) row(out, &rows.rows[i], i == rows.best);
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
     remedy_rows_free(&rows);
     return CF_OK;
 }

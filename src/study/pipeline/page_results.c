@@ -14,23 +14,18 @@
 /* ---- Tables ---- */
 
 static void begin_head(FILE *out, const char *caption, const char *const *columns) {
-    fputs("<div class=\"scroll\"><table><caption>", out);
-    html_text(out, caption);
-    fputs("</caption>\n<thead><tr><th scope=\"col\"></th>", out);
-    for (; *columns; columns++) {
-        fputs("<th scope=\"col\" class=\"n\">", out);
-        html_text(out, *columns);
-        fputs("</th>", out);
-    }
+    table_begin(out, (TableStyle){0}, caption);
+    table_head(out, "", false);
+    table_heads(out, columns, true);
 }
 
 void page_table(FILE *out, const char *caption, const char *const *columns) {
     begin_head(out, caption, columns);
-    fputs("</tr></thead>\n<tbody>\n", out);
+    table_body(out);
 }
 
 void page_table_end(FILE *out) {
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 static void cells(FILE *out, const char *kinds, va_list values) {
@@ -44,7 +39,10 @@ static void cells(FILE *out, const char *kinds, va_list values) {
         for (size_t i = 0; i < COUNT_OF(formats); i++)
             if (formats[i].kind == *kinds)
                 snprintf(text, sizeof text, formats[i].format, formats[i].factor * va_arg(values, double));
-        fprintf(out, *kinds == '/' ? "</tr>\n" : "<td class=\"n\">%s</td>", text);
+        if (*kinds == '/')
+            table_row_end(out);
+        else
+            table_figure(out, text);
     }
 }
 
@@ -57,9 +55,7 @@ void page_cells(FILE *out, const char *kinds, ...) {
 
 void page_row(FILE *out, const char *name, const char *kinds, ...) {
     va_list values;
-    fputs("<tr><th scope=\"row\">", out);
-    html_text(out, name);
-    fputs("</th>", out);
+    table_row(out, name, false);
     va_start(values, kinds);
     cells(out, kinds, values);
     va_end(values);

@@ -38,9 +38,7 @@ static void matrix_row(FILE *out, const ReportInput *input, const ShownClasses *
     const Metrics *m = &input->counts;
     const double sum = (double)m->per_class[label].support;
     double others = sum;
-    fputs("<tr><th scope=\"row\">", out);
-    html_text(out, report_class(input, label));
-    fputs("</th>", out);
+    table_row(out, report_class(input, label), false);
     for (int k = 0; k < shown->count; k++) {
         const int predicted = shown->classes[k];
         const double count = (double)confusion_at(m->cells, m->cell_count, label, predicted);
@@ -48,30 +46,31 @@ static void matrix_row(FILE *out, const ReportInput *input, const ShownClasses *
         others -= count;
     }
     if (shown->count < input->classes) fprintf(out, "<td class=\"zero\">%.0f</td>", others);
-    fputs("</tr>\n", out);
+    table_row_end(out);
 }
 
 static void matrix(FILE *out, const ReportInput *input, const ShownClasses *shown) {
     const bool some = shown->count < input->classes;
+    char caption[200], more[120] = "", class[32];
     size_t longest = 0;
     for (int k = 0; k < shown->count; k++) {
         const size_t length = strlen(report_class(input, shown->classes[k]));
         if (length > longest) longest = length;
     }
-    fprintf(out,
-            "<div class=\"scroll\"><table class=\"confusion%s%s\" id=\"matrix\"><caption>Confusion matrix: rows are the true class, "
-            "columns the predicted class. A cell opens its images.",
-            longest > 3 ? " named" : "", shown->count > WIDE_MATRIX ? " many" : "");
-    if (some) fprintf(out, " Of %d classes those of the %d most confused pairs.", input->classes, SHOWN_PAIRS);
-    fputs("</caption>\n<thead><tr><td></td>", out);
+    snprintf(class, sizeof class, "confusion%s%s", longest > 3 ? " named" : "", shown->count > WIDE_MATRIX ? " many" : "");
+    if (some) snprintf(more, sizeof more, " Of %d classes those of the %d most confused pairs.", input->classes, SHOWN_PAIRS);
+    snprintf(caption, sizeof caption, "Confusion matrix: rows are the true class, columns the predicted class.%s", more);
+    table_begin(out, (TableStyle){.class = class, .id = "matrix", .on_screen = " A cell opens its images."}, caption);
+    fputs("<td></td>", out);
     for (int k = 0; k < shown->count; k++) {
         fputs("<th scope=\"col\"><span>", out);
         html_text(out, report_class(input, shown->classes[k]));
         fputs("</span></th>", out);
     }
-    fprintf(out, "%s</tr></thead>\n<tbody>\n", some ? "<th scope=\"col\"><span>others</span></th>" : "");
+    if (some) fputs("<th scope=\"col\"><span>others</span></th>", out);
+    table_body(out);
     for (int k = 0; k < shown->count; k++) matrix_row(out, input, shown, shown->classes[k]);
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 static void shown(FILE *out, const ReportInput *input, const ReportImages *images) {
@@ -82,7 +81,7 @@ static void shown(FILE *out, const ReportInput *input, const ReportImages *image
         return;
     }
     fprintf(out,
-            "<p class=\"aside\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
+            "<p class=\"aside screen\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
             "recognised.</p>\n",
             images->wrong_shown, images->wrong, images->right_shown, images->right);
 }

@@ -106,19 +106,3 @@ void html_array(FILE *out, const char *name, const void *bytes, size_t size) {
     text_base64(out, bytes, size);
     fputs("</script>\n", out);
 }
-
-void html_loss_cell(FILE *out, double loss) {
-    char text[32];
-    if (isfinite(loss))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%s</td>", loss, text_loss(loss, text));
-    else
-        fputs("<td class=\"n\"></td>", out);
-}
-
-void html_interval_cell(FILE *out, double low, double high) {
-    if (isfinite(low) && isfinite(high))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.2f to %.2f</td>", low, 100 * fmax(0, low),
-                100 * fmin(1, high));
-    else
-        fputs("<td class=\"n\"></td>", out);
-}

@@ -54,39 +54,37 @@ static void passed(FILE *out, const FolderListing *l) {
         fputs("<p>All files are images of the set.</p>\n", out);
         return;
     }
-    fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">File</th><th "
-          "scope=\"col\">Why</th></tr></thead><tbody>\n",
-          out);
+    table_begin(out, (TableStyle){.tall = true}, NULL);
+    table_heads(out, (const char *const[]){"File", "Why", NULL}, false);
+    table_body(out);
     /* What is wrong stands before what is merely something else. */
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < l->count; i++) {
             const FolderFile *file = &l->files[i];
             if (file->fate == FILE_READ || (file->fate == FILE_BROKEN) != (pass == 0)) continue;
-            fputs("<tr><td>", out);
-            html_text(out, folder_file_name(l, file));
-            fputs("</td><td>", out);
-            html_text(out, reason(file));
-            fputs("</td></tr>\n", out);
+            table_row(out, NULL, false);
+            table_text(out, folder_file_name(l, file));
+            table_text(out, reason(file));
+            table_row_end(out);
         }
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 static cf_status classes(FILE *out, const FolderListing *l) {
     PartCounts *counts, totals;
     FORWARD(folder_count(l, &counts, totals));
-    fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">Class</th>", out);
+    table_begin(out, (TableStyle){.tall = true}, NULL);
+    table_head(out, "Class", false);
     for (int p = 0; p < FOLDER_PARTS; p++)
-        if (totals[p]) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", part_title(p));
-    fputs("</tr></thead><tbody>\n", out);
+        if (totals[p]) table_head(out, part_title(p), true);
+    table_body(out);
     for (int k = 0; k < l->classes; k++) {
-        fputs("<tr><th scope=\"row\">", out);
-        html_text(out, l->names[k]);
-        fputs("</th>", out);
+        table_row(out, l->names[k], false);
         for (int p = 0; p < FOLDER_PARTS; p++)
-            if (totals[p]) fprintf(out, "<td class=\"n\">%zu</td>", counts[k][p]);
-        fputs("</tr>\n", out);
+            if (totals[p]) table_number(out, (double)counts[k][p], "%zu", counts[k][p]);
+        table_row_end(out);
     }
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
     free(counts);
     return CF_OK;
 }
@@ -106,23 +104,26 @@ static void what_was_done(FILE *out, const FolderListing *l, const FolderFile *f
 }
 
 static void images(FILE *out, const FolderListing *l) {
-    fputs("<div class=\"scroll tall\"><table><thead><tr><th scope=\"col\">File</th><th scope=\"col\">Part</th>"
-          "<th scope=\"col\">Class</th><th scope=\"col\">Format</th><th scope=\"col\">Pixels in the file</th>"
-          "<th scope=\"col\">What was done</th></tr></thead><tbody>\n",
-          out);
+    table_begin(out, (TableStyle){.tall = true}, NULL);
+    table_heads(out, (const char *const[]){"File", "Part", "Class", "Format", "Pixels in the file", "What was done", NULL}, false);
+    table_body(out);
     for (size_t i = 0; i < l->count; i++) {
         const FolderFile *file = &l->files[i];
         if (file->fate != FILE_READ) continue;
-        fputs("<tr><td>", out);
-        html_text(out, folder_file_name(l, file));
-        fprintf(out, "</td><td>%s</td><td>", part_title(file->part));
-        html_text(out, l->names[file->label]);
-        fprintf(out, "</td><td>%s</td><td>%d × %d</td><td>", picture_kind_name(file->shape.kind), file->shape.width,
-                file->shape.height);
+        char size[64];
+        snprintf(size, sizeof size, "%d × %d", file->shape.width, file->shape.height);
+        table_row(out, NULL, false);
+        table_text(out, folder_file_name(l, file));
+        table_text(out, part_title(file->part));
+        table_text(out, l->names[file->label]);
+        table_text(out, picture_kind_name(file->shape.kind));
+        table_text(out, size);
+        fputs("<td>", out);
         what_was_done(out, l, file);
-        fputs("</td></tr>\n", out);
+        fputs("</td>", out);
+        table_row_end(out);
     }
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 static void subtitle(FILE *out, const FolderListing *l) {

@@ -92,11 +92,8 @@ static cf_status facts(FILE *out, const Group *group) {
 
 /* ---- The table ---- */
 
-static void percent_cell(FILE *out, double share, int digits) {
-    if (isfinite(share))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.*f</td>", share, digits, 100 * share);
-    else
-        fputs("<td class=\"n\"></td>", out);
+static void percent_cell(FILE *out, double share) {
+    table_number(out, share, "%.2f", 100 * share);
 }
 
 static double number_or_none(const json_t *json) {
@@ -109,48 +106,43 @@ static cf_status row(FILE *out, const GroupRun *run) {
     FORWARD(file_join(run->folder, "report.html", &page));
     const bool linked = file_exists(page);
     free(page);
-    fputs("<tr><th scope=\"row\">", out);
-    if (linked)
-        fprintf(out, "<a href=\"%s/report.html\">%s</a>", run->name, run->name);
-    else
-        fputs(run->name, out);
-    fputs("</th>", out);
-    percent_cell(out, run->validation, 2);
-    percent_cell(out, run->test, 2);
-    html_interval_cell(out, run->low, run->high);
-    html_loss_cell(out, number_or_none(json_object_get(json_object_get(run->done ? metrics : NULL, "test"), "loss")));
-    if (run->done)
-        fprintf(out, "<td class=\"n\">%lld/%lld</td>",
-                (long long)json_integer_value(json_object_get(metrics, "best_epoch")),
-                (long long)json_integer_value(json_object_get(metrics, "epochs_run")));
-    else
-        fputs("<td class=\"n\"></td>", out);
-    fprintf(out, "<td>%s</td></tr>\n", run->files.state);
+    if (linked) {
+        table_row(out, NULL, false);
+        fprintf(out, "<th scope=\"row\"><a href=\"%s/report.html\">%s</a></th>", run->name, run->name);
+    } else
+        table_row(out, run->name, false);
+    percent_cell(out, run->validation);
+    percent_cell(out, run->test);
+    table_interval(out, run->low, run->high);
+    table_loss(out, number_or_none(json_object_get(json_object_get(run->done ? metrics : NULL, "test"), "loss")));
+    const long long best = json_integer_value(json_object_get(metrics, "best_epoch"));
+    table_number(out, run->done ? (double)best : (double)NAN, "%lld/%lld", best, (long long)json_integer_value(json_object_get(metrics, "epochs_run")));
+    table_text(out, run->files.state);
+    table_row_end(out);
     return CF_OK;
 }
 
 static void mean_row(FILE *out, const Group *group) {
     if (!group->done) return;
-    fputs("<tr class=\"best\"><th scope=\"row\">mean</th>", out);
-    percent_cell(out, group->validation.mean, 2);
-    percent_cell(out, group->test.mean, 2);
-    html_interval_cell(out, group->test.low, group->test.high);
-    fputs("<td></td><td></td><td></td></tr>\n", out);
+    table_row(out, "mean", true);
+    percent_cell(out, group->validation.mean);
+    percent_cell(out, group->test.mean);
+    table_interval(out, group->test.low, group->test.high);
+    table_empty(out, 3);
+    table_row_end(out);
 }
 
 static cf_status runs(FILE *out, const Group *group) {
-    static const char *const columns[] = {"Validation, %", "Test, %", "95 %", "Test loss", "Epochs"};
-    fprintf(
-        out,
-        "<div class=\"scroll%s\"><table class=\"sortable dense\" id=\"runs-table\"><caption>Accuracies of each run, "
-        "and their mean</caption>\n<thead><tr><th scope=\"col\">%s</th>",
-        group->plan.count > 32 ? " tall" : "", of_seeds(group) ? "Seed" : "Fold");
-    for (size_t i = 0; i < COUNT_OF(columns); i++) fprintf(out, "<th scope=\"col\" class=\"n\">%s</th>", columns[i]);
-    fputs("<th scope=\"col\">State</th></tr></thead>\n<tbody>\n", out);
+    table_begin(out, (TableStyle){.sortable = true, .tall = group->plan.count > 32, .class = "dense", .id = "runs-table"},
+                "Accuracies of each run, and their mean");
+    table_head(out, of_seeds(group) ? "Seed" : "Fold", false);
+    table_heads(out, (const char *const[]){"Validation, %", "Test, %", "95 %", "Test loss", "Epochs", NULL}, true);
+    table_head(out, "State", false);
+    table_body(out);
     for (int i = 0; i < group->plan.count; i++) FORWARD(row(out, &group->runs[i]));
-    fputs("</tbody>\n<tfoot>\n", out);
+    table_foot(out);
     mean_row(out, group);
-    fputs("</tfoot></table></div>\n", out);
+    table_end(out);
     html_note(
         out, "The 95 % interval of one run is Wilson\xe2\x80\x99s, over its test images: what another seed would bring "
              "is not in it. That of the mean is Student\xe2\x80\x99s t, over the runs. Epochs: the best of how many.");

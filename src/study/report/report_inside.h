@@ -34,12 +34,44 @@ void html_note(FILE *out, const char *text);
 void html_value(FILE *out, const json_t *json);
 /* The plain values of an object, but one, as rows of a <dl>. */
 void html_rows(FILE *out, const json_t *object, const char *skipped);
-/* Cells of a table that sorts by them; empty for what is not finite. A loss; both ends of an interval of shares, in percent, which may
- * go beyond 0 to 100 and is cut there, by the lower one. */
-void html_loss_cell(FILE *out, double loss);
-void html_interval_cell(FILE *out, double low, double high);
 /* Bytes for scripts, as base64 in a <script> that nothing runs; `name`: its attribute, id="pixels". */
 void html_array(FILE *out, const char *name, const void *bytes, size_t size);
+
+/* ---- Tables (report_table.c) ---- */
+
+typedef struct TableStyle {
+    bool sortable, tall;         /* by a click on a head; scrolls in a window of its own */
+    const char *class, *id;      /* of the <table>, or NULL */
+    const char *on_screen;       /* said behind the caption where it can be clicked; HTML, or NULL */
+} TableStyle;
+
+/* Head, rows and end in this order: table_begin, table_head .., table_body, rows, (table_foot, rows,) table_end. `caption` NULL: none. */
+void table_begin(FILE *out, TableStyle style, const char *caption);
+void table_head(FILE *out, const char *name, bool number);
+/* Several; `names` ends with NULL. */
+void table_heads(FILE *out, const char *const *names, bool number);
+void table_body(FILE *out);
+void table_foot(FILE *out);
+void table_end(FILE *out);
+/* Opens a row with its name, or NULL; table_row_end closes it. The best one is marked. */
+void table_row(FILE *out, const char *name, bool best);
+void table_row_end(FILE *out);
+/* What the rows below belong to, over all columns. */
+void table_rows_of(FILE *out, const char *name, int columns);
+/* Cells. A text; a word that is its own class, such as a verdict; empty ones; a number as text. */
+void table_text(FILE *out, const char *text);
+void table_word(FILE *out, const char *word);
+void table_empty(FILE *out, int count);
+void table_figure(FILE *out, const char *text);
+/* A text that was cut; the pointer shows the whole of it. */
+void table_cut(FILE *out, const char *text, const char *whole);
+/* printf, sorted by `value`; nothing where that is not finite. */
+void table_number(FILE *out, double value, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A share in percent, or a difference of two in points with its sign, and its interval, low NaN: none. */
+void table_estimate(FILE *out, double mean, double low, double high, bool difference);
+/* A loss; both ends of an interval of shares, in percent, which may go beyond 0 to 100 and is cut there, sorted by the lower one. */
+void table_loss(FILE *out, double loss);
+void table_interval(FILE *out, double low, double high);
 
 /* ---- A page (report_page.c) ---- */
 

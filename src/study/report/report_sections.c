@@ -144,40 +144,40 @@ void section_sentences(FILE *out, const ReportInput *input) {
 /* ---- The run ---- */
 
 static void shape(FILE *out, Shape s) {
-    if (s.H == 1 && s.W == 1)
-        fprintf(out, "%d", s.C);
-    else
-        fprintf(out, "%d\xc3\x97%d\xc3\x97%d", s.C, s.H, s.W);
+    char text[64];
+    snprintf(text, sizeof text, s.H == 1 && s.W == 1 ? "%d" : "%d\xc3\x97%d\xc3\x97%d", s.C, s.H, s.W);
+    table_figure(out, text);
 }
 
 static void layers(FILE *out, const LayerList *list) {
     char text[32];
-    fputs(
-        "<div class=\"scroll\"><table><caption>Layers; operations are of one image\xe2\x80\x99s forward "
-        "pass</caption>\n"
-        "<thead><tr><th scope=\"col\">Layer</th><th scope=\"col\">Settings</th><th scope=\"col\" "
-        "class=\"n\">Output</th>"
-        "<th scope=\"col\" class=\"n\">Parameters</th><th scope=\"col\" class=\"n\">MFLOP</th></tr></thead>\n<tbody>\n"
-        "<tr><th scope=\"row\">input</th><td></td><td class=\"n\">",
-        out);
+    table_begin(out, (TableStyle){0}, "Layers; operations are of one image\xe2\x80\x99s forward pass");
+    table_heads(out, (const char *const[]){"Layer", "Settings", NULL}, false);
+    table_heads(out, (const char *const[]){"Output", "Parameters", "MFLOP", NULL}, true);
+    table_body(out);
+    table_row(out, "input", false);
+    table_text(out, "");
     shape(out, list->input);
-    fputs("</td><td></td><td></td></tr>\n", out);
+    table_empty(out, 2);
+    table_row_end(out);
     for (int i = 0; i < list->count; i++) {
         const Layer *l = &list->layers[i];
-        fprintf(out, "<tr><th scope=\"row\">%s</th><td>", l->name);
-        char *settings;
-        if (!layer_settings(list, l, &settings)) fputs(settings, out), free(settings);
-        fputs("</td><td class=\"n\">", out);
+        char *settings = NULL;
+        table_row(out, l->name, false);
+        table_text(out, layer_settings(list, l, &settings) ? "" : settings);
+        free(settings);
         shape(out, l->out);
-        fprintf(out, "</td><td class=\"n\">%s</td><td class=\"n\">",
-                l->parameters ? text_thousands((long long)l->parameters, text) : "");
-        if (l->flops > 0) fprintf(out, "%.3f", l->flops / 1e6);
-        fputs("</td></tr>\n", out);
+        table_figure(out, l->parameters ? text_thousands((long long)l->parameters, text) : "");
+        table_number(out, l->flops > 0 ? l->flops : NAN, "%.3f", l->flops / 1e6);
+        table_row_end(out);
     }
-    fprintf(out,
-            "</tbody><tfoot><tr><th scope=\"row\">total</th><td></td><td></td><td class=\"n\">%s</td>"
-            "<td class=\"n\">%.3f</td></tr></tfoot></table></div>\n",
-            text_thousands((long long)layer_list_parameters(list), text), layer_list_flops(list) / 1e6);
+    table_foot(out);
+    table_row(out, "total", false);
+    table_empty(out, 2);
+    table_figure(out, text_thousands((long long)layer_list_parameters(list), text));
+    table_number(out, layer_list_flops(list), "%.3f", layer_list_flops(list) / 1e6);
+    table_row_end(out);
+    table_end(out);
 }
 
 static void data_rows(FILE *out, const ReportInput *input) {
@@ -209,36 +209,37 @@ static void target_rows(FILE *out, const ReportInput *input) {
     fputs("</dl>\n", out);
 }
 
-static void export_row(FILE *out, const json_t *export) {
+/* A count, or nothing where it was not measured. */
+static void count_cell(FILE *out, bool known, long long count) {
     char text[32];
+    table_number(out, known ? (double)count : NAN, "%s", text_thousands(count, text));
+}
+
+static void export_row(FILE *out, const json_t *export) {
     const bool measured = json_is_number(json_object_get(export, "accuracy")), placed = json_is_integer(json_object_get(export, "ram_bytes"));
-    fputs("<tr><th scope=\"row\">", out);
-    html_value(out, json_object_get(export, "file"));
-    fputs("</th><td>", out);
-    html_value(out, json_object_get(export, "format"));
-    fprintf(out, "</td><td class=\"n\" data-sort=\"%lld\">%s</td><td class=\"n\">", whole(export, "bytes"),
-            text_thousands(whole(export, "bytes"), text));
-    if (placed) fputs(text_thousands(whole(export, "flash_bytes"), text), out);
-    fputs("</td><td class=\"n\">", out);
-    if (placed) fputs(text_thousands(whole(export, "ram_bytes"), text), out);
-    fputs("</td><td class=\"n\">", out);
-    if (measured) fprintf(out, "%.2f", 100 * number(export, "accuracy"));
-    fputs("</td><td class=\"n\">", out);
-    if (measured) fputs(text_thousands(whole(export, "images_per_second"), text), out);
-    fputs("</td></tr>\n", out);
+    const char *file = json_string_value(json_object_get(export, "file")), *format = json_string_value(json_object_get(export, "format"));
+    table_row(out, file ? file : "?", false);
+    table_text(out, format ? format : "?");
+    count_cell(out, true, whole(export, "bytes"));
+    count_cell(out, placed, whole(export, "flash_bytes"));
+    count_cell(out, placed, whole(export, "ram_bytes"));
+    table_number(out, measured ? number(export, "accuracy") : NAN, "%.2f", 100 * number(export, "accuracy"));
+    count_cell(out, measured, whole(export, "images_per_second"));
+    table_row_end(out);
 }
 
 static void exports(FILE *out, const ReportInput *input) {
     const json_t *list = json_object_get(input->exports, "exports");
     if (!json_array_size(list)) return;
-    fputs("<h3>Exports</h3><div class=\"scroll\"><table class=\"sortable\"><caption>Networks made for other programs; accuracy over the "
-          "run\xe2\x80\x99s test part and speed are those of cifra in the same numbers, when it was exported</caption>\n"
-          "<thead><tr><th scope=\"col\">File</th><th scope=\"col\">Format</th><th scope=\"col\" class=\"n\">Bytes</th><th "
-          "scope=\"col\" class=\"n\">Flash</th><th scope=\"col\" class=\"n\">RAM</th><th scope=\"col\" class=\"n\">Accuracy, "
-          "%</th><th scope=\"col\" class=\"n\">Images/s</th></tr></thead>\n<tbody>\n",
-          out);
+    fputs("<h3>Exports</h3>", out);
+    table_begin(out, (TableStyle){.sortable = true},
+                "Networks made for other programs; accuracy over the run\xe2\x80\x99s test part and speed are those of cifra in the same "
+                "numbers, when it was exported");
+    table_heads(out, (const char *const[]){"File", "Format", NULL}, false);
+    table_heads(out, (const char *const[]){"Bytes", "Flash", "RAM", "Accuracy, %", "Images/s", NULL}, true);
+    table_body(out);
     for (size_t i = 0; i < json_array_size(list); i++) export_row(out, json_array_get(list, i));
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 void section_run(FILE *out, const ReportInput *input) {
@@ -281,39 +282,36 @@ void section_run(FILE *out, const ReportInput *input) {
 
 static void scores_row(FILE *out, const char *name, const json_t *scores, long long support) {
     static const char *const keys[] = {"precision", "recall", "f1"};
-    char text[32];
-    fputs("<tr><th scope=\"row\">", out);
-    html_text(out, name);
-    fputs("</th>", out);
-    for (size_t k = 0; k < COUNT_OF(keys); k++) fprintf(out, "<td class=\"n\">%.4f</td>", number(scores, keys[k]));
-    fprintf(out, "<td class=\"n\" data-sort=\"%lld\">%s</td></tr>\n", support, text_thousands(support, text));
+    table_row(out, name, false);
+    for (size_t k = 0; k < COUNT_OF(keys); k++) table_number(out, number(scores, keys[k]), "%.4f", number(scores, keys[k]));
+    count_cell(out, true, support);
+    table_row_end(out);
 }
 
 void section_scores(FILE *out, const ReportInput *input) {
     const json_t *classes = json_object_get(input->test, "per_class");
+    char caption[160], more[120] = "";
     if (!input->test) {
         html_note(out, "The run has not been tested yet.");
         return;
     }
-    fputs("<div class=\"scroll\"><table class=\"sortable\"><caption>Precision, recall and F1 of each class", out);
     if (input->classes >= MANY_CLASSES)
-        fprintf(out, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input), input->classes);
-    fputs("</caption>\n"
-          "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Precision</th><th scope=\"col\" "
-          "class=\"n\">"
-          "Recall</th><th scope=\"col\" class=\"n\">F1</th><th scope=\"col\" "
-          "class=\"n\">Support</th></tr></thead>\n<tbody>\n",
-          out);
+        snprintf(more, sizeof more, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input), input->classes);
+    snprintf(caption, sizeof caption, "Precision, recall and F1 of each class%s", more);
+    table_begin(out, (TableStyle){.sortable = true}, caption);
+    table_head(out, "Class", false);
+    table_heads(out, (const char *const[]){"Precision", "Recall", "F1", "Support", NULL}, true);
+    table_body(out);
     for (int i = 0; i < report_rows(input); i++) {
         const int c = report_row_class(input, i);
         const json_t *item = json_array_get(classes, (size_t)c);
         scores_row(out, report_class(input, c), item, whole(item, "support"));
     }
-    fputs("</tbody><tfoot>\n", out);
+    table_foot(out);
     long long n = whole(input->test, "n");
     scores_row(out, "macro average", json_object_get(input->test, "macro"), n);
     scores_row(out, "weighted average", json_object_get(input->test, "weighted"), n);
-    fputs("</tfoot></table></div>\n", out);
+    table_end(out);
 }
 
 void section_history(FILE *out, const ReportInput *input) {
@@ -324,32 +322,26 @@ void section_history(FILE *out, const ReportInput *input) {
         return;
     }
     snprintf(best, sizeof best, "%lld", whole(input->metrics, "best_epoch"));
-    fputs("<div class=\"scroll tall\"><table class=\"sortable\"><caption>Every epoch; the best one, whose weights were "
-          "kept, is "
-          "marked</caption>\n<thead><tr>",
-          out);
+    table_begin(out, (TableStyle){.sortable = true, .tall = true}, "Every epoch; the best one, whose weights were kept, is marked");
     for (size_t c = 0; c < h->columns; c++) {
-        fputs("<th scope=\"col\" class=\"n\">", out);
-        for (const char *p = csv_table_cell(h, -1, c); *p; p++) html_print(out, "%c", *p == '_' ? ' ' : *p);
-        fputs("</th>", out);
+        char name[64];
+        snprintf(name, sizeof name, "%s", csv_table_cell(h, -1, c));
+        for (char *p = name; *p; p++)
+            if (*p == '_') *p = ' ';
+        table_head(out, name, true);
     }
-    fputs("</tr></thead>\n<tbody>\n", out);
+    table_body(out);
     for (size_t r = 0; r < h->rows; r++) {
-        bool is_best = input->metrics && strcmp(csv_table_cell(h, (ptrdiff_t)r, 0), best) == 0;
-        fprintf(out, "<tr%s>", is_best ? " class=\"best\"" : "");
+        table_row(out, NULL, input->metrics && strcmp(csv_table_cell(h, (ptrdiff_t)r, 0), best) == 0);
         for (size_t c = 0; c < h->columns; c++) {
             const char *text = csv_table_cell(h, (ptrdiff_t)r, c);
-            fputs("<td class=\"n\" data-sort=\"", out);
-            html_text(out, text);
-            fputs("\">", out);
             /* Nine digits are for programs; whole numbers stay as they are. */
             if (strpbrk(text, ".e"))
-                html_print(out, "%.5g", strtod(text, NULL));
+                table_number(out, strtod(text, NULL), "%.5g", strtod(text, NULL));
             else
-                html_text(out, text);
-            fputs("</td>", out);
+                table_figure(out, text);
         }
-        fputs("</tr>\n", out);
+        table_row_end(out);
     }
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }

@@ -44,29 +44,26 @@ static void facts(FILE *out, const json_t *test, const json_t *calibration) {
 
 /* A class that has no examples, or no others beside it, has no area; it sorts below all. */
 static void area(FILE *out, const json_t *number) {
-    fprintf(out, "<td class=\"n\" data-sort=\"%.9g\">", json_is_number(number) ? json_number_value(number) : -1);
-    four_digits(out, number);
-    fputs("</td>", out);
+    const double value = json_is_number(number) ? json_number_value(number) : -1;
+    table_number(out, value, value < 0 ? "none" : "%.4f", value);
 }
 
 static void areas(FILE *out, const ReportInput *input) {
     const json_t *roc = json_object_get(json_object_get(input->test, "roc_auc"), "per_class"),
                  *precision = json_object_get(json_object_get(input->test, "average_precision"), "per_class");
-    fprintf(out,
-            "<div class=\"scroll tall\"><table class=\"sortable\" id=\"areas\"><caption>Each class against the "
-            "rest%s</caption>\n<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">Area under ROC</th>"
-            "<th scope=\"col\" class=\"n\">Average precision</th></tr></thead>\n<tbody>\n",
-            input->classes < MANY_CLASSES ? "" : "; those with the lowest F1");
+    table_begin(out, (TableStyle){.sortable = true, .tall = true, .id = "areas"},
+                input->classes < MANY_CLASSES ? "Each class against the rest" : "Each class against the rest; those with the lowest F1");
+    table_head(out, "Class", false);
+    table_heads(out, (const char *const[]){"Area under ROC", "Average precision", NULL}, true);
+    table_body(out);
     for (int i = 0; i < report_rows(input); i++) {
         const int c = report_row_class(input, i);
-        fputs("<tr><th scope=\"row\">", out);
-        html_text(out, report_class(input, c));
-        fputs("</th>", out);
+        table_row(out, report_class(input, c), false);
         area(out, json_array_get(roc, (size_t)c));
         area(out, json_array_get(precision, (size_t)c));
-        fputs("</tr>\n", out);
+        table_row_end(out);
     }
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 static int class_named(const ReportInput *input, const json_t *name) {
@@ -87,8 +84,10 @@ static void pair_row(FILE *out, const ReportInput *input, const json_t *pair) {
     html_text(out, report_class(input, label));
     fputs(" taken for ", out);
     html_text(out, report_class(input, predicted));
-    fprintf(out, "</button></th><td class=\"n\">%.0f</td><td class=\"n\" data-sort=\"%.9g\">%.1f %%</td></tr>\n", count,
-            share, 100 * share);
+    fputs("</button></th>", out);
+    table_number(out, count, "%.0f", count);
+    table_number(out, share, "%.1f %%", 100 * share);
+    table_row_end(out);
 }
 
 static void pairs(FILE *out, const ReportInput *input) {
@@ -99,13 +98,13 @@ static void pairs(FILE *out, const ReportInput *input) {
         fputs("<p class=\"note\">No class was taken for another.</p>\n", out);
         return;
     }
-    fputs("<div class=\"scroll tall\"><table class=\"sortable\" id=\"pairs\"><caption>The most confused pairs; a row "
-          "opens its images</caption>\n<thead><tr><th scope=\"col\">Pair</th>"
-          "<th scope=\"col\" class=\"n\">Images</th><th scope=\"col\" class=\"n\">Of the class</th></tr></thead>\n"
-          "<tbody>\n",
-          out);
+    table_begin(out, (TableStyle){.sortable = true, .tall = true, .id = "pairs", .on_screen = "; a row opens its images"},
+                "The most confused pairs");
+    table_head(out, "Pair", false);
+    table_heads(out, (const char *const[]){"Images", "Of the class", NULL}, true);
+    table_body(out);
     json_array_foreach((json_t *)(uintptr_t)list, i, pair) pair_row(out, input, pair);
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 void section_sureness(FILE *out, const ReportInput *input) {

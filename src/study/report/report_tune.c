@@ -108,84 +108,62 @@ static cf_status verdict(FILE *out, const TuneResults *results) {
     return CF_OK;
 }
 
-static void head(FILE *out, const char *name, bool number) {
-    fprintf(out, "<th scope=\"col\"%s>", number ? " class=\"n\"" : "");
-    html_text(out, name);
-    fputs("</th>", out);
-}
-
-/* A number of so many digits that sorts by all of them; nothing where it is not known. */
-static void number_cell(FILE *out, double value, int digits) {
-    if (isfinite(value))
-        fprintf(out, "<td class=\"n\" data-sort=\"%.12g\">%.*f</td>", value, digits, value);
-    else
-        fputs("<td class=\"n\"></td>", out);
-}
-
 static bool is_number(const char *text) {
     double value;
     return text_to_number(text, &value);
 }
 
 static void state_cell(FILE *out, const Configuration *c) {
-    fputs("<td>", out);
+    char text[64];
     if (c->count > 1 && c->done == c->count)
-        fprintf(out, "%zu seeds", c->count);
+        snprintf(text, sizeof text, "%zu seeds", c->count);
     else if (c->count > 1)
-        fprintf(out, "%zu of %zu seeds", c->done, c->count);
+        snprintf(text, sizeof text, "%zu of %zu seeds", c->done, c->count);
     else
-        fputs(trial_state_words[c->trials[0]->state], out);
-    fputs("</td>", out);
+        snprintf(text, sizeof text, "%s", trial_state_words[c->trials[0]->state]);
+    table_text(out, text);
 }
 
 static void row(FILE *out, const TuneResults *r, size_t place) {
     const Configuration *c = &r->configurations[place];
     const Trial *t = c->trials[0];
-    fprintf(out, "<tr%s><td class=\"n\">%zu</td><th scope=\"row\" class=\"n\">%d</th>",
-            c == results_best(r) ? " class=\"best\"" : "", place + 1, t->id);
+    table_row(out, NULL, c == results_best(r));
+    table_number(out, (double)place, "%zu", place + 1);
+    fprintf(out, "<th scope=\"row\" class=\"n\">%d</th>", t->id);
     for (int p = 0; p < r->space.count; p++) {
         const char *label = configuration_label(r, c, p);
-        fprintf(out, "<td%s", is_number(label) ? " class=\"n\"" : "");
-        if (strcmp(label, c->values[p]) != 0) { /* the whole of what was cut */
-            fputs(" title=\"", out);
-            html_text(out, c->values[p]);
-            fputc('"', out);
-        }
-        fputc('>', out);
-        html_text(out, label);
-        fputs("</td>", out);
+        if (strcmp(label, c->values[p]) != 0)
+            table_cut(out, label, c->values[p]);
+        else if (is_number(label))
+            table_figure(out, label);
+        else
+            table_text(out, label);
     }
-    html_loss_cell(out, c->loss.mean);
-    if (r->seeds > 1) html_loss_cell(out, (c->loss.high - c->loss.low) / 2);
-    number_cell(out, 100 * c->accuracy.mean, 2);
-    html_interval_cell(out, c->accuracy_low, c->accuracy_high);
-    fprintf(out, "<td class=\"n\" data-sort=\"%d\">%d/%d</td>", t->best_epoch, t->best_epoch, t->epochs_run);
-    number_cell(out, c->seconds, 1);
+    table_loss(out, c->loss.mean);
+    if (r->seeds > 1) table_loss(out, (c->loss.high - c->loss.low) / 2);
+    table_number(out, c->accuracy.mean, "%.2f", 100 * c->accuracy.mean);
+    table_interval(out, c->accuracy_low, c->accuracy_high);
+    table_number(out, t->best_epoch, "%d/%d", t->best_epoch, t->epochs_run);
+    table_number(out, c->seconds, "%.1f", c->seconds);
     state_cell(out, c);
-    fputs("</tr>\n", out);
+    table_row_end(out);
 }
 
 static void table(FILE *out, const TuneResults *r) {
     const size_t many = 32;
-    fprintf(
-        out,
-        "<div class=\"scroll%s\"><table class=\"sortable dense\" id=\"configurations\"><caption>All configurations by "
-        "%s; the best one is marked</caption>\n<thead><tr>",
-        r->count > many ? " tall" : "", results_objective(r));
-    head(out, "#", true);
-    head(out, "Trial", true);
+    char caption[120];
+    snprintf(caption, sizeof caption, "All configurations by %s; the best one is marked", results_objective(r));
+    table_begin(out, (TableStyle){.sortable = true, .tall = r->count > many, .class = "dense", .id = "configurations"}, caption);
+    table_heads(out, (const char *const[]){"#", "Trial", NULL}, true);
     for (int p = 0; p < r->space.count; p++)
-        head(out, r->space.parameters[p].name, r->count && is_number(r->configurations[0].values[p]));
-    head(out, "Loss", true);
-    if (r->seeds > 1) head(out, "\xc2\xb1", true);
-    head(out, "Accuracy, %", true);
-    head(out, "95 %", true);
-    head(out, "Epochs", true);
-    head(out, "Seconds", true);
-    head(out, "State", false);
-    fputs("</tr></thead>\n<tbody>\n", out);
+        table_head(out, r->space.parameters[p].name, r->count && is_number(r->configurations[0].values[p]));
+    table_head(out, "Loss", true);
+    if (r->seeds > 1) table_head(out, "\xc2\xb1", true);
+    table_heads(out, (const char *const[]){"Accuracy, %", "95 %", "Epochs", "Seconds", NULL}, true);
+    table_head(out, "State", false);
+    table_body(out);
     for (size_t i = 0; i < r->count; i++) row(out, r, i);
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 cf_status section_tune_trials(FILE *out, const TuneResults *results) {
