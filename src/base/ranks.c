@@ -87,7 +87,7 @@ void ranks_tell_binding(int threads) {
 }
 
 const char ranks_lost[] =
-    "a rank, or its machine, was lost, or the job was ended from outside before a step was done; go on with what is kept, by "
+    "a rank, or its machine, was lost, or the job was ended from outside before a step was done; resume what is kept by "
     "the same command, with --resume if it is a training";
 
 /* mpirun kills a second after it has asked to end; Slurm leaves half a minute. */

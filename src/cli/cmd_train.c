@@ -371,7 +371,7 @@ cf_status train_run(Run *run, const char *folder, const Arguments *given, bool r
     terminal_catch_interrupt();
     cf_status status = run_train(run, resume, tell_progress, live);
     if (status == CF_INTERRUPTED)
-        return FAIL(status, "stopped; the checkpoint holds everything. Go on with:\n    cifra train --resume --out %s",
+        return FAIL(status, "stopped; the checkpoint holds everything. Resume with:\n    cifra train --resume --out %s",
                     folder);
     FORWARD(status);
     FORWARD(run_test(run));
@@ -464,7 +464,7 @@ static cf_status train_group(const Arguments *given, const TrainArguments *a, co
     const GroupWork work = {folder, display.plan, config, a->resume, *figures, tell_run, tell_group_progress, &display};
     const cf_status status = group_train(&work);
     if (status == CF_INTERRUPTED)
-        return FAIL(status, "stopped; what is done is kept. Go on with:\n    cifra train --resume --out %s", folder);
+        return FAIL(status, "stopped; what is done is kept. Resume with:\n    cifra train --resume --out %s", folder);
     FORWARD(status);
     return tell_group(folder, given->json);
 }

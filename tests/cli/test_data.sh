@@ -125,7 +125,7 @@ check "any set can be shown, alone" test -s bars.png -a ! -s notice.txt
 refuses 2 "--out FIG is needed" "$CIFRA" data show hand
 refuses 2 "must end with .svg, .png or .pdf" "$CIFRA" data show hand --out figure.gif
 refuses 2 "no data set \"nowhere\"" "$CIFRA" data show hand --beside nowhere --out x.png
-refuses 2 "--theme takes light or dark" "$CIFRA" data show hand --theme drak --out x.png
+refuses 2 "--theme takes light, dark or print" "$CIFRA" data show hand --theme drak --out x.png
 refuses 2 "--per-class takes" "$CIFRA" data show hand --per-class 0 --out x.png
 refuses 1 "nowhere/x.png" "$CIFRA" data show hand --out nowhere/x.png
 

@@ -58,7 +58,7 @@ if mount -t tmpfs -o size=64k tmpfs disk 2>/dev/null; then
         rm -rf disk/*
     done
     refuses 1 "No space left" "$CIFRA" data make hand -n 1000 --out disk/data
-    refuses 1 "No space left" "$CIFRA" umap run --out disk/umap --quiet
+    refuses 1 "No space left" "$CIFRA" umap run --figures png --out disk/umap --quiet
     umount disk
     mount -t tmpfs -o size=8m tmpfs disk && cp -r run disk/run && mount -o remount,ro disk
     check "eval of a run that cannot be written to" "$CIFRA" eval disk/run --figures none --quiet >/dev/null

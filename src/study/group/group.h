@@ -63,7 +63,7 @@ typedef struct GroupWork {
     const char *folder;
     GroupPlan plan;
     RunConfig *config; /* borrowed; of all runs but for seed and fold */
-    bool resume;       /* go on with the group in the folder, to which plan and configuration belong */
+    bool resume;       /* resume the group in the folder, to which plan and configuration belong */
     FigureOptions figures;
     /* Before a run is trained, with its place in the plan; and of one that is done already, with `run` NULL. */
     cf_status (*begins)(Run *run, int place, void *context);

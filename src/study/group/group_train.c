@@ -189,7 +189,7 @@ static cf_status begin(Training *t) {
     FORWARD(file_trim(w->folder, &t->folder));
     FORWARD(file_join(t->folder, "group.json", &t->file));
     FAIL_IF(!w->resume && file_exists(t->file), CF_BAD_USE,
-            "%s holds a group of runs already; go on with it by --resume, or name another folder with --out",
+            "%s holds a group of runs already; resume it with --resume, or name another folder with --out",
             w->folder);
     FAIL_IF(has_file(t->folder, "config.json"), CF_BAD_USE,
             "%s holds a single run; name another folder for a group with --out", w->folder);

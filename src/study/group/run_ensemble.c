@@ -22,7 +22,7 @@ static cf_status open_group(const char *folder, RunEnsemble *e) {
     FORWARD(group_read(folder, &group));
     cf_status status = CF_OK;
     if (group.done < (size_t)group.plan.count)
-        status = FAIL(CF_BAD_USE, "%zu of the %d runs of %s are done; go on with: cifra train --resume --out %s",
+        status = FAIL(CF_BAD_USE, "%zu of the %d runs of %s are done; resume with: cifra train --resume --out %s",
                       group.done, group.plan.count, folder, folder);
     for (int i = 0; i < group.plan.count && !status; i++) status = open_one(group.runs[i].folder, e);
     group_free(&group);

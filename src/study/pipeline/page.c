@@ -250,8 +250,11 @@ static cf_status settings(FILE *out, const StudyPage *page) {
 /* ---- The template ---- */
 
 static bool is_shown(const StudyPage *page, const char *section) {
+    static const char *const always[] = {"facts", "pictures", "evaluation", "settings"};
     if (strcmp(section, "ledger") == 0) return page->outcome->ledger.file != NULL;
-    return strcmp(section, "evaluation") == 0 || strcmp(section, "settings") == 0 || study_has(page->study, section);
+    for (size_t i = 0; i < COUNT_OF(always); i++)
+        if (strcmp(section, always[i]) == 0) return true;
+    return study_has(page->study, section);
 }
 
 static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {

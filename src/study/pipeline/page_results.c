@@ -209,7 +209,7 @@ static cf_status scatter_of(FILE *out, const StudyPage *page, const StudySet *se
     free(folder);
     FORWARD(status);
     if (report_has_features(&input)) {
-        fputs("<figure class=\"moving whole\">\n", out);
+        fputs("<figure class=\"moving whole screen\">\n", out);
         page_set_heading(out, set);
         status = section_scatter(out, &input, NULL, NULL);
         fputs("</figure>\n", out);
@@ -227,7 +227,7 @@ cf_status page_features(FILE *out, const StudyPage *page) {
     for (int i = 0; i < page->study->set_count; i++)
         features_row(out, page->study->sets[i].name, page_result(page, "features", page->study->sets[i].name));
     page_table_end(out);
-    fputs("<p class=\"moving\">Point at an image to see it; drag, scroll or use the arrow keys, plus and minus to move about. On paper and "
+    fputs("<p class=\"moving screen\">Point at an image to see it; drag, scroll or use the arrow keys, plus and minus to move about. On paper and "
           "without a script the figures of the summary show the same points.</p>\n",
           out);
     for (int i = 0; i < page->study->set_count; i++) FORWARD(scatter_of(out, page, &page->study->sets[i]));

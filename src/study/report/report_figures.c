@@ -144,7 +144,7 @@ cf_status opening_umap(FILE *out, const ReportInput *input, size_t *bytes) {
     if (!report_has_features(input)) return opening_figure(out, input, "umap.svg", bytes);
     fputs("<div id=\"features\"><div class=\"still\">\n", out);
     FORWARD(opening_figure(out, input, "umap.svg", bytes));
-    fputs("</div>\n<figure class=\"moving\">\n", out);
+    fputs("</div>\n<figure class=\"moving screen\">\n", out);
     FORWARD(section_scatter(out, input, NULL, NULL));
     fputs("<figcaption>UMAP of features: each point is an image, placed by the values of the network\xe2\x80\x99s last hidden layer. "
           "Point at one to see it; drag, scroll or use the arrow keys, plus and minus to move about.</figcaption></figure></div>\n",

@@ -128,8 +128,7 @@ static void row(FILE *out, const TuneResults *r, size_t place) {
     const Configuration *c = &r->configurations[place];
     const Trial *t = c->trials[0];
     table_row(out, NULL, c == results_best(r));
-    table_number(out, (double)place, "%zu", place + 1);
-    fprintf(out, "<th scope=\"row\" class=\"n\">%d</th>", t->id);
+    fprintf(out, "<td class=\"n\">%zu</td><th scope=\"row\" class=\"n\">%d</th>", place + 1, t->id);
     for (int p = 0; p < r->space.count; p++) {
         const char *label = configuration_label(r, c, p);
         if (strcmp(label, c->values[p]) != 0)

@@ -325,7 +325,7 @@ cf_status run_start(Run *run, const char *folder, bool resume) {
     FORWARD(file_make_folders(run->folder, &run->made_folder));
     FORWARD(lock_folder(run->folder, &run->lock));
     FAIL_IF(!resume && file_exists(run->config_path), CF_BAD_USE,
-            "%s holds a run already; go on with it by --resume, or name another folder with --out", folder);
+            "%s holds a run already; resume it with --resume, or name another folder with --out", folder);
     if (resume) FORWARD(check_going_on(run));
     FORWARD(distillation_find_sha256(&run->config.train));
     return take_source(run, resume);
