@@ -60,7 +60,7 @@ static void print_areas(const Analysis *a, FILE *out) {
 static void print_pairs(const Analysis *a, FILE *out) {
     const size_t shown = a->curves.classes < MANY_CLASSES ? 5 : CONFUSED_PAIRS;
     if (!a->pair_count) {
-        fputs("\nno class was taken for another\n", out);
+        fputs("\nno class was mistaken for another\n", out);
         return;
     }
     fputs("\nmost confused, true -> predicted\n", out);

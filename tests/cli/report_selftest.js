@@ -48,7 +48,7 @@ function panel() {
     check("bars for all classes", all("li", dialog).length === Math.min(data.classes.length, 12));
     check("no percentage of what is no number", cifra.report.percent(NaN) === "overflow" && cifra.report.percent(0.5) === "50.0 %");
     const title = one("#panel h3").textContent, name = data.classes[button.dataset.label];
-    check("the panel names the class", title.startsWith(name + " taken for " + data.classes[button.dataset.predicted]), title);
+    check("the panel names the class", title.startsWith(name + " predicted as " + data.classes[button.dataset.predicted]), title);
     const first = data.images.index.findIndex((_, i) => data.images.label[i] === +button.dataset.label &&
         data.images.predicted[i] === +button.dataset.predicted), it = cifra.report.image(first);
     const canvas = one("#panel canvas"), drawn = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;

@@ -261,12 +261,12 @@ static void tells_how_sure(void **state) {
     section = page_with("confused", json_pack("[{s:s s:s s:i s:f} {s:s s:s}]", "true", names[2], "predicted", names[0],
                                               "count", 7, "share", 0.35, "true", "nobody", "predicted", names[0]));
     assert_int_equal(count(section, "<button"), 1);
-    assert_has(section, "data-label=\"2\" data-predicted=\"0\">x, y&lt;b&gt; taken for &lt;/script&gt;");
+    assert_has(section, "data-label=\"2\" data-predicted=\"0\">x, y&lt;b&gt; predicted as &lt;/script&gt;");
     assert_has(section, "<td class=\"n\" data-sort=\"7\">7</td>");
     assert_has(section, "35.0 %");
     free(section);
     section = page_with("confused", json_array());
-    assert_has(section, "No class was taken for another");
+    assert_has(section, "No class was mistaken for another");
     free(section);
     section = page_with("calibration", NULL);
     assert_has(section, "an earlier version wrote it");

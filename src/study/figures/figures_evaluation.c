@@ -91,7 +91,7 @@ static cf_status draw_one_confusion(const FigureBook *book, const char *name, co
     char *title, some[80] = "";
     FORWARD(write_confusion(book, name, m, shares));
     if (!shown->count) {
-        notice("%s: no class is taken for another, and %d are too many to be drawn, so there is no figure %s",
+        notice("%s: no class is mistaken for another, and %d are too many to be drawn, so there is no figure %s",
                book->subject, m->classes, name);
         return CF_OK;
     }

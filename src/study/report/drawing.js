@@ -143,7 +143,7 @@ const drawing = (() => {
 
     /* Also when the network has learnt more. */
     function classifyDrawing() {
-        if (picture) return show(picture.pixels, picture.shape, picture.name + " is taken for");
+        if (picture) return show(picture.pixels, picture.shape, picture.name + " is predicted as");
         if (!strokes.length) return clear();
         const { pixels, shape } = prepared();
         return show(pixels, shape, "The network says");
@@ -226,7 +226,7 @@ const drawing = (() => {
         const it = report.image(Math.floor(Math.random() * report.count));
         empty();
         redraw();
-        show(it.pixels, it.shape, `Image ${it.number} of the set, a ${report.data.classes[it.label]}, is taken for`);
+        show(it.pixels, it.shape, `Image ${it.number} of the set, a ${report.data.classes[it.label]}, is predicted as`);
     });
     const chosen = document.getElementById("picture");
     document.getElementById("choose").addEventListener("click", () => chosen.click());

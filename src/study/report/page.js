@@ -28,7 +28,7 @@ report.openPanel = (() => {
         paint(panel.querySelector("canvas"), it.pixels, it.shape);
         if (data.network) fillMaps(it);
         panel.querySelector("h3").textContent = right ? data.classes[it.label] + ", recognised"
-            : data.classes[it.label] + " taken for " + data.classes[it.predicted];
+            : data.classes[it.label] + " predicted as " + data.classes[it.predicted];
         panel.querySelector(".place").textContent =
             `image ${it.number} of the set${it.file && ", " + it.file}; ${at + 1} of ${sequence.length} shown`;
         bars(panel.querySelector("ol"), data.classes, it.probabilities, it.label);
@@ -82,7 +82,7 @@ report.openPanel = (() => {
             if (data.images.label[i] === label && data.images.predicted[i] === predicted) list.push(i);
         const all = +button.dataset.count, name = data.classes[label];
         gallery.querySelector("h3").textContent = label === predicted ? `${name}, recognised`
-            : `${name} taken for ${data.classes[predicted]}`;
+            : `${name} predicted as ${data.classes[predicted]}`;
         gallery.querySelector("p").textContent = list.length === all ? `all ${all}` : `showing ${list.length} of ${all}`;
         gallery.querySelector("ul").replaceChildren(...list.map((_, position) => thumbnail(list, position)));
         mark(label, predicted);

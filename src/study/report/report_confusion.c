@@ -18,7 +18,7 @@ static void cell(FILE *out, const ReportInput *input, int label, int predicted, 
             "data-count=\"%.0f\" aria-label=\"",
             right ? "right" : "wrong", shade > 0.6 ? " deep" : "", shade, label, predicted, count);
     html_text(out, report_class(input, label));
-    fputs(right ? " recognised as such: " : " taken for ", out);
+    fputs(right ? " recognised as such: " : " predicted as ", out);
     if (!right) {
         html_text(out, report_class(input, predicted));
         fputs(": ", out);
@@ -99,7 +99,7 @@ cf_status section_confusion(FILE *out, const ReportInput *input, const ReportIma
         fprintf(out, "<p class=\"note\">%s</p>\n",
                 input->no_cells ? "The confusion matrix has too many cells for metrics.json; confusion.csv among the "
                                   "figures has them, and the most confused pairs stand below."
-                                : "No class was taken for another.");
+                                : "No class was mistaken for another.");
     shown(out, input, images);
     return CF_OK;
 }

@@ -82,7 +82,7 @@ static void pair_row(FILE *out, const ReportInput *input, const json_t *pair) {
             "data-predicted=\"%d\">",
             count, label, predicted);
     html_text(out, report_class(input, label));
-    fputs(" taken for ", out);
+    fputs(" predicted as ", out);
     html_text(out, report_class(input, predicted));
     fputs("</button></th>", out);
     table_number(out, count, "%.0f", count);
@@ -95,7 +95,7 @@ static void pairs(FILE *out, const ReportInput *input) {
     json_t *pair;
     size_t i;
     if (!json_array_size(list)) {
-        fputs("<p class=\"note\">No class was taken for another.</p>\n", out);
+        fputs("<p class=\"note\">No class was mistaken for another.</p>\n", out);
         return;
     }
     table_begin(out, (TableStyle){.sortable = true, .tall = true, .id = "pairs", .on_screen = "; a row opens its images"},
