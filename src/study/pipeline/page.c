@@ -160,13 +160,12 @@ static void story(FILE *out, const StudyPage *page) {
 static void count_table(FILE *out, const json_t *data) {
     static const char *const parts[] = {"train", "validation", "test"};
     const json_t *classes = json_object_get(data, "classes"), *counts = json_object_get(data, "counts");
-    fputs("<div class=\"scroll\"><table><caption>Images per class</caption>\n<thead><tr><th scope=\"col\"></th>", out);
-    for (size_t c = 0; c < json_array_size(classes); c++) {
-        fputs("<th scope=\"col\" class=\"n\">", out);
-        html_text(out, result_text(json_array_get(classes, c), ""));
-        fputs("</th>", out);
-    }
-    fputs("<th scope=\"col\" class=\"n\">all</th></tr></thead>\n<tbody>\n", out);
+    table_begin(out, (TableStyle){0}, "Images per class");
+    table_head(out, "", false);
+    for (size_t c = 0; c < json_array_size(classes); c++)
+        table_head(out, result_text(json_array_get(classes, c), ""), true);
+    table_head(out, "all", true);
+    table_body(out);
     for (size_t p = 0; p < COUNT_OF(parts); p++) {
         const json_t *list = json_object_get(counts, parts[p]);
         double sum = 0;

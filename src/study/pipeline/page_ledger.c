@@ -28,23 +28,9 @@ void page_verdicts(FILE *out, const StudyPage *page) {
     fputs("</dl>\n", out);
 }
 
-static void cell(FILE *out, const char *text) {
-    fputs("<td class=\"n\">", out);
-    html_text(out, text);
-    fputs("</td>", out);
-}
-
-static void verdict_cell(FILE *out, Verdict verdict) {
-    char class[32];
-    snprintf(class, sizeof class, "%s", verdict_words[verdict]);
-    for (char *p = class; *p; p++)
-        if (*p == ' ') *p = '-';
-    fprintf(out, "<td class=\"%s\">%s</td>", class, verdict_words[verdict]);
-}
-
 static void entry(FILE *out, const LedgerEntry *e) {
     char text[64], low[24], high[24];
-    fputs("<tr><th scope=\"row\">", out);
+    fputs("<tr><th scope=\"row\">", out); /* with remarks in it, which table_row does not have */
     html_text(out, e->claim->what);
     if (e->majority > 0)
         fprintf(out, "<small>chance %.1f %%, the commonest class %.1f %%</small>", 100 * e->chance, 100 * e->majority);
@@ -55,40 +41,35 @@ static void entry(FILE *out, const LedgerEntry *e) {
     }
     fputs("</th>", out);
     ledger_number(e->claim, e->claim->reported, text);
-    cell(out, e->claim->against ? "" : text);
+    table_figure(out, e->claim->against ? "" : text);
     ledger_number(e->claim, e->measured, text);
-    cell(out, e->runs ? text : "");
+    table_figure(out, e->runs ? text : "");
     ledger_number(e->claim, e->low, low);
     ledger_number(e->claim, e->high, high);
     snprintf(text, sizeof text, "%s to %s", low, high);
-    cell(out, e->has_interval ? text : "");
-    verdict_cell(out, e->verdict);
-    fputs("<td>", out);
-    html_text(out, ledger_data(e));
-    fputs("</td></tr>\n", out);
+    table_figure(out, e->has_interval ? text : "");
+    table_word(out, verdict_words[e->verdict]);
+    table_text(out, ledger_data(e));
+    table_row_end(out);
 }
 
 static void table(FILE *out, const Ledger *ledger, bool headline) {
     const char *section = "";
-    fputs(
-        "<div class=\"scroll\"><table class=\"ledger\">\n<thead><tr><th scope=\"col\"></th><th scope=\"col\" "
-        "class=\"n\">Report</th><th scope=\"col\" class=\"n\">Ours</th><th scope=\"col\" class=\"n\">95 % interval</th>"
-        "<th scope=\"col\">Verdict</th><th scope=\"col\">Measured "
-        "on</th>"
-        "</tr></thead>\n<tbody>\n",
-        out);
+    table_begin(out, (TableStyle){.class = "ledger"}, NULL);
+    table_head(out, "", false);
+    table_heads(out, (const char *const[]){"Report", "Ours", "95 % interval", NULL}, true);
+    table_heads(out, (const char *const[]){"Verdict", "Measured on", NULL}, false);
+    table_body(out);
     for (size_t i = 0; i < ledger->count; i++) {
         const LedgerEntry *e = &ledger->entries[i];
         if (e->claim->headline != headline) continue;
         if (strcmp(section, e->claim->section) != 0) {
             section = e->claim->section;
-            fputs("<tr class=\"heading\"><th colspan=\"6\" scope=\"rowgroup\">", out);
-            html_text(out, section);
-            fputs("</th></tr>\n", out);
+            table_rows_of(out, section, 6);
         }
         entry(out, e);
     }
-    fputs("</tbody></table></div>\n", out);
+    table_end(out);
 }
 
 cf_status page_ledger(FILE *out, const StudyPage *page) {

@@ -312,7 +312,7 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
         html_text(out, result_text(json_array_get(classes, c), "class"));
         fputs("</th>", out);
     }
-    fputs("</tr></thead>\n<tbody>\n", out);
+    table_body(out);
     for (int i = 0; i < recipe->case_count; i++) {
         char key[16];
         snprintf(key, sizeof key, "%d", i + 1);

@@ -12,9 +12,8 @@
 static cf_status difference_cells(FILE *out, const json_t *runs, const json_t *against) {
     MeanDifference d;
     FORWARD(runs_difference(runs, against, "accuracy", &d));
-    const char *word = verdict_words[difference_verdict(&d)];
-    fprintf(out, "<td class=\"n\">%+.2f <small>(%+.2f to %+.2f)</small></td><td class=\"%s\">%s</td>",
-            100 * d.difference, 100 * d.low, 100 * d.high, word, word);
+    table_estimate(out, d.difference, d.low, d.high, true);
+    table_word(out, verdict_words[difference_verdict(&d)]);
     return CF_OK;
 }
 
