@@ -216,17 +216,7 @@ static cf_status nothing(Work *w) {
 static cf_status squeeze(Work *w) {
     const Shape in = w->layer->in;
     const int few = in.C / w->layer->number;
-    const Window whole = {.C = in.C,
-                          .H = in.H,
-                          .W = in.W,
-                          .K = in.C,
-                          .R = in.H,
-                          .S = in.W,
-                          .stride = 1,
-                          .groups = 1,
-                          .dilation = 1,
-                          .P = 1,
-                          .Q = 1};
+    const Window whole = window_whole(in, in.C);
     int means, squeezed, opened;
     FORWARD(c_value(w->net, (size_t)in.C, &means));
     FORWARD(c_value(w->net, (size_t)few, &squeezed));

@@ -77,27 +77,12 @@ static void close_op(Grouping *g, Int8Op *op) {
     g->tensor[op->last] = op->y;
 }
 
-/* Of a dense layer: a convolution as large as what it reads. */
-static Window whole_window(Shape in, int K) {
-    return (Window){.N = 1,
-                    .C = in.C,
-                    .H = in.H,
-                    .W = in.W,
-                    .K = K,
-                    .R = in.H,
-                    .S = in.W,
-                    .stride = 1,
-                    .groups = 1,
-                    .dilation = 1,
-                    .P = 1,
-                    .Q = 1};
-}
-
+/* A dense layer is a convolution as large as what it reads. */
 static void group_product(Grouping *g, int layer) {
     const Layer *l = &g->layers->layers[layer];
     Int8Op *op = add_op(g, INT8_CONV, layer);
     const int next = follower(g, layer);
-    if (l->type == &dense_type) op->window = whole_window(l->in, l->out.C);
+    if (l->type == &dense_type) op->window = window_whole(l->in, l->out.C);
     if (next >= 0 && g->layers->layers[next].type == &bn_type) extend(g, op, next), op->norm = next;
     take_rectifier(g, op);
     close_op(g, op);
@@ -157,10 +142,10 @@ static cf_status group_squeeze(Grouping *g, int layer) {
         l->name);
     Int8Op *op = add_inner(g, INT8_MEAN, layer, input_of(g, layer, 0), all);
     op = add_inner(g, INT8_CONV, layer, op->y, few);
-    op->part = "fc1.", op->window = whole_window(all, few.C);
+    op->part = "fc1.", op->window = window_whole(all, few.C);
     activate(op, layer_type("relu"), (Activation){ACT_RELU, 0});
     op = add_inner(g, INT8_CONV, layer, op->y, all);
-    op->part = "fc2.", op->window = whole_window(few, all.C);
+    op->part = "fc2.", op->window = window_whole(few, all.C);
     op = add_inner(g, INT8_TABLE, layer, op->y, all);
     activate(op, layer_type("sigmoid"), (Activation){ACT_SIGMOID, 0});
     const int scales = op->y;

@@ -19,6 +19,12 @@ static inline size_t shape_size(Shape shape) {
     return (size_t)shape.C * (size_t)shape.H * (size_t)shape.W;
 }
 
+/* One window over a whole image, to K values. */
+static inline Window window_whole(Shape in, int K) {
+    return (Window){.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = K, .R = in.H, .S = in.W, .stride = 1,
+                    .P = 1, .Q = 1, .groups = 1, .dilation = 1};
+}
+
 /* What a tensor of weights is for: how it begins, and whether it is trained. */
 typedef enum ParameterRole {
     PARAMETER_WEIGHT,   /* multiplies values: drawn */

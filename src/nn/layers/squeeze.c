@@ -64,8 +64,7 @@ static cf_status lay(Planner *planner, int number) {
     static const NodeType type = {.name = "scale", .forward = forward, .backward = backward};
     const Layer *layer = planner_layer(planner, number);
     const Shape in = layer->in, few = {in.C / layer->number, 1, 1}, all = {in.C, 1, 1};
-    const Window whole = {.N = 1, .C = in.C, .H = in.H, .W = in.W, .K = in.C, .R = in.H, .S = in.W,
-                          .stride = 1, .groups = 1, .dilation = 1, .P = 1, .Q = 1};
+    const Window whole = window_whole(in, in.C);
     Tensor *x = planner_input(planner, number, 0), *means, *squeezed, *opened, *scales, *y;
     Node *n;
     FORWARD(planner_tensor(planner, all, &means));
