@@ -1,6 +1,5 @@
 /* What the tests share that compare with golden files (tests/golden): what independent implementations say. */
-#ifndef GOLDEN_H
-#define GOLDEN_H
+#pragma once
 
 #include "testing.h"
 
@@ -41,5 +40,3 @@ static inline double golden_cell(const json_t *list, size_t row, size_t column) 
     assert_true(json_is_number(value));
     return json_number_value(value);
 }
-
-#endif

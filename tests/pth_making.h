@@ -1,8 +1,7 @@
 /* Files as torch.save writes them, put together by hand: for the tests of their reader, its fuzz target and its corpus.
  *
  * A pickle is a literal of opcodes: PTH_DICT, then names and tensors in turn, then PTH_END. Numbers are one byte, as texts of C. */
-#ifndef PTH_MAKING_H
-#define PTH_MAKING_H
+#pragma once
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,5 +78,3 @@ static inline size_t pth_make(const void *pickle, size_t size, unsigned char *ou
                                 {"x/data/1", halves, sizeof halves}};
     return pth_zip(entries, 4, out);
 }
-
-#endif

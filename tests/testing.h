@@ -1,6 +1,5 @@
 /* What the tests share: cmocka in its required order, a scratch folder, real data, small comparisons. */
-#ifndef TESTING_H
-#define TESTING_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,5 +24,3 @@ void write_bytes(const char *path, const void *bytes, size_t size);
 
 /* The path of real data below $CIFRA_DATA, or NULL after saying what is skipped. */
 const char *real_data(const char *name, const char *what_is_skipped);
-
-#endif

@@ -1,6 +1,5 @@
 /* All that lies below a folder. */
-#ifndef BASE_FILE_WALK_H
-#define BASE_FILE_WALK_H
+#pragma once
 
 #include "base/status.h"
 
@@ -15,5 +14,3 @@ typedef cf_status (*WalkFn)(const WalkedFile *file, void *context);
 /* Tells of every file and folder, a folder before what it holds, else in no order. Links are followed, but not back into a folder on
  * the way. With `hidden`, names that begin with '.' are told as files, whatever they are; else they are passed over. */
 cf_status file_walk(const char *folder, bool hidden, WalkFn visit, void *context);
-
-#endif

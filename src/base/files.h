@@ -1,6 +1,5 @@
 /* Files: names, whole reads, writes that are all there or not at all, checksums. */
-#ifndef BASE_FILES_H
-#define BASE_FILES_H
+#pragma once
 
 #include "base/status.h"
 
@@ -66,5 +65,3 @@ cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]);
 void sha256_free(Sha256 *sha);
 /* Of a text, in one call. */
 cf_status sha256_text(const char *text, char hex[SHA256_HEX]);
-
-#endif

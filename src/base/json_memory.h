@@ -10,8 +10,7 @@
  *
  * While this library is loaded, jansson's allocator is watched: the one it has, malloc or what the program has set, does the work.
  */
-#ifndef BASE_JSON_MEMORY_H
-#define BASE_JSON_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -19,5 +18,3 @@
 void json_memory_begin(void);
 /* Whether an allocation of jansson failed in this thread since json_memory_begin, or since the last call. */
 bool json_memory_failed(void);
-
-#endif

@@ -4,8 +4,7 @@
  * looks like that already as \x5c. So a string always exists, what is UTF-8 stays as it is, and whoever replaces every \xNN by its
  * byte has the original. jansson's own json_string gives NULL for such bytes, and what is given NULL leaves a member out.
  */
-#ifndef BASE_JSON_TEXT_H
-#define BASE_JSON_TEXT_H
+#pragma once
 
 #include "base/status.h"
 
@@ -15,5 +14,3 @@
 json_t *json_text(const char *bytes);
 /* The bytes back in a new string; *bytes NULL where there is no string: null, a number, no member. Release with free(). */
 cf_status json_text_value(const json_t *text, char **bytes);
-
-#endif

@@ -1,7 +1,6 @@
 /* Libraries that are loaded when they are first needed: those that a program is linked with cost time at its every start, with all that
  * they bring along. */
-#ifndef BASE_LIBRARY_H
-#define BASE_LIBRARY_H
+#pragma once
 
 #include "base/status.h"
 
@@ -17,5 +16,3 @@ void library_load(Library *library);
 void library_load_global(Library *library);
 /* The address of a function, or NULL; `expected`: the version that has it, for the message. */
 void *library_find(Library *library, const char *function, const char *expected);
-
-#endif

@@ -5,8 +5,7 @@
  * Where a limit belongs to one format only it still stands here, so that one page tells them all. Depth: JSON may be nested
  * 2048 deep (jansson's own limit), YAML as deep as the schema at hand; aliases in YAML are refused.
  */
-#ifndef BASE_LIMITS_H
-#define BASE_LIMITS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -85,5 +84,3 @@ static const double LARGEST_LOSS = 1e300; /* float32 ends at 3e38 */
 
 enum { MOST_FETCH_SETS = 256, MOST_FETCH_FILES = 64, MOST_FETCH_MIRRORS = 16, LONGEST_ADDRESS = 2048 };
 static const uint64_t LARGEST_CONTENT = (uint64_t)1 << 42; /* of one file, unpacked */
-
-#endif

@@ -4,8 +4,7 @@
  * is ever left behind, and no clock or process number decides. A file system without locks cannot guard; a notice says so, and the
  * work goes on.
  */
-#ifndef BASE_LOCK_H
-#define BASE_LOCK_H
+#pragma once
 
 #include "base/status.h"
 
@@ -26,5 +25,3 @@ void lock_release(Lock *lock);
 
 /* For files that are locked under other rules: as file_try_lock, but where there are no locks, a notice says so, and it counts as held. */
 bool lock_hold(int descriptor, const char *path);
-
-#endif

@@ -1,7 +1,6 @@
 /* Tags of HTML and SVG as programs write them: values in quotes, no '<' within a tag. The bytes are from outside: whatever they are,
  * nothing is read beyond `end`. */
-#ifndef BASE_MARKUP_H
-#define BASE_MARKUP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,5 +21,3 @@ bool tag_is_one_of(const Tag *tag, const char *const *names);
 const char *tag_attribute(const Tag *tag, const char *name, size_t *length);
 /* The character that the reference at `at` stands for, one of the five of XML, and the bytes it takes; 0: it is none. */
 char markup_reference(const char *at, const char *end, size_t *length);
-
-#endif

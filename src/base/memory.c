@@ -78,3 +78,15 @@ cf_status memory_print(char **out, const char *format, ...) {
 cf_status memory_copy_string(const char *text, char **out) {
     return memory_print(out, "%s", text);
 }
+
+/* Any object pointer has the representation of void * here, but not its type: copied, not cast. */
+void *memory_take(void *pointer) {
+    void *held, *const none = NULL;
+    memcpy(&held, pointer, sizeof held);
+    memcpy(pointer, &none, sizeof none);
+    return held;
+}
+
+void memory_free(void *pointer) {
+    free(memory_take(pointer));
+}

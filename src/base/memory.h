@@ -1,6 +1,5 @@
 /* Sizes that cannot overflow, and allocation that reports instead of crashing. */
-#ifndef BASE_MEMORY_H
-#define BASE_MEMORY_H
+#pragma once
 
 #include "base/status.h"
 
@@ -25,4 +24,29 @@ cf_status memory_print(char **out, const char *format, ...) __attribute__((forma
 
 cf_status memory_copy_string(const char *text, char **out);
 
-#endif
+/* ---- Owned by a scope ----
+ *
+ * A local variable that owns something says so, and gives it up wherever its scope is left: with FORWARD, by return or at the
+ * closing brace, so that no path can forget it and none needs a label.
+ *
+ *     AUTO_FREE char *path = NULL;
+ *     AUTO(evaluation_free) Evaluation evaluation = {0};
+ *     FORWARD(file_join(folder, "metrics.json", &path));
+ *     FORWARD(evaluate(model, part, &options, &evaluation));
+ *     *out = memory_take(&path);   // the caller's from here on
+ *
+ * It has a value from its declaration on, which its release takes for nothing (NULL, {0}). A function with such variables has no goto.
+ * (GNU C, as systemd's _cleanup_ and GLib's g_auto are; jansson's json_auto_t is the same for JSON.) */
+#define AUTO(release) __attribute__((cleanup(release)))
+#define AUTO_FREE     AUTO(memory_free)
+
+/* free() of the pointer at `pointer`. */
+void memory_free(void *pointer);
+/* The pointer at `pointer`, which is NULL then: for handing it on. */
+void *memory_take(void *pointer);
+
+/* For a handle, where `release` takes it itself: AUTO_HANDLE(Run, run_free) in a header makes AUTO(run_free_at) Run *run = NULL; */
+#define AUTO_HANDLE(type, release)                                                                                     \
+    static inline void release##_at(type **handle) {                                                                   \
+        release(*handle);                                                                                              \
+    }

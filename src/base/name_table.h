@@ -1,6 +1,5 @@
 /* Names and their places, for looking many of them up: a table with open addresses. The names are borrowed. */
-#ifndef BASE_NAME_TABLE_H
-#define BASE_NAME_TABLE_H
+#pragma once
 
 #include "base/status.h"
 
@@ -16,5 +15,3 @@ void name_table_free(NameTable *table);
 int name_table_find(const NameTable *table, const char *name, size_t length);
 /* Gives a name a place; one that is there already takes the new one. */
 void name_table_put(NameTable *table, const char *name, int place);
-
-#endif

@@ -1,6 +1,5 @@
 /* What every floor needs of numbers. */
-#ifndef BASE_NUMBERS_H
-#define BASE_NUMBERS_H
+#pragma once
 
 #include <math.h>
 #include <stddef.h>
@@ -28,5 +27,3 @@ static inline double largest_magnitude(const float *values, size_t count) {
     for (size_t i = 0; i < count; i++) largest = fmaxf(largest, fabsf(values[i]));
     return (double)largest;
 }
-
-#endif

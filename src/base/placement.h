@@ -1,6 +1,5 @@
 /* Where arrays lie in memory that they share, by the steps at which they are in use. */
-#ifndef BASE_PLACEMENT_H
-#define BASE_PLACEMENT_H
+#pragma once
 
 #include "base/status.h"
 
@@ -13,5 +12,3 @@ typedef struct Placed {
 /* Largest first, each at the lowest place where no placed one lies that is in use at the same time (greedy by size: Pisarchyk, Lee
  * 2020). *total: the bytes that all take. */
 cf_status placement_find(Placed *items, size_t count, size_t *total);
-
-#endif

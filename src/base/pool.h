@@ -5,8 +5,7 @@
  * running while the waiting ones take its processor. Here a loop ends when its work is done, whoever did it, and a thread
  * without work sleeps after some 50 microseconds.
  */
-#ifndef BASE_POOL_H
-#define BASE_POOL_H
+#pragma once
 
 enum { SLICES_MAX_THREADS = 256 };
 
@@ -17,5 +16,3 @@ typedef void (*PoolFn)(void *context, int thread);
  * is left open, so the pieces must be taken, not dealt. Returns when all that came are done. Calls of several threads go on
  * side by side, each with its own others. A call from within `work` runs on its own thread alone. */
 void pool_run(int threads, PoolFn work, void *context);
-
-#endif

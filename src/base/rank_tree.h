@@ -6,8 +6,7 @@
  * at each node of the tree one of its ranks adds a piece, and at the end each rank sends the sum of its own piece to all. Every
  * rank then has sent 2 (R - 1) / R times the vector: no tree of sums that all are to have can do with less.
  */
-#ifndef BASE_RANK_TREE_H
-#define BASE_RANK_TREE_H
+#pragma once
 
 #include "base/ranks.h"
 
@@ -37,5 +36,3 @@ cf_status rank_join_begin(RankJoin *join, void *values);
 /* Does what can be done without waiting. */
 cf_status rank_join_advance(RankJoin *join);
 cf_status rank_join_finish(RankJoin *join);
-
-#endif

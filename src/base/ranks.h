@@ -4,8 +4,7 @@
  * nothing. Rank 0 runs the command and is the only one that is heard; the others wait for what it asks of them ("jobs").
  * What a caller of several threads sends is sent one call after the other.
  */
-#ifndef BASE_RANKS_H
-#define BASE_RANKS_H
+#pragma once
 
 #include "base/status.h"
 
@@ -69,5 +68,3 @@ void ranks_fail(void);
 /* Bytes, and messages, that this process has sent since it began. */
 uint64_t ranks_bytes_sent(void);
 uint64_t ranks_messages_sent(void);
-
-#endif

@@ -4,8 +4,7 @@
  * dropout of layer 7 in step 900 is (seed, RNG_DROPOUT, 900, 7). Within it, block i is Philox4x32-10 of counter i
  * (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011), so any thread can draw any item.
  */
-#ifndef BASE_RNG_H
-#define BASE_RNG_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -51,5 +50,3 @@ float rng_uniform(const RngStream *stream, uint64_t item);
 double rng_normal(const RngStream *stream, uint64_t item);
 /* Shuffles `items` in place (Fisher and Yates); every order is equally likely up to the stream's 2^64 bias. */
 void rng_shuffle(const RngStream *stream, uint32_t *items, size_t count);
-
-#endif

@@ -10,8 +10,7 @@
  * Everything is checked before use: the header's length against the file's size, offsets against shapes, no gap, no other
  * overlap, nothing left over; and the checksum, where the file has one.
  */
-#ifndef BASE_SAFETENSORS_H
-#define BASE_SAFETENSORS_H
+#pragma once
 
 #include "base/files.h"
 #include "base/name_table.h"
@@ -93,5 +92,3 @@ enum { LENGTH_BYTES = 8 };
 
 /* Where the checksum's digits stand in a header (JSON, compact), or NULL. */
 char *seal_place(char *header, size_t length);
-
-#endif

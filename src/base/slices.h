@@ -3,8 +3,7 @@
  * Work is cut into a fixed number of pieces that does not depend on the number of threads. A piece writes only to places
  * of its own; sums over pieces are formed afterwards, in index order. So results are the same bits at any thread count.
  */
-#ifndef BASE_SLICES_H
-#define BASE_SLICES_H
+#pragma once
 
 #include "base/pool.h"
 #include "base/status.h"
@@ -18,5 +17,3 @@ cf_status slices_run(int threads, int64_t count, SliceFn work, void *context);
 
 /* `requested`, or the processors this process may use if it is 0; at least 1, at most SLICES_MAX_THREADS. */
 int slices_threads(int requested);
-
-#endif

@@ -1,7 +1,6 @@
 /* How far a few numbers can be trusted: intervals of a proportion and of a mean; tests of paired yes-or-no results and of means, with
  * intervals of the differences. */
-#ifndef BASE_STATISTICS_H
-#define BASE_STATISTICS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -46,5 +45,3 @@ typedef struct MeanDifference {
 MeanDifference paired_t_test(const double *a, const double *b, size_t count);
 /* Of two groups whose variances may differ (Welch 1947). Two values at least in each. */
 MeanDifference welch_t_test(const double *a, size_t a_count, const double *b, size_t b_count);
-
-#endif

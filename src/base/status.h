@@ -4,8 +4,7 @@
  * expected, what was found, where, what to do); callers forward. The message is kept per thread; slices.h carries it
  * from a worker to the caller. With $CIFRA_TRACE set, the source lines that forwarded it are appended.
  */
-#ifndef BASE_STATUS_H
-#define BASE_STATUS_H
+#pragma once
 
 #include "cifra.h"
 
@@ -42,5 +41,3 @@ void status_clear(void);
 
 /* Says something through the caller's notice handler (cf_set_notice_handler). */
 void notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-#endif

@@ -1,6 +1,5 @@
 /* Words and numbers in texts that people type, and as people and programs read them. */
-#ifndef BASE_TEXT_H
-#define BASE_TEXT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,5 +49,3 @@ void csv_number(FILE *out, double value);
 /* "\n    the line\n        ^": a line with a mark under a column (1-based), for messages; of a long line what is near it. */
 enum { TEXT_MARKED = 256 };
 void text_marked(const char *line, int column, char marked[TEXT_MARKED]);
-
-#endif

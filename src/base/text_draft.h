@@ -1,7 +1,6 @@
 /* A text that is written like a file and grows in memory. open_memstream does not tell when memory runs out on the way: what
  * could not be written is missing, and no call fails (glibc 2.36). */
-#ifndef BASE_TEXT_DRAFT_H
-#define BASE_TEXT_DRAFT_H
+#pragma once
 
 #include "base/status.h"
 
@@ -18,5 +17,3 @@ cf_status text_draft(TextDraft *draft);
 /* *text: a new string, *size its length (NULL: not asked for); release with free(). It ends the draft on any path. */
 cf_status text_draft_finish(TextDraft *draft, char **text, size_t *size);
 void text_draft_abandon(TextDraft *draft);
-
-#endif

@@ -3,8 +3,7 @@
  * libcyaml checks the form and tells lines in its log only; the first complaint and the innermost line are kept. What values mean
  * is the caller's to check; yaml_at_key then puts file and line in front.
  */
-#ifndef BASE_YAML_H
-#define BASE_YAML_H
+#pragma once
 
 #include "base/embedded.h"
 #include "base/status.h"
@@ -26,5 +25,3 @@ cf_status yaml_text(const EmbeddedFile *files, const char *name_or_path, char **
 int yaml_line_of_key(const char *text, const char *key, int which);
 /* A failure, with the file and the line of the key that it is about; CF_OK as it is. */
 cf_status yaml_at_key(cf_status status, const char *path, const char *text, const char *key, int which);
-
-#endif

@@ -7,8 +7,7 @@
  * Everything is checked before use: all ranges lie in the file, no two entries overlap, none reaches into the directory, names
  * are the same in both places and stand once; and an entry's CRC-32 when it is taken.
  */
-#ifndef BASE_ZIP_H
-#define BASE_ZIP_H
+#pragma once
 
 #include "base/status.h"
 
@@ -34,5 +33,3 @@ ZipEntry *zip_find(const ZipEntries *entries, const char *name, size_t length);
 cf_status zip_check(const char *path, const unsigned char *bytes, ZipEntry *entry);
 /* The content, checked, with a zero byte behind it; release with free(). */
 cf_status zip_unpack(const char *path, const unsigned char *bytes, const ZipEntry *entry, unsigned char **content);
-
-#endif

@@ -3,8 +3,7 @@
  * Times are medians over repetitions of one case; rates are useful floating-point operations (a multiply-add is 2; the
  * first layer has no input gradient) over that time, and shares are of the peak measured on the same threads in this run.
  */
-#ifndef BENCH_BENCH_H
-#define BENCH_BENCH_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -162,5 +161,3 @@ cf_status rank_bench_alone(RankBench *bench);
 /* Seconds of a step over `hosts`, each as one rank here, of a batch of so many images: a rank's own work, its messages' latencies,
  * and the time of its bytes, nothing of which is hidden behind work. */
 double rank_bench_model(const RankBench *bench, int hosts, int batch, double latency, double bandwidth);
-
-#endif

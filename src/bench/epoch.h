@@ -1,6 +1,5 @@
 /* A whole epoch (shuffling, preparation, steps, validation, history) against the steps it consists of. */
-#ifndef BENCH_EPOCH_H
-#define BENCH_EPOCH_H
+#pragma once
 
 #include "bench/bench.h"
 
@@ -16,5 +15,3 @@ typedef struct EpochBench {
 /* On `images` random images, a tenth of which validate. `augment`: an augmentation line; NULL: none. */
 cf_status epoch_bench(const char *model, Shape input, int batch, int threads, cf_precision precision, size_t images,
                       const char *augment, EpochBench *result);
-
-#endif

@@ -17,8 +17,7 @@
  * Inputs are small integers (and factors that are multiples of 1/64), so that every sum is exact in float32 and every input
  * in bfloat16. What differs from the reference by more than the one rounding of a bfloat16 output is then an error.
  */
-#ifndef BENCH_OP_RIG_H
-#define BENCH_OP_RIG_H
+#pragma once
 
 #include "bench/bench.h"
 
@@ -86,5 +85,3 @@ cf_status rig_stem_fill(const OpRig *r, char *set);
 cf_status rig_stem_unit(const OpRig *r, char *const region[REGIONS], int thread);
 /* The out_count values of OUT_STEM: mean and variance [K]; or sum d p [K][C][R][S] and sum d [K]. */
 cf_status rig_stem_read(const OpRig *r, const char *set, double *values);
-
-#endif

@@ -4,8 +4,7 @@
  * training images and nothing else are trained on, and all that is learned comes from them; the official test images are looked at once, after
  * training; the mean accuracy over the seeds must reach the target, every seed counts, and the time is the mean over them.
  */
-#ifndef BENCH_SPRINT_H
-#define BENCH_SPRINT_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -41,5 +40,3 @@ cf_status sprint_run(const Sprint *sprint, const SprintJob *job, SprintResult *r
 
 /* The mean over the test part, looked at through `views` (NULL: as it is). */
 cf_status sprint_test(const cf_model *model, const cf_subset *test, const ClassifyOptions *options, double *accuracy);
-
-#endif

@@ -1,6 +1,5 @@
 /* What commands that train a run have in common. */
-#ifndef CLI_CMD_TRAIN_H
-#define CLI_CMD_TRAIN_H
+#pragma once
 
 #include "cli/options.h"
 #include "study/figures/figures.h"
@@ -11,5 +10,3 @@ cf_status train_run(Run *run, const char *folder, const Arguments *given, bool r
                     Live *live);
 /* Where there is a target and nothing was said: mean-teacher, and an average of weights for it. */
 void train_adapt_defaults(const Arguments *given, RunConfig *config);
-
-#endif

@@ -1,6 +1,5 @@
 /* All commands; each lives in its own file (train in cmd_train.c). */
-#ifndef CLI_COMMANDS_H
-#define CLI_COMMANDS_H
+#pragma once
 
 #include "cli/options.h"
 
@@ -12,5 +11,3 @@ extern const Command command_study, command_train, command_adapt, command_imbala
 
 /* What other ranks do for bench ranks (ranks_serve). */
 cf_status bench_serve(json_t *job);
-
-#endif

@@ -1,8 +1,7 @@
 /* The options that turn the dials of generated data, and those that say how images are read, wherever a command takes a set. They
  * are laid onto the set's text (--data street --shift blur=0:2 -n 1000 is --data street:blur=0:2,n=1000, --data photos --size 64 is
  * --data photos:size=64x64), so that config.json, messages and the library know one name and a run repeats exactly. */
-#ifndef CLI_DATA_OPTIONS_H
-#define CLI_DATA_OPTIONS_H
+#pragma once
 
 #include "base/limits.h"
 #include "cli/options.h"
@@ -65,5 +64,3 @@ cf_status data_dials_lay(const char *set, const DataDials *dials, char **text);
 /* What a command on a run evaluates: `given`, or the run's `own` set with the dials laid on; NULL where neither is asked for: the
  * run's own as it is. Release with free(). */
 cf_status data_chosen(const char *given, const char *own, const DataDials *dials, char **text);
-
-#endif

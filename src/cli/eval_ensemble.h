@@ -1,6 +1,5 @@
 /* cifra eval of several runs: their networks as one. */
-#ifndef CLI_EVAL_ENSEMBLE_H
-#define CLI_EVAL_ENSEMBLE_H
+#pragma once
 
 #include "cli/data_options.h"
 #include "cli/options.h"
@@ -17,5 +16,3 @@ typedef struct EnsembleArguments {
 /* Whether the folders of the command line are an ensemble: several, or a group. */
 bool is_ensemble(const Arguments *given);
 cf_status eval_ensemble(const Arguments *given, const EnsembleArguments *arguments);
-
-#endif

@@ -1,6 +1,5 @@
 /* --figures, --theme and --dpi of the commands that draw. */
-#ifndef CLI_FIGURE_OPTIONS_H
-#define CLI_FIGURE_OPTIONS_H
+#pragma once
 
 #include "cli/options.h"
 #include "draw/canvas.h"
@@ -27,5 +26,3 @@ typedef struct FigureDials {
 static inline cf_status figure_dials_read(const FigureDials *dials, unsigned *formats) {
     return figure_formats_from_text(dials->list ? dials->list : "svg", dials->theme, dials->dpi, formats);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* Help pages and the man page, printed from the tables of commands and options. */
-#ifndef CLI_HELP_H
-#define CLI_HELP_H
+#pragma once
 
 #include "cli/options.h"
 
@@ -31,5 +30,3 @@ void help_print_man(const Program *program, FILE *out);
 /* "--epochs N", "--optimizer sgd|adam", "-n, --count N": the left column of a list of options, for help and man
  * page alike. */
 void help_option_synopsis(const Option *option, char *text, size_t size);
-
-#endif

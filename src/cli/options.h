@@ -5,8 +5,7 @@
  * A command's name is one word or two ("data list"). Some options have a letter too: -n 5, -n=5 and -n5 are --count 5.
  * Nothing may be given twice, nothing is abbreviated, and every mistake names the nearest right word.
  */
-#ifndef CLI_OPTIONS_H
-#define CLI_OPTIONS_H
+#pragma once
 
 #include "base/memory.h"
 #include "train/train_options.h"
@@ -86,5 +85,3 @@ const Option *command_options(const Command *command, size_t *count);
  * is checked. */
 cf_status options_parse(const Command *command, int argc, char **argv, void *options, Arguments *arguments);
 bool options_given(const Arguments *arguments, const char *name);
-
-#endif

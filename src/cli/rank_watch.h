@@ -1,6 +1,5 @@
 /* What a process of several (base/ranks.h) does with its streams and signals. */
-#ifndef CLI_RANK_WATCH_H
-#define CLI_RANK_WATCH_H
+#pragma once
 
 /* At the start of the program: only rank 0 is heard. What the others write to stdout and stderr goes nowhere. */
 void rank_watch_silence(void);
@@ -9,5 +8,3 @@ void rank_watch_begin(void);
 void rank_watch_end(void);
 /* In a handler of SIGTERM. */
 void rank_watch_terminated(void);
-
-#endif

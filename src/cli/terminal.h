@@ -1,6 +1,5 @@
 /* What goes to the terminal besides results: progress, notices, Ctrl-C. All of it to stderr. */
-#ifndef CLI_TERMINAL_H
-#define CLI_TERMINAL_H
+#pragma once
 
 #include "base/text_draft.h"
 #include "cli/options.h"
@@ -47,5 +46,3 @@ cf_status print_json(json_t *json);
 void terminal_figures(const FigureList *figures);
 /* With "figures": [paths] in it. */
 cf_status print_json_with_figures(json_t *json, const FigureList *figures);
-
-#endif

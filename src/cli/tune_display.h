@@ -1,7 +1,6 @@
 /* What a tune shows while it works: on a terminal a small table of the trials under way, renewed in place, with counts, the best
  * so far and the time left; everywhere a line for each trial that has ended. All of it to stderr. */
-#ifndef CLI_TUNE_DISPLAY_H
-#define CLI_TUNE_DISPLAY_H
+#pragma once
 
 #include "tune/tune.h"
 
@@ -20,5 +19,3 @@ cf_status tune_display_note(TuneDisplay *display, const TuneProgress *progress);
 /* The table, and the line of a trial that has ended, in new strings; release with free(). */
 cf_status tune_display_table(const TuneDisplay *display, char **text);
 cf_status tune_display_line(const TuneDisplay *display, const TuneProgress *progress, char **text);
-
-#endif

@@ -1,6 +1,5 @@
 /* What cifra tune prints and leaves behind when the search is over. */
-#ifndef CLI_TUNE_OUTPUT_H
-#define CLI_TUNE_OUTPUT_H
+#pragma once
 
 #include "cli/options.h"
 #include "study/run/run.h"
@@ -15,5 +14,3 @@ typedef struct TuneOutput {
 /* Draws the figures, makes the winner a run, writes trials.csv and report.html, and prints the table with the comparison, or one JSON document. CF_DIVERGED
  * where no trial came to its end. */
 cf_status tune_output(const Arguments *given, const TuneOutput *output);
-
-#endif

@@ -5,8 +5,7 @@
  *
  * Empty lines at the end are fine; a name as text_is_name wants it. The set's classes are those of the list, in its order.
  */
-#ifndef DATA_CLASS_LIST_H
-#define DATA_CLASS_LIST_H
+#pragma once
 
 #include "data/image_set.h"
 
@@ -19,5 +18,3 @@ cf_status class_list_apply(const char *path, cf_set *set);
  * from 0. Returns whether a reader of such files needs a list to know the classes again. */
 bool class_list_values(const cf_set *set, uint16_t *values);
 cf_status class_list_write(const char *path, const cf_set *set, const uint16_t *values);
-
-#endif

@@ -1,6 +1,5 @@
 /* A table of numbers in a CSV file, one of whose columns may name the classes. */
-#ifndef DATA_CSV_ROWS_H
-#define DATA_CSV_ROWS_H
+#pragma once
 
 #include "data/npy.h"
 
@@ -24,5 +23,3 @@ cf_status csv_read_rows(const char *path, const char *label, const RowsFrame *fr
                         RowClasses *classes);
 /* A file of one column, or the first of more where it is named "label", "class", "target" or "y". */
 cf_status csv_read_labels(const char *path, RowClasses *classes, size_t *n);
-
-#endif

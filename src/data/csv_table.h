@@ -1,6 +1,5 @@
 /* A CSV file (RFC 4180) as a table of texts in memory. */
-#ifndef DATA_CSV_TABLE_H
-#define DATA_CSV_TABLE_H
+#pragma once
 
 #include "base/status.h"
 
@@ -18,5 +17,3 @@ void csv_table_free(CsvTable *table);
 const char *csv_table_cell(const CsvTable *table, ptrdiff_t row, size_t column);
 /* The column of a name, or -1. */
 int csv_table_column(const CsvTable *table, const char *name);
-
-#endif

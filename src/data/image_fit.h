@@ -1,6 +1,5 @@
 /* An image takes a size whose shape may be another: squash, crop or pad (data/set_text.h). */
-#ifndef DATA_IMAGE_FIT_H
-#define DATA_IMAGE_FIT_H
+#pragma once
 
 #include "data/image_set.h"
 #include "data/set_text.h"
@@ -13,5 +12,3 @@ cf_status fit_bytes(Fit fit, const unsigned char *pixels, const int from_chw[3],
 void fit_size(Fit fit, const int from_hw[2], const int to_hw[2], int size_hw[2]);
 /* All images of a set at the size that the options ask for; without one, and where they have it, nothing is done. */
 cf_status set_take_size(cf_set *set, const ReadOptions *options);
-
-#endif

@@ -4,8 +4,7 @@
  * prepared from. The official training images come first, then those of an official validation part, then the official test
  * images.
  */
-#ifndef DATA_IMAGE_SET_H
-#define DATA_IMAGE_SET_H
+#pragma once
 
 #include "base/files.h"
 #include "base/limits.h"
@@ -85,5 +84,3 @@ struct cf_subset {
 
 /* At most so many of the images, taken evenly; release some->images with free(). */
 cf_status subset_thin(const cf_subset *part, size_t most, cf_subset *some);
-
-#endif

@@ -1,6 +1,5 @@
 /* What stands where in a MATLAB v5 file. See mat_layout.c for the format. */
-#ifndef DATA_MAT_LAYOUT_H
-#define DATA_MAT_LAYOUT_H
+#pragma once
 
 #include "data/mat_stream.h"
 
@@ -38,5 +37,3 @@ const MatVariable *mat_layout_find(const MatLayout *layout, const char *name);
 const char *mat_class_text(int class_type);
 /* Bytes of one number of a stored type; 0 if it is none. */
 size_t mat_stored_size(uint32_t stored_type);
-
-#endif

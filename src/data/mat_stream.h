@@ -1,6 +1,5 @@
 /* The bytes of one top-level element of a .mat file, inflated where they are compressed. */
-#ifndef DATA_MAT_STREAM_H
-#define DATA_MAT_STREAM_H
+#pragma once
 
 #include "base/status.h"
 
@@ -22,5 +21,3 @@ cf_status mat_stream_read(MatStream *stream, void *bytes, size_t size, size_t *g
 cf_status mat_stream_skip(MatStream *stream, size_t size);
 /* Goes to the element's end; a compressed one has to end well, its checksum (Adler-32) included. */
 cf_status mat_stream_finish(MatStream *stream);
-
-#endif

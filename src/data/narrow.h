@@ -7,8 +7,7 @@
  *
  * The doubles come in parts, in order, once for each step: look, weigh, convert.
  */
-#ifndef DATA_NARROW_H
-#define DATA_NARROW_H
+#pragma once
 
 #include "base/status.h"
 
@@ -40,5 +39,3 @@ void narrow_weigh(Narrow *narrow, const double *part, size_t first, size_t count
 void narrow_convert(Narrow *narrow, const double *part, size_t first, size_t count, float *values);
 /* *offset [dim]: what was taken off, now the caller's, each the sum of two floats exactly; NULL: nothing was. */
 cf_status narrow_finish(Narrow *narrow, const float *values, double **offset, NarrowLoss *loss);
-
-#endif

@@ -1,6 +1,5 @@
 /* NumPy's .npy and .npz files: matrices of features, lists of labels. */
-#ifndef DATA_NPY_H
-#define DATA_NPY_H
+#pragma once
 
 #include "data/narrow.h"
 
@@ -21,5 +20,3 @@ void npy_rows_free(NpyRows *rows);
 cf_status npy_read_labels(const char *path, int64_t **labels, size_t *n);
 /* float32 of shape (n, dim), written aside and renamed. */
 cf_status npy_write_rows(const char *path, const float *values, size_t n, int dim);
-
-#endif

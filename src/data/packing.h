@@ -1,6 +1,5 @@
 /* Bytes on their way into a file, deflated or as they are. */
-#ifndef DATA_PACKING_H
-#define DATA_PACKING_H
+#pragma once
 
 #include "base/status.h"
 
@@ -16,5 +15,3 @@ cf_status packing_add(Packing *packing, const void *bytes, size_t size);
 /* Ends the packed data and tells how many bytes went to the file. */
 cf_status packing_finish(Packing *packing, size_t *written);
 void packing_free(Packing *packing);
-
-#endif

@@ -1,6 +1,5 @@
 /* The pictures that a command line names: files, and folders with all that is in them. */
-#ifndef DATA_PICTURE_LIST_H
-#define DATA_PICTURE_LIST_H
+#pragma once
 
 #include "base/status.h"
 
@@ -20,5 +19,3 @@ typedef struct PictureList {
  * order of their paths; names that begin with '.' are passed over, links are followed, but not back into a folder on the way. */
 cf_status picture_list_add(PictureList *list, const char *path);
 void picture_list_free(PictureList *list);
-
-#endif

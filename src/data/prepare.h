@@ -5,8 +5,7 @@
  * axis on its own. Values are divided by 255. Float arithmetic in a fixed order: the same bits on every
  * thread.
  */
-#ifndef DATA_PREPARE_H
-#define DATA_PREPARE_H
+#pragma once
 
 #include "data/image_set.h"
 
@@ -28,5 +27,3 @@ void preparation_apply_bytes(const Preparation *preparation, const unsigned char
 
 /* Resize bytes to bytes by the same rule, rounding to nearest; for readers. */
 cf_status resize_bytes(const unsigned char *pixels, const int from_chw[3], const int to_chw[3], unsigned char *out);
-
-#endif

@@ -1,6 +1,5 @@
 /* The readers of image sets: one function per kind of file. Each returns a set of one part, not sealed. */
-#ifndef DATA_READERS_H
-#define DATA_READERS_H
+#pragma once
 
 #include "data/image_set.h"
 
@@ -17,5 +16,3 @@ cf_status mat_read(const char *path, cf_set **set);
  * before, between neighbours along height, width and channels within one image. Needs one image of scratch
  * per thread. */
 cf_status images_reorder(unsigned char *pixels, size_t count, const int chw[3], const size_t stride_hwc[3]);
-
-#endif

@@ -1,6 +1,5 @@
 /* Where sets are, and in which form. */
-#ifndef DATA_SET_LOAD_H
-#define DATA_SET_LOAD_H
+#pragma once
 
 #include "data/folder/folder.h"
 #include "data/image_set.h"
@@ -70,5 +69,3 @@ void set_list_free(SetList *list);
 /* Leaves the sample's images in the set, which must be sealed (again) after it; all of them where none is asked for. The
  * validation part follows the training part. */
 cf_status set_take_sample(cf_set *set, const SetSample *sample);
-
-#endif

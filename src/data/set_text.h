@@ -13,8 +13,7 @@
  *
  * A file or folder that is really called "a:size=1" is taken for what it is. Of an item that stands twice the last one counts.
  */
-#ifndef DATA_SET_TEXT_H
-#define DATA_SET_TEXT_H
+#pragma once
 
 #include "base/status.h"
 
@@ -48,5 +47,3 @@ cf_status set_text_with(const char *text, const char *items, char **laid);
 cf_status set_text_like(const char *text, const char *from, char **laid);
 /* "squash", "crop" or "pad". */
 cf_status fit_read(const char *text, Fit *fit);
-
-#endif

@@ -1,6 +1,5 @@
 /* Parts of a set, beyond what cifra.h says of them. */
-#ifndef DATA_SPLIT_H
-#define DATA_SPLIT_H
+#pragma once
 
 #include "data/image_set.h"
 
@@ -30,5 +29,3 @@ cf_status split_parse_classes(const cf_set *set, const char *text, bool *wanted)
 /* CLASS:COUNT, separated by commas; NULL or "": no limits. limits[label] is SIZE_MAX where there is none.
  * Only classes that are `wanted` may have one. */
 cf_status split_parse_limits(const cf_set *set, const char *text, const bool *wanted, size_t *limits);
-
-#endif

@@ -2,8 +2,7 @@
  * stands for class k (data/class_list.h). Files are written
  * aside and renamed. The same images give the same bytes, where zlib is the same: no time and no machine's name goes in.
  */
-#ifndef DATA_WRITERS_H
-#define DATA_WRITERS_H
+#pragma once
 
 #include "data/image_set.h"
 
@@ -18,5 +17,3 @@ cf_status idx_write(const cf_set *set, const uint16_t *values, size_t first, siz
 /* mat_write.c: MATLAB v5 with SVHN's X (uint8, H x W x C x N) and y (uint8, N x 1; 10 is digit 0),
  * each compressed. At most 10 classes and, as MATLAB's v5 has it, less than 2 GB of pixels. */
 cf_status mat_write(const cf_set *set, const uint16_t *values, size_t first, size_t count, const char *path);
-
-#endif

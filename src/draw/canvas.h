@@ -3,8 +3,7 @@
  * Lengths are points (1/72 inch, 0.353 mm) from the upper left corner; files have this size, a PNG by its pixels per metre.
  * Drawing returns nothing: the first fault is kept and reported by canvas_finish. The same calls give the same bytes.
  */
-#ifndef DRAW_CANVAS_H
-#define DRAW_CANVAS_H
+#pragma once
 
 #include "base/status.h"
 #include "draw/shapes.h"
@@ -74,5 +73,3 @@ void canvas_bookmark(Canvas *canvas, int level, const char *text, int page, doub
 
 /* For draw/svg_picture.c alone, which knows Cairo, too. */
 struct _cairo *canvas_cairo(Canvas *canvas);
-
-#endif

@@ -1,6 +1,5 @@
 /* Bars, also in groups: one group for each category. */
-#ifndef DRAW_CHART_BAR_H
-#define DRAW_CHART_BAR_H
+#pragma once
 
 #include "draw/chart_frame.h"
 
@@ -25,5 +24,3 @@ typedef struct BarChart {
 
 /* Fails (CF_BAD_USE) without a bar to draw, and for values below 0 or infinite. */
 cf_status bar_chart_draw(Canvas *canvas, const Theme *theme, Box box, const BarChart *chart);
-
-#endif

@@ -1,6 +1,5 @@
 /* Points with intervals in rows, beside a table of what the rows are: configurations in order, means of groups. */
-#ifndef DRAW_CHART_DOT_H
-#define DRAW_CHART_DOT_H
+#pragma once
 
 #include "draw/chart_frame.h"
 
@@ -30,5 +29,3 @@ typedef struct DotChart {
 cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart);
 /* The height at which rows have room for their text and a little more. */
 double dot_chart_height(const DotChart *chart);
-
-#endif

@@ -2,8 +2,7 @@
  *
  * Charts draw into a box of a canvas, so that a figure can hold several. Each checks its data before it draws.
  */
-#ifndef DRAW_CHART_FRAME_H
-#define DRAW_CHART_FRAME_H
+#pragma once
 
 #include "draw/canvas.h"
 #include "draw/ticks.h"
@@ -59,5 +58,3 @@ AxisKind axis_kind_of(const double *values, size_t count);
 
 /* Equal boxes side by side and one below the other, `gap` points apart. */
 Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column);
-
-#endif

@@ -1,6 +1,5 @@
 /* A table of numbers on coloured cells: confusion matrices. */
-#ifndef DRAW_CHART_HEAT_H
-#define DRAW_CHART_HEAT_H
+#pragma once
 
 #include "draw/chart_frame.h"
 
@@ -19,5 +18,3 @@ typedef struct HeatMap {
 cf_status heat_map_draw(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map);
 /* The height at which a map of this width fills its box. */
 double heat_map_height(const HeatMap *map, double width);
-
-#endif

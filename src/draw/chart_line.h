@@ -1,6 +1,5 @@
 /* Lines over an axis: training curves, ROC, rates. */
-#ifndef DRAW_CHART_LINE_H
-#define DRAW_CHART_LINE_H
+#pragma once
 
 #include "draw/chart_frame.h"
 
@@ -47,5 +46,3 @@ typedef struct LineChart {
 /* Up to 24 points of a series are drawn as dots, too: what was measured is then told from what joins it. A series
  * without points is only named in the legend. Fails (CF_BAD_USE) where no line has a point to show. */
 cf_status line_chart_draw(Canvas *canvas, const Theme *theme, Box box, const LineChart *chart);
-
-#endif

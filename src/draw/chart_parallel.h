@@ -1,6 +1,5 @@
 /* Parallel coordinates (Inselberg 1985): a line for each trial through one upright axis per parameter to its result. */
-#ifndef DRAW_CHART_PARALLEL_H
-#define DRAW_CHART_PARALLEL_H
+#pragma once
 
 #include "draw/chart_frame.h"
 
@@ -23,5 +22,3 @@ typedef struct ParallelChart {
 /* Lines through one category go side by side, the better ones above, so that each can be followed. A line without a result is
  * dashed and faint. Fails (CF_BAD_USE) with fewer than two axes, or where no line has a result. */
 cf_status parallel_chart_draw(Canvas *canvas, const Theme *theme, Box box, const ParallelChart *chart);
-
-#endif

@@ -1,6 +1,5 @@
 /* An image above the bars of its classes' probabilities. */
-#ifndef DRAW_CHART_PROBABILITY_H
-#define DRAW_CHART_PROBABILITY_H
+#pragma once
 
 #include "draw/chart_frame.h"
 
@@ -15,5 +14,3 @@ typedef struct ProbabilityBars {
 
 /* Of more than 12 classes the 12 likeliest are shown, the likeliest first. Fails (CF_BAD_USE) on what is no probability. */
 cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, const ProbabilityBars *bars);
-
-#endif

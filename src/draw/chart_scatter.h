@@ -1,6 +1,5 @@
 /* Many points of classes in the plane: features after UMAP. */
-#ifndef DRAW_CHART_SCATTER_H
-#define DRAW_CHART_SCATTER_H
+#pragma once
 
 #include "draw/chart_frame.h"
 
@@ -25,5 +24,3 @@ typedef struct ScatterPlot {
 /* Both axes have one scale and no marks: only distances mean something. The order of points is mixed, so that no class lies on top. A
  * legend that would take more than a third of the box is left out where names are inside. Fails (CF_BAD_USE) without a finite point. */
 cf_status scatter_plot_draw(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot);
-
-#endif

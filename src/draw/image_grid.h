@@ -1,6 +1,5 @@
 /* A figure of many small images: rows with labels, columns in groups with headings. */
-#ifndef DRAW_IMAGE_GRID_H
-#define DRAW_IMAGE_GRID_H
+#pragma once
 
 #include "draw/canvas.h"
 
@@ -27,5 +26,3 @@ typedef struct ImageGrid {
 
 /* Draws into a .svg, .png or .pdf file. Images keep their proportions; all of a group get places of one size. */
 cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, int dpi, const char *path);
-
-#endif

@@ -1,6 +1,5 @@
 /* What is drawn, in points, and how. */
-#ifndef DRAW_SHAPES_H
-#define DRAW_SHAPES_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -25,5 +24,3 @@ typedef struct TextStyle {
     bool bold;
     TextAlign align; /* where in the text x is */
 } TextStyle;
-
-#endif

@@ -3,8 +3,7 @@
  * Text carries its width, so that a reader without the font that it was laid out with keeps the layout. Colours are plain
  * attributes, fill="#1a1c24", which a style sheet can replace: a page does so on a dark ground.
  */
-#ifndef DRAW_SVG_H
-#define DRAW_SVG_H
+#pragma once
 
 #include "draw/shapes.h"
 #include "draw/theme.h"
@@ -29,5 +28,3 @@ void svg_text(FILE *out, Point start, bool upward, TextStyle style, double width
               const char *text);
 /* The pixels of a PNG file. */
 void svg_image(FILE *out, Box box, const unsigned char *png, size_t size);
-
-#endif

@@ -4,8 +4,7 @@
  * small forms), rect, circle, ellipse, line, polyline, polygon, text of one line, image (PNG in base64); fill, stroke and what belongs to
  * them as attributes or in `style`; transform. Anything else that would be seen is an error, not left out.
  */
-#ifndef DRAW_SVG_PICTURE_H
-#define DRAW_SVG_PICTURE_H
+#pragma once
 
 #include "draw/canvas.h"
 
@@ -15,5 +14,3 @@ cf_status svg_picture_size(const char *svg, size_t size, double *width, double *
 cf_status svg_picture_draw(Canvas *canvas, Box box, const char *svg, size_t size);
 /* As a PNG or PDF; the path's ending chooses, as in canvas_new. */
 cf_status svg_picture_save(const char *svg, size_t size, const char *path);
-
-#endif

@@ -1,6 +1,5 @@
 /* The colours of figures. */
-#ifndef DRAW_THEME_H
-#define DRAW_THEME_H
+#pragma once
 
 /* sRGB, each 0 to 1. */
 typedef struct Colour {
@@ -44,5 +43,3 @@ enum { COLOUR_HEX = 8 };
 const char *colour_hex(Colour colour, char text[COLOUR_HEX]);
 /* Relative luminance, 0 black to 1 white (WCAG 2). */
 double colour_luminance(Colour colour);
-
-#endif

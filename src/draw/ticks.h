@@ -1,6 +1,5 @@
 /* Where an axis has marks, and what is written there. */
-#ifndef DRAW_TICKS_H
-#define DRAW_TICKS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -26,5 +25,3 @@ typedef struct Ticks {
  * Logarithmic: powers of ten with small marks between; 1, 2 and 5 times them where the range is short, and linear marks
  * where it is shorter still. */
 void ticks_choose(const Axis *axis, double low, double high, int most, Ticks *ticks);
-
-#endif

@@ -1,6 +1,5 @@
 /* Eigenvalues of symmetric matrices: all of a small one, the largest of a large sparse one. */
-#ifndef EMBED_EIGEN_H
-#define EMBED_EIGEN_H
+#pragma once
 
 #include "base/status.h"
 
@@ -42,5 +41,3 @@ cf_status eigen_largest(const EigenJob *job, double *values, double *vectors, do
 
 /* Bytes that eigen_largest takes, the matrix not counted. */
 size_t eigen_memory(size_t n, int count);
-
-#endif

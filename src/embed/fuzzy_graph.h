@@ -4,8 +4,7 @@
  * nearest neighbour, sigma the scale at which the memberships sum to log2 of the number of neighbours, the point included.
  * The graph joins both directions of a pair, v and w: v + w - v w.
  */
-#ifndef EMBED_FUZZY_GRAPH_H
-#define EMBED_FUZZY_GRAPH_H
+#pragma once
 
 #include "embed/neighbors.h"
 
@@ -49,5 +48,3 @@ size_t fuzzy_graph_size(size_t n, int others);
 size_t fuzzy_graph_memory(size_t n, int others);
 float fuzzy_graph_strongest(const FuzzyGraph *graph);
 void fuzzy_graph_free(FuzzyGraph *graph);
-
-#endif

@@ -8,8 +8,7 @@
  * the round began. So both ends of an edge still move at once and by equal steps, which is what keeps clusters whole (measured,
  * docs/design.md), and points move in parallel.
  */
-#ifndef EMBED_LAYOUT_H
-#define EMBED_LAYOUT_H
+#pragma once
 
 #include "base/status.h"
 #include "embed/fuzzy_graph.h"
@@ -90,5 +89,3 @@ void layout_events_free(LayoutEvents *events);
 static inline bool event_due(Event event, uint32_t epoch) {
     return ((epoch * event.rate) & (EVENT_WHOLE - 1)) < event.rate;
 }
-
-#endif

@@ -4,8 +4,7 @@
  * nor on the width of the processor's vectors; only +, -, *, / and integer operations are used, which every instruction set
  * rounds alike. layout.h has the method.
  */
-#ifndef EMBED_LAYOUT_KERNELS_H
-#define EMBED_LAYOUT_KERNELS_H
+#pragma once
 
 #include "base/rng.h"
 
@@ -54,5 +53,3 @@ typedef struct LayoutKernels {
 
 /* Those of the best instruction set, as cpu.h chooses. */
 const LayoutKernels *layout_kernels(void);
-
-#endif

@@ -4,8 +4,7 @@
  * candidates than asked for; their distances are then formed anew in double. Approximate, where exact no longer pays:
  * NN-descent (Dong, Moses, Li 2011). Either way the numbers do not depend on the number of threads.
  */
-#ifndef EMBED_NEIGHBORS_H
-#define EMBED_NEIGHBORS_H
+#pragma once
 
 #include "embed/points.h"
 
@@ -93,5 +92,3 @@ void nearest_take_first(size_t self, int k, double *distance, uint32_t *index);
 cf_status nearest_exact(const NeighborSide *a, const NeighborSide *b, const NeighborOptions *options, int k, Nearest *nearest);
 /* neighbors_descent.c: as nearest_exact(a, a, ..), nearly. */
 cf_status nearest_descent(const NeighborSide *a, const NeighborOptions *options, int k, Nearest *nearest);
-
-#endif

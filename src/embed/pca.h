@@ -1,6 +1,5 @@
 /* Principal components: the directions along which points spread most. */
-#ifndef EMBED_PCA_H
-#define EMBED_PCA_H
+#pragma once
 
 #include "embed/points.h"
 
@@ -9,5 +8,3 @@
  * The sign of a component is the one in which its largest loading is positive, the first of equals. Components beyond
  * min(n - 1, dim), and those without variance, are 0. components >= 1; threads 0: all processors, changes no numbers. */
 cf_status pca_fit(const Points *points, int components, int threads, float *scores, double *explained);
-
-#endif

@@ -1,6 +1,5 @@
 /* Rows of floats: checks, sums over them in an order that is part of their definition, and rows made ready for products. */
-#ifndef EMBED_POINTS_H
-#define EMBED_POINTS_H
+#pragma once
 
 #include "base/status.h"
 
@@ -108,5 +107,3 @@ cf_status whole_rows_scale(const Points *points, const Points *others, int threa
 cf_status whole_rows_new(const Points *points, const uint32_t *rows, size_t n, double scale, int threads,
                          WholeRows *made);
 void whole_rows_free(WholeRows *rows);
-
-#endif

@@ -1,6 +1,5 @@
 /* How well an embedding keeps what was near near, and classes apart. */
-#ifndef EMBED_QUALITY_H
-#define EMBED_QUALITY_H
+#pragma once
 
 #include "embed/neighbors.h"
 
@@ -36,5 +35,3 @@ cf_status quality_measure(const Points *points, const Points *embedding, const i
                           const QualityOptions *options, Quality *quality);
 /* Bytes that quality_measure takes at most. */
 size_t quality_memory(size_t n, int dim, int threads);
-
-#endif

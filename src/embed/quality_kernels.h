@@ -1,6 +1,5 @@
 /* The loops of quality.h over all points of an embedding. */
-#ifndef EMBED_QUALITY_KERNELS_H
-#define EMBED_QUALITY_KERNELS_H
+#pragma once
 
 #include "embed/points.h"
 
@@ -23,5 +22,3 @@ void smallest(const float *distances, size_t n, int k, float *values, uint32_t *
 void count_below(const float *distances, size_t n, const float *limits, int count, uint32_t *counts);
 /* distances[j] = (norm + norms[j]) - 2 products[j]; in place allowed. */
 void products_to_distances(const float *products, float norm, const float *norms, size_t n, float *distances);
-
-#endif

@@ -1,7 +1,6 @@
 /* First coordinates from the graph: eigenvectors of its normalised Laplacian, I - D^-1/2 W D^-1/2, to the smallest eigenvalues
  * above 0 (Belkin, Niyogi 2003), D the weights' row sums. */
-#ifndef EMBED_SPECTRAL_H
-#define EMBED_SPECTRAL_H
+#pragma once
 
 #include "embed/fuzzy_graph.h"
 
@@ -28,5 +27,3 @@ cf_status spectral_vectors(const SpectralJob *job, double *values, double *vecto
 
 /* Bytes that spectral_layout takes at most, the graph not counted. */
 size_t spectral_memory(size_t n, int others, int components);
-
-#endif

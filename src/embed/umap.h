@@ -10,8 +10,7 @@
  * Stages: nearest neighbours (neighbors.h), their fuzzy graph (fuzzy_graph.h), first coordinates (spectral.h), layout
  * (layout.h). Options and their defaults are those of umap-learn. Every stage gives the same bits at any number of threads.
  */
-#ifndef EMBED_UMAP_H
-#define EMBED_UMAP_H
+#pragma once
 
 #include "embed/neighbors.h"
 
@@ -100,5 +99,3 @@ cf_status umap_read(const char *path, Umap **umap);
 const char *umap_stage_name(UmapStage stage);
 /* "spectral", "pca", "random". */
 const char *umap_init_name(UmapInit init);
-
-#endif

@@ -1,6 +1,5 @@
 /* Calibration, areas under curves and confused pairs of one evaluation, as text and as JSON. */
-#ifndef EVAL_ANALYSIS_H
-#define EVAL_ANALYSIS_H
+#pragma once
 
 #include "eval/calibration.h"
 #include "eval/curves.h"
@@ -29,5 +28,3 @@ void analysis_print(const Analysis *analysis, FILE *out);
  * [{"true", "predicted", "count", "share"}]. What is undefined or not available is null; a temperature that is null has
  * its reason in "temperature_missing". */
 cf_status analysis_json(const Analysis *analysis, json_t *root);
-
-#endif

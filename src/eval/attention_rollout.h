@@ -10,8 +10,7 @@
  * attention layers that the classes' output needs and whose grid is that of the last; each must read, in the end, from the one
  * before.
  */
-#ifndef EVAL_ATTENTION_ROLLOUT_H
-#define EVAL_ATTENTION_ROLLOUT_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -34,5 +33,3 @@ cf_status attention_rollout_maps(AttentionRollout *rollout, const Feed *feed, co
                                  float *maps);
 /* Of the last batch's first image: maps[heads][H][W] of a layer, how much each position is attended to, the mean over queries. */
 void attention_rollout_heads(const AttentionRollout *rollout, int index, float *maps);
-
-#endif

@@ -4,8 +4,7 @@
  * kind; theirs is the percentile bootstrap (Efron 1979): the test images are drawn anew with replacement, and the 2.5 and
  * 97.5 percentiles of what each draw gives are the ends. The draws are a function of the number of images alone.
  */
-#ifndef EVAL_BOOTSTRAP_H
-#define EVAL_BOOTSTRAP_H
+#pragma once
 
 #include "eval/evaluate.h"
 
@@ -30,5 +29,3 @@ cf_status evaluation_intervals(const Evaluation *evaluation, int threads, Evalua
 void evaluation_intervals_free(EvaluationIntervals *intervals);
 /* As metrics_json, with [low, high] in the place of each number: "loss", "accuracy", "macro", "weighted", "per_class". */
 cf_status evaluation_intervals_json(const EvaluationIntervals *intervals, json_t **json);
-
-#endif

@@ -7,8 +7,7 @@
  * Temperature scaling (Guo et al.) divides the logits by one number T, which leaves every prediction as it is. T is fitted
  * on examples that are neither trained nor tested on.
  */
-#ifndef EVAL_CALIBRATION_H
-#define EVAL_CALIBRATION_H
+#pragma once
 
 #include "eval/predictions.h"
 
@@ -41,5 +40,3 @@ typedef struct Temperature {
  * probabilities, evenly spaced ones are taken. */
 enum { MOST_FITTED = 1 << 24 };
 cf_status temperature_fit(const Predictions *predictions, Temperature *temperature);
-
-#endif

@@ -7,8 +7,7 @@
  * scikit-learn defines it. What a class without examples (or with nothing else) leaves undefined is NaN here and is left
  * out of the macro averages.
  */
-#ifndef EVAL_CURVES_H
-#define EVAL_CURVES_H
+#pragma once
 
 #include "eval/predictions.h"
 
@@ -45,5 +44,3 @@ double curve_false_positive_rate(const Curve *curve, size_t point);
 double curve_recall(const Curve *curve, size_t point);
 /* 1 in the first point, as scikit-learn has it. */
 double curve_precision(const Curve *curve, size_t point);
-
-#endif

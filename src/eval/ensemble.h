@@ -1,6 +1,5 @@
 /* Several models as one: the mean of their probabilities. */
-#ifndef EVAL_ENSEMBLE_H
-#define EVAL_ENSEMBLE_H
+#pragma once
 
 #include "eval/evaluate.h"
 
@@ -32,5 +31,3 @@ void ensemble_free(Ensemble *ensemble);
 size_t ensemble_best(const Ensemble *ensemble);
 /* Images that only the ensemble, and only that member, calls by their name. */
 void ensemble_discordant(const Ensemble *ensemble, size_t member, size_t *only_ensemble, size_t *only_member);
-
-#endif

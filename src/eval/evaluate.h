@@ -1,6 +1,5 @@
 /* A model over a part of a set: probabilities, labels as the model's classes, metrics. */
-#ifndef EVAL_EVALUATE_H
-#define EVAL_EVALUATE_H
+#pragma once
 
 #include "base/text.h"
 #include "eval/calibration.h"
@@ -44,5 +43,3 @@ enum { LIKELIEST = 10 };
 cf_status predictions_write(const char *path, const Evaluation *evaluation);
 /* How a line of a table begins that tells of the image at a place of the evaluation: "17," or "17,cats/a.png,". */
 void evaluation_write_image(FILE *out, const Evaluation *evaluation, size_t at);
-
-#endif

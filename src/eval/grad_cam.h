@@ -9,8 +9,7 @@
  * A plan of the network with A as a tap does it: the way back is that of a training step, without weight gradients and no
  * further than A.
  */
-#ifndef EVAL_GRAD_CAM_H
-#define EVAL_GRAD_CAM_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -33,5 +32,3 @@ cf_status grad_cam_map(GradCam *cam, const float *image, int label, float *map);
 /* A and dy/dA, [H][W][K], and the logits of all classes. */
 cf_status grad_cam_gradient(GradCam *cam, const float *image, int label, const float **activations,
                             const float **gradient, const float **logits);
-
-#endif

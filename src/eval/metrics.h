@@ -6,8 +6,7 @@
  * Of MANY_CLASSES and more, what is for eyes shows the worst. Files have a row per class, and a column per class up to WIDE_CLASSES:
  * the confusion matrix of more is told by its cells that are not 0, which are at most as many as the examples.
  */
-#ifndef EVAL_METRICS_H
-#define EVAL_METRICS_H
+#pragma once
 
 #include "base/statistics.h"
 #include "base/status.h"
@@ -59,5 +58,3 @@ void metrics_print_confusion(const Metrics *metrics, FILE *out);
  * MOST_JSON_CELLS. */
 enum { MOST_JSON_CELLS = 100000 };
 cf_status metrics_json(const Metrics *metrics, json_t **json);
-
-#endif

@@ -1,6 +1,5 @@
 /* A model on pictures of any size. */
-#ifndef EVAL_PREDICT_H
-#define EVAL_PREDICT_H
+#pragma once
 
 #include "data/picture_list.h"
 #include "data/set_text.h"
@@ -26,5 +25,3 @@ typedef struct PictureReading {
 /* What is said of a picture does not depend on the others, nor on the number of threads, to the bit. */
 cf_status predict_pictures(const cf_model *model, const PictureList *list, const PictureReading *reading,
                            const ClassifyOptions *options, PredictedFn tell, void *context);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a classifier said of some examples and what they are: the input of calibration, curves and rankings. */
-#ifndef EVAL_PREDICTIONS_H
-#define EVAL_PREDICTIONS_H
+#pragma once
 
 #include "base/status.h"
 
@@ -18,5 +17,3 @@ cf_status predictions_check(const Predictions *predictions);
 static inline const float *predictions_row(const Predictions *predictions, size_t example) {
     return predictions->probabilities + example * (size_t)predictions->classes;
 }
-
-#endif

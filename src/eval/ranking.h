@@ -1,6 +1,5 @@
 /* What to look at first: pairs of classes that are taken for each other, and single examples. */
-#ifndef EVAL_RANKING_H
-#define EVAL_RANKING_H
+#pragma once
 
 #include "eval/metrics.h"
 #include "eval/predictions.h"
@@ -34,5 +33,3 @@ typedef struct RankedExample {
 /* The first `limit` examples (0: all) of a ranking; equals in the order of the predictions. Release *ranked with free(). */
 cf_status rank_examples(const Predictions *predictions, Ranking ranking, size_t limit, RankedExample **ranked,
                         size_t *count);
-
-#endif

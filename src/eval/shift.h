@@ -5,8 +5,7 @@
  * Of what a move gains only that much is known: that the model does better on the same images with this factor moved by these
  * means. Factors overlap, so gains need not add up to that of all together.
  */
-#ifndef EVAL_SHIFT_H
-#define EVAL_SHIFT_H
+#pragma once
 
 #include "data/generate/generator.h"
 #include "eval/evaluate.h"
@@ -88,5 +87,3 @@ double shift_explains(const Shift *shift, const ShiftRow *row);
 cf_status shift_json(const Shift *shift, json_t **json);
 /* The table and what else there is to say. */
 void shift_print(const Shift *shift, FILE *out);
-
-#endif

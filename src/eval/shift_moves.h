@@ -4,8 +4,7 @@
  * stands out, and of that the piece that weighs most is the subject: squared differences, those near the edges less. All measures
  * are of the image's grey, at the size that a network sees.
  */
-#ifndef EVAL_SHIFT_MOVES_H
-#define EVAL_SHIFT_MOVES_H
+#pragma once
 
 #include "data/image_set.h"
 #include "nn/model_line.h"
@@ -57,5 +56,3 @@ void shift_move_image(const SourceLook *source, unsigned moves, Shape shape, flo
 /* The images, as a set of their own of the network's shape with the same classes, moved; not sealed. 0 moves: as they are. */
 cf_status shift_move_images(const cf_subset *images, Shape input, const SourceLook *source, unsigned moves, int threads,
                             cf_set **moved);
-
-#endif

@@ -5,8 +5,7 @@
  * that the library carries (c_float.inc, nn/int8/int8_kernels.inc), each taken along if it
  * is called.
  */
-#ifndef EXPORT_C_NETWORK_H
-#define EXPORT_C_NETWORK_H
+#pragma once
 
 #include "base/placement.h"
 #include "base/text_draft.h"
@@ -105,5 +104,3 @@ typedef struct CFile {
     void (*write)(const CNetwork *net, const CExamples *examples, FILE *out);
 } CFile;
 extern const CFile c_files[C_FILES];
-
-#endif

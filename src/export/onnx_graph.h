@@ -1,6 +1,5 @@
 /* An ONNX graph that was read, as layers of a model line (onnx_graph.c), and the line that they make (onnx_line.c). */
-#ifndef EXPORT_ONNX_GRAPH_H
-#define EXPORT_ONNX_GRAPH_H
+#pragma once
 
 #include "base/name_table.h"
 #include "export/onnx_messages.h"
@@ -138,5 +137,3 @@ NodeReader conv_node, gemm_node, matmul_node, batch_norm_node, instance_norm_nod
     activation_node, clip_node, part_node, mul_node, divide_node, add_node, concat_any_node, pool_node,
     global_pool_node, reduce_mean_node, reshape_node, flatten_node, transpose_node, squeeze_node, softmax_node,
     through_node, constant_node, shape_node, gather_node, slice_node;
-
-#endif

@@ -15,8 +15,7 @@
  *
  * Limits of the reader: base/limits.h; tensors of float, int32 and int64, within the file; other fields are passed over.
  */
-#ifndef EXPORT_ONNX_MESSAGES_H
-#define EXPORT_ONNX_MESSAGES_H
+#pragma once
 
 #include "base/status.h"
 
@@ -135,5 +134,3 @@ cf_status onnx_take(OnnxModel *model, size_t count, size_t size, void *out);
 /* NULL: there is none of that name. */
 const OnnxAttribute *onnx_attribute(const OnnxNode *node, const char *name);
 const char *onnx_text(const OnnxModel *model, const char *key);
-
-#endif

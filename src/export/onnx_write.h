@@ -1,6 +1,5 @@
 /* What the layers of a network are written with as nodes of an ONNX graph. Values are float32, images N x C x H x W. */
-#ifndef EXPORT_ONNX_WRITE_H
-#define EXPORT_ONNX_WRITE_H
+#pragma once
 
 #include "export/onnx_messages.h"
 #include "nn/int8/int8.h"
@@ -62,5 +61,3 @@ cf_status onnx_write_int8(OnnxOut *out, OnnxName *logits);
 
 /* As cf_export_onnx; integers NULL: in float32. */
 cf_status onnx_write(const cf_model *model, const char *path, bool softmax, const Int8Network *integers);
-
-#endif

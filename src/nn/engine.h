@@ -9,8 +9,7 @@
  *
  * reference.c is plain C and the specification; nn/cpu is oneDNN and kernels compiled per instruction set.
  */
-#ifndef NN_ENGINE_H
-#define NN_ENGINE_H
+#pragma once
 
 #include "base/status.h"
 
@@ -301,5 +300,3 @@ double cpu_peak_gflops(int threads);
 double cpu_peak_gflops_bf16(int threads);
 /* GB/s from and to memory (two arrays read, one written, each far larger than any cache), best of several passes. */
 cf_status cpu_bandwidth(int threads, double *gigabytes_per_second);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a trained network makes of images before it decides: the values of a hidden layer. */
-#ifndef NN_FEATURES_H
-#define NN_FEATURES_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -14,5 +13,3 @@ size_t features_size(const cf_model *model, int layer);
  * a convolution's values in H x W x C order. Classes of the images do not matter. */
 cf_status features_compute(const cf_model *model, int layer, const cf_subset *subset, const ClassifyOptions *options,
                            float *values);
-
-#endif

@@ -1,7 +1,6 @@
 /* Images on their way into a network: from the bytes of a set to floats of the network's input shape, with labels as the
  * network's classes. */
-#ifndef NN_FEED_H
-#define NN_FEED_H
+#pragma once
 
 #include "data/augment/augment.h"
 #include "data/prepare.h"
@@ -65,5 +64,3 @@ void sample_beside(Sample *sample, const uint32_t images[2]);
 void sample_image(const Sample *sample, int thread, float *other, float *x);
 /* The images of one feed, for the first output by their labels. */
 void samples_of_feed(const Feed *feed, const uint32_t *images, int n, Sample *samples);
-
-#endif

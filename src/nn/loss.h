@@ -6,8 +6,7 @@
  *   ldam   cross-entropy of scale x (logits, less a margin at the target's class); a mixture's loss is the mixture of its classes'
  *          (Cao et al. 2019). Neither smoothing nor offsets
  */
-#ifndef NN_LOSS_H
-#define NN_LOSS_H
+#pragma once
 
 #include "base/status.h"
 
@@ -68,5 +67,3 @@ double loss_distilled(const LossSettings *settings, int classes, const float *lo
 
 /* Probabilities [classes] of logits; returns the logarithm of the sum of their exponentials. In double. */
 double softmax(const float *logits, int classes, float *p);
-
-#endif

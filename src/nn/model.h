@@ -1,6 +1,5 @@
 /* A model: layers, weights, class names. And its files. */
-#ifndef NN_MODEL_H
-#define NN_MODEL_H
+#pragma once
 
 #include "base/safetensors.h"
 #include "data/image_set.h"
@@ -77,5 +76,3 @@ cf_status classify_with(Plan *plan, const Feed *feed, const uint32_t *images, si
 /* The engine for these options. Where the processor has no bfloat16, *precision becomes CF_F32 with a notice; the reference
  * knows float32 only: CF_BAD_USE. */
 cf_status engine_choose(cf_engine engine, cf_precision *precision, const Engine **chosen);
-
-#endif

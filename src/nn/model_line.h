@@ -13,8 +13,7 @@
  * Where the input and the output of a res group differ in shape, a 1x1 convolution with the stride and a batch norm, RES.0
  * and RES.1, stand in front of it. A name of nn/models.h ("paper") stands for such a line.
  */
-#ifndef NN_MODEL_LINE_H
-#define NN_MODEL_LINE_H
+#pragma once
 
 #include "nn/layers/layer.h"
 
@@ -57,5 +56,3 @@ bool layer_name_fits(const char *text);
 cf_status layer_settings(const LayerList *list, const Layer *layer, char **text);
 /* The table of layers as text, in a new string; release with free(). */
 cf_status layer_list_table(const LayerList *list, char **text);
-
-#endif

@@ -1,6 +1,5 @@
 /* The named models: one row each, a name for a line of layers (nn/model_line.h). */
-#ifndef NN_MODELS_H
-#define NN_MODELS_H
+#pragma once
 
 #include "nn/layers/layer.h"
 
@@ -20,5 +19,3 @@ const NamedModel *model_named(const char *name);
 const char *model_named_line(const char *name);
 /* "; did you mean NAME?" where a name is near, or an empty string. Static, of this thread. */
 const char *model_name_hint(const char *name);
-
-#endif

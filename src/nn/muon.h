@@ -6,8 +6,7 @@
  * has more rows than columns; so many times A = X X^T, X = 3.4445 X + (-4.7750 A + 2.0315 A A) X; w -= rate * weight_decay * w;
  * w -= rate * sqrt(max(1, rows / columns)) X. In float32, where theirs has bfloat16.
  */
-#ifndef NN_MUON_H
-#define NN_MUON_H
+#pragma once
 
 #include "nn/engine.h"
 #include "nn/parameters.h"
@@ -31,5 +30,3 @@ bool muon_has(const Muon *muon, int i);
 /* Weights, gradient and momentum lie as the parameters' trainable values. finite: whether all weights of its are, after it. */
 cf_status muon_step(Muon *muon, float *weights, const float *gradient, float *momentum, double rate, int threads,
                     bool *finite);
-
-#endif

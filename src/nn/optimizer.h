@@ -1,7 +1,6 @@
 /* SGD with momentum, Adam, AdamW, Muon: one step over all trainable values, whose gradient is cut to a norm before it where one is
  * asked for. Work is cut into fixed pieces, so the number of threads changes no bit. */
-#ifndef NN_OPTIMIZER_H
-#define NN_OPTIMIZER_H
+#pragma once
 
 #include "nn/muon.h"
 
@@ -39,5 +38,3 @@ cf_status optimizer_pace(Optimizer *optimizer, const cf_train_options *options, 
 /* weights and gradient have optimizer->count values; a gradient that is too long is cut in place. CF_DIVERGED: a weight, or a second
  * moment, is not finite any more. */
 cf_status optimizer_step(Optimizer *optimizer, float *weights, float *gradient, double rate, int threads);
-
-#endif

@@ -3,8 +3,7 @@
  * In memory a dense layer's inputs are in the engine's order (H, W, C); in files they are in PyTorch's (C, H, W), and
  * parameters_to_file / _from_file convert. Everything else is the same in both.
  */
-#ifndef NN_PARAMETERS_H
-#define NN_PARAMETERS_H
+#pragma once
 
 #include "base/files.h"
 #include "nn/model_line.h"
@@ -47,5 +46,3 @@ size_t parameter_first_unsound(const Parameter *parameter, const float *values);
 
 /* SHA-256 over all tensors in table order, as in files. */
 cf_status parameters_sha256(const Parameters *parameters, char hex[SHA256_HEX]);
-
-#endif

@@ -13,8 +13,7 @@
  * A batch with fewer images is filled up with empty ones, which count in no sum. Memory is given out once, by the steps that use
  * it first and last; nothing is allocated while it runs.
  */
-#ifndef NN_PLAN_H
-#define NN_PLAN_H
+#pragma once
 
 #include "nn/engine.h"
 #include "nn/feed.h"
@@ -134,5 +133,3 @@ void plan_read_tap_gradient(const Plan *plan, int layer, float *values);
 /* The same of a tapped attention layer's weights, the softmax of its scores: [n][heads][queries][keys], until the next run. */
 const float *plan_attention_weights(const Plan *plan, int layer);
 int plan_batch(const Plan *plan);
-
-#endif

@@ -7,8 +7,7 @@
  *
  * Gradients: the first node that reaches a tensor on the way back sets its gradient, others add to it.
  */
-#ifndef NN_PLANNER_H
-#define NN_PLANNER_H
+#pragma once
 
 #include "base/rank_tree.h"
 #include "nn/loss.h"
@@ -325,5 +324,3 @@ cf_status spread_advance(const Plan *plan);
 cf_status spread_finish(Plan *plan, bool *stop);
 /* The name of the first of all ranks' layers; NULL: each has the number behind the last. */
 cf_status spread_name_first(Plan *plan, int layer, const char **name);
-
-#endif

@@ -6,13 +6,10 @@
  *
  * What follows a channel goes with it: its values in norms, its column in the layers that read it, its window in a dwconv.
  */
-#ifndef NN_PRUNE_H
-#define NN_PRUNE_H
+#pragma once
 
 #include "nn/model.h"
 
 /* keep: the share of the channels that stays, above 0, at most 1; of each set at least one. CF_BAD_USE, with the layer's name, where
  * a layer does not say which of its channels belongs to which (groups, se, attention, position, concat, groupnorm, several outputs). */
 cf_status model_prune(const cf_model *model, double keep, cf_model **pruned);
-
-#endif

@@ -5,8 +5,7 @@
  * and RGB there, its weights become their sum over the channels, or a third for each channel (as timm has it): what a grey image gave is
  * what it gives. A `normalize` in front counts: by its deviations, RGB to grey.
  */
-#ifndef NN_TRANSFER_H
-#define NN_TRANSFER_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -43,5 +42,3 @@ cf_status transfer_take(const char *path, cf_model *model, Transfer *transfer);
 void transfer_free(Transfer *transfer);
 /* A line for each tensor, and their counts. */
 void transfer_print(const Transfer *transfer, FILE *out);
-
-#endif

@@ -7,8 +7,7 @@
  * swa_from (Izmailov et al. 2018): the mean of what was reached at the ends of the epochs from that share of the training on, of the
  * weights, or of ema's average of them. Batch norm's statistics are measured anew for it (fit.c).
  */
-#ifndef TRAIN_AVERAGE_H
-#define TRAIN_AVERAGE_H
+#pragma once
 
 #include "nn/parameters.h"
 
@@ -29,5 +28,3 @@ cf_status average_step(Average *average, const float *values, int64_t steps, int
 void average_epoch(Average *average, const float *values, int epoch);
 /* What stands for the weights after that epoch; NULL: the weights themselves. */
 float *average_after(const Average *average, int epoch);
-
-#endif

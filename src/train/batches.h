@@ -3,8 +3,7 @@
  * What a step sees is a function of (seed, epoch, step), never of a thread or of what was done before: a training that is
  * resumed sees the same.
  */
-#ifndef TRAIN_BATCHES_H
-#define TRAIN_BATCHES_H
+#pragma once
 
 #include "nn/feed.h"
 
@@ -27,5 +26,3 @@ int64_t batches_steps(const Batches *batches);
 void batches_epoch(Batches *batches, int epoch);
 /* The samples of a step of that epoch, 0-based: as many as *n says, valid until the next call. */
 const Sample *batches_step(Batches *batches, int64_t step, int *n);
-
-#endif

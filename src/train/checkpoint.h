@@ -1,6 +1,5 @@
 /* Where a training stands, and the files that keep it. */
-#ifndef TRAIN_CHECKPOINT_H
-#define TRAIN_CHECKPOINT_H
+#pragma once
 
 #include "nn/model.h"
 #include "nn/optimizer.h"
@@ -73,5 +72,3 @@ cf_status checkpoint_read(const char *path, Checkpoint *checkpoint);
 bool early_stopping_note(FitState *state, const EpochRow *row, cf_stop_on stop_on);
 /* Whether no epoch follows those that are done: all are, or the last `patience` (0: any number) were no better. */
 bool early_stopping_ends(const FitState *state, int epochs, int patience);
-
-#endif

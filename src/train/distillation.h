@@ -4,8 +4,7 @@
  * logits for the network's classes are part of the loss (loss_distilled in nn/loss.h). Its answers are a function of (weights, image):
  * nothing of it is kept in a checkpoint, and a training that is resumed needs it again.
  */
-#ifndef TRAIN_DISTILLATION_H
-#define TRAIN_DISTILLATION_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -26,5 +25,3 @@ const char *distillation_sha256(const Distillation *distillation);
 cf_status distillation_find_sha256(cf_train_options *options);
 /* *samples becomes the same n samples with the teacher's logits, valid until the next call. Without a teacher they stay. */
 cf_status distillation_teach(Distillation *distillation, const Sample **samples, int n, int threads);
-
-#endif

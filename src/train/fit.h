@@ -3,8 +3,7 @@
  * A run is a function of (data, split, model line, options, seed); the state after any step is in the checkpoint, so a run
  * that was stopped or killed and resumed ends with the same bits.
  */
-#ifndef TRAIN_FIT_H
-#define TRAIN_FIT_H
+#pragma once
 
 #include "train/checkpoint.h"
 
@@ -16,5 +15,3 @@ typedef struct FitReport {
 /* As cf_train, with files and the history. `report` may be NULL. */
 cf_status fit(cf_model *model, const cf_split *split, const cf_train_options *options, const FitFiles *files,
               FitReport *report);
-
-#endif

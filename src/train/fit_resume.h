@@ -1,6 +1,5 @@
 /* A training under way: fit.c trains, fit_resume.c keeps what it can be resumed from. */
-#ifndef TRAIN_FIT_RESUME_H
-#define TRAIN_FIT_RESUME_H
+#pragma once
 
 #include "train/adaptation/adaptation.h"
 #include "train/batches.h"
@@ -55,5 +54,3 @@ cf_status fit_save(Fit *fit);
 cf_status fit_share(Fit *fit);
 /* Reads the last checkpoint, or, where that is damaged, the one before it. */
 cf_status fit_go_on(Fit *fit);
-
-#endif

@@ -6,8 +6,7 @@
  *
  * What gives the same for an image in every epoch is computed once: see freezing_first.
  */
-#ifndef TRAIN_FREEZING_H
-#define TRAIN_FREEZING_H
+#pragma once
 
 #include "nn/model.h"
 #include "nn/optimizer.h"
@@ -35,5 +34,3 @@ const bool *freezing_layers(const Freezing *freezing, int epoch);
 int freezing_first(const Freezing *freezing, int epoch, size_t images);
 /* [tensors] for the optimizer in that epoch. */
 void freezing_paces(const Freezing *freezing, int epoch, int64_t steps_per_epoch, Pace *paces);
-
-#endif

@@ -12,8 +12,7 @@
  * each as often as another but for one; a class that lacks fewer than it has keeps, as in the paper, the same random part of
  * them as the base in all epochs. Neighbours are found once, when the sampler is made; of features, when these are there.
  */
-#ifndef TRAIN_IMAGE_SAMPLER_H
-#define TRAIN_IMAGE_SAMPLER_H
+#pragma once
 
 #include "nn/feed.h"
 
@@ -40,5 +39,3 @@ void sampler_epoch(Sampler *sampler, int epoch);
 /* [sampler_count], of the last sampler_epoch; as long as the sampler, or until the next. */
 const Drawn *sampler_images(const Sampler *sampler);
 void sampler_free(Sampler *sampler);
-
-#endif

@@ -6,8 +6,7 @@
  * looked for without the first tenth of the steps and the last five: the rate of the steepest descent of the smoothed loss over the
  * rate's logarithm, and a tenth of the rate where it was lowest.
  */
-#ifndef TRAIN_LR_RANGE_H
-#define TRAIN_LR_RANGE_H
+#pragma once
 
 #include "base/status.h"
 
@@ -45,5 +44,3 @@ double lr_range_rate(const LrRangeOptions *range, int step);
 /* Smooths the losses of the points in order and sets all but `points`, `count` and `ended_early`; false: too few points. `steps`: of
  * the whole test. */
 bool lr_range_judge(LrRange *range, int steps);
-
-#endif

@@ -8,8 +8,7 @@
  * Logits and biases, whose steps are smaller, are not rounded, nor are values within a layer (se). The integers themselves are made where they always are, from the weights
  * that are kept.
  */
-#ifndef TRAIN_QUANTIZATION_H
-#define TRAIN_QUANTIZATION_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -34,5 +33,3 @@ cf_status quantization_measure(Quantization *quantization);
 /* The model's weights are rounded, and are the learnt ones again. */
 void quantization_begin(Quantization *quantization, Parameters *parameters);
 void quantization_end(const Quantization *quantization, Parameters *parameters);
-
-#endif

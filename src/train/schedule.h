@@ -1,6 +1,5 @@
 /* The learning rate of each step. */
-#ifndef TRAIN_SCHEDULE_H
-#define TRAIN_SCHEDULE_H
+#pragma once
 
 #include "base/status.h"
 
@@ -16,5 +15,3 @@ double schedule_rate(const cf_train_options *options, int64_t step, int64_t step
 
 /* Whether a text is a list of shares as in step_at: "0.5,0.75", each between 0 and 1 and above the one before. */
 cf_status schedule_check_shares(const char *line);
-
-#endif

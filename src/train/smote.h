@@ -4,8 +4,7 @@
  * to the image that stands first, and no number of threads changes them. Images are prepared in blocks, so that a thread holds
  * some 4 MB of them, or two images where those are larger.
  */
-#ifndef TRAIN_SMOTE_H
-#define TRAIN_SMOTE_H
+#pragma once
 
 #include "nn/feed.h"
 
@@ -15,5 +14,3 @@ enum { SMOTE_NEIGHBORS = 5 };
  * itself left out. k < count, k <= SMOTE_NEIGHBORS. `feed` was made for `threads` or more. */
 cf_status smote_neighbors(const Feed *feed, const uint32_t *images, size_t count, size_t queries, int k, int threads,
                           uint32_t *neighbors);
-
-#endif

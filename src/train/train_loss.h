@@ -8,8 +8,7 @@
  *
  * n_k counts the images of the training part. Of a network's outputs the first has this loss, and no other is trained.
  */
-#ifndef TRAIN_TRAIN_LOSS_H
-#define TRAIN_TRAIN_LOSS_H
+#pragma once
 
 #include "nn/feed.h"
 #include "nn/loss.h"
@@ -35,5 +34,3 @@ cf_status train_loss_new(const cf_subset *train, const char *const *class_names,
 /* Puts the weights in force, or not, for an epoch, from 0. */
 void train_loss_epoch(TrainLoss *loss, int epoch);
 void train_loss_free(TrainLoss *loss);
-
-#endif

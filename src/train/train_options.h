@@ -6,8 +6,7 @@
  * it was there (config.json, checkpoints, tunes, studies) mean its default and go on: it stands in none of them where it has that
  * (`later`).
  */
-#ifndef TRAIN_TRAIN_OPTIONS_H
-#define TRAIN_TRAIN_OPTIONS_H
+#pragma once
 
 #include "base/status.h"
 
@@ -72,5 +71,3 @@ json_t *train_options_json(const cf_train_options *options);
 /* "batch=128 optimizer=sgd lr=0.005 .." of the same; as `settings`, those that must be equal for a training to be resumed, as
  * checkpoints have them, with _ for a line's spaces. */
 void train_options_text(const cf_train_options *options, bool settings, char text[TRAIN_OPTIONS_TEXT]);
-
-#endif

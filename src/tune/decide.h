@@ -1,6 +1,5 @@
 /* What the next job is: a function of the settings and of the jobs that may be looked at, never of time. */
-#ifndef TUNE_DECIDE_H
-#define TUNE_DECIDE_H
+#pragma once
 
 #include "tune/tune.h"
 
@@ -41,5 +40,3 @@ int asha_budget(const TuneOptions *options, int rung);
 bool asha_promote(const DecideInput *input, int visible, Decision *decision);
 /* When nothing else is left and no trial has all its epochs: the best of the highest rung goes on. */
 bool asha_carry_on(const DecideInput *input, Decision *decision);
-
-#endif

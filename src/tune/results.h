@@ -6,8 +6,7 @@
  * theirs, then the failed ones; of equals the lower id. Where leading configurations were repeated they come before all others, by their mean: of the
  * others one lucky seed is all that is known.
  */
-#ifndef TUNE_RESULTS_H
-#define TUNE_RESULTS_H
+#pragma once
 
 #include "base/statistics.h"
 #include "tune/store.h"
@@ -125,5 +124,3 @@ void effects_free(const TuneResults *results, Effect *effects);
 cf_status results_print(const TuneResults *results, size_t rows, FILE *out);
 /* CSV: a line per trial, by id. */
 cf_status results_write(const TuneResults *results, const char *path);
-
-#endif

@@ -1,6 +1,5 @@
 /* Which configuration comes next: a function of the space, the seed, and the results that may be looked at. */
-#ifndef TUNE_SAMPLER_H
-#define TUNE_SAMPLER_H
+#pragma once
 
 #include "tune/tune.h"
 
@@ -35,5 +34,3 @@ double sampler_round(const SpaceParameter *parameter, double value);
 
 /* tpe.c. *found false: a random one is due. */
 cf_status tpe_next(const SamplerInput *input, SpacePoint *point, bool *found);
-
-#endif

@@ -11,8 +11,7 @@
  *
  * Numbers of ranges have six significant digits, so that a point and its texts say the same.
  */
-#ifndef TUNE_SPACE_H
-#define TUNE_SPACE_H
+#pragma once
 
 #include "base/files.h"
 
@@ -82,5 +81,3 @@ cf_status space_point_from_json(const Space *space, const json_t *json, SpacePoi
 /* The whole space, and back; a new reference. */
 cf_status space_json(const Space *space, json_t **json);
 cf_status space_from_json(const json_t *json, Space *space);
-
-#endif

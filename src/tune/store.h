@@ -12,8 +12,7 @@
  *
  * Every thread opens a store of its own.
  */
-#ifndef TUNE_STORE_H
-#define TUNE_STORE_H
+#pragma once
 
 #include "tune/space.h"
 
@@ -141,5 +140,3 @@ cf_status store_prune_waiting(Store *store);
 
 /* "FOLDER/trials/0007" in a new string. */
 cf_status store_trial_folder(const Store *store, int trial, char **folder);
-
-#endif

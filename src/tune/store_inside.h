@@ -1,6 +1,5 @@
 /* What the files of the store share. */
-#ifndef TUNE_STORE_INSIDE_H
-#define TUNE_STORE_INSIDE_H
+#pragma once
 
 #include "base/status.h"
 
@@ -30,5 +29,3 @@ cf_status store_end_with(Store *store, cf_status status);
 cf_status store_files(const char **vfs);
 /* store_locks.c: where a file system has no locks, those of `vfs` are for this process alone. */
 void store_do_without_locks(sqlite3_vfs *vfs);
-
-#endif

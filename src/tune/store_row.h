@@ -1,6 +1,5 @@
 /* Values of a store's row. A message says where they stand, what is expected and what is there. */
-#ifndef TUNE_STORE_ROW_H
-#define TUNE_STORE_ROW_H
+#pragma once
 
 #include "tune/store.h"
 #include "tune/store_inside.h"
@@ -23,5 +22,3 @@ cf_status row_share(const Row *row, int column, double *value);
 cf_status row_seconds(const Row *row, int column, double *value);
 /* In a new string that can go to a terminal; *value stays as it is where there is nothing. */
 cf_status row_text(const Row *row, int column, char **value);
-
-#endif

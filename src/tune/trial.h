@@ -1,6 +1,5 @@
 /* One job of one trial: trained, its result in the store. */
-#ifndef TUNE_TRIAL_H
-#define TUNE_TRIAL_H
+#pragma once
 
 #include "tune/tune.h"
 
@@ -46,5 +45,3 @@ cf_status trial_tidy(Store *store, int trial);
 
 /* Calls options.progress under the lock, with the counters filled in. */
 void tune_tell(Tune *tune, TuneProgress *progress);
-
-#endif

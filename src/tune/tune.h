@@ -5,8 +5,7 @@
  * what is decided depends neither on their number nor on time, workers or kills: a tune that was killed and resumed
  * ends with the same trials to the bit. Only the training and the validation part of the split are used.
  */
-#ifndef TUNE_TUNE_H
-#define TUNE_TUNE_H
+#pragma once
 
 #include "tune/store.h"
 
@@ -58,5 +57,3 @@ typedef struct TuneOptions {
 TuneOptions tune_defaults(void);
 /* Goes on with what OUT holds, or begins. */
 cf_status tune_run(const cf_split *split, const TuneOptions *options);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a claim is decided from, read within its transaction: all trials and all jobs, which fit together. */
-#ifndef TUNE_VIEW_H
-#define TUNE_VIEW_H
+#pragma once
 
 #include "tune/store.h"
 
@@ -15,5 +14,3 @@ cf_status view_read(Store *store, const Space *space, TuneView *view);
 void view_free(TuneView *view);
 /* NULL: there is none. */
 const Trial *view_trial(const TuneView *view, int id);
-
-#endif

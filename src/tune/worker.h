@@ -1,10 +1,7 @@
 /* A worker: claims jobs from the store, one after the other, until there are none. */
-#ifndef TUNE_WORKER_H
-#define TUNE_WORKER_H
+#pragma once
 
 #include "tune/trial.h"
 
 /* Returns CF_OK at the end of the tune, CF_INTERRUPTED when tune->stop was set. */
 cf_status worker_run(Worker *worker);
-
-#endif

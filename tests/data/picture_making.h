@@ -1,6 +1,5 @@
 /* Writes small PNG and JPEG files for the tests of the readers. */
-#ifndef DATA_PICTURE_MAKING_H
-#define DATA_PICTURE_MAKING_H
+#pragma once
 
 #include "data/picture/picture.h"
 #include "testing.h"
@@ -120,5 +119,3 @@ static inline void expect_read(const char *path, const PictureOptions *options, 
         assert_in_range(read.pixels[i] - expected->pixels[i] + within, 0, 2 * within);
     free(read.pixels);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Writes small BMP, GIF, TIFF and WebP files, for the tests of the readers and the corpus of the fuzzing. Each returns whether the
  * file is there. */
-#ifndef DATA_PICTURE_SAVING_H
-#define DATA_PICTURE_SAVING_H
+#pragma once
 
 #include <gif_lib.h>
 #include <stdbool.h>
@@ -211,5 +210,3 @@ static inline bool save_webp(const char *path, const WebpFile *file) {
     WebPFree(packed);
     return save_file(path, bytes, (size_t)(at - bytes));
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* Makes the files that the tests of the readers read: byte strings that grow, IDX and MATLAB v5 by the letter
  * of their formats, independent of the readers under test. */
-#ifndef DATA_SET_MAKING_H
-#define DATA_SET_MAKING_H
+#pragma once
 
 #include "testing.h"
 
@@ -134,5 +133,3 @@ static inline void put_variable(Bytes *bytes, const MatVariable *v) {
     free(matrix.at);
     free(element.at);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* Draws one chart on a page, and looks at what came out. */
-#ifndef DRAW_CHART_MAKING_H
-#define DRAW_CHART_MAKING_H
+#pragma once
 
 #include "base/memory.h"
 #include "draw/chart_frame.h"
@@ -101,5 +100,3 @@ static inline void expect_sound(DrawChart draw, const void *chart) {
         print_message("SKIPPED: the SVG in an XML reader (no xmllint)\n");
     }
 }
-
-#endif

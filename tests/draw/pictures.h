@@ -1,6 +1,5 @@
 /* Reads what was drawn: a PNG's pixels, and the bytes of any file. */
-#ifndef DRAW_PICTURES_H
-#define DRAW_PICTURES_H
+#pragma once
 
 #include "base/files.h"
 #include "draw/canvas.h"
@@ -48,5 +47,3 @@ static inline void expect_same_file(const char *one, const char *other) {
     free(first);
     free(second);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* embed_golden.json for the tests of this folder. */
-#ifndef EMBED_GOLDEN_H
-#define EMBED_GOLDEN_H
+#pragma once
 
 #include "embed_making.h"
 #include "golden.h"
@@ -20,5 +19,3 @@ static inline Points embed_golden_points(const json_t *golden, const char *key) 
         for (size_t d = 0; d < dim; d++) values[i * dim + d] = (float)(golden_cell(rows, i, d) / denominator);
     return (Points){values, n, (int)dim};
 }
-
-#endif

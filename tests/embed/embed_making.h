@@ -1,6 +1,5 @@
 /* Points for the tests of this folder. */
-#ifndef EMBED_MAKING_H
-#define EMBED_MAKING_H
+#pragma once
 
 #include "testing.h"
 
@@ -43,5 +42,3 @@ static inline void points_release(Points *points) {
     free(values_of(points));
     *points = (Points){0};
 }
-
-#endif

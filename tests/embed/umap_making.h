@@ -1,6 +1,5 @@
 /* Points in groups, and graphs, for the tests of UMAP. */
-#ifndef UMAP_MAKING_H
-#define UMAP_MAKING_H
+#pragma once
 
 #include "embed_making.h"
 
@@ -69,5 +68,3 @@ static inline void assert_fuzzy(const FuzzyGraph *graph) {
             assert_true(weight_of(graph, graph->column[e], i) == w);
         }
 }
-
-#endif

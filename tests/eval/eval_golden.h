@@ -1,6 +1,5 @@
 /* eval_golden.json, what independent implementations say of a few probabilities, for the tests of this folder. */
-#ifndef EVAL_GOLDEN_H
-#define EVAL_GOLDEN_H
+#pragma once
 
 #include "golden.h"
 
@@ -43,5 +42,3 @@ static inline void predictions_release(const Predictions *p) {
     free((void *)(uintptr_t)p->probabilities);
     free((void *)(uintptr_t)p->labels);
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* Networks that ONNX files are tested with: one for each word of the model line, and what they are made of by hand. */
-#ifndef ONNX_NETWORKS_H
-#define ONNX_NETWORKS_H
+#pragma once
 
 #include "base/memory.h"
 #include "nn/model.h"
@@ -127,5 +126,3 @@ done:
     free(images);
     return status;
 }
-
-#endif

@@ -9,8 +9,7 @@
  * one of their allocations failed, blocks are not counted.
  * Under a sanitizer, whose allocator this is then, only the calls that stand in cifra's own code can fail.
  */
-#ifndef FAILING_MEMORY_H
-#define FAILING_MEMORY_H
+#pragma once
 
 #include "testing.h"
 
@@ -32,5 +31,3 @@ bool failing_allowed(bool allowed);
 uint64_t checksum(uint64_t before, const void *bytes, size_t size);
 /* Of a file that was just written; 0: it cannot be read. */
 uint64_t file_checksum(uint64_t before, const char *path);
-
-#endif

@@ -1,8 +1,7 @@
 /* What the fuzz targets share. A target is a function of bytes: libFuzzer calls it (cmake -DCIFRA_FUZZ=ON), and so does
  * replay.c, in `make check`, without any fuzzer. It hands the bytes to a reader and holds the result against what the reader
  * promises; a promise that is broken ends the process. */
-#ifndef FUZZ_H
-#define FUZZ_H
+#pragma once
 
 #include "base/status.h"
 
@@ -36,5 +35,3 @@ char *fuzz_text(const uint8_t *data, size_t size);
 /* A safetensors file. An input that begins with '{' is its header, up to a zero byte, and its data: the length in front is
  * put there, which mutations would hardly ever get right. Any other is the file as it stands. */
 const char *fuzz_safetensors(const uint8_t *data, size_t size);
-
-#endif

@@ -1,6 +1,5 @@
 /* What the makers of the corpus share. */
-#ifndef MAKE_CORPUS_H
-#define MAKE_CORPUS_H
+#pragma once
 
 #include "base/files.h"
 
@@ -42,5 +41,3 @@ void make_downloads(const Corpus *corpus);
 void make_weights(const Corpus *corpus);
 void make_store(const Corpus *corpus);
 void make_study(const Corpus *corpus);
-
-#endif

@@ -1,6 +1,5 @@
 /* The store that fuzz_store lays its inputs over, and its corpus is made of: small pages, so that inputs are small. */
-#ifndef FUZZ_STORE_MAKING_H
-#define FUZZ_STORE_MAKING_H
+#pragma once
 
 #include "tune/store.h"
 
@@ -54,5 +53,3 @@ static inline void store_make(const char *folder, int trials) {
     space_free(&space);
     store_sql(folder, "PRAGMA page_size = 512; VACUUM");
 }
-
-#endif

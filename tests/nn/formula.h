@@ -1,6 +1,5 @@
 /* Weights that need no file. */
-#ifndef NN_FORMULA_H
-#define NN_FORMULA_H
+#pragma once
 
 #include "nn/parameters.h"
 
@@ -34,5 +33,3 @@ static inline void fill_by_formula(Parameters *p) {
         free(values);
     }
 }
-
-#endif

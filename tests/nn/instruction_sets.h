@@ -1,7 +1,6 @@
 /* Running a test program again under the other instruction sets, each in a process of its own: an engine is chosen once.
  * The program's main calls run_as_child when it is given an argument. */
-#ifndef NN_INSTRUCTION_SETS_H
-#define NN_INSTRUCTION_SETS_H
+#pragma once
 
 #include "testing.h"
 
@@ -38,5 +37,3 @@ static void other_instruction_sets(void **state) {
 /* The exit status of a child: its failed tests, or 125 when another instruction set was chosen than it was to be. */
 #define run_as_child(instruction_set, tests)                                                                           \
     (strcmp(cpu_engine()->kernels->name, (instruction_set)) == 0 ? cmocka_run_group_tests(tests, NULL, NULL) : 125)
-
-#endif

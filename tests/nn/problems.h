@@ -1,6 +1,5 @@
 /* What the tests of nn share: a table of odd windows, arrays between guard words, numbers to fill them with, bfloat16. */
-#ifndef NN_PROBLEMS_H
-#define NN_PROBLEMS_H
+#pragma once
 
 #include "testing.h"
 
@@ -263,5 +262,3 @@ static inline void assert_near_number(const char *what, double a, double b, doub
     print_error("%s: %.17g, %.17g expected, within %g\n", what, a, b, limit);
     fail();
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* What the tests of kernels share: each instruction set and element type in turn, and arrays of their elements. */
-#ifndef NN_VARIANTS_H
-#define NN_VARIANTS_H
+#pragma once
 
 #include "nn/problems.h"
 
@@ -97,5 +96,3 @@ static inline const char *label(const Kernels *k, const char *kernel, size_t row
     snprintf(text, sizeof text, "%s %s %zux%d", k->name, kernel, rows, C);
     return text;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* A set of noisy images, a part of which is bright by their class, and its split: what the tests of training learn. */
-#ifndef BRIGHT_SET_H
-#define BRIGHT_SET_H
+#pragma once
 
 #include "testing.h"
 
@@ -28,5 +27,3 @@ static inline void bright_set_new(int images, int side, int classes, int light, 
     parts.mode = CF_SPLIT_POOLED;
     assert_ok(cf_split_new(*set, &parts, split));
 }
-
-#endif

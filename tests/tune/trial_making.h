@@ -1,6 +1,5 @@
 /* Trials made up by hand, as a store would give them. */
-#ifndef TUNE_TRIAL_MAKING_H
-#define TUNE_TRIAL_MAKING_H
+#pragma once
 
 #include "base/memory.h"
 #include "testing.h"
@@ -84,5 +83,3 @@ static inline TuneResults results_of(MadeTrials *made) {
     made->curves = NULL;
     return results;
 }
-
-#endif

@@ -11,8 +11,7 @@
  * An image's random numbers are a function of (seed, epoch, image, copy, place in the line): the same bits on any number of threads,
  * resumed or not.
  */
-#ifndef DATA_AUGMENT_H
-#define DATA_AUGMENT_H
+#pragma once
 
 #include "data/augment/drawing.h"
 
@@ -56,5 +55,3 @@ int augmentation_views(const Augmentation *augmentation, const char **word);
 /* The weights of all views sum to 1. */
 double augmentation_view_weight(const Augmentation *augmentation, int view);
 void augmentation_view(const Augmentation *augmentation, int view, const int chw[3], float *scratch, float *x);
-
-#endif

@@ -1,6 +1,5 @@
 /* What is drawn for one image: its random numbers, and how it is joined with others of its batch. */
-#ifndef DATA_DRAWING_H
-#define DATA_DRAWING_H
+#pragma once
 
 #include "base/rng.h"
 #include "base/status.h"
@@ -43,5 +42,3 @@ double drawing_normal(Drawing *drawing);
 double drawing_beta(Drawing *drawing, double alpha);
 /* `count` numbers in [-1, 1), 24 bits: faster than one by one. */
 void drawing_fill(Drawing *drawing, float *numbers, size_t count);
-
-#endif

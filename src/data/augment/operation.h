@@ -3,8 +3,7 @@
  * To add one: its row in its family's file. The parser, errors, help and tables read the row; its case in the golden file of
  * tests/golden and in the tests of its family come with it.
  */
-#ifndef DATA_OPERATION_H
-#define DATA_OPERATION_H
+#pragma once
 
 #include "data/augment/drawing.h"
 
@@ -95,5 +94,3 @@ extern const double map_identity[9];
 void map_multiply(double a[9], const double b[9]);
 /* perspective's: the corners of the old image come to lie at these places of the new one, {x, y} from the top left one clockwise. */
 void map_of_corners(const double corners[8], int height, int width, double map[9]);
-
-#endif

@@ -1,6 +1,5 @@
 /* An image sampled at other places: bilinear between the four nearest pixels. */
-#ifndef DATA_WARP_H
-#define DATA_WARP_H
+#pragma once
 
 #include "data/augment/operation.h"
 
@@ -35,5 +34,3 @@ double *pending_map(Pending *pending, const Operation *operation, const Operatio
 /* Draws and does an operation, or lets its map wait; a mix does nothing. */
 void pending_operation(Pending *pending, const Operation *operation, const OperationValues *values, Drawing *drawing);
 void pending_finish(Pending *pending);
-
-#endif

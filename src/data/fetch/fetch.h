@@ -5,8 +5,7 @@
  * not the data; a server that sends such a file unpacked is believed too, and the file is then kept without the .gz.
  * Once verified, NAME.verified keeps its size, time and checksum, so that the next call need not read it again.
  */
-#ifndef DATA_FETCH_FETCH_H
-#define DATA_FETCH_FETCH_H
+#pragma once
 
 #include "base/status.h"
 
@@ -95,5 +94,3 @@ cf_status fetch_folder(const char *data_dir, char **folder);
 cf_status fetch_file(const FetchSet *set, const FetchFile *file, const char *data_folder, const FetchOptions *options,
                      FetchResult *result);
 void fetch_result_free(FetchResult *result);
-
-#endif

@@ -1,6 +1,5 @@
 /* How a catalog grows: for fetch_catalog.c and fetch_yaml.c. */
-#ifndef DATA_FETCH_FETCH_CATALOG_H
-#define DATA_FETCH_FETCH_CATALOG_H
+#pragma once
 
 #include "data/fetch/fetch.h"
 
@@ -11,5 +10,3 @@ cf_status catalog_add_file(FetchSet *set, const FetchFile *file);
 cf_status catalog_add_mirror(FetchSet *set, const char *url, size_t at);
 void catalog_drop_mirrors(FetchSet *set);
 FetchSet *catalog_set(const FetchCatalog *catalog, const char *name);
-
-#endif

@@ -1,6 +1,5 @@
 /* Whether a file holds what it should, and the record that it was found to. */
-#ifndef DATA_FETCH_FETCH_CONTENT_H
-#define DATA_FETCH_FETCH_CONTENT_H
+#pragma once
 
 #include "data/fetch/fetch.h"
 
@@ -27,5 +26,3 @@ bool content_is_recorded(const char *path, const FetchFile *file);
 void content_record(const char *path, const FetchFile *file);
 /* Removes a file and its record. */
 void content_remove(const char *path);
-
-#endif

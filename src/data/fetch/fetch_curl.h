@@ -1,7 +1,6 @@
 /* libcurl, loaded when something is fetched: it brings two dozen libraries along, which would double the time in which any
  * command starts, and a program that fetches nothing does not need it. */
-#ifndef DATA_FETCH_FETCH_CURL_H
-#define DATA_FETCH_FETCH_CURL_H
+#pragma once
 
 #include "base/status.h"
 
@@ -23,5 +22,3 @@ typedef struct Curl {
 
 /* Loaded and initialized once for the process; its own. CF_IO where there is none. */
 cf_status curl_load(const Curl **curl);
-
-#endif

@@ -1,7 +1,6 @@
 /* One transfer from one address to the end of an open file, by libcurl: HTTP and HTTPS, redirects to them only, proxies by
  * libcurl's environment variables, certificates checked. */
-#ifndef DATA_FETCH_FETCH_HTTP_H
-#define DATA_FETCH_FETCH_HTTP_H
+#pragma once
 
 #include "data/fetch/fetch.h"
 
@@ -34,5 +33,3 @@ typedef struct Transfer {
 
 /* A failure of the disk, of memory, or an interruption is a failure; whatever the network does is an answer. */
 cf_status http_transfer(Transfer *transfer);
-
-#endif

@@ -1,6 +1,5 @@
 /* One file being fetched: what fetch_file.c, fetch_part.c and fetch_mirrors.c share. */
-#ifndef DATA_FETCH_FETCH_JOB_H
-#define DATA_FETCH_FETCH_JOB_H
+#pragma once
 
 #include "data/fetch/fetch_content.h"
 
@@ -35,5 +34,3 @@ cf_status job_is_there(Job *job, const char *path);
 
 /* Asks one after the other until the file is there; the partial file is held. */
 cf_status mirrors_ask(Job *job);
-
-#endif

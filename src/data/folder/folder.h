@@ -7,8 +7,7 @@
  *
  * folder_layout.c finds the parts, folder_list.c what lies in them, folder_read.c reads it, folder_record.c says what was done.
  */
-#ifndef DATA_FOLDER_FOLDER_H
-#define DATA_FOLDER_FOLDER_H
+#pragma once
 
 #include "data/image_set.h"
 #include "data/picture/picture.h"
@@ -88,5 +87,3 @@ cf_status folder_count(const FolderListing *listing, PartCounts **counts, PartCo
 cf_status folder_record_notice(const FolderListing *listing, const ReadOptions *options);
 /* One line per file: file, part, class, what became of it, width, height, format, why. */
 cf_status folder_record_csv(const char *path, const FolderListing *listing);
-
-#endif

@@ -6,8 +6,7 @@
  * Bounds: pictures are display values (0 black, 1 white), not linear light; blur is Gaussian along the axes. Noise by itself, and
  * what has a file of its own (photo.h, jpeg_loss.h), take a picture of any size.
  */
-#ifndef DATA_GENERATE_CAMERA_H
-#define DATA_GENERATE_CAMERA_H
+#pragma once
 
 #include "data/generate/photo.h"
 
@@ -37,5 +36,3 @@ void camera_sharpen(double amount, Photo *picture);
 void camera_add_noise(double deviation, Draws *draws, Photo *picture);
 /* Rounds what was clamped to 0 .. 1 to bytes. */
 void photo_to_bytes(const Photo *picture, unsigned char *bytes);
-
-#endif

@@ -6,8 +6,7 @@
  *   hand:n=1000,test=200,seed=7         training images, test images (default: in the default sets' ratio), seed
  *   hand:frequencies=street             shares of the digits: even, street, or ten numbers 0 .. 9 as 5/1/1/1/1/1/1/1/1/1
  */
-#ifndef DATA_GENERATE_GENERATED_SET_H
-#define DATA_GENERATE_GENERATED_SET_H
+#pragma once
 
 #include "data/generate/generator.h"
 #include "data/image_set.h"
@@ -51,5 +50,3 @@ cf_status generated_spec_text(const GeneratedSpec *spec, char **text);
 int generated_image(const GeneratedSpec *spec, int part, uint64_t index, unsigned char *pixels);
 /* All of it, on all processors; not sealed. The bytes do not depend on the number of threads (0: all processors). */
 cf_status generated_set_new(const GeneratedSpec *spec, int threads, cf_set **set);
-
-#endif

@@ -4,8 +4,7 @@
  * no other image. Each factor is drawn at a place of its own and each stage of drawing has a stream of its own, so that
  * turning one dial leaves everything else of the image as it was.
  */
-#ifndef DATA_GENERATE_GENERATOR_H
-#define DATA_GENERATE_GENERATOR_H
+#pragma once
 
 #include "base/rng.h"
 #include "base/status.h"
@@ -67,5 +66,3 @@ int draw_index(Draws *draws, int count);
 bool draw_chance(Draws *draws, double probability);
 /* Near enough to standard normal: the sum of four uniforms (Irwin and Hall), so never beyond 3.47. */
 double draw_normal(Draws *draws);
-
-#endif

@@ -1,6 +1,5 @@
 /* The factors and stages of the hand generator, shared by its files. */
-#ifndef DATA_GENERATE_HAND_H
-#define DATA_GENERATE_HAND_H
+#pragma once
 
 #include "data/generate/generator.h"
 
@@ -72,5 +71,3 @@ int hand_line(const GeneratedImage *image, LinePoint *line);
 void hand_bend(const GeneratedImage *image, LinePoint *line, int count);
 /* hand_paper.c: ink on paper, in MNIST's box. `ink` [HAND_SIDE][HAND_SIDE], 0 none to 1 full. */
 void hand_paper(const GeneratedImage *image, const LinePoint *line, int count, float *ink);
-
-#endif

@@ -1,6 +1,5 @@
 /* How people write the ten digits: forms as strokes of the pen. */
-#ifndef DATA_GENERATE_HAND_FORMS_H
-#define DATA_GENERATE_HAND_FORMS_H
+#pragma once
 
 enum { HAND_POINTS = 20, HAND_TAKES = 3 };
 
@@ -23,5 +22,3 @@ typedef struct HandPoint {
 
 /* Reads a take into `points` (room for HAND_POINTS) and returns how many, or 0 if the text is wrong. */
 int hand_take_read(const char *take, HandPoint *points);
-
-#endif

@@ -3,12 +3,9 @@
  * Differs from a real file in this: colour is not subsampled, nothing is clamped in between, and the blocks may begin
  * anywhere, because pictures are cut out of larger ones. Blocks over the edge are filled up with the outermost pixels.
  */
-#ifndef DATA_GENERATE_JPEG_LOSS_H
-#define DATA_GENERATE_JPEG_LOSS_H
+#pragma once
 
 #include "data/generate/photo.h"
 
 /* `scale` multiplies the quantisation tables (1: quality 50); 0 does nothing. */
 void jpeg_loss(double scale, int first_x, int first_y, Photo *picture);
-
-#endif

@@ -5,8 +5,7 @@
  * share where shapes do not overlap. Clamping it to 1 makes the union of shapes that do. What the clamp cannot see:
  * within one pixel, two shapes that cover the same half count as the whole.
  */
-#ifndef DATA_GENERATE_OUTLINE_H
-#define DATA_GENERATE_OUTLINE_H
+#pragma once
 
 enum { OUTLINE_SIDE = 32 };
 
@@ -27,5 +26,3 @@ Point coverage_to_pixels(const Coverage *coverage, Point point);
 void coverage_add(Coverage *coverage, const Point *points, int count);
 /* [height][width] shares from 0 to 1. */
 void coverage_shares(const Coverage *coverage, float *shares);
-
-#endif

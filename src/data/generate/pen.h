@@ -1,6 +1,5 @@
 /* A pen on paper: a line of points with a radius each becomes ink on a grid of pixels. */
-#ifndef DATA_GENERATE_PEN_H
-#define DATA_GENERATE_PEN_H
+#pragma once
 
 typedef struct PenPoint {
     float x, y;   /* pixels; pixel (column, row) covers [column, column + 1) x [row, row + 1) */
@@ -17,5 +16,3 @@ typedef struct Pen {
  * stroke is the union of its segments, each a capsule whose radius runs from one end's to the other's; a pixel's ink falls
  * linearly over `edge` around the outline's distance from its centre. One point makes a dot. */
 void pen_stroke(const Pen *pen, const PenPoint *points, int count, float *ink, int width, int height);
-
-#endif

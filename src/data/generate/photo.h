@@ -1,6 +1,5 @@
 /* A picture as a camera's steps take it, blurred and in other sizes. The same bits on any machine. */
-#ifndef DATA_GENERATE_PHOTO_H
-#define DATA_GENERATE_PHOTO_H
+#pragma once
 
 #include "data/generate/generator.h"
 
@@ -25,5 +24,3 @@ void blur_photo(double sigma_x, double sigma_y, Photo *picture, float *copy);
 /* Fills `to`, which has its own size, both up to CAMERA_SIDE, and as many channels: made smaller by averaging what each new pixel covers,
  * larger by cubic interpolation. At the same size it is a copy. */
 void photo_resize(const Photo *from, Photo *to);
-
-#endif

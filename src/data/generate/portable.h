@@ -2,8 +2,7 @@
  * to libm, whose sine and exponential differ from one version to the next. The project is built without contraction.
  * Errors are below 1e-9 (sine, cosine: absolute; powers of 2: relative), far below what a byte of a pixel shows.
  */
-#ifndef DATA_GENERATE_PORTABLE_H
-#define DATA_GENERATE_PORTABLE_H
+#pragma once
 
 #include <math.h> /* floor, sqrt, fabs: exact everywhere */
 #include <stdint.h>
@@ -67,5 +66,3 @@ static inline double portable_log2(double x) {
 static inline double portable_pow(double x, double p) {
     return x > 0 ? portable_exp2(p * portable_log2(x)) : p == 0;
 }
-
-#endif

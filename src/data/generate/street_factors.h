@@ -3,8 +3,7 @@
  * A stage is a stream of random numbers of its own. Within a stage everything is drawn in a fixed order and number
  * whatever the factors are, so that no factor shifts what another one gets.
  */
-#ifndef DATA_GENERATE_STREET_FACTORS_H
-#define DATA_GENERATE_STREET_FACTORS_H
+#pragma once
 
 #include "data/generate/generator.h"
 
@@ -82,5 +81,3 @@ typedef struct StreetColours {
     double ground_level, ink_level;
     double ground[3], ink[3];
 } StreetColours;
-
-#endif

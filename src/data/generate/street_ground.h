@@ -2,8 +2,7 @@
  *
  * Not modelled: pictures of real walls, plants and doors; here the unexpected is bars, plates and noise on a lattice.
  */
-#ifndef DATA_GENERATE_STREET_GROUND_H
-#define DATA_GENERATE_STREET_GROUND_H
+#pragma once
 
 #include "data/generate/street_factors.h"
 
@@ -16,5 +15,3 @@ void street_add_gradient(const GeneratedImage *image, StreetStage stage, const f
 /* Roughness, likewise. */
 void street_add_texture(const GeneratedImage *image, StreetStage stage, const float *mask,
                         float picture[STREET_PIXELS][3]);
-
-#endif

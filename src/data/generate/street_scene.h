@@ -3,8 +3,7 @@
  * The scene is flat and seen through one projective map, in coordinates whose unit is the digit's height and whose
  * origin is its middle. Everything is in display values, 0 black to 1 white.
  */
-#ifndef DATA_GENERATE_STREET_SCENE_H
-#define DATA_GENERATE_STREET_SCENE_H
+#pragma once
 
 #include "data/generate/street_factors.h"
 #include "data/generate/street_type.h"
@@ -21,5 +20,3 @@ void street_shadow(const GeneratedImage *image, const StreetMask mask, float pic
 /* The number itself, with its rim. */
 void street_ink(const GeneratedImage *image, const StreetColours *colours, const TypeStyle *style,
                 const double map[3][3], const StreetMask mask, float picture[STREET_PIXELS][3]);
-
-#endif

@@ -1,6 +1,5 @@
 /* The skeletons of the digits: what a pen follows. x from -1 (left) to 1, y from 0 (top) to 1. */
-#ifndef DATA_GENERATE_STREET_SKELETON_H
-#define DATA_GENERATE_STREET_SKELETON_H
+#pragma once
 
 typedef enum NodeKind {
     NODE_STOP,  /* behind the last one */
@@ -27,5 +26,3 @@ enum { MAX_FORMS = 5 };
 
 /* [digit][form]; the first form is the plain one, and those that do not exist have no nodes. */
 extern const Skeleton skeletons[10][MAX_FORMS];
-
-#endif

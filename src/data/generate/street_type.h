@@ -6,8 +6,7 @@
  * shares of the digit's height unless said otherwise. Not modelled: brackets and hairlines of real serifs, stencils,
  * segments, script.
  */
-#ifndef DATA_GENERATE_STREET_TYPE_H
-#define DATA_GENERATE_STREET_TYPE_H
+#pragma once
 
 #include "data/generate/generator.h"
 #include "data/generate/outline.h"
@@ -34,5 +33,3 @@ int digit_forms(int digit);
 double digit_width(const TypeStyle *style, int digit);
 /* Draws it with its middle at `middle`, in the coverage's own coordinates. */
 void digit_draw(const TypeStyle *style, int digit, Point middle, Coverage *coverage);
-
-#endif

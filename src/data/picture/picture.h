@@ -4,8 +4,7 @@
  * and of 16 bits the upper 8 are kept. A picture has 1 channel where its file says that it is grey, else 3 (RGB). Transparency is
  * laid on a ground, and the orientation that a camera notes (EXIF) is applied. Limits: base/limits.h.
  */
-#ifndef DATA_PICTURE_PICTURE_H
-#define DATA_PICTURE_PICTURE_H
+#pragma once
 
 #include "base/status.h"
 
@@ -75,5 +74,3 @@ void picture_lay(const PictureFile *file, Picture *picture, bool multiplied);
 /* Tag 274 of the first directory of an EXIF block, 1 to 8; 1 where there is none, or no sense in it. Such a block is a small TIFF
  * file; "Exif" and two zero bytes may stand before it. */
 int exif_orientation(const unsigned char *bytes, size_t size);
-
-#endif

@@ -3,8 +3,7 @@
  * A row has `step` words of 4 bytes, of which `columns`, the keys, count: a multiple of 16 of them. As the left factor of a
  * product (product_kernels.h) it holds elements, in bfloat16 in its first half; what lies behind the last key is 0.
  */
-#ifndef NN_CPU_ATTENTION_KERNELS_H
-#define NN_CPU_ATTENTION_KERNELS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,5 +28,3 @@ typedef struct AttentionKernels {
     void (*write)(size_t rows, size_t columns, const float *sums, size_t sum_row, const float *factors,
                   size_t factor_step, void *to, size_t to_row);
 } AttentionKernels;
-
-#endif

@@ -1,6 +1,5 @@
 /* Ways to convolve, beside oneDNN's: y of x, and dx of dy. */
-#ifndef NN_CPU_CONV_ALGORITHM_H
-#define NN_CPU_CONV_ALGORITHM_H
+#pragma once
 
 #include "nn/engine.h"
 
@@ -16,5 +15,3 @@ typedef struct ConvAlgorithm {
     size_t (*scratch_size)(const Window *w); /* bytes that a thread needs for either pass, or 0; at a multiple of 64 */
     void (*run)(const Window *w, ConvPass pass, const float *packed, const float *from, void *scratch, float *to);
 } ConvAlgorithm;
-
-#endif

@@ -1,7 +1,6 @@
 /* Kernels for convolutions, beside those of oneDNN: the weight gradient, where oneDNN spends up to a third of its time on
  * transposing x and dy. */
-#ifndef NN_CPU_CONV_KERNELS_H
-#define NN_CPU_CONV_KERNELS_H
+#pragma once
 
 #include "nn/engine.h"
 
@@ -15,5 +14,3 @@ typedef struct ConvKernels {
     /* dw [K][C][R][S] of a slot, or of a sum of slots. */
     void (*unpack)(const Window *w, const float *slot, float *dw);
 } ConvKernels;
-
-#endif

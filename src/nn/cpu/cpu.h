@@ -1,6 +1,5 @@
 /* What this processor can do. */
-#ifndef NN_CPU_CPU_H
-#define NN_CPU_CPU_H
+#pragma once
 
 #include "nn/cpu/attention_kernels.h"
 #include "nn/cpu/conv_kernels.h"
@@ -33,5 +32,3 @@ void cpu_use_dense(Engine *engine);
 void cpu_use_attention(Engine *engine);
 
 extern const StemEngine cpu_stem;
-
-#endif

@@ -1,7 +1,6 @@
 /* Kernels for depthwise convolutions (groups == C), with one filter or a few for each channel: oneDNN is slow at some strides and
  * filters of these, and hundreds of times slower where a channel has several. */
-#ifndef NN_CPU_DEPTHWISE_KERNELS_H
-#define NN_CPU_DEPTHWISE_KERNELS_H
+#pragma once
 
 #include "nn/engine.h"
 
@@ -16,5 +15,3 @@ typedef struct DepthwiseKernels {
     void (*backward_data)(const Window *w, const float *packed, const void *dy, void *scratch, void *dx);
     void (*backward_weights)(const Window *w, const void *x, const void *dy, void *scratch, float *slot, bool add);
 } DepthwiseKernels;
-
-#endif

@@ -1,6 +1,5 @@
 /* A matrix product outside of a network: distances, covariances. */
-#ifndef NN_CPU_MATRIX_PRODUCT_H
-#define NN_CPU_MATRIX_PRODUCT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,5 +14,3 @@ void matrix_product_reference(int m, int n, int k, const float *a, const float *
  * exact. At twice the speed, where the processor has the instruction. */
 bool matrix_product_has_bf16(void);
 void matrix_product_bf16(int m, int n, int k, const uint16_t *a, const uint16_t *b, float *c);
-
-#endif

@@ -4,8 +4,7 @@
  * an opaque object; the functions of 3 are made of its own here. Where 2 is no longer wanted, these lines go, and Layout is
  * dnnl_memory_desc_t.
  */
-#ifndef NN_CPU_ONEDNN_API_H
-#define NN_CPU_ONEDNN_API_H
+#pragma once
 
 #include <dnnl.h>
 
@@ -67,6 +66,4 @@ static inline dnnl_status_t dnnl_convolution_backward_weights_primitive_desc_cre
 
 #else
 #error "nn/cpu/onednn.c is written for oneDNN 2.x and 3.x; this version may have another C API"
-#endif
-
 #endif

@@ -6,8 +6,7 @@
  * Every sum is one chain over the words in their order, from 0 or from what is there, or one for each group of words, which are
  * added in tree order (engine.h): it depends neither on the row and the column it stands in nor on how many there are.
  */
-#ifndef NN_CPU_PRODUCT_KERNELS_H
-#define NN_CPU_PRODUCT_KERNELS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,5 +67,3 @@ static inline size_t product_words(const ProductKernels *kernels, size_t length)
 static inline size_t product_width(const ProductKernels *kernels, size_t columns) {
     return (columns + kernels->vector - 1) / kernels->vector * kernels->vector;
 }
-
-#endif

@@ -3,8 +3,7 @@
  * Channels are lanes. Where a channel has constants (a norm's) they are loaded once for a block of rows, and the loop over the rows
  * is inside the one over the channels. Sums over rows run in float over at most BLOCK rows and in double above them, so they
  * neither lose digits on large images nor depend on anything but the slice. */
-#ifndef NN_CPU_ROWS_H
-#define NN_CPU_ROWS_H
+#pragma once
 
 #include "nn/cpu/vectors.h"
 
@@ -113,5 +112,3 @@ INLINE void join_moments(const T *x, size_t rows, size_t before, int C, int n, d
         squares[i] += (double)block_square[i] - count * off * off + step * step * weight;
     }
 }
-
-#endif

@@ -4,8 +4,7 @@
  * a whole vector; the margin of the next row is what lies to the right of one. So a tap is an offset, a pixel is an offset,
  * and what a tap reads outside the image is 0.
  */
-#ifndef NN_CPU_STEM_KERNELS_H
-#define NN_CPU_STEM_KERNELS_H
+#pragma once
 
 #include "nn/engine.h"
 
@@ -40,5 +39,3 @@ typedef struct StemKernels {
 static inline size_t stem_columns(const StemShape *s) {
     return (size_t)(2 * (s->w.R - 1 - s->w.pad_h) + 1) * (size_t)(2 * s->w.S - 1) * (s->row - STEM_MARGIN);
 }
-
-#endif

@@ -3,8 +3,7 @@
  * e^x is within 1.5 units of the last place; the normal distribution and the activations are within 1e-6 of themselves, where they
  * cross 0 within 1e-7 of their larger term. What is below 2^-126 is 0. NaN stays NaN.
  */
-#ifndef NN_CPU_VECTOR_MATH_H
-#define NN_CPU_VECTOR_MATH_H
+#pragma once
 
 #include "nn/cpu/vectors.h"
 
@@ -134,5 +133,3 @@ INLINE V activate_backward_from(ActivationKind kind, float slope, V y, V d) {
     default:                                                                                                           \
         call(ACT_SIGMOID);                                                                                             \
     }
-
-#endif

@@ -7,8 +7,7 @@
  * In bfloat16 a register holds twice the elements, so a Wide is what one register of elements is in float: one vector, or two
  * (the elements with an even index, and the others: a shift and a mask take them apart).
  */
-#ifndef NN_CPU_VECTORS_H
-#define NN_CPU_VECTORS_H
+#pragma once
 
 #include <math.h>
 #include <stdint.h>
@@ -389,5 +388,3 @@ INLINE Wide load_wide(const T *from, int n) {
 INLINE void store_wide(T *to, Wide w, int n) {
     store_elements(to, narrow_wide(w), n);
 }
-
-#endif

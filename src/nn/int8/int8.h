@@ -11,8 +11,7 @@
  * refused by their names. The kernels are those of int8_kernels.inc. int8_group.c says which layers are one operation, int8_ranges.c
  * finds the scales, int8_network.c makes the integers.
  */
-#ifndef NN_INT8_H
-#define NN_INT8_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -93,5 +92,3 @@ int int8_settings(const Int8Network *network, const Int8Op *op, int32_t settings
 cf_status int8_group(Int8Network *network);
 /* The scale and zero of every tensor, by an engine's plain kernels. */
 cf_status int8_calibrate(Int8Network *network, const cf_subset *images, const Engine *engine, int threads);
-
-#endif

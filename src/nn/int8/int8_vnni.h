@@ -1,6 +1,5 @@
 /* Integers by AVX512-VNNI, which adds four products of bytes to 32 bits: the bits of the plain kernels. */
-#ifndef NN_INT8_VNNI_H
-#define NN_INT8_VNNI_H
+#pragma once
 
 #include "nn/int8/int8.h"
 
@@ -29,5 +28,3 @@ void int8_vnni_run(const Int8Network *network, const Int8Op *op, const Int8Packe
 void int8_vnni_maxpool(const Window *w, const int8_t *x, int8_t *y);
 /* The bits of add_int8 and multiply_int8, where no factor is above 1: no shift of the operation above 0. */
 void int8_vnni_pair(const Int8Network *n, const Int8Op *op, const int8_t *a, const int8_t *b, int8_t *y);
-
-#endif

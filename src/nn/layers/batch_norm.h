@@ -1,6 +1,5 @@
 /* Batch norm in a plan: its coefficients from the batch's moments or the running ones, and the way back. */
-#ifndef NN_LAYERS_BATCH_NORM_H
-#define NN_LAYERS_BATCH_NORM_H
+#pragma once
 
 #include "nn/layers/nodes.h"
 
@@ -35,5 +34,3 @@ void batch_norm_close(BatchNorm *norm, double count);
 void batch_norm_close_backward(BatchNorm *norm, double count);
 
 extern const LayerType bn_type;
-
-#endif

@@ -3,8 +3,7 @@
  * A type says everything of a layer in one place: how its arguments are read, what it makes of shapes, its parameters, how a
  * table shows it, how the plan computes it. A family of types is one file of this folder; layers.c lists them all.
  */
-#ifndef NN_LAYERS_LAYER_H
-#define NN_LAYERS_LAYER_H
+#pragma once
 
 #include "base/limits.h"
 #include "nn/engine.h"
@@ -112,5 +111,3 @@ void layer_add_parameter(Layer *layer, const char *what, ParameterRole kind, int
 
 /* The window of a convolution or pool over N images. */
 Window layer_window(const Layer *layer, int N);
-
-#endif

@@ -1,6 +1,5 @@
 /* Nodes that several families of layers are made of. */
-#ifndef NN_LAYERS_NODES_H
-#define NN_LAYERS_NODES_H
+#pragma once
 
 #include "base/memory.h"
 #include "nn/planner.h"
@@ -22,5 +21,3 @@ cf_status lay_fake_quant(Planner *planner, int number, const FakeRange *range, T
 
 /* The batch norm of layer `number` behind a convolution, as one operation with it, where the engine has that; *laid tells. */
 cf_status lay_stem(Planner *planner, int number, bool *laid);
-
-#endif

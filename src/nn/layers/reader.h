@@ -1,6 +1,5 @@
 /* The words of one layer of a model line, read from left to right; errors point at the column. */
-#ifndef NN_LAYERS_READER_H
-#define NN_LAYERS_READER_H
+#pragma once
 
 #include "nn/layers/layer.h"
 
@@ -41,5 +40,3 @@ cf_status reader_number(Reader *reader, const char *what, double lowest, double 
 cf_status reader_window(Reader *reader, int *rows, int *columns);
 /* Nothing may be left. */
 cf_status reader_finish(Reader *reader, const char *const *settings);
-
-#endif

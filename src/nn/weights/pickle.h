@@ -4,8 +4,7 @@
  * tensors needs (the table in pickle.c), of what it may call OrderedDict and PyTorch's two functions that put a tensor together;
  * the machine knows what these make and calls nothing. Anything else is refused by its name, with its place.
  */
-#ifndef NN_WEIGHTS_PICKLE_H
-#define NN_WEIGHTS_PICKLE_H
+#pragma once
 
 #include "base/safetensors.h"
 
@@ -29,5 +28,3 @@ typedef struct PickledTensor {
  * of how they fit their storages. `path` is for messages. */
 cf_status pickle_tensors(const char *path, const unsigned char *bytes, size_t size, PickledTensor **tensors,
                          size_t *count);
-
-#endif

@@ -4,8 +4,7 @@
  * storages (nn/weights/pickle.h); data/KEY, a storage's values; byteorder, "little". A view is an offset, a shape and strides.
  * Limits: views whose values lie in the storage once, so none that is expanded; nothing of a pickle is run.
  */
-#ifndef NN_WEIGHTS_PTH_H
-#define NN_WEIGHTS_PTH_H
+#pragma once
 
 #include "base/safetensors.h"
 
@@ -13,5 +12,3 @@
 bool pth_is(const char *path);
 /* Tensors in the order of the dictionary, values as safetensors_read gives them; released by safetensors_free. */
 cf_status pth_read(const char *path, StoredFile *file);
-
-#endif

@@ -1,6 +1,5 @@
 /* Weights in files as others write them, under the names that a network here has. */
-#ifndef NN_WEIGHTS_WEIGHTS_READ_H
-#define NN_WEIGHTS_WEIGHTS_READ_H
+#pragma once
 
 #include "base/safetensors.h"
 #include "nn/model_line.h"
@@ -10,5 +9,3 @@
  * is listed without values. Values may be any bits, NaN included, and shapes any: they are the caller's to check. Released by
  * safetensors_free. */
 cf_status weights_read(const char *path, const LayerList *layers, StoredFile *file);
-
-#endif

@@ -1,6 +1,5 @@
 /* A model's weights as PyTorch's load_state_dict(strict=True) takes them. */
-#ifndef NN_WEIGHTS_WEIGHTS_WRITE_H
-#define NN_WEIGHTS_WEIGHTS_WRITE_H
+#pragma once
 
 #include "nn/model.h"
 
@@ -8,5 +7,3 @@
  * its num_batches_tracked, an I64 of 0 (a counter that PyTorch reads only where a norm has no momentum); and the texts of a
  * model file, so that cf_model_load reads it, too. */
 cf_status weights_write(const cf_model *model, const char *path);
-
-#endif

@@ -3,8 +3,7 @@
  * A new figure is a function of a book and of what it shows: book_csv for the data, book_draw or book_grid for the
  * drawing, and one line in figures.c.
  */
-#ifndef STUDY_FIGURE_BOOK_H
-#define STUDY_FIGURE_BOOK_H
+#pragma once
 
 #include "base/files.h"
 #include "draw/image_grid.h"
@@ -43,5 +42,3 @@ cf_status book_grid(const FigureBook *book, const char *name, const ImageGrid *g
 cf_status book_leave_out(const FigureBook *book, const char *name, const char *why);
 /* The figure's data, NAME.csv: write to draft->stream, then file_commit. */
 cf_status book_csv(const FigureBook *book, const char *name, FileDraft *draft);
-
-#endif

@@ -8,8 +8,7 @@
  * convolution), or numbers that cannot be drawn (they are
  * not finite), a figure is left out with a notice.
  */
-#ifndef STUDY_FIGURES_H
-#define STUDY_FIGURES_H
+#pragma once
 
 #include "eval/analysis.h"
 #include "study/figures/figure_book.h"
@@ -74,5 +73,3 @@ cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model
                                    const Evaluation *evaluation);
 cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set,
                                  const Evaluation *evaluation);
-
-#endif

@@ -1,6 +1,5 @@
 /* Images beside what an augmentation line makes of them: for a run's figure and for cifra data show. */
-#ifndef STUDY_FIGURES_AUGMENTATION_H
-#define STUDY_FIGURES_AUGMENTATION_H
+#pragma once
 
 #include "data/augment/augment.h"
 #include "study/figures/figures.h"
@@ -30,5 +29,3 @@ enum { FIGURE_AUGMENTATION_ROWS = 12 };
 /* Of a run with an augmentation line: what the network saw of the first FIGURE_AUGMENTATION_ROWS of the images. */
 cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const char *line,
                               const VariantOptions *options);
-
-#endif

@@ -1,6 +1,5 @@
 /* Examples of an evaluation, chosen and shown; shared by the figures that show some. */
-#ifndef STUDY_FIGURES_EXAMPLES_H
-#define STUDY_FIGURES_EXAMPLES_H
+#pragma once
 
 #include "study/figures/figures.h"
 
@@ -18,5 +17,3 @@ CanvasImage image_of(const cf_set *set, const Evaluation *evaluation, const Exam
 void percent_text(double share, char text[16]);
 /* "4 → 9" and the confidence; long names one below the other. Release with free(). */
 cf_status caption_of(const Metrics *metrics, const Example *example, char **caption);
-
-#endif

@@ -5,8 +5,7 @@
  * (or error) of every trial, epoch by epoch; tune-slices: every trial over each range. A figure for which nothing is known yet
  * (no loss, no epoch) is left out with a notice.
  */
-#ifndef STUDY_FIGURES_TUNE_H
-#define STUDY_FIGURES_TUNE_H
+#pragma once
 
 #include "study/figures/figures.h"
 #include "tune/results.h"
@@ -28,5 +27,3 @@ cf_status figure_tune_effects(const FigureBook *book, const TuneResults *results
 /* Every trial over each parameter that has a range; there is no such figure where all are lists. */
 cf_status figure_tune_slices(const FigureBook *book, const TuneResults *results);
 cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results);
-
-#endif

@@ -4,8 +4,7 @@
  * score interval of the difference. It tells of these two networks; what other seeds would bring is not in it. Two groups: by the
  * accuracies of their runs. With the same seeds (or folds) in both the t test is paired, otherwise it is Welch's.
  */
-#ifndef STUDY_COMPARE_H
-#define STUDY_COMPARE_H
+#pragma once
 
 #include "study/group/group.h"
 
@@ -35,5 +34,3 @@ const char *run_comparison_interval(const RunComparison *comparison);
 /* [{"key": "train.lr", "values": [of each folder]}] of the keys of config.json whose values are not all equal; null where a
  * configuration does not have the key. Seeds and folds within groups are left out. A new reference. */
 cf_status runs_differences(const char *const *folders, size_t count, json_t **json);
-
-#endif

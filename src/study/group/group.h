@@ -3,8 +3,7 @@
  * GROUP/group.json tells what belongs to it, and keeps its results; GROUP/s1, s2 .. (by seed) or f1, f2 .. (by fold) are run folders
  * as any other; GROUP/figures and GROUP/report.html are of all of them. What is done is read from the run folders.
  */
-#ifndef STUDY_GROUP_H
-#define STUDY_GROUP_H
+#pragma once
 
 #include "base/statistics.h"
 #include "study/figures/figures.h"
@@ -87,5 +86,3 @@ cf_status figures_group_make(const Group *group, const FigureOptions *options, F
 
 /* Writes GROUP/report.html from the folder; also of a group that is not finished. */
 cf_status report_group_write(const char *folder);
-
-#endif

@@ -3,8 +3,7 @@
  * A folder for it holds predictions.csv, ensemble.json (the document of `eval --json`) and figures; of other data than the runs' own
  * test part all names have "-SET" in them, as in a run folder.
  */
-#ifndef STUDY_RUN_ENSEMBLE_H
-#define STUDY_RUN_ENSEMBLE_H
+#pragma once
 
 #include "eval/ensemble.h"
 #include "study/group/group.h"
@@ -31,5 +30,3 @@ cf_status run_ensemble_json(const RunEnsemble *ensemble, json_t **json);
 /* Into `folder`, which is made. *predictions: the path of predictions.csv; release with free(). */
 cf_status run_ensemble_write(const RunEnsemble *ensemble, const char *folder, const FigureOptions *options,
                              FigureList *list, char **predictions);
-
-#endif

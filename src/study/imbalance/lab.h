@@ -9,8 +9,7 @@
  * LAB/ holds imbalance.json, imbalance.csv, report.html, figures/, stages/ (what is done), and a run folder per training,
  * CASE-REMEDY-s1 ..: a lab that was stopped or killed goes on with the same command and ends with the same numbers.
  */
-#ifndef STUDY_LAB_H
-#define STUDY_LAB_H
+#pragma once
 
 #include "base/statistics.h"
 #include "study/figures/figure_book.h"
@@ -124,5 +123,3 @@ cf_status lab_draw(const char *folder, const char *subject, unsigned formats, co
 cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results);
 /* The table of remedies, for a page. */
 cf_status remedy_table(FILE *out, const char *caption, const json_t *remedies);
-
-#endif

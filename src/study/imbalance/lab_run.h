@@ -1,6 +1,5 @@
 /* Trainings of a lab as stages of a study. */
-#ifndef STUDY_LAB_RUN_H
-#define STUDY_LAB_RUN_H
+#pragma once
 
 #include "study/imbalance/lab.h"
 #include "study/pipeline/study_inside.h"
@@ -17,5 +16,3 @@ cf_status lab_check_remedies(const LabTraining *training, const cf_set *set, con
 /* Of the results at results[path], by remedy as lab_prepare's stages have put them there, those of each of the list, in its order: of "moved" what
  * becomes of the trained one's with the threshold moved. A new reference. */
 json_t *lab_remedies(const json_t *results, const char *path, const Remedy *list, int count);
-
-#endif

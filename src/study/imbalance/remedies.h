@@ -7,8 +7,7 @@
  *   "moved", which trains nothing: probabilities divided by the classes' shares of the training images, so that all classes count
  *   alike (post-hoc logit adjustment, Menon et al. 2021). The shares are known beforehand: nothing is chosen by any image.
  */
-#ifndef STUDY_REMEDIES_H
-#define STUDY_REMEDIES_H
+#pragma once
 
 #include "base/status.h"
 
@@ -45,5 +44,3 @@ Remedy remedy_first(const Remedy *remedy);
 Remedy remedy_trained(const Remedy *remedy);
 /* Lays the settings of the first training, or of the head's, over `train`; `augment` is the line of an augmentation. */
 cf_status remedy_lay(const Remedy *remedy, bool head, const char *augment, cf_train_options *train);
-
-#endif

@@ -4,8 +4,7 @@
  * held against. It speaks of sets by keys of its own ("mnist"), whose places the sets of a study take in turn. A claim is one figure of
  * it, and the place of ours among the study's results (ledger.h): a list of runs, and a path into each.
  */
-#ifndef STUDY_LEDGER_CLAIMS_H
-#define STUDY_LEDGER_CLAIMS_H
+#pragma once
 
 #include "base/embedded.h"
 #include "base/status.h"
@@ -81,5 +80,3 @@ typedef struct Claim {
 cf_status claims_new(const ClaimFile *file, const ClaimSubject *subjects, size_t subject_count, const json_t *results,
                      Claim **claims, size_t *count);
 void claims_release(Claim *claims, size_t count); /* fine on NULL */
-
-#endif

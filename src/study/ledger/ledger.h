@@ -15,8 +15,7 @@
  *     "conditions"  {SET: {"1": "1,2 1:50,2:1000"}}: classes and limits of the cases of imbalance
  * A run is the document of evaluation_json with "intervals", that of evaluation_intervals_json. What is missing has not been run.
  */
-#ifndef STUDY_LEDGER_LEDGER_H
-#define STUDY_LEDGER_LEDGER_H
+#pragma once
 
 #include "base/statistics.h"
 #include "study/ledger/claims.h"
@@ -80,5 +79,3 @@ cf_status ledger_write_csv(const Ledger *ledger, const char *path);
 cf_status ledger_json(const Ledger *ledger, json_t **json);
 /* "0.9881", "7000", or "+0.0103" of what a suggestion brings: as the claim's own figure is written. */
 void ledger_number(const Claim *claim, double value, char text[24]);
-
-#endif

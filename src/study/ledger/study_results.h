@@ -1,6 +1,5 @@
 /* Numbers out of a study's results, which ledger.h describes: documents of runs, and lists of them over seeds. */
-#ifndef STUDY_LEDGER_STUDY_RESULTS_H
-#define STUDY_LEDGER_STUDY_RESULTS_H
+#pragma once
 
 #include "base/statistics.h"
 #include "base/status.h"
@@ -35,5 +34,3 @@ double run_majority(const json_t *run);
 double run_chance(const json_t *run);
 /* Nearly everything is called one class: half of the images or more, and at least twice as many as belong to it. */
 bool run_has_collapsed(const json_t *run);
-
-#endif

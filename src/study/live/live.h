@@ -1,8 +1,7 @@
 /* The page of a training under way (cifra train --live): curves that grow, and the box to draw in, answered in the browser by the
  * weights of the last epoch. It looks on: no number of a training depends on it, and what fails in it is a notice.
  */
-#ifndef STUDY_LIVE_LIVE_H
-#define STUDY_LIVE_LIVE_H
+#pragma once
 
 #include "study/run/run.h"
 
@@ -19,5 +18,3 @@ void live_progress(Live *live, const cf_progress *progress);
 /* The page tells that all is over: where the report `folder`/report.html is, which it takes over from here, or, with `folder` NULL, why
  * there is none: cf_error(), which stays. Waits for up to three seconds for a page that is open, then frees; NULL is fine. */
 void live_end(Live *live, const char *folder);
-
-#endif

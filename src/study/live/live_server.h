@@ -2,8 +2,7 @@
  * whose name was turned to 127.0.0.1 does not) and have the token of its address. It has a thread of its own, and libmicrohttpd, loaded
  * when it is started.
  */
-#ifndef STUDY_LIVE_LIVE_SERVER_H
-#define STUDY_LIVE_LIVE_SERVER_H
+#pragma once
 
 #include "base/status.h"
 
@@ -30,5 +29,3 @@ cf_status live_server_publish(LiveServer *server, LivePlace place, void *bytes, 
 void live_server_linger(LiveServer *server, LivePlace place, double seconds);
 /* Nobody listens afterwards. NULL is fine. */
 void live_server_stop(LiveServer *server);
-
-#endif

@@ -1,6 +1,5 @@
 /* How long a study will take, from a few training steps of each set, measured before it begins. */
-#ifndef STUDY_PIPELINE_ESTIMATE_H
-#define STUDY_PIPELINE_ESTIMATE_H
+#pragma once
 
 #include "study/pipeline/recipe.h"
 
@@ -26,5 +25,3 @@ static inline void estimate_images(double images, StudyLoad *load) {
     load->expected += images;
     load->most += images;
 }
-
-#endif

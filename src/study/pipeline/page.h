@@ -3,8 +3,7 @@
  * page.c has the template's places, page_results.c what was trained and measured, page_sections.c what was compared seed by seed,
  * page_ledger.c the ledger.
  */
-#ifndef STUDY_PIPELINE_PAGE_H
-#define STUDY_PIPELINE_PAGE_H
+#pragma once
 
 #include "study/pipeline/study_inside.h"
 
@@ -54,5 +53,3 @@ cf_status page_attention(FILE *out, const StudyPage *page);
 /* How often each verdict was given, as facts; the table. */
 void page_verdicts(FILE *out, const StudyPage *page);
 cf_status page_ledger(FILE *out, const StudyPage *page);
-
-#endif

@@ -4,8 +4,7 @@
  * recipe_yaml.c. A section is there when its key is: search (grid), features, cross, imbalance, transfer, adaptation, attention, and a
  * ledger (claims). Data, trainings and their evaluation always are.
  */
-#ifndef STUDY_PIPELINE_RECIPE_H
-#define STUDY_PIPELINE_RECIPE_H
+#pragma once
 
 #include "base/embedded.h"
 #include "study/run/run.h"
@@ -81,5 +80,3 @@ cf_status recipe_check(const Recipe *recipe);
 cf_status recipe_lay(const json_t *final, cf_train_options *train);
 /* For study.json; a new reference. */
 cf_status recipe_json(const Recipe *recipe, json_t **json);
-
-#endif

@@ -4,8 +4,7 @@
  * before it) and, once it is done, its result. The same fingerprint again: a finished stage is kept, one that was cut off
  * goes on in its folder STUDY/NAME. Another fingerprint: the folder is removed, and the stage begins anew.
  */
-#ifndef STUDY_PIPELINE_STAGE_H
-#define STUDY_PIPELINE_STAGE_H
+#pragma once
 
 #include "base/files.h"
 
@@ -28,5 +27,3 @@ cf_status stage_open(const char *study, const char *name, json_t *inputs, Stage 
 cf_status stage_end(Stage *stage, json_t *result);
 /* Fine on a zeroed one. */
 void stage_free(Stage *stage);
-
-#endif

@@ -4,8 +4,7 @@
  * per stage: tune-mnist, train-mnist-s1 .. are tunes and runs like any other. Each stage is kept when it is done: a study that
  * was killed goes on where it was and ends with the same ledger; a changed recipe does anew what depends on the change.
  */
-#ifndef STUDY_PIPELINE_STUDY_H
-#define STUDY_PIPELINE_STUDY_H
+#pragma once
 
 #include "study/ledger/ledger.h"
 #include "study/pipeline/estimate.h"
@@ -41,5 +40,3 @@ typedef struct StudyOutcome {
 
 cf_status study_run(const Recipe *recipe, const StudyOptions *options, StudyOutcome *outcome);
 void study_outcome_free(StudyOutcome *outcome);
-
-#endif

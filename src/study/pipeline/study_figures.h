@@ -1,6 +1,5 @@
 /* Figures that compare runs of a study: how much of each class is found; what few images and other networks give. */
-#ifndef STUDY_PIPELINE_STUDY_FIGURES_H
-#define STUDY_PIPELINE_STUDY_FIGURES_H
+#pragma once
 
 #include "data/image_set.h"
 #include "study/figures/figure_book.h"
@@ -38,5 +37,3 @@ cf_status figure_transfer(const FigureBook *book, const char *name, const char *
 cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places);
 /* Accuracies of networks, {"paper": [runs]}, with 95 % intervals over the seeds. */
 cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models);
-
-#endif

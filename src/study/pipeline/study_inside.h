@@ -1,7 +1,6 @@
 /* What the files of the study share. study.c has the table of the kinds of stages and the loop over it; study_data.c, study_search.c,
  * study_runs.c, study_cross.c, study_transfer.c and study_sections.c have the kinds. */
-#ifndef STUDY_PIPELINE_STUDY_INSIDE_H
-#define STUDY_PIPELINE_STUDY_INSIDE_H
+#pragma once
 
 #include "base/lock.h"
 #include "embed/umap.h"
@@ -137,5 +136,3 @@ cf_status study_run_folder(const Study *study, const StudySet *set, int seed_num
 cf_status study_open_run(Study *study, const StudySet *set, int seed_number, Run **run);
 /* Some class of the two has the same name. */
 bool study_shares_classes(const StudySet *a, const StudySet *b);
-
-#endif

@@ -17,12 +17,11 @@ cf_status study_run_folder(const Study *study, const StudySet *set, int seed_num
 }
 
 cf_status study_open_run(Study *study, const StudySet *set, int seed_number, Run **run) {
-    char *folder;
+    AUTO_FREE char *folder = NULL;
     FORWARD(study_run_folder(study, set, seed_number, &folder));
-    const cf_status status = run_open(folder, run);
-    free(folder);
-    if (!status) (*run)->shelf = &study->shelf;
-    return status;
+    FORWARD(run_open(folder, run));
+    (*run)->shelf = &study->shelf;
+    return CF_OK;
 }
 
 /* ---- What an evaluation leaves ---- */

@@ -1,9 +1,6 @@
 /* The page's own files (page.html, page.css, network.js ..). */
-#ifndef STUDY_REPORT_ASSETS_H
-#define STUDY_REPORT_ASSETS_H
+#pragma once
 
 #include "base/embedded.h"
 
 extern const EmbeddedFile report_assets[];
-
-#endif

@@ -5,8 +5,7 @@
  * <li>, <pre>, <table>, <dl> (a table of two or three columns), <figure> with its <svg>. Left out are <nav>, <footer>, <dialog>, scripts,
  * what is hidden, and what has the class "screen": it answers a click. What belongs to no block is no content.
  */
-#ifndef STUDY_DOCUMENT_H
-#define STUDY_DOCUMENT_H
+#pragma once
 
 #include "base/status.h"
 
@@ -108,5 +107,3 @@ size_t line_length(const char *text, const TableRoom *room, bool bold, double wi
 void document_write_md(FILE *out, const Document *document, const char *pictures);
 cf_status document_write_tex(FILE *out, const Document *document, const char *pictures);
 cf_status document_write_pdf(const char *path, const Document *document);
-
-#endif

@@ -1,6 +1,5 @@
 /* report.html: a run in one file that needs no network and nothing beside it. */
-#ifndef STUDY_REPORT_H
-#define STUDY_REPORT_H
+#pragma once
 
 #include "data/image_set.h"
 
@@ -13,5 +12,3 @@ enum { REPORT_LARGEST = 10000000 };
 cf_status report_write(const char *folder, const cf_set *set, const char *data_dir);
 /* Whether the folder is one that report_write takes: before figures are drawn for it. */
 cf_status report_check(const char *folder);
-
-#endif

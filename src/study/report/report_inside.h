@@ -6,8 +6,7 @@
  * report_tune.c writes what a tune has found, and a page of its own for it; report_escape.c knows HTML, JSON in HTML, and base64. The page itself is
  * src/study/report/: page.html, page.css, *.js.
  */
-#ifndef STUDY_REPORT_INSIDE_H
-#define STUDY_REPORT_INSIDE_H
+#pragma once
 
 #include "base/name_table.h"
 #include "eval/analysis.h"
@@ -186,5 +185,3 @@ json_t *report_network_json(const cf_model *model, const char *data, int height,
 /* All weights as model.safetensors has them, one tensor behind the other; release with free(). */
 cf_status report_weights(const cf_model *model, float **values, size_t *count);
 cf_status data_scripts(FILE *out, const ReportInput *input, const ReportImages *images);
-
-#endif

@@ -1,6 +1,5 @@
 /* What a tune has found, as HTML: a page of its own, and pieces for a page that tells of more. */
-#ifndef STUDY_REPORT_TUNE_H
-#define STUDY_REPORT_TUNE_H
+#pragma once
 
 #include "tune/results.h"
 
@@ -27,5 +26,3 @@ cf_status section_tune_trials(FILE *out, const TuneResults *results);
 cf_status section_tune_figures(FILE *out, const TuneFigures *figures);
 /* Space, search, training, data. */
 void section_tune_settings(FILE *out, const TuneResults *results);
-
-#endif

@@ -1,6 +1,5 @@
 /* What is embedded, and what is known of it: features of a run's images, or matrices from files. */
-#ifndef STUDY_EMBED_INPUT_H
-#define STUDY_EMBED_INPUT_H
+#pragma once
 
 #include "data/csv_rows.h"
 #include "embed/points.h"
@@ -28,5 +27,3 @@ cf_status embed_input_from_files(const char *features, const char *labels, const
 /* Takes the offset of a frame off a run's features, which are to lie among rows of a file. */
 void embed_input_move(EmbedInput *input, const RowsFrame *frame);
 void embed_input_free(EmbedInput *input);
-
-#endif

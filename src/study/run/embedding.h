@@ -5,8 +5,7 @@
  * figures/NAME.svg (.png, .pdf): a scatter of the first two components, its data beside it.
  * Of other data than the run's own test part all names have "-SET" in them.
  */
-#ifndef STUDY_EMBEDDING_H
-#define STUDY_EMBEDDING_H
+#pragma once
 
 #include "embed/quality.h"
 #include "embed/umap.h"
@@ -55,5 +54,3 @@ cf_status embedding_of_run(const Run *run, unsigned formats, FigureList *files);
 void embedding_print(const Embedding *embedding, FILE *out);
 /* The document of `umap --json` without "files"; a new reference. */
 cf_status embedding_json(const Embedding *embedding, json_t **json);
-
-#endif

@@ -1,6 +1,5 @@
 /* history.csv, read back: what figures and reports of a run draw, also of one that another process trained. */
-#ifndef STUDY_HISTORY_H
-#define STUDY_HISTORY_H
+#pragma once
 
 #include "train/checkpoint.h"
 
@@ -8,5 +7,3 @@
 cf_status history_read(const char *path, EpochRow **rows, int *count);
 /* The place of the best row, as training chooses; -1 without rows. */
 int history_best(const EpochRow *rows, int count, cf_stop_on stop_on);
-
-#endif

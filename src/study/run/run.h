@@ -4,8 +4,7 @@
  * checkpoint.safetensors (latest state) and the one before it, metrics.json, predictions.csv; failure.json where it diverged;
  * report.h adds report.html. Keys are those of the design page.
  */
-#ifndef STUDY_RUN_H
-#define STUDY_RUN_H
+#pragma once
 
 #include "base/lock.h"
 #include "eval/evaluate.h"
@@ -163,5 +162,3 @@ cf_status evaluation_json(const Evaluation *evaluation, const char *data, const 
 
 cf_status json_write(const char *path, const json_t *json);
 cf_status json_read(const char *path, json_t **json);
-
-#endif

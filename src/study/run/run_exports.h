@@ -1,6 +1,5 @@
 /* exports.json: what was made of a run for other programs, one entry per file. */
-#ifndef STUDY_RUN_EXPORTS_H
-#define STUDY_RUN_EXPORTS_H
+#pragma once
 
 #include "study/run/run.h"
 
@@ -22,5 +21,3 @@ cf_status run_measure_export(Run *run, ExportRecord *record);
 cf_status run_note_export(const Run *run, const ExportRecord *record);
 /* A new reference. */
 json_t *export_record_json(const ExportRecord *record);
-
-#endif

@@ -1,6 +1,5 @@
 /* A run as the files in its folder tell it. They are always right: no index has to be kept. */
-#ifndef STUDY_RUN_FILES_H
-#define STUDY_RUN_FILES_H
+#pragma once
 
 #include "base/status.h"
 
@@ -15,5 +14,3 @@ typedef struct RunFiles {
 /* A folder without config.json is none of a run: CF_BAD_USE. */
 cf_status run_files_read(const char *folder, RunFiles *files);
 void run_files_free(RunFiles *files);
-
-#endif

@@ -1,6 +1,5 @@
 /* What the ranks of a job (base/ranks.h) do for its first one, which runs the command: it sends them jobs, each a JSON text. */
-#ifndef STUDY_RUN_RANKS_H
-#define STUDY_RUN_RANKS_H
+#pragma once
 
 #include "study/run/run.h"
 
@@ -18,5 +17,3 @@ cf_status ranks_describe_data(const RunConfig *config, const cf_set *set, json_t
 
 /* Calls those that can take a part of this run's training, which begins next: *ranks of them and this one, for FitFiles; alone 0. */
 cf_status ranks_call_to_train(const Run *run, int *ranks);
-
-#endif

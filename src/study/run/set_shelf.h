@@ -1,6 +1,5 @@
 /* Sets that several runs look at: each is loaded once and stays until the shelf is cleared. */
-#ifndef STUDY_SET_SHELF_H
-#define STUDY_SET_SHELF_H
+#pragma once
 
 #include "data/image_set.h"
 
@@ -21,5 +20,3 @@ cf_status shelf_put(SetShelf *shelf, const char *data, const char *data_dir, cf_
 /* NULL: it is not there. */
 const cf_set *shelf_find(const SetShelf *shelf, const char *data, const char *data_dir);
 void shelf_clear(SetShelf *shelf);
-
-#endif

@@ -1,6 +1,5 @@
 /* A tune's winner as a run: the folder of its trial, with the config.json that a training of it has. */
-#ifndef STUDY_TUNE_RUN_H
-#define STUDY_TUNE_RUN_H
+#pragma once
 
 #include "study/run/run.h"
 #include "tune/results.h"
@@ -10,5 +9,3 @@
 cf_status tune_run_write(const char *tune, const TuneResults *results, const RunConfig *common, const cf_set *set);
 /* The folder of a run: `path` itself, without slashes at its end, or that of the winner where `path` is a tune; a new string. */
 cf_status tune_run_folder(const char *path, char **folder);
-
-#endif

@@ -17,8 +17,7 @@
  * No label of the target is there to be seen: what is read is a copy of its set in which all labels are 0. An epoch is judged by
  * unlabelled_score over the images of the target's validation part (all where it has none), which stands for the validation loss;
  * the mean confidence stands for the accuracy. */
-#ifndef TRAIN_ADAPTATION_H
-#define TRAIN_ADAPTATION_H
+#pragma once
 
 #include "nn/model.h"
 #include "train/average.h"
@@ -64,5 +63,3 @@ cf_status adaptation_judge(Adaptation *a, int threads, double *score, double *co
 /* What a checkpoint holds of it: `count` floats, none: 0; and what its images are, for the settings. */
 float *adaptation_state(const Adaptation *a, size_t *count);
 cf_status adaptation_sha256(const Adaptation *a, char hex[SHA256_HEX]);
-
-#endif

@@ -1,8 +1,7 @@
 /* What images without labels add to a training: losses of whole batches with their gradients, pseudo-labels, and how good
  * predictions look without a label. Pure functions of arrays; probabilities are [n][classes]; sums are formed in double, in order.
  */
-#ifndef TRAIN_ADAPTATION_LOSSES_H
-#define TRAIN_ADAPTATION_LOSSES_H
+#pragma once
 
 #include "base/status.h"
 
@@ -36,5 +35,3 @@ cf_status pseudo_labels(const float *p, size_t n, int classes, double share, flo
  * (Krause, Perona, Gomes 2010). 0: every prediction is certain and all classes are equally frequent; log K: all images look alike, be it
  * that each is uncertain or that all are of one class. *confidence: the mean largest probability. */
 double unlabelled_score(const float *p, size_t n, int classes, double *confidence);
-
-#endif
