@@ -1,7 +1,7 @@
 #include "data/csv_rows.h"
 
-#include "base/files.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/csv_table.h"
 
 #include <ctype.h>
@@ -19,67 +19,51 @@ void row_classes_free(RowClasses *classes) {
     *classes = (RowClasses){0};
 }
 
-static int compare_integers(const void *left, const void *right) {
-    const int64_t *a = left, *b = right;
-    return *a < *b ? -1 : *a > *b;
+/* What a row says of its class. */
+typedef struct ClassKey {
+    int64_t number;
+    const char *text; /* NULL: the number counts */
+} ClassKey;
+
+static int compare_keys(const void *left, const void *right) {
+    const ClassKey *a = left, *b = right;
+    return a->text ? strcmp(a->text, b->text) : (a->number > b->number) - (a->number < b->number);
 }
 
-static int compare_texts(const void *left, const void *right) {
-    return strcmp(*(char *const *)left, *(char *const *)right);
+static bool is_known(const ClassKey *key) {
+    return key->text ? *key->text != '\0' : key->number >= 0;
 }
 
-/* The different labels that are not negative, ascending, at the front of `values`; returns how many. */
-static int distinct(int64_t *values, size_t n) {
-    int count = 0;
-    qsort(values, n, sizeof *values, compare_integers);
+static cf_status classes_of_keys(const ClassKey *keys, size_t n, RowClasses *classes) {
+    AUTO(row_classes_free) RowClasses made = {0};
+    AUTO_FREE ClassKey *sorted = NULL;
+    size_t known = 0, count = 0;
+    FORWARD(memory_new(n, sizeof *sorted, &sorted));
     for (size_t i = 0; i < n; i++)
-        if (values[i] >= 0 && (count == 0 || values[count - 1] != values[i])) values[count++] = values[i];
-    return count;
-}
-
-static cf_status number_classes(const int64_t *numbers, size_t n, int64_t *sorted, RowClasses *made) {
-    memcpy(sorted, numbers, n * sizeof *sorted);
-    const int classes = distinct(sorted, n);
-    FORWARD(memory_new(n, sizeof *made->labels, &made->labels));
-    FORWARD(memory_new((size_t)classes, sizeof *made->names, &made->names));
-    for (; made->classes < classes; made->classes++)
-        FORWARD(memory_print(&made->names[made->classes], "%lld", (long long)sorted[made->classes]));
+        if (is_known(&keys[i])) sorted[known++] = keys[i];
+    qsort(sorted, known, sizeof *sorted, compare_keys);
+    for (size_t i = 0; i < known; i++)
+        if (!count || compare_keys(&sorted[count - 1], &sorted[i]) != 0) sorted[count++] = sorted[i];
+    FAIL_IF(count > INT_MAX, CF_BAD_INPUT, "%zu classes are too many", count);
+    FORWARD(memory_new(n, sizeof *made.labels, &made.labels));
+    FORWARD(memory_new(count, sizeof *made.names, &made.names));
+    for (const ClassKey *key = sorted; made.classes < (int)count; made.classes++, key++)
+        FORWARD(key->text ? memory_copy_string(key->text, &made.names[made.classes])
+                          : memory_print(&made.names[made.classes], "%lld", (long long)key->number));
     for (size_t i = 0; i < n; i++) {
-        const int64_t *place = bsearch(&numbers[i], sorted, (size_t)classes, sizeof *sorted, compare_integers);
-        made->labels[i] = place ? (int)(place - sorted) : -1;
+        const ClassKey *place = bsearch(&keys[i], sorted, count, sizeof *sorted, compare_keys);
+        made.labels[i] = place ? (int)(place - sorted) : -1;
     }
-    return CF_OK;
-}
-
-static cf_status name_classes(const char *const *texts, size_t n, const char **sorted, RowClasses *made) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        if (*texts[i]) sorted[count++] = texts[i];
-    qsort(sorted, count, sizeof *sorted, compare_texts);
-    size_t classes = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!classes || strcmp(sorted[classes - 1], sorted[i]) != 0) sorted[classes++] = sorted[i];
-    FAIL_IF(classes > INT_MAX, CF_BAD_INPUT, "%zu classes are too many", classes);
-    FORWARD(memory_new(n, sizeof *made->labels, &made->labels));
-    FORWARD(memory_new(classes, sizeof *made->names, &made->names));
-    for (; made->classes < (int)classes; made->classes++)
-        FORWARD(memory_copy_string(sorted[made->classes], &made->names[made->classes]));
-    for (size_t i = 0; i < n; i++) {
-        const char *const *place = bsearch(&texts[i], sorted, classes, sizeof *sorted, compare_texts);
-        made->labels[i] = place ? (int)(place - sorted) : -1;
-    }
+    *classes = made;
+    made = (RowClasses){0};
     return CF_OK;
 }
 
 cf_status row_classes_from_numbers(const int64_t *numbers, size_t n, RowClasses *classes) {
-    RowClasses made = {0};
-    int64_t *sorted;
-    FORWARD(memory_new(n, sizeof *sorted, &sorted));
-    const cf_status status = number_classes(numbers, n, sorted, &made);
-    free(sorted);
-    if (status) row_classes_free(&made);
-    if (!status) *classes = made;
-    return status;
+    AUTO_FREE ClassKey *keys = NULL;
+    FORWARD(memory_new(n, sizeof *keys, &keys));
+    for (size_t i = 0; i < n; i++) keys[i].number = numbers[i];
+    return classes_of_keys(keys, n, classes);
 }
 
 /* ---- Columns ---- */
@@ -100,11 +84,7 @@ static bool whole_of(const char *text, int64_t *number) {
 }
 
 bool csv_is(const char *path) {
-    static const char *const ends[] = {".csv", ".tsv", ".txt"};
-    const size_t length = strlen(path);
-    for (size_t e = 0; e < COUNT_OF(ends); e++)
-        if (length > 4 && strcmp(path + length - 4, ends[e]) == 0) return true;
-    return false;
+    return text_ends_with(path, ".csv") || text_ends_with(path, ".tsv") || text_ends_with(path, ".txt");
 }
 
 typedef struct CsvFile {
@@ -127,8 +107,12 @@ static bool has_names(const CsvTable *table) {
     return !numbers;
 }
 
+static void csv_close(CsvFile *file) {
+    csv_table_free(&file->table);
+}
+
 static cf_status csv_open(const char *path, CsvFile *file) {
-    *file = (CsvFile){.path = path};
+    file->path = path;
     FORWARD(csv_table_read(path, 0, &file->table));
     file->named = has_names(&file->table);
     file->first = file->named ? 0 : -1;
@@ -155,28 +139,14 @@ static cf_status find_column(const CsvFile *file, const char *name, size_t *colu
                 csv_table_cell(&file->table, -1, file->table.columns - 1));
 }
 
+/* Numbers where all names are. */
 static cf_status classes_of(const CsvFile *file, size_t column, RowClasses *classes) {
-    const char **texts, **sorted = NULL;
-    int64_t *numbers = NULL;
-    RowClasses made = {0};
+    AUTO_FREE ClassKey *keys = NULL;
     bool whole = true;
-    cf_status status;
-    FORWARD(memory_new(file->rows, sizeof *texts, &texts));
-    FORWARD_TO(done, memory_new(file->rows, sizeof *sorted, &sorted));
-    FORWARD_TO(done, memory_new(file->rows, sizeof *numbers, &numbers));
-    for (size_t i = 0; i < file->rows; i++) {
-        texts[i] = cell(file, i, column);
-        whole = whole && whole_of(texts[i], &numbers[i]);
-    }
-    status = whole ? row_classes_from_numbers(numbers, file->rows, &made)
-                   : name_classes(texts, file->rows, sorted, &made);
-done:
-    free(texts);
-    free(sorted);
-    free(numbers);
-    if (status) row_classes_free(&made);
-    if (!status) *classes = made;
-    return status;
+    FORWARD(memory_new(file->rows, sizeof *keys, &keys));
+    for (size_t i = 0; i < file->rows; i++) whole = whole && whole_of(cell(file, i, column), &keys[i].number);
+    for (size_t i = 0; i < file->rows && !whole; i++) keys[i].text = cell(file, i, column);
+    return classes_of_keys(keys, file->rows, classes);
 }
 
 static cf_status numbers_of(const CsvFile *file, size_t label, double *numbers) {
@@ -186,68 +156,52 @@ static cf_status numbers_of(const CsvFile *file, size_t label, double *numbers) 
             const char *text = cell(file, i, c);
             if (number_of(text, numbers++)) continue;
             const char *name = file->named ? csv_table_cell(&file->table, -1, c) : "";
-            return FAIL(CF_BAD_INPUT,
-                        "%s: row %zu has \"%.40s\" in column %zu%s%.40s%s, and a number was expected; --labels takes one "
-                        "column as the classes, and what else is no number must be left out or made one",
-                        file->path, i + 1, text, c + 1, *name ? " (" : "", name, *name ? ")" : "");
+            return FAIL(
+                CF_BAD_INPUT,
+                "%s: row %zu has \"%.40s\" in column %zu%s%.40s%s, and a number was expected; --labels takes one "
+                "column as the classes, and what else is no number must be left out or made one",
+                file->path, i + 1, text, c + 1, *name ? " (" : "", name, *name ? ")" : "");
         }
     return CF_OK;
 }
 
-static cf_status narrow_numbers(const double *numbers, const RowsFrame *frame, NpyRows *rows) {
-    const size_t count = rows->n * (size_t)rows->dim;
-    Narrow *narrow;
-    FORWARD(memory_new(count, sizeof *rows->values, &rows->values));
-    FORWARD(narrow_new(rows->n, rows->dim, frame, &narrow));
-    narrow_look(narrow, numbers, 0, count);
-    if (narrow_wants_weighing(narrow)) narrow_weigh(narrow, numbers, 0, count);
-    narrow_convert(narrow, numbers, 0, count, rows->values);
-    const cf_status status = narrow_finish(narrow, rows->values, &rows->offset, &rows->loss);
-    narrow_free(narrow);
-    return status;
-}
-
-static cf_status rows_of(const CsvFile *file, const char *label, const RowsFrame *frame, NpyRows *rows,
-                         RowClasses *classes) {
-    size_t column = SIZE_MAX, columns = file->table.columns - (label != NULL), count;
-    double *numbers;
-    FAIL_IF(!columns || columns > INT_MAX, CF_BAD_INPUT, "%s has %zu columns beside the classes", file->path, columns);
-    if (label) FORWARD(find_column(file, label, &column));
-    FAIL_IF(!size_multiply(file->rows, columns, &count), CF_NO_MEMORY, "%s: too many numbers", file->path);
-    FORWARD(memory_new(count, sizeof *numbers, &numbers));
-    cf_status status = numbers_of(file, column, numbers);
-    *rows = (NpyRows){.n = file->rows, .dim = (int)columns};
-    if (!status) status = narrow_numbers(numbers, frame, rows);
-    free(numbers);
-    if (!status && label) status = classes_of(file, column, classes);
-    return status;
+static cf_status copy_part(void *source, size_t first, size_t count, double *part) {
+    memcpy(part, (const double *)source + first, count * sizeof *part);
+    return CF_OK;
 }
 
 cf_status csv_read_rows(const char *path, const char *label, const RowsFrame *frame, NpyRows *rows,
                         RowClasses *classes) {
-    CsvFile file;
-    NpyRows made = {0};
-    cf_status status = csv_open(path, &file);
-    if (!status) status = rows_of(&file, label, frame, &made, classes);
-    csv_table_free(&file.table);
-    if (status) npy_rows_free(&made);
-    if (!status) *rows = made;
-    return status;
+    AUTO(csv_close) CsvFile file = {0};
+    AUTO(npy_rows_free) NpyRows made = {0};
+    AUTO_FREE double *numbers = NULL;
+    size_t column = SIZE_MAX, count;
+    FORWARD(csv_open(path, &file));
+    const size_t columns = file.table.columns - (label != NULL);
+    FAIL_IF(!columns || columns > INT_MAX, CF_BAD_INPUT, "%s has %zu columns beside the classes", path, columns);
+    if (label) FORWARD(find_column(&file, label, &column));
+    FAIL_IF(!size_multiply(file.rows, columns, &count), CF_NO_MEMORY, "%s: too many numbers", path);
+    FORWARD(memory_new(count, sizeof *numbers, &numbers));
+    FORWARD(numbers_of(&file, column, numbers));
+    made.n = file.rows;
+    made.dim = (int)columns;
+    FORWARD(narrow_rows(copy_part, numbers, false, frame, &made));
+    if (label) FORWARD(classes_of(&file, column, classes));
+    *rows = made;
+    made = (NpyRows){0};
+    return CF_OK;
 }
 
 cf_status csv_read_labels(const char *path, RowClasses *classes, size_t *n) {
     static const char *const names[] = {"label", "class", "target", "y"};
-    CsvFile file;
-    cf_status status = csv_open(path, &file);
+    AUTO(csv_close) CsvFile file = {0};
+    FORWARD(csv_open(path, &file));
     int column = file.table.columns == 1 ? 0 : -1;
-    for (size_t c = 0; c < COUNT_OF(names) && column < 0 && !status && file.named; c++)
+    for (size_t c = 0; c < COUNT_OF(names) && column < 0 && file.named; c++)
         column = csv_table_column(&file.table, names[c]);
-    if (!status && column < 0)
-        status = FAIL(CF_BAD_INPUT,
-                      "%s has %zu columns; for labels, one was expected, or one with the name label, class, target or y",
-                      path, file.table.columns);
-    if (!status) status = classes_of(&file, (size_t)column, classes);
+    FAIL_IF(column < 0, CF_BAD_INPUT,
+            "%s has %zu columns; for labels, one was expected, or one with the name label, class, target or y", path,
+            file.table.columns);
     *n = file.rows;
-    csv_table_free(&file.table);
-    return status;
+    return classes_of(&file, (size_t)column, classes);
 }

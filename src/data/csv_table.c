@@ -2,7 +2,6 @@
 
 #include "base/files.h"
 #include "base/limits.h"
-#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,27 +62,21 @@ static cf_status take_line(CsvTable *table, char between, char **place, size_t *
 }
 
 cf_status csv_table_read(const char *path, char between, CsvTable *table) {
-    CsvTable made = {0};
+    AUTO(csv_table_free) CsvTable made = {0};
     unsigned char *bytes;
     size_t size, count = 0;
-    cf_status status;
     FORWARD(file_read(path, MOST_CSV_BYTES, &bytes, &size));
     made.owned = (char *)bytes;
     char *place = made.owned + (strncmp(made.owned, byte_order_mark, 3) == 0 ? 3 : 0);
     const bool zeros = memchr(bytes, '\0', size) != NULL;
-    if (zeros || !*place) {
-        status = FAIL(CF_BAD_INPUT, "%s is no CSV file: it %s", path, zeros ? "holds zero bytes" : "is empty");
-        goto failed;
-    }
+    FAIL_IF(zeros || !*place, CF_BAD_INPUT, "%s is no CSV file: it %s", path, zeros ? "holds zero bytes" : "is empty");
     if (!between) between = most_frequent(made.owned);
-    FORWARD_TO(failed, memory_new(most_fields(made.owned, between), sizeof *made.cells, &made.cells));
-    while (*place) FORWARD_TO(failed, take_line(&made, between, &place, &count, path));
+    FORWARD(memory_new(most_fields(made.owned, between), sizeof *made.cells, &made.cells));
+    while (*place) FORWARD(take_line(&made, between, &place, &count, path));
     made.rows = count / made.columns - 1;
     *table = made;
+    made = (CsvTable){0};
     return CF_OK;
-failed:
-    csv_table_free(&made);
-    return status;
 }
 
 void csv_table_free(CsvTable *table) {

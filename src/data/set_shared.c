@@ -3,8 +3,6 @@
  * block begins with a struct. */
 #include "data/image_set.h"
 
-#include "base/memory.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,13 +91,11 @@ static cf_status make_set(const Block *block, cf_set **set) {
     char *const bytes = (char *)(uintptr_t)block;
     const char *name = bytes + names_at(block, image), *source = name + strlen(name) + 1,
                *next = source + strlen(source) + 1;
-    cf_set *made;
-    cf_status status = set_new_around(name, source, block->count, block->channels, block->height, block->width,
-                                      block->classes, (unsigned char *)bytes + sizeof *block, &made);
-    if (status) {
-        munmap(bytes, block->bytes);
-        return status;
-    }
+    AUTO(cf_set_free_at) cf_set *made = NULL;
+    const cf_status status = set_new_around(name, source, block->count, block->channels, block->height, block->width,
+                                            block->classes, (unsigned char *)bytes + sizeof *block, &made);
+    if (status) munmap(bytes, block->bytes);
+    FORWARD(status);
     made->shared = bytes;
     made->shared_bytes = block->bytes;
     made->shared_file = -1;
@@ -107,13 +103,10 @@ static cf_status make_set(const Block *block, cf_set **set) {
     made->official_validation = block->official_validation;
     memcpy(made->labels, bytes + labels_at(block, image), block->count * sizeof *made->labels);
     memcpy(made->sha256, block->sha256, sizeof made->sha256);
-    for (int k = 0; k < block->classes && !status; k++, next += strlen(next) + 1)
-        status = memory_copy_string(next, &made->class_names[k]);
-    if (status)
-        cf_set_free(made);
-    else
-        *set = made;
-    return status;
+    for (int k = 0; k < block->classes; k++, next += strlen(next) + 1)
+        FORWARD(memory_copy_string(next, &made->class_names[k]));
+    *set = memory_take(&made);
+    return CF_OK;
 }
 
 static bool is_block(const Block *block, size_t bytes, const char *sha256) {

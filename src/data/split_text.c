@@ -1,11 +1,7 @@
 #include "data/split.h"
 
-#include "base/limits.h"
-#include "base/memory.h"
 #include "base/text.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_PIECE = LONGEST_NAME + 32 }; /* a class with its count */
@@ -26,20 +22,17 @@ static bool next_piece(const char **text, char piece[MOST_PIECE], const char **b
 }
 
 static cf_status find_label(const cf_set *set, const char *option, const char *name, size_t position, int *label) {
+    AUTO_FREE const char **words = NULL;
+    char all[512] = "";
     *label = set_find_class(set, name);
     if (*label >= 0) return CF_OK;
-    const char **words;
-    char all[512] = "";
-    size_t used = 0;
     FORWARD(memory_new((size_t)set->classes + 1, sizeof *words, &words));
     for (int k = 0; k < set->classes; k++) {
         words[k] = set->class_names[k];
-        if (used < sizeof all) used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", k ? ", " : "", words[k]);
+        text_append(all, sizeof all, "%s%s", k ? ", " : "", words[k]);
     }
-    const cf_status status = FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name,
-                                  position, set->name, all, text_hint(name, words));
-    free(words);
-    return status;
+    return FAIL(CF_BAD_USE, "%s: there is no class \"%s\" (character %zu); %s has %s%s", option, name, position,
+                set->name, all, text_hint(name, words));
 }
 
 cf_status split_parse_classes(const cf_set *set, const char *text, bool *wanted) {
