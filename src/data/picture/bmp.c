@@ -131,29 +131,19 @@ static cf_status bmp_rows(const PictureFile *file, const Bmp *bmp, unsigned char
 
 cf_status bmp_picture(const PictureFile *file, Picture *picture, int *orientation) {
     Bmp bmp = {0};
+    AUTO_FREE unsigned char *row = NULL;
     bool grey = false;
-    unsigned char *row;
     (void)orientation;
     FORWARD(take_head(file, &bmp, picture));
-    switch (bmp.bits) {
-    case 1:
-    case 4:
-    case 8:
+    const bool palette = bmp.bits == 1 || bmp.bits == 4 || bmp.bits == 8;
+    FAIL_IF(!palette && bmp.bits != 16 && bmp.bits != 24 && bmp.bits != 32, CF_BAD_INPUT,
+            "%s is a BMP of %u bits a pixel; 1, 4, 8, 16, 24 or 32 were expected", file->path, bmp.bits);
+    if (palette) {
         bmp.masks[3] = 0;
         FORWARD(take_palette(file, &bmp, &grey));
-        break;
-    case 16:
-    case 24:
-    case 32:
-        break;
-    default:
-        return FAIL(CF_BAD_INPUT, "%s is a BMP of %u bits a pixel; 1, 4, 8, 16, 24 or 32 were expected", file->path,
-                    bmp.bits);
     }
     picture->channels = grey ? 1 : 3;
     if (file->measure) return CF_OK;
     FORWARD(memory_new(bmp.stride, 1, &row));
-    const cf_status status = bmp_rows(file, &bmp, row, picture);
-    free(row);
-    return status;
+    return bmp_rows(file, &bmp, row, picture);
 }
