@@ -1,7 +1,6 @@
 #include "data/generate/generated_set.h"
 
 #include "base/limits.h"
-#include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
 
@@ -34,11 +33,10 @@ static cf_status fail_unknown_key(const Generator *generator, const char *key) {
     static const char *const own[] = {"n", "test", "seed", "frequencies"};
     const char *words[MAX_FACTORS + COUNT_OF(own) + 1];
     char list[512] = "";
-    size_t count = 0, used = 0;
+    size_t count = 0;
     for (int f = 0; f < generator->factor_count; f++) {
         words[count++] = generator->factors[f].name;
-        if (used < sizeof list)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", f ? ", " : "", words[count - 1]);
+        text_append(list, sizeof list, "%s%s", f ? ", " : "", generator->factors[f].name);
     }
     for (size_t i = 0; i < COUNT_OF(own); i++) words[count++] = own[i];
     words[count] = NULL;
@@ -154,11 +152,8 @@ static cf_status read_item(char *item, int pass, GeneratedSpec *spec, bool *test
 }
 
 static cf_status read_items(char *text, int pass, GeneratedSpec *spec, bool *test_given) {
-    for (char *item = text, *next; item; item = next) {
-        next = strchr(item, ',');
-        if (next) *next++ = '\0';
+    for (char *item; (item = strsep(&text, ","));)
         if (*item) FORWARD(read_item(item, pass, spec, test_given));
-    }
     return CF_OK;
 }
 
@@ -175,10 +170,9 @@ cf_status generated_spec_read_for(const Generator *generator, const char *text, 
     const char *items = text + strlen(generator->name);
     bool test_given = false;
     for (int pass = 0; pass < 2 && *items; pass++) {
-        char *copy;
+        AUTO_FREE char *copy = NULL;
         FORWARD(memory_copy_string(items + 1, &copy));
-        cf_status status = read_items(copy, pass, &made, &test_given);
-        free(copy);
+        const cf_status status = read_items(copy, pass, &made, &test_given);
         if (status) return status_prefix(status, "data set %s", text);
     }
     /* As many test images for each training image as in the default set. */
@@ -224,20 +218,65 @@ bool generated_spec_is_shifted(const GeneratedSpec *spec) {
 cf_status generated_spec_text(const GeneratedSpec *spec, char **text) {
     const Generator *g = spec->generator;
     char line[2048];
-    size_t used = (size_t)snprintf(line, sizeof line, "generated (%s version %d): seed %llu", g->name, g->version,
-                                   (unsigned long long)spec->seed);
-    if (spec->dial != 1) used += (size_t)snprintf(line + used, sizeof line - used, ", all factors x %g", spec->dial);
-    for (int f = 0; f < g->factor_count && used < sizeof line; f++) {
+    snprintf(line, sizeof line, "generated (%s version %d): seed %llu", g->name, g->version,
+             (unsigned long long)spec->seed);
+    if (spec->dial != 1) text_append(line, sizeof line, ", all factors x %g", spec->dial);
+    for (int f = 0; f < g->factor_count; f++) {
         const Factor *factor = &g->factors[f];
         const double low = spec->low[f], high = spec->high[f];
         if (low == dialled(factor, factor->low, spec->dial) && high == dialled(factor, factor->high, spec->dial))
             continue;
-        used += (size_t)snprintf(line + used, sizeof line - used, ", %s %g", factor->name, low);
-        if (high != low && used < sizeof line) used += (size_t)snprintf(line + used, sizeof line - used, ":%g", high);
+        text_append(line, sizeof line, ", %s %g", factor->name, low);
+        if (high != low) text_append(line, sizeof line, ":%g", high);
     }
-    if (memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0 && used < sizeof line)
-        snprintf(line + used, sizeof line - used, ", other frequencies");
+    if (memcmp(spec->frequencies, g->frequencies, sizeof spec->frequencies) != 0)
+        text_append(line, sizeof line, ", other frequencies");
     return memory_copy_string(line, text);
+}
+
+/* ---- Random numbers ---- */
+
+static uint64_t writer_of(const GeneratedImage *image) {
+    return image->index / DIGITS_PER_WRITER;
+}
+
+/* Parts are kept apart by the lowest bit, so that an image does not depend on how many there are. */
+Draws draws_of_image(const GeneratedImage *image, uint32_t stage) {
+    return (Draws){.stream = rng_stream(image->seed, RNG_IMAGE, image->index << 1 | (uint64_t)image->part, stage)};
+}
+
+Draws draws_of_writer(const GeneratedImage *image, uint32_t stage) {
+    return (Draws){.stream = rng_stream(image->seed, RNG_WRITER, writer_of(image) << 1 | (uint64_t)image->part, stage)};
+}
+
+uint32_t draw_word(Draws *draws) {
+    if (draws->left == 0) {
+        rng_block(&draws->stream, draws->next++, draws->words);
+        draws->left = 4;
+    }
+    return draws->words[4 - draws->left--];
+}
+
+double draw_uniform(Draws *draws) {
+    return (double)(draw_word(draws) >> 8) * 0x1p-24;
+}
+
+double draw_between(Draws *draws, double low, double high) {
+    return low + (high - low) * draw_uniform(draws);
+}
+
+int draw_index(Draws *draws, int count) {
+    return (int)((uint64_t)draw_word(draws) * (uint64_t)count >> 32);
+}
+
+bool draw_chance(Draws *draws, double probability) {
+    return draw_uniform(draws) < probability;
+}
+
+double draw_normal(Draws *draws) {
+    double sum = draw_uniform(draws);
+    for (int i = 0; i < 3; i++) sum += draw_uniform(draws);
+    return (sum - 2) * 1.7320508075688772;
 }
 
 /* ---- Images ---- */
@@ -314,21 +353,14 @@ static cf_status make_piece(void *context, int64_t piece, int thread) {
 
 cf_status generated_set_new(const GeneratedSpec *spec, int threads, cf_set **set) {
     const Generator *g = spec->generator;
-    char *source;
-    cf_set *made = NULL;
+    AUTO_FREE char *source = NULL;
+    AUTO(cf_set_free_at) cf_set *made = NULL;
     FORWARD(generated_spec_text(spec, &source));
-    cf_status status =
-        set_new(g->name, source, spec->train + spec->test, g->channels, g->height, g->width, DIGITS, &made);
-    free(source);
-    FORWARD(status);
+    FORWARD(set_new(g->name, source, spec->train + spec->test, g->channels, g->height, g->width, DIGITS, &made));
     made->official_train = spec->train;
+    FORWARD(set_name_classes_by_number(made));
     Making making = {spec, made};
-    FORWARD_TO(failed, set_name_classes_by_number(made));
-    FORWARD_TO(failed,
-               slices_run(slices_threads(threads), (int64_t)((made->count + PIECE - 1) / PIECE), make_piece, &making));
-    *set = made;
+    FORWARD(slices_run(slices_threads(threads), (int64_t)((made->count + PIECE - 1) / PIECE), make_piece, &making));
+    *set = memory_take(&made);
     return CF_OK;
-failed:
-    cf_set_free(made);
-    return status;
 }
