@@ -97,6 +97,13 @@ bool text_to_number(const char *text, double *value) {
     return true;
 }
 
+bool text_to_range(const char *text, double *low, double *high, bool *two) {
+    char *end;
+    *low = *high = strtod(text, &end);
+    *two = *end == ':';
+    return end != text && isfinite(*low) && (*two ? text_to_number(end + 1, high) : *end == '\0');
+}
+
 const char *text_thousands(long long n, char text[32]) {
     char digits[24];
     int length = snprintf(digits, sizeof digits, "%lld", n), at = 0;

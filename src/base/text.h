@@ -25,6 +25,8 @@ bool text_ends_with(const char *text, const char *end);
 /* Whole strings only: "12x" is not a number. NaN and infinity are refused. */
 bool text_to_integer(const char *text, long long lowest, long long highest, long long *value);
 bool text_to_number(const char *text, double *value);
+/* "LOW:HIGH", or one number, which is both; *two: which of them. */
+bool text_to_range(const char *text, double *low, double *high, bool *two);
 
 /* "12,345" in `text`, which is returned. */
 const char *text_thousands(long long n, char text[32]);

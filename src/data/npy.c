@@ -87,16 +87,20 @@ static bool take_size(const char **at, size_t *size) {
     return true;
 }
 
+/* Behind an item of a list: a comma, or before the end. */
+static bool take_comma(const char **at, char close) {
+    skip_spaces(at);
+    const bool comma = **at == ',';
+    *at += comma;
+    skip_spaces(at);
+    return comma || **at == close;
+}
+
 static bool take_shape(const char **at, NpyFile *file) {
     if (*(*at)++ != '(') return false;
-    for (skip_spaces(at); **at != ')'; skip_spaces(at)) {
-        if (file->axis_count == MOST_AXES || !take_size(at, &file->axes[file->axis_count++])) return false;
-        skip_spaces(at);
-        if (**at == ',')
-            ++*at;
-        else if (**at != ')')
+    for (skip_spaces(at); **at != ')';)
+        if (file->axis_count == MOST_AXES || !take_size(at, &file->axes[file->axis_count++]) || !take_comma(at, ')'))
             return false;
-    }
     ++*at;
     return true;
 }
@@ -114,17 +118,12 @@ static bool parse_header(NpyFile *file) {
     char key[20];
     skip_spaces(&at);
     if (*at++ != '{') return false;
-    for (skip_spaces(&at); *at != '}'; skip_spaces(&at)) {
+    for (skip_spaces(&at); *at != '}';) {
         if (!take_text(&at, key, sizeof key)) return false;
         skip_spaces(&at);
         if (*at++ != ':') return false;
         skip_spaces(&at);
-        if (!take_value(&at, key, file)) return false;
-        skip_spaces(&at);
-        if (*at == ',')
-            at++;
-        else if (*at != '}')
-            return false;
+        if (!take_value(&at, key, file) || !take_comma(&at, '}')) return false;
     }
     at++;
     skip_spaces(&at);

@@ -23,12 +23,10 @@ static void said_free(Said *said) {
 
 /* "64" or "96x64" (width x height). */
 static cf_status read_size(const char *text, int *width, int *height) {
-    char first[16];
-    long long w, h;
-    const size_t length = strcspn(text, "x");
-    snprintf(first, sizeof first, "%.*s", (int)length, text);
-    const bool good = length < sizeof first && text_to_integer(first, 1, LONGEST_SIDE, &w) &&
-                      text_to_integer(text[length] ? text + length + 1 : first, 1, LONGEST_SIDE, &h);
+    char *end;
+    long long w = strtoll(text, &end, 10), h = w;
+    const bool good = end != text && w >= 1 && w <= LONGEST_SIDE &&
+                      (*end == 'x' ? text_to_integer(end + 1, 1, LONGEST_SIDE, &h) : *end == '\0');
     FAIL_IF(!good, CF_BAD_USE, "size %s: N or WIDTHxHEIGHT was expected, in pixels from 1 to %d, such as 64 or 96x64",
             text, LONGEST_SIDE);
     *width = (int)w;
@@ -45,22 +43,18 @@ cf_status fit_read(const char *text, Fit *fit) {
     return FAIL(CF_BAD_USE, "fit %s: squash, crop or pad was expected%s", text, text_hint(text, fit_words));
 }
 
-static cf_status read_count(int key, const char *value, size_t *count, bool *given) {
-    const int least = key == KEY_TRAIN;
-    long long number;
-    FAIL_IF(!text_to_integer(value, least, UINT32_MAX, &number), CF_BAD_USE,
-            "%s=%s: a whole number from %d to %u was expected", set_item_keys[key], value, least, UINT32_MAX);
-    *count = (size_t)number;
-    *given = true;
-    return CF_OK;
-}
-
 static cf_status read_item(int key, const char *value, Said *said) {
     ReadOptions *o = &said->options;
     if (key == KEY_SIZE) return read_size(value, &o->width, &o->height);
     if (key == KEY_MOST) return read_size(value, &o->most_width, &o->most_height);
-    if (key == KEY_TRAIN) return read_count(key, value, &o->sample.train, &o->sample.train_given);
-    if (key == KEY_TEST) return read_count(key, value, &o->sample.test, &o->sample.test_given);
+    if (key == KEY_TRAIN) {
+        o->sample.train_given = true;
+        return set_item_count(set_item_keys[key], value, 1, &o->sample.train);
+    }
+    if (key == KEY_TEST) {
+        o->sample.test_given = true;
+        return set_item_count(set_item_keys[key], value, 0, &o->sample.test);
+    }
     if (key == KEY_FIT) {
         said->fit_given = true;
         return fit_read(value, &o->fit);

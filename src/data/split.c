@@ -315,6 +315,13 @@ static cf_status check_folds(const cf_set *set, const cf_split_options *options)
     return CF_OK;
 }
 
+static cf_status check_cut(const cf_set *set, size_t at) {
+    FAIL_IF(at < 1 || at >= set->count, CF_BAD_USE,
+            "split at:%zu: %s has %zu images, so the cut must lie between 1 and %zu", at, set->name, set->count,
+            set->count - 1);
+    return CF_OK;
+}
+
 static cf_status check_options(const cf_set *set, const cf_split_options *options) {
     FAIL_IF((unsigned)options->mode > CF_SPLIT_AT, CF_BAD_USE, "split mode %d is none of official, pooled, at",
             (int)options->mode);
@@ -326,10 +333,7 @@ static cf_status check_options(const cf_set *set, const cf_split_options *option
             "to train on",
             set->name, set->count);
     FORWARD(check_folds(set, options));
-    FAIL_IF(options->mode == CF_SPLIT_AT && (options->at == 0 || options->at >= set->count), CF_BAD_USE,
-            "split at:%zu: %s has %zu images, so the cut must lie between 1 and %zu", options->at, set->name,
-            set->count, set->count - 1);
-    return CF_OK;
+    return options->mode == CF_SPLIT_AT ? check_cut(set, options->at) : CF_OK;
 }
 
 cf_split_mode split_usual_mode(const cf_set *set) {
@@ -411,8 +415,7 @@ cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split) 
 }
 
 cf_status split_uncut_at(const cf_set *set, size_t at, cf_split **split) {
-    FAIL_IF(at < 1 || at >= set->count, CF_BAD_USE, "at:%zu: %s has %zu images, so the cut must lie between 1 and %zu",
-            at, set->name, set->count, set->count - 1);
+    FORWARD(check_cut(set, at));
     return cut_whole(set, NULL, at, at, split);
 }
 

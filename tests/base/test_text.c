@@ -65,6 +65,16 @@ static void test_append_stops_at_the_end(void **state) {
     assert_string_equal(text, "12,abcd");
 }
 
+static void test_ranges(void **state) {
+    (void)state;
+    double low, high;
+    bool two;
+    assert_true(text_to_range("0.5:1.5", &low, &high, &two) && two && low == 0.5 && high == 1.5);
+    assert_true(text_to_range("-2", &low, &high, &two) && !two && low == -2 && high == -2);
+    static const char *const wrong[] = {"", ":", "1:", ":1", "1:2:3", "1:x", "x:1", "nan", "1:inf", "1 2", "2x"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) assert_false(text_to_range(wrong[i], &low, &high, &two));
+}
+
 static void test_ends(void **state) {
     (void)state;
     assert_true(text_ends_with("a.gz", ".gz"));
@@ -183,6 +193,7 @@ int main(void) {
         cmocka_unit_test(test_hint_ends_a_message),
         cmocka_unit_test(test_long_words_are_safe),
         cmocka_unit_test(test_append_stops_at_the_end),
+        cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_numbers),

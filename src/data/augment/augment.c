@@ -47,9 +47,8 @@ typedef struct Parser {
 } Parser;
 
 /* The message shows the line with a mark under the column. */
-static cf_status parser_fail(const Parser *parser, int column, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static cf_status parser_fail(const Parser *parser, int column, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static cf_status parser_fail(const Parser *parser, int column, const char *format,
+                                                                   ...) {
     char what[320], marked[TEXT_MARKED];
     va_list arguments;
     va_start(arguments, format);
@@ -94,16 +93,9 @@ static bool is_number(const char *word) {
 
 /* Whether the word is of this form and within its bounds. */
 static bool read_argument(const OperationArgument *argument, const char *word, double *low, double *high) {
-    char first[LONGEST_WORD];
-    double number, second;
-    memcpy(first, word, LONGEST_WORD);
-    char *colon = argument->is_range ? strchr(first, ':') : NULL;
-    if (colon) *colon = '\0';
-    if (!text_to_number(first, &number) || (colon && !text_to_number(colon + 1, &second))) return false;
-    if (colon)
-        *low = number, *high = second;
-    else
-        operation_number_alone(argument, number, low, high);
+    bool two;
+    if (!text_to_range(word, low, high, &two) || (two && !argument->is_range)) return false;
+    if (!two) operation_number_alone(argument, *low, low, high);
     if (argument->is_whole && (*low != floor(*low) || *high != floor(*high))) return false;
     return argument->low <= *low && *low <= *high && *high <= argument->high;
 }
@@ -136,18 +128,21 @@ static cf_status read_arguments(Parser *parser, Step *step) {
 
 /* A setting, "p X", and nothing more. */
 static cf_status read_rest(Parser *parser, Step *step) {
-    const char *words[OPERATION_SETTINGS + 3]; /* with "p X", "|" and the end */
+    const char *words[OPERATION_SETTINGS + 3]; /* that may stand here: with "p X", "|" and the end */
     char expected[100];
+    bool set = false;
     int count = 0;
     for (int i = 0; i < OPERATION_SETTINGS && step->operation->settings[i]; i++) {
         words[count++] = step->operation->settings[i];
-        if (strcmp(parser->word, step->operation->settings[i]) == 0) step->values.setting = i;
+        if (strcmp(parser->word, words[i]) != 0) continue;
+        step->values.setting = i;
+        set = true;
     }
-    words[count] = NULL;
-    if (count && strcmp(parser->word, words[step->values.setting]) == 0) {
+    if (set) {
         FORWARD(next_word(parser));
         count = 0;
     }
+    words[count++] = "p X";
     step->share = 1;
     if (strcmp(parser->word, "p") == 0) {
         FORWARD(next_word(parser));
@@ -155,9 +150,8 @@ static cf_status read_rest(Parser *parser, Step *step) {
             return parser_fail(parser, parser->column,
                                "a share of the images (a number from 0 to 1) expected, found %s", found(parser));
         FORWARD(next_word(parser));
-        words[count = 0] = NULL;
-    } else
-        words[count++] = "p X", words[count] = NULL;
+        count = 0;
+    }
     if (!*parser->word) return CF_OK;
     words[count++] = "|", words[count] = NULL;
     text_list(words, expected, sizeof expected);

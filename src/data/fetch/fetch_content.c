@@ -41,8 +41,7 @@ static bool is_sha256(const FetchFile *file) {
     return file->sha256[0] != '\0';
 }
 
-static cf_status judge_wrong(Reading *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static cf_status judge_wrong(Reading *r, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static cf_status judge_wrong(Reading *r, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(r->check->why, sizeof r->check->why, format, arguments);

@@ -70,32 +70,34 @@ static const char *header(const Session *s, const char *name) {
     return lib.easy_header(s->curl, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : NULL;
 }
 
+static const struct {
+    long code;
+    const char *text;
+} known_codes[] = {
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {410, "Gone"},
+    {416, "Range Not Satisfiable"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+};
+
 static const char *code_text(long code) {
-    static const struct {
-        long code;
-        const char *text;
-    } known[] = {{400, "Bad Request"},
-                 {401, "Unauthorized"},
-                 {403, "Forbidden"},
-                 {404, "Not Found"},
-                 {407, "Proxy Authentication Required"},
-                 {408, "Request Timeout"},
-                 {410, "Gone"},
-                 {416, "Range Not Satisfiable"},
-                 {429, "Too Many Requests"},
-                 {500, "Internal Server Error"},
-                 {502, "Bad Gateway"},
-                 {503, "Service Unavailable"},
-                 {504, "Gateway Timeout"}};
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (known[i].code == code) return known[i].text;
+    for (size_t i = 0; i < COUNT_OF(known_codes); i++)
+        if (known_codes[i].code == code) return known_codes[i].text;
     return "(an answer without the file)";
 }
 
 /* ---- The head of the answer ---- */
 
-static bool refuse(Session *s, TransferEnd end, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static bool refuse(Session *s, TransferEnd end, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static bool refuse(Session *s, TransferEnd end, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(s->refused, sizeof s->refused, format, arguments);

@@ -16,7 +16,7 @@ static int gif_take(GifFileType *gif, GifByteType *out, int size) {
 
 static cf_status gif_damaged(const GifFileType *gif, const PictureFile *file) {
     const char *reason = GifErrorString(gif->Error);
-    return FAIL(CF_BAD_INPUT, "%s is a damaged GIF: %s", file->path, reason ? reason : "it has no frame");
+    return picture_damaged(file, "%s", reason ? reason : "it has no frame");
 }
 
 /* One extension; *transparent: what a graphics control says. */
@@ -101,14 +101,14 @@ cf_status gif_picture(const PictureFile *file, Picture *picture, int *orientatio
     AUTO(gif_close) GifFileType *gif = DGifOpen(file->stream, gif_take, &error);
     const char *reason = GifErrorString(error);
     (void)orientation;
-    FAIL_IF(!gif, CF_BAD_INPUT, "%s is a damaged GIF: %s", file->path, reason ? reason : "it cannot be opened");
+    if (!gif) return picture_damaged(file, "%s", reason ? reason : "it cannot be opened");
     const GifImageDesc *frame = &gif->Image;
     FORWARD(picture_set_size(file, (uint64_t)gif->SWidth, (uint64_t)gif->SHeight, picture));
     if (!walk(gif, false, &transparent)) return gif_damaged(gif, file);
-    FAIL_IF(frame->Left + frame->Width > gif->SWidth || frame->Top + frame->Height > gif->SHeight, CF_BAD_INPUT,
-            "%s is a damaged GIF: its first frame, %d x %d pixels at %d, %d, leaves the picture of %d x %d", file->path,
-            frame->Width, frame->Height, frame->Left, frame->Top, gif->SWidth, gif->SHeight);
-    FAIL_IF(!palette_of(gif), CF_BAD_INPUT, "%s is a damaged GIF: it has no palette", file->path);
+    if (frame->Left + frame->Width > gif->SWidth || frame->Top + frame->Height > gif->SHeight)
+        return picture_damaged(file, "its first frame, %d x %d pixels at %d, %d, leaves the picture of %d x %d",
+                               frame->Width, frame->Height, frame->Left, frame->Top, gif->SWidth, gif->SHeight);
+    if (!palette_of(gif)) return picture_damaged(file, "it has no palette");
     picture->channels = is_grey(palette_of(gif)) ? 1 : 3;
     FORWARD(picture_check_rate(file, &(Picture){.width = frame->Width, .height = frame->Height}, 8, LZW_RATE));
     return file->measure ? CF_OK : gif_decode(gif, file, transparent, picture);

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,6 +65,15 @@ PictureKind picture_kind(const char *path) {
 }
 
 /* ---- For the readers ---- */
+
+cf_status picture_damaged(const PictureFile *file, const char *format, ...) {
+    char reason[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    return FAIL(CF_BAD_INPUT, "%s is a damaged %s: %s", file->path, picture_kind_name(file->kind), reason);
+}
 
 cf_status picture_set_size(const PictureFile *file, uint64_t width, uint64_t height, Picture *picture) {
     FAIL_IF(width < 1 || height < 1 || width > LONGEST_SIDE || height > LONGEST_SIDE || width * height > MOST_PIXELS,
@@ -165,7 +175,7 @@ static cf_status turn(Picture *picture, int orientation) {
 
 /* ---- One file ---- */
 
-static cf_status take_kind(PictureFile *file, PictureKind *kind) {
+static cf_status take_kind(PictureFile *file) {
     unsigned char head[HEAD] = {0};
     struct stat info;
     FAIL_IF(fstat(fileno(file->stream), &info) != 0, CF_IO, "%s: %s", file->path, strerror(errno));
@@ -177,8 +187,8 @@ static cf_status take_kind(PictureFile *file, PictureKind *kind) {
     FAIL_IF(ferror(file->stream), CF_IO, "%s: %s", file->path, strerror(errno));
     FAIL_IF(got == 0, CF_BAD_INPUT, "%s is empty; a picture was expected", file->path);
     rewind(file->stream);
-    *kind = kind_of_head(head);
-    FAIL_IF(*kind == PICTURE_NONE, CF_BAD_INPUT,
+    file->kind = kind_of_head(head);
+    FAIL_IF(file->kind == PICTURE_NONE, CF_BAD_INPUT,
             "%s is none of PNG, JPEG, BMP, GIF, TIFF and WebP: it begins with the byte %02x", file->path, head[0]);
     return CF_OK;
 }
@@ -203,7 +213,8 @@ static cf_status read_or_measure(PictureFile *file, Picture *picture) {
     AUTO(file_close) FILE *stream = fopen(file->path, "rb");
     FAIL_IF(!stream, CF_IO, "cannot open %s: %s", file->path, strerror(errno));
     file->stream = stream;
-    FORWARD(take_kind(file, &made.kind));
+    FORWARD(take_kind(file));
+    made.kind = file->kind;
     FORWARD(read_format(file, &made));
     *picture = made;
     made.pixels = NULL;

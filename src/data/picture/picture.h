@@ -71,6 +71,7 @@ typedef struct PictureFile {
     const char *path;
     FILE *stream; /* at the file's first byte */
     size_t size;  /* of the file, in bytes */
+    PictureKind kind;
     bool measure; /* no pixels */
     PictureOptions options;
 } PictureFile;
@@ -80,6 +81,8 @@ typedef struct PictureFile {
 typedef cf_status PictureReader(const PictureFile *file, Picture *picture, int *orientation);
 PictureReader png_picture, jpeg_picture, bmp_picture, gif_picture, tiff_picture, webp_picture;
 
+/* "PATH is a damaged PNG: " and the reason. */
+cf_status picture_damaged(const PictureFile *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What base/limits.h allows, before memory is taken; sets height and width. */
 cf_status picture_set_size(const PictureFile *file, uint64_t width, uint64_t height, Picture *picture);
 /* A file of a few bytes may claim any size: no more bits than its bytes can hold, each blown up to `rate` at best. */
