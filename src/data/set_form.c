@@ -7,7 +7,7 @@
  *                                looked for beside it
  *
  * Where only one of train and test is there, it is the whole set; half of one (images without labels) is an error. A classes.txt
- * beside IDX or .mat files names the classes (data/class_list.h).
+ * beside IDX or .mat files names the classes (data/set_files.h).
  */
 #include "base/slices.h"
 #include "base/text.h"
