@@ -111,7 +111,7 @@ static cf_status check_joinable(const cf_set *train, const cf_set *test) {
 }
 
 /* Large blocks grow in place or are moved by the page table, so no second copy of `train` exists at any time. */
-static cf_status append(void *array, size_t size, const void *more, size_t more_size) {
+static cf_status append_bytes(void *array, size_t size, const void *more, size_t more_size) {
     unsigned char *bytes;
     memcpy(&bytes, array, sizeof bytes);
     bytes = realloc(bytes, size + more_size);
@@ -127,10 +127,10 @@ cf_status set_join(cf_set *train, cf_set *test, cf_set **joined) {
     FORWARD(check_joinable(train, test));
     if (train->classes < test->classes)
         FORWARD(set_change_classes(train, (const char *const *)test->class_names, test->classes));
-    FORWARD(append(&train->labels, train->count * label, test->labels, test->count * label));
-    FORWARD(append(&train->pixels, train->count * image, test->pixels, test->count * image));
+    FORWARD(append_bytes(&train->labels, train->count * label, test->labels, test->count * label));
+    FORWARD(append_bytes(&train->pixels, train->count * image, test->pixels, test->count * image));
     if (train->files && test->files) {
-        FORWARD(append(&train->files, train->count * file, test->files, test->count * file));
+        FORWARD(append_bytes(&train->files, train->count * file, test->files, test->count * file));
         free(memory_take(&test->files)); /* the names are the other's */
     } else {
         free_texts(memory_take(&train->files), train->count);

@@ -98,7 +98,7 @@ static cf_status write_variable(FILE *stream, char name, const size_t *dims, int
     return CF_OK;
 }
 
-static cf_status check(const cf_set *set, size_t count, const char *path, size_t *bytes) {
+static cf_status check_limits(const cf_set *set, size_t count, const char *path, size_t *bytes) {
     FAIL_IF(set->classes > MOST_CLASSES, CF_BAD_INPUT, "cannot write %s: %s has %d classes, SVHN's form is for %d",
             path, set->name, set->classes, MOST_CLASSES);
     FAIL_IF(!size_multiply(count, set_image_size(set), bytes) || *bytes > INT32_MAX - LONGEST_HEAD, CF_BAD_INPUT,
@@ -112,7 +112,7 @@ cf_status mat_write(const cf_set *set, const uint16_t *values, size_t first, siz
     unsigned char header[FILE_HEADER];
     size_t bytes = 0;
     AUTO(file_abandon) FileDraft draft = {0};
-    FORWARD(check(set, count, path, &bytes));
+    FORWARD(check_limits(set, count, path, &bytes));
     const Images from = {set, values, first, count};
     const size_t dims[] = {(size_t)set->height, (size_t)set->width, (size_t)set->channels, count};
     memset(header, ' ', sizeof header);

@@ -161,7 +161,7 @@ static size_t different_keys(uint64_t *keys, size_t n) {
 }
 
 /* Of Euclid's metric its square, of the cosine's 1 - cos: each grows with the distance. */
-static double distance(const Narrow *w, const double *a, const double *b) {
+static double row_distance(const Narrow *w, const double *a, const double *b) {
     double square = 0, ab = 0, aa = 0, bb = 0;
     for (size_t d = 0; d < w->dim; d++) {
         square += (a[d] - b[d]) * (a[d] - b[d]);
@@ -177,7 +177,7 @@ static double distance(const Narrow *w, const double *a, const double *b) {
 static double nearest(const Narrow *w, const double *rows, size_t i, size_t *which) {
     double least = 0;
     for (size_t j = 0; j < w->distances.rows; j++) {
-        const double d = distance(w, rows + i * w->dim, rows + j * w->dim);
+        const double d = row_distance(w, rows + i * w->dim, rows + j * w->dim);
         if (d > 0 && (least == 0 || d < least)) least = d, *which = j;
     }
     return least;
@@ -188,14 +188,14 @@ static void compare_distances(const Narrow *w, const double *narrowed, NarrowLos
         size_t j = 0;
         const double before = nearest(w, w->distances.values, i, &j);
         if (before == 0) continue;
-        const double after = distance(w, narrowed + i * w->dim, narrowed + j * w->dim);
+        const double after = row_distance(w, narrowed + i * w->dim, narrowed + j * w->dim);
         const double tenth = w->angles ? 0.1 : 0.2; /* of a square it is twice that */
         loss->sampled++;
         loss->changed += !(fabs(after - before) <= tenth * before);
     }
 }
 
-static cf_status judge(Narrow *w, NarrowLoss *loss) {
+static cf_status measure_loss(Narrow *w, NarrowLoss *loss) {
     const Sample *sample = &w->distances;
     const size_t counted = w->n < MOST_COUNTED ? w->n : MOST_COUNTED;
     AUTO_FREE double *narrowed = NULL;
@@ -211,8 +211,8 @@ static cf_status judge(Narrow *w, NarrowLoss *loss) {
 
 /* ---- All of it ---- */
 
-static cf_status go_over(Narrow *w, PartReader read, void *source,
-                         void (*step)(Narrow *, const double *, size_t, size_t)) {
+static cf_status run_pass(Narrow *w, PartReader read, void *source,
+                          void (*step)(Narrow *, const double *, size_t, size_t)) {
     double part[PART];
     const size_t all = w->n * w->dim;
     for (size_t first = 0; first < all; first += PART) {
@@ -233,14 +233,14 @@ cf_status narrow_rows(PartReader read, void *source, bool exact, const RowsFrame
     w.values = rows->values;
     FORWARD(narrow_allocate(&w));
     if (w.given) memcpy(w.offset, frame->offset, w.dim * sizeof(double));
-    if (!exact) FORWARD(go_over(&w, read, source, look_at));
+    if (!exact) FORWARD(run_pass(&w, read, source, look_at));
     if (!w.given && !w.stay && !w.exact) {
         choose_medians(&w);
-        FORWARD(go_over(&w, read, source, weigh));
+        FORWARD(run_pass(&w, read, source, weigh));
         keep_worthy_medians(&w);
     }
-    FORWARD(go_over(&w, read, source, convert));
-    if (!w.exact || w.given) FORWARD(judge(&w, &rows->loss));
+    FORWARD(run_pass(&w, read, source, convert));
+    if (!w.exact || w.given) FORWARD(measure_loss(&w, &rows->loss));
     if (w.given || w.chosen) rows->offset = memory_take(&w.offset);
     return CF_OK;
 }

@@ -265,7 +265,7 @@ static cf_status take_name(cf_set *set, const char *name) {
 }
 
 /* Puts the name asked for and the place found in the place of what the reader knew. */
-static cf_status finish(cf_set *set, const char *name, const char *path, const SetSample *sample) {
+static cf_status name_and_sample(cf_set *set, const char *name, const char *path, const SetSample *sample) {
     free(memory_take(&set->source));
     FORWARD(file_trim(path, &set->source));
     /* A link may have the name, or what it leads to; "." has that of the folder. */
@@ -282,7 +282,7 @@ static cf_status finish(cf_set *set, const char *name, const char *path, const S
     return set_take_sample(set, sample);
 }
 
-static cf_status generate(const char *name, const ReadOptions *options, cf_set **set) {
+static cf_status load_generated(const char *name, const ReadOptions *options, cf_set **set) {
     GeneratedSpec spec;
     FORWARD(generated_spec_read(name, &spec));
     FORWARD(generated_set_new(&spec, 0, set));
@@ -291,12 +291,12 @@ static cf_status generate(const char *name, const ReadOptions *options, cf_set *
 }
 
 /* `plain` is the set's name or path, `text` that with how it is read. */
-static cf_status load(const char *plain, const char *text, const ReadOptions *options, const char *data_dir,
-                      FolderListing *record, cf_set **set) {
+static cf_status load_files(const char *plain, const char *text, const ReadOptions *options, const char *data_dir,
+                            FolderListing *record, cf_set **set) {
     AUTO(place_free) Place place = {0};
     FORWARD(find_set(plain, data_dir, &place));
     FORWARD(set_form_read(&place.form, options, record, set));
-    return finish(*set, text, place.path, &options->sample);
+    return name_and_sample(*set, text, place.path, &options->sample);
 }
 
 cf_status set_load_recorded(const char *name_or_path, const char *data_dir, FolderListing *record, cf_set **set) {
@@ -305,8 +305,8 @@ cf_status set_load_recorded(const char *name_or_path, const char *data_dir, Fold
     ReadOptions options;
     FAIL_IF(!name_or_path || !*name_or_path, CF_BAD_USE, "a data set needs a name or a path; \"\" was given");
     FORWARD(set_text_read(name_or_path, &plain, &options));
-    FORWARD(generator_named(plain) ? generate(name_or_path, &options, &made)
-                                   : load(plain, name_or_path, &options, data_dir, record, &made));
+    FORWARD(generator_named(plain) ? load_generated(name_or_path, &options, &made)
+                                   : load_files(plain, name_or_path, &options, data_dir, record, &made));
     FORWARD(set_seal(made));
     *set = memory_take(&made);
     return CF_OK;

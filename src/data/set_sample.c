@@ -13,8 +13,8 @@ typedef struct Part {
 } Part;
 
 /* Marks the images of the part that stay. */
-static cf_status choose(const cf_set *set, const Part *part, const uint32_t *by_class, const size_t *first,
-                        unsigned char *stays, uint32_t *list) {
+static cf_status mark_sample(const cf_set *set, const Part *part, const uint32_t *by_class, const size_t *first,
+                             unsigned char *stays, uint32_t *list) {
     const size_t classes = (size_t)set->classes;
     AUTO_FREE size_t *counts = NULL;
     FORWARD(memory_new(2 * classes, sizeof *counts, &counts));
@@ -33,7 +33,7 @@ static cf_status choose(const cf_set *set, const Part *part, const uint32_t *by_
 }
 
 /* As many as are there of what was asked for. */
-static size_t bounded(const cf_set *set, const Part *part, size_t wanted) {
+static size_t bounded_by_part(const cf_set *set, const Part *part, size_t wanted) {
     const size_t there = part->to - part->from;
     if (wanted > there)
         notice("%s has %zu %s images, fewer than the %zu asked for; all are used", set->name, there, part->name,
@@ -55,13 +55,13 @@ cf_status set_take_sample(cf_set *set, const SetSample *sample) {
     AUTO_FREE uint32_t *list = NULL, *by_class = NULL;
     AUTO_FREE size_t *first = NULL;
     if (!sample->train_given && !sample->test_given) return CF_OK;
-    train->wanted = sample->train_given ? bounded(set, train, sample->train) : train->to;
+    train->wanted = sample->train_given ? bounded_by_part(set, train, sample->train) : train->to;
     validation->wanted = in_proportion(validation, train);
-    test->wanted = sample->test_given ? bounded(set, test, sample->test) : in_proportion(test, train);
+    test->wanted = sample->test_given ? bounded_by_part(set, test, sample->test) : in_proportion(test, train);
     FORWARD(memory_new(set->count, 1, &stays));
     FORWARD(memory_new(set->count, sizeof *list, &list));
     FORWARD(set_by_class(set, &by_class, &first));
-    for (int p = 0; p < SET_PARTS; p++) FORWARD(choose(set, &parts[p], by_class, first, stays, list));
+    for (int p = 0; p < SET_PARTS; p++) FORWARD(mark_sample(set, &parts[p], by_class, first, stays, list));
     set_keep(set, stays);
     set->official_train = train->wanted;
     set->official_validation = validation->wanted;

@@ -149,7 +149,7 @@ static void keep_one(const size_t *counts, int classes, int small, size_t *tests
 }
 
 /* Moves so many of the training images to test and validation. */
-static cf_status cut(Cutting *cutting, size_t tests, size_t validations) {
+static cf_status cut_shares(Cutting *cutting, size_t tests, size_t validations) {
     const int classes = cutting->set->classes;
     size_t *counts = cutting->counts[0], *test_shares = cutting->counts[1], *validation_shares = cutting->counts[2];
     if (!cutting->options->stratified) {
@@ -170,7 +170,7 @@ static cf_status cut(Cutting *cutting, size_t tests, size_t validations) {
 }
 
 /* The classes that take part, and each image in training, from `train_end` on in validation, from `validation_end` on in test. */
-static cf_status begin(Cutting *cutting, size_t train_end, size_t validation_end) {
+static cf_status assign_official_parts(Cutting *cutting, size_t train_end, size_t validation_end) {
     const cf_set *set = cutting->set;
     size_t absent = 0;
     int first_absent = -1;
@@ -278,7 +278,7 @@ static int count_wanted(const Cutting *cutting) {
 }
 
 /* The images whose part is among those allowed, bits by cf_part, in ascending order. */
-static cf_status collect(const Cutting *cutting, unsigned allowed, cf_subset *subset) {
+static cf_status collect_images(const Cutting *cutting, unsigned allowed, cf_subset *subset) {
     const cf_set *set = cutting->set;
     subset->set = set;
     FORWARD(memory_new((size_t)count_wanted(cutting), sizeof *subset->class_labels, &subset->class_labels));
@@ -293,11 +293,11 @@ static cf_status collect(const Cutting *cutting, unsigned allowed, cf_subset *su
     return CF_OK;
 }
 
-static cf_status collect_all(const Cutting *cutting, cf_split **split) {
+static cf_status collect_parts(const Cutting *cutting, cf_split **split) {
     AUTO(cf_split_free_at) cf_split *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
-    for (int p = 0; p < SET_PARTS; p++) FORWARD(collect(cutting, 1u << p, &made->parts[p]));
-    FORWARD(collect(cutting, ~0u, &made->parts[CF_ALL])); /* those left out, too */
+    for (int p = 0; p < SET_PARTS; p++) FORWARD(collect_images(cutting, 1u << p, &made->parts[p]));
+    FORWARD(collect_images(cutting, ~0u, &made->parts[CF_ALL])); /* those left out, too */
     *split = memory_take(&made);
     return CF_OK;
 }
@@ -353,7 +353,7 @@ static cf_status cut_parts(Cutting *cutting) {
     const cf_set *set = cutting->set;
     const bool official = options->mode == CF_SPLIT_OFFICIAL;
     const size_t end = official ? set->official_train : options->mode == CF_SPLIT_AT ? options->at : set->count;
-    FORWARD(begin(cutting, end, official ? set_test_begin(set) : end));
+    FORWARD(assign_official_parts(cutting, end, official ? set_test_begin(set) : end));
     FAIL_IF(count_wanted(cutting) < 2, CF_BAD_INPUT, "%s has images of %d class; at least two are needed to tell apart",
             set->name, count_wanted(cutting));
     const size_t count = list_images(cutting, CF_TRAIN, ALL_CLASSES);
@@ -361,11 +361,11 @@ static cf_status cut_parts(Cutting *cutting) {
     const bool folded = options->folds > 0;
     if (folded) move_fold(cutting, options->mode == CF_SPLIT_POOLED ? CF_TEST : CF_VALIDATION);
     if (options->mode == CF_SPLIT_POOLED)
-        FORWARD(cut(cutting, folded ? 0 : fifth, (size_t)((double)count * options->validation + 1e-9)));
+        FORWARD(cut_shares(cutting, folded ? 0 : fifth, (size_t)((double)count * options->validation + 1e-9)));
     else if (!folded && (!official || !set->official_validation))
-        FORWARD(cut(cutting, 0, (size_t)llround((double)count * options->validation)));
+        FORWARD(cut_shares(cutting, 0, (size_t)llround((double)count * options->validation)));
     else if (!folded && set_test_begin(set) == set->count)
-        FORWARD(cut(cutting, fifth, 0));
+        FORWARD(cut_shares(cutting, fifth, 0));
     apply_limits(cutting);
     FORWARD(check_parts(cutting));
     FAIL_IF(count_wanted(cutting) < 2, CF_BAD_INPUT,
@@ -381,7 +381,7 @@ static void cutting_free(Cutting *cutting) {
     for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
 }
 
-static cf_status allocate(Cutting *cutting) {
+static cf_status cutting_allocate(Cutting *cutting) {
     const cf_set *set = cutting->set;
     const size_t classes = (size_t)set->classes;
     FORWARD(memory_new(classes, sizeof *cutting->wanted, &cutting->wanted));
@@ -396,18 +396,18 @@ cf_status cf_split_new(const cf_set *set, const cf_split_options *options, cf_sp
     const cf_split_options defaults = cf_split_defaults();
     AUTO(cutting_free) Cutting cutting = {.set = set, .options = options ? options : &defaults};
     FORWARD(check_options(set, cutting.options));
-    FORWARD(allocate(&cutting));
+    FORWARD(cutting_allocate(&cutting));
     FORWARD(cut_parts(&cutting));
-    return collect_all(&cutting, split);
+    return collect_parts(&cutting, split);
 }
 
 /* The test part begins at `test`, what trains ends at `train`. */
 static cf_status cut_whole(const cf_set *set, const char *classes, size_t train, size_t test, cf_split **split) {
     const cf_split_options options = {.classes = classes};
     AUTO(cutting_free) Cutting cutting = {.set = set, .options = &options};
-    FORWARD(allocate(&cutting));
-    FORWARD(begin(&cutting, train, test));
-    return collect_all(&cutting, split);
+    FORWARD(cutting_allocate(&cutting));
+    FORWARD(assign_official_parts(&cutting, train, test));
+    return collect_parts(&cutting, split);
 }
 
 cf_status split_uncut(const cf_set *set, const char *classes, cf_split **split) {

@@ -73,7 +73,7 @@ static void test_room_doubles(void **state) {
     }
     for (size_t i = 0; i < 1000; i++) assert_int_equal(numbers[i], i + 1);
     void *huge = NULL;
-    assert_int_equal(memory_room(&huge, 0, SIZE_MAX / 2), CF_NO_MEMORY);
+    assert_int_equal(memory_room(&huge, 1, SIZE_MAX), CF_NO_MEMORY);
     assert_null(huge);
 }
 

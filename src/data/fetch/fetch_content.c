@@ -72,7 +72,7 @@ static cf_status add_content(Reading *r, const unsigned char *bytes, size_t size
 }
 
 /* All of the content was there: its size and checksum decide. */
-static cf_status judge(Reading *r, ContentKind right) {
+static cf_status judge_checksum(Reading *r, ContentKind right) {
     const FetchFile *file = r->task->file;
     const char *expected = is_sha256(file) ? file->sha256 : file->md5;
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -124,7 +124,7 @@ static cf_status check_packed(Reading *r, size_t got) {
     if (!ended)
         return judge_wrong(r, "it is truncated: its gzip data end early, after %llu bytes of content",
                            (unsigned long long)r->content);
-    return judge(r, CONTENT_AS_NAMED);
+    return judge_checksum(r, CONTENT_AS_NAMED);
 }
 
 static cf_status check_plain(Reading *r, size_t got, ContentKind right) {
@@ -135,7 +135,7 @@ static cf_status check_plain(Reading *r, size_t got, ContentKind right) {
         if (r->judged) return CF_OK;
         FORWARD(read_piece(r, &got));
     }
-    return judge(r, right);
+    return judge_checksum(r, right);
 }
 
 cf_status content_check(const char *path, const FetchTask *task, ContentCheck *check) {

@@ -83,7 +83,7 @@ static cf_status check_memory(const Reading *r) {
     return CF_OK;
 }
 
-static cf_status make_set(Reading *r) {
+static cf_status make_empty_set(Reading *r) {
     FolderListing *l = r->listing;
     FORWARD(check_memory(r));
     cf_status status = set_new(l->source, l->source, r->count, l->channels, l->height, l->width, l->classes, &r->set);
@@ -97,7 +97,7 @@ static cf_status make_set(Reading *r) {
 
 /* ---- The pictures ---- */
 
-static cf_status decode(void *context, int64_t index, int thread) {
+static cf_status decode_picture(void *context, int64_t index, int thread) {
     Reading *r = context;
     FolderFile *file = r->files[index];
     Picture picture;
@@ -141,7 +141,7 @@ static cf_status fail_broken(const FolderListing *listing, size_t broken) {
 }
 
 /* Labels, names and parts of the images that were read; the others go. */
-static cf_status settle(Reading *r) {
+static cf_status label_images(Reading *r) {
     cf_set *set = r->set;
     AUTO_FREE unsigned char *stays = NULL;
     size_t parts[SET_PARTS] = {0};
@@ -172,11 +172,11 @@ cf_status folder_read(FolderListing *listing, const ReadOptions *options, cf_set
     take_readable(&r);
     if (!r.count) return fail_broken(listing, count_broken(listing));
     FORWARD(choose_shape(&r, options));
-    FORWARD(make_set(&r));
-    FORWARD(slices_run(slices_threads(0), (int64_t)r.count, decode, &r));
+    FORWARD(make_empty_set(&r));
+    FORWARD(slices_run(slices_threads(0), (int64_t)r.count, decode_picture, &r));
     const size_t broken = count_broken(listing);
     if (broken && !options->skip_broken) return fail_broken(listing, broken);
-    FORWARD(settle(&r));
+    FORWARD(label_images(&r));
     FAIL_IF(!r.set->count, CF_BAD_INPUT, "%s: none of its %zu pictures can be read", listing->source, broken);
     *set = memory_take(&r.set);
     return CF_OK;

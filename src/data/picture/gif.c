@@ -34,7 +34,7 @@ static bool take_extension(GifFileType *gif, int *transparent) {
 }
 
 /* Up to the first frame, its description included; or to the end, over what else there is. */
-static bool walk(GifFileType *gif, bool to_end, int *transparent) {
+static bool walk_records(GifFileType *gif, bool to_end, int *transparent) {
     GifRecordType record;
     while (DGifGetRecordType(gif, &record) == GIF_OK) {
         GifByteType *block;
@@ -88,7 +88,7 @@ static cf_status gif_decode(GifFileType *gif, const PictureFile *file, int trans
             for (int x = 0; x < frame->Width; x++, out += pixel)
                 if (row[x] != transparent) memcpy(out, colours[row[x]], pixel);
         }
-    if (!walk(gif, true, &transparent)) return gif_damaged(gif, file);
+    if (!walk_records(gif, true, &transparent)) return gif_damaged(gif, file);
     return CF_OK;
 }
 
@@ -104,7 +104,7 @@ cf_status gif_picture(const PictureFile *file, Picture *picture, int *orientatio
     if (!gif) return picture_damaged(file, "%s", reason ? reason : "it cannot be opened");
     const GifImageDesc *frame = &gif->Image;
     FORWARD(picture_set_size(file, (uint64_t)gif->SWidth, (uint64_t)gif->SHeight, picture));
-    if (!walk(gif, false, &transparent)) return gif_damaged(gif, file);
+    if (!walk_records(gif, false, &transparent)) return gif_damaged(gif, file);
     if (frame->Left + frame->Width > gif->SWidth || frame->Top + frame->Height > gif->SHeight)
         return picture_damaged(file, "its first frame, %d x %d pixels at %d, %d, leaves the picture of %d x %d",
                                frame->Width, frame->Height, frame->Left, frame->Top, gif->SWidth, gif->SHeight);

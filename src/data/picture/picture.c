@@ -148,7 +148,7 @@ int exif_orientation(const unsigned char *bytes, size_t size) {
 }
 
 /* In place, or into new memory. Of the eight orientations of EXIF, from 5 on rows become columns. */
-static cf_status turn(Picture *picture, int orientation) {
+static cf_status turn_picture(Picture *picture, int orientation) {
     const bool swap = orientation >= 5;
     const bool rows_back = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const bool columns_back = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
@@ -201,7 +201,7 @@ static cf_status read_format(const PictureFile *file, Picture *picture) {
     FAIL_IF(status == CF_BAD_INPUT && errno == ENOMEM, CF_NO_MEMORY, "out of memory while reading %s", file->path);
     FAIL_IF(status == CF_BAD_INPUT && errno == EIO, CF_IO, "%s: %s", file->path, strerror(errno));
     FORWARD(status);
-    return turn(picture, orientation);
+    return turn_picture(picture, orientation);
 }
 
 static void picture_free(Picture *picture) {
