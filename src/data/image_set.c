@@ -124,20 +124,20 @@ static cf_status append_bytes(void *array, size_t size, const void *more, size_t
 cf_status set_join(cf_set *train, cf_set *test, cf_set **joined) {
     AUTO(cf_set_free_at) cf_set *first = train, *second = test;
     const size_t image = set_image_size(train), label = sizeof *train->labels, file = sizeof *train->files;
-    FORWARD(check_joinable(train, test));
-    if (train->classes < test->classes)
-        FORWARD(set_change_classes(train, (const char *const *)test->class_names, test->classes));
-    FORWARD(append_bytes(&train->labels, train->count * label, test->labels, test->count * label));
-    FORWARD(append_bytes(&train->pixels, train->count * image, test->pixels, test->count * image));
-    if (train->files && test->files) {
-        FORWARD(append_bytes(&train->files, train->count * file, test->files, test->count * file));
-        free(memory_take(&test->files)); /* the names are the other's */
+    FORWARD(check_joinable(first, second));
+    if (first->classes < second->classes)
+        FORWARD(set_change_classes(first, (const char *const *)second->class_names, second->classes));
+    FORWARD(append_bytes(&first->labels, first->count * label, second->labels, second->count * label));
+    FORWARD(append_bytes(&first->pixels, first->count * image, second->pixels, second->count * image));
+    if (first->files && second->files) {
+        FORWARD(append_bytes(&first->files, first->count * file, second->files, second->count * file));
+        free(memory_take(&second->files)); /* the names are the other's */
     } else {
-        free_texts(memory_take(&train->files), train->count);
+        free_texts(memory_take(&first->files), first->count);
     }
-    train->official_train = train->count;
-    train->count += test->count;
-    train->sha256[0] = '\0';
+    first->official_train = first->count;
+    first->count += second->count;
+    first->sha256[0] = '\0';
     *joined = memory_take(&first);
     return CF_OK;
 }
