@@ -1,7 +1,7 @@
 /* Files: names, whole reads, writes that are all there or not at all, checksums. */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 
 #include <stdio.h>
 
@@ -28,6 +28,11 @@ cf_status file_check_output(const char *path);
 
 /* Removes a file, or a folder with all that is in it; links are removed, not followed. What is not there is fine. */
 cf_status file_remove_tree(const char *path);
+
+/* For AUTO(file_close) FILE *stream = NULL: closes what was opened. */
+static inline void file_close(FILE **stream) {
+    if (*stream) fclose(*stream);
+}
 
 /* The whole file in a new buffer with a zero byte after it; at most `limit` bytes, else an error. */
 cf_status file_read(const char *path, size_t limit, unsigned char **bytes, size_t *size);
@@ -63,5 +68,6 @@ cf_status sha256_add(Sha256 *sha, const void *bytes, size_t size);
 /* Ends and frees it; on any path, sha256_free(NULL) is fine. */
 cf_status sha256_finish(Sha256 *sha, char hex[SHA256_HEX]);
 void sha256_free(Sha256 *sha);
+AUTO_HANDLE(Sha256, sha256_free)
 /* Of a text, in one call. */
 cf_status sha256_text(const char *text, char hex[SHA256_HEX]);

@@ -24,6 +24,10 @@ cf_status memory_print(char **out, const char *format, ...) __attribute__((forma
 
 cf_status memory_copy_string(const char *text, char **out);
 
+/* Room for one more item, zeroed, behind `count` items of `size` bytes in *array (NULL where there is none yet), which only this makes
+ * larger: at every power of two it doubles. */
+cf_status memory_room(void *array, size_t count, size_t size);
+
 /* ---- Owned by a scope ----
  *
  * A local variable that owns something says so, and gives it up wherever its scope is left: with FORWARD, by return or at the
