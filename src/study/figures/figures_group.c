@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "draw/chart_dot.h"
 #include "draw/chart_line.h"
-#include "study/run/history.h"
+#include "study/run/run_files.h"
 
 #include <math.h>
 #include <stdlib.h>

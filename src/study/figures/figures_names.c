@@ -110,15 +110,9 @@ done:
     return status;
 }
 
-/* How a set's images are read is left out: a line below a figure has no room for it. */
 cf_status figures_subject(const char *data, const char *part, const Augmentation *views, char **subject) {
-    ReadOptions options;
-    char *plain, *title = NULL, mean[48] = "";
-    FORWARD(set_text_read(data, &plain, &options));
-    if (views) snprintf(mean, sizeof mean, ", mean of %d views", augmentation_views(views, NULL));
-    cf_status status = data_title(generator_named(data) ? data : plain, &title);
-    if (!status) status = memory_print(subject, "%s, %s%s", title, part, mean);
-    free(title);
-    free(plain);
-    return status;
+    AUTO_FREE char *plain = NULL;
+    if (!views) return data_subject(data, part, subject);
+    FORWARD(data_subject(data, part, &plain));
+    return memory_print(subject, "%s, mean of %d views", plain, augmentation_views(views, NULL));
 }

@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "draw/chart_line.h"
-#include "study/run/history.h"
+#include "study/run/run_files.h"
 
 #include <stdlib.h>
 

@@ -13,7 +13,7 @@
 #include "nn/model.h"
 #include "study/report/report.h"
 #include "data/csv_table.h"
-#include "study/run/set_shelf.h"
+#include "study/run/run_data.h"
 
 #include <jansson.h>
 #include <stdio.h>
