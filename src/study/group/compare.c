@@ -29,7 +29,7 @@ static cf_status find_column(const TestedRun *run, const char *path, const char 
 /* `run` begins zeroed, and is freed on any path. */
 static cf_status tested_run_read(const char *folder, TestedRun *run) {
     AUTO_FREE char *path = NULL;
-    size_t image;
+    size_t image = 0;
     run->folder = folder;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder; cifra runs list shows the runs", folder);
     FORWARD(run_files_read(folder, &run->files));

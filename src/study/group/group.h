@@ -77,7 +77,7 @@ typedef struct GroupWork {
  * a later call goes on with, to the same end. A run that diverges ends the work: CF_DIVERGED. */
 cf_status group_train(const GroupWork *work);
 /* The figures of a trained and tested run, and its page. */
-cf_status run_show(const Run *run, const FigureOptions *figures);
+cf_status run_write_report(const Run *run, const FigureOptions *figures);
 /* Figures of the group into GROUP/figures, and GROUP/report.html. */
 cf_status group_show(const char *folder, const FigureOptions *figures);
 

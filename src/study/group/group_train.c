@@ -77,7 +77,7 @@ static cf_status is_complete(const char *folder, const RunConfig *config, bool *
     return strcmp(files.state, "done") == 0 ? is_trained(&files, config, is) : CF_OK;
 }
 
-cf_status run_show(const Run *run, const FigureOptions *figures) {
+cf_status run_write_report(const Run *run, const FigureOptions *figures) {
     AUTO(figure_list_free) FigureList list = {0};
     FORWARD(figures_make(run, &run->test, run->config.data, "test", figures, &list));
     return report_write(run->folder, run->set, NULL);
@@ -114,7 +114,7 @@ static cf_status train_run(Training *t, RunConfig *config, int place, const char
     if (w->begins) FORWARD(w->begins(run, place, w->context));
     FORWARD(run_train(run, w->resume, w->progress, w->context));
     FORWARD(run_test(run));
-    return run_show(run, &w->figures);
+    return run_write_report(run, &w->figures);
 }
 
 /* The first run that is there tells which data all are of. */

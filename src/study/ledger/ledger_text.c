@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "base/json_text.h"
+#include "base/memory.h"
 #include "eval/evaluate.h"
 
 #include <string.h>
@@ -78,11 +79,9 @@ void ledger_print(const Ledger *ledger, FILE *out) {
     print_remarks(ledger, out);
 }
 
-static void optional_number(FILE *out, bool there, double value) {
-    if (there)
-        fprintf(out, ",%.6g", value);
-    else
-        fputc(',', out);
+static void csv_optional(FILE *out, bool there, double value) {
+    fputc(',', out);
+    if (there) fprintf(out, "%.6g", value);
 }
 
 static void csv_entry(FILE *out, const LedgerEntry *e) {
@@ -91,20 +90,20 @@ static void csv_entry(FILE *out, const LedgerEntry *e) {
         if (i) fputc(',', out);
         csv_text(out, texts[i]);
     }
-    optional_number(out, !e->claim->against, e->claim->reported);
-    optional_number(out, e->runs > 0, e->measured);
-    optional_number(out, e->has_interval, e->low);
-    optional_number(out, e->has_interval, e->high);
+    csv_optional(out, !e->claim->against, e->claim->reported);
+    csv_optional(out, e->runs > 0, e->measured);
+    csv_optional(out, e->has_interval, e->low);
+    csv_optional(out, e->has_interval, e->high);
     fprintf(out, ",%d", e->runs);
-    optional_number(out, e->majority > 0, e->chance);
-    optional_number(out, e->majority > 0, e->majority);
+    csv_optional(out, e->majority > 0, e->chance);
+    csv_optional(out, e->majority > 0, e->majority);
     fprintf(out, ",%s,", verdict_words[e->verdict]);
     csv_text(out, e->claim->remark ? e->claim->remark : "");
     fputc('\n', out);
 }
 
 cf_status ledger_write_csv(const Ledger *ledger, const char *path) {
-    FileDraft draft;
+    AUTO(file_abandon) FileDraft draft = {0};
     FORWARD(file_draft(path, &draft));
     fputs("id,section,what,data,reported,measured,low,high,runs,chance,majority,verdict,remark\n", draft.stream);
     for (size_t i = 0; i < ledger->count; i++) csv_entry(draft.stream, &ledger->entries[i]);
@@ -127,12 +126,9 @@ static json_t *entry_json(const LedgerEntry *e) {
 }
 
 cf_status ledger_json(const Ledger *ledger, json_t **json) {
-    json_t *list = json_array();
+    json_auto_t *list = json_array();
     for (size_t i = 0; i < ledger->count; i++) json_array_append_new(list, entry_json(&ledger->entries[i]));
-    if (json_array_size(list) != ledger->count) {
-        json_decref(list);
-        return FAIL(CF_NO_MEMORY, "out of memory while making the ledger's JSON");
-    }
-    *json = list;
+    FAIL_IF(json_array_size(list) != ledger->count, CF_NO_MEMORY, "out of memory while making the ledger's JSON");
+    *json = memory_take(&list);
     return CF_OK;
 }

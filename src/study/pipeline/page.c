@@ -1,28 +1,35 @@
 #include "study/pipeline/page.h"
 
-#include "base/memory.h"
 #include "study/figures/figures_tune.h"
 #include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
 #include "study/report/report_tune.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { STUDY_FIGURES_LARGEST = 8 << 20 };
 
 /* ---- Shared ---- */
 
+cf_status page_svg(FILE *out, const char *folder, const char *name, const char *caption, size_t *bytes, int *number) {
+    AUTO_FREE char *file = NULL, *path = NULL;
+    FORWARD(memory_print(&file, "%s.svg", name));
+    FORWARD(file_join(folder, file, &path));
+    return file_exists(path) ? report_figure(out, &(ReportFigure){.name = file, .path = path}, caption, bytes, (*number)++) : CF_OK;
+}
+
 cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption) {
-    ReportFigure figure = {0};
-    cf_status status = memory_print(&figure.name, "%s.svg", name);
-    if (!status) status = memory_print(&figure.path, "%s/%s/%s", page->study->options->folder, stage, figure.name);
-    if (!status && file_exists(figure.path))
-        status = report_figure(out, &figure, caption, page->bytes, (*page->number)++);
-    free(figure.name);
-    free(figure.path);
-    return status;
+    AUTO_FREE char *folder = NULL;
+    FORWARD(file_join(page->study->options->folder, stage, &folder));
+    return page_svg(out, folder, name, caption, page->bytes, page->number);
+}
+
+cf_status page_lone_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption) {
+    page_figures_begin(out);
+    FORWARD(page_figure(out, page, stage, name, caption));
+    page_figures_end(out);
+    return CF_OK;
 }
 
 cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name, const char *caption) {
@@ -54,7 +61,7 @@ void page_set_heading(FILE *out, const StudySet *set) {
     page_heading(out, "%s", set->name);
 }
 
-const json_t *page_result(const StudyPage *page, const char *group, const char *key) {
+json_t *page_result(const StudyPage *page, const char *group, const char *key) {
     return study_result(page->study, group, key);
 }
 
@@ -205,20 +212,14 @@ static cf_status data(FILE *out, const StudyPage *page) {
 /* ---- Search ---- */
 
 static cf_status search_of(FILE *out, const StudyPage *page, const StudySet *set) {
-    TuneResults results;
-    char *folder, *figures = NULL;
+    AUTO(results_free) TuneResults results = {0};
+    AUTO_FREE char *folder = NULL, *figures = NULL;
     FORWARD(memory_print(&folder, "%s/tune-%s", page->study->options->folder, set->name));
-    cf_status status = file_join(folder, "figures", &figures);
-    if (!status) status = results_read(folder, &results);
-    if (!status) {
-        const TuneFigures shown = {figures, "", *page->bytes, *page->number};
-        status = section_tune(out, &results, &shown);
-        for (int i = 0; figures_tune_names[i]; i++) ++*page->number;
-        results_free(&results);
-    }
-    free(folder);
-    free(figures);
-    return status;
+    FORWARD(file_join(folder, "figures", &figures));
+    FORWARD(results_read(folder, &results));
+    FORWARD(section_tune(out, &results, &(TuneFigures){figures, "", *page->bytes, *page->number}));
+    for (int i = 0; figures_tune_names[i]; i++) ++*page->number;
+    return CF_OK;
 }
 
 static cf_status search(FILE *out, const StudyPage *page) {
@@ -232,7 +233,7 @@ static cf_status search(FILE *out, const StudyPage *page) {
 /* ---- Settings ---- */
 
 static cf_status settings(FILE *out, const StudyPage *page) {
-    json_t *recipe;
+    json_auto_t *recipe = NULL;
     FORWARD(recipe_json(page->study->recipe, &recipe));
     fputs("<div class=\"columns\"><div><h3>Study</h3><dl class=\"pairs\">\n", out);
     html_rows(out, recipe, "");
@@ -240,9 +241,7 @@ static cf_status settings(FILE *out, const StudyPage *page) {
     html_rows(out, json_object_get(recipe, "split"), "");
     fputs("</dl></div><div><h3>Training, where the search leaves it open</h3><dl class=\"pairs\">\n", out);
     html_rows(out, json_object_get(recipe, "train"), "");
-    fputs("</dl></div></div>\n", out);
-    fprintf(out, "<p class=\"aside\">All stages took %.0f s of work.</p>\n", page->outcome->seconds);
-    json_decref(recipe);
+    fprintf(out, "</dl></div></div>\n<p class=\"aside\">All stages took %.0f s of work.</p>\n", page->outcome->seconds);
     return CF_OK;
 }
 
@@ -256,7 +255,7 @@ static bool is_shown(const StudyPage *page, const char *section) {
     return study_has(page->study, section);
 }
 
-static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
     static const struct {
         const char *name;
         cf_status (*write)(FILE *out, const StudyPage *page);
@@ -303,12 +302,8 @@ cf_status study_page_write(const Study *study, const StudyOutcome *outcome) {
     size_t bytes = STUDY_FIGURES_LARGEST;
     int number = 1;
     const StudyPage page = {study, outcome, &bytes, &number};
-    FileDraft draft;
+    AUTO(file_abandon) FileDraft draft = {0};
     FORWARD(file_draft(outcome->report, &draft));
-    cf_status status = page_write(draft.stream, "study.html", fill, &page);
-    if (status) {
-        file_abandon(&draft);
-        return status;
-    }
+    FORWARD(page_write(draft.stream, "study.html", write_place, &page));
     return file_commit(&draft);
 }

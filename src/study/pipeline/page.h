@@ -19,8 +19,11 @@ typedef struct StudyPage {
     int *number;   /* of the next figure */
 } StudyPage;
 
-/* STUDY/`stage`/`name`.svg; left out where there is no such file. `caption` NULL: made of the name. */
+/* FOLDER/name.svg, which takes a number; left out where there is no such file. `caption` NULL: made of the name. */
+cf_status page_svg(FILE *out, const char *folder, const char *name, const char *caption, size_t *bytes, int *number);
+/* The same of STUDY/`stage`; alone in its row. */
 cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption);
+cf_status page_lone_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption);
 void page_figures_begin(FILE *out);
 void page_figures_end(FILE *out);
 /* Figure `name` of the run of a set's first seed, as a file of the run's figures. */
@@ -29,7 +32,7 @@ cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set,
 void page_set_heading(FILE *out, const StudySet *set);
 void page_heading(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* study_result of the page's study. */
-const json_t *page_result(const StudyPage *page, const char *group, const char *key);
+json_t *page_result(const StudyPage *page, const char *group, const char *key);
 /* "5 seeds, each with a split of its own" */
 void page_seeds(FILE *out, const StudyPage *page);
 

@@ -1,14 +1,12 @@
 /* The pages of what was trained and measured. */
 #include "study/pipeline/page.h"
 
-#include "base/memory.h"
 #include "study/imbalance/lab.h"
 #include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
 #include "train/train_options.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Tables ---- */
@@ -126,9 +124,8 @@ static void tell_seeds(FILE *out, const StudyPage *page) {
                              : ": the images that train and test are the same each time.</p>\n",
           out);
     if (recipe->splits > 1 && recipe->grid)
-        fputs("<p class=\"aside\">The configuration was found on the first split. Its validation images may be test "
-              "images "
-              "of another one.</p>\n",
+        fputs("<p class=\"aside\">The configuration was found on the first split. Its validation images may be test images of another "
+              "one.</p>\n",
               out);
 }
 
@@ -138,8 +135,8 @@ static void configuration(FILE *out, const StudySet *set) {
     fputs("<pre class=\"line\"><code>", out);
     html_text(out, set->chosen.model);
     fprintf(out,
-            "</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a page of its "
-            "own, with the network in it.</p>\n",
+            "</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has a page of its own, with the "
+            "network in it.</p>\n",
             text, set->name);
 }
 
@@ -202,26 +199,22 @@ static const char *const features_columns[] = {
 
 /* As the page of the run has it. */
 static cf_status scatter_of(FILE *out, const StudyPage *page, const StudySet *set) {
-    ReportInput input;
-    char *folder;
+    AUTO(report_input_free) ReportInput input = {0};
+    AUTO_FREE char *folder = NULL;
     FORWARD(study_run_folder(page->study, set, 0, &folder));
-    cf_status status = report_input_read(folder, set->set, page->study->options->data_dir, &input);
-    free(folder);
-    FORWARD(status);
-    if (report_has_features(&input)) {
-        fputs("<figure class=\"moving whole screen\">\n", out);
-        page_set_heading(out, set);
-        status = section_scatter(out, &input, NULL, NULL);
-        fputs("</figure>\n", out);
-    }
-    report_input_free(&input);
-    return status;
+    FORWARD(report_input_read(folder, set->set, page->study->options->data_dir, &input));
+    if (!report_has_features(&input)) return CF_OK;
+    fputs("<figure class=\"moving whole screen\">\n", out);
+    page_set_heading(out, set);
+    FORWARD(section_scatter(out, &input, NULL, NULL));
+    fputs("</figure>\n", out);
+    return CF_OK;
 }
 
 cf_status page_features(FILE *out, const StudyPage *page) {
     if (!page->study->recipe->features) return CF_OK;
-    fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "
-          "neighbourhoods are kept; k-NN accuracy in the plane and the silhouette say how far the classes are apart.</p>\n",
+    fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far neighbourhoods "
+          "are kept; k-NN accuracy in the plane and the silhouette say how far the classes are apart.</p>\n",
           out);
     page_table(out, "Quality of the embeddings", features_columns);
     for (int i = 0; i < page->study->set_count; i++)
@@ -334,15 +327,12 @@ static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set)
         const json_t *all = json_object_get(cases, key);
         if (!all) continue;
         snprintf(caption, sizeof caption,
-                 "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; "
-                 "the best, by the "
+                 "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; the best, by the "
                  "validation images, is marked",
                  recipe->cases[i], recipe->remedied.seeds, recipe->remedied.steps);
         FORWARD(remedy_table(out, caption, all));
-        page_figures_begin(out);
         snprintf(name, sizeof name, "remedies-%s-case%d", set->name, i + 1);
-        FORWARD(page_figure(out, page, "figures", name, "Recalls by remedy; bars are 95 % intervals over the seeds"));
-        page_figures_end(out);
+        FORWARD(page_lone_figure(out, page, "figures", name, "Recalls by remedy; bars are 95 % intervals over the seeds"));
     }
     return CF_OK;
 }

@@ -32,13 +32,13 @@ static void training_line(FILE *out, const StudySet *set, const RecipeSection *s
 
 /* ---- From the other set ---- */
 
-static cf_status transfer_table(FILE *out, const json_t *sizes) {
+static cf_status transfer_table(FILE *out, json_t *sizes) {
     static const char *const columns[] = {"Images", "Epochs", "From scratch", "Fine-tuned", "Difference, points",
                                           "",       NULL};
     const char *size;
     json_t *ways;
     page_table(out, "Test accuracy by training images per class; mean over the seeds (95 % interval)", columns);
-    json_object_foreach((json_t *)(uintptr_t)sizes, size, ways) {
+    json_object_foreach(sizes, size, ways) {
         const json_t *drawn = json_object_get(ways, "new"), *tuned = json_object_get(ways, "from");
         page_row(out, size, "ww", runs_mean(drawn, "images"), runs_mean(drawn, "epochs_run"));
         FORWARD(page_accuracy(out, drawn));
@@ -70,10 +70,7 @@ static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace
     quality_row(out, "before", json_object_get(features, "before"));
     quality_row(out, "fine-tuned", json_object_get(features, "after"));
     page_table_end(out);
-    page_figures_begin(out);
-    FORWARD(page_figure(out, page, stage, "umap", caption));
-    page_figures_end(out);
-    return CF_OK;
+    return page_lone_figure(out, page, stage, "umap", caption);
 }
 
 static cf_status transfer_of(FILE *out, const StudyPage *page, const StudyPlace *place) {
@@ -82,12 +79,9 @@ static cf_status transfer_of(FILE *out, const StudyPage *page, const StudyPlace 
     page_heading(out, "%s \xe2\x86\x92 %s", place->from->name, place->set->name);
     FORWARD(transfer_table(out, page_result(page, "transfer", pair)));
     snprintf(name, sizeof name, "transfer-%s", pair);
-    page_figures_begin(out);
-    FORWARD(
-        page_figure(out, page, "figures", name,
-                    "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were "
-                    "fixed beforehand, and the last one is taken"));
-    page_figures_end(out);
+    FORWARD(page_lone_figure(out, page, "figures", name,
+                             "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were fixed "
+                             "beforehand, and the last one is taken"));
     FORWARD(before_after(out, page, place, pair));
     training_line(out, place->set, &page->study->recipe->transfer);
     return CF_OK;
@@ -123,7 +117,7 @@ static cf_status adaptation_of(FILE *out, const StudyPage *page, const StudyPlac
     const char *method;
     char pair[STUDY_PAIR];
     study_pair(place->from, place->set, pair);
-    json_t *methods = (json_t *)(uintptr_t)page_result(page, "adapt", pair);
+    json_t *methods = page_result(page, "adapt", pair);
     before = json_object_get(methods, "none");
     page_heading(out, "%s \xe2\x86\x92 %s", place->from->name, place->set->name);
     page_table(out, "Test accuracy there, before and after; mean over the seeds (95 % interval)", columns);
@@ -156,14 +150,14 @@ cf_status page_adaptation(FILE *out, const StudyPage *page) {
 
 /* ---- Networks side by side ---- */
 
-static cf_status attention_table(FILE *out, const json_t *models) {
+static cf_status attention_table(FILE *out, json_t *models) {
     static const char *const columns[] = {"Parameters", "MFLOP", "Seconds of steps", "Accuracy", "Difference, points",
                                           "",           NULL};
     const json_t *first = NULL;
     const char *name;
     json_t *runs;
     page_table(out, "Mean over the seeds (95 % interval); differences to the first network", columns);
-    json_object_foreach((json_t *)(uintptr_t)models, name, runs) {
+    json_object_foreach(models, name, runs) {
         page_row(out, name, "w++", runs_mean(runs, "parameters"), runs_mean(runs, "mflop"), runs_mean(runs, "seconds"));
         FORWARD(page_accuracy(out, runs));
         if (first)
@@ -199,10 +193,7 @@ cf_status page_attention(FILE *out, const StudyPage *page) {
         page_set_heading(out, set);
         FORWARD(attention_table(out, page_result(page, "attention", set->name)));
         snprintf(name, sizeof name, "attention-%s", set->name);
-        page_figures_begin(out);
-        FORWARD(
-            page_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
-        page_figures_end(out);
+        FORWARD(page_lone_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
         training_line(out, set, &recipe->attention);
     }
     return CF_OK;

@@ -19,7 +19,7 @@ typedef struct Recalls {
     BarSeries series[RECALL_MOST_SERIES];
 } Recalls;
 
-static cf_status draw(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+static cf_status draw_recalls(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const Recalls *r = content;
     const BarChart chart = {.title = r->title,
                             .category_label = "class",
@@ -33,8 +33,8 @@ static cf_status draw(Canvas *canvas, const Theme *theme, Box box, const void *c
     return bar_chart_draw(canvas, theme, box, &chart);
 }
 
-static cf_status write_csv(const FigureBook *book, const char *name, const Recalls *r) {
-    FileDraft csv;
+static cf_status write_recalls(const FigureBook *book, const char *name, const Recalls *r) {
+    AUTO(file_abandon) FileDraft csv = {0};
     FORWARD(book_csv(book, name, &csv));
     fputs("class", csv.stream);
     for (int s = 0; s < r->count; s++) {
@@ -72,12 +72,10 @@ static cf_status take_recalls(const RecallSeries *series, int count, Recalls *r)
 
 cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
                          int count) {
-    Recalls r = {.title = title};
-    cf_status status = take_recalls(series, count, &r);
-    if (!status) status = write_csv(book, name, &r);
-    if (!status) status = book_draw(book, name, 460, 200, draw, &r);
-    recalls_free(&r);
-    return status;
+    AUTO(recalls_free) Recalls r = {.title = title};
+    FORWARD(take_recalls(series, count, &r));
+    FORWARD(write_recalls(book, name, &r));
+    return book_draw(book, name, 460, 200, draw_recalls, &r);
 }
 
 /* ---- Two curves with intervals ---- */
@@ -111,13 +109,40 @@ cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *firs
     return CF_OK;
 }
 
-cf_status curves_finish(const FigureBook *book, const char *name, const TwoCurves *c, cf_status status, FileDraft *csv) {
-    if (status) {
-        file_abandon(csv);
-        return status;
-    }
-    FORWARD(file_commit(csv));
+cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *c) {
     return book_draw(book, name, 460, 250, draw_curves, c);
+}
+
+/* ---- Rows of dots ---- */
+
+static cf_status draw_dots(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return dot_chart_draw(canvas, theme, box, content);
+}
+
+cf_status dot_rows_add(DotRows *rows, const char *name, const MeanInterval *const *shown) {
+    const int i = rows->count++;
+    FAIL_IF(i == DOT_ROWS, CF_INTERNAL, "more than %d rows of dots", DOT_ROWS);
+    for (int p = 0; p < rows->panels; p++)
+        rows->mean[p][i] = shown[p]->mean, rows->low[p][i] = shown[p]->low, rows->high[p][i] = shown[p]->high;
+    snprintf(rows->texts[i], sizeof rows->texts[i], "%.2f", 100 * shown[rows->panels - 1]->mean);
+    rows->cells[DOT_COLUMNS * i] = name;
+    rows->cells[DOT_COLUMNS * i + 1] = rows->texts[i];
+    return CF_OK;
+}
+
+cf_status dot_rows_draw(const FigureBook *book, const char *name, double width, const DotRows *rows) {
+    DotPanel panels[DOT_PANELS];
+    for (int p = 0; p < rows->panels; p++)
+        panels[p] = (DotPanel){{.label = rows->labels[p], .percent = true}, rows->mean[p], rows->low[p], rows->high[p], rows->reach};
+    const DotChart chart = {.title = rows->title,
+                            .row_count = rows->count,
+                            .column_count = DOT_COLUMNS,
+                            .headings = rows->headings,
+                            .cells = rows->cells,
+                            .best = rows->best,
+                            .panel_count = rows->panels,
+                            .panels = panels};
+    return book_draw(book, name, width, dot_chart_height(&chart) + 20, draw_dots, &chart);
 }
 
 /* ---- From another set ---- */
@@ -130,26 +155,24 @@ cf_status figure_transfer(const FigureBook *book, const char *name, const char *
                    .y_label = "test accuracy, %",
                    .names = {"from nothing", from},
                    .ways = {"new", "from"}};
-    FileDraft csv;
+    AUTO(file_abandon) FileDraft csv = {0};
     const char *key;
     const json_t *ways;
-    cf_status status = CF_OK;
     snprintf(from, sizeof from, "from %s", other);
     FORWARD(book_csv(book, name, &csv));
     fputs("size,images_per_class,way,runs,accuracy,low,high\n", csv.stream);
     json_object_foreach((json_t *)(uintptr_t)sizes, key, ways) {
         const json_t *new = json_object_get(ways, "new");
-        if (!status)
-            status = curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy",
-                                csv.stream);
+        FORWARD(curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy", csv.stream));
     }
-    return curves_finish(book, name, &c, status, &csv);
+    FORWARD(file_commit(&csv));
+    return curves_draw(book, name, &c);
 }
 
 typedef struct BeforeAfter {
     const char *other;
     const cf_subset *images;
-    const float *places;
+    const float *const *places; /* [2] */
     const unsigned char *labels;
 } BeforeAfter;
 
@@ -163,7 +186,7 @@ static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, 
     for (int half = 0; half < 2; half++) {
         const ScatterPlot plot = {.title = title[half],
                                   .count = n,
-                                  .points = b->places + (half ? 2 * n : 0),
+                                  .points = b->places[half],
                                   .labels = b->labels,
                                   .classes = classes <= SCATTER_CLASSES ? classes : 0,
                                   .class_names = (const char *const *)b->images->set->class_names,
@@ -173,70 +196,46 @@ static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, 
     return CF_OK;
 }
 
-cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places) {
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *const places[2]) {
     const cf_set *set = images->set;
     const size_t n = images->count;
-    unsigned char *labels;
-    FileDraft csv;
+    AUTO_FREE unsigned char *labels = NULL;
+    AUTO(file_abandon) FileDraft csv = {0};
     FORWARD(book_csv(book, "umap", &csv));
     fputs("when,x,y,label,image\n", csv.stream);
     for (size_t i = 0; i < 2 * n; i++) {
         const uint32_t image = images->images[i % n];
-        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)places[2 * i],
-                (double)places[2 * i + 1]);
+        const float *place = places[i / n] + 2 * (i % n);
+        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)place[0], (double)place[1]);
         csv_text(csv.stream, set->class_names[set->labels[image]]);
         fprintf(csv.stream, ",%u\n", (unsigned)image);
     }
     FORWARD(file_commit(&csv));
     FORWARD(memory_new(n, 1, &labels));
     for (size_t i = 0; i < n; i++) labels[i] = (unsigned char)(set->labels[images->images[i]] % 256);
-    cf_status status =
-        book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, places, labels});
-    free(labels);
-    return status;
+    return book_draw(book, "umap", 504, 290, draw_before_after, &(BeforeAfter){other, images, places, labels});
 }
 
 /* ---- Networks side by side ---- */
 
-enum { MOST_ROWS = 8, COLUMNS = 2 }; /* of RECIPE_MODELS */
-
-static cf_status draw_attention(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    return dot_chart_draw(canvas, theme, box, content);
-}
-
 cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models) {
-    static const char *const headings[COLUMNS] = {"network", "test, %"};
-    double mean[MOST_ROWS], low[MOST_ROWS], high[MOST_ROWS];
-    char texts[MOST_ROWS][16];
-    const char *cells[MOST_ROWS * COLUMNS], *key;
+    DotRows rows = {.title = title,
+                    .headings = {"network", "test, %"},
+                    .labels = {"test accuracy, %"},
+                    .panels = 1,
+                    .best = -1,
+                    .reach = 1e6};
+    AUTO(file_abandon) FileDraft csv = {0};
+    const char *key;
     const json_t *runs;
-    FileDraft csv;
-    int n = 0;
     FORWARD(book_csv(book, name, &csv));
     fputs("network,runs,accuracy,low,high\n", csv.stream);
     json_object_foreach((json_t *)(uintptr_t)models, key, runs) {
         MeanInterval m;
-        cf_status status = n < MOST_ROWS ? runs_interval(runs, "accuracy", &m) : FAIL(CF_INTERNAL, "too many networks");
-        if (status) {
-            file_abandon(&csv);
-            return status;
-        }
+        FORWARD(runs_interval(runs, "accuracy", &m));
+        FORWARD(dot_rows_add(&rows, key, (const MeanInterval *const[]){&m}));
         fprintf(csv.stream, "%s,%zu,%.9g,%.9g,%.9g\n", key, m.count, m.mean, m.low, m.high);
-        mean[n] = m.mean, low[n] = m.low, high[n] = m.high;
-        snprintf(texts[n], sizeof texts[n], "%.2f", 100 * m.mean);
-        cells[COLUMNS * n] = key;
-        cells[COLUMNS * n + 1] = texts[n];
-        n++;
     }
     FORWARD(file_commit(&csv));
-    const DotPanel panel = {{.label = "test accuracy, %", .percent = true}, mean, low, high, 1e6};
-    const DotChart chart = {.title = title,
-                            .row_count = n,
-                            .column_count = COLUMNS,
-                            .headings = headings,
-                            .cells = cells,
-                            .best = -1,
-                            .panel_count = 1,
-                            .panels = &panel};
-    return book_draw(book, name, 460, dot_chart_height(&chart) + 20, draw_attention, &chart);
+    return dot_rows_draw(book, name, 460, &rows);
 }

@@ -1,6 +1,7 @@
 /* Figures that compare runs of a study: how much of each class is found; what few images and other networks give. */
 #pragma once
 
+#include "base/statistics.h"
 #include "data/image_set.h"
 #include "study/figures/figure_book.h"
 
@@ -26,14 +27,25 @@ typedef struct TwoCurves {
 /* The point of the number at `path` of the runs, and its two rows of the CSV, which begin with `key` unless that is "". */
 cf_status curves_add(TwoCurves *curves, const char *key, double x, const json_t *first, const json_t *second,
                      const char *path, FILE *csv);
-/* Ends the CSV, and draws NAME unless `status` is a failure of before. */
-cf_status curves_finish(const FigureBook *book, const char *name, const TwoCurves *curves, cf_status status,
-                        FileDraft *csv);
+cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *curves);
+/* Rows of a name, means with 95 % intervals as dots in panels, and the last panel's mean as a number beside the name. */
+enum { DOT_ROWS = 40, DOT_PANELS = 3, DOT_COLUMNS = 2 };
+typedef struct DotRows {
+    const char *title, *headings[DOT_COLUMNS], *labels[DOT_PANELS];
+    int panels, count, best; /* best -1: none is marked */
+    double reach;            /* as of a DotPanel */
+    double mean[DOT_PANELS][DOT_ROWS], low[DOT_PANELS][DOT_ROWS], high[DOT_PANELS][DOT_ROWS];
+    const char *cells[DOT_ROWS * DOT_COLUMNS];
+    char texts[DOT_ROWS][16];
+} DotRows;
+/* `shown`: of each panel. */
+cf_status dot_rows_add(DotRows *rows, const char *name, const MeanInterval *const *shown);
+cf_status dot_rows_draw(const FigureBook *book, const char *name, double width, const DotRows *rows);
 /* Accuracy over training images per class, with 95 % intervals over the seeds: from nothing, and from the network of `other`. `sizes`
  * {"10": {"new": [runs], "from": [runs]}}. */
 cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
                           const json_t *sizes, int classes);
-/* "umap": each image in an embedding before fine-tuning, places[images][2], and in another one after it, behind these. */
-cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places);
+/* "umap": each image in an embedding before fine-tuning, places[0][images][2], and in another one after it. */
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *const places[2]);
 /* Accuracies of networks, {"paper": [runs]}, with 95 % intervals over the seeds. */
 cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models);

@@ -1,4 +1,4 @@
-/* What the files of the study share. study.c has the table of the kinds of stages and the loop over it; study_data.c, study_search.c,
+/* What the files of the study share. study_run.c has the table of the kinds of stages and the loop over it; study_data.c, study_search.c,
  * study_runs.c, study_cross.c, study_transfer.c and study_sections.c have the kinds. */
 #pragma once
 
@@ -33,7 +33,7 @@ typedef struct Study {
     double seconds;
 } Study;
 
-/* ---- Doing a stage (study.c) ---- */
+/* ---- Doing a stage (study_run.c) ---- */
 
 /* What a stage is of. */
 typedef struct StudyPlace {
@@ -65,7 +65,7 @@ struct StudyStage {
     char path[240]; /* of its result among the results: "data.street" is put there, "test.street[]" appended */
     StudyPlace place;
     json_t *inputs;    /* what it depends on; taken over. NULL: those of `training` */
-    Training training; /* in the stage's folder, on the images of place.set; its configuration is freed */
+    Training training; /* in the stage's folder, on the images of place.set */
     cf_status (*work)(Study *study, StudyStage *of, const Stage *stage, json_t **result); /* NULL: the training */
     char *print; /* [SHA256_HEX] where its fingerprint goes; NULL: not wanted */
     bool before; /* another stage of this call needs it first: it is not counted, and told only where it is worked on */
@@ -75,10 +75,13 @@ struct StudyStage {
 cf_status study_take_folder(Study *study);
 /* Opens the stage, does its work unless that is done, keeps the result, and tells about it. */
 cf_status study_do(Study *study, StudyStage *stage);
+void study_stage_free(StudyStage *stage);
+/* Gives up what is the study's. */
+void study_end(Study *study);
 
 /* ---- The kinds of stages ---- */
 
-/* A row of the table in study.c: for each set, or each set with the model of each other one, so many stages. */
+/* A row of the table in study_run.c: for each set, or each set with the model of each other one, so many stages. */
 typedef struct StageKind {
     const char *key; /* of its section of the page, and of the recipe where that has one */
     bool pairs;
@@ -102,8 +105,10 @@ bool study_place(const Study *study, bool pairs, int number, StudyPlace *place);
 /* "hand-on-street": among the results, and in names of folders. */
 enum { STUDY_PAIR = 132 };
 void study_pair(const StudySet *from, const StudySet *on, char key[STUDY_PAIR]);
+/* Puts a result at "data.street", making objects on the way; "test.street[]" appends to a list. */
+cf_status study_put_result(Study *study, const char *path, json_t *value);
 /* results[group][key]; NULL: it is not there. */
-const json_t *study_result(const Study *study, const char *group, const char *key);
+json_t *study_result(const Study *study, const char *group, const char *key);
 
 /* ---- What comes of them ---- */
 
@@ -116,6 +121,9 @@ cf_status study_story(const json_t *results, const Ledger *ledger, json_t **stor
 cf_status study_train(Study *study, StudyStage *of, const Stage *stage, json_t **result);
 json_t *study_training_inputs(const Study *study, const StudyStage *stage);
 
+/* What cannot be cut so, or a network that cannot be made for it, is refused. `line` NULL: no network; `features`: it must have a layer
+ * whose values are looked at. */
+cf_status study_try(const StudySet *set, const cf_split_options *options, const char *line, bool features);
 /* The set's own configuration for the training with that number: its seed, its split. */
 cf_status study_configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config);
 /* The same with a section's options, and its last epoch. */

@@ -123,6 +123,8 @@ cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *contex
 cf_status run_test(Run *run);
 /* The document of `train --json` and metrics.json; a new reference. */
 cf_status run_json(const Run *run, json_t **json);
+/* Seconds of all training steps: of each epoch they are known, also of those before a kill. */
+double run_step_seconds(const Run *run);
 /* The document of `eval --json`; a new reference. */
 cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json);
 

@@ -37,6 +37,12 @@ cf_status evaluation_json(const Evaluation *evaluation, const char *data, const 
     return CF_OK;
 }
 
+double run_step_seconds(const Run *run) {
+    double seconds = 0;
+    for (int e = 0; e < run->fitted.result.epochs_run; e++) seconds += run->fitted.rows[e].seconds;
+    return seconds;
+}
+
 cf_status run_json(const Run *run, json_t **json) {
     const cf_train_result *r = &run->fitted.result;
     char sha256[SHA256_HEX];
