@@ -211,7 +211,7 @@ static cf_status search_of(FILE *out, const StudyPage *page, const StudySet *set
     cf_status status = file_join(folder, "figures", &figures);
     if (!status) status = results_read(folder, &results);
     if (!status) {
-        const TuneFigures shown = {figures, "", *page->bytes, *page->number};
+        const FigureSeries shown = {figures, "", *page->bytes, *page->number};
         status = section_tune(out, &results, &shown);
         for (int i = 0; figures_tune_names[i]; i++) ++*page->number;
         results_free(&results);
