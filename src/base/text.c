@@ -173,6 +173,10 @@ void csv_number(FILE *out, double value) {
     if (isfinite(value)) fprintf(out, "%.9g", value);
 }
 
+void csv_numbers(FILE *out, const double *values, size_t count) {
+    for (size_t i = 0; i < count; i++) csv_number(out, values[i]);
+}
+
 void csv_print(FILE *out, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

@@ -46,6 +46,7 @@ void text_base64(FILE *out, const void *bytes, size_t size);
 void csv_text(FILE *out, const char *text);
 /* A comma and a number of nine digits: ",0.25"; "," where it is not finite. */
 void csv_number(FILE *out, double value);
+void csv_numbers(FILE *out, const double *values, size_t count);
 /* printf whose strings are fields of CSV: csv_print(out, "%s,%d\n", name, count). */
 void csv_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "data/csv_rows.h"
 #include "nn/features.h"
-#include "study/figures/figures.h"
+#include "study/figures/figure_book.h"
 
 #include <limits.h>
 #include <stdlib.h>
