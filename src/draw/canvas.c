@@ -434,6 +434,11 @@ const char *text_fit(const char *text, TextStyle style, double width, char room[
     return room;
 }
 
+void canvas_text_within(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour, const char *text) {
+    char room[512];
+    if (text) canvas_text(canvas, x, y, style, colour, text_fit(text, style, width, room));
+}
+
 /* Each pixel `times` times in both directions, as Cairo's 32 bits, whose colours count as much as they cover. */
 static void copy_pixels(const CanvasImage *image, int times, unsigned char *data, int stride) {
     const int green = image->channels >= 3 ? 1 : 0, blue = 2 * green;

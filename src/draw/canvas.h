@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 #include "draw/shapes.h"
 #include "draw/theme.h"
 
@@ -26,6 +26,7 @@ cf_status canvas_new(const char *path, double width, double height, const Theme 
 cf_status canvas_finish(Canvas *canvas);
 /* Ends it without a file. */
 void canvas_free(Canvas *canvas);
+AUTO_HANDLE(Canvas, canvas_free)
 
 void canvas_rectangle(Canvas *canvas, double x, double y, double width, double height, Colour colour);
 /* In a colour between two (colour_between); an SVG has both, for whoever replaces colours. */
@@ -51,6 +52,8 @@ void canvas_text_on(Canvas *canvas, double x, double y, TextStyle style, Colour 
 /* Turned by a quarter, to be read from the right; x is the base line. */
 void canvas_text_up(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
 double text_width(const char *text, TextStyle style);
+/* canvas_text of as much as fits into a width, with an ellipsis where something is left out; nothing of NULL. */
+void canvas_text_within(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour, const char *text);
 /* As much of a text as fits, with an ellipsis where something is left out: the text itself, or in `room`. */
 const char *text_fit(const char *text, TextStyle style, double width, char room[512]);
 

@@ -1,6 +1,11 @@
 #include "draw/chart_dot.h"
 
+#include "base/memory.h"
+
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_COLUMNS = 16, MOST_PANELS = 4 };
@@ -189,4 +194,71 @@ cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotC
     draw_table(canvas, theme, box, chart, &layout);
     draw_notes(canvas, theme, box, chart, &layout);
     return CF_OK;
+}
+
+/* ---- Rows ---- */
+
+cf_status dot_rows_new(size_t count, int columns, int panels, DotRows *rows) {
+    const size_t cells = count * (size_t)columns, numbers = 3 * (size_t)panels * count;
+    *rows = (DotRows){.count = (int)count, .columns = columns};
+    FORWARD(memory_new(numbers, sizeof *rows->numbers, &rows->numbers));
+    for (size_t i = 0; i < numbers; i++) rows->numbers[i] = NAN;
+    FORWARD(memory_new(cells, sizeof *rows->cells, &rows->cells));
+    FORWARD(memory_new(count, sizeof *rows->notes, &rows->notes));
+    FORWARD(memory_new(count, sizeof *rows->opens, &rows->opens));
+    FORWARD(memory_new(cells + count, sizeof *rows->texts, &rows->texts));
+    for (size_t i = 0; i < cells; i++) rows->cells[i] = "";
+    return CF_OK;
+}
+
+void dot_rows_free(DotRows *rows) {
+    free(rows->numbers);
+    free(rows->cells);
+    free(rows->notes);
+    free(rows->opens);
+    free(rows->texts);
+}
+
+/* Into a text of the rows, which is returned. */
+static const char *print_text(DotRows *rows, int at, const char *format, va_list arguments) {
+    vsnprintf(rows->texts[at], DOT_TEXT, format, arguments);
+    return rows->texts[at];
+}
+
+void dot_rows_cell(DotRows *rows, int row, int column, const char *format, ...) {
+    const int at = row * rows->columns + column;
+    va_list arguments;
+    va_start(arguments, format);
+    rows->cells[at] = print_text(rows, at, format, arguments);
+    va_end(arguments);
+}
+
+void dot_rows_note(DotRows *rows, int row, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    rows->notes[row] = print_text(rows, rows->count * rows->columns + row, format, arguments);
+    va_end(arguments);
+}
+
+void dot_rows_point(DotRows *rows, int row, int panel, double value, double low, double high) {
+    double *place = rows->numbers + (size_t)(3 * panel * rows->count + row);
+    place[0] = value, place[rows->count] = low, place[2 * rows->count] = high;
+}
+
+DotPanel dot_rows_panel(const DotRows *rows, int panel, Axis x, double reach) {
+    const double *values = rows->numbers + (size_t)(3 * panel * rows->count);
+    return (DotPanel){x, values, values + rows->count, values + 2 * rows->count, reach};
+}
+
+DotChart dot_rows_chart(const DotRows *rows, const char *title, const char *const *headings, int panel_count, const DotPanel *panels) {
+    return (DotChart){.title = title,
+                      .row_count = rows->count,
+                      .column_count = rows->columns,
+                      .headings = headings,
+                      .cells = rows->cells,
+                      .notes = rows->notes,
+                      .opens = rows->opens,
+                      .best = -1,
+                      .panel_count = panel_count,
+                      .panels = panels};
 }

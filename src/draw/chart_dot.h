@@ -29,3 +29,23 @@ typedef struct DotChart {
 cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart);
 /* The height at which rows have room for their text and a little more. */
 double dot_chart_height(const DotChart *chart);
+
+/* What a chart's rows point into: texts are printed into it, points begin as none. */
+enum { DOT_TEXT = 160 };
+typedef struct DotRows {
+    int count, columns;
+    double *numbers;             /* [panels][point, low, high][count] */
+    const char **cells, **notes; /* as a chart has them */
+    bool *opens;
+    char (*texts)[DOT_TEXT]; /* [count][columns], then of the notes */
+} DotRows;
+
+cf_status dot_rows_new(size_t count, int columns, int panels, DotRows *rows);
+void dot_rows_free(DotRows *rows);
+void dot_rows_cell(DotRows *rows, int row, int column, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void dot_rows_note(DotRows *rows, int row, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void dot_rows_point(DotRows *rows, int row, int panel, double value, double low, double high);
+/* A panel of them. */
+DotPanel dot_rows_panel(const DotRows *rows, int panel, Axis x, double reach);
+/* A chart of them, but for what is not in them. */
+DotChart dot_rows_chart(const DotRows *rows, const char *title, const char *const *headings, int panel_count, const DotPanel *panels);

@@ -194,7 +194,7 @@ static void check_curve(const TrialCurve *curve) {
 
 /* The texts for the terminal and for the page. */
 static void write_results(const TuneResults *r) {
-    const TuneFigures figures = {"none", "", 1 << 16, 1};
+    const FigureSeries figures = {"none", "", 1 << 16, 1};
     Comparison comparison;
     Effect *effects;
     json_t *json;

@@ -1,18 +1,18 @@
 /* The figures of a run, into RUN/figures: NAME.svg (.png, .pdf) with its data as NAME.csv.
  *
  * Of the run and its own test part: distribution, samples, augmentation (where there is one), curves, rates, filters, of a run with a
- * target domains and moved, and of the evaluation: confusion,
- * confusion-normalized, confused-pairs, misclassified, top-losses, unsure, probabilities, reliability, roc,
- * precision-recall, grad-cam, and of networks with attention attention-rollout and attention-heads. Of other data or another part
- * only those of the evaluation, with "-SET" in the name: confusion-svhn.svg. Where there is nothing to draw (no mistake, no
- * convolution), or numbers that cannot be drawn (they are
- * not finite), a figure is left out with a notice.
+ * target domains and moved, and of the evaluation: confusion, confusion-normalized, confused-pairs, misclassified, top-losses, unsure,
+ * probabilities, reliability, roc, precision-recall, grad-cam, and of networks with attention attention-rollout and attention-heads. Of
+ * other data or another part only those of the evaluation, with "-SET" in the name: confusion-svhn.svg. Where there is nothing to draw
+ * (no mistake, no convolution), or numbers that cannot be drawn (they are not finite), a figure is left out with a notice.
  */
 #pragma once
 
 #include "eval/analysis.h"
+#include "eval/shift.h"
 #include "study/figures/figure_book.h"
 #include "study/run/run.h"
+#include "train/lr_range.h"
 
 typedef struct FigureOptions {
     unsigned formats; /* FIGURE_SVG | ..; 0: no figure, no file */
@@ -25,14 +25,12 @@ typedef struct FigureOptions {
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,
                        const FigureOptions *options, FigureList *list);
 
-/* ---- figures_names.c ---- */
-
-/* What is put behind a file's name: "" for the run's own test part, else "-svhn", "-mnist-all"; a new string. Two sets of one name
- * get different ones, "-digits" and "-digits-2": RUN/other-data.json keeps which is whose. `keep`: it is written there, with a
- * notice where there is a number; false: files go elsewhere. */
-cf_status figures_suffix(const Run *run, const char *data, const char *part, bool keep, char **suffix);
-/* What titles say: "mnist, test"; "mnist, test, mean of 10 views"; a new string. */
-cf_status figures_subject(const char *data, const char *part, const Augmentation *views, char **subject);
+/* The figures of a shift: "shift", its rows with intervals, and "shift-samples", images as they are and as moved; into `folder`, or
+ * RUN/figures if it is NULL, under names with the target's suffix. `images`: those that `shift` is of. */
+cf_status figures_shift_make(const Run *run, const char *folder, const Shift *shift, const cf_subset *images,
+                             const char *data, const char *part, const FigureOptions *options, FigureList *list);
+/* Of a learning-rate range test: the smoothed loss, and those of the steps behind it, over the rate, with the suggestions. */
+cf_status figure_lr_range(const FigureBook *book, const char *name, const LrRange *range);
 
 /* ---- figures_*.c: each writes its data and its drawings ---- */
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "data/augment/augment.h"
-#include "study/figures/figures.h"
+#include "study/figures/figure_book.h"
 
 /* Which images, and what is done to them. */
 typedef struct VariantOptions {

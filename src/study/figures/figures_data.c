@@ -2,6 +2,7 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/split.h"
 #include "draw/chart_bar.h"
 #include "eval/metrics.h"
@@ -30,7 +31,7 @@ static void distribution_free(Distribution *d) {
 static cf_status count_classes(const cf_split *split, Distribution *d) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
     const size_t classes = (size_t)all->classes;
-    size_t *counts;
+    AUTO_FREE size_t *counts = NULL;
     d->classes = all->classes;
     FORWARD(memory_new(classes, sizeof *d->names, &d->names));
     for (int p = 0; p < PARTS; p++) FORWARD(memory_new(classes, sizeof *d->counts[p], &d->counts[p]));
@@ -41,7 +42,6 @@ static cf_status count_classes(const cf_split *split, Distribution *d) {
         d->totals[p] = subset->count;
         for (int c = 0; c < d->classes; c++) d->counts[p][c] = (double)counts[all->class_labels[c]];
     }
-    free(counts);
     for (int c = 0; c < d->classes; c++) d->names[c] = all->set->class_names[all->class_labels[c]];
     return CF_OK;
 }
@@ -58,7 +58,7 @@ static int by_size(const void *left, const void *right) {
 
 /* Many classes in groups of about one size, from those with most training images to those with fewest: means. */
 static cf_status group_classes(Distribution *d) {
-    SizedClass *sorted;
+    AUTO_FREE SizedClass *sorted = NULL;
     FORWARD(memory_new((size_t)d->classes, sizeof *sorted, &sorted));
     for (int c = 0; c < d->classes; c++) sorted[c] = (SizedClass){d->counts[0][c], c};
     qsort(sorted, (size_t)d->classes, sizeof *sorted, by_size);
@@ -68,7 +68,6 @@ static cf_status group_classes(Distribution *d) {
         for (int p = 0; p < PARTS; p++)
             for (int i = first; i < end; i++) d->groups[p][g] += d->counts[p][sorted[i].class] / (end - first);
     }
-    free(sorted);
     return CF_OK;
 }
 
@@ -100,23 +99,18 @@ static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, 
 
 static cf_status write_distribution(const FigureBook *book, const Distribution *d) {
     FileDraft csv;
-    FORWARD(book_csv(book, "distribution", &csv));
-    fputs("class,train,validation,test\n", csv.stream);
-    for (int c = 0; c < d->classes; c++) {
-        csv_text(csv.stream, d->names[c]);
-        fprintf(csv.stream, ",%.0f,%.0f,%.0f\n", d->counts[0][c], d->counts[1][c], d->counts[2][c]);
-    }
+    FORWARD(book_table(book, "distribution", "class,train,validation,test", &csv));
+    for (int c = 0; c < d->classes; c++)
+        csv_print(csv.stream, "%s,%.0f,%.0f,%.0f\n", d->names[c], d->counts[0][c], d->counts[1][c], d->counts[2][c]);
     return file_commit(&csv);
 }
 
 cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
-    Distribution d = {0};
-    cf_status status = count_classes(split, &d);
-    if (!status) status = write_distribution(book, &d);
-    if (!status && d.classes >= MANY_CLASSES) status = group_classes(&d);
-    if (!status) status = book_draw(book, "distribution", 310, 360, draw_distribution, &d);
-    distribution_free(&d);
-    return status;
+    AUTO(distribution_free) Distribution d = {0};
+    FORWARD(count_classes(split, &d));
+    FORWARD(write_distribution(book, &d));
+    if (d.classes >= MANY_CLASSES) FORWARD(group_classes(&d));
+    return book_draw(book, "distribution", 310, 360, draw_distribution, &d);
 }
 
 /* ---- Samples ---- */
@@ -149,14 +143,12 @@ static void choose_samples(const cf_split *split, Samples *samples) {
 
 static cf_status write_samples(const FigureBook *book, const cf_subset *all, const Samples *samples) {
     FileDraft csv;
-    FORWARD(book_csv(book, "samples", &csv));
-    fputs("split,class,image\n", csv.stream);
+    FORWARD(book_table(book, "samples", "split,class,image", &csv));
     for (int row = 0; row < PARTS * SAMPLES; row++)
         for (int c = 0; c < samples->columns; c++) {
             if (!samples->images[row][c].pixels) continue;
-            fprintf(csv.stream, "%s,", part_names[row / SAMPLES]);
-            csv_text(csv.stream, all->set->class_names[all->class_labels[c]]);
-            fprintf(csv.stream, ",%u\n", (unsigned)samples->indices[row][c]);
+            csv_print(csv.stream, "%s,%s,%u\n", part_names[row / SAMPLES], all->set->class_names[all->class_labels[c]],
+                      samples->indices[row][c]);
         }
     return file_commit(&csv);
 }

@@ -18,12 +18,3 @@ cf_status figures_tune_make(const char *folder, const TuneResults *results, cons
 
 /* Their names in order, ending with NULL. */
 extern const char *const figures_tune_names[];
-
-/* ---- Each writes its data and its drawing ---- */
-
-cf_status figure_tune_configurations(const FigureBook *book, const TuneResults *results);
-cf_status figure_tune_parallel(const FigureBook *book, const TuneResults *results);
-cf_status figure_tune_effects(const FigureBook *book, const TuneResults *results);
-/* Every trial over each parameter that has a range; there is no such figure where all are lists. */
-cf_status figure_tune_slices(const FigureBook *book, const TuneResults *results);
-cf_status figure_tune_curves(const FigureBook *book, const TuneResults *results);

@@ -7,30 +7,36 @@
 /* ---- Remedies ---- */
 
 cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies) {
+    enum { PANELS = 3 };
+    static const char *const headings[] = {"remedy", "mean, %"};
     AUTO(remedy_rows_free) RemedyRows rows = {0};
+    AUTO(dot_rows_free) DotRows dots = {0};
     AUTO(file_abandon) FileDraft csv = {0};
-    char rarest[64], commonest[64];
-    DotRows dots = {.title = title,
-                    .headings = {"remedy", "mean, %"},
-                    .labels = {rarest, commonest, "mean of all classes, %"},
-                    .panels = 3};
+    char labels[PANELS][64] = {"", "", "mean of all classes, %"};
+    DotPanel panels[PANELS];
     FORWARD(remedy_rows_new(remedies, &rows));
-    dots.best = rows.best;
-    snprintf(rarest, sizeof rarest, "%.30s (rarest), %%", rows.rarest);
-    snprintf(commonest, sizeof commonest, "%.30s (commonest), %%", rows.commonest);
-    FORWARD(book_csv(book, name, &csv));
-    fputs("remedy,rarest,rarest_low,rarest_high,commonest,commonest_low,commonest_high,balanced,balanced_low,balanced_high\n", csv.stream);
+    FORWARD(dot_rows_new((size_t)rows.count, COUNT_OF(headings), PANELS, &dots));
+    snprintf(labels[0], sizeof labels[0], "%.30s (rarest), %%", rows.rarest);
+    snprintf(labels[1], sizeof labels[1], "%.30s (commonest), %%", rows.commonest);
+    FORWARD(book_table(book, name,
+                       "remedy,rarest,rarest_low,rarest_high,commonest,commonest_low,commonest_high,balanced,balanced_low,balanced_high", &csv));
     for (int i = 0; i < rows.count; i++) {
         const RemedyRow *row = &rows.rows[i];
-        const MeanInterval *const shown[] = {&row->rarest, &row->commonest, &row->balanced};
+        const MeanInterval *const shown[PANELS] = {&row->rarest, &row->commonest, &row->balanced};
         fputs(row->name, csv.stream);
-        for (size_t p = 0; p < COUNT_OF(shown); p++)
+        for (int p = 0; p < PANELS; p++) {
             fprintf(csv.stream, ",%.9g,%.9g,%.9g", shown[p]->mean, shown[p]->low, shown[p]->high);
+            dot_rows_point(&dots, i, p, shown[p]->mean, shown[p]->low, shown[p]->high);
+        }
         fputc('\n', csv.stream);
-        FORWARD(dot_rows_add(&dots, row->name, shown));
+        dot_rows_cell(&dots, i, 0, "%s", row->name);
+        dot_rows_cell(&dots, i, 1, "%.2f", 100 * row->balanced.mean);
     }
     FORWARD(file_commit(&csv));
-    return dot_rows_draw(book, name, 760, &dots);
+    for (int p = 0; p < PANELS; p++) panels[p] = dot_rows_panel(&dots, p, (Axis){.label = labels[p], .percent = true}, 0);
+    DotChart chart = dot_rows_chart(&dots, title, headings, PANELS, panels);
+    chart.best = rows.best;
+    return book_dots(book, name, 760, dot_chart_height(&chart) + 20, &chart);
 }
 
 /* ---- The curve ---- */
@@ -46,8 +52,7 @@ cf_status figure_worth(const FigureBook *book, const json_t *curve) {
     AUTO(file_abandon) FileDraft csv = {0};
     snprintf(title, sizeof title, "%.60s, by images of class %.40s", book->subject, result_text(curve, "class"));
     snprintf(label, sizeof label, "training images of class %.40s", result_text(curve, "class"));
-    FORWARD(book_csv(book, "curve", &csv));
-    fputs("images,way,seeds,balanced,low,high\n", csv.stream);
+    FORWARD(book_table(book, "curve", "images,way,seeds,balanced,low,high", &csv));
     for (size_t i = 0; i < json_array_size(points); i++) {
         const json_t *point = json_array_get(points, i);
         FORWARD(curves_add(&c, "", result_number(point, "images"), json_object_get(point, "nothing"), json_object_get(point, "best"),
@@ -58,11 +63,6 @@ cf_status figure_worth(const FigureBook *book, const json_t *curve) {
 }
 
 /* ---- Of a lab ---- */
-
-/* What cannot be drawn is no error: intervals of one seed, points that are all alike. */
-static cf_status unless_undrawable(const FigureBook *book, const char *name, cf_status status) {
-    return status == CF_BAD_USE ? book_leave_out(book, name, cf_error()) : status;
-}
 
 cf_status lab_draw(const char *folder, const char *subject, unsigned formats, const json_t *results) {
     const json_t *cases = json_object_get(results, "cases"), *curve = json_object_get(results, "curve");
@@ -77,7 +77,7 @@ cf_status lab_draw(const char *folder, const char *subject, unsigned formats, co
         char name[32], title[200];
         snprintf(name, sizeof name, "remedies-%zu", i + 1);
         snprintf(title, sizeof title, "%.60s, %.100s: recall, mean over the seeds", subject, result_text(c, "name"));
-        FORWARD(unless_undrawable(&book, name, figure_remedies(&book, name, title, json_object_get(c, "remedies"))));
+        FORWARD(book_unless_undrawable(&book, name, figure_remedies(&book, name, title, json_object_get(c, "remedies"))));
     }
-    return json_is_null(curve) ? CF_OK : unless_undrawable(&book, "curve", figure_worth(&book, curve));
+    return json_is_null(curve) ? CF_OK : book_unless_undrawable(&book, "curve", figure_worth(&book, curve));
 }

@@ -267,13 +267,9 @@ static cf_status write_rows(const json_t *cases, FILE *out) {
             const MeanInterval gain = {0, row->gain.difference, 0, row->gain.low, row->gain.high};
             const MeanInterval *const shown[] = {&row->rarest, &row->commonest, &row->balanced,
                                                  &row->gmean,  &row->accuracy,  &gain};
-            csv_text(out, result_text(c, "name"));
-            fprintf(out, ",%s,%zu,%d,%.9g", row->name, rows.seeds, r == rows.best, row->validation);
-            for (size_t k = 0; k < COUNT_OF(shown); k++) {
-                csv_number(out, shown[k]->mean);
-                csv_number(out, shown[k]->low);
-                csv_number(out, shown[k]->high);
-            }
+            csv_print(out, "%s,%s,%zu,%d,%.9g", result_text(c, "name"), row->name, rows.seeds, r == rows.best, row->validation);
+            for (size_t k = 0; k < COUNT_OF(shown); k++)
+                csv_numbers(out, (const double[]){shown[k]->mean, shown[k]->low, shown[k]->high}, 3);
             fprintf(out, ",%s\n", remedy_verdict(row));
         }
     }

@@ -85,21 +85,16 @@ static void csv_optional(FILE *out, bool there, double value) {
 }
 
 static void csv_entry(FILE *out, const LedgerEntry *e) {
-    const char *const texts[] = {e->claim->id, e->claim->section, e->claim->what, ledger_data(e)};
-    for (size_t i = 0; i < 4; i++) {
-        if (i) fputc(',', out);
-        csv_text(out, texts[i]);
-    }
-    csv_optional(out, !e->claim->against, e->claim->reported);
+    const Claim *c = e->claim;
+    csv_print(out, "%s,%s,%s,%s", c->id, c->section, c->what, ledger_data(e));
+    csv_optional(out, !c->against, c->reported);
     csv_optional(out, e->runs > 0, e->measured);
     csv_optional(out, e->has_interval, e->low);
     csv_optional(out, e->has_interval, e->high);
     fprintf(out, ",%d", e->runs);
     csv_optional(out, e->majority > 0, e->chance);
     csv_optional(out, e->majority > 0, e->majority);
-    fprintf(out, ",%s,", verdict_words[e->verdict]);
-    csv_text(out, e->claim->remark ? e->claim->remark : "");
-    fputc('\n', out);
+    csv_print(out, ",%s,%s\n", verdict_words[e->verdict], c->remark ? c->remark : "");
 }
 
 cf_status ledger_write_csv(const Ledger *ledger, const char *path) {

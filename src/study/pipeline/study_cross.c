@@ -34,47 +34,41 @@ static int count_cross(const Study *study) {
     return study->recipe->cross ? study->recipe->seeds : 0;
 }
 
-bool study_shares_classes(const StudySet *a, const StudySet *b) {
-    for (int c = 0; c < a->set->classes; c++)
-        if (set_find_class(b->set, a->set->class_names[c]) >= 0) return true;
-    return false;
+cf_status study_check_pair(const char *section, const StudyPlace *place) {
+    const cf_set *a = place->from->set, *b = place->set->set;
+    for (int c = 0; c < a->classes; c++)
+        if (set_find_class(b, a->class_names[c]) >= 0) return CF_OK;
+    return FAIL(CF_BAD_USE, "%s: no class of %s has the name of one of %s; leave %s out of the recipe, or one of the sets", section,
+                place->from->name, place->set->name, section);
 }
 
 static cf_status check_cross(const Study *study, const StudyPlace *place) {
     (void)study;
-    FAIL_IF(!study_shares_classes(place->from, place->set), CF_BAD_USE,
-            "cross: no class of %s has the name of one of %s; leave cross out of the recipe, or one of the sets",
-            place->from->name, place->set->name);
-    return CF_OK;
+    return study_check_pair("cross", place);
 }
 
 static cf_status prepare_cross(Study *study, StudyStage *stage) {
     const StudySet *from = stage->place.from, *on = stage->place.set;
     const int seed = stage->place.number;
-    char pair[STUDY_PAIR];
-    study_pair(from, on, pair);
     stage->work = do_cross;
     stage->inputs = json_pack("{s:s s:s s:i}", "model", from->trained_print[seed], "data", on->data_print, "formats",
                               seed ? 0 : (int)study->options->formats);
-    snprintf(stage->name, sizeof stage->name, "cross-%s-s%d", pair, seed + 1);
+    snprintf(stage->name, sizeof stage->name, "cross-%s-s%d", stage->place.key, seed + 1);
     snprintf(stage->what, sizeof stage->what, "the model of %s on %s, seed %llu", from->name, on->name,
              (unsigned long long)from->chosen.train.seed + (unsigned long long)seed);
-    snprintf(stage->path, sizeof stage->path, "cross.%s[]", pair);
+    snprintf(stage->path, sizeof stage->path, "cross.%s[]", stage->place.key);
     return CF_OK;
 }
 
 /* The model's recall on its own set and on the other. */
 static cf_status draw_cross(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    const StudySet *from = place->from, *on = place->set;
-    char pair[STUDY_PAIR], name[160], title[200];
-    RecallSeries series[2];
-    study_pair(from, on, pair);
-    series[0].runs = study_result(study, "test", from->name);
-    series[1].runs = study_result(study, "cross", pair);
-    snprintf(series[0].name, sizeof series[0].name, "on %s", from->name);
-    snprintf(series[1].name, sizeof series[1].name, "on %s", on->name);
-    snprintf(name, sizeof name, "cross-%s", pair);
-    snprintf(title, sizeof title, "The model of %s", from->name);
+    const char *from = place->from->name;
+    char name[160], title[200];
+    RecallSeries series[] = {{.runs = study_result(study, "test", from)}, {.runs = study_result(study, "cross", place->key)}};
+    snprintf(series[0].name, sizeof series[0].name, "on %s", from);
+    snprintf(series[1].name, sizeof series[1].name, "on %s", place->set->name);
+    snprintf(name, sizeof name, "cross-%s", place->key);
+    snprintf(title, sizeof title, "The model of %s", from);
     return figure_recalls(book, name, title, series, 2);
 }
 
@@ -141,13 +135,11 @@ static int count_cross_features(const Study *study) {
 
 static cf_status prepare_features(Study *study, StudyStage *stage) {
     const StudySet *on = stage->place.set, *from = stage->place.from;
-    char pair[STUDY_PAIR];
-    study_pair(from ? from : on, on, pair);
     stage->work = embed_features;
     stage->inputs = json_pack("{s:s s:s}", "model", (from ? from : on)->trained_print[0], "data", on->data_print);
     study_umap_inputs(study, stage->inputs);
-    snprintf(stage->name, sizeof stage->name, "features-%s", from ? pair : on->name);
-    snprintf(stage->path, sizeof stage->path, "features.%s", from ? pair : on->name);
+    snprintf(stage->name, sizeof stage->name, "features-%s", stage->place.key);
+    snprintf(stage->path, sizeof stage->path, "features.%s", stage->place.key);
     if (from)
         snprintf(stage->what, sizeof stage->what, "UMAP of the features of %s in the model of %s", on->name, from->name);
     else

@@ -3,8 +3,6 @@
 #include "base/memory.h"
 #include "data/image_set.h"
 #include "draw/chart_bar.h"
-#include "draw/chart_dot.h"
-#include "draw/chart_line.h"
 #include "draw/chart_scatter.h"
 #include "eval/evaluate.h"
 #include "study/ledger/study_results.h"
@@ -37,10 +35,7 @@ static cf_status write_recalls(const FigureBook *book, const char *name, const R
     AUTO(file_abandon) FileDraft csv = {0};
     FORWARD(book_csv(book, name, &csv));
     fputs("class", csv.stream);
-    for (int s = 0; s < r->count; s++) {
-        fputc(',', csv.stream);
-        csv_text(csv.stream, r->series[s].name);
-    }
+    for (int s = 0; s < r->count; s++) csv_print(csv.stream, ",%s", r->series[s].name);
     fputc('\n', csv.stream);
     for (int c = 0; c < r->classes; c++) {
         csv_text(csv.stream, r->names[c]);
@@ -80,20 +75,6 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
 
 /* ---- Two curves with intervals ---- */
 
-static cf_status draw_curves(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const TwoCurves *c = content;
-    const LineSeries series[] = {{c->names[0], c->x, c->mean[0], c->count, 1, 3},
-                                 {c->names[1], c->x, c->mean[1], c->count, 0, 0}};
-    const LineInterval intervals[] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
-    const LineChart chart = {.title = c->title,
-                             .x = {.label = c->x_label, .kind = AXIS_LOG},
-                             .y = {.label = c->y_label, .percent = true},
-                             .series_count = 2,
-                             .series = series,
-                             .intervals = intervals};
-    return line_chart_draw(canvas, theme, box, &chart);
-}
-
 cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *first, const json_t *second, const char *path, FILE *csv) {
     const json_t *const runs[] = {first, second};
     const size_t i = c->count++;
@@ -110,45 +91,21 @@ cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *firs
 }
 
 cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *c) {
-    return book_draw(book, name, 460, 250, draw_curves, c);
-}
-
-/* ---- Rows of dots ---- */
-
-static cf_status draw_dots(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    return dot_chart_draw(canvas, theme, box, content);
-}
-
-cf_status dot_rows_add(DotRows *rows, const char *name, const MeanInterval *const *shown) {
-    const int i = rows->count++;
-    FAIL_IF(i == DOT_ROWS, CF_INTERNAL, "more than %d rows of dots", DOT_ROWS);
-    for (int p = 0; p < rows->panels; p++)
-        rows->mean[p][i] = shown[p]->mean, rows->low[p][i] = shown[p]->low, rows->high[p][i] = shown[p]->high;
-    snprintf(rows->texts[i], sizeof rows->texts[i], "%.2f", 100 * shown[rows->panels - 1]->mean);
-    rows->cells[DOT_COLUMNS * i] = name;
-    rows->cells[DOT_COLUMNS * i + 1] = rows->texts[i];
-    return CF_OK;
-}
-
-cf_status dot_rows_draw(const FigureBook *book, const char *name, double width, const DotRows *rows) {
-    DotPanel panels[DOT_PANELS];
-    for (int p = 0; p < rows->panels; p++)
-        panels[p] = (DotPanel){{.label = rows->labels[p], .percent = true}, rows->mean[p], rows->low[p], rows->high[p], rows->reach};
-    const DotChart chart = {.title = rows->title,
-                            .row_count = rows->count,
-                            .column_count = DOT_COLUMNS,
-                            .headings = rows->headings,
-                            .cells = rows->cells,
-                            .best = rows->best,
-                            .panel_count = rows->panels,
-                            .panels = panels};
-    return book_draw(book, name, width, dot_chart_height(&chart) + 20, draw_dots, &chart);
+    const LineSeries series[] = {{c->names[0], c->x, c->mean[0], c->count, 1, 3}, {c->names[1], c->x, c->mean[1], c->count, 0, 0}};
+    const LineInterval intervals[] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
+    const LineChart chart = {.title = c->title,
+                             .x = {.label = c->x_label, .kind = AXIS_LOG},
+                             .y = {.label = c->y_label, .percent = true},
+                             .series_count = 2,
+                             .series = series,
+                             .intervals = intervals};
+    return book_lines(book, name, 460, 250, &chart);
 }
 
 /* ---- From another set ---- */
 
 cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
-                          const json_t *sizes, int classes) {
+                          json_t *sizes, int classes) {
     char from[96];
     TwoCurves c = {.title = title,
                    .x_label = "training images per class",
@@ -157,11 +114,10 @@ cf_status figure_transfer(const FigureBook *book, const char *name, const char *
                    .ways = {"new", "from"}};
     AUTO(file_abandon) FileDraft csv = {0};
     const char *key;
-    const json_t *ways;
+    json_t *ways;
     snprintf(from, sizeof from, "from %s", other);
-    FORWARD(book_csv(book, name, &csv));
-    fputs("size,images_per_class,way,runs,accuracy,low,high\n", csv.stream);
-    json_object_foreach((json_t *)(uintptr_t)sizes, key, ways) {
+    FORWARD(book_table(book, name, "size,images_per_class,way,runs,accuracy,low,high", &csv));
+    json_object_foreach(sizes, key, ways) {
         const json_t *new = json_object_get(ways, "new");
         FORWARD(curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy", csv.stream));
     }
@@ -201,14 +157,12 @@ cf_status figure_before_after(const FigureBook *book, const char *other, const c
     const size_t n = images->count;
     AUTO_FREE unsigned char *labels = NULL;
     AUTO(file_abandon) FileDraft csv = {0};
-    FORWARD(book_csv(book, "umap", &csv));
-    fputs("when,x,y,label,image\n", csv.stream);
+    FORWARD(book_table(book, "umap", "when,x,y,label,image", &csv));
     for (size_t i = 0; i < 2 * n; i++) {
         const uint32_t image = images->images[i % n];
         const float *place = places[i / n] + 2 * (i % n);
-        fprintf(csv.stream, "%s,%.9g,%.9g,", i < n ? "before" : "after", (double)place[0], (double)place[1]);
-        csv_text(csv.stream, set->class_names[set->labels[image]]);
-        fprintf(csv.stream, ",%u\n", (unsigned)image);
+        csv_print(csv.stream, "%s,%.9g,%.9g,%s,%u\n", i < n ? "before" : "after", (double)place[0], (double)place[1],
+                  set->class_names[set->labels[image]], (unsigned)image);
     }
     FORWARD(file_commit(&csv));
     FORWARD(memory_new(n, 1, &labels));
@@ -218,24 +172,25 @@ cf_status figure_before_after(const FigureBook *book, const char *other, const c
 
 /* ---- Networks side by side ---- */
 
-cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models) {
-    DotRows rows = {.title = title,
-                    .headings = {"network", "test, %"},
-                    .labels = {"test accuracy, %"},
-                    .panels = 1,
-                    .best = -1,
-                    .reach = 1e6};
+cf_status figure_attention(const FigureBook *book, const char *name, const char *title, json_t *models) {
+    static const char *const headings[] = {"network", "test, %"};
+    AUTO(dot_rows_free) DotRows rows = {0};
     AUTO(file_abandon) FileDraft csv = {0};
     const char *key;
-    const json_t *runs;
-    FORWARD(book_csv(book, name, &csv));
-    fputs("network,runs,accuracy,low,high\n", csv.stream);
-    json_object_foreach((json_t *)(uintptr_t)models, key, runs) {
+    json_t *runs;
+    int i = 0;
+    FORWARD(dot_rows_new(json_object_size(models), COUNT_OF(headings), 1, &rows));
+    FORWARD(book_table(book, name, "network,runs,accuracy,low,high", &csv));
+    json_object_foreach(models, key, runs) {
         MeanInterval m;
         FORWARD(runs_interval(runs, "accuracy", &m));
-        FORWARD(dot_rows_add(&rows, key, (const MeanInterval *const[]){&m}));
         fprintf(csv.stream, "%s,%zu,%.9g,%.9g,%.9g\n", key, m.count, m.mean, m.low, m.high);
+        dot_rows_point(&rows, i, 0, m.mean, m.low, m.high);
+        dot_rows_cell(&rows, i, 0, "%s", key);
+        dot_rows_cell(&rows, i++, 1, "%.2f", 100 * m.mean);
     }
     FORWARD(file_commit(&csv));
-    return dot_rows_draw(book, name, 460, &rows);
+    const DotPanel panel = dot_rows_panel(&rows, 0, (Axis){.label = "test accuracy, %", .percent = true}, 1e6);
+    const DotChart chart = dot_rows_chart(&rows, title, headings, 1, &panel);
+    return book_dots(book, name, 460, dot_chart_height(&chart) + 20, &chart);
 }

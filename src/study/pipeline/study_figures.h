@@ -28,24 +28,11 @@ typedef struct TwoCurves {
 cf_status curves_add(TwoCurves *curves, const char *key, double x, const json_t *first, const json_t *second,
                      const char *path, FILE *csv);
 cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *curves);
-/* Rows of a name, means with 95 % intervals as dots in panels, and the last panel's mean as a number beside the name. */
-enum { DOT_ROWS = 40, DOT_PANELS = 3, DOT_COLUMNS = 2 };
-typedef struct DotRows {
-    const char *title, *headings[DOT_COLUMNS], *labels[DOT_PANELS];
-    int panels, count, best; /* best -1: none is marked */
-    double reach;            /* as of a DotPanel */
-    double mean[DOT_PANELS][DOT_ROWS], low[DOT_PANELS][DOT_ROWS], high[DOT_PANELS][DOT_ROWS];
-    const char *cells[DOT_ROWS * DOT_COLUMNS];
-    char texts[DOT_ROWS][16];
-} DotRows;
-/* `shown`: of each panel. */
-cf_status dot_rows_add(DotRows *rows, const char *name, const MeanInterval *const *shown);
-cf_status dot_rows_draw(const FigureBook *book, const char *name, double width, const DotRows *rows);
 /* Accuracy over training images per class, with 95 % intervals over the seeds: from nothing, and from the network of `other`. `sizes`
  * {"10": {"new": [runs], "from": [runs]}}. */
 cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
-                          const json_t *sizes, int classes);
+                          json_t *sizes, int classes);
 /* "umap": each image in an embedding before fine-tuning, places[0][images][2], and in another one after it. */
 cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *const places[2]);
 /* Accuracies of networks, {"paper": [runs]}, with 95 % intervals over the seeds. */
-cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models);
+cf_status figure_attention(const FigureBook *book, const char *name, const char *title, json_t *models);

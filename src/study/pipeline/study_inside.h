@@ -38,6 +38,7 @@ typedef struct Study {
 /* What a stage is of. */
 typedef struct StudyPlace {
     StudySet *set, *from; /* the images; whose model, where the kind is of pairs */
+    char key[132];        /* "street"; "hand-on-street": among the results, and in names of folders */
     int number;           /* from 0: of the kind's stages at this place */
 } StudyPlace;
 
@@ -102,9 +103,6 @@ extern const StageKind study_data_kind, study_search_kind, study_train_kind, stu
 bool study_has(const Study *study, const char *key);
 /* The place with that number, from 0 on: a set, or a set and another one; false: there are no more. */
 bool study_place(const Study *study, bool pairs, int number, StudyPlace *place);
-/* "hand-on-street": among the results, and in names of folders. */
-enum { STUDY_PAIR = 132 };
-void study_pair(const StudySet *from, const StudySet *on, char key[STUDY_PAIR]);
 /* Puts a result at "data.street", making objects on the way; "test.street[]" appends to a list. */
 cf_status study_put_result(Study *study, const char *path, json_t *value);
 /* results[group][key]; NULL: it is not there. */
@@ -142,5 +140,5 @@ cf_status study_embed_run(const Study *study, Run *run, const char *data, json_t
 cf_status study_run_folder(const Study *study, const StudySet *set, int seed_number, char **folder);
 /* That run, which takes its sets from the shelf. */
 cf_status study_open_run(Study *study, const StudySet *set, int seed_number, Run **run);
-/* Some class of the two has the same name. */
-bool study_shares_classes(const StudySet *a, const StudySet *b);
+/* Refuses, for the section of the recipe, a pair of sets none of whose classes has the same name. */
+cf_status study_check_pair(const char *section, const StudyPlace *place);

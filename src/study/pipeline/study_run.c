@@ -101,10 +101,6 @@ cf_status study_do(Study *study, StudyStage *of) {
 
 /* ---- The loop ---- */
 
-void study_pair(const StudySet *from, const StudySet *on, char key[STUDY_PAIR]) {
-    snprintf(key, STUDY_PAIR, "%s-on-%s", from->name, on->name);
-}
-
 json_t *study_result(const Study *study, const char *group, const char *key) {
     return json_object_get(json_object_get(study->results, group), key);
 }
@@ -115,6 +111,7 @@ bool study_place(const Study *study, bool pairs, int number, StudyPlace *place) 
     if (number >= sets * others) return false;
     *place = (StudyPlace){.set = &sets_of[number / others]};
     if (pairs) place->from = &sets_of[other + (other >= number / others)];
+    snprintf(place->key, sizeof place->key, "%s%s%s", pairs ? place->from->name : "", pairs ? "-on-" : "", place->set->name);
     return true;
 }
 
@@ -132,7 +129,8 @@ bool study_has(const Study *study, const char *key) {
 static cf_status do_place(Study *study, const StageKind *kind, const StudyPlace *place) {
     const int count = kind->count(study);
     for (int i = 0; i < count; i++) {
-        AUTO(study_stage_free) StudyStage stage = {.place = {place->set, place->from, i}};
+        AUTO(study_stage_free) StudyStage stage = {.place = *place};
+        stage.place.number = i;
         FORWARD(kind->prepare(study, &stage));
         FORWARD(study_do(study, &stage));
     }

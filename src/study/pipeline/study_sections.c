@@ -52,10 +52,7 @@ static int count_adaptations(const Study *study) {
 
 static cf_status check_adaptations(const Study *study, const StudyPlace *place) {
     (void)study;
-    FAIL_IF(!study_shares_classes(place->from, place->set), CF_BAD_USE,
-            "adaptation: no class of %s has the name of one of %s; leave adaptation out of the recipe, or one of the sets",
-            place->from->name, place->set->name);
-    return CF_OK;
+    return study_check_pair("adaptation", place);
 }
 
 /* A batch of the target goes beside each of the network's own set. */
@@ -88,8 +85,7 @@ static cf_status prepare_adaptation(Study *study, StudyStage *stage) {
     const StudySet *set = stage->place.set, *from = stage->place.from;
     Training *training = &stage->training;
     int number = stage->place.number;
-    char method[24], pair[STUDY_PAIR];
-    study_pair(from, set, pair);
+    char method[24];
     for (const char *list = study->recipe->methods;
          next_method(&list, method) && number >= adaptations(study->recipe, method);)
         number -= adaptations(study->recipe, method);
@@ -97,21 +93,19 @@ static cf_status prepare_adaptation(Study *study, StudyStage *stage) {
     training->target = true;
     memcpy(training->source_print, from->trained_print[number % study->recipe->seeds], SHA256_HEX);
     FORWARD(configure_adaptation(study, &stage->place, number, method, &training->config));
-    snprintf(stage->name, sizeof stage->name, "adapt-%s-%s-s%d", pair, method, number + 1);
+    snprintf(stage->name, sizeof stage->name, "adapt-%s-%s-s%d", stage->place.key, method, number + 1);
     snprintf(stage->what, sizeof stage->what, "%s adapted to %s, %s, seed %llu", from->name, set->name, method,
              (unsigned long long)training->config.train.seed);
-    snprintf(stage->path, sizeof stage->path, "adapt.%s.%s[]", pair, method);
+    snprintf(stage->path, sizeof stage->path, "adapt.%s.%s[]", stage->place.key, method);
     return CF_OK;
 }
 
 /* Beside the methods stands "none": the same networks on the same images, before, as often as the method with most runs. */
 static cf_status finish_adaptations(Study *study, const StudyPlace *place) {
-    char pair[STUDY_PAIR];
     const char *method;
     json_t *runs, *run, *most = NULL, *before = json_array();
     size_t i;
-    study_pair(place->from, place->set, pair);
-    json_t *methods = study_result(study, "adapt", pair);
+    json_t *methods = study_result(study, "adapt", place->key);
     json_object_foreach(methods, method, runs) if (json_array_size(runs) > json_array_size(most)) most = runs;
     json_array_foreach(most, i, run)
         json_array_append_new(before, json_pack("{s:O s:O s:O}", "seed", json_object_get(run, "seed"), "n",
@@ -165,7 +159,7 @@ static cf_status prepare_network(Study *study, StudyStage *stage) {
 }
 
 static cf_status draw_networks(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    const json_t *models = study_result(study, "attention", place->set->name);
+    json_t *models = study_result(study, "attention", place->set->name);
     char name[96], title[200];
     snprintf(name, sizeof name, "attention-%s", place->set->name);
     snprintf(title, sizeof title, "%s: each network, mean over the seeds with its 95 %% interval", place->set->name);

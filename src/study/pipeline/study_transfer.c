@@ -104,27 +104,25 @@ static cf_status prepare_tuning(Study *study, StudyStage *stage) {
     const char *way = pretrained ? "from" : "new";
     const int64_t size = recipe->sizes[size_number];
     Training *training = &stage->training;
-    char count[24], pair[STUDY_PAIR];
+    char count[24];
     recipe_size_text(size, count);
     training->result = RESULT_BRIEF;
     if (pretrained) memcpy(training->source_print, from->trained_print[seed_number % recipe->seeds], SHA256_HEX);
     FORWARD(configure_tuning(study, &stage->place, size, seed_number, pretrained, &training->config));
-    study_pair(from, set, pair);
-    snprintf(stage->name, sizeof stage->name, "transfer-%s-%s-%s-s%d", pair, count, way, seed_number + 1);
+    snprintf(stage->name, sizeof stage->name, "transfer-%s-%s-%s-s%d", stage->place.key, count, way, seed_number + 1);
     snprintf(stage->what, sizeof stage->what, "%s: %s image%s%s, from %s, seed %llu", set->name, count,
              size == 1 ? "" : "s", size ? " per class" : "", pretrained ? from->name : "nothing",
              (unsigned long long)training->config.train.seed);
-    snprintf(stage->path, sizeof stage->path, "transfer.%s.%s.%s[]", pair, count, way);
+    snprintf(stage->path, sizeof stage->path, "transfer.%s.%s.%s[]", stage->place.key, count, way);
     if (pretrained && !seed_number && size_number == recipe->size_count - 1)
         stage->print = set->tuned_print[from - study->sets];
     return CF_OK;
 }
 
 static cf_status draw_tunings(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    char pair[STUDY_PAIR], name[160], title[200];
-    study_pair(place->from, place->set, pair);
-    const json_t *sizes = study_result(study, "transfer", pair);
-    snprintf(name, sizeof name, "transfer-%s", pair);
+    json_t *sizes = study_result(study, "transfer", place->key);
+    char name[160], title[200];
+    snprintf(name, sizeof name, "transfer-%s", place->key);
     snprintf(title, sizeof title, "%s, by training images", place->set->name);
     return sizes ? figure_transfer(book, name, title, place->from->name, sizes, place->set->set->classes) : CF_OK;
 }
@@ -183,10 +181,9 @@ static cf_status compare_embeddings(Study *study, StudyStage *of, const Stage *s
     const Recipe *recipe = study->recipe;
     AUTO(run_free_at) Run *before = NULL, *after = NULL;
     AUTO_FREE char *folder = NULL;
-    char pair[STUDY_PAIR], number[24];
+    char number[24];
     recipe_size_text(recipe->sizes[recipe->size_count - 1], number);
-    study_pair(of->place.from, of->place.set, pair);
-    FORWARD(memory_print(&folder, "%s/transfer-%s-%s-from-s1", study->options->folder, pair, number));
+    FORWARD(memory_print(&folder, "%s/transfer-%s-%s-from-s1", study->options->folder, of->place.key, number));
     FORWARD(study_open_run(study, of->place.from, 0, &before));
     FORWARD(run_open(folder, &after));
     after->shelf = &study->shelf;
@@ -199,16 +196,14 @@ static int count_comparisons(const Study *study) {
 
 static cf_status prepare_comparison(Study *study, StudyStage *stage) {
     const StudySet *set = stage->place.set, *from = stage->place.from;
-    char pair[STUDY_PAIR];
     stage->work = compare_embeddings;
     stage->inputs = json_pack("{s:s s:s s:s}", "before", from->trained_print[0], "after",
                               set->tuned_print[from - study->sets], "data", set->data_print);
     study_umap_inputs(study, stage->inputs);
-    study_pair(from, set, pair);
-    snprintf(stage->name, sizeof stage->name, "transfer-umap-%s", pair);
+    snprintf(stage->name, sizeof stage->name, "transfer-umap-%s", stage->place.key);
     snprintf(stage->what, sizeof stage->what, "%s: UMAP before and after fine-tuning the network of %s", set->name,
              from->name);
-    snprintf(stage->path, sizeof stage->path, "transfer_features.%s", pair);
+    snprintf(stage->path, sizeof stage->path, "transfer_features.%s", stage->place.key);
     return CF_OK;
 }
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_POINTS = 12000, SMALL_THUMBNAIL = 14, THUMBNAIL = 28, THUMBNAILS_LARGEST = 2400000 };
+enum { MOST_SHOWN = 12000, SMALL_THUMBNAIL = 14, THUMBNAIL = 28, THUMBNAILS_LARGEST = 2400000 };
 
 static size_t pixels_within(const cf_set *set, int side) {
     const int high = set->height < side ? set->height : side, wide = set->width < side ? set->width : side;
@@ -27,7 +27,7 @@ bool report_has_features(const ReportInput *input) {
 }
 
 static size_t points_shown(const ReportInput *input) {
-    size_t most = MOST_POINTS, rows = input->embedding.rows;
+    size_t most = MOST_SHOWN, rows = input->embedding.rows;
     if (input->set && THUMBNAILS_LARGEST / pixels_within(input->set, SMALL_THUMBNAIL) < most)
         most = THUMBNAILS_LARGEST / pixels_within(input->set, SMALL_THUMBNAIL);
     return rows < most ? rows : most;
@@ -89,21 +89,17 @@ static cf_status read_point(const ReportInput *input, size_t row, Embedded *poin
 
 /* The place of a label in the list, where it is put if it is new. */
 static size_t label_place(const ReportInput *input, json_t *labels, const char *label) {
-    size_t i;
-    json_t *item;
     const int class = report_class_named(input, label);
     if (class >= 0) return (size_t) class;
-    json_t *wanted = json_text(label);
-    json_array_foreach(labels, i, item) if (json_equal(item, wanted)) {
-        json_decref(wanted);
-        return i;
-    }
-    json_array_append_new(labels, wanted);
+    json_auto_t *wanted = json_text(label);
+    for (size_t i = 0; i < json_array_size(labels); i++)
+        if (json_equal(json_array_get(labels, i), wanted)) return i;
+    json_array_append(labels, wanted);
     return json_array_size(labels) - 1;
 }
 
 /* The classes of the test first, so that their colours are those of their numbers. */
-static cf_status collect(const ReportInput *input, size_t count, float *xy, unsigned char *thumbnails, json_t *labels,
+static cf_status collect_points(const ReportInput *input, size_t count, float *xy, unsigned char *thumbnails, json_t *labels,
                          json_t *label, json_t *index) {
     const cf_set *set = input->set;
     for (int c = 0; c < input->classes; c++) json_array_append_new(labels, json_text(report_class(input, c)));
@@ -151,41 +147,33 @@ typedef struct Scatter {
 
 static cf_status scatter_data(FILE *out, const Scatter *scatter) {
     const ReportInput *input = scatter->input;
-    size_t count = points_shown(input), size = thumbnail_size(input);
-    float *xy = NULL;
-    unsigned char *thumbnails = NULL;
+    const size_t count = points_shown(input), size = thumbnail_size(input);
+    AUTO_FREE float *xy = NULL;
+    AUTO_FREE unsigned char *thumbnails = NULL;
     json_t *labels = json_array(), *label = json_array(), *index = json_array();
-    json_t *features = json_pack("{s:o s:o s:o s:I s:o s:{s:o s:o}}", "labels", labels, "label", label, "index", index,
-                                 "all", (json_int_t)input->embedding.rows, "shapes", shapes(), "colours", "light",
-                                 colours(&theme_light), "dark", colours(&theme_dark));
-    cf_status status;
-    FORWARD_TO(done, memory_new(count, 2 * sizeof *xy, &xy));
-    FORWARD_TO(done, memory_new(count, size + 1, &thumbnails));
-    FORWARD_TO(done, collect(input, count, xy, thumbnails, labels, label, index));
+    json_auto_t *features = json_pack("{s:o s:o s:o s:I s:o s:{s:o s:o}}", "labels", labels, "label", label, "index", index, "all",
+                                      (json_int_t)input->embedding.rows, "shapes", shapes(), "colours", "light", colours(&theme_light),
+                                      "dark", colours(&theme_dark));
+    FORWARD(memory_new(count, 2 * sizeof *xy, &xy));
+    FORWARD(memory_new(count, size + 1, &thumbnails));
+    FORWARD(collect_points(input, count, xy, thumbnails, labels, label, index));
     if (input->set) {
         int shape[3];
         thumbnail_shape(input, shape);
         json_object_set_new(features, "shape", json_pack("[i i i]", shape[0], shape[1], shape[2]));
     }
-    if (scatter->adds) FORWARD_TO(done, scatter->adds(features, scatter->context));
-    fputs("<script type=\"application/json\" class=\"scatter-data\">", out);
-    FORWARD_TO(done, html_json(out, features));
-    fputs("</script>\n", out);
+    if (scatter->adds) FORWARD(scatter->adds(features, scatter->context));
+    FORWARD(html_json_script(out, "class=\"scatter-data\"", features));
     html_array(out, "class=\"points\"", xy, count * 2 * sizeof *xy);
     html_array(out, "class=\"point-images\"", thumbnails, count * size);
-done:
-    json_decref(features);
-    free(xy);
-    free(thumbnails);
-    return status;
+    return CF_OK;
 }
 
-static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
-    if (page_place_is(name, length, "scatter-data")) return scatter_data(out, context);
-    return FAIL(CF_INTERNAL, "scatter.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
+    return page_place_is(name, length, "scatter-data") ? scatter_data(out, context) : page_unknown_place("scatter.html", name, length);
 }
 
 cf_status section_scatter(FILE *out, const ReportInput *input, ScatterAdds adds, const void *context) {
     const Scatter scatter = {input, adds, context};
-    return report_has_features(input) ? page_write(out, "scatter.html", fill, &scatter) : CF_OK;
+    return report_has_features(input) ? page_write(out, "scatter.html", write_place, &scatter) : CF_OK;
 }

@@ -62,7 +62,7 @@ cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir,
     FORWARD(run_choose_images(run, data, data_dir, part, &images, used_part));
     FAIL_IF(!cf_subset_count(images), CF_BAD_USE, "%s has no images in this part", run->set->name);
     FORWARD(fill_from_run(run, images, layer, threads, &made));
-    FORWARD(data_subject(data ? data : run->config.data, *used_part, &made.subject));
+    FORWARD(figures_subject(data ? data : run->config.data, *used_part, NULL, &made.subject));
     *input = made;
     made = (EmbedInput){0};
     return CF_OK;
@@ -71,7 +71,7 @@ cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir,
 cf_status embed_input_from_images(const Run *run, const cf_subset *images, EmbedInput *input) {
     AUTO(embed_input_free) EmbedInput made = {0};
     FORWARD(fill_from_run(run, images, NULL, run->threads, &made));
-    FORWARD(data_subject(run->config.data, "test", &made.subject));
+    FORWARD(figures_subject(run->config.data, "test", NULL, &made.subject));
     *input = made;
     made = (EmbedInput){0};
     return CF_OK;

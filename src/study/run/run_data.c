@@ -151,11 +151,3 @@ cf_status data_short_name(const char *data, char name[64]) {
     if (!name[0]) snprintf(name, 64, "data");
     return CF_OK;
 }
-
-cf_status data_subject(const char *data, const char *part, char **subject) {
-    AUTO_FREE char *plain = NULL, *title = NULL;
-    ReadOptions options;
-    FORWARD(set_text_read(data, &plain, &options));
-    FORWARD(data_title(generator_named(data) ? data : plain, &title));
-    return memory_print(subject, "%s, %s", title, part);
-}

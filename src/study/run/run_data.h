@@ -55,6 +55,3 @@ cf_status data_short_name(const char *data, char name[64]);
 /* What people call a set: "street:blur=2:4" whole, "svhn:n=500" of "/data/svhn/:n=500", the folder's own name of "." or "..". A
  * new string. */
 cf_status data_title(const char *data, char **title);
-/* What titles say of evaluated images: "mnist, test"; how a set's images are read is left out, a line below a figure has no room for it.
- * A new string. */
-cf_status data_subject(const char *data, const char *part, char **subject);
