@@ -8,29 +8,27 @@
 
 #include <string.h>
 
-void ledger_number(const Claim *claim, double value, char text[24]) {
+static void number_text(const Claim *claim, double value, char text[24]) {
     snprintf(text, 24, claim->sense == A_COUNT ? "%.0f" : claim->against ? "%+.4f" : "%.4f", value);
 }
 
-/* "0.9877 to 0.9911", "" where there is none. */
-static void interval_text(const LedgerEntry *e, char text[56]) {
+LedgerTexts ledger_texts(const LedgerEntry *e) {
+    LedgerTexts texts = {.reported = ""};
     char low[24], high[24];
-    text[0] = '\0';
-    if (!e->has_interval) return;
-    ledger_number(e->claim, e->low, low);
-    ledger_number(e->claim, e->high, high);
-    snprintf(text, 56, "%s to %s", low, high);
+    if (!e->claim->against) number_text(e->claim, e->claim->reported, texts.reported);
+    if (e->runs) number_text(e->claim, e->measured, texts.measured);
+    if (!e->has_interval) return texts;
+    number_text(e->claim, e->low, low);
+    number_text(e->claim, e->high, high);
+    snprintf(texts.interval, sizeof texts.interval, "%s to %s", low, high);
+    return texts;
 }
 
 static void print_entry(const LedgerEntry *e, FILE *out) {
-    char reported[24] = "", measured[24] = "", interval[56] = "", baselines[40] = "";
-    if (!e->claim->against) ledger_number(e->claim, e->claim->reported, reported);
-    if (e->runs) {
-        ledger_number(e->claim, e->measured, measured);
-        interval_text(e, interval);
-    }
+    const LedgerTexts texts = ledger_texts(e);
+    char baselines[40] = "";
     if (e->majority > 0) snprintf(baselines, sizeof baselines, "%.4f %.4f", e->chance, e->majority);
-    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, reported, measured, interval, baselines,
+    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, texts.reported, texts.measured, texts.interval, baselines,
             verdict_words[e->verdict], ledger_data(e));
 }
 

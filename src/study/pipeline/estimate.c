@@ -1,4 +1,4 @@
-#include "study/pipeline/estimate.h"
+#include "study/pipeline/study_inside.h"
 
 #include "base/numbers.h"
 
@@ -75,4 +75,9 @@ void estimate_trainings(double count, StudyLoad *load) {
     const double epochs = count * load->trained->epochs;
     load->most += epoch(load) * epochs;
     load->expected += epoch(load) * epochs * usual(load->trained);
+}
+
+void estimate_images(double images, StudyLoad *load) {
+    load->expected += images;
+    load->most += images;
 }

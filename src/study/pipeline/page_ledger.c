@@ -30,20 +30,15 @@ void page_verdicts(FILE *out, const StudyPage *page) {
 
 static void entry_row(FILE *out, const LedgerEntry *e) {
     const Claim *claim = e->claim;
-    char text[64], low[24], high[24];
+    const LedgerTexts texts = ledger_texts(e);
     html_write(out, "<tr><th scope=\"row\">%s", claim->what); /* with remarks in it, which table_row does not have */
     if (e->majority > 0)
         fprintf(out, "<small>chance %.1f %%, the commonest class %.1f %%</small>", 100 * e->chance, 100 * e->majority);
     if (claim->remark) html_write(out, "<small>%s</small>", claim->remark);
     fputs("</th>", out);
-    ledger_number(claim, claim->reported, text);
-    table_figure(out, claim->against ? "" : text);
-    ledger_number(claim, e->measured, text);
-    table_figure(out, e->runs ? text : "");
-    ledger_number(claim, e->low, low);
-    ledger_number(claim, e->high, high);
-    snprintf(text, sizeof text, "%s to %s", low, high);
-    table_figure(out, e->has_interval ? text : "");
+    table_figure(out, texts.reported);
+    table_figure(out, texts.measured);
+    table_figure(out, texts.interval);
     table_word(out, verdict_words[e->verdict]);
     table_text(out, ledger_data(e));
     table_row_end(out);

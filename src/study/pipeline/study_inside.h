@@ -80,6 +80,22 @@ void study_stage_free(StudyStage *stage);
 /* Gives up what is the study's. */
 void study_end(Study *study);
 
+/* ---- How long it will take (estimate.c) ---- */
+
+/* Training images a second of the recipe's model on the training part. Takes a second or two. */
+cf_status estimate_speed(const Recipe *recipe, const cf_split *split, int threads, double *images_per_second);
+/* Images that are trained on for one set: when trainings stop early as usual, and when none does. */
+typedef struct StudyLoad {
+    double train, validation;        /* images of the set */
+    const cf_train_options *trained; /* of the trainings after the search */
+    double expected, most;
+} StudyLoad;
+
+/* Adds a search of so many configurations; so many trainings of the whole set; images. */
+void estimate_search(const Recipe *recipe, int configurations, StudyLoad *load);
+void estimate_trainings(double count, StudyLoad *load);
+void estimate_images(double images, StudyLoad *load);
+
 /* ---- The kinds of stages ---- */
 
 /* A row of the table in study_run.c: for each set, or each set with the model of each other one, so many stages. */
