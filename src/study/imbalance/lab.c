@@ -61,7 +61,8 @@ static cf_status classes_find(const Lab *lab, const cf_set *set, Classes *classe
     FORWARD(memory_copy_string(lab->base->split.classes, &copy));
     for (char *rest = copy, *word; (word = strsep(&rest, ","));) {
         const int label = set_find_class(set, word);
-        if (label >= 0 && classes->count < set->classes) classes->labels[classes->count++] = label; /* others cf_split_new has refused */
+        if (label >= 0 && classes->count < set->classes)
+            classes->labels[classes->count++] = label; /* others cf_split_new has refused */
     }
     return CF_OK;
 }
@@ -104,7 +105,9 @@ static cf_status write_numbers(FILE *out, const Classes *c, const char *text) {
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ":"))) {
         FAIL_IF(place == c->count || !text_to_integer(word, 1, UINT32_MAX, &count), CF_BAD_USE,
-                "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" expected", c->count);
+                "numbers of training images between colons, one for each of the %d classes, \"all\" or \"ratio R\" "
+                "expected",
+                c->count);
         add_limit(out, c, place++, count);
     }
     FAIL_IF(place < c->count, CF_BAD_USE, "%d numbers between colons, one for each class, expected, found %d", c->count,
@@ -121,7 +124,8 @@ static cf_status add_case(Lab *lab, const Classes *classes, const char *text) {
     lab->case_count++;
     if (strcmp(text, "all") == 0) return CF_OK;
     FORWARD(text_draft(&draft));
-    FORWARD(strncmp(text, "ratio", 5) == 0 ? write_ratio(draft.stream, classes, text) : write_numbers(draft.stream, classes, text));
+    FORWARD(strncmp(text, "ratio", 5) == 0 ? write_ratio(draft.stream, classes, text)
+                                           : write_numbers(draft.stream, classes, text));
     return text_draft_finish(&draft, &c->limit, NULL);
 }
 
@@ -148,7 +152,8 @@ cf_status lab_limit_with(const Lab *lab, const cf_set *set, int label, int64_t i
     FORWARD(text_draft(&draft));
     for (int k = 0; k < set->classes; k++) {
         if (!counts[k]) continue;
-        fprintf(draft.stream, "%s%s:%lld", between, set->class_names[k], k == label ? (long long)images : (long long)counts[k]);
+        fprintf(draft.stream, "%s%s:%lld", between, set->class_names[k],
+                k == label ? (long long)images : (long long)counts[k]);
         between = ",";
     }
     return text_draft_finish(&draft, limit, NULL);
@@ -177,7 +182,8 @@ static cf_status read_sizes(Lab *lab, const char *text, int64_t most) {
     snprintf(copy, sizeof copy, "%s", text);
     while ((word = strsep(&rest, ","))) {
         FAIL_IF(!text_to_integer(word, 1, most, &size) || size <= before, CF_BAD_USE,
-                "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found \"%s\"",
+                "curve: growing numbers of images from 1 to %lld, which there are of the rarest class, expected; found "
+                "\"%s\"",
                 (long long)most, text);
         FAIL_IF(lab->size_count == LAB_SIZES, CF_BAD_USE, "curve: at most %d sizes expected", LAB_SIZES);
         lab->sizes[lab->size_count++] = before = size;

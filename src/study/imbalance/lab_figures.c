@@ -18,8 +18,10 @@ cf_status figure_remedies(const FigureBook *book, const char *name, const char *
     FORWARD(dot_rows_new((size_t)rows.count, COUNT_OF(headings), PANELS, &dots));
     snprintf(labels[0], sizeof labels[0], "%.30s (rarest), %%", rows.rarest);
     snprintf(labels[1], sizeof labels[1], "%.30s (commonest), %%", rows.commonest);
-    FORWARD(book_table(book, name,
-                       "remedy,rarest,rarest_low,rarest_high,commonest,commonest_low,commonest_high,balanced,balanced_low,balanced_high", &csv));
+    FORWARD(book_table(
+        book, name,
+        "remedy,rarest,rarest_low,rarest_high,commonest,commonest_low,commonest_high,balanced,balanced_low,balanced_high",
+        &csv));
     for (int i = 0; i < rows.count; i++) {
         const RemedyRow *row = &rows.rows[i];
         const MeanInterval *const shown[PANELS] = {&row->rarest, &row->commonest, &row->balanced};
@@ -33,7 +35,8 @@ cf_status figure_remedies(const FigureBook *book, const char *name, const char *
         dot_rows_cell(&dots, i, 1, "%.2f", 100 * row->balanced.mean);
     }
     FORWARD(file_commit(&csv));
-    for (int p = 0; p < PANELS; p++) panels[p] = dot_rows_panel(&dots, p, (Axis){.label = labels[p], .percent = true}, 0);
+    for (int p = 0; p < PANELS; p++)
+        panels[p] = dot_rows_panel(&dots, p, (Axis){.label = labels[p], .percent = true}, 0);
     DotChart chart = dot_rows_chart(&dots, title, headings, PANELS, panels);
     chart.best = rows.best;
     return book_dots(book, name, 760, dot_chart_height(&chart) + 20, &chart);
@@ -55,8 +58,8 @@ cf_status figure_worth(const FigureBook *book, const json_t *curve) {
     FORWARD(book_table(book, "curve", "images,way,seeds,balanced,low,high", &csv));
     for (size_t i = 0; i < json_array_size(points); i++) {
         const json_t *point = json_array_get(points, i);
-        FORWARD(curves_add(&c, "", result_number(point, "images"), json_object_get(point, "nothing"), json_object_get(point, "best"),
-                           "balanced", csv.stream));
+        FORWARD(curves_add(&c, "", result_number(point, "images"), json_object_get(point, "nothing"),
+                           json_object_get(point, "best"), "balanced", csv.stream));
     }
     FORWARD(file_commit(&csv));
     return curves_draw(book, "curve", &c);
@@ -77,7 +80,8 @@ cf_status lab_draw(const char *folder, const char *subject, unsigned formats, co
         char name[32], title[200];
         snprintf(name, sizeof name, "remedies-%zu", i + 1);
         snprintf(title, sizeof title, "%.60s, %.100s: recall, mean over the seeds", subject, result_text(c, "name"));
-        FORWARD(book_unless_undrawable(&book, name, figure_remedies(&book, name, title, json_object_get(c, "remedies"))));
+        FORWARD(
+            book_unless_undrawable(&book, name, figure_remedies(&book, name, title, json_object_get(c, "remedies"))));
     }
     return json_is_null(curve) ? CF_OK : book_unless_undrawable(&book, "curve", figure_worth(&book, curve));
 }

@@ -18,7 +18,8 @@ typedef struct LabPage {
 static void remedy_row(FILE *out, const RemedyRow *r, bool best) {
     const MeanInterval *const shown[] = {&r->rarest, &r->commonest, &r->balanced};
     table_row(out, r->name, best);
-    for (size_t i = 0; i < COUNT_OF(shown); i++) table_estimate(out, shown[i]->mean, shown[i]->low, shown[i]->high, false);
+    for (size_t i = 0; i < COUNT_OF(shown); i++)
+        table_estimate(out, shown[i]->mean, shown[i]->low, shown[i]->high, false);
     table_percent(out, r->gmean.mean);
     table_percent(out, r->accuracy.mean);
     table_percent(out, r->validation);
@@ -50,7 +51,8 @@ cf_status remedy_table(FILE *out, const char *caption, const json_t *remedies) {
 
 /* ---- The page ---- */
 
-static cf_status figure(FILE *out, const LabPage *page, const char *name, const char *caption, size_t *bytes, int number) {
+static cf_status figure(FILE *out, const LabPage *page, const char *name, const char *caption, size_t *bytes,
+                        int number) {
     AUTO_FREE char *figures = NULL;
     char file[48];
     FORWARD(file_join(page->folder, "figures", &figures));
@@ -65,16 +67,18 @@ static cf_status figure(FILE *out, const LabPage *page, const char *name, const 
 static cf_status remedies(FILE *out, const LabPage *page) {
     const json_t *cases = json_object_get(page->results, "cases");
     size_t bytes = FIGURES_LARGEST;
-    html_note(out, "Intervals are Student\xe2\x80\x99s t over the seeds, each of which has drawn other training images, alike for all "
-                   "remedies; differences are paired by seed, and noise is what 0 lies in the interval of. The best is chosen by the "
-                   "mean of the classes\xe2\x80\x99 recalls on the validation images.");
+    html_note(out,
+              "Intervals are Student\xe2\x80\x99s t over the seeds, each of which has drawn other training images, "
+              "alike for all remedies; differences are paired by seed, and noise is what 0 lies in the interval of. "
+              "The best is chosen by the mean of the classes\xe2\x80\x99 recalls on the validation images.");
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
         char name[32];
         html_write(out, "<h3 class=\"set\">%s</h3>\n", result_text(c, "name"));
         FORWARD(remedy_table(out, "Mean over the seeds (95 % interval)", json_object_get(c, "remedies")));
         snprintf(name, sizeof name, "remedies-%zu", i + 1);
-        FORWARD(figure(out, page, name, "Recalls by remedy; bars are 95 % intervals over the seeds", &bytes, (int)i + 1));
+        FORWARD(
+            figure(out, page, name, "Recalls by remedy; bars are 95 % intervals over the seeds", &bytes, (int)i + 1));
     }
     return CF_OK;
 }
@@ -91,8 +95,9 @@ static cf_status worth(FILE *out, const LabPage *page) {
     FORWARD(lab_worth(curve, &w));
     worth_text(curve, &w, text);
     html_write(out, "<p>%s</p>\n", text);
-    return figure(out, page, "curve", "The learning curve with the best remedy and without; bars are 95 % intervals over the seeds",
-                  &bytes, LAB_CASES + 1);
+    return figure(out, page, "curve",
+                  "The learning curve with the best remedy and without; bars are 95 % intervals over the seeds", &bytes,
+                  LAB_CASES + 1);
 }
 
 static cf_status settings(FILE *out, const LabPage *page) {
@@ -100,8 +105,9 @@ static cf_status settings(FILE *out, const LabPage *page) {
     json_auto_t *config = NULL;
     FORWARD(run_config_json(lab->base, &config));
     html_write(out,
-               "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<p>%d steps each, to a whole epoch, of which the last is taken; a "
-               "head that is trained again has a quarter of them besides. The augmentation is <code>%s</code>.</p>\n<dl class=\"pairs\">\n",
+               "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<p>%d steps each, to a whole epoch, of which "
+               "the last is taken; a head that is trained again has a quarter of them besides. The augmentation is "
+               "<code>%s</code>.</p>\n<dl class=\"pairs\">\n",
                lab->base->model, lab->steps, lab->augment);
     for (const RemedyPart *part = remedy_parts; part->name; part++)
         fprintf(out, HTML_PAIR("%s", "%s"), part->name, part->help);

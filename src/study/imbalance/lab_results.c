@@ -199,8 +199,8 @@ void worth_text(const json_t *curve, const Worth *worth, char text[400]) {
     else
         snprintf(more, sizeof more, "worth more than %.0f more images", worth->largest - worth->at);
     snprintf(text, 400,
-             "What %.60s reaches with %.0f images of class %.60s takes %s without it (95 %% interval %s to %s, bootstrap over the "
-             "seeds): %s.",
+             "What %.60s reaches with %.0f images of class %.60s takes %s without it (95 %% interval %s to %s, "
+             "bootstrap over the seeds): %s.",
              result_text(curve, "best"), worth->at, result_text(curve, "class"), needed, low, high, more);
 }
 
@@ -242,8 +242,8 @@ cf_status lab_print(const json_t *results, FILE *out) {
         FORWARD(remedy_rows_new(json_object_get(c, "remedies"), &rows));
         print_case(c, &rows, out);
     }
-    fputs("*: the best by the mean of the classes' recalls on the validation images. Noise: 0 lies in the interval of the difference, "
-          "paired by seed.\n",
+    fputs("*: the best by the mean of the classes' recalls on the validation images. Noise: 0 lies in the interval of "
+          "the difference, paired by seed.\n",
           out);
     if (json_is_null(curve)) return CF_OK;
     FORWARD(lab_worth(curve, &worth));
@@ -267,7 +267,8 @@ static cf_status write_rows(const json_t *cases, FILE *out) {
             const MeanInterval gain = {0, row->gain.difference, 0, row->gain.low, row->gain.high};
             const MeanInterval *const shown[] = {&row->rarest, &row->commonest, &row->balanced,
                                                  &row->gmean,  &row->accuracy,  &gain};
-            csv_print(out, "%s,%s,%zu,%d,%.9g", result_text(c, "name"), row->name, rows.seeds, r == rows.best, row->validation);
+            csv_print(out, "%s,%s,%zu,%d,%.9g", result_text(c, "name"), row->name, rows.seeds, r == rows.best,
+                      row->validation);
             for (size_t k = 0; k < COUNT_OF(shown); k++)
                 csv_numbers(out, (const double[]){shown[k]->mean, shown[k]->low, shown[k]->high}, 3);
             fprintf(out, ",%s\n", remedy_verdict(row));

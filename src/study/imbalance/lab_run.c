@@ -27,7 +27,8 @@ cf_status lab_prepare(Study *study, const LabTraining *training, const char *lab
     snprintf(stage->path, sizeof stage->path, "%s.%s[]", path, t.remedy->name);
     if (!remedy_has(t.remedy, REMEDY_HEAD)) return describe(&t, label, stage);
     const Remedy first = remedy_first(t.remedy);
-    AUTO(study_stage_free) StudyStage before = {
+    AUTO(study_stage_free)
+    StudyStage before = {
         .place = stage->place, .print = stage->training.source_print, .before = true, .path = "before[]"};
     t.remedy = &first;
     FORWARD(describe(&t, label, &before));
@@ -239,7 +240,8 @@ static void work_end(Work *w) {
 }
 
 cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, json_t **results) {
-    AUTO(work_end) Work w = {.lab = lab, .study = {.options = options, .threads = slices_threads(options->threads), .shelf = *shelf}};
+    AUTO(work_end)
+    Work w = {.lab = lab, .study = {.options = options, .threads = slices_threads(options->threads), .shelf = *shelf}};
     *shelf = (SetShelf){0};
     w.study.results = json_object();
     w.results = json_pack("{s:o s:i s:i s:o s:[] s:n}", "data", json_text(lab->base->data), "seeds", lab->seeds,

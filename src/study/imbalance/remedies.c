@@ -12,16 +12,25 @@ const RemedyPart remedy_parts[] = {
     {"pretrained", "begins with the weights of another network", .kind = REMEDY_PRETRAINED},
     {"augment", "augmentation", .kind = REMEDY_AUGMENT},
     {"weights", "the loss of a class by its share", {{"class_weights", "balanced"}}, REMEDY_SETTINGS},
-    {"effective", "the same by the effective number of images, 0.9999", {{"class_weights", "effective 0.9999"}}, REMEDY_SETTINGS},
+    {"effective",
+     "the same by the effective number of images, 0.9999",
+     {{"class_weights", "effective 0.9999"}},
+     REMEDY_SETTINGS},
     {"focal", "focal loss, gamma 2", {{"loss", "focal 2"}}, REMEDY_SETTINGS},
-    {"ldam", "margins by class size, weights deferred", {{"loss", "ldam"}, {"class_weights", "effective 0.9999"}, {"reweight_from", "0.8"}}, REMEDY_SETTINGS},
+    {"ldam",
+     "margins by class size, weights deferred",
+     {{"loss", "ldam"}, {"class_weights", "effective 0.9999"}, {"reweight_from", "0.8"}},
+     REMEDY_SETTINGS},
     {"adjust", "logits adjusted by the classes' shares while training", {{"logit_adjust", "1"}}, REMEDY_SETTINGS},
     {"balanced", "as many images of each class in an epoch", {{"sample", "balanced"}}, REMEDY_SETTINGS},
     {"sqrt", "by the square roots of the classes' sizes", {{"sample", "sqrt"}}, REMEDY_SETTINGS},
     {"smote", "mixtures of neighbouring images of a class", {{"sample", "smote"}}, REMEDY_SETTINGS},
     {"head", "then the head again, balanced", {{"sample", "balanced"}}, REMEDY_HEAD},
     {"head-smote", "then the head again, on mixtures of features", {{"sample", "smote-features"}}, REMEDY_HEAD},
-    {"head-natural", "then the head again, as the images are: what more steps do", {{"sample", "natural"}}, REMEDY_HEAD},
+    {"head-natural",
+     "then the head again, as the images are: what more steps do",
+     {{"sample", "natural"}},
+     REMEDY_HEAD},
     {"moved", "then the threshold moved by the classes' shares", .kind = REMEDY_MOVED},
     {.name = NULL}};
 
@@ -56,14 +65,18 @@ static bool has_part(const Remedy *remedy, const RemedyPart *part) {
 static cf_status add_part(const char *name, Remedy *remedy) {
     const RemedyPart *part = remedy_parts;
     while (part->name && strcmp(part->name, name) != 0) part++;
-    FAIL_IF(!part->name, CF_BAD_USE, "there is no remedy \"%s\"%s; cifra imbalance --help lists them", name, nearest_hint(name));
+    FAIL_IF(!part->name, CF_BAD_USE, "there is no remedy \"%s\"%s; cifra imbalance --help lists them", name,
+            nearest_hint(name));
     for (const RemedyPart *other = remedy_parts; other->name; other++) {
         if (!has_part(remedy, other)) continue;
         FAIL_IF(other == part, CF_BAD_USE, "remedy \"%s\": %s is in it twice", remedy->name, name);
-        FAIL_IF(contradict(part, other), CF_BAD_USE, "remedy \"%s\": %s and %s set the same option", remedy->name, other->name, name);
-        FAIL_IF((part->kind == REMEDY_MOVED && hides_shares(other)) || (other->kind == REMEDY_MOVED && hides_shares(part)), CF_BAD_USE,
-                "remedy \"%s\": moved is for a network that has learned the classes' shares, which %s takes away", remedy->name,
-                part->kind == REMEDY_MOVED ? other->name : name);
+        FAIL_IF(contradict(part, other), CF_BAD_USE, "remedy \"%s\": %s and %s set the same option", remedy->name,
+                other->name, name);
+        FAIL_IF((part->kind == REMEDY_MOVED && hides_shares(other)) ||
+                    (other->kind == REMEDY_MOVED && hides_shares(part)),
+                CF_BAD_USE,
+                "remedy \"%s\": moved is for a network that has learned the classes' shares, which %s takes away",
+                remedy->name, part->kind == REMEDY_MOVED ? other->name : name);
     }
     remedy->parts |= 1u << (part - remedy_parts);
     return CF_OK;
@@ -152,13 +165,14 @@ static cf_status set_options(const RemedySetting *settings, cf_train_options *tr
 
 cf_status remedy_lay(const Remedy *remedy, bool head, const char *augment, cf_train_options *train) {
     /* The head's own training: of the first one's it keeps what is about steps, not what is about classes. */
-    static const RemedySetting cleared[] = {
-        {"class_weights", "none"}, {"loss", "ce"},       {"logit_adjust", "0"}, {"reweight_from", "0"}, {"augment", "none"},
-        {"head_epochs", "0"},      {"lr_backbone", "1"}, {"freeze", "backbone"}, {NULL, NULL}};
+    static const RemedySetting cleared[] = {{"class_weights", "none"}, {"loss", "ce"},         {"logit_adjust", "0"},
+                                            {"reweight_from", "0"},    {"augment", "none"},    {"head_epochs", "0"},
+                                            {"lr_backbone", "1"},      {"freeze", "backbone"}, {NULL, NULL}};
     if (head) FORWARD(set_options(cleared, train));
     for (const RemedyPart *part = remedy_parts; part->name; part++) {
         if (!has_part(remedy, part) || (part->kind == REMEDY_HEAD) != head) continue;
-        if (part->kind == REMEDY_AUGMENT) FORWARD(set_options((RemedySetting[]){{"augment", augment}, {NULL, NULL}}, train));
+        if (part->kind == REMEDY_AUGMENT)
+            FORWARD(set_options((RemedySetting[]){{"augment", augment}, {NULL, NULL}}, train));
         FORWARD(set_options(part->settings, train));
     }
     return CF_OK;

@@ -164,7 +164,8 @@ static cf_status add_row(ClaimList *list, const ClaimRow *row) {
 
 cf_status claims_new(const ClaimFile *file, const ClaimSubject *subjects, size_t subject_count, const json_t *results,
                      Claim **claims, size_t *count) {
-    AUTO(claim_list_free) ClaimList list = {.subjects = subjects, .subject_count = subject_count, .results = results, .section = ""};
+    AUTO(claim_list_free)
+    ClaimList list = {.subjects = subjects, .subject_count = subject_count, .results = results, .section = ""};
     for (unsigned i = 0; i < file->claims_count; i++) FORWARD(add_row(&list, &file->claims[i]));
     *claims = memory_take(&list.claims);
     *count = list.count;

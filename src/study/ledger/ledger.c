@@ -15,7 +15,8 @@ const char *const verdict_words[] = {"reproduced", "beaten", "short", "not compa
 
 static void measure_one(const json_t *run, LedgerEntry *e) {
     run = result_at(run, e->claim->part);
-    const json_t *value = result_at(run, e->claim->path), *interval = result_at(json_object_get(run, "intervals"), e->claim->path);
+    const json_t *value = result_at(run, e->claim->path),
+                 *interval = result_at(json_object_get(run, "intervals"), e->claim->path);
     if (!json_is_number(value)) return;
     e->runs = 1;
     e->measured = json_number_value(value);

@@ -28,8 +28,8 @@ static void print_entry(const LedgerEntry *e, FILE *out) {
     const LedgerTexts texts = ledger_texts(e);
     char baselines[40] = "";
     if (e->majority > 0) snprintf(baselines, sizeof baselines, "%.4f %.4f", e->chance, e->majority);
-    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, texts.reported, texts.measured, texts.interval, baselines,
-            verdict_words[e->verdict], ledger_data(e));
+    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, texts.reported, texts.measured,
+            texts.interval, baselines, verdict_words[e->verdict], ledger_data(e));
 }
 
 static void print_remarks(const Ledger *ledger, FILE *out) {

@@ -36,7 +36,7 @@ cf_status estimate_speed(const Recipe *recipe, const cf_split *split, int thread
     options.progress = watch;
     options.progress_context = &w;
     const cf_status status = cf_train(model, split, &options, NULL);
-    if (status != CF_INTERRUPTED) FORWARD(status); /* by the watch */
+    if (status != CF_INTERRUPTED) FORWARD(status);                        /* by the watch */
     *images_per_second = w.seconds > 0 ? w.images / w.seconds : INFINITY; /* over before it could be measured */
     return CF_OK;
 }

@@ -32,7 +32,8 @@ cf_status page_lone_figure(FILE *out, const StudyPage *page, const char *stage, 
     return CF_OK;
 }
 
-cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name, const char *caption) {
+cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name,
+                          const char *caption) {
     char stage[96];
     snprintf(stage, sizeof stage, "train-%s-s1/figures", set->name);
     return page_figure(out, page, stage, name, caption);
@@ -82,9 +83,11 @@ static cf_status accuracy_fact(FILE *out, const char *name, const json_t *runs) 
     FORWARD(runs_interval(runs, "accuracy", &m));
     snprintf(text, sizeof text, "%.2f %%", 100 * m.mean);
     if (seeds > 1)
-        snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Student\xe2\x80\x99s t, %zu seeds)", 100 * m.low, 100 * m.high, seeds);
+        snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Student\xe2\x80\x99s t, %zu seeds)",
+                 100 * m.low, 100 * m.high, seeds);
     else
-        snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)", 100 * json_number_value(json_array_get(wilson, 0)),
+        snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)",
+                 100 * json_number_value(json_array_get(wilson, 0)),
                  100 * json_number_value(json_array_get(wilson, 1)));
     html_fact(out, name, text, remark);
     return CF_OK;
@@ -120,10 +123,12 @@ static cf_status facts(FILE *out, const StudyPage *page) {
 static cf_status pictures(FILE *out, const StudyPage *page, const StudyPlace *place) {
     static const struct {
         const char *name, *caption;
-    } shown[] = {{"curves", "Learning curves on the training and the validation part; the circle marks the epoch whose weights were kept"},
-                 {"confusion", "Confusion matrix of the test part: rows are the true class, columns the predicted class"},
-                 {"umap", "UMAP of features: each point is a test image, in the colour of its class"},
-                 {"misclassified", "Misclassified test images, the most confident first"}};
+    } shown[] = {
+        {"curves",
+         "Learning curves on the training and the validation part; the circle marks the epoch whose weights were kept"},
+        {"confusion", "Confusion matrix of the test part: rows are the true class, columns the predicted class"},
+        {"umap", "UMAP of features: each point is a test image, in the colour of its class"},
+        {"misclassified", "Misclassified test images, the most confident first"}};
     if (page->study->set_count > 1) page_set_heading(out, place->set);
     fputs("<div class=\"pictures\">\n", out);
     for (size_t k = 0; k < COUNT_OF(shown); k++)
@@ -171,7 +176,8 @@ static cf_status data(FILE *out, const StudyPage *page, const StudyPlace *place)
     char stage[160];
     page_set_heading(out, place->set);
     if (i < CLAIM_SETS && ledger->other_data[i][0])
-        html_write(out, "<p class=\"note\">Not compared with the report\xe2\x80\x99s figures: %s.</p>\n", ledger->other_data[i]);
+        html_write(out, "<p class=\"note\">Not compared with the report\xe2\x80\x99s figures: %s.</p>\n",
+                   ledger->other_data[i]);
     count_table(out, page_result(page, "data", place->key));
     snprintf(stage, sizeof stage, "data-%s", place->key);
     page_figures_begin(out);
@@ -223,7 +229,8 @@ static bool is_shown(const StudyPage *page, const char *section) {
 static cf_status write_section(FILE *out, const StudyPage *page, const PageSection *section) {
     StudyPlace place;
     if (section->begin) FORWARD(section->begin(out, page));
-    for (int p = 0; section->each && study_place(page->study, section->pairs, p, &place); p++) FORWARD(section->each(out, page, &place));
+    for (int p = 0; section->each && study_place(page->study, section->pairs, p, &place); p++)
+        FORWARD(section->each(out, page, &place));
     return CF_OK;
 }
 
@@ -231,9 +238,10 @@ static cf_status write_place(FILE *out, const char *name, size_t length, const v
     static const PageSection page_facts = {"facts", .begin = facts}, page_pictures = {"pictures", .each = pictures},
                              page_data = {"data", .each = data}, page_search = {"search", .each = search},
                              page_settings = {"settings", .begin = settings};
-    static const PageSection *const sections[] = {&page_facts,    &page_pictures,   &page_data,       &page_search, &page_training,
-                                                  &page_evaluation, &page_features, &page_cross,      &page_imbalance, &page_transfer,
-                                                  &page_adaptation, &page_attention, &page_ledger,    &page_settings};
+    static const PageSection *const sections[] = {&page_facts,     &page_pictures,   &page_data,       &page_search,
+                                                  &page_training,  &page_evaluation, &page_features,   &page_cross,
+                                                  &page_imbalance, &page_transfer,   &page_adaptation, &page_attention,
+                                                  &page_ledger,    &page_settings};
     static const char with[] = "with-";
     const StudyPage *page = context;
     const bool asked = length > strlen(with) && strncmp(name, with, strlen(with)) == 0; /* whether a section is shown */

@@ -27,8 +27,8 @@ typedef struct PageSection {
     bool pairs;
 } PageSection;
 
-extern const PageSection page_training, page_evaluation, page_features, page_cross, page_imbalance, page_transfer, page_adaptation,
-    page_attention, page_ledger;
+extern const PageSection page_training, page_evaluation, page_features, page_cross, page_imbalance, page_transfer,
+    page_adaptation, page_attention, page_ledger;
 
 /* FOLDER/name.svg, which takes a number; left out where there is no such file. `caption` NULL: made of the name. */
 cf_status page_svg(FILE *out, const char *folder, const char *name, const char *caption, size_t *bytes, int *number);

@@ -63,8 +63,9 @@ static cf_status ledger(FILE *out, const StudyPage *page) {
         page_seeds(out, page);
     } else
         fputs("over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others", out);
-    fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the report suggests without "
-          "a figure ours is the difference in accuracy, of remedies in the mean of the classes\xe2\x80\x99 recalls, paired by seed.</p>\n",
+    fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "
+          "report suggests without a figure ours is the difference in accuracy, of remedies in the mean of the "
+          "classes\xe2\x80\x99 recalls, paired by seed.</p>\n",
           out);
     entries_table(out, &page->outcome->ledger, true);
     fputs("<details><summary>Metrics by class</summary>\n", out);

@@ -114,8 +114,8 @@ static cf_status tell_seeds(FILE *out, const StudyPage *page) {
                              : ": the images that train and test are the same each time.</p>\n",
           out);
     if (recipe->splits > 1 && recipe->grid)
-        fputs("<p class=\"aside\">The configuration was found on the first split. Its validation images may be test images of another "
-              "one.</p>\n",
+        fputs("<p class=\"aside\">The configuration was found on the first split. Its validation images may be test "
+              "images of another one.</p>\n",
               out);
     return CF_OK;
 }
@@ -126,8 +126,8 @@ static cf_status training(FILE *out, const StudyPage *page, const StudyPlace *pl
     page_set_heading(out, set);
     train_options_text(&set->chosen.train, false, text);
     html_write(out,
-               "<pre class=\"line\"><code>%s</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the first seed</a> has "
-               "a page of its own, with the network in it.</p>\n",
+               "<pre class=\"line\"><code>%s</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the "
+               "first seed</a> has a page of its own, with the network in it.</p>\n",
                set->chosen.model, text, set->name);
     FORWARD(training_table(out, page, page_result(page, "test", set->name)));
     page_figures_begin(out);
@@ -173,19 +173,20 @@ const PageSection page_evaluation = {"evaluation", .each = evaluation};
 /* ---- Features ---- */
 
 static cf_status features_table(FILE *out, const StudyPage *page) {
-    fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far neighbourhoods "
-          "are kept; k-NN accuracy in the plane and the silhouette say how far the classes are apart.</p>\n",
+    fputs("<p>UMAP of what the last hidden layer makes of the test images. Trustworthiness and continuity say how far "
+          "neighbourhoods are kept; k-NN accuracy in the plane and the silhouette say how far the classes are "
+          "apart.</p>\n",
           out);
     page_table(out, "Quality of the embeddings", ">Images|>Trustworthiness|>Continuity|>k-NN accuracy|>Silhouette");
     for (int i = 0; i < page->study->set_count; i++) {
         const char *name = page->study->sets[i].name;
         const json_t *f = page_result(page, "features", name);
-        page_row(out, name, "wddpd/", result_number(f, "n"), result_number(f, "trustworthiness"), result_number(f, "continuity"),
-                 result_number(f, "knn_accuracy"), result_number(f, "silhouette"));
+        page_row(out, name, "wddpd/", result_number(f, "n"), result_number(f, "trustworthiness"),
+                 result_number(f, "continuity"), result_number(f, "knn_accuracy"), result_number(f, "silhouette"));
     }
     table_end(out);
-    fputs("<p class=\"moving screen\">Point at an image to see it; drag, scroll or use the arrow keys, plus and minus to move about. On "
-          "paper and without a script the figures of the summary show the same points.</p>\n",
+    fputs("<p class=\"moving screen\">Point at an image to see it; drag, scroll or use the arrow keys, plus and minus "
+          "to move about. On paper and without a script the figures of the summary show the same points.</p>\n",
           out);
     return CF_OK;
 }
@@ -218,8 +219,8 @@ static void cross_summary(FILE *out, const StudyPlace *place, const json_t *runs
              run_majority(first), runs_mean(runs, "macro.precision"), runs_mean(runs, "macro.recall"));
     table_end(out);
     fputs(run_has_collapsed(first) ? "<p class=\"warning\">It has collapsed: " : "<p class=\"aside\">", out);
-    html_write(out, "%.1f %% of its predictions are %s, where %.1f %% of the images are.</p>\n", 100 * result_number(most, "share"),
-               result_text(most, "class"), 100 * result_number(most, "true_share"));
+    html_write(out, "%.1f %% of its predictions are %s, where %.1f %% of the images are.</p>\n",
+               100 * result_number(most, "share"), result_text(most, "class"), 100 * result_number(most, "true_share"));
 }
 
 /* The difference of the two accuracies, split: what each class loses, weighed by its share of the other set's images, and
@@ -266,18 +267,17 @@ const PageSection page_cross = {"cross", .each = cross, .pairs = true};
 
 static void imbalance_table(FILE *out, const StudyPage *page, const json_t *cases) {
     const Recipe *recipe = page->study->recipe;
-    const json_t *classes = json_object_get(json_array_get(json_object_get(cases, "1"), 0), "per_class");
+    const json_t *classes = json_object_get(json_array_get(study_case(cases, 0), 0), "per_class");
     enum { MOST_SHOWN = 40 };
     const size_t all = json_array_size(classes), count = all < MOST_SHOWN ? all : MOST_SHOWN;
     table_begin(out, (TableStyle){0}, "By training images per class; mean over the seeds");
     table_columns(out, "|>Loss|>Accuracy|>Macro precision|>Macro recall");
     for (size_t c = 0; c < count; c++)
-        html_write(out, "<th scope=\"col\" class=\"n\">Recall of %s</th>", result_text(json_array_get(classes, c), "class"));
+        html_write(out, "<th scope=\"col\" class=\"n\">Recall of %s</th>",
+                   result_text(json_array_get(classes, c), "class"));
     table_body(out);
     for (int i = 0; i < recipe->case_count; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "%d", i + 1);
-        const json_t *runs = json_object_get(cases, key);
+        const json_t *runs = study_case(cases, i);
         page_row(out, recipe->cases[i][0] ? recipe->cases[i] : "all", "dpdd", runs_mean(runs, "loss"),
                  runs_mean(runs, "accuracy"), runs_mean(runs, "macro.precision"), runs_mean(runs, "macro.recall"));
         for (size_t c = 0; c < count; c++) page_cells(out, "p", runs_mean_recall(runs, c));
@@ -290,17 +290,17 @@ static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set)
     const Recipe *recipe = page->study->recipe;
     const json_t *cases = page_result(page, "remedies", set->name);
     for (int i = 0; cases && i < recipe->case_count; i++) {
-        char key[16], name[96], caption[300];
-        snprintf(key, sizeof key, "%d", i + 1);
-        const json_t *all = json_object_get(cases, key);
+        char name[96], caption[300];
+        const json_t *all = study_case(cases, i);
         if (!all) continue;
         snprintf(caption, sizeof caption,
-                 "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; the best, by the "
-                 "validation images, is marked",
+                 "What remedies bring, %.80s: %d seeds, each with other images; %d steps, of which the last is taken; "
+                 "the best, by the validation images, is marked",
                  recipe->cases[i], recipe->remedied.seeds, recipe->remedied.steps);
         FORWARD(remedy_table(out, caption, all));
         snprintf(name, sizeof name, "remedies-%s-case%d", set->name, i + 1);
-        FORWARD(page_lone_figure(out, page, "figures", name, "Recalls by remedy; bars are 95 % intervals over the seeds"));
+        FORWARD(
+            page_lone_figure(out, page, "figures", name, "Recalls by remedy; bars are 95 % intervals over the seeds"));
     }
     return CF_OK;
 }

@@ -59,8 +59,8 @@ static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace
     recipe_size_text(recipe->sizes[recipe->size_count - 1], number);
     snprintf(stage, sizeof stage, "transfer-umap-%s", place->key);
     snprintf(caption, sizeof caption,
-             "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images per class: %s; "
-             "first seed). Each has an embedding of its own",
+             "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned "
+             "(images per class: %s; first seed). Each has an embedding of its own",
              place->set->name, place->from->name, number);
     page_table(out, "How far classes are apart in the two embeddings", ">k-NN accuracy|>Silhouette");
     quality_row(out, "before", json_object_get(features, "before"));
@@ -79,8 +79,8 @@ static cf_status transfer(FILE *out, const StudyPage *page, const StudyPlace *pl
     FORWARD(transfer_table(out, page_result(page, "transfer", place->key)));
     snprintf(name, sizeof name, "transfer-%s", place->key);
     FORWARD(page_lone_figure(out, page, "figures", name,
-                             "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were fixed "
-                             "beforehand, and the last one is taken"));
+                             "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the "
+                             "epochs were fixed beforehand, and the last one is taken"));
     FORWARD(before_after(out, page, place));
     training_line(out, place->set, &page->study->recipe->transfer);
     return CF_OK;
@@ -94,11 +94,12 @@ static const char *sources(const Recipe *recipe) {
 static cf_status about_transfer(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
     fprintf(out,
-            "<p>The network that was trained on one set is trained further on images of another, and beside it the same network from drawn "
-            "weights, on the same images: %d seeds, each with other training and test images; what a small size has is in the larger "
-            "ones. Nothing is chosen by validation images, of which there would be none to spare: the number of epochs is fixed (of few "
-            "images so many as give %d steps), and the last epoch is taken. Differences are paired by seed; noise is what 0 lies in the "
-            "interval of. The pretrained network is one for %s, so intervals do not tell what another one would bring.</p>\n",
+            "<p>The network that was trained on one set is trained further on images of another, and beside it the "
+            "same network from drawn weights, on the same images: %d seeds, each with other training and test images; "
+            "what a small size has is in the larger ones. Nothing is chosen by validation images, of which there would "
+            "be none to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last "
+            "epoch is taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained "
+            "network is one for %s, so intervals do not tell what another one would bring.</p>\n",
             recipe->transfer.seeds, recipe->transfer.steps, sources(recipe));
     return CF_OK;
 }
@@ -129,10 +130,11 @@ static cf_status adaptation(FILE *out, const StudyPage *page, const StudyPlace *
 static cf_status about_adaptation(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
     fprintf(out,
-            "<p>The network that was trained on one set learns further from its own images with their labels and from another "
-            "set\xe2\x80\x99s training images without theirs (%d seeds). The labels of that set are for the score alone: nothing is chosen "
-            "by them, and the last epoch is taken. Differences are to the same networks before, on the same test images, paired by seed; "
-            "noise is what 0 lies in the interval of. The network at the beginning is one for %s.</p>\n",
+            "<p>The network that was trained on one set learns further from its own images with their labels and from "
+            "another set\xe2\x80\x99s training images without theirs (%d seeds). The labels of that set are for the "
+            "score alone: nothing is chosen by them, and the last epoch is taken. Differences are to the same networks "
+            "before, on the same test images, paired by seed; noise is what 0 lies in the interval of. The network at "
+            "the beginning is one for %s.</p>\n",
             recipe->adaptation.seeds, sources(recipe));
     return CF_OK;
 }
@@ -164,9 +166,9 @@ static cf_status attention_table(FILE *out, json_t *models) {
 static cf_status about_attention(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
     fprintf(out,
-            "<p>Networks trained on the same images with the same options and the same %d seeds, to the last epoch. With few epochs this "
-            "tells how fast a network learns, not where it ends. Differences are paired by seed; noise is what 0 lies in the interval "
-            "of.</p>\n<dl class=\"pairs\">\n",
+            "<p>Networks trained on the same images with the same options and the same %d seeds, to the last epoch. "
+            "With few epochs this tells how fast a network learns, not where it ends. Differences are paired by seed; "
+            "noise is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
             recipe->attention.seeds);
     for (int m = 0; m < recipe->model_count; m++)
         html_write(out, HTML_PAIR("%s", "<code>%s</code>"), recipe->names[m], recipe->models[m]);
@@ -179,7 +181,8 @@ static cf_status attention(FILE *out, const StudyPage *page, const StudyPlace *p
     page_set_heading(out, place->set);
     FORWARD(attention_table(out, page_result(page, "attention", place->key)));
     snprintf(name, sizeof name, "attention-%s", place->key);
-    FORWARD(page_lone_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
+    FORWARD(
+        page_lone_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
     training_line(out, place->set, &page->study->recipe->attention);
     return CF_OK;
 }

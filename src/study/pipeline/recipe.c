@@ -21,7 +21,8 @@ cf_status recipe_new(Recipe *recipe) {
 }
 
 void recipe_free(Recipe *recipe) {
-    char *texts[] = {recipe->name, recipe->grid, recipe->classes, recipe->claims, recipe->methods, recipe->remedies, recipe->augment_with};
+    char *texts[] = {recipe->name,    recipe->grid,     recipe->classes,     recipe->claims,
+                     recipe->methods, recipe->remedies, recipe->augment_with};
     json_t *documents[] = {recipe->final, recipe->transfer.train, recipe->adaptation.train, recipe->attention.train,
                            recipe->remedied.train};
     for (size_t i = 0; i < COUNT_OF(texts); i++) free(texts[i]);
@@ -91,8 +92,8 @@ static cf_status check_names(const Recipe *recipe) {
 
 static cf_status check_sections(const Recipe *recipe) {
     FAIL_IF(recipe->methods && strstr(recipe->methods, "adabn") && recipe->seeds < 2, CF_BAD_USE,
-            "recipe %s: adaptation: adabn draws nothing, so its interval is over the networks it begins with: 2 seeds of the "
-            "recipe or more expected, found %d",
+            "recipe %s: adaptation: adabn draws nothing, so its interval is over the networks it begins with: 2 seeds "
+            "of the recipe or more expected, found %d",
             recipe->name, recipe->seeds);
     for (int i = 1; i < recipe->size_count; i++)
         FAIL_IF(!recipe->sizes[i - 1] || (recipe->sizes[i] && recipe->sizes[i] <= recipe->sizes[i - 1]), CF_BAD_USE,
@@ -132,7 +133,8 @@ cf_status recipe_lay(const json_t *final, cf_train_options *train) {
 }
 
 /* `key`: of its list, which it takes over. A section that is not there is left out. */
-static json_t *add_section(json_t *root, const char *name, const char *key, json_t *list, const RecipeSection *section, bool steps) {
+static json_t *add_section(json_t *root, const char *name, const char *key, json_t *list, const RecipeSection *section,
+                           bool steps) {
     json_auto_t *owned = list;
     if (!section->seeds) return NULL;
     json_t *json = json_pack("{s:O s:i s:O?}", key, owned, "seeds", section->seeds, "train", section->train);
@@ -149,7 +151,8 @@ static void add_sections(json_t *root, const Recipe *recipe) {
         json_array_append_new(sizes, json_string(text));
     }
     for (int i = 0; i < recipe->model_count; i++)
-        json_array_append_new(models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model", json_text(recipe->models[i])));
+        json_array_append_new(
+            models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model", json_text(recipe->models[i])));
     json_t *remedies = add_section(root, "remedies", "remedies", json_text(recipe->remedies), &recipe->remedied, true);
     if (recipe->augment_with) json_object_set_new(remedies, "augment_with", json_text(recipe->augment_with));
     add_section(root, "transfer", "sizes", sizes, &recipe->transfer, true);
@@ -166,13 +169,14 @@ cf_status recipe_json(const Recipe *recipe, json_t **json) {
     for (int i = 0; recipe->data[i]; i++) json_array_append_new(data, json_text(recipe->data[i]));
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_text(recipe->cases[i]));
     json_t *images = recipe->images ? json_integer(recipe->images) : json_null();
-    json_t *root = json_pack(
-        "{s:o s:o s:o s:o s:o s:b s:O s:O? s:O s:O s:O? s:i s:i s:b s:b s:i s:f s:o s:o}", "name", json_text(recipe->name), "data",
-        data, "claims", json_text(recipe->claims), "images", images, "grid", json_text(recipe->grid), "prune", recipe->prune, "model",
-        json_object_get(config, "model"), "from", json_object_get(config, "from"), "split", json_object_get(config, "split"), "train",
-        json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds, "splits", recipe->splits, "features",
-        recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist", recipe->min_dist, "classes",
-        json_text(recipe->classes), "cases", cases);
+    json_t *root =
+        json_pack("{s:o s:o s:o s:o s:o s:b s:O s:O? s:O s:O s:O? s:i s:i s:b s:b s:i s:f s:o s:o}", "name",
+                  json_text(recipe->name), "data", data, "claims", json_text(recipe->claims), "images", images, "grid",
+                  json_text(recipe->grid), "prune", recipe->prune, "model", json_object_get(config, "model"), "from",
+                  json_object_get(config, "from"), "split", json_object_get(config, "split"), "train",
+                  json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds, "splits",
+                  recipe->splits, "features", recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
+                  "min_dist", recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the recipe's JSON");
     add_sections(root, recipe);
     *json = root;

@@ -26,7 +26,9 @@ static cf_status read_record(Stage *stage, bool *same) {
     *same = fingerprint && strcmp(fingerprint, stage->fingerprint) == 0;
     if (!*same || !result) return CF_OK;
     const cf_status status = result_check(result);
-    if (status) return status_prefix(status, "%s is not as a study leaves it; remove it, and the stage is done anew", stage->record);
+    if (status)
+        return status_prefix(status, "%s is not as a study leaves it; remove it, and the stage is done anew",
+                             stage->record);
     stage->done = true;
     json_decref(stage->result);
     stage->result = json_incref(result);

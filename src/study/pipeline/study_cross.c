@@ -38,7 +38,8 @@ cf_status study_check_pair(const char *section, const StudyPlace *place) {
     const cf_set *a = place->from->set, *b = place->set->set;
     for (int c = 0; c < a->classes; c++)
         if (set_find_class(b, a->class_names[c]) >= 0) return CF_OK;
-    return FAIL(CF_BAD_USE, "%s: no class of %s has the name of one of %s; leave %s out of the recipe, or one of the sets", section,
+    return FAIL(CF_BAD_USE,
+                "%s: no class of %s has the name of one of %s; leave %s out of the recipe, or one of the sets", section,
                 place->from->name, place->set->name, section);
 }
 
@@ -61,13 +62,13 @@ static cf_status prepare_cross(Study *study, StudyStage *stage) {
 }
 
 /* The model's recall on its own set and on the other. */
-static cf_status draw_cross(const Study *study, const FigureBook *book, const StudyPlace *place) {
+static cf_status draw_cross(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
     const char *from = place->from->name;
-    char name[160], title[200];
-    RecallSeries series[] = {{.runs = study_result(study, "test", from)}, {.runs = study_result(study, "cross", place->key)}};
+    char title[200];
+    RecallSeries series[] = {{.runs = study_result(study, "test", from)},
+                             {.runs = study_result(study, "cross", place->key)}};
     snprintf(series[0].name, sizeof series[0].name, "on %s", from);
     snprintf(series[1].name, sizeof series[1].name, "on %s", place->set->name);
-    snprintf(name, sizeof name, "cross-%s", place->key);
     snprintf(title, sizeof title, "The model of %s", from);
     return figure_recalls(book, name, title, series, 2);
 }
@@ -141,7 +142,8 @@ static cf_status prepare_features(Study *study, StudyStage *stage) {
     snprintf(stage->name, sizeof stage->name, "features-%s", stage->place.key);
     snprintf(stage->path, sizeof stage->path, "features.%s", stage->place.key);
     if (from)
-        snprintf(stage->what, sizeof stage->what, "UMAP of the features of %s in the model of %s", on->name, from->name);
+        snprintf(stage->what, sizeof stage->what, "UMAP of the features of %s in the model of %s", on->name,
+                 from->name);
     else
         snprintf(stage->what, sizeof stage->what, "%s: UMAP of the test images' features", on->name);
     return CF_OK;

@@ -46,8 +46,8 @@ static cf_status describe_data(Study *study, StudyStage *of, const Stage *stage,
     *result =
         json_pack("{s:s s:o s:s s:[i i i] s:I s:I s:o s:o}", "name", set->name, "data", json_text(set->chosen.data),
                   "sha256", s->sha256, "shape", s->channels, s->height, s->width, "official_train",
-                  (json_int_t)s->official_train, "official_test", (json_int_t)(s->count - s->official_train),
-                  "classes", class_names(cf_split_part(split, CF_ALL)), "counts", counts_json(split, by_label));
+                  (json_int_t)s->official_train, "official_test", (json_int_t)(s->count - s->official_train), "classes",
+                  class_names(cf_split_part(split, CF_ALL)), "counts", counts_json(split, by_label));
     return CF_OK;
 }
 

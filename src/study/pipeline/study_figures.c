@@ -75,7 +75,8 @@ cf_status figure_recalls(const FigureBook *book, const char *name, const char *t
 
 /* ---- Two curves with intervals ---- */
 
-cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *first, const json_t *second, const char *path, FILE *csv) {
+cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *first, const json_t *second,
+                     const char *path, FILE *csv) {
     const json_t *const runs[] = {first, second};
     const size_t i = c->count++;
     FAIL_IF(i == CURVE_POINTS, CF_BAD_USE, "at most %d points of a curve expected", CURVE_POINTS);
@@ -91,7 +92,8 @@ cf_status curves_add(TwoCurves *c, const char *key, double x, const json_t *firs
 }
 
 cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *c) {
-    const LineSeries series[] = {{c->names[0], c->x, c->mean[0], c->count, 1, 3}, {c->names[1], c->x, c->mean[1], c->count, 0, 0}};
+    const LineSeries series[] = {{c->names[0], c->x, c->mean[0], c->count, 1, 3},
+                                 {c->names[1], c->x, c->mean[1], c->count, 0, 0}};
     const LineInterval intervals[] = {{c->low[0], c->high[0]}, {c->low[1], c->high[1]}};
     const LineChart chart = {.title = c->title,
                              .x = {.label = c->x_label, .kind = AXIS_LOG},
@@ -104,8 +106,8 @@ cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves 
 
 /* ---- From another set ---- */
 
-cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
-                          json_t *sizes, int classes) {
+cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other, json_t *sizes,
+                          int classes) {
     char from[96];
     TwoCurves c = {.title = title,
                    .x_label = "training images per class",
@@ -119,7 +121,8 @@ cf_status figure_transfer(const FigureBook *book, const char *name, const char *
     FORWARD(book_table(book, name, "size,images_per_class,way,runs,accuracy,low,high", &csv));
     json_object_foreach(sizes, key, ways) {
         const json_t *new = json_object_get(ways, "new");
-        FORWARD(curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy", csv.stream));
+        FORWARD(curves_add(&c, key, runs_mean(new, "images") / classes, new, json_object_get(ways, "from"), "accuracy",
+                           csv.stream));
     }
     FORWARD(file_commit(&csv));
     return curves_draw(book, name, &c);
@@ -152,7 +155,8 @@ static cf_status draw_before_after(Canvas *canvas, const Theme *theme, Box box, 
     return CF_OK;
 }
 
-cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *const places[2]) {
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images,
+                              const float *const places[2]) {
     const cf_set *set = images->set;
     const size_t n = images->count;
     AUTO_FREE unsigned char *labels = NULL;

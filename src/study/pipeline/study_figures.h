@@ -30,9 +30,10 @@ cf_status curves_add(TwoCurves *curves, const char *key, double x, const json_t 
 cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *curves);
 /* Accuracy over training images per class, with 95 % intervals over the seeds: from nothing, and from the network of `other`. `sizes`
  * {"10": {"new": [runs], "from": [runs]}}. */
-cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
-                          json_t *sizes, int classes);
+cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other, json_t *sizes,
+                          int classes);
 /* "umap": each image in an embedding before fine-tuning, places[0][images][2], and in another one after it. */
-cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *const places[2]);
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images,
+                              const float *const places[2]);
 /* Accuracies of networks, {"paper": [runs]}, with 95 % intervals over the seeds. */
 cf_status figure_attention(const FigureBook *book, const char *name, const char *title, json_t *models);

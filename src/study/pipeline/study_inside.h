@@ -52,10 +52,10 @@ typedef enum TrainingResult {
 typedef struct Training {
     RunConfig config;
     char source_print
-        [SHA256_HEX];  /* of the stage that made the network it begins with; "": drawn weights, or the recipe's */
-    bool shown;        /* makes the figures and the page of the run as well */
-    bool embedded;     /* "features" of the result is UMAP of the features */
-    bool target;       /* it trains on the images of place.from, with those of place.set as its target */
+        [SHA256_HEX]; /* of the stage that made the network it begins with; "": drawn weights, or the recipe's */
+    bool shown;       /* makes the figures and the page of the run as well */
+    bool embedded;    /* "features" of the result is UMAP of the features */
+    bool target;      /* it trains on the images of place.from, with those of place.set as its target */
     TrainingResult result;
 } Training;
 
@@ -108,7 +108,8 @@ typedef struct StageKind {
     void (*load)(const Study *study, const StudyPlace *place, StudyLoad *load); /* adds to it; NULL: no trainings */
     cf_status (*prepare)(Study *study, StudyStage *stage);      /* fills it, but for `place`, which is there */
     cf_status (*finish)(Study *study, const StudyPlace *place); /* behind the last one of a place; NULL */
-    cf_status (*draw)(const Study *study, const FigureBook *book, const StudyPlace *place); /* when all is done; NULL */
+    /* The figure of a place, "cross-hand-on-street", when all is done; NULL: it has none. */
+    cf_status (*draw)(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place);
 } StageKind;
 
 extern const StageKind study_data_kind, study_search_kind, study_train_kind, study_features_kind, study_cross_kind,
@@ -123,6 +124,8 @@ bool study_place(const Study *study, bool pairs, int number, StudyPlace *place);
 cf_status study_put_result(Study *study, const char *path, json_t *value);
 /* results[group][key]; NULL: it is not there. */
 json_t *study_result(const Study *study, const char *group, const char *key);
+/* Of {"1": .., "2": ..} that of the case with that number (from 0); NULL: it is not there. */
+json_t *study_case(const json_t *cases, int case_number);
 
 /* ---- What comes of them ---- */
 

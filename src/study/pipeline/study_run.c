@@ -39,7 +39,8 @@ static void in_words(const json_t *result, char words[96]) {
                     n = result_whole(result, "n");
     words[0] = '\0';
     if (measured && json_object_get(result, "trials"))
-        snprintf(words, 96, "%lld trials, the best %.2f %% of the validation images", result_whole(result, "trials"), percent);
+        snprintf(words, 96, "%lld trials, the best %.2f %% of the validation images", result_whole(result, "trials"),
+                 percent);
     else if (measured)
         snprintf(words, 96, "%.2f %% of %lld images", percent, n);
     else if (json_object_get(result, "official_train") && test > 0)
@@ -105,13 +106,20 @@ json_t *study_result(const Study *study, const char *group, const char *key) {
     return json_object_get(json_object_get(study->results, group), key);
 }
 
+json_t *study_case(const json_t *cases, int case_number) {
+    char key[16];
+    snprintf(key, sizeof key, "%d", case_number + 1);
+    return json_object_get(cases, key);
+}
+
 bool study_place(const Study *study, bool pairs, int number, StudyPlace *place) {
     StudySet *sets_of = (StudySet *)(uintptr_t)study->sets;
     const int sets = study->set_count, others = pairs ? sets - 1 : 1, other = others ? number % others : 0;
     if (number >= sets * others) return false;
     *place = (StudyPlace){.set = &sets_of[number / others]};
     if (pairs) place->from = &sets_of[other + (other >= number / others)];
-    snprintf(place->key, sizeof place->key, "%s%s%s", pairs ? place->from->name : "", pairs ? "-on-" : "", place->set->name);
+    snprintf(place->key, sizeof place->key, "%s%s%s", pairs ? place->from->name : "", pairs ? "-on-" : "",
+             place->set->name);
     return true;
 }
 
@@ -276,7 +284,11 @@ static cf_status draw_all(Study *study) {
     FORWARD(file_make_folder(folder));
     for (size_t k = 0; k < COUNT_OF(kinds); k++)
         for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++)
-            if (kinds[k]->draw && kinds[k]->count(study)) FORWARD(kinds[k]->draw(study, &book, &place));
+            if (kinds[k]->draw && kinds[k]->count(study)) {
+                char name[160];
+                snprintf(name, sizeof name, "%s-%s", kinds[k]->key, place.key);
+                FORWARD(kinds[k]->draw(study, &book, name, &place));
+            }
     return CF_OK;
 }
 

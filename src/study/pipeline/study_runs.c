@@ -87,7 +87,8 @@ static cf_status adapted_json(const Study *study, const Run *run, json_t **resul
     const ClassifyOptions options = {.engine = run->engine, .threads = study->threads};
     AUTO(evaluation_free) Evaluation before = {0};
     AUTO(cf_model_free_at) cf_model *model = NULL;
-    FAIL_IF(!run->target_tested, CF_BAD_USE, "%s has no test images of classes that the model knows", run->config.target);
+    FAIL_IF(!run->target_tested, CF_BAD_USE, "%s has no test images of classes that the model knows",
+            run->config.target);
     FORWARD(model_open(run->config.from, &model));
     FORWARD(evaluate(model, cf_split_part(run->target, CF_TEST), &options, &before));
     const cf_metrics *m = &run->target_test.metrics.summary;
@@ -116,10 +117,14 @@ static cf_status train_and_test(Study *study, Training *training, const Stage *s
     FORWARD(run_test(run));
     if (training->shown) FORWARD(run_write_report(run, &(FigureOptions){.formats = o->formats}));
     switch (training->result) {
-    case RESULT_LAB: return lab_result(run, result);
-    case RESULT_ADAPTED: return adapted_json(study, run, result);
-    case RESULT_BRIEF: return brief_json(run, result);
-    case RESULT_WHOLE: break;
+    case RESULT_LAB:
+        return lab_result(run, result);
+    case RESULT_ADAPTED:
+        return adapted_json(study, run, result);
+    case RESULT_BRIEF:
+        return brief_json(run, result);
+    case RESULT_WHOLE:
+        break;
     }
     return whole_json(study, run, result);
 }
@@ -236,19 +241,16 @@ static cf_status note_conditions(Study *study, const StudyPlace *place) {
     return study_put_result(study, path, conditions);
 }
 
-static cf_status draw_cases(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    const json_t *cases = study_result(study, "imbalance", place->set->name);
+static cf_status draw_cases(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
+    const json_t *cases = study_result(study, "imbalance", place->key);
     const int count = (int)json_object_size(cases);
     RecallSeries series[RECIPE_CASES];
-    char name[96], title[120];
+    char title[120];
     for (int i = 0; i < count; i++) {
         const char *limit = case_limit(study->recipe, i);
-        char key[16];
-        snprintf(key, sizeof key, "%d", i + 1);
-        series[i].runs = json_object_get(cases, key);
+        series[i].runs = study_case(cases, i);
         snprintf(series[i].name, sizeof series[i].name, "%.70s", limit ? limit : "all");
     }
-    snprintf(name, sizeof name, "imbalance-%s", place->set->name);
     snprintf(title, sizeof title, "%s, by training images per class", place->set->name);
     return count ? figure_recalls(book, name, title, series, count) : CF_OK;
 }

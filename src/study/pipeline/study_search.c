@@ -63,8 +63,8 @@ static cf_status conclude(const StudySet *set, Store *store, const Space *space,
     FORWARD(run_config_json(&chosen, &config));
     FORWARD(space_point_json(space, &best->point, &point));
     *result = json_pack("{s:O s:O s:i s:f s:f s:I s:o}", "config", config, "point", point, "trial", best->id, "loss",
-                        best->validation_loss, "accuracy", best->validation_accuracy, "trials", (json_int_t)trials.count,
-                        "states", count_states(&trials));
+                        best->validation_loss, "accuracy", best->validation_accuracy, "trials",
+                        (json_int_t)trials.count, "states", count_states(&trials));
     return CF_OK;
 }
 
@@ -103,8 +103,8 @@ static cf_status prepare_search(Study *study, StudyStage *stage) {
     FORWARD(run_config_json(&set->chosen, &config));
     FORWARD(space_json(&space, &described));
     json_object_del(config, "data_dir");
-    stage->inputs = json_pack("{s:O s:s s:O s:b}", "config", config, "data", set->data_print, "space", described, "prune",
-                              study->recipe->prune);
+    stage->inputs = json_pack("{s:O s:s s:O s:b}", "config", config, "data", set->data_print, "space", described,
+                              "prune", study->recipe->prune);
     stage->work = do_search;
     snprintf(stage->name, sizeof stage->name, "tune-%s", set->name);
     snprintf(stage->what, sizeof stage->what, "%s: search", set->name);

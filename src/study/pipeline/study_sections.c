@@ -158,10 +158,9 @@ static cf_status prepare_network(Study *study, StudyStage *stage) {
     return CF_OK;
 }
 
-static cf_status draw_networks(const Study *study, const FigureBook *book, const StudyPlace *place) {
+static cf_status draw_networks(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
     json_t *models = study_result(study, "attention", place->set->name);
-    char name[96], title[200];
-    snprintf(name, sizeof name, "attention-%s", place->set->name);
+    char title[200];
     snprintf(title, sizeof title, "%s: each network, mean over the seeds with its 95 %% interval", place->set->name);
     return models ? figure_attention(book, name, title, models) : CF_OK;
 }
@@ -271,15 +270,15 @@ static cf_status finish_remedies(Study *study, const StudyPlace *place) {
     return CF_OK;
 }
 
-static cf_status draw_remedies(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    const json_t *cases = study_result(study, "remedies", place->set->name);
+static cf_status draw_remedies(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
+    const json_t *cases = study_result(study, "remedies", place->key);
+    (void)name; /* of the kind: a case has a figure of its own */
     for (int i = 0; i < study->recipe->case_count; i++) {
-        char key[16], name[96], title[200];
-        snprintf(key, sizeof key, "%d", i + 1);
-        snprintf(name, sizeof name, "remedies-%s-case%d", place->set->name, i + 1);
+        char own[160], title[200];
+        snprintf(own, sizeof own, "remedies-%s-case%d", place->key, i + 1);
         snprintf(title, sizeof title, "%s, %.100s: recall, mean over the seeds", place->set->name,
                  study->recipe->cases[i]);
-        if (json_object_get(cases, key)) FORWARD(figure_remedies(book, name, title, json_object_get(cases, key)));
+        if (study_case(cases, i)) FORWARD(figure_remedies(book, own, title, study_case(cases, i)));
     }
     return CF_OK;
 }

@@ -92,11 +92,13 @@ static cf_status tell_test(Story *story, const Subject *of) {
     FORWARD(runs_interval(runs, "accuracy", &mean));
     if (count > 1)
         tell(story,
-             "Of the test images of %s, never trained on, %.2f %% are right in the mean (95 %% interval %.2f to %.2f, %s); macro F1 %.4f.",
+             "Of the test images of %s, never trained on, %.2f %% are right in the mean (95 %% interval %.2f to %.2f, "
+             "%s); macro F1 %.4f.",
              of->name, 100 * mean.mean, 100 * mean.low, 100 * mean.high, over, runs_mean(runs, "macro.f1"));
     else
         tell(story,
-             "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 %.4f.",
+             "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
+             "%.4f.",
              result_whole(first, "n"), of->name, 100 * result_number(first, "accuracy"),
              100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
              runs_mean(runs, "macro.f1"));
@@ -135,8 +137,8 @@ static cf_status tell_imbalance(Story *story, const Subject *of) {
         weakest = result_text(json_array_get(classes, c), "class");
     }
     tell(story,
-         "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, %.2f %% of class %s are "
-         "found.",
+         "With few images of one class, %s gets %s %% right from the hardest case to all images; in the hardest, %.2f "
+         "%% of class %s are found.",
          of->name, accuracies.text, 100 * lowest, weakest);
     return CF_OK;
 }
@@ -153,8 +155,8 @@ static cf_status tell_remedies(Story *story, const Subject *of) {
              rows.count - 1, of->name);
     else
         tell(story,
-             "Against few images of one class of %s the best of %d remedies, by the validation images, is %s: %+.2f points of the mean "
-             "recall (%+.2f to %+.2f, %zu seeds).",
+             "Against few images of one class of %s the best of %d remedies, by the validation images, is %s: %+.2f "
+             "points of the mean recall (%+.2f to %+.2f, %zu seeds).",
              of->name, rows.count - 1, best->name, 100 * best->gain.difference, 100 * best->gain.low,
              100 * best->gain.high, rows.seeds);
     return CF_OK;
@@ -169,8 +171,8 @@ static cf_status tell_transfer(Story *story, const Subject *of) {
     MeanDifference d;
     if (!ways || runs_difference(tuned, drawn, "accuracy", &d)) return CF_OK;
     tell(story,
-         "Trained on %s first, a network gets %.2f %% of %s right after %s image%s%s, and %.2f %% without it: %+.2f points (%+.2f to "
-         "%+.2f, %zu seeds).",
+         "Trained on %s first, a network gets %.2f %% of %s right after %s image%s%s, and %.2f %% without it: %+.2f "
+         "points (%+.2f to %+.2f, %zu seeds).",
          of->from, 100 * runs_mean(tuned, "accuracy"), of->name, size, strcmp(size, "1") == 0 ? "" : "s",
          strcmp(size, "all") == 0 ? "" : " per class", 100 * runs_mean(drawn, "accuracy"), 100 * d.difference,
          100 * d.low, 100 * d.high, json_array_size(tuned));
@@ -192,8 +194,8 @@ static cf_status tell_adaptation(Story *story, const Subject *of) {
     }
     if (gains.used)
         tell(story,
-             "Adapted to images of %s without their labels, the model of %s gets %s of them right, and %.2f %% as it was before (%zu "
-             "seeds).",
+             "Adapted to images of %s without their labels, the model of %s gets %s of them right, and %.2f %% as it "
+             "was before (%zu seeds).",
              of->name, of->from, gains.text, 100 * runs_mean(before, "accuracy"), json_array_size(before));
     return CF_OK;
 }
@@ -214,7 +216,8 @@ static cf_status tell_attention(Story *story, const Subject *of) {
             say(&networks, ", %s %+.2f points (%+.2f to %+.2f)", name, 100 * d.difference, 100 * d.low, 100 * d.high);
         }
     }
-    if (first) tell(story, "On %s, with %zu seeds and the same training, %s.", of->name, json_array_size(first),
+    if (first)
+        tell(story, "On %s, with %zu seeds and the same training, %s.", of->name, json_array_size(first),
              networks.text);
     return CF_OK;
 }
@@ -223,8 +226,8 @@ static cf_status tell_features(Story *story, const Subject *of) {
     const json_t *features = result(story, "features", of->key), *vote = json_object_get(features, "knn_accuracy");
     if (!features) return CF_OK;
     tell(story,
-         "UMAP of the features of %s keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the images have their "
-         "class from their neighbours.",
+         "UMAP of the features of %s keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the "
+         "images have their class from their neighbours.",
          of->name, result_number(features, "trustworthiness"), 100 * json_number_value(vote));
     return CF_OK;
 }
@@ -232,7 +235,8 @@ static cf_status tell_features(Story *story, const Subject *of) {
 static void tell_ledger(Story *story, const Ledger *ledger) {
     const size_t *v = ledger->verdicts;
     tell(story,
-         "Of the report's %zu figures, %zu are reproduced, %zu beaten, %zu short; %zu were measured on other data, %zu not at all.",
+         "Of the report's %zu figures, %zu are reproduced, %zu beaten, %zu short; %zu were measured on other data, %zu "
+         "not at all.",
          ledger->count - ledger->suggestions, v[REPRODUCED], v[BEATEN], v[FELL_SHORT], v[NOT_COMPARABLE],
          v[NOT_RUN] - ledger->untried);
 }

@@ -119,10 +119,9 @@ static cf_status prepare_tuning(Study *study, StudyStage *stage) {
     return CF_OK;
 }
 
-static cf_status draw_tunings(const Study *study, const FigureBook *book, const StudyPlace *place) {
+static cf_status draw_tunings(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
     json_t *sizes = study_result(study, "transfer", place->key);
-    char name[160], title[200];
-    snprintf(name, sizeof name, "transfer-%s", place->key);
+    char title[200];
     snprintf(title, sizeof title, "%s, by training images", place->set->name);
     return sizes ? figure_transfer(book, name, title, place->from->name, sizes, place->set->set->classes) : CF_OK;
 }
@@ -138,7 +137,8 @@ const StageKind study_transfer_kind = {.key = "transfer",
 /* ---- The test images before and after ---- */
 
 /* UMAP of what a model makes of the images, and how far it keeps their classes apart. */
-static cf_status embed_model(const Study *study, const Run *run, const cf_subset *images, Embedding *embedding, json_t **quality) {
+static cf_status embed_model(const Study *study, const Run *run, const cf_subset *images, Embedding *embedding,
+                             json_t **quality) {
     const QualityOptions judge = {METRIC_EUCLIDEAN, study->recipe->base.train.seed, study->threads};
     const UmapOptions options = study_umap_options(study);
     const Quality *q = &embedding->quality;
@@ -155,8 +155,8 @@ static cf_status embed_model(const Study *study, const Run *run, const cf_subset
 }
 
 /* Each has an embedding of its own: in one of both they are two clouds far from each other. */
-static cf_status embed_both(const Study *study, const Stage *stage, const StudyPlace *place, Run *after, cf_model *before,
-                            json_t **result) {
+static cf_status embed_both(const Study *study, const Stage *stage, const StudyPlace *place, Run *after,
+                            cf_model *before, json_t **result) {
     AUTO(figure_list_free) FigureList list = {0};
     AUTO(embedding_free) Embedding first = {0}, then = {0};
     json_auto_t *of_first = NULL, *of_then = NULL;
@@ -171,7 +171,8 @@ static cf_status embed_both(const Study *study, const Stage *stage, const StudyP
     FORWARD(embed_model(study, after, images, &then, &of_then));
     if (study->options->formats) {
         FORWARD(file_make_folder(stage->folder));
-        FORWARD(figure_before_after(&book, place->from->name, images, (const float *const[]){first.coordinates, then.coordinates}));
+        FORWARD(figure_before_after(&book, place->from->name, images,
+                                    (const float *const[]){first.coordinates, then.coordinates}));
     }
     *result = json_pack("{s:I s:O s:O}", "n", (json_int_t)images->count, "before", of_first, "after", of_then);
     return CF_OK;

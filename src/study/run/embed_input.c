@@ -98,18 +98,16 @@ static void tell_loss(const char *path, const NarrowLoss *loss, bool angles) {
     const char *euclidean = "or take --metric euclidean",
                *scale = "scale or clip the columns that span more than their detail times 10,000,000";
     if (loss->merged > loss->different / 100)
-        notice(
-            "%s: %zu of %zu different rows are equal to another one in float32, in which rows are compared, and will not be told "
-            "apart; %s%s",
-            path, loss->merged, loss->different,
-            angles ? "angles between them are too small: subtract the means of the columns, " : scale,
-            angles ? euclidean : "");
+        notice("%s: %zu of %zu different rows are equal to another one in float32, in which rows are compared, and "
+               "will not be told apart; %s%s",
+               path, loss->merged, loss->different,
+               angles ? "angles between them are too small: subtract the means of the columns, " : scale,
+               angles ? euclidean : "");
     else if (loss->changed > loss->sampled / 8)
-        notice(
-            "%s: rounded to float32, in which rows are compared, the distance from the nearest other row changes by more than 10 %% "
-            "for %zu of %zu rows of a sample; %s%s",
-            path, loss->changed, loss->sampled, angles ? "subtract the means of the columns, " : scale,
-            angles ? euclidean : "");
+        notice("%s: rounded to float32, in which rows are compared, the distance from the nearest other row changes by "
+               "more than 10 %% for %zu of %zu rows of a sample; %s%s",
+               path, loss->changed, loss->sampled, angles ? "subtract the means of the columns, " : scale,
+               angles ? euclidean : "");
 }
 
 static cf_status fill_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input) {

@@ -231,8 +231,8 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
     for (int c = 0; c < embedding->components && strcmp(embedding->method, "pca") == 0; c++)
         json_array_append_new(explained, json_real(embedding->explained[c]));
     json_t *made = json_pack(
-        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:o s:I "
-        "s:s}",
+        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s "
+        "s:s s:s s:o s:o s:I s:s}",
         "data", json_text(input->subject), "origin", json_text(input->origin), "method", embedding->method, "n",
         (json_int_t)input->points.n, "dim", input->points.dim, "components", embedding->components, "seconds",
         "features", s->features, "knn", s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total",

@@ -95,14 +95,25 @@ cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
     return CF_OK;
 }
 
+/* What lies in a run's folder, and where its path is kept. */
+static const struct {
+    const char *name;
+    size_t offset;
+} run_files[] = {{"config.json", offsetof(Run, config_path)},
+                 {"model.safetensors", offsetof(Run, model_path)},
+                 {"checkpoint.safetensors", offsetof(Run, checkpoint_path)},
+                 {"history.csv", offsetof(Run, history_path)},
+                 {"metrics.json", offsetof(Run, metrics_path)},
+                 {"predictions.csv", offsetof(Run, predictions_path)},
+                 {"failure.json", offsetof(Run, failure_path)}};
+
 void run_free(Run *run) {
     if (!run) return;
     lock_release(&run->lock);
     if (run->made_folder) file_unmake_folders(run->folder, run->made_folder);
-    char *paths[] = {run->folder,           run->config_path,  run->model_path,
-                     run->checkpoint_path,  run->history_path, run->metrics_path,
-                     run->predictions_path, run->failure_path, run->made_folder};
-    for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
+    for (size_t i = 0; i < COUNT_OF(run_files); i++) memory_free((char *)run + run_files[i].offset);
+    free(run->folder);
+    free(run->made_folder);
     evaluation_free(&run->test);
     evaluation_free(&run->target_test);
     cf_split_free(run->target);
@@ -116,18 +127,9 @@ void run_free(Run *run) {
 }
 
 static cf_status name_files(Run *run, const char *folder) {
-    const struct {
-        char **path;
-        const char *name;
-    } files[] = {{&run->config_path, "config.json"},
-                 {&run->model_path, "model.safetensors"},
-                 {&run->checkpoint_path, "checkpoint.safetensors"},
-                 {&run->history_path, "history.csv"},
-                 {&run->metrics_path, "metrics.json"},
-                 {&run->predictions_path, "predictions.csv"},
-                 {&run->failure_path, "failure.json"}};
     FORWARD(file_trim(folder, &run->folder));
-    for (size_t i = 0; i < COUNT_OF(files); i++) FORWARD(file_join(run->folder, files[i].name, files[i].path));
+    for (size_t i = 0; i < COUNT_OF(run_files); i++)
+        FORWARD(file_join(run->folder, run_files[i].name, (char **)(void *)((char *)run + run_files[i].offset)));
     return CF_OK;
 }
 
@@ -234,11 +236,10 @@ static cf_status check_resumed(const Run *run) {
     json_object_foreach(now, key, value) {
         if (!differs && !json_equal(value, json_object_get(then, key))) differs = key;
     }
-    FAIL_IF(
-        differs, CF_BAD_USE,
-        "%s holds a trained model and no checkpoint to go on from; it can be trained anew with the settings it was made with, "
-        "and those of \"%s\" differ: train into another folder",
-        run->folder, differs);
+    FAIL_IF(differs, CF_BAD_USE,
+            "%s holds a trained model and no checkpoint to go on from; it can be trained anew with the settings it was "
+            "made with, and those of \"%s\" differ: train into another folder",
+            run->folder, differs);
     return CF_OK;
 }
 

@@ -21,19 +21,6 @@ cf_status run_config_new(RunConfig *config) {
     return CF_OK;
 }
 
-void run_config_free(RunConfig *config) {
-    char *owned[] = {config->data,
-                     config->data_dir,
-                     config->model,
-                     config->from,
-                     config->target,
-                     (char *)(uintptr_t)config->split.classes,
-                     (char *)(uintptr_t)config->split.train_limit};
-    for (size_t i = 0; i < COUNT_OF(owned); i++) free(owned[i]);
-    data_record_clear(&config->record);
-    *config = (RunConfig){0};
-}
-
 cf_status run_config_text(char **field, const char *text) {
     char *copy = NULL;
     if (text) FORWARD(memory_copy_string(text, &copy));
@@ -109,6 +96,15 @@ static const Field top_fields[] = {FIELD("data", TEXT, data),
                                       FIELD("validation", NUMBER, target_split.validation),
                                       FIELD("seed", SEED, target_split.seed),
                                       {.key = NULL}};
+
+void run_config_free(RunConfig *config) {
+    static const Field *const groups[] = {top_fields, source_fields, split_fields, target_fields};
+    for (size_t i = 0; i < COUNT_OF(groups); i++)
+        for (const Field *field = groups[i]; field->key; field++)
+            if (field->kind == TEXT || field->kind == TEXT_OR_NULL) memory_free((char *)config + field->offset);
+    data_record_clear(&config->record);
+    *config = (RunConfig){0};
+}
 
 /* ---- Writing ---- */
 

@@ -90,11 +90,12 @@ static cf_status explain_not_found(const char *data, const DataRecord *record, c
     AUTO_FREE char *why = NULL;
     if (!record->sha256[0] || generator_named(data) || data[0] == '/') return status;
     FORWARD(memory_copy_string(cf_error(), &why));
-    return FAIL(
-        status,
-        "%s; the configuration names the data as they were asked for, relative to the folder in which the training was started%s%s. "
-        "Call cifra there, or say where they are now with --data or --data-dir: the run's own data are known by their checksum",
-        why, record->path ? ", and there is nothing at their place of then, " : "", record->path ? record->path : "");
+    return FAIL(status,
+                "%s; the configuration names the data as they were asked for, relative to the folder in which the "
+                "training was started%s%s. Call cifra there, or say where they are now with --data or --data-dir: the "
+                "run's own data are known by their checksum",
+                why, record->path ? ", and there is nothing at their place of then, " : "",
+                record->path ? record->path : "");
 }
 
 cf_status run_data_load(const char *data, const DataRecord *record, const char *data_dir, SetShelf *shelf,

@@ -188,11 +188,10 @@ static cf_status choose_from(Run *run, const char *part, const cf_subset **image
 static cf_status check_part(const Run *run, const char *data, const char *part) {
     const bool test = part && strcmp(part, "test") == 0, changed = !data || strcmp(data, run->config.data) == 0;
     if (!run->other) return CF_OK;
-    FAIL_IF(
-        test && changed, CF_BAD_INPUT,
-        "%s holds other data now than the run was trained on: their checksums differ, so it has no test part of this run; "
-        "choose --split official-test or all",
-        run->config.data);
+    FAIL_IF(test && changed, CF_BAD_INPUT,
+            "%s holds other data now than the run was trained on: their checksums differ, so it has no test part of "
+            "this run; choose --split official-test or all",
+            run->config.data);
     FAIL_IF(test, CF_BAD_USE,
             "--split test is the test part of the run's own data (%s); for %s choose official-test or all",
             run->config.data, data);
@@ -240,17 +239,15 @@ cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, 
     run->other = record->sha256[0] ? !data_record_fits(record, run->set)
                                    : first->other || strcmp(first->config.data, run->config.data) != 0;
     if (strcmp(part, "test") == 0) {
-        FAIL_IF(
-            run->other, CF_BAD_USE,
-            "%s was trained on other data (%s) than %s (%s), so they have no test part in common; choose --data and --split "
-            "official-test or all",
-            run->folder, run->config.data, first->folder, first->config.data);
+        FAIL_IF(run->other, CF_BAD_USE,
+                "%s was trained on other data (%s) than %s (%s), so they have no test part in common; choose --data "
+                "and --split official-test or all",
+                run->folder, run->config.data, first->folder, first->config.data);
         FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
-        FAIL_IF(
-            !same_images(cf_split_part(run->split, CF_TEST), images), CF_BAD_USE,
-            "%s has other test images than %s: their data were split otherwise; choose --split official-test or all, or runs of "
-            "one split",
-            run->folder, first->folder);
+        FAIL_IF(!same_images(cf_split_part(run->split, CF_TEST), images), CF_BAD_USE,
+                "%s has other test images than %s: their data were split otherwise; choose --split official-test or "
+                "all, or runs of one split",
+                run->folder, first->folder);
     }
     return find_overlap(run, images, part);
 }

@@ -64,9 +64,9 @@ cf_status ranks_call_to_train(const Run *run, int *ranks) {
     ranks_tell_binding(o->threads);
     *ranks = units < size ? units : size;
     if (units < size)
-        notice(
-            "a batch of %d images is %d parts: of %d ranks %d have nothing to do; a larger --batch has work for more",
-            o->batch, units, size, size - units);
+        notice("a batch of %d images is %d parts: of %d ranks %d have nothing to do; a larger --batch has work for "
+               "more",
+               o->batch, units, size, size - units);
     FORWARD(ranks_describe_data(&run->config, run->set, &config));
     json_object_del(config, "from");
     json_auto_t *job =

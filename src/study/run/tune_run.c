@@ -37,11 +37,10 @@ cf_status tune_run_folder(const char *path, char **folder) {
     FORWARD(results_read(path, &results));
     FORWARD(winner_folder(path, &results, &winner, &made));
     FAIL_IF(!made, CF_BAD_USE, "%s is a tune of which no trial has come to its end", path);
-    FAIL_IF(
-        !file_exists_in(made, "config.json"), CF_BAD_USE,
-        "%s is a tune whose winner has no configuration yet: it is not finished, or of an earlier version; the same cifra tune "
-        "command again finishes it",
-        path);
+    FAIL_IF(!file_exists_in(made, "config.json"), CF_BAD_USE,
+            "%s is a tune whose winner has no configuration yet: it is not finished, or of an earlier version; the "
+            "same cifra tune command again finishes it",
+            path);
     *folder = memory_take(&made);
     return CF_OK;
 }
