@@ -4,73 +4,53 @@
 #include "data/image_set.h"
 #include "draw/chart_bar.h"
 #include "draw/chart_scatter.h"
-#include "eval/evaluate.h"
 #include "study/ledger/study_results.h"
 
-#include <stdlib.h>
+/* ---- Recalls of classes ---- */
 
-typedef struct Recalls {
-    const char *title;
-    int classes, count;
-    const char **names;                 /* [classes] */
-    double *values[RECALL_MOST_SERIES]; /* [classes] in percent */
-    BarSeries series[RECALL_MOST_SERIES];
-} Recalls;
-
-static cf_status draw_recalls(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const Recalls *r = content;
-    const BarChart chart = {.title = r->title,
-                            .category_label = "class",
-                            .y = {.label = "recall, %", .low = 0, .high = 100},
-                            .category_count = r->classes,
-                            .categories = r->names,
-                            .series_count = r->count,
-                            .series = r->series,
-                            .numbers = r->classes * r->count <= 12,
-                            .decimals = 1};
-    return bar_chart_draw(canvas, theme, box, &chart);
-}
-
-static cf_status write_recalls(const FigureBook *book, const char *name, const Recalls *r) {
-    AUTO(file_abandon) FileDraft csv = {0};
-    FORWARD(book_csv(book, name, &csv));
-    fputs("class", csv.stream);
-    for (int s = 0; s < r->count; s++) csv_print(csv.stream, ",%s", r->series[s].name);
-    fputc('\n', csv.stream);
-    for (int c = 0; c < r->classes; c++) {
-        csv_text(csv.stream, r->names[c]);
-        for (int s = 0; s < r->count; s++) fprintf(csv.stream, ",%.6f", r->values[s][c] / 100);
-        fputc('\n', csv.stream);
-    }
-    return file_commit(&csv);
-}
-
-static void recalls_free(Recalls *r) {
-    free(r->names);
-    for (int s = 0; s < RECALL_MOST_SERIES; s++) free(r->values[s]);
-}
-
-static cf_status take_recalls(const RecallSeries *series, int count, Recalls *r) {
-    const json_t *classes = json_object_get(json_array_get(series[0].runs, 0), "per_class");
-    FAIL_IF(count > RECALL_MOST_SERIES, CF_INTERNAL, "%d series of recalls", count);
-    r->count = count;
-    r->classes = (int)json_array_size(classes);
-    FORWARD(memory_new((size_t)r->classes, sizeof *r->names, &r->names));
-    for (int c = 0; c < r->classes; c++) r->names[c] = result_text(json_array_get(classes, (size_t)c), "class");
-    for (int s = 0; s < count; s++) {
-        FORWARD(memory_new((size_t)r->classes, sizeof *r->values[s], &r->values[s]));
-        for (int c = 0; c < r->classes; c++) r->values[s][c] = 100 * runs_mean_recall(series[s].runs, (size_t)c);
-        r->series[s] = (BarSeries){.name = series[s].name, .values = r->values[s], .colour = s};
-    }
-    return CF_OK;
+static cf_status draw_bars(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return bar_chart_draw(canvas, theme, box, content);
 }
 
 cf_status figure_recalls(const FigureBook *book, const char *name, const char *title, const RecallSeries *series,
                          int count) {
-    AUTO(recalls_free) Recalls r = {.title = title};
-    FORWARD(take_recalls(series, count, &r));
-    FORWARD(write_recalls(book, name, &r));
-    return book_draw(book, name, 460, 200, draw_recalls, &r);
+    const json_t *classes = json_object_get(json_array_get(series[0].runs, 0), "per_class");
+    const size_t n = json_array_size(classes);
+    AUTO_FREE const char **names = NULL;
+    AUTO_FREE double *percent = NULL; /* [series][classes] */
+    AUTO(file_abandon) FileDraft csv = {0};
+    BarSeries bars[RECALL_MOST_SERIES];
+    FAIL_IF(count > RECALL_MOST_SERIES, CF_INTERNAL, "%d series of recalls", count);
+    FORWARD(memory_new(n, sizeof *names, &names));
+    FORWARD(memory_new((size_t)count * n, sizeof *percent, &percent));
+    FORWARD(book_csv(book, name, &csv));
+    fputs("class", csv.stream);
+    for (int s = 0; s < count; s++) {
+        bars[s] = (BarSeries){.name = series[s].name, .values = percent + (size_t)s * n, .colour = s};
+        csv_print(csv.stream, ",%s", series[s].name);
+    }
+    fputc('\n', csv.stream);
+    for (size_t c = 0; c < n; c++) {
+        names[c] = result_text(json_array_get(classes, c), "class");
+        csv_text(csv.stream, names[c]);
+        for (int s = 0; s < count; s++) {
+            double *of_class = &percent[(size_t)s * n + c];
+            *of_class = 100 * runs_mean_recall(series[s].runs, c);
+            fprintf(csv.stream, ",%.6f", *of_class / 100);
+        }
+        fputc('\n', csv.stream);
+    }
+    FORWARD(file_commit(&csv));
+    const BarChart chart = {.title = title,
+                            .category_label = "class",
+                            .y = {.label = "recall, %", .low = 0, .high = 100},
+                            .category_count = (int)n,
+                            .categories = names,
+                            .series_count = count,
+                            .series = bars,
+                            .numbers = (int)n * count <= 12,
+                            .decimals = 1};
+    return book_draw(book, name, 460, 200, draw_bars, &chart);
 }
 
 /* ---- Two curves with intervals ---- */

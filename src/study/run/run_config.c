@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "train/train_options.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,35 +164,27 @@ cf_status run_config_json(const RunConfig *config, json_t **json) {
 
 /* ---- Reading ---- */
 
-static bool fits(FieldKind kind, const json_t *value) {
-    switch (kind) {
-    case TEXT:
-    case CUT:
-        return json_is_string(value);
-    case TEXT_OR_NULL:
-        return json_is_string(value) || json_is_null(value);
-    case SEED:
-    case FOLD:
-        return json_is_integer(value);
-    case NUMBER:
-        return json_is_number(value) && isfinite(json_number_value(value));
-    case YES_OR_NO:
-        return json_is_boolean(value);
-    }
-    return false;
-}
+/* What a key's value has to be. */
+static const struct {
+    const char *name;
+    unsigned types; /* a bit for each json_type */
+} kinds[] = {[TEXT] = {"a text", 1u << JSON_STRING},
+             [TEXT_OR_NULL] = {"a text or null", 1u << JSON_STRING | 1u << JSON_NULL},
+             [SEED] = {"a whole number", 1u << JSON_INTEGER},
+             [NUMBER] = {"a number", 1u << JSON_INTEGER | 1u << JSON_REAL},
+             [YES_OR_NO] = {"true or false", 1u << JSON_TRUE | 1u << JSON_FALSE},
+             [FOLD] = {"a whole number", 1u << JSON_INTEGER},
+             [CUT] = {"a text", 1u << JSON_STRING}};
 
 /* `group`: "train.", for messages. */
 static cf_status read_field(const char *group, const Field *field, const json_t *value, RunConfig *config) {
-    static const char *const kinds[] = {
-        [TEXT] = "a text",         [TEXT_OR_NULL] = "a text or null", [SEED] = "a whole number", [NUMBER] = "a number",
-        [FOLD] = "a whole number", [YES_OR_NO] = "true or false",     [CUT] = "a text"};
     void *place = (char *)config + field->offset;
     const json_int_t whole = json_integer_value(value);
     AUTO_FREE char *text = NULL;
     if (!value && field->kind == FOLD) return CF_OK; /* need not be there */
-    FAIL_IF(!fits(field->kind, value), CF_BAD_INPUT, "%s%s: %s expected, %s found", group, field->key,
-            kinds[field->kind], value ? "something else" : "nothing");
+    FAIL_IF(!value || !(kinds[field->kind].types >> json_typeof(value) & 1), CF_BAD_INPUT,
+            "%s%s: %s expected, %s found", group, field->key, kinds[field->kind].name,
+            value ? "something else" : "nothing");
     FAIL_IF(field->kind == SEED && whole < 0, CF_BAD_INPUT, "%s%s: 0 to %lld expected, found %lld", group, field->key,
             (long long)INT64_MAX, (long long)whole);
     FAIL_IF(field->kind == FOLD && (whole < 1 || whole > INT32_MAX), CF_BAD_INPUT,
