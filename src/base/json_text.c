@@ -7,6 +7,7 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,10 @@ cf_status json_text_value(const json_t *text, char **bytes) {
     *to = '\0';
     *bytes = made;
     return CF_OK;
+}
+
+json_t *json_number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 /* ---- JSON files ---- */

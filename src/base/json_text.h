@@ -15,6 +15,9 @@ json_t *json_text(const char *bytes);
 /* The bytes back in a new string; *bytes NULL where there is no string: null, a number, no member. Release with free(). */
 cf_status json_text_value(const json_t *text, char **bytes);
 
+/* A number; null where it is not finite. A new reference. */
+json_t *json_number(double value);
+
 /* ---- JSON files ---- */
 
 /* Two spaces a level, twelve digits. */

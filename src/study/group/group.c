@@ -172,13 +172,9 @@ void group_print(const Group *group, FILE *out) {
     if (*group_caveat(group)) fprintf(out, "%s\n", group_caveat(group));
 }
 
-static json_t *number_or_null(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *interval_json(const MeanInterval *m) {
-    return json_pack("{s:o s:o s:o s:o s:I}", "mean", number_or_null(m->mean), "low", number_or_null(m->low), "high",
-                     number_or_null(m->high), "deviation", number_or_null(m->deviation), "n", (json_int_t)m->count);
+    return json_pack("{s:o s:o s:o s:o s:I}", "mean", json_number(m->mean), "low", json_number(m->low), "high",
+                     json_number(m->high), "deviation", json_number(m->deviation), "n", (json_int_t)m->count);
 }
 
 static json_t *runs_json(const Group *group) {

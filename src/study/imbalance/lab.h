@@ -132,8 +132,6 @@ cf_status lab_write_csv(const json_t *results, const char *path);
 
 /* NAME: each remedy's recalls of the rarest and the commonest class and their mean over all, with intervals. */
 cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies);
-/* "curve": balanced accuracy by images of the rarest class, of nothing and of the best remedy. */
-cf_status figure_worth(const FigureBook *book, const json_t *curve);
 /* Figures of a lab into LAB/figures. */
 cf_status lab_draw(const char *folder, const char *subject, unsigned formats, const json_t *results);
 cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results);

@@ -44,7 +44,8 @@ cf_status figure_remedies(const FigureBook *book, const char *name, const char *
 
 /* ---- The curve ---- */
 
-cf_status figure_worth(const FigureBook *book, const json_t *curve) {
+/* "curve": balanced accuracy by images of the rarest class, of nothing and of the best remedy. */
+static cf_status figure_worth(const FigureBook *book, const json_t *curve) {
     const json_t *points = json_object_get(curve, "points");
     char title[140], label[80];
     TwoCurves c = {.title = title,

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "eval/evaluate.h"
 
+#include <math.h>
 #include <string.h>
 
 static void number_text(const Claim *claim, double value, char text[24]) {
@@ -103,19 +104,15 @@ cf_status ledger_write_csv(const Ledger *ledger, const char *path) {
     return file_commit(&draft);
 }
 
-static json_t *number_or_null(bool there, double value) {
-    return there ? json_real(value) : json_null();
-}
-
 static json_t *entry_json(const LedgerEntry *e) {
     const Claim *c = e->claim;
     json_t *interval = e->has_interval ? json_pack("[f f]", e->low, e->high) : json_null();
-    return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
-                     "what", c->what, "data", json_text(e->runs ? ledger_data(e) : NULL), "reported",
-                     number_or_null(!c->against, c->reported), "measured", number_or_null(e->runs > 0, e->measured),
-                     "interval", interval, "runs", e->runs, "chance", number_or_null(e->majority > 0, e->chance),
-                     "majority", number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict],
-                     "headline", c->headline, "remark", c->remark);
+    return json_pack(
+        "{s:s s:s s:s s:o s:o s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section, "what", c->what,
+        "data", json_text(e->runs ? ledger_data(e) : NULL), "reported", json_number(!c->against ? c->reported : NAN),
+        "measured", json_number(e->runs > 0 ? e->measured : NAN), "interval", interval, "runs", e->runs, "chance",
+        json_number(e->majority > 0 ? e->chance : NAN), "majority", json_number(e->majority > 0 ? e->majority : NAN),
+        "verdict", verdict_words[e->verdict], "headline", c->headline, "remark", c->remark);
 }
 
 cf_status ledger_json(const Ledger *ledger, json_t **json) {

@@ -51,10 +51,6 @@ void page_set_heading(FILE *out, const StudySet *set) {
     html_write(out, "<h3 class=\"set\">%s</h3>\n", set->name);
 }
 
-json_t *page_result(const StudyPage *page, const char *group, const char *key) {
-    return study_result(page->study, group, key);
-}
-
 void page_seeds(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
     fprintf(out, "%d seeds", recipe->seeds);
@@ -100,10 +96,10 @@ static cf_status facts(FILE *out, const StudyPage *page) {
     fprintf(out, "<dl class=\"facts%s\">\n", count == 2 ? " two" : "");
     for (int i = 0; i < count; i++) {
         snprintf(name, sizeof name, "Test accuracy, %s", sets[i].name);
-        FORWARD(accuracy_fact(out, name, page_result(page, "test", sets[i].name)));
+        FORWARD(accuracy_fact(out, name, study_result(page->study, "test", sets[i].name)));
     }
     for (int i = 0; i < count; i++) {
-        const json_t *runs = page_result(page, "test", sets[i].name);
+        const json_t *runs = study_result(page->study, "test", sets[i].name);
         if (!json_array_size(runs)) continue;
         snprintf(name, sizeof name, "F1, %s", sets[i].name);
         snprintf(text, sizeof text, "%.4f", runs_mean(runs, "macro.f1"));
@@ -113,7 +109,7 @@ static cf_status facts(FILE *out, const StudyPage *page) {
         char way[140];
         snprintf(way, sizeof way, "%s-on-%s", sets[i].name, sets[1 - i].name);
         snprintf(name, sizeof name, "Accuracy, %s \xe2\x86\x92 %s", sets[i].name, sets[1 - i].name);
-        FORWARD(accuracy_fact(out, name, page_result(page, "cross", way)));
+        FORWARD(accuracy_fact(out, name, study_result(page->study, "cross", way)));
     }
     fputs("</dl>\n", out);
     return CF_OK;
@@ -178,7 +174,7 @@ static cf_status data(FILE *out, const StudyPage *page, const StudyPlace *place)
     if (i < CLAIM_SETS && ledger->other_data[i][0])
         html_write(out, "<p class=\"note\">Not compared with the report\xe2\x80\x99s figures: %s.</p>\n",
                    ledger->other_data[i]);
-    count_table(out, page_result(page, "data", place->key));
+    count_table(out, study_result(page->study, "data", place->key));
     snprintf(stage, sizeof stage, "data-%s", place->key);
     page_figures_begin(out);
     FORWARD(page_figure(out, page, stage, "distribution", NULL));

@@ -41,8 +41,6 @@ void page_figures_end(FILE *out);
 cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name, const char *caption);
 /* <h3> of a set. */
 void page_set_heading(FILE *out, const StudySet *set);
-/* study_result of the page's study. */
-json_t *page_result(const StudyPage *page, const char *group, const char *key);
 /* "5 seeds, each with a split of its own" */
 void page_seeds(FILE *out, const StudyPage *page);
 

@@ -129,7 +129,7 @@ static cf_status training(FILE *out, const StudyPage *page, const StudyPlace *pl
                "<pre class=\"line\"><code>%s</code></pre>\n<p>%s. <a href=\"train-%s-s1/report.html\">The run of the "
                "first seed</a> has a page of its own, with the network in it.</p>\n",
                set->chosen.model, text, set->name);
-    FORWARD(training_table(out, page, page_result(page, "test", set->name)));
+    FORWARD(training_table(out, page, study_result(page->study, "test", set->name)));
     page_figures_begin(out);
     FORWARD(page_run_figure(out, page, set, "filters", "Filters of the first convolution, of the first seed"));
     page_figures_end(out);
@@ -161,7 +161,7 @@ static cf_status evaluation_figures(FILE *out, const StudyPage *page, const Stud
 
 static cf_status evaluation(FILE *out, const StudyPage *page, const StudyPlace *place) {
     page_set_heading(out, place->set);
-    classification_report(out, "Of the first seed", json_array_get(page_result(page, "test", place->key), 0));
+    classification_report(out, "Of the first seed", json_array_get(study_result(page->study, "test", place->key), 0));
     page_figures_begin(out);
     FORWARD(evaluation_figures(out, page, place->set, ""));
     page_figures_end(out);
@@ -180,7 +180,7 @@ static cf_status features_table(FILE *out, const StudyPage *page) {
     page_table(out, "Quality of the embeddings", ">Images|>Trustworthiness|>Continuity|>k-NN accuracy|>Silhouette");
     for (int i = 0; i < page->study->set_count; i++) {
         const char *name = page->study->sets[i].name;
-        const json_t *f = page_result(page, "features", name);
+        const json_t *f = study_result(page->study, "features", name);
         page_row(out, name, "wddpd/", result_number(f, "n"), result_number(f, "trustworthiness"),
                  result_number(f, "continuity"), result_number(f, "knn_accuracy"), result_number(f, "silhouette"));
     }
@@ -245,7 +245,8 @@ static void drop_table(FILE *out, const json_t *own, const json_t *other) {
 }
 
 static cf_status cross(FILE *out, const StudyPage *page, const StudyPlace *place) {
-    const json_t *own = page_result(page, "test", place->from->name), *runs = page_result(page, "cross", place->key);
+    const json_t *own = study_result(page->study, "test", place->from->name),
+                 *runs = study_result(page->study, "cross", place->key);
     char name[180];
     html_write(out, "<h3 class=\"set\">The model of %s on %s</h3>\n", place->from->name, place->set->name);
     cross_summary(out, place, runs);
@@ -288,7 +289,7 @@ static void imbalance_table(FILE *out, const StudyPage *page, const json_t *case
 
 static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set) {
     const Recipe *recipe = page->study->recipe;
-    const json_t *cases = page_result(page, "remedies", set->name);
+    const json_t *cases = study_result(page->study, "remedies", set->name);
     for (int i = 0; cases && i < recipe->case_count; i++) {
         char name[96], caption[300];
         const json_t *all = study_case(cases, i);
@@ -308,7 +309,7 @@ static cf_status remedies(FILE *out, const StudyPage *page, const StudySet *set)
 static cf_status imbalance(FILE *out, const StudyPage *page, const StudyPlace *place) {
     char name[160], stage[180], caption[120];
     page_set_heading(out, place->set);
-    imbalance_table(out, page, page_result(page, "imbalance", place->key));
+    imbalance_table(out, page, study_result(page->study, "imbalance", place->key));
     page_figures_begin(out);
     snprintf(name, sizeof name, "imbalance-%s", place->key);
     FORWARD(page_figure(out, page, "figures", name, "Recall of each class by training images per class"));

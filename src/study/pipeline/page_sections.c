@@ -53,7 +53,7 @@ static void quality_row(FILE *out, const char *name, const json_t *quality) {
 
 static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace *place) {
     const Recipe *recipe = page->study->recipe;
-    const json_t *features = page_result(page, "transfer_features", place->key);
+    const json_t *features = study_result(page->study, "transfer_features", place->key);
     char stage[160], caption[500], number[24];
     if (!features) return CF_OK;
     recipe_size_text(recipe->sizes[recipe->size_count - 1], number);
@@ -76,7 +76,7 @@ static void pair_heading(FILE *out, const StudyPlace *place) {
 static cf_status transfer(FILE *out, const StudyPage *page, const StudyPlace *place) {
     char name[160];
     pair_heading(out, place);
-    FORWARD(transfer_table(out, page_result(page, "transfer", place->key)));
+    FORWARD(transfer_table(out, study_result(page->study, "transfer", place->key)));
     snprintf(name, sizeof name, "transfer-%s", place->key);
     FORWARD(page_lone_figure(out, page, "figures", name,
                              "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the "
@@ -109,7 +109,7 @@ const PageSection page_transfer = {"transfer", about_transfer, transfer, .pairs 
 /* ---- Adapted, without labels ---- */
 
 static cf_status adaptation(FILE *out, const StudyPage *page, const StudyPlace *place) {
-    json_t *methods = page_result(page, "adapt", place->key), *before = json_object_get(methods, "none"), *runs;
+    json_t *methods = study_result(page->study, "adapt", place->key), *before = json_object_get(methods, "none"), *runs;
     const char *method;
     pair_heading(out, place);
     page_table(out, "Test accuracy there, before and after; mean over the seeds (95 % interval)",
@@ -179,7 +179,7 @@ static cf_status about_attention(FILE *out, const StudyPage *page) {
 static cf_status attention(FILE *out, const StudyPage *page, const StudyPlace *place) {
     char name[160];
     page_set_heading(out, place->set);
-    FORWARD(attention_table(out, page_result(page, "attention", place->key)));
+    FORWARD(attention_table(out, study_result(page->study, "attention", place->key)));
     snprintf(name, sizeof name, "attention-%s", place->key);
     FORWARD(
         page_lone_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));

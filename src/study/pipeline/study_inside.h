@@ -141,9 +141,7 @@ json_t *study_training_inputs(const Study *study, const StudyStage *stage);
 /* What cannot be cut so, or a network that cannot be made for it, is refused. `line` NULL: no network; `features`: it must have a layer
  * whose values are looked at. */
 cf_status study_try(const StudySet *set, const cf_split_options *options, const char *line, bool features);
-/* The set's own configuration for the training with that number: its seed, its split. */
-cf_status study_configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config);
-/* The same with a section's options, and its last epoch. */
+/* The set's own configuration for the training with that number, its seed and its split, with a section's options and its last epoch. */
 cf_status study_configure_section(const Study *study, const StudySet *set, const RecipeSection *section,
                                   int seed_number, RunConfig *config);
 /* evaluation_json with "intervals", and for how its predictions spread: "most_predicted" {"class", "share", "true_share"}. */

@@ -151,7 +151,8 @@ json_t *study_training_inputs(const Study *study, const StudyStage *stage) {
 
 /* ---- The set's own trainings ---- */
 
-cf_status study_configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config) {
+/* The set's own configuration for the training with that number: its seed, its split. */
+static cf_status configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config) {
     FORWARD(run_config_copy(&set->chosen, config));
     config->train.seed += (uint64_t)seed_number;
     config->split.seed += recipe_split(study->recipe, seed_number);
@@ -172,7 +173,7 @@ static cf_status prepare_training(Study *study, StudyStage *stage) {
     const int number = stage->place.number;
     stage->training.shown = number == 0;
     stage->print = set->trained_print[number];
-    FORWARD(study_configure(study, set, number, &stage->training.config));
+    FORWARD(configure(study, set, number, &stage->training.config));
     snprintf(stage->name, sizeof stage->name, "train-%s-s%d", set->name, number + 1);
     snprintf(stage->what, sizeof stage->what, "%s: training, seed %llu", set->name,
              (unsigned long long)stage->training.config.train.seed);
@@ -217,7 +218,7 @@ static cf_status prepare_case(Study *study, StudyStage *stage) {
     const char *limit = case_limit(recipe, case_number);
     RunConfig *config = &stage->training.config;
     stage->training.embedded = recipe->features && seed_number == 0;
-    FORWARD(study_configure(study, set, seed_number, config));
+    FORWARD(configure(study, set, seed_number, config));
     FORWARD(run_config_split_text(&config->split.classes, recipe->classes));
     FORWARD(run_config_split_text(&config->split.train_limit, limit));
     snprintf(stage->name, sizeof stage->name, "imbalance-%s-case%d-s%d", set->name, case_number + 1, seed_number + 1);

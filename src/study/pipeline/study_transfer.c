@@ -6,7 +6,6 @@
 #include "study/run/embedding.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Few images ---- */
@@ -26,31 +25,6 @@ static int epochs_of(const Recipe *recipe, const cf_train_options *train, const 
     const int64_t steps = (size * set->set->classes + train->batch - 1) / train->batch;
     const int64_t wanted = steps ? (recipe->transfer.steps + steps - 1) / steps : 0;
     return wanted > train->epochs ? (int)wanted : train->epochs;
-}
-
-/* A hundredth validates, which nothing is chosen by; with each seed other images train and test, few of them among more. */
-static cf_status cut(const StudySet *set, int64_t size, int seed_number, cf_split_options *split) {
-    AUTO_FREE char *limit = NULL;
-    FORWARD(limit_of(set, size, &limit));
-    split->validation = 0.01;
-    split->seed += (uint64_t)seed_number;
-    return run_config_split_text(&split->train_limit, limit);
-}
-
-/* From nothing means the same network, drawn, and that all of it learns. */
-static cf_status begin_from(const StudySet *set, const char *source, bool pretrained, RunConfig *config) {
-    const cf_train_options usual = cf_train_defaults();
-    AUTO_FREE char *path = NULL;
-    char *line;
-    FORWARD(transfer_path(source, &path));
-    FORWARD(transfer_line(path, set->set->channels, &line));
-    free(config->model);
-    config->model = line;
-    if (pretrained) return run_config_text(&config->from, source);
-    memcpy(config->train.freeze, usual.freeze, sizeof usual.freeze);
-    config->train.head_epochs = usual.head_epochs;
-    config->train.lr_backbone = usual.lr_backbone;
-    return CF_OK;
 }
 
 static int count_tunings(const Study *study) {
@@ -81,16 +55,29 @@ static void load_tunings(const Study *study, const StudyPlace *place, StudyLoad 
     estimate_images(images, load);
 }
 
+/* From nothing means the same network, drawn, and that all of it learns. A hundredth of the images validates, which nothing is chosen by;
+ * with each seed other images train and test, few of them among more. */
 static cf_status configure_tuning(const Study *study, const StudyPlace *place, int64_t size, int seed_number,
                                   bool pretrained, RunConfig *config) {
+    const cf_train_options usual = cf_train_defaults();
     const Recipe *recipe = study->recipe;
-    AUTO_FREE char *source = NULL;
+    AUTO_FREE char *source = NULL, *limit = NULL;
     FORWARD(study_configure_section(study, place->set, &recipe->transfer, 0, config));
     config->train.seed += (uint64_t)seed_number;
     config->train.epochs = epochs_of(recipe, &config->train, place->set, size);
     FORWARD(study_run_folder(study, place->from, seed_number % recipe->seeds, &source));
-    FORWARD(begin_from(place->set, source, pretrained, config));
-    return cut(place->set, size, seed_number, &config->split);
+    FORWARD(run_config_take_line(config, source, place->set->set->channels));
+    if (pretrained) {
+        FORWARD(run_config_text(&config->from, source));
+    } else {
+        memcpy(config->train.freeze, usual.freeze, sizeof usual.freeze);
+        config->train.head_epochs = usual.head_epochs;
+        config->train.lr_backbone = usual.lr_backbone;
+    }
+    config->split.validation = 0.01;
+    config->split.seed += (uint64_t)seed_number;
+    FORWARD(limit_of(place->set, size, &limit));
+    return run_config_split_text(&config->split.train_limit, limit);
 }
 
 /* By size, seed, and whether it begins with nothing. */

@@ -219,10 +219,6 @@ void embedding_print(const Embedding *embedding, FILE *out) {
     fprintf(out, "points             sha256 %s\n", embedding->sha256);
 }
 
-static json_t *number(double value) {
-    return isnan(value) ? json_null() : json_real(value);
-}
-
 cf_status embedding_json(const Embedding *embedding, json_t **json) {
     const EmbedInput *input = embedding->input;
     const EmbeddingTimes *s = &embedding->seconds;
@@ -236,11 +232,12 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
         "data", json_text(input->subject), "origin", json_text(input->origin), "method", embedding->method, "n",
         (json_int_t)input->points.n, "dim", input->points.dim, "components", embedding->components, "seconds",
         "features", s->features, "knn", s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total",
-        s->total, "quality", s->quality, "trustworthiness", number(q->trustworthiness), "continuity",
-        number(q->continuity), "knn_accuracy", number(q->knn_accuracy), "silhouette", number(q->silhouette), "k", q->k,
-        "rank_points", (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used",
-        embedding->init_used, "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained",
-        explained, "density_correlation", number(embedding->density_correlation), "fitted_rows",
+        s->total, "quality", s->quality, "trustworthiness", json_number(q->trustworthiness), "continuity",
+        json_number(q->continuity), "knn_accuracy", json_number(q->knn_accuracy), "silhouette",
+        json_number(q->silhouette), "k", q->k, "rank_points", (json_int_t)q->rank_points, "plane_points",
+        (json_int_t)q->plane_points, "init_used", embedding->init_used, "neighbors_method", embedding->neighbors_method,
+        "metric", embedding->metric, "explained", explained, "density_correlation",
+        json_number(embedding->density_correlation), "fitted_rows",
         (json_int_t)(embedding->fitted ? embedding->fitted : input->points.n), "points_sha256", embedding->sha256);
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making the result's JSON");
     *json = made;

@@ -61,14 +61,13 @@ static cf_status choose_engine(Run *run) {
     return engine_choose(run->config.train.engine, &run->config.train.precision, &run->engine);
 }
 
-/* The source's own network, for images of so many channels, as transfer_line has it. */
-static cf_status take_line(RunConfig *c, int channels) {
+cf_status run_config_take_line(RunConfig *config, const char *source, int channels) {
     AUTO_FREE char *path = NULL;
     char *line;
-    FORWARD(transfer_path(c->from, &path));
+    FORWARD(transfer_path(source, &path));
     FORWARD(transfer_line(path, channels, &line));
-    free(c->model);
-    c->model = line;
+    free(config->model);
+    config->model = line;
     return CF_OK;
 }
 
@@ -86,10 +85,12 @@ cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
     AUTO(run_free_at) Run *made = NULL;
     const bool told = config->model != NULL;
     FORWARD(run_new(config, shelf, &made));
-    if (!told) FORWARD(take_line(&made->config, 0)); /* it says at which size photographs are read */
+    if (!told)
+        FORWARD(
+            run_config_take_line(&made->config, made->config.from, 0)); /* it says at which size photographs are read */
     FORWARD(load_data(made));
     FORWARD(load_target(made));
-    if (!told) FORWARD(take_line(&made->config, made->set->channels));
+    if (!told) FORWARD(run_config_take_line(&made->config, made->config.from, made->set->channels));
     FORWARD(cf_model_new(made->config.model, made->split, made->config.train.seed, &made->model));
     *run = memory_take(&made);
     return CF_OK;

@@ -112,6 +112,8 @@ cf_status run_start(Run *run, const char *folder, bool resume);
  * data of its own. */
 #define RUN_WITHOUT_DATA "none" /* in config.json */
 cf_status run_import(RunConfig *config, cf_model *model, const char *folder, Run **run);
+/* The model becomes the own network of a source (a run, a model file), for images of so many channels, as transfer_line has it. */
+cf_status run_config_take_line(RunConfig *config, const char *source, int channels);
 /* A configuration less what changes no weight, nor which images it is tested on: "split", "model", "train"; a new reference. */
 cf_status run_config_essence(const RunConfig *config, json_t **json);
 
