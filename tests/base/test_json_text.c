@@ -90,7 +90,7 @@ static void test_numbers_and_files(void **state) {
     assert_true(json_equal(written, read));
     json_decref(written);
     json_decref(read);
-    assert_ok(file_write(path, "{\"a\": 1,\n\"a\": 2}", 19));
+    assert_ok(file_write(path, "{\"a\": 1,\n\"a\": 2}", 16));
     assert_fails(json_read(path, &read), CF_BAD_INPUT, "line 2");
 }
 

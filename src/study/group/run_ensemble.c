@@ -56,12 +56,8 @@ void run_ensemble_free(RunEnsemble *ensemble) {
 
 static bool one_validation_part(const RunEnsemble *e) {
     const cf_subset *first = cf_split_part(e->runs[0]->split, CF_VALIDATION);
-    for (size_t i = 1; i < e->count; i++) {
-        const cf_subset *other = cf_split_part(e->runs[i]->split, CF_VALIDATION);
-        if (other->count != first->count ||
-            memcmp(other->images, first->images, first->count * sizeof *first->images) != 0)
-            return false;
-    }
+    for (size_t i = 1; i < e->count; i++)
+        if (!subset_equal(cf_split_part(e->runs[i]->split, CF_VALIDATION), first)) return false;
     return true;
 }
 

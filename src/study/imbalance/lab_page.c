@@ -111,11 +111,11 @@ static cf_status settings(FILE *out, const LabPage *page) {
                lab->base->model, lab->steps, lab->augment);
     for (const RemedyPart *part = remedy_parts; part->name; part++)
         fprintf(out, HTML_PAIR("%s", "%s"), part->name, part->help);
-    fputs("</dl>\n<div class=\"columns\">\n<div><h3>Training</h3><dl class=\"pairs\">\n", out);
-    html_rows(out, json_object_get(config, "train"), "epochs");
-    fputs("</dl></div><div><h3>Split</h3><dl class=\"pairs\">\n", out);
-    html_rows(out, json_object_get(config, "split"), "");
-    fputs("</dl></div></div>\n", out);
+    fputs("</dl>\n<div class=\"columns\">\n<div>", out);
+    html_pairs(out, "Training", json_object_get(config, "train"), "epochs");
+    fputs("</div><div>", out);
+    html_pairs(out, "Split", json_object_get(config, "split"), "");
+    fputs("</div></div>\n", out);
     return CF_OK;
 }
 

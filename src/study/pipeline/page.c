@@ -51,15 +51,6 @@ void page_set_heading(FILE *out, const StudySet *set) {
     html_write(out, "<h3 class=\"set\">%s</h3>\n", set->name);
 }
 
-void page_seeds(FILE *out, const StudyPage *page) {
-    const Recipe *recipe = page->study->recipe;
-    fprintf(out, "%d seeds", recipe->seeds);
-    if (recipe->splits == recipe->seeds)
-        fputs(", each with a split of its own", out);
-    else if (recipe->splits > 1)
-        fprintf(out, " over %d splits", recipe->splits);
-}
-
 /* ---- Opening ---- */
 
 static void subtitle(FILE *out, const StudyPage *page) {
@@ -71,7 +62,7 @@ static void subtitle(FILE *out, const StudyPage *page) {
 
 /* Of several seeds the mean with Student's t, of one Wilson's interval over its test images. */
 static cf_status accuracy_fact(FILE *out, const char *name, const json_t *runs) {
-    const json_t *wilson = json_object_get(json_array_get(runs, 0), "accuracy_interval");
+    const json_t *first = json_array_get(runs, 0);
     const size_t seeds = json_array_size(runs);
     char text[32], remark[120];
     MeanInterval m;
@@ -83,8 +74,7 @@ static cf_status accuracy_fact(FILE *out, const char *name, const json_t *runs) 
                  100 * m.low, 100 * m.high, seeds);
     else
         snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson)",
-                 100 * json_number_value(json_array_get(wilson, 0)),
-                 100 * json_number_value(json_array_get(wilson, 1)));
+                 100 * result_number(first, "accuracy_interval.0"), 100 * result_number(first, "accuracy_interval.1"));
     html_fact(out, name, text, remark);
     return CF_OK;
 }
@@ -202,13 +192,13 @@ static cf_status search(FILE *out, const StudyPage *page, const StudyPlace *plac
 static cf_status settings(FILE *out, const StudyPage *page) {
     json_auto_t *recipe = NULL;
     FORWARD(recipe_json(page->study->recipe, &recipe));
-    fputs("<div class=\"columns\"><div><h3>Study</h3><dl class=\"pairs\">\n", out);
-    html_rows(out, recipe, "");
-    fputs("</dl></div><div><h3>Split</h3><dl class=\"pairs\">\n", out);
-    html_rows(out, json_object_get(recipe, "split"), "");
-    fputs("</dl></div><div><h3>Training, where the search leaves it open</h3><dl class=\"pairs\">\n", out);
-    html_rows(out, json_object_get(recipe, "train"), "");
-    fprintf(out, "</dl></div></div>\n<p class=\"aside\">All stages took %.0f s of work.</p>\n", page->outcome->seconds);
+    fputs("<div class=\"columns\"><div>", out);
+    html_pairs(out, "Study", recipe, "");
+    fputs("</div><div>", out);
+    html_pairs(out, "Split", json_object_get(recipe, "split"), "");
+    fputs("</div><div>", out);
+    html_pairs(out, "Training, where the search leaves it open", json_object_get(recipe, "train"), "");
+    fprintf(out, "</div></div>\n<p class=\"aside\">All stages took %.0f s of work.</p>\n", page->outcome->seconds);
     return CF_OK;
 }
 

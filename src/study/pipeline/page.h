@@ -41,8 +41,6 @@ void page_figures_end(FILE *out);
 cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name, const char *caption);
 /* <h3> of a set. */
 void page_set_heading(FILE *out, const StudySet *set);
-/* "5 seeds, each with a split of its own" */
-void page_seeds(FILE *out, const StudyPage *page);
 
 /* A table: its head, a first column for names and the others as table_columns has them; rows; a row's cells, of a double for each letter
  * but the last: w whole, p a share in percent, d four decimals, + with two decimals, - an empty cell without one; / ends the row. */

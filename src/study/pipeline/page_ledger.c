@@ -57,10 +57,11 @@ static void entries_table(FILE *out, const Ledger *ledger, bool headline) {
 }
 
 static cf_status ledger(FILE *out, const StudyPage *page) {
+    char seeds[80];
     fputs("<p>Every figure of the report beside ours. Intervals are ", out);
     if (page->study->recipe->seeds > 1) {
-        fputs("Student\xe2\x80\x99s t over ", out);
-        page_seeds(out, page);
+        study_seeds_text((size_t)page->study->recipe->seeds, page->study->recipe->splits, seeds);
+        fprintf(out, "Student\xe2\x80\x99s t over %s", seeds);
     } else
         fputs("over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others", out);
     fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "

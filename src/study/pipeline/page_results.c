@@ -107,12 +107,12 @@ static cf_status training_table(FILE *out, const StudyPage *page, const json_t *
 /* What the interval of the mean is over. */
 static cf_status tell_seeds(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
+    char seeds[80];
     if (recipe->seeds < 2) return CF_OK;
-    fputs("<p>Intervals are Student\xe2\x80\x99s t over ", out);
-    page_seeds(out, page);
-    fputs(recipe->splits > 1 ? ": they tell of both, which images train and test, and how the training went.</p>\n"
-                             : ": the images that train and test are the same each time.</p>\n",
-          out);
+    study_seeds_text((size_t)recipe->seeds, recipe->splits, seeds);
+    fprintf(out, "<p>Intervals are Student\xe2\x80\x99s t over %s: %s.</p>\n", seeds,
+            recipe->splits > 1 ? "they tell of both, which images train and test, and how the training went"
+                               : "the images that train and test are the same each time");
     if (recipe->splits > 1 && recipe->grid)
         fputs("<p class=\"aside\">The configuration was found on the first split. Its validation images may be test "
               "images of another one.</p>\n",

@@ -2,7 +2,6 @@
  * name; and UMAP of the features, whose files and figures go to the run's folder, as with cifra umap. */
 #include "study/pipeline/study_inside.h"
 
-#include "data/class_list.h"
 #include "study/figures/figures.h"
 #include "study/pipeline/study_figures.h"
 #include "study/report/report.h"
@@ -34,20 +33,6 @@ static int count_cross(const Study *study) {
     return study->recipe->cross ? study->recipe->seeds : 0;
 }
 
-cf_status study_check_pair(const char *section, const StudyPlace *place) {
-    const cf_set *a = place->from->set, *b = place->set->set;
-    for (int c = 0; c < a->classes; c++)
-        if (set_find_class(b, a->class_names[c]) >= 0) return CF_OK;
-    return FAIL(CF_BAD_USE,
-                "%s: no class of %s has the name of one of %s; leave %s out of the recipe, or one of the sets", section,
-                place->from->name, place->set->name, section);
-}
-
-static cf_status check_cross(const Study *study, const StudyPlace *place) {
-    (void)study;
-    return study_check_pair("cross", place);
-}
-
 static cf_status prepare_cross(Study *study, StudyStage *stage) {
     const StudySet *from = stage->place.from, *on = stage->place.set;
     const int seed = stage->place.number;
@@ -73,12 +58,8 @@ static cf_status draw_cross(const Study *study, const FigureBook *book, const ch
     return figure_recalls(book, name, title, series, 2);
 }
 
-const StageKind study_cross_kind = {.key = "cross",
-                                    .pairs = true,
-                                    .count = count_cross,
-                                    .check = check_cross,
-                                    .prepare = prepare_cross,
-                                    .draw = draw_cross};
+const StageKind study_cross_kind = {
+    .key = "cross", .pairs = true, .shared = true, .count = count_cross, .prepare = prepare_cross, .draw = draw_cross};
 
 /* ---- UMAP of the features ---- */
 

@@ -101,7 +101,7 @@ void estimate_images(double images, StudyLoad *load);
 /* A row of the table in study_run.c: for each set, or each set with the model of each other one, so many stages. */
 typedef struct StageKind {
     const char *key; /* of its section of the page, and of the recipe where that has one */
-    bool pairs;
+    bool pairs, shared; /* shared: the two sets of a pair must have a class of the same name */
     int (*count)(const Study *study); /* of stages at a place; 0: the recipe leaves it out */
     /* What a place could be refused for; before anything is made or done. NULL: nothing. */
     cf_status (*check)(const Study *study, const StudyPlace *place);
@@ -131,6 +131,8 @@ json_t *study_case(const json_t *cases, int case_number);
 
 /* The study told in about ten sentences, of its results alone; a new reference. */
 cf_status study_story(const json_t *results, const Ledger *ledger, json_t **story);
+/* "3 seeds", or that they have other splits, too: "5 seeds, each with a split of its own". */
+void study_seeds_text(size_t seeds, long long splits, char text[80]);
 
 /* ---- What they share ---- */
 
@@ -157,5 +159,3 @@ cf_status study_embed_run(const Study *study, Run *run, const char *data, json_t
 cf_status study_run_folder(const Study *study, const StudySet *set, int seed_number, char **folder);
 /* That run, which takes its sets from the shelf. */
 cf_status study_open_run(Study *study, const StudySet *set, int seed_number, Run **run);
-/* Refuses, for the section of the recipe, a pair of sets none of whose classes has the same name. */
-cf_status study_check_pair(const char *section, const StudyPlace *place);

@@ -2,6 +2,7 @@
 #include "study/pipeline/study_inside.h"
 
 #include "base/slices.h"
+#include "data/class_list.h"
 #include "nn/features.h"
 #include "study/ledger/study_results.h"
 #include "study/pipeline/page.h"
@@ -222,6 +223,22 @@ cf_status study_try(const StudySet *set, const cf_split_options *options, const 
     return features ? features_layer(model, NULL, &layer) : CF_OK;
 }
 
+static cf_status check_shared(const StageKind *kind, const StudyPlace *place) {
+    const cf_set *a = place->from->set, *b = place->set->set;
+    for (int c = 0; c < a->classes; c++)
+        if (set_find_class(b, a->class_names[c]) >= 0) return CF_OK;
+    return FAIL(CF_BAD_USE,
+                "%s: no class of %s has the name of one of %s; leave %s out of the recipe, or one of the sets",
+                kind->key, place->from->name, place->set->name, kind->key);
+}
+
+static cf_status check_place(const Study *study, const StageKind *kind, const StudyPlace *place) {
+    if (!kind->count(study)) return CF_OK;
+    cf_status status = kind->shared ? check_shared(kind, place) : CF_OK;
+    if (!status && kind->check) status = kind->check(study, place);
+    return status ? status_prefix(status, "%s", place->set->chosen.data) : CF_OK;
+}
+
 /* What can be refused is looked at before a folder is made, or a stage of another recipe taken away. */
 static cf_status check_all(Study *study) {
     ClaimFile *claims = NULL;
@@ -230,11 +247,8 @@ static cf_status check_all(Study *study) {
     claims_free(claims);
     for (int i = 0; study->recipe->data[i]; i++) FORWARD(add_set(study, i));
     for (size_t k = 0; k < COUNT_OF(kinds); k++)
-        for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++) {
-            if (!kinds[k]->check || !kinds[k]->count(study)) continue;
-            const cf_status status = kinds[k]->check(study, &place);
-            if (status) return status_prefix(status, "%s", place.set->chosen.data);
-        }
+        for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++)
+            FORWARD(check_place(study, kinds[k], &place));
     return CF_OK;
 }
 

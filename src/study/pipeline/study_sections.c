@@ -50,11 +50,6 @@ static int count_adaptations(const Study *study) {
     return count;
 }
 
-static cf_status check_adaptations(const Study *study, const StudyPlace *place) {
-    (void)study;
-    return study_check_pair("adaptation", place);
-}
-
 /* A batch of the target goes beside each of the network's own set. */
 static void load_adaptations(const Study *study, const StudyPlace *place, StudyLoad *load) {
     cf_train_options options = place->set->chosen.train;
@@ -116,8 +111,8 @@ static cf_status finish_adaptations(Study *study, const StudyPlace *place) {
 
 const StageKind study_adaptation_kind = {.key = "adaptation",
                                          .pairs = true,
+                                         .shared = true,
                                          .count = count_adaptations,
-                                         .check = check_adaptations,
                                          .load = load_adaptations,
                                          .prepare = prepare_adaptation,
                                          .finish = finish_adaptations};

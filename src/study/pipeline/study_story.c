@@ -70,25 +70,22 @@ static cf_status tell_search(Story *story, const Subject *of) {
     return CF_OK;
 }
 
-/* "3 seeds", or that they have other splits, too: "5 seeds, each with a split of its own". */
-static void tell_runs(const Story *story, size_t count, char text[80]) {
-    const long long splits = result_whole(story->results, "splits");
+void study_seeds_text(size_t seeds, long long splits, char text[80]) {
     if (splits < 2)
-        snprintf(text, 80, "%zu seeds", count);
-    else if ((size_t)splits == count)
-        snprintf(text, 80, "%zu seeds, each with a split of its own", count);
+        snprintf(text, 80, "%zu seeds", seeds);
+    else if ((size_t)splits == seeds)
+        snprintf(text, 80, "%zu seeds, each with a split of its own", seeds);
     else
-        snprintf(text, 80, "%zu seeds over %lld splits", count, splits);
+        snprintf(text, 80, "%zu seeds over %lld splits", seeds, splits);
 }
 
 static cf_status tell_test(Story *story, const Subject *of) {
     const json_t *runs = result(story, "test", of->key), *first = json_array_get(runs, 0);
-    const json_t *interval = json_object_get(first, "accuracy_interval");
     const size_t count = json_array_size(runs);
     char over[80];
     MeanInterval mean;
     if (!count) return CF_OK;
-    tell_runs(story, count, over);
+    study_seeds_text(count, result_whole(story->results, "splits"), over);
     FORWARD(runs_interval(runs, "accuracy", &mean));
     if (count > 1)
         tell(story,
@@ -100,7 +97,7 @@ static cf_status tell_test(Story *story, const Subject *of) {
              "Of %lld test images of %s, never trained on, %.2f %% are right (95 %% interval %.2f to %.2f); macro F1 "
              "%.4f.",
              result_whole(first, "n"), of->name, 100 * result_number(first, "accuracy"),
-             100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
+             100 * result_number(first, "accuracy_interval.0"), 100 * result_number(first, "accuracy_interval.1"),
              runs_mean(runs, "macro.f1"));
     return CF_OK;
 }
@@ -223,12 +220,12 @@ static cf_status tell_attention(Story *story, const Subject *of) {
 }
 
 static cf_status tell_features(Story *story, const Subject *of) {
-    const json_t *features = result(story, "features", of->key), *vote = json_object_get(features, "knn_accuracy");
+    const json_t *features = result(story, "features", of->key);
     if (!features) return CF_OK;
     tell(story,
          "UMAP of the features of %s keeps neighbourhoods with a trustworthiness of %.3f; in the plane, %.1f %% of the "
          "images have their class from their neighbours.",
-         of->name, result_number(features, "trustworthiness"), 100 * json_number_value(vote));
+         of->name, result_number(features, "trustworthiness"), 100 * result_number(features, "knn_accuracy"));
     return CF_OK;
 }
 

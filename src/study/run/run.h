@@ -105,8 +105,9 @@ cf_status run_config_write(const Run *run);
 void run_free(Run *run);
 AUTO_HANDLE(Run, run_free)
 
-/* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder that already holds a run is refused unless resuming, and one
- * that another process works in. Nothing is written: a folder that was made goes with run_free. */
+/* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder
+ * that already holds a run is refused unless resuming, and one that another process works in. Nothing is written: a folder that was made
+ * goes with run_free. */
 cf_status run_start(Run *run, const char *folder, bool resume);
 /* A network from elsewhere as a run: its folder with config.json and model.safetensors. Takes over both; config->data NULL: it has no
  * data of its own. */

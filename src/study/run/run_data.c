@@ -117,6 +117,10 @@ cf_status run_data_load(const char *data, const DataRecord *record, const char *
     return status ? explain_not_found(data, record, status) : CF_OK;
 }
 
+bool subset_equal(const cf_subset *a, const cf_subset *b) {
+    return a->count == b->count && memcmp(a->images, b->images, a->count * sizeof *a->images) == 0;
+}
+
 /* ---- What sets are called ---- */
 
 /* "." and ".." and what ends in them have the name of the folder that they are. */

@@ -47,6 +47,9 @@ bool data_record_fits(const DataRecord *record, const cf_set *set);
 cf_status run_data_load(const char *data, const DataRecord *record, const char *data_dir, SetShelf *shelf,
                         const cf_set **set);
 
+/* The same images in the same order. */
+bool subset_equal(const cf_subset *a, const cf_subset *b);
+
 /* ---- What sets are called ---- */
 
 /* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn/": a set as a part of a

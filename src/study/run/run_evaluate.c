@@ -157,30 +157,11 @@ static cf_status find_overlap(Run *run, const cf_subset *images, const char *par
         return CF_OK;
     }
     if (!own) FORWARD(load_own(run, &own));
-    if (own && !same_shape(own, run->set)) {
-        snprintf(run->overlap.unchecked, sizeof run->overlap.unchecked, "%s",
-                 "images of another shape than the run's own are not compared");
-        run->overlap.quiet = !same_origin(own, run->set);
-    } else if (own) {
-        return count_overlap(run, images, own);
-    }
-    return CF_OK;
-}
-
-/* The official test part if `part` is CF_TEST, everything if it is CF_ALL. */
-static cf_status choose_uncut(Run *run, cf_part part, const cf_subset **images) {
-    FORWARD(split_uncut(run->set, NULL, &run->split));
-    *images = cf_split_part(run->split, part);
-    FAIL_IF(!cf_subset_count(*images), CF_BAD_USE, "%s has no official test part; choose --split all", run->set->name);
-    return CF_OK;
-}
-
-/* "at:5000": the images from number 5,000 on. */
-static cf_status choose_from(Run *run, const char *part, const cf_subset **images) {
-    cf_split_options split = cf_split_defaults();
-    FORWARD(split_from_text(part, &split));
-    FORWARD(split_uncut_at(run->set, split.at, &run->split));
-    *images = cf_split_part(run->split, CF_TEST);
+    if (!own) return CF_OK;
+    if (same_shape(own, run->set)) return count_overlap(run, images, own);
+    snprintf(run->overlap.unchecked, sizeof run->overlap.unchecked, "%s",
+             "images of another shape than the run's own are not compared");
+    run->overlap.quiet = !same_origin(own, run->set);
     return CF_OK;
 }
 
@@ -208,16 +189,21 @@ static cf_status choose(Run *run, const char *data, const char *data_dir, const 
     FORWARD(check_part(run, data, part));
     if (!part) part = !run->other ? "test" : set_test_begin(run->set) < run->set->count ? "official-test" : "all";
     *used_part = part;
-    if (strncmp(part, "at:", 3) == 0) {
-        FORWARD(choose_from(run, part, images));
-    } else if (strcmp(part, "test") != 0) {
-        FAIL_IF(strcmp(part, "all") != 0 && strcmp(part, "official-test") != 0, CF_BAD_USE,
-                "--split %s: test, official-test, all or at:N expected", part);
-        FORWARD(choose_uncut(run, strcmp(part, "all") == 0 ? CF_ALL : CF_TEST, images));
-    } else {
+    const bool all = strcmp(part, "all") == 0;
+    if (strcmp(part, "test") == 0) {
         FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
-        *images = cf_split_part(run->split, CF_TEST);
+    } else if (strncmp(part, "at:", 3) == 0) { /* "at:5000": the images from number 5,000 on */
+        cf_split_options cut = cf_split_defaults();
+        FORWARD(split_from_text(part, &cut));
+        FORWARD(split_uncut_at(run->set, cut.at, &run->split));
+    } else {
+        FAIL_IF(!all && strcmp(part, "official-test") != 0, CF_BAD_USE,
+                "--split %s: test, official-test, all or at:N expected", part);
+        FORWARD(split_uncut(run->set, NULL, &run->split));
+        FAIL_IF(!cf_subset_count(cf_split_part(run->split, all ? CF_ALL : CF_TEST)), CF_BAD_USE,
+                "%s has no official test part; choose --split all", run->set->name);
     }
+    *images = cf_split_part(run->split, all ? CF_ALL : CF_TEST);
     return find_overlap(run, *images, part);
 }
 
@@ -226,10 +212,6 @@ cf_status run_choose_images(Run *run, const char *data, const char *data_dir, co
     FORWARD(choose(run, data, data_dir, part, images, used_part));
     overlap_tell(&run->overlap, cf_subset_count(*images));
     return CF_OK;
-}
-
-static bool same_images(const cf_subset *a, const cf_subset *b) {
-    return a->count == b->count && memcmp(a->images, b->images, a->count * sizeof *a->images) == 0;
 }
 
 cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, const char *part) {
@@ -244,7 +226,7 @@ cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, 
                 "and --split official-test or all",
                 run->folder, run->config.data, first->folder, first->config.data);
         FORWARD(cf_split_new(run->set, &run->config.split, &run->split));
-        FAIL_IF(!same_images(cf_split_part(run->split, CF_TEST), images), CF_BAD_USE,
+        FAIL_IF(!subset_equal(cf_split_part(run->split, CF_TEST), images), CF_BAD_USE,
                 "%s has other test images than %s: their data were split otherwise; choose --split official-test or "
                 "all, or runs of one split",
                 run->folder, first->folder);
