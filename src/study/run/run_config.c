@@ -193,8 +193,8 @@ static cf_status read_field(const char *group, const Field *field, const json_t 
     switch (field->kind) {
     case TEXT:
     case TEXT_OR_NULL: {
-        char *const old = memory_take(place), *const new = memory_take(&text);
-        free(old);
+        char *const new = memory_take(&text);
+        memory_free(place);
         memcpy(place, &new, sizeof new);
         return CF_OK;
     }
@@ -216,8 +216,6 @@ static cf_status read_field(const char *group, const Field *field, const json_t 
     return CF_OK;
 }
 
-enum { MOST_KEYS = MOST_TRAIN_OPTIONS };
-
 /* Comes first: a key that is misspelt is told of, rather than that the right one is missing. `keys` ends with NULL. */
 static cf_status refuse_unknown(const char *group, const json_t *object, const char *const *keys) {
     const char *key;
@@ -232,7 +230,7 @@ static cf_status refuse_unknown(const char *group, const json_t *object, const c
 
 static cf_status read_fields(const char *group, const json_t *object, const Field *fields, const char *const *others,
                              RunConfig *config) {
-    const char *keys[MOST_KEYS + 1] = {NULL};
+    const char *keys[MOST_TRAIN_OPTIONS + 1] = {NULL};
     int count = 0;
     for (const Field *field = fields; field->key; field++) keys[count++] = field->key;
     for (; *others; others++) keys[count++] = *others;
@@ -243,7 +241,7 @@ static cf_status read_fields(const char *group, const json_t *object, const Fiel
 }
 
 static cf_status read_train(const json_t *object, cf_train_options *train) {
-    const char *keys[MOST_KEYS + 1] = {NULL};
+    const char *keys[MOST_TRAIN_OPTIONS + 1] = {NULL};
     for (int i = 0; train_options[i].name; i++) keys[i] = train_options[i].name;
     FORWARD(refuse_unknown("train.", object, keys));
     for (const TrainOption *option = train_options; option->name; option++) {
