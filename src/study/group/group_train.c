@@ -150,7 +150,7 @@ static cf_status do_run(Training *t, int place) {
 
 /* ---- All of them ---- */
 
-static cf_status begin(Training *t) {
+static cf_status begin_group(Training *t) {
     const GroupWork *w = t->work;
     FORWARD(file_trim(w->folder, &t->folder));
     FORWARD(file_join(t->folder, "group.json", &t->file));
@@ -166,7 +166,7 @@ static cf_status begin(Training *t) {
 
 static cf_status train_all(Training *t) {
     const GroupWork *w = t->work;
-    FORWARD(begin(t));
+    FORWARD(begin_group(t));
     for (int place = 0; place < w->plan.count; place++) {
         FORWARD(do_run(t, place));
         /* A plan that has grown is kept once the first run was not refused. */

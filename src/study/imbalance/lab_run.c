@@ -11,7 +11,7 @@
 
 /* ---- One training ---- */
 
-static cf_status describe(const LabTraining *t, const char *label, StudyStage *stage) {
+static cf_status describe_training(const LabTraining *t, const char *label, StudyStage *stage) {
     stage->training.result = RESULT_LAB;
     FORWARD(lab_configure(t, stage->place.set->set, &stage->training.config));
     snprintf(stage->name, sizeof stage->name, "%.60s-%s-s%d", label, t->remedy->name, t->number + 1);
@@ -25,18 +25,18 @@ cf_status lab_prepare(Study *study, const LabTraining *training, const char *lab
     LabTraining t = *training;
     AUTO_FREE char *folder = NULL;
     snprintf(stage->path, sizeof stage->path, "%s.%s[]", path, t.remedy->name);
-    if (!remedy_has(t.remedy, REMEDY_HEAD)) return describe(&t, label, stage);
+    if (!remedy_has(t.remedy, REMEDY_HEAD)) return describe_training(&t, label, stage);
     const Remedy first = remedy_first(t.remedy);
     AUTO(study_stage_free)
     StudyStage before = {
         .place = stage->place, .print = stage->training.source_print, .before = true, .path = "before[]"};
     t.remedy = &first;
-    FORWARD(describe(&t, label, &before));
+    FORWARD(describe_training(&t, label, &before));
     FORWARD(study_do(study, &before));
     FORWARD(memory_print(&folder, "%s/%s", study->options->folder, before.name));
     t.remedy = training->remedy;
     t.head_of = folder;
-    return describe(&t, label, stage);
+    return describe_training(&t, label, stage);
 }
 
 static json_t *moved_results(const json_t *runs) {
@@ -213,7 +213,7 @@ static int count_stages(const Lab *lab) {
     return lab->seeds * (lab->case_count * lab_trained(lab->remedies, lab->remedy_count, trained) + 2 * sizes);
 }
 
-static cf_status begin(Work *w, const StudyOptions *options) {
+static cf_status begin_lab(Work *w, const StudyOptions *options) {
     FORWARD(check_folder(options->folder));
     FORWARD(shelf_take(&w->study.shelf, w->lab->base->data, w->lab->base->data_dir, &w->set.set));
     FORWARD(check_cases(w->lab, w->set.set));
@@ -247,7 +247,7 @@ cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, 
     w.results = json_pack("{s:o s:i s:i s:o s:[] s:n}", "data", json_text(lab->base->data), "seeds", lab->seeds,
                           "steps", lab->steps, "model", json_text(lab->base->model), "cases", "curve");
     FAIL_IF(!w.results || !w.study.results, CF_NO_MEMORY, "out of memory");
-    FORWARD(begin(&w, options));
+    FORWARD(begin_lab(&w, options));
     for (int i = 0; i < lab->case_count; i++) FORWARD(do_case(&w, i));
     FORWARD(do_curve(&w));
     FORWARD(write_all(&w));

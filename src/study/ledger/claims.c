@@ -35,7 +35,7 @@ static const ClaimSubject *subject_of(const ClaimList *list, const char *runs) {
 }
 
 /* A claim with room for its strings. */
-static cf_status add(ClaimList *list, const ClaimRow *row, Claim **claim) {
+static cf_status new_claim(ClaimList *list, const ClaimRow *row, Claim **claim) {
     if (list->count == list->room) {
         const size_t room = list->room ? 2 * list->room : 64;
         Claim *more = realloc(list->claims, room * sizeof *more);
@@ -129,7 +129,7 @@ static cf_status add_claim(ClaimList *list, const Match *match, const void *cont
     const ClaimRow *row = context;
     const char *against = row->unless ? "untried" : row->against;
     Claim *c = NULL;
-    FORWARD(add(list, row, &c));
+    FORWARD(new_claim(list, row, &c));
     FORWARD(fill_in(list, row->runs ? row->runs : row->id, match, false, &c->list));
     if (against) {
         FORWARD(fill_in(list, against, match, false, &c->against));

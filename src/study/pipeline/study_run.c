@@ -269,7 +269,7 @@ cf_status study_take_folder(Study *study) {
     return status;
 }
 
-static cf_status begin(Study *study) {
+static cf_status begin_study(Study *study) {
     FORWARD(check_all(study));
     FORWARD(study_take_folder(study));
     study->fresh = !file_exists_in(study->options->folder, "stages");
@@ -343,7 +343,7 @@ cf_status study_run(const Recipe *recipe, const StudyOptions *options, StudyOutc
     AUTO(study_end) Study study = {.recipe = recipe, .options = options, .threads = slices_threads(options->threads)};
     AUTO(study_outcome_free) StudyOutcome made = {0};
     FORWARD(recipe_check(recipe));
-    FORWARD(begin(&study));
+    FORWARD(begin_study(&study));
     for (size_t k = 0; k < COUNT_OF(kinds); k++) {
         FORWARD(do_kind(&study, kinds[k]));
         if (k == 0) FORWARD(tell_estimate(&study));

@@ -49,7 +49,7 @@ static json_t *count_states(const TrialList *trials) {
 }
 
 /* The best point, and the set's configuration with it laid on. */
-static cf_status conclude(const StudySet *set, Store *store, const Space *space, json_t **result) {
+static cf_status describe_best(const StudySet *set, Store *store, const Space *space, json_t **result) {
     AUTO(trial_list_free) TrialList trials = {0};
     json_auto_t *config = NULL, *point = NULL, *settings = NULL;
     AUTO_FREE char *line = NULL;
@@ -75,7 +75,7 @@ static cf_status do_search(Study *study, StudyStage *of, const Stage *stage, jso
     FORWARD(search(study, stage, of->place.set, &space));
     FORWARD(write_report(study, stage));
     FORWARD(store_open_existing(stage->folder, &store));
-    return conclude(of->place.set, store, &space, result);
+    return describe_best(of->place.set, store, &space, result);
 }
 
 static int count_searches(const Study *study) {
