@@ -19,9 +19,7 @@ static cf_status check(const BarChart *chart, double range[2]) {
                     chart->categories[c], value);
             bars += range_add(range, AXIS_LINEAR, &value, 1);
         }
-    FAIL_IF(bars == 0, CF_BAD_USE, "the chart%s%s has no bar to draw", chart->title ? " " : "",
-            chart->title ? chart->title : "");
-    return CF_OK;
+    return bars ? CF_OK : chart_without("chart", chart->title, "no bar to draw");
 }
 
 static void number_text(const BarChart *chart, double value, char text[32]) {
@@ -122,7 +120,6 @@ cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, con
     const char *names[MOST_BARS];
     int shown[MOST_BARS], colours[MOST_BARS], count = choose_bars(bars, shown);
     const TextStyle title = {chart_title.size, true, TEXT_CENTRE}, about = {chart_small.size, false, TEXT_CENTRE};
-    char room[512];
     for (int i = 0; i < count; i++) {
         const int c = shown[i];
         values[i] = (double)bars->probabilities[c];
@@ -133,11 +130,8 @@ cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, con
     }
     const double side = fmin(64, box.width), head = (bars->title ? 14 : 0) + (bars->about ? 11 : 0);
     const double centre = box.x + box.width / 2;
-    if (bars->title)
-        canvas_text(canvas, centre, box.y + 10, title, theme->text, text_fit(bars->title, title, box.width, room));
-    if (bars->about)
-        canvas_text(canvas, centre, box.y + head - 4, about, theme->muted,
-                    text_fit(bars->about, about, box.width, room));
+    canvas_text_within(canvas, centre, box.y + 10, box.width, title, theme->text, bars->title);
+    canvas_text_within(canvas, centre, box.y + head - 4, box.width, about, theme->muted, bars->about);
     if (bars->image.pixels) draw_image(canvas, theme, centre - side / 2, box.y + head + 2, side, &bars->image);
     const double used = head + 2 + (bars->image.pixels ? side + 4 : 0);
     const BarChart chart = {.category_label = "class",

@@ -148,8 +148,7 @@ static void draw_y(Canvas *canvas, const Theme *theme, Box box, const Layout *la
     for (int i = 0; i < layout->y.count; i++) {
         const double y = scale_place(&frame->y, layout->y.at[i]);
         const bool small = !layout->y.labels[i][0];
-        const Point line[2] = {{small ? plot.x - 2 : plot.x, y}, {small ? plot.x : plot.x + plot.width, y}};
-        canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, small ? theme->axis : theme->grid);
+        canvas_segment(canvas, small ? plot.x - 2 : plot.x, y, small ? plot.x : plot.x + plot.width, y, 0.6, small ? theme->axis : theme->grid);
         canvas_text(canvas, plot.x - tick_gap, y + middle * chart_label.size, aligned(chart_label, TEXT_RIGHT),
                     theme->muted, layout->y.labels[i]);
     }
@@ -177,8 +176,7 @@ static void draw_x_ticks(Canvas *canvas, const Theme *theme, const Layout *layou
     const double y = frame->plot.y + frame->plot.height;
     for (int i = 0; i < layout->x.count; i++) {
         const double x = scale_place(&frame->x, layout->x.at[i]);
-        const Point line[2] = {{x, y}, {x, y + (layout->x.labels[i][0] ? 3 : 2)}};
-        canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, theme->axis);
+        canvas_segment(canvas, x, y, x, y + (layout->x.labels[i][0] ? 3 : 2), 0.6, theme->axis);
         canvas_text(canvas, x, y + tick_gap + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->muted,
                     layout->x.labels[i]);
     }
@@ -186,17 +184,13 @@ static void draw_x_ticks(Canvas *canvas, const Theme *theme, const Layout *layou
 
 void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *spec, Frame *frame) {
     Layout layout = {.spec = spec, .stride = 1};
-    char room[512];
     lay(box, &layout, frame);
     const Box plot = frame->plot;
     const double top = box.y + (spec->title ? title_height : 4);
-    if (spec->title)
-        canvas_text(canvas, plot.x, box.y + 10, chart_title, theme->text,
-                    text_fit(spec->title, chart_title, box.x + box.width - plot.x, room));
+    canvas_text_within(canvas, plot.x, box.y + 10, box.x + box.width - plot.x, chart_title, theme->text, spec->title);
     legend(canvas, theme, spec, plot.x, top - 2, layout.inner_width);
     draw_y(canvas, theme, box, &layout, frame);
-    const Point base[2] = {{plot.x, plot.y + plot.height}, {plot.x + plot.width, plot.y + plot.height}};
-    canvas_line(canvas, base, 2, (LineStyle){0.8, 0, 1}, theme->axis);
+    canvas_segment(canvas, plot.x, plot.y + plot.height, plot.x + plot.width, plot.y + plot.height, 0.8, theme->axis);
     if (spec->categories)
         draw_categories(canvas, theme, &layout, frame);
     else
@@ -209,6 +203,10 @@ void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *sp
 AxisKind axis_kind_of(const double *values, size_t count) {
     double range[2] = {INFINITY, -INFINITY};
     return range_add(range, AXIS_LOG, values, count) && range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR;
+}
+
+cf_status chart_without(const char *kind, const char *title, const char *lacks) {
+    return FAIL(CF_BAD_USE, "the %s%s%s has %s", kind, title ? " " : "", title ? title : "", lacks);
 }
 
 Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column) {

@@ -56,5 +56,8 @@ size_t range_add(double range[2], AxisKind kind, const double *values, size_t co
 /* Logarithmic for values that span more than an order of magnitude, such as losses: what is small would be flat on a linear axis. */
 AxisKind axis_kind_of(const double *values, size_t count);
 
+/* Why a chart is refused (CF_BAD_USE): "the chart TITLE has no point to draw"; `title` may be NULL. */
+cf_status chart_without(const char *kind, const char *title, const char *lacks);
+
 /* Equal boxes side by side and one below the other, `gap` points apart. */
 Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column);

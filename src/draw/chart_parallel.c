@@ -1,9 +1,6 @@
 #include "draw/chart_parallel.h"
 
-#include "base/memory.h"
-
 #include <math.h>
-#include <stdlib.h>
 
 enum { MOST_AXES = 24, CURVE_POINTS = 24, STRIP_STEPS = 48 };
 
@@ -28,10 +25,8 @@ static cf_status check(const ParallelChart *chart) {
             "parallel coordinates of %d axes; 2 to %d are possible", chart->axis_count, MOST_AXES);
     const ParallelAxis *result = result_of(chart);
     FAIL_IF(result->categories, CF_INTERNAL, "the last of parallel axes must be one of numbers");
-    FAIL_IF(!range_add(range, result->numbers.kind, result->values, (size_t)chart->line_count), CF_BAD_USE,
-            "the chart%s%s has no line with a result to draw", chart->title ? " " : "",
-            chart->title ? chart->title : "");
-    return CF_OK;
+    const bool any = range_add(range, result->numbers.kind, result->values, (size_t)chart->line_count);
+    return any ? CF_OK : chart_without("chart", chart->title, "no line with a result to draw");
 }
 
 /* ---- Layout ---- */
@@ -139,8 +134,7 @@ static void draw_label(Canvas *canvas, const Theme *theme, double x, double y, b
 static void draw_axis(Canvas *canvas, const Theme *theme, const ParallelChart *chart, const Layout *layout, int a) {
     const ParallelAxis *axis = &chart->axes[a];
     const double x = layout->x[a], height = layout->bottom - layout->top;
-    const Point ends[2] = {{x, layout->top}, {x, layout->bottom}};
-    canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, theme->axis);
+    canvas_segment(canvas, x, layout->top, x, layout->bottom, 1, theme->axis);
     for (int c = 0; axis->categories && c < axis->category_count; c++)
         draw_label(canvas, theme, x, layout->top + (c + 0.5) * height / axis->category_count, a == 0,
                    axis->categories[c]);
@@ -152,8 +146,7 @@ static void draw_axis(Canvas *canvas, const Theme *theme, const ParallelChart *c
                  &ticks);
     for (int i = 0; i < ticks.count; i++) {
         const double y = scale_place(&layout->scales[a], ticks.at[i]);
-        const Point mark[2] = {{a == 0 ? x - 3 : beside, y}, {a == 0 ? x : beside + 3, y}};
-        canvas_line(canvas, mark, 2, (LineStyle){0.8, 0, 1}, theme->axis);
+        canvas_segment(canvas, a == 0 ? x - 3 : beside, y, a == 0 ? x : beside + 3, y, 0.8, theme->axis);
         if (ticks.labels[i][0]) draw_label(canvas, theme, beside, y, a == 0, ticks.labels[i]);
     }
 }
@@ -181,10 +174,7 @@ static void draw_strip(Canvas *canvas, const Theme *theme, const ParallelChart *
 
 static void draw_all(Canvas *canvas, const Theme *theme, Box box, const ParallelChart *chart, const Layout *layout,
                      const double *places) {
-    char room[512];
-    if (chart->title)
-        canvas_text(canvas, box.x, box.y + 10, chart_title, theme->text,
-                    text_fit(chart->title, chart_title, box.width, room));
+    canvas_text_within(canvas, box.x, box.y + 10, box.width, chart_title, theme->text, chart->title);
     for (int i = chart->line_count - 1; i >= 0; i--) { /* the best come last, on top */
         if (layout->order[i] == chart->best) continue;
         draw_line(canvas, theme, chart, layout, places, layout->order[i], 1.1, NULL);
@@ -200,20 +190,16 @@ static void draw_all(Canvas *canvas, const Theme *theme, Box box, const Parallel
 
 cf_status parallel_chart_draw(Canvas *canvas, const Theme *theme, Box box, const ParallelChart *chart) {
     Layout layout;
-    int *order = NULL;
-    double *places = NULL;
-    cf_status status;
+    AUTO_FREE int *order = NULL;
+    AUTO_FREE double *places = NULL;
     FORWARD(check(chart));
     const size_t lines = (size_t)chart->line_count;
-    FORWARD_TO(done, memory_new(lines, sizeof *order, &order));
-    FORWARD_TO(done, memory_new(lines * (size_t)chart->axis_count, sizeof *places, &places));
+    FORWARD(memory_new(lines, sizeof *order, &order));
+    FORWARD(memory_new(lines * (size_t)chart->axis_count, sizeof *places, &places));
     lay(box, chart, &layout);
     sort_lines(chart, order);
     layout.order = order;
     for (int a = 0; a < chart->axis_count; a++) places_on(chart, &layout, a, places + (size_t)a * lines);
     draw_all(canvas, theme, box, chart, &layout, places);
-done:
-    free(order);
-    free(places);
-    return status;
+    return CF_OK;
 }
