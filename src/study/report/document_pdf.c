@@ -6,7 +6,6 @@
 #include "draw/svg_picture.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Points. */
@@ -42,19 +41,11 @@ static void need(Pdf *p, double height) {
     if (p->y + height > bottom && p->y > top) next_page(p);
 }
 
-static void horizontal(Pdf *p, double x, double width, double y, Colour colour) {
-    const Point ends[] = {{x, y}, {x + width, y}};
-    canvas_line(p->canvas, ends, 2, (LineStyle){0.6, 0, 1}, colour);
-}
-
 /* ---- Text ---- */
 
-typedef struct Font {
-    double size;
-} Font;
-
+/* `context`: the font's size. */
 static double points(const char *text, bool bold, const void *context) {
-    return text_width(text, (TextStyle){((const Font *)context)->size, bold, TEXT_LEFT});
+    return text_width(text, (TextStyle){*(const double *)context, bold, TEXT_LEFT});
 }
 
 static double line_height(double size) {
@@ -71,8 +62,7 @@ typedef struct TextBlock {
 /* Calls `line` for each line; how many there are. */
 static int each_line(const TextBlock *b, const char *text, void (*line)(const TextBlock *, const char *, void *),
                      void *context) {
-    const Font font = {b->size};
-    const TableRoom room = {.width = b->width, .measure = points, .context = &font};
+    const TableRoom room = {.width = b->width, .measure = points, .context = &b->size};
     int lines = 0;
     while (*text) {
         const size_t length = line_length(text, &room, b->bold, b->width + 0.01);
@@ -119,37 +109,24 @@ static void paragraph(Pdf *p, const char *text, TextBlock b, double behind) {
 typedef struct TableDrawing {
     const DocumentBlock *block;
     TablePart part;
-    Font font;
+    double size; /* of the font */
     TableRoom room;
     double x[TABLE_COLUMNS]; /* of each of the part's columns */
 } TableDrawing;
-
-/* The cell at a place of the part and how many of its columns it takes. */
-static const Cell *cell_at(const TableDrawing *t, const Row *row, size_t place, size_t *spans) {
-    size_t from;
-    const Cell *cell = row_cell(row, part_column(&t->part, place), &from);
-    *spans = 1;
-    while (cell && place + *spans < part_columns(&t->part) &&
-           row_cell(row, part_column(&t->part, place + *spans), &from) == cell)
-        ++*spans;
-    return cell;
-}
 
 static TextBlock cell_block(const TableDrawing *t, const Row *row, size_t place, size_t spans, bool head) {
     const Table *table = &t->block->table;
     const size_t column = part_column(&t->part, place), last = part_column(&t->part, place + spans - 1);
     const bool number = spans == 1 && table_column_is_number(table, column);
     const double end = t->x[place + spans - 1] + t->part.widths[last];
-    return (TextBlock){t->x[place],  end - t->x[place],
-                       t->font.size, head || row->bold || spans > 1,
-                       ink,          number ? TEXT_RIGHT : TEXT_LEFT};
+    return (TextBlock){t->x[place], end - t->x[place], t->size, head || row->bold || spans > 1, ink, number ? TEXT_RIGHT : TEXT_LEFT};
 }
 
 static double row_height(const TableDrawing *t, const Row *row, bool head) {
-    double height = line_height(t->font.size);
+    double height = line_height(t->size);
     size_t spans;
     for (size_t k = 0; k < part_columns(&t->part); k += spans) {
-        const Cell *cell = cell_at(t, row, k, &spans);
+        const Cell *cell = part_cell(&t->part, row, k, &spans);
         if (!cell) continue;
         const TextBlock b = cell_block(t, row, k, spans, head);
         height = fmax(height, text_height(&b, cell->text));
@@ -161,7 +138,7 @@ static void draw_row(Pdf *p, const TableDrawing *t, const Row *row, bool head) {
     const double begin = p->y, height = row_height(t, row, head);
     size_t spans;
     for (size_t k = 0; k < part_columns(&t->part); k += spans) {
-        const Cell *cell = cell_at(t, row, k, &spans);
+        const Cell *cell = part_cell(&t->part, row, k, &spans);
         if (!cell) continue;
         const TextBlock b = cell_block(t, row, k, spans, head);
         p->y = begin + 1.5;
@@ -176,10 +153,8 @@ static double part_width(const TableDrawing *t) {
 }
 
 static void caption(Pdf *p, const char *word, int number, const char *text, const char *more, TextBlock b) {
-    char start[64];
-    snprintf(start, sizeof start, "%s %d. ", word, number);
-    char *all;
-    const cf_status status = memory_print(&all, "%s%s%s", start, text, more);
+    AUTO_FREE char *all = NULL;
+    const cf_status status = memory_print(&all, "%s %d. %s%s", word, number, text, more);
     if (status) {
         p->status = status;
         return;
@@ -188,14 +163,17 @@ static void caption(Pdf *p, const char *word, int number, const char *text, cons
     b.colour = muted;
     need(p, text_height(&b, all));
     each_line(&b, all, draw_line, p);
-    free(all);
+}
+
+static void draw_rule(Pdf *p, const TableDrawing *t, Colour colour) {
+    canvas_segment(p->canvas, margin, p->y, margin + part_width(t), p->y, 0.6, colour);
 }
 
 static void draw_heads(Pdf *p, const TableDrawing *t) {
     const Table *table = &t->block->table;
-    horizontal(p, margin, part_width(t), p->y, ink);
+    draw_rule(p, t, ink);
     for (size_t i = 0; i < table->heads; i++) draw_row(p, t, &table->rows[i], true);
-    if (table->heads) horizontal(p, margin, part_width(t), p->y, rule);
+    if (table->heads) draw_rule(p, t, rule);
 }
 
 static double heads_height(const TableDrawing *t) {
@@ -221,7 +199,7 @@ static void draw_part(Pdf *p, const TableDrawing *t) {
     draw_heads(p, t);
     for (size_t i = table->heads; i < table->count; i++) {
         if (p->y + row_height(t, &table->rows[i], false) > bottom) {
-            horizontal(p, margin, part_width(t), p->y, rule);
+            draw_rule(p, t, rule);
             next_page(p);
             caption(p, "Table", t->block->number, "continued", "", whole_line(8, false));
             p->y += 3;
@@ -229,13 +207,13 @@ static void draw_part(Pdf *p, const TableDrawing *t) {
         }
         draw_row(p, t, &table->rows[i], false);
     }
-    horizontal(p, margin, part_width(t), p->y, ink);
+    draw_rule(p, t, ink);
     p->y += 16;
 }
 
 static cf_status lay_part(TableDrawing *t, double size, size_t first) {
-    t->font.size = size;
-    t->room = (TableRoom){.width = full_width(), .between = 1.1 * size, .measure = points, .context = &t->font};
+    t->size = size;
+    t->room = (TableRoom){.width = full_width(), .between = 1.1 * size, .measure = points, .context = &t->size};
     FORWARD(table_part(&t->block->table, &t->room, first, &t->part));
     double x = margin;
     for (size_t k = 0; k < part_columns(&t->part); k++) {
@@ -409,10 +387,8 @@ static cf_status draw_document(Pdf *p) {
 }
 
 cf_status document_write_pdf(const char *path, const Document *document) {
-    Pdf pdf = {.document = document, .y = top, .page = 1};
-    FORWARD(canvas_new(path, page_width, page_height, &theme_light, 0, &pdf.canvas));
-    cf_status status = draw_document(&pdf);
-    if (!status) return canvas_finish(pdf.canvas);
-    canvas_free(pdf.canvas);
-    return status;
+    AUTO(canvas_free_at) Canvas *canvas = NULL;
+    FORWARD(canvas_new(path, page_width, page_height, &theme_light, 0, &canvas));
+    FORWARD(draw_document(&(Pdf){.canvas = canvas, .document = document, .y = top, .page = 1}));
+    return canvas_finish(memory_take(&canvas));
 }

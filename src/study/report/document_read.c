@@ -33,20 +33,20 @@ static bool has_class(const Tag *tag, const char *word) {
     return false;
 }
 
+#define TAG_IS_ONE_OF(tag, ...) tag_is_one_of(tag, (const char *const[]){__VA_ARGS__, NULL})
+
 static bool is_void(const Tag *tag) {
-    static const char *const names[] = {"meta", "link", "br", "img", "input", "hr", NULL};
-    return tag->is_empty || tag_is_one_of(tag, names);
+    return tag->is_empty || TAG_IS_ONE_OF(tag, "meta", "link", "br", "img", "input", "hr");
 }
 
 static bool is_left_out(const Tag *tag) {
-    static const char *const names[] = {"head", "nav", "footer", "dialog", "script", "style", "canvas", NULL};
     size_t length;
-    return tag_is_one_of(tag, names) || has_class(tag, "screen") || tag_attribute(tag, "hidden", &length);
+    return TAG_IS_ONE_OF(tag, "head", "nav", "footer", "dialog", "script", "style", "canvas") || has_class(tag, "screen") ||
+           tag_attribute(tag, "hidden", &length);
 }
 
 static bool is_raw(const Tag *tag) {
-    static const char *const names[] = {"script", "style", NULL};
-    return tag_is_one_of(tag, names);
+    return TAG_IS_ONE_OF(tag, "script", "style");
 }
 
 /* Behind the end of the element that `tag` begins; NULL: it has none. */
@@ -88,7 +88,7 @@ static void end_text(Reader *r) {
     r->verbatim = false;
 }
 
-static void put(Reader *r, char c) {
+static void put_character(Reader *r, char c) {
     const bool space = !r->verbatim && isspace((unsigned char)c);
     if (space && (r->free_text == r->begin || isspace((unsigned char)r->free_text[-1]))) return;
     *r->free_text++ = space ? ' ' : c;
@@ -99,7 +99,7 @@ static void take_text(Reader *r, const char *at, const char *end) {
     while (at < end) {
         size_t length = 1;
         const char character = *at == '&' ? markup_reference(at, end, &length) : 0;
-        put(r, character ? character : *at);
+        put_character(r, character ? character : *at);
         at += character ? length : 1;
     }
 }
@@ -144,10 +144,6 @@ static DocumentBlock *last_block(Reader *r) {
     return &r->made->blocks[r->made->count - 1];
 }
 
-static Row *last_row(Reader *r) {
-    return r->free_row - 1;
-}
-
 static void begin_row(Reader *r, const Tag *tag) {
     Table *table = &last_block(r)->table;
     *r->free_row++ = (Row){.cells = r->free_cell, .bold = has_class(tag, "best")};
@@ -162,15 +158,9 @@ static cf_status begin_cell(Reader *r, const Tag *tag) {
     const int columns = span && length < 4 ? atoi(span) : 1;
     *r->free_cell =
         (Cell){.span = columns > 1 ? columns : 1, .number = has_class(tag, "n"), .names = tag_is(tag, "th")};
-    last_row(r)->count++;
+    r->free_row[-1].count++;
     begin_text(r, &r->free_cell++->text);
     return CF_OK;
-}
-
-static size_t row_columns(const Row *row) {
-    size_t columns = 0;
-    for (size_t i = 0; i < row->count; i++) columns += (size_t)row->cells[i].span;
-    return columns;
 }
 
 static void end_table(Reader *r) {
@@ -178,7 +168,8 @@ static void end_table(Reader *r) {
     Table *table = &block->table;
     r->in_table = r->in_definitions = false;
     for (size_t i = 0; i < table->count; i++) {
-        const size_t columns = row_columns(&table->rows[i]);
+        size_t columns = 0;
+        for (size_t c = 0; c < table->rows[i].count; c++) columns += (size_t)table->rows[i].cells[c].span;
         if (columns > table->columns) table->columns = columns;
     }
     if (table->count == table->heads || !table->columns)
@@ -222,12 +213,11 @@ static void begin_line(Reader *r, BlockKind kind, int level) {
 
 static cf_status open_in_table(Reader *r, const Tag *tag) {
     const bool row = tag_is(tag, "tr") || (r->in_definitions && tag_is(tag, "div"));
-    static const char *const cells[] = {"th", "td", "dt", "dd", NULL};
     if (tag_is(tag, "thead")) r->in_head = true;
     if (tag_is(tag, "tbody") || tag_is(tag, "tfoot")) r->in_head = false;
     if (row) begin_row(r, tag);
     if (tag_is(tag, "caption")) begin_text(r, &last_block(r)->text);
-    return tag_is_one_of(tag, cells) ? begin_cell(r, tag) : CF_OK;
+    return TAG_IS_ONE_OF(tag, "th", "td", "dt", "dd") ? begin_cell(r, tag) : CF_OK;
 }
 
 static cf_status open_element(Reader *r, const Tag *tag) {
@@ -258,9 +248,7 @@ static cf_status open_element(Reader *r, const Tag *tag) {
 }
 
 static void close_element(Reader *r, const Tag *tag) {
-    static const char *const texts[] = {"h1",      "h2", "h3", "summary", "p",  "li", "pre",
-                                        "caption", "th", "td", "dt",      "dd", NULL};
-    if (tag_is_one_of(tag, texts)) {
+    if (TAG_IS_ONE_OF(tag, "h1", "h2", "h3", "summary", "p", "li", "pre", "caption", "th", "td", "dt", "dd")) {
         end_text(r);
         DocumentBlock *block = r->made->count && !r->in_table ? last_block(r) : NULL;
         if (block && block->kind != BLOCK_TABLE && block->kind != BLOCK_FIGURE && !*block->text) r->made->count--;
@@ -317,29 +305,25 @@ static cf_status read_elements(Reader *r) {
 }
 
 cf_status document_read(const char *page, size_t size, Document *document) {
-    Document made = {.title = "", .subtitle = ""};
+    AUTO(document_free) Document made = {.title = "", .subtitle = ""};
     size_t tags = 1;
-    cf_status status;
     for (const char *p = page; (p = memchr(p, '<', size - (size_t)(p - page))); p++) tags++;
     /* No text is longer than what it is read from; each has an end more, and a remark a line's. */
-    FORWARD_TO(done, memory_new(size + 2 * tags, 1, &made.texts));
-    FORWARD_TO(done, memory_new(tags, sizeof *made.blocks, &made.blocks));
-    FORWARD_TO(done, memory_new(tags, sizeof *made.cells, &made.cells));
-    FORWARD_TO(done, memory_new(tags, sizeof *made.rows, &made.rows));
+    FORWARD(memory_new(size + 2 * tags, 1, &made.texts));
+    FORWARD(memory_new(tags, sizeof *made.blocks, &made.blocks));
+    FORWARD(memory_new(tags, sizeof *made.cells, &made.cells));
+    FORWARD(memory_new(tags, sizeof *made.rows, &made.rows));
     Reader reader = {.page = page,
                      .end = page + size,
                      .made = &made,
                      .free_text = made.texts,
                      .free_cell = made.cells,
                      .free_row = made.rows};
-    status = read_elements(&reader);
-    if (!status) drop_empty_headings(&made);
-done:
-    if (status)
-        document_free(&made);
-    else
-        *document = made;
-    return status;
+    FORWARD(read_elements(&reader));
+    drop_empty_headings(&made);
+    *document = made;
+    made = (Document){0};
+    return CF_OK;
 }
 
 void document_free(Document *document) {
