@@ -1,4 +1,4 @@
-#include "study/figures/figures_augmentation.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* What the network makes of images that it was not trained on. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* Images that are worth a look, each with what the network makes of it. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/numbers.h"

@@ -1,6 +1,6 @@
 /* Where the network looks: examples beside Grad-CAM of the class that it predicts, and beside attention rollout; and what each head
  * attends to. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"

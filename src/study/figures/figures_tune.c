@@ -1,5 +1,5 @@
 /* What a search has found: configurations in order, what parameters do, and how the trials went. */
-#include "study/figures/figures_tune.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"

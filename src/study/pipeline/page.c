@@ -1,10 +1,9 @@
 #include "study/pipeline/page.h"
 
 #include "base/memory.h"
-#include "study/figures/figures_tune.h"
+#include "study/figures/figures.h"
 #include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
-#include "study/report/report_tune.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -11,6 +11,7 @@
 #include "eval/analysis.h"
 #include "nn/model.h"
 #include "study/report/report.h"
+#include "tune/results.h"
 #include "data/csv_table.h"
 #include "study/run/set_shelf.h"
 
@@ -206,6 +207,9 @@ typedef struct FigureSeries {
 } FigureSeries;
 /* Those of the names (which end with NULL) that are there, or a note that none is. */
 cf_status report_figures(FILE *out, const FigureSeries *series, const char *const *names, const char *const *captions);
+
+/* What a tune has found, for a <section> of another page, headings from <h3> on; one figure for each of figures_tune_names. */
+cf_status section_tune(FILE *out, const TuneResults *results, const FigureSeries *figures);
 
 /* A network whose weights take more is not put into the page. */
 enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 6 << 20 };

@@ -1,10 +1,10 @@
 /* What a tune has found, as a section and as a page of its own, from the template tune.html. */
-#include "study/report/report_tune.h"
+#include "study/report/report_inside.h"
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/text_draft.h"
-#include "study/figures/figures_tune.h"
+#include "study/figures/figures.h"
 
 #include <math.h>
 #include <stdlib.h>
