@@ -12,7 +12,7 @@ enum { MOST_COLUMNS = 16, MOST_PANELS = 4 };
 
 /* Points. */
 static const double row_height = 13, group_gap = 7, title_height = 16, heading_height = 14, foot_height = 25,
-                    column_gap = 10, panel_gap = 16, longest_cell = 110, least_panel = 90, middle = 0.36;
+                    column_gap = 10, panel_gap = 16, longest_cell = 110, least_panel = 90;
 
 typedef struct Layout {
     double column[MOST_COLUMNS + 1]; /* left edges, and the end of the last */
@@ -77,7 +77,7 @@ static double row_middle(const DotChart *chart, const Layout *layout, int row) {
 
 static void draw_table(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart, const Layout *layout) {
     for (int r = -1; r < chart->row_count; r++) {
-        const double y = r < 0 ? layout->top - 4 : row_middle(chart, layout, r) + middle * chart_label.size;
+        const double y = r < 0 ? layout->top - 4 : row_middle(chart, layout, r) + CHART_MIDDLE * chart_label.size;
         TextStyle style = chart_label;
         style.bold = r >= 0 && r == chart->best;
         for (int c = 0; c < chart->column_count; c++) {
@@ -161,7 +161,7 @@ static void draw_points(Canvas *canvas, const Theme *theme, const DotChart *char
 static void draw_notes(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart, const Layout *layout) {
     const double width = box.x + box.width - 6 - layout->panels;
     for (int r = 0; r < chart->row_count && chart->notes; r++)
-        canvas_text_within(canvas, layout->panels, row_middle(chart, layout, r) + middle * chart_small.size, width, chart_small,
+        canvas_text_within(canvas, layout->panels, row_middle(chart, layout, r) + CHART_MIDDLE * chart_small.size, width, chart_small,
                            theme->muted, chart->notes[r]);
 }
 

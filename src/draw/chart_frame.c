@@ -7,9 +7,7 @@ const TextStyle chart_title = {9.5, true, TEXT_LEFT}, chart_label = {8, false, T
                 chart_small = {7, false, TEXT_LEFT};
 
 /* Lengths in points. */
-static const double title_height = 16, legend_height = 12, swatch = 8, tick_gap = 4, longest_name = 64;
-/* Half of a capital's height, from its middle down to the base line. */
-static const double middle = 0.36;
+static const double title_height = 16, legend_height = 12, swatch = 8, tick_gap = 4;
 
 static TextStyle aligned(TextStyle style, TextAlign align) {
     style.align = align;
@@ -18,6 +16,21 @@ static TextStyle aligned(TextStyle style, TextAlign align) {
 
 Colour chart_colour(const Theme *theme, int colour) {
     return colour == CHART_FAINT ? theme->faint : colour < 0 ? theme->muted : theme_class(theme, colour);
+}
+
+double chart_widest(const char *const *names, int count) {
+    double width = 0;
+    for (int i = 0; i < count; i++) width = fmax(width, text_width(names[i], chart_label));
+    return width;
+}
+
+void chart_name_below(Canvas *canvas, const Theme *theme, double x, double y, bool turned, const char *name) {
+    char room[512];
+    name = text_fit(name, chart_label, CHART_LONGEST_NAME, room);
+    if (turned)
+        canvas_text_up(canvas, x + CHART_MIDDLE * chart_label.size, y, aligned(chart_label, TEXT_RIGHT), theme->text, name);
+    else
+        canvas_text(canvas, x, y + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->text, name);
 }
 
 /* ---- Scales ---- */
@@ -106,12 +119,10 @@ static double widest(const Ticks *ticks) {
 /* Whether names stand upright, which are left out, and the height they take. */
 static double lay_categories(const FrameSpec *spec, double width, Layout *layout) {
     const double slot = width / spec->category_count;
-    double longest = 0;
-    for (int i = 0; i < spec->category_count; i++)
-        longest = fmax(longest, text_width(spec->categories[i], chart_label));
+    const double longest = chart_widest(spec->categories, spec->category_count);
     layout->turned = longest > slot - 2;
     layout->stride = layout->turned ? (int)ceil(9 / slot) : 1;
-    return layout->turned ? fmin(longest, longest_name) + 2 : chart_label.size + 1;
+    return layout->turned ? fmin(longest, CHART_LONGEST_NAME) + 2 : chart_label.size + 1;
 }
 
 static int most_ticks(double length, double each) {
@@ -149,7 +160,7 @@ static void draw_y(Canvas *canvas, const Theme *theme, Box box, const Layout *la
         const double y = scale_place(&frame->y, layout->y.at[i]);
         const bool small = !layout->y.labels[i][0];
         canvas_segment(canvas, small ? plot.x - 2 : plot.x, y, small ? plot.x : plot.x + plot.width, y, 0.6, small ? theme->axis : theme->grid);
-        canvas_text(canvas, plot.x - tick_gap, y + middle * chart_label.size, aligned(chart_label, TEXT_RIGHT),
+        canvas_text(canvas, plot.x - tick_gap, y + CHART_MIDDLE * chart_label.size, aligned(chart_label, TEXT_RIGHT),
                     theme->muted, layout->y.labels[i]);
     }
     char room[512];
@@ -160,16 +171,8 @@ static void draw_y(Canvas *canvas, const Theme *theme, Box box, const Layout *la
 
 static void draw_categories(Canvas *canvas, const Theme *theme, const Layout *layout, const Frame *frame) {
     const double y = frame->plot.y + frame->plot.height + tick_gap;
-    char room[512];
-    for (int i = 0; i < layout->spec->category_count; i += layout->stride) {
-        const double x = scale_place(&frame->x, i + 0.5);
-        const char *name = text_fit(layout->spec->categories[i], chart_label, longest_name, room);
-        if (layout->turned)
-            canvas_text_up(canvas, x + middle * chart_label.size, y, aligned(chart_label, TEXT_RIGHT), theme->text,
-                           name);
-        else
-            canvas_text(canvas, x, y + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->text, name);
-    }
+    for (int i = 0; i < layout->spec->category_count; i += layout->stride)
+        chart_name_below(canvas, theme, scale_place(&frame->x, i + 0.5), y, layout->turned, layout->spec->categories[i]);
 }
 
 static void draw_x_ticks(Canvas *canvas, const Theme *theme, const Layout *layout, const Frame *frame) {

@@ -7,6 +7,14 @@
 #include "draw/canvas.h"
 #include "draw/ticks.h"
 
+/* Of names beside or below a chart; longer ones end with an ellipsis. From a text's middle down to its base line, in sizes. */
+#define CHART_LONGEST_NAME 64.0
+#define CHART_MIDDLE 0.36
+/* The width of the longest of some texts, as labels. */
+double chart_widest(const char *const *names, int count);
+/* A name below a chart, its middle at x: turned, so that it is read from the right, where it has no room. */
+void chart_name_below(Canvas *canvas, const Theme *theme, double x, double y, bool turned, const char *name);
+
 extern const TextStyle chart_title, chart_label, chart_small; /* bold 9.5, 8, 7 points; left */
 
 /* As a series' colour: the theme's muted one, for lines, or faint one, for bars, of what is only compared with. */

@@ -3,8 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-static const double title_height = 18, label_height = 13, name_gap = 4, longest_name = 64;
-static const double middle = 0.36;
+static const double title_height = 18, label_height = 13, name_gap = 4;
 
 typedef struct Layout {
     double left, top, cell; /* of the cells, from the box's corner */
@@ -13,12 +12,6 @@ typedef struct Layout {
     int stride;             /* every so manieth name is written */
     double number;          /* size of the numbers; 0: none */
 } Layout;
-
-static double longest(const char *const *names, int count) {
-    double width = 0;
-    for (int i = 0; i < count; i++) width = fmax(width, text_width(names[i], chart_label));
-    return fmin(width, longest_name);
-}
 
 static void number_text(const HeatMap *map, double value, char text[32]) {
     if (value == 0)
@@ -41,8 +34,9 @@ static double number_size(const HeatMap *map, double cell) {
 }
 
 static void lay(const HeatMap *map, double width, Layout *layout) {
-    const double names = longest(map->column_names, map->columns);
-    layout->left = (map->row_label ? label_height : 0) + longest(map->row_names, map->rows) + name_gap;
+    const double names = fmin(chart_widest(map->column_names, map->columns), CHART_LONGEST_NAME);
+    layout->left =
+        (map->row_label ? label_height : 0) + fmin(chart_widest(map->row_names, map->rows), CHART_LONGEST_NAME) + name_gap;
     layout->top = map->title ? title_height : 2;
     layout->cell = (width - layout->left - 2) / map->columns;
     layout->turned = names > layout->cell - 2;
@@ -84,7 +78,7 @@ static void draw_number(Canvas *canvas, const Theme *theme, const HeatMap *map, 
     const Colour colour = value == 0 ? theme->muted : with_ink >= with_paper ? theme->text : theme->background;
     char text[32];
     number_text(map, value, text);
-    canvas_text(canvas, cell.x + cell.width / 2, cell.y + cell.height / 2 + middle * style.size, style, colour, text);
+    canvas_text(canvas, cell.x + cell.width / 2, cell.y + cell.height / 2 + CHART_MIDDLE * style.size, style, colour, text);
 }
 
 static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
@@ -107,18 +101,11 @@ static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMa
 static void draw_names(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout) {
     const TextStyle right = {chart_label.size, false, TEXT_RIGHT}, centre = {chart_label.size, false, TEXT_CENTRE};
     const double x0 = box.x + layout->left, y0 = box.y + layout->top, y1 = y0 + map->rows * layout->cell;
-    char room[512];
     for (int r = 0; r < map->rows; r += layout->stride)
-        canvas_text_within(canvas, x0 - name_gap, y0 + (r + 0.5) * layout->cell + middle * right.size, longest_name, right, theme->text,
+        canvas_text_within(canvas, x0 - name_gap, y0 + (r + 0.5) * layout->cell + CHART_MIDDLE * right.size, CHART_LONGEST_NAME, right, theme->text,
                            map->row_names[r]);
-    for (int c = 0; c < map->columns; c += layout->stride) {
-        const double x = x0 + (c + 0.5) * layout->cell;
-        const char *name = text_fit(map->column_names[c], centre, longest_name, room);
-        if (layout->turned)
-            canvas_text_up(canvas, x + middle * right.size, y1 + name_gap, right, theme->text, name);
-        else
-            canvas_text(canvas, x, y1 + name_gap + centre.size - 1, centre, theme->text, name);
-    }
+    for (int c = 0; c < map->columns; c += layout->stride)
+        chart_name_below(canvas, theme, x0 + (c + 0.5) * layout->cell, y1 + name_gap, layout->turned, map->column_names[c]);
     if (map->row_label)
         canvas_text_up(canvas, box.x + centre.size, (y0 + y1) / 2, centre, theme->muted, map->row_label);
     if (map->column_label)

@@ -5,7 +5,7 @@
 enum { MOST_AXES = 24, CURVE_POINTS = 24, STRIP_STEPS = 48 };
 
 /* Points. */
-static const double title_height = 16, name_height = 16, strip_width = 7, label_gap = 5, middle = 0.36,
+static const double title_height = 16, name_height = 16, strip_width = 7, label_gap = 5,
                     bundle = 0.56; /* of a category's height that its lines may take */
 
 typedef struct Layout {
@@ -31,15 +31,9 @@ static cf_status check(const ParallelChart *chart) {
 
 /* ---- Layout ---- */
 
-static double widest_category(const ParallelAxis *axis) {
-    double width = 0;
-    for (int c = 0; c < axis->category_count; c++) width = fmax(width, text_width(axis->categories[c], chart_label));
-    return width;
-}
-
 /* Room for the first axis's labels, which stand left of it, and for the marks right of the last. */
 static void lay(Box box, const ParallelChart *chart, Layout *layout) {
-    const double left = fmin(70, fmax(24, widest_category(&chart->axes[0]))) + label_gap + 2, right = 44;
+    const double left = fmin(70, fmax(24, chart_widest(chart->axes[0].categories, chart->axes[0].category_count))) + label_gap + 2, right = 44;
     const double step = (box.width - left - right) / (chart->axis_count - 1);
     layout->top = box.y + (chart->title ? title_height : 0) + name_height + 4;
     layout->bottom = box.y + box.height - 6;
@@ -124,7 +118,7 @@ static void draw_label(Canvas *canvas, const Theme *theme, double x, double y, b
     const TextStyle style = {chart_label.size, false, left ? TEXT_RIGHT : TEXT_LEFT};
     char room[512];
     text = text_fit(text, style, 70, room);
-    const double width = text_width(text, style), base = y + middle * chart_label.size;
+    const double width = text_width(text, style), base = y + CHART_MIDDLE * chart_label.size;
     if (!left)
         canvas_rectangle(canvas, x + label_gap - 1.5, base - chart_label.size + 0.5, width + 3, chart_label.size + 2,
                          theme->background);

@@ -33,8 +33,6 @@ static bool has_class(const Tag *tag, const char *word) {
     return false;
 }
 
-#define TAG_IS_ONE_OF(tag, ...) tag_is_one_of(tag, (const char *const[]){__VA_ARGS__, NULL})
-
 static bool is_void(const Tag *tag) {
     return tag->is_empty || TAG_IS_ONE_OF(tag, "meta", "link", "br", "img", "input", "hr");
 }
@@ -43,32 +41,6 @@ static bool is_left_out(const Tag *tag) {
     size_t length;
     return TAG_IS_ONE_OF(tag, "head", "nav", "footer", "dialog", "script", "style", "canvas") || has_class(tag, "screen") ||
            tag_attribute(tag, "hidden", &length);
-}
-
-static bool is_raw(const Tag *tag) {
-    return TAG_IS_ONE_OF(tag, "script", "style");
-}
-
-/* Behind the end of the element that `tag` begins; NULL: it has none. */
-static const char *element_end(const Reader *r, const Tag *tag) {
-    int depth = 1;
-    Tag inner = *tag;
-    while (depth) {
-        const char *at = memchr(inner.end, '<', (size_t)(r->end - inner.end));
-        /* In a script a '<' begins no tag. */
-        while (at && is_raw(tag) &&
-               !((size_t)(r->end - at) > tag->length + 1 && at[1] == '/' &&
-                 strncasecmp(at + 2, tag->name, tag->length) == 0))
-            at = memchr(at + 1, '<', (size_t)(r->end - at - 1));
-        if (!at || !tag_read(at, r->end, &inner)) return NULL;
-        if (inner.length && inner.length == tag->length && strncasecmp(inner.name, tag->name, tag->length) == 0)
-            depth += inner.closes ? -1 : !is_void(&inner);
-        else if (is_raw(&inner) && !inner.closes) {
-            inner.end = element_end(r, &inner);
-            if (!inner.end) return NULL;
-        }
-    }
-    return inner.end;
 }
 
 /* ---- Text ---- */
@@ -185,7 +157,7 @@ static cf_status take_figure(Reader *r, const Tag *tag, const char *end) {
     for (const char *at; (at = memchr(inner.end, '<', (size_t)(end - inner.end))) && at < end;) {
         if (!tag_read(at, r->end, &inner) || inner.end > end) break;
         if (tag_is(&inner, "svg") && !inner.closes) {
-            const char *svg_end = element_end(r, &inner);
+            const char *svg_end = tag_element_end(&inner, r->end, is_void);
             if (!svg_end || svg_end > end) break;
             block->picture = at;
             block->picture_size = (size_t)(svg_end - at);
@@ -220,8 +192,27 @@ static cf_status open_in_table(Reader *r, const Tag *tag) {
     return TAG_IS_ONE_OF(tag, "th", "td", "dt", "dd") ? begin_cell(r, tag) : CF_OK;
 }
 
+/* What stands in one line, and is a block. */
+static const struct {
+    const char *tag;
+    BlockKind kind;
+    int level;
+} lines[] = {{"h2", BLOCK_HEADING, 1},   {"h3", BLOCK_HEADING, 2}, {"summary", BLOCK_HEADING, 3},
+             {"p", BLOCK_PARAGRAPH, 0}, {"li", BLOCK_ITEM, 0},    {"pre", BLOCK_CODE, 0}};
+
+static void open_line(Reader *r, const Tag *tag) {
+    size_t i = 0;
+    while (i < COUNT_OF(lines) && !tag_is(tag, lines[i].tag)) i++;
+    if (tag_is(tag, "h1"))
+        begin_text(r, &r->made->title);
+    else if (tag_is(tag, "p") && has_class(tag, "lead"))
+        begin_text(r, &r->made->subtitle);
+    else if (i < COUNT_OF(lines) && !has_class(tag, "eyebrow"))
+        begin_line(r, lines[i].kind, lines[i].level);
+}
+
 static cf_status open_element(Reader *r, const Tag *tag) {
-    FAIL_IF(r->in_table && (tag_is(tag, "table") || tag_is(tag, "dl")), CF_BAD_INPUT, "a table stands in a table");
+    FAIL_IF(r->in_table && TAG_IS_ONE_OF(tag, "table", "dl"), CF_BAD_INPUT, "a table stands in a table");
     if (tag_is(tag, "small")) {
         if (r->in_definitions && r->text) {
             end_text(r);
@@ -230,20 +221,10 @@ static cf_status open_element(Reader *r, const Tag *tag) {
         begin_remark(r);
     } else if (r->in_table)
         return open_in_table(r, tag);
-    else if (tag_is(tag, "table") || tag_is(tag, "dl"))
+    else if (TAG_IS_ONE_OF(tag, "table", "dl"))
         begin_table(r, tag);
-    else if (tag_is(tag, "h1"))
-        begin_text(r, &r->made->title);
-    else if (tag_is(tag, "h2") || tag_is(tag, "h3") || tag_is(tag, "summary"))
-        begin_line(r, BLOCK_HEADING, tag_is(tag, "h2") ? 1 : tag_is(tag, "h3") ? 2 : 3);
-    else if (tag_is(tag, "p") && has_class(tag, "lead"))
-        begin_text(r, &r->made->subtitle);
-    else if (tag_is(tag, "p") && !has_class(tag, "eyebrow"))
-        begin_line(r, BLOCK_PARAGRAPH, 0);
-    else if (tag_is(tag, "li"))
-        begin_line(r, BLOCK_ITEM, 0);
-    else if (tag_is(tag, "pre"))
-        begin_line(r, BLOCK_CODE, 0);
+    else
+        open_line(r, tag);
     return CF_OK;
 }
 
@@ -291,7 +272,7 @@ static cf_status read_elements(Reader *r) {
             FORWARD(open_element(r, &tag));
             continue;
         }
-        end = element_end(r, &tag);
+        end = tag_element_end(&tag, r->end, is_void);
         FAIL_IF(!end, CF_BAD_INPUT, "its <%.*s> has no end", (int)tag.length, tag.name);
         const size_t size = (size_t)(end - tag.end);
         /* One without a picture has a table for it, or answers a click. */
