@@ -126,7 +126,8 @@ typedef struct Example {
 
 /* All right or all wrong predictions, the most confident first. Release with free(). */
 cf_status list_examples(const Evaluation *evaluation, bool right, Example **examples, size_t *count);
-/* Its image; borrows the set's pixels. */
+/* An image of a set, and that of an example; they borrow its pixels. */
+CanvasImage picture_of(const cf_set *set, size_t image);
 CanvasImage image_of(const cf_set *set, const Evaluation *evaluation, const Example *example);
 /* 99.96 % is not 100 %. */
 void percent_text(double share, char text[16]);

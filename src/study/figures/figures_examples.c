@@ -31,9 +31,12 @@ cf_status list_examples(const Evaluation *e, bool right, Example **examples, siz
     return CF_OK;
 }
 
+CanvasImage picture_of(const cf_set *set, size_t image) {
+    return (CanvasImage){set->pixels + image * set_image_size(set), set->channels, set->height, set->width};
+}
+
 CanvasImage image_of(const cf_set *set, const Evaluation *e, const Example *example) {
-    return (CanvasImage){set->pixels + e->images[example->at] * set_image_size(set), set->channels, set->height,
-                         set->width};
+    return picture_of(set, e->images[example->at]);
 }
 
 void percent_text(double share, char text[16]) {

@@ -336,16 +336,18 @@ cf_status figure_grad_cam(const FigureBook *book, const cf_model *model, const c
     return figure_pairs(&looks, "grad-cam", "Grad-CAM of the predicted class, each to its largest value; yellow speaks most for it");
 }
 
-cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
+static cf_status attention_figure(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e, bool heads) {
     AUTO(looks_free) Looks looks = {.book = book, .set = set, .evaluation = e};
     if (!attention_rollout_possible(model)) return CF_OK;
     FORWARD(looks_new(model, true, &looks));
-    return figure_pairs(&looks, "attention-rollout", "attention rollout, each to its largest value; it is the same for every class");
+    return heads ? figure_heads(&looks)
+                 : figure_pairs(&looks, "attention-rollout", "attention rollout, each to its largest value; it is the same for every class");
+}
+
+cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
+    return attention_figure(book, model, set, e, false);
 }
 
 cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
-    AUTO(looks_free) Looks looks = {.book = book, .set = set, .evaluation = e};
-    if (!attention_rollout_possible(model)) return CF_OK;
-    FORWARD(looks_new(model, true, &looks));
-    return figure_heads(&looks);
+    return attention_figure(book, model, set, e, true);
 }

@@ -73,9 +73,7 @@ static cf_status add_group(const Shift *shift, Shape input, unsigned moves, cons
     const int at = samples->count;
     FORWARD(shift_move_images(&samples->some, input, &shift->source, moves, 1, &samples->sets[at]));
     samples->count++;
-    for (size_t i = 0; i < samples->some.count; i++)
-        samples->pictures[at][i] =
-            (CanvasImage){samples->sets[at]->pixels + i * set_image_size(samples->sets[at]), input.C, input.H, input.W};
+    for (size_t i = 0; i < samples->some.count; i++) samples->pictures[at][i] = picture_of(samples->sets[at], i);
     samples->groups[at] = (GridGroup){.about = heading, .columns = 1, .images = samples->pictures[at]};
     return CF_OK;
 }
