@@ -139,15 +139,8 @@ cf_status table_part(const Table *table, const TableRoom *room, size_t first, Ta
 
 /* ---- Files ---- */
 
-/* What stands in the page is a whole SVG file. */
-static cf_status write_picture(const DocumentBlock *block, const char *ending, const char *path) {
-    double width, height;
-    FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
-    return strcmp(ending, "svg") == 0 ? file_write(path, block->picture, block->picture_size)
-                                      : svg_picture_save(block->picture, block->picture_size, path);
-}
-
 static cf_status write_pictures(const char *folder, const Document *document, const char *ending) {
+    const bool svg = strcmp(ending, "svg") == 0; /* what stands in the page is a whole SVG file */
     int last = 0;
     FORWARD(file_make_folder(folder));
     for (size_t i = 0; i < document->count; i++) {
@@ -156,7 +149,8 @@ static cf_status write_pictures(const char *folder, const Document *document, co
         if (block->kind != BLOCK_FIGURE) continue;
         last = block->number;
         FORWARD(memory_print(&path, "%s/figure-%d.%s", folder, block->number, ending));
-        cf_status status = write_picture(block, ending, path);
+        const cf_status status = svg ? file_write(path, block->picture, block->picture_size)
+                                     : svg_picture_save(block->picture, block->picture_size, path);
         if (status) return status_prefix(status, "figure %d (%s)", block->number, block->text);
     }
     /* An earlier report had more. */

@@ -50,6 +50,7 @@ typedef struct DocumentBlock {
     Table table;
     const char *picture; /* an SVG document, not ended by a zero */
     size_t picture_size;
+    double width, height; /* of it, in points */
 } DocumentBlock;
 
 typedef struct Document {

@@ -243,17 +243,8 @@ static cf_status table(Pdf *p, const DocumentBlock *block) {
 
 /* ---- Figures ---- */
 
-typedef struct Drawn {
-    const DocumentBlock *block;
-    double width, height;
-} Drawn;
-
-static cf_status measure_figure(const DocumentBlock *block, double widest, Drawn *drawn) {
-    double width, height;
-    FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
-    const double scale = fmin(1, fmin(widest / width, highest_figure / height));
-    *drawn = (Drawn){block, scale * width, scale * height};
-    return CF_OK;
+static double figure_scale(const DocumentBlock *block, double widest) {
+    return fmin(1, fmin(widest / block->width, highest_figure / block->height));
 }
 
 static double caption_height(const DocumentBlock *block, double width) {
@@ -262,23 +253,23 @@ static double caption_height(const DocumentBlock *block, double width) {
 }
 
 /* Side by side, their feet on one line; made smaller where the page has not quite enough room. */
-static cf_status draw_figures(Pdf *p, const Drawn *drawn, int count, double each) {
+static cf_status draw_figures(Pdf *p, const DocumentBlock *blocks, int count, double each) {
     double height = 0, captions = 0, end = 0;
     for (int i = 0; i < count; i++) {
-        height = fmax(height, drawn[i].height);
-        captions = fmax(captions, caption_height(drawn[i].block, each));
+        height = fmax(height, figure_scale(&blocks[i], each) * blocks[i].height);
+        captions = fmax(captions, caption_height(&blocks[i], each));
     }
     const double left = bottom - p->y - captions;
-    const double scale = left < height && left >= least_share * height ? left / height : 1;
-    need(p, scale * height + captions - 0.01);
+    const double smaller = left < height && left >= least_share * height ? left / height : 1;
+    need(p, smaller * height + captions - 0.01);
     const double begin = p->y;
     for (int i = 0; i < count; i++) {
-        const double x = margin + i * (each + gutter), width = scale * drawn[i].width, high = scale * drawn[i].height;
-        const Box box = {count > 1 ? x : margin, begin + scale * height - high, width, high};
-        FORWARD(svg_picture_draw(p->canvas, box, drawn[i].block->picture, drawn[i].block->picture_size));
-        p->y = begin + scale * height + 5;
-        caption(p, "Figure", drawn[i].block->number, drawn[i].block->text, "",
-                (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
+        const DocumentBlock *block = &blocks[i];
+        const double x = margin + i * (each + gutter), scale = figure_scale(block, each);
+        const double width = smaller * (scale * block->width), high = smaller * (scale * block->height);
+        FORWARD(svg_picture_draw(p->canvas, (Box){x, begin + smaller * height - high, width, high}, block->picture, block->picture_size));
+        p->y = begin + smaller * height + 5;
+        caption(p, "Figure", block->number, block->text, "", (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
         end = fmax(end, p->y);
     }
     p->y = end + 17;
@@ -286,33 +277,26 @@ static cf_status draw_figures(Pdf *p, const Drawn *drawn, int count, double each
 }
 
 static bool is_narrow(const DocumentBlock *block) {
-    double width, height;
-    return block->kind == BLOCK_FIGURE && !svg_picture_size(block->picture, block->picture_size, &width, &height) &&
-           width <= widest_of_two;
+    return block->kind == BLOCK_FIGURE && block->width <= widest_of_two;
 }
 
 /* One, or two narrow ones; *taken blocks. */
 static cf_status figures(Pdf *p, const DocumentBlock *blocks, size_t count, size_t *taken) {
     const bool two = count > 1 && is_narrow(&blocks[0]) && is_narrow(&blocks[1]);
-    const double each = two ? (full_width() - gutter) / 2 : full_width();
-    Drawn drawn[2];
     *taken = two ? 2 : 1;
-    for (size_t i = 0; i < *taken; i++) FORWARD(measure_figure(&blocks[i], each, &drawn[i]));
-    return draw_figures(p, drawn, (int)*taken, each);
+    return draw_figures(p, blocks, (int)*taken, two ? (full_width() - gutter) / 2 : full_width());
 }
 
 /* ---- Blocks ---- */
 
 /* What a heading needs below it on its page. */
 static double least_height(const DocumentBlock *blocks, size_t count) {
-    Drawn drawn = {0};
     if (!count) return 0;
     switch (blocks[0].kind) {
     case BLOCK_HEADING:
         return 30 + least_height(blocks + 1, count - 1);
     case BLOCK_FIGURE:
-        if (measure_figure(&blocks[0], full_width(), &drawn)) return 0; /* told when it is drawn */
-        return least_share * drawn.height + caption_height(&blocks[0], full_width());
+        return least_share * (figure_scale(&blocks[0], full_width()) * blocks[0].height) + caption_height(&blocks[0], full_width());
     case BLOCK_TABLE:
         return 90;
     default:

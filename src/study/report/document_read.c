@@ -4,6 +4,7 @@
 #include "base/markup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "draw/svg_picture.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -171,7 +172,8 @@ static cf_status take_figure(Reader *r, const Tag *tag, const char *end) {
         }
     }
     FAIL_IF(!block->picture, CF_BAD_INPUT, "the <svg> of figure %d has no end", block->number);
-    return CF_OK;
+    const cf_status status = svg_picture_size(block->picture, block->picture_size, &block->width, &block->height);
+    return status ? status_prefix(status, "figure %d", block->number) : CF_OK;
 }
 
 /* ---- Elements ---- */

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "draw/svg_picture.h"
 
 #include <math.h>
 #include <string.h>
@@ -217,15 +216,12 @@ static cf_status table_tex(FILE *out, const DocumentBlock *block) {
 
 /* ---- The others ---- */
 
-static cf_status figure_tex(FILE *out, const DocumentBlock *block, const char *pictures) {
-    double width, height;
-    FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
+static void figure_tex(FILE *out, const DocumentBlock *block, const char *pictures) {
     fprintf(out,
             "\\begin{center}\n\\begin{minipage}{\\linewidth}\n\\centering\n"
             "\\includegraphics[width=%.0fbp,height=0.38\\textheight,keepaspectratio]{%s/figure-%d.pdf}\n",
-            fmin(width, TEXT_POINTS), pictures, block->number);
+            fmin(block->width, TEXT_POINTS), pictures, block->number);
     tex_write(out, "\\figurecaption{%s}\n\\end{minipage}\n\\end{center}\n\n", block->text);
-    return CF_OK;
 }
 
 static void code(FILE *out, const char *text) {
@@ -255,7 +251,8 @@ static cf_status block_tex(FILE *out, const DocumentBlock *block, bool first_ite
     case BLOCK_TABLE:
         return table_tex(out, block);
     case BLOCK_FIGURE:
-        return figure_tex(out, block, pictures);
+        figure_tex(out, block, pictures);
+        break;
     }
     return CF_OK;
 }
