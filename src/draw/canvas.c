@@ -137,7 +137,8 @@ static void put_number(unsigned char *at, unsigned long value) {
 enum { PNG_HEADER = 33, RESOLUTION_CHUNK = 21 };
 static void make_resolution(int dpi, unsigned char chunk[RESOLUTION_CHUNK]) {
     const unsigned long per_metre = (unsigned long)lrint(dpi / 0.0254);
-    memcpy(chunk, (const unsigned char[RESOLUTION_CHUNK]){[3] = 9, [4] = 'p', [5] = 'H', [6] = 'Y', [7] = 's', [16] = 1}, RESOLUTION_CHUNK);
+    memcpy(chunk, (const unsigned char[RESOLUTION_CHUNK]){[3] = 9, [4] = 'p', [5] = 'H', [6] = 'Y', [7] = 's', [16] = 1},
+           RESOLUTION_CHUNK);
     put_number(chunk + 8, per_metre);
     put_number(chunk + 12, per_metre);
     put_number(chunk + 17, crc32(0, chunk + 4, 13));
@@ -147,7 +148,8 @@ static void make_resolution(int dpi, unsigned char chunk[RESOLUTION_CHUNK]) {
 static cairo_status_t end_drawing(Canvas *canvas) {
     cairo_status_t fault = measured_badly ? CAIRO_STATUS_NO_MEMORY : cairo_status(canvas->cairo);
     if (!fault) fault = canvas->fault;
-    if (!fault && canvas->kind == CANVAS_PNG) fault = cairo_surface_write_to_png_stream(canvas->surface, keep_bytes, canvas->file.stream);
+    if (!fault && canvas->kind == CANVAS_PNG)
+        fault = cairo_surface_write_to_png_stream(canvas->surface, keep_bytes, canvas->file.stream);
     cairo_surface_finish(canvas->surface);
     if (canvas->svg) svg_end(canvas->svg);
     return fault ? fault : cairo_surface_status(canvas->surface);
@@ -160,8 +162,8 @@ static cf_status write_file(Canvas *canvas) {
     size_t size;
     const cairo_status_t fault = end_drawing(canvas);
     /* What is kept in memory can fail in libpng for one reason only. */
-    FAIL_IF(fault == CAIRO_STATUS_NO_MEMORY || fault == CAIRO_STATUS_PNG_ERROR, CF_NO_MEMORY, "%s could not be drawn: out of memory",
-            canvas->path);
+    FAIL_IF(fault == CAIRO_STATUS_NO_MEMORY || fault == CAIRO_STATUS_PNG_ERROR, CF_NO_MEMORY,
+            "%s could not be drawn: out of memory", canvas->path);
     FAIL_IF(fault, CF_INTERNAL, "%s could not be drawn: %s", canvas->path, cairo_status_to_string(fault));
     FORWARD(text_draft_finish(&canvas->file, &bytes, &size));
     if (canvas->kind != CANVAS_PNG) return file_write(canvas->path, bytes, size);

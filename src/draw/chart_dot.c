@@ -11,8 +11,8 @@
 enum { MOST_COLUMNS = 16, MOST_PANELS = 4 };
 
 /* Points. */
-static const double row_height = 13, group_gap = 7, title_height = 16, heading_height = 14, foot_height = 25,
-                    column_gap = 10, panel_gap = 16, longest_cell = 110, least_panel = 90;
+static const double row_height = 13, group_gap = 7, title_height = 16, heading_height = 14, foot_height = 25, column_gap = 10,
+                    panel_gap = 16, longest_cell = 110, least_panel = 90;
 
 typedef struct Layout {
     double column[MOST_COLUMNS + 1]; /* left edges, and the end of the last */
@@ -82,7 +82,8 @@ static void draw_table(Canvas *canvas, const Theme *theme, Box box, const DotCha
         style.bold = r >= 0 && r == chart->best;
         for (int c = 0; c < chart->column_count; c++) {
             const double width = layout->column[c + 1] - layout->column[c] - column_gap / 2;
-            canvas_text_within(canvas, layout->column[c], y, width, style, r < 0 ? theme->muted : theme->text, cell_at(chart, r, c));
+            canvas_text_within(canvas, layout->column[c], y, width, style, r < 0 ? theme->muted : theme->text,
+                               cell_at(chart, r, c));
         }
         if (r > 0 && chart->opens && chart->opens[r]) {
             const double line = row_middle(chart, layout, r) - (layout->step + group_gap) / 2;
@@ -134,7 +135,8 @@ static void draw_axis(Canvas *canvas, const Theme *theme, const DotPanel *panel,
         canvas_text(canvas, x, y + 4 + chart_label.size - 1, centred, theme->muted, ticks.labels[i]);
     }
     canvas_segment(canvas, scale->from, y, scale->to, y, 0.8, theme->axis);
-    canvas_text_within(canvas, (scale->from + scale->to) / 2, y + foot_height - 2, width + panel_gap, centred, theme->text, panel->x.label);
+    canvas_text_within(canvas, (scale->from + scale->to) / 2, y + foot_height - 2, width + panel_gap, centred, theme->text,
+                       panel->x.label);
 }
 
 /* An interval's end beyond the axis is cut there. An end that is no number at all: the interval is not drawn. */
@@ -161,8 +163,8 @@ static void draw_points(Canvas *canvas, const Theme *theme, const DotChart *char
 static void draw_notes(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart, const Layout *layout) {
     const double width = box.x + box.width - 6 - layout->panels;
     for (int r = 0; r < chart->row_count && chart->notes; r++)
-        canvas_text_within(canvas, layout->panels, row_middle(chart, layout, r) + CHART_MIDDLE * chart_small.size, width, chart_small,
-                           theme->muted, chart->notes[r]);
+        canvas_text_within(canvas, layout->panels, row_middle(chart, layout, r) + CHART_MIDDLE * chart_small.size, width,
+                           chart_small, theme->muted, chart->notes[r]);
 }
 
 cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart) {
@@ -235,7 +237,8 @@ DotPanel dot_rows_panel(const DotRows *rows, int panel, Axis x, double reach) {
     return (DotPanel){x, values, values + rows->count, values + 2 * rows->count, reach};
 }
 
-DotChart dot_rows_chart(const DotRows *rows, const char *title, const char *const *headings, int panel_count, const DotPanel *panels) {
+DotChart dot_rows_chart(const DotRows *rows, const char *title, const char *const *headings, int panel_count,
+                        const DotPanel *panels) {
     return (DotChart){.title = title,
                       .row_count = rows->count,
                       .column_count = rows->columns,

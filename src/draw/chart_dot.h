@@ -48,4 +48,5 @@ void dot_rows_point(DotRows *rows, int row, int panel, double value, double low,
 /* A panel of them. */
 DotPanel dot_rows_panel(const DotRows *rows, int panel, Axis x, double reach);
 /* A chart of them, but for what is not in them. */
-DotChart dot_rows_chart(const DotRows *rows, const char *title, const char *const *headings, int panel_count, const DotPanel *panels);
+DotChart dot_rows_chart(const DotRows *rows, const char *title, const char *const *headings, int panel_count,
+                        const DotPanel *panels);

@@ -159,7 +159,8 @@ static void draw_y(Canvas *canvas, const Theme *theme, Box box, const Layout *la
     for (int i = 0; i < layout->y.count; i++) {
         const double y = scale_place(&frame->y, layout->y.at[i]);
         const bool small = !layout->y.labels[i][0];
-        canvas_segment(canvas, small ? plot.x - 2 : plot.x, y, small ? plot.x : plot.x + plot.width, y, 0.6, small ? theme->axis : theme->grid);
+        canvas_segment(canvas, small ? plot.x - 2 : plot.x, y, small ? plot.x : plot.x + plot.width, y, 0.6,
+                       small ? theme->axis : theme->grid);
         canvas_text(canvas, plot.x - tick_gap, y + CHART_MIDDLE * chart_label.size, aligned(chart_label, TEXT_RIGHT),
                     theme->muted, layout->y.labels[i]);
     }

@@ -9,7 +9,7 @@
 
 /* Of names beside or below a chart; longer ones end with an ellipsis. From a text's middle down to its base line, in sizes. */
 #define CHART_LONGEST_NAME 64.0
-#define CHART_MIDDLE 0.36
+#define CHART_MIDDLE       0.36
 /* The width of the longest of some texts, as labels. */
 double chart_widest(const char *const *names, int count);
 /* A name below a chart, its middle at x: turned, so that it is read from the right, where it has no room. */

@@ -102,8 +102,8 @@ static void draw_names(Canvas *canvas, const Theme *theme, Box box, const HeatMa
     const TextStyle right = {chart_label.size, false, TEXT_RIGHT}, centre = {chart_label.size, false, TEXT_CENTRE};
     const double x0 = box.x + layout->left, y0 = box.y + layout->top, y1 = y0 + map->rows * layout->cell;
     for (int r = 0; r < map->rows; r += layout->stride)
-        canvas_text_within(canvas, x0 - name_gap, y0 + (r + 0.5) * layout->cell + CHART_MIDDLE * right.size, CHART_LONGEST_NAME, right, theme->text,
-                           map->row_names[r]);
+        canvas_text_within(canvas, x0 - name_gap, y0 + (r + 0.5) * layout->cell + CHART_MIDDLE * right.size, CHART_LONGEST_NAME,
+                           right, theme->text, map->row_names[r]);
     for (int c = 0; c < map->columns; c += layout->stride)
         chart_name_below(canvas, theme, x0 + (c + 0.5) * layout->cell, y1 + name_gap, layout->turned, map->column_names[c]);
     if (map->row_label)

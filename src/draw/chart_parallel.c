@@ -33,7 +33,9 @@ static cf_status check(const ParallelChart *chart) {
 
 /* Room for the first axis's labels, which stand left of it, and for the marks right of the last. */
 static void lay(Box box, const ParallelChart *chart, Layout *layout) {
-    const double left = fmin(70, fmax(24, chart_widest(chart->axes[0].categories, chart->axes[0].category_count))) + label_gap + 2, right = 44;
+    const double left =
+                     fmin(70, fmax(24, chart_widest(chart->axes[0].categories, chart->axes[0].category_count))) + label_gap + 2,
+                 right = 44;
     const double step = (box.width - left - right) / (chart->axis_count - 1);
     layout->top = box.y + (chart->title ? title_height : 0) + name_height + 4;
     layout->bottom = box.y + box.height - 6;

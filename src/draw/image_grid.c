@@ -131,7 +131,7 @@ static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layou
     canvas_text_within(canvas, left, layout->about, layout->wide[g], about_style, theme->muted, group->about);
     for (int c = 0; c < group->columns && group->column_captions; c++)
         canvas_text_within(canvas, left + c * step + side / 2, layout->captions, step, caption_style, theme->muted,
-                  group->column_captions[c]);
+                           group->column_captions[c]);
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < group->columns; c++) {
             const int place = r * group->columns + c;

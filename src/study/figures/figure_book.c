@@ -168,8 +168,8 @@ cf_status figures_of_folder(const char *folder, unsigned formats, FigureList *li
     return draw(&(FigureBook){inside, "", file_base_name(real ? real : folder), formats, list}, content);
 }
 
-cf_status figures_of_run(const Run *run, const char *to, const char *data, const char *part, const Augmentation *views, unsigned formats,
-                         FigureList *list, DrawFigures draw, const void *content) {
+cf_status figures_of_run(const Run *run, const char *to, const char *data, const char *part, const Augmentation *views,
+                         unsigned formats, FigureList *list, DrawFigures draw, const void *content) {
     AUTO_FREE char *folder = NULL, *suffix = NULL, *subject = NULL;
     if (!formats) return CF_OK;
     FORWARD(to ? memory_copy_string(to, &folder) : file_join(run->folder, "figures", &folder));
@@ -248,8 +248,8 @@ static cf_status settle(const Run *run, const char *path, json_t *names, json_t 
     if (!keep || json_equal(json_object_get(names, *suffix), own)) return CF_OK;
     if (taken_by && !json_object_get(names, *suffix)) {
         const char *other = json_string_value(json_object_get(taken_by, "place"));
-        notice("what %s has of %s has %s in its name: that of another set of this name is there already, %s",
-               run->folder, run->set->name, *suffix, other ? other : "?");
+        notice("what %s has of %s has %s in its name: that of another set of this name is there already, %s", run->folder,
+               run->set->name, *suffix, other ? other : "?");
     }
     json_object_set(names, *suffix, own);
     return json_write(path, names);

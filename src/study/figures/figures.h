@@ -29,8 +29,8 @@ cf_status figures_make(const Run *run, const Evaluation *evaluation, const char 
 
 /* The figures of a shift: "shift", its rows with intervals, and "shift-samples", images as they are and as moved; into `folder`, or
  * RUN/figures if it is NULL, under names with the target's suffix. `images`: those that `shift` is of. */
-cf_status figures_shift_make(const Run *run, const char *folder, const Shift *shift, const cf_subset *images,
-                             const char *data, const char *part, const FigureOptions *options, FigureList *list);
+cf_status figures_shift_make(const Run *run, const char *folder, const Shift *shift, const cf_subset *images, const char *data,
+                             const char *part, const FigureOptions *options, FigureList *list);
 /* Of a learning-rate range test: the smoothed loss, and those of the steps behind it, over the rate, with the suggestions. */
 cf_status figure_lr_range(const FigureBook *book, const char *name, const LrRange *range);
 
@@ -98,8 +98,7 @@ void variant_sheet_free(VariantSheet *sheet);
 
 enum { FIGURE_AUGMENTATION_ROWS = 12 };
 /* Of a run with an augmentation line: what the network saw of the first FIGURE_AUGMENTATION_ROWS of the images. */
-cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const char *line,
-                              const VariantOptions *options);
+cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const char *line, const VariantOptions *options);
 
 /* ---- The figures of a tune ----
  *
@@ -111,8 +110,7 @@ cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const c
 /* Into a book whose folder is made. Its subject ("mnist, paper") opens the titles. */
 cf_status figures_tune_draw(const FigureBook *book, const TuneResults *results);
 /* The same into FOLDER/figures of a tune, of its name; paths are added to `list`. */
-cf_status figures_tune_make(const char *folder, const TuneResults *results, const FigureOptions *options,
-                            FigureList *list);
+cf_status figures_tune_make(const char *folder, const TuneResults *results, const FigureOptions *options, FigureList *list);
 /* Their names in order, ending with NULL. */
 extern const char *const figures_tune_names[];
 

@@ -103,7 +103,8 @@ static cf_status write_images(const FigureBook *book, const cf_set *set, const V
     FileDraft csv;
     FORWARD(book_table(book, "augmentation", "image,class,variants", &csv));
     for (int row = 0; row < options->rows; row++)
-        csv_print(csv.stream, "%u,%s,%d\n", options->images[row], set->class_names[set->labels[options->images[row]]], options->variants);
+        csv_print(csv.stream, "%u,%s,%d\n", options->images[row], set->class_names[set->labels[options->images[row]]],
+                  options->variants);
     return file_commit(&csv);
 }
 

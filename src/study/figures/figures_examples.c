@@ -191,10 +191,10 @@ static cf_status ranked_caption(const Evaluation *e, Ranking ranking, const Rank
     const RankedClasses c = ranked_classes(e, ranking, x);
     const char *between = strlen(c.first) + strlen(c.other) > 6 ? "\n" : " ";
     if (ranking != RANK_TOP_LOSSES)
-        return memory_print(caption, "%s,%snot %s\n%.0f : %.0f %%", c.first, between, c.other, 100 * x->confidence, 100 * c.probability);
-    return x->label == x->predicted
-               ? memory_print(caption, "%s\nloss %.2f", c.first, x->loss)
-               : memory_print(caption, "%s%s\xe2\x86\x92 %s\nloss %.2f", c.first, between, c.other, x->loss);
+        return memory_print(caption, "%s,%snot %s\n%.0f : %.0f %%", c.first, between, c.other, 100 * x->confidence,
+                            100 * c.probability);
+    return x->label == x->predicted ? memory_print(caption, "%s\nloss %.2f", c.first, x->loss)
+                                    : memory_print(caption, "%s%s\xe2\x86\x92 %s\nloss %.2f", c.first, between, c.other, x->loss);
 }
 
 static cf_status figure_ranked(const FigureBook *book, const char *name, const char *about, const cf_set *set,

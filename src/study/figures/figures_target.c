@@ -91,8 +91,7 @@ static cf_status predict_all(const Run *run, const cf_model *model, const cf_sub
     FORWARD(memory_new(images->count * (size_t)model->classes, sizeof *p, &p));
     FORWARD(classify(model, images, &options, p, &unused));
     FORWARD(memory_new(images->count, sizeof **predicted, predicted));
-    for (size_t i = 0; i < images->count; i++)
-        (*predicted)[i] = first_largest(p + i * (size_t)model->classes, model->classes);
+    for (size_t i = 0; i < images->count; i++) (*predicted)[i] = first_largest(p + i * (size_t)model->classes, model->classes);
     return CF_OK;
 }
 
@@ -148,8 +147,8 @@ static cf_status write_domains(const FigureBook *book, const Domains *d) {
         for (size_t i = 0; i < points(d); i++) {
             const float *xy = d->sides[side].plane + 2 * i;
             const bool target = i >= d->source.count;
-            csv_print(csv.stream, "%s,%s,%.9g,%.9g,%s,%u\n", side ? "after" : "before", target ? "target" : "source", (double)xy[0],
-                      (double)xy[1], d->class_names[d->class_of[side][i]],
+            csv_print(csv.stream, "%s,%s,%.9g,%.9g,%s,%u\n", side ? "after" : "before", target ? "target" : "source",
+                      (double)xy[0], (double)xy[1], d->class_names[d->class_of[side][i]],
                       target ? d->target.images[i - d->source.count] : d->source.images[i]);
         }
     return file_commit(&csv);
@@ -195,8 +194,8 @@ static cf_status draw_all(const FigureBook *book, Domains *d) {
 }
 
 cf_status figure_target(const FigureBook *book, const Run *run) {
-    AUTO(domains_free) Domains d = {
-        .classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
+    AUTO(domains_free)
+    Domains d = {.classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
     FORWARD(choose_images(run, &d));
     if (points(&d) < LEAST_POINTS) return book_leave_out(book, "domains", "there are too few images");
     if (run->config.from && !model_open(run->config.from, &d.before)) d.first = d.before->classes != d.classes;

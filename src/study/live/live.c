@@ -170,7 +170,10 @@ static void tell_end(Live *live, const char *folder) {
     AUTO_FREE char *path = NULL;
     const bool report = folder && !publish_report(live, folder, &path);
     AUTO_FREE char *absolute = report ? realpath(path, NULL) : NULL;
-    json_auto_t *root = json_pack("{s:o}", report ? "report" : "reason", json_text(absolute ? absolute : report ? path : cf_error()));
+    json_auto_t *root = json_pack("{s:o}", report ? "report" : "reason",
+                                  json_text(absolute ? absolute
+                                            : report ? path
+                                                     : cf_error()));
     char *text = json_dumps(root, JSON_COMPACT);
     if (!text) return;
     atomic_store(&live->end, text);

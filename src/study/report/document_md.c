@@ -103,7 +103,6 @@ void document_write_md(FILE *out, const Document *document, const char *pictures
         fputs("\n\n", out);
     }
     for (size_t i = 0; i < document->count; i++)
-        md_block(out, &document->blocks[i], i + 1 < document->count && document->blocks[i + 1].kind == BLOCK_ITEM,
-                 pictures);
+        md_block(out, &document->blocks[i], i + 1 < document->count && document->blocks[i + 1].kind == BLOCK_ITEM, pictures);
     fprintf(out, "Made by cifra %s.\n", cf_version());
 }

@@ -119,7 +119,8 @@ static TextBlock cell_block(const TableDrawing *t, const Row *row, size_t place,
     const size_t column = part_column(&t->part, place), last = part_column(&t->part, place + spans - 1);
     const bool number = spans == 1 && table_column_is_number(table, column);
     const double end = t->x[place + spans - 1] + t->part.widths[last];
-    return (TextBlock){t->x[place], end - t->x[place], t->size, head || row->bold || spans > 1, ink, number ? TEXT_RIGHT : TEXT_LEFT};
+    return (TextBlock){
+        t->x[place], end - t->x[place], t->size, head || row->bold || spans > 1, ink, number ? TEXT_RIGHT : TEXT_LEFT};
 }
 
 static double row_height(const TableDrawing *t, const Row *row, bool head) {
@@ -267,7 +268,8 @@ static cf_status draw_figures(Pdf *p, const DocumentBlock *blocks, int count, do
         const DocumentBlock *block = &blocks[i];
         const double x = margin + i * (each + gutter), scale = figure_scale(block, each);
         const double width = smaller * (scale * block->width), high = smaller * (scale * block->height);
-        FORWARD(svg_picture_draw(p->canvas, (Box){x, begin + smaller * height - high, width, high}, block->picture, block->picture_size));
+        FORWARD(svg_picture_draw(p->canvas, (Box){x, begin + smaller * height - high, width, high}, block->picture,
+                                 block->picture_size));
         p->y = begin + smaller * height + 5;
         caption(p, "Figure", block->number, block->text, "", (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
         end = fmax(end, p->y);
@@ -296,7 +298,8 @@ static double least_height(const DocumentBlock *blocks, size_t count) {
     case BLOCK_HEADING:
         return 30 + least_height(blocks + 1, count - 1);
     case BLOCK_FIGURE:
-        return least_share * (figure_scale(&blocks[0], full_width()) * blocks[0].height) + caption_height(&blocks[0], full_width());
+        return least_share * (figure_scale(&blocks[0], full_width()) * blocks[0].height) +
+               caption_height(&blocks[0], full_width());
     case BLOCK_TABLE:
         return 90;
     default:

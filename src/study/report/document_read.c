@@ -199,7 +199,7 @@ static const struct {
     const char *tag;
     BlockKind kind;
     int level;
-} lines[] = {{"h2", BLOCK_HEADING, 1},   {"h3", BLOCK_HEADING, 2}, {"summary", BLOCK_HEADING, 3},
+} lines[] = {{"h2", BLOCK_HEADING, 1},  {"h3", BLOCK_HEADING, 2}, {"summary", BLOCK_HEADING, 3},
              {"p", BLOCK_PARAGRAPH, 0}, {"li", BLOCK_ITEM, 0},    {"pre", BLOCK_CODE, 0}};
 
 static void open_line(Reader *r, const Tag *tag) {

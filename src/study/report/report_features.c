@@ -69,8 +69,7 @@ static cf_status read_point(const ReportInput *input, size_t row, float xy[2], c
     for (size_t c = 0; c < COUNT_OF(cells); c++)
         cells[c] = csv_table_cell(table, (ptrdiff_t)row, (size_t)csv_table_column(table, column_names[c]));
     FAIL_IF(!text_to_number(cells[0], &x) || !text_to_number(cells[1], &y) || !text_to_integer(cells[3], 0, most, image),
-            CF_BAD_INPUT, "%s/embedding.csv, line %zu: two numbers and an image of the set expected", input->folder,
-            row + 2);
+            CF_BAD_INPUT, "%s/embedding.csv, line %zu: two numbers and an image of the set expected", input->folder, row + 2);
     xy[0] = (float)x, xy[1] = (float)y;
     *label = cells[2];
     return CF_OK;
@@ -137,9 +136,9 @@ static cf_status scatter_data(FILE *out, const Scatter *scatter) {
     AUTO_FREE float *xy = NULL;
     AUTO_FREE unsigned char *pictures = NULL;
     json_t *labels = json_array(), *label = json_array(), *index = json_array();
-    json_auto_t *features = json_pack("{s:o s:o s:o s:I s:o s:{s:o s:o}}", "labels", labels, "label", label, "index", index, "all",
-                                      (json_int_t)input->embedding.rows, "shapes", shapes(), "colours", "light", colours(&theme_light),
-                                      "dark", colours(&theme_dark));
+    json_auto_t *features = json_pack("{s:o s:o s:o s:I s:o s:{s:o s:o}}", "labels", labels, "label", label, "index", index,
+                                      "all", (json_int_t)input->embedding.rows, "shapes", shapes(), "colours", "light",
+                                      colours(&theme_light), "dark", colours(&theme_dark));
     FORWARD(memory_new(t.points, 2 * sizeof *xy, &xy));
     FORWARD(memory_new(t.points, t.size + 1, &pictures));
     FORWARD(collect_points(input, &t, xy, pictures, labels, label, index));
@@ -152,7 +151,8 @@ static cf_status scatter_data(FILE *out, const Scatter *scatter) {
 }
 
 static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
-    return page_place_is(name, length, "scatter-data") ? scatter_data(out, context) : page_unknown_place("scatter.html", name, length);
+    return page_place_is(name, length, "scatter-data") ? scatter_data(out, context)
+                                                       : page_unknown_place("scatter.html", name, length);
 }
 
 cf_status section_scatter(FILE *out, const ReportInput *input, ScatterAdds adds, const void *context) {

@@ -252,7 +252,8 @@ static cf_status read_folder(const char *folder, ReportInput *input) {
 cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input) {
     *input = (ReportInput){0};
     cf_status status = read_folder(folder, input);
-    if (!status && input->test && (input->predictions.columns || input->embedding.columns)) status = find_set(input, set, data_dir);
+    if (!status && input->test && (input->predictions.columns || input->embedding.columns))
+        status = find_set(input, set, data_dir);
     if (status) report_input_free(input);
     return status;
 }

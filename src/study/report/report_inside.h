@@ -8,12 +8,12 @@
 #pragma once
 
 #include "base/name_table.h"
+#include "data/csv_table.h"
 #include "eval/analysis.h"
 #include "nn/model.h"
 #include "study/report/report.h"
-#include "tune/results.h"
-#include "data/csv_table.h"
 #include "study/run/set_shelf.h"
+#include "tune/results.h"
 
 #include <jansson.h>
 #include <stdio.h>

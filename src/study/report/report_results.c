@@ -28,7 +28,8 @@ void section_scores(FILE *out, const ReportInput *input) {
         return;
     }
     if (input->classes >= MANY_CLASSES)
-        snprintf(more, sizeof more, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input), input->classes);
+        snprintf(more, sizeof more, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input),
+                 input->classes);
     snprintf(caption, sizeof caption, "Precision, recall and F1 of each class%s", more);
     table_open(out, (TableStyle){.sortable = true}, caption, "Class|>Precision|>Recall|>F1|>Support");
     for (int i = 0; i < report_rows(input); i++) {
@@ -99,7 +100,8 @@ static void write_matrix(FILE *out, const ReportInput *input, const ShownClasses
     table_begin(out, (TableStyle){.class = class, .id = "matrix", .on_screen = " A cell opens its images."}, caption);
     table_empty(out, 1);
     for (int k = 0; k < shown->count + some; k++)
-        html_write(out, "<th scope=\"col\"><span>%s</span></th>", k < shown->count ? report_class(input, shown->classes[k]) : "others");
+        html_write(out, "<th scope=\"col\"><span>%s</span></th>",
+                   k < shown->count ? report_class(input, shown->classes[k]) : "others");
     table_body(out);
     for (int k = 0; k < shown->count; k++) write_matrix_row(out, input, shown, shown->classes[k]);
     table_end(out);
@@ -119,10 +121,11 @@ cf_status section_confusion(FILE *out, const ReportInput *input, const ReportIma
                                          "figures has them, and the most confused pairs stand below."
                                        : "No class was mistaken for another.");
     if (input->set)
-        fprintf(out,
-                "<p class=\"aside screen\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
-                "recognised.</p>\n",
-                images->wrong_shown, images->wrong, images->right_shown, images->right);
+        fprintf(
+            out,
+            "<p class=\"aside screen\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
+            "recognised.</p>\n",
+            images->wrong_shown, images->wrong, images->right_shown, images->right);
     else
         html_write(out, "<p class=\"note\">The images are not in this page. %s</p>\n",
                    input->no_images ? input->no_images : "There is no predictions.csv in the folder.");
@@ -170,7 +173,8 @@ static void write_areas(FILE *out, const ReportInput *input) {
     const json_t *roc = json_object_get(json_object_get(input->test, "roc_auc"), "per_class"),
                  *precision = json_object_get(json_object_get(input->test, "average_precision"), "per_class");
     table_open(out, (TableStyle){.sortable = true, .tall = true, .id = "areas"},
-               input->classes < MANY_CLASSES ? "Each class against the rest" : "Each class against the rest; those with the lowest F1",
+               input->classes < MANY_CLASSES ? "Each class against the rest"
+                                             : "Each class against the rest; those with the lowest F1",
                "Class|>Area under ROC|>Average precision");
     for (int i = 0; i < report_rows(input); i++) {
         const int c = report_row_class(input, i);
@@ -192,10 +196,11 @@ static void write_pair(FILE *out, const ReportInput *input, const json_t *pair) 
               predicted = class_named(input, json_object_get(pair, "predicted"));
     const double count = number_of(pair, "count"), share = number_of(pair, "share");
     if (label < 0 || predicted < 0) return;
-    html_write(out,
-               "<tr><th scope=\"row\"><button type=\"button\" data-count=\"%.0f\" data-label=\"%d\" data-predicted=\"%d\">%s predicted as "
-               "%s</button></th>",
-               count, label, predicted, report_class(input, label), report_class(input, predicted));
+    html_write(
+        out,
+        "<tr><th scope=\"row\"><button type=\"button\" data-count=\"%.0f\" data-label=\"%d\" data-predicted=\"%d\">%s predicted as "
+        "%s</button></th>",
+        count, label, predicted, report_class(input, label), report_class(input, predicted));
     table_number(out, count, "%.0f", count);
     table_number(out, share, "%.1f %%", 100 * share);
     table_row_end(out);
@@ -216,7 +221,8 @@ static void write_pairs(FILE *out, const ReportInput *input) {
 void section_sureness(FILE *out, const ReportInput *input) {
     const json_t *calibration = json_object_get(input->test, "calibration");
     if (!input->test || !calibration) {
-        html_note(out, input->test ? "metrics.json tells nothing of it: an earlier version wrote it." : "The run has not been tested yet.");
+        html_note(out, input->test ? "metrics.json tells nothing of it: an earlier version wrote it."
+                                   : "The run has not been tested yet.");
         return;
     }
     write_facts(out, input->test, calibration);
