@@ -1,4 +1,4 @@
-#include "draw/chart_bar.h"
+#include "draw/charts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 enum { MOST_SERIES = 10 };
 static const double widest_bar = 36; /* points */
 
-static cf_status check(const BarChart *chart, double range[2]) {
+static cf_status check_chart(const BarChart *chart, double range[2]) {
     size_t bars = 0;
     FAIL_IF(chart->series_count > MOST_SERIES, CF_BAD_USE, "a chart of %d bars a group; at most %d",
             chart->series_count, MOST_SERIES);
@@ -69,7 +69,7 @@ cf_status bar_chart_draw(Canvas *canvas, const Theme *theme, Box box, const BarC
     LegendEntry legend[MOST_SERIES] = {0};
     double range[2] = {INFINITY, -INFINITY};
     Frame frame;
-    FORWARD(check(chart, range));
+    FORWARD(check_chart(chart, range));
     FrameSpec spec = {.title = chart->title,
                       .x = {.label = chart->category_label},
                       .y = chart->y,

@@ -1,4 +1,4 @@
-#include "draw/chart_dot.h"
+#include "draw/charts.h"
 
 #include "base/memory.h"
 
@@ -31,7 +31,7 @@ double dot_chart_height(const DotChart *chart) {
            groups_of(chart) * group_gap + foot_height;
 }
 
-static cf_status check(const DotChart *chart) {
+static cf_status check_chart(const DotChart *chart) {
     FAIL_IF(chart->column_count > MOST_COLUMNS || chart->panel_count > MOST_PANELS, CF_BAD_USE,
             "a chart of %d columns and %d panels; at most %d and %d are possible", chart->column_count,
             chart->panel_count, MOST_COLUMNS, MOST_PANELS);
@@ -47,7 +47,7 @@ static const char *cell_at(const DotChart *chart, int row, int column) {
 }
 
 /* Columns as wide as their texts, narrower where the panels would have no room. */
-static void lay(Box box, const DotChart *chart, Layout *layout) {
+static void lay_out(Box box, const DotChart *chart, Layout *layout) {
     double wide[MOST_COLUMNS] = {0}, sum = 0;
     for (int c = 0; c < chart->column_count; c++) {
         for (int r = -1; r < chart->row_count; r++)
@@ -169,8 +169,8 @@ static void draw_notes(Canvas *canvas, const Theme *theme, Box box, const DotCha
 
 cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart) {
     Layout layout;
-    FORWARD(check(chart));
-    lay(box, chart, &layout);
+    FORWARD(check_chart(chart));
+    lay_out(box, chart, &layout);
     canvas_text_within(canvas, box.x, box.y + 10, box.width, chart_title, theme->text, chart->title);
     for (int p = 0; p < chart->panel_count; p++) {
         const Scale scale = scale_of(chart, &chart->panels[p], layout.panels + p * (layout.panel_width + panel_gap),

@@ -86,7 +86,7 @@ static double entry_width(const LegendEntry *entry) {
 }
 
 /* Draws the entries in rows of `width`, or, with canvas NULL, only counts the rows. */
-static int legend(Canvas *canvas, const Theme *theme, const FrameSpec *spec, double x0, double y, double width) {
+static int draw_legend(Canvas *canvas, const Theme *theme, const FrameSpec *spec, double x0, double y, double width) {
     int rows = 0;
     double x = x0;
     for (int i = 0; i < spec->legend_count; i++) {
@@ -130,11 +130,11 @@ static int most_ticks(double length, double each) {
 }
 
 /* Sizes depend on each other only through the widths of numbers, so one pass in this order is enough. */
-static void lay(Box box, Layout *layout, Frame *frame) {
+static void lay_out(Box box, Layout *layout, Frame *frame) {
     const FrameSpec *spec = layout->spec;
     double left = spec->y.label ? 13 : 0, top = spec->title ? title_height : 4, bottom = spec->x.label ? 13 : 0;
     layout->inner_width = box.width - left - 34; /* about what the plot gets */
-    layout->legend_rows = legend(NULL, NULL, spec, 0, 0, layout->inner_width);
+    layout->legend_rows = draw_legend(NULL, NULL, spec, 0, 0, layout->inner_width);
     top += layout->legend_rows * legend_height + (layout->legend_rows ? 3 : 0);
     bottom += tick_gap + (spec->categories ? lay_categories(spec, layout->inner_width, layout) : chart_label.size);
     scale_choose(&spec->y, spec->y_data, &frame->y);
@@ -188,11 +188,11 @@ static void draw_x_ticks(Canvas *canvas, const Theme *theme, const Layout *layou
 
 void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *spec, Frame *frame) {
     Layout layout = {.spec = spec, .stride = 1};
-    lay(box, &layout, frame);
+    lay_out(box, &layout, frame);
     const Box plot = frame->plot;
     const double top = box.y + (spec->title ? title_height : 4);
     canvas_text_within(canvas, plot.x, box.y + 10, box.x + box.width - plot.x, chart_title, theme->text, spec->title);
-    legend(canvas, theme, spec, plot.x, top - 2, layout.inner_width);
+    draw_legend(canvas, theme, spec, plot.x, top - 2, layout.inner_width);
     draw_y(canvas, theme, box, &layout, frame);
     canvas_segment(canvas, plot.x, plot.y + plot.height, plot.x + plot.width, plot.y + plot.height, 0.8, theme->axis);
     if (spec->categories)

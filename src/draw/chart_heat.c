@@ -1,4 +1,4 @@
-#include "draw/chart_heat.h"
+#include "draw/charts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static double number_size(const HeatMap *map, double cell) {
     return size < 4.5 ? 0 : size;
 }
 
-static void lay(const HeatMap *map, double width, Layout *layout) {
+static void lay_out(const HeatMap *map, double width, Layout *layout) {
     const double names = fmin(chart_widest(map->column_names, map->columns), CHART_LONGEST_NAME);
     layout->left =
         (map->row_label ? label_height : 0) + fmin(chart_widest(map->row_names, map->rows), CHART_LONGEST_NAME) + name_gap;
@@ -47,11 +47,11 @@ static void lay(const HeatMap *map, double width, Layout *layout) {
 
 double heat_map_height(const HeatMap *map, double width) {
     Layout layout;
-    lay(map, width, &layout);
+    lay_out(map, width, &layout);
     return layout.top + map->rows * layout.cell + layout.bottom;
 }
 
-static cf_status check(const HeatMap *map, double *largest) {
+static cf_status check_chart(const HeatMap *map, double *largest) {
     *largest = -1;
     for (int i = 0; i < map->rows * map->columns; i++) {
         FAIL_IF(map->values[i] < 0 || isinf(map->values[i]), CF_BAD_USE,
@@ -117,8 +117,8 @@ cf_status heat_map_draw(Canvas *canvas, const Theme *theme, Box box, const HeatM
     Layout layout;
     double largest;
     FAIL_IF(map->rows < 1 || map->columns < 1, CF_BAD_USE, "a heat map of %d x %d cells", map->rows, map->columns);
-    FORWARD(check(map, &largest));
-    lay(map, box.width, &layout);
+    FORWARD(check_chart(map, &largest));
+    lay_out(map, box.width, &layout);
     layout.cell = fmin(layout.cell, (box.height - layout.top - layout.bottom) / map->rows);
     layout.number = number_size(map, layout.cell);
     canvas_text_within(canvas, box.x + layout.left, box.y + 10, box.width - layout.left, chart_title, theme->text, map->title);

@@ -1,4 +1,4 @@
-#include "draw/chart_line.h"
+#include "draw/charts.h"
 
 #include <math.h>
 
@@ -38,7 +38,7 @@ static bool inside(const Frame *frame, Point p) {
            p.y >= plot.y - 0.01 && p.y <= plot.y + plot.height + 0.01;
 }
 
-static Point place(const Frame *frame, double x, double y) {
+static Point place_of(const Frame *frame, double x, double y) {
     return (Point){scale_place(&frame->x, x), scale_place(&frame->y, y)};
 }
 
@@ -49,7 +49,7 @@ static cf_status draw_stretches(Canvas *canvas, const Frame *frame, const double
     size_t run = 0;
     FORWARD(memory_new(count, sizeof *points, &points));
     for (size_t i = 0; i < count; i++) {
-        const Point p = place(frame, x[i], y[i]);
+        const Point p = place_of(frame, x[i], y[i]);
         if (inside(frame, p)) {
             points[run++] = *last = p;
             if (dots > 0) canvas_disc(canvas, p, dots, colour);
@@ -67,8 +67,8 @@ static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSerie
     Point last;
     const Colour colour = chart_colour(theme, series->colour);
     for (size_t i = 0; interval && i < series->count; i++) {
-        const Point ends[2] = {place(frame, series->x[i], interval->low[i]),
-                               place(frame, series->x[i], interval->high[i])};
+        const Point ends[2] = {place_of(frame, series->x[i], interval->low[i]),
+                               place_of(frame, series->x[i], interval->high[i])};
         if (inside(frame, ends[0]) && inside(frame, ends[1])) canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, colour);
     }
     return draw_stretches(canvas, frame, series->x, series->y, series->count, (LineStyle){1.6, series->dash, 1}, colour,
@@ -101,8 +101,8 @@ static int crossings(const LineChart *chart, const Frame *frame, Box box) {
     for (int s = 0; s < chart->series_count; s++)
         for (size_t i = 1; i < chart->series[s].count; i++) {
             const LineSeries *series = &chart->series[s];
-            const Point a = place(frame, series->x[i - 1], series->y[i - 1]);
-            const Point b = place(frame, series->x[i], series->y[i]);
+            const Point a = place_of(frame, series->x[i - 1], series->y[i - 1]);
+            const Point b = place_of(frame, series->x[i], series->y[i]);
             for (int k = 0; k <= SAMPLES; k++) {
                 const double x = a.x + (b.x - a.x) * k / SAMPLES, y = a.y + (b.y - a.y) * k / SAMPLES;
                 count += x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
@@ -132,7 +132,7 @@ static void draw_label(Canvas *canvas, const Theme *theme, const LineChart *char
 
 static void draw_mark(Canvas *canvas, const Theme *theme, const LineChart *chart, const LineMark *mark,
                       const Frame *frame) {
-    const Point centre = place(frame, mark->x, mark->y);
+    const Point centre = place_of(frame, mark->x, mark->y);
     const Box plot = frame->plot;
     if (!inside(frame, centre)) return;
     const Point line[2] = {{centre.x, plot.y}, {centre.x, plot.y + plot.height}};

@@ -1,4 +1,4 @@
-#include "draw/chart_parallel.h"
+#include "draw/charts.h"
 
 #include <math.h>
 
@@ -19,7 +19,7 @@ static const ParallelAxis *result_of(const ParallelChart *chart) {
     return &chart->axes[chart->axis_count - 1];
 }
 
-static cf_status check(const ParallelChart *chart) {
+static cf_status check_chart(const ParallelChart *chart) {
     double range[2] = {INFINITY, -INFINITY};
     FAIL_IF(chart->axis_count < 2 || chart->axis_count > MOST_AXES, CF_BAD_USE,
             "parallel coordinates of %d axes; 2 to %d are possible", chart->axis_count, MOST_AXES);
@@ -32,7 +32,7 @@ static cf_status check(const ParallelChart *chart) {
 /* ---- Layout ---- */
 
 /* Room for the first axis's labels, which stand left of it, and for the marks right of the last. */
-static void lay(Box box, const ParallelChart *chart, Layout *layout) {
+static void lay_out(Box box, const ParallelChart *chart, Layout *layout) {
     const double left =
                      fmin(70, fmax(24, chart_widest(chart->axes[0].categories, chart->axes[0].category_count))) + label_gap + 2,
                  right = 44;
@@ -73,7 +73,7 @@ static void sort_lines(const ParallelChart *chart, int *order) {
 }
 
 /* Where each line crosses an axis; NaN where it does not. Through a category they go side by side in their order. */
-static void places_on(const ParallelChart *chart, const Layout *layout, int a, double *places) {
+static void find_places(const ParallelChart *chart, const Layout *layout, int a, double *places) {
     const ParallelAxis *axis = &chart->axes[a];
     const double slot = (layout->bottom - layout->top) / (axis->categories ? axis->category_count : 1);
     for (int i = 0; i < chart->line_count; i++)
@@ -168,34 +168,29 @@ static void draw_strip(Canvas *canvas, const Theme *theme, const ParallelChart *
                          step + 0.3, theme_sequence(theme, (i + 0.5) / STRIP_STEPS));
 }
 
-static void draw_all(Canvas *canvas, const Theme *theme, Box box, const ParallelChart *chart, const Layout *layout,
-                     const double *places) {
-    canvas_text_within(canvas, box.x, box.y + 10, box.width, chart_title, theme->text, chart->title);
-    for (int i = chart->line_count - 1; i >= 0; i--) { /* the best come last, on top */
-        if (layout->order[i] == chart->best) continue;
-        draw_line(canvas, theme, chart, layout, places, layout->order[i], 1.1, NULL);
-    }
-    if (chart->best >= 0) {
-        draw_line(canvas, theme, chart, layout, places, chart->best, 5, &theme->background);
-        draw_line(canvas, theme, chart, layout, places, chart->best, 2.8, NULL);
-    }
-    draw_strip(canvas, theme, chart, layout); /* over the lines' round ends */
-    for (int a = 0; a < chart->axis_count; a++) draw_axis(canvas, theme, chart, layout, a);
-    draw_names(canvas, theme, box, chart, layout);
-}
-
 cf_status parallel_chart_draw(Canvas *canvas, const Theme *theme, Box box, const ParallelChart *chart) {
     Layout layout;
     AUTO_FREE int *order = NULL;
     AUTO_FREE double *places = NULL;
-    FORWARD(check(chart));
+    FORWARD(check_chart(chart));
     const size_t lines = (size_t)chart->line_count;
     FORWARD(memory_new(lines, sizeof *order, &order));
     FORWARD(memory_new(lines * (size_t)chart->axis_count, sizeof *places, &places));
-    lay(box, chart, &layout);
+    lay_out(box, chart, &layout);
     sort_lines(chart, order);
     layout.order = order;
-    for (int a = 0; a < chart->axis_count; a++) places_on(chart, &layout, a, places + (size_t)a * lines);
-    draw_all(canvas, theme, box, chart, &layout, places);
+    for (int a = 0; a < chart->axis_count; a++) find_places(chart, &layout, a, places + (size_t)a * lines);
+    canvas_text_within(canvas, box.x, box.y + 10, box.width, chart_title, theme->text, chart->title);
+    for (int i = chart->line_count - 1; i >= 0; i--) { /* the best come last, on top */
+        if (layout.order[i] == chart->best) continue;
+        draw_line(canvas, theme, chart, &layout, places, layout.order[i], 1.1, NULL);
+    }
+    if (chart->best >= 0) {
+        draw_line(canvas, theme, chart, &layout, places, chart->best, 5, &theme->background);
+        draw_line(canvas, theme, chart, &layout, places, chart->best, 2.8, NULL);
+    }
+    draw_strip(canvas, theme, chart, &layout); /* over the lines' round ends */
+    for (int a = 0; a < chart->axis_count; a++) draw_axis(canvas, theme, chart, &layout, a);
+    draw_names(canvas, theme, box, chart, &layout);
     return CF_OK;
 }

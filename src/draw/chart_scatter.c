@@ -1,4 +1,4 @@
-#include "draw/chart_scatter.h"
+#include "draw/charts.h"
 
 #include "base/memory.h"
 
@@ -35,7 +35,7 @@ static Mapping map_onto(Box box, const double x[2], const double y[2], double ra
     return (Mapping){scale, (x[0] + x[1]) / 2, (y[0] + y[1]) / 2, box.x + box.width / 2, box.y + box.height / 2};
 }
 
-static Point place(const Mapping *map, double x, double y) {
+static Point place_of(const Mapping *map, double x, double y) {
     return (Point){map->middle_x + (x - map->x) * map->scale, map->middle_y - (y - map->y) * map->scale};
 }
 
@@ -69,7 +69,7 @@ static cf_status draw_points(Canvas *canvas, const ScatterPlot *plot, const Them
         memcpy(ends, firsts, sizeof ends);
         for (size_t k = 0, i = start; k < count; k++, i = (i + step) % plot->count) {
             const double x = (double)plot->points[2 * i], y = (double)plot->points[2 * i + 1];
-            if (isfinite(x) && isfinite(y)) marks[ends[plot->labels[i]]++] = place(map, x, y);
+            if (isfinite(x) && isfinite(y)) marks[ends[plot->labels[i]]++] = place_of(map, x, y);
         }
         for (int label = 0; label < ALL; label++)
             canvas_marks(canvas, marks + firsts[label], ends[label] - firsts[label], scatter_shape(label), radius, alpha,
@@ -173,7 +173,7 @@ static cf_status draw_names(Canvas *canvas, const Theme *theme, const ScatterPlo
         char cut[512];
         double x, y;
         if (!median(plot, c, 0, room, &x) || !median(plot, c, 1, room, &y)) continue;
-        tags[count] = (NameTag){.label = c, .anchor = place(map, x, y)};
+        tags[count] = (NameTag){.label = c, .anchor = place_of(map, x, y)};
         const double width = text_width(text_fit(plot->class_names[c], style, longest_name, cut), style) + 3;
         count += find_room(tags, count, box, width, style.size + 2, crowded(plot), &tags[count]);
     }
@@ -184,7 +184,7 @@ static cf_status draw_names(Canvas *canvas, const Theme *theme, const ScatterPlo
 /* ---- The whole ---- */
 
 /* The legend's rows below y, each class with its mark; with canvas NULL their height alone. */
-static double legend(Canvas *canvas, const Theme *theme, Box box, double y, const ScatterPlot *plot) {
+static double draw_legend(Canvas *canvas, const Theme *theme, Box box, double y, const ScatterPlot *plot) {
     const double row = 12, top = y;
     double x = box.x;
     bool there[256] = {false}, any = false;
@@ -211,8 +211,8 @@ static Box draw_head(Canvas *canvas, const Theme *theme, Box box, const ScatterP
     double y = box.y + 10;
     canvas_text_within(canvas, box.x, y, box.width, chart_title, theme->text, plot->title);
     if (plot->title) y += 14;
-    const double height = legend(NULL, theme, box, y, plot);
-    if (!plot->names_inside || height <= box.height / 3) y += legend(canvas, theme, box, y, plot);
+    const double height = draw_legend(NULL, theme, box, y, plot);
+    if (!plot->names_inside || height <= box.height / 3) y += draw_legend(canvas, theme, box, y, plot);
     const double top = y - 6 - box.y;
     return (Box){box.x, box.y + top, box.width, box.height - top};
 }

@@ -240,7 +240,7 @@ static void trace_ellipse(cairo_t *cairo, double x, double y, double across, dou
 }
 
 /* The outline of a shape; *known: whether the tag is one. */
-static cf_status trace(cairo_t *cairo, const Tag *tag, bool *known) {
+static cf_status trace_shape(cairo_t *cairo, const Tag *tag, bool *known) {
     Value value;
     double x, y;
     *known = true;
@@ -391,7 +391,7 @@ static cf_status draw_element(Picture *p, const Tag *tag, const Paint *paint, in
     if (tag_is(tag, "use")) return draw_use(p, tag, *paint, depth);
     if (tag_is(tag, "image")) return draw_image(p, tag);
     if (tag_is(tag, "text")) return draw_text(p, tag, paint);
-    FORWARD(trace(p->cairo, tag, &known));
+    FORWARD(trace_shape(p->cairo, tag, &known));
     FAIL_IF(!known, CF_BAD_INPUT, "the element <%.*s> is not known", (int)(tag->length < 40 ? tag->length : 40),
             tag->name);
     fill_and_stroke(p->cairo, paint);

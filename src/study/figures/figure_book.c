@@ -242,7 +242,7 @@ static cf_status find_free(const json_t *names, const json_t *own, char **suffix
     return FAIL(CF_BAD_USE, "there are figures of too many sets of this name");
 }
 
-static cf_status settle(const Run *run, const char *path, json_t *names, json_t *own, bool keep, char **suffix) {
+static cf_status settle_suffix(const Run *run, const char *path, json_t *names, json_t *own, bool keep, char **suffix) {
     const json_t *taken_by;
     FORWARD(find_free(names, own, suffix, &taken_by));
     if (!keep || json_equal(json_object_get(names, *suffix), own)) return CF_OK;
@@ -264,7 +264,7 @@ cf_status figures_suffix(const Run *run, const char *data, const char *part, boo
     if (file_exists(path)) FORWARD(json_read(path, &names));
     own = describe(run, data, part);
     if (!names) names = json_object();
-    FORWARD(settle(run, path, names, own, keep, &made));
+    FORWARD(settle_suffix(run, path, names, own, keep, &made));
     *suffix = memory_take(&made);
     return CF_OK;
 }

@@ -6,9 +6,7 @@
 #pragma once
 
 #include "base/files.h"
-#include "draw/chart_dot.h"
-#include "draw/chart_heat.h"
-#include "draw/chart_line.h"
+#include "draw/charts.h"
 #include "draw/image_grid.h"
 #include "study/run/run.h"
 

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/split.h"
-#include "draw/chart_bar.h"
 #include "eval/metrics.h"
 
 #include <stdlib.h>
@@ -97,18 +96,14 @@ static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, 
     return CF_OK;
 }
 
-static cf_status write_distribution(const FigureBook *book, const Distribution *d) {
-    FileDraft csv;
-    FORWARD(book_table(book, "distribution", "class,train,validation,test", &csv));
-    for (int c = 0; c < d->classes; c++)
-        csv_print(csv.stream, "%s,%.0f,%.0f,%.0f\n", d->names[c], d->counts[0][c], d->counts[1][c], d->counts[2][c]);
-    return file_commit(&csv);
-}
-
 cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
     AUTO(distribution_free) Distribution d = {0};
+    FileDraft csv;
     FORWARD(count_classes(split, &d));
-    FORWARD(write_distribution(book, &d));
+    FORWARD(book_table(book, "distribution", "class,train,validation,test", &csv));
+    for (int c = 0; c < d.classes; c++)
+        csv_print(csv.stream, "%s,%.0f,%.0f,%.0f\n", d.names[c], d.counts[0][c], d.counts[1][c], d.counts[2][c]);
+    FORWARD(file_commit(&csv));
     if (d.classes >= MANY_CLASSES) FORWARD(group_classes(&d));
     return book_draw(book, "distribution", 310, 360, draw_distribution, &d);
 }

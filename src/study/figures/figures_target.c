@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/text.h"
-#include "draw/chart_scatter.h"
 #include "embed/umap.h"
 #include "nn/features.h"
 
@@ -62,7 +61,7 @@ static cf_status choose_images(const Run *run, Domains *d) {
     return CF_OK;
 }
 
-static cf_status embed(const Run *run, const cf_model *model, const Domains *d, float **plane) {
+static cf_status embed_images(const Run *run, const cf_model *model, const Domains *d, float **plane) {
     const ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
     UmapOptions umap_options = umap_options_defaults();
     Umap *umap;
@@ -110,7 +109,7 @@ static cf_status colour_points(const Run *run, const cf_model *model, Domains *d
 }
 
 static cf_status add_side(const Run *run, const cf_model *model, Domains *d, int side) {
-    FORWARD(embed(run, model, d, &d->sides[side].plane));
+    FORWARD(embed_images(run, model, d, &d->sides[side].plane));
     FORWARD(colour_points(run, model, d, side));
     return predict_all(run, model, &d->all, &d->sides[side].predicted);
 }
@@ -154,17 +153,9 @@ static cf_status write_domains(const FigureBook *book, const Domains *d) {
     return file_commit(&csv);
 }
 
-static cf_status write_moved(const FigureBook *book, const Domains *d, const double *counts) {
-    FileDraft csv;
-    FORWARD(book_table(book, "moved", "before,after,images", &csv));
-    for (int from = 0; from < d->classes; from++)
-        for (int to = 0; to < d->classes; to++)
-            csv_print(csv.stream, "%s,%s,%.0f\n", d->class_names[from], d->class_names[to], counts[from * d->classes + to]);
-    return file_commit(&csv);
-}
-
 static cf_status figure_moved(const FigureBook *book, const Domains *d) {
     AUTO_FREE double *counts = NULL;
+    FileDraft csv;
     FORWARD(memory_new((size_t)d->classes * (size_t)d->classes, sizeof *counts, &counts));
     for (size_t i = 0; i < d->all.count; i++)
         counts[d->sides[0].predicted[i] * d->classes + d->sides[1].predicted[i]]++;
@@ -178,7 +169,10 @@ static cf_status figure_moved(const FigureBook *book, const Domains *d) {
                          .values = counts};
     const bool drawn = d->classes <= MANY_CLASSES;
     if (!drawn) FORWARD(book_leave_out(book, "moved", "there are too many classes for cells; moved.csv has them"));
-    FORWARD(write_moved(book, d, counts));
+    FORWARD(book_table(book, "moved", "before,after,images", &csv));
+    for (int i = 0; i < d->classes * d->classes; i++)
+        csv_print(csv.stream, "%s,%s,%.0f\n", d->class_names[i / d->classes], d->class_names[i % d->classes], counts[i]);
+    FORWARD(file_commit(&csv));
     return drawn ? book_heat(book, "moved", 400, heat_map_height(&map, 400), &map) : CF_OK;
 }
 

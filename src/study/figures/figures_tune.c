@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "draw/chart_parallel.h"
 
 #include <math.h>
 #include <stdlib.h>

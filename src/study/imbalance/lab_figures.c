@@ -2,7 +2,7 @@
 #include "study/imbalance/lab.h"
 
 #include "base/memory.h"
-#include "draw/chart_dot.h"
+#include "draw/charts.h"
 #include "study/ledger/study_results.h"
 #include "study/pipeline/study_figures.h"
 

@@ -2,10 +2,7 @@
 
 #include "base/memory.h"
 #include "data/image_set.h"
-#include "draw/chart_bar.h"
-#include "draw/chart_dot.h"
-#include "draw/chart_line.h"
-#include "draw/chart_scatter.h"
+#include "draw/charts.h"
 #include "eval/evaluate.h"
 #include "study/ledger/study_results.h"
 

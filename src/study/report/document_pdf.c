@@ -37,7 +37,7 @@ static void next_page(Pdf *p) {
 }
 
 /* So much is to stand on one page. */
-static void need(Pdf *p, double height) {
+static void need_height(Pdf *p, double height) {
     if (p->y + height > bottom && p->y > top) next_page(p);
 }
 
@@ -79,7 +79,7 @@ static int each_line(const TextBlock *b, const char *text, void (*line)(const Te
 
 static void draw_line(const TextBlock *b, const char *line, void *context) {
     Pdf *p = context;
-    need(p, line_height(b->size));
+    need_height(p, line_height(b->size));
     const double x = b->align == TEXT_RIGHT ? b->x + b->width : b->align == TEXT_CENTRE ? b->x + b->width / 2 : b->x;
     canvas_text(p->canvas, x, p->y + 1.06 * b->size, (TextStyle){b->size, b->bold, b->align}, b->colour, line);
     p->y += line_height(b->size);
@@ -97,9 +97,9 @@ static double text_height(const TextBlock *b, const char *text) {
     return each_line(b, text, NULL, NULL) * line_height(b->size);
 }
 
-static void paragraph(Pdf *p, const char *text, TextBlock b, double behind) {
+static void draw_paragraph(Pdf *p, const char *text, TextBlock b, double behind) {
     /* No line alone at a page's end. */
-    need(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
+    need_height(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
     each_line(&b, text, draw_line, p);
     p->y += behind;
 }
@@ -153,7 +153,7 @@ static double part_width(const TableDrawing *t) {
     return t->x[last] + t->part.widths[part_column(&t->part, last)] - margin;
 }
 
-static void caption(Pdf *p, const char *word, int number, const char *text, const char *more, TextBlock b) {
+static void draw_caption(Pdf *p, const char *word, int number, const char *text, const char *more, TextBlock b) {
     AUTO_FREE char *all = NULL;
     const cf_status status = memory_print(&all, "%s %d. %s%s", word, number, text, more);
     if (status) {
@@ -162,7 +162,7 @@ static void caption(Pdf *p, const char *word, int number, const char *text, cons
     }
     b.size = 8;
     b.colour = muted;
-    need(p, text_height(&b, all));
+    need_height(p, text_height(&b, all));
     each_line(&b, all, draw_line, p);
 }
 
@@ -194,15 +194,15 @@ static void draw_part(Pdf *p, const TableDrawing *t) {
     const Table *table = &t->block->table;
     const double small = 0.3 * (bottom - top), height = part_height(t);
     const char *more = t->part.first > 1 ? " (further columns)" : "";
-    need(p, 26 + (height < small ? height : heads_height(t) + 40));
-    caption(p, "Table", t->block->number, t->block->text, more, whole_line(8, false));
+    need_height(p, 26 + (height < small ? height : heads_height(t) + 40));
+    draw_caption(p, "Table", t->block->number, t->block->text, more, whole_line(8, false));
     p->y += 3;
     draw_heads(p, t);
     for (size_t i = table->heads; i < table->count; i++) {
         if (p->y + row_height(t, &table->rows[i], false) > bottom) {
             draw_rule(p, t, rule);
             next_page(p);
-            caption(p, "Table", t->block->number, "continued", "", whole_line(8, false));
+            draw_caption(p, "Table", t->block->number, "continued", "", whole_line(8, false));
             p->y += 3;
             draw_heads(p, t);
         }
@@ -225,7 +225,7 @@ static cf_status lay_part(TableDrawing *t, double size, size_t first) {
 }
 
 /* As large as all columns fit side by side, else in parts. */
-static cf_status table(Pdf *p, const DocumentBlock *block) {
+static cf_status draw_table(Pdf *p, const DocumentBlock *block) {
     static const double sizes[] = {8, 7, 6};
     TableDrawing t = {.block = block};
     size_t chosen = 0;
@@ -262,7 +262,7 @@ static cf_status draw_figures(Pdf *p, const DocumentBlock *blocks, int count, do
     }
     const double left = bottom - p->y - captions;
     const double smaller = left < height && left >= least_share * height ? left / height : 1;
-    need(p, smaller * height + captions - 0.01);
+    need_height(p, smaller * height + captions - 0.01);
     const double begin = p->y;
     for (int i = 0; i < count; i++) {
         const DocumentBlock *block = &blocks[i];
@@ -271,7 +271,7 @@ static cf_status draw_figures(Pdf *p, const DocumentBlock *blocks, int count, do
         FORWARD(svg_picture_draw(p->canvas, (Box){x, begin + smaller * height - high, width, high}, block->picture,
                                  block->picture_size));
         p->y = begin + smaller * height + 5;
-        caption(p, "Figure", block->number, block->text, "", (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
+        draw_caption(p, "Figure", block->number, block->text, "", (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
         end = fmax(end, p->y);
     }
     p->y = end + 17;
@@ -283,7 +283,7 @@ static bool is_narrow(const DocumentBlock *block) {
 }
 
 /* One, or two narrow ones; *taken blocks. */
-static cf_status figures(Pdf *p, const DocumentBlock *blocks, size_t count, size_t *taken) {
+static cf_status draw_figure_row(Pdf *p, const DocumentBlock *blocks, size_t count, size_t *taken) {
     const bool two = count > 1 && is_narrow(&blocks[0]) && is_narrow(&blocks[1]);
     *taken = two ? 2 : 1;
     return draw_figures(p, blocks, (int)*taken, two ? (full_width() - gutter) / 2 : full_width());
@@ -307,12 +307,12 @@ static double least_height(const DocumentBlock *blocks, size_t count) {
     }
 }
 
-static void heading(Pdf *p, const DocumentBlock *blocks, size_t count) {
+static void draw_heading(Pdf *p, const DocumentBlock *blocks, size_t count) {
     static const double sizes[] = {0, 14, 11, 9.5};
     const int level = blocks[0].level;
     const double size = sizes[level], before = p->y > top ? size : 0;
     char text[600];
-    need(p, before + line_height(size) + 4 + least_height(blocks + 1, count - 1));
+    need_height(p, before + line_height(size) + 4 + least_height(blocks + 1, count - 1));
     if (p->y > top) p->y += before;
     if (level == 1) p->section++, p->subsection = 0;
     if (level == 2) p->subsection++;
@@ -323,36 +323,36 @@ static void heading(Pdf *p, const DocumentBlock *blocks, size_t count) {
     else
         snprintf(text, sizeof text, "%s", blocks[0].text);
     if (level < 3) canvas_bookmark(p->canvas, level, text, p->page, p->y);
-    paragraph(p, text, whole_line(size, true), 4);
+    draw_paragraph(p, text, whole_line(size, true), 4);
 }
 
-static void item(Pdf *p, const char *text, bool last) {
+static void draw_item(Pdf *p, const char *text, bool last) {
     TextBlock b = whole_line(9, false);
     b.x += 14, b.width -= 14;
-    need(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
+    need_height(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
     canvas_disc(p->canvas, (Point){margin + 5, p->y + 7}, 1.5, ink);
-    paragraph(p, text, b, last ? 8 : 2);
+    draw_paragraph(p, text, b, last ? 8 : 2);
 }
 
 static cf_status draw_block(Pdf *p, const DocumentBlock *blocks, size_t count, size_t *taken) {
     *taken = 1;
     switch (blocks[0].kind) {
     case BLOCK_HEADING:
-        heading(p, blocks, count);
+        draw_heading(p, blocks, count);
         break;
     case BLOCK_PARAGRAPH:
-        paragraph(p, blocks[0].text, whole_line(9, false), 7);
+        draw_paragraph(p, blocks[0].text, whole_line(9, false), 7);
         break;
     case BLOCK_ITEM:
-        item(p, blocks[0].text, count < 2 || blocks[1].kind != BLOCK_ITEM);
+        draw_item(p, blocks[0].text, count < 2 || blocks[1].kind != BLOCK_ITEM);
         break;
     case BLOCK_CODE:
-        paragraph(p, blocks[0].text, (TextBlock){margin + 10, full_width() - 20, 8, false, ink, TEXT_LEFT}, 10);
+        draw_paragraph(p, blocks[0].text, (TextBlock){margin + 10, full_width() - 20, 8, false, ink, TEXT_LEFT}, 10);
         break;
     case BLOCK_TABLE:
-        return table(p, &blocks[0]);
+        return draw_table(p, &blocks[0]);
     case BLOCK_FIGURE:
-        return figures(p, blocks, count, taken);
+        return draw_figure_row(p, blocks, count, taken);
     }
     return CF_OK;
 }
@@ -362,12 +362,12 @@ static cf_status draw_document(Pdf *p) {
     char version[64];
     canvas_title(p->canvas, d->title);
     page_number(p);
-    paragraph(p, d->title, whole_line(20, true), 4);
-    if (*d->subtitle) paragraph(p, d->subtitle, whole_line(10.5, false), 4);
+    draw_paragraph(p, d->title, whole_line(20, true), 4);
+    if (*d->subtitle) draw_paragraph(p, d->subtitle, whole_line(10.5, false), 4);
     snprintf(version, sizeof version, "Made by cifra %s", cf_version());
     TextBlock b = whole_line(8, false);
     b.colour = muted;
-    paragraph(p, version, b, 14);
+    draw_paragraph(p, version, b, 14);
     size_t taken;
     for (size_t i = 0; i < d->count; i += taken) FORWARD(draw_block(p, d->blocks + i, d->count - i, &taken));
     return p->status;

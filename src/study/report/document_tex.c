@@ -134,7 +134,7 @@ static double characters(const char *text, bool bold, const void *context) {
 static const TableRoom tex_room = {.width = LINE_CHARACTERS, .between = 2.2, .measure = characters};
 
 /* \shortstack: lines of a head that is broader than its numbers, or of a cell that has a remark. */
-static void stacked(FILE *out, const char *text, bool bold, bool number, double width) {
+static void stacked_tex(FILE *out, const char *text, bool bold, bool number, double width) {
     fprintf(out, "\\shortstack[%c]{", number ? 'r' : 'l');
     for (bool first = true; *text; first = false) {
         const size_t length = line_length(text, &tex_room, bold, width);
@@ -155,7 +155,7 @@ static void cell_tex(FILE *out, const Table *table, const TablePart *part, size_
     if (paragraph)
         tex_lines(out, cell->text, "\\newline ");
     else if (strchr(cell->text, '\n') || (head && characters(cell->text, true, NULL) > width))
-        stacked(out, cell->text, head || bold, number, width);
+        stacked_tex(out, cell->text, head || bold, number, width);
     else
         tex_text(out, cell->text);
     if (bold) fputc('}', out);
@@ -224,7 +224,7 @@ static void figure_tex(FILE *out, const DocumentBlock *block, const char *pictur
     tex_write(out, "\\figurecaption{%s}\n\\end{minipage}\n\\end{center}\n\n", block->text);
 }
 
-static void code(FILE *out, const char *text) {
+static void code_tex(FILE *out, const char *text) {
     fputs("\\begin{quote}\\raggedright\\ttfamily\\small\n", out);
     tex_lines(out, text, "\\\\\n");
     fputs("\n\\end{quote}\n\n", out);
@@ -246,7 +246,7 @@ static cf_status block_tex(FILE *out, const DocumentBlock *block, bool first_ite
         if (last_item) fputs("\\end{itemize}\n\n", out);
         break;
     case BLOCK_CODE:
-        code(out, block->text);
+        code_tex(out, block->text);
         break;
     case BLOCK_TABLE:
         return table_tex(out, block);

@@ -104,7 +104,7 @@ static cf_status collect_points(const ReportInput *input, const Thumbnails *t, f
     return CF_OK;
 }
 
-static json_t *colours(const Theme *theme) {
+static json_t *theme_colours(const Theme *theme) {
     json_t *list = json_array();
     char hex[COLOUR_HEX];
     for (int c = 0; c < CLASS_COLOURS; c++) json_array_append_new(list, json_string(colour_hex(theme_class(theme, c), hex)));
@@ -112,7 +112,7 @@ static json_t *colours(const Theme *theme) {
 }
 
 /* The outline of each mark; of a disc none. */
-static json_t *shapes(void) {
+static json_t *mark_shapes(void) {
     json_t *list = json_array();
     for (int s = 0; s < MARK_SHAPES; s++) {
         const Point *corners;
@@ -137,8 +137,8 @@ static cf_status scatter_data(FILE *out, const Scatter *scatter) {
     AUTO_FREE unsigned char *pictures = NULL;
     json_t *labels = json_array(), *label = json_array(), *index = json_array();
     json_auto_t *features = json_pack("{s:o s:o s:o s:I s:o s:{s:o s:o}}", "labels", labels, "label", label, "index", index,
-                                      "all", (json_int_t)input->embedding.rows, "shapes", shapes(), "colours", "light",
-                                      colours(&theme_light), "dark", colours(&theme_dark));
+                                      "all", (json_int_t)input->embedding.rows, "shapes", mark_shapes(), "colours", "light",
+                                      theme_colours(&theme_light), "dark", theme_colours(&theme_dark));
     FORWARD(memory_new(t.points, 2 * sizeof *xy, &xy));
     FORWARD(memory_new(t.points, t.size + 1, &pictures));
     FORWARD(collect_points(input, &t, xy, pictures, labels, label, index));

@@ -36,7 +36,7 @@ static cf_status ensemble_fact(FILE *out, const Group *group) {
     html_write(out,
                HTML_FACT("Test accuracy, ensemble", "%.2f %%",
                          "%.2f to %.2f %%, 95 %% interval (Wilson); the mean of %zu networks\xe2\x80\x99 probabilities"),
-               100 * json_number_value(json_object_get(json, "accuracy")), 100 * json_number_value(json_array_get(interval, 0)),
+               100 * json_number(json, "accuracy"), 100 * json_number_value(json_array_get(interval, 0)),
                100 * json_number_value(json_array_get(interval, 1)), json_array_size(json_object_get(json, "members")));
     return CF_OK;
 }

@@ -178,6 +178,8 @@ cf_status section_scatter(FILE *out, const ReportInput *input, ScatterAdds adds,
 
 /* ---- The page (report_sections.c, report_results.c, report_data.c) ---- */
 
+/* A number of an object, 0 where there is none. */
+double json_number(const json_t *object, const char *key);
 /* A count. What is none, as 1e300 is in a damaged document, is 0: the conversion would not be defined. */
 long long json_whole(const json_t *object, const char *key);
 /* A cell of it, or of nothing where it was not measured. */

@@ -6,16 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-static double number_of(const json_t *object, const char *key) {
-    return json_number_value(json_object_get(object, key));
-}
-
 /* ---- Scores ---- */
 
 static void write_scores(FILE *out, const char *name, const json_t *scores, long long support) {
     static const char *const keys[] = {"precision", "recall", "f1"};
     table_row(out, name, false);
-    for (size_t k = 0; k < COUNT_OF(keys); k++) table_number(out, number_of(scores, keys[k]), "%.4f", number_of(scores, keys[k]));
+    for (size_t k = 0; k < COUNT_OF(keys); k++) table_number(out, json_number(scores, keys[k]), "%.4f", json_number(scores, keys[k]));
     table_count(out, true, support);
     table_row_end(out);
 }
@@ -153,7 +149,7 @@ static void write_facts(FILE *out, const json_t *test, const json_t *calibration
     write_fact(out, "Calibration error", json_object_get(calibration, "ece"), remark);
     if (json_is_number(temperature)) {
         write_fact(out, "Temperature", temperature, "divides the logits; fitted on the validation part");
-        snprintf(remark, sizeof remark, "with the temperature; the loss becomes %.4f", number_of(calibration, "loss_scaled"));
+        snprintf(remark, sizeof remark, "with the temperature; the loss becomes %.4f", json_number(calibration, "loss_scaled"));
         write_fact(out, "Calibration error, scaled", json_object_get(calibration, "ece_scaled"), remark);
     } else
         write_fact(out, "Temperature", NULL, missing ? missing : "none was fitted");
@@ -194,7 +190,7 @@ static int class_named(const ReportInput *input, const json_t *name) {
 static void write_pair(FILE *out, const ReportInput *input, const json_t *pair) {
     const int label = class_named(input, json_object_get(pair, "true")),
               predicted = class_named(input, json_object_get(pair, "predicted"));
-    const double count = number_of(pair, "count"), share = number_of(pair, "share");
+    const double count = json_number(pair, "count"), share = json_number(pair, "share");
     if (label < 0 || predicted < 0) return;
     html_write(
         out,

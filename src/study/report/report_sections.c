@@ -9,7 +9,7 @@
 
 /* ---- Small pieces ---- */
 
-static double number(const json_t *object, const char *key) {
+double json_number(const json_t *object, const char *key) {
     return json_number_value(json_object_get(object, key));
 }
 
@@ -19,7 +19,7 @@ static double interval_end(const json_t *scores, size_t end) {
 }
 
 long long json_whole(const json_t *object, const char *key) {
-    const double value = number(object, key);
+    const double value = json_number(object, key);
     return fabs(value) < 1e15 ? (long long)value : 0;
 }
 
@@ -32,15 +32,15 @@ void table_count(FILE *out, bool known, long long count) {
 
 static void accuracy_fact(FILE *out, const char *name, const json_t *test, const char *more) {
     html_write(out, HTML_FACT("%s", "%.2f %%", "%.2f to %.2f %%, 95 %% interval (Wilson)%s"), name,
-               100 * number(test, "accuracy"), interval_end(test, 0), interval_end(test, 1), more);
+               100 * json_number(test, "accuracy"), interval_end(test, 0), interval_end(test, 1), more);
 }
 
 static void test_facts(FILE *out, const json_t *test, bool of_source) {
     char count[32];
     accuracy_fact(out, of_source ? "Test accuracy, source" : "Test accuracy", test, "");
-    html_write(out, HTML_FACT("Test loss", "%.4f", "cross-entropy, over %s images"), number(test, "loss"),
+    html_write(out, HTML_FACT("Test loss", "%.4f", "cross-entropy, over %s images"), json_number(test, "loss"),
                text_thousands(json_whole(test, "n"), count));
-    html_write(out, HTML_FACT("F1", "%.4f", "mean over the classes"), number(json_object_get(test, "macro"), "f1"));
+    html_write(out, HTML_FACT("F1", "%.4f", "mean over the classes"), json_number(json_object_get(test, "macro"), "f1"));
 }
 
 void section_facts(FILE *out, const ReportInput *input) {
@@ -58,13 +58,13 @@ void section_facts(FILE *out, const ReportInput *input) {
                json_object_get(input->config, "target_data")
                    ? HTML_FACT("Best epoch", "%lld of %lld", "score without labels %.4f, confidence %.2f %%")
                    : HTML_FACT("Best epoch", "%lld of %lld", "validation loss %.4f, accuracy %.2f %%"),
-               json_whole(m, "best_epoch"), json_whole(m, "epochs_run"), number(validation, "loss"),
-               100 * number(validation, "accuracy"));
-    html_write(out, HTML_FACT("Time", "%.1f s", "of training, %s images/s"), number(m, "seconds"),
+               json_whole(m, "best_epoch"), json_whole(m, "epochs_run"), json_number(validation, "loss"),
+               100 * json_number(validation, "accuracy"));
+    html_write(out, HTML_FACT("Time", "%.1f s", "of training, %s images/s"), json_number(m, "seconds"),
                text_thousands(json_whole(m, "images_per_second"), count));
-    if (number(m, "gflops") > 0)
+    if (json_number(m, "gflops") > 0)
         html_write(out, HTML_FACT("Speed", "%.0f GFLOP/s", "%.0f %% of these threads\xe2\x80\x99 measured peak"),
-                   number(m, "gflops"), 100 * number(m, "share_of_peak"));
+                   json_number(m, "gflops"), 100 * json_number(m, "share_of_peak"));
     fputs("</dl>\n", out);
 }
 
@@ -80,8 +80,8 @@ static void accuracy_sentence(FILE *out, const ReportInput *input) {
         out,
         "<li>Of %s test images, none of which was trained on, %.2f %% are classified correctly (95 %% interval %.2f to %.2f %%, "
         "Wilson); always predicting the commonest class would get %.2f %%.</li>\n",
-        text_thousands(json_whole(test, "n"), count), 100 * number(test, "accuracy"), interval_end(test, 0),
-        interval_end(test, 1), number(test, "n") > 0 ? 100 * (double)largest / number(test, "n") : 0);
+        text_thousands(json_whole(test, "n"), count), 100 * json_number(test, "accuracy"), interval_end(test, 0),
+        interval_end(test, 1), json_number(test, "n") > 0 ? 100 * (double)largest / json_number(test, "n") : 0);
 }
 
 /* The class that is recognised least, and the pair that is confused most. */
@@ -92,7 +92,7 @@ static void mistakes_sentence(FILE *out, const ReportInput *input) {
     if (!truth || !predicted) return;
     for (size_t i = 0; i < json_array_size(classes); i++) {
         const json_t *class = json_array_get(classes, i);
-        if (number(class, "support") > 0 && number(class, "recall") < number(json_array_get(classes, worst), "recall")) worst = i;
+        if (json_number(class, "support") > 0 && json_number(class, "recall") < json_number(json_array_get(classes, worst), "recall")) worst = i;
     }
     const long long count = json_whole(pair, "count");
     const char *name = json_string_value(json_object_get(json_array_get(classes, worst), "class"));
@@ -100,7 +100,7 @@ static void mistakes_sentence(FILE *out, const ReportInput *input) {
         out,
         "<li>The class with the lowest recall is %.120s, %.2f %%; the most frequent confusion is %.120s predicted as %.120s, %lld "
         "image%s.</li>\n",
-        name ? name : "?", 100 * number(json_array_get(classes, worst), "recall"), truth, predicted, count,
+        name ? name : "?", 100 * json_number(json_array_get(classes, worst), "recall"), truth, predicted, count,
         count == 1 ? "" : "s");
 }
 
@@ -113,10 +113,10 @@ void section_sentences(FILE *out, const ReportInput *input) {
     mistakes_sentence(out, input);
     if (json_whole(m, "epochs_run"))
         html_write(out, "<li>The weights are those of epoch %lld of %lld; training took %.1f s.</li>\n",
-                   json_whole(m, "best_epoch"), json_whole(m, "epochs_run"), number(m, "seconds"));
+                   json_whole(m, "best_epoch"), json_whole(m, "epochs_run"), json_number(m, "seconds"));
     if (json_is_number(json_object_get(calibration, "ece")))
         html_write(out, "<li>Confidence and accuracy differ by %.2f points on average (expected calibration error).</li>\n",
-                   100 * number(calibration, "ece"));
+                   100 * json_number(calibration, "ece"));
     if (input->model)
         html_write(out, "<li>The network has %s parameters and needs %.2f MFLOP for one image.</li>\n",
                    text_thousands((long long)layer_list_parameters(&input->model->layers), count),
@@ -181,7 +181,7 @@ static void write_target(FILE *out, const ReportInput *input) {
     if (json_is_object(score))
         html_write(out,
                    HTML_PAIR("accuracy on its test part", "%.2f %% of %lld") HTML_PAIR("its labels", "used for this score alone"),
-                   100 * number(score, "accuracy"), json_whole(score, "n"));
+                   100 * json_number(score, "accuracy"), json_whole(score, "n"));
     fputs("</dl>\n", out);
 }
 
@@ -193,7 +193,7 @@ static void export_row(FILE *out, const json_t *export) {
     table_count(out, true, json_whole(export, "bytes"));
     table_count(out, placed, json_whole(export, "flash_bytes"));
     table_count(out, placed, json_whole(export, "ram_bytes"));
-    table_percent(out, measured ? number(export, "accuracy") : NAN);
+    table_percent(out, measured ? json_number(export, "accuracy") : NAN);
     table_count(out, measured, json_whole(export, "images_per_second"));
     table_row_end(out);
 }
