@@ -466,6 +466,12 @@ void canvas_image(Canvas *canvas, double x, double y, double width, double heigh
     cairo_surface_destroy(copy);
 }
 
+void canvas_image_within(Canvas *canvas, double x, double y, double side, const CanvasImage *image) {
+    const double longest = fmax(image->height, image->width);
+    const double width = side * image->width / longest, height = side * image->height / longest;
+    canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
+}
+
 /* ---- Documents ---- */
 
 void canvas_next_page(Canvas *canvas, Colour background) {

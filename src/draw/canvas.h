@@ -69,6 +69,9 @@ typedef struct CanvasImage {
 /* Enlarged by repeating pixels: they stay squares with sharp edges. */
 void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image);
 
+/* In its proportions in the middle of a square. */
+void canvas_image_within(Canvas *canvas, double x, double y, double side, const CanvasImage *image);
+
 /* ---- Documents of several pages (PDF) ---- */
 
 /* Ends the page at hand; what is drawn next stands on another of the same size, of `background`. */

@@ -108,13 +108,6 @@ static int choose_bars(const ProbabilityBars *bars, int shown[MOST_BARS]) {
     return count;
 }
 
-static void draw_image(Canvas *canvas, const Theme *theme, double x, double y, double side, const CanvasImage *image) {
-    const double longest = fmax(image->height, image->width);
-    const double width = side * image->width / longest, height = side * image->height / longest;
-    canvas_rectangle(canvas, x, y, side, side, theme->empty);
-    canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
-}
-
 cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, const ProbabilityBars *bars) {
     double values[MOST_BARS];
     const char *names[MOST_BARS];
@@ -132,7 +125,10 @@ cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, con
     const double centre = box.x + box.width / 2;
     canvas_text_within(canvas, centre, box.y + 10, box.width, title, theme->text, bars->title);
     canvas_text_within(canvas, centre, box.y + head - 4, box.width, about, theme->muted, bars->about);
-    if (bars->image.pixels) draw_image(canvas, theme, centre - side / 2, box.y + head + 2, side, &bars->image);
+    if (bars->image.pixels) {
+        canvas_rectangle(canvas, centre - side / 2, box.y + head + 2, side, side, theme->empty);
+        canvas_image_within(canvas, centre - side / 2, box.y + head + 2, side, &bars->image);
+    }
     const double used = head + 2 + (bars->image.pixels ? side + 4 : 0);
     const BarChart chart = {.category_label = "class",
                             .y = {.label = "probability, %", .percent = true, .high = 1.1},

@@ -102,16 +102,6 @@ static void lay_rows(const ImageGrid *grid, Layout *layout) {
     layout->height = y + margin - 8;
 }
 
-static void draw_image(Canvas *canvas, const CanvasImage *image, double x, double y, double side, const Theme *theme) {
-    if (!image->pixels) {
-        canvas_rectangle(canvas, x, y, side, side, theme->empty);
-        return;
-    }
-    const double longest = image->height > image->width ? image->height : image->width;
-    const double height = side * image->height / longest, width = side * image->width / longest;
-    canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
-}
-
 /* The last of several lines is what explains the others; so is a single one. */
 static void draw_caption(Canvas *canvas, double x, double y, double width, const Theme *theme, const char *text) {
     for (;; y += caption_line) {
@@ -136,8 +126,10 @@ static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layou
         for (int c = 0; c < group->columns; c++) {
             const int place = r * group->columns + c;
             const double x = left + c * step, y = row_top(grid, layout, r);
-            if (group->images[place].pixels || !group->blank)
-                draw_image(canvas, &group->images[place], x, y, side, theme);
+            if (group->images[place].pixels)
+                canvas_image_within(canvas, x, y, side, &group->images[place]);
+            else if (!group->blank)
+                canvas_rectangle(canvas, x, y, side, side, theme->empty);
             if (group->captions && group->captions[place])
                 draw_caption(canvas, x + side / 2, y + side + caption_style.size, step, theme, group->captions[place]);
         }

@@ -38,14 +38,6 @@ cf_status figure_formats_from_text(const char *text, int theme, int dpi, unsigne
     return CF_OK;
 }
 
-static const Theme *theme_of(unsigned formats) {
-    return themes[formats / FIGURE_LOOK % THEMES];
-}
-
-static int dpi_of(unsigned formats) {
-    return (int)(formats / FIGURE_LOOK / THEMES);
-}
-
 void figure_list_free(FigureList *list) {
     for (size_t i = 0; i < list->count; i++) free(list->paths[i]);
     free(list->paths);
@@ -80,10 +72,11 @@ typedef struct FigureDrawing {
 } FigureDrawing;
 
 static cf_status draw_file(const FigureBook *book, const FigureDrawing *drawing, const char *path) {
-    const Theme *theme = theme_of(book->formats);
+    const Theme *theme = themes[book->formats / FIGURE_LOOK % THEMES];
+    const int dpi = (int)(book->formats / FIGURE_LOOK / THEMES);
     AUTO(canvas_free_at) Canvas *canvas = NULL;
-    if (drawing->grid) return image_grid_draw(drawing->grid, theme, dpi_of(book->formats), path);
-    FORWARD(canvas_new(path, drawing->width, drawing->height, theme, dpi_of(book->formats), &canvas));
+    if (drawing->grid) return image_grid_draw(drawing->grid, theme, dpi, path);
+    FORWARD(canvas_new(path, drawing->width, drawing->height, theme, dpi, &canvas));
     const Box box = {page_margin, page_margin, drawing->width - 2 * page_margin, drawing->height - 2 * page_margin};
     FORWARD(drawing->draw(canvas, theme, box, drawing->content));
     return canvas_finish(memory_take(&canvas));

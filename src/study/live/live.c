@@ -34,14 +34,11 @@ static char *progress_json(void *context) {
 }
 
 cf_status live_start(int port, Live **live) {
-    Live *made;
+    AUTO_FREE Live *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
-    const cf_status status = live_server_start(port, progress_json, made, &made->server);
-    if (status)
-        free(made);
-    else
-        *live = made;
-    return status;
+    FORWARD(live_server_start(port, progress_json, made, &made->server));
+    *live = memory_take(&made);
+    return CF_OK;
 }
 
 const char *live_url(const Live *live) {
