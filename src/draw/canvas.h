@@ -34,7 +34,10 @@ void canvas_rectangle_between(Canvas *canvas, Box box, Colour low, Colour high, 
 
 /* A line through points, round at its corners and ends. One point alone gives nothing. */
 void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle style, Colour colour);
+/* A solid one of two points. */
+void canvas_segment(Canvas *canvas, double x0, double y0, double x1, double y1, double width, Colour colour);
 void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour);
+/* `line`: the ring's width. */
 void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour);
 
 typedef enum MarkShape { MARK_DISC, MARK_TRIANGLE, MARK_SQUARE, MARK_CROSS, MARK_DIAMOND, MARK_SHAPES } MarkShape;
@@ -65,6 +68,9 @@ typedef struct CanvasImage {
 
 /* Enlarged by repeating pixels: they stay squares with sharp edges. */
 void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image);
+
+/* In its proportions in the middle of a square. */
+void canvas_image_within(Canvas *canvas, double x, double y, double side, const CanvasImage *image);
 
 /* ---- Documents of several pages (PDF) ---- */
 

@@ -1,4 +1,4 @@
-#include "draw/chart_bar.h"
+#include "draw/charts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 enum { MOST_SERIES = 10 };
 static const double widest_bar = 36; /* points */
 
-static cf_status check(const BarChart *chart, double range[2]) {
+static cf_status check_chart(const BarChart *chart, double range[2]) {
     size_t bars = 0;
     FAIL_IF(chart->series_count > MOST_SERIES, CF_BAD_USE, "a chart of %d bars a group; at most %d",
             chart->series_count, MOST_SERIES);
@@ -19,9 +19,7 @@ static cf_status check(const BarChart *chart, double range[2]) {
                     chart->categories[c], value);
             bars += range_add(range, AXIS_LINEAR, &value, 1);
         }
-    FAIL_IF(bars == 0, CF_BAD_USE, "the chart%s%s has no bar to draw", chart->title ? " " : "",
-            chart->title ? chart->title : "");
-    return CF_OK;
+    return bars ? CF_OK : chart_without("chart", chart->title, "no bar to draw");
 }
 
 static void number_text(const BarChart *chart, double value, char text[32]) {
@@ -71,7 +69,7 @@ cf_status bar_chart_draw(Canvas *canvas, const Theme *theme, Box box, const BarC
     LegendEntry legend[MOST_SERIES] = {0};
     double range[2] = {INFINITY, -INFINITY};
     Frame frame;
-    FORWARD(check(chart, range));
+    FORWARD(check_chart(chart, range));
     FrameSpec spec = {.title = chart->title,
                       .x = {.label = chart->category_label},
                       .y = chart->y,
@@ -110,19 +108,11 @@ static int choose_bars(const ProbabilityBars *bars, int shown[MOST_BARS]) {
     return count;
 }
 
-static void draw_image(Canvas *canvas, const Theme *theme, double x, double y, double side, const CanvasImage *image) {
-    const double longest = fmax(image->height, image->width);
-    const double width = side * image->width / longest, height = side * image->height / longest;
-    canvas_rectangle(canvas, x, y, side, side, theme->empty);
-    canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
-}
-
 cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, const ProbabilityBars *bars) {
     double values[MOST_BARS];
     const char *names[MOST_BARS];
     int shown[MOST_BARS], colours[MOST_BARS], count = choose_bars(bars, shown);
     const TextStyle title = {chart_title.size, true, TEXT_CENTRE}, about = {chart_small.size, false, TEXT_CENTRE};
-    char room[512];
     for (int i = 0; i < count; i++) {
         const int c = shown[i];
         values[i] = (double)bars->probabilities[c];
@@ -133,12 +123,12 @@ cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, con
     }
     const double side = fmin(64, box.width), head = (bars->title ? 14 : 0) + (bars->about ? 11 : 0);
     const double centre = box.x + box.width / 2;
-    if (bars->title)
-        canvas_text(canvas, centre, box.y + 10, title, theme->text, text_fit(bars->title, title, box.width, room));
-    if (bars->about)
-        canvas_text(canvas, centre, box.y + head - 4, about, theme->muted,
-                    text_fit(bars->about, about, box.width, room));
-    if (bars->image.pixels) draw_image(canvas, theme, centre - side / 2, box.y + head + 2, side, &bars->image);
+    canvas_text_within(canvas, centre, box.y + 10, box.width, title, theme->text, bars->title);
+    canvas_text_within(canvas, centre, box.y + head - 4, box.width, about, theme->muted, bars->about);
+    if (bars->image.pixels) {
+        canvas_rectangle(canvas, centre - side / 2, box.y + head + 2, side, side, theme->empty);
+        canvas_image_within(canvas, centre - side / 2, box.y + head + 2, side, &bars->image);
+    }
     const double used = head + 2 + (bars->image.pixels ? side + 4 : 0);
     const BarChart chart = {.category_label = "class",
                             .y = {.label = "probability, %", .percent = true, .high = 1.1},

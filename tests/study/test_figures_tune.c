@@ -1,7 +1,7 @@
 /* Figures of a tune and its page, from trials made up by hand: their data to the letter, names that would break a page, and what
  * is left out where nothing is known. */
-#include "study/figures/figures_tune.h"
-#include "study/report/report_tune.h"
+#include "study/figures/figures.h"
+#include "study/report/report_inside.h"
 
 #include "draw/pictures.h"
 #include "tune/trial_making.h"

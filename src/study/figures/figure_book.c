@@ -38,14 +38,6 @@ cf_status figure_formats_from_text(const char *text, int theme, int dpi, unsigne
     return CF_OK;
 }
 
-static const Theme *theme_of(unsigned formats) {
-    return themes[formats / FIGURE_LOOK % THEMES];
-}
-
-static int dpi_of(unsigned formats) {
-    return (int)(formats / FIGURE_LOOK / THEMES);
-}
-
 void figure_list_free(FigureList *list) {
     for (size_t i = 0; i < list->count; i++) free(list->paths[i]);
     free(list->paths);
@@ -80,10 +72,11 @@ typedef struct FigureDrawing {
 } FigureDrawing;
 
 static cf_status draw_file(const FigureBook *book, const FigureDrawing *drawing, const char *path) {
-    const Theme *theme = theme_of(book->formats);
+    const Theme *theme = themes[book->formats / FIGURE_LOOK % THEMES];
+    const int dpi = (int)(book->formats / FIGURE_LOOK / THEMES);
     AUTO(canvas_free_at) Canvas *canvas = NULL;
-    if (drawing->grid) return image_grid_draw(drawing->grid, theme, dpi_of(book->formats), path);
-    FORWARD(canvas_new(path, drawing->width, drawing->height, theme, dpi_of(book->formats), &canvas));
+    if (drawing->grid) return image_grid_draw(drawing->grid, theme, dpi, path);
+    FORWARD(canvas_new(path, drawing->width, drawing->height, theme, dpi, &canvas));
     const Box box = {page_margin, page_margin, drawing->width - 2 * page_margin, drawing->height - 2 * page_margin};
     FORWARD(drawing->draw(canvas, theme, box, drawing->content));
     return canvas_finish(memory_take(&canvas));
@@ -168,8 +161,8 @@ cf_status figures_of_folder(const char *folder, unsigned formats, FigureList *li
     return draw(&(FigureBook){inside, "", file_base_name(real ? real : folder), formats, list}, content);
 }
 
-cf_status figures_of_run(const Run *run, const char *to, const char *data, const char *part, const Augmentation *views, unsigned formats,
-                         FigureList *list, DrawFigures draw, const void *content) {
+cf_status figures_of_run(const Run *run, const char *to, const char *data, const char *part, const Augmentation *views,
+                         unsigned formats, FigureList *list, DrawFigures draw, const void *content) {
     AUTO_FREE char *folder = NULL, *suffix = NULL, *subject = NULL;
     if (!formats) return CF_OK;
     FORWARD(to ? memory_copy_string(to, &folder) : file_join(run->folder, "figures", &folder));
@@ -242,14 +235,14 @@ static cf_status find_free(const json_t *names, const json_t *own, char **suffix
     return FAIL(CF_BAD_USE, "there are figures of too many sets of this name");
 }
 
-static cf_status settle(const Run *run, const char *path, json_t *names, json_t *own, bool keep, char **suffix) {
+static cf_status settle_suffix(const Run *run, const char *path, json_t *names, json_t *own, bool keep, char **suffix) {
     const json_t *taken_by;
     FORWARD(find_free(names, own, suffix, &taken_by));
     if (!keep || json_equal(json_object_get(names, *suffix), own)) return CF_OK;
     if (taken_by && !json_object_get(names, *suffix)) {
         const char *other = json_string_value(json_object_get(taken_by, "place"));
-        notice("what %s has of %s has %s in its name: that of another set of this name is there already, %s",
-               run->folder, run->set->name, *suffix, other ? other : "?");
+        notice("what %s has of %s has %s in its name: that of another set of this name is there already, %s", run->folder,
+               run->set->name, *suffix, other ? other : "?");
     }
     json_object_set(names, *suffix, own);
     return json_write(path, names);
@@ -264,7 +257,7 @@ cf_status figures_suffix(const Run *run, const char *data, const char *part, boo
     if (file_exists(path)) FORWARD(json_read(path, &names));
     own = describe(run, data, part);
     if (!names) names = json_object();
-    FORWARD(settle(run, path, names, own, keep, &made));
+    FORWARD(settle_suffix(run, path, names, own, keep, &made));
     *suffix = memory_take(&made);
     return CF_OK;
 }

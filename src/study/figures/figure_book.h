@@ -6,9 +6,7 @@
 #pragma once
 
 #include "base/files.h"
-#include "draw/chart_dot.h"
-#include "draw/chart_heat.h"
-#include "draw/chart_line.h"
+#include "draw/charts.h"
 #include "draw/image_grid.h"
 #include "study/run/run.h"
 
@@ -62,8 +60,8 @@ typedef cf_status (*DrawFigures)(const FigureBook *book, const void *content);
 /* Those of a group, of a tune: into FOLDER/figures, by the folder's name. */
 cf_status figures_of_folder(const char *folder, unsigned formats, FigureList *list, DrawFigures draw, const void *content);
 /* Those of a run over data and part (figures_suffix), into RUN/figures, or into `to`. */
-cf_status figures_of_run(const Run *run, const char *to, const char *data, const char *part, const Augmentation *views, unsigned formats,
-                         FigureList *list, DrawFigures draw, const void *content);
+cf_status figures_of_run(const Run *run, const char *to, const char *data, const char *part, const Augmentation *views,
+                         unsigned formats, FigureList *list, DrawFigures draw, const void *content);
 
 /* What is put behind a file's name: "" for the run's own test part, else "-svhn", "-mnist-all"; a new string. Two sets of one name
  * get different ones, "-digits" and "-digits-2": RUN/other-data.json keeps which is whose. `keep`: it is written there, with a

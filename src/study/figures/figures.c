@@ -1,7 +1,6 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
-#include "study/figures/figures_augmentation.h"
 #include "study/run/embedding.h"
 
 #include <stdlib.h>

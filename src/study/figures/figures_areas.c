@@ -52,12 +52,14 @@ static double curve_y(const AreaFigure *f, const Curve *curve, size_t i) {
 
 static cf_status write_areas(const AreaFigure *f, const char *name) {
     FileDraft csv;
-    FORWARD(book_table(f->book, name, f->roc ? "class,area,threshold,false_positive_rate,recall" : "class,area,threshold,recall,precision", &csv));
+    FORWARD(book_table(f->book, name,
+                       f->roc ? "class,area,threshold,false_positive_rate,recall" : "class,area,threshold,recall,precision",
+                       &csv));
     for (int c = 0; c < f->analysis->curves.classes; c++) {
         const Curve *curve = &f->analysis->curves.per_class[c];
         for (size_t i = 0; i < curve->count && !isnan(area_of(f, c)); i++)
-            csv_print(csv.stream, "%s,%.9g,%.9g,%.9g,%.9g\n", f->analysis->class_names[c], area_of(f, c), curve->points[i].threshold,
-                      curve_x(f, curve, i), curve_y(f, curve, i));
+            csv_print(csv.stream, "%s,%.9g,%.9g,%.9g,%.9g\n", f->analysis->class_names[c], area_of(f, c),
+                      curve->points[i].threshold, curve_x(f, curve, i), curve_y(f, curve, i));
     }
     return file_commit(&csv);
 }

@@ -1,4 +1,4 @@
-#include "study/figures/figures_augmentation.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -99,32 +99,24 @@ void variant_sheet_free(VariantSheet *sheet) {
 
 /* ---- A run's figure ---- */
 
-static cf_status write_images(const FigureBook *book, const cf_set *set, const VariantOptions *options) {
-    FileDraft csv;
-    FORWARD(book_table(book, "augmentation", "image,class,variants", &csv));
-    for (int row = 0; row < options->rows; row++)
-        csv_print(csv.stream, "%u,%s,%d\n", options->images[row], set->class_names[set->labels[options->images[row]]], options->variants);
-    return file_commit(&csv);
-}
-
-static cf_status draw_sheet(const FigureBook *book, const cf_set *set, const VariantOptions *options,
-                            const VariantSheet *sheet) {
-    const char *labels[FIGURE_AUGMENTATION_ROWS];
-    char note[200];
-    for (int row = 0; row < options->rows; row++) labels[row] = set->class_names[set->labels[options->images[row]]];
-    snprintf(note, sizeof note, "what the network saw of these training images in %s",
-             options->variants > 1 ? "its first epochs" : "an epoch");
-    const ImageGrid grid = {
-        .note = note, .rows = options->rows, .row_labels = labels, .group_count = 2, .groups = sheet->groups};
-    return book_grid(book, "augmentation", &grid);
-}
-
 cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const char *line,
                               const VariantOptions *given) {
     VariantOptions options = *given;
     AUTO(variant_sheet_free) VariantSheet sheet = {0};
+    const char *labels[FIGURE_AUGMENTATION_ROWS];
+    char note[200];
+    FileDraft csv;
     if (options.rows > FIGURE_AUGMENTATION_ROWS) options.rows = FIGURE_AUGMENTATION_ROWS;
     FORWARD(variant_sheet_new(set, line, &options, &sheet));
-    FORWARD(write_images(book, set, &options));
-    return draw_sheet(book, set, &options, &sheet);
+    FORWARD(book_table(book, "augmentation", "image,class,variants", &csv));
+    for (int row = 0; row < options.rows; row++) {
+        labels[row] = set->class_names[set->labels[options.images[row]]];
+        csv_print(csv.stream, "%u,%s,%d\n", options.images[row], labels[row], options.variants);
+    }
+    FORWARD(file_commit(&csv));
+    snprintf(note, sizeof note, "what the network saw of these training images in %s",
+             options.variants > 1 ? "its first epochs" : "an epoch");
+    const ImageGrid grid = {
+        .note = note, .rows = options.rows, .row_labels = labels, .group_count = 2, .groups = sheet.groups};
+    return book_grid(book, "augmentation", &grid);
 }

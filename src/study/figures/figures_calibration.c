@@ -1,7 +1,6 @@
 /* Whether confidence is what it says, before and after temperature scaling. */
 #include "study/figures/figures.h"
 
-#include "draw/chart_bar.h"
 
 #include <math.h>
 

@@ -1,9 +1,8 @@
 /* What the network makes of images that it was not trained on. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "draw/chart_bar.h"
 
 #include <math.h>
 #include <string.h>
@@ -108,37 +107,6 @@ cf_status figure_confusion(const FigureBook *book, const Metrics *m) {
 
 enum { PAIR_NAME = 100 };
 
-typedef struct PairBars {
-    const char *title;
-    int count;
-    const char *names[CONFUSED_PAIRS];
-    double counts[CONFUSED_PAIRS];
-    int colours[CONFUSED_PAIRS];
-} PairBars;
-
-static cf_status draw_pairs(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const PairBars *bars = content;
-    const BarChart chart = {.title = bars->title,
-                            .category_label = "true \xe2\x86\x92 predicted class, coloured as the true one",
-                            .y = {.label = "images", .whole = true},
-                            .category_count = bars->count,
-                            .categories = bars->names,
-                            .series_count = 1,
-                            .series = &(BarSeries){.values = bars->counts},
-                            .colours = bars->colours,
-                            .numbers = true};
-    return bar_chart_draw(canvas, theme, box, &chart);
-}
-
-static cf_status write_pairs(const FigureBook *book, const Analysis *a) {
-    FileDraft csv;
-    FORWARD(book_table(book, "confused-pairs", "true,predicted,images,share_of_true", &csv));
-    for (size_t i = 0; i < a->pair_count; i++)
-        csv_print(csv.stream, "%s,%s,%zu,%.6f\n", a->class_names[a->pairs[i].truth], a->class_names[a->pairs[i].predicted],
-                  a->pairs[i].count, a->pairs[i].share);
-    return file_commit(&csv);
-}
-
 /* "4 → 9"; of long names the beginnings of both, as wide together as a bar's name may be. */
 static void name_pair(const char *truth, const char *predicted, char name[PAIR_NAME]) {
     const double room = 62 - text_width(" \xe2\x86\x92 ", chart_label);
@@ -149,20 +117,39 @@ static void name_pair(const char *truth, const char *predicted, char name[PAIR_N
              text_fit(predicted, chart_label, fmax(room / 2, room - truth_width), second));
 }
 
+static cf_status draw_pairs(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return bar_chart_draw(canvas, theme, box, content);
+}
+
 cf_status figure_confused_pairs(const FigureBook *book, const Analysis *a) {
-    char names[CONFUSED_PAIRS][PAIR_NAME], title[256];
-    PairBars bars = {.title = title, .count = (int)a->pair_count};
-    FORWARD(write_pairs(book, a));
-    if (!a->pair_count) return CF_OK; /* figure_misclassified says so */
-    for (int i = 0; i < bars.count; i++) {
+    char texts[CONFUSED_PAIRS][PAIR_NAME], title[256];
+    const char *names[CONFUSED_PAIRS];
+    double counts[CONFUSED_PAIRS];
+    int colours[CONFUSED_PAIRS];
+    FileDraft csv;
+    FORWARD(book_table(book, "confused-pairs", "true,predicted,images,share_of_true", &csv));
+    for (size_t i = 0; i < a->pair_count; i++) {
         const ConfusedPair *pair = &a->pairs[i];
-        name_pair(a->class_names[pair->truth], a->class_names[pair->predicted], names[i]);
-        bars.names[i] = names[i];
-        bars.counts[i] = (double)pair->count;
-        bars.colours[i] = pair->truth;
+        const char *truth = a->class_names[pair->truth], *predicted = a->class_names[pair->predicted];
+        csv_print(csv.stream, "%s,%s,%zu,%.6f\n", truth, predicted, pair->count, pair->share);
+        name_pair(truth, predicted, texts[i]);
+        names[i] = texts[i];
+        counts[i] = (double)pair->count;
+        colours[i] = pair->truth;
     }
+    FORWARD(file_commit(&csv));
+    if (!a->pair_count) return CF_OK; /* figure_misclassified says so */
     snprintf(title, sizeof title, "%s: most confused pairs", book->subject);
-    return book_draw(book, "confused-pairs", 420, 200, draw_pairs, &bars);
+    const BarChart chart = {.title = title,
+                            .category_label = "true \xe2\x86\x92 predicted class, coloured as the true one",
+                            .y = {.label = "images", .whole = true},
+                            .category_count = (int)a->pair_count,
+                            .categories = names,
+                            .series_count = 1,
+                            .series = &(BarSeries){.values = counts},
+                            .colours = colours,
+                            .numbers = true};
+    return book_draw(book, "confused-pairs", 420, 200, draw_pairs, &chart);
 }
 
 /* ---- Probabilities ---- */

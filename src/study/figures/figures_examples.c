@@ -1,5 +1,5 @@
 /* Images that are worth a look, each with what the network makes of it. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/numbers.h"
@@ -31,9 +31,12 @@ cf_status list_examples(const Evaluation *e, bool right, Example **examples, siz
     return CF_OK;
 }
 
+CanvasImage picture_of(const cf_set *set, size_t image) {
+    return (CanvasImage){set->pixels + image * set_image_size(set), set->channels, set->height, set->width};
+}
+
 CanvasImage image_of(const cf_set *set, const Evaluation *e, const Example *example) {
-    return (CanvasImage){set->pixels + e->images[example->at] * set_image_size(set), set->channels, set->height,
-                         set->width};
+    return picture_of(set, e->images[example->at]);
 }
 
 void percent_text(double share, char text[16]) {
@@ -188,10 +191,10 @@ static cf_status ranked_caption(const Evaluation *e, Ranking ranking, const Rank
     const RankedClasses c = ranked_classes(e, ranking, x);
     const char *between = strlen(c.first) + strlen(c.other) > 6 ? "\n" : " ";
     if (ranking != RANK_TOP_LOSSES)
-        return memory_print(caption, "%s,%snot %s\n%.0f : %.0f %%", c.first, between, c.other, 100 * x->confidence, 100 * c.probability);
-    return x->label == x->predicted
-               ? memory_print(caption, "%s\nloss %.2f", c.first, x->loss)
-               : memory_print(caption, "%s%s\xe2\x86\x92 %s\nloss %.2f", c.first, between, c.other, x->loss);
+        return memory_print(caption, "%s,%snot %s\n%.0f : %.0f %%", c.first, between, c.other, 100 * x->confidence,
+                            100 * c.probability);
+    return x->label == x->predicted ? memory_print(caption, "%s\nloss %.2f", c.first, x->loss)
+                                    : memory_print(caption, "%s%s\xe2\x86\x92 %s\nloss %.2f", c.first, between, c.other, x->loss);
 }
 
 static cf_status figure_ranked(const FigureBook *book, const char *name, const char *about, const cf_set *set,

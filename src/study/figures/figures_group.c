@@ -163,7 +163,8 @@ static cf_status write_curves(const FigureBook *book, const Group *group, const 
             const EpochRow *row = &c->rows[i][e];
             fprintf(csv.stream, "%s,%d", group->runs[i].name, row->epoch);
             csv_numbers(csv.stream,
-                        (const double[]){row->train_loss, row->train_accuracy, row->validation_loss, row->validation_accuracy}, 4);
+                        (const double[]){row->train_loss, row->train_accuracy, row->validation_loss, row->validation_accuracy},
+                        4);
             fputc('\n', csv.stream);
         }
     return file_commit(&csv);

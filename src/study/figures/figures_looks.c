@@ -1,6 +1,6 @@
 /* Where the network looks: examples beside Grad-CAM of the class that it predicts, and beside attention rollout; and what each head
  * attends to. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -110,7 +110,8 @@ static void write_map(const Looks *l, const Example *x, const char *which, const
     const Metrics *m = &l->evaluation->metrics;
     for (int r = 0; r < l->shape.H; r++)
         for (int c = 0; c < l->shape.W; c++) {
-            csv_print(l->csv.stream, "%u,%s,%s", l->evaluation->images[x->at], m->class_names[x->truth], m->class_names[x->predicted]);
+            csv_print(l->csv.stream, "%u,%s,%s", l->evaluation->images[x->at], m->class_names[x->truth],
+                      m->class_names[x->predicted]);
             fprintf(l->csv.stream, "%s,%d,%d,%.6g\n", which, r + 1, c + 1, (double)map[r * l->shape.W + c]);
         }
 }
@@ -158,8 +159,8 @@ static cf_status add_example(Pairs *p, int kind, int place) {
 }
 
 static cf_status draw_pairs(const Pairs *p, const char *name, const char *what) {
-    static const char *const headings[KINDS] = {"Wrong", "Right"},
-                            *const abouts[KINDS] = {"the most confident", "the most confident of each class"};
+    static const char *const headings[KINDS] = {"Wrong", "Right"}, *const abouts[KINDS] = {"the most confident",
+                                                                                           "the most confident of each class"};
     const int *counts = p->looks->counts, longest = counts[0] > counts[1] ? counts[0] : counts[1];
     char note[200];
     GridGroup groups[KINDS];
@@ -333,19 +334,24 @@ cf_status figure_grad_cam(const FigureBook *book, const cf_model *model, const c
         return CF_OK;
     }
     FORWARD(looks_new(model, false, &looks));
-    return figure_pairs(&looks, "grad-cam", "Grad-CAM of the predicted class, each to its largest value; yellow speaks most for it");
+    return figure_pairs(&looks, "grad-cam",
+                        "Grad-CAM of the predicted class, each to its largest value; yellow speaks most for it");
+}
+
+static cf_status attention_figure(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e,
+                                  bool heads) {
+    AUTO(looks_free) Looks looks = {.book = book, .set = set, .evaluation = e};
+    if (!attention_rollout_possible(model)) return CF_OK;
+    FORWARD(looks_new(model, true, &looks));
+    return heads ? figure_heads(&looks)
+                 : figure_pairs(&looks, "attention-rollout",
+                                "attention rollout, each to its largest value; it is the same for every class");
 }
 
 cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
-    AUTO(looks_free) Looks looks = {.book = book, .set = set, .evaluation = e};
-    if (!attention_rollout_possible(model)) return CF_OK;
-    FORWARD(looks_new(model, true, &looks));
-    return figure_pairs(&looks, "attention-rollout", "attention rollout, each to its largest value; it is the same for every class");
+    return attention_figure(book, model, set, e, false);
 }
 
 cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
-    AUTO(looks_free) Looks looks = {.book = book, .set = set, .evaluation = e};
-    if (!attention_rollout_possible(model)) return CF_OK;
-    FORWARD(looks_new(model, true, &looks));
-    return figure_heads(&looks);
+    return attention_figure(book, model, set, e, true);
 }

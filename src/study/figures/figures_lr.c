@@ -6,18 +6,10 @@
 #include <math.h>
 
 /* Where the loss runs away it would press all else flat: as high as the smoothed loss was until it was lowest, with some room. */
-static double top_of(const LrRange *r) {
+static double top_of_range(const LrRange *r) {
     double top = 0;
     for (int i = 0; i <= r->lowest; i++) top = fmax(top, r->points[i].smoothed);
     return 1.25 * top;
-}
-
-static cf_status write_range(const FigureBook *book, const char *name, const LrRange *r) {
-    FileDraft csv;
-    FORWARD(book_table(book, name, "step,learning_rate,loss,smoothed", &csv));
-    for (int i = 0; i < r->count; i++)
-        fprintf(csv.stream, "%d,%.9g,%.9g,%.9g\n", i + 1, r->points[i].rate, r->points[i].loss, r->points[i].smoothed);
-    return file_commit(&csv);
 }
 
 cf_status figure_lr_range(const FigureBook *book, const char *name, const LrRange *r) {
@@ -27,7 +19,11 @@ cf_status figure_lr_range(const FigureBook *book, const char *name, const LrRang
     char labels[2][60];
     LineMark marks[2];
     int mark_count = 0;
-    FORWARD(write_range(book, name, r));
+    FileDraft csv;
+    FORWARD(book_table(book, name, "step,learning_rate,loss,smoothed", &csv));
+    for (int i = 0; i < r->count; i++)
+        fprintf(csv.stream, "%d,%.9g,%.9g,%.9g\n", i + 1, r->points[i].rate, r->points[i].loss, r->points[i].smoothed);
+    FORWARD(file_commit(&csv));
     FORWARD(memory_new(3 * n, sizeof *rate, &rate));
     for (size_t i = 0; i < n; i++) {
         rate[i] = r->points[i].rate;
@@ -45,7 +41,7 @@ cf_status figure_lr_range(const FigureBook *book, const char *name, const LrRang
     marks[mark_count++] = (LineMark){lowest->rate, lowest->smoothed, labels[1], 2};
     const LineChart chart = {.title = title,
                              .x = {.label = "learning rate", .kind = AXIS_LOG},
-                             .y = {.label = "cross-entropy", .high = top_of(r)},
+                             .y = {.label = "cross-entropy", .high = top_of_range(r)},
                              .series_count = 1,
                              .mark_count = mark_count,
                              .behind_count = 1,

@@ -46,8 +46,8 @@ static cf_status figure_gains(const FigureBook *book, const Shift *shift) {
     AUTO_FREE char *title = NULL;
     FORWARD(dot_rows_new((size_t)shift->row_count, COUNT_OF(headings), 1, &rows));
     for (int i = 0; i < rows.count; i++) add_gain(shift, i, &rows);
-    FORWARD(memory_print(&title, "%s: %.2f %%, %.2f %% on the source's own", book->subject, 100 * shift->plain.metrics.summary.accuracy,
-                         100 * shift->source_accuracy));
+    FORWARD(memory_print(&title, "%s: %.2f %%, %.2f %% on the source's own", book->subject,
+                         100 * shift->plain.metrics.summary.accuracy, 100 * shift->source_accuracy));
     FORWARD(write_gains(book, shift));
     const DotPanel panel = dot_rows_panel(&rows, 0, (Axis){.label = "gain, points"}, 2);
     const DotChart chart = dot_rows_chart(&rows, title, headings, 1, &panel);
@@ -73,9 +73,7 @@ static cf_status add_group(const Shift *shift, Shape input, unsigned moves, cons
     const int at = samples->count;
     FORWARD(shift_move_images(&samples->some, input, &shift->source, moves, 1, &samples->sets[at]));
     samples->count++;
-    for (size_t i = 0; i < samples->some.count; i++)
-        samples->pictures[at][i] =
-            (CanvasImage){samples->sets[at]->pixels + i * set_image_size(samples->sets[at]), input.C, input.H, input.W};
+    for (size_t i = 0; i < samples->some.count; i++) samples->pictures[at][i] = picture_of(samples->sets[at], i);
     samples->groups[at] = (GridGroup){.about = heading, .columns = 1, .images = samples->pictures[at]};
     return CF_OK;
 }
@@ -113,8 +111,7 @@ static cf_status figure_moved(const FigureBook *book, const Shift *shift, const 
     AUTO(samples_free) MovedSamples samples = {0};
     const char *labels[SAMPLE_ROWS];
     choose_samples(images, &samples);
-    for (size_t i = 0; i < samples.some.count; i++)
-        labels[i] = images->set->class_names[images->set->labels[samples.images[i]]];
+    for (size_t i = 0; i < samples.some.count; i++) labels[i] = images->set->class_names[images->set->labels[samples.images[i]]];
     FORWARD(add_groups(shift, shift->model->layers.input, &samples));
     const ImageGrid grid = {.title = book->subject,
                             .note = "the first image of each class as it is, and moved towards the source in one factor",
@@ -139,7 +136,7 @@ static cf_status draw_both(const FigureBook *book, const void *content) {
     return figure_moved(book, shown->shift, shown->images);
 }
 
-cf_status figures_shift_make(const Run *run, const char *folder, const Shift *shift, const cf_subset *images,
-                             const char *data, const char *part, const FigureOptions *options, FigureList *list) {
+cf_status figures_shift_make(const Run *run, const char *folder, const Shift *shift, const cf_subset *images, const char *data,
+                             const char *part, const FigureOptions *options, FigureList *list) {
     return figures_of_run(run, folder, data, part, NULL, options->formats, list, draw_both, &(Shown){shift, images});
 }

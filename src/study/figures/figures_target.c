@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/text.h"
-#include "draw/chart_scatter.h"
 #include "embed/umap.h"
 #include "nn/features.h"
 
@@ -62,7 +61,7 @@ static cf_status choose_images(const Run *run, Domains *d) {
     return CF_OK;
 }
 
-static cf_status embed(const Run *run, const cf_model *model, const Domains *d, float **plane) {
+static cf_status embed_images(const Run *run, const cf_model *model, const Domains *d, float **plane) {
     const ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
     UmapOptions umap_options = umap_options_defaults();
     Umap *umap;
@@ -91,8 +90,7 @@ static cf_status predict_all(const Run *run, const cf_model *model, const cf_sub
     FORWARD(memory_new(images->count * (size_t)model->classes, sizeof *p, &p));
     FORWARD(classify(model, images, &options, p, &unused));
     FORWARD(memory_new(images->count, sizeof **predicted, predicted));
-    for (size_t i = 0; i < images->count; i++)
-        (*predicted)[i] = first_largest(p + i * (size_t)model->classes, model->classes);
+    for (size_t i = 0; i < images->count; i++) (*predicted)[i] = first_largest(p + i * (size_t)model->classes, model->classes);
     return CF_OK;
 }
 
@@ -111,7 +109,7 @@ static cf_status colour_points(const Run *run, const cf_model *model, Domains *d
 }
 
 static cf_status add_side(const Run *run, const cf_model *model, Domains *d, int side) {
-    FORWARD(embed(run, model, d, &d->sides[side].plane));
+    FORWARD(embed_images(run, model, d, &d->sides[side].plane));
     FORWARD(colour_points(run, model, d, side));
     return predict_all(run, model, &d->all, &d->sides[side].predicted);
 }
@@ -148,24 +146,16 @@ static cf_status write_domains(const FigureBook *book, const Domains *d) {
         for (size_t i = 0; i < points(d); i++) {
             const float *xy = d->sides[side].plane + 2 * i;
             const bool target = i >= d->source.count;
-            csv_print(csv.stream, "%s,%s,%.9g,%.9g,%s,%u\n", side ? "after" : "before", target ? "target" : "source", (double)xy[0],
-                      (double)xy[1], d->class_names[d->class_of[side][i]],
+            csv_print(csv.stream, "%s,%s,%.9g,%.9g,%s,%u\n", side ? "after" : "before", target ? "target" : "source",
+                      (double)xy[0], (double)xy[1], d->class_names[d->class_of[side][i]],
                       target ? d->target.images[i - d->source.count] : d->source.images[i]);
         }
     return file_commit(&csv);
 }
 
-static cf_status write_moved(const FigureBook *book, const Domains *d, const double *counts) {
-    FileDraft csv;
-    FORWARD(book_table(book, "moved", "before,after,images", &csv));
-    for (int from = 0; from < d->classes; from++)
-        for (int to = 0; to < d->classes; to++)
-            csv_print(csv.stream, "%s,%s,%.0f\n", d->class_names[from], d->class_names[to], counts[from * d->classes + to]);
-    return file_commit(&csv);
-}
-
 static cf_status figure_moved(const FigureBook *book, const Domains *d) {
     AUTO_FREE double *counts = NULL;
+    FileDraft csv;
     FORWARD(memory_new((size_t)d->classes * (size_t)d->classes, sizeof *counts, &counts));
     for (size_t i = 0; i < d->all.count; i++)
         counts[d->sides[0].predicted[i] * d->classes + d->sides[1].predicted[i]]++;
@@ -179,7 +169,10 @@ static cf_status figure_moved(const FigureBook *book, const Domains *d) {
                          .values = counts};
     const bool drawn = d->classes <= MANY_CLASSES;
     if (!drawn) FORWARD(book_leave_out(book, "moved", "there are too many classes for cells; moved.csv has them"));
-    FORWARD(write_moved(book, d, counts));
+    FORWARD(book_table(book, "moved", "before,after,images", &csv));
+    for (int i = 0; i < d->classes * d->classes; i++)
+        csv_print(csv.stream, "%s,%s,%.0f\n", d->class_names[i / d->classes], d->class_names[i % d->classes], counts[i]);
+    FORWARD(file_commit(&csv));
     return drawn ? book_heat(book, "moved", 400, heat_map_height(&map, 400), &map) : CF_OK;
 }
 
@@ -195,8 +188,8 @@ static cf_status draw_all(const FigureBook *book, Domains *d) {
 }
 
 cf_status figure_target(const FigureBook *book, const Run *run) {
-    AUTO(domains_free) Domains d = {
-        .classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
+    AUTO(domains_free)
+    Domains d = {.classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
     FORWARD(choose_images(run, &d));
     if (points(&d) < LEAST_POINTS) return book_leave_out(book, "domains", "there are too few images");
     if (run->config.from && !model_open(run->config.from, &d.before)) d.first = d.before->classes != d.classes;

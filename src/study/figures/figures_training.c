@@ -29,13 +29,9 @@ static cf_status training_read(const char *history_path, cf_stop_on stop_on, Tra
     FORWARD(memory_new(COLUMNS * t->count, sizeof(double), &t->column[0]));
     for (size_t c = 1; c < COLUMNS; c++) t->column[c] = t->column[0] + c * t->count;
     for (size_t i = 0; i < t->count; i++) {
-        const double values[COLUMNS] = {rows[i].epoch,
-                                        rows[i].train_loss,
-                                        rows[i].validation_loss,
-                                        rows[i].train_accuracy,
-                                        rows[i].validation_accuracy,
-                                        rows[i].rate,
-                                        rows[i].images_per_second};
+        const double values[COLUMNS] = {
+            rows[i].epoch, rows[i].train_loss,       rows[i].validation_loss, rows[i].train_accuracy, rows[i].validation_accuracy,
+            rows[i].rate,  rows[i].images_per_second};
         for (size_t c = 0; c < COLUMNS; c++) t->column[c][i] = values[c];
     }
     return CF_OK;
@@ -44,8 +40,8 @@ static cf_status training_read(const char *history_path, cf_stop_on stop_on, Tra
 /* ---- Losses and accuracies ---- */
 
 /* Training and validation, from column `first` on, with the best epoch marked. */
-static cf_status draw_curve(Canvas *canvas, const Theme *theme, Box box, const Training *t, const char *title, Axis axis, int first,
-                            const char *const names[2]) {
+static cf_status draw_curve(Canvas *canvas, const Theme *theme, Box box, const Training *t, const char *title, Axis axis,
+                            int first, const char *const names[2]) {
     double *const *column = t->column;
     const LineSeries series[] = {{names[0], column[EPOCH], column[first], t->count, 0, 0},
                                  {names[1], column[EPOCH], column[first + 1], t->count, 6, 0}};
@@ -64,15 +60,16 @@ static cf_status draw_curve(Canvas *canvas, const Theme *theme, Box box, const T
 
 static cf_status draw_curves(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     static const char *const plain[] = {"train", "validation"}, *const losses[] = {"training loss", "score without labels"},
-                            *const shares[] = {"training accuracy", "validation confidence"};
+                             *const shares[] = {"training accuracy", "validation confidence"};
     const Training *t = content;
     const bool adapted = t->adapted;
-    const Axis loss = {.label = adapted ? "loss, score" : "cross-entropy", .kind = axis_kind_of(t->column[TRAIN_LOSS], 2 * t->count)},
+    const Axis loss = {.label = adapted ? "loss, score" : "cross-entropy",
+                       .kind = axis_kind_of(t->column[TRAIN_LOSS], 2 * t->count)},
                accuracy = {.label = adapted ? "%" : "accuracy, %", .percent = true};
     FORWARD(draw_curve(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 0), t, adapted ? "Loss and score" : "Loss", loss, TRAIN_LOSS,
                        adapted ? losses : plain));
-    return draw_curve(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 1), t, adapted ? "Accuracy and confidence" : "Accuracy", accuracy,
-                      TRAIN_ACCURACY, adapted ? shares : plain);
+    return draw_curve(canvas, theme, box_of_grid(box, 1, 2, 14, 0, 1), t, adapted ? "Accuracy and confidence" : "Accuracy",
+                      accuracy, TRAIN_ACCURACY, adapted ? shares : plain);
 }
 
 cf_status figure_curves(const FigureBook *book, const char *history_path, cf_stop_on stop_on, bool adapted) {
@@ -85,8 +82,8 @@ cf_status figure_curves(const FigureBook *book, const char *history_path, cf_sto
     }
     FORWARD(book_table(book, "curves", "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy,best", &csv));
     for (size_t i = 0; i < t.count; i++)
-        fprintf(csv.stream, "%.0f,%.9g,%.9g,%.9g,%.9g,%d\n", t.column[EPOCH][i], t.column[TRAIN_LOSS][i], t.column[TRAIN_ACCURACY][i],
-                t.column[VALIDATION_LOSS][i], t.column[VALIDATION_ACCURACY][i], (int)i == t.best);
+        fprintf(csv.stream, "%.0f,%.9g,%.9g,%.9g,%.9g,%d\n", t.column[EPOCH][i], t.column[TRAIN_LOSS][i],
+                t.column[TRAIN_ACCURACY][i], t.column[VALIDATION_LOSS][i], t.column[VALIDATION_ACCURACY][i], (int)i == t.best);
     FORWARD(file_commit(&csv));
     return book_draw(book, "curves", 504, 200, draw_curves, &t);
 }

@@ -1,9 +1,8 @@
 /* What a search has found: configurations in order, what parameters do, and how the trials went. */
-#include "study/figures/figures_tune.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "draw/chart_parallel.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -160,7 +159,8 @@ static cf_status figure_parallel(const FigureBook *book, const TuneResults *r) {
 
 static cf_status write_effects(const FigureBook *book, const Effect *effects, int parameters) {
     FileDraft csv;
-    FORWARD(book_table(book, "tune-effects", "parameter,value,trials,loss,loss_low,loss_high,accuracy,accuracy_low,accuracy_high", &csv));
+    FORWARD(book_table(book, "tune-effects", "parameter,value,trials,loss,loss_low,loss_high,accuracy,accuracy_low,accuracy_high",
+                       &csv));
     for (int p = 0; p < parameters; p++)
         for (size_t g = 0; g < effects[p].count; g++) {
             const EffectGroup *group = &effects[p].groups[g];
@@ -337,8 +337,9 @@ static cf_status figure_slices(const FigureBook *book, const TuneResults *r) {
 /* ---- Learning curves ---- */
 
 typedef struct TrialLines {
-    double *epochs, *losses; /* all trials' behind each other, in one piece that begins with `epochs`; by accuracy the errors, % */
-    LineBehind *lines;       /* [count] the best comes last */
+    double *epochs,
+        *losses;       /* all trials' behind each other, in one piece that begins with `epochs`; by accuracy the errors, % */
+    LineBehind *lines; /* [count] the best comes last */
     size_t count, points;
     LineSeries best;
 } TrialLines;
@@ -350,13 +351,15 @@ static void trial_lines_free(TrialLines *lines) {
 
 static cf_status write_curves(const FigureBook *book, const TuneResults *r) {
     FileDraft csv;
-    FORWARD(book_table(book, "tune-curves", "trial,state,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy", &csv));
+    FORWARD(
+        book_table(book, "tune-curves", "trial,state,epoch,train_loss,train_accuracy,validation_loss,validation_accuracy", &csv));
     for (size_t t = 0; t < r->list.count; t++)
         for (int e = 0; e < r->curves[t].count; e++) {
             const TrialEpoch *row = &r->curves[t].epochs[e];
             fprintf(csv.stream, "%d,%s,%d", r->list.trials[t].id, trial_state_words[r->list.trials[t].state], row->epoch);
             csv_numbers(csv.stream,
-                        (const double[]){row->train_loss, row->train_accuracy, row->validation_loss, row->validation_accuracy}, 4);
+                        (const double[]){row->train_loss, row->train_accuracy, row->validation_loss, row->validation_accuracy},
+                        4);
             fputc('\n', csv.stream);
         }
     return file_commit(&csv);
@@ -459,7 +462,6 @@ static cf_status draw_all(const FigureBook *book, const void *results) {
     return figures_tune_draw(book, results);
 }
 
-cf_status figures_tune_make(const char *folder, const TuneResults *results, const FigureOptions *options,
-                            FigureList *list) {
+cf_status figures_tune_make(const char *folder, const TuneResults *results, const FigureOptions *options, FigureList *list) {
     return figures_of_folder(folder, options->formats, list, draw_all, results);
 }

@@ -34,14 +34,11 @@ static char *progress_json(void *context) {
 }
 
 cf_status live_start(int port, Live **live) {
-    Live *made;
+    AUTO_FREE Live *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
-    const cf_status status = live_server_start(port, progress_json, made, &made->server);
-    if (status)
-        free(made);
-    else
-        *live = made;
-    return status;
+    FORWARD(live_server_start(port, progress_json, made, &made->server));
+    *live = memory_take(&made);
+    return CF_OK;
 }
 
 const char *live_url(const Live *live) {
@@ -170,7 +167,10 @@ static void tell_end(Live *live, const char *folder) {
     AUTO_FREE char *path = NULL;
     const bool report = folder && !publish_report(live, folder, &path);
     AUTO_FREE char *absolute = report ? realpath(path, NULL) : NULL;
-    json_auto_t *root = json_pack("{s:o}", report ? "report" : "reason", json_text(absolute ? absolute : report ? path : cf_error()));
+    json_auto_t *root = json_pack("{s:o}", report ? "report" : "reason",
+                                  json_text(absolute ? absolute
+                                            : report ? path
+                                                     : cf_error()));
     char *text = json_dumps(root, JSON_COMPACT);
     if (!text) return;
     atomic_store(&live->end, text);

@@ -1,9 +1,8 @@
 #include "study/pipeline/page.h"
 
-#include "study/figures/figures_tune.h"
+#include "study/figures/figures.h"
 #include "study/ledger/study_results.h"
 #include "study/report/report_inside.h"
-#include "study/report/report_tune.h"
 
 #include <string.h>
 

@@ -2,8 +2,7 @@
 
 #include "base/memory.h"
 #include "data/image_set.h"
-#include "draw/chart_bar.h"
-#include "draw/chart_scatter.h"
+#include "draw/charts.h"
 #include "study/ledger/study_results.h"
 
 /* ---- Recalls of classes ---- */

@@ -2,8 +2,8 @@
 #include "study/pipeline/study_inside.h"
 
 #include "base/ranks.h"
-#include "study/figures/figures_tune.h"
-#include "study/report/report_tune.h"
+#include "study/figures/figures.h"
+#include "study/report/report.h"
 #include "study/run/run_ranks.h"
 
 static cf_status search(const Study *study, const Stage *stage, const StudySet *set, const Space *space) {

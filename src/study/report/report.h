@@ -1,5 +1,5 @@
 /* The pages that programs write: report.html of a run, in one file that needs no network and nothing beside it, and smaller ones. That of a
- * tune is in report_tune.h, that of a group in study/group/group.h. */
+ * group is in study/group/group.h. */
 #pragma once
 
 #include "data/folder/folder.h"
@@ -20,3 +20,7 @@ cf_status report_files_write(const char *path, const FolderListing *listing);
 /* FOLDER/embedding.html from FOLDER/embedding.csv: the rows of the file `features`, in which the row under the pointer is told, of CSV
  * with its fields. *path: a new string. */
 cf_status report_points_write(const Embedding *embedding, const char *folder, const char *features, char **path);
+
+/* Writes FOLDER/report.html from a tune's tune.db and figures/tune-*.svg; a figure that is missing is left out. Also of a tune that is
+ * not finished. */
+cf_status report_tune_write(const char *folder);

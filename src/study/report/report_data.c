@@ -61,7 +61,7 @@ json_t *report_network_json(const cf_model *model, const char *data, int height,
 }
 
 /* How many probabilities of an image there are: of all classes, or of the likeliest ones. */
-static size_t listed(const ReportInput *input) {
+static size_t listed_probabilities(const ReportInput *input) {
     return input->classes > WIDE_CLASSES ? LIKELIEST : (size_t)input->classes;
 }
 
@@ -77,7 +77,7 @@ static json_t *images_json(const ReportInput *input, const ReportImages *images)
     }
     return json_pack("{s:[i i i] s:o s:o s:o s:o s:i}", "shape", input->set->channels, input->set->height,
                      input->set->width, "index", index, "label", label, "predicted", predicted, "file", files, "listed",
-                     (int)listed(input));
+                     (int)listed_probabilities(input));
 }
 
 static cf_status write_document(FILE *out, const ReportInput *input, const ReportImages *images) {
@@ -117,7 +117,7 @@ static cf_status write_weights(FILE *out, const cf_model *model) {
 /* As predictions.csv tells them, which is what the page's network is held against. Of many classes the likeliest ones alone, whose
  * numbers go to `classes`. */
 static cf_status read_probabilities(const ReportInput *input, const ReportImages *images, float *values, uint16_t *classes) {
-    const size_t columns = listed(input);
+    const size_t columns = listed_probabilities(input);
     const bool wide = input->classes > WIDE_CLASSES;
     for (size_t i = 0; i < images->count; i++)
         for (size_t c = 0; c < columns; c++) {
@@ -138,7 +138,7 @@ static cf_status read_probabilities(const ReportInput *input, const ReportImages
 }
 
 static cf_status write_pictures(FILE *out, const ReportInput *input, const ReportImages *images) {
-    const size_t size = set_image_size(input->set), columns = listed(input), count = images->count;
+    const size_t size = set_image_size(input->set), columns = listed_probabilities(input), count = images->count;
     AUTO_FREE unsigned char *pixels = NULL;
     AUTO_FREE float *values = NULL;
     AUTO_FREE uint16_t *classes = NULL;

@@ -25,9 +25,11 @@ static const char *part_title(int part) {
 
 static void write_facts(FILE *out, const FolderListing *l) {
     fputs("<dl class=\"facts\">\n", out);
-    html_write(out, HTML_FACT("Files that are images", "%zu of %zu", "the others are listed first"), count_of(l, FILE_READ), l->count);
+    html_write(out, HTML_FACT("Files that are images", "%zu of %zu", "the others are listed first"), count_of(l, FILE_READ),
+               l->count);
     html_write(out, HTML_FACT("Pictures that cannot be read", "%zu", "each with its reason"), count_of(l, FILE_BROKEN));
-    html_write(out, HTML_FACT("Size in pixels", "%d × %d", "width × height, %s"), l->width, l->height, l->channels == 1 ? "grey" : "RGB");
+    html_write(out, HTML_FACT("Size in pixels", "%d × %d", "width × height, %s"), l->width, l->height,
+               l->channels == 1 ? "grey" : "RGB");
     fputs("</dl>\n", out);
 }
 

@@ -19,8 +19,8 @@ static bool of_seeds(const Group *group) {
 
 static void accuracy_fact(FILE *out, const char *name, const MeanInterval *m) {
     if (isfinite(m->low))
-        html_write(out, HTML_FACT("%s", "%.2f %%", "%.2f to %.2f %%, 95 %% interval (Student\xe2\x80\x99s t)"), name, 100 * m->mean,
-                   100 * fmax(0, m->low), 100 * fmin(1, m->high));
+        html_write(out, HTML_FACT("%s", "%.2f %%", "%.2f to %.2f %%, 95 %% interval (Student\xe2\x80\x99s t)"), name,
+                   100 * m->mean, 100 * fmax(0, m->low), 100 * fmin(1, m->high));
     else
         html_write(out, HTML_FACT("%s", "%.2f %%", "of one run: there is no interval yet"), name, 100 * m->mean);
 }
@@ -36,9 +36,8 @@ static cf_status ensemble_fact(FILE *out, const Group *group) {
     html_write(out,
                HTML_FACT("Test accuracy, ensemble", "%.2f %%",
                          "%.2f to %.2f %%, 95 %% interval (Wilson); the mean of %zu networks\xe2\x80\x99 probabilities"),
-               100 * json_number_value(json_object_get(json, "accuracy")),
-               100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
-               json_array_size(json_object_get(json, "members")));
+               100 * json_number_at(json, "accuracy"), 100 * json_number_value(json_array_get(interval, 0)),
+               100 * json_number_value(json_array_get(interval, 1)), json_array_size(json_object_get(json, "members")));
     return CF_OK;
 }
 
@@ -110,8 +109,10 @@ static cf_status write_runs(FILE *out, const Group *group) {
     table_foot(out);
     write_mean_row(out, group);
     table_end(out);
-    html_note(out, "The 95 % interval of one run is Wilson\xe2\x80\x99s, over its test images: what another seed would bring is not in it. "
-                   "That of the mean is Student\xe2\x80\x99s t, over the runs. Epochs: the best of how many.");
+    html_note(
+        out,
+        "The 95 % interval of one run is Wilson\xe2\x80\x99s, over its test images: what another seed would bring is not in it. "
+        "That of the mean is Student\xe2\x80\x99s t, over the runs. Epochs: the best of how many.");
     if (*group_caveat(group)) html_note(out, group_caveat(group));
     return CF_OK;
 }
@@ -121,7 +122,8 @@ static cf_status write_runs(FILE *out, const Group *group) {
 static cf_status write_settings(FILE *out, const Group *group) {
     json_auto_t *config = NULL;
     FORWARD(run_config_json(&group->config, &config));
-    html_write(out, "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<div class=\"columns\">\n<div>", group->config.model);
+    html_write(out, "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<div class=\"columns\">\n<div>",
+               group->config.model);
     html_pairs(out, "Training", json_object_get(config, "train"), of_seeds(group) ? "seed" : "");
     fputs("</div>\n<div>", out);
     html_pairs(out, "Split", json_object_get(config, "split"), "fold");

@@ -197,11 +197,10 @@ void table_percent(FILE *out, double share) {
 }
 
 void table_estimate(FILE *out, double mean, double low, double high, bool difference) {
-    fprintf(out, difference ? "<td class=\"n\" data-sort=\"%.12g\">%+.2f" : "<td class=\"n\" data-sort=\"%.12g\">%.2f",
-            mean, 100 * mean);
+    fprintf(out, difference ? "<td class=\"n\" data-sort=\"%.12g\">%+.2f" : "<td class=\"n\" data-sort=\"%.12g\">%.2f", mean,
+            100 * mean);
     if (!isnan(low))
-        fprintf(out, difference ? " <small>(%+.2f to %+.2f)</small>" : " <small>(%.2f to %.2f)</small>", 100 * low,
-                100 * high);
+        fprintf(out, difference ? " <small>(%+.2f to %+.2f)</small>" : " <small>(%.2f to %.2f)</small>", 100 * low, 100 * high);
     fputs("</td>", out);
 }
 

@@ -192,7 +192,7 @@ static int is_figure(const struct dirent *entry) {
 }
 
 /* Where a figure belongs in the page, by how its name begins; others follow, by name. */
-static int rank(const char *name) {
+static int place_in_page(const char *name) {
     static const char *const order[] = {
         "class",    "distribution", "samples",    "augmentation",  "curves",           "training",
         "loss",     "accuracy",     "confusion.", "confusion-",    "most-conf",        "confused",
@@ -205,7 +205,7 @@ static int rank(const char *name) {
 
 static int by_rank(const void *a, const void *b) {
     const char *x = ((const ReportFigure *)a)->name, *y = ((const ReportFigure *)b)->name;
-    return rank(x) != rank(y) ? rank(x) - rank(y) : strcmp(x, y);
+    return place_in_page(x) != place_in_page(y) ? place_in_page(x) - place_in_page(y) : strcmp(x, y);
 }
 
 static cf_status find_figures(ReportInput *input) {
@@ -252,7 +252,8 @@ static cf_status read_folder(const char *folder, ReportInput *input) {
 cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input) {
     *input = (ReportInput){0};
     cf_status status = read_folder(folder, input);
-    if (!status && input->test && (input->predictions.columns || input->embedding.columns)) status = find_set(input, set, data_dir);
+    if (!status && input->test && (input->predictions.columns || input->embedding.columns))
+        status = find_set(input, set, data_dir);
     if (status) report_input_free(input);
     return status;
 }

@@ -8,11 +8,12 @@
 #pragma once
 
 #include "base/name_table.h"
+#include "data/csv_table.h"
 #include "eval/analysis.h"
 #include "nn/model.h"
 #include "study/report/report.h"
-#include "data/csv_table.h"
 #include "study/run/run_data.h"
+#include "tune/results.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -177,6 +178,8 @@ cf_status section_scatter(FILE *out, const ReportInput *input, ScatterAdds adds,
 
 /* ---- The page (report_sections.c, report_results.c, report_data.c) ---- */
 
+/* A number of an object, 0 where there is none. */
+double json_number_at(const json_t *object, const char *key);
 /* A count. What is none, as 1e300 is in a damaged document, is 0: the conversion would not be defined. */
 long long json_whole(const json_t *object, const char *key);
 /* A cell of it, or of nothing where it was not measured. */
@@ -206,6 +209,9 @@ typedef struct FigureSeries {
 } FigureSeries;
 /* Those of the names (which end with NULL) that are there, or a note that none is. */
 cf_status report_figures(FILE *out, const FigureSeries *series, const char *const *names, const char *const *captions);
+
+/* What a tune has found, for a <section> of another page, headings from <h3> on; one figure for each of figures_tune_names. */
+cf_status section_tune(FILE *out, const TuneResults *results, const FigureSeries *figures);
 
 /* A network whose weights take more is not put into the page. */
 enum { WEIGHTS_LARGEST = 4 << 20, FIGURES_LARGEST = 3 << 20, IMAGES_LARGEST = 6 << 20 };

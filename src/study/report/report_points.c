@@ -75,7 +75,8 @@ static void write_figure(FILE *out, const char *name, double value, const char *
 static void write_facts(FILE *out, const Embedding *e) {
     char text[32];
     fputs("<dl class=\"facts\">\n", out);
-    html_write(out, HTML_FACT("Rows", "%s", "of %d values"), text_thousands((long long)e->input->points.n, text), e->input->points.dim);
+    html_write(out, HTML_FACT("Rows", "%s", "of %d values"), text_thousands((long long)e->input->points.n, text),
+               e->input->points.dim);
     write_figure(out, "Trustworthiness", e->quality.trustworthiness, "neighbours here were neighbours before");
     write_figure(out, "Continuity", e->quality.continuity, "neighbours before are neighbours here");
     write_figure(out, "k-NN accuracy", e->quality.knn_accuracy, "the label by the neighbours\xe2\x80\x99 majority");

@@ -6,16 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-static double number_of(const json_t *object, const char *key) {
-    return json_number_value(json_object_get(object, key));
-}
-
 /* ---- Scores ---- */
 
 static void write_scores(FILE *out, const char *name, const json_t *scores, long long support) {
     static const char *const keys[] = {"precision", "recall", "f1"};
     table_row(out, name, false);
-    for (size_t k = 0; k < COUNT_OF(keys); k++) table_number(out, number_of(scores, keys[k]), "%.4f", number_of(scores, keys[k]));
+    for (size_t k = 0; k < COUNT_OF(keys); k++) table_number(out, json_number_at(scores, keys[k]), "%.4f", json_number_at(scores, keys[k]));
     table_count(out, true, support);
     table_row_end(out);
 }
@@ -28,7 +24,8 @@ void section_scores(FILE *out, const ReportInput *input) {
         return;
     }
     if (input->classes >= MANY_CLASSES)
-        snprintf(more, sizeof more, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input), input->classes);
+        snprintf(more, sizeof more, ": the %d with the lowest F1 of %d; metrics.json has all", report_rows(input),
+                 input->classes);
     snprintf(caption, sizeof caption, "Precision, recall and F1 of each class%s", more);
     table_open(out, (TableStyle){.sortable = true}, caption, "Class|>Precision|>Recall|>F1|>Support");
     for (int i = 0; i < report_rows(input); i++) {
@@ -99,7 +96,8 @@ static void write_matrix(FILE *out, const ReportInput *input, const ShownClasses
     table_begin(out, (TableStyle){.class = class, .id = "matrix", .on_screen = " A cell opens its images."}, caption);
     table_empty(out, 1);
     for (int k = 0; k < shown->count + some; k++)
-        html_write(out, "<th scope=\"col\"><span>%s</span></th>", k < shown->count ? report_class(input, shown->classes[k]) : "others");
+        html_write(out, "<th scope=\"col\"><span>%s</span></th>",
+                   k < shown->count ? report_class(input, shown->classes[k]) : "others");
     table_body(out);
     for (int k = 0; k < shown->count; k++) write_matrix_row(out, input, shown, shown->classes[k]);
     table_end(out);
@@ -119,10 +117,11 @@ cf_status section_confusion(FILE *out, const ReportInput *input, const ReportIma
                                          "figures has them, and the most confused pairs stand below."
                                        : "No class was mistaken for another.");
     if (input->set)
-        fprintf(out,
-                "<p class=\"aside screen\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
-                "recognised.</p>\n",
-                images->wrong_shown, images->wrong, images->right_shown, images->right);
+        fprintf(
+            out,
+            "<p class=\"aside screen\" id=\"shown\">In this page: %zu of the %zu mistakes and %zu of the %zu images that were "
+            "recognised.</p>\n",
+            images->wrong_shown, images->wrong, images->right_shown, images->right);
     else
         html_write(out, "<p class=\"note\">The images are not in this page. %s</p>\n",
                    input->no_images ? input->no_images : "There is no predictions.csv in the folder.");
@@ -150,7 +149,7 @@ static void write_facts(FILE *out, const json_t *test, const json_t *calibration
     write_fact(out, "Calibration error", json_object_get(calibration, "ece"), remark);
     if (json_is_number(temperature)) {
         write_fact(out, "Temperature", temperature, "divides the logits; fitted on the validation part");
-        snprintf(remark, sizeof remark, "with the temperature; the loss becomes %.4f", number_of(calibration, "loss_scaled"));
+        snprintf(remark, sizeof remark, "with the temperature; the loss becomes %.4f", json_number_at(calibration, "loss_scaled"));
         write_fact(out, "Calibration error, scaled", json_object_get(calibration, "ece_scaled"), remark);
     } else
         write_fact(out, "Temperature", NULL, missing ? missing : "none was fitted");
@@ -170,7 +169,8 @@ static void write_areas(FILE *out, const ReportInput *input) {
     const json_t *roc = json_object_get(json_object_get(input->test, "roc_auc"), "per_class"),
                  *precision = json_object_get(json_object_get(input->test, "average_precision"), "per_class");
     table_open(out, (TableStyle){.sortable = true, .tall = true, .id = "areas"},
-               input->classes < MANY_CLASSES ? "Each class against the rest" : "Each class against the rest; those with the lowest F1",
+               input->classes < MANY_CLASSES ? "Each class against the rest"
+                                             : "Each class against the rest; those with the lowest F1",
                "Class|>Area under ROC|>Average precision");
     for (int i = 0; i < report_rows(input); i++) {
         const int c = report_row_class(input, i);
@@ -190,12 +190,13 @@ static int class_named(const ReportInput *input, const json_t *name) {
 static void write_pair(FILE *out, const ReportInput *input, const json_t *pair) {
     const int label = class_named(input, json_object_get(pair, "true")),
               predicted = class_named(input, json_object_get(pair, "predicted"));
-    const double count = number_of(pair, "count"), share = number_of(pair, "share");
+    const double count = json_number_at(pair, "count"), share = json_number_at(pair, "share");
     if (label < 0 || predicted < 0) return;
-    html_write(out,
-               "<tr><th scope=\"row\"><button type=\"button\" data-count=\"%.0f\" data-label=\"%d\" data-predicted=\"%d\">%s predicted as "
-               "%s</button></th>",
-               count, label, predicted, report_class(input, label), report_class(input, predicted));
+    html_write(
+        out,
+        "<tr><th scope=\"row\"><button type=\"button\" data-count=\"%.0f\" data-label=\"%d\" data-predicted=\"%d\">%s predicted as "
+        "%s</button></th>",
+        count, label, predicted, report_class(input, label), report_class(input, predicted));
     table_number(out, count, "%.0f", count);
     table_number(out, share, "%.1f %%", 100 * share);
     table_row_end(out);
@@ -216,7 +217,8 @@ static void write_pairs(FILE *out, const ReportInput *input) {
 void section_sureness(FILE *out, const ReportInput *input) {
     const json_t *calibration = json_object_get(input->test, "calibration");
     if (!input->test || !calibration) {
-        html_note(out, input->test ? "metrics.json tells nothing of it: an earlier version wrote it." : "The run has not been tested yet.");
+        html_note(out, input->test ? "metrics.json tells nothing of it: an earlier version wrote it."
+                                   : "The run has not been tested yet.");
         return;
     }
     write_facts(out, input->test, calibration);

@@ -9,7 +9,7 @@
 
 /* ---- Small pieces ---- */
 
-static double number(const json_t *object, const char *key) {
+double json_number_at(const json_t *object, const char *key) {
     return json_number_value(json_object_get(object, key));
 }
 
@@ -19,7 +19,7 @@ static double interval_end(const json_t *scores, size_t end) {
 }
 
 long long json_whole(const json_t *object, const char *key) {
-    const double value = number(object, key);
+    const double value = json_number_at(object, key);
     return fabs(value) < 1e15 ? (long long)value : 0;
 }
 
@@ -31,16 +31,16 @@ void table_count(FILE *out, bool known, long long count) {
 /* ---- The facts at the top ---- */
 
 static void accuracy_fact(FILE *out, const char *name, const json_t *test, const char *more) {
-    html_write(out, HTML_FACT("%s", "%.2f %%", "%.2f to %.2f %%, 95 %% interval (Wilson)%s"), name, 100 * number(test, "accuracy"),
-               interval_end(test, 0), interval_end(test, 1), more);
+    html_write(out, HTML_FACT("%s", "%.2f %%", "%.2f to %.2f %%, 95 %% interval (Wilson)%s"), name,
+               100 * json_number_at(test, "accuracy"), interval_end(test, 0), interval_end(test, 1), more);
 }
 
 static void test_facts(FILE *out, const json_t *test, bool of_source) {
     char count[32];
     accuracy_fact(out, of_source ? "Test accuracy, source" : "Test accuracy", test, "");
-    html_write(out, HTML_FACT("Test loss", "%.4f", "cross-entropy, over %s images"), number(test, "loss"),
+    html_write(out, HTML_FACT("Test loss", "%.4f", "cross-entropy, over %s images"), json_number_at(test, "loss"),
                text_thousands(json_whole(test, "n"), count));
-    html_write(out, HTML_FACT("F1", "%.4f", "mean over the classes"), number(json_object_get(test, "macro"), "f1"));
+    html_write(out, HTML_FACT("F1", "%.4f", "mean over the classes"), json_number_at(json_object_get(test, "macro"), "f1"));
 }
 
 void section_facts(FILE *out, const ReportInput *input) {
@@ -58,12 +58,13 @@ void section_facts(FILE *out, const ReportInput *input) {
                json_object_get(input->config, "target_data")
                    ? HTML_FACT("Best epoch", "%lld of %lld", "score without labels %.4f, confidence %.2f %%")
                    : HTML_FACT("Best epoch", "%lld of %lld", "validation loss %.4f, accuracy %.2f %%"),
-               json_whole(m, "best_epoch"), json_whole(m, "epochs_run"), number(validation, "loss"), 100 * number(validation, "accuracy"));
-    html_write(out, HTML_FACT("Time", "%.1f s", "of training, %s images/s"), number(m, "seconds"),
+               json_whole(m, "best_epoch"), json_whole(m, "epochs_run"), json_number_at(validation, "loss"),
+               100 * json_number_at(validation, "accuracy"));
+    html_write(out, HTML_FACT("Time", "%.1f s", "of training, %s images/s"), json_number_at(m, "seconds"),
                text_thousands(json_whole(m, "images_per_second"), count));
-    if (number(m, "gflops") > 0)
-        html_write(out, HTML_FACT("Speed", "%.0f GFLOP/s", "%.0f %% of these threads\xe2\x80\x99 measured peak"), number(m, "gflops"),
-                   100 * number(m, "share_of_peak"));
+    if (json_number_at(m, "gflops") > 0)
+        html_write(out, HTML_FACT("Speed", "%.0f GFLOP/s", "%.0f %% of these threads\xe2\x80\x99 measured peak"),
+                   json_number_at(m, "gflops"), 100 * json_number_at(m, "share_of_peak"));
     fputs("</dl>\n", out);
 }
 
@@ -75,11 +76,12 @@ static void accuracy_sentence(FILE *out, const ReportInput *input) {
     char count[32];
     for (int c = 0; c < input->classes; c++)
         if (input->counts.per_class[c].support > largest) largest = input->counts.per_class[c].support;
-    html_write(out,
-               "<li>Of %s test images, none of which was trained on, %.2f %% are classified correctly (95 %% interval %.2f to %.2f %%, "
-               "Wilson); always predicting the commonest class would get %.2f %%.</li>\n",
-               text_thousands(json_whole(test, "n"), count), 100 * number(test, "accuracy"), interval_end(test, 0), interval_end(test, 1),
-               number(test, "n") > 0 ? 100 * (double)largest / number(test, "n") : 0);
+    html_write(
+        out,
+        "<li>Of %s test images, none of which was trained on, %.2f %% are classified correctly (95 %% interval %.2f to %.2f %%, "
+        "Wilson); always predicting the commonest class would get %.2f %%.</li>\n",
+        text_thousands(json_whole(test, "n"), count), 100 * json_number_at(test, "accuracy"), interval_end(test, 0),
+        interval_end(test, 1), json_number_at(test, "n") > 0 ? 100 * (double)largest / json_number_at(test, "n") : 0);
 }
 
 /* The class that is recognised least, and the pair that is confused most. */
@@ -90,14 +92,16 @@ static void mistakes_sentence(FILE *out, const ReportInput *input) {
     if (!truth || !predicted) return;
     for (size_t i = 0; i < json_array_size(classes); i++) {
         const json_t *class = json_array_get(classes, i);
-        if (number(class, "support") > 0 && number(class, "recall") < number(json_array_get(classes, worst), "recall")) worst = i;
+        if (json_number_at(class, "support") > 0 && json_number_at(class, "recall") < json_number_at(json_array_get(classes, worst), "recall")) worst = i;
     }
     const long long count = json_whole(pair, "count");
     const char *name = json_string_value(json_object_get(json_array_get(classes, worst), "class"));
-    html_write(out,
-               "<li>The class with the lowest recall is %.120s, %.2f %%; the most frequent confusion is %.120s predicted as %.120s, %lld "
-               "image%s.</li>\n",
-               name ? name : "?", 100 * number(json_array_get(classes, worst), "recall"), truth, predicted, count, count == 1 ? "" : "s");
+    html_write(
+        out,
+        "<li>The class with the lowest recall is %.120s, %.2f %%; the most frequent confusion is %.120s predicted as %.120s, %lld "
+        "image%s.</li>\n",
+        name ? name : "?", 100 * json_number_at(json_array_get(classes, worst), "recall"), truth, predicted, count,
+        count == 1 ? "" : "s");
 }
 
 void section_sentences(FILE *out, const ReportInput *input) {
@@ -108,11 +112,11 @@ void section_sentences(FILE *out, const ReportInput *input) {
     accuracy_sentence(out, input);
     mistakes_sentence(out, input);
     if (json_whole(m, "epochs_run"))
-        html_write(out, "<li>The weights are those of epoch %lld of %lld; training took %.1f s.</li>\n", json_whole(m, "best_epoch"),
-                   json_whole(m, "epochs_run"), number(m, "seconds"));
+        html_write(out, "<li>The weights are those of epoch %lld of %lld; training took %.1f s.</li>\n",
+                   json_whole(m, "best_epoch"), json_whole(m, "epochs_run"), json_number_at(m, "seconds"));
     if (json_is_number(json_object_get(calibration, "ece")))
         html_write(out, "<li>Confidence and accuracy differ by %.2f points on average (expected calibration error).</li>\n",
-                   100 * number(calibration, "ece"));
+                   100 * json_number_at(calibration, "ece"));
     if (input->model)
         html_write(out, "<li>The network has %s parameters and needs %.2f MFLOP for one image.</li>\n",
                    text_thousands((long long)layer_list_parameters(&input->model->layers), count),
@@ -123,7 +127,8 @@ void section_sentences(FILE *out, const ReportInput *input) {
 /* ---- The run ---- */
 
 static void write_shape(FILE *out, Shape s) {
-    html_write(out, s.H == 1 && s.W == 1 ? "<td class=\"n\">%d</td>" : "<td class=\"n\">%d\xc3\x97%d\xc3\x97%d</td>", s.C, s.H, s.W);
+    html_write(out, s.H == 1 && s.W == 1 ? "<td class=\"n\">%d</td>" : "<td class=\"n\">%d\xc3\x97%d\xc3\x97%d</td>", s.C, s.H,
+               s.W);
 }
 
 static void write_layers(FILE *out, const LayerList *list) {
@@ -174,8 +179,9 @@ static void write_target(FILE *out, const ReportInput *input) {
     fputs("<h3>Adapted to images without labels</h3><dl class=\"pairs\">\n", out);
     html_rows(out, target, "");
     if (json_is_object(score))
-        html_write(out, HTML_PAIR("accuracy on its test part", "%.2f %% of %lld") HTML_PAIR("its labels", "used for this score alone"),
-                   100 * number(score, "accuracy"), json_whole(score, "n"));
+        html_write(out,
+                   HTML_PAIR("accuracy on its test part", "%.2f %% of %lld") HTML_PAIR("its labels", "used for this score alone"),
+                   100 * json_number_at(score, "accuracy"), json_whole(score, "n"));
     fputs("</dl>\n", out);
 }
 
@@ -187,7 +193,7 @@ static void export_row(FILE *out, const json_t *export) {
     table_count(out, true, json_whole(export, "bytes"));
     table_count(out, placed, json_whole(export, "flash_bytes"));
     table_count(out, placed, json_whole(export, "ram_bytes"));
-    table_percent(out, measured ? number(export, "accuracy") : NAN);
+    table_percent(out, measured ? json_number_at(export, "accuracy") : NAN);
     table_count(out, measured, json_whole(export, "images_per_second"));
     table_row_end(out);
 }
@@ -196,10 +202,11 @@ static void write_exports(FILE *out, const ReportInput *input) {
     const json_t *list = json_object_get(input->exports, "exports");
     if (!json_array_size(list)) return;
     fputs("<h3>Exports</h3>", out);
-    table_open(out, (TableStyle){.sortable = true},
-               "Networks made for other programs; accuracy over the run\xe2\x80\x99s test part and speed are those of cifra in the same "
-               "numbers, when it was exported",
-               "File|Format|>Bytes|>Flash|>RAM|>Accuracy, %|>Images/s");
+    table_open(
+        out, (TableStyle){.sortable = true},
+        "Networks made for other programs; accuracy over the run\xe2\x80\x99s test part and speed are those of cifra in the same "
+        "numbers, when it was exported",
+        "File|Format|>Bytes|>Flash|>RAM|>Accuracy, %|>Images/s");
     for (size_t i = 0; i < json_array_size(list); i++) export_row(out, json_array_get(list, i));
     table_end(out);
 }

@@ -1,10 +1,10 @@
 /* What a tune has found, as a section and as a page of its own, from the template tune.html. */
-#include "study/report/report_tune.h"
+#include "study/report/report_inside.h"
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/text_draft.h"
-#include "study/figures/figures_tune.h"
+#include "study/figures/figures.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,8 +23,8 @@ static void loss_fact(FILE *out, const char *name, const Configuration *best, co
 
 static void accuracy_fact(FILE *out, const char *name, const Configuration *best, const char *whose) {
     if (isfinite(best->accuracy_low))
-        html_write(out, HTML_FACT("%s", "%.2f %%", "%s, %.2f to %.2f %%, 95 %% interval (%s)"), name, 100 * best->accuracy.mean, whose,
-                   100 * fmax(0, best->accuracy_low), 100 * fmin(1, best->accuracy_high),
+        html_write(out, HTML_FACT("%s", "%.2f %%", "%s, %.2f to %.2f %%, 95 %% interval (%s)"), name, 100 * best->accuracy.mean,
+                   whose, 100 * fmax(0, best->accuracy_low), 100 * fmin(1, best->accuracy_high),
                    best->done > 1 ? "Student\xe2\x80\x99s t" : "Wilson");
     else
         html_write(out, HTML_FACT("%s", "%.2f %%", "%s"), name, 100 * best->accuracy.mean, whose);
@@ -60,8 +60,9 @@ static void work_facts(FILE *out, const TuneResults *r) {
     char text[64];
     long long epochs = 0;
     for (size_t i = 0; i < r->list.count; i++) epochs += r->list.trials[i].epochs_run;
-    html_write(out, HTML_FACT("Trials", "%s", "%zu done, %zu pruned, %zu failed%s"), text_thousands((long long)r->list.count, text),
-               r->done, r->pruned, r->failed, r->done + r->pruned + r->failed < r->list.count ? "; not finished yet" : "");
+    html_write(out, HTML_FACT("Trials", "%s", "%zu done, %zu pruned, %zu failed%s"),
+               text_thousands((long long)r->list.count, text), r->done, r->pruned, r->failed,
+               r->done + r->pruned + r->failed < r->list.count ? "; not finished yet" : "");
     html_write(out, HTML_FACT("Work", "%.0f %s", "of all trials, one after the other"),
                r->seconds < 600 ? r->seconds : r->seconds / 60, r->seconds < 600 ? "s" : "min");
     html_fact(out, "Epochs", text_thousands(epochs, text), "over all trials");
@@ -162,12 +163,14 @@ static cf_status write_trials(FILE *out, const TuneResults *results) {
         if (t->state != TRIAL_FAILED) continue;
         html_write(out, "<p class=\"note\">Trial %d failed: %s</p>\n", t->id, t->reason ? t->reason : "no reason was recorded");
     }
-    html_note(out, results->seeds > 1
-                       ? "Of one trial the 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images; of several seeds "
-                         "it is Student\xe2\x80\x99s t of the mean, and \xc2\xb1 half of that of the loss. Configurations with several seeds "
-                         "come first. Epochs: the best of how many."
-                       : "The 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images: what another seed would bring "
-                         "is not in it; cifra tune --seeds N tells that of the leading ones. Epochs: the best of how many.");
+    html_note(
+        out,
+        results->seeds > 1
+            ? "Of one trial the 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images; of several seeds "
+              "it is Student\xe2\x80\x99s t of the mean, and \xc2\xb1 half of that of the loss. Configurations with several seeds "
+              "come first. Epochs: the best of how many."
+            : "The 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images: what another seed would bring "
+              "is not in it; cifra tune --seeds N tells that of the leading ones. Epochs: the best of how many.");
     return CF_OK;
 }
 
@@ -200,9 +203,10 @@ static void write_parameter(FILE *out, const SpaceParameter *p) {
 static void write_settings(FILE *out, const TuneResults *r) {
     static const char *const groups[][2] = {
         {"search", "Search"}, {"train", "Training, where the space leaves it open"}, {"data", "Data"}};
-    html_write(out,
-               "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<div class=\"columns\"><div><h3>Space</h3><dl class=\"pairs\">\n",
-               r->space.model ? r->space.model : "?");
+    html_write(
+        out,
+        "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<div class=\"columns\"><div><h3>Space</h3><dl class=\"pairs\">\n",
+        r->space.model ? r->space.model : "?");
     for (int p = 0; p < r->space.count; p++) write_parameter(out, &r->space.parameters[p]);
     fputs("</dl></div>\n", out);
     for (size_t i = 0; i < COUNT_OF(groups); i++) {
@@ -235,7 +239,8 @@ typedef struct TunePage {
 } TunePage;
 
 static void write_subtitle(FILE *out, const TuneResults *r) {
-    html_write(out, "%zu configuration%s of the space <em>%s</em>", r->count, r->count == 1 ? "" : "s", r->space.name ? r->space.name : "?");
+    html_write(out, "%zu configuration%s of the space <em>%s</em>", r->count, r->count == 1 ? "" : "s",
+               r->space.name ? r->space.name : "?");
     if (r->data) html_write(out, " on <em>%s</em>", r->data);
     for (int p = 0; p < r->space.count; p++)
         html_write(out, "%s<em>%s</em>", !p ? ": " : p + 1 == r->space.count ? " and " : ", ", r->space.parameters[p].name);

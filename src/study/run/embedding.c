@@ -3,7 +3,7 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "data/npy.h"
-#include "draw/chart_scatter.h"
+#include "draw/charts.h"
 #include "nn/features.h"
 
 #include <math.h>
