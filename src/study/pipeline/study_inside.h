@@ -100,8 +100,8 @@ void estimate_images(double images, StudyLoad *load);
 
 /* A row of the table in study_run.c: for each set, or each set with the model of each other one, so many stages. */
 typedef struct StageKind {
-    const char *key; /* of its section of the page, and of the recipe where that has one */
-    bool pairs, shared; /* shared: the two sets of a pair must have a class of the same name */
+    const char *key;                  /* of its section of the page, and of the recipe where that has one */
+    bool pairs, shared;               /* shared: the two sets of a pair must have a class of the same name */
     int (*count)(const Study *study); /* of stages at a place; 0: the recipe leaves it out */
     /* What a place could be refused for; before anything is made or done. NULL: nothing. */
     cf_status (*check)(const Study *study, const StudyPlace *place);
