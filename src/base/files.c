@@ -22,6 +22,11 @@ bool file_exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
+bool file_exists_in(const char *folder, const char *name) {
+    AUTO_FREE char *path = NULL;
+    return !file_join(folder, name, &path) && file_exists(path);
+}
+
 bool file_is_folder(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);

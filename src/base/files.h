@@ -10,6 +10,8 @@ enum { SHA256_HEX = 65 }; /* 64 digits and the end */
 /* "folder/name" in a new string; release with free(). */
 cf_status file_join(const char *folder, const char *name, char **path);
 bool file_exists(const char *path);
+/* Whether there is FOLDER/name. */
+bool file_exists_in(const char *folder, const char *name);
 bool file_is_folder(const char *path);
 /* The part after the last '/'; points into `path`. */
 const char *file_base_name(const char *path);

@@ -1,9 +1,13 @@
 #include "base/json_text.h"
 
+#include "base/files.h"
+#include "base/json_memory.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,5 +71,35 @@ cf_status json_text_value(const json_t *text, char **bytes) {
     }
     *to = '\0';
     *bytes = made;
+    return CF_OK;
+}
+
+json_t *json_number(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* ---- JSON files ---- */
+
+cf_status json_write(const char *path, const json_t *json) {
+    AUTO(file_abandon) FileDraft draft = {0};
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while making %s", path);
+    FORWARD(file_draft(path, &draft));
+    /* A failed write shows in the stream's error flag, which file_commit looks at; -1 may also be a lack of memory. */
+    const int bad = json_dumpf(json, draft.stream, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    fputc('\n', draft.stream);
+    FAIL_IF((bad && !ferror(draft.stream)) || json_memory_failed(), CF_NO_MEMORY, "out of memory while writing %s", path);
+    return file_commit(&draft);
+}
+
+cf_status json_read(const char *path, json_t **json) {
+    AUTO_FREE unsigned char *bytes = NULL;
+    size_t size;
+    json_error_t error;
+    FORWARD(file_read(path, MOST_JSON_BYTES, &bytes, &size));
+    json_memory_begin();
+    json_auto_t *root = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &error);
+    FAIL_IF(json_memory_failed(), CF_NO_MEMORY, "out of memory while reading %s", path);
+    FAIL_IF(!root, CF_BAD_INPUT, "%s, line %d: %s", path, error.line, error.text);
+    *json = memory_take(&root);
     return CF_OK;
 }

@@ -40,6 +40,30 @@ bool tag_is_one_of(const Tag *tag, const char *const *names) {
     return *names;
 }
 
+static bool is_raw(const Tag *tag) {
+    return TAG_IS_ONE_OF(tag, "script", "style");
+}
+
+static bool has_name(const Tag *tag, const char *name, size_t length) {
+    return tag->length && tag->length == length && strncasecmp(tag->name, name, length) == 0;
+}
+
+const char *tag_element_end(const Tag *tag, const char *end, bool (*is_void)(const Tag *)) {
+    Tag inner = *tag;
+    for (int depth = 1; depth;) {
+        const char *at = memchr(inner.end, '<', (size_t)(end - inner.end));
+        while (at && is_raw(tag) &&
+               !((size_t)(end - at) > tag->length + 1 && at[1] == '/' && strncasecmp(at + 2, tag->name, tag->length) == 0))
+            at = memchr(at + 1, '<', (size_t)(end - at - 1));
+        if (!at || !tag_read(at, end, &inner)) return NULL;
+        if (has_name(&inner, tag->name, tag->length))
+            depth += inner.closes ? -1 : !is_void(&inner);
+        else if (is_raw(&inner) && !inner.closes && !(inner.end = tag_element_end(&inner, end, is_void)))
+            return NULL;
+    }
+    return inner.end;
+}
+
 const char *tag_attribute(const Tag *tag, const char *name, size_t *length) {
     const char *p = tag->attributes, *end = tag->end - 1;
     while (p < end) {

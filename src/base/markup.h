@@ -17,6 +17,10 @@ bool tag_read(const char *at, const char *end, Tag *tag);
 bool tag_is(const Tag *tag, const char *name);
 /* `names` end with NULL. */
 bool tag_is_one_of(const Tag *tag, const char *const *names);
+#define TAG_IS_ONE_OF(tag, ...) tag_is_one_of(tag, (const char *const[]){__VA_ARGS__, NULL})
+/* Behind the end of the element that the tag begins, by tags of its name; NULL: it has none. `is_void`: of a tag that begins nothing.
+ * Within <script> and <style> a '<' begins no other tag. */
+const char *tag_element_end(const Tag *tag, const char *end, bool (*is_void)(const Tag *));
 /* The value of an attribute as it stands in the text, not ended by a zero; NULL: there is none of that name. */
 const char *tag_attribute(const Tag *tag, const char *name, size_t *length);
 /* The character that the reference at `at` stands for, one of the five of XML, and the bytes it takes; 0: it is none. */

@@ -194,6 +194,51 @@ void csv_number(FILE *out, double value) {
     if (isfinite(value)) fprintf(out, "%.9g", value);
 }
 
+void csv_numbers(FILE *out, const double *values, size_t count) {
+    for (size_t i = 0; i < count; i++) csv_number(out, values[i]);
+}
+
+void csv_print(FILE *out, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    text_print(out, csv_text, format, arguments);
+    va_end(arguments);
+}
+
+static void print_text(FILE *out, TextEscape escape, const char *directive, const char *text) {
+    char cut[1001];
+    if (!directive[2]) { /* a plain %s */
+        escape(out, text);
+        return;
+    }
+    snprintf(cut, sizeof cut, directive, text);
+    escape(out, cut);
+}
+
+void text_print(FILE *out, TextEscape escape, const char *format, va_list arguments) {
+    for (;;) {
+        const size_t plain = strcspn(format, "%");
+        fwrite(format, 1, plain, out);
+        format += plain;
+        if (!*format) return;
+        char directive[32];
+        const size_t length = 1 + strspn(format + 1, "0123456789.+-# lzt") + 1;
+        const char kind = format[length - 1], size = format[length - 2];
+        snprintf(directive, sizeof directive, "%.*s", (int)length, format);
+        format += length;
+        if (kind == 's')
+            print_text(out, escape, directive, va_arg(arguments, const char *));
+        else if (kind == '%')
+            fputc('%', out);
+        else if (strchr("feg", kind))
+            fprintf(out, directive, va_arg(arguments, double));
+        else if (size == 'l' || size == 'z' || size == 't') /* all of 64 bits, as everywhere that this is built for */
+            fprintf(out, directive, va_arg(arguments, long long));
+        else
+            fprintf(out, directive, va_arg(arguments, int));
+    }
+}
+
 void text_marked(const char *line, int column, char marked[TEXT_MARKED]) {
     enum { BEFORE = 60, SHOWN = 100 };
     const int start = column - 1 > BEFORE ? column - 1 - BEFORE : 0;

@@ -1,6 +1,7 @@
 /* Words and numbers in texts that people type, and as people and programs read them. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,15 @@ void text_base64(FILE *out, const void *bytes, size_t size);
 void csv_text(FILE *out, const char *text);
 /* A comma and a number of nine digits: ",0.25"; "," where it is not finite. */
 void csv_number(FILE *out, double value);
+void csv_numbers(FILE *out, const double *values, size_t count);
+/* printf whose strings are fields of CSV: csv_print(out, "%s,%d\n", name, count). */
+void csv_print(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* printf whose strings (%s) are written by `escape`, and the format itself as it stands: what csv_print, html_write and others are. Of
+ * printf it knows %s %c %d %u %x %f %e %g and %%, with flags, digits for width and precision, and the lengths l, ll, z and t; of a text
+ * with a precision 1,000 bytes at most. */
+typedef void (*TextEscape)(FILE *out, const char *text);
+void text_print(FILE *out, TextEscape escape, const char *format, va_list arguments);
 
 /* "\n    the line\n        ^": a line with a mark under a column (1-based), for messages; of a long line what is near it. */
 enum { TEXT_MARKED = 256 };

@@ -10,7 +10,7 @@
 #include "data/set_load.h"
 #include "data/split.h"
 #include "eval/metrics.h"
-#include "study/report/report_files.h"
+#include "study/report/report.h"
 #include "study/run/run.h"
 
 #include <stddef.h>

@@ -12,7 +12,7 @@
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
 #include "draw/image_grid.h"
-#include "study/figures/figures_augmentation.h"
+#include "study/figures/figures.h"
 #include "study/run/run.h"
 
 #include <stddef.h>

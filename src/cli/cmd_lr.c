@@ -8,7 +8,7 @@
 #include "cli/data_options.h"
 #include "cli/figure_options.h"
 #include "cli/terminal.h"
-#include "study/figures/figures_lr.h"
+#include "study/figures/figures.h"
 #include "study/run/run.h"
 
 #include <stddef.h>

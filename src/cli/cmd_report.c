@@ -6,11 +6,10 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
-#include "study/figures/figures_tune.h"
+#include "study/figures/figures.h"
 #include "study/group/group.h"
 #include "study/report/document.h"
 #include "study/report/report.h"
-#include "study/report/report_tune.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "cli/data_options.h"
 #include "cli/figure_options.h"
 #include "cli/terminal.h"
-#include "study/figures/figures_shift.h"
+#include "study/figures/figures.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
 #include "embed/pca.h"
 #include "embed/umap.h"
 #include "study/figures/figures.h"
-#include "study/report/report_points.h"
+#include "study/report/report.h"
 
 #include <math.h>
 #include <stddef.h>

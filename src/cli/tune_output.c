@@ -3,8 +3,8 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "cli/terminal.h"
-#include "study/figures/figures_tune.h"
-#include "study/report/report_tune.h"
+#include "study/figures/figures.h"
+#include "study/report/report.h"
 #include "study/run/tune_run.h"
 
 #include <math.h>

@@ -32,6 +32,7 @@ struct cf_set {
 };
 
 AUTO_HANDLE(cf_set, cf_set_free)
+AUTO_HANDLE(cf_split, cf_split_free)
 
 /* An empty set of one part: zeroed pixels and labels to be filled in. class_names stay NULL for the caller to
  * fill. */

@@ -29,7 +29,6 @@
 enum { LEFT_OUT = SET_PARTS, ALL_CLASSES = -1, STREAM_OF_ALL = 256 };
 enum { FOR_SHARES, FOR_FOLDS }; /* what images are shuffled for */
 
-AUTO_HANDLE(cf_split, cf_split_free)
 
 struct cf_split {
     cf_subset parts[SET_PARTS + 1]; /* by cf_part; CF_ALL is the last */

@@ -1,7 +1,7 @@
 #include "draw/canvas.h"
 
 #include "base/files.h"
-#include "base/memory.h"
+#include "base/text.h"
 #include "base/text_draft.h"
 #include "draw/svg.h"
 
@@ -18,23 +18,16 @@ typedef enum CanvasKind { CANVAS_NONE, CANVAS_SVG, CANVAS_PNG, CANVAS_PDF } Canv
 /* text_width found no memory in this thread: what is laid out by it is wrong. Told by the figure at hand, when it ends. */
 static _Thread_local bool measured_badly;
 
-/* What Cairo writes. */
-typedef struct Bytes {
-    unsigned char *at;
-    size_t size, capacity;
-} Bytes;
-
 struct Canvas {
     char *path;
     CanvasKind kind;
     int dpi;
     cairo_surface_t *surface; /* of an SVG one pixel, which measures texts */
     cairo_t *cairo;
-    FILE *svg;       /* the stream of `text`; NULL: another kind */
-    TextDraft text;  /* of an SVG */
-    Bytes bytes;     /* of a PDF so far; of a PNG at the end */
+    TextDraft file;       /* of a PNG at the end */
+    FILE *svg;            /* its stream; NULL: another kind */
     cairo_status_t fault; /* of an SVG's images */
-    int chapter;     /* of a PDF's outline, the last of level 1 */
+    int chapter;          /* of a PDF's outline, the last of level 1 */
 };
 
 static CanvasKind kind_of(const char *path) {
@@ -56,18 +49,9 @@ cf_status canvas_check_path(const char *path) {
 
 /* ---- Making and ending ---- */
 
-static cairo_status_t keep_bytes(void *context, const unsigned char *more, unsigned size) {
-    Bytes *bytes = context;
-    if (bytes->capacity - bytes->size < size) {
-        size_t wanted = 2 * bytes->capacity + size;
-        unsigned char *grown = realloc(bytes->at, wanted);
-        if (!grown) return CAIRO_STATUS_NO_MEMORY;
-        bytes->at = grown;
-        bytes->capacity = wanted;
-    }
-    memcpy(bytes->at + bytes->size, more, size);
-    bytes->size += size;
-    return CAIRO_STATUS_SUCCESS;
+/* What Cairo writes, to a stream in memory. */
+static cairo_status_t keep_bytes(void *stream, const unsigned char *bytes, unsigned size) {
+    return fwrite(bytes, 1, size, stream) == size ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_NO_MEMORY;
 }
 
 static cairo_surface_t *make_surface(Canvas *canvas, double width, double height) {
@@ -77,7 +61,7 @@ static cairo_surface_t *make_surface(Canvas *canvas, double width, double height
     case CANVAS_SVG:
         return cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
     case CANVAS_PDF:
-        surface = cairo_pdf_surface_create_for_stream(keep_bytes, &canvas->bytes, width, height);
+        surface = cairo_pdf_surface_create_for_stream(keep_bytes, canvas->file.stream, width, height);
         /* No date: the same figure gives the same file on any day. */
         cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, "");
         return surface;
@@ -103,6 +87,7 @@ static void choose_font(cairo_t *cairo, TextStyle style) {
 }
 
 static cf_status open_page(Canvas *canvas, double width, double height, const Theme *theme) {
+    FORWARD(text_draft(&canvas->file));
     canvas->surface = make_surface(canvas, width, height);
     canvas->cairo = cairo_create(canvas->surface);
     const cairo_status_t fault = cairo_status(canvas->cairo);
@@ -110,8 +95,7 @@ static cf_status open_page(Canvas *canvas, double width, double height, const Th
             "%s: a page of %.0f x %.0f points cannot be drawn: %s", canvas->path, width, height,
             cairo_status_to_string(fault));
     if (canvas->kind == CANVAS_SVG) {
-        FORWARD(text_draft(&canvas->text));
-        canvas->svg = canvas->text.stream;
+        canvas->svg = canvas->file.stream;
         svg_begin(canvas->svg, width, height, theme == &theme_light ? CANVAS_LIGHT_CLASS : NULL);
         svg_rectangle(canvas->svg, (Box){0, 0, width, height}, 1, theme->background);
         return CF_OK;
@@ -123,19 +107,15 @@ static cf_status open_page(Canvas *canvas, double width, double height, const Th
 }
 
 cf_status canvas_new(const char *path, double width, double height, const Theme *theme, int dpi, Canvas **canvas) {
-    Canvas *made;
+    AUTO(canvas_free_at) Canvas *made = NULL;
     FORWARD(canvas_check_path(path));
     FORWARD(memory_reserve(MEMORY_OF_LIBRARIES)); /* fonts are looked for at the first text */
     FORWARD(memory_new(1, sizeof *made, &made));
-    cf_status status = memory_copy_string(path, &made->path);
+    FORWARD(memory_copy_string(path, &made->path));
     made->kind = kind_of(path);
     made->dpi = dpi ? dpi : USUAL_DPI;
-    if (!status) status = open_page(made, width, height, theme);
-    if (status) {
-        canvas_free(made);
-        return status;
-    }
-    *canvas = made;
+    FORWARD(open_page(made, width, height, theme));
+    *canvas = memory_take(&made);
     return CF_OK;
 }
 
@@ -144,68 +124,55 @@ void canvas_free(Canvas *canvas) {
     measured_badly = false;
     if (canvas->cairo) cairo_destroy(canvas->cairo);
     if (canvas->surface) cairo_surface_destroy(canvas->surface);
-    if (canvas->svg) text_draft_abandon(&canvas->text);
-    free(canvas->bytes.at);
+    text_draft_abandon(&canvas->file);
     free(canvas->path);
     free(canvas);
-}
-
-/* What is kept in memory can fail in libpng for one reason only. */
-static bool is_lack_of_memory(cairo_status_t fault) {
-    return fault == CAIRO_STATUS_NO_MEMORY || fault == CAIRO_STATUS_PNG_ERROR;
 }
 
 static void put_number(unsigned char *at, unsigned long value) {
     for (int i = 0; i < 4; i++) at[i] = (unsigned char)(value >> (24 - 8 * i));
 }
 
-/* Behind the header, which always has 33 bytes, PNG's pHYs chunk: pixels per metre, which Cairo leaves out. */
-static cairo_status_t mark_resolution(const Canvas *canvas, Bytes *marked) {
-    enum { HEADER = 33, CHUNK = 21 };
-    const unsigned long per_metre = (unsigned long)lrint(canvas->dpi / 0.0254);
-    unsigned char chunk[CHUNK] = {[3] = 9, [4] = 'p', [5] = 'H', [6] = 'Y', [7] = 's', [16] = 1};
+/* PNG's chunk pHYs, pixels per metre, which Cairo leaves out. */
+enum { PNG_HEADER = 33, RESOLUTION_CHUNK = 21 };
+static void make_resolution(int dpi, unsigned char chunk[RESOLUTION_CHUNK]) {
+    const unsigned long per_metre = (unsigned long)lrint(dpi / 0.0254);
+    memcpy(chunk, (const unsigned char[RESOLUTION_CHUNK]){[3] = 9, [4] = 'p', [5] = 'H', [6] = 'Y', [7] = 's', [16] = 1},
+           RESOLUTION_CHUNK);
     put_number(chunk + 8, per_metre);
     put_number(chunk + 12, per_metre);
     put_number(chunk + 17, crc32(0, chunk + 4, 13));
-    cairo_status_t fault = keep_bytes(marked, canvas->bytes.at, HEADER);
-    if (!fault) fault = keep_bytes(marked, chunk, CHUNK);
-    return fault ? fault : keep_bytes(marked, canvas->bytes.at + HEADER, (unsigned)(canvas->bytes.size - HEADER));
 }
 
-static cf_status write_svg(Canvas *canvas) {
-    char *text;
-    size_t size;
-    svg_end(canvas->svg);
-    canvas->svg = NULL;
-    FORWARD(text_draft_finish(&canvas->text, &text, &size));
-    cf_status status = file_write(canvas->path, text, size);
-    free(text);
-    return status;
+/* All bytes of the file, but for a PNG's resolution; what Cairo, or a text's measuring, has failed of. */
+static cairo_status_t end_drawing(Canvas *canvas) {
+    cairo_status_t fault = measured_badly ? CAIRO_STATUS_NO_MEMORY : cairo_status(canvas->cairo);
+    if (!fault) fault = canvas->fault;
+    if (!fault && canvas->kind == CANVAS_PNG)
+        fault = cairo_surface_write_to_png_stream(canvas->surface, keep_bytes, canvas->file.stream);
+    cairo_surface_finish(canvas->surface);
+    if (canvas->svg) svg_end(canvas->svg);
+    return fault ? fault : cairo_surface_status(canvas->surface);
 }
 
 static cf_status write_file(Canvas *canvas) {
-    Bytes marked = {0};
-    cairo_status_t fault = measured_badly ? CAIRO_STATUS_NO_MEMORY : cairo_status(canvas->cairo);
-    if (!fault) fault = canvas->fault;
-    if (!fault && canvas->kind == CANVAS_PNG) {
-        fault = cairo_surface_write_to_png_stream(canvas->surface, keep_bytes, &canvas->bytes);
-        if (!fault) fault = mark_resolution(canvas, &marked);
-    }
-    cairo_surface_finish(canvas->surface);
-    if (!fault) fault = cairo_surface_status(canvas->surface);
-    cf_status status = CF_OK;
-    if (is_lack_of_memory(fault))
-        status = FAIL(CF_NO_MEMORY, "%s could not be drawn: out of memory", canvas->path);
-    else if (fault)
-        status = FAIL(CF_INTERNAL, "%s could not be drawn: %s", canvas->path, cairo_status_to_string(fault));
-    else if (canvas->kind == CANVAS_SVG)
-        status = write_svg(canvas);
-    else if (canvas->kind == CANVAS_PNG)
-        status = file_write(canvas->path, marked.at, marked.size);
-    else
-        status = file_write(canvas->path, canvas->bytes.at, canvas->bytes.size);
-    free(marked.at);
-    return status;
+    AUTO_FREE char *bytes = NULL;
+    AUTO(file_abandon) FileDraft draft = {0};
+    unsigned char resolution[RESOLUTION_CHUNK];
+    size_t size;
+    const cairo_status_t fault = end_drawing(canvas);
+    /* What is kept in memory can fail in libpng for one reason only. */
+    FAIL_IF(fault == CAIRO_STATUS_NO_MEMORY || fault == CAIRO_STATUS_PNG_ERROR, CF_NO_MEMORY,
+            "%s could not be drawn: out of memory", canvas->path);
+    FAIL_IF(fault, CF_INTERNAL, "%s could not be drawn: %s", canvas->path, cairo_status_to_string(fault));
+    FORWARD(text_draft_finish(&canvas->file, &bytes, &size));
+    if (canvas->kind != CANVAS_PNG) return file_write(canvas->path, bytes, size);
+    make_resolution(canvas->dpi, resolution);
+    FORWARD(file_draft(canvas->path, &draft));
+    fwrite(bytes, 1, PNG_HEADER, draft.stream);
+    fwrite(resolution, 1, RESOLUTION_CHUNK, draft.stream);
+    fwrite(bytes + PNG_HEADER, 1, size - PNG_HEADER, draft.stream);
+    return file_commit(&draft);
 }
 
 cf_status canvas_finish(Canvas *canvas) {
@@ -258,30 +225,28 @@ void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle st
     cairo_restore(cairo);
 }
 
-static void circle(cairo_t *cairo, Point centre, double radius) {
-    cairo_new_path(cairo);
-    cairo_arc(cairo, centre.x, centre.y, radius, 0, 2 * acos(-1));
+void canvas_segment(Canvas *canvas, double x0, double y0, double x1, double y1, double width, Colour colour) {
+    canvas_line(canvas, (const Point[]){{x0, y0}, {x1, y1}}, 2, (LineStyle){width, 0, 1}, colour);
 }
 
 void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour) {
-    if (canvas->svg) {
-        svg_circle(canvas->svg, centre, radius, 0, colour);
-        return;
-    }
-    set_colour(canvas->cairo, colour);
-    circle(canvas->cairo, centre, radius);
-    cairo_fill(canvas->cairo);
+    canvas_ring(canvas, centre, radius, 0, colour);
 }
 
 void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour) {
+    cairo_t *cairo = canvas->cairo;
     if (canvas->svg) {
         svg_circle(canvas->svg, centre, radius, line, colour);
         return;
     }
-    set_colour(canvas->cairo, colour);
-    cairo_set_line_width(canvas->cairo, line);
-    circle(canvas->cairo, centre, radius);
-    cairo_stroke(canvas->cairo);
+    set_colour(cairo, colour);
+    cairo_set_line_width(cairo, line);
+    cairo_new_path(cairo);
+    cairo_arc(cairo, centre.x, centre.y, radius, 0, 2 * acos(-1));
+    if (line > 0)
+        cairo_stroke(cairo);
+    else
+        cairo_fill(cairo);
 }
 
 enum { MOST_CORNERS = 12 };
@@ -302,6 +267,19 @@ int mark_corners(MarkShape shape, const Point **corners) {
     return marks[shape].count;
 }
 
+/* The round ends of lines of no length: in a PDF a tenth of what outlines take, and its bytes are what drawing it costs. */
+static void stroke_discs(cairo_t *cairo, const Point *centres, size_t count, double radius) {
+    cairo_save(cairo);
+    cairo_set_line_width(cairo, 2 * radius);
+    cairo_set_line_cap(cairo, CAIRO_LINE_CAP_ROUND);
+    for (size_t i = 0; i < count; i++) {
+        cairo_move_to(cairo, centres[i].x, centres[i].y);
+        cairo_line_to(cairo, centres[i].x, centres[i].y);
+    }
+    cairo_stroke(cairo);
+    cairo_restore(cairo);
+}
+
 void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape shape, double radius, double alpha,
                   Colour colour) {
     cairo_t *cairo = canvas->cairo;
@@ -315,6 +293,11 @@ void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape 
         return;
     }
     cairo_new_path(cairo);
+    cairo_set_source_rgba(cairo, colour.red, colour.green, colour.blue, alpha);
+    if (canvas->kind == CANVAS_PDF && !corner_count) {
+        stroke_discs(cairo, centres, count, radius);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         cairo_new_sub_path(cairo);
         if (!corner_count) cairo_arc(cairo, centres[i].x, centres[i].y, radius, 0, 2 * acos(-1));
@@ -322,35 +305,21 @@ void canvas_marks(Canvas *canvas, const Point *centres, size_t count, MarkShape 
             cairo_line_to(cairo, centres[i].x + corners[c].x, centres[i].y + corners[c].y);
         cairo_close_path(cairo);
     }
-    cairo_set_source_rgba(cairo, colour.red, colour.green, colour.blue, alpha);
     cairo_fill(cairo);
-}
-
-/* Bytes of the UTF-8 character that `text` begins with, or 0 if it is none. */
-static int utf8_length(const unsigned char *text) {
-    const int length = text[0] < 0x80                      ? 1
-                       : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
-                       : (text[0] & 0xf0) == 0xe0          ? 3
-                       : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
-                                                           : 0;
-    for (int i = 1; i < length; i++)
-        if ((text[i] & 0xc0) != 0x80) return 0;
-    /* Not the shortest form, a half of a UTF-16 pair, or beyond the last character. */
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] >= 0xa0)) return 0;
-    if ((text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90)) return 0;
-    return length;
 }
 
 /* Cairo would stop drawing altogether at a byte that is no UTF-8, readers of SVG at a character that XML does not have. */
 static void make_sound(const char *text, char sound[1024]) {
+    const unsigned char *at = (const unsigned char *)text;
     size_t used = 0;
-    while (*text && used < 1019) {
-        int length = utf8_length((const unsigned char *)text);
-        if ((unsigned char)*text < ' ' || strncmp(text, "\xef\xbf\xbe", 3) == 0 || strncmp(text, "\xef\xbf\xbf", 3) == 0)
-            length = 0;
-        memcpy(sound + used, length ? text : "?", length ? (size_t)length : 1);
-        used += length ? (size_t)length : 1;
-        text += length ? length : 1;
+    while (*at && used < 1019) {
+        const unsigned char *begin = at;
+        const int32_t character = text_next_character(&at);
+        const bool known = character >= ' ' && character != 0xfffe && character != 0xffff;
+        if (character < 0) at = begin + 1;
+        const size_t length = known ? (size_t)(at - begin) : 1;
+        memcpy(sound + used, known ? (const char *)begin : "?", length);
+        used += length;
     }
     sound[used] = '\0';
 }
@@ -434,6 +403,11 @@ const char *text_fit(const char *text, TextStyle style, double width, char room[
     return room;
 }
 
+void canvas_text_within(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour, const char *text) {
+    char room[512];
+    if (text) canvas_text(canvas, x, y, style, colour, text_fit(text, style, width, room));
+}
+
 /* Each pixel `times` times in both directions, as Cairo's 32 bits, whose colours count as much as they cover. */
 static void copy_pixels(const CanvasImage *image, int times, unsigned char *data, int stride) {
     const int green = image->channels >= 3 ? 1 : 0, blue = 2 * green;
@@ -469,11 +443,16 @@ void canvas_image(Canvas *canvas, double x, double y, double width, double heigh
         cairo_surface_mark_dirty(copy);
     }
     if (canvas->svg) {
-        Bytes png = {0};
-        const cairo_status_t fault = cairo_surface_write_to_png_stream(copy, keep_bytes, &png);
+        TextDraft draft;
+        AUTO_FREE char *png = NULL;
+        size_t size = 0;
+        cairo_status_t fault = text_draft(&draft) ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
+        if (!fault) {
+            fault = cairo_surface_write_to_png_stream(copy, keep_bytes, draft.stream);
+            if (text_draft_finish(&draft, &png, &size)) fault = CAIRO_STATUS_NO_MEMORY;
+        }
         if (fault && !canvas->fault) canvas->fault = fault;
-        svg_image(canvas->svg, (Box){x, y, width, height}, png.at, png.size);
-        free(png.at);
+        svg_image(canvas->svg, (Box){x, y, width, height}, (const unsigned char *)png, size);
         cairo_surface_destroy(copy);
         return;
     }
@@ -485,6 +464,12 @@ void canvas_image(Canvas *canvas, double x, double y, double width, double heigh
     cairo_paint(cairo);
     cairo_restore(cairo);
     cairo_surface_destroy(copy);
+}
+
+void canvas_image_within(Canvas *canvas, double x, double y, double side, const CanvasImage *image) {
+    const double longest = fmax(image->height, image->width);
+    const double width = side * image->width / longest, height = side * image->height / longest;
+    canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
 }
 
 /* ---- Documents ---- */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "base/status.h"
+#include "base/memory.h"
 #include "draw/shapes.h"
 #include "draw/theme.h"
 
@@ -26,6 +26,7 @@ cf_status canvas_new(const char *path, double width, double height, const Theme 
 cf_status canvas_finish(Canvas *canvas);
 /* Ends it without a file. */
 void canvas_free(Canvas *canvas);
+AUTO_HANDLE(Canvas, canvas_free)
 
 void canvas_rectangle(Canvas *canvas, double x, double y, double width, double height, Colour colour);
 /* In a colour between two (colour_between); an SVG has both, for whoever replaces colours. */
@@ -33,7 +34,10 @@ void canvas_rectangle_between(Canvas *canvas, Box box, Colour low, Colour high, 
 
 /* A line through points, round at its corners and ends. One point alone gives nothing. */
 void canvas_line(Canvas *canvas, const Point *points, size_t count, LineStyle style, Colour colour);
+/* A solid one of two points. */
+void canvas_segment(Canvas *canvas, double x0, double y0, double x1, double y1, double width, Colour colour);
 void canvas_disc(Canvas *canvas, Point centre, double radius, Colour colour);
+/* `line`: the ring's width. */
 void canvas_ring(Canvas *canvas, Point centre, double radius, double line, Colour colour);
 
 typedef enum MarkShape { MARK_DISC, MARK_TRIANGLE, MARK_SQUARE, MARK_CROSS, MARK_DIAMOND, MARK_SHAPES } MarkShape;
@@ -51,6 +55,8 @@ void canvas_text_on(Canvas *canvas, double x, double y, TextStyle style, Colour 
 /* Turned by a quarter, to be read from the right; x is the base line. */
 void canvas_text_up(Canvas *canvas, double x, double y, TextStyle style, Colour colour, const char *text);
 double text_width(const char *text, TextStyle style);
+/* canvas_text of as much as fits into a width, with an ellipsis where something is left out; nothing of NULL. */
+void canvas_text_within(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour, const char *text);
 /* As much of a text as fits, with an ellipsis where something is left out: the text itself, or in `room`. */
 const char *text_fit(const char *text, TextStyle style, double width, char room[512]);
 
@@ -62,6 +68,9 @@ typedef struct CanvasImage {
 
 /* Enlarged by repeating pixels: they stay squares with sharp edges. */
 void canvas_image(Canvas *canvas, double x, double y, double width, double height, const CanvasImage *image);
+
+/* In its proportions in the middle of a square. */
+void canvas_image_within(Canvas *canvas, double x, double y, double side, const CanvasImage *image);
 
 /* ---- Documents of several pages (PDF) ---- */
 

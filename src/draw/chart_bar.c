@@ -1,4 +1,4 @@
-#include "draw/chart_bar.h"
+#include "draw/charts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 enum { MOST_SERIES = 10 };
 static const double widest_bar = 36; /* points */
 
-static cf_status check(const BarChart *chart, double range[2]) {
+static cf_status check_chart(const BarChart *chart, double range[2]) {
     size_t bars = 0;
     FAIL_IF(chart->series_count > MOST_SERIES, CF_BAD_USE, "a chart of %d bars a group; at most %d",
             chart->series_count, MOST_SERIES);
@@ -19,9 +19,7 @@ static cf_status check(const BarChart *chart, double range[2]) {
                     chart->categories[c], value);
             bars += range_add(range, AXIS_LINEAR, &value, 1);
         }
-    FAIL_IF(bars == 0, CF_BAD_USE, "the chart%s%s has no bar to draw", chart->title ? " " : "",
-            chart->title ? chart->title : "");
-    return CF_OK;
+    return bars ? CF_OK : chart_without("chart", chart->title, "no bar to draw");
 }
 
 static void number_text(const BarChart *chart, double value, char text[32]) {
@@ -71,7 +69,7 @@ cf_status bar_chart_draw(Canvas *canvas, const Theme *theme, Box box, const BarC
     LegendEntry legend[MOST_SERIES] = {0};
     double range[2] = {INFINITY, -INFINITY};
     Frame frame;
-    FORWARD(check(chart, range));
+    FORWARD(check_chart(chart, range));
     FrameSpec spec = {.title = chart->title,
                       .x = {.label = chart->category_label},
                       .y = chart->y,
@@ -86,4 +84,59 @@ cf_status bar_chart_draw(Canvas *canvas, const Theme *theme, Box box, const BarC
     frame_draw(canvas, theme, box, &spec, &frame);
     draw_bars(canvas, theme, chart, &frame);
     return CF_OK;
+}
+
+/* ---- Probabilities ---- */
+
+enum { MOST_BARS = 12 };
+
+/* The classes that are shown, in their own order, or the likeliest first where there are too many. */
+static int choose_bars(const ProbabilityBars *bars, int shown[MOST_BARS]) {
+    int count = 0;
+    if (bars->classes <= MOST_BARS) {
+        for (; count < bars->classes; count++) shown[count] = count;
+        return count;
+    }
+    for (int c = 0; c < bars->classes; c++) {
+        int at = count;
+        while (at > 0 && bars->probabilities[shown[at - 1]] < bars->probabilities[c]) at--;
+        if (at == MOST_BARS) continue;
+        for (int i = count < MOST_BARS ? count : MOST_BARS - 1; i > at; i--) shown[i] = shown[i - 1];
+        shown[at] = c;
+        if (count < MOST_BARS) count++;
+    }
+    return count;
+}
+
+cf_status probability_bars_draw(Canvas *canvas, const Theme *theme, Box box, const ProbabilityBars *bars) {
+    double values[MOST_BARS];
+    const char *names[MOST_BARS];
+    int shown[MOST_BARS], colours[MOST_BARS], count = choose_bars(bars, shown);
+    const TextStyle title = {chart_title.size, true, TEXT_CENTRE}, about = {chart_small.size, false, TEXT_CENTRE};
+    for (int i = 0; i < count; i++) {
+        const int c = shown[i];
+        values[i] = (double)bars->probabilities[c];
+        FAIL_IF(!(values[i] >= 0 && values[i] <= 1), CF_BAD_USE, "class %s: %g is no probability", bars->class_names[c],
+                values[i]);
+        names[i] = bars->class_names[c];
+        colours[i] = c == bars->predicted || c == bars->truth ? c : CHART_FAINT;
+    }
+    const double side = fmin(64, box.width), head = (bars->title ? 14 : 0) + (bars->about ? 11 : 0);
+    const double centre = box.x + box.width / 2;
+    canvas_text_within(canvas, centre, box.y + 10, box.width, title, theme->text, bars->title);
+    canvas_text_within(canvas, centre, box.y + head - 4, box.width, about, theme->muted, bars->about);
+    if (bars->image.pixels) {
+        canvas_rectangle(canvas, centre - side / 2, box.y + head + 2, side, side, theme->empty);
+        canvas_image_within(canvas, centre - side / 2, box.y + head + 2, side, &bars->image);
+    }
+    const double used = head + 2 + (bars->image.pixels ? side + 4 : 0);
+    const BarChart chart = {.category_label = "class",
+                            .y = {.label = "probability, %", .percent = true, .high = 1.1},
+                            .category_count = count,
+                            .categories = names,
+                            .series_count = 1,
+                            .series = &(BarSeries){.values = values},
+                            .colours = colours,
+                            .numbers = true};
+    return bar_chart_draw(canvas, theme, (Box){box.x, box.y + used, box.width, box.height - used}, &chart);
 }

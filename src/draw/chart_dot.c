@@ -1,13 +1,18 @@
-#include "draw/chart_dot.h"
+#include "draw/charts.h"
+
+#include "base/memory.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_COLUMNS = 16, MOST_PANELS = 4 };
 
 /* Points. */
-static const double row_height = 13, group_gap = 7, title_height = 16, heading_height = 14, foot_height = 25,
-                    column_gap = 10, panel_gap = 16, longest_cell = 110, least_panel = 90, middle = 0.36;
+static const double row_height = 13, group_gap = 7, title_height = 16, heading_height = 14, foot_height = 25, column_gap = 10,
+                    panel_gap = 16, longest_cell = 110, least_panel = 90;
 
 typedef struct Layout {
     double column[MOST_COLUMNS + 1]; /* left edges, and the end of the last */
@@ -26,7 +31,7 @@ double dot_chart_height(const DotChart *chart) {
            groups_of(chart) * group_gap + foot_height;
 }
 
-static cf_status check(const DotChart *chart) {
+static cf_status check_chart(const DotChart *chart) {
     FAIL_IF(chart->column_count > MOST_COLUMNS || chart->panel_count > MOST_PANELS, CF_BAD_USE,
             "a chart of %d columns and %d panels; at most %d and %d are possible", chart->column_count,
             chart->panel_count, MOST_COLUMNS, MOST_PANELS);
@@ -34,8 +39,7 @@ static cf_status check(const DotChart *chart) {
         double range[2] = {INFINITY, -INFINITY};
         if (range_add(range, chart->panels[p].x.kind, chart->panels[p].values, (size_t)chart->row_count)) return CF_OK;
     }
-    return FAIL(CF_BAD_USE, "the chart%s%s has no point to draw", chart->title ? " " : "",
-                chart->title ? chart->title : "");
+    return chart_without("chart", chart->title, "no point to draw");
 }
 
 static const char *cell_at(const DotChart *chart, int row, int column) {
@@ -43,7 +47,7 @@ static const char *cell_at(const DotChart *chart, int row, int column) {
 }
 
 /* Columns as wide as their texts, narrower where the panels would have no room. */
-static void lay(Box box, const DotChart *chart, Layout *layout) {
+static void lay_out(Box box, const DotChart *chart, Layout *layout) {
     double wide[MOST_COLUMNS] = {0}, sum = 0;
     for (int c = 0; c < chart->column_count; c++) {
         for (int r = -1; r < chart->row_count; r++)
@@ -72,20 +76,18 @@ static double row_middle(const DotChart *chart, const Layout *layout, int row) {
 /* ---- Drawing ---- */
 
 static void draw_table(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart, const Layout *layout) {
-    char room[512];
     for (int r = -1; r < chart->row_count; r++) {
-        const double y = r < 0 ? layout->top - 4 : row_middle(chart, layout, r) + middle * chart_label.size;
+        const double y = r < 0 ? layout->top - 4 : row_middle(chart, layout, r) + CHART_MIDDLE * chart_label.size;
         TextStyle style = chart_label;
         style.bold = r >= 0 && r == chart->best;
         for (int c = 0; c < chart->column_count; c++) {
             const double width = layout->column[c + 1] - layout->column[c] - column_gap / 2;
-            canvas_text(canvas, layout->column[c], y, style, r < 0 ? theme->muted : theme->text,
-                        text_fit(cell_at(chart, r, c), style, width, room));
+            canvas_text_within(canvas, layout->column[c], y, width, style, r < 0 ? theme->muted : theme->text,
+                               cell_at(chart, r, c));
         }
         if (r > 0 && chart->opens && chart->opens[r]) {
             const double line = row_middle(chart, layout, r) - (layout->step + group_gap) / 2;
-            const Point ends[2] = {{box.x, line}, {box.x + box.width - 6, line}};
-            canvas_line(canvas, ends, 2, (LineStyle){0.6, 0, 1}, theme->grid);
+            canvas_segment(canvas, box.x, line, box.x + box.width - 6, line, 0.6, theme->grid);
         }
     }
 }
@@ -124,21 +126,17 @@ static void draw_axis(Canvas *canvas, const Theme *theme, const DotPanel *panel,
                       const Scale *scale) {
     const TextStyle centred = {chart_label.size, false, TEXT_CENTRE};
     const double width = scale->to - scale->from, y = layout->bottom;
-    char room[512];
     Ticks ticks;
     ticks_choose(&panel->x, scale->low, scale->high, (int)fmax(2, fmin(7, width / 22)), &ticks);
     for (int i = 0; i < ticks.count; i++) {
         const double x = scale_place(scale, ticks.at[i]);
         const bool small = !ticks.labels[i][0];
-        const Point line[2] = {{x, small ? y : layout->top}, {x, small ? y + 2 : y}};
-        canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, small ? theme->axis : theme->grid);
+        canvas_segment(canvas, x, small ? y : layout->top, x, small ? y + 2 : y, 0.6, small ? theme->axis : theme->grid);
         canvas_text(canvas, x, y + 4 + chart_label.size - 1, centred, theme->muted, ticks.labels[i]);
     }
-    const Point base[2] = {{scale->from, y}, {scale->to, y}};
-    canvas_line(canvas, base, 2, (LineStyle){0.8, 0, 1}, theme->axis);
-    if (panel->x.label)
-        canvas_text(canvas, (scale->from + scale->to) / 2, y + foot_height - 2, centred, theme->text,
-                    text_fit(panel->x.label, chart_label, width + panel_gap, room));
+    canvas_segment(canvas, scale->from, y, scale->to, y, 0.8, theme->axis);
+    canvas_text_within(canvas, (scale->from + scale->to) / 2, y + foot_height - 2, width + panel_gap, centred, theme->text,
+                       panel->x.label);
 }
 
 /* An interval's end beyond the axis is cut there. An end that is no number at all: the interval is not drawn. */
@@ -164,22 +162,16 @@ static void draw_points(Canvas *canvas, const Theme *theme, const DotChart *char
 
 static void draw_notes(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart, const Layout *layout) {
     const double width = box.x + box.width - 6 - layout->panels;
-    char room[512];
-    for (int r = 0; r < chart->row_count && chart->notes; r++) {
-        if (!chart->notes[r]) continue;
-        canvas_text(canvas, layout->panels, row_middle(chart, layout, r) + middle * chart_small.size, chart_small,
-                    theme->muted, text_fit(chart->notes[r], chart_small, width, room));
-    }
+    for (int r = 0; r < chart->row_count && chart->notes; r++)
+        canvas_text_within(canvas, layout->panels, row_middle(chart, layout, r) + CHART_MIDDLE * chart_small.size, width,
+                           chart_small, theme->muted, chart->notes[r]);
 }
 
 cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotChart *chart) {
     Layout layout;
-    char room[512];
-    FORWARD(check(chart));
-    lay(box, chart, &layout);
-    if (chart->title)
-        canvas_text(canvas, box.x, box.y + 10, chart_title, theme->text,
-                    text_fit(chart->title, chart_title, box.width, room));
+    FORWARD(check_chart(chart));
+    lay_out(box, chart, &layout);
+    canvas_text_within(canvas, box.x, box.y + 10, box.width, chart_title, theme->text, chart->title);
     for (int p = 0; p < chart->panel_count; p++) {
         const Scale scale = scale_of(chart, &chart->panels[p], layout.panels + p * (layout.panel_width + panel_gap),
                                      layout.panel_width);
@@ -189,4 +181,72 @@ cf_status dot_chart_draw(Canvas *canvas, const Theme *theme, Box box, const DotC
     draw_table(canvas, theme, box, chart, &layout);
     draw_notes(canvas, theme, box, chart, &layout);
     return CF_OK;
+}
+
+/* ---- Rows ---- */
+
+cf_status dot_rows_new(size_t count, int columns, int panels, DotRows *rows) {
+    const size_t cells = count * (size_t)columns, numbers = 3 * (size_t)panels * count;
+    *rows = (DotRows){.count = (int)count, .columns = columns};
+    FORWARD(memory_new(numbers, sizeof *rows->numbers, &rows->numbers));
+    for (size_t i = 0; i < numbers; i++) rows->numbers[i] = NAN;
+    FORWARD(memory_new(cells, sizeof *rows->cells, &rows->cells));
+    FORWARD(memory_new(count, sizeof *rows->notes, &rows->notes));
+    FORWARD(memory_new(count, sizeof *rows->opens, &rows->opens));
+    FORWARD(memory_new(cells + count, sizeof *rows->texts, &rows->texts));
+    for (size_t i = 0; i < cells; i++) rows->cells[i] = "";
+    return CF_OK;
+}
+
+void dot_rows_free(DotRows *rows) {
+    free(rows->numbers);
+    free(rows->cells);
+    free(rows->notes);
+    free(rows->opens);
+    free(rows->texts);
+}
+
+/* Into a text of the rows, which is returned. */
+static const char *print_text(DotRows *rows, int at, const char *format, va_list arguments) {
+    vsnprintf(rows->texts[at], DOT_TEXT, format, arguments);
+    return rows->texts[at];
+}
+
+void dot_rows_cell(DotRows *rows, int row, int column, const char *format, ...) {
+    const int at = row * rows->columns + column;
+    va_list arguments;
+    va_start(arguments, format);
+    rows->cells[at] = print_text(rows, at, format, arguments);
+    va_end(arguments);
+}
+
+void dot_rows_note(DotRows *rows, int row, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    rows->notes[row] = print_text(rows, rows->count * rows->columns + row, format, arguments);
+    va_end(arguments);
+}
+
+void dot_rows_point(DotRows *rows, int row, int panel, double value, double low, double high) {
+    double *place = rows->numbers + (size_t)(3 * panel * rows->count + row);
+    place[0] = value, place[rows->count] = low, place[2 * rows->count] = high;
+}
+
+DotPanel dot_rows_panel(const DotRows *rows, int panel, Axis x, double reach) {
+    const double *values = rows->numbers + (size_t)(3 * panel * rows->count);
+    return (DotPanel){x, values, values + rows->count, values + 2 * rows->count, reach};
+}
+
+DotChart dot_rows_chart(const DotRows *rows, const char *title, const char *const *headings, int panel_count,
+                        const DotPanel *panels) {
+    return (DotChart){.title = title,
+                      .row_count = rows->count,
+                      .column_count = rows->columns,
+                      .headings = headings,
+                      .cells = rows->cells,
+                      .notes = rows->notes,
+                      .opens = rows->opens,
+                      .best = -1,
+                      .panel_count = panel_count,
+                      .panels = panels};
 }

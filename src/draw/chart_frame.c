@@ -7,9 +7,7 @@ const TextStyle chart_title = {9.5, true, TEXT_LEFT}, chart_label = {8, false, T
                 chart_small = {7, false, TEXT_LEFT};
 
 /* Lengths in points. */
-static const double title_height = 16, legend_height = 12, swatch = 8, tick_gap = 4, longest_name = 64;
-/* Half of a capital's height, from its middle down to the base line. */
-static const double middle = 0.36;
+static const double title_height = 16, legend_height = 12, swatch = 8, tick_gap = 4;
 
 static TextStyle aligned(TextStyle style, TextAlign align) {
     style.align = align;
@@ -18,6 +16,21 @@ static TextStyle aligned(TextStyle style, TextAlign align) {
 
 Colour chart_colour(const Theme *theme, int colour) {
     return colour == CHART_FAINT ? theme->faint : colour < 0 ? theme->muted : theme_class(theme, colour);
+}
+
+double chart_widest(const char *const *names, int count) {
+    double width = 0;
+    for (int i = 0; i < count; i++) width = fmax(width, text_width(names[i], chart_label));
+    return width;
+}
+
+void chart_name_below(Canvas *canvas, const Theme *theme, double x, double y, bool turned, const char *name) {
+    char room[512];
+    name = text_fit(name, chart_label, CHART_LONGEST_NAME, room);
+    if (turned)
+        canvas_text_up(canvas, x + CHART_MIDDLE * chart_label.size, y, aligned(chart_label, TEXT_RIGHT), theme->text, name);
+    else
+        canvas_text(canvas, x, y + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->text, name);
 }
 
 /* ---- Scales ---- */
@@ -73,7 +86,7 @@ static double entry_width(const LegendEntry *entry) {
 }
 
 /* Draws the entries in rows of `width`, or, with canvas NULL, only counts the rows. */
-static int legend(Canvas *canvas, const Theme *theme, const FrameSpec *spec, double x0, double y, double width) {
+static int draw_legend(Canvas *canvas, const Theme *theme, const FrameSpec *spec, double x0, double y, double width) {
     int rows = 0;
     double x = x0;
     for (int i = 0; i < spec->legend_count; i++) {
@@ -106,12 +119,10 @@ static double widest(const Ticks *ticks) {
 /* Whether names stand upright, which are left out, and the height they take. */
 static double lay_categories(const FrameSpec *spec, double width, Layout *layout) {
     const double slot = width / spec->category_count;
-    double longest = 0;
-    for (int i = 0; i < spec->category_count; i++)
-        longest = fmax(longest, text_width(spec->categories[i], chart_label));
+    const double longest = chart_widest(spec->categories, spec->category_count);
     layout->turned = longest > slot - 2;
     layout->stride = layout->turned ? (int)ceil(9 / slot) : 1;
-    return layout->turned ? fmin(longest, longest_name) + 2 : chart_label.size + 1;
+    return layout->turned ? fmin(longest, CHART_LONGEST_NAME) + 2 : chart_label.size + 1;
 }
 
 static int most_ticks(double length, double each) {
@@ -119,11 +130,11 @@ static int most_ticks(double length, double each) {
 }
 
 /* Sizes depend on each other only through the widths of numbers, so one pass in this order is enough. */
-static void lay(Box box, Layout *layout, Frame *frame) {
+static void lay_out(Box box, Layout *layout, Frame *frame) {
     const FrameSpec *spec = layout->spec;
     double left = spec->y.label ? 13 : 0, top = spec->title ? title_height : 4, bottom = spec->x.label ? 13 : 0;
     layout->inner_width = box.width - left - 34; /* about what the plot gets */
-    layout->legend_rows = legend(NULL, NULL, spec, 0, 0, layout->inner_width);
+    layout->legend_rows = draw_legend(NULL, NULL, spec, 0, 0, layout->inner_width);
     top += layout->legend_rows * legend_height + (layout->legend_rows ? 3 : 0);
     bottom += tick_gap + (spec->categories ? lay_categories(spec, layout->inner_width, layout) : chart_label.size);
     scale_choose(&spec->y, spec->y_data, &frame->y);
@@ -148,9 +159,9 @@ static void draw_y(Canvas *canvas, const Theme *theme, Box box, const Layout *la
     for (int i = 0; i < layout->y.count; i++) {
         const double y = scale_place(&frame->y, layout->y.at[i]);
         const bool small = !layout->y.labels[i][0];
-        const Point line[2] = {{small ? plot.x - 2 : plot.x, y}, {small ? plot.x : plot.x + plot.width, y}};
-        canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, small ? theme->axis : theme->grid);
-        canvas_text(canvas, plot.x - tick_gap, y + middle * chart_label.size, aligned(chart_label, TEXT_RIGHT),
+        canvas_segment(canvas, small ? plot.x - 2 : plot.x, y, small ? plot.x : plot.x + plot.width, y, 0.6,
+                       small ? theme->axis : theme->grid);
+        canvas_text(canvas, plot.x - tick_gap, y + CHART_MIDDLE * chart_label.size, aligned(chart_label, TEXT_RIGHT),
                     theme->muted, layout->y.labels[i]);
     }
     char room[512];
@@ -161,24 +172,15 @@ static void draw_y(Canvas *canvas, const Theme *theme, Box box, const Layout *la
 
 static void draw_categories(Canvas *canvas, const Theme *theme, const Layout *layout, const Frame *frame) {
     const double y = frame->plot.y + frame->plot.height + tick_gap;
-    char room[512];
-    for (int i = 0; i < layout->spec->category_count; i += layout->stride) {
-        const double x = scale_place(&frame->x, i + 0.5);
-        const char *name = text_fit(layout->spec->categories[i], chart_label, longest_name, room);
-        if (layout->turned)
-            canvas_text_up(canvas, x + middle * chart_label.size, y, aligned(chart_label, TEXT_RIGHT), theme->text,
-                           name);
-        else
-            canvas_text(canvas, x, y + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->text, name);
-    }
+    for (int i = 0; i < layout->spec->category_count; i += layout->stride)
+        chart_name_below(canvas, theme, scale_place(&frame->x, i + 0.5), y, layout->turned, layout->spec->categories[i]);
 }
 
 static void draw_x_ticks(Canvas *canvas, const Theme *theme, const Layout *layout, const Frame *frame) {
     const double y = frame->plot.y + frame->plot.height;
     for (int i = 0; i < layout->x.count; i++) {
         const double x = scale_place(&frame->x, layout->x.at[i]);
-        const Point line[2] = {{x, y}, {x, y + (layout->x.labels[i][0] ? 3 : 2)}};
-        canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, theme->axis);
+        canvas_segment(canvas, x, y, x, y + (layout->x.labels[i][0] ? 3 : 2), 0.6, theme->axis);
         canvas_text(canvas, x, y + tick_gap + chart_label.size - 1, aligned(chart_label, TEXT_CENTRE), theme->muted,
                     layout->x.labels[i]);
     }
@@ -186,17 +188,13 @@ static void draw_x_ticks(Canvas *canvas, const Theme *theme, const Layout *layou
 
 void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *spec, Frame *frame) {
     Layout layout = {.spec = spec, .stride = 1};
-    char room[512];
-    lay(box, &layout, frame);
+    lay_out(box, &layout, frame);
     const Box plot = frame->plot;
     const double top = box.y + (spec->title ? title_height : 4);
-    if (spec->title)
-        canvas_text(canvas, plot.x, box.y + 10, chart_title, theme->text,
-                    text_fit(spec->title, chart_title, box.x + box.width - plot.x, room));
-    legend(canvas, theme, spec, plot.x, top - 2, layout.inner_width);
+    canvas_text_within(canvas, plot.x, box.y + 10, box.x + box.width - plot.x, chart_title, theme->text, spec->title);
+    draw_legend(canvas, theme, spec, plot.x, top - 2, layout.inner_width);
     draw_y(canvas, theme, box, &layout, frame);
-    const Point base[2] = {{plot.x, plot.y + plot.height}, {plot.x + plot.width, plot.y + plot.height}};
-    canvas_line(canvas, base, 2, (LineStyle){0.8, 0, 1}, theme->axis);
+    canvas_segment(canvas, plot.x, plot.y + plot.height, plot.x + plot.width, plot.y + plot.height, 0.8, theme->axis);
     if (spec->categories)
         draw_categories(canvas, theme, &layout, frame);
     else
@@ -209,6 +207,10 @@ void frame_draw(Canvas *canvas, const Theme *theme, Box box, const FrameSpec *sp
 AxisKind axis_kind_of(const double *values, size_t count) {
     double range[2] = {INFINITY, -INFINITY};
     return range_add(range, AXIS_LOG, values, count) && range[1] / range[0] > 10 ? AXIS_LOG : AXIS_LINEAR;
+}
+
+cf_status chart_without(const char *kind, const char *title, const char *lacks) {
+    return FAIL(CF_BAD_USE, "the %s%s%s has %s", kind, title ? " " : "", title ? title : "", lacks);
 }
 
 Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column) {

@@ -7,6 +7,14 @@
 #include "draw/canvas.h"
 #include "draw/ticks.h"
 
+/* Of names beside or below a chart; longer ones end with an ellipsis. From a text's middle down to its base line, in sizes. */
+#define CHART_LONGEST_NAME 64.0
+#define CHART_MIDDLE       0.36
+/* The width of the longest of some texts, as labels. */
+double chart_widest(const char *const *names, int count);
+/* A name below a chart, its middle at x: turned, so that it is read from the right, where it has no room. */
+void chart_name_below(Canvas *canvas, const Theme *theme, double x, double y, bool turned, const char *name);
+
 extern const TextStyle chart_title, chart_label, chart_small; /* bold 9.5, 8, 7 points; left */
 
 /* As a series' colour: the theme's muted one, for lines, or faint one, for bars, of what is only compared with. */
@@ -55,6 +63,9 @@ size_t range_add(double range[2], AxisKind kind, const double *values, size_t co
 
 /* Logarithmic for values that span more than an order of magnitude, such as losses: what is small would be flat on a linear axis. */
 AxisKind axis_kind_of(const double *values, size_t count);
+
+/* Why a chart is refused (CF_BAD_USE): "the chart TITLE has no point to draw"; `title` may be NULL. */
+cf_status chart_without(const char *kind, const char *title, const char *lacks);
 
 /* Equal boxes side by side and one below the other, `gap` points apart. */
 Box box_of_grid(Box box, int rows, int columns, double gap, int row, int column);

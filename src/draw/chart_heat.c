@@ -1,15 +1,9 @@
-#include "draw/chart_heat.h"
-
-#include "base/memory.h"
+#include "draw/charts.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { MOST_SHAPES = 2500 };
-
-static const double title_height = 18, label_height = 13, name_gap = 4, longest_name = 64;
-static const double middle = 0.36;
+static const double title_height = 18, label_height = 13, name_gap = 4;
 
 typedef struct Layout {
     double left, top, cell; /* of the cells, from the box's corner */
@@ -18,12 +12,6 @@ typedef struct Layout {
     int stride;             /* every so manieth name is written */
     double number;          /* size of the numbers; 0: none */
 } Layout;
-
-static double longest(const char *const *names, int count) {
-    double width = 0;
-    for (int i = 0; i < count; i++) width = fmax(width, text_width(names[i], chart_label));
-    return fmin(width, longest_name);
-}
 
 static void number_text(const HeatMap *map, double value, char text[32]) {
     if (value == 0)
@@ -45,9 +33,10 @@ static double number_size(const HeatMap *map, double cell) {
     return size < 4.5 ? 0 : size;
 }
 
-static void lay(const HeatMap *map, double width, Layout *layout) {
-    const double names = longest(map->column_names, map->columns);
-    layout->left = (map->row_label ? label_height : 0) + longest(map->row_names, map->rows) + name_gap;
+static void lay_out(const HeatMap *map, double width, Layout *layout) {
+    const double names = fmin(chart_widest(map->column_names, map->columns), CHART_LONGEST_NAME);
+    layout->left =
+        (map->row_label ? label_height : 0) + fmin(chart_widest(map->row_names, map->rows), CHART_LONGEST_NAME) + name_gap;
     layout->top = map->title ? title_height : 2;
     layout->cell = (width - layout->left - 2) / map->columns;
     layout->turned = names > layout->cell - 2;
@@ -58,51 +47,24 @@ static void lay(const HeatMap *map, double width, Layout *layout) {
 
 double heat_map_height(const HeatMap *map, double width) {
     Layout layout;
-    lay(map, width, &layout);
+    lay_out(map, width, &layout);
     return layout.top + map->rows * layout.cell + layout.bottom;
 }
 
-static cf_status check(const HeatMap *map, double *largest) {
+static cf_status check_chart(const HeatMap *map, double *largest) {
     *largest = -1;
     for (int i = 0; i < map->rows * map->columns; i++) {
         FAIL_IF(map->values[i] < 0 || isinf(map->values[i]), CF_BAD_USE,
                 "a heat map of %g; numbers of 0 or more expected", map->values[i]);
         *largest = fmax(*largest, map->values[i]);
     }
-    FAIL_IF(*largest < 0, CF_BAD_USE, "the heat map%s%s has no number to draw", map->title ? " " : "",
-            map->title ? map->title : "");
-    return CF_OK;
+    return *largest < 0 ? chart_without("heat map", map->title, "no number to draw") : CF_OK;
 }
 
 /* How far a cell's colour goes, 0 to 1. */
 static double cell_shade(const HeatMap *map, int at, double largest) {
     const double shade = map->shades ? map->shades[at] : largest > 0 ? map->values[at] / largest : 0;
     return isnan(shade) ? 0 : fmin(1, fmax(0, shade));
-}
-
-static unsigned char byte(double share) {
-    return (unsigned char)lrint(255 * share);
-}
-
-/* Very many cells are one image, which covers the ground as far as colours go: as shapes they would make a file of megabytes. */
-static cf_status draw_image(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
-                            double largest) {
-    const int cells = map->rows * map->columns;
-    const double x = box.x + layout->left, y = box.y + layout->top, width = map->columns * layout->cell,
-                 height = map->rows * layout->cell;
-    unsigned char *pixels;
-    FORWARD(memory_new((size_t)cells * 4, 1, &pixels));
-    for (int i = 0; i < cells; i++) {
-        const bool empty = isnan(map->values[i]);
-        const Colour colour = empty ? theme->empty : theme->heat[1];
-        unsigned char *to = pixels + 4 * i;
-        to[0] = byte(colour.red), to[1] = byte(colour.green), to[2] = byte(colour.blue);
-        to[3] = empty ? 255 : byte(cell_shade(map, i, largest));
-    }
-    canvas_rectangle(canvas, x, y, width, height, theme->heat[0]);
-    canvas_image(canvas, x, y, width, height, &(CanvasImage){pixels, 4, map->rows, map->columns});
-    free(pixels);
-    return CF_OK;
 }
 
 static void draw_number(Canvas *canvas, const Theme *theme, const HeatMap *map, const Layout *layout, int at, double shade,
@@ -116,7 +78,7 @@ static void draw_number(Canvas *canvas, const Theme *theme, const HeatMap *map, 
     const Colour colour = value == 0 ? theme->muted : with_ink >= with_paper ? theme->text : theme->background;
     char text[32];
     number_text(map, value, text);
-    canvas_text(canvas, cell.x + cell.width / 2, cell.y + cell.height / 2 + middle * style.size, style, colour, text);
+    canvas_text(canvas, cell.x + cell.width / 2, cell.y + cell.height / 2 + CHART_MIDDLE * style.size, style, colour, text);
 }
 
 static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout,
@@ -139,18 +101,11 @@ static void draw_cells(Canvas *canvas, const Theme *theme, Box box, const HeatMa
 static void draw_names(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map, const Layout *layout) {
     const TextStyle right = {chart_label.size, false, TEXT_RIGHT}, centre = {chart_label.size, false, TEXT_CENTRE};
     const double x0 = box.x + layout->left, y0 = box.y + layout->top, y1 = y0 + map->rows * layout->cell;
-    char room[512];
     for (int r = 0; r < map->rows; r += layout->stride)
-        canvas_text(canvas, x0 - name_gap, y0 + (r + 0.5) * layout->cell + middle * right.size, right, theme->text,
-                    text_fit(map->row_names[r], right, longest_name, room));
-    for (int c = 0; c < map->columns; c += layout->stride) {
-        const double x = x0 + (c + 0.5) * layout->cell;
-        const char *name = text_fit(map->column_names[c], centre, longest_name, room);
-        if (layout->turned)
-            canvas_text_up(canvas, x + middle * right.size, y1 + name_gap, right, theme->text, name);
-        else
-            canvas_text(canvas, x, y1 + name_gap + centre.size - 1, centre, theme->text, name);
-    }
+        canvas_text_within(canvas, x0 - name_gap, y0 + (r + 0.5) * layout->cell + CHART_MIDDLE * right.size, CHART_LONGEST_NAME,
+                           right, theme->text, map->row_names[r]);
+    for (int c = 0; c < map->columns; c += layout->stride)
+        chart_name_below(canvas, theme, x0 + (c + 0.5) * layout->cell, y1 + name_gap, layout->turned, map->column_names[c]);
     if (map->row_label)
         canvas_text_up(canvas, box.x + centre.size, (y0 + y1) / 2, centre, theme->muted, map->row_label);
     if (map->column_label)
@@ -161,19 +116,13 @@ static void draw_names(Canvas *canvas, const Theme *theme, Box box, const HeatMa
 cf_status heat_map_draw(Canvas *canvas, const Theme *theme, Box box, const HeatMap *map) {
     Layout layout;
     double largest;
-    char room[512];
     FAIL_IF(map->rows < 1 || map->columns < 1, CF_BAD_USE, "a heat map of %d x %d cells", map->rows, map->columns);
-    FORWARD(check(map, &largest));
-    lay(map, box.width, &layout);
+    FORWARD(check_chart(map, &largest));
+    lay_out(map, box.width, &layout);
     layout.cell = fmin(layout.cell, (box.height - layout.top - layout.bottom) / map->rows);
     layout.number = number_size(map, layout.cell);
-    if (map->title)
-        canvas_text(canvas, box.x + layout.left, box.y + 10, chart_title, theme->text,
-                    text_fit(map->title, chart_title, box.width - layout.left, room));
-    if (map->rows * map->columns > MOST_SHAPES)
-        FORWARD(draw_image(canvas, theme, box, map, &layout, largest));
-    else
-        draw_cells(canvas, theme, box, map, &layout, largest);
+    canvas_text_within(canvas, box.x + layout.left, box.y + 10, box.width - layout.left, chart_title, theme->text, map->title);
+    draw_cells(canvas, theme, box, map, &layout, largest);
     draw_names(canvas, theme, box, map, &layout);
     return CF_OK;
 }

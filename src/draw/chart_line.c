@@ -1,9 +1,6 @@
-#include "draw/chart_line.h"
-
-#include "base/memory.h"
+#include "draw/charts.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { MOST_SERIES = 32, MOST_DOTS = 24 };
 
@@ -41,18 +38,18 @@ static bool inside(const Frame *frame, Point p) {
            p.y >= plot.y - 0.01 && p.y <= plot.y + plot.height + 0.01;
 }
 
-static Point place(const Frame *frame, double x, double y) {
+static Point place_of(const Frame *frame, double x, double y) {
     return (Point){scale_place(&frame->x, x), scale_place(&frame->y, y)};
 }
 
 /* Stretches between gaps; a point outside the axes' own range is a gap as well. *last is the last point that was drawn. */
 static cf_status draw_stretches(Canvas *canvas, const Frame *frame, const double *x, const double *y, size_t count,
                                 LineStyle style, Colour colour, double dots, Point *last) {
-    Point *points;
+    AUTO_FREE Point *points = NULL;
     size_t run = 0;
     FORWARD(memory_new(count, sizeof *points, &points));
     for (size_t i = 0; i < count; i++) {
-        const Point p = place(frame, x[i], y[i]);
+        const Point p = place_of(frame, x[i], y[i]);
         if (inside(frame, p)) {
             points[run++] = *last = p;
             if (dots > 0) canvas_disc(canvas, p, dots, colour);
@@ -62,7 +59,6 @@ static cf_status draw_stretches(Canvas *canvas, const Frame *frame, const double
         }
     }
     canvas_line(canvas, points, run, style, colour);
-    free(points);
     return CF_OK;
 }
 
@@ -71,10 +67,9 @@ static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSerie
     Point last;
     const Colour colour = chart_colour(theme, series->colour);
     for (size_t i = 0; interval && i < series->count; i++) {
-        const Point ends[2] = {place(frame, series->x[i], interval->low[i]),
-                               place(frame, series->x[i], interval->high[i])};
-        if (inside(frame, ends[0]) && inside(frame, ends[1]))
-            canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, colour);
+        const Point ends[2] = {place_of(frame, series->x[i], interval->low[i]),
+                               place_of(frame, series->x[i], interval->high[i])};
+        if (inside(frame, ends[0]) && inside(frame, ends[1])) canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, colour);
     }
     return draw_stretches(canvas, frame, series->x, series->y, series->count, (LineStyle){1.6, series->dash, 1}, colour,
                           series->count <= MOST_DOTS ? 1.9 : 0, &last);
@@ -82,16 +77,14 @@ static cf_status draw_series(Canvas *canvas, const Theme *theme, const LineSerie
 
 static cf_status draw_behind(Canvas *canvas, const Theme *theme, const LineBehind *line, const Frame *frame) {
     const Colour colour = isnan(line->shade) ? theme->muted : theme_sequence(theme, line->shade);
-    const LineStyle thin = {0.9, 0, 0.9}, cross = {1.2, 0, 1};
+    const LineStyle thin = {0.9, 0, 0.9};
     const double r = 2.4;
     Point p = {NAN, NAN};
     FORWARD(draw_stretches(canvas, frame, line->x, line->y, line->count, thin, colour, 0, &p));
     if (line->end == LINE_ENDS || isnan(p.x)) return CF_OK;
     if (line->end == LINE_ENDS_CROSS) {
-        const Point rising[2] = {{p.x - r, p.y + r}, {p.x + r, p.y - r}},
-                    falling[2] = {{p.x - r, p.y - r}, {p.x + r, p.y + r}};
-        canvas_line(canvas, rising, 2, cross, colour);
-        canvas_line(canvas, falling, 2, cross, colour);
+        canvas_segment(canvas, p.x - r, p.y + r, p.x + r, p.y - r, 1.2, colour);
+        canvas_segment(canvas, p.x - r, p.y - r, p.x + r, p.y + r, 1.2, colour);
     } else {
         canvas_disc(canvas, p, 2, theme->background);
         canvas_ring(canvas, p, 2, 1, colour);
@@ -108,8 +101,8 @@ static int crossings(const LineChart *chart, const Frame *frame, Box box) {
     for (int s = 0; s < chart->series_count; s++)
         for (size_t i = 1; i < chart->series[s].count; i++) {
             const LineSeries *series = &chart->series[s];
-            const Point a = place(frame, series->x[i - 1], series->y[i - 1]);
-            const Point b = place(frame, series->x[i], series->y[i]);
+            const Point a = place_of(frame, series->x[i - 1], series->y[i - 1]);
+            const Point b = place_of(frame, series->x[i], series->y[i]);
             for (int k = 0; k <= SAMPLES; k++) {
                 const double x = a.x + (b.x - a.x) * k / SAMPLES, y = a.y + (b.y - a.y) * k / SAMPLES;
                 count += x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
@@ -139,7 +132,7 @@ static void draw_label(Canvas *canvas, const Theme *theme, const LineChart *char
 
 static void draw_mark(Canvas *canvas, const Theme *theme, const LineChart *chart, const LineMark *mark,
                       const Frame *frame) {
-    const Point centre = place(frame, mark->x, mark->y);
+    const Point centre = place_of(frame, mark->x, mark->y);
     const Box plot = frame->plot;
     if (!inside(frame, centre)) return;
     const Point line[2] = {{centre.x, plot.y}, {centre.x, plot.y + plot.height}};
@@ -161,10 +154,9 @@ cf_status line_chart_draw(Canvas *canvas, const Theme *theme, Box box, const Lin
     Frame frame;
     FAIL_IF(chart->series_count > MOST_SERIES, CF_BAD_USE, "a chart of %d lines; at most %d can be told apart",
             chart->series_count, MOST_SERIES);
-    FAIL_IF(
-        !find_ranges(chart, spec.x_data, spec.y_data), CF_BAD_USE,
-        "the chart%s%s has no point to draw: all values are missing, not finite, or not above 0 on a logarithmic axis",
-        chart->title ? " " : "", chart->title ? chart->title : "");
+    if (!find_ranges(chart, spec.x_data, spec.y_data))
+        return chart_without("chart", chart->title,
+                             "no point to draw: all values are missing, not finite, or not above 0 on a logarithmic axis");
     for (int s = 0; s < chart->series_count; s++)
         legend[s] = (LegendEntry){chart->series[s].name, chart->series[s].colour, true, chart->series[s].dash};
     frame_draw(canvas, theme, box, &spec, &frame);

@@ -1,14 +1,11 @@
-#include "draw/chart_parallel.h"
-
-#include "base/memory.h"
+#include "draw/charts.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { MOST_AXES = 24, CURVE_POINTS = 24, STRIP_STEPS = 48 };
 
 /* Points. */
-static const double title_height = 16, name_height = 16, strip_width = 7, label_gap = 5, middle = 0.36,
+static const double title_height = 16, name_height = 16, strip_width = 7, label_gap = 5,
                     bundle = 0.56; /* of a category's height that its lines may take */
 
 typedef struct Layout {
@@ -22,29 +19,23 @@ static const ParallelAxis *result_of(const ParallelChart *chart) {
     return &chart->axes[chart->axis_count - 1];
 }
 
-static cf_status check(const ParallelChart *chart) {
+static cf_status check_chart(const ParallelChart *chart) {
     double range[2] = {INFINITY, -INFINITY};
     FAIL_IF(chart->axis_count < 2 || chart->axis_count > MOST_AXES, CF_BAD_USE,
             "parallel coordinates of %d axes; 2 to %d are possible", chart->axis_count, MOST_AXES);
     const ParallelAxis *result = result_of(chart);
     FAIL_IF(result->categories, CF_INTERNAL, "the last of parallel axes must be one of numbers");
-    FAIL_IF(!range_add(range, result->numbers.kind, result->values, (size_t)chart->line_count), CF_BAD_USE,
-            "the chart%s%s has no line with a result to draw", chart->title ? " " : "",
-            chart->title ? chart->title : "");
-    return CF_OK;
+    const bool any = range_add(range, result->numbers.kind, result->values, (size_t)chart->line_count);
+    return any ? CF_OK : chart_without("chart", chart->title, "no line with a result to draw");
 }
 
 /* ---- Layout ---- */
 
-static double widest_category(const ParallelAxis *axis) {
-    double width = 0;
-    for (int c = 0; c < axis->category_count; c++) width = fmax(width, text_width(axis->categories[c], chart_label));
-    return width;
-}
-
 /* Room for the first axis's labels, which stand left of it, and for the marks right of the last. */
-static void lay(Box box, const ParallelChart *chart, Layout *layout) {
-    const double left = fmin(70, fmax(24, widest_category(&chart->axes[0]))) + label_gap + 2, right = 44;
+static void lay_out(Box box, const ParallelChart *chart, Layout *layout) {
+    const double left =
+                     fmin(70, fmax(24, chart_widest(chart->axes[0].categories, chart->axes[0].category_count))) + label_gap + 2,
+                 right = 44;
     const double step = (box.width - left - right) / (chart->axis_count - 1);
     layout->top = box.y + (chart->title ? title_height : 0) + name_height + 4;
     layout->bottom = box.y + box.height - 6;
@@ -82,7 +73,7 @@ static void sort_lines(const ParallelChart *chart, int *order) {
 }
 
 /* Where each line crosses an axis; NaN where it does not. Through a category they go side by side in their order. */
-static void places_on(const ParallelChart *chart, const Layout *layout, int a, double *places) {
+static void find_places(const ParallelChart *chart, const Layout *layout, int a, double *places) {
     const ParallelAxis *axis = &chart->axes[a];
     const double slot = (layout->bottom - layout->top) / (axis->categories ? axis->category_count : 1);
     for (int i = 0; i < chart->line_count; i++)
@@ -129,7 +120,7 @@ static void draw_label(Canvas *canvas, const Theme *theme, double x, double y, b
     const TextStyle style = {chart_label.size, false, left ? TEXT_RIGHT : TEXT_LEFT};
     char room[512];
     text = text_fit(text, style, 70, room);
-    const double width = text_width(text, style), base = y + middle * chart_label.size;
+    const double width = text_width(text, style), base = y + CHART_MIDDLE * chart_label.size;
     if (!left)
         canvas_rectangle(canvas, x + label_gap - 1.5, base - chart_label.size + 0.5, width + 3, chart_label.size + 2,
                          theme->background);
@@ -139,8 +130,7 @@ static void draw_label(Canvas *canvas, const Theme *theme, double x, double y, b
 static void draw_axis(Canvas *canvas, const Theme *theme, const ParallelChart *chart, const Layout *layout, int a) {
     const ParallelAxis *axis = &chart->axes[a];
     const double x = layout->x[a], height = layout->bottom - layout->top;
-    const Point ends[2] = {{x, layout->top}, {x, layout->bottom}};
-    canvas_line(canvas, ends, 2, (LineStyle){1, 0, 1}, theme->axis);
+    canvas_segment(canvas, x, layout->top, x, layout->bottom, 1, theme->axis);
     for (int c = 0; axis->categories && c < axis->category_count; c++)
         draw_label(canvas, theme, x, layout->top + (c + 0.5) * height / axis->category_count, a == 0,
                    axis->categories[c]);
@@ -152,8 +142,7 @@ static void draw_axis(Canvas *canvas, const Theme *theme, const ParallelChart *c
                  &ticks);
     for (int i = 0; i < ticks.count; i++) {
         const double y = scale_place(&layout->scales[a], ticks.at[i]);
-        const Point mark[2] = {{a == 0 ? x - 3 : beside, y}, {a == 0 ? x : beside + 3, y}};
-        canvas_line(canvas, mark, 2, (LineStyle){0.8, 0, 1}, theme->axis);
+        canvas_segment(canvas, a == 0 ? x - 3 : beside, y, a == 0 ? x : beside + 3, y, 0.8, theme->axis);
         if (ticks.labels[i][0]) draw_label(canvas, theme, beside, y, a == 0, ticks.labels[i]);
     }
 }
@@ -179,41 +168,29 @@ static void draw_strip(Canvas *canvas, const Theme *theme, const ParallelChart *
                          step + 0.3, theme_sequence(theme, (i + 0.5) / STRIP_STEPS));
 }
 
-static void draw_all(Canvas *canvas, const Theme *theme, Box box, const ParallelChart *chart, const Layout *layout,
-                     const double *places) {
-    char room[512];
-    if (chart->title)
-        canvas_text(canvas, box.x, box.y + 10, chart_title, theme->text,
-                    text_fit(chart->title, chart_title, box.width, room));
-    for (int i = chart->line_count - 1; i >= 0; i--) { /* the best come last, on top */
-        if (layout->order[i] == chart->best) continue;
-        draw_line(canvas, theme, chart, layout, places, layout->order[i], 1.1, NULL);
-    }
-    if (chart->best >= 0) {
-        draw_line(canvas, theme, chart, layout, places, chart->best, 5, &theme->background);
-        draw_line(canvas, theme, chart, layout, places, chart->best, 2.8, NULL);
-    }
-    draw_strip(canvas, theme, chart, layout); /* over the lines' round ends */
-    for (int a = 0; a < chart->axis_count; a++) draw_axis(canvas, theme, chart, layout, a);
-    draw_names(canvas, theme, box, chart, layout);
-}
-
 cf_status parallel_chart_draw(Canvas *canvas, const Theme *theme, Box box, const ParallelChart *chart) {
     Layout layout;
-    int *order = NULL;
-    double *places = NULL;
-    cf_status status;
-    FORWARD(check(chart));
+    AUTO_FREE int *order = NULL;
+    AUTO_FREE double *places = NULL;
+    FORWARD(check_chart(chart));
     const size_t lines = (size_t)chart->line_count;
-    FORWARD_TO(done, memory_new(lines, sizeof *order, &order));
-    FORWARD_TO(done, memory_new(lines * (size_t)chart->axis_count, sizeof *places, &places));
-    lay(box, chart, &layout);
+    FORWARD(memory_new(lines, sizeof *order, &order));
+    FORWARD(memory_new(lines * (size_t)chart->axis_count, sizeof *places, &places));
+    lay_out(box, chart, &layout);
     sort_lines(chart, order);
     layout.order = order;
-    for (int a = 0; a < chart->axis_count; a++) places_on(chart, &layout, a, places + (size_t)a * lines);
-    draw_all(canvas, theme, box, chart, &layout, places);
-done:
-    free(order);
-    free(places);
-    return status;
+    for (int a = 0; a < chart->axis_count; a++) find_places(chart, &layout, a, places + (size_t)a * lines);
+    canvas_text_within(canvas, box.x, box.y + 10, box.width, chart_title, theme->text, chart->title);
+    for (int i = chart->line_count - 1; i >= 0; i--) { /* the best come last, on top */
+        if (layout.order[i] == chart->best) continue;
+        draw_line(canvas, theme, chart, &layout, places, layout.order[i], 1.1, NULL);
+    }
+    if (chart->best >= 0) {
+        draw_line(canvas, theme, chart, &layout, places, chart->best, 5, &theme->background);
+        draw_line(canvas, theme, chart, &layout, places, chart->best, 2.8, NULL);
+    }
+    draw_strip(canvas, theme, chart, &layout); /* over the lines' round ends */
+    for (int a = 0; a < chart->axis_count; a++) draw_axis(canvas, theme, chart, &layout, a);
+    draw_names(canvas, theme, box, chart, &layout);
+    return CF_OK;
 }

@@ -1,4 +1,4 @@
-#include "draw/chart_scatter.h"
+#include "draw/charts.h"
 
 #include "base/memory.h"
 
@@ -21,9 +21,7 @@ static cf_status find_range(const ScatterPlot *plot, double x[2], double y[2]) {
         range_add(y, AXIS_LINEAR, &py, 1);
         used++;
     }
-    FAIL_IF(used == 0, CF_BAD_USE, "the scatter plot%s%s has no finite point to draw", plot->title ? " " : "",
-            plot->title ? plot->title : "");
-    return CF_OK;
+    return used ? CF_OK : chart_without("scatter plot", plot->title, "no finite point to draw");
 }
 
 /* From values to the page, the same length for both axes, y upward, centred. */
@@ -37,7 +35,7 @@ static Mapping map_onto(Box box, const double x[2], const double y[2], double ra
     return (Mapping){scale, (x[0] + x[1]) / 2, (y[0] + y[1]) / 2, box.x + box.width / 2, box.y + box.height / 2};
 }
 
-static Point place(const Mapping *map, double x, double y) {
+static Point place_of(const Mapping *map, double x, double y) {
     return (Point){map->middle_x + (x - map->x) * map->scale, map->middle_y - (y - map->y) * map->scale};
 }
 
@@ -60,23 +58,23 @@ static cf_status draw_points(Canvas *canvas, const ScatterPlot *plot, const Them
                              double alpha) {
     enum { LAYERS = 24, ALL = 256 };
     const size_t step = mixing_step(plot->count), each = plot->count / LAYERS + 1;
-    Point *marks;
+    AUTO_FREE Point *marks = NULL; /* of a layer, class by class */
     FORWARD(memory_new(each, sizeof *marks, &marks));
-    for (size_t begin = 0, start = 0; begin < plot->count; begin += each) {
-        const size_t end = begin + each < plot->count ? begin + each : plot->count;
-        size_t i = start;
-        for (int label = 0; label < ALL; label++) {
-            size_t count = 0;
-            i = start;
-            for (size_t k = begin; k < end; k++, i = (i + step) % plot->count) {
-                const double x = (double)plot->points[2 * i], y = (double)plot->points[2 * i + 1];
-                if (plot->labels[i] == label && isfinite(x) && isfinite(y)) marks[count++] = place(map, x, y);
-            }
-            canvas_marks(canvas, marks, count, scatter_shape(label), radius, alpha, theme_class(theme, label));
+    for (size_t begin = 0, start = 0, next; begin < plot->count; begin += each, start = next) {
+        const size_t count = begin + each < plot->count ? each : plot->count - begin;
+        size_t firsts[ALL + 1] = {0}, ends[ALL]; /* of each class's marks */
+        next = start;
+        for (size_t k = 0; k < count; k++, next = (next + step) % plot->count) firsts[plot->labels[next] + 1]++;
+        for (int label = 0; label < ALL; label++) firsts[label + 1] += firsts[label];
+        memcpy(ends, firsts, sizeof ends);
+        for (size_t k = 0, i = start; k < count; k++, i = (i + step) % plot->count) {
+            const double x = (double)plot->points[2 * i], y = (double)plot->points[2 * i + 1];
+            if (isfinite(x) && isfinite(y)) marks[ends[plot->labels[i]]++] = place_of(map, x, y);
         }
-        start = i;
+        for (int label = 0; label < ALL; label++)
+            canvas_marks(canvas, marks + firsts[label], ends[label] - firsts[label], scatter_shape(label), radius, alpha,
+                         theme_class(theme, label));
     }
-    free(marks);
     return CF_OK;
 }
 
@@ -117,7 +115,7 @@ typedef struct NameTag {
     Box box;      /* of the text */
 } NameTag;
 
-static bool overlap(Box a, Box b) {
+static bool boxes_overlap(Box a, Box b) {
     return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
@@ -126,7 +124,7 @@ static bool is_free(const NameTag *tags, int count, Box box, Box inside) {
         box.y + box.height > inside.y + inside.height)
         return false;
     for (int i = 0; i < count; i++)
-        if (overlap(tags[i].box, box)) return false;
+        if (boxes_overlap(tags[i].box, box)) return false;
     return true;
 }
 
@@ -154,10 +152,9 @@ static void draw_tags(Canvas *canvas, const Theme *theme, const ScatterPlot *plo
     const TextStyle style = name_style(plot);
     char room[512];
     for (int i = 0; i < count; i++) {
-        const Point line[2] = {tags[i].anchor, middle_of(tags[i].box)};
-        const double across = fabs(line[1].x - line[0].x) - tags[i].box.width / 2, down = fabs(line[1].y - line[0].y);
-        if (across > style.size || down > 1.5 * style.size)
-            canvas_line(canvas, line, 2, (LineStyle){0.6, 0, 1}, theme->muted);
+        const Point from = tags[i].anchor, to = middle_of(tags[i].box);
+        if (fabs(to.x - from.x) - tags[i].box.width / 2 > style.size || fabs(to.y - from.y) > 1.5 * style.size)
+            canvas_segment(canvas, from.x, from.y, to.x, to.y, 0.6, theme->muted);
     }
     for (int i = 0; i < count; i++) {
         const Point at = middle_of(tags[i].box);
@@ -170,35 +167,30 @@ static cf_status draw_names(Canvas *canvas, const Theme *theme, const ScatterPlo
     const TextStyle style = name_style(plot);
     NameTag tags[MOST_NAMES];
     int count = 0;
-    float *room;
+    AUTO_FREE float *room = NULL;
     FORWARD(memory_new(plot->count, sizeof *room, &room));
     for (int c = 0; c < plot->classes && c < MOST_NAMES; c++) {
         char cut[512];
         double x, y;
         if (!median(plot, c, 0, room, &x) || !median(plot, c, 1, room, &y)) continue;
-        tags[count] = (NameTag){.label = c, .anchor = place(map, x, y)};
+        tags[count] = (NameTag){.label = c, .anchor = place_of(map, x, y)};
         const double width = text_width(text_fit(plot->class_names[c], style, longest_name, cut), style) + 3;
         count += find_room(tags, count, box, width, style.size + 2, crowded(plot), &tags[count]);
     }
-    free(room);
     draw_tags(canvas, theme, plot, tags, count);
     return CF_OK;
 }
 
 /* ---- The whole ---- */
 
-/* The classes that a point has; a legend of the others would name colours that are not there. */
-static void find_classes(const ScatterPlot *plot, bool there[256]) {
-    for (size_t i = 0; i < plot->count; i++) there[plot->labels[i]] = true;
-}
-
 /* The legend's rows below y, each class with its mark; with canvas NULL their height alone. */
-static double legend(Canvas *canvas, const Theme *theme, Box box, double y, const ScatterPlot *plot) {
+static double draw_legend(Canvas *canvas, const Theme *theme, Box box, double y, const ScatterPlot *plot) {
     const double row = 12, top = y;
     double x = box.x;
     bool there[256] = {false}, any = false;
     char room[512];
-    find_classes(plot, there);
+    /* A legend of classes without a point would name colours that are not there. */
+    for (size_t i = 0; i < plot->count; i++) there[plot->labels[i]] = true;
     for (int c = 0; c < plot->classes; c++) {
         if (!there[c]) continue;
         const char *name = text_fit(plot->class_names[c], chart_label, box.width - 10, room);
@@ -217,13 +209,10 @@ static double legend(Canvas *canvas, const Theme *theme, Box box, double y, cons
 /* Title and legend above; the rest is for the points. */
 static Box draw_head(Canvas *canvas, const Theme *theme, Box box, const ScatterPlot *plot) {
     double y = box.y + 10;
-    char room[512];
-    if (plot->title) {
-        canvas_text(canvas, box.x, y, chart_title, theme->text, text_fit(plot->title, chart_title, box.width, room));
-        y += 14;
-    }
-    const double height = legend(NULL, theme, box, y, plot);
-    if (!plot->names_inside || height <= box.height / 3) y += legend(canvas, theme, box, y, plot);
+    canvas_text_within(canvas, box.x, y, box.width, chart_title, theme->text, plot->title);
+    if (plot->title) y += 14;
+    const double height = draw_legend(NULL, theme, box, y, plot);
+    if (!plot->names_inside || height <= box.height / 3) y += draw_legend(canvas, theme, box, y, plot);
     const double top = y - 6 - box.y;
     return (Box){box.x, box.y + top, box.width, box.height - top};
 }

@@ -102,29 +102,13 @@ static void lay_rows(const ImageGrid *grid, Layout *layout) {
     layout->height = y + margin - 8;
 }
 
-static void draw_text(Canvas *canvas, double x, double y, double width, TextStyle style, Colour colour,
-                      const char *text) {
-    char room[512];
-    if (text) canvas_text(canvas, x, y, style, colour, text_fit(text, style, width, room));
-}
-
-static void draw_image(Canvas *canvas, const CanvasImage *image, double x, double y, double side, const Theme *theme) {
-    if (!image->pixels) {
-        canvas_rectangle(canvas, x, y, side, side, theme->empty);
-        return;
-    }
-    const double longest = image->height > image->width ? image->height : image->width;
-    const double height = side * image->height / longest, width = side * image->width / longest;
-    canvas_image(canvas, x + (side - width) / 2, y + (side - height) / 2, width, height, image);
-}
-
 /* The last of several lines is what explains the others; so is a single one. */
 static void draw_caption(Canvas *canvas, double x, double y, double width, const Theme *theme, const char *text) {
     for (;; y += caption_line) {
         const char *end = strchrnul(text, '\n');
         char line[256];
         snprintf(line, sizeof line, "%.*s", (int)(end - text), text);
-        draw_text(canvas, x, y, width, caption_style, *end ? theme->text : theme->muted, line);
+        canvas_text_within(canvas, x, y, width, caption_style, *end ? theme->text : theme->muted, line);
         if (!*end) return;
         text = end + 1;
     }
@@ -133,17 +117,19 @@ static void draw_caption(Canvas *canvas, double x, double y, double width, const
 static void draw_group(Canvas *canvas, const ImageGrid *grid, int g, const Layout *layout, const Theme *theme) {
     const GridGroup *group = &grid->groups[g];
     const double side = layout->place[g], step = side + gap, left = layout->left[g];
-    draw_text(canvas, left, layout->heading, layout->wide[g], heading_style, theme->text, group->heading);
-    draw_text(canvas, left, layout->about, layout->wide[g], about_style, theme->muted, group->about);
+    canvas_text_within(canvas, left, layout->heading, layout->wide[g], heading_style, theme->text, group->heading);
+    canvas_text_within(canvas, left, layout->about, layout->wide[g], about_style, theme->muted, group->about);
     for (int c = 0; c < group->columns && group->column_captions; c++)
-        draw_text(canvas, left + c * step + side / 2, layout->captions, step, caption_style, theme->muted,
-                  group->column_captions[c]);
+        canvas_text_within(canvas, left + c * step + side / 2, layout->captions, step, caption_style, theme->muted,
+                           group->column_captions[c]);
     for (int r = 0; r < grid->rows; r++)
         for (int c = 0; c < group->columns; c++) {
             const int place = r * group->columns + c;
             const double x = left + c * step, y = row_top(grid, layout, r);
-            if (group->images[place].pixels || !group->blank)
-                draw_image(canvas, &group->images[place], x, y, side, theme);
+            if (group->images[place].pixels)
+                canvas_image_within(canvas, x, y, side, &group->images[place]);
+            else if (!group->blank)
+                canvas_rectangle(canvas, x, y, side, side, theme->empty);
             if (group->captions && group->captions[place])
                 draw_caption(canvas, x + side / 2, y + side + caption_style.size, step, theme, group->captions[place]);
         }
@@ -158,13 +144,13 @@ cf_status image_grid_draw(const ImageGrid *grid, const Theme *theme, int dpi, co
     lay_rows(grid, &layout);
     FORWARD(canvas_new(path, layout.width, layout.height, theme, dpi, &canvas));
     const double wide = layout.width - margin - layout.left[0];
-    draw_text(canvas, layout.left[0], layout.title, wide, title_style, theme->text, grid->title);
+    canvas_text_within(canvas, layout.left[0], layout.title, wide, title_style, theme->text, grid->title);
     for (int r = 0; r < grid->rows && grid->row_labels; r += block_rows(grid))
         canvas_text(canvas, margin + layout.labels - label_gap,
                     row_top(grid, &layout, r) + (block_rows(grid) - 1) * layout.row / 2 + layout.place[0] / 2 +
                         0.36 * label_style.size,
                     label_style, theme->text, grid->row_labels[r]);
     for (int g = 0; g < grid->group_count; g++) draw_group(canvas, grid, g, &layout, theme);
-    draw_text(canvas, layout.left[0], layout.note, wide, note_style, theme->muted, grid->note);
+    canvas_text_within(canvas, layout.left[0], layout.note, wide, note_style, theme->muted, grid->note);
     return canvas_finish(canvas);
 }

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double mm_per_point = 25.4 / 72;
 
@@ -20,6 +21,17 @@ static void attribute(FILE *out, const char *name, double value) {
     fprintf(out, " %s=\"", name);
     number(out, "", value);
     fputc('"', out);
+}
+
+/* Several: their names apart by spaces. */
+static void attributes(FILE *out, const char *names, const double *values) {
+    for (; *names; values++) {
+        char name[32];
+        const size_t length = strcspn(names, " ");
+        snprintf(name, sizeof name, "%.*s", (int)length, names);
+        attribute(out, name, *values);
+        names += length + (names[length] == ' ');
+    }
 }
 
 static void paint(FILE *out, const char *what, Colour colour) {
@@ -46,10 +58,7 @@ void svg_end(FILE *out) {
 
 void svg_rectangle(FILE *out, Box box, double alpha, Colour colour) {
     fputs("<rect", out);
-    attribute(out, "x", box.x);
-    attribute(out, "y", box.y);
-    attribute(out, "width", fmax(0, box.width));
-    attribute(out, "height", fmax(0, box.height));
+    attributes(out, "x y width height", (const double[]){box.x, box.y, fmax(0, box.width), fmax(0, box.height)});
     paint(out, "fill", colour);
     if (alpha < 1) attribute(out, "fill-opacity", alpha);
     fputs("/>\n", out);
@@ -74,9 +83,7 @@ void svg_line(FILE *out, const Point *points, size_t count, LineStyle style, Col
 
 void svg_circle(FILE *out, Point centre, double radius, double line, Colour colour) {
     fputs("<circle", out);
-    attribute(out, "cx", centre.x);
-    attribute(out, "cy", centre.y);
-    attribute(out, "r", radius);
+    attributes(out, "cx cy r", (const double[]){centre.x, centre.y, radius});
     if (line > 0) {
         fputs(" fill=\"none\"", out);
         attribute(out, "stroke-width", line);
@@ -112,13 +119,10 @@ void svg_marks(FILE *out, const Point *centres, size_t count, const Point *corne
     fputs("/>\n", out);
 }
 
-static void escaped(FILE *out, const char *text) {
+static void svg_escape(FILE *out, const char *text) {
     for (; *text; text++) {
         const char *entity = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : NULL;
-        if (entity)
-            fputs(entity, out);
-        else
-            fputc(*text, out);
+        fputs(entity ? entity : (const char[]){*text, '\0'}, out);
     }
 }
 
@@ -131,8 +135,7 @@ void svg_text(FILE *out, Point start, bool upward, TextStyle style, double width
         number(out, " ", start.y);
         fputs(") rotate(-90)\"", out);
     } else {
-        attribute(out, "x", start.x);
-        attribute(out, "y", start.y);
+        attributes(out, "x y", (const double[]){start.x, start.y});
     }
     attribute(out, "font-size", style.size);
     if (style.bold) fputs(" font-weight=\"bold\"", out);
@@ -145,17 +148,14 @@ void svg_text(FILE *out, Point start, bool upward, TextStyle style, double width
     }
     paint(out, "fill", colour);
     fputc('>', out);
-    escaped(out, text);
+    svg_escape(out, text);
     fputs("</text>\n", out);
 }
 
 void svg_image(FILE *out, Box box, const unsigned char *png, size_t size) {
     /* SVG 1.1's word for readers that do not know CSS's. */
     fputs("<image image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" preserveAspectRatio=\"none\"", out);
-    attribute(out, "x", box.x);
-    attribute(out, "y", box.y);
-    attribute(out, "width", box.width);
-    attribute(out, "height", box.height);
+    attributes(out, "x y width height", (const double[]){box.x, box.y, box.width, box.height});
     fputs(" xlink:href=\"data:image/png;base64,", out);
     text_base64(out, png, size);
     fputs("\"/>\n", out);

@@ -73,11 +73,17 @@ static bool value_is(Value value, const char *word) {
     return (size_t)(value.end - value.at) == strlen(word) && strncasecmp(value.at, word, strlen(word)) == 0;
 }
 
-/* The next number of a list, behind spaces and commas; moves on. */
+/* Moves on behind spaces and commas; whether something is left. */
+static bool skip_spaces(Value *list) {
+    while (list->at < list->end && (isspace((unsigned char)*list->at) || *list->at == ',')) list->at++;
+    return list->at < list->end;
+}
+
+/* The next number of a list; moves on. */
 static bool take_number(Value *list, double *number) {
     char digits[48];
     size_t length = 0;
-    while (list->at < list->end && (isspace((unsigned char)*list->at) || *list->at == ',')) list->at++;
+    skip_spaces(list);
     for (const char *p = list->at; p < list->end && length + 1 < sizeof digits; p++) {
         const bool sign = (*p == '-' || *p == '+') && (!length || strchr("eE", p[-1]));
         if (!sign && !isdigit((unsigned char)*p) && *p != '.' && !(length && strchr("eE", *p))) break;
@@ -114,8 +120,7 @@ static cf_status read_colour(Value value, bool *paints, Colour *colour) {
     *colour = value_is(value, "white") ? (Colour){1, 1, 1} : (Colour){0, 0, 0};
     if (!*paints || value_is(value, "black") || value_is(value, "white") || value_is(value, "currentColor"))
         return CF_OK;
-    while (value.at < value.end && isspace((unsigned char)*value.at)) value.at++;
-    if (value.at < value.end && *value.at == '#') return read_hex(value, colour);
+    if (skip_spaces(&value) && *value.at == '#') return read_hex(value, colour);
     const bool rgb = value.end - value.at > 4 && strncmp(value.at, "rgb(", 4) == 0;
     const double most = rgb && memchr(value.at, '%', (size_t)(value.end - value.at)) ? 100 : 255;
     FAIL_IF(!rgb, CF_BAD_INPUT, "no colour that is known: %.*s",
@@ -163,11 +168,9 @@ static cf_status read_paint(const Tag *tag, Paint *paint) {
 static cf_status apply_transform(Picture *p, const Tag *tag) {
     Value value;
     if (!property(tag, "transform", &value)) return CF_OK;
-    for (;;) {
+    while (skip_spaces(&value)) {
         double n[6];
         int count = 0;
-        while (value.at < value.end && (isspace((unsigned char)*value.at) || *value.at == ',')) value.at++;
-        if (value.at == value.end) return CF_OK;
         const char *name = value.at, *open = memchr(name, '(', (size_t)(value.end - name));
         FAIL_IF(!open, CF_BAD_INPUT, "a transform without a bracket");
         const Value word = {name, open};
@@ -190,16 +193,15 @@ static cf_status apply_transform(Picture *p, const Tag *tag) {
             return FAIL(CF_BAD_INPUT, "a transform that is not known: %.*s", (int)(open - name > 40 ? 40 : open - name),
                         name);
     }
+    return CF_OK;
 }
 
 /* ---- Shapes ---- */
 
 static cf_status trace_path(cairo_t *cairo, Value data) {
     char command = 0;
-    for (;;) {
+    while (skip_spaces(&data)) {
         double n[6], x = 0, y = 0;
-        while (data.at < data.end && (isspace((unsigned char)*data.at) || *data.at == ',')) data.at++;
-        if (data.at == data.end) return CF_OK;
         if (isalpha((unsigned char)*data.at))
             command = *data.at++;
         else if (command == 'M' || command == 'm') /* more points of a move are lines */
@@ -225,6 +227,7 @@ static cf_status trace_path(cairo_t *cairo, Value data) {
             command = 0;
         }
     }
+    return CF_OK;
 }
 
 static void trace_ellipse(cairo_t *cairo, double x, double y, double across, double down) {
@@ -237,7 +240,7 @@ static void trace_ellipse(cairo_t *cairo, double x, double y, double across, dou
 }
 
 /* The outline of a shape; *known: whether the tag is one. */
-static cf_status trace(cairo_t *cairo, const Tag *tag, bool *known) {
+static cf_status trace_shape(cairo_t *cairo, const Tag *tag, bool *known) {
     Value value;
     double x, y;
     *known = true;
@@ -306,12 +309,16 @@ static cairo_status_t next_bytes(void *context, unsigned char *to, unsigned want
     return CAIRO_STATUS_SUCCESS;
 }
 
+static const char *link_of(const Tag *tag, size_t *length) {
+    const char *link = tag_attribute(tag, "xlink:href", length);
+    return link ? link : tag_attribute(tag, "href", length);
+}
+
 static cf_status draw_image(Picture *p, const Tag *tag) {
     static const char png[] = "data:image/png;base64,";
     const size_t of = sizeof png - 1;
     size_t length;
-    const char *link = tag_attribute(tag, "xlink:href", &length);
-    if (!link) link = tag_attribute(tag, "href", &length);
+    const char *link = link_of(tag, &length);
     FAIL_IF(!link || length < of || strncmp(link, png, of) != 0, CF_BAD_INPUT, "an image that is no PNG in base64");
     Bytes bytes = {.at = link + of, .end = link + length};
     cairo_surface_t *image = cairo_image_surface_create_from_png_stream(next_bytes, &bytes);
@@ -360,8 +367,7 @@ static cf_status draw_content(Picture *p, const Tag *tag, Paint paint, int depth
 
 static cf_status draw_use(Picture *p, const Tag *tag, Paint paint, int depth) {
     size_t length;
-    const char *link = tag_attribute(tag, "xlink:href", &length), *end;
-    if (!link) link = tag_attribute(tag, "href", &length);
+    const char *link = link_of(tag, &length), *end;
     FAIL_IF(!link || !length || *link != '#', CF_BAD_INPUT, "a <use> of nothing in the figure");
     for (size_t i = 0; i < p->named_count; i++) {
         const Named *named = &p->named[i];
@@ -374,42 +380,29 @@ static cf_status draw_use(Picture *p, const Tag *tag, Paint paint, int depth) {
 
 /* Without what is in it. */
 static cf_status draw_element(Picture *p, const Tag *tag, const Paint *paint, int depth) {
-    static const char *const refused[] = {"clip-path", "mask", "filter", NULL}, *const groups[] = {"svg", "g", "symbol",
-                                                                                                   NULL};
+    static const char *const refused[] = {"clip-path", "mask", "filter"};
     bool known;
-    for (size_t i = 0; refused[i]; i++) {
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
         Value value;
         FAIL_IF(property(tag, refused[i], &value) && !value_is(value, "none"), CF_BAD_INPUT, "%s is not known",
                 refused[i]);
     }
-    if (tag_is_one_of(tag, groups)) return CF_OK;
+    if (TAG_IS_ONE_OF(tag, "svg", "g", "symbol")) return CF_OK;
     if (tag_is(tag, "use")) return draw_use(p, tag, *paint, depth);
     if (tag_is(tag, "image")) return draw_image(p, tag);
     if (tag_is(tag, "text")) return draw_text(p, tag, paint);
-    FORWARD(trace(p->cairo, tag, &known));
+    FORWARD(trace_shape(p->cairo, tag, &known));
     FAIL_IF(!known, CF_BAD_INPUT, "the element <%.*s> is not known", (int)(tag->length < 40 ? tag->length : 40),
             tag->name);
     fill_and_stroke(p->cairo, paint);
     return CF_OK;
 }
 
-/* Behind the end of an element that is passed over. */
-static cf_status pass_over(Picture *p, const Tag *tag, const char **end) {
-    int depth = 1;
-    *end = tag->end;
-    while (depth && !tag->is_empty) {
-        Tag inner;
-        const char *at = memchr(*end, '<', (size_t)(p->end - *end));
-        FAIL_IF(!at || !tag_read(at, p->end, &inner), CF_BAD_INPUT, "it ends inside <%.*s>",
-                (int)(tag->length < 40 ? tag->length : 40), tag->name);
-        depth += inner.closes ? -1 : inner.length && !inner.is_empty;
-        *end = inner.end;
-    }
-    return CF_OK;
+static bool is_empty(const Tag *tag) {
+    return tag->is_empty;
 }
 
 static cf_status draw_inside(Picture *p, const Tag *tag, const Paint *paint, int depth, const char **end) {
-    static const char *const unseen[] = {"defs", "symbol", "title", "desc", NULL};
     *end = tag->end;
     if (tag->is_empty) return CF_OK;
     for (const char *at; (at = memchr(*end, '<', (size_t)(p->end - *end)));) {
@@ -418,10 +411,12 @@ static cf_status draw_inside(Picture *p, const Tag *tag, const Paint *paint, int
         *end = inner.end;
         if (inner.closes) return CF_OK;
         if (!inner.length) continue;
-        if (tag_is_one_of(&inner, unseen))
-            FORWARD(pass_over(p, &inner, end));
-        else
+        if (!TAG_IS_ONE_OF(&inner, "defs", "symbol", "title", "desc")) {
             FORWARD(draw_content(p, &inner, *paint, depth, end));
+            continue;
+        }
+        if (!inner.is_empty) *end = tag_element_end(&inner, p->end, is_empty);
+        FAIL_IF(!*end, CF_BAD_INPUT, "it ends inside <%.*s>", (int)inner.length, inner.name);
     }
     return FAIL(CF_BAD_INPUT, "it ends before all its elements do");
 }
@@ -453,6 +448,10 @@ static cf_status find_named(Picture *p, const char *svg) {
     return CF_OK;
 }
 
+static void picture_free(Picture *p) {
+    free(p->named);
+}
+
 static cf_status read_root(const char *svg, size_t size, Tag *root, double *width, double *height) {
     Value value;
     double x, y;
@@ -472,31 +471,26 @@ cf_status svg_picture_size(const char *svg, size_t size, double *width, double *
 
 cf_status svg_picture_draw(Canvas *canvas, Box box, const char *svg, size_t size) {
     const Paint paint = {.fills = true, .fill_alpha = 1, .stroke_alpha = 1, .width = 1, .miter = 4, .font_size = 10};
-    Picture p = {.canvas = canvas, .cairo = canvas_cairo(canvas), .end = svg + size};
+    AUTO(picture_free) Picture p = {.canvas = canvas, .cairo = canvas_cairo(canvas), .end = svg + size};
     double width, height;
     const char *end;
     Tag root;
     FORWARD(read_root(svg, size, &root, &width, &height));
     FAIL_IF(!p.cairo, CF_INTERNAL, "SVG pictures are drawn on PNG and PDF");
-    cf_status status = find_named(&p, svg);
-    if (!status) {
-        cairo_save(p.cairo);
-        cairo_translate(p.cairo, box.x, box.y);
-        cairo_scale(p.cairo, box.width / width, box.height / height);
-        status = draw_content(&p, &root, paint, 0, &end);
-        cairo_restore(p.cairo);
-    }
-    free(p.named);
+    FORWARD(find_named(&p, svg));
+    cairo_save(p.cairo);
+    cairo_translate(p.cairo, box.x, box.y);
+    cairo_scale(p.cairo, box.width / width, box.height / height);
+    const cf_status status = draw_content(&p, &root, paint, 0, &end);
+    cairo_restore(p.cairo);
     return status;
 }
 
 cf_status svg_picture_save(const char *svg, size_t size, const char *path) {
     double width, height;
-    Canvas *canvas;
+    AUTO(canvas_free_at) Canvas *canvas = NULL;
     FORWARD(svg_picture_size(svg, size, &width, &height));
     FORWARD(canvas_new(path, width, height, &theme_light, 0, &canvas));
-    cf_status status = svg_picture_draw(canvas, (Box){0, 0, width, height}, svg, size);
-    if (!status) return canvas_finish(canvas);
-    canvas_free(canvas);
-    return status;
+    FORWARD(svg_picture_draw(canvas, (Box){0, 0, width, height}, svg, size));
+    return canvas_finish(memory_take(&canvas));
 }

@@ -7,7 +7,7 @@
 /* What rounding may take from a mark that lies on the end of the range. */
 static const double slack = 1e-9;
 
-static void add(Ticks *ticks, double at, const char *label) {
+static void add_tick(Ticks *ticks, double at, const char *label) {
     if (ticks->count == MOST_TICKS) return;
     ticks->at[ticks->count] = at;
     snprintf(ticks->labels[ticks->count++], TICK_LABEL, "%s", label);
@@ -49,7 +49,7 @@ static void choose_linear(const Axis *axis, double low, double high, int most, T
     for (double k = first; k <= last && ticks->count < MOST_TICKS; k++) {
         char label[TICK_LABEL];
         label_of(k * step, step, largest, label);
-        add(ticks, k * step / unit, label);
+        add_tick(ticks, k * step / unit, label);
     }
 }
 
@@ -76,41 +76,26 @@ static void power_label(int times, int power, bool digits_only, char label[TICK_
     snprintf(label, TICK_LABEL, "%.3s10%s%.12s", mantissa, power < 0 ? "\xe2\x81\xbb" : "", exponent);
 }
 
-static bool within(double value, double low, double high) {
-    return value >= low * (1 - slack) && value <= high * (1 + slack);
-}
-
-/* Powers of ten, every `stride`th with a label; small marks at 2 to 9 times them while all have labels and there is
- * room for them. */
-static void choose_powers(double low, double high, int stride, Ticks *ticks) {
-    const bool between = stride == 1 && log10(high / low) < 6;
+/* Each of `all` times each power of ten in the range; with a label the first of them at every `stride`th power, or, `stride` 0, each. */
+static void choose_times(double low, double high, const int *all, int count, int stride, Ticks *ticks) {
     for (int power = (int)floor(log10(low)); power <= (int)ceil(log10(high)); power++)
-        for (int times = 1; times <= (between ? 9 : 1); times++) {
+        for (int i = 0; i < count; i++) {
             char label[TICK_LABEL] = "";
-            const double value = times * pow(10, power);
-            if (times == 1 && power % stride == 0) power_label(1, power, short_powers(low, high), label);
-            if (within(value, low, high)) add(ticks, value, label);
-        }
-}
-
-static void choose_1_2_5(double low, double high, Ticks *ticks) {
-    static const int all[] = {1, 2, 5};
-    for (int power = (int)floor(log10(low)); power <= (int)ceil(log10(high)); power++)
-        for (int i = 0; i < 3; i++) {
-            char label[TICK_LABEL];
             const double value = all[i] * pow(10, power);
-            power_label(all[i], power, short_powers(low, high), label);
-            if (within(value, low, high)) add(ticks, value, label);
+            if (!stride || (i == 0 && power % stride == 0)) power_label(all[i], power, short_powers(low, high), label);
+            if (value >= low * (1 - slack) && value <= high * (1 + slack)) add_tick(ticks, value, label);
         }
 }
 
 static void choose_log(const Axis *axis, double low, double high, int most, Ticks *ticks) {
-    const int powers = (int)(floor(log10(high) + slack) - ceil(log10(low) - slack)) + 1;
+    static const int each[] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, round[] = {1, 2, 5};
+    const int powers = (int)(floor(log10(high) + slack) - ceil(log10(low) - slack)) + 1, stride = (powers + most - 1) / most;
     if (powers > 2 || (powers == 2 && most < 4)) {
-        choose_powers(low, high, (powers + most - 1) / most, ticks);
+        /* Small marks between the powers while all of these have labels and there is room for them. */
+        choose_times(low, high, each, stride == 1 && log10(high / low) < 6 ? 9 : 1, stride, ticks);
         return;
     }
-    choose_1_2_5(low, high, ticks);
+    choose_times(low, high, round, 3, 0, ticks);
     if (ticks->count >= 2 && ticks->count <= most) return;
     ticks->count = 0;
     choose_linear(axis, low, high, most, ticks);

@@ -58,6 +58,8 @@ static void test_folders(void **state) {
     const char *file = path_in(scratch_folder(), "one/file");
     write_bytes(file, "x", 1);
     assert_true(file_exists(file));
+    assert_true(file_exists_in(scratch_folder(), "one/file"));
+    assert_false(file_exists_in(scratch_folder(), "nothing"));
     assert_false(file_is_folder(file));
     assert_fails(file_make_folder(path_in(scratch_folder(), "one/file/sub")), CF_IO, "Not a directory");
     assert_fails(file_make_folder(file), CF_IO, "Not a directory");

@@ -1,8 +1,10 @@
 #include "testing.h"
 
+#include "base/files.h"
 #include "base/json_text.h"
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,11 +80,26 @@ static void test_no_text(void **state) {
     json_decref(number);
 }
 
+static void test_numbers_and_files(void **state) {
+    (void)state;
+    const char *path = path_in(scratch_folder(), "numbers.json");
+    json_t *written = json_pack("{s:o s:o s:o}", "a", json_number(0.25), "b", json_number(NAN), "c", json_number(-INFINITY)), *read;
+    assert_true(json_is_null(json_object_get(written, "b")) && json_is_null(json_object_get(written, "c")));
+    assert_ok(json_write(path, written));
+    assert_ok(json_read(path, &read));
+    assert_true(json_equal(written, read));
+    json_decref(written);
+    json_decref(read);
+    assert_ok(file_write(path, "{\"a\": 1,\n\"a\": 2}", 16));
+    assert_fails(json_read(path, &read), CF_BAD_INPUT, "line 2");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_all_short_texts),
         cmocka_unit_test(test_no_text),
+        cmocka_unit_test(test_numbers_and_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,8 +68,31 @@ static void reads_references(void **state) {
     }
 }
 
+static bool ends_itself(const Tag *tag) {
+    return tag->is_empty;
+}
+
+/* Elements in it of the same name are counted; in a script a '<' is none. NULL: no end. */
+static void finds_an_element_s_end(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *behind;
+    } known[] = {{"<g><g><a></g><g/></g>b", "b"},
+                 {"<g><!-- </g> --><script>x </g> y</script></G>c", "c"},
+                 {"<script>1 < 2 </g> <script> </script>d", "d"},
+                 {"<g><g></g>", NULL},
+                 {"<g><script></g>", NULL},
+                 {"<g></g", NULL}};
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        const Tag tag = tag_of(known[i].text);
+        const char *behind = tag_element_end(&tag, known[i].text + strlen(known[i].text), ends_itself);
+        assert_int_equal(!behind, !known[i].behind);
+        if (behind) assert_string_equal(behind, known[i].behind);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reads_tags), cmocka_unit_test(ends_are_ends),
-                                       cmocka_unit_test(reads_references)};
+                                       cmocka_unit_test(reads_references), cmocka_unit_test(finds_an_element_s_end)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,10 +4,26 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const words[] = {"epochs", "batch", "optimizer", "learning-rate", "seed", "at", "threads", NULL};
+
+/* Strings are fields, also cut ones; numbers are as printf writes them. */
+static void test_csv_print(void **state) {
+    (void)state;
+    char *text = NULL, expected[200];
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    csv_print(out, "%s,%d,%-4zu|%.3f %% %5.1e,%c%x,%lld,%ld,%.3s,%g\n", "a,\"b\"", -7, (size_t)12, 0.5, 1234.5, 'c', 255U, 1LL << 40,
+              -(1L << 40), "x,yz", (double)NAN);
+    fclose(out);
+    snprintf(expected, sizeof expected, "%s,%d,%-4zu|%.3f %% %5.1e,%c%x,%lld,%ld,%s,%g\n", "\"a,\"\"b\"\"\"", -7, (size_t)12, 0.5, 1234.5,
+             'c', 255U, 1LL << 40, -(1L << 40), "\"x,y\"", (double)NAN);
+    assert_string_equal(text, expected);
+    free(text);
+}
 
 static void test_nearest_word(void **state) {
     (void)state;
@@ -188,6 +204,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_for_people),
         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_print),
         cmocka_unit_test(test_nearest_word),
         cmocka_unit_test(test_first_of_equally_near),
         cmocka_unit_test(test_hint_ends_a_message),

@@ -1,6 +1,5 @@
-#include "draw/chart_bar.h"
+#include "draw/charts.h"
 #include "draw/chart_making.h"
-#include "draw/chart_probability.h"
 #include "testing.h"
 
 static cf_status draw(Canvas *canvas, const Theme *theme, Box box, const void *chart) {

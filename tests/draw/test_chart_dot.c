@@ -1,4 +1,4 @@
-#include "draw/chart_dot.h"
+#include "draw/charts.h"
 #include "draw/chart_making.h"
 #include "testing.h"
 
@@ -34,6 +34,30 @@ static void test_sound(void **state) {
     chart.notes = notes;
     chart.opens = opens;
     expect_sound(draw, &chart);
+}
+
+/* Rows that are filled one by one are a chart as one that is given whole. */
+static void test_rows(void **state) {
+    (void)state;
+    const double values[ROWS] = {3, 1, 2, NAN}, low[ROWS] = {2, NAN, 1, NAN}, high[ROWS] = {4, NAN, 3, NAN};
+    const char *const notes[ROWS] = {NULL, NULL, NULL, "none, 1 %"};
+    const bool opens[ROWS] = {false, false, true, false};
+    const DotPanel panel = {{.label = "x"}, values, low, high, 0};
+    DotChart whole = chart_of(&panel, 1);
+    whole.notes = notes, whole.opens = opens, whole.best = -1;
+    AUTO(dot_rows_free) DotRows rows = {0};
+    assert_ok(dot_rows_new(ROWS, COLUMNS, 1, &rows));
+    for (int r = 0; r < ROWS; r++) {
+        if (r < 3) dot_rows_point(&rows, r, 0, values[r], low[r], high[r]);
+        for (int c = 0; c < COLUMNS; c++) dot_rows_cell(&rows, r, c, "%s", cells[r * COLUMNS + c]);
+    }
+    dot_rows_note(&rows, 3, "none, %d %%", 1);
+    rows.opens[2] = true;
+    const DotPanel filled = dot_rows_panel(&rows, 0, (Axis){.label = "x"}, 0);
+    const DotChart chart = dot_rows_chart(&rows, NULL, headings, 1, &filled);
+    assert_ok(make_chart(draw, &whole, &theme_light, "whole.svg"));
+    assert_ok(make_chart(draw, &chart, &theme_light, "filled.svg"));
+    expect_same_file(in_scratch("whole.svg"), in_scratch("filled.svg"));
 }
 
 /* Points lie as their values do, in their rows; the best alone is coloured; a missing one is not there. */
@@ -133,7 +157,7 @@ static void test_refused(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sound), cmocka_unit_test(test_places),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sound), cmocka_unit_test(test_rows), cmocka_unit_test(test_places),
                                        cmocka_unit_test(test_intervals), cmocka_unit_test(test_groups),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);

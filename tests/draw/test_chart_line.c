@@ -1,4 +1,4 @@
-#include "draw/chart_line.h"
+#include "draw/charts.h"
 #include "draw/chart_making.h"
 #include "testing.h"
 

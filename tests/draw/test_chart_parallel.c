@@ -1,5 +1,5 @@
 #include "draw/chart_making.h"
-#include "draw/chart_parallel.h"
+#include "draw/charts.h"
 #include "testing.h"
 
 enum { LINES = 5 };

@@ -1,6 +1,6 @@
 #include "base/rng.h"
 #include "draw/chart_making.h"
-#include "draw/chart_scatter.h"
+#include "draw/charts.h"
 #include "testing.h"
 
 #include <string.h>

@@ -6,11 +6,9 @@
  * fonts or its page then, without a word. No program above can help that: 48 MB are asked for before each figure instead. */
 #include "base/files.h"
 #include "base/memory.h"
-#include "study/figures/figures_augmentation.h"
+#include "study/figures/figures.h"
 #include "study/report/document.h"
-#include "study/figures/figures_tune.h"
 #include "study/report/report.h"
-#include "study/report/report_tune.h"
 #include "study/run/run.h"
 #include "tune/tune.h"
 

@@ -14,8 +14,8 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text_draft.h"
-#include "study/figures/figures_tune.h"
-#include "study/report/report_tune.h"
+#include "study/figures/figures.h"
+#include "study/report/report_inside.h"
 #include "tune/decide.h"
 #include "tune/results.h"
 #include "tune/view.h"
@@ -194,7 +194,7 @@ static void check_curve(const TrialCurve *curve) {
 
 /* The texts for the terminal and for the page. */
 static void write_results(const TuneResults *r) {
-    const TuneFigures figures = {"none", "", 1 << 16, 1};
+    const FigureSeries figures = {"none", "", 1 << 16, 1};
     Comparison comparison;
     Effect *effects;
     json_t *json;

@@ -1,7 +1,7 @@
 /* What figures are made of besides drawing: formats, the history, choices that one can work out by hand. */
 #include "data/picture/picture.h"
 #include "study/figures/figures.h"
-#include "study/run/history.h"
+#include "study/run/run_files.h"
 #include "testing.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Images beside their variants: what is drawn, worked out by hand, and the figure's files. */
-#include "study/figures/figures_augmentation.h"
+#include "study/figures/figures.h"
 #include "testing.h"
 
 #include <stdlib.h>

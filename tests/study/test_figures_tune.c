@@ -1,7 +1,7 @@
 /* Figures of a tune and its page, from trials made up by hand: their data to the letter, names that would break a page, and what
  * is left out where nothing is known. */
-#include "study/figures/figures_tune.h"
-#include "study/report/report_tune.h"
+#include "study/figures/figures.h"
+#include "study/report/report_inside.h"
 
 #include "draw/pictures.h"
 #include "tune/trial_making.h"
@@ -160,7 +160,7 @@ static void test_nothing(void **state) {
 
 /* ---- The page ---- */
 
-static char *section_of(const TuneResults *r, const TuneFigures *figures) {
+static char *section_of(const TuneResults *r, const FigureSeries *figures) {
     char *text;
     size_t size;
     FILE *memory = open_memstream(&text, &size);
@@ -184,7 +184,7 @@ static void test_section(void **state) {
     snprintf(folder, sizeof folder, "%s", path_in(scratch_folder(), "section"));
     assert_ok(file_make_folder(folder));
     const FigureBook book = {folder, "-s", "made", FIGURE_SVG, &list};
-    TuneFigures figures = {folder, "-s", 1 << 22, 40};
+    FigureSeries figures = {folder, "-s", 1 << 22, 40};
     char *text = section_of(&r, &figures);
     assert_non_null(strstr(text, "There are no figures"));
     assert_int_equal(count_of(text, "<svg"), 0);

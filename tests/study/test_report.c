@@ -131,6 +131,14 @@ static void escapes(void **state) {
     assert_string_equal(text, "a&lt;b&gt;&amp;&quot;&#39;c");
     free(text);
 
+    out = open_memstream(&text, &size);
+    html_write(out, "<b>%s</b> %d %%" HTML_PAIR("n", "%.1f"), "<i>&", 3, 0.5);
+    table_columns(out, "a|>b<");
+    fclose(out);
+    assert_string_equal(text, "<b>&lt;i&gt;&amp;</b> 3 %<div><dt>n</dt><dd>0.5</dd></div>\n"
+                              "<th scope=\"col\">a</th><th scope=\"col\" class=\"n\">b&lt;</th>");
+    free(text);
+
     json_t *json = json_pack("{s:s}", "</script>", "<!-- </SCRIPT");
     out = open_memstream(&text, &size);
     assert_ok(html_json(out, json));

@@ -1,19 +1,12 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
-#include "study/figures/figures_augmentation.h"
 #include "study/run/embedding.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers that no chart can show (CF_BAD_USE: not finite, or beyond what an axis has) cost one figure, not those behind it;
- * a full disk or a lack of memory is an error. */
-static cf_status unless_undrawable(const FigureBook *book, const char *name, cf_status status) {
-    return status == CF_BAD_USE ? book_leave_out(book, name, cf_error()) : status;
-}
-
-#define DRAW(name, call) FORWARD(unless_undrawable(book, (name), (call)))
+#define DRAW(name, call) FORWARD(book_unless_undrawable(book, (name), (call)))
 
 /* What the network saw of the first training images. */
 static cf_status draw_augmentation(const FigureBook *book, const Run *run) {
@@ -63,41 +56,33 @@ static cf_status draw_evaluation(const FigureBook *book, const Run *run, const E
     return CF_OK;
 }
 
-static bool hopeless(cf_status status) {
-    return status == CF_NO_MEMORY || status == CF_IO || status == CF_INTERRUPTED;
-}
-
 /* Features that no embedding can be made of cost this figure alone. */
 static cf_status draw_umap(const FigureBook *book, const Run *run) {
     const cf_status status = embedding_of_run(run, book->formats, book->list);
-    return status && !hopeless(status) ? book_leave_out(book, "umap", cf_error()) : status;
+    const bool hopeless = status == CF_NO_MEMORY || status == CF_IO || status == CF_INTERRUPTED;
+    return status && !hopeless ? book_leave_out(book, "umap", cf_error()) : status;
 }
 
-static cf_status draw_all(const FigureBook *book, const Run *run, const Evaluation *evaluation, bool own_test, bool umap) {
-    Analysis analysis;
-    FORWARD(file_make_folder(book->folder));
-    if (own_test && run->model) FORWARD(draw_run(book, run));
-    if (own_test && run->model && umap) FORWARD(draw_umap(book, run));
-    FORWARD(draw_evaluation(book, run, evaluation));
-    FORWARD(analysis_new(evaluation, &analysis));
-    cf_status status = draw_analysis(book, &analysis);
-    analysis_free(&analysis);
-    return status;
+typedef struct Drawn {
+    const Run *run;
+    const Evaluation *evaluation;
+    bool umap;
+} Drawn;
+
+static cf_status draw_all(const FigureBook *book, const void *content) {
+    const Drawn *drawn = content;
+    const Run *run = drawn->run;
+    AUTO(analysis_free) Analysis analysis = {0};
+    const bool own_test = !*book->suffix && run->model;
+    if (own_test) FORWARD(draw_run(book, run));
+    if (own_test && drawn->umap) FORWARD(draw_umap(book, run));
+    FORWARD(draw_evaluation(book, run, drawn->evaluation));
+    FORWARD(analysis_new(drawn->evaluation, &analysis));
+    return draw_analysis(book, &analysis);
 }
 
 cf_status figures_make(const Run *run, const Evaluation *evaluation, const char *data, const char *part,
                        const FigureOptions *options, FigureList *list) {
-    char *folder = NULL, *suffix = NULL, *subject = NULL;
-    cf_status status;
-    if (options->formats == 0) return CF_OK;
-    FORWARD_TO(done, file_join(run->folder, "figures", &folder));
-    FORWARD_TO(done, figures_suffix(run, data, part, true, &suffix));
-    FORWARD_TO(done, figures_subject(data, part, run->views, &subject));
-    const FigureBook book = {folder, suffix, subject, options->formats, list};
-    FORWARD_TO(done, draw_all(&book, run, evaluation, !*suffix, options->umap));
-done:
-    free(folder);
-    free(suffix);
-    free(subject);
-    return status;
+    return figures_of_run(run, NULL, data, part, run->views, options->formats, list, draw_all,
+                          &(Drawn){run, evaluation, options->umap});
 }

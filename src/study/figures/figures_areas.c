@@ -2,10 +2,9 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
-#include "draw/chart_line.h"
+#include "base/text.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_CURVES = 10 }; /* as many as there are colours */
@@ -43,18 +42,24 @@ static void choose_classes(AreaFigure *f) {
     }
 }
 
+static double curve_x(const AreaFigure *f, const Curve *curve, size_t i) {
+    return f->roc ? curve_false_positive_rate(curve, i) : curve_recall(curve, i);
+}
+
+static double curve_y(const AreaFigure *f, const Curve *curve, size_t i) {
+    return f->roc ? curve_recall(curve, i) : curve_precision(curve, i);
+}
+
 static cf_status write_areas(const AreaFigure *f, const char *name) {
     FileDraft csv;
-    FORWARD(book_csv(f->book, name, &csv));
-    fprintf(csv.stream, "class,area,threshold,%s\n", f->roc ? "false_positive_rate,recall" : "recall,precision");
+    FORWARD(book_table(f->book, name,
+                       f->roc ? "class,area,threshold,false_positive_rate,recall" : "class,area,threshold,recall,precision",
+                       &csv));
     for (int c = 0; c < f->analysis->curves.classes; c++) {
         const Curve *curve = &f->analysis->curves.per_class[c];
-        for (size_t i = 0; i < curve->count && !isnan(area_of(f, c)); i++) {
-            csv_text(csv.stream, f->analysis->class_names[c]);
-            fprintf(csv.stream, ",%.9g,%.9g,%.9g,%.9g\n", area_of(f, c), curve->points[i].threshold,
-                    f->roc ? curve_false_positive_rate(curve, i) : curve_recall(curve, i),
-                    f->roc ? curve_recall(curve, i) : curve_precision(curve, i));
-        }
+        for (size_t i = 0; i < curve->count && !isnan(area_of(f, c)); i++)
+            csv_print(csv.stream, "%s,%.9g,%.9g,%.9g,%.9g\n", f->analysis->class_names[c], area_of(f, c),
+                      curve->points[i].threshold, curve_x(f, curve, i), curve_y(f, curve, i));
     }
     return file_commit(&csv);
 }
@@ -64,7 +69,7 @@ static cf_status draw_areas(Canvas *canvas, const Theme *theme, Box box, const v
     const AreaFigure *f = content;
     const Curves *curves = &f->analysis->curves;
     LineSeries series[MOST_CURVES + 1] = {{"chance", chance, chance, DIAGONAL, CHART_MUTED, 3}};
-    char names[MOST_CURVES][64], title[256], room[512];
+    char names[MOST_CURVES][64], title[256];
     int count = f->roc;
     size_t at = 0;
     for (int i = 0; i < DIAGONAL; i++) chance[i] = (double)i / (DIAGONAL - 1);
@@ -76,21 +81,13 @@ static cf_status draw_areas(Canvas *canvas, const Theme *theme, Box box, const v
         series[count++] = (LineSeries){names[i], f->x + at, f->y + at, curve->count, f->classes[i], dash};
         at += curve->count;
     }
-    if (f->roc)
-        snprintf(title, sizeof title, "%s: mean area under ROC %.4f", f->book->subject, curves->macro_roc_auc);
-    else
-        snprintf(title, sizeof title, "%s: mean average precision %.4f", f->book->subject,
-                 curves->macro_average_precision);
+    snprintf(title, sizeof title, "%s: mean %s %.4f", f->book->subject, f->roc ? "area under ROC" : "average precision",
+             f->roc ? curves->macro_roc_auc : curves->macro_average_precision);
     const double low = -0.02, high = 1.02, note = 12;
-    const LineChart chart = {
-        .title = title,
-        .x = {.label = f->roc ? "false positives, % of the other classes" : "recall, %",
-              .percent = true,
-              .low = low,
-              .high = high},
-        .y = {.label = f->roc ? "recall, %" : "precision, %", .percent = true, .low = low, .high = high},
-        .series_count = count,
-        .series = series};
+    const Axis share = {.percent = true, .low = low, .high = high};
+    LineChart chart = {.title = title, .x = share, .y = share, .series_count = count, .series = series};
+    chart.x.label = f->roc ? "false positives, % of the other classes" : "recall, %";
+    chart.y.label = f->roc ? "recall, %" : "precision, %";
     box.height -= note;
     FORWARD(line_chart_draw(canvas, theme, box, &chart));
     if (f->left_out)
@@ -99,8 +96,7 @@ static cf_status draw_areas(Canvas *canvas, const Theme *theme, Box box, const v
                  f->count + f->left_out);
     else
         snprintf(title, sizeof title, "Each class against the rest; in the title the mean over the classes");
-    canvas_text(canvas, box.x, box.y + box.height + note - 1, chart_small, theme->muted,
-                text_fit(title, chart_small, box.width, room));
+    canvas_text_within(canvas, box.x, box.y + box.height + note - 1, box.width, chart_small, theme->muted, title);
     return CF_OK;
 }
 
@@ -115,18 +111,14 @@ static cf_status draw_one(const FigureBook *book, const Analysis *analysis, bool
         return CF_OK;
     }
     for (int i = 0; i < f.count; i++) points += analysis->curves.per_class[f.classes[i]].count;
-    FORWARD(memory_new(2 * points, sizeof *f.x, &f.x));
-    f.y = f.x + points;
+    AUTO_FREE double *values = NULL;
+    FORWARD(memory_new(2 * points, sizeof *values, &values));
+    f.x = values, f.y = values + points;
     for (int i = 0; i < f.count; i++) {
         const Curve *curve = &analysis->curves.per_class[f.classes[i]];
-        for (size_t k = 0; k < curve->count; k++, at++) {
-            f.x[at] = roc ? curve_false_positive_rate(curve, k) : curve_recall(curve, k);
-            f.y[at] = roc ? curve_recall(curve, k) : curve_precision(curve, k);
-        }
+        for (size_t k = 0; k < curve->count; k++, at++) f.x[at] = curve_x(&f, curve, k), f.y[at] = curve_y(&f, curve, k);
     }
-    cf_status status = book_draw(book, name, 340, 330, draw_areas, &f);
-    free(f.x);
-    return status;
+    return book_draw(book, name, 340, 330, draw_areas, &f);
 }
 
 cf_status figure_roc(const FigureBook *book, const Analysis *analysis) {

@@ -1,4 +1,4 @@
-#include "study/figures/figures_augmentation.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -85,14 +85,10 @@ static cf_status fill_sheet(const VariantMaker *m, VariantSheet *sheet) {
 }
 
 cf_status variant_sheet_new(const cf_set *set, const char *line, const VariantOptions *options, VariantSheet *sheet) {
-    VariantMaker maker;
-    cf_status status;
+    AUTO(maker_free) VariantMaker maker = {0};
     *sheet = (VariantSheet){0};
-    FORWARD_TO(done, maker_new(set, line, options, &maker));
-    status = fill_sheet(&maker, sheet);
-done:
-    maker_free(&maker);
-    return status;
+    FORWARD(maker_new(set, line, options, &maker));
+    return fill_sheet(&maker, sheet);
 }
 
 void variant_sheet_free(VariantSheet *sheet) {
@@ -103,38 +99,24 @@ void variant_sheet_free(VariantSheet *sheet) {
 
 /* ---- A run's figure ---- */
 
-static cf_status write_images(const FigureBook *book, const cf_set *set, const VariantOptions *options) {
-    FileDraft csv;
-    FORWARD(book_csv(book, "augmentation", &csv));
-    fprintf(csv.stream, "image,class,variants\n");
-    for (int row = 0; row < options->rows; row++) {
-        fprintf(csv.stream, "%u,", options->images[row]);
-        csv_text(csv.stream, set->class_names[set->labels[options->images[row]]]);
-        fprintf(csv.stream, ",%d\n", options->variants);
-    }
-    return file_commit(&csv);
-}
-
-static cf_status draw_sheet(const FigureBook *book, const cf_set *set, const VariantOptions *options,
-                            const VariantSheet *sheet) {
-    const char *labels[FIGURE_AUGMENTATION_ROWS];
-    char note[200];
-    for (int row = 0; row < options->rows; row++) labels[row] = set->class_names[set->labels[options->images[row]]];
-    snprintf(note, sizeof note, "what the network saw of these training images in %s",
-             options->variants > 1 ? "its first epochs" : "an epoch");
-    const ImageGrid grid = {
-        .note = note, .rows = options->rows, .row_labels = labels, .group_count = 2, .groups = sheet->groups};
-    return book_grid(book, "augmentation", &grid);
-}
-
 cf_status figure_augmentation(const FigureBook *book, const cf_set *set, const char *line,
                               const VariantOptions *given) {
     VariantOptions options = *given;
-    VariantSheet sheet = {0};
+    AUTO(variant_sheet_free) VariantSheet sheet = {0};
+    const char *labels[FIGURE_AUGMENTATION_ROWS];
+    char note[200];
+    FileDraft csv;
     if (options.rows > FIGURE_AUGMENTATION_ROWS) options.rows = FIGURE_AUGMENTATION_ROWS;
-    cf_status status = variant_sheet_new(set, line, &options, &sheet);
-    if (!status) status = write_images(book, set, &options);
-    if (!status) status = draw_sheet(book, set, &options, &sheet);
-    variant_sheet_free(&sheet);
-    return status;
+    FORWARD(variant_sheet_new(set, line, &options, &sheet));
+    FORWARD(book_table(book, "augmentation", "image,class,variants", &csv));
+    for (int row = 0; row < options.rows; row++) {
+        labels[row] = set->class_names[set->labels[options.images[row]]];
+        csv_print(csv.stream, "%u,%s,%d\n", options.images[row], labels[row], options.variants);
+    }
+    FORWARD(file_commit(&csv));
+    snprintf(note, sizeof note, "what the network saw of these training images in %s",
+             options.variants > 1 ? "its first epochs" : "an epoch");
+    const ImageGrid grid = {
+        .note = note, .rows = options.rows, .row_labels = labels, .group_count = 2, .groups = sheet.groups};
+    return book_grid(book, "augmentation", &grid);
 }

@@ -1,8 +1,6 @@
 /* Whether confidence is what it says, before and after temperature scaling. */
 #include "study/figures/figures.h"
 
-#include "draw/chart_bar.h"
-#include "draw/chart_line.h"
 
 #include <math.h>
 
@@ -26,8 +24,7 @@ static const Calibration *calibration_of(const Analysis *a, int kind) {
 static cf_status write_reliability(const FigureBook *book, const Reliability *r) {
     static const char *const words[KINDS] = {"no", "yes"};
     FileDraft csv;
-    FORWARD(book_csv(book, "reliability", &csv));
-    fputs("scaled,low,high,images,confidence,accuracy\n", csv.stream);
+    FORWARD(book_table(book, "reliability", "scaled,low,high,images,confidence,accuracy", &csv));
     for (int k = 0; k < r->kinds; k++) {
         const Calibration *c = calibration_of(r->analysis, k);
         for (int b = 0; b < c->bins; b++) {
@@ -95,7 +92,7 @@ static cf_status draw_counts(Canvas *canvas, const Theme *theme, Box box, const 
 
 static cf_status draw_reliability(Canvas *canvas, const Theme *theme, Box box, const void *content) {
     const Reliability *r = content;
-    char text[200], room[512];
+    char text[200];
     Box part = {box.x, box.y, box.width, lines_height};
     FORWARD(draw_accuracies(canvas, theme, part, r));
     for (int k = 0; k < r->kinds; k++) {
@@ -107,8 +104,7 @@ static cf_status draw_reliability(Canvas *canvas, const Theme *theme, Box box, c
         snprintf(text, sizeof text, "ECE: expected calibration error; T was fitted on the validation part");
     else
         snprintf(text, sizeof text, "Not scaled by a temperature: %s", r->analysis->temperature.missing);
-    canvas_text(canvas, box.x, box.y + box.height - 1, chart_small, theme->muted,
-                text_fit(text, chart_small, box.width, room));
+    canvas_text_within(canvas, box.x, box.y + box.height - 1, box.width, chart_small, theme->muted, text);
     return CF_OK;
 }
 

@@ -2,8 +2,8 @@
 #include "study/figures/figures.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/split.h"
-#include "draw/chart_bar.h"
 #include "eval/metrics.h"
 
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static void distribution_free(Distribution *d) {
 static cf_status count_classes(const cf_split *split, Distribution *d) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
     const size_t classes = (size_t)all->classes;
-    size_t *counts;
+    AUTO_FREE size_t *counts = NULL;
     d->classes = all->classes;
     FORWARD(memory_new(classes, sizeof *d->names, &d->names));
     for (int p = 0; p < PARTS; p++) FORWARD(memory_new(classes, sizeof *d->counts[p], &d->counts[p]));
@@ -41,7 +41,6 @@ static cf_status count_classes(const cf_split *split, Distribution *d) {
         d->totals[p] = subset->count;
         for (int c = 0; c < d->classes; c++) d->counts[p][c] = (double)counts[all->class_labels[c]];
     }
-    free(counts);
     for (int c = 0; c < d->classes; c++) d->names[c] = all->set->class_names[all->class_labels[c]];
     return CF_OK;
 }
@@ -58,7 +57,7 @@ static int by_size(const void *left, const void *right) {
 
 /* Many classes in groups of about one size, from those with most training images to those with fewest: means. */
 static cf_status group_classes(Distribution *d) {
-    SizedClass *sorted;
+    AUTO_FREE SizedClass *sorted = NULL;
     FORWARD(memory_new((size_t)d->classes, sizeof *sorted, &sorted));
     for (int c = 0; c < d->classes; c++) sorted[c] = (SizedClass){d->counts[0][c], c};
     qsort(sorted, (size_t)d->classes, sizeof *sorted, by_size);
@@ -68,7 +67,6 @@ static cf_status group_classes(Distribution *d) {
         for (int p = 0; p < PARTS; p++)
             for (int i = first; i < end; i++) d->groups[p][g] += d->counts[p][sorted[i].class] / (end - first);
     }
-    free(sorted);
     return CF_OK;
 }
 
@@ -98,66 +96,50 @@ static cf_status draw_distribution(Canvas *canvas, const Theme *theme, Box box, 
     return CF_OK;
 }
 
-static cf_status write_distribution(const FigureBook *book, const Distribution *d) {
-    FileDraft csv;
-    FORWARD(book_csv(book, "distribution", &csv));
-    fputs("class,train,validation,test\n", csv.stream);
-    for (int c = 0; c < d->classes; c++) {
-        csv_text(csv.stream, d->names[c]);
-        fprintf(csv.stream, ",%.0f,%.0f,%.0f\n", d->counts[0][c], d->counts[1][c], d->counts[2][c]);
-    }
-    return file_commit(&csv);
-}
-
 cf_status figure_distribution(const FigureBook *book, const cf_split *split) {
-    Distribution d = {0};
-    cf_status status = count_classes(split, &d);
-    if (!status) status = write_distribution(book, &d);
-    if (!status && d.classes >= MANY_CLASSES) status = group_classes(&d);
-    if (!status) status = book_draw(book, "distribution", 310, 360, draw_distribution, &d);
-    distribution_free(&d);
-    return status;
+    AUTO(distribution_free) Distribution d = {0};
+    FileDraft csv;
+    FORWARD(count_classes(split, &d));
+    FORWARD(book_table(book, "distribution", "class,train,validation,test", &csv));
+    for (int c = 0; c < d.classes; c++)
+        csv_print(csv.stream, "%s,%.0f,%.0f,%.0f\n", d.names[c], d.counts[0][c], d.counts[1][c], d.counts[2][c]);
+    FORWARD(file_commit(&csv));
+    if (d.classes >= MANY_CLASSES) FORWARD(group_classes(&d));
+    return book_draw(book, "distribution", 310, 360, draw_distribution, &d);
 }
 
 /* ---- Samples ---- */
 
+/* [PARTS * SAMPLES][columns] */
 typedef struct Samples {
-    CanvasImage images[PARTS * SAMPLES][MOST_SAMPLED]; /* only the first `columns` of each row */
-    uint32_t indices[PARTS * SAMPLES][MOST_SAMPLED];
+    CanvasImage images[PARTS * SAMPLES * MOST_SAMPLED];
+    uint32_t indices[PARTS * SAMPLES * MOST_SAMPLED];
     int columns;
 } Samples;
 
 static void choose_samples(const cf_split *split, Samples *samples) {
     const cf_subset *all = cf_split_part(split, CF_ALL);
-    const cf_set *set = all->set;
-    samples->columns = all->classes < MOST_SAMPLED ? all->classes : MOST_SAMPLED;
     for (int p = 0; p < PARTS; p++) {
         const cf_subset *subset = cf_split_part(split, (cf_part)p);
         for (int c = 0; c < samples->columns; c++) {
             int found = 0;
             for (size_t i = 0; i < subset->count && found < SAMPLES; i++) {
-                const uint32_t image = subset->images[i];
-                if (set->labels[image] != all->class_labels[c]) continue;
-                const int row = SAMPLES * p + found++;
-                samples->images[row][c] =
-                    (CanvasImage){set->pixels + image * set_image_size(set), set->channels, set->height, set->width};
-                samples->indices[row][c] = image;
+                if (all->set->labels[subset->images[i]] != all->class_labels[c]) continue;
+                const int place = (SAMPLES * p + found++) * samples->columns + c;
+                samples->images[place] = picture_of(all->set, subset->images[i]);
+                samples->indices[place] = subset->images[i];
             }
         }
     }
 }
 
-static cf_status write_samples(const FigureBook *book, const cf_subset *all, const Samples *samples) {
+static cf_status write_samples(const FigureBook *book, const char *const *names, const Samples *samples) {
     FileDraft csv;
-    FORWARD(book_csv(book, "samples", &csv));
-    fputs("split,class,image\n", csv.stream);
-    for (int row = 0; row < PARTS * SAMPLES; row++)
-        for (int c = 0; c < samples->columns; c++) {
-            if (!samples->images[row][c].pixels) continue;
-            fprintf(csv.stream, "%s,", part_names[row / SAMPLES]);
-            csv_text(csv.stream, all->set->class_names[all->class_labels[c]]);
-            fprintf(csv.stream, ",%u\n", (unsigned)samples->indices[row][c]);
-        }
+    FORWARD(book_table(book, "samples", "split,class,image", &csv));
+    for (int i = 0; i < PARTS * SAMPLES * samples->columns; i++)
+        if (samples->images[i].pixels)
+            csv_print(csv.stream, "%s,%s,%u\n", part_names[i / samples->columns / SAMPLES], names[i % samples->columns],
+                      samples->indices[i]);
     return file_commit(&csv);
 }
 
@@ -165,16 +147,13 @@ cf_status figure_samples(const FigureBook *book, const cf_split *split) {
     static const char *const labels[PARTS * SAMPLES] = {"train", "", "validation", "", "test", ""};
     const cf_subset *all = cf_split_part(split, CF_ALL);
     const char *names[MOST_SAMPLED];
-    CanvasImage images[PARTS * SAMPLES * MOST_SAMPLED];
     char note[80];
-    Samples samples = {0};
+    Samples samples = {.columns = all->classes < MOST_SAMPLED ? all->classes : MOST_SAMPLED};
     choose_samples(split, &samples);
-    FORWARD(write_samples(book, all, &samples));
     for (int c = 0; c < samples.columns; c++) names[c] = all->set->class_names[all->class_labels[c]];
-    for (int row = 0; row < PARTS * SAMPLES; row++)
-        for (int c = 0; c < samples.columns; c++) images[row * samples.columns + c] = samples.images[row][c];
+    FORWARD(write_samples(book, names, &samples));
     snprintf(note, sizeof note, "The first %d of %d classes", samples.columns, all->classes);
-    const GridGroup group = {.columns = samples.columns, .column_captions = names, .images = images};
+    const GridGroup group = {.columns = samples.columns, .column_captions = names, .images = samples.images};
     const ImageGrid grid = {.note = samples.columns < all->classes ? note : NULL,
                             .rows = PARTS * SAMPLES,
                             .block_rows = SAMPLES,

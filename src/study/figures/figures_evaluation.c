@@ -1,24 +1,19 @@
 /* What the network makes of images that it was not trained on. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
-#include "draw/chart_bar.h"
-#include "draw/chart_heat.h"
-#include "draw/chart_probability.h"
+#include "base/text.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Confusion ---- */
 
-static cf_status draw_confusion(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    return heat_map_draw(canvas, theme, box, content);
-}
-
-/* A class without images has no shares. */
-static void write_share(FILE *out, size_t count, size_t support) {
-    if (support)
+/* A count, or its share; a class without images has no shares. */
+static void write_cell(FILE *out, size_t count, size_t support, bool shares) {
+    if (!shares)
+        fprintf(out, ",%zu", count);
+    else if (support)
         fprintf(out, ",%.6f", (double)count / (double)support);
     else
         fputc(',', out);
@@ -27,17 +22,11 @@ static void write_share(FILE *out, size_t count, size_t support) {
 /* The cells that are not 0, for a table of so many columns helps nobody. */
 static cf_status write_cells(const FigureBook *book, const char *name, const Metrics *m, bool shares) {
     FileDraft csv;
-    FORWARD(book_csv(book, name, &csv));
-    fprintf(csv.stream, "true,predicted,%s\n", shares ? "share_of_true" : "images");
+    FORWARD(book_table(book, name, shares ? "true,predicted,share_of_true" : "true,predicted,images", &csv));
     for (size_t i = 0; i < m->cell_count; i++) {
         const ConfusionCell *cell = &m->cells[i];
-        csv_text(csv.stream, m->class_names[cell->truth]);
-        fputc(',', csv.stream);
-        csv_text(csv.stream, m->class_names[cell->predicted]);
-        if (shares)
-            write_share(csv.stream, cell->count, m->per_class[cell->truth].support);
-        else
-            fprintf(csv.stream, ",%zu", cell->count);
+        csv_print(csv.stream, "%s,%s", m->class_names[cell->truth], m->class_names[cell->predicted]);
+        write_cell(csv.stream, cell->count, m->per_class[cell->truth].support, shares);
         fputc('\n', csv.stream);
     }
     return file_commit(&csv);
@@ -48,20 +37,11 @@ static cf_status write_confusion(const FigureBook *book, const char *name, const
     if (m->classes > WIDE_CLASSES) return write_cells(book, name, m, shares);
     FORWARD(book_csv(book, name, &csv));
     fputs("true", csv.stream);
-    for (int c = 0; c < m->classes; c++) {
-        fputc(',', csv.stream);
-        csv_text(csv.stream, m->class_names[c]);
-    }
+    for (int c = 0; c < m->classes; c++) csv_print(csv.stream, ",%s", m->class_names[c]);
     for (int r = 0; r < m->classes; r++) {
-        fputc('\n', csv.stream);
-        csv_text(csv.stream, m->class_names[r]);
-        for (int c = 0; c < m->classes; c++) {
-            const size_t count = confusion_at(m->cells, m->cell_count, r, c);
-            if (shares)
-                write_share(csv.stream, count, m->per_class[r].support);
-            else
-                fprintf(csv.stream, ",%zu", count);
-        }
+        csv_print(csv.stream, "\n%s", m->class_names[r]);
+        for (int c = 0; c < m->classes; c++)
+            write_cell(csv.stream, confusion_at(m->cells, m->cell_count, r, c), m->per_class[r].support, shares);
     }
     fputc('\n', csv.stream);
     return file_commit(&csv);
@@ -73,7 +53,7 @@ typedef struct ShownClasses {
 } ShownClasses;
 
 /* The diagonal of a good network drowns everything else: colours go with the square root of a row's share. */
-static void fill(const Metrics *m, const ShownClasses *shown, bool shares, double *values, double *shades) {
+static void fill_cells(const Metrics *m, const ShownClasses *shown, bool shares, double *values, double *shades) {
     for (int r = 0; r < shown->count; r++)
         for (int c = 0; c < shown->count; c++) {
             const int at = r * shown->count + c, truth = shown->classes[r];
@@ -88,18 +68,18 @@ static void fill(const Metrics *m, const ShownClasses *shown, bool shares, doubl
 static cf_status draw_one_confusion(const FigureBook *book, const char *name, const Metrics *m,
                                     const ShownClasses *shown, bool shares) {
     double cells[MANY_CLASSES * MANY_CLASSES], shades[MANY_CLASSES * MANY_CLASSES];
-    char *title, some[80] = "";
+    AUTO_FREE char *title = NULL;
+    char some[80] = "";
     FORWARD(write_confusion(book, name, m, shares));
     if (!shown->count) {
         notice("%s: no class is mistaken for another, and %d are too many to be drawn, so there is no figure %s",
                book->subject, m->classes, name);
         return CF_OK;
     }
-    fill(m, shown, shares, cells, shades);
+    fill_cells(m, shown, shares, cells, shades);
     if (shown->count < m->classes)
         snprintf(some, sizeof some, "; the %d most confused of %d classes", shown->count, m->classes);
-    FORWARD(
-        memory_print(&title, "%s: %s%s", book->subject, shares ? "% of each true class" : "number of images", some));
+    FORWARD(memory_print(&title, "%s: %s%s", book->subject, shares ? "% of each true class" : "number of images", some));
     const HeatMap map = {.title = title,
                          .row_label = "true class",
                          .column_label = "predicted class",
@@ -112,9 +92,7 @@ static cf_status draw_one_confusion(const FigureBook *book, const char *name, co
                          .decimals = shares ? 1 : 0};
     /* Cells of about 26 points, fewer where there are many classes. */
     const double width = fmax(220, fmin(640, 60 + 26 * shown->count));
-    cf_status status = book_draw(book, name, width, heat_map_height(&map, width - 20) + 20, draw_confusion, &map);
-    free(title);
-    return status;
+    return book_heat(book, name, width, heat_map_height(&map, width - 20) + 20, &map);
 }
 
 cf_status figure_confusion(const FigureBook *book, const Metrics *m) {
@@ -129,41 +107,6 @@ cf_status figure_confusion(const FigureBook *book, const Metrics *m) {
 
 enum { PAIR_NAME = 100 };
 
-typedef struct PairBars {
-    const char *title;
-    int count;
-    const char *names[CONFUSED_PAIRS];
-    double counts[CONFUSED_PAIRS];
-    int colours[CONFUSED_PAIRS];
-} PairBars;
-
-static cf_status draw_pairs(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    const PairBars *bars = content;
-    const BarChart chart = {.title = bars->title,
-                            .category_label = "true \xe2\x86\x92 predicted class, coloured as the true one",
-                            .y = {.label = "images", .whole = true},
-                            .category_count = bars->count,
-                            .categories = bars->names,
-                            .series_count = 1,
-                            .series = &(BarSeries){.values = bars->counts},
-                            .colours = bars->colours,
-                            .numbers = true};
-    return bar_chart_draw(canvas, theme, box, &chart);
-}
-
-static cf_status write_pairs(const FigureBook *book, const Analysis *a) {
-    FileDraft csv;
-    FORWARD(book_csv(book, "confused-pairs", &csv));
-    fputs("true,predicted,images,share_of_true\n", csv.stream);
-    for (size_t i = 0; i < a->pair_count; i++) {
-        csv_text(csv.stream, a->class_names[a->pairs[i].truth]);
-        fputc(',', csv.stream);
-        csv_text(csv.stream, a->class_names[a->pairs[i].predicted]);
-        fprintf(csv.stream, ",%zu,%.6f\n", a->pairs[i].count, a->pairs[i].share);
-    }
-    return file_commit(&csv);
-}
-
 /* "4 → 9"; of long names the beginnings of both, as wide together as a bar's name may be. */
 static void name_pair(const char *truth, const char *predicted, char name[PAIR_NAME]) {
     const double room = 62 - text_width(" \xe2\x86\x92 ", chart_label);
@@ -174,20 +117,39 @@ static void name_pair(const char *truth, const char *predicted, char name[PAIR_N
              text_fit(predicted, chart_label, fmax(room / 2, room - truth_width), second));
 }
 
+static cf_status draw_pairs(Canvas *canvas, const Theme *theme, Box box, const void *content) {
+    return bar_chart_draw(canvas, theme, box, content);
+}
+
 cf_status figure_confused_pairs(const FigureBook *book, const Analysis *a) {
-    char names[CONFUSED_PAIRS][PAIR_NAME], title[256];
-    PairBars bars = {.title = title, .count = (int)a->pair_count};
-    FORWARD(write_pairs(book, a));
-    if (!a->pair_count) return CF_OK; /* figure_misclassified says so */
-    for (int i = 0; i < bars.count; i++) {
+    char texts[CONFUSED_PAIRS][PAIR_NAME], title[256];
+    const char *names[CONFUSED_PAIRS];
+    double counts[CONFUSED_PAIRS];
+    int colours[CONFUSED_PAIRS];
+    FileDraft csv;
+    FORWARD(book_table(book, "confused-pairs", "true,predicted,images,share_of_true", &csv));
+    for (size_t i = 0; i < a->pair_count; i++) {
         const ConfusedPair *pair = &a->pairs[i];
-        name_pair(a->class_names[pair->truth], a->class_names[pair->predicted], names[i]);
-        bars.names[i] = names[i];
-        bars.counts[i] = (double)pair->count;
-        bars.colours[i] = pair->truth;
+        const char *truth = a->class_names[pair->truth], *predicted = a->class_names[pair->predicted];
+        csv_print(csv.stream, "%s,%s,%zu,%.6f\n", truth, predicted, pair->count, pair->share);
+        name_pair(truth, predicted, texts[i]);
+        names[i] = texts[i];
+        counts[i] = (double)pair->count;
+        colours[i] = pair->truth;
     }
+    FORWARD(file_commit(&csv));
+    if (!a->pair_count) return CF_OK; /* figure_misclassified says so */
     snprintf(title, sizeof title, "%s: most confused pairs", book->subject);
-    return book_draw(book, "confused-pairs", 420, 200, draw_pairs, &bars);
+    const BarChart chart = {.title = title,
+                            .category_label = "true \xe2\x86\x92 predicted class, coloured as the true one",
+                            .y = {.label = "images", .whole = true},
+                            .category_count = (int)a->pair_count,
+                            .categories = names,
+                            .series_count = 1,
+                            .series = &(BarSeries){.values = counts},
+                            .colours = colours,
+                            .numbers = true};
+    return book_draw(book, "confused-pairs", 420, 200, draw_pairs, &chart);
 }
 
 /* ---- Probabilities ---- */
@@ -232,16 +194,12 @@ static cf_status write_panels(const FigureBook *book, const Evaluation *e, const
                               const size_t *chosen, int count) {
     const Metrics *m = &e->metrics;
     FileDraft csv;
-    FORWARD(book_csv(book, "probabilities", &csv));
-    fputs("panel,image,true,class,probability\n", csv.stream);
+    FORWARD(book_table(book, "probabilities", "panel,image,true,class,probability", &csv));
     for (int i = 0; i < count; i++)
         for (int c = 0; c < m->classes; c++) {
             const Example *x = &examples[chosen[i]];
-            fprintf(csv.stream, "%d,%u,", i + 1, (unsigned)e->images[x->at]);
-            csv_text(csv.stream, m->class_names[x->truth]);
-            fputc(',', csv.stream);
-            csv_text(csv.stream, m->class_names[c]);
-            fprintf(csv.stream, ",%.6g\n", (double)e->probabilities[x->at * (size_t)m->classes + (size_t)c]);
+            csv_print(csv.stream, "%d,%u,%s,%s,%.6g\n", i + 1, e->images[x->at], m->class_names[x->truth], m->class_names[c],
+                      (double)e->probabilities[x->at * (size_t)m->classes + (size_t)c]);
         }
     return file_commit(&csv);
 }
@@ -270,13 +228,12 @@ static cf_status draw_probabilities(const FigureBook *book, const cf_set *set, c
 }
 
 cf_status figure_probabilities(const FigureBook *book, const cf_set *set, const Evaluation *e) {
-    Example *examples;
+    AUTO_FREE Example *examples = NULL;
     size_t count, chosen[PANELS];
     FORWARD(list_examples(e, true, &examples, &count));
     const int panels = count ? choose_panels(examples, count, chosen) : 0;
-    cf_status status = write_panels(book, e, examples, chosen, panels);
-    if (!panels) notice("%s: no image is classified right, so there is no figure of probabilities", book->subject);
-    if (!status && panels) status = draw_probabilities(book, set, e, examples, chosen, panels);
-    free(examples);
-    return status;
+    FORWARD(write_panels(book, e, examples, chosen, panels));
+    if (panels) return draw_probabilities(book, set, e, examples, chosen, panels);
+    notice("%s: no image is classified right, so there is no figure of probabilities", book->subject);
+    return CF_OK;
 }

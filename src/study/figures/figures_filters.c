@@ -5,7 +5,6 @@
 #include "base/numbers.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { COLUMNS = 8, MOST_FILTERS = 64 };
 
@@ -32,8 +31,7 @@ static float weight_at(const Filters *f, int k, int c, int r, int s) {
 
 static cf_status write_filters(const FigureBook *book, const Filters *f) {
     FileDraft csv;
-    FORWARD(book_csv(book, "filters", &csv));
-    fputs("filter,channel,row,column,weight\n", csv.stream);
+    FORWARD(book_table(book, "filters", "filter,channel,row,column,weight", &csv));
     for (int k = 0; k < f->K; k++)
         for (int c = 0; c < f->C; c++)
             for (int r = 0; r < f->R; r++)
@@ -71,7 +69,7 @@ static cf_status draw_filters(const FigureBook *book, const Filters *f, const un
 
 cf_status figure_filters(const FigureBook *book, const cf_model *model) {
     Filters f;
-    unsigned char *pixels;
+    AUTO_FREE unsigned char *pixels = NULL;
     if (!find_filters(model, &f)) {
         notice("the model has no convolution, so there is no figure of filters");
         return CF_OK;
@@ -85,7 +83,5 @@ cf_status figure_filters(const FigureBook *book, const cf_model *model) {
     const double largest = largest_magnitude(f.weights, count);
     FORWARD(memory_new(count, 1, &pixels));
     fill_pixels(&f, largest, pixels);
-    cf_status status = draw_filters(book, &f, pixels, largest);
-    free(pixels);
-    return status;
+    return draw_filters(book, &f, pixels, largest);
 }

@@ -1,8 +1,9 @@
 /* Where the network looks: examples beside Grad-CAM of the class that it predicts, and beside attention rollout; and what each head
  * attends to. */
-#include "study/figures/figures_examples.h"
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "eval/attention_rollout.h"
 #include "eval/grad_cam.h"
 #include "nn/feed.h"
@@ -37,7 +38,8 @@ static size_t place_count(const Looks *l) {
 
 /* Of the wrong ones the most confident; of the right ones each of another class, as far as there are so many. */
 static cf_status choose_examples(Looks *l, int kind) {
-    Example *examples, *chosen = l->examples[kind];
+    AUTO_FREE Example *examples = NULL;
+    Example *chosen = l->examples[kind];
     size_t found;
     FORWARD(list_examples(l->evaluation, kind == 1, &examples, &found));
     for (size_t i = 0; i < found && l->counts[kind] < EXAMPLES; i++) {
@@ -45,7 +47,6 @@ static cf_status choose_examples(Looks *l, int kind) {
         while (known < l->counts[kind] && chosen[known].truth != examples[i].truth) known++;
         if (kind == 0 || known == l->counts[kind]) chosen[l->counts[kind]++] = examples[i];
     }
-    free(examples);
     return CF_OK;
 }
 
@@ -109,10 +110,8 @@ static void write_map(const Looks *l, const Example *x, const char *which, const
     const Metrics *m = &l->evaluation->metrics;
     for (int r = 0; r < l->shape.H; r++)
         for (int c = 0; c < l->shape.W; c++) {
-            fprintf(l->csv.stream, "%u,", (unsigned)l->evaluation->images[x->at]);
-            csv_text(l->csv.stream, m->class_names[x->truth]);
-            fputc(',', l->csv.stream);
-            csv_text(l->csv.stream, m->class_names[x->predicted]);
+            csv_print(l->csv.stream, "%u,%s,%s", l->evaluation->images[x->at], m->class_names[x->truth],
+                      m->class_names[x->predicted]);
             fprintf(l->csv.stream, "%s,%d,%d,%.6g\n", which, r + 1, c + 1, (double)map[r * l->shape.W + c]);
         }
 }
@@ -160,9 +159,8 @@ static cf_status add_example(Pairs *p, int kind, int place) {
 }
 
 static cf_status draw_pairs(const Pairs *p, const char *name, const char *what) {
-    static const char *const headings[KINDS] = {"Wrong", "Right"}, *const abouts[KINDS] = {
-                                                                       "the most confident",
-                                                                       "the most confident of each class"};
+    static const char *const headings[KINDS] = {"Wrong", "Right"}, *const abouts[KINDS] = {"the most confident",
+                                                                                           "the most confident of each class"};
     const int *counts = p->looks->counts, longest = counts[0] > counts[1] ? counts[0] : counts[1];
     char note[200];
     GridGroup groups[KINDS];
@@ -179,23 +177,22 @@ static cf_status draw_pairs(const Pairs *p, const char *name, const char *what) 
     return book_grid(p->looks->book, name, &grid);
 }
 
+static void pairs_free(Pairs *p) {
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int i = 0; i < EXAMPLES * PAIRS; i++) free(p->captions[kind][i]);
+    free(p->map);
+    free(p->overlays);
+}
+
 static cf_status figure_pairs(Looks *l, const char *name, const char *what) {
-    Pairs p = {.looks = l};
-    cf_status status;
-    FORWARD_TO(done, memory_new(place_count(l), sizeof(float), &p.map));
-    FORWARD_TO(done, memory_new(KINDS * EXAMPLES * 3 * pixel_count(l), 1, &p.overlays));
-    FORWARD_TO(done, book_csv(l->book, name, &l->csv));
-    fputs("image,true,predicted,row,column,value\n", l->csv.stream);
+    AUTO(pairs_free) Pairs p = {.looks = l};
+    FORWARD(memory_new(place_count(l), sizeof(float), &p.map));
+    FORWARD(memory_new(KINDS * EXAMPLES * 3 * pixel_count(l), 1, &p.overlays));
+    FORWARD(book_table(l->book, name, "image,true,predicted,row,column,value", &l->csv));
     for (int kind = 0; kind < KINDS; kind++)
-        for (int i = 0; i < l->counts[kind]; i++) FORWARD_TO(done, add_example(&p, kind, i));
-    FORWARD_TO(done, file_commit(&l->csv));
-    FORWARD_TO(done, draw_pairs(&p, name, what));
-done:
-    for (int kind = 0; kind < KINDS; kind++)
-        for (int i = 0; i < EXAMPLES * PAIRS; i++) free(p.captions[kind][i]);
-    free(p.map);
-    free(p.overlays);
-    return status;
+        for (int i = 0; i < l->counts[kind]; i++) FORWARD(add_example(&p, kind, i));
+    FORWARD(file_commit(&l->csv));
+    return draw_pairs(&p, name, what);
 }
 
 /* ---- What each head attends to ---- */
@@ -311,55 +308,50 @@ static cf_status draw_heads(Heads *h) {
     return book_grid(h->looks->book, "attention-heads", &grid);
 }
 
-static cf_status figure_heads(Looks *l) {
-    Heads h = {.looks = l};
-    cf_status status;
-    FORWARD_TO(done, heads_new(l, &h));
-    FORWARD_TO(done, book_csv(l->book, "attention-heads", &l->csv));
-    fputs("image,true,predicted,layer,head,row,column,value\n", l->csv.stream);
-    for (int i = 0; i < h.images; i++) FORWARD_TO(done, add_image(&h, i));
-    FORWARD_TO(done, file_commit(&l->csv));
-    FORWARD_TO(done, draw_heads(&h));
-done:
-    for (int i = 0; i < h.images; i++) free(h.headings[i]);
-    free(h.maps);
-    free(h.smaller);
-    free(h.overlays);
-    free(h.places);
-    return status;
+static void heads_free(Heads *h) {
+    for (int i = 0; i < h->images; i++) free(h->headings[i]);
+    free(h->maps);
+    free(h->smaller);
+    free(h->overlays);
+    free(h->places);
 }
 
+static cf_status figure_heads(Looks *l) {
+    AUTO(heads_free) Heads h = {.looks = l};
+    FORWARD(heads_new(l, &h));
+    FORWARD(book_table(l->book, "attention-heads", "image,true,predicted,layer,head,row,column,value", &l->csv));
+    for (int i = 0; i < h.images; i++) FORWARD(add_image(&h, i));
+    FORWARD(file_commit(&l->csv));
+    return draw_heads(&h);
+}
+
+/* ---- The figures ---- */
+
 cf_status figure_grad_cam(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
-    Looks looks = {.book = book, .set = set, .evaluation = e};
+    AUTO(looks_free) Looks looks = {.book = book, .set = set, .evaluation = e};
     if (!grad_cam_possible(model)) {
         notice("the model has no convolution, so there is no figure of where it looks");
         return CF_OK;
     }
-    cf_status status = looks_new(model, false, &looks);
-    if (!status)
-        status = figure_pairs(&looks, "grad-cam",
-                              "Grad-CAM of the predicted class, each to its largest value; yellow speaks most for it");
-    looks_free(&looks);
-    return status;
+    FORWARD(looks_new(model, false, &looks));
+    return figure_pairs(&looks, "grad-cam",
+                        "Grad-CAM of the predicted class, each to its largest value; yellow speaks most for it");
 }
 
-static cf_status attention_figure(Looks *l, const cf_model *model, bool heads) {
+static cf_status attention_figure(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e,
+                                  bool heads) {
+    AUTO(looks_free) Looks looks = {.book = book, .set = set, .evaluation = e};
     if (!attention_rollout_possible(model)) return CF_OK;
-    cf_status status = looks_new(model, true, l);
-    if (!status && heads) status = figure_heads(l);
-    if (!status && !heads)
-        status = figure_pairs(l, "attention-rollout",
-                              "attention rollout, each to its largest value; it is the same for every class");
-    looks_free(l);
-    return status;
+    FORWARD(looks_new(model, true, &looks));
+    return heads ? figure_heads(&looks)
+                 : figure_pairs(&looks, "attention-rollout",
+                                "attention rollout, each to its largest value; it is the same for every class");
 }
 
-cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set,
-                                   const Evaluation *e) {
-    return attention_figure(&(Looks){.book = book, .set = set, .evaluation = e}, model, false);
+cf_status figure_attention_rollout(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
+    return attention_figure(book, model, set, e, false);
 }
 
-cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set,
-                                 const Evaluation *e) {
-    return attention_figure(&(Looks){.book = book, .set = set, .evaluation = e}, model, true);
+cf_status figure_attention_heads(const FigureBook *book, const cf_model *model, const cf_set *set, const Evaluation *e) {
+    return attention_figure(book, model, set, e, true);
 }

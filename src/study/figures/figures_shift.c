@@ -1,65 +1,16 @@
-#include "study/figures/figures_shift.h"
+/* Where a drop on images of another kind comes from. */
+#include "study/figures/figures.h"
 
 #include "base/memory.h"
 #include "base/slices.h"
-#include "draw/chart_dot.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* ---- Gains ---- */
 
-enum { SHIFT_COLUMNS = 4 };
-
-typedef struct GainRows {
-    double gain[MOST_SHIFT_ROWS], low[MOST_SHIFT_ROWS], high[MOST_SHIFT_ROWS];
-    const char *cells[MOST_SHIFT_ROWS * SHIFT_COLUMNS], *notes[MOST_SHIFT_ROWS];
-    char texts[MOST_SHIFT_ROWS][3][24];
-    bool opens[MOST_SHIFT_ROWS];
-    int count;
-    const char *title;
-} GainRows;
-
-static void fill_rows(const Shift *shift, GainRows *rows) {
-    for (int i = 0; i < shift->row_count; i++) {
-        const ShiftRow *row = &shift->rows[i];
-        const bool known = !*row->cannot;
-        const double explains = shift_explains(shift, row);
-        rows->gain[i] = known ? 100 * row->gain : NAN;
-        rows->low[i] = known ? 100 * row->low : NAN, rows->high[i] = known ? 100 * row->high : NAN;
-        if (known) snprintf(rows->texts[i][0], 24, "%.2f", 100 * row->accuracy);
-        if (known && isfinite(explains)) snprintf(rows->texts[i][1], 24, "%.0f %%", 100 * explains);
-        if (known && isfinite(row->without)) snprintf(rows->texts[i][2], 24, "%.2f", 100 * row->without);
-        rows->cells[SHIFT_COLUMNS * i] = row->name;
-        for (int k = 0; k < 3; k++) rows->cells[SHIFT_COLUMNS * i + 1 + k] = rows->texts[i][k];
-        rows->notes[i] = known ? NULL : "cannot be measured";
-        rows->opens[i] = i > 0 && row->kind == SHIFT_DIAL && shift->rows[i - 1].kind != SHIFT_DIAL;
-    }
-    rows->count = shift->row_count;
-}
-
-static cf_status draw_gains(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    static const char *const headings[] = {"factor moved", "accuracy, %", "of the drop", "all but it, %"};
-    const GainRows *rows = content;
-    const DotPanel panel = {{.label = "gain, points"}, rows->gain, rows->low, rows->high, 2};
-    const DotChart chart = {.title = rows->title,
-                            .row_count = rows->count,
-                            .column_count = SHIFT_COLUMNS,
-                            .headings = headings,
-                            .cells = rows->cells,
-                            .notes = rows->notes,
-                            .opens = rows->opens,
-                            .best = -1,
-                            .panel_count = 1,
-                            .panels = &panel};
-    return dot_chart_draw(canvas, theme, box, &chart);
-}
-
 static cf_status write_gains(const FigureBook *book, const Shift *shift) {
     FileDraft csv;
-    FORWARD(book_csv(book, "shift", &csv));
-    fputs("factor,accuracy,gain,low,high,explains,without\n", csv.stream);
+    FORWARD(book_table(book, "shift", "factor,accuracy,gain,low,high,explains,without", &csv));
     for (int i = 0; i < shift->row_count; i++) {
         const ShiftRow *row = &shift->rows[i];
         const double explains = shift_explains(shift, row);
@@ -74,22 +25,33 @@ static cf_status write_gains(const FigureBook *book, const Shift *shift) {
     return file_commit(&csv);
 }
 
-static cf_status figure_gains(const FigureBook *book, const Shift *shift) {
-    GainRows *rows;
-    char *title;
-    FORWARD(memory_new(1, sizeof *rows, &rows));
-    fill_rows(shift, rows);
-    cf_status status = memory_print(&title, "%s: %.2f %%, %.2f %% on the source's own", book->subject,
-                                    100 * shift->plain.metrics.summary.accuracy, 100 * shift->source_accuracy);
-    if (!status) {
-        rows->title = title;
-        const DotChart sized = {.title = title, .row_count = rows->count, .panel_count = 1};
-        status = write_gains(book, shift);
-        if (!status) status = book_draw(book, "shift", 504, dot_chart_height(&sized) + 24, draw_gains, rows);
-        free(title);
+static void add_gain(const Shift *shift, int i, DotRows *rows) {
+    const ShiftRow *row = &shift->rows[i];
+    const double explains = shift_explains(shift, row);
+    dot_rows_cell(rows, i, 0, "%s", row->name);
+    rows->opens[i] = i > 0 && row->kind == SHIFT_DIAL && shift->rows[i - 1].kind != SHIFT_DIAL;
+    if (*row->cannot) {
+        dot_rows_note(rows, i, "cannot be measured");
+        return;
     }
-    free(rows);
-    return status;
+    dot_rows_point(rows, i, 0, 100 * row->gain, 100 * row->low, 100 * row->high);
+    dot_rows_cell(rows, i, 1, "%.2f", 100 * row->accuracy);
+    if (isfinite(explains)) dot_rows_cell(rows, i, 2, "%.0f %%", 100 * explains);
+    if (isfinite(row->without)) dot_rows_cell(rows, i, 3, "%.2f", 100 * row->without);
+}
+
+static cf_status figure_gains(const FigureBook *book, const Shift *shift) {
+    static const char *const headings[] = {"factor moved", "accuracy, %", "of the drop", "all but it, %"};
+    AUTO(dot_rows_free) DotRows rows = {0};
+    AUTO_FREE char *title = NULL;
+    FORWARD(dot_rows_new((size_t)shift->row_count, COUNT_OF(headings), 1, &rows));
+    for (int i = 0; i < rows.count; i++) add_gain(shift, i, &rows);
+    FORWARD(memory_print(&title, "%s: %.2f %%, %.2f %% on the source's own", book->subject,
+                         100 * shift->plain.metrics.summary.accuracy, 100 * shift->source_accuracy));
+    FORWARD(write_gains(book, shift));
+    const DotPanel panel = dot_rows_panel(&rows, 0, (Axis){.label = "gain, points"}, 2);
+    const DotChart chart = dot_rows_chart(&rows, title, headings, 1, &panel);
+    return book_dots(book, "shift", 504, dot_chart_height(&(DotChart){.title = title, .row_count = rows.count}) + 24, &chart);
 }
 
 /* ---- Samples ---- */
@@ -111,9 +73,7 @@ static cf_status add_group(const Shift *shift, Shape input, unsigned moves, cons
     const int at = samples->count;
     FORWARD(shift_move_images(&samples->some, input, &shift->source, moves, 1, &samples->sets[at]));
     samples->count++;
-    for (size_t i = 0; i < samples->some.count; i++)
-        samples->pictures[at][i] =
-            (CanvasImage){samples->sets[at]->pixels + i * set_image_size(samples->sets[at]), input.C, input.H, input.W};
+    for (size_t i = 0; i < samples->some.count; i++) samples->pictures[at][i] = picture_of(samples->sets[at], i);
     samples->groups[at] = (GridGroup){.about = heading, .columns = 1, .images = samples->pictures[at]};
     return CF_OK;
 }
@@ -143,45 +103,40 @@ static void choose_samples(const cf_subset *images, MovedSamples *samples) {
             }
 }
 
+static void samples_free(MovedSamples *samples) {
+    for (int g = 0; g < samples->count; g++) cf_set_free(samples->sets[g]);
+}
+
 static cf_status figure_moved(const FigureBook *book, const Shift *shift, const cf_subset *images) {
-    MovedSamples *samples;
+    AUTO(samples_free) MovedSamples samples = {0};
     const char *labels[SAMPLE_ROWS];
-    FORWARD(memory_new(1, sizeof *samples, &samples));
-    choose_samples(images, samples);
-    for (size_t i = 0; i < samples->some.count; i++)
-        labels[i] = images->set->class_names[images->set->labels[samples->images[i]]];
-    cf_status status = add_groups(shift, shift->model->layers.input, samples);
+    choose_samples(images, &samples);
+    for (size_t i = 0; i < samples.some.count; i++) labels[i] = images->set->class_names[images->set->labels[samples.images[i]]];
+    FORWARD(add_groups(shift, shift->model->layers.input, &samples));
     const ImageGrid grid = {.title = book->subject,
-                            .note =
-                                "the first image of each class as it is, and moved towards the source in one factor",
-                            .rows = (int)samples->some.count,
+                            .note = "the first image of each class as it is, and moved towards the source in one factor",
+                            .rows = (int)samples.some.count,
                             .row_labels = labels,
                             .side = 62,
-                            .group_count = samples->count,
-                            .groups = samples->groups};
-    if (!status) status = book_grid(book, "shift-samples", &grid);
-    for (int g = 0; g < samples->count; g++) cf_set_free(samples->sets[g]);
-    free(samples);
-    return status;
+                            .group_count = samples.count,
+                            .groups = samples.groups};
+    return book_grid(book, "shift-samples", &grid);
 }
 
 /* ---- Both ---- */
 
-cf_status figures_shift_make(const Run *run, const char *to, const Shift *shift, const cf_subset *images,
-                             const char *data, const char *part, const FigureOptions *options, FigureList *list) {
-    char *folder = NULL, *suffix = NULL, *subject = NULL;
-    cf_status status;
-    if (options->formats == 0) return CF_OK;
-    FORWARD_TO(done, to ? memory_copy_string(to, &folder) : file_join(run->folder, "figures", &folder));
-    FORWARD_TO(done, figures_suffix(run, data, part, !to, &suffix));
-    FORWARD_TO(done, figures_subject(data, part, NULL, &subject));
-    const FigureBook book = {folder, suffix, subject, options->formats, list};
-    FORWARD_TO(done, file_make_folder(folder));
-    FORWARD_TO(done, figure_gains(&book, shift));
-    FORWARD_TO(done, figure_moved(&book, shift, images));
-done:
-    free(folder);
-    free(suffix);
-    free(subject);
-    return status;
+typedef struct Shown {
+    const Shift *shift;
+    const cf_subset *images;
+} Shown;
+
+static cf_status draw_both(const FigureBook *book, const void *content) {
+    const Shown *shown = content;
+    FORWARD(figure_gains(book, shown->shift));
+    return figure_moved(book, shown->shift, shown->images);
+}
+
+cf_status figures_shift_make(const Run *run, const char *folder, const Shift *shift, const cf_subset *images, const char *data,
+                             const char *part, const FigureOptions *options, FigureList *list) {
+    return figures_of_run(run, folder, data, part, NULL, options->formats, list, draw_both, &(Shown){shift, images});
 }

@@ -4,8 +4,7 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
-#include "draw/chart_heat.h"
-#include "draw/chart_scatter.h"
+#include "base/text.h"
 #include "embed/umap.h"
 #include "nn/features.h"
 
@@ -27,7 +26,8 @@ typedef struct Domains {
     const char *const *class_names;
     unsigned char *set_of, *colour; /* [points]: 0 source, 1 target; of the classes, while one side is drawn */
     int *class_of[SIDES];           /* [points]: known of the source, predicted of the target */
-    int first;                      /* 0: there is a network from before; 1: none */
+    cf_model *before;
+    int first; /* 0: there is a network from before; 1: none */
     Side sides[SIDES];
 } Domains;
 
@@ -37,6 +37,7 @@ static void domains_free(Domains *d) {
         free(d->sides[s].predicted);
         free(d->class_of[s]);
     }
+    cf_model_free(d->before);
     free(d->set_of);
     free(d->colour);
     free(d->source.images);
@@ -60,62 +61,55 @@ static cf_status choose_images(const Run *run, Domains *d) {
     return CF_OK;
 }
 
-static cf_status embed(const Run *run, const cf_model *model, const Domains *d, float **plane) {
+static cf_status embed_images(const Run *run, const cf_model *model, const Domains *d, float **plane) {
     const ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
     UmapOptions umap_options = umap_options_defaults();
-    Umap *umap = NULL;
-    float *values = NULL;
+    Umap *umap;
+    AUTO_FREE float *values = NULL;
     int layer;
-    cf_status status;
     FORWARD(features_layer(model, NULL, &layer));
     const size_t size = features_size(model, layer), n = points(d);
     umap_options.seed = run->config.train.seed;
     umap_options.threads = run->threads;
-    FORWARD_TO(done, memory_new(n * size, sizeof *values, &values));
-    FORWARD_TO(done, features_compute(model, layer, &d->source, &options, values));
-    FORWARD_TO(done, features_compute(model, layer, &d->target, &options, values + d->source.count * size));
+    FORWARD(memory_new(n * size, sizeof *values, &values));
+    FORWARD(features_compute(model, layer, &d->source, &options, values));
+    FORWARD(features_compute(model, layer, &d->target, &options, values + d->source.count * size));
     const Points rows = {values, n, (int)size};
-    FORWARD_TO(done, points_check(&rows, "the features"));
-    FORWARD_TO(done, umap_fit(&rows, &umap_options, &umap));
-    FORWARD_TO(done, memory_new(2 * n, sizeof **plane, plane));
-    memcpy(*plane, umap->embedding, 2 * n * sizeof **plane);
-done:
+    FORWARD(points_check(&rows, "the features"));
+    FORWARD(umap_fit(&rows, &umap_options, &umap));
+    const cf_status status = memory_new(2 * n, sizeof **plane, plane);
+    if (!status) memcpy(*plane, umap->embedding, 2 * n * sizeof **plane);
     umap_free(umap);
-    free(values);
     return status;
 }
 
 static cf_status predict_all(const Run *run, const cf_model *model, const cf_subset *images, int **predicted) {
     const ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
     StepResult unused;
-    float *p;
+    AUTO_FREE float *p = NULL;
     FORWARD(memory_new(images->count * (size_t)model->classes, sizeof *p, &p));
-    cf_status status = classify(model, images, &options, p, &unused);
-    if (!status) status = memory_new(images->count, sizeof **predicted, predicted);
-    for (size_t i = 0; i < images->count && !status; i++)
-        (*predicted)[i] = first_largest(p + i * (size_t)model->classes, model->classes);
-    free(p);
-    return status;
+    FORWARD(classify(model, images, &options, p, &unused));
+    FORWARD(memory_new(images->count, sizeof **predicted, predicted));
+    for (size_t i = 0; i < images->count; i++) (*predicted)[i] = first_largest(p + i * (size_t)model->classes, model->classes);
+    return CF_OK;
 }
 
 /* The source's classes are known, the target's predicted. */
 static cf_status colour_points(const Run *run, const cf_model *model, Domains *d, int side) {
-    int *predicted, *class_of;
+    AUTO_FREE int *predicted = NULL, *class_of = NULL;
     FORWARD(memory_new(points(d), sizeof(int), &d->class_of[side]));
     FORWARD(predict_all(run, model, &d->target, &predicted));
-    const cf_status status = classes_match(run->set, d->class_names, d->classes, &class_of);
-    for (size_t i = 0; i < d->source.count && !status; i++) {
+    FORWARD(classes_match(run->set, d->class_names, d->classes, &class_of));
+    for (size_t i = 0; i < d->source.count; i++) {
         const int class = class_of[run->set->labels[d->source.images[i]]];
         d->class_of[side][i] = class < 0 ? 0 : class;
     }
     for (size_t i = 0; i < d->target.count; i++) d->class_of[side][d->source.count + i] = predicted[i];
-    free(predicted);
-    if (!status) free(class_of);
-    return status;
+    return CF_OK;
 }
 
-static cf_status look(const Run *run, const cf_model *model, Domains *d, int side) {
-    FORWARD(embed(run, model, d, &d->sides[side].plane));
+static cf_status add_side(const Run *run, const cf_model *model, Domains *d, int side) {
+    FORWARD(embed_images(run, model, d, &d->sides[side].plane));
     FORWARD(colour_points(run, model, d, side));
     return predict_all(run, model, &d->all, &d->sides[side].predicted);
 }
@@ -147,41 +141,21 @@ static cf_status draw_domains(Canvas *canvas, const Theme *theme, Box box, const
 
 static cf_status write_domains(const FigureBook *book, const Domains *d) {
     FileDraft csv;
-    FORWARD(book_csv(book, "domains", &csv));
-    fputs("when,set,x,y,class,image\n", csv.stream);
+    FORWARD(book_table(book, "domains", "when,set,x,y,class,image", &csv));
     for (int side = d->first; side < SIDES; side++)
         for (size_t i = 0; i < points(d); i++) {
             const float *xy = d->sides[side].plane + 2 * i;
             const bool target = i >= d->source.count;
-            fprintf(csv.stream, "%s,%s,%.9g,%.9g,", side ? "after" : "before", target ? "target" : "source",
-                    (double)xy[0], (double)xy[1]);
-            csv_text(csv.stream, d->class_names[d->class_of[side][i]]);
-            fprintf(csv.stream, ",%u\n",
-                    (unsigned)(target ? d->target.images[i - d->source.count] : d->source.images[i]));
-        }
-    return file_commit(&csv);
-}
-
-static cf_status draw_moved(Canvas *canvas, const Theme *theme, Box box, const void *content) {
-    return heat_map_draw(canvas, theme, box, content);
-}
-
-static cf_status write_moved(const FigureBook *book, const Domains *d, const double *counts) {
-    FileDraft csv;
-    FORWARD(book_csv(book, "moved", &csv));
-    fputs("before,after,images\n", csv.stream);
-    for (int from = 0; from < d->classes; from++)
-        for (int to = 0; to < d->classes; to++) {
-            csv_text(csv.stream, d->class_names[from]);
-            fputc(',', csv.stream);
-            csv_text(csv.stream, d->class_names[to]);
-            fprintf(csv.stream, ",%.0f\n", counts[from * d->classes + to]);
+            csv_print(csv.stream, "%s,%s,%.9g,%.9g,%s,%u\n", side ? "after" : "before", target ? "target" : "source",
+                      (double)xy[0], (double)xy[1], d->class_names[d->class_of[side][i]],
+                      target ? d->target.images[i - d->source.count] : d->source.images[i]);
         }
     return file_commit(&csv);
 }
 
 static cf_status figure_moved(const FigureBook *book, const Domains *d) {
-    double *counts;
+    AUTO_FREE double *counts = NULL;
+    FileDraft csv;
     FORWARD(memory_new((size_t)d->classes * (size_t)d->classes, sizeof *counts, &counts));
     for (size_t i = 0; i < d->all.count; i++)
         counts[d->sides[0].predicted[i] * d->classes + d->sides[1].predicted[i]]++;
@@ -194,12 +168,12 @@ static cf_status figure_moved(const FigureBook *book, const Domains *d) {
                          .column_names = d->class_names,
                          .values = counts};
     const bool drawn = d->classes <= MANY_CLASSES;
-    cf_status status = drawn ? CF_OK : book_leave_out(book, "moved", "there are too many classes for cells; moved.csv has them");
-    if (!status) status = write_moved(book, d, counts);
-    if (!status && drawn)
-        status = book_draw(book, "moved", 400, heat_map_height(&map, 400), draw_moved, &map);
-    free(counts);
-    return status;
+    if (!drawn) FORWARD(book_leave_out(book, "moved", "there are too many classes for cells; moved.csv has them"));
+    FORWARD(book_table(book, "moved", "before,after,images", &csv));
+    for (int i = 0; i < d->classes * d->classes; i++)
+        csv_print(csv.stream, "%s,%s,%.0f\n", d->class_names[i / d->classes], d->class_names[i % d->classes], counts[i]);
+    FORWARD(file_commit(&csv));
+    return drawn ? book_heat(book, "moved", 400, heat_map_height(&map, 400), &map) : CF_OK;
 }
 
 static cf_status draw_all(const FigureBook *book, Domains *d) {
@@ -214,21 +188,12 @@ static cf_status draw_all(const FigureBook *book, Domains *d) {
 }
 
 cf_status figure_target(const FigureBook *book, const Run *run) {
-    Domains d = {
-        .classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
-    cf_model *before = NULL;
-    cf_status status;
-    FORWARD_TO(done, choose_images(run, &d));
-    if (points(&d) < LEAST_POINTS) {
-        status = book_leave_out(book, "domains", "there are too few images");
-        goto done;
-    }
-    if (run->config.from && !model_open(run->config.from, &before)) d.first = before->classes != d.classes;
-    if (!d.first) FORWARD_TO(done, look(run, before, &d, 0));
-    FORWARD_TO(done, look(run, run->model, &d, 1));
-    FORWARD_TO(done, draw_all(book, &d));
-done:
-    cf_model_free(before);
-    domains_free(&d);
-    return status;
+    AUTO(domains_free)
+    Domains d = {.classes = run->model->classes, .class_names = (const char *const *)run->model->class_names, .first = 1};
+    FORWARD(choose_images(run, &d));
+    if (points(&d) < LEAST_POINTS) return book_leave_out(book, "domains", "there are too few images");
+    if (run->config.from && !model_open(run->config.from, &d.before)) d.first = d.before->classes != d.classes;
+    if (!d.first) FORWARD(add_side(run, d.before, &d, 0));
+    FORWARD(add_side(run, run->model, &d, 1));
+    return draw_all(book, &d);
 }

@@ -1,12 +1,8 @@
 #include "study/group/compare.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
-#include "base/text_draft.h"
 #include "data/csv_table.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- What a run said of its test images ---- */
@@ -30,29 +26,21 @@ static cf_status find_column(const TestedRun *run, const char *path, const char 
     return CF_OK;
 }
 
-static cf_status read_predictions(TestedRun *run) {
-    size_t image = 0;
-    char *path;
-    FORWARD(file_join(run->folder, "predictions.csv", &path));
-    cf_status status = csv_table_read(path, ',', &run->predictions);
-    if (!status) status = find_column(run, path, "image", &image);
-    if (!status && image) status = FAIL(CF_BAD_INPUT, "%s: the first column should be \"image\"", path);
-    if (!status) status = find_column(run, path, "label", &run->label);
-    if (!status) status = find_column(run, path, "correct", &run->correct);
-    free(path);
-    return status;
-}
-
+/* `run` begins zeroed, and is freed on any path. */
 static cf_status tested_run_read(const char *folder, TestedRun *run) {
-    *run = (TestedRun){.folder = folder};
+    AUTO_FREE char *path = NULL;
+    size_t image = 0;
+    run->folder = folder;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder; cifra runs list shows the runs", folder);
     FORWARD(run_files_read(folder, &run->files));
-    cf_status status = CF_OK;
-    if (strcmp(run->files.state, "done") != 0)
-        status = FAIL(CF_BAD_USE, "%s is not done (%s), so there is nothing to compare yet", folder, run->files.state);
-    if (!status) status = read_predictions(run);
-    if (status) tested_run_free(run);
-    return status;
+    FAIL_IF(strcmp(run->files.state, "done") != 0, CF_BAD_USE,
+            "%s is not done (%s), so there is nothing to compare yet", folder, run->files.state);
+    FORWARD(file_join(folder, "predictions.csv", &path));
+    FORWARD(csv_table_read(path, ',', &run->predictions));
+    FORWARD(find_column(run, path, "image", &image));
+    FAIL_IF(image, CF_BAD_INPUT, "%s: the first column should be \"image\"", path);
+    FORWARD(find_column(run, path, "label", &run->label));
+    return find_column(run, path, "correct", &run->correct);
 }
 
 static const char *checksum_of(const TestedRun *run) {
@@ -111,34 +99,20 @@ static void count_images(const TestedRun *a, const TestedRun *b, RunComparison *
     paired_difference_interval(c->only_b, c->only_a, c->images, &c->low, &c->high);
 }
 
-static cf_status compare_runs(const char *a, const char *b, RunComparison *c) {
-    TestedRun one = {0}, other = {0};
-    cf_status status;
+/* Two run folders whose test images are the same; `c` NULL: that is all. */
+static cf_status compare_runs(const char *a, const char *b, size_t *images, RunComparison *c) {
+    AUTO(tested_run_free) TestedRun one = {0}, other = {0};
     FORWARD(tested_run_read(a, &one));
-    FORWARD_TO(done, tested_run_read(b, &other));
-    FORWARD_TO(done, check_same_images(&one, &other));
+    FORWARD(tested_run_read(b, &other));
+    FORWARD(check_same_images(&one, &other));
+    *images = one.predictions.rows;
+    if (!c) return CF_OK;
     *c = (RunComparison){.test = COMPARE_MCNEMAR, .t = NAN, .degrees = NAN};
     count_images(&one, &other, c);
-done:
-    tested_run_free(&one);
-    tested_run_free(&other);
-    return status;
+    return CF_OK;
 }
 
 /* ---- Two groups ---- */
-
-static cf_status check_runs(const GroupRun *a, const GroupRun *b, size_t *images) {
-    TestedRun one = {0}, other = {0};
-    cf_status status;
-    FORWARD(tested_run_read(a->folder, &one));
-    FORWARD_TO(done, tested_run_read(b->folder, &other));
-    FORWARD_TO(done, check_same_images(&one, &other));
-    *images = one.predictions.rows;
-done:
-    tested_run_free(&one);
-    tested_run_free(&other);
-    return status;
-}
 
 /* The done runs of the same seeds, or the same folds. */
 static bool pair_up(const Group *a, const Group *b) {
@@ -163,7 +137,7 @@ static cf_status check_groups(const Group *a, const Group *b, bool paired, size_
     int of_a = 0, of_b = 0;
     for (const GroupRun *one; (one = next_done(a, &of_a));) {
         const GroupRun *other = next_done(b, &of_b);
-        FORWARD(check_runs(one, other, images));
+        FORWARD(compare_runs(one->folder, other->folder, images, NULL));
         if (!paired) return CF_OK;
     }
     return CF_OK;
@@ -176,18 +150,17 @@ static void take_accuracies(const Group *group, double *values) {
 
 static cf_status test_groups(const Group *a, const Group *b, RunComparison *c) {
     const bool paired = pair_up(a, b);
-    double *of_a, *of_b;
+    AUTO_FREE double *of_a = NULL;
     *c = (RunComparison){.test = paired ? COMPARE_PAIRED_T : COMPARE_WELCH, .a_count = a->done, .b_count = b->done};
     FAIL_IF(a->done < 2 || b->done < 2, CF_BAD_USE,
             "%s has %zu runs that are done and %s %zu; two at least are needed of each to tell what varies", a->folder,
             a->done, b->folder, b->done);
     FORWARD(check_groups(a, b, paired, &c->images));
     FORWARD(memory_new(a->done + b->done, sizeof *of_a, &of_a));
-    of_b = of_a + a->done;
+    double *of_b = of_a + a->done;
     take_accuracies(a, of_a);
     take_accuracies(b, of_b);
     const MeanDifference d = paired ? paired_t_test(of_b, of_a, a->done) : welch_t_test(of_b, b->done, of_a, a->done);
-    free(of_a);
     c->a = a->test.mean, c->b = b->test.mean;
     c->difference = d.difference, c->low = d.low, c->high = d.high;
     c->p = d.p, c->t = d.t, c->degrees = d.degrees;
@@ -195,43 +168,39 @@ static cf_status test_groups(const Group *a, const Group *b, RunComparison *c) {
 }
 
 static cf_status compare_groups(const char *a, const char *b, RunComparison *c) {
-    Group one = {0}, other = {0};
-    cf_status status;
+    AUTO(group_free) Group one = {0}, other = {0};
     FORWARD(group_read(a, &one));
-    FORWARD_TO(done, group_read(b, &other));
-    FORWARD_TO(done, test_groups(&one, &other, c));
-done:
-    group_free(&one);
-    group_free(&other);
-    return status;
+    FORWARD(group_read(b, &other));
+    return test_groups(&one, &other, c);
 }
 
 /* ---- Either ---- */
 
 cf_status runs_compare(const char *a, const char *b, RunComparison *comparison) {
-    RunComparison made;
+    size_t images;
     const bool group = folder_is_group(a);
     FAIL_IF(group != folder_is_group(b), CF_BAD_USE,
             "%s is a group of runs and %s is not: a run is compared with a run, a group with a group (%s/s1 is a run)",
             group ? a : b, group ? b : a, group ? a : b);
-    FORWARD(group ? compare_groups(a, b, &made) : compare_runs(a, b, &made));
-    *comparison = made;
-    return CF_OK;
+    return group ? compare_groups(a, b, comparison) : compare_runs(a, b, &images, comparison);
 }
 
 bool run_comparison_is_noise(const RunComparison *c) {
     return !(c->p < 0.05) || (c->low <= 0 && c->high >= 0);
 }
 
+static const struct {
+    const char *test, *interval;
+} names[] = {[COMPARE_MCNEMAR] = {"McNemar's test, exact", "Tango's score interval of paired proportions"},
+             [COMPARE_PAIRED_T] = {"Student's t test, paired", "Student's t, paired"},
+             [COMPARE_WELCH] = {"Welch's t test", "Student's t, Welch's degrees of freedom"}};
+
 const char *run_comparison_test(const RunComparison *c) {
-    static const char *const names[] = {"McNemar's test, exact", "Student's t test, paired", "Welch's t test"};
-    return names[c->test];
+    return names[c->test].test;
 }
 
 const char *run_comparison_interval(const RunComparison *c) {
-    static const char *const names[] = {"Tango's score interval of paired proportions", "Student's t, paired",
-                                        "Student's t, Welch's degrees of freedom"};
-    return names[c->test];
+    return names[c->test].interval;
 }
 
 /* ---- Configurations ---- */
@@ -247,86 +216,73 @@ static void flatten(const json_t *object, const char *prefix, json_t *flat) {
     }
 }
 
+/* Of a run, or of the first run of a group that is done; `group` begins zeroed and stays so for a run. */
 static cf_status read_config(const char *folder, json_t **config, Group *group) {
-    RunFiles files;
-    *group = (Group){0};
+    AUTO(run_files_free) RunFiles files = {0};
+    int place = 0;
     if (!folder_is_group(folder)) {
         FORWARD(run_files_read(folder, &files));
         *config = json_incref(files.config);
-        run_files_free(&files);
         return CF_OK;
     }
     FORWARD(group_read(folder, group));
-    int place = 0;
     const GroupRun *run = next_done(group, &place);
-    cf_status status = run ? CF_OK : FAIL(CF_BAD_USE, "no run of %s is done", folder);
-    if (!status) *config = json_incref(run->files.config);
-    if (status) group_free(group);
-    return status;
-}
-
-static cf_status flat_config(const char *folder, json_t **flat) {
-    static const char *const plain[] = {"data", "model", "version"};
-    json_t *config = NULL;
-    Group group;
-    char title[32];
-    FORWARD(read_config(folder, &config, &group));
-    *flat = json_object();
-    for (size_t i = 0; i < COUNT_OF(plain); i++) json_object_set(*flat, plain[i], json_object_get(config, plain[i]));
-    flatten(json_object_get(config, "split"), "split.", *flat);
-    flatten(json_object_get(config, "train"), "train.", *flat);
-    flatten(json_object_get(config, "from"), "from.", *flat);
-    json_object_set(*flat, "machine.engine", json_object_get(json_object_get(config, "machine"), "engine"));
-    if (group.folder) {
-        const bool seeds = group.plan.kind == GROUP_SEEDS;
-        group_title(&group, title);
-        json_object_set_new(*flat, "group", json_string(title));
-        json_object_del(*flat, seeds ? "train.seed" : "split.fold");
-        if (seeds) json_object_set_new(*flat, "first_seed", json_integer((json_int_t)group.plan.first_seed));
-        group_free(&group);
-    }
-    json_decref(config);
+    FAIL_IF(!run, CF_BAD_USE, "no run of %s is done", folder);
+    *config = json_incref(run->files.config);
     return CF_OK;
 }
 
-/* Of a key; NULL where all are equal. */
-static json_t *different_values(json_t *const *flats, size_t count, const char *key) {
+static cf_status flat_config(const char *folder, json_t **flat) {
+    static const char *const plain[] = {"data", "model", "version"}, *const grouped[] = {"split", "train", "from"};
+    AUTO(group_free) Group group = {0};
+    json_auto_t *config = NULL;
+    char name[32];
+    FORWARD(read_config(folder, &config, &group));
+    *flat = json_object();
+    for (size_t i = 0; i < COUNT_OF(plain); i++) json_object_set(*flat, plain[i], json_object_get(config, plain[i]));
+    for (size_t i = 0; i < COUNT_OF(grouped); i++) {
+        snprintf(name, sizeof name, "%s.", grouped[i]);
+        flatten(json_object_get(config, grouped[i]), name, *flat);
+    }
+    json_object_set(*flat, "machine.engine", json_object_get(json_object_get(config, "machine"), "engine"));
+    if (!group.folder) return CF_OK;
+    const bool seeds = group.plan.kind == GROUP_SEEDS;
+    group_title(&group, name);
+    json_object_set_new(*flat, "group", json_string(name));
+    json_object_del(*flat, seeds ? "train.seed" : "split.fold");
+    if (seeds) json_object_set_new(*flat, "first_seed", json_integer((json_int_t)group.plan.first_seed));
+    return CF_OK;
+}
+
+/* Of a key; NULL where all are equal. `flats`: an array of flat configurations. */
+static json_t *different_values(const json_t *flats, const char *key) {
+    const json_t *flat, *first = json_object_get(json_array_get(flats, 0), key);
+    json_auto_t *values = json_array();
     bool equal = true;
-    json_t *values = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_t *value = json_object_get(flats[i], key), *first = json_object_get(flats[0], key);
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)flats, i, flat) {
+        json_t *value = json_object_get(flat, key);
         equal = equal && (value == first || (value && first && json_equal(value, first)));
         json_array_append_new(values, value ? json_incref(value) : json_null());
     }
-    if (!equal) return values;
-    json_decref(values);
-    return NULL;
+    return equal ? NULL : memory_take(&values);
 }
 
 /* Keys in the order of the first configuration that has them. */
-static void collect(json_t *const *flats, size_t count, json_t *list) {
-    const char *key;
-    json_t *value;
-    for (size_t i = 0; i < count; i++) {
-        json_object_foreach(flats[i], key, value) {
-            bool told = false;
-            for (size_t k = 0; k < i && !told; k++) told = json_object_get(flats[k], key) != NULL;
-            json_t *values = told ? NULL : different_values(flats, count, key);
-            if (values) json_array_append_new(list, json_pack("{s:s s:o}", "key", key, "values", values));
-        }
-    }
-}
-
 cf_status runs_differences(const char *const *folders, size_t count, json_t **json) {
-    json_t **flats;
-    cf_status status = CF_OK;
-    FORWARD(memory_new(count, sizeof(json_t *), &flats));
-    for (size_t i = 0; i < count && !status; i++) status = flat_config(folders[i], &flats[i]);
-    if (!status) {
-        *json = json_array();
-        collect(flats, count, *json);
+    json_auto_t *flats = json_array(), *keys = json_object(), *list = json_array();
+    const char *key;
+    json_t *flat, *value;
+    size_t i;
+    for (i = 0; i < count; i++) {
+        FORWARD(flat_config(folders[i], &flat));
+        json_array_append_new(flats, flat);
     }
-    for (size_t i = 0; i < count; i++) json_decref(flats[i]);
-    free(flats);
-    return status;
+    json_array_foreach(flats, i, flat) json_object_update_missing(keys, flat);
+    json_object_foreach(keys, key, value) {
+        json_t *values = different_values(flats, key);
+        if (values) json_array_append_new(list, json_pack("{s:s s:o}", "key", key, "values", values));
+    }
+    *json = memory_take(&list);
+    return CF_OK;
 }

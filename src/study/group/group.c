@@ -1,20 +1,25 @@
 #include "study/group/group.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_words[] = {"seeds", "folds"};
+/* What runs of a kind are called: all, one, and in names of folders. */
+static const struct {
+    const char *words, *word;
+    char letter;
+} kinds[] = {[GROUP_SEEDS] = {"seeds", "seed", 's'}, [GROUP_FOLDS] = {"folds", "fold", 'f'}};
 
 bool folder_is_group(const char *folder) {
-    char *path;
-    if (file_join(folder, "group.json", &path)) return false;
-    const bool is = file_exists(path);
-    free(path);
-    return is;
+    return file_exists_in(folder, "group.json");
+}
+
+uint64_t group_run_number(const GroupPlan *plan, int place) {
+    return plan->kind == GROUP_SEEDS ? plan->first_seed + (uint64_t)place : (uint64_t)place + 1;
+}
+
+void group_run_name(const GroupPlan *plan, int place, char name[32]) {
+    snprintf(name, 32, "%c%llu", kinds[plan->kind].letter, (unsigned long long)group_run_number(plan, place));
 }
 
 /* ---- Reading ---- */
@@ -26,10 +31,9 @@ static double accuracy_of(const json_t *metrics, const char *part) {
 
 /* A folder that is not there, or has no configuration yet, is not begun. */
 static cf_status read_run(const Group *group, int place, GroupRun *run) {
-    run->number = group->plan.kind == GROUP_SEEDS ? group->plan.first_seed + (uint64_t)place : (uint64_t)place + 1;
+    run->number = group_run_number(&group->plan, place);
     run->validation = run->test = run->low = run->high = run->target = NAN;
-    snprintf(run->name, sizeof run->name, "%c%llu", group->plan.kind == GROUP_SEEDS ? 's' : 'f',
-             (unsigned long long)run->number);
+    group_run_name(&group->plan, place, run->name);
     FORWARD(file_join(group->folder, run->name, &run->folder));
     const cf_status status = run_files_read(run->folder, &run->files);
     if (status == CF_BAD_USE) {
@@ -63,25 +67,24 @@ static cf_status read_plan(const json_t *root, GroupPlan *plan) {
     return CF_OK;
 }
 
-static cf_status read_file(const char *folder, Group *group) {
-    char *path;
-    json_t *root = NULL;
-    FORWARD(file_join(folder, "group.json", &path));
-    cf_status status = json_read(path, &root);
-    if (!status) {
-        status = read_plan(root, &group->plan);
-        const json_t *config = json_object_get(root, "config");
-        if (!status && !config) status = FAIL(CF_BAD_INPUT, "config: an object expected, nothing found");
-        if (!status) status = run_config_from_json(config, &group->config);
-        if (status && status != CF_NO_MEMORY) status = status_prefix(status, "%s", path);
-        json_decref(root);
-    }
-    free(path);
-    return status;
+static cf_status read_document(const json_t *root, Group *group) {
+    const json_t *config = json_object_get(root, "config");
+    FORWARD(read_plan(root, &group->plan));
+    FAIL_IF(!config, CF_BAD_INPUT, "config: an object expected, nothing found");
+    return run_config_from_json(config, &group->config);
 }
 
-static cf_status describe(Group *group) {
-    double *values;
+static cf_status read_file(const char *folder, Group *group) {
+    AUTO_FREE char *path = NULL;
+    json_auto_t *root = NULL;
+    FORWARD(file_join(folder, "group.json", &path));
+    FORWARD(json_read(path, &root));
+    const cf_status status = read_document(root, group);
+    return status && status != CF_NO_MEMORY ? status_prefix(status, "%s", path) : status;
+}
+
+static cf_status take_means(Group *group) {
+    AUTO_FREE double *values = NULL;
     size_t scored = 0;
     FORWARD(memory_new(3 * (size_t)group->plan.count, sizeof *values, &values));
     double *tests = values + group->plan.count, *targets = tests + group->plan.count;
@@ -94,24 +97,20 @@ static cf_status describe(Group *group) {
     group->validation = mean_interval(values, group->done);
     group->test = mean_interval(tests, group->done);
     group->target = mean_interval(targets, scored);
-    free(values);
     return CF_OK;
 }
 
 cf_status group_read(const char *folder, Group *group) {
-    Group made = {0};
-    cf_status status;
+    AUTO(group_free) Group made = {0};
     FAIL_IF(!folder_is_group(folder), CF_BAD_USE, "%s is no group of runs: there is no group.json in it", folder);
-    FORWARD_TO(failed, file_trim(folder, &made.folder));
-    FORWARD_TO(failed, read_file(folder, &made));
-    FORWARD_TO(failed, memory_new((size_t)made.plan.count, sizeof *made.runs, &made.runs));
-    for (int i = 0; i < made.plan.count; i++) FORWARD_TO(failed, read_run(&made, i, &made.runs[i]));
-    FORWARD_TO(failed, describe(&made));
+    FORWARD(file_trim(folder, &made.folder));
+    FORWARD(read_file(folder, &made));
+    FORWARD(memory_new((size_t)made.plan.count, sizeof *made.runs, &made.runs));
+    for (int i = 0; i < made.plan.count; i++) FORWARD(read_run(&made, i, &made.runs[i]));
+    FORWARD(take_means(&made));
     *group = made;
+    made = (Group){0};
     return CF_OK;
-failed:
-    group_free(&made);
-    return status;
 }
 
 void group_free(Group *group) {
@@ -125,18 +124,16 @@ void group_free(Group *group) {
     *group = (Group){0};
 }
 
-/* ---- Saying it ---- */
+/* ---- Table and document ---- */
 
 void group_title(const Group *group, char title[32]) {
-    const bool seeds = group->plan.kind == GROUP_SEEDS;
-    snprintf(title, 32, "%d %s%s", group->plan.count, seeds ? "seed" : "fold", group->plan.count == 1 ? "" : "s");
+    snprintf(title, 32, "%d %s%s", group->plan.count, kinds[group->plan.kind].word, group->plan.count == 1 ? "" : "s");
 }
 
 const char *group_caveat(const Group *group) {
-    return group->plan.kind == GROUP_SEEDS ? ""
-                                           : "Folds share training images, so their results are not independent, and "
-                                             "the interval is narrower than it "
-                                             "should be (Bengio, Grandvalet 2004).";
+    if (group->plan.kind == GROUP_SEEDS) return "";
+    return "Folds share training images, so their results are not independent, and the interval is narrower than it should be (Bengio, "
+           "Grandvalet 2004).";
 }
 
 static void print_row(FILE *out, const GroupRun *run) {
@@ -158,8 +155,7 @@ static void print_interval(FILE *out, const MeanInterval *m) {
 }
 
 void group_print(const Group *group, FILE *out) {
-    fprintf(out, "%-10s %14s %18s %12s\n", group->plan.kind == GROUP_SEEDS ? "seed" : "fold", "validation", "test",
-            "best epoch");
+    fprintf(out, "%-10s %14s %18s %12s\n", kinds[group->plan.kind].word, "validation", "test", "best epoch");
     for (int i = 0; i < group->plan.count; i++) print_row(out, &group->runs[i]);
     if (!group->done) return;
     fprintf(out, "%-10s %12.2f %% %16.2f %%\n", "mean", 100 * group->validation.mean, 100 * group->test.mean);
@@ -176,13 +172,9 @@ void group_print(const Group *group, FILE *out) {
     if (*group_caveat(group)) fprintf(out, "%s\n", group_caveat(group));
 }
 
-static json_t *number_or_null(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *interval_json(const MeanInterval *m) {
-    return json_pack("{s:o s:o s:o s:o s:I}", "mean", number_or_null(m->mean), "low", number_or_null(m->low), "high",
-                     number_or_null(m->high), "deviation", number_or_null(m->deviation), "n", (json_int_t)m->count);
+    return json_pack("{s:o s:o s:o s:o s:I}", "mean", json_number(m->mean), "low", json_number(m->low), "high",
+                     json_number(m->high), "deviation", json_number(m->deviation), "n", (json_int_t)m->count);
 }
 
 static json_t *runs_json(const Group *group) {
@@ -192,8 +184,7 @@ static json_t *runs_json(const Group *group) {
         if (!run->done) continue;
         json_t *one = json_copy(run->files.metrics);
         json_object_set_new(one, "run", json_text(run->folder)); /* where it is now */
-        json_object_set_new(one, group->plan.kind == GROUP_SEEDS ? "seed" : "fold",
-                            json_integer((json_int_t)run->number));
+        json_object_set_new(one, kinds[group->plan.kind].word, json_integer((json_int_t)run->number));
         json_array_append_new(list, one);
     }
     return list;
@@ -201,31 +192,29 @@ static json_t *runs_json(const Group *group) {
 
 cf_status group_json(const Group *group, json_t **json) {
     json_t *root = json_pack("{s:o s:s s:i s:I s:o s:{s:o} s:o}", "group", json_text(group->folder), "kind",
-                             kind_words[group->plan.kind], "count", group->plan.count, "done", (json_int_t)group->done,
+                             kinds[group->plan.kind].words, "count", group->plan.count, "done", (json_int_t)group->done,
                              "accuracy", interval_json(&group->test), "validation", "accuracy",
                              interval_json(&group->validation), "runs", runs_json(group));
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the JSON of a group");
-    if (group->target.count) json_object_set_new(root, "target", json_pack("{s:o}", "accuracy", interval_json(&group->target)));
+    if (group->target.count)
+        json_object_set_new(root, "target", json_pack("{s:o}", "accuracy", interval_json(&group->target)));
     *json = root;
     return CF_OK;
 }
 
-/* ---- group.json ---- */
-
 cf_status group_write(const char *folder, const GroupPlan *plan, const RunConfig *config, const Group *results) {
-    char *path = NULL;
-    json_t *config_json, *root = NULL;
+    AUTO_FREE char *path = NULL;
+    json_auto_t *config_json = NULL;
     FORWARD(run_config_json(config, &config_json));
-    root = json_pack("{s:s s:i s:I s:s s:o}", "kind", kind_words[plan->kind], "count", plan->count, "first_seed",
-                     (json_int_t)plan->first_seed, "version", cf_version(), "config", config_json);
+    json_auto_t *root =
+        json_pack("{s:s s:i s:I s:s s:O}", "kind", kinds[plan->kind].words, "count", plan->count, "first_seed",
+                  (json_int_t)plan->first_seed, "version", cf_version(), "config", config_json);
+    FAIL_IF(!root, CF_NO_MEMORY, "out of memory");
     if (results) {
         json_object_set_new(root, "done", json_integer((json_int_t)results->done));
         json_object_set_new(root, "accuracy", interval_json(&results->test));
         json_object_set_new(root, "validation", json_pack("{s:o}", "accuracy", interval_json(&results->validation)));
     }
-    cf_status status = root ? file_join(folder, "group.json", &path) : FAIL(CF_NO_MEMORY, "out of memory");
-    if (!status) status = json_write(path, root);
-    json_decref(root);
-    free(path);
-    return status;
+    FORWARD(file_join(folder, "group.json", &path));
+    return json_write(path, root);
 }

@@ -38,6 +38,9 @@ typedef struct Group {
     MeanInterval validation, test, target; /* of the accuracies of what is done; target.count 0: there is none */
 } Group;
 
+/* The seed or the fold of the run at a place, and the name of its folder. */
+uint64_t group_run_number(const GroupPlan *plan, int place);
+void group_run_name(const GroupPlan *plan, int place, char name[32]);
 /* Whether there is a group.json in it. */
 bool folder_is_group(const char *folder);
 cf_status group_read(const char *folder, Group *group);
@@ -73,6 +76,8 @@ typedef struct GroupWork {
 /* Trains what is missing, each run as cifra train does; writes group.json, figures and report.html. A killed group leaves a folder that
  * a later call goes on with, to the same end. A run that diverges ends the work: CF_DIVERGED. */
 cf_status group_train(const GroupWork *work);
+/* The figures of a trained and tested run, and its page. */
+cf_status run_write_report(const Run *run, const FigureOptions *figures);
 /* Figures of the group into GROUP/figures, and GROUP/report.html. */
 cf_status group_show(const char *folder, const FigureOptions *figures);
 

@@ -1,8 +1,5 @@
 #include "study/group/run_ensemble.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,15 +15,13 @@ static cf_status open_one(const char *folder, RunEnsemble *e) {
 }
 
 static cf_status open_group(const char *folder, RunEnsemble *e) {
-    Group group;
+    AUTO(group_free) Group group = {0};
     FORWARD(group_read(folder, &group));
-    cf_status status = CF_OK;
-    if (group.done < (size_t)group.plan.count)
-        status = FAIL(CF_BAD_USE, "%zu of the %d runs of %s are done; resume with: cifra train --resume --out %s",
-                      group.done, group.plan.count, folder, folder);
-    for (int i = 0; i < group.plan.count && !status; i++) status = open_one(group.runs[i].folder, e);
-    group_free(&group);
-    return status;
+    FAIL_IF(group.done < (size_t)group.plan.count, CF_BAD_USE,
+            "%zu of the %d runs of %s are done; resume with: cifra train --resume --out %s", group.done,
+            group.plan.count, folder, folder);
+    for (int i = 0; i < group.plan.count; i++) FORWARD(open_one(group.runs[i].folder, e));
+    return CF_OK;
 }
 
 /* The same network twice would count twice. */
@@ -40,16 +35,13 @@ static cf_status check_members(const RunEnsemble *e) {
 }
 
 cf_status run_ensemble_open(const char *const *folders, size_t count, RunEnsemble *ensemble) {
-    RunEnsemble made = {0};
-    cf_status status = CF_OK;
-    for (size_t i = 0; i < count && !status; i++)
-        status = folder_is_group(folders[i]) ? open_group(folders[i], &made) : open_one(folders[i], &made);
-    if (!status) status = check_members(&made);
-    if (status)
-        run_ensemble_free(&made);
-    else
-        *ensemble = made;
-    return status;
+    AUTO(run_ensemble_free) RunEnsemble made = {0};
+    for (size_t i = 0; i < count; i++)
+        FORWARD(folder_is_group(folders[i]) ? open_group(folders[i], &made) : open_one(folders[i], &made));
+    FORWARD(check_members(&made));
+    *ensemble = made;
+    made = (RunEnsemble){0};
+    return CF_OK;
 }
 
 void run_ensemble_free(RunEnsemble *ensemble) {
@@ -64,18 +56,14 @@ void run_ensemble_free(RunEnsemble *ensemble) {
 
 static bool one_validation_part(const RunEnsemble *e) {
     const cf_subset *first = cf_split_part(e->runs[0]->split, CF_VALIDATION);
-    for (size_t i = 1; i < e->count; i++) {
-        const cf_subset *other = cf_split_part(e->runs[i]->split, CF_VALIDATION);
-        if (other->count != first->count ||
-            memcmp(other->images, first->images, first->count * sizeof *first->images) != 0)
-            return false;
-    }
+    for (size_t i = 1; i < e->count; i++)
+        if (!subset_equal(cf_split_part(e->runs[i]->split, CF_VALIDATION), first)) return false;
     return true;
 }
 
 static cf_status fit_temperature(const RunEnsemble *e, const EnsembleModel *models, int threads,
                                  Temperature *temperature) {
-    Ensemble validation;
+    AUTO(ensemble_free) Ensemble validation = {0};
     *temperature =
         (Temperature){0, "it is fitted on one validation part, for the test part of the runs' own data only"};
     if (strcmp(e->part, "test") != 0) return CF_OK;
@@ -83,9 +71,7 @@ static cf_status fit_temperature(const RunEnsemble *e, const EnsembleModel *mode
     if (!one_validation_part(e)) return CF_OK;
     FORWARD(ensemble_evaluate(models, e->count, cf_split_part(e->runs[0]->split, CF_VALIDATION), threads, &validation));
     const Predictions predictions = evaluation_predictions(&validation.evaluation);
-    cf_status status = temperature_fit(&predictions, temperature);
-    ensemble_free(&validation);
-    return status;
+    return temperature_fit(&predictions, temperature);
 }
 
 /* What the ensemble has seen is at least what the member has seen that saw most. */
@@ -100,15 +86,13 @@ static const Overlap *largest_overlap(const RunEnsemble *e) {
 }
 
 static cf_status evaluate_models(RunEnsemble *e, const cf_subset *images, int threads) {
-    EnsembleModel *models;
+    AUTO_FREE EnsembleModel *models = NULL;
     Temperature temperature;
     FORWARD(memory_new(e->count, sizeof *models, &models));
     for (size_t i = 0; i < e->count; i++)
         models[i] = (EnsembleModel){e->runs[i]->model, e->runs[i]->engine, e->runs[i]->views};
-    cf_status status = fit_temperature(e, models, threads, &temperature);
-    if (!status) status = ensemble_evaluate(models, e->count, images, threads, &e->ensemble);
-    free(models);
-    FORWARD(status);
+    FORWARD(fit_temperature(e, models, threads, &temperature));
+    FORWARD(ensemble_evaluate(models, e->count, images, threads, &e->ensemble));
     e->ensemble.evaluation.temperature = temperature;
     e->ensemble.evaluation.overlap = *largest_overlap(e);
     e->best = ensemble_best(&e->ensemble);
@@ -141,53 +125,32 @@ static json_t *against_best(const RunEnsemble *e) {
 }
 
 cf_status run_ensemble_json(const RunEnsemble *e, json_t **json) {
-    json_t *root, *members = json_array();
-    cf_status status = evaluation_json(&e->ensemble.evaluation, e->data, e->part, &root);
+    FORWARD(evaluation_json(&e->ensemble.evaluation, e->data, e->part, json));
+    json_t *members = json_array();
     for (size_t i = 0; i < e->count; i++)
         json_array_append_new(members, json_pack("{s:o s:f s:f}", "run", json_text(e->runs[i]->folder), "accuracy",
                                                  e->ensemble.members[i].accuracy, "loss", e->ensemble.members[i].loss));
-    if (status) {
-        json_decref(members);
-        return status;
-    }
-    json_object_set_new(root, "members", members);
-    json_object_set_new(root, "against_best", against_best(e));
-    *json = root;
+    json_object_set_new(*json, "members", members);
+    json_object_set_new(*json, "against_best", against_best(e));
     return CF_OK;
-}
-
-static cf_status write_documents(const RunEnsemble *e, const char *folder, const char *suffix, char **predictions) {
-    char *path;
-    json_t *json = NULL;
-    FORWARD(memory_print(&path, "%s/ensemble%s.json", folder, suffix));
-    cf_status status = run_ensemble_json(e, &json);
-    if (!status) status = json_write(path, json);
-    json_decref(json);
-    free(path);
-    FORWARD(status);
-    FORWARD(memory_print(predictions, "%s/predictions%s.csv", folder, suffix));
-    status = predictions_write(*predictions, &e->ensemble.evaluation);
-    if (status) {
-        free(*predictions);
-        *predictions = NULL;
-    }
-    return status;
 }
 
 cf_status run_ensemble_write(const RunEnsemble *e, const char *folder, const FigureOptions *options, FigureList *list,
                              char **predictions) {
+    AUTO_FREE char *trimmed = NULL, *suffix = NULL, *document = NULL, *table = NULL;
+    json_auto_t *json = NULL;
+    FORWARD(file_trim(folder, &trimmed));
     /* In the place of a run, for names and figures: the ensemble's folder, and no model. */
-    Run shell = {.config = e->runs[0]->config, .set = e->runs[0]->set, .other = e->runs[0]->other};
-    char *suffix = NULL;
-    cf_status status;
-    *predictions = NULL;
-    FORWARD(file_trim(folder, &shell.folder));
-    FORWARD_TO(done, file_make_folder(shell.folder));
-    FORWARD_TO(done, figures_suffix(&shell, e->data, e->part, true, &suffix));
-    FORWARD_TO(done, write_documents(e, shell.folder, suffix, predictions));
-    FORWARD_TO(done, figures_make(&shell, &e->ensemble.evaluation, e->data, e->part, options, list));
-done:
-    free(suffix);
-    free(shell.folder);
-    return status;
+    const Run shell = {
+        .folder = trimmed, .config = e->runs[0]->config, .set = e->runs[0]->set, .other = e->runs[0]->other};
+    FORWARD(file_make_folder(trimmed));
+    FORWARD(figures_suffix(&shell, e->data, e->part, true, &suffix));
+    FORWARD(memory_print(&document, "%s/ensemble%s.json", trimmed, suffix));
+    FORWARD(memory_print(&table, "%s/predictions%s.csv", trimmed, suffix));
+    FORWARD(run_ensemble_json(e, &json));
+    FORWARD(json_write(document, json));
+    FORWARD(predictions_write(table, &e->ensemble.evaluation));
+    FORWARD(figures_make(&shell, &e->ensemble.evaluation, e->data, e->part, options, list));
+    *predictions = memory_take(&table);
+    return CF_OK;
 }

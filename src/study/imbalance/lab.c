@@ -1,8 +1,6 @@
 /* What a lab is made of: cases, sizes, the configuration of each training, and what it has to show. */
 #include "study/imbalance/lab.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "base/text_draft.h"
 #include "data/split.h"
@@ -25,30 +23,15 @@ cf_train_options lab_train_defaults(void) {
 
 /* ---- The training images of a split ---- */
 
-/* Per label of the set; 0 of classes that take no part. */
-static cf_status count_images(const cf_set *set, const cf_split_options *options, size_t *counts) {
-    cf_split *split;
-    FORWARD(cf_split_new(set, options, &split));
-    subset_class_counts(cf_split_part(split, CF_TRAIN), counts);
-    cf_split_free(split);
-    return CF_OK;
-}
-
-/* The labels that take part, in the order of "1,2"; without a list all of the set, which have images. */
-static cf_status take_labels(const cf_set *set, const cf_split_options *options, int *labels, int *count) {
-    char *copy, *rest, *word;
-    *count = 0;
-    if (!options->classes) {
-        while (*count < set->classes) labels[*count] = *count, ++*count;
-        return CF_OK;
-    }
-    FORWARD(memory_copy_string(options->classes, &copy));
-    rest = copy;
-    while ((word = strsep(&rest, ","))) {
-        const int label = set_find_class(set, word);
-        if (label >= 0 && *count < set->classes) labels[(*count)++] = label; /* others cf_split_new has refused */
-    }
-    free(copy);
+/* Per label of the set, with another limit; 0 of classes that take no part. Release with free(). */
+static cf_status count_images(const cf_set *set, cf_split_options options, const char *limit, size_t **counts) {
+    AUTO(cf_split_free_at) cf_split *split = NULL;
+    AUTO_FREE size_t *made = NULL;
+    options.train_limit = limit;
+    FORWARD(memory_new((size_t)set->classes, sizeof *made, &made));
+    FORWARD(cf_split_new(set, &options, &split));
+    subset_class_counts(cf_split_part(split, CF_TRAIN), made);
+    *counts = memory_take(&made);
     return CF_OK;
 }
 
@@ -60,19 +43,28 @@ typedef struct Classes {
     int *labels, count;
 } Classes;
 
-static cf_status classes_new(const Lab *lab, const cf_set *set, Classes *classes) {
-    cf_split_options options = lab->base->split;
-    options.train_limit = NULL;
-    *classes = (Classes){.set = set};
-    FORWARD(memory_new((size_t)set->classes, sizeof *classes->counts, &classes->counts));
-    FORWARD(memory_new((size_t)set->classes, sizeof *classes->labels, &classes->labels));
-    FORWARD(count_images(set, &options, classes->counts));
-    return take_labels(set, &options, classes->labels, &classes->count);
-}
-
 static void classes_free(Classes *classes) {
     free(classes->counts);
     free(classes->labels);
+}
+
+/* The labels that take part, in the order of "1,2"; without a list all of the set, which have images. `classes` begins zeroed. */
+static cf_status classes_find(const Lab *lab, const cf_set *set, Classes *classes) {
+    AUTO_FREE char *copy = NULL;
+    classes->set = set;
+    FORWARD(count_images(set, lab->base->split, NULL, &classes->counts));
+    FORWARD(memory_new((size_t)set->classes, sizeof *classes->labels, &classes->labels));
+    if (!lab->base->split.classes) {
+        for (; classes->count < set->classes; classes->count++) classes->labels[classes->count] = classes->count;
+        return CF_OK;
+    }
+    FORWARD(memory_copy_string(lab->base->split.classes, &copy));
+    for (char *rest = copy, *word; (word = strsep(&rest, ","));) {
+        const int label = set_find_class(set, word);
+        if (label >= 0 && classes->count < set->classes)
+            classes->labels[classes->count++] = label; /* others cf_split_new has refused */
+    }
+    return CF_OK;
 }
 
 /* As a limit does (cf_split_new), a class with fewer images gives all. */
@@ -124,7 +116,7 @@ static cf_status write_numbers(FILE *out, const Classes *c, const char *text) {
 }
 
 static cf_status add_case(Lab *lab, const Classes *classes, const char *text) {
-    TextDraft draft;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
     LabCase *c = &lab->cases[lab->case_count];
     FAIL_IF(lab->case_count == LAB_CASES, CF_BAD_USE, "at most %d cases expected", LAB_CASES);
     FAIL_IF(strlen(text) > 100, CF_BAD_USE, "a case of up to 100 letters expected");
@@ -132,73 +124,55 @@ static cf_status add_case(Lab *lab, const Classes *classes, const char *text) {
     lab->case_count++;
     if (strcmp(text, "all") == 0) return CF_OK;
     FORWARD(text_draft(&draft));
-    cf_status status = strncmp(text, "ratio", 5) == 0 ? write_ratio(draft.stream, classes, text)
-                                                      : write_numbers(draft.stream, classes, text);
-    if (!status) return text_draft_finish(&draft, &c->limit, NULL);
-    text_draft_abandon(&draft);
-    return status;
+    FORWARD(strncmp(text, "ratio", 5) == 0 ? write_ratio(draft.stream, classes, text)
+                                           : write_numbers(draft.stream, classes, text));
+    return text_draft_finish(&draft, &c->limit, NULL);
 }
 
 cf_status lab_add_cases(Lab *lab, const cf_set *set, const char *text) {
-    char *copy = NULL, *rest, *word;
-    Classes classes = {0};
-    cf_status status = classes_new(lab, set, &classes);
-    if (!status) status = memory_copy_string(text, &copy);
-    for (rest = copy; !status && (word = strsep(&rest, ","));) {
-        status = add_case(lab, &classes, word);
-        if (status) status = status_prefix(status, "case \"%.100s\"", word);
+    AUTO(classes_free) Classes classes = {0};
+    AUTO_FREE char *copy = NULL;
+    FORWARD(classes_find(lab, set, &classes));
+    FORWARD(memory_copy_string(text, &copy));
+    for (char *rest = copy, *word; (word = strsep(&rest, ","));) {
+        const cf_status status = add_case(lab, &classes, word);
+        if (status) return status_prefix(status, "case \"%.100s\"", word);
     }
-    free(copy);
-    classes_free(&classes);
-    return status;
+    return CF_OK;
 }
 
 /* ---- Sizes of the learning curve ---- */
 
 /* "1:50,2:1000" with another number for one class. */
 cf_status lab_limit_with(const Lab *lab, const cf_set *set, int label, int64_t images, char **limit) {
-    cf_split_options options = lab->base->split;
-    size_t *counts;
-    TextDraft draft;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    AUTO_FREE size_t *counts = NULL;
     const char *between = "";
-    options.train_limit = lab->cases[0].limit;
-    FORWARD(memory_new((size_t)set->classes, sizeof *counts, &counts));
-    cf_status status = count_images(set, &options, counts);
-    if (!status) status = text_draft(&draft);
-    if (!status) {
-        for (int k = 0; k < set->classes; k++) {
-            if (!counts[k]) continue;
-            fprintf(draft.stream, "%s%s:%lld", between, set->class_names[k],
-                    k == label ? (long long)images : (long long)counts[k]);
-            between = ",";
-        }
-        status = text_draft_finish(&draft, limit, NULL);
+    FORWARD(count_images(set, lab->base->split, lab->cases[0].limit, &counts));
+    FORWARD(text_draft(&draft));
+    for (int k = 0; k < set->classes; k++) {
+        if (!counts[k]) continue;
+        fprintf(draft.stream, "%s%s:%lld", between, set->class_names[k],
+                k == label ? (long long)images : (long long)counts[k]);
+        between = ",";
     }
-    free(counts);
-    return status;
+    return text_draft_finish(&draft, limit, NULL);
 }
 
 cf_status lab_rarest(const Lab *lab, const cf_set *set, int *label, int64_t *images, int64_t *most) {
-    cf_split_options options = lab->base->split;
-    size_t *counts, *whole, common = 0;
-    options.train_limit = lab->cases[0].limit;
-    FORWARD(memory_new(2 * (size_t)set->classes, sizeof *counts, &counts));
-    whole = counts + set->classes;
-    cf_status status = count_images(set, &options, counts);
-    options.train_limit = NULL;
-    if (!status) status = count_images(set, &options, whole);
+    AUTO_FREE size_t *counts = NULL, *whole = NULL;
+    size_t common = 0;
+    FORWARD(count_images(set, lab->base->split, lab->cases[0].limit, &counts));
+    FORWARD(count_images(set, lab->base->split, NULL, &whole));
     *label = -1;
-    for (int k = 0; k < set->classes && !status; k++) {
+    for (int k = 0; k < set->classes; k++) {
         if (counts[k] && (*label < 0 || counts[k] < counts[*label])) *label = k;
         if (counts[k] > common) common = counts[k];
     }
-    if (!status && *label < 0) status = FAIL(CF_BAD_USE, "case \"%s\" has no training images", lab->cases[0].name);
-    if (!status) {
-        *images = (int64_t)counts[*label];
-        *most = (int64_t)(common < whole[*label] ? common : whole[*label]);
-    }
-    free(counts);
-    return status;
+    FAIL_IF(*label < 0, CF_BAD_USE, "case \"%s\" has no training images", lab->cases[0].name);
+    *images = (int64_t)counts[*label];
+    *most = (int64_t)(common < whole[*label] ? common : whole[*label]);
+    return CF_OK;
 }
 
 static cf_status read_sizes(Lab *lab, const char *text, int64_t most) {
@@ -243,17 +217,15 @@ void lab_free(Lab *lab) {
 
 /* SMOTE fills every class up to the largest; the other samplers take as many images as there are. */
 static cf_status epochs_of(const RunConfig *config, const cf_set *set, int steps, int *epochs) {
-    size_t *counts, images = 0, largest = 0, classes = 0;
+    AUTO_FREE size_t *counts = NULL;
+    size_t images = 0, largest = 0, classes = 0;
     const size_t batch = (size_t)config->train.batch;
-    FORWARD(memory_new((size_t)set->classes, sizeof *counts, &counts));
-    cf_status status = count_images(set, &config->split, counts);
-    for (int k = 0; k < set->classes && !status; k++) {
+    FORWARD(count_images(set, config->split, config->split.train_limit, &counts));
+    for (int k = 0; k < set->classes; k++) {
         images += counts[k];
         classes += counts[k] > 0;
         if (counts[k] > largest) largest = counts[k];
     }
-    free(counts);
-    FORWARD(status);
     if (config->train.sample == CF_SMOTE || config->train.sample == CF_SMOTE_FEATURES) images = classes * largest;
     const size_t each = (images + batch - 1) / batch, needed = each ? ((size_t)steps + each - 1) / each : 1;
     *epochs = needed > MOST_EPOCHS ? MOST_EPOCHS : (int)needed;
@@ -261,29 +233,24 @@ static cf_status epochs_of(const RunConfig *config, const cf_set *set, int steps
 }
 
 /* All keep the network of the source, whether they begin with its weights or not. */
-static cf_status lay(const LabTraining *t, const cf_set *set, RunConfig *config) {
-    char *limit = NULL;
+cf_status lab_configure(const LabTraining *t, const cf_set *set, RunConfig *config) {
+    AUTO(run_config_free) RunConfig made = {0};
     const bool head = t->head_of != NULL;
-    if (t->limit) FORWARD(memory_copy_string(t->limit, &limit));
-    free((char *)(uintptr_t)config->split.train_limit);
-    config->split.train_limit = limit;
-    config->split.seed += (uint64_t)t->draw;
-    config->train.seed += (uint64_t)t->number;
-    config->train.patience = 0;
-    config->train.stop_on = CF_STOP_ON_LAST;
+    FORWARD(run_config_copy(t->base, &made));
+    FORWARD(run_config_split_text(&made.split.train_limit, t->limit));
+    made.split.seed += (uint64_t)t->draw;
+    made.train.seed += (uint64_t)t->number;
+    made.train.patience = 0;
+    made.train.stop_on = CF_STOP_ON_LAST;
     if (head || !remedy_has(t->remedy, REMEDY_PRETRAINED)) {
-        config->source = (SourceRecord){0};
-        FORWARD(run_config_text(&config->from, t->head_of));
+        made.source = (SourceRecord){0};
+        FORWARD(run_config_text(&made.from, t->head_of));
     }
-    FORWARD(remedy_lay(t->remedy, head, t->augment, &config->train));
-    return epochs_of(config, set, head ? (t->steps + 3) / 4 : t->steps, &config->train.epochs);
-}
-
-cf_status lab_configure(const LabTraining *training, const cf_set *set, RunConfig *config) {
-    FORWARD(run_config_copy(training->base, config));
-    cf_status status = lay(training, set, config);
-    if (status) run_config_free(config);
-    return status;
+    FORWARD(remedy_lay(t->remedy, head, t->augment, &made.train));
+    FORWARD(epochs_of(&made, set, head ? (t->steps + 3) / 4 : t->steps, &made.train.epochs));
+    *config = made;
+    made = (RunConfig){0};
+    return CF_OK;
 }
 
 /* ---- What it has to show ---- */
@@ -303,11 +270,11 @@ static json_t *scores_json(const Metrics *m) {
                      "per_class", classes);
 }
 
-/* Probabilities over the classes' shares of the training images: all classes count alike. */
-static cf_status moved_json(const Evaluation *e, const size_t *images, json_t **json) {
+/* With "moved": probabilities over the classes' shares of the training images, so that all classes count alike. */
+static cf_status part_json(const Evaluation *e, const size_t *images, json_t **json) {
     const size_t classes = (size_t)e->metrics.classes;
-    float *moved;
-    Metrics metrics;
+    AUTO(metrics_free) Metrics metrics = {0};
+    AUTO_FREE float *moved = NULL;
     FORWARD(memory_new(e->count * classes, sizeof *moved, &moved));
     for (size_t i = 0; i < e->count; i++) {
         double sum = 0;
@@ -318,66 +285,35 @@ static cf_status moved_json(const Evaluation *e, const size_t *images, json_t **
             moved[i * classes + k] = (float)(sum > 0 ? weighed / sum : 0);
         }
     }
-    cf_status status = metrics_new(moved, e->labels, e->count, (int)classes, e->metrics.class_names, &metrics);
-    free(moved);
-    FORWARD(status);
-    *json = scores_json(&metrics);
-    metrics_free(&metrics);
-    return CF_OK;
-}
-
-static cf_status part_json(const Evaluation *e, const size_t *images, json_t **json) {
-    json_t *moved = NULL;
-    FORWARD(moved_json(e, images, &moved));
+    FORWARD(metrics_new(moved, e->labels, e->count, (int)classes, e->metrics.class_names, &metrics));
     *json = scores_json(&e->metrics);
-    json_object_set_new(*json, "moved", moved);
+    json_object_set_new(*json, "moved", scores_json(&metrics));
     return CF_OK;
-}
-
-/* Per class of the model, whose names are the set's. */
-static cf_status images_of(const Run *run, size_t **images) {
-    size_t *counts;
-    FORWARD(memory_new((size_t)run->set->classes, sizeof *counts, &counts));
-    subset_class_counts(cf_split_part(run->split, CF_TRAIN), counts);
-    cf_status status = memory_new((size_t)run->model->classes, sizeof **images, images);
-    for (int k = 0; k < run->model->classes && !status; k++) {
-        const int label = set_find_class(run->set, run->model->class_names[k]);
-        (*images)[k] = label < 0 ? 0 : counts[label];
-    }
-    free(counts);
-    return status;
-}
-
-static cf_status both_parts(const Run *run, const size_t *images, json_t **result) {
-    const ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
-    Evaluation validation;
-    json_t *part = NULL;
-    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_VALIDATION), &options, &validation));
-    cf_status status = part_json(&validation, images, &part);
-    evaluation_free(&validation);
-    if (!status) status = part_json(&run->test, images, result);
-    if (status)
-        json_decref(part);
-    else
-        json_object_set_new(*result, "validation", part);
-    return status;
 }
 
 cf_status lab_result(const Run *run, json_t **result) {
-    size_t *images;
-    double seconds = 0;
-    FORWARD(images_of(run, &images));
-    cf_status status = both_parts(run, images, result);
-    if (!status) {
-        json_t *list = json_array();
-        for (int k = 0; k < run->model->classes; k++) json_array_append_new(list, json_integer((json_int_t)images[k]));
-        for (int e = 0; e < run->fitted.result.epochs_run; e++) seconds += run->fitted.rows[e].seconds;
-        json_object_set_new(*result, "seed", json_integer((json_int_t)run->config.train.seed));
-        json_object_set_new(*result, "split_seed", json_integer((json_int_t)run->config.split.seed));
-        json_object_set_new(*result, "images", list);
-        json_object_set_new(*result, "epochs_run", json_integer(run->fitted.result.epochs_run));
-        json_object_set_new(*result, "seconds", json_real(seconds));
+    const ClassifyOptions options = {.engine = run->engine, .threads = run->threads};
+    const size_t classes = (size_t)run->model->classes;
+    AUTO(evaluation_free) Evaluation validation = {0};
+    AUTO_FREE size_t *counts = NULL, *images = NULL; /* by label; by class of the model, whose names are the set's */
+    json_auto_t *part = NULL;
+    FORWARD(memory_new((size_t)run->set->classes, sizeof *counts, &counts));
+    FORWARD(memory_new(classes, sizeof *images, &images));
+    subset_class_counts(cf_split_part(run->split, CF_TRAIN), counts);
+    for (size_t k = 0; k < classes; k++) {
+        const int label = set_find_class(run->set, run->model->class_names[k]);
+        images[k] = label < 0 ? 0 : counts[label];
     }
-    free(images);
-    return status;
+    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_VALIDATION), &options, &validation));
+    FORWARD(part_json(&validation, images, &part));
+    FORWARD(part_json(&run->test, images, result));
+    json_t *list = json_array();
+    for (size_t k = 0; k < classes; k++) json_array_append_new(list, json_integer((json_int_t)images[k]));
+    json_object_set(*result, "validation", part);
+    json_object_set_new(*result, "seed", json_integer((json_int_t)run->config.train.seed));
+    json_object_set_new(*result, "split_seed", json_integer((json_int_t)run->config.split.seed));
+    json_object_set_new(*result, "images", list);
+    json_object_set_new(*result, "epochs_run", json_integer(run->fitted.result.epochs_run));
+    json_object_set_new(*result, "seconds", json_real(run_step_seconds(run)));
+    return CF_OK;
 }

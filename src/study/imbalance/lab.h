@@ -72,6 +72,22 @@ cf_status lab_configure(const LabTraining *training, const cf_set *set, RunConfi
 cf_status lab_result(const Run *run, json_t **result);
 /* ---- All of them (lab_run.c) ---- */
 
+/* As stages of a study. */
+struct Study;
+struct StudyStage;
+/* Describes the stage of one training, STUDY/`label`-REMEDY-sN, whose lab_result goes into the list of the remedy at results[path]
+ * ("remedies.street.1"); what it begins with is trained before, as results["before"]. stage->place.set is there; nothing is freed on
+ * failure. */
+cf_status lab_prepare(struct Study *study, const LabTraining *training, const char *label, const char *path,
+                      struct StudyStage *stage);
+/* Those of the remedies that are trainings, each once: what "moved" moves. Returns how many. */
+int lab_trained(const Remedy *remedies, int count, Remedy trained[MOST_REMEDIES]);
+/* What they could be refused for. */
+cf_status lab_check_remedies(const LabTraining *training, const cf_set *set, const Remedy *remedies, int count);
+/* Of the results at results[path], by remedy as lab_prepare's stages have put them there, those of each of the list, in its order: of "moved" what
+ * becomes of the trained one's with the threshold moved. A new reference. */
+json_t *lab_remedies(const json_t *results, const char *path, const Remedy *list, int count);
+
 /* Trains what is not done, and writes all files. Takes over what is on the shelf. *results, a new reference:
  * {"cases": [{"name", "limit", "best", "remedies": {"nothing": [results], ..}}],
  *  "curve": {"case", "class", "best", "points": [{"images", "nothing": [results], "best": [results]}]}, or null}. */
@@ -116,8 +132,6 @@ cf_status lab_write_csv(const json_t *results, const char *path);
 
 /* NAME: each remedy's recalls of the rarest and the commonest class and their mean over all, with intervals. */
 cf_status figure_remedies(const FigureBook *book, const char *name, const char *title, const json_t *remedies);
-/* "curve": balanced accuracy by images of the rarest class, of nothing and of the best remedy. */
-cf_status figure_worth(const FigureBook *book, const json_t *curve);
 /* Figures of a lab into LAB/figures. */
 cf_status lab_draw(const char *folder, const char *subject, unsigned formats, const json_t *results);
 cf_status lab_page_write(const char *folder, const Lab *lab, const json_t *results);

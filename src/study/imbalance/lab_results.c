@@ -43,7 +43,7 @@ cf_status remedy_rows_new(const json_t *remedies, RemedyRows *rows) {
     const json_t *nothing = json_object_get(remedies, "nothing"), *first = json_array_get(nothing, 0), *runs;
     const char *name;
     size_t rarest, commonest;
-    RemedyRows made = {.seeds = json_array_size(nothing)};
+    AUTO(remedy_rows_free) RemedyRows made = {.seeds = json_array_size(nothing)};
     find_extremes(first, &rarest, &commonest);
     made.rarest = result_text(json_array_get(json_object_get(first, "per_class"), rarest), "class");
     made.commonest = result_text(json_array_get(json_object_get(first, "per_class"), commonest), "class");
@@ -51,15 +51,12 @@ cf_status remedy_rows_new(const json_t *remedies, RemedyRows *rows) {
     json_object_foreach((json_t *)(uintptr_t)remedies, name, runs) {
         RemedyRow *row = &made.rows[made.count];
         row->name = name;
-        cf_status status = fill_row(runs, nothing, rarest, commonest, row);
-        if (status) {
-            free(made.rows);
-            return status;
-        }
+        FORWARD(fill_row(runs, nothing, rarest, commonest, row));
         if (row->validation > made.rows[made.best].validation) made.best = made.count;
         made.count++;
     }
     *rows = made;
+    made = (RemedyRows){0};
     return CF_OK;
 }
 
@@ -104,6 +101,10 @@ static cf_status curve_new(const json_t *json, Curve *c) {
     return CF_OK;
 }
 
+static void curve_free(Curve *c) {
+    free(c->nothing);
+}
+
 /* Neighbours that fall are pooled into their mean (Ayer et al. 1955), all sizes alike. */
 static void make_rising(double *values, size_t count) {
     double means[LAB_SIZES];
@@ -144,7 +145,7 @@ static int by_value(const void *a, const void *b) {
 
 /* Percentiles of what seeds drawn anew with replacement give (Efron 1979): a seed has its draw of images in all points. */
 static cf_status bootstrap_ends(const Curve *c, Worth *worth) {
-    double *draws;
+    AUTO_FREE double *draws = NULL;
     size_t chosen[LAB_MOST_SEEDS];
     FORWARD(memory_new(WORTH_DRAWS, sizeof *draws, &draws));
     for (uint64_t d = 0; d < WORTH_DRAWS; d++) {
@@ -155,26 +156,21 @@ static cf_status bootstrap_ends(const Curve *c, Worth *worth) {
     qsort(draws, WORTH_DRAWS, sizeof *draws, by_value);
     worth->low = draws[WORTH_DRAWS / 40];
     worth->high = draws[WORTH_DRAWS - 1 - WORTH_DRAWS / 40];
-    free(draws);
     return CF_OK;
 }
 
 cf_status lab_worth(const json_t *curve, Worth *worth) {
-    Curve c;
+    AUTO(curve_free) Curve c = {0};
     size_t all[LAB_MOST_SEEDS];
     *worth = (Worth){NAN, NAN, NAN, NAN, NAN};
     if (!json_array_size(json_object_get(curve, "points"))) return CF_OK;
     FORWARD(curve_new(curve, &c));
-    cf_status status = CF_OK;
-    if (c.at != SIZE_MAX && c.seeds) {
-        for (size_t s = 0; s < c.seeds; s++) all[s] = s;
-        worth->at = exp(c.logs[c.at]);
-        worth->largest = exp(c.logs[c.sizes - 1]);
-        worth->images = images_needed(&c, all);
-        status = bootstrap_ends(&c, worth);
-    }
-    free(c.nothing);
-    return status;
+    if (c.at == SIZE_MAX || !c.seeds) return CF_OK;
+    for (size_t s = 0; s < c.seeds; s++) all[s] = s;
+    worth->at = exp(c.logs[c.at]);
+    worth->largest = exp(c.logs[c.sizes - 1]);
+    worth->images = images_needed(&c, all);
+    return bootstrap_ends(&c, worth);
 }
 
 /* "130", "more than 400" */
@@ -241,15 +237,13 @@ cf_status lab_print(const json_t *results, FILE *out) {
     char text[400];
     Worth worth;
     for (size_t i = 0; i < json_array_size(cases); i++) {
-        RemedyRows rows;
+        AUTO(remedy_rows_free) RemedyRows rows = {0};
         const json_t *c = json_array_get(cases, i);
         FORWARD(remedy_rows_new(json_object_get(c, "remedies"), &rows));
         print_case(c, &rows, out);
-        remedy_rows_free(&rows);
     }
     fputs("*: the best by the mean of the classes' recalls on the validation images. Noise: 0 lies in the interval of "
-          "the difference, "
-          "paired by seed.\n",
+          "the difference, paired by seed.\n",
           out);
     if (json_is_null(curve)) return CF_OK;
     FORWARD(lab_worth(curve, &worth));
@@ -258,22 +252,14 @@ cf_status lab_print(const json_t *results, FILE *out) {
     return CF_OK;
 }
 
-static void csv_interval(FILE *out, const MeanInterval *m) {
-    const double values[] = {m->mean, m->low, m->high};
-    for (size_t i = 0; i < COUNT_OF(values); i++) {
-        fputc(',', out);
-        if (isfinite(values[i])) fprintf(out, "%.9g", values[i]);
-    }
-}
-
-static cf_status write_rows(const json_t *results, FILE *out) {
-    const json_t *cases = json_object_get(results, "cases");
-    fputs("case,remedy,seeds,best,validation", out);
+/* A row per case and remedy. */
+static cf_status write_rows(const json_t *cases, FILE *out) {
     static const char *const names[] = {"rarest", "commonest", "balanced", "gmean", "accuracy", "gain"};
+    fputs("case,remedy,seeds,best,validation", out);
     for (size_t i = 0; i < COUNT_OF(names); i++) fprintf(out, ",%s,%s_low,%s_high", names[i], names[i], names[i]);
     fputs(",verdict\n", out);
     for (size_t i = 0; i < json_array_size(cases); i++) {
-        RemedyRows rows;
+        AUTO(remedy_rows_free) RemedyRows rows = {0};
         const json_t *c = json_array_get(cases, i);
         FORWARD(remedy_rows_new(json_object_get(c, "remedies"), &rows));
         for (int r = 0; r < rows.count; r++) {
@@ -281,23 +267,19 @@ static cf_status write_rows(const json_t *results, FILE *out) {
             const MeanInterval gain = {0, row->gain.difference, 0, row->gain.low, row->gain.high};
             const MeanInterval *const shown[] = {&row->rarest, &row->commonest, &row->balanced,
                                                  &row->gmean,  &row->accuracy,  &gain};
-            csv_text(out, result_text(c, "name"));
-            fprintf(out, ",%s,%zu,%d,%.9g", row->name, rows.seeds, r == rows.best, row->validation);
-            for (size_t k = 0; k < COUNT_OF(shown); k++) csv_interval(out, shown[k]);
+            csv_print(out, "%s,%s,%zu,%d,%.9g", result_text(c, "name"), row->name, rows.seeds, r == rows.best,
+                      row->validation);
+            for (size_t k = 0; k < COUNT_OF(shown); k++)
+                csv_numbers(out, (const double[]){shown[k]->mean, shown[k]->low, shown[k]->high}, 3);
             fprintf(out, ",%s\n", remedy_verdict(row));
         }
-        remedy_rows_free(&rows);
     }
     return CF_OK;
 }
 
 cf_status lab_write_csv(const json_t *results, const char *path) {
-    FileDraft draft;
+    AUTO(file_abandon) FileDraft draft = {0};
     FORWARD(file_draft(path, &draft));
-    const cf_status status = write_rows(results, draft.stream);
-    if (status) {
-        file_abandon(&draft);
-        return status;
-    }
+    FORWARD(write_rows(json_object_get(results, "cases"), draft.stream));
     return file_commit(&draft);
 }

@@ -1,19 +1,17 @@
 /* The order of a lab's trainings. */
-#include "study/imbalance/lab_run.h"
+#include "study/imbalance/lab.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
 #include "base/slices.h"
 #include "base/text.h"
 #include "study/ledger/study_results.h"
+#include "study/pipeline/study_inside.h"
 #include "train/train_options.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- One training ---- */
 
-static cf_status describe(const LabTraining *t, const char *label, StudyStage *stage) {
+static cf_status describe_training(const LabTraining *t, const char *label, StudyStage *stage) {
     stage->training.result = RESULT_LAB;
     FORWARD(lab_configure(t, stage->place.set->set, &stage->training.config));
     snprintf(stage->name, sizeof stage->name, "%.60s-%s-s%d", label, t->remedy->name, t->number + 1);
@@ -25,21 +23,20 @@ static cf_status describe(const LabTraining *t, const char *label, StudyStage *s
 cf_status lab_prepare(Study *study, const LabTraining *training, const char *label, const char *path,
                       StudyStage *stage) {
     LabTraining t = *training;
+    AUTO_FREE char *folder = NULL;
     snprintf(stage->path, sizeof stage->path, "%s.%s[]", path, t.remedy->name);
-    if (!remedy_has(t.remedy, REMEDY_HEAD)) return describe(&t, label, stage);
+    if (!remedy_has(t.remedy, REMEDY_HEAD)) return describe_training(&t, label, stage);
     const Remedy first = remedy_first(t.remedy);
+    AUTO(study_stage_free)
     StudyStage before = {
         .place = stage->place, .print = stage->training.source_print, .before = true, .path = "before[]"};
-    char *folder;
     t.remedy = &first;
-    FORWARD(describe(&t, label, &before));
+    FORWARD(describe_training(&t, label, &before));
     FORWARD(study_do(study, &before));
     FORWARD(memory_print(&folder, "%s/%s", study->options->folder, before.name));
     t.remedy = training->remedy;
     t.head_of = folder;
-    const cf_status status = describe(&t, label, stage);
-    free(folder);
-    return status;
+    return describe_training(&t, label, stage);
 }
 
 static json_t *moved_results(const json_t *runs) {
@@ -84,14 +81,13 @@ int lab_trained(const Remedy *remedies, int count, Remedy trained[MOST_REMEDIES]
 cf_status lab_check_remedies(const LabTraining *training, const cf_set *set, const Remedy *remedies, int count) {
     for (int i = 0; i < count; i++) {
         LabTraining t = *training;
-        RunConfig config;
+        AUTO(run_config_free) RunConfig config = {0};
         t.remedy = &remedies[i];
         FAIL_IF(remedy_has(t.remedy, REMEDY_PRETRAINED) && !t.base->from, CF_BAD_USE,
                 "the remedy %s needs the network that it begins with: --from RUN", t.remedy->name);
         FORWARD(lab_configure(&t, set, &config));
         cf_status status = train_options_check(&config.train);
         if (!status) status = train_options_check_together(&config.train);
-        run_config_free(&config);
         if (status) return status_prefix(status, "remedy %s", t.remedy->name);
     }
     return CF_OK;
@@ -120,7 +116,7 @@ static cf_status train_case(Work *w, const char *limit, const char *label, const
                                .steps = lab->steps,
                                .number = s,
                                .draw = lab->draws ? s % lab->draws : s};
-        StudyStage stage = {.place.set = &w->set};
+        AUTO(study_stage_free) StudyStage stage = {.place.set = &w->set};
         FORWARD(lab_prepare(&w->study, &t, label, path, &stage));
         FORWARD(study_do(&w->study, &stage));
     }
@@ -135,27 +131,23 @@ static void file_label(const char *name, char label[64]) {
 static cf_status do_case(Work *w, int place) {
     const LabCase *c = &w->lab->cases[place];
     char label[64], path[32];
-    RemedyRows rows;
+    AUTO(remedy_rows_free) RemedyRows rows = {0};
     file_label(c->name, label);
     snprintf(path, sizeof path, "case.%d", place);
     FORWARD(train_case(w, c->limit, label, path, w->lab->remedies, w->lab->remedy_count));
-    json_t *remedies = lab_remedies(w->study.results, path, w->lab->remedies, w->lab->remedy_count);
-    cf_status status = remedy_rows_new(remedies, &rows);
-    if (status) {
-        json_decref(remedies);
-        return status;
-    }
+    json_auto_t *remedies = lab_remedies(w->study.results, path, w->lab->remedies, w->lab->remedy_count);
+    FORWARD(remedy_rows_new(remedies, &rows));
     json_array_append_new(json_object_get(w->results, "cases"),
-                          json_pack("{s:o s:o s:s s:o}", "name", json_text(c->name), "limit", json_text(c->limit),
+                          json_pack("{s:o s:o s:s s:O}", "name", json_text(c->name), "limit", json_text(c->limit),
                                     "best", rows.rows[rows.best].name, "remedies", remedies));
-    remedy_rows_free(&rows);
     return CF_OK;
 }
 
 /* The first case's results, or "nothing" and its best remedy trained with another size. */
 static cf_status take_size(Work *w, int label, int64_t images, int64_t own, const Remedy *best, json_t **remedies) {
     const Remedy both[] = {w->lab->remedies[0], *best};
-    char name[64], path[32], *limit;
+    char name[64], path[32];
+    AUTO_FREE char *limit = NULL;
     if (images == own) {
         *remedies = json_incref(json_object_get(json_array_get(json_object_get(w->results, "cases"), 0), "remedies"));
         return CF_OK;
@@ -164,24 +156,14 @@ static cf_status take_size(Work *w, int label, int64_t images, int64_t own, cons
     snprintf(name + strlen(name), sizeof name - strlen(name), "-n%lld", (long long)images);
     snprintf(path, sizeof path, "size.%lld", (long long)images);
     FORWARD(lab_limit_with(w->lab, w->set.set, label, images, &limit));
-    const cf_status status = train_case(w, limit, name, path, both, 2);
-    free(limit);
-    if (!status) *remedies = lab_remedies(w->study.results, path, both, 2);
-    return status;
-}
-
-static cf_status do_size(Work *w, int label, int64_t images, int64_t own, const Remedy *best, json_t *points) {
-    json_t *remedies = NULL;
-    FORWARD(take_size(w, label, images, own, best, &remedies));
-    json_array_append_new(points, json_pack("{s:I s:O s:O}", "images", (json_int_t)images, "nothing",
-                                            json_object_get(remedies, "nothing"), "best",
-                                            json_object_get(remedies, best->name)));
-    json_decref(remedies);
+    FORWARD(train_case(w, limit, name, path, both, 2));
+    *remedies = lab_remedies(w->study.results, path, both, 2);
     return CF_OK;
 }
 
 static cf_status do_curve(Work *w) {
     const json_t *first = json_array_get(json_object_get(w->results, "cases"), 0);
+    json_auto_t *points = json_array();
     Remedy best;
     int label;
     int64_t images, most;
@@ -190,15 +172,18 @@ static cf_status do_curve(Work *w) {
     FORWARD(lab_rarest(w->lab, w->set.set, &label, &images, &most));
     if (!best.parts)
         w->study.stages -= w->lab->seeds * (w->lab->size_count - 1); /* the same trainings are announced twice */
-    json_t *points = json_array();
-    cf_status status = CF_OK;
-    for (int i = 0; i < w->lab->size_count && !status; i++)
-        status = do_size(w, label, w->lab->sizes[i], images, &best, points);
+    for (int i = 0; i < w->lab->size_count; i++) {
+        json_auto_t *remedies = NULL;
+        FORWARD(take_size(w, label, w->lab->sizes[i], images, &best, &remedies));
+        json_array_append_new(points, json_pack("{s:I s:O s:O}", "images", (json_int_t)w->lab->sizes[i], "nothing",
+                                                json_object_get(remedies, "nothing"), "best",
+                                                json_object_get(remedies, best.name)));
+    }
     json_object_set_new(w->results, "curve",
-                        json_pack("{s:O s:o s:s s:I s:o}", "case", json_object_get(first, "name"), "class",
+                        json_pack("{s:O s:o s:s s:I s:O}", "case", json_object_get(first, "name"), "class",
                                   json_text(w->set.set->class_names[label]), "best", best.name, "at",
                                   (json_int_t)images, "points", points));
-    return status;
+    return CF_OK;
 }
 
 /* ---- Beginning and end ---- */
@@ -206,14 +191,9 @@ static cf_status do_curve(Work *w) {
 /* What lies in the folder must be a lab's, whose trainings of other settings begin anew. */
 static cf_status check_folder(const char *folder) {
     static const char *const others[] = {"config.json", "group.json", "study.json", "tune.db"};
-    for (size_t i = 0; i < COUNT_OF(others); i++) {
-        char *path;
-        FORWARD(file_join(folder, others[i], &path));
-        const bool there = file_exists(path);
-        free(path);
-        FAIL_IF(there, CF_BAD_USE, "%s holds something else (there is %s in it); name another folder with --out",
-                folder, others[i]);
-    }
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        FAIL_IF(file_exists_in(folder, others[i]), CF_BAD_USE,
+                "%s holds something else (there is %s in it); name another folder with --out", folder, others[i]);
     return file_check_folder(folder);
 }
 
@@ -233,7 +213,7 @@ static int count_stages(const Lab *lab) {
     return lab->seeds * (lab->case_count * lab_trained(lab->remedies, lab->remedy_count, trained) + 2 * sizes);
 }
 
-static cf_status begin(Work *w, const StudyOptions *options) {
+static cf_status begin_lab(Work *w, const StudyOptions *options) {
     FORWARD(check_folder(options->folder));
     FORWARD(shelf_take(&w->study.shelf, w->lab->base->data, w->lab->base->data_dir, &w->set.set));
     FORWARD(check_cases(w->lab, w->set.set));
@@ -245,36 +225,32 @@ static cf_status begin(Work *w, const StudyOptions *options) {
 
 static cf_status write_all(const Work *w) {
     const char *folder = w->study.options->folder;
-    char *path;
-    FORWARD(file_join(folder, "imbalance.json", &path));
-    cf_status status = json_write(path, w->results);
-    free(path);
-    FORWARD(status);
-    FORWARD(file_join(folder, "imbalance.csv", &path));
-    status = lab_write_csv(w->results, path);
-    free(path);
-    FORWARD(status);
+    AUTO_FREE char *document = NULL, *table = NULL;
+    FORWARD(file_join(folder, "imbalance.json", &document));
+    FORWARD(json_write(document, w->results));
+    FORWARD(file_join(folder, "imbalance.csv", &table));
+    FORWARD(lab_write_csv(w->results, table));
     FORWARD(lab_draw(folder, w->set.name, w->study.options->formats, w->results));
     return lab_page_write(folder, w->lab, w->results);
 }
 
+static void work_end(Work *w) {
+    json_decref(w->results);
+    study_end(&w->study);
+}
+
 cf_status lab_run(const Lab *lab, SetShelf *shelf, const StudyOptions *options, json_t **results) {
-    Work w = {.lab = lab};
-    w.study = (Study){
-        .options = options, .threads = slices_threads(options->threads), .results = json_object(), .shelf = *shelf};
+    AUTO(work_end)
+    Work w = {.lab = lab, .study = {.options = options, .threads = slices_threads(options->threads), .shelf = *shelf}};
     *shelf = (SetShelf){0};
+    w.study.results = json_object();
     w.results = json_pack("{s:o s:i s:i s:o s:[] s:n}", "data", json_text(lab->base->data), "seeds", lab->seeds,
                           "steps", lab->steps, "model", json_text(lab->base->model), "cases", "curve");
-    cf_status status = w.results && w.study.results ? begin(&w, options) : FAIL(CF_NO_MEMORY, "out of memory");
-    for (int i = 0; i < lab->case_count && !status; i++) status = do_case(&w, i);
-    if (!status) status = do_curve(&w);
-    if (!status) status = write_all(&w);
-    json_decref(w.study.results);
-    shelf_clear(&w.study.shelf);
-    lock_release(&w.study.lock);
-    if (status)
-        json_decref(w.results);
-    else
-        *results = w.results;
-    return status;
+    FAIL_IF(!w.results || !w.study.results, CF_NO_MEMORY, "out of memory");
+    FORWARD(begin_lab(&w, options));
+    for (int i = 0; i < lab->case_count; i++) FORWARD(do_case(&w, i));
+    FORWARD(do_curve(&w));
+    FORWARD(write_all(&w));
+    *results = memory_take(&w.results);
+    return CF_OK;
 }

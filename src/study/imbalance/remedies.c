@@ -9,26 +9,29 @@
 
 /* ldam's margins come with weights that hold for the last fifth (deferred reweighting, Cao et al. 2019). */
 const RemedyPart remedy_parts[] = {
-    {"pretrained", "begins with the weights of another network", {NULL}, REMEDY_PRETRAINED},
-    {"augment", "augmentation", {NULL}, REMEDY_AUGMENT},
-    {"weights", "the loss of a class by its share", {"class_weights=balanced"}, REMEDY_SETTINGS},
+    {"pretrained", "begins with the weights of another network", .kind = REMEDY_PRETRAINED},
+    {"augment", "augmentation", .kind = REMEDY_AUGMENT},
+    {"weights", "the loss of a class by its share", {{"class_weights", "balanced"}}, REMEDY_SETTINGS},
     {"effective",
      "the same by the effective number of images, 0.9999",
-     {"class_weights=effective 0.9999"},
+     {{"class_weights", "effective 0.9999"}},
      REMEDY_SETTINGS},
-    {"focal", "focal loss, gamma 2", {"loss=focal 2"}, REMEDY_SETTINGS},
+    {"focal", "focal loss, gamma 2", {{"loss", "focal 2"}}, REMEDY_SETTINGS},
     {"ldam",
      "margins by class size, weights deferred",
-     {"loss=ldam", "class_weights=effective 0.9999", "reweight_from=0.8"},
+     {{"loss", "ldam"}, {"class_weights", "effective 0.9999"}, {"reweight_from", "0.8"}},
      REMEDY_SETTINGS},
-    {"adjust", "logits adjusted by the classes' shares while training", {"logit_adjust=1"}, REMEDY_SETTINGS},
-    {"balanced", "as many images of each class in an epoch", {"sample=balanced"}, REMEDY_SETTINGS},
-    {"sqrt", "by the square roots of the classes' sizes", {"sample=sqrt"}, REMEDY_SETTINGS},
-    {"smote", "mixtures of neighbouring images of a class", {"sample=smote"}, REMEDY_SETTINGS},
-    {"head", "then the head again, balanced", {"sample=balanced"}, REMEDY_HEAD},
-    {"head-smote", "then the head again, on mixtures of features", {"sample=smote-features"}, REMEDY_HEAD},
-    {"head-natural", "then the head again, as the images are: what more steps do", {"sample=natural"}, REMEDY_HEAD},
-    {"moved", "then the threshold moved by the classes' shares", {NULL}, REMEDY_MOVED},
+    {"adjust", "logits adjusted by the classes' shares while training", {{"logit_adjust", "1"}}, REMEDY_SETTINGS},
+    {"balanced", "as many images of each class in an epoch", {{"sample", "balanced"}}, REMEDY_SETTINGS},
+    {"sqrt", "by the square roots of the classes' sizes", {{"sample", "sqrt"}}, REMEDY_SETTINGS},
+    {"smote", "mixtures of neighbouring images of a class", {{"sample", "smote"}}, REMEDY_SETTINGS},
+    {"head", "then the head again, balanced", {{"sample", "balanced"}}, REMEDY_HEAD},
+    {"head-smote", "then the head again, on mixtures of features", {{"sample", "smote-features"}}, REMEDY_HEAD},
+    {"head-natural",
+     "then the head again, as the images are: what more steps do",
+     {{"sample", "natural"}},
+     REMEDY_HEAD},
+    {"moved", "then the threshold moved by the classes' shares", .kind = REMEDY_MOVED},
     {.name = NULL}};
 
 const char remedies_usual[] =
@@ -41,18 +44,12 @@ static const char *nearest_hint(const char *word) {
     return text_hint(word, words);
 }
 
-static cf_status find_part(const char *name, int *place) {
-    for (*place = 0; remedy_parts[*place].name; ++*place)
-        if (strcmp(remedy_parts[*place].name, name) == 0) return CF_OK;
-    return FAIL(CF_BAD_USE, "there is no remedy \"%s\"%s; cifra imbalance --help lists them", name, nearest_hint(name));
-}
-
 /* Of the same training, both set the same option. */
 static bool contradict(const RemedyPart *a, const RemedyPart *b) {
     if ((a->kind == REMEDY_HEAD) != (b->kind == REMEDY_HEAD)) return false;
-    for (int i = 0; a->settings[i]; i++)
-        for (int k = 0; b->settings[k]; k++)
-            if (strncmp(a->settings[i], b->settings[k], strcspn(a->settings[i], "=") + 1) == 0) return true;
+    for (int i = 0; a->settings[i].option; i++)
+        for (int k = 0; b->settings[k].option; k++)
+            if (strcmp(a->settings[i].option, b->settings[k].option) == 0) return true;
     return false;
 }
 
@@ -61,14 +58,18 @@ static bool hides_shares(const RemedyPart *part) {
     return part->kind == REMEDY_HEAD || (part->kind == REMEDY_SETTINGS && strcmp(part->name, "focal") != 0);
 }
 
+static bool has_part(const Remedy *remedy, const RemedyPart *part) {
+    return remedy->parts & 1u << (part - remedy_parts);
+}
+
 static cf_status add_part(const char *name, Remedy *remedy) {
-    int place;
-    FORWARD(find_part(name, &place));
-    const RemedyPart *part = &remedy_parts[place];
-    for (int i = 0; remedy_parts[i].name; i++) {
-        const RemedyPart *other = &remedy_parts[i];
-        if (!(remedy->parts & 1u << i)) continue;
-        FAIL_IF(i == place, CF_BAD_USE, "remedy \"%s\": %s is in it twice", remedy->name, name);
+    const RemedyPart *part = remedy_parts;
+    while (part->name && strcmp(part->name, name) != 0) part++;
+    FAIL_IF(!part->name, CF_BAD_USE, "there is no remedy \"%s\"%s; cifra imbalance --help lists them", name,
+            nearest_hint(name));
+    for (const RemedyPart *other = remedy_parts; other->name; other++) {
+        if (!has_part(remedy, other)) continue;
+        FAIL_IF(other == part, CF_BAD_USE, "remedy \"%s\": %s is in it twice", remedy->name, name);
         FAIL_IF(contradict(part, other), CF_BAD_USE, "remedy \"%s\": %s and %s set the same option", remedy->name,
                 other->name, name);
         FAIL_IF((part->kind == REMEDY_MOVED && hides_shares(other)) ||
@@ -77,7 +78,7 @@ static cf_status add_part(const char *name, Remedy *remedy) {
                 "remedy \"%s\": moved is for a network that has learned the classes' shares, which %s takes away",
                 remedy->name, part->kind == REMEDY_MOVED ? other->name : name);
     }
-    remedy->parts |= 1u << place;
+    remedy->parts |= 1u << (part - remedy_parts);
     return CF_OK;
 }
 
@@ -85,9 +86,9 @@ static cf_status add_part(const char *name, Remedy *remedy) {
 static void name_parts(Remedy *remedy) {
     size_t used = 0;
     snprintf(remedy->name, sizeof remedy->name, "nothing");
-    for (int i = 0; remedy_parts[i].name; i++) {
-        if (!(remedy->parts & 1u << i)) continue;
-        snprintf(remedy->name + used, sizeof remedy->name - used, "%s%s", used ? "+" : "", remedy_parts[i].name);
+    for (const RemedyPart *part = remedy_parts; part->name; part++) {
+        if (!has_part(remedy, part)) continue;
+        snprintf(remedy->name + used, sizeof remedy->name - used, "%s%s", used ? "+" : "", part->name);
         used = strlen(remedy->name);
     }
 }
@@ -117,34 +118,30 @@ static cf_status add_remedy(const char *name, Remedy *remedies, int *count) {
 }
 
 cf_status remedies_read(const char *list, Remedy remedies[MOST_REMEDIES], int *count) {
-    char *copy, *rest, *word;
+    AUTO_FREE char *copy = NULL;
     *count = 0;
     FORWARD(add_remedy("nothing", remedies, count));
     FORWARD(memory_copy_string(list, &copy));
-    rest = copy;
-    cf_status status = CF_OK;
-    while (!status && (word = strsep(&rest, ","))) status = add_remedy(word, remedies, count);
-    free(copy);
-    return status;
+    for (char *rest = copy, *word; (word = strsep(&rest, ","));) FORWARD(add_remedy(word, remedies, count));
+    return CF_OK;
+}
+
+/* Bits of the parts of a kind. */
+static unsigned parts_of(int kind) {
+    unsigned parts = 0;
+    for (int i = 0; remedy_parts[i].name; i++)
+        if ((int)remedy_parts[i].kind == kind) parts |= 1u << i;
+    return parts;
 }
 
 bool remedy_has(const Remedy *remedy, int kind) {
-    for (int i = 0; remedy_parts[i].name; i++)
-        if (remedy->parts & 1u << i && (int)remedy_parts[i].kind == kind) return true;
-    return false;
+    return remedy->parts & parts_of(kind);
 }
 
 static Remedy without(const Remedy *remedy, unsigned parts) {
     Remedy rest = {.parts = remedy->parts & ~parts};
     name_parts(&rest);
     return rest;
-}
-
-static unsigned parts_of(int kind) {
-    unsigned parts = 0;
-    for (int i = 0; remedy_parts[i].name; i++)
-        if ((int)remedy_parts[i].kind == kind) parts |= 1u << i;
-    return parts;
 }
 
 Remedy remedy_first(const Remedy *remedy) {
@@ -155,34 +152,28 @@ Remedy remedy_trained(const Remedy *remedy) {
     return without(remedy, parts_of(REMEDY_MOVED));
 }
 
-static cf_status set_option(const char *name, size_t length, const char *value, cf_train_options *train) {
-    for (const TrainOption *option = train_options; option->name; option++)
-        if (strlen(option->name) == length && strncmp(option->name, name, length) == 0)
-            return train_option_set(option, value, train);
-    return FAIL(CF_INTERNAL, "a remedy sets %s, which is no option of a training", name);
-}
-
-/* The head's own training: of the first one's it keeps what is about steps, not what is about classes. */
-static cf_status clear_for_head(cf_train_options *train) {
-    static const char *const cleared[] = {"class_weights=none", "loss=ce",       "logit_adjust=0", "reweight_from=0",
-                                          "augment=none",       "head_epochs=0", "lr_backbone=1",  "freeze=backbone"};
-    for (size_t i = 0; i < COUNT_OF(cleared); i++) {
-        const size_t length = strcspn(cleared[i], "=");
-        FORWARD(set_option(cleared[i], length, cleared[i] + length + 1, train));
+/* `settings` end with one without an option. */
+static cf_status set_options(const RemedySetting *settings, cf_train_options *train) {
+    for (; settings->option; settings++) {
+        const TrainOption *option = train_options;
+        while (option->name && strcmp(option->name, settings->option) != 0) option++;
+        FAIL_IF(!option->name, CF_INTERNAL, "a remedy sets %s, which is no option of a training", settings->option);
+        FORWARD(train_option_set(option, settings->value, train));
     }
     return CF_OK;
 }
 
 cf_status remedy_lay(const Remedy *remedy, bool head, const char *augment, cf_train_options *train) {
-    if (head) FORWARD(clear_for_head(train));
-    for (int i = 0; remedy_parts[i].name; i++) {
-        const RemedyPart *part = &remedy_parts[i];
-        if (!(remedy->parts & 1u << i) || (part->kind == REMEDY_HEAD) != head) continue;
-        if (part->kind == REMEDY_AUGMENT) FORWARD(set_option("augment", strlen("augment"), augment, train));
-        for (int k = 0; part->settings[k]; k++) {
-            const size_t length = strcspn(part->settings[k], "=");
-            FORWARD(set_option(part->settings[k], length, part->settings[k] + length + 1, train));
-        }
+    /* The head's own training: of the first one's it keeps what is about steps, not what is about classes. */
+    static const RemedySetting cleared[] = {{"class_weights", "none"}, {"loss", "ce"},         {"logit_adjust", "0"},
+                                            {"reweight_from", "0"},    {"augment", "none"},    {"head_epochs", "0"},
+                                            {"lr_backbone", "1"},      {"freeze", "backbone"}, {NULL, NULL}};
+    if (head) FORWARD(set_options(cleared, train));
+    for (const RemedyPart *part = remedy_parts; part->name; part++) {
+        if (!has_part(remedy, part) || (part->kind == REMEDY_HEAD) != head) continue;
+        if (part->kind == REMEDY_AUGMENT)
+            FORWARD(set_options((RemedySetting[]){{"augment", augment}, {NULL, NULL}}, train));
+        FORWARD(set_options(part->settings, train));
     }
     return CF_OK;
 }

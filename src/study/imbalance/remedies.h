@@ -20,10 +20,14 @@ typedef struct Remedy {
     unsigned parts; /* bits of remedy_parts; 0: nothing */
 } Remedy;
 
+typedef struct RemedySetting {
+    const char *option, *value; /* "sample", "balanced": of a training */
+} RemedySetting;
+
 /* "nothing" and what it is made of, for help and pages: name, what it is. Ends with a row without a name. */
 typedef struct RemedyPart {
     const char *name, *help;
-    const char *settings[4]; /* "sample=balanced" ..; of the head's training where it is one; ends with NULL */
+    RemedySetting settings[4]; /* of the head's training where it is one; ends with one without an option */
     enum { REMEDY_SETTINGS, REMEDY_AUGMENT, REMEDY_PRETRAINED, REMEDY_HEAD, REMEDY_MOVED } kind;
 } RemedyPart;
 extern const RemedyPart remedy_parts[];

@@ -17,6 +17,10 @@ typedef struct ClaimList {
     size_t count, room;
 } ClaimList;
 
+static void claim_list_free(ClaimList *list) {
+    claims_release(list->claims, list->count);
+}
+
 static const ClaimSubject *find_subject(const ClaimList *list, const char *key, size_t length) {
     for (size_t i = 0; i < list->subject_count; i++)
         if (strlen(list->subjects[i].key) == length && strncmp(list->subjects[i].key, key, length) == 0)
@@ -31,7 +35,7 @@ static const ClaimSubject *subject_of(const ClaimList *list, const char *runs) {
 }
 
 /* A claim with room for its strings. */
-static cf_status add(ClaimList *list, const ClaimRow *row, Claim **claim) {
+static cf_status new_claim(ClaimList *list, const ClaimRow *row, Claim **claim) {
     if (list->count == list->room) {
         const size_t room = list->room ? 2 * list->room : 64;
         Claim *more = realloc(list->claims, room * sizeof *more);
@@ -83,7 +87,7 @@ static cf_status each_match(ClaimList *list, const json_t *at, const char *patte
 
 /* "{1}, case {2}" with what the stars stand for; subjects by their names, where these are for people. */
 static cf_status fill_in(const ClaimList *list, const char *template, const Match *match, bool names, char **text) {
-    TextDraft draft;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
     FORWARD(text_draft(&draft));
     for (const char *p = template; *p; p++) {
         const int star = *p == '{' && p[1] && p[2] == '}' ? p[1] - '1' : -1;
@@ -104,8 +108,7 @@ static cf_status take_first(const json_t *results, char **path) {
     const size_t length = strlen(*path);
     if (length < 2 || strcmp(*path + length - 2, ".^") != 0) return CF_OK;
     (*path)[length - 2] = '\0';
-    const json_t *at = result_at(results, *path);
-    const char *first = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)at));
+    const char *first = json_object_iter_key(json_object_iter(result_at(results, *path)));
     char *whole;
     FORWARD(memory_print(&whole, "%s.%s", *path, first ? first : ""));
     free(*path);
@@ -126,7 +129,7 @@ static cf_status add_claim(ClaimList *list, const Match *match, const void *cont
     const ClaimRow *row = context;
     const char *against = row->unless ? "untried" : row->against;
     Claim *c = NULL;
-    FORWARD(add(list, row, &c));
+    FORWARD(new_claim(list, row, &c));
     FORWARD(fill_in(list, row->runs ? row->runs : row->id, match, false, &c->list));
     if (against) {
         FORWARD(fill_in(list, against, match, false, &c->against));
@@ -161,25 +164,18 @@ static cf_status add_row(ClaimList *list, const ClaimRow *row) {
 
 cf_status claims_new(const ClaimFile *file, const ClaimSubject *subjects, size_t subject_count, const json_t *results,
                      Claim **claims, size_t *count) {
+    AUTO(claim_list_free)
     ClaimList list = {.subjects = subjects, .subject_count = subject_count, .results = results, .section = ""};
-    cf_status status = CF_OK;
-    for (unsigned i = 0; !status && i < file->claims_count; i++) status = add_row(&list, &file->claims[i]);
-    if (status) {
-        claims_release(list.claims, list.count);
-        return status;
-    }
-    *claims = list.claims;
+    for (unsigned i = 0; i < file->claims_count; i++) FORWARD(add_row(&list, &file->claims[i]));
+    *claims = memory_take(&list.claims);
     *count = list.count;
     return CF_OK;
 }
 
 void claims_release(Claim *claims, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        free(claims[i].id);
-        free(claims[i].what);
-        free(claims[i].list);
-        free(claims[i].path);
-        free(claims[i].against);
+    for (size_t i = 0; claims && i < count; i++) {
+        char *const owned[] = {claims[i].id, claims[i].what, claims[i].list, claims[i].path, claims[i].against};
+        for (size_t k = 0; k < COUNT_OF(owned); k++) free(owned[k]);
     }
     free(claims);
 }

@@ -13,19 +13,10 @@ const char *const verdict_words[] = {"reproduced", "beaten", "short", "not compa
 
 /* ---- Finding ours ---- */
 
-/* A claim's path below `group` of a run: "intervals" + "macro.f1". */
-static const json_t *below(const json_t *run, const char *group, const char *path) {
-    return result_at(json_object_get(run, group), path);
-}
-
-static void baselines(const json_t *run, LedgerEntry *e) {
-    e->majority = run_majority(run);
-    e->chance = run_chance(run);
-}
-
 static void measure_one(const json_t *run, LedgerEntry *e) {
     run = result_at(run, e->claim->part);
-    const json_t *value = result_at(run, e->claim->path), *interval = below(run, "intervals", e->claim->path);
+    const json_t *value = result_at(run, e->claim->path),
+                 *interval = result_at(json_object_get(run, "intervals"), e->claim->path);
     if (!json_is_number(value)) return;
     e->runs = 1;
     e->measured = json_number_value(value);
@@ -167,7 +158,7 @@ static cf_status fill_difference(const json_t *results, const json_t *runs, Ledg
     return CF_OK;
 }
 
-static cf_status fill(const json_t *results, const Ledger *ledger, LedgerEntry *e) {
+static cf_status fill_entry(const json_t *results, const Ledger *ledger, LedgerEntry *e) {
     const json_t *runs = result_at(results, e->claim->list);
     const bool list = json_is_array(runs);
     e->verdict = NOT_RUN;
@@ -177,20 +168,23 @@ static cf_status fill(const json_t *results, const Ledger *ledger, LedgerEntry *
     else
         measure_one(list ? json_array_get(runs, 0) : runs, e);
     if (!e->runs) return CF_OK;
-    if (strcmp(e->claim->path, "accuracy") == 0)
-        baselines(result_at(list ? json_array_get(runs, 0) : runs, e->claim->part), e);
+    if (strcmp(e->claim->path, "accuracy") == 0) {
+        const json_t *run = result_at(list ? json_array_get(runs, 0) : runs, e->claim->part);
+        e->majority = run_majority(run);
+        e->chance = run_chance(run);
+    }
     e->verdict = is_comparable(results, ledger, e->claim) ? judge(e) : NOT_COMPARABLE;
     return CF_OK;
 }
 
-static cf_status fill_all(const json_t *results, Ledger *ledger) {
+static cf_status fill_entries(const json_t *results, Ledger *ledger) {
     FORWARD(
         claims_new(ledger->file, ledger->subjects, ledger->subject_count, results, &ledger->claims, &ledger->count));
     FORWARD(memory_new(ledger->count, sizeof *ledger->entries, &ledger->entries));
     for (size_t i = 0; i < ledger->count; i++) {
         LedgerEntry *e = &ledger->entries[i];
         e->claim = &ledger->claims[i];
-        FORWARD(fill(results, ledger, e));
+        FORWARD(fill_entry(results, ledger, e));
         ledger->verdicts[e->verdict]++;
         ledger->suggestions += e->claim->against != NULL;
         ledger->untried += e->claim->against && e->verdict == NOT_RUN;
@@ -199,20 +193,14 @@ static cf_status fill_all(const json_t *results, Ledger *ledger) {
 }
 
 cf_status ledger_new(const char *claims, const json_t *results, Ledger *ledger) {
-    Ledger made = {0};
-    json_t *renamed = NULL;
-    cf_status status = claims_read(claims, &made.file);
-    if (!status) status = take_subjects(results, &made);
-    if (!status) {
-        renamed = in_the_reports_words(results, &made);
-        status = fill_all(renamed, &made);
-    }
-    json_decref(renamed);
-    if (status)
-        ledger_free(&made);
-    else
-        *ledger = made;
-    return status;
+    AUTO(ledger_free) Ledger made = {0};
+    FORWARD(claims_read(claims, &made.file));
+    FORWARD(take_subjects(results, &made));
+    json_auto_t *renamed = in_the_reports_words(results, &made);
+    FORWARD(fill_entries(renamed, &made));
+    *ledger = made;
+    made = (Ledger){0};
+    return CF_OK;
 }
 
 void ledger_free(Ledger *ledger) {

@@ -77,5 +77,9 @@ void ledger_print(const Ledger *ledger, FILE *out);
 cf_status ledger_write_csv(const Ledger *ledger, const char *path);
 /* [{"id", "section", "what", "data", "reported", "measured", "interval", "runs", "verdict", ..}]; a new reference. */
 cf_status ledger_json(const Ledger *ledger, json_t **json);
-/* "0.9881", "7000", or "+0.0103" of what a suggestion brings: as the claim's own figure is written. */
-void ledger_number(const Claim *claim, double value, char text[24]);
+/* An entry's numbers as the claim's own figure is written: "0.9881", "7000", or "+0.0103" of what a suggestion brings; "" where there is
+ * none. */
+typedef struct LedgerTexts {
+    char reported[24], measured[24], interval[56]; /* "0.9877 to 0.9911" */
+} LedgerTexts;
+LedgerTexts ledger_texts(const LedgerEntry *entry);

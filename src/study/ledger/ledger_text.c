@@ -3,34 +3,34 @@
 
 #include "base/files.h"
 #include "base/json_text.h"
+#include "base/memory.h"
 #include "eval/evaluate.h"
 
+#include <math.h>
 #include <string.h>
 
-void ledger_number(const Claim *claim, double value, char text[24]) {
+static void number_text(const Claim *claim, double value, char text[24]) {
     snprintf(text, 24, claim->sense == A_COUNT ? "%.0f" : claim->against ? "%+.4f" : "%.4f", value);
 }
 
-/* "0.9877 to 0.9911", "" where there is none. */
-static void interval_text(const LedgerEntry *e, char text[56]) {
+LedgerTexts ledger_texts(const LedgerEntry *e) {
+    LedgerTexts texts = {.reported = ""};
     char low[24], high[24];
-    text[0] = '\0';
-    if (!e->has_interval) return;
-    ledger_number(e->claim, e->low, low);
-    ledger_number(e->claim, e->high, high);
-    snprintf(text, 56, "%s to %s", low, high);
+    if (!e->claim->against) number_text(e->claim, e->claim->reported, texts.reported);
+    if (e->runs) number_text(e->claim, e->measured, texts.measured);
+    if (!e->has_interval) return texts;
+    number_text(e->claim, e->low, low);
+    number_text(e->claim, e->high, high);
+    snprintf(texts.interval, sizeof texts.interval, "%s to %s", low, high);
+    return texts;
 }
 
 static void print_entry(const LedgerEntry *e, FILE *out) {
-    char reported[24] = "", measured[24] = "", interval[56] = "", baselines[40] = "";
-    if (!e->claim->against) ledger_number(e->claim, e->claim->reported, reported);
-    if (e->runs) {
-        ledger_number(e->claim, e->measured, measured);
-        interval_text(e, interval);
-    }
+    const LedgerTexts texts = ledger_texts(e);
+    char baselines[40] = "";
     if (e->majority > 0) snprintf(baselines, sizeof baselines, "%.4f %.4f", e->chance, e->majority);
-    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, reported, measured, interval, baselines,
-            verdict_words[e->verdict], ledger_data(e));
+    fprintf(out, "  %-40s %8s  %8s  %-18s  %-13s  %-14s %s\n", e->claim->what, texts.reported, texts.measured,
+            texts.interval, baselines, verdict_words[e->verdict], ledger_data(e));
 }
 
 static void print_remarks(const Ledger *ledger, FILE *out) {
@@ -78,61 +78,47 @@ void ledger_print(const Ledger *ledger, FILE *out) {
     print_remarks(ledger, out);
 }
 
-static void optional_number(FILE *out, bool there, double value) {
-    if (there)
-        fprintf(out, ",%.6g", value);
-    else
-        fputc(',', out);
+static void csv_optional(FILE *out, bool there, double value) {
+    fputc(',', out);
+    if (there) fprintf(out, "%.6g", value);
 }
 
 static void csv_entry(FILE *out, const LedgerEntry *e) {
-    const char *const texts[] = {e->claim->id, e->claim->section, e->claim->what, ledger_data(e)};
-    for (size_t i = 0; i < 4; i++) {
-        if (i) fputc(',', out);
-        csv_text(out, texts[i]);
-    }
-    optional_number(out, !e->claim->against, e->claim->reported);
-    optional_number(out, e->runs > 0, e->measured);
-    optional_number(out, e->has_interval, e->low);
-    optional_number(out, e->has_interval, e->high);
+    const Claim *c = e->claim;
+    csv_print(out, "%s,%s,%s,%s", c->id, c->section, c->what, ledger_data(e));
+    csv_optional(out, !c->against, c->reported);
+    csv_optional(out, e->runs > 0, e->measured);
+    csv_optional(out, e->has_interval, e->low);
+    csv_optional(out, e->has_interval, e->high);
     fprintf(out, ",%d", e->runs);
-    optional_number(out, e->majority > 0, e->chance);
-    optional_number(out, e->majority > 0, e->majority);
-    fprintf(out, ",%s,", verdict_words[e->verdict]);
-    csv_text(out, e->claim->remark ? e->claim->remark : "");
-    fputc('\n', out);
+    csv_optional(out, e->majority > 0, e->chance);
+    csv_optional(out, e->majority > 0, e->majority);
+    csv_print(out, ",%s,%s\n", verdict_words[e->verdict], c->remark ? c->remark : "");
 }
 
 cf_status ledger_write_csv(const Ledger *ledger, const char *path) {
-    FileDraft draft;
+    AUTO(file_abandon) FileDraft draft = {0};
     FORWARD(file_draft(path, &draft));
     fputs("id,section,what,data,reported,measured,low,high,runs,chance,majority,verdict,remark\n", draft.stream);
     for (size_t i = 0; i < ledger->count; i++) csv_entry(draft.stream, &ledger->entries[i]);
     return file_commit(&draft);
 }
 
-static json_t *number_or_null(bool there, double value) {
-    return there ? json_real(value) : json_null();
-}
-
 static json_t *entry_json(const LedgerEntry *e) {
     const Claim *c = e->claim;
     json_t *interval = e->has_interval ? json_pack("[f f]", e->low, e->high) : json_null();
-    return json_pack("{s:s s:s s:s s:o s:o s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section,
-                     "what", c->what, "data", json_text(e->runs ? ledger_data(e) : NULL), "reported",
-                     number_or_null(!c->against, c->reported), "measured", number_or_null(e->runs > 0, e->measured),
-                     "interval", interval, "runs", e->runs, "chance", number_or_null(e->majority > 0, e->chance),
-                     "majority", number_or_null(e->majority > 0, e->majority), "verdict", verdict_words[e->verdict],
-                     "headline", c->headline, "remark", c->remark);
+    return json_pack(
+        "{s:s s:s s:s s:o s:o s:o s:o s:i s:o s:o s:s s:b s:s?}", "id", c->id, "section", c->section, "what", c->what,
+        "data", json_text(e->runs ? ledger_data(e) : NULL), "reported", json_number(!c->against ? c->reported : NAN),
+        "measured", json_number(e->runs > 0 ? e->measured : NAN), "interval", interval, "runs", e->runs, "chance",
+        json_number(e->majority > 0 ? e->chance : NAN), "majority", json_number(e->majority > 0 ? e->majority : NAN),
+        "verdict", verdict_words[e->verdict], "headline", c->headline, "remark", c->remark);
 }
 
 cf_status ledger_json(const Ledger *ledger, json_t **json) {
-    json_t *list = json_array();
+    json_auto_t *list = json_array();
     for (size_t i = 0; i < ledger->count; i++) json_array_append_new(list, entry_json(&ledger->entries[i]));
-    if (json_array_size(list) != ledger->count) {
-        json_decref(list);
-        return FAIL(CF_NO_MEMORY, "out of memory while making the ledger's JSON");
-    }
-    *json = list;
+    FAIL_IF(json_array_size(list) != ledger->count, CF_NO_MEMORY, "out of memory while making the ledger's JSON");
+    *json = memory_take(&list);
     return CF_OK;
 }

@@ -6,10 +6,10 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-const json_t *result_at(const json_t *json, const char *path) {
+json_t *result_at(const json_t *root, const char *path) {
+    json_t *json = (json_t *)(uintptr_t)root;
     char key[160];
     while (json && *path) {
         const size_t length = strcspn(path, ".");
@@ -70,7 +70,7 @@ double runs_mean(const json_t *runs, const char *path) {
 
 cf_status runs_interval(const json_t *runs, const char *path, MeanInterval *interval) {
     const size_t count = json_array_size(runs);
-    double *values;
+    AUTO_FREE double *values = NULL;
     size_t found = 0;
     FORWARD(memory_new(count, sizeof *values, &values));
     for (size_t i = 0; i < count; i++) {
@@ -78,7 +78,6 @@ cf_status runs_interval(const json_t *runs, const char *path, MeanInterval *inte
         if (json_is_number(value)) values[found++] = json_number_value(value);
     }
     *interval = mean_interval(values, found);
-    free(values);
     if (found < 2) return CF_OK;
     const size_t length = strlen(path);
     interval->low = fmax(interval->low, 0);
@@ -88,7 +87,7 @@ cf_status runs_interval(const json_t *runs, const char *path, MeanInterval *inte
 
 cf_status runs_difference(const json_t *runs, const json_t *against, const char *path, MeanDifference *difference) {
     const size_t a = json_array_size(runs), b = json_array_size(against), count = a < b ? a : b;
-    double *values;
+    AUTO_FREE double *values = NULL;
     *difference = (MeanDifference){NAN, NAN, NAN, NAN, NAN, NAN};
     if (count < 2) return CF_OK;
     FORWARD(memory_new(2 * count, sizeof *values, &values));
@@ -97,7 +96,6 @@ cf_status runs_difference(const json_t *runs, const json_t *against, const char 
         values[count + i] = result_number(json_array_get(against, i), path);
     }
     *difference = paired_t_test(values, values + count, count);
-    free(values);
     return CF_OK;
 }
 

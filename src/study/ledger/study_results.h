@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 /* The value at "a.b.3.c": keys of objects, places in arrays; "" is the value itself; NULL: it is not there. */
-const json_t *result_at(const json_t *json, const char *path);
+json_t *result_at(const json_t *json, const char *path);
 /* The number at a path, 0 where there is none. */
 double result_number(const json_t *json, const char *path);
 

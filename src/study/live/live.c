@@ -34,14 +34,11 @@ static char *progress_json(void *context) {
 }
 
 cf_status live_start(int port, Live **live) {
-    Live *made;
+    AUTO_FREE Live *made = NULL;
     FORWARD(memory_new(1, sizeof *made, &made));
-    const cf_status status = live_server_start(port, progress_json, made, &made->server);
-    if (status)
-        free(made);
-    else
-        *live = made;
-    return status;
+    FORWARD(live_server_start(port, progress_json, made, &made->server));
+    *live = memory_take(&made);
+    return CF_OK;
 }
 
 const char *live_url(const Live *live) {
@@ -84,9 +81,8 @@ static json_t *history(const Live *live, const Run *run, const FitState *state, 
 
 static cf_status publish_history(Live *live, const Run *run, const FitState *state, int done) {
     json_memory_begin();
-    json_t *root = history(live, run, state, done);
+    json_auto_t *root = history(live, run, state, done);
     char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(root);
     if (json_memory_failed() || !text) {
         free(text);
         return FAIL(CF_NO_MEMORY, "out of memory while making the history's JSON");
@@ -104,7 +100,7 @@ static cf_status publish_weights(Live *live, const cf_model *model, int epoch) {
 }
 
 /* Weights first: who reads of an epoch finds its weights, or later ones. */
-static void look(const Run *run, const FitState *state, int done, int epoch, void *watcher) {
+static void publish_epoch(const Run *run, const FitState *state, int done, int epoch, void *watcher) {
     Live *live = watcher;
     cf_status status = publish_weights(live, run->model, epoch);
     if (!status) status = publish_history(live, run, state, done);
@@ -113,39 +109,32 @@ static void look(const Run *run, const FitState *state, int done, int epoch, voi
 
 /* ---- The page ---- */
 
-static cf_status data(FILE *out, const Run *run) {
+static cf_status write_data(FILE *out, const Run *run) {
     json_memory_begin();
     json_t *network = report_network_json(run->model, run->config.data, run->set->height, run->set->width);
-    json_t *root = json_pack("{s:O s:o s:b}", "classes", json_object_get(network, "classes"), "network", network,
-                             "unlabelled", run->config.target != NULL);
-    fputs("<script type=\"application/json\" id=\"data\">", out);
-    const cf_status status = html_json(out, root);
-    fputs("</script>\n", out);
-    json_decref(root);
-    return status;
+    json_auto_t *root = json_pack("{s:O s:o s:b}", "classes", json_object_get(network, "classes"), "network", network,
+                                  "unlabelled", run->config.target != NULL);
+    return html_json_script(out, "id=\"data\"", root);
 }
 
-static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
     const Run *run = context;
+    if (page_place_is(name, length, "data")) return write_data(out, run);
     if (page_place_is(name, length, "model"))
         html_text(out, run->config.model);
     else if (page_place_is(name, length, "set"))
         html_text(out, run->config.data);
-    else if (page_place_is(name, length, "data"))
-        return data(out, run);
     else
-        return FAIL(CF_INTERNAL, "live.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+        return page_unknown_place("live.html", name, length);
     return CF_OK;
 }
 
 static cf_status publish_page(Live *live, const Run *run) {
-    TextDraft draft;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
     char *text;
     size_t size;
     FORWARD(text_draft(&draft));
-    const cf_status status = page_write(draft.stream, "live.html", fill, run);
-    if (status) text_draft_abandon(&draft);
-    FORWARD(status);
+    FORWARD(page_write(draft.stream, "live.html", write_place, run));
     FORWARD(text_draft_finish(&draft, &text, &size));
     return live_server_publish(live->server, LIVE_PAGE, text, size, 0);
 }
@@ -157,7 +146,7 @@ cf_status live_begin(Live *live, Run *run, const char *place) {
     FORWARD(live_server_publish(live->server, LIVE_WEIGHTS, NULL, 0, 0));
     FORWARD(publish_page(live, run));
     FORWARD(publish_history(live, run, NULL, 0));
-    run->watch = look;
+    run->watch = publish_epoch;
     run->watcher = live;
     return CF_OK;
 }
@@ -175,17 +164,14 @@ static cf_status publish_report(Live *live, const char *folder, char **path) {
 }
 
 static void tell_end(Live *live, const char *folder) {
-    char *path = NULL;
+    AUTO_FREE char *path = NULL;
     const bool report = folder && !publish_report(live, folder, &path);
-    char *absolute = report ? realpath(path, NULL) : NULL;
-    json_t *root = json_pack("{s:o}", report ? "report" : "reason",
-                             json_text(absolute ? absolute
-                                       : report ? path
-                                                : cf_error()));
+    AUTO_FREE char *absolute = report ? realpath(path, NULL) : NULL;
+    json_auto_t *root = json_pack("{s:o}", report ? "report" : "reason",
+                                  json_text(absolute ? absolute
+                                            : report ? path
+                                                     : cf_error()));
     char *text = json_dumps(root, JSON_COMPACT);
-    json_decref(root);
-    free(absolute);
-    free(path);
     if (!text) return;
     atomic_store(&live->end, text);
     live_server_linger(live->server, report ? LIVE_REPORT : LIVE_PROGRESS, 3);

@@ -1,6 +1,5 @@
-#include "study/pipeline/estimate.h"
+#include "study/pipeline/study_inside.h"
 
-#include "base/memory.h"
 #include "base/numbers.h"
 
 #include <math.h>
@@ -31,15 +30,13 @@ static bool watch(const cf_progress *progress, void *context) {
 cf_status estimate_speed(const Recipe *recipe, const cf_split *split, int threads, double *images_per_second) {
     cf_train_options options = recipe->base.train;
     Stopwatch w = {.batch = options.batch};
-    cf_model *model;
+    AUTO(cf_model_free_at) cf_model *model = NULL;
     FORWARD(cf_model_new(recipe->base.model, split, options.seed, &model));
     options.threads = threads;
     options.progress = watch;
     options.progress_context = &w;
-    cf_status status = cf_train(model, split, &options, NULL);
-    cf_model_free(model);
-    if (status == CF_INTERRUPTED) status = CF_OK; /* by the watch */
-    FORWARD(status);
+    const cf_status status = cf_train(model, split, &options, NULL);
+    if (status != CF_INTERRUPTED) FORWARD(status);                        /* by the watch */
     *images_per_second = w.seconds > 0 ? w.images / w.seconds : INFINITY; /* over before it could be measured */
     return CF_OK;
 }
@@ -78,4 +75,9 @@ void estimate_trainings(double count, StudyLoad *load) {
     const double epochs = count * load->trained->epochs;
     load->most += epoch(load) * epochs;
     load->expected += epoch(load) * epochs * usual(load->trained);
+}
+
+void estimate_images(double images, StudyLoad *load) {
+    load->expected += images;
+    load->most += images;
 }

@@ -19,37 +19,35 @@ typedef struct StudyPage {
     int *number;   /* of the next figure */
 } StudyPage;
 
-/* STUDY/`stage`/`name`.svg; left out where there is no such file. `caption` NULL: made of the name. */
+/* A section: what stands at its beginning; then of each set, or of each set with the model of another one. Either may be NULL. */
+typedef struct PageSection {
+    const char *name; /* of its place in the template, and of the stages that it tells of */
+    cf_status (*begin)(FILE *out, const StudyPage *page);
+    cf_status (*each)(FILE *out, const StudyPage *page, const StudyPlace *place);
+    bool pairs;
+} PageSection;
+
+extern const PageSection page_training, page_evaluation, page_features, page_cross, page_imbalance, page_transfer,
+    page_adaptation, page_attention, page_ledger;
+
+/* FOLDER/name.svg, which takes a number; left out where there is no such file. `caption` NULL: made of the name. */
+cf_status page_svg(FILE *out, const char *folder, const char *name, const char *caption, size_t *bytes, int *number);
+/* The same of STUDY/`stage`; alone in its row. */
 cf_status page_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption);
+cf_status page_lone_figure(FILE *out, const StudyPage *page, const char *stage, const char *name, const char *caption);
 void page_figures_begin(FILE *out);
 void page_figures_end(FILE *out);
 /* Figure `name` of the run of a set's first seed, as a file of the run's figures. */
 cf_status page_run_figure(FILE *out, const StudyPage *page, const StudySet *set, const char *name, const char *caption);
-/* <h3> of a set; of whatever it is called. */
+/* <h3> of a set. */
 void page_set_heading(FILE *out, const StudySet *set);
-void page_heading(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* study_result of the page's study. */
-const json_t *page_result(const StudyPage *page, const char *group, const char *key);
-/* "5 seeds, each with a split of its own" */
-void page_seeds(FILE *out, const StudyPage *page);
 
-/* A table: its head with a first column for names; rows; a row's cells, of a double for each letter but the last: w whole, p a share in
- * percent, d four decimals, + with two decimals, - an empty cell without one; / ends the row. */
-void page_table(FILE *out, const char *caption, const char *const *columns);
-void page_table_end(FILE *out);
+/* A table: its head, a first column for names and the others as table_columns has them; rows; a row's cells, of a double for each letter
+ * but the last: w whole, p a share in percent, d four decimals, + with two decimals, - an empty cell without one; / ends the row. */
+void page_table(FILE *out, const char *caption, const char *columns);
 void page_row(FILE *out, const char *name, const char *cells, ...);
 void page_cells(FILE *out, const char *cells, ...);
 /* "87.21 % (85.90 to 88.52)": mean over runs with its interval. */
 cf_status page_accuracy(FILE *out, const json_t *runs);
-
-cf_status page_training(FILE *out, const StudyPage *page);
-cf_status page_evaluation(FILE *out, const StudyPage *page);
-cf_status page_features(FILE *out, const StudyPage *page);
-cf_status page_cross(FILE *out, const StudyPage *page);
-cf_status page_imbalance(FILE *out, const StudyPage *page);
-cf_status page_transfer(FILE *out, const StudyPage *page);
-cf_status page_adaptation(FILE *out, const StudyPage *page);
-cf_status page_attention(FILE *out, const StudyPage *page);
-/* How often each verdict was given, as facts; the table. */
+/* How often each verdict was given, as facts. */
 void page_verdicts(FILE *out, const StudyPage *page);
-cf_status page_ledger(FILE *out, const StudyPage *page);

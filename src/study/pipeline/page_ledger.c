@@ -28,64 +28,51 @@ void page_verdicts(FILE *out, const StudyPage *page) {
     fputs("</dl>\n", out);
 }
 
-static void entry(FILE *out, const LedgerEntry *e) {
-    char text[64], low[24], high[24];
-    fputs("<tr><th scope=\"row\">", out); /* with remarks in it, which table_row does not have */
-    html_text(out, e->claim->what);
+static void entry_row(FILE *out, const LedgerEntry *e) {
+    const Claim *claim = e->claim;
+    const LedgerTexts texts = ledger_texts(e);
+    html_write(out, "<tr><th scope=\"row\">%s", claim->what); /* with remarks in it, which table_row does not have */
     if (e->majority > 0)
         fprintf(out, "<small>chance %.1f %%, the commonest class %.1f %%</small>", 100 * e->chance, 100 * e->majority);
-    if (e->claim->remark) {
-        fputs("<small>", out);
-        html_text(out, e->claim->remark);
-        fputs("</small>", out);
-    }
+    if (claim->remark) html_write(out, "<small>%s</small>", claim->remark);
     fputs("</th>", out);
-    ledger_number(e->claim, e->claim->reported, text);
-    table_figure(out, e->claim->against ? "" : text);
-    ledger_number(e->claim, e->measured, text);
-    table_figure(out, e->runs ? text : "");
-    ledger_number(e->claim, e->low, low);
-    ledger_number(e->claim, e->high, high);
-    snprintf(text, sizeof text, "%s to %s", low, high);
-    table_figure(out, e->has_interval ? text : "");
+    table_figure(out, texts.reported);
+    table_figure(out, texts.measured);
+    table_figure(out, texts.interval);
     table_word(out, verdict_words[e->verdict]);
     table_text(out, ledger_data(e));
     table_row_end(out);
 }
 
-static void table(FILE *out, const Ledger *ledger, bool headline) {
+static void entries_table(FILE *out, const Ledger *ledger, bool headline) {
     const char *section = "";
-    table_begin(out, (TableStyle){.class = "ledger"}, NULL);
-    table_head(out, "", false);
-    table_heads(out, (const char *const[]){"Report", "Ours", "95 % interval", NULL}, true);
-    table_heads(out, (const char *const[]){"Verdict", "Measured on", NULL}, false);
-    table_body(out);
+    table_open(out, (TableStyle){.class = "ledger"}, NULL, "|>Report|>Ours|>95 % interval|Verdict|Measured on");
     for (size_t i = 0; i < ledger->count; i++) {
         const LedgerEntry *e = &ledger->entries[i];
         if (e->claim->headline != headline) continue;
-        if (strcmp(section, e->claim->section) != 0) {
-            section = e->claim->section;
-            table_rows_of(out, section, 6);
-        }
-        entry(out, e);
+        if (strcmp(section, e->claim->section) != 0) table_rows_of(out, section = e->claim->section, 6);
+        entry_row(out, e);
     }
     table_end(out);
 }
 
-cf_status page_ledger(FILE *out, const StudyPage *page) {
+static cf_status ledger(FILE *out, const StudyPage *page) {
+    char seeds[80];
     fputs("<p>Every figure of the report beside ours. Intervals are ", out);
     if (page->study->recipe->seeds > 1) {
-        fputs("Student\xe2\x80\x99s t over ", out);
-        page_seeds(out, page);
+        study_seeds_text((size_t)page->study->recipe->seeds, page->study->recipe->splits, seeds);
+        fprintf(out, "Student\xe2\x80\x99s t over %s", seeds);
     } else
         fputs("over the test images: Wilson\xe2\x80\x99s for shares, the bootstrap for the others", out);
     fputs(". Beside each accuracy stand chance and what always saying the commonest class would get. Of what the "
           "report suggests without a figure ours is the difference in accuracy, of remedies in the mean of the "
           "classes\xe2\x80\x99 recalls, paired by seed.</p>\n",
           out);
-    table(out, &page->outcome->ledger, true);
+    entries_table(out, &page->outcome->ledger, true);
     fputs("<details><summary>Metrics by class</summary>\n", out);
-    table(out, &page->outcome->ledger, false);
+    entries_table(out, &page->outcome->ledger, false);
     fputs("</details>\n", out);
     return CF_OK;
 }
+
+const PageSection page_ledger = {"ledger", .begin = ledger};

@@ -25,20 +25,17 @@ static void training_line(FILE *out, const StudySet *set, const RecipeSection *s
     options.patience = 0;
     options.stop_on = CF_STOP_ON_LAST;
     train_options_text(&options, false, text);
-    fputs("<p class=\"aside\">", out);
-    html_text(out, text);
-    fputs(".</p>\n", out);
+    html_write(out, "<p class=\"aside\">%s.</p>\n", text);
 }
 
 /* ---- From the other set ---- */
 
-static cf_status transfer_table(FILE *out, const json_t *sizes) {
-    static const char *const columns[] = {"Images", "Epochs", "From scratch", "Fine-tuned", "Difference, points",
-                                          "",       NULL};
+static cf_status transfer_table(FILE *out, json_t *sizes) {
     const char *size;
     json_t *ways;
-    page_table(out, "Test accuracy by training images per class; mean over the seeds (95 % interval)", columns);
-    json_object_foreach((json_t *)(uintptr_t)sizes, size, ways) {
+    page_table(out, "Test accuracy by training images per class; mean over the seeds (95 % interval)",
+               ">Images|>Epochs|>From scratch|>Fine-tuned|>Difference, points|>");
+    json_object_foreach(sizes, size, ways) {
         const json_t *drawn = json_object_get(ways, "new"), *tuned = json_object_get(ways, "from");
         page_row(out, size, "ww", runs_mean(drawn, "images"), runs_mean(drawn, "epochs_run"));
         FORWARD(page_accuracy(out, drawn));
@@ -46,7 +43,7 @@ static cf_status transfer_table(FILE *out, const json_t *sizes) {
         FORWARD(difference_cells(out, tuned, drawn));
         page_cells(out, "/");
     }
-    page_table_end(out);
+    table_end(out);
     return CF_OK;
 }
 
@@ -54,41 +51,37 @@ static void quality_row(FILE *out, const char *name, const json_t *quality) {
     page_row(out, name, "pd/", result_number(quality, "knn_accuracy"), result_number(quality, "silhouette"));
 }
 
-static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace *place, const char *pair) {
-    static const char *const columns[] = {"k-NN accuracy", "Silhouette", NULL};
-    const json_t *features = page_result(page, "transfer_features", pair);
+static cf_status before_after(FILE *out, const StudyPage *page, const StudyPlace *place) {
+    const Recipe *recipe = page->study->recipe;
+    const json_t *features = study_result(page->study, "transfer_features", place->key);
     char stage[160], caption[500], number[24];
     if (!features) return CF_OK;
-    recipe_size_text(page->study->recipe->sizes[page->study->recipe->size_count - 1], number);
-    snprintf(stage, sizeof stage, "transfer-umap-%s", pair);
-    snprintf(
-        caption, sizeof caption,
-        "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned (images "
-        "per class: %s; first seed). Each has an embedding of its own",
-        place->set->name, place->from->name, number);
-    page_table(out, "How far classes are apart in the two embeddings", columns);
+    recipe_size_text(recipe->sizes[recipe->size_count - 1], number);
+    snprintf(stage, sizeof stage, "transfer-umap-%s", place->key);
+    snprintf(caption, sizeof caption,
+             "UMAP of the test images of %s: what the network of %s makes of them, and the same network fine-tuned "
+             "(images per class: %s; first seed). Each has an embedding of its own",
+             place->set->name, place->from->name, number);
+    page_table(out, "How far classes are apart in the two embeddings", ">k-NN accuracy|>Silhouette");
     quality_row(out, "before", json_object_get(features, "before"));
     quality_row(out, "fine-tuned", json_object_get(features, "after"));
-    page_table_end(out);
-    page_figures_begin(out);
-    FORWARD(page_figure(out, page, stage, "umap", caption));
-    page_figures_end(out);
-    return CF_OK;
+    table_end(out);
+    return page_lone_figure(out, page, stage, "umap", caption);
 }
 
-static cf_status transfer_of(FILE *out, const StudyPage *page, const StudyPlace *place) {
-    char pair[STUDY_PAIR], name[160];
-    study_pair(place->from, place->set, pair);
-    page_heading(out, "%s \xe2\x86\x92 %s", place->from->name, place->set->name);
-    FORWARD(transfer_table(out, page_result(page, "transfer", pair)));
-    snprintf(name, sizeof name, "transfer-%s", pair);
-    page_figures_begin(out);
-    FORWARD(
-        page_figure(out, page, "figures", name,
-                    "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the epochs were "
-                    "fixed beforehand, and the last one is taken"));
-    page_figures_end(out);
-    FORWARD(before_after(out, page, place, pair));
+static void pair_heading(FILE *out, const StudyPlace *place) {
+    html_write(out, "<h3 class=\"set\">%s \xe2\x86\x92 %s</h3>\n", place->from->name, place->set->name);
+}
+
+static cf_status transfer(FILE *out, const StudyPage *page, const StudyPlace *place) {
+    char name[160];
+    pair_heading(out, place);
+    FORWARD(transfer_table(out, study_result(page->study, "transfer", place->key)));
+    snprintf(name, sizeof name, "transfer-%s", place->key);
+    FORWARD(page_lone_figure(out, page, "figures", name,
+                             "Accuracy by training images per class. Bars are 95 % intervals over the seeds; the "
+                             "epochs were fixed beforehand, and the last one is taken"));
+    FORWARD(before_after(out, page, place));
     training_line(out, place->set, &page->study->recipe->transfer);
     return CF_OK;
 }
@@ -98,35 +91,29 @@ static const char *sources(const Recipe *recipe) {
     return recipe->seeds > 1 ? "few of the seeds" : "all seeds";
 }
 
-cf_status page_transfer(FILE *out, const StudyPage *page) {
+static cf_status about_transfer(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
-    StudyPlace place;
-    fprintf(
-        out,
-        "<p>The network that was trained on one set is trained further on images of another, and beside it the same "
-        "network from drawn weights, on the same images: %d seeds, each with other training and test images; what a "
-        "small size has is in the larger ones. Nothing is chosen by validation images, of which there would be none "
-        "to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last epoch is "
-        "taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained network is "
-        "one for %s, so intervals do not tell what another one would bring.</p>\n",
-        recipe->transfer.seeds, recipe->transfer.steps, sources(recipe));
-    for (int p = 0; study_place(page->study, true, p, &place); p++) FORWARD(transfer_of(out, page, &place));
+    fprintf(out,
+            "<p>The network that was trained on one set is trained further on images of another, and beside it the "
+            "same network from drawn weights, on the same images: %d seeds, each with other training and test images; "
+            "what a small size has is in the larger ones. Nothing is chosen by validation images, of which there would "
+            "be none to spare: the number of epochs is fixed (of few images so many as give %d steps), and the last "
+            "epoch is taken. Differences are paired by seed; noise is what 0 lies in the interval of. The pretrained "
+            "network is one for %s, so intervals do not tell what another one would bring.</p>\n",
+            recipe->transfer.seeds, recipe->transfer.steps, sources(recipe));
     return CF_OK;
 }
 
+const PageSection page_transfer = {"transfer", about_transfer, transfer, .pairs = true};
+
 /* ---- Adapted, without labels ---- */
 
-static cf_status adaptation_of(FILE *out, const StudyPage *page, const StudyPlace *place) {
-    static const char *const columns[] = {"Seeds", "Test images", "Accuracy before", "Adapted", "Difference, points",
-                                          "",      NULL};
-    const json_t *before, *runs;
+static cf_status adaptation(FILE *out, const StudyPage *page, const StudyPlace *place) {
+    json_t *methods = study_result(page->study, "adapt", place->key), *before = json_object_get(methods, "none"), *runs;
     const char *method;
-    char pair[STUDY_PAIR];
-    study_pair(place->from, place->set, pair);
-    json_t *methods = (json_t *)(uintptr_t)page_result(page, "adapt", pair);
-    before = json_object_get(methods, "none");
-    page_heading(out, "%s \xe2\x86\x92 %s", place->from->name, place->set->name);
-    page_table(out, "Test accuracy there, before and after; mean over the seeds (95 % interval)", columns);
+    pair_heading(out, place);
+    page_table(out, "Test accuracy there, before and after; mean over the seeds (95 % interval)",
+               ">Seeds|>Test images|>Accuracy before|>Adapted|>Difference, points|>");
     json_object_foreach(methods, method, runs) {
         if (strcmp(method, "none") == 0) continue;
         page_row(out, method, "ww", (double)json_array_size(runs), runs_mean(runs, "n"));
@@ -135,14 +122,13 @@ static cf_status adaptation_of(FILE *out, const StudyPage *page, const StudyPlac
         FORWARD(difference_cells(out, runs, before));
         page_cells(out, "/");
     }
-    page_table_end(out);
+    table_end(out);
     training_line(out, place->from, &page->study->recipe->adaptation);
     return CF_OK;
 }
 
-cf_status page_adaptation(FILE *out, const StudyPage *page) {
+static cf_status about_adaptation(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
-    StudyPlace place;
     fprintf(out,
             "<p>The network that was trained on one set learns further from its own images with their labels and from "
             "another set\xe2\x80\x99s training images without theirs (%d seeds). The labels of that set are for the "
@@ -150,20 +136,20 @@ cf_status page_adaptation(FILE *out, const StudyPage *page) {
             "before, on the same test images, paired by seed; noise is what 0 lies in the interval of. The network at "
             "the beginning is one for %s.</p>\n",
             recipe->adaptation.seeds, sources(recipe));
-    for (int p = 0; study_place(page->study, true, p, &place); p++) FORWARD(adaptation_of(out, page, &place));
     return CF_OK;
 }
 
+const PageSection page_adaptation = {"adaptation", about_adaptation, adaptation, .pairs = true};
+
 /* ---- Networks side by side ---- */
 
-static cf_status attention_table(FILE *out, const json_t *models) {
-    static const char *const columns[] = {"Parameters", "MFLOP", "Seconds of steps", "Accuracy", "Difference, points",
-                                          "",           NULL};
+static cf_status attention_table(FILE *out, json_t *models) {
     const json_t *first = NULL;
     const char *name;
     json_t *runs;
-    page_table(out, "Mean over the seeds (95 % interval); differences to the first network", columns);
-    json_object_foreach((json_t *)(uintptr_t)models, name, runs) {
+    page_table(out, "Mean over the seeds (95 % interval); differences to the first network",
+               ">Parameters|>MFLOP|>Seconds of steps|>Accuracy|>Difference, points|>");
+    json_object_foreach(models, name, runs) {
         page_row(out, name, "w++", runs_mean(runs, "parameters"), runs_mean(runs, "mflop"), runs_mean(runs, "seconds"));
         FORWARD(page_accuracy(out, runs));
         if (first)
@@ -173,37 +159,32 @@ static cf_status attention_table(FILE *out, const json_t *models) {
         if (!first) first = runs;
         page_cells(out, "/");
     }
-    page_table_end(out);
+    table_end(out);
     return CF_OK;
 }
 
-cf_status page_attention(FILE *out, const StudyPage *page) {
+static cf_status about_attention(FILE *out, const StudyPage *page) {
     const Recipe *recipe = page->study->recipe;
-    fprintf(
-        out,
-        "<p>Networks trained on the same images with the same options and the same %d seeds, to the last "
-        "epoch. With few epochs this tells how fast a network learns, not where it ends. Differences are paired by seed; noise "
-        "is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
-        recipe->attention.seeds);
-    for (int m = 0; m < recipe->model_count; m++) {
-        fputs("<div><dt>", out);
-        html_text(out, recipe->names[m]);
-        fputs("</dt><dd><code>", out);
-        html_text(out, recipe->models[m]);
-        fputs("</code></dd></div>\n", out);
-    }
+    fprintf(out,
+            "<p>Networks trained on the same images with the same options and the same %d seeds, to the last epoch. "
+            "With few epochs this tells how fast a network learns, not where it ends. Differences are paired by seed; "
+            "noise is what 0 lies in the interval of.</p>\n<dl class=\"pairs\">\n",
+            recipe->attention.seeds);
+    for (int m = 0; m < recipe->model_count; m++)
+        html_write(out, HTML_PAIR("%s", "<code>%s</code>"), recipe->names[m], recipe->models[m]);
     fputs("</dl>\n", out);
-    for (int i = 0; i < page->study->set_count; i++) {
-        const StudySet *set = &page->study->sets[i];
-        char name[96];
-        page_set_heading(out, set);
-        FORWARD(attention_table(out, page_result(page, "attention", set->name)));
-        snprintf(name, sizeof name, "attention-%s", set->name);
-        page_figures_begin(out);
-        FORWARD(
-            page_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
-        page_figures_end(out);
-        training_line(out, set, &recipe->attention);
-    }
     return CF_OK;
 }
+
+static cf_status attention(FILE *out, const StudyPage *page, const StudyPlace *place) {
+    char name[160];
+    page_set_heading(out, place->set);
+    FORWARD(attention_table(out, study_result(page->study, "attention", place->key)));
+    snprintf(name, sizeof name, "attention-%s", place->key);
+    FORWARD(
+        page_lone_figure(out, page, "figures", name, "Accuracy of each network, with 95 % intervals over the seeds"));
+    training_line(out, place->set, &page->study->recipe->attention);
+    return CF_OK;
+}
+
+const PageSection page_attention = {"attention", .begin = about_attention, .each = attention};

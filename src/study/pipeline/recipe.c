@@ -1,7 +1,5 @@
 #include "study/pipeline/recipe.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/set_text.h"
@@ -11,39 +9,28 @@
 #include <string.h>
 
 cf_status recipe_new(Recipe *recipe) {
-    Recipe made = {.seeds = 1, .splits = 1, .neighbors = 15, .min_dist = 0.1};
-    cf_status status = run_config_new(&made.base);
+    AUTO(recipe_free) Recipe made = {.seeds = 1, .splits = 1, .neighbors = 15, .min_dist = 0.1};
+    FORWARD(run_config_new(&made.base));
     made.base.split.mode = CF_SPLIT_POOLED;
     made.base.split_given = true;
     made.base.train.epochs = 50;
-    if (!status) status = run_config_text(&made.name, "recipe");
-    if (status)
-        recipe_free(&made);
-    else
-        *recipe = made;
-    return status;
+    FORWARD(run_config_text(&made.name, "recipe"));
+    *recipe = made;
+    made = (Recipe){0};
+    return CF_OK;
 }
 
 void recipe_free(Recipe *recipe) {
-    free(recipe->name);
-    free(recipe->grid);
-    free(recipe->classes);
+    char *texts[] = {recipe->name,    recipe->grid,     recipe->classes,     recipe->claims,
+                     recipe->methods, recipe->remedies, recipe->augment_with};
+    json_t *documents[] = {recipe->final, recipe->transfer.train, recipe->adaptation.train, recipe->attention.train,
+                           recipe->remedied.train};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) free(texts[i]);
+    for (size_t i = 0; i < COUNT_OF(documents); i++) json_decref(documents[i]);
     for (int i = 0; i < RECIPE_MOST_SETS; i++) free(recipe->data[i]);
-    free(recipe->claims);
     for (int i = 0; i < RECIPE_CASES; i++) free(recipe->cases[i]);
+    for (int i = 0; i < RECIPE_MODELS; i++) free(recipe->names[i]), free(recipe->models[i]);
     run_config_free(&recipe->base);
-    for (int i = 0; i < RECIPE_MODELS; i++) {
-        free(recipe->names[i]);
-        free(recipe->models[i]);
-    }
-    json_decref(recipe->final);
-    json_decref(recipe->transfer.train);
-    json_decref(recipe->adaptation.train);
-    free(recipe->methods);
-    json_decref(recipe->attention.train);
-    json_decref(recipe->remedied.train);
-    free(recipe->remedies);
-    free(recipe->augment_with);
     *recipe = (Recipe){0};
 }
 
@@ -78,9 +65,9 @@ cf_status recipe_set_text(const Recipe *recipe, int place, char **text) {
     const char *data = recipe->data[place];
     const bool generated = generator_named(data) != NULL;
     ReadOptions options = {0};
-    char items[32] = "", *plain;
+    AUTO_FREE char *plain = NULL;
+    char items[32] = "";
     FORWARD(set_text_read(data, &plain, &options));
-    free(plain);
     const bool own = generated ? generated_text_has(data, "n") : options.sample.train_given;
     if (recipe->images && !own) snprintf(items, sizeof items, "n=%lld", (long long)recipe->images);
     if (generated) return items[0] ? generated_text_with(data, items, text) : memory_copy_string(data, text);
@@ -105,8 +92,8 @@ static cf_status check_names(const Recipe *recipe) {
 
 static cf_status check_sections(const Recipe *recipe) {
     FAIL_IF(recipe->methods && strstr(recipe->methods, "adabn") && recipe->seeds < 2, CF_BAD_USE,
-            "recipe %s: adaptation: adabn draws nothing, so its interval is over the networks it begins with: 2 seeds of the "
-            "recipe or more expected, found %d",
+            "recipe %s: adaptation: adabn draws nothing, so its interval is over the networks it begins with: 2 seeds "
+            "of the recipe or more expected, found %d",
             recipe->name, recipe->seeds);
     for (int i = 1; i < recipe->size_count; i++)
         FAIL_IF(!recipe->sizes[i - 1] || (recipe->sizes[i] && recipe->sizes[i] <= recipe->sizes[i - 1]), CF_BAD_USE,
@@ -145,16 +132,15 @@ cf_status recipe_lay(const json_t *final, cf_train_options *train) {
     return CF_OK;
 }
 
-/* `key`: of its list, which it takes over. */
-static void add_section(json_t *root, const char *name, const char *key, json_t *list, const RecipeSection *section,
-                        bool steps) {
-    if (!section->seeds) {
-        json_decref(list);
-        return;
-    }
-    json_t *json = json_pack("{s:o s:i s:O?}", key, list, "seeds", section->seeds, "train", section->train);
+/* `key`: of its list, which it takes over. A section that is not there is left out. */
+static json_t *add_section(json_t *root, const char *name, const char *key, json_t *list, const RecipeSection *section,
+                           bool steps) {
+    json_auto_t *owned = list;
+    if (!section->seeds) return NULL;
+    json_t *json = json_pack("{s:O s:i s:O?}", key, owned, "seeds", section->seeds, "train", section->train);
     if (steps) json_object_set_new(json, "steps", json_integer(section->steps));
     json_object_set_new(root, name, json);
+    return json;
 }
 
 static void add_sections(json_t *root, const Recipe *recipe) {
@@ -167,9 +153,8 @@ static void add_sections(json_t *root, const Recipe *recipe) {
     for (int i = 0; i < recipe->model_count; i++)
         json_array_append_new(
             models, json_pack("{s:o s:o}", "name", json_text(recipe->names[i]), "model", json_text(recipe->models[i])));
-    add_section(root, "remedies", "remedies", json_text(recipe->remedies), &recipe->remedied, true);
-    if (recipe->augment_with)
-        json_object_set_new(json_object_get(root, "remedies"), "augment_with", json_text(recipe->augment_with));
+    json_t *remedies = add_section(root, "remedies", "remedies", json_text(recipe->remedies), &recipe->remedied, true);
+    if (recipe->augment_with) json_object_set_new(remedies, "augment_with", json_text(recipe->augment_with));
     add_section(root, "transfer", "sizes", sizes, &recipe->transfer, true);
     add_section(root, "adaptation", "methods", json_text(recipe->methods), &recipe->adaptation, false);
     add_section(root, "attention", "models", models, &recipe->attention, false);
@@ -177,26 +162,21 @@ static void add_sections(json_t *root, const Recipe *recipe) {
 
 cf_status recipe_json(const Recipe *recipe, json_t **json) {
     RunConfig base = recipe->base;
-    json_t *config, *data = json_array(), *cases = json_array();
+    json_auto_t *config = NULL;
     base.data = recipe->data[0];
+    FORWARD(run_config_json(&base, &config));
+    json_t *data = json_array(), *cases = json_array();
     for (int i = 0; recipe->data[i]; i++) json_array_append_new(data, json_text(recipe->data[i]));
     for (int i = 0; i < recipe->case_count; i++) json_array_append_new(cases, json_text(recipe->cases[i]));
-    cf_status status = run_config_json(&base, &config);
     json_t *images = recipe->images ? json_integer(recipe->images) : json_null();
-    json_t *root = status
-                       ? NULL
-                       : json_pack("{s:o s:O s:o s:o s:o s:b s:O s:O? s:O s:O s:O? s:i s:i s:b s:b s:i s:f s:o s:O}",
-                                   "name", json_text(recipe->name), "data", data, "claims", json_text(recipe->claims),
-                                   "images", images, "grid", json_text(recipe->grid), "prune", recipe->prune, "model",
-                                   json_object_get(config, "model"), "from", json_object_get(config, "from"), "split",
-                                   json_object_get(config, "split"), "train", json_object_get(config, "train"), "final",
-                                   recipe->final, "seeds", recipe->seeds, "splits", recipe->splits, "features",
-                                   recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors, "min_dist",
-                                   recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
-    if (!status) json_decref(config);
-    json_decref(data);
-    json_decref(cases);
-    FORWARD(status);
+    json_t *root =
+        json_pack("{s:o s:o s:o s:o s:o s:b s:O s:O? s:O s:O s:O? s:i s:i s:b s:b s:i s:f s:o s:o}", "name",
+                  json_text(recipe->name), "data", data, "claims", json_text(recipe->claims), "images", images, "grid",
+                  json_text(recipe->grid), "prune", recipe->prune, "model", json_object_get(config, "model"), "from",
+                  json_object_get(config, "from"), "split", json_object_get(config, "split"), "train",
+                  json_object_get(config, "train"), "final", recipe->final, "seeds", recipe->seeds, "splits",
+                  recipe->splits, "features", recipe->features, "cross", recipe->cross, "neighbors", recipe->neighbors,
+                  "min_dist", recipe->min_dist, "classes", json_text(recipe->classes), "cases", cases);
     FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the recipe's JSON");
     add_sections(root, recipe);
     *json = root;

@@ -7,8 +7,15 @@
 #pragma once
 
 #include "study/ledger/ledger.h"
-#include "study/pipeline/estimate.h"
+#include "study/pipeline/recipe.h"
 #include "tune/tune.h"
+
+/* How long it will take, from a few training steps of each set, measured before it begins. */
+typedef struct StudyEstimate {
+    int sets;
+    double images_per_second[RECIPE_MOST_SETS]; /* of training steps, measured */
+    double expected, most; /* seconds of all trainings: when they stop early as usual, and when none does */
+} StudyEstimate;
 
 typedef struct StudyProgress {
     int stage, stages;  /* 1-based */

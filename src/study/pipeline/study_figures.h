@@ -1,6 +1,7 @@
 /* Figures that compare runs of a study: how much of each class is found; what few images and other networks give. */
 #pragma once
 
+#include "base/statistics.h"
 #include "data/image_set.h"
 #include "study/figures/figure_book.h"
 
@@ -26,14 +27,13 @@ typedef struct TwoCurves {
 /* The point of the number at `path` of the runs, and its two rows of the CSV, which begin with `key` unless that is "". */
 cf_status curves_add(TwoCurves *curves, const char *key, double x, const json_t *first, const json_t *second,
                      const char *path, FILE *csv);
-/* Ends the CSV, and draws NAME unless `status` is a failure of before. */
-cf_status curves_finish(const FigureBook *book, const char *name, const TwoCurves *curves, cf_status status,
-                        FileDraft *csv);
+cf_status curves_draw(const FigureBook *book, const char *name, const TwoCurves *curves);
 /* Accuracy over training images per class, with 95 % intervals over the seeds: from nothing, and from the network of `other`. `sizes`
  * {"10": {"new": [runs], "from": [runs]}}. */
-cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other,
-                          const json_t *sizes, int classes);
-/* "umap": each image in an embedding before fine-tuning, places[images][2], and in another one after it, behind these. */
-cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images, const float *places);
+cf_status figure_transfer(const FigureBook *book, const char *name, const char *title, const char *other, json_t *sizes,
+                          int classes);
+/* "umap": each image in an embedding before fine-tuning, places[0][images][2], and in another one after it. */
+cf_status figure_before_after(const FigureBook *book, const char *other, const cf_subset *images,
+                              const float *const places[2]);
 /* Accuracies of networks, {"paper": [runs]}, with 95 % intervals over the seeds. */
-cf_status figure_attention(const FigureBook *book, const char *name, const char *title, const json_t *models);
+cf_status figure_attention(const FigureBook *book, const char *name, const char *title, json_t *models);

@@ -2,12 +2,9 @@
  * few images of one. */
 #include "study/pipeline/study_inside.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
-#include "study/figures/figures.h"
+#include "study/group/group.h"
 #include "study/imbalance/lab.h"
 #include "study/pipeline/study_figures.h"
-#include "study/report/report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,119 +41,97 @@ static json_t *most_predicted(const Metrics *m) {
 
 cf_status study_evaluation_json(const Study *study, const Evaluation *evaluation, const char *data, const char *part,
                                 json_t **json) {
-    EvaluationIntervals intervals;
-    json_t *root, *ends;
+    AUTO(evaluation_intervals_free) EvaluationIntervals intervals = {0};
+    json_auto_t *ends = NULL;
     FORWARD(evaluation_intervals(evaluation, study->threads, &intervals));
-    cf_status status = evaluation_intervals_json(&intervals, &ends);
-    evaluation_intervals_free(&intervals);
-    FORWARD(status);
-    status = evaluation_json(evaluation, data, part, &root);
-    if (status) {
-        json_decref(ends);
-        return status;
-    }
-    json_object_set_new(root, "intervals", ends);
-    json_object_set_new(root, "most_predicted", most_predicted(&evaluation->metrics));
-    *json = root;
+    FORWARD(evaluation_intervals_json(&intervals, &ends));
+    FORWARD(evaluation_json(evaluation, data, part, json));
+    json_object_set(*json, "intervals", ends);
+    json_object_set_new(*json, "most_predicted", most_predicted(&evaluation->metrics));
     return CF_OK;
-}
-
-static cf_status validation_json(const Study *study, const Run *run, json_t **json) {
-    const ClassifyOptions options = {.engine = run->engine, .threads = study->threads};
-    Evaluation validation;
-    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_VALIDATION), &options, &validation));
-    cf_status status = study_evaluation_json(study, &validation, run->config.data, "validation", json);
-    evaluation_free(&validation);
-    return status;
 }
 
 /* ---- A training ---- */
 
-static cf_status show(const Study *study, const Run *run) {
-    const FigureOptions options = {.formats = study->options->formats};
-    FigureList list = {0};
-    cf_status status = figures_make(run, &run->test, run->config.data, "test", &options, &list);
-    figure_list_free(&list);
-    FORWARD(status);
-    return report_write(run->folder, run->set, NULL);
-}
-
 /* The evaluation of the test part, with that of the validation part in it. */
-static cf_status result_json(const Study *study, const Run *run, json_t **result) {
+static cf_status whole_json(const Study *study, const Run *run, json_t **result) {
+    const ClassifyOptions options = {.engine = run->engine, .threads = study->threads};
     const cf_train_result *r = &run->fitted.result;
-    json_t *test, *validation;
+    AUTO(evaluation_free) Evaluation evaluation = {0};
+    json_auto_t *test = NULL, *validation = NULL;
     FORWARD(study_evaluation_json(study, &run->test, run->config.data, "test", &test));
-    cf_status status = validation_json(study, run, &validation);
-    if (!status) {
-        json_object_set_new(test, "seed", json_integer((json_int_t)run->config.train.seed));
-        json_object_set_new(test, "epochs_run", json_integer(r->epochs_run));
-        json_object_set_new(test, "best_epoch", json_integer(r->best_epoch));
-        json_object_set_new(test, "validation", validation);
-        *result = test;
-    } else
-        json_decref(test);
-    return status;
+    FORWARD(evaluate(run->model, cf_split_part(run->split, CF_VALIDATION), &options, &evaluation));
+    FORWARD(study_evaluation_json(study, &evaluation, run->config.data, "validation", &validation));
+    json_object_set_new(test, "seed", json_integer((json_int_t)run->config.train.seed));
+    json_object_set_new(test, "epochs_run", json_integer(r->epochs_run));
+    json_object_set_new(test, "best_epoch", json_integer(r->best_epoch));
+    json_object_set(test, "validation", validation);
+    *result = memory_take(&test);
+    return CF_OK;
 }
 
-/* What sections compare. The seconds of training steps are known of each epoch, also of those before a kill. */
+/* What sections compare. */
 static cf_status brief_json(const Run *run, json_t **result) {
     const cf_metrics *m = &run->test.metrics.summary;
     const LayerList *layers = &run->model->layers;
-    double seconds = 0;
-    for (int e = 0; e < run->fitted.result.epochs_run; e++) seconds += run->fitted.rows[e].seconds;
     *result = json_pack("{s:I s:I s:f s:f s:I s:i s:I s:f s:f}", "seed", (json_int_t)run->config.train.seed, "n",
                         (json_int_t)m->count, "accuracy", m->accuracy, "loss", m->loss, "images",
                         (json_int_t)cf_subset_count(cf_split_part(run->split, CF_TRAIN)), "epochs_run",
                         run->fitted.result.epochs_run, "parameters", (json_int_t)layer_list_parameters(layers), "mflop",
-                        layer_list_flops(layers) / 1e6, "seconds", seconds);
+                        layer_list_flops(layers) / 1e6, "seconds", run_step_seconds(run));
     return CF_OK;
 }
 
 /* On the target's test part, by the network as it is now and as it was before. */
 static cf_status adapted_json(const Study *study, const Run *run, json_t **result) {
     const ClassifyOptions options = {.engine = run->engine, .threads = study->threads};
-    Evaluation before;
-    cf_model *model;
-    FAIL_IF(!run->target_tested, CF_BAD_USE, "%s has no test images of classes that the model knows", run->config.target);
+    AUTO(evaluation_free) Evaluation before = {0};
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    FAIL_IF(!run->target_tested, CF_BAD_USE, "%s has no test images of classes that the model knows",
+            run->config.target);
     FORWARD(model_open(run->config.from, &model));
-    const cf_status status = evaluate(model, cf_split_part(run->target, CF_TEST), &options, &before);
-    cf_model_free(model);
-    FORWARD(status);
+    FORWARD(evaluate(model, cf_split_part(run->target, CF_TEST), &options, &before));
     const cf_metrics *m = &run->target_test.metrics.summary;
     *result = json_pack("{s:I s:I s:f s:f s:f}", "seed", (json_int_t)run->config.train.seed, "n", (json_int_t)m->count,
                         "accuracy", m->accuracy, "loss", m->loss, "before", before.metrics.summary.accuracy);
-    evaluation_free(&before);
     return CF_OK;
 }
 
-static cf_status embed(const Study *study, const Stage *stage, SetShelf *shelf, json_t *result) {
+static cf_status add_features(Study *study, const Stage *stage, json_t *result) {
+    AUTO(run_free_at) Run *run = NULL;
     json_t *features;
-    Run *run;
     FORWARD(run_open(stage->folder, &run));
-    run->shelf = shelf;
-    const cf_status status = study_embed_run(study, run, run->config.data, &features);
-    if (!status) json_object_set_new(result, "features", features);
-    run_free(run);
-    return status;
+    run->shelf = &study->shelf;
+    FORWARD(study_embed_run(study, run, run->config.data, &features));
+    json_object_set_new(result, "features", features);
+    return CF_OK;
+}
+
+static cf_status train_and_test(Study *study, Training *training, const Stage *stage, json_t **result) {
+    const StudyOptions *o = study->options;
+    AUTO(run_free_at) Run *run = NULL;
+    FORWARD(run_prepare(&training->config, &study->shelf, &run));
+    run->threads = study->threads;
+    FORWARD(run_start(run, stage->folder, true));
+    FORWARD(run_train(run, true, o->training, o->context));
+    FORWARD(run_test(run));
+    if (training->shown) FORWARD(run_write_report(run, &(FigureOptions){.formats = o->formats}));
+    switch (training->result) {
+    case RESULT_LAB:
+        return lab_result(run, result);
+    case RESULT_ADAPTED:
+        return adapted_json(study, run, result);
+    case RESULT_BRIEF:
+        return brief_json(run, result);
+    case RESULT_WHOLE:
+        break;
+    }
+    return whole_json(study, run, result);
 }
 
 cf_status study_train(Study *study, StudyStage *of, const Stage *stage, json_t **result) {
-    const StudyOptions *o = study->options;
-    Training *training = &of->training;
-    Run *run;
-    FORWARD(run_prepare(&training->config, &study->shelf, &run));
-    run->threads = study->threads;
-    cf_status status = run_start(run, stage->folder, true);
-    if (!status) status = run_train(run, true, o->training, o->context);
-    if (!status) status = run_test(run);
-    if (!status && training->shown) status = show(study, run);
-    if (!status)
-        status = training->result == RESULT_LAB       ? lab_result(run, result)
-                 : training->result == RESULT_ADAPTED ? adapted_json(study, run, result)
-                 : training->result == RESULT_BRIEF   ? brief_json(run, result)
-                                                      : result_json(study, run, result);
-    run_free(run);
-    return status || !training->embedded ? status : embed(study, stage, &study->shelf, *result);
+    FORWARD(train_and_test(study, &of->training, stage, result));
+    return of->training.embedded ? add_features(study, stage, *result) : CF_OK;
 }
 
 /* Folders do not matter: the checksum of the data is among the inputs, and the fingerprint of the stage of another network. */
@@ -176,7 +151,8 @@ json_t *study_training_inputs(const Study *study, const StudyStage *stage) {
 
 /* ---- The set's own trainings ---- */
 
-cf_status study_configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config) {
+/* The set's own configuration for the training with that number: its seed, its split. */
+static cf_status configure(const Study *study, const StudySet *set, int seed_number, RunConfig *config) {
     FORWARD(run_config_copy(&set->chosen, config));
     config->train.seed += (uint64_t)seed_number;
     config->split.seed += recipe_split(study->recipe, seed_number);
@@ -197,7 +173,7 @@ static cf_status prepare_training(Study *study, StudyStage *stage) {
     const int number = stage->place.number;
     stage->training.shown = number == 0;
     stage->print = set->trained_print[number];
-    FORWARD(study_configure(study, set, number, &stage->training.config));
+    FORWARD(configure(study, set, number, &stage->training.config));
     snprintf(stage->name, sizeof stage->name, "train-%s-s%d", set->name, number + 1);
     snprintf(stage->what, sizeof stage->what, "%s: training, seed %llu", set->name,
              (unsigned long long)stage->training.config.train.seed);
@@ -210,28 +186,21 @@ const StageKind study_train_kind = {
 
 /* ---- Few images of one class ---- */
 
-static cf_status restrict_classes(const Recipe *recipe, int case_number, cf_split_options *split) {
-    const char *limit = recipe->cases[case_number];
-    char *classes = NULL, *limits = NULL;
-    cf_status status = run_config_text(&classes, recipe->classes);
-    if (!status) status = run_config_text(&limits, limit[0] ? limit : NULL);
-    split->classes = classes;
-    split->train_limit = limits;
-    return status;
-}
-
 static int count_cases(const Study *study) {
     return study->recipe->classes ? study->recipe->case_count * study->recipe->seeds : 0;
 }
 
+/* The limit of a case; NULL: all images. */
+static const char *case_limit(const Recipe *recipe, int case_number) {
+    return recipe->cases[case_number][0] ? recipe->cases[case_number] : NULL;
+}
+
 static cf_status check_cases(const Study *study, const StudyPlace *place) {
-    cf_split *split;
     for (int c = 0; c < study->recipe->case_count; c++) {
         cf_split_options options = place->set->chosen.split;
         options.classes = study->recipe->classes;
-        options.train_limit = study->recipe->cases[c][0] ? study->recipe->cases[c] : NULL;
-        FORWARD(cf_split_new(place->set->set, &options, &split));
-        cf_split_free(split);
+        options.train_limit = case_limit(study->recipe, c);
+        FORWARD(study_try(place->set, &options, NULL, false));
     }
     return CF_OK;
 }
@@ -246,44 +215,43 @@ static cf_status prepare_case(Study *study, StudyStage *stage) {
     const Recipe *recipe = study->recipe;
     const StudySet *set = stage->place.set;
     const int case_number = stage->place.number / recipe->seeds, seed_number = stage->place.number % recipe->seeds;
-    const char *limit = recipe->cases[case_number];
+    const char *limit = case_limit(recipe, case_number);
+    RunConfig *config = &stage->training.config;
     stage->training.embedded = recipe->features && seed_number == 0;
-    FORWARD(study_configure(study, set, seed_number, &stage->training.config));
-    FORWARD(restrict_classes(recipe, case_number, &stage->training.config.split));
+    FORWARD(configure(study, set, seed_number, config));
+    FORWARD(run_config_split_text(&config->split.classes, recipe->classes));
+    FORWARD(run_config_split_text(&config->split.train_limit, limit));
     snprintf(stage->name, sizeof stage->name, "imbalance-%s-case%d-s%d", set->name, case_number + 1, seed_number + 1);
     snprintf(stage->what, sizeof stage->what, "%s: classes %.40s, %.60s, seed %llu", set->name, recipe->classes,
-             limit[0] ? limit : "all images", (unsigned long long)stage->training.config.train.seed);
+             limit ? limit : "all images", (unsigned long long)config->train.seed);
     snprintf(stage->path, sizeof stage->path, "imbalance.%s.%d[]", set->name, case_number + 1);
     return CF_OK;
 }
 
 /* For the ledger: "1,2 1:50,2:1000". */
 static cf_status note_conditions(Study *study, const StudyPlace *place) {
-    json_t *conditions = json_object_get(study->results, "conditions"), *of_set = json_object();
-    if (!conditions) json_object_set_new(study->results, "conditions", conditions = json_object());
+    json_auto_t *conditions = json_object();
+    char path[96];
     for (int c = 0; c < study->recipe->case_count; c++) {
-        const char *limit = study->recipe->cases[c];
+        const char *limit = case_limit(study->recipe, c);
         char number[16];
         snprintf(number, sizeof number, "%d", c + 1);
-        json_object_set_new(of_set, number, json_sprintf("%s %s", study->recipe->classes, limit[0] ? limit : "all"));
+        json_object_set_new(conditions, number, json_sprintf("%s %s", study->recipe->classes, limit ? limit : "all"));
     }
-    json_object_set_new(conditions, place->set->name, of_set);
-    return CF_OK;
+    snprintf(path, sizeof path, "conditions.%s", place->set->name);
+    return study_put_result(study, path, conditions);
 }
 
-static cf_status draw_cases(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    const json_t *cases = study_result(study, "imbalance", place->set->name);
+static cf_status draw_cases(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
+    const json_t *cases = study_result(study, "imbalance", place->key);
     const int count = (int)json_object_size(cases);
     RecallSeries series[RECIPE_CASES];
-    char name[96], title[120];
+    char title[120];
     for (int i = 0; i < count; i++) {
-        const char *limit = study->recipe->cases[i];
-        char key[16];
-        snprintf(key, sizeof key, "%d", i + 1);
-        series[i].runs = json_object_get(cases, key);
-        snprintf(series[i].name, sizeof series[i].name, "%.70s", limit[0] ? limit : "all");
+        const char *limit = case_limit(study->recipe, i);
+        series[i].runs = study_case(cases, i);
+        snprintf(series[i].name, sizeof series[i].name, "%.70s", limit ? limit : "all");
     }
-    snprintf(name, sizeof name, "imbalance-%s", place->set->name);
     snprintf(title, sizeof title, "%s, by training images per class", place->set->name);
     return count ? figure_recalls(book, name, title, series, count) : CF_OK;
 }

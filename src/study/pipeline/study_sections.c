@@ -2,9 +2,8 @@
  * few images of one class. */
 #include "study/pipeline/study_inside.h"
 
-#include "base/memory.h"
 #include "base/text.h"
-#include "study/imbalance/lab_run.h"
+#include "study/imbalance/lab.h"
 #include "study/ledger/study_results.h"
 #include "study/pipeline/study_figures.h"
 #include "train/adaptation/adaptation.h"
@@ -51,15 +50,6 @@ static int count_adaptations(const Study *study) {
     return count;
 }
 
-static cf_status check_adaptations(const Study *study, const StudyPlace *place) {
-    (void)study;
-    FAIL_IF(
-        !study_shares_classes(place->from, place->set), CF_BAD_USE,
-        "adaptation: no class of %s has the name of one of %s; leave adaptation out of the recipe, or one of the sets",
-        place->from->name, place->set->name);
-    return CF_OK;
-}
-
 /* A batch of the target goes beside each of the network's own set. */
 static void load_adaptations(const Study *study, const StudyPlace *place, StudyLoad *load) {
     cf_train_options options = place->set->chosen.train;
@@ -83,8 +73,6 @@ static cf_status configure_adaptation(const Study *study, const StudyPlace *plac
     c->target_split.at = set->chosen.split.at;
     c->target_split.seed = set->chosen.split.seed + recipe_split(study->recipe, source);
     c->target_split_given = true;
-    free(c->from);
-    c->from = NULL;
     return study_run_folder(study, place->from, source, &c->from);
 }
 
@@ -92,8 +80,7 @@ static cf_status prepare_adaptation(Study *study, StudyStage *stage) {
     const StudySet *set = stage->place.set, *from = stage->place.from;
     Training *training = &stage->training;
     int number = stage->place.number;
-    char method[24], pair[STUDY_PAIR];
-    study_pair(from, set, pair);
+    char method[24];
     for (const char *list = study->recipe->methods;
          next_method(&list, method) && number >= adaptations(study->recipe, method);)
         number -= adaptations(study->recipe, method);
@@ -101,21 +88,19 @@ static cf_status prepare_adaptation(Study *study, StudyStage *stage) {
     training->target = true;
     memcpy(training->source_print, from->trained_print[number % study->recipe->seeds], SHA256_HEX);
     FORWARD(configure_adaptation(study, &stage->place, number, method, &training->config));
-    snprintf(stage->name, sizeof stage->name, "adapt-%s-%s-s%d", pair, method, number + 1);
+    snprintf(stage->name, sizeof stage->name, "adapt-%s-%s-s%d", stage->place.key, method, number + 1);
     snprintf(stage->what, sizeof stage->what, "%s adapted to %s, %s, seed %llu", from->name, set->name, method,
              (unsigned long long)training->config.train.seed);
-    snprintf(stage->path, sizeof stage->path, "adapt.%s.%s[]", pair, method);
+    snprintf(stage->path, sizeof stage->path, "adapt.%s.%s[]", stage->place.key, method);
     return CF_OK;
 }
 
 /* Beside the methods stands "none": the same networks on the same images, before, as often as the method with most runs. */
 static cf_status finish_adaptations(Study *study, const StudyPlace *place) {
-    char pair[STUDY_PAIR];
     const char *method;
     json_t *runs, *run, *most = NULL, *before = json_array();
     size_t i;
-    study_pair(place->from, place->set, pair);
-    json_t *methods = (json_t *)(uintptr_t)study_result(study, "adapt", pair);
+    json_t *methods = study_result(study, "adapt", place->key);
     json_object_foreach(methods, method, runs) if (json_array_size(runs) > json_array_size(most)) most = runs;
     json_array_foreach(most, i, run)
         json_array_append_new(before, json_pack("{s:O s:O s:O}", "seed", json_object_get(run, "seed"), "n",
@@ -126,8 +111,8 @@ static cf_status finish_adaptations(Study *study, const StudyPlace *place) {
 
 const StageKind study_adaptation_kind = {.key = "adaptation",
                                          .pairs = true,
+                                         .shared = true,
                                          .count = count_adaptations,
-                                         .check = check_adaptations,
                                          .load = load_adaptations,
                                          .prepare = prepare_adaptation,
                                          .finish = finish_adaptations};
@@ -140,12 +125,7 @@ static int count_networks(const Study *study) {
 
 static cf_status check_networks(const Study *study, const StudyPlace *place) {
     for (int m = 0; m < study->recipe->model_count; m++) {
-        cf_split *split;
-        cf_model *model = NULL;
-        FORWARD(cf_split_new(place->set->set, &place->set->chosen.split, &split));
-        cf_status status = cf_model_new(study->recipe->models[m], split, 1, &model);
-        cf_model_free(model);
-        cf_split_free(split);
+        const cf_status status = study_try(place->set, &place->set->chosen.split, study->recipe->models[m], false);
         if (status) return status_prefix(status, "attention: %s", study->recipe->names[m]);
     }
     return CF_OK;
@@ -173,10 +153,9 @@ static cf_status prepare_network(Study *study, StudyStage *stage) {
     return CF_OK;
 }
 
-static cf_status draw_networks(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    const json_t *models = study_result(study, "attention", place->set->name);
-    char name[96], title[200];
-    snprintf(name, sizeof name, "attention-%s", place->set->name);
+static cf_status draw_networks(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
+    json_t *models = study_result(study, "attention", place->set->name);
+    char title[200];
     snprintf(title, sizeof title, "%s: each network, mean over the seeds with its 95 %% interval", place->set->name);
     return models ? figure_attention(book, name, title, models) : CF_OK;
 }
@@ -212,10 +191,9 @@ static int count_remedies(const Study *study) {
     return cases * study->recipe->remedied.seeds * trained_remedies(study->recipe, trained);
 }
 
-/* What the trainings of a case have in common; of the classes alone that the recipe names. Release base. */
+/* What the trainings of a case have in common; of the classes alone that the recipe names. `base` begins zeroed; release it. */
 static cf_status describe_training(const Study *study, const StudySet *set, int case_number, RunConfig *base,
                                    LabTraining *t) {
-    char *classes = NULL;
     *t = (LabTraining){.base = base,
                        .limit = study->recipe->cases[case_number],
                        .augment = study->recipe->augment_with ? study->recipe->augment_with
@@ -223,9 +201,7 @@ static cf_status describe_training(const Study *study, const StudySet *set, int 
                                                               : "svhn",
                        .steps = study->recipe->remedied.steps};
     FORWARD(study_configure_section(study, set, &study->recipe->remedied, 0, base));
-    const cf_status status = run_config_text(&classes, study->recipe->classes);
-    base->split.classes = classes;
-    return status;
+    return run_config_split_text(&base->split.classes, study->recipe->classes);
 }
 
 static cf_status check_remedies(const Study *study, const StudyPlace *place) {
@@ -233,13 +209,11 @@ static cf_status check_remedies(const Study *study, const StudyPlace *place) {
     int count;
     FORWARD(remedies_read(study->recipe->remedies, remedies, &count));
     for (int c = 0; c < study->recipe->case_count; c++) {
-        RunConfig base = {0};
+        AUTO(run_config_free) RunConfig base = {0};
         LabTraining t;
         if (!study->recipe->cases[c][0]) continue;
-        cf_status status = describe_training(study, place->set, c, &base, &t);
-        if (!status) status = lab_check_remedies(&t, place->set->set, remedies, count);
-        run_config_free(&base);
-        FORWARD(status);
+        FORWARD(describe_training(study, place->set, c, &base, &t));
+        FORWARD(lab_check_remedies(&t, place->set->set, remedies, count));
     }
     return CF_OK;
 }
@@ -257,37 +231,31 @@ static cf_status prepare_remedy(Study *study, StudyStage *stage) {
     const int each = trained_remedies(recipe, trained), draw = stage->place.number / each,
               case_number = remedied_case(recipe, draw / recipe->remedied.seeds);
     char label[100], path[100];
-    RunConfig base = {0};
+    AUTO(run_config_free) RunConfig base = {0};
     LabTraining t;
     snprintf(label, sizeof label, "remedies-%.40s-case%d", set->name, case_number + 1);
     snprintf(path, sizeof path, "remedies.%s.%d", set->name, case_number + 1);
-    cf_status status = describe_training(study, set, case_number, &base, &t);
+    FORWARD(describe_training(study, set, case_number, &base, &t));
     t.number = t.draw = draw % recipe->remedied.seeds;
     t.remedy = &trained[stage->place.number % each];
-    if (!status) status = lab_prepare(study, &t, label, path, stage);
-    run_config_free(&base);
-    return status;
+    return lab_prepare(study, &t, label, path, stage);
 }
 
 /* Into results["best_remedy"]: by the validation images. */
 static cf_status finish_case(Study *study, const StudySet *set, int case_number) {
     Remedy remedies[MOST_REMEDIES];
-    RemedyRows rows;
-    char key[16], path[100];
+    AUTO(remedy_rows_free) RemedyRows rows = {0};
+    char key[16], path[160];
     int count;
     FORWARD(remedies_read(study->recipe->remedies, remedies, &count));
     snprintf(key, sizeof key, "%d", case_number + 1);
     snprintf(path, sizeof path, "remedies.%s.%s", set->name, key);
-    json_t *all = lab_remedies(study->results, path, remedies, count);
-    json_object_set_new((json_t *)(uintptr_t)study_result(study, "remedies", set->name), key, all);
+    json_auto_t *all = lab_remedies(study->results, path, remedies, count);
+    FORWARD(study_put_result(study, path, all));
     FORWARD(remedy_rows_new(all, &rows));
-    json_t *best = json_object_get(study->results, "best_remedy");
-    if (!best) json_object_set_new(study->results, "best_remedy", best = json_object());
-    json_t *of_set = json_object_get(best, set->name);
-    if (!of_set) json_object_set_new(best, set->name, of_set = json_object());
-    json_object_set_new(of_set, key, json_pack("{s:b}", rows.rows[rows.best].name, 1));
-    remedy_rows_free(&rows);
-    return CF_OK;
+    snprintf(path, sizeof path, "best_remedy.%s.%s", set->name, key);
+    json_auto_t *best = json_pack("{s:b}", rows.rows[rows.best].name, 1);
+    return study_put_result(study, path, best);
 }
 
 static cf_status finish_remedies(Study *study, const StudyPlace *place) {
@@ -297,15 +265,15 @@ static cf_status finish_remedies(Study *study, const StudyPlace *place) {
     return CF_OK;
 }
 
-static cf_status draw_remedies(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    const json_t *cases = study_result(study, "remedies", place->set->name);
+static cf_status draw_remedies(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
+    const json_t *cases = study_result(study, "remedies", place->key);
+    (void)name; /* of the kind: a case has a figure of its own */
     for (int i = 0; i < study->recipe->case_count; i++) {
-        char key[16], name[96], title[200];
-        snprintf(key, sizeof key, "%d", i + 1);
-        snprintf(name, sizeof name, "remedies-%s-case%d", place->set->name, i + 1);
+        char own[160], title[200];
+        snprintf(own, sizeof own, "remedies-%s-case%d", place->key, i + 1);
         snprintf(title, sizeof title, "%s, %.100s: recall, mean over the seeds", place->set->name,
                  study->recipe->cases[i]);
-        if (json_object_get(cases, key)) FORWARD(figure_remedies(book, name, title, json_object_get(cases, key)));
+        if (study_case(cases, i)) FORWARD(figure_remedies(book, own, title, study_case(cases, i)));
     }
     return CF_OK;
 }

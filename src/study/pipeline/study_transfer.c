@@ -1,22 +1,18 @@
 /* From another set's network or from nothing, with few images; then what that network and the fine-tuned one make of the test images. */
 #include "study/pipeline/study_inside.h"
 
-#include "base/memory.h"
 #include "base/text_draft.h"
-#include "embed/quality.h"
-#include "nn/features.h"
 #include "study/pipeline/study_figures.h"
+#include "study/run/embedding.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Few images ---- */
 
 /* "1:10,2:10": of every class so many; all: NULL. */
 static cf_status limit_of(const StudySet *set, int64_t size, char **limit) {
-    TextDraft draft;
-    *limit = NULL;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
     if (!size) return CF_OK;
     FORWARD(text_draft(&draft));
     for (int c = 0; c < set->set->classes; c++)
@@ -31,34 +27,6 @@ static int epochs_of(const Recipe *recipe, const cf_train_options *train, const 
     return wanted > train->epochs ? (int)wanted : train->epochs;
 }
 
-/* A hundredth validates, which nothing is chosen by; with each seed other images train and test, few of them among more. */
-static cf_status cut(const StudySet *set, int64_t size, int seed_number, cf_split_options *split) {
-    char *limit;
-    FORWARD(limit_of(set, size, &limit));
-    free((char *)(uintptr_t)split->train_limit);
-    split->train_limit = limit;
-    split->validation = 0.01;
-    split->seed += (uint64_t)seed_number;
-    return CF_OK;
-}
-
-/* From nothing means the same network, drawn, and that all of it learns. */
-static cf_status begin_from(const StudySet *set, const char *source, bool pretrained, RunConfig *config) {
-    const cf_train_options usual = cf_train_defaults();
-    char *path, *line;
-    FORWARD(transfer_path(source, &path));
-    cf_status status = transfer_line(path, set->set->channels, &line);
-    free(path);
-    FORWARD(status);
-    free(config->model);
-    config->model = line;
-    if (pretrained) return run_config_text(&config->from, source);
-    memcpy(config->train.freeze, usual.freeze, sizeof usual.freeze);
-    config->train.head_epochs = usual.head_epochs;
-    config->train.lr_backbone = usual.lr_backbone;
-    return CF_OK;
-}
-
 static int count_tunings(const Study *study) {
     return 2 * study->recipe->size_count * study->recipe->transfer.seeds;
 }
@@ -66,14 +34,10 @@ static int count_tunings(const Study *study) {
 static cf_status check_tunings(const Study *study, const StudyPlace *place) {
     for (int i = 0; i < study->recipe->size_count; i++) {
         cf_split_options options = place->set->chosen.split;
-        cf_split *split;
-        char *limit;
+        AUTO_FREE char *limit = NULL;
         FORWARD(limit_of(place->set, study->recipe->sizes[i], &limit));
         options.train_limit = limit;
-        const cf_status status = cf_split_new(place->set->set, &options, &split);
-        free(limit);
-        FORWARD(status);
-        cf_split_free(split);
+        FORWARD(study_try(place->set, &options, NULL, false));
     }
     return CF_OK;
 }
@@ -91,18 +55,29 @@ static void load_tunings(const Study *study, const StudyPlace *place, StudyLoad 
     estimate_images(images, load);
 }
 
+/* From nothing means the same network, drawn, and that all of it learns. A hundredth of the images validates, which nothing is chosen by;
+ * with each seed other images train and test, few of them among more. */
 static cf_status configure_tuning(const Study *study, const StudyPlace *place, int64_t size, int seed_number,
                                   bool pretrained, RunConfig *config) {
+    const cf_train_options usual = cf_train_defaults();
     const Recipe *recipe = study->recipe;
-    char *source;
+    AUTO_FREE char *source = NULL, *limit = NULL;
     FORWARD(study_configure_section(study, place->set, &recipe->transfer, 0, config));
     config->train.seed += (uint64_t)seed_number;
     config->train.epochs = epochs_of(recipe, &config->train, place->set, size);
     FORWARD(study_run_folder(study, place->from, seed_number % recipe->seeds, &source));
-    const cf_status status = begin_from(place->set, source, pretrained, config);
-    free(source);
-    FORWARD(status);
-    return cut(place->set, size, seed_number, &config->split);
+    FORWARD(run_config_take_line(config, source, place->set->set->channels));
+    if (pretrained) {
+        FORWARD(run_config_text(&config->from, source));
+    } else {
+        memcpy(config->train.freeze, usual.freeze, sizeof usual.freeze);
+        config->train.head_epochs = usual.head_epochs;
+        config->train.lr_backbone = usual.lr_backbone;
+    }
+    config->split.validation = 0.01;
+    config->split.seed += (uint64_t)seed_number;
+    FORWARD(limit_of(place->set, size, &limit));
+    return run_config_split_text(&config->split.train_limit, limit);
 }
 
 /* By size, seed, and whether it begins with nothing. */
@@ -116,27 +91,24 @@ static cf_status prepare_tuning(Study *study, StudyStage *stage) {
     const char *way = pretrained ? "from" : "new";
     const int64_t size = recipe->sizes[size_number];
     Training *training = &stage->training;
-    char count[24], pair[STUDY_PAIR];
+    char count[24];
     recipe_size_text(size, count);
     training->result = RESULT_BRIEF;
     if (pretrained) memcpy(training->source_print, from->trained_print[seed_number % recipe->seeds], SHA256_HEX);
     FORWARD(configure_tuning(study, &stage->place, size, seed_number, pretrained, &training->config));
-    study_pair(from, set, pair);
-    snprintf(stage->name, sizeof stage->name, "transfer-%s-%s-%s-s%d", pair, count, way, seed_number + 1);
+    snprintf(stage->name, sizeof stage->name, "transfer-%s-%s-%s-s%d", stage->place.key, count, way, seed_number + 1);
     snprintf(stage->what, sizeof stage->what, "%s: %s image%s%s, from %s, seed %llu", set->name, count,
              size == 1 ? "" : "s", size ? " per class" : "", pretrained ? from->name : "nothing",
              (unsigned long long)training->config.train.seed);
-    snprintf(stage->path, sizeof stage->path, "transfer.%s.%s.%s[]", pair, count, way);
+    snprintf(stage->path, sizeof stage->path, "transfer.%s.%s.%s[]", stage->place.key, count, way);
     if (pretrained && !seed_number && size_number == recipe->size_count - 1)
         stage->print = set->tuned_print[from - study->sets];
     return CF_OK;
 }
 
-static cf_status draw_tunings(const Study *study, const FigureBook *book, const StudyPlace *place) {
-    char pair[STUDY_PAIR], name[160], title[200];
-    study_pair(place->from, place->set, pair);
-    const json_t *sizes = study_result(study, "transfer", pair);
-    snprintf(name, sizeof name, "transfer-%s", pair);
+static cf_status draw_tunings(const Study *study, const FigureBook *book, const char *name, const StudyPlace *place) {
+    json_t *sizes = study_result(study, "transfer", place->key);
+    char title[200];
     snprintf(title, sizeof title, "%s, by training images", place->set->name);
     return sizes ? figure_transfer(book, name, title, place->from->name, sizes, place->set->set->classes) : CF_OK;
 }
@@ -151,116 +123,77 @@ const StageKind study_transfer_kind = {.key = "transfer",
 
 /* ---- The test images before and after ---- */
 
-static cf_status show_both(const Study *study, const Stage *stage, const StudyPlace *place, const cf_subset *images,
-                           const float *places) {
-    FigureList list = {0};
-    const FigureBook book = {stage->folder, "", place->set->name, study->options->formats, &list};
-    if (!study->options->formats) return CF_OK;
-    FORWARD(file_make_folder(stage->folder));
-    cf_status status = figure_before_after(&book, place->from->name, images, places);
-    figure_list_free(&list);
-    return status;
-}
-
-static cf_status embed(const Study *study, const Points *points, const int *labels, float *places, json_t **quality) {
-    const Points plane = {places, points->n, 2};
+/* UMAP of what a model makes of the images, and how far it keeps their classes apart. */
+static cf_status embed_model(const Study *study, const Run *run, const cf_subset *images, Embedding *embedding,
+                             json_t **quality) {
     const QualityOptions judge = {METRIC_EUCLIDEAN, study->recipe->base.train.seed, study->threads};
-    Quality q;
-    Umap *umap;
     const UmapOptions options = study_umap_options(study);
-    FORWARD(umap_fit(points, &options, &umap));
-    memcpy(places, umap->embedding, 2 * points->n * sizeof *places);
-    umap_free(umap);
-    FORWARD(quality_measure(points, &plane, labels, &judge, &q));
+    const Quality *q = &embedding->quality;
+    AUTO(embed_input_free) EmbedInput input = {0};
+    FORWARD(embed_input_from_images(run, images, &input));
+    embedding->input = &input;
+    FORWARD(embedding_fit(embedding, &options));
+    FORWARD(embedding_judge(embedding, &judge));
+    embedding->input = NULL;
     *quality = json_object();
-    if (!isnan(q.knn_accuracy)) json_object_set_new(*quality, "knn_accuracy", json_real(q.knn_accuracy));
-    if (!isnan(q.silhouette)) json_object_set_new(*quality, "silhouette", json_real(q.silhouette));
+    if (!isnan(q->knn_accuracy)) json_object_set_new(*quality, "knn_accuracy", json_real(q->knn_accuracy));
+    if (!isnan(q->silhouette)) json_object_set_new(*quality, "silhouette", json_real(q->silhouette));
     return CF_OK;
 }
 
-/* Into places[images][2]. */
-static cf_status embed_model(const Study *study, const Run *after, const cf_model *model, const cf_subset *images,
-                             float *places, json_t **quality) {
-    const ClassifyOptions options = {.engine = after->engine, .threads = study->threads};
-    int layer, *labels = NULL;
-    size_t count;
-    float *values = NULL;
-    cf_status status;
-    FORWARD(features_layer(model, NULL, &layer));
-    const size_t size = features_size(model, layer);
-    FAIL_IF(!size_multiply(images->count, size, &count) || size > INT32_MAX, CF_NO_MEMORY,
-            "%zu images with %zu values each are too many", images->count, size);
-    FORWARD_TO(done, memory_new(count, sizeof *values, &values));
-    FORWARD_TO(done, memory_new(images->count, sizeof *labels, &labels));
-    for (size_t i = 0; i < images->count; i++) labels[i] = images->set->labels[images->images[i]];
-    FORWARD_TO(done, features_compute(model, layer, images, &options, values));
-    const Points points = {values, images->count, (int)size};
-    FORWARD_TO(done, points_check(&points, images->set->name));
-    FORWARD_TO(done, embed(study, &points, labels, places, quality));
-done:
-    free(labels);
-    free(values);
-    return status;
-}
-
 /* Each has an embedding of its own: in one of both they are two clouds far from each other. */
-static cf_status embed_both(Study *study, const Stage *stage, const StudyPlace *place, Run *after,
-                            const cf_model *before, json_t **result) {
+static cf_status embed_both(const Study *study, const Stage *stage, const StudyPlace *place, Run *after,
+                            cf_model *before, json_t **result) {
+    AUTO(figure_list_free) FigureList list = {0};
+    AUTO(embedding_free) Embedding first = {0}, then = {0};
+    json_auto_t *of_first = NULL, *of_then = NULL;
+    const FigureBook book = {stage->folder, "", place->set->name, study->options->formats, &list};
     const cf_subset *images;
     const char *part = NULL;
-    json_t *quality[2] = {NULL, NULL};
-    float *places;
-    cf_status status;
     FORWARD(run_choose_images(after, NULL, study->options->data_dir, NULL, &images, &part));
-    FORWARD(memory_new(4 * images->count, sizeof *places, &places));
-    FORWARD_TO(done, embed_model(study, after, before, images, places, &quality[0]));
-    FORWARD_TO(done, embed_model(study, after, after->model, images, places + 2 * images->count, &quality[1]));
-    FORWARD_TO(done, show_both(study, stage, place, images, places));
-    *result = json_pack("{s:I s:O s:O}", "n", (json_int_t)images->count, "before", quality[0], "after", quality[1]);
-done:
-    json_decref(quality[0]);
-    json_decref(quality[1]);
-    free(places);
-    return status;
+    after->threads = study->threads;
+    Run as_before = *after;
+    as_before.model = before;
+    FORWARD(embed_model(study, &as_before, images, &first, &of_first));
+    FORWARD(embed_model(study, after, images, &then, &of_then));
+    if (study->options->formats) {
+        FORWARD(file_make_folder(stage->folder));
+        FORWARD(figure_before_after(&book, place->from->name, images,
+                                    (const float *const[]){first.coordinates, then.coordinates}));
+    }
+    *result = json_pack("{s:I s:O s:O}", "n", (json_int_t)images->count, "before", of_first, "after", of_then);
+    return CF_OK;
 }
 
-static cf_status look(Study *study, StudyStage *of, const Stage *stage, json_t **result) {
+static cf_status compare_embeddings(Study *study, StudyStage *of, const Stage *stage, json_t **result) {
     const Recipe *recipe = study->recipe;
-    char *folder = NULL, pair[STUDY_PAIR], number[24];
-    Run *before = NULL, *after = NULL;
-    cf_status status;
+    AUTO(run_free_at) Run *before = NULL, *after = NULL;
+    AUTO_FREE char *folder = NULL;
+    char number[24];
     recipe_size_text(recipe->sizes[recipe->size_count - 1], number);
-    study_pair(of->place.from, of->place.set, pair);
-    FORWARD_TO(done, memory_print(&folder, "%s/transfer-%s-%s-from-s1", study->options->folder, pair, number));
-    FORWARD_TO(done, study_open_run(study, of->place.from, 0, &before));
-    FORWARD_TO(done, run_open(folder, &after));
+    FORWARD(memory_print(&folder, "%s/transfer-%s-%s-from-s1", study->options->folder, of->place.key, number));
+    FORWARD(study_open_run(study, of->place.from, 0, &before));
+    FORWARD(run_open(folder, &after));
     after->shelf = &study->shelf;
-    FORWARD_TO(done, embed_both(study, stage, &of->place, after, before->model, result));
-done:
-    run_free(before);
-    run_free(after);
-    free(folder);
-    return status;
+    return embed_both(study, stage, &of->place, after, before->model, result);
 }
 
-static int count_looks(const Study *study) {
+static int count_comparisons(const Study *study) {
     return study->recipe->transfer.seeds && study->recipe->features;
 }
 
-static cf_status prepare_look(Study *study, StudyStage *stage) {
+static cf_status prepare_comparison(Study *study, StudyStage *stage) {
     const StudySet *set = stage->place.set, *from = stage->place.from;
-    char pair[STUDY_PAIR];
-    stage->work = look;
+    stage->work = compare_embeddings;
     stage->inputs = json_pack("{s:s s:s s:s}", "before", from->trained_print[0], "after",
                               set->tuned_print[from - study->sets], "data", set->data_print);
     study_umap_inputs(study, stage->inputs);
-    study_pair(from, set, pair);
-    snprintf(stage->name, sizeof stage->name, "transfer-umap-%s", pair);
+    snprintf(stage->name, sizeof stage->name, "transfer-umap-%s", stage->place.key);
     snprintf(stage->what, sizeof stage->what, "%s: UMAP before and after fine-tuning the network of %s", set->name,
              from->name);
-    snprintf(stage->path, sizeof stage->path, "transfer_features.%s", pair);
+    snprintf(stage->path, sizeof stage->path, "transfer_features.%s", stage->place.key);
     return CF_OK;
 }
 
 const StageKind study_transfer_features_kind = {
-    .key = "transfer", .pairs = true, .count = count_looks, .prepare = prepare_look};
+    .key = "transfer", .pairs = true, .count = count_comparisons, .prepare = prepare_comparison};

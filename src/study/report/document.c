@@ -7,7 +7,7 @@
 #include "draw/svg_picture.h"
 #include "study/report/report.h"
 
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,22 +15,27 @@ const char *const document_format_words[] = {"html", "md", "tex", "pdf", NULL};
 
 /* ---- Tables ---- */
 
-const Cell *row_cell(const Row *row, size_t column, size_t *from) {
-    *from = 0;
+const Cell *row_cell(const Row *row, size_t column) {
+    size_t end = 0;
     for (size_t i = 0; i < row->count; i++) {
-        const size_t end = *from + (size_t)row->cells[i].span;
+        end += (size_t)row->cells[i].span;
         if (column < end) return &row->cells[i];
-        *from = end;
     }
     return NULL;
+}
+
+const Cell *part_cell(const TablePart *part, const Row *row, size_t place, size_t *spans) {
+    const Cell *cell = row_cell(row, part_column(part, place));
+    *spans = 1;
+    while (cell && place + *spans < part_columns(part) && row_cell(row, part_column(part, place + *spans)) == cell) ++*spans;
+    return cell;
 }
 
 bool table_column_is_number(const Table *table, size_t column) {
     bool number = false;
     for (size_t i = table->heads; i < table->count; i++) {
-        size_t from;
         double parsed;
-        const Cell *cell = row_cell(&table->rows[i], column, &from);
+        const Cell *cell = row_cell(&table->rows[i], column);
         if (!cell || cell->span > 1 || !*cell->text) continue;
         if (!cell->number && (cell->names || !text_to_number(cell->text, &parsed))) return false;
         number = true;
@@ -75,14 +80,13 @@ static void text_extent(const char *text, const TableRoom *room, bool bold, doub
         char part[512];
         snprintf(part, sizeof part, "%.*s", (int)(line < 500 ? line : 500), at);
         const double width = room->measure(part, bold, room->context);
-        if (width > *whole) *whole = width;
+        *whole = fmax(*whole, width);
         for (char *rest = part, *end; *rest; rest = end + (*end != '\0')) {
             end = rest + strcspn(rest, " ");
             const char kept = *end;
             *end = '\0';
-            const double one = room->measure(rest, bold, room->context);
+            *word = fmax(*word, room->measure(rest, bold, room->context));
             *end = kept;
-            if (one > *word) *word = one;
         }
         at += line;
     }
@@ -97,18 +101,15 @@ static ColumnExtent column_extent(const Table *table, const TableRoom *room, siz
     const bool number = table_column_is_number(table, column);
     double whole = 0, word = 0, head = 0, head_word = 0;
     for (size_t i = 0; i < table->count; i++) {
-        size_t from;
-        const Cell *cell = row_cell(&table->rows[i], column, &from);
+        const Cell *cell = row_cell(&table->rows[i], column);
         if (!cell || cell->span > 1) continue;
         if (i < table->heads)
             text_extent(cell->text, room, true, &head, &head_word);
         else
             text_extent(cell->text, room, table->rows[i].bold, &whole, &word);
     }
-    ColumnExtent extent = {.whole = whole > head ? whole : head};
-    const double widest_word = word > head_word ? word : head_word, floor = room->width * 0.14;
-    extent.least = number ? (whole > head_word ? whole : head_word) : widest_word > floor ? widest_word : floor;
-    if (extent.least > cap) extent.least = cap;
+    ColumnExtent extent = {.whole = fmax(whole, head)};
+    extent.least = fmin(cap, number ? fmax(whole, head_word) : fmax(fmax(word, head_word), room->width * 0.14));
     if (extent.least > extent.whole || extent.whole < room->width * 0.18) extent.least = extent.whole;
     return extent;
 }
@@ -138,79 +139,61 @@ cf_status table_part(const Table *table, const TableRoom *room, size_t first, Ta
 
 /* ---- Files ---- */
 
-/* What stands in the page is a whole SVG file. */
-static cf_status write_picture(const DocumentBlock *block, const char *ending, const char *path) {
-    double width, height;
-    FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
-    return strcmp(ending, "svg") == 0 ? file_write(path, block->picture, block->picture_size)
-                                      : svg_picture_save(block->picture, block->picture_size, path);
-}
-
 static cf_status write_pictures(const char *folder, const Document *document, const char *ending) {
+    const bool svg = strcmp(ending, "svg") == 0; /* what stands in the page is a whole SVG file */
     int last = 0;
     FORWARD(file_make_folder(folder));
     for (size_t i = 0; i < document->count; i++) {
         const DocumentBlock *block = &document->blocks[i];
-        char *path;
+        AUTO_FREE char *path = NULL;
         if (block->kind != BLOCK_FIGURE) continue;
         last = block->number;
         FORWARD(memory_print(&path, "%s/figure-%d.%s", folder, block->number, ending));
-        cf_status status = write_picture(block, ending, path);
-        free(path);
+        const cf_status status = svg ? file_write(path, block->picture, block->picture_size)
+                                     : svg_picture_save(block->picture, block->picture_size, path);
         if (status) return status_prefix(status, "figure %d (%s)", block->number, block->text);
     }
     /* An earlier report had more. */
     for (bool removed = true; removed;) {
-        char *path;
+        AUTO_FREE char *path = NULL;
         FORWARD(memory_print(&path, "%s/figure-%d.%s", folder, ++last, ending));
         removed = unlink(path) == 0;
-        free(path);
     }
     return CF_OK;
 }
 
 static cf_status write_text(const char *folder, const Document *document, DocumentFormat format, const char *path) {
     static const char pictures[] = "report-figures";
-    char *pictures_folder;
-    FileDraft draft;
+    AUTO_FREE char *pictures_folder = NULL;
+    AUTO(file_abandon) FileDraft draft = {0};
     FORWARD(file_join(folder, pictures, &pictures_folder));
-    cf_status status = write_pictures(pictures_folder, document, format == DOCUMENT_TEX ? "pdf" : "svg");
-    free(pictures_folder);
-    FORWARD(status);
+    FORWARD(write_pictures(pictures_folder, document, format == DOCUMENT_TEX ? "pdf" : "svg"));
     FORWARD(file_draft(path, &draft));
     if (format == DOCUMENT_MD)
         document_write_md(draft.stream, document, pictures);
     else
-        status = document_write_tex(draft.stream, document, pictures);
-    if (!status) return file_commit(&draft);
-    file_abandon(&draft);
-    return status;
+        FORWARD(document_write_tex(draft.stream, document, pictures));
+    return file_commit(&draft);
+}
+
+/* FOLDER/report.html as the other file. */
+static cf_status convert_page(const char *folder, DocumentFormat format, const char *path) {
+    enum { PAGE_LARGEST = 64 << 20 };
+    AUTO(document_free) Document document = {0};
+    AUTO_FREE char *page_path = NULL;
+    AUTO_FREE unsigned char *page = NULL;
+    size_t size;
+    FORWARD(file_join(folder, "report.html", &page_path));
+    FORWARD(file_read(page_path, PAGE_LARGEST, &page, &size));
+    const cf_status status = document_read((const char *)page, size, &document);
+    if (status) return status_prefix(status, "%s is no page that cifra wrote", page_path);
+    return format == DOCUMENT_PDF ? document_write_pdf(path, &document) : write_text(folder, &document, format, path);
 }
 
 cf_status document_make(const char *folder, DocumentFormat format, char **path) {
-    enum { PAGE_LARGEST = 64 << 20 };
-    char *page_path = NULL, *made = NULL;
-    unsigned char *page = NULL;
-    size_t size;
-    Document document = {0};
-    cf_status status;
-    FORWARD_TO(done, file_join(folder, "report.html", &page_path));
-    FORWARD_TO(done, memory_print(&made, "%s/report.%s", folder, document_format_words[format]));
-    if (format != DOCUMENT_HTML) {
-        FORWARD_TO(done, file_read(page_path, PAGE_LARGEST, &page, &size));
-        status = document_read((const char *)page, size, &document);
-        if (status) status_prefix(status, "%s is no page that cifra wrote", page_path);
-        if (!status)
-            status = format == DOCUMENT_PDF ? document_write_pdf(made, &document)
-                                            : write_text(folder, &document, format, made);
-    }
-done:
-    document_free(&document);
-    free(page);
-    free(page_path);
-    if (status)
-        free(made);
-    else
-        *path = made;
-    return status;
+    AUTO_FREE char *made = NULL;
+    FORWARD(memory_print(&made, "%s/report.%s", folder, document_format_words[format]));
+    if (format != DOCUMENT_HTML) FORWARD(convert_page(folder, format, made));
+    *path = memory_take(&made);
+    return CF_OK;
 }

@@ -50,6 +50,7 @@ typedef struct DocumentBlock {
     Table table;
     const char *picture; /* an SVG document, not ended by a zero */
     size_t picture_size;
+    double width, height; /* of it, in points */
 } DocumentBlock;
 
 typedef struct Document {
@@ -94,8 +95,9 @@ typedef struct TableRoom {
 
 /* The part that begins with column `first` (1 for the first part; the next begins where it ends), as wide as fits: numbers whole, texts down to a third of the room. */
 cf_status table_part(const Table *table, const TableRoom *room, size_t first, TablePart *part);
-/* The cell of a column, or NULL; *from: where it begins. */
-const Cell *row_cell(const Row *row, size_t column, size_t *from);
+/* The cell of a column, or NULL; and of a place in the part, with how many of the part's columns it takes. */
+const Cell *row_cell(const Row *row, size_t column);
+const Cell *part_cell(const TablePart *part, const Row *row, size_t place, size_t *spans);
 /* Whether it holds numbers, and nothing else but its head. */
 bool table_column_is_number(const Table *table, size_t column);
 /* The bytes of `text` that make its first line, broken at spaces, and within a word that is too long by itself. */

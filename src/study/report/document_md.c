@@ -1,7 +1,8 @@
 /* Markdown in GitHub's dialect (GFM 0.29): tables with pipes, figures as files beside it. */
 #include "study/report/document.h"
 
-#include <ctype.h>
+#include "base/text.h"
+
 #include <string.h>
 
 /* Characters that could begin something are escaped, so that a text stays what it is; a '<' as a reference, since no backslash keeps
@@ -18,18 +19,25 @@ static void md_text(FILE *out, const char *text) {
         }
 }
 
+/* Markdown whose strings are texts. */
+__attribute__((format(printf, 2, 3))) static void md_write(FILE *out, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    text_print(out, md_text, format, arguments);
+    va_end(arguments);
+}
+
 /* A text that begins with a number and a point or bracket would be an item of a list. */
 static void md_paragraph(FILE *out, const char *text) {
     const size_t digits = strspn(text, "0123456789");
     if (digits && digits < 10 && strchr(".)", text[digits]) && text[digits]) {
-        fprintf(out, "%.*s\\", (int)digits, text);
-        text += digits;
-        fputc(*text++, out);
+        fprintf(out, "%.*s\\%c", (int)digits, text, text[digits]);
+        text += digits + 1;
     }
     md_text(out, text);
 }
 
-static void code(FILE *out, const char *text) {
+static void md_code(FILE *out, const char *text) {
     char fence[64] = "```";
     size_t length = 3;
     while (strstr(text, fence) && length < sizeof fence - 1) fence[length++] = '`', fence[length] = '\0';
@@ -39,23 +47,19 @@ static void code(FILE *out, const char *text) {
 static void md_row(FILE *out, const Table *table, const Row *row) {
     size_t column = 0;
     for (size_t i = 0; row && i < row->count; i++) {
-        const char *const mark = row->bold && *row->cells[i].text ? "**" : "";
-        fprintf(out, "| %s", mark);
-        md_text(out, row->cells[i].text);
-        fprintf(out, "%s ", mark);
-        for (int s = 1; s < row->cells[i].span; s++) fputs("| ", out);
-        column += (size_t)row->cells[i].span;
+        const Cell *cell = &row->cells[i];
+        md_write(out, row->bold && *cell->text ? "| **%s** " : "| %s ", cell->text);
+        for (int s = 1; s < cell->span; s++) fputs("| ", out);
+        column += (size_t)cell->span;
     }
     for (; column < table->columns; column++) fputs("| ", out);
     fputs("|\n", out);
 }
 
 /* GFM wants a head, of one row. */
-static void table(FILE *out, const DocumentBlock *block) {
+static void md_table(FILE *out, const DocumentBlock *block) {
     const Table *t = &block->table;
-    fprintf(out, "**Table %d.** ", block->number);
-    md_text(out, block->text);
-    fputs("\n\n", out);
+    md_write(out, "**Table %d.** %s\n\n", block->number, block->text);
     md_row(out, t, t->heads ? &t->rows[0] : NULL);
     for (size_t c = 0; c < t->columns; c++) fputs(table_column_is_number(t, c) ? "|--:" : "|:--", out);
     fputs("|\n", out);
@@ -63,13 +67,11 @@ static void table(FILE *out, const DocumentBlock *block) {
     fputc('\n', out);
 }
 
-static void block_md(FILE *out, const DocumentBlock *block, bool item_follows, const char *pictures) {
-    static const char *const marks[] = {"", "##", "###", "####"};
+static void md_block(FILE *out, const DocumentBlock *block, bool item_follows, const char *pictures) {
+    static const char *const headings[] = {"", "## %s\n\n", "### %s\n\n", "#### %s\n\n"};
     switch (block->kind) {
     case BLOCK_HEADING:
-        fprintf(out, "%s ", marks[block->level]);
-        md_text(out, block->text);
-        fputs("\n\n", out);
+        md_write(out, headings[block->level], block->text);
         break;
     case BLOCK_PARAGRAPH:
         md_paragraph(out, block->text);
@@ -81,31 +83,26 @@ static void block_md(FILE *out, const DocumentBlock *block, bool item_follows, c
         fputs(item_follows ? "\n" : "\n\n", out);
         break;
     case BLOCK_CODE:
-        code(out, block->text);
+        md_code(out, block->text);
         break;
     case BLOCK_TABLE:
-        table(out, block);
+        md_table(out, block);
         break;
     case BLOCK_FIGURE:
-        fputs("![", out);
-        md_text(out, block->text);
-        fprintf(out, "](%s/figure-%d.svg)\n\n**Figure %d.** ", pictures, block->number, block->number);
-        md_text(out, block->text);
-        fputs("\n\n", out);
+        md_write(out, "![%s]", block->text);
+        fprintf(out, "(%s/figure-%d.svg)", pictures, block->number);
+        md_write(out, "\n\n**Figure %d.** %s\n\n", block->number, block->text);
         break;
     }
 }
 
 void document_write_md(FILE *out, const Document *document, const char *pictures) {
-    fputs("# ", out);
-    md_text(out, document->title);
-    fputs("\n\n", out);
+    md_write(out, "# %s\n\n", document->title);
     if (*document->subtitle) {
         md_paragraph(out, document->subtitle);
         fputs("\n\n", out);
     }
     for (size_t i = 0; i < document->count; i++)
-        block_md(out, &document->blocks[i], i + 1 < document->count && document->blocks[i + 1].kind == BLOCK_ITEM,
-                 pictures);
+        md_block(out, &document->blocks[i], i + 1 < document->count && document->blocks[i + 1].kind == BLOCK_ITEM, pictures);
     fprintf(out, "Made by cifra %s.\n", cf_version());
 }

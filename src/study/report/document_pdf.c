@@ -6,7 +6,6 @@
 #include "draw/svg_picture.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Points. */
@@ -38,23 +37,15 @@ static void next_page(Pdf *p) {
 }
 
 /* So much is to stand on one page. */
-static void need(Pdf *p, double height) {
+static void need_height(Pdf *p, double height) {
     if (p->y + height > bottom && p->y > top) next_page(p);
-}
-
-static void horizontal(Pdf *p, double x, double width, double y, Colour colour) {
-    const Point ends[] = {{x, y}, {x + width, y}};
-    canvas_line(p->canvas, ends, 2, (LineStyle){0.6, 0, 1}, colour);
 }
 
 /* ---- Text ---- */
 
-typedef struct Font {
-    double size;
-} Font;
-
+/* `context`: the font's size. */
 static double points(const char *text, bool bold, const void *context) {
-    return text_width(text, (TextStyle){((const Font *)context)->size, bold, TEXT_LEFT});
+    return text_width(text, (TextStyle){*(const double *)context, bold, TEXT_LEFT});
 }
 
 static double line_height(double size) {
@@ -71,8 +62,7 @@ typedef struct TextBlock {
 /* Calls `line` for each line; how many there are. */
 static int each_line(const TextBlock *b, const char *text, void (*line)(const TextBlock *, const char *, void *),
                      void *context) {
-    const Font font = {b->size};
-    const TableRoom room = {.width = b->width, .measure = points, .context = &font};
+    const TableRoom room = {.width = b->width, .measure = points, .context = &b->size};
     int lines = 0;
     while (*text) {
         const size_t length = line_length(text, &room, b->bold, b->width + 0.01);
@@ -89,7 +79,7 @@ static int each_line(const TextBlock *b, const char *text, void (*line)(const Te
 
 static void draw_line(const TextBlock *b, const char *line, void *context) {
     Pdf *p = context;
-    need(p, line_height(b->size));
+    need_height(p, line_height(b->size));
     const double x = b->align == TEXT_RIGHT ? b->x + b->width : b->align == TEXT_CENTRE ? b->x + b->width / 2 : b->x;
     canvas_text(p->canvas, x, p->y + 1.06 * b->size, (TextStyle){b->size, b->bold, b->align}, b->colour, line);
     p->y += line_height(b->size);
@@ -107,9 +97,9 @@ static double text_height(const TextBlock *b, const char *text) {
     return each_line(b, text, NULL, NULL) * line_height(b->size);
 }
 
-static void paragraph(Pdf *p, const char *text, TextBlock b, double behind) {
+static void draw_paragraph(Pdf *p, const char *text, TextBlock b, double behind) {
     /* No line alone at a page's end. */
-    need(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
+    need_height(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
     each_line(&b, text, draw_line, p);
     p->y += behind;
 }
@@ -119,37 +109,25 @@ static void paragraph(Pdf *p, const char *text, TextBlock b, double behind) {
 typedef struct TableDrawing {
     const DocumentBlock *block;
     TablePart part;
-    Font font;
+    double size; /* of the font */
     TableRoom room;
     double x[TABLE_COLUMNS]; /* of each of the part's columns */
 } TableDrawing;
-
-/* The cell at a place of the part and how many of its columns it takes. */
-static const Cell *cell_at(const TableDrawing *t, const Row *row, size_t place, size_t *spans) {
-    size_t from;
-    const Cell *cell = row_cell(row, part_column(&t->part, place), &from);
-    *spans = 1;
-    while (cell && place + *spans < part_columns(&t->part) &&
-           row_cell(row, part_column(&t->part, place + *spans), &from) == cell)
-        ++*spans;
-    return cell;
-}
 
 static TextBlock cell_block(const TableDrawing *t, const Row *row, size_t place, size_t spans, bool head) {
     const Table *table = &t->block->table;
     const size_t column = part_column(&t->part, place), last = part_column(&t->part, place + spans - 1);
     const bool number = spans == 1 && table_column_is_number(table, column);
     const double end = t->x[place + spans - 1] + t->part.widths[last];
-    return (TextBlock){t->x[place],  end - t->x[place],
-                       t->font.size, head || row->bold || spans > 1,
-                       ink,          number ? TEXT_RIGHT : TEXT_LEFT};
+    return (TextBlock){
+        t->x[place], end - t->x[place], t->size, head || row->bold || spans > 1, ink, number ? TEXT_RIGHT : TEXT_LEFT};
 }
 
 static double row_height(const TableDrawing *t, const Row *row, bool head) {
-    double height = line_height(t->font.size);
+    double height = line_height(t->size);
     size_t spans;
     for (size_t k = 0; k < part_columns(&t->part); k += spans) {
-        const Cell *cell = cell_at(t, row, k, &spans);
+        const Cell *cell = part_cell(&t->part, row, k, &spans);
         if (!cell) continue;
         const TextBlock b = cell_block(t, row, k, spans, head);
         height = fmax(height, text_height(&b, cell->text));
@@ -161,7 +139,7 @@ static void draw_row(Pdf *p, const TableDrawing *t, const Row *row, bool head) {
     const double begin = p->y, height = row_height(t, row, head);
     size_t spans;
     for (size_t k = 0; k < part_columns(&t->part); k += spans) {
-        const Cell *cell = cell_at(t, row, k, &spans);
+        const Cell *cell = part_cell(&t->part, row, k, &spans);
         if (!cell) continue;
         const TextBlock b = cell_block(t, row, k, spans, head);
         p->y = begin + 1.5;
@@ -175,27 +153,28 @@ static double part_width(const TableDrawing *t) {
     return t->x[last] + t->part.widths[part_column(&t->part, last)] - margin;
 }
 
-static void caption(Pdf *p, const char *word, int number, const char *text, const char *more, TextBlock b) {
-    char start[64];
-    snprintf(start, sizeof start, "%s %d. ", word, number);
-    char *all;
-    const cf_status status = memory_print(&all, "%s%s%s", start, text, more);
+static void draw_caption(Pdf *p, const char *word, int number, const char *text, const char *more, TextBlock b) {
+    AUTO_FREE char *all = NULL;
+    const cf_status status = memory_print(&all, "%s %d. %s%s", word, number, text, more);
     if (status) {
         p->status = status;
         return;
     }
     b.size = 8;
     b.colour = muted;
-    need(p, text_height(&b, all));
+    need_height(p, text_height(&b, all));
     each_line(&b, all, draw_line, p);
-    free(all);
+}
+
+static void draw_rule(Pdf *p, const TableDrawing *t, Colour colour) {
+    canvas_segment(p->canvas, margin, p->y, margin + part_width(t), p->y, 0.6, colour);
 }
 
 static void draw_heads(Pdf *p, const TableDrawing *t) {
     const Table *table = &t->block->table;
-    horizontal(p, margin, part_width(t), p->y, ink);
+    draw_rule(p, t, ink);
     for (size_t i = 0; i < table->heads; i++) draw_row(p, t, &table->rows[i], true);
-    if (table->heads) horizontal(p, margin, part_width(t), p->y, rule);
+    if (table->heads) draw_rule(p, t, rule);
 }
 
 static double heads_height(const TableDrawing *t) {
@@ -215,27 +194,27 @@ static void draw_part(Pdf *p, const TableDrawing *t) {
     const Table *table = &t->block->table;
     const double small = 0.3 * (bottom - top), height = part_height(t);
     const char *more = t->part.first > 1 ? " (further columns)" : "";
-    need(p, 26 + (height < small ? height : heads_height(t) + 40));
-    caption(p, "Table", t->block->number, t->block->text, more, whole_line(8, false));
+    need_height(p, 26 + (height < small ? height : heads_height(t) + 40));
+    draw_caption(p, "Table", t->block->number, t->block->text, more, whole_line(8, false));
     p->y += 3;
     draw_heads(p, t);
     for (size_t i = table->heads; i < table->count; i++) {
         if (p->y + row_height(t, &table->rows[i], false) > bottom) {
-            horizontal(p, margin, part_width(t), p->y, rule);
+            draw_rule(p, t, rule);
             next_page(p);
-            caption(p, "Table", t->block->number, "continued", "", whole_line(8, false));
+            draw_caption(p, "Table", t->block->number, "continued", "", whole_line(8, false));
             p->y += 3;
             draw_heads(p, t);
         }
         draw_row(p, t, &table->rows[i], false);
     }
-    horizontal(p, margin, part_width(t), p->y, ink);
+    draw_rule(p, t, ink);
     p->y += 16;
 }
 
 static cf_status lay_part(TableDrawing *t, double size, size_t first) {
-    t->font.size = size;
-    t->room = (TableRoom){.width = full_width(), .between = 1.1 * size, .measure = points, .context = &t->font};
+    t->size = size;
+    t->room = (TableRoom){.width = full_width(), .between = 1.1 * size, .measure = points, .context = &t->size};
     FORWARD(table_part(&t->block->table, &t->room, first, &t->part));
     double x = margin;
     for (size_t k = 0; k < part_columns(&t->part); k++) {
@@ -246,7 +225,7 @@ static cf_status lay_part(TableDrawing *t, double size, size_t first) {
 }
 
 /* As large as all columns fit side by side, else in parts. */
-static cf_status table(Pdf *p, const DocumentBlock *block) {
+static cf_status draw_table(Pdf *p, const DocumentBlock *block) {
     static const double sizes[] = {8, 7, 6};
     TableDrawing t = {.block = block};
     size_t chosen = 0;
@@ -265,17 +244,8 @@ static cf_status table(Pdf *p, const DocumentBlock *block) {
 
 /* ---- Figures ---- */
 
-typedef struct Drawn {
-    const DocumentBlock *block;
-    double width, height;
-} Drawn;
-
-static cf_status measure_figure(const DocumentBlock *block, double widest, Drawn *drawn) {
-    double width, height;
-    FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
-    const double scale = fmin(1, fmin(widest / width, highest_figure / height));
-    *drawn = (Drawn){block, scale * width, scale * height};
-    return CF_OK;
+static double figure_scale(const DocumentBlock *block, double widest) {
+    return fmin(1, fmin(widest / block->width, highest_figure / block->height));
 }
 
 static double caption_height(const DocumentBlock *block, double width) {
@@ -284,23 +254,24 @@ static double caption_height(const DocumentBlock *block, double width) {
 }
 
 /* Side by side, their feet on one line; made smaller where the page has not quite enough room. */
-static cf_status draw_figures(Pdf *p, const Drawn *drawn, int count, double each) {
+static cf_status draw_figures(Pdf *p, const DocumentBlock *blocks, int count, double each) {
     double height = 0, captions = 0, end = 0;
     for (int i = 0; i < count; i++) {
-        height = fmax(height, drawn[i].height);
-        captions = fmax(captions, caption_height(drawn[i].block, each));
+        height = fmax(height, figure_scale(&blocks[i], each) * blocks[i].height);
+        captions = fmax(captions, caption_height(&blocks[i], each));
     }
     const double left = bottom - p->y - captions;
-    const double scale = left < height && left >= least_share * height ? left / height : 1;
-    need(p, scale * height + captions - 0.01);
+    const double smaller = left < height && left >= least_share * height ? left / height : 1;
+    need_height(p, smaller * height + captions - 0.01);
     const double begin = p->y;
     for (int i = 0; i < count; i++) {
-        const double x = margin + i * (each + gutter), width = scale * drawn[i].width, high = scale * drawn[i].height;
-        const Box box = {count > 1 ? x : margin, begin + scale * height - high, width, high};
-        FORWARD(svg_picture_draw(p->canvas, box, drawn[i].block->picture, drawn[i].block->picture_size));
-        p->y = begin + scale * height + 5;
-        caption(p, "Figure", drawn[i].block->number, drawn[i].block->text, "",
-                (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
+        const DocumentBlock *block = &blocks[i];
+        const double x = margin + i * (each + gutter), scale = figure_scale(block, each);
+        const double width = smaller * (scale * block->width), high = smaller * (scale * block->height);
+        FORWARD(svg_picture_draw(p->canvas, (Box){x, begin + smaller * height - high, width, high}, block->picture,
+                                 block->picture_size));
+        p->y = begin + smaller * height + 5;
+        draw_caption(p, "Figure", block->number, block->text, "", (TextBlock){x, each, 8, false, muted, TEXT_LEFT});
         end = fmax(end, p->y);
     }
     p->y = end + 17;
@@ -308,33 +279,27 @@ static cf_status draw_figures(Pdf *p, const Drawn *drawn, int count, double each
 }
 
 static bool is_narrow(const DocumentBlock *block) {
-    double width, height;
-    return block->kind == BLOCK_FIGURE && !svg_picture_size(block->picture, block->picture_size, &width, &height) &&
-           width <= widest_of_two;
+    return block->kind == BLOCK_FIGURE && block->width <= widest_of_two;
 }
 
 /* One, or two narrow ones; *taken blocks. */
-static cf_status figures(Pdf *p, const DocumentBlock *blocks, size_t count, size_t *taken) {
+static cf_status draw_figure_row(Pdf *p, const DocumentBlock *blocks, size_t count, size_t *taken) {
     const bool two = count > 1 && is_narrow(&blocks[0]) && is_narrow(&blocks[1]);
-    const double each = two ? (full_width() - gutter) / 2 : full_width();
-    Drawn drawn[2];
     *taken = two ? 2 : 1;
-    for (size_t i = 0; i < *taken; i++) FORWARD(measure_figure(&blocks[i], each, &drawn[i]));
-    return draw_figures(p, drawn, (int)*taken, each);
+    return draw_figures(p, blocks, (int)*taken, two ? (full_width() - gutter) / 2 : full_width());
 }
 
 /* ---- Blocks ---- */
 
 /* What a heading needs below it on its page. */
 static double least_height(const DocumentBlock *blocks, size_t count) {
-    Drawn drawn = {0};
     if (!count) return 0;
     switch (blocks[0].kind) {
     case BLOCK_HEADING:
         return 30 + least_height(blocks + 1, count - 1);
     case BLOCK_FIGURE:
-        if (measure_figure(&blocks[0], full_width(), &drawn)) return 0; /* told when it is drawn */
-        return least_share * drawn.height + caption_height(&blocks[0], full_width());
+        return least_share * (figure_scale(&blocks[0], full_width()) * blocks[0].height) +
+               caption_height(&blocks[0], full_width());
     case BLOCK_TABLE:
         return 90;
     default:
@@ -342,12 +307,12 @@ static double least_height(const DocumentBlock *blocks, size_t count) {
     }
 }
 
-static void heading(Pdf *p, const DocumentBlock *blocks, size_t count) {
+static void draw_heading(Pdf *p, const DocumentBlock *blocks, size_t count) {
     static const double sizes[] = {0, 14, 11, 9.5};
     const int level = blocks[0].level;
     const double size = sizes[level], before = p->y > top ? size : 0;
     char text[600];
-    need(p, before + line_height(size) + 4 + least_height(blocks + 1, count - 1));
+    need_height(p, before + line_height(size) + 4 + least_height(blocks + 1, count - 1));
     if (p->y > top) p->y += before;
     if (level == 1) p->section++, p->subsection = 0;
     if (level == 2) p->subsection++;
@@ -358,36 +323,36 @@ static void heading(Pdf *p, const DocumentBlock *blocks, size_t count) {
     else
         snprintf(text, sizeof text, "%s", blocks[0].text);
     if (level < 3) canvas_bookmark(p->canvas, level, text, p->page, p->y);
-    paragraph(p, text, whole_line(size, true), 4);
+    draw_paragraph(p, text, whole_line(size, true), 4);
 }
 
-static void item(Pdf *p, const char *text, bool last) {
+static void draw_item(Pdf *p, const char *text, bool last) {
     TextBlock b = whole_line(9, false);
     b.x += 14, b.width -= 14;
-    need(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
+    need_height(p, fmin(text_height(&b, text), 2 * line_height(b.size)));
     canvas_disc(p->canvas, (Point){margin + 5, p->y + 7}, 1.5, ink);
-    paragraph(p, text, b, last ? 8 : 2);
+    draw_paragraph(p, text, b, last ? 8 : 2);
 }
 
 static cf_status draw_block(Pdf *p, const DocumentBlock *blocks, size_t count, size_t *taken) {
     *taken = 1;
     switch (blocks[0].kind) {
     case BLOCK_HEADING:
-        heading(p, blocks, count);
+        draw_heading(p, blocks, count);
         break;
     case BLOCK_PARAGRAPH:
-        paragraph(p, blocks[0].text, whole_line(9, false), 7);
+        draw_paragraph(p, blocks[0].text, whole_line(9, false), 7);
         break;
     case BLOCK_ITEM:
-        item(p, blocks[0].text, count < 2 || blocks[1].kind != BLOCK_ITEM);
+        draw_item(p, blocks[0].text, count < 2 || blocks[1].kind != BLOCK_ITEM);
         break;
     case BLOCK_CODE:
-        paragraph(p, blocks[0].text, (TextBlock){margin + 10, full_width() - 20, 8, false, ink, TEXT_LEFT}, 10);
+        draw_paragraph(p, blocks[0].text, (TextBlock){margin + 10, full_width() - 20, 8, false, ink, TEXT_LEFT}, 10);
         break;
     case BLOCK_TABLE:
-        return table(p, &blocks[0]);
+        return draw_table(p, &blocks[0]);
     case BLOCK_FIGURE:
-        return figures(p, blocks, count, taken);
+        return draw_figure_row(p, blocks, count, taken);
     }
     return CF_OK;
 }
@@ -397,22 +362,20 @@ static cf_status draw_document(Pdf *p) {
     char version[64];
     canvas_title(p->canvas, d->title);
     page_number(p);
-    paragraph(p, d->title, whole_line(20, true), 4);
-    if (*d->subtitle) paragraph(p, d->subtitle, whole_line(10.5, false), 4);
+    draw_paragraph(p, d->title, whole_line(20, true), 4);
+    if (*d->subtitle) draw_paragraph(p, d->subtitle, whole_line(10.5, false), 4);
     snprintf(version, sizeof version, "Made by cifra %s", cf_version());
     TextBlock b = whole_line(8, false);
     b.colour = muted;
-    paragraph(p, version, b, 14);
+    draw_paragraph(p, version, b, 14);
     size_t taken;
     for (size_t i = 0; i < d->count; i += taken) FORWARD(draw_block(p, d->blocks + i, d->count - i, &taken));
     return p->status;
 }
 
 cf_status document_write_pdf(const char *path, const Document *document) {
-    Pdf pdf = {.document = document, .y = top, .page = 1};
-    FORWARD(canvas_new(path, page_width, page_height, &theme_light, 0, &pdf.canvas));
-    cf_status status = draw_document(&pdf);
-    if (!status) return canvas_finish(pdf.canvas);
-    canvas_free(pdf.canvas);
-    return status;
+    AUTO(canvas_free_at) Canvas *canvas = NULL;
+    FORWARD(canvas_new(path, page_width, page_height, &theme_light, 0, &canvas));
+    FORWARD(draw_document(&(Pdf){.canvas = canvas, .document = document, .y = top, .page = 1}));
+    return canvas_finish(memory_take(&canvas));
 }

@@ -4,6 +4,7 @@
 #include "base/markup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "draw/svg_picture.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -34,41 +35,13 @@ static bool has_class(const Tag *tag, const char *word) {
 }
 
 static bool is_void(const Tag *tag) {
-    static const char *const names[] = {"meta", "link", "br", "img", "input", "hr", NULL};
-    return tag->is_empty || tag_is_one_of(tag, names);
+    return tag->is_empty || TAG_IS_ONE_OF(tag, "meta", "link", "br", "img", "input", "hr");
 }
 
 static bool is_left_out(const Tag *tag) {
-    static const char *const names[] = {"head", "nav", "footer", "dialog", "script", "style", "canvas", NULL};
     size_t length;
-    return tag_is_one_of(tag, names) || has_class(tag, "screen") || tag_attribute(tag, "hidden", &length);
-}
-
-static bool is_raw(const Tag *tag) {
-    static const char *const names[] = {"script", "style", NULL};
-    return tag_is_one_of(tag, names);
-}
-
-/* Behind the end of the element that `tag` begins; NULL: it has none. */
-static const char *element_end(const Reader *r, const Tag *tag) {
-    int depth = 1;
-    Tag inner = *tag;
-    while (depth) {
-        const char *at = memchr(inner.end, '<', (size_t)(r->end - inner.end));
-        /* In a script a '<' begins no tag. */
-        while (at && is_raw(tag) &&
-               !((size_t)(r->end - at) > tag->length + 1 && at[1] == '/' &&
-                 strncasecmp(at + 2, tag->name, tag->length) == 0))
-            at = memchr(at + 1, '<', (size_t)(r->end - at - 1));
-        if (!at || !tag_read(at, r->end, &inner)) return NULL;
-        if (inner.length && inner.length == tag->length && strncasecmp(inner.name, tag->name, tag->length) == 0)
-            depth += inner.closes ? -1 : !is_void(&inner);
-        else if (is_raw(&inner) && !inner.closes) {
-            inner.end = element_end(r, &inner);
-            if (!inner.end) return NULL;
-        }
-    }
-    return inner.end;
+    return TAG_IS_ONE_OF(tag, "head", "nav", "footer", "dialog", "script", "style", "canvas") || has_class(tag, "screen") ||
+           tag_attribute(tag, "hidden", &length);
 }
 
 /* ---- Text ---- */
@@ -88,7 +61,7 @@ static void end_text(Reader *r) {
     r->verbatim = false;
 }
 
-static void put(Reader *r, char c) {
+static void put_character(Reader *r, char c) {
     const bool space = !r->verbatim && isspace((unsigned char)c);
     if (space && (r->free_text == r->begin || isspace((unsigned char)r->free_text[-1]))) return;
     *r->free_text++ = space ? ' ' : c;
@@ -99,7 +72,7 @@ static void take_text(Reader *r, const char *at, const char *end) {
     while (at < end) {
         size_t length = 1;
         const char character = *at == '&' ? markup_reference(at, end, &length) : 0;
-        put(r, character ? character : *at);
+        put_character(r, character ? character : *at);
         at += character ? length : 1;
     }
 }
@@ -144,10 +117,6 @@ static DocumentBlock *last_block(Reader *r) {
     return &r->made->blocks[r->made->count - 1];
 }
 
-static Row *last_row(Reader *r) {
-    return r->free_row - 1;
-}
-
 static void begin_row(Reader *r, const Tag *tag) {
     Table *table = &last_block(r)->table;
     *r->free_row++ = (Row){.cells = r->free_cell, .bold = has_class(tag, "best")};
@@ -162,15 +131,9 @@ static cf_status begin_cell(Reader *r, const Tag *tag) {
     const int columns = span && length < 4 ? atoi(span) : 1;
     *r->free_cell =
         (Cell){.span = columns > 1 ? columns : 1, .number = has_class(tag, "n"), .names = tag_is(tag, "th")};
-    last_row(r)->count++;
+    r->free_row[-1].count++;
     begin_text(r, &r->free_cell++->text);
     return CF_OK;
-}
-
-static size_t row_columns(const Row *row) {
-    size_t columns = 0;
-    for (size_t i = 0; i < row->count; i++) columns += (size_t)row->cells[i].span;
-    return columns;
 }
 
 static void end_table(Reader *r) {
@@ -178,7 +141,8 @@ static void end_table(Reader *r) {
     Table *table = &block->table;
     r->in_table = r->in_definitions = false;
     for (size_t i = 0; i < table->count; i++) {
-        const size_t columns = row_columns(&table->rows[i]);
+        size_t columns = 0;
+        for (size_t c = 0; c < table->rows[i].count; c++) columns += (size_t)table->rows[i].cells[c].span;
         if (columns > table->columns) table->columns = columns;
     }
     if (table->count == table->heads || !table->columns)
@@ -194,7 +158,7 @@ static cf_status take_figure(Reader *r, const Tag *tag, const char *end) {
     for (const char *at; (at = memchr(inner.end, '<', (size_t)(end - inner.end))) && at < end;) {
         if (!tag_read(at, r->end, &inner) || inner.end > end) break;
         if (tag_is(&inner, "svg") && !inner.closes) {
-            const char *svg_end = element_end(r, &inner);
+            const char *svg_end = tag_element_end(&inner, r->end, is_void);
             if (!svg_end || svg_end > end) break;
             block->picture = at;
             block->picture_size = (size_t)(svg_end - at);
@@ -208,7 +172,8 @@ static cf_status take_figure(Reader *r, const Tag *tag, const char *end) {
         }
     }
     FAIL_IF(!block->picture, CF_BAD_INPUT, "the <svg> of figure %d has no end", block->number);
-    return CF_OK;
+    const cf_status status = svg_picture_size(block->picture, block->picture_size, &block->width, &block->height);
+    return status ? status_prefix(status, "figure %d", block->number) : CF_OK;
 }
 
 /* ---- Elements ---- */
@@ -222,16 +187,34 @@ static void begin_line(Reader *r, BlockKind kind, int level) {
 
 static cf_status open_in_table(Reader *r, const Tag *tag) {
     const bool row = tag_is(tag, "tr") || (r->in_definitions && tag_is(tag, "div"));
-    static const char *const cells[] = {"th", "td", "dt", "dd", NULL};
     if (tag_is(tag, "thead")) r->in_head = true;
     if (tag_is(tag, "tbody") || tag_is(tag, "tfoot")) r->in_head = false;
     if (row) begin_row(r, tag);
     if (tag_is(tag, "caption")) begin_text(r, &last_block(r)->text);
-    return tag_is_one_of(tag, cells) ? begin_cell(r, tag) : CF_OK;
+    return TAG_IS_ONE_OF(tag, "th", "td", "dt", "dd") ? begin_cell(r, tag) : CF_OK;
+}
+
+/* What stands in one line, and is a block. */
+static const struct {
+    const char *tag;
+    BlockKind kind;
+    int level;
+} lines[] = {{"h2", BLOCK_HEADING, 1},  {"h3", BLOCK_HEADING, 2}, {"summary", BLOCK_HEADING, 3},
+             {"p", BLOCK_PARAGRAPH, 0}, {"li", BLOCK_ITEM, 0},    {"pre", BLOCK_CODE, 0}};
+
+static void open_line(Reader *r, const Tag *tag) {
+    size_t i = 0;
+    while (i < COUNT_OF(lines) && !tag_is(tag, lines[i].tag)) i++;
+    if (tag_is(tag, "h1"))
+        begin_text(r, &r->made->title);
+    else if (tag_is(tag, "p") && has_class(tag, "lead"))
+        begin_text(r, &r->made->subtitle);
+    else if (i < COUNT_OF(lines) && !has_class(tag, "eyebrow"))
+        begin_line(r, lines[i].kind, lines[i].level);
 }
 
 static cf_status open_element(Reader *r, const Tag *tag) {
-    FAIL_IF(r->in_table && (tag_is(tag, "table") || tag_is(tag, "dl")), CF_BAD_INPUT, "a table stands in a table");
+    FAIL_IF(r->in_table && TAG_IS_ONE_OF(tag, "table", "dl"), CF_BAD_INPUT, "a table stands in a table");
     if (tag_is(tag, "small")) {
         if (r->in_definitions && r->text) {
             end_text(r);
@@ -240,27 +223,15 @@ static cf_status open_element(Reader *r, const Tag *tag) {
         begin_remark(r);
     } else if (r->in_table)
         return open_in_table(r, tag);
-    else if (tag_is(tag, "table") || tag_is(tag, "dl"))
+    else if (TAG_IS_ONE_OF(tag, "table", "dl"))
         begin_table(r, tag);
-    else if (tag_is(tag, "h1"))
-        begin_text(r, &r->made->title);
-    else if (tag_is(tag, "h2") || tag_is(tag, "h3") || tag_is(tag, "summary"))
-        begin_line(r, BLOCK_HEADING, tag_is(tag, "h2") ? 1 : tag_is(tag, "h3") ? 2 : 3);
-    else if (tag_is(tag, "p") && has_class(tag, "lead"))
-        begin_text(r, &r->made->subtitle);
-    else if (tag_is(tag, "p") && !has_class(tag, "eyebrow"))
-        begin_line(r, BLOCK_PARAGRAPH, 0);
-    else if (tag_is(tag, "li"))
-        begin_line(r, BLOCK_ITEM, 0);
-    else if (tag_is(tag, "pre"))
-        begin_line(r, BLOCK_CODE, 0);
+    else
+        open_line(r, tag);
     return CF_OK;
 }
 
 static void close_element(Reader *r, const Tag *tag) {
-    static const char *const texts[] = {"h1",      "h2", "h3", "summary", "p",  "li", "pre",
-                                        "caption", "th", "td", "dt",      "dd", NULL};
-    if (tag_is_one_of(tag, texts)) {
+    if (TAG_IS_ONE_OF(tag, "h1", "h2", "h3", "summary", "p", "li", "pre", "caption", "th", "td", "dt", "dd")) {
         end_text(r);
         DocumentBlock *block = r->made->count && !r->in_table ? last_block(r) : NULL;
         if (block && block->kind != BLOCK_TABLE && block->kind != BLOCK_FIGURE && !*block->text) r->made->count--;
@@ -303,7 +274,7 @@ static cf_status read_elements(Reader *r) {
             FORWARD(open_element(r, &tag));
             continue;
         }
-        end = element_end(r, &tag);
+        end = tag_element_end(&tag, r->end, is_void);
         FAIL_IF(!end, CF_BAD_INPUT, "its <%.*s> has no end", (int)tag.length, tag.name);
         const size_t size = (size_t)(end - tag.end);
         /* One without a picture has a table for it, or answers a click. */
@@ -317,29 +288,25 @@ static cf_status read_elements(Reader *r) {
 }
 
 cf_status document_read(const char *page, size_t size, Document *document) {
-    Document made = {.title = "", .subtitle = ""};
+    AUTO(document_free) Document made = {.title = "", .subtitle = ""};
     size_t tags = 1;
-    cf_status status;
     for (const char *p = page; (p = memchr(p, '<', size - (size_t)(p - page))); p++) tags++;
     /* No text is longer than what it is read from; each has an end more, and a remark a line's. */
-    FORWARD_TO(done, memory_new(size + 2 * tags, 1, &made.texts));
-    FORWARD_TO(done, memory_new(tags, sizeof *made.blocks, &made.blocks));
-    FORWARD_TO(done, memory_new(tags, sizeof *made.cells, &made.cells));
-    FORWARD_TO(done, memory_new(tags, sizeof *made.rows, &made.rows));
+    FORWARD(memory_new(size + 2 * tags, 1, &made.texts));
+    FORWARD(memory_new(tags, sizeof *made.blocks, &made.blocks));
+    FORWARD(memory_new(tags, sizeof *made.cells, &made.cells));
+    FORWARD(memory_new(tags, sizeof *made.rows, &made.rows));
     Reader reader = {.page = page,
                      .end = page + size,
                      .made = &made,
                      .free_text = made.texts,
                      .free_cell = made.cells,
                      .free_row = made.rows};
-    status = read_elements(&reader);
-    if (!status) drop_empty_headings(&made);
-done:
-    if (status)
-        document_free(&made);
-    else
-        *document = made;
-    return status;
+    FORWARD(read_elements(&reader));
+    drop_empty_headings(&made);
+    *document = made;
+    made = (Document){0};
+    return CF_OK;
 }
 
 void document_free(Document *document) {

@@ -3,8 +3,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "draw/svg_picture.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A line of a page in \footnotesize holds about so many characters. */
@@ -78,12 +78,11 @@ static void tex_character(FILE *out, int32_t c, const unsigned char *bytes, int 
                  {0x2248, "$\\approx$"},
                  {0x2264, "$\\leq$"},
                  {0x2265, "$\\geq$"}};
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (known[i].is == c) {
-            fputs(known[i].tex, out);
-            return;
-        }
-    if (tex_has_letter(c))
+    size_t i = 0;
+    while (i < COUNT_OF(known) && known[i].is != c) i++;
+    if (i < COUNT_OF(known))
+        fputs(known[i].tex, out);
+    else if (tex_has_letter(c))
         fwrite(bytes, 1, (size_t)length, out);
     else
         fprintf(out, "{[}U+%04X{]}", (unsigned)c);
@@ -117,6 +116,14 @@ static void tex_text(FILE *out, const char *text) {
     tex_lines(out, text, " ");
 }
 
+/* LaTeX whose strings are texts. */
+__attribute__((format(printf, 2, 3))) static void tex_write(FILE *out, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    text_print(out, tex_text, format, arguments);
+    va_end(arguments);
+}
+
 /* ---- Tables ---- */
 
 static double characters(const char *text, bool bold, const void *context) {
@@ -127,16 +134,13 @@ static double characters(const char *text, bool bold, const void *context) {
 static const TableRoom tex_room = {.width = LINE_CHARACTERS, .between = 2.2, .measure = characters};
 
 /* \shortstack: lines of a head that is broader than its numbers, or of a cell that has a remark. */
-static void stacked(FILE *out, const char *text, bool bold, bool number, double width) {
-    const char *separator = "";
+static void stacked_tex(FILE *out, const char *text, bool bold, bool number, double width) {
     fprintf(out, "\\shortstack[%c]{", number ? 'r' : 'l');
-    while (*text) {
+    for (bool first = true; *text; first = false) {
         const size_t length = line_length(text, &tex_room, bold, width);
         char line[512];
         snprintf(line, sizeof line, "%.*s", (int)length, text);
-        fputs(separator, out);
-        tex_text(out, line);
-        separator = "\\\\";
+        tex_write(out, first ? "%s" : "\\\\%s", line);
         text += length;
         while (*text == ' ' || *text == '\n') text++;
     }
@@ -151,26 +155,21 @@ static void cell_tex(FILE *out, const Table *table, const TablePart *part, size_
     if (paragraph)
         tex_lines(out, cell->text, "\\newline ");
     else if (strchr(cell->text, '\n') || (head && characters(cell->text, true, NULL) > width))
-        stacked(out, cell->text, head || bold, number, width);
+        stacked_tex(out, cell->text, head || bold, number, width);
     else
         tex_text(out, cell->text);
     if (bold) fputc('}', out);
 }
 
 static void row_tex(FILE *out, const Table *table, const TablePart *part, const Row *row, bool head) {
-    const size_t columns = part_columns(part);
-    for (size_t k = 0; k < columns;) {
-        size_t from, spans = 1;
-        const Cell *cell = row_cell(row, part_column(part, k), &from);
-        while (cell && k + spans < columns && row_cell(row, part_column(part, k + spans), &from) == cell) spans++;
+    size_t spans;
+    for (size_t k = 0; k < part_columns(part); k += spans) {
+        const Cell *cell = part_cell(part, row, k, &spans);
         if (k) fputs(" & ", out);
-        if (cell && spans > 1) {
-            fprintf(out, "\\multicolumn{%zu}{@{}l@{}}{\\textbf{", spans);
-            tex_text(out, cell->text);
-            fputs("}}", out);
-        } else if (cell)
+        if (cell && spans > 1)
+            tex_write(out, "\\multicolumn{%zu}{@{}l@{}}{\\textbf{%s}}", spans, cell->text);
+        else if (cell)
             cell_tex(out, table, part, part_column(part, k), cell, head, row->bold);
-        k += spans;
     }
     fputs(" \\\\\n", out);
 }
@@ -195,9 +194,7 @@ static void part_tex(FILE *out, const DocumentBlock *block, const TablePart *par
         else
             fputc('l', out);
     }
-    fputs("@{}}\n\\caption{", out);
-    tex_text(out, block->text);
-    fputs(part->first > 1 ? " (further columns)}\\\\\n" : "}\\\\\n", out);
+    tex_write(out, "@{}}\n\\caption{%s%s}\\\\\n", block->text, part->first > 1 ? " (further columns)" : "");
     heads_tex(out, table, part);
     fprintf(out, "\\endfirsthead\n\\multicolumn{%zu}{@{}l}{Table \\thetable, continued}\\\\\n", part_columns(part));
     heads_tex(out, table, part);
@@ -219,70 +216,58 @@ static cf_status table_tex(FILE *out, const DocumentBlock *block) {
 
 /* ---- The others ---- */
 
-static cf_status figure_tex(FILE *out, const DocumentBlock *block, const char *pictures) {
-    double width, height;
-    FORWARD(svg_picture_size(block->picture, block->picture_size, &width, &height));
-    fprintf(
-        out,
-        "\\begin{center}\n\\begin{minipage}{\\linewidth}\n\\centering\n"
-        "\\includegraphics[width=%.0fbp,height=0.38\\textheight,keepaspectratio]{%s/figure-%d.pdf}\n\\figurecaption{",
-        width < TEXT_POINTS ? width : TEXT_POINTS, pictures, block->number);
-    tex_text(out, block->text);
-    fputs("}\n\\end{minipage}\n\\end{center}\n\n", out);
-    return CF_OK;
+static void figure_tex(FILE *out, const DocumentBlock *block, const char *pictures) {
+    fprintf(out,
+            "\\begin{center}\n\\begin{minipage}{\\linewidth}\n\\centering\n"
+            "\\includegraphics[width=%.0fbp,height=0.38\\textheight,keepaspectratio]{%s/figure-%d.pdf}\n",
+            fmin(block->width, TEXT_POINTS), pictures, block->number);
+    tex_write(out, "\\figurecaption{%s}\n\\end{minipage}\n\\end{center}\n\n", block->text);
 }
 
-static void code(FILE *out, const char *text) {
+static void code_tex(FILE *out, const char *text) {
     fputs("\\begin{quote}\\raggedright\\ttfamily\\small\n", out);
     tex_lines(out, text, "\\\\\n");
     fputs("\n\\end{quote}\n\n", out);
 }
 
-static void line_tex(FILE *out, const char *before, const char *text, const char *behind) {
-    fputs(before, out);
-    tex_text(out, text);
-    fputs(behind, out);
-}
-
 static cf_status block_tex(FILE *out, const DocumentBlock *block, bool first_item, bool last_item,
                            const char *pictures) {
-    static const char *const headings[] = {"", "\\section{", "\\subsection{", "\\subsubsection*{"};
+    static const char *const headings[] = {"", "\\section{%s}\n\n", "\\subsection{%s}\n\n", "\\subsubsection*{%s}\n\n"};
     switch (block->kind) {
     case BLOCK_HEADING:
-        line_tex(out, headings[block->level], block->text, "}\n\n");
+        tex_write(out, headings[block->level], block->text);
         break;
     case BLOCK_PARAGRAPH:
-        line_tex(out, "", block->text, "\n\n");
+        tex_write(out, "%s\n\n", block->text);
         break;
     case BLOCK_ITEM:
         if (first_item) fputs("\\begin{itemize}\n", out);
-        line_tex(out, "\\item ", block->text, "\n");
+        tex_write(out, "\\item %s\n", block->text);
         if (last_item) fputs("\\end{itemize}\n\n", out);
         break;
     case BLOCK_CODE:
-        code(out, block->text);
+        code_tex(out, block->text);
         break;
     case BLOCK_TABLE:
         return table_tex(out, block);
     case BLOCK_FIGURE:
-        return figure_tex(out, block, pictures);
+        figure_tex(out, block, pictures);
+        break;
     }
     return CF_OK;
 }
 
 cf_status document_write_tex(FILE *out, const Document *document, const char *pictures) {
     const DocumentBlock *blocks = document->blocks;
-    fputs("\\documentclass[a4paper,11pt]{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n\\usepackage["
-          "margin=25mm]{geometry}\n"
-          "\\usepackage{array,graphicx,longtable}\n"
-          "% Figures stand where they are told of: floats would drift from their sections, and longtable leaves them "
-          "no room.\n"
+    fputs("\\documentclass[a4paper,11pt]{article}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n"
+          "\\usepackage[margin=25mm]{geometry}\n\\usepackage{array,graphicx,longtable}\n"
+          "% Figures stand where they are told of: floats would drift from their sections, and longtable leaves them no room.\n"
           "\\makeatletter\n\\newcommand{\\figurecaption}[1]{\\def\\@captype{figure}\\caption{#1}}\n\\makeatother\n"
           "\\setlength{\\tabcolsep}{4pt}\n"
           "\\setlength{\\emergencystretch}{3em}\n\\raggedbottom\n\\title{",
           out);
     tex_text(out, document->title);
-    if (*document->subtitle) line_tex(out, "\\\\\n\\large ", document->subtitle, "");
+    if (*document->subtitle) tex_write(out, "\\\\\n\\large %s", document->subtitle);
     fprintf(out, "}\n\\author{Made by cifra %s}\n\\date{}\n\n\\begin{document}\n\\maketitle\n\n", cf_version());
     for (size_t i = 0; i < document->count; i++)
         FORWARD(block_tex(out, &blocks[i], !i || blocks[i - 1].kind != BLOCK_ITEM,

@@ -38,9 +38,8 @@ static json_t *reading_json(const cf_model *model, const char *data, int height,
     const Shape input = model->layers.input;
     const bool told = height >= 1 && height <= LONGEST_SIDE && width >= 1 && width <= LONGEST_SIDE;
     ReadOptions options = {0};
-    char *plain = NULL;
+    AUTO_FREE char *plain = NULL;
     if (!data || set_text_read(data, &plain, &options)) options.fit = FIT_SQUASH;
-    free(plain);
     return json_pack("{s:s s:[i i]}", "fit", fit_words[options.fit], "size", told ? height : input.H,
                      told ? width : input.W);
 }
@@ -62,7 +61,7 @@ json_t *report_network_json(const cf_model *model, const char *data, int height,
 }
 
 /* How many probabilities of an image there are: of all classes, or of the likeliest ones. */
-static size_t listed(const ReportInput *input) {
+static size_t listed_probabilities(const ReportInput *input) {
     return input->classes > WIDE_CLASSES ? LIKELIEST : (size_t)input->classes;
 }
 
@@ -78,11 +77,12 @@ static json_t *images_json(const ReportInput *input, const ReportImages *images)
     }
     return json_pack("{s:[i i i] s:o s:o s:o s:o s:i}", "shape", input->set->channels, input->set->height,
                      input->set->width, "index", index, "label", label, "predicted", predicted, "file", files, "listed",
-                     (int)listed(input));
+                     (int)listed_probabilities(input));
 }
 
-static cf_status document(FILE *out, const ReportInput *input, const ReportImages *images) {
-    json_t *root = json_object(), *classes = json_array();
+static cf_status write_document(FILE *out, const ReportInput *input, const ReportImages *images) {
+    json_auto_t *root = json_object();
+    json_t *classes = json_array();
     for (int c = 0; c < input->classes; c++) json_array_append_new(classes, json_text(report_class(input, c)));
     json_object_set_new(root, "classes", classes);
     if (input->set) json_object_set_new(root, "images", images_json(input, images));
@@ -92,11 +92,7 @@ static cf_status document(FILE *out, const ReportInput *input, const ReportImage
         const char *data = json_string_value(json_object_get(input->config, "data"));
         json_object_set_new(root, "network", report_network_json(input->model, data, height, width));
     }
-    fputs("<script type=\"application/json\" id=\"data\">", out);
-    cf_status status = html_json(out, root);
-    fputs("</script>\n", out);
-    json_decref(root);
-    return status;
+    return html_json_script(out, "id=\"data\"", root);
 }
 
 cf_status report_weights(const cf_model *model, float **values, size_t *count) {
@@ -110,19 +106,18 @@ cf_status report_weights(const cf_model *model, float **values, size_t *count) {
     return CF_OK;
 }
 
-static cf_status weights(FILE *out, const cf_model *model) {
-    float *values;
+static cf_status write_weights(FILE *out, const cf_model *model) {
+    AUTO_FREE float *values = NULL;
     size_t count;
     FORWARD(report_weights(model, &values, &count));
     html_array(out, "id=\"weights\"", values, count * sizeof *values);
-    free(values);
     return CF_OK;
 }
 
 /* As predictions.csv tells them, which is what the page's network is held against. Of many classes the likeliest ones alone, whose
  * numbers go to `classes`. */
-static cf_status probabilities(const ReportInput *input, const ReportImages *images, float *values, uint16_t *classes) {
-    const size_t columns = listed(input);
+static cf_status read_probabilities(const ReportInput *input, const ReportImages *images, float *values, uint16_t *classes) {
+    const size_t columns = listed_probabilities(input);
     const bool wide = input->classes > WIDE_CLASSES;
     for (size_t i = 0; i < images->count; i++)
         for (size_t c = 0; c < columns; c++) {
@@ -142,30 +137,25 @@ static cf_status probabilities(const ReportInput *input, const ReportImages *ima
     return CF_OK;
 }
 
-static cf_status pictures(FILE *out, const ReportInput *input, const ReportImages *images) {
-    const size_t size = set_image_size(input->set), columns = listed(input), count = images->count;
-    unsigned char *pixels = NULL;
-    float *values = NULL;
-    uint16_t *classes = NULL;
-    cf_status status;
-    FORWARD_TO(done, memory_new(count, size, &pixels));
-    FORWARD_TO(done, memory_new(count, columns * sizeof *values, &values));
-    FORWARD_TO(done, memory_new(count, columns * sizeof *classes, &classes));
-    FORWARD_TO(done, probabilities(input, images, values, classes));
+static cf_status write_pictures(FILE *out, const ReportInput *input, const ReportImages *images) {
+    const size_t size = set_image_size(input->set), columns = listed_probabilities(input), count = images->count;
+    AUTO_FREE unsigned char *pixels = NULL;
+    AUTO_FREE float *values = NULL;
+    AUTO_FREE uint16_t *classes = NULL;
+    FORWARD(memory_new(count, size, &pixels));
+    FORWARD(memory_new(count, columns * sizeof *values, &values));
+    FORWARD(memory_new(count, columns * sizeof *classes, &classes));
+    FORWARD(read_probabilities(input, images, values, classes));
     for (size_t i = 0; i < count; i++)
         memcpy(pixels + i * size, input->set->pixels + images->list[i].image * size, size);
     html_array(out, "id=\"pixels\"", pixels, count * size);
     html_array(out, "id=\"probabilities\"", values, count * columns * sizeof *values);
     if (input->classes > WIDE_CLASSES) html_array(out, "id=\"likeliest\"", classes, count * columns * sizeof *classes);
-done:
-    free(pixels);
-    free(values);
-    free(classes);
-    return status;
+    return CF_OK;
 }
 
 cf_status data_scripts(FILE *out, const ReportInput *input, const ReportImages *images) {
-    FORWARD(document(out, input, images));
-    if (input->set) FORWARD(pictures(out, input, images));
-    return report_has_network(input) ? weights(out, input->model) : CF_OK;
+    FORWARD(write_document(out, input, images));
+    if (input->set) FORWARD(write_pictures(out, input, images));
+    return report_has_network(input) ? write_weights(out, input->model) : CF_OK;
 }

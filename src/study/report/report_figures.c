@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* "most-confused.svg" -> "Most confused" */
-static void title(const char *name, char text[64]) {
+static void figure_title(const char *name, char text[64]) {
     snprintf(text, 64, "%s", name);
     text[strcspn(text, ".")] = '\0';
     for (char *p = text; *p; p++)
@@ -17,12 +17,8 @@ static void title(const char *name, char text[64]) {
     text[0] = (char)toupper((unsigned char)text[0]);
 }
 
-static void left_out(FILE *out, const ReportFigure *figure, const char *why) {
-    fputs("<p class=\"note\">figures/", out);
-    html_text(out, figure->name);
-    fputs(" is not shown: ", out);
-    html_text(out, why);
-    fputs(".</p>\n", out);
+static void leave_out(FILE *out, const ReportFigure *figure, const char *why) {
+    html_write(out, "<p class=\"note\">figures/%s is not shown: %s.</p>\n", figure->name, why);
 }
 
 /* Wide figures take the page's width; others stand two by two. */
@@ -32,47 +28,52 @@ static bool is_wide(const char *svg) {
     return box && sscanf(box, "viewBox=\"%*f %*f %lf %lf", &width, &height) == 2 && width > 1.4 * height;
 }
 
-static cf_status one(FILE *out, const ReportFigure *figure, const char *caption, const char *svg, size_t size,
-                     int number) {
-    char *element = NULL, text[64];
-    size_t length = 0;
-    TextDraft draft;
+/* The SVG document as an element of the page. */
+static cf_status make_element(const char *svg, size_t size, int number, char **element) {
+    AUTO(text_draft_abandon) TextDraft draft = {0};
     FORWARD(text_draft(&draft));
-    cf_status status = report_svg_inline(draft.stream, svg, size, number);
-    if (!status)
-        status = text_draft_finish(&draft, &element, &length);
-    else
-        text_draft_abandon(&draft);
-    if (!status) {
-        title(figure->name, text);
-        fprintf(out, "<figure%s><div class=\"plate\" role=\"img\" aria-label=\"",
-                is_wide(element) ? " class=\"wide\"" : "");
-        html_text(out, text);
-        fputs("\">", out);
-        fwrite(element, 1, length, out);
-        fputs("</div><figcaption>", out);
-        html_text(out, caption ? caption : text);
-        fputs("</figcaption></figure>\n", out);
-    }
-    free(element);
-    if (status == CF_NO_MEMORY) return status;
-    if (status) left_out(out, figure, cf_error());
-    return CF_OK;
+    FORWARD(report_svg_inline(draft.stream, svg, size, number));
+    return text_draft_finish(&draft, element, NULL);
 }
 
 cf_status report_figure(FILE *out, const ReportFigure *figure, const char *caption, size_t *bytes, int number) {
-    unsigned char *svg;
+    AUTO_FREE unsigned char *svg = NULL;
+    AUTO_FREE char *element = NULL;
     size_t size;
+    char name[64];
     cf_status status = file_read(figure->path, *bytes, &svg, &size);
     if (status == CF_BAD_INPUT) { /* larger than the room that is left */
-        left_out(out, figure, "it would make this page too large");
+        leave_out(out, figure, "it would make this page too large");
         return CF_OK;
     }
     FORWARD(status);
-    status = one(out, figure, caption, (const char *)svg, size, number);
-    free(svg);
-    FORWARD(status);
+    status = make_element((const char *)svg, size, number, &element);
+    if (status == CF_NO_MEMORY) return status;
     *bytes -= size;
+    if (status) {
+        leave_out(out, figure, cf_error());
+        return CF_OK;
+    }
+    figure_title(figure->name, name);
+    fprintf(out, "<figure%s>", is_wide(element) ? " class=\"wide\"" : "");
+    html_write(out, "<div class=\"plate\" role=\"img\" aria-label=\"%s\">", name);
+    fputs(element, out);
+    html_write(out, "</div><figcaption>%s</figcaption></figure>\n", caption ? caption : name);
+    return CF_OK;
+}
+
+cf_status report_figures(FILE *out, const FigureSeries *series, const char *const *names, const char *const *captions) {
+    size_t bytes = series->bytes;
+    bool any = false;
+    for (int i = 0; names[i]; i++) {
+        AUTO_FREE char *name = NULL, *path = NULL;
+        FORWARD(memory_print(&name, "%s%s.svg", names[i], series->suffix));
+        FORWARD(file_join(series->folder, name, &path));
+        if (!file_exists(path)) continue;
+        FORWARD(report_figure(out, &(ReportFigure){name, path, 0}, captions[i], &bytes, series->number + i));
+        any = true;
+    }
+    if (!any) html_note(out, "There are no figures in the folder.");
     return CF_OK;
 }
 
@@ -126,17 +127,15 @@ static cf_status caption_of(const char *name, char **caption) {
     return CF_OK;
 }
 
-static cf_status captioned(FILE *out, const ReportInput *input, size_t i, size_t *bytes) {
-    char *caption;
+static cf_status captioned_figure(FILE *out, const ReportInput *input, size_t i, size_t *bytes) {
+    AUTO_FREE char *caption = NULL;
     FORWARD(caption_of(input->figures[i].name, &caption));
-    cf_status status = report_figure(out, &input->figures[i], caption, bytes, (int)i + 1);
-    free(caption);
-    return status;
+    return report_figure(out, &input->figures[i], caption, bytes, (int)i + 1);
 }
 
 cf_status opening_figure(FILE *out, const ReportInput *input, const char *name, size_t *bytes) {
     for (size_t i = 0; i < input->figure_count; i++)
-        if (strcmp(input->figures[i].name, name) == 0) return captioned(out, input, i, bytes);
+        if (strcmp(input->figures[i].name, name) == 0) return captioned_figure(out, input, i, bytes);
     return CF_OK;
 }
 
@@ -163,6 +162,6 @@ static bool in_opening(const char *name) {
 cf_status section_figures(FILE *out, const ReportInput *input, size_t *bytes) {
     if (!input->figure_count) html_note(out, "There are no figures in the folder.");
     for (size_t i = 0; i < input->figure_count; i++)
-        if (!in_opening(input->figures[i].name)) FORWARD(captioned(out, input, i, bytes));
+        if (!in_opening(input->figures[i].name)) FORWARD(captioned_figure(out, input, i, bytes));
     return CF_OK;
 }

@@ -1,5 +1,7 @@
-#include "study/report/report_files.h"
+/* The page of what was done with each file of a set of pictures, from the template files.html. */
+#include "study/report/report.h"
 
+#include "base/memory.h"
 #include "data/set_text.h"
 #include "study/report/report_inside.h"
 
@@ -21,15 +23,13 @@ static const char *part_title(int part) {
     return titles[part];
 }
 
-static void facts(FILE *out, const FolderListing *l) {
-    char text[64];
+static void write_facts(FILE *out, const FolderListing *l) {
     fputs("<dl class=\"facts\">\n", out);
-    snprintf(text, sizeof text, "%zu of %zu", count_of(l, FILE_READ), l->count);
-    html_fact(out, "Files that are images", text, "the others are listed first");
-    snprintf(text, sizeof text, "%zu", count_of(l, FILE_BROKEN));
-    html_fact(out, "Pictures that cannot be read", text, "each with its reason");
-    snprintf(text, sizeof text, "%d × %d", l->width, l->height);
-    html_fact(out, "Size in pixels", text, l->channels == 1 ? "width × height, grey" : "width × height, RGB");
+    html_write(out, HTML_FACT("Files that are images", "%zu of %zu", "the others are listed first"), count_of(l, FILE_READ),
+               l->count);
+    html_write(out, HTML_FACT("Pictures that cannot be read", "%zu", "each with its reason"), count_of(l, FILE_BROKEN));
+    html_write(out, HTML_FACT("Size in pixels", "%d × %d", "width × height, %s"), l->width, l->height,
+               l->channels == 1 ? "grey" : "RGB");
     fputs("</dl>\n", out);
 }
 
@@ -49,14 +49,12 @@ static const char *reason(const FolderFile *file) {
     return "";
 }
 
-static void passed(FILE *out, const FolderListing *l) {
+static void write_others(FILE *out, const FolderListing *l) {
     if (count_of(l, FILE_READ) == l->count) {
         fputs("<p>All files are images of the set.</p>\n", out);
         return;
     }
-    table_begin(out, (TableStyle){.tall = true}, NULL);
-    table_heads(out, (const char *const[]){"File", "Why", NULL}, false);
-    table_body(out);
+    table_open(out, (TableStyle){.tall = true}, NULL, "File|Why");
     /* What is wrong stands before what is merely something else. */
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < l->count; i++) {
@@ -70,8 +68,9 @@ static void passed(FILE *out, const FolderListing *l) {
     table_end(out);
 }
 
-static cf_status classes(FILE *out, const FolderListing *l) {
-    PartCounts *counts, totals;
+static cf_status write_classes(FILE *out, const FolderListing *l) {
+    AUTO_FREE PartCounts *counts = NULL;
+    PartCounts totals;
     FORWARD(folder_count(l, &counts, totals));
     table_begin(out, (TableStyle){.tall = true}, NULL);
     table_head(out, "Class", false);
@@ -85,7 +84,6 @@ static cf_status classes(FILE *out, const FolderListing *l) {
         table_row_end(out);
     }
     table_end(out);
-    free(counts);
     return CF_OK;
 }
 
@@ -103,22 +101,17 @@ static void what_was_done(FILE *out, const FolderListing *l, const FolderFile *f
     if (shape->channels < l->channels) fprintf(out, "%sgrey to RGB", between);
 }
 
-static void images(FILE *out, const FolderListing *l) {
-    table_begin(out, (TableStyle){.tall = true}, NULL);
-    table_heads(out, (const char *const[]){"File", "Part", "Class", "Format", "Pixels in the file", "What was done", NULL}, false);
-    table_body(out);
+static void write_images(FILE *out, const FolderListing *l) {
+    table_open(out, (TableStyle){.tall = true}, NULL, "File|Part|Class|Format|Pixels in the file|What was done");
     for (size_t i = 0; i < l->count; i++) {
         const FolderFile *file = &l->files[i];
         if (file->fate != FILE_READ) continue;
-        char size[64];
-        snprintf(size, sizeof size, "%d × %d", file->shape.width, file->shape.height);
         table_row(out, NULL, false);
         table_text(out, folder_file_name(l, file));
         table_text(out, part_title(file->part));
         table_text(out, l->names[file->label]);
         table_text(out, picture_kind_name(file->shape.kind));
-        table_text(out, size);
-        fputs("<td>", out);
+        fprintf(out, "<td>%d × %d</td><td>", file->shape.width, file->shape.height);
         what_was_done(out, l, file);
         fputs("</td>", out);
         table_row_end(out);
@@ -126,45 +119,29 @@ static void images(FILE *out, const FolderListing *l) {
     table_end(out);
 }
 
-static void subtitle(FILE *out, const FolderListing *l) {
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
     static const char *const fits[] = {"", ", cropped to the middle", ", with black beside them"};
-    fputs("What was done with each file of <em>", out);
-    html_text(out, l->source);
-    fprintf(out, "</em>: images of %d × %d pixels%s", l->width, l->height, fits[l->fit]);
-}
-
-static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
     const FilesPage *page = context;
+    const FolderListing *l = page->listing;
+    if (page_place_is(name, length, "classes")) return write_classes(out, l);
     if (page_place_is(name, length, "title"))
         html_text(out, page->name);
     else if (page_place_is(name, length, "subtitle"))
-        subtitle(out, page->listing);
-    else if (page_place_is(name, length, "version"))
-        html_text(out, CIFRA_VERSION);
+        html_write(out, "What was done with each file of <em>%s</em>: images of %d × %d pixels%s", l->source, l->width, l->height,
+                   fits[l->fit]);
     else if (page_place_is(name, length, "facts"))
-        facts(out, page->listing);
+        write_facts(out, l);
     else if (page_place_is(name, length, "passed"))
-        passed(out, page->listing);
-    else if (page_place_is(name, length, "classes"))
-        return classes(out, page->listing);
+        write_others(out, l);
     else if (page_place_is(name, length, "read"))
-        images(out, page->listing);
+        write_images(out, l);
     else
-        return FAIL(CF_INTERNAL, "files.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+        return page_unknown_place("files.html", name, length);
     return CF_OK;
 }
 
 cf_status report_files_write(const char *path, const FolderListing *listing) {
-    FileDraft draft;
-    char *name;
+    AUTO_FREE char *name = NULL;
     FORWARD(file_trim(listing->source, &name));
-    const FilesPage page = {file_base_name(name), listing};
-    cf_status status = file_draft(path, &draft);
-    if (!status) {
-        status = page_write(draft.stream, "files.html", fill, &page);
-        status = status ? status : file_commit(&draft);
-        file_abandon(&draft); /* nothing, once it was committed */
-    }
-    free(name);
-    return status;
+    return page_file(path, "files.html", write_place, &(FilesPage){file_base_name(name), listing});
 }

@@ -1,6 +1,5 @@
 /* report.html of a group of runs, from the template group.html. */
 #include "base/memory.h"
-#include "base/text.h"
 #include "study/group/group.h"
 #include "study/report/report_inside.h"
 
@@ -16,55 +15,34 @@ static bool of_seeds(const Group *group) {
     return group->plan.kind == GROUP_SEEDS;
 }
 
-static void subtitle(FILE *out, const Group *group) {
-    char title[32];
-    group_title(group, title);
-    fputs("The model <em>", out);
-    html_text(out, group->config.model);
-    fputs("</em> on <em>", out);
-    html_text(out, group->config.data);
-    fprintf(out, "</em>, trained %s %s", of_seeds(group) ? "with" : "on", title);
-}
-
 /* ---- Facts ---- */
 
-static void interval_text(const MeanInterval *m, char text[96]) {
-    if (isfinite(m->low))
-        snprintf(text, 96, "%.2f to %.2f %%, 95 %% interval (Student\xe2\x80\x99s t)", 100 * fmax(0, m->low),
-                 100 * fmin(1, m->high));
-    else
-        snprintf(text, 96, "of one run: there is no interval yet");
-}
-
 static void accuracy_fact(FILE *out, const char *name, const MeanInterval *m) {
-    char text[32], remark[96];
-    snprintf(text, sizeof text, "%.2f %%", 100 * m->mean);
-    interval_text(m, remark);
-    html_fact(out, name, text, remark);
+    if (isfinite(m->low))
+        html_write(out, HTML_FACT("%s", "%.2f %%", "%.2f to %.2f %%, 95 %% interval (Student\xe2\x80\x99s t)"), name,
+                   100 * m->mean, 100 * fmax(0, m->low), 100 * fmin(1, m->high));
+    else
+        html_write(out, HTML_FACT("%s", "%.2f %%", "of one run: there is no interval yet"), name, 100 * m->mean);
 }
 
 /* Of GROUP/ensemble, where cifra eval GROUP has left it. */
 static cf_status ensemble_fact(FILE *out, const Group *group) {
-    char *path, text[32], remark[120];
-    json_t *json;
+    AUTO_FREE char *path = NULL;
+    json_auto_t *json = NULL;
     FORWARD(memory_print(&path, "%s/ensemble/ensemble.json", group->folder));
-    const bool there = file_exists(path);
-    const cf_status status = there ? json_read(path, &json) : CF_OK;
-    free(path);
-    if (!there || status) return status;
+    if (!file_exists(path)) return CF_OK;
+    FORWARD(json_read(path, &json));
     const json_t *interval = json_object_get(json, "accuracy_interval");
-    snprintf(text, sizeof text, "%.2f %%", 100 * json_number_value(json_object_get(json, "accuracy")));
-    snprintf(remark, sizeof remark, "%.2f to %.2f %%, 95 %% interval (Wilson); the mean of %zu networks\xe2\x80\x99 probabilities",
-             100 * json_number_value(json_array_get(interval, 0)), 100 * json_number_value(json_array_get(interval, 1)),
-             json_array_size(json_object_get(json, "members")));
-    html_fact(out, "Test accuracy, ensemble", text, remark);
-    json_decref(json);
+    html_write(out,
+               HTML_FACT("Test accuracy, ensemble", "%.2f %%",
+                         "%.2f to %.2f %%, 95 %% interval (Wilson); the mean of %zu networks\xe2\x80\x99 probabilities"),
+               100 * json_number_at(json, "accuracy"), 100 * json_number_value(json_array_get(interval, 0)),
+               100 * json_number_value(json_array_get(interval, 1)), json_array_size(json_object_get(json, "members")));
     return CF_OK;
 }
 
-static cf_status facts(FILE *out, const Group *group) {
+static cf_status write_facts(FILE *out, const Group *group) {
     const MeanInterval *m = &group->test;
-    char text[32], remark[96];
     fputs("<dl class=\"facts\">\n", out);
     if (group->target.count) accuracy_fact(out, "Mean test accuracy, target", &group->target);
     if (group->done) {
@@ -78,41 +56,31 @@ static cf_status facts(FILE *out, const Group *group) {
             if (!group->runs[i].done) continue;
             least = fmin(least, group->runs[i].test), most = fmax(most, group->runs[i].test);
         }
-        snprintf(text, sizeof text, "%.2f points", 100 * m->deviation);
-        snprintf(remark, sizeof remark, "between the runs on test; from %.2f to %.2f %%", 100 * least, 100 * most);
-        html_fact(out, "Standard deviation", text, remark);
+        html_write(out, HTML_FACT("Standard deviation", "%.2f points", "between the runs on test; from %.2f to %.2f %%"),
+                   100 * m->deviation, 100 * least, 100 * most);
     }
-    if (group->done < (size_t)group->plan.count) {
-        snprintf(text, sizeof text, "%zu of %d", group->done, group->plan.count);
-        html_fact(out, of_seeds(group) ? "Seeds" : "Folds", text, "are done: the group is not finished yet");
-    }
+    if (group->done < (size_t)group->plan.count)
+        html_write(out, HTML_FACT("%s", "%zu of %d", "are done: the group is not finished yet"),
+                   of_seeds(group) ? "Seeds" : "Folds", group->done, group->plan.count);
     fputs("</dl>\n", out);
     return CF_OK;
 }
 
 /* ---- The table ---- */
 
-static void percent_cell(FILE *out, double share) {
-    table_number(out, share, "%.2f", 100 * share);
-}
-
 static double number_or_none(const json_t *json) {
     return json_is_number(json) ? json_number_value(json) : (double)NAN;
 }
 
-static cf_status row(FILE *out, const GroupRun *run) {
+static cf_status write_row(FILE *out, const GroupRun *run) {
     const json_t *metrics = run->files.metrics;
-    char *page;
+    AUTO_FREE char *page = NULL;
     FORWARD(file_join(run->folder, "report.html", &page));
     const bool linked = file_exists(page);
-    free(page);
-    if (linked) {
-        table_row(out, NULL, false);
-        fprintf(out, "<th scope=\"row\"><a href=\"%s/report.html\">%s</a></th>", run->name, run->name);
-    } else
-        table_row(out, run->name, false);
-    percent_cell(out, run->validation);
-    percent_cell(out, run->test);
+    table_row(out, linked ? NULL : run->name, false);
+    if (linked) fprintf(out, "<th scope=\"row\"><a href=\"%s/report.html\">%s</a></th>", run->name, run->name);
+    table_percent(out, run->validation);
+    table_percent(out, run->test);
     table_interval(out, run->low, run->high);
     table_loss(out, number_or_none(json_object_get(json_object_get(run->done ? metrics : NULL, "test"), "loss")));
     const long long best = json_integer_value(json_object_get(metrics, "best_epoch"));
@@ -122,118 +90,78 @@ static cf_status row(FILE *out, const GroupRun *run) {
     return CF_OK;
 }
 
-static void mean_row(FILE *out, const Group *group) {
+static void write_mean_row(FILE *out, const Group *group) {
     if (!group->done) return;
     table_row(out, "mean", true);
-    percent_cell(out, group->validation.mean);
-    percent_cell(out, group->test.mean);
+    table_percent(out, group->validation.mean);
+    table_percent(out, group->test.mean);
     table_interval(out, group->test.low, group->test.high);
     table_empty(out, 3);
     table_row_end(out);
 }
 
-static cf_status runs(FILE *out, const Group *group) {
-    table_begin(out, (TableStyle){.sortable = true, .tall = group->plan.count > 32, .class = "dense", .id = "runs-table"},
-                "Accuracies of each run, and their mean");
-    table_head(out, of_seeds(group) ? "Seed" : "Fold", false);
-    table_heads(out, (const char *const[]){"Validation, %", "Test, %", "95 %", "Test loss", "Epochs", NULL}, true);
-    table_head(out, "State", false);
-    table_body(out);
-    for (int i = 0; i < group->plan.count; i++) FORWARD(row(out, &group->runs[i]));
+static cf_status write_runs(FILE *out, const Group *group) {
+    table_open(out, (TableStyle){.sortable = true, .tall = group->plan.count > 32, .class = "dense", .id = "runs-table"},
+               "Accuracies of each run, and their mean",
+               of_seeds(group) ? "Seed|>Validation, %|>Test, %|>95 %|>Test loss|>Epochs|State"
+                               : "Fold|>Validation, %|>Test, %|>95 %|>Test loss|>Epochs|State");
+    for (int i = 0; i < group->plan.count; i++) FORWARD(write_row(out, &group->runs[i]));
     table_foot(out);
-    mean_row(out, group);
+    write_mean_row(out, group);
     table_end(out);
     html_note(
-        out, "The 95 % interval of one run is Wilson\xe2\x80\x99s, over its test images: what another seed would bring "
-             "is not in it. That of the mean is Student\xe2\x80\x99s t, over the runs. Epochs: the best of how many.");
+        out,
+        "The 95 % interval of one run is Wilson\xe2\x80\x99s, over its test images: what another seed would bring is not in it. "
+        "That of the mean is Student\xe2\x80\x99s t, over the runs. Epochs: the best of how many.");
     if (*group_caveat(group)) html_note(out, group_caveat(group));
     return CF_OK;
 }
 
 /* ---- Figures and settings ---- */
 
-static cf_status figures(FILE *out, const GroupPage *page) {
-    static const char *const captions[GROUP_FIGURES] = {
-        "Accuracy of each run; bars are 95 % intervals: of a run over its test images, of the mean over the runs",
-        "Learning curves of all runs on the validation part, and their mean as far as all of them go"};
-    size_t bytes = FIGURES_LARGEST;
-    bool any = false;
-    for (int i = 0; i < GROUP_FIGURES; i++) {
-        char *name, *path = NULL;
-        FORWARD(memory_print(&name, "%s.svg", figures_group_names[i]));
-        cf_status status = file_join(page->figures, name, &path);
-        if (!status && file_exists(path)) {
-            const ReportFigure figure = {name, path, 0};
-            status = report_figure(out, &figure, captions[i], &bytes, i + 1);
-            any = true;
-        }
-        free(path);
-        free(name);
-        FORWARD(status);
-    }
-    if (!any) html_note(out, "There are no figures in the folder.");
-    return CF_OK;
-}
-
-static void settings_group(FILE *out, const char *title, const json_t *object, const char *skipped) {
-    fprintf(out, "<div><h3>%s</h3><dl class=\"pairs\">\n", title);
-    html_rows(out, object, skipped);
-    fputs("</dl></div>\n", out);
-}
-
-static cf_status settings(FILE *out, const Group *group) {
-    json_t *config;
+static cf_status write_settings(FILE *out, const Group *group) {
+    json_auto_t *config = NULL;
     FORWARD(run_config_json(&group->config, &config));
-    fputs("<h3>Model</h3><pre class=\"line\"><code>", out);
-    html_text(out, group->config.model);
-    fputs("</code></pre>\n<div class=\"columns\">\n", out);
-    settings_group(out, "Training", json_object_get(config, "train"), of_seeds(group) ? "seed" : "");
-    settings_group(out, "Split", json_object_get(config, "split"), "fold");
-    fputs("</div>\n", out);
-    json_decref(config);
+    html_write(out, "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<div class=\"columns\">\n<div>",
+               group->config.model);
+    html_pairs(out, "Training", json_object_get(config, "train"), of_seeds(group) ? "seed" : "");
+    fputs("</div>\n<div>", out);
+    html_pairs(out, "Split", json_object_get(config, "split"), "fold");
+    fputs("</div>\n</div>\n", out);
     return CF_OK;
 }
 
 /* ---- The page ---- */
 
-static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
+    static const char *const captions[GROUP_FIGURES] = {
+        "Accuracy of each run; bars are 95 % intervals: of a run over its test images, of the mean over the runs",
+        "Learning curves of all runs on the validation part, and their mean as far as all of them go"};
     const GroupPage *page = context;
+    const Group *group = page->group;
+    char title[32];
+    group_title(group, title);
+    if (page_place_is(name, length, "facts")) return write_facts(out, group);
+    if (page_place_is(name, length, "runs")) return write_runs(out, group);
+    if (page_place_is(name, length, "settings")) return write_settings(out, group);
+    if (page_place_is(name, length, "figures"))
+        return report_figures(out, &(FigureSeries){page->figures, "", FIGURES_LARGEST, 1}, figures_group_names, captions);
     if (page_place_is(name, length, "title"))
         html_text(out, page->title);
     else if (page_place_is(name, length, "subtitle"))
-        subtitle(out, page->group);
-    else if (page_place_is(name, length, "version"))
-        html_text(out, CIFRA_VERSION);
-    else if (page_place_is(name, length, "facts"))
-        return facts(out, page->group);
-    else if (page_place_is(name, length, "runs"))
-        return runs(out, page->group);
-    else if (page_place_is(name, length, "figures"))
-        return figures(out, page);
-    else if (page_place_is(name, length, "settings"))
-        return settings(out, page->group);
+        html_write(out, "The model <em>%s</em> on <em>%s</em>, trained %s %s", group->config.model, group->config.data,
+                   of_seeds(group) ? "with" : "on", title);
     else
-        return FAIL(CF_INTERNAL, "group.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+        return page_unknown_place("group.html", name, length);
     return CF_OK;
 }
 
 cf_status report_group_write(const char *folder) {
-    Group group = {0};
-    FileDraft draft = {0};
-    char *path = NULL, *pictures = NULL, *real = realpath(folder, NULL); /* of "." too a name */
-    cf_status status;
-    FORWARD_TO(done, group_read(folder, &group));
-    FORWARD_TO(done, file_join(folder, "figures", &pictures));
-    FORWARD_TO(done, file_join(folder, "report.html", &path));
-    FORWARD_TO(done, file_draft(path, &draft));
-    const GroupPage page = {&group, file_base_name(real ? real : folder), pictures};
-    FORWARD_TO(done, page_write(draft.stream, "group.html", fill, &page));
-    FORWARD_TO(done, file_commit(&draft));
-done:
-    file_abandon(&draft);
-    group_free(&group);
-    free(real);
-    free(path);
-    free(pictures);
-    return status;
+    AUTO(group_free) Group group = {0};
+    AUTO_FREE char *path = NULL, *pictures = NULL, *title = NULL;
+    FORWARD(group_read(folder, &group));
+    FORWARD(file_join(folder, "figures", &pictures));
+    FORWARD(file_join(folder, "report.html", &path));
+    FORWARD(page_folder_name(folder, &title));
+    return page_file(path, "group.html", write_place, &(GroupPage){&group, title, pictures});
 }

@@ -47,7 +47,7 @@ static size_t wrong_with(const ReportImage *all, size_t count, size_t each) {
 }
 
 /* The right ones are spread evenly over the cell's sorted list, so that hesitant ones are among them. */
-static void take(const ReportImage *all, size_t count, size_t wrong_each, size_t right_each, ReportImages *images) {
+static void take_images(const ReportImage *all, size_t count, size_t wrong_each, size_t right_each, ReportImages *images) {
     for (size_t begin = 0, end; begin < count; begin = end) {
         for (end = begin + 1; end < count && same_cell(&all[begin], &all[end]);) end++;
         bool right = all[begin].label == all[begin].predicted;
@@ -59,7 +59,7 @@ static void take(const ReportImage *all, size_t count, size_t wrong_each, size_t
 
 /* Of many classes the images of those cells alone that the page has buttons for: of the matrix and of the most confused pairs. */
 static cf_status keep_open(const ReportInput *input, ReportImage *all, size_t *count) {
-    ConfusedPair *pairs;
+    AUTO_FREE ConfusedPair *pairs = NULL;
     size_t pair_count, kept = 0;
     int classes[MANY_CLASSES], class_count;
     if (input->classes < MANY_CLASSES) return CF_OK;
@@ -74,40 +74,40 @@ static cf_status keep_open(const ReportInput *input, ReportImage *all, size_t *c
             open |= pairs[k].truth == all[i].label && pairs[k].predicted == all[i].predicted;
         if (open || in_matrix == 2) all[kept++] = all[i];
     }
-    free(pairs);
     *count = kept;
     return CF_OK;
 }
 
+/* How many wrong ones each cell may show: as many as there is room for. */
+static size_t wrong_each(const ReportImage *all, size_t count, size_t room) {
+    const size_t every_wrong = wrong_with(all, count, count);
+    size_t each = 0;
+    while (each < count && wrong_with(all, count, each) < every_wrong && wrong_with(all, count, each + 1) <= room) each++;
+    return each;
+}
+
 cf_status report_images_choose(const ReportInput *input, size_t bytes, ReportImages *images) {
-    ReportImages made = {0};
-    ReportImage *all = NULL;
+    AUTO_FREE ReportImage *all = NULL;
     size_t count = input->predictions.rows, classes = (size_t)input->classes;
-    cf_status status = CF_OK;
-    *images = made;
+    *images = (ReportImages){0};
     if (!input->set || !count) return CF_OK;
-    size_t name = input->label_column > 1 ? 64 : 0; /* about, of a file */
+    const size_t name = input->label_column > 1 ? 64 : 0; /* about, of a file */
     /* Of many classes the likeliest with their numbers. */
     const size_t probabilities = classes > WIDE_CLASSES ? LIKELIEST * (sizeof(float) + 5) : classes * sizeof(float);
-    size_t room = bytes / (set_image_size(input->set) + probabilities + name);
-    size_t right_each = room / 4 / classes, wrong_each = 0;
-    if (right_each > RIGHT_EACH) right_each = RIGHT_EACH;
-    FORWARD_TO(done, memory_new(count, sizeof *all, &all));
+    const size_t room = bytes / (set_image_size(input->set) + probabilities + name);
+    const size_t right_each = room / 4 / classes < RIGHT_EACH ? room / 4 / classes : RIGHT_EACH;
+    FORWARD(memory_new(count, sizeof *all, &all));
     for (size_t i = 0; i < count; i++) {
-        FORWARD_TO(done, read_row(input, i, &all[i]));
-        ++*(all[i].label == all[i].predicted ? &made.right : &made.wrong);
+        FORWARD(read_row(input, i, &all[i]));
+        ++*(all[i].label == all[i].predicted ? &images->right : &images->wrong);
     }
-    FORWARD_TO(done, keep_open(input, all, &count));
+    FORWARD(keep_open(input, all, &count));
     qsort(all, count, sizeof *all, by_cell);
-    size_t wrong_room = room - right_each * classes, every_wrong = wrong_with(all, count, count);
-    while (wrong_each < count && wrong_with(all, count, wrong_each + 1) <= wrong_room) {
-        wrong_each++;
-        if (wrong_with(all, count, wrong_each) == every_wrong) break;
-    }
-    FORWARD_TO(done, memory_new(count, sizeof *made.list, &made.list));
-    take(all, count, wrong_each, right_each, &made);
-    *images = made;
-done:
-    free(all);
-    return status;
+    FORWARD(memory_new(count, sizeof *images->list, &images->list));
+    take_images(all, count, wrong_each(all, count, room - right_each * classes), right_each, images);
+    return CF_OK;
+}
+
+void report_images_free(ReportImages *images) {
+    free(images->list);
 }

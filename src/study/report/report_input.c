@@ -17,38 +17,31 @@ const char *report_class(const ReportInput *input, int class) {
 }
 
 /* "folder/name" where there is such a file, else NULL. */
-static cf_status find(const char *folder, const char *name, char **path) {
+static cf_status find_file(const char *folder, const char *name, char **path) {
     FORWARD(file_join(folder, name, path));
-    if (file_exists(*path)) return CF_OK;
-    free(*path);
-    *path = NULL;
+    if (!file_exists(*path)) memory_free(path);
     return CF_OK;
 }
 
 static cf_status read_json(const char *folder, const char *name, json_t **json) {
-    char *path;
-    FORWARD(find(folder, name, &path));
+    AUTO_FREE char *path = NULL;
+    FORWARD(find_file(folder, name, &path));
     if (!path) return CF_OK;
-    cf_status status = json_read(path, json);
-    if (!status && !json_is_object(*json)) status = FAIL(CF_BAD_INPUT, "%s: an object expected", path);
-    free(path);
-    return status;
+    FORWARD(json_read(path, json));
+    FAIL_IF(!json_is_object(*json), CF_BAD_INPUT, "%s: an object expected", path);
+    return CF_OK;
 }
 
 static cf_status read_csv(const char *folder, const char *name, CsvTable *table) {
-    char *path;
-    FORWARD(find(folder, name, &path));
-    cf_status status = path ? csv_table_read(path, ',', table) : CF_OK;
-    free(path);
-    return status;
+    AUTO_FREE char *path = NULL;
+    FORWARD(find_file(folder, name, &path));
+    return path ? csv_table_read(path, ',', table) : CF_OK;
 }
 
 static cf_status read_model(const char *folder, cf_model **model) {
-    char *path;
-    FORWARD(find(folder, "model.safetensors", &path));
-    cf_status status = path ? cf_model_load(path, model) : CF_OK;
-    free(path);
-    return status;
+    AUTO_FREE char *path = NULL;
+    FORWARD(find_file(folder, "model.safetensors", &path));
+    return path ? cf_model_load(path, model) : CF_OK;
 }
 
 /* ---- The test's documents fit each other ---- */
@@ -167,39 +160,28 @@ const char *report_file(const ReportInput *input, size_t row, char text[256]) {
 /* ---- Data ---- */
 
 static cf_status load_own_set(ReportInput *input, const DataRecord *record, const char *data_dir, const cf_set **set) {
-    char *name = NULL, *own_dir = NULL;
-    cf_status status;
-    FORWARD_TO(done, json_text_value(json_object_get(input->config, "data"), &name));
-    FORWARD_TO(done, json_text_value(json_object_get(input->config, "data_dir"), &own_dir));
-    status = run_data_load(name, record, data_dir ? data_dir : own_dir, &input->shelf, set);
-done:
-    free(name);
-    free(own_dir);
-    return status;
+    AUTO_FREE char *name = NULL, *own_dir = NULL;
+    FORWARD(json_text_value(json_object_get(input->config, "data"), &name));
+    FORWARD(json_text_value(json_object_get(input->config, "data_dir"), &own_dir));
+    return run_data_load(name, record, data_dir ? data_dir : own_dir, &input->shelf, set);
 }
 
 /* The images must be those of the run: an index into other data would show a wrong picture. */
-static cf_status find_set(ReportInput *input, const DataRecord *record, const cf_set *set, const char *data_dir) {
+static cf_status find_set(ReportInput *input, const cf_set *set, const char *data_dir) {
+    AUTO(data_record_clear) DataRecord record = {.official_train = -1, .official_validation = -1};
+    FORWARD(data_record_read(input->config, &record));
     const char *shown = json_string_value(json_object_get(input->config, "data"));
     FAIL_IF(!shown, CF_BAD_INPUT, "%s/config.json: data: a text expected", input->folder);
     if (!set) {
-        cf_status status = load_own_set(input, record, data_dir, &set);
+        cf_status status = load_own_set(input, &record, data_dir, &set);
         if (status == CF_NO_MEMORY) return status;
         if (status) return memory_print(&input->no_images, "The data could not be loaded: %s", cf_error());
     }
-    if (!data_record_fits(record, set))
+    if (!data_record_fits(&record, set))
         return memory_print(&input->no_images,
                             "%s holds other data now than the run was made with: their checksums differ.", shown);
     input->set = set;
     return CF_OK;
-}
-
-static cf_status take_set(ReportInput *input, const cf_set *set, const char *data_dir) {
-    DataRecord record = {.official_train = -1, .official_validation = -1};
-    FORWARD(data_record_read(input->config, &record));
-    cf_status status = find_set(input, &record, set, data_dir);
-    data_record_clear(&record);
-    return status;
 }
 
 /* ---- Figures ---- */
@@ -210,7 +192,7 @@ static int is_figure(const struct dirent *entry) {
 }
 
 /* Where a figure belongs in the page, by how its name begins; others follow, by name. */
-static int rank(const char *name) {
+static int place_in_page(const char *name) {
     static const char *const order[] = {
         "class",    "distribution", "samples",    "augmentation",  "curves",           "training",
         "loss",     "accuracy",     "confusion.", "confusion-",    "most-conf",        "confused",
@@ -223,16 +205,16 @@ static int rank(const char *name) {
 
 static int by_rank(const void *a, const void *b) {
     const char *x = ((const ReportFigure *)a)->name, *y = ((const ReportFigure *)b)->name;
-    return rank(x) != rank(y) ? rank(x) - rank(y) : strcmp(x, y);
+    return place_in_page(x) != place_in_page(y) ? place_in_page(x) - place_in_page(y) : strcmp(x, y);
 }
 
 static cf_status find_figures(ReportInput *input) {
-    char *folder;
-    struct dirent **entries = NULL;
+    AUTO_FREE char *folder = NULL;
+    AUTO_FREE struct dirent **entries = NULL;
     FORWARD(file_join(input->folder, "figures", &folder));
-    int count = file_is_folder(folder) ? scandir(folder, &entries, is_figure, alphasort) : 0;
-    cf_status status = count < 0 ? FAIL(CF_IO, "cannot read the folder %s", folder)
-                                 : memory_new((size_t)count + 1, sizeof *input->figures, &input->figures);
+    const int count = file_is_folder(folder) ? scandir(folder, &entries, is_figure, alphasort) : 0;
+    FAIL_IF(count < 0, CF_IO, "cannot read the folder %s", folder);
+    cf_status status = memory_new((size_t)count + 1, sizeof *input->figures, &input->figures);
     for (int i = 0; i < count; i++) {
         ReportFigure *figure = input->figures ? &input->figures[input->figure_count] : NULL;
         if (!status) status = memory_copy_string(entries[i]->d_name, &figure->name);
@@ -242,67 +224,43 @@ static cf_status find_figures(ReportInput *input) {
         if (!status) input->figure_count++;
         free(entries[i]);
     }
-    free(entries);
-    free(folder);
     if (!status) qsort(input->figures, input->figure_count, sizeof *input->figures, by_rank);
     return status;
 }
 
 /* ---- All of it ---- */
 
-static cf_status name_of(const char *folder, char **name) {
-    char *path = realpath(folder, NULL);
-    cf_status status = memory_copy_string(file_base_name(path ? path : folder), name);
-    free(path);
-    return status;
-}
-
 static cf_status read_folder(const char *folder, ReportInput *input) {
-    ReportInput made = {0};
-    cf_status status;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
             file_exists(folder) ? " but a file" : ": there is nothing of that name");
-    FORWARD_TO(failed, memory_copy_string(folder, &made.folder));
-    FORWARD_TO(failed, name_of(folder, &made.name));
-    FORWARD_TO(failed, read_json(folder, "config.json", &made.config));
-    if (!made.config) {
-        status = FAIL(CF_BAD_USE, "%s is no run folder: there is no config.json in it", folder);
-        goto failed;
-    }
-    FORWARD_TO(failed, read_json(folder, "metrics.json", &made.metrics));
-    FORWARD_TO(failed, read_json(folder, "exports.json", &made.exports));
-    FORWARD_TO(failed, read_csv(folder, "history.csv", &made.history));
-    FORWARD_TO(failed, read_csv(folder, "predictions.csv", &made.predictions));
-    FORWARD_TO(failed, read_csv(folder, "embedding.csv", &made.embedding));
-    FORWARD_TO(failed, read_model(folder, &made.model));
-    FORWARD_TO(failed, check_test(&made));
-    FORWARD_TO(failed, check_predictions(&made));
-    FORWARD_TO(failed, report_features_check(&made));
-    FORWARD_TO(failed, find_figures(&made));
-    *input = made;
-    return CF_OK;
-failed:
-    report_input_free(&made);
-    return status;
+    FORWARD(memory_copy_string(folder, &input->folder));
+    FORWARD(page_folder_name(folder, &input->name));
+    FORWARD(read_json(folder, "config.json", &input->config));
+    FAIL_IF(!input->config, CF_BAD_USE, "%s is no run folder: there is no config.json in it", folder);
+    FORWARD(read_json(folder, "metrics.json", &input->metrics));
+    FORWARD(read_json(folder, "exports.json", &input->exports));
+    FORWARD(read_csv(folder, "history.csv", &input->history));
+    FORWARD(read_csv(folder, "predictions.csv", &input->predictions));
+    FORWARD(read_csv(folder, "embedding.csv", &input->embedding));
+    FORWARD(read_model(folder, &input->model));
+    FORWARD(check_test(input));
+    FORWARD(check_predictions(input));
+    FORWARD(report_features_check(input));
+    return find_figures(input);
 }
 
 cf_status report_input_read(const char *folder, const cf_set *set, const char *data_dir, ReportInput *input) {
-    ReportInput made;
-    FORWARD(read_folder(folder, &made));
-    cf_status status = CF_OK;
-    if (made.test && (made.predictions.columns || made.embedding.columns)) status = take_set(&made, set, data_dir);
-    if (status)
-        report_input_free(&made);
-    else
-        *input = made;
+    *input = (ReportInput){0};
+    cf_status status = read_folder(folder, input);
+    if (!status && input->test && (input->predictions.columns || input->embedding.columns))
+        status = find_set(input, set, data_dir);
+    if (status) report_input_free(input);
     return status;
 }
 
 cf_status report_check(const char *folder) {
-    ReportInput input;
-    FORWARD(read_folder(folder, &input));
-    report_input_free(&input);
-    return CF_OK;
+    AUTO(report_input_free) ReportInput input = {0};
+    return read_folder(folder, &input);
 }
 
 void report_input_free(ReportInput *input) {

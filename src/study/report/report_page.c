@@ -1,24 +1,22 @@
 /* Fills a page's template: {{name}} in it stands for a section or for one of the page's files. */
+#include "base/embedded.h"
+#include "base/memory.h"
 #include "draw/canvas.h"
-#include "study/report/assets.h"
 #include "study/report/report_inside.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+extern const EmbeddedFile report_assets[]; /* page.html, page.css, network.js ..: cmake/embed.cmake makes it */
 
 static const char *asset(const char *name, size_t length) {
     for (const EmbeddedFile *a = report_assets; a->name; a++)
-        if (strlen(a->name) == length && strncmp(a->name, name, length) == 0) return (const char *)a->text;
+        if (page_place_is(name, length, a->name)) return (const char *)a->text;
     return NULL;
 }
 
 bool page_place_is(const char *name, size_t length, const char *word) {
     return strlen(word) == length && strncmp(name, word, length) == 0;
-}
-
-static bool is_html(const char *name, size_t length) {
-    static const char ending[] = ".html";
-    const size_t of = sizeof ending - 1;
-    return length > of && strncmp(name + length - of, ending, of) == 0;
 }
 
 /* ---- The colours of figures ---- */
@@ -64,12 +62,14 @@ static cf_status page_fill(FILE *out, const char *at, PagePlace place, const voi
         const size_t length = (size_t)(close - name);
         const char *text = asset(name, length);
         fwrite(at, 1, (size_t)(open - at), out);
-        if (text && is_html(name, length))
+        if (text && length > 5 && strncmp(close - 5, ".html", 5) == 0)
             FORWARD(page_fill(out, text, place, context));
         else if (text)
             fputs(text, out);
         else if (page_place_is(name, length, "figure-colours"))
             figure_colours(out);
+        else if (page_place_is(name, length, "version"))
+            fputs(CIFRA_VERSION, out);
         else
             FORWARD(place(out, name, length, context));
         at = close + 2;
@@ -82,4 +82,24 @@ cf_status page_write(FILE *out, const char *template, PagePlace place, const voi
     const char *text = asset(template, strlen(template));
     FAIL_IF(!text, CF_INTERNAL, "there is no page %s in the library", template);
     return page_fill(out, text, place, context);
+}
+
+cf_status page_file(const char *path, const char *template, PagePlace place, const void *context) {
+    AUTO(file_abandon) FileDraft draft = {0};
+    FORWARD(file_draft(path, &draft));
+    FORWARD(page_write(draft.stream, template, place, context));
+    const long size = ftell(draft.stream);
+    FORWARD(file_commit(&draft));
+    if (size > REPORT_LARGEST) /* thousands of epochs, or hundreds of classes */
+        notice("%s has %.1f MB: its tables are that large", path, (double)size / 1e6);
+    return CF_OK;
+}
+
+cf_status page_unknown_place(const char *template, const char *name, size_t length) {
+    return FAIL(CF_INTERNAL, "%s asks for {{%.*s}}, which nobody writes", template, (int)length, name);
+}
+
+cf_status page_folder_name(const char *folder, char **name) {
+    AUTO_FREE char *real = realpath(folder, NULL);
+    return memory_copy_string(file_base_name(real ? real : folder), name);
 }

@@ -1,5 +1,5 @@
 /* embedding.html: any matrix in the plane, as a page in which the row under the pointer is told. */
-#include "study/report/report_points.h"
+#include "study/report/report.h"
 
 #include "base/json_text.h"
 #include "base/memory.h"
@@ -68,63 +68,51 @@ static cf_status add_texts(json_t *features, const void *context) {
     return CF_OK;
 }
 
-static void figure_of(FILE *out, const char *name, double value, const char *remark) {
-    char text[32];
-    if (isnan(value)) return;
-    snprintf(text, sizeof text, "%.4f", value);
-    html_fact(out, name, text, remark);
+static void write_figure(FILE *out, const char *name, double value, const char *remark) {
+    if (!isnan(value)) html_write(out, HTML_FACT("%s", "%.4f", "%s"), name, value, remark);
 }
 
-static void facts(FILE *out, const Embedding *e) {
-    char text[32], remark[96];
+static void write_facts(FILE *out, const Embedding *e) {
+    char text[32];
     fputs("<dl class=\"facts\">\n", out);
-    snprintf(remark, sizeof remark, "of %d values", e->input->points.dim);
-    html_fact(out, "Rows", text_thousands((long long)e->input->points.n, text), remark);
-    figure_of(out, "Trustworthiness", e->quality.trustworthiness, "neighbours here were neighbours before");
-    figure_of(out, "Continuity", e->quality.continuity, "neighbours before are neighbours here");
-    figure_of(out, "k-NN accuracy", e->quality.knn_accuracy, "the label by the neighbours\xe2\x80\x99 majority");
-    figure_of(out, "Silhouette", e->quality.silhouette, "1 where classes lie apart");
-    figure_of(out, "Density", e->density_correlation, "correlation of local radii");
+    html_write(out, HTML_FACT("Rows", "%s", "of %d values"), text_thousands((long long)e->input->points.n, text),
+               e->input->points.dim);
+    write_figure(out, "Trustworthiness", e->quality.trustworthiness, "neighbours here were neighbours before");
+    write_figure(out, "Continuity", e->quality.continuity, "neighbours before are neighbours here");
+    write_figure(out, "k-NN accuracy", e->quality.knn_accuracy, "the label by the neighbours\xe2\x80\x99 majority");
+    write_figure(out, "Silhouette", e->quality.silhouette, "1 where classes lie apart");
+    write_figure(out, "Density", e->density_correlation, "correlation of local radii");
     fputs("</dl>\n", out);
 }
 
-static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
     const PointsPage *page = context;
     const Embedding *e = page->embedding;
+    if (page_place_is(name, length, "scatter")) return section_scatter(out, &page->input, add_texts, page);
     if (page_place_is(name, length, "title"))
-        html_print(out, "%s of %s", embedding_title(e), e->input->subject);
+        html_write(out, "%s of %s", embedding_title(e), e->input->subject);
     else if (page_place_is(name, length, "subtitle"))
-        html_print(out, "%s distance; rows count from 0", e->metric);
-    else if (page_place_is(name, length, "version"))
-        html_text(out, CIFRA_VERSION);
+        html_write(out, "%s distance; rows count from 0", e->metric);
     else if (page_place_is(name, length, "facts"))
-        facts(out, e);
-    else if (page_place_is(name, length, "scatter"))
-        return section_scatter(out, &page->input, add_texts, page);
+        write_facts(out, e);
     else
-        return FAIL(CF_INTERNAL, "points.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+        return page_unknown_place("points.html", name, length);
     return CF_OK;
 }
 
+static void page_free(PointsPage *page) {
+    csv_table_free(&page->input.embedding);
+    csv_table_free(&page->source);
+}
+
 cf_status report_points_write(const Embedding *embedding, const char *folder, const char *features, char **path) {
-    PointsPage page = {.embedding = embedding, .input.folder = (char *)(uintptr_t)folder};
-    FileDraft draft = {0};
-    char *made = NULL, *table = NULL;
-    cf_status status;
-    FORWARD_TO(done, file_join(folder, "embedding.csv", &table));
-    FORWARD_TO(done, csv_table_read(table, ',', &page.input.embedding));
-    FORWARD_TO(done, read_source(features, &page));
-    FORWARD_TO(done, file_join(folder, "embedding.html", &made));
-    FORWARD_TO(done, file_draft(made, &draft));
-    FORWARD_TO(done, page_write(draft.stream, "points.html", fill, &page));
-    FORWARD_TO(done, file_commit(&draft));
-    *path = made;
-    made = NULL;
-done:
-    file_abandon(&draft);
-    csv_table_free(&page.input.embedding);
-    csv_table_free(&page.source);
-    free(table);
-    free(made);
-    return status;
+    AUTO(page_free) PointsPage page = {.embedding = embedding, .input.folder = (char *)(uintptr_t)folder};
+    AUTO_FREE char *made = NULL, *table = NULL;
+    FORWARD(file_join(folder, "embedding.csv", &table));
+    FORWARD(csv_table_read(table, ',', &page.input.embedding));
+    FORWARD(read_source(features, &page));
+    FORWARD(file_join(folder, "embedding.html", &made));
+    FORWARD(page_file(made, "points.html", write_place, &page));
+    *path = memory_take(&made);
+    return CF_OK;
 }

@@ -19,10 +19,6 @@ static bool begins(const char *text, const char *end, const char *word) {
     return (size_t)(end - text) >= length && strncasecmp(text, word, length) == 0;
 }
 
-static const char *find(const char *text, const char *end, const char *word) {
-    return memmem(text, (size_t)(end - text), word, strlen(word));
-}
-
 /* A piece of the file. */
 typedef struct Piece {
     const char *at, *end;
@@ -130,10 +126,7 @@ static cf_status check_picture(const char *svg, const char *end) {
         FAIL_IF(at != svg && !depth, CF_BAD_INPUT, "something follows its picture");
         FORWARD(read_tag(at, end, &tag));
         FAIL_IF(tag.closes && !depth, CF_BAD_INPUT, "it closes what was not opened");
-        if (tag.closes)
-            depth--;
-        else
-            depth += !tag.is_empty;
+        depth = tag.closes ? depth - 1 : depth + !tag.is_empty;
     }
     FAIL_IF(depth, CF_BAD_INPUT, "it ends before all its elements do");
     return CF_OK;
@@ -143,7 +136,7 @@ static void copy_tag(FILE *out, const char *tag, const char *end, int number) {
     static const char *const before[] = {" id=\"", " id='", "href=\"#", "href='#", "url(#"};
     while (tag < end) {
         size_t length = 0;
-        for (size_t i = 0; i < sizeof before / sizeof before[0] && !length; i++)
+        for (size_t i = 0; i < COUNT_OF(before) && !length; i++)
             if (begins(tag, end, before[i])) length = strlen(before[i]);
         fwrite(tag, 1, length ? length : 1, out);
         if (length) fprintf(out, "f%d-", number);
@@ -152,7 +145,7 @@ static void copy_tag(FILE *out, const char *tag, const char *end, int number) {
 }
 
 cf_status report_svg_inline(FILE *out, const char *svg, size_t size, int number) {
-    const char *end = svg + size, *place = find(svg, end, "<svg");
+    const char *end = svg + size, *place = memmem(svg, size, "<svg", 4);
     Tag tag;
     FAIL_IF(!place || memchr(svg, '\0', size), CF_BAD_INPUT, "it is no SVG file");
     /* Looked at in full before the first byte is written. */

@@ -1,10 +1,10 @@
-#include "study/report/report_tune.h"
+/* What a tune has found, as a section and as a page of its own, from the template tune.html. */
+#include "study/report/report_inside.h"
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/text_draft.h"
-#include "study/figures/figures_tune.h"
-#include "study/report/report_inside.h"
+#include "study/figures/figures.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,14 +22,12 @@ static void loss_fact(FILE *out, const char *name, const Configuration *best, co
 }
 
 static void accuracy_fact(FILE *out, const char *name, const Configuration *best, const char *whose) {
-    char text[32], remark[256];
-    snprintf(text, sizeof text, "%.2f %%", 100 * best->accuracy.mean);
-    snprintf(remark, sizeof remark, "%s", whose);
     if (isfinite(best->accuracy_low))
-        snprintf(remark, sizeof remark, "%s, %.2f to %.2f %%, 95 %% interval (%s)", whose,
-                 100 * fmax(0, best->accuracy_low), 100 * fmin(1, best->accuracy_high),
-                 best->done > 1 ? "Student\xe2\x80\x99s t" : "Wilson");
-    html_fact(out, name, text, remark);
+        html_write(out, HTML_FACT("%s", "%.2f %%", "%s, %.2f to %.2f %%, 95 %% interval (%s)"), name, 100 * best->accuracy.mean,
+                   whose, 100 * fmax(0, best->accuracy_low), 100 * fmin(1, best->accuracy_high),
+                   best->done > 1 ? "Student\xe2\x80\x99s t" : "Wilson");
+    else
+        html_write(out, HTML_FACT("%s", "%.2f %%", "%s"), name, 100 * best->accuracy.mean, whose);
 }
 
 /* What it was chosen by comes first. */
@@ -46,37 +44,31 @@ static void best_facts(FILE *out, const TuneResults *r, const Configuration *bes
 }
 
 static void comparison_fact(FILE *out, const Comparison *c) {
-    char one[32], two[32], all[32], remark[160];
+    char one[32], two[32], all[32], p[32];
     if (!c->best) return;
     const char *text = c->only_best + c->only_other == 0 ? "equal"
                        : comparison_is_noise(c)          ? "noise"
                        : c->only_best > c->only_other    ? "better"
                                                          : "in doubt";
-    snprintf(remark, sizeof remark, "%s images against %s of %s, p %s %.*f",
-             text_thousands((long long)c->only_best, one), text_thousands((long long)c->only_other, two),
-             text_thousands((long long)c->images, all), c->p < 0.0001 ? "<" : "=", c->p < 0.01 ? 4 : 2,
-             fmax(c->p, 0.0001));
-    html_fact(out, "Against the runner-up", text, remark);
+    snprintf(p, sizeof p, "%s %.*f", c->p < 0.0001 ? "<" : "=", c->p < 0.01 ? 4 : 2, fmax(c->p, 0.0001));
+    html_write(out, HTML_FACT("Against the runner-up", "%s", "%s images against %s of %s, p %s"), text,
+               text_thousands((long long)c->only_best, one), text_thousands((long long)c->only_other, two),
+               text_thousands((long long)c->images, all), p);
 }
 
 static void work_facts(FILE *out, const TuneResults *r) {
-    char text[64], remark[96];
-    size_t epochs = 0;
-    for (size_t i = 0; i < r->list.count; i++) epochs += (size_t)r->list.trials[i].epochs_run;
-    text_thousands((long long)r->list.count, text);
-    snprintf(remark, sizeof remark, "%zu done, %zu pruned, %zu failed%s", r->done, r->pruned, r->failed,
-             r->done + r->pruned + r->failed < r->list.count ? "; not finished yet" : "");
-    html_fact(out, "Trials", text, remark);
-    if (r->seconds < 600)
-        snprintf(text, sizeof text, "%.0f s", r->seconds);
-    else
-        snprintf(text, sizeof text, "%.0f min", r->seconds / 60);
-    html_fact(out, "Work", text, "of all trials, one after the other");
-    text_thousands((long long)epochs, text);
-    html_fact(out, "Epochs", text, "over all trials");
+    char text[64];
+    long long epochs = 0;
+    for (size_t i = 0; i < r->list.count; i++) epochs += r->list.trials[i].epochs_run;
+    html_write(out, HTML_FACT("Trials", "%s", "%zu done, %zu pruned, %zu failed%s"),
+               text_thousands((long long)r->list.count, text), r->done, r->pruned, r->failed,
+               r->done + r->pruned + r->failed < r->list.count ? "; not finished yet" : "");
+    html_write(out, HTML_FACT("Work", "%.0f %s", "of all trials, one after the other"),
+               r->seconds < 600 ? r->seconds : r->seconds / 60, r->seconds < 600 ? "s" : "min");
+    html_fact(out, "Epochs", text_thousands(epochs, text), "over all trials");
 }
 
-cf_status section_tune_facts(FILE *out, const TuneResults *results) {
+static cf_status write_facts(FILE *out, const TuneResults *results) {
     Comparison comparison;
     FORWARD(results_compare(results, &comparison));
     fputs("<dl class=\"facts\">\n", out);
@@ -90,21 +82,18 @@ cf_status section_tune_facts(FILE *out, const TuneResults *results) {
 /* ---- The table ---- */
 
 /* The sentences of comparison_print, each a paragraph. */
-static cf_status verdict(FILE *out, const TuneResults *results) {
+static cf_status write_verdict(FILE *out, const TuneResults *results) {
     Comparison comparison;
-    char *text;
-    TextDraft draft;
+    AUTO(text_draft_abandon) TextDraft draft = {0};
+    AUTO_FREE char *text = NULL;
     FORWARD(results_compare(results, &comparison));
     FORWARD(text_draft(&draft));
     comparison_print(results, &comparison, draft.stream);
     FORWARD(text_draft_finish(&draft, &text, NULL));
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
-        fputs("<p class=\"verdict-line\">", out);
-        html_text(out, line);
-        fputs("</p>\n", out);
+        html_write(out, "<p class=\"verdict-line\">%s</p>\n", line);
     }
-    free(text);
     return CF_OK;
 }
 
@@ -113,18 +102,16 @@ static bool is_number(const char *text) {
     return text_to_number(text, &value);
 }
 
-static void state_cell(FILE *out, const Configuration *c) {
-    char text[64];
+static void write_state(FILE *out, const Configuration *c) {
     if (c->count > 1 && c->done == c->count)
-        snprintf(text, sizeof text, "%zu seeds", c->count);
+        html_write(out, "<td>%zu seeds</td>", c->count);
     else if (c->count > 1)
-        snprintf(text, sizeof text, "%zu of %zu seeds", c->done, c->count);
+        html_write(out, "<td>%zu of %zu seeds</td>", c->done, c->count);
     else
-        snprintf(text, sizeof text, "%s", trial_state_words[c->trials[0]->state]);
-    table_text(out, text);
+        table_text(out, trial_state_words[c->trials[0]->state]);
 }
 
-static void row(FILE *out, const TuneResults *r, size_t place) {
+static void write_row(FILE *out, const TuneResults *r, size_t place) {
     const Configuration *c = &r->configurations[place];
     const Trial *t = c->trials[0];
     table_row(out, NULL, c == results_best(r));
@@ -140,94 +127,70 @@ static void row(FILE *out, const TuneResults *r, size_t place) {
     }
     table_loss(out, c->loss.mean);
     if (r->seeds > 1) table_loss(out, (c->loss.high - c->loss.low) / 2);
-    table_number(out, c->accuracy.mean, "%.2f", 100 * c->accuracy.mean);
+    table_percent(out, c->accuracy.mean);
     table_interval(out, c->accuracy_low, c->accuracy_high);
     table_number(out, t->best_epoch, "%d/%d", t->best_epoch, t->epochs_run);
     table_number(out, c->seconds, "%.1f", c->seconds);
-    state_cell(out, c);
+    write_state(out, c);
     table_row_end(out);
 }
 
-static void table(FILE *out, const TuneResults *r) {
+static void write_table(FILE *out, const TuneResults *r) {
     const size_t many = 32;
     char caption[120];
     snprintf(caption, sizeof caption, "All configurations by %s; the best one is marked", results_objective(r));
     table_begin(out, (TableStyle){.sortable = true, .tall = r->count > many, .class = "dense", .id = "configurations"}, caption);
-    table_heads(out, (const char *const[]){"#", "Trial", NULL}, true);
+    table_columns(out, ">#|>Trial");
     for (int p = 0; p < r->space.count; p++)
         table_head(out, r->space.parameters[p].name, r->count && is_number(r->configurations[0].values[p]));
-    table_head(out, "Loss", true);
-    if (r->seeds > 1) table_head(out, "\xc2\xb1", true);
-    table_heads(out, (const char *const[]){"Accuracy, %", "95 %", "Epochs", "Seconds", NULL}, true);
-    table_head(out, "State", false);
+    table_columns(out, r->seeds > 1 ? ">Loss|>\xc2\xb1" : ">Loss");
+    table_columns(out, ">Accuracy, %|>95 %|>Epochs|>Seconds|State");
     table_body(out);
-    for (size_t i = 0; i < r->count; i++) row(out, r, i);
+    for (size_t i = 0; i < r->count; i++) write_row(out, r, i);
     table_end(out);
 }
 
-cf_status section_tune_trials(FILE *out, const TuneResults *results) {
+/* The comparison in words, a table of all configurations, reasons of failures. */
+static cf_status write_trials(FILE *out, const TuneResults *results) {
     if (!results->count) {
         html_note(out, "No trial has begun yet.");
         return CF_OK;
     }
-    FORWARD(verdict(out, results));
-    table(out, results);
+    FORWARD(write_verdict(out, results));
+    write_table(out, results);
     for (size_t i = 0; i < results->list.count; i++) {
         const Trial *t = &results->list.trials[i];
         if (t->state != TRIAL_FAILED) continue;
-        fprintf(out, "<p class=\"note\">Trial %d failed: ", t->id);
-        html_text(out, t->reason ? t->reason : "no reason was recorded");
-        fputs("</p>\n", out);
+        html_write(out, "<p class=\"note\">Trial %d failed: %s</p>\n", t->id, t->reason ? t->reason : "no reason was recorded");
     }
-    html_note(out, results->seeds > 1
-                       ? "Of one trial the 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the "
-                         "validation images; of several seeds it is Student\xe2\x80\x99s t of the mean, and "
-                         "\xc2\xb1 half of that of the loss. Configurations with several seeds come first. "
-                         "Epochs: the best of how many."
-                       : "The 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation "
-                         "images: what another seed would bring is not in it; cifra tune --seeds N tells that "
-                         "of the leading ones. Epochs: the best of how many.");
+    html_note(
+        out,
+        results->seeds > 1
+            ? "Of one trial the 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images; of several seeds "
+              "it is Student\xe2\x80\x99s t of the mean, and \xc2\xb1 half of that of the loss. Configurations with several seeds "
+              "come first. Epochs: the best of how many."
+            : "The 95 % interval of the accuracy is Wilson\xe2\x80\x99s, over the validation images: what another seed would bring "
+              "is not in it; cifra tune --seeds N tells that of the leading ones. Epochs: the best of how many.");
     return CF_OK;
 }
 
 /* ---- Figures ---- */
 
-cf_status section_tune_figures(FILE *out, const TuneFigures *figures) {
+static cf_status write_figures(FILE *out, const FigureSeries *figures) {
     static const char *const captions[] = {
         "Configurations in order, validation loss and accuracy; bars are 95 % intervals, of the loss over seeds",
         "A line per configuration to its result; the best one is broad, failed and diverged ones are dashed",
         "Effect of each parameter: means over the configurations that share a value",
         "Learning curves of all trials; pruned ones end in a ring, failed ones in a cross",
         "Each trial over each parameter that has a range"};
-    size_t bytes = figures->bytes;
-    bool any = false;
-    for (int i = 0; figures_tune_names[i]; i++) {
-        char *name, *path = NULL;
-        FORWARD(memory_print(&name, "%s%s.svg", figures_tune_names[i], figures->suffix));
-        cf_status status = file_join(figures->folder, name, &path);
-        if (!status && file_exists(path)) {
-            const ReportFigure figure = {name, path, 0};
-            status = report_figure(out, &figure, captions[i], &bytes, figures->number + i);
-            any = true;
-        }
-        free(path);
-        free(name);
-        FORWARD(status);
-    }
-    if (!any) html_note(out, "There are no figures in the folder.");
-    return CF_OK;
+    return report_figures(out, figures, figures_tune_names, captions);
 }
 
 /* ---- Settings ---- */
 
-static void parameter(FILE *out, const SpaceParameter *p) {
-    fputs("<div><dt>", out);
-    html_text(out, p->name);
-    fputs("</dt><dd>", out);
-    for (int v = 0; v < p->count; v++) {
-        if (v) fputs(", ", out);
-        html_text(out, p->texts[v]);
-    }
+static void write_parameter(FILE *out, const SpaceParameter *p) {
+    html_write(out, "<div><dt>%s</dt><dd>", p->name);
+    for (int v = 0; v < p->count; v++) html_write(out, v ? ", %s" : "%s", p->texts[v]);
     if (p->kind != PARAMETER_LIST)
         fprintf(out, "%g to %g%s", p->low, p->high,
                 p->kind == PARAMETER_LOG_UNIFORM ? ", uniform in the logarithm"
@@ -236,33 +199,75 @@ static void parameter(FILE *out, const SpaceParameter *p) {
     fputs("</dd></div>\n", out);
 }
 
-static void group(FILE *out, const TuneResults *r, const char *title, const char *key) {
-    const json_t *object = json_object_get(r->settings, key);
-    if (!json_is_object(object)) return;
-    fprintf(out, "<div><h3>%s</h3><dl class=\"pairs\">\n", title);
-    html_rows(out, object, "");
+/* Space, search, training, data. */
+static void write_settings(FILE *out, const TuneResults *r) {
+    static const char *const groups[][2] = {
+        {"search", "Search"}, {"train", "Training, where the space leaves it open"}, {"data", "Data"}};
+    html_write(
+        out,
+        "<h3>Model</h3><pre class=\"line\"><code>%s</code></pre>\n<div class=\"columns\"><div><h3>Space</h3><dl class=\"pairs\">\n",
+        r->space.model ? r->space.model : "?");
+    for (int p = 0; p < r->space.count; p++) write_parameter(out, &r->space.parameters[p]);
     fputs("</dl></div>\n", out);
-}
-
-void section_tune_settings(FILE *out, const TuneResults *results) {
-    fputs("<h3>Model</h3><pre class=\"line\"><code>", out);
-    html_text(out, results->space.model ? results->space.model : "?");
-    fputs("</code></pre>\n<div class=\"columns\"><div><h3>Space</h3><dl class=\"pairs\">\n", out);
-    for (int p = 0; p < results->space.count; p++) parameter(out, &results->space.parameters[p]);
-    fputs("</dl></div>\n", out);
-    group(out, results, "Search", "search");
-    group(out, results, "Training, where the space leaves it open", "train");
-    group(out, results, "Data", "data");
+    for (size_t i = 0; i < COUNT_OF(groups); i++) {
+        const json_t *object = json_object_get(r->settings, groups[i][0]);
+        if (!json_is_object(object)) continue;
+        fputs("<div>", out);
+        html_pairs(out, groups[i][1], object, "");
+        fputs("</div>\n", out);
+    }
     fputs("</div>\n", out);
 }
 
-cf_status section_tune(FILE *out, const TuneResults *results, const TuneFigures *figures) {
-    FORWARD(section_tune_facts(out, results));
+cf_status section_tune(FILE *out, const TuneResults *results, const FigureSeries *figures) {
+    FORWARD(write_facts(out, results));
     fputs("<div class=\"after-facts\">\n", out);
-    FORWARD(section_tune_trials(out, results));
+    FORWARD(write_trials(out, results));
     fputs("</div>\n<div class=\"figures\">\n", out);
-    FORWARD(section_tune_figures(out, figures));
+    FORWARD(write_figures(out, figures));
     fputs("</div>\n", out);
-    section_tune_settings(out, results);
+    write_settings(out, results);
     return CF_OK;
+}
+
+/* ---- The page ---- */
+
+typedef struct TunePage {
+    const TuneResults *results;
+    const char *title;
+    FigureSeries figures;
+} TunePage;
+
+static void write_subtitle(FILE *out, const TuneResults *r) {
+    html_write(out, "%zu configuration%s of the space <em>%s</em>", r->count, r->count == 1 ? "" : "s",
+               r->space.name ? r->space.name : "?");
+    if (r->data) html_write(out, " on <em>%s</em>", r->data);
+    for (int p = 0; p < r->space.count; p++)
+        html_write(out, "%s<em>%s</em>", !p ? ": " : p + 1 == r->space.count ? " and " : ", ", r->space.parameters[p].name);
+}
+
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
+    const TunePage *page = context;
+    if (page_place_is(name, length, "facts")) return write_facts(out, page->results);
+    if (page_place_is(name, length, "trials")) return write_trials(out, page->results);
+    if (page_place_is(name, length, "figures")) return write_figures(out, &page->figures);
+    if (page_place_is(name, length, "title"))
+        html_text(out, page->title);
+    else if (page_place_is(name, length, "subtitle"))
+        write_subtitle(out, page->results);
+    else if (page_place_is(name, length, "settings"))
+        write_settings(out, page->results);
+    else
+        return page_unknown_place("tune.html", name, length);
+    return CF_OK;
+}
+
+cf_status report_tune_write(const char *folder) {
+    AUTO(results_free) TuneResults results = {0};
+    AUTO_FREE char *path = NULL, *figures = NULL, *title = NULL;
+    FORWARD(results_read(folder, &results));
+    FORWARD(file_join(folder, "figures", &figures));
+    FORWARD(file_join(folder, "report.html", &path));
+    FORWARD(page_folder_name(folder, &title));
+    return page_file(path, "tune.html", write_place, &(TunePage){&results, title, {figures, "", FIGURES_LARGEST, 1}});
 }

@@ -1,10 +1,9 @@
-#include "study/run/embed_input.h"
+#include "study/run/embedding.h"
 
 #include "base/files.h"
 #include "base/memory.h"
 #include "data/csv_table.h"
 #include "nn/features.h"
-#include "study/figures/figures.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -58,43 +57,36 @@ static cf_status fill_from_run(const Run *run, const cf_subset *images, const ch
 
 cf_status embed_input_from_run(Run *run, const char *data, const char *data_dir, const char *part, const char *layer,
                                int threads, EmbedInput *input, const char **used_part) {
-    EmbedInput made = {0};
+    AUTO(embed_input_free) EmbedInput made = {0};
     const cf_subset *images;
-    cf_status status;
     FORWARD(run_choose_images(run, data, data_dir, part, &images, used_part));
     FAIL_IF(!cf_subset_count(images), CF_BAD_USE, "%s has no images in this part", run->set->name);
-    FORWARD_TO(failed, fill_from_run(run, images, layer, threads, &made));
-    FORWARD_TO(failed, figures_subject(data ? data : run->config.data, *used_part, NULL, &made.subject));
+    FORWARD(fill_from_run(run, images, layer, threads, &made));
+    FORWARD(figures_subject(data ? data : run->config.data, *used_part, NULL, &made.subject));
     *input = made;
+    made = (EmbedInput){0};
     return CF_OK;
-failed:
-    embed_input_free(&made);
-    return status;
 }
 
 cf_status embed_input_from_images(const Run *run, const cf_subset *images, EmbedInput *input) {
-    EmbedInput made = {0};
-    cf_status status = fill_from_run(run, images, NULL, run->threads, &made);
-    if (!status) status = figures_subject(run->config.data, "test", NULL, &made.subject);
-    if (status)
-        embed_input_free(&made);
-    else
-        *input = made;
-    return status;
+    AUTO(embed_input_free) EmbedInput made = {0};
+    FORWARD(fill_from_run(run, images, NULL, run->threads, &made));
+    FORWARD(figures_subject(run->config.data, "test", NULL, &made.subject));
+    *input = made;
+    made = (EmbedInput){0};
+    return CF_OK;
 }
 
 /* ---- From files ---- */
 
 static cf_status read_labels(const char *path, EmbedInput *input) {
-    int64_t *numbers = NULL;
+    AUTO_FREE int64_t *numbers = NULL;
     size_t n = 0;
     if (csv_is(path)) {
         FORWARD(csv_read_labels(path, &input->known, &n));
     } else {
         FORWARD(npy_read_labels(path, &numbers, &n));
-        const cf_status status = row_classes_from_numbers(numbers, n, &input->known);
-        free(numbers);
-        FORWARD(status);
+        FORWARD(row_classes_from_numbers(numbers, n, &input->known));
     }
     FAIL_IF(n != input->points.n, CF_BAD_INPUT, "%s has %zu labels, and there are %zu rows of features", path, n,
             input->points.n);
@@ -103,19 +95,19 @@ static cf_status read_labels(const char *path, EmbedInput *input) {
 
 /* A hundredth of the rows, an eighth of a sample: some rows always fall together, and distances change a little. */
 static void tell_loss(const char *path, const NarrowLoss *loss, bool angles) {
+    const char *euclidean = "or take --metric euclidean",
+               *scale = "scale or clip the columns that span more than their detail times 10,000,000";
     if (loss->merged > loss->different / 100)
-        notice(
-            "%s: %zu of %zu different rows are equal to another one in float32, in which rows are compared, and will "
-            "not be told apart; %s",
-            path, loss->merged, loss->different,
-            angles ? "angles between them are too small: subtract the means of the columns, or take --metric euclidean"
-                   : "scale or clip the columns that span more than their detail times 10,000,000");
+        notice("%s: %zu of %zu different rows are equal to another one in float32, in which rows are compared, and "
+               "will not be told apart; %s%s",
+               path, loss->merged, loss->different,
+               angles ? "angles between them are too small: subtract the means of the columns, " : scale,
+               angles ? euclidean : "");
     else if (loss->changed > loss->sampled / 8)
         notice("%s: rounded to float32, in which rows are compared, the distance from the nearest other row changes by "
-               "more than 10 %% for %zu of %zu rows of a sample; %s",
-               path, loss->changed, loss->sampled,
-               angles ? "subtract the means of the columns, or take --metric euclidean"
-                      : "scale or clip the columns that span more than their detail times 10,000,000");
+               "more than 10 %% for %zu of %zu rows of a sample; %s%s",
+               path, loss->changed, loss->sampled, angles ? "subtract the means of the columns, " : scale,
+               angles ? euclidean : "");
 }
 
 static cf_status fill_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input) {
@@ -142,9 +134,9 @@ void embed_input_move(EmbedInput *input, const RowsFrame *frame) {
 }
 
 cf_status embed_input_from_files(const char *features, const char *labels, const RowsFrame *frame, EmbedInput *input) {
-    EmbedInput made = {0};
-    cf_status status = fill_from_files(features, labels, frame, &made);
-    if (status) embed_input_free(&made);
-    if (!status) *input = made;
-    return status;
+    AUTO(embed_input_free) EmbedInput made = {0};
+    FORWARD(fill_from_files(features, labels, frame, &made));
+    *input = made;
+    made = (EmbedInput){0};
+    return CF_OK;
 }

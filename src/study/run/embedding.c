@@ -3,12 +3,19 @@
 #include "base/json_text.h"
 #include "base/memory.h"
 #include "data/npy.h"
-#include "draw/chart_scatter.h"
+#include "draw/charts.h"
 #include "nn/features.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+cf_status embedding_fit(Embedding *embedding, const UmapOptions *options) {
+    AUTO(umap_free_at) Umap *umap = NULL;
+    FORWARD(points_check(&embedding->input->points, embedding->input->subject));
+    FORWARD(umap_fit(&embedding->input->points, options, &umap));
+    return embedding_take(embedding, umap);
+}
 
 cf_status embedding_take(Embedding *embedding, const Umap *umap) {
     const size_t size = umap->n * (size_t)umap->options.components * sizeof(float);
@@ -32,12 +39,13 @@ cf_status embedding_judge(Embedding *embedding, const QualityOptions *options) {
     FORWARD(points_check(&plane, "the embedding"));
     FORWARD(quality_measure(&input->points, &plane, input->known.labels, options, &embedding->quality));
     FORWARD(sha256_new(&sha));
-    cf_status status = sha256_add(sha, plane.values, plane.n * (size_t)plane.dim * sizeof *plane.values);
-    if (status) {
-        sha256_free(sha);
-        return status;
-    }
-    return sha256_finish(sha, embedding->sha256);
+    const cf_status status = sha256_add(sha, plane.values, plane.n * (size_t)plane.dim * sizeof *plane.values);
+    if (status) sha256_free(sha);
+    return status ? status : sha256_finish(sha, embedding->sha256);
+}
+
+void embedding_free(Embedding *embedding) {
+    memory_free(&embedding->coordinates);
 }
 
 /* ---- Files ---- */
@@ -56,12 +64,8 @@ static cf_status write_table(const Embedding *embedding, const char *path) {
     FileDraft draft;
     FORWARD(file_draft(path, &draft));
     fputs("x,y,label,image", draft.stream);
-    for (int c = 2; c < embedding->components; c++) {
-        if (c == 2)
-            fputs(",z", draft.stream);
-        else
-            fprintf(draft.stream, ",c%d", c + 1);
-    }
+    if (embedding->components > 2) fputs(",z", draft.stream);
+    for (int c = 3; c < embedding->components; c++) fprintf(draft.stream, ",c%d", c + 1);
     fputc('\n', draft.stream);
     for (size_t i = 0; i < input->points.n; i++) {
         /* Nine digits give the float back. */
@@ -73,28 +77,6 @@ static cf_status write_table(const Embedding *embedding, const char *path) {
         fputc('\n', draft.stream);
     }
     return file_commit(&draft);
-}
-
-static cf_status write_table_to(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
-    char *path;
-    FORWARD(memory_print(&path, "%s/embedding%s.csv", place->folder, place->suffix));
-    cf_status status = write_table(embedding, path);
-    if (status) {
-        free(path);
-        return status;
-    }
-    return figure_list_add(files, path);
-}
-
-static cf_status write_matrix_to(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
-    char *path;
-    FORWARD(memory_print(&path, "%s/embedding%s.npy", place->folder, place->suffix));
-    cf_status status = npy_write_rows(path, embedding->coordinates, embedding->input->points.n, embedding->components);
-    if (status) {
-        free(path);
-        return status;
-    }
-    return figure_list_add(files, path);
 }
 
 /* ---- The figure ---- */
@@ -134,88 +116,63 @@ static void fill_plot(const Embedding *embedding, float *points, unsigned char *
 }
 
 static cf_status draw_figure(const Embedding *embedding, const FigureBook *book) {
-    float *points = NULL;
-    unsigned char *labels = NULL;
-    const char *names[SCATTER_CLASSES];
+    AUTO_FREE float *points = NULL;
+    AUTO_FREE unsigned char *labels = NULL;
+    const char *names[SCATTER_CLASSES], *origin = embedding->input->origin;
     char title[300];
     ScatterPlot plot = {.title = title};
-    cf_status status;
-    size_t n = embedding->input->points.n;
-    const char *origin = embedding->input->origin;
+    const size_t n = embedding->input->points.n;
     snprintf(title, sizeof title, "%s of %s%s%s", embedding_title(embedding), embedding->input->subject,
              *origin ? ": " : "", origin);
-    FORWARD_TO(done, memory_new(n, 2 * sizeof *points, &points));
-    FORWARD_TO(done, memory_new(n, 1, &labels));
+    FORWARD(memory_new(n, 2 * sizeof *points, &points));
+    FORWARD(memory_new(n, 1, &labels));
     fill_plot(embedding, points, labels, names, &plot);
-    FORWARD_TO(done, book_draw(book, embedding->method, 430, 470, draw_scatter, &plot));
-done:
-    free(points);
-    free(labels);
-    return status;
+    return book_draw(book, embedding->method, 430, 470, draw_scatter, &plot);
 }
 
 static cf_status make_figure(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
-    char *folder, *path = NULL;
-    cf_status status;
+    AUTO_FREE char *folder = NULL, *path = NULL;
     if (!place->formats) return CF_OK;
     FORWARD(file_join(place->folder, "figures", &folder));
     const FigureBook book = {folder, place->suffix, embedding->input->subject, place->formats, files};
-    FORWARD_TO(done, file_make_folder(folder));
-    FORWARD_TO(done, memory_print(&path, "%s/%s%s.csv", folder, embedding->method, place->suffix));
-    FORWARD_TO(done, write_table(embedding, path));
-    FORWARD_TO(done, draw_figure(embedding, &book));
-done:
-    free(folder);
-    free(path);
-    return status;
-}
-
-static cf_status write_all(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
-    FORWARD(file_make_folder(place->folder));
-    FORWARD(write_table_to(embedding, place, files));
-    FORWARD(write_matrix_to(embedding, place, files));
-    return make_figure(embedding, place, files);
+    FORWARD(file_make_folder(folder));
+    FORWARD(memory_print(&path, "%s/%s%s.csv", folder, embedding->method, place->suffix));
+    FORWARD(write_table(embedding, path));
+    return draw_figure(embedding, &book);
 }
 
 cf_status embedding_write(const Embedding *embedding, const EmbeddingPlace *place, FigureList *files) {
-    char *folder;
+    AUTO_FREE char *folder = NULL, *table = NULL, *matrix = NULL;
     FORWARD(file_trim(place->folder, &folder));
-    cf_status status = write_all(embedding, &(EmbeddingPlace){folder, place->suffix, place->formats}, files);
-    free(folder);
-    return status;
+    FORWARD(file_make_folder(folder));
+    FORWARD(memory_print(&table, "%s/embedding%s.csv", folder, place->suffix));
+    FORWARD(memory_print(&matrix, "%s/embedding%s.npy", folder, place->suffix));
+    FORWARD(write_table(embedding, table));
+    FORWARD(figure_list_add(files, memory_take(&table)));
+    FORWARD(npy_write_rows(matrix, embedding->coordinates, embedding->input->points.n, embedding->components));
+    FORWARD(figure_list_add(files, memory_take(&matrix)));
+    return make_figure(embedding, &(EmbeddingPlace){folder, place->suffix, place->formats}, files);
 }
 
 /* ---- Of a run ---- */
-
-static cf_status embed_test(const Run *run, const EmbedInput *input, Embedding *embedding) {
-    UmapOptions options = umap_options_defaults();
-    Umap *umap;
-    options.seed = run->config.train.seed;
-    options.threads = run->threads;
-    FORWARD(points_check(&input->points, input->subject));
-    FORWARD(umap_fit(&input->points, &options, &umap));
-    const cf_status status = embedding_take(embedding, umap);
-    umap_free(umap);
-    return status;
-}
 
 cf_status embedding_of_run(const Run *run, unsigned formats, FigureList *files) {
     enum { MOST_IMAGES = 2000, LEAST_IMAGES = 20 };
     const cf_subset *test = cf_split_part(run->split, CF_TEST);
     const EmbeddingPlace place = {run->folder, "", formats};
+    AUTO(embed_input_free) EmbedInput input = {0};
+    AUTO(embedding_free) Embedding embedding = {.input = &input, .method = "umap"};
+    UmapOptions options = umap_options_defaults();
     cf_subset some;
-    EmbedInput input = {0};
-    Embedding embedding = {.input = &input, .method = "umap"};
     int layer;
+    options.seed = run->config.train.seed;
+    options.threads = run->threads;
     if (test->count < LEAST_IMAGES || features_layer(run->model, NULL, &layer)) return CF_OK;
     FORWARD(subset_thin(test, MOST_IMAGES, &some));
-    cf_status status = embed_input_from_images(run, &some, &input);
-    if (!status) status = embed_test(run, &input, &embedding);
-    if (!status) status = embedding_write(&embedding, &place, files);
-    free(embedding.coordinates);
-    embed_input_free(&input);
-    free(some.images);
-    return status;
+    AUTO_FREE uint32_t *images = some.images;
+    FORWARD(embed_input_from_images(run, &some, &input));
+    FORWARD(embedding_fit(&embedding, &options));
+    return embedding_write(&embedding, &place, files);
 }
 
 /* ---- What is told ---- */
@@ -262,10 +219,6 @@ void embedding_print(const Embedding *embedding, FILE *out) {
     fprintf(out, "points             sha256 %s\n", embedding->sha256);
 }
 
-static json_t *number(double value) {
-    return isnan(value) ? json_null() : json_real(value);
-}
-
 cf_status embedding_json(const Embedding *embedding, json_t **json) {
     const EmbedInput *input = embedding->input;
     const EmbeddingTimes *s = &embedding->seconds;
@@ -274,16 +227,17 @@ cf_status embedding_json(const Embedding *embedding, json_t **json) {
     for (int c = 0; c < embedding->components && strcmp(embedding->method, "pca") == 0; c++)
         json_array_append_new(explained, json_real(embedding->explained[c]));
     json_t *made = json_pack(
-        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s s:s s:s s:o s:o s:I "
-        "s:s}",
+        "{s:o s:o s:s s:I s:i s:i s:{s:f s:f s:f s:f s:f s:f s:f} s:o s:o s:o s:o s:i s:I s:I s:s "
+        "s:s s:s s:o s:o s:I s:s}",
         "data", json_text(input->subject), "origin", json_text(input->origin), "method", embedding->method, "n",
         (json_int_t)input->points.n, "dim", input->points.dim, "components", embedding->components, "seconds",
         "features", s->features, "knn", s->neighbors, "graph", s->graph, "init", s->init, "layout", s->layout, "total",
-        s->total, "quality", s->quality, "trustworthiness", number(q->trustworthiness), "continuity",
-        number(q->continuity), "knn_accuracy", number(q->knn_accuracy), "silhouette", number(q->silhouette), "k", q->k,
-        "rank_points", (json_int_t)q->rank_points, "plane_points", (json_int_t)q->plane_points, "init_used",
-        embedding->init_used, "neighbors_method", embedding->neighbors_method, "metric", embedding->metric, "explained",
-        explained, "density_correlation", number(embedding->density_correlation), "fitted_rows",
+        s->total, "quality", s->quality, "trustworthiness", json_number(q->trustworthiness), "continuity",
+        json_number(q->continuity), "knn_accuracy", json_number(q->knn_accuracy), "silhouette",
+        json_number(q->silhouette), "k", q->k, "rank_points", (json_int_t)q->rank_points, "plane_points",
+        (json_int_t)q->plane_points, "init_used", embedding->init_used, "neighbors_method", embedding->neighbors_method,
+        "metric", embedding->metric, "explained", explained, "density_correlation",
+        json_number(embedding->density_correlation), "fitted_rows",
         (json_int_t)(embedding->fitted ? embedding->fitted : input->points.n), "points_sha256", embedding->sha256);
     FAIL_IF(!made, CF_NO_MEMORY, "out of memory while making the result's JSON");
     *json = made;

@@ -1,23 +1,16 @@
-#include "study/run/tune_run.h"
+#include "study/run/run.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
-#include "base/ranks.h"
 #include "base/slices.h"
 #include "base/text.h"
 #include "data/generate/generated_set.h"
 #include "data/set_load.h"
 #include "data/split.h"
-#include "eval/analysis.h"
-#include "study/run/run_ranks.h"
 #include "train/distillation.h"
 #include "train/train_options.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Making and freeing ---- */
 
@@ -68,48 +61,60 @@ static cf_status choose_engine(Run *run) {
     return engine_choose(run->config.train.engine, &run->config.train.precision, &run->engine);
 }
 
-/* The source's own network, for images of so many channels, as transfer_line has it. */
-static cf_status take_line(RunConfig *c, int channels) {
-    char *path, *line;
-    FORWARD(transfer_path(c->from, &path));
-    const cf_status status = transfer_line(path, channels, &line);
-    free(path);
-    FORWARD(status);
-    free(c->model);
-    c->model = line;
+cf_status run_config_take_line(RunConfig *config, const char *source, int channels) {
+    AUTO_FREE char *path = NULL;
+    char *line;
+    FORWARD(transfer_path(source, &path));
+    FORWARD(transfer_line(path, channels, &line));
+    free(config->model);
+    config->model = line;
     return CF_OK;
 }
 
-cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
-    Run *made;
-    cf_status status;
-    FORWARD(memory_new(1, sizeof *made, &made));
-    made->config = *config;
-    made->shelf = shelf ? shelf : &made->own_shelf;
+/* Takes over `config`. */
+static cf_status run_new(RunConfig *config, SetShelf *shelf, Run **run) {
+    FORWARD(memory_new(1, sizeof **run, run));
+    (*run)->config = *config;
+    (*run)->shelf = shelf ? shelf : &(*run)->own_shelf;
+    (*run)->threads = slices_threads(config->train.threads);
     *config = (RunConfig){0};
-    made->threads = slices_threads(made->config.train.threads);
-    FORWARD_TO(failed, choose_engine(made));
-    const bool told = made->config.model != NULL;
-    if (!told) FORWARD_TO(failed, take_line(&made->config, 0)); /* it says at which size photographs are read */
-    FORWARD_TO(failed, load_data(made));
-    FORWARD_TO(failed, load_target(made));
-    if (!told) FORWARD_TO(failed, take_line(&made->config, made->set->channels));
-    FORWARD_TO(failed, cf_model_new(made->config.model, made->split, made->config.train.seed, &made->model));
-    *run = made;
-    return CF_OK;
-failed:
-    run_free(made);
-    return status;
+    return choose_engine(*run);
 }
+
+cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run) {
+    AUTO(run_free_at) Run *made = NULL;
+    const bool told = config->model != NULL;
+    FORWARD(run_new(config, shelf, &made));
+    if (!told)
+        FORWARD(
+            run_config_take_line(&made->config, made->config.from, 0)); /* it says at which size photographs are read */
+    FORWARD(load_data(made));
+    FORWARD(load_target(made));
+    if (!told) FORWARD(run_config_take_line(&made->config, made->config.from, made->set->channels));
+    FORWARD(cf_model_new(made->config.model, made->split, made->config.train.seed, &made->model));
+    *run = memory_take(&made);
+    return CF_OK;
+}
+
+/* What lies in a run's folder, and where its path is kept. */
+static const struct {
+    const char *name;
+    size_t offset;
+} run_files[] = {{"config.json", offsetof(Run, config_path)},
+                 {"model.safetensors", offsetof(Run, model_path)},
+                 {"checkpoint.safetensors", offsetof(Run, checkpoint_path)},
+                 {"history.csv", offsetof(Run, history_path)},
+                 {"metrics.json", offsetof(Run, metrics_path)},
+                 {"predictions.csv", offsetof(Run, predictions_path)},
+                 {"failure.json", offsetof(Run, failure_path)}};
 
 void run_free(Run *run) {
     if (!run) return;
     lock_release(&run->lock);
     if (run->made_folder) file_unmake_folders(run->folder, run->made_folder);
-    char *paths[] = {run->folder,           run->config_path,  run->model_path,
-                     run->checkpoint_path,  run->history_path, run->metrics_path,
-                     run->predictions_path, run->failure_path, run->made_folder};
-    for (size_t i = 0; i < COUNT_OF(paths); i++) free(paths[i]);
+    for (size_t i = 0; i < COUNT_OF(run_files); i++) memory_free((char *)run + run_files[i].offset);
+    free(run->folder);
+    free(run->made_folder);
     evaluation_free(&run->test);
     evaluation_free(&run->target_test);
     cf_split_free(run->target);
@@ -123,60 +128,30 @@ void run_free(Run *run) {
 }
 
 static cf_status name_files(Run *run, const char *folder) {
-    const struct {
-        char **path;
-        const char *name;
-    } files[] = {{&run->config_path, "config.json"},
-                 {&run->model_path, "model.safetensors"},
-                 {&run->checkpoint_path, "checkpoint.safetensors"},
-                 {&run->history_path, "history.csv"},
-                 {&run->metrics_path, "metrics.json"},
-                 {&run->predictions_path, "predictions.csv"},
-                 {&run->failure_path, "failure.json"}};
     FORWARD(file_trim(folder, &run->folder));
-    for (size_t i = 0; i < COUNT_OF(files); i++) FORWARD(file_join(run->folder, files[i].name, files[i].path));
+    for (size_t i = 0; i < COUNT_OF(run_files); i++)
+        FORWARD(file_join(run->folder, run_files[i].name, (char **)(void *)((char *)run + run_files[i].offset)));
     return CF_OK;
 }
 
 /* Commands that take one network do not choose one of several. */
-static cf_status refuse_group(const char *folder) {
-    char *path;
-    FORWARD(file_join(folder, "group.json", &path));
-    const bool group = file_exists(path);
-    free(path);
-    FAIL_IF(group, CF_BAD_USE, "%s is a group of runs; name one of them: cifra runs list %s shows them", folder,
-            folder);
-    return CF_OK;
-}
-
-static cf_status open_folder(const char *folder, Run **run) {
-    Run *made;
-    cf_status status;
+cf_status run_open_folder(const char *folder, Run **run) {
+    AUTO(run_free_at) Run *made = NULL;
     FAIL_IF(!file_is_folder(folder), CF_BAD_USE, "%s is no run folder%s; cifra runs list shows the runs", folder,
             file_exists(folder) ? " but a file" : ": there is nothing of that name");
-    FORWARD(refuse_group(folder));
+    FAIL_IF(file_exists_in(folder, "group.json"), CF_BAD_USE,
+            "%s is a group of runs; name one of them: cifra runs list %s shows them", folder, folder);
     FORWARD(memory_new(1, sizeof *made, &made));
     made->shelf = &made->own_shelf;
-    FORWARD_TO(failed, name_files(made, folder));
-    FORWARD_TO(failed, run_config_read(made->config_path, &made->config));
-    FORWARD_TO(failed, cf_model_load(made->model_path, &made->model));
-    FORWARD_TO(failed, choose_engine(made));
-    *run = made;
+    FORWARD(name_files(made, folder));
+    FORWARD(run_config_read(made->config_path, &made->config));
+    FORWARD(cf_model_load(made->model_path, &made->model));
+    FORWARD(choose_engine(made));
+    *run = memory_take(&made);
     return CF_OK;
-failed:
-    run_free(made);
-    return status;
 }
 
-cf_status run_open(const char *path, Run **run) {
-    char *folder;
-    FORWARD(tune_run_folder(path, &folder));
-    const cf_status status = open_folder(folder, run);
-    free(folder);
-    return status;
-}
-
-/* ---- Documents ---- */
+/* ---- config.json ---- */
 
 /* The processor's name as Linux tells it. */
 static void processor_name(char name[128]) {
@@ -211,28 +186,19 @@ static json_t *checksums_json(const Run *run) {
 /* "/data/photos:size=64" of "photos:size=64". *path NULL: generated, or not to be told. */
 static cf_status place_of_data(const Run *run, char **path) {
     ReadOptions options;
-    char *plain, *place;
-    *path = NULL;
-    if (generator_named(run->config.data) || !(place = realpath(run->set->source, NULL))) return CF_OK;
-    cf_status status = set_text_read(run->config.data, &plain, &options);
-    if (!status) {
-        status = memory_print(path, "%s%s", place, run->config.data + strlen(plain));
-        free(plain);
-    }
-    free(place);
-    return status;
+    AUTO_FREE char *plain = NULL, *place = generator_named(run->config.data) ? NULL : realpath(run->set->source, NULL);
+    if (!place) return CF_OK;
+    FORWARD(set_text_read(run->config.data, &plain, &options));
+    return memory_print(path, "%s%s", place, run->config.data + strlen(plain));
 }
 
 /* The path that was asked for stays as it is, so that a tree can be moved; beside it stands where the set lies now. */
 cf_status run_config_write(const Run *run) {
-    char *place = NULL;
-    json_t *root;
+    AUTO_FREE char *place = NULL;
+    json_auto_t *root = NULL;
     if (run->set) FORWARD(place_of_data(run, &place));
-    cf_status made = run_config_json(&run->config, &root);
-    if (made) free(place);
-    FORWARD(made);
+    FORWARD(run_config_json(&run->config, &root));
     if (place) json_object_set_new(root, "data_path", json_text(place));
-    free(place);
     json_object_set_new(root, "target", json_string(run_config_target(&run->config)));
     json_object_set_new(root, "version", json_string(cf_version()));
     json_object_set_new(root, "machine", machine_json(run));
@@ -240,81 +206,65 @@ cf_status run_config_write(const Run *run) {
     if (run->target)
         json_object_set_new(json_object_get(root, "target_data"), "sha256",
                             json_string(cf_split_part(run->target, CF_ALL)->set->sha256));
-    cf_status status = json_write(run->config_path, root);
-    json_decref(root);
-    return status;
+    return json_write(run->config_path, root);
 }
 
 cf_status run_config_essence(const RunConfig *config, json_t **json) {
     FORWARD(run_config_json(config, json));
     json_t *train = json_object_get(*json, "train");
-    for (size_t i = 0; i < 2; i++) json_object_del(*json, i ? "data" : "data_dir");
+    json_object_del(*json, "data_dir");
+    json_object_del(*json, "data");
     json_object_del(json_object_get(*json, "from"), "path"); /* its checksum tells */
     for (const TrainOption *option = train_options; option->name; option++)
         if (option->effect != CHANGES_NUMBERS) json_object_del(train, option->name);
     return CF_OK;
 }
 
-static cf_status compare_essences(const Run *run, const RunConfig *before) {
-    json_t *then, *now, *value;
-    const char *key, *differs = data_record_fits(&before->record, run->set) ? NULL : "data";
-    FORWARD(run_config_essence(before, &then));
-    cf_status status = run_config_essence(&run->config, &now);
-    if (status) {
-        json_decref(then);
-        return status;
-    }
-    json_object_foreach(now, key, value) {
-        if (!differs && !json_equal(value, json_object_get(then, key))) differs = key;
-    }
-    if (differs)
-        status = FAIL(
-            CF_BAD_USE,
-            "%s holds a trained model and no checkpoint to go on from; it can be trained anew with the settings it "
-            "was made with, and those of \"%s\" differ: train into another folder",
-            run->folder, differs);
-    json_decref(then);
-    json_decref(now);
-    return status;
-}
+/* ---- Beginning ---- */
 
 /* Where there is a checkpoint, that knows what it was made with. A model without one must not get another's configuration. */
-static cf_status check_going_on(const Run *run) {
-    RunConfig before;
+static cf_status check_resumed(const Run *run) {
+    AUTO(run_config_free) RunConfig before = {0};
+    json_auto_t *then = NULL, *now = NULL;
+    json_t *value;
+    const char *key, *differs = NULL;
     if (file_exists(run->checkpoint_path) || !file_exists(run->config_path) || !file_exists(run->model_path))
         return CF_OK;
     FORWARD(run_config_read(run->config_path, &before));
-    cf_status status = compare_essences(run, &before);
-    run_config_free(&before);
-    return status;
+    FORWARD(run_config_essence(&before, &then));
+    FORWARD(run_config_essence(&run->config, &now));
+    if (!data_record_fits(&before.record, run->set)) differs = "data";
+    json_object_foreach(now, key, value) {
+        if (!differs && !json_equal(value, json_object_get(then, key))) differs = key;
+    }
+    FAIL_IF(differs, CF_BAD_USE,
+            "%s holds a trained model and no checkpoint to go on from; it can be trained anew with the settings it was "
+            "made with, and those of \"%s\" differ: train into another folder",
+            run->folder, differs);
+    return CF_OK;
 }
 
 /* What was taken before a run was killed. */
 static cf_status recall_source(Run *run) {
-    RunConfig before;
+    AUTO(run_config_free) RunConfig before = {0};
     if (run->config.source.sha256[0] || !file_exists(run->config_path)) return CF_OK;
     FORWARD(run_config_read(run->config_path, &before));
     run->config.source = before.source;
-    run_config_free(&before);
     return CF_OK;
 }
 
 /* A checkpoint holds what became of them. */
 static cf_status take_source(Run *run, bool resume) {
     RunConfig *c = &run->config;
-    char *path, sha256[SHA256_HEX];
+    AUTO_FREE char *path = NULL;
+    char sha256[SHA256_HEX];
     if (!c->from) return CF_OK;
     if (resume && file_exists(run->checkpoint_path)) return recall_source(run);
     FORWARD(transfer_path(c->from, &path));
-    cf_status status = transfer_sha256(path, sha256);
-    if (!status && c->source.sha256[0] && strcmp(c->source.sha256, sha256) != 0)
-        status = FAIL(CF_BAD_INPUT,
-                      "%s holds other weights now than those that the configuration was made with: their "
-                      "checksums differ",
-                      path);
-    if (!status) status = transfer_take(path, run->model, &run->transfer);
-    free(path);
-    FORWARD(status);
+    FORWARD(transfer_sha256(path, sha256));
+    FAIL_IF(c->source.sha256[0] && strcmp(c->source.sha256, sha256) != 0, CF_BAD_INPUT,
+            "%s holds other weights now than those that the configuration was made with: their checksums differ", path);
+    FORWARD(transfer_take(path, run->model, &run->transfer));
     memcpy(c->source.sha256, sha256, sizeof sha256);
     memcpy(c->source.counts, run->transfer.counts, sizeof c->source.counts);
     return CF_OK;
@@ -326,10 +276,12 @@ cf_status run_start(Run *run, const char *folder, bool resume) {
     FORWARD(lock_folder(run->folder, &run->lock));
     FAIL_IF(!resume && file_exists(run->config_path), CF_BAD_USE,
             "%s holds a run already; resume it with --resume, or name another folder with --out", folder);
-    if (resume) FORWARD(check_going_on(run));
+    if (resume) FORWARD(check_resumed(run));
     FORWARD(distillation_find_sha256(&run->config.train));
     return take_source(run, resume);
 }
+
+/* ---- A network from elsewhere ---- */
 
 /* The data's own names are what the classes of a network without names are called. */
 static cf_status take_import(Run *run, cf_model *model) {
@@ -355,160 +307,27 @@ static cf_status prepare_import(RunConfig *config, cf_model *model, Run **run) {
     const Shape in = model->layers.input;
     const char *line = model->layers.line;
     Shape said;
-    char *text;
+    AUTO_FREE char *text = NULL;
     FORWARD(memory_print(&text, "input %dx%dx%d | %s", in.C, in.H, in.W, line));
-    cf_status status = run_config_text(&config->model, model_line_input(line, &said) ? line : text);
-    free(text);
-    FORWARD(status);
+    FORWARD(run_config_text(&config->model, model_line_input(line, &said) ? line : text));
     if (config->data) {
         FORWARD(run_prepare(config, NULL, run));
         return take_import(*run, model);
     }
     FORWARD(run_config_text(&config->data, RUN_WITHOUT_DATA));
-    FORWARD(memory_new(1, sizeof **run, run));
-    (*run)->config = *config;
-    *config = (RunConfig){0};
-    (*run)->shelf = &(*run)->own_shelf;
-    (*run)->threads = slices_threads((*run)->config.train.threads);
-    return choose_engine(*run);
+    return run_new(config, NULL, run);
 }
 
 cf_status run_import(RunConfig *config, cf_model *model, const char *folder, Run **run) {
-    Run *made = NULL;
-    cf_status status;
-    FORWARD_TO(failed, prepare_import(config, model, &made));
+    AUTO(run_free_at) Run *made = NULL;
+    AUTO(cf_model_free_at) cf_model *owned = model;
+    FORWARD(prepare_import(config, owned, &made));
     cf_model_free(made->model);
-    made->model = model;
-    model = NULL;
-    FORWARD_TO(failed, run_start(made, folder, false));
-    FORWARD_TO(failed, cf_model_save(made->model, made->model_path));
-    free(made->made_folder);
-    made->made_folder = NULL;
-    FORWARD_TO(failed, run_config_write(made));
-    *run = made;
+    made->model = memory_take(&owned);
+    FORWARD(run_start(made, folder, false));
+    FORWARD(cf_model_save(made->model, made->model_path));
+    memory_free(&made->made_folder);
+    FORWARD(run_config_write(made));
+    *run = memory_take(&made);
     return CF_OK;
-failed:
-    cf_model_free(model);
-    run_free(made);
-    return status;
-}
-
-static cf_status begin(void *context) {
-    Run *run = context;
-    FORWARD(run_config_write(run));
-    free(run->made_folder);
-    run->made_folder = NULL;
-    if (unlink(run->failure_path) != 0 && errno != ENOENT)
-        return FAIL(CF_IO, "cannot remove %s: %s", run->failure_path, strerror(errno));
-    return CF_OK;
-}
-
-static cf_status add_analysis(const Evaluation *evaluation, json_t *root) {
-    Analysis analysis;
-    FORWARD(analysis_new(evaluation, &analysis));
-    cf_status status = analysis_json(&analysis, root);
-    analysis_free(&analysis);
-    return status;
-}
-
-static void overlap_json(const Overlap *o, json_t *root) {
-    if (!o->asked) return;
-    json_object_set_new(root, "trained_on", o->checked ? json_integer((json_int_t)o->trained) : json_null());
-    json_object_set_new(root, "validated_on", o->checked ? json_integer((json_int_t)o->validated) : json_null());
-    if (!o->checked) json_object_set_new(root, "trained_on_unchecked", json_string(o->unchecked));
-}
-
-cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json) {
-    json_t *root, *rest;
-    FORWARD(metrics_json(&evaluation->metrics, &rest));
-    root = json_pack("{s:o s:s}", "data", json_text(data), "split", part);
-    if (evaluation->views) json_object_set_new(root, "tta", json_text(augmentation_line(evaluation->views)));
-    if (evaluation->int8) json_object_set_new(root, "precision", json_string("int8"));
-    if (evaluation->left_out) json_object_set_new(root, "left_out", json_integer((json_int_t)evaluation->left_out));
-    overlap_json(&evaluation->overlap, root);
-    if (!root || json_object_update(root, rest) != 0) {
-        json_decref(root);
-        json_decref(rest);
-        return FAIL(CF_NO_MEMORY, "out of memory while making the JSON of an evaluation");
-    }
-    json_decref(rest);
-    cf_status status = add_analysis(evaluation, root);
-    if (status) {
-        json_decref(root);
-        return status;
-    }
-    *json = root;
-    return CF_OK;
-}
-
-cf_status run_json(const Run *run, json_t **json) {
-    const cf_train_result *r = &run->fitted.result;
-    char sha256[SHA256_HEX];
-    json_t *test = NULL, *target = NULL;
-    FORWARD(parameters_sha256(&run->model->parameters, sha256));
-    if (run->tested) FORWARD(evaluation_json(&run->test, run->config.data, "test", &test));
-    if (run->target_tested) {
-        const cf_status status = evaluation_json(&run->target_test, run->config.target, "test", &target);
-        if (status) json_decref(test);
-        FORWARD(status);
-        json_object_set_new(target, "labels", json_string("used for this score alone: not for training, stopping or choosing"));
-    }
-    json_t *root =
-        json_pack("{s:o s:i s:i s:{s:f s:f} s:o s:f s:f s:f s:f s:s s:o s:i s:s}", "run", json_text(run->folder),
-                  "epochs_run", r->epochs_run, "best_epoch", r->best_epoch, "validation", "loss", r->validation_loss,
-                  "accuracy", r->validation_accuracy, "test", test ? test : json_null(), "seconds", r->seconds,
-                  "images_per_second", r->images_per_second, "gflops", r->gflops, "share_of_peak",
-                  run->peak_gflops > 0 ? r->gflops / run->peak_gflops : 0.0, "weights_sha256", sha256, "model",
-                  json_text(run->model->layers.line), "threads", run->threads, "engine", run->engine->name);
-    FAIL_IF(!root, CF_NO_MEMORY, "out of memory while making the result's JSON");
-    if (run->config.target) json_object_set_new(root, "target", target ? target : json_null());
-    *json = root;
-    return CF_OK;
-}
-
-/* ---- Doing ---- */
-
-/* For runs list, that a stopped run and one that is of no use are told apart. */
-static cf_status keep_reason(const Run *run, cf_status status) {
-    char *reason;
-    FORWARD(memory_copy_string(cf_error(), &reason));
-    text_replace_controls(reason);
-    json_t *root = json_pack("{s:s s:s}", "state", "diverged", "reason", reason);
-    cf_status written = json_write(run->failure_path, root);
-    json_decref(root);
-    status = written ? FAIL(status, "%s (and %s could not be written)", reason, run->failure_path)
-                     : FAIL(status, "%s", reason);
-    free(reason);
-    return status;
-}
-
-static void tell_watcher(const FitState *state, int done, int epoch, void *context) {
-    const Run *run = context;
-    run->watch(run, state, done, epoch, run->watcher);
-}
-
-cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context) {
-    cf_train_options options = run->config.train;
-    FitFiles files = {.history = run->history_path,
-                      .best = run->model_path,
-                      .keeps_start = run->config.from != NULL,
-                      .accepted = begin,
-                      .validated = run->watch ? tell_watcher : NULL,
-                      .context = run};
-    options.threads = run->threads;
-    options.checkpoint = run->checkpoint_path;
-    options.resume = resume;
-    options.target = run->target;
-    options.progress = progress;
-    options.progress_context = context;
-    /* Without --resume a checkpoint that lies here belongs to nothing: run_start has seen that there is no run. */
-    FORWARD(ranks_call_to_train(run, &files.ranks));
-    ranks_working(files.ranks > 1);
-    const cf_status status = fit(run->model, run->split, &options, &files, &run->fitted);
-    if (!status || status == CF_INTERRUPTED || status == CF_DIVERGED) ranks_working(false);
-    if (status == CF_DIVERGED) return keep_reason(run, status);
-    FORWARD(status);
-    bool bf16 = run->config.train.precision == CF_BF16;
-    run->peak_gflops = bf16 ? cpu_peak_gflops_bf16(run->threads) : cpu_peak_gflops(run->threads);
-    return cf_model_save(run->model, run->model_path);
 }

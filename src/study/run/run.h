@@ -6,19 +6,12 @@
  */
 #pragma once
 
+#include "base/json_text.h"
 #include "base/lock.h"
 #include "eval/evaluate.h"
 #include "nn/transfer.h"
-#include "study/run/set_shelf.h"
+#include "study/run/run_data.h"
 #include "train/fit.h"
-
-/* What config.json tells of the set that a run was trained on, besides how it was asked for. */
-typedef struct DataRecord {
-    char *path; /* where it lay, absolute, with how it was read: "/data/photos:size=64"; NULL: generated, or not told */
-    char sha256[SHA256_HEX];                     /* "": not told */
-    int64_t official_train, official_validation; /* -1: not told */
-    int height, width;                           /* of its images; 0: not told */
-} DataRecord;
 
 /* What a run has taken from another network; kept in config.json, so that a resumed run needs it no more. */
 typedef struct SourceRecord {
@@ -27,12 +20,12 @@ typedef struct SourceRecord {
 } SourceRecord;
 
 typedef struct RunConfig {
-    char *data;             /* name or path */
-    char *data_dir;         /* where names are looked for, or NULL */
-    char *model;            /* name or model line; NULL: that of the source, until the run is prepared */
+    char *data;     /* name or path */
+    char *data_dir; /* where names are looked for, or NULL */
+    char *model;    /* name or model line; NULL: that of the source, until the run is prepared */
     char *from; /* run folder or model file whose weights it begins with, as it was asked for; NULL: they are drawn */
     SourceRecord source;
-    char *target; /* the set whose images it adapts to, without their labels; NULL: none */
+    char *target;                  /* the set whose images it adapts to, without their labels; NULL: none */
     cf_split_options target_split; /* of it: training and validation part are those images, the test part scores */
     bool target_split_given;
     cf_split_options split; /* its texts are owned here */
@@ -50,6 +43,8 @@ void run_config_free(RunConfig *config);
 cf_status run_config_copy(const RunConfig *from, RunConfig *copy);
 /* Replaces an owned text of a configuration; NULL is fine. */
 cf_status run_config_text(char **field, const char *text);
+/* The same for the texts of config->split. */
+cf_status run_config_split_text(const char **field, const char *text);
 cf_status run_config_read(const char *path, RunConfig *config);
 /* The same of a document in memory; a message names the key. */
 cf_status run_config_from_json(const json_t *json, RunConfig *config);
@@ -60,23 +55,6 @@ cf_status run_config_json(const RunConfig *config, json_t **json);
 const char *run_config_target(const RunConfig *config);
 
 extern const char *const split_words[]; /* by the enumeration's value; ends with NULL */
-/* "mnist", "svhn" of "svhn:n=500", "street", "street-shifted" of "street:blur=2:4", "svhn" of "/data/svhn/": a set as a part of a
- * file's name. */
-cf_status data_short_name(const char *data, char name[64]);
-/* What people call a set: "street:blur=2:4" whole, "svhn:n=500" of "/data/svhn/:n=500", the folder's own name of "." or "..". A
- * new string. */
-cf_status data_title(const char *data, char **title);
-/* Forgets what is known of the set of before: another is asked for. */
-void data_record_clear(DataRecord *record);
-/* From a config.json; what somebody wrote by hand tells of nothing. `record` was cleared. */
-cf_status data_record_read(const json_t *config, DataRecord *record);
-/* Whether a set is the one that was recorded, by its checksum and where its training part ends; a record that tells of neither
- * fits all. */
-bool data_record_fits(const DataRecord *record, const cf_set *set);
-/* The set of a configuration: as it was asked for, with names looked for in `data_dir` first; where that is not there, or holds
- * another set than was recorded, at the place that was recorded, with a notice. Nothing that fits, but a set: that one. */
-cf_status run_data_load(const char *data, const DataRecord *record, const char *data_dir, SetShelf *shelf,
-                        const cf_set **set);
 /* "official", "pooled" or "at:5000". */
 cf_status split_from_text(const char *text, cf_split_options *split);
 /* `text` has room for 40 characters. */
@@ -102,7 +80,7 @@ typedef struct Run {
     FitReport fitted;
     Evaluation test;
     bool tested;
-    bool int8; /* evaluated in 8-bit integers: nn/int8 */
+    bool int8;                 /* evaluated in 8-bit integers: nn/int8 */
     const Augmentation *views; /* of each image, whose predictions are averaged; NULL: the image as it is. Borrowed. */
     bool other;                /* the set is another than the one that the run was trained on */
     Overlap overlap;           /* of the images that run_choose_images chose with those that the run was trained on */
@@ -117,29 +95,41 @@ typedef struct Run {
 /* Takes over `config`, loads its data, splits, and makes the model. Makes no folder yet. `shelf` NULL: the data are the
  * run's own. */
 cf_status run_prepare(RunConfig *config, SetShelf *shelf, Run **run);
-/* A finished run, or one under way, or a tune's winner (tune_run.h): its configuration and best weights; no data. Before these are
- * loaded, `shelf` may be set to a shared one. */
+/* A finished run, or one under way, of a folder that is no tune (run_open): its configuration and best weights; no data. Before these
+ * are loaded, `shelf` may be set to a shared one. */
+cf_status run_open_folder(const char *folder, Run **run);
+/* The same, or a tune's winner (tune_run.c). */
 cf_status run_open(const char *path, Run **run);
 /* Writes its config.json. */
 cf_status run_config_write(const Run *run);
 void run_free(Run *run);
+AUTO_HANDLE(Run, run_free)
 
-/* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder that already holds a run is refused unless resuming, and one
- * that another process works in. Nothing is written: a folder that was made goes with run_free. */
+/* Names the files, makes the folder, locks it until run_free, and takes weights from another network where that is asked for. A folder
+ * that already holds a run is refused unless resuming, and one that another process works in. Nothing is written: a folder that was made
+ * goes with run_free. */
 cf_status run_start(Run *run, const char *folder, bool resume);
 /* A network from elsewhere as a run: its folder with config.json and model.safetensors. Takes over both; config->data NULL: it has no
  * data of its own. */
 #define RUN_WITHOUT_DATA "none" /* in config.json */
 cf_status run_import(RunConfig *config, cf_model *model, const char *folder, Run **run);
+/* The model becomes the own network of a source (a run, a model file), for images of so many channels, as transfer_line has it. */
+cf_status run_config_take_line(RunConfig *config, const char *source, int channels);
+/* A configuration less what changes no weight, nor which images it is tested on: "split", "model", "train"; a new reference. */
+cf_status run_config_essence(const RunConfig *config, json_t **json);
+
+/* ---- run_train.c ---- */
+
 /* Trains into the folder. config.json is written when all that can be refused was looked at: settings, data, the checkpoint. */
 cf_status run_train(Run *run, bool resume, cf_progress_fn progress, void *context);
 /* Evaluates on the test part; writes predictions.csv and metrics.json. */
 cf_status run_test(Run *run);
 /* The document of `train --json` and metrics.json; a new reference. */
 cf_status run_json(const Run *run, json_t **json);
-
-/* A configuration less what changes no weight, nor which images it is tested on: "split", "model", "train"; a new reference. */
-cf_status run_config_essence(const RunConfig *config, json_t **json);
+/* Seconds of all training steps: of each epoch they are known, also of those before a kill. */
+double run_step_seconds(const Run *run);
+/* The document of `eval --json`; a new reference. */
+cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json);
 
 /* ---- run_evaluate.c: an opened run ---- */
 
@@ -149,16 +139,11 @@ cf_status run_config_essence(const RunConfig *config, json_t **json);
  * of what was taken. How many of the images the run was trained on is told, and kept in run->overlap. */
 cf_status run_choose_images(Run *run, const char *data, const char *data_dir, const char *part,
                             const cf_subset **images, const char **used_part);
-/* The same, and the model over these images. */
+/* The test part of the run's own split, which was made, with the temperature that fits its validation part. */
+cf_status run_evaluate_own(const Run *run, const ClassifyOptions *options, Evaluation *evaluation);
+/* run_choose_images, and the model over these images. */
 cf_status run_evaluate(Run *run, const char *data, const char *data_dir, const char *part, int threads,
                        Evaluation *evaluation, const char **used_part);
 /* Another opened run on the images that run_choose_images chose for `first`, whose set and shelf it borrows: it takes them as its
  * own input wants them. Where `part` is "test" these must be its own test images, too. run->overlap is of this run. */
 cf_status run_adopt_images(Run *run, const Run *first, const cf_subset *images, const char *part);
-/* The document of `eval --json`; a new reference. */
-cf_status evaluation_json(const Evaluation *evaluation, const char *data, const char *part, json_t **json);
-
-/* ---- JSON files ---- */
-
-cf_status json_write(const char *path, const json_t *json);
-cf_status json_read(const char *path, json_t **json);

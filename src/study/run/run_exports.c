@@ -1,36 +1,25 @@
 #include "study/run/run_exports.h"
 
-#include "base/json_text.h"
-#include "base/memory.h"
 #include "base/numbers.h"
 #include "nn/int8/int8.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-static cf_status measure(Run *run, const cf_subset *images, ExportRecord *record) {
-    Int8Network *integers = NULL;
-    StepResult result;
-    if (record->int8) FORWARD(int8_network_new(run->model, cf_split_part(run->split, CF_TRAIN), 0, &integers));
-    const ClassifyOptions options = {.engine = run->engine, .int8 = integers};
-    const double begin = clock_seconds();
-    const cf_status status = classify(run->model, images, &options, NULL, &result);
-    record->images_per_second = (double)images->count / (clock_seconds() - begin);
-    int8_network_free(integers);
-    FORWARD(status);
-    record->images = (int64_t)images->count;
-    record->accuracy = (double)result.correct / (double)images->count;
-    return CF_OK;
-}
-
 cf_status run_measure_export(Run *run, ExportRecord *record) {
+    AUTO(int8_network_free_at) Int8Network *integers = NULL;
     const cf_subset *images;
     const char *part;
+    StepResult result;
     if (run->split) /* the format has asked for them */
         images = cf_split_part(run->split, CF_TEST);
     else
         FORWARD(run_choose_images(run, NULL, NULL, NULL, &images, &part));
-    return measure(run, images, record);
+    if (record->int8) FORWARD(int8_network_new(run->model, cf_split_part(run->split, CF_TRAIN), 0, &integers));
+    const ClassifyOptions options = {.engine = run->engine, .int8 = integers};
+    const double begin = clock_seconds();
+    FORWARD(classify(run->model, images, &options, NULL, &result));
+    record->images_per_second = (double)images->count / (clock_seconds() - begin);
+    record->images = (int64_t)images->count;
+    record->accuracy = (double)result.correct / (double)images->count;
+    return CF_OK;
 }
 
 json_t *export_record_json(const ExportRecord *r) {
@@ -49,28 +38,18 @@ json_t *export_record_json(const ExportRecord *r) {
     return json;
 }
 
-/* What the folder's list held; a damaged one begins anew. */
-static json_t *read_list(const char *path) {
-    json_t *root = NULL;
-    if (!file_exists(path) || json_read(path, &root) || !json_is_array(json_object_get(root, "exports"))) {
-        json_decref(root);
-        root = json_pack("{s:[]}", "exports");
-    }
-    return root;
-}
-
+/* A damaged list begins anew. */
 cf_status run_note_export(const Run *run, const ExportRecord *record) {
-    char *path;
+    AUTO_FREE char *path = NULL;
+    json_auto_t *before = NULL, *list = json_array(), *entry = export_record_json(record);
+    json_t *other;
+    size_t i;
     FORWARD(file_join(run->folder, "exports.json", &path));
-    json_t *root = read_list(path), *list = json_object_get(root, "exports"), *entry = export_record_json(record);
-    size_t i = 0;
-    while (i < json_array_size(list) &&
-           !json_equal(json_object_get(json_array_get(list, i), "file"), json_object_get(entry, "file")))
-        i++;
-    if (i < json_array_size(list)) json_array_remove(list, i);
-    json_array_append_new(list, entry);
-    const cf_status status = json_write(path, root);
-    json_decref(root);
-    free(path);
-    return status;
+    if (file_exists(path)) json_read(path, &before);
+    json_array_foreach(json_object_get(before, "exports"), i,
+                       other) if (!json_equal(json_object_get(other, "file"), json_object_get(entry, "file")))
+        json_array_append(list, other);
+    json_array_append(list, entry);
+    json_auto_t *root = json_pack("{s:O}", "exports", list);
+    return json_write(path, root);
 }

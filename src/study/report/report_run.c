@@ -6,14 +6,9 @@
 
 #include <stdlib.h>
 
-static void subtitle(FILE *out, const ReportInput *input) {
-    const char *data = json_string_value(json_object_get(input->config, "data"));
-    const char *model = json_string_value(json_object_get(input->config, "model"));
-    fputs("The model <em>", out);
-    html_text(out, model ? model : "?");
-    fputs("</em> on <em>", out);
-    html_text(out, data ? data : "?");
-    fputs("</em>", out);
+static const char *config_text(const ReportInput *input, const char *key) {
+    const char *text = json_string_value(json_object_get(input->config, key));
+    return text ? text : "?";
 }
 
 typedef struct ReportContent {
@@ -22,16 +17,15 @@ typedef struct ReportContent {
     size_t *bytes; /* left for figures */
 } ReportContent;
 
-static cf_status fill(FILE *out, const char *name, size_t length, const void *context) {
+static cf_status write_place(FILE *out, const char *name, size_t length, const void *context) {
     const ReportContent *content = context;
     const ReportInput *input = content->input;
-    const char *version = json_string_value(json_object_get(input->config, "version"));
     if (page_place_is(name, length, "title"))
         html_text(out, input->name);
     else if (page_place_is(name, length, "subtitle"))
-        subtitle(out, input);
-    else if (page_place_is(name, length, "version"))
-        html_text(out, version ? version : "?");
+        html_write(out, "The model <em>%s</em> on <em>%s</em>", config_text(input, "model"), config_text(input, "data"));
+    else if (page_place_is(name, length, "run-version"))
+        html_text(out, config_text(input, "version"));
     else if (page_place_is(name, length, "network"))
         fputs(report_has_network(input) ? "" : "hidden", out);
     else if (page_place_is(name, length, "curves"))
@@ -59,7 +53,7 @@ static cf_status fill(FILE *out, const char *name, size_t length, const void *co
     else if (page_place_is(name, length, "data"))
         return data_scripts(out, input, content->images);
     else
-        return FAIL(CF_INTERNAL, "page.html asks for {{%.*s}}, which nobody writes", (int)length, name);
+        return page_unknown_place("page.html", name, length);
     return CF_OK;
 }
 
@@ -79,25 +73,12 @@ static size_t room_for_images(const ReportInput *input) {
 }
 
 cf_status report_write(const char *folder, const cf_set *set, const char *data_dir) {
-    ReportInput input = {0};
-    ReportImages images = {0};
-    FileDraft draft = {0};
-    char *path = NULL;
+    AUTO(report_input_free) ReportInput input = {0};
+    AUTO(report_images_free) ReportImages images = {0};
+    AUTO_FREE char *path = NULL;
     size_t bytes = FIGURES_LARGEST;
-    cf_status status;
-    FORWARD_TO(done, report_input_read(folder, set, data_dir, &input));
-    FORWARD_TO(done, report_images_choose(&input, room_for_images(&input), &images));
-    FORWARD_TO(done, file_join(folder, "report.html", &path));
-    FORWARD_TO(done, file_draft(path, &draft));
-    FORWARD_TO(done, page_write(draft.stream, "page.html", fill, &(ReportContent){&input, &images, &bytes}));
-    long size = ftell(draft.stream);
-    FORWARD_TO(done, file_commit(&draft));
-    if (size > REPORT_LARGEST) /* thousands of epochs, or hundreds of classes */
-        notice("%s has %.1f MB: its tables are that large", path, (double)size / 1e6);
-done:
-    file_abandon(&draft);
-    free(images.list);
-    report_input_free(&input);
-    free(path);
-    return status;
+    FORWARD(report_input_read(folder, set, data_dir, &input));
+    FORWARD(report_images_choose(&input, room_for_images(&input), &images));
+    FORWARD(file_join(folder, "report.html", &path));
+    return page_file(path, "page.html", write_place, &(ReportContent){&input, &images, &bytes});
 }

@@ -1,8 +1,9 @@
 /* The kinds of a study's stages, the loop over them, and what comes of them. */
 #include "study/pipeline/study_inside.h"
 
-#include "base/memory.h"
 #include "base/slices.h"
+#include "data/set_files.h"
+#include "nn/features.h"
 #include "study/ledger/study_results.h"
 #include "study/pipeline/page.h"
 
@@ -19,7 +20,7 @@ static const StageKind *const kinds[] = {&study_data_kind,       &study_search_k
 
 /* ---- Doing a stage ---- */
 
-static void tell(const Study *study, const StudyStage *of, const char *result, double seconds, bool kept) {
+static void tell_progress(const Study *study, const StudyStage *of, const char *result, double seconds, bool kept) {
     if (!study->options->progress) return;
     const StudyProgress progress = {.stage = study->stage,
                                     .stages = study->stages,
@@ -33,30 +34,29 @@ static void tell(const Study *study, const StudyStage *of, const char *result, d
 
 /* A stage's result in a few words. */
 static void in_words(const json_t *result, char words[96]) {
-    const json_t *accuracy = json_object_get(result, "accuracy"), *n = json_object_get(result, "n");
-    const json_t *trials = json_object_get(result, "trials"), *images = json_object_get(result, "official_train");
+    const bool measured = json_is_number(json_object_get(result, "accuracy"));
+    const double percent = 100 * result_number(result, "accuracy");
+    const long long images = result_whole(result, "official_train"), test = result_whole(result, "official_test"),
+                    n = result_whole(result, "n");
     words[0] = '\0';
-    if (json_is_number(accuracy) && trials)
-        snprintf(words, 96, "%lld trials, the best %.2f %% of the validation images",
-                 (long long)json_integer_value(trials), 100 * json_number_value(accuracy));
-    else if (json_is_number(accuracy))
-        snprintf(words, 96, "%.2f %% of %lld images", 100 * json_number_value(accuracy),
-                 (long long)json_integer_value(n));
-    else if (images && result_number(result, "official_test") > 0)
-        snprintf(words, 96, "%lld and %lld images", (long long)json_integer_value(images),
-                 result_whole(result, "official_test"));
-    else if (images)
-        snprintf(words, 96, "%lld images", (long long)json_integer_value(images));
+    if (measured && json_object_get(result, "trials"))
+        snprintf(words, 96, "%lld trials, the best %.2f %% of the validation images", result_whole(result, "trials"),
+                 percent);
+    else if (measured)
+        snprintf(words, 96, "%.2f %% of %lld images", percent, n);
+    else if (json_object_get(result, "official_train") && test > 0)
+        snprintf(words, 96, "%lld and %lld images", images, test);
+    else if (json_object_get(result, "official_train"))
+        snprintf(words, 96, "%lld images", images);
     else if (json_object_get(result, "before"))
         snprintf(words, 96, "the class by neighbours of %.1f %%, then of %.1f %%",
                  100 * result_number(result, "before.knn_accuracy"), 100 * result_number(result, "after.knn_accuracy"));
     else if (json_object_get(result, "trustworthiness"))
-        snprintf(words, 96, "%lld points, trustworthiness %.4f", (long long)json_integer_value(n),
-                 json_number_value(json_object_get(result, "trustworthiness")));
+        snprintf(words, 96, "%lld points, trustworthiness %.4f", n, result_number(result, "trustworthiness"));
 }
 
-/* Walks to `path`, making objects on the way; "[]" at its end appends to a list. */
-static cf_status put(json_t *root, const char *path, json_t *value) {
+cf_status study_put_result(Study *study, const char *path, json_t *value) {
+    json_t *root = study->results;
     char key[160];
     for (;;) {
         const size_t length = strcspn(path, ".[");
@@ -73,46 +73,44 @@ static cf_status put(json_t *root, const char *path, json_t *value) {
     }
 }
 
-static cf_status work_on(Study *study, StudyStage *of, Stage *stage) {
-    json_t *result = NULL;
-    tell(study, of, NULL, 0, false);
-    cf_status status = of->work(study, of, stage, &result);
-    if (!status) return stage_end(stage, result);
-    json_decref(result);
-    return status;
+void study_stage_free(StudyStage *stage) {
+    json_decref(stage->inputs);
+    run_config_free(&stage->training.config);
 }
 
 cf_status study_do(Study *study, StudyStage *of) {
+    AUTO(stage_free) Stage stage = {0};
     char words[96];
-    Stage stage = {0};
     if (!of->work) {
         of->work = study_train;
         of->inputs = study_training_inputs(study, of);
     }
     study->stage += !of->before;
-    cf_status status = stage_open(study->options->folder, of->name, of->inputs, &stage);
+    FORWARD(stage_open(study->options->folder, of->name, memory_take(&of->inputs), &stage));
     const bool kept = stage.done;
-    if (!status && !kept) status = work_on(study, of, &stage);
-    if (!status) {
-        in_words(stage.result, words);
-        if (!kept || !of->before) tell(study, of, words, stage.seconds, kept);
-        study->seconds += kept && of->before ? 0 : stage.seconds;
-        if (of->print) memcpy(of->print, stage.fingerprint, SHA256_HEX);
-        status = put(study->results, of->path, stage.result);
+    if (!kept) {
+        json_auto_t *result = NULL;
+        tell_progress(study, of, NULL, 0, false);
+        FORWARD(of->work(study, of, &stage, &result));
+        FORWARD(stage_end(&stage, memory_take(&result)));
     }
-    stage_free(&stage);
-    run_config_free(&of->training.config);
-    return status;
+    in_words(stage.result, words);
+    if (!kept || !of->before) tell_progress(study, of, words, stage.seconds, kept);
+    study->seconds += kept && of->before ? 0 : stage.seconds;
+    if (of->print) memcpy(of->print, stage.fingerprint, SHA256_HEX);
+    return study_put_result(study, of->path, stage.result);
 }
 
 /* ---- The loop ---- */
 
-void study_pair(const StudySet *from, const StudySet *on, char key[STUDY_PAIR]) {
-    snprintf(key, STUDY_PAIR, "%s-on-%s", from->name, on->name);
+json_t *study_result(const Study *study, const char *group, const char *key) {
+    return json_object_get(json_object_get(study->results, group), key);
 }
 
-const json_t *study_result(const Study *study, const char *group, const char *key) {
-    return json_object_get(json_object_get(study->results, group), key);
+json_t *study_case(const json_t *cases, int case_number) {
+    char key[16];
+    snprintf(key, sizeof key, "%d", case_number + 1);
+    return json_object_get(cases, key);
 }
 
 bool study_place(const Study *study, bool pairs, int number, StudyPlace *place) {
@@ -121,6 +119,8 @@ bool study_place(const Study *study, bool pairs, int number, StudyPlace *place) 
     if (number >= sets * others) return false;
     *place = (StudyPlace){.set = &sets_of[number / others]};
     if (pairs) place->from = &sets_of[other + (other >= number / others)];
+    snprintf(place->key, sizeof place->key, "%s%s%s", pairs ? place->from->name : "", pairs ? "-on-" : "",
+             place->set->name);
     return true;
 }
 
@@ -138,14 +138,9 @@ bool study_has(const Study *study, const char *key) {
 static cf_status do_place(Study *study, const StageKind *kind, const StudyPlace *place) {
     const int count = kind->count(study);
     for (int i = 0; i < count; i++) {
-        StudyStage stage = {.place = *place};
+        AUTO(study_stage_free) StudyStage stage = {.place = *place};
         stage.place.number = i;
-        const cf_status status = kind->prepare(study, &stage);
-        if (status) {
-            json_decref(stage.inputs);
-            run_config_free(&stage.training.config);
-            return status;
-        }
+        FORWARD(kind->prepare(study, &stage));
         FORWARD(study_do(study, &stage));
     }
     return count && kind->finish ? kind->finish(study, place) : CF_OK;
@@ -160,30 +155,24 @@ static cf_status do_kind(Study *study, const StageKind *kind) {
 /* ---- How long it will take ---- */
 
 static cf_status estimate_set(Study *study, StudySet *set, StudyEstimate *estimate) {
-    RunConfig trained;
+    AUTO(run_config_free) RunConfig trained = {0};
+    AUTO(cf_split_free_at) cf_split *split = NULL;
     StudyPlace place;
-    cf_split *split;
     double speed;
     FORWARD(run_config_copy(&set->chosen, &trained));
-    cf_status status = recipe_lay(study->recipe->final, &trained.train);
-    if (!status) status = cf_split_new(set->set, &set->chosen.split, &split);
-    if (!status) {
-        StudyLoad load = {.train = (double)cf_subset_count(cf_split_part(split, CF_TRAIN)),
-                          .validation = (double)cf_subset_count(cf_split_part(split, CF_VALIDATION)),
-                          .trained = &trained.train};
-        for (size_t k = 0; k < COUNT_OF(kinds); k++)
-            for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++)
-                if (place.set == set && kinds[k]->load && kinds[k]->count(study)) kinds[k]->load(study, &place, &load);
-        status = estimate_speed(study->recipe, split, study->threads, &speed);
-        if (!status) {
-            estimate->images_per_second[estimate->sets++] = speed;
-            estimate->expected += load.expected / speed;
-            estimate->most += load.most / speed;
-        }
-        cf_split_free(split);
-    }
-    run_config_free(&trained);
-    return status;
+    FORWARD(recipe_lay(study->recipe->final, &trained.train));
+    FORWARD(cf_split_new(set->set, &set->chosen.split, &split));
+    StudyLoad load = {.train = (double)cf_subset_count(cf_split_part(split, CF_TRAIN)),
+                      .validation = (double)cf_subset_count(cf_split_part(split, CF_VALIDATION)),
+                      .trained = &trained.train};
+    for (size_t k = 0; k < COUNT_OF(kinds); k++)
+        for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++)
+            if (place.set == set && kinds[k]->load && kinds[k]->count(study)) kinds[k]->load(study, &place, &load);
+    FORWARD(estimate_speed(study->recipe, split, study->threads, &speed));
+    estimate->images_per_second[estimate->sets++] = speed;
+    estimate->expected += load.expected / speed;
+    estimate->most += load.most / speed;
+    return CF_OK;
 }
 
 static cf_status tell_estimate(Study *study) {
@@ -213,31 +202,53 @@ static cf_status name_set(const Study *study, StudySet *set, const char *data) {
 static cf_status add_set(Study *study, int place) {
     StudySet *set = &study->sets[place];
     RunConfig config = study->recipe->base;
-    FORWARD(recipe_set_text(study->recipe, place, &config.data));
+    AUTO_FREE char *data = NULL;
+    FORWARD(recipe_set_text(study->recipe, place, &data));
+    config.data = data;
     config.data_dir = (char *)(uintptr_t)study->options->data_dir;
-    cf_status status = run_config_copy(&config, &set->chosen);
-    if (!status) status = name_set(study, set, config.data);
-    free(config.data);
     study->set_count = place + 1;
+    FORWARD(run_config_copy(&config, &set->chosen));
+    FORWARD(name_set(study, set, data));
     /* Behind a search, this is laid over what was found. */
-    if (!status && !study->recipe->grid) status = recipe_lay(study->recipe->final, &set->chosen.train);
-    FORWARD(status);
+    if (!study->recipe->grid) FORWARD(recipe_lay(study->recipe->final, &set->chosen.train));
     return shelf_take(&study->shelf, set->chosen.data, study->options->data_dir, &set->set);
 }
 
+cf_status study_try(const StudySet *set, const cf_split_options *options, const char *line, bool features) {
+    AUTO(cf_split_free_at) cf_split *split = NULL;
+    AUTO(cf_model_free_at) cf_model *model = NULL;
+    int layer;
+    FORWARD(cf_split_new(set->set, options, &split));
+    if (line) FORWARD(cf_model_new(line, split, set->chosen.train.seed, &model));
+    return features ? features_layer(model, NULL, &layer) : CF_OK;
+}
+
+static cf_status check_shared(const StageKind *kind, const StudyPlace *place) {
+    const cf_set *a = place->from->set, *b = place->set->set;
+    for (int c = 0; c < a->classes; c++)
+        if (set_find_class(b, a->class_names[c]) >= 0) return CF_OK;
+    return FAIL(CF_BAD_USE,
+                "%s: no class of %s has the name of one of %s; leave %s out of the recipe, or one of the sets",
+                kind->key, place->from->name, place->set->name, kind->key);
+}
+
+static cf_status check_place(const Study *study, const StageKind *kind, const StudyPlace *place) {
+    if (!kind->count(study)) return CF_OK;
+    cf_status status = kind->shared ? check_shared(kind, place) : CF_OK;
+    if (!status && kind->check) status = kind->check(study, place);
+    return status ? status_prefix(status, "%s", place->set->chosen.data) : CF_OK;
+}
+
 /* What can be refused is looked at before a folder is made, or a stage of another recipe taken away. */
-static cf_status check(Study *study) {
-    Ledger ledger = {0};
+static cf_status check_all(Study *study) {
+    ClaimFile *claims = NULL;
     StudyPlace place;
-    if (study->recipe->claims) FORWARD(claims_read(study->recipe->claims, &ledger.file));
-    ledger_free(&ledger);
+    if (study->recipe->claims) FORWARD(claims_read(study->recipe->claims, &claims));
+    claims_free(claims);
     for (int i = 0; study->recipe->data[i]; i++) FORWARD(add_set(study, i));
     for (size_t k = 0; k < COUNT_OF(kinds); k++)
-        for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++) {
-            if (!kinds[k]->check || !kinds[k]->count(study)) continue;
-            const cf_status status = kinds[k]->check(study, &place);
-            if (status) return status_prefix(status, "%s", place.set->chosen.data);
-        }
+        for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++)
+            FORWARD(check_place(study, kinds[k], &place));
     return CF_OK;
 }
 
@@ -251,28 +262,24 @@ static json_t *results_new(const Study *study) {
 }
 
 cf_status study_take_folder(Study *study) {
-    char *made;
+    AUTO_FREE char *made = NULL;
     FORWARD(file_make_folders(study->options->folder, &made));
     const cf_status status = lock_folder(study->options->folder, &study->lock);
     if (status) file_unmake_folders(study->options->folder, made);
-    free(made);
     return status;
 }
 
-static cf_status begin(Study *study) {
-    char *stages;
-    FORWARD(check(study));
+static cf_status begin_study(Study *study) {
+    FORWARD(check_all(study));
     FORWARD(study_take_folder(study));
-    FORWARD(file_join(study->options->folder, "stages", &stages));
-    study->fresh = !file_exists(stages);
-    free(stages);
+    study->fresh = !file_exists_in(study->options->folder, "stages");
     for (size_t k = 0; k < COUNT_OF(kinds); k++)
         study->stages += count_places(study, kinds[k]) * kinds[k]->count(study);
     study->results = results_new(study);
     return study->results ? CF_OK : FAIL(CF_NO_MEMORY, "out of memory");
 }
 
-static void end(Study *study) {
+void study_end(Study *study) {
     for (int i = 0; i < study->set_count; i++) run_config_free(&study->sets[i].chosen);
     json_decref(study->results);
     shelf_clear(&study->shelf);
@@ -282,46 +289,43 @@ static void end(Study *study) {
 /* ---- What comes of them ---- */
 
 static cf_status draw_all(Study *study) {
-    char *folder;
+    AUTO_FREE char *folder = NULL;
+    AUTO(figure_list_free) FigureList list = {0};
     StudyPlace place;
-    FigureList list = {0};
     if (!study->options->formats) return CF_OK;
     FORWARD(file_join(study->options->folder, "figures", &folder));
     const FigureBook book = {folder, "", study->recipe->name, study->options->formats, &list};
-    cf_status status = file_make_folder(folder);
+    FORWARD(file_make_folder(folder));
     for (size_t k = 0; k < COUNT_OF(kinds); k++)
-        for (int p = 0; !status && study_place(study, kinds[k]->pairs, p, &place); p++)
-            if (kinds[k]->draw && kinds[k]->count(study)) status = kinds[k]->draw(study, &book, &place);
-    figure_list_free(&list);
-    free(folder);
-    return status;
+        for (int p = 0; study_place(study, kinds[k]->pairs, p, &place); p++)
+            if (kinds[k]->draw && kinds[k]->count(study)) {
+                char name[160];
+                snprintf(name, sizeof name, "%s-%s", kinds[k]->key, place.key);
+                FORWARD(kinds[k]->draw(study, &book, name, &place));
+            }
+    return CF_OK;
 }
 
 /* One of before, when the recipe had claims, goes. */
 static cf_status write_csv(const Study *study, const Ledger *ledger) {
-    char *path;
+    AUTO_FREE char *path = NULL;
     FORWARD(file_join(study->options->folder, "claims.csv", &path));
-    const cf_status status = ledger->file ? ledger_write_csv(ledger, path) : file_remove_tree(path);
-    free(path);
-    return status;
+    return ledger->file ? ledger_write_csv(ledger, path) : file_remove_tree(path);
 }
 
 /* study.json: the recipe, every result, the story and the ledger. */
 static cf_status write_json(const Study *study, const StudyOutcome *made) {
-    json_t *recipe, *claims;
-    char *path;
+    json_auto_t *recipe = NULL, *claims = NULL;
+    AUTO_FREE char *path = NULL;
     FORWARD(recipe_json(study->recipe, &recipe));
-    json_t *root = json_pack("{s:s s:o s:O s:O s:f}", "version", cf_version(), "recipe", recipe, "results",
-                             study->results, "story", made->story, "seconds", made->seconds);
-    cf_status status = made->ledger.file ? ledger_json(&made->ledger, &claims) : CF_OK;
-    if (!status && made->ledger.file) json_object_set_new(root, "claims", claims);
-    if (!status) status = file_join(study->options->folder, "study.json", &path);
-    if (!status) {
-        status = json_write(path, root);
-        free(path);
+    json_auto_t *root = json_pack("{s:s s:O s:O s:O s:f}", "version", cf_version(), "recipe", recipe, "results",
+                                  study->results, "story", made->story, "seconds", made->seconds);
+    if (made->ledger.file) {
+        FORWARD(ledger_json(&made->ledger, &claims));
+        json_object_set(root, "claims", claims);
     }
-    json_decref(root);
-    return status;
+    FORWARD(file_join(study->options->folder, "study.json", &path));
+    return json_write(path, root);
 }
 
 static cf_status conclude(Study *study, StudyOutcome *made) {
@@ -336,21 +340,18 @@ static cf_status conclude(Study *study, StudyOutcome *made) {
 }
 
 cf_status study_run(const Recipe *recipe, const StudyOptions *options, StudyOutcome *outcome) {
-    Study study = {.recipe = recipe, .options = options, .threads = slices_threads(options->threads)};
-    StudyOutcome made = {0};
+    AUTO(study_end) Study study = {.recipe = recipe, .options = options, .threads = slices_threads(options->threads)};
+    AUTO(study_outcome_free) StudyOutcome made = {0};
     FORWARD(recipe_check(recipe));
-    cf_status status = begin(&study);
-    for (size_t k = 0; !status && k < COUNT_OF(kinds); k++) {
-        status = do_kind(&study, kinds[k]);
-        if (!status && k == 0) status = tell_estimate(&study);
+    FORWARD(begin_study(&study));
+    for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+        FORWARD(do_kind(&study, kinds[k]));
+        if (k == 0) FORWARD(tell_estimate(&study));
     }
-    if (!status) status = conclude(&study, &made);
-    end(&study);
-    if (status)
-        study_outcome_free(&made);
-    else
-        *outcome = made;
-    return status;
+    FORWARD(conclude(&study, &made));
+    *outcome = made;
+    made = (StudyOutcome){0};
+    return CF_OK;
 }
 
 void study_outcome_free(StudyOutcome *outcome) {
