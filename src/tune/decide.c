@@ -1,9 +1,6 @@
 #include "tune/decide.h"
 
-#include "base/memory.h"
 #include "tune/sampler.h"
-
-#include <stdlib.h>
 
 bool tune_is_adaptive(const TuneOptions *options) {
     return options->sampler == SAMPLER_TPE || options->pruner == PRUNER_ASHA;
@@ -36,19 +33,17 @@ static void observe(const DecideInput *input, int visible, int count, Observatio
 static cf_status new_trial(const DecideInput *input, int visible, Decision *decision) {
     const TuneOptions *o = input->options;
     int count = count_search(input->trials);
-    Observation *seen;
+    AUTO_FREE Observation *seen = NULL;
     if (count >= tune_search_trials(o)) return CF_OK;
     FORWARD(memory_new((size_t)count, sizeof *seen, &seen));
     observe(input, visible, count, seen);
     const SamplerInput sampling = {o->space, o->sampler, o->train.seed, o->startup, seen, count};
     bool found;
-    cf_status status = sampler_next(&sampling, &decision->point, &found);
-    if (!status && found) {
-        decision->kind = DECIDE_NEW;
-        decision->budget = o->pruner == PRUNER_ASHA ? asha_budget(o, 0) : o->train.epochs;
-    }
-    free(seen);
-    return status;
+    FORWARD(sampler_next(&sampling, &decision->point, &found));
+    if (!found) return CF_OK;
+    decision->kind = DECIDE_NEW;
+    decision->budget = o->pruner == PRUNER_ASHA ? asha_budget(o, 0) : o->train.epochs;
+    return CF_OK;
 }
 
 /* The W-1 jobs before this one, which it may not look at, did nothing. */

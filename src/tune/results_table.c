@@ -17,6 +17,11 @@ typedef struct Table {
     bool *left; /* [columns] */
 } Table;
 
+static void table_free(Table *table) {
+    free(table->cells);
+    free(table->left);
+}
+
 static char *cell(const Table *table, size_t row, size_t column) {
     return table->cells[row * table->columns + column];
 }
@@ -49,7 +54,7 @@ static void loss_text(const Configuration *c, char *text) {
         text_loss(c->loss.mean, text);
 }
 
-static void fill_row(const TuneResults *r, const Configuration *c, const Table *table, size_t row) {
+static void write_row(const TuneResults *r, const Configuration *c, const Table *table, size_t row) {
     const size_t P = (size_t)r->space.count;
     snprintf(cell(table, row, 0), CELL, "%s%zu", c == results_best(r) ? "* " : "", row);
     snprintf(cell(table, row, 1), CELL, "%d", c->trials[0]->id);
@@ -81,7 +86,7 @@ static cf_status make_table(const TuneResults *r, size_t rows, Table *table) {
         }
     }
     table->left[FIXED + P - 1] = true;
-    for (size_t i = 0; i < rows; i++) fill_row(r, &r->configurations[i], table, i + 1);
+    for (size_t i = 0; i < rows; i++) write_row(r, &r->configurations[i], table, i + 1);
     return CF_OK;
 }
 
@@ -124,21 +129,17 @@ static void print_reasons(const TuneResults *r, FILE *out) {
 
 cf_status results_print(const TuneResults *results, size_t rows, FILE *out) {
     const size_t shown = rows && rows < results->count ? rows : results->count;
-    Table table = {0};
-    cf_status status;
+    AUTO(table_free) Table table = {0};
     if (results->count == 0) {
         fputs("no trial yet\n", out);
         return CF_OK;
     }
-    FORWARD_TO(done, make_table(results, shown, &table));
+    FORWARD(make_table(results, shown, &table));
     print_table(&table, out);
     if (shown < results->count) fprintf(out, "... and %zu more; trials.csv has all of them\n", results->count - shown);
     print_key(results, out);
     print_reasons(results, out);
-done:
-    free(table.cells);
-    free(table.left);
-    return status;
+    return CF_OK;
 }
 
 static void write_trial(const TuneResults *r, const Trial *t, FILE *out) {

@@ -51,7 +51,8 @@ cf_status space_list(SpaceParameter *parameter, const char *name, const char *co
     return CF_OK;
 }
 
-static cf_status fill_paper(Space *space) {
+cf_status space_paper(Space *space) {
+    AUTO(space_free) Space made = {0};
     static const struct {
         const char *name, *texts[3];
         int count;
@@ -59,24 +60,17 @@ static cf_status fill_paper(Space *space) {
                  {"lr", {"0.001", "0.005", "0.0005"}, 3},
                  {"batch", {"64", "128"}, 2},
                  {"activation", {"relu", "leakyrelu"}, 2}};
-    FORWARD(memory_copy_string("paper", &space->name));
-    FORWARD(memory_copy_string("conv 32 3x3 | bn | {activation} | maxpool 2 | conv 64 3x3 | bn | {activation} | "
-                               "maxpool 2 | dense 128 | {activation} | dense classes",
-                               &space->model));
-    FORWARD(memory_new(COUNT_OF(lists), sizeof *space->parameters, &space->parameters));
+    FORWARD(memory_copy_string("paper", &made.name));
+    FORWARD(memory_copy_string(
+        "conv 32 3x3 | bn | {activation} | maxpool 2 | conv 64 3x3 | bn | {activation} | maxpool 2 | "
+        "dense 128 | {activation} | dense classes",
+        &made.model));
+    FORWARD(memory_new(COUNT_OF(lists), sizeof *made.parameters, &made.parameters));
     for (size_t i = 0; i < COUNT_OF(lists); i++)
-        FORWARD(space_list(&space->parameters[space->count++], lists[i].name, lists[i].texts, lists[i].count));
+        FORWARD(space_list(&made.parameters[made.count++], lists[i].name, lists[i].texts, lists[i].count));
+    *space = made;
+    made = (Space){0};
     return CF_OK;
-}
-
-cf_status space_paper(Space *space) {
-    Space made = {0};
-    cf_status status = fill_paper(&made);
-    if (status)
-        space_free(&made);
-    else
-        *space = made;
-    return status;
 }
 
 cf_status space_read(const char *name_or_path, Space *space) {
@@ -148,15 +142,12 @@ static json_t *text_json(const char *text) {
 
 cf_status space_point_json(const Space *space, const SpacePoint *point, json_t **json) {
     char number[SPACE_NUMBER];
-    json_t *object = json_object();
-    for (int i = 0; i < space->count; i++) {
-        json_t *value = text_json(space_value(space, point, i, number));
-        if (json_object_set_new(object, space->parameters[i].name, value) != 0) {
-            json_decref(object);
-            return FAIL(CF_NO_MEMORY, "out of memory while making the JSON of a configuration");
-        }
-    }
-    *json = object;
+    json_auto_t *made = json_object();
+    for (int i = 0; i < space->count; i++)
+        FAIL_IF(json_object_set_new(made, space->parameters[i].name, text_json(space_value(space, point, i, number))) !=
+                    0,
+                CF_NO_MEMORY, "out of memory while making the JSON of a configuration");
+    *json = memory_take(&made);
     return CF_OK;
 }
 
@@ -175,9 +166,8 @@ static bool value_from_json(const SpaceParameter *p, const json_t *json, double 
                (p->kind != PARAMETER_INTEGER || *value == floor(*value));
     }
     for (int v = 0; v < p->count && !found; v++) {
-        json_t *candidate = text_json(p->texts[v]);
+        json_auto_t *candidate = text_json(p->texts[v]);
         found = same_value(json, candidate);
-        json_decref(candidate);
         *value = v;
     }
     return found;
@@ -209,13 +199,11 @@ static json_t *parameter_json(const SpaceParameter *p) {
 cf_status space_json(const Space *space, json_t **json) {
     json_t *parameters = json_array();
     for (int i = 0; i < space->count; i++) json_array_append_new(parameters, parameter_json(&space->parameters[i]));
-    json_t *object = json_pack("{s:o s:o s:o}", "name", json_text(space->name), "model", json_text(space->model),
-                               "parameters", parameters);
-    if (!object || json_array_size(parameters) != (size_t)space->count) {
-        json_decref(object);
-        return FAIL(CF_NO_MEMORY, "out of memory while writing the space");
-    }
-    *json = object;
+    json_auto_t *made = json_pack("{s:o s:o s:o}", "name", json_text(space->name), "model", json_text(space->model),
+                                  "parameters", parameters);
+    FAIL_IF(!made || json_array_size(parameters) != (size_t)space->count, CF_NO_MEMORY,
+            "out of memory while writing the space");
+    *json = memory_take(&made);
     return CF_OK;
 }
 
@@ -240,26 +228,20 @@ static cf_status parameter_from_json(const json_t *json, SpaceParameter *p) {
     return space_list(p, name, texts, (int)count);
 }
 
-static cf_status fill_from_json(const json_t *json, Space *space) {
+cf_status space_from_json(const json_t *json, Space *space) {
+    AUTO(space_free) Space made = {0};
     const json_t *parameters = json_object_get(json, "parameters");
     const char *name = json_string_value(json_object_get(json, "name"));
     const char *model = json_string_value(json_object_get(json, "model"));
     int count = (int)json_array_size(parameters);
     FAIL_IF(!name || !model || count < 1 || count > SPACE_MAX_PARAMETERS, CF_BAD_INPUT, "the space is damaged");
-    FORWARD(memory_copy_string(name, &space->name));
-    FORWARD(memory_copy_string(model, &space->model));
-    FORWARD(memory_new((size_t)count, sizeof *space->parameters, &space->parameters));
+    FORWARD(memory_copy_string(name, &made.name));
+    FORWARD(memory_copy_string(model, &made.model));
+    FORWARD(memory_new((size_t)count, sizeof *made.parameters, &made.parameters));
     for (int i = 0; i < count; i++)
-        FORWARD(parameter_from_json(json_array_get(parameters, (size_t)i), &space->parameters[space->count++]));
-    return space_check(space);
-}
-
-cf_status space_from_json(const json_t *json, Space *space) {
-    Space made = {0};
-    cf_status status = fill_from_json(json, &made);
-    if (status)
-        space_free(&made);
-    else
-        *space = made;
-    return status;
+        FORWARD(parameter_from_json(json_array_get(parameters, (size_t)i), &made.parameters[made.count++]));
+    FORWARD(space_check(&made));
+    *space = made;
+    made = (Space){0};
+    return CF_OK;
 }

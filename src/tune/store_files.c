@@ -3,20 +3,10 @@
  * A rollback journal may name another file, the super-journal of a change to several databases, and SQLite removes that file
  * once it has played the journal back. Whoever makes a folder with a tune could so have any file removed. A store is changed
  * alone, so it has no such journal: for SQLite none is there, and none is opened. */
-#include "base/files.h"
 #include "tune/store_inside.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-
-bool folder_is_tune(const char *folder) {
-    char *path;
-    if (file_join(folder, "tune.db", &path)) return false;
-    const bool is = file_exists(path);
-    free(path);
-    return is;
-}
 
 static sqlite3_vfs *below; /* the system's */
 
@@ -46,7 +36,7 @@ static int look_at_own(sqlite3_vfs *vfs, const char *path, int flags, int *there
 static sqlite3_vfs own;
 static int registered = SQLITE_ERROR;
 
-static void make(void) {
+static void register_own(void) {
     below = sqlite3_vfs_find(NULL);
     if (!below) return;
     store_do_without_locks(below);
@@ -61,7 +51,7 @@ static void make(void) {
 
 cf_status store_files(const char **vfs) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make);
+    pthread_once(&once, register_own);
     FAIL_IF(registered != SQLITE_OK, CF_IO, "SQLite has no way to files: %s", sqlite3_errstr(registered));
     *vfs = own.zName;
     return CF_OK;

@@ -3,17 +3,15 @@
  * A file system without locks cannot keep a second process out. A notice says so, and the work goes on, as that of a single
  * process: among its own threads SQLite counts what it has locked by itself, as the system's locks are those of a process, and
  * trials are counted here. */
-#include "tune/store.h"
-
-#include "base/files.h"
-#include "base/slices.h"
 #include "tune/store_inside.h"
+
+#include "base/memory.h"
+#include "base/slices.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,7 +25,7 @@ static struct Held { /* trials locked by this process where there are no locks; 
 } held[SLICES_MAX_THREADS];
 static int held_count;
 
-static void tell(const char *path, int reason) {
+static void tell_missing_locks(const char *path, int reason) {
     pthread_mutex_lock(&guard);
     if (!told)
         notice("%s: this file system has no locks (%s); nothing keeps a second process out", path, strerror(reason));
@@ -58,7 +56,7 @@ static int lock_or_do_without(int descriptor, int command, ...) {
     va_end(values);
     const int result = fcntl(descriptor, command, lock);
     if (result == 0 || !are_missing(errno)) return result;
-    tell("tune.db", errno);
+    tell_missing_locks("tune.db", errno);
     if (command == F_GETLK) lock->l_type = F_UNLCK;
     return 0;
 }
@@ -86,28 +84,21 @@ static bool hold_alone(int descriptor) {
 static bool hold(int descriptor, const char *path) {
     bool ours;
     if (file_try_lock(descriptor, &ours)) return ours;
-    tell(path, errno);
+    tell_missing_locks(path, errno);
     return hold_alone(descriptor);
 }
 
-static cf_status lock_file(const char *path, int *lock) {
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+cf_status store_lock_trial(Store *store, int trial, int *lock) {
+    AUTO_FREE char *folder = NULL, *path = NULL;
+    FORWARD(store_trial_folder(store, trial, &folder));
+    FORWARD(file_make_folder(folder));
+    FORWARD(file_join(folder, "lock", &path));
+    const int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     FAIL_IF(descriptor < 0, CF_IO, "cannot open %s: %s", path, strerror(errno));
     const bool ours = hold(descriptor, path);
     if (!ours) close(descriptor);
     *lock = ours ? descriptor : -1;
     return CF_OK;
-}
-
-cf_status store_lock_trial(Store *store, int trial, int *lock) {
-    char *folder, *path = NULL;
-    FORWARD(store_trial_folder(store, trial, &folder));
-    cf_status status = file_make_folder(folder);
-    if (!status) status = file_join(folder, "lock", &path);
-    if (!status) status = lock_file(path, lock);
-    free(path);
-    free(folder);
-    return status;
 }
 
 void store_unlock_trial(int lock) {
