@@ -47,12 +47,12 @@ void metrics_print_report(const Metrics *metrics, FILE *out) {
     fprintf(out, "\naccuracy %.2f %% (95 %% interval %.2f %% to %.2f %%, Wilson), loss %.4f\n", 100 * sum->accuracy,
             100 * sum->accuracy_low, 100 * sum->accuracy_high, sum->loss);
     if (metrics->undefined)
-        fprintf(out,
-                "%zu of the precisions and recalls%s %s 0/0 (a class never predicted, or without "
-                "examples) and %s "
-                "as 0, in the averages too\n",
-                metrics->undefined, many ? "" : " above", metrics->undefined == 1 ? "is" : "are",
-                metrics->undefined == 1 ? "counts" : "count");
+        fprintf(
+            out,
+            "%zu of the precisions and recalls%s %s 0/0 (a class never predicted, or without examples) and %s as 0, in the "
+            "averages too\n",
+            metrics->undefined, many ? "" : " above", metrics->undefined == 1 ? "is" : "are",
+            metrics->undefined == 1 ? "counts" : "count");
 }
 
 static int longest_count(const Metrics *metrics) {

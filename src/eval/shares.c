@@ -4,7 +4,6 @@
 #include "base/memory.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What the images' posteriors become with these shares, summed: one round. */
@@ -21,7 +20,8 @@ static void round_of(const Predictions *p, const double *source, const double *s
 }
 
 cf_status shares_estimate(const Predictions *p, const double *source, int most, double *estimated, int *rounds) {
-    double *sums, change = 1;
+    AUTO_FREE double *sums = NULL;
+    double change = 1;
     int round = 0;
     FORWARD(memory_new((size_t)p->classes, sizeof *sums, &sums));
     memcpy(estimated, source, (size_t)p->classes * sizeof *estimated);
@@ -37,7 +37,6 @@ cf_status shares_estimate(const Predictions *p, const double *source, int most, 
         }
     }
     if (rounds) *rounds = round;
-    free(sums);
     return CF_OK;
 }
 

@@ -43,30 +43,25 @@ static cf_status report_factor(const ShiftQuestion *q, const char *factor) {
 
 static cf_status evaluate_all(const ShiftQuestion *q, const cf_set *set, Evaluation *evaluation) {
     const ClassifyOptions options = {.engine = q->engine, .threads = q->threads};
-    cf_split *split;
+    AUTO(cf_split_free_at) cf_split *split = NULL;
     FORWARD(split_uncut(set, NULL, &split));
-    const cf_status status = evaluate(q->model, cf_split_part(split, CF_ALL), &options, evaluation);
-    cf_split_free(split);
-    return status;
+    return evaluate(q->model, cf_split_part(split, CF_ALL), &options, evaluation);
 }
 
 static cf_status evaluate_moved(const ShiftQuestion *q, const SourceLook *source, unsigned moves,
                                 Evaluation *evaluation) {
-    cf_set *moved;
+    AUTO(cf_set_free_at) cf_set *moved = NULL;
     FORWARD(shift_move_images(q->target, q->model->layers.input, source, moves, q->threads, &moved));
-    const cf_status status = evaluate_all(q, moved, evaluation);
-    cf_set_free(moved);
-    return status;
+    return evaluate_all(q, moved, evaluation);
 }
 
 /* ---- Moves ---- */
 
 static cf_status measure_move(const ShiftQuestion *q, Shift *shift, unsigned moves, ShiftRow *row) {
-    Evaluation moved;
+    AUTO(evaluation_free) Evaluation moved = {0};
     FORWARD(report_factor(q, row->name));
     FORWARD(evaluate_moved(q, &shift->source, moves, &moved));
     compare_paired(&shift->plain, &moved, row);
-    evaluation_free(&moved);
     return CF_OK;
 }
 
@@ -160,33 +155,26 @@ static cf_status estimate_labels(Shift *shift) {
 /* The target with more items in its text, the same images of it; a set of its own with those alone. */
 static cf_status load_dialled(const ShiftQuestion *q, const char *items, cf_set **images) {
     const Shape input = q->model->layers.input;
-    char *text;
-    cf_set *whole = NULL;
+    AUTO_FREE char *text = NULL;
+    AUTO(cf_set_free_at) cf_set *whole = NULL;
     FORWARD(generated_text_with(q->target->set->name, items, &text));
-    cf_status status = cf_set_load(text, NULL, &whole);
-    free(text);
-    FORWARD(status);
+    FORWARD(cf_set_load(text, NULL, &whole));
     cf_subset same = *q->target;
     same.set = whole;
-    status = shift_move_images(&same, input, NULL, 0, q->threads, images);
-    cf_set_free(whole);
-    return status;
+    return shift_move_images(&same, input, NULL, 0, q->threads, images);
 }
 
 static cf_status measure_dial(const ShiftQuestion *q, Shift *shift, const char *items, ShiftRow *row) {
-    Evaluation dialled;
-    cf_set *images;
+    AUTO(evaluation_free) Evaluation dialled = {0};
+    AUTO(cf_set_free_at) cf_set *images = NULL;
     FORWARD(report_factor(q, row->name));
     FORWARD(load_dialled(q, items, &images));
-    const cf_status status = evaluate_all(q, images, &dialled);
-    cf_set_free(images);
-    FORWARD(status);
+    FORWARD(evaluate_all(q, images, &dialled));
     if (dialled.count == shift->plain.count &&
         memcmp(dialled.labels, shift->plain.labels, dialled.count * sizeof *dialled.labels) == 0)
         compare_paired(&shift->plain, &dialled, row);
     else
         snprintf(row->cannot, sizeof row->cannot, "the images become others: their labels differ");
-    evaluation_free(&dialled);
     return CF_OK;
 }
 
@@ -266,15 +254,14 @@ static cf_status measure(const ShiftQuestion *q, Shift *shift) {
 
 cf_status shift_new(const ShiftQuestion *given, Shift *shift) {
     ShiftQuestion question = *given;
+    AUTO(shift_free)
     Shift made = {
         .model = given->model, .source_accuracy = given->source_accuracy, .source_count = given->source_count};
     question.threads = slices_threads(given->threads);
-    const cf_status status = measure(&question, &made);
-    if (status)
-        shift_free(&made);
-    else
-        *shift = made;
-    return status;
+    FORWARD(measure(&question, &made));
+    *shift = made;
+    made = (Shift){0};
+    return CF_OK;
 }
 
 void shift_free(Shift *shift) {

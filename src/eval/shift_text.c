@@ -9,10 +9,6 @@
 
 /* ---- JSON ---- */
 
-static json_t *number_json(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *row_json(const Shift *shift, const ShiftRow *row) {
     static const char *const kinds[] = {"moved", "labels", "all", "dial", "all dials"};
     if (*row->cannot)
@@ -20,7 +16,7 @@ static json_t *row_json(const Shift *shift, const ShiftRow *row) {
                          "cannot", row->cannot);
     return json_pack("{s:s s:s s:s s:f s:f s:[f f] s:o s:o}", "factor", row->name, "kind", kinds[row->kind], "about",
                      row->about, "accuracy", row->accuracy, "gain", row->gain, "interval", row->low, row->high,
-                     "explains", number_json(shift_explains(shift, row)), "without", number_json(row->without));
+                     "explains", json_number(shift_explains(shift, row)), "without", json_number(row->without));
 }
 
 static json_t *look_json(const SourceLook *look) {
@@ -45,7 +41,7 @@ cf_status shift_json(const Shift *shift, json_t **json) {
     for (int i = 0; i < shift->row_count; i++) json_array_append_new(rows, row_json(shift, &shift->rows[i]));
     *json = json_pack("{s:I s:f s:[f f] s:{s:o s:I s:o} s:o s:o s:o s:{s:f s:f s:f s:b} s:{s:i s:f s:f s:[f f]}}", "n",
                       (json_int_t)plain->count, "accuracy", plain->accuracy, "accuracy_interval", plain->accuracy_low,
-                      plain->accuracy_high, "source", "accuracy", number_json(shift->source_accuracy), "n",
+                      plain->accuracy_high, "source", "accuracy", json_number(shift->source_accuracy), "n",
                       (json_int_t)shift->source_count, "look", look_json(&shift->source), "look",
                       look_json(&shift->target), "factors", rows, "shares", shares_json(shift), "collapse",
                       "effective_predicted", shift->collapse.predicted, "effective_labels", shift->collapse.labels,
@@ -102,11 +98,10 @@ static void print_shares(const Shift *shift, FILE *out) {
         if (more[c] - true_shares[c] > more[most] - true_shares[most]) most = c;
         if (more[c] - true_shares[c] < more[rare] - true_shares[rare]) rare = c;
     }
-    fprintf(out,
-            "\nPredictions: %s. They are worth %.1f classes, the labels %.1f (exp of the entropy; below half: "
-            "collapsed).\n",
-            collapse->collapsed ? "collapsed onto few classes" : "not collapsed", collapse->predicted,
-            collapse->labels);
+    fprintf(
+        out,
+        "\nPredictions: %s. They are worth %.1f classes, the labels %.1f (exp of the entropy; below half: collapsed).\n",
+        collapse->collapsed ? "collapsed onto few classes" : "not collapsed", collapse->predicted, collapse->labels);
     fprintf(out, "Too often %s: %.1f %% of the predictions, %.1f %% of the labels; too rarely %s: %.1f %%, %.1f %%.\n",
             shift->model->class_names[most], 100 * shift->predicted_shares[most], 100 * shift->label_shares[most],
             shift->model->class_names[rare], 100 * shift->predicted_shares[rare], 100 * shift->label_shares[rare]);
