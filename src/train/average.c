@@ -21,15 +21,11 @@ static cf_status copy_new(const float *values, size_t count, float **copy) {
 }
 
 cf_status average_new(const cf_train_options *options, const Parameters *parameters, Average *average) {
-    Average made = {.ema = options->ema, .first = first_epoch(options), .count = parameters->total};
-    cf_status status = CF_OK;
-    if (made.ema > 0) status = copy_new(parameters->values, made.count, &made.moving);
-    if (!status && made.first < options->epochs) status = copy_new(parameters->values, made.count, &made.mean);
-    if (status) {
-        average_free(&made);
-        return status;
-    }
+    AUTO(average_free) Average made = {.ema = options->ema, .first = first_epoch(options), .count = parameters->total};
+    if (made.ema > 0) FORWARD(copy_new(parameters->values, made.count, &made.moving));
+    if (made.first < options->epochs) FORWARD(copy_new(parameters->values, made.count, &made.mean));
     *average = made;
+    made = (Average){0};
     return CF_OK;
 }
 

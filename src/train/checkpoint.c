@@ -6,6 +6,7 @@
 #include "train/checkpoint.h"
 
 #include "base/json_memory.h"
+#include "base/json_text.h"
 #include "base/memory.h"
 
 #include <float.h>
@@ -26,21 +27,14 @@ static cf_status state_to_text(const FitState *state, int64_t optimizer_steps, c
     json_memory_begin();
     json_t *rows = json_array();
     for (int i = 0; i < state->epoch; i++) json_array_append_new(rows, row_to_json(&state->rows[i]));
-    json_t *root =
+    json_auto_t *root =
         json_pack("{s:i s:I s:I s:I s:f s:f s:I s:I s:f s:i s:i s:f s:f s:o}", "epoch", state->epoch, "step",
                   (json_int_t)state->step, "steps_done", (json_int_t)state->steps_done, "optimizer_steps",
                   (json_int_t)optimizer_steps, "loss_sum", state->loss_sum, "weight_sum", state->weight_sum, "correct",
                   (json_int_t)state->correct, "seen", (json_int_t)state->seen, "step_seconds", state->step_seconds,
                   "best_epoch", state->best_epoch, "epochs_since_best", state->epochs_since_best, "best_loss",
                   state->best_loss, "best_accuracy", state->best_accuracy, "rows", rows);
-    *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    json_decref(root);
-    if (json_memory_failed() || !*text) {
-        free(*text);
-        *text = NULL;
-        return FAIL(CF_NO_MEMORY, "out of memory while writing the checkpoint");
-    }
-    return CF_OK;
+    return json_to_text(root, 17, "the checkpoint", text);
 }
 
 static bool row_from_json(json_t *json, EpochRow *row) {
@@ -100,7 +94,8 @@ static cf_status take_labels(const StoredFile *file, Checkpoint *c) {
         const float label = tensor->values[i];
         sound = label >= -1 && label < (float)c->model->classes && label == (float)(int)label;
     }
-    FAIL_IF(!sound, CF_BAD_INPUT, "the tensor %s: a class or -1 expected of each of %zu images", labels_name, c->adaptation_count);
+    FAIL_IF(!sound, CF_BAD_INPUT, "the tensor %s: a class or -1 expected of each of %zu images", labels_name,
+            c->adaptation_count);
     memcpy(c->adaptation, tensor->values, tensor->count * sizeof *c->adaptation);
     return CF_OK;
 }
@@ -125,42 +120,42 @@ static cf_status take_ranges(const StoredFile *file, Checkpoint *c) {
     FAIL_IF(!tensor || !tensor->values || tensor->count != layers * RANGE, CF_BAD_INPUT, "its ranges are damaged");
     for (size_t i = 0; i < layers; i++) {
         const float scale = tensor->values[RANGE * i], zero = tensor->values[RANGE * i + 1];
-        FAIL_IF((scale > 0) != (c->ranges[i].scale > 0) || !(scale >= 0 && scale <= FLT_MAX) || !(zero >= -128 && zero <= 127),
+        FAIL_IF((scale > 0) != (c->ranges[i].scale > 0) || !(scale >= 0 && scale <= FLT_MAX) ||
+                    !(zero >= -128 && zero <= 127),
                 CF_BAD_INPUT, "its ranges are damaged");
     }
     memcpy(c->ranges, tensor->values, layers * sizeof *c->ranges);
     return CF_OK;
 }
 
-static cf_status fill_bag(const Checkpoint *c, TensorBag *bag) {
-    const Parameters *parameters = &c->model->parameters;
-    FORWARD(bag_new(6 * parameters->count + 1, bag));
-    FORWARD(bag_add(bag, parameters, "now/", parameters->values, false));
-    FORWARD(bag_add(bag, parameters, "first/", c->optimizer->m, true));
-    if (c->optimizer->v) FORWARD(bag_add(bag, parameters, "second/", c->optimizer->v, true));
-    if (c->state->best_epoch) FORWARD(bag_add(bag, parameters, "best/", c->best, false));
-    if (c->average && c->average->moving) FORWARD(bag_add(bag, parameters, "ema/", c->average->moving, false));
-    if (c->average && c->average->mean) FORWARD(bag_add(bag, parameters, "swa/", c->average->mean, false));
-    FORWARD(add_labels(c, bag));
-    return c->ranges ? add_ranges(c, bag) : CF_OK;
+void checkpoint_tensors(const Checkpoint *c, SavedTensors saved[SAVED_TENSORS]) {
+    const SavedTensors all[SAVED_TENSORS] = {{"now/", c->model->parameters.values, false},
+                                             {"first/", c->optimizer->m, true},
+                                             {"second/", c->optimizer->v, true},
+                                             {"best/", c->state->best_epoch ? c->best : NULL, false},
+                                             {"ema/", c->average ? c->average->moving : NULL, false},
+                                             {"swa/", c->average ? c->average->mean : NULL, false}};
+    memcpy(saved, all, sizeof all);
 }
 
 cf_status checkpoint_write(const char *path, const Checkpoint *c, const char *previous) {
-    TensorBag bag = {0};
-    char *state = NULL;
-    cf_status status;
-    FORWARD_TO(done, fill_bag(c, &bag));
-    FORWARD_TO(done, state_to_text(c->state, c->optimizer->steps, &state));
+    const Parameters *parameters = &c->model->parameters;
+    AUTO(bag_free) TensorBag bag = {0};
+    AUTO_FREE char *state = NULL;
+    SavedTensors saved[SAVED_TENSORS];
+    checkpoint_tensors(c, saved);
+    FORWARD(bag_new(SAVED_TENSORS * parameters->count + 2, &bag));
+    for (int i = 0; i < SAVED_TENSORS; i++)
+        if (saved[i].values) FORWARD(bag_add(&bag, parameters, saved[i].prefix, saved[i].values, saved[i].trainable));
+    FORWARD(add_labels(c, &bag));
+    if (c->ranges) FORWARD(add_ranges(c, &bag));
+    FORWARD(state_to_text(c->state, c->optimizer->steps, &state));
     const StoredText texts[] = {{"format", format_name},
                                 {"settings", c->settings},
                                 {"kernels", c->kernels},
                                 {"state", state},
                                 {"cifra", cf_version()}};
-    FORWARD_TO(done, safetensors_write_keeping(path, bag.tensors, (size_t)bag.count, texts, COUNT_OF(texts), previous));
-done:
-    free(state);
-    bag_free(&bag);
-    return status;
+    return safetensors_write_keeping(path, bag.tensors, (size_t)bag.count, texts, COUNT_OF(texts), previous);
 }
 
 /* Whether `settings` have the name that `setting` begins with. */
@@ -208,18 +203,13 @@ static cf_status restore(const StoredFile *file, Checkpoint *c) {
     FORWARD(check_format(file));
     const char *settings = safetensors_text(file, "settings"), *text = safetensors_text(file, "state");
     if (strcmp(settings, c->settings) != 0) return fail_settings(settings, c->settings);
-    json_memory_begin();
-    json_t *root = json_loads(text, 0, NULL);
-    cf_status status = state_from_json(root, c->epochs, c->state, &c->optimizer->steps);
-    if (json_memory_failed()) status = FAIL(CF_NO_MEMORY, "out of memory while reading its state");
-    json_decref(root);
-    FORWARD(status);
-    FORWARD(bag_take(file, parameters, "now/", parameters->values, false));
-    FORWARD(bag_take(file, parameters, "first/", c->optimizer->m, true));
-    if (c->optimizer->v) FORWARD(bag_take(file, parameters, "second/", c->optimizer->v, true));
-    if (c->state->best_epoch) FORWARD(bag_take(file, parameters, "best/", c->best, false));
-    if (c->average && c->average->moving) FORWARD(bag_take(file, parameters, "ema/", c->average->moving, false));
-    if (c->average && c->average->mean) FORWARD(bag_take(file, parameters, "swa/", c->average->mean, false));
+    json_auto_t *root = NULL;
+    SavedTensors saved[SAVED_TENSORS];
+    FORWARD(json_from_text(text, "its state", NULL, &root));
+    FORWARD(state_from_json(root, c->epochs, c->state, &c->optimizer->steps));
+    checkpoint_tensors(c, saved);
+    for (int i = 0; i < SAVED_TENSORS; i++)
+        if (saved[i].values) FORWARD(bag_take(file, parameters, saved[i].prefix, saved[i].values, saved[i].trainable));
     FORWARD(take_labels(file, c));
     if (c->ranges) FORWARD(take_ranges(file, c));
     tell_other_kernels(file, c);
@@ -234,10 +224,44 @@ cf_status checkpoint_previous(const char *path, char **previous) {
 }
 
 cf_status checkpoint_read(const char *path, Checkpoint *checkpoint) {
-    StoredFile file;
+    AUTO(safetensors_free) StoredFile file = {0};
     FORWARD(safetensors_read(path, &file));
-    cf_status status = restore(&file, checkpoint);
-    if (status) status_prefix(status, "checkpoint %s", path);
-    safetensors_free(&file);
-    return status;
+    const cf_status status = restore(&file, checkpoint);
+    return status ? status_prefix(status, "checkpoint %s", path) : CF_OK;
+}
+
+cf_status history_write(const char *path, const EpochRow *rows, int count) {
+    FileDraft draft;
+    FORWARD(file_draft(path, &draft));
+    fputs(
+        "epoch,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second\n",
+        draft.stream);
+    for (int i = 0; i < count; i++)
+        fprintf(draft.stream, "%d,%.9g,%.9g,%.9g,%.9g,%.9g,%.3f,%.0f\n", rows[i].epoch, rows[i].rate,
+                rows[i].train_loss, rows[i].train_accuracy, rows[i].validation_loss, rows[i].validation_accuracy,
+                rows[i].seconds, rows[i].images_per_second);
+    return file_commit(&draft);
+}
+
+/* ---- Which epoch is the best ---- */
+
+static bool is_better(const FitState *s, const EpochRow *row, cf_stop_on stop_on) {
+    if (!s->best_epoch || stop_on == CF_STOP_ON_LAST) return true;
+    return stop_on == CF_STOP_ON_ACCURACY ? row->validation_accuracy > s->best_accuracy
+                                          : row->validation_loss < s->best_loss;
+}
+
+bool early_stopping_note(FitState *state, const EpochRow *row, cf_stop_on stop_on) {
+    const bool better = is_better(state, row, stop_on);
+    state->epochs_since_best++;
+    if (!better) return false;
+    state->best_epoch = row->epoch;
+    state->best_loss = row->validation_loss;
+    state->best_accuracy = row->validation_accuracy;
+    state->epochs_since_best = 0;
+    return true;
+}
+
+bool early_stopping_ends(const FitState *state, int epochs, int patience) {
+    return state->epoch >= epochs || (patience && state->epochs_since_best >= patience);
 }

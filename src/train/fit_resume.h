@@ -53,4 +53,4 @@ cf_status fit_save(Fit *fit);
 /* Where several ranks train together: all begin with what the first one has, which the others' settings and data must fit. */
 cf_status fit_share(Fit *fit);
 /* Reads the last checkpoint, or, where that is damaged, the one before it. */
-cf_status fit_go_on(Fit *fit);
+cf_status fit_resume(Fit *fit);

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "data/split.h"
-#include "train/smote.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,21 +53,17 @@ static cf_status sort_by_class(Sampler *s) {
 
 /* As many images as there are, shared out over the classes that have any. */
 static cf_status share_out(Sampler *s) {
-    size_t *weights, *shares = NULL;
-    cf_status status;
+    AUTO_FREE size_t *weights = NULL, *shares = NULL;
     FORWARD(memory_new((size_t)s->classes, sizeof *weights, &weights));
-    FORWARD_TO(done, memory_new((size_t)s->classes, sizeof *shares, &shares));
+    FORWARD(memory_new((size_t)s->classes, sizeof *shares, &shares));
     for (int k = 0; k < s->classes; k++) {
         const size_t count = s->parts[k].count;
         /* split_share_out takes whole numbers below 2^32. */
         weights[k] = s->kind == CF_SQRT ? (size_t)(sqrt((double)count) * 65535) : count > 0;
     }
-    FORWARD_TO(done, split_share_out(weights, s->classes, s->train->count, shares));
+    FORWARD(split_share_out(weights, s->classes, s->train->count, shares));
     for (int k = 0; k < s->classes; k++) s->parts[k].share = shares[k];
-done:
-    free(weights);
-    free(shares);
-    return status;
+    return CF_OK;
 }
 
 /* Puts a random order of the class's images into s->list. */
@@ -97,12 +92,10 @@ static cf_status choose_bases(Sampler *s, int class) {
 }
 
 static cf_status find_neighbors(const Sampler *s, const Feed *feed, const ClassPart *part, int threads) {
-    uint32_t *images;
+    AUTO_FREE uint32_t *images = NULL;
     FORWARD(memory_new(part->count, sizeof *images, &images));
     for (size_t i = 0; i < part->count; i++) images[i] = s->train->images[s->by_class[part->first + i]];
-    cf_status status = smote_neighbors(feed, images, part->count, part->bases, part->k, threads, part->neighbors);
-    free(images);
-    return status;
+    return smote_neighbors(feed, images, part->count, part->bases, part->k, threads, part->neighbors);
 }
 
 static cf_status find_all_neighbors(const Sampler *s, const Feed *feed, int threads) {
@@ -111,7 +104,7 @@ static cf_status find_all_neighbors(const Sampler *s, const Feed *feed, int thre
     return CF_OK;
 }
 
-static cf_status fill_up(Sampler *s) {
+static cf_status plan_synthetic(Sampler *s) {
     size_t largest = 0;
     for (int k = 0; k < s->classes; k++)
         if (s->parts[k].count > largest) largest = s->parts[k].count;
@@ -128,26 +121,22 @@ static cf_status fill_up(Sampler *s) {
 
 cf_status sampler_new(const cf_subset *train, const Feed *feed, const cf_train_options *options, int threads,
                       Sampler **sampler) {
-    Sampler *s;
-    cf_status status;
+    AUTO(sampler_free_at) Sampler *s = NULL;
     FORWARD(memory_new(1, sizeof *s, &s));
     s->train = train;
     s->kind = options->sample;
     s->seed = options->seed;
     s->count = train->count;
-    FORWARD_TO(failed, sort_by_class(s));
-    FORWARD_TO(failed, memory_new(train->count, sizeof *s->list, &s->list));
-    FORWARD_TO(failed, memory_new(train->count, sizeof *s->copies, &s->copies));
-    if (s->kind == CF_BALANCED || s->kind == CF_SQRT) FORWARD_TO(failed, share_out(s));
-    if (is_smote(s->kind)) FORWARD_TO(failed, fill_up(s));
-    if (s->kind == CF_SMOTE) FORWARD_TO(failed, find_all_neighbors(s, feed, threads));
-    FORWARD_TO(failed, memory_new(s->count, sizeof *s->chosen, &s->chosen));
-    FORWARD_TO(failed, memory_new(s->count, sizeof *s->drawn, &s->drawn));
-    *sampler = s;
+    FORWARD(sort_by_class(s));
+    FORWARD(memory_new(train->count, sizeof *s->list, &s->list));
+    FORWARD(memory_new(train->count, sizeof *s->copies, &s->copies));
+    if (s->kind == CF_BALANCED || s->kind == CF_SQRT) FORWARD(share_out(s));
+    if (is_smote(s->kind)) FORWARD(plan_synthetic(s));
+    if (s->kind == CF_SMOTE) FORWARD(find_all_neighbors(s, feed, threads));
+    FORWARD(memory_new(s->count, sizeof *s->chosen, &s->chosen));
+    FORWARD(memory_new(s->count, sizeof *s->drawn, &s->drawn));
+    *sampler = memory_take(&s);
     return CF_OK;
-failed:
-    sampler_free(s);
-    return status;
 }
 
 cf_status sampler_use_features(Sampler *s, const Feed *feed, int threads) {

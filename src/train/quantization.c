@@ -7,29 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static cf_status prepare(Quantization *q) {
-    const size_t layers = (size_t)q->model->layers.count;
-    FORWARD(memory_new(layers, sizeof *q->ranges, &q->ranges));
-    FORWARD(memory_new(layers, sizeof *q->weights, &q->weights));
-    FORWARD(memory_new(q->model->parameters.total, sizeof *q->learnt, &q->learnt));
-    return quantization_measure(q);
-}
-
 cf_status quantization_new(const cf_train_options *options, const cf_model *model, const cf_subset *images,
                            const Engine *engine, int threads, Quantization **quantization) {
-    Quantization *made;
+    AUTO(quantization_free_at) Quantization *made = NULL;
+    const size_t layers = (size_t)model->layers.count;
     *quantization = NULL;
     if (options->quantize == CF_QUANTIZE_NONE) return CF_OK;
     FAIL_IF(engine->kernels->element != sizeof(float), CF_BAD_USE,
             "quantize int8 rounds float32 to 8 bits: precision f32 expected, found bf16");
     FORWARD(memory_new(1, sizeof *made, &made));
     *made = (Quantization){.model = model, .images = images, .engine = engine, .threads = threads};
-    const cf_status status = prepare(made);
-    if (status) {
-        quantization_free(made);
-        return status_prefix(status, "quantize int8");
-    }
-    *quantization = made;
+    FORWARD(memory_new(layers, sizeof *made->ranges, &made->ranges));
+    FORWARD(memory_new(layers, sizeof *made->weights, &made->weights));
+    FORWARD(memory_new(model->parameters.total, sizeof *made->learnt, &made->learnt));
+    const cf_status status = quantization_measure(made);
+    if (status) return status_prefix(status, "quantize int8");
+    *quantization = memory_take(&made);
     return CF_OK;
 }
 

@@ -82,8 +82,12 @@ typedef struct Counts {
     size_t *of, all, fewest; /* [classes] */
 } Counts;
 
+static void counts_free(Counts *counts) {
+    free(counts->of);
+}
+
 static cf_status count_images(const cf_subset *train, Counts *counts) {
-    int *class_of;
+    AUTO_FREE int *class_of = NULL;
     FORWARD(memory_new((size_t)counts->classes, sizeof *counts->of, &counts->of));
     FORWARD(classes_match(train->set, counts->names, counts->classes, &class_of));
     for (size_t i = 0; i < train->count; i++) {
@@ -92,7 +96,6 @@ static cf_status count_images(const cf_subset *train, Counts *counts) {
         counts->of[class]++;
         counts->all++;
     }
-    free(class_of);
     counts->fewest = SIZE_MAX;
     for (int k = 0; k < counts->classes; k++)
         if (counts->of[k] < counts->fewest) counts->fewest = counts->of[k];
@@ -122,15 +125,13 @@ static void effective_weights(const Counts *counts, double beta, float *weights)
 }
 
 static cf_status fail_class(const Counts *counts, const char *name) {
-    const char **words;
+    AUTO_FREE const char **words = NULL;
     char list[300];
     FORWARD(memory_new((size_t)counts->classes + 1, sizeof *words, &words));
     for (int k = 0; k < counts->classes; k++) words[k] = counts->names[k];
     text_list(words, list, sizeof list);
-    const cf_status status = FAIL(CF_BAD_USE, "class_weights: a class of the training expected (%s), found \"%s\"%s",
-                                  list, name, text_hint(name, words));
-    free(words);
-    return status;
+    return FAIL(CF_BAD_USE, "class_weights: a class of the training expected (%s), found \"%s\"%s", list, name,
+                text_hint(name, words));
 }
 
 static cf_status listed_weights(const Counts *counts, const char *line, float *weights) {
@@ -213,12 +214,11 @@ static cf_status make_margins(const Counts *counts, const LossSettings *settings
 
 cf_status train_loss_new(const cf_subset *train, const char *const *class_names, int classes,
                          const cf_train_options *options, TrainLoss *loss) {
-    Counts counts = {.names = class_names, .classes = classes};
-    TrainLoss made = {0};
+    AUTO(counts_free) Counts counts = {.names = class_names, .classes = classes};
+    AUTO(train_loss_free) TrainLoss made = {0};
     LossSettings *settings = &made.heads[0];
     WeightKind kind;
     double beta = 0;
-    cf_status status;
     *settings = plain_cross_entropy;
     FORWARD(loss_read(options->loss, settings));
     FORWARD(read_weights(options->class_weights, &kind, &beta));
@@ -226,17 +226,15 @@ cf_status train_loss_new(const cf_subset *train, const char *const *class_names,
     settings->smoothing = options->label_smoothing;
     settings->teacher_share = options->teacher_share;
     settings->temperature = options->temperature;
-    FORWARD_TO(done, count_images(train, &counts));
-    FORWARD_TO(done, make_weights(&counts, options, kind, beta, &made));
-    FORWARD_TO(done, make_offsets(&counts, options->logit_adjust, &made));
-    FORWARD_TO(done, make_margins(&counts, settings, &made));
+    FORWARD(count_images(train, &counts));
+    FORWARD(make_weights(&counts, options, kind, beta, &made));
+    FORWARD(make_offsets(&counts, options->logit_adjust, &made));
+    FORWARD(make_margins(&counts, settings, &made));
     settings->offsets = made.offsets;
     settings->margins = made.margins;
     *loss = made;
-done:
-    if (status) train_loss_free(&made);
-    free(counts.of);
-    return status;
+    made = (TrainLoss){0};
+    return CF_OK;
 }
 
 void train_loss_epoch(TrainLoss *loss, int epoch) {

@@ -51,7 +51,7 @@ void adaptation_usual_average(cf_train_options *o) {
 }
 
 cf_status adaptation_check(const cf_train_options *o) {
-    Augmentation *augmentation;
+    AUTO(augmentation_free_at) Augmentation *augmentation = NULL;
     if (o->adapt == CF_ADAPT_NONE) return CF_OK;
     FAIL_IF(o->adapt == CF_MEAN_TEACHER && o->ema <= 0, CF_BAD_USE,
             "adapt mean-teacher: its teacher is the moving average of the weights: ema 0.99, say, expected, found 0");
@@ -62,11 +62,10 @@ cf_status adaptation_check(const cf_train_options *o) {
     FAIL_IF(o->sample == CF_SMOTE_FEATURES, CF_BAD_USE, "adapt: sample smote-features is not for it; smote is");
     const bool taught = strcmp(o->teacher, "none") != 0;
     FAIL_IF(taught || o->quantize, CF_BAD_USE,
-            "adapt: no %s beside it is possible; adapt first, and train again --from that run", taught ? "teacher" : "quantize");
+            "adapt: no %s beside it is possible; adapt first, and train again --from that run",
+            taught ? "teacher" : "quantize");
     FORWARD(augmentation_new(o->augment, &augmentation));
-    const bool mixes = augmentation_mixes(augmentation);
-    augmentation_free(augmentation);
-    FAIL_IF(mixes, CF_BAD_USE,
+    FAIL_IF(augmentation_mixes(augmentation), CF_BAD_USE,
             "adapt: images without labels are not mixed; leave mixup and cutmix out of the augmentation");
     return CF_OK;
 }
@@ -100,7 +99,7 @@ static cf_status hide_labels(Adaptation *a, const cf_split *target) {
     return join_images(a, target);
 }
 
-static cf_status take_target(Adaptation *a) {
+static cf_status prepare_target(Adaptation *a) {
     const cf_train_options *o = a->options;
     cf_train_options own = *o;
     const char *const *names = (const char *const *)a->model->class_names;
@@ -118,12 +117,12 @@ static cf_status take_target(Adaptation *a) {
 
 static cf_status find_domain_head(const Adaptation *a) {
     const LayerList *layers = &a->model->layers;
-    FAIL_IF(layers->head_count <= DOMAIN_HEAD || strcmp(layers->head_names[DOMAIN_HEAD], "domain") != 0 ||
-                shape_size(layers->layers[layers->heads[DOMAIN_HEAD]].out) != 2,
-            CF_BAD_USE,
-            "adapt dann: a first second output `domain` of two classes expected in the model, found none. In front of "
-            "the last layer: "
-            "head domain( reverse | dense 100 as domain1 | relu | dense 2 as domain2 )");
+    FAIL_IF(
+        layers->head_count <= DOMAIN_HEAD || strcmp(layers->head_names[DOMAIN_HEAD], "domain") != 0 ||
+            shape_size(layers->layers[layers->heads[DOMAIN_HEAD]].out) != 2,
+        CF_BAD_USE,
+        "adapt dann: a first second output `domain` of two classes expected in the model, found none. In front of the last layer: "
+        "head domain( reverse | dense 100 as domain1 | relu | dense 2 as domain2 )");
     return CF_OK;
 }
 
@@ -159,7 +158,7 @@ static cf_status prepare(Adaptation *a, LossSettings *heads) {
     }
     if (a->options->adapt == CF_CORAL) FORWARD(find_features(a));
     if (a->options->adapt == CF_SELF_TRAIN) a->heads[0].scale = a->weight;
-    FORWARD(take_target(a));
+    FORWARD(prepare_target(a));
     FORWARD(memory_new(parameters->total - parameters->trainable + 1, sizeof(float), &a->statistics));
     FORWARD(memory_new(batch, sizeof(Sample), &a->samples));
     FORWARD(memory_new(batch, sizeof(Sample), &a->teacher_samples));
@@ -172,7 +171,7 @@ static cf_status prepare(Adaptation *a, LossSettings *heads) {
 
 cf_status adaptation_new(cf_model *model, const cf_train_options *options, const Batches *source, int threads,
                          LossSettings *heads, Adaptation **adaptation) {
-    Adaptation *made;
+    AUTO(adaptation_free_at) Adaptation *made = NULL;
     *adaptation = NULL;
     if (options->adapt == CF_ADAPT_NONE) return CF_OK;
     FAIL_IF((size_t)options->batch > batches_images(source), CF_BAD_USE,
@@ -185,12 +184,9 @@ cf_status adaptation_new(cf_model *model, const cf_train_options *options, const
                          .classes = model->classes,
                          .weight = weight_of(options),
                          .source_epoch = -1};
-    const cf_status status = prepare(made, heads);
-    if (status)
-        adaptation_free(made);
-    else
-        *adaptation = made;
-    return status;
+    FORWARD(prepare(made, heads));
+    *adaptation = memory_take(&made);
+    return CF_OK;
 }
 
 void adaptation_free(Adaptation *a) {
@@ -300,15 +296,12 @@ float *adaptation_state(const Adaptation *a, size_t *count) {
 
 cf_status adaptation_sha256(const Adaptation *a, char hex[SHA256_HEX]) {
     const size_t bytes = set_image_size(&a->set);
-    Sha256 *sha;
-    cf_status status = CF_OK;
+    AUTO(sha256_free_at) Sha256 *sha = NULL;
     FORWARD(sha256_new(&sha));
-    for (size_t i = 0; i < a->images.count && !status; i++)
-        status = sha256_add(sha, a->set.pixels + (size_t)a->images.images[i] * bytes, bytes);
-    if (!status) status = sha256_add(sha, a->judged.images, a->judged.count * sizeof *a->judged.images);
-    if (!status) return sha256_finish(sha, hex);
-    sha256_free(sha);
-    return status;
+    for (size_t i = 0; i < a->images.count; i++)
+        FORWARD(sha256_add(sha, a->set.pixels + (size_t)a->images.images[i] * bytes, bytes));
+    FORWARD(sha256_add(sha, a->judged.images, a->judged.count * sizeof *a->judged.images));
+    return sha256_finish(memory_take(&sha), hex);
 }
 
 /* ---- Predictions without a label ---- */
@@ -416,7 +409,7 @@ static cf_status add_gradient(const Adaptation *a, Plan *source, int threads) {
     return slices_run(threads, (int64_t)((sum.count + ADD_PIECE - 1) / ADD_PIECE), add_piece, &sum);
 }
 
-static void turn_round(const Adaptation *a, Plan *source, int64_t steps_done) {
+static void set_reversal(const Adaptation *a, Plan *source, int64_t steps_done) {
     const double done = (double)steps_done / ((double)adaptation_steps(a) * a->options->epochs);
     const double factor = 2 / (1 + exp(-10 * done)) - 1;
     plan_reverse_by(source, factor);
@@ -452,7 +445,7 @@ static cf_status train_step(Adaptation *a, const AdaptationStep *now, int n, Ste
     a->loss = 0;
     if (a->teacher) FORWARD(run_teacher(a, n, now->steps_done));
     if (a->options->adapt == CF_CORAL) FORWARD(correlate_ahead(a, n));
-    if (a->options->adapt == CF_DANN) turn_round(a, now->source, now->steps_done);
+    if (a->options->adapt == CF_DANN) set_reversal(a, now->source, now->steps_done);
     save_statistics(a, &a->model->parameters);
     FORWARD(plan_train_samples(now->source, a->source_samples, n, now->steps_done, result));
     restore_statistics(a, &a->model->parameters);

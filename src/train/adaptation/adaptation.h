@@ -33,6 +33,7 @@ cf_status adaptation_check(const cf_train_options *options);
 cf_status adaptation_new(cf_model *model, const cf_train_options *options, const Batches *source, int threads,
                          LossSettings *heads, Adaptation **adaptation);
 void adaptation_free(Adaptation *a);
+AUTO_HANDLE(Adaptation, adaptation_free)
 /* What the source's plan needs besides. */
 void adaptation_source_options(const Adaptation *a, PlanOptions *options);
 /* The plans of the target, as `options`, which are the source's, have it. `average`: the teacher's weights, borrowed; NULL: none. */

@@ -139,7 +139,7 @@ static float threshold_of(const float *p, size_t n, int classes, int k, double s
 }
 
 cf_status pseudo_labels(const float *p, size_t n, int classes, double share, float *labels, size_t *count) {
-    float *room;
+    AUTO_FREE float *room = NULL;
     FORWARD(memory_new(n, sizeof *room, &room));
     *count = 0;
     for (size_t i = 0; i < n; i++) labels[i] = -1;
@@ -152,7 +152,6 @@ cf_status pseudo_labels(const float *p, size_t n, int classes, double share, flo
                 ++*count;
             }
     }
-    free(room);
     return CF_OK;
 }
 
