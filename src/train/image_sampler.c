@@ -91,16 +91,15 @@ static cf_status choose_bases(Sampler *s, int class) {
     return memory_new(part->bases * (size_t)part->k, sizeof *part->neighbors, &part->neighbors);
 }
 
-static cf_status find_neighbors(const Sampler *s, const Feed *feed, const ClassPart *part, int threads) {
+static cf_status find_neighbors(const Sampler *s, const Feed *feed, int threads) {
     AUTO_FREE uint32_t *images = NULL;
-    FORWARD(memory_new(part->count, sizeof *images, &images));
-    for (size_t i = 0; i < part->count; i++) images[i] = s->train->images[s->by_class[part->first + i]];
-    return smote_neighbors(feed, images, part->count, part->bases, part->k, threads, part->neighbors);
-}
-
-static cf_status find_all_neighbors(const Sampler *s, const Feed *feed, int threads) {
-    for (int k = 0; k < s->classes; k++)
-        if (s->parts[k].synthetic) FORWARD(find_neighbors(s, feed, &s->parts[k], threads));
+    FORWARD(memory_new(s->train->count, sizeof *images, &images));
+    for (int k = 0; k < s->classes; k++) {
+        const ClassPart *part = &s->parts[k];
+        for (size_t i = 0; i < part->count; i++) images[i] = s->train->images[s->by_class[part->first + i]];
+        if (!part->synthetic) continue;
+        FORWARD(smote_neighbors(feed, images, part->count, part->bases, part->k, threads, part->neighbors));
+    }
     return CF_OK;
 }
 
@@ -132,7 +131,7 @@ cf_status sampler_new(const cf_subset *train, const Feed *feed, const cf_train_o
     FORWARD(memory_new(train->count, sizeof *s->copies, &s->copies));
     if (s->kind == CF_BALANCED || s->kind == CF_SQRT) FORWARD(share_out(s));
     if (is_smote(s->kind)) FORWARD(plan_synthetic(s));
-    if (s->kind == CF_SMOTE) FORWARD(find_all_neighbors(s, feed, threads));
+    if (s->kind == CF_SMOTE) FORWARD(find_neighbors(s, feed, threads));
     FORWARD(memory_new(s->count, sizeof *s->chosen, &s->chosen));
     FORWARD(memory_new(s->count, sizeof *s->drawn, &s->drawn));
     *sampler = memory_take(&s);
@@ -140,7 +139,7 @@ cf_status sampler_new(const cf_subset *train, const Feed *feed, const cf_train_o
 }
 
 cf_status sampler_use_features(Sampler *s, const Feed *feed, int threads) {
-    return s->kind == CF_SMOTE_FEATURES ? find_all_neighbors(s, feed, threads) : CF_OK;
+    return s->kind == CF_SMOTE_FEATURES ? find_neighbors(s, feed, threads) : CF_OK;
 }
 
 void sampler_free(Sampler *s) {

@@ -12,7 +12,7 @@
 /* NULL: no option of that name may be searched. */
 static const TrainOption *searched_option(const char *name) {
     for (const TrainOption *option = train_options; option->name; option++)
-        if (option->searched && strcmp(option->name, name) == 0) return option;
+        if (!option->fixed && strcmp(option->name, name) == 0) return option;
     return NULL;
 }
 
@@ -97,7 +97,7 @@ static cf_status fail_unknown(const char *name) {
     char list[400];
     size_t count = 0;
     for (const TrainOption *option = train_options; option->name; option++)
-        if (option->searched) names[count++] = option->name;
+        if (!option->fixed) names[count++] = option->name;
     names[count] = NULL;
     text_list(names, list, sizeof list);
     return FAIL(CF_BAD_USE, "parameter %s: neither a training option (%s) nor a place {%s} in the model line%s", name,

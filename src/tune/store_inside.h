@@ -25,5 +25,3 @@ cf_status store_run(Store *store, const char *sql, const char *types, ...);
 
 /* store_files.c: the name of a VFS that opens and removes a store's own files only. */
 cf_status store_files(const char **vfs);
-/* store_locks.c: where a file system has no locks, those of `vfs` are for this process alone. */
-void store_do_without_locks(sqlite3_vfs *vfs);

@@ -188,7 +188,7 @@ static void refused_by_spaces(const TrainOption *option, const char *text) {
     char values[400], range[400], named[900];
     range_of(option, range);
     snprintf(values, sizeof values, "values: [%s]", text);
-    if (option->searched)
+    if (!option->fixed)
         snprintf(named, sizeof named, "space.yaml:2: parameter %s: %s expected, found %s", option->name, range, text);
     else
         snprintf(named, sizeof named, "parameter %s: neither a training option (batch, ", option->name);
@@ -237,7 +237,7 @@ static void spaces_take_values_and_ranges(void **state) {
             train_option_text(option, &o, 17, usual);
             set_other(option, &o);
             train_option_text(option, &o, 17, other);
-            if (!option->searched) continue;
+            if (option->fixed) continue;
             Space space = {0};
             char *line, *texts[] = {usual, other};
             SpaceParameter parameter = {(char *)(uintptr_t)option->name, PARAMETER_LIST, texts, texts, 2, 0, 0};
@@ -280,7 +280,7 @@ static void config_repeats_them(void **state) {
                 if (other) set_other(option, &config.train);
                 assert_ok(run_config_json(&config, &json));
                 written = json_object_get(json_object_get(json, "train"), option->name);
-                assert_true(written || (option->later && !other));
+                assert_true(written || (!option->always_written && !other));
                 char *text = json_dumps(json, JSON_REAL_PRECISION(17));
                 json_decref(json);
                 json = json_loads(text, 0, NULL);

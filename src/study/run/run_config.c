@@ -316,7 +316,7 @@ static void take_train(Reader *r, cf_train_options *t) {
     for (const TrainOption *option = train_options; option->name; option++) {
         const json_t *value = json_object_get(r->object, option->name);
         know(r, option->name);
-        if (r->status || (!value && option->later)) continue;
+        if (r->status || (!value && !option->always_written)) continue;
         r->status = train_option_set_json(option, value, t);
         if (r->status) r->status = status_prefix(CF_BAD_INPUT, "%s%s", r->group, option->name);
     }

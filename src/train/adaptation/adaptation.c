@@ -142,10 +142,6 @@ static cf_status find_features(Adaptation *a) {
     return memory_new(square, sizeof *a->target_covariance, &a->target_covariance);
 }
 
-static double weight_of(const cf_train_options *o) {
-    return o->adapt_weight > 0 ? o->adapt_weight : o->adapt == CF_MEAN_TEACHER ? 3 : 1;
-}
-
 static cf_status prepare(Adaptation *a, LossSettings *heads) {
     const Parameters *parameters = &a->model->parameters;
     const size_t batch = (size_t)a->options->batch;
@@ -182,7 +178,7 @@ cf_status adaptation_new(cf_model *model, const cf_train_options *options, const
                          .model = model,
                          .threads = threads,
                          .classes = model->classes,
-                         .weight = weight_of(options),
+                         .weight = options->adapt_weight > 0 ? options->adapt_weight : options->adapt == CF_MEAN_TEACHER ? 3 : 1,
                          .source_epoch = -1};
     FORWARD(prepare(made, heads));
     *adaptation = memory_take(&made);
@@ -212,28 +208,22 @@ static cf_status consistency(void *context, int n, const float *p, const float *
     return CF_OK;
 }
 
-/* A single image has no covariance, and gives no gradient. */
-static cf_status correlate(Adaptation *a, int n, const float *x, double *own, const double *other, float *d) {
-    if (n < 2) {
-        memset(own, 0, (size_t)a->features * (size_t)a->features * sizeof *own);
-        return CF_OK;
-    }
-    FORWARD(covariance_of(x, n, a->features, a->threads, a->mean, own));
-    return coral_gradient(x, n, a->features, a->threads, a->mean, own, other, a->weight, d);
-}
-
 static cf_status correlate_source(void *context, int n, const float *p, const float *x, float *d_logits, float *d) {
     Adaptation *a = context;
+    double *const own = a->covariance, *const other = a->target_covariance;
     (void)p, (void)d_logits;
-    FORWARD(correlate(a, n, x, a->covariance, a->target_covariance, d));
-    a->loss = a->weight * coral_loss(a->covariance, a->target_covariance, a->features);
+    FORWARD(covariance_of(x, n, a->features, a->threads, a->mean, own));
+    FORWARD(coral_gradient(x, n, a->features, a->threads, a->mean, own, other, a->weight, d));
+    a->loss = a->weight * coral_loss(own, other, a->features);
     return CF_OK;
 }
 
 static cf_status correlate_target(void *context, int n, const float *p, const float *x, float *d_logits, float *d) {
     Adaptation *a = context;
+    double *const own = a->target_covariance, *const other = a->covariance;
     (void)p, (void)d_logits;
-    return correlate(a, n, x, a->target_covariance, a->covariance, d);
+    FORWARD(covariance_of(x, n, a->features, a->threads, a->mean, own));
+    return coral_gradient(x, n, a->features, a->threads, a->mean, own, other, a->weight, d);
 }
 
 /* ---- Plans ---- */
@@ -381,14 +371,6 @@ static cf_status run_teacher(Adaptation *a, int n, int64_t number) {
     return CF_OK;
 }
 
-/* What coral's source wants to know of the target. */
-static cf_status correlate_ahead(Adaptation *a, int n) {
-    plan_read_tap(a->teacher, a->feature_layer, a->tapped);
-    if (n >= 2) return covariance_of(a->tapped, n, a->features, a->threads, a->mean, a->target_covariance);
-    memset(a->target_covariance, 0, (size_t)a->features * (size_t)a->features * sizeof *a->target_covariance);
-    return CF_OK;
-}
-
 typedef struct Addition {
     float *to;
     const float *from;
@@ -444,7 +426,10 @@ static cf_status train_step(Adaptation *a, const AdaptationStep *now, int n, Ste
     lay_source(a, now, n);
     a->loss = 0;
     if (a->teacher) FORWARD(run_teacher(a, n, now->steps_done));
-    if (a->options->adapt == CF_CORAL) FORWARD(correlate_ahead(a, n));
+    if (a->options->adapt == CF_CORAL) { /* what the source wants to know of the target */
+        plan_read_tap(a->teacher, a->feature_layer, a->tapped);
+        FORWARD(covariance_of(a->tapped, n, a->features, a->threads, a->mean, a->target_covariance));
+    }
     if (a->options->adapt == CF_DANN) set_reversal(a, now->source, now->steps_done);
     save_statistics(a, &a->model->parameters);
     FORWARD(plan_train_samples(now->source, a->source_samples, n, now->steps_done, result));

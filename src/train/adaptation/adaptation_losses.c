@@ -5,6 +5,7 @@
 #include "base/slices.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Self-ensembling ---- */
 
@@ -88,6 +89,10 @@ static cf_status covariance_row(void *context, int64_t row, int thread) {
 
 cf_status covariance_of(const float *x, int n, int size, int threads, double *mean, double *c) {
     Product product = {.x = x, .n = n, .size = size, .mean = mean, .to = c};
+    if (n < 2) {
+        memset(c, 0, (size_t)size * (size_t)size * sizeof *c);
+        return CF_OK;
+    }
     for (int j = 0; j < size; j++) mean[j] = mean_of_class(x, n, size, j);
     return slices_run(threads, size, covariance_row, &product);
 }
@@ -117,7 +122,7 @@ static cf_status coral_image(void *context, int64_t image, int thread) {
 cf_status coral_gradient(const float *x, int n, int size, int threads, const double *mean, const double *c,
                          const double *other, double weight, float *d) {
     Product product = {.x = x, .n = n, .size = size, .mean = mean, .c = c, .other = other, .weight = weight, .d = d};
-    return slices_run(threads, n, coral_image, &product);
+    return n < 2 ? CF_OK : slices_run(threads, n, coral_image, &product);
 }
 
 /* ---- Pseudo-labels ---- */
